@@ -1,0 +1,241 @@
+//! The chemistry: parents in, products out, by RDKit.
+//!
+//! Layers: `bridge` is the raw boundary, [`Transformer`] the safe one, [`check`] tries rules out. The
+//! C++ beside this file does the work:
+//!
+//! | file | what |
+//! |---|---|
+//! | `transformer.cc` | matches rules, makes one product at a time, writes it into the slot |
+//! | `finish.cc` | sanitization of a product, in full or proven unnecessary |
+//! | `log.cc` | RDKit's log towards `tracing` |
+//! | `periodic_table.cc` | takes a lock out of RDKit's inner loops |
+//!
+//! A transformer belongs to one thread: RDKit's queries with recursive SMARTS take a lock per query,
+//! and its molecules are not to be shared while they are worked on.
+
+mod bridge;
+pub mod check;
+
+use bridge::ffi;
+use cxx::UniquePtr;
+
+use crate::{
+    limits::{
+        PARENT_ATOMS_MAX, PARENT_SMILES_BYTES_MAX, PRODUCT_SMILES_BYTES_MAX, PRODUCTS_PER_CALL,
+        SITES_PER_RULE_MAX,
+    },
+    rules::{Rule, RuleSet},
+    slot::{Dropped, ParentFlags, Slot},
+};
+
+/// Proof that RDKit's shared tables are built and its log is captured.
+#[derive(Clone, Copy, Debug)]
+pub struct RdKit(());
+
+impl RdKit {
+    /// Warms RDKit up on this thread; its first parse is not safe on two threads at once. To be
+    /// called before any other thread uses RDKit; later calls cost nothing.
+    pub fn initialise() -> Result<Self, ChemistryError> {
+        static ONCE: std::sync::OnceLock<Result<(), String>> = std::sync::OnceLock::new();
+        ONCE.get_or_init(|| ffi::initialise().map_err(|error| error.what().to_owned()))
+            .clone()
+            .map(|()| Self(()))
+            .map_err(ChemistryError::StartUp)
+    }
+
+    /// RDKit's version, for example `2025.03.6`.
+    pub fn version(self) -> String {
+        ffi::rdkit_version()
+    }
+
+    /// The version of the Boost that RDKit was built with.
+    pub fn boost_version(self) -> String {
+        ffi::boost_version()
+    }
+
+    /// The canonical SMILES of a mol block (V2000 or V3000), or why RDKit can't read it.
+    pub fn mol_block_to_smiles(self, block: &[u8]) -> Result<String, String> {
+        ffi::mol_block_to_smiles(block).map_err(|error| error.what().to_owned())
+    }
+
+    /// The canonical SMILES of a SMILES, or `None` if RDKit can't read it.
+    pub fn canonical_smiles(self, smiles: &str) -> Option<String> {
+        cxx::let_cxx_string!(text = smiles);
+        let mol = rdkit_sys::ro_mol_ffi::smiles_to_mol(&text)
+            .ok()
+            .filter(|mol| !mol.is_null())?;
+        Some(rdkit_sys::ro_mol_ffi::mol_to_smiles(&mol))
+    }
+}
+
+/// Why the chemistry can't work.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ChemistryError {
+    /// RDKit does not pass its start-up check: a wrong or damaged installation.
+    #[error("RDKit cannot be used: {0}")]
+    StartUp(String),
+    /// RDKit does not accept a rule that was read without error.
+    #[error("{origin}: rule \"{rule}\": {reason}")]
+    Rule {
+        /// File, line and column.
+        origin: String,
+        /// The rule's name.
+        rule: String,
+        /// RDKit's words.
+        reason: String,
+    },
+    /// RDKit failed in a way that is not a molecule's fault (out of memory, a broken invariant).
+    #[error("RDKit failed: {0}")]
+    Failed(String),
+}
+
+/// How products are finished.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum Method {
+    /// Short cuts where they provably give the same answer.
+    #[default]
+    Fast,
+    /// The plain loop: full sanitization of every product. What [`Method::Fast`] is checked against.
+    Reference,
+}
+
+/// What a transformer must know beside its rules.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TransformSettings {
+    /// How products are finished.
+    pub method: Method,
+    /// Whether to compute the property columns.
+    pub properties: bool,
+    /// Distinct products one parent may give.
+    pub products_per_parent_max: u32,
+}
+
+/// Whether a parent is done with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress {
+    /// All its products are written.
+    Finished,
+    /// The slot is full; go on in another.
+    SlotFull,
+    /// A quantum of products was made; look around and call again.
+    Paused,
+}
+
+/// The compiled rules of one thread and the parent it works on.
+pub struct Transformer {
+    inner: UniquePtr<ffi::Transformer>,
+}
+
+impl Transformer {
+    /// Compiles the rules.
+    pub fn new(
+        _: RdKit,
+        rules: &RuleSet,
+        settings: TransformSettings,
+    ) -> Result<Self, ChemistryError> {
+        let mut transformer = Self::without_rules(settings)?;
+        for rule in rules.rules() {
+            transformer
+                .add(rule)
+                .map_err(|reason| ChemistryError::Rule {
+                    origin: rule.origin.to_string(),
+                    rule: rule.name.clone(),
+                    reason,
+                })?;
+        }
+        Ok(transformer)
+    }
+
+    fn without_rules(settings: TransformSettings) -> Result<Self, ChemistryError> {
+        let settings = ffi::TransformerSettings {
+            reference: settings.method == Method::Reference,
+            properties: settings.properties,
+            parent_atoms_max: PARENT_ATOMS_MAX,
+            product_bytes_max: PRODUCT_SMILES_BYTES_MAX,
+            products_per_parent_max: settings.products_per_parent_max,
+            sites_max: SITES_PER_RULE_MAX,
+        };
+        let inner = ffi::new_transformer(&settings)
+            .map_err(|error| ChemistryError::Failed(error.what().to_owned()))?;
+        Ok(Self { inner })
+    }
+
+    fn add(&mut self, rule: &Rule) -> Result<(), String> {
+        let require = rule.require.as_deref().unwrap_or_default();
+        self.inner
+            .pin_mut()
+            .add_rule(&rule.smirks, &rule.exclude, require)
+            .map_err(|error| error.what().to_owned())
+    }
+
+    /// Parses a parent. The error says why it can't be used.
+    pub fn begin(&mut self, smiles: &[u8]) -> Result<(), String> {
+        if smiles.len() > PARENT_SMILES_BYTES_MAX {
+            return Err(format!(
+                "the SMILES is {} bytes long, at most {PARENT_SMILES_BYTES_MAX} are allowed",
+                smiles.len()
+            ));
+        }
+        match self.inner.pin_mut().begin(smiles) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(self.inner.reason().to_owned()),
+            Err(error) => Err(error.what().to_owned()),
+        }
+    }
+
+    /// Writes products of the current parent into `slot`, where it is parent number `parent`, and
+    /// flags the caps that took effect.
+    pub fn fill(&mut self, slot: &mut Slot, parent: u32) -> Result<Progress, ChemistryError> {
+        let mut report = ffi::ParentReport::default();
+        let (rows, text_bytes) = (slot.rows(), slot.text_bytes());
+        let columns = slot.columns_mut();
+        let mut space = ffi::ProductSpace {
+            text: columns.text,
+            text_ends: columns.text_end,
+            parent: columns.parent,
+            rule: columns.rule,
+            site: columns.site,
+            real_properties: columns.real_properties,
+            count_properties: columns.count_properties,
+            rows: rows as u32,
+            text_bytes: text_bytes as u32,
+        };
+        let fill = self
+            .inner
+            .pin_mut()
+            .fill(&mut space, parent, PRODUCTS_PER_CALL, &mut report)
+            .map_err(|error| ChemistryError::Failed(error.what().to_owned()))?;
+        let (rows, text_bytes) = (space.rows as usize, space.text_bytes as usize);
+        slot.set_filled(rows, text_bytes);
+        add(&mut slot.dropped, &report);
+        slot.flag_parent(parent, flags(report.caps));
+        match fill {
+            ffi::Fill::Finished => Ok(Progress::Finished),
+            ffi::Fill::SlotFull => Ok(Progress::SlotFull),
+            _ => Ok(Progress::Paused),
+        }
+    }
+
+    /// Lets go of the current parent.
+    pub fn end(&mut self) {
+        self.inner.pin_mut().end();
+    }
+}
+
+fn add(dropped: &mut Dropped, report: &ffi::ParentReport) {
+    dropped.symmetric += report.symmetric;
+    dropped.unchanged += report.unchanged;
+    dropped.invalid += report.invalid;
+    dropped.capped += report.capped;
+}
+
+fn flags(caps: u32) -> ParentFlags {
+    let all = [
+        (1, ParentFlags::CAPPED_PRODUCTS),
+        (2, ParentFlags::CAPPED_SITES),
+        (4, ParentFlags::CAPPED_LENGTH),
+    ];
+    all.into_iter()
+        .filter(|(bit, _)| caps & bit != 0)
+        .fold(ParentFlags::default(), |flags, (_, flag)| flags.and(flag))
+}

@@ -1,0 +1,155 @@
+//! Tries rules out: does RDKit compile them, do their examples come out as they say?
+
+use std::collections::BTreeSet;
+
+use super::{ChemistryError, Method, Progress, RdKit, TransformSettings, Transformer};
+use crate::{
+    limits::{PRODUCTS_PER_PARENT_DEFAULT, SLOT_BYTES_MIN},
+    rules::{Example, Rule},
+    slot::{ParentFlags, Slot, SlotLayout, SlotParent},
+};
+
+/// What is wrong with a rule.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RuleFault {
+    /// RDKit does not accept the SMIRKS or one of the SMARTS.
+    #[error("{origin}: rule \"{rule}\": {reason}")]
+    Compile {
+        /// File, line and column of the SMIRKS.
+        origin: String,
+        /// The rule's name.
+        rule: String,
+        /// RDKit's words.
+        reason: String,
+    },
+    /// An example's SMILES can't be read.
+    #[error("{origin}: rule \"{rule}\": the example's `{smiles}` is not a molecule: {reason}")]
+    ExampleSmiles {
+        /// File and line.
+        origin: String,
+        /// The rule's name.
+        rule: String,
+        /// What can't be read.
+        smiles: String,
+        /// RDKit's words.
+        reason: String,
+    },
+    /// An example gives other products than it says.
+    #[error(
+        "{origin}: rule \"{rule}\": `{from}` gives {}{}",
+        list(made),
+        unexpected(expected)
+    )]
+    ExampleProducts {
+        /// File and line.
+        origin: String,
+        /// The rule's name.
+        rule: String,
+        /// The example's parent.
+        from: String,
+        /// What the rule makes of it.
+        made: Vec<String>,
+        /// What the example says, canonical.
+        expected: Vec<String>,
+    },
+}
+
+fn list(smiles: &[String]) -> String {
+    if smiles.is_empty() {
+        "nothing".into()
+    } else {
+        smiles.join(", ")
+    }
+}
+
+fn unexpected(expected: &[String]) -> String {
+    format!("; the example says {}", list(expected))
+}
+
+/// Compiles a rule and runs its examples. Every fault found is given back.
+pub fn check_rule(rdkit: RdKit, rule: &Rule) -> Result<Vec<RuleFault>, ChemistryError> {
+    let settings = TransformSettings {
+        method: Method::Reference,
+        properties: false,
+        products_per_parent_max: PRODUCTS_PER_PARENT_DEFAULT,
+    };
+    let mut transformer = Transformer::without_rules(settings)?;
+    if let Err(reason) = transformer.add(rule) {
+        let origin = rule.origin.to_string();
+        return Ok(vec![RuleFault::Compile {
+            origin,
+            rule: rule.name.clone(),
+            reason,
+        }]);
+    }
+    let mut faults = Vec::new();
+    for example in &rule.examples {
+        if let Some(fault) = run_example(rdkit, &mut transformer, rule, example)? {
+            faults.push(fault);
+        }
+    }
+    Ok(faults)
+}
+
+fn run_example(
+    rdkit: RdKit,
+    transformer: &mut Transformer,
+    rule: &Rule,
+    example: &Example,
+) -> Result<Option<RuleFault>, ChemistryError> {
+    let origin = format!("{}:{}", rule.origin.file.display(), example.line);
+    let unreadable = |smiles: &str, reason: String| RuleFault::ExampleSmiles {
+        origin: origin.clone(),
+        rule: rule.name.clone(),
+        smiles: smiles.into(),
+        reason,
+    };
+    let mut expected = BTreeSet::new();
+    for smiles in &example.to {
+        match rdkit.canonical_smiles(smiles) {
+            Some(canonical) => expected.insert(canonical),
+            None => return Ok(Some(unreadable(smiles, "RDKit cannot read it".into()))),
+        };
+    }
+    if let Err(reason) = transformer.begin(example.from.as_bytes()) {
+        return Ok(Some(unreadable(&example.from, reason)));
+    }
+    let made = products(transformer)?;
+    if made == expected {
+        return Ok(None);
+    }
+    Ok(Some(RuleFault::ExampleProducts {
+        origin,
+        rule: rule.name.clone(),
+        from: example.from.clone(),
+        made: made.into_iter().collect(),
+        expected: expected.into_iter().collect(),
+    }))
+}
+
+/// All products of the parent the transformer has begun.
+fn products(transformer: &mut Transformer) -> Result<BTreeSet<String>, ChemistryError> {
+    let layout = SlotLayout::new(SLOT_BYTES_MIN, false).expect("the smallest slot has a layout");
+    let mut slot = Slot::new(layout);
+    let mut made = BTreeSet::new();
+    loop {
+        slot.clear();
+        let parent = SlotParent {
+            row: 0,
+            id: b"",
+            smiles: b"",
+            reason: b"",
+            flags: ParentFlags::default(),
+        };
+        let parent = slot
+            .push_parent(parent)
+            .expect("an empty slot holds a parent");
+        let progress = transformer.fill(&mut slot, parent)?;
+        made.extend(
+            (0..slot.rows()).map(|row| String::from_utf8_lossy(slot.smiles(row)).into_owned()),
+        );
+        if progress == Progress::Finished {
+            return Ok(made);
+        }
+    }
+}

@@ -1,0 +1,522 @@
+#include "molsieve/src/chem/transformer.h"
+
+#include <GraphMol/ChemReactions/ReactionParser.h>
+#include <GraphMol/ChemReactions/ReactionRunner.h>
+#include <GraphMol/Descriptors/MolDescriptors.h>
+#include <GraphMol/FileParsers/FileParsers.h>
+#include <GraphMol/SmilesParse/SmilesParse.h>
+#include <GraphMol/SmilesParse/SmilesWrite.h>
+#include <GraphMol/Substruct/SubstructMatch.h>
+#include <RDGeneral/versions.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "molsieve/src/chem/bridge.rs.h"
+#include "molsieve/src/chem/finish.h"
+#include "molsieve/src/chem/log.h"
+
+namespace molsieve {
+
+using RDKit::MatchVectType;
+using RDKit::ROMol;
+using RDKit::RWMol;
+
+namespace {
+
+constexpr std::uint32_t CAP_PRODUCTS = 1;
+constexpr std::uint32_t CAP_SITES = 2;
+constexpr std::uint32_t CAP_LENGTH = 4;
+constexpr std::size_t REASON_BYTES_MAX = 256;
+
+std::string as_string(rust::Slice<const std::uint8_t> bytes) {
+  return {reinterpret_cast<const char *>(bytes.data()), bytes.size()};
+}
+
+rust::Slice<const std::uint8_t> as_bytes(const std::string &text) {
+  return {reinterpret_cast<const std::uint8_t *>(text.data()), text.size()};
+}
+
+// One line, of bounded length, out of whatever RDKit said.
+std::string one_line(std::string text) {
+  std::replace_if(text.begin(), text.end(), [](char c) { return c == '\n' || c == '\t'; }, ' ');
+  if (text.size() > REASON_BYTES_MAX) {
+    text.resize(REASON_BYTES_MAX);
+  }
+  while (!text.empty() && text.back() == ' ') {
+    text.pop_back();
+  }
+  return text;
+}
+
+// Why a SMILES or SMARTS does not parse: RDKit logs several lines, of which one says what and one
+// says where.
+std::string parse_failure(const std::string &fallback) {
+  const auto logged = take_logged_errors();
+  const auto position = logged.find("around position ");
+  const auto what = logged.find("Error: ");
+  if (what == std::string::npos) {
+    return one_line(logged.empty() ? fallback : logged);
+  }
+  auto text = logged.substr(what + 7, logged.find('\n', what) - what - 7);
+  // The molecule's text follows "while parsing:" and "for input:"; the reader has it already.
+  for (const auto *echo : {" while parsing: ", " for input: "}) {
+    text = text.substr(0, text.find(echo));
+  }
+  if (position != std::string::npos) {
+    const auto digits = position + std::strlen("around position ");
+    const auto end = logged.find_first_not_of("0123456789", digits);
+    text += " at position " + logged.substr(digits, end - digits);
+  }
+  return one_line(text);
+}
+
+// RDKit's own settings of a reaction, without its silent cap of 1,000 matches.
+RDKit::SubstructMatchParameters match_settings(unsigned int matches_max) {
+  RDKit::SubstructMatchParameters settings;
+  settings.uniquify = false;
+  settings.maxMatches = matches_max;
+  settings.maxRecursiveMatches = matches_max;
+  return settings;
+}
+
+}  // namespace
+
+struct Parent {
+  explicit Parent(RDKit::ROMOL_SPTR molecule) : mol(std::move(molecule)), frame(*mol) {}
+
+  RDKit::ROMOL_SPTR mol;
+  ParentFrame frame;
+  std::string canonical;  // empty until asked for
+
+  // The enumeration stands at product `product` of the outcome of match `match` of rule `rule`.
+  std::size_t rule = 0;
+  bool matched = false;  // `matches` belongs to `rule`
+  std::vector<MatchVectType> matches;
+  std::size_t match = 0;
+  RDKit::MOL_SPTR_VECT outcome;
+  std::size_t product = 0;
+  bool sites_capped = false;
+  bool full = false;  // as many distinct products as a parent may have
+
+  // A product that waits to be written.
+  bool pending = false;
+  std::string smiles;
+  std::uint16_t site = 0;
+  std::array<double, 3> reals{};
+  std::array<std::uint16_t, 3> counts{};
+};
+
+namespace {
+
+const std::string &canonical(Parent &parent) {
+  if (parent.canonical.empty()) {
+    parent.canonical = RDKit::MolToSmiles(*parent.mol);
+  }
+  return parent.canonical;
+}
+
+void describe(const ROMol &product, Parent &parent) {
+  namespace d = RDKit::Descriptors;
+  double log_p, refractivity;
+  d::calcCrippenDescriptors(product, log_p, refractivity);
+  parent.reals = {d::calcAMW(product), log_p, d::calcTPSA(product)};
+  parent.counts = {static_cast<std::uint16_t>(d::calcNumHBD(product)),
+                   static_cast<std::uint16_t>(d::calcNumHBA(product)),
+                   static_cast<std::uint16_t>(d::calcNumRotatableBonds(product))};
+}
+
+}  // namespace
+
+Transformer::Transformer(const TransformerSettings &settings)
+    : settings_(std::make_unique<TransformerSettings>(settings)) {}
+Transformer::~Transformer() = default;
+
+void Transformer::add_rule(rust::Str smirks, rust::Slice<const rust::String> exclude,
+                           rust::Str require) {
+  take_logged_errors();
+  CompiledRule rule;
+  try {
+    rule.reaction.reset(RDKit::RxnSmartsToChemicalReaction(std::string(smirks)));
+  } catch (const std::exception &e) {
+    const auto logged = parse_failure("");
+    throw std::runtime_error(logged.empty() ? one_line(e.what()) : logged);
+  }
+  if (!rule.reaction) {
+    throw std::runtime_error(parse_failure("RDKit cannot read this reaction"));
+  }
+  if (rule.reaction->getNumReactantTemplates() != 1) {
+    throw std::runtime_error("a rule has one reactant, this one has " +
+                             std::to_string(rule.reaction->getNumReactantTemplates()));
+  }
+  if (rule.reaction->getNumProductTemplates() == 0) {
+    throw std::runtime_error("the rule has no product");
+  }
+  rule.reaction->initReactantMatchers();
+  unsigned int warnings = 0, errors = 0;
+  rule.reaction->validate(warnings, errors, true);
+  if (errors != 0) {
+    throw std::runtime_error(parse_failure("RDKit finds the reaction invalid"));
+  }
+  rule.reactant_template = rule.reaction->getReactants()[0];
+  rule.product_templates = rule.reaction->getNumProductTemplates();
+  for (const auto &smarts : exclude) {
+    rule.exclude.push_back(query_index(std::string(smarts)));
+  }
+  if (!require.empty()) {
+    rule.require = query_index(std::string(require));
+  }
+  rules_.push_back(std::move(rule));
+}
+
+unsigned int Transformer::query_index(const std::string &smarts) {
+  for (unsigned int i = 0; i < queries_.size(); ++i) {
+    if (queries_[i].smarts == smarts) {
+      return i;
+    }
+  }
+  SharedQuery shared;
+  shared.smarts = smarts;
+  try {
+    shared.query.reset(RDKit::SmartsToMol(smarts));
+  } catch (const std::exception &e) {
+    throw std::runtime_error("SMARTS '" + smarts + "': " + one_line(e.what()));
+  }
+  if (!shared.query || shared.query->getNumAtoms() == 0) {
+    throw std::runtime_error("SMARTS '" + smarts + "': " + parse_failure("RDKit cannot read it"));
+  }
+  queries_.push_back(std::move(shared));
+  return queries_.size() - 1;
+}
+
+bool Transformer::begin(rust::Slice<const std::uint8_t> smiles) {
+  end();
+  take_logged_errors();
+  std::unique_ptr<RWMol> mol;
+  try {
+    mol.reset(RDKit::SmilesToMol(as_string(smiles)));
+  } catch (const std::exception &e) {
+    reason_ = one_line(e.what());
+    return false;
+  }
+  if (!mol) {
+    reason_ = parse_failure("RDKit cannot read this SMILES");
+    return false;
+  }
+  if (mol->getNumAtoms() == 0) {
+    reason_ = "the molecule has no atoms";
+    return false;
+  }
+  if (mol->getNumAtoms() > settings_->parent_atoms_max) {
+    reason_ = "the molecule has " + std::to_string(mol->getNumAtoms()) + " atoms, at most " +
+              std::to_string(settings_->parent_atoms_max) + " are allowed";
+    return false;
+  }
+  parent_ = std::make_unique<Parent>(RDKit::ROMOL_SPTR(mol.release()));
+  seen_.clear();
+  for (auto &query : queries_) {
+    query.evaluated = false;
+  }
+  return true;
+}
+
+void Transformer::end() { parent_.reset(); }
+
+Fill Transformer::fill(ProductSpace &space, std::uint32_t parent, std::uint32_t quantum,
+                       ParentReport &report) {
+  if (!parent_) {
+    throw std::logic_error("fill() without a parent");
+  }
+  for (;;) {
+    if (parent_->pending && !write(space, parent, report)) {
+      return Fill::SlotFull;
+    }
+    if (quantum-- == 0) {
+      return Fill::Paused;
+    }
+    if (!make_next(report)) {
+      return Fill::Finished;
+    }
+  }
+}
+
+// Moves the pending product into the slot. False: it does not fit.
+bool Transformer::write(ProductSpace &space, std::uint32_t parent, ParentReport &report) {
+  auto &p = *parent_;
+  const auto row = space.rows;
+  if (row == space.parent.size() || space.text_bytes + p.smiles.size() > space.text.size()) {
+    return false;
+  }
+  std::memcpy(space.text.data() + space.text_bytes, p.smiles.data(), p.smiles.size());
+  space.text_bytes += p.smiles.size();
+  space.text_ends[row] = space.text_bytes;
+  space.parent[row] = parent;
+  space.rule[row] = static_cast<std::uint16_t>(p.rule);
+  space.site[row] = p.site;
+  if (settings_->properties) {
+    std::copy(p.reals.begin(), p.reals.end(), space.real_properties.begin() + 3 * row);
+    std::copy(p.counts.begin(), p.counts.end(), space.count_properties.begin() + 3 * row);
+  }
+  ++space.rows;
+  ++report.written;
+  p.pending = false;
+  return true;
+}
+
+// Makes the next product molecule. It becomes pending, or is counted and dropped. False: there is
+// none left.
+bool Transformer::make_next(ParentReport &report) {
+  auto &p = *parent_;
+  if (rules_.empty()) {  // the job cleans a library
+    if (p.matched) {
+      return false;
+    }
+    p.matched = true;
+    take_product(p.mol, report);
+    return true;
+  }
+  while (p.product == p.outcome.size()) {
+    p.outcome.clear();
+    p.product = 0;
+    if (p.full) {
+      count_what_is_left(report);
+      return false;
+    }
+    if (p.matched && p.match == p.matches.size()) {
+      p.matched = false;
+      p.match = 0;
+      ++p.rule;
+    }
+    if (p.rule == rules_.size()) {
+      return false;
+    }
+    if (!p.matched) {
+      match_next_rule();
+      if (p.sites_capped) {
+        report.caps |= CAP_SITES;
+        report.capped += rules_[p.rule].product_templates;
+        p.sites_capped = false;
+      }
+      continue;
+    }
+    p.site = static_cast<std::uint16_t>(p.match);
+    const auto &match = p.matches[p.match++];
+    try {
+      p.outcome = RDKit::ReactionRunnerUtils::generateOneProductSet(*rules_[p.rule].reaction,
+                                                                    {p.mol}, {match});
+    } catch (const std::exception &) {
+      p.outcome.clear();
+      report.invalid += rules_[p.rule].product_templates;
+    }
+  }
+  const auto product = std::move(p.outcome[p.product++]);
+  take_product(product, report);
+  return true;
+}
+
+// Finds the sites of the rule at which the enumeration stands.
+void Transformer::match_next_rule() {
+  auto &p = *parent_;
+  const auto &rule = rules_[p.rule];
+  p.matches.clear();
+  p.match = 0;
+  p.matched = true;
+  if (!applies(rule)) {
+    return;
+  }
+  p.mol->clearAllAtomBookmarks();
+  auto settings = rule.reaction->getSubstructParams();
+  settings.uniquify = false;
+  settings.maxMatches = settings_->sites_max + 1;
+  p.matches = RDKit::SubstructMatch(*p.mol, *rule.reactant_template, settings);
+  if (p.matches.size() > settings_->sites_max) {
+    p.matches.resize(settings_->sites_max);
+    p.sites_capped = true;
+  }
+  for (const auto query : rule.exclude) {
+    const auto &covered = covered_atoms(query);
+    if (covered.empty()) {
+      continue;
+    }
+    std::erase_if(p.matches, [&](const MatchVectType &match) {
+      return std::any_of(match.begin(), match.end(), [&](const auto &pair) {
+        return std::binary_search(covered.begin(), covered.end(),
+                                  static_cast<unsigned int>(pair.second));
+      });
+    });
+  }
+}
+
+bool Transformer::applies(const CompiledRule &rule) {
+  return !rule.require || !covered_atoms(*rule.require).empty();
+}
+
+// The atoms of the parent that any match of a query covers, in ascending order.
+const std::vector<unsigned int> &Transformer::covered_atoms(unsigned int index) {
+  auto &query = queries_[index];
+  if (!query.evaluated) {
+    query.atoms.clear();
+    const auto settings = match_settings(settings_->sites_max);
+    for (const auto &match : RDKit::SubstructMatch(*parent_->mol, *query.query, settings)) {
+      for (const auto &pair : match) {
+        query.atoms.push_back(pair.second);
+      }
+    }
+    std::sort(query.atoms.begin(), query.atoms.end());
+    query.atoms.erase(std::unique(query.atoms.begin(), query.atoms.end()), query.atoms.end());
+    query.evaluated = true;
+  }
+  return query.atoms;
+}
+
+// Finishes a raw product and decides whether it is written.
+void Transformer::take_product(const RDKit::ROMOL_SPTR &product, ParentReport &report) {
+  auto &p = *parent_;
+  if (p.full) {
+    ++report.capped;
+    return;
+  }
+  try {
+    if (product != p.mol) {
+      auto &mol = static_cast<RWMol &>(*product);
+      if (settings_->reference) {
+        finish_reference(mol);
+      } else {
+        finish_fast(mol, p.frame);
+      }
+    }
+    p.smiles = RDKit::MolToSmiles(*product);
+  } catch (const std::exception &) {
+    ++report.invalid;
+    return;
+  }
+  // Equal SMILES have as many atoms, so the parent's own is rarely needed.
+  if (product != p.mol && product->getNumAtoms() == p.mol->getNumAtoms() &&
+      p.smiles == canonical(p)) {
+    ++report.unchanged;
+    return;
+  }
+  if (p.smiles.size() > settings_->product_bytes_max) {
+    report.caps |= CAP_LENGTH;
+    ++report.capped;
+    return;
+  }
+  std::uint64_t low, high;
+  product_key(as_bytes(p.smiles), low, high);
+  if (!seen_.insert(low, high)) {
+    ++report.symmetric;
+    return;
+  }
+  if (seen_.size() > settings_->products_per_parent_max) {
+    report.caps |= CAP_PRODUCTS;
+    ++report.capped;
+    p.full = true;
+    return;
+  }
+  if (settings_->properties) {
+    describe(*product, p);
+  }
+  p.pending = true;
+}
+
+// The cap on products is reached: says how many product molecules are therefore not made.
+void Transformer::count_what_is_left(ParentReport &report) {
+  auto &p = *parent_;
+  for (;;) {
+    if (p.matched) {
+      report.capped += (p.matches.size() - p.match) * rules_[p.rule].product_templates;
+      ++p.rule;
+    }
+    if (p.rule == rules_.size()) {
+      break;
+    }
+    match_next_rule();
+  }
+  p.matches.clear();
+  p.match = 0;
+}
+
+void KeySet::clear() {
+  size_ = 0;
+  if (++generation_ == 0) {
+    entries_.clear();
+    generation_ = 1;
+  }
+}
+
+bool KeySet::insert(std::uint64_t low, std::uint64_t high) {
+  if (2 * (size_ + 1) > entries_.size()) {
+    grow();
+  }
+  const auto mask = entries_.size() - 1;
+  for (auto i = low & mask;; i = (i + 1) & mask) {
+    auto &entry = entries_[i];
+    if (entry.generation != generation_) {
+      entry = {low, high, generation_};
+      ++size_;
+      return true;
+    }
+    if (entry.low == low && entry.high == high) {
+      return false;
+    }
+  }
+}
+
+void KeySet::grow() {
+  std::vector<Entry> old(std::max<std::size_t>(256, 2 * entries_.size()));
+  old.swap(entries_);
+  size_ = 0;
+  for (const auto &entry : old) {
+    if (entry.generation == generation_) {
+      insert(entry.low, entry.high);
+    }
+  }
+}
+
+std::unique_ptr<Transformer> new_transformer(const TransformerSettings &settings) {
+  return std::make_unique<Transformer>(settings);
+}
+
+void initialise() {
+  capture_rdkit_log();
+  // Touches what RDKit builds on first use: periodic table, SMILES and SMARTS parsers, ring finder,
+  // reaction runner, writer, descriptors.
+  const TransformerSettings settings{false, true, 1000, 1000, 1000, 1000};
+  Transformer warm(settings);
+  warm.add_rule("[c:1][OX2H:2]>>[c:1][O:2]C", {}, "[$([#6]~[#7,#8])]");
+  const std::string smiles = "C[C@H](O)c1cc(O)ccc1/C=C/[N+](=O)[O-]";
+  std::array<std::uint8_t, 1024> text;
+  std::array<std::uint32_t, 8> ends, parents;
+  std::array<std::uint16_t, 8> rules, sites;
+  std::array<double, 24> reals;
+  std::array<std::uint16_t, 24> counts;
+  ProductSpace space{{text.data(), text.size()},   {ends.data(), ends.size()},
+                     {parents.data(), parents.size()}, {rules.data(), rules.size()},
+                     {sites.data(), sites.size()}, {reals.data(), reals.size()},
+                     {counts.data(), counts.size()},   0, 0};
+  ParentReport report{};
+  if (!warm.begin(as_bytes(smiles)) || warm.fill(space, 0, 100, report) != Fill::Finished ||
+      report.written != 1) {
+    throw std::runtime_error("RDKit fails its start-up check");
+  }
+}
+
+rust::String mol_block_to_smiles(rust::Slice<const std::uint8_t> block) {
+  take_logged_errors();
+  std::unique_ptr<RWMol> mol;
+  try {
+    mol.reset(RDKit::MolBlockToMol(as_string(block)));
+  } catch (const std::exception &e) {
+    throw std::runtime_error(one_line(e.what()));
+  }
+  if (!mol) {
+    throw std::runtime_error(parse_failure("RDKit cannot read this mol block"));
+  }
+  return rust::String::lossy(RDKit::MolToSmiles(*mol));
+}
+
+rust::String rdkit_version() { return RDKit::rdkitVersion; }
+rust::String boost_version() { return RDKit::boostVersion; }
+
+}  // namespace molsieve

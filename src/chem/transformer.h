@@ -1,0 +1,113 @@
+// The C++ side of src/chem: applies compiled rules to one parent at a time and writes the products
+// straight into the columns of a slot. Nothing here allocates across the boundary, and no exception
+// crosses it except as the message of a cxx Result.
+#pragma once
+
+#include <GraphMol/ChemReactions/Reaction.h>
+#include <GraphMol/RDKitBase.h>
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "rust/cxx.h"
+
+namespace molsieve {
+
+struct ProductSpace;
+struct ParentReport;
+struct TransformerSettings;
+enum class Fill : std::uint8_t;
+
+// What a rule needs at run time. Compiled once per thread: recursive SMARTS take a lock per query
+// inside RDKit, so queries are never shared between threads.
+struct CompiledRule {
+  std::unique_ptr<RDKit::ChemicalReaction> reaction;
+  RDKit::ROMOL_SPTR reactant_template;
+  unsigned int product_templates = 0;
+  std::vector<unsigned int> exclude;      // indices into Transformer::queries_
+  std::optional<unsigned int> require;    // likewise
+};
+
+// A SMARTS used by any rule as exclude or require, evaluated at most once per parent.
+struct SharedQuery {
+  std::string smarts;
+  std::unique_ptr<RDKit::RWMol> query;
+  bool evaluated = false;
+  std::vector<unsigned int> atoms;  // of the current parent, covered by any match
+};
+
+// The keys of the products a parent has given so far. Open addressing, cleared per parent, at most
+// `TransformerSettings::products_per_parent_max` entries.
+class KeySet {
+ public:
+  void clear();
+  // True if the key was not in the set.
+  bool insert(std::uint64_t low, std::uint64_t high);
+  std::size_t size() const { return size_; }
+
+ private:
+  struct Entry {
+    std::uint64_t low, high;
+    std::uint32_t generation;
+  };
+  void grow();
+  std::vector<Entry> entries_;
+  std::size_t size_ = 0;
+  std::uint32_t generation_ = 1;
+};
+
+// The parent in work and where the enumeration of its products stands.
+struct Parent;
+
+class Transformer {
+ public:
+  explicit Transformer(const TransformerSettings &settings);
+  ~Transformer();
+
+  // Compiles a rule; throws std::runtime_error with RDKit's own words.
+  void add_rule(rust::Str smirks, rust::Slice<const rust::String> exclude, rust::Str require);
+
+  // Parses a parent. False: it can't be used; reason() says why.
+  bool begin(rust::Slice<const std::uint8_t> smiles);
+  // Writes products of the current parent until the space is full, the quantum of products is used
+  // up or the parent is finished. Adds to the report.
+  Fill fill(ProductSpace &space, std::uint32_t parent, std::uint32_t quantum, ParentReport &report);
+  // Drops the current parent and everything held for it.
+  void end();
+
+  rust::Str reason() const { return {reason_.data(), reason_.size()}; }
+
+ private:
+  unsigned int query_index(const std::string &smarts);
+  bool applies(const CompiledRule &rule);
+  const std::vector<unsigned int> &covered_atoms(unsigned int query);
+  void match_next_rule();
+  bool make_next(ParentReport &report);
+  void take_product(const RDKit::ROMOL_SPTR &product, ParentReport &report);
+  void count_what_is_left(ParentReport &report);
+  bool write(ProductSpace &space, std::uint32_t parent, ParentReport &report);
+
+  std::unique_ptr<TransformerSettings> settings_;
+  std::vector<CompiledRule> rules_;
+  std::vector<SharedQuery> queries_;
+  std::unique_ptr<Parent> parent_;
+  KeySet seen_;
+  std::string reason_;
+};
+
+std::unique_ptr<Transformer> new_transformer(const TransformerSettings &settings);
+
+// Runs RDKit's lazily built tables once, on one thread: the first parse races otherwise. Also turns
+// RDKit's log streams towards `log_line`.
+void initialise();
+
+// The canonical SMILES of a mol block, or an exception with RDKit's words.
+rust::String mol_block_to_smiles(rust::Slice<const std::uint8_t> block);
+
+rust::String rdkit_version();
+rust::String boost_version();
+
+}  // namespace molsieve

@@ -1,0 +1,199 @@
+//! The command line: flags in, exit codes out.
+//!
+//! What a job says goes to standard error while it runs and to standard output when it ends, so that
+//! `molsieve run … > summary.txt` keeps the summary and shows the progress. With `--json` standard
+//! output carries one JSON object per line and nothing else.
+
+mod progress;
+mod report;
+mod rules_check;
+mod run;
+
+use std::{io::Write, path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+
+use crate::{
+    chem::ChemistryError,
+    config::{ConfigError, JobSettings},
+    pipeline::PipelineError,
+    plan::PlanError,
+    rules::RuleError,
+    store::StoreError,
+    table::source::{self, SourceError},
+};
+
+/// Turns a chemical library into a derivative library: applies reaction rules to every molecule,
+/// inside a fixed memory budget, and writes each distinct product once.
+#[derive(Parser, Debug)]
+#[command(name = "molsieve", version, max_term_width = 100, after_help = EXIT_CODES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes: 0 done; 1 failed; 2 usage; 3 the input or the rules can't be used; 4 done, and some rows \
+were rejected or capped.
+Set MOLSIEVE_LOG=debug to see what RDKit and molsieve log.";
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    /// Run a job: library in, every distinct product out
+    #[command(after_help = EXIT_CODES)]
+    Run(JobArgs),
+    /// Show what a job would make and where its memory would go; writes nothing
+    Plan(JobArgs),
+    /// Work with rule files
+    #[command(subcommand)]
+    Rules(RulesCommand),
+}
+
+#[derive(clap::Args, Debug)]
+struct JobArgs {
+    /// Job file (TOML) that says the same as the flags; flags win
+    #[arg(value_name = "JOB.toml")]
+    job: Option<PathBuf>,
+    #[command(flatten)]
+    settings: JobSettings,
+    /// Print JSON, one object per line
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Subcommand, Debug)]
+enum RulesCommand {
+    /// Compile each rule, run its examples, and say what is wrong where
+    Check {
+        /// Rule files: TOML, YAML, CSV or TSV
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// Print JSON, one object per line
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// How the program ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+enum Exit {
+    /// Everything done.
+    Done = 0,
+    /// It failed on the way.
+    Failed = 1,
+    /// It was asked for something it can't do.
+    Usage = 2,
+    /// The input or the rules can't be used.
+    Input = 3,
+    /// Done, and some rows were rejected or capped.
+    Incomplete = 4,
+}
+
+/// Whatever ends the program early.
+#[derive(Debug, thiserror::Error)]
+enum CliError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error(transparent)]
+    Rules(#[from] RuleError),
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error(transparent)]
+    Chemistry(#[from] ChemistryError),
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Pipeline(#[from] PipelineError),
+    /// A signal handler can't be installed.
+    #[error("cannot install signal handlers: {0}")]
+    Signals(String),
+    /// The job was asked to stop.
+    #[error("{0}")]
+    Stopped(String),
+}
+
+impl CliError {
+    /// The table of exit codes.
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Config(_) | Self::Plan(PlanError::Budget { .. }) => Exit::Usage,
+            Self::Store(error) | Self::Pipeline(PipelineError::Store(error)) => match error {
+                StoreError::NotEmpty(_) | StoreError::Foreign(_) | StoreError::NotADirectory(_) => {
+                    Exit::Usage
+                }
+                StoreError::DiskFull(_) | StoreError::Io { .. } => Exit::Failed,
+            },
+            Self::Rules(_)
+            | Self::Source(_)
+            | Self::Plan(PlanError::Source(_))
+            | Self::Pipeline(PipelineError::Source(_)) => Exit::Input,
+            Self::Chemistry(error)
+            | Self::Plan(PlanError::Chemistry(error))
+            | Self::Pipeline(PipelineError::Chemistry(error)) => match error {
+                ChemistryError::Rule { .. } => Exit::Input,
+                ChemistryError::StartUp(_) | ChemistryError::Failed(_) => Exit::Failed,
+            },
+            Self::Pipeline(_) | Self::Signals(_) | Self::Stopped(_) => Exit::Failed,
+        }
+    }
+}
+
+/// Runs the program on the process's arguments.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    start_log();
+    quiet_panics();
+    let (json, result) = match cli.command {
+        Command::Run(args) => (args.json, run::run(args)),
+        Command::Plan(args) => (args.json, run::plan(args)),
+        Command::Rules(RulesCommand::Check { files, json }) => {
+            (json, rules_check::check(&files, json))
+        }
+    };
+    let exit = result.unwrap_or_else(|error| {
+        let exit = error.exit();
+        if json {
+            let failed = serde_json::json!({
+                "event": "failed", "error": error.to_string(), "exit_code": exit as u8,
+            });
+            say(&failed.to_string());
+        }
+        // A closed standard error leaves nobody to tell.
+        let _ = writeln!(std::io::stderr(), "molsieve: {error}");
+        exit
+    });
+    ExitCode::from(exit as u8)
+}
+
+/// Writes a line to standard output. That nobody reads it is no reason to end a job.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+fn start_log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("MOLSIEVE_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+}
+
+/// A panic is a fault of molsieve, told in one line; one inside a guarded call into a decoder is
+/// turned into an error there and says nothing here.
+fn quiet_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        if !source::in_guarded_call() {
+            tracing::debug!("{}", std::backtrace::Backtrace::force_capture());
+            let thread = std::thread::current();
+            let name = thread.name().unwrap_or("unnamed");
+            let _ = writeln!(
+                std::io::stderr(),
+                "molsieve: internal error in {name}: {panic}"
+            );
+        }
+    }));
+}

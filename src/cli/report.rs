@@ -1,0 +1,195 @@
+//! Plans and summaries, for people and for machines.
+
+use serde_json::{Value, json};
+
+use super::progress::{bottleneck, rate, remaining};
+use crate::{
+    machine,
+    pipeline::{Job, Manifest, Snapshot},
+    plan::{Estimate, Plan},
+    units::{ByteSize, count, duration, percent},
+};
+
+/// `molsieve plan`.
+pub(super) fn plan(job: &Job) -> String {
+    let (plan, estimate) = (&job.plan, &job.plan.estimate);
+    let files = job.library.files();
+    let bytes = files.iter().map(|file| file.bytes).sum();
+    let about = if estimate.parents_exact { "" } else { "about " };
+    let rules = match job.rules.len() {
+        0 => "none: the library is cleaned".into(),
+        n => count(n as u64),
+    };
+    let inputs = match files {
+        [one] => format!(
+            "{} ({}, {})",
+            one.path.display(),
+            one.format,
+            ByteSize(one.bytes)
+        ),
+        many => format!("{} files, {}", many.len(), ByteSize(bytes)),
+    };
+    format!(
+        "Job\n\
+         \x20 input      {inputs}\n\
+         \x20 rows       {about}{}\n\
+         \x20 rules      {rules}\n\
+         \nEstimate from {} rows{}\n\
+         \x20 products   {:.1} per parent, about {} in all (repeats between parents counted)\n\
+         \x20 disk       about {}\n\
+         \nRun\n\
+         \x20 threads    {}, {} parents at a time\n\
+         \x20 filter     {} bits, {} hashes\n\
+         \nMemory\n{}",
+        count(estimate.parents),
+        count(estimate.sampled),
+        rejects_of_sample(estimate),
+        estimate.products_per_parent,
+        count(estimate.products()),
+        ByteSize(estimate.disk_bytes()),
+        plan.threads,
+        plan.batch_parents,
+        count(plan.filter.bits as u64),
+        plan.filter.hashes,
+        plan.memory,
+    )
+}
+
+fn rejects_of_sample(estimate: &Estimate) -> String {
+    match estimate.sampled_rejects {
+        0 => String::new(),
+        n => format!(" ({} of them can't be used)", count(n)),
+    }
+}
+
+/// A plan for machines. Sizes in bytes.
+pub(super) fn plan_json(plan: &Plan) -> Value {
+    let estimate = &plan.estimate;
+    let items: Vec<Value> = plan
+        .memory
+        .items
+        .iter()
+        .map(|item| json!({ "name": item.name, "bytes": item.bytes, "detail": item.detail }))
+        .collect();
+    json!({
+        "event": "planned",
+        "parents": estimate.parents,
+        "parents_exact": estimate.parents_exact,
+        "sampled": estimate.sampled,
+        "sampled_rejects": estimate.sampled_rejects,
+        "products_per_parent": estimate.products_per_parent,
+        "products": estimate.products(),
+        "disk_bytes": estimate.disk_bytes(),
+        "threads": plan.threads,
+        "slots": plan.slots,
+        "slot_bytes": plan.slot.bytes,
+        "batch_parents": plan.batch_parents,
+        "filter_bits": plan.filter.bits,
+        "filter_hashes": plan.filter.hashes,
+        "memory": { "budget_bytes": plan.memory.budget.0, "total_bytes": plan.memory.total(), "items": items },
+    })
+}
+
+/// Where a job stands, for machines. Times in seconds, sizes in bytes.
+pub(super) fn progress_json(job: &Job, now: &Snapshot) -> Value {
+    json!({
+        "event": "progress",
+        "elapsed_seconds": now.elapsed.as_secs_f64(),
+        "remaining_seconds": remaining(job, now).map(|left| left.as_secs_f64()),
+        "rows_read": now.rows_read,
+        "counts": now.counts,
+        "products_per_second": rate(now),
+        "memory_bytes": machine::memory_bytes(),
+        "memory_budget_bytes": job.spec.memory.0,
+        "ring": { "slots": now.ring.slots, "free": now.ring.free, "workers_waiting": now.ring.waiting },
+        "busiest": bottleneck(job, &Snapshot::default(), now),
+        "bytes_written": now.bytes_written,
+        "parts": now.parts,
+    })
+}
+
+/// How a job ended, for machines: the manifest.
+pub(super) fn done_json(manifest: &Manifest) -> Value {
+    json!({ "event": "done", "manifest": manifest })
+}
+
+/// What a user sees at the end: what came of the job, and everything that was left out.
+pub(super) fn summary(job: &Job, manifest: &Manifest) -> String {
+    let counts = &manifest.counts;
+    let bytes: u64 = manifest.files.iter().map(|file| file.bytes).sum();
+    let seconds = manifest.elapsed_seconds;
+    let mut lines = vec![
+        format!(
+            "{} unique products from {} molecules in {} ({} products/s)",
+            count(counts.products_unique),
+            count(counts.parents_transformed),
+            duration(std::time::Duration::from_secs_f64(seconds)),
+            count((counts.products_made as f64 / seconds.max(1e-3)) as u64),
+        ),
+        format!(
+            "  output     {}: {} in {} part{}",
+            job.spec.output.display(),
+            ByteSize(bytes),
+            manifest.files.len(),
+            if manifest.files.len() == 1 { "" } else { "s" },
+        ),
+        format!(
+            "  made       {}: {} unique, {} given by another molecule, {} by the same one, \
+             {} unchanged, {} invalid",
+            count(counts.products_made),
+            percent(counts.products_unique, counts.products_made),
+            count(counts.products_duplicate),
+            count(counts.products_symmetric),
+            count(counts.products_unchanged),
+            count(counts.products_invalid),
+        ),
+        format!(
+            "  memory     {} at most, {} allowed",
+            ByteSize(manifest.peak_memory_bytes),
+            ByteSize(manifest.memory_budget_bytes),
+        ),
+        format!(
+            "  filter     false positives are expected to have cost {} products",
+            lost(manifest.filter.expected_products_lost),
+        ),
+    ];
+    if counts.parents_rejected > 0 {
+        lines.push(format!(
+            "  rejected   {} rows; rejects.parquet has their text and the reason",
+            count(counts.parents_rejected)
+        ));
+    }
+    if counts.parents_capped > 0 {
+        lines.push(format!(
+            "  capped     {} molecules, {} products not made or not kept: {}",
+            count(counts.parents_capped),
+            count(counts.products_capped),
+            capped(manifest),
+        ));
+    }
+    lines.join("\n")
+}
+
+/// The first capped parents by name.
+fn capped(manifest: &Manifest) -> String {
+    let named: Vec<_> = manifest
+        .capped_parents
+        .iter()
+        .take(3)
+        .map(|parent| format!("{} ({})", parent.id, parent.caps.join(", ")))
+        .collect();
+    let more = manifest.counts.parents_capped - named.len() as u64;
+    let more = if more > 0 {
+        format!(" and {} more", count(more))
+    } else {
+        String::new()
+    };
+    format!("{}{more}; see manifest.json", named.join("; "))
+}
+
+fn lost(products: f64) -> String {
+    match products {
+        p if p < 0.5 => format!("no (expected: {p:.1e})"),
+        p => format!("about {}", count(p.round() as u64)),
+    }
+}

@@ -1,0 +1,520 @@
+//! What a job is: the flags of `molsieve run` and the keys of a job file say the same, and become one
+//! checked [`JobSpec`].
+
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+};
+
+use clap::{Args, ValueEnum};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    chem::Method,
+    limits::{
+        PART_BYTES_DEFAULT, PRODUCTS_PER_PARENT_DEFAULT, PRODUCTS_PER_PARENT_MAX, SLOT_BYTES_MAX,
+        SLOT_BYTES_MIN, SLOTS_MAX, SLOTS_MIN,
+    },
+    store::plain,
+    units::ByteSize,
+};
+
+/// Everything a job can be told. As flags every one is optional here; [`JobSpec`] knows what must be
+/// there. As keys of a job file they have the same names with underscores.
+#[derive(Args, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct JobSettings {
+    /// Library to read: Parquet, SMILES, CSV, TSV or SDF files (text also gzipped), directories, or
+    /// patterns such as 'lib/*.parquet'. May be repeated; read in the order given
+    #[arg(short, long = "input", value_name = "FILE", num_args = 1..)]
+    #[serde(default, alias = "inputs", skip_serializing_if = "Vec::is_empty")]
+    pub input: Vec<PathBuf>,
+
+    /// Reaction rules: TOML, YAML or CSV. May be repeated. Without rules the library is cleaned:
+    /// parsed, written as canonical SMILES and deduplicated
+    #[arg(short, long, value_name = "FILE", num_args = 1..)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<PathBuf>,
+
+    /// Directory for the derivative library
+    #[arg(short, long, value_name = "DIR")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub output: Option<PathBuf>,
+
+    /// What computes keys and probes the filter
+    #[arg(long, value_enum, value_name = "ENGINE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub engine: Option<EngineChoice>,
+
+    /// Chemistry workers [default: the CPUs this process may use]
+    #[arg(short, long, value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub threads: Option<NonZeroUsize>,
+
+    /// Bound on the resident memory of the process, for example 2GiB [default: half of what the
+    /// machine or its cgroup has]
+    #[arg(short, long, value_name = "SIZE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<ByteSize>,
+
+    /// How products seen before are recognised
+    #[arg(long, value_enum, value_name = "HOW")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub dedup: Option<Dedup>,
+
+    /// Distinct products the filter is made for [default: estimated from a sample of the input]
+    #[arg(long, value_name = "N")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expected_products: Option<u64>,
+
+    /// Rate of false positives the filter is made for [default: 1e-9]
+    #[arg(long, value_name = "P")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub false_positive_rate: Option<f64>,
+
+    /// Column that holds the SMILES [default: the first of smiles, canonical_smiles, structure, …]
+    #[arg(long, value_name = "NAME")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub smiles_column: Option<String>,
+
+    /// Column that holds the id [default: the first of id, name, compound_id, …; else the row number]
+    #[arg(long, value_name = "NAME")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id_column: Option<String>,
+
+    /// Add molecular weight, logP, TPSA, H-bond donors and acceptors and rotatable bonds
+    #[arg(long)]
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub properties: bool,
+
+    /// Replace what an earlier job wrote into the output directory
+    #[arg(long, conflicts_with = "resume")]
+    #[serde(skip)]
+    pub overwrite: bool,
+
+    /// Go on from the last checkpoint in the output directory
+    #[arg(long)]
+    #[serde(skip)]
+    pub resume: bool,
+
+    /// Most distinct products of one parent; a parent with more is named in the manifest
+    #[arg(long, value_name = "N", help_heading = "Limits and tuning")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_products_per_parent: Option<u32>,
+
+    /// Size at which a Parquet part is closed [default: 64MiB]
+    #[arg(long, value_name = "SIZE", help_heading = "Limits and tuning")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub part_size: Option<ByteSize>,
+
+    /// Size of a slot of the ring [default: from the memory budget]
+    #[arg(long, value_name = "SIZE", help_heading = "Limits and tuning")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slot_size: Option<ByteSize>,
+
+    /// Slots of the ring, at least 2 [default: two a worker, as the budget allows]
+    #[arg(long, value_name = "N", help_heading = "Limits and tuning")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub slots: Option<usize>,
+
+    /// How products are finished: the fast way, or the plain loop it is checked against
+    #[arg(
+        long,
+        value_enum,
+        value_name = "HOW",
+        help_heading = "Limits and tuning"
+    )]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub chemistry: Option<Chemistry>,
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
+/// `--engine`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EngineChoice {
+    /// The best engine this machine has
+    Auto,
+    /// fastbloom on the CPU
+    Cpu,
+    /// An NVIDIA GPU
+    Cuda,
+    /// Any other GPU
+    Wgpu,
+}
+
+/// `--dedup`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Dedup {
+    /// Every distinct product exactly once
+    Exact,
+    /// What the Bloom filter may have seen is dropped; how many products that costs is reported
+    Bloom,
+}
+
+/// `--chemistry`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Chemistry {
+    /// Short cuts where they provably give the same answer
+    Fast,
+    /// The plain loop: full sanitization of every product
+    Reference,
+}
+
+impl From<Chemistry> for Method {
+    fn from(chemistry: Chemistry) -> Self {
+        match chemistry {
+            Chemistry::Fast => Self::Fast,
+            Chemistry::Reference => Self::Reference,
+        }
+    }
+}
+
+/// A job whose settings have been checked one by one. Whether its files can be used is found out when
+/// they are opened, whether it fits its budget when it is planned.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JobSpec {
+    /// Files, directories and patterns, in order.
+    pub input: Vec<PathBuf>,
+    /// Rule files; none for a cleaning job.
+    pub rules: Vec<PathBuf>,
+    /// Output directory.
+    pub output: PathBuf,
+    /// Whether the output directory may be emptied.
+    pub overwrite: bool,
+    /// Chemistry workers asked for.
+    pub threads: Option<NonZeroUsize>,
+    /// Bound on resident memory.
+    pub memory: ByteSize,
+    /// Distinct products to size the filter for, if given.
+    pub expected_products: Option<u64>,
+    /// Rate of false positives to size the filter for.
+    pub false_positive_rate: f64,
+    /// Column of the SMILES, if given.
+    pub smiles_column: Option<String>,
+    /// Column of the id, if given.
+    pub id_column: Option<String>,
+    /// Whether to compute the property columns.
+    pub properties: bool,
+    /// Cap on distinct products per parent.
+    pub products_per_parent_max: u32,
+    /// Bytes at which a part is closed.
+    pub part_bytes: u64,
+    /// Bytes of a slot, if given.
+    pub slot_bytes: Option<usize>,
+    /// Number of slots, if given.
+    pub slots: Option<usize>,
+    /// How products are finished.
+    pub method: Method,
+}
+
+/// Rate of false positives when none is given: of 10^8 products it costs fewer than one.
+pub const FALSE_POSITIVE_RATE_DEFAULT: f64 = 1e-9;
+/// Smallest part: below it the footers outweigh the rows.
+const PART_BYTES_MIN: u64 = 64 << 10;
+
+/// Why settings make no job. All of them are the user's to mend (exit code 2).
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum ConfigError {
+    /// The job file can't be read.
+    #[error("{}: {reason}", path.display())]
+    Unreadable {
+        /// The job file.
+        path: PathBuf,
+        /// The operating system's words.
+        reason: String,
+    },
+    /// The job file is not TOML, or says something a job does not know.
+    #[error("{}:{line}:{column}: {reason}", path.display())]
+    Syntax {
+        /// The job file.
+        path: PathBuf,
+        /// 1-based line.
+        line: usize,
+        /// 1-based column.
+        column: usize,
+        /// What is wrong there.
+        reason: String,
+    },
+    /// A setting that every job needs is not given.
+    #[error("no {0} is given; see molsieve run --help")]
+    Missing(&'static str),
+    /// A setting has a value it can't have.
+    #[error("{setting}: {reason}")]
+    Value {
+        /// The flag.
+        setting: &'static str,
+        /// What it may be.
+        reason: String,
+    },
+    /// A setting that this version does not offer.
+    #[error("{0}")]
+    NotYet(&'static str),
+}
+
+impl JobSettings {
+    /// Reads a job file. Relative paths in it are taken from the folder it lies in.
+    pub fn from_file(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
+            path: path.into(),
+            reason: plain(&error),
+        })?;
+        let mut settings: Self = toml::from_str(&text).map_err(|error| {
+            let before = &text[..error.span().map_or(0, |span| span.start)];
+            ConfigError::Syntax {
+                path: path.into(),
+                line: before.matches('\n').count() + 1,
+                column: before.chars().rev().take_while(|c| *c != '\n').count() + 1,
+                reason: error.message().lines().collect::<Vec<_>>().join(" "),
+            }
+        })?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        let paths = settings
+            .input
+            .iter_mut()
+            .chain(&mut settings.rules)
+            .chain(&mut settings.output);
+        for relative in paths.filter(|path| path.is_relative()) {
+            *relative = folder.join(&*relative);
+        }
+        Ok(settings)
+    }
+
+    /// These settings where they are given, else those of `file`.
+    pub fn over(self, file: Self) -> Self {
+        let first = |mine: Vec<PathBuf>, theirs| if mine.is_empty() { theirs } else { mine };
+        Self {
+            input: first(self.input, file.input),
+            rules: first(self.rules, file.rules),
+            output: self.output.or(file.output),
+            engine: self.engine.or(file.engine),
+            threads: self.threads.or(file.threads),
+            memory: self.memory.or(file.memory),
+            dedup: self.dedup.or(file.dedup),
+            expected_products: self.expected_products.or(file.expected_products),
+            false_positive_rate: self.false_positive_rate.or(file.false_positive_rate),
+            smiles_column: self.smiles_column.or(file.smiles_column),
+            id_column: self.id_column.or(file.id_column),
+            properties: self.properties || file.properties,
+            overwrite: self.overwrite,
+            resume: self.resume,
+            max_products_per_parent: self
+                .max_products_per_parent
+                .or(file.max_products_per_parent),
+            part_size: self.part_size.or(file.part_size),
+            slot_size: self.slot_size.or(file.slot_size),
+            slots: self.slots.or(file.slots),
+            chemistry: self.chemistry.or(file.chemistry),
+        }
+    }
+
+    /// Checks every setting; `memory` is the budget when none is given.
+    pub fn check(self, memory: ByteSize) -> Result<JobSpec, ConfigError> {
+        if self.resume {
+            return Err(ConfigError::NotYet(
+                "--resume is not available in this version; start again with --overwrite",
+            ));
+        }
+        if self.dedup == Some(Dedup::Exact) {
+            return Err(ConfigError::NotYet(
+                "--dedup exact is not available in this version; use --dedup bloom, which reports how \
+                 many distinct products it is expected to cost",
+            ));
+        }
+        if matches!(self.engine, Some(EngineChoice::Cuda | EngineChoice::Wgpu)) {
+            return Err(ConfigError::NotYet(
+                "--engine: this version has the engine cpu only; use --engine cpu or auto",
+            ));
+        }
+        if self.input.is_empty() {
+            return Err(ConfigError::Missing("--input"));
+        }
+        let rate = self
+            .false_positive_rate
+            .unwrap_or(FALSE_POSITIVE_RATE_DEFAULT);
+        let products = self
+            .max_products_per_parent
+            .unwrap_or(PRODUCTS_PER_PARENT_DEFAULT);
+        let part_bytes = self.part_size.map_or(PART_BYTES_DEFAULT, |size| size.0);
+        let slot_bytes = self.slot_size.map(|size| size.0 as usize);
+        within("--false-positive-rate", rate, 1e-15, 0.5)?;
+        within(
+            "--max-products-per-parent",
+            products,
+            1,
+            PRODUCTS_PER_PARENT_MAX,
+        )?;
+        within(
+            "--part-size",
+            ByteSize(part_bytes),
+            ByteSize(PART_BYTES_MIN),
+            ByteSize(1 << 40),
+        )?;
+        within(
+            "--expected-products",
+            self.expected_products.unwrap_or(1),
+            1,
+            1 << 40,
+        )?;
+        within(
+            "--slots",
+            self.slots.unwrap_or(SLOTS_MIN),
+            SLOTS_MIN,
+            SLOTS_MAX,
+        )?;
+        within(
+            "--threads",
+            self.threads.map_or(1, NonZeroUsize::get),
+            1,
+            THREADS_MAX,
+        )?;
+        within(
+            "--slot-size",
+            ByteSize(slot_bytes.unwrap_or(SLOT_BYTES_MIN) as u64),
+            ByteSize(SLOT_BYTES_MIN as u64),
+            ByteSize(SLOT_BYTES_MAX as u64),
+        )?;
+        Ok(JobSpec {
+            input: self.input,
+            rules: self.rules,
+            output: self.output.ok_or(ConfigError::Missing("--output"))?,
+            overwrite: self.overwrite,
+            threads: self.threads,
+            memory: self.memory.unwrap_or(memory),
+            expected_products: self.expected_products,
+            false_positive_rate: rate,
+            smiles_column: self.smiles_column,
+            id_column: self.id_column,
+            properties: self.properties,
+            products_per_parent_max: products,
+            part_bytes,
+            slot_bytes,
+            slots: self.slots,
+            method: self.chemistry.map_or(Method::Fast, Method::from),
+        })
+    }
+}
+
+/// Most chemistry workers: far beyond any node, and the plan's sums stay small numbers.
+const THREADS_MAX: usize = 4_096;
+
+fn within<T: PartialOrd + std::fmt::Display>(
+    setting: &'static str,
+    value: T,
+    least: T,
+    most: T,
+) -> Result<(), ConfigError> {
+    if value >= least && value <= most {
+        return Ok(());
+    }
+    let reason = format!("{value} is not between {least} and {most}");
+    Err(ConfigError::Value { setting, reason })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings(text: &str) -> Result<JobSettings, ConfigError> {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("job.toml");
+        std::fs::write(&path, text).unwrap();
+        JobSettings::from_file(&path).map(|settings| JobSettings {
+            // What remains must not depend on the temporary folder.
+            input: settings
+                .input
+                .iter()
+                .map(|p| p.strip_prefix(dir.path()).unwrap().into())
+                .collect(),
+            rules: settings
+                .rules
+                .iter()
+                .map(|p| p.strip_prefix(dir.path()).unwrap().into())
+                .collect(),
+            ..settings
+        })
+    }
+
+    #[test]
+    fn flags_win_over_the_job_file() {
+        let file = settings("input = ['a.smi']\nmemory = '2GiB'\nthreads = 4\n").unwrap();
+        let flags = JobSettings {
+            threads: NonZeroUsize::new(8),
+            ..JobSettings::default()
+        };
+        let both = flags.over(file);
+        assert_eq!(both.threads, NonZeroUsize::new(8));
+        assert_eq!(both.memory, Some(ByteSize(2 << 30)));
+        assert_eq!(both.input, [PathBuf::from("a.smi")]);
+    }
+
+    #[test]
+    fn a_job_file_is_faulted_where_it_is_wrong() {
+        let error = settings("input = ['a.smi']\nmemroy = '2GiB'\n").unwrap_err();
+        let ConfigError::Syntax {
+            line,
+            column,
+            reason,
+            ..
+        } = &error
+        else {
+            panic!("{error}")
+        };
+        assert_eq!((*line, *column), (2, 1));
+        assert!(
+            reason.contains("memroy") && !reason.contains('\n'),
+            "{reason}"
+        );
+        let error = settings("memory = 'lots'\n").unwrap_err();
+        assert!(
+            error.to_string().contains("`lots` is not a size"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn values_out_of_range_name_their_flag() {
+        let settings = JobSettings {
+            input: vec!["a.smi".into()],
+            output: Some("out".into()),
+            false_positive_rate: Some(1.5),
+            ..JobSettings::default()
+        };
+        let error = settings.clone().check(ByteSize(1 << 30)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "--false-positive-rate: 1.5 is not between 0.000000000000001 and 0.5"
+        );
+        let missing = JobSettings {
+            input: Vec::new(),
+            ..settings
+        };
+        assert_eq!(
+            missing.check(ByteSize(1)),
+            Err(ConfigError::Missing("--input"))
+        );
+    }
+
+    #[test]
+    fn settings_survive_being_written_as_a_job_file() {
+        let settings = JobSettings {
+            input: vec!["/a/b.smi".into()],
+            output: Some("/out".into()),
+            dedup: Some(Dedup::Bloom),
+            memory: Some(ByteSize(256 << 20)),
+            false_positive_rate: Some(1e-12),
+            ..JobSettings::default()
+        };
+        let text = toml::to_string(&settings).unwrap();
+        assert_eq!(
+            toml::from_str::<JobSettings>(&text).unwrap(),
+            settings,
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,25 @@
+//! molsieve turns a chemical library into a derivative library on one node, inside a memory budget
+//! fixed beforehand, and writes every distinct product once.
+//!
+//! The binary `molsieve` is what users see; this library is its inside. Layers, each using only those
+//! before it:
+//!
+//! [`limits`], [`units`], [`key`], [`machine`], [`store`] → [`rules`], [`slot`] → [`ring`], [`chem`],
+//! [`table`] → [`sieve`] → [`config`], [`plan`] → [`pipeline`] → [`cli`]
+
+pub mod chem;
+pub mod cli;
+pub mod config;
+pub mod key;
+pub mod limits;
+pub mod machine;
+pub mod pipeline;
+pub mod plan;
+pub mod ring;
+pub mod rules;
+pub mod sieve;
+pub mod slot;
+pub mod store;
+mod sync;
+pub mod table;
+pub mod units;

@@ -1,0 +1,158 @@
+//! Every maximum molsieve holds to, in one place. The memory plan ([`crate::plan`]) adds up the ones
+//! that cost memory; the rest bound what a single molecule, line or file may ask for.
+//!
+//! Units stand last in the names: `_bytes_max`, `_rows_max`. One MiB is 2^20 bytes.
+
+const KIB: usize = 1 << 10;
+const MIB: usize = 1 << 20;
+
+// ── Parents and products ────────────────────────────────────────────────────────────────────────
+
+/// Longest SMILES of a parent that is given to RDKit. Longer ones are rejected: RDKit's memory
+/// grows with the molecule, and the plan counts on this bound.
+pub const PARENT_SMILES_BYTES_MAX: usize = 4 * KIB;
+/// Most atoms of a parent, hydrogens that are not written as atoms not counted.
+pub const PARENT_ATOMS_MAX: u32 = 1_024;
+/// Longest canonical SMILES of a product. Longer ones are counted as capped.
+pub const PRODUCT_SMILES_BYTES_MAX: u32 = 8 * KIB as u32;
+/// Default for the distinct products one parent may give (`--max-products-per-parent`).
+pub const PRODUCTS_PER_PARENT_DEFAULT: u32 = 25_000;
+/// Largest value of `--max-products-per-parent`: the worker keeps 24 bytes or more for each.
+pub const PRODUCTS_PER_PARENT_MAX: u32 = 1_000_000;
+/// Most matches of one rule in one parent (RDKit's own limit is 1,000, and silent).
+pub const SITES_PER_RULE_MAX: u32 = 16_384;
+/// Products made in one call across the boundary to C++; between calls a worker looks whether it
+/// should stop.
+pub const PRODUCTS_PER_CALL: u32 = 256;
+
+// ── Rules ───────────────────────────────────────────────────────────────────────────────────────
+
+/// Largest rule file.
+pub const RULE_FILE_BYTES_MAX: usize = 16 << 20;
+/// Most rules of one job, over all its files.
+pub const RULES_MAX: usize = 4096;
+/// Longest SMIRKS, and longest SMARTS or SMILES that goes with a rule.
+pub const SMIRKS_BYTES_MAX: usize = 4096;
+/// Longest rule name.
+pub const NAME_BYTES_MAX: usize = 128;
+/// Longest label and longest tag.
+pub const LABEL_BYTES_MAX: usize = 1024;
+/// Most errors that [`RuleSet::load_all`] lists.
+pub const ERRORS_MAX: usize = 1000;
+
+// ── Slots and ring ──────────────────────────────────────────────────────────────────────────────
+
+/// Smallest slot: it must hold the longest text kept of a rejected row beside its columns.
+pub const SLOT_BYTES_MIN: usize = 512 * KIB;
+/// Largest slot the plan chooses by itself.
+pub const SLOT_BYTES_DEFAULT_MAX: usize = 4 * MIB;
+/// Largest slot that may be asked for: text offsets are 32 bits wide.
+pub const SLOT_BYTES_MAX: usize = 1 << 30;
+/// Fewest slots: one in work, one kept for the oldest unfinished batch.
+pub const SLOTS_MIN: usize = 2;
+/// Most slots that may be asked for.
+pub const SLOTS_MAX: usize = 4_096;
+/// Most parents a worker takes at a time.
+pub const BATCH_PARENTS_MAX: usize = 512;
+
+// ── Sources ─────────────────────────────────────────────────────────────────────────────────────
+
+/// A batch of parents is handed on once its texts, ids and faults reach this many bytes. The row
+/// that crosses the bound is still in the batch, so one batch holds at most
+/// `PARENT_BATCH_BYTES_MAX + LINE_BYTES_MAX + ID_BYTES_MAX` bytes and a reason.
+pub const PARENT_BATCH_BYTES_MAX: usize = 256 * KIB;
+
+/// Longest line of a text library that is read, without its line end. A longer one is drained
+/// without being stored, and its row is a fault. Also the longest CSV record (all of its lines)
+/// and the longest SMILES taken from a Parquet cell.
+pub const LINE_BYTES_MAX: usize = MIB;
+
+/// How much of a faulted row's text is kept for the rejects.
+pub const TEXT_KEPT_BYTES_MAX: usize = 100 * KIB;
+
+/// Longest mol block of an SDF record. The record's other tags are passed over, not stored.
+pub const SDF_RECORD_BYTES_MAX: usize = MIB;
+
+/// Longest parent id. A longer one is cut and ends with `…`.
+pub const ID_BYTES_MAX: usize = KIB;
+
+/// Most columns of a CSV or TSV file (descriptor tables have a few thousand).
+pub const CSV_FIELDS_MAX: usize = 16 * KIB;
+
+/// Read buffer of a text library; with gzip there are two, before and after inflating.
+pub const READ_BUFFER_BYTES: usize = 128 * KIB;
+
+/// How much of a text library's head (after inflating) is looked at to tell its format, to see
+/// that it is text, and to find the tags of an SDF.
+pub const HEAD_BYTES: usize = 64 * KIB;
+
+/// How much of a text library's head (after inflating) is read to estimate its rows.
+pub const ESTIMATE_HEAD_BYTES: u64 = MIB as u64;
+
+/// Most files of one library.
+pub const LIBRARY_FILES_MAX: usize = 64 * KIB;
+
+/// A sample is taken at no more than this many places of the library.
+pub const SAMPLE_SPOTS_MAX: usize = 32;
+
+/// A sample ends early once it holds this many bytes.
+pub const SAMPLE_BYTES_MAX: usize = 8 * MIB;
+
+/// Largest Parquet footer, as stored. Decoded it takes a few times as much.
+pub const PARQUET_FOOTER_BYTES_MAX: u64 = 32 * MIB as u64;
+
+/// Largest Parquet page, compressed or not. Writers aim at 1 MiB, some at 8.
+pub const PARQUET_PAGE_BYTES_MAX: usize = 64 * MIB;
+
+/// Most values of a Parquet dictionary page; decoded, each takes 32 bytes beside its text.
+pub const PARQUET_DICTIONARY_VALUES_MAX: usize = 2 * MIB;
+
+/// Most rows decoded from Parquet at a time. Fewer, where the file's rows are long on average, so
+/// that the pages that one read spans stay near `PARQUET_READ_BYTES`.
+pub const PARQUET_READ_ROWS_MAX: usize = 1024;
+
+/// Target for the bytes (before compression) that one read from Parquet spans.
+pub const PARQUET_READ_BYTES: u64 = MIB as u64;
+/// Reasons are one short line.
+pub const REASON_BYTES_MAX: usize = 512;
+/// Rows of the input whose products are counted to estimate the job.
+pub const SAMPLE_PARENTS: usize = 128;
+
+// ── Sink ────────────────────────────────────────────────────────────────────────────────────────
+
+/// Rows turned into Arrow arrays at a time.
+pub const SINK_CHUNK_ROWS: usize = 4_096;
+/// Smallest and largest row group, in encoded bytes.
+pub const ROW_GROUP_BYTES_MIN: usize = 2 * MIB;
+/// See [`ROW_GROUP_BYTES_MIN`].
+pub const ROW_GROUP_BYTES_MAX: usize = 64 * MIB;
+/// A part is closed when it reaches this many bytes (`--part-size`). At 25,000 products a second
+/// that is about a minute's work.
+pub const PART_BYTES_DEFAULT: u64 = 64 * MIB as u64;
+/// Parents named one by one in the manifest because a cap took effect; the rest are counted.
+pub const CAPPED_PARENTS_NAMED_MAX: usize = 1_000;
+
+// ── What the memory plan counts for things that are not allocated by us ─────────────────────────
+// Measured with `tests/memory.rs` and the runs in `benches/results/`; each with room to spare.
+
+/// Program, RDKit's 26 libraries and their tables, and the buffers of start-up.
+pub const BASE_BYTES: usize = 44 * MIB;
+/// One chemistry worker: RDKit's working memory for parents up to [`PARENT_ATOMS_MAX`] atoms, the
+/// allocator's partly used pages, the batch of parents and the stack.
+pub const CHEMISTRY_THREAD_BYTES: usize = 3 * MIB;
+/// One compiled rule in one worker.
+pub const COMPILED_RULE_BYTES: usize = 24 * KIB;
+/// One entry of a worker's set of the keys a parent has given (at most half full, 24 bytes each,
+/// doubled while growing).
+pub const SEEN_KEY_BYTES: usize = 64;
+/// Decoding of the inputs: buffers, one decompressed page per column, the decoder's tables.
+pub const SOURCE_BYTES: usize = 8 * MIB;
+/// Encoding of a part beside its row group: pages being filled, zstd's tables, arrays of a chunk.
+pub const SINK_BYTES: usize = 12 * MIB;
+/// Share of the budget that the filter may take, as a divisor.
+pub const FILTER_BUDGET_DIVISOR: usize = 4;
+/// Smallest filter worth having, in bits.
+pub const FILTER_BITS_MIN: usize = 1_024;
+
+const _: () =
+    assert!(SLOT_BYTES_MIN >= 4 * (TEXT_KEPT_BYTES_MAX + ID_BYTES_MAX + REASON_BYTES_MAX));

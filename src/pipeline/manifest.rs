@@ -1,0 +1,211 @@
+//! The manifest: what a job made, of what, and how. Written last; where it stands, the output is
+//! complete.
+
+use serde::Serialize;
+
+use super::{Counts, Job, Snapshot, sinking::Sunk};
+use crate::{
+    limits::CAPPED_PARENTS_NAMED_MAX,
+    slot::{ParentFlags, SlotParent},
+    table::sink::Part,
+};
+
+/// Version of the manifest's schema; raised when a field changes its meaning or goes.
+const SCHEMA_VERSION: u32 = 1;
+
+/// The name under which a job without rules files its rows.
+const CLEANING_RULE: &str = "canonical";
+
+impl Job {
+    /// The names the `rule` column can have.
+    pub fn rule_names(&self) -> Vec<String> {
+        if self.rules.is_empty() {
+            return vec![CLEANING_RULE.into()];
+        }
+        self.rules
+            .rules()
+            .iter()
+            .map(|rule| rule.name.clone())
+            .collect()
+    }
+}
+
+/// See the module's documentation. Times are in seconds, sizes in bytes.
+#[derive(Clone, Debug, Serialize)]
+pub struct Manifest {
+    schema_version: u32,
+    software: Software,
+    /// What became of parents and products.
+    pub counts: Counts,
+    /// The published parts.
+    pub files: Vec<ManifestFile>,
+    /// The rejected rows' file, if there are any.
+    pub rejects: Option<ManifestFile>,
+    /// Parents at which a cap took effect: the first thousand; `counts` has their number.
+    pub capped_parents: Vec<CappedParent>,
+    capped_parents_named_max: usize,
+    /// The filter as made and as it turned out.
+    pub filter: ManifestFilter,
+    inputs: Vec<ManifestInput>,
+    rules: usize,
+    engine: &'static str,
+    threads: usize,
+    /// Bound on resident memory.
+    pub memory_budget_bytes: u64,
+    /// Largest resident memory of the process (VmHWM).
+    pub peak_memory_bytes: u64,
+    /// Wall-clock time.
+    pub elapsed_seconds: f64,
+    /// Work per stage, added over threads.
+    pub stage_seconds: Stages,
+    /// Time workers waited for a slot, added over workers.
+    pub slot_wait_seconds: f64,
+    /// How often a worker waited for a slot.
+    pub slot_waits: u64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct Software {
+    molsieve: &'static str,
+    rdkit: String,
+}
+
+/// Seconds of work per stage, added over threads.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Stages {
+    /// Reading and decoding.
+    pub source: f64,
+    /// RDKit.
+    pub chemistry: f64,
+    /// Keys and filter.
+    pub sieve: f64,
+    /// Encoding and writing.
+    pub sink: f64,
+}
+
+/// A published file.
+#[derive(Clone, Debug, Serialize)]
+pub struct ManifestFile {
+    /// Name in the output directory.
+    pub name: String,
+    /// Rows.
+    pub rows: u64,
+    /// Size.
+    pub bytes: u64,
+    /// SHA-256, in hex.
+    pub sha256: String,
+}
+
+impl From<Part> for ManifestFile {
+    fn from(Part { file, rows }: Part) -> Self {
+        Self {
+            name: file.name,
+            rows,
+            bytes: file.bytes,
+            sha256: file.sha256,
+        }
+    }
+}
+
+/// The filter as made and as it turned out.
+#[derive(Clone, Debug, Serialize)]
+pub struct ManifestFilter {
+    bits: u64,
+    hashes: u32,
+    /// Distinct products it was made for.
+    pub products_planned: u64,
+    /// Rate of false positives it was made for.
+    pub false_positive_rate_planned: f64,
+    /// The rate it had at the end, from its fill.
+    pub false_positive_rate_final: f64,
+    /// Distinct products expected to have been taken for seen and dropped.
+    pub expected_products_lost: f64,
+}
+
+#[derive(Clone, Debug, Serialize)]
+struct ManifestInput {
+    path: String,
+    format: String,
+    bytes: u64,
+}
+
+/// A parent at which a cap took effect.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CappedParent {
+    /// 0-based row over all inputs.
+    pub row: u64,
+    /// Its id.
+    pub id: String,
+    /// What was capped.
+    pub caps: Vec<&'static str>,
+}
+
+impl CappedParent {
+    pub(super) fn of(parent: SlotParent<'_>) -> Self {
+        let caps = [
+            (ParentFlags::CAPPED_PRODUCTS, "products per parent"),
+            (ParentFlags::CAPPED_SITES, "sites per rule"),
+            (ParentFlags::CAPPED_LENGTH, "length of a product"),
+        ];
+        Self {
+            row: parent.row,
+            id: String::from_utf8_lossy(parent.id).into_owned(),
+            caps: caps
+                .iter()
+                .filter(|cap| parent.flags.has(cap.0))
+                .map(|cap| cap.1)
+                .collect(),
+        }
+    }
+}
+
+impl Manifest {
+    pub(super) fn new(job: &Job, end: &Snapshot, sunk: Sunk) -> Self {
+        let plan = &job.plan;
+        let inputs = job.library.files().iter().map(|file| ManifestInput {
+            path: file.path.display().to_string(),
+            format: file.format.to_string(),
+            bytes: file.bytes,
+        });
+        Self {
+            schema_version: SCHEMA_VERSION,
+            software: Software {
+                molsieve: env!("CARGO_PKG_VERSION"),
+                rdkit: job.rdkit.version(),
+            },
+            counts: end.counts,
+            files: sunk.parts.into_iter().map(ManifestFile::from).collect(),
+            rejects: sunk.rejects.map(ManifestFile::from),
+            capped_parents: sunk.capped,
+            capped_parents_named_max: CAPPED_PARENTS_NAMED_MAX,
+            filter: ManifestFilter {
+                bits: plan.filter.bits as u64,
+                hashes: plan.filter.hashes,
+                products_planned: plan.filter_products,
+                false_positive_rate_planned: job.spec.false_positive_rate,
+                false_positive_rate_final: plan
+                    .filter
+                    .false_positive_rate(end.counts.products_unique),
+                expected_products_lost: sunk.lost,
+            },
+            inputs: inputs.collect(),
+            rules: job.rules.len(),
+            engine: "cpu",
+            threads: plan.threads,
+            memory_budget_bytes: job.spec.memory.0,
+            peak_memory_bytes: crate::machine::peak_memory_bytes(),
+            elapsed_seconds: end.elapsed.as_secs_f64(),
+            stage_seconds: end.stages,
+            slot_wait_seconds: end.ring.waited.as_secs_f64(),
+            slot_waits: end.ring.waits,
+        }
+    }
+
+    /// As it stands in `manifest.json`.
+    pub fn to_json(&self) -> String {
+        let mut text = serde_json::to_string_pretty(self)
+            .expect("the manifest has string keys and finite numbers only");
+        text.push('\n');
+        text
+    }
+}

@@ -1,0 +1,228 @@
+//! The chemistry workers: batches of parents in, filled slots out.
+
+use std::sync::{Mutex, PoisonError, atomic::Ordering::Relaxed};
+
+use super::{PipelineError, Shared};
+use crate::{
+    chem::{Progress, Transformer},
+    limits::REASON_BYTES_MAX,
+    ring::{Permit, Stopped},
+    slot::{ParentFlags, SlotParent},
+    table::source::{Library, LibraryReader, ParentBatch, ParentRow, RowId, SourceError, TextKind},
+};
+
+/// Hands out the batches of the input in order.
+pub(super) struct Dispenser {
+    reader: LibraryReader,
+    next: u64,
+    ended: bool,
+}
+
+impl Dispenser {
+    pub(super) fn new(library: &Library) -> Result<Self, SourceError> {
+        Ok(Self {
+            reader: library.reader()?,
+            next: 0,
+            ended: false,
+        })
+    }
+
+    /// Fills `batch` and says which one it is; `None` at the end of the input.
+    fn take(
+        &mut self,
+        batch: &mut ParentBatch,
+        parents_max: usize,
+    ) -> Result<Option<u64>, SourceError> {
+        if self.ended || !self.reader.next_batch(batch, parents_max)? {
+            self.ended = true;
+            return Ok(None);
+        }
+        self.next += 1;
+        Ok(Some(self.next - 1))
+    }
+}
+
+/// The body of a worker: batch after batch until the input ends or the job stops.
+pub(super) fn work(shared: &Shared<'_>, dispenser: &Mutex<Dispenser>) -> Result<(), PipelineError> {
+    let job = shared.job;
+    let mut transformer = Transformer::new(job.rdkit, &job.rules, job.spec.transform_settings())?;
+    let mut batch = ParentBatch::new();
+    while !shared.stopping.load(Relaxed) {
+        let taken = {
+            let mut dispenser = dispenser.lock().unwrap_or_else(PoisonError::into_inner);
+            let taken = shared.times.measure(&shared.times.source, || {
+                dispenser.take(&mut batch, job.plan.batch_parents)
+            })?;
+            shared
+                .rows_read
+                .store(dispenser.reader.rows_read(), Relaxed);
+            if taken.is_none() {
+                shared.ring.finish(dispenser.next);
+            }
+            taken
+        };
+        let Some(number) = taken else { break };
+        match transform_batch(shared, &mut transformer, &batch, number) {
+            Ok(()) => {}
+            Err(Interruption::Stopped) => break,
+            Err(Interruption::Failed(error)) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Why a batch was left unfinished.
+enum Interruption {
+    Stopped,
+    Failed(PipelineError),
+}
+
+impl From<Stopped> for Interruption {
+    fn from(_: Stopped) -> Self {
+        Self::Stopped
+    }
+}
+
+fn transform_batch(
+    shared: &Shared<'_>,
+    transformer: &mut Transformer,
+    batch: &ParentBatch,
+    number: u64,
+) -> Result<(), Interruption> {
+    let mut stretch = Stretch {
+        shared,
+        number,
+        part: 0,
+        slot: shared.ring.acquire(number)?,
+    };
+    for parent in batch.iter() {
+        if shared.stopping.load(Relaxed) {
+            return Err(Interruption::Stopped);
+        }
+        stretch = transform_parent(stretch, transformer, parent)?;
+    }
+    transformer.end();
+    let Stretch {
+        number, part, slot, ..
+    } = stretch;
+    shared.ring.submit(slot, number, part, true);
+    Ok(())
+}
+
+/// The slot a batch is being written into, and which of the batch's slots it is.
+struct Stretch<'a> {
+    shared: &'a Shared<'a>,
+    number: u64,
+    part: u64,
+    slot: Permit,
+}
+
+impl Stretch<'_> {
+    /// Passes the slot on and waits for the next one.
+    fn next(self) -> Result<Self, Stopped> {
+        self.shared
+            .ring
+            .submit(self.slot, self.number, self.part, false);
+        let slot = self.shared.ring.acquire(self.number)?;
+        Ok(Self {
+            slot,
+            part: self.part + 1,
+            ..self
+        })
+    }
+
+    /// Adds a parent to the slot, or to the next one if this one is full.
+    fn push(mut self, parent: SlotParent<'_>) -> Result<(Self, u32), Stopped> {
+        if let Some(index) = self.slot.push_parent(parent) {
+            return Ok((self, index));
+        }
+        let mut next = self.next()?;
+        let index = next
+            .slot
+            .push_parent(parent)
+            .expect("limits.rs asserts that an empty slot holds the longest parent");
+        Ok((next, index))
+    }
+}
+
+fn transform_parent<'a>(
+    stretch: Stretch<'a>,
+    transformer: &mut Transformer,
+    parent: ParentRow<'_>,
+) -> Result<Stretch<'a>, Interruption> {
+    let shared = stretch.shared;
+    let number = parent.row.to_string();
+    let id = match parent.id {
+        RowId::Named(id) => id.as_bytes(),
+        RowId::RowNumber => number.as_bytes(),
+    };
+    let (smiles, begun) = shared.times.measure(&shared.times.chemistry, || {
+        let smiles = parent_smiles(shared, parent);
+        let begun = smiles
+            .as_ref()
+            .map_err(Clone::clone)
+            .and_then(|smiles| transformer.begin(smiles));
+        (smiles, begun)
+    });
+    if let Err(mut reason) = begun {
+        cut(&mut reason, REASON_BYTES_MAX);
+        let rejected = SlotParent {
+            row: parent.row,
+            id,
+            smiles: parent.text,
+            reason: reason.as_bytes(),
+            flags: ParentFlags::REJECTED,
+        };
+        return Ok(stretch.push(rejected)?.0);
+    }
+    let smiles = smiles.unwrap_or_default();
+    let accepted = SlotParent {
+        row: parent.row,
+        id,
+        smiles: &smiles,
+        reason: b"",
+        flags: ParentFlags::NONE,
+    };
+    let (mut stretch, mut index) = stretch.push(accepted)?;
+    loop {
+        let progress = shared
+            .times
+            .measure(&shared.times.chemistry, || {
+                transformer.fill(&mut stretch.slot, index)
+            })
+            .map_err(|error| Interruption::Failed(error.into()))?;
+        match progress {
+            Progress::Finished => return Ok(stretch),
+            Progress::Paused if shared.stopping.load(Relaxed) => return Err(Interruption::Stopped),
+            Progress::Paused => {}
+            Progress::SlotFull => {
+                let continued = SlotParent {
+                    flags: ParentFlags::CONTINUED,
+                    ..accepted
+                };
+                (stretch, index) = stretch.next()?.push(continued)?;
+            }
+        }
+    }
+}
+
+/// The SMILES of a parent, or why it has none.
+fn parent_smiles<'p>(
+    shared: &Shared<'_>,
+    parent: ParentRow<'p>,
+) -> Result<std::borrow::Cow<'p, [u8]>, String> {
+    match (parent.fault, parent.kind) {
+        (Some(fault), _) => Err(fault.to_owned()),
+        (None, TextKind::Smiles) => Ok(parent.text.into()),
+        (None, TextKind::MolBlock) => shared
+            .job
+            .rdkit
+            .mol_block_to_smiles(parent.text)
+            .map(|smiles| smiles.into_bytes().into()),
+    }
+}
+
+/// Cuts a text at a character boundary.
+fn cut(text: &mut String, bytes_max: usize) {
+    text.truncate(text.floor_char_boundary(bytes_max));
+}

@@ -1,0 +1,396 @@
+//! The plan of a job: what it is expected to make, and where its memory goes.
+//!
+//! The memory sum (`molsieve plan` prints it, item by item):
+//!
+//! ```text
+//!   base        program, RDKit's libraries and tables
+//! + chemistry   threads × (working memory + compiled rules + keys of one parent's products)
+//! + source      decoding of the inputs
+//! + ring        slots × slot size
+//! + filter      at most a quarter of the budget
+//! + sieve       engine's table and threads
+//! + sink        one row group and what encodes it
+//! ≤ budget      (--memory)
+//! ```
+//!
+//! Slot size, row group size and the largest filter follow from the budget alone, and the batch size
+//! from the sample, never from the number of threads: files are the same for any number of them. If
+//! the sum is over the budget, slots go first (down to two), then, unless `--threads` was given,
+//! threads; what still does not fit is refused.
+
+use std::{fmt, num::NonZeroUsize};
+
+use crate::{
+    chem::{ChemistryError, Progress, RdKit, TransformSettings, Transformer},
+    config::JobSpec,
+    limits::*,
+    rules::RuleSet,
+    sieve::{CpuEngine, FilterShape},
+    slot::{ParentFlags, Slot, SlotLayout, SlotParent},
+    table::source::{Library, SourceError, TextKind},
+    units::{ByteSize, count},
+};
+
+/// A job's plan.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// What the job is expected to make.
+    pub estimate: Estimate,
+    /// Where its memory goes.
+    pub memory: MemoryPlan,
+    /// Chemistry workers.
+    pub threads: usize,
+    /// Slots in the ring.
+    pub slots: usize,
+    /// How a slot is divided.
+    pub slot: SlotLayout,
+    /// The filter.
+    pub filter: FilterShape,
+    /// Distinct products the filter is made for.
+    pub filter_products: u64,
+    /// Encoded bytes at which a row group is closed.
+    pub row_group_bytes: usize,
+    /// Parents a worker takes at a time.
+    pub batch_parents: usize,
+}
+
+/// What a job is expected to make, from a sample of its parents.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Estimate {
+    /// Rows of the inputs.
+    pub parents: u64,
+    /// Whether that is known rather than estimated.
+    pub parents_exact: bool,
+    /// Parents whose products were counted.
+    pub sampled: u64,
+    /// Of those, parents that can't be used.
+    pub sampled_rejects: u64,
+    /// Distinct products per parent.
+    pub products_per_parent: f64,
+    /// Mean length of a product's SMILES, bytes.
+    pub smiles_bytes: f64,
+}
+
+impl Estimate {
+    /// Products expected, repeats between parents counted.
+    pub fn products(&self) -> u64 {
+        (self.parents as f64 * self.products_per_parent).ceil() as u64
+    }
+
+    /// Bytes of all parts. Per row: the key as it is, SMILES compressed about 3 : 1, and a few bytes
+    /// for the columns that repeat (seen on natural products and drug-like libraries).
+    pub fn disk_bytes(&self) -> u64 {
+        (self.products() as f64 * (16.0 + 8.0 + self.smiles_bytes / 3.0)) as u64
+    }
+}
+
+/// One line of the memory sum.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemoryItem {
+    /// What it is for.
+    pub name: &'static str,
+    /// Its bound.
+    pub bytes: u64,
+    /// How it comes about.
+    pub detail: String,
+}
+
+/// The memory sum.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemoryPlan {
+    /// `--memory`.
+    pub budget: ByteSize,
+    /// The items.
+    pub items: Vec<MemoryItem>,
+}
+
+impl MemoryPlan {
+    /// The sum of the items.
+    pub fn total(&self) -> u64 {
+        self.items.iter().map(|item| item.bytes).sum()
+    }
+}
+
+impl fmt::Display for MemoryPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for item in &self.items {
+            let size = ByteSize(item.bytes);
+            writeln!(
+                f,
+                "  {:<10} {:>10}   {}",
+                item.name,
+                mebibytes(size),
+                item.detail
+            )?;
+        }
+        let total = ByteSize(self.total());
+        write!(
+            f,
+            "  {:<10} {:>10}   of {} allowed",
+            "total",
+            mebibytes(total),
+            self.budget
+        )
+    }
+}
+
+/// Sizes in one column are easier to compare in one unit.
+fn mebibytes(size: ByteSize) -> String {
+    format!("{:.1} MiB", size.0 as f64 / (1 << 20) as f64)
+}
+
+/// Why there is no plan.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum PlanError {
+    /// The job does not fit its budget, whatever is done about it.
+    #[error(
+        "the job needs {} and --memory allows {}{}\n{plan}",
+        mebibytes(ByteSize(plan.total())), plan.budget, advice(*threads)
+    )]
+    Budget {
+        /// The smallest plan there is.
+        plan: Box<MemoryPlan>,
+        /// The number of threads with which it would fit.
+        threads: Option<usize>,
+    },
+    /// An input can't be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// RDKit does not accept a rule, or fails.
+    #[error(transparent)]
+    Chemistry(#[from] ChemistryError),
+}
+
+fn advice(threads: Option<usize>) -> String {
+    match threads {
+        Some(threads) => format!("; with --threads {threads} it fits"),
+        None => "; give it more memory".into(),
+    }
+}
+
+/// Plans a job: transforms a sample, sizes everything, adds it up.
+pub fn plan(
+    spec: &JobSpec,
+    rules: &RuleSet,
+    library: &Library,
+    rdkit: RdKit,
+) -> Result<Plan, PlanError> {
+    let estimate = estimate(spec, rules, library, rdkit)?;
+    let cpus = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    match spec.threads {
+        Some(threads) => fit(spec, rules.len(), estimate, threads.get()),
+        None => (1..=cpus)
+            .rev()
+            .map(|threads| fit(spec, rules.len(), estimate, threads))
+            .find(Result::is_ok)
+            .unwrap_or_else(|| fit(spec, rules.len(), estimate, 1)),
+    }
+}
+
+/// What the rules make of a sample of the library.
+fn estimate(
+    spec: &JobSpec,
+    rules: &RuleSet,
+    library: &Library,
+    rdkit: RdKit,
+) -> Result<Estimate, PlanError> {
+    let rows = library.rows_estimate()?;
+    let sample = library.sample(SAMPLE_PARENTS)?;
+    let mut transformer = Transformer::new(rdkit, rules, spec.transform_settings())?;
+    let mut slot = Slot::new(smallest_slot(spec.properties));
+    let (mut rejects, mut products, mut text_bytes) = (0u64, 0u64, 0u64);
+    for parent in sample.iter() {
+        let smiles = match parent.kind {
+            TextKind::Smiles => Ok(parent.text.to_vec()),
+            TextKind::MolBlock => rdkit
+                .mol_block_to_smiles(parent.text)
+                .map(String::into_bytes),
+        };
+        let usable =
+            parent.fault.is_none() && smiles.is_ok_and(|smiles| transformer.begin(&smiles).is_ok());
+        if !usable {
+            rejects += 1;
+            continue;
+        }
+        loop {
+            slot.clear();
+            let parent = slot.push_parent(NOBODY).unwrap_or_default();
+            let progress = transformer.fill(&mut slot, parent)?;
+            products += slot.rows() as u64;
+            text_bytes += slot.text_bytes() as u64;
+            if progress == Progress::Finished {
+                break;
+            }
+        }
+    }
+    let sampled = sample.len() as u64;
+    Ok(Estimate {
+        parents: rows.rows,
+        parents_exact: rows.exact,
+        sampled,
+        sampled_rejects: rejects,
+        products_per_parent: products as f64 / sampled.max(1) as f64,
+        smiles_bytes: text_bytes as f64 / products.max(1) as f64,
+    })
+}
+
+const NOBODY: SlotParent<'static> = SlotParent {
+    row: 0,
+    id: b"",
+    smiles: b"",
+    reason: b"",
+    flags: ParentFlags::NONE,
+};
+
+fn smallest_slot(properties: bool) -> SlotLayout {
+    SlotLayout::new(SLOT_BYTES_MIN, properties).expect("the smallest slot has a layout")
+}
+
+impl JobSpec {
+    /// What a transformer must know of this job.
+    pub fn transform_settings(&self) -> TransformSettings {
+        TransformSettings {
+            method: self.method,
+            properties: self.properties,
+            products_per_parent_max: self.products_per_parent_max,
+        }
+    }
+}
+
+/// Sizes everything for a given number of threads, with as many slots as fit.
+fn fit(
+    spec: &JobSpec,
+    rules: usize,
+    estimate: Estimate,
+    threads: usize,
+) -> Result<Plan, PlanError> {
+    let wanted = spec.slots.unwrap_or(2 * threads + 2);
+    let least = if spec.slots.is_some() {
+        wanted
+    } else {
+        SLOTS_MIN
+    };
+    let mut plan = sized(spec, rules, estimate, threads, least);
+    let over = plan.memory.total().saturating_sub(spec.memory.0);
+    if over > 0 {
+        let fewer = (1..threads).rev().find(|fewer| {
+            let smaller = sized(spec, rules, estimate, *fewer, least);
+            smaller.memory.total() <= spec.memory.0
+        });
+        return Err(PlanError::Budget {
+            plan: Box::new(plan.memory),
+            threads: fewer,
+        });
+    }
+    let spare = (spec.memory.0 - plan.memory.total()) as usize / plan.slot.bytes;
+    let slots = wanted.min(least + spare).min(SLOTS_MAX);
+    if slots != plan.slots {
+        plan = sized(spec, rules, estimate, threads, slots);
+    }
+    Ok(plan)
+}
+
+/// The plan for a given number of threads and slots, whether it fits or not.
+fn sized(spec: &JobSpec, rules: usize, estimate: Estimate, threads: usize, slots: usize) -> Plan {
+    let budget = spec.memory.0 as usize;
+    let slot_bytes = spec.slot_bytes.unwrap_or_else(|| {
+        let share = (budget / 256).max(1);
+        (1usize << share.ilog2()).clamp(SLOT_BYTES_MIN, SLOT_BYTES_DEFAULT_MAX)
+    });
+    let slot = SlotLayout::new(slot_bytes, spec.properties)
+        .unwrap_or_else(|_| smallest_slot(spec.properties));
+    let row_group_bytes = (budget / 32).clamp(ROW_GROUP_BYTES_MIN, ROW_GROUP_BYTES_MAX);
+    // Room for a quarter more than the sample says: samples err, and full filters err too.
+    let filter_products = spec
+        .expected_products
+        .unwrap_or(estimate.products() / 4 * 5)
+        .max(1);
+    let filter_bits_max = 8 * (budget / FILTER_BUDGET_DIVISOR);
+    let filter = FilterShape::for_items(
+        filter_products,
+        spec.false_positive_rate,
+        FILTER_BITS_MIN,
+        filter_bits_max,
+    );
+    // About three quarters of a slot, but many batches per job, so that no worker is left idle.
+    let per_slot = slot.rows_max as f64 * 0.75 / estimate.products_per_parent.max(1.0);
+    let batch_parents = (per_slot as usize)
+        .min(estimate.parents as usize / 128)
+        .clamp(1, BATCH_PARENTS_MAX);
+    let seen = spec.products_per_parent_max as usize * SEEN_KEY_BYTES;
+    let chemistry = CHEMISTRY_THREAD_BYTES + rules * COMPILED_RULE_BYTES + seen;
+    let item = |name, bytes: usize, detail| MemoryItem {
+        name,
+        bytes: bytes as u64,
+        detail,
+    };
+    let items = vec![
+        item(
+            "base",
+            BASE_BYTES,
+            "program, RDKit's libraries and tables".into(),
+        ),
+        item(
+            "chemistry",
+            threads * chemistry,
+            format!(
+                "{threads} threads × {}, {rules} rules each",
+                mebibytes(ByteSize(chemistry as u64))
+            ),
+        ),
+        item("source", SOURCE_BYTES, "decoding of the inputs".into()),
+        item(
+            "ring",
+            slots * slot.bytes,
+            format!("{slots} slots × {}", ByteSize(slot.bytes as u64)),
+        ),
+        item(
+            "filter",
+            filter.bytes(),
+            filter_detail(spec, filter, filter_products),
+        ),
+        item(
+            "sieve",
+            CpuEngine::bytes(slot.rows_max, threads),
+            "engine cpu: table and threads".into(),
+        ),
+        item(
+            "sink",
+            SINK_BYTES + row_group_bytes,
+            format!(
+                "a row group of {} and its encoder",
+                ByteSize(row_group_bytes as u64)
+            ),
+        ),
+    ];
+    let memory = MemoryPlan {
+        budget: spec.memory,
+        items,
+    };
+    Plan {
+        estimate,
+        memory,
+        threads,
+        slots,
+        slot,
+        filter,
+        filter_products,
+        row_group_bytes,
+        batch_parents,
+    }
+}
+
+fn filter_detail(spec: &JobSpec, filter: FilterShape, products: u64) -> String {
+    let rate = filter.false_positive_rate(products);
+    let smaller = if rate > 1.5 * spec.false_positive_rate {
+        ", as large as the budget allows"
+    } else {
+        ""
+    };
+    format!(
+        "{} bits, {} hashes: {} products at {rate:.1e}{smaller}",
+        count(filter.bits as u64),
+        filter.hashes,
+        count(products)
+    )
+}

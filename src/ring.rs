@@ -1,0 +1,286 @@
+//! The ring: a fixed number of slots that travel from the workers to the sieve and the sink and back.
+//!
+//! Constraints:
+//! - Slots are allocated once. They are the only place where products wait, so memory between the
+//!   stages is bounded by their number times their size.
+//! - A worker that needs a slot waits for one ([`Ring::acquire`]). A permit travels with the slot and
+//!   gives it back when dropped, whatever happens to its holder.
+//! - Slots reach the sieve in the order of the input: by batch, and within a batch in the order in
+//!   which they were filled. Which thread was faster makes no difference.
+//! - One slot is kept for the oldest batch that is not yet through. Batches that are ahead can't take
+//!   it, so the one everybody waits for can always go on: ordering can't deadlock, even with two
+//!   slots and any number of workers.
+//!
+//! Whoever takes filled slots must never wait for a free one.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    limits::{SLOTS_MAX, SLOTS_MIN},
+    slot::{Slot, SlotLayout},
+    sync::{Condvar, Mutex, MutexGuard},
+};
+
+/// Slots that only the oldest unfinished batch may take.
+const RESERVE: usize = 1;
+
+/// A fixed set of slots in circulation.
+#[derive(Debug)]
+pub struct Ring {
+    state: Mutex<State>,
+    /// A slot came free, or the oldest batch changed.
+    freed: Condvar,
+    /// A slot was filled, or the number of batches became known.
+    filled: Condvar,
+    slots: usize,
+}
+
+#[derive(Debug)]
+struct State {
+    free: Vec<Slot>,
+    /// Filled slots that are not yet taken, by place.
+    filled: BTreeMap<Place, Filled>,
+    /// The place that is taken next; its batch is the oldest unfinished one.
+    next: Place,
+    /// Known once the input is read to its end.
+    batches: Option<u64>,
+    stopped: bool,
+    waiting: usize,
+    waits: u64,
+    waited: Duration,
+}
+
+/// Where a slot stands in the order of the input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Place {
+    batch: u64,
+    part: u64,
+}
+
+#[derive(Debug)]
+struct Filled {
+    slot: Slot,
+    last_of_batch: bool,
+}
+
+/// The ring was stopped; whoever hears of it winds up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the ring was stopped")]
+pub struct Stopped;
+
+/// What the ring is doing just now, for the progress display and the manifest.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RingState {
+    /// Slots in circulation.
+    pub slots: usize,
+    /// Slots that nobody holds.
+    pub free: usize,
+    /// Workers waiting for a slot at this moment.
+    pub waiting: usize,
+    /// Times a worker had to wait since the start.
+    pub waits: u64,
+    /// Time workers have waited, added over workers.
+    pub waited: Duration,
+}
+
+impl Ring {
+    /// Allocates the slots.
+    ///
+    /// # Panics
+    /// If `slots` is outside `SLOTS_MIN..=SLOTS_MAX`; the memory plan has checked that.
+    pub fn new(slots: usize, layout: &SlotLayout) -> Arc<Self> {
+        assert!((SLOTS_MIN..=SLOTS_MAX).contains(&slots), "{slots} slots");
+        let state = State {
+            free: (0..slots).map(|_| Slot::new(layout.clone())).collect(),
+            filled: BTreeMap::new(),
+            next: Place { batch: 0, part: 0 },
+            batches: None,
+            stopped: false,
+            waiting: 0,
+            waits: 0,
+            waited: Duration::ZERO,
+        };
+        Arc::new(Self {
+            state: Mutex::new(state),
+            freed: Condvar::new(),
+            filled: Condvar::new(),
+            slots,
+        })
+    }
+
+    /// An empty slot for the next stretch of a batch. Waits until one is free that this batch may
+    /// take: any but the reserved one, or any at all if the batch is the oldest unfinished one.
+    pub fn acquire(self: &Arc<Self>, batch: u64) -> Result<Permit, Stopped> {
+        let mut state = self.lock();
+        if !state.may_take(batch) && !state.stopped {
+            let began = Instant::now();
+            state.waiting += 1;
+            state.waits += 1;
+            while !state.may_take(batch) && !state.stopped {
+                state = wait(&self.freed, state);
+            }
+            state.waiting -= 1;
+            state.waited += began.elapsed();
+        }
+        if state.stopped {
+            return Err(Stopped);
+        }
+        let mut slot = state.free.pop().ok_or(Stopped)?;
+        drop(state);
+        slot.clear();
+        Ok(Permit {
+            slot: Some(slot),
+            ring: Arc::clone(self),
+        })
+    }
+
+    /// Passes a filled slot on as stretch `part` of its batch. Parts count from 0 without gaps; after
+    /// the `last_of_batch` there is none.
+    pub fn submit(&self, mut permit: Permit, batch: u64, part: u64, last_of_batch: bool) {
+        if let Some(slot) = permit.slot.take() {
+            let mut state = self.lock();
+            let earlier = state.filled.insert(
+                Place { batch, part },
+                Filled {
+                    slot,
+                    last_of_batch,
+                },
+            );
+            debug_assert!(
+                earlier.is_none(),
+                "batch {batch} part {part} was filled twice"
+            );
+            self.filled.notify_all();
+        }
+    }
+
+    /// The next filled slot in the order of the input. `None`: all batches are through.
+    pub fn next(self: &Arc<Self>) -> Result<Option<Permit>, Stopped> {
+        let mut state = self.lock();
+        loop {
+            if state.stopped {
+                return Err(Stopped);
+            }
+            let place = state.next;
+            if let Some(Filled {
+                slot,
+                last_of_batch,
+            }) = state.filled.remove(&place)
+            {
+                state.next = if last_of_batch {
+                    // The next batch is now the oldest: it may be waiting for the reserve.
+                    self.freed.notify_all();
+                    Place {
+                        batch: place.batch + 1,
+                        part: 0,
+                    }
+                } else {
+                    Place {
+                        part: place.part + 1,
+                        ..place
+                    }
+                };
+                return Ok(Some(Permit {
+                    slot: Some(slot),
+                    ring: Arc::clone(self),
+                }));
+            }
+            if state.batches == Some(place.batch) {
+                return Ok(None);
+            }
+            state = wait(&self.filled, state);
+        }
+    }
+
+    /// Says how many batches there are in all, once that is known.
+    pub fn finish(&self, batches: u64) {
+        self.lock().batches = Some(batches);
+        self.filled.notify_all();
+    }
+
+    /// Ends everybody's waiting with [`Stopped`].
+    pub fn stop(&self) {
+        self.lock().stopped = true;
+        self.freed.notify_all();
+        self.filled.notify_all();
+    }
+
+    /// What the ring is doing just now.
+    pub fn state(&self) -> RingState {
+        let state = self.lock();
+        RingState {
+            slots: self.slots,
+            free: state.free.len(),
+            waiting: state.waiting,
+            waits: state.waits,
+            waited: state.waited,
+        }
+    }
+
+    fn give_back(&self, slot: Slot) {
+        self.lock().free.push(slot);
+        // All are woken: only the oldest batch can use the reserve, and it may be any of them.
+        self.freed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No code that can panic runs under this lock, so a poisoned one still holds a whole state.
+        self.state
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
+    }
+}
+
+impl State {
+    fn may_take(&self, batch: u64) -> bool {
+        let kept_back = if batch == self.next.batch { 0 } else { RESERVE };
+        self.free.len() > kept_back
+    }
+}
+
+fn wait<'a>(condition: &Condvar, state: MutexGuard<'a, State>) -> MutexGuard<'a, State> {
+    condition
+        .wait(state)
+        .unwrap_or_else(|poisoned| poisoned.into_inner())
+}
+
+/// The right to use one slot. Dropped, it gives the slot back to the ring.
+#[derive(Debug)]
+pub struct Permit {
+    /// Present until the permit is dropped or submitted.
+    slot: Option<Slot>,
+    ring: Arc<Ring>,
+}
+
+impl std::ops::Deref for Permit {
+    type Target = Slot;
+
+    fn deref(&self) -> &Slot {
+        self.slot
+            .as_ref()
+            .expect("a permit holds its slot until it is dropped or submitted")
+    }
+}
+
+impl std::ops::DerefMut for Permit {
+    fn deref_mut(&mut self) -> &mut Slot {
+        self.slot
+            .as_mut()
+            .expect("a permit holds its slot until it is dropped or submitted")
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if let Some(slot) = self.slot.take() {
+            self.ring.give_back(slot);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

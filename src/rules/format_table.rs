@@ -1,0 +1,159 @@
+//! Reads CSV and TSV into the common tree: the header gives the keys, each row is one rule.
+
+use csv::{ReaderBuilder, StringRecord};
+
+use super::error::RuleFault;
+use super::place::Position;
+use super::record::{self, COLUMN_KEYS};
+use super::source::{Entry, Node, Source, Value};
+use super::{ERRORS_MAX, RULES_MAX};
+
+/// The columns that no file can do without.
+const REQUIRED: [&str; 2] = ["name", "smirks"];
+
+type Fault = (Position, RuleFault);
+
+struct Cell {
+    text: String,
+    /// Byte offset of its first character or quote.
+    at: usize,
+}
+
+/// The file as a list of tables, and the faults of the header and of rows that had to be left out.
+/// Empty cells are left out too, unless a rule can't do without them.
+pub(super) fn read(source: &Source<'_>, delimiter: u8) -> (Node, Vec<Fault>) {
+    let mut reader = ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .delimiter(delimiter)
+        .from_reader(source.text.as_bytes());
+    let mut record = StringRecord::new();
+    let mut header: Option<Vec<Option<String>>> = None;
+    let mut rules = Vec::new();
+    let mut faults = Vec::new();
+    // One row more than may be is read, so that the reader of the tree says so.
+    while rules.len() <= RULES_MAX && faults.len() <= ERRORS_MAX {
+        match reader.read_record(&mut record) {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(error) => {
+                let message = super::error::printable(&error.to_string());
+                faults.push((source.position(0), RuleFault::Syntax { message }));
+                break;
+            }
+        }
+        let cells = cells(source, &record, delimiter);
+        match (cells, &header) {
+            (Ok(cells), Some(header)) => match row(source, header, cells) {
+                Ok(rule) => rules.push(rule),
+                Err(fault) => faults.push(fault),
+            },
+            (Ok(cells), None) => match columns(source, cells, &mut faults) {
+                Some(columns) => header = Some(columns),
+                None => break,
+            },
+            (Err(fault), Some(_)) => faults.push(fault),
+            (Err(fault), None) => {
+                faults.push(fault);
+                break;
+            }
+        }
+    }
+    let value = Value::List(rules);
+    (Node { at: 0, value }, faults)
+}
+
+/// The key of each column, `None` for one whose fault is reported. No columns at all when one is
+/// missing that every rule needs: each row would only repeat that.
+fn columns(
+    source: &Source<'_>,
+    cells: Vec<Cell>,
+    faults: &mut Vec<Fault>,
+) -> Option<Vec<Option<String>>> {
+    let mut columns: Vec<Option<String>> = Vec::new();
+    for cell in cells {
+        let key = cell.text.trim().to_ascii_lowercase();
+        let fault = if !COLUMN_KEYS.contains(&key.as_str()) {
+            Some(record::unknown_key(cell.text.trim(), COLUMN_KEYS))
+        } else if columns.contains(&Some(key.clone())) {
+            let (key, first) = (key.clone(), key.clone());
+            Some(RuleFault::RepeatedKey { key, first })
+        } else {
+            None
+        };
+        columns.push(fault.is_none().then_some(key));
+        faults.extend(fault.map(|fault| (source.position(cell.at), fault)));
+    }
+    let missing = REQUIRED
+        .iter()
+        .find(|key| !columns.iter().flatten().any(|column| column == *key));
+    faults.extend(missing.map(|key| (source.position(0), RuleFault::MissingKey { key })));
+    missing.is_none().then_some(columns)
+}
+
+fn row(source: &Source<'_>, columns: &[Option<String>], cells: Vec<Cell>) -> Result<Node, Fault> {
+    let at = cells.first().map_or(0, |cell| cell.at);
+    if cells.len() != columns.len() {
+        let message = format!(
+            "this row has {} fields, the header has {}",
+            cells.len(),
+            columns.len()
+        );
+        return Err((source.position(at), RuleFault::Syntax { message }));
+    }
+    let entries = columns.iter().zip(cells).filter_map(|(column, cell)| {
+        let key = column.clone()?;
+        let needed = !cell.text.trim().is_empty() || REQUIRED.contains(&key.as_str());
+        needed.then_some(Entry {
+            key,
+            key_at: cell.at,
+            node: Node {
+                at: cell.at,
+                value: Value::Text(cell.text),
+            },
+        })
+    });
+    let value = Value::Table(entries.collect());
+    Ok(Node { at, value })
+}
+
+/// The cells of a row with their places, which the parser doesn't tell: found again by walking the
+/// row's bytes, since a cell is either as it is or between quotes with quotes doubled.
+///
+/// # Errors
+/// A quoted cell that goes on behind its closing quote, or that has none. The parser lets both
+/// pass; here the second would swallow the rest of the file.
+fn cells(source: &Source<'_>, record: &StringRecord, delimiter: u8) -> Result<Vec<Cell>, Fault> {
+    let bytes = source.text.as_bytes();
+    let start = record.position().map_or(0, csv::Position::byte);
+    let mut at = usize::try_from(start).unwrap_or(usize::MAX);
+    // The parser counts the end of the row before, and empty rows, to this one.
+    while matches!(bytes.get(at), Some(b'\r' | b'\n')) {
+        at += 1;
+    }
+    let mut cells = Vec::with_capacity(record.len());
+    for text in record {
+        let raw_bytes = match bytes.get(at) {
+            Some(b'"') => text.len() + text.matches('"').count() + 2,
+            _ => text.len(),
+        };
+        let end = at.saturating_add(raw_bytes);
+        let closed = raw_bytes == text.len() || bytes.get(end - 1) == Some(&b'"');
+        let ended = match bytes.get(end) {
+            Some(byte) => [b'\r', b'\n', delimiter].contains(byte),
+            None => end == bytes.len(),
+        };
+        if !closed || !ended {
+            let message = "this field's closing quote is missing or isn't the field's end";
+            let message = message.to_owned();
+            let position = source.position(at.min(bytes.len()));
+            return Err((position, RuleFault::Syntax { message }));
+        }
+        cells.push(Cell {
+            text: text.to_owned(),
+            at,
+        });
+        at = end + 1;
+    }
+    Ok(cells)
+}

@@ -1,0 +1,155 @@
+//! Reads YAML into the common tree.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_saphyr::{Span, Spanned};
+
+use super::RULE_FILE_BYTES_MAX;
+use super::error::{RuleFault, printable};
+use super::place::Position;
+use super::source::{Entry, Node, Source, Value};
+
+/// The whole file as one node; an empty file is [`Value::Null`].
+///
+/// # Errors
+/// The first syntax error. So is more text than a file may have, which only aliases can bring
+/// about, and reaching the parser's own limits on depth (64) and nodes (250,000).
+pub(super) fn read(source: &Source<'_>) -> Result<Node, (Position, RuleFault)> {
+    // `yes` and `no` are words (a tag, say), not truth values, as in YAML 1.2.
+    let options = serde_saphyr::options! {
+        budget: serde_saphyr::budget! { max_total_scalar_bytes: RULE_FILE_BYTES_MAX },
+        strict_booleans: true,
+        emit_comments: false,
+    };
+    serde_saphyr::from_str_with_options(source.text, options).map_err(|error| {
+        // Not the parser's line and column: it counts lone carriage returns as line ends too.
+        let span = error.location().map(|location| location.span());
+        let position = source.position(span.map_or(0, |span| start(source.text, span)));
+        let message = message(&error, source, position);
+        (position, RuleFault::Syntax { message })
+    })
+}
+
+/// Byte offset of a span. Of a syntax error the parser knows the offset in characters only.
+fn start(source: &str, span: Span) -> usize {
+    let from_characters = || source.char_indices().nth(index(span.offset()));
+    match span.byte_offset() {
+        Some(byte) => index(byte),
+        None => from_characters().map_or(source.len(), |(byte, _)| byte),
+    }
+}
+
+/// An offset as an index; one beyond any text that fits in memory is behind its end.
+fn index(offset: u64) -> usize {
+    usize::try_from(offset).unwrap_or(usize::MAX)
+}
+
+/// The parser's message without the position (which is said already) and without advice to
+/// programmers, and with advice where SMIRKS go wrong most often.
+fn message(error: &serde_saphyr::Error, source: &Source<'_>, position: Position) -> String {
+    let text = match error.without_snippet() {
+        serde_saphyr::Error::MultipleDocuments { .. } => {
+            "a second document (---) starts here; a rule file is one document".to_owned()
+        }
+        other => other.to_string(),
+    };
+    let text = text.replace(", set DuplicateKeyPolicy in Options if acceptable", "");
+    let said = error.location().map_or_else(String::new, |location| {
+        format!(" at line {}, column {}", location.line(), location.column())
+    });
+    let text = printable(text.strip_suffix(&said).unwrap_or(&text));
+    let line = source.text.lines().nth(position.line - 1).unwrap_or("");
+    match line.contains(">>") {
+        true => format!("{text}; put SMIRKS in 'single quotes'"),
+        false => text,
+    }
+}
+
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Node, D::Error> {
+        let spanned = Spanned::<Value>::deserialize(deserializer)?;
+        Ok(Node {
+            at: offset(&spanned),
+            value: spanned.value,
+        })
+    }
+}
+
+/// Byte offset of a node where it is defined (an alias points to its anchor).
+fn offset<T>(spanned: &Spanned<T>) -> usize {
+    let byte = spanned.defined.span().byte_offset();
+    byte.map_or(0, index)
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_any(ValueVisitor)
+    }
+}
+
+struct ValueVisitor;
+
+impl<'de> Visitor<'de> for ValueVisitor {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("text, a list or a table")
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Value, E> {
+        Ok(Value::Text(text.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let mut list = Vec::new();
+        while let Some(item) = items.next_element()? {
+            list.push(item);
+        }
+        Ok(Value::List(list))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+        let mut entries = Vec::new();
+        while let Some((key, node)) = map.next_entry::<Spanned<String>, Node>()? {
+            entries.push(Entry {
+                key_at: offset(&key),
+                key: key.value,
+                node,
+            });
+        }
+        Ok(Value::Table(entries))
+    }
+
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<Value, E> {
+        Ok(Value::Null)
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<Value, E> {
+        Ok(Value::Other("true or false"))
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<Value, E> {
+        Ok(Value::Other("a number"))
+    }
+
+    fn visit_i128<E>(self, _: i128) -> Result<Value, E> {
+        Ok(Value::Other("a number"))
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<Value, E> {
+        Ok(Value::Other("a number"))
+    }
+
+    fn visit_u128<E>(self, _: u128) -> Result<Value, E> {
+        Ok(Value::Other("a number"))
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<Value, E> {
+        Ok(Value::Other("a number"))
+    }
+}

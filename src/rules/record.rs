@@ -1,0 +1,401 @@
+//! From the tree of a file to rules: every check that needs no RDKit, each fault with its place.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::error::{RuleFault, is_control};
+use super::place::Position;
+use super::smirks::{check_characters, check_smarts, check_smirks};
+use super::source::{Entry, Format, Node, Placed, Source, Value};
+use super::{Example, LABEL_BYTES_MAX, NAME_BYTES_MAX, Origin, Rule, SMIRKS_BYTES_MAX};
+
+/// Every key of a rule, the one that a table has no column for last.
+pub(super) const RULE_KEYS: &[&str] = &[
+    "name",
+    "smirks",
+    "label",
+    "tags",
+    "scope_classes",
+    "exclude",
+    "require",
+    "query_smarts",
+    "examples",
+];
+
+/// Every column of a CSV or TSV file: a row has no room for examples.
+pub(super) const COLUMN_KEYS: &[&str] = match RULE_KEYS {
+    [columns @ .., _examples] => columns,
+    [] => RULE_KEYS,
+};
+
+/// The keys under which a file may list its rules.
+const LIST_KEYS: &[&str] = &["rule", "rules", "reactions"];
+
+const EXAMPLE_KEYS: &[&str] = &["from", "to"];
+
+/// The rules of a file, as nodes yet to be read.
+pub(super) fn rule_nodes(
+    source: &Source<'_>,
+    document: Node,
+) -> (Vec<Node>, Vec<(Position, RuleFault)>) {
+    let wrong = |key: &str, node: &Node| RuleFault::WrongType {
+        key: key.to_owned(),
+        expected: "a list of rules",
+        found: node.value.type_name(),
+    };
+    let mut rules = Vec::new();
+    let mut faults = Vec::new();
+    match document.value {
+        Value::List(items) => rules = items,
+        Value::Null => {}
+        Value::Table(entries) => {
+            for entry in entries {
+                let position = source.position(entry.key_at);
+                match entry.node.value {
+                    _ if !LIST_KEYS.contains(&entry.key.as_str()) => {
+                        faults.push((position, unknown_key(&entry.key, LIST_KEYS)));
+                    }
+                    Value::List(items) => rules.extend(items),
+                    Value::Null => {}
+                    _ => faults.push((position, wrong(&entry.key, &entry.node))),
+                }
+            }
+        }
+        _ => faults.push((source.position(document.at), wrong("the file", &document))),
+    }
+    (rules, faults)
+}
+
+/// The fault of a key that isn't among `known`.
+pub(super) fn unknown_key(key: &str, known: &'static [&'static str]) -> RuleFault {
+    // Few enough changes that another key is meant: one in three characters.
+    let distance = |known: &&&str| strsim::osa_distance(key, known);
+    let near = known.iter().min_by_key(distance);
+    let nearest =
+        near.filter(|near| key.len() <= NAME_BYTES_MAX && distance(near) <= near.len() / 3);
+    RuleFault::UnknownKey {
+        key: key.to_owned(),
+        nearest: nearest.copied(),
+        known,
+    }
+}
+
+/// What came of one node.
+#[derive(Default)]
+pub(super) struct Outcome {
+    /// The rule's name and where it stands, once it is known to be a name.
+    pub named: Option<(String, Position)>,
+    /// The rule, when it has no faults.
+    pub rule: Option<Rule>,
+    /// In the order of the file.
+    pub faults: Vec<(Position, RuleFault)>,
+}
+
+/// Reads one rule of a file.
+pub(super) fn read_rule(source: &Source<'_>, file: &Arc<Path>, node: &Node) -> Outcome {
+    let mut reader = RuleReader {
+        source,
+        faults: Vec::new(),
+    };
+    let Some(entries) = reader.table("rule", &["name", "smirks"], node) else {
+        return Outcome {
+            faults: reader.faults,
+            ..Outcome::default()
+        };
+    };
+    let draft = reader.draft(entries);
+    let named = draft.name.as_ref();
+    Outcome {
+        named: named.map(|name| (name.text.clone(), name.place.start())),
+        rule: draft.finish(file).filter(|_| reader.faults.is_empty()),
+        faults: reader.faults,
+    }
+}
+
+/// A rule of which some parts may be missing or wrong.
+#[derive(Default)]
+struct Draft {
+    name: Option<Placed>,
+    smirks: Option<Placed>,
+    label: Option<Placed>,
+    tags: Vec<Placed>,
+    exclude: Vec<Placed>,
+    require: Option<Placed>,
+    examples: Vec<Example>,
+}
+
+impl Draft {
+    fn finish(self, file: &Arc<Path>) -> Option<Rule> {
+        let (name, smirks) = (self.name?, self.smirks?);
+        let (exclude, exclude_places) = self.exclude.into_iter().map(Placed::split).unzip();
+        let (require, require_place) = self.require.map(Placed::split).unzip();
+        Some(Rule {
+            origin: Origin {
+                file: file.clone(),
+                name: name.place.start(),
+                smirks: smirks.place,
+                exclude: exclude_places,
+                require: require_place,
+            },
+            name: name.text,
+            smirks: smirks.text,
+            label: self.label.map(|label| label.text),
+            tags: self.tags.into_iter().map(|tag| tag.text).collect(),
+            exclude,
+            require,
+            examples: self.examples,
+        })
+    }
+}
+
+struct RuleReader<'a, 't> {
+    source: &'a Source<'t>,
+    faults: Vec<(Position, RuleFault)>,
+}
+
+impl RuleReader<'_, '_> {
+    fn draft(&mut self, entries: &[Entry]) -> Draft {
+        let mut draft = Draft::default();
+        let mut require_key: Option<&str> = None;
+        for Entry { key, key_at, node } in entries {
+            match key.as_str() {
+                "name" => draft.name = self.name(node),
+                "smirks" => draft.smirks = self.smirks(node),
+                // What may be left out may be left empty in YAML.
+                _ if matches!(node.value, Value::Null) && RULE_KEYS.contains(&key.as_str()) => {}
+                "label" => draft.label = self.caption("label", node),
+                "tags" => draft.tags.extend(self.tags("tags", node)),
+                "scope_classes" => draft.tags.extend(self.tags("scope_classes", node)),
+                "exclude" => draft.exclude = self.exclude(node),
+                "require" | "query_smarts" => match require_key.replace(key) {
+                    None => draft.require = self.require(key, node),
+                    Some(first) => {
+                        let (key, first) = (key.clone(), first.to_owned());
+                        self.fault(*key_at, RuleFault::RepeatedKey { key, first });
+                    }
+                },
+                "examples" => draft.examples = self.examples(node),
+                _ => self.fault(*key_at, unknown_key(key, RULE_KEYS)),
+            }
+        }
+        draft
+    }
+
+    fn name(&mut self, node: &Node) -> Option<Placed> {
+        let name = self.text("name", node, NAME_BYTES_MAX)?;
+        if name.text.trim() != name.text {
+            self.fault(node.at, RuleFault::NameEdgeBlank);
+            return None;
+        }
+        self.without_controls("name", name)
+    }
+
+    fn smirks(&mut self, node: &Node) -> Option<Placed> {
+        let smirks = self.text("smirks", node, SMIRKS_BYTES_MAX)?.trimmed();
+        let checked = check_smirks(&smirks.text);
+        self.accepted(smirks, checked)
+    }
+
+    fn exclude(&mut self, node: &Node) -> Vec<Placed> {
+        let patterns = self.texts("exclude", node, SMIRKS_BYTES_MAX, char::is_whitespace);
+        let mut checked = Vec::with_capacity(patterns.len());
+        for pattern in patterns {
+            checked.extend(self.smarts("exclude", pattern));
+        }
+        checked
+    }
+
+    fn require(&mut self, key: &str, node: &Node) -> Option<Placed> {
+        let key = match key {
+            "require" => "require",
+            _ => "query_smarts",
+        };
+        let pattern = self.text(key, node, SMIRKS_BYTES_MAX)?;
+        self.smarts(key, pattern)
+    }
+
+    fn tags(&mut self, key: &'static str, node: &Node) -> Vec<Placed> {
+        let tags = self.texts(key, node, LABEL_BYTES_MAX, |c| c == ';');
+        tags.into_iter()
+            .filter_map(|tag| self.without_controls(key, tag))
+            .collect()
+    }
+
+    fn examples(&mut self, node: &Node) -> Vec<Example> {
+        let items = self.list("examples", "a list of { from, to } tables", node);
+        items.iter().filter_map(|item| self.example(item)).collect()
+    }
+
+    fn example(&mut self, node: &Node) -> Option<Example> {
+        const KEY: &str = "examples";
+        let entries = self.table(KEY, &["from", "to"], node)?;
+        let (mut from, mut to) = (None, Vec::new());
+        for Entry { key, key_at, node } in entries {
+            match key.as_str() {
+                "from" => from = self.smiles("from", node),
+                "to" => to = self.texts("to", node, SMIRKS_BYTES_MAX, char::is_whitespace),
+                _ => self.fault(*key_at, unknown_key(key, EXAMPLE_KEYS)),
+            }
+        }
+        let mut products = Vec::with_capacity(to.len());
+        for product in to {
+            let checked = check_characters("to", &product.text);
+            products.extend(self.accepted(product, checked).map(|product| product.text));
+        }
+        let position = self.source.position(node.at);
+        Some(Example {
+            from: from?.text,
+            to: products,
+            line: position.line,
+            column: position.column,
+        })
+    }
+
+    fn smiles(&mut self, key: &'static str, node: &Node) -> Option<Placed> {
+        let smiles = self.text(key, node, SMIRKS_BYTES_MAX)?.trimmed();
+        let checked = check_characters(key, &smiles.text);
+        self.accepted(smiles, checked)
+    }
+
+    fn smarts(&mut self, key: &'static str, pattern: Placed) -> Option<Placed> {
+        let pattern = pattern.trimmed();
+        let checked = check_smarts(key, &pattern.text);
+        self.accepted(pattern, checked)
+    }
+
+    fn caption(&mut self, key: &'static str, node: &Node) -> Option<Placed> {
+        let caption = self.text(key, node, LABEL_BYTES_MAX)?;
+        self.without_controls(key, caption)
+    }
+
+    fn without_controls(&mut self, key: &'static str, text: Placed) -> Option<Placed> {
+        let Some(character) = text.text.chars().find(|c| is_control(*c)) else {
+            return Some(text);
+        };
+        let fault = RuleFault::ControlCharacter { key, character };
+        self.faults.push((text.place.start(), fault));
+        None
+    }
+
+    /// The text, if its check found nothing; else its fault, at the place of the byte it names.
+    fn accepted(
+        &mut self,
+        text: Placed,
+        checked: Result<(), (usize, RuleFault)>,
+    ) -> Option<Placed> {
+        let (byte, fault) = match checked {
+            Ok(()) => return Some(text),
+            Err(found) => found,
+        };
+        self.faults.push((text.place.at(byte), fault));
+        None
+    }
+
+    /// A list of texts. One text alone is a list of one; in a row of a CSV file it is split.
+    fn texts(
+        &mut self,
+        key: &'static str,
+        node: &Node,
+        bytes_max: usize,
+        separator: fn(char) -> bool,
+    ) -> Vec<Placed> {
+        if let (Value::Text(text), Format::Table { .. }) = (&node.value, self.source.format) {
+            let pieces = self.source.place(text, node.at).pieces(separator);
+            return pieces
+                .into_iter()
+                .filter_map(|piece| {
+                    let at = piece.place.start();
+                    self.of_length(key, at, &piece.text, bytes_max)
+                        .then_some(piece)
+                })
+                .collect();
+        }
+        let items = match &node.value {
+            Value::Text(_) => std::slice::from_ref(node),
+            _ => self.list(key, "text or a list of texts", node),
+        };
+        items
+            .iter()
+            .filter_map(|item| self.text(key, item, bytes_max))
+            .collect()
+    }
+
+    fn text(&mut self, key: &'static str, node: &Node, bytes_max: usize) -> Option<Placed> {
+        let text = match &node.value {
+            Value::Text(text) => text,
+            Value::Null => "",
+            other => {
+                self.wrong_type(key, "text in quotes", other, node.at);
+                return None;
+            }
+        };
+        let position = self.source.position(node.at);
+        self.of_length(key, position, text, bytes_max)
+            .then(|| self.source.place(text, node.at))
+    }
+
+    /// Whether a text is neither blank nor too long; if not, that is a fault.
+    fn of_length(
+        &mut self,
+        key: &'static str,
+        position: Position,
+        text: &str,
+        bytes_max: usize,
+    ) -> bool {
+        let bytes = text.len();
+        let fault = if text.trim().is_empty() {
+            RuleFault::EmptyValue { key }
+        } else if bytes > bytes_max {
+            RuleFault::TooLong {
+                key,
+                bytes,
+                bytes_max,
+            }
+        } else {
+            return true;
+        };
+        self.faults.push((position, fault));
+        false
+    }
+
+    fn list<'n>(&mut self, key: &str, expected: &'static str, node: &'n Node) -> &'n [Node] {
+        if let Value::List(items) = &node.value {
+            return items;
+        }
+        self.wrong_type(key, expected, &node.value, node.at);
+        &[]
+    }
+
+    /// The entries of a table that has all of the `needed` keys. One that lacks some is read
+    /// nevertheless, for its other faults.
+    fn table<'n>(
+        &mut self,
+        key: &str,
+        needed: &[&'static str],
+        node: &'n Node,
+    ) -> Option<&'n [Entry]> {
+        let Value::Table(entries) = &node.value else {
+            self.wrong_type(key, "a table of keys and values", &node.value, node.at);
+            return None;
+        };
+        for key in needed {
+            if !entries.iter().any(|entry| entry.key == *key) {
+                self.fault(node.at, RuleFault::MissingKey { key });
+            }
+        }
+        Some(entries)
+    }
+
+    fn wrong_type(&mut self, key: &str, expected: &'static str, found: &Value, at: usize) {
+        let fault = RuleFault::WrongType {
+            key: key.to_owned(),
+            expected,
+            found: found.type_name(),
+        };
+        self.fault(at, fault);
+    }
+
+    fn fault(&mut self, at: usize, fault: RuleFault) {
+        self.faults.push((self.source.position(at), fault));
+    }
+}

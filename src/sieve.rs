@@ -1,0 +1,92 @@
+//! The sieve: gives every product of a slot a key and a verdict.
+//!
+//! Contract, the same for every engine, bit for bit:
+//! 1. The key of a row is [`Key::of`] its SMILES.
+//! 2. Of equal keys in a slot only the first row goes on; the others are [`Verdict::Duplicate`].
+//! 3. All first rows are looked up in the filter *as it stood before the slot*: [`Verdict::Maybe`] if
+//!    the filter says it may have seen the key, else [`Verdict::New`].
+//! 4. Then all *new* keys are inserted.
+//!
+//! So the answer depends on the order of slots and on nothing else, least of all on threads.
+//!
+//! The filter is a `fastbloom` filter: its 64-bit source hash is the first word of the key, its bits
+//! are fastbloom's bits. An engine holds no policy; what becomes of *maybe* rows is the pipeline's
+//! business.
+
+mod cpu;
+
+pub use cpu::{CpuEngine, ThreadsError};
+
+use crate::slot::Slot;
+#[cfg(doc)]
+use crate::{key::Key, slot::Verdict};
+
+/// Computes keys and verdicts, and holds the filter.
+pub trait Engine: Send {
+    /// The engine's name as on the command line: `cpu`, `cuda`, `wgpu`.
+    fn name(&self) -> &'static str;
+
+    /// Writes the key and verdict columns of `slot` and inserts its new keys.
+    fn sieve(&mut self, slot: &mut Slot) -> Tally;
+
+    /// The filter's bits, as fastbloom's `as_slice` gives them.
+    fn filter_words(&self) -> Vec<u64>;
+}
+
+/// How many rows of a slot got which verdict.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Rows that go on.
+    pub new: u64,
+    /// Rows the filter may have seen.
+    pub maybe: u64,
+    /// Rows equal to an earlier one of the slot.
+    pub duplicate: u64,
+}
+
+/// Size of a filter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FilterShape {
+    /// Bits, a multiple of 64.
+    pub bits: usize,
+    /// Bits set per key.
+    pub hashes: u32,
+}
+
+impl FilterShape {
+    /// The smallest filter that holds `items` keys at a rate of false positives of `rate`, or the
+    /// largest that fits `bits_max`, with the number of hashes that suits it.
+    ///
+    /// Size: `-n ln p / (ln 2)^2`; hashes: `m/n ln 2` (Bloom 1970; as in fastbloom's builder).
+    pub fn for_items(items: u64, rate: f64, bits_min: usize, bits_max: usize) -> Self {
+        let items = items.max(1) as f64;
+        let ln_2 = std::f64::consts::LN_2;
+        let wanted = (items * -rate.ln() / (ln_2 * ln_2)).ceil();
+        let bits = (wanted.min(bits_max as f64) as usize).clamp(bits_min, bits_max.max(bits_min));
+        let bits = bits.div_ceil(64) * 64;
+        let hashes = (bits as f64 / items * ln_2)
+            .round()
+            .clamp(1.0, f64::from(HASHES_MAX));
+        Self {
+            bits,
+            hashes: hashes as u32,
+        }
+    }
+
+    /// Bytes of the filter.
+    pub fn bytes(self) -> usize {
+        self.bits / 8
+    }
+
+    /// The rate of false positives once `items` keys are in: `(1 - e^(-kn/m))^k`.
+    pub fn false_positive_rate(self, items: u64) -> f64 {
+        let k = f64::from(self.hashes);
+        (-(-k * items as f64 / self.bits as f64).exp_m1()).powf(k)
+    }
+}
+
+/// More hashes than this buy nothing: the rate is then below 10^-12.
+const HASHES_MAX: u32 = 40;
+
+#[cfg(test)]
+mod tests;

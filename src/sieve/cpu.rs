@@ -1,0 +1,139 @@
+//! The reference engine: fastbloom on the CPU.
+//!
+//! Keys and lookups are spread over the processors the process may use, inserts too: the filter is
+//! `fastbloom::AtomicBloomFilter`, setting bits commutes, and lookups and inserts never overlap. Only
+//! the search for repeats inside the slot is sequential.
+
+use fastbloom::AtomicBloomFilter;
+use rayon::prelude::*;
+
+use super::{Engine, FilterShape, Tally};
+use crate::{
+    key::Key,
+    slot::{Slot, Verdict, text_range},
+};
+
+/// Rows one task handles: enough to make the hand-over cheap (a key takes tens of nanoseconds).
+const TASK_ROWS: usize = 512;
+
+/// What one of the engine's threads takes: its stack and the allocator's share.
+const THREAD_BYTES: usize = 256 << 10;
+
+/// See the module's documentation.
+pub struct CpuEngine {
+    filter: AtomicBloomFilter,
+    pool: rayon::ThreadPool,
+    /// Open-addressed table of the rows of a slot by key: row + 1, or 0 where empty.
+    first_rows: Vec<u32>,
+}
+
+/// The engine's threads can't be started.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("cannot start the threads of the cpu engine: {0}")]
+pub struct ThreadsError(String);
+
+impl CpuEngine {
+    /// An empty filter, and room for slots of up to `rows_max` rows.
+    pub fn new(shape: FilterShape, rows_max: usize, threads: usize) -> Result<Self, ThreadsError> {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(|i| format!("sieve-{i}"))
+            .stack_size(THREAD_BYTES)
+            .build()
+            .map_err(|error| ThreadsError(error.to_string()))?;
+        // The source hash is given, so the filter's own hasher and its seed are never used.
+        let filter = AtomicBloomFilter::with_num_bits(shape.bits)
+            .seed(&0)
+            .hashes(shape.hashes);
+        let first_rows = vec![0; Self::table_len(rows_max)];
+        Ok(Self {
+            filter,
+            pool,
+            first_rows,
+        })
+    }
+
+    /// Bytes the engine takes beside the filter.
+    pub fn bytes(rows_max: usize, threads: usize) -> usize {
+        Self::table_len(rows_max) * size_of::<u32>() + threads * THREAD_BYTES
+    }
+
+    fn table_len(rows_max: usize) -> usize {
+        (2 * rows_max).next_power_of_two()
+    }
+
+    /// Marks every row whose key an earlier row has as duplicate, every other as new.
+    fn mark_first_rows(&mut self, keys: &[[u64; 2]], verdicts: &mut [u8]) {
+        let mask = self.first_rows.len() - 1;
+        self.first_rows.fill(0);
+        for (row, key) in keys.iter().enumerate() {
+            // The filter uses the first word, so the second is free to spread the rows.
+            let mut place = key[1] as usize & mask;
+            verdicts[row] = loop {
+                match self.first_rows[place] {
+                    0 => {
+                        self.first_rows[place] = row as u32 + 1;
+                        break Verdict::New as u8;
+                    }
+                    first if keys[first as usize - 1] == *key => break Verdict::Duplicate as u8,
+                    _ => place = (place + 1) & mask,
+                }
+            };
+        }
+    }
+}
+
+impl Engine for CpuEngine {
+    fn name(&self) -> &'static str {
+        "cpu"
+    }
+
+    fn sieve(&mut self, slot: &mut Slot) -> Tally {
+        let rows = slot.rows();
+        let columns = slot.columns_mut();
+        let (text, ends) = (&*columns.text, &*columns.text_end);
+        let keys = &mut columns.key[..rows];
+        let verdicts = &mut columns.verdict[..rows];
+        self.pool.install(|| {
+            keys.par_iter_mut()
+                .enumerate()
+                .with_min_len(TASK_ROWS)
+                .for_each(|(row, key)| {
+                    *key = Key::of(&text[text_range(ends, row)]).words();
+                });
+        });
+        self.mark_first_rows(keys, verdicts);
+        let (keys, filter) = (&*keys, &self.filter);
+        self.pool.install(|| {
+            let rows = verdicts.par_iter_mut().zip(keys).with_min_len(TASK_ROWS);
+            rows.for_each(|(verdict, key)| {
+                if *verdict == Verdict::New as u8 && filter.contains_hash(key[0]) {
+                    *verdict = Verdict::Maybe as u8;
+                }
+            });
+            let rows = verdicts.par_iter().zip(keys).with_min_len(TASK_ROWS);
+            rows.for_each(|(verdict, key)| {
+                if *verdict == Verdict::New as u8 {
+                    filter.insert_hash(key[0]);
+                }
+            });
+        });
+        tally(verdicts)
+    }
+
+    fn filter_words(&self) -> Vec<u64> {
+        self.filter.iter().collect()
+    }
+}
+
+fn tally(verdicts: &[u8]) -> Tally {
+    let mut tally = Tally::default();
+    for verdict in verdicts {
+        match verdict {
+            0 => tally.new += 1,
+            1 => tally.maybe += 1,
+            _ => tally.duplicate += 1,
+        }
+    }
+    tally
+}

@@ -1,0 +1,4 @@
+//! Tables in and out: [`source`] reads libraries, [`sink`] writes parts.
+
+pub mod sink;
+pub mod source;

@@ -1,0 +1,405 @@
+//! The sink: the rows that remain, out of slots and into Parquet parts.
+//!
+//! Constraints:
+//! - Columns are copied once, from the slot into the arrays the encoder reads, at most
+//!   [`SINK_CHUNK_ROWS`] rows at a time.
+//! - A row group is closed when its encoded bytes reach [`SinkSettings::row_group_bytes`], a part when
+//!   it reaches [`SinkSettings::part_bytes`]: by content alone, never by time, so that equal jobs
+//!   write equal files.
+//! - A part is published (see [`crate::store`]) as soon as it is closed.
+//!
+//! Columns and their types are those of DESIGN's output contract; see [`product_schema`].
+
+use std::sync::Arc;
+
+use arrow::{
+    array::{
+        ArrayRef, DictionaryArray, FixedSizeBinaryBuilder, Float64Builder, RecordBatch,
+        StringArray, StringBuilder, UInt16Array, UInt16Builder, UInt64Builder,
+    },
+    datatypes::{DataType, Field, Schema, SchemaRef, UInt16Type},
+};
+use parquet::{
+    arrow::ArrowWriter,
+    basic::{Compression, Encoding, ZstdLevel},
+    errors::ParquetError,
+    file::properties::{EnabledStatistics, WriterProperties, WriterVersion},
+    schema::types::ColumnPath,
+};
+
+use crate::{
+    limits::SINK_CHUNK_ROWS,
+    slot::{ParentFlags, Slot, SlotParent, Verdict, text_range},
+    store::{OutputDir, PendingFile, Published, StoreError},
+};
+
+/// What the sink must know.
+#[derive(Clone, Debug)]
+pub struct SinkSettings {
+    /// Names of the rules, by index. A job without rules has the one name of its cleaning step.
+    pub rule_names: Vec<String>,
+    /// Whether slots carry the property columns.
+    pub properties: bool,
+    /// Encoded bytes at which a row group is closed.
+    pub row_group_bytes: usize,
+    /// Bytes at which a part is closed.
+    pub part_bytes: u64,
+}
+
+/// Why rows can't be written.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SinkError {
+    /// The file system refuses.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The encoder refuses what it is given; a fault of molsieve.
+    #[error("cannot encode a part: {0}")]
+    Encode(String),
+}
+
+/// A published Parquet file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    /// Name, bytes and checksum.
+    pub file: Published,
+    /// Rows in it.
+    pub rows: u64,
+}
+
+/// The schema of the parts.
+pub fn product_schema(properties: bool) -> SchemaRef {
+    let mut fields = vec![
+        Field::new("smiles", DataType::Utf8, false),
+        Field::new("key", DataType::FixedSizeBinary(16), false),
+        Field::new("parent_row", DataType::UInt64, false),
+        Field::new("parent_id", DataType::Utf8, false),
+        Field::new("parent_smiles", DataType::Utf8, false),
+        Field::new_dictionary("rule", DataType::UInt16, DataType::Utf8, false),
+        Field::new("site", DataType::UInt16, false),
+    ];
+    if properties {
+        let real = |name| Field::new(name, DataType::Float64, false);
+        let count = |name| Field::new(name, DataType::UInt16, false);
+        fields.extend([real("mw"), real("clogp"), real("tpsa")]);
+        fields.extend([count("hbd"), count("hba"), count("rotatable_bonds")]);
+    }
+    Arc::new(Schema::new(fields))
+}
+
+/// Writes the products that remain.
+pub struct ProductSink<'a> {
+    output: &'a OutputDir,
+    settings: SinkSettings,
+    schema: SchemaRef,
+    rule_names: Arc<StringArray>,
+    part: Option<ParquetFile>,
+    parts: Vec<Part>,
+}
+
+impl<'a> ProductSink<'a> {
+    /// A sink without a part; the first row begins one.
+    pub fn new(output: &'a OutputDir, settings: SinkSettings) -> Self {
+        let schema = product_schema(settings.properties);
+        let rule_names = Arc::new(StringArray::from(settings.rule_names.clone()));
+        Self {
+            output,
+            settings,
+            schema,
+            rule_names,
+            part: None,
+            parts: Vec::new(),
+        }
+    }
+
+    /// Writes the rows of `slot` whose verdict is *new*.
+    pub fn write(&mut self, slot: &Slot) -> Result<(), SinkError> {
+        let rows: Vec<usize> = (0..slot.rows())
+            .filter(|row| slot.verdict(*row) == Verdict::New)
+            .collect();
+        for chunk in rows.chunks(SINK_CHUNK_ROWS) {
+            let batch = self.encode(slot, chunk)?;
+            let part = match &mut self.part {
+                Some(part) => part,
+                empty => {
+                    let name = format!("part-{:05}.parquet", self.parts.len());
+                    empty.insert(ParquetFile::begin(self.output, &name, &self.schema)?)
+                }
+            };
+            part.write(&batch, self.settings.row_group_bytes)?;
+            if part.bytes() >= self.settings.part_bytes {
+                self.close_part()?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Publishes the part under way and gives back all that were published.
+    pub fn close(mut self) -> Result<Vec<Part>, SinkError> {
+        self.close_part()?;
+        Ok(self.parts)
+    }
+
+    fn close_part(&mut self) -> Result<(), SinkError> {
+        if let Some(part) = self.part.take() {
+            self.parts.push(part.publish(self.output)?);
+        }
+        Ok(())
+    }
+
+    /// The parts published so far.
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// Bytes published and pending.
+    pub fn bytes(&self) -> u64 {
+        let published: u64 = self.parts.iter().map(|part| part.file.bytes).sum();
+        published + self.part.as_ref().map_or(0, ParquetFile::bytes)
+    }
+
+    fn encode(&self, slot: &Slot, rows: &[usize]) -> Result<RecordBatch, SinkError> {
+        let columns = slot.columns();
+        let n = rows.len();
+        let mut smiles = StringBuilder::with_capacity(n, 64 * n);
+        let mut key = FixedSizeBinaryBuilder::with_capacity(n, 16);
+        let mut parent_row = UInt64Builder::with_capacity(n);
+        let mut parent_id = StringBuilder::with_capacity(n, 16 * n);
+        let mut parent_smiles = StringBuilder::with_capacity(n, 64 * n);
+        let mut rule = UInt16Builder::with_capacity(n);
+        let mut site = UInt16Builder::with_capacity(n);
+        for &row in rows {
+            let parent = slot.parent(columns.parent[row] as usize);
+            smiles.append_value(text(&columns.text[text_range(columns.text_end, row)])?);
+            key.append_value(slot.key(row).bytes())
+                .map_err(encode_error)?;
+            parent_row.append_value(parent.row);
+            parent_id.append_value(text(parent.id)?);
+            parent_smiles.append_value(text(parent.smiles)?);
+            rule.append_value(columns.rule[row]);
+            site.append_value(columns.site[row]);
+        }
+        let names = Arc::clone(&self.rule_names) as ArrayRef;
+        let rule =
+            DictionaryArray::<UInt16Type>::try_new(rule.finish(), names).map_err(encode_error)?;
+        let mut arrays: Vec<ArrayRef> = vec![
+            Arc::new(smiles.finish()),
+            Arc::new(key.finish()),
+            Arc::new(parent_row.finish()),
+            Arc::new(parent_id.finish()),
+            Arc::new(parent_smiles.finish()),
+            Arc::new(rule),
+            Arc::new(site.finish()),
+        ];
+        if self.settings.properties {
+            arrays.extend((0..3).map(|i| reals(columns.real_properties, rows, i)));
+            arrays.extend((0..3).map(|i| counts(columns.count_properties, rows, i)));
+        }
+        RecordBatch::try_new(Arc::clone(&self.schema), arrays).map_err(encode_error)
+    }
+}
+
+fn reals(values: &[f64], rows: &[usize], property: usize) -> ArrayRef {
+    let mut column = Float64Builder::with_capacity(rows.len());
+    rows.iter()
+        .for_each(|row| column.append_value(values[3 * row + property]));
+    Arc::new(column.finish())
+}
+
+fn counts(values: &[u16], rows: &[usize], property: usize) -> ArrayRef {
+    Arc::new(UInt16Array::from_iter_values(
+        rows.iter().map(|row| values[3 * row + property]),
+    ))
+}
+
+fn text(bytes: &[u8]) -> Result<&str, SinkError> {
+    std::str::from_utf8(bytes).map_err(encode_error)
+}
+
+fn encode_error(error: impl std::fmt::Display) -> SinkError {
+    SinkError::Encode(error.to_string())
+}
+
+/// Writes `rejects.parquet`: row number, id, text and reason of every row that can't be used.
+pub struct RejectSink<'a> {
+    output: &'a OutputDir,
+    file: Option<ParquetFile>,
+    waiting: Vec<Reject>,
+    waiting_bytes: usize,
+}
+
+struct Reject {
+    row: u64,
+    id: String,
+    text: String,
+    reason: String,
+}
+
+/// Text of rejects that may wait to be written together.
+const REJECTS_WAITING_BYTES_MAX: usize = 256 << 10;
+/// Encoded bytes at which a row group of rejects is closed.
+const REJECTS_ROW_GROUP_BYTES: usize = 1 << 20;
+
+impl<'a> RejectSink<'a> {
+    /// A sink without a file; the first reject begins it.
+    pub fn new(output: &'a OutputDir) -> Self {
+        Self {
+            output,
+            file: None,
+            waiting: Vec::new(),
+            waiting_bytes: 0,
+        }
+    }
+
+    /// Adds the rejected parents of a slot; gives back how many there were.
+    pub fn write(&mut self, slot: &Slot) -> Result<u64, SinkError> {
+        let mut rejected = 0;
+        for parent in (0..slot.parents()).map(|i| slot.parent(i)) {
+            if parent.flags.has(ParentFlags::REJECTED) {
+                self.push(parent)?;
+                rejected += 1;
+            }
+        }
+        Ok(rejected)
+    }
+
+    /// Publishes the file, if there is any reject.
+    pub fn publish(mut self) -> Result<Option<Part>, SinkError> {
+        self.flush()?;
+        self.file.map(|file| file.publish(self.output)).transpose()
+    }
+
+    fn push(&mut self, parent: SlotParent<'_>) -> Result<(), SinkError> {
+        // What is not UTF-8 is kept readable: its bytes as \xNN.
+        let readable = |bytes: &[u8]| match std::str::from_utf8(bytes) {
+            Ok(text) => text.to_owned(),
+            Err(_) => bytes.escape_ascii().to_string(),
+        };
+        let reject = Reject {
+            row: parent.row,
+            id: readable(parent.id),
+            text: readable(parent.smiles),
+            reason: readable(parent.reason),
+        };
+        self.waiting_bytes += reject.id.len() + reject.text.len() + reject.reason.len();
+        self.waiting.push(reject);
+        if self.waiting_bytes > REJECTS_WAITING_BYTES_MAX || self.waiting.len() >= SINK_CHUNK_ROWS {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self) -> Result<(), SinkError> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        let column = |of: fn(&Reject) -> &str| -> ArrayRef {
+            Arc::new(StringArray::from_iter_values(self.waiting.iter().map(of)))
+        };
+        let rows = arrow::array::UInt64Array::from_iter_values(self.waiting.iter().map(|r| r.row));
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(rows),
+            column(|reject| &reject.id),
+            column(|reject| &reject.text),
+            column(|reject| &reject.reason),
+        ];
+        let schema = reject_schema();
+        let batch = RecordBatch::try_new(Arc::clone(&schema), columns).map_err(encode_error)?;
+        let file = match &mut self.file {
+            Some(file) => file,
+            empty => empty.insert(ParquetFile::begin(self.output, "rejects.parquet", &schema)?),
+        };
+        file.write(&batch, REJECTS_ROW_GROUP_BYTES)?;
+        self.waiting.clear();
+        self.waiting_bytes = 0;
+        Ok(())
+    }
+}
+
+/// The schema of `rejects.parquet`.
+pub fn reject_schema() -> SchemaRef {
+    Arc::new(Schema::new(vec![
+        Field::new("row", DataType::UInt64, false),
+        Field::new("id", DataType::Utf8, false),
+        Field::new("text", DataType::Utf8, false),
+        Field::new("reason", DataType::Utf8, false),
+    ]))
+}
+
+/// A Parquet file under way.
+struct ParquetFile {
+    writer: ArrowWriter<PendingFile>,
+    rows: u64,
+}
+
+impl ParquetFile {
+    fn begin(output: &OutputDir, name: &str, schema: &SchemaRef) -> Result<Self, SinkError> {
+        let pending = output.begin(name)?;
+        let writer = ArrowWriter::try_new(pending, Arc::clone(schema), Some(writer_properties()))
+            .map_err(encode_error)?;
+        Ok(Self { writer, rows: 0 })
+    }
+
+    fn write(&mut self, batch: &RecordBatch, row_group_bytes: usize) -> Result<(), SinkError> {
+        self.rows += batch.num_rows() as u64;
+        let target = self.writer.inner().target().to_owned();
+        let written = self.writer.write(batch).and_then(|()| {
+            if self.writer.in_progress_size() >= row_group_bytes {
+                self.writer.flush()?;
+            }
+            Ok(())
+        });
+        written.map_err(|error| parquet_error(&target, error))
+    }
+
+    /// Bytes written and waiting in the row group under way.
+    fn bytes(&self) -> u64 {
+        (self.writer.bytes_written() + self.writer.in_progress_size()) as u64
+    }
+
+    fn publish(self, output: &OutputDir) -> Result<Part, SinkError> {
+        let target = self.writer.inner().target().to_owned();
+        // Writes the last row group and the footer.
+        let pending = self
+            .writer
+            .into_inner()
+            .map_err(|error| parquet_error(&target, error))?;
+        Ok(Part {
+            file: output.publish(pending)?,
+            rows: self.rows,
+        })
+    }
+}
+
+/// The file system's own error, if that is what lies behind the encoder's.
+fn parquet_error(target: &std::path::Path, error: ParquetError) -> SinkError {
+    match error {
+        ParquetError::External(inner) => match inner.downcast_ref::<std::io::Error>() {
+            Some(io) => StoreError::io(target, "write", io).into(),
+            None => SinkError::Encode(inner.to_string()),
+        },
+        other => encode_error(other),
+    }
+}
+
+fn writer_properties() -> WriterProperties {
+    // SMILES and keys never repeat, so a dictionary would only cost time; parents and rules do.
+    let plain = ["smiles", "key", "mw", "clogp", "tpsa"].map(ColumnPath::from);
+    let mut properties = WriterProperties::builder()
+        .set_writer_version(WriterVersion::PARQUET_1_0)
+        .set_created_by(format!("molsieve {}", env!("CARGO_PKG_VERSION")))
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(3).unwrap_or_default()))
+        .set_statistics_enabled(EnabledStatistics::Page)
+        .set_dictionary_page_size_limit(256 << 10)
+        .set_data_page_size_limit(512 << 10)
+        .set_max_row_group_row_count(None);
+    for column in plain {
+        properties = properties
+            .set_column_dictionary_enabled(column.clone(), false)
+            .set_column_encoding(column, Encoding::PLAIN);
+    }
+    properties
+        // The key is random: neither its bounds nor compressing it help anybody.
+        .set_column_compression(ColumnPath::from("key"), Compression::UNCOMPRESSED)
+        .set_column_statistics_enabled(ColumnPath::from("key"), EnabledStatistics::None)
+        .build()
+}

@@ -1,0 +1,327 @@
+//! A flat batch of rows: one arena of bytes, one entry per row.
+
+use std::fmt;
+use std::io::Write;
+
+use crate::limits::{
+    ID_BYTES_MAX, LINE_BYTES_MAX, PARENT_BATCH_BYTES_MAX, SDF_RECORD_BYTES_MAX, TEXT_KEPT_BYTES_MAX,
+};
+
+/// A flat, reusable batch of consecutive input rows. Allocated once, [`clear`](Self::clear)ed
+/// between uses.
+///
+/// Holds at most `PARENT_BATCH_BYTES_MAX` bytes and one row more (see `limits`).
+#[derive(Debug, Default)]
+pub struct ParentBatch {
+    /// Per row: text, id, fault, back to back.
+    arena: Vec<u8>,
+    rows: Vec<Entry>,
+}
+
+/// One row of the library.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ParentRow<'a> {
+    /// 0-based over all inputs, in the order given. Every row counts, also those with a fault.
+    pub row: u64,
+    /// The row's id, if the input has one.
+    pub id: RowId<'a>,
+    /// SMILES as read (without surrounding blanks), or a mol block up to and with `M  END`, its
+    /// lines ended by `\n`. Of a row with a fault: what was read, cut to `TEXT_KEPT_BYTES_MAX`.
+    pub text: &'a [u8],
+    /// What `text` is.
+    pub kind: TextKind,
+    /// Why the row can't be used; `None` if it can. A SMILES without fault is UTF-8, not empty
+    /// and free of NUL bytes; nothing else about it has been checked.
+    pub fault: Option<&'a str>,
+}
+
+/// The id of a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RowId<'a> {
+    /// As read, without surrounding blanks; bytes that aren't UTF-8 became `U+FFFD`; one longer
+    /// than `ID_BYTES_MAX` is cut and ends with `…`.
+    Named(&'a str),
+    /// No id column, or nothing in it: the row number stands for it.
+    RowNumber,
+}
+
+/// What a row's text is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TextKind {
+    /// A SMILES.
+    Smiles,
+    /// A mol block (V2000 or V3000).
+    MolBlock,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Entry {
+    row: u64,
+    text_end: usize,
+    id_end: usize,
+    fault_end: usize,
+    kind: TextKind,
+    has_fault: bool,
+}
+
+impl ParentBatch {
+    /// An empty batch with room for `PARENT_BATCH_BYTES_MAX` bytes.
+    pub fn new() -> Self {
+        ParentBatch {
+            arena: Vec::with_capacity(PARENT_BATCH_BYTES_MAX),
+            rows: Vec::new(),
+        }
+    }
+
+    /// Drops the rows and keeps the memory.
+    pub fn clear(&mut self) {
+        self.arena.clear();
+        self.rows.clear();
+    }
+
+    /// Rows in the batch.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Bytes of all texts, ids and faults.
+    pub fn text_bytes(&self) -> usize {
+        self.arena.len()
+    }
+
+    /// The rows, in input order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = ParentRow<'_>> {
+        (0..self.len()).map(|i| self.get(i))
+    }
+
+    /// The `i`th row of the batch; panics if there are not so many.
+    pub fn get(&self, i: usize) -> ParentRow<'_> {
+        let entry = self.rows[i];
+        let start = if i == 0 {
+            0
+        } else {
+            self.rows[i - 1].fault_end
+        };
+        let string = |start: usize, end: usize| {
+            std::str::from_utf8(&self.arena[start..end]).expect("ids and faults are pushed as str")
+        };
+        ParentRow {
+            row: entry.row,
+            id: if entry.text_end == entry.id_end {
+                RowId::RowNumber
+            } else {
+                RowId::Named(string(entry.text_end, entry.id_end))
+            },
+            text: &self.arena[start..entry.text_end],
+            kind: entry.kind,
+            fault: entry
+                .has_fault
+                .then(|| string(entry.id_end, entry.fault_end)),
+        }
+    }
+
+    /// Adds a row with a SMILES, faulted if it is empty, too long or not UTF-8.
+    pub(super) fn push_smiles(&mut self, row: u64, smiles: &[u8], id: Option<&[u8]>) {
+        let smiles = smiles.trim_ascii();
+        match SmilesFault::find(smiles) {
+            None => self.push(row, TextKind::Smiles, smiles, id, None),
+            Some(fault) => {
+                self.push_fault(row, TextKind::Smiles, smiles, id, format_args!("{fault}"))
+            }
+        }
+    }
+
+    /// Adds a row with a mol block, which may be at most `SDF_RECORD_BYTES_MAX` bytes long.
+    pub(super) fn push_mol_block(&mut self, row: u64, block: &[u8], id: Option<&[u8]>) {
+        debug_assert!(block.len() <= SDF_RECORD_BYTES_MAX);
+        self.push(row, TextKind::MolBlock, block, id, None);
+    }
+
+    /// Adds a row that can't be used, with the start of what was read.
+    pub(super) fn push_fault(
+        &mut self,
+        row: u64,
+        kind: TextKind,
+        text: &[u8],
+        id: Option<&[u8]>,
+        fault: fmt::Arguments<'_>,
+    ) {
+        let text = &text[..floor_char(text, TEXT_KEPT_BYTES_MAX)];
+        self.push(row, kind, text, id, Some(fault));
+    }
+
+    fn push(
+        &mut self,
+        row: u64,
+        kind: TextKind,
+        text: &[u8],
+        id: Option<&[u8]>,
+        fault: Option<fmt::Arguments<'_>>,
+    ) {
+        self.arena.extend_from_slice(text);
+        let text_end = self.arena.len();
+        push_id(&mut self.arena, id.unwrap_or_default().trim_ascii());
+        let id_end = self.arena.len();
+        if let Some(fault) = fault {
+            write!(self.arena, "{fault}").expect("writing to a Vec can't fail");
+        }
+        self.rows.push(Entry {
+            row,
+            text_end,
+            id_end,
+            fault_end: self.arena.len(),
+            kind,
+            has_fault: fault.is_some(),
+        });
+    }
+}
+
+/// Appends `id` as UTF-8 of at most `ID_BYTES_MAX` bytes.
+fn push_id(arena: &mut Vec<u8>, id: &[u8]) {
+    const ELLIPSIS: &str = "…";
+    let start = arena.len();
+    // A replacement character is longer than the byte it stands for: cut first, then again.
+    let read = &id[..id.len().min(ID_BYTES_MAX + 1)];
+    for chunk in read.utf8_chunks() {
+        arena.extend_from_slice(chunk.valid().as_bytes());
+        if !chunk.invalid().is_empty() {
+            arena.extend_from_slice("\u{fffd}".as_bytes());
+        }
+    }
+    if arena.len() - start > ID_BYTES_MAX {
+        let kept = floor_char(&arena[start..], ID_BYTES_MAX - ELLIPSIS.len());
+        arena.truncate(start + kept);
+        arena.extend_from_slice(ELLIPSIS.as_bytes());
+    }
+}
+
+/// The largest cut at or before `bytes_max` that doesn't part a UTF-8 character.
+fn floor_char(text: &[u8], bytes_max: usize) -> usize {
+    if text.len() <= bytes_max {
+        return text.len();
+    }
+    (bytes_max.saturating_sub(3)..=bytes_max)
+        .rev()
+        .find(|&cut| text[cut] & 0b1100_0000 != 0b1000_0000)
+        .unwrap_or(bytes_max)
+}
+
+/// Why bytes can't be a SMILES at all. Chemistry is not looked at.
+enum SmilesFault {
+    Empty,
+    TooLong { bytes: usize },
+    Nul { position: usize },
+    NotUtf8 { byte: u8, position: usize },
+}
+
+impl SmilesFault {
+    fn find(smiles: &[u8]) -> Option<SmilesFault> {
+        if smiles.is_empty() {
+            return Some(SmilesFault::Empty);
+        }
+        if smiles.len() > LINE_BYTES_MAX {
+            return Some(SmilesFault::TooLong {
+                bytes: smiles.len(),
+            });
+        }
+        if let Err(error) = std::str::from_utf8(smiles) {
+            let at = error.valid_up_to();
+            return Some(SmilesFault::NotUtf8 {
+                byte: smiles[at],
+                position: at + 1,
+            });
+        }
+        let nul = memchr::memchr(0, smiles)?;
+        Some(SmilesFault::Nul { position: nul + 1 })
+    }
+}
+
+impl fmt::Display for SmilesFault {
+    /// Positions count bytes from 1.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            SmilesFault::Empty => f.write_str("SMILES is empty"),
+            SmilesFault::TooLong { bytes } => {
+                write!(
+                    f,
+                    "SMILES is {bytes} bytes long, at most {LINE_BYTES_MAX} are read"
+                )
+            }
+            SmilesFault::Nul { position } => {
+                write!(f, "SMILES holds a NUL byte at position {position}")
+            }
+            SmilesFault::NotUtf8 { byte, position } => write!(
+                f,
+                "SMILES is not UTF-8 (byte 0x{byte:02X} at position {position})"
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_come_back_as_pushed() {
+        let mut batch = ParentBatch::new();
+        batch.push_smiles(4, b" CCO ", Some(b" ethanol "));
+        batch.push_smiles(5, b"", None);
+        batch.push_mol_block(6, b"\n\n\nM  END\n", Some(b""));
+        let rows: Vec<_> = batch.iter().collect();
+        assert_eq!(rows[0].text, b"CCO");
+        assert_eq!(rows[0].id, RowId::Named("ethanol"));
+        assert_eq!((rows[0].row, rows[0].fault), (4, None));
+        assert_eq!(rows[1].fault, Some("SMILES is empty"));
+        assert_eq!(rows[2].id, RowId::RowNumber);
+        assert_eq!(rows[2].kind, TextKind::MolBlock);
+        assert_eq!(batch.text_bytes(), 3 + 7 + 15 + 10);
+        batch.clear();
+        assert!(batch.is_empty() && batch.text_bytes() == 0);
+    }
+
+    #[test]
+    fn smiles_that_are_no_text_are_faulted_with_the_byte() {
+        let mut batch = ParentBatch::new();
+        batch.push_smiles(0, b"CCOC\xE9C", None);
+        batch.push_smiles(1, b"CC\0O", None);
+        let long = vec![b'C'; LINE_BYTES_MAX + 1];
+        batch.push_smiles(2, &long, None);
+        let faults: Vec<_> = batch.iter().map(|row| row.fault.unwrap()).collect();
+        assert_eq!(
+            faults,
+            [
+                "SMILES is not UTF-8 (byte 0xE9 at position 5)",
+                "SMILES holds a NUL byte at position 3",
+                "SMILES is 1048577 bytes long, at most 1048576 are read",
+            ]
+        );
+        assert_eq!(batch.get(2).text.len(), TEXT_KEPT_BYTES_MAX);
+    }
+
+    #[test]
+    fn ids_are_utf8_and_bounded() {
+        let mut batch = ParentBatch::new();
+        batch.push_smiles(0, b"C", Some(b"caf\xE9"));
+        batch.push_smiles(1, b"C", Some("é".repeat(ID_BYTES_MAX).as_bytes()));
+        batch.push_smiles(2, b"C", Some(&[0xFF; ID_BYTES_MAX]));
+        batch.push_smiles(3, b"C", Some("x".repeat(ID_BYTES_MAX).as_bytes()));
+        let ids: Vec<_> = batch
+            .iter()
+            .map(|row| match row.id {
+                RowId::Named(id) => id.to_owned(),
+                RowId::RowNumber => panic!("row {} has an id", row.row),
+            })
+            .collect();
+        assert_eq!(ids[0], "caf\u{fffd}");
+        assert!(ids[1].len() <= ID_BYTES_MAX && ids[1].ends_with("é…"));
+        assert!(ids[2].len() <= ID_BYTES_MAX && ids[2].ends_with("\u{fffd}…"));
+        assert_eq!(ids[3].len(), ID_BYTES_MAX);
+        assert!(!ids[3].ends_with('…'));
+    }
+}

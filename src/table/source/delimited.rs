@@ -1,0 +1,295 @@
+//! CSV and TSV (RFC 4180), in bounded memory however the quotes stand.
+//!
+//! `csv_core` does the parsing; this module frames its records, because an unclosed quote must
+//! not swallow the library. A record may span lines inside quotes, up to `LINE_BYTES_MAX` bytes in
+//! all. If its quote isn't closed by then, or closes on a record of the wrong width, only its first
+//! line becomes a faulted row, and the lines after it are read again, each on its own: a quote
+//! still open at the end of one of these is a fault of that line. So every line is parsed at
+//! most twice.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use super::batch::{ParentBatch, TextKind};
+use super::error::SourceError;
+use super::lines::Lines;
+use super::smiles_lines::push_long_line;
+use crate::limits::{CSV_FIELDS_MAX, LINE_BYTES_MAX, TEXT_KEPT_BYTES_MAX};
+
+/// Where the columns are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct DelimitedLayout {
+    pub delimiter: u8,
+    /// Columns of the header, which every row must have.
+    pub fields: usize,
+    pub smiles: usize,
+    pub id: Option<usize>,
+}
+
+/// Turns lines into rows.
+pub(super) struct Delimited {
+    layout: DelimitedLayout,
+    header_next: bool,
+    record: Record,
+    /// Start of the first line of a record that spans lines, for its fault.
+    first: Vec<u8>,
+    /// The record's further lines, each with `\n`, until it has closed well.
+    further: Vec<u8>,
+    /// How much of `further` has been read again.
+    further_at: usize,
+    /// Number of the line at `further_at`.
+    further_number: u64,
+    /// The line that `Lines` holds did not fit into `further` and has yet to be read.
+    held: bool,
+}
+
+/// The line to parse: the one that `Lines` holds, or a part of `further`.
+enum NextLine {
+    Fresh,
+    Again { start: usize, end: usize },
+}
+
+impl Delimited {
+    /// `from_start`: whether the lines begin at the file's start, where the header is.
+    pub fn new(layout: DelimitedLayout, from_start: bool) -> Delimited {
+        Delimited {
+            layout,
+            header_next: from_start,
+            record: Record::new(layout.delimiter),
+            first: Vec::new(),
+            further: Vec::new(),
+            further_at: 0,
+            further_number: 0,
+            held: false,
+        }
+    }
+
+    /// Appends the next row to `batch` as number `row`; false at the end.
+    pub fn next_row(
+        &mut self,
+        lines: &mut Lines,
+        row: u64,
+        batch: &mut ParentBatch,
+    ) -> Result<bool, SourceError> {
+        while let Some((next, number)) = self.next_line(lines)? {
+            let line = match next {
+                NextLine::Fresh => lines.line(),
+                NextLine::Again { start, end } => &self.further[start..end],
+            };
+            if line.iter().all(|&byte| byte == b' ') {
+                continue;
+            }
+            if std::mem::take(&mut self.header_next) {
+                continue;
+            }
+            let fresh = matches!(next, NextLine::Fresh);
+            if fresh && lines.too_long() {
+                push_long_line(lines, row, batch);
+                return Ok(true);
+            }
+            self.record.start();
+            match self.record.feed_line(line) {
+                Fed::Complete => self.push_record(line, number..=number, row, batch),
+                Fed::QuoteOpen if fresh => self.span_lines(lines, row, batch)?,
+                Fed::QuoteOpen => push_unclosed(line, number, row, batch),
+                Fed::TooManyFields => push_too_many(line, number, row, batch),
+            }
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    fn next_line(&mut self, lines: &mut Lines) -> Result<Option<(NextLine, u64)>, SourceError> {
+        if self.further_at < self.further.len() {
+            let start = self.further_at;
+            let length = memchr::memchr(b'\n', &self.further[start..])
+                .expect("each further line was stored with its line end");
+            let end = start + length;
+            self.further_at = end + 1;
+            self.further_number += 1;
+            let next = NextLine::Again { start, end };
+            return Ok(Some((next, self.further_number - 1)));
+        }
+        if !std::mem::take(&mut self.held) && !lines.advance()? {
+            return Ok(None);
+        }
+        Ok(Some((NextLine::Fresh, lines.number())))
+    }
+
+    /// The quote of the line that `lines` holds is open: reads on until the record is complete.
+    fn span_lines(
+        &mut self,
+        lines: &mut Lines,
+        row: u64,
+        batch: &mut ParentBatch,
+    ) -> Result<(), SourceError> {
+        let first = lines.line();
+        let kept = first.len().min(TEXT_KEPT_BYTES_MAX + 1);
+        let mut bytes = first.len();
+        self.first.clear();
+        self.first.extend_from_slice(&first[..kept]);
+        let number = lines.number();
+        self.further.clear();
+        self.further_at = 0;
+        self.further_number = number + 1;
+
+        let mut fed = Fed::QuoteOpen;
+        while fed == Fed::QuoteOpen && lines.advance()? {
+            bytes += 1 + lines.line().len();
+            if lines.too_long() || bytes > LINE_BYTES_MAX {
+                self.held = true;
+                break;
+            }
+            self.further.extend_from_slice(lines.line());
+            self.further.push(b'\n');
+            fed = self.record.feed_line(lines.line());
+        }
+        let span = number..=lines.number();
+        match fed {
+            Fed::Complete if self.record.fields() == self.layout.fields => {
+                self.push_record(&[], span, row, batch);
+                self.further.clear();
+            }
+            Fed::Complete => self.push_record(&self.first, span, row, batch),
+            Fed::QuoteOpen => push_unclosed(&self.first, number, row, batch),
+            Fed::TooManyFields => push_too_many(&self.first, number, row, batch),
+        }
+        Ok(())
+    }
+
+    /// Appends the record just parsed, of lines `numbers`, the first of which is `line`.
+    fn push_record(
+        &self,
+        line: &[u8],
+        numbers: RangeInclusive<u64>,
+        row: u64,
+        batch: &mut ParentBatch,
+    ) {
+        let (fields, columns) = (self.record.fields(), self.layout.fields);
+        if fields == columns {
+            let id = self.layout.id.map(|id| self.record.field(id));
+            batch.push_smiles(row, self.record.field(self.layout.smiles), id);
+            return;
+        }
+        let (first, last) = numbers.into_inner();
+        let plural = if fields == 1 { "" } else { "s" };
+        let mut fault = |reason: fmt::Arguments<'_>| {
+            batch.push_fault(row, TextKind::Smiles, line, None, reason)
+        };
+        if first == last {
+            fault(format_args!(
+                "line {first} has {fields} field{plural}, the header has {columns}"
+            ));
+        } else {
+            fault(format_args!(
+                "lines {first} to {last} are one record by their quotes, with {fields} field{plural}; the header has {columns}"
+            ));
+        }
+    }
+}
+
+fn push_unclosed(line: &[u8], number: u64, row: u64, batch: &mut ParentBatch) {
+    let reason = format_args!("line {number} opens a quote that isn't closed");
+    batch.push_fault(row, TextKind::Smiles, line, None, reason);
+}
+
+fn push_too_many(line: &[u8], number: u64, row: u64, batch: &mut ParentBatch) {
+    let reason = format_args!("line {number} has more than {CSV_FIELDS_MAX} fields");
+    batch.push_fault(row, TextKind::Smiles, line, None, reason);
+}
+
+/// The fields of a header line.
+///
+/// # Errors
+/// What is wrong with it, to follow "the header".
+pub(super) fn header_fields(line: &[u8], delimiter: u8) -> Result<Vec<String>, String> {
+    let mut record = Record::new(delimiter);
+    record.start();
+    match record.feed_line(line) {
+        Fed::Complete => Ok((0..record.fields())
+            .map(|i| String::from_utf8_lossy(record.field(i)).trim().to_owned())
+            .collect()),
+        Fed::QuoteOpen => Err("opens a quote that isn't closed on its line".to_owned()),
+        Fed::TooManyFields => Err(format!("has more than {CSV_FIELDS_MAX} columns")),
+    }
+}
+
+/// One record being parsed: its unquoted fields back to back.
+struct Record {
+    parser: csv_core::Reader,
+    bytes: Vec<u8>,
+    bytes_len: usize,
+    ends: Vec<usize>,
+    ends_len: usize,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fed {
+    Complete,
+    QuoteOpen,
+    TooManyFields,
+}
+
+impl Record {
+    fn new(delimiter: u8) -> Record {
+        Record {
+            parser: csv_core::ReaderBuilder::new()
+                .delimiter(delimiter)
+                .terminator(csv_core::Terminator::Any(b'\n'))
+                .build(),
+            bytes: Vec::new(),
+            bytes_len: 0,
+            ends: vec![0; CSV_FIELDS_MAX],
+            ends_len: 0,
+        }
+    }
+
+    fn start(&mut self) {
+        self.parser.reset();
+        self.bytes_len = 0;
+        self.ends_len = 0;
+    }
+
+    /// Goes on with a line that has no line end of its own.
+    fn feed_line(&mut self, line: &[u8]) -> Fed {
+        match self.feed(line) {
+            Fed::QuoteOpen => self.feed(b"\n"),
+            fed => fed,
+        }
+    }
+
+    fn feed(&mut self, mut text: &[u8]) -> Fed {
+        // Fields take at most the bytes of their text; `csv_core` wants room for one more.
+        let room = self.bytes_len + text.len() + 1;
+        if self.bytes.len() < room {
+            self.bytes.resize(room, 0);
+        }
+        while !text.is_empty() {
+            let (result, read, written, ended) = self.parser.read_record(
+                text,
+                &mut self.bytes[self.bytes_len..],
+                &mut self.ends[self.ends_len..],
+            );
+            text = &text[read..];
+            self.bytes_len += written;
+            self.ends_len += ended;
+            match result {
+                csv_core::ReadRecordResult::Record => return Fed::Complete,
+                csv_core::ReadRecordResult::OutputEndsFull => return Fed::TooManyFields,
+                csv_core::ReadRecordResult::InputEmpty
+                | csv_core::ReadRecordResult::OutputFull
+                | csv_core::ReadRecordResult::End => {}
+            }
+        }
+        Fed::QuoteOpen
+    }
+
+    fn fields(&self) -> usize {
+        self.ends_len
+    }
+
+    fn field(&self, i: usize) -> &[u8] {
+        let start = if i == 0 { 0 } else { self.ends[i - 1] };
+        &self.bytes[start..self.ends[i]]
+    }
+}

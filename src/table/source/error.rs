@@ -1,0 +1,249 @@
+//! What can be wrong with the inputs as a whole. A bad row is no error: it is a faulted row.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use thiserror::Error;
+
+/// Why a library can't be opened or read on. Each says on one line which file and what to do.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum SourceError {
+    /// No input was named at all.
+    #[error("no input given: name at least one library file, directory or pattern")]
+    NoInputs,
+    /// `-` was named. A library is read more than once (checks, sample, job), so it must be a file.
+    #[error("-: reading a library from standard input isn't supported; save it to a file first")]
+    StandardInput,
+    /// There is no such file or directory.
+    #[error("{}: no such file or directory", Shown(.path))]
+    NotFound { path: PathBuf },
+    /// A pattern with `*`, `?` or `[` fits no file.
+    #[error("{pattern}: no file matches this pattern")]
+    NoMatch { pattern: String },
+    /// The pattern's syntax is wrong.
+    #[error("{pattern}: not a valid pattern: {reason}")]
+    BadPattern { pattern: String, reason: String },
+    /// A directory has no file with a known extension directly in it.
+    #[error(
+        "{}: directory has no library files (read are {extensions}, each also with .gz)",
+        Shown(.path)
+    )]
+    EmptyDirectory {
+        path: PathBuf,
+        extensions: &'static str,
+    },
+    /// The inputs name more files than a library may have.
+    #[error("the inputs name more than {files_max} files; merge some of them")]
+    TooManyFiles { files_max: usize },
+    /// A pipe, socket or device.
+    #[error("{}: is not a regular file", Shown(.path))]
+    NotRegular { path: PathBuf },
+    /// The operating system refused to open or read the file.
+    #[error("{}: can't be read: {reason}", Shown(.path))]
+    Unreadable {
+        path: PathBuf,
+        kind: io::ErrorKind,
+        reason: String,
+    },
+    /// The file holds no bytes, or inflates to none.
+    #[error("{}: is empty", Shown(.path))]
+    Empty { path: PathBuf },
+    /// There is a header, or comments, and nothing else.
+    #[error("{}: has no rows", Shown(.path))]
+    NoRows { path: PathBuf },
+    /// The first bytes are those of a format that isn't read.
+    #[error("{}: is {what}, which isn't supported; {advice}", Shown(.path))]
+    Unsupported {
+        path: PathBuf,
+        what: &'static str,
+        advice: &'static str,
+    },
+    /// Neither the content nor the extension tells the format.
+    #[error("{}: can't tell its format; rename it to one of {extensions}", Shown(.path))]
+    UnknownFormat {
+        path: PathBuf,
+        extensions: &'static str,
+    },
+    /// The extension promises text, the content isn't. `offset` is the first odd byte's, counted
+    /// from 0 after inflating.
+    #[error("{}: is not text (first unreadable byte at offset {offset})", Shown(.path))]
+    NotText { path: PathBuf, offset: u64 },
+    /// A CSV or TSV header that is too long, or has too many columns.
+    #[error("{}: line {line}: the header {reason}", Shown(.path))]
+    Header {
+        path: PathBuf,
+        line: u64,
+        reason: String,
+    },
+    /// The column asked for isn't there, or none of the known names is.
+    #[error("{}: {}", Shown(.path), missing(*.role, .wanted.as_deref(), .columns))]
+    MissingColumn {
+        path: PathBuf,
+        role: ColumnRole,
+        wanted: Option<String>,
+        columns: Vec<String>,
+    },
+    /// The column is there, with a type that can't be a SMILES or an id.
+    #[error("{}: column `{}` is {found}, but {role} must be {}", Shown(.path), one_line(.column), .role.types())]
+    ColumnType {
+        path: PathBuf,
+        role: ColumnRole,
+        column: String,
+        found: String,
+    },
+    /// The file breaks its format's rules: cut short, bytes changed, sizes out of bounds.
+    #[error("{}: is damaged: {reason}", Shown(.path))]
+    Corrupt { path: PathBuf, reason: String },
+}
+
+/// What a column is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ColumnRole {
+    /// The parent's SMILES.
+    Smiles,
+    /// The parent's id.
+    Id,
+}
+
+impl ColumnRole {
+    fn types(self) -> &'static str {
+        match self {
+            ColumnRole::Smiles => "text",
+            ColumnRole::Id => "text or an integer",
+        }
+    }
+}
+
+impl fmt::Display for ColumnRole {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            ColumnRole::Smiles => "the SMILES column",
+            ColumnRole::Id => "the id column",
+        })
+    }
+}
+
+impl SourceError {
+    pub(super) fn unreadable(path: &Path, error: &io::Error) -> SourceError {
+        match error.kind() {
+            io::ErrorKind::NotFound => SourceError::NotFound {
+                path: path.to_owned(),
+            },
+            kind => SourceError::Unreadable {
+                path: path.to_owned(),
+                kind,
+                reason: one_line(&error.to_string()),
+            },
+        }
+    }
+
+    pub(super) fn corrupt(path: &Path, reason: impl fmt::Display) -> SourceError {
+        SourceError::Corrupt {
+            path: path.to_owned(),
+            reason: one_line(&reason.to_string()),
+        }
+    }
+}
+
+/// Longest part of a message that comes from a file or another library, in characters.
+const SHOWN_CHARS_MAX: usize = 300;
+
+/// `text` with control characters as blanks, cut to a length that fits a terminal.
+pub(super) fn one_line(text: &str) -> String {
+    let mut line: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(SHOWN_CHARS_MAX)
+        .collect();
+    if text.chars().nth(SHOWN_CHARS_MAX).is_some() {
+        line.push('…');
+    }
+    line
+}
+
+/// A path on one line: file names may hold line ends.
+struct Shown<'a>(&'a PathBuf);
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for c in self.0.display().to_string().chars() {
+            let c = if c.is_control() { '\u{fffd}' } else { c };
+            write!(f, "{c}")?;
+        }
+        Ok(())
+    }
+}
+
+/// The sentence of a missing column, with the columns that are there.
+struct Missing<'a> {
+    role: ColumnRole,
+    wanted: Option<&'a str>,
+    columns: &'a [String],
+}
+
+fn missing<'a>(role: ColumnRole, wanted: Option<&'a str>, columns: &'a [String]) -> Missing<'a> {
+    Missing {
+        role,
+        wanted,
+        columns,
+    }
+}
+
+/// How many of a file's columns a message lists.
+const COLUMNS_SHOWN_MAX: usize = 20;
+
+impl fmt::Display for Missing<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.wanted, self.role) {
+            (Some(name), _) => write!(f, "has no column `{}`", one_line(name))?,
+            (None, ColumnRole::Smiles) => {
+                f.write_str("no column looks like SMILES; name it with --smiles-column")?;
+            }
+            (None, ColumnRole::Id) => f.write_str("no column looks like an id")?,
+        }
+        f.write_str("; its columns are ")?;
+        for (i, column) in self.columns.iter().take(COLUMNS_SHOWN_MAX).enumerate() {
+            let comma = if i == 0 { "" } else { ", " };
+            write!(f, "{comma}{}", one_line(column))?;
+        }
+        if self.columns.is_empty() {
+            f.write_str("none")?;
+        }
+        match self.columns.len().saturating_sub(COLUMNS_SHOWN_MAX) {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_stay_on_one_line_and_list_the_columns() {
+        let error = SourceError::MissingColumn {
+            path: PathBuf::from("lib\nrary.csv"),
+            role: ColumnRole::Smiles,
+            wanted: Some("structure".to_owned()),
+            columns: (0..22).map(|i| format!("c{i}")).collect(),
+        };
+        let shown = error.to_string();
+        assert!(
+            shown.starts_with(
+                "lib\u{fffd}rary.csv: has no column `structure`; its columns are c0, c1"
+            ),
+            "{shown}"
+        );
+        assert!(shown.ends_with("c19 and 2 more"), "{shown}");
+        assert!(!shown.contains('\n'));
+    }
+
+    #[test]
+    fn long_foreign_messages_are_cut() {
+        let shown = one_line(&"é".repeat(1000));
+        assert_eq!(shown.chars().count(), SHOWN_CHARS_MAX + 1);
+        assert!(shown.ends_with('…'));
+    }
+}

@@ -1,0 +1,94 @@
+//! From what the user named to a list of files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::error::SourceError;
+use super::format::{EXTENSIONS, of_extension};
+use crate::limits::LIBRARY_FILES_MAX;
+
+/// The files that `inputs` name, in their order. A directory stands for the files directly in it
+/// that have a known extension and aren't hidden, by name; a pattern for the files that match,
+/// by name. A file named twice is there twice.
+pub(super) fn resolve(inputs: &[PathBuf]) -> Result<Vec<PathBuf>, SourceError> {
+    if inputs.is_empty() {
+        return Err(SourceError::NoInputs);
+    }
+    let mut files = Vec::new();
+    for input in inputs {
+        if input.as_os_str() == "-" {
+            return Err(SourceError::StandardInput);
+        }
+        match fs::metadata(input) {
+            Ok(metadata) if metadata.is_dir() => add_directory(input, &mut files)?,
+            Ok(_) => add(&mut files, input.clone())?,
+            Err(error) => match pattern(input) {
+                Some(pattern) => add_matches(pattern, &mut files)?,
+                None => return Err(SourceError::unreadable(input, &error)),
+            },
+        }
+    }
+    Ok(files)
+}
+
+fn add(files: &mut Vec<PathBuf>, file: PathBuf) -> Result<(), SourceError> {
+    if files.len() == LIBRARY_FILES_MAX {
+        return Err(SourceError::TooManyFiles {
+            files_max: LIBRARY_FILES_MAX,
+        });
+    }
+    files.push(file);
+    Ok(())
+}
+
+fn add_directory(directory: &Path, files: &mut Vec<PathBuf>) -> Result<(), SourceError> {
+    let unreadable = |error| SourceError::unreadable(directory, &error);
+    let mut found = Vec::new();
+    for entry in fs::read_dir(directory).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let hidden = path
+            .file_name()
+            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
+        if !hidden && of_extension(&path).is_some() && path.is_file() {
+            add(&mut found, path)?;
+        }
+    }
+    if found.is_empty() {
+        return Err(SourceError::EmptyDirectory {
+            path: directory.to_owned(),
+            extensions: EXTENSIONS,
+        });
+    }
+    found.sort();
+    found.into_iter().try_for_each(|file| add(files, file))
+}
+
+/// `input` as a pattern, if it has a character that makes it one.
+fn pattern(input: &Path) -> Option<&str> {
+    input.to_str().filter(|text| text.contains(['*', '?', '[']))
+}
+
+fn add_matches(pattern: &str, files: &mut Vec<PathBuf>) -> Result<(), SourceError> {
+    let options = glob::MatchOptions {
+        require_literal_leading_dot: true,
+        ..glob::MatchOptions::new()
+    };
+    let paths = glob::glob_with(pattern, options).map_err(|error| SourceError::BadPattern {
+        pattern: pattern.to_owned(),
+        reason: super::error::one_line(&error.to_string()),
+    })?;
+    let mut found = Vec::new();
+    for path in paths {
+        let path = path.map_err(|error| SourceError::unreadable(error.path(), error.error()))?;
+        if !path.is_dir() {
+            add(&mut found, path)?;
+        }
+    }
+    if found.is_empty() {
+        return Err(SourceError::NoMatch {
+            pattern: super::error::one_line(pattern),
+        });
+    }
+    found.sort();
+    found.into_iter().try_for_each(|file| add(files, file))
+}

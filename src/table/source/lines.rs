@@ -1,0 +1,273 @@
+//! Lines of a text library, inflated if need be, in bounded memory.
+
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use flate2::bufread::MultiGzDecoder;
+
+use super::error::SourceError;
+use crate::limits::{LINE_BYTES_MAX, READ_BUFFER_BYTES};
+
+/// Reads one line after the other; holds the one read last.
+///
+/// A line ends at `\n`, `\r\n` or the end of the text; none of these is part of it, nor is a
+/// UTF-8 byte order mark at the text's start. Of a line longer than `LINE_BYTES_MAX` only the
+/// start is kept.
+pub(super) struct Lines {
+    path: PathBuf,
+    text: Box<dyn BufRead + Send>,
+    /// Bytes of the file consumed, compressed if it is.
+    disk_bytes: Arc<AtomicU64>,
+    line: Vec<u8>,
+    line_bytes: u64,
+    number: u64,
+    position: u64,
+}
+
+impl Lines {
+    /// The lines of `path` from its start.
+    pub fn open(path: &Path, gzip: bool) -> Result<Lines, SourceError> {
+        let file = File::open(path).map_err(|error| SourceError::unreadable(path, &error))?;
+        Ok(Lines::new(path, file, gzip, 0))
+    }
+
+    /// The lines of the uncompressed `path` that start at byte `offset` or after it. Line numbers
+    /// then count from there.
+    pub fn open_at(path: &Path, offset: u64) -> Result<Lines, SourceError> {
+        let unreadable = |error| SourceError::unreadable(path, &error);
+        let mut file = File::open(path).map_err(unreadable)?;
+        // One byte early: if that is a line end, the line at `offset` is a whole one.
+        let start = offset.saturating_sub(1);
+        file.seek(SeekFrom::Start(start)).map_err(unreadable)?;
+        let mut lines = Lines::new(path, file, false, start);
+        if offset > 0 {
+            lines.advance()?;
+        }
+        Ok(lines)
+    }
+
+    fn new(path: &Path, file: File, gzip: bool, start: u64) -> Lines {
+        let disk_bytes = Arc::new(AtomicU64::new(start));
+        let counted = Counted {
+            file: BufReader::with_capacity(READ_BUFFER_BYTES, file),
+            consumed: Arc::clone(&disk_bytes),
+        };
+        let text: Box<dyn BufRead + Send> = if gzip {
+            let inflated = MultiGzDecoder::new(counted);
+            Box::new(BufReader::with_capacity(READ_BUFFER_BYTES, inflated))
+        } else {
+            Box::new(counted)
+        };
+        Lines {
+            path: path.to_owned(),
+            text,
+            disk_bytes,
+            line: Vec::new(),
+            line_bytes: 0,
+            number: 0,
+            position: start,
+        }
+    }
+
+    /// Reads the next line; false at the end of the text.
+    ///
+    /// # Errors
+    /// [`SourceError::Unreadable`], or [`SourceError::Corrupt`] where a gzip stream ends early or
+    /// has changed bytes.
+    pub fn advance(&mut self) -> Result<bool, SourceError> {
+        let start = self.position;
+        self.line.clear();
+        self.line_bytes = 0;
+        loop {
+            let chunk = match self.text.fill_buf() {
+                Ok(chunk) => chunk,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(self.read_error(&error)),
+            };
+            if chunk.is_empty() {
+                break;
+            }
+            let end = memchr::memchr(b'\n', chunk);
+            let content = end.unwrap_or(chunk.len());
+            // One byte more than a line may have, for its `\r`.
+            let room = (LINE_BYTES_MAX + 1).saturating_sub(self.line.len());
+            self.line.extend_from_slice(&chunk[..content.min(room)]);
+            self.line_bytes += content as u64;
+            let taken = content + usize::from(end.is_some());
+            self.position += taken as u64;
+            self.text.consume(taken);
+            if end.is_some() {
+                break;
+            }
+        }
+        if self.position == start {
+            return Ok(false);
+        }
+        self.number += 1;
+        self.strip(start == 0);
+        Ok(true)
+    }
+
+    /// The line, without its end; its first `LINE_BYTES_MAX` bytes if it is longer.
+    pub fn line(&self) -> &[u8] {
+        &self.line[..self.line.len().min(LINE_BYTES_MAX)]
+    }
+
+    /// Bytes of the whole line, without its end.
+    pub fn line_bytes(&self) -> u64 {
+        self.line_bytes
+    }
+
+    /// Whether the line is longer than `LINE_BYTES_MAX`.
+    pub fn too_long(&self) -> bool {
+        self.line_bytes > LINE_BYTES_MAX as u64
+    }
+
+    /// The line's number, from 1.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Bytes of text consumed, after inflating.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Bytes of the file consumed, as stored. For gzip this runs ahead of the lines by what one
+    /// read buffer inflates from.
+    pub fn disk_bytes(&self) -> u64 {
+        self.disk_bytes.load(Ordering::Relaxed)
+    }
+
+    /// Stored bytes that the text consumed so far takes, by its share of what is inflated.
+    pub fn disk_bytes_of_position(&mut self) -> Result<f64, SourceError> {
+        let ahead = match self.text.fill_buf() {
+            Ok(chunk) => chunk.len() as u64,
+            Err(error) => return Err(self.read_error(&error)),
+        };
+        if self.disk_bytes() == self.position {
+            return Ok(self.position as f64);
+        }
+        let share = self.position as f64 / (self.position + ahead).max(1) as f64;
+        Ok(self.disk_bytes() as f64 * share)
+    }
+
+    fn strip(&mut self, first: bool) {
+        const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+        if self.line.last() == Some(&b'\r') && self.line.len() as u64 == self.line_bytes {
+            self.line.pop();
+            self.line_bytes -= 1;
+        }
+        if first && self.line.starts_with(BYTE_ORDER_MARK) {
+            self.line.drain(..BYTE_ORDER_MARK.len());
+            self.line_bytes -= BYTE_ORDER_MARK.len() as u64;
+        }
+    }
+
+    fn read_error(&self, error: &io::Error) -> SourceError {
+        read_error(&self.path, error, self.number + 1)
+    }
+}
+
+/// The first `bytes_max` bytes of `path`'s text.
+pub(super) fn head(path: &Path, gzip: bool, bytes_max: usize) -> Result<Vec<u8>, SourceError> {
+    let lines = Lines::open(path, gzip)?;
+    let mut head = Vec::with_capacity(bytes_max);
+    match lines.text.take(bytes_max as u64).read_to_end(&mut head) {
+        Ok(_) => Ok(head),
+        Err(error) => Err(read_error(path, &error, 1)),
+    }
+}
+
+/// Tells damage inside a gzip stream from a disk that fails.
+fn read_error(path: &Path, error: &io::Error, line: u64) -> SourceError {
+    match error.kind() {
+        io::ErrorKind::UnexpectedEof => SourceError::corrupt(
+            path,
+            format_args!("the gzip stream ends early, at or after line {line}"),
+        ),
+        io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
+            SourceError::corrupt(path, format_args!("at or after line {line}: {error}"))
+        }
+        _ => SourceError::unreadable(path, error),
+    }
+}
+
+/// Counts what is consumed of a file, not what is read ahead.
+struct Counted {
+    file: BufReader<File>,
+    consumed: Arc<AtomicU64>,
+}
+
+impl BufRead for Counted {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        self.file.fill_buf()
+    }
+
+    fn consume(&mut self, bytes: usize) {
+        self.file.consume(bytes);
+        self.consumed.fetch_add(bytes as u64, Ordering::Relaxed);
+    }
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        self.consumed.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(read)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines_of(text: &[u8]) -> Vec<(Vec<u8>, u64)> {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), text).unwrap();
+        let mut lines = Lines::open(file.path(), false).unwrap();
+        let mut read = Vec::new();
+        while lines.advance().unwrap() {
+            read.push((lines.line().to_vec(), lines.line_bytes()));
+        }
+        assert_eq!(lines.number(), read.len() as u64);
+        assert_eq!(lines.position(), text.len() as u64);
+        read
+    }
+
+    #[test]
+    fn line_ends_and_the_byte_order_mark_are_no_part_of_a_line() {
+        let lines = lines_of(b"\xEF\xBB\xBFC\r\n\nCC\rC\n\xEF\xBB\xBFO");
+        let lines: Vec<&[u8]> = lines.iter().map(|(line, _)| line.as_slice()).collect();
+        assert_eq!(lines, [&b"C"[..], b"", b"CC\rC", b"\xEF\xBB\xBFO"]);
+    }
+
+    #[test]
+    fn the_longest_line_is_read_and_one_byte_more_is_not() {
+        let mut text = vec![b'C'; LINE_BYTES_MAX];
+        text.extend_from_slice(b"\r\n");
+        text.extend(vec![b'N'; LINE_BYTES_MAX + 1]);
+        text.extend_from_slice(b"\nO");
+        let lines = lines_of(&text);
+        assert_eq!(lines[0].0.len(), LINE_BYTES_MAX);
+        assert_eq!(lines[0].1, LINE_BYTES_MAX as u64);
+        assert_eq!(lines[1].0.len(), LINE_BYTES_MAX);
+        assert_eq!(lines[1].1, LINE_BYTES_MAX as u64 + 1);
+        assert_eq!(lines[2].0, b"O");
+    }
+
+    #[test]
+    fn a_seek_lands_on_the_next_whole_line() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(file.path(), b"aaa\nbbb\nccc\n").unwrap();
+        for (offset, expected) in [(0, "aaa"), (1, "bbb"), (3, "bbb"), (4, "bbb"), (5, "ccc")] {
+            let mut lines = Lines::open_at(file.path(), offset).unwrap();
+            assert!(lines.advance().unwrap());
+            assert_eq!(lines.line(), expected.as_bytes(), "offset {offset}");
+        }
+        assert!(!Lines::open_at(file.path(), 9).unwrap().advance().unwrap());
+    }
+}

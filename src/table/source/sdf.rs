@@ -1,0 +1,217 @@
+//! SD files: mol block, `M  END`, tags, `$$$$`.
+//!
+//! A row is a record; its text is the mol block up to and with `M  END` (lines ended by `\n`), its
+//! id the title line. A tag may be chosen for either instead. Other tags are passed over without
+//! being stored, so a record may be of any size as long as its mol block isn't.
+
+use super::batch::{ParentBatch, TextKind};
+use super::error::SourceError;
+use super::lines::Lines;
+use crate::limits::{ID_BYTES_MAX, LINE_BYTES_MAX, SDF_RECORD_BYTES_MAX};
+
+/// Tags that stand in for the mol block and the title.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct SdfLayout {
+    pub smiles_tag: Option<String>,
+    pub id_tag: Option<String>,
+}
+
+/// Turns lines into rows.
+pub(super) struct Sdf {
+    layout: SdfLayout,
+    /// The lines begin inside a record, whose rest is passed over.
+    inside: bool,
+    block: Vec<u8>,
+    smiles: Vec<u8>,
+    id: Vec<u8>,
+}
+
+/// What has been seen of a record.
+#[derive(Default)]
+struct Progress {
+    first_line: u64,
+    block_bytes: u64,
+    block_lines: u64,
+    block_ended: bool,
+    second_block: bool,
+    has_smiles: bool,
+    tag: Tag,
+}
+
+#[derive(Default, Clone, Copy, PartialEq, Eq)]
+enum Tag {
+    #[default]
+    Other,
+    Smiles,
+    Id,
+}
+
+impl Sdf {
+    /// `from_start`: whether the lines begin at a record's start.
+    pub fn new(layout: SdfLayout, from_start: bool) -> Sdf {
+        Sdf {
+            layout,
+            inside: !from_start,
+            block: Vec::new(),
+            smiles: Vec::new(),
+            id: Vec::new(),
+        }
+    }
+
+    /// Appends the next row to `batch` as number `row`; false at the end.
+    pub fn next_row(
+        &mut self,
+        lines: &mut Lines,
+        row: u64,
+        batch: &mut ParentBatch,
+    ) -> Result<bool, SourceError> {
+        while std::mem::take(&mut self.inside) {
+            self.inside = lines.advance()? && !ends_record(lines.line());
+        }
+        self.block.clear();
+        self.smiles.clear();
+        self.id.clear();
+        let mut progress = Progress {
+            first_line: lines.number() + 1,
+            ..Progress::default()
+        };
+        let mut blank = true;
+        loop {
+            if !lines.advance()? {
+                if blank {
+                    return Ok(false);
+                }
+                break;
+            }
+            if ends_record(lines.line()) {
+                break;
+            }
+            blank &= lines.line().trim_ascii().is_empty();
+            if progress.block_ended {
+                self.take_tag_line(lines.line(), &mut progress);
+            } else {
+                self.take_block_line(lines, &mut progress);
+            }
+        }
+        self.push_record(&progress, row, batch);
+        Ok(true)
+    }
+
+    fn take_block_line(&mut self, lines: &Lines, progress: &mut Progress) {
+        let line = lines.line();
+        if progress.block_lines == 0 && self.layout.id_tag.is_none() {
+            set(&mut self.id, line, ID_BYTES_MAX);
+        }
+        progress.block_lines += 1;
+        progress.block_bytes += lines.line_bytes() + 1;
+        progress.block_ended = ends_block(line);
+        if progress.block_bytes <= SDF_RECORD_BYTES_MAX as u64 {
+            self.block.extend_from_slice(line);
+            self.block.push(b'\n');
+        }
+    }
+
+    fn take_tag_line(&mut self, line: &[u8], progress: &mut Progress) {
+        if ends_block(line) {
+            progress.second_block = true;
+        } else if let Some(name) = tag_name(line) {
+            let is = |tag: &Option<String>| tag.as_ref().is_some_and(|tag| tag.as_bytes() == name);
+            // One tag may be both; the SMILES then is the id as well.
+            progress.tag = if is(&self.layout.smiles_tag) {
+                Tag::Smiles
+            } else if is(&self.layout.id_tag) {
+                Tag::Id
+            } else {
+                Tag::Other
+            };
+        } else {
+            // Of a value of several lines the first counts.
+            let tag = std::mem::take(&mut progress.tag);
+            if tag == Tag::Smiles {
+                set(&mut self.smiles, line, LINE_BYTES_MAX);
+                progress.has_smiles = true;
+            }
+            let both = tag == Tag::Smiles && self.layout.id_tag == self.layout.smiles_tag;
+            if tag == Tag::Id || both {
+                set(&mut self.id, line, ID_BYTES_MAX);
+            }
+        }
+    }
+
+    fn push_record(&self, progress: &Progress, row: u64, batch: &mut ParentBatch) {
+        let id = Some(self.id.as_slice());
+        let line = progress.first_line;
+        let mut fault = |reason: std::fmt::Arguments<'_>| {
+            batch.push_fault(row, TextKind::MolBlock, &self.block, id, reason);
+        };
+        if progress.second_block {
+            return fault(format_args!(
+                "record at line {line} has two mol blocks; `$$$$` is missing between them"
+            ));
+        }
+        if let Some(tag) = &self.layout.smiles_tag {
+            return if progress.has_smiles {
+                batch.push_smiles(row, &self.smiles, id);
+            } else {
+                fault(format_args!("record at line {line} has no tag `{tag}`"));
+            };
+        }
+        let bytes = progress.block_bytes;
+        if bytes > SDF_RECORD_BYTES_MAX as u64 {
+            fault(format_args!(
+                "mol block at line {line} is {bytes} bytes long, at most {SDF_RECORD_BYTES_MAX} are read"
+            ));
+        } else if progress.block_ended {
+            batch.push_mol_block(row, &self.block, id);
+        } else {
+            fault(format_args!("record at line {line} has no `M  END` line"));
+        }
+    }
+}
+
+/// The names of the tags in the start of an SD file, each once, in order.
+pub(super) fn tag_names(head: &[u8]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for line in head.split(|&byte| byte == b'\n') {
+        if let Some(name) = tag_name(line) {
+            let name = String::from_utf8_lossy(name).into_owned();
+            if !names.contains(&name) {
+                names.push(name);
+            }
+        }
+    }
+    names
+}
+
+/// Whether `head` has a line that only mol blocks have.
+pub(super) fn looks_like_sdf(head: &[u8]) -> bool {
+    head.split(|&byte| byte == b'\n').any(|line| {
+        let line = line.trim_ascii_end();
+        line == b"M  END"
+            || (line.len() >= 39 && (line.ends_with(b"V2000") || line.ends_with(b"V3000")))
+    })
+}
+
+fn ends_record(line: &[u8]) -> bool {
+    line.starts_with(b"$$$$")
+}
+
+fn ends_block(line: &[u8]) -> bool {
+    line.trim_ascii_end() == b"M  END"
+}
+
+/// `NAME` of a line such as `>  <NAME> (12)`.
+fn tag_name(line: &[u8]) -> Option<&[u8]> {
+    let rest = line.strip_prefix(b">")?;
+    let start = memchr::memchr(b'<', rest)? + 1;
+    let length = memchr::memchr(b'>', &rest[start..])?;
+    Some(&rest[start..start + length])
+}
+
+/// Replaces `kept` by at most one byte more than `bytes_max` of `line`, so that a reader can
+/// tell that it was longer.
+fn set(kept: &mut Vec<u8>, line: &[u8], bytes_max: usize) {
+    let line = line.trim_ascii();
+    kept.clear();
+    kept.extend_from_slice(&line[..line.len().min(bytes_max + 1)]);
+}

@@ -1,0 +1,205 @@
+//! Sizes, counts and durations as people write and read them.
+
+use std::{fmt, str::FromStr, time::Duration};
+
+use serde::{Deserialize, Serialize, de};
+
+/// A number of bytes. Written with binary units: `512KiB`, `2GiB`, `1.5 GiB`; `K`, `KB`, `M`, `MB`,
+/// `G`, `GB`, `T`, `TB` mean the same binary units, and a bare number is bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct ByteSize(pub u64);
+
+/// Why a text is not a size.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum SizeError {
+    /// The number before the unit can't be read.
+    #[error("`{0}` is not a size; write for example 512MiB or 2GiB")]
+    NotANumber(String),
+    /// The unit is none of ours.
+    #[error("`{0}` is not a unit of size; use KiB, MiB, GiB or TiB")]
+    UnknownUnit(String),
+}
+
+const UNITS: [(&str, u32); 4] = [("Ti", 40), ("Gi", 30), ("Mi", 20), ("Ki", 10)];
+
+impl FromStr for ByteSize {
+    type Err = SizeError;
+
+    fn from_str(text: &str) -> Result<Self, SizeError> {
+        let text = text.trim();
+        let split = text
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(text.len());
+        let (number, unit) = (&text[..split], text[split..].trim());
+        let number: f64 = number
+            .parse()
+            .map_err(|_| SizeError::NotANumber(text.into()))?;
+        let shift = match unit
+            .to_ascii_uppercase()
+            .trim_end_matches('B')
+            .trim_end_matches('I')
+        {
+            "" => 0,
+            "K" => 10,
+            "M" => 20,
+            "G" => 30,
+            "T" => 40,
+            _ => return Err(SizeError::UnknownUnit(unit.into())),
+        };
+        Ok(Self((number * (1u64 << shift) as f64) as u64))
+    }
+}
+
+impl fmt::Display for ByteSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (unit, shift) in UNITS {
+            let one = 1u64 << shift;
+            if self.0 >= one {
+                let text = if self.0 % one == 0 {
+                    format!("{} {unit}B", self.0 / one)
+                } else {
+                    format!("{:.1} {unit}B", self.0 as f64 / one as f64)
+                };
+                return f.pad(&text);
+            }
+        }
+        f.pad(&format!("{} B", self.0))
+    }
+}
+
+impl Serialize for ByteSize {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        // Whole binary units where they are exact, so that a job file reads well; else bytes.
+        for (unit, shift) in UNITS {
+            if self.0 >= 1 << shift && self.0 % (1 << shift) == 0 {
+                return serializer.serialize_str(&format!("{}{unit}B", self.0 >> shift));
+            }
+        }
+        serializer.serialize_str(&self.0.to_string())
+    }
+}
+
+impl<'de> Deserialize<'de> for ByteSize {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Raw {
+            Number(u64),
+            Text(String),
+        }
+        match Raw::deserialize(deserializer)? {
+            Raw::Number(bytes) => Ok(Self(bytes)),
+            Raw::Text(text) => text.parse().map_err(de::Error::custom),
+        }
+    }
+}
+
+/// A count with thousands separated: `1,234,567`.
+pub fn count(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i) % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// A duration at the precision a person cares for: `0.4 s`, `12 s`, `3 min 05 s`, `16 h 02 min`.
+pub fn duration(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0..10 => format!("{:.1} s", time.as_secs_f64()),
+        10..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {:02} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {:02} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+/// A share as percent with one decimal: `12.5 %`. Nothing of nothing is `0.0 %`.
+pub fn percent(part: u64, whole: u64) -> String {
+    format!(
+        "{:.1} %",
+        if whole == 0 {
+            0.0
+        } else {
+            100.0 * part as f64 / whole as f64
+        }
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_as_people_write_them() {
+        for (text, bytes) in [
+            ("0", 0),
+            ("4096", 4096),
+            ("256MiB", 256 << 20),
+            ("256 mib", 256 << 20),
+            ("2G", 2 << 30),
+            ("2GB", 2 << 30),
+            ("1.5KiB", 1536),
+            ("1T", 1 << 40),
+        ] {
+            assert_eq!(text.parse(), Ok(ByteSize(bytes)), "{text}");
+        }
+        assert_eq!(
+            "x".parse::<ByteSize>(),
+            Err(SizeError::NotANumber("x".into()))
+        );
+        assert_eq!(
+            "".parse::<ByteSize>(),
+            Err(SizeError::NotANumber("".into()))
+        );
+        assert_eq!(
+            "-1".parse::<ByteSize>(),
+            Err(SizeError::NotANumber("-1".into()))
+        );
+        assert_eq!(
+            "5 apples".parse::<ByteSize>(),
+            Err(SizeError::UnknownUnit("apples".into()))
+        );
+    }
+
+    #[test]
+    fn sizes_are_shown_in_the_largest_unit_that_fits() {
+        for (bytes, text) in [
+            (0, "0 B"),
+            (1023, "1023 B"),
+            (1024, "1 KiB"),
+            (3 << 19, "1.5 MiB"),
+            (2 << 30, "2 GiB"),
+        ] {
+            assert_eq!(ByteSize(bytes).to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_size_survives_a_job_file() {
+        for bytes in [0, 1, 1023, 1 << 20, (1 << 30) + 1, 3 << 40] {
+            let text = serde_json::to_string(&ByteSize(bytes)).unwrap();
+            assert_eq!(
+                serde_json::from_str::<ByteSize>(&text).unwrap(),
+                ByteSize(bytes),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn counts_durations_and_shares() {
+        assert_eq!(count(0), "0");
+        assert_eq!(count(999), "999");
+        assert_eq!(count(1_234_567), "1,234,567");
+        assert_eq!(duration(Duration::from_millis(440)), "0.4 s");
+        assert_eq!(duration(Duration::from_secs(185)), "3 min 05 s");
+        assert_eq!(duration(Duration::from_secs(57_720)), "16 h 02 min");
+        assert_eq!(percent(1, 8), "12.5 %");
+        assert_eq!(percent(0, 0), "0.0 %");
+    }
+}
