@@ -16,6 +16,8 @@
 mod bridge;
 pub mod check;
 
+use std::time::{Duration, Instant};
+
 use bridge::ffi;
 use cxx::UniquePtr;
 
@@ -124,6 +126,22 @@ pub enum Progress {
 /// The compiled rules of one thread and the parent it works on.
 pub struct Transformer {
     inner: UniquePtr<ffi::Transformer>,
+    times: ChemistryTimes,
+}
+
+/// Where the chemistry's time went, summed since the transformer was made.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChemistryTimes {
+    /// Parsing and sanitizing parents.
+    pub parse: Duration,
+    /// Finding the sites of rules.
+    pub find_sites: Duration,
+    /// Running reactions.
+    pub react: Duration,
+    /// Finishing products, so that their SMILES can be written.
+    pub finish: Duration,
+    /// Writing canonical SMILES.
+    pub write: Duration,
 }
 
 impl Transformer {
@@ -157,7 +175,7 @@ impl Transformer {
         };
         let inner = ffi::new_transformer(&settings)
             .map_err(|error| ChemistryError::Failed(error.what().to_owned()))?;
-        Ok(Self { inner })
+        Ok(Self { inner, times: ChemistryTimes::default() })
     }
 
     fn add(&mut self, rule: &Rule) -> Result<(), String> {
@@ -176,7 +194,10 @@ impl Transformer {
                 smiles.len()
             ));
         }
-        match self.inner.pin_mut().begin(smiles) {
+        let began = Instant::now();
+        let begun = self.inner.pin_mut().begin(smiles);
+        self.times.parse += began.elapsed();
+        match begun {
             Ok(true) => Ok(()),
             Ok(false) => Err(self.inner.reason().to_owned()),
             Err(error) => Err(error.what().to_owned()),
@@ -208,12 +229,21 @@ impl Transformer {
         let (rows, text_bytes) = (space.rows as usize, space.text_bytes as usize);
         slot.set_filled(rows, text_bytes);
         add(&mut slot.dropped, &report);
+        self.times.find_sites += Duration::from_nanos(report.match_ns);
+        self.times.react += Duration::from_nanos(report.react_ns);
+        self.times.finish += Duration::from_nanos(report.finish_ns);
+        self.times.write += Duration::from_nanos(report.write_ns);
         slot.flag_parent(parent, flags(report.caps));
         match fill {
             ffi::Fill::Finished => Ok(Progress::Finished),
             ffi::Fill::SlotFull => Ok(Progress::SlotFull),
             _ => Ok(Progress::Paused),
         }
+    }
+
+    /// Where the time went so far.
+    pub fn times(&self) -> ChemistryTimes {
+        self.times
     }
 
     /// Lets go of the current parent.

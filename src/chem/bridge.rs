@@ -54,6 +54,11 @@ pub mod ffi {
         capped: u64,
         /// Bit 0: products per parent, bit 1: sites per rule, bit 2: product too long.
         caps: u32,
+        /// Time spent finding sites, running reactions, finishing products and writing SMILES.
+        match_ns: u64,
+        react_ns: u64,
+        finish_ns: u64,
+        write_ns: u64,
     }
 
     extern "Rust" {

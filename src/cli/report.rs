@@ -149,7 +149,7 @@ pub(super) fn summary(job: &Job, manifest: &Manifest) -> String {
             ByteSize(manifest.memory_budget_bytes),
         ),
         format!(
-            "  filter     false positives are expected to have cost {} products",
+            "  filter     {}",
             lost(manifest.filter.expected_products_lost),
         ),
     ];
@@ -188,8 +188,8 @@ fn capped(manifest: &Manifest) -> String {
 }
 
 fn lost(products: f64) -> String {
-    match products {
-        p if p < 0.5 => format!("no (expected: {p:.1e})"),
-        p => format!("about {}", count(p.round() as u64)),
+    match products.round() as u64 {
+        0 => "its false positives are expected to have cost no product".into(),
+        n => format!("its false positives are expected to have cost {} products", count(n)),
     }
 }

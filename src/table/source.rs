@@ -23,6 +23,7 @@ mod inputs;
 mod lines;
 mod parquet_pages;
 mod parquet_rows;
+mod parquet_schema;
 mod sample;
 mod sdf;
 mod smiles_lines;

@@ -10,7 +10,8 @@ use super::delimited::{Delimited, DelimitedLayout, header_fields};
 use super::error::{ColumnRole, SourceError};
 use super::format::{self, Container, InputFormat, TextFormat};
 use super::lines::{self, Lines};
-use super::parquet_rows::{self, ParquetLayout, ParquetRows};
+use super::parquet_rows::ParquetRows;
+use super::parquet_schema::{self, ParquetLayout};
 use super::sdf::{self, Sdf, SdfLayout};
 use super::smiles_lines::SmilesLines;
 use crate::limits::{HEAD_BYTES, LINE_BYTES_MAX};
@@ -76,7 +77,7 @@ impl InputFile {
         bytes: u64,
         choice: &ColumnChoice,
     ) -> Result<InputFile, SourceError> {
-        let layout = parquet_rows::inspect(path, choice)?;
+        let layout = parquet_schema::inspect(path, choice)?;
         Ok(InputFile {
             path: path.to_owned(),
             format: InputFormat::Parquet,

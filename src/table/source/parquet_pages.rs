@@ -84,29 +84,32 @@ pub(super) fn read_footer(
     .map(Arc::new)
 }
 
-/// Runs a call into the `parquet` crate; its errors and panics become [`SourceError::Corrupt`].
+/// Runs a call into the `parquet` crate; its errors and panics become [`SourceError::Corrupt`], a
+/// disk that fails [`SourceError::Unreadable`].
 pub(super) fn guarded<T>(
     path: &Path,
     call: impl FnOnce() -> ParquetResult<T>,
 ) -> Result<T, SourceError> {
-    match quiet(call) {
-        Ok(Ok(value)) => Ok(value),
-        Ok(Err(ParquetError::External(error))) if let_io(&*error).is_some() => Err(
-            SourceError::unreadable(path, let_io(&*error).expect("just seen")),
-        ),
-        Ok(Err(error)) => Err(SourceError::corrupt(path, error)),
-        Err(panic) => Err(SourceError::corrupt(
-            path,
-            format_args!("the Parquet reader gave up on it: {panic}"),
-        )),
-    }
-}
-
-/// The I/O error of a disk that fails; reading past the end is damage of the file instead.
-fn let_io<'a>(error: &'a (dyn std::error::Error + Send + Sync + 'static)) -> Option<&'a io::Error> {
-    error
-        .downcast_ref::<io::Error>()
-        .filter(|error| error.raw_os_error().is_some())
+    quiet(call)
+        .map_err(|panic| {
+            let reason = format_args!("the Parquet reader gave up on it: {panic}");
+            SourceError::corrupt(path, reason)
+        })?
+        .map_err(|error| match error {
+            ParquetError::External(error) => match error.downcast_ref::<io::Error>() {
+                Some(error) if error.raw_os_error().is_some() => {
+                    SourceError::unreadable(path, error)
+                }
+                Some(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    SourceError::corrupt(path, "a page runs past the end of the file")
+                }
+                _ => SourceError::corrupt(path, error),
+            },
+            ParquetError::General(reason) | ParquetError::EOF(reason) => {
+                SourceError::corrupt(path, reason)
+            }
+            error => SourceError::corrupt(path, error),
+        })
 }
 
 /// A file whose reads never ask for more than a page may have.
@@ -153,7 +156,7 @@ impl ChunkReader for PageFile {
             return Err(past_end());
         }
         if length > PARQUET_PAGE_BYTES_MAX {
-            return Err(page_too_large(length as u64));
+            return Err(ParquetError::General(page_too_large(length as u64)));
         }
         let mut page = vec![0; length];
         self.file.read_exact_at(&mut page, start)?;
@@ -161,10 +164,8 @@ impl ChunkReader for PageFile {
     }
 }
 
-fn page_too_large(bytes: u64) -> ParquetError {
-    ParquetError::General(format!(
-        "a page of {bytes} bytes, at most {PARQUET_PAGE_BYTES_MAX} are read"
-    ))
+fn page_too_large(bytes: u64) -> String {
+    format!("a page of {bytes} bytes, at most {PARQUET_PAGE_BYTES_MAX} are read")
 }
 
 /// Reads page headers, and refuses one that announces too large a page.

@@ -1,5 +1,6 @@
 //! Damaged files: an error or the rows, never a panic, a hang or a flood of memory.
 
+use ::parquet::file::properties::WriterVersion;
 use proptest::prelude::*;
 
 use super::*;
@@ -45,20 +46,29 @@ fn a_parquet_file_cut_anywhere_is_an_error() {
 #[test]
 fn a_parquet_file_with_any_byte_changed_is_survived() {
     let shelf = Shelf::new();
-    let whole = std::fs::read(super::parquet::smiles_file(&shelf, "a.parquet", 120, 60)).unwrap();
+    let files = [
+        super::parquet::smiles_file(&shelf, "a.parquet", 120, 60),
+        super::parquet::integer_file(&shelf, "b.parquet", 90, WriterVersion::PARQUET_1_0),
+        super::parquet::integer_file(&shelf, "c.parquet", 90, WriterVersion::PARQUET_2_0),
+    ];
     let path = shelf.path("flipped.parquet");
-    let mut damaged = 0;
-    for (i, flip) in (0..whole.len()).zip([0x01, 0x80, 0xFF, 0x10].into_iter().cycle()) {
-        let mut bytes = whole.clone();
-        bytes[i] ^= flip;
-        std::fs::write(&path, bytes).unwrap();
-        damaged += u32::from(survive(&path).is_err());
+    for file in files {
+        let whole = std::fs::read(&file).unwrap();
+        assert!(survive(&file).is_ok());
+        let mut damaged = 0;
+        let flips = [0x01, 0x80, 0xFF, 0x10].into_iter().cycle();
+        for (i, flip) in (0..whole.len()).step_by(3).zip(flips) {
+            let mut bytes = whole.clone();
+            bytes[i] ^= flip;
+            std::fs::write(&path, bytes).unwrap();
+            damaged += usize::from(survive(&path).is_err());
+        }
+        assert!(
+            damaged > whole.len() / 60,
+            "{damaged} of {} flips are noticed",
+            whole.len()
+        );
     }
-    assert!(
-        damaged > 100,
-        "flips are noticed: {damaged} of {}",
-        whole.len()
-    );
 }
 
 proptest! {
@@ -214,7 +224,7 @@ fn bad_files_of_others_are_survived() {
     paths.sort();
     for path in paths {
         let name = path.file_name().unwrap().to_string_lossy().into_owned();
-        let columns = match Library::open(&[path.clone()], &choice(Some("?"), None)) {
+        let columns = match Library::open(std::slice::from_ref(&path), &choice(Some("?"), None)) {
             Err(SourceError::MissingColumn { columns, .. }) => columns,
             other => {
                 println!("{name}: {}", other.unwrap_err());
@@ -228,16 +238,13 @@ fn bad_files_of_others_are_survived() {
             ];
             for (i, pick) in picks.iter().enumerate() {
                 let start = std::time::Instant::now();
-                let result = Library::open(&[path.clone()], pick).and_then(|library| {
+                let result = Library::open(std::slice::from_ref(&path), pick).and_then(|library| {
                     library.sample(50)?;
                     let mut reader = library.reader()?;
                     let mut batch = ParentBatch::new();
                     while reader.next_batch(&mut batch, 1000)? {}
                     Ok(reader.rows_read())
                 });
-                if matches!(result, Err(SourceError::ColumnType { .. })) {
-                    continue;
-                }
                 let ms = start.elapsed().as_millis();
                 let peak = std::fs::read_to_string("/proc/self/status").unwrap();
                 let peak = peak

@@ -124,7 +124,7 @@ fn chosen_columns_must_be_there() {
     let shelf = Shelf::new();
     let path = shelf.put("a.csv", "Structure,Smiles,vendor\nC,CC,7\n");
     let rows = |smiles, id| {
-        Library::open(&[path.clone()], &choice(smiles, id))
+        Library::open(std::slice::from_ref(&path), &choice(smiles, id))
             .map(|l| brief(&read_all(&l, 9).unwrap()))
     };
     assert_eq!(rows(None, None), Ok(vec!["CC".to_owned()]));

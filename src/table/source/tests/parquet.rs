@@ -146,7 +146,7 @@ fn columns_of_the_wrong_type_are_refused_if_chosen_and_passed_over_if_not() {
     assert_eq!(file.id_column.as_deref(), Some("cid"));
 
     let refusal = |smiles, id| {
-        let error = Library::open(&[path.clone()], &choice(smiles, id)).unwrap_err();
+        let error = Library::open(std::slice::from_ref(&path), &choice(smiles, id)).unwrap_err();
         error.to_string().split_once(": ").unwrap().1.to_owned()
     };
     assert_eq!(
@@ -315,4 +315,31 @@ pub(super) fn plain_file(path: &Path) {
         .build();
     let smiles = StringArray::from_iter_values((0..500).map(|_| "CCCCCCCC"));
     write(path, vec![("smiles", Arc::new(smiles))], properties);
+}
+
+/// `rows` rows with integer ids, in the encodings that `smiles_file` doesn't use.
+pub(super) fn integer_file(
+    shelf: &Shelf,
+    name: &str,
+    rows: i32,
+    version: WriterVersion,
+) -> PathBuf {
+    let properties = WriterProperties::builder()
+        .set_writer_version(version)
+        .set_dictionary_enabled(version == WriterVersion::PARQUET_1_0)
+        .set_data_page_row_count_limit(20)
+        .set_write_batch_size(10)
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .build();
+    let smiles = (0..rows).map(|i| (i % 7 > 0).then(|| "C".repeat((i % 5) as usize + 1)));
+    let path = shelf.path(name);
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("smiles", Arc::new(smiles.collect::<StringArray>())),
+        (
+            "id",
+            Arc::new((0..rows).map(|i| Some(i % 9)).collect::<Int32Array>()),
+        ),
+    ];
+    write(&path, columns, properties);
+    path
 }

@@ -206,7 +206,7 @@ fn sd_tags_can_be_the_smiles_and_the_id() {
     assert_eq!(brief(&rows), expected);
     assert_eq!(rows[0].kind, TextKind::Smiles);
 
-    let missing = Library::open(&[path.clone()], &choice(None, Some("cas")));
+    let missing = Library::open(std::slice::from_ref(&path), &choice(None, Some("cas")));
     assert_eq!(
         missing.unwrap_err().to_string(),
         format!(

@@ -1,0 +1,78 @@
+# Sourced by the other scripts: makes sure that everything molsieve is built with is there.
+#
+# - system packages: a C++20 compiler, Python with pip and venv (apt-get, on Debian and Ubuntu)
+# - Rust, with rustup where it is missing or too old
+# - RDKit 2025.03, laid out in .rdkit/ from pinned Python wheels; or, with RDKIT_PREFIX set, the RDKit
+#   that is installed there (a conda environment, or /usr on Debian 13)
+#
+# Does nothing where nothing is missing. Leaves CONDA_PREFIX set, the variable that the build reads.
+# shellcheck shell=bash
+
+RUST_MINIMUM=1.91
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
+}
+
+install_packages() {
+    local missing=()
+    command -v g++ >/dev/null || missing+=(g++)
+    command -v nm >/dev/null || missing+=(binutils)
+    command -v python3 >/dev/null || missing+=(python3)
+    python3 -c 'import pip' 2>/dev/null || missing+=(python3-pip)
+    python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
+    command -v cargo >/dev/null || command -v curl >/dev/null || missing+=(curl ca-certificates)
+    [ ${#missing[@]} = 0 ] && return
+    if ! command -v apt-get >/dev/null; then
+        echo "molsieve: please install: ${missing[*]}" >&2
+        exit 1
+    fi
+    echo "molsieve: installing ${missing[*]}" >&2
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
+        "${missing[@]}" >/dev/null
+}
+
+# Whether version $1 is at least version $2.
+at_least() {
+    [ "$(printf '%s\n%s\n' "$2" "$1" | sort -V | head -n 1)" = "$2" ]
+}
+
+install_rust() {
+    [ -f "$HOME/.cargo/env" ] && . "$HOME/.cargo/env"
+    local version
+    version=$(rustc --version 2>/dev/null | cut -d' ' -f2) || version=
+    if [ -n "$version" ] && at_least "$version" "$RUST_MINIMUM"; then return; fi
+    if [ -n "$version" ]; then
+        echo "molsieve: Rust $version is too old, $RUST_MINIMUM or newer is needed" >&2
+    else
+        echo "molsieve: Rust is missing" >&2
+    fi
+    if command -v rustup >/dev/null; then
+        echo "molsieve: updating it with rustup" >&2
+        rustup toolchain install stable --profile default
+        rustup default stable
+    else
+        echo "molsieve: installing it with rustup, for this user" >&2
+        curl --proto '=https' --tlsv1.2 -sSf https://sh.rustup.rs | sh -s -- -y --profile default
+        . "$HOME/.cargo/env"
+    fi
+}
+
+find_rdkit() {
+    if [ -n "${RDKIT_PREFIX:-}" ]; then
+        if [ ! -f "$RDKIT_PREFIX/include/rdkit/GraphMol/ROMol.h" ]; then
+            echo "molsieve: RDKIT_PREFIX is $RDKIT_PREFIX, which has no RDKit headers" >&2
+            exit 1
+        fi
+        export CONDA_PREFIX=$RDKIT_PREFIX
+    else
+        ./scripts/rdkit-prefix.sh .rdkit
+        CONDA_PREFIX=$(realpath .rdkit)
+        export CONDA_PREFIX
+    fi
+}
+
+install_packages
+install_rust
+find_rdkit
