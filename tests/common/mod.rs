@@ -79,6 +79,12 @@ impl Molsieve {
         self
     }
 
+    /// More flags, separated by blanks.
+    pub fn args(mut self, flags: &str) -> Self {
+        self.0.args(flags.split_whitespace());
+        self
+    }
+
     pub fn input(self, path: impl AsRef<OsStr>) -> Self {
         self.arg("--input").arg(path)
     }
@@ -122,10 +128,7 @@ pub struct Running {
 
 impl Running {
     fn new(mut command: Command) -> Self {
-        let (stdout, stderr) = (
-            tempfile::tempfile().unwrap(),
-            tempfile::tempfile().unwrap(),
-        );
+        let (stdout, stderr) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
         command
             .stdin(std::process::Stdio::null())
             .stdout(stdout.try_clone().unwrap())

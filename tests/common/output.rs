@@ -173,7 +173,11 @@ pub fn assert_complete(output: &Path) {
     for file in files.iter().chain(rejects) {
         let name = file["name"].as_str().unwrap();
         let path = output.join(name);
-        let rows: usize = read_parquet(&path).1.iter().map(RecordBatch::num_rows).sum();
+        let rows: usize = read_parquet(&path)
+            .1
+            .iter()
+            .map(RecordBatch::num_rows)
+            .sum();
         assert_eq!(file["rows"], rows, "rows of {name}");
         assert_eq!(file["bytes"], path.metadata().unwrap().len(), "{name}");
         assert_eq!(file["sha256"], sha256(&path), "{name}");

@@ -10,7 +10,8 @@ With --compare DIR the output of `molsieve run` in DIR is held against this, row
 Run molsieve with `--dedup bloom --false-positive-rate 1e-12` or `--dedup exact` for that, so that
 no product is lost to the filter.
 
-Inputs are SMILES files (`SMILES[ id]`, every line is a row) or CSV/TSV with a header (extension
+Inputs are SMILES files (`SMILES[ id]`; blank lines, lines that start with `#` and a header, a first
+row whose SMILES is a usual name of a SMILES column, are no rows) or CSV/TSV with a header (extension
 .csv/.tsv, blank lines are no rows), each also gzipped. A row whose SMILES is empty, is not UTF-8
 or does not parse is rejected and keeps its row number.
 
@@ -39,7 +40,9 @@ OUTCOMES_MAX = 1_000_000  # RDKit stops at 1,000 unless told otherwise
 MATCHES_MAX = 1_000_000_000  # same, for the substructure matches of `exclude`
 PARENTS_PER_CHUNK = 50
 LISTED_MAX = 20  # differences of one kind that are printed
-SMILES_COLUMNS = ("smiles", "canonical_smiles", "structure")
+# As SMILES_NAMES in src/table/source/columns.rs, the likeliest first.
+SMILES_COLUMNS = ("smiles", "canonical_smiles", "isomeric_smiles", "smi", "structure",
+                  "structure_smiles", "mol_smiles", "parent_smiles")
 RULE_KEYS = {"name", "smirks", "exclude", "require", "label", "tags", "examples"}
 # What the loop counts, as named in manifest.json.
 COUNTS = (
@@ -330,9 +333,20 @@ def parent_texts(args):
                 delimiter = "\t" if name.endswith(".tsv") else ","
                 yield from delimited_texts(file, path, delimiter, args.smiles_column)
             else:
-                for line in file:
-                    first = line.split(None, 1)[:1]
-                    yield first[0].decode("utf-8", "surrogateescape") if first else ""
+                yield from smiles_lines(file)
+
+
+def smiles_lines(file):
+    """The first word of every line that is a row: not blank, no comment, no header."""
+    header_possible = True
+    for number, line in enumerate(file):
+        words = (line.removeprefix(b"\xef\xbb\xbf") if number == 0 else line).split(None, 1)
+        if not words or words[0].startswith(b"#"):
+            continue
+        text = words[0].decode("utf-8", "surrogateescape")
+        if not (header_possible and text.lower() in SMILES_COLUMNS):
+            yield text
+        header_possible = False
 
 
 def delimited_texts(file, path, delimiter, column):

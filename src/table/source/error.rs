@@ -1,6 +1,9 @@
 //! What can be wrong with the inputs as a whole. A bad row is no error: it is a faulted row.
 
-#![allow(missing_docs, reason = "the variants are documented, their fields named for what they hold")]
+#![allow(
+    missing_docs,
+    reason = "the variants are documented, their fields named for what they hold"
+)]
 
 use std::fmt;
 use std::io;

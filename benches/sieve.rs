@@ -1,0 +1,142 @@
+//! Keys and the CPU engine, against what fastbloom takes bare.
+//!
+//! The rows are four full slots of real canonical SMILES of which no two are equal, so every row is
+//! *new*: it is hashed, looked up and inserted, the dearest verdict. Each pass begins with an empty
+//! filter, made and zeroed page by page outside the timing; a second pass over the same filter would
+//! find every row and insert none. 30 bits a key, as for the default rate of 10^-9.
+//!
+//! `bare` is a loop over `fastbloom::BloomFilter` (the one without atomics) on one thread: key, look-up,
+//! insertion if not found. It does less than the engine, which also finds the repeats within a slot,
+//! keeps keys and verdicts, and counts. So on one thread the engine can't be faster by rights; where
+//! it is, it is because its look-ups and insertions run in loops of their own.
+//!
+//! A near-empty filter denies at the first bit; a full one would read two on average before it does.
+//! Against the 30 that an insertion sets, that is small. The filter of 1 MiB ends about half as full as
+//! it is made for, the larger ones nearly empty. What a miss costs depends on the machine's caches
+//! and pages, and no less on what its neighbours do.
+
+#![allow(
+    clippy::unwrap_used,
+    reason = "a benchmark that can't go on stops there"
+)]
+
+mod common;
+
+use std::{
+    hint::black_box,
+    time::{Duration, Instant},
+};
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use fastbloom::BloomFilter;
+use molsieve::{
+    key::Key,
+    sieve::{CpuEngine, Engine, FilterShape},
+    slot::{Slot, text_range},
+};
+
+const SLOTS: usize = 4;
+/// What a rate of false positives of 10^-9 asks for.
+const HASHES: u32 = 30;
+const FILTERS: [(&str, usize); 3] = [("1MiB", 1 << 20), ("64MiB", 64 << 20), ("1GiB", 1 << 30)];
+
+fn sieve(criterion: &mut Criterion) {
+    let mut slots = common::full_slots_of_distinct_smiles(SLOTS);
+    let (rows, bytes) = common::rows_and_bytes(&slots);
+    eprintln!("{rows} distinct canonical SMILES, {bytes} bytes, in {SLOTS} full slots");
+    keys(criterion, &slots);
+    for (name, filter_bytes) in FILTERS {
+        let shape = FilterShape {
+            bits: 8 * filter_bytes,
+            hashes: HASHES,
+        };
+        let mut group = criterion.benchmark_group(format!("sieve/{name}"));
+        group.throughput(Throughput::ElementsAndBytes {
+            elements: rows,
+            bytes,
+        });
+        // A pass is short and a filter takes long to make: few passes for each sample.
+        group.measurement_time(Duration::from_secs(2));
+        group.bench_function("bare", |bencher| {
+            bencher.iter_custom(|passes| (0..passes).map(|_| bare_pass(shape, &slots)).sum());
+        });
+        for threads in [1, 2] {
+            group.bench_function(format!("cpu/{threads}"), |bencher| {
+                bencher.iter_custom(|passes| {
+                    (0..passes)
+                        .map(|_| engine_pass(shape, threads, &mut slots))
+                        .sum()
+                });
+            });
+        }
+        group.finish();
+    }
+}
+
+/// Keys alone, row by row, over the slots' text.
+fn keys(criterion: &mut Criterion, slots: &[Slot]) {
+    let (rows, bytes) = common::rows_and_bytes(slots);
+    let mut group = criterion.benchmark_group("key");
+    group.throughput(Throughput::ElementsAndBytes {
+        elements: rows,
+        bytes,
+    });
+    group.bench_function("of", |bencher| {
+        bencher.iter(|| {
+            for slot in slots {
+                for_each_smiles(slot, |smiles| {
+                    black_box(Key::of(smiles));
+                });
+            }
+        });
+    });
+    group.finish();
+}
+
+fn bare_pass(shape: FilterShape, slots: &[Slot]) -> Duration {
+    let mut filter = BloomFilter::with_num_bits(shape.bits)
+        .seed(&0)
+        .hashes(shape.hashes);
+    let mut new = 0;
+    let began = Instant::now();
+    for slot in slots {
+        for_each_smiles(slot, |smiles| {
+            let [hash, _] = Key::of(smiles).words();
+            if !filter.contains_hash(hash) {
+                filter.insert_hash(hash);
+                new += 1;
+            }
+        });
+    }
+    let elapsed = began.elapsed();
+    black_box(&filter);
+    all_new(new, slots);
+    elapsed
+}
+
+fn engine_pass(shape: FilterShape, threads: usize, slots: &mut [Slot]) -> Duration {
+    let rows_max = slots[0].layout().rows_max;
+    let mut engine = CpuEngine::new(shape, rows_max, threads).unwrap();
+    let began = Instant::now();
+    let new = slots.iter_mut().map(|slot| engine.sieve(slot).new).sum();
+    let elapsed = began.elapsed();
+    all_new(new, slots);
+    elapsed
+}
+
+/// The pass did what it is taken for: hardly a row was found in the filter.
+fn all_new(new: u64, slots: &[Slot]) {
+    let (rows, _) = common::rows_and_bytes(slots);
+    assert!(
+        1_000 * new >= 999 * rows,
+        "only {new} of {rows} rows were new"
+    );
+}
+
+fn for_each_smiles(slot: &Slot, mut work: impl FnMut(&[u8])) {
+    let columns = slot.columns();
+    (0..slot.rows()).for_each(|row| work(&columns.text[text_range(columns.text_end, row)]));
+}
+
+criterion_group! { name = benches; config = common::criterion(); targets = sieve }
+criterion_main!(benches);

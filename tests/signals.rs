@@ -1,0 +1,107 @@
+//! Ctrl-C and SIGTERM: a job ends soon, and what it has published is valid.
+
+mod common;
+
+use std::time::{Duration, Instant};
+
+use arrow::array::RecordBatch;
+use common::{
+    Folder, Molsieve, Running,
+    library::{THREE_RULES, rule_file, shipped_library, shipped_rules},
+    output::{self, assert_complete, read_parquet},
+    wait_until,
+};
+use rustix::process::Signal;
+
+/// Time in which a job must have ended.
+const STOP_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// Starts a job that runs for minutes: the shipped library, many times over, under all rules.
+fn start_long_job(folder: &Folder) -> Running {
+    let table = std::fs::read_to_string(shipped_library()).unwrap();
+    let (_, rows) = table.split_once('\n').unwrap();
+    let input = folder.write("long.csv", format!("{table}{}", rows.repeat(60)));
+    Molsieve::new("run --part-size 64KiB --slot-size 512KiB --memory 256MiB --threads 2")
+        .input(input)
+        .rules(shipped_rules())
+        .output(folder.out())
+        .start()
+}
+
+fn stops_cleanly_on(signal: Signal) {
+    let folder = Folder::new();
+    let job = start_long_job(&folder);
+    wait_until("two parts", || output::parts(&folder.out()).len() >= 2);
+    job.signal(signal);
+    let signalled = Instant::now();
+    let run = job.wait(STOP_TIME_MAX).ends_with(1);
+    assert!(signalled.elapsed() < STOP_TIME_MAX);
+
+    let parts = output::parts(&folder.out());
+    let rows: usize = parts
+        .iter()
+        .flat_map(|part| read_parquet(part).1)
+        .map(|batch: RecordBatch| batch.num_rows())
+        .sum();
+    assert!(rows > 0);
+    let line = run.one_line();
+    assert!(line.starts_with("molsieve: stopped on request"), "{line}");
+    let rows_told = line.replace(',', "").contains(&format!(" {rows} rows"));
+    assert!(rows_told, "{rows} rows: {line}");
+    assert!(
+        line.contains(&format!("{} valid parts", parts.len())),
+        "{line}"
+    );
+    let others: Vec<String> = output::names(&folder.out())
+        .into_iter()
+        .filter(|name| !name.starts_with("part-"))
+        .collect();
+    assert_eq!(others, [""; 0], "no manifest, no unfinished file");
+}
+
+#[test]
+fn ctrl_c_leaves_valid_parts() {
+    stops_cleanly_on(Signal::INT);
+}
+
+#[test]
+fn sigterm_leaves_valid_parts() {
+    stops_cleanly_on(Signal::TERM);
+}
+
+#[test]
+fn another_job_beside_it_goes_on() {
+    let (stopped, other) = (Folder::new(), Folder::new());
+    let mut beside = Molsieve::new("run --memory 256MiB --threads 1")
+        .input(shipped_library())
+        .rules(shipped_rules())
+        .output(other.out())
+        .start();
+    let job = start_long_job(&stopped);
+    wait_until("a part", || !output::parts(&stopped.out()).is_empty());
+    assert!(beside.is_running(), "too quick to be disturbed");
+    job.signal(Signal::INT);
+    job.wait(STOP_TIME_MAX).ends_with(1);
+    beside.wait(Duration::from_secs(60)).ends_with(0);
+    assert_complete(&other.out());
+}
+
+#[test]
+fn a_stopped_job_can_be_started_again() {
+    let folder = Folder::new();
+    let job = start_long_job(&folder);
+    wait_until("a part", || !output::parts(&folder.out()).is_empty());
+    job.signal(Signal::TERM);
+    job.wait(STOP_TIME_MAX).ends_with(1);
+    let input = folder.write("a.smi", "Oc1ccccc1 phenol\n");
+    let again = |flags: &str| {
+        Molsieve::new(flags)
+            .input(&input)
+            .rules(rule_file(&folder, &THREE_RULES))
+            .output(folder.out())
+            .run()
+    };
+    again("run").refuses(2, &["not empty", "--overwrite"]);
+    again("run --overwrite").ends_with(0);
+    assert_complete(&folder.out());
+}
