@@ -1,7 +1,7 @@
 //! The sink: slots of real products into Parquet parts.
 //!
-//! The slots hold all products of the shipped library by all shipped rules, as the workers fill them,
-//! with keys and verdicts from the CPU engine; rows that are not *new* are passed over, as in a job.
+//! The slots hold products of the shipped library by all shipped rules, as the workers fill them, and
+//! products of these, with keys and verdicts from the CPU engine; rows that are not *new* are passed over, as in a job.
 //! Rows per second count the rows written; bytes are those of the published parts, so they say what the
 //! disk sees, after compression.
 //!
@@ -34,6 +34,8 @@ use molsieve::{
     table::sink::{Part, ProductSink, SinkSettings},
 };
 
+/// Enough for more than one row group.
+const SLOTS: usize = 6;
 /// For 10^6 keys and more than the slots have: no row is lost to a false positive.
 const FILTER: FilterShape = FilterShape {
     bits: 8 * (8 << 20),
@@ -48,15 +50,14 @@ struct Pass {
 }
 
 fn sink(criterion: &mut Criterion) {
-    let slots = sieved(common::slots_of_products());
+    let slots = sieved(common::slots_of_products(SLOTS));
     let place = tempfile::tempdir().unwrap();
     let first = pass(&place, &slots);
     let rows = first.parts.iter().map(|part| part.rows).sum();
     let bytes = first.parts.iter().map(|part| part.file.bytes).sum();
     let (made, smiles_bytes) = common::rows_and_bytes(&slots);
     eprintln!(
-        "{} slots, {made} rows, {smiles_bytes} bytes of SMILES; {rows} rows written, {bytes} bytes; {}",
-        slots.len(),
+        "{SLOTS} slots, {made} rows, {smiles_bytes} bytes of SMILES; {rows} rows written, {bytes} bytes; {}",
         common::file_system(place.path())
     );
     let mut group = criterion.benchmark_group("sink");
@@ -103,7 +104,7 @@ fn pass(place: &tempfile::TempDir, slots: &[Slot]) -> Pass {
     }
 }
 
-/// The smallest row group, so that several are written on the way; the default part.
+/// The smallest row group, so that some are written on the way; the default part.
 fn settings() -> SinkSettings {
     let rules = common::shipped_rules();
     SinkSettings {

@@ -101,7 +101,8 @@ pub const SAMPLE_BYTES_MAX: usize = 8 * MIB;
 /// Largest Parquet footer, as stored. Decoded it takes a few times as much.
 pub const PARQUET_FOOTER_BYTES_MAX: u64 = 32 * MIB as u64;
 
-/// Largest Parquet page, compressed or not. Writers aim at 1 MiB, some at 8.
+/// Largest Parquet page, compressed or not, whatever the budget (which allows a 64th of itself).
+/// Writers aim at 1 MiB, some at 8 MiB or more.
 pub const PARQUET_PAGE_BYTES_MAX: usize = 64 * MIB;
 
 /// Most values of a Parquet dictionary page; decoded, each takes 32 bytes beside its text.

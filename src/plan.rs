@@ -177,15 +177,26 @@ pub fn plan(
     rdkit: RdKit,
 ) -> Result<Plan, PlanError> {
     let estimate = estimate(spec, rules, library, rdkit)?;
+    let demand = Demand {
+        rules: rules.len(),
+        estimate,
+        page_bytes: library.page_bytes() as usize,
+    };
     let cpus = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     match spec.threads {
-        Some(threads) => fit(spec, rules.len(), estimate, threads.get()),
+        Some(threads) => fit(spec, demand, threads.get()),
         None => (1..=cpus)
             .rev()
-            .map(|threads| fit(spec, rules.len(), estimate, threads))
+            .map(|threads| fit(spec, demand, threads))
             .find(Result::is_ok)
-            .unwrap_or_else(|| fit(spec, rules.len(), estimate, 1)),
+            .unwrap_or_else(|| fit(spec, demand, 1)),
     }
+}
+
+/// The largest Parquet page a budget allows. Two columns are read, and each page exists before and
+/// after decompression, so four of them take a sixteenth of the budget.
+pub fn page_bytes_max(memory: ByteSize) -> usize {
+    (memory.0 as usize / 64).clamp(1 << 20, PARQUET_PAGE_BYTES_MAX)
 }
 
 /// What the rules make of a sample of the library.
@@ -258,24 +269,28 @@ impl JobSpec {
     }
 }
 
-/// Sizes everything for a given number of threads, with as many slots as fit.
-fn fit(
-    spec: &JobSpec,
+/// What a job asks for, whatever it is given.
+#[derive(Clone, Copy)]
+struct Demand {
     rules: usize,
     estimate: Estimate,
-    threads: usize,
-) -> Result<Plan, PlanError> {
+    /// Largest Parquet page of the inputs.
+    page_bytes: usize,
+}
+
+/// Sizes everything for a given number of threads, with as many slots as fit.
+fn fit(spec: &JobSpec, demand: Demand, threads: usize) -> Result<Plan, PlanError> {
     let wanted = spec.slots.unwrap_or(2 * threads + 2);
     let least = if spec.slots.is_some() {
         wanted
     } else {
         SLOTS_MIN
     };
-    let mut plan = sized(spec, rules, estimate, threads, least);
+    let mut plan = sized(spec, demand, threads, least);
     let over = plan.memory.total().saturating_sub(spec.memory.0);
     if over > 0 {
         let fewer = (1..threads).rev().find(|fewer| {
-            let smaller = sized(spec, rules, estimate, *fewer, least);
+            let smaller = sized(spec, demand, *fewer, least);
             smaller.memory.total() <= spec.memory.0
         });
         return Err(PlanError::Budget {
@@ -286,13 +301,18 @@ fn fit(
     let spare = (spec.memory.0 - plan.memory.total()) as usize / plan.slot.bytes;
     let slots = wanted.min(least + spare).min(SLOTS_MAX);
     if slots != plan.slots {
-        plan = sized(spec, rules, estimate, threads, slots);
+        plan = sized(spec, demand, threads, slots);
     }
     Ok(plan)
 }
 
 /// The plan for a given number of threads and slots, whether it fits or not.
-fn sized(spec: &JobSpec, rules: usize, estimate: Estimate, threads: usize, slots: usize) -> Plan {
+fn sized(spec: &JobSpec, demand: Demand, threads: usize, slots: usize) -> Plan {
+    let Demand {
+        rules,
+        estimate,
+        page_bytes,
+    } = demand;
     let budget = spec.memory.0 as usize;
     let slot_bytes = spec.slot_bytes.unwrap_or_else(|| {
         let share = (budget / 256).max(1);
@@ -339,7 +359,11 @@ fn sized(spec: &JobSpec, rules: usize, estimate: Estimate, threads: usize, slots
                 mebibytes(ByteSize(chemistry as u64))
             ),
         ),
-        item("source", SOURCE_BYTES, "decoding of the inputs".into()),
+        item(
+            "source",
+            SOURCE_BYTES + 4 * page_bytes,
+            "decoding of the inputs".into(),
+        ),
         item(
             "ring",
             slots * slot.bytes,

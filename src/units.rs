@@ -107,6 +107,11 @@ pub fn count(n: u64) -> String {
     text
 }
 
+/// A count and what is counted, in the plural where there is not one: `1 row`, `2 rows`.
+pub fn counted(n: u64, what: &str) -> String {
+    format!("{} {what}{}", count(n), if n == 1 { "" } else { "s" })
+}
+
 /// A duration at the precision a person cares for: `0.4 s`, `12 s`, `3 min 05 s`, `16 h 02 min`.
 pub fn duration(time: Duration) -> String {
     let seconds = time.as_secs();
@@ -196,6 +201,8 @@ mod tests {
         assert_eq!(count(0), "0");
         assert_eq!(count(999), "999");
         assert_eq!(count(1_234_567), "1,234,567");
+        assert_eq!(counted(1, "row"), "1 row");
+        assert_eq!(counted(2_000, "row"), "2,000 rows");
         assert_eq!(duration(Duration::from_millis(440)), "0.4 s");
         assert_eq!(duration(Duration::from_secs(185)), "3 min 05 s");
         assert_eq!(duration(Duration::from_secs(57_720)), "16 h 02 min");

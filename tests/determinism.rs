@@ -71,6 +71,8 @@ fn any_number_of_threads_writes_the_same_bytes() {
         let flags = format!("--threads {threads} --part-size 64KiB");
         assert_same_files(&material.files(&flags), &expected);
     }
+    // That files can differ at all: parts of another size do.
+    assert!(material.files("--threads 2 --part-size 128KiB") != expected);
 }
 
 #[test]

@@ -13,20 +13,30 @@ use common::{
     run_command, skipped,
 };
 
-/// Runs one of `tests/oracle/` with `args`; `None` if there is no Python.
-fn python(script: &str, args: &[OsString]) -> Option<Run> {
-    let Some(python) = std::env::var_os("MOLSIEVE_PYTHON") else {
-        let required = std::env::var_os("MOLSIEVE_REQUIRE_PYTHON").is_some();
-        assert!(!required, "MOLSIEVE_PYTHON is not set");
-        skipped(&format!("{script}: MOLSIEVE_PYTHON is not set"));
-        return None;
-    };
-    let mut command = Command::new(python);
-    command
-        .arg(repository().join("tests/oracle").join(script))
-        .args(args)
-        .env("PYTHONDONTWRITEBYTECODE", "1");
-    Some(run_command(command))
+/// A Python with the packages that `tests/oracle/` needs.
+struct Python(OsString);
+
+impl Python {
+    /// `None`, and a word about it, where there is none.
+    fn find() -> Option<Self> {
+        let python = std::env::var_os("MOLSIEVE_PYTHON");
+        if python.is_none() {
+            let required = std::env::var_os("MOLSIEVE_REQUIRE_PYTHON").is_some();
+            assert!(!required, "MOLSIEVE_PYTHON is not set");
+            skipped("no comparison with Python: MOLSIEVE_PYTHON is not set");
+        }
+        python.map(Self)
+    }
+
+    /// Runs one of `tests/oracle/`.
+    fn run(&self, script: &str, args: &[OsString]) -> Run {
+        let mut command = Command::new(&self.0);
+        command
+            .arg(repository().join("tests/oracle").join(script))
+            .args(args)
+            .env("PYTHONDONTWRITEBYTECODE", "1");
+        run_command(command)
+    }
 }
 
 /// Arguments out of texts and paths alike.
@@ -36,6 +46,7 @@ macro_rules! args {
 
 #[test]
 fn the_shipped_library_under_all_rules_gives_what_the_plain_loop_gives() {
+    let Some(python) = Python::find() else { return };
     let folder = Folder::new();
     Molsieve::new("run --dedup bloom --false-positive-rate 1e-12 --part-size 256KiB")
         .input(shipped_library())
@@ -51,15 +62,14 @@ fn the_shipped_library_under_all_rules_gives_what_the_plain_loop_gives() {
         "--compare",
         folder.out()
     ];
-    let Some(compared) = python("plain_loop.py", args) else {
-        return;
-    };
+    let compared = python.run("plain_loop.py", args);
     assert_eq!(compared.code, Some(0), "{compared:#?}");
     assert!(compared.stdout.lines().any(|line| line == "equal"));
 }
 
 #[test]
 fn odd_rows_are_read_as_the_plain_loop_reads_them() {
+    let Some(python) = Python::find() else { return };
     let folder = Folder::new();
     let mut text = b"SMILES id\n\n# a comment\nCCO ethanol\n   \n".to_vec();
     text.extend(b"Oc1ccccc1 phenol\nC1CC broken\nCC\xFF bad\nOC1=CC=CC=C1 again\n\tCCN\tx y\n");
@@ -78,14 +88,13 @@ fn odd_rows_are_read_as_the_plain_loop_reads_them() {
         "--compare",
         folder.out()
     ];
-    let Some(compared) = python("plain_loop.py", args) else {
-        return;
-    };
+    let compared = python.run("plain_loop.py", args);
     assert_eq!(compared.code, Some(0), "{compared:#?}");
 }
 
 #[test]
 fn the_comparison_sees_a_missing_rule() {
+    let Some(python) = Python::find() else { return };
     let folder = Folder::new();
     let rules = std::fs::read_to_string(shipped_rules()).unwrap();
     let (fewer, _) = rules.rsplit_once("[[rule]]").unwrap();
@@ -105,15 +114,14 @@ fn the_comparison_sees_a_missing_rule() {
         "--compare",
         folder.out()
     ];
-    let Some(compared) = python("plain_loop.py", args) else {
-        return;
-    };
+    let compared = python.run("plain_loop.py", args);
     assert_eq!(compared.code, Some(1), "{compared:#?}");
     assert!(compared.stdout.contains("missing"), "{}", compared.stdout);
 }
 
 #[test]
 fn pyarrow_polars_and_duckdb_read_the_output() {
+    let Some(python) = Python::find() else { return };
     let folder = Folder::new();
     for flags in ["run --overwrite", "run --overwrite --properties"] {
         Molsieve::new(flags)
@@ -123,9 +131,7 @@ fn pyarrow_polars_and_duckdb_read_the_output() {
             .output(folder.out())
             .run()
             .ends_with(0);
-        let Some(read) = python("readers.py", args![folder.out()]) else {
-            return;
-        };
+        let read = python.run("readers.py", args![folder.out()]);
         assert_eq!(read.code, Some(0), "{read:#?}");
         for reader in ["pyarrow", "polars", "duckdb"] {
             assert!(read.stdout.to_lowercase().contains(reader), "{read:#?}");
@@ -135,6 +141,7 @@ fn pyarrow_polars_and_duckdb_read_the_output() {
 
 #[test]
 fn the_readers_see_a_changed_byte() {
+    let Some(python) = Python::find() else { return };
     let folder = Folder::new();
     Molsieve::new("run")
         .input(shipped_library())
@@ -146,9 +153,7 @@ fn the_readers_see_a_changed_byte() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     std::fs::write(&part, bytes).unwrap();
-    let Some(read) = python("readers.py", args![folder.out()]) else {
-        return;
-    };
+    let read = python.run("readers.py", args![folder.out()]);
     assert_eq!(read.code, Some(1), "{read:#?}");
     assert!(read.stdout.contains("MISMATCH"), "{read:#?}");
 }

@@ -161,60 +161,58 @@ pub fn transform(
     products
 }
 
-/// Slots as the ring carries them: all products of the shipped library by all shipped rules, with
-/// their parents; not sieved yet.
-pub fn slots_of_products() -> Vec<Slot> {
-    let (mut slots, mut slot) = (Vec::new(), Slot::new(layout()));
+/// `count` full slots as the ring carries them, with parents; not sieved yet. They hold the products of
+/// the shipped library by all shipped rules and, as that fills one slot and a bit, the products of every
+/// 16th of these products, and so on.
+pub fn slots_of_products(count: usize) -> Vec<Slot> {
+    let mut filled = Vec::new();
     let mut transformer = transformer(&shipped_rules(), Method::Fast);
-    transform(&mut transformer, &parents(), &mut slot, &mut |full| {
-        slots.push(std::mem::replace(full, Slot::new(layout())));
-    });
-    slots.push(slot);
-    slots
-}
-
-/// `count` slots, each as full as its text allows, of canonical SMILES of which no two are equal:
-/// the products of [`slots_of_products`], and where these do not suffice, products of products.
-/// Text only, no parents.
-pub fn full_slots_of_distinct_smiles(count: usize) -> Vec<Slot> {
-    let mut seen = HashSet::new();
-    let mut packer = Packer::default();
-    let mut generation = slots_of_products();
-    let mut transformer = transformer(&shipped_rules(), Method::Fast);
-    loop {
-        let smiles: Vec<Vec<u8>> = generation
-            .iter()
-            .flat_map(|slot| (0..slot.rows()).map(|row| slot.smiles(row).to_vec()))
-            .filter(|smiles| seen.insert(smiles.clone()))
-            .collect();
-        smiles.iter().for_each(|smiles| packer.push(smiles));
-        if packer.full.len() >= count {
-            packer.full.truncate(count);
-            return packer.full;
+    let mut generation = parents();
+    let mut slot = Slot::new(layout());
+    while filled.len() < count {
+        let mut next = Vec::new();
+        for parent in &generation {
+            transform(
+                &mut transformer,
+                std::slice::from_ref(parent),
+                &mut slot,
+                &mut |full| {
+                    next.extend(every_16th(full));
+                    filled.push(std::mem::replace(full, Slot::new(layout())));
+                },
+            );
+            if filled.len() == count {
+                break;
+            }
         }
-        generation = next_generation(&mut transformer, &smiles, count - packer.full.len());
+        next.extend(every_16th(&slot));
+        generation = next;
     }
-}
-
-/// Products of every 16th of `smiles`, so that parents of all kinds contribute; enough of them for
-/// about `slots` slots.
-fn next_generation(transformer: &mut Transformer, smiles: &[Vec<u8>], slots: usize) -> Vec<Slot> {
-    let (mut filled, mut slot) = (Vec::new(), Slot::new(layout()));
-    for (row, smiles) in smiles.iter().enumerate().step_by(16) {
-        let parent = Parent {
-            id: row.to_string(),
-            smiles: smiles.clone(),
-        };
-        transform(transformer, &[parent], &mut slot, &mut |full| {
-            filled.push(std::mem::replace(full, Slot::new(layout())));
-        });
-        // One more than asked for: some products will have been seen.
-        if filled.len() > slots {
-            break;
-        }
-    }
-    filled.push(slot);
     filled
+}
+
+fn every_16th(slot: &Slot) -> impl Iterator<Item = Parent> {
+    (0..slot.rows()).step_by(16).map(|row| Parent {
+        id: format!("product-{row}"),
+        smiles: slot.smiles(row).to_vec(),
+    })
+}
+
+/// `count` slots, each as full as its text allows, of canonical SMILES of which no two are equal: the
+/// distinct ones of [`slots_of_products`]. Text only, no parents.
+pub fn full_slots_of_distinct_smiles(count: usize) -> Vec<Slot> {
+    // A full slot of the ring holds fewer rows than a packed one, and some of them are repeats.
+    let slots = slots_of_products(2 * count);
+    let mut packer = Packer::default();
+    let mut seen = HashSet::new();
+    let rows = slots
+        .iter()
+        .flat_map(|slot| (0..slot.rows()).map(|row| slot.smiles(row)));
+    rows.filter(|smiles| seen.insert(*smiles))
+        .for_each(|smiles| packer.push(smiles));
+    assert!(packer.full.len() >= count, "too few distinct products");
+    packer.full.truncate(count);
+    packer.full
 }
 
 /// Packs SMILES densely into slots.

@@ -7,7 +7,7 @@ use crate::{
     machine,
     pipeline::{Job, Manifest, Snapshot},
     plan::{Estimate, Plan},
-    units::{ByteSize, count, duration, percent},
+    units::{ByteSize, count, counted, duration, percent},
 };
 
 /// `molsieve plan`.
@@ -120,18 +120,17 @@ pub(super) fn summary(job: &Job, manifest: &Manifest) -> String {
     let seconds = manifest.elapsed_seconds;
     let mut lines = vec![
         format!(
-            "{} unique products from {} molecules in {} ({} products/s)",
-            count(counts.products_unique),
-            count(counts.parents_transformed),
+            "{} from {} in {} ({} products/s)",
+            counted(counts.products_unique, "unique product"),
+            counted(counts.parents_transformed, "molecule"),
             duration(std::time::Duration::from_secs_f64(seconds)),
             count((counts.products_made as f64 / seconds.max(1e-3)) as u64),
         ),
         format!(
-            "  output     {}: {} in {} part{}",
+            "  output     {}: {} in {}",
             job.spec.output.display(),
             ByteSize(bytes),
-            manifest.files.len(),
-            if manifest.files.len() == 1 { "" } else { "s" },
+            counted(manifest.files.len() as u64, "part"),
         ),
         format!(
             "  made       {}: {} unique, {} given by another molecule, {} by the same one, \
@@ -155,15 +154,20 @@ pub(super) fn summary(job: &Job, manifest: &Manifest) -> String {
     ];
     if counts.parents_rejected > 0 {
         lines.push(format!(
-            "  rejected   {} rows; rejects.parquet has their text and the reason",
-            count(counts.parents_rejected)
+            "  rejected   {}; rejects.parquet has {} text and the reason",
+            counted(counts.parents_rejected, "row"),
+            if counts.parents_rejected == 1 {
+                "its"
+            } else {
+                "their"
+            },
         ));
     }
     if counts.parents_capped > 0 {
         lines.push(format!(
-            "  capped     {} molecules, {} products not made or not kept: {}",
-            count(counts.parents_capped),
-            count(counts.products_capped),
+            "  capped     {}, {} not made or not kept: {}",
+            counted(counts.parents_capped, "molecule"),
+            counted(counts.products_capped, "product"),
             capped(manifest),
         ));
     }

@@ -15,7 +15,7 @@ use crate::{
     rules::RuleSet,
     store::{Existing, OutputDir},
     table::source::{ColumnChoice, Library},
-    units::{ByteSize, count},
+    units::{ByteSize, counted},
 };
 
 /// `molsieve run`.
@@ -52,10 +52,10 @@ pub(super) fn run(args: JobArgs) -> Result<Exit, CliError> {
             })
         }
         Outcome::Stopped { parts, rows } => Err(CliError::Stopped(format!(
-            "stopped on request; {} holds {} rows in {parts} valid parts and no manifest, so it is \
-             not complete",
+            "stopped on request; {} holds {} in {} and no manifest: valid, but not complete",
             job.spec.output.display(),
-            count(rows)
+            counted(rows, "row"),
+            counted(parts as u64, "part")
         ))),
     }
 }
@@ -98,7 +98,8 @@ fn prepare(spec: JobSpec) -> Result<Job, CliError> {
         smiles: spec.smiles_column.clone(),
         id: spec.id_column.clone(),
     };
-    let library = Library::open(&spec.input, &columns)?;
+    let library = Library::open(&spec.input, &columns)?
+        .with_page_bytes_max(plan::page_bytes_max(spec.memory));
     let rdkit = RdKit::initialise()?;
     let plan = plan::plan(&spec, &rules, &library, rdkit)?;
     let job_toml = resolved(&spec, &plan);

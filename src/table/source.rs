@@ -41,7 +41,7 @@ pub use input_file::InputFile;
 pub use sample::RowsEstimate;
 
 use crate::limits::PARENT_BATCH_BYTES_MAX;
-use input_file::FileRows;
+use input_file::{FileRows, Layout};
 
 /// The files of a library, checked, in the order given.
 #[derive(Debug, Clone)]
@@ -69,6 +69,26 @@ impl Library {
             });
         }
         Ok(Library { files })
+    }
+
+    /// Refuses Parquet pages of more than `bytes_max` bytes when they are reached.
+    #[must_use]
+    pub fn with_page_bytes_max(mut self, bytes_max: usize) -> Library {
+        for file in &mut self.files {
+            if let Layout::Parquet(layout) = &mut file.layout {
+                layout.page_bytes_max = bytes_max;
+            }
+        }
+        self
+    }
+
+    /// The largest Parquet page that reading can meet, in bytes; 0 without Parquet.
+    pub fn page_bytes(&self) -> u64 {
+        let page_bytes = |file: &InputFile| match &file.layout {
+            Layout::Parquet(layout) => layout.chunk_bytes.min(layout.page_bytes_max as u64),
+            _ => 0,
+        };
+        self.files.iter().map(page_bytes).max().unwrap_or(0)
     }
 
     /// The files, in reading order.

@@ -22,9 +22,7 @@ use parquet::file::serialized_reader::SerializedPageReader;
 
 use super::error::SourceError;
 use super::guard::quiet;
-use crate::limits::{
-    PARQUET_DICTIONARY_VALUES_MAX, PARQUET_FOOTER_BYTES_MAX, PARQUET_PAGE_BYTES_MAX,
-};
+use crate::limits::{PARQUET_DICTIONARY_VALUES_MAX, PARQUET_FOOTER_BYTES_MAX};
 
 /// Reads the footer, without statistics and page indexes.
 ///
@@ -116,16 +114,18 @@ pub(super) fn guarded<T>(
 pub(super) struct PageFile {
     file: Arc<File>,
     bytes: u64,
+    page_bytes_max: usize,
 }
 
 impl PageFile {
-    pub fn open(path: &Path) -> Result<PageFile, SourceError> {
+    pub fn open(path: &Path, page_bytes_max: usize) -> Result<PageFile, SourceError> {
         let unreadable = |error| SourceError::unreadable(path, &error);
         let file = File::open(path).map_err(unreadable)?;
         let bytes = file.metadata().map_err(unreadable)?.len();
         Ok(PageFile {
             file: Arc::new(file),
             bytes,
+            page_bytes_max,
         })
     }
 }
@@ -146,6 +146,7 @@ impl ChunkReader for PageFile {
                 at: start,
             }),
             checked: start >= self.bytes.saturating_sub(8),
+            page_bytes_max: self.page_bytes_max,
         })
     }
 
@@ -155,8 +156,9 @@ impl ChunkReader for PageFile {
         if end > self.bytes {
             return Err(past_end());
         }
-        if length > PARQUET_PAGE_BYTES_MAX {
-            return Err(ParquetError::General(page_too_large(length as u64)));
+        if length > self.page_bytes_max {
+            let reason = page_too_large(length as u64, self.page_bytes_max);
+            return Err(ParquetError::General(reason));
         }
         let mut page = vec![0; length];
         self.file.read_exact_at(&mut page, start)?;
@@ -164,8 +166,8 @@ impl ChunkReader for PageFile {
     }
 }
 
-fn page_too_large(bytes: u64) -> String {
-    format!("a page of {bytes} bytes, at most {PARQUET_PAGE_BYTES_MAX} are read")
+fn page_too_large(bytes: u64, bytes_max: usize) -> String {
+    format!("a page of {bytes} bytes, at most {bytes_max} are read; a larger --memory allows more")
 }
 
 /// Reads page headers, and refuses one that announces too large a page.
@@ -175,6 +177,7 @@ fn page_too_large(bytes: u64) -> String {
 pub(super) struct HeaderRead {
     file: BufReader<ReadAt>,
     checked: bool,
+    page_bytes_max: usize,
 }
 
 impl Read for HeaderRead {
@@ -183,9 +186,9 @@ impl Read for HeaderRead {
             self.checked = true;
             let sizes = page_sizes(self.file.fill_buf()?);
             if let Some(bytes) = sizes.into_iter().flatten().max()
-                && bytes > PARQUET_PAGE_BYTES_MAX as u64
+                && bytes > self.page_bytes_max as u64
             {
-                return Err(io::Error::other(page_too_large(bytes)));
+                return Err(io::Error::other(page_too_large(bytes, self.page_bytes_max)));
             }
         }
         self.file.read(buffer)

@@ -40,7 +40,7 @@ pub(super) struct ParquetRows {
 
 impl ParquetRows {
     pub fn open(path: &Path, layout: &ParquetLayout) -> Result<ParquetRows, SourceError> {
-        let file = PageFile::open(path)?;
+        let file = PageFile::open(path, layout.page_bytes_max)?;
         let metadata = read_footer(path, &file)?;
         Ok(ParquetRows {
             path: path.to_owned(),

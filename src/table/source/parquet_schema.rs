@@ -9,6 +9,7 @@ use parquet::schema::types::Type;
 use super::columns::{self, ColumnChoice, Resolved};
 use super::error::{ColumnRole, SourceError};
 use super::parquet_pages::{PageFile, read_footer};
+use crate::limits::PARQUET_PAGE_BYTES_MAX;
 
 /// Where the columns are, as leaf indices.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,11 +19,15 @@ pub(super) struct ParquetLayout {
     pub smiles_name: String,
     pub id_name: Option<String>,
     pub rows: u64,
+    /// Largest column chunk of these columns, before or after compression: no page is larger.
+    pub chunk_bytes: u64,
+    /// Larger pages are refused.
+    pub page_bytes_max: usize,
 }
 
 /// Reads the footer and finds the columns.
 pub(super) fn inspect(path: &Path, choice: &ColumnChoice) -> Result<ParquetLayout, SourceError> {
-    let metadata = read_footer(path, &PageFile::open(path)?)?;
+    let metadata = read_footer(path, &PageFile::open(path, PARQUET_PAGE_BYTES_MAX)?)?;
     let mut rows = 0u64;
     for group in metadata.row_groups() {
         rows = u64::try_from(group.num_rows())
@@ -39,9 +44,26 @@ pub(super) fn inspect(path: &Path, choice: &ColumnChoice) -> Result<ParquetLayou
             .find(|&leaf| schema.get_column_root_idx(leaf) == field)
             .ok_or_else(|| SourceError::corrupt(path, "a column of the schema has no leaf"))
     };
+    let smiles = leaf(found.smiles)?;
+    let id = found.id.map(leaf).transpose()?;
+    let chunk_bytes = metadata
+        .row_groups()
+        .iter()
+        .flat_map(|group| {
+            [Some(smiles), id]
+                .into_iter()
+                .flatten()
+                .map(|leaf| group.column(leaf))
+        })
+        .map(|chunk| chunk.compressed_size().max(chunk.uncompressed_size()))
+        .max();
     Ok(ParquetLayout {
-        smiles: leaf(found.smiles)?,
-        id: found.id.map(leaf).transpose()?,
+        smiles,
+        id,
+        chunk_bytes: chunk_bytes
+            .and_then(|bytes| u64::try_from(bytes).ok())
+            .unwrap_or(0),
+        page_bytes_max: PARQUET_PAGE_BYTES_MAX,
         smiles_name: names[found.smiles].clone(),
         id_name: found.id.map(|id| names[id].clone()),
         rows,
