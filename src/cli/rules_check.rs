@@ -6,7 +6,7 @@ use super::{CliError, Exit, say};
 use crate::{
     chem::{RdKit, check::check_rule},
     rules::RuleSet,
-    units::count,
+    units::counted,
 };
 
 /// Compiles every rule of the files, runs their examples and prints each fault on a line of its own.
@@ -36,17 +36,17 @@ pub(super) fn check(files: &[PathBuf], json: bool) -> Result<Exit, CliError> {
     } else {
         let untested = match without {
             0 => String::new(),
-            n => format!(" ({n} rules have no example)"),
+            n => format!(" ({} without an example)", counted(n as u64, "rule")),
         };
-        let verdict = match faults.len() {
+        let verdict = match faults.len() as u64 {
             0 => "all good".into(),
-            1 => "1 fault".into(),
-            n => format!("{n} faults"),
+            n => counted(n, "fault"),
         };
-        let (rules, examples) = (count(rules.len() as u64), count(examples));
-        say(&format!(
-            "{rules} rules, {examples} examples{untested}: {verdict}"
-        ));
+        let (rules, examples) = (
+            counted(rules.len() as u64, "rule"),
+            counted(examples, "example"),
+        );
+        say(&format!("{rules}, {examples}{untested}: {verdict}"));
     }
     Ok(if faults.is_empty() {
         Exit::Done

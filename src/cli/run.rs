@@ -51,6 +51,9 @@ pub(super) fn run(args: JobArgs) -> Result<Exit, CliError> {
                 Exit::Done
             })
         }
+        Outcome::Stopped { parts: 0, .. } => Err(CliError::Stopped(
+            "stopped on request before anything was published".into(),
+        )),
         Outcome::Stopped { parts, rows } => Err(CliError::Stopped(format!(
             "stopped on request; {} holds {} in {} and no manifest: valid, but not complete",
             job.spec.output.display(),

@@ -130,6 +130,9 @@ pub(super) fn sink(
             lost: 0.0,
         });
     }
+    if !shared.stopping.load(Relaxed) {
+        products.begin_first_part()?;
+    }
     let parts = shared
         .times
         .measure(&shared.times.sink, || products.close())?;

@@ -118,14 +118,9 @@ impl<'a> ProductSink<'a> {
             .collect();
         for chunk in rows.chunks(SINK_CHUNK_ROWS) {
             let batch = self.encode(slot, chunk)?;
-            let part = match &mut self.part {
-                Some(part) => part,
-                empty => {
-                    let name = format!("part-{:05}.parquet", self.parts.len());
-                    empty.insert(ParquetFile::begin(self.output, &name, &self.schema)?)
-                }
-            };
-            part.write(&batch, self.settings.row_group_bytes)?;
+            let row_group_bytes = self.settings.row_group_bytes;
+            let part = self.part_under_way()?;
+            part.write(&batch, row_group_bytes)?;
             if part.bytes() >= self.settings.part_bytes {
                 self.close_part()?;
             }
@@ -137,6 +132,23 @@ impl<'a> ProductSink<'a> {
     pub fn close(mut self) -> Result<Vec<Part>, SinkError> {
         self.close_part()?;
         Ok(self.parts)
+    }
+
+    /// Begins the first part although there is no row for it, so that a job without products leaves
+    /// a table without rows, which readers can open.
+    pub fn begin_first_part(&mut self) -> Result<(), SinkError> {
+        if self.parts.is_empty() {
+            self.part_under_way()?;
+        }
+        Ok(())
+    }
+
+    fn part_under_way(&mut self) -> Result<&mut ParquetFile, SinkError> {
+        if self.part.is_none() {
+            let name = format!("part-{:05}.parquet", self.parts.len());
+            self.part = Some(ParquetFile::begin(self.output, &name, &self.schema)?);
+        }
+        Ok(self.part.as_mut().expect("it was begun just now"))
     }
 
     fn close_part(&mut self) -> Result<(), SinkError> {
