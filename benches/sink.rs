@@ -42,6 +42,9 @@ const FILTER: FilterShape = FilterShape {
     hashes: 30,
 };
 
+/// What of a pass is reported.
+type Stage = fn(&Pass) -> Duration;
+
 /// What writing all slots once took.
 struct Pass {
     write: Duration,
@@ -65,7 +68,7 @@ fn sink(criterion: &mut Criterion) {
         elements: rows,
         bytes,
     });
-    let stages: [(&str, fn(&Pass) -> Duration); 2] = [
+    let stages: [(&str, Stage); 2] = [
         ("write", |pass| pass.write),
         ("write_and_publish", |pass| pass.write + pass.publish),
     ];

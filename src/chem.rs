@@ -166,7 +166,7 @@ impl Transformer {
             transformer
                 .add(rule)
                 .map_err(|reason| ChemistryError::Rule {
-                    origin: rule.origin.to_string(),
+                    origin: place_of_fault(rule, &reason),
                     rule: rule.name.clone(),
                     reason,
                 })?;
@@ -206,6 +206,10 @@ impl Transformer {
                 "the SMILES is {} bytes long, at most {PARENT_SMILES_BYTES_MAX} are allowed",
                 smiles.len()
             ));
+        }
+        if smiles.iter().any(u8::is_ascii_control) {
+            // RDKit would stop reading there and say nothing.
+            return Err("the SMILES contains a line break or another control character".into());
         }
         let began = Instant::now();
         let begun = self.inner.pin_mut().begin(smiles);
@@ -262,6 +266,25 @@ impl Transformer {
     /// Lets go of the current parent.
     pub fn end(&mut self) {
         self.inner.pin_mut().end();
+    }
+}
+
+/// File, line and column of what RDKit does not accept: one of the rule's SMARTS if the reason begins
+/// with it, else the SMIRKS.
+fn place_of_fault(rule: &Rule, reason: &str) -> String {
+    let origin = &rule.origin;
+    let faulty = |smarts: &str| reason.starts_with(&format!("SMARTS '{smarts}'"));
+    let excluded = rule.exclude.iter().position(|smarts| faulty(smarts));
+    let place = match excluded.and_then(|index| origin.exclude.get(index)) {
+        Some(place) => Some(place),
+        None => origin
+            .require
+            .as_ref()
+            .filter(|_| rule.require.as_deref().is_some_and(faulty)),
+    };
+    match place.map(|place| place.start()) {
+        Some(start) => format!("{}:{}:{}", origin.file.display(), start.line, start.column),
+        None => origin.to_string(),
     }
 }
 

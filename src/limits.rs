@@ -118,6 +118,9 @@ pub const PARQUET_READ_BYTES: u64 = MIB as u64;
 pub const REASON_BYTES_MAX: usize = 512;
 /// Rows of the input whose products are counted to estimate the job.
 pub const SAMPLE_PARENTS: usize = 128;
+/// Distinct products that are made of one row of the sample; what more it has is counted, not made,
+/// so that planning takes seconds whatever the parents.
+pub const SAMPLE_PRODUCTS_PER_PARENT_MAX: u32 = 500;
 
 // ── Sink ────────────────────────────────────────────────────────────────────────────────────────
 

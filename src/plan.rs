@@ -26,7 +26,7 @@ use crate::{
     limits::*,
     rules::RuleSet,
     sieve::{CpuEngine, FilterShape},
-    slot::{ParentFlags, Slot, SlotLayout, SlotParent},
+    slot::{Dropped, ParentFlags, Slot, SlotLayout, SlotParent},
     table::source::{Library, SourceError, TextKind},
     units::{ByteSize, count},
 };
@@ -208,9 +208,16 @@ fn estimate(
 ) -> Result<Estimate, PlanError> {
     let rows = library.rows_estimate()?;
     let sample = library.sample(SAMPLE_PARENTS)?;
-    let mut transformer = Transformer::new(rdkit, rules, spec.transform_settings())?;
+    let settings = TransformSettings {
+        products_per_parent_max: spec
+            .products_per_parent_max
+            .min(SAMPLE_PRODUCTS_PER_PARENT_MAX),
+        ..spec.transform_settings()
+    };
+    let mut transformer = Transformer::new(rdkit, rules, settings)?;
     let mut slot = Slot::new(smallest_slot(spec.properties));
     let (mut rejects, mut products, mut text_bytes) = (0u64, 0u64, 0u64);
+    let mut dropped = Dropped::default();
     for parent in sample.iter() {
         let smiles = match parent.kind {
             TextKind::Smiles => Ok(parent.text.to_vec()),
@@ -230,6 +237,7 @@ fn estimate(
             let progress = transformer.fill(&mut slot, parent)?;
             products += slot.rows() as u64;
             text_bytes += slot.text_bytes() as u64;
+            dropped += slot.dropped;
             if progress == Progress::Finished {
                 break;
             }
@@ -241,9 +249,16 @@ fn estimate(
         parents_exact: rows.exact,
         sampled,
         sampled_rejects: rejects,
-        products_per_parent: products as f64 / sampled.max(1) as f64,
+        products_per_parent: with_capped(products, dropped) / sampled.max(1) as f64,
         smiles_bytes: text_bytes as f64 / products.max(1) as f64,
     })
+}
+
+/// The distinct products a sample would have given without the cap on its parents: of those not made,
+/// as large a share is taken to be distinct as of those made.
+fn with_capped(products: u64, dropped: Dropped) -> f64 {
+    let made = products + dropped.symmetric + dropped.unchanged + dropped.invalid;
+    products as f64 * (1.0 + dropped.capped as f64 / made.max(1) as f64)
 }
 
 const NOBODY: SlotParent<'static> = SlotParent {

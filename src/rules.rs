@@ -357,7 +357,7 @@ fn read_text(file: &Path) -> Result<String, (Option<Position>, RuleFault)> {
     let unreadable = |error: std::io::Error| {
         let fault = RuleFault::Unreadable {
             kind: error.kind(),
-            reason: error::printable(&error.to_string()),
+            reason: error::printable(&crate::store::plain(&error)),
         };
         (None, fault)
     };

@@ -240,6 +240,15 @@ pub struct Dropped {
     pub capped: u64,
 }
 
+impl std::ops::AddAssign for Dropped {
+    fn add_assign(&mut self, other: Self) {
+        self.symmetric += other.symmetric;
+        self.unchanged += other.unchanged;
+        self.invalid += other.invalid;
+        self.capped += other.capped;
+    }
+}
+
 /// A slab with its columns and how far they are filled.
 #[derive(Debug)]
 pub struct Slot {

@@ -117,9 +117,16 @@ impl OutputDir {
             removed.map_err(|error| StoreError::io(&entry, "remove", &error))?;
         }
         let work = path.join(WORK_DIR);
-        fs::create_dir_all(&work)
-            .map_err(|error| StoreError::io(path, "create the output directory", &error))?;
-        sync_dir(path)?;
+        let made = fs::create_dir_all(&work)
+            .map_err(|error| StoreError::io(path, "create the output directory", &error))
+            .and_then(|()| sync_dir(path));
+        if let Err(error) = made {
+            if created {
+                // Whether this works or not, the error to tell is the first.
+                let _ = fs::remove_dir_all(path);
+            }
+            return Err(error);
+        }
         Ok(Self {
             path: path.into(),
             created,

@@ -55,7 +55,7 @@ impl fmt::Display for ByteSize {
         for (unit, shift) in UNITS {
             let one = 1u64 << shift;
             if self.0 >= one {
-                let text = if self.0 % one == 0 {
+                let text = if self.0.is_multiple_of(one) {
                     format!("{} {unit}B", self.0 / one)
                 } else {
                     format!("{:.1} {unit}B", self.0 as f64 / one as f64)
@@ -71,7 +71,7 @@ impl Serialize for ByteSize {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         // Whole binary units where they are exact, so that a job file reads well; else bytes.
         for (unit, shift) in UNITS {
-            if self.0 >= 1 << shift && self.0 % (1 << shift) == 0 {
+            if self.0 >= 1 << shift && self.0.is_multiple_of(1 << shift) {
                 return serializer.serialize_str(&format!("{}{unit}B", self.0 >> shift));
             }
         }
@@ -99,7 +99,7 @@ pub fn count(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i) % 3 == 0 {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);

@@ -75,7 +75,7 @@ pub fn check_rule(rdkit: RdKit, rule: &Rule) -> Result<Vec<RuleFault>, Chemistry
     };
     let mut transformer = Transformer::without_rules(settings)?;
     if let Err(reason) = transformer.add(rule) {
-        let origin = rule.origin.to_string();
+        let origin = super::place_of_fault(rule, &reason);
         return Ok(vec![RuleFault::Compile {
             origin,
             rule: rule.name.clone(),

@@ -147,7 +147,7 @@ pub(super) fn rate(now: &Snapshot) -> u64 {
 pub(super) fn remaining(job: &Job, now: &Snapshot) -> Option<Duration> {
     let done = now.counts.parents_read;
     let left = job.plan.estimate.parents.checked_sub(done)?;
-    if done == 0 || now.elapsed < Duration::from_secs(2) {
+    if done == 0 || left == 0 || now.elapsed < Duration::from_secs(2) {
         return None;
     }
     Some(now.elapsed.mul_f64(left as f64 / done as f64))

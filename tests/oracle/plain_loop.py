@@ -430,8 +430,8 @@ def compare_part(part, names, texts, products, differences):
                 continue
             products[smiles] = ~where
             row, rule_index, expected_site = placed(where)
-            # A job without rules has no rule to name: null or empty.
-            rule_agrees = rule == names[rule_index] if names else not rule
+            # A job without rules files its rows under this name.
+            rule_agrees = rule == (names[rule_index] if names else "canonical")
             if parent_row != row or not rule_agrees:
                 differences.add("not the first occurrence", f"{smiles} from row {parent_row} rule "
                                 f"{rule} site {site}; first: {described(where, names)}")

@@ -49,7 +49,9 @@ fn add_directory(directory: &Path, files: &mut Vec<PathBuf>) -> Result<(), Sourc
         let hidden = path
             .file_name()
             .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        if !hidden && of_extension(&path).is_some() && path.is_file() {
+        // A job's own rejects are no library, and lie beside its parts.
+        let rejects = path.ends_with("rejects.parquet");
+        if !hidden && !rejects && of_extension(&path).is_some() && path.is_file() {
             add(&mut found, path)?;
         }
     }

@@ -170,7 +170,7 @@ fn gzip_damage_shows_when_it_is_reached() {
             state = state
                 .wrapping_mul(6364136223846793005)
                 .wrapping_add(1442695040888963407);
-            format!("C{} {i}\n", state)
+            format!("C{state} {i}\n")
         })
         .collect();
     let whole = gzip(&text);

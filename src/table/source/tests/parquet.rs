@@ -252,7 +252,7 @@ fn one_large_row_group(path: &Path, rows: usize) -> u64 {
     let mut text_bytes = 0;
     for start in (0..rows).step_by(10_000) {
         let ids = start..(start + 10_000).min(rows);
-        let smiles = StringArray::from_iter_values(ids.clone().map(|i| format!("{:0>60}", i)));
+        let smiles = StringArray::from_iter_values(ids.clone().map(|i| format!("{i:0>60}")));
         text_bytes += smiles.value_data().len() as u64;
         let ids = Int64Array::from_iter_values(ids.map(|i| i as i64));
         let columns: Vec<ArrayRef> = vec![Arc::new(smiles), Arc::new(ids)];
