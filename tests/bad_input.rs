@@ -307,6 +307,7 @@ fn bad_cells_of_parquet_go_to_the_rejects() {
         Some(long.as_bytes()),
         Some(b"C1CC"),
         Some(b"CCN"),
+        Some(b"CC\nO"),
     ];
     let field = Field::new("smiles", DataType::Binary, true);
     let schema = Arc::new(Schema::new(vec![field]));
@@ -326,17 +327,24 @@ fn bad_cells_of_parquet_go_to_the_rejects() {
             (3, "3", "CC\\xff", "not UTF-8"),
             (4, "4", "CCCC", "100000 bytes long"),
             (5, "5", "C1CC", "unclosed ring"),
+            (7, "7", "CC\nO", "line break"),
         ],
     );
 }
 
 #[test]
-fn a_library_of_bad_rows_only_is_done_without_a_part() {
+fn a_library_of_bad_rows_only_leaves_an_empty_table() {
     let folder = Folder::new();
     clean(&folder, folder.write("a.smi", "xx\nyy\n")).ends_with(4);
     assert_complete(&folder.out());
     assert_eq!(
         output::names(&folder.out()),
-        ["job.toml", "manifest.json", "rejects.parquet"]
+        [
+            "job.toml",
+            "manifest.json",
+            "part-00000.parquet",
+            "rejects.parquet"
+        ]
     );
+    assert!(output::rows(&folder.out()).is_empty());
 }

@@ -1,6 +1,8 @@
 //! Rules, flags, job files and output directories that can't be used: exit code, one clear line, and
 //! nothing left behind.
 
+#![allow(clippy::unwrap_used, reason = "this is test code outside #[test]")]
+
 mod common;
 
 use std::{
@@ -59,11 +61,11 @@ const WRONG_RULES: [WrongRule; 13] = [
     },
     WrongRule {
         text: "[[rule]]\nname = 'x'\nsmirks = '[c:1]>>[c:1]F'\nexclude = ['c1cc']\n",
-        words: &["r.toml:", "rule \"x\"", "c1cc", "unclosed ring"],
+        words: &["r.toml:4:13: rule \"x\"", "c1cc", "unclosed ring"],
     },
     WrongRule {
         text: "[[rule]]\nname = 'x'\nsmirks = '[c:1]>>[c:1]F'\nrequire = '[Qq]'\n",
-        words: &["r.toml:", "rule \"x\"", "[Qq]", "syntax error"],
+        words: &["r.toml:4:12: rule \"x\"", "[Qq]", "syntax error"],
     },
     WrongRule {
         text: "[[rule]]\nsmirks = '[c:1]>>[c:1]F'\n",
@@ -368,5 +370,15 @@ fn a_read_only_disk_is_told() {
         return;
     };
     run.refuses(1, &["cannot create the output directory", "read-only"]);
+    assert_absent(&output);
+}
+
+#[test]
+fn a_directory_that_can_be_made_but_not_used_is_removed_again() {
+    let folder = Folder::new();
+    let Some((run, output)) = run_on_file_system(&folder, "nr_inodes=2", "") else {
+        return;
+    };
+    run.refuses(1, &["no space left on the disk"]);
     assert_absent(&output);
 }

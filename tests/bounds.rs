@@ -282,3 +282,27 @@ fn sixteen_threads_keep_the_budget() {
     assert_within(256 * MIB, &run, &folder.out());
     assert_eq!(manifest(&folder.out())["threads"], 16);
 }
+
+// ── The allocator ───────────────────────────────────────────────────────────────────────────────
+
+/// Without the override RDKit's C++ quietly falls back to the system's allocator, and a job takes
+/// half as long again.
+#[test]
+fn mimalloc_stands_in_for_the_systems_allocator_in_the_whole_process() {
+    let symbols = Command::new("nm")
+        .args(["-D", "--defined-only", env!("CARGO_BIN_EXE_molsieve")])
+        .output()
+        .unwrap();
+    let symbols = String::from_utf8(symbols.stdout).unwrap();
+    for symbol in [
+        "malloc",
+        "free",
+        "_Znwm",
+        "_ZN5RDKit13PeriodicTable8getTableEv",
+    ] {
+        let exported = symbols
+            .lines()
+            .any(|line| line.ends_with(&format!(" T {symbol}")));
+        assert!(exported, "the executable does not define {symbol}");
+    }
+}

@@ -1,5 +1,7 @@
 //! Ctrl-C and SIGTERM: a job ends soon, and what it has published is valid.
 
+#![allow(clippy::unwrap_used, reason = "this is test code outside #[test]")]
+
 mod common;
 
 use std::time::{Duration, Instant};
