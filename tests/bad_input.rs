@@ -1,6 +1,8 @@
 //! Inputs that can't be used: each gets its exit code and one clear line, and leaves nothing behind.
 //! Rows that can't be used don't stop a job: they go to the rejects.
 
+#![allow(clippy::unwrap_used, reason = "this is test code outside #[test]")]
+
 mod common;
 
 use std::{

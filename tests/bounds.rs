@@ -1,6 +1,8 @@
 //! What bounds a job: slots, caps and memory. Nothing is lost to the first, nothing is silent about
 //! the second, nothing exceeds the third.
 
+#![allow(clippy::unwrap_used, reason = "this is test code outside #[test]")]
+
 mod common;
 
 use std::{

@@ -1,6 +1,8 @@
 //! The files of a job are a function of input, rules and settings: not of the number of threads, of
 //! the ring's size where it does not cut slots, or of chance.
 
+#![allow(clippy::unwrap_used, reason = "this is test code outside #[test]")]
+
 mod common;
 
 use std::path::PathBuf;

@@ -1,5 +1,7 @@
 //! What a job reads: formats, several inputs, columns, properties of what comes out.
 
+#![allow(clippy::unwrap_used, reason = "this is test code outside #[test]")]
+
 mod common;
 
 use std::path::{Path, PathBuf};

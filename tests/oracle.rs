@@ -3,6 +3,8 @@
 //! `MOLSIEVE_PYTHON` names a Python that has `tests/oracle/requirements.txt` (scripts/test.sh sets
 //! it). Without one these tests are skipped, and say so; with `MOLSIEVE_REQUIRE_PYTHON` they fail.
 
+#![allow(clippy::unwrap_used, reason = "this is test code outside #[test]")]
+
 mod common;
 
 use std::{ffi::OsString, process::Command};

@@ -1,5 +1,7 @@
 //! The main job: a library and rules in, every product out, as DESIGN.md says.
 
+#![allow(clippy::unwrap_used, reason = "this is test code outside #[test]")]
+
 mod common;
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
