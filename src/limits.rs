@@ -40,6 +40,10 @@ pub const LABEL_BYTES_MAX: usize = 1024;
 /// Most errors that [`RuleSet::load_all`] lists.
 pub const ERRORS_MAX: usize = 1000;
 
+/// Stack of a stage's thread. RDKit's writer and ring search recurse along chains of atoms; of what
+/// is reserved here only what is used becomes resident.
+pub const STAGE_STACK_BYTES: usize = 8 * MIB;
+
 // ── Slots and ring ──────────────────────────────────────────────────────────────────────────────
 
 /// Smallest slot: it must hold the longest text kept of a rejected row beside its columns.

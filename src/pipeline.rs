@@ -37,6 +37,7 @@ pub use sinking::Counts;
 use crate::{
     chem::{ChemistryError, ChemistryTimes, RdKit},
     config::JobSpec,
+    limits::STAGE_STACK_BYTES,
     plan::Plan,
     ring::{Permit, Ring, RingState},
     rules::RuleSet,
@@ -287,6 +288,7 @@ impl Shared<'_> {
         };
         thread::Builder::new()
             .name(name)
+            .stack_size(STAGE_STACK_BYTES)
             .spawn_scoped(scope, body)
             .map_err(|error| {
                 self.stop();

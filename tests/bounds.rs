@@ -285,6 +285,38 @@ fn sixteen_threads_keep_the_budget() {
     assert_eq!(manifest(&folder.out())["threads"], 16);
 }
 
+// ── Depth ───────────────────────────────────────────────────────────────────────────────────────
+
+/// RDKit's writer and ring search recurse along the atoms; the longest parents there may be must not
+/// run a worker out of stack.
+#[test]
+fn the_longest_chain_and_the_deepest_nesting_are_transformed() {
+    let folder = Folder::new();
+    let (chain, nest) = (
+        "C".repeat(1_024),
+        format!("{}C{}", "C(".repeat(900), ")C".repeat(100)),
+    );
+    let nest = format!("{nest}{}", ")".repeat(800));
+    let input = folder.write(
+        "a.smi",
+        format!("{chain} chain\n{nest} nest\nC{chain} longer\n"),
+    );
+    Molsieve::new("run --threads 2")
+        .input(input)
+        .rules(rule_file(&folder, &[("fluorination", "[CH3:1]>>[C:1]F")]))
+        .output(folder.out())
+        .run()
+        .ends_with(4);
+    assert_eq!(counted(&folder.out(), "parents_transformed"), 2);
+    let rejected = &output::rejects(&folder.out())[0];
+    assert_eq!(rejected.id, "longer");
+    assert!(
+        rejected.reason.contains("1025 atoms"),
+        "{}",
+        rejected.reason
+    );
+}
+
 // ── The allocator ───────────────────────────────────────────────────────────────────────────────
 
 /// Without the override RDKit's C++ quietly falls back to the system's allocator, and a job takes
