@@ -34,9 +34,11 @@ fn main() {
         .std("c++20")
         .flag_if_supported("-O3")
         .warnings(true);
-    // RDKit's and Boost's headers are not ours to warn about.
-    for include in [&headers, &prefix.join("include")] {
-        build.flag("-isystem").flag(include);
+    // RDKit's and Boost's headers are not ours to warn about. The compiler looks into /usr/include by
+    // itself, and at the right moment; named here, it would come before the C++ library's own headers.
+    build.flag("-isystem").flag(&headers);
+    if !prefix.starts_with("/usr") {
+        build.flag("-isystem").flag(prefix.join("include"));
     }
     build.compile("molsieve_chem");
 

@@ -141,7 +141,7 @@ pub const PART_BYTES_DEFAULT: u64 = 64 * MIB as u64;
 pub const CAPPED_PARENTS_NAMED_MAX: usize = 1_000;
 
 // ── What the memory plan counts for things that are not allocated by us ─────────────────────────
-// Measured; see `benches/results/memory.md`. Each with room to spare.
+// Measured; see `benches/results/2026-11-22-main-job.md`. Each with room to spare.
 
 /// Program, RDKit's 26 libraries and their tables, and the buffers of start-up.
 pub const BASE_BYTES: usize = 44 * MIB;
