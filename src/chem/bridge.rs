@@ -107,10 +107,11 @@ fn product_key(smiles: &[u8], low: &mut u64, high: &mut u64) {
 }
 
 fn log_line(level: u8, line: &[u8]) {
+    // What RDKit calls an error is one molecule that can't be used, and ends up in the rejects.
     let line = String::from_utf8_lossy(line);
-    match level {
-        0 => tracing::trace!(target: "rdkit", "{line}"),
-        1 => tracing::debug!(target: "rdkit", "{line}"),
-        _ => tracing::debug!(target: "rdkit", level, "{line}"),
+    if level < 2 {
+        tracing::trace!(target: "rdkit", "{line}");
+    } else {
+        tracing::debug!(target: "rdkit", "{line}");
     }
 }
