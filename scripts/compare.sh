@@ -36,20 +36,12 @@ die() {
 
 # Prints a Python that has the pinned packages; makes .venv for that when PYTHON is not set.
 python_with_packages() {
-    local requirements=$root/tests/oracle/requirements.txt venv=$root/.venv
-    if [[ -n ${PYTHON:-} ]]; then
+    if [ -n "${PYTHON:-}" ]; then
         echo "$PYTHON"
         return
     fi
-    if ! cmp -s "$requirements" "$venv/requirements.txt"; then
-        echo "compare: installing the Python packages in $venv (once)" >&2
-        python3 -m venv "$venv" >&2 ||
-            die "python3 -m venv failed; on Debian and Ubuntu it needs the package python3-venv"
-        "$venv/bin/python" -m pip install --quiet --disable-pip-version-check \
-            --requirement "$requirements" >&2
-        cp "$requirements" "$venv/requirements.txt"
-    fi
-    echo "$venv/bin/python"
+    (cd "$root" && make_venv) || die "the Python packages of tests/oracle/requirements.txt cannot be installed"
+    echo "$root/.venv/bin/python"
 }
 
 # Writes LIBRARY $repeat times over, unpacked, and keeps one CSV header.
@@ -122,6 +114,8 @@ TEXT
 }
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=scripts/python.sh
+. "$root/scripts/python.sh"
 pairs=3
 threads=$(nproc)
 repeat=
