@@ -285,6 +285,27 @@ fn sixteen_threads_keep_the_budget() {
     assert_eq!(manifest(&folder.out())["threads"], 16);
 }
 
+/// A SMARTS under `exclude` that matches more often than may be looked at leaves atoms unprotected;
+/// that must not be silent either.
+#[test]
+fn the_cap_on_the_matches_of_an_exclude_is_told() {
+    let folder = Folder::new();
+    // Two atoms that need not be neighbours: n × (n - 1) matches.
+    let rule = "[[rule]]\nname = 'x'\nsmirks = '[CH3:1]>>[C:1]Cl'\nexclude = ['F.F']\n";
+    let parents = [(100, 0), (140, 4)];
+    for (atoms, code) in parents {
+        let smiles = format!("C{}C p{atoms}\n", "C(F)".repeat(atoms));
+        let out = folder.path(&format!("out{atoms}"));
+        Molsieve::new("run")
+            .input(folder.write("a.smi", smiles))
+            .rules(folder.write("r.toml", rule))
+            .output(&out)
+            .run()
+            .ends_with(code);
+        assert_eq!(counted(&out, "parents_capped"), u64::from(code == 4));
+    }
+}
+
 // ── Depth ───────────────────────────────────────────────────────────────────────────────────────
 
 /// RDKit's writer and ring search recurse along the atoms; the longest parents there may be must not

@@ -379,7 +379,11 @@ const std::vector<unsigned int> &Transformer::covered_atoms(unsigned int index) 
   if (!query.evaluated) {
     query.atoms.clear();
     const auto settings = match_settings(settings_->sites_max);
-    for (const auto &match : RDKit::SubstructMatch(*parent_->mol, *query.query, settings)) {
+    const auto matches = RDKit::SubstructMatch(*parent_->mol, *query.query, settings);
+    if (matches.size() == settings_->sites_max) {
+      parent_->sites_capped = true;  // atoms further on may have gone unprotected
+    }
+    for (const auto &match : matches) {
       for (const auto &pair : match) {
         query.atoms.push_back(pair.second);
       }
