@@ -71,11 +71,12 @@ fn job(output: &Path, threads: usize) -> Job {
     let spec = settings.check(MEMORY).unwrap();
     let rules = common::shipped_rules_named(&RULES);
     let (library, rdkit) = (common::library(), common::rdkit());
-    let plan = plan::plan(&spec, &rules, &library, rdkit).unwrap();
+    let plan = plan::plan(&spec, &rules, &library, 0, rdkit).unwrap();
     Job {
         spec,
         rules,
         library,
+        earlier: Vec::new(),
         plan,
         rdkit,
         job_toml: String::new(),

@@ -27,7 +27,7 @@ use std::time::{Duration, Instant};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use molsieve::{
-    limits::{PART_BYTES_DEFAULT, ROW_GROUP_BYTES_MIN},
+    limits::ROW_GROUP_BYTES_MIN,
     sieve::{CpuEngine, Engine, FilterShape},
     slot::Slot,
     store::{Existing, OutputDir},
@@ -91,14 +91,15 @@ fn sieved(mut slots: Vec<Slot>) -> Vec<Slot> {
 /// Writes all slots into an output directory that is made before and removed behind the timing.
 fn pass(place: &tempfile::TempDir, slots: &[Slot]) -> Pass {
     let path = place.path().join("out");
-    let output = OutputDir::create(&path, Existing::Refuse).unwrap();
-    let mut sink = ProductSink::new(&output, settings());
+    let output = OutputDir::open(&path, Existing::Refuse).unwrap();
+    let mut sink = ProductSink::new(&output, settings(), Vec::new());
     let began = Instant::now();
     slots.iter().for_each(|slot| sink.write(slot).unwrap());
     let write = began.elapsed();
-    let parts = sink.close().unwrap();
+    sink.close_part().unwrap();
     let publish = began.elapsed() - write;
-    output.close().unwrap();
+    let parts = sink.parts().to_vec();
+    output.finish().unwrap();
     std::fs::remove_dir_all(&path).unwrap();
     Pass {
         write,
@@ -107,14 +108,13 @@ fn pass(place: &tempfile::TempDir, slots: &[Slot]) -> Pass {
     }
 }
 
-/// The smallest row group, so that some are written on the way; the default part.
+/// The smallest row group, so that some are written on the way.
 fn settings() -> SinkSettings {
     let rules = common::shipped_rules();
     SinkSettings {
         rule_names: rules.rules().iter().map(|rule| rule.name.clone()).collect(),
         properties: false,
         row_group_bytes: ROW_GROUP_BYTES_MIN,
-        part_bytes: PART_BYTES_DEFAULT,
     }
 }
 

@@ -21,6 +21,8 @@ else
         "comparisons with Python are skipped" >&2
 fi
 
+# Faults on purpose; first, so that the binary left behind is the one without them.
+cargo test --release --locked --features failpoints --test faults
 cargo test --release --locked --lib --bins --tests
 # The ring again, under a scheduler that tries thousands of interleavings.
 cargo test --release --locked --features shuttle --lib ring::

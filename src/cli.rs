@@ -24,7 +24,11 @@ use crate::{
     plan::PlanError,
     rules::RuleError,
     store::StoreError,
-    table::source::{self, SourceError},
+    table::{
+        earlier::EarlierRunError,
+        source::{self, SourceError},
+    },
+    units::ByteSize,
 };
 
 /// Turns a chemical library into a derivative library: applies reaction rules to every molecule,
@@ -38,7 +42,7 @@ struct Cli {
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 failed; 2 usage; 3 the input or the rules can't be used; 4 done, and some rows \
-were rejected or capped.
+were rejected or capped; 75 stopped at a checkpoint, --resume goes on from it.
 Set MOLSIEVE_LOG=debug to see what RDKit and molsieve log.";
 
 #[derive(Subcommand, Debug)]
@@ -92,6 +96,8 @@ enum Exit {
     Input = 3,
     /// Done, and some rows were rejected or capped.
     Incomplete = 4,
+    /// Stopped at a checkpoint (`EX_TEMPFAIL`).
+    Stopped = 75,
 }
 
 /// Whatever ends the program early.
@@ -114,24 +120,54 @@ enum CliError {
     /// A signal handler can't be installed.
     #[error("cannot install signal handlers: {0}")]
     Signals(String),
-    /// The job was asked to stop.
+    /// The job was asked to stop and can go on.
     #[error("{0}")]
     Stopped(String),
+    /// What the job is expected to write does not fit.
+    #[error(
+        "{}: the job is expected to need {needed} of disk, and {free} is free; if the estimate is too \
+         high, say --expected-products and it is not made",
+        output.display()
+    )]
+    DiskTooSmall {
+        /// Where it would write.
+        output: PathBuf,
+        /// What it is expected to need.
+        needed: ByteSize,
+        /// What the file system has.
+        free: ByteSize,
+    },
+    #[error(transparent)]
+    Exclude(#[from] EarlierRunError),
+    /// There is nothing to resume, and no input to start with.
+    #[error("{}: there is no run to resume; to start one, say what its --input is", .0.display())]
+    NothingToResume(PathBuf),
 }
 
 impl CliError {
     /// The table of exit codes.
     fn exit(&self) -> Exit {
         match self {
-            Self::Config(_) | Self::Plan(PlanError::Budget { .. }) => Exit::Usage,
+            Self::Config(_)
+            | Self::NothingToResume(_)
+            | Self::DiskTooSmall { .. }
+            | Self::Plan(PlanError::Budget { .. })
+            | Self::Pipeline(PipelineError::Changed(_)) => Exit::Usage,
             Self::Store(error) | Self::Pipeline(PipelineError::Store(error)) => match error {
-                StoreError::NotEmpty(_) | StoreError::Foreign(_) | StoreError::NotADirectory(_) => {
-                    Exit::Usage
+                StoreError::NotEmpty(_)
+                | StoreError::Unfinished(_)
+                | StoreError::NoRun(_)
+                | StoreError::Foreign(_)
+                | StoreError::Busy(_)
+                | StoreError::NotADirectory(_) => Exit::Usage,
+                StoreError::DiskFull(_) | StoreError::Damaged { .. } | StoreError::Io { .. } => {
+                    Exit::Failed
                 }
-                StoreError::DiskFull(_) | StoreError::Io { .. } => Exit::Failed,
             },
             Self::Rules(_)
             | Self::Source(_)
+            | Self::Exclude(_)
+            | Self::Pipeline(PipelineError::Exclude(_))
             | Self::Plan(PlanError::Source(_))
             | Self::Pipeline(PipelineError::Source(_)) => Exit::Input,
             Self::Chemistry(error)
@@ -140,7 +176,8 @@ impl CliError {
                 ChemistryError::Rule { .. } => Exit::Input,
                 ChemistryError::StartUp(_) | ChemistryError::Failed(_) => Exit::Failed,
             },
-            Self::Pipeline(_) | Self::Signals(_) | Self::Stopped(_) => Exit::Failed,
+            Self::Stopped(_) => Exit::Stopped,
+            Self::Pipeline(_) | Self::Signals(_) => Exit::Failed,
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::{
         PART_BYTES_DEFAULT, PRODUCTS_PER_PARENT_DEFAULT, PRODUCTS_PER_PARENT_MAX, SLOT_BYTES_MAX,
         SLOT_BYTES_MIN, SLOTS_MAX, SLOTS_MIN,
     },
-    store::plain,
+    store::{Existing, plain},
     units::ByteSize,
 };
 
@@ -57,10 +57,16 @@ pub struct JobSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<ByteSize>,
 
-    /// How products seen before are recognised
+    /// How products seen before are recognised [default: exact]
     #[arg(long, value_enum, value_name = "HOW")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dedup: Option<Dedup>,
+
+    /// Output directory of an earlier run whose products are left out: they count as seen before. May
+    /// be repeated
+    #[arg(long, value_name = "DIR", num_args = 1..)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exclude: Vec<PathBuf>,
 
     /// Distinct products the filter is made for [default: estimated from a sample of the input]
     #[arg(long, value_name = "N")]
@@ -92,7 +98,8 @@ pub struct JobSettings {
     #[serde(skip)]
     pub overwrite: bool,
 
-    /// Go on from the last checkpoint in the output directory
+    /// Go on from the last checkpoint in the output directory, with the settings in its job.toml; where
+    /// nothing was begun, start
     #[arg(long)]
     #[serde(skip)]
     pub resume: bool,
@@ -187,6 +194,12 @@ pub struct JobSpec {
     pub output: PathBuf,
     /// Whether the output directory may be emptied.
     pub overwrite: bool,
+    /// Whether to go on from the last checkpoint.
+    pub resume: bool,
+    /// How products seen before are recognised.
+    pub dedup: Dedup,
+    /// Output directories of earlier runs whose products are left out.
+    pub exclude: Vec<PathBuf>,
     /// Chemistry workers asked for.
     pub threads: Option<NonZeroUsize>,
     /// Bound on resident memory.
@@ -278,6 +291,7 @@ impl JobSettings {
             .input
             .iter_mut()
             .chain(&mut settings.rules)
+            .chain(&mut settings.exclude)
             .chain(&mut settings.output);
         for relative in paths.filter(|path| path.is_relative()) {
             *relative = folder.join(&*relative);
@@ -296,6 +310,7 @@ impl JobSettings {
             threads: self.threads.or(file.threads),
             memory: self.memory.or(file.memory),
             dedup: self.dedup.or(file.dedup),
+            exclude: first(self.exclude, file.exclude),
             expected_products: self.expected_products.or(file.expected_products),
             false_positive_rate: self.false_positive_rate.or(file.false_positive_rate),
             smiles_column: self.smiles_column.or(file.smiles_column),
@@ -315,17 +330,6 @@ impl JobSettings {
 
     /// Checks every setting; `memory` is the budget when none is given.
     pub fn check(self, memory: ByteSize) -> Result<JobSpec, ConfigError> {
-        if self.resume {
-            return Err(ConfigError::NotYet(
-                "--resume is not available in this version; start again with --overwrite",
-            ));
-        }
-        if self.dedup == Some(Dedup::Exact) {
-            return Err(ConfigError::NotYet(
-                "--dedup exact is not available in this version; use --dedup bloom, which reports how \
-                 many distinct products it is expected to cost",
-            ));
-        }
         if matches!(self.engine, Some(EngineChoice::Cuda | EngineChoice::Wgpu)) {
             return Err(ConfigError::NotYet(
                 "--engine: this version has the engine cpu only; use --engine cpu or auto",
@@ -384,6 +388,9 @@ impl JobSettings {
             rules: self.rules,
             output: self.output.ok_or(ConfigError::Missing("--output"))?,
             overwrite: self.overwrite,
+            resume: self.resume,
+            dedup: self.dedup.unwrap_or(Dedup::Exact),
+            exclude: self.exclude,
             threads: self.threads,
             memory: self.memory.unwrap_or(memory),
             expected_products: self.expected_products,
@@ -397,6 +404,17 @@ impl JobSettings {
             slots: self.slots,
             method: self.chemistry.map_or(Method::Fast, Method::from),
         })
+    }
+}
+
+impl JobSpec {
+    /// What to do with an output directory that holds files.
+    pub fn existing(&self) -> Existing {
+        match (self.overwrite, self.resume) {
+            (true, _) => Existing::Overwrite,
+            (false, true) => Existing::Resume,
+            (false, false) => Existing::Refuse,
+        }
     }
 }
 

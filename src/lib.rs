@@ -5,11 +5,13 @@
 //! before it:
 //!
 //! [`limits`], [`units`], [`key`], [`machine`], [`store`] → [`rules`], [`slot`] → [`ring`], [`chem`],
-//! [`table`] → [`sieve`] → [`config`], [`plan`] → [`pipeline`] → [`cli`]
+//! [`table`] → [`sieve`], [`settle`] → [`config`], [`plan`] → [`pipeline`] → [`cli`]
 
 pub mod chem;
 pub mod cli;
 pub mod config;
+#[cfg(feature = "failpoints")]
+mod faults;
 pub mod key;
 pub mod limits;
 pub mod machine;
@@ -17,6 +19,7 @@ pub mod pipeline;
 pub mod plan;
 pub mod ring;
 pub mod rules;
+pub mod settle;
 pub mod sieve;
 pub mod slot;
 pub mod store;

@@ -126,6 +126,11 @@ pub const SAMPLE_PARENTS: usize = 128;
 /// so that planning takes seconds whatever the parents.
 pub const SAMPLE_PRODUCTS_PER_PARENT_MAX: u32 = 500;
 
+/// An input is known again by the SHA-256 of blocks of this size,
+pub const FINGERPRINT_BLOCK_BYTES: usize = 64 * KIB;
+/// of at most this many: a file of up to 64 MiB is read whole.
+pub const FINGERPRINT_BLOCKS: u64 = 1_024;
+
 // ── Sink ────────────────────────────────────────────────────────────────────────────────────────
 
 /// Rows turned into Arrow arrays at a time.
@@ -139,6 +144,29 @@ pub const ROW_GROUP_BYTES_MAX: usize = 64 * MIB;
 pub const PART_BYTES_DEFAULT: u64 = 64 * MIB as u64;
 /// Parents named one by one in the manifest because a cap took effect; the rest are counted.
 pub const CAPPED_PARENTS_NAMED_MAX: usize = 1_000;
+
+// ── What a run keeps on the disk until its end ──────────────────────────────────────────────────
+
+/// Items of a spill that wait in memory before they are written as one block.
+pub const SPILL_BUFFER_BYTES: usize = 64 * KIB;
+/// Largest block of a spill, which is what a reader allocates: a packed block of rows, or a reject
+/// with the longest text there is.
+pub const SPILL_BLOCK_BYTES_MAX: usize = 1_024 * KIB;
+/// Largest of the small files that a run keeps for itself. A part takes about 150 bytes in it.
+pub const SEALED_BYTES_MAX: u64 = 256 * MIB as u64;
+/// Rows that are packed together while they wait to be settled.
+pub const SETTLE_BLOCK_ROWS: usize = 2_048;
+/// Bytes of products' SMILES at which such a block is closed.
+pub const SETTLE_BLOCK_TEXT_BYTES: usize = 96 * KIB;
+/// Bytes of parents' ids and SMILES at which such a block is closed.
+pub const SETTLE_BLOCK_PARENT_BYTES: usize = 64 * KIB;
+/// Least memory that settling works in.
+pub const SETTLE_BYTES_MIN: usize = 4 * MIB;
+/// Most memory that settling asks for, whatever the budget: enough for 10^9 rows without partitions.
+pub const SETTLE_BYTES_MAX: usize = 64 << 30;
+/// Bytes of content that a parent, and a product that is not written, count for when it is decided
+/// whether a part is closed: stretches of repeats and of rejects come to a checkpoint too.
+pub const UNWRITTEN_BYTES: u64 = 32;
 
 // ── What the memory plan counts for things that are not allocated by us ─────────────────────────
 // Measured; see `benches/results/2026-11-22-main-job.md`. Each with room to spare.
@@ -157,10 +185,18 @@ pub const SEEN_KEY_BYTES: usize = 64;
 pub const SOURCE_BYTES: usize = 8 * MIB;
 /// Encoding of a part beside its row group: pages being filled, zstd's tables, arrays of a chunk.
 pub const SINK_BYTES: usize = 12 * MIB;
+/// Buffers of the spills and packing of the rows that wait to be settled.
+pub const SPILL_BYTES: usize = 2 * MIB;
 /// Share of the budget that the filter may take, as a divisor.
 pub const FILTER_BUDGET_DIVISOR: usize = 4;
 /// Smallest filter worth having, in bits.
 pub const FILTER_BITS_MIN: usize = 1_024;
 
+// A packed block of rows fits the smallest slot, with the row that crosses its bound.
+const _: () = assert!(SETTLE_BLOCK_ROWS * 160 < SLOT_BYTES_MIN);
+const _: () = assert!(
+    SETTLE_BLOCK_PARENT_BYTES + PARENT_SMILES_BYTES_MAX + ID_BYTES_MAX < TEXT_KEPT_BYTES_MAX
+        && SETTLE_BLOCK_TEXT_BYTES + (PRODUCT_SMILES_BYTES_MAX as usize) < 128 * KIB
+);
 const _: () =
     assert!(SLOT_BYTES_MIN >= 4 * (TEXT_KEPT_BYTES_MAX + ID_BYTES_MAX + REASON_BYTES_MAX));

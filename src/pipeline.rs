@@ -14,9 +14,13 @@
 //! hundredth of the chemistry's time, and a queue less is a bound less. The hand-over from sieve to
 //! sink passes permits, never payload of its own.
 //!
-//! The first error stops the ring; everybody hears of it there and winds up. What was published
-//! before stays valid.
+//! When the input is read, ring and engine give their memory back and the *maybe* rows are settled
+//! ([`crate::settle`]); the sink's files go on.
+//!
+//! The first error stops the ring; everybody hears of it there and winds up. What the last checkpoint
+//! ([`checkpoint`]) says stays, and `--resume` goes on from it.
 
+mod checkpoint;
 mod manifest;
 mod sinking;
 mod workers;
@@ -31,8 +35,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub use checkpoint::{CHECKPOINT, Checkpoint};
 pub use manifest::{CappedParent, Manifest, Stages};
 pub use sinking::Counts;
+
+use checkpoint::Phase;
+use sinking::Sinking;
 
 use crate::{
     chem::{ChemistryError, ChemistryTimes, RdKit},
@@ -41,9 +49,11 @@ use crate::{
     plan::Plan,
     ring::{Permit, Ring, RingState},
     rules::RuleSet,
+    settle::{self, decide::DecideError},
     sieve::{CpuEngine, Engine, Tally, ThreadsError},
-    store::{Existing, OutputDir, StoreError},
+    store::{Existing, OutputDir, StoreError, sealed},
     table::{
+        earlier::{EarlierRun, EarlierRunError},
         sink::SinkError,
         source::{Library, SourceError},
     },
@@ -57,6 +67,8 @@ pub struct Job {
     pub rules: RuleSet,
     /// Its inputs.
     pub library: Library,
+    /// Earlier runs whose products are left out.
+    pub earlier: Vec<EarlierRun>,
     /// Its plan.
     pub plan: Plan,
     /// RDKit, warmed up.
@@ -80,6 +92,15 @@ pub enum PipelineError {
     /// The output directory can't be used.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The *maybe* rows can't be settled.
+    #[error(transparent)]
+    Settle(#[from] DecideError),
+    /// The products of an earlier run can't be read.
+    #[error(transparent)]
+    Exclude(#[from] EarlierRunError),
+    /// What is to be resumed is another run.
+    #[error("--resume: this is not the run that was begun: {0}; --overwrite starts it again")]
+    Changed(String),
     /// The engine can't start.
     #[error(transparent)]
     Engine(#[from] ThreadsError),
@@ -96,12 +117,14 @@ pub enum PipelineError {
 pub enum Outcome {
     /// Everything is written; the manifest says what.
     Done(Box<Manifest>),
-    /// It was asked to stop; what was published before is valid and stays.
+    /// It was asked to stop and can go on from its last checkpoint.
     Stopped {
         /// Parts published.
         parts: usize,
         /// Rows in them.
         rows: u64,
+        /// Bytes free on the disk, if there were too few to go on.
+        free: Option<u64>,
     },
 }
 
@@ -122,6 +145,8 @@ pub struct Snapshot {
     pub bytes_written: u64,
     /// Parts published.
     pub parts: u64,
+    /// Keys and rows that settling has looked at, and how many it has to; none before it begins.
+    pub settled: Option<(u64, u64)>,
 }
 
 /// What the stages share.
@@ -135,6 +160,18 @@ pub(crate) struct Shared<'a> {
     counts: Mutex<Counts>,
     bytes_written: AtomicU64,
     parts: AtomicU64,
+    /// Checkpoints taken by this process.
+    checkpoints: AtomicU64,
+    /// Counts as of the last checkpoint.
+    checkpoint: Mutex<Counts>,
+    /// Bytes free on the disk, once there are too few to go on.
+    disk_full: Mutex<Option<u64>>,
+    /// Progress of settling.
+    settled: AtomicU64,
+    to_settle: AtomicU64,
+    started: Instant,
+    /// Time the run took before this process.
+    before: Duration,
     times: Times,
 }
 
@@ -147,6 +184,7 @@ pub(crate) struct Times {
     chemistry_split: Mutex<ChemistryTimes>,
     sieve: AtomicU64,
     sink: AtomicU64,
+    settle: AtomicU64,
 }
 
 /// Runs a job to its end, or until `stop` is set. `watch` is called about ten times a second with
@@ -156,31 +194,51 @@ pub fn run(
     stop: &AtomicBool,
     watch: &mut dyn FnMut(&Snapshot),
 ) -> Result<Outcome, PipelineError> {
-    let started = Instant::now();
-    let existing = if job.spec.overwrite {
-        Existing::Overwrite
-    } else {
-        Existing::Refuse
+    let mut engine = CpuEngine::new(job.plan.filter, job.plan.slot.rows_max, sieve_threads(job))?;
+    let output = OutputDir::open(&job.spec.output, job.spec.existing())?;
+    let mut keep = job.spec.existing() == Existing::Resume;
+    let outcome = find_checkpoint(job, &output).and_then(|begun| {
+        keep &= begun.is_some();
+        if let Some(begun) = &begun {
+            let keys = begun.lengths.keys;
+            settle::for_each_key(&output, keys, |keys| engine.insert(keys))?;
+        }
+        let shared = Shared::new(job, begun.as_ref());
+        let outcome = run_stages(&shared, &output, begun.as_ref(), engine, stop, watch);
+        // The first checkpoint says that nothing is done yet.
+        keep |= shared.checkpoints.load(Relaxed) > 1;
+        outcome
+    });
+    match &outcome {
+        Ok(Outcome::Done(_)) => output.finish()?,
+        Ok(Outcome::Stopped { .. }) => {}
+        Err(_) if keep => {}
+        // Whether this works or not, the error to tell is the first.
+        Err(_) => drop(output.abandon()),
+    }
+    outcome
+}
+
+/// The checkpoint to go on from, with everything behind it cleared away; or a directory made ready for
+/// a run from the start.
+fn find_checkpoint(job: &Job, output: &OutputDir) -> Result<Option<Checkpoint>, PipelineError> {
+    let identity = checkpoint::Identity::of(job)?;
+    let folder = output.work_dir();
+    let begun: Option<Checkpoint> = match job.spec.existing() {
+        Existing::Resume => sealed::read(&folder, CHECKPOINT)?,
+        Existing::Refuse | Existing::Overwrite => None,
     };
-    let engine = CpuEngine::new(job.plan.filter, job.plan.slot.rows_max, sieve_threads(job))?;
-    let output = OutputDir::create(&job.spec.output, existing)?;
-    let shared = Shared {
-        job,
-        ring: Ring::new(job.plan.slots, &job.plan.slot),
-        stopping: AtomicBool::new(false),
-        failure: Mutex::new(None),
-        rows_read: AtomicU64::new(0),
-        counts: Mutex::new(Counts::default()),
-        bytes_written: AtomicU64::new(0),
-        parts: AtomicU64::new(0),
-        times: Times::default(),
+    let Some(begun) = begun else {
+        output.clear_behind(0, &[])?;
+        sealed::write(&folder, checkpoint::JOB, &identity)?;
+        output.write("job.toml", job.job_toml.as_bytes())?;
+        return Ok(None);
     };
-    let outcome = run_stages(&shared, &output, engine, stop, started, watch);
-    // Whatever happened, nothing unfinished stays; an earlier error counts for more.
-    let closed = output.close();
-    let outcome = outcome?;
-    closed?;
-    Ok(outcome)
+    let then: Option<checkpoint::Identity> = sealed::read(&folder, checkpoint::JOB)?;
+    let missing = || StoreError::damaged(&output.work_file(checkpoint::JOB.name), "it is missing");
+    identity.check_against(&then.ok_or_else(missing)?, job)?;
+    output.clear_behind(begun.parts.len(), &sinking::kept())?;
+    Ok(Some(begun))
 }
 
 fn sieve_threads(job: &Job) -> usize {
@@ -188,17 +246,79 @@ fn sieve_threads(job: &Job) -> usize {
     job.plan.threads.min(cpus)
 }
 
-fn run_stages(
-    shared: &Shared<'_>,
-    output: &OutputDir,
-    engine: CpuEngine,
+fn run_stages<'a>(
+    shared: &'a Shared<'a>,
+    output: &'a OutputDir,
+    begun: Option<&Checkpoint>,
+    mut engine: CpuEngine,
     stop: &AtomicBool,
-    started: Instant,
     watch: &mut dyn FnMut(&Snapshot),
 ) -> Result<Outcome, PipelineError> {
-    let dispenser = Mutex::new(workers::Dispenser::new(&shared.job.library)?);
+    let sinking = Sinking::begin(shared, output, begun, &mut engine)?;
+    let phase = begun.map_or(Phase::Reading { next_row: 0 }, |begun| begun.phase);
+    let sinking = match phase {
+        Phase::Reading { next_row } => read(shared, sinking, next_row, engine, stop, watch)?,
+        Phase::Settling { .. } => Some(sinking),
+    };
+    shared.ring.release();
+    let settled = thread::scope(|scope| {
+        let settled = sinking.map(|sinking| {
+            shared.spawn(scope, "settle".into(), move || {
+                if shared.is_stopping() {
+                    return Ok(sinking);
+                }
+                sinking.settle()
+            })
+        });
+        let settled = settled.transpose()?;
+        if let Some(settled) = &settled {
+            shared.watch_until(settled, stop, watch);
+        }
+        Ok::<_, PipelineError>(settled.and_then(|settled| settled.join().ok().flatten()))
+    })?;
+    watch(&shared.snapshot());
+    if let Some(error) = shared
+        .failure
+        .lock()
+        .unwrap_or_else(|p| p.into_inner())
+        .take()
+    {
+        return Err(error);
+    }
+    let sinking = settled.ok_or_else(|| PipelineError::Panicked("sink".into()))?;
+    if shared.is_stopping() {
+        let rows = shared
+            .checkpoint
+            .lock()
+            .unwrap_or_else(|p| p.into_inner())
+            .products_unique;
+        let parts = shared.parts.load(Relaxed) as usize;
+        let free = *shared.disk_full.lock().unwrap_or_else(|p| p.into_inner());
+        return Ok(Outcome::Stopped { parts, rows, free });
+    }
+    let sunk = sinking.finish()?;
+    let chemistry = *shared
+        .times
+        .chemistry_split
+        .lock()
+        .unwrap_or_else(|p| p.into_inner());
+    let manifest = Manifest::new(shared.job, &shared.snapshot(), chemistry, sunk);
+    output.write("manifest.json", manifest.to_json().as_bytes())?;
+    Ok(Outcome::Done(Box::new(manifest)))
+}
+
+/// Reads the input from `next_row` on: workers, sieve and sink until the last slot is written.
+fn read<'a>(
+    shared: &'a Shared<'a>,
+    sinking: Sinking<'a>,
+    next_row: u64,
+    engine: CpuEngine,
+    stop: &AtomicBool,
+    watch: &mut dyn FnMut(&Snapshot),
+) -> Result<Option<Sinking<'a>>, PipelineError> {
+    let dispenser = Mutex::new(workers::Dispenser::new(&shared.job.library, next_row)?);
     let (judged, to_sink) = mpsc::sync_channel::<(Permit, Tally)>(shared.job.plan.slots);
-    let sunk = thread::scope(|scope| {
+    thread::scope(|scope| {
         let dispenser = &dispenser;
         let mut stages = Vec::new();
         for i in 0..shared.job.plan.threads {
@@ -209,45 +329,11 @@ fn run_stages(
         stages.push(shared.spawn(scope, "sieve".into(), move || {
             judge(shared, Box::new(engine), judged)
         })?);
-        let sink = shared.spawn(scope, "sink".into(), move || {
-            sinking::sink(shared, output, &to_sink)
-        })?;
-        while !sink.is_finished() {
-            if stop.load(Relaxed) && !shared.stopping.load(Relaxed) {
-                shared.stop();
-            }
-            watch(&shared.snapshot(started));
-            thread::park_timeout(Duration::from_millis(100));
-        }
+        let sink = shared.spawn(scope, "sink".into(), move || sinking.sink(&to_sink))?;
+        shared.watch_until(&sink, stop, watch);
         stages.into_iter().for_each(|stage| drop(stage.join()));
         Ok::<_, PipelineError>(sink.join().ok().flatten())
-    })?;
-    watch(&shared.snapshot(started));
-    if let Some(error) = shared
-        .failure
-        .lock()
-        .unwrap_or_else(|p| p.into_inner())
-        .take()
-    {
-        return Err(error);
-    }
-    let sunk = sunk.ok_or_else(|| PipelineError::Panicked("sink".into()))?;
-    if shared.stopping.load(Relaxed) {
-        let rows = sunk.parts.iter().map(|part| part.rows).sum();
-        return Ok(Outcome::Stopped {
-            parts: sunk.parts.len(),
-            rows,
-        });
-    }
-    let chemistry = *shared
-        .times
-        .chemistry_split
-        .lock()
-        .unwrap_or_else(|p| p.into_inner());
-    let manifest = Manifest::new(shared.job, &shared.snapshot(started), chemistry, sunk);
-    output.write("job.toml", shared.job.job_toml.as_bytes())?;
-    output.write("manifest.json", manifest.to_json().as_bytes())?;
-    Ok(Outcome::Done(Box::new(manifest)))
+    })
 }
 
 /// The sieve's thread: slots in input order to the engine and on to the sink.
@@ -267,7 +353,55 @@ fn judge(
     Ok(())
 }
 
-impl Shared<'_> {
+impl<'a> Shared<'a> {
+    fn new(job: &'a Job, begun: Option<&Checkpoint>) -> Self {
+        let counts = begun.map(|begun| begun.counts).unwrap_or_default();
+        let stages = begun.map(|begun| begun.stages).unwrap_or_default();
+        let before = begun.map_or(0.0, |begun| begun.elapsed_seconds);
+        Self {
+            job,
+            ring: Ring::new(job.plan.slots, &job.plan.slot),
+            stopping: AtomicBool::new(false),
+            failure: Mutex::new(None),
+            rows_read: AtomicU64::new(counts.parents_read),
+            counts: Mutex::new(counts),
+            bytes_written: AtomicU64::new(0),
+            parts: AtomicU64::new(0),
+            checkpoints: AtomicU64::new(0),
+            checkpoint: Mutex::new(counts),
+            disk_full: Mutex::new(None),
+            settled: AtomicU64::new(0),
+            to_settle: AtomicU64::new(0),
+            started: Instant::now(),
+            before: sinking::seconds(before),
+            times: Times::behind(stages),
+        }
+    }
+
+    /// Shows where the job stands and hears who wants to stop it, until a stage has ended.
+    fn watch_until<T>(
+        &self,
+        stage: &thread::ScopedJoinHandle<'_, T>,
+        stop: &AtomicBool,
+        watch: &mut dyn FnMut(&Snapshot),
+    ) {
+        while !stage.is_finished() {
+            if stop.load(Relaxed) && !self.is_stopping() {
+                self.stop();
+            }
+            watch(&self.snapshot());
+            thread::park_timeout(Duration::from_millis(100));
+        }
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Relaxed)
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.before + self.started.elapsed()
+    }
+
     /// Starts a stage. Its error, or its panic, becomes the job's.
     fn spawn<'scope, T: Send + 'scope>(
         &'scope self,
@@ -305,27 +439,23 @@ impl Shared<'_> {
         self.stop();
     }
 
-    fn failed(&self) -> bool {
-        self.failure
-            .lock()
-            .unwrap_or_else(|p| p.into_inner())
-            .is_some()
-    }
-
     fn stop(&self) {
         self.stopping.store(true, Relaxed);
         self.ring.stop();
     }
 
-    fn snapshot(&self, started: Instant) -> Snapshot {
+    fn snapshot(&self) -> Snapshot {
+        let to_settle = self.to_settle.load(Relaxed);
         Snapshot {
-            elapsed: started.elapsed(),
+            elapsed: self.elapsed(),
             counts: *self.counts.lock().unwrap_or_else(|p| p.into_inner()),
             rows_read: self.rows_read.load(Relaxed),
             ring: self.ring.state(),
             stages: self.times.stages(),
             bytes_written: self.bytes_written.load(Relaxed),
             parts: self.parts.load(Relaxed),
+            settled: (to_settle > 0)
+                .then(|| (self.settled.load(Relaxed).min(to_settle), to_settle)),
         }
     }
 }
@@ -345,6 +475,20 @@ impl Times {
             chemistry: seconds(&self.chemistry),
             sieve: seconds(&self.sieve),
             sink: seconds(&self.sink),
+            settle: seconds(&self.settle),
+        }
+    }
+
+    /// Goes on counting behind what a run took before.
+    fn behind(stages: Stages) -> Self {
+        let nanos = |seconds: f64| AtomicU64::new(sinking::seconds(seconds).as_nanos() as u64);
+        Self {
+            source: nanos(stages.source),
+            chemistry: nanos(stages.chemistry),
+            chemistry_split: Mutex::default(),
+            sieve: nanos(stages.sieve),
+            sink: nanos(stages.sink),
+            settle: nanos(stages.settle),
         }
     }
 }

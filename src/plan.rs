@@ -9,9 +9,12 @@
 //! + ring        slots × slot size
 //! + filter      at most a quarter of the budget
 //! + sieve       engine's table and threads
-//! + sink        one row group and what encodes it
+//! + sink        one row group and what encodes it, the spills' buffers
 //! ≤ budget      (--memory)
 //! ```
+//!
+//! Settling comes when the input is read: it works in the place of ring, filter and sieve, and in what
+//! of the budget nobody else needs.
 //!
 //! Slot size, row group size and the largest filter follow from the budget alone, and the batch size
 //! from the sample, never from the number of threads: files are the same for any number of them. If
@@ -52,6 +55,8 @@ pub struct Plan {
     pub row_group_bytes: usize,
     /// Parents a worker takes at a time.
     pub batch_parents: usize,
+    /// Memory that settling works in, bytes.
+    pub settle_bytes: usize,
 }
 
 /// What a job is expected to make, from a sample of its parents.
@@ -69,12 +74,20 @@ pub struct Estimate {
     pub products_per_parent: f64,
     /// Mean length of a product's SMILES, bytes.
     pub smiles_bytes: f64,
+    /// Products of earlier runs, which are left out.
+    pub excluded: u64,
 }
 
 impl Estimate {
     /// Products expected, repeats between parents counted.
     pub fn products(&self) -> u64 {
         (self.parents as f64 * self.products_per_parent).ceil() as u64
+    }
+
+    /// Bytes of what waits in the output directory until the end, at most: the keys of products, and
+    /// twice that for partitions while they are settled.
+    pub fn disk_bytes_while_running(&self) -> u64 {
+        3 * 16 * (self.products() + self.excluded)
     }
 
     /// Bytes of all parts. Per row: the key as it is, SMILES compressed about 8 : 1 (the products of
@@ -169,14 +182,17 @@ fn advice(threads: Option<usize>) -> String {
     }
 }
 
-/// Plans a job: transforms a sample, sizes everything, adds it up.
+/// Plans a job: transforms a sample, sizes everything, adds it up. `excluded` is the number of products
+/// of earlier runs that are to be left out.
 pub fn plan(
     spec: &JobSpec,
     rules: &RuleSet,
     library: &Library,
+    excluded: u64,
     rdkit: RdKit,
 ) -> Result<Plan, PlanError> {
-    let estimate = estimate(spec, rules, library, rdkit)?;
+    let mut estimate = estimate(spec, rules, library, rdkit)?;
+    estimate.excluded = excluded;
     let demand = Demand {
         rules: rules.len(),
         estimate,
@@ -251,6 +267,7 @@ fn estimate(
         sampled_rejects: rejects,
         products_per_parent: with_capped(products, dropped) / sampled.max(1) as f64,
         smiles_bytes: text_bytes as f64 / products.max(1) as f64,
+        excluded: 0,
     })
 }
 
@@ -339,7 +356,7 @@ fn sized(spec: &JobSpec, demand: Demand, threads: usize, slots: usize) -> Plan {
     // Room for a quarter more than the sample says: samples err, and full filters err too.
     let filter_products = spec
         .expected_products
-        .unwrap_or(estimate.products() / 4 * 5)
+        .unwrap_or(estimate.products() / 4 * 5 + estimate.excluded)
         .max(1);
     let filter_bits_max = 8 * (budget / FILTER_BUDGET_DIVISOR);
     let filter = FilterShape::for_items(
@@ -396,17 +413,18 @@ fn sized(spec: &JobSpec, demand: Demand, threads: usize, slots: usize) -> Plan {
         ),
         item(
             "sink",
-            SINK_BYTES + row_group_bytes,
+            SINK_BYTES + SPILL_BYTES + row_group_bytes,
             format!(
-                "a row group of {} and its encoder",
+                "a row group of {}, its encoder, the spills",
                 ByteSize(row_group_bytes as u64)
             ),
         ),
     ];
-    let memory = MemoryPlan {
+    let mut memory = MemoryPlan {
         budget: spec.memory,
         items,
     };
+    let settle_bytes = add_settling(&mut memory);
     Plan {
         estimate,
         memory,
@@ -417,7 +435,30 @@ fn sized(spec: &JobSpec, demand: Demand, threads: usize, slots: usize) -> Plan {
         filter_products,
         row_group_bytes,
         batch_parents,
+        settle_bytes,
     }
+}
+
+/// Adds what settling needs at least beyond the items in whose place it works, and gives what it may
+/// use: these and half of what the budget leaves, at most [`SETTLE_BYTES_MAX`].
+fn add_settling(memory: &mut MemoryPlan) -> usize {
+    let freed: u64 = memory
+        .items
+        .iter()
+        .filter(|item| ["ring", "filter", "sieve"].contains(&item.name))
+        .map(|item| item.bytes)
+        .sum();
+    let spare = memory.budget.0.saturating_sub(memory.total());
+    let bytes = (freed + spare / 2).clamp(SETTLE_BYTES_MIN as u64, SETTLE_BYTES_MAX as u64);
+    memory.items.push(MemoryItem {
+        name: "settle",
+        bytes: (SETTLE_BYTES_MIN as u64).saturating_sub(freed),
+        detail: format!(
+            "{} at the end, in the place of ring, filter and sieve",
+            mebibytes(ByteSize(bytes))
+        ),
+    });
+    bytes as usize
 }
 
 fn filter_detail(spec: &JobSpec, filter: FilterShape, products: u64) -> String {

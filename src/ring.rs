@@ -209,6 +209,12 @@ impl Ring {
         self.filled.notify_all();
     }
 
+    /// Gives the memory of all slots that nobody holds back to the system, once no more are needed.
+    pub fn release(&self) {
+        let slots = std::mem::take(&mut self.lock().free);
+        drop(slots);
+    }
+
     /// What the ring is doing just now.
     pub fn state(&self) -> RingState {
         let state = self.lock();

@@ -29,6 +29,9 @@ pub trait Engine: Send {
     /// Writes the key and verdict columns of `slot` and inserts its new keys.
     fn sieve(&mut self, slot: &mut Slot) -> Tally;
 
+    /// Inserts keys that were let through before, by their words.
+    fn insert(&mut self, keys: &[[u64; 2]]);
+
     /// The filter's bits, as fastbloom's `as_slice` gives them.
     fn filter_words(&self) -> Vec<u64>;
 }

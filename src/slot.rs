@@ -260,6 +260,9 @@ pub struct Slot {
     parent_text_bytes: usize,
     /// What was made on the way and not written.
     pub dropped: Dropped,
+    /// In the last slot of a batch: the row behind the batch. There the run can be interrupted and
+    /// gone on with, for batches begin with a slot of their own.
+    pub batch_end: Option<u64>,
 }
 
 /// A parent as it stands in a slot.
@@ -290,6 +293,7 @@ impl Slot {
             parents,
             parent_text_bytes,
             dropped: Dropped::default(),
+            batch_end: None,
         }
     }
 
@@ -302,6 +306,7 @@ impl Slot {
             self.parent_text_bytes,
         ) = (0, 0, 0, 0);
         self.dropped = Dropped::default();
+        self.batch_end = None;
     }
 
     /// Products in the slot.

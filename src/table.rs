@@ -1,4 +1,6 @@
-//! Tables in and out: [`source`] reads libraries, [`sink`] writes parts.
+//! Tables in and out: [`source`] reads libraries, [`sink`] writes parts, [`earlier`] reads the keys of
+//! earlier runs.
 
+pub mod earlier;
 pub mod sink;
 pub mod source;

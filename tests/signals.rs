@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: a job ends soon, and what it has published is valid.
+//! Ctrl-C and SIGTERM: a job stops at its last checkpoint, soon, and can be gone on with.
 
 #![allow(clippy::unwrap_used, reason = "this is test code outside #[test]")]
 
@@ -36,7 +36,7 @@ fn stops_cleanly_on(signal: Signal) {
     wait_until("two parts", || output::parts(&folder.out()).len() >= 2);
     job.signal(signal);
     let signalled = Instant::now();
-    let run = job.wait(STOP_TIME_MAX).ends_with(1);
+    let run = job.wait(STOP_TIME_MAX).ends_with(75);
     assert!(signalled.elapsed() < STOP_TIME_MAX);
 
     let parts = output::parts(&folder.out());
@@ -47,25 +47,39 @@ fn stops_cleanly_on(signal: Signal) {
         .sum();
     assert!(rows > 0);
     let line = run.one_line();
-    assert!(line.starts_with("molsieve: stopped on request"), "{line}");
+    assert!(
+        line.starts_with("molsieve: stopped at a checkpoint"),
+        "{line}"
+    );
     let rows_told = line.replace(',', "").contains(&format!(" {rows} rows"));
     assert!(rows_told, "{rows} rows: {line}");
     let parts_told = line.contains(&format!(" {} parts", parts.len()));
-    assert!(parts_told && line.contains("valid"), "{line}");
+    assert!(parts_told && line.contains("--resume"), "{line}");
     let others: Vec<String> = output::names(&folder.out())
         .into_iter()
         .filter(|name| !name.starts_with("part-"))
         .collect();
-    assert_eq!(others, [""; 0], "no manifest, no unfinished file");
+    assert_eq!(others, [".molsieve", "job.toml"], "no manifest");
+    let unfinished = output::names(&folder.out().join(".molsieve"));
+    let expected = [
+        "checkpoint",
+        "job",
+        "keys",
+        "lock",
+        "maybe-keys",
+        "maybe-rows",
+        "rejects",
+    ];
+    assert_eq!(unfinished, expected, "no stray file");
 }
 
 #[test]
-fn ctrl_c_leaves_valid_parts() {
+fn ctrl_c_stops_at_a_checkpoint() {
     stops_cleanly_on(Signal::INT);
 }
 
 #[test]
-fn sigterm_leaves_valid_parts() {
+fn sigterm_stops_at_a_checkpoint() {
     stops_cleanly_on(Signal::TERM);
 }
 
@@ -81,7 +95,7 @@ fn another_job_beside_it_goes_on() {
     wait_until("a part", || !output::parts(&stopped.out()).is_empty());
     assert!(beside.is_running(), "too quick to be disturbed");
     job.signal(Signal::INT);
-    job.wait(STOP_TIME_MAX).ends_with(1);
+    job.wait(STOP_TIME_MAX).ends_with(75);
     beside.wait(Duration::from_secs(60)).ends_with(0);
     assert_complete(&other.out());
 }
@@ -92,7 +106,7 @@ fn a_stopped_job_can_be_started_again() {
     let job = start_long_job(&folder);
     wait_until("a part", || !output::parts(&folder.out()).is_empty());
     job.signal(Signal::TERM);
-    job.wait(STOP_TIME_MAX).ends_with(1);
+    job.wait(STOP_TIME_MAX).ends_with(75);
     let input = folder.write("a.smi", "Oc1ccccc1 phenol\n");
     let again = |flags: &str| {
         Molsieve::new(flags)
@@ -101,7 +115,8 @@ fn a_stopped_job_can_be_started_again() {
             .output(folder.out())
             .run()
     };
-    again("run").refuses(2, &["not empty", "--overwrite"]);
+    again("run").refuses(2, &["unfinished run", "--resume", "--overwrite"]);
+    again("run --resume").refuses(2, &["not the run that was begun"]);
     again("run --overwrite").ends_with(0);
     assert_complete(&folder.out());
 }

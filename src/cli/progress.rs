@@ -12,7 +12,7 @@ use super::{report, say};
 use crate::{
     machine,
     pipeline::{Job, Snapshot},
-    units::{ByteSize, count, duration},
+    units::{ByteSize, count, duration, percent},
 };
 
 /// Time between two lines where nobody watches live.
@@ -124,6 +124,12 @@ impl<'a> Reporter<'a> {
     }
 
     fn position(&self, now: &Snapshot) -> String {
+        if let Some((done, of)) = now.settled {
+            return format!(
+                "settling what the filter took for seen, {} done",
+                percent(done, of)
+            );
+        }
         let estimate = &self.job.plan.estimate;
         let about = if estimate.parents_exact { "" } else { "about " };
         let left = match remaining(self.job, now) {
@@ -164,6 +170,7 @@ pub(super) fn bottleneck(job: &Job, before: &Snapshot, now: &Snapshot) -> String
         ("source", share(|s| s.source, 1)),
         ("sieve", share(|s| s.sieve, 1)),
         ("sink", share(|s| s.sink, 1)),
+        ("settle", share(|s| s.settle, 1)),
     ];
     let busiest = shares.into_iter().max_by(|a, b| a.1.total_cmp(&b.1));
     busiest.map_or_else(String::new, |(name, share)| {

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::progress::{bottleneck, rate, remaining};
 use crate::{
+    config::Dedup,
     machine,
     pipeline::{Job, Manifest, Snapshot},
     plan::{Estimate, Plan},
@@ -36,7 +37,7 @@ pub(super) fn plan(job: &Job) -> String {
          \x20 rules      {rules}\n\
          \nEstimate from {} rows{}\n\
          \x20 products   {:.1} per parent, about {} in all (repeats between parents counted)\n\
-         \x20 disk       about {}\n\
+         \x20 disk       about {}, and up to {} more until the end\n\
          \nRun\n\
          \x20 threads    {}, {} parents at a time\n\
          \x20 filter     {} bits, {} hashes\n\
@@ -47,6 +48,7 @@ pub(super) fn plan(job: &Job) -> String {
         estimate.products_per_parent,
         count(estimate.products()),
         ByteSize(estimate.disk_bytes()),
+        ByteSize(estimate.disk_bytes_while_running()),
         plan.threads,
         plan.batch_parents,
         count(plan.filter.bits as u64),
@@ -80,6 +82,8 @@ pub(super) fn plan_json(plan: &Plan) -> Value {
         "products_per_parent": estimate.products_per_parent,
         "products": estimate.products(),
         "disk_bytes": estimate.disk_bytes(),
+        "disk_bytes_while_running": estimate.disk_bytes_while_running(),
+        "settle_bytes": plan.settle_bytes,
         "threads": plan.threads,
         "slots": plan.slots,
         "slot_bytes": plan.slot.bytes,
@@ -105,6 +109,7 @@ pub(super) fn progress_json(job: &Job, now: &Snapshot) -> Value {
         "busiest": bottleneck(job, &Snapshot::default(), now),
         "bytes_written": now.bytes_written,
         "parts": now.parts,
+        "settling": now.settled.map(|(done, of)| json!({ "done": done, "of": of })),
     })
 }
 
@@ -147,11 +152,20 @@ pub(super) fn summary(job: &Job, manifest: &Manifest) -> String {
             ByteSize(manifest.peak_memory_bytes),
             ByteSize(manifest.memory_budget_bytes),
         ),
-        format!(
-            "  filter     {}",
-            lost(manifest.filter.expected_products_lost),
-        ),
+        format!("  filter     {}", filter(manifest),),
     ];
+    if manifest.products_excluded > 0 {
+        lines.push(format!(
+            "  excluded   {} of earlier runs; what equals one of them counts as given before",
+            counted(manifest.products_excluded, "product"),
+        ));
+    }
+    if manifest.interruptions > 0 {
+        lines.push(format!(
+            "  resumed    {}; times and counts are those of the whole run",
+            counted(manifest.interruptions, "time"),
+        ));
+    }
     if counts.parents_rejected > 0 {
         lines.push(format!(
             "  rejected   {}; rejects.parquet has {} text and the reason",
@@ -189,6 +203,18 @@ fn capped(manifest: &Manifest) -> String {
         String::new()
     };
     format!("{}{more}; see manifest.json", named.join("; "))
+}
+
+fn filter(manifest: &Manifest) -> String {
+    let settled = manifest.filter.products_settled;
+    match (manifest.dedup, settled) {
+        (Dedup::Exact, 0) => "exact: it took no new product for one seen before".into(),
+        (Dedup::Exact, n) => format!(
+            "exact: it took {} for seen before, and settling brought them back",
+            counted(n, "new product")
+        ),
+        (Dedup::Bloom, _) => lost(manifest.filter.expected_products_lost),
+    }
 }
 
 fn lost(products: f64) -> String {

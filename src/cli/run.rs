@@ -1,34 +1,43 @@
 //! `molsieve run` and `molsieve plan`.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicBool},
 };
 
 use super::{CliError, Exit, JobArgs, progress::Reporter, report, say};
 use crate::{
     chem::RdKit,
-    config::{Dedup, EngineChoice, JobSettings, JobSpec},
+    config::{EngineChoice, JobSettings, JobSpec},
+    limits::SEALED_BYTES_MAX,
     machine,
     pipeline::{self, Job, Outcome},
     plan,
     rules::RuleSet,
-    store::{Existing, OutputDir},
-    table::source::{ColumnChoice, Library},
+    store::{Existing, Found, OutputDir, StoreError, WORK_DIR, disk},
+    table::{
+        earlier::EarlierRun,
+        source::{ColumnChoice, Library},
+    },
     units::{ByteSize, counted},
 };
 
 /// `molsieve run`.
 pub(super) fn run(args: JobArgs) -> Result<Exit, CliError> {
     let json = args.json;
-    let spec = settings(args)?.check(default_memory())?;
-    let existing = if spec.overwrite {
-        Existing::Overwrite
+    let settings = settings(args)?;
+    let settings = if settings.resume {
+        match begun(settings)? {
+            Begun::Complete(exit) => return Ok(exit),
+            Begun::Settings(settings) => *settings,
+        }
     } else {
-        Existing::Refuse
+        settings
     };
-    OutputDir::check(&spec.output, existing)?;
+    let spec = settings.check(default_memory())?;
+    OutputDir::check(&spec.output, spec.existing())?;
     let job = prepare(spec)?;
+    check_free_space(&job)?;
     if json {
         say(&report::plan_json(&job.plan).to_string());
     }
@@ -43,24 +52,85 @@ pub(super) fn run(args: JobArgs) -> Result<Exit, CliError> {
             } else {
                 say(&report::summary(&job, &manifest));
             }
-            let incomplete =
-                manifest.counts.parents_rejected > 0 || manifest.counts.parents_capped > 0;
-            Ok(if incomplete {
-                Exit::Incomplete
-            } else {
-                Exit::Done
-            })
+            let counts = &manifest.counts;
+            Ok(exit(counts.parents_rejected, counts.parents_capped))
         }
-        Outcome::Stopped { parts: 0, .. } => Err(CliError::Stopped(
-            "stopped on request before anything was published".into(),
-        )),
-        Outcome::Stopped { parts, rows } => Err(CliError::Stopped(format!(
-            "stopped on request; {} holds {} in {} and no manifest: valid, but not complete",
-            job.spec.output.display(),
+        Outcome::Stopped { parts, rows, free } => Err(CliError::Stopped(format!(
+            "{}stopped at a checkpoint with {} in {}; molsieve run --resume --output {} goes on from it",
+            free.map_or_else(String::new, |free| format!(
+                "the disk is nearly full ({} free); ",
+                ByteSize(free)
+            )),
             counted(rows, "row"),
-            counted(parts as u64, "part")
+            counted(parts as u64, "part"),
+            job.spec.output.display(),
         ))),
     }
+}
+
+fn exit(rejected: u64, capped: u64) -> Exit {
+    if rejected > 0 || capped > 0 {
+        Exit::Incomplete
+    } else {
+        Exit::Done
+    }
+}
+
+/// What is to be done about a run that was begun before.
+enum Begun {
+    /// Nothing: it is complete, and ended so.
+    Complete(Exit),
+    /// To run with the settings given, and then those it was begun with.
+    Settings(Box<JobSettings>),
+}
+
+fn begun(given: JobSettings) -> Result<Begun, CliError> {
+    let Some(output) = given.output.clone() else {
+        return Ok(Begun::Settings(given.into()));
+    };
+    if OutputDir::check(&output, Existing::Resume)? == Found::Complete {
+        // The process may have ended between the manifest and the end of its clearing up.
+        if output.join(WORK_DIR).exists() {
+            OutputDir::open(&output, Existing::Resume)?.finish()?;
+        }
+        let complete = "this run is complete, there is nothing to resume";
+        say(&format!("{}: {complete}", output.display()));
+        return Ok(Begun::Complete(exit_of(&output)?));
+    }
+    let job_file = output.join("job.toml");
+    if job_file.exists() {
+        let begun = JobSettings::from_file(&job_file)?;
+        return Ok(Begun::Settings(given.over(begun).into()));
+    }
+    if given.input.is_empty() {
+        return Err(CliError::NothingToResume(output));
+    }
+    Ok(Begun::Settings(given.into()))
+}
+
+/// How the run ended that the manifest in `output` is of.
+fn exit_of(output: &Path) -> Result<Exit, CliError> {
+    let path = output.join("manifest.json");
+    let content = disk::read(&path, SEALED_BYTES_MAX)?.unwrap_or_default();
+    let manifest: serde_json::Value = serde_json::from_slice(&content)
+        .map_err(|error| StoreError::damaged(&path, error.to_string()))?;
+    let count = |name: &str| manifest["counts"][name].as_u64().unwrap_or_default();
+    Ok(exit(count("parents_rejected"), count("parents_capped")))
+}
+
+/// Whether the disk has room for what a job that is begun is expected to write.
+fn check_free_space(job: &Job) -> Result<(), CliError> {
+    let (spec, estimate) = (&job.spec, &job.plan.estimate);
+    let needed = estimate.disk_bytes() + estimate.disk_bytes_while_running();
+    let free = disk::free_bytes(&spec.output)?;
+    if spec.resume || spec.expected_products.is_some() || needed <= free {
+        return Ok(());
+    }
+    Err(CliError::DiskTooSmall {
+        output: spec.output.clone(),
+        needed: ByteSize(needed),
+        free: ByteSize(free),
+    })
 }
 
 /// `molsieve plan`.
@@ -103,13 +173,20 @@ fn prepare(spec: JobSpec) -> Result<Job, CliError> {
     };
     let library = Library::open(&spec.input, &columns)?
         .with_page_bytes_max(plan::page_bytes_max(spec.memory));
+    let earlier = spec
+        .exclude
+        .iter()
+        .map(|directory| EarlierRun::open(directory));
+    let earlier = earlier.collect::<Result<Vec<_>, _>>()?;
+    let excluded = earlier.iter().map(EarlierRun::rows).sum();
     let rdkit = RdKit::initialise()?;
-    let plan = plan::plan(&spec, &rules, &library, rdkit)?;
+    let plan = plan::plan(&spec, &rules, &library, excluded, rdkit)?;
     let job_toml = resolved(&spec, &plan);
     Ok(Job {
         spec,
         rules,
         library,
+        earlier,
         plan,
         rdkit,
         job_toml,
@@ -126,7 +203,8 @@ fn resolved(spec: &JobSpec, plan: &plan::Plan) -> String {
         engine: Some(EngineChoice::Cpu),
         threads: std::num::NonZeroUsize::new(plan.threads),
         memory: Some(spec.memory),
-        dedup: Some(Dedup::Bloom),
+        dedup: Some(spec.dedup),
+        exclude: spec.exclude.iter().map(absolute).collect(),
         expected_products: Some(plan.filter_products),
         false_positive_rate: Some(spec.false_positive_rate),
         smiles_column: spec.smiles_column.clone(),
@@ -150,14 +228,19 @@ fn resolved(spec: &JobSpec, plan: &plan::Plan) -> String {
     )
 }
 
-/// A flag that Ctrl-C and SIGTERM set. A second one ends the process at once.
+/// A flag that Ctrl-C and SIGTERM set. A second one ends the process at once; what the last checkpoint
+/// says stands then too.
 fn stop_on_signals() -> Result<Arc<AtomicBool>, CliError> {
     use signal_hook::consts::{SIGINT, SIGTERM};
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
-        signal_hook::flag::register_conditional_shutdown(signal, 1, Arc::clone(&stop))
-            .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
-            .map_err(|error| CliError::Signals(crate::store::plain(&error)))?;
+        signal_hook::flag::register_conditional_shutdown(
+            signal,
+            Exit::Stopped as i32,
+            Arc::clone(&stop),
+        )
+        .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
+        .map_err(|error| CliError::Signals(crate::store::plain(&error)))?;
     }
     Ok(stop)
 }

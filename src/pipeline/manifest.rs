@@ -1,18 +1,19 @@
 //! The manifest: what a job made, of what, and how. Written last; where it stands, the output is
 //! complete.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{Counts, Job, Snapshot, sinking::Sunk};
 use crate::{
     chem::ChemistryTimes,
+    config::Dedup,
     limits::CAPPED_PARENTS_NAMED_MAX,
     slot::{ParentFlags, SlotParent},
     table::sink::Part,
 };
 
 /// Version of the manifest's schema; raised when a field changes its meaning or goes.
-const SCHEMA_VERSION: u32 = 1;
+const SCHEMA_VERSION: u32 = 2;
 
 /// The name under which a job without rules files its rows.
 const CLEANING_RULE: &str = "canonical";
@@ -49,6 +50,12 @@ pub struct Manifest {
     pub filter: ManifestFilter,
     inputs: Vec<ManifestInput>,
     rules: usize,
+    /// How products seen before were recognised.
+    pub dedup: Dedup,
+    /// Products of earlier runs that were left out.
+    pub products_excluded: u64,
+    /// Times the run was interrupted and gone on with.
+    pub interruptions: u64,
     engine: &'static str,
     threads: usize,
     /// Bound on resident memory.
@@ -74,7 +81,7 @@ struct Software {
 }
 
 /// Seconds of work per stage, added over threads.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Stages {
     /// Reading and decoding.
     pub source: f64,
@@ -84,6 +91,8 @@ pub struct Stages {
     pub sieve: f64,
     /// Encoding and writing.
     pub sink: f64,
+    /// Settling, with the writing of what it brings back.
+    pub settle: f64,
 }
 
 /// Seconds of chemistry, added over threads.
@@ -148,6 +157,11 @@ pub struct ManifestFilter {
     pub false_positive_rate_planned: f64,
     /// The rate it had at the end, from its fill.
     pub false_positive_rate_final: f64,
+    /// Of the distinct products, the share that it took for seen and that settling brought back; unknown
+    /// with `--dedup bloom`.
+    pub false_positive_rate_observed: Option<f64>,
+    /// Distinct products that settling brought back.
+    pub products_settled: u64,
     /// Distinct products expected to have been taken for seen and dropped.
     pub expected_products_lost: f64,
 }
@@ -160,14 +174,14 @@ struct ManifestInput {
 }
 
 /// A parent at which a cap took effect.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CappedParent {
     /// 0-based row over all inputs.
     pub row: u64,
     /// Its id.
     pub id: String,
     /// What was capped.
-    pub caps: Vec<&'static str>,
+    pub caps: Vec<String>,
 }
 
 impl CappedParent {
@@ -183,7 +197,7 @@ impl CappedParent {
             caps: caps
                 .iter()
                 .filter(|cap| parent.flags.has(cap.0))
-                .map(|cap| cap.1)
+                .map(|cap| cap.1.to_owned())
                 .collect(),
         }
     }
@@ -215,15 +229,21 @@ impl Manifest {
                 false_positive_rate_planned: job.spec.false_positive_rate,
                 false_positive_rate_final: plan
                     .filter
-                    .false_positive_rate(end.counts.products_unique),
+                    .false_positive_rate(end.counts.products_unique - sunk.settled),
+                false_positive_rate_observed: (job.spec.dedup == Dedup::Exact)
+                    .then(|| sunk.settled as f64 / end.counts.products_unique.max(1) as f64),
+                products_settled: sunk.settled,
                 expected_products_lost: sunk.lost,
             },
             inputs: inputs.collect(),
             rules: job.rules.len(),
+            dedup: job.spec.dedup,
+            products_excluded: plan.estimate.excluded,
+            interruptions: sunk.interruptions,
             engine: "cpu",
             threads: plan.threads,
             memory_budget_bytes: job.spec.memory.0,
-            peak_memory_bytes: crate::machine::peak_memory_bytes(),
+            peak_memory_bytes: sunk.peak_memory_bytes,
             elapsed_seconds: end.elapsed.as_secs_f64(),
             stage_seconds: end.stages,
             chemistry_seconds: chemistry.into(),

@@ -1,23 +1,34 @@
-//! The sink's thread: counts what comes out of the sieve, writes what remains.
+//! The sink's thread: counts what comes out of the sieve, writes what is new, keeps what must wait, and
+//! takes checkpoints; and, when the input is read, settling.
 
-use std::sync::{atomic::Ordering::Relaxed, mpsc};
+use std::{
+    path::PathBuf,
+    sync::{atomic::Ordering::Relaxed, mpsc},
+    time::Duration,
+};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::{CappedParent, PipelineError, Shared};
+use super::{
+    CappedParent, Job, PipelineError, Shared,
+    checkpoint::{CHECKPOINT, Checkpoint, Phase},
+};
 use crate::{
-    limits::CAPPED_PARENTS_NAMED_MAX,
+    config::Dedup,
+    limits::{CAPPED_PARENTS_NAMED_MAX, UNWRITTEN_BYTES},
+    machine,
     ring::Permit,
-    sieve::Tally,
+    settle::{self, Spills, Survivors, decide},
+    sieve::{CpuEngine, Engine, Tally},
     slot::{ParentFlags, Slot},
-    store::OutputDir,
-    table::sink::{Part, ProductSink, RejectSink, SinkSettings},
+    store::{OutputDir, disk, sealed},
+    table::sink::{Part, ProductSink, RejectLog, SinkSettings, publish_rejects},
 };
 
 /// What became of parents and products. Every parent read and every product made is counted in one
 /// place: `parents_read = parents_transformed + parents_rejected`, and `products_made` is the sum of
 /// the six kinds below it, less the products that a cap kept from being made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Rows of the input.
     pub parents_read: u64,
@@ -31,9 +42,9 @@ pub struct Counts {
     pub products_made: u64,
     /// Rows written.
     pub products_unique: u64,
-    /// Products given before by another parent, as far as the filter can tell.
+    /// Products given before by another parent; until they are settled, as far as the filter can tell.
     pub products_duplicate: u64,
-    /// Of these, those that only the filter says were seen before.
+    /// Products that the filter took for seen: settled exactly, or dropped with `--dedup bloom`.
     pub products_maybe: u64,
     /// Products that the same parent had given before.
     pub products_symmetric: u64,
@@ -67,9 +78,275 @@ impl Counts {
             + self.products_unchanged
             + self.products_invalid;
     }
+
+    fn add_survivors(&mut self, survivors: u64) {
+        self.products_unique += survivors;
+        self.products_duplicate -= survivors;
+    }
+
+    /// Parents, and products that are in no part: what a part does not grow by.
+    fn unwritten(&self) -> u64 {
+        self.parents_read + self.products_made - self.products_unique
+    }
 }
 
-/// What the sink's thread leaves.
+/// The files of a run and what was counted on the way to them.
+pub(super) struct Sinking<'a> {
+    shared: &'a Shared<'a>,
+    output: &'a OutputDir,
+    products: ProductSink<'a>,
+    spills: Spills,
+    rejects: RejectLog,
+    /// As of the slot written last; of a checkpoint only what it says of counts is up to date.
+    state: Checkpoint,
+    /// Bytes of content that no part holds, as of the last checkpoint.
+    unwritten_before: u64,
+}
+
+impl Checkpoint {
+    /// The checkpoint before anything is done.
+    fn zero() -> Self {
+        Self {
+            phase: Phase::Reading { next_row: 0 },
+            parts: Vec::new(),
+            lengths: settle::Lengths::default(),
+            rejects: Default::default(),
+            counts: Counts::default(),
+            capped: Capped::default(),
+            lost: 0.0,
+            settled: 0,
+            elapsed_seconds: 0.0,
+            stages: Default::default(),
+            peak_memory_bytes: 0,
+            interruptions: 0,
+        }
+    }
+}
+
+/// The files of `.molsieve/` that a checkpoint speaks of.
+pub(super) fn kept() -> Vec<&'static str> {
+    let mut kept = settle::FILES.to_vec();
+    kept.extend([CHECKPOINT.name, super::checkpoint::JOB.name, REJECTS]);
+    kept
+}
+
+const REJECTS: &str = "rejects";
+const SETTLE_DIR: &str = "settle";
+
+impl<'a> Sinking<'a> {
+    /// Begins a run, or goes on behind a checkpoint.
+    pub(super) fn begin(
+        shared: &'a Shared<'a>,
+        output: &'a OutputDir,
+        begun: Option<&Checkpoint>,
+        engine: &mut CpuEngine,
+    ) -> Result<Self, PipelineError> {
+        let job: &Job = shared.job;
+        let settings = SinkSettings {
+            rule_names: job.rule_names(),
+            properties: job.spec.properties,
+            row_group_bytes: job.plan.row_group_bytes,
+        };
+        let exact = job.spec.dedup == Dedup::Exact;
+        let lengths = begun.map(|begun| begun.lengths);
+        let spills = Spills::new(output, lengths, exact, job.spec.properties)?;
+        let rejects = RejectLog::new(&output.work_file(REJECTS), begun.map(|begun| begun.rejects))?;
+        let mut state = begun.cloned().unwrap_or_else(Checkpoint::zero);
+        state.interruptions += u64::from(begun.is_some());
+        let mut sinking = Self {
+            shared,
+            output,
+            products: ProductSink::new(output, settings, state.parts.clone()),
+            spills,
+            rejects,
+            unwritten_before: UNWRITTEN_BYTES * state.counts.unwritten(),
+            state,
+        };
+        if begun.is_none() {
+            sinking.exclude(engine)?;
+            sinking.checkpoint(Phase::Reading { next_row: 0 })?;
+        }
+        sinking.show();
+        Ok(sinking)
+    }
+
+    /// Takes the products of earlier runs for products that were let through.
+    fn exclude(&mut self, engine: &mut CpuEngine) -> Result<(), PipelineError> {
+        self.shared.job.earlier.iter().try_for_each(|run| {
+            run.for_each_key(|keys| {
+                engine.insert(keys);
+                self.spills.exclude(keys).map_err(PipelineError::from)
+            })
+        })
+    }
+
+    /// Takes slots until there are no more, or the job stops.
+    pub(super) fn sink(
+        mut self,
+        judged: &mpsc::Receiver<(Permit, Tally)>,
+    ) -> Result<Self, PipelineError> {
+        let times = &self.shared.times;
+        while let Ok((slot, tally)) = judged.recv() {
+            times.measure(&times.sink, || self.write(&slot, tally))?;
+            self.show();
+            let Some(next_row) = slot.batch_end else {
+                continue;
+            };
+            drop(slot);
+            if self.is_due() {
+                times.measure(&times.sink, || self.checkpoint(Phase::Reading { next_row }))?;
+            }
+        }
+        if !self.shared.is_stopping() {
+            self.checkpoint(Phase::Settling { next_row: 0 })?;
+        }
+        Ok(self)
+    }
+
+    fn write(&mut self, slot: &Slot, tally: Tally) -> Result<(), PipelineError> {
+        self.products.write(slot)?;
+        self.spills.write(slot)?;
+        let rejected = self.rejects.write(slot)?;
+        let state = &mut self.state;
+        // Of the rows the filter had not seen, this share was taken for seen.
+        let filter = self.shared.job.plan.filter;
+        let rate = filter.false_positive_rate(state.counts.products_unique);
+        state.lost += tally.new as f64 * rate / (1.0 - rate).max(f64::EPSILON);
+        state.counts.add(slot, tally, rejected);
+        state.capped.add(slot);
+        state.counts.parents_capped = state.capped.parents;
+        Ok(())
+    }
+
+    /// Whether a part is to be closed: by content alone, so that the files are a function of it.
+    fn is_due(&self) -> bool {
+        let unwritten = UNWRITTEN_BYTES * self.state.counts.unwritten() - self.unwritten_before;
+        self.products.part_bytes() + unwritten >= self.shared.job.spec.part_bytes
+    }
+
+    /// Closes the part under way and takes down how far the run is.
+    fn checkpoint(&mut self, phase: Phase) -> Result<(), PipelineError> {
+        self.products.close_part()?;
+        let state = &mut self.state;
+        state.phase = phase;
+        state.parts = self.products.parts().to_vec();
+        state.lengths = self.spills.sync()?;
+        state.rejects = self.rejects.sync()?;
+        state.elapsed_seconds = self.shared.elapsed().as_secs_f64();
+        state.stages = self.shared.times.stages();
+        state.peak_memory_bytes = state.peak_memory_bytes.max(machine::peak_memory_bytes());
+        sealed::write(&self.output.work_dir(), CHECKPOINT, state)?;
+        self.unwritten_before = UNWRITTEN_BYTES * state.counts.unwritten();
+        self.shared.checkpoints.fetch_add(1, Relaxed);
+        *self
+            .shared
+            .checkpoint
+            .lock()
+            .unwrap_or_else(|p| p.into_inner()) = state.counts;
+        let free = disk::free_bytes(self.output.path())?;
+        if free < self.shared.job.spec.part_bytes {
+            // Here nothing is lost; on a full disk what follows would be made for nothing.
+            *self
+                .shared
+                .disk_full
+                .lock()
+                .unwrap_or_else(|p| p.into_inner()) = Some(free);
+            self.shared.stop();
+        }
+        Ok(())
+    }
+
+    fn show(&self) {
+        let shared = self.shared;
+        *shared.counts.lock().unwrap_or_else(|p| p.into_inner()) = self.state.counts;
+        let bytes = self.products.bytes() + self.spills.bytes();
+        shared.bytes_written.store(bytes, Relaxed);
+        let parts = self.products.parts().len() as u64;
+        shared.parts.store(parts, Relaxed);
+    }
+
+    /// Decides the *maybe* rows and writes those that survive.
+    pub(super) fn settle(mut self) -> Result<Self, PipelineError> {
+        let Phase::Settling { next_row } = self.state.phase else {
+            return Ok(self);
+        };
+        if self.state.lengths.maybe_keys.items == 0 {
+            return Ok(self);
+        }
+        let shared = self.shared;
+        shared.times.measure(&shared.times.settle, || {
+            match self.settle_from(next_row) {
+                // Somebody has asked for it; what the last checkpoint says stands.
+                Err(PipelineError::Settle(decide::DecideError::Stopped)) => Ok(()),
+                other => other,
+            }
+        })?;
+        Ok(self)
+    }
+
+    fn settle_from(&mut self, next_row: u64) -> Result<(), PipelineError> {
+        let shared = self.shared;
+        let lengths = self.state.lengths;
+        let folder = self.empty_settle_dir()?;
+        let [keys, maybe] = settle::spilled(self.output, lengths);
+        // Keys and maybe-keys are read once to decide; the rows once to write.
+        let items = lengths.keys.items + 2 * lengths.maybe_keys.items;
+        shared.to_settle.store(items, Relaxed);
+        let go_on = |items| {
+            shared.settled.fetch_add(items, Relaxed);
+            !shared.is_stopping()
+        };
+        let memory = shared.job.plan.settle_bytes;
+        let survivors = decide::decide(&keys, &maybe, &folder, memory, &go_on)?;
+        let mut reader = Survivors::new(self.output, lengths, &survivors)?;
+        let mut slot = settle::slot(shared.job.spec.properties);
+        while let Some(survivors) = reader.next(next_row, &mut slot)? {
+            self.products.write(&slot)?;
+            self.state.counts.add_survivors(survivors);
+            self.state.settled += survivors;
+            self.show();
+            if !go_on(slot.rows() as u64) {
+                return Err(decide::DecideError::Stopped.into());
+            }
+            if self.products.part_bytes() >= shared.job.spec.part_bytes {
+                let next_row = reader.position();
+                self.checkpoint(Phase::Settling { next_row })?;
+            }
+        }
+        disk::remove(&folder)?;
+        Ok(())
+    }
+
+    /// A folder for partitions. What an interrupted run left in it is made again.
+    fn empty_settle_dir(&self) -> Result<PathBuf, PipelineError> {
+        let folder = self.output.work_file(SETTLE_DIR);
+        disk::remove(&folder)?;
+        disk::create_dir(&folder)?;
+        Ok(folder)
+    }
+
+    /// Publishes what is left to publish but the manifest.
+    pub(super) fn finish(mut self) -> Result<Sunk, PipelineError> {
+        self.products.begin_first_part()?;
+        self.products.close_part()?;
+        self.show();
+        let rejects = self.output.work_file(REJECTS);
+        let state = self.state;
+        let exact = self.shared.job.spec.dedup == Dedup::Exact;
+        let lost = state.lost.min(state.counts.products_maybe as f64);
+        Ok(Sunk {
+            parts: self.products.parts().to_vec(),
+            rejects: publish_rejects(self.output, &rejects, state.rejects)?,
+            capped: state.capped.named,
+            lost: if exact { 0.0 } else { lost },
+            settled: state.settled,
+            interruptions: state.interruptions,
+            peak_memory_bytes: state.peak_memory_bytes.max(machine::peak_memory_bytes()),
+        })
+    }
+}
+
+/// What the sink leaves.
 pub(crate) struct Sunk {
     /// The published parts.
     pub parts: Vec<Part>,
@@ -79,78 +356,17 @@ pub(crate) struct Sunk {
     pub capped: Vec<CappedParent>,
     /// Distinct products expected to have been lost to the filter's false positives.
     pub lost: f64,
-}
-
-/// The body of the sink's thread.
-pub(super) fn sink(
-    shared: &Shared<'_>,
-    output: &OutputDir,
-    judged: &mpsc::Receiver<(Permit, Tally)>,
-) -> Result<Sunk, PipelineError> {
-    let settings = SinkSettings {
-        rule_names: shared.job.rule_names(),
-        properties: shared.job.spec.properties,
-        row_group_bytes: shared.job.plan.row_group_bytes,
-        part_bytes: shared.job.spec.part_bytes,
-    };
-    let mut products = ProductSink::new(output, settings);
-    let mut rejects = RejectSink::new(output);
-    let mut counts = Counts::default();
-    let mut capped = Capped::default();
-    let mut lost = 0.0;
-    while let Ok((slot, tally)) = judged.recv() {
-        shared
-            .times
-            .measure(&shared.times.sink, || -> Result<(), PipelineError> {
-                products.write(&slot)?;
-                let rejected = rejects.write(&slot)?;
-                // Of the rows the filter had not seen, this share was taken for seen.
-                let rate = shared
-                    .job
-                    .plan
-                    .filter
-                    .false_positive_rate(counts.products_unique);
-                lost += tally.new as f64 * rate / (1.0 - rate).max(f64::EPSILON);
-                counts.add(&slot, tally, rejected);
-                Ok(())
-            })?;
-        capped.add(&slot);
-        counts.parents_capped = capped.parents;
-        *shared.counts.lock().unwrap_or_else(|p| p.into_inner()) = counts;
-        shared.bytes_written.store(products.bytes(), Relaxed);
-        shared.parts.store(products.parts().len() as u64, Relaxed);
-    }
-    // The end, or a stop on request: what is there is closed and published. After an error the part
-    // under way is dropped, with the rejects; parts published before stay.
-    if shared.failed() {
-        return Ok(Sunk {
-            parts: Vec::new(),
-            rejects: None,
-            capped: Vec::new(),
-            lost: 0.0,
-        });
-    }
-    if !shared.stopping.load(Relaxed) {
-        products.begin_first_part()?;
-    }
-    let parts = shared
-        .times
-        .measure(&shared.times.sink, || products.close())?;
-    let bytes = parts.iter().map(|part| part.file.bytes).sum();
-    shared.bytes_written.store(bytes, Relaxed);
-    shared.parts.store(parts.len() as u64, Relaxed);
-    let lost = lost.min(counts.products_maybe as f64);
-    Ok(Sunk {
-        parts,
-        rejects: rejects.publish()?,
-        capped: capped.named,
-        lost,
-    })
+    /// Distinct products that the filter took for seen and that settling brought back.
+    pub settled: u64,
+    /// Times the run was interrupted.
+    pub interruptions: u64,
+    /// Largest resident memory of any of the run's processes.
+    pub peak_memory_bytes: u64,
 }
 
 /// The parents at which a cap took effect. One that spans slots can be capped in several of them.
-#[derive(Default)]
-struct Capped {
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Capped {
     named: Vec<CappedParent>,
     parents: u64,
     last: Option<u64>,
@@ -169,4 +385,9 @@ impl Capped {
             }
         }
     }
+}
+
+/// Seconds as a duration; what can't be one counts for nothing.
+pub(super) fn seconds(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }

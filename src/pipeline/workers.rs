@@ -19,9 +19,12 @@ pub(super) struct Dispenser {
 }
 
 impl Dispenser {
-    pub(super) fn new(library: &Library) -> Result<Self, SourceError> {
+    /// Begins at a row at which an earlier run ended a batch, so that batches stay the same.
+    pub(super) fn new(library: &Library, first_row: u64) -> Result<Self, SourceError> {
+        let mut reader = library.reader()?;
+        reader.skip_rows(first_row)?;
         Ok(Self {
-            reader: library.reader()?,
+            reader,
             next: 0,
             ended: false,
         })
@@ -118,8 +121,13 @@ fn transform_batch(
     }
     transformer.end();
     let Stretch {
-        number, part, slot, ..
+        number,
+        part,
+        mut slot,
+        ..
     } = stretch;
+    let last = batch.len().checked_sub(1).map(|last| batch.get(last).row);
+    slot.batch_end = last.map(|row| row + 1);
     shared.ring.submit(slot, number, part, true);
     Ok(())
 }

@@ -121,6 +121,16 @@ impl Engine for CpuEngine {
         tally(verdicts)
     }
 
+    fn insert(&mut self, keys: &[[u64; 2]]) {
+        let filter = &self.filter;
+        self.pool.install(|| {
+            let keys = keys.par_iter().with_min_len(TASK_ROWS);
+            keys.for_each(|key| {
+                filter.insert_hash(key[0]);
+            });
+        });
+    }
+
     fn filter_words(&self) -> Vec<u64> {
         self.filter.iter().collect()
     }

@@ -4,13 +4,13 @@
 //! - Columns are copied once, from the slot into the arrays the encoder reads, at most
 //!   [`SINK_CHUNK_ROWS`] rows at a time.
 //! - A row group is closed when its encoded bytes reach [`SinkSettings::row_group_bytes`], a part when
-//!   it reaches [`SinkSettings::part_bytes`]: by content alone, never by time, so that equal jobs
-//!   write equal files.
+//!   the caller says so: by content alone, never by time, so that equal jobs write equal files.
 //! - A part is published (see [`crate::store`]) as soon as it is closed.
+//! - Rejects wait in a spill until the end, so that the run can be interrupted and gone on with.
 //!
 //! Columns and their types are those of DESIGN's output contract; see [`product_schema`].
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use arrow::{
     array::{
@@ -27,10 +27,15 @@ use parquet::{
     schema::types::ColumnPath,
 };
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     limits::SINK_CHUNK_ROWS,
-    slot::{ParentFlags, Slot, SlotParent, Verdict, text_range},
-    store::{OutputDir, PendingFile, Published, StoreError},
+    slot::{ParentFlags, Slot, Verdict, text_range},
+    store::{
+        OutputDir, PendingFile, Published, StoreError,
+        spill::{Kind, SpillLength, SpillReader, SpillWriter},
+    },
 };
 
 /// What the sink must know.
@@ -42,8 +47,6 @@ pub struct SinkSettings {
     pub properties: bool,
     /// Encoded bytes at which a row group is closed.
     pub row_group_bytes: usize,
-    /// Bytes at which a part is closed.
-    pub part_bytes: u64,
 }
 
 /// Why rows can't be written.
@@ -58,7 +61,7 @@ pub enum SinkError {
 }
 
 /// A published Parquet file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Part {
     /// Name, bytes and checksum.
     pub file: Published,
@@ -97,8 +100,8 @@ pub struct ProductSink<'a> {
 }
 
 impl<'a> ProductSink<'a> {
-    /// A sink without a part; the first row begins one.
-    pub fn new(output: &'a OutputDir, settings: SinkSettings) -> Self {
+    /// A sink without a part under way, behind `parts` that are published; the next row begins one.
+    pub fn new(output: &'a OutputDir, settings: SinkSettings, parts: Vec<Part>) -> Self {
         let schema = product_schema(settings.properties);
         let rule_names = Arc::new(StringArray::from(settings.rule_names.clone()));
         Self {
@@ -107,7 +110,7 @@ impl<'a> ProductSink<'a> {
             schema,
             rule_names,
             part: None,
-            parts: Vec::new(),
+            parts,
         }
     }
 
@@ -119,19 +122,9 @@ impl<'a> ProductSink<'a> {
         for chunk in rows.chunks(SINK_CHUNK_ROWS) {
             let batch = self.encode(slot, chunk)?;
             let row_group_bytes = self.settings.row_group_bytes;
-            let part = self.part_under_way()?;
-            part.write(&batch, row_group_bytes)?;
-            if part.bytes() >= self.settings.part_bytes {
-                self.close_part()?;
-            }
+            self.part_under_way()?.write(&batch, row_group_bytes)?;
         }
         Ok(())
-    }
-
-    /// Publishes the part under way and gives back all that were published.
-    pub fn close(mut self) -> Result<Vec<Part>, SinkError> {
-        self.close_part()?;
-        Ok(self.parts)
     }
 
     /// Begins the first part although there is no row for it, so that a job without products leaves
@@ -151,7 +144,8 @@ impl<'a> ProductSink<'a> {
         Ok(self.part.as_mut().expect("it was begun just now"))
     }
 
-    fn close_part(&mut self) -> Result<(), SinkError> {
+    /// Publishes the part under way, if there is one.
+    pub fn close_part(&mut self) -> Result<(), SinkError> {
         if let Some(part) = self.part.take() {
             self.parts.push(part.publish(self.output)?);
         }
@@ -163,10 +157,15 @@ impl<'a> ProductSink<'a> {
         &self.parts
     }
 
+    /// Bytes of the part under way, those that wait in its row group included.
+    pub fn part_bytes(&self) -> u64 {
+        self.part.as_ref().map_or(0, ParquetFile::bytes)
+    }
+
     /// Bytes published and pending.
     pub fn bytes(&self) -> u64 {
         let published: u64 = self.parts.iter().map(|part| part.file.bytes).sum();
-        published + self.part.as_ref().map_or(0, ParquetFile::bytes)
+        published + self.part_bytes()
     }
 
     fn encode(&self, slot: &Slot, rows: &[usize]) -> Result<RecordBatch, SinkError> {
@@ -231,8 +230,80 @@ fn encode_error(error: impl std::fmt::Display) -> SinkError {
     SinkError::Encode(error.to_string())
 }
 
-/// Writes `rejects.parquet`: row number, id, text and reason of every row that can't be used.
-pub struct RejectSink<'a> {
+/// Keeps the rejected parents of slots until the end of the run.
+///
+/// An item of the spill, little-endian: row u64, bytes of the id u32, bytes of the text u32, bytes of
+/// the reason u32, id, text, reason; all UTF-8.
+pub struct RejectLog {
+    spill: SpillWriter,
+}
+
+impl RejectLog {
+    /// Writes a new spill at `path`, or goes on behind `length` of it.
+    pub fn new(path: &Path, length: Option<SpillLength>) -> Result<Self, StoreError> {
+        let spill = match length {
+            Some(length) => SpillWriter::resume(path, length)?,
+            None => SpillWriter::create(path, Kind::Rejects)?,
+        };
+        Ok(Self { spill })
+    }
+
+    /// Adds the rejected parents of a slot; gives back how many there were.
+    pub fn write(&mut self, slot: &Slot) -> Result<u64, StoreError> {
+        // What is not UTF-8 is kept readable: its bytes as \xNN.
+        let readable = |bytes: &[u8]| match std::str::from_utf8(bytes) {
+            Ok(text) => text.to_owned(),
+            Err(_) => bytes.escape_ascii().to_string(),
+        };
+        let mut rejected = 0;
+        for parent in (0..slot.parents()).map(|i| slot.parent(i)) {
+            if parent.flags.has(ParentFlags::REJECTED) {
+                let texts = [parent.id, parent.smiles, parent.reason].map(readable);
+                let mut item = parent.row.to_le_bytes().to_vec();
+                texts
+                    .iter()
+                    .for_each(|text| item.extend((text.len() as u32).to_le_bytes()));
+                item.extend(texts.concat().bytes());
+                self.spill.push(&item)?;
+                rejected += 1;
+            }
+        }
+        Ok(rejected)
+    }
+
+    /// What was added is on the disk when this returns.
+    pub fn sync(&mut self) -> Result<SpillLength, StoreError> {
+        self.spill.sync()
+    }
+}
+
+/// Writes `rejects.parquet` (row number, id, text and reason of every row that can't be used) from
+/// what a [`RejectLog`] kept at `path`. No rejects, no file.
+pub fn publish_rejects(
+    output: &OutputDir,
+    path: &Path,
+    length: SpillLength,
+) -> Result<Option<Part>, SinkError> {
+    let mut sink = RejectSink {
+        output,
+        file: None,
+        waiting: Vec::new(),
+        waiting_bytes: 0,
+    };
+    let mut log = SpillReader::open(path, Kind::Rejects, length)?;
+    while let Some((mut items, count)) = log.next()? {
+        for _ in 0..count {
+            match Reject::read(&mut items) {
+                Some(reject) => sink.push(reject)?,
+                None => return Err(log.damaged("a reject is cut short").into()),
+            }
+        }
+    }
+    sink.publish()
+}
+
+/// Encodes rejects.
+struct RejectSink<'a> {
     output: &'a OutputDir,
     file: Option<ParquetFile>,
     waiting: Vec<Reject>,
@@ -251,47 +322,39 @@ const REJECTS_WAITING_BYTES_MAX: usize = 256 << 10;
 /// Encoded bytes at which a row group of rejects is closed.
 const REJECTS_ROW_GROUP_BYTES: usize = 1 << 20;
 
-impl<'a> RejectSink<'a> {
-    /// A sink without a file; the first reject begins it.
-    pub fn new(output: &'a OutputDir) -> Self {
-        Self {
-            output,
-            file: None,
-            waiting: Vec::new(),
-            waiting_bytes: 0,
-        }
+impl Reject {
+    /// Reads an item off the front of a block; `None` if there is not a whole one.
+    fn read(from: &mut &[u8]) -> Option<Self> {
+        let row = u64::from_le_bytes(*take(from)?);
+        let lengths = [*take::<4>(from)?, *take::<4>(from)?, *take::<4>(from)?];
+        let mut text = |length: [u8; 4]| {
+            let (text, rest) = from.split_at_checked(u32::from_le_bytes(length) as usize)?;
+            *from = rest;
+            String::from_utf8(text.to_vec()).ok()
+        };
+        Some(Self {
+            row,
+            id: text(lengths[0])?,
+            text: text(lengths[1])?,
+            reason: text(lengths[2])?,
+        })
     }
+}
 
-    /// Adds the rejected parents of a slot; gives back how many there were.
-    pub fn write(&mut self, slot: &Slot) -> Result<u64, SinkError> {
-        let mut rejected = 0;
-        for parent in (0..slot.parents()).map(|i| slot.parent(i)) {
-            if parent.flags.has(ParentFlags::REJECTED) {
-                self.push(parent)?;
-                rejected += 1;
-            }
-        }
-        Ok(rejected)
-    }
+fn take<'a, const N: usize>(from: &mut &'a [u8]) -> Option<&'a [u8; N]> {
+    let (taken, rest) = from.split_first_chunk::<N>()?;
+    *from = rest;
+    Some(taken)
+}
 
+impl RejectSink<'_> {
     /// Publishes the file, if there is any reject.
-    pub fn publish(mut self) -> Result<Option<Part>, SinkError> {
+    fn publish(mut self) -> Result<Option<Part>, SinkError> {
         self.flush()?;
         self.file.map(|file| file.publish(self.output)).transpose()
     }
 
-    fn push(&mut self, parent: SlotParent<'_>) -> Result<(), SinkError> {
-        // What is not UTF-8 is kept readable: its bytes as \xNN.
-        let readable = |bytes: &[u8]| match std::str::from_utf8(bytes) {
-            Ok(text) => text.to_owned(),
-            Err(_) => bytes.escape_ascii().to_string(),
-        };
-        let reject = Reject {
-            row: parent.row,
-            id: readable(parent.id),
-            text: readable(parent.smiles),
-            reason: readable(parent.reason),
-        };
+    fn push(&mut self, reject: Reject) -> Result<(), SinkError> {
         self.waiting_bytes += reject.id.len() + reject.text.len() + reject.reason.len();
         self.waiting.push(reject);
         if self.waiting_bytes > REJECTS_WAITING_BYTES_MAX || self.waiting.len() >= SINK_CHUNK_ROWS {

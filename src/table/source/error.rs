@@ -130,7 +130,7 @@ impl fmt::Display for ColumnRole {
 }
 
 impl SourceError {
-    pub(super) fn unreadable(path: &Path, error: &io::Error) -> SourceError {
+    pub(crate) fn unreadable(path: &Path, error: &io::Error) -> SourceError {
         match error.kind() {
             io::ErrorKind::NotFound => SourceError::NotFound {
                 path: path.to_owned(),

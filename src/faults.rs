@@ -1,0 +1,84 @@
+//! Faults on purpose, compiled in with the feature `failpoints` only: tests make one call to the file
+//! system fail, or one parent kill or hang the process.
+//!
+//! | variable | effect |
+//! |---|---|
+//! | `MOLSIEVE_FAULT_LOG` | every call to the file system adds a line `OPERATION FILE` to this file |
+//! | `MOLSIEVE_FAULT_AT` | the call of this number (from 1) fails |
+//! | `MOLSIEVE_FAULT_KIND` | how: `eio`, `enospc`, or `short` (a write takes half of its bytes) |
+//! | `MOLSIEVE_FREE_BYTES` | what the file system says is free |
+//! | `MOLSIEVE_ABORT_ON` | a parent with this SMILES aborts the process |
+//! | `MOLSIEVE_HANG_ON` | a parent with this SMILES never returns |
+
+use std::{
+    env,
+    fs::{File, OpenOptions},
+    io::{self, Write},
+    path::Path,
+    sync::{LazyLock, Mutex, PoisonError},
+    time::Duration,
+};
+
+struct Faults {
+    at: Option<u64>,
+    kind: String,
+    log: Option<File>,
+    calls: u64,
+}
+
+static FAULTS: LazyLock<Mutex<Faults>> = LazyLock::new(|| {
+    let log = env::var_os("MOLSIEVE_FAULT_LOG").map(|path| {
+        let opened = OpenOptions::new().create(true).append(true).open(path);
+        opened.expect("a test names a log that can be written")
+    });
+    Mutex::new(Faults {
+        at: number("MOLSIEVE_FAULT_AT"),
+        kind: env::var("MOLSIEVE_FAULT_KIND").unwrap_or_default(),
+        log,
+        calls: 0,
+    })
+});
+
+fn number(variable: &str) -> Option<u64> {
+    let text = env::var(variable).ok()?;
+    Some(text.parse().expect("a test sets a number"))
+}
+
+/// Fails if it is this call's turn.
+pub fn call(operation: &'static str, path: &Path) -> io::Result<()> {
+    bytes_to_write(operation, path, 0).map(drop)
+}
+
+/// How many of `wanted` bytes a write may take: all but when it is this call's turn.
+pub fn bytes_to_write(operation: &'static str, path: &Path, wanted: usize) -> io::Result<usize> {
+    let mut faults = FAULTS.lock().unwrap_or_else(PoisonError::into_inner);
+    faults.calls += 1;
+    if let Some(log) = &mut faults.log {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        writeln!(log, "{operation} {name}")?;
+    }
+    if faults.at != Some(faults.calls) {
+        return Ok(wanted);
+    }
+    match faults.kind.as_str() {
+        "short" => Ok(wanted.div_ceil(2)),
+        "enospc" => Err(io::Error::from_raw_os_error(28)),
+        _ => Err(io::Error::from_raw_os_error(5)),
+    }
+}
+
+/// What the file system is to say is free.
+pub fn free_bytes() -> Option<u64> {
+    number("MOLSIEVE_FREE_BYTES")
+}
+
+/// Does to the process what a parent on which RDKit fails would do.
+pub fn parent(smiles: &[u8]) {
+    let is = |variable| env::var(variable).is_ok_and(|poison| poison.as_bytes() == smiles);
+    if is("MOLSIEVE_ABORT_ON") {
+        std::process::abort();
+    }
+    while is("MOLSIEVE_HANG_ON") {
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}

@@ -1,0 +1,263 @@
+//! Checkpoints: how far a run is, taken down whenever a part is closed.
+//!
+//! Two sealed files (see [`crate::store::sealed`]) in `.molsieve/`: `job`, written once, says what the
+//! run is ([`Identity`]); `checkpoint`, replaced at every part, says how far it is ([`Checkpoint`]).
+//! What a checkpoint speaks of is on the disk before the checkpoint is: first the part is published,
+//! then the spills are synced, then the checkpoint is written. Whatever lies behind it is cut off when
+//! the run goes on, and made again.
+//!
+//! A checkpoint stands where a batch of parents ends. Batches depend on the input alone and begin with a
+//! slot of their own, and a filter that is filled again from the keys is the same filter; so a run that
+//! goes on judges the same slots by the same bits.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{Read, Seek, SeekFrom},
+    path::Path,
+};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{Counts, Job, PipelineError, Stages, sinking::Capped};
+use crate::{
+    chem::Method,
+    config::Dedup,
+    limits::{FINGERPRINT_BLOCK_BYTES, FINGERPRINT_BLOCKS},
+    settle::Lengths,
+    store::{
+        sealed::{Kind, hex},
+        spill::SpillLength,
+    },
+    table::{sink::Part, source::SourceError},
+    units::ByteSize,
+};
+
+/// The file of an [`Identity`].
+pub const JOB: Kind = Kind {
+    name: "job",
+    version: 1,
+};
+/// The file of a [`Checkpoint`].
+pub const CHECKPOINT: Kind = Kind {
+    name: "checkpoint",
+    version: 1,
+};
+
+/// How far a run is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Checkpoint {
+    pub(super) phase: Phase,
+    pub(super) parts: Vec<Part>,
+    pub(super) lengths: Lengths,
+    pub(super) rejects: SpillLength,
+    pub(super) counts: Counts,
+    pub(super) capped: Capped,
+    /// Distinct products expected to have been lost to the filter.
+    pub(super) lost: f64,
+    /// Distinct products that the filter took for seen and that settling brought back.
+    pub(super) settled: u64,
+    pub(super) elapsed_seconds: f64,
+    pub(super) stages: Stages,
+    pub(super) peak_memory_bytes: u64,
+    /// Times the run was interrupted.
+    pub(super) interruptions: u64,
+}
+
+/// What comes next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Phase {
+    /// Reading the input, from this row on.
+    Reading {
+        /// 0-based row over all inputs.
+        next_row: u64,
+    },
+    /// Settling, from the *maybe* row of this ordinal on.
+    Settling {
+        /// 0-based.
+        next_row: u64,
+    },
+}
+
+/// What a run is: everything that its files depend on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Identity {
+    /// Settings by flag.
+    settings: BTreeMap<String, String>,
+    /// SHA-256 of the rules.
+    rules: String,
+    inputs: Vec<InputIdentity>,
+    /// Sizes that the plan chose, by name.
+    sizes: BTreeMap<String, u64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+struct InputIdentity {
+    path: String,
+    bytes: u64,
+    /// SHA-256 of the file, or of blocks spread over a large one.
+    fingerprint: String,
+}
+
+impl Identity {
+    /// The identity of a job that is ready to run. Reads the inputs, large ones in part.
+    pub fn of(job: &Job) -> Result<Self, PipelineError> {
+        let (spec, plan) = (&job.spec, &job.plan);
+        let named = |column: &Option<String>| column.clone().unwrap_or_else(|| "as found".into());
+        let settings = [
+            ("molsieve", env!("CARGO_PKG_VERSION").to_owned()),
+            ("RDKit", job.rdkit.version()),
+            (
+                "--dedup",
+                match spec.dedup {
+                    Dedup::Exact => "exact".into(),
+                    Dedup::Bloom => "bloom".into(),
+                },
+            ),
+            ("--properties", spec.properties.to_string()),
+            (
+                "--max-products-per-parent",
+                spec.products_per_parent_max.to_string(),
+            ),
+            ("--part-size", ByteSize(spec.part_bytes).to_string()),
+            (
+                "--chemistry",
+                match spec.method {
+                    Method::Fast => "fast".into(),
+                    Method::Reference => "reference".into(),
+                },
+            ),
+            (
+                "--exclude",
+                format!("{} products of earlier runs", plan.estimate.excluded),
+            ),
+            ("--smiles-column", named(&spec.smiles_column)),
+            ("--id-column", named(&spec.id_column)),
+        ];
+        let sizes = [
+            ("bits of the filter", plan.filter.bits as u64),
+            ("hashes of the filter", u64::from(plan.filter.hashes)),
+            ("bytes of a slot", plan.slot.bytes as u64),
+            ("bytes of a row group", plan.row_group_bytes as u64),
+            ("parents of a batch", plan.batch_parents as u64),
+        ];
+        let inputs = job.library.files().iter().map(|file| {
+            let fingerprint = fingerprint(&file.path, file.bytes)?;
+            Ok(InputIdentity {
+                path: file.path.display().to_string(),
+                bytes: file.bytes,
+                fingerprint,
+            })
+        });
+        Ok(Self {
+            settings: settings.map(|(name, value)| (name.into(), value)).into(),
+            rules: rules_digest(job),
+            inputs: inputs.collect::<Result<_, SourceError>>()?,
+            sizes: sizes.map(|(name, value)| (name.into(), value)).into(),
+        })
+    }
+
+    /// Fails, and says why, if `self` is not what the run was that is to be gone on with.
+    pub fn check_against(&self, begun: &Self, job: &Job) -> Result<(), PipelineError> {
+        let changed = |what: String| Err(PipelineError::Changed(what));
+        for (name, value) in &self.settings {
+            match begun.settings.get(name) {
+                Some(then) if then == value => {}
+                then => {
+                    let then = then.map_or("another", String::as_str);
+                    return changed(format!("{name} was {then} and is {value}"));
+                }
+            }
+        }
+        if self.rules != begun.rules {
+            return changed("the rules are others".into());
+        }
+        if self.inputs.len() != begun.inputs.len() {
+            let (then, now) = (begun.inputs.len(), self.inputs.len());
+            return changed(format!("it had {then} input files and has {now}"));
+        }
+        for (now, then) in self.inputs.iter().zip(&begun.inputs) {
+            if (now.bytes, &now.fingerprint) != (then.bytes, &then.fingerprint) {
+                return changed(format!("the input {} has changed", now.path));
+            }
+        }
+        match self
+            .sizes
+            .iter()
+            .find(|(name, value)| begun.sizes.get(*name) != Some(*value))
+        {
+            Some((name, value)) => {
+                let then = begun.sizes.get(name).copied().unwrap_or_default();
+                changed(format!(
+                    "{name} were {then} and are {value}: --memory {} or another setting that sizes \
+                     follow from is not that of the run",
+                    job.spec.memory
+                ))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+fn rules_digest(job: &Job) -> String {
+    let mut hash = Sha256::new();
+    for rule in job.rules.rules() {
+        let require = rule.require.iter().map(String::as_str);
+        let texts = [rule.name.as_str(), rule.smirks.as_str()].into_iter();
+        let exclude = rule.exclude.iter().map(String::as_str);
+        for text in texts.chain(exclude).chain(["require"]).chain(require) {
+            hash.update((text.len() as u64).to_le_bytes());
+            hash.update(text);
+        }
+        hash.update([0]);
+    }
+    hex(hash.finalize().as_slice())
+}
+
+/// SHA-256 of a file; of one that has more than [`FINGERPRINT_BLOCKS`] blocks, of that many, from the
+/// first to the last at equal distances.
+fn fingerprint(path: &Path, bytes: u64) -> Result<String, SourceError> {
+    let unreadable = |error| SourceError::unreadable(path, &error);
+    let mut file = File::open(path).map_err(unreadable)?;
+    let block_bytes = FINGERPRINT_BLOCK_BYTES as u64;
+    let blocks = bytes.div_ceil(block_bytes).clamp(1, FINGERPRINT_BLOCKS);
+    let last = bytes.saturating_sub(block_bytes);
+    let mut hash = Sha256::new();
+    let mut block = Vec::with_capacity(FINGERPRINT_BLOCK_BYTES);
+    for i in 0..blocks {
+        let at = (u128::from(last) * u128::from(i) / u128::from((blocks - 1).max(1))) as u64;
+        block.clear();
+        file.seek(SeekFrom::Start(at)).map_err(unreadable)?;
+        (&mut file)
+            .take(block_bytes)
+            .read_to_end(&mut block)
+            .map_err(unreadable)?;
+        hash.update(&block);
+    }
+    Ok(hex(hash.finalize().as_slice()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fingerprint_sees_every_byte_of_a_small_file() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.smi");
+        let text: Vec<u8> = (0..200_000u32).map(|i| (i % 251) as u8).collect();
+        std::fs::write(&path, &text).unwrap();
+        let whole = fingerprint(&path, text.len() as u64).unwrap();
+        for at in [0, 65_535, 65_536, 131_072, 199_999] {
+            let mut other = text.clone();
+            other[at] ^= 1;
+            std::fs::write(&path, &other).unwrap();
+            assert_ne!(
+                fingerprint(&path, text.len() as u64).unwrap(),
+                whole,
+                "{at}"
+            );
+        }
+    }
+}

@@ -1,0 +1,274 @@
+//! Settling: decides the *maybe* rows exactly, so that the filter's false positives cost no product.
+//!
+//! While a run reads its input, three spills grow in `.molsieve/`:
+//!
+//! | file | items |
+//! |---|---|
+//! | `keys` | the key of every row that was let through as *new* |
+//! | `maybe-keys` | the key of every *maybe* row |
+//! | `maybe-rows` | the *maybe* rows themselves, packed, in the same order ([`rows`]) |
+//!
+//! A *maybe* row survives if its key was not let through and no earlier *maybe* row has it. Could its
+//! key be let through only later? No: bits of a filter are never cleared, so what it has once taken for
+//! seen it takes for seen ever after. [`decide`](decide::decide) finds the survivors from the keys
+//! alone, in the memory it is given; then the packed rows are read once, front to back, and survivors
+//! go to the sink in the order in which they were made. So what is written does not depend on the
+//! memory either.
+
+pub mod decide;
+pub mod rows;
+
+use std::path::Path;
+
+use crate::{
+    key::Key,
+    limits::SLOT_BYTES_MIN,
+    slot::{Slot, SlotLayout, Verdict},
+    store::{
+        OutputDir, StoreError,
+        spill::{Kind, SpillLength, SpillReader, SpillWriter},
+    },
+};
+use decide::Spilled;
+
+/// Names of the spills in `.molsieve/`.
+pub const KEYS: &str = "keys";
+const MAYBE_KEYS: &str = "maybe-keys";
+const MAYBE_ROWS: &str = "maybe-rows";
+/// Names of all files that settling needs.
+pub const FILES: [&str; 3] = [KEYS, MAYBE_KEYS, MAYBE_ROWS];
+
+/// How much of each spill counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Lengths {
+    /// Of the keys let through.
+    pub keys: SpillLength,
+    /// Of the keys of *maybe* rows.
+    pub maybe_keys: SpillLength,
+    /// Of the *maybe* rows.
+    pub maybe_rows: SpillLength,
+}
+
+/// Takes down what settling needs, slot by slot.
+pub struct Spills {
+    keys: SpillWriter,
+    maybe_keys: SpillWriter,
+    maybe_rows: rows::RowWriter,
+    /// Whether *maybe* rows are kept; without, they are dropped.
+    exact: bool,
+}
+
+impl Spills {
+    /// New spills, or those of a run that goes on.
+    pub fn new(
+        output: &OutputDir,
+        lengths: Option<Lengths>,
+        exact: bool,
+        properties: bool,
+    ) -> Result<Self, StoreError> {
+        let keys = |name, length: Option<SpillLength>| {
+            let path = output.work_file(name);
+            match length {
+                Some(length) => SpillWriter::resume(&path, length),
+                None => SpillWriter::create(&path, Kind::Keys),
+            }
+        };
+        Ok(Self {
+            keys: keys(KEYS, lengths.map(|lengths| lengths.keys))?,
+            maybe_keys: keys(MAYBE_KEYS, lengths.map(|lengths| lengths.maybe_keys))?,
+            maybe_rows: rows::RowWriter::new(
+                &output.work_file(MAYBE_ROWS),
+                lengths.map(|lengths| lengths.maybe_rows),
+                properties,
+            )?,
+            exact,
+        })
+    }
+
+    /// Takes down a slot that has its verdicts.
+    pub fn write(&mut self, slot: &Slot) -> Result<(), StoreError> {
+        for row in 0..slot.rows() {
+            match slot.verdict(row) {
+                Verdict::New => self.keys.push(&slot.key(row).bytes())?,
+                Verdict::Maybe if self.exact => {
+                    self.maybe_keys.push(&slot.key(row).bytes())?;
+                    self.maybe_rows.push(slot, row)?;
+                }
+                Verdict::Maybe | Verdict::Duplicate => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes down keys of earlier runs: what has them was seen before.
+    pub fn exclude(&mut self, keys: &[[u64; 2]]) -> Result<(), StoreError> {
+        keys.iter()
+            .try_for_each(|key| self.keys.push(&Key::from_words(*key).bytes()))
+    }
+
+    /// What was taken down is on the disk when this returns.
+    pub fn sync(&mut self) -> Result<Lengths, StoreError> {
+        Ok(Lengths {
+            keys: self.keys.sync()?,
+            maybe_keys: self.maybe_keys.sync()?,
+            maybe_rows: self.maybe_rows.sync()?,
+        })
+    }
+
+    /// Bytes in the files.
+    pub fn bytes(&self) -> u64 {
+        self.keys.bytes() + self.maybe_keys.bytes() + self.maybe_rows.bytes()
+    }
+}
+
+/// Gives the keys that were let through to `insert`, some thousands at a time.
+pub fn for_each_key(
+    output: &OutputDir,
+    length: SpillLength,
+    mut insert: impl FnMut(&[[u64; 2]]),
+) -> Result<(), StoreError> {
+    let mut reader = SpillReader::open(&output.work_file(KEYS), Kind::Keys, length)?;
+    let mut keys = Vec::new();
+    while let Some((payload, _)) = reader.next()? {
+        let (whole, rest) = payload.as_chunks::<16>();
+        keys.clear();
+        keys.extend(whole.iter().map(|bytes| Key::from(*bytes).words()));
+        if !rest.is_empty() {
+            return Err(reader.damaged("a key is cut short"));
+        }
+        insert(&keys);
+    }
+    Ok(())
+}
+
+/// The spills whose keys decide.
+pub fn spilled(output: &OutputDir, lengths: Lengths) -> [Spilled; 2] {
+    [(KEYS, lengths.keys), (MAYBE_KEYS, lengths.maybe_keys)].map(|(name, length)| Spilled {
+        path: output.work_file(name),
+        length,
+    })
+}
+
+/// The slot into which rows that were settled are unpacked, whatever the size of the job's own.
+pub fn slot(properties: bool) -> Slot {
+    let layout = SlotLayout::new(SLOT_BYTES_MIN, properties);
+    Slot::new(layout.expect("the smallest slot has a layout"))
+}
+
+/// Reads the survivors among the *maybe* rows, block by block.
+pub struct Survivors {
+    rows: SpillReader,
+    keys: Items,
+    ordinals: Items,
+    /// Ordinal of the next survivor.
+    survivor: Option<u64>,
+    /// Ordinal of the first row of the next block.
+    next: u64,
+}
+
+impl Survivors {
+    /// Begins in front of the first *maybe* row.
+    pub fn new(
+        output: &OutputDir,
+        lengths: Lengths,
+        survivors: &Spilled,
+    ) -> Result<Self, StoreError> {
+        let keys = output.work_file(MAYBE_KEYS);
+        let rows = output.work_file(MAYBE_ROWS);
+        let mut ordinals = Items::open(&survivors.path, Kind::Ordinals, survivors.length)?;
+        Ok(Self {
+            rows: SpillReader::open(&rows, Kind::Rows, lengths.maybe_rows)?,
+            keys: Items::open(&keys, Kind::Keys, lengths.maybe_keys)?,
+            survivor: ordinals.next::<8>()?.map(u64::from_le_bytes),
+            ordinals,
+            next: 0,
+        })
+    }
+
+    /// Ordinal of the row behind the last block that was given.
+    pub fn position(&self) -> u64 {
+        self.next
+    }
+
+    /// Puts the next block that has survivors, none of them before `from`, into `slot`: survivors as
+    /// *new*, the other rows as *duplicate*. Gives the number of survivors; `None` at the end.
+    pub fn next(&mut self, from: u64, slot: &mut Slot) -> Result<Option<u64>, StoreError> {
+        while let Some(rows) = self.rows.peek_items()? {
+            let end = self.next + u64::from(rows);
+            while self.survivor.is_some_and(|survivor| survivor < from) {
+                self.survivor = self.ordinals.next::<8>()?.map(u64::from_le_bytes);
+            }
+            if self.survivor.is_none_or(|survivor| survivor >= end) {
+                self.rows.skip()?;
+                (0..rows).try_for_each(|_| self.keys.next::<16>().map(drop))?;
+                self.next = end;
+                continue;
+            }
+            let unpacked = match self.rows.next()? {
+                Some((payload, rows)) => rows::unpack(payload, rows, slot),
+                None => return Ok(None),
+            };
+            unpacked.map_err(|reason| self.rows.damaged(reason))?;
+            return self.mark(slot).map(Some);
+        }
+        Ok(None)
+    }
+
+    fn mark(&mut self, slot: &mut Slot) -> Result<u64, StoreError> {
+        let mut survivors = 0;
+        for row in 0..slot.rows() {
+            let key = self.keys.next::<16>()?;
+            let key = key.ok_or_else(|| self.keys.reader.damaged("it has too few keys"))?;
+            let survives = self.survivor == Some(self.next);
+            let verdict = if survives {
+                Verdict::New
+            } else {
+                Verdict::Duplicate
+            };
+            let columns = slot.columns_mut();
+            columns.key[row] = Key::from(key).words();
+            columns.verdict[row] = verdict as u8;
+            if survives {
+                survivors += 1;
+                self.survivor = self.ordinals.next::<8>()?.map(u64::from_le_bytes);
+            }
+            self.next += 1;
+        }
+        Ok(survivors)
+    }
+}
+
+/// Reads items of a fixed size one by one.
+struct Items {
+    reader: SpillReader,
+    block: Vec<u8>,
+    at: usize,
+}
+
+impl Items {
+    fn open(path: &Path, kind: Kind, length: SpillLength) -> Result<Self, StoreError> {
+        Ok(Self {
+            reader: SpillReader::open(path, kind, length)?,
+            block: Vec::new(),
+            at: 0,
+        })
+    }
+
+    fn next<const N: usize>(&mut self) -> Result<Option<[u8; N]>, StoreError> {
+        if self.at == self.block.len() {
+            self.block.clear();
+            self.at = 0;
+            match self.reader.next()? {
+                Some((payload, _)) => self.block.extend_from_slice(payload),
+                None => return Ok(None),
+            }
+        }
+        match self.block[self.at..].first_chunk::<N>() {
+            Some(item) => {
+                self.at += N;
+                Ok(Some(*item))
+            }
+            None => Err(self.reader.damaged("an item is cut short")),
+        }
+    }
+}

@@ -1,0 +1,231 @@
+//! Rows that wait to be settled, packed: out of slots into blocks, and out of blocks into a slot.
+//!
+//! Layout of a block's payload, little-endian: its unpacked length u32, then zstd (level 1) of
+//!
+//! ```text
+//! parents u32
+//! per parent   row u64, bytes of its id u32, bytes of its SMILES u32, id, SMILES
+//! per row      parent u32, rule u16, site u16, bytes of its SMILES u32, SMILES,
+//!              with properties: mw, clogp, tpsa f64, hbd, hba, rotatable bonds u16
+//! ```
+//!
+//! Keys stand in a spill of their own, in the same order. A block is closed at
+//! [`SETTLE_BLOCK_ROWS`] rows or by its bytes, so that it fits the smallest slot there is.
+
+use std::path::Path;
+
+use zstd::bulk::{Compressor, Decompressor};
+
+use crate::{
+    limits::{SETTLE_BLOCK_PARENT_BYTES, SETTLE_BLOCK_ROWS, SETTLE_BLOCK_TEXT_BYTES},
+    slot::{ParentFlags, Slot, SlotParent, text_range},
+    store::{
+        StoreError,
+        spill::{Kind, SpillLength, SpillWriter},
+    },
+};
+
+/// What a block unpacks to at most: its texts, its columns, and a row that crosses the bounds.
+const UNPACKED_BYTES_MAX: usize =
+    SETTLE_BLOCK_PARENT_BYTES + SETTLE_BLOCK_TEXT_BYTES + SETTLE_BLOCK_ROWS * 64 + (64 << 10);
+
+/// Packs rows into a spill.
+pub struct RowWriter {
+    spill: SpillWriter,
+    properties: bool,
+    parents: Vec<u8>,
+    parent_count: u32,
+    /// Row number of the parent added last.
+    last_parent: Option<u64>,
+    rows: Vec<u8>,
+    row_count: u32,
+    compressor: Compressor<'static>,
+}
+
+impl RowWriter {
+    /// Writes a new spill at `path`, or goes on behind `length` of it.
+    pub fn new(
+        path: &Path,
+        length: Option<SpillLength>,
+        properties: bool,
+    ) -> Result<Self, StoreError> {
+        let spill = match length {
+            Some(length) => SpillWriter::resume(path, length)?,
+            None => SpillWriter::create(path, Kind::Rows)?,
+        };
+        let compressor =
+            Compressor::new(1).map_err(|error| StoreError::io(path, "pack rows for", &error))?;
+        Ok(Self {
+            spill,
+            properties,
+            parents: Vec::new(),
+            parent_count: 0,
+            last_parent: None,
+            rows: Vec::new(),
+            row_count: 0,
+            compressor,
+        })
+    }
+
+    /// Adds a row of a slot.
+    pub fn push(&mut self, slot: &Slot, row: usize) -> Result<(), StoreError> {
+        let columns = slot.columns();
+        let parent = slot.parent(columns.parent[row] as usize);
+        if self.last_parent != Some(parent.row) {
+            self.parents.extend(parent.row.to_le_bytes());
+            for text in [parent.id, parent.smiles] {
+                self.parents.extend((text.len() as u32).to_le_bytes());
+            }
+            self.parents.extend([parent.id, parent.smiles].concat());
+            self.parent_count += 1;
+            self.last_parent = Some(parent.row);
+        }
+        let smiles = &columns.text[text_range(columns.text_end, row)];
+        self.rows.extend((self.parent_count - 1).to_le_bytes());
+        self.rows.extend(columns.rule[row].to_le_bytes());
+        self.rows.extend(columns.site[row].to_le_bytes());
+        self.rows.extend((smiles.len() as u32).to_le_bytes());
+        self.rows.extend_from_slice(smiles);
+        if self.properties {
+            let real = &columns.real_properties[3 * row..3 * row + 3];
+            let count = &columns.count_properties[3 * row..3 * row + 3];
+            self.rows.extend(real.iter().flat_map(|x| x.to_le_bytes()));
+            self.rows.extend(count.iter().flat_map(|x| x.to_le_bytes()));
+        }
+        self.row_count += 1;
+        // The columns of a row count as text here, which closes a block a little early.
+        let full = self.row_count as usize == SETTLE_BLOCK_ROWS
+            || self.parents.len() >= SETTLE_BLOCK_PARENT_BYTES
+            || self.rows.len() >= SETTLE_BLOCK_TEXT_BYTES;
+        if full { self.end_block() } else { Ok(()) }
+    }
+
+    /// What was added is on the disk when this returns.
+    pub fn sync(&mut self) -> Result<SpillLength, StoreError> {
+        self.end_block()?;
+        self.spill.sync()
+    }
+
+    /// Bytes in the file.
+    pub fn bytes(&self) -> u64 {
+        self.spill.bytes()
+    }
+
+    fn end_block(&mut self) -> Result<(), StoreError> {
+        if self.row_count == 0 {
+            return Ok(());
+        }
+        let mut unpacked = self.parent_count.to_le_bytes().to_vec();
+        unpacked.append(&mut self.parents);
+        unpacked.append(&mut self.rows);
+        let packed = self
+            .compressor
+            .compress(&unpacked)
+            .map_err(|error| StoreError::io(Path::new("maybe-rows"), "pack rows for", &error))?;
+        let mut payload = (unpacked.len() as u32).to_le_bytes().to_vec();
+        payload.extend(packed);
+        self.spill.push_block(&payload, self.row_count)?;
+        (self.parent_count, self.row_count, self.last_parent) = (0, 0, None);
+        Ok(())
+    }
+}
+
+/// Unpacks the payload of a block of `rows` rows into a slot; says what is wrong with it if it is not
+/// one. The slot's keys and verdicts are for the caller to set.
+pub fn unpack(payload: &[u8], rows: u32, slot: &mut Slot) -> Result<(), &'static str> {
+    let (length, packed) = payload.split_first_chunk::<4>().ok_or(SHORT)?;
+    let length = u32::from_le_bytes(*length) as usize;
+    if length > UNPACKED_BYTES_MAX {
+        return Err("a block is longer than it can be");
+    }
+    let unpacked = Decompressor::new()
+        .and_then(|mut decompressor| decompressor.decompress(packed, length))
+        .map_err(|_| "a block can't be unpacked")?;
+    let mut from = Unpacked(&unpacked);
+    slot.clear();
+    let parents = from.u32()?;
+    for _ in 0..parents {
+        let row = from.u64()?;
+        let (id, smiles) = (from.u32()? as usize, from.u32()? as usize);
+        let parent = SlotParent {
+            row,
+            id: from.take(id)?,
+            smiles: from.take(smiles)?,
+            reason: b"",
+            flags: ParentFlags::NONE,
+        };
+        slot.push_parent(parent).ok_or("too many parents")?;
+    }
+    let mut text_bytes = 0;
+    for row in 0..rows as usize {
+        text_bytes = unpack_row(&mut from, slot, row, text_bytes)?;
+    }
+    if !from.0.is_empty() {
+        return Err("a block has more in it than its rows");
+    }
+    Ok(())
+}
+
+const SHORT: &str = "a block is cut short";
+
+/// Unpacks one row and gives the bytes of text in the slot.
+fn unpack_row(
+    from: &mut Unpacked<'_>,
+    slot: &mut Slot,
+    row: usize,
+    text_bytes: usize,
+) -> Result<usize, &'static str> {
+    let (rows_max, text_bytes_max) = (slot.layout().rows_max, slot.layout().text_bytes_max);
+    let (parent, rule, site) = (from.u32()?, from.u16()?, from.u16()?);
+    let length = from.u32()? as usize;
+    let smiles = from.take(length)?;
+    let text_end = text_bytes + length;
+    if row >= rows_max || text_end > text_bytes_max || parent as usize >= slot.parents() {
+        return Err("a block has more in it than a slot holds");
+    }
+    let properties = slot.layout().properties;
+    let columns = slot.columns_mut();
+    columns.text[text_bytes..text_end].copy_from_slice(smiles);
+    columns.text_end[row] = text_end as u32;
+    columns.parent[row] = parent;
+    (columns.rule[row], columns.site[row]) = (rule, site);
+    if properties {
+        for i in 0..3 {
+            columns.real_properties[3 * row + i] = f64::from_bits(from.u64()?);
+        }
+        for i in 0..3 {
+            columns.count_properties[3 * row + i] = from.u16()?;
+        }
+    }
+    slot.set_filled(row + 1, text_end);
+    Ok(text_end)
+}
+
+/// Bytes still to be read.
+struct Unpacked<'a>(&'a [u8]);
+
+impl<'a> Unpacked<'a> {
+    fn take(&mut self, bytes: usize) -> Result<&'a [u8], &'static str> {
+        let (taken, rest) = self.0.split_at_checked(bytes).ok_or(SHORT)?;
+        self.0 = rest;
+        Ok(taken)
+    }
+
+    fn array<const N: usize>(&mut self) -> Result<[u8; N], &'static str> {
+        let (taken, rest) = self.0.split_first_chunk::<N>().ok_or(SHORT)?;
+        self.0 = rest;
+        Ok(*taken)
+    }
+
+    fn u16(&mut self) -> Result<u16, &'static str> {
+        self.array().map(u16::from_le_bytes)
+    }
+
+    fn u32(&mut self) -> Result<u32, &'static str> {
+        self.array().map(u32::from_le_bytes)
+    }
+
+    fn u64(&mut self) -> Result<u64, &'static str> {
+        self.array().map(u64::from_le_bytes)
+    }
+}

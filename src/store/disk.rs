@@ -1,0 +1,236 @@
+//! The calls to the file system, each in one place: what a job writes, and what it reads back of that,
+//! goes through here. With the feature `failpoints` any of them can be made to fail
+//! (`crate::faults`); without it they are the standard library's.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Read, Seek, SeekFrom, Write},
+    os::unix::fs::FileExt,
+    path::{Path, PathBuf},
+};
+
+use super::StoreError;
+#[cfg(feature = "failpoints")]
+use crate::faults;
+
+#[cfg(not(feature = "failpoints"))]
+mod faults {
+    use std::{io, path::Path};
+
+    pub(super) fn call(_: &'static str, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    pub(super) fn bytes_to_write(_: &'static str, _: &Path, wanted: usize) -> io::Result<usize> {
+        Ok(wanted)
+    }
+
+    pub(super) fn free_bytes() -> Option<u64> {
+        None
+    }
+}
+
+/// A file that knows its path, for errors.
+#[derive(Debug)]
+pub struct DiskFile {
+    file: File,
+    path: PathBuf,
+}
+
+impl DiskFile {
+    /// A new file to be written; what was there is gone.
+    pub fn create(path: &Path) -> Result<Self, StoreError> {
+        Self::open_with(
+            path,
+            "create",
+            OpenOptions::new().write(true).create(true).truncate(true),
+        )
+    }
+
+    /// A file to be read.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Self::open_with(path, "open", OpenOptions::new().read(true))
+    }
+
+    /// A file to be written on behind its first `bytes`; what lies behind them is cut off.
+    pub fn open_behind(path: &Path, bytes: u64) -> Result<Self, StoreError> {
+        let mut opened = Self::open_with(path, "open", OpenOptions::new().write(true))?;
+        let length = opened.file.metadata().map_err(|e| opened.error("read", &e));
+        if length?.len() < bytes {
+            return Err(StoreError::damaged(
+                path,
+                "it is shorter than the checkpoint says",
+            ));
+        }
+        faults::call("truncate", path)
+            .and_then(|()| opened.file.set_len(bytes))
+            .and_then(|()| opened.file.seek(SeekFrom::Start(bytes)))
+            .map_err(|error| opened.error("truncate", &error))?;
+        Ok(opened)
+    }
+
+    fn open_with(
+        path: &Path,
+        action: &'static str,
+        options: &OpenOptions,
+    ) -> Result<Self, StoreError> {
+        let file = faults::call(action, path)
+            .and_then(|()| options.open(path))
+            .map_err(|error| StoreError::io(path, action, &error))?;
+        let path = path.into();
+        Ok(Self { file, path })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its content is on the disk when this returns.
+    pub fn sync(&self) -> Result<(), StoreError> {
+        faults::call("sync", &self.path)
+            .and_then(|()| self.file.sync_all())
+            .map_err(|error| self.error("sync", &error))
+    }
+
+    /// Writes at an offset, whatever was there.
+    pub fn write_at(&self, bytes: &[u8], offset: u64) -> Result<(), StoreError> {
+        faults::call("write", &self.path)
+            .and_then(|()| self.file.write_all_at(bytes, offset))
+            .map_err(|error| self.error("write", &error))
+    }
+
+    /// Takes the file's lock; false if another process holds it. The lock ends with the process.
+    pub(super) fn try_lock(&self) -> Result<bool, StoreError> {
+        let locked = match faults::call("lock", &self.path) {
+            Ok(()) => self.file.try_lock(),
+            Err(error) => Err(fs::TryLockError::Error(error)),
+        };
+        match locked {
+            Ok(()) => Ok(true),
+            Err(fs::TryLockError::WouldBlock) => Ok(false),
+            Err(fs::TryLockError::Error(error)) => Err(self.error("lock", &error)),
+        }
+    }
+
+    /// Whether the file can still be found under its path.
+    pub(super) fn is_at_its_path(&self) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        let (here, there) = (self.file.metadata(), fs::metadata(&self.path));
+        matches!((here, there), (Ok(here), Ok(there)) if (here.dev(), here.ino()) == (there.dev(), there.ino()))
+    }
+
+    fn error(&self, action: &'static str, error: &io::Error) -> StoreError {
+        StoreError::io(&self.path, action, error)
+    }
+}
+
+impl Write for DiskFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let taken = faults::bytes_to_write("write", &self.path, bytes.len())?;
+        self.file.write(&bytes[..taken])
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Read for DiskFile {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        faults::call("read", &self.path)?;
+        self.file.read(bytes)
+    }
+}
+
+impl Seek for DiskFile {
+    fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
+        self.file.seek(position)
+    }
+}
+
+/// Renames a file within a directory.
+pub fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
+    faults::call("rename", to)
+        .and_then(|()| fs::rename(from, to))
+        .map_err(|error| StoreError::io(to, "rename into place", &error))
+}
+
+/// What was done to a directory's entries is on the disk when this returns.
+pub fn sync_dir(path: &Path) -> Result<(), StoreError> {
+    faults::call("sync-directory", path)
+        .and_then(|()| File::open(path))
+        .and_then(|directory| directory.sync_all())
+        .map_err(|error| StoreError::io(path, "sync the directory", &error))
+}
+
+/// Makes a directory, and those it lies in.
+pub fn create_dir(path: &Path) -> Result<(), StoreError> {
+    faults::call("create-directory", path)
+        .and_then(|()| fs::create_dir_all(path))
+        .map_err(|error| StoreError::io(path, "create the directory", &error))
+}
+
+/// Removes a file, or a directory with what is in it; nothing there is fine.
+pub fn remove(path: &Path) -> Result<(), StoreError> {
+    let removed = faults::call("remove", path).and_then(|()| {
+        if path.is_dir() {
+            fs::remove_dir_all(path)
+        } else {
+            fs::remove_file(path)
+        }
+    });
+    match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(StoreError::io(path, "remove", &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Everything in a directory; nothing if it does not exist.
+pub fn entries(path: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let listing = match faults::call("list", path).and_then(|()| fs::read_dir(path)) {
+        Ok(listing) => listing,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
+            return Err(StoreError::NotADirectory(path.into()));
+        }
+        Err(error) => return Err(StoreError::io(path, "read the directory", &error)),
+    };
+    listing
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()
+        .map_err(|error| StoreError::io(path, "read the directory", &error))
+}
+
+/// A whole file, if it exists.
+pub fn read(path: &Path, bytes_max: u64) -> Result<Option<Vec<u8>>, StoreError> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let file = DiskFile::open(path)?;
+    let mut content = Vec::new();
+    file.take(bytes_max + 1)
+        .read_to_end(&mut content)
+        .map_err(|error| StoreError::io(path, "read", &error))?;
+    if content.len() as u64 > bytes_max {
+        let reason = format!("it is larger than {bytes_max} bytes");
+        return Err(StoreError::damaged(path, reason));
+    }
+    Ok(Some(content))
+}
+
+/// Bytes that may still be written on the file system that `path` lies on. Where the path does not
+/// exist yet, that of the nearest directory above it.
+pub fn free_bytes(path: &Path) -> Result<u64, StoreError> {
+    if let Some(free) = faults::free_bytes() {
+        return Ok(free);
+    }
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.into());
+    let existing = path.ancestors().find(|path| path.exists());
+    let existing = existing.unwrap_or(Path::new("/"));
+    let system = rustix::fs::statvfs(existing)
+        .map_err(|error| StoreError::io(existing, "ask for free space", &error.into()))?;
+    Ok(system.f_bavail.saturating_mul(system.f_frsize))
+}

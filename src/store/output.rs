@@ -1,0 +1,393 @@
+//! An output directory and the files that are published in it.
+
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicUsize, Ordering::Relaxed},
+};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::{
+    StoreError, WORK_DIR,
+    disk::{self, DiskFile},
+    lock::Lock,
+    sealed::hex,
+};
+
+/// An output directory that this process works in; nobody else does while it is held.
+#[derive(Debug)]
+pub struct OutputDir {
+    path: PathBuf,
+    created: bool,
+    published: AtomicUsize,
+    lock: Lock,
+}
+
+/// What to do with an output directory that holds files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existing {
+    /// Leave it alone.
+    Refuse,
+    /// Remove what an earlier job wrote.
+    Overwrite,
+    /// Go on with what an interrupted job left; start where there is nothing.
+    Resume,
+}
+
+/// What `--resume` finds in a directory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// Nothing that was begun.
+    Nothing,
+    /// A run that was interrupted.
+    Unfinished,
+    /// A run that is complete.
+    Complete,
+}
+
+impl OutputDir {
+    /// Whether `open` would succeed as far as can be seen without changing anything.
+    pub fn check(path: &Path, existing: Existing) -> Result<Found, StoreError> {
+        let entries = disk::entries(path)?;
+        if Lock::is_held(&path.join(WORK_DIR).join("lock"))? {
+            return Err(StoreError::Busy(path.into()));
+        }
+        let has = |name: &str| path.join(name).exists();
+        let found = match () {
+            () if has("manifest.json") => Found::Complete,
+            () if has(WORK_DIR) => Found::Unfinished,
+            () => Found::Nothing,
+        };
+        match (existing, found) {
+            (Existing::Refuse, Found::Unfinished) => Err(StoreError::Unfinished(path.into())),
+            (Existing::Refuse, _) if !entries.is_empty() => Err(StoreError::NotEmpty(path.into())),
+            (Existing::Resume, Found::Nothing) if !entries.is_empty() => {
+                Err(StoreError::NoRun(path.into()))
+            }
+            (Existing::Overwrite, _) => match entries.into_iter().find(|entry| !is_ours(entry)) {
+                Some(foreign) => Err(StoreError::Foreign(foreign)),
+                None => Ok(found),
+            },
+            _ => Ok(found),
+        }
+    }
+
+    /// Takes the directory's lock and makes it and its `.molsieve/` folder, emptied as `existing` allows.
+    pub fn open(path: &Path, existing: Existing) -> Result<Self, StoreError> {
+        Self::check(path, existing)?;
+        let created = !path.exists();
+        let opened = Self::make(path).and_then(|lock| {
+            if existing == Existing::Overwrite {
+                Self::empty(path)?;
+            }
+            Ok(lock)
+        });
+        match opened {
+            Ok(lock) => Ok(Self {
+                path: path.into(),
+                created,
+                published: 0.into(),
+                lock,
+            }),
+            Err(error) => {
+                if created && !matches!(error, StoreError::Busy(_)) {
+                    // Whether this works or not, the error to tell is the first.
+                    let _ = disk::remove(path);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn make(path: &Path) -> Result<Lock, StoreError> {
+        let work = path.join(WORK_DIR);
+        disk::create_dir(&work).map_err(|error| match error {
+            StoreError::Io { reason, .. } => StoreError::Io {
+                path: path.into(),
+                action: "create the output directory",
+                reason,
+            },
+            other => other,
+        })?;
+        let lock = Lock::take(&work.join("lock"), path)?;
+        disk::sync_dir(path)?;
+        if let Some(above) = path.parent().filter(|above| above.is_dir()) {
+            disk::sync_dir(above)?;
+        }
+        Ok(lock)
+    }
+
+    /// Removes what earlier jobs left, the lock aside. The manifest goes first: without it nobody takes
+    /// the rest for a finished job. Then what a run could be resumed from.
+    fn empty(path: &Path) -> Result<(), StoreError> {
+        let mut old = disk::entries(path)?;
+        old.retain(|entry| !entry.ends_with(WORK_DIR));
+        old.sort_by_key(|entry| !entry.ends_with("manifest.json"));
+        let mut unfinished = disk::entries(&path.join(WORK_DIR))?;
+        unfinished.retain(|entry| !entry.ends_with("lock"));
+        unfinished.sort_by_key(|entry| !entry.ends_with("checkpoint"));
+        let first = usize::from(old.first().is_some_and(|e| e.ends_with("manifest.json")));
+        old.splice(first..first, unfinished);
+        old.iter().try_for_each(|entry| disk::remove(entry))
+    }
+
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its folder for whatever is unfinished.
+    pub fn work_dir(&self) -> PathBuf {
+        self.path.join(WORK_DIR)
+    }
+
+    /// A file in that folder.
+    pub fn work_file(&self, name: &str) -> PathBuf {
+        self.work_dir().join(name)
+    }
+
+    /// Removes everything a run left behind its last checkpoint: the files of `.molsieve/` that are not
+    /// in `kept`, and published files but the first `parts` parts and `job.toml`.
+    pub fn clear_behind(&self, parts: usize, kept: &[&str]) -> Result<(), StoreError> {
+        let mut stray = disk::entries(&self.work_dir())?;
+        stray.retain(|entry| !entry.ends_with("lock") && !kept.iter().any(|k| entry.ends_with(k)));
+        let behind = |entry: &PathBuf| match part_number(entry) {
+            Some(number) => number >= parts,
+            None => entry.ends_with("rejects.parquet") || entry.ends_with("manifest.json"),
+        };
+        stray.extend(disk::entries(&self.path)?.into_iter().filter(behind));
+        stray.iter().try_for_each(|entry| disk::remove(entry))
+    }
+
+    /// Begins a file that will be published as `name`.
+    pub fn begin(&self, name: &str) -> Result<PendingFile, StoreError> {
+        let temporary = self.work_file(&format!("{name}.tmp"));
+        Ok(PendingFile {
+            file: DiskFile::create(&temporary)?,
+            target: self.path.join(name),
+            hash: Sha256::new(),
+            bytes: 0,
+            published: false,
+        })
+    }
+
+    /// Publishes a file begun with [`OutputDir::begin`].
+    pub fn publish(&self, mut pending: PendingFile) -> Result<Published, StoreError> {
+        let target = pending.target.clone();
+        pending.file.sync()?;
+        disk::rename(pending.file.path(), &target)?;
+        pending.published = true;
+        disk::sync_dir(&self.path)?;
+        self.published.fetch_add(1, Relaxed);
+        let name = target
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let digest = std::mem::take(&mut pending.hash).finalize();
+        Ok(Published {
+            name,
+            bytes: pending.bytes,
+            sha256: hex(digest.as_slice()),
+        })
+    }
+
+    /// Writes and publishes a small file in one go.
+    pub fn write(&self, name: &str, content: &[u8]) -> Result<Published, StoreError> {
+        let mut pending = self.begin(name)?;
+        pending
+            .write_all(content)
+            .map_err(|error| StoreError::io(pending.file.path(), "write", &error))?;
+        self.publish(pending)
+    }
+
+    /// Removes `.molsieve/`: the job is complete.
+    pub fn finish(self) -> Result<(), StoreError> {
+        let work = self.work_dir();
+        for entry in disk::entries(&work)? {
+            if !entry.ends_with("lock") {
+                disk::remove(&entry)?;
+            }
+        }
+        self.lock.remove(&work.join("lock"), &work)?;
+        disk::sync_dir(&self.path)
+    }
+
+    /// Removes what this process made: nothing of it is worth keeping.
+    pub fn abandon(self) -> Result<(), StoreError> {
+        disk::remove(&self.path.join("job.toml"))?;
+        let work = self.work_dir();
+        self.lock.remove(&work.join("lock"), &work)?;
+        if self.created {
+            disk::remove(&self.path)?;
+        }
+        Ok(())
+    }
+}
+
+/// The number of a part by its name.
+fn part_number(path: &Path) -> Option<usize> {
+    let name = path.file_name()?.to_str()?;
+    let digits = name.strip_prefix("part-")?.strip_suffix(".parquet")?;
+    let all_digits = digits.bytes().all(|byte| byte.is_ascii_digit());
+    digits.parse().ok().filter(|_| all_digits)
+}
+
+/// Whether a job writes files of this name.
+fn is_ours(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let fixed = ["rejects.parquet", "job.toml", "manifest.json", WORK_DIR];
+    fixed.contains(&name.as_ref()) || part_number(path).is_some()
+}
+
+/// A published file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Published {
+    /// Its name in the output directory.
+    pub name: String,
+    /// Its size.
+    pub bytes: u64,
+    /// SHA-256 of its content, in hex.
+    pub sha256: String,
+}
+
+/// A file under its temporary name. Dropped unpublished, it is removed.
+#[derive(Debug)]
+pub struct PendingFile {
+    file: DiskFile,
+    target: PathBuf,
+    hash: Sha256,
+    bytes: u64,
+    published: bool,
+}
+
+impl PendingFile {
+    /// The name under which it will be published.
+    pub fn target(&self) -> &Path {
+        &self.target
+    }
+
+    /// Bytes written so far.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+}
+
+impl Write for PendingFile {
+    fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(buffer)?;
+        self.hash.update(&buffer[..written]);
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for PendingFile {
+    fn drop(&mut self) {
+        if !self.published {
+            // Nothing can be done about a failure here; a run that goes on removes what is left.
+            let _ = disk::remove(self.file.path());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_visible_only_when_published() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("out");
+        let output = OutputDir::open(&path, Existing::Refuse).unwrap();
+        let mut pending = output.begin("part-00000.parquet").unwrap();
+        pending.write_all(b"abc").unwrap();
+        assert!(!path.join("part-00000.parquet").exists());
+        let published = output.publish(pending).unwrap();
+        assert_eq!(published.bytes, 3);
+        // sha256 of "abc", FIPS 180-2 appendix B.1
+        assert!(
+            published
+                .sha256
+                .starts_with("ba7816bf8f01cfea414140de5dae2223")
+        );
+        assert_eq!(fs::read(path.join("part-00000.parquet")).unwrap(), b"abc");
+        drop(output.begin("part-00001.parquet").unwrap());
+        output.finish().unwrap();
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 1, "no stray file");
+    }
+
+    #[test]
+    fn a_directory_in_use_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("part-00000.parquet"), b"x").unwrap();
+        let refused = OutputDir::open(dir.path(), Existing::Refuse).unwrap_err();
+        assert_eq!(refused, StoreError::NotEmpty(dir.path().into()));
+        let refused = OutputDir::open(dir.path(), Existing::Resume).unwrap_err();
+        assert_eq!(refused, StoreError::NoRun(dir.path().into()));
+        fs::write(dir.path().join("thesis.tex"), b"x").unwrap();
+        let refused = OutputDir::open(dir.path(), Existing::Overwrite).unwrap_err();
+        assert_eq!(refused, StoreError::Foreign(dir.path().join("thesis.tex")));
+        assert!(
+            dir.path().join("part-00000.parquet").exists(),
+            "nothing is removed on refusal"
+        );
+        fs::remove_file(dir.path().join("thesis.tex")).unwrap();
+        OutputDir::open(dir.path(), Existing::Overwrite).unwrap();
+        assert!(!dir.path().join("part-00000.parquet").exists());
+    }
+
+    #[test]
+    fn a_directory_is_worked_in_by_one_at_a_time() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("out");
+        let output = OutputDir::open(&path, Existing::Refuse).unwrap();
+        for existing in [Existing::Refuse, Existing::Overwrite, Existing::Resume] {
+            let refused = OutputDir::open(&path, existing).unwrap_err();
+            assert_eq!(refused, StoreError::Busy(path.clone()));
+        }
+        drop(output); // as when its process ends, in whatever way
+        let refused = OutputDir::open(&path, Existing::Refuse).unwrap_err();
+        assert_eq!(refused, StoreError::Unfinished(path.clone()));
+        OutputDir::open(&path, Existing::Resume).unwrap();
+    }
+
+    #[test]
+    fn what_lies_behind_a_checkpoint_is_removed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("out");
+        let output = OutputDir::open(&path, Existing::Refuse).unwrap();
+        for name in ["job.toml", "part-00000.parquet", "part-00001.parquet"] {
+            output.write(name, b"x").unwrap();
+        }
+        for name in ["checkpoint", "keys", "part-00002.parquet.tmp"] {
+            fs::write(output.work_file(name), b"x").unwrap();
+        }
+        output.clear_behind(1, &["checkpoint", "keys"]).unwrap();
+        assert!(!path.join("part-00001.parquet").exists());
+        assert!(path.join("part-00000.parquet").exists() && path.join("job.toml").exists());
+        assert_eq!(fs::read_dir(output.work_dir()).unwrap().count(), 3);
+    }
+
+    #[test]
+    fn an_abandoned_job_leaves_no_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("out");
+        let output = OutputDir::open(&path, Existing::Refuse).unwrap();
+        output.write("job.toml", b"").unwrap();
+        output.abandon().unwrap();
+        assert!(!path.exists());
+        let file = dir.path().join("file");
+        fs::write(&file, b"x").unwrap();
+        let refused = OutputDir::open(&file, Existing::Refuse).unwrap_err();
+        assert_eq!(refused, StoreError::NotADirectory(file));
+    }
+}

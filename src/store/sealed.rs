@@ -1,0 +1,129 @@
+//! Small files that a run keeps for itself: one JSON value, checksummed, versioned, replaced whole.
+//!
+//! ```text
+//! molsieve KIND VERSION\n        for example "molsieve checkpoint 1"
+//! SHA-256 of the rest, 64 hex digits\n
+//! JSON\n
+//! ```
+//!
+//! A file is written as `NAME.tmp`, synced, renamed and the directory synced, so that after any
+//! interruption either the old or the new one is there. Reading takes at most [`SEALED_BYTES_MAX`].
+
+use std::{io::Write, path::Path};
+
+use serde::{Serialize, de::DeserializeOwned};
+use sha2::{Digest, Sha256};
+
+use super::{
+    StoreError,
+    disk::{self, DiskFile},
+};
+use crate::limits::SEALED_BYTES_MAX;
+
+/// What a file is: its name, which is its kind too, and the version of its layout.
+#[derive(Clone, Copy, Debug)]
+pub struct Kind {
+    /// Name of the file in the folder.
+    pub name: &'static str,
+    /// Raised when the JSON changes its meaning.
+    pub version: u32,
+}
+
+/// Writes `value` into `folder`.
+pub fn write(folder: &Path, kind: Kind, value: &impl Serialize) -> Result<(), StoreError> {
+    let temporary = folder.join(format!("{}.tmp", kind.name));
+    let mut file = DiskFile::create(&temporary)?;
+    file.write_all(&encode(kind, value))
+        .map_err(|error| StoreError::io(&temporary, "write", &error))?;
+    file.sync()?;
+    disk::rename(&temporary, &folder.join(kind.name))?;
+    disk::sync_dir(folder)
+}
+
+/// Reads what was written into `folder`, if anything was.
+pub fn read<T: DeserializeOwned>(folder: &Path, kind: Kind) -> Result<Option<T>, StoreError> {
+    let path = folder.join(kind.name);
+    let Some(content) = disk::read(&path, SEALED_BYTES_MAX)? else {
+        return Ok(None);
+    };
+    decode(kind, &content)
+        .map(Some)
+        .map_err(|reason| StoreError::damaged(&path, reason))
+}
+
+fn encode(kind: Kind, value: &impl Serialize) -> Vec<u8> {
+    let mut json = serde_json::to_vec(value).expect("what is sealed has string keys only");
+    json.push(b'\n');
+    let head = format!(
+        "molsieve {} {}\n{}\n",
+        kind.name,
+        kind.version,
+        hex(Sha256::digest(&json).as_slice())
+    );
+    [head.as_bytes(), &json].concat()
+}
+
+/// The value in the bytes of a file, or what is wrong with them.
+pub fn decode<T: DeserializeOwned>(kind: Kind, content: &[u8]) -> Result<T, String> {
+    let mut lines = content.splitn(3, |byte| *byte == b'\n');
+    let (head, sum, json) = (lines.next(), lines.next(), lines.next());
+    let expected = format!("molsieve {} {}", kind.name, kind.version);
+    match head.map(String::from_utf8_lossy) {
+        Some(head) if head == expected => {}
+        Some(head) if head.starts_with(&format!("molsieve {} ", kind.name)) => {
+            return Err("another version of molsieve wrote it".into());
+        }
+        _ => return Err(format!("it does not begin with \"{expected}\"")),
+    }
+    let (Some(sum), Some(json)) = (sum, json) else {
+        return Err("it is cut short".into());
+    };
+    if hex(Sha256::digest(json).as_slice()).as_bytes() != sum {
+        return Err("its checksum does not fit".into());
+    }
+    serde_json::from_slice(json).map_err(|error| error.to_string())
+}
+
+/// Bytes as hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KIND: Kind = Kind {
+        name: "checkpoint",
+        version: 3,
+    };
+
+    #[test]
+    fn what_was_written_is_read() {
+        let dir = tempfile::tempdir().unwrap();
+        assert_eq!(read::<Vec<u64>>(dir.path(), KIND).unwrap(), None);
+        for value in [vec![1u64, 2], vec![u64::MAX]] {
+            write(dir.path(), KIND, &value).unwrap();
+            assert_eq!(read(dir.path(), KIND).unwrap(), Some(value));
+        }
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_that_is_not_what_was_written_is_refused() {
+        let whole = encode(KIND, &"text");
+        assert_eq!(decode::<String>(KIND, &whole).unwrap(), "text");
+        for end in 0..whole.len() {
+            decode::<String>(KIND, &whole[..end]).unwrap_err();
+        }
+        for i in 0..whole.len() {
+            let mut other = whole.clone();
+            other[i] ^= 1;
+            decode::<String>(KIND, &other).unwrap_err();
+        }
+        let newer = Kind { version: 4, ..KIND };
+        let error = decode::<String>(newer, &whole).unwrap_err();
+        assert!(error.contains("another version"), "{error}");
+        decode::<u64>(KIND, &whole).unwrap_err();
+    }
+}

@@ -1,0 +1,374 @@
+//! Files to which a run appends what must wait for its end, and reads back once, from front to end.
+//!
+//! Layout, little-endian:
+//!
+//! ```text
+//! file    b"MOLSPILL", version u32 = 1, kind u32, blocks
+//! block   bytes of the payload u32, items in it u32, checksum u64, payload
+//! ```
+//!
+//! The checksum is the first word of MurmurHash3_x64_128 (seed 0) of the payload, xor the number of
+//! items. What an item is depends on the kind. A block's payload is at most [`SPILL_BLOCK_BYTES_MAX`] long, and that is all
+//! that a reader allocates, whatever the file says.
+//!
+//! A spill is as long as the checkpoint says ([`SpillLength`]): what lies behind was written after it
+//! and is cut off when the run goes on.
+
+use std::{
+    io::{BufReader, Read, Seek, Write},
+    path::{Path, PathBuf},
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{StoreError, disk::DiskFile};
+use crate::{
+    key::Key,
+    limits::{SPILL_BLOCK_BYTES_MAX, SPILL_BUFFER_BYTES},
+};
+
+const MAGIC: &[u8; 8] = b"MOLSPILL";
+const VERSION: u32 = 1;
+const FILE_HEAD_BYTES: u64 = 16;
+const BLOCK_HEAD_BYTES: usize = 16;
+
+/// What a spill's items are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Kind {
+    /// Keys that were let through, 16 bytes each.
+    Keys = 1,
+    /// Keys with the ordinal of their row (u64), 24 bytes each.
+    NumberedKeys = 2,
+    /// Ordinals, u64 each, rising.
+    Ordinals = 3,
+    /// Rows, packed; see [`crate::settle`].
+    Rows = 4,
+    /// Rejected parents; see [`crate::table::sink::RejectLog`].
+    Rejects = 5,
+}
+
+/// How long a spill is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpillLength {
+    /// Bytes of the file.
+    pub bytes: u64,
+    /// Items in it.
+    pub items: u64,
+}
+
+/// Appends items to a spill.
+#[derive(Debug)]
+pub struct SpillWriter {
+    file: DiskFile,
+    /// What is on its way to the disk, block heads included.
+    length: SpillLength,
+    payload: Vec<u8>,
+    items: u32,
+}
+
+impl SpillWriter {
+    /// A new spill at `path`; what was there is gone.
+    pub fn create(path: &Path, kind: Kind) -> Result<Self, StoreError> {
+        let mut file = DiskFile::create(path)?;
+        let head = [
+            &MAGIC[..],
+            &VERSION.to_le_bytes(),
+            &(kind as u32).to_le_bytes(),
+        ]
+        .concat();
+        file.write_all(&head)
+            .map_err(|error| StoreError::io(path, "write", &error))?;
+        let length = SpillLength {
+            bytes: FILE_HEAD_BYTES,
+            items: 0,
+        };
+        Ok(Self::behind(file, length))
+    }
+
+    /// Goes on behind the first `length` of a spill.
+    pub fn resume(path: &Path, length: SpillLength) -> Result<Self, StoreError> {
+        let file = DiskFile::open_behind(path, length.bytes)?;
+        Ok(Self::behind(file, length))
+    }
+
+    fn behind(file: DiskFile, length: SpillLength) -> Self {
+        Self {
+            file,
+            length,
+            payload: Vec::new(),
+            items: 0,
+        }
+    }
+
+    /// Appends an item.
+    ///
+    /// # Panics
+    /// If it is longer than a block may be.
+    pub fn push(&mut self, item: &[u8]) -> Result<(), StoreError> {
+        assert!(item.len() <= SPILL_BLOCK_BYTES_MAX, "{} bytes", item.len());
+        if self.payload.len() + item.len() > SPILL_BUFFER_BYTES {
+            self.end_block()?;
+        }
+        self.payload.extend_from_slice(item);
+        self.items += 1;
+        Ok(())
+    }
+
+    /// Appends `items` items that make a block of their own.
+    pub fn push_block(&mut self, payload: &[u8], items: u32) -> Result<(), StoreError> {
+        self.end_block()?;
+        self.write_block(payload, items)
+    }
+
+    /// What was appended is in the file, though perhaps not yet on the disk.
+    pub fn flush(&mut self) -> Result<SpillLength, StoreError> {
+        self.end_block()?;
+        Ok(self.length)
+    }
+
+    /// What was appended is on the disk when this returns.
+    pub fn sync(&mut self) -> Result<SpillLength, StoreError> {
+        self.end_block()?;
+        self.file.sync()?;
+        Ok(self.length)
+    }
+
+    /// Bytes in the file and waiting.
+    pub fn bytes(&self) -> u64 {
+        self.length.bytes + self.payload.len() as u64
+    }
+
+    fn end_block(&mut self) -> Result<(), StoreError> {
+        if self.items > 0 {
+            let payload = std::mem::take(&mut self.payload);
+            self.write_block(&payload, self.items)?;
+            self.payload = payload;
+            self.payload.clear();
+            self.items = 0;
+        }
+        Ok(())
+    }
+
+    fn write_block(&mut self, payload: &[u8], items: u32) -> Result<(), StoreError> {
+        assert!(payload.len() <= SPILL_BLOCK_BYTES_MAX);
+        let mut head = [0; BLOCK_HEAD_BYTES];
+        head[..4].copy_from_slice(&(payload.len() as u32).to_le_bytes());
+        head[4..8].copy_from_slice(&items.to_le_bytes());
+        head[8..].copy_from_slice(&checksum(payload, items).to_le_bytes());
+        self.file
+            .write_all(&head)
+            .and_then(|()| self.file.write_all(payload))
+            .map_err(|error| StoreError::io(self.file.path(), "write", &error))?;
+        self.length.bytes += (BLOCK_HEAD_BYTES + payload.len()) as u64;
+        self.length.items += u64::from(items);
+        Ok(())
+    }
+}
+
+fn checksum(payload: &[u8], items: u32) -> u64 {
+    Key::of(payload).words()[0] ^ u64::from(items)
+}
+
+/// Reads a spill from front to end.
+#[derive(Debug)]
+pub struct SpillReader<R = BufReader<DiskFile>> {
+    from: R,
+    path: PathBuf,
+    /// Bytes up to which there are blocks.
+    bytes_left: u64,
+    payload: Vec<u8>,
+    head: Option<BlockHead>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct BlockHead {
+    bytes: usize,
+    items: u32,
+    checksum: u64,
+}
+
+impl SpillReader {
+    /// Reads the first `length` of the spill at `path`.
+    pub fn open(path: &Path, kind: Kind, length: SpillLength) -> Result<Self, StoreError> {
+        let file = DiskFile::open(path)?;
+        Self::over(
+            BufReader::with_capacity(SPILL_BUFFER_BYTES, file),
+            path,
+            kind,
+            length.bytes,
+        )
+    }
+}
+
+impl<R: Read> SpillReader<R> {
+    /// Reads a spill of `bytes` bytes from anywhere; `path` is for errors.
+    pub fn over(mut from: R, path: &Path, kind: Kind, bytes: u64) -> Result<Self, StoreError> {
+        let mut head = [0; FILE_HEAD_BYTES as usize];
+        read_exact(&mut from, &mut head, path)?;
+        let expected = [
+            &MAGIC[..],
+            &VERSION.to_le_bytes(),
+            &(kind as u32).to_le_bytes(),
+        ]
+        .concat();
+        if head[..] != expected[..] || bytes < FILE_HEAD_BYTES {
+            return Err(StoreError::damaged(path, "it has another beginning"));
+        }
+        Ok(Self {
+            from,
+            path: path.into(),
+            bytes_left: bytes - FILE_HEAD_BYTES,
+            payload: Vec::new(),
+            head: None,
+        })
+    }
+
+    /// The payload of the next block and the number of its items; `None` at the end.
+    pub fn next(&mut self) -> Result<Option<(&[u8], u32)>, StoreError> {
+        let Some(head) = self.peek()? else {
+            return Ok(None);
+        };
+        self.head = None;
+        self.payload.resize(head.bytes, 0);
+        read_exact(&mut self.from, &mut self.payload, &self.path)?;
+        if checksum(&self.payload, head.items) != head.checksum {
+            return Err(self.damaged("a checksum does not fit"));
+        }
+        Ok(Some((&self.payload, head.items)))
+    }
+
+    /// The number of items in the next block, which stays the next; `None` at the end.
+    pub fn peek_items(&mut self) -> Result<Option<u32>, StoreError> {
+        Ok(self.peek()?.map(|head| head.items))
+    }
+
+    fn peek(&mut self) -> Result<Option<BlockHead>, StoreError> {
+        if self.head.is_some() || self.bytes_left == 0 {
+            return Ok(self.head);
+        }
+        let mut head = [0; BLOCK_HEAD_BYTES];
+        if self.bytes_left < BLOCK_HEAD_BYTES as u64 {
+            return Err(self.damaged("it ends inside a block"));
+        }
+        read_exact(&mut self.from, &mut head, &self.path)?;
+        let [bytes, items] = [0, 4].map(|at| {
+            let word: [u8; 4] = [head[at], head[at + 1], head[at + 2], head[at + 3]];
+            u32::from_le_bytes(word)
+        });
+        let block_bytes = BLOCK_HEAD_BYTES as u64 + u64::from(bytes);
+        if bytes as usize > SPILL_BLOCK_BYTES_MAX || block_bytes > self.bytes_left {
+            return Err(self.damaged("a block is longer than it can be"));
+        }
+        self.bytes_left -= block_bytes;
+        let sum = u128::from_le_bytes(head) >> 64;
+        self.head = Some(BlockHead {
+            bytes: bytes as usize,
+            items,
+            checksum: sum as u64,
+        });
+        Ok(self.head)
+    }
+
+    /// An error about this file.
+    pub fn damaged(&self, reason: &str) -> StoreError {
+        StoreError::damaged(&self.path, reason)
+    }
+}
+
+impl<R: Read + Seek> SpillReader<BufReader<R>> {
+    /// Passes over the next block.
+    pub fn skip(&mut self) -> Result<(), StoreError> {
+        if let Some(head) = self.peek()? {
+            self.head = None;
+            self.from
+                .seek_relative(head.bytes as i64)
+                .map_err(|error| StoreError::io(&self.path, "read", &error))?;
+        }
+        Ok(())
+    }
+}
+
+fn read_exact(from: &mut impl Read, bytes: &mut [u8], path: &Path) -> Result<(), StoreError> {
+    from.read_exact(bytes).map_err(|error| match error.kind() {
+        std::io::ErrorKind::UnexpectedEof => StoreError::damaged(path, "it is cut short"),
+        _ => StoreError::io(path, "read", &error),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys_of(path: &Path, length: SpillLength) -> Result<Vec<u8>, StoreError> {
+        let mut reader = SpillReader::open(path, Kind::Keys, length)?;
+        let (mut all, mut items) = (Vec::new(), 0);
+        while let Some((payload, n)) = reader.next()? {
+            all.extend_from_slice(payload);
+            items += u64::from(n);
+        }
+        assert_eq!(items, length.items);
+        Ok(all)
+    }
+
+    #[test]
+    fn what_lies_behind_the_checkpoint_is_cut_off() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("keys");
+        let mut writer = SpillWriter::create(&path, Kind::Keys).unwrap();
+        let key = |i: u64| Key::of(&i.to_le_bytes()).bytes();
+        (0..10_000).for_each(|i| writer.push(&key(i)).unwrap());
+        let length = writer.sync().unwrap();
+        assert_eq!(length.items, 10_000);
+        (10_000..20_000).for_each(|i| writer.push(&key(i)).unwrap());
+        drop(writer); // as a kill would, with a block half written
+        let mut writer = SpillWriter::resume(&path, length).unwrap();
+        (20_000..20_003).for_each(|i| writer.push(&key(i)).unwrap());
+        let length = writer.sync().unwrap();
+        let expected: Vec<u8> = (0..10_000).chain(20_000..20_003).flat_map(key).collect();
+        assert_eq!(keys_of(&path, length).unwrap(), expected);
+        assert_eq!(path.metadata().unwrap().len(), length.bytes);
+    }
+
+    #[test]
+    fn damage_is_found() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("keys");
+        let mut writer = SpillWriter::create(&path, Kind::Keys).unwrap();
+        (0..40u64).for_each(|i| writer.push(&[i as u8; 16]).unwrap());
+        let length = writer.sync().unwrap();
+        let whole = std::fs::read(&path).unwrap();
+        for i in 0..whole.len() {
+            let mut other = whole.clone();
+            other[i] ^= 0x40;
+            std::fs::write(&path, &other).unwrap();
+            let error = keys_of(&path, length).unwrap_err();
+            assert!(matches!(error, StoreError::Damaged { .. }), "{i}: {error}");
+        }
+        std::fs::write(&path, &whole[..whole.len() - 1]).unwrap();
+        keys_of(&path, length).unwrap_err();
+        SpillWriter::resume(&path, length).unwrap_err();
+    }
+
+    #[test]
+    fn blocks_can_be_passed_over() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("rows");
+        let mut writer = SpillWriter::create(&path, Kind::Rows).unwrap();
+        for i in 0..5u8 {
+            let payload = vec![i; 1000 * usize::from(i)];
+            writer.push_block(&payload, u32::from(i)).unwrap();
+        }
+        let length = writer.flush().unwrap();
+        let mut reader = SpillReader::open(&path, Kind::Rows, length).unwrap();
+        for i in 0..5u8 {
+            assert_eq!(reader.peek_items().unwrap(), Some(u32::from(i)));
+            if i % 2 == 0 {
+                reader.skip().unwrap();
+            } else {
+                assert_eq!(reader.next().unwrap().unwrap().0[0], i);
+            }
+        }
+        assert!(reader.next().unwrap().is_none());
+    }
+}
