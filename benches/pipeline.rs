@@ -24,9 +24,10 @@ use std::{
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use molsieve::{
+    chem::Transformer,
     config::{Dedup, JobSettings},
     pipeline::{self, Job, Outcome},
-    plan,
+    plan, trial,
     units::ByteSize,
 };
 
@@ -71,7 +72,13 @@ fn job(output: &Path, threads: usize) -> Job {
     let spec = settings.check(MEMORY).unwrap();
     let rules = common::shipped_rules_named(&RULES);
     let (library, rdkit) = (common::library(), common::rdkit());
-    let plan = plan::plan(&spec, &rules, &library, 0, rdkit).unwrap();
+    let plan = plan::plan(&spec, &rules, &library, 0, &|settings, parents| {
+        let mut transformer = Transformer::new(rdkit, &rules, settings)?;
+        let mut slot = trial::slot(false);
+        let mut tried = |parent| trial::transform(rdkit, &mut transformer, &mut slot, parent);
+        parents.iter().map(|parent| tried(parent).map(Ok)).collect()
+    })
+    .unwrap();
     Job {
         spec,
         rules,

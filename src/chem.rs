@@ -20,6 +20,7 @@ use std::time::{Duration, Instant};
 
 use bridge::ffi;
 use cxx::UniquePtr;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     limits::{
@@ -92,7 +93,7 @@ pub enum ChemistryError {
 }
 
 /// How products are finished.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Method {
     /// Short cuts where they provably give the same answer.
     #[default]
@@ -102,7 +103,7 @@ pub enum Method {
 }
 
 /// What a transformer must know beside its rules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TransformSettings {
     /// How products are finished.
     pub method: Method,
@@ -211,6 +212,8 @@ impl Transformer {
             // RDKit would stop reading there and say nothing.
             return Err("the SMILES contains a line break or another control character".into());
         }
+        #[cfg(feature = "failpoints")]
+        crate::faults::parent(smiles);
         let began = Instant::now();
         let begun = self.inner.pin_mut().begin(smiles);
         self.times.parse += began.elapsed();

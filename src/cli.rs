@@ -52,6 +52,9 @@ enum Command {
     Run(JobArgs),
     /// Show what a job would make and where its memory would go; writes nothing
     Plan(JobArgs),
+    /// Transform parents given on standard input, each as the job would; used by `run`
+    #[command(hide = true)]
+    TryParents,
     /// Work with rule files
     #[command(subcommand)]
     Rules(RulesCommand),
@@ -190,23 +193,31 @@ pub fn main() -> ExitCode {
     let (json, result) = match cli.command {
         Command::Run(args) => (args.json, run::run(args)),
         Command::Plan(args) => (args.json, run::plan(args)),
+        Command::TryParents => (false, run::try_parents()),
         Command::Rules(RulesCommand::Check { files, json }) => {
             (json, rules_check::check(&files, json))
         }
     };
-    let exit = result.unwrap_or_else(|error| {
-        let exit = error.exit();
-        if json {
-            let failed = serde_json::json!({
-                "event": "failed", "error": error.to_string(), "exit_code": exit as u8,
-            });
-            say(&failed.to_string());
-        }
-        // A closed standard error leaves nobody to tell.
-        let _ = writeln!(std::io::stderr(), "molsieve: {error}");
-        exit
-    });
+    let exit = result.unwrap_or_else(|error| tell(&error, json));
     ExitCode::from(exit as u8)
+}
+
+/// Says what ended the program early, and gives its exit code.
+fn tell(error: &CliError, json: bool) -> Exit {
+    let exit = error.exit();
+    if json {
+        let event = match exit {
+            Exit::Stopped => "stopped",
+            _ => "failed",
+        };
+        let failed = serde_json::json!({
+            "event": event, "error": error.to_string(), "exit_code": exit as u8,
+        });
+        say(&failed.to_string());
+    }
+    // A closed standard error leaves nobody to tell.
+    let _ = writeln!(std::io::stderr(), "molsieve: {error}");
+    exit
 }
 
 /// Writes a line to standard output. That nobody reads it is no reason to end a job.

@@ -4,6 +4,7 @@
 use std::{
     num::NonZeroUsize,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use clap::{Args, ValueEnum};
@@ -108,6 +109,12 @@ pub struct JobSettings {
     #[arg(long, value_name = "N", help_heading = "Limits and tuning")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_products_per_parent: Option<u32>,
+
+    /// Seconds after which a parent that RDKit does not return from is given up and rejected
+    /// [default: 120]
+    #[arg(long, value_name = "SECONDS", help_heading = "Limits and tuning")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parent_timeout: Option<u64>,
 
     /// Size at which a Parquet part is closed [default: 64MiB]
     #[arg(long, value_name = "SIZE", help_heading = "Limits and tuning")]
@@ -216,6 +223,8 @@ pub struct JobSpec {
     pub properties: bool,
     /// Cap on distinct products per parent.
     pub products_per_parent_max: u32,
+    /// Time after which a parent that RDKit does not return from is given up.
+    pub parent_timeout: Duration,
     /// Bytes at which a part is closed.
     pub part_bytes: u64,
     /// Bytes of a slot, if given.
@@ -228,6 +237,8 @@ pub struct JobSpec {
 
 /// Rate of false positives when none is given: of 10^8 products it costs fewer than one.
 pub const FALSE_POSITIVE_RATE_DEFAULT: f64 = 1e-9;
+/// Seconds that a parent may take when nothing is said.
+pub const PARENT_TIMEOUT_DEFAULT: u64 = 120;
 /// Smallest part: below it the footers outweigh the rows.
 const PART_BYTES_MIN: u64 = 64 << 10;
 
@@ -321,6 +332,7 @@ impl JobSettings {
             max_products_per_parent: self
                 .max_products_per_parent
                 .or(file.max_products_per_parent),
+            parent_timeout: self.parent_timeout.or(file.parent_timeout),
             part_size: self.part_size.or(file.part_size),
             slot_size: self.slot_size.or(file.slot_size),
             slots: self.slots.or(file.slots),
@@ -346,6 +358,8 @@ impl JobSettings {
             .unwrap_or(PRODUCTS_PER_PARENT_DEFAULT);
         let part_bytes = self.part_size.map_or(PART_BYTES_DEFAULT, |size| size.0);
         let slot_bytes = self.slot_size.map(|size| size.0 as usize);
+        let timeout = self.parent_timeout.unwrap_or(PARENT_TIMEOUT_DEFAULT);
+        within("--parent-timeout", timeout, 1, 7 * 24 * 3600)?;
         within("--false-positive-rate", rate, 1e-15, 0.5)?;
         within(
             "--max-products-per-parent",
@@ -399,6 +413,7 @@ impl JobSettings {
             id_column: self.id_column,
             properties: self.properties,
             products_per_parent_max: products,
+            parent_timeout: Duration::from_secs(timeout),
             part_bytes,
             slot_bytes,
             slots: self.slots,

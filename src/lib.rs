@@ -5,7 +5,7 @@
 //! before it:
 //!
 //! [`limits`], [`units`], [`key`], [`machine`], [`store`] → [`rules`], [`slot`] → [`ring`], [`chem`],
-//! [`table`] → [`sieve`], [`settle`] → [`config`], [`plan`] → [`pipeline`] → [`cli`]
+//! [`table`] → [`sieve`], [`settle`], [`trial`] → [`config`], [`plan`] → [`pipeline`] → [`cli`]
 
 pub mod chem;
 pub mod cli;
@@ -25,4 +25,5 @@ pub mod slot;
 pub mod store;
 mod sync;
 pub mod table;
+pub mod trial;
 pub mod units;

@@ -21,6 +21,7 @@
 //! ([`checkpoint`]) says stays, and `--resume` goes on from it.
 
 mod checkpoint;
+mod in_work;
 mod manifest;
 mod sinking;
 mod workers;
@@ -40,6 +41,7 @@ pub use manifest::{CappedParent, Manifest, Stages};
 pub use sinking::Counts;
 
 use checkpoint::Phase;
+use in_work::{InWork, Poisoned};
 use sinking::Sinking;
 
 use crate::{
@@ -57,6 +59,7 @@ use crate::{
         sink::SinkError,
         source::{Library, SourceError},
     },
+    trial,
 };
 
 /// A job that is ready to run: everything that can be known before work has been checked.
@@ -145,17 +148,35 @@ pub struct Snapshot {
     pub bytes_written: u64,
     /// Parts published.
     pub parts: u64,
+    /// Set when everything is at rest but a thread that is inside RDKit and can't be ended. Whoever
+    /// watches must then end the process; the run can be gone on with.
+    pub stuck: Option<Stuck>,
     /// Keys and rows that settling has looked at, and how many it has to; none before it begins.
     pub settled: Option<(u64, u64)>,
 }
 
+/// A worker that does not return from RDKit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stuck {
+    /// The parent that has had its time; `None` if the job was asked to stop meanwhile.
+    pub timed_out: Option<u64>,
+}
+
+/// Time that workers have to return once a job stops.
+const RETURN_TIME_MAX: Duration = Duration::from_secs(2);
+
 /// What the stages share.
 pub(crate) struct Shared<'a> {
     job: &'a Job,
+    output: &'a OutputDir,
     ring: std::sync::Arc<Ring>,
     /// Set when the job is to end early, for whatever reason.
     stopping: AtomicBool,
     failure: Mutex<Option<PipelineError>>,
+    in_work: InWork,
+    poisoned: Poisoned,
+    /// The parent that has had its time.
+    timed_out: Mutex<Option<u64>>,
     rows_read: AtomicU64,
     counts: Mutex<Counts>,
     bytes_written: AtomicU64,
@@ -203,7 +224,13 @@ pub fn run(
             let keys = begun.lengths.keys;
             settle::for_each_key(&output, keys, |keys| engine.insert(keys))?;
         }
-        let shared = Shared::new(job, begun.as_ref());
+        let next_row = match begun.as_ref().map(|begun| begun.phase) {
+            Some(Phase::Reading { next_row }) => next_row,
+            _ => u64::MAX,
+        };
+        let poisoned = in_work::after_interruption(job, &output, next_row)?;
+        let in_work = InWork::new(&output, job.plan.threads)?;
+        let shared = Shared::new(job, &output, begun.as_ref(), in_work, poisoned);
         let outcome = run_stages(&shared, &output, begun.as_ref(), engine, stop, watch);
         // The first checkpoint says that nothing is done yet.
         keep |= shared.checkpoints.load(Relaxed) > 1;
@@ -285,7 +312,6 @@ fn run_stages<'a>(
     {
         return Err(error);
     }
-    let sinking = settled.ok_or_else(|| PipelineError::Panicked("sink".into()))?;
     if shared.is_stopping() {
         let rows = shared
             .checkpoint
@@ -296,6 +322,7 @@ fn run_stages<'a>(
         let free = *shared.disk_full.lock().unwrap_or_else(|p| p.into_inner());
         return Ok(Outcome::Stopped { parts, rows, free });
     }
+    let sinking = settled.ok_or_else(|| PipelineError::Panicked("sink".into()))?;
     let sunk = sinking.finish()?;
     let chemistry = *shared
         .times
@@ -323,7 +350,7 @@ fn read<'a>(
         let mut stages = Vec::new();
         for i in 0..shared.job.plan.threads {
             stages.push(shared.spawn(scope, format!("chem-{i}"), move || {
-                workers::work(shared, dispenser)
+                workers::work(shared, dispenser, i)
             })?);
         }
         stages.push(shared.spawn(scope, "sieve".into(), move || {
@@ -331,8 +358,23 @@ fn read<'a>(
         })?);
         let sink = shared.spawn(scope, "sink".into(), move || sinking.sink(&to_sink))?;
         shared.watch_until(&sink, stop, watch);
+        // Of a job that stops, the part under way goes before anybody is waited for.
+        let sunk = sink.join().ok().flatten();
+        let sunk = sunk.filter(|_| !shared.is_stopping());
+        let stopped = Instant::now();
+        while shared.is_stopping() && !stages.iter().all(|stage| stage.is_finished()) {
+            if stopped.elapsed() > RETURN_TIME_MAX {
+                let timed_out = *shared.timed_out.lock().unwrap_or_else(|p| p.into_inner());
+                let stuck = Some(Stuck { timed_out });
+                watch(&Snapshot {
+                    stuck,
+                    ..shared.snapshot()
+                });
+            }
+            thread::park_timeout(Duration::from_millis(20));
+        }
         stages.into_iter().for_each(|stage| drop(stage.join()));
-        Ok::<_, PipelineError>(sink.join().ok().flatten())
+        Ok::<_, PipelineError>(sunk)
     })
 }
 
@@ -354,15 +396,25 @@ fn judge(
 }
 
 impl<'a> Shared<'a> {
-    fn new(job: &'a Job, begun: Option<&Checkpoint>) -> Self {
+    fn new(
+        job: &'a Job,
+        output: &'a OutputDir,
+        begun: Option<&Checkpoint>,
+        in_work: InWork,
+        poisoned: Poisoned,
+    ) -> Self {
         let counts = begun.map(|begun| begun.counts).unwrap_or_default();
         let stages = begun.map(|begun| begun.stages).unwrap_or_default();
         let before = begun.map_or(0.0, |begun| begun.elapsed_seconds);
         Self {
             job,
+            output,
             ring: Ring::new(job.plan.slots, &job.plan.slot),
             stopping: AtomicBool::new(false),
             failure: Mutex::new(None),
+            in_work,
+            poisoned,
+            timed_out: Mutex::new(None),
             rows_read: AtomicU64::new(counts.parents_read),
             counts: Mutex::new(counts),
             bytes_written: AtomicU64::new(0),
@@ -389,8 +441,25 @@ impl<'a> Shared<'a> {
             if stop.load(Relaxed) && !self.is_stopping() {
                 self.stop();
             }
+            if !self.is_stopping()
+                && let Some(row) = self.in_work.overdue(self.job.spec.parent_timeout)
+            {
+                self.give_up(row);
+            }
             watch(&self.snapshot());
             thread::park_timeout(Duration::from_millis(100));
+        }
+    }
+
+    /// Stops the job because of a parent that RDKit does not return from, and puts it down.
+    fn give_up(&self, row: u64) {
+        let reason = trial::too_long(self.job.spec.parent_timeout);
+        match in_work::poison(self.output, row, reason) {
+            Ok(()) => {
+                *self.timed_out.lock().unwrap_or_else(|p| p.into_inner()) = Some(row);
+                self.stop();
+            }
+            Err(error) => self.fail(error.into()),
         }
     }
 
@@ -454,6 +523,7 @@ impl<'a> Shared<'a> {
             stages: self.times.stages(),
             bytes_written: self.bytes_written.load(Relaxed),
             parts: self.parts.load(Relaxed),
+            stuck: None,
             settled: (to_settle > 0)
                 .then(|| (self.settled.load(Relaxed).min(to_settle), to_settle)),
         }

@@ -21,16 +21,17 @@
 //! the sum is over the budget, slots go first (down to two), then, unless `--threads` was given,
 //! threads; what still does not fit is refused.
 
-use std::{fmt, num::NonZeroUsize};
+use std::{fmt, num::NonZeroUsize, path::PathBuf};
 
 use crate::{
-    chem::{ChemistryError, Progress, RdKit, TransformSettings, Transformer},
+    chem::{ChemistryError, TransformSettings},
     config::JobSpec,
     limits::*,
     rules::RuleSet,
     sieve::{CpuEngine, FilterShape},
-    slot::{Dropped, ParentFlags, Slot, SlotLayout, SlotParent},
-    table::source::{Library, SourceError, TextKind},
+    slot::{Dropped, SlotLayout},
+    table::source::{Library, SourceError},
+    trial::{Assignment, Candidate, Tried},
     units::{ByteSize, count},
 };
 
@@ -182,6 +183,11 @@ fn advice(threads: Option<usize>) -> String {
     }
 }
 
+/// Transforms parents and throws their products away: in processes of their own where a parent may be
+/// one that kills its process.
+pub type TryParents<'a> = dyn Fn(TransformSettings, &[Candidate]) -> Result<Vec<Result<Tried, String>>, ChemistryError>
+    + 'a;
+
 /// Plans a job: transforms a sample, sizes everything, adds it up. `excluded` is the number of products
 /// of earlier runs that are to be left out.
 pub fn plan(
@@ -189,9 +195,9 @@ pub fn plan(
     rules: &RuleSet,
     library: &Library,
     excluded: u64,
-    rdkit: RdKit,
+    try_parents: &TryParents<'_>,
 ) -> Result<Plan, PlanError> {
-    let mut estimate = estimate(spec, rules, library, rdkit)?;
+    let mut estimate = estimate(spec, library, try_parents)?;
     estimate.excluded = excluded;
     let demand = Demand {
         rules: rules.len(),
@@ -218,9 +224,8 @@ pub fn page_bytes_max(memory: ByteSize) -> usize {
 /// What the rules make of a sample of the library.
 fn estimate(
     spec: &JobSpec,
-    rules: &RuleSet,
     library: &Library,
-    rdkit: RdKit,
+    try_parents: &TryParents<'_>,
 ) -> Result<Estimate, PlanError> {
     let rows = library.rows_estimate()?;
     let sample = library.sample(SAMPLE_PARENTS)?;
@@ -230,41 +235,23 @@ fn estimate(
             .min(SAMPLE_PRODUCTS_PER_PARENT_MAX),
         ..spec.transform_settings()
     };
-    let mut transformer = Transformer::new(rdkit, rules, settings)?;
-    let mut slot = Slot::new(smallest_slot(spec.properties));
-    let (mut rejects, mut products, mut text_bytes) = (0u64, 0u64, 0u64);
+    let candidates: Vec<Candidate> = sample.iter().filter_map(Candidate::of).collect();
+    let tried = try_parents(settings, &candidates)?;
+    let usable: Vec<Tried> = tried
+        .into_iter()
+        .flatten()
+        .filter(|tried| tried.usable)
+        .collect();
+    let sum = |of: fn(&Tried) -> u64| usable.iter().map(of).sum::<u64>();
+    let (products, text_bytes) = (sum(|tried| tried.products), sum(|tried| tried.text_bytes));
     let mut dropped = Dropped::default();
-    for parent in sample.iter() {
-        let smiles = match parent.kind {
-            TextKind::Smiles => Ok(parent.text.to_vec()),
-            TextKind::MolBlock => rdkit
-                .mol_block_to_smiles(parent.text)
-                .map(String::into_bytes),
-        };
-        let usable =
-            parent.fault.is_none() && smiles.is_ok_and(|smiles| transformer.begin(&smiles).is_ok());
-        if !usable {
-            rejects += 1;
-            continue;
-        }
-        loop {
-            slot.clear();
-            let parent = slot.push_parent(NOBODY).unwrap_or_default();
-            let progress = transformer.fill(&mut slot, parent)?;
-            products += slot.rows() as u64;
-            text_bytes += slot.text_bytes() as u64;
-            dropped += slot.dropped;
-            if progress == Progress::Finished {
-                break;
-            }
-        }
-    }
+    usable.iter().for_each(|tried| dropped += tried.dropped);
     let sampled = sample.len() as u64;
     Ok(Estimate {
         parents: rows.rows,
         parents_exact: rows.exact,
         sampled,
-        sampled_rejects: rejects,
+        sampled_rejects: sampled - usable.len() as u64,
         products_per_parent: with_capped(products, dropped) / sampled.max(1) as f64,
         smiles_bytes: text_bytes as f64 / products.max(1) as f64,
         excluded: 0,
@@ -278,19 +265,21 @@ fn with_capped(products: u64, dropped: Dropped) -> f64 {
     products as f64 * (1.0 + dropped.capped as f64 / made.max(1) as f64)
 }
 
-const NOBODY: SlotParent<'static> = SlotParent {
-    row: 0,
-    id: b"",
-    smiles: b"",
-    reason: b"",
-    flags: ParentFlags::NONE,
-};
-
 fn smallest_slot(properties: bool) -> SlotLayout {
     SlotLayout::new(SLOT_BYTES_MIN, properties).expect("the smallest slot has a layout")
 }
 
 impl JobSpec {
+    /// What parents of this job are tried with in a process of their own.
+    pub fn assignment(&self, settings: TransformSettings) -> Assignment {
+        let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
+        Assignment {
+            rules: self.rules.iter().map(absolute).collect(),
+            settings,
+            time_max: self.parent_timeout,
+        }
+    }
+
     /// What a transformer must know of this job.
     pub fn transform_settings(&self) -> TransformSettings {
         TransformSettings {

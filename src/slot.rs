@@ -18,6 +18,8 @@
 
 use std::{mem::size_of, ops::Range};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     key::Key,
     limits::{ID_BYTES_MAX, REASON_BYTES_MAX, SLOT_BYTES_MAX, SLOT_BYTES_MIN, TEXT_KEPT_BYTES_MAX},
@@ -228,7 +230,7 @@ pub struct Columns<'a> {
 }
 
 /// What the chemistry made on the way to the rows of a slot and did not write.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dropped {
     /// Products that the same parent had given before.
     pub symmetric: u64,

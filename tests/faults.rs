@@ -141,3 +141,75 @@ fn every_call_to_the_file_system_may_fail() {
     )
     .unwrap();
 }
+
+/// Parents on which RDKit crashes or hangs end in the rejects, each after one resumption, and all other
+/// products are there. They stand in the sample too, from which a job is planned.
+#[test]
+fn a_parent_that_kills_or_hangs_the_process_is_rejected() {
+    let material = Material::new();
+    let poison = fs::read_to_string(&material.input).unwrap();
+    let poison = poison.lines().nth(37).unwrap().split_once(' ').unwrap().0;
+    let whole = material.folder.path("whole");
+    material.job(&whole).run().ends_with(4);
+    let is_poison = |smiles: &str| smiles == poison;
+    let expected: Vec<_> = output::rows(&whole);
+    let others = expected
+        .iter()
+        .filter(|row| !is_poison(&row.parent_smiles))
+        .count();
+    assert!(others < expected.len());
+    for (variable, code, words) in [
+        ("MOLSIEVE_ABORT_ON", None, "crashed"),
+        ("MOLSIEVE_HANG_ON", Some(75), "--parent-timeout 2"),
+    ] {
+        let out = material.folder.path(variable);
+        let run = || {
+            material
+                .job(&out)
+                .args("--parent-timeout 2 --expected-products 5000")
+                .env(variable, poison)
+                .run()
+        };
+        // The parent stands in the library twice, so it may take its toll twice, or in two workers at once.
+        let mut end = run();
+        let mut interruptions = 0;
+        while end.code != Some(4) {
+            assert_eq!(end.code, code, "{variable}: {}", end.stderr);
+            assert!(
+                code.is_none() || end.stderr.contains(words),
+                "{}",
+                end.stderr
+            );
+            interruptions += 1;
+            assert!(interruptions <= 2, "{variable}: {}", end.stderr);
+            end = run();
+        }
+        assert!(interruptions > 0, "{variable}");
+        assert_complete(&out);
+        let rejects = output::rejects(&out);
+        assert_eq!(rejects.len(), 3, "{rejects:?}");
+        let poisoned: Vec<_> = rejects
+            .iter()
+            .filter(|reject| is_poison(&reject.text))
+            .collect();
+        assert_eq!(poisoned.len(), 2);
+        assert!(
+            poisoned.iter().all(|reject| reject.reason.contains(words)),
+            "{poisoned:?}"
+        );
+        let mut rows: Vec<_> = output::rows(&out)
+            .into_iter()
+            .map(|row| row.smiles)
+            .collect();
+        let made = rows.len();
+        rows.sort();
+        rows.dedup();
+        assert_eq!(rows.len(), made);
+        // What the poisoned parent alone gives is missing; everything else is there.
+        let missing = expected
+            .iter()
+            .filter(|row| rows.binary_search(&row.smiles).is_err());
+        assert!(missing.clone().all(|row| is_poison(&row.parent_smiles)));
+        assert!(missing.count() > 0);
+    }
+}

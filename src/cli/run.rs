@@ -7,11 +7,11 @@ use std::{
 
 use super::{CliError, Exit, JobArgs, progress::Reporter, report, say};
 use crate::{
-    chem::RdKit,
+    chem::{RdKit, Transformer},
     config::{EngineChoice, JobSettings, JobSpec},
     limits::SEALED_BYTES_MAX,
     machine,
-    pipeline::{self, Job, Outcome},
+    pipeline::{self, Job, Outcome, Stuck},
     plan,
     rules::RuleSet,
     store::{Existing, Found, OutputDir, StoreError, WORK_DIR, disk},
@@ -19,6 +19,7 @@ use crate::{
         earlier::EarlierRun,
         source::{ColumnChoice, Library},
     },
+    trial,
     units::{ByteSize, counted},
 };
 
@@ -43,7 +44,12 @@ pub(super) fn run(args: JobArgs) -> Result<Exit, CliError> {
     }
     let stop = stop_on_signals()?;
     let mut reporter = Reporter::new(&job, json);
-    let outcome = pipeline::run(&job, &stop, &mut |snapshot| reporter.show(snapshot));
+    let outcome = pipeline::run(&job, &stop, &mut |snapshot| {
+        reporter.show(snapshot);
+        if let Some(stuck) = snapshot.stuck {
+            end_with_stuck_thread(&job, &reporter, stuck, json);
+        }
+    });
     reporter.finish();
     match outcome? {
         Outcome::Done(manifest) => {
@@ -66,6 +72,33 @@ pub(super) fn run(args: JobArgs) -> Result<Exit, CliError> {
             job.spec.output.display(),
         ))),
     }
+}
+
+/// Ends the process although a thread is still inside RDKit and can't be ended. Everything else is at
+/// rest. The exit handlers of C++ are passed over: they would take RDKit's tables from under it.
+fn end_with_stuck_thread(job: &Job, reporter: &Reporter<'_>, stuck: Stuck, json: bool) -> ! {
+    reporter.finish();
+    let output = job.spec.output.display();
+    let why = match stuck.timed_out {
+        Some(row) => format!(
+            "RDKit has worked on row {row} for longer than --parent-timeout {}; the row will be rejected: ",
+            job.spec.parent_timeout.as_secs()
+        ),
+        None => String::new(),
+    };
+    let error = CliError::Stopped(format!(
+        "{why}stopped at a checkpoint; molsieve run --resume --output {output} goes on from it"
+    ));
+    super::tell(&error, json);
+    signal_hook::low_level::exit(Exit::Stopped as i32)
+}
+
+/// `molsieve try-parents`.
+pub(super) fn try_parents() -> Result<Exit, CliError> {
+    let assignment = trial::assignment()?;
+    let rules = RuleSet::load(&assignment.rules)?;
+    trial::serve(RdKit::initialise()?, &rules, assignment.settings)?;
+    Ok(Exit::Done)
 }
 
 fn exit(rejected: u64, capped: u64) -> Exit {
@@ -180,7 +213,11 @@ fn prepare(spec: JobSpec) -> Result<Job, CliError> {
     let earlier = earlier.collect::<Result<Vec<_>, _>>()?;
     let excluded = earlier.iter().map(EarlierRun::rows).sum();
     let rdkit = RdKit::initialise()?;
-    let plan = plan::plan(&spec, &rules, &library, excluded, rdkit)?;
+    // What RDKit makes of the rules is found out here, where it can be told with its place.
+    drop(Transformer::new(rdkit, &rules, spec.transform_settings())?);
+    let plan = plan::plan(&spec, &rules, &library, excluded, &|settings, parents| {
+        trial::try_parents(&spec.assignment(settings), parents)
+    })?;
     let job_toml = resolved(&spec, &plan);
     Ok(Job {
         spec,
@@ -213,6 +250,7 @@ fn resolved(spec: &JobSpec, plan: &plan::Plan) -> String {
         overwrite: false,
         resume: false,
         max_products_per_parent: Some(spec.products_per_parent_max),
+        parent_timeout: Some(spec.parent_timeout.as_secs()),
         part_size: Some(ByteSize(spec.part_bytes)),
         slot_size: Some(ByteSize(plan.slot.bytes as u64)),
         slots: Some(plan.slots),

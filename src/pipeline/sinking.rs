@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     CappedParent, Job, PipelineError, Shared,
     checkpoint::{CHECKPOINT, Checkpoint, Phase},
+    in_work,
 };
 use crate::{
     config::Dedup,
@@ -127,6 +128,7 @@ impl Checkpoint {
 pub(super) fn kept() -> Vec<&'static str> {
     let mut kept = settle::FILES.to_vec();
     kept.extend([CHECKPOINT.name, super::checkpoint::JOB.name, REJECTS]);
+    kept.extend([in_work::IN_WORK, in_work::POISONED.name]);
     kept
 }
 

@@ -46,10 +46,14 @@ impl Dispenser {
 }
 
 /// The body of a worker: batch after batch until the input ends or the job stops.
-pub(super) fn work(shared: &Shared<'_>, dispenser: &Mutex<Dispenser>) -> Result<(), PipelineError> {
+pub(super) fn work(
+    shared: &Shared<'_>,
+    dispenser: &Mutex<Dispenser>,
+    worker: usize,
+) -> Result<(), PipelineError> {
     let job = shared.job;
     let mut transformer = Transformer::new(job.rdkit, &job.rules, job.spec.transform_settings())?;
-    let worked = batches(shared, dispenser, &mut transformer);
+    let worked = batches(shared, dispenser, &mut transformer, worker);
     *shared
         .times
         .chemistry_split
@@ -62,6 +66,7 @@ fn batches(
     shared: &Shared<'_>,
     dispenser: &Mutex<Dispenser>,
     transformer: &mut Transformer,
+    worker: usize,
 ) -> Result<(), PipelineError> {
     let job = shared.job;
     let mut batch = ParentBatch::new();
@@ -80,7 +85,7 @@ fn batches(
             taken
         };
         let Some(number) = taken else { break };
-        match transform_batch(shared, transformer, &batch, number) {
+        match transform_batch(shared, transformer, &batch, number, worker) {
             Ok(()) => {}
             Err(Interruption::Stopped) => break,
             Err(Interruption::Failed(error)) => return Err(error),
@@ -106,9 +111,11 @@ fn transform_batch(
     transformer: &mut Transformer,
     batch: &ParentBatch,
     number: u64,
+    worker: usize,
 ) -> Result<(), Interruption> {
     let mut stretch = Stretch {
         shared,
+        worker,
         number,
         part: 0,
         slot: shared.ring.acquire(number)?,
@@ -117,9 +124,13 @@ fn transform_batch(
         if shared.stopping.load(Relaxed) {
             return Err(Interruption::Stopped);
         }
+        let begun = shared.in_work.begin(worker, parent.row);
+        begun.map_err(|error| Interruption::Failed(error.into()))?;
         stretch = transform_parent(stretch, transformer, parent)?;
     }
     transformer.end();
+    let ended = shared.in_work.end(worker);
+    ended.map_err(|error| Interruption::Failed(error.into()))?;
     let Stretch {
         number,
         part,
@@ -135,6 +146,7 @@ fn transform_batch(
 /// The slot a batch is being written into, and which of the batch's slots it is.
 struct Stretch<'a> {
     shared: &'a Shared<'a>,
+    worker: usize,
     number: u64,
     part: u64,
     slot: Permit,
@@ -146,7 +158,10 @@ impl Stretch<'_> {
         self.shared
             .ring
             .submit(self.slot, self.number, self.part, false);
-        let slot = self.shared.ring.acquire(self.number)?;
+        let slot = self
+            .shared
+            .in_work
+            .pause(self.worker, || self.shared.ring.acquire(self.number))?;
         Ok(Self {
             slot,
             part: self.part + 1,
@@ -180,6 +195,9 @@ fn transform_parent<'a>(
         RowId::RowNumber => number.as_bytes(),
     };
     let (smiles, begun) = shared.times.measure(&shared.times.chemistry, || {
+        if let Some(reason) = shared.poisoned.get(&parent.row) {
+            return (Err(reason.clone()), Err(reason.clone()));
+        }
         let smiles = parent_smiles(shared, parent);
         let begun = smiles
             .as_ref()

@@ -232,5 +232,8 @@ pub fn free_bytes(path: &Path) -> Result<u64, StoreError> {
     let existing = existing.unwrap_or(Path::new("/"));
     let system = rustix::fs::statvfs(existing)
         .map_err(|error| StoreError::io(existing, "ask for free space", &error.into()))?;
+    if system.f_blocks == 0 {
+        return Ok(u64::MAX); // a file system that does not count blocks
+    }
     Ok(system.f_bavail.saturating_mul(system.f_frsize))
 }

@@ -10,7 +10,11 @@
 //!
 //! Columns and their types are those of DESIGN's output contract; see [`product_schema`].
 
-use std::{path::Path, sync::Arc};
+use std::{
+    io::{self, Write},
+    path::Path,
+    sync::Arc,
+};
 
 use arrow::{
     array::{
@@ -400,23 +404,37 @@ pub fn reject_schema() -> SchemaRef {
     ]))
 }
 
+/// A file that can be taken out of the encoder once that is done with it.
+struct Held(Option<PendingFile>);
+
+impl Write for Held {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.as_mut().map_or(Ok(0), |file| file.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.as_mut().map_or(Ok(()), PendingFile::flush)
+    }
+}
+
 /// A Parquet file under way.
 struct ParquetFile {
-    writer: ArrowWriter<PendingFile>,
+    writer: ArrowWriter<Held>,
     rows: u64,
 }
 
 impl ParquetFile {
     fn begin(output: &OutputDir, name: &str, schema: &SchemaRef) -> Result<Self, SinkError> {
         let pending = output.begin(name)?;
-        let writer = ArrowWriter::try_new(pending, Arc::clone(schema), Some(writer_properties()))
+        let held = Held(Some(pending));
+        let writer = ArrowWriter::try_new(held, Arc::clone(schema), Some(writer_properties()))
             .map_err(encode_error)?;
         Ok(Self { writer, rows: 0 })
     }
 
     fn write(&mut self, batch: &RecordBatch, row_group_bytes: usize) -> Result<(), SinkError> {
         self.rows += batch.num_rows() as u64;
-        let target = self.writer.inner().target().to_owned();
+        let target = self.target().to_owned();
         let written = self.writer.write(batch).and_then(|()| {
             if self.writer.in_progress_size() >= row_group_bytes {
                 self.writer.flush()?;
@@ -426,18 +444,25 @@ impl ParquetFile {
         written.map_err(|error| parquet_error(&target, error))
     }
 
+    fn target(&self) -> &Path {
+        let held = self.writer.inner().0.as_ref();
+        held.map_or(Path::new(""), PendingFile::target)
+    }
+
     /// Bytes written and waiting in the row group under way.
     fn bytes(&self) -> u64 {
         (self.writer.bytes_written() + self.writer.in_progress_size()) as u64
     }
 
-    fn publish(self, output: &OutputDir) -> Result<Part, SinkError> {
-        let target = self.writer.inner().target().to_owned();
-        // Writes the last row group and the footer.
-        let pending = self
-            .writer
-            .into_inner()
+    fn publish(mut self, output: &OutputDir) -> Result<Part, SinkError> {
+        let target = self.target().to_owned();
+        // Writes the last row group and the footer. Taking the writer apart instead (`into_inner`) would
+        // turn an error of the disk into a text.
+        self.writer
+            .finish()
             .map_err(|error| parquet_error(&target, error))?;
+        let pending = self.writer.inner_mut().0.take();
+        let pending = pending.expect("it is taken here only, and the writer is consumed");
         Ok(Part {
             file: output.publish(pending)?,
             rows: self.rows,
