@@ -129,7 +129,7 @@ pub fn for_each_key(
 ) -> Result<(), StoreError> {
     let mut reader = SpillReader::open(&output.work_file(KEYS), Kind::Keys, length)?;
     let mut keys = Vec::new();
-    while let Some((payload, _)) = reader.next()? {
+    while let Some((payload, _)) = reader.next_block()? {
         let (whole, rest) = payload.as_chunks::<16>();
         keys.clear();
         keys.extend(whole.iter().map(|bytes| Key::from(*bytes).words()));
@@ -204,7 +204,7 @@ impl Survivors {
                 self.next = end;
                 continue;
             }
-            let unpacked = match self.rows.next()? {
+            let unpacked = match self.rows.next_block()? {
                 Some((payload, rows)) => rows::unpack(payload, rows, slot),
                 None => return Ok(None),
             };
@@ -258,7 +258,7 @@ impl Items {
         if self.at == self.block.len() {
             self.block.clear();
             self.at = 0;
-            match self.reader.next()? {
+            match self.reader.next_block()? {
                 Some((payload, _)) => self.block.extend_from_slice(payload),
                 None => return Ok(None),
             }

@@ -88,7 +88,10 @@ pub fn transform(
         usable,
         ..Tried::default()
     };
-    while usable {
+    if !usable {
+        return Ok(tried);
+    }
+    loop {
         slot.clear();
         let parent = slot.push_parent(NOBODY).unwrap_or_default();
         let progress = transformer.fill(slot, parent)?;
@@ -96,10 +99,9 @@ pub fn transform(
         tried.text_bytes += slot.text_bytes() as u64;
         tried.dropped += slot.dropped;
         if progress == Progress::Finished {
-            break;
+            return Ok(tried);
         }
     }
-    Ok(tried)
 }
 
 const NOBODY: SlotParent<'static> = SlotParent {

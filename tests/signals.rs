@@ -63,6 +63,7 @@ fn stops_cleanly_on(signal: Signal) {
     let unfinished = output::names(&folder.out().join(".molsieve"));
     let expected = [
         "checkpoint",
+        "in-work",
         "job",
         "keys",
         "lock",

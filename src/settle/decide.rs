@@ -230,7 +230,7 @@ impl Decider<'_> {
     ) -> Result<bool, DecideError> {
         let mut reader = SpillReader::open(&from.path, kind, from.length)?;
         let mut position = 0;
-        while let Some((payload, items)) = reader.next()? {
+        while let Some((payload, items)) = reader.next_block()? {
             if payload.len() != items as usize * item_bytes(kind) {
                 return Err(reader.damaged("a key is cut short").into());
             }
@@ -398,7 +398,7 @@ impl Ordinals<'_> {
             if let Some(ordinal) = self.block.next() {
                 return Ok(Some(ordinal));
             }
-            let Some((payload, items)) = self.reader.next()? else {
+            let Some((payload, items)) = self.reader.next_block()? else {
                 return Ok(None);
             };
             let (whole, rest) = payload.as_chunks::<8>();

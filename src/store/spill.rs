@@ -225,7 +225,7 @@ impl<R: Read> SpillReader<R> {
     }
 
     /// The payload of the next block and the number of its items; `None` at the end.
-    pub fn next(&mut self) -> Result<Option<(&[u8], u32)>, StoreError> {
+    pub fn next_block(&mut self) -> Result<Option<(&[u8], u32)>, StoreError> {
         let Some(head) = self.peek()? else {
             return Ok(None);
         };
@@ -303,7 +303,7 @@ mod tests {
     fn keys_of(path: &Path, length: SpillLength) -> Result<Vec<u8>, StoreError> {
         let mut reader = SpillReader::open(path, Kind::Keys, length)?;
         let (mut all, mut items) = (Vec::new(), 0);
-        while let Some((payload, n)) = reader.next()? {
+        while let Some((payload, n)) = reader.next_block()? {
             all.extend_from_slice(payload);
             items += u64::from(n);
         }
@@ -366,9 +366,9 @@ mod tests {
             if i % 2 == 0 {
                 reader.skip().unwrap();
             } else {
-                assert_eq!(reader.next().unwrap().unwrap().0[0], i);
+                assert_eq!(reader.next_block().unwrap().unwrap().0[0], i);
             }
         }
-        assert!(reader.next().unwrap().is_none());
+        assert!(reader.next_block().unwrap().is_none());
     }
 }

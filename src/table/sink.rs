@@ -295,7 +295,7 @@ pub fn publish_rejects(
         waiting_bytes: 0,
     };
     let mut log = SpillReader::open(path, Kind::Rejects, length)?;
-    while let Some((mut items, count)) = log.next()? {
+    while let Some((mut items, count)) = log.next_block()? {
         for _ in 0..count {
             match Reject::read(&mut items) {
                 Some(reject) => sink.push(reject)?,
