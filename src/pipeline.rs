@@ -183,8 +183,8 @@ pub(crate) struct Shared<'a> {
     parts: AtomicU64,
     /// Checkpoints taken by this process.
     checkpoints: AtomicU64,
-    /// Counts as of the last checkpoint.
-    checkpoint: Mutex<Counts>,
+    /// Parts and the rows in them as of the last checkpoint.
+    checkpoint: Mutex<(usize, u64)>,
     /// Bytes free on the disk, once there are too few to go on.
     disk_full: Mutex<Option<u64>>,
     /// Progress of settling.
@@ -313,12 +313,7 @@ fn run_stages<'a>(
         return Err(error);
     }
     if shared.is_stopping() {
-        let rows = shared
-            .checkpoint
-            .lock()
-            .unwrap_or_else(|p| p.into_inner())
-            .products_unique;
-        let parts = shared.parts.load(Relaxed) as usize;
+        let (parts, rows) = *shared.checkpoint.lock().unwrap_or_else(|p| p.into_inner());
         let free = *shared.disk_full.lock().unwrap_or_else(|p| p.into_inner());
         return Ok(Outcome::Stopped { parts, rows, free });
     }
@@ -420,7 +415,7 @@ impl<'a> Shared<'a> {
             bytes_written: AtomicU64::new(0),
             parts: AtomicU64::new(0),
             checkpoints: AtomicU64::new(0),
-            checkpoint: Mutex::new(counts),
+            checkpoint: Mutex::new((0, 0)),
             disk_full: Mutex::new(None),
             settled: AtomicU64::new(0),
             to_settle: AtomicU64::new(0),

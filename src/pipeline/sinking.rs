@@ -168,6 +168,7 @@ impl<'a> Sinking<'a> {
             sinking.exclude(engine)?;
             sinking.checkpoint(Phase::Reading { next_row: 0 })?;
         }
+        sinking.note_checkpoint();
         sinking.show();
         Ok(sinking)
     }
@@ -240,11 +241,7 @@ impl<'a> Sinking<'a> {
         sealed::write(&self.output.work_dir(), CHECKPOINT, state)?;
         self.unwritten_before = UNWRITTEN_BYTES * state.counts.unwritten();
         self.shared.checkpoints.fetch_add(1, Relaxed);
-        *self
-            .shared
-            .checkpoint
-            .lock()
-            .unwrap_or_else(|p| p.into_inner()) = state.counts;
+        self.note_checkpoint();
         let free = disk::free_bytes(self.output.path())?;
         if free < self.shared.job.spec.part_bytes {
             // Here nothing is lost; on a full disk what follows would be made for nothing.
@@ -256,6 +253,18 @@ impl<'a> Sinking<'a> {
             self.shared.stop();
         }
         Ok(())
+    }
+
+    /// Lets it be known what would be there if the run stopped now.
+    fn note_checkpoint(&self) {
+        let parts = &self.state.parts;
+        let rows = parts.iter().map(|part| part.rows).sum();
+        let mut checkpoint = self
+            .shared
+            .checkpoint
+            .lock()
+            .unwrap_or_else(|p| p.into_inner());
+        *checkpoint = (parts.len(), rows);
     }
 
     fn show(&self) {
