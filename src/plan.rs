@@ -265,10 +265,6 @@ fn with_capped(products: u64, dropped: Dropped) -> f64 {
     products as f64 * (1.0 + dropped.capped as f64 / made.max(1) as f64)
 }
 
-fn smallest_slot(properties: bool) -> SlotLayout {
-    SlotLayout::new(SLOT_BYTES_MIN, properties).expect("the smallest slot has a layout")
-}
-
 impl JobSpec {
     /// What parents of this job are tried with in a process of their own.
     pub fn assignment(&self, settings: TransformSettings) -> Assignment {
@@ -340,7 +336,7 @@ fn sized(spec: &JobSpec, demand: Demand, threads: usize, slots: usize) -> Plan {
         (1usize << share.ilog2()).clamp(SLOT_BYTES_MIN, SLOT_BYTES_DEFAULT_MAX)
     });
     let slot = SlotLayout::new(slot_bytes, spec.properties)
-        .unwrap_or_else(|_| smallest_slot(spec.properties));
+        .unwrap_or_else(|_| SlotLayout::smallest(spec.properties));
     let row_group_bytes = (budget / 64).clamp(ROW_GROUP_BYTES_MIN, ROW_GROUP_BYTES_MAX);
     // Room for a quarter more than the sample says: samples err, and full filters err too.
     let filter_products = spec

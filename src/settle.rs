@@ -22,7 +22,6 @@ use std::path::Path;
 
 use crate::{
     key::Key,
-    limits::SLOT_BYTES_MIN,
     slot::{Slot, SlotLayout, Verdict},
     store::{
         OutputDir, StoreError,
@@ -151,8 +150,7 @@ pub fn spilled(output: &OutputDir, lengths: Lengths) -> [Spilled; 2] {
 
 /// The slot into which rows that were settled are unpacked, whatever the size of the job's own.
 pub fn slot(properties: bool) -> Slot {
-    let layout = SlotLayout::new(SLOT_BYTES_MIN, properties);
-    Slot::new(layout.expect("the smallest slot has a layout"))
+    Slot::new(SlotLayout::smallest(properties))
 }
 
 /// Reads the survivors among the *maybe* rows, block by block.

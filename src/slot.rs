@@ -157,6 +157,11 @@ impl SlotLayout {
         Ok(layout)
     }
 
+    /// The smallest slab there may be.
+    pub fn smallest(properties: bool) -> Self {
+        Self::new(SLOT_BYTES_MIN, properties).expect("its size is in the range")
+    }
+
     /// Bytes of the columns of fixed width, in the order in which they stand in the slab.
     fn column_bytes(&self) -> [usize; 11] {
         let (rows, parents) = (self.rows_max, self.parents_max);

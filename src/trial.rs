@@ -3,13 +3,18 @@
 //!
 //! `molsieve try-parents` (hidden from the help) reads JSON from standard input, line by line: first an
 //! [`Assignment`], then one [`Candidate`] after the other. It transforms each as the job would, throws the
-//! products away and answers with a line. Which parent killed it follows from the answer that is missing; the others are
+//! products away and answers with a line, after a first line that says that it is ready. Which parent killed it follows from the answer that is missing; the others are
 //! tried in the next process.
+//!
+//! A parent must not be blamed for what is not its doing: a process that ends before it is ready is an
+//! error, one that is ended by a signal from outside (as when a service is stopped) is too, and one that
+//! dies is given the same parent once more before the parent is rejected.
 
 use std::{
     io::{BufRead, BufReader, Write},
+    os::unix::process::{CommandExt, ExitStatusExt},
     path::PathBuf,
-    process::{Child, ChildStdin, Command, Stdio},
+    process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     sync::mpsc,
     thread,
     time::Duration,
@@ -19,7 +24,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     chem::{ChemistryError, Progress, RdKit, TransformSettings, Transformer},
-    limits::{REASON_BYTES_MAX, SLOT_BYTES_MIN, STAGE_STACK_BYTES},
+    limits::STAGE_STACK_BYTES,
     rules::RuleSet,
     slot::{Dropped, ParentFlags, Slot, SlotLayout, SlotParent},
     store::plain,
@@ -114,12 +119,13 @@ const NOBODY: SlotParent<'static> = SlotParent {
 
 /// A slot for products that are thrown away.
 pub fn slot(properties: bool) -> Slot {
-    let layout = SlotLayout::new(SLOT_BYTES_MIN, properties);
-    Slot::new(layout.expect("the smallest slot has a layout"))
+    Slot::new(SlotLayout::smallest(properties))
 }
 
 /// The child's side: reads what to try parents with.
 pub fn assignment() -> Result<Assignment, ChemistryError> {
+    // A parent that hangs must not outlive the job. Where that can't be asked for, it may.
+    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
     let mut line = String::new();
     let read = std::io::stdin().read_line(&mut line);
     read.map_err(|error| plain(&error))
@@ -153,6 +159,7 @@ fn answer_all(
 ) -> Result<(), ChemistryError> {
     let mut transformer = Transformer::new(rdkit, rules, settings)?;
     let mut slot = slot(settings.properties);
+    let _ = writeln!(std::io::stdout(), "{READY}");
     for line in std::io::stdin().lines().map_while(Result::ok) {
         let Ok(candidate) = serde_json::from_str::<Candidate>(&line) else {
             return Err(ChemistryError::Failed("a line is no parent".into()));
@@ -177,20 +184,44 @@ pub fn try_parents(
     let mut answers = Vec::with_capacity(candidates.len());
     while answers.len() < candidates.len() {
         let before = answers.len();
-        let end = try_some(assignment, &candidates[before..], &mut answers)?;
-        if answers.len() < candidates.len() {
-            answers.push(Err(end));
+        let mut end = try_some(assignment, &candidates[before..], &mut answers)?;
+        let suspect = answers.len();
+        if matches!(end, End::Died(_)) && suspect < candidates.len() {
+            // Perhaps it was not the parent.
+            let alone = &candidates[suspect..=suspect];
+            end = try_some(assignment, alone, &mut answers)?;
+        }
+        if answers.len() == suspect && suspect < candidates.len() {
+            answers.push(Err(match end {
+                End::Died(how) => format!("RDKit crashed on it ({how})"),
+                End::Late | End::Answered => too_long(assignment.time_max),
+            }));
         }
     }
     Ok(answers)
 }
+
+/// How a process that tries parents came to its end.
+enum End {
+    /// All were answered for.
+    Answered,
+    /// One took too long.
+    Late,
+    /// It died.
+    Died(ExitStatus),
+}
+
+/// The line with which a process says that what follows is the parents' doing.
+const READY: &str = "ready";
+/// Time in which it must have said so: compiling thousands of rules takes seconds.
+const READY_TIME_MAX: Duration = Duration::from_secs(600);
 
 /// Tries parents until the process ends; says how it did.
 fn try_some(
     assignment: &Assignment,
     candidates: &[Candidate],
     answers: &mut Vec<Result<Tried, String>>,
-) -> Result<String, ChemistryError> {
+) -> Result<End, ChemistryError> {
     let failed = |error: std::io::Error| {
         ChemistryError::Failed(format!("cannot try parents out: {}", plain(&error)))
     };
@@ -199,12 +230,15 @@ fn try_some(
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
+        .process_group(0) // Ctrl-C is for the job
         .spawn()
         .map_err(failed)?;
     let lines = answers_of(&mut child);
     let mut input = child.stdin.take();
-    let mut end = None;
     tell(&mut input, assignment);
+    let ready = lines.recv_timeout(READY_TIME_MAX);
+    let mut end = End::Answered;
+    let candidates = if ready.is_ok() { candidates } else { &[] };
     for candidate in candidates {
         tell(&mut input, candidate);
         match lines.recv_timeout(assignment.time_max) {
@@ -213,17 +247,36 @@ fn try_some(
                     .unwrap_or_else(|error| Err(format!("its answer can't be read: {error}"))),
             ),
             Err(mpsc::RecvTimeoutError::Timeout) => {
-                end = Some(too_long(assignment.time_max));
+                end = End::Late;
                 break;
             }
-            Err(mpsc::RecvTimeoutError::Disconnected) => break,
+            Err(mpsc::RecvTimeoutError::Disconnected) => {
+                end = died(child.wait().map_err(failed)?)?;
+                break;
+            }
         }
     }
     drop(input);
     // It may be dead already.
     let _ = child.kill();
     let status = child.wait().map_err(failed)?;
-    Ok(end.unwrap_or_else(|| format!("RDKit crashed on it ({status})")))
+    match ready {
+        Ok(_) => Ok(end),
+        Err(_) => Err(ChemistryError::Failed(format!(
+            "the process that tries parents out did not start ({status})"
+        ))),
+    }
+}
+
+/// What it means that a process died: nothing about the parent, if somebody has ended it.
+fn died(status: ExitStatus) -> Result<End, ChemistryError> {
+    const FROM_OUTSIDE: [i32; 3] = [1, 2, 15]; // SIGHUP, SIGINT, SIGTERM
+    match status.signal() {
+        Some(signal) if FROM_OUTSIDE.contains(&signal) => Err(ChemistryError::Failed(format!(
+            "the process that tries parents out was ended from outside ({status})"
+        ))),
+        _ => Ok(End::Died(status)),
+    }
 }
 
 /// Writes a line to a child. That it is dead is found out by its answer that does not come.
@@ -257,8 +310,18 @@ fn answers_of(child: &mut Child) -> mpsc::Receiver<String> {
     lines
 }
 
-/// A reason, cut to the length that a reject may have.
-pub fn cut(mut reason: String) -> String {
-    reason.truncate(reason.floor_char_boundary(REASON_BYTES_MAX));
-    reason
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_parent_is_not_blamed_for_a_signal_from_outside() {
+        for signal in [1, 2, 15] {
+            assert!(died(ExitStatus::from_raw(signal)).is_err(), "{signal}");
+        }
+        for signal in [4, 6, 9, 11] {
+            let end = died(ExitStatus::from_raw(signal)).unwrap();
+            assert!(matches!(end, End::Died(_)), "{signal}");
+        }
+    }
 }

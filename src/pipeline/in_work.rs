@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Job, PipelineError};
+use super::{Job, PipelineError, workers::cut};
 use crate::{
     store::{
         OutputDir, StoreError,
@@ -110,7 +110,7 @@ pub(super) fn poisoned(output: &OutputDir) -> Result<Poisoned, StoreError> {
 /// Puts a row down among them.
 pub(super) fn poison(output: &OutputDir, row: u64, reason: String) -> Result<(), StoreError> {
     let mut poisoned = poisoned(output)?;
-    poisoned.insert(row, trial::cut(reason));
+    poisoned.insert(row, cut(reason));
     sealed::write(&output.work_dir(), POISONED, &poisoned)
 }
 

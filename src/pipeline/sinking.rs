@@ -243,7 +243,10 @@ impl<'a> Sinking<'a> {
         self.shared.checkpoints.fetch_add(1, Relaxed);
         self.note_checkpoint();
         let free = disk::free_bytes(self.output.path())?;
-        if free < self.shared.job.spec.part_bytes {
+        let job = self.shared.job;
+        let estimate = &job.plan.estimate;
+        let all = estimate.disk_bytes() + estimate.disk_bytes_while_running();
+        if free < job.spec.part_bytes.min(all) {
             // Here nothing is lost; on a full disk what follows would be made for nothing.
             *self
                 .shared

@@ -205,8 +205,8 @@ fn transform_parent<'a>(
             .and_then(|smiles| transformer.begin(smiles));
         (smiles, begun)
     });
-    if let Err(mut reason) = begun {
-        cut(&mut reason, REASON_BYTES_MAX);
+    if let Err(reason) = begun {
+        let reason = cut(reason);
         let rejected = SlotParent {
             row: parent.row,
             id,
@@ -263,7 +263,8 @@ fn parent_smiles<'p>(
     }
 }
 
-/// Cuts a text at a character boundary.
-fn cut(text: &mut String, bytes_max: usize) {
-    text.truncate(text.floor_char_boundary(bytes_max));
+/// A reason, cut at a character boundary to the length that a reject may have.
+pub(super) fn cut(mut reason: String) -> String {
+    reason.truncate(reason.floor_char_boundary(REASON_BYTES_MAX));
+    reason
 }

@@ -217,6 +217,7 @@ impl OutputDir {
 
     /// Removes what this process made: nothing of it is worth keeping.
     pub fn abandon(self) -> Result<(), StoreError> {
+        self.clear_behind(0, &[])?;
         disk::remove(&self.path.join("job.toml"))?;
         let work = self.work_dir();
         self.lock.remove(&work.join("lock"), &work)?;
@@ -385,6 +386,12 @@ mod tests {
         output.write("job.toml", b"").unwrap();
         output.abandon().unwrap();
         assert!(!path.exists());
+        // One that was there already stays, and nothing in it.
+        fs::create_dir(&path).unwrap();
+        let output = OutputDir::open(&path, Existing::Refuse).unwrap();
+        output.write("part-00000.parquet", b"x").unwrap();
+        output.abandon().unwrap();
+        assert_eq!(fs::read_dir(&path).unwrap().count(), 0);
         let file = dir.path().join("file");
         fs::write(&file, b"x").unwrap();
         let refused = OutputDir::open(&file, Existing::Refuse).unwrap_err();
