@@ -1,7 +1,7 @@
 //! What a product costs in chemistry, stage by stage: parse, find sites, react, finish, write.
 //!
 //! The unit is one product written. The time of a stage is that of a whole pass over the parents, as
-//! the transformer's own clocks sum it up ([`Transformer::times`]), divided by the products of the
+//! the transformer's own clocks sum it up ([`Transformer::take_times`]), divided by the products of the
 //! pass; so it also carries the stage's share of what comes to nothing (symmetric, unchanged and
 //! invalid products, and parents without any site). `whole` is the wall clock around a pass: the
 //! stages and what lies between them (keys of a parent's products, copying into the slot, the clocks
@@ -34,13 +34,11 @@ use molsieve::{
 type Stage = fn(&Pass) -> Duration;
 
 const STAGES: [(&str, Stage); 6] = [
-    ("parse", |pass| pass.after.parse - pass.before.parse),
-    ("find_sites", |pass| {
-        pass.after.find_sites - pass.before.find_sites
-    }),
-    ("react", |pass| pass.after.react - pass.before.react),
-    ("finish", |pass| pass.after.finish - pass.before.finish),
-    ("write", |pass| pass.after.write - pass.before.write),
+    ("parse", |pass| pass.times.parse),
+    ("find_sites", |pass| pass.times.find_sites),
+    ("react", |pass| pass.times.react),
+    ("finish", |pass| pass.times.finish),
+    ("write", |pass| pass.times.write),
     ("whole", |pass| pass.wall),
 ];
 
@@ -48,8 +46,7 @@ const STAGES: [(&str, Stage); 6] = [
 struct Pass {
     products: u64,
     wall: Duration,
-    before: ChemistryTimes,
-    after: ChemistryTimes,
+    times: ChemistryTimes,
 }
 
 fn chemistry(criterion: &mut Criterion) {
@@ -84,14 +81,13 @@ fn split(criterion: &mut Criterion, name: &str, rules: &RuleSet, parents: &[Pare
 
 fn pass(transformer: &mut Transformer, parents: &[Parent], slot: &mut Slot) -> Pass {
     slot.clear();
-    let before = transformer.times();
+    drop(transformer.take_times());
     let began = Instant::now();
     let products = common::transform(transformer, parents, slot, &mut Slot::clear);
     Pass {
         products,
         wall: began.elapsed(),
-        before,
-        after: transformer.times(),
+        times: transformer.take_times(),
     }
 }
 

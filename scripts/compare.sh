@@ -93,7 +93,8 @@ rows, made = [], set()
 for pair in range(1, pairs + 1):
     ours = json.loads((work / f"molsieve-{pair}.json").read_text())
     theirs = json.loads((work / f"python-{pair}.json").read_text())
-    valid = ours["counts"]["products_made"] - ours["counts"]["products_invalid"]
+    counts = ours["counts"]
+    valid = counts["products_made"] - counts["products_invalid"] - counts["products_capped"]
     made |= {("molsieve", valid), ("python", theirs["products"])}
     rate = valid / ours["elapsed_seconds"]
     rows.append((rate, theirs["products_per_second"], rate / theirs["products_per_second"],

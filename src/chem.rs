@@ -128,10 +128,13 @@ pub enum Progress {
 pub struct Transformer {
     inner: UniquePtr<ffi::Transformer>,
     times: ChemistryTimes,
+    /// Whether the current parent is to fail.
+    #[cfg(feature = "failpoints")]
+    fails: bool,
 }
 
-/// Where the chemistry's time went, summed since the transformer was made.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Where the chemistry's time went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChemistryTimes {
     /// Parsing and sanitizing parents.
     pub parse: Duration,
@@ -189,6 +192,8 @@ impl Transformer {
         Ok(Self {
             inner,
             times: ChemistryTimes::default(),
+            #[cfg(feature = "failpoints")]
+            fails: false,
         })
     }
 
@@ -213,7 +218,9 @@ impl Transformer {
             return Err("the SMILES contains a line break or another control character".into());
         }
         #[cfg(feature = "failpoints")]
-        crate::faults::parent(smiles);
+        {
+            self.fails = crate::faults::parent(smiles);
+        }
         let began = Instant::now();
         let begun = self.inner.pin_mut().begin(smiles);
         self.times.parse += began.elapsed();
@@ -227,6 +234,10 @@ impl Transformer {
     /// Writes products of the current parent into `slot`, where it is parent number `parent`, and
     /// flags the caps that took effect.
     pub fn fill(&mut self, slot: &mut Slot, parent: u32) -> Result<Progress, ChemistryError> {
+        #[cfg(feature = "failpoints")]
+        if self.fails {
+            return Err(ChemistryError::Failed("on purpose".into()));
+        }
         let mut report = ffi::ParentReport::default();
         let (rows, text_bytes) = (slot.rows(), slot.text_bytes());
         let columns = slot.columns_mut();
@@ -261,9 +272,9 @@ impl Transformer {
         }
     }
 
-    /// Where the time went so far.
-    pub fn times(&self) -> ChemistryTimes {
-        self.times
+    /// Where the time went since this was asked last.
+    pub fn take_times(&mut self) -> ChemistryTimes {
+        std::mem::take(&mut self.times)
     }
 
     /// Lets go of the current parent.

@@ -1,5 +1,5 @@
 //! Faults on purpose, compiled in with the feature `failpoints` only: tests make one call to the file
-//! system fail, or one parent kill or hang the process.
+//! system fail, or one parent kill or hang the process or fail in RDKit.
 //!
 //! | variable | effect |
 //! |---|---|
@@ -9,6 +9,7 @@
 //! | `MOLSIEVE_FREE_BYTES` | what the file system says is free |
 //! | `MOLSIEVE_ABORT_ON` | a parent with this SMILES aborts the process |
 //! | `MOLSIEVE_HANG_ON` | a parent with this SMILES never returns |
+//! | `MOLSIEVE_FAIL_ON` | RDKit fails on a parent with this SMILES when its products are made |
 
 use std::{
     env,
@@ -72,8 +73,8 @@ pub fn free_bytes() -> Option<u64> {
     number("MOLSIEVE_FREE_BYTES")
 }
 
-/// Does to the process what a parent on which RDKit fails would do.
-pub fn parent(smiles: &[u8]) {
+/// Does to the process what a parent on which RDKit fails would do; true if it is to fail later.
+pub fn parent(smiles: &[u8]) -> bool {
     let is = |variable| env::var(variable).is_ok_and(|poison| poison.as_bytes() == smiles);
     if is("MOLSIEVE_ABORT_ON") {
         std::process::abort();
@@ -81,4 +82,5 @@ pub fn parent(smiles: &[u8]) {
     while is("MOLSIEVE_HANG_ON") {
         std::thread::sleep(Duration::from_millis(50));
     }
+    is("MOLSIEVE_FAIL_ON")
 }

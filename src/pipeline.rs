@@ -28,7 +28,7 @@ mod workers;
 
 use std::{
     sync::{
-        Mutex,
+        Mutex, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
         mpsc,
     },
@@ -36,7 +36,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-pub use checkpoint::{CHECKPOINT, Checkpoint};
+pub use checkpoint::{CHECKPOINT, Checkpoint, Identity, JOB};
 pub use manifest::{CappedParent, Manifest, Stages};
 pub use sinking::Counts;
 
@@ -132,7 +132,7 @@ pub enum Outcome {
 }
 
 /// Where a running job stands.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Snapshot {
     /// Time since the start.
     pub elapsed: Duration,
@@ -148,21 +148,24 @@ pub struct Snapshot {
     pub bytes_written: u64,
     /// Parts published.
     pub parts: u64,
-    /// Set when everything is at rest but a thread that is inside RDKit and can't be ended. Whoever
-    /// watches must then end the process; the run can be gone on with.
+    /// Set when the job stops and one of its threads does not come to its end in time. Whoever watches
+    /// must then end the process; the run can be gone on with.
     pub stuck: Option<Stuck>,
     /// Keys and rows that settling has looked at, and how many it has to; none before it begins.
     pub settled: Option<(u64, u64)>,
 }
 
-/// A worker that does not return from RDKit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// A thread that does not come to its end in time: a worker inside RDKit, or one at work on a large
+/// run's keys.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Stuck {
-    /// The parent that has had its time; `None` if the job was asked to stop meanwhile.
+    /// The parent that RDKit has had for too long, if that is why the job stops.
     pub timed_out: Option<u64>,
+    /// The error, if that is why.
+    pub error: Option<PipelineError>,
 }
 
-/// Time that workers have to return once a job stops.
+/// Time that threads have to come to their end once a job stops.
 const RETURN_TIME_MAX: Duration = Duration::from_secs(2);
 
 /// What the stages share.
@@ -172,6 +175,7 @@ pub(crate) struct Shared<'a> {
     ring: std::sync::Arc<Ring>,
     /// Set when the job is to end early, for whatever reason.
     stopping: AtomicBool,
+    stopping_since: OnceLock<Instant>,
     failure: Mutex<Option<PipelineError>>,
     in_work: InWork,
     poisoned: Poisoned,
@@ -201,7 +205,7 @@ pub(crate) struct Shared<'a> {
 pub(crate) struct Times {
     source: AtomicU64,
     chemistry: AtomicU64,
-    /// Sums of the transformers of workers that have ended.
+    /// Of the batches that are done.
     chemistry_split: Mutex<ChemistryTimes>,
     sieve: AtomicU64,
     sink: AtomicU64,
@@ -215,23 +219,17 @@ pub fn run(
     stop: &AtomicBool,
     watch: &mut dyn FnMut(&Snapshot),
 ) -> Result<Outcome, PipelineError> {
-    let mut engine = CpuEngine::new(job.plan.filter, job.plan.slot.rows_max, sieve_threads(job))?;
+    let engine = CpuEngine::new(job.plan.filter, job.plan.slot.rows_max, sieve_threads(job))?;
     let output = OutputDir::open(&job.spec.output, job.spec.existing())?;
     let mut keep = job.spec.existing() == Existing::Resume;
     let outcome = find_checkpoint(job, &output).and_then(|begun| {
         keep &= begun.is_some();
-        if let Some(begun) = &begun {
-            let keys = begun.lengths.keys;
-            settle::for_each_key(&output, keys, |keys| engine.insert(keys))?;
-        }
-        let next_row = match begun.as_ref().map(|begun| begun.phase) {
-            Some(Phase::Reading { next_row }) => next_row,
-            _ => u64::MAX,
-        };
-        let poisoned = in_work::after_interruption(job, &output, next_row)?;
+        let ready = watched(stop, watch, || {
+            make_ready(job, &output, begun.as_ref(), engine)
+        })?;
         let in_work = InWork::new(&output, job.plan.threads)?;
-        let shared = Shared::new(job, &output, begun.as_ref(), in_work, poisoned);
-        let outcome = run_stages(&shared, &output, begun.as_ref(), engine, stop, watch);
+        let shared = Shared::new(job, &output, begun.as_ref(), in_work, ready.poisoned);
+        let outcome = run_stages(&shared, &output, begun.as_ref(), ready.input, stop, watch);
         // The first checkpoint says that nothing is done yet.
         keep |= shared.checkpoints.load(Relaxed) > 1;
         outcome
@@ -273,19 +271,96 @@ fn sieve_threads(job: &Job) -> usize {
     job.plan.threads.min(cpus)
 }
 
+/// What has to be there before a job begins or goes on.
+struct Ready {
+    poisoned: Poisoned,
+    /// `None` once all of it is read.
+    input: Option<Input>,
+}
+
+/// The input, from the row on that is next, and the engine that has seen the products of those before.
+struct Input {
+    dispenser: workers::Dispenser,
+    engine: CpuEngine,
+}
+
+/// Brings everything to where a checkpoint says that the run is.
+fn make_ready(
+    job: &Job,
+    output: &OutputDir,
+    begun: Option<&Checkpoint>,
+    mut engine: CpuEngine,
+) -> Result<Ready, PipelineError> {
+    let phase = begun.map_or(Phase::Reading { next_row: 0 }, |begun| begun.phase);
+    let Phase::Reading { next_row } = phase else {
+        return Ok(Ready {
+            poisoned: in_work::poisoned(output)?,
+            input: None,
+        });
+    };
+    if let Some(begun) = begun {
+        let keys = begun.lengths.keys;
+        settle::for_each_key(output, keys, |keys| engine.insert(keys))?;
+    }
+    let dispenser = workers::Dispenser::new(&job.library, next_row)?;
+    Ok(Ready {
+        poisoned: in_work::after_interruption(job, output, next_row)?,
+        input: Some(Input { dispenser, engine }),
+    })
+}
+
+/// Does on a thread of its own what may take long in a large run, so that a request to stop is heard.
+fn watched<T: Send>(
+    stop: &AtomicBool,
+    watch: &mut dyn FnMut(&Snapshot),
+    work: impl FnOnce() -> Result<T, PipelineError> + Send,
+) -> Result<T, PipelineError> {
+    let watcher = thread::current();
+    let body = move || {
+        let done = work();
+        watcher.unpark();
+        done
+    };
+    thread::scope(|scope| {
+        let working = thread::Builder::new()
+            .name("begin".into())
+            .stack_size(STAGE_STACK_BYTES)
+            .spawn_scoped(scope, body)
+            .map_err(|error| PipelineError::Spawn(crate::store::plain(&error)))?;
+        let mut stopping = None;
+        while !working.is_finished() {
+            if stop.load(Relaxed) {
+                stopping.get_or_insert_with(Instant::now);
+            }
+            if stopping.is_some_and(|since| since.elapsed() > RETURN_TIME_MAX) {
+                let stuck = Some(Stuck::default());
+                watch(&Snapshot {
+                    stuck,
+                    ..Snapshot::default()
+                });
+            }
+            thread::park_timeout(Duration::from_millis(20));
+        }
+        let panicked = |_| Err(PipelineError::Panicked("begin".into()));
+        working.join().unwrap_or_else(panicked)
+    })
+}
+
 fn run_stages<'a>(
     shared: &'a Shared<'a>,
     output: &'a OutputDir,
     begun: Option<&Checkpoint>,
-    mut engine: CpuEngine,
+    mut input: Option<Input>,
     stop: &AtomicBool,
     watch: &mut dyn FnMut(&Snapshot),
 ) -> Result<Outcome, PipelineError> {
-    let sinking = Sinking::begin(shared, output, begun, &mut engine)?;
-    let phase = begun.map_or(Phase::Reading { next_row: 0 }, |begun| begun.phase);
-    let sinking = match phase {
-        Phase::Reading { next_row } => read(shared, sinking, next_row, engine, stop, watch)?,
-        Phase::Settling { .. } => Some(sinking),
+    let sinking = watched(stop, watch, || {
+        let engine = input.as_mut().map(|input| &mut input.engine);
+        Sinking::begin(shared, output, begun, engine)
+    })?;
+    let sinking = match input {
+        Some(input) => read(shared, sinking, input, stop, watch)?,
+        None => Some(sinking),
     };
     shared.ring.release();
     let settled = thread::scope(|scope| {
@@ -299,7 +374,7 @@ fn run_stages<'a>(
         });
         let settled = settled.transpose()?;
         if let Some(settled) = &settled {
-            shared.watch_until(settled, stop, watch);
+            shared.watch_until(&|| settled.is_finished(), stop, watch);
         }
         Ok::<_, PipelineError>(settled.and_then(|settled| settled.join().ok().flatten()))
     })?;
@@ -319,26 +394,22 @@ fn run_stages<'a>(
     }
     let sinking = settled.ok_or_else(|| PipelineError::Panicked("sink".into()))?;
     let sunk = sinking.finish()?;
-    let chemistry = *shared
-        .times
-        .chemistry_split
-        .lock()
-        .unwrap_or_else(|p| p.into_inner());
+    let chemistry = shared.times.chemistry();
     let manifest = Manifest::new(shared.job, &shared.snapshot(), chemistry, sunk);
     output.write("manifest.json", manifest.to_json().as_bytes())?;
     Ok(Outcome::Done(Box::new(manifest)))
 }
 
-/// Reads the input from `next_row` on: workers, sieve and sink until the last slot is written.
+/// Reads the input: workers, sieve and sink until the last slot is written.
 fn read<'a>(
     shared: &'a Shared<'a>,
     sinking: Sinking<'a>,
-    next_row: u64,
-    engine: CpuEngine,
+    input: Input,
     stop: &AtomicBool,
     watch: &mut dyn FnMut(&Snapshot),
 ) -> Result<Option<Sinking<'a>>, PipelineError> {
-    let dispenser = Mutex::new(workers::Dispenser::new(&shared.job.library, next_row)?);
+    let Input { dispenser, engine } = input;
+    let dispenser = Mutex::new(dispenser);
     let (judged, to_sink) = mpsc::sync_channel::<(Permit, Tally)>(shared.job.plan.slots);
     thread::scope(|scope| {
         let dispenser = &dispenser;
@@ -352,22 +423,12 @@ fn read<'a>(
             judge(shared, Box::new(engine), judged)
         })?);
         let sink = shared.spawn(scope, "sink".into(), move || sinking.sink(&to_sink))?;
-        shared.watch_until(&sink, stop, watch);
+        shared.watch_until(&|| sink.is_finished(), stop, watch);
         // Of a job that stops, the part under way goes before anybody is waited for.
         let sunk = sink.join().ok().flatten();
         let sunk = sunk.filter(|_| !shared.is_stopping());
-        let stopped = Instant::now();
-        while shared.is_stopping() && !stages.iter().all(|stage| stage.is_finished()) {
-            if stopped.elapsed() > RETURN_TIME_MAX {
-                let timed_out = *shared.timed_out.lock().unwrap_or_else(|p| p.into_inner());
-                let stuck = Some(Stuck { timed_out });
-                watch(&Snapshot {
-                    stuck,
-                    ..shared.snapshot()
-                });
-            }
-            thread::park_timeout(Duration::from_millis(20));
-        }
+        let ended = || stages.iter().all(|stage| stage.is_finished());
+        shared.watch_until(&ended, stop, watch);
         stages.into_iter().for_each(|stage| drop(stage.join()));
         Ok::<_, PipelineError>(sunk)
     })
@@ -399,13 +460,13 @@ impl<'a> Shared<'a> {
         poisoned: Poisoned,
     ) -> Self {
         let counts = begun.map(|begun| begun.counts).unwrap_or_default();
-        let stages = begun.map(|begun| begun.stages).unwrap_or_default();
         let before = begun.map_or(0.0, |begun| begun.elapsed_seconds);
         Self {
             job,
             output,
             ring: Ring::new(job.plan.slots, &job.plan.slot),
             stopping: AtomicBool::new(false),
+            stopping_since: OnceLock::new(),
             failure: Mutex::new(None),
             in_work,
             poisoned,
@@ -421,18 +482,18 @@ impl<'a> Shared<'a> {
             to_settle: AtomicU64::new(0),
             started: Instant::now(),
             before: sinking::seconds(before),
-            times: Times::behind(stages),
+            times: begun.map(Times::behind).unwrap_or_default(),
         }
     }
 
-    /// Shows where the job stands and hears who wants to stop it, until a stage has ended.
-    fn watch_until<T>(
+    /// Shows where the job stands and hears who wants to stop it, until stages have ended.
+    fn watch_until(
         &self,
-        stage: &thread::ScopedJoinHandle<'_, T>,
+        ended: &dyn Fn() -> bool,
         stop: &AtomicBool,
         watch: &mut dyn FnMut(&Snapshot),
     ) {
-        while !stage.is_finished() {
+        while !ended() {
             if stop.load(Relaxed) && !self.is_stopping() {
                 self.stop();
             }
@@ -441,9 +502,26 @@ impl<'a> Shared<'a> {
             {
                 self.give_up(row);
             }
-            watch(&self.snapshot());
-            thread::park_timeout(Duration::from_millis(100));
+            watch(&Snapshot {
+                stuck: self.stuck(),
+                ..self.snapshot()
+            });
+            let pause = if self.is_stopping() { 20 } else { 100 };
+            thread::park_timeout(Duration::from_millis(pause));
         }
+    }
+
+    /// What is to be known once threads have had their time to come to an end.
+    fn stuck(&self) -> Option<Stuck> {
+        let since = self.stopping_since.get()?;
+        (since.elapsed() > RETURN_TIME_MAX).then(|| Stuck {
+            timed_out: *self.timed_out.lock().unwrap_or_else(|p| p.into_inner()),
+            error: self
+                .failure
+                .lock()
+                .unwrap_or_else(|p| p.into_inner())
+                .clone(),
+        })
     }
 
     /// Stops the job because of a parent that RDKit does not return from, and puts it down.
@@ -503,7 +581,14 @@ impl<'a> Shared<'a> {
         self.stop();
     }
 
+    /// Ends the job at its last checkpoint because this many bytes are free on the disk.
+    fn stop_for_full_disk(&self, free: u64) {
+        *self.disk_full.lock().unwrap_or_else(|p| p.into_inner()) = Some(free);
+        self.stop();
+    }
+
     fn stop(&self) {
+        self.stopping_since.get_or_init(Instant::now);
         self.stopping.store(true, Relaxed);
         self.ring.stop();
     }
@@ -544,13 +629,21 @@ impl Times {
         }
     }
 
+    fn chemistry(&self) -> ChemistryTimes {
+        *self
+            .chemistry_split
+            .lock()
+            .unwrap_or_else(|p| p.into_inner())
+    }
+
     /// Goes on counting behind what a run took before.
-    fn behind(stages: Stages) -> Self {
+    fn behind(begun: &Checkpoint) -> Self {
+        let stages = begun.stages;
         let nanos = |seconds: f64| AtomicU64::new(sinking::seconds(seconds).as_nanos() as u64);
         Self {
             source: nanos(stages.source),
             chemistry: nanos(stages.chemistry),
-            chemistry_split: Mutex::default(),
+            chemistry_split: Mutex::new(begun.chemistry),
             sieve: nanos(stages.sieve),
             sink: nanos(stages.sink),
             settle: nanos(stages.settle),

@@ -8,17 +8,21 @@
 mod common;
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashSet},
     fs,
     io::Write,
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use common::{
     Folder, Molsieve, Run,
-    library::{THREE_RULES, rule_file, smiles_lines},
-    output::{self, assert_complete, manifest},
+    library::{THREE_RULES, rule_file, shipped_molecules, smiles_lines},
+    output::{self, Row, assert_complete, manifest},
+    wait_until,
 };
+use rustix::process::Signal;
 
 /// A job small enough to be run some hundred times, with every kind of file: several parts, rejects,
 /// rows to settle.
@@ -39,6 +43,15 @@ impl Material {
             input,
             rules,
         }
+    }
+
+    /// Every molecule once, and the SMILES of one that is not in the sample from which a job is planned.
+    fn with_poison() -> (Self, String) {
+        let mut material = Self::new();
+        let once = format!("{}C1CC broken\n", smiles_lines(200));
+        material.input = material.folder.write("once.smi", once);
+        let smiles = shipped_molecules(POISON_ROW + 1).swap_remove(POISON_ROW).1;
+        (material, smiles)
     }
 
     fn job(&self, output: &Path) -> Molsieve {
@@ -142,74 +155,111 @@ fn every_call_to_the_file_system_may_fail() {
     .unwrap();
 }
 
-/// Parents on which RDKit crashes or hangs end in the rejects, each after one resumption, and all other
-/// products are there. They stand in the sample too, from which a job is planned.
+/// What a job is told to do with one of its parents, and what becomes of it.
+struct Poison {
+    variable: &'static str,
+    /// How the first run ends; `None` if it is killed.
+    first_end: Option<i32>,
+    /// What the reason of the reject says.
+    reason: &'static str,
+}
+
+const POISON_ROW: usize = 37;
+
+const POISONS: [Poison; 3] = [
+    Poison {
+        variable: "MOLSIEVE_ABORT_ON",
+        first_end: None,
+        reason: "RDKit crashed on it",
+    },
+    Poison {
+        variable: "MOLSIEVE_HANG_ON",
+        first_end: Some(75),
+        reason: "longer than --parent-timeout 2",
+    },
+    Poison {
+        variable: "MOLSIEVE_FAIL_ON",
+        first_end: Some(4),
+        reason: "RDKit failed: on purpose",
+    },
+];
+
+/// A parent on which RDKit crashes or hangs ends in the rejects after one resumption, one on which it
+/// fails after none, and all other products are there. It stands in the sample too, from which a job
+/// is planned.
 #[test]
 fn a_parent_that_kills_or_hangs_the_process_is_rejected() {
-    let material = Material::new();
-    let poison = fs::read_to_string(&material.input).unwrap();
-    let poison = poison.lines().nth(37).unwrap().split_once(' ').unwrap().0;
+    let (material, poison) = Material::with_poison();
     let whole = material.folder.path("whole");
     material.job(&whole).run().ends_with(4);
-    let is_poison = |smiles: &str| smiles == poison;
-    let expected: Vec<_> = output::rows(&whole);
-    let others = expected
-        .iter()
-        .filter(|row| !is_poison(&row.parent_smiles))
-        .count();
-    assert!(others < expected.len());
-    for (variable, code, words) in [
-        ("MOLSIEVE_ABORT_ON", None, "crashed"),
-        ("MOLSIEVE_HANG_ON", Some(75), "--parent-timeout 2"),
-    ] {
+    let expected = output::rows(&whole);
+    for Poison {
+        variable,
+        first_end,
+        reason,
+    } in POISONS
+    {
         let out = material.folder.path(variable);
         let run = || {
-            material
-                .job(&out)
-                .args("--parent-timeout 2 --expected-products 5000")
-                .env(variable, poison)
+            let job = material.job(&out).args("--parent-timeout 2");
+            job.args("--expected-products 5000")
+                .env(variable, &poison)
                 .run()
         };
-        // The parent stands in the library twice, so it may take its toll twice, or in two workers at once.
-        let mut end = run();
-        let mut interruptions = 0;
-        while end.code != Some(4) {
-            assert_eq!(end.code, code, "{variable}: {}", end.stderr);
-            assert!(
-                code.is_none() || end.stderr.contains(words),
-                "{}",
-                end.stderr
-            );
-            interruptions += 1;
-            assert!(interruptions <= 2, "{variable}: {}", end.stderr);
-            end = run();
+        let first = run();
+        assert_eq!(first.code, first_end, "{variable}: {}", first.stderr);
+        match first_end {
+            Some(75) => assert!(first.stderr.contains(reason), "{}", first.stderr),
+            Some(_) => {}
+            None => assert!(!out.join("manifest.json").exists()),
         }
-        assert!(interruptions > 0, "{variable}");
+        if first_end != Some(4) {
+            run().ends_with(4);
+        }
         assert_complete(&out);
+        let resumed = u64::from(first_end != Some(4));
+        assert_eq!(manifest(&out)["interruptions"], resumed, "{variable}");
         let rejects = output::rejects(&out);
-        assert_eq!(rejects.len(), 3, "{rejects:?}");
-        let poisoned: Vec<_> = rejects
-            .iter()
-            .filter(|reject| is_poison(&reject.text))
-            .collect();
-        assert_eq!(poisoned.len(), 2);
-        assert!(
-            poisoned.iter().all(|reject| reject.reason.contains(words)),
-            "{poisoned:?}"
+        assert_eq!(rejects.len(), 2, "{rejects:?}");
+        assert_eq!(
+            (rejects[0].row, &*rejects[0].text),
+            (POISON_ROW as u64, &*poison)
         );
-        let mut rows: Vec<_> = output::rows(&out)
-            .into_iter()
-            .map(|row| row.smiles)
-            .collect();
-        let made = rows.len();
-        rows.sort();
-        rows.dedup();
-        assert_eq!(rows.len(), made);
-        // What the poisoned parent alone gives is missing; everything else is there.
-        let missing = expected
-            .iter()
-            .filter(|row| rows.binary_search(&row.smiles).is_err());
-        assert!(missing.clone().all(|row| is_poison(&row.parent_smiles)));
-        assert!(missing.count() > 0);
+        assert!(rejects[0].reason.contains(reason), "{:?}", rejects[0]);
+        assert_only_missing(&expected, &output::rows(&out), &poison);
     }
+}
+
+/// Fails unless `rows` are distinct, and all that is expected but what the parent `poison` gave first.
+#[track_caller]
+fn assert_only_missing(expected: &[Row], rows: &[Row], poison: &str) {
+    let made: HashSet<&str> = rows.iter().map(|row| &*row.smiles).collect();
+    assert_eq!(made.len(), rows.len(), "a product was written twice");
+    assert!(rows.iter().all(|row| row.parent_smiles != poison));
+    let missing = expected.iter().filter(|row| !made.contains(&*row.smiles));
+    assert!(missing.clone().all(|row| row.parent_smiles == poison));
+    assert!(missing.count() > 0, "the parent gives nothing of its own");
+}
+
+/// A parent that is tried again may take its full time; a request to stop does not wait for that.
+#[test]
+fn a_run_that_is_about_to_go_on_stops_soon() {
+    let (material, poison) = Material::with_poison();
+    let out = material.folder.path("out");
+    let job = |timeout: &str, variable: &str| {
+        let job = material.job(&out).args(timeout);
+        job.env(variable, &poison)
+    };
+    let killed = job("--parent-timeout 60", "MOLSIEVE_ABORT_ON").run();
+    assert_eq!(killed.code, None, "{}", killed.stderr);
+    let running = job("--parent-timeout 60", "MOLSIEVE_HANG_ON").start();
+    let lock = out.join(".molsieve/lock");
+    wait_until("the plan", || running.has_open(&lock));
+    thread::sleep(Duration::from_millis(300));
+    running.signal(Signal::TERM);
+    running.wait(Duration::from_secs(5)).ends_with(75);
+    // The account still says what was in work.
+    let end = job("--parent-timeout 1", "MOLSIEVE_HANG_ON").run();
+    end.ends_with(4);
+    assert_complete(&out);
 }

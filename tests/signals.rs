@@ -84,6 +84,17 @@ fn sigterm_stops_at_a_checkpoint() {
     stops_cleanly_on(Signal::TERM);
 }
 
+/// A job that is only being planned has changed nothing and ends at once.
+#[test]
+fn a_job_that_is_planned_stops_at_once() {
+    let folder = Folder::new();
+    let job = start_long_job(&folder);
+    wait_until("the process that tries the sample", || job.has_child());
+    job.signal(Signal::TERM);
+    job.wait(Duration::from_secs(1)).ends_with(75);
+    assert!(!folder.out().join(".molsieve").exists());
+}
+
 #[test]
 fn another_job_beside_it_goes_on() {
     let (stopped, other) = (Folder::new(), Folder::new());

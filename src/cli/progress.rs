@@ -73,7 +73,7 @@ impl<'a> Reporter<'a> {
             View::Lines | View::Json => return,
         }
         if since >= JSON_EVERY {
-            (self.shown, self.last) = (Instant::now(), *snapshot);
+            (self.shown, self.last) = (Instant::now(), snapshot.clone());
         }
     }
 
@@ -146,7 +146,7 @@ impl<'a> Reporter<'a> {
 
 /// Products made per second since the start.
 pub(super) fn rate(now: &Snapshot) -> u64 {
-    (now.counts.products_made as f64 / now.elapsed.as_secs_f64().max(1e-3)) as u64
+    (now.counts.products_worked_out() as f64 / now.elapsed.as_secs_f64().max(1e-3)) as u64
 }
 
 /// Time until the last row, at the mean rate so far; unknown in the first seconds.

@@ -129,7 +129,7 @@ pub(super) fn summary(job: &Job, manifest: &Manifest) -> String {
             counted(counts.products_unique, "unique product"),
             counted(counts.parents_transformed, "molecule"),
             duration(std::time::Duration::from_secs_f64(seconds)),
-            count((counts.products_made as f64 / seconds.max(1e-3)) as u64),
+            count((counts.products_worked_out() as f64 / seconds.max(1e-3)) as u64),
         ),
         format!(
             "  output     {}: {} in {}",
@@ -139,13 +139,17 @@ pub(super) fn summary(job: &Job, manifest: &Manifest) -> String {
         ),
         format!(
             "  made       {}: {} unique, {} given by another molecule, {} by the same one, \
-             {} unchanged, {} invalid",
+             {} unchanged, {} invalid{}",
             count(counts.products_made),
             percent(counts.products_unique, counts.products_made),
             count(counts.products_duplicate),
             count(counts.products_symmetric),
             count(counts.products_unchanged),
             count(counts.products_invalid),
+            match counts.products_capped {
+                0 => String::new(),
+                capped => format!(", {} capped", count(capped)),
+            },
         ),
         format!(
             "  memory     {} at most, {} allowed",

@@ -2,7 +2,10 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, atomic::AtomicBool},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use super::{CliError, Exit, JobArgs, progress::Reporter, report, say};
@@ -37,17 +40,19 @@ pub(super) fn run(args: JobArgs) -> Result<Exit, CliError> {
     };
     let spec = settings.check(default_memory())?;
     OutputDir::check(&spec.output, spec.existing())?;
+    let planning = end_on_signals()?;
     let job = prepare(spec)?;
     check_free_space(&job)?;
     if json {
         say(&report::plan_json(&job.plan).to_string());
     }
     let stop = stop_on_signals()?;
+    planning.store(false, Relaxed);
     let mut reporter = Reporter::new(&job, json);
     let outcome = pipeline::run(&job, &stop, &mut |snapshot| {
         reporter.show(snapshot);
-        if let Some(stuck) = snapshot.stuck {
-            end_with_stuck_thread(&job, &reporter, stuck, json);
+        if let Some(stuck) = &snapshot.stuck {
+            end_with_stuck_thread(&job, &reporter, stuck.clone(), json);
         }
     });
     reporter.finish();
@@ -74,8 +79,9 @@ pub(super) fn run(args: JobArgs) -> Result<Exit, CliError> {
     }
 }
 
-/// Ends the process although a thread is still inside RDKit and can't be ended. Everything else is at
-/// rest. The exit handlers of C++ are passed over: they would take RDKit's tables from under it.
+/// Ends the process although a thread is still at work, most likely inside RDKit, and can't be ended.
+/// What the last checkpoint says stands. The exit handlers of C++ are passed over: they would take
+/// RDKit's tables from under it.
 fn end_with_stuck_thread(job: &Job, reporter: &Reporter<'_>, stuck: Stuck, json: bool) -> ! {
     reporter.finish();
     let output = job.spec.output.display();
@@ -86,11 +92,14 @@ fn end_with_stuck_thread(job: &Job, reporter: &Reporter<'_>, stuck: Stuck, json:
         ),
         None => String::new(),
     };
-    let error = CliError::Stopped(format!(
-        "{why}stopped at a checkpoint; molsieve run --resume --output {output} goes on from it"
-    ));
-    super::tell(&error, json);
-    signal_hook::low_level::exit(Exit::Stopped as i32)
+    let stopped = || {
+        CliError::Stopped(format!(
+            "{why}stopped at a checkpoint; molsieve run --resume --output {output} goes on from it"
+        ))
+    };
+    let error = stuck.error.map_or_else(stopped, CliError::from);
+    let exit = super::tell(&error, json);
+    signal_hook::low_level::exit(exit as i32)
 }
 
 /// `molsieve try-parents`.
@@ -266,19 +275,36 @@ fn resolved(spec: &JobSpec, plan: &plan::Plan) -> String {
     )
 }
 
+/// While the flag is set, Ctrl-C and SIGTERM end the process at once: so far it has changed nothing, and
+/// what an earlier one has left stands.
+fn end_on_signals() -> Result<Arc<AtomicBool>, CliError> {
+    let planning = Arc::new(AtomicBool::new(true));
+    on_signals(|signal| {
+        let exit = Exit::Stopped as i32;
+        signal_hook::flag::register_conditional_shutdown(signal, exit, Arc::clone(&planning))
+    })?;
+    Ok(planning)
+}
+
 /// A flag that Ctrl-C and SIGTERM set. A second one ends the process at once; what the last checkpoint
 /// says stands then too.
 fn stop_on_signals() -> Result<Arc<AtomicBool>, CliError> {
-    use signal_hook::consts::{SIGINT, SIGTERM};
     let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
-        signal_hook::flag::register_conditional_shutdown(
-            signal,
-            Exit::Stopped as i32,
-            Arc::clone(&stop),
-        )
-        .and_then(|_| signal_hook::flag::register(signal, Arc::clone(&stop)))
-        .map_err(|error| CliError::Signals(crate::store::plain(&error)))?;
-    }
+    on_signals(|signal| {
+        let exit = Exit::Stopped as i32;
+        signal_hook::flag::register_conditional_shutdown(signal, exit, Arc::clone(&stop))?;
+        signal_hook::flag::register(signal, Arc::clone(&stop))
+    })?;
     Ok(stop)
+}
+
+fn on_signals(
+    register: impl Fn(i32) -> std::io::Result<signal_hook::SigId>,
+) -> Result<(), CliError> {
+    use signal_hook::consts::{SIGINT, SIGTERM};
+    [SIGINT, SIGTERM].into_iter().try_for_each(|signal| {
+        let registered = register(signal);
+        registered.map_err(|error| CliError::Signals(crate::store::plain(&error)))?;
+        Ok(())
+    })
 }

@@ -22,7 +22,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Counts, Job, PipelineError, Stages, sinking::Capped};
 use crate::{
-    chem::Method,
+    chem::{ChemistryTimes, Method},
     config::Dedup,
     limits::{FINGERPRINT_BLOCK_BYTES, FINGERPRINT_BLOCKS},
     settle::Lengths,
@@ -60,6 +60,7 @@ pub struct Checkpoint {
     pub(super) settled: u64,
     pub(super) elapsed_seconds: f64,
     pub(super) stages: Stages,
+    pub(super) chemistry: ChemistryTimes,
     pub(super) peak_memory_bytes: u64,
     /// Times the run was interrupted.
     pub(super) interruptions: u64,

@@ -28,7 +28,7 @@ use crate::{
 
 /// What became of parents and products. Every parent read and every product made is counted in one
 /// place: `parents_read = parents_transformed + parents_rejected`, and `products_made` is the sum of
-/// the six kinds below it, less the products that a cap kept from being made.
+/// unique, duplicate, symmetric, unchanged, invalid and capped ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
     /// Rows of the input.
@@ -39,7 +39,7 @@ pub struct Counts {
     pub parents_rejected: u64,
     /// Parents at which a cap took effect.
     pub parents_capped: u64,
-    /// Product molecules made.
+    /// Product molecules made, those included that a cap kept from being made or written.
     pub products_made: u64,
     /// Rows written.
     pub products_unique: u64,
@@ -53,7 +53,7 @@ pub struct Counts {
     pub products_unchanged: u64,
     /// Products that RDKit can't sanitize.
     pub products_invalid: u64,
-    /// Products that a cap kept from being made or written.
+    /// Products that a cap kept from being made or written; of sites beyond the cap, at least as many.
     pub products_capped: u64,
 }
 
@@ -77,7 +77,8 @@ impl Counts {
             + self.products_duplicate
             + self.products_symmetric
             + self.products_unchanged
-            + self.products_invalid;
+            + self.products_invalid
+            + self.products_capped;
     }
 
     fn add_survivors(&mut self, survivors: u64) {
@@ -85,9 +86,15 @@ impl Counts {
         self.products_duplicate -= survivors;
     }
 
-    /// Parents, and products that are in no part: what a part does not grow by.
+    /// Parents, and products that are in no part: what a part does not grow by. Most of those that
+    /// are capped were not made and took no time.
     fn unwritten(&self) -> u64 {
-        self.parents_read + self.products_made - self.products_unique
+        self.parents_read + self.products_worked_out() - self.products_unique
+    }
+
+    /// Products made but for those that a cap kept from it: what took time.
+    pub fn products_worked_out(&self) -> u64 {
+        self.products_made - self.products_capped
     }
 }
 
@@ -118,6 +125,7 @@ impl Checkpoint {
             settled: 0,
             elapsed_seconds: 0.0,
             stages: Default::default(),
+            chemistry: Default::default(),
             peak_memory_bytes: 0,
             interruptions: 0,
         }
@@ -141,7 +149,7 @@ impl<'a> Sinking<'a> {
         shared: &'a Shared<'a>,
         output: &'a OutputDir,
         begun: Option<&Checkpoint>,
-        engine: &mut CpuEngine,
+        engine: Option<&mut CpuEngine>,
     ) -> Result<Self, PipelineError> {
         let job: &Job = shared.job;
         let settings = SinkSettings {
@@ -165,7 +173,7 @@ impl<'a> Sinking<'a> {
             state,
         };
         if begun.is_none() {
-            sinking.exclude(engine)?;
+            engine.map_or(Ok(()), |engine| sinking.exclude(engine))?;
             sinking.checkpoint(Phase::Reading { next_row: 0 })?;
         }
         sinking.note_checkpoint();
@@ -237,6 +245,7 @@ impl<'a> Sinking<'a> {
         state.rejects = self.rejects.sync()?;
         state.elapsed_seconds = self.shared.elapsed().as_secs_f64();
         state.stages = self.shared.times.stages();
+        state.chemistry = self.shared.times.chemistry();
         state.peak_memory_bytes = state.peak_memory_bytes.max(machine::peak_memory_bytes());
         sealed::write(&self.output.work_dir(), CHECKPOINT, state)?;
         self.unwritten_before = UNWRITTEN_BYTES * state.counts.unwritten();
@@ -248,12 +257,7 @@ impl<'a> Sinking<'a> {
         let all = estimate.disk_bytes() + estimate.disk_bytes_while_running();
         if free < job.spec.part_bytes.min(all) {
             // Here nothing is lost; on a full disk what follows would be made for nothing.
-            *self
-                .shared
-                .disk_full
-                .lock()
-                .unwrap_or_else(|p| p.into_inner()) = Some(free);
-            self.shared.stop();
+            self.shared.stop_for_full_disk(free);
         }
         Ok(())
     }
@@ -292,6 +296,10 @@ impl<'a> Sinking<'a> {
             match self.settle_from(next_row) {
                 // Somebody has asked for it; what the last checkpoint says stands.
                 Err(PipelineError::Settle(decide::DecideError::Stopped)) => Ok(()),
+                Err(PipelineError::Settle(decide::DecideError::DiskTooSmall { free, .. })) => {
+                    self.shared.stop_for_full_disk(free);
+                    Ok(())
+                }
                 other => other,
             }
         })?;
@@ -311,7 +319,11 @@ impl<'a> Sinking<'a> {
             !shared.is_stopping()
         };
         let memory = shared.job.plan.settle_bytes;
-        let survivors = decide::decide(&keys, &maybe, &folder, memory, &go_on)?;
+        let caller = decide::Caller {
+            go_on: &go_on,
+            free_bytes: &|| disk::free_bytes(self.output.path()),
+        };
+        let survivors = decide::decide(&keys, &maybe, &folder, memory, &caller)?;
         let mut reader = Survivors::new(self.output, lengths, &survivors)?;
         let mut slot = settle::slot(shared.job.spec.properties);
         while let Some(survivors) = reader.next(next_row, &mut slot)? {

@@ -53,13 +53,7 @@ pub(super) fn work(
 ) -> Result<(), PipelineError> {
     let job = shared.job;
     let mut transformer = Transformer::new(job.rdkit, &job.rules, job.spec.transform_settings())?;
-    let worked = batches(shared, dispenser, &mut transformer, worker);
-    *shared
-        .times
-        .chemistry_split
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner) += transformer.times();
-    worked
+    batches(shared, dispenser, &mut transformer, worker)
 }
 
 fn batches(
@@ -129,6 +123,11 @@ fn transform_batch(
         stretch = transform_parent(stretch, transformer, parent)?;
     }
     transformer.end();
+    *shared
+        .times
+        .chemistry_split
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner) += transformer.take_times();
     let ended = shared.in_work.end(worker);
     ended.map_err(|error| Interruption::Failed(error.into()))?;
     let Stretch {
@@ -226,12 +225,22 @@ fn transform_parent<'a>(
     };
     let (mut stretch, mut index) = stretch.push(accepted)?;
     loop {
-        let progress = shared
-            .times
-            .measure(&shared.times.chemistry, || {
-                transformer.fill(&mut stretch.slot, index)
-            })
-            .map_err(|error| Interruption::Failed(error.into()))?;
+        let progress = shared.times.measure(&shared.times.chemistry, || {
+            transformer.fill(&mut stretch.slot, index)
+        });
+        let progress = match progress {
+            Ok(progress) => progress,
+            // What it has given so far stays; it is among the rejects, with the reason.
+            Err(error) => {
+                let reason = cut(error.to_string());
+                let failed = SlotParent {
+                    reason: reason.as_bytes(),
+                    flags: ParentFlags::CONTINUED.and(ParentFlags::REJECTED),
+                    ..accepted
+                };
+                return Ok(stretch.push(failed)?.0);
+            }
+        };
         match progress {
             Progress::Finished => return Ok(stretch),
             Progress::Paused if shared.stopping.load(Relaxed) => return Err(Interruption::Stopped),

@@ -57,24 +57,40 @@ pub enum DecideError {
     /// The caller said so.
     #[error("stopped on request")]
     Stopped,
+    /// The disk has no room for the partitions.
+    #[error("settling needs {needed} bytes for its partitions and the disk has {free} left")]
+    DiskTooSmall {
+        /// Bytes.
+        needed: u64,
+        /// Bytes.
+        free: u64,
+    },
+}
+
+/// What the caller does for a decision under way.
+pub struct Caller<'a> {
+    /// Is told the number of items after each block read, of the spills given and of any made here;
+    /// false stops.
+    pub go_on: &'a dyn Fn(u64) -> bool,
+    /// Says how many bytes are free where the folder is.
+    pub free_bytes: &'a dyn Fn() -> Result<u64, StoreError>,
 }
 
 /// Writes the ordinals of the surviving rows to `survivors` in `folder`, which exists and is empty.
 ///
 /// `keys` are those that were let through, `maybe` those of the *maybe* rows, in the rows' order; both
-/// stay. `go_on` is told the number of items after each block read, of the spills given and of any
-/// made here; false stops.
+/// stay.
 pub fn decide(
     keys: &Spilled,
     maybe: &Spilled,
     folder: &Path,
     bytes_max: usize,
-    go_on: &dyn Fn(u64) -> bool,
+    caller: &Caller<'_>,
 ) -> Result<Spilled, DecideError> {
     let decider = Decider {
         folder,
         bytes_max,
-        go_on,
+        caller,
     };
     let whole = Part {
         keys: keys.clone(),
@@ -89,7 +105,7 @@ pub fn decide(
 struct Decider<'a> {
     folder: &'a Path,
     bytes_max: usize,
-    go_on: &'a dyn Fn(u64) -> bool,
+    caller: &'a Caller<'a>,
 }
 
 /// The keys, of both spills, that have the same first bits in their second word.
@@ -152,6 +168,7 @@ impl Decider<'_> {
             let reason = "too many of its keys are alike";
             return Err(StoreError::damaged(&part.maybe.path, reason).into());
         }
+        self.check_free_space(part)?;
         let bits = self.split_bits(part);
         let maybe = self.split(part, bits, &part.maybe, "maybe", Kind::NumberedKeys)?;
         let keys = self.split(part, bits, &part.keys, "keys", Kind::Keys)?;
@@ -166,11 +183,22 @@ impl Decider<'_> {
             let name = format!("{SURVIVORS}-{}-{number}", partition.depth);
             decided.push(self.decide(&partition, &self.folder.join(name))?);
         }
-        let merged = write_ordinals(target, Merge::new(&decided, self.go_on)?)?;
+        let merged = write_ordinals(target, Merge::new(&decided, self.caller.go_on)?)?;
         for spilled in &decided {
             disk::remove(&spilled.path)?;
         }
         Ok(merged)
+    }
+
+    /// Whether the disk has room for the whole's partitions; those of a partition take its place.
+    fn check_free_space(&self, part: &Part) -> Result<(), DecideError> {
+        let maybe = part.maybe.length.items * item_bytes(Kind::NumberedKeys) as u64;
+        let needed = part.keys.length.bytes + maybe;
+        let free = (self.caller.free_bytes)()?;
+        if part.depth == 0 && free < needed {
+            return Err(DecideError::DiskTooSmall { needed, free });
+        }
+        Ok(())
     }
 
     /// How many bits to split by: as many as make tables fit, if that many files can be open.
@@ -245,7 +273,7 @@ impl Decider<'_> {
                 }
                 position += 1;
             }
-            if !(self.go_on)(u64::from(items)) {
+            if !(self.caller.go_on)(u64::from(items)) {
                 return Err(DecideError::Stopped);
             }
         }
@@ -473,7 +501,11 @@ mod tests {
             read.set(read.get() + items);
             true
         };
-        let survivors = decide(&spilled_keys, &spilled_maybe, &folder, bytes_max, &go_on).unwrap();
+        let caller = Caller {
+            go_on: &go_on,
+            free_bytes: &|| Ok(u64::MAX),
+        };
+        let survivors = decide(&spilled_keys, &spilled_maybe, &folder, bytes_max, &caller).unwrap();
         let merge = Merge::new(std::slice::from_ref(&survivors), &|_| true).unwrap();
         let found: Vec<u64> = merge.map(Result::unwrap).collect();
 
@@ -520,6 +552,30 @@ mod tests {
     }
 
     #[test]
+    fn a_disk_without_room_for_the_partitions_is_told_before_they_are_written() {
+        let dir = tempfile::tempdir().unwrap();
+        let keys = spill(dir.path().join("keys"), &random(20_000, 40_000, 1));
+        let maybe = spill(dir.path().join("maybe"), &random(40_000, 40_000, 2));
+        let folder = dir.path().join("settle");
+        disk::create_dir(&folder).unwrap();
+        let needed = keys.length.bytes + 24 * 40_000;
+        for free in [needed - 1, needed] {
+            let caller = Caller {
+                go_on: &|_| true,
+                free_bytes: &|| Ok(free),
+            };
+            let decided = decide(&keys, &maybe, &folder, BYTES_MIN, &caller);
+            if free < needed {
+                let error = DecideError::DiskTooSmall { needed, free };
+                assert_eq!(decided.unwrap_err(), error);
+                assert!(disk::entries(&folder).unwrap().is_empty());
+            } else {
+                decided.unwrap();
+            }
+        }
+    }
+
+    #[test]
     fn it_stops_wherever_it_is_told_to() {
         let dir = tempfile::tempdir().unwrap();
         let keys = spill(dir.path().join("keys"), &random(20_000, 40_000, 1));
@@ -530,7 +586,11 @@ mod tests {
             disk::create_dir(&folder).unwrap();
             let left = Cell::new(blocks);
             let go_on = |_| left.replace(left.get() - 1) > 0;
-            match decide(&keys, &maybe, &folder, BYTES_MIN, &go_on) {
+            let caller = Caller {
+                go_on: &go_on,
+                free_bytes: &|| Ok(u64::MAX),
+            };
+            match decide(&keys, &maybe, &folder, BYTES_MIN, &caller) {
                 Err(error) => assert_eq!(error, DecideError::Stopped),
                 Ok(_) => {
                     assert!(blocks > 30, "{blocks}");

@@ -150,6 +150,23 @@ impl Running {
         rustix::process::kill_process(pid, signal).unwrap();
     }
 
+    /// Whether it has started another process.
+    pub fn has_child(&self) -> bool {
+        let pid = self.child.id();
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+        !children.unwrap_or_default().is_empty()
+    }
+
+    /// Whether it holds the file at `path` open.
+    pub fn has_open(&self, path: &Path) -> bool {
+        let descriptors = fs::read_dir(format!("/proc/{}/fd", self.child.id()));
+        descriptors.is_ok_and(|descriptors| {
+            descriptors
+                .flatten()
+                .any(|fd| fs::read_link(fd.path()).is_ok_and(|file| file == path))
+        })
+    }
+
     pub fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }

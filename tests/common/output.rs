@@ -204,7 +204,8 @@ fn assert_counts_balance(counts: &serde_json::Value, rows: u64) {
             "products_duplicate",
             "products_symmetric",
             "products_unchanged",
-            "products_invalid"
+            "products_invalid",
+            "products_capped"
         ]),
         "{counts}"
     );
