@@ -1,5 +1,5 @@
 //! Every distinct product exactly once, whatever happens to the process: exact settling, checkpoints,
-//! and runs that are killed and gone on with.
+//! and runs that are interrupted and gone on with. Kills at any instant are in `tests/kill.rs`.
 
 #![allow(clippy::unwrap_used, reason = "this is test code outside #[test]")]
 
@@ -9,14 +9,13 @@ use std::{
     collections::HashSet,
     fs,
     path::{Path, PathBuf},
-    thread,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use common::{
-    Folder, Molsieve, Running,
+    Folder, Molsieve,
     library::{THREE_RULES, rule_file, shipped_library, shipped_rules, smiles_lines},
-    output::{self, Row, assert_complete, counted, manifest, names, read_parquet, rows},
+    output::{self, Row, assert_complete, counted, manifest, rows},
     wait_until,
 };
 use rustix::process::Signal;
@@ -113,78 +112,6 @@ fn a_bad_filter_changes_no_row() {
     }
     // That the filter matters at all: without settling the same filter loses products.
     assert!(run("--dedup bloom --expected-products 1").len() < expected.len() / 2);
-}
-
-/// Starts the job, kills it at `delay`, and resumes it as often as there are further delays.
-fn killed(
-    folder: &Folder,
-    input: &Path,
-    flags: &str,
-    delays: impl Iterator<Item = Duration>,
-) -> u32 {
-    let mut kills = 0;
-    for delay in delays {
-        let mut running: Running = job(folder, input, &format!("--resume {flags}")).start();
-        let began = Instant::now();
-        while began.elapsed() < delay && running.is_running() {
-            thread::sleep(Duration::from_millis(1));
-        }
-        if !running.is_running() {
-            break;
-        }
-        running.signal(Signal::KILL);
-        assert_eq!(running.wait(Duration::from_secs(5)).code, None);
-        assert_readable(&folder.out());
-        kills += 1;
-    }
-    kills
-}
-
-/// Whatever can be seen is whole.
-fn assert_readable(output: &Path) {
-    for part in output::parts(output) {
-        read_parquet(&part);
-    }
-    if output.join("rejects.parquet").exists() {
-        read_parquet(&output.join("rejects.parquet"));
-    }
-    if output.join("manifest.json").exists() {
-        for file in manifest(output)["files"].as_array().unwrap() {
-            assert!(output.join(file["name"].as_str().unwrap()).exists());
-        }
-    }
-}
-
-#[test]
-fn a_run_that_is_killed_again_and_again_writes_the_same_files() {
-    let folder = Folder::new();
-    let input = library_of_repeats(&folder, 100);
-    // Half of what is new is settled, so that kills fall into settling too.
-    let flags = "--false-positive-rate 0.5";
-    let began = Instant::now();
-    job(&folder, &input, flags).run().ends_with(4);
-    let whole = began.elapsed();
-    let expected = Made::at(&folder.out());
-    assert!(expected.files.len() > 4, "several parts");
-    let mut kills = 0;
-    for round in 0..3u32 {
-        fs::remove_dir_all(folder.out()).unwrap();
-        // From the start to half of a run's time, in another order in every round.
-        let share = |i: u32| 0.04 + 0.06 * f64::from((5 * i + 3 * round) % 8);
-        let delays = (0..12).map(|i| whole.mul_f64(share(i)));
-        kills += killed(&folder, &input, flags, delays);
-        let end = job(&folder, &input, &format!("--resume {flags}")).run();
-        assert!(matches!(end.code, Some(0 | 4)), "{end:?}");
-        assert_eq!(
-            names(&folder.out())
-                .iter()
-                .filter(|n| n.starts_with('.'))
-                .count(),
-            0
-        );
-        Made::at(&folder.out()).assert_is(&expected);
-    }
-    assert!(kills >= 10, "only {kills} kills");
 }
 
 #[test]

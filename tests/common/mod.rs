@@ -150,6 +150,12 @@ impl Running {
         rustix::process::kill_process(pid, signal).unwrap();
     }
 
+    /// Sends SIGKILL and waits for the end; false if it had ended by itself.
+    pub fn kill(&mut self) -> bool {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap().code().is_none()
+    }
+
     /// Whether it has started another process.
     pub fn has_child(&self) -> bool {
         let pid = self.child.id();
