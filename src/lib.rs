@@ -15,6 +15,7 @@ mod faults;
 pub mod key;
 pub mod limits;
 pub mod machine;
+pub mod nvidia;
 pub mod pipeline;
 pub mod plan;
 pub mod ring;

@@ -1,6 +1,8 @@
-//! What the machine and its kernel say: memory there is, memory in use.
+//! What the machine and its kernel say: memory there is, memory in use, processors, file systems.
 
-use std::fs;
+use std::{fs, io, path::Path};
+
+use serde::Serialize;
 
 use crate::units::ByteSize;
 
@@ -11,6 +13,88 @@ pub fn memory_limit() -> ByteSize {
         .and_then(|text| kilobytes_after(&text, "MemTotal:"))
         .unwrap_or(1 << 30);
     ByteSize(cgroup_limits().into_iter().fold(machine, u64::min))
+}
+
+/// What a process may use of a machine, and what of that a control group takes away.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Limits {
+    /// Memory of the machine.
+    pub memory_bytes: u64,
+    /// What the control groups of this process allow of it; `None` if there is no limit.
+    pub cgroup_memory_bytes: Option<u64>,
+    /// Processors this process may run on.
+    pub processors: usize,
+    /// Processors' worth of time that the control groups allow; `None` if there is no limit.
+    pub cgroup_processors: Option<f64>,
+    /// Memory this process may lock (`ulimit -l`); `None` if there is no limit.
+    pub locked_memory_bytes: Option<u64>,
+}
+
+impl Limits {
+    /// Those of this process.
+    pub fn look() -> Self {
+        let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+        let locked = rustix::process::getrlimit(rustix::process::Resource::Memlock);
+        Self {
+            memory_bytes: kilobytes_after(&text, "MemTotal:").unwrap_or(0),
+            cgroup_memory_bytes: cgroup_limits().into_iter().min(),
+            processors: std::thread::available_parallelism().map_or(1, usize::from),
+            cgroup_processors: cgroup_files("cpu.max")
+                .iter()
+                .filter_map(|limit| processors(limit))
+                .reduce(f64::min),
+            locked_memory_bytes: locked.current,
+        }
+    }
+}
+
+/// The processors' worth of time in `cpu.max`: microseconds and the period they are allowed in.
+fn processors(limit: &str) -> Option<f64> {
+    let (time, period) = limit.trim().split_once(' ')?;
+    let [time, period] = [time, period].map(|text| text.parse::<f64>().ok());
+    Some(time? / period?)
+}
+
+/// A file system.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct FileSystem {
+    /// Its type as the kernel names it, for example `ext4`.
+    pub kind: String,
+    /// Where it is mounted.
+    pub mounted_at: String,
+    /// Its size.
+    pub bytes: u64,
+    /// What this user may still write.
+    pub free_bytes: u64,
+}
+
+impl FileSystem {
+    /// The one that holds `path`, which exists.
+    pub fn of(path: &Path) -> io::Result<Self> {
+        let path = path.canonicalize()?;
+        let space = rustix::fs::statvfs(&path)?;
+        let mounts = fs::read_to_string("/proc/self/mounts").unwrap_or_default();
+        let (kind, mounted_at) = mount_of(&mounts, &path).unwrap_or_default();
+        Ok(Self {
+            kind,
+            mounted_at,
+            bytes: space.f_blocks * space.f_frsize,
+            free_bytes: space.f_bavail * space.f_frsize,
+        })
+    }
+}
+
+/// Type and place of the mount that holds `path`: the deepest one, of several the last.
+fn mount_of(mounts: &str, path: &Path) -> Option<(String, String)> {
+    let mounts = mounts.lines().filter_map(|line| {
+        let mut fields = line.split(' ').skip(1);
+        // A blank in a path is written as \040.
+        let at = fields.next()?.replace("\\040", " ");
+        Some((fields.next()?.to_owned(), at))
+    });
+    mounts
+        .filter(|(_, at)| path.starts_with(at))
+        .max_by_key(|(_, at)| at.len())
 }
 
 /// Largest resident memory of this process so far (VmHWM), bytes.
@@ -40,20 +124,27 @@ fn kilobytes_after(text: &str, field: &str) -> Option<u64> {
         .map(|kilobytes| kilobytes << 10)
 }
 
-/// `memory.max` of the process's cgroup and of every one above it (version 2).
+/// `memory.max` of the process's control group and of every one above it.
 fn cgroup_limits() -> Vec<u64> {
+    cgroup_files("memory.max")
+        .iter()
+        .filter_map(|limit| limit.trim().parse().ok())
+        .collect()
+}
+
+/// The file of this name in the process's control group and in every one above it (version 2).
+fn cgroup_files(name: &str) -> Vec<String> {
     let Ok(text) = fs::read_to_string("/proc/self/cgroup") else {
         return Vec::new();
     };
     let Some(group) = text.lines().find_map(|line| line.strip_prefix("0::/")) else {
         return Vec::new();
     };
-    let root = std::path::Path::new("/sys/fs/cgroup");
+    let root = Path::new("/sys/fs/cgroup");
     root.join(group)
         .ancestors()
         .take_while(|folder| folder.starts_with(root))
-        .filter_map(|folder| fs::read_to_string(folder.join("memory.max")).ok())
-        .filter_map(|limit| limit.trim().parse().ok())
+        .filter_map(|folder| fs::read_to_string(folder.join(name)).ok())
         .collect()
 }
 
@@ -67,6 +158,31 @@ mod tests {
         assert!(memory_bytes() >= ballast.len() as u64);
         assert!(peak_memory_bytes() >= ballast.len() as u64);
         assert!(memory_limit().0 > ballast.len() as u64);
+    }
+
+    #[test]
+    fn limits_are_those_of_this_process() {
+        let limits = Limits::look();
+        assert!(limits.memory_bytes >= memory_limit().0);
+        assert!(limits.processors >= 1);
+        assert_eq!(processors("150000 100000\n"), Some(1.5));
+        assert_eq!(processors("max 100000\n"), None);
+    }
+
+    #[test]
+    fn a_path_is_on_the_deepest_mount_above_it() {
+        let mounts = "a / ext4 rw 0 0\nb /data xfs rw 0 0\nc /data/my\\040disk nfs4 rw 0 0\n\
+                      d /data xfs rw 0 0\n";
+        for (path, kind, at) in [
+            ("/database/x", "ext4", "/"),
+            ("/data/x", "xfs", "/data"),
+            ("/data/my disk/x", "nfs4", "/data/my disk"),
+        ] {
+            let expected = Some((kind.to_owned(), at.to_owned()));
+            assert_eq!(mount_of(mounts, Path::new(path)), expected, "{path}");
+        }
+        let here = FileSystem::of(Path::new(".")).unwrap();
+        assert!(here.bytes >= here.free_bytes && !here.kind.is_empty(), "{here:?}");
     }
 
     #[test]

@@ -1,0 +1,138 @@
+//! `molsieve doctor`.
+
+use std::path::Path;
+
+use super::{CliError, Exit, say};
+use crate::{
+    chem::RdKit,
+    doctor::{EngineFinding, EngineState, Findings},
+    machine::{FileSystem, Limits},
+    nvidia::{Nvidia, NvidiaDevice},
+    units::{ByteSize, count},
+};
+
+/// Looks at the machine and says what it found, on one screen.
+pub(super) fn doctor(folder: &Path, json: bool) -> Result<Exit, CliError> {
+    let findings = Findings::look(RdKit::initialise()?, folder);
+    if json {
+        let told = serde_json::to_value(&findings).expect("findings are strings and numbers");
+        say(&told.to_string());
+    } else {
+        say(&text(&findings, folder));
+    }
+    Ok(if findings.is_well() {
+        Exit::Done
+    } else {
+        Exit::Failed
+    })
+}
+
+fn text(findings: &Findings, folder: &Path) -> String {
+    let Findings {
+        molsieve,
+        rdkit,
+        boost,
+        ..
+    } = findings;
+    let mut lines = vec![
+        format!("molsieve {molsieve}, RDKit {rdkit}, Boost {boost}"),
+        String::new(),
+    ];
+    let mut say = |name: &str, what: String| lines.push(format!("  {name:<12} {what}"));
+    limits(&findings.limits, &mut say);
+    say("disk", disk(&findings.file_system, folder));
+    nvidia(&findings.nvidia, &mut say);
+    for engine in &findings.engines {
+        say(&format!("engine {}", engine.engine), state(engine));
+    }
+    say("--engine auto", format!("takes {}", findings.auto));
+    lines.join("\n")
+}
+
+fn limits(limits: &Limits, say: &mut dyn FnMut(&str, String)) {
+    let processors = match limits.cgroup_processors {
+        Some(allowed) => format!(", of which the control group allows {allowed}"),
+        None => String::new(),
+    };
+    say("processors", format!("{}{processors}", limits.processors));
+    let allowed = limits.cgroup_memory_bytes;
+    let usable = allowed.map_or(limits.memory_bytes, |bytes| bytes.min(limits.memory_bytes));
+    let cgroup = match allowed {
+        Some(bytes) => format!(", of which the control group allows {}", ByteSize(bytes)),
+        None => String::new(),
+    };
+    let memory = ByteSize(limits.memory_bytes);
+    let job = ByteSize(usable / 2);
+    say(
+        "memory",
+        format!("{memory}{cgroup}; a job takes {job} unless --memory says otherwise"),
+    );
+    let locked = match limits.locked_memory_bytes {
+        Some(bytes) => format!("at most {} (ulimit -l)", ByteSize(bytes)),
+        None => "no limit".into(),
+    };
+    say("pinned", format!("{locked}; the CUDA driver pins slots whatever the limit"));
+}
+
+fn disk(found: &Result<FileSystem, String>, folder: &Path) -> String {
+    let folder = folder.display();
+    match found {
+        Ok(disk) => format!(
+            "{} of {} free, {} mounted at {}",
+            ByteSize(disk.free_bytes),
+            ByteSize(disk.bytes),
+            disk.kind,
+            disk.mounted_at
+        ),
+        Err(reason) => format!("{folder}: {reason}"),
+    }
+}
+
+fn nvidia(found: &Result<Nvidia, String>, say: &mut dyn FnMut(&str, String)) {
+    let found = match found {
+        Ok(found) => found,
+        Err(reason) => return say("NVIDIA", reason.clone()),
+    };
+    let unknown = || "unknown".to_owned();
+    let driver = found.driver.clone().unwrap_or_else(unknown);
+    let cuda = found.cuda.clone().unwrap_or_else(unknown);
+    say("NVIDIA", format!("driver {driver}, CUDA up to {cuda}"));
+    for (index, gpu) in found.devices.iter().enumerate() {
+        say(&format!("GPU {index}"), device(gpu));
+    }
+}
+
+/// What is known of a GPU, in a line.
+fn device(gpu: &NvidiaDevice) -> String {
+    let mut told: Vec<String> = [&gpu.name, &gpu.uuid].into_iter().flatten().cloned().collect();
+    let size = |bytes: Option<u64>| bytes.map(|bytes| ByteSize(bytes).to_string());
+    if let (Some(free), Some(all)) = (size(gpu.free_bytes), size(gpu.memory_bytes)) {
+        told.push(format!("{free} of {all} free"));
+    }
+    told.extend(gpu.temperature_celsius.map(|degrees| format!("{degrees} °C")));
+    told.extend(gpu.power_watts.map(|watts| format!("{watts} W")));
+    told.extend(gpu.ecc.map(|ecc| format!("ECC {}", if ecc { "on" } else { "off" })));
+    let errors = gpu.uncorrected_errors.filter(|errors| *errors > 0);
+    told.extend(errors.map(|errors| format!("{} uncorrected memory errors", count(errors))));
+    told.extend(gpu.mig.filter(|mig| *mig).map(|_| "divided (MIG)".into()));
+    if !gpu.slowed_by.is_empty() {
+        told.push(format!("slowed down: {}", gpu.slowed_by.join(", ")));
+    }
+    told.join(" · ")
+}
+
+fn state(engine: &EngineFinding) -> String {
+    let device = match (&engine.device, engine.software) {
+        (Some(device), true) => format!("{device}, software: "),
+        (Some(device), false) => format!("{device}: "),
+        (None, _) => String::new(),
+    };
+    match &engine.state {
+        EngineState::Conforms { rows, seconds } => format!(
+            "{device}agrees with fastbloom on {} rows ({seconds:.1} s)",
+            count(*rows)
+        ),
+        EngineState::Fails(reason) => format!("{device}MUST NOT BE USED: {reason}"),
+        EngineState::Absent(missing) => format!("not there: {missing}"),
+    }
+}

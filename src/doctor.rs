@@ -1,0 +1,176 @@
+//! What molsieve finds on a machine: RDKit, limits, the file system, engines and their devices. Every
+//! engine that is there is put to the conformance body, briefly.
+
+use std::{io, path::Path, time::Instant};
+
+use serde::Serialize;
+
+use crate::{
+    chem::RdKit,
+    machine::{FileSystem, Limits},
+    nvidia::Nvidia,
+    sieve::{
+        CpuEngine, Engine, EngineError, FilterShape,
+        choose::{self, EngineChoice},
+        conformance,
+        cuda::{self, CudaDevice, Gpu},
+        gpu::{GpuEngine, Room},
+        wgpu::{self, Adapter, WgpuDevice},
+    },
+    slot::SlotLayout,
+};
+
+/// Everything that is found.
+#[derive(Clone, Debug, Serialize)]
+pub struct Findings {
+    /// Version of molsieve.
+    pub molsieve: &'static str,
+    /// Version of RDKit.
+    pub rdkit: String,
+    /// Version of the Boost that RDKit was built with.
+    pub boost: String,
+    /// What this process may use.
+    pub limits: Limits,
+    /// The file system a job would write to; why it can't be told otherwise.
+    pub file_system: Result<FileSystem, String>,
+    /// The NVIDIA driver and its devices; why there is nothing to tell otherwise.
+    pub nvidia: Result<Nvidia, String>,
+    /// Every engine on every device, or what it lacks.
+    pub engines: Vec<EngineFinding>,
+    /// What `--engine auto` takes, and why.
+    pub auto: String,
+}
+
+/// An engine on a device.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct EngineFinding {
+    /// Its name on the command line.
+    pub engine: &'static str,
+    /// The device, where it runs on one.
+    pub device: Option<String>,
+    /// Whether the device is a program that stands in for a GPU.
+    pub software: bool,
+    /// What became of it.
+    pub state: EngineState,
+}
+
+/// Whether an engine can be used.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EngineState {
+    /// It agrees with fastbloom on every row.
+    Conforms {
+        /// Rows it was given.
+        rows: u64,
+        /// Time that took.
+        seconds: f64,
+    },
+    /// It does not agree, or fails: it must not be used.
+    Fails(String),
+    /// It is not there.
+    Absent(String),
+}
+
+/// Slots of random rows per filter that an engine is given, beside those made on purpose.
+const RANDOM_SLOTS: u64 = 20;
+
+impl Findings {
+    /// Looks at the machine; `folder` is where a job would write.
+    pub fn look(rdkit: RdKit, folder: &Path) -> Self {
+        let smallest = FilterShape {
+            bits: 1 << 20,
+            hashes: 7,
+        };
+        let room = Room::new(smallest, &SlotLayout::smallest(false));
+        let auto = choose::choose(EngineChoice::Auto, &room);
+        Self {
+            molsieve: env!("CARGO_PKG_VERSION"),
+            rdkit: rdkit.version(),
+            boost: rdkit.boost_version(),
+            limits: Limits::look(),
+            file_system: FileSystem::of(folder)
+                .map_err(|error: io::Error| crate::store::plain(&error)),
+            nvidia: Nvidia::look(),
+            engines: engines(),
+            auto: auto.map_or_else(|error| error.to_string(), |chosen| chosen.description()),
+        }
+    }
+
+    /// Whether every engine that is there can be used.
+    pub fn is_well(&self) -> bool {
+        let fails = |engine: &EngineFinding| matches!(engine.state, EngineState::Fails(_));
+        !self.engines.iter().any(fails)
+    }
+}
+
+fn engines() -> Vec<EngineFinding> {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let cpu = |filter: FilterShape, layout: &SlotLayout| -> Made {
+        Ok(Box::new(CpuEngine::new(filter, layout.rows_max, threads)?))
+    };
+    let mut found = vec![finding("cpu", None, false, try_out(cpu))];
+    match cuda::gpus() {
+        Ok(gpus) => found.extend(gpus.iter().map(on_gpu)),
+        Err(error) => found.push(absent("cuda", &error.to_string())),
+    }
+    let adapters = wgpu::adapters();
+    if adapters.is_empty() {
+        found.push(absent("wgpu", "engine wgpu: there is no Vulkan driver"));
+    }
+    found.extend(adapters.iter().map(on_adapter));
+    found
+}
+
+type Made = Result<Box<dyn Engine>, EngineError>;
+
+fn on_gpu(gpu: &Gpu) -> EngineFinding {
+    let state = try_out(|filter, layout| {
+        let room = Room::new(filter, layout);
+        let device = CudaDevice::open(gpu.index, room)?;
+        Ok(Box::new(GpuEngine::new(device, room)))
+    });
+    finding("cuda", Some(gpu.name.clone()), false, state)
+}
+
+fn on_adapter(adapter: &Adapter) -> EngineFinding {
+    let state = try_out(|filter, layout| {
+        let room = Room::new(filter, layout);
+        let device = WgpuDevice::open(adapter, room)?;
+        Ok(Box::new(GpuEngine::new(device, room)))
+    });
+    let device = format!("{} ({})", adapter.name, adapter.backend);
+    finding("wgpu", Some(device), adapter.software, state)
+}
+
+/// Puts an engine to the conformance body.
+fn try_out(mut make: impl FnMut(FilterShape, &SlotLayout) -> Made) -> EngineState {
+    let began = Instant::now();
+    match conformance::conform(&mut make, RANDOM_SLOTS) {
+        Ok(account) => EngineState::Conforms {
+            rows: account.rows,
+            seconds: began.elapsed().as_secs_f64(),
+        },
+        Err(disagreement) => EngineState::Fails(disagreement.to_string()),
+    }
+}
+
+fn finding(
+    engine: &'static str,
+    device: Option<String>,
+    software: bool,
+    state: EngineState,
+) -> EngineFinding {
+    EngineFinding {
+        engine,
+        device,
+        software,
+        state,
+    }
+}
+
+/// An engine that is not there; its error begins with its name, which is told anyway.
+fn absent(engine: &'static str, error: &str) -> EngineFinding {
+    let reason = error.strip_prefix(&format!("engine {engine}: "));
+    let state = EngineState::Absent(reason.unwrap_or(error).to_owned());
+    finding(engine, None, false, state)
+}

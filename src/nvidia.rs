@@ -1,0 +1,137 @@
+//! The NVIDIA devices of the node and their health, as NVML tells them.
+//!
+//! NVML comes with the driver and is loaded at run time; where it is missing, that is an answer too.
+//! Every figure may be missing for itself: a device says of some that it does not have them.
+
+use nvml_wrapper::{
+    Device, Nvml,
+    bitmasks::device::ThrottleReasons,
+    enum_wrappers::device::{EccCounter, MemoryError, TemperatureSensor},
+    error::NvmlError,
+};
+use serde::Serialize;
+
+/// The driver and its devices.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Nvidia {
+    /// Version of the driver, for example `550.54.15`.
+    pub driver: Option<String>,
+    /// The highest version of CUDA that the driver serves, for example `12.4`.
+    pub cuda: Option<String>,
+    /// In NVML's order, which is that of the bus.
+    pub devices: Vec<NvidiaDevice>,
+}
+
+/// A device and how it fares.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct NvidiaDevice {
+    /// Marketing name.
+    pub name: Option<String>,
+    /// `GPU-` and 32 hex digits.
+    pub uuid: Option<String>,
+    /// On the PCI bus, for example `00000000:17:00.0`.
+    pub bus_id: Option<String>,
+    /// Memory there is.
+    pub memory_bytes: Option<u64>,
+    /// Memory that nobody uses.
+    pub free_bytes: Option<u64>,
+    /// Degrees Celsius.
+    pub temperature_celsius: Option<u32>,
+    /// Power drawn.
+    pub power_watts: Option<u32>,
+    /// Whether memory errors are corrected.
+    pub ecc: Option<bool>,
+    /// Errors that could not be corrected since the driver was loaded.
+    pub uncorrected_errors: Option<u64>,
+    /// Whether the device is divided (multi-instance GPU).
+    pub mig: Option<bool>,
+    /// Why its clocks are held down; empty if they aren't.
+    pub slowed_by: Vec<&'static str>,
+}
+
+/// Reasons that hold clocks down although there is work, in the words of `nvidia-smi`.
+const SLOW_DOWNS: [(ThrottleReasons, &str); 6] = [
+    (ThrottleReasons::SW_POWER_CAP, "power cap"),
+    (ThrottleReasons::HW_SLOWDOWN, "hardware slowdown"),
+    (
+        ThrottleReasons::SW_THERMAL_SLOWDOWN,
+        "software thermal slowdown",
+    ),
+    (
+        ThrottleReasons::HW_THERMAL_SLOWDOWN,
+        "hardware thermal slowdown",
+    ),
+    (ThrottleReasons::HW_POWER_BRAKE_SLOWDOWN, "power brake"),
+    (ThrottleReasons::USER_DEFINED_CLOCKS, "clocks set by a user"),
+];
+
+impl Nvidia {
+    /// What NVML says now, or why it says nothing.
+    pub fn look() -> Result<Self, String> {
+        let nvml = Nvml::init().map_err(|error| reason(&error))?;
+        let count = nvml.device_count().map_err(|error| reason(&error))?;
+        let devices = (0..count).map(|index| match nvml.device_by_index(index) {
+            Ok(device) => NvidiaDevice::of(&device),
+            Err(_) => NvidiaDevice::default(),
+        });
+        Ok(Self {
+            driver: nvml.sys_driver_version().ok(),
+            cuda: nvml.sys_cuda_driver_version().ok().map(|version| {
+                let (major, minor) = (version / 1_000, version % 1_000 / 10);
+                format!("{major}.{minor}")
+            }),
+            devices: devices.collect(),
+        })
+    }
+}
+
+impl NvidiaDevice {
+    fn of(device: &Device<'_>) -> Self {
+        let memory = device.memory_info().ok();
+        let reasons = device.current_throttle_reasons();
+        let slow = reasons.unwrap_or(ThrottleReasons::NONE);
+        let errors = device.total_ecc_errors(MemoryError::Uncorrected, EccCounter::Volatile);
+        Self {
+            name: device.name().ok(),
+            uuid: device.uuid().ok(),
+            bus_id: device.pci_info().ok().map(|pci| pci.bus_id),
+            memory_bytes: memory.as_ref().map(|memory| memory.total),
+            free_bytes: memory.as_ref().map(|memory| memory.free),
+            temperature_celsius: device.temperature(TemperatureSensor::Gpu).ok(),
+            power_watts: device.power_usage().ok().map(|milliwatts| milliwatts / 1_000),
+            ecc: device.is_ecc_enabled().ok().map(|ecc| ecc.currently_enabled),
+            uncorrected_errors: errors.ok(),
+            mig: device.mig_mode().ok().map(|mode| mode.current == 1),
+            slowed_by: SLOW_DOWNS
+                .iter()
+                .filter(|(reason, _)| slow.contains(*reason))
+                .map(|(_, name)| *name)
+                .collect(),
+        }
+    }
+}
+
+/// Why NVML says nothing, in a line.
+fn reason(error: &NvmlError) -> String {
+    match error {
+        NvmlError::LibloadingError(_) | NvmlError::LibraryNotFound => {
+            "NVML (libnvidia-ml.so.1) is not there: no NVIDIA driver is installed".into()
+        }
+        NvmlError::DriverNotLoaded => "the NVIDIA driver is installed but not loaded".into(),
+        NvmlError::NoPermission => "this user may not use the NVIDIA driver".into(),
+        other => other.to_string().lines().next().unwrap_or_default().to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_driver_the_answer_is_a_line() {
+        match Nvidia::look() {
+            Ok(nvidia) => assert!(nvidia.driver.is_some()),
+            Err(reason) => assert!(!reason.is_empty() && !reason.contains('\n'), "{reason}"),
+        }
+    }
+}
