@@ -52,7 +52,7 @@ use crate::{
     ring::{Permit, Ring, RingState},
     rules::RuleSet,
     settle::{self, decide::DecideError},
-    sieve::{CpuEngine, Engine, Tally, ThreadsError},
+    sieve::{CpuEngine, Engine, EngineError, Tally},
     store::{Existing, OutputDir, StoreError, sealed},
     table::{
         earlier::{EarlierRun, EarlierRunError},
@@ -104,9 +104,9 @@ pub enum PipelineError {
     /// What is to be resumed is another run.
     #[error("--resume: this is not the run that was begun: {0}; --overwrite starts it again")]
     Changed(String),
-    /// The engine can't start.
+    /// The engine can't start, or failed on the way.
     #[error(transparent)]
-    Engine(#[from] ThreadsError),
+    Engine(#[from] EngineError),
     /// A thread can't be started.
     #[error("cannot start a thread: {0}")]
     Spawn(String),
@@ -222,7 +222,9 @@ pub fn run(
         keep &= begun.is_some();
         if let Some(begun) = &begun {
             let keys = begun.lengths.keys;
-            settle::for_each_key(&output, keys, |keys| engine.insert(keys))?;
+            settle::for_each_key(&output, keys, |keys| {
+                engine.insert(keys).map_err(PipelineError::from)
+            })?;
         }
         let next_row = match begun.as_ref().map(|begun| begun.phase) {
             Some(Phase::Reading { next_row }) => next_row,
@@ -382,7 +384,7 @@ fn judge(
     while let Ok(Some(mut slot)) = shared.ring.next() {
         let tally = shared
             .times
-            .measure(&shared.times.sieve, || engine.sieve(&mut slot));
+            .measure(&shared.times.sieve, || engine.sieve(&mut slot))?;
         if judged.send((slot, tally)).is_err() {
             break; // the sink has failed and said so
         }

@@ -38,7 +38,8 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    fn of(byte: u8) -> Self {
+    /// The verdict that a byte of the verdict column stands for.
+    pub fn of(byte: u8) -> Self {
         match byte {
             0 => Self::New,
             1 => Self::Maybe,

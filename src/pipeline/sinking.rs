@@ -177,7 +177,7 @@ impl<'a> Sinking<'a> {
     fn exclude(&mut self, engine: &mut CpuEngine) -> Result<(), PipelineError> {
         self.shared.job.earlier.iter().try_for_each(|run| {
             run.for_each_key(|keys| {
-                engine.insert(keys);
+                engine.insert(keys)?;
                 self.spills.exclude(keys).map_err(PipelineError::from)
             })
         })
