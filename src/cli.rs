@@ -154,7 +154,7 @@ impl CliError {
             Self::Config(_)
             | Self::NothingToResume(_)
             | Self::DiskTooSmall { .. }
-            | Self::Plan(PlanError::Budget { .. })
+            | Self::Plan(PlanError::Budget { .. } | PlanError::Engine(_))
             | Self::Pipeline(PipelineError::Changed(_)) => Exit::Usage,
             Self::Store(error) | Self::Pipeline(PipelineError::Store(error)) => match error {
                 StoreError::NotEmpty(_)

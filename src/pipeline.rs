@@ -28,7 +28,7 @@ mod workers;
 
 use std::{
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
         mpsc,
     },
@@ -52,7 +52,8 @@ use crate::{
     ring::{Permit, Ring, RingState},
     rules::RuleSet,
     settle::{self, decide::DecideError},
-    sieve::{CpuEngine, Engine, EngineError, Tally},
+    sieve::{Engine, EngineError, Tally, gpu::Room},
+    slot::Slot,
     store::{Existing, OutputDir, StoreError, sealed},
     table::{
         earlier::{EarlierRun, EarlierRunError},
@@ -169,7 +170,7 @@ const RETURN_TIME_MAX: Duration = Duration::from_secs(2);
 pub(crate) struct Shared<'a> {
     job: &'a Job,
     output: &'a OutputDir,
-    ring: std::sync::Arc<Ring>,
+    ring: Arc<Ring>,
     /// Set when the job is to end early, for whatever reason.
     stopping: AtomicBool,
     failure: Mutex<Option<PipelineError>>,
@@ -215,7 +216,8 @@ pub fn run(
     stop: &AtomicBool,
     watch: &mut dyn FnMut(&Snapshot),
 ) -> Result<Outcome, PipelineError> {
-    let mut engine = CpuEngine::new(job.plan.filter, job.plan.slot.rows_max, sieve_threads(job))?;
+    let room = Room::new(job.plan.filter, &job.plan.slot);
+    let mut engine = job.plan.engine.open(room, sieve_threads(job))?;
     let output = OutputDir::open(&job.spec.output, job.spec.existing())?;
     let mut keep = job.spec.existing() == Existing::Resume;
     let outcome = find_checkpoint(job, &output).and_then(|begun| {
@@ -232,7 +234,8 @@ pub fn run(
         };
         let poisoned = in_work::after_interruption(job, &output, next_row)?;
         let in_work = InWork::new(&output, job.plan.threads)?;
-        let shared = Shared::new(job, &output, begun.as_ref(), in_work, poisoned);
+        let ring = Ring::from_slots(slots(job, engine.as_ref())?);
+        let shared = Shared::new(job, &output, begun.as_ref(), ring, in_work, poisoned);
         let outcome = run_stages(&shared, &output, begun.as_ref(), engine, stop, watch);
         // The first checkpoint says that nothing is done yet.
         keep |= shared.checkpoints.load(Relaxed) > 1;
@@ -270,6 +273,18 @@ fn find_checkpoint(job: &Job, output: &OutputDir) -> Result<Option<Checkpoint>, 
     Ok(Some(begun))
 }
 
+/// The ring's slots, in memory that suits the engine.
+fn slots(job: &Job, engine: &dyn Engine) -> Result<Vec<Slot>, EngineError> {
+    let layout = &job.plan.slot;
+    let slot = |_| {
+        Ok(Slot::within(
+            layout.clone(),
+            engine.slot_memory(layout.bytes)?,
+        ))
+    };
+    (0..job.plan.slots).map(slot).collect()
+}
+
 fn sieve_threads(job: &Job) -> usize {
     let cpus = thread::available_parallelism().map_or(1, usize::from);
     job.plan.threads.min(cpus)
@@ -279,11 +294,11 @@ fn run_stages<'a>(
     shared: &'a Shared<'a>,
     output: &'a OutputDir,
     begun: Option<&Checkpoint>,
-    mut engine: CpuEngine,
+    mut engine: Box<dyn Engine>,
     stop: &AtomicBool,
     watch: &mut dyn FnMut(&Snapshot),
 ) -> Result<Outcome, PipelineError> {
-    let sinking = Sinking::begin(shared, output, begun, &mut engine)?;
+    let sinking = Sinking::begin(shared, output, begun, engine.as_mut())?;
     let phase = begun.map_or(Phase::Reading { next_row: 0 }, |begun| begun.phase);
     let sinking = match phase {
         Phase::Reading { next_row } => read(shared, sinking, next_row, engine, stop, watch)?,
@@ -336,7 +351,7 @@ fn read<'a>(
     shared: &'a Shared<'a>,
     sinking: Sinking<'a>,
     next_row: u64,
-    engine: CpuEngine,
+    engine: Box<dyn Engine>,
     stop: &AtomicBool,
     watch: &mut dyn FnMut(&Snapshot),
 ) -> Result<Option<Sinking<'a>>, PipelineError> {
@@ -350,9 +365,7 @@ fn read<'a>(
                 workers::work(shared, dispenser, i)
             })?);
         }
-        stages.push(shared.spawn(scope, "sieve".into(), move || {
-            judge(shared, Box::new(engine), judged)
-        })?);
+        stages.push(shared.spawn(scope, "sieve".into(), move || judge(shared, engine, judged))?);
         let sink = shared.spawn(scope, "sink".into(), move || sinking.sink(&to_sink))?;
         shared.watch_until(&sink, stop, watch);
         // Of a job that stops, the part under way goes before anybody is waited for.
@@ -397,6 +410,7 @@ impl<'a> Shared<'a> {
         job: &'a Job,
         output: &'a OutputDir,
         begun: Option<&Checkpoint>,
+        ring: Arc<Ring>,
         in_work: InWork,
         poisoned: Poisoned,
     ) -> Self {
@@ -406,7 +420,7 @@ impl<'a> Shared<'a> {
         Self {
             job,
             output,
-            ring: Ring::new(job.plan.slots, &job.plan.slot),
+            ring,
             stopping: AtomicBool::new(false),
             failure: Mutex::new(None),
             in_work,

@@ -18,19 +18,26 @@
 //! |---|---|
 //! | `cpu` | the reference: fastbloom itself |
 //! | [`gpu`] | the order of work on a GPU, whichever it is |
+//! | [`cuda`] | an NVIDIA GPU |
+//! | [`mod@wgpu`] | any GPU, through wgpu |
+//! | `choose` | which of them a job runs on |
 //! | [`conformance`] | what every engine must agree on with fastbloom, as a body that any engine runs |
 
+mod choose;
 pub mod conformance;
 mod cpu;
+pub mod cuda;
 mod error;
 pub mod gpu;
+pub mod wgpu;
 
+pub use choose::{ADAPTER_VARIABLE, Chosen, EngineChoice, choose};
 pub use cpu::CpuEngine;
 pub use error::EngineError;
 
 #[cfg(doc)]
 use crate::key::Key;
-use crate::slot::{Slot, Verdict};
+use crate::slot::{HostMemory, Slot, Verdict};
 
 /// Computes keys and verdicts, and holds the filter.
 ///
@@ -44,6 +51,11 @@ pub trait Engine: Send {
 
     /// Inserts keys that were let through before, by their words.
     fn insert(&mut self, keys: &[[u64; 2]]) -> Result<(), EngineError>;
+
+    /// Memory for a slot from which the engine copies well.
+    fn slot_memory(&self, bytes: usize) -> Result<HostMemory, EngineError> {
+        Ok(HostMemory::pageable(bytes))
+    }
 
     /// The filter's bits, as fastbloom's `as_slice` gives them.
     fn filter_words(&mut self) -> Result<Vec<u64>, EngineError>;

@@ -240,7 +240,7 @@ impl Manifest {
             dedup: job.spec.dedup,
             products_excluded: plan.estimate.excluded,
             interruptions: sunk.interruptions,
-            engine: "cpu",
+            engine: plan.engine.name(),
             threads: plan.threads,
             memory_budget_bytes: job.spec.memory.0,
             peak_memory_bytes: sunk.peak_memory_bytes,

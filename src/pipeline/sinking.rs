@@ -20,7 +20,7 @@ use crate::{
     machine,
     ring::Permit,
     settle::{self, Spills, Survivors, decide},
-    sieve::{CpuEngine, Engine, Tally},
+    sieve::{Engine, Tally},
     slot::{ParentFlags, Slot},
     store::{OutputDir, disk, sealed},
     table::sink::{Part, ProductSink, RejectLog, SinkSettings, publish_rejects},
@@ -141,7 +141,7 @@ impl<'a> Sinking<'a> {
         shared: &'a Shared<'a>,
         output: &'a OutputDir,
         begun: Option<&Checkpoint>,
-        engine: &mut CpuEngine,
+        engine: &mut dyn Engine,
     ) -> Result<Self, PipelineError> {
         let job: &Job = shared.job;
         let settings = SinkSettings {
@@ -174,7 +174,7 @@ impl<'a> Sinking<'a> {
     }
 
     /// Takes the products of earlier runs for products that were let through.
-    fn exclude(&mut self, engine: &mut CpuEngine) -> Result<(), PipelineError> {
+    fn exclude(&mut self, engine: &mut dyn Engine) -> Result<(), PipelineError> {
         self.shared.job.earlier.iter().try_for_each(|run| {
             run.for_each_key(|keys| {
                 engine.insert(keys)?;

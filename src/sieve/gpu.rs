@@ -9,7 +9,7 @@
 //! the text itself.
 
 use super::{Engine, EngineError, FilterShape, Tally, table_len};
-use crate::slot::{Slot, SlotLayout};
+use crate::slot::{HostMemory, Slot, SlotLayout};
 
 /// Rows that a block of threads handles; `BLOCK_ROWS` in `kernels/sieve.cu` and `shaders/sieve.wgsl`.
 pub const BLOCK_ROWS: u32 = 256;
@@ -107,6 +107,11 @@ pub trait Device: Send {
     /// The engine's name.
     fn name(&self) -> &'static str;
 
+    /// Memory for a slot from which the device copies well.
+    fn slot_memory(&self, bytes: usize) -> Result<HostMemory, EngineError> {
+        Ok(HostMemory::pageable(bytes))
+    }
+
     /// Copies the text of a slot's rows to the device and empties the table and the tally.
     fn copy_rows_in(&mut self, text: &[u8], text_end: &[u32]) -> Result<(), EngineError>;
 
@@ -163,6 +168,10 @@ impl<D: Device> Engine for GpuEngine<D> {
             maybe,
             duplicate,
         })
+    }
+
+    fn slot_memory(&self, bytes: usize) -> Result<HostMemory, EngineError> {
+        self.device.slot_memory(bytes)
     }
 
     fn insert(&mut self, keys: &[[u64; 2]]) -> Result<(), EngineError> {

@@ -127,6 +127,10 @@ impl Device for HostDevice {
         Ok(())
     }
 
+    #[allow(
+        clippy::multiple_unsafe_ops_per_block,
+        reason = "a transmute and a call belong together"
+    )]
     fn launch(&mut self, kernel: Kernel, rows: u32) -> Result<(), EngineError> {
         let symbol = self.symbol(kernel);
         let (bits, hashes) = (self.room.filter.bits as u64, self.room.filter.hashes);
@@ -139,10 +143,6 @@ impl Device for HostDevice {
         // SAFETY: each symbol is the function of that type in `sieve_host.cc`; the buffers are as long
         // as `Room` says for `rows` rows, and nobody else touches them. One thread at a time: the
         // shim's block is a static, so tests that share a library run one after the other.
-        #[allow(
-            clippy::multiple_unsafe_ops_per_block,
-            reason = "a transmute and a call belong together"
-        )]
         unsafe {
             match kernel {
                 Kernel::HashRows => {
