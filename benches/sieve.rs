@@ -118,7 +118,10 @@ fn engine_pass(shape: FilterShape, threads: usize, slots: &mut [Slot]) -> Durati
     let rows_max = slots[0].layout().rows_max;
     let mut engine = CpuEngine::new(shape, rows_max, threads).unwrap();
     let began = Instant::now();
-    let new = slots.iter_mut().map(|slot| engine.sieve(slot).new).sum();
+    let new = slots
+        .iter_mut()
+        .map(|slot| engine.sieve(slot).unwrap().new)
+        .sum();
     let elapsed = began.elapsed();
     all_new(new, slots);
     elapsed

@@ -83,7 +83,7 @@ fn sink(criterion: &mut Criterion) {
 fn sieved(mut slots: Vec<Slot>) -> Vec<Slot> {
     let mut engine = CpuEngine::new(FILTER, common::layout().rows_max, 1).unwrap();
     for slot in &mut slots {
-        engine.sieve(slot);
+        engine.sieve(slot).unwrap();
     }
     slots
 }

@@ -14,6 +14,24 @@ as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
 }
 
+# Installs Debian's packages of these names.
+apt_install() {
+    if ! command -v apt-get >/dev/null; then
+        echo "molsieve: please install: $*" >&2
+        return 1
+    fi
+    echo "molsieve: installing $*" >&2
+    as_root apt-get update -qq
+    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
+        "$@" >/dev/null
+}
+
+# A Vulkan driver that is a program, for the tests of the wgpu engine. Nothing else needs it.
+install_lavapipe() {
+    compgen -G '/usr/share/vulkan/icd.d/lvp_icd*.json' >/dev/null ||
+        apt_install mesa-vulkan-drivers libvulkan1
+}
+
 install_packages() {
     local missing=()
     command -v g++ >/dev/null || missing+=(g++)
@@ -23,14 +41,7 @@ install_packages() {
     python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
     command -v cargo >/dev/null || command -v curl >/dev/null || missing+=(curl ca-certificates)
     [ ${#missing[@]} = 0 ] && return
-    if ! command -v apt-get >/dev/null; then
-        echo "molsieve: please install: ${missing[*]}" >&2
-        exit 1
-    fi
-    echo "molsieve: installing ${missing[*]}" >&2
-    as_root apt-get update -qq
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends \
-        "${missing[@]}" >/dev/null
+    apt_install "${missing[@]}"
 }
 
 # Whether version $1 is at least version $2.

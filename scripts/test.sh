@@ -4,6 +4,9 @@
 #
 # usage: scripts/test.sh
 #
+# A GPU engine whose device is missing is skipped, and the tests say so. MOLSIEVE_REQUIRE_ENGINES, a
+# list, demands devices: here wgpu, which has one on every machine with Mesa's lavapipe.
+#
 # PYTHON: a Python that has tests/oracle/requirements.txt; by default one is made in .venv/.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -20,6 +23,11 @@ else
     echo "molsieve: $(python3 --version) cannot install tests/oracle/requirements.txt; the" \
         "comparisons with Python are skipped" >&2
 fi
+
+install_lavapipe
+export MOLSIEVE_REQUIRE_ENGINES=${MOLSIEVE_REQUIRE_ENGINES-wgpu}
+# The embedded kernels are what their source compiles to; no GPU is needed to see that.
+./scripts/ptx.sh --check
 
 # Faults on purpose; first, so that the binary left behind is the one without them.
 cargo test --release --locked --features failpoints --test faults

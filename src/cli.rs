@@ -4,6 +4,7 @@
 //! `molsieve run … > summary.txt` keeps the summary and shows the progress. With `--json` standard
 //! output carries one JSON object per line and nothing else.
 
+mod doctor;
 mod progress;
 mod report;
 mod rules_check;
@@ -55,6 +56,18 @@ enum Command {
     /// Transform parents given on standard input, each as the job would; used by `run`
     #[command(hide = true)]
     TryParents,
+    /// Look at this machine: RDKit, limits, engines and their devices; try every engine out
+    #[command(
+        after_help = "Exit codes: 0 every engine that is there can be used; 1 one of them fails."
+    )]
+    Doctor {
+        /// Where jobs would write
+        #[arg(value_name = "DIR", default_value = ".")]
+        folder: PathBuf,
+        /// Print one JSON object
+        #[arg(long)]
+        json: bool,
+    },
     /// Work with rule files
     #[command(subcommand)]
     Rules(RulesCommand),
@@ -154,7 +167,7 @@ impl CliError {
             Self::Config(_)
             | Self::NothingToResume(_)
             | Self::DiskTooSmall { .. }
-            | Self::Plan(PlanError::Budget { .. })
+            | Self::Plan(PlanError::Budget { .. } | PlanError::Engine(_))
             | Self::Pipeline(PipelineError::Changed(_)) => Exit::Usage,
             Self::Store(error) | Self::Pipeline(PipelineError::Store(error)) => match error {
                 StoreError::NotEmpty(_)
@@ -194,6 +207,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => (args.json, run::run(args)),
         Command::Plan(args) => (args.json, run::plan(args)),
         Command::TryParents => (false, run::try_parents()),
+        Command::Doctor { folder, json } => (json, doctor::doctor(&folder, json)),
         Command::Rules(RulesCommand::Check { files, json }) => {
             (json, rules_check::check(&files, json))
         }

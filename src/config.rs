@@ -16,6 +16,7 @@ use crate::{
         PART_BYTES_DEFAULT, PRODUCTS_PER_PARENT_DEFAULT, PRODUCTS_PER_PARENT_MAX, SLOT_BYTES_MAX,
         SLOT_BYTES_MIN, SLOTS_MAX, SLOTS_MIN,
     },
+    sieve::EngineChoice,
     store::{Existing, plain},
     units::ByteSize,
 };
@@ -146,20 +147,6 @@ fn is_false(value: &bool) -> bool {
     !value
 }
 
-/// `--engine`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum EngineChoice {
-    /// The best engine this machine has
-    Auto,
-    /// fastbloom on the CPU
-    Cpu,
-    /// An NVIDIA GPU
-    Cuda,
-    /// Any other GPU
-    Wgpu,
-}
-
 /// `--dedup`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -203,6 +190,8 @@ pub struct JobSpec {
     pub overwrite: bool,
     /// Whether to go on from the last checkpoint.
     pub resume: bool,
+    /// What computes keys and holds the filter.
+    pub engine: EngineChoice,
     /// How products seen before are recognised.
     pub dedup: Dedup,
     /// Output directories of earlier runs whose products are left out.
@@ -276,9 +265,6 @@ pub enum ConfigError {
         /// What it may be.
         reason: String,
     },
-    /// A setting that this version does not offer.
-    #[error("{0}")]
-    NotYet(&'static str),
 }
 
 impl JobSettings {
@@ -342,11 +328,6 @@ impl JobSettings {
 
     /// Checks every setting; `memory` is the budget when none is given.
     pub fn check(self, memory: ByteSize) -> Result<JobSpec, ConfigError> {
-        if matches!(self.engine, Some(EngineChoice::Cuda | EngineChoice::Wgpu)) {
-            return Err(ConfigError::NotYet(
-                "--engine: this version has the engine cpu only; use --engine cpu or auto",
-            ));
-        }
         if self.input.is_empty() {
             return Err(ConfigError::Missing("--input"));
         }
@@ -403,6 +384,7 @@ impl JobSettings {
             output: self.output.ok_or(ConfigError::Missing("--output"))?,
             overwrite: self.overwrite,
             resume: self.resume,
+            engine: self.engine.unwrap_or(EngineChoice::Auto),
             dedup: self.dedup.unwrap_or(Dedup::Exact),
             exclude: self.exclude,
             threads: self.threads,

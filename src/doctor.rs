@@ -10,9 +10,7 @@ use crate::{
     machine::{FileSystem, Limits},
     nvidia::Nvidia,
     sieve::{
-        CpuEngine, Engine, EngineError, FilterShape,
-        choose::{self, EngineChoice},
-        conformance,
+        CpuEngine, Engine, EngineChoice, EngineError, FilterShape, choose, conformance,
         cuda::{self, CudaDevice, Gpu},
         gpu::{GpuEngine, Room},
         wgpu::{self, Adapter, WgpuDevice},
@@ -82,7 +80,7 @@ impl Findings {
             hashes: 7,
         };
         let room = Room::new(smallest, &SlotLayout::smallest(false));
-        let auto = choose::choose(EngineChoice::Auto, &room);
+        let auto = choose(EngineChoice::Auto, &room);
         Self {
             molsieve: env!("CARGO_PKG_VERSION"),
             rdkit: rdkit.version(),

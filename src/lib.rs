@@ -10,6 +10,7 @@
 pub mod chem;
 pub mod cli;
 pub mod config;
+pub mod doctor;
 #[cfg(feature = "failpoints")]
 mod faults;
 pub mod key;

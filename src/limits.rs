@@ -187,6 +187,10 @@ pub const SOURCE_BYTES: usize = 8 * MIB;
 pub const SINK_BYTES: usize = 12 * MIB;
 /// Buffers of the spills and packing of the rows that wait to be settled.
 pub const SPILL_BYTES: usize = 2 * MIB;
+/// What a CUDA context and the driver's libraries take of the host's memory. Not measured by us yet.
+pub const CUDA_HOST_BYTES: usize = 320 * MIB;
+/// What a Vulkan driver takes of the host's memory, with wgpu's staging of a slot: 76 MiB with lavapipe.
+pub const WGPU_HOST_BYTES: usize = 160 * MIB;
 /// Share of the budget that the filter may take, as a divisor.
 pub const FILTER_BUDGET_DIVISOR: usize = 4;
 /// Smallest filter worth having, in bits.

@@ -182,7 +182,10 @@ mod tests {
             assert_eq!(mount_of(mounts, Path::new(path)), expected, "{path}");
         }
         let here = FileSystem::of(Path::new(".")).unwrap();
-        assert!(here.bytes >= here.free_bytes && !here.kind.is_empty(), "{here:?}");
+        assert!(
+            here.bytes >= here.free_bytes && !here.kind.is_empty(),
+            "{here:?}"
+        );
     }
 
     #[test]

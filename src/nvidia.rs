@@ -62,7 +62,10 @@ const SLOW_DOWNS: [(ThrottleReasons, &str); 6] = [
         "hardware thermal slowdown",
     ),
     (ThrottleReasons::HW_POWER_BRAKE_SLOWDOWN, "power brake"),
-    (ThrottleReasons::USER_DEFINED_CLOCKS, "clocks set by a user"),
+    (
+        ThrottleReasons::APPLICATIONS_CLOCKS_SETTING,
+        "clocks set by a user",
+    ),
 ];
 
 impl Nvidia {
@@ -98,8 +101,14 @@ impl NvidiaDevice {
             memory_bytes: memory.as_ref().map(|memory| memory.total),
             free_bytes: memory.as_ref().map(|memory| memory.free),
             temperature_celsius: device.temperature(TemperatureSensor::Gpu).ok(),
-            power_watts: device.power_usage().ok().map(|milliwatts| milliwatts / 1_000),
-            ecc: device.is_ecc_enabled().ok().map(|ecc| ecc.currently_enabled),
+            power_watts: device
+                .power_usage()
+                .ok()
+                .map(|milliwatts| milliwatts / 1_000),
+            ecc: device
+                .is_ecc_enabled()
+                .ok()
+                .map(|ecc| ecc.currently_enabled),
             uncorrected_errors: errors.ok(),
             mig: device.mig_mode().ok().map(|mode| mode.current == 1),
             slowed_by: SLOW_DOWNS
@@ -119,7 +128,12 @@ fn reason(error: &NvmlError) -> String {
         }
         NvmlError::DriverNotLoaded => "the NVIDIA driver is installed but not loaded".into(),
         NvmlError::NoPermission => "this user may not use the NVIDIA driver".into(),
-        other => other.to_string().lines().next().unwrap_or_default().to_owned(),
+        other => other
+            .to_string()
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .to_owned(),
     }
 }
 

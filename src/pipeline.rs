@@ -20,6 +20,7 @@
 //! The first error stops the ring; everybody hears of it there and winds up. What the last checkpoint
 //! ([`checkpoint`]) says stays, and `--resume` goes on from it.
 
+mod attempt;
 mod checkpoint;
 mod in_work;
 mod manifest;
@@ -28,7 +29,7 @@ mod workers;
 
 use std::{
     sync::{
-        Mutex, OnceLock,
+        Arc, Mutex, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
         mpsc,
     },
@@ -36,11 +37,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub use attempt::run;
 pub use checkpoint::{CHECKPOINT, Checkpoint, Identity, JOB};
 pub use manifest::{CappedParent, Manifest, Stages};
 pub use sinking::Counts;
 
-use checkpoint::Phase;
+use attempt::{Input, watched};
 use in_work::{InWork, Poisoned};
 use sinking::Sinking;
 
@@ -51,9 +53,9 @@ use crate::{
     plan::Plan,
     ring::{Permit, Ring, RingState},
     rules::RuleSet,
-    settle::{self, decide::DecideError},
-    sieve::{CpuEngine, Engine, Tally, ThreadsError},
-    store::{Existing, OutputDir, StoreError, sealed},
+    settle::decide::DecideError,
+    sieve::{Engine, EngineError, Tally},
+    store::{OutputDir, StoreError},
     table::{
         earlier::{EarlierRun, EarlierRunError},
         sink::SinkError,
@@ -104,9 +106,9 @@ pub enum PipelineError {
     /// What is to be resumed is another run.
     #[error("--resume: this is not the run that was begun: {0}; --overwrite starts it again")]
     Changed(String),
-    /// The engine can't start.
+    /// The engine can't start, or failed on the way.
     #[error(transparent)]
-    Engine(#[from] ThreadsError),
+    Engine(#[from] EngineError),
     /// A thread can't be started.
     #[error("cannot start a thread: {0}")]
     Spawn(String),
@@ -172,7 +174,11 @@ const RETURN_TIME_MAX: Duration = Duration::from_secs(2);
 pub(crate) struct Shared<'a> {
     job: &'a Job,
     output: &'a OutputDir,
-    ring: std::sync::Arc<Ring>,
+    ring: Arc<Ring>,
+    /// Name of the engine.
+    engine: &'static str,
+    /// Why it is not the one that was chosen.
+    engine_lost: Option<String>,
     /// Set when the job is to end early, for whatever reason.
     stopping: AtomicBool,
     stopping_since: OnceLock<Instant>,
@@ -210,140 +216,6 @@ pub(crate) struct Times {
     sieve: AtomicU64,
     sink: AtomicU64,
     settle: AtomicU64,
-}
-
-/// Runs a job to its end, or until `stop` is set. `watch` is called about ten times a second with
-/// where the job stands.
-pub fn run(
-    job: &Job,
-    stop: &AtomicBool,
-    watch: &mut dyn FnMut(&Snapshot),
-) -> Result<Outcome, PipelineError> {
-    let engine = CpuEngine::new(job.plan.filter, job.plan.slot.rows_max, sieve_threads(job))?;
-    let output = OutputDir::open(&job.spec.output, job.spec.existing())?;
-    let mut keep = job.spec.existing() == Existing::Resume;
-    let outcome = find_checkpoint(job, &output).and_then(|begun| {
-        keep &= begun.is_some();
-        let ready = watched(stop, watch, || {
-            make_ready(job, &output, begun.as_ref(), engine)
-        })?;
-        let in_work = InWork::new(&output, job.plan.threads)?;
-        let shared = Shared::new(job, &output, begun.as_ref(), in_work, ready.poisoned);
-        let outcome = run_stages(&shared, &output, begun.as_ref(), ready.input, stop, watch);
-        // The first checkpoint says that nothing is done yet.
-        keep |= shared.checkpoints.load(Relaxed) > 1;
-        outcome
-    });
-    match &outcome {
-        Ok(Outcome::Done(_)) => output.finish()?,
-        Ok(Outcome::Stopped { .. }) => {}
-        Err(_) if keep => {}
-        // Whether this works or not, the error to tell is the first.
-        Err(_) => drop(output.abandon()),
-    }
-    outcome
-}
-
-/// The checkpoint to go on from, with everything behind it cleared away; or a directory made ready for
-/// a run from the start.
-fn find_checkpoint(job: &Job, output: &OutputDir) -> Result<Option<Checkpoint>, PipelineError> {
-    let identity = checkpoint::Identity::of(job)?;
-    let folder = output.work_dir();
-    let begun: Option<Checkpoint> = match job.spec.existing() {
-        Existing::Resume => sealed::read(&folder, CHECKPOINT)?,
-        Existing::Refuse | Existing::Overwrite => None,
-    };
-    let Some(begun) = begun else {
-        output.clear_behind(0, &[])?;
-        sealed::write(&folder, checkpoint::JOB, &identity)?;
-        output.write("job.toml", job.job_toml.as_bytes())?;
-        return Ok(None);
-    };
-    let then: Option<checkpoint::Identity> = sealed::read(&folder, checkpoint::JOB)?;
-    let missing = || StoreError::damaged(&output.work_file(checkpoint::JOB.name), "it is missing");
-    identity.check_against(&then.ok_or_else(missing)?, job)?;
-    output.clear_behind(begun.parts.len(), &sinking::kept())?;
-    Ok(Some(begun))
-}
-
-fn sieve_threads(job: &Job) -> usize {
-    let cpus = thread::available_parallelism().map_or(1, usize::from);
-    job.plan.threads.min(cpus)
-}
-
-/// What has to be there before a job begins or goes on.
-struct Ready {
-    poisoned: Poisoned,
-    /// `None` once all of it is read.
-    input: Option<Input>,
-}
-
-/// The input, from the row on that is next, and the engine that has seen the products of those before.
-struct Input {
-    dispenser: workers::Dispenser,
-    engine: CpuEngine,
-}
-
-/// Brings everything to where a checkpoint says that the run is.
-fn make_ready(
-    job: &Job,
-    output: &OutputDir,
-    begun: Option<&Checkpoint>,
-    mut engine: CpuEngine,
-) -> Result<Ready, PipelineError> {
-    let phase = begun.map_or(Phase::Reading { next_row: 0 }, |begun| begun.phase);
-    let Phase::Reading { next_row } = phase else {
-        return Ok(Ready {
-            poisoned: in_work::poisoned(output)?,
-            input: None,
-        });
-    };
-    if let Some(begun) = begun {
-        let keys = begun.lengths.keys;
-        settle::for_each_key(output, keys, |keys| engine.insert(keys))?;
-    }
-    let dispenser = workers::Dispenser::new(&job.library, next_row)?;
-    Ok(Ready {
-        poisoned: in_work::after_interruption(job, output, next_row)?,
-        input: Some(Input { dispenser, engine }),
-    })
-}
-
-/// Does on a thread of its own what may take long in a large run, so that a request to stop is heard.
-fn watched<T: Send>(
-    stop: &AtomicBool,
-    watch: &mut dyn FnMut(&Snapshot),
-    work: impl FnOnce() -> Result<T, PipelineError> + Send,
-) -> Result<T, PipelineError> {
-    let watcher = thread::current();
-    let body = move || {
-        let done = work();
-        watcher.unpark();
-        done
-    };
-    thread::scope(|scope| {
-        let working = thread::Builder::new()
-            .name("begin".into())
-            .stack_size(STAGE_STACK_BYTES)
-            .spawn_scoped(scope, body)
-            .map_err(|error| PipelineError::Spawn(crate::store::plain(&error)))?;
-        let mut stopping = None;
-        while !working.is_finished() {
-            if stop.load(Relaxed) {
-                stopping.get_or_insert_with(Instant::now);
-            }
-            if stopping.is_some_and(|since| since.elapsed() > RETURN_TIME_MAX) {
-                let stuck = Some(Stuck::default());
-                watch(&Snapshot {
-                    stuck,
-                    ..Snapshot::default()
-                });
-            }
-            thread::park_timeout(Duration::from_millis(20));
-        }
-        let panicked = |_| Err(PipelineError::Panicked("begin".into()));
-        working.join().unwrap_or_else(panicked)
-    })
 }
 
 fn run_stages<'a>(
@@ -395,7 +267,7 @@ fn run_stages<'a>(
     let sinking = settled.ok_or_else(|| PipelineError::Panicked("sink".into()))?;
     let sunk = sinking.finish()?;
     let chemistry = shared.times.chemistry();
-    let manifest = Manifest::new(shared.job, &shared.snapshot(), chemistry, sunk);
+    let manifest = Manifest::new(shared, chemistry, sunk);
     output.write("manifest.json", manifest.to_json().as_bytes())?;
     Ok(Outcome::Done(Box::new(manifest)))
 }
@@ -419,9 +291,7 @@ fn read<'a>(
                 workers::work(shared, dispenser, i)
             })?);
         }
-        stages.push(shared.spawn(scope, "sieve".into(), move || {
-            judge(shared, Box::new(engine), judged)
-        })?);
+        stages.push(shared.spawn(scope, "sieve".into(), move || judge(shared, engine, judged))?);
         let sink = shared.spawn(scope, "sink".into(), move || sinking.sink(&to_sink))?;
         shared.watch_until(&|| sink.is_finished(), stop, watch);
         // Of a job that stops, the part under way goes before anybody is waited for.
@@ -443,7 +313,7 @@ fn judge(
     while let Ok(Some(mut slot)) = shared.ring.next() {
         let tally = shared
             .times
-            .measure(&shared.times.sieve, || engine.sieve(&mut slot));
+            .measure(&shared.times.sieve, || engine.sieve(&mut slot))?;
         if judged.send((slot, tally)).is_err() {
             break; // the sink has failed and said so
         }
@@ -456,6 +326,7 @@ impl<'a> Shared<'a> {
         job: &'a Job,
         output: &'a OutputDir,
         begun: Option<&Checkpoint>,
+        ring: Arc<Ring>,
         in_work: InWork,
         poisoned: Poisoned,
     ) -> Self {
@@ -464,7 +335,9 @@ impl<'a> Shared<'a> {
         Self {
             job,
             output,
-            ring: Ring::new(job.plan.slots, &job.plan.slot),
+            ring,
+            engine: job.plan.engine.name(),
+            engine_lost: None,
             stopping: AtomicBool::new(false),
             stopping_since: OnceLock::new(),
             failure: Mutex::new(None),
@@ -514,13 +387,15 @@ impl<'a> Shared<'a> {
     /// What is to be known once threads have had their time to come to an end.
     fn stuck(&self) -> Option<Stuck> {
         let since = self.stopping_since.get()?;
-        (since.elapsed() > RETURN_TIME_MAX).then(|| Stuck {
+        let failure = self.failure.lock().unwrap_or_else(|p| p.into_inner());
+        let time_max = match *failure {
+            // The job may go on in this process, so a parent has all its time.
+            Some(PipelineError::Engine(_)) => self.job.spec.parent_timeout,
+            _ => RETURN_TIME_MAX,
+        };
+        (since.elapsed() > time_max).then(|| Stuck {
             timed_out: *self.timed_out.lock().unwrap_or_else(|p| p.into_inner()),
-            error: self
-                .failure
-                .lock()
-                .unwrap_or_else(|p| p.into_inner())
-                .clone(),
+            error: failure.clone(),
         })
     }
 

@@ -8,8 +8,9 @@
 //! + source      decoding of the inputs
 //! + ring        slots × slot size
 //! + filter      at most a quarter of the budget
-//! + sieve       engine's table and threads
+//! + sieve       the cpu engine's table and threads
 //! + sink        one row group and what encodes it, the spills' buffers
+//! + engine      what a GPU's driver takes on the host
 //! ≤ budget      (--memory)
 //! ```
 //!
@@ -28,7 +29,7 @@ use crate::{
     config::JobSpec,
     limits::*,
     rules::RuleSet,
-    sieve::{CpuEngine, FilterShape},
+    sieve::{Chosen, CpuEngine, EngineError, FilterShape, choose, gpu::Room},
     slot::{Dropped, SlotLayout},
     table::source::{Library, SourceError},
     trial::{Assignment, Candidate, Tried},
@@ -48,6 +49,8 @@ pub struct Plan {
     pub slots: usize,
     /// How a slot is divided.
     pub slot: SlotLayout,
+    /// What computes keys and holds the filter.
+    pub engine: Chosen,
     /// The filter.
     pub filter: FilterShape,
     /// Distinct products the filter is made for.
@@ -174,6 +177,9 @@ pub enum PlanError {
     /// RDKit does not accept a rule, or fails.
     #[error(transparent)]
     Chemistry(#[from] ChemistryError),
+    /// The engine that was asked for is not there, or has no room for the filter.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
 }
 
 fn advice(threads: Option<usize>) -> String {
@@ -203,7 +209,38 @@ pub fn plan(
         rules: rules.len(),
         estimate,
         page_bytes: library.page_bytes() as usize,
+        engine: &Chosen::CPU,
     };
+    // Filter and slots follow from the budget and the sample alone, whatever the engine.
+    let least = sized(spec, demand, 1, SLOTS_MIN);
+    let chosen = choose(spec.engine, &Room::new(least.filter, &least.slot))?;
+    let on_chosen = fit_threads(
+        spec,
+        Demand {
+            engine: &chosen,
+            ..demand
+        },
+    );
+    let Some(instead) = chosen.cpu_instead() else {
+        return on_chosen;
+    };
+    // Chemistry is what takes the time: a GPU for the sieve is not worth a thread.
+    let on_cpu = fit_threads(
+        spec,
+        Demand {
+            engine: &instead,
+            ..demand
+        },
+    )?;
+    match on_chosen {
+        Ok(plan) if plan.threads >= on_cpu.threads => Ok(plan),
+        Ok(_) | Err(PlanError::Budget { .. }) => Ok(on_cpu),
+        Err(error) => Err(error),
+    }
+}
+
+/// With as many threads as were asked for, or as many as fit.
+fn fit_threads(spec: &JobSpec, demand: Demand<'_>) -> Result<Plan, PlanError> {
     let cpus = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
     match spec.threads {
         Some(threads) => fit(spec, demand, threads.get()),
@@ -288,15 +325,16 @@ impl JobSpec {
 
 /// What a job asks for, whatever it is given.
 #[derive(Clone, Copy)]
-struct Demand {
+struct Demand<'a> {
     rules: usize,
     estimate: Estimate,
     /// Largest Parquet page of the inputs.
     page_bytes: usize,
+    engine: &'a Chosen,
 }
 
 /// Sizes everything for a given number of threads, with as many slots as fit.
-fn fit(spec: &JobSpec, demand: Demand, threads: usize) -> Result<Plan, PlanError> {
+fn fit(spec: &JobSpec, demand: Demand<'_>, threads: usize) -> Result<Plan, PlanError> {
     let wanted = spec.slots.unwrap_or(2 * threads + 2);
     let least = if spec.slots.is_some() {
         wanted
@@ -324,11 +362,12 @@ fn fit(spec: &JobSpec, demand: Demand, threads: usize) -> Result<Plan, PlanError
 }
 
 /// The plan for a given number of threads and slots, whether it fits or not.
-fn sized(spec: &JobSpec, demand: Demand, threads: usize, slots: usize) -> Plan {
+fn sized(spec: &JobSpec, demand: Demand<'_>, threads: usize, slots: usize) -> Plan {
     let Demand {
         rules,
         estimate,
         page_bytes,
+        engine,
     } = demand;
     let budget = spec.memory.0 as usize;
     let slot_bytes = spec.slot_bytes.unwrap_or_else(|| {
@@ -362,7 +401,7 @@ fn sized(spec: &JobSpec, demand: Demand, threads: usize, slots: usize) -> Plan {
         bytes: bytes as u64,
         detail,
     };
-    let items = vec![
+    let mut items = vec![
         item(
             "base",
             BASE_BYTES,
@@ -405,6 +444,11 @@ fn sized(spec: &JobSpec, demand: Demand, threads: usize, slots: usize) -> Plan {
             ),
         ),
     ];
+    if engine.host_bytes() > 0 {
+        // Filter and sieve stay in the sum: where the device is lost, the cpu engine takes over.
+        let detail = format!("the driver of the engine {}", engine.name());
+        items.push(item("engine", engine.host_bytes(), detail));
+    }
     let mut memory = MemoryPlan {
         budget: spec.memory,
         items,
@@ -416,6 +460,7 @@ fn sized(spec: &JobSpec, demand: Demand, threads: usize, slots: usize) -> Plan {
         threads,
         slots,
         slot,
+        engine: engine.clone(),
         filter,
         filter_products,
         row_group_bytes,

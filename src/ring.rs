@@ -93,9 +93,18 @@ impl Ring {
     /// # Panics
     /// If `slots` is outside `SLOTS_MIN..=SLOTS_MAX`; the memory plan has checked that.
     pub fn new(slots: usize, layout: &SlotLayout) -> Arc<Self> {
+        Self::from_slots((0..slots).map(|_| Slot::new(layout.clone())).collect())
+    }
+
+    /// Puts slots into circulation.
+    ///
+    /// # Panics
+    /// As above.
+    pub fn from_slots(free: Vec<Slot>) -> Arc<Self> {
+        let slots = free.len();
         assert!((SLOTS_MIN..=SLOTS_MAX).contains(&slots), "{slots} slots");
         let state = State {
-            free: (0..slots).map(|_| Slot::new(layout.clone())).collect(),
+            free,
             filled: BTreeMap::new(),
             next: Place { batch: 0, part: 0 },
             batches: None,

@@ -121,11 +121,11 @@ impl Spills {
 }
 
 /// Gives the keys that were let through to `insert`, some thousands at a time.
-pub fn for_each_key(
+pub fn for_each_key<E: From<StoreError>>(
     output: &OutputDir,
     length: SpillLength,
-    mut insert: impl FnMut(&[[u64; 2]]),
-) -> Result<(), StoreError> {
+    mut insert: impl FnMut(&[[u64; 2]]) -> Result<(), E>,
+) -> Result<(), E> {
     let mut reader = SpillReader::open(&output.work_file(KEYS), Kind::Keys, length)?;
     let mut keys = Vec::new();
     while let Some((payload, _)) = reader.next_block()? {
@@ -133,9 +133,9 @@ pub fn for_each_key(
         keys.clear();
         keys.extend(whole.iter().map(|bytes| Key::from(*bytes).words()));
         if !rest.is_empty() {
-            return Err(reader.damaged("a key is cut short"));
+            return Err(reader.damaged("a key is cut short").into());
         }
-        insert(&keys);
+        insert(&keys)?;
     }
     Ok(())
 }

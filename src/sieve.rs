@@ -13,27 +13,58 @@
 //! are fastbloom's bits. An engine holds no policy; what becomes of *maybe* rows is the pipeline's
 //! business.
 
+//!
+//! | module | what |
+//! |---|---|
+//! | `cpu` | the reference: fastbloom itself |
+//! | [`gpu`] | the order of work on a GPU, whichever it is |
+//! | [`cuda`] | an NVIDIA GPU |
+//! | [`mod@wgpu`] | any GPU, through wgpu |
+//! | `choose` | which of them a job runs on |
+//! | [`conformance`] | what every engine must agree on with fastbloom, as a body that any engine runs |
+
+mod choose;
+pub mod conformance;
 mod cpu;
+pub mod cuda;
+mod error;
+pub mod gpu;
+pub mod wgpu;
 
-pub use cpu::{CpuEngine, ThreadsError};
+pub use choose::{ADAPTER_VARIABLE, Chosen, EngineChoice, choose};
+pub use cpu::CpuEngine;
+pub use error::EngineError;
 
-use crate::slot::Slot;
 #[cfg(doc)]
-use crate::{key::Key, slot::Verdict};
+use crate::key::Key;
+use crate::slot::{HostMemory, Slot, Verdict};
 
 /// Computes keys and verdicts, and holds the filter.
+///
+/// After an error an engine is of no more use: what the slot and the filter hold is not known.
 pub trait Engine: Send {
     /// The engine's name as on the command line: `cpu`, `cuda`, `wgpu`.
     fn name(&self) -> &'static str;
 
     /// Writes the key and verdict columns of `slot` and inserts its new keys.
-    fn sieve(&mut self, slot: &mut Slot) -> Tally;
+    fn sieve(&mut self, slot: &mut Slot) -> Result<Tally, EngineError>;
 
     /// Inserts keys that were let through before, by their words.
-    fn insert(&mut self, keys: &[[u64; 2]]);
+    fn insert(&mut self, keys: &[[u64; 2]]) -> Result<(), EngineError>;
+
+    /// Memory for a slot from which the engine copies well.
+    fn slot_memory(&self, bytes: usize) -> Result<HostMemory, EngineError> {
+        Ok(HostMemory::pageable(bytes))
+    }
 
     /// The filter's bits, as fastbloom's `as_slice` gives them.
-    fn filter_words(&self) -> Vec<u64>;
+    fn filter_words(&mut self) -> Result<Vec<u64>, EngineError>;
+}
+
+/// Places of the open-addressed table that finds the first rows of a slot: a power of two, at least
+/// twice the rows.
+fn table_len(rows_max: usize) -> usize {
+    (2 * rows_max).next_power_of_two()
 }
 
 /// How many rows of a slot got which verdict.
@@ -45,6 +76,17 @@ pub struct Tally {
     pub maybe: u64,
     /// Rows equal to an earlier one of the slot.
     pub duplicate: u64,
+}
+
+impl Tally {
+    /// Counts one row.
+    fn count(&mut self, verdict: Verdict) {
+        match verdict {
+            Verdict::New => self.new += 1,
+            Verdict::Maybe => self.maybe += 1,
+            Verdict::Duplicate => self.duplicate += 1,
+        }
+    }
 }
 
 /// Size of a filter.

@@ -38,7 +38,8 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    fn of(byte: u8) -> Self {
+    /// The verdict that a byte of the verdict column stands for.
+    pub fn of(byte: u8) -> Self {
         match byte {
             0 => Self::New,
             1 => Self::Maybe,
@@ -87,6 +88,16 @@ impl ParentFlags {
 pub enum HostMemory {
     /// Ordinary memory, zeroed.
     Pageable(Vec<u64>),
+    /// Memory that an engine has allocated, page-locked for its device.
+    Foreign(Box<dyn HostWords>),
+}
+
+/// Memory that is allocated and freed elsewhere, always the same words.
+pub trait HostWords: Send + Sync + std::fmt::Debug {
+    /// All of it.
+    fn words(&self) -> &[u64];
+    /// All of it, to be written.
+    fn words_mut(&mut self) -> &mut [u64];
 }
 
 impl HostMemory {
@@ -98,12 +109,14 @@ impl HostMemory {
     fn words(&self) -> &[u64] {
         match self {
             Self::Pageable(words) => words,
+            Self::Foreign(memory) => memory.words(),
         }
     }
 
     fn words_mut(&mut self) -> &mut [u64] {
         match self {
             Self::Pageable(words) => words,
+            Self::Foreign(memory) => memory.words_mut(),
         }
     }
 }
@@ -291,6 +304,15 @@ impl Slot {
     /// An empty slot over a slab of its own.
     pub fn new(layout: SlotLayout) -> Self {
         let memory = HostMemory::pageable(layout.bytes);
+        Self::within(layout, memory)
+    }
+
+    /// An empty slot over memory of at least the layout's bytes.
+    ///
+    /// # Panics
+    /// If it is less.
+    pub fn within(layout: SlotLayout, memory: HostMemory) -> Self {
+        assert!(size_of_val(memory.words()) >= layout.bytes);
         let (rows, text_bytes, parents, parent_text_bytes) = (0, 0, 0, 0);
         Self {
             layout,

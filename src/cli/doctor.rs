@@ -71,7 +71,10 @@ fn limits(limits: &Limits, say: &mut dyn FnMut(&str, String)) {
         Some(bytes) => format!("at most {} (ulimit -l)", ByteSize(bytes)),
         None => "no limit".into(),
     };
-    say("pinned", format!("{locked}; the CUDA driver pins slots whatever the limit"));
+    say(
+        "pinned",
+        format!("{locked}; the CUDA driver pins slots whatever the limit"),
+    );
 }
 
 fn disk(found: &Result<FileSystem, String>, folder: &Path) -> String {
@@ -104,14 +107,24 @@ fn nvidia(found: &Result<Nvidia, String>, say: &mut dyn FnMut(&str, String)) {
 
 /// What is known of a GPU, in a line.
 fn device(gpu: &NvidiaDevice) -> String {
-    let mut told: Vec<String> = [&gpu.name, &gpu.uuid].into_iter().flatten().cloned().collect();
+    let mut told: Vec<String> = [&gpu.name, &gpu.uuid]
+        .into_iter()
+        .flatten()
+        .cloned()
+        .collect();
     let size = |bytes: Option<u64>| bytes.map(|bytes| ByteSize(bytes).to_string());
     if let (Some(free), Some(all)) = (size(gpu.free_bytes), size(gpu.memory_bytes)) {
         told.push(format!("{free} of {all} free"));
     }
-    told.extend(gpu.temperature_celsius.map(|degrees| format!("{degrees} °C")));
+    told.extend(
+        gpu.temperature_celsius
+            .map(|degrees| format!("{degrees} °C")),
+    );
     told.extend(gpu.power_watts.map(|watts| format!("{watts} W")));
-    told.extend(gpu.ecc.map(|ecc| format!("ECC {}", if ecc { "on" } else { "off" })));
+    told.extend(
+        gpu.ecc
+            .map(|ecc| format!("ECC {}", if ecc { "on" } else { "off" })),
+    );
     let errors = gpu.uncorrected_errors.filter(|errors| *errors > 0);
     told.extend(errors.map(|errors| format!("{} uncorrected memory errors", count(errors))));
     told.extend(gpu.mig.filter(|mig| *mig).map(|_| "divided (MIG)".into()));

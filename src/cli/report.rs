@@ -40,6 +40,7 @@ pub(super) fn plan(job: &Job) -> String {
          \x20 disk       about {}, and up to {} more until the end\n\
          \nRun\n\
          \x20 threads    {}, {} parents at a time\n\
+         \x20 engine     {}\n\
          \x20 filter     {} bits, {} hashes\n\
          \nMemory\n{}",
         count(estimate.parents),
@@ -51,6 +52,7 @@ pub(super) fn plan(job: &Job) -> String {
         ByteSize(estimate.disk_bytes_while_running()),
         plan.threads,
         plan.batch_parents,
+        plan.engine.description(),
         count(plan.filter.bits as u64),
         plan.filter.hashes,
         plan.memory,
@@ -88,6 +90,8 @@ pub(super) fn plan_json(plan: &Plan) -> Value {
         "slots": plan.slots,
         "slot_bytes": plan.slot.bytes,
         "batch_parents": plan.batch_parents,
+        "engine": plan.engine.name(),
+        "engine_chosen": plan.engine.description(),
         "filter_bits": plan.filter.bits,
         "filter_hashes": plan.filter.hashes,
         "memory": { "budget_bytes": plan.memory.budget.0, "total_bytes": plan.memory.total(), "items": items },
@@ -163,6 +167,9 @@ pub(super) fn summary(job: &Job, manifest: &Manifest) -> String {
             "  excluded   {} of earlier runs; what equals one of them counts as given before",
             counted(manifest.products_excluded, "product"),
         ));
+    }
+    if let Some(why) = &manifest.engine_lost {
+        lines.push(format!("  engine     cpu, from a checkpoint on: {why}"));
     }
     if manifest.interruptions > 0 {
         lines.push(format!(

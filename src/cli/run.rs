@@ -11,7 +11,7 @@ use std::{
 use super::{CliError, Exit, JobArgs, progress::Reporter, report, say};
 use crate::{
     chem::{RdKit, Transformer},
-    config::{EngineChoice, JobSettings, JobSpec},
+    config::{JobSettings, JobSpec},
     limits::SEALED_BYTES_MAX,
     machine,
     pipeline::{self, Job, Outcome, Stuck},
@@ -246,7 +246,7 @@ fn resolved(spec: &JobSpec, plan: &plan::Plan) -> String {
         input: spec.input.iter().map(absolute).collect(),
         rules: spec.rules.iter().map(absolute).collect(),
         output: Some(absolute(&spec.output)),
-        engine: Some(EngineChoice::Cpu),
+        engine: Some(plan.engine.choice()),
         threads: std::num::NonZeroUsize::new(plan.threads),
         memory: Some(spec.memory),
         dedup: Some(spec.dedup),

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Counts, Job, Snapshot, sinking::Sunk};
+use super::{Counts, Job, Shared, sinking::Sunk};
 use crate::{
     chem::ChemistryTimes,
     config::Dedup,
@@ -57,6 +57,8 @@ pub struct Manifest {
     /// Times the run was interrupted and gone on with.
     pub interruptions: u64,
     engine: &'static str,
+    /// Why the engine is not the one that was chosen, if that failed on the way.
+    pub engine_lost: Option<String>,
     threads: usize,
     /// Bound on resident memory.
     pub memory_budget_bytes: u64,
@@ -204,7 +206,8 @@ impl CappedParent {
 }
 
 impl Manifest {
-    pub(super) fn new(job: &Job, end: &Snapshot, chemistry: ChemistryTimes, sunk: Sunk) -> Self {
+    pub(super) fn new(shared: &Shared<'_>, chemistry: ChemistryTimes, sunk: Sunk) -> Self {
+        let (job, end) = (shared.job, shared.snapshot());
         let plan = &job.plan;
         let inputs = job.library.files().iter().map(|file| ManifestInput {
             path: file.path.display().to_string(),
@@ -240,7 +243,8 @@ impl Manifest {
             dedup: job.spec.dedup,
             products_excluded: plan.estimate.excluded,
             interruptions: sunk.interruptions,
-            engine: "cpu",
+            engine: shared.engine,
+            engine_lost: shared.engine_lost.clone(),
             threads: plan.threads,
             memory_budget_bytes: job.spec.memory.0,
             peak_memory_bytes: sunk.peak_memory_bytes,

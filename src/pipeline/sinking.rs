@@ -20,7 +20,7 @@ use crate::{
     machine,
     ring::Permit,
     settle::{self, Spills, Survivors, decide},
-    sieve::{CpuEngine, Engine, Tally},
+    sieve::{Engine, Tally},
     slot::{ParentFlags, Slot},
     store::{OutputDir, disk, sealed},
     table::sink::{Part, ProductSink, RejectLog, SinkSettings, publish_rejects},
@@ -149,7 +149,7 @@ impl<'a> Sinking<'a> {
         shared: &'a Shared<'a>,
         output: &'a OutputDir,
         begun: Option<&Checkpoint>,
-        engine: Option<&mut CpuEngine>,
+        engine: Option<&mut Box<dyn Engine>>,
     ) -> Result<Self, PipelineError> {
         let job: &Job = shared.job;
         let settings = SinkSettings {
@@ -161,8 +161,7 @@ impl<'a> Sinking<'a> {
         let lengths = begun.map(|begun| begun.lengths);
         let spills = Spills::new(output, lengths, exact, job.spec.properties)?;
         let rejects = RejectLog::new(&output.work_file(REJECTS), begun.map(|begun| begun.rejects))?;
-        let mut state = begun.cloned().unwrap_or_else(Checkpoint::zero);
-        state.interruptions += u64::from(begun.is_some());
+        let state = begun.cloned().unwrap_or_else(Checkpoint::zero);
         let mut sinking = Self {
             shared,
             output,
@@ -173,7 +172,7 @@ impl<'a> Sinking<'a> {
             state,
         };
         if begun.is_none() {
-            engine.map_or(Ok(()), |engine| sinking.exclude(engine))?;
+            engine.map_or(Ok(()), |engine| sinking.exclude(engine.as_mut()))?;
             sinking.checkpoint(Phase::Reading { next_row: 0 })?;
         }
         sinking.note_checkpoint();
@@ -182,10 +181,10 @@ impl<'a> Sinking<'a> {
     }
 
     /// Takes the products of earlier runs for products that were let through.
-    fn exclude(&mut self, engine: &mut CpuEngine) -> Result<(), PipelineError> {
+    fn exclude(&mut self, engine: &mut dyn Engine) -> Result<(), PipelineError> {
         self.shared.job.earlier.iter().try_for_each(|run| {
             run.for_each_key(|keys| {
-                engine.insert(keys);
+                engine.insert(keys)?;
                 self.spills.exclude(keys).map_err(PipelineError::from)
             })
         })

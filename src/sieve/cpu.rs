@@ -7,7 +7,7 @@
 use fastbloom::AtomicBloomFilter;
 use rayon::prelude::*;
 
-use super::{Engine, FilterShape, Tally};
+use super::{Engine, EngineError, FilterShape, Tally, table_len};
 use crate::{
     key::Key,
     slot::{Slot, Verdict, text_range},
@@ -27,25 +27,20 @@ pub struct CpuEngine {
     first_rows: Vec<u32>,
 }
 
-/// The engine's threads can't be started.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("cannot start the threads of the cpu engine: {0}")]
-pub struct ThreadsError(String);
-
 impl CpuEngine {
     /// An empty filter, and room for slots of up to `rows_max` rows.
-    pub fn new(shape: FilterShape, rows_max: usize, threads: usize) -> Result<Self, ThreadsError> {
+    pub fn new(shape: FilterShape, rows_max: usize, threads: usize) -> Result<Self, EngineError> {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .thread_name(|i| format!("sieve-{i}"))
             .stack_size(THREAD_BYTES)
             .build()
-            .map_err(|error| ThreadsError(error.to_string()))?;
+            .map_err(|error| EngineError::Threads(error.to_string()))?;
         // The source hash is given, so the filter's own hasher and its seed are never used.
         let filter = AtomicBloomFilter::with_num_bits(shape.bits)
             .seed(&0)
             .hashes(shape.hashes);
-        let first_rows = vec![0; Self::table_len(rows_max)];
+        let first_rows = vec![0; table_len(rows_max)];
         Ok(Self {
             filter,
             pool,
@@ -55,11 +50,7 @@ impl CpuEngine {
 
     /// Bytes the engine takes beside the filter.
     pub fn bytes(rows_max: usize, threads: usize) -> usize {
-        Self::table_len(rows_max) * size_of::<u32>() + threads * THREAD_BYTES
-    }
-
-    fn table_len(rows_max: usize) -> usize {
-        (2 * rows_max).next_power_of_two()
+        table_len(rows_max) * size_of::<u32>() + threads * THREAD_BYTES
     }
 
     /// Marks every row whose key an earlier row has as duplicate, every other as new.
@@ -88,7 +79,7 @@ impl Engine for CpuEngine {
         "cpu"
     }
 
-    fn sieve(&mut self, slot: &mut Slot) -> Tally {
+    fn sieve(&mut self, slot: &mut Slot) -> Result<Tally, EngineError> {
         let rows = slot.rows();
         let columns = slot.columns_mut();
         let (text, ends) = (&*columns.text, &*columns.text_end);
@@ -118,10 +109,10 @@ impl Engine for CpuEngine {
                 }
             });
         });
-        tally(verdicts)
+        Ok(tally(verdicts))
     }
 
-    fn insert(&mut self, keys: &[[u64; 2]]) {
+    fn insert(&mut self, keys: &[[u64; 2]]) -> Result<(), EngineError> {
         let filter = &self.filter;
         self.pool.install(|| {
             let keys = keys.par_iter().with_min_len(TASK_ROWS);
@@ -129,21 +120,18 @@ impl Engine for CpuEngine {
                 filter.insert_hash(key[0]);
             });
         });
+        Ok(())
     }
 
-    fn filter_words(&self) -> Vec<u64> {
-        self.filter.iter().collect()
+    fn filter_words(&mut self) -> Result<Vec<u64>, EngineError> {
+        Ok(self.filter.iter().collect())
     }
 }
 
 fn tally(verdicts: &[u8]) -> Tally {
     let mut tally = Tally::default();
-    for verdict in verdicts {
-        match verdict {
-            0 => tally.new += 1,
-            1 => tally.maybe += 1,
-            _ => tally.duplicate += 1,
-        }
-    }
+    verdicts
+        .iter()
+        .for_each(|verdict| tally.count(Verdict::of(*verdict)));
     tally
 }

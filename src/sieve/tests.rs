@@ -1,144 +1,127 @@
-//! The conformance body: every engine runs it, fastbloom itself is the oracle.
+//! The reference engine at the conformance body, and what the body does when an engine is wrong.
+//! The other engines are put to it in `tests/conformance.rs`.
 
 use fastbloom::BloomFilter;
-use proptest::prelude::*;
 
-use super::*;
-use crate::{
-    key::Key,
-    limits::SLOT_BYTES_MIN,
-    slot::{SlotLayout, Verdict},
+use super::{
+    conformance::{Disagreement, conform, conform_on_inserts},
+    *,
 };
 
-fn layout() -> SlotLayout {
-    SlotLayout::new(SLOT_BYTES_MIN, false).unwrap()
+fn cpu(shape: FilterShape, layout: &crate::slot::SlotLayout) -> Result<CpuEngine, EngineError> {
+    CpuEngine::new(shape, layout.rows_max, 2)
 }
 
-/// What the contract says, written out row by row over a plain fastbloom filter.
-struct Oracle(BloomFilter);
-
-impl Oracle {
-    fn new(shape: FilterShape) -> Self {
-        Self(
-            BloomFilter::with_num_bits(shape.bits)
-                .seed(&0)
-                .hashes(shape.hashes),
-        )
-    }
-
-    fn sieve(&mut self, rows: &[Vec<u8>]) -> Vec<Verdict> {
-        let keys: Vec<_> = rows.iter().map(|row| Key::of(row)).collect();
-        let verdicts: Vec<_> = (0..keys.len())
-            .map(|i| {
-                if keys[..i].contains(&keys[i]) {
-                    Verdict::Duplicate
-                } else if self.0.contains_hash(keys[i].words()[0]) {
-                    Verdict::Maybe
-                } else {
-                    Verdict::New
-                }
-            })
-            .collect();
-        for (key, verdict) in keys.iter().zip(&verdicts) {
-            if *verdict == Verdict::New {
-                self.0.insert_hash(key.words()[0]);
-            }
-        }
-        verdicts
-    }
-}
-
-fn fill(slot: &mut Slot, rows: &[Vec<u8>]) {
-    slot.clear();
-    let columns = slot.columns_mut();
-    let mut end = 0;
-    for (i, row) in rows.iter().enumerate() {
-        columns.text[end..end + row.len()].copy_from_slice(row);
-        end += row.len();
-        columns.text_end[i] = end as u32;
-    }
-    slot.set_filled(rows.len(), end);
-}
-
-/// Sieves the batches one by one and compares keys, verdicts, tallies and the filter's bits.
-fn conform(engine: &mut dyn Engine, shape: FilterShape, batches: &[Vec<Vec<u8>>]) {
-    let mut oracle = Oracle::new(shape);
-    let mut slot = Slot::new(layout());
-    for rows in batches {
-        fill(&mut slot, rows);
-        let tally = engine.sieve(&mut slot);
-        let expected = oracle.sieve(rows);
-        for (i, row) in rows.iter().enumerate() {
-            assert_eq!(slot.key(i), Key::of(row), "key of row {i}");
-            assert_eq!(slot.verdict(i), expected[i], "verdict on row {i}");
-        }
-        let count = |v| expected.iter().filter(|e| **e == v).count() as u64;
-        let counted = Tally {
-            new: count(Verdict::New),
-            maybe: count(Verdict::Maybe),
-            duplicate: count(Verdict::Duplicate),
-        };
-        assert_eq!(tally, counted);
-    }
-    assert_eq!(
-        engine.filter_words(),
-        oracle.0.as_slice(),
-        "the filters differ in their bits"
-    );
-}
-
-fn cpu(shape: FilterShape) -> CpuEngine {
-    CpuEngine::new(shape, layout().rows_max, 2).unwrap()
-}
-
-const SHAPES: [FilterShape; 4] = [
-    FilterShape {
-        bits: 64,
-        hashes: 1,
-    },
-    FilterShape {
-        bits: 1_024,
-        hashes: 7,
-    },
-    FilterShape {
-        bits: 64 * 1_001,
+#[test]
+fn the_cpu_engine_conforms() {
+    let account = conform(
+        &mut |shape, layout| Ok(Box::new(cpu(shape, layout)?)),
+        2_000,
+    )
+    .unwrap();
+    assert!(account.slots > 20_000, "{account:?}");
+    let million = FilterShape {
+        bits: 64 * 300_007,
         hashes: 13,
-    },
-    FilterShape {
-        bits: 1 << 24,
-        hashes: 30,
-    },
-];
+    };
+    conform_on_inserts(
+        &mut |shape, layout| Ok(Box::new(cpu(shape, layout)?)),
+        million,
+        1_000_000,
+    )
+    .unwrap();
+}
 
-#[test]
-fn every_length_and_the_edges_of_tasks_conform() {
-    let lengths: Vec<Vec<u8>> = (0..300).map(|n| vec![b'C'; n]).collect();
-    let row = |i: usize| format!("C{}", i * i).into_bytes();
-    let sizes = [0, 1, 2, 511, 512, 513, 1_024, 1_025];
-    let mut batches = vec![lengths.clone(), lengths];
-    batches.extend(sizes.map(|n| (0..n).map(row).collect()));
-    batches.push(vec![row(1); 700]);
-    batches.push((0..700).map(|i| row(i % 350)).collect());
-    for shape in SHAPES {
-        conform(&mut cpu(shape), shape, &batches);
+/// What is wrong with an engine, once.
+#[derive(Clone, Copy, PartialEq)]
+enum Fault {
+    Verdict,
+    Key,
+    Tally,
+    ForgottenInsert,
+    Bit,
+    Lost,
+}
+
+/// The reference engine with one fault, in the slot numbered `at` and not before.
+struct Faulty {
+    engine: CpuEngine,
+    fault: Fault,
+    at: usize,
+}
+
+impl Engine for Faulty {
+    fn name(&self) -> &'static str {
+        "faulty"
+    }
+
+    fn sieve(&mut self, slot: &mut Slot) -> Result<Tally, EngineError> {
+        let mut tally = self.engine.sieve(slot)?;
+        let (rows, columns) = (slot.rows(), slot.columns_mut());
+        let due = self.at == 0 && rows > 0;
+        self.at = if due {
+            usize::MAX
+        } else {
+            self.at.saturating_sub(1)
+        };
+        if !due {
+            return Ok(tally);
+        }
+        match self.fault {
+            Fault::Verdict => columns.verdict[rows - 1] ^= 1,
+            Fault::Key => columns.key[rows / 2][1] ^= 1 << 63,
+            Fault::Tally => tally.maybe += 1,
+            Fault::Lost => return Err(lost()),
+            Fault::ForgottenInsert | Fault::Bit => {}
+        }
+        Ok(tally)
+    }
+
+    fn insert(&mut self, keys: &[[u64; 2]]) -> Result<(), EngineError> {
+        match (self.fault, keys) {
+            (Fault::ForgottenInsert, [rest @ .., _]) => self.engine.insert(rest),
+            _ => self.engine.insert(keys),
+        }
+    }
+
+    fn filter_words(&mut self) -> Result<Vec<u64>, EngineError> {
+        let mut words = self.engine.filter_words()?;
+        if self.fault == Fault::Bit {
+            *words.last_mut().unwrap() ^= 1;
+        }
+        Ok(words)
+    }
+}
+
+fn lost() -> EngineError {
+    EngineError::Lost {
+        engine: "faulty",
+        reason: "unplugged".into(),
     }
 }
 
 #[test]
-fn a_wrong_bit_is_seen() {
-    let shape = SHAPES[2];
-    let batches = vec![vec![b"CCO".to_vec()]];
-    let mut engine = cpu(FilterShape {
-        hashes: shape.hashes + 1,
-        ..shape
-    });
-    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        conform(&mut engine, shape, &batches);
-    }));
-    assert!(
-        outcome.is_err(),
-        "the conformance body must notice a filter with one hash more"
-    );
+fn one_wrong_answer_is_seen() {
+    let outcome = |fault| {
+        conform(
+            &mut |shape, layout| {
+                let engine = cpu(shape, layout)?;
+                let at = 40;
+                Ok(Box::new(Faulty { engine, fault, at }))
+            },
+            100,
+        )
+    };
+    use Disagreement as D;
+    assert!(matches!(outcome(Fault::Verdict), Err(D::Verdict { .. })));
+    assert!(matches!(outcome(Fault::Key), Err(D::Key { .. })));
+    assert!(matches!(outcome(Fault::Tally), Err(D::Tally { .. })));
+    assert!(matches!(outcome(Fault::Bit), Err(D::Filter { .. })));
+    assert!(matches!(
+        outcome(Fault::ForgottenInsert),
+        Err(D::Filter { .. })
+    ));
+    assert_eq!(outcome(Fault::Lost), Err(D::Engine(lost())));
 }
 
 #[test]
@@ -150,19 +133,9 @@ fn a_filter_is_as_large_as_it_must_be_and_no_larger_than_it_may() {
     assert_eq!(capped.bits, 1 << 20);
     assert_eq!(FilterShape::for_items(1, 0.5, 1_024, 1 << 20).bits, 1_024);
     // Against fastbloom's own arithmetic.
-    let oracle = Oracle::new(shape);
-    let ratio = oracle.0.expected_false_pos(1_000_000) / shape.false_positive_rate(1_000_000);
+    let oracle = BloomFilter::with_num_bits(shape.bits)
+        .seed(&0)
+        .hashes(shape.hashes);
+    let ratio = oracle.expected_false_pos(1_000_000) / shape.false_positive_rate(1_000_000);
     assert!((0.999..1.001).contains(&ratio), "{ratio}");
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-    #[test]
-    fn random_batches_conform(
-        batches in prop::collection::vec(
-            prop::collection::vec(prop::collection::vec(b'A'..b'D', 0..6), 0..200), 1..6),
-        shape in prop::sample::select(&SHAPES[..]),
-    ) {
-        conform(&mut cpu(shape), shape, &batches);
-    }
 }

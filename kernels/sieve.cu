@@ -1,0 +1,229 @@
+// The sieve on an NVIDIA GPU. The contract stands in src/sieve.rs; shaders/sieve.wgsl says the same in
+// WGSL, src/sieve/gpu.rs launches the kernels one after the other:
+//
+//   hash_rows    keys of a slot's rows
+//   claim_rows   a table from each key to the first row that has it
+//   look_up      verdicts, against the filter as it stood before the slot; the tally
+//   insert_new   the new keys into the filter
+//   insert_keys  keys given by the host into the filter
+//
+// One thread per row, BLOCK_ROWS threads a block. This file is CUDA C++ for NVRTC, without headers.
+// tests/shim/ gives it the words of CUDA in plain C++, so that the tests run these very lines on the
+// host. kernels/sieve.ptx is made from it by scripts/ptx.sh.
+
+typedef unsigned char u8;
+typedef unsigned int u32;
+typedef unsigned long long u64;
+
+// Threads of a block, and so rows.
+#define BLOCK_ROWS 256u
+// Text of a block that is staged in shared memory: 80 bytes a row. A block with more reads from global
+// memory. Eight such blocks fill the shared memory of Hopper's multiprocessors, and their threads.
+#define STAGE_BYTES 20480u
+// Words are read whole, so up to three behind the last byte: the text's buffer must be longer than the
+// text by this much too (TEXT_PAD_BYTES in src/sieve/gpu.rs).
+#define PAD_WORDS 4u
+// Bits of the filter that are looked at together. Reads that do not wait for each other hide the
+// memory's latency; but most keys are new, and in a filter that is half full two reads tell.
+#define PROBES 4u
+
+#define NEW 0
+#define MAYBE 1
+#define DUPLICATE 2
+
+// ── Keys: MurmurHash3_x64_128, seed 0 ───────────────────────────────────────────────────────────
+
+__device__ static inline u64 rotate_left(u64 x, u32 by) { return x << by | x >> (64 - by); }
+
+__device__ static inline u64 mix_first(u64 k) {
+    return rotate_left(k * 0x87c37b91114253d5ull, 31) * 0x4cf5ad432745937full;
+}
+
+__device__ static inline u64 mix_second(u64 k) {
+    return rotate_left(k * 0x4cf5ad432745937full, 33) * 0x87c37b91114253d5ull;
+}
+
+__device__ static inline u64 finalise(u64 k) {
+    k = (k ^ k >> 33) * 0xff51afd7ed558ccdull;
+    k = (k ^ k >> 33) * 0xc4ceb9fe1a85ec53ull;
+    return k ^ k >> 33;
+}
+
+// The word that begins `shift` bits into `low`, in bytes' order; its rest is in `high`.
+__device__ static inline u64 join(u64 low, u64 high, u32 shift) {
+    return low >> shift | high << 1 << (63 - shift);
+}
+
+// The first `bytes` bytes of a word, zeroes behind.
+__device__ static inline u64 first_bytes(u64 word, u32 bytes) {
+    return bytes >= 8 ? word : word & ((1ull << 8 * bytes) - 1);
+}
+
+// The key of the `length` bytes from byte `begin` of `words` on. Reads whole words only, whatever the
+// alignment of the bytes.
+__device__ static inline ulonglong2 key_of(const u64 *words, u32 begin, u32 length) {
+    u32 shift = 8 * (begin & 7);
+    words += begin >> 3;
+    u64 h1 = 0, h2 = 0;
+    u64 low = words[0];
+    for (u32 left = length; left >= 16; left -= 16) {
+        u64 middle = words[1], high = words[2];
+        h1 = rotate_left(h1 ^ mix_first(join(low, middle, shift)), 27) + h2;
+        h1 = h1 * 5 + 0x52dce729;
+        h2 = rotate_left(h2 ^ mix_second(join(middle, high, shift)), 31) + h1;
+        h2 = h2 * 5 + 0x38495ab5;
+        low = high;
+        words += 2;
+    }
+    u32 left = length & 15;
+    // Mixing a zero word gives zero, so short tails need no case of their own.
+    u64 middle = words[1];
+    h1 ^= mix_first(first_bytes(join(low, middle, shift), left));
+    h2 ^= mix_second(left > 8 ? first_bytes(join(middle, words[2], shift), left - 8) : 0);
+    h1 ^= length;
+    h2 ^= length;
+    h1 += h2;
+    h2 += h1;
+    h1 = finalise(h1);
+    h2 = finalise(h2);
+    h1 += h2;
+    h2 += h1;
+    ulonglong2 key;
+    key.x = h1;
+    key.y = h2;
+    return key;
+}
+
+// Writes the key of each row. `text_end` says where a row's bytes end in `text`, and so where the
+// next one's begin.
+extern "C" __global__ void __launch_bounds__(BLOCK_ROWS)
+    hash_rows(const u64 *__restrict__ text, const u32 *__restrict__ text_end, u32 rows,
+              ulonglong2 *__restrict__ keys) {
+    __shared__ __align__(16) u64 stage[STAGE_BYTES / 8 + PAD_WORDS];
+    u32 first = blockIdx.x * BLOCK_ROWS;
+    u32 behind = rows - first < BLOCK_ROWS ? rows : first + BLOCK_ROWS;
+    // Down to whole lines of 16 bytes, the widest load there is.
+    u32 stage_begin = (first == 0 ? 0 : text_end[first - 1]) & ~15u;
+    u32 stage_bytes = text_end[behind - 1] - stage_begin;
+    bool staged = stage_bytes <= STAGE_BYTES;
+    if (staged) {
+        const uint4 *from = reinterpret_cast<const uint4 *>(text) + stage_begin / 16;
+        uint4 *to = reinterpret_cast<uint4 *>(stage);
+        for (u32 line = threadIdx.x; line < (stage_bytes + 15) / 16; line += BLOCK_ROWS)
+            to[line] = from[line];
+    }
+    __syncthreads();
+    u32 row = first + threadIdx.x;
+    if (row >= rows)
+        return;
+    u32 begin = row == 0 ? 0 : text_end[row - 1];
+    u32 length = text_end[row] - begin;
+    if (staged)
+        keys[row] = key_of(stage, begin - stage_begin, length);
+    else
+        keys[row] = key_of(text, begin, length);
+}
+
+// ── First rows ──────────────────────────────────────────────────────────────────────────────────
+
+// Enters each row into an open-addressed table of `table_mask + 1` places (a power of two, at least
+// twice the rows, all 0 at first) and notes its place. Once a place holds a row (row + 1), it belongs
+// to that row's key for good; rows of the same key leave the least of their numbers in it. So what
+// the table holds in the end does not depend on who came first.
+extern "C" __global__ void __launch_bounds__(BLOCK_ROWS)
+    claim_rows(const ulonglong2 *__restrict__ keys, u32 rows, u32 *table, u32 table_mask,
+               u32 *__restrict__ places) {
+    u32 row = blockIdx.x * BLOCK_ROWS + threadIdx.x;
+    if (row >= rows)
+        return;
+    ulonglong2 key = keys[row];
+    // The filter uses the first word, so the second is free to spread the rows.
+    u32 place = static_cast<u32>(key.y) & table_mask;
+    for (;;) {
+        u32 held = atomicCAS(&table[place], 0u, row + 1);
+        if (held == 0)
+            break;
+        ulonglong2 other = keys[held - 1];
+        if (other.x == key.x && other.y == key.y) {
+            if (held > row + 1)
+                atomicMin(&table[place], row + 1);
+            break;
+        }
+        place = (place + 1) & table_mask;
+    }
+    places[row] = place;
+}
+
+// ── The filter: fastbloom's bits ────────────────────────────────────────────────────────────────
+//
+// The bits of a key follow from its first word, the source hash h: bit (h × bits) >> 64 of the filter,
+// then for each further one h = rotate_left(h, 5) + source × 0x517cc1b727220a95.
+
+__device__ static inline u64 step_of(u64 source) { return source * 0x517cc1b727220a95ull; }
+
+__device__ static inline bool may_hold(const u64 *__restrict__ filter, u64 bits, u32 hashes,
+                                       u64 source) {
+    u64 step = step_of(source), hash = source;
+    for (u32 done = 0; done < hashes; done += PROBES) {
+        u64 missing = 0;
+#pragma unroll
+        for (u32 probe = 0; probe < PROBES; probe++) {
+            if (done + probe < hashes) {
+                u64 bit = __umul64hi(hash, bits);
+                missing |= ~filter[bit >> 6] >> (bit & 63) & 1;
+                hash = rotate_left(hash, 5) + step;
+            }
+        }
+        if (missing)
+            return false;
+    }
+    return true;
+}
+
+__device__ static inline void insert(u64 *filter, u64 bits, u32 hashes, u64 source) {
+    u64 step = step_of(source), hash = source;
+    for (u32 done = 0; done < hashes; done++) {
+        u64 bit = __umul64hi(hash, bits);
+        atomicOr(&filter[bit >> 6], 1ull << (bit & 63));
+        hash = rotate_left(hash, 5) + step;
+    }
+}
+
+// Writes each row's verdict and adds to `tally` (3 × u32) how many rows got which.
+extern "C" __global__ void __launch_bounds__(BLOCK_ROWS)
+    look_up(const ulonglong2 *__restrict__ keys, u32 rows, const u32 *__restrict__ table,
+            const u32 *__restrict__ places, const u64 *__restrict__ filter, u64 bits, u32 hashes,
+            u8 *__restrict__ verdicts, u32 *tally) {
+    __shared__ u32 counts[3];
+    if (threadIdx.x < 3)
+        counts[threadIdx.x] = 0;
+    __syncthreads();
+    u32 row = blockIdx.x * BLOCK_ROWS + threadIdx.x;
+    if (row < rows) {
+        u8 verdict = DUPLICATE;
+        if (table[places[row]] == row + 1)
+            verdict = may_hold(filter, bits, hashes, keys[row].x) ? MAYBE : NEW;
+        verdicts[row] = verdict;
+        atomicAdd(&counts[verdict], 1u);
+    }
+    __syncthreads();
+    if (threadIdx.x < 3)
+        atomicAdd(&tally[threadIdx.x], counts[threadIdx.x]);
+}
+
+// Inserts the keys of the rows that are new. A launch of its own: every row is looked up before.
+extern "C" __global__ void __launch_bounds__(BLOCK_ROWS)
+    insert_new(const ulonglong2 *__restrict__ keys, u32 rows, const u8 *__restrict__ verdicts,
+               u64 *filter, u64 bits, u32 hashes) {
+    u32 row = blockIdx.x * BLOCK_ROWS + threadIdx.x;
+    if (row < rows && verdicts[row] == NEW)
+        insert(filter, bits, hashes, keys[row].x);
+}
+
+// Inserts all the keys.
+extern "C" __global__ void __launch_bounds__(BLOCK_ROWS)
+    insert_keys(const ulonglong2 *__restrict__ keys, u32 rows, u64 *filter, u64 bits, u32 hashes) {
+    u32 row = blockIdx.x * BLOCK_ROWS + threadIdx.x;
+    if (row < rows)
+        insert(filter, bits, hashes, keys[row].x);
+}

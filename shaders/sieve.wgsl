@@ -1,0 +1,274 @@
+// The sieve on any GPU. The contract stands in src/sieve.rs; kernels/sieve.cu says the same in CUDA,
+// kernel by kernel under the same names; src/sieve/gpu.rs launches them one after the other.
+//
+// What differs: WGSL has no 64-bit integers, so they are pairs of 32-bit words, the low one first; it
+// has no bytes, so four verdicts share a word; the tally stands behind the table; and the filter may be
+// larger than what can be bound in one piece, so it comes in up to four.
+
+struct Shape {
+    rows: u32,
+    // Places of the table, less one. The tally is in the three words behind the table.
+    table_mask: u32,
+    hashes: u32,
+    // Words of 32 bits in each piece of the filter but the last.
+    piece_words: u32,
+    bits: vec2<u32>,
+}
+
+@group(0) @binding(0) var<uniform> shape: Shape;
+@group(0) @binding(1) var<storage, read> text: array<u32>;
+@group(0) @binding(2) var<storage, read> text_end: array<u32>;
+@group(0) @binding(3) var<storage, read_write> keys: array<vec4<u32>>;
+@group(0) @binding(4) var<storage, read_write> table: array<atomic<u32>>;
+@group(0) @binding(5) var<storage, read_write> places: array<u32>;
+@group(0) @binding(6) var<storage, read_write> verdicts: array<atomic<u32>>;
+@group(0) @binding(7) var<storage, read_write> filter_0: array<atomic<u32>>;
+@group(0) @binding(8) var<storage, read_write> filter_1: array<atomic<u32>>;
+@group(0) @binding(9) var<storage, read_write> filter_2: array<atomic<u32>>;
+@group(0) @binding(10) var<storage, read_write> filter_3: array<atomic<u32>>;
+
+const BLOCK_ROWS = 256;
+
+const NEW = 0u;
+const MAYBE = 1u;
+const DUPLICATE = 2u;
+
+// ── 64-bit arithmetic ───────────────────────────────────────────────────────────────────────────
+
+fn add(a: vec2<u32>, b: vec2<u32>) -> vec2<u32> {
+    let low = a.x + b.x;
+    return vec2(low, a.y + b.y + select(0u, 1u, low < a.x));
+}
+
+// The whole product of two words.
+fn multiply_words(a: u32, b: u32) -> vec2<u32> {
+    let a_low = a & 0xffffu;
+    let a_high = a >> 16u;
+    let b_low = b & 0xffffu;
+    let b_high = b >> 16u;
+    let low = a_low * b_low;
+    // Neither sum exceeds 32 bits: (2^16 - 1)^2 + 2 (2^16 - 1) = 2^32 - 1.
+    let middle = a_high * b_low + (low >> 16u);
+    let other = a_low * b_high + (middle & 0xffffu);
+    return vec2(other << 16u | (low & 0xffffu), a_high * b_high + (middle >> 16u) + (other >> 16u));
+}
+
+// The low 64 bits of the product.
+fn multiply(a: vec2<u32>, b: vec2<u32>) -> vec2<u32> {
+    let low = multiply_words(a.x, b.x);
+    return vec2(low.x, low.y + a.x * b.y + a.y * b.x);
+}
+
+// The high 64 bits of the product.
+fn multiply_high(a: vec2<u32>, b: vec2<u32>) -> vec2<u32> {
+    let low = multiply_words(a.x, b.x);
+    let cross = add(multiply_words(a.x, b.y), vec2(low.y, 0u));
+    let other = add(multiply_words(a.y, b.x), vec2(cross.x, 0u));
+    return add(add(multiply_words(a.y, b.y), vec2(cross.y, 0u)), vec2(other.y, 0u));
+}
+
+// By 1 to 31 bits.
+fn rotate_left(a: vec2<u32>, by: u32) -> vec2<u32> {
+    return a << vec2(by) | a.yx >> vec2(32u - by);
+}
+
+// ── Keys: MurmurHash3_x64_128, seed 0 ───────────────────────────────────────────────────────────
+
+fn mix_first(k: vec2<u32>) -> vec2<u32> {
+    let mixed = rotate_left(multiply(k, vec2(0x114253d5u, 0x87c37b91u)), 31u);
+    return multiply(mixed, vec2(0x2745937fu, 0x4cf5ad43u));
+}
+
+fn mix_second(k: vec2<u32>) -> vec2<u32> {
+    // By 33: the words change places, then by 1.
+    let mixed = rotate_left(multiply(k, vec2(0x2745937fu, 0x4cf5ad43u)).yx, 1u);
+    return multiply(mixed, vec2(0x114253d5u, 0x87c37b91u));
+}
+
+// k ^ k >> 33
+fn fold(k: vec2<u32>) -> vec2<u32> {
+    return vec2(k.x ^ k.y >> 1u, k.y);
+}
+
+fn finalise(k: vec2<u32>) -> vec2<u32> {
+    let once = multiply(fold(k), vec2(0xed558ccdu, 0xff51afd7u));
+    return fold(multiply(fold(once), vec2(0x1a85ec53u, 0xc4ceb9feu)));
+}
+
+// The first `bytes` bytes from byte `begin` of the text on, zeroes behind.
+fn word_at(begin: u32, bytes: u32) -> u32 {
+    if bytes == 0u {
+        return 0u;
+    }
+    let shift = 8u * (begin & 3u);
+    var word = text[begin >> 2u] >> shift;
+    if shift != 0u {
+        word |= text[(begin >> 2u) + 1u] << (32u - shift);
+    }
+    return select(word & ((1u << (8u * bytes)) - 1u), word, bytes >= 4u);
+}
+
+fn words_at(begin: u32, bytes: u32) -> vec2<u32> {
+    return vec2(word_at(begin, min(bytes, 4u)), word_at(begin + 4u, clamp(bytes, 4u, 8u) - 4u));
+}
+
+// The key of `length` bytes: first word, second word.
+fn key_of(begin: u32, length: u32) -> vec4<u32> {
+    var h1 = vec2(0u);
+    var h2 = vec2(0u);
+    let tail = begin + (length & ~15u);
+    for (var at = begin; at < tail; at += 16u) {
+        h1 = add(rotate_left(h1 ^ mix_first(words_at(at, 8u)), 27u), h2);
+        h1 = add(multiply(h1, vec2(5u, 0u)), vec2(0x52dce729u, 0u));
+        h2 = add(rotate_left(h2 ^ mix_second(words_at(at + 8u, 8u)), 31u), h1);
+        h2 = add(multiply(h2, vec2(5u, 0u)), vec2(0x38495ab5u, 0u));
+    }
+    let left = length & 15u;
+    // Mixing a zero word gives zero, so short tails need no case of their own.
+    h1 ^= mix_first(words_at(tail, min(left, 8u)));
+    h2 ^= mix_second(words_at(tail + 8u, max(left, 8u) - 8u));
+    h1.x ^= length;
+    h2.x ^= length;
+    h1 = add(h1, h2);
+    h2 = add(h2, h1);
+    h1 = finalise(h1);
+    h2 = finalise(h2);
+    h1 = add(h1, h2);
+    h2 = add(h2, h1);
+    return vec4(h1, h2);
+}
+
+@compute @workgroup_size(BLOCK_ROWS)
+fn hash_rows(@builtin(global_invocation_id) thread: vec3<u32>) {
+    let row = thread.x;
+    if row >= shape.rows {
+        return;
+    }
+    var begin = 0u;
+    if row > 0u {
+        begin = text_end[row - 1u];
+    }
+    keys[row] = key_of(begin, text_end[row] - begin);
+}
+
+// ── First rows ──────────────────────────────────────────────────────────────────────────────────
+
+// See kernels/sieve.cu.
+@compute @workgroup_size(BLOCK_ROWS)
+fn claim_rows(@builtin(global_invocation_id) thread: vec3<u32>) {
+    let row = thread.x;
+    if row >= shape.rows {
+        return;
+    }
+    let key = keys[row];
+    // The filter uses the first word, so the second is free to spread the rows.
+    var place = key.z & shape.table_mask;
+    loop {
+        let exchange = atomicCompareExchangeWeak(&table[place], 0u, row + 1u);
+        if exchange.exchanged {
+            break;
+        }
+        let held = exchange.old_value;
+        // A weak exchange may fail where the place is free: then once more.
+        if held != 0u {
+            if all(keys[held - 1u] == key) {
+                atomicMin(&table[place], row + 1u);
+                break;
+            }
+            place = (place + 1u) & shape.table_mask;
+        }
+    }
+    places[row] = place;
+}
+
+// ── The filter: fastbloom's bits ────────────────────────────────────────────────────────────────
+//
+// A word of fastbloom's is two here, the low one first; so bit n is bit n mod 32 of word n / 32.
+
+fn word_of(bit: vec2<u32>) -> u32 {
+    return bit.x >> 5u | bit.y << 27u;
+}
+
+fn may_hold(source: vec2<u32>) -> bool {
+    let step = multiply(source, vec2(0x27220a95u, 0x517cc1b7u));
+    var hash = source;
+    for (var done = 0u; done < shape.hashes; done++) {
+        let bit = multiply_high(hash, shape.bits);
+        let word = word_of(bit);
+        let piece = word / shape.piece_words;
+        let at = word - piece * shape.piece_words;
+        var bits = 0u;
+        switch piece {
+            case 0u: { bits = atomicLoad(&filter_0[at]); }
+            case 1u: { bits = atomicLoad(&filter_1[at]); }
+            case 2u: { bits = atomicLoad(&filter_2[at]); }
+            default: { bits = atomicLoad(&filter_3[at]); }
+        }
+        if (bits >> (bit.x & 31u) & 1u) == 0u {
+            return false;
+        }
+        hash = add(rotate_left(hash, 5u), step);
+    }
+    return true;
+}
+
+fn insert(source: vec2<u32>) {
+    let step = multiply(source, vec2(0x27220a95u, 0x517cc1b7u));
+    var hash = source;
+    for (var done = 0u; done < shape.hashes; done++) {
+        let bit = multiply_high(hash, shape.bits);
+        let word = word_of(bit);
+        let piece = word / shape.piece_words;
+        let at = word - piece * shape.piece_words;
+        let mask = 1u << (bit.x & 31u);
+        switch piece {
+            case 0u: { atomicOr(&filter_0[at], mask); }
+            case 1u: { atomicOr(&filter_1[at], mask); }
+            case 2u: { atomicOr(&filter_2[at], mask); }
+            default: { atomicOr(&filter_3[at], mask); }
+        }
+        hash = add(rotate_left(hash, 5u), step);
+    }
+}
+
+var<workgroup> counts: array<atomic<u32>, 3>;
+
+// Verdicts are all 0 at first: four rows share a word.
+@compute @workgroup_size(BLOCK_ROWS)
+fn look_up(
+    @builtin(global_invocation_id) thread: vec3<u32>,
+    @builtin(local_invocation_index) in_block: u32,
+) {
+    let row = thread.x;
+    if row < shape.rows {
+        var verdict = DUPLICATE;
+        if atomicLoad(&table[places[row]]) == row + 1u {
+            verdict = select(NEW, MAYBE, may_hold(keys[row].xy));
+        }
+        atomicOr(&verdicts[row >> 2u], verdict << (8u * (row & 3u)));
+        atomicAdd(&counts[verdict], 1u);
+    }
+    workgroupBarrier();
+    if in_block < 3u {
+        atomicAdd(&table[shape.table_mask + 1u + in_block], atomicLoad(&counts[in_block]));
+    }
+}
+
+@compute @workgroup_size(BLOCK_ROWS)
+fn insert_new(@builtin(global_invocation_id) thread: vec3<u32>) {
+    let row = thread.x;
+    if row >= shape.rows {
+        return;
+    }
+    let verdict = atomicLoad(&verdicts[row >> 2u]) >> (8u * (row & 3u)) & 0xffu;
+    if verdict == NEW {
+        insert(keys[row].xy);
+    }
+}
+
+@compute @workgroup_size(BLOCK_ROWS)
+fn insert_keys(@builtin(global_invocation_id) thread: vec3<u32>) {
+    if thread.x < shape.rows {
+        insert(keys[thread.x].xy);
+    }
+}

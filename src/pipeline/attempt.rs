@@ -1,0 +1,259 @@
+//! Attempts at a job: from its start or its last checkpoint, on the engine that was chosen; and where
+//! that engine fails, from the last checkpoint again, on the CPU. The keys let through are on the disk
+//! and batches depend on the input alone, so what is written is the same.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::{
+    CHECKPOINT, Checkpoint, Job, Outcome, PipelineError, RETURN_TIME_MAX, Shared, Snapshot, Stuck,
+    checkpoint::{Identity, JOB, Phase},
+    in_work::{self, InWork, Poisoned},
+    run_stages, sinking,
+    workers::Dispenser,
+};
+use crate::{
+    limits::STAGE_STACK_BYTES,
+    ring::Ring,
+    settle,
+    sieve::{Chosen, Engine, EngineError, gpu::Room},
+    slot::Slot,
+    store::{Existing, OutputDir, StoreError, sealed},
+};
+
+/// Runs a job to its end, or until `stop` is set. `watch` is called about ten times a second with
+/// where the job stands.
+pub fn run(
+    job: &Job,
+    stop: &AtomicBool,
+    watch: &mut dyn FnMut(&Snapshot),
+) -> Result<Outcome, PipelineError> {
+    let (mut engine, lost) = open(job)?;
+    let output = OutputDir::open(&job.spec.output, job.spec.existing())?;
+    let mut attempt = Attempt {
+        job,
+        output: &output,
+        existing: job.spec.existing(),
+        keep: job.spec.existing() == Existing::Resume,
+        lost,
+    };
+    let outcome = loop {
+        let on_device = engine.name() != Chosen::CPU.name();
+        match attempt.run(engine, stop, watch) {
+            Err(PipelineError::Engine(error)) if on_device => {
+                attempt.lost = Some(lost_engine(&error));
+                attempt.existing = Existing::Resume;
+                engine = open_chosen(job, &Chosen::CPU)?;
+            }
+            outcome => break outcome,
+        }
+    };
+    let keep = attempt.keep;
+    match &outcome {
+        Ok(Outcome::Done(_)) => output.finish()?,
+        Ok(Outcome::Stopped { .. }) => {}
+        Err(_) if keep => {}
+        // Whether this works or not, the error to tell is the first.
+        Err(_) => drop(output.abandon()),
+    }
+    outcome
+}
+
+/// Opens the engine that was chosen. If its device is there and fails, the CPU takes its place, and why
+/// is given too; where `auto` has chosen it, whatever is wrong with it.
+fn open(job: &Job) -> Result<(Box<dyn Engine>, Option<String>), EngineError> {
+    let chosen = &job.plan.engine;
+    match open_chosen(job, chosen) {
+        Ok(engine) => Ok((engine, None)),
+        Err(error) if chosen.name() == Chosen::CPU.name() => Err(error),
+        Err(error @ (EngineError::Absent { .. } | EngineError::TooLarge { .. }))
+            if !chosen.is_auto() =>
+        {
+            Err(error)
+        }
+        Err(error) => Ok((open_chosen(job, &Chosen::CPU)?, Some(lost_engine(&error)))),
+    }
+}
+
+fn open_chosen(job: &Job, chosen: &Chosen) -> Result<Box<dyn Engine>, EngineError> {
+    let cpus = thread::available_parallelism().map_or(1, usize::from);
+    let room = Room::new(job.plan.filter, &job.plan.slot);
+    chosen.open(room, job.plan.threads.min(cpus))
+}
+
+/// Says that an engine has failed, and gives why.
+fn lost_engine(error: &EngineError) -> String {
+    tracing::warn!("{error}; the job goes on with the engine cpu");
+    error.to_string()
+}
+
+struct Attempt<'a> {
+    job: &'a Job,
+    output: &'a OutputDir,
+    /// What is in the directory.
+    existing: Existing,
+    /// Whether there is a checkpoint to be kept if the job fails.
+    keep: bool,
+    /// Why the engine is not the one that was chosen.
+    lost: Option<String>,
+}
+
+impl Attempt<'_> {
+    fn run(
+        &mut self,
+        engine: Box<dyn Engine>,
+        stop: &AtomicBool,
+        watch: &mut dyn FnMut(&Snapshot),
+    ) -> Result<Outcome, PipelineError> {
+        let begun = self.find_checkpoint()?;
+        self.keep &= begun.is_some();
+        let begun = begun.as_ref();
+        let name = engine.name();
+        let ready = watched(stop, watch, || self.make_ready(begun, engine))?;
+        let in_work = InWork::new(self.output, self.job.plan.threads)?;
+        let mut shared = Shared::new(
+            self.job,
+            self.output,
+            begun,
+            ready.ring,
+            in_work,
+            ready.poisoned,
+        );
+        shared.engine = name;
+        shared.engine_lost = self.lost.clone();
+        let outcome = run_stages(&shared, self.output, begun, ready.input, stop, watch);
+        // The first checkpoint says that nothing is done yet.
+        self.keep |= shared.checkpoints.load(Relaxed) > 1;
+        outcome
+    }
+
+    /// The checkpoint to go on from, with everything behind it cleared away; or a directory made ready
+    /// for a run from the start.
+    fn find_checkpoint(&self) -> Result<Option<Checkpoint>, PipelineError> {
+        let Self { job, output, .. } = self;
+        let identity = Identity::of(job)?;
+        let folder = output.work_dir();
+        let begun: Option<Checkpoint> = match self.existing {
+            Existing::Resume => sealed::read(&folder, CHECKPOINT)?,
+            Existing::Refuse | Existing::Overwrite => None,
+        };
+        let Some(mut begun) = begun else {
+            output.clear_behind(0, &[])?;
+            sealed::write(&folder, JOB, &identity)?;
+            output.write("job.toml", job.job_toml.as_bytes())?;
+            return Ok(None);
+        };
+        let then: Option<Identity> = sealed::read(&folder, JOB)?;
+        let missing = || StoreError::damaged(&output.work_file(JOB.name), "it is missing");
+        identity.check_against(&then.ok_or_else(missing)?, job)?;
+        output.clear_behind(begun.parts.len(), &sinking::kept())?;
+        begun.interruptions += u64::from(self.is_first());
+        Ok(Some(begun))
+    }
+
+    /// Whether no other attempt of this process came before.
+    fn is_first(&self) -> bool {
+        self.existing == self.job.spec.existing() && self.lost.is_none()
+    }
+
+    /// Brings everything to where a checkpoint says that the run is.
+    fn make_ready(
+        &self,
+        begun: Option<&Checkpoint>,
+        mut engine: Box<dyn Engine>,
+    ) -> Result<Ready, PipelineError> {
+        let Self { job, output, .. } = self;
+        let phase = begun.map_or(Phase::Reading { next_row: 0 }, |begun| begun.phase);
+        let Phase::Reading { next_row } = phase else {
+            return Ok(Ready {
+                poisoned: in_work::poisoned(output)?,
+                ring: Ring::new(job.plan.slots, &job.plan.slot),
+                input: None,
+            });
+        };
+        if let Some(begun) = begun {
+            let keys = begun.lengths.keys;
+            settle::for_each_key(output, keys, |keys| {
+                engine.insert(keys).map_err(PipelineError::from)
+            })?;
+        }
+        let dispenser = Dispenser::new(&job.library, next_row)?;
+        let poisoned = match self.lost {
+            // It was no parent's doing.
+            Some(_) => in_work::poisoned(output)?,
+            None => in_work::after_interruption(job, output, next_row)?,
+        };
+        Ok(Ready {
+            poisoned,
+            ring: Ring::from_slots(slots(job, engine.as_ref())?),
+            input: Some(Input { dispenser, engine }),
+        })
+    }
+}
+
+/// What has to be there before a job begins or goes on.
+struct Ready {
+    poisoned: Poisoned,
+    ring: Arc<Ring>,
+    /// `None` once all of it is read.
+    input: Option<Input>,
+}
+
+/// The input, from the row on that is next, and the engine that has seen the products of those before.
+pub(super) struct Input {
+    pub(super) dispenser: Dispenser,
+    pub(super) engine: Box<dyn Engine>,
+}
+
+/// The ring's slots, in memory that suits the engine.
+fn slots(job: &Job, engine: &dyn Engine) -> Result<Vec<Slot>, EngineError> {
+    let layout = &job.plan.slot;
+    let slot = |_| {
+        let memory = engine.slot_memory(layout.bytes)?;
+        Ok(Slot::within(layout.clone(), memory))
+    };
+    (0..job.plan.slots).map(slot).collect()
+}
+
+/// Does on a thread of its own what may take long in a large run, so that a request to stop is heard.
+pub(super) fn watched<T: Send>(
+    stop: &AtomicBool,
+    watch: &mut dyn FnMut(&Snapshot),
+    work: impl FnOnce() -> Result<T, PipelineError> + Send,
+) -> Result<T, PipelineError> {
+    let watcher = thread::current();
+    let body = move || {
+        let done = work();
+        watcher.unpark();
+        done
+    };
+    thread::scope(|scope| {
+        let working = thread::Builder::new()
+            .name("begin".into())
+            .stack_size(STAGE_STACK_BYTES)
+            .spawn_scoped(scope, body)
+            .map_err(|error| PipelineError::Spawn(crate::store::plain(&error)))?;
+        let mut stopping = None;
+        while !working.is_finished() {
+            if stop.load(Relaxed) {
+                stopping.get_or_insert_with(Instant::now);
+            }
+            if stopping.is_some_and(|since| since.elapsed() > RETURN_TIME_MAX) {
+                let stuck = Some(Stuck::default());
+                watch(&Snapshot {
+                    stuck,
+                    ..Snapshot::default()
+                });
+            }
+            thread::park_timeout(Duration::from_millis(20));
+        }
+        let panicked = |_| Err(PipelineError::Panicked("begin".into()));
+        working.join().unwrap_or_else(panicked)
+    })
+}

@@ -1,0 +1,286 @@
+//! Which engine a job runs on.
+//!
+//! `auto` takes CUDA, then a GPU that wgpu reaches, then the CPU: the first that is there and has room,
+//! and it says why the ones before were passed over. An engine that is named is taken, or what it
+//! lacks is the error. A program that stands in for a GPU is slower than the `cpu` engine: it is taken
+//! only with `--engine wgpu` and [`ADAPTER_VARIABLE`].
+
+use std::{env, path::Path};
+
+use clap::ValueEnum;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    CpuEngine, Engine, EngineError,
+    cuda::{self, CudaDevice, Gpu},
+    gpu::{GpuEngine, Room},
+    wgpu::{self, Adapter, WgpuDevice},
+};
+use crate::limits::{CUDA_HOST_BYTES, WGPU_HOST_BYTES};
+
+/// Names the adapter for `--engine wgpu`: a part of its name, or its place in the list.
+pub const ADAPTER_VARIABLE: &str = "MOLSIEVE_ADAPTER";
+
+/// `--engine`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EngineChoice {
+    /// The best engine this machine has
+    Auto,
+    /// fastbloom on the CPU
+    Cpu,
+    /// An NVIDIA GPU
+    Cuda,
+    /// Any other GPU
+    Wgpu,
+}
+
+/// The engine a job runs on.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Chosen {
+    on: On,
+    /// What the device's driver takes of the host's memory, bytes.
+    host_bytes: usize,
+    /// Why the engines that `auto` prefers were passed over; none if the engine was named.
+    passed_over: Option<Vec<String>>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+enum On {
+    Cpu,
+    Cuda(Gpu),
+    Wgpu(Adapter),
+}
+
+/// Chooses, without opening anything.
+pub fn choose(choice: EngineChoice, room: &Room) -> Result<Chosen, EngineError> {
+    let named = |on| Chosen {
+        host_bytes: host_bytes(&on, room),
+        on,
+        passed_over: None,
+    };
+    match choice {
+        EngineChoice::Cpu => Ok(Chosen::CPU),
+        EngineChoice::Cuda => find_gpu(room).map(named),
+        EngineChoice::Wgpu => {
+            let wanted = env::var(ADAPTER_VARIABLE).ok();
+            find_adapter(wgpu::adapters(), wanted.as_deref(), room).map(named)
+        }
+        EngineChoice::Auto => Ok(best(room)),
+    }
+}
+
+fn best(room: &Room) -> Chosen {
+    let mut passed_over = Vec::new();
+    let mut found =
+        |on: Result<On, EngineError>| on.map_err(|error| passed_over.push(error.to_string())).ok();
+    let on = found(find_gpu(room))
+        .or_else(|| found(find_hardware_adapter(room)))
+        .unwrap_or(On::Cpu);
+    Chosen {
+        host_bytes: host_bytes(&on, room),
+        on,
+        passed_over: Some(passed_over),
+    }
+}
+
+fn host_bytes(on: &On, room: &Room) -> usize {
+    match on {
+        On::Cpu => 0,
+        On::Cuda(_) => CUDA_HOST_BYTES,
+        On::Wgpu(adapter) if adapter.discrete => WGPU_HOST_BYTES,
+        // It has no memory but the host's.
+        On::Wgpu(_) => WGPU_HOST_BYTES + room.bytes() as usize,
+    }
+}
+
+fn find_gpu(room: &Room) -> Result<On, EngineError> {
+    let gpu = cuda::first_gpu()?;
+    if room.bytes() > gpu.memory_bytes {
+        return Err(EngineError::TooLarge {
+            engine: "cuda",
+            part: "filter and a slot",
+            bytes: room.bytes(),
+            bytes_max: gpu.memory_bytes,
+        });
+    }
+    Ok(On::Cuda(gpu))
+}
+
+/// Asks for adapters only where the kernel shows a GPU: to ask loads every driver there is, programs
+/// that stand in for a GPU too, which takes memory and time.
+fn find_hardware_adapter(room: &Room) -> Result<On, EngineError> {
+    const DEVICES: [&str; 3] = ["/dev/dri", "/dev/nvidiactl", "/dev/dxg"];
+    if cfg!(target_os = "linux") && !DEVICES.iter().any(|device| Path::new(device).exists()) {
+        return Err(absent("there is no GPU".into()));
+    }
+    find_adapter(wgpu::adapters(), None, room)
+}
+
+fn find_adapter(
+    adapters: Vec<Adapter>,
+    wanted: Option<&str>,
+    room: &Room,
+) -> Result<On, EngineError> {
+    let names: Vec<_> = adapters
+        .iter()
+        .map(|adapter| adapter.name.clone())
+        .collect();
+    let names = names.join(", ");
+    let matches = |(index, adapter): &(usize, Adapter)| match wanted {
+        Some(wanted) => match wanted.parse::<usize>() {
+            Ok(place) => place == *index,
+            Err(_) => adapter.name.contains(wanted),
+        },
+        None => !adapter.software,
+    };
+    let found = adapters.into_iter().enumerate().find(matches);
+    let (_, adapter) = found.ok_or_else(|| match (names.as_str(), wanted) {
+        ("", _) => absent("there is no Vulkan driver".into()),
+        (_, Some(wanted)) => absent(format!(
+            "{ADAPTER_VARIABLE} is {wanted}, and the adapters are: {names}"
+        )),
+        (_, None) => absent(format!(
+            "there is no GPU but software ({names}); {ADAPTER_VARIABLE}=0 takes it all the same"
+        )),
+    })?;
+    adapter.check(room)?;
+    Ok(On::Wgpu(adapter))
+}
+
+fn absent(missing: String) -> EngineError {
+    EngineError::Absent {
+        engine: "wgpu",
+        missing,
+    }
+}
+
+impl Chosen {
+    /// The CPU engine, by name.
+    pub const CPU: Self = Self {
+        on: On::Cpu,
+        host_bytes: 0,
+        passed_over: None,
+    };
+
+    /// The CPU engine, if `auto` chose a GPU: for a budget that holds the job only without one.
+    pub fn cpu_instead(&self) -> Option<Self> {
+        let mut passed_over = self.passed_over.clone()?;
+        if self.on == On::Cpu {
+            return None;
+        }
+        passed_over.push(format!(
+            "engine {}: --memory has no room for its driver",
+            self.name()
+        ));
+        Some(Self {
+            passed_over: Some(passed_over),
+            ..Self::CPU
+        })
+    }
+
+    /// The engine as it is named on the command line.
+    pub fn choice(&self) -> EngineChoice {
+        match self.on {
+            On::Cpu => EngineChoice::Cpu,
+            On::Cuda(_) => EngineChoice::Cuda,
+            On::Wgpu(_) => EngineChoice::Wgpu,
+        }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &'static str {
+        match self.on {
+            On::Cpu => "cpu",
+            On::Cuda(_) => "cuda",
+            On::Wgpu(_) => "wgpu",
+        }
+    }
+
+    /// Its name, its device, and why it is not another.
+    pub fn description(&self) -> String {
+        let device = match &self.on {
+            On::Cpu => String::new(),
+            On::Cuda(gpu) => format!(", {}", gpu.name),
+            On::Wgpu(adapter) => format!(", {} ({})", adapter.name, adapter.backend),
+        };
+        let reasons = match &self.passed_over {
+            Some(reasons) if !reasons.is_empty() => format!(" ({})", reasons.join("; ")),
+            _ => String::new(),
+        };
+        format!("{}{device}{reasons}", self.name())
+    }
+
+    /// What the device's driver takes of the host's memory, bytes.
+    pub fn host_bytes(&self) -> usize {
+        self.host_bytes
+    }
+
+    /// Whether `auto` chose it.
+    pub fn is_auto(&self) -> bool {
+        self.passed_over.is_some()
+    }
+
+    /// Opens it, with an empty filter and the CPU engine's `threads`.
+    pub fn open(&self, room: Room, threads: usize) -> Result<Box<dyn Engine>, EngineError> {
+        Ok(match &self.on {
+            On::Cpu => Box::new(CpuEngine::new(room.filter, room.rows_max, threads)?),
+            On::Cuda(gpu) => Box::new(GpuEngine::new(CudaDevice::open(gpu.index, room)?, room)),
+            On::Wgpu(adapter) => Box::new(GpuEngine::new(WgpuDevice::open(adapter, room)?, room)),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{sieve::FilterShape, slot::SlotLayout};
+
+    fn room(bits: usize) -> Room {
+        let filter = FilterShape { bits, hashes: 7 };
+        Room::new(filter, &SlotLayout::smallest(false))
+    }
+
+    #[test]
+    fn the_cpu_is_taken_when_named_and_when_nothing_else_is_there() {
+        let named = choose(EngineChoice::Cpu, &room(1_024)).unwrap();
+        assert_eq!(named.description(), "cpu");
+        let best = choose(EngineChoice::Auto, &room(1_024)).unwrap();
+        if best.choice() == EngineChoice::Cpu {
+            assert_eq!(best.host_bytes(), 0);
+            assert!(best.description().contains("engine cuda: "), "{best:?}");
+            assert!(best.description().contains("engine wgpu: "), "{best:?}");
+        }
+    }
+
+    #[test]
+    fn a_filter_that_no_device_holds_is_the_cpus_business() {
+        let best = choose(EngineChoice::Auto, &room(1 << 50)).unwrap();
+        assert_eq!(best.choice(), EngineChoice::Cpu);
+    }
+
+    #[test]
+    fn software_is_taken_only_when_asked_for() {
+        let adapters = wgpu::adapters();
+        let Some(index) = adapters.iter().position(|adapter| adapter.software) else {
+            return; // tests/conformance.rs says aloud when there is none
+        };
+        let name = adapters[index].name.clone();
+        let software = vec![adapters[index].clone()];
+        for wanted in ["0", &name, &name[..4]] {
+            find_adapter(software.clone(), Some(wanted), &room(1_024)).unwrap();
+        }
+        for wanted in [None, Some("1"), Some("no such name")] {
+            let refused = find_adapter(software.clone(), wanted, &room(1_024)).unwrap_err();
+            let EngineError::Absent { missing, .. } = &refused else {
+                panic!("{refused:?}");
+            };
+            assert!(missing.contains(&name), "{missing}");
+        }
+        let too_large = find_adapter(software, Some("0"), &room(1 << 50)).unwrap_err();
+        assert!(matches!(
+            too_large,
+            EngineError::TooLarge { part: "filter", .. }
+        ));
+    }
+}

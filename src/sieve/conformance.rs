@@ -1,0 +1,281 @@
+//! The conformance body: what every engine must agree on with fastbloom, which is the oracle.
+//!
+//! [`conform`] makes an engine for each of a list of filters and sends it batch after batch: all
+//! lengths, sizes about the edges of tasks and blocks, repeats, keys that collide where an engine might
+//! be tempted to look at a part of them, random rows. Keys, verdicts, tallies and the filter's bits must
+//! be exactly the oracle's. It is part of the program, not of its tests: a machine's own devices can be
+//! put to it.
+//!
+//! Rows are bytes here, not SMILES: to an engine a key is a function of a row's bytes.
+
+mod batches;
+mod craft;
+
+use std::{collections::HashSet, fmt};
+
+use fastbloom::BloomFilter;
+
+pub use craft::row_of_key;
+
+use super::{Engine, EngineError, FilterShape, Tally};
+use crate::{
+    key::Key,
+    slot::{Slot, SlotLayout, Verdict},
+};
+
+/// Rows of one slot.
+pub type Batch = Vec<Vec<u8>>;
+
+/// Makes an engine with an empty filter for slots of the smallest layout.
+pub type Make<'a> =
+    dyn FnMut(FilterShape, &SlotLayout) -> Result<Box<dyn Engine>, EngineError> + 'a;
+
+/// What was compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Account {
+    /// Engines made, each with another filter.
+    pub filters: u64,
+    /// Slots sieved.
+    pub slots: u64,
+    /// Rows in them.
+    pub rows: u64,
+    /// Keys inserted beside them.
+    pub inserted: u64,
+}
+
+/// The engine and the oracle do not agree, or the engine fails.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Disagreement {
+    /// On a key.
+    #[error("{place}: the key is {found}, not {expected}")]
+    Key {
+        /// Where.
+        place: Place,
+        /// The oracle's.
+        expected: Key,
+        /// The engine's.
+        found: Key,
+    },
+    /// On a verdict.
+    #[error("{place}: the verdict is {found}, not {} ({expected:?})", *expected as u8)]
+    Verdict {
+        /// Where.
+        place: Place,
+        /// The oracle's.
+        expected: Verdict,
+        /// The byte the engine wrote.
+        found: u8,
+    },
+    /// On a tally.
+    #[error("{place}: the tally is {found:?}, not {expected:?}")]
+    Tally {
+        /// Where.
+        place: Place,
+        /// The oracle's.
+        expected: Tally,
+        /// The engine's.
+        found: Tally,
+    },
+    /// On the filter's bits, after all batches.
+    #[error("a filter of {} bits and {} hashes: its bits differ from fastbloom's, first in word {word:?}", shape.bits, shape.hashes)]
+    Filter {
+        /// The filter.
+        shape: FilterShape,
+        /// The first word that differs; none if it is their number.
+        word: Option<usize>,
+    },
+    /// The engine failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+/// A row of a slot, or the slot itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The filter.
+    pub shape: FilterShape,
+    /// What the batch is about.
+    pub case: &'static str,
+    /// Slots sieved before with this filter.
+    pub slot: u64,
+    /// The row; 0 for the slot itself.
+    pub row: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            shape: FilterShape { bits, hashes },
+            case,
+            slot,
+            row,
+        } = self;
+        write!(
+            f,
+            "{case}, row {row} of slot {slot}, a filter of {bits} bits and {hashes} hashes"
+        )
+    }
+}
+
+/// Puts engines to the body, with `random_slots` slots of random rows per filter.
+pub fn conform(make: &mut Make<'_>, random_slots: u64) -> Result<Account, Disagreement> {
+    let layout = SlotLayout::smallest(false);
+    let mut account = Account::default();
+    for shape in batches::SHAPES {
+        let mut trial = Trial::new(make(shape, &layout)?, shape, &layout);
+        batches::each(&layout, random_slots, &mut |case, batch| {
+            trial.sieve(case, batch)
+        })?;
+        for count in batches::insert_counts(&layout) {
+            trial.insert(count)?;
+        }
+        // What was inserted must be seen, and what is sieved after it inserted.
+        trial.sieve("after inserting", &batches::numbered(0..1_000))?;
+        trial.compare_filters()?;
+        account.filters += 1;
+        account.slots += trial.account.slots;
+        account.rows += trial.account.rows;
+        account.inserted += trial.account.inserted;
+    }
+    Ok(account)
+}
+
+/// Inserts `count` keys into one filter and compares its bits.
+pub fn conform_on_inserts(
+    make: &mut Make<'_>,
+    shape: FilterShape,
+    count: usize,
+) -> Result<(), Disagreement> {
+    let layout = SlotLayout::smallest(false);
+    let mut trial = Trial::new(make(shape, &layout)?, shape, &layout);
+    trial.insert(count)?;
+    trial.compare_filters()
+}
+
+/// An engine and the oracle beside it.
+struct Trial {
+    engine: Box<dyn Engine>,
+    shape: FilterShape,
+    oracle: BloomFilter,
+    slot: Slot,
+    account: Account,
+}
+
+impl Trial {
+    fn new(engine: Box<dyn Engine>, shape: FilterShape, layout: &SlotLayout) -> Self {
+        Self {
+            engine,
+            shape,
+            oracle: BloomFilter::with_num_bits(shape.bits)
+                .seed(&0)
+                .hashes(shape.hashes),
+            slot: Slot::new(layout.clone()),
+            account: Account::default(),
+        }
+    }
+
+    fn sieve(&mut self, case: &'static str, batch: &Batch) -> Result<(), Disagreement> {
+        let place = |row| Place {
+            shape: self.shape,
+            case,
+            slot: self.account.slots,
+            row,
+        };
+        fill(&mut self.slot, batch);
+        let found = self.engine.sieve(&mut self.slot)?;
+        let mut expected = Tally::default();
+        for (row, (key, verdict)) in judge(&mut self.oracle, batch).into_iter().enumerate() {
+            compare_row(&self.slot, place(row), key, verdict)?;
+            expected.count(verdict);
+        }
+        if found != expected {
+            return Err(Disagreement::Tally {
+                place: place(0),
+                expected,
+                found,
+            });
+        }
+        self.account.slots += 1;
+        self.account.rows += batch.len() as u64;
+        Ok(())
+    }
+
+    fn insert(&mut self, count: usize) -> Result<(), Disagreement> {
+        let mut words = batches::Random::new(count as u64);
+        let keys: Vec<_> = (0..count).map(|_| [words.next(), words.next()]).collect();
+        self.engine.insert(&keys)?;
+        keys.iter().for_each(|key| {
+            self.oracle.insert_hash(key[0]);
+        });
+        self.account.inserted += count as u64;
+        Ok(())
+    }
+
+    fn compare_filters(&mut self) -> Result<(), Disagreement> {
+        let found = self.engine.filter_words()?;
+        let expected = self.oracle.as_slice();
+        if found == expected {
+            return Ok(());
+        }
+        let word = found.iter().zip(expected).position(|(a, b)| a != b);
+        let shape = self.shape;
+        Err(Disagreement::Filter { shape, word })
+    }
+}
+
+fn compare_row(slot: &Slot, place: Place, key: Key, verdict: Verdict) -> Result<(), Disagreement> {
+    let (found_key, found_verdict) = (slot.key(place.row), slot.columns().verdict[place.row]);
+    if found_key != key {
+        return Err(Disagreement::Key {
+            place,
+            expected: key,
+            found: found_key,
+        });
+    }
+    if found_verdict != verdict as u8 {
+        return Err(Disagreement::Verdict {
+            place,
+            expected: verdict,
+            found: found_verdict,
+        });
+    }
+    Ok(())
+}
+
+/// What the contract says, row by row.
+fn judge(filter: &mut BloomFilter, batch: &Batch) -> Vec<(Key, Verdict)> {
+    let mut seen = HashSet::new();
+    let judge_row = |row: &Vec<u8>| {
+        let key = Key::of(row);
+        let verdict = if !seen.insert(key) {
+            Verdict::Duplicate
+        } else if filter.contains_hash(key.words()[0]) {
+            Verdict::Maybe
+        } else {
+            Verdict::New
+        };
+        (key, verdict)
+    };
+    let judged: Vec<_> = batch.iter().map(judge_row).collect();
+    for (key, verdict) in &judged {
+        if *verdict == Verdict::New {
+            filter.insert_hash(key.words()[0]);
+        }
+    }
+    judged
+}
+
+fn fill(slot: &mut Slot, batch: &Batch) {
+    slot.clear();
+    let columns = slot.columns_mut();
+    let mut end = 0;
+    for (i, row) in batch.iter().enumerate() {
+        columns.text[end..end + row.len()].copy_from_slice(row);
+        end += row.len();
+        columns.text_end[i] = end as u32;
+    }
+    // What an engine leaves undone must not look right because an earlier slot left it there.
+    columns.key.fill([u64::MAX; 2]);
+    columns.verdict.fill(u8::MAX);
+    slot.set_filled(batch.len(), end);
+}

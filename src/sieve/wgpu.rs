@@ -1,0 +1,458 @@
+//! The sieve on any GPU that wgpu reaches: `shaders/sieve.wgsl`.
+//!
+//! - Commands are collected and submitted when results are read or a buffer is to be written again.
+//! - wgpu tells most errors through callbacks, not through results: they are kept in [`Faults`] and
+//!   come out of the call that looks next.
+//! - A binding holds at most what the adapter allows, often 128 MiB to 2 GiB. The filter may take up to
+//!   [`FILTER_PIECES`] of them; beyond that the engine is refused when it is made.
+//! - Everything on the device is allocated when it is opened. On the host, wgpu stages what is written
+//!   to a buffer: as much as a slot's text and offsets.
+
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    mpsc::{Receiver, channel},
+};
+
+use ::wgpu as api;
+
+use super::{
+    EngineError,
+    gpu::{BLOCK_ROWS, Device, Kernel, Room},
+};
+
+mod adapter;
+
+pub use adapter::{Adapter, adapters};
+
+const NAME: &str = "wgpu";
+
+/// The source of the kernels.
+pub const SHADER: &str = include_str!("../../shaders/sieve.wgsl");
+
+/// Bindings that the filter is spread over, at most.
+pub const FILTER_PIECES: usize = 4;
+
+/// The first of the filter's bindings.
+const FILTER_BINDING: usize = 7;
+
+/// The workgroups that one dimension of a dispatch may have everywhere.
+const WORKGROUPS_MAX: usize = 65_535;
+
+/// A GPU with the kernels loaded and room for a filter and one slot.
+pub struct WgpuDevice {
+    device: api::Device,
+    queue: api::Queue,
+    faults: Faults,
+    kernels: Vec<(api::ComputePipeline, api::BindGroup)>,
+    buffers: Buffers,
+    /// Commands that are not yet submitted.
+    commands: Option<api::CommandEncoder>,
+    room: Room,
+    piece_words: u32,
+}
+
+/// The buffers, by their bindings in the shader.
+struct Buffers {
+    shape: api::Buffer,
+    text: api::Buffer,
+    text_end: api::Buffer,
+    keys: api::Buffer,
+    table: api::Buffer,
+    places: api::Buffer,
+    verdicts: api::Buffer,
+    filter: Vec<api::Buffer>,
+    /// What is read back, on its way to the host. No binding.
+    staging: api::Buffer,
+}
+
+/// `Shape` in the shader.
+#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
+struct Shape {
+    rows: u32,
+    table_mask: u32,
+    hashes: u32,
+    piece_words: u32,
+    bits: u64,
+}
+
+impl WgpuDevice {
+    /// Opens an adapter and allocates everything.
+    pub fn open(adapter: &Adapter, room: Room) -> Result<Self, EngineError> {
+        Self::open_with(adapter, room, SHADER, u64::MAX)
+    }
+
+    /// The same with another shader or smaller bindings, for tests: a filter of any size can then be
+    /// made to need several.
+    pub fn open_with(
+        adapter: &Adapter,
+        room: Room,
+        shader: &str,
+        filter_binding_bytes_max: u64,
+    ) -> Result<Self, EngineError> {
+        let limits = adapter.limits();
+        let binding_bytes_max = binding_bytes_max(&limits);
+        let piece_bytes = binding_bytes_max.min(filter_binding_bytes_max);
+        check_sizes(&room, binding_bytes_max, piece_bytes)?;
+        let (device, queue) = adapter.open(limits)?;
+        let faults = Faults::of(&device);
+        let buffers = Buffers::new(&device, &room, piece_bytes);
+        faults.check()?;
+        let kernels = load(&device, shader, &buffers);
+        faults.check()?;
+        Ok(Self {
+            device,
+            queue,
+            faults,
+            kernels,
+            buffers,
+            commands: None,
+            room,
+            piece_words: (piece_bytes / 4).min(u64::from(u32::MAX)) as u32,
+        })
+    }
+
+    fn commands(&mut self) -> &mut api::CommandEncoder {
+        self.commands
+            .get_or_insert_with(|| self.device.create_command_encoder(&Default::default()))
+    }
+
+    /// Submits what is collected.
+    fn submit(&mut self) -> Result<(), EngineError> {
+        if let Some(commands) = self.commands.take() {
+            self.queue.submit([commands.finish()]);
+        }
+        self.faults.check()
+    }
+
+    fn write_shape(&self, rows: usize) {
+        let shape = Shape {
+            rows: rows as u32,
+            table_mask: self.room.table_len() as u32 - 1,
+            hashes: self.room.filter.hashes,
+            piece_words: self.piece_words,
+            bits: self.room.filter.bits as u64,
+        };
+        let shape_buffer = &self.buffers.shape;
+        self.queue
+            .write_buffer(shape_buffer, 0, bytemuck::bytes_of(&shape));
+    }
+
+    /// Writes bytes from the start of a buffer on. wgpu takes whole words.
+    fn write(&self, buffer: &api::Buffer, bytes: &[u8]) {
+        let (words, rest) = bytes.split_at(bytes.len() / 4 * 4);
+        if !words.is_empty() {
+            self.queue.write_buffer(buffer, 0, words);
+        }
+        if !rest.is_empty() {
+            let mut last = [0; 4];
+            last[..rest.len()].copy_from_slice(rest);
+            self.queue.write_buffer(buffer, words.len() as u64, &last);
+        }
+    }
+
+    /// Submits, waits and gives the first `bytes` bytes of the staging buffer to `take`.
+    fn read_staging(&mut self, bytes: u64, take: impl FnOnce(&[u8])) -> Result<(), EngineError> {
+        self.submit()?;
+        let staging = &self.buffers.staging;
+        let mapped = map(staging, bytes);
+        let polled = self.device.poll(api::PollType::wait_indefinitely());
+        self.faults.check()?;
+        polled.map_err(|error| failed("waiting for the device", error))?;
+        let outcome = mapped.try_recv();
+        let outcome = outcome.map_err(|error| failed("mapping a buffer", error))?;
+        outcome.map_err(|error| failed("mapping a buffer", error))?;
+        let view = staging.get_mapped_range(0..bytes);
+        take(&view.map_err(|error| failed("mapping a buffer", error))?);
+        staging.unmap();
+        self.faults.check()
+    }
+}
+
+impl Device for WgpuDevice {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn copy_rows_in(&mut self, text: &[u8], text_end: &[u32]) -> Result<(), EngineError> {
+        // What is collected reads the buffers as they are.
+        self.submit()?;
+        self.write(&self.buffers.text, text);
+        self.write(&self.buffers.text_end, bytemuck::cast_slice(text_end));
+        self.write_shape(text_end.len());
+        let (table, verdicts) = (self.buffers.table.clone(), self.buffers.verdicts.clone());
+        let commands = self.commands();
+        commands.clear_buffer(&table, 0, None);
+        commands.clear_buffer(&verdicts, 0, None);
+        self.faults.check()
+    }
+
+    fn copy_keys_in(&mut self, keys: &[[u64; 2]]) -> Result<(), EngineError> {
+        self.submit()?;
+        self.write(&self.buffers.keys, bytemuck::cast_slice(keys));
+        self.write_shape(keys.len());
+        self.faults.check()
+    }
+
+    fn launch(&mut self, kernel: Kernel, rows: u32) -> Result<(), EngineError> {
+        let (pipeline, bindings) = self.kernels[kernel as usize].clone();
+        let mut pass = self.commands().begin_compute_pass(&Default::default());
+        pass.set_pipeline(&pipeline);
+        pass.set_bind_group(0, &bindings, &[]);
+        pass.dispatch_workgroups(rows.div_ceil(BLOCK_ROWS), 1, 1);
+        drop(pass);
+        self.faults.check()
+    }
+
+    fn copy_rows_out(
+        &mut self,
+        keys: &mut [[u64; 2]],
+        verdicts: &mut [u8],
+    ) -> Result<[u32; 3], EngineError> {
+        let keys_bytes = size_of_val(keys) as u64;
+        let verdict_bytes = verdicts.len().next_multiple_of(4) as u64;
+        let tally_at = 4 * self.room.table_len() as u64;
+        let from = &self.buffers;
+        let (key, verdict) = (from.keys.clone(), from.verdicts.clone());
+        let (table, staging) = (from.table.clone(), from.staging.clone());
+        let commands = self.commands();
+        commands.copy_buffer_to_buffer(&key, 0, &staging, 0, keys_bytes);
+        commands.copy_buffer_to_buffer(&verdict, 0, &staging, keys_bytes, verdict_bytes);
+        let (bytes, tally_bytes) = (keys_bytes + verdict_bytes, size_of::<[u32; 3]>() as u64);
+        commands.copy_buffer_to_buffer(&table, tally_at, &staging, bytes, tally_bytes);
+        let mut tally = [0; 3];
+        self.read_staging(bytes + tally_bytes, |staged| {
+            let (staged_keys, rest) = staged.split_at(keys_bytes as usize);
+            let (staged_verdicts, staged_tally) = rest.split_at(verdict_bytes as usize);
+            bytemuck::cast_slice_mut(keys).copy_from_slice(staged_keys);
+            verdicts.copy_from_slice(&staged_verdicts[..verdicts.len()]);
+            bytemuck::cast_slice_mut(&mut tally).copy_from_slice(staged_tally);
+        })?;
+        Ok(tally)
+    }
+
+    fn copy_filter_out(&mut self, words: &mut [u64]) -> Result<(), EngineError> {
+        let bytes: &mut [u8] = bytemuck::cast_slice_mut(words);
+        let staging = self.buffers.staging.clone();
+        let piece_bytes = 4 * self.piece_words as usize;
+        for (piece, bytes) in bytes.chunks_mut(piece_bytes).enumerate() {
+            let from = self.buffers.filter[piece].clone();
+            let chunk_bytes = staging.size() as usize;
+            for (chunk, bytes) in bytes.chunks_mut(chunk_bytes).enumerate() {
+                let (at, length) = ((chunk * chunk_bytes) as u64, bytes.len() as u64);
+                self.commands()
+                    .copy_buffer_to_buffer(&from, at, &staging, 0, length);
+                self.read_staging(length, |staged| bytes.copy_from_slice(staged))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The largest binding, in whole words of the filter.
+fn binding_bytes_max(limits: &api::Limits) -> u64 {
+    limits
+        .max_storage_buffer_binding_size
+        .min(limits.max_buffer_size)
+        / 8
+        * 8
+}
+
+/// Refuses what the adapter can't bind, before anything is allocated.
+fn check_sizes(room: &Room, binding_bytes_max: u64, piece_bytes: u64) -> Result<(), EngineError> {
+    let part = |part, bytes: usize, bytes_max: u64| {
+        if bytes as u64 <= bytes_max {
+            return Ok(());
+        }
+        Err(EngineError::TooLarge {
+            engine: NAME,
+            part,
+            bytes: bytes as u64,
+            bytes_max,
+        })
+    };
+    let key_bytes = size_of::<[u64; 2]>();
+    let rows_max = WORKGROUPS_MAX * BLOCK_ROWS as usize;
+    part(
+        "filter",
+        room.filter.bytes(),
+        FILTER_PIECES as u64 * piece_bytes,
+    )?;
+    part("text of a slot", room.text_bytes(), binding_bytes_max)?;
+    part(
+        "table of a slot's rows",
+        4 * room.table_len() + 16,
+        binding_bytes_max,
+    )?;
+    let keys_bytes_max = binding_bytes_max.min((rows_max * key_bytes) as u64);
+    part("keys of a slot", room.rows_max * key_bytes, keys_bytes_max)
+}
+
+impl Buffers {
+    fn new(device: &api::Device, room: &Room, piece_bytes: u64) -> Self {
+        use api::BufferUsages as Usage;
+        let buffer = |label, bytes: usize, usage| {
+            device.create_buffer(&api::BufferDescriptor {
+                label: Some(label),
+                size: bytes.next_multiple_of(16) as u64,
+                usage,
+                mapped_at_creation: false,
+            })
+        };
+        let storage = |label, bytes| {
+            buffer(
+                label,
+                bytes,
+                Usage::STORAGE | Usage::COPY_DST | Usage::COPY_SRC,
+            )
+        };
+        let key_bytes = size_of::<[u64; 2]>() * room.rows_max;
+        let piece = |piece| {
+            let left = (room.filter.bytes() as u64).saturating_sub(piece as u64 * piece_bytes);
+            // A binding can't be empty: pieces that are not needed have a line.
+            storage("filter", left.min(piece_bytes).max(16) as usize)
+        };
+        Self {
+            shape: buffer(
+                "shape",
+                size_of::<Shape>(),
+                Usage::UNIFORM | Usage::COPY_DST,
+            ),
+            text: storage("text", room.text_bytes()),
+            text_end: storage("text_end", 4 * room.rows_max),
+            keys: storage("keys", key_bytes),
+            table: storage("table", 4 * (room.table_len() + 3)),
+            places: storage("places", 4 * room.rows_max),
+            verdicts: storage("verdicts", room.rows_max),
+            filter: (0..FILTER_PIECES).map(piece).collect(),
+            staging: buffer(
+                "staging",
+                key_bytes + room.rows_max + 32,
+                Usage::MAP_READ | Usage::COPY_DST,
+            ),
+        }
+    }
+
+    fn binding(&self, number: usize) -> &api::Buffer {
+        match number {
+            0 => &self.shape,
+            1 => &self.text,
+            2 => &self.text_end,
+            3 => &self.keys,
+            4 => &self.table,
+            5 => &self.places,
+            6 => &self.verdicts,
+            _ => &self.filter[number - FILTER_BINDING],
+        }
+    }
+}
+
+/// The bindings that a kernel uses.
+fn bindings(kernel: Kernel) -> &'static [usize] {
+    match kernel {
+        Kernel::HashRows => &[0, 1, 2, 3],
+        Kernel::ClaimRows => &[0, 3, 4, 5],
+        Kernel::LookUp => &[0, 3, 4, 5, 6, 7, 8, 9, 10],
+        Kernel::InsertNew => &[0, 3, 6, 7, 8, 9, 10],
+        Kernel::InsertKeys => &[0, 3, 7, 8, 9, 10],
+    }
+}
+
+fn load(
+    device: &api::Device,
+    shader: &str,
+    buffers: &Buffers,
+) -> Vec<(api::ComputePipeline, api::BindGroup)> {
+    let module = device.create_shader_module(api::ShaderModuleDescriptor {
+        label: Some("sieve"),
+        source: api::ShaderSource::Wgsl(shader.into()),
+    });
+    let load_kernel = |kernel: Kernel| {
+        let pipeline = device.create_compute_pipeline(&api::ComputePipelineDescriptor {
+            label: Some(kernel.name()),
+            layout: None,
+            module: &module,
+            entry_point: Some(kernel.name()),
+            compilation_options: Default::default(),
+            cache: None,
+        });
+        let entry = |number: &usize| api::BindGroupEntry {
+            binding: *number as u32,
+            resource: buffers.binding(*number).as_entire_binding(),
+        };
+        let entries: Vec<_> = bindings(kernel).iter().map(entry).collect();
+        let group = device.create_bind_group(&api::BindGroupDescriptor {
+            label: Some(kernel.name()),
+            layout: &pipeline.get_bind_group_layout(0),
+            entries: &entries,
+        });
+        (pipeline, group)
+    };
+    Kernel::ALL.map(load_kernel).into()
+}
+
+fn map(buffer: &api::Buffer, bytes: u64) -> Receiver<Result<(), api::BufferAsyncError>> {
+    let (outcome, mapped) = channel();
+    buffer.map_async(api::MapMode::Read, 0..bytes, move |result| {
+        // Nobody listens any more if the wait itself has failed.
+        outcome.send(result).ok();
+    });
+    mapped
+}
+
+fn failed(call: &'static str, reason: impl ToString) -> EngineError {
+    EngineError::Failed {
+        engine: NAME,
+        call,
+        reason: reason.to_string(),
+    }
+}
+
+/// The first error that wgpu has told through a callback.
+#[derive(Clone, Default)]
+struct Faults(Arc<Mutex<Option<EngineError>>>);
+
+impl Faults {
+    /// Listens to a device. Without a listener wgpu panics.
+    fn of(device: &api::Device) -> Self {
+        let faults = Self::default();
+        let listener = faults.clone();
+        device.on_uncaptured_error(Arc::new(move |error: api::Error| {
+            listener.note(match error {
+                api::Error::OutOfMemory { .. } => EngineError::OutOfMemory {
+                    engine: NAME,
+                    reason: one_line(&error),
+                },
+                error => failed("a command", one_line(&error)),
+            });
+        }));
+        let listener = faults.clone();
+        device.set_device_lost_callback(move |_, reason| {
+            listener.note(EngineError::Lost {
+                engine: NAME,
+                reason: one_line(&reason),
+            });
+        });
+        faults
+    }
+
+    fn note(&self, error: EngineError) {
+        let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // That the device is lost explains whatever was told before.
+        if first.is_none() || matches!(error, EngineError::Lost { .. }) {
+            *first = Some(error);
+        }
+    }
+
+    fn check(&self) -> Result<(), EngineError> {
+        let first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        first.clone().map_or(Ok(()), Err)
+    }
+}
+
+/// wgpu's messages have several lines, and the first ones say the most.
+fn one_line(message: &impl ToString) -> String {
+    let message = message.to_string();
+    let words: Vec<_> = message.split_whitespace().collect();
+    words.join(" ")
+}

@@ -1,0 +1,276 @@
+//! Every engine at the conformance body (`src/sieve/conformance.rs`).
+//!
+//! - `kernels/sieve.cu` compiled for the host (`tests/shim/`) runs on every machine, under the same
+//!   order of work as on a GPU. Errors planted in its source are seen.
+//! - `shaders/sieve.wgsl` runs on every adapter there is, lavapipe included; errors planted in it are
+//!   seen too.
+//! - A GPU that is not there is skipped, and the output says so. `MOLSIEVE_REQUIRE_ENGINES`, a list such
+//!   as `cuda,wgpu`, makes its absence fail.
+
+#![allow(clippy::unwrap_used, reason = "this is test code outside #[test]")]
+
+#[path = "conformance/host_device.rs"]
+mod host_device;
+
+use std::{fs, path::Path};
+
+use host_device::{Kernels, kernels_of};
+use molsieve::sieve::{
+    Engine, EngineError, FilterShape,
+    conformance::{Account, Disagreement, conform, conform_on_inserts},
+    cuda::{self, CudaDevice},
+    gpu::{GpuEngine, Room},
+    wgpu::{self, Adapter, WgpuDevice},
+};
+use molsieve::slot::SlotLayout;
+use sha2::{Digest, Sha256};
+
+const SOURCE: &str = "kernels/sieve.cu";
+const PTX: &str = "kernels/sieve.ptx";
+
+/// A filter for a million keys.
+const MILLION: FilterShape = FilterShape {
+    bits: 64 * 300_007,
+    hashes: 13,
+};
+
+fn read(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
+
+fn conform_on_host(kernels: &Kernels, random_slots: u64) -> Result<Account, Disagreement> {
+    conform(
+        &mut |shape, layout| {
+            let room = Room::new(shape, layout);
+            Ok(Box::new(GpuEngine::new(kernels.device(room), room)))
+        },
+        random_slots,
+    )
+}
+
+#[test]
+fn the_cuda_source_compiled_for_the_host_conforms() {
+    let kernels = kernels_of(&read(SOURCE));
+    let account = conform_on_host(&kernels, 150).unwrap();
+    println!("the CUDA source on the host: {account:?}");
+    assert!(account.slots > 2_000, "{account:?}");
+    conform_on_inserts(
+        &mut |shape, layout| {
+            let room = Room::new(shape, layout);
+            Ok(Box::new(GpuEngine::new(kernels.device(room), room)))
+        },
+        MILLION,
+        1_000_000,
+    )
+    .unwrap();
+}
+
+/// Bits whose numbers need more than 32 bits. The shader can't be put to this on lavapipe, whose bindings
+/// hold 4 × 128 MiB, just too little.
+#[test]
+fn the_cuda_source_finds_its_way_in_a_large_filter() {
+    let kernels = kernels_of(&read(SOURCE));
+    let shape = FilterShape {
+        bits: (1 << 32) + (1 << 20),
+        hashes: 5,
+    };
+    let mut make = |shape, layout: &SlotLayout| {
+        let room = Room::new(shape, layout);
+        Ok(Box::new(GpuEngine::new(kernels.device(room), room)) as Box<dyn Engine>)
+    };
+    conform_on_inserts(&mut make, shape, 3_000).unwrap();
+}
+
+#[test]
+fn errors_planted_in_the_cuda_source_are_seen() {
+    let source = read(SOURCE);
+    for (right, wrong) in [
+        ("left > 8 ?", "left > 9 ?"),
+        ("bytes >= 8 ?", "bytes >= 7 ?"),
+        ("h2 = h2 * 5 + 0x38495ab5;", "h2 = h2 * 5 + 0x38495ab4;"),
+        ("text_end[first - 1]) & ~15u", "text_end[first - 1]) & ~7u"),
+        (
+            "    __syncthreads();\n    u32 row = first",
+            "    u32 row = first",
+        ),
+        ("other.x == key.x && other.y == key.y", "other.y == key.y"),
+        ("other.x == key.x && other.y == key.y", "other.x == key.x"),
+        ("atomicMin(&table[place], row + 1);", ";"),
+        ("if (done + probe < hashes) {", "if (true) {"),
+        ("done < hashes; done++", "done + 1 < hashes; done++"),
+        (
+            "step_of(u64 source) { return source",
+            "step_of(u64 source) { return ~source",
+        ),
+        ("? MAYBE : NEW;", "? MAYBE : DUPLICATE;"),
+        ("&& verdicts[row] == NEW", "&& verdicts[row] != NEW"),
+        (
+            "if (threadIdx.x < 3)\n        counts",
+            "if (threadIdx.x < 2)\n        counts",
+        ),
+    ] {
+        assert_eq!(source.matches(right).count(), 1, "{right}");
+        let kernels = kernels_of(&source.replace(right, wrong));
+        let outcome = conform_on_host(&kernels, 50);
+        assert!(outcome.is_err(), "nobody saw: {wrong}");
+    }
+}
+
+/// The adapters to test: lavapipe and whatever else the machine has. None, said aloud, where there is
+/// none and none is demanded.
+fn adapters() -> Vec<Adapter> {
+    let adapters = wgpu::adapters();
+    if adapters.is_empty() {
+        skip(
+            "wgpu",
+            "engine wgpu: there is no Vulkan driver, not even a software one",
+        );
+    }
+    adapters
+}
+
+/// Says that an engine is not tested; fails if `MOLSIEVE_REQUIRE_ENGINES` demands it.
+fn skip(engine: &str, reason: &str) {
+    let demanded = std::env::var("MOLSIEVE_REQUIRE_ENGINES").unwrap_or_default();
+    assert!(
+        !demanded.split(',').any(|name| name.trim() == engine),
+        "the engine {engine} is demanded: {reason}"
+    );
+    // Past the harness, which keeps what a passing test prints to itself.
+    let line = format!("SKIPPED: {reason}\n");
+    std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes()).unwrap();
+}
+
+fn conform_on_adapter(
+    adapter: &Adapter,
+    shader: &str,
+    filter_binding_bytes_max: u64,
+    random_slots: u64,
+) -> Result<Account, Disagreement> {
+    conform(
+        &mut |shape, layout| {
+            let room = Room::new(shape, layout);
+            let device = WgpuDevice::open_with(adapter, room, shader, filter_binding_bytes_max)?;
+            Ok(Box::new(GpuEngine::new(device, room)))
+        },
+        random_slots,
+    )
+}
+
+#[test]
+fn wgpu_conforms() {
+    for adapter in adapters() {
+        let account = conform_on_adapter(&adapter, wgpu::SHADER, u64::MAX, 100).unwrap();
+        println!("{adapter:?}: {account:?}");
+        conform_on_inserts(
+            &mut |shape, layout| {
+                let room = Room::new(shape, layout);
+                let device = WgpuDevice::open(&adapter, room)?;
+                Ok(Box::new(GpuEngine::new(device, room)))
+            },
+            MILLION,
+            1_000_000,
+        )
+        .unwrap();
+    }
+}
+
+#[test]
+fn a_filter_in_several_pieces_conforms() {
+    for adapter in adapters() {
+        // The largest filter of the body takes 2 MiB and a line, the others less than one of these.
+        conform_on_adapter(&adapter, wgpu::SHADER, (600 << 10) + 8, 20).unwrap();
+    }
+}
+
+#[test]
+fn a_filter_of_more_pieces_than_there_are_bindings_is_refused() {
+    for adapter in adapters() {
+        let binding_bytes_max = 512 << 10;
+        let refused = conform_on_adapter(&adapter, wgpu::SHADER, binding_bytes_max, 0).unwrap_err();
+        let too_large = EngineError::TooLarge {
+            engine: "wgpu",
+            part: "filter",
+            bytes: (2 << 20) + 8,
+            bytes_max: 4 * binding_bytes_max,
+        };
+        assert_eq!(refused, Disagreement::Engine(too_large));
+    }
+}
+
+#[test]
+fn errors_planted_in_the_shader_are_seen() {
+    for adapter in adapters() {
+        for (right, wrong) in [
+            ("select(0u, 1u, low < a.x)", "0u"),
+            ("a_high * b_high + (middle >> 16u)", "a_high * b_high"),
+            ("vec2(cross.x, 0u)", "vec2(0u, 0u)"),
+            ("max(left, 8u) - 8u", "left"),
+            ("begin + 4u, clamp(bytes, 4u, 8u) - 4u", "begin + 4u, 4u"),
+            ("text[(begin >> 2u) + 1u] << (32u - shift)", "0u"),
+            ("all(keys[held - 1u] == key)", "keys[held - 1u].z == key.z"),
+            ("atomicMin(&table[place], row + 1u);", ""),
+            (
+                "atomicOr(&filter_2[at], mask)",
+                "atomicOr(&filter_2[at ^ 1u], mask)",
+            ),
+            (
+                "atomicLoad(&filter_1[at])",
+                "atomicLoad(&filter_1[at ^ 1u])",
+            ),
+            ("select(NEW, MAYBE,", "select(MAYBE, MAYBE,"),
+            ("if verdict == NEW", "if verdict != NEW"),
+            ("if in_block < 3u", "if in_block < 2u"),
+        ] {
+            assert_eq!(wgpu::SHADER.matches(right).count(), 1, "{right}");
+            let shader = wgpu::SHADER.replace(right, wrong);
+            let outcome = conform_on_adapter(&adapter, &shader, (600 << 10) + 8, 20);
+            assert!(
+                !matches!(outcome, Ok(_) | Err(Disagreement::Engine(_))),
+                "nobody saw: {wrong}: {outcome:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_shader_that_does_not_compile_is_an_error_and_no_panic() {
+    for adapter in adapters() {
+        let outcome = conform_on_adapter(&adapter, "fn hash_rows() { nonsense }", u64::MAX, 0);
+        let Err(Disagreement::Engine(EngineError::Failed { engine, .. })) = outcome else {
+            panic!("{outcome:?}");
+        };
+        assert_eq!(engine, "wgpu");
+    }
+}
+
+#[test]
+fn cuda_conforms() {
+    let gpus = match cuda::gpus() {
+        Ok(gpus) => gpus,
+        Err(absent) => return skip("cuda", &absent.to_string()),
+    };
+    for gpu in gpus {
+        let mut make = |shape, layout: &SlotLayout| {
+            let room = Room::new(shape, layout);
+            let device = CudaDevice::open(gpu.index, room)?;
+            Ok(Box::new(GpuEngine::new(device, room)) as Box<dyn Engine>)
+        };
+        let account = conform(&mut make, 2_000).unwrap();
+        println!("{gpu:?}: {account:?}");
+        conform_on_inserts(&mut make, MILLION, 1_000_000).unwrap();
+    }
+}
+
+#[test]
+fn the_ptx_is_not_older_than_its_source() {
+    let digest: String = Sha256::digest(read(SOURCE))
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    assert_eq!(
+        read(PTX).lines().next(),
+        Some(format!("// SHA-256 of sieve.cu: {digest}").as_str()),
+        "run scripts/ptx.sh"
+    );
+}

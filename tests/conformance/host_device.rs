@@ -1,0 +1,183 @@
+//! A device on the host: the CUDA source, compiled as C++ with `tests/shim/`.
+
+use std::{
+    ffi::c_void,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Arc,
+};
+
+use libloading::Library;
+use molsieve::sieve::{
+    EngineError,
+    gpu::{Device, Kernel, Room},
+};
+
+/// A library made from a CUDA source.
+pub struct Kernels {
+    library: Arc<Library>,
+}
+
+/// Compiles a source; it may have a fault in it, but it must compile.
+pub fn kernels_of(source: &str) -> Kernels {
+    let shim = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/shim");
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(folder.path().join("kernels")).unwrap();
+    std::fs::create_dir_all(folder.path().join("tests/shim")).unwrap();
+    std::fs::write(folder.path().join("kernels/sieve.cu"), source).unwrap();
+    for name in ["cuda_words.h", "sieve_host.cc"] {
+        std::fs::copy(shim.join(name), folder.path().join("tests/shim").join(name)).unwrap();
+    }
+    let library: PathBuf = folder.path().join("libsieve.so");
+    let compiler = std::env::var("CXX").unwrap_or_else(|_| "c++".into());
+    let output = Command::new(compiler)
+        .args(["-std=c++20", "-O2", "-shared", "-fPIC"])
+        // The kernels read the same memory as words of several widths, as CUDA lets them.
+        .arg("-fno-strict-aliasing")
+        .arg(folder.path().join("tests/shim/sieve_host.cc"))
+        .arg("-o")
+        .arg(&library)
+        .output()
+        .expect("a C++ compiler is there: molsieve is built with it");
+    let message = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{message}");
+    // SAFETY: the library has no initialisers but those of its own empty vectors.
+    let library = unsafe { Library::new(&library) }.unwrap();
+    Kernels {
+        library: Arc::new(library),
+    }
+}
+
+impl Kernels {
+    /// A device with an empty filter.
+    pub fn device(&self, room: Room) -> HostDevice {
+        HostDevice {
+            library: Arc::clone(&self.library),
+            text: vec![0; room.text_bytes() / 16],
+            text_end: vec![0; room.rows_max],
+            keys: vec![0; room.rows_max],
+            table: vec![0; room.table_len()],
+            places: vec![0; room.rows_max],
+            verdicts: vec![0; room.rows_max],
+            tally: [0; 3],
+            filter: vec![0; room.filter.bits / 64],
+            room,
+        }
+    }
+}
+
+/// Buffers as on a GPU. `u128` where a kernel reads lines of 16 bytes.
+pub struct HostDevice {
+    library: Arc<Library>,
+    text: Vec<u128>,
+    text_end: Vec<u32>,
+    keys: Vec<u128>,
+    table: Vec<u32>,
+    places: Vec<u32>,
+    verdicts: Vec<u8>,
+    tally: [u32; 3],
+    filter: Vec<u64>,
+    room: Room,
+}
+
+type HashRows = unsafe extern "C" fn(*const u128, *const u32, u32, *mut u128);
+type ClaimRows = unsafe extern "C" fn(*const u128, u32, *mut u32, u32, *mut u32);
+type LookUp = unsafe extern "C" fn(
+    *const u128,
+    u32,
+    *const u32,
+    *const u32,
+    *const u64,
+    u64,
+    u32,
+    *mut u8,
+    *mut u32,
+);
+type InsertNew = unsafe extern "C" fn(*const u128, u32, *const u8, *mut u64, u64, u32);
+type InsertKeys = unsafe extern "C" fn(*const u128, u32, *mut u64, u64, u32);
+
+impl HostDevice {
+    fn symbol(&self, kernel: Kernel) -> *const c_void {
+        let name = format!("host_{}", kernel.name());
+        // SAFETY: only the address is taken here; who calls it gives it its type.
+        let symbol = unsafe { self.library.get::<*const c_void>(name.as_bytes()) }.unwrap();
+        *symbol
+    }
+}
+
+impl Device for HostDevice {
+    fn name(&self) -> &'static str {
+        "cuda source on the host"
+    }
+
+    fn copy_rows_in(&mut self, text: &[u8], text_end: &[u32]) -> Result<(), EngineError> {
+        let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut self.text);
+        bytes[..text.len()].copy_from_slice(text);
+        // What lies behind the text must not matter.
+        bytes[text.len()..].fill(0xa5);
+        self.text_end[..text_end.len()].copy_from_slice(text_end);
+        self.table.fill(0);
+        self.tally = [0; 3];
+        Ok(())
+    }
+
+    fn copy_keys_in(&mut self, keys: &[[u64; 2]]) -> Result<(), EngineError> {
+        let words: &mut [[u64; 2]] = bytemuck::cast_slice_mut(&mut self.keys);
+        words[..keys.len()].copy_from_slice(keys);
+        Ok(())
+    }
+
+    #[allow(
+        clippy::multiple_unsafe_ops_per_block,
+        reason = "a transmute and a call belong together"
+    )]
+    fn launch(&mut self, kernel: Kernel, rows: u32) -> Result<(), EngineError> {
+        let symbol = self.symbol(kernel);
+        let (bits, hashes) = (self.room.filter.bits as u64, self.room.filter.hashes);
+        let (keys, filter) = (self.keys.as_mut_ptr(), self.filter.as_mut_ptr());
+        let (table, places) = (self.table.as_mut_ptr(), self.places.as_mut_ptr());
+        let (verdicts, tally) = (self.verdicts.as_mut_ptr(), self.tally.as_mut_ptr());
+        let (text, ends) = (self.text.as_ptr(), self.text_end.as_ptr());
+        let mask = self.table.len() as u32 - 1;
+        assert!(rows as usize <= self.room.rows_max);
+        // SAFETY: each symbol is the function of that type in `sieve_host.cc`; the buffers are as long
+        // as `Room` says for `rows` rows, and nobody else touches them. One thread at a time: the
+        // shim's block is a static, so tests that share a library run one after the other.
+        unsafe {
+            match kernel {
+                Kernel::HashRows => {
+                    std::mem::transmute::<*const c_void, HashRows>(symbol)(text, ends, rows, keys)
+                }
+                Kernel::ClaimRows => std::mem::transmute::<*const c_void, ClaimRows>(symbol)(
+                    keys, rows, table, mask, places,
+                ),
+                Kernel::LookUp => std::mem::transmute::<*const c_void, LookUp>(symbol)(
+                    keys, rows, table, places, filter, bits, hashes, verdicts, tally,
+                ),
+                Kernel::InsertNew => std::mem::transmute::<*const c_void, InsertNew>(symbol)(
+                    keys, rows, verdicts, filter, bits, hashes,
+                ),
+                Kernel::InsertKeys => std::mem::transmute::<*const c_void, InsertKeys>(symbol)(
+                    keys, rows, filter, bits, hashes,
+                ),
+            }
+        }
+        Ok(())
+    }
+
+    fn copy_rows_out(
+        &mut self,
+        keys: &mut [[u64; 2]],
+        verdicts: &mut [u8],
+    ) -> Result<[u32; 3], EngineError> {
+        let words: &[[u64; 2]] = bytemuck::cast_slice(&self.keys);
+        keys.copy_from_slice(&words[..keys.len()]);
+        verdicts.copy_from_slice(&self.verdicts[..verdicts.len()]);
+        Ok(self.tally)
+    }
+
+    fn copy_filter_out(&mut self, words: &mut [u64]) -> Result<(), EngineError> {
+        words.copy_from_slice(&self.filter);
+        Ok(())
+    }
+}
