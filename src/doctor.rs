@@ -30,13 +30,32 @@ pub struct Findings {
     /// What this process may use.
     pub limits: Limits,
     /// The file system a job would write to; why it can't be told otherwise.
-    pub file_system: Result<FileSystem, String>,
+    pub file_system: Found<FileSystem>,
     /// The NVIDIA driver and its devices; why there is nothing to tell otherwise.
-    pub nvidia: Result<Nvidia, String>,
+    pub nvidia: Found<Nvidia>,
     /// Every engine on every device, or what it lacks.
     pub engines: Vec<EngineFinding>,
     /// What `--engine auto` takes, and why.
     pub auto: String,
+}
+
+/// Something that may not be there.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(untagged)]
+pub enum Found<T> {
+    /// It is there.
+    There(T),
+    /// It is not.
+    Missing {
+        /// What is missing.
+        missing: String,
+    },
+}
+
+impl<T> From<Result<T, String>> for Found<T> {
+    fn from(found: Result<T, String>) -> Self {
+        found.map_or_else(|missing| Self::Missing { missing }, Self::There)
+    }
 }
 
 /// An engine on a device.
@@ -84,11 +103,12 @@ impl Findings {
         Self {
             molsieve: env!("CARGO_PKG_VERSION"),
             rdkit: rdkit.version(),
-            boost: rdkit.boost_version(),
+            boost: rdkit.boost_version().replace('_', "."),
             limits: Limits::look(),
             file_system: FileSystem::of(folder)
-                .map_err(|error: io::Error| crate::store::plain(&error)),
-            nvidia: Nvidia::look(),
+                .map_err(|error: io::Error| crate::store::plain(&error))
+                .into(),
+            nvidia: Nvidia::look().into(),
             engines: engines(),
             auto: auto.map_or_else(|error| error.to_string(), |chosen| chosen.description()),
         }

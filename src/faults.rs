@@ -1,11 +1,13 @@
 //! Faults on purpose, compiled in with the feature `failpoints` only: tests make one call to the file
-//! system fail, or one parent kill or hang the process or fail in RDKit.
+//! system or to an engine's device fail, or one parent kill or hang the process or fail in RDKit.
 //!
 //! | variable | effect |
 //! |---|---|
 //! | `MOLSIEVE_FAULT_LOG` | every call to the file system adds a line `OPERATION FILE` to this file |
 //! | `MOLSIEVE_FAULT_AT` | the call of this number (from 1) fails |
 //! | `MOLSIEVE_FAULT_KIND` | how: `eio`, `enospc`, or `short` (a write takes half of its bytes) |
+//! | `MOLSIEVE_DEVICE_FAULT_LOG` | every call to an engine's device adds a line to this file |
+//! | `MOLSIEVE_DEVICE_FAULT_AT` | the device is lost at the call of this number (from 1) |
 //! | `MOLSIEVE_FREE_BYTES` | what the file system says is free |
 //! | `MOLSIEVE_ABORT_ON` | a parent with this SMILES aborts the process |
 //! | `MOLSIEVE_HANG_ON` | a parent with this SMILES never returns |
@@ -16,9 +18,14 @@ use std::{
     fs::{File, OpenOptions},
     io::{self, Write},
     path::Path,
-    sync::{LazyLock, Mutex, PoisonError},
+    sync::{
+        LazyLock, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
     time::Duration,
 };
+
+use crate::sieve::EngineError;
 
 struct Faults {
     at: Option<u64>,
@@ -66,6 +73,22 @@ pub fn bytes_to_write(operation: &'static str, path: &Path, wanted: usize) -> io
         "enospc" => Err(io::Error::from_raw_os_error(28)),
         _ => Err(io::Error::from_raw_os_error(5)),
     }
+}
+
+/// Loses the device if it is this call's turn.
+pub fn device_call(engine: &'static str, call: &'static str) -> Result<(), EngineError> {
+    static CALLS: AtomicU64 = AtomicU64::new(0);
+    let calls = CALLS.fetch_add(1, Relaxed) + 1;
+    if let Some(path) = env::var_os("MOLSIEVE_DEVICE_FAULT_LOG") {
+        let log = OpenOptions::new().create(true).append(true).open(path);
+        let mut log = log.expect("a test names a log that can be written");
+        writeln!(log, "{call}").expect("the log can be written");
+    }
+    if number("MOLSIEVE_DEVICE_FAULT_AT") == Some(calls) {
+        let reason = format!("{call}: on purpose");
+        return Err(EngineError::Lost { engine, reason });
+    }
+    Ok(())
 }
 
 /// What the file system is to say is free.

@@ -20,8 +20,9 @@ use common::{
     Folder, Molsieve, Run,
     library::{THREE_RULES, rule_file, shipped_molecules, smiles_lines},
     output::{self, Row, assert_complete, manifest},
-    wait_until,
+    skipped, wait_until,
 };
+use molsieve::sieve::wgpu;
 use rustix::process::Signal;
 
 /// A job small enough to be run some hundred times, with every kind of file: several parts, rejects,
@@ -55,8 +56,13 @@ impl Material {
     }
 
     fn job(&self, output: &Path) -> Molsieve {
-        Molsieve::new("run --resume --memory 256MiB --threads 2 --part-size 64KiB")
-            .args("--slot-size 512KiB --false-positive-rate 0.5")
+        self.job_within("256MiB", output)
+    }
+
+    fn job_within(&self, memory: &str, output: &Path) -> Molsieve {
+        Molsieve::new("run --resume --threads 2 --part-size 64KiB --slot-size 512KiB")
+            .args("--false-positive-rate 0.5 --memory")
+            .arg(memory)
             .input(&self.input)
             .rules(&self.rules)
             .output(output)
@@ -151,6 +157,55 @@ fn every_call_to_the_file_system_may_fail() {
     writeln!(
         terminal,
         "{sites} sites, {runs} faults: {failed} ended the run, {completed} did not; all were gone on with"
+    )
+    .unwrap();
+}
+
+/// A device may be lost at any call: the job goes on with the cpu engine and writes the same files.
+#[test]
+fn a_device_may_be_lost_at_any_call() {
+    if wgpu::adapters().is_empty() {
+        let demanded = std::env::var("MOLSIEVE_REQUIRE_ENGINES").unwrap_or_default();
+        assert!(!demanded.contains("wgpu"), "wgpu has no device here");
+        return skipped("no device to be lost: wgpu has none here");
+    }
+    let material = Material::new();
+    let job = |out: &Path| {
+        let job = material.job_within("768MiB", out).args("--engine wgpu");
+        job.env("MOLSIEVE_ADAPTER", "0")
+            .env("XDG_RUNTIME_DIR", material.folder.path("."))
+    };
+    let (whole, log) = (material.folder.path("whole"), material.folder.path("log"));
+    let end = job(&whole).env("MOLSIEVE_DEVICE_FAULT_LOG", &log).run();
+    end.ends_with(4);
+    assert_eq!(manifest(&whole)["engine"], "wgpu");
+    let expected = made(&whole);
+    let (_, calls) = calls_to_fail(&fs::read_to_string(&log).unwrap());
+    assert!(calls.len() > 12, "{calls:?}");
+    for call in &calls {
+        let out = material.folder.path("out");
+        let lost = job(&out).env("MOLSIEVE_DEVICE_FAULT_AT", call.to_string());
+        let end = lost.run();
+        assert_eq!(end.code, Some(4), "call {call}: {}", end.stderr);
+        assert!(
+            end.stderr.contains("goes on with the engine cpu"),
+            "{}",
+            end.stderr
+        );
+        assert!(made(&out) == expected, "call {call}: other files");
+        let manifest = manifest(&out);
+        assert_eq!(manifest["engine"], "cpu", "call {call}");
+        let why = manifest["engine_lost"].as_str().unwrap();
+        assert!(why.contains("on purpose"), "{why}");
+        assert_eq!(manifest["interruptions"], 0);
+        fs::remove_dir_all(&out).unwrap();
+    }
+    // Past the test harness, which keeps what passing tests print to itself.
+    let mut terminal = std::io::stderr();
+    let calls = calls.len();
+    writeln!(
+        terminal,
+        "a device was lost at {calls} calls; each job ended on the cpu"
     )
     .unwrap();
 }

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::{CliError, Exit, say};
 use crate::{
     chem::RdKit,
-    doctor::{EngineFinding, EngineState, Findings},
+    doctor::{EngineFinding, EngineState, Findings, Found},
     machine::{FileSystem, Limits},
     nvidia::{Nvidia, NvidiaDevice},
     units::{ByteSize, count},
@@ -77,24 +77,24 @@ fn limits(limits: &Limits, say: &mut dyn FnMut(&str, String)) {
     );
 }
 
-fn disk(found: &Result<FileSystem, String>, folder: &Path) -> String {
+fn disk(found: &Found<FileSystem>, folder: &Path) -> String {
     let folder = folder.display();
     match found {
-        Ok(disk) => format!(
+        Found::There(disk) => format!(
             "{} of {} free, {} mounted at {}",
             ByteSize(disk.free_bytes),
             ByteSize(disk.bytes),
             disk.kind,
             disk.mounted_at
         ),
-        Err(reason) => format!("{folder}: {reason}"),
+        Found::Missing { missing } => format!("{folder}: {missing}"),
     }
 }
 
-fn nvidia(found: &Result<Nvidia, String>, say: &mut dyn FnMut(&str, String)) {
+fn nvidia(found: &Found<Nvidia>, say: &mut dyn FnMut(&str, String)) {
     let found = match found {
-        Ok(found) => found,
-        Err(reason) => return say("NVIDIA", reason.clone()),
+        Found::There(found) => found,
+        Found::Missing { missing } => return say("NVIDIA", missing.clone()),
     };
     let unknown = || "unknown".to_owned();
     let driver = found.driver.clone().unwrap_or_else(unknown);

@@ -223,6 +223,10 @@ impl Chosen {
 
     /// Opens it, with an empty filter and the CPU engine's `threads`.
     pub fn open(&self, room: Room, threads: usize) -> Result<Box<dyn Engine>, EngineError> {
+        #[cfg(feature = "failpoints")]
+        if self.on != On::Cpu {
+            crate::faults::device_call(self.name(), "open")?;
+        }
         Ok(match &self.on {
             On::Cpu => Box::new(CpuEngine::new(room.filter, room.rows_max, threads)?),
             On::Cuda(gpu) => Box::new(GpuEngine::new(CudaDevice::open(gpu.index, room)?, room)),

@@ -8,6 +8,9 @@
 //! the text ends, 4 for its place in the table, 8 to 16 for the table and 1 for the verdict, beside
 //! the text itself.
 
+#[cfg(feature = "failpoints")]
+mod failing;
+
 use super::{Engine, EngineError, FilterShape, Tally, table_len};
 use crate::slot::{HostMemory, Slot, SlotLayout};
 
@@ -134,13 +137,18 @@ pub trait Device: Send {
 
 /// The sieve on a GPU.
 pub struct GpuEngine<D> {
+    #[cfg(not(feature = "failpoints"))]
     device: D,
+    #[cfg(feature = "failpoints")]
+    device: failing::Failing<D>,
     room: Room,
 }
 
 impl<D: Device> GpuEngine<D> {
     /// Takes a device that was made with this room and holds an empty filter.
     pub fn new(device: D, room: Room) -> Self {
+        #[cfg(feature = "failpoints")]
+        let device = failing::Failing(device);
         Self { device, room }
     }
 }
