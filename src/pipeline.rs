@@ -176,6 +176,8 @@ pub(crate) struct Shared<'a> {
     /// Set when the job is to end early, for whatever reason.
     stopping: AtomicBool,
     stopping_since: OnceLock<Instant>,
+    /// Set once the sieve has passed on the last slot of the input.
+    all_judged: AtomicBool,
     failure: Mutex<Option<PipelineError>>,
     in_work: InWork,
     poisoned: Poisoned,
@@ -426,11 +428,11 @@ fn read<'a>(
         shared.watch_until(&|| sink.is_finished(), stop, watch);
         // Of a job that stops, the part under way goes before anybody is waited for.
         let sunk = sink.join().ok().flatten();
-        let sunk = sunk.filter(|_| !shared.is_stopping());
+        let sunk = sunk.filter(|_| shared.all_judged.load(Relaxed) && !shared.is_stopping());
         let ended = || stages.iter().all(|stage| stage.is_finished());
         shared.watch_until(&ended, stop, watch);
         stages.into_iter().for_each(|stage| drop(stage.join()));
-        Ok::<_, PipelineError>(sunk)
+        Ok::<_, PipelineError>(sunk.filter(|_| !shared.is_stopping()))
     })
 }
 
@@ -440,7 +442,12 @@ fn judge(
     mut engine: Box<dyn Engine>,
     judged: mpsc::SyncSender<(Permit, Tally)>,
 ) -> Result<(), PipelineError> {
-    while let Ok(Some(mut slot)) = shared.ring.next() {
+    while let Ok(next) = shared.ring.next() {
+        let Some(mut slot) = next else {
+            // Said before the channel closes: that it closes may have another cause.
+            shared.all_judged.store(true, Relaxed);
+            break;
+        };
         let tally = shared
             .times
             .measure(&shared.times.sieve, || engine.sieve(&mut slot));
@@ -467,6 +474,7 @@ impl<'a> Shared<'a> {
             ring: Ring::new(job.plan.slots, &job.plan.slot),
             stopping: AtomicBool::new(false),
             stopping_since: OnceLock::new(),
+            all_judged: AtomicBool::new(false),
             failure: Mutex::new(None),
             in_work,
             poisoned,
