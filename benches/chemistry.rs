@@ -81,7 +81,7 @@ fn split(criterion: &mut Criterion, name: &str, rules: &RuleSet, parents: &[Pare
 
 fn pass(transformer: &mut Transformer, parents: &[Parent], slot: &mut Slot) -> Pass {
     slot.clear();
-    drop(transformer.take_times());
+    let _ = transformer.take_times();
     let began = Instant::now();
     let products = common::transform(transformer, parents, slot, &mut Slot::clear);
     Pass {

@@ -182,6 +182,8 @@ pub(crate) struct Shared<'a> {
     /// Set when the job is to end early, for whatever reason.
     stopping: AtomicBool,
     stopping_since: OnceLock<Instant>,
+    /// Set once the sieve has passed on the last slot of the input.
+    all_judged: AtomicBool,
     failure: Mutex<Option<PipelineError>>,
     in_work: InWork,
     poisoned: Poisoned,
@@ -296,11 +298,11 @@ fn read<'a>(
         shared.watch_until(&|| sink.is_finished(), stop, watch);
         // Of a job that stops, the part under way goes before anybody is waited for.
         let sunk = sink.join().ok().flatten();
-        let sunk = sunk.filter(|_| !shared.is_stopping());
+        let sunk = sunk.filter(|_| shared.all_judged.load(Relaxed) && !shared.is_stopping());
         let ended = || stages.iter().all(|stage| stage.is_finished());
         shared.watch_until(&ended, stop, watch);
         stages.into_iter().for_each(|stage| drop(stage.join()));
-        Ok::<_, PipelineError>(sunk)
+        Ok::<_, PipelineError>(sunk.filter(|_| !shared.is_stopping()))
     })
 }
 
@@ -310,7 +312,12 @@ fn judge(
     mut engine: Box<dyn Engine>,
     judged: mpsc::SyncSender<(Permit, Tally)>,
 ) -> Result<(), PipelineError> {
-    while let Ok(Some(mut slot)) = shared.ring.next() {
+    while let Ok(next) = shared.ring.next() {
+        let Some(mut slot) = next else {
+            // Said before the channel closes: that it closes may have another cause.
+            shared.all_judged.store(true, Relaxed);
+            break;
+        };
         let tally = shared
             .times
             .measure(&shared.times.sieve, || engine.sieve(&mut slot))?;
@@ -340,6 +347,7 @@ impl<'a> Shared<'a> {
             engine_lost: None,
             stopping: AtomicBool::new(false),
             stopping_since: OnceLock::new(),
+            all_judged: AtomicBool::new(false),
             failure: Mutex::new(None),
             in_work,
             poisoned,

@@ -207,7 +207,7 @@ impl<'a> Sinking<'a> {
                 times.measure(&times.sink, || self.checkpoint(Phase::Reading { next_row }))?;
             }
         }
-        if !self.shared.is_stopping() {
+        if self.shared.all_judged.load(Relaxed) && !self.shared.is_stopping() {
             self.checkpoint(Phase::Settling { next_row: 0 })?;
         }
         Ok(self)

@@ -29,6 +29,9 @@ pub struct Kind {
     pub version: u32,
 }
 
+/// Characters of a parser's message that are passed on.
+const MESSAGE_CHARS_MAX: usize = 200;
+
 /// Writes `value` into `folder`.
 pub fn write(folder: &Path, kind: Kind, value: &impl Serialize) -> Result<(), StoreError> {
     let temporary = folder.join(format!("{}.tmp", kind.name));
@@ -51,16 +54,22 @@ pub fn read<T: DeserializeOwned>(folder: &Path, kind: Kind) -> Result<Option<T>,
         .map_err(|reason| StoreError::damaged(&path, reason))
 }
 
-fn encode(kind: Kind, value: &impl Serialize) -> Vec<u8> {
+/// The bytes of the file that holds `value`.
+pub fn encode(kind: Kind, value: &impl Serialize) -> Vec<u8> {
     let mut json = serde_json::to_vec(value).expect("what is sealed has string keys only");
     json.push(b'\n');
+    encode_json(kind, &json)
+}
+
+/// The bytes of the file that holds the value of `json`, whether or not that is JSON.
+pub fn encode_json(kind: Kind, json: &[u8]) -> Vec<u8> {
     let head = format!(
         "molsieve {} {}\n{}\n",
         kind.name,
         kind.version,
-        hex(Sha256::digest(&json).as_slice())
+        hex(Sha256::digest(json).as_slice())
     );
-    [head.as_bytes(), &json].concat()
+    [head.as_bytes(), json].concat()
 }
 
 /// The value in the bytes of a file, or what is wrong with them.
@@ -81,7 +90,14 @@ pub fn decode<T: DeserializeOwned>(kind: Kind, content: &[u8]) -> Result<T, Stri
     if hex(Sha256::digest(json).as_slice()).as_bytes() != sum {
         return Err("its checksum does not fit".into());
     }
-    serde_json::from_slice(json).map_err(|error| error.to_string())
+    serde_json::from_slice(json).map_err(|error| one_line(&error.to_string()))
+}
+
+/// A parser's message without what would break a line, and cut: it may repeat what is in the file.
+fn one_line(message: &str) -> String {
+    let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    let line = message.chars().map(|c| if breaks(c) { ' ' } else { c });
+    line.take(MESSAGE_CHARS_MAX).collect()
 }
 
 /// Bytes as hexadecimal digits.
@@ -125,5 +141,28 @@ mod tests {
         let error = decode::<String>(newer, &whole).unwrap_err();
         assert!(error.contains("another version"), "{error}");
         decode::<u64>(KIND, &whole).unwrap_err();
+    }
+
+    #[test]
+    fn real_numbers_come_back_to_the_last_bit() {
+        for text in ["423.20917087271323", "500.51128279500443", "5e-324"] {
+            let value: f64 = text.parse().unwrap();
+            let read: f64 = decode(KIND, &encode(KIND, &value)).unwrap();
+            assert_eq!(read.to_bits(), value.to_bits(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_on_one_line() {
+        #[derive(Debug, serde::Deserialize)]
+        enum Phase {
+            Reading,
+        }
+        let name = format!("\n\u{2028}{}", "x".repeat(1 << 20));
+        let error = decode::<Phase>(KIND, &encode(KIND, &name)).unwrap_err();
+        assert!(error.starts_with("unknown variant `  xx"), "{error}");
+        assert_eq!(error.chars().count(), MESSAGE_CHARS_MAX);
+        let reading = encode(KIND, &"Reading");
+        assert!(matches!(decode(KIND, &reading), Ok(Phase::Reading)));
     }
 }

@@ -11,7 +11,7 @@
 //! Columns and their types are those of DESIGN's output contract; see [`product_schema`].
 
 use std::{
-    io::{self, Write},
+    io::{self, Read, Write},
     path::Path,
     sync::Arc,
 };
@@ -295,15 +295,29 @@ pub fn publish_rejects(
         waiting_bytes: 0,
     };
     let mut log = SpillReader::open(path, Kind::Rejects, length)?;
+    read_rejects(&mut log, |reject| sink.push(reject))?;
+    sink.publish()
+}
+
+/// Gives every reject that a [`RejectLog`] kept to `take`, in order.
+pub fn read_rejects<R: Read>(
+    log: &mut SpillReader<R>,
+    mut take: impl FnMut(Reject) -> Result<(), SinkError>,
+) -> Result<(), SinkError> {
     while let Some((mut items, count)) = log.next_block()? {
         for _ in 0..count {
             match Reject::read(&mut items) {
-                Some(reject) => sink.push(reject)?,
+                Some(reject) => take(reject)?,
                 None => return Err(log.damaged("a reject is cut short").into()),
             }
         }
+        if !items.is_empty() {
+            return Err(log
+                .damaged("a block has more in it than its rejects")
+                .into());
+        }
     }
-    sink.publish()
+    Ok(())
 }
 
 /// Encodes rejects.
@@ -314,11 +328,17 @@ struct RejectSink<'a> {
     waiting_bytes: usize,
 }
 
-struct Reject {
-    row: u64,
-    id: String,
-    text: String,
-    reason: String,
+/// A row of the input that can't be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reject {
+    /// 0-based row over all inputs.
+    pub row: u64,
+    /// Its id, or its row number as text.
+    pub id: String,
+    /// What was read of it.
+    pub text: String,
+    /// Why it can't be used.
+    pub reason: String,
 }
 
 /// Text of rejects that may wait to be written together.
@@ -502,4 +522,48 @@ fn writer_properties() -> WriterProperties {
         .set_column_compression(ColumnPath::from("key"), Compression::UNCOMPRESSED)
         .set_column_statistics_enabled(ColumnPath::from("key"), EnabledStatistics::None)
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn reject(row: u64) -> Vec<u8> {
+        let lengths = [1u32, 2, 6].map(u32::to_le_bytes).concat();
+        [&row.to_le_bytes(), lengths.as_slice(), b"7CCreason"].concat()
+    }
+
+    /// Reads what a block of `payload` gives that is said to hold `items` rejects.
+    fn read(payload: &[u8], items: u32) -> Result<Vec<Reject>, SinkError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rejects");
+        let mut spill = SpillWriter::create(&path, Kind::Rejects).unwrap();
+        spill.push_block(payload, items).unwrap();
+        let length = spill.flush().unwrap();
+        let mut log = SpillReader::open(&path, Kind::Rejects, length).unwrap();
+        let mut rejects = Vec::new();
+        read_rejects(&mut log, |reject| {
+            rejects.push(reject);
+            Ok(())
+        })?;
+        Ok(rejects)
+    }
+
+    #[test]
+    fn a_block_holds_its_rejects_and_nothing_else() {
+        let two = [reject(1), reject(2)].concat();
+        let rejects = read(&two, 2).unwrap();
+        assert_eq!(rejects.iter().map(|r| r.row).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(
+            (rejects[1].id.as_str(), rejects[1].text.as_str()),
+            ("7", "CC")
+        );
+        for (payload, items) in [(&two[..], 1), (&two[..], 3), (&two[..two.len() - 1], 2)] {
+            let error = read(payload, items).unwrap_err();
+            assert!(
+                matches!(&error, SinkError::Store(StoreError::Damaged { .. })),
+                "{items}: {error}"
+            );
+        }
+    }
 }

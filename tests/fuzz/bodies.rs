@@ -1,0 +1,37 @@
+//! What the fuzz targets do with an input. A body returns, or panics if it met a fault of molsieve.
+//!
+//! The fuzz binaries in `targets/` run them on inputs that libFuzzer makes up; `tests/corpora.rs` runs
+//! them on the inputs that are kept in `corpus/` and `findings/`, on every toolchain.
+
+mod rules;
+mod sealed;
+mod sources;
+mod spill;
+
+pub use rules::rules;
+pub use sealed::sealed;
+pub use sources::{source_delimited, source_parquet, source_sdf, source_smiles};
+pub use spill::spill;
+
+/// Runs on one input.
+pub type Body = fn(&[u8]);
+
+/// Every target, by the name of its binary and of its folders.
+pub const TARGETS: [(&str, Body); 7] = [
+    ("rules", rules),
+    ("sealed", sealed),
+    ("source_delimited", source_delimited),
+    ("source_parquet", source_parquet),
+    ("source_sdf", source_sdf),
+    ("source_smiles", source_smiles),
+    ("spill", spill),
+];
+
+/// Fails unless `message` can stand in a line of output.
+fn assert_one_line(message: &str) {
+    let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    assert!(
+        !message.is_empty() && !message.contains(breaks),
+        "not one line: {message:?}"
+    );
+}

@@ -1,0 +1,90 @@
+//! Rule files: the first byte picks the format, the rest is the text.
+
+use std::{collections::HashSet, path::Path};
+
+use molsieve::rules::{
+    LABEL_BYTES_MAX, NAME_BYTES_MAX, Position, RULES_MAX, Rule, RulePart, RuleSet, SMIRKS_BYTES_MAX,
+};
+
+use super::assert_one_line;
+
+const FILES: [&str; 4] = ["rules.toml", "rules.yaml", "rules.csv", "rules.tsv"];
+
+/// Reads an input as a rule file.
+pub fn rules(input: &[u8]) {
+    let [format, text @ ..] = input else {
+        return;
+    };
+    let file = Path::new(FILES[usize::from(*format) % FILES.len()]);
+    let text = String::from_utf8_lossy(text);
+    match RuleSet::parse(file, &text) {
+        Ok(rules) => check_set(&rules, &text),
+        Err(error) => {
+            assert_one_line(&error.to_string());
+            if let Some(position) = error.position {
+                check_position(position, &text);
+            }
+        }
+    }
+}
+
+fn check_set(set: &RuleSet, text: &str) {
+    assert!((1..=RULES_MAX).contains(&set.len()));
+    let mut names = HashSet::new();
+    for rule in set.rules() {
+        assert!(names.insert(&rule.name), "{} is there twice", rule.name);
+        check_rule(rule);
+        check_places(rule, text);
+    }
+}
+
+/// The promises of the fields' docs.
+fn check_rule(rule: &Rule) {
+    let is_control = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
+    assert!((1..=NAME_BYTES_MAX).contains(&rule.name.len()));
+    assert_eq!(rule.name, rule.name.trim());
+    for text in rule.tags.iter().chain(&rule.label).chain([&rule.name]) {
+        assert!(text.len() <= LABEL_BYTES_MAX && !text.contains(is_control));
+    }
+    let examples = rule.examples.iter();
+    let smiles = examples.flat_map(|example| example.to.iter().chain([&example.from]));
+    let patterns = rule.exclude.iter().chain(&rule.require);
+    for text in patterns.chain(smiles).chain([&rule.smirks]) {
+        assert!((1..=SMIRKS_BYTES_MAX).contains(&text.len()));
+        assert!(text.bytes().all(|byte| byte.is_ascii_graphic()), "{text}");
+    }
+    check_smirks(&rule.smirks);
+}
+
+/// One `>>`, where the `>` of a dative bond `->` does not count, and something on both sides of it.
+fn check_smirks(smirks: &str) {
+    let plain = smirks.replace("->", "--");
+    assert_eq!(plain.matches('>').count(), 2, "{smirks}");
+    let (reactant, products) = plain.split_once(">>").expect("the two stand together");
+    assert!(!reactant.is_empty() && !products.is_empty(), "{smirks}");
+}
+
+/// Every part of a rule can be pointed at, wherever RDKit finds fault with it.
+fn check_places(rule: &Rule, text: &str) {
+    let parts = [RulePart::Smirks, RulePart::Require].into_iter();
+    let parts = parts.chain((0..rule.exclude.len()).map(RulePart::Exclude));
+    let parts = parts.chain((0..rule.examples.len()).map(RulePart::Example));
+    for part in parts {
+        for byte in [None, Some(0), Some(rule.smirks.len() - 1)] {
+            let error = rule.refusal(part, byte, "refused\nby RDKit");
+            assert_one_line(&error.to_string());
+        }
+        let error = rule.refusal(part, None, "refused");
+        check_position(error.position.expect("a refusal has a place"), text);
+    }
+    assert_one_line(&rule.origin.to_string());
+}
+
+/// A place is in the text, or right behind it.
+fn check_position(position: Position, text: &str) {
+    let lines = text.split('\n').count();
+    assert!(
+        (1..=lines + 1).contains(&position.line) && position.column >= 1,
+        "{position:?} in {lines} lines"
+    );
+}
