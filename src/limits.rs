@@ -112,6 +112,10 @@ pub const PARQUET_PAGE_BYTES_MAX: usize = 64 * MIB;
 /// Most values of a Parquet dictionary page; decoded, each takes 32 bytes beside its text.
 pub const PARQUET_DICTIONARY_VALUES_MAX: usize = 2 * MIB;
 
+/// Most values of a delta-encoded Parquet page; decoded, each takes 8 bytes of lengths beside its text.
+/// Writers close a page at 1 MiB or, the newer ones, at 20,000 rows.
+pub const PARQUET_DELTA_VALUES_MAX: u64 = 1 << 20;
+
 /// Most rows decoded from Parquet at a time. Fewer, where the file's rows are long on average, so
 /// that the pages that one read spans stay near `PARQUET_READ_BYTES`.
 pub const PARQUET_READ_ROWS_MAX: usize = 1024;

@@ -21,6 +21,7 @@ mod guard;
 mod input_file;
 mod inputs;
 mod lines;
+mod parquet_delta;
 mod parquet_pages;
 mod parquet_rows;
 mod parquet_schema;

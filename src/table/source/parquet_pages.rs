@@ -22,6 +22,7 @@ use parquet::file::serialized_reader::SerializedPageReader;
 
 use super::error::SourceError;
 use super::guard::quiet;
+use super::parquet_delta::check_values;
 use crate::limits::{PARQUET_DICTIONARY_VALUES_MAX, PARQUET_FOOTER_BYTES_MAX};
 
 /// Reads the footer, without statistics and page indexes.
@@ -241,10 +242,12 @@ impl Read for ReadAt {
     }
 }
 
-/// The pages of a column chunk; refuses a dictionary of too many values, and tells when the
+/// The pages of a column chunk; refuses a dictionary or a page of too many values, and tells when the
 /// chunk has ended (the column reader alone can't: it also stops short at a page without values).
 pub(super) struct BoundedPages {
     pub pages: SerializedPageReader<PageFile>,
+    /// Whether there may be nulls.
+    pub optional: bool,
     pub ended: Arc<AtomicBool>,
 }
 
@@ -268,7 +271,7 @@ impl PageReader for BoundedPages {
                     "a dictionary of {num_values} values, at most {PARQUET_DICTIONARY_VALUES_MAX} are read"
                 )));
             }
-            Some(_) => {}
+            Some(page) => check_values(page, self.optional).map_err(ParquetError::General)?,
         }
         Ok(page)
     }

@@ -305,11 +305,12 @@ fn open_column(
     let chunk = group.column(leaf);
     let rows = usize::try_from(group.num_rows())?;
     let ended = Arc::new(AtomicBool::new(false));
+    let optional = chunk.column_descr().max_def_level() > 0;
     let pages = BoundedPages {
         pages: SerializedPageReader::new(Arc::clone(file), chunk, rows, None)?,
+        optional,
         ended: Arc::clone(&ended),
     };
-    let optional = chunk.column_descr().max_def_level() > 0;
     let reader = get_column_reader(chunk.column_descr_ptr(), Box::new(pages));
     Ok((reader, Chunk { ended, optional }))
 }
