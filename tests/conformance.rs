@@ -9,11 +9,14 @@
 
 #![allow(clippy::unwrap_used, reason = "this is test code outside #[test]")]
 
+#[path = "conformance/failing_device.rs"]
+mod failing_device;
 #[path = "conformance/host_device.rs"]
 mod host_device;
 
 use std::{fs, path::Path};
 
+use failing_device::{FailingDevice, lost};
 use host_device::{Kernels, kernels_of};
 use molsieve::sieve::{
     Engine, EngineError, FilterShape,
@@ -96,7 +99,7 @@ fn errors_planted_in_the_cuda_source_are_seen() {
         ("other.x == key.x && other.y == key.y", "other.y == key.y"),
         ("other.x == key.x && other.y == key.y", "other.x == key.x"),
         ("atomicMin(&table[place], row + 1);", ";"),
-        ("if (done + probe < hashes) {", "if (true) {"),
+        ("counts = done + probe < hashes", "counts = 1"),
         ("done < hashes; done++", "done + 1 < hashes; done++"),
         (
             "step_of(u64 source) { return source",
@@ -114,6 +117,25 @@ fn errors_planted_in_the_cuda_source_are_seen() {
         let outcome = conform_on_host(&kernels, 50);
         assert!(outcome.is_err(), "nobody saw: {wrong}");
     }
+}
+
+#[test]
+fn an_error_of_any_call_to_the_device_comes_out_of_the_engine() {
+    let kernels = kernels_of(&read(SOURCE));
+    let outcome = |calls_left| {
+        let mut make = |shape, layout: &SlotLayout| {
+            let room = Room::new(shape, layout);
+            let device = kernels.device(room);
+            let device = FailingDevice { device, calls_left };
+            Ok(Box::new(GpuEngine::new(device, room)) as Box<dyn Engine>)
+        };
+        // Two slots' worth of keys: twice a copy and a launch, then the filter.
+        conform_on_inserts(&mut make, MILLION, 5_000).and(conform(&mut make, 0))
+    };
+    for calls_left in 0..40 {
+        assert_eq!(outcome(calls_left), Err(Disagreement::Engine(lost())));
+    }
+    outcome(usize::MAX).unwrap();
 }
 
 /// The adapters to test: lavapipe and whatever else the machine has. None, said aloud, where there is

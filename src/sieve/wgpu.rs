@@ -456,3 +456,48 @@ fn one_line(message: &impl ToString) -> String {
     let words: Vec<_> = message.split_whitespace().collect();
     words.join(" ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        sieve::{Engine, FilterShape, gpu::GpuEngine},
+        slot::{Slot, SlotLayout},
+    };
+
+    fn slot_of_one_row(layout: &SlotLayout) -> Slot {
+        let mut slot = Slot::new(layout.clone());
+        let columns = slot.columns_mut();
+        columns.text[0] = b'C';
+        columns.text_end[0] = 1;
+        slot.set_filled(1, 1);
+        slot
+    }
+
+    #[test]
+    fn a_device_that_is_lost_is_an_error_wherever_it_is_lost() {
+        let layout = SlotLayout::smallest(false);
+        let filter = FilterShape {
+            bits: 1_024,
+            hashes: 7,
+        };
+        let room = Room::new(filter, &layout);
+        // tests/conformance.rs says aloud when there is no adapter.
+        for adapter in adapters() {
+            for before in 0..3 {
+                let device = WgpuDevice::open(&adapter, room).unwrap();
+                let handle = device.device.clone();
+                let mut engine = GpuEngine::new(device, room);
+                let mut slot = slot_of_one_row(&layout);
+                for _ in 0..before {
+                    engine.sieve(&mut slot).unwrap();
+                }
+                handle.destroy();
+                let lost = |error| matches!(error, EngineError::Lost { engine: "wgpu", .. });
+                assert!(lost(engine.sieve(&mut slot).unwrap_err()));
+                assert!(lost(engine.insert(&[[1, 2]]).unwrap_err()));
+                assert!(lost(engine.filter_words().unwrap_err()));
+            }
+        }
+    }
+}
