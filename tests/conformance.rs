@@ -22,14 +22,17 @@ use std::{fs, path::Path, process::Command};
 
 use failing_device::{FailingDevice, lost};
 use host_device::{Kernels, kernels_of};
-use molsieve::sieve::{
-    Engine, EngineError, FilterShape,
-    conformance::{Account, Disagreement, conform, conform_on_inserts},
-    cuda::{self, CudaDevice},
-    gpu::{GpuEngine, Room},
-    wgpu::{self, Adapter, WgpuDevice},
+use molsieve::{
+    key::Key,
+    sieve::{
+        Engine, EngineError, FilterShape,
+        conformance::{Account, Disagreement, conform, conform_on_inserts},
+        cuda::{self, CudaDevice},
+        gpu::{Device, GpuEngine, Kernel, Room},
+        wgpu::{self, Adapter, WgpuDevice},
+    },
+    slot::{Slot, SlotLayout},
 };
-use molsieve::slot::SlotLayout;
 use sha2::{Digest, Sha256};
 
 const SOURCE: &str = "kernels/sieve.cu";
@@ -201,6 +204,9 @@ fn wgpu_conforms() {
             1_000_000,
         )
         .unwrap();
+        let layout = SlotLayout::smallest(false);
+        let device = WgpuDevice::open(&adapter, Room::new(MILLION, &layout)).unwrap();
+        assert_copies_are_over_when_they_return(device, &layout);
     }
 }
 
@@ -293,6 +299,24 @@ fn cuda_conforms_under_a_driver_that_is_as_late_as_may_be() {
     );
 }
 
+/// A device must have read what it was given when the call returns, page-locked or not.
+fn assert_copies_are_over_when_they_return(mut device: impl Device, layout: &SlotLayout) {
+    let memory = device.slot_memory(layout.bytes).unwrap();
+    let mut slot = Slot::within(layout.clone(), memory);
+    let columns = slot.columns_mut();
+    columns.text[..4].copy_from_slice(b"CCCO");
+    columns.text_end[..2].copy_from_slice(&[1, 4]);
+    device
+        .copy_rows_in(&columns.text[..4], &columns.text_end[..2])
+        .unwrap();
+    columns.text[..4].fill(b'N');
+    columns.text_end[..2].fill(2);
+    device.launch(Kernel::HashRows, 2).unwrap();
+    let (keys, verdicts) = (&mut columns.key[..2], &mut columns.verdict[..2]);
+    device.copy_rows_out(keys, verdicts).unwrap();
+    assert_eq!(*keys, [Key::of(b"C").words(), Key::of(b"CCO").words()]);
+}
+
 #[test]
 fn cuda_conforms() {
     let gpus = match cuda::gpus() {
@@ -309,6 +333,9 @@ fn cuda_conforms() {
         let account = conform(&mut make, random_slots).unwrap();
         println!("{gpu:?}: {account:?}");
         conform_on_inserts(&mut make, MILLION, 1_000_000).unwrap();
+        let layout = SlotLayout::smallest(false);
+        let device = CudaDevice::open(gpu.index, Room::new(MILLION, &layout)).unwrap();
+        assert_copies_are_over_when_they_return(device, &layout);
     }
 }
 
