@@ -168,11 +168,12 @@ __device__ static inline bool may_hold(const u64 *__restrict__ filter, u64 bits,
         u64 missing = 0;
 #pragma unroll
         for (u32 probe = 0; probe < PROBES; probe++) {
-            if (done + probe < hashes) {
-                u64 bit = __umul64hi(hash, bits);
-                missing |= ~filter[bit >> 6] >> (bit & 63) & 1;
-                hash = rotate_left(hash, 5) + step;
-            }
+            // Those behind the last are read and not counted: a branch would make each read wait for
+            // the one before.
+            u64 counts = done + probe < hashes;
+            u64 bit = __umul64hi(hash, bits);
+            missing |= ~filter[bit >> 6] >> (bit & 63) & counts;
+            hash = rotate_left(hash, 5) + step;
         }
         if (missing)
             return false;

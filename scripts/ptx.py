@@ -8,7 +8,8 @@ first line holds the SHA-256 of the source, by which a test sees that it is not 
 import ctypes, difflib, glob, hashlib, os, sys
 
 SOURCE, TARGET = "kernels/sieve.cu", "kernels/sieve.ptx"
-OPTIONS = [b"--gpu-architecture=compute_70", b"--std=c++17"]
+# The PTX is for this one, and --check has machine code made for those, as a driver would.
+VIRTUAL, REAL = "compute_70", ["sm_70", "sm_80", "sm_90"]
 
 
 def load(folder):
@@ -27,18 +28,23 @@ def text_of(program, size_of, get):
     return text.value.decode()
 
 
-def compile_source(nvrtc, source):
+def compile_source(nvrtc, source, architecture):
+    """The PTX, for a virtual architecture; for a real one it is also made into machine code."""
     program = ctypes.c_void_p()
     name = os.path.basename(SOURCE).encode()
     if nvrtc.nvrtcCreateProgram(ctypes.byref(program), source, name, 0, None, None):
         sys.exit("ptx: NVRTC does not start")
-    options = (ctypes.c_char_p * len(OPTIONS))(*OPTIONS)
-    failed = nvrtc.nvrtcCompileProgram(program, len(OPTIONS), options)
+    options = [f"--gpu-architecture={architecture}".encode(), b"--std=c++17"]
+    failed = nvrtc.nvrtcCompileProgram(program, len(options), (ctypes.c_char_p * len(options))(*options))
     log = text_of(program, nvrtc.nvrtcGetProgramLogSize, nvrtc.nvrtcGetProgramLog)
     if log.strip():
         print(log.strip(), file=sys.stderr)
     if failed:
-        sys.exit(f"ptx: NVRTC can't compile {SOURCE}")
+        sys.exit(f"ptx: NVRTC can't compile {SOURCE} for {architecture}")
+    if architecture in REAL:
+        size = ctypes.c_size_t()
+        if nvrtc.nvrtcGetCUBINSize(program, ctypes.byref(size)) or size.value == 0:
+            sys.exit(f"ptx: NVRTC makes no machine code of {SOURCE} for {architecture}")
     return text_of(program, nvrtc.nvrtcGetPTXSize, nvrtc.nvrtcGetPTX)
 
 
@@ -46,7 +52,8 @@ def main():
     folder, *rest = sys.argv[1:]
     with open(SOURCE, "rb") as file:
         source = file.read()
-    ptx = f"// SHA-256 of sieve.cu: {hashlib.sha256(source).hexdigest()}\n" + compile_source(load(folder), source)
+    nvrtc = load(folder)
+    ptx = f"// SHA-256 of sieve.cu: {hashlib.sha256(source).hexdigest()}\n" + compile_source(nvrtc, source, VIRTUAL)
     if rest != ["--check"]:
         with open(TARGET, "w") as file:
             file.write(ptx)
@@ -56,7 +63,9 @@ def main():
     if committed != ptx:
         lines = list(difflib.unified_diff(committed.splitlines(), ptx.splitlines(), "committed", "compiled", n=0))
         sys.exit("\n".join([f"ptx: {TARGET} is not what {SOURCE} compiles to; run scripts/ptx.sh", *lines[:20]]))
-    print(f"ptx: {TARGET} is what {SOURCE} compiles to")
+    for architecture in REAL:
+        compile_source(nvrtc, source, architecture)
+    print(f"ptx: {TARGET} is what {SOURCE} compiles to, and it makes machine code for {', '.join(REAL)}")
 
 
 main()

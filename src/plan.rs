@@ -211,6 +211,11 @@ pub fn plan(
         page_bytes: library.page_bytes() as usize,
         engine: &Chosen::CPU,
     };
+    fit_engine(spec, demand)
+}
+
+/// With the engine that was asked for, or the best for which there is room.
+fn fit_engine(spec: &JobSpec, demand: Demand<'_>) -> Result<Plan, PlanError> {
     // Filter and slots follow from the budget and the sample alone, whatever the engine.
     let least = sized(spec, demand, 1, SLOTS_MIN);
     let chosen = choose(spec.engine, &Room::new(least.filter, &least.slot))?;

@@ -2,6 +2,7 @@
 //!
 //! - `kernels/sieve.cu` compiled for the host (`tests/shim/`) runs on every machine, under the same
 //!   order of work as on a GPU. Errors planted in its source are seen.
+//! - The engine `cuda` runs too, through a library that stands in for the driver.
 //! - `shaders/sieve.wgsl` runs on every adapter there is, lavapipe included; errors planted in it are
 //!   seen too.
 //! - A GPU that is not there is skipped, and the output says so. `MOLSIEVE_REQUIRE_ENGINES`, a list such
@@ -9,24 +10,36 @@
 
 #![allow(clippy::unwrap_used, reason = "this is test code outside #[test]")]
 
+#[path = "conformance/failing_device.rs"]
+mod failing_device;
 #[path = "conformance/host_device.rs"]
 mod host_device;
+#[allow(dead_code, reason = "each test file uses a part of it")]
+#[path = "common/shim.rs"]
+mod shim;
 
-use std::{fs, path::Path};
+use std::{fs, path::Path, process::Command};
 
+use failing_device::{FailingDevice, lost};
 use host_device::{Kernels, kernels_of};
-use molsieve::sieve::{
-    Engine, EngineError, FilterShape,
-    conformance::{Account, Disagreement, conform, conform_on_inserts},
-    cuda::{self, CudaDevice},
-    gpu::{GpuEngine, Room},
-    wgpu::{self, Adapter, WgpuDevice},
+use molsieve::{
+    key::Key,
+    sieve::{
+        Engine, EngineError, FilterShape,
+        conformance::{Account, Disagreement, conform, conform_on_inserts},
+        cuda::{self, CudaDevice},
+        gpu::{Device, GpuEngine, Kernel, Room},
+        wgpu::{self, Adapter, WgpuDevice},
+    },
+    slot::{Slot, SlotLayout},
 };
-use molsieve::slot::SlotLayout;
 use sha2::{Digest, Sha256};
 
 const SOURCE: &str = "kernels/sieve.cu";
 const PTX: &str = "kernels/sieve.ptx";
+
+/// What `tests/shim/fake_driver.cc` calls its device.
+const STAND_IN: &str = "stand-in";
 
 /// A filter for a million keys.
 const MILLION: FilterShape = FilterShape {
@@ -96,7 +109,7 @@ fn errors_planted_in_the_cuda_source_are_seen() {
         ("other.x == key.x && other.y == key.y", "other.y == key.y"),
         ("other.x == key.x && other.y == key.y", "other.x == key.x"),
         ("atomicMin(&table[place], row + 1);", ";"),
-        ("if (done + probe < hashes) {", "if (true) {"),
+        ("counts = done + probe < hashes", "counts = 1"),
         ("done < hashes; done++", "done + 1 < hashes; done++"),
         (
             "step_of(u64 source) { return source",
@@ -114,6 +127,25 @@ fn errors_planted_in_the_cuda_source_are_seen() {
         let outcome = conform_on_host(&kernels, 50);
         assert!(outcome.is_err(), "nobody saw: {wrong}");
     }
+}
+
+#[test]
+fn an_error_of_any_call_to_the_device_comes_out_of_the_engine() {
+    let kernels = kernels_of(&read(SOURCE));
+    let outcome = |calls_left| {
+        let mut make = |shape, layout: &SlotLayout| {
+            let room = Room::new(shape, layout);
+            let device = kernels.device(room);
+            let device = FailingDevice { device, calls_left };
+            Ok(Box::new(GpuEngine::new(device, room)) as Box<dyn Engine>)
+        };
+        // Two slots' worth of keys: twice a copy and a launch, then the filter.
+        conform_on_inserts(&mut make, MILLION, 5_000).and(conform(&mut make, 0))
+    };
+    for calls_left in 0..40 {
+        assert_eq!(outcome(calls_left), Err(Disagreement::Engine(lost())));
+    }
+    outcome(usize::MAX).unwrap();
 }
 
 /// The adapters to test: lavapipe and whatever else the machine has. None, said aloud, where there is
@@ -172,6 +204,9 @@ fn wgpu_conforms() {
             1_000_000,
         )
         .unwrap();
+        let layout = SlotLayout::smallest(false);
+        let device = WgpuDevice::open(&adapter, Room::new(MILLION, &layout)).unwrap();
+        assert_copies_are_over_when_they_return(device, &layout);
     }
 }
 
@@ -244,6 +279,44 @@ fn a_shader_that_does_not_compile_is_an_error_and_no_panic() {
     }
 }
 
+/// The engine's own lines, down to the driver's calls, with a library that stands in for the driver.
+#[test]
+fn cuda_conforms_under_a_driver_that_is_as_late_as_may_be() {
+    let driver = shim::fake_driver();
+    let output = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "cuda_conforms", "--nocapture"])
+        .env("LD_LIBRARY_PATH", driver.path())
+        .env("MOLSIEVE_REQUIRE_ENGINES", "cuda")
+        .output()
+        .unwrap();
+    let (told, errors) = (String::from_utf8(output.stdout), output.stderr);
+    let (told, errors) = (told.unwrap(), String::from_utf8_lossy(&errors));
+    assert!(output.status.success(), "{told}\n{errors}");
+    assert!(told.contains("1 passed"), "{told}");
+    assert!(
+        told.contains(STAND_IN) && told.contains("Account"),
+        "{told}"
+    );
+}
+
+/// A device must have read what it was given when the call returns, page-locked or not.
+fn assert_copies_are_over_when_they_return(mut device: impl Device, layout: &SlotLayout) {
+    let memory = device.slot_memory(layout.bytes).unwrap();
+    let mut slot = Slot::within(layout.clone(), memory);
+    let columns = slot.columns_mut();
+    columns.text[..4].copy_from_slice(b"CCCO");
+    columns.text_end[..2].copy_from_slice(&[1, 4]);
+    device
+        .copy_rows_in(&columns.text[..4], &columns.text_end[..2])
+        .unwrap();
+    columns.text[..4].fill(b'N');
+    columns.text_end[..2].fill(2);
+    device.launch(Kernel::HashRows, 2).unwrap();
+    let (keys, verdicts) = (&mut columns.key[..2], &mut columns.verdict[..2]);
+    device.copy_rows_out(keys, verdicts).unwrap();
+    assert_eq!(*keys, [Key::of(b"C").words(), Key::of(b"CCO").words()]);
+}
+
 #[test]
 fn cuda_conforms() {
     let gpus = match cuda::gpus() {
@@ -256,9 +329,13 @@ fn cuda_conforms() {
             let device = CudaDevice::open(gpu.index, room)?;
             Ok(Box::new(GpuEngine::new(device, room)) as Box<dyn Engine>)
         };
-        let account = conform(&mut make, 2_000).unwrap();
+        let random_slots = if gpu.name == STAND_IN { 30 } else { 2_000 };
+        let account = conform(&mut make, random_slots).unwrap();
         println!("{gpu:?}: {account:?}");
         conform_on_inserts(&mut make, MILLION, 1_000_000).unwrap();
+        let layout = SlotLayout::smallest(false);
+        let device = CudaDevice::open(gpu.index, Room::new(MILLION, &layout)).unwrap();
+        assert_copies_are_over_when_they_return(device, &layout);
     }
 }
 

@@ -4,12 +4,13 @@
 
 mod common;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use common::{
     Folder, Molsieve, assert_absent,
     library::{shipped_rules, smiles_lines},
     output::{self, assert_complete},
+    shim,
 };
 use molsieve::sieve::{cuda, wgpu};
 
@@ -45,11 +46,14 @@ impl Material {
             .output(self.folder.out())
     }
 
-    fn files(&self, engine: &str, flags: &str) -> Vec<(String, Vec<u8>)> {
+    /// `libraries`: where the driver is, if not where the system has it.
+    fn files(&self, engine: &str, libraries: Option<&Path>, flags: &str) -> Vec<(String, Vec<u8>)> {
         let out = self.folder.out();
-        self.run(&format!("--engine {engine} --memory 768MiB {flags}"))
-            .run()
-            .ends_with(0);
+        let mut run = self.run(&format!("--engine {engine} --memory 768MiB {flags}"));
+        if let Some(libraries) = libraries {
+            run = run.env("LD_LIBRARY_PATH", libraries);
+        }
+        run.run().ends_with(0);
         assert_complete(&out);
         assert_eq!(output::manifest(&out)["engine"], engine);
         let job_file = std::fs::read_to_string(out.join("job.toml")).unwrap();
@@ -62,7 +66,7 @@ impl Material {
 }
 
 #[track_caller]
-fn assert_same_files_as_on_cpu(engine: &str) {
+fn assert_same_files_as_on_cpu(engine: &str, libraries: Option<&Path>) {
     let material = Material::new();
     for flags in [
         "--slot-size 512KiB --slots 2",
@@ -70,7 +74,8 @@ fn assert_same_files_as_on_cpu(engine: &str) {
         "--slot-size 512KiB --expected-products 100",
         "--dedup bloom --expected-products 1000",
     ] {
-        let (on_cpu, here) = (material.files("cpu", flags), material.files(engine, flags));
+        let on_cpu = material.files("cpu", libraries, flags);
+        let here = material.files(engine, libraries, flags);
         assert!(on_cpu.len() > 1, "several parts: {}", on_cpu.len());
         assert!(on_cpu == here, "{engine} {flags:?} writes other bytes");
     }
@@ -81,7 +86,7 @@ fn wgpu_writes_the_bytes_of_the_cpu() {
     if wgpu::adapters().is_empty() {
         return skip("wgpu");
     }
-    assert_same_files_as_on_cpu("wgpu");
+    assert_same_files_as_on_cpu("wgpu", None);
 }
 
 #[test]
@@ -89,7 +94,75 @@ fn cuda_writes_the_bytes_of_the_cpu() {
     if cuda::gpus().is_err() {
         return skip("cuda");
     }
-    assert_same_files_as_on_cpu("cuda");
+    assert_same_files_as_on_cpu("cuda", None);
+}
+
+#[test]
+fn cuda_with_a_stand_in_for_the_driver_writes_the_bytes_of_the_cpu() {
+    let driver = shim::fake_driver();
+    assert_same_files_as_on_cpu("cuda", Some(driver.path()));
+}
+
+#[test]
+fn auto_takes_cuda_where_there_is_a_driver_and_room() {
+    let (material, driver) = (Material::new(), shim::fake_driver());
+    let chosen = |memory: &str, device_bytes: &str| {
+        let plan = Molsieve::new("plan --json --threads 1 --memory")
+            .arg(memory)
+            .env("LD_LIBRARY_PATH", driver.path())
+            .env("FAKE_CUDA_MEMORY", device_bytes)
+            .input(&material.input)
+            .run()
+            .ends_with(0);
+        let plan = plan.json_lines().remove(0);
+        plan["engine_chosen"].as_str().unwrap().to_owned()
+    };
+    let gibibyte = "1073741824";
+    assert_eq!(chosen("768MiB", gibibyte), "cuda, stand-in");
+    let too_small = chosen("768MiB", "1000000");
+    assert!(
+        too_small.starts_with("cpu (engine cuda: the filter and a slot takes"),
+        "{too_small}"
+    );
+    let no_budget = chosen("256MiB", gibibyte);
+    let why = "engine cuda: --memory has no room for its driver";
+    assert!(
+        no_budget.starts_with("cpu") && no_budget.contains(why),
+        "{no_budget}"
+    );
+}
+
+#[test]
+fn a_driver_that_can_not_be_used_is_told_in_one_line() {
+    let (material, driver) = (Material::new(), shim::fake_driver());
+    for (name, value, words) in [
+        ("FAKE_CUDA_VERSION", "11040", "too old: it knows CUDA 11.4"),
+        ("FAKE_CUDA_DEVICES", "0", "shows no GPU"),
+        ("FAKE_CUDA_MEMORY", "1000000", "the filter and a slot takes"),
+    ] {
+        let refused = material
+            .run("--engine cuda --memory 768MiB")
+            .env("LD_LIBRARY_PATH", driver.path())
+            .env(name, value)
+            .run();
+        refused.refuses(2, &["engine cuda: ", words]);
+        assert_absent(&material.folder.out());
+    }
+}
+
+#[test]
+fn a_gpu_that_is_lost_ends_the_job_with_one_line() {
+    let (material, driver) = (Material::new(), shim::fake_driver());
+    for calls in ["3", "30", "60"] {
+        let ended = material
+            .run("--engine cuda --memory 768MiB --slot-size 512KiB")
+            .env("LD_LIBRARY_PATH", driver.path())
+            .env("FAKE_CUDA_CALLS", calls)
+            .run()
+            .ends_with(1);
+        let line = ended.stderr.lines().last().unwrap();
+        assert!(line.contains("engine cuda: the device is lost"), "{line}");
+    }
 }
 
 #[test]

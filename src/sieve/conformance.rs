@@ -122,7 +122,7 @@ pub fn conform(make: &mut Make<'_>, random_slots: u64) -> Result<Account, Disagr
     let layout = SlotLayout::smallest(false);
     let mut account = Account::default();
     for shape in batches::SHAPES {
-        let mut trial = Trial::new(make(shape, &layout)?, shape, &layout);
+        let mut trial = Trial::new(make(shape, &layout)?, shape, &layout)?;
         batches::each(&layout, random_slots, &mut |case, batch| {
             trial.sieve(case, batch)
         })?;
@@ -147,7 +147,7 @@ pub fn conform_on_inserts(
     count: usize,
 ) -> Result<(), Disagreement> {
     let layout = SlotLayout::smallest(false);
-    let mut trial = Trial::new(make(shape, &layout)?, shape, &layout);
+    let mut trial = Trial::new(make(shape, &layout)?, shape, &layout)?;
     trial.insert(count)?;
     trial.compare_filters()
 }
@@ -162,16 +162,21 @@ struct Trial {
 }
 
 impl Trial {
-    fn new(engine: Box<dyn Engine>, shape: FilterShape, layout: &SlotLayout) -> Self {
-        Self {
+    fn new(
+        engine: Box<dyn Engine>,
+        shape: FilterShape,
+        layout: &SlotLayout,
+    ) -> Result<Self, EngineError> {
+        let memory = engine.slot_memory(layout.bytes)?;
+        Ok(Self {
             engine,
             shape,
             oracle: BloomFilter::with_num_bits(shape.bits)
                 .seed(&0)
                 .hashes(shape.hashes),
-            slot: Slot::new(layout.clone()),
+            slot: Slot::within(layout.clone(), memory),
             account: Account::default(),
-        }
+        })
     }
 
     fn sieve(&mut self, case: &'static str, batch: &Batch) -> Result<(), Disagreement> {

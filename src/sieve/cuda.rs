@@ -8,14 +8,13 @@
 //! - One stream; everything is allocated when the device is opened. Slots in page-locked memory
 //!   (`slot_memory`) are copied by the GPU itself.
 
+mod buffers;
 mod driver;
 mod pinned;
 
 use std::sync::Arc;
 
-use cudarc::driver::{
-    CudaContext, CudaFunction, CudaSlice, CudaStream, LaunchConfig, PushKernelArg,
-};
+use cudarc::driver::{CudaContext, CudaFunction, CudaStream, DriverError, LaunchConfig};
 use cudarc::nvrtc::Ptx;
 
 pub use driver::{Gpu, first_gpu, gpus};
@@ -25,6 +24,7 @@ use super::{
     gpu::{BLOCK_ROWS, Device, Kernel, Room},
 };
 use crate::slot::HostMemory;
+use buffers::{Buffers, Scalars};
 use driver::or_failed;
 
 const NAME: &str = "cuda";
@@ -36,15 +36,7 @@ const PTX: &str = include_str!("../../kernels/sieve.ptx");
 pub struct CudaDevice {
     stream: Arc<CudaStream>,
     kernels: [CudaFunction; Kernel::ALL.len()],
-    text: CudaSlice<u8>,
-    text_end: CudaSlice<u32>,
-    /// Two words a key.
-    keys: CudaSlice<u64>,
-    table: CudaSlice<u32>,
-    places: CudaSlice<u32>,
-    verdicts: CudaSlice<u8>,
-    tally: CudaSlice<u32>,
-    filter: CudaSlice<u64>,
+    buffers: Buffers,
     room: Room,
 }
 
@@ -56,19 +48,10 @@ impl CudaDevice {
         // SAFETY: everything here happens on one stream, so nothing needs events to be in order.
         unsafe { context.disable_event_tracking() };
         let stream = or_failed("cuStreamCreate", context.new_stream())?;
-        let kernels = load(&context)?;
-        let zeroed = |result| or_failed("cuMemAllocAsync", result);
         let device = Self {
-            text: zeroed(stream.alloc_zeros(room.text_bytes()))?,
-            text_end: or_failed("cuMemAllocAsync", stream.alloc_zeros(room.rows_max))?,
-            keys: or_failed("cuMemAllocAsync", stream.alloc_zeros(2 * room.rows_max))?,
-            table: or_failed("cuMemAllocAsync", stream.alloc_zeros(room.table_len()))?,
-            places: or_failed("cuMemAllocAsync", stream.alloc_zeros(room.rows_max))?,
-            verdicts: zeroed(stream.alloc_zeros(room.rows_max))?,
-            tally: or_failed("cuMemAllocAsync", stream.alloc_zeros(3))?,
-            filter: or_failed("cuMemAllocAsync", stream.alloc_zeros(room.filter.bits / 64))?,
+            kernels: load(&context)?,
+            buffers: Buffers::new(&stream, &room)?,
             stream,
-            kernels,
             room,
         };
         device.wait()?;
@@ -78,6 +61,21 @@ impl CudaDevice {
     /// Until everything that was started has ended. Errors of kernels come out here.
     fn wait(&self) -> Result<(), EngineError> {
         or_failed("cuStreamSynchronize", self.stream.synchronize())
+    }
+
+    /// Waits for copies that were started, then says whether they could be. In this order, whatever
+    /// became of any: from and to page-locked memory they go on after the call that starts them, and
+    /// the caller's slices must outlive them.
+    fn wait_for<const N: usize>(
+        &self,
+        call: &'static str,
+        copies: [Result<(), DriverError>; N],
+    ) -> Result<(), EngineError> {
+        let waited = self.wait();
+        copies
+            .into_iter()
+            .try_for_each(|copy| or_failed(call, copy))?;
+        waited
     }
 }
 
@@ -92,28 +90,20 @@ impl Device for CudaDevice {
     }
 
     fn copy_rows_in(&mut self, text: &[u8], text_end: &[u32]) -> Result<(), EngineError> {
-        let stream = &self.stream;
-        or_failed(
-            "cuMemcpyHtoDAsync",
-            stream.memcpy_htod(text, &mut self.text),
-        )?;
-        or_failed(
-            "cuMemcpyHtoDAsync",
-            stream.memcpy_htod(text_end, &mut self.text_end),
-        )?;
-        or_failed("cuMemsetD8Async", stream.memset_zeros(&mut self.table))?;
-        or_failed("cuMemsetD8Async", stream.memset_zeros(&mut self.tally))?;
-        // From page-locked memory the copy is only started: the slices must outlive it.
-        self.wait()
+        let (stream, to) = (&self.stream, &mut self.buffers);
+        or_failed("cuMemsetD8Async", stream.memset_zeros(&mut to.table))?;
+        or_failed("cuMemsetD8Async", stream.memset_zeros(&mut to.tally))?;
+        let copies = [
+            stream.memcpy_htod(text, &mut to.text),
+            stream.memcpy_htod(text_end, &mut to.text_end),
+        ];
+        self.wait_for("cuMemcpyHtoDAsync", copies)
     }
 
     fn copy_keys_in(&mut self, keys: &[[u64; 2]]) -> Result<(), EngineError> {
         let words: &[u64] = bytemuck::cast_slice(keys);
-        or_failed(
-            "cuMemcpyHtoDAsync",
-            self.stream.memcpy_htod(words, &mut self.keys),
-        )?;
-        self.wait()
+        let copy = self.stream.memcpy_htod(words, &mut self.buffers.keys);
+        self.wait_for("cuMemcpyHtoDAsync", [copy])
     }
 
     fn launch(&mut self, kernel: Kernel, rows: u32) -> Result<(), EngineError> {
@@ -122,48 +112,17 @@ impl Device for CudaDevice {
             block_dim: (BLOCK_ROWS, 1, 1),
             shared_mem_bytes: 0,
         };
-        let (bits, hashes) = (self.room.filter.bits as u64, self.room.filter.hashes);
-        let table_mask = self.table.len() as u32 - 1;
-        let mut launch = self.stream.launch_builder(&self.kernels[kernel as usize]);
-        match kernel {
-            Kernel::HashRows => launch
-                .arg(&self.text)
-                .arg(&self.text_end)
-                .arg(&rows)
-                .arg(&mut self.keys),
-            Kernel::ClaimRows => launch
-                .arg(&self.keys)
-                .arg(&rows)
-                .arg(&mut self.table)
-                .arg(&table_mask)
-                .arg(&mut self.places),
-            Kernel::LookUp => launch
-                .arg(&self.keys)
-                .arg(&rows)
-                .arg(&self.table)
-                .arg(&self.places)
-                .arg(&self.filter)
-                .arg(&bits)
-                .arg(&hashes)
-                .arg(&mut self.verdicts)
-                .arg(&mut self.tally),
-            Kernel::InsertNew => launch
-                .arg(&self.keys)
-                .arg(&rows)
-                .arg(&self.verdicts)
-                .arg(&mut self.filter)
-                .arg(&bits)
-                .arg(&hashes),
-            Kernel::InsertKeys => launch
-                .arg(&self.keys)
-                .arg(&rows)
-                .arg(&mut self.filter)
-                .arg(&bits)
-                .arg(&hashes),
+        let scalars = Scalars {
+            rows,
+            table_mask: self.room.table_len() as u32 - 1,
+            bits: self.room.filter.bits as u64,
+            hashes: self.room.filter.hashes,
         };
+        let mut launch = self.stream.launch_builder(&self.kernels[kernel as usize]);
+        self.buffers.give(kernel, &scalars, &mut launch);
         // SAFETY: the arguments are those of the kernel of that name in `kernels/sieve.cu`, in number,
-        // order and type (a test holds those of the PTX to this list); the buffers hold `rows` rows, for a
-        // slot's rows are at most `room.rows_max`; the text has its padding.
+        // order and type (tests hold them to the PTX and run them); the buffers hold `rows` rows, for
+        // a slot's rows are at most `room.rows_max`; the text has its padding.
         let launched = unsafe { launch.launch(config) };
         or_failed("cuLaunchKernel", launched).map(|_| ())
     }
@@ -173,28 +132,21 @@ impl Device for CudaDevice {
         keys: &mut [[u64; 2]],
         verdicts: &mut [u8],
     ) -> Result<[u32; 3], EngineError> {
-        let (rows, stream) = (verdicts.len(), &self.stream);
+        let (rows, stream, from) = (verdicts.len(), &self.stream, &self.buffers);
         let words: &mut [u64] = bytemuck::cast_slice_mut(keys);
         let mut tally = [0; 3];
         let copies = [
-            stream.memcpy_dtoh(&self.keys.slice(..2 * rows), words),
-            stream.memcpy_dtoh(&self.verdicts.slice(..rows), verdicts),
-            stream.memcpy_dtoh(&self.tally, &mut tally),
+            stream.memcpy_dtoh(&from.keys.slice(..2 * rows), words),
+            stream.memcpy_dtoh(&from.verdicts.slice(..rows), verdicts),
+            stream.memcpy_dtoh(&from.tally, &mut tally),
         ];
-        // Waits first, whatever became of the copies: they may still be writing to the slices.
-        let waited = self.wait();
-        for copy in copies {
-            or_failed("cuMemcpyDtoHAsync", copy)?;
-        }
-        waited?;
+        self.wait_for("cuMemcpyDtoHAsync", copies)?;
         Ok(tally)
     }
 
     fn copy_filter_out(&mut self, words: &mut [u64]) -> Result<(), EngineError> {
-        let copy = self.stream.memcpy_dtoh(&self.filter, words);
-        let waited = self.wait();
-        or_failed("cuMemcpyDtoHAsync", copy)?;
-        waited
+        let copy = self.stream.memcpy_dtoh(&self.buffers.filter, words);
+        self.wait_for("cuMemcpyDtoHAsync", [copy])
     }
 }
 

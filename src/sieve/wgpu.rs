@@ -8,10 +8,7 @@
 //! - Everything on the device is allocated when it is opened. On the host, wgpu stages what is written
 //!   to a buffer: as much as a slot's text and offsets.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    mpsc::{Receiver, channel},
-};
+use std::sync::mpsc::{Receiver, channel};
 
 use ::wgpu as api;
 
@@ -21,8 +18,13 @@ use super::{
 };
 
 mod adapter;
+mod buffers;
+mod faults;
 
 pub use adapter::{Adapter, adapters};
+
+use buffers::{Buffers, Shape, bindings};
+use faults::Faults;
 
 const NAME: &str = "wgpu";
 
@@ -31,9 +33,6 @@ pub const SHADER: &str = include_str!("../../shaders/sieve.wgsl");
 
 /// Bindings that the filter is spread over, at most.
 pub const FILTER_PIECES: usize = 4;
-
-/// The first of the filter's bindings.
-const FILTER_BINDING: usize = 7;
 
 /// The workgroups that one dimension of a dispatch may have everywhere.
 const WORKGROUPS_MAX: usize = 65_535;
@@ -49,31 +48,6 @@ pub struct WgpuDevice {
     commands: Option<api::CommandEncoder>,
     room: Room,
     piece_words: u32,
-}
-
-/// The buffers, by their bindings in the shader.
-struct Buffers {
-    shape: api::Buffer,
-    text: api::Buffer,
-    text_end: api::Buffer,
-    keys: api::Buffer,
-    table: api::Buffer,
-    places: api::Buffer,
-    verdicts: api::Buffer,
-    filter: Vec<api::Buffer>,
-    /// What is read back, on its way to the host. No binding.
-    staging: api::Buffer,
-}
-
-/// `Shape` in the shader.
-#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
-#[repr(C)]
-struct Shape {
-    rows: u32,
-    table_mask: u32,
-    hashes: u32,
-    piece_words: u32,
-    bits: u64,
 }
 
 impl WgpuDevice {
@@ -288,76 +262,6 @@ fn check_sizes(room: &Room, binding_bytes_max: u64, piece_bytes: u64) -> Result<
     part("keys of a slot", room.rows_max * key_bytes, keys_bytes_max)
 }
 
-impl Buffers {
-    fn new(device: &api::Device, room: &Room, piece_bytes: u64) -> Self {
-        use api::BufferUsages as Usage;
-        let buffer = |label, bytes: usize, usage| {
-            device.create_buffer(&api::BufferDescriptor {
-                label: Some(label),
-                size: bytes.next_multiple_of(16) as u64,
-                usage,
-                mapped_at_creation: false,
-            })
-        };
-        let storage = |label, bytes| {
-            buffer(
-                label,
-                bytes,
-                Usage::STORAGE | Usage::COPY_DST | Usage::COPY_SRC,
-            )
-        };
-        let key_bytes = size_of::<[u64; 2]>() * room.rows_max;
-        let piece = |piece| {
-            let left = (room.filter.bytes() as u64).saturating_sub(piece as u64 * piece_bytes);
-            // A binding can't be empty: pieces that are not needed have a line.
-            storage("filter", left.min(piece_bytes).max(16) as usize)
-        };
-        Self {
-            shape: buffer(
-                "shape",
-                size_of::<Shape>(),
-                Usage::UNIFORM | Usage::COPY_DST,
-            ),
-            text: storage("text", room.text_bytes()),
-            text_end: storage("text_end", 4 * room.rows_max),
-            keys: storage("keys", key_bytes),
-            table: storage("table", 4 * (room.table_len() + 3)),
-            places: storage("places", 4 * room.rows_max),
-            verdicts: storage("verdicts", room.rows_max),
-            filter: (0..FILTER_PIECES).map(piece).collect(),
-            staging: buffer(
-                "staging",
-                key_bytes + room.rows_max + 32,
-                Usage::MAP_READ | Usage::COPY_DST,
-            ),
-        }
-    }
-
-    fn binding(&self, number: usize) -> &api::Buffer {
-        match number {
-            0 => &self.shape,
-            1 => &self.text,
-            2 => &self.text_end,
-            3 => &self.keys,
-            4 => &self.table,
-            5 => &self.places,
-            6 => &self.verdicts,
-            _ => &self.filter[number - FILTER_BINDING],
-        }
-    }
-}
-
-/// The bindings that a kernel uses.
-fn bindings(kernel: Kernel) -> &'static [usize] {
-    match kernel {
-        Kernel::HashRows => &[0, 1, 2, 3],
-        Kernel::ClaimRows => &[0, 3, 4, 5],
-        Kernel::LookUp => &[0, 3, 4, 5, 6, 7, 8, 9, 10],
-        Kernel::InsertNew => &[0, 3, 6, 7, 8, 9, 10],
-        Kernel::InsertKeys => &[0, 3, 7, 8, 9, 10],
-    }
-}
-
 fn load(
     device: &api::Device,
     shader: &str,
@@ -408,51 +312,47 @@ fn failed(call: &'static str, reason: impl ToString) -> EngineError {
     }
 }
 
-/// The first error that wgpu has told through a callback.
-#[derive(Clone, Default)]
-struct Faults(Arc<Mutex<Option<EngineError>>>);
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        sieve::{Engine, FilterShape, gpu::GpuEngine},
+        slot::{Slot, SlotLayout},
+    };
 
-impl Faults {
-    /// Listens to a device. Without a listener wgpu panics.
-    fn of(device: &api::Device) -> Self {
-        let faults = Self::default();
-        let listener = faults.clone();
-        device.on_uncaptured_error(Arc::new(move |error: api::Error| {
-            listener.note(match error {
-                api::Error::OutOfMemory { .. } => EngineError::OutOfMemory {
-                    engine: NAME,
-                    reason: one_line(&error),
-                },
-                error => failed("a command", one_line(&error)),
-            });
-        }));
-        let listener = faults.clone();
-        device.set_device_lost_callback(move |_, reason| {
-            listener.note(EngineError::Lost {
-                engine: NAME,
-                reason: one_line(&reason),
-            });
-        });
-        faults
+    fn slot_of_one_row(layout: &SlotLayout) -> Slot {
+        let mut slot = Slot::new(layout.clone());
+        let columns = slot.columns_mut();
+        columns.text[0] = b'C';
+        columns.text_end[0] = 1;
+        slot.set_filled(1, 1);
+        slot
     }
 
-    fn note(&self, error: EngineError) {
-        let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // That the device is lost explains whatever was told before.
-        if first.is_none() || matches!(error, EngineError::Lost { .. }) {
-            *first = Some(error);
+    #[test]
+    fn a_device_that_is_lost_is_an_error_wherever_it_is_lost() {
+        let layout = SlotLayout::smallest(false);
+        let filter = FilterShape {
+            bits: 1_024,
+            hashes: 7,
+        };
+        let room = Room::new(filter, &layout);
+        // tests/conformance.rs says aloud when there is no adapter.
+        for adapter in adapters() {
+            for before in 0..3 {
+                let device = WgpuDevice::open(&adapter, room).unwrap();
+                let handle = device.device.clone();
+                let mut engine = GpuEngine::new(device, room);
+                let mut slot = slot_of_one_row(&layout);
+                for _ in 0..before {
+                    engine.sieve(&mut slot).unwrap();
+                }
+                handle.destroy();
+                let lost = |error| matches!(error, EngineError::Lost { engine: "wgpu", .. });
+                assert!(lost(engine.sieve(&mut slot).unwrap_err()));
+                assert!(lost(engine.insert(&[[1, 2]]).unwrap_err()));
+                assert!(lost(engine.filter_words().unwrap_err()));
+            }
         }
     }
-
-    fn check(&self) -> Result<(), EngineError> {
-        let first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        first.clone().map_or(Ok(()), Err)
-    }
-}
-
-/// wgpu's messages have several lines, and the first ones say the most.
-fn one_line(message: &impl ToString) -> String {
-    let message = message.to_string();
-    let words: Vec<_> = message.split_whitespace().collect();
-    words.join(" ")
 }

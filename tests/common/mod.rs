@@ -8,6 +8,7 @@
 
 pub mod library;
 pub mod output;
+pub mod shim;
 
 use std::{
     ffi::OsStr,

@@ -1,17 +1,14 @@
 //! A device on the host: the CUDA source, compiled as C++ with `tests/shim/`.
 
-use std::{
-    ffi::c_void,
-    path::{Path, PathBuf},
-    process::Command,
-    sync::Arc,
-};
+use std::{ffi::c_void, sync::Arc};
 
 use libloading::Library;
 use molsieve::sieve::{
     EngineError,
     gpu::{Device, Kernel, Room},
 };
+
+use crate::shim;
 
 /// A library made from a CUDA source.
 pub struct Kernels {
@@ -20,29 +17,9 @@ pub struct Kernels {
 
 /// Compiles a source; it may have a fault in it, but it must compile.
 pub fn kernels_of(source: &str) -> Kernels {
-    let shim = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/shim");
-    let folder = tempfile::tempdir().unwrap();
-    std::fs::create_dir_all(folder.path().join("kernels")).unwrap();
-    std::fs::create_dir_all(folder.path().join("tests/shim")).unwrap();
-    std::fs::write(folder.path().join("kernels/sieve.cu"), source).unwrap();
-    for name in ["cuda_words.h", "sieve_host.cc"] {
-        std::fs::copy(shim.join(name), folder.path().join("tests/shim").join(name)).unwrap();
-    }
-    let library: PathBuf = folder.path().join("libsieve.so");
-    let compiler = std::env::var("CXX").unwrap_or_else(|_| "c++".into());
-    let output = Command::new(compiler)
-        .args(["-std=c++20", "-O2", "-shared", "-fPIC"])
-        // The kernels read the same memory as words of several widths, as CUDA lets them.
-        .arg("-fno-strict-aliasing")
-        .arg(folder.path().join("tests/shim/sieve_host.cc"))
-        .arg("-o")
-        .arg(&library)
-        .output()
-        .expect("a C++ compiler is there: molsieve is built with it");
-    let message = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{message}");
+    let folder = shim::compile(source, "sieve_host.cc", "libsieve.so");
     // SAFETY: the library has no initialisers but those of its own empty vectors.
-    let library = unsafe { Library::new(&library) }.unwrap();
+    let library = unsafe { Library::new(folder.path().join("libsieve.so")) }.unwrap();
     Kernels {
         library: Arc::new(library),
     }

@@ -33,12 +33,27 @@ const SIZES: [usize; 19] = [
 /// Bytes that a block of 256 rows in `kernels/sieve.cu` stages at most.
 const STAGE_BYTES: usize = 20_480;
 
+/// Takes a batch, and what it is about.
+pub(super) type Take<'a> = dyn FnMut(&'static str, &Batch) -> Result<(), Disagreement> + 'a;
+
 /// Gives every batch to `take`.
 pub(super) fn each(
     layout: &SlotLayout,
     random_slots: u64,
-    take: &mut dyn FnMut(&'static str, &Batch) -> Result<(), Disagreement>,
+    take: &mut Take<'_>,
 ) -> Result<(), Disagreement> {
+    lengths_and_sizes(layout, take)?;
+    repeats(layout, take)?;
+    take("long rows among short ones", &long_among_short(layout))?;
+    for (case, keys) in colliding() {
+        let rows = keys.into_iter().map(|key| row_of_key(key).to_vec());
+        take(case, &rows.collect())?;
+    }
+    let mut random = Random::new(random_slots);
+    (0..random_slots).try_for_each(|_| take("random rows", &random_batch(&mut random)))
+}
+
+fn lengths_and_sizes(layout: &SlotLayout, take: &mut Take<'_>) -> Result<(), Disagreement> {
     let rows_max = layout.rows_max;
     let lengths: Batch = (0..=300).map(|n| patterned(n, n)).collect();
     take("every length", &lengths)?;
@@ -48,18 +63,6 @@ pub(super) fn each(
         let from = size * size;
         take("sizes", &numbered(from..from + size))?;
     }
-    take(
-        "a slot of one row many times",
-        &vec![b"C1CC1".to_vec(); rows_max],
-    )?;
-    take("a slot of empty rows", &vec![Vec::new(); rows_max])?;
-    take("repeats", &numbered_modulo(700, 350))?;
-    take(
-        "repeats in far blocks",
-        &numbered_modulo(rows_max, rows_max / 2 + 1),
-    )?;
-    take("repeats across block edges", &across_edges())?;
-    take("what was there before", &numbered_modulo(1_024, 1_024))?;
     for bytes in [
         STAGE_BYTES - 1,
         STAGE_BYTES,
@@ -68,18 +71,19 @@ pub(super) fn each(
     ] {
         take("blocks about the size of the stage", &of_bytes(bytes))?;
     }
-    take("long rows among short ones", &long_among_short(layout))?;
-    for (case, keys) in colliding() {
-        take(
-            case,
-            &keys
-                .into_iter()
-                .map(|key| row_of_key(key).to_vec())
-                .collect(),
-        )?;
-    }
-    let mut random = Random::new(random_slots);
-    (0..random_slots).try_for_each(|_| take("random rows", &random_batch(&mut random)))
+    Ok(())
+}
+
+fn repeats(layout: &SlotLayout, take: &mut Take<'_>) -> Result<(), Disagreement> {
+    let rows_max = layout.rows_max;
+    let same = vec![b"C1CC1".to_vec(); rows_max];
+    take("a slot of one row many times", &same)?;
+    take("a slot of empty rows", &vec![Vec::new(); rows_max])?;
+    take("repeats", &numbered_modulo(700, 350))?;
+    let far = numbered_modulo(rows_max, rows_max / 2 + 1);
+    take("repeats in far blocks", &far)?;
+    take("repeats across block edges", &across_edges())?;
+    take("what was there before", &numbered_modulo(1_024, 1_024))
 }
 
 /// How many keys are inserted at a time.

@@ -1,0 +1,104 @@
+//! The buffers on the device, and which of them each kernel binds.
+
+use ::wgpu as api;
+
+use super::FILTER_PIECES;
+use crate::sieve::gpu::{Kernel, Room};
+
+/// The first of the filter's bindings.
+const FILTER_BINDING: usize = 7;
+
+/// The buffers, by their bindings in the shader.
+pub(super) struct Buffers {
+    pub(super) shape: api::Buffer,
+    pub(super) text: api::Buffer,
+    pub(super) text_end: api::Buffer,
+    pub(super) keys: api::Buffer,
+    pub(super) table: api::Buffer,
+    pub(super) places: api::Buffer,
+    pub(super) verdicts: api::Buffer,
+    pub(super) filter: Vec<api::Buffer>,
+    /// What is read back, on its way to the host. No binding.
+    pub(super) staging: api::Buffer,
+}
+
+/// `Shape` in the shader.
+#[derive(Clone, Copy, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
+pub(super) struct Shape {
+    pub(super) rows: u32,
+    pub(super) table_mask: u32,
+    pub(super) hashes: u32,
+    pub(super) piece_words: u32,
+    pub(super) bits: u64,
+}
+
+impl Buffers {
+    pub(super) fn new(device: &api::Device, room: &Room, piece_bytes: u64) -> Self {
+        use api::BufferUsages as Usage;
+        let buffer = |label, bytes: usize, usage| {
+            device.create_buffer(&api::BufferDescriptor {
+                label: Some(label),
+                size: bytes.next_multiple_of(16) as u64,
+                usage,
+                mapped_at_creation: false,
+            })
+        };
+        let storage = |label, bytes| {
+            buffer(
+                label,
+                bytes,
+                Usage::STORAGE | Usage::COPY_DST | Usage::COPY_SRC,
+            )
+        };
+        let key_bytes = size_of::<[u64; 2]>() * room.rows_max;
+        let piece = |piece| {
+            let left = (room.filter.bytes() as u64).saturating_sub(piece as u64 * piece_bytes);
+            // A binding can't be empty: pieces that are not needed have a line.
+            storage("filter", left.min(piece_bytes).max(16) as usize)
+        };
+        Self {
+            shape: buffer(
+                "shape",
+                size_of::<Shape>(),
+                Usage::UNIFORM | Usage::COPY_DST,
+            ),
+            text: storage("text", room.text_bytes()),
+            text_end: storage("text_end", 4 * room.rows_max),
+            keys: storage("keys", key_bytes),
+            table: storage("table", 4 * (room.table_len() + 3)),
+            places: storage("places", 4 * room.rows_max),
+            verdicts: storage("verdicts", room.rows_max),
+            filter: (0..FILTER_PIECES).map(piece).collect(),
+            staging: buffer(
+                "staging",
+                key_bytes + room.rows_max + 32,
+                Usage::MAP_READ | Usage::COPY_DST,
+            ),
+        }
+    }
+
+    pub(super) fn binding(&self, number: usize) -> &api::Buffer {
+        match number {
+            0 => &self.shape,
+            1 => &self.text,
+            2 => &self.text_end,
+            3 => &self.keys,
+            4 => &self.table,
+            5 => &self.places,
+            6 => &self.verdicts,
+            _ => &self.filter[number - FILTER_BINDING],
+        }
+    }
+}
+
+/// The bindings that a kernel uses.
+pub(super) fn bindings(kernel: Kernel) -> &'static [usize] {
+    match kernel {
+        Kernel::HashRows => &[0, 1, 2, 3],
+        Kernel::ClaimRows => &[0, 3, 4, 5],
+        Kernel::LookUp => &[0, 3, 4, 5, 6, 7, 8, 9, 10],
+        Kernel::InsertNew => &[0, 3, 6, 7, 8, 9, 10],
+        Kernel::InsertKeys => &[0, 3, 7, 8, 9, 10],
+    }
+}

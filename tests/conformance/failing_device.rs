@@ -1,0 +1,58 @@
+//! A device that is lost at a call of one's choice.
+
+use molsieve::sieve::{
+    EngineError,
+    gpu::{Device, Kernel},
+};
+
+/// Passes calls on until none are left.
+pub struct FailingDevice<D> {
+    pub device: D,
+    /// Calls that still succeed.
+    pub calls_left: usize,
+}
+
+/// What the device says from then on.
+pub fn lost() -> EngineError {
+    EngineError::Lost {
+        engine: "failing",
+        reason: "on purpose".into(),
+    }
+}
+
+impl<D: Device> FailingDevice<D> {
+    fn device(&mut self) -> Result<&mut D, EngineError> {
+        self.calls_left = self.calls_left.checked_sub(1).ok_or_else(lost)?;
+        Ok(&mut self.device)
+    }
+}
+
+impl<D: Device> Device for FailingDevice<D> {
+    fn name(&self) -> &'static str {
+        "failing"
+    }
+
+    fn copy_rows_in(&mut self, text: &[u8], text_end: &[u32]) -> Result<(), EngineError> {
+        self.device()?.copy_rows_in(text, text_end)
+    }
+
+    fn copy_keys_in(&mut self, keys: &[[u64; 2]]) -> Result<(), EngineError> {
+        self.device()?.copy_keys_in(keys)
+    }
+
+    fn launch(&mut self, kernel: Kernel, rows: u32) -> Result<(), EngineError> {
+        self.device()?.launch(kernel, rows)
+    }
+
+    fn copy_rows_out(
+        &mut self,
+        keys: &mut [[u64; 2]],
+        verdicts: &mut [u8],
+    ) -> Result<[u32; 3], EngineError> {
+        self.device()?.copy_rows_out(keys, verdicts)
+    }
+
+    fn copy_filter_out(&mut self, words: &mut [u64]) -> Result<(), EngineError> {
+        self.device()?.copy_filter_out(words)
+    }
+}

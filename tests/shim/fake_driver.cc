@@ -1,0 +1,308 @@
+// A stand-in for NVIDIA's driver library, for the tests: the few calls that the engine makes, with
+// kernels/sieve.cu compiled for the host behind cuLaunchKernel. So the engine's own lines run on every
+// machine, with errors where a test wants them.
+//
+// It is as late as a driver may be. What is put into a stream is done when somebody waits for it and
+// not before, so that a wait that is missing shows: a copy from page-locked memory reads what is there
+// by then, a copy to it has not happened yet. Pageable memory is read at the call, as CUDA does. Behind
+// each allocation stands a guard, and what writes there ends the process.
+//
+//   FAKE_CUDA_VERSION   of the interface, such as 11040; 12000 if not set
+//   FAKE_CUDA_DEVICES   their number; 1 if not set
+//   FAKE_CUDA_MEMORY    bytes of the device; 4 GiB if not set
+//   FAKE_CUDA_CALLS     calls that succeed, of those that move, launch or wait; all if not set
+#include "sieve_host.cc"
+
+#include <cstring>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <string>
+
+typedef int Result;
+enum { SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NO_DEVICE = 100, NOT_FOUND = 500, ILLEGAL_ADDRESS = 700 };
+
+struct Stream {
+    std::deque<std::function<void()>> left;
+};
+
+static std::recursive_mutex one_at_a_time;
+typedef std::lock_guard<std::recursive_mutex> Turn;
+
+static long long setting(const char *name, long long otherwise) {
+    const char *value = getenv(name);
+    return value ? atoll(value) : otherwise;
+}
+
+// Whether a call that a test can make fail succeeds.
+static bool succeeds() {
+    static long long calls_left = setting("FAKE_CUDA_CALLS", 1ll << 62);
+    return calls_left-- > 0;
+}
+
+static void finish(Stream *stream) {
+    while (!stream->left.empty()) {
+        std::function<void()> next = std::move(stream->left.front());
+        stream->left.pop_front();
+        next();
+    }
+}
+
+// ── Memory ──────────────────────────────────────────────────────────────────────────────────────
+
+static const size_t GUARD_BYTES = 256;
+static std::map<char *, size_t> device_memory, pinned_memory;
+static size_t allocated;
+
+static char *allocate(std::map<char *, size_t> &memory, size_t bytes) {
+    size_t whole = (bytes + 255) / 256 * 256 + GUARD_BYTES;
+    char *at = static_cast<char *>(aligned_alloc(256, whole));
+    memset(at, 0xa5, whole);
+    memory[at] = bytes;
+    return at;
+}
+
+static void release(std::map<char *, size_t> &memory, char *at) {
+    memory.erase(at);
+    free(at);
+}
+
+static void check_guards() {
+    for (auto &[at, bytes] : device_memory)
+        for (size_t i = bytes; i < bytes + GUARD_BYTES; i++)
+            if (at[i] != char(0xa5)) {
+                fprintf(stderr, "a kernel or a copy wrote behind a buffer of %zu bytes\n", bytes);
+                abort();
+            }
+}
+
+static bool within(const std::map<char *, size_t> &memory, const void *from, size_t bytes) {
+    const char *at = static_cast<const char *>(from);
+    auto behind = memory.upper_bound(const_cast<char *>(at));
+    if (behind == memory.begin())
+        return false;
+    auto [begin, length] = *--behind;
+    return at + bytes <= begin + length;
+}
+
+extern "C" Result cuMemAllocAsync(u64 *pointer, size_t bytes, Stream *) {
+    Turn turn(one_at_a_time);
+    if (!succeeds())
+        return ILLEGAL_ADDRESS;
+    if (allocated + bytes > size_t(setting("FAKE_CUDA_MEMORY", 4ll << 30)))
+        return OUT_OF_MEMORY;
+    allocated += bytes;
+    *pointer = reinterpret_cast<u64>(allocate(device_memory, bytes));
+    return SUCCESS;
+}
+
+extern "C" Result cuMemFreeAsync(u64 pointer, Stream *stream) {
+    Turn turn(one_at_a_time);
+    finish(stream);
+    check_guards();
+    char *at = reinterpret_cast<char *>(pointer);
+    allocated -= device_memory[at];
+    release(device_memory, at);
+    return SUCCESS;
+}
+
+extern "C" Result cuMemHostAlloc(void **pointer, size_t bytes, unsigned flags) {
+    Turn turn(one_at_a_time);
+    if (!succeeds() || flags != 0)
+        return flags != 0 ? INVALID_VALUE : ILLEGAL_ADDRESS;
+    *pointer = allocate(pinned_memory, bytes);
+    return SUCCESS;
+}
+
+extern "C" Result cuMemFreeHost(void *pointer) {
+    Turn turn(one_at_a_time);
+    release(pinned_memory, static_cast<char *>(pointer));
+    return SUCCESS;
+}
+
+extern "C" Result cuMemGetInfo_v2(size_t *left, size_t *all) {
+    *all = setting("FAKE_CUDA_MEMORY", 4ll << 30);
+    *left = *all - allocated;
+    return SUCCESS;
+}
+
+extern "C" Result cuMemsetD8Async(u64 pointer, unsigned char value, size_t bytes, Stream *stream) {
+    Turn turn(one_at_a_time);
+    char *at = reinterpret_cast<char *>(pointer);
+    if (!succeeds() || !within(device_memory, at, bytes))
+        return ILLEGAL_ADDRESS;
+    stream->left.push_back([=] { memset(at, value, bytes); });
+    return SUCCESS;
+}
+
+extern "C" Result cuMemcpyHtoDAsync_v2(u64 pointer, const void *from, size_t bytes, Stream *stream) {
+    Turn turn(one_at_a_time);
+    char *to = reinterpret_cast<char *>(pointer);
+    if (!succeeds() || !within(device_memory, to, bytes))
+        return ILLEGAL_ADDRESS;
+    if (within(pinned_memory, from, bytes)) {
+        stream->left.push_back([=] { memcpy(to, from, bytes); });
+    } else {
+        std::string now(static_cast<const char *>(from), bytes);
+        stream->left.push_back([=] { memcpy(to, now.data(), bytes); });
+    }
+    return SUCCESS;
+}
+
+extern "C" Result cuMemcpyDtoHAsync_v2(void *to, u64 pointer, size_t bytes, Stream *stream) {
+    Turn turn(one_at_a_time);
+    char *from = reinterpret_cast<char *>(pointer);
+    if (!succeeds() || !within(device_memory, from, bytes))
+        return ILLEGAL_ADDRESS;
+    stream->left.push_back([=] { memcpy(to, from, bytes); });
+    if (!within(pinned_memory, to, bytes))
+        finish(stream);
+    return SUCCESS;
+}
+
+// ── Streams and kernels ─────────────────────────────────────────────────────────────────────────
+
+extern "C" Result cuStreamCreate(Stream **stream, unsigned) {
+    *stream = new Stream;
+    return SUCCESS;
+}
+
+extern "C" Result cuStreamDestroy_v2(Stream *stream) {
+    Turn turn(one_at_a_time);
+    finish(stream);
+    delete stream;
+    return SUCCESS;
+}
+
+extern "C" Result cuStreamSynchronize(Stream *stream) {
+    Turn turn(one_at_a_time);
+    if (!succeeds())
+        return ILLEGAL_ADDRESS;
+    finish(stream);
+    check_guards();
+    return SUCCESS;
+}
+
+static const char *const KERNELS[] = {"hash_rows", "claim_rows", "look_up", "insert_new", "insert_keys"};
+
+extern "C" Result cuModuleLoadData(void **module, const void *image) {
+    // What the engine hands over is the PTX.
+    *module = const_cast<void *>(image);
+    return strstr(static_cast<const char *>(image), ".target sm_70") ? SUCCESS : INVALID_VALUE;
+}
+
+extern "C" Result cuModuleUnload(void *) { return SUCCESS; }
+
+extern "C" Result cuModuleGetFunction(const char **function, void *, const char *name) {
+    for (const char *kernel : KERNELS)
+        if (strcmp(kernel, name) == 0) {
+            *function = kernel;
+            return SUCCESS;
+        }
+    return NOT_FOUND;
+}
+
+template <class T> static T argument(void **arguments, int i) { return *static_cast<T *>(arguments[i]); }
+
+// A pointer to device memory.
+template <class T> static T *buffer(void **arguments, int i) {
+    return reinterpret_cast<T *>(argument<u64>(arguments, i));
+}
+
+static std::function<void()> bound(const std::string &kernel, void **a, u32 rows) {
+    if (kernel == "hash_rows")
+        return [=, text = buffer<u64>(a, 0), text_end = buffer<u32>(a, 1), keys = buffer<ulonglong2>(a, 3)] {
+            host_hash_rows(text, text_end, rows, keys);
+        };
+    ulonglong2 *keys = buffer<ulonglong2>(a, 0);
+    if (kernel == "claim_rows")
+        return [=, table = buffer<u32>(a, 2), mask = argument<u32>(a, 3), places = buffer<u32>(a, 4)] {
+            host_claim_rows(keys, rows, table, mask, places);
+        };
+    if (kernel == "look_up")
+        return [=, table = buffer<u32>(a, 2), places = buffer<u32>(a, 3), filter = buffer<u64>(a, 4),
+                bits = argument<u64>(a, 5), hashes = argument<u32>(a, 6), verdicts = buffer<u8>(a, 7),
+                tally = buffer<u32>(a, 8)] {
+            host_look_up(keys, rows, table, places, filter, bits, hashes, verdicts, tally);
+        };
+    if (kernel == "insert_new")
+        return [=, verdicts = buffer<u8>(a, 2), filter = buffer<u64>(a, 3), bits = argument<u64>(a, 4),
+                hashes = argument<u32>(a, 5)] {
+            host_insert_new(keys, rows, verdicts, filter, bits, hashes);
+        };
+    return [=, filter = buffer<u64>(a, 2), bits = argument<u64>(a, 3), hashes = argument<u32>(a, 4)] {
+        host_insert_keys(keys, rows, filter, bits, hashes);
+    };
+}
+
+extern "C" Result cuLaunchKernel(const char *kernel, unsigned grid, unsigned, unsigned, unsigned block, unsigned,
+                                 unsigned, unsigned, Stream *stream, void **arguments, void **) {
+    Turn turn(one_at_a_time);
+    if (!succeeds())
+        return ILLEGAL_ADDRESS;
+    u32 rows = argument<u32>(arguments, strcmp(kernel, "hash_rows") == 0 ? 2 : 1);
+    if (block != BLOCK_ROWS || grid != (rows + BLOCK_ROWS - 1) / BLOCK_ROWS)
+        return INVALID_VALUE;
+    stream->left.push_back(bound(kernel, arguments, rows));
+    return SUCCESS;
+}
+
+// ── The driver, the device, its context ─────────────────────────────────────────────────────────
+
+static int the_context;
+static thread_local void *current_context;
+
+extern "C" Result cuDriverGetVersion(int *version) {
+    *version = setting("FAKE_CUDA_VERSION", 12000);
+    return SUCCESS;
+}
+
+extern "C" Result cuInit(unsigned) { return setting("FAKE_CUDA_DEVICES", 1) > 0 ? SUCCESS : NO_DEVICE; }
+
+extern "C" Result cuDeviceGetCount(int *count) {
+    *count = setting("FAKE_CUDA_DEVICES", 1);
+    return SUCCESS;
+}
+
+extern "C" Result cuDeviceGet(int *device, int index) {
+    *device = index;
+    return SUCCESS;
+}
+
+extern "C" Result cuDeviceGetName(char *name, int length, int) {
+    snprintf(name, length, "stand-in");
+    return SUCCESS;
+}
+
+extern "C" Result cuDeviceGetAttribute(int *value, int attribute, int) {
+    // 75 and 76: compute capability. 115: memory pools.
+    *value = attribute == 75 ? 9 : attribute == 76 ? 0 : attribute == 115 ? 1 : -1;
+    return SUCCESS;
+}
+
+extern "C" Result cuDeviceTotalMem_v2(size_t *bytes, int) {
+    *bytes = setting("FAKE_CUDA_MEMORY", 4ll << 30);
+    return SUCCESS;
+}
+
+extern "C" Result cuDevicePrimaryCtxRetain(void **context, int) {
+    *context = &the_context;
+    return SUCCESS;
+}
+
+extern "C" Result cuDevicePrimaryCtxRelease_v2(int) { return SUCCESS; }
+
+extern "C" Result cuCtxGetCurrent(void **context) {
+    *context = current_context;
+    return SUCCESS;
+}
+
+extern "C" Result cuCtxSetCurrent(void *context) {
+    current_context = context;
+    return SUCCESS;
+}
+
+extern "C" Result cuGetErrorString(Result error, const char **words) {
+    *words = error == ILLEGAL_ADDRESS ? "an illegal memory access was encountered" : "an error on purpose";
+    return SUCCESS;
+}
