@@ -1,0 +1,88 @@
+//! `molsieve doctor`: what it says is what jobs find.
+
+#![allow(clippy::unwrap_used, reason = "this is test code outside #[test]")]
+
+mod common;
+
+use common::{Folder, Molsieve, shim};
+use serde_json::Value;
+
+fn doctor(folder: &Folder, flags: &str) -> Molsieve {
+    Molsieve::new("doctor")
+        .args(flags)
+        // Without it a library that Mesa loads writes a line of its own.
+        .env("XDG_RUNTIME_DIR", folder.path("."))
+        .arg(folder.path("."))
+}
+
+/// What is told of an engine.
+fn told<'a>(findings: &'a Value, engine: &str) -> Vec<&'a Value> {
+    let engines = findings["engines"].as_array().unwrap();
+    engines
+        .iter()
+        .filter(|told| told["engine"] == engine)
+        .collect()
+}
+
+#[test]
+fn the_cpu_engine_conforms_and_a_screen_is_enough() {
+    let folder = Folder::new();
+    let run = doctor(&folder, "").run().ends_with(0);
+    assert!(run.stdout.lines().count() <= 24, "{}", run.stdout);
+    for words in [
+        "RDKit 20",
+        "processors",
+        "memory",
+        "disk",
+        "engine cpu   agrees with fastbloom on ",
+        "--engine auto takes ",
+    ] {
+        assert!(
+            run.stdout.contains(words),
+            "`{words}` is not in: {}",
+            run.stdout
+        );
+    }
+}
+
+#[test]
+fn what_a_job_would_lack_is_said_in_the_same_words() {
+    let folder = Folder::new();
+    let findings = doctor(&folder, "--json")
+        .run()
+        .ends_with(0)
+        .json_lines()
+        .remove(0);
+    assert!(told(&findings, "cpu")[0]["state"]["conforms"]["rows"].as_u64() > Some(100_000));
+    assert!(findings["limits"]["memory_bytes"].as_u64() > Some(0));
+    let Some(missing) = told(&findings, "cuda")[0]["state"]["absent"].as_str() else {
+        return; // there is a GPU; tests/engines.rs runs on it
+    };
+    let input = folder.write("a.smi", "CCO\n");
+    let refused = Molsieve::new("run --engine cuda")
+        .input(input)
+        .output(folder.out())
+        .run();
+    refused.refuses(2, &["engine cuda: ", missing]);
+}
+
+#[test]
+fn a_gpu_is_tried_out_and_one_that_fails_is_told() {
+    let (folder, driver) = (Folder::new(), shim::fake_driver());
+    let with_gpu = |calls: &str| {
+        doctor(&folder, "--json")
+            .env("LD_LIBRARY_PATH", driver.path())
+            .env("FAKE_CUDA_CALLS", calls)
+            .run()
+    };
+    let well = with_gpu("1000000000").ends_with(0).json_lines().remove(0);
+    let gpu = told(&well, "cuda")[0];
+    assert_eq!(gpu["device"], "stand-in");
+    assert!(
+        gpu["state"]["conforms"]["rows"].as_u64() > Some(100_000),
+        "{gpu}"
+    );
+    let ill = with_gpu("500").ends_with(1).json_lines().remove(0);
+    let why = told(&ill, "cuda")[0]["state"]["fails"].as_str().unwrap();
+    assert!(why.contains("the device is lost"), "{why}");
+}
