@@ -21,8 +21,8 @@ const THREAD_BYTES: usize = 256 << 10;
 
 /// See the module's documentation.
 pub struct CpuEngine {
-    filter: AtomicBloomFilter,
-    pool: rayon::ThreadPool,
+    pub(super) filter: AtomicBloomFilter,
+    pub(super) pool: rayon::ThreadPool,
     /// Open-addressed table of the rows of a slot by key: row + 1, or 0 where empty.
     first_rows: Vec<u32>,
 }
@@ -85,47 +85,61 @@ impl Engine for CpuEngine {
         let (text, ends) = (&*columns.text, &*columns.text_end);
         let keys = &mut columns.key[..rows];
         let verdicts = &mut columns.verdict[..rows];
-        self.pool.install(|| {
-            keys.par_iter_mut()
-                .enumerate()
-                .with_min_len(TASK_ROWS)
-                .for_each(|(row, key)| {
-                    *key = Key::of(&text[text_range(ends, row)]).words();
-                });
-        });
+        self.pool.install(|| hash_rows(text, ends, keys));
         self.mark_first_rows(keys, verdicts);
         let (keys, filter) = (&*keys, &self.filter);
         self.pool.install(|| {
-            let rows = verdicts.par_iter_mut().zip(keys).with_min_len(TASK_ROWS);
-            rows.for_each(|(verdict, key)| {
-                if *verdict == Verdict::New as u8 && filter.contains_hash(key[0]) {
-                    *verdict = Verdict::Maybe as u8;
-                }
-            });
-            let rows = verdicts.par_iter().zip(keys).with_min_len(TASK_ROWS);
-            rows.for_each(|(verdict, key)| {
-                if *verdict == Verdict::New as u8 {
-                    filter.insert_hash(key[0]);
-                }
-            });
+            look_up(filter, keys, verdicts);
+            insert_new(filter, keys, verdicts);
         });
         Ok(tally(verdicts))
     }
 
     fn insert(&mut self, keys: &[[u64; 2]]) -> Result<(), EngineError> {
-        let filter = &self.filter;
-        self.pool.install(|| {
-            let keys = keys.par_iter().with_min_len(TASK_ROWS);
-            keys.for_each(|key| {
-                filter.insert_hash(key[0]);
-            });
-        });
+        self.pool.install(|| insert_keys(&self.filter, keys));
         Ok(())
     }
 
     fn filter_words(&mut self) -> Result<Vec<u64>, EngineError> {
         Ok(self.filter.iter().collect())
     }
+}
+
+// The steps, by the names of the kernels that do the same on a GPU. Each is called in the engine's pool.
+
+/// The key of each row.
+pub(super) fn hash_rows(text: &[u8], text_end: &[u32], keys: &mut [[u64; 2]]) {
+    let rows = keys.par_iter_mut().enumerate().with_min_len(TASK_ROWS);
+    rows.for_each(|(row, key)| {
+        *key = Key::of(&text[text_range(text_end, row)]).words();
+    });
+}
+
+/// Of the rows marked as new, those that the filter may have seen.
+pub(super) fn look_up(filter: &AtomicBloomFilter, keys: &[[u64; 2]], verdicts: &mut [u8]) {
+    let rows = verdicts.par_iter_mut().zip(keys).with_min_len(TASK_ROWS);
+    rows.for_each(|(verdict, key)| {
+        if *verdict == Verdict::New as u8 && filter.contains_hash(key[0]) {
+            *verdict = Verdict::Maybe as u8;
+        }
+    });
+}
+
+/// The keys of the rows that are new into the filter.
+fn insert_new(filter: &AtomicBloomFilter, keys: &[[u64; 2]], verdicts: &[u8]) {
+    let rows = verdicts.par_iter().zip(keys).with_min_len(TASK_ROWS);
+    rows.for_each(|(verdict, key)| {
+        if *verdict == Verdict::New as u8 {
+            filter.insert_hash(key[0]);
+        }
+    });
+}
+
+/// All the keys into the filter.
+pub(super) fn insert_keys(filter: &AtomicBloomFilter, keys: &[[u64; 2]]) {
+    keys.par_iter().with_min_len(TASK_ROWS).for_each(|key| {
+        filter.insert_hash(key[0]);
+    });
 }
 
 fn tally(verdicts: &[u8]) -> Tally {
