@@ -243,3 +243,48 @@ fn a_page_that_cannot_be_written_is_one_line() {
     let run = bench("--engine cpu --max-filter 256KiB --html").arg(folder.path("no/such.html"));
     run.run().refuses(1, &["no/such.html", "cannot write"]);
 }
+
+/// Runs scripts/gpu-check.sh on this build.
+fn gpu_check(results: &std::path::Path, libraries: &std::path::Path) -> Run {
+    let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/gpu-check.sh");
+    let mut command = std::process::Command::new(script);
+    command
+        .args(["--seconds", "0.01", "--max-filter", "256KiB"])
+        .arg(results)
+        .env("MOLSIEVE", env!("CARGO_BIN_EXE_molsieve"))
+        .env("LD_LIBRARY_PATH", libraries);
+    common::run_command(command)
+}
+
+#[test]
+fn the_check_for_gpus_runs_to_its_end_and_says_when_there_is_none() {
+    let (folder, driver) = (Folder::new(), shim::fake_driver());
+    let results = folder.path("results");
+    let run = gpu_check(&results, driver.path());
+    assert_eq!(run.code, Some(0), "{}\n{}", run.stdout, run.stderr);
+    for part in [
+        "both wrote the same bytes",
+        "RDKit makes about",
+        "all is well",
+    ] {
+        assert!(run.stdout.contains(part), "{part}: {}", run.stdout);
+    }
+    for name in [
+        "doctor.json",
+        "bench.json",
+        "bench.html",
+        "job-cuda.txt",
+        "summary.txt",
+    ] {
+        assert!(results.join(name).metadata().unwrap().len() > 0, "{name}");
+    }
+    if cuda::gpus().is_err() {
+        let run = gpu_check(&folder.path("nothing"), &folder.path("."));
+        assert_eq!(run.code, Some(1), "{}", run.stdout);
+        assert!(
+            run.stdout.contains("there is no NVIDIA GPU to test"),
+            "{}",
+            run.stdout
+        );
+    }
+}
