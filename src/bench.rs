@@ -15,6 +15,9 @@
 //! does nothing else: the most accesses that look-ups were seen to make, with one hash or with thirty.
 //! Filters hold half of the keys they are made for while steps are timed, and never more than all.
 //!
+//! A share may be over 1: keys on a GPU are made of what is there already, and within a cache the loop that
+//! reads at random is kept busy by its own arithmetic.
+//!
 //! A figure is the median of five repeats or more, after a warm-up.
 
 mod chemistry;
@@ -165,8 +168,7 @@ pub struct Figure {
     pub keys_per_second: f64,
     /// Bytes per second: of the rows' text and ends; of the words that are accessed in the filter.
     pub bytes_per_second: f64,
-    /// Share of what the memory allows; see the module's table. Over 1 where it was not the memory's turn:
-    /// keys on a GPU are made of what is there already.
+    /// Share of what the memory allows; see the module's table.
     pub share_of_ceiling: f64,
     /// Keys of a pass.
     pub keys: u64,

@@ -8,7 +8,8 @@ use crate::units::{ByteSize, count};
 /// How shares follow from what was measured.
 pub const FORMULA: &str = "share = (1/s) / (1/s + 1/(p × c)), with s the products an engine sieves a \
 second end to end, p the products RDKit makes a second on one core and c the cores; a GPU sieves beside \
-the chemistry, so it saves at most 1 - max(1/s_gpu, 1/(p × c)) / (1/s_cpu + 1/(p × c)) of a job's time";
+the chemistry, so it saves at most 1 - max(1/s_gpu, 1/(p × c)) / (1/s_cpu + 1/(p × c)) of a job's time; \
+software takes turns with it, as the cpu engine does";
 
 /// What was found, in numbers and in words.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -68,7 +69,10 @@ impl Verdict {
             share: share(*rate, made),
             saves: on_cpu
                 .filter(|_| engine.engine != "cpu")
-                .map(|on_cpu| saves(*rate, on_cpu, made)),
+                .map(|on_cpu| match engine.software {
+                    true => 1.0 - in_turns(*rate, made) / in_turns(on_cpu, made),
+                    false => saves(*rate, on_cpu, made),
+                }),
         };
         let engines: Vec<_> = rates.iter().map(share_of).collect();
         Some(Self {
@@ -89,12 +93,17 @@ fn common_filter(measured: &[&EngineReport]) -> Option<u64> {
 
 /// The sieve's share of the work, where it takes turns with the chemistry.
 fn share(sieved: f64, made: f64) -> f64 {
-    (1.0 / sieved) / (1.0 / sieved + 1.0 / made)
+    (1.0 / sieved) / in_turns(sieved, made)
+}
+
+/// Seconds of a product where sieve and chemistry take turns on the same cores.
+fn in_turns(sieved: f64, made: f64) -> f64 {
+    1.0 / sieved + 1.0 / made
 }
 
 /// What is saved of a job's time by a GPU that sieves beside the chemistry.
 fn saves(on_gpu: f64, on_cpu: f64, made: f64) -> f64 {
-    1.0 - (1.0 / on_gpu).max(1.0 / made) / (1.0 / on_cpu + 1.0 / made)
+    1.0 - (1.0 / on_gpu).max(1.0 / made) / in_turns(on_cpu, made)
 }
 
 fn words(cores: usize, made: f64, filter_bytes: u64, engines: &[EngineShare]) -> Vec<String> {
@@ -170,6 +179,7 @@ mod tests {
         // One that is slower than the chemistry costs time.
         assert_eq!(saves(50.0, 100.0, 100.0), 0.0);
         assert!(saves(25.0, 100.0, 100.0) < -0.99);
+        assert_eq!(in_turns(50.0, 100.0), 0.03);
     }
 
     #[test]
