@@ -6,9 +6,11 @@ use crate::{bench::EngineReport, units::ByteSize};
 const WIDTH: f64 = 460.0;
 const HEIGHT: f64 = 270.0;
 const LEFT: f64 = 46.0;
-const RIGHT: f64 = 12.0;
+const RIGHT: f64 = 28.0;
 const TOP: f64 = 26.0;
-const BOTTOM: f64 = 60.0;
+const BOTTOM: f64 = 44.0;
+/// Below the plot, for each line its name.
+const NAME_HEIGHT: f64 = 13.0;
 const COLOURS: [&str; 6] = [
     "#1b6ca8", "#d1495b", "#1b9e6b", "#8d5fd3", "#c77f00", "#555",
 ];
@@ -68,8 +70,9 @@ fn plot(name: &str, lines: &[Line]) -> String {
         let share = (keys.max(1.0).log10() - f64::from(least)) / f64::from(most - least);
         HEIGHT - BOTTOM - share * (HEIGHT - BOTTOM - TOP)
     };
+    let height = HEIGHT + NAME_HEIGHT * lines.len() as f64;
     let mut svg = format!(
-        "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\">\
+        "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\">\
          <text x=\"{LEFT}\" y=\"14\">{}: keys/s over the size of the filter</text>\n",
         escaped(name)
     );
@@ -119,7 +122,7 @@ fn line(number: usize, name: &str, points: &[(f64, f64)]) -> String {
     let dots = points
         .iter()
         .map(|(x, y)| format!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"{colour}\"/>"));
-    let y = HEIGHT - BOTTOM + 34.0 + 13.0 * number as f64;
+    let y = HEIGHT - 6.0 + NAME_HEIGHT * number as f64;
     format!(
         "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>{}\
          <rect x=\"{LEFT}\" y=\"{:.1}\" width=\"10\" height=\"3\" fill=\"{colour}\"/>\
@@ -149,6 +152,7 @@ mod tests {
             "{svg}"
         );
         assert_eq!(svg.matches("<circle").count(), 2);
+        assert!(svg.contains("0 0 460 283"), "room for one name");
         assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
     }
 }
