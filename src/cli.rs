@@ -4,6 +4,7 @@
 //! `molsieve run … > summary.txt` keeps the summary and shows the progress. With `--json` standard
 //! output carries one JSON object per line and nothing else.
 
+mod bench;
 mod doctor;
 mod progress;
 mod report;
@@ -19,6 +20,7 @@ use std::{
 use clap::{Parser, Subcommand};
 
 use crate::{
+    bench::BenchError,
     chem::ChemistryError,
     config::{ConfigError, JobSettings},
     pipeline::PipelineError,
@@ -68,6 +70,13 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Measure this machine: each engine's steps and the whole sieve beside what the memory allows, RDKit,
+    /// and what a GPU can save of a job
+    #[command(
+        after_help = "Exit codes: 0 done; 1 an engine fails or is wrong; 2 usage, or an engine that is \
+named is not there."
+    )]
+    Bench(bench::BenchArgs),
     /// Work with rule files
     #[command(subcommand)]
     Rules(RulesCommand),
@@ -155,6 +164,8 @@ enum CliError {
     },
     #[error(transparent)]
     Exclude(#[from] EarlierRunError),
+    #[error(transparent)]
+    Bench(#[from] BenchError),
     /// There is nothing to resume, and no input to start with.
     #[error("{}: there is no run to resume; to start one, say what its --input is", .0.display())]
     NothingToResume(PathBuf),
@@ -168,6 +179,7 @@ impl CliError {
             | Self::NothingToResume(_)
             | Self::DiskTooSmall { .. }
             | Self::Plan(PlanError::Budget { .. } | PlanError::Engine(_))
+            | Self::Bench(BenchError::Engine(_))
             | Self::Pipeline(PipelineError::Changed(_)) => Exit::Usage,
             Self::Store(error) | Self::Pipeline(PipelineError::Store(error)) => match error {
                 StoreError::NotEmpty(_)
@@ -193,7 +205,7 @@ impl CliError {
                 ChemistryError::StartUp(_) | ChemistryError::Failed(_) => Exit::Failed,
             },
             Self::Stopped(_) => Exit::Stopped,
-            Self::Pipeline(_) | Self::Signals(_) => Exit::Failed,
+            Self::Pipeline(_) | Self::Signals(_) | Self::Bench(_) => Exit::Failed,
         }
     }
 }
@@ -208,6 +220,7 @@ pub fn main() -> ExitCode {
         Command::Plan(args) => (args.json, run::plan(args)),
         Command::TryParents => (false, run::try_parents()),
         Command::Doctor { folder, json } => (json, doctor::doctor(&folder, json)),
+        Command::Bench(args) => (args.json, bench::bench(&args)),
         Command::Rules(RulesCommand::Check { files, json }) => {
             (json, rules_check::check(&files, json))
         }

@@ -7,6 +7,7 @@
 //! [`limits`], [`units`], [`key`], [`machine`], [`store`] → [`rules`], [`slot`] → [`ring`], [`chem`],
 //! [`table`] → [`sieve`], [`settle`], [`trial`] → [`config`], [`plan`] → [`pipeline`] → [`cli`]
 
+pub mod bench;
 pub mod chem;
 pub mod cli;
 pub mod config;

@@ -15,6 +15,40 @@ pub fn memory_limit() -> ByteSize {
     ByteSize(cgroup_limits().into_iter().fold(machine, u64::min))
 }
 
+/// Processors this process may use: those it may run on, or the control group's time if that is less.
+pub fn processors() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// A machine as figures name it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Machine {
+    /// The processors' model.
+    pub processor: String,
+    /// Processors this process may use.
+    pub processors: usize,
+    /// Memory this process may use.
+    pub memory_bytes: u64,
+    /// The kernel, for example `Linux 6.1.0`.
+    pub kernel: String,
+}
+
+/// The machine this process runs on.
+pub fn look() -> Machine {
+    let text = |path: &str| fs::read_to_string(path).unwrap_or_default();
+    let model = text("/proc/cpuinfo").lines().find_map(|line| {
+        let (field, model) = line.split_once(':')?;
+        (field.trim() == "model name").then(|| model.trim().to_owned())
+    });
+    let release = text("/proc/sys/kernel/osrelease");
+    Machine {
+        processor: model.unwrap_or_else(|| "unknown processor".into()),
+        processors: processors(),
+        memory_bytes: memory_limit().0,
+        kernel: format!("Linux {}", release.trim()).trim().to_owned(),
+    }
+}
+
 /// What a process may use of a machine, and what of that a control group takes away.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Limits {
@@ -38,10 +72,10 @@ impl Limits {
         Self {
             memory_bytes: kilobytes_after(&text, "MemTotal:").unwrap_or(0),
             cgroup_memory_bytes: cgroup_limits().into_iter().min(),
-            processors: std::thread::available_parallelism().map_or(1, usize::from),
+            processors: processors(),
             cgroup_processors: cgroup_files("cpu.max")
                 .iter()
-                .filter_map(|limit| processors(limit))
+                .filter_map(|limit| processors_in(limit))
                 .reduce(f64::min),
             locked_memory_bytes: locked.current,
         }
@@ -49,7 +83,7 @@ impl Limits {
 }
 
 /// The processors' worth of time in `cpu.max`: microseconds and the period they are allowed in.
-fn processors(limit: &str) -> Option<f64> {
+fn processors_in(limit: &str) -> Option<f64> {
     let (time, period) = limit.trim().split_once(' ')?;
     let [time, period] = [time, period].map(|text| text.parse::<f64>().ok());
     Some(time? / period?)
@@ -165,8 +199,11 @@ mod tests {
         let limits = Limits::look();
         assert!(limits.memory_bytes >= memory_limit().0);
         assert!(limits.processors >= 1);
-        assert_eq!(processors("150000 100000\n"), Some(1.5));
-        assert_eq!(processors("max 100000\n"), None);
+        let machine = look();
+        assert_eq!(machine.processors, limits.processors);
+        assert!(!machine.processor.is_empty() && machine.kernel.starts_with("Linux "));
+        assert_eq!(processors_in("150000 100000\n"), Some(1.5));
+        assert_eq!(processors_in("max 100000\n"), None);
     }
 
     #[test]

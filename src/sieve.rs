@@ -21,6 +21,7 @@
 //! | [`cuda`] | an NVIDIA GPU |
 //! | [`mod@wgpu`] | any GPU, through wgpu |
 //! | `choose` | which of them a job runs on |
+//! | [`steps`] | the steps of an engine one by one, to be timed |
 //! | [`conformance`] | what every engine must agree on with fastbloom, as a body that any engine runs |
 
 mod choose;
@@ -29,8 +30,10 @@ mod cpu;
 pub mod cuda;
 mod error;
 pub mod gpu;
+pub mod steps;
 pub mod wgpu;
 
+pub(crate) use choose::named_adapter;
 pub use choose::{ADAPTER_VARIABLE, Chosen, EngineChoice, choose};
 pub use cpu::CpuEngine;
 pub use error::EngineError;

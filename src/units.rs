@@ -1,6 +1,10 @@
 //! Sizes, counts and durations as people write and read them.
 
-use std::{fmt, str::FromStr, time::Duration};
+use std::{
+    fmt,
+    str::FromStr,
+    time::{Duration, SystemTime},
+};
 
 use serde::{Deserialize, Serialize, de};
 
@@ -123,6 +127,24 @@ pub fn duration(time: Duration) -> String {
     }
 }
 
+/// A moment in UTC, to the second: `2026-11-25T15:00:00Z`. One before 1970 is told as 1970.
+///
+/// Days to dates as in Howard Hinnant's `civil_from_days`: years begin in March, eras have 400 of them.
+pub fn utc(moment: SystemTime) -> String {
+    let since_1970 = moment.duration_since(SystemTime::UNIX_EPOCH);
+    let seconds = since_1970.map_or(0, |time| time.as_secs());
+    let (days, of_day) = (seconds / 86_400 + 719_468, seconds % 86_400);
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    let year = year + 400 * era + u64::from(month <= 2);
+    let (hour, minute, second) = (of_day / 3_600, of_day / 60 % 60, of_day % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
 /// A share as percent with one decimal: `12.5 %`. Nothing of nothing is `0.0 %`.
 pub fn percent(part: u64, whole: u64) -> String {
     format!(
@@ -193,6 +215,20 @@ mod tests {
                 ByteSize(bytes),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn moments_are_told_in_utc() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_399, "2000-02-28T23:59:59Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (1_795_618_802, "2026-11-25T15:00:02Z"),
+            (4_107_542_400, "2100-03-01T00:00:00Z"),
+        ] {
+            let moment = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
+            assert_eq!(utc(moment), text);
         }
     }
 

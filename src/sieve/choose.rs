@@ -62,10 +62,7 @@ pub fn choose(choice: EngineChoice, room: &Room) -> Result<Chosen, EngineError> 
     match choice {
         EngineChoice::Cpu => Ok(Chosen::CPU),
         EngineChoice::Cuda => find_gpu(room).map(named),
-        EngineChoice::Wgpu => {
-            let wanted = env::var(ADAPTER_VARIABLE).ok();
-            find_adapter(wgpu::adapters(), wanted.as_deref(), room).map(named)
-        }
+        EngineChoice::Wgpu => named_adapter(room).map(On::Wgpu).map(named),
         EngineChoice::Auto => Ok(best(room)),
     }
 }
@@ -114,14 +111,20 @@ fn find_hardware_adapter(room: &Room) -> Result<On, EngineError> {
     if cfg!(target_os = "linux") && !DEVICES.iter().any(|device| Path::new(device).exists()) {
         return Err(absent("there is no GPU".into()));
     }
-    find_adapter(wgpu::adapters(), None, room)
+    find_adapter(wgpu::adapters(), None, room).map(On::Wgpu)
+}
+
+/// The adapter that `--engine wgpu` takes.
+pub(crate) fn named_adapter(room: &Room) -> Result<Adapter, EngineError> {
+    let wanted = env::var(ADAPTER_VARIABLE).ok();
+    find_adapter(wgpu::adapters(), wanted.as_deref(), room)
 }
 
 fn find_adapter(
     adapters: Vec<Adapter>,
     wanted: Option<&str>,
     room: &Room,
-) -> Result<On, EngineError> {
+) -> Result<Adapter, EngineError> {
     let names: Vec<_> = adapters
         .iter()
         .map(|adapter| adapter.name.clone())
@@ -145,7 +148,7 @@ fn find_adapter(
         )),
     })?;
     adapter.check(room)?;
-    Ok(On::Wgpu(adapter))
+    Ok(adapter)
 }
 
 fn absent(missing: String) -> EngineError {

@@ -1,0 +1,264 @@
+//! What this machine's engines are worth, honestly: each step of the sieve and the whole of it on every
+//! engine, beside what the memory allows, and RDKit's speed beside all of them.
+//!
+//! | figure | what is timed | what it is a share of |
+//! |---|---|---|
+//! | hash | keys of rows that are where the engine reads them | copying the same bytes |
+//! | absent | look-ups of keys that are not in the filter, others each time | random accesses |
+//! | present | look-ups of keys that are in the filter | random accesses |
+//! | insert | inserts of keys | random accesses |
+//! | end to end | the whole sieve of slots as a ring has them, all rows new: what goes to a device and what comes back counts | copying the same bytes to where the engine hashes them |
+//!
+//! A copy is one from host memory, page-locked where the engine wants it: to other host memory by the
+//! threads of the cpu engine, or to the device. A random access is an independent read of 8 bytes in an
+//! array of the filter's size, by the same threads. On a device it is derived, for there is no kernel that
+//! does nothing else: the most accesses that look-ups were seen to make, with one hash or with thirty.
+//! Filters hold half of the keys they are made for while steps are timed, and never more than all.
+//!
+//! A share may be over 1: keys on a GPU are made of what is there already, and within a cache the loop that
+//! reads at random is kept busy by its own arithmetic.
+//!
+//! A figure is the median of five repeats or more, after a warm-up.
+
+mod chemistry;
+mod engine;
+mod input;
+mod measure;
+mod random_access;
+mod subject;
+mod verdict;
+
+use std::time::SystemTime;
+
+use serde::Serialize;
+
+pub use measure::Effort;
+pub use verdict::{EngineShare, Verdict};
+
+use crate::{
+    chem::{ChemistryError, RdKit},
+    machine::{self, Machine},
+    rules::RuleError,
+    sieve::{EngineChoice, EngineError},
+    slot::LayoutError,
+    units,
+};
+use measure::Timing;
+use subject::Subject;
+
+/// Everything that was measured.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// Version of molsieve.
+    pub molsieve: &'static str,
+    /// Version of RDKit.
+    pub rdkit: String,
+    /// When it was measured, UTC: `2026-11-25T15:00:00Z`.
+    pub date: String,
+    /// The machine.
+    pub machine: Machine,
+    /// Seconds per figure.
+    pub seconds: f64,
+    /// Whether the time was too short for figures to be trusted.
+    pub trial: bool,
+    /// Bytes of a row's text, on average.
+    pub row_bytes: f64,
+    /// RDKit.
+    pub chemistry: Chemistry,
+    /// Each engine on each device.
+    pub engines: Vec<EngineReport>,
+    /// Engines that are not there.
+    pub absent: Vec<Absent>,
+    /// What that means for a job; none if no engine was measured to the end.
+    pub verdict: Option<Verdict>,
+}
+
+/// RDKit's speed on one core.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Chemistry {
+    /// The rule, SMIRKS.
+    pub rule: &'static str,
+    /// Molecules it was applied to.
+    pub molecules: usize,
+    /// Distinct products they give, each for itself.
+    pub products: u64,
+    /// Products per second of one thread.
+    pub products_per_second_per_core: f64,
+    /// Repeats that this is the median of.
+    pub repeats: usize,
+}
+
+/// An engine that is not there.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Absent {
+    /// Its name on the command line.
+    pub engine: &'static str,
+    /// What is missing.
+    pub missing: String,
+}
+
+impl Absent {
+    /// An error begins with the engine's name, which is told anyway.
+    fn new(engine: &'static str, reason: String) -> Self {
+        let missing = match reason.strip_prefix(&format!("engine {engine}: ")) {
+            Some(missing) => missing.to_owned(),
+            None => reason,
+        };
+        Self { engine, missing }
+    }
+}
+
+/// What was measured of an engine on a device.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct EngineReport {
+    /// Its name on the command line.
+    pub engine: &'static str,
+    /// The device; for the cpu engine its threads.
+    pub device: String,
+    /// The device's driver, where that is known.
+    pub driver: Option<String>,
+    /// Whether the device is a program that stands in for a GPU.
+    pub software: bool,
+    /// Threads of the cpu engine.
+    pub threads: Option<usize>,
+    /// Rate at which rows are copied to where they are hashed.
+    pub copy_bytes_per_second: f64,
+    /// Keys alone.
+    pub hash: Option<Figure>,
+    /// What depends on the filter, from small to large.
+    pub filters: Vec<FilterReport>,
+    /// Filters that were not tried, or did not fit, and why.
+    pub skipped: Vec<Skipped>,
+    /// Why it was given up, if it was.
+    pub failed: Option<String>,
+}
+
+/// What was measured at one size of filter.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FilterReport {
+    /// Its size.
+    pub bytes: u64,
+    /// Bits per key.
+    pub hashes: u32,
+    /// Independent random reads of 8 bytes per second in as much memory; on a device derived from look-ups.
+    pub accesses_per_second: f64,
+    /// Look-ups of keys that are not in it.
+    pub absent: Figure,
+    /// Look-ups of keys that are in it.
+    pub present: Figure,
+    /// Inserts.
+    pub insert: Figure,
+    /// The whole sieve.
+    pub end_to_end: Figure,
+}
+
+/// A filter that was not measured.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Skipped {
+    /// Its size.
+    pub bytes: u64,
+    /// Why.
+    pub reason: String,
+}
+
+/// One figure.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Figure {
+    /// Keys per second.
+    pub keys_per_second: f64,
+    /// Bytes per second: of the rows' text and ends; of the words that are accessed in the filter.
+    pub bytes_per_second: f64,
+    /// Share of what the memory allows; see the module's table.
+    pub share_of_ceiling: f64,
+    /// Keys of a pass.
+    pub keys: u64,
+    /// Repeats that this is the median of.
+    pub repeats: usize,
+}
+
+impl Figure {
+    /// Of a pass over `keys`; `ceiling` is in keys per second.
+    fn new(timing: Timing, keys: u64, bytes_per_key: f64, ceiling: f64) -> Self {
+        let keys_per_second = keys as f64 / timing.seconds;
+        Self {
+            keys_per_second,
+            bytes_per_second: keys_per_second * bytes_per_key,
+            share_of_ceiling: keys_per_second / ceiling,
+            keys,
+            repeats: timing.repeats,
+        }
+    }
+}
+
+/// Why nothing can be measured.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum BenchError {
+    /// An engine that is named is not there; in mid-run: it fails.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// An engine gives wrong answers: its figures are worth nothing.
+    #[error("engine {engine}: gives wrong answers, it {fault}")]
+    Wrong {
+        /// The engine and its device.
+        engine: String,
+        /// What it did.
+        fault: &'static str,
+    },
+    /// RDKit does not work.
+    #[error(transparent)]
+    Chemistry(#[from] ChemistryError),
+    /// RDKit does not read one of the built-in molecules.
+    #[error("RDKit does not read a molecule that is built in: {0}")]
+    Molecule(String),
+    /// The built-in rule can't be read; a fault of molsieve.
+    #[error(transparent)]
+    Rule(#[from] RuleError),
+    /// A slot can't be made; a fault of molsieve.
+    #[error(transparent)]
+    Layout(#[from] LayoutError),
+}
+
+/// What is to be measured.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Order {
+    /// Engines, all of which must be there; none: whatever is there.
+    pub engines: Vec<EngineChoice>,
+    /// How long.
+    pub effort: Effort,
+    /// No filter above this size.
+    pub filter_bytes_max: Option<u64>,
+}
+
+/// Measures; `say` hears what comes next.
+pub fn run(rdkit: RdKit, order: &Order, say: &mut dyn FnMut(&str)) -> Result<Report, BenchError> {
+    let (subjects, absent) = Subject::find(&order.engines)?;
+    let mut report = Report {
+        molsieve: env!("CARGO_PKG_VERSION"),
+        rdkit: rdkit.version(),
+        date: units::utc(SystemTime::now()),
+        machine: machine::look(),
+        seconds: order.effort.seconds,
+        trial: order.effort.is_trial(),
+        row_bytes: input::mean_row_bytes(),
+        chemistry: {
+            say("RDKit on one core");
+            chemistry::measure(rdkit, order.effort)?
+        },
+        engines: Vec::new(),
+        absent,
+        verdict: None,
+    };
+    for subject in &subjects {
+        let measured = engine::measure(subject, order.effort, order.filter_bytes_max, say);
+        report.engines.push(measured);
+    }
+    report.verdict = Verdict::of(&report);
+    Ok(report)
+}
+
+impl Report {
+    /// Whether every engine was measured to the end.
+    pub fn is_whole(&self) -> bool {
+        self.engines.iter().all(|engine| engine.failed.is_none())
+    }
+}

@@ -1,0 +1,197 @@
+//! The engines of a machine and their devices, to be opened and measured one after the other.
+
+use std::fmt;
+
+use super::{Absent, Effort};
+use crate::{
+    limits::{SLOT_BYTES_DEFAULT_MAX, SLOT_BYTES_MIN},
+    machine,
+    nvidia::Nvidia,
+    sieve::{
+        ADAPTER_VARIABLE, CpuEngine, Engine, EngineChoice, EngineError, FilterShape,
+        cuda::{self, CudaDevice, Gpu},
+        gpu::{GpuEngine, Room},
+        named_adapter,
+        steps::{CUDA_PROBES, CpuSteps, GpuSteps, Steps, WGPU_PROBES},
+        wgpu::{self, Adapter, WgpuDevice},
+    },
+    slot::SlotLayout,
+};
+
+/// An engine on a device.
+pub(super) struct Subject {
+    on: On,
+}
+
+enum On {
+    Cpu { threads: usize },
+    Cuda(Gpu),
+    Wgpu(Adapter),
+}
+
+/// The filter of the cpu engine may take this share of the memory that the process may use. While it is
+/// measured nothing else of its size is held.
+const HOST_MEMORY_DIVISOR: u64 = 4;
+/// A device's filter may take this share of its memory, in tenths.
+const DEVICE_MEMORY_TENTHS: u64 = 8;
+
+impl Subject {
+    /// The engines that are named, all of which must be there; if none is, those that are there, and what
+    /// the others lack. A program that stands in for a GPU is taken only with `wgpu` named.
+    pub fn find(choices: &[EngineChoice]) -> Result<(Vec<Self>, Vec<Absent>), EngineError> {
+        if choices.is_empty() || choices.contains(&EngineChoice::Auto) {
+            return Ok(Self::find_all());
+        }
+        let mut found = Vec::new();
+        for (place, choice) in choices.iter().enumerate() {
+            if choices[..place].contains(choice) {
+                continue;
+            }
+            match choice {
+                EngineChoice::Cpu | EngineChoice::Auto => found.push(Self::cpu()),
+                EngineChoice::Cuda => found.push(Self {
+                    on: On::Cuda(cuda::first_gpu()?),
+                }),
+                EngineChoice::Wgpu => found.push(Self {
+                    on: On::Wgpu(named_adapter(&smallest_room())?),
+                }),
+            }
+        }
+        Ok((found, Vec::new()))
+    }
+
+    fn find_all() -> (Vec<Self>, Vec<Absent>) {
+        let (mut found, mut absent) = (vec![Self::cpu()], Vec::new());
+        match cuda::gpus() {
+            Ok(gpus) => found.extend(gpus.into_iter().map(|gpu| Self { on: On::Cuda(gpu) })),
+            Err(error) => absent.push(Absent::new("cuda", error.to_string())),
+        }
+        let (software, hardware): (Vec<_>, Vec<_>) = wgpu::adapters()
+            .into_iter()
+            .partition(|adapter| adapter.software);
+        if hardware.is_empty() {
+            let missing = match software.first() {
+                Some(adapter) => format!(
+                    "no GPU but software ({}); --engine wgpu with {ADAPTER_VARIABLE}=0 measures it",
+                    adapter.name
+                ),
+                None => "there is no Vulkan driver".into(),
+            };
+            absent.push(Absent::new("wgpu", missing));
+        }
+        let on_adapter = |adapter| Self {
+            on: On::Wgpu(adapter),
+        };
+        found.extend(hardware.into_iter().map(on_adapter));
+        (found, absent)
+    }
+
+    fn cpu() -> Self {
+        let threads = machine::processors();
+        Self {
+            on: On::Cpu { threads },
+        }
+    }
+
+    /// The engine's name on the command line.
+    pub fn engine(&self) -> &'static str {
+        match self.on {
+            On::Cpu { .. } => "cpu",
+            On::Cuda(_) => "cuda",
+            On::Wgpu(_) => "wgpu",
+        }
+    }
+
+    /// The device; for the cpu engine its threads.
+    pub fn device(&self) -> String {
+        match &self.on {
+            On::Cpu { threads: 1 } => "1 thread".into(),
+            On::Cpu { threads } => format!("{threads} threads"),
+            On::Cuda(gpu) => gpu.name.clone(),
+            On::Wgpu(adapter) => format!("{} ({})", adapter.name, adapter.backend),
+        }
+    }
+
+    /// The device's driver, where that is known.
+    pub fn driver(&self) -> Option<String> {
+        match &self.on {
+            On::Cpu { .. } => None,
+            On::Cuda(_) => Nvidia::look().ok().and_then(|nvidia| nvidia.driver),
+            On::Wgpu(adapter) => Some(adapter.driver.clone()),
+        }
+    }
+
+    /// Whether the device is a program that stands in for a GPU.
+    pub fn software(&self) -> bool {
+        matches!(&self.on, On::Wgpu(adapter) if adapter.software)
+    }
+
+    /// The threads of the cpu engine; none for others.
+    pub fn threads(&self) -> Option<usize> {
+        match self.on {
+            On::Cpu { threads } => Some(threads),
+            _ => None,
+        }
+    }
+
+    /// The largest filter that is worth trying. Of an adapter the memory is not known; what it can't bind
+    /// it refuses.
+    pub fn filter_bytes_max(&self) -> u64 {
+        match &self.on {
+            On::Cuda(gpu) => gpu.memory_bytes / 10 * DEVICE_MEMORY_TENTHS,
+            On::Wgpu(adapter) if adapter.discrete => u64::MAX,
+            On::Cpu { .. } | On::Wgpu(_) => machine::memory_limit().0 / HOST_MEMORY_DIVISOR,
+        }
+    }
+
+    /// Bytes of a slot in which steps are measured: so large that what a launch costs does not count on a
+    /// GPU, and that its rows are no matter of caches.
+    pub fn large_slot_bytes(&self, effort: Effort) -> usize {
+        match &self.on {
+            _ if effort.is_trial() => SLOT_BYTES_MIN,
+            On::Cpu { .. } => 64 << 20,
+            On::Wgpu(adapter) if adapter.software => SLOT_BYTES_DEFAULT_MAX,
+            On::Cuda(_) => 256 << 20,
+            // Some bind 128 MiB at most.
+            On::Wgpu(_) => 128 << 20,
+        }
+    }
+
+    /// The engine as a job has it, with an empty filter.
+    pub fn open(&self, room: Room) -> Result<Box<dyn Engine>, EngineError> {
+        Ok(match &self.on {
+            On::Cpu { threads } => Box::new(CpuEngine::new(room.filter, room.rows_max, *threads)?),
+            On::Cuda(gpu) => Box::new(GpuEngine::new(CudaDevice::open(gpu.index, room)?, room)),
+            On::Wgpu(adapter) => Box::new(GpuEngine::new(WgpuDevice::open(adapter, room)?, room)),
+        })
+    }
+
+    /// Its steps, with an empty filter.
+    pub fn steps(&self, room: Room) -> Result<Box<dyn Steps>, EngineError> {
+        Ok(match &self.on {
+            On::Cpu { threads } => Box::new(CpuSteps::new(&room, *threads)?),
+            On::Cuda(gpu) => {
+                let device = CudaDevice::open(gpu.index, room)?;
+                Box::new(GpuSteps::new(device, CUDA_PROBES))
+            }
+            On::Wgpu(adapter) => {
+                let device = WgpuDevice::open(adapter, room)?;
+                Box::new(GpuSteps::new(device, WGPU_PROBES))
+            }
+        })
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {}", self.engine(), self.device())
+    }
+}
+
+fn smallest_room() -> Room {
+    let filter = FilterShape {
+        bits: 1 << 20,
+        hashes: 1,
+    };
+    Room::new(filter, &SlotLayout::smallest(false))
+}

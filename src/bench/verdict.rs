@@ -1,0 +1,218 @@
+//! What the sieve's speed is worth: its share of a job's work, and what a GPU saves of it.
+
+use serde::Serialize;
+
+use super::{EngineReport, Report};
+use crate::units::{ByteSize, count};
+
+/// How shares follow from what was measured.
+pub const FORMULA: &str = "share = (1/s) / (1/s + 1/(p × c)), with s the products an engine sieves a \
+second end to end, p the products RDKit makes a second on one core and c the cores; a GPU sieves beside \
+the chemistry, so it saves at most 1 - max(1/s_gpu, 1/(p × c)) / (1/s_cpu + 1/(p × c)) of a job's time; \
+software takes turns with it, as the cpu engine does";
+
+/// What was found, in numbers and in words.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Verdict {
+    /// Processors this process may use.
+    pub cores: usize,
+    /// Products that RDKit makes a second on all of them.
+    pub products_per_second: f64,
+    /// Size of the filter that the figures are for: the largest that all engines were measured with.
+    pub filter_bytes: u64,
+    /// How shares follow from what was measured.
+    pub formula: &'static str,
+    /// Each engine's share.
+    pub engines: Vec<EngineShare>,
+    /// The same in words, sentence by sentence.
+    pub words: Vec<String>,
+}
+
+/// What the sieve takes of a job on one engine.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct EngineShare {
+    /// The engine.
+    pub engine: &'static str,
+    /// Its device.
+    pub device: String,
+    /// Products it sieves a second, end to end.
+    pub sieved_per_second: f64,
+    /// The sieve's share of a job's work.
+    pub share: f64,
+    /// What it saves of a job's time against the cpu engine; less than nothing if it costs time. Not for
+    /// the cpu engine, nor without it.
+    pub saves: Option<f64>,
+}
+
+impl Verdict {
+    /// Of a report whose figures are there; `None` if nothing was measured to the end.
+    pub(super) fn of(report: &Report) -> Option<Self> {
+        let measured: Vec<_> = report
+            .engines
+            .iter()
+            .filter(|e| !e.filters.is_empty())
+            .collect();
+        let filter_bytes = common_filter(&measured)?;
+        let cores = report.machine.processors;
+        let made = report.chemistry.products_per_second_per_core * cores as f64;
+        let rates = measured.iter().filter_map(|engine| {
+            let filter = engine.filters.iter().find(|f| f.bytes == filter_bytes)?;
+            Some((*engine, filter.end_to_end.keys_per_second))
+        });
+        let rates: Vec<_> = rates.collect();
+        let on_cpu = rates.iter().find(|(engine, _)| engine.engine == "cpu");
+        let on_cpu = on_cpu.map(|(_, rate)| *rate);
+        let share_of = |(engine, rate): &(&EngineReport, f64)| EngineShare {
+            engine: engine.engine,
+            device: engine.device.clone(),
+            sieved_per_second: *rate,
+            share: share(*rate, made),
+            saves: on_cpu
+                .filter(|_| engine.engine != "cpu")
+                .map(|on_cpu| match engine.software {
+                    true => 1.0 - in_turns(*rate, made) / in_turns(on_cpu, made),
+                    false => saves(*rate, on_cpu, made),
+                }),
+        };
+        let engines: Vec<_> = rates.iter().map(share_of).collect();
+        Some(Self {
+            cores,
+            products_per_second: made,
+            filter_bytes,
+            formula: FORMULA,
+            words: words(cores, made, filter_bytes, &engines),
+            engines,
+        })
+    }
+}
+
+fn common_filter(measured: &[&EngineReport]) -> Option<u64> {
+    let largest = |engine: &&EngineReport| engine.filters.iter().map(|f| f.bytes).max();
+    measured.iter().filter_map(largest).min()
+}
+
+/// The sieve's share of the work, where it takes turns with the chemistry.
+fn share(sieved: f64, made: f64) -> f64 {
+    (1.0 / sieved) / in_turns(sieved, made)
+}
+
+/// Seconds of a product where sieve and chemistry take turns on the same cores.
+fn in_turns(sieved: f64, made: f64) -> f64 {
+    1.0 / sieved + 1.0 / made
+}
+
+/// What is saved of a job's time by a GPU that sieves beside the chemistry.
+fn saves(on_gpu: f64, on_cpu: f64, made: f64) -> f64 {
+    1.0 - (1.0 / on_gpu).max(1.0 / made) / in_turns(on_cpu, made)
+}
+
+fn words(cores: usize, made: f64, filter_bytes: u64, engines: &[EngineShare]) -> Vec<String> {
+    let cores = match cores {
+        1 => "1 core".into(),
+        cores => format!("{cores} cores"),
+    };
+    let mut words = vec![format!(
+        "With {cores} RDKit makes about {} products/s.",
+        rounded(made)
+    )];
+    for engine in engines {
+        let EngineShare {
+            device,
+            sieved_per_second,
+            share,
+            ..
+        } = engine;
+        let sieves = format!(
+            "The engine {} ({device}) sieves {}/s at a filter of {}: {} of a job's work.",
+            engine.engine,
+            rounded(*sieved_per_second),
+            ByteSize(filter_bytes),
+            percent(*share)
+        );
+        words.push(sieves);
+        words.push(match engine.saves {
+            None if engine.engine == "cpu" => {
+                format!("A GPU can save no more than that: {}.", percent(*share))
+            }
+            None => continue,
+            Some(saves) if saves >= 0.0 => {
+                format!(
+                    "In place of the engine cpu it saves {} of a job's time.",
+                    percent(saves)
+                )
+            }
+            Some(saves) => {
+                format!(
+                    "In place of the engine cpu it costs {} of a job's time.",
+                    percent(-saves)
+                )
+            }
+        });
+    }
+    words
+}
+
+/// A share as percent, small ones with what can be told of them.
+fn percent(share: f64) -> String {
+    let percent = 100.0 * share;
+    let digits = if percent >= 0.1 { 1 } else { 3 };
+    format!("{percent:.digits$} %")
+}
+
+/// A rate to two digits: `9,100,000`.
+fn rounded(rate: f64) -> String {
+    let place = 10f64.powf((rate.max(1.0).log10().floor() - 1.0).max(0.0));
+    count(((rate / place).round() * place) as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shares_follow_the_formula() {
+        assert_eq!(share(100.0, 100.0), 0.5);
+        assert!((share(9_000_000.0, 40_000.0) - 0.004_425).abs() < 1e-6);
+        // A GPU that is never waited for saves the whole of the cpu engine's share.
+        let on_cpu = share(9_000_000.0, 40_000.0);
+        assert!((saves(1e9, 9_000_000.0, 40_000.0) - on_cpu).abs() < 1e-12);
+        // One that is slower than the chemistry costs time.
+        assert_eq!(saves(50.0, 100.0, 100.0), 0.0);
+        assert!(saves(25.0, 100.0, 100.0) < -0.99);
+        assert_eq!(in_turns(50.0, 100.0), 0.03);
+    }
+
+    #[test]
+    fn numbers_are_said_as_exactly_as_they_are_known() {
+        assert_eq!(rounded(9_123_456.0), "9,100,000");
+        assert_eq!(rounded(7.4), "7");
+        assert_eq!(percent(0.0044), "0.4 %");
+        assert_eq!(percent(0.00002), "0.002 %");
+    }
+
+    #[test]
+    fn the_verdict_says_what_a_gpu_can_save() {
+        let engine = |engine, rate, saves| EngineShare {
+            engine,
+            device: "x".into(),
+            sieved_per_second: rate,
+            share: share(rate, 40_000.0),
+            saves,
+        };
+        let engines = [
+            engine("cpu", 9_000_000.0, None),
+            engine("cuda", 1e9, Some(0.0044)),
+            engine("wgpu", 1e4, Some(-3.0)),
+        ];
+        let words = words(2, 40_000.0, 1 << 30, &engines).join(" ");
+        for said in [
+            "With 2 cores RDKit makes about 40,000 products/s.",
+            "cpu (x) sieves 9,000,000/s at a filter of 1 GiB: 0.4 % of a job's work.",
+            "A GPU can save no more than that: 0.4 %.",
+            "it saves 0.4 % of a job's time.",
+            "it costs 300.0 % of a job's time.",
+        ] {
+            assert!(words.contains(said), "{said}: {words}");
+        }
+    }
+}

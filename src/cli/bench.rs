@@ -1,0 +1,268 @@
+//! `molsieve bench`.
+
+mod page;
+mod plot;
+
+use std::{
+    fs,
+    io::{IsTerminal, Write},
+    path::{Path, PathBuf},
+};
+
+use super::{CliError, Exit, say};
+use crate::{
+    bench::{self, Effort, EngineReport, Figure, Order, Report},
+    chem::RdKit,
+    sieve::EngineChoice,
+    store::{StoreError, disk},
+    units::{ByteSize, count},
+};
+
+#[derive(clap::Args, Debug)]
+pub(super) struct BenchArgs {
+    /// Measure this engine; may be repeated. Without it: every engine that is there, software left out
+    #[arg(long = "engine", value_name = "NAME")]
+    engines: Vec<EngineChoice>,
+    /// Seconds per figure
+    #[arg(long, value_name = "S", default_value = "1", value_parser = seconds)]
+    seconds: f64,
+    /// No filter above this size [default: as large as fits]
+    #[arg(long, value_name = "SIZE")]
+    max_filter: Option<ByteSize>,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Write a page with tables and plots, which needs nothing else
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: Result<f64, _> = text.parse();
+    seconds
+        .ok()
+        .filter(|seconds| *seconds > 0.0 && *seconds <= 3_600.0)
+        .ok_or_else(|| "write a number of seconds, above 0 and at most 3600".into())
+}
+
+/// Measures and tells.
+pub(super) fn bench(args: &BenchArgs) -> Result<Exit, CliError> {
+    let order = Order {
+        engines: args.engines.clone(),
+        effort: Effort {
+            seconds: args.seconds,
+        },
+        filter_bytes_max: args.max_filter.map(|size| size.0),
+    };
+    let shown = std::io::stderr().is_terminal();
+    let mut progress = |what: &str| {
+        if shown {
+            // A closed standard error leaves nobody to tell.
+            let _ = writeln!(std::io::stderr(), "measuring {what}");
+        }
+    };
+    let report = bench::run(RdKit::initialise()?, &order, &mut progress)?;
+    if let Some(path) = &args.html {
+        write_page(path, &page::page(&report))?;
+    }
+    if args.json {
+        let told = serde_json::to_value(&report).expect("a report is strings and numbers");
+        say(&told.to_string());
+    } else {
+        say(&text(&report));
+    }
+    Ok(match report.is_whole() {
+        true => Exit::Done,
+        false => Exit::Failed,
+    })
+}
+
+/// Beside where it goes, then in its place: a page is whole or it is not there.
+fn write_page(path: &Path, page: &str) -> Result<(), CliError> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(".part");
+    let beside = PathBuf::from(beside);
+    fs::write(&beside, page).map_err(|error| StoreError::io(&beside, "write", &error))?;
+    Ok(disk::rename(&beside, path)?)
+}
+
+fn text(report: &Report) -> String {
+    let mut lines = vec![title(report), String::new()];
+    for (name, what) in about(report) {
+        lines.push(format!("  {name:<10} {what}"));
+    }
+    for engine in &report.engines {
+        lines.push(String::new());
+        lines.push(format!("  {}", engine_title(engine)));
+        lines.push(format!(
+            "  {:<10} {:<10} {:>15} {:>9} {:>9}",
+            "step", "filter", "keys/s", "GB/s", "ceiling"
+        ));
+        for row in rows(engine) {
+            lines.push(format!(
+                "  {:<10} {:<10} {:>15} {:>9} {:>9}",
+                row.step, row.filter, row.keys, row.gigabytes, row.share
+            ));
+        }
+        lines.extend(notes(engine).iter().map(|note| format!("  {note}")));
+    }
+    if let Some(verdict) = &report.verdict {
+        lines.push(String::new());
+        lines.extend(verdict.words.iter().map(|words| format!("  {words}")));
+        lines.push(format!("  ({})", verdict.formula));
+    }
+    lines.join("\n")
+}
+
+fn title(report: &Report) -> String {
+    let Report {
+        molsieve,
+        rdkit,
+        date,
+        ..
+    } = report;
+    let trial = match report.trial {
+        true => "; too short for figures to be trusted",
+        false => "",
+    };
+    format!(
+        "molsieve {molsieve}, RDKit {rdkit}, {date}, {} s per figure{trial}",
+        report.seconds
+    )
+}
+
+/// What was measured with, name by name.
+fn about(report: &Report) -> Vec<(&'static str, String)> {
+    let (machine, chemistry) = (&report.machine, &report.chemistry);
+    let mut about = vec![
+        (
+            "machine",
+            format!(
+                "{}, {} processors, {}, {}",
+                machine.processor,
+                machine.processors,
+                ByteSize(machine.memory_bytes),
+                machine.kernel
+            ),
+        ),
+        (
+            "rows",
+            format!("{:.0} bytes of text on average", report.row_bytes),
+        ),
+        (
+            "chemistry",
+            format!(
+                "{} products/s per core ({} products of {} molecules by {})",
+                count(chemistry.products_per_second_per_core as u64),
+                chemistry.products,
+                chemistry.molecules,
+                chemistry.rule
+            ),
+        ),
+        (
+            "ceiling",
+            "share of a copy of the same bytes (hash, end to end), of random accesses (others)"
+                .into(),
+        ),
+    ];
+    for absent in &report.absent {
+        about.push((absent.engine, format!("not there: {}", absent.missing)));
+    }
+    about
+}
+
+fn engine_title(engine: &EngineReport) -> String {
+    let driver = match &engine.driver {
+        Some(driver) => format!(", driver {driver}"),
+        None => String::new(),
+    };
+    let software = if engine.software { ", SOFTWARE" } else { "" };
+    format!(
+        "engine {}: {}{software}{driver}; copies {} GB/s",
+        engine.engine,
+        engine.device,
+        gigabytes(engine.copy_bytes_per_second)
+    )
+}
+
+/// A row of the table, as it is shown.
+struct Row {
+    step: &'static str,
+    filter: String,
+    keys: String,
+    gigabytes: String,
+    share: String,
+}
+
+impl Row {
+    fn new(step: &'static str, filter: &str, figure: &Figure) -> Self {
+        Self {
+            step,
+            filter: filter.into(),
+            keys: count(figure.keys_per_second as u64),
+            gigabytes: gigabytes(figure.bytes_per_second),
+            share: format!("{:.1} %", 100.0 * figure.share_of_ceiling),
+        }
+    }
+}
+
+/// All figures of an engine, step by step, each from the smallest filter to the largest.
+fn rows(engine: &EngineReport) -> Vec<Row> {
+    let hash = engine
+        .hash
+        .iter()
+        .map(|figure| Row::new("hash", "-", figure));
+    let mut rows: Vec<_> = hash.collect();
+    for (step, figures) in series(engine) {
+        let of_step = figures.iter();
+        rows.extend(
+            of_step.map(|(bytes, figure)| Row::new(step, &ByteSize(*bytes).to_string(), figure)),
+        );
+    }
+    rows
+}
+
+/// Steps that depend on the filter, with a figure for each size.
+fn series(engine: &EngineReport) -> [(&'static str, Vec<(u64, Figure)>); 4] {
+    let figures = |of: fn(&bench::FilterReport) -> Figure| {
+        let filters = engine.filters.iter();
+        filters.map(|filter| (filter.bytes, of(filter))).collect()
+    };
+    [
+        ("absent", figures(|filter| filter.absent)),
+        ("present", figures(|filter| filter.present)),
+        ("insert", figures(|filter| filter.insert)),
+        ("end to end", figures(|filter| filter.end_to_end)),
+    ]
+}
+
+/// What is to be said below an engine's figures.
+fn notes(engine: &EngineReport) -> Vec<String> {
+    let mut notes = Vec::new();
+    let accesses: Vec<_> = engine
+        .filters
+        .iter()
+        .map(|filter| {
+            let millions = filter.accesses_per_second / 1e6;
+            format!("{millions:.0} M/s in {}", ByteSize(filter.bytes))
+        })
+        .collect();
+    if !accesses.is_empty() {
+        let how = match engine.threads {
+            Some(_) => "",
+            None => " (derived: the most that look-ups made)",
+        };
+        notes.push(format!("random accesses{how}: {}", accesses.join(", ")));
+    }
+    for skipped in &engine.skipped {
+        let size = ByteSize(skipped.bytes);
+        notes.push(format!("not measured, {size}: {}", skipped.reason));
+    }
+    let failed = engine.failed.iter();
+    notes.extend(failed.map(|reason| format!("GIVEN UP: {reason}")));
+    notes
+}
+
+fn gigabytes(bytes_per_second: f64) -> String {
+    format!("{:.2}", bytes_per_second / 1e9)
+}

@@ -1,0 +1,89 @@
+//! The report as a page that needs nothing else: no script, no font, no picture from elsewhere.
+
+use super::{Row, about, engine_title, notes, plot, rows, title};
+use crate::bench::{EngineReport, Report};
+
+const STYLE: &str = "\
+body{font:15px/1.5 system-ui,sans-serif;margin:2em auto;max-width:62em;padding:0 1em;color:#222}\
+table{border-collapse:collapse;margin:.5em 0 1em}\
+td,th{padding:.15em .9em .15em 0;text-align:left;border-bottom:1px solid #ddd}\
+td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}\
+svg{max-width:30em;width:100%;margin:0 1em 1em 0}\
+svg text{font:11px system-ui,sans-serif;fill:#444}\
+.words{font-size:1.1em;border-left:4px solid #1b7;padding-left:1em}\
+small{color:#666}";
+
+/// The whole page.
+pub(super) fn page(report: &Report) -> String {
+    let mut body = format!(
+        "<h1>molsieve bench</h1>\n<p>{}</p>\n",
+        escaped(&title(report))
+    );
+    if let Some(verdict) = &report.verdict {
+        let words = escaped(&verdict.words.join(" "));
+        body += &format!(
+            "<p class=\"words\">{words}</p>\n<p><small>{}</small></p>\n",
+            escaped(verdict.formula)
+        );
+    }
+    body += "<table>\n";
+    for (name, what) in about(report) {
+        let (name, what) = (escaped(name), escaped(&what));
+        body += &format!("<tr><th>{name}</th><td>{what}</td></tr>\n");
+    }
+    body += "</table>\n";
+    body += &plot::plots(&report.engines);
+    body.extend(report.engines.iter().map(table));
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
+         <title>molsieve bench, {}</title><style>{STYLE}</style></head>\n<body>\n{body}</body></html>\n",
+        escaped(&report.date)
+    )
+}
+
+fn table(engine: &EngineReport) -> String {
+    let mut table = format!("<h2>{}</h2>\n<table>\n", escaped(&engine_title(engine)));
+    table += "<tr><th>step</th><th>filter</th><th class=\"n\">keys/s</th><th class=\"n\">GB/s</th>\
+              <th class=\"n\">of the ceiling</th></tr>\n";
+    for row in rows(engine) {
+        let Row {
+            step,
+            filter,
+            keys,
+            gigabytes,
+            share,
+        } = row;
+        table += &format!(
+            "<tr><td>{step}</td><td>{filter}</td><td class=\"n\">{keys}</td>\
+             <td class=\"n\">{gigabytes}</td><td class=\"n\">{share}</td></tr>\n"
+        );
+    }
+    table += "</table>\n";
+    let notes = notes(engine);
+    let notes = notes
+        .iter()
+        .map(|note| format!("<p><small>{}</small></p>\n", escaped(note)));
+    table.extend(notes);
+    table
+}
+
+/// Text as it stands in a page.
+pub(super) fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_does_not_become_markup() {
+        assert_eq!(
+            escaped("a>>b & <\"c\">"),
+            "a&gt;&gt;b &amp; &lt;&quot;c&quot;&gt;"
+        );
+    }
+}

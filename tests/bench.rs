@@ -1,0 +1,294 @@
+//! `molsieve bench`, with so little time per figure that figures mean little: they must be there, be
+//! consistent, and be told in all three forms.
+
+#![allow(clippy::unwrap_used, reason = "this is test code outside #[test]")]
+
+mod common;
+
+use common::{Folder, Molsieve, Run, shim};
+use molsieve::sieve::{cuda, wgpu};
+use serde_json::Value;
+
+const STEPS: [&str; 4] = ["absent", "present", "insert", "end_to_end"];
+
+fn bench(flags: &str) -> Molsieve {
+    Molsieve::new("bench --seconds 0.01").args(flags)
+}
+
+fn report(run: &Run) -> Value {
+    let mut lines = run.json_lines();
+    assert_eq!(lines.len(), 1, "one object");
+    lines.remove(0)
+}
+
+/// Fails unless a figure is there and agrees with itself.
+#[track_caller]
+fn assert_figure(figure: &Value) {
+    let number = |name: &str| figure[name].as_f64().unwrap();
+    for name in ["keys_per_second", "bytes_per_second", "share_of_ceiling"] {
+        let value = number(name);
+        assert!(value > 0.0 && value.is_finite(), "{name}: {figure}");
+    }
+    assert!(number("keys_per_second") > 1_000.0, "{figure}");
+    assert!(number("bytes_per_second") >= 8.0 * number("keys_per_second") * 0.999);
+    assert!(
+        number("repeats") >= 5.0 && number("keys") >= 1.0,
+        "{figure}"
+    );
+}
+
+#[track_caller]
+fn assert_measured(engine: &Value, name: &str, filters: &[u64]) {
+    assert_eq!(engine["engine"], name);
+    assert_eq!(engine["failed"], Value::Null, "{engine}");
+    assert_figure(&engine["hash"]);
+    let measured = engine["filters"].as_array().unwrap();
+    let sizes: Vec<_> = measured
+        .iter()
+        .map(|filter| filter["bytes"].as_u64().unwrap())
+        .collect();
+    assert_eq!(sizes, filters);
+    for filter in measured {
+        assert!(filter["accesses_per_second"].as_f64().unwrap() > 1e3);
+        for step in STEPS {
+            assert_figure(&filter[step]);
+        }
+        // A look-up that fails reads a word or four, one that succeeds thirty. Times say nothing here: so
+        // short a step lasts as long as it takes to wake a thread.
+        let rate = |step: &str| filter[step]["keys_per_second"].as_f64().unwrap();
+        let bytes = |step: &str| filter[step]["bytes_per_second"].as_f64().unwrap() / rate(step);
+        assert!(bytes("absent") < bytes("present"), "{filter}");
+    }
+}
+
+/// The share that the verdict's formula gives.
+fn share(report: &Value, engine: usize) -> f64 {
+    let made = report["verdict"]["products_per_second"].as_f64().unwrap();
+    let sieved = report["verdict"]["engines"][engine]["sieved_per_second"]
+        .as_f64()
+        .unwrap();
+    (1.0 / sieved) / (1.0 / sieved + 1.0 / made)
+}
+
+#[test]
+fn the_cpu_engine_is_measured_and_told_in_three_forms() {
+    let folder = Folder::new();
+    let page = folder.path("bench.html");
+    let run = bench("--engine cpu --max-filter 16MiB --json --html")
+        .arg(&page)
+        .run()
+        .ends_with(0);
+    let report = report(&run);
+    assert_measured(&report["engines"][0], "cpu", &[256 << 10, 16 << 20]);
+    assert_eq!(report["molsieve"], env!("CARGO_PKG_VERSION"));
+    assert_eq!(
+        report["trial"], true,
+        "figures of so little time are marked"
+    );
+    let date = report["date"].as_str().unwrap();
+    assert!(date.starts_with("20") && date.ends_with('Z'), "{date}");
+    let of_core = report["chemistry"]["products_per_second_per_core"]
+        .as_f64()
+        .unwrap();
+    let cores = report["machine"]["processors"].as_f64().unwrap();
+    let made = report["verdict"]["products_per_second"].as_f64().unwrap();
+    assert!((of_core * cores - made).abs() < 1e-6 * made);
+    let told = report["verdict"]["engines"][0]["share"].as_f64().unwrap();
+    assert!((told - share(&report, 0)).abs() < 1e-9);
+    assert_eq!(report["verdict"]["filter_bytes"], 16 << 20);
+
+    let page = std::fs::read_to_string(page).unwrap();
+    for part in [
+        "<svg",
+        "16 MiB",
+        date,
+        "A GPU can save no more than that",
+        "2025.03",
+        "cpu",
+    ] {
+        assert!(page.contains(part), "{part}");
+    }
+    for outside in [
+        "http://", "https://", "src=", "@import", "url(", "<script", "<link",
+    ] {
+        assert!(!page.contains(outside), "the page needs {outside}");
+    }
+    assert!(!folder.path("bench.html.part").exists());
+}
+
+#[test]
+fn a_table_says_it_on_the_terminal() {
+    let run = bench("--engine cpu --max-filter 256KiB").run().ends_with(0);
+    for part in [
+        "too short for figures to be trusted",
+        "engine cpu: ",
+        "end to end 256 KiB",
+        "RDKit makes about",
+        "share = (1/s)",
+    ] {
+        assert!(run.stdout.contains(part), "{part}: {}", run.stdout);
+    }
+    assert_eq!(run.stderr, "", "progress is for terminals");
+}
+
+#[test]
+fn software_is_measured_when_asked_for_and_marked() {
+    let adapters = wgpu::adapters();
+    let Some(place) = adapters.iter().position(|adapter| adapter.software) else {
+        let demanded = std::env::var("MOLSIEVE_REQUIRE_ENGINES").unwrap_or_default();
+        assert!(!demanded.split(',').any(|name| name.trim() == "wgpu"));
+        return common::skipped("there is no software adapter to measure");
+    };
+    let folder = Folder::new();
+    let run = |flags: &str| {
+        bench(flags)
+            .env("MOLSIEVE_ADAPTER", place.to_string())
+            .env("XDG_RUNTIME_DIR", folder.path("."))
+            .run()
+            .ends_with(0)
+    };
+    let report = report(&run(
+        "--engine cpu --engine wgpu --max-filter 256KiB --json",
+    ));
+    let engines = report["engines"].as_array().unwrap();
+    assert_measured(&engines[0], "cpu", &[256 << 10]);
+    assert_measured(&engines[1], "wgpu", &[256 << 10]);
+    assert_eq!(engines[0]["software"], false);
+    assert_eq!(engines[1]["software"], true);
+    assert!(
+        engines[1]["driver"]
+            .as_str()
+            .is_some_and(|driver| !driver.is_empty())
+    );
+    // It has no processor but the ones the chemistry runs on: its share of the work is all there is.
+    let [on_cpu, on_wgpu] = [0, 1].map(|engine| share(&report, engine));
+    let saves = report["verdict"]["engines"][1]["saves"].as_f64().unwrap();
+    let in_turns = 1.0 - (1.0 - on_cpu) / (1.0 - on_wgpu);
+    assert!((saves - in_turns).abs() < 1e-9, "{saves} {in_turns}");
+    let text = run("--engine wgpu --max-filter 256KiB").stdout;
+    assert!(text.contains("SOFTWARE"), "{text}");
+    if adapters.len() == 1 {
+        let unasked = run("--max-filter 256KiB --json");
+        assert!(
+            unasked.stdout.contains("no GPU but software"),
+            "{}",
+            unasked.stdout
+        );
+    }
+}
+
+#[test]
+fn cuda_is_measured_through_its_own_calls() {
+    let driver = shim::fake_driver();
+    let run = bench("--engine cuda --max-filter 256KiB --json")
+        .env("LD_LIBRARY_PATH", driver.path())
+        .run()
+        .ends_with(0);
+    assert_measured(&report(&run)["engines"][0], "cuda", &[256 << 10]);
+}
+
+#[test]
+fn a_gpu_that_is_lost_is_given_up_and_said() {
+    let driver = shim::fake_driver();
+    let run = bench("--engine cuda --max-filter 256KiB --json")
+        .env("LD_LIBRARY_PATH", driver.path())
+        .env("FAKE_CUDA_CALLS", "60")
+        .run()
+        .ends_with(1);
+    let failed = report(&run)["engines"][0]["failed"].clone();
+    assert!(
+        failed.as_str().unwrap().contains("the device is lost"),
+        "{failed}"
+    );
+}
+
+#[test]
+fn a_filter_that_does_not_fit_is_passed_over() {
+    let driver = shim::fake_driver();
+    let run = bench("--engine cuda --max-filter 16MiB --json")
+        .env("LD_LIBRARY_PATH", driver.path())
+        .env("FAKE_CUDA_MEMORY", "8000000")
+        .run()
+        .ends_with(0);
+    let engine = report(&run)["engines"][0].clone();
+    assert_measured(&engine, "cuda", &[256 << 10]);
+    assert_eq!(engine["skipped"][0]["bytes"], 16 << 20, "{engine}");
+}
+
+#[test]
+fn an_engine_that_is_not_there_is_one_line() {
+    if cuda::gpus().is_err() {
+        bench("--engine cuda")
+            .run()
+            .refuses(2, &["engine cuda: there is", "NVIDIA"]);
+    }
+    let folder = Folder::new();
+    let run = bench("--engine wgpu")
+        .env("MOLSIEVE_ADAPTER", "no such adapter")
+        // Without it a library that Mesa loads writes a line of its own.
+        .env("XDG_RUNTIME_DIR", folder.path("."))
+        .run();
+    run.refuses(2, &["engine wgpu: "]);
+}
+
+#[test]
+fn settings_that_mean_nothing_are_refused() {
+    for seconds in ["0", "-1", "nan", "inf", "x", "1e9"] {
+        let run = Molsieve::new(&format!("bench --seconds={seconds}"))
+            .run()
+            .ends_with(2);
+        assert!(run.stderr.contains("number of seconds"), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn a_page_that_cannot_be_written_is_one_line() {
+    let folder = Folder::new();
+    let run = bench("--engine cpu --max-filter 256KiB --html").arg(folder.path("no/such.html"));
+    run.run().refuses(1, &["no/such.html", "cannot write"]);
+}
+
+/// Runs scripts/gpu-check.sh on this build.
+fn gpu_check(results: &std::path::Path, libraries: &std::path::Path) -> Run {
+    let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/gpu-check.sh");
+    let mut command = std::process::Command::new(script);
+    command
+        .args(["--seconds", "0.01", "--max-filter", "256KiB"])
+        .arg(results)
+        .env("MOLSIEVE", env!("CARGO_BIN_EXE_molsieve"))
+        .env("LD_LIBRARY_PATH", libraries);
+    common::run_command(command)
+}
+
+#[test]
+fn the_check_for_gpus_runs_to_its_end_and_says_when_there_is_none() {
+    let (folder, driver) = (Folder::new(), shim::fake_driver());
+    let results = folder.path("results");
+    let run = gpu_check(&results, driver.path());
+    assert_eq!(run.code, Some(0), "{}\n{}", run.stdout, run.stderr);
+    for part in [
+        "both wrote the same bytes",
+        "RDKit makes about",
+        "all is well",
+    ] {
+        assert!(run.stdout.contains(part), "{part}: {}", run.stdout);
+    }
+    for name in [
+        "doctor.json",
+        "bench.json",
+        "bench.html",
+        "job-cuda.txt",
+        "summary.txt",
+    ] {
+        assert!(results.join(name).metadata().unwrap().len() > 0, "{name}");
+    }
+    if cuda::gpus().is_err() {
+        let run = gpu_check(&folder.path("nothing"), &folder.path("."));
+        assert_eq!(run.code, Some(1), "{}", run.stdout);
+        assert!(
+            run.stdout.contains("there is no NVIDIA GPU to test"),
+            "{}",
+            run.stdout
+        );
+    }
+}
