@@ -27,6 +27,7 @@ mod measure;
 mod random_access;
 mod subject;
 mod verdict;
+mod whole;
 
 use std::time::SystemTime;
 

@@ -8,11 +8,12 @@ use super::{
     measure::{Timing, clocked},
     random_access,
     subject::Subject,
+    whole::Run,
 };
 use crate::{
     limits::{SLOT_BYTES_DEFAULT_MAX, SLOT_BYTES_MIN},
     sieve::{
-        Engine, EngineError, FilterShape,
+        EngineError, FilterShape,
         gpu::Room,
         steps::{Steps, accesses_of_absent, accesses_of_present},
     },
@@ -33,8 +34,6 @@ const FILTER_BYTES: [u64; 8] = [
     64 << 30,
     128 << 30,
 ];
-/// Slots that the whole sieve is given in turn, as from a ring.
-const SLOTS: usize = 4;
 /// Of all keys, what may be found in the filter though it is not there: far more than is to be expected.
 const FALSE_SHARE_MAX: f64 = 0.001;
 
@@ -305,87 +304,6 @@ impl Absentees {
     }
 }
 
-/// The whole sieve, slot after slot, with an empty filter whenever the one before is as full as it is
-/// made for.
-struct Run<'a> {
-    subject: &'a Subject,
-    room: Room,
-    engine: Option<Box<dyn Engine>>,
-    slots: Vec<Slot>,
-    /// Rows and bytes of a pass.
-    filled: Filled,
-    in_filter: u64,
-    number: u64,
-    rows: u64,
-    new: u64,
-}
-
-impl<'a> Run<'a> {
-    fn new(subject: &'a Subject, room: Room, layout: SlotLayout) -> Result<Self, EngineError> {
-        let engine = subject.open(room)?;
-        let (mut slots, mut filled) = (Vec::new(), Filled::default());
-        let mut left = capacity(room.filter) as usize;
-        while slots.len() < SLOTS && left > 0 {
-            let mut slot = Slot::within(layout.clone(), engine.slot_memory(layout.bytes)?);
-            let Filled { rows, bytes } = input::fill(&mut slot, filled.rows, left);
-            left -= rows as usize;
-            filled.rows += rows;
-            filled.bytes += bytes;
-            slots.push(slot);
-        }
-        Ok(Self {
-            subject,
-            room,
-            engine: Some(engine),
-            slots,
-            filled,
-            in_filter: 0,
-            number: 0,
-            rows: 0,
-            new: 0,
-        })
-    }
-
-    fn pass(&mut self) -> Result<Duration, EngineError> {
-        for slot in &mut self.slots {
-            input::renumber(slot, self.number);
-            self.number += slot.rows() as u64;
-        }
-        self.make_room()?;
-        let Some(engine) = &mut self.engine else {
-            return Ok(Duration::ZERO);
-        };
-        let mut new = 0;
-        let time = clocked(|| {
-            self.slots.iter_mut().try_for_each(|slot| {
-                new += engine.sieve(slot)?.new;
-                Ok(())
-            })
-        })?;
-        self.new += new;
-        self.rows += self.filled.rows;
-        self.in_filter += self.filled.rows;
-        Ok(time)
-    }
-
-    fn make_room(&mut self) -> Result<(), EngineError> {
-        if self.in_filter + self.filled.rows > capacity(self.room.filter) {
-            // First the old one goes: there may be no room for two.
-            self.engine = None;
-            self.engine = Some(self.subject.open(self.room)?);
-            self.in_filter = 0;
-        }
-        // A driver may load a kernel when it is first asked for.
-        let layout = SlotLayout::smallest(false);
-        let mut slot = Slot::new(layout);
-        input::fill(&mut slot, u64::MAX >> 24, 1);
-        match &mut self.engine {
-            Some(engine) if self.in_filter == 0 => engine.sieve(&mut slot).map(|_| ()),
-            _ => Ok(()),
-        }
-    }
-}
-
 fn does_not_fit(error: &EngineError) -> bool {
     matches!(
         error,
@@ -403,7 +321,7 @@ fn shape(bytes: u64, hashes: u32) -> FilterShape {
 }
 
 /// Keys that a filter is made for: with as many half of its bits are set, `n = m ln 2 / k`.
-fn capacity(filter: FilterShape) -> u64 {
+pub(super) fn capacity(filter: FilterShape) -> u64 {
     (filter.bits as f64 * std::f64::consts::LN_2 / f64::from(filter.hashes)) as u64
 }
 

@@ -1,0 +1,101 @@
+//! The whole sieve, end to end: slots as a ring has them, from the engine's own slot memory.
+
+use std::time::Duration;
+
+use super::{
+    engine::capacity,
+    input::{self, Filled},
+    measure::clocked,
+    subject::Subject,
+};
+use crate::{
+    sieve::{Engine, EngineError, gpu::Room},
+    slot::{Slot, SlotLayout},
+};
+
+/// Slots that the engine is given in turn.
+const SLOTS: usize = 4;
+
+/// The whole sieve, slot after slot, with an empty filter whenever the one before is as full as it is
+/// made for.
+pub(super) struct Run<'a> {
+    subject: &'a Subject,
+    room: Room,
+    engine: Option<Box<dyn Engine>>,
+    slots: Vec<Slot>,
+    /// Rows and bytes of a pass.
+    pub filled: Filled,
+    in_filter: u64,
+    number: u64,
+    /// Rows of all passes.
+    pub rows: u64,
+    /// Those of them that the engine took for new.
+    pub new: u64,
+}
+
+impl<'a> Run<'a> {
+    pub fn new(subject: &'a Subject, room: Room, layout: SlotLayout) -> Result<Self, EngineError> {
+        let engine = subject.open(room)?;
+        let (mut slots, mut filled) = (Vec::new(), Filled::default());
+        let mut left = capacity(room.filter) as usize;
+        while slots.len() < SLOTS && left > 0 {
+            let mut slot = Slot::within(layout.clone(), engine.slot_memory(layout.bytes)?);
+            let Filled { rows, bytes } = input::fill(&mut slot, filled.rows, left);
+            left -= rows as usize;
+            filled.rows += rows;
+            filled.bytes += bytes;
+            slots.push(slot);
+        }
+        Ok(Self {
+            subject,
+            room,
+            engine: Some(engine),
+            slots,
+            filled,
+            in_filter: 0,
+            number: 0,
+            rows: 0,
+            new: 0,
+        })
+    }
+
+    /// The time that one pass over the slots takes. All of their rows are new.
+    pub fn pass(&mut self) -> Result<Duration, EngineError> {
+        for slot in &mut self.slots {
+            input::renumber(slot, self.number);
+            self.number += slot.rows() as u64;
+        }
+        self.make_room()?;
+        let Some(engine) = &mut self.engine else {
+            return Ok(Duration::ZERO);
+        };
+        let mut new = 0;
+        let time = clocked(|| {
+            self.slots.iter_mut().try_for_each(|slot| {
+                new += engine.sieve(slot)?.new;
+                Ok(())
+            })
+        })?;
+        self.new += new;
+        self.rows += self.filled.rows;
+        self.in_filter += self.filled.rows;
+        Ok(time)
+    }
+
+    fn make_room(&mut self) -> Result<(), EngineError> {
+        if self.in_filter + self.filled.rows > capacity(self.room.filter) {
+            // First the old one goes: there may be no room for two.
+            self.engine = None;
+            self.engine = Some(self.subject.open(self.room)?);
+            self.in_filter = 0;
+        }
+        // A driver may load a kernel when it is first asked for.
+        let layout = SlotLayout::smallest(false);
+        let mut slot = Slot::new(layout);
+        input::fill(&mut slot, u64::MAX >> 24, 1);
+        match &mut self.engine {
+            Some(engine) if self.in_filter == 0 => engine.sieve(&mut slot).map(|_| ()),
+            _ => Ok(()),
+        }
+    }
+}
