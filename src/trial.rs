@@ -109,7 +109,8 @@ pub fn transform(
     }
 }
 
-const NOBODY: SlotParent<'static> = SlotParent {
+/// The parent of products that are thrown away.
+pub(crate) const NOBODY: SlotParent<'static> = SlotParent {
     row: 0,
     id: b"",
     smiles: b"",

@@ -11,62 +11,28 @@ use std::{
     collections::{BTreeMap, HashSet},
     fs,
     io::Write,
-    path::{Path, PathBuf},
+    path::Path,
     thread,
     time::Duration,
 };
 
 use common::{
-    Folder, Molsieve, Run,
-    library::{THREE_RULES, rule_file, shipped_molecules, smiles_lines},
+    Run,
+    library::{SmallJob, shipped_molecules, smiles_lines},
     output::{self, Row, assert_complete, manifest},
     skipped, wait_until,
 };
 use molsieve::sieve::wgpu;
 use rustix::process::Signal;
 
-/// A job small enough to be run some hundred times, with every kind of file: several parts, rejects,
-/// rows to settle.
-struct Material {
-    folder: Folder,
-    input: PathBuf,
-    rules: PathBuf,
-}
-
-impl Material {
-    fn new() -> Self {
-        let folder = Folder::new();
-        let lines = smiles_lines(200);
-        let input = folder.write("a.smi", format!("{lines}C1CC broken\n{lines}"));
-        let rules = rule_file(&folder, &THREE_RULES);
-        Self {
-            folder,
-            input,
-            rules,
-        }
-    }
-
-    /// Every molecule once, and the SMILES of one that is not in the sample from which a job is planned.
-    fn with_poison() -> (Self, String) {
-        let mut material = Self::new();
-        let once = format!("{}C1CC broken\n", smiles_lines(200));
-        material.input = material.folder.write("once.smi", once);
-        let smiles = shipped_molecules(POISON_ROW + 1).swap_remove(POISON_ROW).1;
-        (material, smiles)
-    }
-
-    fn job(&self, output: &Path) -> Molsieve {
-        self.job_within("256MiB", output)
-    }
-
-    fn job_within(&self, memory: &str, output: &Path) -> Molsieve {
-        Molsieve::new("run --resume --threads 2 --part-size 64KiB --slot-size 512KiB")
-            .args("--false-positive-rate 0.5 --memory")
-            .arg(memory)
-            .input(&self.input)
-            .rules(&self.rules)
-            .output(output)
-    }
+/// A job with every molecule once, and the SMILES of one that is not in the sample from which it is
+/// planned.
+fn with_poison() -> (SmallJob, String) {
+    let mut small = SmallJob::new();
+    let once = format!("{}C1CC broken\n", smiles_lines(200));
+    small.input = small.folder.write("once.smi", once);
+    let smiles = shipped_molecules(POISON_ROW + 1).swap_remove(POISON_ROW).1;
+    (small, smiles)
 }
 
 /// The files and what the manifest says of them.
@@ -117,11 +83,11 @@ fn assert_ended_clearly(run: &Run, call: u64, kind: &str) {
 
 #[test]
 fn every_call_to_the_file_system_may_fail() {
-    let material = Material::new();
+    let material = SmallJob::new();
     let whole = material.folder.path("whole");
     let log = material.folder.path("log");
     material
-        .job(&whole)
+        .run(&whole)
         .env("MOLSIEVE_FAULT_LOG", &log)
         .run()
         .ends_with(4);
@@ -134,7 +100,7 @@ fn every_call_to_the_file_system_may_fail() {
         for &call in &calls {
             let out = material.folder.path("out");
             let run = material
-                .job(&out)
+                .run(&out)
                 .env("MOLSIEVE_FAULT_AT", call.to_string())
                 .env("MOLSIEVE_FAULT_KIND", kind)
                 .run();
@@ -144,7 +110,7 @@ fn every_call_to_the_file_system_may_fail() {
             } else {
                 failed += 1;
             }
-            let end = material.job(&out).run();
+            let end = material.run(&out).run();
             assert_eq!(end.code, Some(4), "call {call} {kind}: {}", end.stderr);
             assert!(made(&out) == expected, "call {call} {kind}: other files");
             fs::remove_dir_all(&out).unwrap();
@@ -169,9 +135,9 @@ fn a_device_may_be_lost_at_any_call() {
         assert!(!demanded.contains("wgpu"), "wgpu has no device here");
         return skipped("no device to be lost: wgpu has none here");
     }
-    let material = Material::new();
+    let material = SmallJob::new();
     let job = |out: &Path| {
-        let job = material.job_within("768MiB", out).args("--engine wgpu");
+        let job = material.run_within("768MiB", out).args("--engine wgpu");
         job.env("MOLSIEVE_ADAPTER", "0")
             .env("XDG_RUNTIME_DIR", material.folder.path("."))
     };
@@ -244,9 +210,9 @@ const POISONS: [Poison; 3] = [
 /// is planned.
 #[test]
 fn a_parent_that_kills_or_hangs_the_process_is_rejected() {
-    let (material, poison) = Material::with_poison();
+    let (material, poison) = with_poison();
     let whole = material.folder.path("whole");
-    material.job(&whole).run().ends_with(4);
+    material.run(&whole).run().ends_with(4);
     let expected = output::rows(&whole);
     for Poison {
         variable,
@@ -256,7 +222,7 @@ fn a_parent_that_kills_or_hangs_the_process_is_rejected() {
     {
         let out = material.folder.path(variable);
         let run = || {
-            let job = material.job(&out).args("--parent-timeout 2");
+            let job = material.run(&out).args("--parent-timeout 2");
             job.args("--expected-products 5000")
                 .env(variable, &poison)
                 .run()
@@ -299,10 +265,10 @@ fn assert_only_missing(expected: &[Row], rows: &[Row], poison: &str) {
 /// A parent that is tried again may take its full time; a request to stop does not wait for that.
 #[test]
 fn a_run_that_is_about_to_go_on_stops_soon() {
-    let (material, poison) = Material::with_poison();
+    let (material, poison) = with_poison();
     let out = material.folder.path("out");
     let job = |timeout: &str, variable: &str| {
-        let job = material.job(&out).args(timeout);
+        let job = material.run(&out).args(timeout);
         job.env(variable, &poison)
     };
     let killed = job("--parent-timeout 60", "MOLSIEVE_ABORT_ON").run();

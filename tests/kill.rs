@@ -19,38 +19,17 @@ use std::{
 };
 
 use common::{
-    Folder, Molsieve, Running,
-    library::{THREE_RULES, rule_file, smiles_lines},
+    Running,
+    library::SmallJob,
     output::{self, assert_complete, manifest, names, read_parquet},
 };
 
-/// A job of a third of a second with every kind of file: parts, rejects, rows to settle.
-struct Job {
-    folder: Folder,
-    input: PathBuf,
-    rules: PathBuf,
-}
+/// A small job in the usual place.
+struct Job(SmallJob);
 
 impl Job {
-    fn new() -> Self {
-        let folder = Folder::new();
-        let lines = smiles_lines(200);
-        let input = folder.write("a.smi", format!("{lines}C1CC broken\n{lines}"));
-        let rules = rule_file(&folder, &THREE_RULES);
-        Self {
-            folder,
-            input,
-            rules,
-        }
-    }
-
     fn start(&self) -> Running {
-        Molsieve::new("run --resume --memory 256MiB --threads 2 --part-size 64KiB")
-            .args("--slot-size 512KiB --false-positive-rate 0.5")
-            .input(&self.input)
-            .rules(&self.rules)
-            .output(self.out())
-            .start()
+        self.0.run(&self.out()).start()
     }
 
     /// Runs it to its end and gives what it made.
@@ -61,7 +40,7 @@ impl Job {
     }
 
     fn out(&self) -> PathBuf {
-        self.folder.out()
+        self.0.folder.out()
     }
 }
 
@@ -239,7 +218,7 @@ fn a_run_that_is_killed_at_any_instant_ends_with_the_same_files() {
     let seed = number("MOLSIEVE_KILL_SEED", 0x9E37_79B9);
     let mut random = Random(seed);
     let mut pyarrow = Pyarrow::start();
-    let job = Job::new();
+    let job = Job(SmallJob::new());
     let began = Instant::now();
     let expected = job.complete();
     let whole = began.elapsed();

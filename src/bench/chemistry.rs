@@ -10,7 +10,8 @@ use crate::{
     chem::{Progress, RdKit, TransformSettings, Transformer},
     limits::PRODUCTS_PER_PARENT_DEFAULT,
     rules::RuleSet,
-    slot::{ParentFlags, Slot, SlotLayout, SlotParent},
+    slot::{Slot, SlotLayout},
+    trial::NOBODY,
 };
 
 /// The cheapest rule that there is work in: with it RDKit is fastest, and the sieve's share largest.
@@ -60,14 +61,6 @@ fn transform(transformer: &mut Transformer, slot: &mut Slot) -> Result<u64, Benc
     }
     Ok(products)
 }
-
-const NOBODY: SlotParent<'static> = SlotParent {
-    row: 0,
-    id: b"",
-    smiles: b"",
-    reason: b"",
-    flags: ParentFlags::NONE,
-};
 
 #[cfg(test)]
 mod tests {

@@ -13,7 +13,7 @@ use arrow::{
 };
 use parquet::arrow::ArrowWriter;
 
-use super::Folder;
+use super::{Folder, Molsieve};
 
 /// The library that ships with molsieve: 621 natural products.
 pub fn shipped_library() -> PathBuf {
@@ -158,3 +158,39 @@ cresol
 M  END
 $$$$
 ";
+
+/// A job of a third of a second, small enough to be run some hundred times, with every kind of file:
+/// several parts, rejects, rows to settle.
+pub struct SmallJob {
+    pub folder: Folder,
+    pub input: PathBuf,
+    pub rules: PathBuf,
+}
+
+impl SmallJob {
+    pub fn new() -> Self {
+        let folder = Folder::new();
+        let lines = smiles_lines(200);
+        let input = folder.write("a.smi", format!("{lines}C1CC broken\n{lines}"));
+        let rules = rule_file(&folder, &THREE_RULES);
+        Self {
+            folder,
+            input,
+            rules,
+        }
+    }
+
+    /// Begins the job, or goes on with it.
+    pub fn run(&self, output: &Path) -> Molsieve {
+        self.run_within("256MiB", output)
+    }
+
+    pub fn run_within(&self, memory: &str, output: &Path) -> Molsieve {
+        Molsieve::new("run --resume --threads 2 --part-size 64KiB --slot-size 512KiB")
+            .args("--false-positive-rate 0.5 --memory")
+            .arg(memory)
+            .input(&self.input)
+            .rules(&self.rules)
+            .output(output)
+    }
+}
