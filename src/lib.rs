@@ -11,6 +11,7 @@ pub mod bench;
 pub mod chem;
 pub mod cli;
 pub mod config;
+pub mod daemon;
 pub mod doctor;
 #[cfg(feature = "failpoints")]
 mod faults;
