@@ -1,5 +1,18 @@
-//! The heart of the daemon: the only thread that changes jobs. See `daemon.rs`.
+//! The heart of the daemon: the only thread that changes jobs.
+//!
+//! - Everything that happens comes as a `Message` through one bounded channel. What has come together
+//!   becomes one transaction; only when it is committed is anybody answered, told of an event or
+//!   started. What the store can't take from a worker just now is tried again; what it can't take from
+//!   a client is refused.
+//! - What is kept in memory of a job follows from the job as it was last committed: a waiting one has
+//!   about 100 bytes in the queue, one with a worker an entry in `workers`, one that has ended nothing.
+//! - A second thread reads, through a connection of its own: lists and histories wait for no writer.
 
 mod handle;
+mod heart;
+mod message;
+mod take;
 
-pub use handle::{Core, Event, JobView, NodeView, Refusal, Submitted};
+pub use handle::{Core, Event, Figures, JobView, NodeView, Refusal, Resources, Submitted};
+pub use heart::{Beginning, start};
+pub(super) use message::{FromWorker, Launch, Order, Wanted};

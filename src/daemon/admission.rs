@@ -1,0 +1,136 @@
+//! From what a client asks for to a job that fits the node: settings that are not given are filled in,
+//! so that what a worker takes is bounded by what it was admitted with.
+
+use std::num::NonZeroUsize;
+
+use super::{
+    action::{Caller, SubmitRequest},
+    core::{Refusal, Resources},
+    job::{Demand, GpuDemand, Submission},
+    schedule::fits_node,
+};
+use crate::{config::JobSettings, sieve::EngineChoice, units::ByteSize};
+
+/// Part of the node's budget that a job gets when it does not say what it needs.
+const SHARE: u64 = 2;
+
+/// A request as a job, if it can be one on this node.
+pub fn admissible(
+    caller: Caller,
+    request: SubmitRequest,
+    node: &Resources,
+) -> Result<Submission, Refusal> {
+    if request.priority > 0 && !caller.admin {
+        let reason = "only an admin may raise a job's priority above 0";
+        return Err(Refusal::Forbidden(reason.into()));
+    }
+    let (settings, demand) = filled(request.settings, node);
+    if !fits_node(&demand, node) {
+        return Err(Refusal::TooLarge {
+            needs: demand,
+            node: *node,
+        });
+    }
+    let settings = serde_json::to_value(&settings).map_err(|error| Refusal::Invalid {
+        field: "settings".into(),
+        reason: error.to_string(),
+    })?;
+    Ok(Submission {
+        uid: caller.uid,
+        gid: caller.gid,
+        name: request.name,
+        settings,
+        mode: request.mode,
+        priority: request.priority,
+        demand,
+        idempotency: request.idempotency_key.map(|key| (key, request.digest)),
+    })
+}
+
+fn filled(settings: JobSettings, node: &Resources) -> (JobSettings, Demand) {
+    let memory = settings.memory.unwrap_or(ByteSize(node.memory_bytes / SHARE));
+    let half = NonZeroUsize::new(node.threads.div_ceil(SHARE as u32) as usize);
+    let threads = settings.threads.or(half).unwrap_or(NonZeroUsize::MIN);
+    let gpu = match settings.engine.unwrap_or(EngineChoice::Auto) {
+        EngineChoice::Cpu => GpuDemand::None,
+        EngineChoice::Auto => GpuDemand::IfFree,
+        EngineChoice::Cuda | EngineChoice::Wgpu => GpuDemand::One,
+    };
+    let demand = Demand {
+        memory_bytes: memory.0,
+        threads: u32::try_from(threads.get()).unwrap_or(u32::MAX),
+        gpu,
+    };
+    let settings = JobSettings {
+        memory: Some(memory),
+        threads: Some(threads),
+        ..settings
+    };
+    (settings, demand)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::job::Mode;
+
+    const NODE: Resources = Resources {
+        memory_bytes: 8 << 30,
+        threads: 3,
+        gpus: 0,
+    };
+
+    fn ask(settings: JobSettings, priority: i32) -> Result<Submission, Refusal> {
+        let caller = Caller {
+            uid: 1_000,
+            gid: 1_000,
+            admin: false,
+        };
+        let request = SubmitRequest {
+            settings,
+            name: None,
+            priority,
+            mode: Mode::Refuse,
+            idempotency_key: None,
+            digest: [0; 32],
+        };
+        admissible(caller, request, &NODE)
+    }
+
+    #[test]
+    fn a_job_that_says_nothing_gets_half_of_the_node_and_is_told_so() {
+        let job = ask(JobSettings::default(), 0).unwrap();
+        let half = Demand {
+            memory_bytes: 4 << 30,
+            threads: 2,
+            gpu: GpuDemand::IfFree,
+        };
+        assert_eq!(job.demand, half);
+        let settings: JobSettings = serde_json::from_value(job.settings).unwrap();
+        assert_eq!(settings.memory, Some(ByteSize(4 << 30)));
+        assert_eq!(settings.threads, NonZeroUsize::new(2));
+    }
+
+    #[test]
+    fn a_job_that_never_fits_is_refused_with_what_it_needs() {
+        let large = JobSettings {
+            memory: Some(ByteSize(9 << 30)),
+            ..JobSettings::default()
+        };
+        let on_gpu = JobSettings {
+            engine: Some(EngineChoice::Cuda),
+            ..JobSettings::default()
+        };
+        for settings in [large, on_gpu] {
+            let refusal = ask(settings, 0).unwrap_err();
+            assert!(matches!(refusal, Refusal::TooLarge { node: NODE, .. }));
+        }
+    }
+
+    #[test]
+    fn users_may_stand_back_and_not_push_forward() {
+        assert_eq!(ask(JobSettings::default(), -3).unwrap().priority, -3);
+        let refusal = ask(JobSettings::default(), 1).unwrap_err();
+        assert!(matches!(refusal, Refusal::Forbidden(_)));
+    }
+}

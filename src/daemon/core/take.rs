@@ -1,0 +1,205 @@
+//! What a message does to the store, inside a transaction.
+
+use super::{
+    handle::{Figures, JobView, Refusal, Submitted},
+    message::{FromWorker, Message},
+};
+use crate::daemon::{
+    action::Caller,
+    job::{Happening, Job, JobId, Millis, RetryPolicy, Submission},
+    store::{Inserted, JobStoreError, Tx},
+};
+
+/// What came of a message, once it is committed.
+pub(super) struct Outcome {
+    /// The job, if it is not as it was before.
+    pub(super) changed: Option<Job>,
+    /// What whoever sent the message is told.
+    pub(super) answer: Result<Reply, Refusal>,
+}
+
+/// An answer that is not a refusal.
+pub(super) enum Reply {
+    Submitted(Submitted),
+    Job(Box<JobView>),
+    Nothing,
+}
+
+/// What a message is taken with.
+#[derive(Clone, Copy)]
+pub(super) struct Terms {
+    pub(super) now: Millis,
+    pub(super) retry: RetryPolicy,
+    /// Jobs that ended before are forgotten.
+    pub(super) ended_before: Millis,
+    /// Whether the daemon ends.
+    pub(super) draining: bool,
+    /// Whether as many jobs wait as may.
+    pub(super) full: bool,
+}
+
+/// Jobs that are forgotten in one transaction at most.
+const PRUNED_MAX: u32 = 1_000;
+
+impl Outcome {
+    fn nothing() -> Self {
+        Self::answer(Ok(Reply::Nothing))
+    }
+
+    fn answer(answer: Result<Reply, Refusal>) -> Self {
+        let changed = None;
+        Self { changed, answer }
+    }
+
+    fn changed(job: Job) -> Self {
+        Self {
+            changed: Some(job),
+            answer: Ok(Reply::Nothing),
+        }
+    }
+}
+
+/// Takes a message. An error means that the store can't just now.
+pub(super) fn take(
+    tx: &Tx<'_>,
+    message: &Message,
+    terms: &Terms,
+) -> Result<Outcome, JobStoreError> {
+    match message {
+        Message::Submit(submission, _) => submit(tx, submission, terms),
+        Message::Cancel(caller, id, _) => cancel(tx, *caller, *id, terms),
+        Message::Forget(caller, id, _) => forget(tx, *caller, *id),
+        Message::Worker(id, FromWorker::Said(bytes)) => {
+            tx.append_log(*id, bytes)?;
+            Ok(Outcome::nothing())
+        }
+        Message::Worker(id, from) => match happening(from) {
+            Some(happening) => happen(tx, *id, happening, terms),
+            None => Ok(Outcome::nothing()),
+        },
+        Message::Prune => {
+            tx.prune(terms.ended_before, PRUNED_MAX)?;
+            Ok(Outcome::nothing())
+        }
+        Message::Figures(_) | Message::Drain => Ok(Outcome::nothing()),
+    }
+}
+
+fn happening(from: &FromWorker) -> Option<Happening> {
+    Some(match from {
+        FromWorker::Spawned(process, _) => Happening::Spawned(process.clone()),
+        FromWorker::NotSpawned(reason) => Happening::NotSpawned(reason.clone()),
+        FromWorker::Planned(_) => Happening::Begun,
+        FromWorker::Opened => Happening::Opened,
+        FromWorker::Ended(end) => Happening::Ended(end.clone()),
+        FromWorker::Gone => Happening::Orphaned,
+        FromWorker::Said(_) => return None,
+    })
+}
+
+/// Lets something happen to a job. What can't happen to it (any more) changes nothing and is refused.
+pub(super) fn happen(
+    tx: &Tx<'_>,
+    id: JobId,
+    happening: Happening,
+    terms: &Terms,
+) -> Result<Outcome, JobStoreError> {
+    let Some(mut job) = tx.job(id)? else {
+        return Ok(Outcome::answer(Err(Refusal::NotFound(id))));
+    };
+    let before = job.seq;
+    if let Err(impossible) = job.apply(happening, terms.now, &terms.retry) {
+        tracing::debug!(job = id.0, "{impossible}");
+        return Ok(Outcome::answer(Err(Refusal::Busy)));
+    }
+    if job.seq == before {
+        return Ok(Outcome::nothing());
+    }
+    tx.update(&job, terms.now)?;
+    Ok(Outcome::changed(job))
+}
+
+fn submit(tx: &Tx<'_>, submission: &Submission, terms: &Terms) -> Result<Outcome, JobStoreError> {
+    if terms.draining || terms.full {
+        return Ok(Outcome::answer(Err(Refusal::Busy)));
+    }
+    let submitted = |job: Job, new| Reply::Submitted(Submitted { view: job.into(), new });
+    Ok(match tx.insert(submission.clone(), terms.now)? {
+        Inserted::New(job) => Outcome {
+            changed: Some(job.clone()),
+            answer: Ok(submitted(job, true)),
+        },
+        Inserted::Known(job) => Outcome::answer(Ok(submitted(job, false))),
+        Inserted::Conflict(id) => Outcome::answer(Err(Refusal::IdempotencyConflict(id))),
+    })
+}
+
+fn cancel(
+    tx: &Tx<'_>,
+    caller: Caller,
+    id: JobId,
+    terms: &Terms,
+) -> Result<Outcome, JobStoreError> {
+    let job = match own(tx, caller, id)? {
+        Ok(job) => job,
+        Err(refusal) => return Ok(Outcome::answer(Err(refusal))),
+    };
+    if job.state.is_final() {
+        return Ok(Outcome::answer(Ok(Reply::Job(Box::new(job.into())))));
+    }
+    let mut outcome = happen(tx, id, Happening::CancelAsked, terms)?;
+    if outcome.answer.is_ok() {
+        let now = outcome.changed.clone().unwrap_or(job);
+        outcome.answer = Ok(Reply::Job(Box::new(now.into())));
+    }
+    Ok(outcome)
+}
+
+fn forget(tx: &Tx<'_>, caller: Caller, id: JobId) -> Result<Outcome, JobStoreError> {
+    let answer = match own(tx, caller, id)? {
+        Ok(job) if job.state.is_final() => {
+            tx.remove(id)?;
+            Ok(Reply::Nothing)
+        }
+        Ok(_) => Err(Refusal::NotEnded(id)),
+        Err(refusal) => Err(refusal),
+    };
+    Ok(Outcome::answer(answer))
+}
+
+/// A job that the caller may see and stop.
+fn own(tx: &Tx<'_>, caller: Caller, id: JobId) -> Result<Result<Job, Refusal>, JobStoreError> {
+    let job = tx.job(id)?.filter(|job| caller.may_see(job));
+    Ok(job.ok_or(Refusal::NotFound(id)))
+}
+
+impl Caller {
+    /// Whether this user may see and stop a job.
+    pub fn may_see(&self, job: &Job) -> bool {
+        self.admin || self.uid == job.uid
+    }
+}
+
+impl Message {
+    /// Whether it comes from a client, who can be told to try again.
+    pub(super) fn is_request(&self) -> bool {
+        !matches!(self, Self::Worker(..) | Self::Prune | Self::Drain)
+    }
+
+    /// Tells whoever sent it. That nobody waits for the answer any more is no matter.
+    pub(super) fn answer(self, answer: Result<Reply, Refusal>, figures: impl FnOnce() -> Figures) {
+        match (self, answer) {
+            (Self::Submit(_, to), Ok(Reply::Submitted(submitted))) => to.send(Ok(submitted)).ok(),
+            (Self::Submit(_, to), Err(refusal)) => to.send(Err(refusal)).ok(),
+            (Self::Cancel(_, _, to), Ok(Reply::Job(view))) => to.send(Ok(*view)).ok(),
+            (Self::Cancel(_, _, to), Err(refusal)) => to.send(Err(refusal)).ok(),
+            (Self::Forget(_, _, to), answer) => to.send(answer.map(|_| ())).ok(),
+            (Self::Figures(to), answer) => to.send(answer.map(|_| figures())).ok(),
+            (
+                Self::Worker(_, FromWorker::Spawned(_, to) | FromWorker::Planned(to)),
+                answer,
+            ) => to.send(answer.map(|_| ())).ok(),
+            _ => None,
+        };
+    }
+}

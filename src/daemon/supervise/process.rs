@@ -1,0 +1,296 @@
+//! A worker's process.
+
+use std::{
+    ffi::OsString,
+    fs,
+    io::Write,
+    os::{fd::OwnedFd, unix::net::UnixStream},
+    process::Stdio,
+};
+
+use nix::{
+    sys::signal::{Signal, killpg},
+    unistd::Pid,
+};
+use tokio::{
+    io::{AsyncRead, AsyncReadExt, AsyncWriteExt},
+    process::{Child, ChildStderr, ChildStdout, Command},
+};
+
+use crate::{
+    daemon::{
+        core::Order,
+        job::WorkerProcess,
+        peer::Peers,
+        protocol::{EVENT_BYTES_MAX, RunAs},
+    },
+    store::plain,
+};
+
+/// Variables of the daemon's environment that workers inherit, beside `MOLSIEVE_…`, `CUDA_…` and `VK_…`.
+const INHERITED: [&str; 6] = ["PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "TMPDIR"];
+/// Variables of which the beginning decides.
+const INHERITED_BY_PREFIX: [&str; 3] = ["MOLSIEVE_", "CUDA_", "VK_"];
+/// Text taken from a worker at once.
+const TEXT_BYTES: usize = 4 << 10;
+
+/// A worker's process and what connects it.
+pub(super) struct Process {
+    pub(super) child: Child,
+    /// What it says on standard output.
+    pub(super) lines: Lines,
+    /// What it says on standard error.
+    pub(super) text: Text,
+    lifeline: Option<tokio::net::UnixStream>,
+    identity: WorkerProcess,
+    run_as: Option<RunAs>,
+}
+
+impl Process {
+    /// Starts a worker that waits for its order. An error is a line.
+    pub(super) fn start(order: &Order, peers: &Peers) -> Result<Self, String> {
+        let run_as = peers.run_as(order.uid).map_err(|denied| denied.to_string())?;
+        let (ours, theirs) = UnixStream::pair().map_err(failed("connect a worker"))?;
+        let mut child = command(order, peers, run_as.as_ref(), theirs.into())
+            .and_then(|mut command| command.spawn())
+            .map_err(failed("start a worker"))?;
+        let pid = child.id().ok_or("the worker ended at once")?;
+        let lifeline = ours
+            .set_nonblocking(true)
+            .and_then(|()| tokio::net::UnixStream::from_std(ours))
+            .map_err(failed("connect a worker"))?;
+        Ok(Self {
+            lines: Lines::new(child.stdout.take()),
+            text: Text(child.stderr.take()),
+            child,
+            lifeline: Some(lifeline),
+            identity: identity(pid).ok_or("the worker ended at once")?,
+            run_as,
+        })
+    }
+
+    pub(super) fn identity(&self) -> &WorkerProcess {
+        &self.identity
+    }
+
+    pub(super) fn run_as(&self) -> Option<&RunAs> {
+        self.run_as.as_ref()
+    }
+
+    /// Tells the worker a line. If it can't be told it is ending, which is seen elsewhere.
+    pub(super) async fn tell(&mut self, line: &str) {
+        if let Some(lifeline) = &mut self.lifeline
+            && lifeline.write_all(line.as_bytes()).await.is_err()
+        {
+            self.cut_lifeline();
+        }
+    }
+
+    /// Lets the worker believe that the daemon is gone: it stops.
+    pub(super) fn cut_lifeline(&mut self) {
+        self.lifeline = None;
+    }
+
+    /// Sends the worker and all it has started a signal: SIGTERM to itself alone, for it sees to the rest.
+    pub(super) fn signal(&self, signal: Signal) {
+        match signal {
+            Signal::SIGKILL => signal_group(self.identity.pid, signal),
+            _ if self.child.id().is_some() => {
+                // It may have ended just now.
+                nix::sys::signal::kill(Pid::from_raw(self.identity.pid as i32), signal).ok();
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Sends a signal to a worker's process group. Its leader is not waited for yet, or is known to be alive, so
+/// that the number is nobody else's.
+pub(super) fn signal_group(pid: u32, signal: Signal) {
+    // It may have ended just now.
+    killpg(Pid::from_raw(pid as i32), signal).ok();
+}
+
+fn failed(action: &'static str) -> impl Fn(std::io::Error) -> String {
+    move |error| format!("cannot {action}: {}", plain(&error))
+}
+
+fn command(
+    order: &Order,
+    peers: &Peers,
+    run_as: Option<&RunAs>,
+    stdin: OwnedFd,
+) -> std::io::Result<Command> {
+    let mut command = Command::new(program()?);
+    command
+        .arg("worker")
+        .env_clear()
+        .envs(inherited())
+        .current_dir("/")
+        .process_group(0)
+        .stdin(Stdio::from(stdin))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    match &order.gpu {
+        Some(Some(uuid)) => command.env("CUDA_VISIBLE_DEVICES", uuid),
+        Some(None) => &mut command,
+        None => command.env("CUDA_VISIBLE_DEVICES", ""),
+    };
+    if let Some(user) = run_as {
+        command.env("USER", &user.name).env("LOGNAME", &user.name);
+        if let Ok(Some(account)) = peers.account(user.uid) {
+            command.env("HOME", &account.home);
+        }
+    } else if let Some(home) = std::env::var_os("HOME") {
+        command.env("HOME", home);
+    }
+    Ok(command)
+}
+
+/// This very program, also when its file has been replaced by a newer one: daemon and worker must be of one
+/// release.
+fn program() -> std::io::Result<OsString> {
+    let own = "/proc/self/exe";
+    fs::metadata(own).map(|_| own.into())
+}
+
+fn inherited() -> impl Iterator<Item = (OsString, OsString)> {
+    std::env::vars_os().filter(|(name, _)| {
+        let name = name.to_string_lossy();
+        INHERITED.contains(&name.as_ref())
+            || INHERITED_BY_PREFIX.iter().any(|prefix| name.starts_with(prefix))
+    })
+}
+
+/// A process by its number, its start and the machine's start.
+fn identity(pid: u32) -> Option<WorkerProcess> {
+    let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    Some(WorkerProcess {
+        pid,
+        started_ticks: started_ticks(pid)?,
+        boot_id: boot_id.trim().to_owned(),
+    })
+}
+
+/// Whether that process, and not another one with its number, is still there.
+pub(super) fn is_alive(process: &WorkerProcess) -> bool {
+    identity(process.pid).as_ref() == Some(process)
+}
+
+/// Field 22 of `/proc/PID/stat` (proc(5)); none for a process that is gone or waits to be waited for.
+fn started_ticks(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name, in parentheses, may hold anything.
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let mut fields = fields.split(' ');
+    if matches!(fields.next(), Some("Z" | "X")) {
+        return None;
+    }
+    fields.nth(18)?.parse().ok()
+}
+
+/// Lines of a worker, none of them longer than [`EVENT_BYTES_MAX`]: of a longer one nothing is kept.
+pub(super) struct Lines {
+    from: Option<ChildStdout>,
+    held: Vec<u8>,
+    /// Whether the line that is being read is too long.
+    skips: bool,
+}
+
+impl Lines {
+    fn new(from: Option<ChildStdout>) -> Self {
+        Self {
+            from,
+            held: Vec::new(),
+            skips: false,
+        }
+    }
+
+    /// The next line; none when there will be no more. Safe to be dropped and called again.
+    pub(super) async fn next(&mut self) -> Option<Vec<u8>> {
+        loop {
+            if let Some(line) = self.take_line() {
+                return Some(line);
+            }
+            let mut bytes = [0; TEXT_BYTES];
+            match read(&mut self.from, &mut bytes).await {
+                Some(count) => self.held.write_all(&bytes[..count]).ok()?,
+                None => return None,
+            }
+        }
+    }
+
+    fn take_line(&mut self) -> Option<Vec<u8>> {
+        while let Some(end) = memchr::memchr(b'\n', &self.held) {
+            let line: Vec<u8> = self.held.drain(..=end).collect();
+            if !std::mem::take(&mut self.skips) {
+                return Some(line);
+            }
+        }
+        if self.held.len() > EVENT_BYTES_MAX {
+            (self.held, self.skips) = (Vec::new(), true);
+        }
+        None
+    }
+}
+
+/// Text of a worker.
+pub(super) struct Text(Option<ChildStderr>);
+
+impl Text {
+    /// Some more of it; none when there will be no more. Safe to be dropped and called again.
+    pub(super) async fn next(&mut self) -> Option<Vec<u8>> {
+        let mut bytes = vec![0; TEXT_BYTES];
+        let count = read(&mut self.0, &mut bytes).await?;
+        bytes.truncate(count);
+        Some(bytes)
+    }
+}
+
+async fn read<R: AsyncRead + Unpin>(from: &mut Option<R>, into: &mut [u8]) -> Option<usize> {
+    match from.as_mut()?.read(into).await {
+        Ok(count) if count > 0 => Some(count),
+        Ok(_) | Err(_) => {
+            *from = None;
+            None
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_is_known_again_and_not_taken_for_another() {
+        let own = identity(std::process::id()).unwrap();
+        assert!(is_alive(&own));
+        let mut other = own.clone();
+        other.started_ticks += 1;
+        assert!(!is_alive(&other));
+        let mut earlier = own;
+        earlier.boot_id = "another start".into();
+        assert!(!is_alive(&earlier));
+    }
+
+    #[test]
+    fn a_process_that_has_ended_is_gone_although_nobody_has_waited_for_it() {
+        let mut child = std::process::Command::new("true").spawn().unwrap();
+        while started_ticks(child.id()).is_some() {
+            std::thread::yield_now();
+        }
+        child.wait().unwrap();
+    }
+
+    #[test]
+    fn of_a_line_that_is_too_long_nothing_is_kept() {
+        let mut lines = Lines::new(None);
+        lines.held = vec![b'x'; EVENT_BYTES_MAX + 1];
+        assert_eq!(lines.take_line(), None);
+        assert!(lines.held.is_empty());
+        lines.held.extend_from_slice(b"xx\n{}\n{");
+        assert_eq!(lines.take_line().unwrap(), b"{}\n");
+        assert_eq!(lines.take_line(), None);
+        assert_eq!(lines.held, b"{");
+    }
+}
