@@ -15,8 +15,8 @@
 //! | `idempotency` | `uid`, `key` | the job submitted with that key, and SHA-256 of what was submitted |
 //! | `logs` | `job_id`, `chunk` | bytes of what the workers said; chunk n begins at byte n × 8 KiB |
 //!
-//! `given`, `course` and `settings` are JSON. `jobs.state` and `jobs.ended_at` are computed from
-//! `course`, so the two never differ. Everything of a job goes with its row.
+//! `given`, `course` and `settings` are JSON. `jobs.state` and `jobs.ended_at` repeat
+//! what `course` says, for the indexes; a CHECK holds them to it. Everything of a job goes with its row.
 //!
 //! **Durability.** A transaction is answered after its commit, and a commit is synced (WAL,
 //! `synchronous = FULL`): what was answered survives a kill and a power failure, as far as the disk

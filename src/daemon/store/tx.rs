@@ -85,8 +85,15 @@ impl<'a> Tx<'a> {
     pub fn update(&self, job: &Job, now: Millis) -> Result<(), JobStoreError> {
         let found = self.run(|connection| {
             let found = connection
-                .prepare_cached("UPDATE jobs SET course = ?2 WHERE id = ?1")?
-                .execute(params![integer(job.id.0), Json(Course::of(job))])?;
+                .prepare_cached(
+                    "UPDATE jobs SET course = ?2, state = ?3, ended_at = ?4 WHERE id = ?1",
+                )?
+                .execute(params![
+                    integer(job.id.0),
+                    Json(Course::of(job)),
+                    row::name(job.state),
+                    job.ended_at,
+                ])?;
             if found > 0 {
                 add_event(connection, job, now)?;
             }
@@ -174,8 +181,8 @@ fn insert_job(connection: &Connection, submission: Submission, now: Millis) -> S
     let mut job = row::queued(submission, now);
     connection
         .prepare_cached(
-            "INSERT INTO jobs (uid, priority, submitted_at, given, course, settings)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            "INSERT INTO jobs (uid, priority, submitted_at, given, course, settings, state)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
         .execute(params![
             job.uid,
@@ -184,6 +191,7 @@ fn insert_job(connection: &Connection, submission: Submission, now: Millis) -> S
             Json(Given::of(&job)),
             Json(Course::of(&job)),
             Json(&job.settings),
+            row::name(job.state),
         ])?;
     job.id = JobId(connection.last_insert_rowid().unsigned_abs());
     add_event(connection, &job, now)?;

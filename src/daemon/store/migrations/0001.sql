@@ -9,8 +9,8 @@ CREATE TABLE jobs (
     submitted_at INTEGER NOT NULL,
     given TEXT NOT NULL,
     course TEXT NOT NULL,
-    state TEXT NOT NULL GENERATED ALWAYS AS (course ->> 'state') STORED,
-    ended_at INTEGER GENERATED ALWAYS AS (course ->> 'ended_at') STORED,
+    state TEXT NOT NULL CHECK (state = course ->> 'state'),
+    ended_at INTEGER CHECK (ended_at IS course ->> 'ended_at'),
     settings TEXT NOT NULL
 ) STRICT;
 
