@@ -1,0 +1,128 @@
+//! Reading beside the daemon's core: what lists, shows and follows jobs.
+
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, Result as Sql, params};
+
+use super::{
+    JobStoreError, log, open,
+    row::{self, Course, Json, integer, number},
+};
+use crate::daemon::{
+    action::ListQuery,
+    job::{Job, JobId},
+};
+
+/// A second connection, which only reads and never waits for the writer. Each call sees one state of the store.
+#[derive(Debug)]
+pub struct Reader {
+    connection: Connection,
+    path: PathBuf,
+}
+
+impl Reader {
+    /// Opens the store in `dir`, which [`super::Store::open`] has made.
+    pub fn open(dir: &Path) -> Result<Self, JobStoreError> {
+        let (connection, path) = open::read_only(dir)?;
+        Ok(Self { connection, path })
+    }
+
+    /// The jobs asked for, newest first; with `visible_to` only those of that user.
+    pub fn list(
+        &self,
+        query: &ListQuery,
+        visible_to: Option<u32>,
+    ) -> Result<Vec<Job>, JobStoreError> {
+        if let (Some(asked), Some(own)) = (query.uid, visible_to)
+            && asked != own
+        {
+            return Ok(Vec::new());
+        }
+        self.run(|connection| {
+            newest(connection, query, visible_to.or(query.uid))?
+                .into_iter()
+                .filter_map(|id| row::job(connection, id).transpose())
+                .collect()
+        })
+    }
+
+    /// One job.
+    pub fn job(&self, id: JobId) -> Result<Option<Job>, JobStoreError> {
+        self.run(|connection| row::job(connection, id))
+    }
+
+    /// The job as it was after each of its events with a number above `after`, at most `limit` of them, oldest
+    /// first. Nothing for a job that is not there.
+    pub fn history(&self, id: JobId, after: u64, limit: u32) -> Result<Vec<Job>, JobStoreError> {
+        self.run(|connection| {
+            let Some(job) = row::job(connection, id)? else {
+                return Ok(Vec::new());
+            };
+            connection
+                .prepare_cached(
+                    "SELECT course FROM events WHERE job_id = ?1 AND seq > ?2 ORDER BY seq LIMIT ?3",
+                )?
+                .query_map(params![integer(id.0), integer(after), limit], |row| {
+                    let Json(course) = row.get::<_, Json<Course>>(0)?;
+                    let mut then = job.clone();
+                    course.put_into(&mut then);
+                    Ok(then)
+                })?
+                .collect()
+        })
+    }
+
+    /// What a job's workers said from byte `from` on, at most `max` bytes, and where that begins: later than `from`
+    /// where the middle of a long log is not kept.
+    pub fn log(&self, id: JobId, from: u64, max: usize) -> Result<(u64, Vec<u8>), JobStoreError> {
+        self.run(|connection| log::read(connection, id, from, max))
+    }
+
+    fn run<T>(&self, work: impl FnOnce(&Connection) -> Sql<T>) -> Result<T, JobStoreError> {
+        self.connection
+            .unchecked_transaction()
+            .and_then(|seen| work(&seen))
+            .map_err(|error| JobStoreError::sql(&self.path, error))
+    }
+}
+
+/// Numbers of the newest jobs. Each state has a look-up of its own, for which an index gives the newest first.
+fn newest(connection: &Connection, query: &ListQuery, uid: Option<u32>) -> Sql<Vec<JobId>> {
+    let before = query.before.map_or(i64::MAX, |id| integer(id.0));
+    let mut statement =
+        connection.prepare_cached(list_sql(uid.is_some(), !query.states.is_empty()))?;
+    let mut ids: Vec<JobId> = Vec::new();
+    let mut look_up = |state| -> Sql<()> {
+        let values = params![before, query.limit, uid, state];
+        // Parameters that the statement does not have are not bound.
+        let count = statement.parameter_count();
+        for found in statement.query_map(&values[..count], |row| number(row, 0))? {
+            ids.push(JobId(found?));
+        }
+        Ok(())
+    };
+    if query.states.is_empty() {
+        look_up(None)?;
+    }
+    for state in &query.states {
+        look_up(Some(row::name(*state)))?;
+    }
+    ids.sort_unstable_by(|a, b| b.cmp(a));
+    ids.dedup();
+    ids.truncate(query.limit as usize);
+    Ok(ids)
+}
+
+/// Numbers of jobs before ?1, at most ?2, perhaps of user ?3, perhaps in state ?4.
+pub(super) fn list_sql(of_user: bool, in_state: bool) -> &'static str {
+    match (of_user, in_state) {
+        (false, false) => "SELECT id FROM jobs WHERE id < ?1 ORDER BY id DESC LIMIT ?2",
+        (true, false) => "SELECT id FROM jobs WHERE uid = ?3 AND id < ?1 ORDER BY id DESC LIMIT ?2",
+        (false, true) => {
+            "SELECT id FROM jobs WHERE state = ?4 AND id < ?1 ORDER BY id DESC LIMIT ?2"
+        }
+        (true, true) => {
+            "SELECT id FROM jobs WHERE uid = ?3 AND state = ?4 AND id < ?1 ORDER BY id DESC LIMIT ?2"
+        }
+    }
+}

@@ -1,0 +1,230 @@
+//! A job as a row, and back.
+
+use rusqlite::{
+    Connection, OptionalExtension, Result, Row,
+    types::{FromSql, FromSqlError, FromSqlResult, ToSqlOutput, ValueRef},
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use super::Unfinished;
+use crate::daemon::job::{
+    Demand, Ending, Job, JobId, Millis, Mode, State, Submission, WorkerProcess,
+};
+
+/// The columns [`whole`] reads.
+pub(super) const COLUMNS: &str = "id, uid, priority, submitted_at, given, course, settings";
+
+/// Something that stands as JSON in a column.
+pub(super) struct Json<T>(pub T);
+
+/// What never changes of a job and is not asked for.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Given {
+    gid: u32,
+    name: Option<String>,
+    mode: Mode,
+    demand: Demand,
+}
+
+/// What changes of a job.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Course {
+    state: State,
+    ending: Option<Ending>,
+    started_at: Option<Millis>,
+    ended_at: Option<Millis>,
+    attempts: u32,
+    failures: u32,
+    rows_reached: u64,
+    retry_at: Option<Millis>,
+    begun: bool,
+    opened: bool,
+    exit_code: Option<i32>,
+    error: Option<String>,
+    worker: Option<WorkerProcess>,
+    seq: u64,
+}
+
+impl Given {
+    pub(super) fn of(job: &Job) -> Self {
+        Self {
+            gid: job.gid,
+            name: job.name.clone(),
+            mode: job.mode,
+            demand: job.demand,
+        }
+    }
+}
+
+impl Course {
+    pub(super) fn of(job: &Job) -> Self {
+        Self {
+            state: job.state,
+            ending: job.ending,
+            started_at: job.started_at,
+            ended_at: job.ended_at,
+            attempts: job.attempts,
+            failures: job.failures,
+            rows_reached: job.rows_reached,
+            retry_at: job.retry_at,
+            begun: job.begun,
+            opened: job.opened,
+            exit_code: job.exit_code,
+            error: job.error.clone(),
+            worker: job.worker.clone(),
+            seq: job.seq,
+        }
+    }
+
+    /// The job as it is at this point of its course.
+    pub(super) fn put_into(self, job: &mut Job) {
+        job.state = self.state;
+        job.ending = self.ending;
+        job.started_at = self.started_at;
+        job.ended_at = self.ended_at;
+        job.attempts = self.attempts;
+        job.failures = self.failures;
+        job.rows_reached = self.rows_reached;
+        job.retry_at = self.retry_at;
+        job.begun = self.begun;
+        job.opened = self.opened;
+        job.exit_code = self.exit_code;
+        job.error = self.error;
+        job.worker = self.worker;
+        job.seq = self.seq;
+    }
+}
+
+impl<T: Serialize> rusqlite::ToSql for Json<T> {
+    fn to_sql(&self) -> Result<ToSqlOutput<'_>> {
+        serde_json::to_string(&self.0)
+            .map(ToSqlOutput::from)
+            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))
+    }
+}
+
+impl<T: DeserializeOwned> FromSql for Json<T> {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        serde_json::from_str(value.as_str()?)
+            .map(Self)
+            .map_err(|error| FromSqlError::Other(error.into()))
+    }
+}
+
+/// A number as SQLite holds it. Above 2^63 - 1, which nothing here counts to, it is taken for that.
+pub(super) fn integer(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+/// A number that SQLite has held.
+pub(super) fn number(row: &Row<'_>, column: usize) -> Result<u64> {
+    let value: i64 = row.get(column)?;
+    u64::try_from(value).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, value))
+}
+
+/// A state's name, as it stands in `course`.
+pub(super) fn name(state: State) -> &'static str {
+    match state {
+        State::Queued => "queued",
+        State::Starting => "starting",
+        State::Running => "running",
+        State::Stopping => "stopping",
+        State::Done => "done",
+        State::Failed => "failed",
+        State::Cancelled => "cancelled",
+        State::Interrupted => "interrupted",
+    }
+}
+
+/// The job that a submission becomes. Its number is given by its row.
+pub(super) fn queued(submission: Submission, now: Millis) -> Job {
+    Job {
+        id: JobId(0),
+        uid: submission.uid,
+        gid: submission.gid,
+        name: submission.name,
+        settings: submission.settings,
+        mode: submission.mode,
+        priority: submission.priority,
+        demand: submission.demand,
+        state: State::Queued,
+        ending: None,
+        submitted_at: now,
+        started_at: None,
+        ended_at: None,
+        attempts: 0,
+        failures: 0,
+        rows_reached: 0,
+        retry_at: None,
+        begun: false,
+        opened: false,
+        exit_code: None,
+        error: None,
+        worker: None,
+        seq: 1,
+    }
+}
+
+/// The job of a row of [`COLUMNS`].
+pub(super) fn whole(row: &Row<'_>) -> Result<Job> {
+    let Json(given) = row.get::<_, Json<Given>>(4)?;
+    let Json(course) = row.get::<_, Json<Course>>(5)?;
+    let Json(settings) = row.get(6)?;
+    let submission = Submission {
+        uid: row.get(1)?,
+        gid: given.gid,
+        name: given.name,
+        settings,
+        mode: given.mode,
+        priority: row.get(2)?,
+        demand: given.demand,
+        idempotency: None,
+    };
+    let mut job = queued(submission, row.get(3)?);
+    job.id = JobId(number(row, 0)?);
+    course.put_into(&mut job);
+    Ok(job)
+}
+
+/// One job.
+pub(super) fn job(connection: &Connection, id: JobId) -> Result<Option<Job>> {
+    connection
+        .prepare_cached(&format!("SELECT {COLUMNS} FROM jobs WHERE id = ?1"))?
+        .query_row([integer(id.0)], whole)
+        .optional()
+}
+
+/// Shows the jobs in a state to `visit`, oldest first.
+pub(super) fn visit_in(
+    connection: &Connection,
+    state: State,
+    visit: &mut impl FnMut(Unfinished),
+) -> Result<()> {
+    let mut statement = connection.prepare(
+        "SELECT id, uid, priority, submitted_at, given, course FROM jobs WHERE state = ?1 ORDER BY id",
+    )?;
+    let mut rows = statement.query([name(state)])?;
+    while let Some(row) = rows.next()? {
+        let Json(given) = row.get::<_, Json<Given>>(4)?;
+        let Json(course) = row.get::<_, Json<Course>>(5)?;
+        visit(Unfinished {
+            id: JobId(number(row, 0)?),
+            uid: row.get(1)?,
+            priority: row.get(2)?,
+            demand: given.demand,
+            state: course.state,
+            ending: course.ending,
+            submitted_at: row.get(3)?,
+            retry_at: course.retry_at,
+            worker: course.worker,
+        });
+    }
+    Ok(())
+}
+
+/// How many jobs are in a state.
+pub(super) fn count_in(connection: &Connection, state: State) -> Result<u64> {
+    connection
+        .prepare_cached("SELECT count(*) FROM jobs WHERE state = ?1")?
+        .query_row([name(state)], |row| number(row, 0))
+}

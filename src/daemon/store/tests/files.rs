@@ -1,0 +1,182 @@
+use std::{
+    fs,
+    os::unix::fs::{FileExt, PermissionsExt},
+};
+
+use rusqlite::Connection;
+
+use super::*;
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn nobody_else_can_read_the_files() {
+    let parent = tempfile::tempdir().unwrap();
+    let dir = parent.path().join("state");
+    let mut store = Store::open(&dir).unwrap();
+    insert(&mut store, submission(1));
+    assert_eq!(mode(&dir), 0o700);
+    let mut names: Vec<_> = fs::read_dir(&dir)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    assert_eq!(
+        names,
+        [
+            "jobs.sqlite3",
+            "jobs.sqlite3-shm",
+            "jobs.sqlite3-wal",
+            "lock"
+        ]
+    );
+    for name in names {
+        assert_eq!(mode(&dir.join(&name)), 0o600, "{name}");
+    }
+}
+
+#[test]
+fn a_second_daemon_is_told_who_holds_the_store() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    let refused = Store::open(dir.path()).unwrap_err();
+    assert_eq!(
+        refused,
+        JobStoreError::Busy {
+            path: dir.path().into(),
+            holder: Some(std::process::id()),
+        }
+    );
+    assert!(
+        refused
+            .to_string()
+            .contains("in use by another daemon (process ")
+    );
+    drop(store);
+    Store::open(dir.path()).unwrap();
+}
+
+#[test]
+fn an_empty_file_gets_the_schema_and_a_failing_step_leaves_the_last_one() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("jobs.sqlite3"), b"").unwrap();
+    let mut store = Store::open(dir.path()).unwrap();
+    let known = open::MIGRATIONS.len() as i64;
+    assert_eq!(ask(&store, "PRAGMA user_version"), known);
+    let job = insert(&mut store, submission(1));
+
+    let mut migrations = open::MIGRATIONS.to_vec();
+    migrations.push("ALTER TABLE jobs ADD COLUMN colour TEXT; INSERT INTO nowhere VALUES (1);");
+    assert!(open::migrate(&mut store.connection, &migrations).is_err());
+    assert_eq!(ask(&store, "PRAGMA user_version"), known);
+    let colours = "SELECT count(*) FROM pragma_table_info('jobs') WHERE name = 'colour'";
+    assert_eq!(ask(&store, colours), 0);
+
+    *migrations.last_mut().unwrap() = "ALTER TABLE jobs ADD COLUMN colour TEXT;";
+    open::migrate(&mut store.connection, &migrations).unwrap();
+    assert_eq!(ask(&store, "PRAGMA user_version"), known + 1);
+    assert_eq!(ask(&store, colours), 1);
+    assert_eq!(store.write(|tx| tx.job(job.id)).unwrap(), Some(job));
+}
+
+#[test]
+fn a_newer_schema_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    store
+        .connection
+        .pragma_update(None, "user_version", 99)
+        .unwrap();
+    drop(store);
+    let path = dir.path().join("jobs.sqlite3");
+    let before = fs::read(&path).unwrap();
+    let refused = JobStoreError::Newer {
+        path: path.clone(),
+        found: 99,
+        known: open::MIGRATIONS.len() as u32,
+    };
+    assert_eq!(Store::open(dir.path()).unwrap_err(), refused);
+    assert_eq!(Reader::open(dir.path()).unwrap_err(), refused);
+    assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+#[test]
+fn another_programs_database_is_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("jobs.sqlite3");
+    let theirs = Connection::open(&path).unwrap();
+    theirs
+        .execute_batch("CREATE TABLE recipes (cake TEXT)")
+        .unwrap();
+    drop(theirs);
+    let before = fs::read(&path).unwrap();
+    assert_eq!(
+        Store::open(dir.path()).unwrap_err(),
+        JobStoreError::Foreign(path.clone())
+    );
+    assert_eq!(fs::read(&path).unwrap(), before);
+}
+
+#[test]
+fn a_damaged_file_is_refused_and_left_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("jobs.sqlite3");
+    let mut store = Store::open(dir.path()).unwrap();
+    for _ in 0..200 {
+        insert(
+            &mut store,
+            Submission {
+                settings: wide(1000),
+                ..submission(1)
+            },
+        );
+    }
+    drop(store);
+    let whole = fs::read(&path).unwrap();
+    let damages: [(&str, &dyn Fn()); 4] = [
+        ("no SQLite file", &|| {
+            fs::write(&path, b"something else".repeat(400)).unwrap()
+        }),
+        ("header", &|| write_at(&path, 0, &[0; 16])),
+        ("cut", &|| {
+            fs::write(&path, &whole[..whole.len() / 2]).unwrap()
+        }),
+        ("pages of zeros", &|| {
+            write_at(&path, 8192, &vec![0; whole.len() - 8192])
+        }),
+    ];
+    for (name, damage) in damages {
+        fs::write(&path, &whole).unwrap();
+        damage();
+        let before = fs::read(&path).unwrap();
+        let refused = Store::open(dir.path()).unwrap_err();
+        assert!(
+            matches!(refused, JobStoreError::Damaged { .. }),
+            "{name}: {refused}"
+        );
+        assert_eq!(fs::read(&path).unwrap(), before, "{name}");
+    }
+    fs::write(&path, &whole).unwrap();
+    drop(Store::open(dir.path()).unwrap());
+    assert_eq!(all(dir.path()).len(), 200);
+}
+
+fn write_at(path: &Path, at: u64, bytes: &[u8]) {
+    let file = fs::OpenOptions::new().write(true).open(path).unwrap();
+    file.write_all_at(bytes, at).unwrap();
+}
+
+#[test]
+fn a_row_that_is_not_what_was_written_is_damage() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(dir.path()).unwrap();
+    let job = insert(&mut store, submission(1));
+    store
+        .connection
+        .execute("UPDATE jobs SET given = '{'", [])
+        .unwrap();
+    let error = store.write(|tx| tx.job(job.id)).unwrap_err();
+    assert!(matches!(error, JobStoreError::Damaged { .. }), "{error}");
+}

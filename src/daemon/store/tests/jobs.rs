@@ -1,0 +1,256 @@
+use super::*;
+use crate::daemon::job::WorkerProcess;
+
+/// A submission with every field set to something special.
+fn special() -> Submission {
+    Submission {
+        uid: u32::MAX - 1,
+        gid: 17,
+        name: Some("Chloroform, \"2\" \u{1f9ea}\n\0".into()),
+        settings: json!({"a": [1.1, 2.5e-300, u64::MAX, -3, null, true, "\u{0}\""], "b": {"c": {}}}),
+        mode: Mode::Overwrite,
+        priority: -10,
+        demand: Demand {
+            memory_bytes: (1 << 50) + 1,
+            threads: 512,
+            gpu: GpuDemand::One,
+        },
+        idempotency: Some(("key".into(), [7; 32])),
+    }
+}
+
+#[test]
+fn every_field_comes_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(dir.path()).unwrap();
+    let mut job = insert(&mut store, special());
+    assert_eq!(
+        (job.state, job.seq, job.submitted_at),
+        (State::Queued, 1, 1_000)
+    );
+    let reader = Reader::open(dir.path()).unwrap();
+    assert_eq!(reader.job(job.id).unwrap().as_ref(), Some(&job));
+
+    let first = job.clone();
+    change(&mut store, &mut job, |job| {
+        job.state = State::Stopping;
+        job.ending = Some(Ending::Cancel);
+        job.started_at = Some(-1);
+        job.ended_at = Some(i64::MAX);
+        job.attempts = 3;
+        job.failures = 2;
+        job.rows_reached = 1 << 40;
+        job.retry_at = Some(5);
+        job.begun = true;
+        job.opened = true;
+        job.exit_code = Some(-75);
+        job.error = Some("the worker said \u{fffd}\0".into());
+        job.worker = Some(WorkerProcess {
+            pid: u32::MAX,
+            started_ticks: 1 << 62,
+            boot_id: "b-1".into(),
+        });
+    });
+    assert_eq!(reader.job(job.id).unwrap().as_ref(), Some(&job));
+    assert_eq!(
+        store.write(|tx| tx.job(job.id)).unwrap().as_ref(),
+        Some(&job)
+    );
+    assert_eq!(reader.history(job.id, 0, 9).unwrap(), [first, job.clone()]);
+    drop((store, reader));
+    assert_eq!(all(dir.path()), [job]);
+}
+
+#[test]
+fn every_state_is_found_by_its_name() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(dir.path()).unwrap();
+    let reader = Reader::open(dir.path()).unwrap();
+    for state in UNFINISHED.into_iter().chain(ENDED) {
+        let mut job = insert(&mut store, submission(1));
+        change(&mut store, &mut job, |job| job.state = state);
+        let query = ListQuery {
+            states: vec![state],
+            limit: 9,
+            ..ListQuery::default()
+        };
+        assert_eq!(reader.list(&query, None).unwrap(), [job], "{state:?}");
+        if state != State::Queued {
+            assert_eq!(store.counts().unwrap()[&state], 1);
+        }
+    }
+    assert_eq!(store.counts().unwrap().values().sum::<u64>(), 8);
+}
+
+#[test]
+fn a_key_gives_the_same_job_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(dir.path()).unwrap();
+    let mut job = insert(&mut store, special());
+    change(&mut store, &mut job, |job| job.state = State::Running);
+    drop(store);
+
+    let mut store = Store::open(dir.path()).unwrap();
+    let again = store.write(|tx| tx.insert(special(), 9)).unwrap();
+    assert_eq!(again, Inserted::Known(job.clone()));
+    let mut other = special();
+    other.idempotency = Some(("key".into(), [8; 32]));
+    let conflict = store.write(|tx| tx.insert(other, 9)).unwrap();
+    assert_eq!(conflict, Inserted::Conflict(job.id));
+    // Another user's key is another key.
+    let mut theirs = special();
+    theirs.uid = 5;
+    insert(&mut store, theirs);
+    // A forgotten job's key is free, and its number is not used again.
+    assert!(store.write(|tx| tx.remove(job.id)).unwrap());
+    assert_eq!(insert(&mut store, special()).id, JobId(3));
+}
+
+#[test]
+fn twice_the_same_key_in_one_transaction_is_one_job() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(dir.path()).unwrap();
+    let pair = store
+        .write(|tx| Ok::<_, JobStoreError>((tx.insert(special(), 1)?, tx.insert(special(), 2)?)));
+    let (Inserted::New(new), Inserted::Known(known)) = pair.unwrap() else {
+        panic!("not one job");
+    };
+    assert_eq!(new, known);
+}
+
+#[test]
+fn a_failed_transaction_leaves_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(dir.path()).unwrap();
+    let mut gone = insert(&mut store, submission(1));
+    store.write(|tx| tx.remove(gone.id)).unwrap();
+    gone.seq += 1;
+    // Even if the caller does not look at the answer.
+    let answer: Result<(), JobStoreError> = store.write(|tx| {
+        tx.insert(submission(1), 1)?;
+        let _ = tx.update(&gone, 1);
+        let _ = tx.insert(submission(1), 1);
+        Ok(())
+    });
+    assert_eq!(answer, Err(JobStoreError::NoJob(gone.id)));
+    assert_eq!(all(dir.path()), []);
+}
+
+#[test]
+fn what_is_unfinished_is_shown_after_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(dir.path()).unwrap();
+    let mut jobs: Vec<Job> = (0..4)
+        .map(|_| insert(&mut store, special_without_key()))
+        .collect();
+    let worker = WorkerProcess {
+        pid: 9,
+        started_ticks: 8,
+        boot_id: "b".into(),
+    };
+    change(&mut store, &mut jobs[1], |job| {
+        job.state = State::Interrupted;
+        job.retry_at = Some(77);
+    });
+    change(&mut store, &mut jobs[2], |job| job.state = State::Done);
+    change(&mut store, &mut jobs[3], |job| {
+        job.state = State::Stopping;
+        job.ending = Some(Ending::Drain);
+        job.worker = Some(worker.clone());
+    });
+    drop(store);
+
+    let mut seen = Vec::new();
+    let store = Store::open(dir.path()).unwrap();
+    store.unfinished(|job| seen.push(job)).unwrap();
+    let expected = [&jobs[0], &jobs[3], &jobs[1]].map(|job| Unfinished {
+        id: job.id,
+        uid: job.uid,
+        priority: job.priority,
+        demand: job.demand,
+        state: job.state,
+        ending: job.ending,
+        submitted_at: job.submitted_at,
+        retry_at: job.retry_at,
+        worker: job.worker.clone(),
+    });
+    assert_eq!(seen, expected);
+}
+
+fn special_without_key() -> Submission {
+    Submission {
+        idempotency: None,
+        ..special()
+    }
+}
+
+#[test]
+fn only_ended_jobs_are_pruned_the_oldest_first() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(dir.path()).unwrap();
+    let mut jobs: Vec<Job> = (0..5).map(|_| insert(&mut store, submission(1))).collect();
+    for (at, job) in [30, 10, 20, 99].into_iter().zip(&mut jobs) {
+        change(&mut store, job, |job| {
+            job.state = State::Failed;
+            job.ended_at = Some(at);
+        });
+        store.write(|tx| tx.append_log(job.id, b"said")).unwrap();
+    }
+    change(&mut store, &mut jobs[4], |job| job.ended_at = Some(1));
+    assert_eq!(store.write(|tx| tx.prune(99, 2)).unwrap(), 2);
+    let left: Vec<u64> = all(dir.path()).iter().map(|job| job.id.0).collect();
+    assert_eq!(left, [1, 4, 5]);
+    assert_eq!(store.write(|tx| tx.prune(99, 2)).unwrap(), 1);
+    // Their events and logs went with them.
+    assert_eq!(ask(&store, "SELECT count(*) FROM events"), 4);
+    assert_eq!(ask(&store, "SELECT count(*) FROM logs"), 1);
+}
+
+#[test]
+fn lists_are_what_was_asked_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(dir.path()).unwrap();
+    for number in 0..12 {
+        let mut job = insert(&mut store, submission(1 + number % 2));
+        let state = [State::Queued, State::Running, State::Done][number as usize / 4];
+        change(&mut store, &mut job, |job| job.state = state);
+    }
+    let reader = Reader::open(dir.path()).unwrap();
+    let query = |states: &[State], uid, before: Option<u64>, limit| ListQuery {
+        states: states.into(),
+        uid,
+        before: before.map(JobId),
+        limit,
+    };
+    let both = [State::Done, State::Queued, State::Done];
+    assert_eq!(
+        list(&reader, &query(&[], None, None, 3), None),
+        [12, 11, 10]
+    );
+    assert_eq!(list(&reader, &query(&[], None, Some(3), 3), None), [2, 1]);
+    assert_eq!(
+        list(&reader, &query(&[], None, Some(u64::MAX), 1), None),
+        [12]
+    );
+    assert_eq!(
+        list(&reader, &query(&both, None, Some(12), 4), None),
+        [11, 10, 9, 4]
+    );
+    assert_eq!(
+        list(&reader, &query(&both, Some(2), None, 3), None),
+        [12, 10, 4]
+    );
+    assert_eq!(
+        list(&reader, &query(&[], Some(1), None, 2), Some(1)),
+        [11, 9]
+    );
+    assert_eq!(list(&reader, &query(&[], None, None, 2), Some(1)), [11, 9]);
+    assert_eq!(
+        list(&reader, &query(&[], Some(2), None, 2), Some(1)),
+        [0u64; 0]
+    );
+    assert_eq!(
+        list(&reader, &query(&[State::Failed], None, None, 2), None),
+        [0u64; 0]
+    );
+}

@@ -1,0 +1,217 @@
+//! What can be done within a transaction.
+
+use std::{cell::RefCell, path::Path};
+
+use rusqlite::{Connection, OptionalExtension, Result as Sql, Transaction, params};
+
+use super::{
+    ENDED, JobStoreError, log,
+    row::{self, Course, Given, Json, integer},
+};
+use crate::daemon::job::{Job, JobId, Millis, Submission};
+
+/// Events kept of a job's beginning.
+pub(super) const FIRST_EVENTS: u64 = 10;
+/// Events kept of its end.
+pub(super) const LAST_EVENTS: u64 = 200;
+
+/// A transaction. Once one of its calls has failed it can't be committed.
+#[derive(Debug)]
+pub struct Tx<'a> {
+    transaction: Transaction<'a>,
+    path: &'a Path,
+    failed: RefCell<Option<JobStoreError>>,
+}
+
+/// What became of a submission.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Inserted {
+    /// A new job.
+    New(Job),
+    /// The job that was submitted with the same key and the same content before.
+    Known(Job),
+    /// The key belongs to this job, which has another content.
+    Conflict(JobId),
+}
+
+impl<'a> Tx<'a> {
+    pub(super) fn new(transaction: Transaction<'a>, path: &'a Path) -> Self {
+        Self {
+            transaction,
+            path,
+            failed: RefCell::new(None),
+        }
+    }
+
+    pub(super) fn commit(self) -> Result<(), JobStoreError> {
+        match self.failed.into_inner() {
+            // SQLite may have rolled back by itself, so what came after the failure stands alone.
+            Some(error) => Err(error),
+            None => self
+                .transaction
+                .commit()
+                .map_err(|error| JobStoreError::sql(self.path, error)),
+        }
+    }
+
+    /// Takes a job, unless its key was used before.
+    pub fn insert(&self, submission: Submission, now: Millis) -> Result<Inserted, JobStoreError> {
+        self.run(|connection| {
+            let key = submission.idempotency.clone();
+            if let Some((key, digest)) = &key
+                && let Some(earlier) = submitted_before(connection, submission.uid, key, digest)?
+            {
+                return Ok(earlier);
+            }
+            let job = insert_job(connection, submission, now)?;
+            if let Some((key, digest)) = key {
+                connection
+                    .prepare_cached(
+                        "INSERT INTO idempotency (uid, key, digest, job_id) VALUES (?1, ?2, ?3, ?4)",
+                    )?
+                    .execute(params![job.uid, key, digest, integer(job.id.0)])?;
+            }
+            Ok(Inserted::New(job))
+        })
+    }
+
+    /// One job.
+    pub fn job(&self, id: JobId) -> Result<Option<Job>, JobStoreError> {
+        self.run(|connection| row::job(connection, id))
+    }
+
+    /// Writes what changes of a job ([`Job`]'s fields from `state` on but for `submitted_at`), at time `now`,
+    /// and keeps it as an event if `seq` is new.
+    pub fn update(&self, job: &Job, now: Millis) -> Result<(), JobStoreError> {
+        let found = self.run(|connection| {
+            let found = connection
+                .prepare_cached(
+                    "UPDATE jobs SET course = ?2, state = ?3, ended_at = ?4 WHERE id = ?1",
+                )?
+                .execute(params![
+                    integer(job.id.0),
+                    Json(Course::of(job)),
+                    row::name(job.state),
+                    job.ended_at,
+                ])?;
+            if found > 0 {
+                add_event(connection, job, now)?;
+            }
+            Ok(found > 0)
+        })?;
+        if found {
+            return Ok(());
+        }
+        let error = JobStoreError::NoJob(job.id);
+        self.failed.borrow_mut().get_or_insert(error.clone());
+        Err(error)
+    }
+
+    /// Forgets a job, its events, log and key. Says whether it was there.
+    pub fn remove(&self, id: JobId) -> Result<bool, JobStoreError> {
+        self.run(|connection| {
+            connection
+                .prepare_cached("DELETE FROM jobs WHERE id = ?1")?
+                .execute([integer(id.0)])
+                .map(|removed| removed > 0)
+        })
+    }
+
+    /// Adds to what a job's workers said. Does nothing for a job that is not there.
+    pub fn append_log(&self, id: JobId, bytes: &[u8]) -> Result<(), JobStoreError> {
+        self.run(|connection| {
+            let there = connection
+                .prepare_cached("SELECT 1 FROM jobs WHERE id = ?1")?
+                .exists([integer(id.0)])?;
+            if there {
+                log::append(connection, id, bytes)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Forgets jobs that ended before a time, at most `limit` of them, the oldest first. Says how many.
+    pub fn prune(&self, ended_before: Millis, limit: u32) -> Result<usize, JobStoreError> {
+        let [done, failed, cancelled] = ENDED.map(row::name);
+        self.run(|connection| {
+            connection
+                .prepare_cached(
+                    "DELETE FROM jobs WHERE id IN (
+                         SELECT id FROM jobs WHERE ended_at < ?1 AND +state IN (?3, ?4, ?5)
+                         ORDER BY ended_at LIMIT ?2)",
+                )?
+                .execute(params![ended_before, limit, done, failed, cancelled])
+        })
+    }
+
+    fn run<T>(&self, work: impl FnOnce(&Connection) -> Sql<T>) -> Result<T, JobStoreError> {
+        if let Some(error) = &*self.failed.borrow() {
+            return Err(error.clone());
+        }
+        work(&self.transaction).map_err(|error| {
+            let error = JobStoreError::sql(self.path, error);
+            *self.failed.borrow_mut() = Some(error.clone());
+            error
+        })
+    }
+}
+
+fn submitted_before(
+    connection: &Connection,
+    uid: u32,
+    key: &str,
+    digest: &[u8; 32],
+) -> Sql<Option<Inserted>> {
+    let earlier = connection
+        .prepare_cached("SELECT job_id, digest FROM idempotency WHERE uid = ?1 AND key = ?2")?
+        .query_row(params![uid, key], |row| {
+            Ok((JobId(row::number(row, 0)?), row.get::<_, [u8; 32]>(1)?))
+        })
+        .optional()?;
+    let Some((id, earlier)) = earlier else {
+        return Ok(None);
+    };
+    if earlier != *digest {
+        return Ok(Some(Inserted::Conflict(id)));
+    }
+    Ok(row::job(connection, id)?.map(Inserted::Known))
+}
+
+fn insert_job(connection: &Connection, submission: Submission, now: Millis) -> Sql<Job> {
+    let mut job = row::queued(submission, now);
+    connection
+        .prepare_cached(
+            "INSERT INTO jobs (uid, priority, submitted_at, given, course, settings, state)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+        )?
+        .execute(params![
+            job.uid,
+            job.priority,
+            job.submitted_at,
+            Json(Given::of(&job)),
+            Json(Course::of(&job)),
+            Json(&job.settings),
+            row::name(job.state),
+        ])?;
+    job.id = JobId(connection.last_insert_rowid().unsigned_abs());
+    add_event(connection, &job, now)?;
+    Ok(job)
+}
+
+/// Keeps the job as it is now as event `seq`, unless that one is there already; and not too many of them.
+fn add_event(connection: &Connection, job: &Job, now: Millis) -> Sql<()> {
+    let id = integer(job.id.0);
+    let new = connection
+        .prepare_cached(
+            "INSERT INTO events (job_id, seq, at, course) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (job_id, seq) DO NOTHING",
+        )?
+        .execute(params![id, integer(job.seq), now, Json(Course::of(job))])?;
+    let last_gone = job.seq.saturating_sub(LAST_EVENTS);
+    if new > 0 && last_gone > FIRST_EVENTS {
+        connection
+            .prepare_cached("DELETE FROM events WHERE job_id = ?1 AND seq > ?2 AND seq <= ?3")?
+            .execute([id, integer(FIRST_EVENTS), integer(last_gone)])?;
+    }
+    Ok(())
+}
