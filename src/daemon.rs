@@ -3,3 +3,6 @@
 pub mod action;
 pub mod core;
 pub mod job;
+pub mod peer;
+pub mod protocol;
+pub mod systemd;
