@@ -11,7 +11,7 @@ use std::{
         net::{UnixListener, UnixStream},
     },
     path::{Path, PathBuf},
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use nix::sys::socket::{getsockopt, sockopt::AcceptConn};
@@ -114,19 +114,22 @@ pub struct Listening {
     pub file: Option<SocketFile>,
 }
 
-/// The file of a socket, known again by its inode.
+/// The file of a socket. Known again by its inode and, as the number of an inode is used again, by when
+/// it was made, where the file system tells.
 #[derive(Debug)]
 pub struct SocketFile {
     path: PathBuf,
-    device: u64,
-    inode: u64,
+    made: (u64, u64, Option<SystemTime>),
+}
+
+fn made(file: &fs::Metadata) -> (u64, u64, Option<SystemTime>) {
+    (file.dev(), file.ino(), file.created().ok())
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        let ours = fs::symlink_metadata(&self.path)
-            .is_ok_and(|file| (file.dev(), file.ino()) == (self.device, self.inode));
-        if ours {
+        let found = fs::symlink_metadata(&self.path);
+        if found.is_ok_and(|file| made(&file) == self.made) {
             // Whoever comes next finds that nobody listens.
             let _ = fs::remove_file(&self.path);
         }
@@ -195,8 +198,7 @@ fn bind_in(
         listener,
         file: Some(SocketFile {
             path: path.to_owned(),
-            device: file.dev(),
-            inode: file.ino(),
+            made: made(&file),
         }),
     })
 }
