@@ -10,6 +10,7 @@ mod progress;
 mod report;
 mod rules_check;
 mod run;
+mod worker;
 
 use std::{
     io::{IsTerminal, Write},
@@ -23,6 +24,7 @@ use crate::{
     bench::BenchError,
     chem::ChemistryError,
     config::{ConfigError, JobSettings},
+    daemon::protocol,
     pipeline::PipelineError,
     plan::PlanError,
     rules::RuleError,
@@ -58,6 +60,9 @@ enum Command {
     /// Transform parents given on standard input, each as the job would; used by `run`
     #[command(hide = true)]
     TryParents,
+    /// Do one job for the daemon; used by `serve`
+    #[command(hide = true)]
+    Worker,
     /// Look at this machine: RDKit, limits, engines and their devices; try every engine out
     #[command(
         after_help = "Exit codes: 0 every engine that is there can be used; 1 one of them fails."
@@ -165,6 +170,8 @@ enum CliError {
     #[error(transparent)]
     Exclude(#[from] EarlierRunError),
     #[error(transparent)]
+    Worker(#[from] worker::WorkerError),
+    #[error(transparent)]
     Bench(#[from] BenchError),
     /// There is nothing to resume, and no input to start with.
     #[error("{}: there is no run to resume; to start one, say what its --input is", .0.display())]
@@ -204,6 +211,7 @@ impl CliError {
                 ChemistryError::Rule { .. } => Exit::Input,
                 ChemistryError::StartUp(_) | ChemistryError::Failed(_) => Exit::Failed,
             },
+            Self::Worker(error) => error.exit(),
             Self::Stopped(_) => Exit::Stopped,
             Self::Pipeline(_) | Self::Signals(_) | Self::Bench(_) => Exit::Failed,
         }
@@ -219,6 +227,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => (args.json, run::run(args)),
         Command::Plan(args) => (args.json, run::plan(args)),
         Command::TryParents => (false, run::try_parents()),
+        Command::Worker => (true, worker::worker()),
         Command::Doctor { folder, json } => (json, doctor::doctor(&folder, json)),
         Command::Bench(args) => (args.json, bench::bench(&args)),
         Command::Rules(RulesCommand::Check { files, json }) => {
@@ -240,7 +249,7 @@ fn tell(error: &CliError, json: bool) -> Exit {
         let failed = serde_json::json!({
             "event": event, "error": error.to_string(), "exit_code": exit as u8,
         });
-        say(&failed.to_string());
+        say_event(failed);
     }
     // A closed standard error leaves nobody to tell.
     let _ = writeln!(std::io::stderr(), "molsieve: {error}");
@@ -252,6 +261,12 @@ fn say(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
+/// Writes an event of a job, which the daemon reads too, as one line.
+fn say_event(mut event: serde_json::Value) {
+    event["version"] = protocol::VERSION.into();
+    say(&event.to_string());
+}
+
 fn start_log() {
     let filter = tracing_subscriber::EnvFilter::try_from_env("MOLSIEVE_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("warn"));
@@ -259,6 +274,8 @@ fn start_log() {
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
+        // It would panic where nobody reads standard error any more.
+        .log_internal_errors(false)
         .init();
 }
 

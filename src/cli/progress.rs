@@ -8,7 +8,7 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::{report, say};
+use super::{report, say_event};
 use crate::{
     machine,
     pipeline::{Job, Snapshot},
@@ -68,7 +68,7 @@ impl<'a> Reporter<'a> {
                 let _ = writeln!(std::io::stderr(), "{}", self.line(snapshot));
             }
             View::Json if since >= JSON_EVERY => {
-                say(&report::progress_json(self.job, snapshot).to_string());
+                say_event(report::progress_json(self.job, snapshot));
             }
             View::Lines | View::Json => return,
         }

@@ -8,7 +8,9 @@ use std::{
     },
 };
 
-use super::{CliError, Exit, JobArgs, progress::Reporter, report, say};
+use serde_json::Value;
+
+use super::{CliError, Exit, JobArgs, progress::Reporter, report, say, say_event};
 use crate::{
     chem::{RdKit, Transformer},
     config::{JobSettings, JobSpec},
@@ -30,8 +32,19 @@ use crate::{
 pub(super) fn run(args: JobArgs) -> Result<Exit, CliError> {
     let json = args.json;
     let settings = settings(args)?;
+    run_job(settings, json, end_on_signals()?, || Ok(()))
+}
+
+/// Does a job. `go` is called when it is planned; before that nothing is written, except that what a
+/// complete run has left to clear up is cleared up. `planning` is what [`end_on_signals`] gave.
+pub(super) fn run_job(
+    settings: JobSettings,
+    json: bool,
+    planning: Arc<AtomicBool>,
+    go: impl FnOnce() -> Result<(), CliError>,
+) -> Result<Exit, CliError> {
     let settings = if settings.resume {
-        match begun(settings)? {
+        match begun(settings, json)? {
             Begun::Complete(exit) => return Ok(exit),
             Begun::Settings(settings) => *settings,
         }
@@ -40,12 +53,12 @@ pub(super) fn run(args: JobArgs) -> Result<Exit, CliError> {
     };
     let spec = settings.check(default_memory())?;
     OutputDir::check(&spec.output, spec.existing())?;
-    let planning = end_on_signals()?;
     let job = prepare(spec)?;
     check_free_space(&job)?;
     if json {
-        say(&report::plan_json(&job.plan).to_string());
+        say_event(report::plan_json(&job.plan));
     }
+    go()?;
     let stop = stop_on_signals()?;
     planning.store(false, Relaxed);
     let mut reporter = Reporter::new(&job, json);
@@ -56,12 +69,17 @@ pub(super) fn run(args: JobArgs) -> Result<Exit, CliError> {
         }
     });
     reporter.finish();
-    match outcome? {
+    ended(&job, outcome?, json)
+}
+
+/// Says how a job ended.
+fn ended(job: &Job, outcome: Outcome, json: bool) -> Result<Exit, CliError> {
+    match outcome {
         Outcome::Done(manifest) => {
             if json {
-                say(&report::done_json(&manifest).to_string());
+                say_event(report::done_json(&manifest));
             } else {
-                say(&report::summary(&job, &manifest));
+                say(&report::summary(job, &manifest));
             }
             let counts = &manifest.counts;
             Ok(exit(counts.parents_rejected, counts.parents_capped))
@@ -126,7 +144,7 @@ enum Begun {
     Settings(Box<JobSettings>),
 }
 
-fn begun(given: JobSettings) -> Result<Begun, CliError> {
+fn begun(given: JobSettings, json: bool) -> Result<Begun, CliError> {
     let Some(output) = given.output.clone() else {
         return Ok(Begun::Settings(given.into()));
     };
@@ -135,9 +153,15 @@ fn begun(given: JobSettings) -> Result<Begun, CliError> {
         if output.join(WORK_DIR).exists() {
             OutputDir::open(&output, Existing::Resume)?.finish()?;
         }
-        let complete = "this run is complete, there is nothing to resume";
-        say(&format!("{}: {complete}", output.display()));
-        return Ok(Begun::Complete(exit_of(&output)?));
+        let manifest = manifest_in(&output)?;
+        let exit = exit_of(&manifest);
+        if json {
+            say_event(serde_json::json!({ "event": "done", "manifest": manifest }));
+        } else {
+            let complete = "this run is complete, there is nothing to resume";
+            say(&format!("{}: {complete}", output.display()));
+        }
+        return Ok(Begun::Complete(exit));
     }
     let job_file = output.join("job.toml");
     if job_file.exists() {
@@ -150,14 +174,17 @@ fn begun(given: JobSettings) -> Result<Begun, CliError> {
     Ok(Begun::Settings(given.into()))
 }
 
-/// How the run ended that the manifest in `output` is of.
-fn exit_of(output: &Path) -> Result<Exit, CliError> {
+fn manifest_in(output: &Path) -> Result<Value, CliError> {
     let path = output.join("manifest.json");
     let content = disk::read(&path, SEALED_BYTES_MAX)?.unwrap_or_default();
-    let manifest: serde_json::Value = serde_json::from_slice(&content)
-        .map_err(|error| StoreError::damaged(&path, error.to_string()))?;
+    let manifest = serde_json::from_slice(&content);
+    Ok(manifest.map_err(|error| StoreError::damaged(&path, error.to_string()))?)
+}
+
+/// How the run ended that a manifest is of.
+fn exit_of(manifest: &Value) -> Exit {
     let count = |name: &str| manifest["counts"][name].as_u64().unwrap_or_default();
-    Ok(exit(count("parents_rejected"), count("parents_capped")))
+    exit(count("parents_rejected"), count("parents_capped"))
 }
 
 /// Whether the disk has room for what a job that is begun is expected to write.
@@ -277,7 +304,7 @@ fn resolved(spec: &JobSpec, plan: &plan::Plan) -> String {
 
 /// While the flag is set, Ctrl-C and SIGTERM end the process at once: so far it has changed nothing, and
 /// what an earlier one has left stands.
-fn end_on_signals() -> Result<Arc<AtomicBool>, CliError> {
+pub(super) fn end_on_signals() -> Result<Arc<AtomicBool>, CliError> {
     let planning = Arc::new(AtomicBool::new(true));
     on_signals(|signal| {
         let exit = Exit::Stopped as i32;

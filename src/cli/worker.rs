@@ -1,0 +1,189 @@
+//! `molsieve worker`, hidden from the help: does one job for the daemon, as the user whose job it is.
+//! What it is told and says is described in [`protocol`].
+//!
+//! Constraints: it becomes the user before it does anything else with an order; until it is told to go
+//! it writes nothing; it never outlives its daemon by more than [`LAST_RESORT`]; that nobody reads what
+//! it says ends nothing. `HOME`, `USER` and `LOGNAME` are the daemon's to set when it starts a worker.
+
+use std::{
+    ffi::CString,
+    io::{BufRead, Read},
+    sync::mpsc::{self, Receiver, SyncSender},
+    thread,
+    time::Duration,
+};
+
+use nix::{
+    errno::Errno,
+    sys::signal::{Signal, kill},
+    unistd::{Gid, Pid, Uid, getresgid, getresuid, initgroups, setgid, setuid},
+};
+
+use super::{CliError, Exit, run, say_event};
+use crate::{
+    daemon::protocol::{
+        ALIVE_EVERY, LINE_BYTES_MAX, ORDER_BYTES_MAX, Order, OrderError, RunAs, is_go,
+    },
+    store::plain,
+};
+
+/// Time in which a worker whose daemon is gone must have stopped.
+const LAST_RESORT: Duration = Duration::from_secs(60);
+
+/// Why a worker can't begin.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum WorkerError {
+    /// The order can't be used.
+    #[error(transparent)]
+    Order(#[from] OrderError),
+    /// The user can't be taken on.
+    #[error("cannot become user {uid}: {reason}")]
+    User {
+        /// The user.
+        uid: u32,
+        /// What the system says.
+        reason: String,
+    },
+    /// The system refuses something else.
+    #[error("the worker cannot {action}: {reason}")]
+    System {
+        /// What was attempted.
+        action: &'static str,
+        /// What the system says.
+        reason: String,
+    },
+}
+
+impl WorkerError {
+    pub(super) fn exit(&self) -> Exit {
+        match self {
+            Self::Order(_) => Exit::Usage,
+            Self::User { .. } | Self::System { .. } => Exit::Failed,
+        }
+    }
+}
+
+/// `molsieve worker`.
+pub(super) fn worker() -> Result<Exit, CliError> {
+    let planning = run::end_on_signals()?;
+    let Some(order) = order()? else {
+        return Err(CliError::Stopped(GONE.into()));
+    };
+    // From here to the first thread: the kernel keeps some of this per thread.
+    if let Some(user) = &order.run_as {
+        become_user(user)?;
+    }
+    nix::sys::prctl::set_no_new_privs().map_err(|errno| system("give up new privileges", errno))?;
+    // A worker keeps no directory from being unmounted. Paths in an order are absolute.
+    std::env::set_current_dir("/").map_err(|error| WorkerError::System {
+        action: "change to the root directory",
+        reason: plain(&error),
+    })?;
+    let (sender, go) = mpsc::sync_channel(1);
+    start_thread("alive", say_alive)?;
+    start_thread("lifeline", move || hold_lifeline(&sender))?;
+    run::run_job(order.settings(), true, planning, || wait_for(&go))
+}
+
+/// What is told when the daemon has gone before anything was begun.
+const GONE: &str = "the daemon is gone; nothing was begun";
+
+/// The order on standard input; none if the daemon is gone before it has given one.
+fn order() -> Result<Option<Order>, WorkerError> {
+    let line = read_line(ORDER_BYTES_MAX).map_err(|error| WorkerError::System {
+        action: "read its order",
+        reason: plain(&error),
+    })?;
+    match line {
+        Line::End => Ok(None),
+        Line::TooLong => Err(OrderError::TooLong.into()),
+        Line::Whole(line) => Ok(Some(Order::parse(&line)?)),
+    }
+}
+
+enum Line {
+    Whole(Vec<u8>),
+    TooLong,
+    End,
+}
+
+/// A line of standard input of up to `bytes_max`. One without an end was not meant to be acted on.
+fn read_line(bytes_max: u64) -> std::io::Result<Line> {
+    let mut line = Vec::new();
+    let mut input = std::io::stdin().lock().take(bytes_max);
+    input.read_until(b'\n', &mut line)?;
+    Ok(match line.last() {
+        Some(b'\n') => Line::Whole(line),
+        _ if line.len() as u64 == bytes_max => Line::TooLong,
+        _ => Line::End,
+    })
+}
+
+/// Takes on the user for good, with the user's groups and no others. Real, effective and saved ids
+/// change, which takes every capability away.
+fn become_user(user: &RunAs) -> Result<(), WorkerError> {
+    let failed = |reason: String| WorkerError::User {
+        uid: user.uid,
+        reason,
+    };
+    let refused = |errno: Errno| failed(plain(&errno.into()));
+    let name = CString::new(user.name.as_str()).map_err(|_| failed("no such name".into()))?;
+    let (uid, gid) = (Uid::from_raw(user.uid), Gid::from_raw(user.gid));
+    initgroups(&name, gid).map_err(refused)?;
+    setgid(gid).map_err(refused)?;
+    setuid(uid).map_err(refused)?;
+    let (users, groups) = (getresuid().map_err(refused)?, getresgid().map_err(refused)?);
+    let is_user = [users.real, users.effective, users.saved] == [uid; 3]
+        && [groups.real, groups.effective, groups.saved] == [gid; 3];
+    if !is_user || (!uid.is_root() && setuid(Uid::from_raw(0)).is_ok()) {
+        return Err(failed("privileges could not be given up".into()));
+    }
+    Ok(())
+}
+
+fn system(action: &'static str, errno: Errno) -> WorkerError {
+    let reason = plain(&errno.into());
+    WorkerError::System { action, reason }
+}
+
+fn start_thread(
+    name: &'static str,
+    body: impl FnOnce() + Send + 'static,
+) -> Result<(), WorkerError> {
+    let started = thread::Builder::new().name(name.into()).spawn(body);
+    started.map(drop).map_err(|error| WorkerError::System {
+        action: "start a thread",
+        reason: plain(&error),
+    })
+}
+
+fn say_alive() {
+    loop {
+        say_event(serde_json::json!({ "event": "alive" }));
+        thread::sleep(ALIVE_EVERY);
+    }
+}
+
+/// Hands on the word to go, and stops the job when the daemon is gone.
+fn hold_lifeline(go: &SyncSender<()>) {
+    loop {
+        match read_line(LINE_BYTES_MAX) {
+            Ok(Line::Whole(line)) if is_go(&line) => {
+                // Said twice it means no more.
+                let _ = go.try_send(());
+            }
+            Ok(Line::Whole(_) | Line::TooLong) => {}
+            Ok(Line::End) | Err(_) => break,
+        }
+    }
+    // The way to stop is the one there is for everybody.
+    let _ = kill(Pid::this(), Signal::SIGTERM);
+    thread::sleep(LAST_RESORT);
+    signal_hook::low_level::exit(Exit::Stopped as i32)
+}
+
+/// Waits until the daemon lets the job write. While it waits a signal ends the process, and so does the
+/// end of the lifeline.
+fn wait_for(go: &Receiver<()>) -> Result<(), CliError> {
+    go.recv().map_err(|_| CliError::Stopped(GONE.into()))
+}
