@@ -6,6 +6,7 @@
 )]
 #![allow(clippy::unwrap_used, reason = "this is test code outside #[test]")]
 
+pub mod daemon;
 pub mod library;
 pub mod output;
 pub mod shim;
@@ -212,7 +213,7 @@ fn text_of(file: &mut File) -> String {
     String::from_utf8(bytes).expect("molsieve says UTF-8 only")
 }
 
-fn high_water_mark(status_file: &str) -> u64 {
+pub fn high_water_mark(status_file: &str) -> u64 {
     let text = fs::read_to_string(status_file).unwrap_or_default();
     text.lines()
         .find_map(|line| line.strip_prefix("VmHWM:"))

@@ -1,0 +1,274 @@
+//! A daemon of a test: the real binary with a socket and a state directory of its own. Requests are bytes on
+//! the socket, as `curl --unix-socket` writes them.
+
+use std::{
+    fs::{self, File},
+    io::{BufRead, BufReader, Read, Write},
+    os::unix::{net::UnixStream, process::CommandExt},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value, json};
+
+use super::{Folder, Molsieve, Run, high_water_mark};
+
+/// Longest a test waits for something that must happen.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A daemon at work.
+pub struct Daemon {
+    child: Child,
+    pub socket: PathBuf,
+    log: PathBuf,
+}
+
+/// How a daemon is started.
+pub struct Start {
+    command: Command,
+    socket: PathBuf,
+    log: PathBuf,
+}
+
+/// An answer.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub head: String,
+    pub body: String,
+}
+
+impl Answer {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+impl Start {
+    /// A daemon in this folder; `flags` are separated by blanks.
+    pub fn new(folder: &Folder, flags: &str) -> Self {
+        let (socket, log) = (folder.path("d.sock"), folder.path("daemon.log"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_molsieve"));
+        command
+            .arg("serve")
+            .arg("--socket")
+            .arg(&socket)
+            .arg("--state")
+            .arg(folder.path("state"))
+            .args(flags.split_whitespace())
+            .env_remove("MOLSIEVE_LOG")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null());
+        Self {
+            command,
+            socket,
+            log,
+        }
+    }
+
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
+    pub fn start(mut self) -> Daemon {
+        let log = File::options().create(true).append(true).open(&self.log).unwrap();
+        self.command.stderr(log);
+        let daemon = Daemon {
+            child: self.command.spawn().unwrap(),
+            socket: self.socket,
+            log: self.log,
+        };
+        daemon.wait_until_ready();
+        daemon
+    }
+}
+
+impl Daemon {
+    /// One with a budget that three small jobs fill.
+    pub fn start(folder: &Folder, flags: &str) -> Self {
+        Start::new(folder, flags).start()
+    }
+
+    fn wait_until_ready(&self) {
+        let ready = || self.try_request("GET", "/readyz", "").is_some_and(|a| a.status == 200);
+        assert!(within(PATIENCE, ready), "{}", self.log());
+    }
+
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn peak_memory_bytes(&self) -> u64 {
+        high_water_mark(&format!("/proc/{}/status", self.pid()))
+    }
+
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Asks it to end, and gives its exit code.
+    pub fn stop(mut self) -> Option<i32> {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.code();
+            }
+            assert!(started.elapsed() < PATIENCE, "{}", self.log());
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    pub fn request(&self, method: &str, path: &str, body: &str) -> Answer {
+        let answer = self.try_request(method, path, body);
+        answer.unwrap_or_else(|| panic!("{method} {path}: no answer; {}", self.log()))
+    }
+
+    pub fn try_request(&self, method: &str, path: &str, body: &str) -> Option<Answer> {
+        self.try_request_with(method, path, "", body)
+    }
+
+    /// With more header lines, each with its line end.
+    pub fn try_request_with(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &str,
+        body: &str,
+    ) -> Option<Answer> {
+        let mut stream = UnixStream::connect(&self.socket).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        let length = body.len();
+        let kind = if body.is_empty() { "" } else { "content-type: application/json\r\n" };
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nhost: molsieve\r\nconnection: close\r\n{kind}{headers}content-length: {length}\r\n\r\n{body}"
+        )
+        .ok()?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text).ok()?;
+        let (head, body) = text.split_once("\r\n\r\n")?;
+        let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
+        Some(Answer {
+            status: head.split(' ').nth(1)?.parse().ok()?,
+            head: head.to_owned(),
+            body: if chunked { dechunked(body)? } else { body.to_owned() },
+        })
+    }
+
+    /// Submits a job of these settings, and gives its number.
+    pub fn submit(&self, settings: &Value) -> u64 {
+        let answer = self.request("POST", "/v1/jobs", &json!({ "settings": settings }).to_string());
+        assert_eq!(answer.status, 201, "{answer:?}");
+        answer.json()["id"].as_u64().unwrap()
+    }
+
+    pub fn job(&self, id: u64) -> Value {
+        let answer = self.request("GET", &format!("/v1/jobs/{id}"), "");
+        assert_eq!(answer.status, 200, "{answer:?}");
+        answer.json()
+    }
+
+    /// Waits until the job is in a state.
+    pub fn wait_for(&self, id: u64, state: &str) -> Value {
+        let started = Instant::now();
+        loop {
+            let job = self.job(id);
+            if job["state"] == state {
+                return job;
+            }
+            let ended = ["done", "failed", "cancelled"].iter().any(|end| job["state"] == *end);
+            assert!(!ended, "{job:#}\n{}", self.log());
+            assert!(started.elapsed() < PATIENCE, "{job:#}\n{}", self.log());
+            thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// A stream of events, line by line.
+    pub fn events(&self, id: u64, after: u64) -> impl Iterator<Item = String> + use<> {
+        let mut stream = UnixStream::connect(&self.socket).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let path = format!("/v1/jobs/{id}/events?after={after}");
+        write!(stream, "GET {path} HTTP/1.1\r\nhost: m\r\nconnection: close\r\n\r\n").unwrap();
+        BufReader::new(stream).lines().map_while(Result::ok)
+    }
+
+    /// `molsieve VERB …` against this daemon.
+    pub fn molsieve(&self, flags: &str) -> Molsieve {
+        Molsieve::new(flags).env("MOLSIEVE_SOCKET", &self.socket)
+    }
+
+    /// The same as another user. The tests must run as root.
+    pub fn molsieve_as(&self, uid: u32, args: &[&str]) -> Run {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_molsieve"));
+        command.args(args).env("MOLSIEVE_SOCKET", &self.socket).current_dir("/");
+        command.uid(uid).gid(uid);
+        super::run_command(command)
+    }
+
+    /// Process id of a job's worker.
+    pub fn worker_of(&self, id: u64) -> Option<u32> {
+        self.job(id)["worker_pid"].as_u64().map(|pid| pid as u32)
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        // Its workers end with it.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+/// Whether something comes about in time.
+pub fn within(time: Duration, mut comes: impl FnMut() -> bool) -> bool {
+    let started = Instant::now();
+    loop {
+        if comes() {
+            return true;
+        }
+        if started.elapsed() > time {
+            return false;
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
+fn dechunked(mut body: &str) -> Option<String> {
+    let mut text = String::new();
+    loop {
+        let (size, rest) = body.split_once("\r\n")?;
+        let size = usize::from_str_radix(size, 16).ok()?;
+        if size == 0 {
+            return Some(text);
+        }
+        text.push_str(rest.get(..size)?);
+        body = rest.get(size + 2..)?;
+    }
+}
+
+/// Whether the tests may become other users; says so if they may not.
+pub fn is_root() -> bool {
+    let root = rustix::process::geteuid().is_root();
+    if !root {
+        eprintln!("SKIPPED: only root can be two users");
+    }
+    root
+}
+
+/// A job's settings as JSON.
+pub fn settings(input: &Path, rules: &Path, output: &Path) -> Value {
+    json!({
+        "input": [input], "rules": [rules], "output": output,
+        "memory": "192MiB", "threads": 1, "engine": "cpu",
+    })
+}
