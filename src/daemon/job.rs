@@ -11,6 +11,8 @@
 //! Everything here is pure: what happens to a job goes in, the job as it is then comes out. Times are
 //! milliseconds since 1970, UTC.
 
+mod transitions;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -49,6 +51,60 @@ pub enum State {
     Cancelled,
     /// Its worker ended before its time; it goes on by itself.
     Interrupted,
+}
+
+impl State {
+    /// Every state, in the order in which a job may see them.
+    pub const ALL: [Self; 8] = [
+        Self::Queued,
+        Self::Starting,
+        Self::Running,
+        Self::Stopping,
+        Self::Done,
+        Self::Failed,
+        Self::Cancelled,
+        Self::Interrupted,
+    ];
+
+    /// Its name, as in JSON and in the store.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Stopping => "stopping",
+            Self::Done => "done",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// The state of this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.name() == name)
+    }
+
+    /// Whether the job has ended for good.
+    pub fn is_final(self) -> bool {
+        matches!(self, Self::Done | Self::Failed | Self::Cancelled)
+    }
+
+    /// Whether the job takes its share of the node: it has a worker, or is about to.
+    pub fn holds_worker(self) -> bool {
+        matches!(self, Self::Starting | Self::Running | Self::Stopping)
+    }
+
+    /// Whether the job waits for the scheduler.
+    pub fn is_waiting(self) -> bool {
+        matches!(self, Self::Queued | Self::Interrupted)
+    }
+}
+
+impl fmt::Display for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 /// What to do with an output directory that holds something.
@@ -227,7 +283,7 @@ pub struct RetryPolicy {
 
 /// What happened can't happen to a job in its state.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("job {id}: {happening} can't happen while it is {state:?}")]
+#[error("job {id}: {happening} can't happen while it is {state}")]
 pub struct Impossible {
     /// The job.
     pub id: JobId,
@@ -236,3 +292,6 @@ pub struct Impossible {
     /// What was said to have happened.
     pub happening: &'static str,
 }
+
+#[cfg(test)]
+mod tests;

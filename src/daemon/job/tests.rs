@@ -1,0 +1,355 @@
+use proptest::prelude::*;
+
+use super::*;
+
+const POLICY: RetryPolicy = RetryPolicy {
+    failures_max: 8,
+    first_delay_ms: 1_000,
+    delay_ms_max: 300_000,
+};
+
+fn submitted(mode: Mode) -> Job {
+    let submission = Submission {
+        uid: 1_000,
+        gid: 1_000,
+        name: None,
+        settings: serde_json::json!({}),
+        mode,
+        priority: 0,
+        demand: Demand {
+            memory_bytes: 1 << 30,
+            threads: 2,
+            gpu: GpuDemand::None,
+        },
+        idempotency: None,
+    };
+    Job::new(JobId(17), submission, 100)
+}
+
+fn process() -> WorkerProcess {
+    WorkerProcess {
+        pid: 4_321,
+        started_ticks: 99,
+        boot_id: "b".into(),
+    }
+}
+
+fn ended(exit_code: Option<i32>, rows_read: u64) -> Happening {
+    Happening::Ended(WorkerEnd {
+        exit_code,
+        reason: None,
+        rows_read,
+    })
+}
+
+fn after(happenings: impl IntoIterator<Item = Happening>) -> Job {
+    let mut job = submitted(Mode::Refuse);
+    for happening in happenings {
+        job.apply(happening, 200, &POLICY).unwrap();
+    }
+    job
+}
+
+use Happening::{Admitted, Begun, CancelAsked, DrainAsked, NotSpawned, Opened, Orphaned, Spawned};
+
+fn running() -> Job {
+    after([Admitted, Spawned(process()), Begun])
+}
+
+/// A job in each situation that matters, its name first.
+fn situations() -> Vec<(&'static str, Job)> {
+    let planning = || vec![Admitted, Spawned(process())];
+    let at_work = || [planning(), vec![Begun]].concat();
+    let with = |mut happenings: Vec<Happening>, last| {
+        happenings.push(last);
+        after(happenings)
+    };
+    vec![
+        ("queued", after([])),
+        ("admitted", after([Admitted])),
+        ("planning", after(planning())),
+        ("running", after(at_work())),
+        (
+            "cancelled before it is spawned",
+            after([Admitted, CancelAsked]),
+        ),
+        ("planning and cancelled", with(planning(), CancelAsked)),
+        ("drained while planning", with(planning(), DrainAsked)),
+        ("running and cancelled", with(at_work(), CancelAsked)),
+        ("drained", with(at_work(), DrainAsked)),
+        ("interrupted", with(at_work(), ended(None, 5))),
+        ("done", with(at_work(), ended(Some(0), 9))),
+        ("failed", with(at_work(), ended(Some(2), 0))),
+        ("cancelled", after([CancelAsked])),
+    ]
+}
+
+/// What each happening makes of each situation; `-` is impossible. Columns: admitted, spawned, not
+/// spawned, begun, opened, cancel asked, drain asked, ended with 0, 1, 75, killed, orphaned.
+const TABLE: &str = "
+queued:                         S - - - - C - - - - - -
+admitted:                       - S I - - X X - - - - I
+planning:                       - - - R - X X I F I I I
+running:                        - - - - R X X D F I I I
+cancelled before it is spawned: - X C - - X X - - - - C
+planning and cancelled:         - - - - - X X C C C C C
+drained while planning:         - - - - - X X I F I I I
+running and cancelled:          - - - - X X X D C C C C
+drained:                        - - - - X X X D F I I I
+interrupted:                    S - - - - C - - - - - -
+done:                           - - - - - - - - - - - -
+failed:                         - - - - - - - - - - - -
+cancelled:                      - - - - - - - - - - - -
+";
+
+#[test]
+fn every_pair_of_situation_and_happening_is_as_the_table_says() {
+    let happenings = [
+        Admitted,
+        Spawned(process()),
+        NotSpawned("no memory".into()),
+        Begun,
+        Opened,
+        CancelAsked,
+        DrainAsked,
+        ended(Some(0), 9),
+        ended(Some(1), 9),
+        ended(Some(75), 9),
+        ended(None, 9),
+        Orphaned,
+    ];
+    let letter = |state| match state {
+        State::Queued => "Q",
+        State::Starting => "S",
+        State::Running => "R",
+        State::Stopping => "X",
+        State::Done => "D",
+        State::Failed => "F",
+        State::Cancelled => "C",
+        State::Interrupted => "I",
+    };
+    let rows: Vec<_> = TABLE.trim().lines().collect();
+    let situations = situations();
+    assert_eq!(rows.len(), situations.len());
+    for (row, (name, job)) in rows.into_iter().zip(situations) {
+        let (row_name, expected) = row.split_once(':').unwrap();
+        assert_eq!(row_name, name);
+        let found = happenings.clone().map(|happening| {
+            let mut next = job.clone();
+            match next.apply(happening, 300, &POLICY) {
+                Ok(()) => {
+                    assert_eq!(next.seq, job.seq + 1);
+                    check(&next);
+                    letter(next.state)
+                }
+                Err(_) => {
+                    assert_eq!(next, job, "refused, and changed all the same");
+                    "-"
+                }
+            }
+        });
+        assert_eq!(found.join(" "), expected.trim(), "{name}");
+    }
+}
+
+/// What is true of every job.
+fn check(job: &Job) {
+    let state = job.state;
+    assert_eq!(job.ended_at.is_some(), state.is_final(), "{job:?}");
+    assert_eq!(
+        job.retry_at.is_some(),
+        state == State::Interrupted,
+        "{job:?}"
+    );
+    assert_eq!(job.started_at.is_some(), job.attempts > 0, "{job:?}");
+    assert!(job.worker.is_none() || state.holds_worker(), "{job:?}");
+    assert!(job.failures <= POLICY.failures_max, "{job:?}");
+    assert!(job.begun || !job.opened, "{job:?}");
+    match state {
+        State::Stopping => assert!(job.ending.is_some(), "{job:?}"),
+        State::Cancelled => assert_eq!(job.ending, Some(Ending::Cancel), "{job:?}"),
+        State::Done | State::Failed => assert_ne!(job.ending, Some(Ending::Drain), "{job:?}"),
+        _ => assert_eq!(job.ending, None, "{job:?}"),
+    }
+    match state {
+        State::Done => assert_eq!(job.error, None, "{job:?}"),
+        State::Failed | State::Interrupted => assert!(job.error.is_some(), "{job:?}"),
+        _ => {}
+    }
+}
+
+#[test]
+fn an_error_names_job_state_and_happening() {
+    let mut job = submitted(Mode::Refuse);
+    let error = job.apply(ended(Some(0), 1), 300, &POLICY).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "job 17: ended can't happen while it is queued"
+    );
+}
+
+#[test]
+fn names_of_states_are_those_in_json() {
+    for state in State::ALL {
+        assert_eq!(serde_json::to_value(state).unwrap(), state.to_string());
+        assert_eq!(State::from_name(state.name()), Some(state));
+    }
+    assert_eq!(State::from_name("Queued"), None);
+}
+
+#[test]
+fn a_job_that_gets_no_further_is_given_up_with_the_reason() {
+    let mut job = submitted(Mode::Refuse);
+    let mut waits = Vec::new();
+    while !job.state.is_final() {
+        job.apply(Admitted, 0, &POLICY).unwrap();
+        job.apply(NotSpawned("no such file".into()), 0, &POLICY)
+            .unwrap();
+        waits.extend(job.retry_at);
+    }
+    assert_eq!(
+        (job.state, job.attempts, job.failures),
+        (State::Failed, 8, 8)
+    );
+    assert_eq!(
+        waits,
+        [1, 2, 4, 8, 16, 32, 64].map(|seconds| seconds * 1_000)
+    );
+    assert_eq!(
+        job.error.unwrap(),
+        "given up after 8 attempts in a row that got no further; the last: no such file"
+    );
+}
+
+#[test]
+fn what_the_daemon_causes_is_not_counted_and_waits_for_nothing() {
+    for last in [Orphaned, DrainAsked] {
+        let mut job = running();
+        job.apply(last.clone(), 500, &POLICY).unwrap();
+        if last == DrainAsked {
+            job.apply(ended(Some(75), 0), 500, &POLICY).unwrap();
+        }
+        assert_eq!((job.state, job.failures), (State::Interrupted, 0));
+        assert_eq!(job.retry_at, Some(500));
+    }
+}
+
+#[test]
+fn cancel_wins_over_drain_whichever_comes_first() {
+    for both in [[CancelAsked, DrainAsked], [DrainAsked, CancelAsked]] {
+        let mut job = running();
+        for happening in both {
+            job.apply(happening, 500, &POLICY).unwrap();
+        }
+        job.apply(ended(Some(75), 40), 600, &POLICY).unwrap();
+        assert_eq!(job.state, State::Cancelled);
+        assert_eq!((job.ended_at, job.exit_code), (Some(600), Some(75)));
+    }
+}
+
+#[test]
+fn the_next_attempt_goes_on_with_what_is_there() {
+    let modes = |mode| {
+        let mut job = submitted(mode);
+        let mut modes = vec![job.mode_of_next_attempt()];
+        for happening in [Admitted, Spawned(process()), Begun, Opened] {
+            job.apply(happening, 200, &POLICY).unwrap();
+            modes.push(job.mode_of_next_attempt());
+        }
+        modes
+    };
+    use Mode::{Overwrite, Refuse, Resume};
+    assert_eq!(modes(Refuse), [Refuse, Refuse, Refuse, Resume, Resume]);
+    assert_eq!(
+        modes(Overwrite),
+        [Overwrite, Overwrite, Overwrite, Overwrite, Resume]
+    );
+    assert_eq!(modes(Resume), [Resume; 5]);
+}
+
+/// What a supervisor can meet next. `pick` chooses among it, `rows` is how far the worker comes.
+fn next_of_a_supervisor(job: &Job, alive: &mut bool, pick: usize, rows: u64) -> Option<Happening> {
+    let mut possible = match job.state {
+        State::Queued | State::Interrupted => vec![Admitted, Admitted, CancelAsked],
+        State::Starting | State::Stopping if !*alive => {
+            vec![Spawned(process()), NotSpawned("no memory".into()), Orphaned]
+        }
+        State::Starting => vec![Begun, Begun, ended(Some(2), 0), ended(None, 0)],
+        State::Running => vec![Opened, ended(Some(0), rows), ended(Some(4), rows)],
+        State::Stopping => vec![ended(Some(75), rows), ended(Some(1), rows), DrainAsked],
+        State::Done | State::Failed | State::Cancelled => return None,
+    };
+    if job.state.holds_worker() {
+        possible.extend([DrainAsked, CancelAsked]);
+        if *alive {
+            possible.extend([ended(Some(75), rows), ended(None, rows), Orphaned]);
+        }
+    }
+    let next = possible.swap_remove(pick % possible.len());
+    match next {
+        Spawned(_) => *alive = true,
+        Happening::Ended(_) | Orphaned => *alive = false,
+        _ => {}
+    }
+    Some(next)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn whatever_a_supervisor_meets_is_possible_and_ends_well(
+        steps in prop::collection::vec((any::<usize>(), 0..50u64, 0..100_000i64), 1..200),
+    ) {
+        let (mut job, mut alive, mut now) = (submitted(Mode::Refuse), false, 0);
+        for (pick, rows, passes) in steps {
+            now += passes;
+            let rows = job.rows_reached.saturating_sub(10) + rows;
+            let Some(next) = next_of_a_supervisor(&job, &mut alive, pick, rows) else {
+                for late in [Admitted, Begun, CancelAsked, DrainAsked, ended(Some(0), 1), Orphaned] {
+                    let end = job.clone();
+                    prop_assert!(job.apply(late, now, &POLICY).is_err());
+                    prop_assert_eq!(&job, &end);
+                }
+                break;
+            };
+            let before = job.clone();
+            job.apply(next.clone(), now, &POLICY).unwrap();
+            check(&job);
+            prop_assert_eq!(job.seq, before.seq + 1);
+            prop_assert!(job.rows_reached >= before.rows_reached);
+            if let Happening::Ended(end) = next {
+                let done = before.begun && matches!(end.exit_code, Some(0 | 4));
+                prop_assert_eq!(job.state == State::Done, done);
+                prop_assert_eq!(job.exit_code, end.exit_code);
+            }
+        }
+    }
+
+    #[test]
+    fn a_job_that_gets_further_each_time_is_never_given_up(
+        further in prop::collection::vec((1..1_000u64, 0..7usize), 1..60),
+    ) {
+        let (mut job, mut rows) = (submitted(Mode::Refuse), 0);
+        for (more, stuck) in further {
+            rows += more;
+            for _ in 0..=stuck {
+                for happening in [Admitted, Spawned(process()), Begun, ended(None, rows)] {
+                    job.apply(happening, 0, &POLICY).unwrap();
+                }
+                prop_assert_eq!(job.state, State::Interrupted);
+            }
+        }
+    }
+
+    #[test]
+    fn the_wait_grows_and_is_bounded(
+        first_delay_ms in 1..i64::MAX,
+        delay_ms_max in 1..i64::MAX,
+        failures in any::<u32>(),
+    ) {
+        let policy = RetryPolicy { failures_max: 8, first_delay_ms, delay_ms_max };
+        let (wait, next) = (policy.delay_ms(failures), policy.delay_ms(failures.saturating_add(1)));
+        prop_assert!(0 < wait && wait <= next && next <= delay_ms_max, "{wait} {next}");
+    }
+}

@@ -1,0 +1,249 @@
+//! How a job gets from one state to the next.
+//!
+//! What may happen when is one table, [`Job::can_have`]; what follows is one function for each kind of
+//! happening. Everything that happens, also what leaves all else as it was, takes a number (`seq`).
+//!
+//! | worker's exit code | runs | stops for a cancel | stops for a drain |
+//! |---|---|---|---|
+//! | 0, 4 (some rows rejected) | done | done | done |
+//! | 1, 2, 3 | failed | cancelled | failed |
+//! | 75, any other, a signal | interrupted, counted | cancelled | interrupted, not counted |
+//!
+//! A worker that was never allowed to write can't have done the job: there 0 and 4 are as any other.
+
+use super::{
+    Ending, Happening, Impossible, Job, JobId, Millis, Mode, RetryPolicy, State, Submission,
+    WorkerEnd,
+};
+
+/// What a worker's exit code says.
+enum Verdict {
+    Done,
+    Failed,
+    Interrupted,
+}
+
+impl Job {
+    /// A job that was just submitted; its first state event is number 1.
+    pub fn new(id: JobId, submission: Submission, now: Millis) -> Self {
+        Self {
+            id,
+            uid: submission.uid,
+            gid: submission.gid,
+            name: submission.name,
+            settings: submission.settings,
+            mode: submission.mode,
+            priority: submission.priority,
+            demand: submission.demand,
+            state: State::Queued,
+            ending: None,
+            submitted_at: now,
+            started_at: None,
+            ended_at: None,
+            attempts: 0,
+            failures: 0,
+            rows_reached: 0,
+            retry_at: None,
+            begun: false,
+            opened: false,
+            exit_code: None,
+            error: None,
+            worker: None,
+            seq: 1,
+        }
+    }
+
+    /// Takes note of what has happened and raises `seq` by one; or changes nothing, if it can't have
+    /// happened.
+    ///
+    /// A worker's `planned` that arrives when its job is already stopping must not become
+    /// [`Happening::Begun`]: that is impossible then, and the worker is not allowed to write.
+    pub fn apply(
+        &mut self,
+        happening: Happening,
+        now: Millis,
+        policy: &RetryPolicy,
+    ) -> Result<(), Impossible> {
+        if !self.can_have(&happening) {
+            return Err(Impossible {
+                id: self.id,
+                state: self.state,
+                happening: happening.name(),
+            });
+        }
+        match happening {
+            Happening::Admitted => self.start(now),
+            Happening::Spawned(worker) => self.worker = Some(worker),
+            Happening::NotSpawned(reason) => {
+                self.interrupted(self.rows_reached, reason, now, policy)
+            }
+            Happening::Begun => {
+                self.begun = true;
+                self.state = State::Running;
+            }
+            Happening::Opened => self.opened = true,
+            Happening::CancelAsked => self.cancel(now),
+            Happening::DrainAsked => {
+                self.ending.get_or_insert(Ending::Drain);
+                self.state = State::Stopping;
+            }
+            Happening::Ended(end) => self.worker_ended(end, now, policy),
+            Happening::Orphaned => self.orphaned(now),
+        }
+        self.seq += 1;
+        Ok(())
+    }
+
+    /// Which happenings each state allows.
+    fn can_have(&self, happening: &Happening) -> bool {
+        use State::{Running, Starting, Stopping};
+        match happening {
+            Happening::Admitted => self.state.is_waiting(),
+            Happening::Spawned(_) | Happening::NotSpawned(_) => {
+                matches!(self.state, Starting | Stopping) && self.worker.is_none()
+            }
+            Happening::Begun => self.state == Starting && self.worker.is_some(),
+            // It may have been said before the worker was asked to stop.
+            Happening::Opened => {
+                matches!(self.state, Running | Stopping) && self.begun && self.worker.is_some()
+            }
+            Happening::CancelAsked => !self.state.is_final(),
+            Happening::DrainAsked | Happening::Orphaned => self.state.holds_worker(),
+            Happening::Ended(_) => self.state.holds_worker() && self.worker.is_some(),
+        }
+    }
+
+    /// What the next worker does with an output directory that holds something.
+    pub fn mode_of_next_attempt(&self) -> Mode {
+        match self.mode {
+            Mode::Refuse if self.begun => Mode::Resume,
+            Mode::Overwrite if self.opened => Mode::Resume,
+            mode => mode,
+        }
+    }
+
+    fn start(&mut self, now: Millis) {
+        self.state = State::Starting;
+        self.started_at.get_or_insert(now);
+        self.retry_at = None;
+        self.attempts = self.attempts.saturating_add(1);
+    }
+
+    fn cancel(&mut self, now: Millis) {
+        self.ending = Some(Ending::Cancel);
+        if self.state.holds_worker() {
+            self.state = State::Stopping;
+        } else {
+            self.finish(State::Cancelled, now);
+        }
+    }
+
+    fn worker_ended(&mut self, end: WorkerEnd, now: Millis, policy: &RetryPolicy) {
+        self.exit_code = end.exit_code;
+        let cancelled = self.ending == Some(Ending::Cancel);
+        let reason = end.reason.unwrap_or_else(|| match end.exit_code {
+            Some(code) => format!("its worker ended with exit code {code}"),
+            None => "its worker was killed".into(),
+        });
+        match self.verdict(end.exit_code) {
+            Verdict::Done => {
+                self.rows_reached = self.rows_reached.max(end.rows_read);
+                self.error = None;
+                self.finish(State::Done, now);
+            }
+            Verdict::Failed if !cancelled => {
+                self.error = Some(reason);
+                self.finish(State::Failed, now);
+            }
+            _ => self.interrupted(end.rows_read, reason, now, policy),
+        }
+    }
+
+    fn verdict(&self, exit_code: Option<i32>) -> Verdict {
+        match exit_code {
+            Some(0 | 4) if self.begun => Verdict::Done,
+            Some(1..=3) => Verdict::Failed,
+            _ => Verdict::Interrupted,
+        }
+    }
+
+    /// The worker has ended before its time, or was never there.
+    fn interrupted(&mut self, rows_read: u64, reason: String, now: Millis, policy: &RetryPolicy) {
+        let got_further = rows_read > self.rows_reached;
+        self.rows_reached = self.rows_reached.max(rows_read);
+        if self.ending == Some(Ending::Cancel) {
+            return self.finish(State::Cancelled, now);
+        }
+        if got_further {
+            self.failures = 0;
+        }
+        if self.ending == Some(Ending::Drain) {
+            return self.wait(reason, now);
+        }
+        if !got_further {
+            self.failures = self.failures.saturating_add(1).min(policy.failures_max);
+            if self.failures == policy.failures_max {
+                self.error = Some(format!(
+                    "given up after {} attempts in a row that got no further; the last: {reason}",
+                    self.failures
+                ));
+                return self.finish(State::Failed, now);
+            }
+        }
+        self.wait(reason, now.saturating_add(policy.delay_ms(self.failures)));
+    }
+
+    /// The daemon was killed, which is not the job's fault: nothing is counted.
+    fn orphaned(&mut self, now: Millis) {
+        self.exit_code = None;
+        if self.ending == Some(Ending::Cancel) {
+            self.finish(State::Cancelled, now);
+        } else {
+            self.wait("the daemon ended before its worker".into(), now);
+        }
+    }
+
+    fn wait(&mut self, reason: String, retry_at: Millis) {
+        self.state = State::Interrupted;
+        self.error = Some(reason);
+        self.retry_at = Some(retry_at);
+        self.ending = None;
+        self.worker = None;
+    }
+
+    fn finish(&mut self, state: State, now: Millis) {
+        self.state = state;
+        self.ended_at = Some(now);
+        self.retry_at = None;
+        self.ending = self.ending.filter(|ending| *ending == Ending::Cancel);
+        self.worker = None;
+    }
+}
+
+impl RetryPolicy {
+    /// How long an interrupted job waits after so many failures: twice as long for each further one.
+    /// One that got further (0 failures) waits as after the first, so that no job can keep the daemon
+    /// busy with starting it.
+    pub fn delay_ms(&self, failures: u32) -> Millis {
+        let doublings = failures.saturating_sub(1).min(62);
+        let delay = self.first_delay_ms.saturating_mul(1 << doublings);
+        delay.min(self.delay_ms_max)
+    }
+}
+
+impl Happening {
+    /// What it is called in errors and logs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Admitted => "admitted",
+            Self::Spawned(_) => "spawned",
+            Self::NotSpawned(_) => "not spawned",
+            Self::Begun => "begun",
+            Self::Opened => "opened",
+            Self::CancelAsked => "cancel asked",
+            Self::DrainAsked => "drain asked",
+            Self::Ended(_) => "ended",
+            Self::Orphaned => "orphaned",
+        }
+    }
+}
