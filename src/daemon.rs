@@ -29,7 +29,7 @@
 pub mod action;
 pub mod admission;
 pub mod api;
-pub mod client;
+// pub mod client;
 pub mod core;
 pub mod http;
 pub mod job;
@@ -139,7 +139,11 @@ async fn run(
         group: settings.group.as_ref().map(|group| group.gid),
         admin_group: settings.admin_group.as_ref().map(|group| group.gid),
     }));
-    let supervisor = tokio::spawn(supervise::supervise(core.clone(), Arc::clone(&peers), launches));
+    let supervisor = tokio::spawn(supervise::supervise(
+        core.clone(),
+        Arc::clone(&peers),
+        launches,
+    ));
     let (shut, shuts) = watch::channel(false);
     let listener = UnixListener::from_std(listening.listener).map_err(failed("listen"))?;
     let edge = edge(core.clone(), peers);
@@ -184,7 +188,12 @@ fn edge(core: Core, peers: Arc<Peers>) -> Arc<Edge> {
             .caller(peer.uid(), peer.gid())
             .map_err(|denied| denied.to_string())
     };
-    Edge::new(core, access, Limits::default(), Arc::new(HttpCounts::default()))
+    Edge::new(
+        core,
+        access,
+        Limits::default(),
+        Arc::new(HttpCounts::default()),
+    )
 }
 
 fn status(settings: &ServeSettings) -> String {
@@ -217,7 +226,10 @@ fn listen(settings: &ServeSettings) -> Result<Listening, ServeError> {
 /// The state directory is for the daemon's user alone.
 fn make_directory(path: &Path) -> Result<(), ServeError> {
     use std::os::unix::fs::DirBuilderExt;
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    let made = std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(path);
     made.map_err(failed("make the state directory"))
 }
 
@@ -227,14 +239,21 @@ fn make_directory_for_socket(path: &Path) -> Result<(), ServeError> {
     if path.exists() {
         return Ok(());
     }
-    let made = std::fs::DirBuilder::new().recursive(true).mode(0o755).create(path);
+    let made = std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o755)
+        .create(path);
     made.map_err(failed("make the socket's directory"))
 }
 
 /// UUIDs of the GPUs that jobs may have, as far as NVML tells them.
 fn gpus(count: u32) -> Vec<Option<String>> {
     let mut uuids: Vec<Option<String>> = match Nvidia::look() {
-        Ok(nvidia) => nvidia.devices.into_iter().map(|device| device.uuid).collect(),
+        Ok(nvidia) => nvidia
+            .devices
+            .into_iter()
+            .map(|device| device.uuid)
+            .collect(),
         Err(_) => Vec::new(),
     };
     uuids.resize(count as usize, None);

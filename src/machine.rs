@@ -131,6 +131,12 @@ fn mount_of(mounts: &str, path: &Path) -> Option<(String, String)> {
         .max_by_key(|(_, at)| at.len())
 }
 
+/// Memory of the machine that nobody uses, as the kernel estimates it.
+pub fn memory_available_bytes() -> Option<u64> {
+    let text = fs::read_to_string("/proc/meminfo").ok()?;
+    kilobytes_after(&text, "MemAvailable:")
+}
+
 /// Largest resident memory of this process so far (VmHWM), bytes.
 pub fn peak_memory_bytes() -> u64 {
     status("VmHWM:")

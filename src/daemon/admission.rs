@@ -48,7 +48,9 @@ pub fn admissible(
 }
 
 fn filled(settings: JobSettings, node: &Resources) -> (JobSettings, Demand) {
-    let memory = settings.memory.unwrap_or(ByteSize(node.memory_bytes / SHARE));
+    let memory = settings
+        .memory
+        .unwrap_or(ByteSize(node.memory_bytes / SHARE));
     let half = NonZeroUsize::new(node.threads.div_ceil(SHARE as u32) as usize);
     let threads = settings.threads.or(half).unwrap_or(NonZeroUsize::MIN);
     let gpu = match settings.engine.unwrap_or(EngineChoice::Auto) {

@@ -211,6 +211,8 @@ pub struct Job {
     pub error: Option<String>,
     /// Its worker, while there is one.
     pub worker: Option<WorkerProcess>,
+    /// What its last worker said of its progress last, once that worker has ended.
+    pub progress: Option<serde_json::Value>,
     /// Number of its last state event, from 1.
     pub seq: u64,
 }
@@ -266,8 +268,10 @@ pub struct WorkerEnd {
     pub exit_code: Option<i32>,
     /// The last thing it said about an error, or what ended it.
     pub reason: Option<String>,
-    /// Rows it had read.
+    /// Rows that were through when it ended.
     pub rows_read: u64,
+    /// What it said of its progress last.
+    pub progress: Option<serde_json::Value>,
 }
 
 /// How often and when an interrupted job is tried again.

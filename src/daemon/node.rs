@@ -7,13 +7,17 @@ use std::fs;
 
 use prometheus_client::{
     encoding::{EncodeLabelSet, text::encode},
-    metrics::{counter::ConstCounter, family::Family, gauge::Gauge},
+    metrics::{
+        counter::{ConstCounter, Counter},
+        family::Family,
+        gauge::Gauge,
+    },
     registry::{Registry, Unit},
 };
 
 use super::{
     core::{Core, Figures, NodeView, Refusal},
-    http::HttpFigures,
+    http::HttpCounts,
     job::State,
 };
 use crate::{machine, nvidia::Nvidia};
@@ -42,18 +46,20 @@ impl Core {
             budget: self.settings().budget,
             admitted: figures.admitted,
             jobs: figures.jobs,
-            devices: nvidia().await.map_or_else(Vec::new, |nvidia| nvidia.devices),
+            devices: nvidia()
+                .await
+                .map_or_else(Vec::new, |nvidia| nvidia.devices),
             memory_available_bytes: machine::memory_available_bytes().unwrap_or_default(),
             load: load().unwrap_or_default(),
         })
     }
 
     /// Figures for Prometheus, in its text format.
-    pub async fn metrics(&self, http: HttpFigures) -> Result<String, Refusal> {
+    pub async fn metrics(&self, http: &HttpCounts) -> Result<String, Refusal> {
         let figures = self.figures().await?;
         let mut registry = Registry::with_prefix("molsieve");
         jobs(&mut registry, self, &figures);
-        requests(&mut registry, &http);
+        requests(&mut registry, http);
         if let Some(nvidia) = nvidia().await {
             gpus(&mut registry, &nvidia);
         }
@@ -85,45 +91,100 @@ fn gauge(registry: &mut Registry, name: &str, help: &str, unit: Option<Unit>, va
     }
 }
 
+/// Jobs, and what they may take and have taken.
 fn jobs(registry: &mut Registry, core: &Core, figures: &Figures) {
     let states = Family::<InState, Gauge>::default();
-    let ended = Family::<InState, Gauge>::default();
+    let ended = Family::<InState, Counter>::default();
     for state in State::ALL {
-        let label = InState { state: state.name() };
+        let label = InState {
+            state: state.name(),
+        };
         let count = figures.jobs.get(&state).copied().unwrap_or_default();
         states.get_or_create(&label).set(count as i64);
         if state.is_final() {
             let count = figures.ended.get(&state).copied().unwrap_or_default();
-            ended.get_or_create(&label).set(count as i64);
+            ended.get_or_create(&label).inc_by(count);
         }
     }
     registry.register("jobs", "Jobs in the store by state", states);
     let help = "Jobs that have ended since the daemon's start, by state";
-    registry.register("jobs_ended_since_start", help, ended);
+    registry.register("jobs_ended", help, ended);
     let help = "Workers that ended before their time since the daemon's start";
-    registry.register("worker_interruptions", help, ConstCounter::new(figures.interruptions));
+    registry.register(
+        "worker_interruptions",
+        help,
+        ConstCounter::new(figures.interruptions),
+    );
     let (budget, admitted) = (core.settings().budget, figures.admitted);
     let bytes = || Some(Unit::Bytes);
-    let (may, have) = ("All running jobs may take together", "Running jobs have taken");
-    gauge(registry, "memory_budget", may, bytes(), budget.memory_bytes as i64);
-    gauge(registry, "memory_admitted", have, bytes(), admitted.memory_bytes as i64);
+    let (may, have) = (
+        "All running jobs may take together",
+        "Running jobs have taken",
+    );
+    gauge(
+        registry,
+        "memory_budget",
+        may,
+        bytes(),
+        budget.memory_bytes as i64,
+    );
+    gauge(
+        registry,
+        "memory_admitted",
+        have,
+        bytes(),
+        admitted.memory_bytes as i64,
+    );
     gauge(registry, "threads_budget", may, None, budget.threads.into());
-    gauge(registry, "threads_admitted", have, None, admitted.threads.into());
+    gauge(
+        registry,
+        "threads_admitted",
+        have,
+        None,
+        admitted.threads.into(),
+    );
     gauge(registry, "gpus_budget", may, None, budget.gpus.into());
     gauge(registry, "gpus_admitted", have, None, admitted.gpus.into());
-    gauge(registry, "jobs_waiting", "Jobs that wait for their turn", None, figures.waiting as i64);
+    gauge(
+        registry,
+        "jobs_waiting",
+        "Jobs that wait for their turn",
+        None,
+        figures.waiting as i64,
+    );
 }
 
-fn requests(registry: &mut Registry, http: &HttpFigures) {
-    for (name, help, count) in [
-        ("http_requests_2xx", "Requests answered with 2xx", http.answered[0]),
-        ("http_requests_4xx", "Requests answered with 4xx", http.answered[1]),
-        ("http_requests_5xx", "Requests answered with 5xx", http.answered[2]),
-        ("http_connections_refused", "Connections refused", http.refused),
-    ] {
-        registry.register(name, help, ConstCounter::new(count));
+fn requests(registry: &mut Registry, http: &HttpCounts) {
+    let answers = Family::<WithStatus, Counter>::default();
+    for (status, count) in http.answers() {
+        answers.get_or_create(&WithStatus { status }).inc_by(count);
     }
-    gauge(registry, "http_connections", "Open connections", None, http.open as i64);
+    registry.register(
+        "http_requests",
+        "Requests answered, by the class of the status",
+        answers,
+    );
+    let help = "Connections refused: the user has too many or may not use the daemon";
+    let refused = ConstCounter::new(http.refused_connections());
+    registry.register("http_connections_refused", help, refused);
+    let help = "Connections closed because the client was slow or idle";
+    let timed_out = ConstCounter::new(http.timed_out_connections());
+    registry.register("http_connections_timed_out", help, timed_out);
+    let (open, streams) = (http.open_connections(), http.open_streams());
+    gauge(
+        registry,
+        "http_connections",
+        "Open connections",
+        None,
+        open as i64,
+    );
+    gauge(
+        registry,
+        "http_streams",
+        "Open streams of events and logs",
+        None,
+        streams as i64,
+    );
 }
 
 fn gpus(registry: &mut Registry, nvidia: &Nvidia) {
@@ -156,7 +217,19 @@ fn gpus(registry: &mut Registry, nvidia: &Nvidia) {
 fn process(registry: &mut Registry) {
     let (now, most) = (machine::memory_bytes(), machine::peak_memory_bytes());
     let bytes = || Some(Unit::Bytes);
-    gauge(registry, "daemon_resident_memory", "Memory of the daemon", bytes(), now as i64);
+    gauge(
+        registry,
+        "daemon_resident_memory",
+        "Memory of the daemon",
+        bytes(),
+        now as i64,
+    );
     let help = "The most it has been";
-    gauge(registry, "daemon_resident_memory_max", help, bytes(), most as i64);
+    gauge(
+        registry,
+        "daemon_resident_memory_max",
+        help,
+        bytes(),
+        most as i64,
+    );
 }

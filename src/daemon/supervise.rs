@@ -136,7 +136,9 @@ impl Worker {
         let spawned = |answer| FromWorker::Spawned(process, answer);
         let known = self.core.ask_for_worker(self.id, spawned).await;
         if known.is_ok() && *self.wanted.borrow() == Wanted::Work {
-            self.process.tell(&order_line(order, self.process.run_as())).await;
+            self.process
+                .tell(&order_line(order, self.process.run_as()))
+                .await;
         } else {
             self.process.cut_lifeline();
         }
@@ -169,7 +171,10 @@ impl Worker {
         };
         match event {
             Event::Planned(_) => self.let_it_write().await,
-            Event::Progress { rows_read, progress } => {
+            Event::Progress {
+                rows_read,
+                progress,
+            } => {
                 if !std::mem::replace(&mut self.opened, true) {
                     self.core.worker(self.id, FromWorker::Opened).await;
                 }

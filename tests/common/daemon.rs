@@ -74,7 +74,11 @@ impl Start {
     }
 
     pub fn start(mut self) -> Daemon {
-        let log = File::options().create(true).append(true).open(&self.log).unwrap();
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(&self.log)
+            .unwrap();
         self.command.stderr(log);
         let daemon = Daemon {
             child: self.command.spawn().unwrap(),
@@ -93,7 +97,10 @@ impl Daemon {
     }
 
     fn wait_until_ready(&self) {
-        let ready = || self.try_request("GET", "/readyz", "").is_some_and(|a| a.status == 200);
+        let ready = || {
+            self.try_request("GET", "/readyz", "")
+                .is_some_and(|a| a.status == 200)
+        };
         assert!(within(PATIENCE, ready), "{}", self.log());
     }
 
@@ -148,7 +155,11 @@ impl Daemon {
         let mut stream = UnixStream::connect(&self.socket).ok()?;
         stream.set_read_timeout(Some(PATIENCE)).ok()?;
         let length = body.len();
-        let kind = if body.is_empty() { "" } else { "content-type: application/json\r\n" };
+        let kind = if body.is_empty() {
+            ""
+        } else {
+            "content-type: application/json\r\n"
+        };
         write!(
             stream,
             "{method} {path} HTTP/1.1\r\nhost: molsieve\r\nconnection: close\r\n{kind}{headers}content-length: {length}\r\n\r\n{body}"
@@ -157,17 +168,27 @@ impl Daemon {
         let mut text = String::new();
         stream.read_to_string(&mut text).ok()?;
         let (head, body) = text.split_once("\r\n\r\n")?;
-        let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
+        let chunked = head
+            .to_ascii_lowercase()
+            .contains("transfer-encoding: chunked");
         Some(Answer {
             status: head.split(' ').nth(1)?.parse().ok()?,
             head: head.to_owned(),
-            body: if chunked { dechunked(body)? } else { body.to_owned() },
+            body: if chunked {
+                dechunked(body)?
+            } else {
+                body.to_owned()
+            },
         })
     }
 
     /// Submits a job of these settings, and gives its number.
     pub fn submit(&self, settings: &Value) -> u64 {
-        let answer = self.request("POST", "/v1/jobs", &json!({ "settings": settings }).to_string());
+        let answer = self.request(
+            "POST",
+            "/v1/jobs",
+            &json!({ "settings": settings }).to_string(),
+        );
         assert_eq!(answer.status, 201, "{answer:?}");
         answer.json()["id"].as_u64().unwrap()
     }
@@ -186,7 +207,9 @@ impl Daemon {
             if job["state"] == state {
                 return job;
             }
-            let ended = ["done", "failed", "cancelled"].iter().any(|end| job["state"] == *end);
+            let ended = ["done", "failed", "cancelled"]
+                .iter()
+                .any(|end| job["state"] == *end);
             assert!(!ended, "{job:#}\n{}", self.log());
             assert!(started.elapsed() < PATIENCE, "{job:#}\n{}", self.log());
             thread::sleep(Duration::from_millis(10));
@@ -198,7 +221,11 @@ impl Daemon {
         let mut stream = UnixStream::connect(&self.socket).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
         let path = format!("/v1/jobs/{id}/events?after={after}");
-        write!(stream, "GET {path} HTTP/1.1\r\nhost: m\r\nconnection: close\r\n\r\n").unwrap();
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nhost: m\r\nconnection: close\r\n\r\n"
+        )
+        .unwrap();
         BufReader::new(stream).lines().map_while(Result::ok)
     }
 
@@ -210,7 +237,10 @@ impl Daemon {
     /// The same as another user. The tests must run as root.
     pub fn molsieve_as(&self, uid: u32, args: &[&str]) -> Run {
         let mut command = Command::new(env!("CARGO_BIN_EXE_molsieve"));
-        command.args(args).env("MOLSIEVE_SOCKET", &self.socket).current_dir("/");
+        command
+            .args(args)
+            .env("MOLSIEVE_SOCKET", &self.socket)
+            .current_dir("/");
         command.uid(uid).gid(uid);
         super::run_command(command)
     }

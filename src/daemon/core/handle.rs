@@ -228,13 +228,16 @@ impl Core {
         request: SubmitRequest,
     ) -> Result<Submitted, Refusal> {
         let submission = admission::admissible(caller, request, &self.shared.settings.budget)?;
-        self.ask(|answer| Message::Submit(Box::new(submission), answer)).await
+        self.ask(|answer| Message::Submit(Box::new(submission), answer))
+            .await
     }
 
     /// Jobs that the caller may see.
     pub async fn list(&self, caller: Caller, query: ListQuery) -> Result<Vec<JobView>, Refusal> {
         let visible_to = (!caller.admin).then_some(caller.uid);
-        let jobs = self.read(move |reader| reader.list(&query, visible_to)).await?;
+        let jobs = self
+            .read(move |reader| reader.list(&query, visible_to))
+            .await?;
         Ok(jobs.into_iter().map(|job| self.view(job)).collect())
     }
 
@@ -283,7 +286,8 @@ impl Core {
         from: u64,
     ) -> Result<(u64, Vec<u8>), Refusal> {
         self.show(caller, id).await?;
-        self.read(move |reader| reader.log(id, from, LOG_READ_BYTES_MAX)).await
+        self.read(move |reader| reader.log(id, from, LOG_READ_BYTES_MAX))
+            .await
     }
 
     /// What is admitted, and what has been.

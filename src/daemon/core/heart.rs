@@ -1,7 +1,7 @@
 //! The core's thread.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     sync::Arc,
     thread::{self, JoinHandle},
     time::Duration,
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     daemon::{
-        job::{Ending, GpuDemand, Happening, Job, JobId, Millis, Mode, State},
+        job::{Demand, GpuDemand, Happening, Job, JobId, Millis, State},
         schedule::{Grant, Queue, Running, Waiting},
         settings::ServeSettings,
         store::{JobStoreError, Reader, Store, Unfinished},
@@ -132,7 +132,8 @@ impl Heart {
             }
             self.admit();
             let over = self.draining && self.workers.is_empty() && self.again.is_empty();
-            self.drained.send_if_modified(|drained| over && !std::mem::replace(drained, over));
+            self.drained
+                .send_if_modified(|drained| over && !std::mem::replace(drained, over));
         }
     }
 
@@ -309,7 +310,8 @@ impl Heart {
 
     fn round(&mut self) -> Vec<Grant> {
         let running: Vec<Running> = self.workers.values().map(|worker| worker.running).collect();
-        self.queue.round(&self.shared.settings.budget, &running, now())
+        self.queue
+            .round(&self.shared.settings.budget, &running, now())
     }
 
     /// Commits that jobs have their turn, and has their workers started.
@@ -320,7 +322,10 @@ impl Heart {
                 let outcome = take::happen(tx, grant.id, Happening::Admitted, &terms)?;
                 Ok((outcome.changed, grant.gpu))
             };
-            granted.iter().map(admit).collect::<Result<Vec<_>, JobStoreError>>()
+            granted
+                .iter()
+                .map(admit)
+                .collect::<Result<Vec<_>, JobStoreError>>()
         });
         match admitted {
             Ok(admitted) => {
@@ -341,7 +346,6 @@ impl Heart {
         let order = Order {
             id: job.id,
             uid: job.uid,
-            gid: job.gid,
             settings: job.settings.clone(),
             mode: job.mode_of_next_attempt(),
             opened: job.opened,
@@ -358,7 +362,7 @@ impl Heart {
         &mut self,
         id: JobId,
         uid: u32,
-        demand: crate::daemon::job::Demand,
+        demand: Demand,
         gpu: Option<usize>,
     ) -> watch::Receiver<Wanted> {
         let (wanted, hears) = watch::channel(Wanted::Work);
@@ -390,7 +394,9 @@ impl Heart {
         let terms = self.terms();
         let asked = self.store.write(|tx| {
             let ask = |id: &JobId| take::happen(tx, *id, Happening::DrainAsked, &terms);
-            ids.iter().map(ask).collect::<Result<Vec<_>, JobStoreError>>()
+            ids.iter()
+                .map(ask)
+                .collect::<Result<Vec<_>, JobStoreError>>()
         });
         match asked {
             Ok(outcomes) => outcomes

@@ -70,8 +70,6 @@ pub(in crate::daemon) struct Order {
     pub id: JobId,
     /// Its user.
     pub uid: u32,
-    /// Its user's primary group.
-    pub gid: u32,
     /// The settings, with the keys of a job file.
     pub settings: serde_json::Value,
     /// What to do with an output directory that holds something.

@@ -123,7 +123,12 @@ fn submit(tx: &Tx<'_>, submission: &Submission, terms: &Terms) -> Result<Outcome
     if terms.draining || terms.full {
         return Ok(Outcome::answer(Err(Refusal::Busy)));
     }
-    let submitted = |job: Job, new| Reply::Submitted(Submitted { view: job.into(), new });
+    let submitted = |job: Job, new| {
+        Reply::Submitted(Submitted {
+            view: job.into(),
+            new,
+        })
+    };
     Ok(match tx.insert(submission.clone(), terms.now)? {
         Inserted::New(job) => Outcome {
             changed: Some(job.clone()),
@@ -134,12 +139,7 @@ fn submit(tx: &Tx<'_>, submission: &Submission, terms: &Terms) -> Result<Outcome
     })
 }
 
-fn cancel(
-    tx: &Tx<'_>,
-    caller: Caller,
-    id: JobId,
-    terms: &Terms,
-) -> Result<Outcome, JobStoreError> {
+fn cancel(tx: &Tx<'_>, caller: Caller, id: JobId, terms: &Terms) -> Result<Outcome, JobStoreError> {
     let job = match own(tx, caller, id)? {
         Ok(job) => job,
         Err(refusal) => return Ok(Outcome::answer(Err(refusal))),
@@ -195,10 +195,9 @@ impl Message {
             (Self::Cancel(_, _, to), Err(refusal)) => to.send(Err(refusal)).ok(),
             (Self::Forget(_, _, to), answer) => to.send(answer.map(|_| ())).ok(),
             (Self::Figures(to), answer) => to.send(answer.map(|_| figures())).ok(),
-            (
-                Self::Worker(_, FromWorker::Spawned(_, to) | FromWorker::Planned(to)),
-                answer,
-            ) => to.send(answer.map(|_| ())).ok(),
+            (Self::Worker(_, FromWorker::Spawned(_, to) | FromWorker::Planned(to)), answer) => {
+                to.send(answer.map(|_| ())).ok()
+            }
             _ => None,
         };
     }

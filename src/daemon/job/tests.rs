@@ -39,6 +39,7 @@ fn ended(exit_code: Option<i32>, rows_read: u64) -> Happening {
         exit_code,
         reason: None,
         rows_read,
+        progress: None,
     })
 }
 

@@ -49,6 +49,7 @@ impl Job {
             exit_code: None,
             error: None,
             worker: None,
+            progress: None,
             seq: 1,
         }
     }
@@ -140,6 +141,7 @@ impl Job {
 
     fn worker_ended(&mut self, end: WorkerEnd, now: Millis, policy: &RetryPolicy) {
         self.exit_code = end.exit_code;
+        self.progress = end.progress.or(self.progress.take());
         let cancelled = self.ending == Some(Ending::Cancel);
         let reason = end.reason.unwrap_or_else(|| match end.exit_code {
             Some(code) => format!("its worker ended with exit code {code}"),

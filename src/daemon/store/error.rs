@@ -54,6 +54,9 @@ pub enum JobStoreError {
         /// Its words.
         reason: String,
     },
+    /// A thread of the daemon can't be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(String),
     /// A job that was to be changed is not there.
     #[error("the store holds no job {0}")]
     NoJob(JobId),

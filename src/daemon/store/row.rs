@@ -42,6 +42,7 @@ pub(super) struct Course {
     exit_code: Option<i32>,
     error: Option<String>,
     worker: Option<WorkerProcess>,
+    progress: Option<serde_json::Value>,
     seq: u64,
 }
 
@@ -72,6 +73,7 @@ impl Course {
             exit_code: job.exit_code,
             error: job.error.clone(),
             worker: job.worker.clone(),
+            progress: job.progress.clone(),
             seq: job.seq,
         }
     }
@@ -91,6 +93,7 @@ impl Course {
         job.exit_code = self.exit_code;
         job.error = self.error;
         job.worker = self.worker;
+        job.progress = self.progress;
         job.seq = self.seq;
     }
 }
@@ -161,6 +164,7 @@ pub(super) fn queued(submission: Submission, now: Millis) -> Job {
         exit_code: None,
         error: None,
         worker: None,
+        progress: None,
         seq: 1,
     }
 }

@@ -3,7 +3,6 @@
 use std::{
     ffi::OsString,
     fs,
-    io::Write,
     os::{fd::OwnedFd, unix::net::UnixStream},
     process::Stdio,
 };
@@ -49,7 +48,9 @@ pub(super) struct Process {
 impl Process {
     /// Starts a worker that waits for its order. An error is a line.
     pub(super) fn start(order: &Order, peers: &Peers) -> Result<Self, String> {
-        let run_as = peers.run_as(order.uid).map_err(|denied| denied.to_string())?;
+        let run_as = peers
+            .run_as(order.uid)
+            .map_err(|denied| denied.to_string())?;
         let (ours, theirs) = UnixStream::pair().map_err(failed("connect a worker"))?;
         let mut child = command(order, peers, run_as.as_ref(), theirs.into())
             .and_then(|mut command| command.spawn())
@@ -158,7 +159,9 @@ fn inherited() -> impl Iterator<Item = (OsString, OsString)> {
     std::env::vars_os().filter(|(name, _)| {
         let name = name.to_string_lossy();
         INHERITED.contains(&name.as_ref())
-            || INHERITED_BY_PREFIX.iter().any(|prefix| name.starts_with(prefix))
+            || INHERITED_BY_PREFIX
+                .iter()
+                .any(|prefix| name.starts_with(prefix))
     })
 }
 
@@ -214,7 +217,7 @@ impl Lines {
             }
             let mut bytes = [0; TEXT_BYTES];
             match read(&mut self.from, &mut bytes).await {
-                Some(count) => self.held.write_all(&bytes[..count]).ok()?,
+                Some(count) => self.held.extend_from_slice(&bytes[..count]),
                 None => return None,
             }
         }
