@@ -6,7 +6,7 @@ use super::{
 };
 use crate::daemon::{
     action::Caller,
-    job::{Happening, Job, JobId, Millis, RetryPolicy, Submission},
+    job::{Ending, Happening, Job, JobId, Millis, RetryPolicy, Submission},
     store::{Inserted, JobStoreError, Tx},
 };
 
@@ -144,7 +144,7 @@ fn cancel(tx: &Tx<'_>, caller: Caller, id: JobId, terms: &Terms) -> Result<Outco
         Ok(job) => job,
         Err(refusal) => return Ok(Outcome::answer(Err(refusal))),
     };
-    if job.state.is_final() {
+    if job.state.is_final() || job.ending == Some(Ending::Cancel) {
         return Ok(Outcome::answer(Ok(Reply::Job(Box::new(job.into())))));
     }
     let mut outcome = happen(tx, id, Happening::CancelAsked, terms)?;
