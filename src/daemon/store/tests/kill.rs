@@ -50,7 +50,8 @@ fn the_writer() {
     }
 }
 
-/// Runs the writer until it has said that it committed `ids` jobs, and `then` longer; kills it; gives all it said.
+/// Runs the writer until it has said that it committed `ids` jobs, and `then` longer; kills it;
+/// gives all it said.
 fn killed_writer(dir: &Path, ids: usize, then: Duration) -> Vec<u64> {
     let name = format!("{}::the_writer", module_path!().split_once("::").unwrap().1);
     let mut writer = Command::new(std::env::current_exe().unwrap())
