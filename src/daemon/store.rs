@@ -1,4 +1,5 @@
-//! The daemon's jobs on the disk. What is in here is the truth; the daemon keeps only what it schedules by.
+//! The daemon's jobs on the disk. What is in here is the truth; the daemon keeps only what it
+//! schedules by.
 //!
 //! The state directory holds, all of it readable by the daemon's user only:
 //!
@@ -15,22 +16,23 @@
 //! | `idempotency` | `uid`, `key` | the job submitted with that key, and SHA-256 of what was submitted |
 //! | `logs` | `job_id`, `chunk` | bytes of what the workers said; chunk n begins at byte n × 8 KiB |
 //!
-//! `given`, `course` and `settings` are JSON. `jobs.state` and `jobs.ended_at` repeat
-//! what `course` says, for the indexes; a CHECK holds them to it. Everything of a job goes with its row.
+//! `given`, `course` and `settings` are JSON. `jobs.state` and `jobs.ended_at` repeat what `course`
+//! says, for the indexes; a CHECK holds them to it. Everything of a job goes with its row.
 //!
 //! **Durability.** A transaction is answered after its commit, and a commit is synced (WAL,
 //! `synchronous = FULL`): what was answered survives a kill and a power failure, as far as the disk
-//! keeps what it said it had synced. Of a transaction that was not answered either all or nothing is
-//! there later. After an error nothing of the transaction stays, and the store goes on.
+//! keeps what it said it had synced. Of a transaction that was not answered either all or nothing
+//! is there later. After an error nothing of the transaction stays, and the store goes on.
 //!
-//! **Migrations.** `store/migrations/NNNN.sql` brings schema NNNN - 1 to NNNN, each in one transaction
-//! that also sets `user_version`. A released one is never edited. A newer schema than this program
-//! knows is refused. A field that is added to `given` or `course` needs `#[serde(default)]`.
+//! **Migrations.** `store/migrations/NNNN.sql` brings schema NNNN - 1 to NNNN, each in one
+//! transaction that also sets `user_version`. A released one is never edited. A newer schema than
+//! this program knows is refused. A field that is added to `given` or `course` needs
+//! `#[serde(default)]`.
 //!
-//! **Caps.** Events of a job: the first 10 and the last 200. Log of a job: the first 512 KiB, and the last
-//! 512 KiB up to the beginning of a chunk. WAL: checkpointed each 4 MiB, and cut back to that. The
-//! file does not shrink: what is removed or pruned leaves room for the next. SQLite's page cache: 1 MiB for the
-//! [`Store`], 1 MiB for a [`Reader`].
+//! **Caps.** Events of a job: the first 10 and the last 200. Log of a job: the first 512 KiB, and
+//! the last 512 KiB up to the beginning of a chunk. WAL: checkpointed each 4 MiB, and cut back to
+//! that. The file does not shrink: what is removed or pruned leaves room for the next. SQLite's
+//! page cache: 1 MiB for the [`Store`], 1 MiB for a [`Reader`].
 
 mod error;
 mod log;
@@ -99,13 +101,14 @@ pub struct Unfinished {
 }
 
 impl Store {
-    /// Opens the store in `dir`, and makes it if there is none. Checks the whole file up to 1 GiB; of a larger
-    /// one all but the logs.
+    /// Opens the store in `dir`, and makes it if there is none. Checks the whole file up to 1 GiB;
+    /// of a larger one all but the logs.
     pub fn open(dir: &Path) -> Result<Self, JobStoreError> {
         open::store(dir)
     }
 
-    /// Does `work` in one transaction, and commits it. If `work` or any call to `tx` fails, nothing of it stays.
+    /// Does `work` in one transaction, and commits it. If `work` or any call to `tx` fails, nothing
+    /// of it stays.
     pub fn write<T, E: From<JobStoreError>>(
         &mut self,
         work: impl FnOnce(&Tx<'_>) -> Result<T, E>,
@@ -121,8 +124,8 @@ impl Store {
         Ok(answer)
     }
 
-    /// Shows every job that has not ended to `visit`, state by state, the oldest of each first. Their settings are
-    /// not read.
+    /// Shows every job that has not ended to `visit`, state by state, the oldest of each first.
+    /// Their settings are not read.
     pub fn unfinished(&self, mut visit: impl FnMut(Unfinished)) -> Result<(), JobStoreError> {
         UNFINISHED
             .into_iter()

@@ -60,7 +60,8 @@ pub enum JobStoreError {
     /// A job that was to be changed is not there.
     #[error("the store holds no job {0}")]
     NoJob(JobId),
-    /// SQLite refuses for another reason, for example because another program keeps the database locked.
+    /// SQLite refuses for another reason, for example because another program keeps the database
+    /// locked.
     #[error("{}: {reason}", path.display())]
     Sql {
         /// The database.

@@ -1,5 +1,5 @@
-//! What a job's workers said, in chunks of 8 KiB by their place. The chunks of the middle of a long log are
-//! deleted, so a chunk that is there is always whole, but for the last.
+//! What a job's workers said, in chunks of 8 KiB by their place. The chunks of the middle of a long
+//! log are deleted, so a chunk that is there is always whole, but for the last.
 
 use rusqlite::{Connection, OptionalExtension, Result, params};
 
@@ -58,8 +58,8 @@ fn last(connection: &Connection, id: JobId) -> Result<Option<(u64, Vec<u8>)>> {
         .optional()
 }
 
-/// At most `max` bytes from byte `from` on, or from where the log goes on after it, and where they begin. They
-/// end where something is missing.
+/// At most `max` bytes from byte `from` on, or from where the log goes on after it, and where they
+/// begin. They end where something is missing.
 pub(super) fn read(
     connection: &Connection,
     id: JobId,

@@ -99,8 +99,8 @@ fn take_lock(dir: &Path) -> Result<File, JobStoreError> {
     Ok(file)
 }
 
-/// Makes the database's file if there is none, before SQLite would do so with a wider mode. An existing
-/// file is not opened for it: closing it would end the locks this process has on it.
+/// Makes the database's file if there is none, before SQLite would do so with a wider mode. An
+/// existing file is not opened for it: closing it would end the locks this process has on it.
 fn make_private(dir: &Path, path: &Path) -> Result<(), JobStoreError> {
     let made = OpenOptions::new()
         .write(true)

@@ -13,7 +13,8 @@ use crate::daemon::{
     job::{Job, JobId},
 };
 
-/// A second connection, which only reads and never waits for the writer. Each call sees one state of the store.
+/// A second connection, which only reads and never waits for the writer. Each call sees one state
+/// of the store.
 #[derive(Debug)]
 pub struct Reader {
     connection: Connection,
@@ -51,8 +52,8 @@ impl Reader {
         self.run(|connection| row::job(connection, id))
     }
 
-    /// The job as it was after each of its events with a number above `after`, at most `limit` of them, oldest
-    /// first. Nothing for a job that is not there.
+    /// The job as it was after each of its events with a number above `after`, at most `limit` of
+    /// them, oldest first. Nothing for a job that is not there.
     pub fn history(&self, id: JobId, after: u64, limit: u32) -> Result<Vec<Job>, JobStoreError> {
         self.run(|connection| {
             let Some(job) = row::job(connection, id)? else {
@@ -72,8 +73,8 @@ impl Reader {
         })
     }
 
-    /// What a job's workers said from byte `from` on, at most `max` bytes, and where that begins: later than `from`
-    /// where the middle of a long log is not kept.
+    /// What a job's workers said from byte `from` on, at most `max` bytes, and where that begins:
+    /// later than `from` where the middle of a long log is not kept.
     pub fn log(&self, id: JobId, from: u64, max: usize) -> Result<(u64, Vec<u8>), JobStoreError> {
         self.run(|connection| log::read(connection, id, from, max))
     }
@@ -86,7 +87,8 @@ impl Reader {
     }
 }
 
-/// Numbers of the newest jobs. Each state has a look-up of its own, for which an index gives the newest first.
+/// Numbers of the newest jobs. Each state has a look-up of its own, for which an index gives the
+/// newest first.
 fn newest(connection: &Connection, query: &ListQuery, uid: Option<u32>) -> Sql<Vec<JobId>> {
     let before = query.before.map_or(i64::MAX, |id| integer(id.0));
     let mut statement =

@@ -80,8 +80,8 @@ impl<'a> Tx<'a> {
         self.run(|connection| row::job(connection, id))
     }
 
-    /// Writes what changes of a job ([`Job`]'s fields from `state` on but for `submitted_at`), at time `now`,
-    /// and keeps it as an event if `seq` is new.
+    /// Writes what changes of a job ([`Job`]'s fields from `state` on but for `submitted_at`), at
+    /// time `now`, and keeps it as an event if `seq` is new.
     pub fn update(&self, job: &Job, now: Millis) -> Result<(), JobStoreError> {
         let found = self.run(|connection| {
             let found = connection
@@ -130,7 +130,8 @@ impl<'a> Tx<'a> {
         })
     }
 
-    /// Forgets jobs that ended before a time, at most `limit` of them, the oldest first. Says how many.
+    /// Forgets jobs that ended before a time, at most `limit` of them, the oldest first. Says how
+    /// many.
     pub fn prune(&self, ended_before: Millis, limit: u32) -> Result<usize, JobStoreError> {
         let [done, failed, cancelled] = ENDED.map(row::name);
         self.run(|connection| {
@@ -198,7 +199,8 @@ fn insert_job(connection: &Connection, submission: Submission, now: Millis) -> S
     Ok(job)
 }
 
-/// Keeps the job as it is now as event `seq`, unless that one is there already; and not too many of them.
+/// Keeps the job as it is now as event `seq`, unless that one is there already; and not too many of
+/// them.
 fn add_event(connection: &Connection, job: &Job, now: Millis) -> Sql<()> {
     let id = integer(job.id.0);
     let new = connection

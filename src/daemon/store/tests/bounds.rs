@@ -219,7 +219,8 @@ fn the_wal_stays_small_while_a_reader_is_open() {
     assert!(largest < 3 * open::WAL_BYTES as u64, "{largest}");
 }
 
-/// By hand: `cargo test --release --lib daemon::store::tests::bounds::speed -- --ignored --nocapture`.
+/// By hand: `cargo test --release --lib daemon::store::tests::bounds::speed -- --ignored
+/// --nocapture`.
 #[test]
 #[ignore = "prints figures"]
 fn speed() {

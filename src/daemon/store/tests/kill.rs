@@ -12,8 +12,9 @@ use super::*;
 
 /// Names the writer's directory, and makes [`the_writer`] one.
 const DIR: &str = "MOLSIEVE_TEST_STORE_DIR";
-/// Jobs of one transaction.
-const GROUP: u64 = 3;
+/// Jobs of one transaction: enough that some kills come while it is on its way to the disk. (Without
+/// a journal this finds a damaged file.)
+const GROUP: u64 = 20;
 const ROUNDS: u64 = 20;
 
 /// No test: what [`what_was_committed_survives_sigkill`] starts and kills.
@@ -50,7 +51,8 @@ fn the_writer() {
     }
 }
 
-/// Runs the writer until it has said that it committed `ids` jobs, and `then` longer; kills it; gives all it said.
+/// Runs the writer until it has said that it committed `ids` jobs, and `then` longer; kills it;
+/// gives all it said.
 fn killed_writer(dir: &Path, ids: usize, then: Duration) -> Vec<u64> {
     let name = format!("{}::the_writer", module_path!().split_once("::").unwrap().1);
     let mut writer = Command::new(std::env::current_exe().unwrap())
@@ -78,8 +80,8 @@ fn what_was_committed_survives_sigkill() {
         let chance = (round + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
         said.extend(killed_writer(
             dir.path(),
-            chance as usize % 40,
-            Duration::from_micros(chance % 7001),
+            chance as usize % 60,
+            Duration::from_micros(chance % 20_011),
         ));
         // Opening checks the file.
         let store = Store::open(dir.path()).unwrap();
