@@ -277,7 +277,7 @@ pub const BATCH_MESSAGES_MAX: usize = 256;
 /// Questions that wait for the daemon's reader.
 pub const READS_WAITING_MAX: usize = 64;
 /// Jobs that may wait for their turn; each takes some hundred bytes of the daemon's memory.
-pub const WAITING_JOBS_MAX: usize = 50_000;
+pub const WAITING_JOBS_MAX: usize = 20_000;
 /// Events that a reader may lag behind before it has to read them from the store.
 pub const EVENT_BACKLOG_MAX: usize = 256;
 /// Events read from the store at once.
