@@ -304,14 +304,15 @@ fn that_nobody_reads_what_it_says_ends_nothing() {
 /// The process that tries the sample dies with the worker and does not hold its lifeline.
 #[test]
 fn its_own_child_does_not_outlive_it() {
-    let job = SmallJob::new();
-    let mut worker = Worker::start(&small(&job, "refuse"));
-    let mut child = None;
-    wait_until("the process that tries the sample", || {
-        child = worker.first_child();
-        child.is_some()
+    let folder = Folder::new();
+    let mut worker = Worker::start(&shipped(&folder.out(), "refuse"));
+    let mut child = String::new();
+    wait_until("the process that tries the sample, at work", || {
+        child = worker.first_child().unwrap_or_default();
+        // One thread more than it starts with: it has read what to do.
+        let threads = fs::read_dir(format!("/proc/{child}/task"));
+        threads.is_ok_and(|threads| threads.count() > 1)
     });
-    let child = child.unwrap();
     // It stands still, so that its end is the kernel's doing.
     let pid = Pid::from_raw(child.parse().unwrap()).unwrap();
     let stopped = kill_process(pid, Signal::STOP).is_ok();
@@ -401,7 +402,10 @@ fn reads_and_writes_only_what_its_user_can() {
     worker.tell(GO);
     let failed = worker.ends_with(1, "failed");
     let error = failed["error"].as_str().unwrap();
-    assert!(error.contains("permission denied"), "{error}");
+    assert!(
+        error.to_lowercase().contains("permission denied"),
+        "{error}"
+    );
     assert_absent(&roots.join("out"));
 
     fs::set_permissions(&job.input, fs::Permissions::from_mode(0o600)).unwrap();
@@ -409,6 +413,9 @@ fn reads_and_writes_only_what_its_user_can() {
     worker.tell(GO);
     let failed = worker.ends_with(3, "failed");
     let error = failed["error"].as_str().unwrap();
-    assert!(error.contains("permission denied"), "{error}");
+    assert!(
+        error.to_lowercase().contains("permission denied"),
+        "{error}"
+    );
     assert_absent(&output);
 }

@@ -9,7 +9,7 @@ use std::{
     collections::HashMap,
     ffi::CString,
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -77,8 +77,11 @@ pub enum Denied {
 #[derive(Debug)]
 pub struct Peers {
     policy: PeerPolicy,
-    accounts: Mutex<HashMap<u32, (Instant, Option<Arc<Account>>)>>,
+    accounts: Mutex<Accounts>,
 }
+
+/// What was found of each user, and when.
+type Accounts = HashMap<u32, (Instant, Option<Arc<Account>>)>;
 
 impl Peers {
     /// Serves those whom `policy` names.
@@ -159,7 +162,7 @@ impl Peers {
         Ok(account.is_some_and(|account| account.groups.contains(&group)))
     }
 
-    fn accounts(&self) -> std::sync::MutexGuard<'_, HashMap<u32, (Instant, Option<Arc<Account>>)>> {
+    fn accounts(&self) -> MutexGuard<'_, Accounts> {
         // It holds whole entries only, whoever panicked.
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
