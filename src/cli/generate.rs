@@ -40,10 +40,26 @@ const ENVIRONMENT: [(&str, &str); 5] = [
 
 /// `molsieve completions`: a script for the shell, to standard output.
 pub(super) fn completions(shell: Shell) -> Result<Exit, CliError> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Cli::command(), "molsieve", &mut script);
-    say(String::from_utf8_lossy(&script).trim_end());
+    say(script(shell).trim_end());
     Ok(Exit::Done)
+}
+
+fn script(shell: Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut shown_commands(), "molsieve", &mut script);
+    String::from_utf8_lossy(&script).into_owned()
+}
+
+/// The command line without what is hidden: the generators know of no hidden commands.
+fn shown_commands() -> Command {
+    let all = Cli::command();
+    let shown = all
+        .get_subcommands()
+        .filter(|command| !command.is_hide_set());
+    Command::new("molsieve")
+        .version(env!("CARGO_PKG_VERSION"))
+        .subcommand_required(true)
+        .subcommands(shown.cloned())
 }
 
 /// `molsieve man`: molsieve.1 and a page for each command, into `folder`.
@@ -172,5 +188,52 @@ mod tests {
         assert_eq!(codes[0].1, "done");
         assert_eq!(codes[5].1, "no longer watched, the job goes on");
         assert_eq!(exit_codes(EXIT_CODES).len(), 6);
+    }
+
+    /// What a checker says of a file; none, visibly, if it is not installed.
+    fn checked(program: &str, flags: &[&str], file: &Path) -> Option<(bool, String)> {
+        let Ok(run) = std::process::Command::new(program)
+            .args(flags)
+            .arg(file)
+            .output()
+        else {
+            println!("skipped: {program} is not installed");
+            return None;
+        };
+        let said = [run.stdout, run.stderr].concat();
+        Some((
+            run.status.success(),
+            String::from_utf8_lossy(&said).into_owned(),
+        ))
+    }
+
+    #[test]
+    fn bash_understands_its_completions() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("completions");
+        let script = script(Shell::Bash);
+        assert!(script.contains("--priority") && script.contains("cancel"));
+        assert!(!script.contains("try-parents"), "hidden");
+        fs::write(&file, script).unwrap();
+        if let Some((good, said)) = checked("bash", &["-n"], &file) {
+            assert!(good && said.is_empty(), "{said}");
+        }
+    }
+
+    #[test]
+    fn pages_are_set_without_warnings() {
+        let folder = tempfile::tempdir().unwrap();
+        man(folder.path()).unwrap();
+        for entry in fs::read_dir(folder.path()).unwrap() {
+            let page = entry.unwrap().path();
+            for (program, flags) in [
+                ("groff", &["-man", "-ww", "-z", "-Kutf8"][..]),
+                ("mandoc", &["-Tlint", "-Werror"]),
+            ] {
+                if let Some((good, said)) = checked(program, flags, &page) {
+                    assert!(good && said.is_empty(), "{page:?}: {said}");
+                }
+            }
+        }
     }
 }

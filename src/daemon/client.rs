@@ -89,7 +89,10 @@ pub enum ClientError {
         reason: String,
     },
     /// The answer is not one that a daemon of this version gives.
-    #[error("{}: what answers there is no daemon of ours: {reason}", path.display())]
+    #[error(
+        "{}: what answers there is no molsieve daemon, or one of another version: {reason}",
+        path.display()
+    )]
     Protocol {
         /// The socket.
         path: PathBuf,

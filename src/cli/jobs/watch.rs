@@ -1,5 +1,7 @@
 //! Watching a job to its end: `molsieve watch` and `molsieve submit --wait`.
 
+use std::io::Write;
+
 use serde_json::{Value, json};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -92,7 +94,7 @@ impl<'a> View<'a> {
         let line = format!("molsieve: {text}");
         match &self.display {
             Some(display) => display.say(&line),
-            None => eprintln_quietly(&line),
+            None => write_line(&line),
         }
     }
 
@@ -144,8 +146,7 @@ impl<'a> View<'a> {
     }
 }
 
-fn eprintln_quietly(line: &str) {
-    use std::io::Write;
+fn write_line(line: &str) {
     // A closed standard error leaves nobody to tell.
     let _ = writeln!(std::io::stderr(), "{line}");
 }
