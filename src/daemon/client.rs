@@ -4,6 +4,8 @@
 //! goes through is read as a stream that outlives a restart of the daemon: it goes on after the last
 //! event that was heard.
 
+mod error;
+mod key;
 mod sse;
 
 use std::{
@@ -24,7 +26,11 @@ use tokio::{
     time::{Instant, sleep, timeout},
 };
 
-use self::sse::SseReader;
+use self::{error::start, sse::SseReader};
+pub use self::{
+    error::{ApiError, ClientError},
+    key::IdempotencyKey,
+};
 use super::job::State;
 
 /// Largest answer that is read.
@@ -64,114 +70,6 @@ const SUBMIT_TRIES: u32 = 3;
 const BUSY_TRIES: u32 = 4;
 /// Longest wait that a busy daemon may ask for between two of them.
 const BUSY_SECONDS_MAX: u64 = 5;
-
-/// Why the daemon does not do what it was asked.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-pub enum ClientError {
-    /// Nobody listens at the socket.
-    #[error(
-        "no daemon listens at {}; start one with molsieve serve, or say with --socket where it is",
-        .0.display()
-    )]
-    NoDaemon(PathBuf),
-    /// The socket's modes keep this user out.
-    #[error("{}: this user may not use the daemon there", .0.display())]
-    Denied(PathBuf),
-    /// The daemon understood the request and refuses it.
-    #[error("{}", .0.told())]
-    Refused(Box<ApiError>),
-    /// The connection ended before the answer did, or the answer does not come.
-    #[error("the connection to the daemon at {} broke: {reason}", path.display())]
-    Broken {
-        /// The socket.
-        path: PathBuf,
-        /// How it broke.
-        reason: String,
-    },
-    /// The answer is not one that a daemon of this version gives.
-    #[error(
-        "{}: what answers there is no molsieve daemon, or one of another version: {reason}",
-        path.display()
-    )]
-    Protocol {
-        /// The socket.
-        path: PathBuf,
-        /// What is wrong with the answer.
-        reason: String,
-    },
-    /// This process can't have what a client needs.
-    #[error("cannot start a client: {0}")]
-    Start(String),
-}
-
-/// An error as the daemon tells it.
-#[derive(Clone, Debug, PartialEq)]
-pub struct ApiError {
-    /// Status of the answer.
-    pub status: u16,
-    /// A word that stays the same, for example `not_found`.
-    pub code: String,
-    /// For people, a line.
-    pub message: String,
-    /// What of the request is wrong.
-    pub field: Option<String>,
-    /// The whole answer.
-    pub body: Value,
-}
-
-impl ApiError {
-    fn told(&self) -> String {
-        match &self.field {
-            Some(field) if !self.message.contains(field) => format!("{field}: {}", self.message),
-            _ => self.message.clone(),
-        }
-    }
-}
-
-/// What makes a submission one that is taken once, however often it is sent: 1 to 128 printable ASCII
-/// characters.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct IdempotencyKey(String);
-
-/// Longest key.
-const KEY_BYTES_MAX: usize = 128;
-
-impl IdempotencyKey {
-    /// One that nobody else has.
-    pub fn random() -> Result<Self, ClientError> {
-        let mut bytes = [0u8; 16];
-        io::Read::read_exact(
-            &mut std::fs::File::open("/dev/urandom").map_err(start)?,
-            &mut bytes,
-        )
-        .map_err(start)?;
-        Ok(Self(format!("{:032x}", u128::from_le_bytes(bytes))))
-    }
-}
-
-impl std::str::FromStr for IdempotencyKey {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let printable = text.bytes().all(|byte| (b' '..=b'~').contains(&byte));
-        if text.trim() != text || !printable || !(1..=KEY_BYTES_MAX).contains(&text.len()) {
-            return Err(format!(
-                "a key is 1 to {KEY_BYTES_MAX} printable ASCII characters"
-            ));
-        }
-        Ok(Self(text.into()))
-    }
-}
-
-impl std::fmt::Display for IdempotencyKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-fn start(error: io::Error) -> ClientError {
-    ClientError::Start(crate::store::plain(&error))
-}
 
 /// Which jobs to list.
 #[derive(Clone, Debug, Default)]
@@ -533,17 +431,6 @@ impl Client {
     }
 }
 
-impl ClientError {
-    /// Whether it may be gone when the daemon is back.
-    fn passes(&self) -> bool {
-        match self {
-            Self::NoDaemon(_) | Self::Broken { .. } => true,
-            Self::Refused(error) => error.status == StatusCode::SERVICE_UNAVAILABLE.as_u16(),
-            Self::Denied(_) | Self::Protocol { .. } | Self::Start(_) => false,
-        }
-    }
-}
-
 /// Whether a job, as the API gives it, has come to its end.
 pub fn has_ended(job: &Value) -> bool {
     let state = serde_json::from_value(job["state"].clone());
@@ -567,12 +454,12 @@ fn request(
     if let Some((_, key)) = job {
         request = request
             .header(header::CONTENT_TYPE, "application/json")
-            .header("idempotency-key", key.0.as_str());
+            .header("idempotency-key", key.as_str());
     }
     let body = job.map_or_else(Bytes::new, |(body, _)| body.clone());
     request
         .body(Full::new(body))
-        .expect("keys and targets are checked to be printable ASCII")
+        .expect("keys and targets are visible ASCII characters")
 }
 
 fn target(query: &JobQuery, limit: u32, before: Option<u64>) -> String {

@@ -287,8 +287,8 @@ fn a_log_is_copied_byte_by_byte() {
 
 #[test]
 fn a_key_that_no_header_takes_is_refused() {
-    for text in ["", "a\nb", "é", " a", &"x".repeat(129)] {
+    for text in ["", "a\nb", "é", "a b", &"x".repeat(129)] {
         assert!(text.parse::<IdempotencyKey>().is_err(), "{text:?}");
     }
-    assert!("build 17/retry".parse::<IdempotencyKey>().is_ok());
+    assert!("build-17/retry".parse::<IdempotencyKey>().is_ok());
 }
