@@ -91,6 +91,9 @@ named is not there."
     )]
     Serve(Box<serve::ServeArgs>),
     /// Give a job to the daemon
+    ///
+    /// The flags are those of run. Paths are taken from the current folder. Without --memory or --threads
+    /// the job gets half of what the daemon's node gives to jobs.
     #[command(after_help = jobs::WATCH_EXIT_CODES)]
     Submit(Box<jobs::SubmitArgs>),
     /// List jobs of the daemon, newest first

@@ -131,18 +131,21 @@ impl Client {
     pub fn submit(&self, job: &Value, key: &IdempotencyKey) -> Result<Value, ClientError> {
         let body = Bytes::from(job.to_string());
         self.runtime.block_on(async {
-            let mut answer = self.ask(Method::POST, "/v1/jobs", Some((&body, key))).await;
-            let mut again = 5 * self.waits.again;
-            let mut tries = match &answer {
-                Err(ClientError::Broken { .. }) => SUBMIT_TRIES,
-                _ => 0,
-            };
-            while tries > 0 && answer.as_ref().is_err_and(ClientError::passes) {
-                sleep(again).await;
-                answer = self.ask(Method::POST, "/v1/jobs", Some((&body, key))).await;
-                (again, tries) = (2 * again, tries - 1);
+            let ask = || self.ask(Method::POST, "/v1/jobs", Some((&body, key)));
+            let first = ask().await;
+            if !matches!(first, Err(ClientError::Broken { .. })) {
+                return first;
             }
-            answer
+            let mut again = 5 * self.waits.again;
+            for _ in 0..SUBMIT_TRIES {
+                sleep(again).await;
+                match ask().await {
+                    Err(error) if error.passes() => again *= 2,
+                    answer => return answer,
+                }
+            }
+            // Whether it was taken is not known.
+            first
         })
     }
 

@@ -184,6 +184,14 @@ fn a_submission_whose_answer_is_lost_is_sent_again_with_the_same_key() {
 }
 
 #[test]
+fn a_submission_that_may_have_been_taken_is_not_told_as_refused() {
+    let daemon = Daemon::new(vec![vec![]]);
+    let key = IdempotencyKey::random().unwrap();
+    let error = daemon.client().submit(&json!({}), &key).unwrap_err();
+    assert!(matches!(error, ClientError::Broken { .. }), "{error}");
+}
+
+#[test]
 fn a_busy_daemon_is_asked_again_when_it_says() {
     let busy = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 0\r\ncontent-length: 0\r\n\r\n";
     let job = json!({ "id": 17 });
