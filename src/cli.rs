@@ -6,10 +6,13 @@
 
 mod bench;
 mod doctor;
+mod generate;
+mod jobs;
 mod progress;
 mod report;
 mod rules_check;
 mod run;
+mod serve;
 mod worker;
 
 use std::{
@@ -24,7 +27,9 @@ use crate::{
     bench::BenchError,
     chem::ChemistryError,
     config::{ConfigError, JobSettings},
-    daemon::protocol,
+    daemon::{
+        ServeError, client::ClientError, paths::PathError, protocol, settings::SettingsError,
+    },
     pipeline::PipelineError,
     plan::PlanError,
     rules::RuleError,
@@ -85,6 +90,49 @@ named is not there."
     /// Work with rule files
     #[command(subcommand)]
     Rules(RulesCommand),
+    /// Take jobs over a Unix socket and do them, each in a process of its own
+    #[command(
+        after_help = "Exit codes: 0 it was asked to end, and running jobs stand at a checkpoint; 1 failed; \
+2 usage."
+    )]
+    Serve(Box<serve::ServeArgs>),
+    /// Give a job to the daemon
+    ///
+    /// The flags are those of run. Paths are taken from the current folder. Without --memory or --threads
+    /// the job gets half of what the daemon's node gives to jobs.
+    #[command(after_help = jobs::WATCH_EXIT_CODES)]
+    Submit(Box<jobs::SubmitArgs>),
+    /// List jobs of the daemon, newest first
+    #[command(after_help = jobs::EXIT_CODES)]
+    Ls(jobs::ListArgs),
+    /// Show everything of one job: where it stands, why, and where its output is
+    #[command(after_help = jobs::EXIT_CODES)]
+    Status(jobs::OneArgs),
+    /// Show how a job goes until it has ended; Ctrl-C leaves it running
+    #[command(after_help = jobs::WATCH_EXIT_CODES)]
+    Watch(jobs::OneArgs),
+    /// Print what a job's workers have said
+    #[command(after_help = jobs::EXIT_CODES)]
+    Logs(jobs::LogsArgs),
+    /// Stop jobs for good; what they have written stays
+    #[command(after_help = jobs::EXIT_CODES)]
+    Cancel(jobs::ManyArgs),
+    /// Forget jobs that have ended; their output stays
+    #[command(after_help = jobs::EXIT_CODES)]
+    Rm(jobs::ManyArgs),
+    /// Print the completions for a shell
+    #[command(after_help = "Exit codes: 0 done; 2 usage.")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the man pages, for packages
+    #[command(hide = true)]
+    Man {
+        /// Where to
+        #[arg(value_name = "DIR")]
+        folder: PathBuf,
+    },
 }
 
 #[derive(clap::Args, Debug)]
@@ -173,6 +221,47 @@ enum CliError {
     Worker(#[from] worker::WorkerError),
     #[error(transparent)]
     Bench(#[from] BenchError),
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error(transparent)]
+    Path(#[from] PathError),
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// The daemon's log can't be written.
+    #[error("cannot write a log: {0}")]
+    Log(String),
+    /// The job is too large for the daemon's node.
+    #[error("{0}")]
+    TooLarge(String),
+    /// Whether a job was taken is not known.
+    #[error(
+        "{error}; molsieve submit --key {key} with the same job finds out whether it was taken"
+    )]
+    Unsure {
+        /// How the connection ended.
+        error: ClientError,
+        /// The key it was submitted with.
+        key: String,
+    },
+    /// There is no such user.
+    #[error("--user: there is no user {0}")]
+    NoUser(String),
+    /// The folder that relative paths are in can't be told.
+    #[error("cannot tell the current folder: {0}")]
+    NoFolder(String),
+    /// A path can't be told in JSON.
+    #[error("a path is not UTF-8, which the daemon can't be told")]
+    NotUtf8,
+    /// A page can't be written.
+    #[error("{}: {reason}", path.display())]
+    CannotWrite {
+        /// What was to be written.
+        path: PathBuf,
+        /// The operating system's words.
+        reason: String,
+    },
     /// There is nothing to resume, and no input to start with.
     #[error("{}: there is no run to resume; to start one, say what its --input is", .0.display())]
     NothingToResume(PathBuf),
@@ -184,6 +273,10 @@ impl CliError {
         match self {
             Self::Config(_)
             | Self::NothingToResume(_)
+            | Self::Path(_)
+            | Self::Settings(_)
+            | Self::NoUser(_)
+            | Self::NotUtf8
             | Self::DiskTooSmall { .. }
             | Self::Plan(PlanError::Budget { .. } | PlanError::Engine(_))
             | Self::Bench(BenchError::Engine(_))
@@ -213,7 +306,16 @@ impl CliError {
             },
             Self::Worker(error) => error.exit(),
             Self::Stopped(_) => Exit::Stopped,
-            Self::Pipeline(_) | Self::Signals(_) | Self::Bench(_) => Exit::Failed,
+            Self::Pipeline(_)
+            | Self::Signals(_)
+            | Self::Bench(_)
+            | Self::Client(_)
+            | Self::Serve(_)
+            | Self::Log(_)
+            | Self::TooLarge(_)
+            | Self::Unsure { .. }
+            | Self::NoFolder(_)
+            | Self::CannotWrite { .. } => Exit::Failed,
         }
     }
 }
@@ -221,7 +323,10 @@ impl CliError {
 /// Runs the program on the process's arguments.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    start_log();
+    // The daemon's log has a form of its own.
+    if !matches!(cli.command, Command::Serve(_)) {
+        start_log();
+    }
     quiet_panics();
     let (json, result) = match cli.command {
         Command::Run(args) => (args.json, run::run(args)),
@@ -233,6 +338,16 @@ pub fn main() -> ExitCode {
         Command::Rules(RulesCommand::Check { files, json }) => {
             (json, rules_check::check(&files, json))
         }
+        Command::Serve(args) => (false, serve::serve(*args)),
+        Command::Submit(args) => (args.daemon.json, jobs::submit(*args)),
+        Command::Ls(args) => (args.daemon.json, jobs::list(&args)),
+        Command::Status(args) => (args.daemon.json, jobs::status(&args)),
+        Command::Watch(args) => (args.daemon.json, jobs::watch(&args)),
+        Command::Logs(args) => (args.daemon.json, jobs::logs(&args)),
+        Command::Cancel(args) => (args.daemon.json, jobs::cancel(&args)),
+        Command::Rm(args) => (args.daemon.json, jobs::forget(&args)),
+        Command::Completions { shell } => (false, generate::completions(shell)),
+        Command::Man { folder } => (false, generate::man(&folder)),
     };
     let exit = result.unwrap_or_else(|error| tell(&error, json));
     ExitCode::from(exit as u8)

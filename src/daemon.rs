@@ -29,7 +29,7 @@
 pub mod action;
 pub mod admission;
 pub mod api;
-// pub mod client;
+pub mod client;
 pub mod core;
 pub mod http;
 pub mod job;

@@ -7,6 +7,7 @@ use std::{
 };
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::Value;
 
 use super::{report, say_event};
 use crate::{
@@ -20,127 +21,264 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 /// Time between two objects with `--json`.
 const JSON_EVERY: Duration = Duration::from_secs(1);
 
-/// Shows where a job stands.
-pub(super) struct Reporter<'a> {
-    job: &'a Job,
-    view: View,
-    shown: Instant,
-    last: Snapshot,
+/// What is shown of a job that runs: plain figures, the same from a run in this process and from the
+/// `progress` object of another one.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Figures {
+    /// Rows that are through.
+    pub rows: u64,
+    /// Rows there are, as far as is known.
+    pub rows_expected: u64,
+    /// Whether they were counted.
+    pub rows_exact: bool,
+    /// Rows rejected or capped.
+    pub rows_left_out: u64,
+    /// Products made.
+    pub products_made: u64,
+    /// Distinct ones.
+    pub products_unique: u64,
+    /// Mean rate.
+    pub products_per_second: u64,
+    /// Time until the last row.
+    pub remaining: Option<Duration>,
+    /// Memory in use.
+    pub memory_bytes: u64,
+    /// Memory allowed.
+    pub memory_budget_bytes: u64,
+    /// Slots of the ring.
+    pub slots: u64,
+    /// Those that hold something.
+    pub slots_busy: u64,
+    /// The stage that is busiest.
+    pub busiest: String,
+    /// Bytes written.
+    pub bytes_written: u64,
+    /// Parts published.
+    pub parts: u64,
+    /// Keys and rows that settling has looked at, and how many it has to.
+    pub settling: Option<(u64, u64)>,
 }
 
-enum View {
-    Live(ProgressBar),
-    Lines,
-    Json,
+impl Figures {
+    /// Those of a job in this process. What was busiest is told of the time since `last`.
+    fn of(job: &Job, last: &Snapshot, now: &Snapshot) -> Self {
+        let (counts, estimate) = (&now.counts, &job.plan.estimate);
+        Self {
+            rows: counts.parents_read,
+            rows_expected: estimate.parents,
+            rows_exact: estimate.parents_exact,
+            rows_left_out: counts.parents_rejected + counts.parents_capped,
+            products_made: counts.products_made,
+            products_unique: counts.products_unique,
+            products_per_second: rate(now),
+            remaining: remaining(job, now),
+            memory_bytes: machine::memory_bytes(),
+            memory_budget_bytes: job.spec.memory.0,
+            slots: now.ring.slots as u64,
+            slots_busy: (now.ring.slots - now.ring.free) as u64,
+            busiest: bottleneck(job, last, now),
+            bytes_written: now.bytes_written,
+            parts: now.parts,
+            settling: now.settled,
+        }
+    }
+
+    /// Those of a `progress` object. What it does not tell is nothing.
+    pub(super) fn of_event(event: &Value) -> Self {
+        let number = |pointer: &str| {
+            let value = event.pointer(pointer).and_then(Value::as_u64);
+            value.unwrap_or_default()
+        };
+        let seconds = event["remaining_seconds"].as_f64();
+        let settling = &event["settling"];
+        Self {
+            rows: number("/counts/parents_read"),
+            rows_expected: number("/parents"),
+            rows_exact: event["parents_exact"] == true,
+            rows_left_out: number("/counts/parents_rejected") + number("/counts/parents_capped"),
+            products_made: number("/counts/products_made"),
+            products_unique: number("/counts/products_unique"),
+            products_per_second: number("/products_per_second"),
+            remaining: seconds.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok()),
+            memory_bytes: number("/memory_bytes"),
+            memory_budget_bytes: number("/memory_budget_bytes"),
+            slots: number("/ring/slots"),
+            slots_busy: number("/ring/slots").saturating_sub(number("/ring/free")),
+            busiest: event["busiest"].as_str().unwrap_or_default().to_owned(),
+            bytes_written: number("/bytes_written"),
+            parts: number("/parts"),
+            settling: settling
+                .is_object()
+                .then(|| (number("/settling/done"), number("/settling/of"))),
+        }
+    }
+
+    /// Several lines for a terminal.
+    fn live(&self) -> String {
+        let left_out = match self.rows_left_out {
+            0 => String::new(),
+            n => format!(" · {} rows rejected or capped", count(n)),
+        };
+        format!(
+            "{}\nproducts  {} made · {} unique · {}/s{left_out}\n\
+             memory    {} of {} · ring {} of {} slots busy\n\
+             busiest   {} · {} written in {} parts",
+            self.position(),
+            count(self.products_made),
+            count(self.products_unique),
+            count(self.products_per_second),
+            ByteSize(self.memory_bytes),
+            ByteSize(self.memory_budget_bytes),
+            self.slots_busy,
+            self.slots,
+            self.busiest,
+            ByteSize(self.bytes_written),
+            self.parts,
+        )
+    }
+
+    /// One line.
+    fn line(&self) -> String {
+        format!(
+            "molsieve: {}; {} products, {} unique, {}/s; {} of {}, ring {}/{}; busiest {}",
+            self.position(),
+            count(self.products_made),
+            count(self.products_unique),
+            count(self.products_per_second),
+            ByteSize(self.memory_bytes),
+            ByteSize(self.memory_budget_bytes),
+            self.slots_busy,
+            self.slots,
+            self.busiest,
+        )
+    }
+
+    /// How far it is, and how long it will still take.
+    pub(super) fn position(&self) -> String {
+        if let Some((done, of)) = self.settling {
+            return format!(
+                "settling what the filter took for seen, {} done",
+                percent(done, of)
+            );
+        }
+        let about = if self.rows_exact { "" } else { "about " };
+        let left = match self.remaining {
+            Some(left) => format!(", {} left", duration(left)),
+            None => String::new(),
+        };
+        format!(
+            "{} of {about}{} rows{left}",
+            count(self.rows),
+            count(self.rows_expected)
+        )
+    }
+}
+
+/// Shows figures: a live display on a terminal, else a line from time to time.
+pub(super) struct Display {
+    live: Option<ProgressBar>,
+    shown: Instant,
+}
+
+impl Display {
+    pub(super) fn new() -> Self {
+        let live = std::io::stderr().is_terminal().then(|| {
+            let target = ProgressDrawTarget::stderr_with_hz(5);
+            let bar = ProgressBar::with_draw_target(None, target);
+            let style = ProgressStyle::with_template("{bar:40.cyan/dim} {msg}")
+                .expect("the template is a constant that parses");
+            bar.set_style(style.progress_chars("━╸─"));
+            bar
+        });
+        Self {
+            live,
+            shown: Instant::now(),
+        }
+    }
+
+    /// Shows what `figures` gives, if it is time. Says whether what is busiest is from now on to be told
+    /// of a new stretch of time.
+    pub(super) fn show(&mut self, figures: impl FnOnce() -> Figures) -> bool {
+        let every = if let Some(bar) = &self.live {
+            let figures = figures();
+            bar.set_length(figures.rows_expected);
+            bar.set_position(figures.rows);
+            bar.set_message(figures.live());
+            JSON_EVERY
+        } else if self.shown.elapsed() >= LINE_EVERY {
+            let _ = writeln!(std::io::stderr(), "{}", figures().line());
+            LINE_EVERY
+        } else {
+            return false;
+        };
+        let over = self.shown.elapsed() >= every;
+        if over {
+            self.shown = Instant::now();
+        }
+        over
+    }
+
+    /// Says a line that stays, above the live display.
+    pub(super) fn say(&self, line: &str) {
+        let say = || {
+            let _ = writeln!(std::io::stderr(), "{line}");
+        };
+        match &self.live {
+            Some(bar) => bar.suspend(say),
+            None => say(),
+        }
+    }
+
+    /// Clears the live display.
+    pub(super) fn finish(&self) {
+        if let Some(bar) = &self.live {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+/// Shows where a job of this process stands.
+pub(super) struct Reporter<'a> {
+    job: &'a Job,
+    /// None with `--json`.
+    display: Option<Display>,
+    /// When the last object was printed.
+    printed: Instant,
+    /// Where the stretch begins that what is busiest is told of.
+    last: Snapshot,
 }
 
 impl<'a> Reporter<'a> {
     pub(super) fn new(job: &'a Job, json: bool) -> Self {
-        let view = if json {
-            View::Json
-        } else if std::io::stderr().is_terminal() {
-            let target = ProgressDrawTarget::stderr_with_hz(5);
-            let bar = ProgressBar::with_draw_target(Some(job.plan.estimate.parents), target);
-            let style = ProgressStyle::with_template("{bar:40.cyan/dim} {msg}")
-                .expect("the template is a constant that parses");
-            bar.set_style(style.progress_chars("━╸─"));
-            View::Live(bar)
-        } else {
-            View::Lines
-        };
         Self {
             job,
-            view,
-            shown: Instant::now(),
+            display: (!json).then(Display::new),
+            printed: Instant::now(),
             last: Snapshot::default(),
         }
     }
 
     /// Takes note of where the job stands, and shows it when it is time.
     pub(super) fn show(&mut self, snapshot: &Snapshot) {
-        let since = self.shown.elapsed();
-        match &self.view {
-            View::Live(bar) => {
-                bar.set_position(snapshot.counts.parents_read);
-                bar.set_message(self.live(snapshot));
+        match &mut self.display {
+            Some(display) => {
+                if display.show(|| Figures::of(self.job, &self.last, snapshot)) {
+                    self.last = snapshot.clone();
+                }
             }
-            View::Lines if since >= LINE_EVERY => {
-                let _ = writeln!(std::io::stderr(), "{}", self.line(snapshot));
-            }
-            View::Json if since >= JSON_EVERY => {
+            None if self.printed.elapsed() >= JSON_EVERY => {
                 say_event(report::progress_json(self.job, snapshot));
+                self.printed = Instant::now();
             }
-            View::Lines | View::Json => return,
-        }
-        if since >= JSON_EVERY {
-            (self.shown, self.last) = (Instant::now(), snapshot.clone());
+            None => {}
         }
     }
 
     /// Clears the live display.
     pub(super) fn finish(&self) {
-        if let View::Live(bar) = &self.view {
-            bar.finish_and_clear();
+        if let Some(display) = &self.display {
+            display.finish();
         }
-    }
-
-    fn live(&self, now: &Snapshot) -> String {
-        let counts = &now.counts;
-        let rejected = match counts.parents_rejected + counts.parents_capped {
-            0 => String::new(),
-            n => format!(" · {} rows rejected or capped", count(n)),
-        };
-        format!(
-            "{}\nproducts  {} made · {} unique · {}/s{rejected}\n\
-             memory    {} of {} · ring {} of {} slots busy\n\
-             busiest   {} · {} written in {} parts",
-            self.position(now),
-            count(counts.products_made),
-            count(counts.products_unique),
-            count(rate(now)),
-            ByteSize(machine::memory_bytes()),
-            self.job.spec.memory,
-            now.ring.slots - now.ring.free,
-            now.ring.slots,
-            bottleneck(self.job, &self.last, now),
-            ByteSize(now.bytes_written),
-            now.parts,
-        )
-    }
-
-    fn line(&self, now: &Snapshot) -> String {
-        format!(
-            "molsieve: {}; {} products, {} unique, {}/s; {} of {}, ring {}/{}; busiest {}",
-            self.position(now),
-            count(now.counts.products_made),
-            count(now.counts.products_unique),
-            count(rate(now)),
-            ByteSize(machine::memory_bytes()),
-            self.job.spec.memory,
-            now.ring.slots - now.ring.free,
-            now.ring.slots,
-            bottleneck(self.job, &self.last, now),
-        )
-    }
-
-    fn position(&self, now: &Snapshot) -> String {
-        if let Some((done, of)) = now.settled {
-            return format!(
-                "settling what the filter took for seen, {} done",
-                percent(done, of)
-            );
-        }
-        let estimate = &self.job.plan.estimate;
-        let about = if estimate.parents_exact { "" } else { "about " };
-        let left = match remaining(self.job, now) {
-            Some(left) => format!(", {} left", duration(left)),
-            None => String::new(),
-        };
-        format!(
-            "{} of {about}{} rows{left}",
-            count(now.counts.parents_read),
-            count(estimate.parents)
-        )
     }
 }
 
@@ -176,4 +314,41 @@ pub(super) fn bottleneck(job: &Job, before: &Snapshot, now: &Snapshot) -> String
     busiest.map_or_else(String::new, |(name, share)| {
         format!("{name} ({:.0} %)", 100.0 * share.min(1.0))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_process_is_shown_as_this_one_would_be() {
+        let event = serde_json::json!({
+            "event": "progress", "elapsed_seconds": 10.0, "remaining_seconds": 185.2,
+            "rows_read": 1100, "parents": 20_000, "parents_exact": false,
+            "counts": { "parents_read": 1_024, "parents_rejected": 2, "parents_capped": 1,
+                        "products_made": 50_000, "products_unique": 40_000 },
+            "products_per_second": 5_000, "memory_bytes": 512 << 20, "memory_budget_bytes": 1 << 30,
+            "ring": { "slots": 4, "free": 1, "workers_waiting": 0 },
+            "busiest": "chemistry (97 %)", "bytes_written": 3 << 20, "parts": 2, "settling": null,
+        });
+        let figures = Figures::of_event(&event);
+        assert_eq!(
+            figures.live(),
+            "1,024 of about 20,000 rows, 3 min 05 s left\n\
+             products  50,000 made · 40,000 unique · 5,000/s · 3 rows rejected or capped\n\
+             memory    512 MiB of 1 GiB · ring 3 of 4 slots busy\n\
+             busiest   chemistry (97 %) · 3 MiB written in 2 parts"
+        );
+        assert_eq!(
+            figures.line(),
+            "molsieve: 1,024 of about 20,000 rows, 3 min 05 s left; 50,000 products, 40,000 unique, \
+             5,000/s; 512 MiB of 1 GiB, ring 3/4; busiest chemistry (97 %)"
+        );
+        let settling = serde_json::json!({ "settling": { "done": 1, "of": 4 } });
+        let position = Figures::of_event(&settling).position();
+        assert_eq!(
+            position,
+            "settling what the filter took for seen, 25.0 % done"
+        );
+    }
 }

@@ -104,6 +104,8 @@ pub(super) fn progress_json(job: &Job, now: &Snapshot) -> Value {
         "event": "progress",
         "elapsed_seconds": now.elapsed.as_secs_f64(),
         "remaining_seconds": remaining(job, now).map(|left| left.as_secs_f64()),
+        "parents": job.plan.estimate.parents,
+        "parents_exact": job.plan.estimate.parents_exact,
         "rows_read": now.rows_read,
         "counts": now.counts,
         "products_per_second": rate(now),

@@ -137,14 +137,14 @@ fn exit(rejected: u64, capped: u64) -> Exit {
 }
 
 /// What is to be done about a run that was begun before.
-enum Begun {
+pub(super) enum Begun {
     /// Nothing: it is complete, and ended so.
     Complete(Exit),
     /// To run with the settings given, and then those it was begun with.
     Settings(Box<JobSettings>),
 }
 
-fn begun(given: JobSettings, json: bool) -> Result<Begun, CliError> {
+pub(super) fn begun(given: JobSettings, json: bool) -> Result<Begun, CliError> {
     let Some(output) = given.output.clone() else {
         return Ok(Begun::Settings(given.into()));
     };
@@ -225,7 +225,7 @@ fn settings(args: JobArgs) -> Result<JobSettings, CliError> {
 }
 
 /// Half of the memory there is: RDKit jobs share nodes with others.
-fn default_memory() -> ByteSize {
+pub(super) fn default_memory() -> ByteSize {
     ByteSize(machine::memory_limit().0 / 2)
 }
 

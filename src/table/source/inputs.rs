@@ -65,6 +65,11 @@ fn add_directory(directory: &Path, files: &mut Vec<PathBuf>) -> Result<(), Sourc
     found.into_iter().try_for_each(|file| add(files, file))
 }
 
+/// Whether `input`, where no file has this name, is a pattern.
+pub fn is_pattern(input: &Path) -> bool {
+    pattern(input).is_some()
+}
+
 /// `input` as a pattern, if it has a character that makes it one.
 fn pattern(input: &Path) -> Option<&str> {
     input.to_str().filter(|text| text.contains(['*', '?', '[']))

@@ -1,0 +1,239 @@
+//! What a package installs beside the program: `molsieve completions` and `molsieve man`.
+
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+};
+
+use clap::{Command, CommandFactory};
+use clap_complete::Shell;
+use clap_mangen::{
+    Man,
+    roff::{Roff, bold, roman},
+};
+
+use super::{Cli, CliError, EXIT_CODES, Exit, say};
+
+/// Variables that every command reads, and what they say.
+const ENVIRONMENT: [(&str, &str); 5] = [
+    (
+        "MOLSIEVE_LOG",
+        "What is logged, for example debug or info,molsieve=trace; warn if it is not set, info for serve.",
+    ),
+    (
+        "MOLSIEVE_SOCKET",
+        "Socket of the daemon for the commands that talk to it, where --socket is not given.",
+    ),
+    (
+        "XDG_RUNTIME_DIR",
+        "Where the socket of a user's own daemon is: molsieve/molsieve.sock in it.",
+    ),
+    (
+        "XDG_STATE_HOME",
+        "Where a user's own daemon keeps its jobs: molsieve in it.",
+    ),
+    (
+        "STATE_DIRECTORY",
+        "Set by systemd: where serve keeps its jobs.",
+    ),
+];
+
+/// `molsieve completions`: a script for the shell, to standard output.
+pub(super) fn completions(shell: Shell) -> Result<Exit, CliError> {
+    say(script(shell).trim_end());
+    Ok(Exit::Done)
+}
+
+fn script(shell: Shell) -> String {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut shown_commands(), "molsieve", &mut script);
+    String::from_utf8_lossy(&script).into_owned()
+}
+
+/// The command line without what is hidden: the generators know of no hidden commands.
+fn shown_commands() -> Command {
+    let all = Cli::command();
+    let shown = all
+        .get_subcommands()
+        .filter(|command| !command.is_hide_set());
+    Command::new("molsieve")
+        .version(env!("CARGO_PKG_VERSION"))
+        .subcommand_required(true)
+        .subcommands(shown.cloned())
+}
+
+/// `molsieve man`: molsieve.1 and a page for each command, into `folder`.
+pub(super) fn man(folder: &Path) -> Result<Exit, CliError> {
+    let failed = |path: &Path, error: &io::Error| CliError::CannotWrite {
+        path: path.into(),
+        reason: crate::store::plain(error),
+    };
+    fs::create_dir_all(folder).map_err(|error| failed(folder, &error))?;
+    for (name, page) in pages().map_err(|error| failed(folder, &error))? {
+        let path = folder.join(name);
+        fs::write(&path, page).map_err(|error| failed(&path, &error))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Every page and its file's name.
+fn pages() -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
+    let mut root = Cli::command().disable_help_subcommand(true);
+    root.build();
+    let mut pages = Vec::new();
+    let mut left = vec![root];
+    while let Some(command) = left.pop() {
+        let below = command
+            .get_subcommands()
+            .filter(|command| !command.is_hide_set());
+        left.extend(below.cloned());
+        let man = Man::new(command.clone())
+            .manual("molsieve")
+            .source(concat!("molsieve ", env!("CARGO_PKG_VERSION")));
+        pages.push((man.get_filename().into(), page(&man, &command)?));
+    }
+    Ok(pages)
+}
+
+fn page(man: &Man, command: &Command) -> io::Result<Vec<u8>> {
+    let mut page = Vec::new();
+    man.render_title(&mut page)?;
+    man.render_name_section(&mut page)?;
+    man.render_synopsis_section(&mut page)?;
+    man.render_description_section(&mut page)?;
+    man.render_options_section(&mut page)?;
+    if command
+        .get_subcommands()
+        .any(|command| !command.is_hide_set())
+    {
+        man.render_subcommands_section(&mut page)?;
+    }
+    let mut rest = Roff::new();
+    rest.control("SH", ["EXIT STATUS"]);
+    let help = command.get_after_help().map(ToString::to_string);
+    for (code, meaning) in exit_codes(help.as_deref().unwrap_or(EXIT_CODES)) {
+        rest.control("TP", [])
+            .text([bold(code)])
+            .text([roman(meaning)]);
+    }
+    rest.control("SH", ["ENVIRONMENT"]);
+    for (variable, meaning) in ENVIRONMENT {
+        rest.control("TP", [])
+            .text([bold(variable)])
+            .text([roman(meaning)]);
+    }
+    if command.get_name() != "molsieve" {
+        rest.control("SH", ["SEE ALSO"])
+            .text([bold("molsieve"), roman("(1)")]);
+    }
+    rest.to_writer(&mut page)?;
+    Ok(page)
+}
+
+/// The codes in the sentence that `--help` ends with, and what they mean: a code is a number that begins
+/// a clause.
+fn exit_codes(help: &str) -> Vec<(String, String)> {
+    let first = help.lines().next().unwrap_or_default();
+    let clauses = first
+        .trim_start_matches("Exit codes: ")
+        .trim_end_matches('.');
+    clauses
+        .split("; ")
+        .filter_map(|clause| {
+            let clause = clause.trim_start_matches("those of the job: ");
+            let (code, meaning) = clause.split_once(' ')?;
+            code.parse::<u8>().ok()?;
+            Some((code.to_owned(), meaning.to_owned()))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_has_a_page_with_its_exit_codes() {
+        let pages = pages().unwrap();
+        let names: Vec<_> = pages
+            .iter()
+            .map(|(name, _)| name.to_str().unwrap())
+            .collect();
+        for name in [
+            "molsieve.1",
+            "molsieve-run.1",
+            "molsieve-submit.1",
+            "molsieve-rules-check.1",
+        ] {
+            assert!(names.contains(&name), "{name} of {names:?}");
+        }
+        assert!(!names.contains(&"molsieve-try-parents.1"), "hidden");
+        for (name, page) in &pages {
+            let page = String::from_utf8_lossy(page);
+            for section in ["NAME", "SYNOPSIS", "EXIT STATUS", "ENVIRONMENT"] {
+                let title = [format!(".SH {section}\n"), format!(".SH \"{section}\"\n")];
+                assert!(
+                    title.iter().any(|title| page.contains(title)),
+                    "{section} in {name:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn exit_codes_are_those_of_the_help() {
+        let codes = exit_codes(super::super::jobs::WATCH_EXIT_CODES);
+        let numbers: Vec<_> = codes.iter().map(|(code, _)| code.as_str()).collect();
+        assert_eq!(numbers, ["0", "1", "2", "3", "4", "75"]);
+        assert_eq!(codes[0].1, "done");
+        assert_eq!(codes[5].1, "no longer watched, the job goes on");
+        assert_eq!(exit_codes(EXIT_CODES).len(), 6);
+    }
+
+    /// What a checker says of a file; none, visibly, if it is not installed.
+    fn checked(program: &str, flags: &[&str], file: &Path) -> Option<(bool, String)> {
+        let Ok(run) = std::process::Command::new(program)
+            .args(flags)
+            .arg(file)
+            .output()
+        else {
+            println!("skipped: {program} is not installed");
+            return None;
+        };
+        let said = [run.stdout, run.stderr].concat();
+        Some((
+            run.status.success(),
+            String::from_utf8_lossy(&said).into_owned(),
+        ))
+    }
+
+    #[test]
+    fn bash_understands_its_completions() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("completions");
+        let script = script(Shell::Bash);
+        assert!(script.contains("--priority") && script.contains("cancel"));
+        assert!(!script.contains("try-parents"), "hidden");
+        fs::write(&file, script).unwrap();
+        if let Some((good, said)) = checked("bash", &["-n"], &file) {
+            assert!(good && said.is_empty(), "{said}");
+        }
+    }
+
+    #[test]
+    fn pages_are_set_without_warnings() {
+        let folder = tempfile::tempdir().unwrap();
+        man(folder.path()).unwrap();
+        for entry in fs::read_dir(folder.path()).unwrap() {
+            let page = entry.unwrap().path();
+            for (program, flags) in [
+                ("groff", &["-man", "-ww", "-z", "-Kutf8"][..]),
+                ("mandoc", &["-Tlint", "-Werror"]),
+            ] {
+                if let Some((good, said)) = checked(program, flags, &page) {
+                    assert!(good && said.is_empty(), "{page:?}: {said}");
+                }
+            }
+        }
+    }
+}

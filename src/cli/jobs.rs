@@ -1,0 +1,273 @@
+//! The verbs that talk to the daemon: `submit`, `ls`, `status`, `watch`, `logs`, `cancel`, `rm`.
+//!
+//! With `--json` a job is printed as the API gives it, one object per line.
+
+mod shown;
+mod submit;
+mod watch;
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+};
+
+use nix::unistd::User;
+use serde_json::{Value, json};
+
+use self::shown::Shown;
+pub(super) use self::submit::{SubmitArgs, submit};
+use super::{CliError, Exit, say, tell};
+use crate::daemon::{
+    client::{Client, JobQuery},
+    job::State,
+    paths::{self, Side},
+};
+
+pub(super) const EXIT_CODES: &str = "\
+Exit codes: 0 done; 1 the daemon can't be reached or refuses; 2 usage.
+MOLSIEVE_SOCKET names the socket where --socket does not.";
+
+pub(super) const WATCH_EXIT_CODES: &str = "\
+Exit codes: those of the job: 0 done; 1 it failed or was cancelled, or the daemon can't be reached or \
+refuses; 2 usage; 3 the input or the rules can't be used; 4 done, and some rows were rejected or \
+capped; 75 no longer watched, the job goes on.
+MOLSIEVE_SOCKET names the socket where --socket does not.";
+
+/// What every verb can be told.
+#[derive(clap::Args, Debug)]
+pub(super) struct DaemonArgs {
+    /// Socket of the daemon [default: $MOLSIEVE_SOCKET, else $XDG_RUNTIME_DIR/molsieve/molsieve.sock if
+    /// it is there, else /run/molsieve/molsieve.sock]
+    #[arg(long, value_name = "PATH", help_heading = "Daemon")]
+    socket: Option<PathBuf>,
+    /// Print JSON, one object per line
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+impl DaemonArgs {
+    fn client(&self) -> Result<Client, CliError> {
+        let path = paths::socket(self.socket.clone(), Side::Client)?;
+        Ok(Client::new(path)?)
+    }
+}
+
+/// `molsieve ls`.
+#[derive(clap::Args, Debug)]
+pub(super) struct ListArgs {
+    /// Only jobs in this state. May be repeated
+    #[arg(short, long, value_name = "STATE", value_delimiter = ',', value_parser = state)]
+    state: Vec<State>,
+    /// Only jobs of this user: a name or a number. Without it all that you may see
+    #[arg(short, long, value_name = "USER")]
+    user: Option<String>,
+    /// Most jobs to list
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 50)]
+    #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    limit: u32,
+    #[command(flatten)]
+    pub(super) daemon: DaemonArgs,
+}
+
+/// A verb about one job.
+#[derive(clap::Args, Debug)]
+pub(super) struct OneArgs {
+    /// Number of the job
+    #[arg(value_name = "ID")]
+    id: u64,
+    #[command(flatten)]
+    pub(super) daemon: DaemonArgs,
+}
+
+/// A verb about several jobs.
+#[derive(clap::Args, Debug)]
+pub(super) struct ManyArgs {
+    /// Numbers of the jobs
+    #[arg(required = true, value_name = "ID")]
+    ids: Vec<u64>,
+    #[command(flatten)]
+    pub(super) daemon: DaemonArgs,
+}
+
+/// `molsieve logs`.
+#[derive(clap::Args, Debug)]
+pub(super) struct LogsArgs {
+    /// Number of the job
+    #[arg(value_name = "ID")]
+    id: u64,
+    /// Go on until the job has ended
+    #[arg(short, long)]
+    follow: bool,
+    #[command(flatten)]
+    pub(super) daemon: DaemonArgs,
+}
+
+/// The states by the names that the API has for them.
+fn state(text: &str) -> Result<State, String> {
+    serde_json::from_value(json!(text)).map_err(|_| {
+        "a state is queued, starting, running, stopping, done, failed, cancelled or interrupted"
+            .into()
+    })
+}
+
+/// `molsieve ls`.
+pub(super) fn list(args: &ListArgs) -> Result<Exit, CliError> {
+    let client = args.daemon.client()?;
+    let uid = args.user.as_deref().map(uid).transpose()?;
+    let states = args
+        .state
+        .iter()
+        .map(|state| shown::word(*state).to_owned());
+    let jobs = client.jobs(&JobQuery {
+        states: states.collect(),
+        uid,
+        limit: args.limit,
+    })?;
+    if args.daemon.json {
+        jobs.iter().for_each(|job| say(&job.to_string()));
+        return Ok(Exit::Done);
+    }
+    let jobs = jobs.iter().map(|job| Shown::read(&client, job));
+    let jobs = jobs.collect::<Result<Vec<_>, _>>()?;
+    if jobs.is_empty() {
+        say("no jobs");
+    } else {
+        say(&shown::table(&jobs, jiff::Timestamp::now()));
+    }
+    Ok(Exit::Done)
+}
+
+/// The number of a user who is given by name or number.
+fn uid(user: &str) -> Result<u32, CliError> {
+    if let Ok(uid) = user.parse() {
+        return Ok(uid);
+    }
+    match User::from_name(user) {
+        Ok(Some(user)) => Ok(user.uid.as_raw()),
+        Ok(None) => Err(CliError::NoUser(user.into())),
+        Err(error) => Err(CliError::NoUser(format!("{user} ({})", error.desc()))),
+    }
+}
+
+/// `molsieve status`.
+pub(super) fn status(args: &OneArgs) -> Result<Exit, CliError> {
+    let client = args.daemon.client()?;
+    let job = client.job(args.id)?;
+    if args.daemon.json {
+        say(&job.to_string());
+        return Ok(Exit::Done);
+    }
+    let job = Shown::read(&client, &job)?;
+    // What the node has left explains why a job waits; without it the job is told all the same.
+    let node = match job.state {
+        State::Queued => client.get("/v1/node").unwrap_or_default(),
+        _ => Value::Null,
+    };
+    say(&shown::status(&job, &node, jiff::Timestamp::now()));
+    Ok(Exit::Done)
+}
+
+/// `molsieve watch`.
+pub(super) fn watch(args: &OneArgs) -> Result<Exit, CliError> {
+    let client = args.daemon.client()?;
+    let job = client.job(args.id)?;
+    watch::watch(&client, &job, args.daemon.json)
+}
+
+/// `molsieve logs`.
+pub(super) fn logs(args: &LogsArgs) -> Result<Exit, CliError> {
+    let client = args.daemon.client()?;
+    if args.daemon.json {
+        let mut lines = JsonLines::default();
+        client.log(args.id, args.follow, &mut lines)?;
+        lines.end();
+    } else {
+        client.log(args.id, args.follow, &mut io::stdout())?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Prints each line that is written to it as an object.
+#[derive(Default)]
+struct JsonLines {
+    /// The line that is not complete.
+    line: Vec<u8>,
+}
+
+impl JsonLines {
+    fn end(&mut self) {
+        if !self.line.is_empty() {
+            let line = String::from_utf8_lossy(&self.line);
+            say(&json!({ "event": "log", "line": line }).to_string());
+            self.line.clear();
+        }
+    }
+}
+
+impl Write for JsonLines {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        for part in bytes.split_inclusive(|byte| *byte == b'\n') {
+            match part.strip_suffix(b"\n") {
+                Some(line) => {
+                    self.line.extend(line);
+                    self.end();
+                }
+                None => self.line.extend(part),
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// `molsieve cancel`.
+pub(super) fn cancel(args: &ManyArgs) -> Result<Exit, CliError> {
+    let client = args.daemon.client()?;
+    each(args, |id| {
+        let job = client.cancel(id)?;
+        if args.daemon.json {
+            say(&job.to_string());
+            return Ok(());
+        }
+        let job = Shown::read(&client, &job)?;
+        say(&match job.state {
+            State::Cancelled => format!("job {id} is cancelled"),
+            State::Done | State::Failed => {
+                format!(
+                    "job {id} had ended already: it is {}",
+                    shown::word(job.state)
+                )
+            }
+            _ => format!("job {id} is being stopped"),
+        });
+        Ok(())
+    })
+}
+
+/// `molsieve rm`.
+pub(super) fn forget(args: &ManyArgs) -> Result<Exit, CliError> {
+    let client = args.daemon.client()?;
+    each(args, |id| {
+        client.forget(id)?;
+        say(&if args.daemon.json {
+            json!({ "event": "forgotten", "id": id }).to_string()
+        } else {
+            format!("job {id} is forgotten; its output stays")
+        });
+        Ok(())
+    })
+}
+
+/// Does every job; one that fails does not keep the others from it.
+fn each(args: &ManyArgs, act: impl Fn(u64) -> Result<(), CliError>) -> Result<Exit, CliError> {
+    let mut exit = Exit::Done;
+    for id in &args.ids {
+        if let Err(error) = act(*id) {
+            exit = tell(&error, args.daemon.json);
+        }
+    }
+    Ok(exit)
+}

@@ -1,0 +1,149 @@
+use serde_json::json;
+
+use super::*;
+
+fn job(changes: &Value) -> Shown {
+    let mut job = json!({
+        "id": 17, "name": null, "user": { "uid": 1000, "name": "ada" }, "state": "queued",
+        "priority": 0, "mode": "refuse",
+        "settings": { "input": ["/a/b.smi"], "rules": ["/a/r.toml"], "output": "/out" },
+        "demand": { "memory_bytes": 2u64 << 30, "threads": 2, "gpu": "if_free" },
+        "submitted_at": "2026-11-25T17:00:00Z", "started_at": null, "ended_at": null,
+        "attempts": 0, "failures": 0, "retry_at": null, "cancel_asked": false, "exit_code": null,
+        "error": null, "worker_pid": null, "progress": null, "seq": 1,
+    });
+    for (key, value) in changes.as_object().unwrap() {
+        job[key] = value.clone();
+    }
+    let client = Client::new("/s").unwrap();
+    Shown::read(&client, &job).unwrap()
+}
+
+fn now() -> Timestamp {
+    "2026-11-25T17:10:00Z".parse().unwrap()
+}
+
+fn progress() -> Value {
+    json!({ "parents": 2_000, "parents_exact": true, "remaining_seconds": 185.0,
+            "counts": { "parents_read": 500, "products_made": 9_000, "products_unique": 8_500 },
+            "products_per_second": 450 })
+}
+
+#[test]
+fn jobs_are_listed_in_columns() {
+    let jobs = [
+        job(
+            &json!({ "id": 120, "name": "a\u{1b}[2Jb", "progress": progress(), "state": "running" }),
+        ),
+        job(
+            &json!({ "id": 9, "user": { "uid": 7, "name": null }, "submitted_at": "2026-11-20T17:00:00Z",
+                     "state": "done", "exit_code": 4 }),
+        ),
+    ];
+    let table = table(&jobs, now());
+    assert_eq!(
+        table,
+        " ID  NAME    USER  STATE       ROWS  PRODUCTS     AGE\n\
+         120  a\u{fffd}[2Jb  ada   running   25.0 %     8,500  10 min\n\
+         \x20 9  -       7     done     100.0 %         -     5 d"
+    );
+}
+
+#[test]
+fn a_waiting_job_says_what_it_waits_for() {
+    let node = json!({
+        "budget": { "memory_bytes": 4u64 << 30, "threads": 4, "gpus": 1 },
+        "admitted": { "memory_bytes": 3u64 << 30, "threads": 4, "gpus": 0 },
+    });
+    assert_eq!(
+        status(&job(&json!({})), &node, now()),
+        "Job 17  of ada\n\
+         \x20 state      queued: it waits for its turn\n\
+         \x20 node       3 GiB of 4 GiB, 4 of 4 threads and 0 of 1 GPU are taken\n\
+         \x20 submitted  2026-11-25T17:00:00Z, 10 min ago\n\
+         \x20 takes      2 GiB, 2 threads and a GPU if one is free\n\
+         \x20 input      /a/b.smi\n\
+         \x20 rules      /a/r.toml\n\
+         \x20 output     /out"
+    );
+}
+
+#[test]
+fn a_running_and_an_ended_job_are_told_whole() {
+    let running = job(&json!({
+        "state": "running", "name": "screen", "priority": -2, "started_at": "2026-11-25T17:01:00Z",
+        "attempts": 2, "progress": progress(),
+        "settings": { "input": ["/1", "/2", "/3", "/4", "/5"], "output": "/out" },
+    }));
+    let text = status(&running, &Value::Null, now());
+    for expected in [
+        "Job 17  screen  of ada",
+        "state      running: it runs",
+        "started    2026-11-25T17:01:00Z, 9 min ago; 2 workers so far",
+        "priority   -2",
+        "rows       500 of 2,000 rows, 3 min 05 s left",
+        "products   9,000 made, 8,500 unique, 450/s",
+        "input      /1, /2, /3 and 2 more",
+    ] {
+        assert!(text.contains(expected), "{expected}\n{text}");
+    }
+    let failed = job(&json!({
+        "state": "failed", "started_at": "2026-11-25T17:01:00Z", "ended_at": "2026-11-25T17:01:12Z",
+        "exit_code": 3, "error": "/a/b.smi: no such file or directory",
+    }));
+    let text = status(&failed, &Value::Null, now());
+    for expected in [
+        "failed: it has failed: /a/b.smi: no such file or directory",
+        "ended      2026-11-25T17:01:12Z, 8 min ago, 12 s after its start",
+        "exit code  3",
+    ] {
+        assert!(text.contains(expected), "{expected}\n{text}");
+    }
+}
+
+#[test]
+fn an_interrupted_job_says_when_it_goes_on() {
+    let interrupted = json!({
+        "state": "interrupted", "error": "killed by signal 9", "retry_at": "2026-11-25T17:10:04Z",
+    });
+    assert_eq!(
+        job(&interrupted).stands(now()),
+        "was interrupted and goes on in 4.0 s: killed by signal 9"
+    );
+    let due = json!({ "state": "interrupted", "retry_at": "2026-11-25T17:00:04Z" });
+    assert_eq!(
+        job(&due).stands(now()),
+        "was interrupted and goes on as soon as there is room"
+    );
+}
+
+#[test]
+fn who_waits_for_a_job_ends_as_it_did() {
+    for (state, code, exit) in [
+        ("done", Some(0), Exit::Done),
+        ("done", Some(4), Exit::Incomplete),
+        ("failed", Some(1), Exit::Failed),
+        ("failed", Some(2), Exit::Usage),
+        ("failed", Some(3), Exit::Input),
+        ("failed", None, Exit::Failed),
+        ("cancelled", Some(75), Exit::Failed),
+        ("cancelled", None, Exit::Failed),
+    ] {
+        let job = job(&json!({ "state": state, "exit_code": code }));
+        assert_eq!(job.exit(), exit, "{state} {code:?}");
+    }
+}
+
+#[test]
+fn the_end_says_where_the_output_is() {
+    let done = job(&json!({
+        "state": "done", "exit_code": 0, "started_at": "2026-11-25T17:01:00Z",
+        "ended_at": "2026-11-25T17:01:12Z",
+    }));
+    assert_eq!(
+        ended(&done, &Figures::of_event(&progress())),
+        "job 17 is done after 12 s\n\
+         \x20 output     /out; manifest.json in it tells everything\n\
+         \x20 last told  9,000 made, 8,500 unique, 450/s"
+    );
+}

@@ -1,0 +1,207 @@
+//! `molsieve serve`.
+
+use std::{io::IsTerminal, path::PathBuf, time::Duration};
+
+use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitExt};
+
+use super::{CliError, Exit};
+use crate::{
+    daemon::{
+        self,
+        core::Resources,
+        job::RetryPolicy,
+        paths::{self, Side},
+        settings::{self, LogFormat, ServeSettings, SettingsError, within},
+    },
+    units::ByteSize,
+};
+
+/// Flags of `molsieve serve`.
+#[derive(clap::Args, Debug)]
+pub(super) struct ServeArgs {
+    /// Socket to listen at [default: /run/molsieve/molsieve.sock for root, else
+    /// $XDG_RUNTIME_DIR/molsieve/molsieve.sock]; one that systemd hands over is used instead
+    #[arg(long, value_name = "PATH")]
+    socket: Option<PathBuf>,
+
+    /// Directory for jobs and what they say [default: $STATE_DIRECTORY, else /var/lib/molsieve for root,
+    /// else $XDG_STATE_HOME/molsieve or ~/.local/state/molsieve]
+    #[arg(long, value_name = "DIR")]
+    state: Option<PathBuf>,
+
+    /// Memory for all running jobs together, for example 64GiB [default: 80 % of what the machine or its
+    /// cgroup has]
+    #[arg(long, value_name = "SIZE", help_heading = "What jobs may take")]
+    memory: Option<ByteSize>,
+
+    /// Threads for all running jobs together [default: the CPUs this process may use]
+    #[arg(long, value_name = "N", help_heading = "What jobs may take")]
+    threads: Option<u32>,
+
+    /// GPUs for jobs; each is given to one job at a time [default: those of the NVIDIA driver]
+    #[arg(long, value_name = "N", help_heading = "What jobs may take")]
+    gpus: Option<u32>,
+
+    /// Only members of this group may use the daemon, beside its own user. Run by root, without it,
+    /// everybody may
+    #[arg(long, value_name = "NAME", help_heading = "Who may do what")]
+    group: Option<String>,
+
+    /// Members of this group may see and stop everybody's jobs, as root may
+    #[arg(long, value_name = "NAME", help_heading = "Who may do what")]
+    admin_group: Option<String>,
+
+    /// Days after which a job that has ended is forgotten; its output stays
+    #[arg(long, value_name = "N", default_value_t = 30)]
+    keep_days: u64,
+
+    /// Times a job may be interrupted without getting further before it fails
+    #[arg(long, value_name = "N", default_value_t = 8)]
+    retries: u32,
+
+    /// Wait before an interrupted job goes on; doubled each time that it does not get further, up to five
+    /// minutes
+    #[arg(long, value_name = "SECONDS", default_value_t = 2)]
+    retry_delay: u64,
+
+    /// Seconds after which a worker that says nothing is ended; its job goes on from its last checkpoint
+    #[arg(long, value_name = "SECONDS", default_value_t = 900)]
+    silence: u64,
+
+    /// How the daemon's log is written [default: journal if systemd has connected it, else text]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    log_format: Option<LogFormat>,
+}
+
+/// Longest wait between two tries of a job.
+const RETRY_DELAY_SECONDS_MAX: u64 = 300;
+/// Least memory for jobs: the smallest job needs about as much.
+const MEMORY_MIN: ByteSize = ByteSize(128 << 20);
+
+/// `molsieve serve`.
+pub(super) fn serve(args: ServeArgs) -> Result<Exit, CliError> {
+    let settings = args.check()?;
+    start_log(settings.log_format)?;
+    daemon::serve(settings)?;
+    Ok(Exit::Done)
+}
+
+impl ServeArgs {
+    fn check(self) -> Result<ServeSettings, SettingsError> {
+        let group = |flag, name: Option<String>| {
+            let found = name.map(|name| settings::group(flag, &name));
+            found.transpose()
+        };
+        let memory = self.memory.unwrap_or_else(settings::default_memory);
+        let threads = self.threads.unwrap_or_else(settings::default_threads);
+        let gpus = self.gpus.unwrap_or_else(settings::default_gpus);
+        let delay = within(
+            "--retry-delay",
+            self.retry_delay,
+            0,
+            RETRY_DELAY_SECONDS_MAX,
+        )?;
+        let days = within("--keep-days", self.keep_days, 0, 36_500)?;
+        Ok(ServeSettings {
+            socket: paths::socket(self.socket, Side::Daemon)?,
+            state_dir: paths::state_dir(self.state)?,
+            budget: Resources {
+                memory_bytes: within("--memory", memory, MEMORY_MIN, ByteSize(1 << 50))?.0,
+                threads: within("--threads", threads, 1, 65_536)?,
+                gpus: within("--gpus", gpus, 0, 256)?,
+            },
+            group: group("--group", self.group)?,
+            admin_group: group("--admin-group", self.admin_group)?,
+            keep: Duration::from_secs(days * 24 * 3600),
+            retry: RetryPolicy {
+                failures_max: within("--retries", self.retries, 0, 1_000)?,
+                first_delay_ms: delay as i64 * 1_000,
+                delay_ms_max: RETRY_DELAY_SECONDS_MAX as i64 * 1_000,
+            },
+            // A worker says that it is alive every 5 s.
+            silence: Duration::from_secs(within("--silence", self.silence, 15, 7 * 24 * 3600)?),
+            log_format: self.log_format.unwrap_or_else(settings::default_log_format),
+        })
+    }
+}
+
+/// The log of a daemon: what it does at level `info`, unless `MOLSIEVE_LOG` says else.
+fn start_log(format: LogFormat) -> Result<(), CliError> {
+    let filter = EnvFilter::try_from_env("MOLSIEVE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let log = tracing_subscriber::registry().with(filter);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    match format {
+        LogFormat::Text => log
+            .with(lines.with_ansi(std::io::stderr().is_terminal()))
+            .init(),
+        LogFormat::Json => log.with(lines.json().flatten_event(true)).init(),
+        LogFormat::Journal => {
+            let journal = tracing_journald::layer().map_err(|error| {
+                CliError::Log(format!("journald: {}", crate::store::plain(&error)))
+            })?;
+            log.with(journal.with_field_prefix(Some("MOLSIEVE".into())))
+                .init();
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Flags {
+        #[command(flatten)]
+        args: ServeArgs,
+    }
+
+    fn check(flags: &str) -> Result<ServeSettings, SettingsError> {
+        let flags = ["serve", "--socket=/s", "--state=/d"]
+            .into_iter()
+            .chain(flags.split(' '));
+        Flags::try_parse_from(flags).unwrap().args.check()
+    }
+
+    #[test]
+    fn flags_become_checked_values() {
+        let settings = check(
+            "--memory 64GiB --threads 32 --gpus 2 --admin-group root --retry-delay 3 --log-format json",
+        )
+        .unwrap();
+        assert_eq!(settings.socket, PathBuf::from("/s"));
+        let budget = Resources {
+            memory_bytes: 64 << 30,
+            threads: 32,
+            gpus: 2,
+        };
+        assert_eq!(settings.budget, budget);
+        assert_eq!(settings.admin_group.map(|group| group.gid), Some(0));
+        assert_eq!(settings.group, None);
+        let retry = RetryPolicy {
+            failures_max: 8,
+            first_delay_ms: 3_000,
+            delay_ms_max: 300_000,
+        };
+        assert_eq!(settings.retry, retry);
+        assert_eq!(settings.keep, Duration::from_secs(30 * 86_400));
+        assert_eq!(settings.silence, Duration::from_secs(900));
+        assert_eq!(settings.log_format, LogFormat::Json);
+    }
+
+    #[test]
+    fn a_value_out_of_range_names_its_flag() {
+        for (flags, expected) in [
+            ("--threads 0", "--threads: 0 is not between 1 and 65536"),
+            (
+                "--memory 1MiB",
+                "--memory: 1 MiB is not between 128 MiB and 1024 TiB",
+            ),
+            ("--silence 5", "--silence: 5 is not between 15 and 604800"),
+        ] {
+            assert_eq!(check(flags).unwrap_err().to_string(), expected);
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! What a daemon is told when it starts, checked: plain values that nothing behind it has to doubt.
+
+use std::{path::PathBuf, time::Duration};
+
+use nix::unistd::Group;
+
+use super::{core::Resources, job::RetryPolicy, paths::PathError};
+use crate::{machine, nvidia::Nvidia, units::ByteSize};
+
+/// Everything a daemon is told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ServeSettings {
+    /// Where it listens, unless it is given a socket that is open already.
+    pub socket: PathBuf,
+    /// Where it keeps its jobs.
+    pub state_dir: PathBuf,
+    /// What all running jobs may take together.
+    pub budget: Resources,
+    /// Whose members may use it, beside the daemon's own user.
+    pub group: Option<NamedGroup>,
+    /// Whose members may see and stop every job.
+    pub admin_group: Option<NamedGroup>,
+    /// How long a job that has ended is remembered.
+    pub keep: Duration,
+    /// How often and when an interrupted job is tried again.
+    pub retry: RetryPolicy,
+    /// Time after which a worker that says nothing is ended.
+    pub silence: Duration,
+    /// How the daemon's own log is written.
+    pub log_format: LogFormat,
+}
+
+/// A group of users.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamedGroup {
+    /// Its name.
+    pub name: String,
+    /// Its number.
+    pub gid: u32,
+}
+
+/// How the daemon's own log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum LogFormat {
+    /// Lines for people, to standard error
+    Text,
+    /// A JSON object per line, to standard error
+    Json,
+    /// To journald, with fields for job and user
+    Journal,
+}
+
+/// Why a daemon can't be told this. All of it is the user's to mend (exit code 2).
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum SettingsError {
+    /// Nothing says where something is.
+    #[error(transparent)]
+    Path(#[from] PathError),
+    /// There is no such group.
+    #[error("{flag}: there is no group `{name}`")]
+    NoGroup {
+        /// The flag.
+        flag: &'static str,
+        /// What was given.
+        name: String,
+    },
+    /// The groups can't be looked up.
+    #[error("{flag}: the group `{name}` can't be looked up: {reason}")]
+    Groups {
+        /// The flag.
+        flag: &'static str,
+        /// What was given.
+        name: String,
+        /// The operating system's words.
+        reason: String,
+    },
+    /// A setting has a value it can't have.
+    #[error("{flag}: {value} is not between {least} and {most}")]
+    Value {
+        /// The flag.
+        flag: &'static str,
+        /// What was given.
+        value: String,
+        /// The least it may be.
+        least: String,
+        /// The most it may be.
+        most: String,
+    },
+}
+
+/// Share of the memory there is that jobs get when nothing is said, in percent.
+const MEMORY_PERCENT: u64 = 80;
+
+/// Memory for jobs when nothing is said.
+pub fn default_memory() -> ByteSize {
+    ByteSize(machine::memory_limit().0 / 100 * MEMORY_PERCENT)
+}
+
+/// Threads for jobs when nothing is said: the processors of this process.
+pub fn default_threads() -> u32 {
+    u32::try_from(machine::processors()).unwrap_or(u32::MAX)
+}
+
+/// GPUs for jobs when nothing is said: those that the NVIDIA driver tells of.
+pub fn default_gpus() -> u32 {
+    Nvidia::look().map_or(0, |nvidia| nvidia.devices.len() as u32)
+}
+
+/// How the log is written when nothing is said: to journald if standard error is connected to it, which
+/// systemd tells in `JOURNAL_STREAM` as device and inode.
+pub fn default_log_format() -> LogFormat {
+    let connected = || {
+        let stream = std::env::var("JOURNAL_STREAM").ok()?;
+        let here = rustix::fs::fstat(std::io::stderr()).ok()?;
+        (stream == format!("{}:{}", here.st_dev, here.st_ino)).then_some(())
+    };
+    match connected() {
+        Some(()) => LogFormat::Journal,
+        None => LogFormat::Text,
+    }
+}
+
+/// The group of this name, or of this number.
+pub fn group(flag: &'static str, name: &str) -> Result<NamedGroup, SettingsError> {
+    let by_number = |gid: u32| Group::from_gid(gid.into());
+    let found = match name.parse() {
+        Ok(gid) => by_number(gid),
+        Err(_) => Group::from_name(name),
+    };
+    let name = name.to_owned();
+    match found {
+        Ok(Some(group)) => Ok(NamedGroup {
+            name: group.name,
+            gid: group.gid.as_raw(),
+        }),
+        Ok(None) => Err(SettingsError::NoGroup { flag, name }),
+        Err(error) => Err(SettingsError::Groups {
+            flag,
+            name,
+            reason: crate::store::plain(&error.into()),
+        }),
+    }
+}
+
+/// `value`, if it lies between `least` and `most`.
+pub fn within<T: PartialOrd + ToString>(
+    flag: &'static str,
+    value: T,
+    least: T,
+    most: T,
+) -> Result<T, SettingsError> {
+    if value >= least && value <= most {
+        return Ok(value);
+    }
+    Err(SettingsError::Value {
+        flag,
+        value: value.to_string(),
+        least: least.to_string(),
+        most: most.to_string(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_are_found_by_name_and_number() {
+        let root = NamedGroup {
+            name: "root".into(),
+            gid: 0,
+        };
+        assert_eq!(group("--group", "root"), Ok(root.clone()));
+        assert_eq!(group("--group", "0"), Ok(root));
+        let error = group("--group", "no-such-group-here").unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "--group: there is no group `no-such-group-here`"
+        );
+    }
+
+    #[test]
+    fn a_node_gives_less_than_it_has() {
+        let memory = default_memory();
+        assert!(memory > ByteSize(0) && memory < machine::memory_limit());
+        assert!(default_threads() >= 1);
+    }
+}
