@@ -172,6 +172,65 @@ pub const SETTLE_BYTES_MAX: usize = 64 << 30;
 /// whether a part is closed: stretches of repeats and of rejects come to a checkpoint too.
 pub const UNWRITTEN_BYTES: u64 = 32;
 
+// ── The daemon's HTTP side ──────────────────────────────────────────────────────────────────────
+// All of its memory: connections (13 KiB each, idle), small answers and bodies that are not counted
+// (they fit the socket's buffer), and what `HTTP_BYTES_MAX` counts.
+
+/// Connections at a time. Further ones wait in the socket's queue.
+pub const HTTP_CONNECTIONS_MAX: usize = 1_200;
+/// Connections of one user; further ones are told that the daemon is busy.
+pub const HTTP_CONNECTIONS_PER_USER_MAX: usize = 1_000;
+/// Largest head of a request.
+pub const HTTP_HEAD_BYTES_MAX: usize = 16 * KIB;
+/// Most headers of a request.
+pub const HTTP_HEADERS_MAX: usize = 64;
+/// Largest body of a request.
+pub const HTTP_BODY_BYTES_MAX: usize = 256 * KIB;
+/// From the first byte of a head to its last.
+pub const HTTP_HEAD_SECONDS_MAX: u64 = 10;
+/// From the head to the last byte of a body.
+pub const HTTP_BODY_SECONDS_MAX: u64 = 10;
+/// How long a connection may lie without a request.
+pub const HTTP_IDLE_SECONDS_MAX: u64 = 60;
+/// How long a client may leave an answer unread.
+pub const HTTP_WRITE_SECONDS_MAX: u64 = 60;
+/// How long the core may take for an answer, and a request may wait for memory.
+pub const HTTP_ANSWER_SECONDS_MAX: u64 = 30;
+/// How long requests in flight are waited for when the daemon ends.
+pub const HTTP_DRAIN_SECONDS_MAX: u64 = 5;
+/// Between two comments that tell the reader of an event stream that it is alive.
+pub const HTTP_HEARTBEAT_SECONDS: u64 = 15;
+/// Streams (events, followed logs) at a time.
+pub const HTTP_STREAMS_MAX: usize = 256;
+/// Streams of one user.
+pub const HTTP_STREAMS_PER_USER_MAX: usize = 128;
+/// Bodies being read and answers being made or written, all together.
+pub const HTTP_BYTES_MAX: usize = 16 * MIB;
+/// The same for one user.
+pub const HTTP_BYTES_PER_USER_MAX: usize = 8 * MIB;
+/// Bodies and answers up to this size are not counted.
+pub const HTTP_SMALL_BYTES: usize = 8 * KIB;
+/// A list of jobs is cut behind the job that reaches this size.
+pub const HTTP_LIST_BYTES_MAX: usize = 256 * KIB;
+/// Set aside for an answer that holds jobs: a list and the longest job behind it.
+pub const HTTP_JOBS_BYTES_MAX: usize = 512 * KIB;
+/// Users whose names are remembered.
+pub const HTTP_USER_NAMES_MAX: usize = 1_024;
+/// Most jobs of one list, and how many are asked of the core at a time.
+pub const LIST_JOBS_MAX: u32 = 1_000;
+/// See [`LIST_JOBS_MAX`].
+pub const LIST_PAGE_JOBS: u32 = 100;
+/// Most paths in each of a submitted job's lists; a directory or a pattern stands for more.
+pub const JOB_PATHS_MAX: usize = 4_096;
+/// Largest memory that a submitted job may ask for.
+pub const JOB_MEMORY_BYTES_MAX: u64 = 1 << 50;
+/// Longest name of a job, in characters.
+pub const JOB_NAME_CHARS_MAX: usize = 128;
+/// Longest `Idempotency-Key`.
+pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 128;
+/// Highest priority; the lowest is its negative.
+pub const PRIORITY_MAX: i32 = 10;
+
 // ── What the memory plan counts for things that are not allocated by us ─────────────────────────
 // Measured; see `benches/results/2026-11-22-main-job.md`. Each with room to spare.
 
@@ -208,3 +267,8 @@ const _: () = assert!(
 );
 const _: () =
     assert!(SLOT_BYTES_MIN >= 4 * (TEXT_KEPT_BYTES_MAX + ID_BYTES_MAX + REASON_BYTES_MAX));
+const _: () = assert!(
+    HTTP_JOBS_BYTES_MAX >= HTTP_LIST_BYTES_MAX + HTTP_BODY_BYTES_MAX
+        && HTTP_JOBS_BYTES_MAX <= HTTP_BYTES_PER_USER_MAX
+        && HTTP_BYTES_PER_USER_MAX <= HTTP_BYTES_MAX
+);

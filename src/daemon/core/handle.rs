@@ -188,3 +188,12 @@ impl Core {
         self.events.subscribe()
     }
 }
+
+#[cfg(test)]
+impl Core {
+    /// A core that is always busy, for tests of what stands before it.
+    pub(crate) fn busy() -> Self {
+        let (events, _) = broadcast::channel(1);
+        Self { events }
+    }
+}
