@@ -2,4 +2,4 @@
 
 mod handle;
 
-pub use handle::{Core, Event, JobView, NodeView, Refusal, Submitted};
+pub use handle::{Core, Event, JobView, NodeView, Refusal, Resources, Submitted};

@@ -73,9 +73,7 @@ impl ApiError {
             Self::Refused(Refusal::Invalid { .. }) => (S::BAD_REQUEST, "invalid"),
             Self::Denied(_) | Self::Refused(Refusal::Forbidden(_)) => (S::FORBIDDEN, "forbidden"),
             Self::Refused(Refusal::NotEnded(_)) => (S::CONFLICT, "not_ended"),
-            Self::Refused(Refusal::IdempotencyConflict(_)) => {
-                (S::CONFLICT, "idempotency_conflict")
-            }
+            Self::Refused(Refusal::IdempotencyConflict(_)) => (S::CONFLICT, "idempotency_conflict"),
             Self::Refused(Refusal::TooLarge { .. }) => (S::UNPROCESSABLE_ENTITY, "too_large"),
             Self::TooMany(_) | Self::Refused(Refusal::Busy) => (S::SERVICE_UNAVAILABLE, "busy"),
             Self::Refused(Refusal::Store(_)) => (S::INTERNAL_SERVER_ERROR, "store"),

@@ -152,7 +152,12 @@ fn check_paths(name: &str, paths: &[PathBuf]) -> Result<(), ApiError> {
 
 /// `--part-size` of the command line is `settings.part_size` here.
 fn in_setting(error: &ConfigError) -> ApiError {
-    let key = |flag: &str| format!("settings.{}", flag.trim_start_matches('-').replace('-', "_"));
+    let key = |flag: &str| {
+        format!(
+            "settings.{}",
+            flag.trim_start_matches('-').replace('-', "_")
+        )
+    };
     match error {
         ConfigError::Missing(flag) => ApiError::invalid(key(flag), "is missing"),
         ConfigError::Value { setting, reason } => ApiError::invalid(key(setting), reason),

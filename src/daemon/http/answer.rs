@@ -259,7 +259,13 @@ impl Peer {
     fn sink(&self, permit: Option<Held>) -> (Sink, mpsc::Receiver<Bytes>) {
         let (pieces, receiver) = mpsc::channel(1);
         let counts = self.edge.counts.clone();
-        let sink = Sink::new(pieces, self.share.clone(), self.ending.clone(), counts, permit);
+        let sink = Sink::new(
+            pieces,
+            self.share.clone(),
+            self.ending.clone(),
+            counts,
+            permit,
+        );
         (sink, receiver)
     }
 
@@ -312,10 +318,7 @@ fn refusal(error: &ApiError) -> Answer {
     }
     let close = matches!(
         error,
-        ApiError::BodyTooLarge
-            | ApiError::BodyTooSlow
-            | ApiError::BodyBroken
-            | ApiError::Denied(_)
+        ApiError::BodyTooLarge | ApiError::BodyTooSlow | ApiError::BodyBroken | ApiError::Denied(_)
     );
     let headers = answer.headers_mut();
     if close {

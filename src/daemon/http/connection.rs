@@ -19,11 +19,7 @@ use tokio::{
 };
 use tokio_io_timeout::TimeoutWriter;
 
-use super::{
-    Edge, Limits,
-    answer::Peer,
-    counts::Counted,
-};
+use super::{Edge, Limits, answer::Peer, counts::Counted};
 use crate::{
     daemon::api::ApiError,
     limits::{HTTP_HEAD_BYTES_MAX, HTTP_HEADERS_MAX},

@@ -33,10 +33,7 @@ use crate::{
 /// What a stream reads of its job.
 pub(super) trait Source: Send + 'static {
     /// As [`Core::history`].
-    fn history(
-        &self,
-        after: u64,
-    ) -> impl Future<Output = Result<Vec<JobView>, Refusal>> + Send;
+    fn history(&self, after: u64) -> impl Future<Output = Result<Vec<JobView>, Refusal>> + Send;
     /// As [`Core::log`].
     fn log(&self, from: u64) -> impl Future<Output = Result<(u64, Vec<u8>), Refusal>> + Send;
     /// Whether the job has ended.
