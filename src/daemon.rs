@@ -100,12 +100,17 @@ pub fn serve(settings: ServeSettings) -> Result<(), ServeError> {
         .thread_stack_size(BLOCKING_STACK_BYTES)
         .build()
         .map_err(failed("start the runtime"))?;
+    // Before there is a second thread: it takes what it finds out of the environment.
+    let handed = systemd::adopt()?;
     allow_many_files();
     make_directory(&settings.state_dir)?;
     let gpus = gpus(settings.budget.gpus);
     let beginning = core::start(&settings, gpus, runtime.handle())?;
     // Only now: the lock on the state is what keeps two daemons apart.
-    let listening = listen(&settings)?;
+    let listening = match handed {
+        Some(handed) => handed,
+        None => listen(&settings)?,
+    };
     let ended = runtime.block_on(run(settings, beginning, listening));
     close(runtime);
     ended
@@ -206,11 +211,8 @@ fn status(settings: &ServeSettings) -> String {
     )
 }
 
-/// The socket that the service manager hands over, else one of our own.
+/// A socket of our own.
 fn listen(settings: &ServeSettings) -> Result<Listening, ServeError> {
-    if let Some(handed) = systemd::adopt()? {
-        return Ok(handed);
-    }
     if let Some(folder) = settings.socket.parent() {
         make_directory_for_socket(folder)?;
     }

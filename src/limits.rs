@@ -172,6 +172,24 @@ pub const SETTLE_BYTES_MAX: usize = 64 << 30;
 /// whether a part is closed: stretches of repeats and of rejects come to a checkpoint too.
 pub const UNWRITTEN_BYTES: u64 = 32;
 
+// ── The daemon's core ───────────────────────────────────────────────────────────────────────────
+
+/// Messages that wait for the daemon's core. Each has a few KiB at most, but for a submission, whose size
+/// the HTTP side bounds.
+pub const MESSAGES_WAITING_MAX: usize = 512;
+/// Messages taken in one transaction.
+pub const BATCH_MESSAGES_MAX: usize = 256;
+/// Questions that wait for the daemon's reader.
+pub const READS_WAITING_MAX: usize = 64;
+/// Jobs that may wait for their turn; each takes some hundred bytes of the daemon's memory.
+pub const WAITING_JOBS_MAX: usize = 20_000;
+/// Events that a reader may lag behind before it has to read them from the store.
+pub const EVENT_BACKLOG_MAX: usize = 256;
+/// Events read from the store at once.
+pub const EVENTS_PER_READ_MAX: u32 = 100;
+/// Bytes of a log read from the store at once.
+pub const LOG_READ_BYTES_MAX: usize = 64 * KIB;
+
 // ── The daemon's HTTP side ──────────────────────────────────────────────────────────────────────
 // All of its memory: connections (13 KiB each, idle), small answers and bodies that are not counted
 // (they fit the socket's buffer), and what `HTTP_BYTES_MAX` counts.
@@ -267,24 +285,6 @@ const _: () = assert!(
 );
 const _: () =
     assert!(SLOT_BYTES_MIN >= 4 * (TEXT_KEPT_BYTES_MAX + ID_BYTES_MAX + REASON_BYTES_MAX));
-// ── Daemon ──────────────────────────────────────────────────────────────────────────────────────
-
-/// Messages that wait for the daemon's core. Each has a few KiB at most, but for a submission, whose size
-/// the HTTP side bounds.
-pub const MESSAGES_WAITING_MAX: usize = 512;
-/// Messages taken in one transaction.
-pub const BATCH_MESSAGES_MAX: usize = 256;
-/// Questions that wait for the daemon's reader.
-pub const READS_WAITING_MAX: usize = 64;
-/// Jobs that may wait for their turn; each takes some hundred bytes of the daemon's memory.
-pub const WAITING_JOBS_MAX: usize = 20_000;
-/// Events that a reader may lag behind before it has to read them from the store.
-pub const EVENT_BACKLOG_MAX: usize = 256;
-/// Events read from the store at once.
-pub const EVENTS_PER_READ_MAX: u32 = 100;
-/// Bytes of a log read from the store at once.
-pub const LOG_READ_BYTES_MAX: usize = 64 * KIB;
-
 const _: () = assert!(
     HTTP_JOBS_BYTES_MAX >= HTTP_LIST_BYTES_MAX + HTTP_BODY_BYTES_MAX
         && HTTP_JOBS_BYTES_MAX <= HTTP_BYTES_PER_USER_MAX

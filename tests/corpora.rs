@@ -38,6 +38,11 @@ fn replay(target: &str) {
 }
 
 #[test]
+fn request() {
+    replay("request");
+}
+
+#[test]
 fn rules() {
     replay("rules");
 }

@@ -30,6 +30,9 @@ use crate::{
 /// Time in which a worker whose daemon is gone must have stopped.
 const LAST_RESORT: Duration = Duration::from_secs(60);
 
+/// What is taken off the modes of files that a job makes.
+const UMASK: u32 = 0o022;
+
 /// Why a worker can't begin.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum WorkerError {
@@ -79,6 +82,8 @@ pub(super) fn worker() -> Result<Exit, CliError> {
         action: "change to the root directory",
         reason: plain(&error),
     })?;
+    // As users have it; the daemon's own files are nobody else's.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(UMASK));
     let (sender, go) = mpsc::sync_channel(1);
     start_thread("alive", say_alive)?;
     start_thread("lifeline", move || hold_lifeline(&sender))?;

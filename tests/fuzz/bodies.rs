@@ -3,11 +3,13 @@
 //! The fuzz binaries in `targets/` run them on inputs that libFuzzer makes up; `tests/corpora.rs` runs
 //! them on the inputs that are kept in `corpus/` and `findings/`, on every toolchain.
 
+mod request;
 mod rules;
 mod sealed;
 mod sources;
 mod spill;
 
+pub use request::request;
 pub use rules::rules;
 pub use sealed::sealed;
 pub use sources::{source_delimited, source_parquet, source_sdf, source_smiles};
@@ -17,7 +19,8 @@ pub use spill::spill;
 pub type Body = fn(&[u8]);
 
 /// Every target, by the name of its binary and of its folders.
-pub const TARGETS: [(&str, Body); 7] = [
+pub const TARGETS: [(&str, Body); 8] = [
+    ("request", request),
     ("rules", rules),
     ("sealed", sealed),
     ("source_delimited", source_delimited),

@@ -57,7 +57,7 @@ pub(in crate::cli) fn submit(args: SubmitArgs) -> Result<Exit, CliError> {
     };
     // What a run was begun with is in its output directory.
     let settings = if settings.resume && settings.input.is_empty() {
-        match run::begun(settings)? {
+        match run::begun(settings, args.daemon.json)? {
             run::Begun::Complete(exit) => return Ok(exit),
             run::Begun::Settings(settings) => *settings,
         }

@@ -368,3 +368,29 @@ impl Core {
         read.map_err(|error| Refusal::Store(error.to_string()))
     }
 }
+
+#[cfg(test)]
+impl Core {
+    /// A core that is always busy, for tests of what stands before it.
+    pub(crate) fn busy() -> Self {
+        let settings = ServeSettings {
+            socket: "/nowhere/socket".into(),
+            state_dir: "/nowhere".into(),
+            budget: Resources::default(),
+            group: None,
+            admin_group: None,
+            keep: Default::default(),
+            retry: crate::daemon::job::RetryPolicy {
+                failures_max: 1,
+                first_delay_ms: 0,
+                delay_ms_max: 0,
+            },
+            silence: Default::default(),
+            log_format: crate::daemon::settings::LogFormat::Text,
+        };
+        // Nobody takes what it is asked.
+        let (core, _, _) = Self::new(&settings, Vec::new());
+        core.shared.close();
+        core
+    }
+}

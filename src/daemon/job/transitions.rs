@@ -163,7 +163,8 @@ impl Job {
 
     fn verdict(&self, exit_code: Option<i32>) -> Verdict {
         match exit_code {
-            Some(0 | 4) if self.begun => Verdict::Done,
+            // One that goes on with a complete run has nothing to write.
+            Some(0 | 4) if self.begun || self.mode == Mode::Resume => Verdict::Done,
             Some(1..=3) => Verdict::Failed,
             _ => Verdict::Interrupted,
         }

@@ -1,0 +1,301 @@
+//! Streams: the events of a job as server-sent events, and its log.
+//!
+//! A stream is a task with a channel that holds one piece. It waits while the client does not read; what
+//! is broadcast meanwhile may be lost to it, and it then reads again from the core what it has missed.
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use serde_json::Value;
+use tokio::{
+    sync::{
+        broadcast::{Receiver, error::RecvError},
+        mpsc, watch,
+    },
+    time::{Instant, MissedTickBehavior, interval_at},
+};
+
+use super::{
+    HttpCounts,
+    content::kept,
+    shares::{Held, UserShares},
+};
+use crate::{
+    daemon::{
+        action::Caller,
+        api::{has_ended, job_json},
+        core::{Core, Event, JobView, Refusal},
+        job::JobId,
+    },
+    limits::HTTP_SMALL_BYTES,
+};
+
+/// What a stream reads of its job.
+pub(super) trait Source: Send + 'static {
+    /// As [`Core::history`].
+    fn history(&self, after: u64) -> impl Future<Output = Result<Vec<JobView>, Refusal>> + Send;
+    /// As [`Core::log`].
+    fn log(&self, from: u64) -> impl Future<Output = Result<(u64, Vec<u8>), Refusal>> + Send;
+    /// Whether the job has ended.
+    fn ended(&self) -> impl Future<Output = Result<bool, Refusal>> + Send;
+}
+
+/// A job as a caller sees it.
+pub(super) struct OfJob {
+    pub(super) core: Core,
+    pub(super) caller: Caller,
+    pub(super) id: JobId,
+}
+
+impl Source for OfJob {
+    async fn history(&self, after: u64) -> Result<Vec<JobView>, Refusal> {
+        self.core.history(self.caller, self.id, after).await
+    }
+
+    async fn log(&self, from: u64) -> Result<(u64, Vec<u8>), Refusal> {
+        self.core.log(self.caller, self.id, from).await
+    }
+
+    async fn ended(&self) -> Result<bool, Refusal> {
+        let view = self.core.show(self.caller, self.id).await?;
+        Ok(has_ended(view.job.state))
+    }
+}
+
+/// Where a stream of events begins.
+pub(super) struct From {
+    /// The job as it is.
+    pub(super) view: JobView,
+    /// The last event that the client has.
+    pub(super) after: u64,
+    /// Between two signs of life.
+    pub(super) heartbeat: Duration,
+    /// Name of the job's user.
+    pub(super) user_name: Option<String>,
+}
+
+/// There is nobody to send to, or nothing more to send.
+#[derive(Debug)]
+pub(super) struct Over;
+
+/// Sends what has happened to a job and what happens to it, until it has ended. `events` must have been
+/// subscribed before `from.view` was read.
+pub(super) async fn events(source: impl Source, events: Receiver<Event>, from: From, sink: Sink) {
+    let id = from.view.job.id;
+    let mut following = Following {
+        source,
+        // A number that is not there yet would hide the events before it.
+        last: from.after.min(from.view.job.seq),
+        ended: has_ended(from.view.job.state) && from.after >= from.view.job.seq,
+        user_name: from.user_name,
+        sink,
+    };
+    let _over = following.all(id, events, from.heartbeat).await;
+}
+
+struct Following<S> {
+    source: S,
+    last: u64,
+    ended: bool,
+    user_name: Option<String>,
+    sink: Sink,
+}
+
+impl<S: Source> Following<S> {
+    async fn all(
+        &mut self,
+        id: JobId,
+        mut events: Receiver<Event>,
+        heartbeat: Duration,
+    ) -> Result<(), Over> {
+        let mut beat = interval_at(Instant::now() + heartbeat, heartbeat);
+        beat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        self.missed().await?;
+        while !self.ended {
+            let event = tokio::select! {
+                over = self.sink.over() => return Err(over),
+                _ = beat.tick() => {
+                    self.sink.send(b": \n\n".to_vec()).await?;
+                    continue;
+                }
+                event = events.recv() => event,
+            };
+            match event {
+                Ok(Event::State(view)) if view.job.id == id => self.happened(&view).await?,
+                Ok(Event::Progress(of, progress)) if of == id => {
+                    self.sink.send(progress_event(&progress)).await?;
+                }
+                Ok(_) => {}
+                Err(RecvError::Lagged(_)) => self.missed().await?,
+                Err(RecvError::Closed) => return Err(Over),
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends the events after the last that was sent, from the store.
+    async fn missed(&mut self) -> Result<(), Over> {
+        while !self.ended {
+            let page = self.source.history(self.last).await.map_err(|_| Over)?;
+            if page.is_empty() {
+                break;
+            }
+            for view in &page {
+                self.state(view).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn happened(&mut self, view: &JobView) -> Result<(), Over> {
+        if view.job.seq > self.last + 1 {
+            self.missed().await?;
+        }
+        self.state(view).await
+    }
+
+    async fn state(&mut self, view: &JobView) -> Result<(), Over> {
+        if view.job.seq <= self.last {
+            return Ok(());
+        }
+        self.last = view.job.seq;
+        self.ended = has_ended(view.job.state);
+        let text = state_event(view, self.user_name.as_deref());
+        self.sink.send(text).await
+    }
+}
+
+/// Sends a job's log: what there is, and with `events` what comes, until the job has ended.
+pub(super) async fn log(
+    source: impl Source,
+    events: Option<Receiver<Event>>,
+    id: JobId,
+    sink: Sink,
+) {
+    let _over = whole_log(&source, events, id, &sink).await;
+}
+
+async fn whole_log(
+    source: &impl Source,
+    mut events: Option<Receiver<Event>>,
+    id: JobId,
+    sink: &Sink,
+) -> Result<(), Over> {
+    let mut from = 0;
+    loop {
+        from = log_to_its_end(source, from, sink).await?;
+        let Some(receiver) = &mut events else {
+            return Ok(());
+        };
+        let ended = tokio::select! {
+            over = sink.over() => return Err(over),
+            ended = more(source, receiver, id) => ended?,
+        };
+        if ended {
+            events = None;
+        }
+    }
+}
+
+async fn log_to_its_end(source: &impl Source, mut from: u64, sink: &Sink) -> Result<u64, Over> {
+    loop {
+        let (begin, text) = source.log(from).await.map_err(|_| Over)?;
+        if text.is_empty() {
+            return Ok(from);
+        }
+        if begin > from {
+            let gap = format!("\n[{} bytes are not kept]\n", begin - from);
+            sink.send(gap.into_bytes()).await?;
+        }
+        from = begin + text.len() as u64;
+        sink.send(text).await?;
+    }
+}
+
+/// Waits until there may be more of a log; true once the job has ended.
+async fn more(source: &impl Source, events: &mut Receiver<Event>, id: JobId) -> Result<bool, Over> {
+    loop {
+        match events.recv().await {
+            Ok(Event::Log(of)) if of == id => return Ok(false),
+            Ok(Event::State(view)) if view.job.id == id && has_ended(view.job.state) => {
+                return Ok(true);
+            }
+            Ok(_) => {}
+            Err(RecvError::Lagged(_)) => return source.ended().await.map_err(|_| Over),
+            Err(RecvError::Closed) => return Ok(true),
+        }
+    }
+}
+
+fn state_event(view: &JobView, user_name: Option<&str>) -> Vec<u8> {
+    let mut text = format!("event: state\nid: {}\ndata: ", view.job.seq).into_bytes();
+    // JSON has no line breaks of its own, and a value that was read as JSON can be written.
+    let written = serde_json::to_writer(&mut text, &job_json(view, user_name));
+    debug_assert!(written.is_ok());
+    text.extend_from_slice(b"\n\n");
+    text
+}
+
+fn progress_event(progress: &Value) -> Vec<u8> {
+    format!("event: progress\ndata: {progress}\n\n").into_bytes()
+}
+
+/// Where a stream goes: a client, for as long as it is there and the daemon does not end.
+pub(super) struct Sink {
+    pieces: mpsc::Sender<Bytes>,
+    share: Arc<UserShares>,
+    ending: watch::Receiver<bool>,
+    counts: Arc<HttpCounts>,
+    _permit: Option<Held>,
+}
+
+impl Sink {
+    pub(super) fn new(
+        pieces: mpsc::Sender<Bytes>,
+        share: Arc<UserShares>,
+        ending: watch::Receiver<bool>,
+        counts: Arc<HttpCounts>,
+        permit: Option<Held>,
+    ) -> Self {
+        counts.stream_opened();
+        Self {
+            pieces,
+            share,
+            ending,
+            counts,
+            _permit: permit,
+        }
+    }
+
+    /// Sends a piece once the client has taken the one before.
+    async fn send(&self, text: Vec<u8>) -> Result<(), Over> {
+        let sent = async {
+            let held = match text.len() > HTTP_SMALL_BYTES {
+                true => Some(self.share.bytes(text.len()).await),
+                false => None,
+            };
+            self.pieces.send(kept(text, held)).await.map_err(|_| Over)
+        };
+        tokio::select! {
+            biased;
+            over = self.over() => Err(over),
+            sent = sent => sent,
+        }
+    }
+
+    /// Waits until the client has gone or the daemon ends.
+    async fn over(&self) -> Over {
+        let mut ending = self.ending.clone();
+        tokio::select! {
+            () = self.pieces.closed() => {}
+            _ = ending.wait_for(|ends| *ends) => {}
+        }
+        Over
+    }
+}
+
+impl Drop for Sink {
+    fn drop(&mut self) {
+        self.counts.stream_closed();
+    }
+}
