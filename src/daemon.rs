@@ -73,6 +73,9 @@ pub enum ServeError {
     /// There is nothing to listen on.
     #[error(transparent)]
     Socket(#[from] SocketError),
+    /// The thread that changes jobs has failed. A daemon that is started anew goes on with them.
+    #[error("the daemon's core has failed; this is a fault in molsieve, please report it")]
+    CoreGone,
     /// The operating system refuses something else.
     #[error("cannot {action}: {reason}")]
     System {
@@ -158,7 +161,10 @@ async fn run(
     let status = status(&settings);
     tracing::info!("{status}");
     systemd::ready(&status);
-    signals.until_end(&status).await;
+    tokio::select! {
+        () = signals.until_end(&status) => {}
+        () = core.gone() => return Err(ServeError::CoreGone),
+    }
     end(&core, drained, &shut, &mut connections).await;
     chores.abort();
     supervisor.abort();

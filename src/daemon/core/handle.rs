@@ -300,6 +300,11 @@ impl Core {
         self.shared.open.load(Relaxed)
     }
 
+    /// Until the core's thread has ended although it should not.
+    pub async fn gone(&self) {
+        self.messages.closed().await;
+    }
+
     /// Everything that happens to jobs from now on. A receiver that lags loses the oldest.
     pub fn events(&self) -> broadcast::Receiver<Event> {
         self.shared.events.subscribe()

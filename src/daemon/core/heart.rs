@@ -122,7 +122,9 @@ impl Heart {
     fn work(&mut self, messages: &mut mpsc::Receiver<Message>, runtime: &Handle) {
         self.admit();
         loop {
-            let batch = match runtime.block_on(timeout(self.pause(), messages.recv())) {
+            let pause = self.pause();
+            let next = runtime.block_on(async { timeout(pause, messages.recv()).await });
+            let batch = match next {
                 Ok(Some(first)) => self.batch(first, messages),
                 Ok(None) => return,
                 Err(_elapsed) => std::mem::take(&mut self.again),
