@@ -111,17 +111,16 @@ dependencies() {
     if command -v dpkg-shlibdeps >/dev/null; then
         mkdir -p "$work/source/debian"
         printf 'Source: molsieve\n\nPackage: molsieve\nArchitecture: amd64\n' >"$work/source/debian/control"
-        (cd "$work/source" && dpkg-shlibdeps -O -l"$tree/usr/lib/molsieve" \
+        (cd "$work/source" && dpkg-shlibdeps -O --warnings=0 -l"$tree/usr/lib/molsieve" \
             "$tree/usr/bin/molsieve" "$tree"/usr/lib/molsieve/*) | sed -n 's/^shlibs:Depends=//p'
         return
     fi
     local glibc glibcxx gcc
     glibc=$(newest GLIBC)
     glibcxx=$(newest GLIBCXX)
-    # GCC 9 to 13 brought these; see "ABI Policy and Guidelines" of libstdc++.
+    # Which GCC brought these: see "ABI Policy and Guidelines" of libstdc++.
     case $glibcxx in
-        3.4.3[2-9]*) gcc=13 ;;
-        3.4.31) gcc=13 ;;
+        3.4.3[1-9]*) gcc=13 ;;
         3.4.30) gcc=12 ;;
         3.4.29) gcc=11 ;;
         *) gcc=9 ;;
@@ -190,7 +189,7 @@ commit=$(git rev-parse --short HEAD)
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 export SOURCE_DATE_EPOCH
 version=$("$binary" --version | cut -d' ' -f2)-1
-maintainer="${DEBFULLNAME:-The molsieve developers} <${DEBEMAIL:-molsieve@packages.debian.org}>"
+maintainer="${DEBFULLNAME:-The molsieve developers} <${DEBEMAIL:-maintainers@molsieve.invalid}>"
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
