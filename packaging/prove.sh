@@ -11,7 +11,8 @@ usage: packaging/prove.sh deb [PACKAGE]        (default: the one in target/deb)
        packaging/prove.sh dockerfile [--binary FILE]
 
 deb         installs PACKAGE with apt-get in a fresh Debian 12 (minbase), runs what it installed, removes and
-            purges it, and compares what files there are with those before.
+            purges it, and compares what files there are with those before; then the same where systemd's
+            tools are installed, which look at units, accounts and folders.
 dockerfile  does what the Dockerfile says, instruction by instruction (packaging/dockerfile.py), and runs the
             healthcheck and a job as the image's user. With --binary, FILE stands in for what
             `cargo build` makes (over ten minutes on two cores); everything else is done.
@@ -22,7 +23,7 @@ What the proof puts in the place of the real thing:
   - layers, caches and the network of a container engine: a folder, copied per stage, and this machine's network
   - user namespaces and limits of an engine: chroot and setpriv; /proc is this machine's
   - the mirror, certificates and proxy variables: this machine's, found when the script runs
-There is no init in the roots: units are checked (check-units.sh), not started.
+There is no init in the roots: units are checked, not started.
 
 PROVE_FOLDER  where the roots go, 3 GiB   (default: target/prove)
 TEXT
@@ -110,7 +111,7 @@ step() {
 
 # Packages that the package needs are left there when it goes; they are installed before the first look.
 deb_dependencies() {
-    inside "$root" bash -c 'apt-get install -qq -y --no-install-recommends libstdc++6 libgcc-s1 libc6 passwd'
+    inside "$root" apt-get install -qq -y --no-install-recommends libstdc++6 libgcc-s1 libc6 passwd "$@"
 }
 
 deb_run() {
@@ -137,13 +138,71 @@ deb_manual() {
 
 # What a running daemon would have left.
 deb_state() {
-    install -d -m 0700 "$root/var/lib/molsieve" "$root/var/lib/molsieve-single"
+    install -d -m 0700 "$root/var/lib/molsieve" "$root/var/lib/molsieve-single/jobs/of-a-user"
+    echo queue >"$root/var/lib/molsieve-single/jobs.sqlite"
     echo job >"$root/var/lib/molsieve/jobs.sqlite"
+}
+
+# Output of jobs outlives even purge; then it goes, for the comparison.
+deb_output() {
+    [ "$(cd "$root/var/lib/molsieve-single" && find . | sort | xargs)" = ". ./jobs ./jobs/of-a-user" ] &&
+        rm -r "$root/var/lib/molsieve-single"
 }
 
 deb_left() {
     inventory "$root" >"$folder/after.txt"
     diff "$folder/before.txt" "$folder/after.txt"
+}
+
+# Units, accounts and folders as systemd's own tools take them; the units' commands are installed here.
+deb_units() {
+    local said
+    said=$(inside "$root" bash -c 'cd /lib/systemd/system && systemd-analyze --man=no verify molsieve*.service molsieve*.socket' 2>&1) || true
+    echo "$said"
+    ! grep -q molsieve <<<"$said" &&
+        inside "$root" bash -euc 'id -nG molsieve | grep -qw render
+            [ "$(stat -c "%a %U:%G" /var/lib/molsieve-single)" = "710 molsieve:molsieve" ]
+            [ "$(stat -c "%a %U:%G" /var/lib/molsieve-single/jobs)" = "2750 molsieve:molsieve" ]'
+}
+
+# install_and_remove PACKAGE MORE…: the whole life of the package in a root that has MORE too.
+install_and_remove() {
+    local package=$1
+    shift
+    fresh deb
+    step "what it depends on${1:+, and $*}" deb_dependencies "$@"
+    inventory "$root" >"$folder/before.txt"
+    cp "$package" "$root/tmp/molsieve.deb"
+    step "apt-get install" inside "$root" apt-get install -y --no-install-recommends /tmp/molsieve.deb
+    step "user and group molsieve are there" inside "$root" bash -c 'id molsieve && getent group molsieve'
+    step "molsieve --version" inside "$root" molsieve --version
+    step "its libraries are the package's" deb_libraries
+    if [ $# -gt 0 ]; then
+        step "units, accounts and folders with systemd's tools" deb_units
+    else
+        try_it_out
+    fi
+    step "installing it again" inside "$root" apt-get install -y --reinstall --no-install-recommends /tmp/molsieve.deb
+    step "(state, as a daemon leaves it)" deb_state
+    step "apt-get remove" inside "$root" apt-get remove -y molsieve
+    step "the command is gone, state and settings are not" inside "$root" bash -c \
+        '! command -v molsieve && [ -f /var/lib/molsieve/jobs.sqlite ] && [ -f /etc/default/molsieve ]'
+    step "apt-get purge" inside "$root" apt-get purge -y molsieve
+    step "purge says what it removes" grep -q 'molsieve: removing /var/lib/molsieve' "$log"
+    step "of the other state only the output of jobs is there" deb_output
+    step "no file is left (the account stays, on purpose)" deb_left
+    discard deb
+}
+
+try_it_out() {
+    step "a job on the shipped library" deb_run
+    step "molsieve doctor" inside "$root" molsieve doctor /tmp
+    step "rules check" inside "$root" molsieve rules check /usr/share/molsieve/rules/natural_products.toml
+    if deb_manual >>"$log"; then
+        echo "  ok      man pages are there"
+    else
+        echo "  SKIPPED man pages: the package was built with --partial"
+    fi
 }
 
 prove_deb() {
@@ -153,32 +212,8 @@ prove_deb() {
     log=$folder/deb.log
     : >"$log"
     note "$package; the log is $log"
-    fresh deb
-    step "what it depends on" deb_dependencies
-    inventory "$root" >"$folder/before.txt"
-    cp "$package" "$root/tmp/molsieve.deb"
-    step "apt-get install" inside "$root" apt-get install -y --no-install-recommends /tmp/molsieve.deb
-    step "user and group molsieve are there" inside "$root" bash -c 'id molsieve && getent group molsieve'
-    step "molsieve --version" inside "$root" molsieve --version
-    step "its libraries are the package's" deb_libraries
-    step "a job on the shipped library" deb_run
-    step "molsieve doctor" inside "$root" molsieve doctor /tmp
-    step "rules check" inside "$root" molsieve rules check /usr/share/molsieve/rules/natural_products.toml
-    if deb_manual >>"$log"; then
-        echo "  ok      man pages are there"
-    else
-        echo "  SKIPPED man pages: the package was built with --partial"
-    fi
-    step "installing it again" inside "$root" apt-get install -y --reinstall --no-install-recommends /tmp/molsieve.deb
-    step "(a state directory, as a daemon leaves it)" deb_state
-    step "apt-get remove" inside "$root" apt-get remove -y molsieve
-    step "the command is gone, state and settings are not" inside "$root" bash -c \
-        '! command -v molsieve && [ -f /var/lib/molsieve/jobs.sqlite ] && [ -f /etc/default/molsieve ]'
-    step "apt-get purge" inside "$root" apt-get purge -y molsieve
-    step "purge says what it removes" grep -q 'molsieve: removing /var/lib/molsieve' "$log"
-    step "no file is left (the account stays, on purpose)" deb_left
-    inside "$root" bash -c 'getent passwd molsieve; getent group molsieve' >>"$log"
-    discard deb
+    install_and_remove "$package"
+    install_and_remove "$package" systemd
 }
 
 prove_dockerfile() {
