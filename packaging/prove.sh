@@ -88,11 +88,11 @@ discard() {
     if [ -e "$folder/$1" ]; then rm -rf --one-file-system "${folder:?}/$1"; fi
 }
 
-# Every file and folder of ROOT but for what apt, dpkg and accounts keep of what was.
+# Every file and folder of ROOT but for what apt, dpkg, accounts and systemd keep of what was.
 inventory() {
     (cd "$1" && find . -xdev -mindepth 1 \
         \( -path ./var/lib/dpkg -o -path ./var/cache -o -path ./var/lib/apt -o -path ./var/log -o -path ./tmp \
-        -o -path ./proc -o -path ./sys -o -path ./dev -o -path ./work \) -prune \
+        -o -path ./proc -o -path ./sys -o -path ./dev -o -path ./run/systemd \) -prune \
         -o -printf '%p %M %u:%g\n' | grep -v -E '^\./etc/(passwd|group|shadow|gshadow)-? |^\./etc/\.pwd\.lock ' | LC_ALL=C sort)
 }
 
