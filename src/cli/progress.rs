@@ -246,6 +246,8 @@ pub(super) struct Reporter<'a> {
     printed: Instant,
     /// Where the stretch begins that what is busiest is told of.
     last: Snapshot,
+    /// With `--json`, what is not yet printed.
+    unsaid: Option<Snapshot>,
 }
 
 impl<'a> Reporter<'a> {
@@ -255,6 +257,7 @@ impl<'a> Reporter<'a> {
             display: (!json).then(Display::new),
             printed: Instant::now(),
             last: Snapshot::default(),
+            unsaid: None,
         }
     }
 
@@ -268,16 +271,19 @@ impl<'a> Reporter<'a> {
             }
             None if self.printed.elapsed() >= JSON_EVERY => {
                 say_event(report::progress_json(self.job, snapshot));
-                self.printed = Instant::now();
+                (self.printed, self.unsaid) = (Instant::now(), None);
             }
-            None => {}
+            None => self.unsaid = Some(snapshot.clone()),
         }
     }
 
-    /// Clears the live display.
+    /// Clears the live display; with `--json`, says where the job stood last.
     pub(super) fn finish(&self) {
         if let Some(display) = &self.display {
             display.finish();
+        }
+        if let Some(last) = &self.unsaid {
+            say_event(report::progress_json(self.job, last));
         }
     }
 }

@@ -62,6 +62,8 @@ struct View<'a> {
     display: Option<Display>,
     /// The job's last progress.
     figures: Figures,
+    /// Where the job stood when it was told last.
+    told: Option<State>,
 }
 
 impl<'a> View<'a> {
@@ -71,6 +73,7 @@ impl<'a> View<'a> {
             client,
             display: (!json).then(Display::new),
             figures: Figures::default(),
+            told: None,
         }
     }
 
@@ -98,15 +101,15 @@ impl<'a> View<'a> {
         }
     }
 
-    fn state(&self, job: &Value) {
+    fn state(&mut self, job: &Value) {
         if self.display.is_none() {
             return say(&json!({ "event": "state", "job": job }).to_string());
         }
         let Ok(job) = Shown::read(self.client, job) else {
             return;
         };
-        // How it ended is told at the end.
-        if !matches!(job.state, State::Done | State::Failed | State::Cancelled) {
+        // How it ended is told at the end. Not every event is another state.
+        if !job.state.is_final() && self.told.replace(job.state) != Some(job.state) {
             self.say(&format!(
                 "job {} {}",
                 self.id,
