@@ -25,7 +25,7 @@ pub(super) struct Buffers {
 }
 
 /// Rows are tallied by verdict.
-const TALLY_LEN: usize = 3;
+pub(super) const TALLY_LEN: usize = 3;
 
 /// What kernels take beside buffers.
 pub(super) struct Scalars {

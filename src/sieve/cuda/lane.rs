@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use cudarc::driver::{CudaContext, CudaEvent, CudaStream};
 
-use super::{buffers::Buffers, driver::or_failed, pinned::Pinned};
+use super::{
+    buffers::{Buffers, TALLY_LEN},
+    driver::or_failed,
+    pinned::Pinned,
+};
 use crate::{
     sieve::{EngineError, gpu::Room},
     slot::HostWords,
@@ -30,7 +34,7 @@ impl Lane {
             buffers: Buffers::new(&stream, room)?,
             stream,
             filter_used,
-            tally: Pinned::new(context, size_of::<[u32; 4]>())?,
+            tally: Pinned::new(context, size_of::<[u32; TALLY_LEN]>())?,
         })
     }
 
@@ -53,12 +57,12 @@ impl Lane {
     /// Starts to copy the tally to the host.
     pub(super) fn copy_tally_out(&mut self) -> Result<(), EngineError> {
         let to: &mut [u32] = bytemuck::cast_slice_mut(self.tally.words_mut());
-        let copy = self.stream.memcpy_dtoh(&self.buffers.tally, to);
+        let copy = (self.stream).memcpy_dtoh(&self.buffers.tally, &mut to[..TALLY_LEN]);
         or_failed("cuMemcpyDtoHAsync", copy)
     }
 
     /// The tally that was copied last, once it has been waited for.
-    pub(super) fn tally(&self) -> [u32; 3] {
+    pub(super) fn tally(&self) -> [u32; TALLY_LEN] {
         let words: &[u32] = bytemuck::cast_slice(self.tally.words());
         [words[0], words[1], words[2]]
     }
