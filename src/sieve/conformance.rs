@@ -136,9 +136,15 @@ pub fn conform(make: &mut Make<'_>, random_slots: u64) -> Result<Account, Disagr
             trial.sieve(case, batch)
         })?;
         for count in batches::insert_counts(&layout) {
-            trial.insert(count)?;
+            trial.insert(&batches::random_keys(count))?;
         }
-        // What was inserted must be seen, and what is sieved after it inserted.
+        // What was inserted must be seen by all that follow, and what is sieved after it inserted.
+        let rows = batches::numbered(1_000_000..1_001_000 + 2 * layout.rows_max);
+        let keys: Vec<_> = rows.iter().map(|row| Key::of(row).words()).collect();
+        trial.insert(&keys)?;
+        for inserted in rows.chunks(1_000).take(3) {
+            trial.sieve("inserted before", &inserted.to_vec())?;
+        }
         trial.sieve("after inserting", &batches::numbered(0..1_000))?;
         trial.compare_filters()?;
         account.filters += 1;
@@ -157,7 +163,7 @@ pub fn conform_on_inserts(
 ) -> Result<(), Disagreement> {
     let layout = SlotLayout::smallest(false);
     let mut trial = Trial::new(make(shape, &layout)?, shape, &layout)?;
-    trial.insert(count)?;
+    trial.insert(&batches::random_keys(count))?;
     trial.compare_filters()
 }
 
@@ -262,15 +268,13 @@ impl Trial {
         Ok(())
     }
 
-    fn insert(&mut self, count: usize) -> Result<(), Disagreement> {
+    fn insert(&mut self, keys: &[[u64; 2]]) -> Result<(), Disagreement> {
         self.compare_all()?;
-        let mut words = batches::Random::new(count as u64);
-        let keys: Vec<_> = (0..count).map(|_| [words.next(), words.next()]).collect();
-        self.engine.insert(&keys)?;
+        self.engine.insert(keys)?;
         keys.iter().for_each(|key| {
             self.oracle.insert_hash(key[0]);
         });
-        self.account.inserted += count as u64;
+        self.account.inserted += keys.len() as u64;
         Ok(())
     }
 

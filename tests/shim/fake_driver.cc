@@ -8,8 +8,8 @@
 // each allocation stands a guard, and what writes there ends the process.
 //
 // And it keeps no order between streams that is not asked for. While somebody waits for one, a step is
-// taken from a stream drawn at random until the awaited one is empty; only a stream that waits for an
-// event stands still. So it shows too where an event is missing.
+// taken, or a few, from a stream drawn at random until the awaited one is empty; only a stream that waits
+// for an event stands still. So it shows too where an event is missing.
 //
 //   FAKE_CUDA_VERSION   of the interface, such as 11040; 12000 if not set
 //   FAKE_CUDA_DEVICES   their number; 1 if not set
@@ -17,6 +17,7 @@
 //   FAKE_CUDA_CALLS     calls that succeed, of those that move, launch, wait or make an event; all if not set
 #include "sieve_host.cc"
 
+#include <algorithm>
 #include <cstring>
 #include <deque>
 #include <map>
@@ -64,6 +65,9 @@ static size_t drawn(size_t count) {
     return state % count;
 }
 
+// Steps that are taken from one stream before another is drawn, on average.
+static const size_t SAME_STREAM_STEPS = 16;
+
 static void finish(Stream *stream) {
     while (!stream->left.empty()) {
         std::vector<Stream *> ready;
@@ -74,7 +78,10 @@ static void finish(Stream *stream) {
             fprintf(stderr, "all streams wait for events of each other\n");
             abort();
         }
-        Stream *next = ready[drawn(ready.size())];
+        // The same one for a while, so that others fall far behind.
+        static Stream *next;
+        if (drawn(SAME_STREAM_STEPS) == 0 || std::find(ready.begin(), ready.end(), next) == ready.end())
+            next = ready[drawn(ready.size())];
         Step step = std::move(next->left.front());
         next->left.pop_front();
         step.work();
