@@ -5,7 +5,7 @@
 //! | thread | what it does | waits for |
 //! |---|---|---|
 //! | `chem-0` … | takes a batch of parents, fills slots with their products | a free slot |
-//! | `sieve` | takes slots in input order, has the engine judge them | a filled slot |
+//! | `sieve` | takes slots in input order, has the engine judge them | a filled slot; the oldest in the engine |
 //! | `sieve-0` … | the cpu engine's pool | work |
 //! | `sink` | encodes what remains, publishes parts | a judged slot |
 //! | the caller's | watches: stop requests, progress | 100 ms |

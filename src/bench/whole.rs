@@ -16,7 +16,7 @@ use crate::{
 /// Slots that the engine is given in turn.
 const SLOTS: usize = 4;
 
-/// The whole sieve, slot after slot, with an empty filter whenever the one before is as full as it is
+/// The whole sieve, as many slots at a time as a job has in it, with an empty filter whenever the one before is as full as it is
 /// made for.
 pub(super) struct Run<'a> {
     subject: &'a Subject,

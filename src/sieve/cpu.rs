@@ -2,7 +2,7 @@
 //!
 //! Keys and lookups are spread over the processors the process may use, inserts too: the filter is
 //! `fastbloom::AtomicBloomFilter`, setting bits commutes, and lookups and inserts never overlap. Only
-//! the search for repeats inside the slot is sequential.
+//! the search for repeats inside the slot is sequential. A slot is done with when it is begun.
 
 use std::{hint::black_box, sync::atomic::Ordering::Relaxed};
 
