@@ -124,7 +124,7 @@ fn auto_takes_cuda_where_there_is_a_driver_and_room() {
     assert_eq!(chosen("768MiB", gibibyte), "cuda, stand-in");
     let too_small = chosen("768MiB", "1000000");
     assert!(
-        too_small.starts_with("cpu (engine cuda: the filter and a slot takes"),
+        too_small.starts_with("cpu (engine cuda: the filter with room for three slots takes"),
         "{too_small}"
     );
     let no_budget = chosen("256MiB", gibibyte);
@@ -141,7 +141,11 @@ fn a_driver_that_can_not_be_used_is_told_in_one_line() {
     for (name, value, words) in [
         ("FAKE_CUDA_VERSION", "11040", "too old: it knows CUDA 11.4"),
         ("FAKE_CUDA_DEVICES", "0", "shows no GPU"),
-        ("FAKE_CUDA_MEMORY", "1000000", "the filter and a slot takes"),
+        (
+            "FAKE_CUDA_MEMORY",
+            "1000000",
+            "the filter with room for three slots takes",
+        ),
     ] {
         let refused = material
             .run("--engine cuda --memory 768MiB")
