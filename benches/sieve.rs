@@ -121,16 +121,15 @@ fn touched_words(shape: FilterShape) -> Vec<u64> {
     (0..shape.bits / 64).map(|_| black_box(0)).collect()
 }
 
-fn engine_pass(shape: FilterShape, threads: usize, slots: &mut [Slot]) -> Duration {
+fn engine_pass(shape: FilterShape, threads: usize, slots: &mut Vec<Slot>) -> Duration {
     let rows_max = slots[0].layout().rows_max;
     let mut engine = CpuEngine::new(shape, rows_max, threads).unwrap();
     let began = Instant::now();
-    let new = slots
-        .iter_mut()
-        .map(|slot| engine.sieve(slot).unwrap().new)
-        .sum();
+    let sieved = slots.drain(..).map(|slot| engine.sieve(slot).unwrap());
+    let (sieved, tallies): (Vec<_>, Vec<_>) = sieved.unzip();
     let elapsed = began.elapsed();
-    all_new(new, slots);
+    *slots = sieved;
+    all_new(tallies.iter().map(|tally| tally.new).sum(), slots);
     elapsed
 }
 

@@ -80,12 +80,10 @@ fn sink(criterion: &mut Criterion) {
     group.finish();
 }
 
-fn sieved(mut slots: Vec<Slot>) -> Vec<Slot> {
+fn sieved(slots: Vec<Slot>) -> Vec<Slot> {
     let mut engine = CpuEngine::new(FILTER, common::layout().rows_max, 1).unwrap();
-    for slot in &mut slots {
-        engine.sieve(slot).unwrap();
-    }
-    slots
+    let sieved = |slot| engine.sieve(slot).unwrap().0;
+    slots.into_iter().map(sieved).collect()
 }
 
 /// Writes all slots into an output directory that is made before and removed behind the timing.

@@ -5,7 +5,7 @@
 //! | thread | what it does | waits for |
 //! |---|---|---|
 //! | `chem-0` … | takes a batch of parents, fills slots with their products | a free slot |
-//! | `sieve` | takes slots in input order, has the engine judge them | a filled slot |
+//! | `sieve` | takes slots in input order, has the engine judge them | a filled slot; the oldest in the engine |
 //! | `sieve-0` … | the cpu engine's pool | work |
 //! | `sink` | encodes what remains, publishes parts | a judged slot |
 //! | the caller's | watches: stop requests, progress | 100 ms |
@@ -28,6 +28,7 @@ mod sinking;
 mod workers;
 
 use std::{
+    collections::VecDeque,
     sync::{
         Arc, Mutex, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
@@ -51,7 +52,7 @@ use crate::{
     config::JobSpec,
     limits::STAGE_STACK_BYTES,
     plan::Plan,
-    ring::{Permit, Ring, RingState},
+    ring::{Berth, Permit, Ring, RingState},
     rules::RuleSet,
     settle::decide::DecideError,
     sieve::{Engine, EngineError, Tally},
@@ -306,22 +307,39 @@ fn read<'a>(
     })
 }
 
-/// The sieve's thread: slots in input order to the engine and on to the sink.
+/// The sieve's thread: slots in input order to the engine and on to the sink. It has as many in the engine
+/// as that takes, and waits for another only when it has none: those it has may be all there are.
 fn judge(
     shared: &Shared<'_>,
     mut engine: Box<dyn Engine>,
     judged: mpsc::SyncSender<(Permit, Tally)>,
 ) -> Result<(), PipelineError> {
-    while let Ok(next) = shared.ring.next() {
-        let Some(mut slot) = next else {
+    let begun_max = engine.slots_begun_max();
+    let mut begun: VecDeque<Berth> = VecDeque::with_capacity(begun_max);
+    let (times, ring) = (&shared.times, &shared.ring);
+    loop {
+        let next = match begun.len() {
+            0 => ring.next(),
+            count if count < begun_max => ring.next_now(),
+            _ => Ok(None),
+        };
+        let Ok(next) = next else {
+            break; // the job stops
+        };
+        if let Some(permit) = next {
+            let (berth, slot) = permit.split();
+            times.measure(&times.sieve, || engine.begin(slot))?;
+            begun.push_back(berth);
+            continue;
+        }
+        let Some(berth) = begun.pop_front() else {
             // Said before the channel closes: that it closes may have another cause.
             shared.all_judged.store(true, Relaxed);
             break;
         };
-        let tally = shared
-            .times
-            .measure(&shared.times.sieve, || engine.sieve(&mut slot))?;
-        if judged.send((slot, tally)).is_err() {
+        let finished = times.measure(&times.sieve, || engine.finish())?;
+        let (slot, tally) = finished.expect("a slot is begun for every berth");
+        if judged.send((berth.with(slot), tally)).is_err() {
             break; // the sink has failed and said so
         }
     }

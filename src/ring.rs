@@ -11,7 +11,8 @@
 //!   it, so the one everybody waits for can always go on: ordering can't deadlock, even with two
 //!   slots and any number of workers.
 //!
-//! Whoever takes filled slots must never wait for a free one.
+//! Whoever takes filled slots must never wait for a free one, nor for a filled one while it holds others:
+//! those it holds may be all there are.
 
 use std::{
     collections::BTreeMap,
@@ -171,38 +172,48 @@ impl Ring {
     pub fn next(self: &Arc<Self>) -> Result<Option<Permit>, Stopped> {
         let mut state = self.lock();
         loop {
-            if state.stopped {
-                return Err(Stopped);
+            if let Some(permit) = self.take(&mut state)? {
+                return Ok(Some(permit));
             }
-            let place = state.next;
-            if let Some(Filled {
-                slot,
-                last_of_batch,
-            }) = state.filled.remove(&place)
-            {
-                state.next = if last_of_batch {
-                    // The next batch is now the oldest: it may be waiting for the reserve.
-                    self.freed.notify_all();
-                    Place {
-                        batch: place.batch + 1,
-                        part: 0,
-                    }
-                } else {
-                    Place {
-                        part: place.part + 1,
-                        ..place
-                    }
-                };
-                return Ok(Some(Permit {
-                    slot: Some(slot),
-                    ring: Arc::clone(self),
-                }));
-            }
-            if state.batches == Some(place.batch) {
+            if state.batches == Some(state.next.batch) {
                 return Ok(None);
             }
             state = wait(&self.filled, state);
         }
+    }
+
+    /// The next filled slot if it is there already; the order is that of [`Ring::next`]. `None`: it is not
+    /// filled yet, or all batches are through. For who has a slot in hand and must not wait for another.
+    pub fn next_now(self: &Arc<Self>) -> Result<Option<Permit>, Stopped> {
+        self.take(&mut self.lock())
+    }
+
+    /// Takes the next slot in order, if it is filled.
+    fn take(self: &Arc<Self>, state: &mut State) -> Result<Option<Permit>, Stopped> {
+        if state.stopped {
+            return Err(Stopped);
+        }
+        let place = state.next;
+        let Some(filled) = state.filled.remove(&place) else {
+            return Ok(None);
+        };
+        state.next = if filled.last_of_batch {
+            // The next batch is now the oldest: it may be waiting for the reserve.
+            self.freed.notify_all();
+            Place {
+                batch: place.batch + 1,
+                part: 0,
+            }
+        } else {
+            Place {
+                part: place.part + 1,
+                ..place
+            }
+        };
+        Ok(Some(Permit {
+            slot: Some(filled.slot),
+            ring: Arc::clone(self),
+        }))
     }
 
     /// Says how many batches there are in all, once that is known.
@@ -266,26 +277,50 @@ fn wait<'a>(condition: &Condvar, state: MutexGuard<'a, State>) -> MutexGuard<'a,
 /// The right to use one slot. Dropped, it gives the slot back to the ring.
 #[derive(Debug)]
 pub struct Permit {
-    /// Present until the permit is dropped or submitted.
+    /// Present until the permit is dropped, submitted or split.
     slot: Option<Slot>,
     ring: Arc<Ring>,
+}
+
+/// The place in a ring of a slot that is elsewhere for a while. If it does not come back, the ring has one
+/// slot fewer.
+#[derive(Debug)]
+pub struct Berth {
+    ring: Arc<Ring>,
+}
+
+const HOLDS_ITS_SLOT: &str = "a permit holds its slot until it is dropped, submitted or split";
+
+impl Permit {
+    /// The slot by itself, for who keeps it for a while, and its place.
+    pub fn split(mut self) -> (Berth, Slot) {
+        let slot = self.slot.take().expect(HOLDS_ITS_SLOT);
+        let ring = Arc::clone(&self.ring);
+        (Berth { ring }, slot)
+    }
+}
+
+impl Berth {
+    /// The permit for the slot that has come back.
+    pub fn with(self, slot: Slot) -> Permit {
+        Permit {
+            slot: Some(slot),
+            ring: self.ring,
+        }
+    }
 }
 
 impl std::ops::Deref for Permit {
     type Target = Slot;
 
     fn deref(&self) -> &Slot {
-        self.slot
-            .as_ref()
-            .expect("a permit holds its slot until it is dropped or submitted")
+        self.slot.as_ref().expect(HOLDS_ITS_SLOT)
     }
 }
 
 impl std::ops::DerefMut for Permit {
     fn deref_mut(&mut self) -> &mut Slot {
-        self.slot
-            .as_mut()
-            .expect("a permit holds its slot until it is dropped or submitted")
+        self.slot.as_mut().expect(HOLDS_ITS_SLOT)
     }
 }
 

@@ -7,7 +7,11 @@
 //!    the filter says it may have seen the key, else [`Verdict::New`].
 //! 4. Then all *new* keys are inserted.
 //!
-//! So the answer depends on the order of slots and on nothing else, least of all on threads.
+//! So the answer depends on the order in which slots are begun and on nothing else, least of all on
+//! threads.
+//!
+//! A slot is begun and later finished. An engine may have several in hand in between: on a GPU one is
+//! copied in while the kernels of another run and a third is copied out.
 //!
 //! The filter is a `fastbloom` filter: its 64-bit source hash is the first word of the key, its bits
 //! are fastbloom's bits. An engine holds no policy; what becomes of *maybe* rows is the pipeline's
@@ -44,15 +48,35 @@ use crate::slot::{HostMemory, Slot, Verdict};
 
 /// Computes keys and verdicts, and holds the filter.
 ///
-/// After an error an engine is of no more use: what the slot and the filter hold is not known.
+/// After an error an engine is of no more use: what slots and the filter hold is not known, and the slots
+/// that it has in hand go with it when it is dropped.
 pub trait Engine: Send {
     /// The engine's name as on the command line: `cpu`, `cuda`, `wgpu`.
     fn name(&self) -> &'static str;
 
-    /// Writes the key and verdict columns of `slot` and inserts its new keys.
-    fn sieve(&mut self, slot: &mut Slot) -> Result<Tally, EngineError>;
+    /// How many slots may be begun before one of them is finished.
+    fn slots_begun_max(&self) -> usize {
+        1
+    }
 
-    /// Inserts keys that were let through before, by their words.
+    /// Takes a slot and begins to write its key and verdict columns and to insert its new keys.
+    ///
+    /// # Panics
+    /// May panic if `slots_begun_max` slots are begun and not finished.
+    fn begin(&mut self, slot: Slot) -> Result<(), EngineError>;
+
+    /// Waits for the slot that was begun first of those not finished, and gives it back. `None`: there is
+    /// none.
+    fn finish(&mut self) -> Result<Option<(Slot, Tally)>, EngineError>;
+
+    /// A slot alone, from its beginning to its end. Nothing else may be begun.
+    fn sieve(&mut self, slot: Slot) -> Result<(Slot, Tally), EngineError> {
+        self.begin(slot)?;
+        let finished = self.finish()?;
+        Ok(finished.expect("a slot was begun"))
+    }
+
+    /// Inserts keys that were let through before, by their words. No slot may be begun and not finished.
     fn insert(&mut self, keys: &[[u64; 2]]) -> Result<(), EngineError>;
 
     /// Memory for a slot from which the engine copies well.
@@ -60,7 +84,7 @@ pub trait Engine: Send {
         Ok(HostMemory::pageable(bytes))
     }
 
-    /// The filter's bits, as fastbloom's `as_slice` gives them.
+    /// The filter's bits, as fastbloom's `as_slice` gives them. No slot may be begun and not finished.
     fn filter_words(&mut self) -> Result<Vec<u64>, EngineError>;
 }
 

@@ -124,7 +124,7 @@ fn auto_takes_cuda_where_there_is_a_driver_and_room() {
     assert_eq!(chosen("768MiB", gibibyte), "cuda, stand-in");
     let too_small = chosen("768MiB", "1000000");
     assert!(
-        too_small.starts_with("cpu (engine cuda: the filter and a slot takes"),
+        too_small.starts_with("cpu (engine cuda: the filter with room for three slots takes"),
         "{too_small}"
     );
     let no_budget = chosen("256MiB", gibibyte);
@@ -141,7 +141,11 @@ fn a_driver_that_can_not_be_used_is_told_in_one_line() {
     for (name, value, words) in [
         ("FAKE_CUDA_VERSION", "11040", "too old: it knows CUDA 11.4"),
         ("FAKE_CUDA_DEVICES", "0", "shows no GPU"),
-        ("FAKE_CUDA_MEMORY", "1000000", "the filter and a slot takes"),
+        (
+            "FAKE_CUDA_MEMORY",
+            "1000000",
+            "the filter with room for three slots takes",
+        ),
     ] {
         let refused = material
             .run("--engine cuda --memory 768MiB")
@@ -154,8 +158,9 @@ fn a_driver_that_can_not_be_used_is_told_in_one_line() {
 }
 
 /// Whatever call to the driver is the first to fail, and from then on all do: the job goes on with the
-/// cpu engine, says so, and writes the same files. tests/faults.rs does it to wgpu. Opening, the first
-/// slot and then every 31st call; with `MOLSIEVE_EVERY_CALL` set all of them, which takes ten minutes.
+/// cpu engine, says so, and writes the same files. tests/faults.rs does it to wgpu. Opening a lane, every
+/// 7th call until the first slots are through, then every 31st; with `MOLSIEVE_EVERY_CALL` set all of them,
+/// which takes ten minutes.
 #[test]
 fn a_gpu_may_be_lost_at_any_call() {
     let (mut material, driver) = (Material::new(), shim::fake_driver());
@@ -178,7 +183,10 @@ fn a_gpu_may_be_lost_at_any_call() {
     let expected = output::part_bytes(&out);
     let all = std::env::var_os("MOLSIEVE_EVERY_CALL").is_some();
     let lost = (0..)
-        .filter(|calls| all || *calls < 16 || calls % 31 == 0)
+        .filter(|calls| {
+            let first_slots = *calls < 112 && calls % 7 == 0;
+            all || *calls < 16 || first_slots || calls % 31 == 0
+        })
         .take_while(|calls| {
             let run = job("cuda", *calls);
             assert_complete(&out);

@@ -16,7 +16,7 @@ use crate::{
 /// Slots that the engine is given in turn.
 const SLOTS: usize = 4;
 
-/// The whole sieve, slot after slot, with an empty filter whenever the one before is as full as it is
+/// The whole sieve, as many slots at a time as a job has in it, with an empty filter whenever the one before is as full as it is
 /// made for.
 pub(super) struct Run<'a> {
     subject: &'a Subject,
@@ -69,14 +69,11 @@ impl<'a> Run<'a> {
         let Some(engine) = &mut self.engine else {
             return Ok(Duration::ZERO);
         };
-        let mut new = 0;
+        let (slots, new) = (&mut self.slots, &mut self.new);
         let time = clocked(|| {
-            self.slots.iter_mut().try_for_each(|slot| {
-                new += engine.sieve(slot)?.new;
-                Ok(())
-            })
+            *new += sieve_all(engine.as_mut(), slots)?;
+            Ok(())
         })?;
-        self.new += new;
         self.rows += self.filled.rows;
         self.in_filter += self.filled.rows;
         Ok(time)
@@ -94,8 +91,36 @@ impl<'a> Run<'a> {
         let mut slot = Slot::new(layout);
         input::fill(&mut slot, u64::MAX >> 24, 1);
         match &mut self.engine {
-            Some(engine) if self.in_filter == 0 => engine.sieve(&mut slot).map(|_| ()),
+            Some(engine) if self.in_filter == 0 => engine.sieve(slot).map(|_| ()),
             _ => Ok(()),
         }
     }
+}
+
+/// Sends the slots through the engine, as many at a time as it takes, as a job does; gives the new rows.
+fn sieve_all(engine: &mut dyn Engine, slots: &mut Vec<Slot>) -> Result<u64, EngineError> {
+    let begun_max = engine.slots_begun_max();
+    let (mut begun, mut new) = (0, 0);
+    let mut finished = Vec::with_capacity(slots.len());
+    let mut waiting = slots.drain(..);
+    loop {
+        let next = if begun < begun_max {
+            waiting.next()
+        } else {
+            None
+        };
+        if let Some(slot) = next {
+            engine.begin(slot)?;
+            begun += 1;
+        } else if let Some((slot, tally)) = engine.finish()? {
+            begun -= 1;
+            new += tally.new;
+            finished.push(slot);
+        } else {
+            break;
+        }
+    }
+    drop(waiting);
+    *slots = finished;
+    Ok(new)
 }

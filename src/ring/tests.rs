@@ -1,7 +1,7 @@
 //! One scenario body, run by the operating system's scheduler and, with the feature `shuttle`, by
 //! one that tries thousands of interleavings and reports deadlocks.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use super::*;
 use crate::limits::SLOT_BYTES_MIN;
@@ -20,10 +20,61 @@ fn layout() -> SlotLayout {
 /// checks that the marks come in order and that every slot is back at the end.
 fn scenario(workers: usize, slots: usize, parts: &'static [u64]) {
     let ring = Ring::new(slots, &layout());
+    let workers = fill(&ring, workers, parts);
+    for (batch, count) in parts.iter().enumerate() {
+        for part in 0..*count {
+            let slot = ring.next().unwrap().expect("a slot for every part");
+            assert_eq!(slot.columns().key[0], [batch as u64, part]);
+        }
+    }
+    assert!(ring.next().unwrap().is_none());
+    for worker in workers {
+        worker.join().unwrap();
+    }
+    assert_eq!(ring.state().free, slots);
+}
+
+/// The same with a consumer that has up to `held_max` slots in hand, taken from their permits, as the
+/// sieve's thread has, and waits only when it has none.
+fn scenario_of_several_in_hand(
+    workers: usize,
+    slots: usize,
+    parts: &'static [u64],
+    held_max: usize,
+) {
+    let ring = Ring::new(slots, &layout());
+    let workers = fill(&ring, workers, parts);
+    let (mut held, mut seen) = (VecDeque::new(), Vec::new());
+    loop {
+        let next = match held.len() {
+            0 => ring.next(),
+            count if count < held_max => ring.next_now(),
+            _ => Ok(None),
+        };
+        match next.unwrap() {
+            Some(permit) => held.push_back(permit.split()),
+            None => {
+                let Some((berth, slot)) = held.pop_front() else {
+                    break;
+                };
+                seen.push(berth.with(slot).columns().key[0]);
+            }
+        }
+    }
+    let parts = parts.iter().zip(0..);
+    let marks = parts.flat_map(|(count, batch)| (0..*count).map(move |part| [batch, part]));
+    assert_eq!(seen, marks.collect::<Vec<_>>());
+    for worker in workers {
+        worker.join().unwrap();
+    }
+    assert_eq!(ring.state().free, slots);
+}
+
+fn fill(ring: &Arc<Ring>, workers: usize, parts: &'static [u64]) -> Vec<thread::JoinHandle<()>> {
     let dispenser = Arc::new(Mutex::new(0usize));
-    let handles: Vec<_> = (0..workers)
+    (0..workers)
         .map(|_| {
-            let (ring, dispenser) = (Arc::clone(&ring), Arc::clone(&dispenser));
+            let (ring, dispenser) = (Arc::clone(ring), Arc::clone(&dispenser));
             thread::spawn(move || {
                 loop {
                     let batch = {
@@ -45,18 +96,7 @@ fn scenario(workers: usize, slots: usize, parts: &'static [u64]) {
                 }
             })
         })
-        .collect();
-    for (batch, count) in parts.iter().enumerate() {
-        for part in 0..*count {
-            let slot = ring.next().unwrap().expect("a slot for every part");
-            assert_eq!(slot.columns().key[0], [batch as u64, part]);
-        }
-    }
-    assert!(ring.next().unwrap().is_none());
-    for handle in handles {
-        handle.join().unwrap();
-    }
-    assert_eq!(ring.state().free, slots);
+        .collect()
 }
 
 const PARTS: &[u64] = &[1, 3, 1, 1, 5, 2];
@@ -92,6 +132,14 @@ mod under_shuttle {
     }
 
     #[test]
+    fn so_does_every_one_with_several_slots_in_hand() {
+        let on_fewest = || scenario_of_several_in_hand(3, SLOTS_MIN, PARTS, 3);
+        shuttle::check_random(on_fewest, 2_000);
+        shuttle::check_pct(on_fewest, 2_000, 3);
+        shuttle::check_random(|| scenario_of_several_in_hand(4, 4, PARTS, 3), 1_000);
+    }
+
+    #[test]
     fn a_stop_is_heard_in_every_interleaving_tried() {
         shuttle::check_random(stop_scenario, 2_000);
     }
@@ -106,6 +154,43 @@ mod under_the_operating_system {
         for _ in 0..1_000 {
             scenario(16, SLOTS_MIN, PARTS);
         }
+    }
+
+    #[test]
+    fn so_they_do_with_several_slots_in_hand() {
+        for _ in 0..500 {
+            scenario_of_several_in_hand(16, SLOTS_MIN, PARTS, 3);
+            scenario_of_several_in_hand(4, 8, PARTS, 3);
+        }
+    }
+
+    #[test]
+    fn what_is_not_filled_yet_is_not_waited_for() {
+        let ring = Ring::new(4, &layout());
+        assert!(ring.next_now().unwrap().is_none());
+        let [first, second, ahead] = [(); 3].map(|()| ring.acquire(0).unwrap());
+        ring.submit(ahead, 1, 0, true);
+        ring.submit(second, 0, 1, true);
+        assert!(ring.next_now().unwrap().is_none(), "part 0 comes first");
+        ring.submit(first, 0, 0, false);
+        for _ in 0..3 {
+            assert!(ring.next_now().unwrap().is_some());
+        }
+        ring.finish(2);
+        assert!(ring.next_now().unwrap().is_none());
+        ring.stop();
+        assert_eq!(ring.next_now().map(drop), Err(Stopped));
+    }
+
+    #[test]
+    fn a_slot_that_does_not_come_back_is_missing_and_no_more() {
+        let ring = Ring::new(3, &layout());
+        let (berth, slot) = ring.acquire(0).unwrap().split();
+        assert_eq!(ring.state().free, 2);
+        drop(berth.with(slot));
+        assert_eq!(ring.state().free, 3);
+        drop(ring.acquire(0).unwrap().split());
+        assert_eq!(ring.state().free, 2);
     }
 
     #[test]

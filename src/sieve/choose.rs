@@ -87,20 +87,13 @@ fn host_bytes(on: &On, room: &Room) -> usize {
         On::Cuda(_) => CUDA_HOST_BYTES,
         On::Wgpu(adapter) if adapter.discrete => WGPU_HOST_BYTES,
         // It has no memory but the host's.
-        On::Wgpu(_) => WGPU_HOST_BYTES + room.bytes() as usize,
+        On::Wgpu(_) => WGPU_HOST_BYTES + room.bytes(1) as usize,
     }
 }
 
 fn find_gpu(room: &Room) -> Result<On, EngineError> {
     let gpu = cuda::first_gpu()?;
-    if room.bytes() > gpu.memory_bytes {
-        return Err(EngineError::TooLarge {
-            engine: "cuda",
-            part: "filter and a slot",
-            bytes: room.bytes(),
-            bytes_max: gpu.memory_bytes,
-        });
-    }
+    cuda::check_room(room, gpu.memory_bytes)?;
     Ok(On::Cuda(gpu))
 }
 

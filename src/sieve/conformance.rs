@@ -3,15 +3,18 @@
 //! [`conform`] makes an engine for each of a list of filters and sends it batch after batch: all
 //! lengths, sizes about the edges of tasks and blocks, repeats, keys that collide where an engine might
 //! be tempted to look at a part of them, random rows. Keys, verdicts, tallies and the filter's bits must
-//! be exactly the oracle's. It is part of the program, not of its tests: a machine's own devices can be
-//! put to it.
+//! be exactly the oracle's. An engine has as many slots in hand as it takes. The body is part of the
+//! program, not of its tests: a machine's own devices can be put to it.
 //!
 //! Rows are bytes here, not SMILES: to an engine a key is a function of a row's bytes.
 
 mod batches;
 mod craft;
 
-use std::{collections::HashSet, fmt};
+use std::{
+    collections::{HashSet, VecDeque},
+    fmt,
+};
 
 use fastbloom::BloomFilter;
 
@@ -76,6 +79,12 @@ pub enum Disagreement {
         /// The engine's.
         found: Tally,
     },
+    /// On how many slots the engine has: it gives back more or fewer than were begun.
+    #[error("the engine gives back {} slots than were begun", if *more { "more" } else { "fewer" })]
+    Slots {
+        /// Whether it is more.
+        more: bool,
+    },
     /// On the filter's bits, after all batches.
     #[error("a filter of {} bits and {} hashes: its bits differ from fastbloom's, first in word {word:?}", shape.bits, shape.hashes)]
     Filter {
@@ -127,9 +136,15 @@ pub fn conform(make: &mut Make<'_>, random_slots: u64) -> Result<Account, Disagr
             trial.sieve(case, batch)
         })?;
         for count in batches::insert_counts(&layout) {
-            trial.insert(count)?;
+            trial.insert(&batches::random_keys(count))?;
         }
-        // What was inserted must be seen, and what is sieved after it inserted.
+        // What was inserted must be seen by all that follow, and what is sieved after it inserted.
+        let rows = batches::numbered(1_000_000..1_001_000 + 2 * layout.rows_max);
+        let keys: Vec<_> = rows.iter().map(|row| Key::of(row).words()).collect();
+        trial.insert(&keys)?;
+        for inserted in rows.chunks(1_000).take(3) {
+            trial.sieve("inserted before", &inserted.to_vec())?;
+        }
         trial.sieve("after inserting", &batches::numbered(0..1_000))?;
         trial.compare_filters()?;
         account.filters += 1;
@@ -148,7 +163,7 @@ pub fn conform_on_inserts(
 ) -> Result<(), Disagreement> {
     let layout = SlotLayout::smallest(false);
     let mut trial = Trial::new(make(shape, &layout)?, shape, &layout)?;
-    trial.insert(count)?;
+    trial.insert(&batches::random_keys(count))?;
     trial.compare_filters()
 }
 
@@ -157,8 +172,17 @@ struct Trial {
     engine: Box<dyn Engine>,
     shape: FilterShape,
     oracle: BloomFilter,
-    slot: Slot,
+    /// Slots that the engine does not have.
+    slots: Vec<Slot>,
+    /// What is expected of those it has, the oldest first.
+    begun: VecDeque<Expected>,
     account: Account,
+}
+
+/// What the oracle says of a slot.
+struct Expected {
+    place: Place,
+    rows: Vec<(Key, Verdict)>,
 }
 
 impl Trial {
@@ -167,56 +191,95 @@ impl Trial {
         shape: FilterShape,
         layout: &SlotLayout,
     ) -> Result<Self, EngineError> {
-        let memory = engine.slot_memory(layout.bytes)?;
+        let slot = |_| {
+            let memory = engine.slot_memory(layout.bytes)?;
+            Ok(Slot::within(layout.clone(), memory))
+        };
+        let slots = (0..engine.slots_begun_max()).map(slot);
         Ok(Self {
+            slots: slots.collect::<Result<_, EngineError>>()?,
+            begun: VecDeque::new(),
             engine,
             shape,
             oracle: BloomFilter::with_num_bits(shape.bits)
                 .seed(&0)
                 .hashes(shape.hashes),
-            slot: Slot::within(layout.clone(), memory),
             account: Account::default(),
         })
     }
 
+    /// Gives the engine a slot. What it makes of it is compared when there is no slot left for another: so
+    /// it has as many in hand as it takes.
     fn sieve(&mut self, case: &'static str, batch: &Batch) -> Result<(), Disagreement> {
-        let place = |row| Place {
-            shape: self.shape,
-            case,
-            slot: self.account.slots,
-            row,
+        if self.slots.is_empty() {
+            self.compare_oldest()?;
+        }
+        let Some(mut slot) = self.slots.pop() else {
+            return Err(Disagreement::Slots { more: false });
         };
-        fill(&mut self.slot, batch);
-        let found = self.engine.sieve(&mut self.slot)?;
-        let mut expected = Tally::default();
-        for (row, (key, verdict)) in judge(&mut self.oracle, batch).into_iter().enumerate() {
-            compare_row(&self.slot, place(row), key, verdict)?;
-            expected.count(verdict);
-        }
-        if found != expected {
-            return Err(Disagreement::Tally {
-                place: place(0),
-                expected,
-                found,
-            });
-        }
+        fill(&mut slot, batch);
+        self.engine.begin(slot)?;
+        self.begun.push_back(Expected {
+            place: Place {
+                shape: self.shape,
+                case,
+                slot: self.account.slots,
+                row: 0,
+            },
+            rows: judge(&mut self.oracle, batch),
+        });
         self.account.slots += 1;
         self.account.rows += batch.len() as u64;
         Ok(())
     }
 
-    fn insert(&mut self, count: usize) -> Result<(), Disagreement> {
-        let mut words = batches::Random::new(count as u64);
-        let keys: Vec<_> = (0..count).map(|_| [words.next(), words.next()]).collect();
-        self.engine.insert(&keys)?;
+    /// Finishes a slot and compares it; false if the engine has none.
+    fn compare_oldest(&mut self) -> Result<bool, Disagreement> {
+        let finished = self.engine.finish()?;
+        let (slot, found, expected) = match (finished, self.begun.pop_front()) {
+            (Some((slot, found)), Some(expected)) => (slot, found, expected),
+            (None, None) => return Ok(false),
+            (given, _) => {
+                return Err(Disagreement::Slots {
+                    more: given.is_some(),
+                });
+            }
+        };
+        let Expected { place, rows } = expected;
+        let mut tally = Tally::default();
+        for (row, (key, verdict)) in rows.into_iter().enumerate() {
+            compare_row(&slot, Place { row, ..place }, key, verdict)?;
+            tally.count(verdict);
+        }
+        if found != tally {
+            return Err(Disagreement::Tally {
+                place,
+                expected: tally,
+                found,
+            });
+        }
+        self.slots.push(slot);
+        Ok(true)
+    }
+
+    /// Finishes and compares all slots that the engine has.
+    fn compare_all(&mut self) -> Result<(), Disagreement> {
+        while self.compare_oldest()? {}
+        Ok(())
+    }
+
+    fn insert(&mut self, keys: &[[u64; 2]]) -> Result<(), Disagreement> {
+        self.compare_all()?;
+        self.engine.insert(keys)?;
         keys.iter().for_each(|key| {
             self.oracle.insert_hash(key[0]);
         });
-        self.account.inserted += count as u64;
+        self.account.inserted += keys.len() as u64;
         Ok(())
     }
 
     fn compare_filters(&mut self) -> Result<(), Disagreement> {
+        self.compare_all()?;
         let found = self.engine.filter_words()?;
         let expected = self.oracle.as_slice();
         if found == expected {

@@ -2,7 +2,7 @@
 //!
 //! Keys and lookups are spread over the processors the process may use, inserts too: the filter is
 //! `fastbloom::AtomicBloomFilter`, setting bits commutes, and lookups and inserts never overlap. Only
-//! the search for repeats inside the slot is sequential.
+//! the search for repeats inside the slot is sequential. A slot is done with when it is begun.
 
 use std::{hint::black_box, sync::atomic::Ordering::Relaxed};
 
@@ -27,6 +27,8 @@ pub struct CpuEngine {
     pub(super) pool: rayon::ThreadPool,
     /// Open-addressed table of the rows of a slot by key: row + 1, or 0 where empty.
     first_rows: Vec<u32>,
+    /// The slot that was begun. All is done with it by then.
+    begun: Option<(Slot, Tally)>,
 }
 
 impl CpuEngine {
@@ -47,6 +49,7 @@ impl CpuEngine {
             filter,
             pool,
             first_rows,
+            begun: None,
         })
     }
 
@@ -81,7 +84,8 @@ impl Engine for CpuEngine {
         "cpu"
     }
 
-    fn sieve(&mut self, slot: &mut Slot) -> Result<Tally, EngineError> {
+    fn begin(&mut self, mut slot: Slot) -> Result<(), EngineError> {
+        assert!(self.begun.is_none(), "one slot at a time");
         let rows = slot.rows();
         let columns = slot.columns_mut();
         let (text, ends) = (&*columns.text, &*columns.text_end);
@@ -94,7 +98,13 @@ impl Engine for CpuEngine {
             look_up(filter, keys, verdicts);
             insert_new(filter, keys, verdicts);
         });
-        Ok(tally(verdicts))
+        let tally = tally(verdicts);
+        self.begun = Some((slot, tally));
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<Option<(Slot, Tally)>, EngineError> {
+        Ok(self.begun.take())
     }
 
     fn insert(&mut self, keys: &[[u64; 2]]) -> Result<(), EngineError> {

@@ -5,16 +5,19 @@
 //!   the GPU at hand: Volta and everything newer. PTX 8.0 needs driver 525 or newer.
 //! - Which devices there are, and in which order, is the driver's business, and so is
 //!   `CUDA_VISIBLE_DEVICES`: by index, UUID or MIG UUID. The engine takes the first.
-//! - One stream; everything is allocated when the device is opened. Slots in page-locked memory
-//!   (`slot_memory`) are copied by the GPU itself.
+//! - A stream for each lane, so that the copies of one slot go on beside the kernels of another. What uses
+//!   the filter is kept in order by events. Everything is allocated when the device is opened.
+//! - Slots in page-locked memory (`slot_memory`) are copied by the GPU itself, while the host goes on. Copies
+//!   from and to other memory are over when the call that starts them returns.
 
 mod buffers;
 mod driver;
+mod lane;
 mod pinned;
 
 use std::sync::Arc;
 
-use cudarc::driver::{CudaContext, CudaFunction, CudaStream, DriverError, LaunchConfig};
+use cudarc::driver::{CudaContext, CudaFunction, CudaSlice, LaunchConfig};
 use cudarc::nvrtc::Ptx;
 
 pub use driver::{Gpu, first_gpu, gpus};
@@ -24,19 +27,27 @@ use super::{
     gpu::{BLOCK_ROWS, Device, Kernel, Room},
 };
 use crate::slot::HostMemory;
-use buffers::{Buffers, Scalars};
+use buffers::Scalars;
 use driver::or_failed;
+use lane::Lane;
 
 const NAME: &str = "cuda";
 
 /// The kernels, as `scripts/ptx.sh` compiles them.
 const PTX: &str = include_str!("../../kernels/sieve.ptx");
 
-/// A GPU with the kernels loaded and room for a filter and one slot.
+/// Slots on the GPU at a time: one copied in, one in the kernels, one copied out.
+pub const CUDA_LANES: usize = 3;
+
+/// A GPU with the kernels loaded and room for a filter and a slot in each lane.
 pub struct CudaDevice {
-    stream: Arc<CudaStream>,
+    context: Arc<CudaContext>,
     kernels: [CudaFunction; Kernel::ALL.len()],
-    buffers: Buffers,
+    lanes: Vec<Lane>,
+    /// Of the first lane's stream. Behind the lanes, so that it goes last.
+    filter: CudaSlice<u64>,
+    /// The lane of the last kernel that uses the filter.
+    last_on_filter: Option<usize>,
     room: Room,
 }
 
@@ -44,38 +55,48 @@ impl CudaDevice {
     /// Opens the GPU with this index and allocates everything.
     pub fn open(index: usize, room: Room) -> Result<Self, EngineError> {
         let context = driver::context(index)?;
-        check_memory(&context, &room)?;
-        // SAFETY: everything here happens on one stream, so nothing needs events to be in order.
+        let (free, _) = or_failed("cuMemGetInfo", context.mem_get_info())?;
+        check_room(&room, free as u64)?;
+        // SAFETY: what lanes share is the filter, and this device keeps its kernels in order itself.
         unsafe { context.disable_event_tracking() };
-        let stream = or_failed("cuStreamCreate", context.new_stream())?;
+        let kernels = load(&context)?;
+        let lanes: Result<Vec<_>, _> = (0..CUDA_LANES)
+            .map(|_| Lane::open(&context, &room))
+            .collect();
+        let lanes = lanes?;
+        let filter = buffers::filter(&lanes[0].stream, &room)?;
         let device = Self {
-            kernels: load(&context)?,
-            buffers: Buffers::new(&stream, &room)?,
-            stream,
+            context,
+            kernels,
+            lanes,
+            filter,
+            last_on_filter: None,
             room,
         };
         device.wait()?;
         Ok(device)
     }
 
-    /// Until everything that was started has ended. Errors of kernels come out here.
+    /// Until everything that was started has ended.
     fn wait(&self) -> Result<(), EngineError> {
-        or_failed("cuStreamSynchronize", self.stream.synchronize())
+        let waits = self.lanes.iter().map(Lane::wait);
+        // All of them are waited for, whatever becomes of one.
+        waits.fold(Ok(()), Result::and)
     }
 
-    /// Waits for copies that were started, then says whether they could be. In this order, whatever
-    /// became of any: from and to page-locked memory they go on after the call that starts them, and
-    /// the caller's slices must outlive them.
-    fn wait_for<const N: usize>(
-        &self,
-        call: &'static str,
-        copies: [Result<(), DriverError>; N],
-    ) -> Result<(), EngineError> {
-        let waited = self.wait();
-        copies
-            .into_iter()
-            .try_for_each(|copy| or_failed(call, copy))?;
-        waited
+    /// Has a lane wait until the kernel that used the filter last has ended, if that is another lane's.
+    fn wait_for_filter(&self, lane: usize) -> Result<(), EngineError> {
+        match self.last_on_filter {
+            Some(last) if last != lane => self.lanes[lane].wait_for_filter_of(&self.lanes[last]),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for CudaDevice {
+    fn drop(&mut self) {
+        // If the device is lost nothing goes on, and there is nobody to tell.
+        self.wait().ok();
     }
 }
 
@@ -84,29 +105,45 @@ impl Device for CudaDevice {
         NAME
     }
 
+    fn lanes(&self) -> usize {
+        CUDA_LANES
+    }
+
     fn slot_memory(&self, bytes: usize) -> Result<HostMemory, EngineError> {
-        pinned::Pinned::new(self.stream.context(), bytes)
+        pinned::Pinned::new(&self.context, bytes)
             .map(|pinned| HostMemory::Foreign(Box::new(pinned)))
     }
 
-    fn copy_rows_in(&mut self, text: &[u8], text_end: &[u32]) -> Result<(), EngineError> {
-        let (stream, to) = (&self.stream, &mut self.buffers);
-        or_failed("cuMemsetD8Async", stream.memset_zeros(&mut to.table))?;
-        or_failed("cuMemsetD8Async", stream.memset_zeros(&mut to.tally))?;
-        let copies = [
-            stream.memcpy_htod(text, &mut to.text),
-            stream.memcpy_htod(text_end, &mut to.text_end),
-        ];
-        self.wait_for("cuMemcpyHtoDAsync", copies)
+    unsafe fn copy_rows_in(
+        &mut self,
+        lane: usize,
+        text: &[u8],
+        text_end: &[u32],
+    ) -> Result<(), EngineError> {
+        let Lane {
+            stream, buffers, ..
+        } = &mut self.lanes[lane];
+        or_failed("cuMemsetD8Async", stream.memset_zeros(&mut buffers.table))?;
+        or_failed("cuMemsetD8Async", stream.memset_zeros(&mut buffers.tally))?;
+        let copy = stream.memcpy_htod(text, &mut buffers.text);
+        or_failed("cuMemcpyHtoDAsync", copy)?;
+        let copy = stream.memcpy_htod(text_end, &mut buffers.text_end);
+        or_failed("cuMemcpyHtoDAsync", copy)
     }
 
-    fn copy_keys_in(&mut self, keys: &[[u64; 2]]) -> Result<(), EngineError> {
+    fn copy_keys_in(&mut self, lane: usize, keys: &[[u64; 2]]) -> Result<(), EngineError> {
+        let lane = &mut self.lanes[lane];
         let words: &[u64] = bytemuck::cast_slice(keys);
-        let copy = self.stream.memcpy_htod(words, &mut self.buffers.keys);
-        self.wait_for("cuMemcpyHtoDAsync", [copy])
+        let copy = lane.stream.memcpy_htod(words, &mut lane.buffers.keys);
+        // Waited for whatever became of it: from page-locked memory it goes on after the call.
+        let waited = lane.wait();
+        or_failed("cuMemcpyHtoDAsync", copy).and(waited)
     }
 
-    fn launch(&mut self, kernel: Kernel, rows: u32) -> Result<(), EngineError> {
+    fn launch(&mut self, lane: usize, kernel: Kernel, rows: u32) -> Result<(), EngineError> {
+        if kernel.uses_filter() {
+            self.wait_for_filter(lane)?;
+        }
         let config = LaunchConfig {
             grid_dim: (rows.div_ceil(BLOCK_ROWS), 1, 1),
             block_dim: (BLOCK_ROWS, 1, 1),
@@ -118,48 +155,72 @@ impl Device for CudaDevice {
             bits: self.room.filter.bits as u64,
             hashes: self.room.filter.hashes,
         };
-        let mut launch = self.stream.launch_builder(&self.kernels[kernel as usize]);
-        self.buffers.give(kernel, &scalars, &mut launch);
+        let Lane {
+            stream, buffers, ..
+        } = &mut self.lanes[lane];
+        let mut launch = stream.launch_builder(&self.kernels[kernel as usize]);
+        buffers.give(&mut self.filter, kernel, &scalars, &mut launch);
         // SAFETY: the arguments are those of the kernel of that name in `kernels/sieve.cu`, in number,
         // order and type (tests hold them to the PTX and run them); the buffers hold `rows` rows, for
-        // a slot's rows are at most `room.rows_max`; the text has its padding.
+        // a slot's rows are at most `room.rows_max`; the text has its padding. The buffers are this
+        // lane's, and who uses the filter has waited for the lane that used it before.
         let launched = unsafe { launch.launch(config) };
-        or_failed("cuLaunchKernel", launched).map(|_| ())
+        or_failed("cuLaunchKernel", launched)?;
+        if kernel.uses_filter() {
+            self.lanes[lane].record_filter_use()?;
+            self.last_on_filter = Some(lane);
+        }
+        Ok(())
     }
 
-    fn copy_rows_out(
+    unsafe fn copy_rows_out(
         &mut self,
+        lane: usize,
         keys: &mut [[u64; 2]],
         verdicts: &mut [u8],
-    ) -> Result<[u32; 3], EngineError> {
-        let (rows, stream, from) = (verdicts.len(), &self.stream, &self.buffers);
+    ) -> Result<(), EngineError> {
+        let lane = &mut self.lanes[lane];
+        let (rows, stream, from) = (verdicts.len(), &lane.stream, &lane.buffers);
         let words: &mut [u64] = bytemuck::cast_slice_mut(keys);
-        let mut tally = [0; 3];
-        let copies = [
-            stream.memcpy_dtoh(&from.keys.slice(..2 * rows), words),
-            stream.memcpy_dtoh(&from.verdicts.slice(..rows), verdicts),
-            stream.memcpy_dtoh(&from.tally, &mut tally),
-        ];
-        self.wait_for("cuMemcpyDtoHAsync", copies)?;
-        Ok(tally)
+        let copy = stream.memcpy_dtoh(&from.keys.slice(..2 * rows), words);
+        or_failed("cuMemcpyDtoHAsync", copy)?;
+        let copy = stream.memcpy_dtoh(&from.verdicts.slice(..rows), verdicts);
+        or_failed("cuMemcpyDtoHAsync", copy)?;
+        lane.copy_tally_out()
+    }
+
+    fn finish(
+        &mut self,
+        lane: usize,
+        _keys: &mut [[u64; 2]],
+        _verdicts: &mut [u8],
+    ) -> Result<[u32; 3], EngineError> {
+        let lane = &self.lanes[lane];
+        lane.wait()?;
+        Ok(lane.tally())
     }
 
     fn copy_filter_out(&mut self, words: &mut [u64]) -> Result<(), EngineError> {
-        let copy = self.stream.memcpy_dtoh(&self.buffers.filter, words);
-        self.wait_for("cuMemcpyDtoHAsync", [copy])
+        self.wait()?;
+        let lane = &self.lanes[0];
+        let copy = lane.stream.memcpy_dtoh(&self.filter, words);
+        // Waited for whatever became of it, as with keys.
+        let waited = lane.wait();
+        or_failed("cuMemcpyDtoHAsync", copy).and(waited)
     }
 }
 
-fn check_memory(context: &Arc<CudaContext>, room: &Room) -> Result<(), EngineError> {
-    let (free, _) = or_failed("cuMemGetInfo", context.mem_get_info())?;
-    if room.bytes() <= free as u64 {
+/// That a filter and the slots of all lanes are no more than `bytes_max`.
+pub(super) fn check_room(room: &Room, bytes_max: u64) -> Result<(), EngineError> {
+    let bytes = room.bytes(CUDA_LANES);
+    if bytes <= bytes_max {
         return Ok(());
     }
     Err(EngineError::TooLarge {
         engine: NAME,
-        part: "filter and a slot",
-        bytes: room.bytes(),
-        bytes_max: free as u64,
+        part: "filter with room for three slots",
+        bytes,
+        bytes_max,
     })
 }
 

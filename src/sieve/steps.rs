@@ -1,5 +1,5 @@
 //! The steps of an engine one by one, so that each can be timed by itself. A job never takes them apart:
-//! it calls [`Engine::sieve`](super::Engine::sieve).
+//! it begins and finishes whole slots ([`Engine`](super::Engine)).
 //!
 //! Every call returns when what it asked for is done. `passes` repeat a step over what is loaded without
 //! waiting in between, so that what a call costs does not count where a step is short. Repeating changes
@@ -144,6 +144,9 @@ pub struct GpuSteps<D> {
     maybe: u32,
 }
 
+/// Steps are timed one by one, so they all take the same lane.
+const LANE: usize = 0;
+
 impl<D: Device> GpuSteps<D> {
     /// Takes a device that was made for one engine and holds an empty filter.
     pub fn new(device: D, probes_at_once: u32) -> Self {
@@ -157,14 +160,26 @@ impl<D: Device> GpuSteps<D> {
 
     fn repeat(&mut self, kernel: Kernel, passes: u32) -> Result<(), EngineError> {
         for _ in 0..passes {
-            self.device.launch(kernel, self.rows)?;
+            self.device.launch(LANE, kernel, self.rows)?;
         }
         self.wait()
     }
 
+    fn load(&mut self, text: &[u8], text_end: &[u32]) -> Result<(), EngineError> {
+        // SAFETY: the slices outlive this call, and the lane's end is waited for even if this fails.
+        let begun = unsafe { self.device.copy_rows_in(LANE, text, text_end) };
+        let waited = self.wait();
+        begun.and(waited)
+    }
+
     /// Until all kernels have ended: reads a row back, for which a device waits.
     fn wait(&mut self) -> Result<(), EngineError> {
-        let [_, maybe, _] = self.device.copy_rows_out(&mut [[0; 2]], &mut [0])?;
+        let (mut key, mut verdict) = ([[0; 2]], [0]);
+        // SAFETY: both outlive the lane's end, which is waited for even if this fails.
+        let begun = unsafe { self.device.copy_rows_out(LANE, &mut key, &mut verdict) };
+        let finished = self.device.finish(LANE, &mut key, &mut verdict);
+        begun?;
+        let [_, maybe, _] = finished?;
         self.maybe = maybe;
         Ok(())
     }
@@ -180,8 +195,7 @@ impl<D: Device> Steps for GpuSteps<D> {
         let columns = slot.columns();
         let text = &columns.text[..slot.text_bytes()];
         let ends = &columns.text_end[..slot.rows()];
-        self.device.copy_rows_in(text, ends)?;
-        self.wait()
+        self.load(text, ends)
     }
 
     fn hash_rows(&mut self, passes: u32) -> Result<(), EngineError> {
@@ -190,8 +204,8 @@ impl<D: Device> Steps for GpuSteps<D> {
 
     fn load_keys(&mut self, keys: &[[u64; 2]]) -> Result<(), EngineError> {
         // Copying rows in, any, empties the table of first rows.
-        self.device.copy_rows_in(b"C", &[1])?;
-        self.device.copy_keys_in(keys)?;
+        self.load(b"C", &[1])?;
+        self.device.copy_keys_in(LANE, keys)?;
         self.rows = keys.len() as u32;
         self.repeat(Kernel::ClaimRows, 1)
     }

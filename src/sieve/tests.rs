@@ -55,8 +55,14 @@ impl Engine for Faulty {
         "faulty"
     }
 
-    fn sieve(&mut self, slot: &mut Slot) -> Result<Tally, EngineError> {
-        let mut tally = self.engine.sieve(slot)?;
+    fn begin(&mut self, slot: Slot) -> Result<(), EngineError> {
+        self.engine.begin(slot)
+    }
+
+    fn finish(&mut self) -> Result<Option<(Slot, Tally)>, EngineError> {
+        let Some((mut slot, mut tally)) = self.engine.finish()? else {
+            return Ok(None);
+        };
         let (rows, columns) = (slot.rows(), slot.columns_mut());
         let due = self.at == 0 && rows > 0;
         self.at = if due {
@@ -65,7 +71,7 @@ impl Engine for Faulty {
             self.at.saturating_sub(1)
         };
         if !due {
-            return Ok(tally);
+            return Ok(Some((slot, tally)));
         }
         match self.fault {
             Fault::Verdict => columns.verdict[rows - 1] ^= 1,
@@ -74,7 +80,7 @@ impl Engine for Faulty {
             Fault::Lost => return Err(lost()),
             Fault::ForgottenInsert | Fault::Bit => {}
         }
-        Ok(tally)
+        Ok(Some((slot, tally)))
     }
 
     fn insert(&mut self, keys: &[[u64; 2]]) -> Result<(), EngineError> {

@@ -37,7 +37,7 @@ pub const FILTER_PIECES: usize = 4;
 /// The workgroups that one dimension of a dispatch may have everywhere.
 const WORKGROUPS_MAX: usize = 65_535;
 
-/// A GPU with the kernels loaded and room for a filter and one slot.
+/// A GPU with the kernels loaded and room for a filter and one slot: one lane.
 pub struct WgpuDevice {
     device: api::Device,
     queue: api::Queue,
@@ -148,7 +148,16 @@ impl Device for WgpuDevice {
         NAME
     }
 
-    fn copy_rows_in(&mut self, text: &[u8], text_end: &[u32]) -> Result<(), EngineError> {
+    fn lanes(&self) -> usize {
+        1
+    }
+
+    unsafe fn copy_rows_in(
+        &mut self,
+        _lane: usize,
+        text: &[u8],
+        text_end: &[u32],
+    ) -> Result<(), EngineError> {
         // What is collected reads the buffers as they are.
         self.submit()?;
         self.write(&self.buffers.text, text);
@@ -161,14 +170,14 @@ impl Device for WgpuDevice {
         self.faults.check()
     }
 
-    fn copy_keys_in(&mut self, keys: &[[u64; 2]]) -> Result<(), EngineError> {
+    fn copy_keys_in(&mut self, _lane: usize, keys: &[[u64; 2]]) -> Result<(), EngineError> {
         self.submit()?;
         self.write(&self.buffers.keys, bytemuck::cast_slice(keys));
         self.write_shape(keys.len());
         self.faults.check()
     }
 
-    fn launch(&mut self, kernel: Kernel, rows: u32) -> Result<(), EngineError> {
+    fn launch(&mut self, _lane: usize, kernel: Kernel, rows: u32) -> Result<(), EngineError> {
         let (pipeline, bindings) = self.kernels[kernel as usize].clone();
         let mut pass = self.commands().begin_compute_pass(&Default::default());
         pass.set_pipeline(&pipeline);
@@ -178,26 +187,39 @@ impl Device for WgpuDevice {
         self.faults.check()
     }
 
-    fn copy_rows_out(
+    /// To the staging buffer only, and when the commands are submitted.
+    unsafe fn copy_rows_out(
         &mut self,
+        _lane: usize,
         keys: &mut [[u64; 2]],
         verdicts: &mut [u8],
-    ) -> Result<[u32; 3], EngineError> {
-        let keys_bytes = size_of_val(keys) as u64;
-        let verdict_bytes = verdicts.len().next_multiple_of(4) as u64;
+    ) -> Result<(), EngineError> {
+        let staged = Staged::of(keys, verdicts);
         let tally_at = 4 * self.room.table_len() as u64;
         let from = &self.buffers;
         let (key, verdict) = (from.keys.clone(), from.verdicts.clone());
         let (table, staging) = (from.table.clone(), from.staging.clone());
         let commands = self.commands();
-        commands.copy_buffer_to_buffer(&key, 0, &staging, 0, keys_bytes);
-        commands.copy_buffer_to_buffer(&verdict, 0, &staging, keys_bytes, verdict_bytes);
-        let (bytes, tally_bytes) = (keys_bytes + verdict_bytes, size_of::<[u32; 3]>() as u64);
-        commands.copy_buffer_to_buffer(&table, tally_at, &staging, bytes, tally_bytes);
+        let (keys_end, verdicts_end) = (staged.keys_end, staged.verdicts_end);
+        commands.copy_buffer_to_buffer(&key, 0, &staging, 0, keys_end);
+        let verdict_bytes = verdicts_end - keys_end;
+        commands.copy_buffer_to_buffer(&verdict, 0, &staging, keys_end, verdict_bytes);
+        let tally_bytes = staged.end - verdicts_end;
+        commands.copy_buffer_to_buffer(&table, tally_at, &staging, verdicts_end, tally_bytes);
+        self.faults.check()
+    }
+
+    fn finish(
+        &mut self,
+        _lane: usize,
+        keys: &mut [[u64; 2]],
+        verdicts: &mut [u8],
+    ) -> Result<[u32; 3], EngineError> {
+        let staged = Staged::of(keys, verdicts);
         let mut tally = [0; 3];
-        self.read_staging(bytes + tally_bytes, |staged| {
-            let (staged_keys, rest) = staged.split_at(keys_bytes as usize);
-            let (staged_verdicts, staged_tally) = rest.split_at(verdict_bytes as usize);
+        self.read_staging(staged.end, |bytes| {
+            let (rest, staged_tally) = bytes.split_at(staged.verdicts_end as usize);
+            let (staged_keys, staged_verdicts) = rest.split_at(staged.keys_end as usize);
             bytemuck::cast_slice_mut(keys).copy_from_slice(staged_keys);
             verdicts.copy_from_slice(&staged_verdicts[..verdicts.len()]);
             bytemuck::cast_slice_mut(&mut tally).copy_from_slice(staged_tally);
@@ -220,6 +242,25 @@ impl Device for WgpuDevice {
             }
         }
         Ok(())
+    }
+}
+
+/// Where keys, verdicts and tally of a slot's rows stand in the staging buffer, in bytes.
+struct Staged {
+    keys_end: u64,
+    verdicts_end: u64,
+    end: u64,
+}
+
+impl Staged {
+    fn of(keys: &[[u64; 2]], verdicts: &[u8]) -> Self {
+        let keys_end = size_of_val(keys) as u64;
+        let verdicts_end = keys_end + verdicts.len().next_multiple_of(4) as u64;
+        Self {
+            keys_end,
+            verdicts_end,
+            end: verdicts_end + size_of::<[u32; 3]>() as u64,
+        }
     }
 }
 
@@ -345,11 +386,11 @@ mod tests {
                 let mut engine = GpuEngine::new(device, room);
                 let mut slot = slot_of_one_row(&layout);
                 for _ in 0..before {
-                    engine.sieve(&mut slot).unwrap();
+                    (slot, _) = engine.sieve(slot).unwrap();
                 }
                 handle.destroy();
                 let lost = |error| matches!(error, EngineError::Lost { engine: "wgpu", .. });
-                assert!(lost(engine.sieve(&mut slot).unwrap_err()));
+                assert!(lost(engine.sieve(slot).unwrap_err()));
                 assert!(lost(engine.insert(&[[1, 2]]).unwrap_err()));
                 assert!(lost(engine.filter_words().unwrap_err()));
             }

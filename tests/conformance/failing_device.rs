@@ -32,24 +32,50 @@ impl<D: Device> Device for FailingDevice<D> {
         "failing"
     }
 
-    fn copy_rows_in(&mut self, text: &[u8], text_end: &[u32]) -> Result<(), EngineError> {
-        self.device()?.copy_rows_in(text, text_end)
+    fn lanes(&self) -> usize {
+        self.device.lanes()
     }
 
-    fn copy_keys_in(&mut self, keys: &[[u64; 2]]) -> Result<(), EngineError> {
-        self.device()?.copy_keys_in(keys)
-    }
-
-    fn launch(&mut self, kernel: Kernel, rows: u32) -> Result<(), EngineError> {
-        self.device()?.launch(kernel, rows)
-    }
-
-    fn copy_rows_out(
+    unsafe fn copy_rows_in(
         &mut self,
+        lane: usize,
+        text: &[u8],
+        text_end: &[u32],
+    ) -> Result<(), EngineError> {
+        let device = self.device()?;
+        // SAFETY: the caller's promise is the same.
+        unsafe { device.copy_rows_in(lane, text, text_end) }
+    }
+
+    fn copy_keys_in(&mut self, lane: usize, keys: &[[u64; 2]]) -> Result<(), EngineError> {
+        self.device()?.copy_keys_in(lane, keys)
+    }
+
+    fn launch(&mut self, lane: usize, kernel: Kernel, rows: u32) -> Result<(), EngineError> {
+        self.device()?.launch(lane, kernel, rows)
+    }
+
+    unsafe fn copy_rows_out(
+        &mut self,
+        lane: usize,
+        keys: &mut [[u64; 2]],
+        verdicts: &mut [u8],
+    ) -> Result<(), EngineError> {
+        let device = self.device()?;
+        // SAFETY: as above.
+        unsafe { device.copy_rows_out(lane, keys, verdicts) }
+    }
+
+    fn finish(
+        &mut self,
+        lane: usize,
         keys: &mut [[u64; 2]],
         verdicts: &mut [u8],
     ) -> Result<[u32; 3], EngineError> {
-        self.device()?.copy_rows_out(keys, verdicts)
+        // Copies are over when this returns, even if it is to fail.
+        let finished = self.device.finish(lane, keys, verdicts);
+        self.device()?;
+        finished
     }
 
     fn copy_filter_out(&mut self, words: &mut [u64]) -> Result<(), EngineError> {

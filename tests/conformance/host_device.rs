@@ -30,22 +30,26 @@ impl Kernels {
     pub fn device(&self, room: Room) -> HostDevice {
         HostDevice {
             library: Arc::clone(&self.library),
-            text: vec![0; room.text_bytes() / 16],
-            text_end: vec![0; room.rows_max],
-            keys: vec![0; room.rows_max],
-            table: vec![0; room.table_len()],
-            places: vec![0; room.rows_max],
-            verdicts: vec![0; room.rows_max],
-            tally: [0; 3],
+            lanes: (0..LANES).map(|_| Lane::new(&room)).collect(),
             filter: vec![0; room.filter.bits / 64],
             room,
         }
     }
 }
 
-/// Buffers as on a GPU. `u128` where a kernel reads lines of 16 bytes.
+/// As many as on a GPU; what each is told is done at once.
+const LANES: usize = 3;
+
+/// Buffers as on a GPU.
 pub struct HostDevice {
     library: Arc<Library>,
+    lanes: Vec<Lane>,
+    filter: Vec<u64>,
+    room: Room,
+}
+
+/// `u128` where a kernel reads lines of 16 bytes.
+struct Lane {
     text: Vec<u128>,
     text_end: Vec<u32>,
     keys: Vec<u128>,
@@ -53,8 +57,20 @@ pub struct HostDevice {
     places: Vec<u32>,
     verdicts: Vec<u8>,
     tally: [u32; 3],
-    filter: Vec<u64>,
-    room: Room,
+}
+
+impl Lane {
+    fn new(room: &Room) -> Self {
+        Self {
+            text: vec![0; room.text_bytes() / 16],
+            text_end: vec![0; room.rows_max],
+            keys: vec![0; room.rows_max],
+            table: vec![0; room.table_len()],
+            places: vec![0; room.rows_max],
+            verdicts: vec![0; room.rows_max],
+            tally: [0; 3],
+        }
+    }
 }
 
 type HashRows = unsafe extern "C" fn(*const u128, *const u32, u32, *mut u128);
@@ -87,19 +103,29 @@ impl Device for HostDevice {
         "cuda source on the host"
     }
 
-    fn copy_rows_in(&mut self, text: &[u8], text_end: &[u32]) -> Result<(), EngineError> {
-        let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut self.text);
+    fn lanes(&self) -> usize {
+        self.lanes.len()
+    }
+
+    unsafe fn copy_rows_in(
+        &mut self,
+        lane: usize,
+        text: &[u8],
+        text_end: &[u32],
+    ) -> Result<(), EngineError> {
+        let lane = &mut self.lanes[lane];
+        let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut lane.text);
         bytes[..text.len()].copy_from_slice(text);
         // What lies behind the text must not matter.
         bytes[text.len()..].fill(0xa5);
-        self.text_end[..text_end.len()].copy_from_slice(text_end);
-        self.table.fill(0);
-        self.tally = [0; 3];
+        lane.text_end[..text_end.len()].copy_from_slice(text_end);
+        lane.table.fill(0);
+        lane.tally = [0; 3];
         Ok(())
     }
 
-    fn copy_keys_in(&mut self, keys: &[[u64; 2]]) -> Result<(), EngineError> {
-        let words: &mut [[u64; 2]] = bytemuck::cast_slice_mut(&mut self.keys);
+    fn copy_keys_in(&mut self, lane: usize, keys: &[[u64; 2]]) -> Result<(), EngineError> {
+        let words: &mut [[u64; 2]] = bytemuck::cast_slice_mut(&mut self.lanes[lane].keys);
         words[..keys.len()].copy_from_slice(keys);
         Ok(())
     }
@@ -108,14 +134,15 @@ impl Device for HostDevice {
         clippy::multiple_unsafe_ops_per_block,
         reason = "a transmute and a call belong together"
     )]
-    fn launch(&mut self, kernel: Kernel, rows: u32) -> Result<(), EngineError> {
+    fn launch(&mut self, lane: usize, kernel: Kernel, rows: u32) -> Result<(), EngineError> {
         let symbol = self.symbol(kernel);
         let (bits, hashes) = (self.room.filter.bits as u64, self.room.filter.hashes);
-        let (keys, filter) = (self.keys.as_mut_ptr(), self.filter.as_mut_ptr());
-        let (table, places) = (self.table.as_mut_ptr(), self.places.as_mut_ptr());
-        let (verdicts, tally) = (self.verdicts.as_mut_ptr(), self.tally.as_mut_ptr());
-        let (text, ends) = (self.text.as_ptr(), self.text_end.as_ptr());
-        let mask = self.table.len() as u32 - 1;
+        let lane = &mut self.lanes[lane];
+        let (keys, filter) = (lane.keys.as_mut_ptr(), self.filter.as_mut_ptr());
+        let (table, places) = (lane.table.as_mut_ptr(), lane.places.as_mut_ptr());
+        let (verdicts, tally) = (lane.verdicts.as_mut_ptr(), lane.tally.as_mut_ptr());
+        let (text, ends) = (lane.text.as_ptr(), lane.text_end.as_ptr());
+        let mask = lane.table.len() as u32 - 1;
         assert!(rows as usize <= self.room.rows_max);
         // SAFETY: each symbol is the function of that type in `sieve_host.cc`; the buffers are as long
         // as `Room` says for `rows` rows, and nobody else touches them. One thread at a time: the
@@ -142,15 +169,26 @@ impl Device for HostDevice {
         Ok(())
     }
 
-    fn copy_rows_out(
+    unsafe fn copy_rows_out(
         &mut self,
+        lane: usize,
         keys: &mut [[u64; 2]],
         verdicts: &mut [u8],
-    ) -> Result<[u32; 3], EngineError> {
-        let words: &[[u64; 2]] = bytemuck::cast_slice(&self.keys);
+    ) -> Result<(), EngineError> {
+        let lane = &self.lanes[lane];
+        let words: &[[u64; 2]] = bytemuck::cast_slice(&lane.keys);
         keys.copy_from_slice(&words[..keys.len()]);
-        verdicts.copy_from_slice(&self.verdicts[..verdicts.len()]);
-        Ok(self.tally)
+        verdicts.copy_from_slice(&lane.verdicts[..verdicts.len()]);
+        Ok(())
+    }
+
+    fn finish(
+        &mut self,
+        lane: usize,
+        _keys: &mut [[u64; 2]],
+        _verdicts: &mut [u8],
+    ) -> Result<[u32; 3], EngineError> {
+        Ok(self.lanes[lane].tally)
     }
 
     fn copy_filter_out(&mut self, words: &mut [u64]) -> Result<(), EngineError> {

@@ -7,24 +7,40 @@
 // by then, a copy to it has not happened yet. Pageable memory is read at the call, as CUDA does. Behind
 // each allocation stands a guard, and what writes there ends the process.
 //
+// And it keeps no order between streams that is not asked for. While somebody waits for one, a step is
+// taken, or a few, from a stream drawn at random until the awaited one is empty; only a stream that waits
+// for an event stands still. So it shows too where an event is missing.
+//
 //   FAKE_CUDA_VERSION   of the interface, such as 11040; 12000 if not set
 //   FAKE_CUDA_DEVICES   their number; 1 if not set
 //   FAKE_CUDA_MEMORY    bytes of the device; 4 GiB if not set
-//   FAKE_CUDA_CALLS     calls that succeed, of those that move, launch or wait; all if not set
+//   FAKE_CUDA_CALLS     calls that succeed, of those that move, launch, wait or make an event; all if not set
 #include "sieve_host.cc"
 
+#include <algorithm>
 #include <cstring>
 #include <deque>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
+#include <vector>
 
 typedef int Result;
 enum { SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NO_DEVICE = 100, NOT_FOUND = 500, ILLEGAL_ADDRESS = 700 };
 
-struct Stream {
-    std::deque<std::function<void()>> left;
+struct Step {
+    std::function<void()> work;
+    // Whether it can be taken.
+    std::function<bool()> ready = [] { return true; };
 };
+
+struct Stream {
+    std::deque<Step> left;
+    void add(std::function<void()> work) { left.push_back({std::move(work)}); }
+};
+
+static std::vector<Stream *> streams;
 
 static std::recursive_mutex one_at_a_time;
 typedef std::lock_guard<std::recursive_mutex> Turn;
@@ -40,11 +56,35 @@ static bool succeeds() {
     return calls_left-- > 0;
 }
 
+// From 0 to count - 1 (xorshift; Marsaglia 2003). Every process draws the same.
+static size_t drawn(size_t count) {
+    static u64 state = 0x9e3779b97f4a7c15;
+    state ^= state << 13;
+    state ^= state >> 7;
+    state ^= state << 17;
+    return state % count;
+}
+
+// Steps that are taken from one stream before another is drawn, on average.
+static const size_t SAME_STREAM_STEPS = 16;
+
 static void finish(Stream *stream) {
     while (!stream->left.empty()) {
-        std::function<void()> next = std::move(stream->left.front());
-        stream->left.pop_front();
-        next();
+        std::vector<Stream *> ready;
+        for (Stream *other : streams)
+            if (!other->left.empty() && other->left.front().ready())
+                ready.push_back(other);
+        if (ready.empty()) {
+            fprintf(stderr, "all streams wait for events of each other\n");
+            abort();
+        }
+        // The same one for a while, so that others fall far behind.
+        static Stream *next;
+        if (drawn(SAME_STREAM_STEPS) == 0 || std::find(ready.begin(), ready.end(), next) == ready.end())
+            next = ready[drawn(ready.size())];
+        Step step = std::move(next->left.front());
+        next->left.pop_front();
+        step.work();
     }
 }
 
@@ -131,7 +171,7 @@ extern "C" Result cuMemsetD8Async(u64 pointer, unsigned char value, size_t bytes
     char *at = reinterpret_cast<char *>(pointer);
     if (!succeeds() || !within(device_memory, at, bytes))
         return ILLEGAL_ADDRESS;
-    stream->left.push_back([=] { memset(at, value, bytes); });
+    stream->add([=] { memset(at, value, bytes); });
     return SUCCESS;
 }
 
@@ -141,10 +181,10 @@ extern "C" Result cuMemcpyHtoDAsync_v2(u64 pointer, const void *from, size_t byt
     if (!succeeds() || !within(device_memory, to, bytes))
         return ILLEGAL_ADDRESS;
     if (within(pinned_memory, from, bytes)) {
-        stream->left.push_back([=] { memcpy(to, from, bytes); });
+        stream->add([=] { memcpy(to, from, bytes); });
     } else {
         std::string now(static_cast<const char *>(from), bytes);
-        stream->left.push_back([=] { memcpy(to, now.data(), bytes); });
+        stream->add([=] { memcpy(to, now.data(), bytes); });
     }
     return SUCCESS;
 }
@@ -154,7 +194,7 @@ extern "C" Result cuMemcpyDtoHAsync_v2(void *to, u64 pointer, size_t bytes, Stre
     char *from = reinterpret_cast<char *>(pointer);
     if (!succeeds() || !within(device_memory, from, bytes))
         return ILLEGAL_ADDRESS;
-    stream->left.push_back([=] { memcpy(to, from, bytes); });
+    stream->add([=] { memcpy(to, from, bytes); });
     if (!within(pinned_memory, to, bytes))
         finish(stream);
     return SUCCESS;
@@ -163,13 +203,16 @@ extern "C" Result cuMemcpyDtoHAsync_v2(void *to, u64 pointer, size_t bytes, Stre
 // ── Streams and kernels ─────────────────────────────────────────────────────────────────────────
 
 extern "C" Result cuStreamCreate(Stream **stream, unsigned) {
+    Turn turn(one_at_a_time);
     *stream = new Stream;
+    streams.push_back(*stream);
     return SUCCESS;
 }
 
 extern "C" Result cuStreamDestroy_v2(Stream *stream) {
     Turn turn(one_at_a_time);
     finish(stream);
+    std::erase(streams, stream);
     delete stream;
     return SUCCESS;
 }
@@ -180,6 +223,46 @@ extern "C" Result cuStreamSynchronize(Stream *stream) {
         return ILLEGAL_ADDRESS;
     finish(stream);
     check_guards();
+    return SUCCESS;
+}
+
+// Counts how often it was recorded, and how often a stream has come to that place. Steps that are left
+// outlive the event.
+struct Event {
+    std::shared_ptr<u64> reached = std::make_shared<u64>(0);
+    u64 recorded = 0;
+};
+
+extern "C" Result cuEventCreate(Event **event, unsigned flags) {
+    const unsigned DISABLE_TIMING = 2;
+    Turn turn(one_at_a_time);
+    if (!succeeds() || flags != DISABLE_TIMING)
+        return flags != DISABLE_TIMING ? INVALID_VALUE : ILLEGAL_ADDRESS;
+    *event = new Event;
+    return SUCCESS;
+}
+
+extern "C" Result cuEventDestroy_v2(Event *event) {
+    Turn turn(one_at_a_time);
+    delete event;
+    return SUCCESS;
+}
+
+extern "C" Result cuEventRecord(Event *event, Stream *stream) {
+    Turn turn(one_at_a_time);
+    if (!succeeds())
+        return ILLEGAL_ADDRESS;
+    stream->add([reached = event->reached, number = ++event->recorded] { *reached = number; });
+    return SUCCESS;
+}
+
+extern "C" Result cuStreamWaitEvent(Stream *stream, Event *event, unsigned) {
+    Turn turn(one_at_a_time);
+    if (!succeeds())
+        return ILLEGAL_ADDRESS;
+    // The record that was the last one at this call.
+    auto ready = [reached = event->reached, number = event->recorded] { return *reached >= number; };
+    stream->left.push_back({[] {}, ready});
     return SUCCESS;
 }
 
@@ -243,7 +326,7 @@ extern "C" Result cuLaunchKernel(const char *kernel, unsigned grid, unsigned, un
     u32 rows = argument<u32>(arguments, strcmp(kernel, "hash_rows") == 0 ? 2 : 1);
     if (block != BLOCK_ROWS || grid != (rows + BLOCK_ROWS - 1) / BLOCK_ROWS)
         return INVALID_VALUE;
-    stream->left.push_back(bound(kernel, arguments, rows));
+    stream->add(bound(kernel, arguments, rows));
     return SUCCESS;
 }
 

@@ -380,6 +380,7 @@ pub(super) fn view() -> JobView {
             exit_code: None,
             error: None,
             worker: Some(worker),
+            progress: None,
             seq: 4,
         },
         progress: Some(std::sync::Arc::new(json!({"rows_read": 9}))),

@@ -91,6 +91,11 @@ pub(super) fn insert_counts(layout: &SlotLayout) -> [usize; 7] {
     [0, 1, 255, 256, 257, layout.rows_max, layout.rows_max + 1]
 }
 
+pub(super) fn random_keys(count: usize) -> Vec<[u64; 2]> {
+    let mut words = Random::new(count as u64);
+    (0..count).map(|_| [words.next(), words.next()]).collect()
+}
+
 /// Distinct rows.
 pub(super) fn numbered(numbers: Range<usize>) -> Batch {
     numbers.map(numbered_row).collect()

@@ -12,7 +12,7 @@ use crate::sieve::{
     gpu::{Kernel, Room},
 };
 
-/// Everything on the GPU: the filter and a slot.
+/// What a lane has on the GPU: room for a slot.
 pub(super) struct Buffers {
     pub(super) text: CudaSlice<u8>,
     pub(super) text_end: CudaSlice<u32>,
@@ -22,8 +22,10 @@ pub(super) struct Buffers {
     pub(super) places: CudaSlice<u32>,
     pub(super) verdicts: CudaSlice<u8>,
     pub(super) tally: CudaSlice<u32>,
-    pub(super) filter: CudaSlice<u64>,
 }
+
+/// Rows are tallied by verdict.
+pub(super) const TALLY_LEN: usize = 3;
 
 /// What kernels take beside buffers.
 pub(super) struct Scalars {
@@ -43,14 +45,14 @@ impl Buffers {
             table: zeroed(stream, room.table_len())?,
             places: zeroed(stream, room.rows_max)?,
             verdicts: zeroed(stream, room.rows_max)?,
-            tally: zeroed(stream, 3)?,
-            filter: zeroed(stream, room.filter.bits / 64)?,
+            tally: zeroed(stream, TALLY_LEN)?,
         })
     }
 
     /// Gives a kernel its arguments, in the order in which `kernels/sieve.cu` names them.
     pub(super) fn give<'a>(
         &'a mut self,
+        filter: &'a mut CudaSlice<u64>,
         kernel: Kernel,
         scalars: &'a Scalars,
         launch: &mut LaunchArgs<'a>,
@@ -69,7 +71,6 @@ impl Buffers {
             places,
             verdicts,
             tally,
-            filter,
         } = self;
         match kernel {
             Kernel::HashRows => launch.arg(&*text).arg(&*text_end).arg(rows).arg(keys),
@@ -92,6 +93,11 @@ impl Buffers {
             }
         };
     }
+}
+
+/// The filter, empty.
+pub(super) fn filter(stream: &Arc<CudaStream>, room: &Room) -> Result<CudaSlice<u64>, EngineError> {
+    zeroed(stream, room.filter.bits / 64)
 }
 
 fn zeroed<T: DeviceRepr + ValidAsZeroBits>(
