@@ -24,6 +24,9 @@ impl<'a> Query<'a> {
         let text = uri.query().unwrap_or_default();
         let mut left: Vec<(Cow<str>, Cow<str>)> = Vec::new();
         for (name, value) in form_urlencoded::parse(text.as_bytes()) {
+            if name.is_empty() {
+                return Err(ApiError::invalid("query", "has a parameter without a name"));
+            }
             if left.iter().any(|(known, _)| *known == name) {
                 return Err(ApiError::invalid(name, "is given twice"));
             }

@@ -253,6 +253,7 @@ fn queries_are_read_and_what_is_not_known_is_named() {
         ("/v1/jobs/7/log?follow=yes", "follow"),
         ("/v1/jobs/7/events?after=-1", "after"),
         ("/healthz?x", "x"),
+        ("/healthz?=x", "query"),
     ] {
         let error = ask("GET", uri).unwrap_err();
         assert_eq!(error.status().0, StatusCode::BAD_REQUEST, "{uri}");

@@ -41,12 +41,7 @@ pub(super) async fn serve(stream: UnixStream, edge: Arc<Edge>, mut ending: watch
         edge.counts.refuse();
     }
     let activity = Activity::new();
-    let mut writer = TimeoutWriter::new(stream);
-    writer.set_timeout(Some(edge.limits.write_time));
-    let io = Noticed {
-        inner: Box::pin(writer),
-        activity: activity.clone(),
-    };
+    let io = Noticed::new(stream, activity.clone(), &edge.limits);
     let peer = Arc::new(Peer {
         edge: edge.clone(),
         caller: caller.map_err(ApiError::Denied),
@@ -197,6 +192,17 @@ impl Drop for InFlight {
 struct Noticed {
     inner: Pin<Box<TimeoutWriter<UnixStream>>>,
     activity: Arc<Activity>,
+}
+
+impl Noticed {
+    fn new(stream: UnixStream, activity: Arc<Activity>, limits: &Limits) -> Self {
+        let mut writer = TimeoutWriter::new(stream);
+        writer.set_timeout(Some(limits.write_time));
+        Self {
+            inner: Box::pin(writer),
+            activity,
+        }
+    }
 }
 
 impl AsyncRead for Noticed {
