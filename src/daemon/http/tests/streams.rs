@@ -79,6 +79,7 @@ fn view(seq: u64, state: State) -> JobView {
             exit_code: None,
             error: None,
             worker: None,
+            progress: None,
             seq,
         },
         progress: None,
