@@ -186,7 +186,7 @@ pub const WAITING_JOBS_MAX: usize = 20_000;
 /// Events that a reader may lag behind before it has to read them from the store.
 pub const EVENT_BACKLOG_MAX: usize = 256;
 /// Events read from the store at once.
-pub const EVENTS_PER_READ_MAX: u32 = 100;
+pub const EVENTS_PER_READ_MAX: u32 = 10;
 /// Bytes of a log read from the store at once.
 pub const LOG_READ_BYTES_MAX: usize = 64 * KIB;
 
@@ -203,7 +203,7 @@ pub const HTTP_HEAD_BYTES_MAX: usize = 16 * KIB;
 /// Most headers of a request.
 pub const HTTP_HEADERS_MAX: usize = 64;
 /// Largest body of a request.
-pub const HTTP_BODY_BYTES_MAX: usize = 256 * KIB;
+pub const HTTP_BODY_BYTES_MAX: usize = 128 * KIB;
 /// From the first byte of a head to its last.
 pub const HTTP_HEAD_SECONDS_MAX: u64 = 10;
 /// From the head to the last byte of a body.
@@ -237,7 +237,7 @@ pub const HTTP_USER_NAMES_MAX: usize = 1_024;
 /// Most jobs of one list, and how many are asked of the core at a time.
 pub const LIST_JOBS_MAX: u32 = 1_000;
 /// See [`LIST_JOBS_MAX`].
-pub const LIST_PAGE_JOBS: u32 = 100;
+pub const LIST_PAGE_JOBS: u32 = 10;
 /// Most paths in each of a submitted job's lists; a directory or a pattern stands for more.
 pub const JOB_PATHS_MAX: usize = 4_096;
 /// Largest memory that a submitted job may ask for.

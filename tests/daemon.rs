@@ -277,11 +277,12 @@ fn a_cancelled_job_stops_and_frees_its_place() {
     let daemon = work.daemon();
     let ids = ["a", "b", "c"].map(|output| daemon.submit(&work.settings(output)));
     // One that waits ends at once, one that runs when its worker has stopped.
-    for id in [ids[2], ids[0]] {
+    for (id, status) in [(ids[2], 200), (ids[0], 202)] {
         let answer = daemon.request("POST", &format!("/v1/jobs/{id}/cancel"), "");
-        assert_eq!(answer.status, 202, "{answer:?}");
+        assert_eq!(answer.status, status, "{answer:?}");
         daemon.wait_for(id, "cancelled");
     }
+    daemon.wait_for(ids[0], "cancelled");
     let again = daemon.request("POST", &format!("/v1/jobs/{}/cancel", ids[0]), "");
     assert_eq!(again.status, 200, "{again:?}");
     daemon.wait_for(ids[1], "done");

@@ -161,7 +161,7 @@ fn whatever_clients_do_the_daemon_stays_small_and_answers() {
             .into_iter()
             .enumerate()
             .map(|(who, mut kept)| {
-                let (daemon, load, folder, submitted) = (&daemon, &load, &folder, &submitted);
+                let (load, folder, submitted) = (&load, &folder, &submitted);
                 scope.spawn(move || {
                     for n in 0..load.submissions / 4 {
                         let output = folder.path(&format!("waits/{who}-{n}"));

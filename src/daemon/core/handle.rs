@@ -258,7 +258,7 @@ impl Core {
         self.ask(|answer| Message::Forget(caller, id, answer)).await
     }
 
-    /// The job as it was after each of its state events with a number above `after`, at most 100 of
+    /// The job as it was after each of its state events with a number above `after`, at most ten of
     /// them, oldest first.
     pub async fn history(
         &self,
