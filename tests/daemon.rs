@@ -87,8 +87,14 @@ fn a_job_is_taken_watched_and_done_over_the_socket() {
     let seen = states(daemon.events(id, 0));
     assert_eq!(seen, ["queued", "starting", "running", "done"]);
     let job = daemon.job(id);
-    assert_eq!((&job["exit_code"], &job["error"]), (&json!(0), &Value::Null));
-    assert!(job["progress"]["counts"]["products_made"].as_u64() > Some(0), "{job:#}");
+    assert_eq!(
+        (&job["exit_code"], &job["error"]),
+        (&json!(0), &Value::Null)
+    );
+    assert!(
+        job["progress"]["counts"]["products_made"].as_u64() > Some(0),
+        "{job:#}"
+    );
     work.assert_made("out", &work.expected());
     // From any point on, also after the end.
     let last = job["seq"].as_u64().unwrap();
@@ -109,10 +115,18 @@ fn the_command_line_does_the_same() {
     assert_eq!(submit.code, Some(0), "{} {}", submit.stdout, submit.stderr);
     work.assert_made("out", &work.expected());
     let ls = daemon.molsieve("ls").run();
-    assert!(ls.stdout.contains("mine") && ls.stdout.contains("done"), "{}", ls.stdout);
+    assert!(
+        ls.stdout.contains("mine") && ls.stdout.contains("done"),
+        "{}",
+        ls.stdout
+    );
     let status = daemon.molsieve("status 1").run();
     let out = work.folder.out();
-    assert!(status.stdout.contains(out.to_str().unwrap()), "{}", status.stdout);
+    assert!(
+        status.stdout.contains(out.to_str().unwrap()),
+        "{}",
+        status.stdout
+    );
     let watch = daemon.molsieve("watch 1").run();
     assert_eq!(watch.code, Some(0), "{}", watch.stderr);
     assert_eq!(daemon.molsieve("logs 1").run().code, Some(0));
@@ -132,7 +146,13 @@ fn a_job_that_cannot_be_done_fails_with_the_workers_words() {
     let id = daemon.submit(&settings);
     let job = daemon.wait_for(id, "failed");
     assert_eq!(job["exit_code"], 3);
-    assert!(job["error"].as_str().unwrap().contains("/nowhere/at/all.smi"), "{job:#}");
+    assert!(
+        job["error"]
+            .as_str()
+            .unwrap()
+            .contains("/nowhere/at/all.smi"),
+        "{job:#}"
+    );
     let watch = daemon.molsieve(&format!("watch {id}")).run();
     assert_eq!(watch.code, Some(3), "{}", watch.stderr);
 }
@@ -166,7 +186,9 @@ fn the_same_key_is_the_same_job() {
     let submit = |output: &str| {
         let body = json!({ "settings": work.settings(output) }).to_string();
         let key = "idempotency-key: monday\r\n";
-        daemon.try_request_with("POST", "/v1/jobs", key, &body).unwrap()
+        daemon
+            .try_request_with("POST", "/v1/jobs", key, &body)
+            .unwrap()
     };
     let (first, again, other) = (submit("out"), submit("out"), submit("else"));
     assert_eq!((first.status, again.status, other.status), (201, 200, 409));
@@ -204,8 +226,20 @@ fn users_see_and_stop_their_own_jobs_only() {
     let submit = |uid: u32, input: &str, output: &str| {
         let output = work.folder.path(output);
         let args = [
-            "submit", "--json", "--memory", "192MiB", "--threads", "1", "--engine", "cpu",
-            "--input", input, "--rules", rules, "--output", output.to_str().unwrap(),
+            "submit",
+            "--json",
+            "--memory",
+            "192MiB",
+            "--threads",
+            "1",
+            "--engine",
+            "cpu",
+            "--input",
+            input,
+            "--rules",
+            rules,
+            "--output",
+            output.to_str().unwrap(),
         ];
         let run = daemon.molsieve_as(uid, &args);
         assert_eq!(run.code, Some(0), "{} {}", run.stdout, run.stderr);
@@ -217,7 +251,11 @@ fn users_see_and_stop_their_own_jobs_only() {
     for verb in ["status", "watch", "logs", "cancel", "rm"] {
         let run = daemon.molsieve_as(OTHER, &[verb, &id]);
         assert_eq!(run.code, Some(1), "{verb}: {} {}", run.stdout, run.stderr);
-        assert!(run.stderr.contains("there is no job"), "{verb}: {}", run.stderr);
+        assert!(
+            run.stderr.contains("there is no job"),
+            "{verb}: {}",
+            run.stderr
+        );
     }
     let seen = |uid: u32| daemon.molsieve_as(uid, &["ls", "--json"]).stdout;
     assert!(!seen(OTHER).contains("nobody/out") && seen(NOBODY).contains("nobody/out"));
@@ -228,7 +266,10 @@ fn users_see_and_stop_their_own_jobs_only() {
     for (input, output) in [(secret.to_str().unwrap(), "nobody/b"), (input, "other/b")] {
         let refused = daemon.wait_for(submit(NOBODY, input, output), "failed");
         let error = refused["error"].as_str().unwrap();
-        assert!(error.to_lowercase().contains("permission denied"), "{error}");
+        assert!(
+            error.to_lowercase().contains("permission denied"),
+            "{error}"
+        );
     }
     daemon.wait_for(theirs, "done");
     let made = std::fs::metadata(work.folder.path("nobody/out/manifest.json")).unwrap();
@@ -262,13 +303,17 @@ fn three_jobs_on_a_budget_for_two_run_two_at_a_time() {
     let all_done = || {
         let node = daemon.request("GET", "/v1/node", "").json();
         most = most.max(node["admitted"]["threads"].as_u64().unwrap());
-        assert!(node["admitted"]["memory_bytes"].as_u64() <= node["budget"]["memory_bytes"].as_u64());
+        assert!(
+            node["admitted"]["memory_bytes"].as_u64() <= node["budget"]["memory_bytes"].as_u64()
+        );
         ids.iter().all(|id| daemon.job(*id)["state"] == "done")
     };
     assert!(within(PATIENCE, all_done), "{}", daemon.log());
     assert_eq!(most, 2);
     let expected = work.expected();
-    ["a", "b", "c"].iter().for_each(|output| work.assert_made(output, &expected));
+    ["a", "b", "c"]
+        .iter()
+        .for_each(|output| work.assert_made(output, &expected));
 }
 
 #[test]
@@ -359,14 +404,18 @@ fn a_job_whose_workers_get_nowhere_is_given_up() {
     let failed = || {
         let job = daemon.job(id);
         if let Some(pid) = job["worker_pid"].as_u64() {
-            kills += u32::from(kill_process(Pid::from_raw(pid as i32).unwrap(), Signal::KILL).is_ok());
+            kills +=
+                u32::from(kill_process(Pid::from_raw(pid as i32).unwrap(), Signal::KILL).is_ok());
         }
         job["state"] == "failed"
     };
     assert!(within(PATIENCE, failed), "{}", daemon.log());
     let job = daemon.job(id);
     assert_eq!(job["failures"], 3, "{job:#}");
-    assert!(job["error"].as_str().unwrap().contains("3 attempts"), "{job:#}");
+    assert!(
+        job["error"].as_str().unwrap().contains("3 attempts"),
+        "{job:#}"
+    );
 }
 
 /// Numbers without order, the same for the same seed (xorshift64; Marsaglia 2003).
@@ -383,15 +432,26 @@ impl Random {
 
 #[test]
 fn whatever_is_killed_every_job_ends_done_once_with_the_right_output() {
-    let number = |name: &str, or| env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(or);
-    let (kills, seed) = (number("MOLSIEVE_DAEMON_KILLS", 8), number("MOLSIEVE_KILL_SEED", 2_511));
+    let number = |name: &str, or| {
+        env::var(name)
+            .ok()
+            .and_then(|n| n.parse().ok())
+            .unwrap_or(or)
+    };
+    let (kills, seed) = (
+        number("MOLSIEVE_DAEMON_KILLS", 8),
+        number("MOLSIEVE_KILL_SEED", 2_511),
+    );
     let jobs = if kills > 20 { 20 } else { 4 };
     let work = Work::new(if kills > 20 { 600 } else { 200 });
     let flags = format!("{FOR_TWO} --retries 1000");
     let mut random = Random(seed);
     let mut daemon = Daemon::start(&work.folder, &flags);
     let outputs: Vec<String> = (0..jobs).map(|n| format!("out-{n}")).collect();
-    let ids: Vec<u64> = outputs.iter().map(|out| daemon.submit(&work.settings(out))).collect();
+    let ids: Vec<u64> = outputs
+        .iter()
+        .map(|out| daemon.submit(&work.settings(out)))
+        .collect();
     let mut done = [0, 0, 0];
     while done.iter().sum::<u64>() < kills {
         thread::sleep(Duration::from_millis(random.below(900)));
@@ -414,13 +474,20 @@ fn whatever_is_killed_every_job_ends_done_once_with_the_right_output() {
             break;
         }
     }
-    println!("{} kills of the daemon, {} of a worker, {} of both", done[0], done[1], done[2]);
+    println!(
+        "{} kills of the daemon, {} of a worker, {} of both",
+        done[0], done[1], done[2]
+    );
     let expected = work.expected();
     for (id, output) in ids.iter().zip(&outputs) {
         daemon.wait_for(*id, "done");
         work.assert_made(output, &expected);
         let ends = states(daemon.events(*id, 0));
-        assert_eq!(ends.iter().filter(|state| *state == "done").count(), 1, "{ends:?}");
+        assert_eq!(
+            ends.iter().filter(|state| *state == "done").count(),
+            1,
+            "{ends:?}"
+        );
     }
     let listed = daemon.request("GET", "/v1/jobs?limit=1000", "").json();
     assert_eq!(listed["jobs"].as_array().unwrap().len(), ids.len());

@@ -67,7 +67,11 @@ impl Kept {
 
     /// Gives the status and the length of the answer.
     fn request(&mut self, method: &str, path: &str, body: &str) -> (u16, usize) {
-        let kind = if body.is_empty() { "" } else { "content-type: application/json\r\n" };
+        let kind = if body.is_empty() {
+            ""
+        } else {
+            "content-type: application/json\r\n"
+        };
         let length = body.len();
         let stream = self.0.get_mut();
         write!(
@@ -165,7 +169,8 @@ fn whatever_clients_do_the_daemon_stays_small_and_answers() {
                 scope.spawn(move || {
                     for n in 0..load.submissions / 4 {
                         let output = folder.path(&format!("waits/{who}-{n}"));
-                        let settings = settings(&folder.path("a.smi"), &folder.path("rules.toml"), &output);
+                        let settings =
+                            settings(&folder.path("a.smi"), &folder.path("rules.toml"), &output);
                         let body = json!({ "settings": settings }).to_string();
                         let (status, _) = kept.request("POST", "/v1/jobs", &body);
                         assert_eq!(status, 201);
@@ -192,7 +197,9 @@ fn whatever_clients_do_the_daemon_stays_small_and_answers() {
             }
             times
         });
-        submitters.into_iter().for_each(|submitter| submitter.join().unwrap());
+        submitters
+            .into_iter()
+            .for_each(|submitter| submitter.join().unwrap());
         over.store(true, Relaxed);
         times = lister.join().unwrap();
     });

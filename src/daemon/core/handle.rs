@@ -46,8 +46,9 @@ impl From<Job> for JobView {
 /// Something that happened to a job.
 #[derive(Clone, Debug)]
 pub enum Event {
-    /// It changed its state, or something else of it that is stored. `view.job.seq` numbers it.
-    State(Arc<JobView>),
+    /// Its state changed, or something else of it that is stored; `Core::history` has it. Here is only what
+    /// the state is: as many of these are held as lag behind, and a job can be large.
+    State(JobId, State),
     /// Its worker reports progress.
     Progress(JobId, Arc<Value>),
     /// Its worker has said something; `Core::log` has it.

@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::{
-    handle::{Core, Event, Figures, JobView, Refusal, Shared},
+    handle::{Core, Event, Figures, Refusal, Shared},
     message::{FromWorker, Launch, Message, Order, Wanted},
     take::{self, Outcome, Reply, Terms},
 };
@@ -286,9 +286,7 @@ impl Heart {
             job.id,
             job.state
         );
-        let progress = self.shared.progress_of(&job);
-        let view = JobView { job, progress };
-        self.publish(Event::State(Arc::new(view)));
+        self.publish(Event::State(job.id, job.state));
     }
 
     fn publish(&self, event: Event) {

@@ -1,7 +1,8 @@
 //! Streams: the events of a job as server-sent events, and its log.
 //!
-//! A stream is a task with a channel that holds one piece. It waits while the client does not read; what
-//! is broadcast meanwhile may be lost to it, and it then reads again from the core what it has missed.
+//! A stream is a task with a channel that holds one piece. It waits while the client does not read. What is
+//! broadcast says only that something has happened; what, is read from the core, so a stream that has
+//! missed some of it loses nothing.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -121,7 +122,7 @@ impl<S: Source> Following<S> {
                 event = events.recv() => event,
             };
             match event {
-                Ok(Event::State(view)) if view.job.id == id => self.happened(&view).await?,
+                Ok(Event::State(of, _)) if of == id => self.missed().await?,
                 Ok(Event::Progress(of, progress)) if of == id => {
                     self.sink.send(progress_event(&progress)).await?;
                 }
@@ -145,13 +146,6 @@ impl<S: Source> Following<S> {
             }
         }
         Ok(())
-    }
-
-    async fn happened(&mut self, view: &JobView) -> Result<(), Over> {
-        if view.job.seq > self.last + 1 {
-            self.missed().await?;
-        }
-        self.state(view).await
     }
 
     async fn state(&mut self, view: &JobView) -> Result<(), Over> {
@@ -217,9 +211,7 @@ async fn more(source: &impl Source, events: &mut Receiver<Event>, id: JobId) -> 
     loop {
         match events.recv().await {
             Ok(Event::Log(of)) if of == id => return Ok(false),
-            Ok(Event::State(view)) if view.job.id == id && has_ended(view.job.state) => {
-                return Ok(true);
-            }
+            Ok(Event::State(of, state)) if of == id && has_ended(state) => return Ok(true),
             Ok(_) => {}
             Err(RecvError::Lagged(_)) => return source.ended().await.map_err(|_| Over),
             Err(RecvError::Closed) => return Ok(true),
