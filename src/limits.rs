@@ -185,6 +185,8 @@ pub const READS_WAITING_MAX: usize = 64;
 pub const WAITING_JOBS_MAX: usize = 20_000;
 /// Events that a reader may lag behind before it has to read them from the store.
 pub const EVENT_BACKLOG_MAX: usize = 256;
+/// Largest progress report of a worker that is kept and passed on.
+pub const PROGRESS_BYTES_MAX: usize = 8 * KIB;
 /// Events read from the store at once.
 pub const EVENTS_PER_READ_MAX: u32 = 10;
 /// Bytes of a log read from the store at once.

@@ -25,6 +25,7 @@ use super::{
     peer::Peers,
     protocol::Event,
 };
+use crate::limits::PROGRESS_BYTES_MAX;
 use process::{Process, is_alive};
 use said::Said;
 
@@ -171,6 +172,8 @@ impl Worker {
         };
         match event {
             Event::Planned(_) => self.let_it_write().await,
+            // What a worker of ours says is a tenth of that; a program that only looks like one is not heard.
+            Event::Progress { .. } if line.len() > PROGRESS_BYTES_MAX => {}
             Event::Progress {
                 rows_read,
                 progress,

@@ -20,7 +20,7 @@ pub(super) struct Outcome {
 
 /// An answer that is not a refusal.
 pub(super) enum Reply {
-    Submitted(Submitted),
+    Submitted(Box<Submitted>),
     Job(Box<JobView>),
     Nothing,
 }
@@ -124,10 +124,10 @@ fn submit(tx: &Tx<'_>, submission: &Submission, terms: &Terms) -> Result<Outcome
         return Ok(Outcome::answer(Err(Refusal::Busy)));
     }
     let submitted = |job: Job, new| {
-        Reply::Submitted(Submitted {
+        Reply::Submitted(Box::new(Submitted {
             view: job.into(),
             new,
-        })
+        }))
     };
     Ok(match tx.insert(submission.clone(), terms.now)? {
         Inserted::New(job) => Outcome {
@@ -189,7 +189,7 @@ impl Message {
     /// Tells whoever sent it. That nobody waits for the answer any more is no matter.
     pub(super) fn answer(self, answer: Result<Reply, Refusal>, figures: impl FnOnce() -> Figures) {
         match (self, answer) {
-            (Self::Submit(_, to), Ok(Reply::Submitted(submitted))) => to.send(Ok(submitted)).ok(),
+            (Self::Submit(_, to), Ok(Reply::Submitted(submitted))) => to.send(Ok(*submitted)).ok(),
             (Self::Submit(_, to), Err(refusal)) => to.send(Err(refusal)).ok(),
             (Self::Cancel(_, _, to), Ok(Reply::Job(view))) => to.send(Ok(*view)).ok(),
             (Self::Cancel(_, _, to), Err(refusal)) => to.send(Err(refusal)).ok(),
