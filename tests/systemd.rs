@@ -201,3 +201,80 @@ fn what_is_not_a_socket_is_left_as_it_is() {
     assert!(systemd::bind(&link, 0o600, None).is_err());
     assert!(link.symlink_metadata().unwrap().is_symlink());
 }
+
+/// A daemon that is started as a service manager starts it: told where to say what happens, and with a socket
+/// that is open already.
+#[test]
+fn the_daemon_itself_says_what_happens_and_serves_the_socket_it_is_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let (path, notify) = (
+        folder.path().join("given.sock"),
+        folder.path().join("notify"),
+    );
+    let listener = UnixListener::bind(&path).unwrap();
+    let socket = UnixDatagram::bind(&notify).unwrap();
+    socket
+        .set_read_timeout(Some(Duration::from_secs(30)))
+        .unwrap();
+    let script = format!("{ONE}; exec 0</dev/null; exec \"$0\" \"$@\"");
+    let mut daemon = Command::new("bash")
+        .args(["-c", &script])
+        .arg(env!("CARGO_BIN_EXE_molsieve"))
+        .args([
+            "serve",
+            "--memory",
+            "256MiB",
+            "--threads",
+            "1",
+            "--gpus",
+            "0",
+        ])
+        .arg("--state")
+        .arg(folder.path().join("state"))
+        .env("NOTIFY_SOCKET", &notify)
+        .env("WATCHDOG_USEC", "400000")
+        .env_remove("WATCHDOG_PID")
+        .stdin(OwnedFd::from(listener))
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let pid = rustix::process::Pid::from_child(&daemon);
+    let mut text = [0; 1_024];
+    // Signs of life come whenever it is time.
+    let mut heard = |what: &str| loop {
+        let length = socket.recv(&mut text).unwrap();
+        let said = std::str::from_utf8(&text[..length]).unwrap();
+        if said.starts_with(what) {
+            break;
+        }
+        assert_eq!(said, "WATCHDOG=1\n", "{what} is waited for");
+    };
+    heard("READY=1\nSTATUS=taking jobs");
+    heard("WATCHDOG=1");
+    let mut client = UnixStream::connect(&path).unwrap();
+    client
+        .write_all(b"GET /readyz HTTP/1.1\r\nhost: m\r\nconnection: close\r\n\r\n")
+        .unwrap();
+    let mut answer = String::new();
+    client.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
+    rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
+    heard("RELOADING=1\nMONOTONIC_USEC=");
+    heard("READY=1");
+    heard("WATCHDOG=1");
+    // One that is stuck gives no more signs of life.
+    rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
+    socket.set_nonblocking(true).unwrap();
+    while socket.recv(&mut [0; 1_024]).is_ok() {}
+    std::thread::sleep(Duration::from_secs(1));
+    assert!(socket.recv(&mut [0; 1_024]).is_err());
+    socket.set_nonblocking(false).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::CONT).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    heard("STOPPING=1");
+    assert_eq!(daemon.wait().unwrap().code(), Some(0));
+    assert!(
+        path.exists(),
+        "a socket that was handed over is not ours to remove"
+    );
+}

@@ -6,6 +6,7 @@ use serde::{
     Deserialize, Deserializer,
     de::{MapAccess, Visitor, value::MapAccessDeserializer},
 };
+use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::ApiError;
@@ -55,6 +56,47 @@ pub(super) fn parse(
 }
 
 fn read(body: &[u8]) -> Result<Body, ApiError> {
+    let read = read_as_written(body);
+    if read.is_ok() {
+        return read;
+    }
+    // To JSON Schema, and to some languages, 4.0 is as good an integer as 4.
+    match serde_json::from_slice(body).map(with_whole_numbers) {
+        Ok((value, true)) => read_as_written(value.to_string().as_bytes()),
+        _ => read,
+    }
+}
+
+/// A value in which whole numbers are written as such, and whether any was not.
+fn with_whole_numbers(mut value: Value) -> (Value, bool) {
+    /// Up to here every whole number has a floating-point number of its own.
+    const WHOLE_MAX: f64 = (1u64 << 53) as f64;
+    let mut changed = false;
+    match &mut value {
+        Value::Number(number) => {
+            let float = number.as_f64().filter(|_| number.is_f64());
+            if let Some(whole) = float.filter(|n| n.fract() == 0.0 && n.abs() <= WHOLE_MAX) {
+                (*number, changed) = ((whole as i64).into(), true);
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                let (whole, was_not) = with_whole_numbers(item.take());
+                (*item, changed) = (whole, changed | was_not);
+            }
+        }
+        Value::Object(members) => {
+            for member in members.values_mut() {
+                let (whole, was_not) = with_whole_numbers(member.take());
+                (*member, changed) = (whole, changed | was_not);
+            }
+        }
+        _ => {}
+    }
+    (value, changed)
+}
+
+fn read_as_written(body: &[u8]) -> Result<Body, ApiError> {
     let mut json = serde_json::Deserializer::from_slice(body);
     let mut track = serde_path_to_error::Track::new();
     let tracked = serde_path_to_error::Deserializer::new(&mut json, &mut track);

@@ -66,6 +66,17 @@ fn a_submission_is_read_with_everything_in_it() {
 }
 
 #[test]
+fn a_whole_number_may_be_written_with_a_point() {
+    let body = br#"{"settings":{"input":["/a"],"output":"/o","threads":4.0},"priority":-2.0}"#;
+    let Action::Submit(job) = submit_bytes(body, &[]).unwrap() else {
+        panic!()
+    };
+    assert_eq!((job.settings.threads.unwrap().get(), job.priority), (4, -2));
+    let (status, field, _) = refused(&settings(json!({ "threads": 4.5 })));
+    assert_eq!((status, field.as_str()), (400, "settings.threads"));
+}
+
+#[test]
 fn what_is_wrong_with_a_submission_is_named() {
     let cases = [
         (

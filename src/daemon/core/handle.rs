@@ -382,7 +382,11 @@ impl Core {
         let settings = ServeSettings {
             socket: "/nowhere/socket".into(),
             state_dir: "/nowhere".into(),
-            budget: Resources::default(),
+            budget: Resources {
+                memory_bytes: 1 << 40,
+                threads: 64,
+                gpus: 1,
+            },
             group: None,
             admin_group: None,
             keep: Default::default(),

@@ -226,7 +226,7 @@ async fn large_bodies_are_refused_unread() {
 async fn a_body_of_the_largest_size_is_read() {
     let daemon = Daemon::start(Limits::default());
     let mut text = r#"{"settings":{"input":["/a"],"output":"/o"}}"#.to_owned();
-    text.push_str(&" ".repeat((256 << 10) - text.len()));
+    text.push_str(&" ".repeat(named::HTTP_BODY_BYTES_MAX - text.len()));
     let post = format!(
         "{POST}connection: close\r\ncontent-length: {}\r\n\r\n{text}",
         text.len()

@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+"""Holds a running daemon against its OpenAPI document.
+
+usage: check.py MOLSIEVE [SEED]
+
+Starts the daemon MOLSIEVE in a temporary folder and has schemathesis send it what the document allows, and
+what it does not: every answer must be one that the document names. Jobs that are taken fail, for nothing is
+where they look. schemathesis speaks TCP, so a forwarder stands between it and the socket.
+
+Ends with 1 if anything is found.
+"""
+
+import asyncio
+import pathlib
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = pathlib.Path(__file__).parent
+TOOLS = pathlib.Path(sys.executable).parent
+DOCUMENT = HERE.parent.parent / "src" / "daemon" / "openapi.json"
+
+
+async def pour(reader, writer):
+    try:
+        while piece := await reader.read(1 << 16):
+            writer.write(piece)
+            await writer.drain()
+    except OSError:
+        pass  # one side has gone, and the other hears of it
+    finally:
+        writer.close()
+
+
+async def forward_to(socket):
+    async def forward(reader, writer):
+        there, here = await asyncio.open_unix_connection(str(socket))
+        await asyncio.gather(pour(reader, here), pour(there, writer))
+
+    return await asyncio.start_server(forward, "localhost", 0)
+
+
+async def check(socket, seed):
+    server = await forward_to(socket)
+    port = server.sockets[0].getsockname()[1]
+    tool = await asyncio.create_subprocess_exec(
+        TOOLS / "schemathesis",
+        "--config-file", HERE / "schemathesis.toml",
+        "run", f"http://localhost:{port}/v1/openapi.json",
+        "--checks", "all", "--max-examples", "100", "--request-timeout", "30", "--no-color",
+        *(["--seed", seed] if seed else []),
+    )
+    return await tool.wait()
+
+
+def main():
+    program, *seed = sys.argv[1:]
+    subprocess.run([TOOLS / "openapi-spec-validator", DOCUMENT], check=True)
+    with tempfile.TemporaryDirectory() as folder:
+        socket = pathlib.Path(folder, "s")
+        state = pathlib.Path(folder, "state")
+        flags = ["--memory", "400MiB", "--threads", "1", "--gpus", "0"]
+        daemon = subprocess.Popen(
+            [program, "serve", "--socket", socket, "--state", state, *flags],
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            while not socket.exists():
+                time.sleep(0.05)
+            found = asyncio.run(check(socket, seed[0] if seed else None))
+            if daemon.poll() is not None:
+                sys.exit(f"the daemon has ended: {daemon.returncode}")
+        finally:
+            daemon.terminate()
+            daemon.wait()
+    sys.exit(1 if found else 0)
+
+
+if __name__ == "__main__":
+    main()
