@@ -193,7 +193,7 @@ pub const EVENTS_PER_READ_MAX: u32 = 10;
 pub const LOG_READ_BYTES_MAX: usize = 64 * KIB;
 
 // ── The daemon's HTTP side ──────────────────────────────────────────────────────────────────────
-// All of its memory: connections (13 KiB each, idle), small answers and bodies that are not counted
+// All of its memory: connections (23 KiB each), small answers and bodies that are not counted
 // (they fit the socket's buffer), and what `HTTP_BYTES_MAX` counts.
 
 /// Connections at a time. Further ones wait in the socket's queue.
