@@ -122,6 +122,14 @@ impl Peers {
         }))
     }
 
+    /// Looks a user's account up on a thread meant for waiting, so that it is known when it is asked for next.
+    pub async fn look_up_beside(self: &Arc<Self>, uid: u32) {
+        let peers = Arc::clone(self);
+        let look_up = tokio::task::spawn_blocking(move || peers.account(uid).map(drop));
+        // Whoever asks next meets the error again.
+        look_up.await.ok();
+    }
+
     /// The user's name; the number, if there is none.
     pub fn user_name(&self, uid: u32) -> String {
         match self.account(uid) {

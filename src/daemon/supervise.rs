@@ -44,7 +44,10 @@ pub(super) async fn supervise(
         let (core, peers) = (core.clone(), Arc::clone(&peers));
         match launch {
             Launch::New(order) => {
-                tokio::spawn(async move { run(core, &peers, *order).await });
+                tokio::spawn(async move {
+                    peers.look_up_beside(order.uid).await;
+                    run(core, &peers, *order).await;
+                });
             }
             Launch::Orphan(id, process) => {
                 tokio::spawn(async move { see_off(core, id, process).await });

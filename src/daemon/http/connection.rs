@@ -36,7 +36,10 @@ pub(super) async fn serve(stream: UnixStream, edge: Arc<Edge>, mut ending: watch
         return refuse(stream, &ApiError::TooMany("connections of this user"));
     };
     let _open = Counted::new(&edge.counts.open);
-    let caller = edge.access.caller(&peer);
+    // Accounts may come over a network.
+    let asked = edge.clone();
+    let caller = tokio::task::spawn_blocking(move || asked.access.caller(&peer)).await;
+    let caller = caller.unwrap_or_else(|_| Err("the account cannot be looked up".into()));
     if caller.is_err() {
         edge.counts.refuse();
     }
