@@ -30,7 +30,7 @@ use crate::{
 /// Time in which a worker whose daemon is gone must have stopped.
 const LAST_RESORT: Duration = Duration::from_secs(60);
 
-/// What is taken off the modes of files that a job makes.
+/// What is taken off the modes of files that a job of another user than the daemon's makes: the usual.
 const UMASK: u32 = 0o022;
 
 /// Why a worker can't begin.
@@ -75,6 +75,8 @@ pub(super) fn worker() -> Result<Exit, CliError> {
     // From here to the first thread: the kernel keeps some of this per thread.
     if let Some(user) = &order.run_as {
         become_user(user)?;
+        // The daemon's is for its own files.
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(UMASK));
     }
     nix::sys::prctl::set_no_new_privs().map_err(|errno| system("give up new privileges", errno))?;
     // A worker keeps no directory from being unmounted. Paths in an order are absolute.
@@ -82,8 +84,6 @@ pub(super) fn worker() -> Result<Exit, CliError> {
         action: "change to the root directory",
         reason: plain(&error),
     })?;
-    // As users have it; the daemon's own files are nobody else's.
-    rustix::process::umask(rustix::fs::Mode::from_raw_mode(UMASK));
     let (sender, go) = mpsc::sync_channel(1);
     start_thread("alive", say_alive)?;
     start_thread("lifeline", move || hold_lifeline(&sender))?;
