@@ -206,7 +206,11 @@ pub(super) fn status(job: &Shown, node: &Value, now: Timestamp) -> String {
         line("priority", job.priority.to_string());
     }
     if let Some(figures) = job.figures() {
-        line("rows", figures.position());
+        // What it said last it said before its end.
+        match job.state {
+            State::Done => line("rows", count(figures.rows)),
+            _ => line("rows", figures.position()),
+        };
         line("products", products(&figures));
     }
     for (label, key) in [("input", "input"), ("rules", "rules"), ("output", "output")] {

@@ -277,15 +277,12 @@ impl Heart {
         if job.state == State::Interrupted {
             self.interruptions += 1;
         }
-        tracing::info!(
-            job = job.id.0,
-            user = job.uid,
-            state = %job.state,
-            error = job.error.as_deref().unwrap_or_default(),
-            "job {} is {}",
-            job.id,
-            job.state
-        );
+        // That a worker's process is known is no other state.
+        if job.state != State::Starting || job.worker.is_none() {
+            let error = job.error.as_deref().unwrap_or_default();
+            let (id, user, state) = (job.id, job.uid, job.state.name());
+            tracing::info!(job = id.0, user, state, error, "job {id} is {state}");
+        }
         self.publish(Event::State(job.id, job.state));
     }
 
