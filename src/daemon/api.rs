@@ -26,7 +26,7 @@ mod tests;
 use hyper::{HeaderMap, Method, Uri, header};
 
 pub use error::ApiError;
-pub use render::{JobJson, has_ended, job_json, rfc3339};
+pub use render::{JobJson, job_json, rfc3339};
 pub use request::request;
 pub use route::{Endpoint, ROUTES, Route, find};
 

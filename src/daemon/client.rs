@@ -437,7 +437,7 @@ impl Client {
 /// Whether a job, as the API gives it, has come to its end.
 pub fn has_ended(job: &Value) -> bool {
     let state = serde_json::from_value(job["state"].clone());
-    matches!(state, Ok(State::Done | State::Failed | State::Cancelled))
+    state.is_ok_and(State::is_final)
 }
 
 fn request(

@@ -70,11 +70,6 @@ pub fn job_json<'a>(view: &'a JobView, user_name: Option<&'a str>) -> JobJson<'a
     }
 }
 
-/// Whether a job in this state stays in it.
-pub fn has_ended(state: State) -> bool {
-    matches!(state, State::Done | State::Failed | State::Cancelled)
-}
-
 /// A time as RFC 3339 in UTC. What no calendar holds is told as the nearest that one does.
 pub fn rfc3339(time: Millis) -> String {
     Timestamp::from_millisecond(time)

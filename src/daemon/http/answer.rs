@@ -25,7 +25,7 @@ use super::{
 use crate::{
     daemon::{
         action::{Action, Caller, ListQuery, SubmitRequest},
-        api::{self, ApiError, OPENAPI, has_ended, job_json},
+        api::{self, ApiError, OPENAPI, job_json},
         core::{JobView, Refusal},
         job::{JobId, State},
     },
@@ -76,7 +76,7 @@ impl Peer {
             }
             Action::Cancel(id) => {
                 let (mut answer, state) = self.job(self.edge.core.cancel(caller, id)).await?;
-                if !has_ended(state) {
+                if !state.is_final() {
                     *answer.status_mut() = StatusCode::ACCEPTED;
                 }
                 Ok(answer)
@@ -233,7 +233,7 @@ impl Peer {
             return Ok(plain(StatusCode::OK, TEXT, Bytes::new()));
         }
         let (sink, pieces) = self.sink(permit);
-        let events = (follow && !has_ended(view.job.state)).then_some(events);
+        let events = (follow && !view.job.state.is_final()).then_some(events);
         let source = self.source(caller, id);
         tokio::spawn(stream::log(source, events, id, sink));
         Ok(plain_content(StatusCode::OK, TEXT, Content::pieces(pieces)))

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     daemon::{
         action::Caller,
-        api::{has_ended, job_json},
+        api::job_json,
         core::{Core, Event, JobView, Refusal},
         job::JobId,
     },
@@ -59,7 +59,7 @@ impl Source for OfJob {
 
     async fn ended(&self) -> Result<bool, Refusal> {
         let view = self.core.show(self.caller, self.id).await?;
-        Ok(has_ended(view.job.state))
+        Ok(view.job.state.is_final())
     }
 }
 
@@ -87,7 +87,7 @@ pub(super) async fn events(source: impl Source, events: Receiver<Event>, from: F
         source,
         // A number that is not there yet would hide the events before it.
         last: from.after.min(from.view.job.seq),
-        ended: has_ended(from.view.job.state) && from.after >= from.view.job.seq,
+        ended: from.view.job.state.is_final() && from.after >= from.view.job.seq,
         user_name: from.user_name,
         sink,
     };
@@ -153,7 +153,7 @@ impl<S: Source> Following<S> {
             return Ok(());
         }
         self.last = view.job.seq;
-        self.ended = has_ended(view.job.state);
+        self.ended = view.job.state.is_final();
         let text = state_event(view, self.user_name.as_deref());
         self.sink.send(text).await
     }
@@ -211,7 +211,7 @@ async fn more(source: &impl Source, events: &mut Receiver<Event>, id: JobId) -> 
     loop {
         match events.recv().await {
             Ok(Event::Log(of)) if of == id => return Ok(false),
-            Ok(Event::State(of, state)) if of == id && has_ended(state) => return Ok(true),
+            Ok(Event::State(of, state)) if of == id && state.is_final() => return Ok(true),
             Ok(_) => {}
             Err(RecvError::Lagged(_)) => return source.ended().await.map_err(|_| Over),
             Err(RecvError::Closed) => return Ok(true),

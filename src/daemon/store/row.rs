@@ -139,36 +139,6 @@ pub(super) fn name(state: State) -> &'static str {
     }
 }
 
-/// The job that a submission becomes. Its number is given by its row.
-pub(super) fn queued(submission: Submission, now: Millis) -> Job {
-    Job {
-        id: JobId(0),
-        uid: submission.uid,
-        gid: submission.gid,
-        name: submission.name,
-        settings: submission.settings,
-        mode: submission.mode,
-        priority: submission.priority,
-        demand: submission.demand,
-        state: State::Queued,
-        ending: None,
-        submitted_at: now,
-        started_at: None,
-        ended_at: None,
-        attempts: 0,
-        failures: 0,
-        rows_reached: 0,
-        retry_at: None,
-        begun: false,
-        opened: false,
-        exit_code: None,
-        error: None,
-        worker: None,
-        progress: None,
-        seq: 1,
-    }
-}
-
 /// The job of a row of [`COLUMNS`].
 pub(super) fn whole(row: &Row<'_>) -> Result<Job> {
     let Json(given) = row.get::<_, Json<Given>>(4)?;
@@ -184,7 +154,7 @@ pub(super) fn whole(row: &Row<'_>) -> Result<Job> {
         demand: given.demand,
         idempotency: None,
     };
-    let mut job = queued(submission, row.get(3)?);
+    let mut job = Job::new(JobId(0), submission, row.get(3)?);
     job.id = JobId(number(row, 0)?);
     course.put_into(&mut job);
     Ok(job)

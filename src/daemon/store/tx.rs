@@ -179,7 +179,7 @@ fn submitted_before(
 }
 
 fn insert_job(connection: &Connection, submission: Submission, now: Millis) -> Sql<Job> {
-    let mut job = row::queued(submission, now);
+    let mut job = Job::new(JobId(0), submission, now);
     connection
         .prepare_cached(
             "INSERT INTO jobs (uid, priority, submitted_at, given, course, settings, state)
