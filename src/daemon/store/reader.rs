@@ -107,7 +107,7 @@ fn newest(connection: &Connection, query: &ListQuery, uid: Option<u32>) -> Sql<V
         look_up(None)?;
     }
     for state in &query.states {
-        look_up(Some(row::name(*state)))?;
+        look_up(Some(state.name()))?;
     }
     ids.sort_unstable_by(|a, b| b.cmp(a));
     ids.dedup();

@@ -125,20 +125,6 @@ pub(super) fn number(row: &Row<'_>, column: usize) -> Result<u64> {
     u64::try_from(value).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, value))
 }
 
-/// A state's name, as it stands in `course`.
-pub(super) fn name(state: State) -> &'static str {
-    match state {
-        State::Queued => "queued",
-        State::Starting => "starting",
-        State::Running => "running",
-        State::Stopping => "stopping",
-        State::Done => "done",
-        State::Failed => "failed",
-        State::Cancelled => "cancelled",
-        State::Interrupted => "interrupted",
-    }
-}
-
 /// The job of a row of [`COLUMNS`].
 pub(super) fn whole(row: &Row<'_>) -> Result<Job> {
     let Json(given) = row.get::<_, Json<Given>>(4)?;
@@ -177,7 +163,7 @@ pub(super) fn visit_in(
     let mut statement = connection.prepare(
         "SELECT id, uid, priority, submitted_at, given, course FROM jobs WHERE state = ?1 ORDER BY id",
     )?;
-    let mut rows = statement.query([name(state)])?;
+    let mut rows = statement.query([state.name()])?;
     while let Some(row) = rows.next()? {
         let Json(given) = row.get::<_, Json<Given>>(4)?;
         let Json(course) = row.get::<_, Json<Course>>(5)?;
@@ -200,5 +186,5 @@ pub(super) fn visit_in(
 pub(super) fn count_in(connection: &Connection, state: State) -> Result<u64> {
     connection
         .prepare_cached("SELECT count(*) FROM jobs WHERE state = ?1")?
-        .query_row([name(state)], |row| number(row, 0))
+        .query_row([state.name()], |row| number(row, 0))
 }

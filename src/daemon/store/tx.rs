@@ -8,7 +8,7 @@ use super::{
     ENDED, JobStoreError, log,
     row::{self, Course, Given, Json, integer},
 };
-use crate::daemon::job::{Job, JobId, Millis, Submission};
+use crate::daemon::job::{Job, JobId, Millis, State, Submission};
 
 /// Events kept of a job's beginning.
 pub(super) const FIRST_EVENTS: u64 = 10;
@@ -91,7 +91,7 @@ impl<'a> Tx<'a> {
                 .execute(params![
                     integer(job.id.0),
                     Json(Course::of(job)),
-                    row::name(job.state),
+                    job.state.name(),
                     job.ended_at,
                 ])?;
             if found > 0 {
@@ -133,7 +133,7 @@ impl<'a> Tx<'a> {
     /// Forgets jobs that ended before a time, at most `limit` of them, the oldest first. Says how
     /// many.
     pub fn prune(&self, ended_before: Millis, limit: u32) -> Result<usize, JobStoreError> {
-        let [done, failed, cancelled] = ENDED.map(row::name);
+        let [done, failed, cancelled] = ENDED.map(State::name);
         self.run(|connection| {
             connection
                 .prepare_cached(
@@ -192,7 +192,7 @@ fn insert_job(connection: &Connection, submission: Submission, now: Millis) -> S
             Json(Given::of(&job)),
             Json(Course::of(&job)),
             Json(&job.settings),
-            row::name(job.state),
+            job.state.name(),
         ])?;
     job.id = JobId(connection.last_insert_rowid().unsigned_abs());
     add_event(connection, &job, now)?;
