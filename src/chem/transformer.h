@@ -5,6 +5,7 @@
 
 #include <GraphMol/ChemReactions/Reaction.h>
 #include <GraphMol/RDKitBase.h>
+#include <GraphMol/Substruct/SubstructMatch.h>
 
 #include <cstdint>
 #include <memory>
@@ -12,6 +13,8 @@
 #include <string>
 #include <vector>
 
+#include "molsieve/src/chem/edit.h"
+#include "molsieve/src/chem/smiles.h"
 #include "rust/cxx.h"
 
 namespace molsieve {
@@ -25,10 +28,21 @@ enum class Fill : std::uint8_t;
 // inside RDKit, so queries are never shared between threads.
 struct CompiledRule {
   std::unique_ptr<RDKit::ChemicalReaction> reaction;
-  RDKit::ROMOL_SPTR reactant_template;
-  unsigned int product_templates = 0;
+  std::size_t pattern = 0;  // index into Transformer::patterns_
+  // Per product template: the edit on graphs, where the template allows it.
+  std::vector<std::optional<Edit>> edits;
   std::vector<unsigned int> exclude;      // indices into Transformer::queries_
   std::optional<unsigned int> require;    // likewise
+};
+
+// What rules look for in a parent. Rules with the same reactant share one, and its matches.
+struct Pattern {
+  std::string smarts;
+  RDKit::ROMOL_SPTR reactant;
+  RDKit::SubstructMatchParameters settings;
+  bool evaluated = false;
+  bool capped = false;
+  std::vector<RDKit::MatchVectType> matches;  // in the current parent
 };
 
 // A SMARTS used by any rule as exclude or require, evaluated at most once per parent.
@@ -85,15 +99,27 @@ class Transformer {
   bool applies(const CompiledRule &rule);
   const std::vector<unsigned int> &covered_atoms(unsigned int query);
   void match_next_rule();
+  std::size_t pattern_index(const std::string &smarts, const RDKit::ChemicalReaction &reaction);
+  const Pattern &evaluated(std::size_t pattern);
   bool make_next(ParentReport &report);
-  void take_product(const RDKit::ROMOL_SPTR &product, ParentReport &report);
+  void take_parent(ParentReport &report);
+  void take_product(std::size_t product, ParentReport &report);
+  void take_smiles(std::size_t atoms, ParentReport &report);
+  bool make_from_graph(std::size_t product, ParentReport &report);
+  RDKit::RWMol &make_with_rdkit(std::size_t product, ParentReport &report);
   void count_what_is_left(ParentReport &report);
   bool write(ProductSpace &space, std::uint32_t parent, ParentReport &report);
 
   std::unique_ptr<TransformerSettings> settings_;
   std::vector<CompiledRule> rules_;
+  std::vector<Pattern> patterns_;
   std::vector<SharedQuery> queries_;
   std::unique_ptr<Parent> parent_;
+  ParentGraph graph_;  // of the parent
+  bool graph_usable_ = false;
+  Graph product_;
+  Edit::Workspace workspace_;
+  SmilesWriter writer_;
   KeySet seen_;
   std::string reason_;
 };

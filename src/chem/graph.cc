@@ -1,0 +1,226 @@
+#include "molsieve/src/chem/graph.h"
+
+#include <GraphMol/Chirality.h>
+#include <GraphMol/RingInfo.h>
+
+#include <algorithm>
+
+namespace molsieve {
+
+using RDKit::Atom;
+using RDKit::Bond;
+using RDKit::ROMol;
+
+void Graph::clear() {
+  atoms.clear();
+  bonds.clear();
+  has_tags = false;
+  has_stereo = false;
+}
+
+bool Graph::add_bond(std::uint16_t begin, std::uint16_t end, BondType type) {
+  auto &a = atoms[begin];
+  auto &b = atoms[end];
+  if (a.degree == GRAPH_DEGREE_MAX || b.degree == GRAPH_DEGREE_MAX ||
+      bonds.size() == GRAPH_BONDS_MAX) {
+    return false;
+  }
+  const auto index = static_cast<std::uint16_t>(bonds.size());
+  a.bonds[a.degree] = index;
+  a.neighbours[a.degree++] = end;
+  b.bonds[b.degree] = index;
+  b.neighbours[b.degree++] = begin;
+  GraphBond bond;
+  bond.begin = begin;
+  bond.end = end;
+  bond.type = type;
+  bonds.push_back(bond);
+  return true;
+}
+
+std::uint16_t Graph::bond_between(std::uint16_t a, std::uint16_t b) const {
+  const auto &atom = atoms[a];
+  for (unsigned int i = 0; i < atom.degree; ++i) {
+    if (atom.neighbours[i] == b) {
+      return atom.bonds[i];
+    }
+  }
+  return NO_INDEX;
+}
+
+bool is_ordinary(unsigned int atomic_number) {
+  switch (atomic_number) {
+    case 5: case 6: case 7: case 8: case 9: case 14: case 15: case 16: case 17: case 34: case 35:
+    case 53:
+      return true;
+    default:
+      return false;
+  }
+}
+
+namespace {
+
+bool read_atom(const Atom &atom, Graph &graph) {
+  if (!is_ordinary(atom.getAtomicNum()) || atom.getDegree() > GRAPH_DEGREE_MAX ||
+      atom.getNumRadicalElectrons() != 0 || std::abs(atom.getFormalCharge()) > 9 ||
+      atom.getIsotope() > 0xffff || atom.hasQuery() || atom.getMonomerInfo() ||
+      atom.hasProp(RDKit::common_properties::molAtomMapNumber) ||
+      atom.hasProp(RDKit::common_properties::_ringStereoAtoms) ||
+      atom.hasProp(RDKit::common_properties::smilesSymbol) ||
+      atom.hasProp(RDKit::common_properties::_supplementalSmilesLabel)) {
+    return false;
+  }
+  GraphAtom out;
+  out.number = atom.getAtomicNum();
+  out.charge = atom.getFormalCharge();
+  out.isotope = atom.getIsotope();
+  out.hydrogens = atom.getTotalNumHs();
+  out.explicit_hydrogens = atom.getNumExplicitHs();
+  out.valence = atom.getTotalValence();
+  out.no_implicit = atom.getNoImplicit();
+  out.aromatic = atom.getIsAromatic();
+  switch (atom.getChiralTag()) {
+    case Atom::CHI_UNSPECIFIED: break;
+    case Atom::CHI_TETRAHEDRAL_CW: out.tag = CLOCKWISE; break;
+    case Atom::CHI_TETRAHEDRAL_CCW: out.tag = COUNTERCLOCKWISE; break;
+    default: return false;
+  }
+  graph.has_tags |= out.tag != NO_TAG;
+  graph.atoms.push_back(out);
+  return true;
+}
+
+bool read_bond(const Bond &bond, Graph &graph, bool &has_direction) {
+  GraphBond out;
+  out.begin = bond.getBeginAtomIdx();
+  out.end = bond.getEndAtomIdx();
+  switch (bond.getBondType()) {
+    case Bond::SINGLE: out.type = SINGLE; break;
+    case Bond::DOUBLE: out.type = DOUBLE; break;
+    case Bond::TRIPLE: out.type = TRIPLE; break;
+    case Bond::AROMATIC: out.type = AROMATIC; break;
+    default: return false;
+  }
+  if (bond.hasQuery() || bond.getIsAromatic() != (out.type == AROMATIC)) {
+    return false;
+  }
+  const auto direction = bond.getBondDir();
+  if (direction == Bond::ENDUPRIGHT || direction == Bond::ENDDOWNRIGHT) {
+    has_direction |= out.type == SINGLE;
+  } else if (direction != Bond::NONE) {
+    return false;
+  }
+  switch (bond.getStereo()) {
+    case Bond::STEREONONE: break;
+    case Bond::STEREOZ: out.stereo = Z; break;
+    case Bond::STEREOE: out.stereo = E; break;
+    default: return false;
+  }
+  if (out.stereo != NO_STEREO) {
+    const auto &around = bond.getStereoAtoms();
+    if (out.type != DOUBLE || around.size() != 2) {
+      return false;
+    }
+    out.stereo_atoms = {static_cast<std::uint16_t>(around[0]), static_cast<std::uint16_t>(around[1])};
+    graph.has_stereo = true;
+  }
+  graph.bonds.push_back(out);
+  return true;
+}
+
+}  // namespace
+
+bool read_graph(const ROMol &mol, Graph &graph) {
+  graph.clear();
+  if (mol.getNumAtoms() > GRAPH_ATOMS_MAX || mol.getNumBonds() > GRAPH_BONDS_MAX ||
+      !mol.getStereoGroups().empty() || mol.getNumConformers() != 0) {
+    return false;
+  }
+  for (const auto *atom : mol.atoms()) {
+    if (!read_atom(*atom, graph)) {
+      return false;
+    }
+  }
+  bool has_direction = false;
+  for (const auto *bond : mol.bonds()) {
+    if (!read_bond(*bond, graph, has_direction)) {
+      return false;
+    }
+  }
+  // The reaction runner brings stereo over only if a single bond has a direction.
+  if (graph.has_stereo && !has_direction) {
+    return false;
+  }
+  const auto *rings = mol.getRingInfo();
+  for (const auto *atom : mol.atoms()) {
+    auto &out = graph.atoms[atom->getIdx()];
+    for (const auto *bond : mol.atomBonds(atom)) {
+      out.bonds[out.degree] = bond->getIdx();
+      out.neighbours[out.degree++] = bond->getOtherAtomIdx(atom->getIdx());
+    }
+    out.in_ring = rings->numAtomRings(atom->getIdx()) != 0;
+  }
+  for (std::size_t i = 0; i < graph.bonds.size(); ++i) {
+    graph.bonds[i].in_ring = rings->numBondRings(i) != 0;
+  }
+  return true;
+}
+
+namespace {
+
+// One depth-first walk: a bond is in a ring unless nothing below it reaches above it.
+class RingFinder {
+ public:
+  explicit RingFinder(Graph &graph) : graph_(graph) { order_.fill(0); }
+
+  unsigned int walk(std::uint16_t index, std::uint16_t by) {
+    const auto mine = order_[index] = ++next_;
+    auto lowest = mine;
+    const auto &atom = graph_.atoms[index];
+    for (unsigned int i = 0; i < atom.degree; ++i) {
+      const auto bond = atom.bonds[i];
+      const auto neighbour = atom.neighbours[i];
+      if (bond == by) {
+        continue;
+      }
+      if (order_[neighbour] != 0) {
+        lowest = std::min(lowest, order_[neighbour]);
+        graph_.bonds[bond].in_ring = true;
+        continue;
+      }
+      const auto reached = walk(neighbour, bond);
+      graph_.bonds[bond].in_ring = reached <= mine;
+      lowest = std::min(lowest, reached);
+    }
+    return lowest;
+  }
+
+  bool walked(std::size_t atom) const { return order_[atom] != 0; }
+
+ private:
+  Graph &graph_;
+  std::array<unsigned int, GRAPH_ATOMS_MAX> order_;
+  unsigned int next_ = 0;
+};
+
+}  // namespace
+
+unsigned int find_rings(Graph &graph) {
+  RingFinder finder(graph);
+  unsigned int fragments = 0;
+  for (std::size_t i = 0; i < graph.atoms.size(); ++i) {
+    graph.atoms[i].in_ring = false;
+    if (!finder.walked(i)) {
+      finder.walk(i, NO_INDEX);
+      ++fragments;
+    }
+  }
+  for (const auto &bond : graph.bonds) {
+    if (bond.in_ring) {
+      graph.atoms[bond.begin].in_ring = graph.atoms[bond.end].in_ring = true;
+    }
+  }
+  return fragments;
+}
+
+}  // namespace molsieve
