@@ -45,11 +45,17 @@ bool ParentGraph::read(const RDKit::ROMol &mol) {
 
 bool Edit::apply(const ParentGraph &parent, const RDKit::MatchVectType &match, Graph &product,
                  Workspace &work) const {
-  return parent.graph.atoms.size() + atoms_.size() <= GRAPH_ATOMS_MAX &&
-         begin(parent.graph, match, product, work) &&
-         add_rest(parent.graph, match, product, work) &&
-         settle_atoms(parent.graph, product, work) && carry_stereo(parent.graph, product, work) &&
-         rings_hold(parent, match, product, work) && work.stereo.settle(product);
+  static thread_local long st[8];
+  struct P{long*s;~P(){if(getenv("DBG")){fprintf(stderr,"st %ld %ld %ld %ld %ld %ld %ld\n",s[0],s[1],s[2],s[3],s[4],s[5],s[6]);}}};
+  static thread_local P pp{st}; (void)pp;
+  st[0]++;
+  if(parent.graph.atoms.size() + atoms_.size() > GRAPH_ATOMS_MAX ||         !begin(parent.graph, match, product, work)){st[1]++;return false;}
+  if(!add_rest(parent.graph, match, product, work)){st[2]++;return false;}
+  if(!settle_atoms(parent.graph, product, work)){st[3]++;return false;}
+  if(!carry_stereo(parent.graph, product, work)){st[4]++;return false;}
+  if(!rings_hold(parent, match, product, work)){st[5]++;return false;}
+  if(!work.stereo.settle(product)){st[6]++;return false;}
+  return true;
 }
 
 // Lays the product template down, with what its mapped atoms take over from the parent's.
@@ -93,7 +99,7 @@ bool Edit::take_over(const TemplateAtom &from, const GraphAtom &original, GraphA
     atom.number = original.number;
     atom.aromatic = original.aromatic;
   }
-  if (atom.number != original.number || original.tag != NO_TAG) {
+  if (atom.number != original.number) {
     return false;
   }
   if (!from.sets_charge) {
@@ -179,18 +185,86 @@ bool Edit::copy_bond(const GraphBond &bond, Graph &product, const Workspace &wor
 // Hydrogens and valence of every atom whose bonds are not those it had, and chiral tags.
 bool Edit::settle_atoms(const Graph &parent, Graph &product, Workspace &work) const {
   for (std::uint16_t i = 0; i < product.atoms.size(); ++i) {
-    const auto &atom = product.atoms[i];
     const bool changed = i < atoms_.size() ||
-                         atom.degree != parent.atoms[work.parent_of[i]].degree;
+                         product.atoms[i].degree != parent.atoms[work.parent_of[i]].degree;
     if (changed && !work.valences.settle(product, i)) {
       return false;
     }
-    if (i >= atoms_.size() && atom.tag != NO_TAG &&
-        (changed || !carry_tag(parent, product, work, i))) {
+    const auto origin = work.parent_of[i];
+    if (origin != NO_INDEX && parent.atoms[origin].tag != NO_TAG &&
+        !settle_tag(parent, product, work, i)) {
       return false;
     }
   }
   return true;
+}
+
+// The tag of an atom that has one in the parent.
+bool Edit::settle_tag(const Graph &parent, Graph &product, const Workspace &work,
+                      std::uint16_t index) const {
+  auto &atom = product.atoms[index];
+  if (index < atoms_.size()) {
+    atom.tag = tag_of_mapped(parent, product, work, index);
+  } else if (atom.degree != parent.atoms[work.parent_of[index]].degree) {
+    atom.tag = NO_TAG;
+  } else if (!carry_tag(parent, product, work, index)) {
+    return false;
+  }
+  product.has_tags |= atom.tag != NO_TAG;
+  return true;
+}
+
+namespace {
+
+ChiralTag inverted(ChiralTag tag) {
+  return tag == CLOCKWISE ? COUNTERCLOCKWISE : tag == COUNTERCLOCKWISE ? CLOCKWISE : NO_TAG;
+}
+
+}  // namespace
+
+// RDKit keeps the stereo of a mapped atom if at most one of its neighbours is another, which then
+// takes the place of the one that is gone.
+ChiralTag Edit::tag_of_mapped(const Graph &parent, const Graph &product, const Workspace &work,
+                              std::uint16_t index) const {
+  const auto &before = parent.atoms[work.parent_of[index]];
+  const auto &after = product.atoms[index];
+  const auto rule = atoms_[index].stereo;
+  if (rule > 2) {
+    return NO_TAG;
+  }
+  const auto fallback = rule == 0 ? NO_TAG : rule == 1 ? inverted(before.tag) : before.tag;
+  if (before.degree < 3 || after.degree < 3 || std::abs(before.degree - after.degree) > 1) {
+    return fallback;
+  }
+  // The places, among the parent atom's neighbours, of those the product atom has.
+  constexpr std::uint8_t UNKNOWN = 0xff;
+  std::array<std::uint8_t, GRAPH_DEGREE_MAX> places;
+  unsigned int count = 0, unknown = 0, seen = 0;
+  for (unsigned int i = 0; i < after.degree; ++i) {
+    const auto origin = work.parent_of[after.neighbours[i]];
+    const auto *begin = before.neighbours.begin(), *end = begin + before.degree;
+    const auto *found = origin == NO_INDEX ? end : std::find(begin, end, origin);
+    unknown += found == end;
+    places[count++] = found == end ? UNKNOWN : found - begin;
+    seen |= found == end ? 0 : 1u << (found - begin);
+  }
+  if (unknown > 1 || (unknown == 1 && after.degree < before.degree)) {
+    return fallback;
+  }
+  if (unknown == 1 && after.degree == before.degree) {
+    std::uint8_t missing = 0;
+    while (seen >> missing & 1) {
+      ++missing;
+    }
+    std::replace(places.begin(), places.begin() + count, UNKNOWN, missing);
+  }
+  bool odd = rule == 1;
+  for (unsigned int i = 0; i < count; ++i) {
+    for (unsigned int j = i + 1; j < count; ++j) {
+      odd ^= places[i] != UNKNOWN && places[j] != UNKNOWN && places[i] > places[j];
+    }
+  }
+  return odd ? inverted(before.tag) : before.tag;
 }
 
 // A tag refers to the order of the atom's bonds, which may be another in the product.
@@ -213,9 +287,8 @@ bool Edit::carry_tag(const Graph &parent, Graph &product, const Workspace &work,
     }
   }
   if (odd) {
-    atom.tag = atom.tag == CLOCKWISE ? COUNTERCLOCKWISE : CLOCKWISE;
+    atom.tag = inverted(atom.tag);
   }
-  product.has_tags = true;
   return true;
 }
 

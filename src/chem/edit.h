@@ -55,6 +55,9 @@ class Edit {
     bool sets_charge = false;
     bool sets_isotope = false;
     bool sets_hydrogens = false;
+    // What the rule says of the atom's stereo, as RDKit counts: 0 nothing, 1 it is inverted, 2 kept,
+    // 3 lost, 4 made.
+    int stereo = 0;
     int map = 0;
   };
 
@@ -83,6 +86,10 @@ class Edit {
                               const Graph &product, const Workspace &work, bool &ring_opened);
   bool new_bonds_hold(const Graph &parent, const Graph &product, const Workspace &work,
                       bool &ring_closed) const;
+  bool settle_tag(const Graph &parent, Graph &product, const Workspace &work,
+                  std::uint16_t index) const;
+  ChiralTag tag_of_mapped(const Graph &parent, const Graph &product, const Workspace &work,
+                          std::uint16_t index) const;
   static bool carry_tag(const Graph &parent, Graph &product, const Workspace &work,
                         std::uint16_t index);
   static bool atom_holds(const ParentGraph &parent, const Graph &product, const Workspace &work,

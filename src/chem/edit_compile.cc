@@ -80,6 +80,7 @@ bool Edit::read_atom(const Atom &atom) {
   out.atom.explicit_hydrogens = atom.getNumExplicitHs();
   out.atom.no_implicit = atom.getNoImplicit();
   out.atom.aromatic = atom.getIsAromatic();
+  atom.getPropIfPresent(properties::molInversionFlag, out.stereo);
   out.sets_charge = atom.hasProp(properties::_QueryFormalCharge);
   out.sets_isotope = atom.hasProp(properties::_QueryIsotope);
   out.sets_hydrogens =
