@@ -5,11 +5,10 @@
 
 use std::{env, path::PathBuf};
 
-const CPP_FILES: [&str; 12] = [
+const CPP_FILES: [&str; 11] = [
     "direction.cc",
     "edit.cc",
     "edit_compile.cc",
-    "finish.cc",
     "graph.cc",
     "log.cc",
     "periodic_table.cc",
@@ -19,9 +18,8 @@ const CPP_FILES: [&str; 12] = [
     "transformer.cc",
     "valence.cc",
 ];
-const CPP_HEADERS: [&str; 9] = [
+const CPP_HEADERS: [&str; 8] = [
     "edit.h",
-    "finish.h",
     "graph.h",
     "log.h",
     "rank.h",

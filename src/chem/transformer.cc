@@ -4,6 +4,7 @@
 #include <GraphMol/ChemReactions/ReactionRunner.h>
 #include <GraphMol/Descriptors/MolDescriptors.h>
 #include <GraphMol/FileParsers/FileParsers.h>
+#include <GraphMol/MolOps.h>
 #include <GraphMol/SmilesParse/SmilesParse.h>
 #include <GraphMol/SmilesParse/SmilesWrite.h>
 #include <GraphMol/Substruct/SubstructMatch.h>
@@ -15,7 +16,6 @@
 #include <cstring>
 
 #include "molsieve/src/chem/bridge.rs.h"
-#include "molsieve/src/chem/finish.h"
 #include "molsieve/src/chem/log.h"
 
 namespace molsieve {
@@ -103,10 +103,9 @@ RDKit::SubstructMatchParameters match_settings(unsigned int matches_max) {
 }  // namespace
 
 struct Parent {
-  explicit Parent(RDKit::ROMOL_SPTR molecule) : mol(std::move(molecule)), frame(*mol) {}
+  explicit Parent(RDKit::ROMOL_SPTR molecule) : mol(std::move(molecule)) {}
 
   RDKit::ROMOL_SPTR mol;
-  ParentFrame frame;
   std::string canonical;  // empty until asked for
 
   // The enumeration stands at product `product` of the outcome of match `match` of rule `rule`.
@@ -492,11 +491,7 @@ RWMol &Transformer::make_with_rdkit(std::size_t product, ParentReport &report) {
   }
   auto &mol = static_cast<RWMol &>(*p.outcome.at(product));
   const Timer timer(report.finish_ns);
-  if (settings_->reference) {
-    finish_reference(mol);
-  } else {
-    finish_fast(mol, p.frame);
-  }
+  RDKit::MolOps::sanitizeMol(mol);
   return mol;
 }
 

@@ -79,8 +79,10 @@ Valences::Answer Valences::ask(const Graph &graph, const GraphAtom &atom) {
   centre->setIsAromatic(atom.aromatic);
   try {
     centre->updatePropertyCache(true);
-    star.updatePropertyCache(false);
-    RDKit::MolOps::assignRadicals(star);
+    if (!atom.aromatic) {  // RDKit looks at aromatic atoms when they are in Kekulé form
+      star.updatePropertyCache(false);
+      RDKit::MolOps::assignRadicals(star);
+    }
   } catch (const std::exception &) {
     return {false, 0, 0};
   }
