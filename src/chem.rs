@@ -24,8 +24,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     limits::{
-        PARENT_ATOMS_MAX, PARENT_SMILES_BYTES_MAX, PRODUCT_SMILES_BYTES_MAX, PRODUCTS_PER_CALL,
-        SITES_PER_RULE_MAX,
+        PARENT_ATOMS_MAX, PARENT_SMILES_BYTES_MAX, PRODUCT_SMILES_BYTES_MAX,
+        PRODUCTS_CHECKED_ONE_IN, PRODUCTS_PER_CALL, SITES_PER_RULE_MAX,
     },
     rules::{Rule, RuleSet},
     slot::{Dropped, ParentFlags, Slot},
@@ -133,7 +133,7 @@ pub struct Transformer {
     fails: bool,
 }
 
-/// Where the chemistry's time went.
+/// Where the chemistry's time went, and how many products took the fast way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChemistryTimes {
     /// Parsing and sanitizing parents.
@@ -146,6 +146,10 @@ pub struct ChemistryTimes {
     pub finish: Duration,
     /// Writing canonical SMILES.
     pub write: Duration,
+    /// Products that were made on flat graphs; RDKit made the others.
+    pub on_graphs: u64,
+    /// Products on graphs that RDKit made as well, with the same outcome.
+    pub checked: u64,
 }
 
 impl std::ops::AddAssign for ChemistryTimes {
@@ -155,6 +159,8 @@ impl std::ops::AddAssign for ChemistryTimes {
         self.react += other.react;
         self.finish += other.finish;
         self.write += other.write;
+        self.on_graphs += other.on_graphs;
+        self.checked += other.checked;
     }
 }
 
@@ -186,6 +192,7 @@ impl Transformer {
             product_bytes_max: PRODUCT_SMILES_BYTES_MAX,
             products_per_parent_max: settings.products_per_parent_max,
             sites_max: SITES_PER_RULE_MAX,
+            check_one_in: PRODUCTS_CHECKED_ONE_IN,
         };
         let inner = ffi::new_transformer(&settings)
             .map_err(|error| ChemistryError::Failed(error.what().to_owned()))?;
@@ -264,6 +271,8 @@ impl Transformer {
         self.times.react += Duration::from_nanos(report.react_ns);
         self.times.finish += Duration::from_nanos(report.finish_ns);
         self.times.write += Duration::from_nanos(report.write_ns);
+        self.times.on_graphs += report.on_graphs;
+        self.times.checked += report.checked;
         slot.flag_parent(parent, flags(report.caps));
         match fill {
             ffi::Fill::Finished => Ok(Progress::Finished),

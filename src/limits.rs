@@ -24,6 +24,9 @@ pub const SITES_PER_RULE_MAX: u32 = 16_384;
 /// Products made in one call across the boundary to C++; between calls a worker looks whether it
 /// should stop.
 pub const PRODUCTS_PER_CALL: u32 = 256;
+/// Of the products made on flat graphs, one in so many is made by RDKit as well and compared. Which
+/// ones follows from their keys. A power of two.
+pub const PRODUCTS_CHECKED_ONE_IN: u32 = 1024;
 
 // ── Rules ───────────────────────────────────────────────────────────────────────────────────────
 

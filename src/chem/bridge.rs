@@ -29,6 +29,8 @@ pub mod ffi {
         product_bytes_max: u32,
         products_per_parent_max: u32,
         sites_max: u32,
+        /// How many products made on graphs come to one that RDKit makes too; a power of two.
+        check_one_in: u32,
     }
 
     /// The product columns of a slot. `rows` and `text_bytes` say how far they are filled.
@@ -58,6 +60,9 @@ pub mod ffi {
         capped: u64,
         /// Bit 0: products per parent, bit 1: sites per rule, bit 2: product too long.
         caps: u32,
+        /// Products made on graphs, and those of them that RDKit made as well.
+        on_graphs: u64,
+        checked: u64,
         /// Time spent finding sites, running reactions, finishing products and writing SMILES.
         match_ns: u64,
         react_ns: u64,

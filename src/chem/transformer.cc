@@ -445,6 +445,7 @@ void Transformer::take_product(std::size_t product, ParentReport &report) {
   }
   p.made = nullptr;
   if (make_from_graph(product, report)) {
+    ++report.on_graphs;
     take_smiles(product_.atoms.size(), report);
     return;
   }
@@ -520,6 +521,9 @@ void Transformer::take_smiles(std::size_t atoms, ParentReport &report) {
     p.full = true;
     return;
   }
+  if (!p.made && (high & (settings_->check_one_in - 1)) == 0) {
+    check(report);
+  }
   if (settings_->properties) {
     if (!p.made) {
       p.made = &make_with_rdkit(p.product - 1, report);
@@ -527,6 +531,22 @@ void Transformer::take_smiles(std::size_t atoms, ParentReport &report) {
     describe(*p.made, p);
   }
   p.pending = true;
+}
+
+// Has RDKit make the product that was made on graphs. Throws if the outcome is not the same.
+void Transformer::check(ParentReport &report) {
+  auto &p = *parent_;
+  std::string expected = "no valid molecule";
+  try {
+    p.made = &make_with_rdkit(p.product - 1, report);
+    expected = RDKit::MolToSmiles(*p.made);
+  } catch (const std::exception &) {
+  }
+  if (expected != p.smiles) {
+    throw std::runtime_error("the fast way gives " + p.smiles + ", the reference " + expected +
+                             "; please report it, and use the reference way (--chemistry reference)");
+  }
+  ++report.checked;
 }
 
 // The cap on products is reached: says how many product molecules are therefore not made.
@@ -613,7 +633,7 @@ void initialise() {
   check_layout();
   // Touches what RDKit builds on first use: periodic table, SMILES and SMARTS parsers, ring finder,
   // reaction runner, writer, descriptors.
-  const TransformerSettings settings{false, true, 1000, 1000, 1000, 1000};
+  const TransformerSettings settings{false, true, 1000, 1000, 1000, 1000, 1};
   Transformer warm(settings);
   warm.add_rule("[c:1][OX2H:2]>>[c:1][O:2]C", {}, "[$([#6]~[#7,#8])]");
   const std::string smiles = "C[C@H](O)c1cc(O)ccc1/C=C/[N+](=O)[O-]";

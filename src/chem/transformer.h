@@ -105,6 +105,7 @@ class Transformer {
   void take_parent(ParentReport &report);
   void take_product(std::size_t product, ParentReport &report);
   void take_smiles(std::size_t atoms, ParentReport &report);
+  void check(ParentReport &report);
   bool make_from_graph(std::size_t product, ParentReport &report);
   RDKit::RWMol &make_with_rdkit(std::size_t product, ParentReport &report);
   void count_what_is_left(ParentReport &report);

@@ -70,6 +70,8 @@ pub struct Manifest {
     pub stage_seconds: Stages,
     /// How the chemistry's work divides.
     pub chemistry_seconds: ChemistryStages,
+    /// How products were made.
+    pub chemistry_products: ChemistryProducts,
     /// Time workers waited for a slot, added over workers.
     pub slot_wait_seconds: f64,
     /// How often a worker waited for a slot.
@@ -110,6 +112,15 @@ pub struct ChemistryStages {
     pub finish: f64,
     /// Writing canonical SMILES.
     pub write: f64,
+}
+
+/// Which way products were made.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct ChemistryProducts {
+    /// On flat graphs. RDKit made the others.
+    pub on_graphs: u64,
+    /// On graphs and, for comparison, by RDKit too.
+    pub checked: u64,
 }
 
 impl From<ChemistryTimes> for ChemistryStages {
@@ -251,6 +262,10 @@ impl Manifest {
             elapsed_seconds: end.elapsed.as_secs_f64(),
             stage_seconds: end.stages,
             chemistry_seconds: chemistry.into(),
+            chemistry_products: ChemistryProducts {
+                on_graphs: chemistry.on_graphs,
+                checked: chemistry.checked,
+            },
             slot_wait_seconds: end.ring.waited.as_secs_f64(),
             slot_waits: end.ring.waits,
         }
