@@ -338,11 +338,26 @@ bool Edit::rings_hold(const ParentGraph &parent, const RDKit::MatchVectType &mat
       return false;
     }
   }
-  // Stereo depends on the size of the ring that a double bond is in.
-  return !(opened || closed) ||
-         std::none_of(product.bonds.begin(), product.bonds.end(), [](const auto &bond) {
-           return bond.stereo != NO_STEREO && bond.in_ring;
-         });
+  return !(opened || closed) || double_bonds_hold(parent.graph, product, work);
+}
+
+// Where rings were opened or closed: a double bond that is in a ring no longer, or only now, counts
+// otherwise for the aromaticity of the rings at its ends; and whether one in a ring has stereo depends
+// on the ring's size.
+bool Edit::double_bonds_hold(const Graph &parent, const Graph &product, const Workspace &work) {
+  for (const auto &bond : parent.bonds) {
+    const auto begin = work.product_of[bond.begin], end = work.product_of[bond.end];
+    if (bond.type == SINGLE || begin == NO_INDEX || end == NO_INDEX) {
+      continue;
+    }
+    const auto index = product.bond_between(begin, end);
+    if (index != NO_INDEX && product.bonds[index].in_ring != bond.in_ring) {
+      return false;
+    }
+  }
+  return std::none_of(product.bonds.begin(), product.bonds.end(), [](const auto &bond) {
+    return bond.stereo != NO_STEREO && bond.in_ring;
+  });
 }
 
 // Bonds that the parent had and the product has not. A ring bond among them must be in one ring only:

@@ -92,6 +92,7 @@ class Edit {
                           std::uint16_t index) const;
   static bool carry_tag(const Graph &parent, Graph &product, const Workspace &work,
                         std::uint16_t index);
+  static bool double_bonds_hold(const Graph &parent, const Graph &product, const Workspace &work);
   static bool atom_holds(const ParentGraph &parent, const Graph &product, const Workspace &work,
                          std::uint16_t index, bool ring_opened);
 
