@@ -5,7 +5,7 @@
 
 use std::{env, path::PathBuf};
 
-const CPP_FILES: [&str; 11] = [
+const CPP_FILES: [&str; 12] = [
     "direction.cc",
     "edit.cc",
     "edit_compile.cc",
@@ -13,16 +13,18 @@ const CPP_FILES: [&str; 11] = [
     "log.cc",
     "periodic_table.cc",
     "rank.cc",
+    "sites.cc",
     "smiles.cc",
     "stereo.cc",
     "transformer.cc",
     "valence.cc",
 ];
-const CPP_HEADERS: [&str; 8] = [
+const CPP_HEADERS: [&str; 9] = [
     "edit.h",
     "graph.h",
     "log.h",
     "rank.h",
+    "sites.h",
     "smiles.h",
     "stereo.h",
     "transformer.h",

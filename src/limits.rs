@@ -261,9 +261,9 @@ pub const PRIORITY_MAX: i32 = 10;
 pub const BASE_BYTES: usize = 44 * MIB;
 /// One chemistry worker: RDKit's working memory for parents up to [`PARENT_ATOMS_MAX`] atoms, the
 /// allocator's partly used pages, the batch of parents and the stack.
-pub const CHEMISTRY_THREAD_BYTES: usize = 3 * MIB;
-/// One compiled rule in one worker.
-pub const COMPILED_RULE_BYTES: usize = 24 * KIB;
+pub const CHEMISTRY_THREAD_BYTES: usize = 4 * MIB;
+/// One compiled rule in one worker, with the sites of its reactant that are kept for other rules.
+pub const COMPILED_RULE_BYTES: usize = 32 * KIB;
 /// One entry of a worker's set of the keys a parent has given (at most half full, 24 bytes each,
 /// doubled while growing).
 pub const SEEN_KEY_BYTES: usize = 64;

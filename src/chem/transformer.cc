@@ -30,6 +30,9 @@ constexpr std::uint32_t CAP_PRODUCTS = 1;
 constexpr std::uint32_t CAP_SITES = 2;
 constexpr std::uint32_t CAP_LENGTH = 4;
 constexpr std::size_t REASON_BYTES_MAX = 256;
+// Matches of a pattern that are kept for the next rule with the same reactant. Where there are more,
+// they are looked for again, so that memory stays within what the plan says of a rule.
+constexpr std::size_t MATCHES_KEPT_MAX = 64;
 
 // Adds the time until it goes out of scope. Two clock readings, under 0.1 µs.
 class Timer {
@@ -91,15 +94,6 @@ std::string parse_failure(const std::string &fallback) {
   return one_line(text);
 }
 
-// RDKit's own settings of a reaction, without its silent cap of 1,000 matches.
-RDKit::SubstructMatchParameters match_settings(unsigned int matches_max) {
-  RDKit::SubstructMatchParameters settings;
-  settings.uniquify = false;
-  settings.maxMatches = matches_max;
-  settings.maxRecursiveMatches = matches_max;
-  return settings;
-}
-
 }  // namespace
 
 struct Parent {
@@ -150,7 +144,7 @@ void describe(const ROMol &product, Parent &parent) {
 }  // namespace
 
 Transformer::Transformer(const TransformerSettings &settings)
-    : settings_(std::make_unique<TransformerSettings>(settings)) {}
+    : settings_(std::make_unique<TransformerSettings>(settings)), sites_(settings.sites_max) {}
 Transformer::~Transformer() = default;
 
 void Transformer::add_rule(rust::Str smirks, rust::Slice<const rust::String> exclude,
@@ -180,54 +174,31 @@ void Transformer::add_rule(rust::Str smirks, rust::Slice<const rust::String> exc
     throw std::runtime_error(parse_failure("RDKit finds the reaction invalid"));
   }
   const std::string text(smirks);
-  rule.pattern = pattern_index(text.substr(0, text.find('>')), *rule.reaction);
+  rule.sites.reactant = sites_.add_reactant(text.substr(0, text.find('>')), *rule.reaction);
   for (unsigned int i = 0; i < rule.reaction->getNumProductTemplates(); ++i) {
     rule.edits.push_back(settings_->reference ? std::nullopt : Edit::compile(*rule.reaction, i));
   }
   for (const auto &smarts : exclude) {
-    rule.exclude.push_back(query_index(std::string(smarts)));
+    rule.sites.exclude.push_back(query_index(smarts));
   }
   if (!require.empty()) {
-    rule.require = query_index(std::string(require));
+    rule.sites.require = query_index(require);
   }
   rules_.push_back(std::move(rule));
 }
 
-std::size_t Transformer::pattern_index(const std::string &smarts,
-                                       const RDKit::ChemicalReaction &reaction) {
-  const auto found = std::find_if(patterns_.begin(), patterns_.end(),
-                                  [&](const auto &pattern) { return pattern.smarts == smarts; });
-  if (found != patterns_.end()) {
-    return found - patterns_.begin();
-  }
-  Pattern pattern;
-  pattern.smarts = smarts;
-  pattern.reactant = reaction.getReactants()[0];
-  pattern.settings = reaction.getSubstructParams();
-  pattern.settings.uniquify = false;
-  pattern.settings.maxMatches = settings_->sites_max + 1;
-  patterns_.push_back(std::move(pattern));
-  return patterns_.size() - 1;
-}
-
-unsigned int Transformer::query_index(const std::string &smarts) {
-  for (unsigned int i = 0; i < queries_.size(); ++i) {
-    if (queries_[i].smarts == smarts) {
-      return i;
-    }
-  }
-  SharedQuery shared;
-  shared.smarts = smarts;
+std::size_t Transformer::query_index(rust::Str smarts) {
+  const std::string text(smarts);
+  std::optional<std::size_t> index;
   try {
-    shared.query.reset(RDKit::SmartsToMol(smarts));
+    index = sites_.add_query(text);
   } catch (const std::exception &e) {
-    throw std::runtime_error("SMARTS '" + smarts + "': " + one_line(e.what()));
+    throw std::runtime_error("SMARTS '" + text + "': " + one_line(e.what()));
   }
-  if (!shared.query || shared.query->getNumAtoms() == 0) {
-    throw std::runtime_error("SMARTS '" + smarts + "': " + parse_failure("RDKit cannot read it"));
+  if (!index) {
+    throw std::runtime_error("SMARTS '" + text + "': " + parse_failure("RDKit cannot read it"));
   }
-  queries_.push_back(std::move(shared));
-  return queries_.size() - 1;
+  return *index;
 }
 
 bool Transformer::begin(rust::Slice<const std::uint8_t> smiles) {
@@ -256,12 +227,8 @@ bool Transformer::begin(rust::Slice<const std::uint8_t> smiles) {
   parent_ = std::make_unique<Parent>(RDKit::ROMOL_SPTR(mol.release()));
   graph_usable_ = !settings_->reference && graph_.read(*parent_->mol);
   seen_.clear();
-  for (auto &pattern : patterns_) {
-    pattern.evaluated = false;
-  }
-  for (auto &query : queries_) {
-    query.evaluated = false;
-  }
+  parent_->mol->clearAllAtomBookmarks();
+  sites_.begin(*parent_->mol);
   return true;
 }
 
@@ -357,69 +324,9 @@ bool Transformer::make_next(ParentReport &report) {
 // Finds the sites of the rule at which the enumeration stands.
 void Transformer::match_next_rule() {
   auto &p = *parent_;
-  const auto &rule = rules_[p.rule];
-  p.matches.clear();
   p.match = 0;
   p.matched = true;
-  if (!applies(rule)) {
-    return;
-  }
-  const auto &pattern = evaluated(rule.pattern);
-  p.matches = pattern.matches;
-  p.sites_capped |= pattern.capped;
-  for (const auto query : rule.exclude) {
-    const auto &covered = covered_atoms(query);
-    if (covered.empty()) {
-      continue;
-    }
-    std::erase_if(p.matches, [&](const MatchVectType &match) {
-      return std::any_of(match.begin(), match.end(), [&](const auto &pair) {
-        return std::binary_search(covered.begin(), covered.end(),
-                                  static_cast<unsigned int>(pair.second));
-      });
-    });
-  }
-}
-
-const Pattern &Transformer::evaluated(std::size_t index) {
-  auto &pattern = patterns_[index];
-  if (!pattern.evaluated) {
-    parent_->mol->clearAllAtomBookmarks();
-    pattern.matches =
-        RDKit::SubstructMatch(*parent_->mol, *pattern.reactant, pattern.settings);
-    pattern.capped = pattern.matches.size() > settings_->sites_max;
-    if (pattern.capped) {
-      pattern.matches.resize(settings_->sites_max);
-    }
-    pattern.evaluated = true;
-  }
-  return pattern;
-}
-
-bool Transformer::applies(const CompiledRule &rule) {
-  return !rule.require || !covered_atoms(*rule.require).empty();
-}
-
-// The atoms of the parent that any match of a query covers, in ascending order.
-const std::vector<unsigned int> &Transformer::covered_atoms(unsigned int index) {
-  auto &query = queries_[index];
-  if (!query.evaluated) {
-    query.atoms.clear();
-    const auto settings = match_settings(settings_->sites_max);
-    const auto matches = RDKit::SubstructMatch(*parent_->mol, *query.query, settings);
-    if (matches.size() == settings_->sites_max) {
-      parent_->sites_capped = true;  // atoms further on may have gone unprotected
-    }
-    for (const auto &match : matches) {
-      for (const auto &pair : match) {
-        query.atoms.push_back(pair.second);
-      }
-    }
-    std::sort(query.atoms.begin(), query.atoms.end());
-    query.atoms.erase(std::unique(query.atoms.begin(), query.atoms.end()), query.atoms.end());
-    query.evaluated = true;
-  }
-  return query.atoms;
+  p.sites_capped |= sites_.find(rules_[p.rule].sites, p.matches);
 }
 
 // The parent itself, written as RDKit writes it.

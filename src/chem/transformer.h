@@ -5,7 +5,6 @@
 
 #include <GraphMol/ChemReactions/Reaction.h>
 #include <GraphMol/RDKitBase.h>
-#include <GraphMol/Substruct/SubstructMatch.h>
 
 #include <cstdint>
 #include <memory>
@@ -14,6 +13,7 @@
 #include <vector>
 
 #include "molsieve/src/chem/edit.h"
+#include "molsieve/src/chem/sites.h"
 #include "molsieve/src/chem/smiles.h"
 #include "rust/cxx.h"
 
@@ -24,33 +24,12 @@ struct ParentReport;
 struct TransformerSettings;
 enum class Fill : std::uint8_t;
 
-// What a rule needs at run time. Compiled once per thread: recursive SMARTS take a lock per query
-// inside RDKit, so queries are never shared between threads.
+// What a rule needs at run time. Compiled once per thread.
 struct CompiledRule {
   std::unique_ptr<RDKit::ChemicalReaction> reaction;
-  std::size_t pattern = 0;  // index into Transformer::patterns_
+  SiteQuery sites;
   // Per product template: the edit on graphs, where the template allows it.
   std::vector<std::optional<Edit>> edits;
-  std::vector<unsigned int> exclude;      // indices into Transformer::queries_
-  std::optional<unsigned int> require;    // likewise
-};
-
-// What rules look for in a parent. Rules with the same reactant share one, and its matches.
-struct Pattern {
-  std::string smarts;
-  RDKit::ROMOL_SPTR reactant;
-  RDKit::SubstructMatchParameters settings;
-  bool evaluated = false;
-  bool capped = false;
-  std::vector<RDKit::MatchVectType> matches;  // in the current parent
-};
-
-// A SMARTS used by any rule as exclude or require, evaluated at most once per parent.
-struct SharedQuery {
-  std::string smarts;
-  std::unique_ptr<RDKit::RWMol> query;
-  bool evaluated = false;
-  std::vector<unsigned int> atoms;  // of the current parent, covered by any match
 };
 
 // The keys of the products a parent has given so far. Open addressing, cleared per parent, at most
@@ -95,12 +74,8 @@ class Transformer {
   rust::Str reason() const { return {reason_.data(), reason_.size()}; }
 
  private:
-  unsigned int query_index(const std::string &smarts);
-  bool applies(const CompiledRule &rule);
-  const std::vector<unsigned int> &covered_atoms(unsigned int query);
+  std::size_t query_index(rust::Str smarts);
   void match_next_rule();
-  std::size_t pattern_index(const std::string &smarts, const RDKit::ChemicalReaction &reaction);
-  const Pattern &evaluated(std::size_t pattern);
   bool make_next(ParentReport &report);
   void take_parent(ParentReport &report);
   void take_product(std::size_t product, ParentReport &report);
@@ -113,8 +88,7 @@ class Transformer {
 
   std::unique_ptr<TransformerSettings> settings_;
   std::vector<CompiledRule> rules_;
-  std::vector<Pattern> patterns_;
-  std::vector<SharedQuery> queries_;
+  SiteFinder sites_;
   std::unique_ptr<Parent> parent_;
   ParentGraph graph_;  // of the parent
   bool graph_usable_ = false;
