@@ -5,12 +5,22 @@
 
 use std::{env, path::PathBuf};
 
-const CPP_FILES: [&str; 12] = [
+const CPP_FILES: [&str; 22] = [
     "direction.cc",
     "edit.cc",
     "edit_compile.cc",
     "graph.cc",
     "log.cc",
+    "parse.cc",
+    "parse/aromaticity.cc",
+    "parse/cip.cc",
+    "parse/hybridization.cc",
+    "parse/kekule.cc",
+    "parse/rings.cc",
+    "parse/stereo.cc",
+    "parse/text.cc",
+    "parse/valence.cc",
+    "parse_check.cc",
     "periodic_table.cc",
     "rank.cc",
     "sites.cc",
@@ -19,10 +29,12 @@ const CPP_FILES: [&str; 12] = [
     "transformer.cc",
     "valence.cc",
 ];
-const CPP_HEADERS: [&str; 9] = [
+const CPP_HEADERS: [&str; 11] = [
     "edit.h",
     "graph.h",
     "log.h",
+    "parse.h",
+    "parse/flat.h",
     "rank.h",
     "sites.h",
     "smiles.h",

@@ -61,6 +61,20 @@ impl RdKit {
         ffi::mol_block_to_smiles(block).map_err(|error| error.what().to_owned())
     }
 
+    /// For tests: how the molecule of the fast parser differs from that of RDKit's own, `None` if it
+    /// does not; and whether the fast parser did without RDKit's.
+    #[doc(hidden)]
+    pub fn parse_differs(self, smiles: &str) -> (Option<String>, bool) {
+        cxx::let_cxx_string!(text = smiles);
+        let mut fast = false;
+        let difference = ffi::parse_differs(&text, &mut fast);
+        let difference = difference.to_string_lossy();
+        (
+            (!difference.is_empty()).then(|| difference.into_owned()),
+            fast,
+        )
+    }
+
     /// The canonical SMILES of a SMILES, or `None` if RDKit can't read it.
     pub fn canonical_smiles(self, smiles: &str) -> Option<String> {
         cxx::let_cxx_string!(text = smiles);

@@ -100,6 +100,12 @@ pub mod ffi {
         fn end(self: Pin<&mut Transformer>);
         fn reason(&self) -> &str;
 
+        include!("molsieve/src/chem/parse.h");
+
+        /// For tests: how the fast parser's molecule differs from RDKit's. `fast` says whether it did
+        /// without RDKit's parser.
+        fn parse_differs(smiles: &CxxString, fast: &mut bool) -> UniquePtr<CxxString>;
+
         fn initialise() -> Result<()>;
         fn mol_block_to_smiles(block: &[u8]) -> Result<String>;
         fn rdkit_version() -> String;

@@ -17,6 +17,7 @@
 
 #include "molsieve/src/chem/bridge.rs.h"
 #include "molsieve/src/chem/log.h"
+#include "molsieve/src/chem/parse.h"
 
 namespace molsieve {
 
@@ -206,7 +207,8 @@ bool Transformer::begin(rust::Slice<const std::uint8_t> smiles) {
   take_logged_errors();
   std::unique_ptr<RWMol> mol;
   try {
-    mol.reset(RDKit::SmilesToMol(as_string(smiles)));
+    const auto text = as_string(smiles);
+    mol = settings_->reference ? parse_reference(text) : parse_fast(text);
   } catch (const std::exception &e) {
     reason_ = one_line(e.what());
     return false;

@@ -1,0 +1,270 @@
+// Single and double bonds for the aromatic ones, laid in the order in which RDKit tries them, with the
+// same second choices where a first proves wrong: some of the bonds do not become aromatic again.
+#include <algorithm>
+
+#include "molsieve/src/chem/parse/flat.h"
+
+namespace molsieve::flat {
+
+namespace {
+
+// RDKit's bound on second choices.
+constexpr unsigned int RETURNS_MAX = 100;
+
+// An atom that could have had its double bond elsewhere: the places in its list not yet tried.
+struct Choice {
+  std::uint16_t atom;
+  std::uint8_t count;
+  std::array<std::uint8_t, NEIGHBORS_MAX> places;  // the next comes first
+};
+
+// Keeps its memory from one molecule to the next.
+class Kekulizer {
+ public:
+  bool run(Molecule &mol) {
+    molecule_ = &mol;
+    seen_rings_.reset();
+    for (unsigned int i = 0; i < molecule_->ring_count; ++i) {
+      if (!seen_rings_[i]) {
+        system_.clear();
+        system_set_.reset();
+        collect_system(i);
+        mark_candidates();
+        if (!lay_double_bonds()) {
+          return false;
+        }
+      }
+    }
+    return clear_aromaticity();
+  }
+
+ private:
+  // The atoms of the rings that share bonds with this one, each once, depth first. The depth is
+  // bounded by RINGS_MAX.
+  void collect_system(unsigned int ring) {
+    seen_rings_.set(ring);
+    for (unsigned int i = 0; i < molecule_->rings[ring].size; ++i) {
+      const auto atom = molecule_->ring_atoms[molecule_->rings[ring].start + i];
+      if (!system_set_[atom]) {
+        system_set_.set(atom);
+        system_.push_back(atom);
+      }
+    }
+    for (unsigned int other = 0; other < molecule_->ring_count; ++other) {
+      if (!seen_rings_[other] &&
+          (molecule_->ring_bond_sets[ring] & molecule_->ring_bond_sets[other]).any()) {
+        collect_system(other);
+      }
+    }
+  }
+
+  // Says which atoms want a double bond and makes their aromatic bonds single.
+  void mark_candidates() {
+    wants_.reset();
+    done_.reset();
+    bool any = false;
+    for (const auto index : system_) {
+      any |= is_aromatic(*molecule_, molecule_->atoms[index]);
+    }
+    if (!any) {
+      return;
+    }
+    single_.reset();
+    for (const auto index : system_) {
+      const auto &atom = molecule_->atoms[index];
+      if (!is_aromatic(*molecule_, atom)) {
+        done_.set(index);
+      } else {
+        wants_[index] = wants_double_bond(atom);
+      }
+    }
+    for_each_bit(single_, [this](unsigned int bond) { molecule_->bonds[bond].order = Order::SINGLE; });
+  }
+
+  bool wants_double_bond(const Atom &atom) {
+    int orders = atom.total_hs();
+    for (unsigned int i = 0; i < atom.degree; ++i) {
+      const auto &bond = molecule_->bonds[atom.bonds[i]];
+      if (bond.aromatic && bond.order != Order::TRIPLE) {
+        ++orders;
+        single_.set(atom.bonds[i]);
+      } else {
+        orders += halves(bond.order) / 2;
+      }
+    }
+    const auto &own = element(atom.number);
+    int charge = atom.charge;
+    // Boron and carbocations lose a bond with a positive charge, later elements gain one.
+    if (atom.number == 5 || (atom.number == 6 && charge > 0)) {
+      charge = -charge;
+    }
+    int valence = own.default_valence() + charge;
+    for (int i = 1; atom.total_valence() > valence && i < own.valence_count && own.valences[i] > 0;
+         ++i) {
+      valence = own.valences[i] + charge;
+    }
+    if (atom.degree + atom.implicit() >= valence) {
+      return false;
+    }
+    return valence == orders + 1 || (atom.no_implicit && valence == orders + 2);
+  }
+
+  bool lay_double_bonds() {
+    queue_.clear();
+    order_.clear();
+    choices_.clear();
+    queued_.reset();
+    laid_.reset();
+    head_ = next_ = returns_ = 0;
+    for (;;) {
+      std::uint16_t current;
+      if (head_ < queue_.size()) {
+        current = queue_[head_++];
+        queued_.reset(current);
+      } else {
+        while (next_ < system_.size() && done_[system_[next_]]) {
+          ++next_;
+        }
+        if (next_ == system_.size()) {
+          return true;
+        }
+        current = system_[next_];
+      }
+      done_.set(current);
+      order_.push_back(current);
+      if (!visit(current)) {
+        return false;
+      }
+    }
+  }
+
+  // Gives the atom its double bond, if it wants one, and queues its neighbors.
+  bool visit(std::uint16_t current) {
+    const bool again = !choices_.empty() && choices_.back().atom == current;
+    if (!again) {
+      choices_.push_back(look_around(current));
+    }
+    if (!wants_[current]) {
+      if (!again) {
+        choices_.pop_back();
+      }
+      return true;
+    }
+    auto &choice = choices_.back();
+    if (choice.count == 0) {
+      choices_.pop_back();
+      return go_back();
+    }
+    const auto &atom = molecule_->atoms[current];
+    const auto place = choice.places[0];
+    std::copy(choice.places.begin() + 1, choice.places.begin() + choice.count,
+              choice.places.begin());
+    if (--choice.count == 0) {
+      choices_.pop_back();
+    }
+    molecule_->bonds[atom.bonds[place]].order = Order::DOUBLE;
+    laid_.set(atom.bonds[place]);
+    wants_.reset(current);
+    wants_.reset(atom.neighbors[place]);
+    return true;
+  }
+
+  // Queues the neighbors that were not seen, and says which of them could share a double bond.
+  Choice look_around(std::uint16_t current) {
+    const auto &atom = molecule_->atoms[current];
+    Choice choice{current, 0, {}};
+    const auto queued_before = queue_.size();
+    for (std::uint8_t i = 0; i < atom.degree; ++i) {
+      const auto other = atom.neighbors[i];
+      if (done_[other] || !system_set_[other]) {
+        continue;
+      }
+      if (!queued_[other]) {
+        queued_.set(other);
+        queue_.push_back(other);
+      }
+      if (wants_[current] && wants_[other] && molecule_->bonds[atom.bonds[i]].aromatic) {
+        choice.places[choice.count++] = i;
+      }
+    }
+    std::reverse(queue_.begin() + static_cast<std::ptrdiff_t>(queued_before), queue_.end());
+    return choice;
+  }
+
+  // Undoes everything since the last atom that had a choice; it is visited next.
+  bool go_back() {
+    if (choices_.empty() || returns_++ == RETURNS_MAX) {
+      return false;
+    }
+    const auto from = std::find(order_.begin(), order_.end(), choices_.back().atom);
+    queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(head_));
+    queue_.insert(queue_.begin(), from, order_.end());
+    head_ = next_ = 0;
+    std::for_each(from, order_.end(), [this](auto index) {
+      done_.reset(index);
+      queued_.set(index);
+    });
+    order_.erase(from, order_.end());
+    for_each_bit(laid_, [this](unsigned int index) {
+      auto &bond = molecule_->bonds[index];
+      if (!done_[bond.begin] && !done_[bond.end]) {
+        laid_.reset(index);
+        bond.order = Order::SINGLE;
+        wants_.set(bond.begin);
+        wants_.set(bond.end);
+      }
+    });
+    return true;
+  }
+
+  bool clear_aromaticity() {
+    for (unsigned int i = 0; i < molecule_->bond_count; ++i) {
+      molecule_->bonds[i].aromatic = false;
+    }
+    for (unsigned int i = 0; i < molecule_->atom_count; ++i) {
+      auto &atom = molecule_->atoms[i];
+      if (!atom.aromatic) {
+        continue;
+      }
+      if (atom.rings == 0) {
+        return false;
+      }
+      atom.aromatic = false;
+      // The hydrogen that was written on pyrrole's nitrogen is no longer needed.
+      if ((atom.number == 7 || atom.number == 15) && atom.charge == 0 && atom.explicit_hs == 1) {
+        const int before = atom.total_valence();
+        atom.no_implicit = false;
+        atom.explicit_hs = 0;
+        if (!set_valence(*molecule_, atom) || before != atom.total_valence()) {
+          return false;
+        }
+      }
+    }
+    return true;
+  }
+
+  Molecule *molecule_ = nullptr;
+  std::bitset<RINGS_MAX> seen_rings_;
+  std::vector<std::uint16_t> system_, queue_, order_;
+  std::vector<Choice> choices_;
+  std::size_t head_ = 0, next_ = 0;
+  unsigned int returns_ = 0;
+  BondSet laid_;
+  AtomSet system_set_, wants_, done_, queued_;
+  BondSet single_;
+};
+
+}  // namespace
+
+bool kekulize(Molecule &mol) {
+  const auto atoms_end = mol.atoms.begin() + mol.atom_count;
+  const auto bonds_end = mol.bonds.begin() + mol.bond_count;
+  if (std::none_of(mol.atoms.begin(), atoms_end, [](const Atom &a) { return a.aromatic; }) &&
+      std::none_of(mol.bonds.begin(), bonds_end, [](const Bond &b) { return b.aromatic; })) {
+    return true;
+  }
+  thread_local Kekulizer kekulizer;
+  return kekulizer.run(mol);
+}
+
+}  // namespace molsieve::flat
