@@ -10,7 +10,8 @@
 //!
 //! Two sets of rules: `fluorination`, one rule without exclusions, over the whole shipped library;
 //! `shipped`, all shipped rules over every eighth parent. Two methods: the fast one and the plain loop
-//! it is checked against; both parse, match and react alike. The first pass, in which RDKit's and the
+//! it is checked against. The fast one makes most products on flat graphs: what it takes to do without
+//! sanitization is then part of `react`, and `finish` is what RDKit had to do. The first pass, in which RDKit's and the
 //! allocator's memory grows, falls into criterion's warm-up (not with `--quick`).
 
 #![allow(

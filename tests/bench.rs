@@ -90,6 +90,13 @@ fn the_cpu_engine_is_measured_and_told_in_three_forms() {
     let of_core = report["chemistry"]["products_per_second_per_core"]
         .as_f64()
         .unwrap();
+    assert!(report["chemistry"]["times_as_fast_as_reference"].as_f64() > Some(1.5));
+    for way in ["fast", "reference"] {
+        for stage in ["parse", "find_sites", "react", "write", "whole"] {
+            let microseconds = report["chemistry"][way][stage].as_f64();
+            assert!(microseconds > Some(0.0), "{way} {stage}: {report}");
+        }
+    }
     let cores = report["machine"]["processors"].as_f64().unwrap();
     let made = report["verdict"]["products_per_second"].as_f64().unwrap();
     assert!((of_core * cores - made).abs() < 1e-6 * made);
@@ -121,6 +128,9 @@ fn a_table_says_it_on_the_terminal() {
     let run = bench("--engine cpu --max-filter 256KiB").run().ends_with(0);
     for part in [
         "too short for figures to be trusted",
+        "times as fast as the reference",
+        "  fast      parse ",
+        "  reference parse ",
         "engine cpu: ",
         "end to end 256 KiB",
         "RDKit makes about",

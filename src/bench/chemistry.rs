@@ -1,13 +1,17 @@
 //! The other side of the scales: what one core makes of molecules with RDKit.
 
-use std::{path::Path, time::Instant};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use super::{
-    BenchError, Chemistry, Effort,
+    BenchError, Chemistry, Effort, StageTimes,
     input::{MOLECULES, RULE},
+    measure::median,
 };
 use crate::{
-    chem::{Progress, RdKit, TransformSettings, Transformer},
+    chem::{ChemistryTimes, Method, Progress, RdKit, TransformSettings, Transformer},
     limits::PRODUCTS_PER_PARENT_DEFAULT,
     rules::RuleSet,
     slot::{Slot, SlotLayout},
@@ -15,31 +19,97 @@ use crate::{
 };
 
 /// The cheapest rule that there is work in: with it RDKit is fastest, and the sieve's share largest.
+/// The fast way and the reference take turns.
 pub(super) fn measure(rdkit: RdKit, effort: Effort) -> Result<Chemistry, BenchError> {
     let rules = RuleSet::parse(Path::new("bench.toml"), RULE)?;
-    let settings = TransformSettings {
-        method: Default::default(),
-        properties: false,
-        products_per_parent_max: PRODUCTS_PER_PARENT_DEFAULT,
-    };
-    let mut transformer = Transformer::new(rdkit, &rules, settings)?;
+    let mut fast = Side::new(rdkit, &rules, Method::Fast)?;
+    let mut reference = Side::new(rdkit, &rules, Method::Reference)?;
     let mut slot = Slot::new(SlotLayout::smallest(false));
-    let mut products = 0;
-    let timing = effort.time(u32::MAX, &mut |passes| -> Result<_, BenchError> {
+    effort.time(u32::MAX, &mut |passes| -> Result<_, BenchError> {
         let began = Instant::now();
         for _ in 0..passes {
-            products = transform(&mut transformer, &mut slot)?;
+            fast.pass(&mut slot)?;
+            reference.pass(&mut slot)?;
         }
         Ok(began.elapsed())
     })?;
-    transformer.end();
+    let (fast, reference) = (fast.way(), reference.way());
     Ok(Chemistry {
         rule: "[cH:1]>>[c:1]F",
         molecules: MOLECULES.len(),
-        products,
-        products_per_second_per_core: products as f64 / timing.seconds,
-        repeats: timing.repeats,
+        products: fast.products,
+        products_per_second_per_core: fast.products as f64 / fast.pass_seconds,
+        repeats: fast.repeats,
+        times_as_fast_as_reference: reference.pass_seconds / fast.pass_seconds,
+        fast: fast.stages,
+        reference: reference.stages,
     })
+}
+
+/// One way of doing it, and what its passes took.
+struct Side {
+    transformer: Transformer,
+    products: u64,
+    passes: Vec<(Duration, ChemistryTimes)>,
+}
+
+/// The medians of one way.
+struct Way {
+    products: u64,
+    repeats: usize,
+    pass_seconds: f64,
+    stages: StageTimes,
+}
+
+impl Side {
+    fn new(rdkit: RdKit, rules: &RuleSet, method: Method) -> Result<Self, BenchError> {
+        let settings = TransformSettings {
+            method,
+            properties: false,
+            products_per_parent_max: PRODUCTS_PER_PARENT_DEFAULT,
+        };
+        Ok(Self {
+            transformer: Transformer::new(rdkit, rules, settings)?,
+            products: 0,
+            passes: Vec::new(),
+        })
+    }
+
+    /// All molecules once.
+    fn pass(&mut self, slot: &mut Slot) -> Result<(), BenchError> {
+        let _ = self.transformer.take_times();
+        let began = Instant::now();
+        self.products = transform(&mut self.transformer, slot)?;
+        self.transformer.end();
+        self.passes
+            .push((began.elapsed(), self.transformer.take_times()));
+        Ok(())
+    }
+
+    /// Medians over the passes but the first, in which memory grows.
+    fn way(&self) -> Way {
+        let passes = &self.passes[1..];
+        let per_product = |part: &dyn Fn(&(Duration, ChemistryTimes)) -> Duration| {
+            let mut seconds: Vec<_> = passes.iter().map(|pass| part(pass).as_secs_f64()).collect();
+            median(&mut seconds) / self.products as f64
+        };
+        let microseconds =
+            |part: fn(&ChemistryTimes) -> Duration| 1e6 * per_product(&|pass| part(&pass.1));
+        let whole = per_product(&|pass| pass.0);
+        Way {
+            products: self.products,
+            repeats: passes.len(),
+            pass_seconds: whole * self.products as f64,
+            stages: StageTimes {
+                parse: microseconds(|times| times.parse),
+                find_sites: microseconds(|times| times.find_sites),
+                react: microseconds(|times| times.react),
+                finish: microseconds(|times| times.finish),
+                write: microseconds(|times| times.write),
+                whole: 1e6 * whole,
+            },
+        }
+    }
 }
 
 /// All molecules once; gives their products.
@@ -81,5 +151,14 @@ mod tests {
             chemistry.products_per_second_per_core > 100.0,
             "{chemistry:?}"
         );
+        assert!(chemistry.times_as_fast_as_reference > 1.5, "{chemistry:?}");
+        for stages in [chemistry.fast, chemistry.reference] {
+            let sum = stages.named()[..5].iter().map(|stage| stage.1).sum::<f64>();
+            // The stages are nearly all of it, whatever else the machine does.
+            assert!(
+                sum > 0.5 * stages.whole && sum < 1.5 * stages.whole,
+                "{stages:?}"
+            );
+        }
     }
 }

@@ -70,7 +70,7 @@ pub(super) fn clocked<E>(work: impl FnOnce() -> Result<(), E>) -> Result<Duratio
 }
 
 /// The median, of an even number the mean of the two in the middle; 0 of nothing. Sorts.
-fn median(values: &mut [f64]) -> f64 {
+pub(super) fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     match values.len() {
         0 => 0.0,

@@ -45,17 +45,11 @@ bool ParentGraph::read(const RDKit::ROMol &mol) {
 
 bool Edit::apply(const ParentGraph &parent, const RDKit::MatchVectType &match, Graph &product,
                  Workspace &work) const {
-  static thread_local long st[8];
-  struct P{long*s;~P(){if(getenv("DBG")){fprintf(stderr,"st %ld %ld %ld %ld %ld %ld %ld\n",s[0],s[1],s[2],s[3],s[4],s[5],s[6]);}}};
-  static thread_local P pp{st}; (void)pp;
-  st[0]++;
-  if(parent.graph.atoms.size() + atoms_.size() > GRAPH_ATOMS_MAX ||         !begin(parent.graph, match, product, work)){st[1]++;return false;}
-  if(!add_rest(parent.graph, match, product, work)){st[2]++;return false;}
-  if(!settle_atoms(parent.graph, product, work)){st[3]++;return false;}
-  if(!carry_stereo(parent.graph, product, work)){st[4]++;return false;}
-  if(!rings_hold(parent, match, product, work)){st[5]++;return false;}
-  if(!work.stereo.settle(product)){st[6]++;return false;}
-  return true;
+  return parent.graph.atoms.size() + atoms_.size() <= GRAPH_ATOMS_MAX &&
+         begin(parent.graph, match, product, work) &&
+         add_rest(parent.graph, match, product, work) &&
+         settle_atoms(parent.graph, product, work) && carry_stereo(parent.graph, product, work) &&
+         rings_hold(parent, match, product, work) && work.stereo.settle(product);
 }
 
 // Lays the product template down, with what its mapped atoms take over from the parent's.

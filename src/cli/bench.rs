@@ -11,7 +11,7 @@ use std::{
 
 use super::{CliError, Exit, say};
 use crate::{
-    bench::{self, Effort, EngineReport, Figure, Order, Report},
+    bench::{self, Effort, EngineReport, Figure, Order, Report, StageTimes},
     chem::RdKit,
     sieve::EngineChoice,
     store::{StoreError, disk},
@@ -160,6 +160,15 @@ fn about(report: &Report) -> Vec<(&'static str, String)> {
             ),
         ),
         (
+            "",
+            format!(
+                "{:.2} times as fast as the reference; µs per product:",
+                chemistry.times_as_fast_as_reference
+            ),
+        ),
+        ("", stages("fast", &chemistry.fast)),
+        ("", stages("reference", &chemistry.reference)),
+        (
             "ceiling",
             "share of a copy of the same bytes (hash, end to end), of random accesses (others)"
                 .into(),
@@ -169,6 +178,15 @@ fn about(report: &Report) -> Vec<(&'static str, String)> {
         about.push((absent.engine, format!("not there: {}", absent.missing)));
     }
     about
+}
+
+/// What each stage of the chemistry takes, in one line.
+fn stages(way: &str, times: &StageTimes) -> String {
+    let stages = times.named().map(|(name, microseconds)| {
+        let name = if name == "whole" { "together" } else { name };
+        format!("{name} {microseconds:.1}")
+    });
+    format!("  {way:9} {}", stages.join(", "))
 }
 
 fn engine_title(engine: &EngineReport) -> String {
