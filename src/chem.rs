@@ -5,8 +5,11 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `transformer.cc` | matches rules, makes one product at a time, writes it into the slot |
-//! | `finish.cc` | sanitization of a product, in full or proven unnecessary |
+//! | `transformer.cc` | goes through rules and sites, makes one product at a time, writes it into the slot |
+//! | `sites.cc` | finds the sites of rules |
+//! | `parse.cc`, `parse/` | SMILES to RDKit's molecule on flat arrays |
+//! | `graph.cc`, `edit*.cc`, `valence.cc`, `stereo.cc` | products on flat arrays, proved to need no sanitization |
+//! | `rank.cc`, `smiles.cc`, `direction.cc` | canonical SMILES of such products |
 //! | `log.cc` | RDKit's log towards `tracing` |
 //! | `periodic_table.cc` | takes a lock out of RDKit's inner loops |
 //!
