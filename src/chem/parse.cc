@@ -3,6 +3,7 @@
 // once, with every field as RDKit's steps would have left it. tests/parse.rs compares the two.
 #include "molsieve/src/chem/parse.h"
 
+#include <GraphMol/Chirality.h>
 #include <GraphMol/MolOps.h>
 #include <GraphMol/RingInfo.h>
 #include <GraphMol/SmilesParse/SmilesParse.h>
@@ -110,7 +111,8 @@ bool perceive(const std::string &smiles, flat::Molecule &mol) {
 
 std::unique_ptr<RWMol> try_fast(const std::string &smiles) {
   thread_local flat::Molecule flat;
-  if (!perceive(smiles, flat)) {
+  // An environment variable of RDKit's turns to its newer perception.
+  if (!RDKit::Chirality::getUseLegacyStereoPerception() || !perceive(smiles, flat)) {
     return nullptr;
   }
   const bool with_stereo = flat::set_stereo(flat);

@@ -2,6 +2,7 @@
 
 #include <GraphMol/ChemReactions/ReactionParser.h>
 #include <GraphMol/ChemReactions/ReactionRunner.h>
+#include <GraphMol/Chirality.h>
 #include <GraphMol/Descriptors/MolDescriptors.h>
 #include <GraphMol/FileParsers/FileParsers.h>
 #include <GraphMol/MolOps.h>
@@ -227,7 +228,9 @@ bool Transformer::begin(rust::Slice<const std::uint8_t> smiles) {
     return false;
   }
   parent_ = std::make_unique<Parent>(RDKit::ROMOL_SPTR(mol.release()));
-  graph_usable_ = !settings_->reference && graph_.read(*parent_->mol);
+  // An environment variable of RDKit's turns to its newer stereo perception, which is not done here.
+  graph_usable_ = !settings_->reference && RDKit::Chirality::getUseLegacyStereoPerception() &&
+                  graph_.read(*parent_->mol);
   seen_.clear();
   parent_->mol->clearAllAtomBookmarks();
   sites_.begin(*parent_->mol);
