@@ -8,8 +8,11 @@ mod common;
 
 use std::{fs, path::PathBuf};
 
-use common::{library::shipped_molecules, skipped};
+use common::{library::smiles_lines, skipped};
 use molsieve::chem::RdKit;
+
+/// Molecules in the shipped library.
+const SHIPPED: usize = 621;
 
 /// Compares every SMILES and gives how many went the fast way.
 fn compare<'a>(smiles: impl IntoIterator<Item = &'a str>) -> usize {
@@ -35,13 +38,9 @@ fn compare<'a>(smiles: impl IntoIterator<Item = &'a str>) -> usize {
 
 #[test]
 fn the_shipped_library_is_parsed_fast_and_as_rdkit_parses_it() {
-    let smiles = shipped_molecules(621);
-    let fast = compare(smiles.iter().map(|molecule| molecule.1.as_str()));
-    assert!(
-        100 * fast >= 95 * smiles.len(),
-        "{fast} of {} are parsed fast",
-        smiles.len()
-    );
+    let lines = smiles_lines(SHIPPED);
+    let fast = compare(lines.lines().map(|line| line.split(' ').next().unwrap()));
+    assert!(100 * fast >= 95 * SHIPPED, "{fast} of {SHIPPED} are fast");
 }
 
 #[test]
@@ -52,13 +51,14 @@ fn hard_cases_are_parsed_as_rdkit_parses_them() {
 
 #[test]
 fn mutilated_smiles_are_parsed_as_rdkit_parses_them() {
+    const OTHERS: &[u8] = b"()[]=#1%@/\\+-.cnHN";
     let whole = include_str!("parse/cases.smi");
     let mut mutilated = Vec::new();
     for line in whole.lines().filter(|line| line.is_ascii()) {
         for at in 0..line.len() {
             let (before, after) = line.split_at(at);
             mutilated.push(format!("{before}{}", &after[1..]));
-            let other = b"()[]=#1%@/\\+-.cnHN"[(at + line.len()) % 18] as char;
+            let other = OTHERS[(at + line.len()) % OTHERS.len()] as char;
             mutilated.push(format!("{before}{other}{}", &after[1..]));
         }
     }
@@ -71,7 +71,7 @@ fn hostile_smiles_are_survived() {
     let closures: String = (10..100).map(|n| format!("%{n}")).collect();
     let ladder = format!("C1{}C1", "C1CC1".repeat(60));
     let hostile = [
-        "C".repeat(20_000),
+        "C".repeat(5_000),
         "C".repeat(250),
         "C".repeat(251),
         "(".repeat(5_000),
