@@ -3,6 +3,8 @@
 //!
 //! `scripts/equal.sh` does the same with libraries of any size.
 
+#![allow(clippy::unwrap_used, reason = "this is test code outside #[test]")]
+
 mod common;
 
 use std::path::{Path, PathBuf};
