@@ -106,7 +106,7 @@ bool StereoFinder::settle(Graph &graph) {
   }
   const bool isotopes = std::any_of(graph.atoms.begin(), graph.atoms.end(),
                                     [](const auto &atom) { return atom.isotope != 0; });
-  if (isotopes || might_spread(graph)) {
+  if (isotopes || might_spread(graph) || crosses(graph)) {
     return false;
   }
   rank(graph);
@@ -196,6 +196,34 @@ bool StereoFinder::might_spread(const Graph &graph) const {
     return bond.type == DOUBLE && bond.stereo == NO_STEREO && directed(bond.begin, bond.end) &&
            directed(bond.end, bond.begin);
   });
+}
+
+// RDKit's reaction runner gives single bonds their directions anew (setDoubleBondNeighborDirections). It
+// goes on from one of the two single bonds at an end only; where double bonds follow on both, the second
+// is reached from elsewhere later, and what it then says may be wrong.
+bool StereoFinder::crosses(const Graph &graph) const {
+  if (!graph.has_stereo) {
+    return false;
+  }
+  std::array<std::uint8_t, GRAPH_ATOMS_MAX> double_bonds{};
+  for (const auto &bond : graph.bonds) {
+    if (bond.type == DOUBLE && graph.atoms[bond.begin].degree > 1 &&
+        graph.atoms[bond.end].degree > 1) {
+      ++double_bonds[bond.begin];
+      ++double_bonds[bond.end];
+    }
+  }
+  for (std::size_t index = 0; index < graph.atoms.size(); ++index) {
+    const auto &atom = graph.atoms[index];
+    unsigned int followed = 0;
+    for (unsigned int i = 0; i < atom.degree; ++i) {
+      followed += graph.bonds[atom.bonds[i]].type != DOUBLE && double_bonds[atom.neighbours[i]] > 0;
+    }
+    if (double_bonds[index] > 0 && followed > 1) {
+      return true;
+    }
+  }
+  return false;
 }
 
 }  // namespace molsieve

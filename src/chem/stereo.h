@@ -30,6 +30,7 @@ class StereoFinder {
   bool settle_atom(const Graph &graph, const GraphAtom &atom) const;
   bool settle_bond(const Graph &graph, GraphBond &bond) const;
   bool might_spread(const Graph &graph) const;
+  bool crosses(const Graph &graph) const;
 
   std::array<std::uint16_t, GRAPH_ATOMS_MAX> ranks_;
   std::array<std::uint16_t, GRAPH_ATOMS_MAX> order_;
