@@ -106,6 +106,21 @@ fn natural_products_by_nasty_rules() {
     assert_equal(&shipped_library(), &oracle("nasty_rules.toml"));
 }
 
+/// Where double bonds with stereo follow on both sides of another, RDKit's reactions keep the stereo of
+/// one side only; graphs would keep both.
+#[test]
+fn crossed_double_bonds_are_left_to_rdkit() {
+    let folder = Folder::new();
+    let crossed = "C(=C(F)/C=C(/C=N\\N=C\\C)\\C=C/CO)\\C crossed\n";
+    let many: String = (0..10_001).map(|_| crossed).collect();
+    let input = folder.write("crossed.smi", many);
+    let rules = folder.write(
+        "rule.toml",
+        "[[rule]]\nname = 'methylation'\nsmirks = '[CH2:1][OX2H:2]>>[CH2:1][O:2]C'\n",
+    );
+    assert_eq!(assert_equal(&input, &rules), 0.0);
+}
+
 /// RDKit reads this variable itself; its newer perception is not done on graphs.
 #[test]
 fn rdkits_newer_stereo_perception_is_left_to_rdkit() {
