@@ -5,7 +5,8 @@
 
 use std::{env, path::PathBuf};
 
-const CPP_FILES: [&str; 22] = [
+const CPP_FILES: [&str; 23] = [
+    "bond_directions.cc",
     "direction.cc",
     "edit.cc",
     "edit_compile.cc",

@@ -9,7 +9,7 @@ Proves on a library that the fast way of doing the chemistry gives what the refe
 usage: scripts/equal.sh [LIBRARY] [--rules FILE] [--kinds ROWS] [--rewrite SEED] [--threads N]
 
   LIBRARY         .smi, .csv … as molsieve reads them  (default: examples/natural_products.csv)
-  --rules FILE    (default: the shipped rules)
+  --rules FILE    (default: the shipped rules; tests/oracle/ has five.toml and nasty_rules.toml)
   --kinds ROWS    instead of LIBRARY, so many molecules of many kinds: stereo, isotopes, charges, salts,
                   Kekulé form, explicit hydrogens, macrocycles, metals, wildcards, and cases made by hand
                   (tests/oracle/kinds.py; takes a package of drug-like molecules from the package index)

@@ -11,6 +11,7 @@
 //! | `graph.cc`, `edit*.cc`, `valence.cc`, `stereo.cc` | products on flat arrays, proved to need no sanitization |
 //! | `rank.cc`, `smiles.cc`, `direction.cc` | canonical SMILES of such products |
 //! | `log.cc` | RDKit's log towards `tracing` |
+//! | `bond_directions.cc` | takes chance out of RDKit's reactions beside stereo double bonds |
 //! | `periodic_table.cc` | takes a lock out of RDKit's inner loops |
 //!
 //! A transformer belongs to one thread: RDKit's queries with recursive SMARTS take a lock per query,
@@ -164,8 +165,10 @@ pub struct ChemistryTimes {
     /// Writing canonical SMILES.
     pub write: Duration,
     /// Products that were made on flat graphs; RDKit made the others.
+    #[serde(default)]
     pub on_graphs: u64,
     /// Products on graphs that RDKit made as well, with the same outcome.
+    #[serde(default)]
     pub checked: u64,
 }
 

@@ -27,10 +27,6 @@ bool SmilesWriter::direct_bonds() {
   return true;
 }
 
-void SmilesWriter::set_direction(std::uint16_t bond, Direction direction) {
-  direction_[bond] = direction;
-}
-
 void SmilesWriter::count(std::uint16_t bond, std::uint16_t atom, unsigned int times) {
   bond_uses_[bond] += 1;
   atom_uses_[atom] += times;
@@ -120,7 +116,7 @@ bool SmilesWriter::direct_from_first(const GraphBond &bond, std::uint16_t index,
                                      Side &two, std::uint16_t &controlling) {
   auto direction = Direction::Up;
   if (!one.directed) {
-    set_direction(one.first, direction);
+    direction_[one.first] = direction;
     count(one.first, one.atom);
   } else if (bond_uses_[one.first] > 0) {
     direction = direction_[one.first];
@@ -130,7 +126,7 @@ bool SmilesWriter::direct_from_first(const GraphBond &bond, std::uint16_t index,
       return false;
     }
     direction = direction_[one.second];
-    set_direction(one.first, direction);
+    direction_[one.first] = direction;
     count(one.first, one.atom, 2);
     controlling = one.second;
   }
@@ -150,7 +146,7 @@ bool SmilesWriter::direct_from_first(const GraphBond &bond, std::uint16_t index,
   if (!flips && closes_backwards(index)) {
     other = flipped(other);
   }
-  set_direction(two.first, other);
+  direction_[two.first] = other;
   count(two.first, two.atom);
   return true;
 }
@@ -167,7 +163,7 @@ bool SmilesWriter::direct_from_second(const GraphBond &bond, Side &one, Side &tw
       return false;
     }
     direction = direction_[two.second];
-    set_direction(two.first, direction);
+    direction_[two.first] = direction;
     count(two.first, two.atom, 2);
     controlling = two.second;
   }
@@ -181,7 +177,7 @@ bool SmilesWriter::direct_from_second(const GraphBond &bond, Side &one, Side &tw
   if (graph_->atoms[one.atom].degree == 3 && !is_reference(bond, one.atom, one.first)) {
     other = flipped(other);
   }
-  set_direction(one.first, flipped(other));
+  direction_[one.first] = flipped(other);
   count(one.first, one.atom);
   return true;
 }
@@ -192,14 +188,14 @@ void SmilesWriter::direct_seconds(std::uint16_t index, const Side &one, const Si
     if (bond_uses_[one.second] == 0) {
       const auto first = direction_[one.first];
       // In a branch it is read from the other side.
-      set_direction(one.second, same_branch(index, one.second) ? flipped(first) : first);
+      direction_[one.second] = same_branch(index, one.second) ? flipped(first) : first;
     }
     count(one.second, one.atom);
   }
   if (graph_->atoms[two.atom].degree == 3 && two.second != NO_INDEX) {
     if (bond_uses_[two.second] == 0) {
       const auto first = direction_[two.first];
-      set_direction(two.second, closure_number_[two.second] == 0 ? flipped(first) : first);
+      direction_[two.second] = closure_number_[two.second] == 0 ? flipped(first) : first;
     }
     count(two.second, two.atom);
   }
@@ -230,12 +226,12 @@ void SmilesWriter::turn_late_bonds(const Side &one, const Side &two, std::uint16
   }
   if (bond_uses_[controlling] == 1) {
     if (closure_number_[controlling] == 0) {
-      set_direction(controlling, turned(direction_[controlling]));
+      direction_[controlling] = turned(direction_[controlling]);
     }
   } else if (bond_uses_[two.first] == 1) {
-    set_direction(two.first, turned(direction_[two.first]));
+    direction_[two.first] = turned(direction_[two.first]);
     if (two.second != NO_INDEX && bond_uses_[two.second] >= 1) {
-      set_direction(two.second, turned(direction_[two.second]));
+      direction_[two.second] = turned(direction_[two.second]);
     }
   }
 }
@@ -261,19 +257,19 @@ void SmilesWriter::direct_next(const Side &two) {
     return;
   }
   const auto direction = direction_[two.first];
-  set_direction(other, closes_backwards(other) ? flipped(direction) : direction);
+  direction_[other] = closes_backwards(other) ? flipped(direction) : direction;
   count(other, index);
 }
 
-// A double bond with stereo on an atom, other than by the given bond: the atom, or NO_INDEX.
-std::uint16_t SmilesWriter::stereo_end(std::uint16_t index, std::uint16_t except) const {
+// Whether an atom has a double bond with stereo, other than the given bond.
+bool SmilesWriter::ends_stereo(std::uint16_t index, std::uint16_t except) const {
   const auto &atom = graph_->atoms[index];
   for (unsigned int i = 0; i < atom.degree; ++i) {
     if (atom.bonds[i] != except && graph_->bonds[atom.bonds[i]].stereo != NO_STEREO) {
-      return index;
+      return true;
     }
   }
-  return NO_INDEX;
+  return false;
 }
 
 // Takes away directions that other bonds say already.
@@ -284,11 +280,11 @@ void SmilesWriter::drop_redundant() {
     }
     const auto &bond = graph_->bonds[step.index];
     if (!can_bear_direction(bond) || bond_uses_[step.index] == 0) {
-      set_direction(step.index, Direction::None);
+      direction_[step.index] = Direction::None;
       continue;
     }
     for (const auto atom : {step.from, bond.other(step.from)}) {
-      if (stereo_end(atom, step.index) != NO_INDEX) {
+      if (ends_stereo(atom, step.index)) {
         drop_around(step.index, atom);
       }
     }
@@ -298,7 +294,7 @@ void SmilesWriter::drop_redundant() {
 void SmilesWriter::drop_around(std::uint16_t index, std::uint16_t at) {
   const auto release = [&](std::uint16_t bond) {
     if (--bond_uses_[bond] == 0) {
-      set_direction(bond, Direction::None);
+      direction_[bond] = Direction::None;
       --atom_uses_[graph_->bonds[bond].begin];
       --atom_uses_[graph_->bonds[bond].end];
     }

@@ -1,7 +1,5 @@
 #include "molsieve/src/chem/edit.h"
 
-#include <GraphMol/RingInfo.h>
-
 #include <algorithm>
 
 namespace molsieve {
@@ -28,19 +26,8 @@ unsigned int multiple_bonds(const Graph &graph, const GraphAtom &atom) {
 }  // namespace
 
 bool ParentGraph::read(const RDKit::ROMol &mol) {
-  if (!read_graph(mol, graph)) {
-    return false;
-  }
-  const auto *info = mol.getRingInfo();
-  ring_count.assign(graph.bonds.size(), 0);
-  for (std::size_t i = 0; i < graph.bonds.size(); ++i) {
-    ring_count[i] = std::min(255u, info->numBondRings(i));
-  }
-  rings.clear();
-  for (const auto &ring : info->atomRings()) {
-    rings.emplace_back(ring.begin(), ring.end());
-  }
-  return true;
+  rings = mol.getRingInfo();
+  return read_graph(mol, graph);
 }
 
 bool Edit::apply(const ParentGraph &parent, const RDKit::MatchVectType &match, Graph &product,
@@ -369,7 +356,7 @@ bool Edit::lost_bonds_hold(const ParentGraph &parent, const RDKit::MatchVectType
       if (kept || !bond.in_ring) {
         continue;
       }
-      if (bond.type == AROMATIC || parent.ring_count[index] != 1) {
+      if (bond.type == AROMATIC || parent.rings->numBondRings(index) != 1) {
         return false;
       }
       ring_opened = true;
@@ -427,8 +414,9 @@ bool Edit::atom_holds(const ParentGraph &parent, const Graph &product, const Wor
   if (!after.in_ring || is_saturated_carbon(product, after)) {
     return true;
   }
+  const auto &all = parent.rings->atomRings();
   return !ring_opened &&
-         std::all_of(parent.rings.begin(), parent.rings.end(), [&](const auto &ring) {
+         std::all_of(all.begin(), all.end(), [&](const auto &ring) {
            return std::find(ring.begin(), ring.end(), origin) == ring.end() ||
                   std::any_of(ring.begin(), ring.end(), [&](auto atom) {
                     const auto place = work.product_of[atom];

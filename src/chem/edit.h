@@ -7,6 +7,7 @@
 #include "molsieve/src/chem/valence.h"
 
 #include <GraphMol/ChemReactions/Reaction.h>
+#include <GraphMol/RingInfo.h>
 #include <GraphMol/Substruct/SubstructMatch.h>
 
 #include <array>
@@ -17,14 +18,13 @@
 
 namespace molsieve {
 
-// A parent as a graph, and which of its bonds are in how many rings.
+// A parent as a graph, with its rings as RDKit has them. Refers to the molecule it was read from.
 struct ParentGraph {
   // False: the parent is out of the ordinary; nothing else may be used then.
   bool read(const RDKit::ROMol &mol);
 
   Graph graph;
-  std::vector<std::uint8_t> ring_count;            // per bond, up to 255
-  std::vector<std::vector<std::uint16_t>> rings;   // atoms
+  const RDKit::RingInfo *rings = nullptr;
 };
 
 // One product template of a rule.

@@ -67,12 +67,11 @@ bool Edit::read_atom(const Atom &atom) {
       atom.hasProp(properties::_supplementalSmilesLabel)) {
     return false;
   }
-  switch (atom.getChiralTag()) {
-    case Atom::CHI_UNSPECIFIED: break;
-    case Atom::CHI_TETRAHEDRAL_CW: out.atom.tag = CLOCKWISE; break;
-    case Atom::CHI_TETRAHEDRAL_CCW: out.atom.tag = COUNTERCLOCKWISE; break;
-    default: return false;
+  const auto tag = chiral_tag(atom);
+  if (!tag) {
+    return false;
   }
+  out.atom.tag = *tag;
   has_tags_ |= out.atom.tag != NO_TAG;
   out.atom.number = atom.getAtomicNum();
   out.atom.charge = atom.getFormalCharge();
@@ -93,13 +92,11 @@ bool Edit::read_bond(const RWMol &mol, const Bond &bond) {
   GraphBond out;
   out.begin = bond.getBeginAtomIdx();
   out.end = bond.getEndAtomIdx();
-  switch (bond.getBondType()) {
-    case Bond::SINGLE: out.type = SINGLE; break;
-    case Bond::DOUBLE: out.type = DOUBLE; break;
-    case Bond::TRIPLE: out.type = TRIPLE; break;
-    case Bond::AROMATIC: out.type = AROMATIC; break;
-    default: return false;
+  const auto type = bond_type(bond);
+  if (!type) {
+    return false;
   }
+  out.type = *type;
   const auto direction = bond.getBondDir();
   if (bond.getIsAromatic() != (out.type == AROMATIC) || bond.hasProp(properties::NullBond) ||
       bond.hasProp(properties::_MolFileBondQuery) ||

@@ -48,6 +48,25 @@ std::uint16_t Graph::bond_between(std::uint16_t a, std::uint16_t b) const {
   return NO_INDEX;
 }
 
+std::optional<BondType> bond_type(const Bond &bond) {
+  switch (bond.getBondType()) {
+    case Bond::SINGLE: return SINGLE;
+    case Bond::DOUBLE: return DOUBLE;
+    case Bond::TRIPLE: return TRIPLE;
+    case Bond::AROMATIC: return AROMATIC;
+    default: return {};
+  }
+}
+
+std::optional<ChiralTag> chiral_tag(const Atom &atom) {
+  switch (atom.getChiralTag()) {
+    case Atom::CHI_UNSPECIFIED: return NO_TAG;
+    case Atom::CHI_TETRAHEDRAL_CW: return CLOCKWISE;
+    case Atom::CHI_TETRAHEDRAL_CCW: return COUNTERCLOCKWISE;
+    default: return {};
+  }
+}
+
 bool is_ordinary(unsigned int atomic_number) {
   switch (atomic_number) {
     case 5: case 6: case 7: case 8: case 9: case 14: case 15: case 16: case 17: case 34: case 35:
@@ -79,12 +98,11 @@ bool read_atom(const Atom &atom, Graph &graph) {
   out.valence = atom.getTotalValence();
   out.no_implicit = atom.getNoImplicit();
   out.aromatic = atom.getIsAromatic();
-  switch (atom.getChiralTag()) {
-    case Atom::CHI_UNSPECIFIED: break;
-    case Atom::CHI_TETRAHEDRAL_CW: out.tag = CLOCKWISE; break;
-    case Atom::CHI_TETRAHEDRAL_CCW: out.tag = COUNTERCLOCKWISE; break;
-    default: return false;
+  const auto tag = chiral_tag(atom);
+  if (!tag) {
+    return false;
   }
+  out.tag = *tag;
   graph.has_tags |= out.tag != NO_TAG;
   graph.atoms.push_back(out);
   return true;
@@ -94,13 +112,11 @@ bool read_bond(const Bond &bond, Graph &graph, bool &has_direction) {
   GraphBond out;
   out.begin = bond.getBeginAtomIdx();
   out.end = bond.getEndAtomIdx();
-  switch (bond.getBondType()) {
-    case Bond::SINGLE: out.type = SINGLE; break;
-    case Bond::DOUBLE: out.type = DOUBLE; break;
-    case Bond::TRIPLE: out.type = TRIPLE; break;
-    case Bond::AROMATIC: out.type = AROMATIC; break;
-    default: return false;
+  const auto type = bond_type(bond);
+  if (!type) {
+    return false;
   }
+  out.type = *type;
   if (bond.hasQuery() || bond.getIsAromatic() != (out.type == AROMATIC)) {
     return false;
   }

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace molsieve {
@@ -79,6 +80,10 @@ void sort_few(T *items, unsigned int count, Before before) {
     items[j] = moving;
   }
 }
+
+// RDKit's bond type and chiral tag, if there is one for them here.
+std::optional<BondType> bond_type(const RDKit::Bond &bond);
+std::optional<ChiralTag> chiral_tag(const RDKit::Atom &atom);
 
 // Elements whose rules are known here: no metals, dummies or explicit hydrogens.
 bool is_ordinary(unsigned int atomic_number);

@@ -10,6 +10,8 @@ namespace {
 
 constexpr std::int16_t NOT_ACTIVE = -2;
 constexpr std::int16_t LAST = -1;
+// A class takes ten bits of a bond's code, below two for stereo and four for the type.
+static_assert(GRAPH_ATOMS_MAX <= 1 << 10);
 // Above this size an insertion sort loses.
 constexpr unsigned int SMALL = 12;
 

@@ -54,14 +54,13 @@ class SmilesWriter {
   void direct_seconds(std::uint16_t index, const Side &one, const Side &two);
   void turn_late_bonds(const Side &one, const Side &two, std::uint16_t controlling);
   void direct_next(const Side &two);
-  void set_direction(std::uint16_t bond, Direction direction);
   void count(std::uint16_t bond, std::uint16_t atom, unsigned int times = 1);
   bool same_branch(std::uint16_t double_bond, std::uint16_t single_bond) const;
   bool is_reference(const GraphBond &bond, std::uint16_t atom, std::uint16_t single_bond) const;
   bool closes_backwards(std::uint16_t bond) const;
   void drop_redundant();
   void drop_around(std::uint16_t bond, std::uint16_t atom);
-  std::uint16_t stereo_end(std::uint16_t atom, std::uint16_t except) const;
+  bool ends_stereo(std::uint16_t atom, std::uint16_t except) const;
 
   void print(std::string &text) const;
   void print_atom(std::uint16_t index, std::string &text) const;

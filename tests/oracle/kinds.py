@@ -1,7 +1,7 @@
 """Writes molecules of many kinds, as SMILES with an id that names the kind: what a fast way to RDKit's
 answer may trip over.
 
-usage: kinds.py OUT.smi --rows N [--seed N] [--every-hard-case] LIBRARY...
+usage: kinds.py OUT.smi --rows N [--seed N] LIBRARY...
 
 LIBRARY: lines of SMILES (first field; a CSV header is passed over), or the molsets wheel. Every molecule
 is changed in one way, taken in turns: stereo at random on all centres and double bonds, isotopes,
