@@ -8,6 +8,7 @@ mod bench;
 mod doctor;
 mod generate;
 mod jobs;
+mod key;
 mod progress;
 mod report;
 mod rules_check;
@@ -62,6 +63,14 @@ enum Command {
     Run(JobArgs),
     /// Show what a job would make and where its memory would go; writes nothing
     Plan(JobArgs),
+    /// Print the structure key of SMILES: one key for one molecule, however it is written
+    ///
+    /// A line each: the key in hex, a tab, the SMILES; where RDKit can't read it, `error: …` in place of the
+    /// key.
+    #[command(
+        after_help = "Exit codes: 0 done; 1 failed; 2 usage; 4 done, and some SMILES can't be read."
+    )]
+    Key(key::KeyArgs),
     /// Transform parents given on standard input, each as the job would; used by `run`
     #[command(hide = true)]
     TryParents,
@@ -229,6 +238,9 @@ enum CliError {
     Settings(#[from] SettingsError),
     #[error(transparent)]
     Serve(#[from] ServeError),
+    /// Standard input or output fails.
+    #[error("standard input or output: {0}")]
+    Stream(String),
     /// The daemon's log can't be written.
     #[error("cannot write a log: {0}")]
     Log(String),
@@ -312,6 +324,7 @@ impl CliError {
             | Self::Client(_)
             | Self::Serve(_)
             | Self::Log(_)
+            | Self::Stream(_)
             | Self::TooLarge(_)
             | Self::Unsure { .. }
             | Self::NoFolder(_)
@@ -331,6 +344,7 @@ pub fn main() -> ExitCode {
     let (json, result) = match cli.command {
         Command::Run(args) => (args.json, run::run(args)),
         Command::Plan(args) => (args.json, run::plan(args)),
+        Command::Key(args) => (false, key::key(&args)),
         Command::TryParents => (false, run::try_parents()),
         Command::Worker => (true, worker::worker()),
         Command::Doctor { folder, json } => (json, doctor::doctor(&folder, json)),

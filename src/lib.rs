@@ -15,6 +15,7 @@ pub mod daemon;
 pub mod doctor;
 #[cfg(feature = "failpoints")]
 mod faults;
+pub mod identity;
 pub mod key;
 pub mod limits;
 pub mod machine;

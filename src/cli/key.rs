@@ -1,0 +1,90 @@
+//! `molsieve key`.
+
+use std::io::{BufRead, BufWriter, Write};
+
+use super::{CliError, Exit};
+use crate::{
+    chem::RdKit,
+    identity::{KeyMaker, Way},
+};
+
+/// What `key` is told.
+#[derive(clap::Args, Debug)]
+pub(super) struct KeyArgs {
+    /// SMILES; without any, lines of standard input, each a SMILES and what else stands behind a space
+    #[arg(value_name = "SMILES")]
+    smiles: Vec<String>,
+    /// Say in a third column why a key took RDKit; empty where the text alone was enough
+    #[arg(long)]
+    explain: bool,
+}
+
+/// Longest line that is read.
+const LINE_BYTES_MAX: u64 = 1 << 20;
+
+/// Prints the structure key of each SMILES, a line each.
+pub(super) fn key(args: &KeyArgs) -> Result<Exit, CliError> {
+    let mut printer = Printer {
+        keys: KeyMaker::new(RdKit::initialise()?),
+        out: BufWriter::new(std::io::stdout().lock()),
+        explain: args.explain,
+        any_error: false,
+    };
+    let printed = if args.smiles.is_empty() {
+        printer.print_lines(std::io::stdin().lock())
+    } else {
+        args.smiles.iter().try_for_each(|smiles| printer.print(smiles.as_bytes()))
+    };
+    match printed.and_then(|()| printer.out.flush()) {
+        // Who reads has had enough.
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Exit::Done),
+        Err(error) => Err(CliError::Stream(error.to_string())),
+        Ok(()) if printer.any_error => Ok(Exit::Incomplete),
+        Ok(()) => Ok(Exit::Done),
+    }
+}
+
+struct Printer<W> {
+    keys: KeyMaker,
+    out: W,
+    explain: bool,
+    any_error: bool,
+}
+
+impl<W: Write> Printer<W> {
+    fn print_lines(&mut self, mut lines: impl BufRead) -> std::io::Result<()> {
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            let mut limited = std::io::Read::take(&mut lines, LINE_BYTES_MAX);
+            if limited.read_until(b'\n', &mut line)? == 0 {
+                return Ok(());
+            }
+            if line.len() as u64 == LINE_BYTES_MAX && line.last() != Some(&b'\n') {
+                return Err(std::io::Error::other("a line is longer than 1 MiB"));
+            }
+            while matches!(line.last(), Some(b'\n' | b'\r')) {
+                line.pop();
+            }
+            self.print(&line)?;
+        }
+    }
+
+    fn print(&mut self, line: &[u8]) -> std::io::Result<()> {
+        let smiles = line.split(|byte| byte.is_ascii_whitespace()).next().unwrap_or_default();
+        let (key, way) = match self.keys.key(smiles) {
+            Ok((key, way)) => (key.to_string(), Some(way)),
+            Err(reason) => {
+                self.any_error = true;
+                (format!("error: {reason}"), None)
+            }
+        };
+        write!(self.out, "{key}\t")?;
+        self.out.write_all(line)?;
+        match way {
+            Some(Way::ByRdKit(reason)) if self.explain => writeln!(self.out, "\trdkit: {reason}"),
+            _ if self.explain => writeln!(self.out, "\t"),
+            _ => writeln!(self.out),
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! The structure key: one key for one molecule, however its SMILES is written, without RDKit.
+//!
+//! Two SMILES have the same key exactly when RDKit writes the same canonical SMILES for both. Elements, isotopes,
+//! charges, hydrogens, the skeleton and the number of electron pairs beyond single bonds at each atom pin a
+//! molecule down whatever its Kekulé or aromatic form; stereo comes on top of that as RDKit perceives it. What
+//! cannot be decided here with certainty has a [`Reason`] and goes to RDKit ([`KeyMaker`]). docs/identity.md is the
+//! definition and the evidence.
+//!
+//! | module | what |
+//! |---|---|
+//! | `text` | the text |
+//! | `valence` | hydrogens, nitro groups, valences |
+//! | `bonds` | where double bonds are, from the atoms alone |
+//! | `refine` | colours of atoms |
+//! | `stereo` | which marks count, and what they say |
+//! | `canon` | from colours to the key |
+
+mod bonds;
+mod canon;
+mod elements;
+mod molecule;
+mod refine;
+mod stereo;
+mod text;
+mod valence;
+
+use canon::Canon;
+use molecule::{Molecule, PHOSPHORUS};
+use refine::{Colours, Sight, begin, mix, refine};
+use stereo::Stereo;
+use text::Reader;
+
+use crate::{chem::RdKit, key::Key};
+
+/// Why a key can't be told without RDKit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, thiserror::Error)]
+pub enum Reason {
+    /// Nothing that is known here to be SMILES.
+    #[error("text")]
+    Text,
+    /// More atoms than there is room for.
+    #[error("size")]
+    Size,
+    /// More neighbours than there is room for.
+    #[error("degree")]
+    Degree,
+    /// `*`, or an element that is none.
+    #[error("wildcard")]
+    Wildcard,
+    /// An atom map number.
+    #[error("atom map")]
+    AtomMap,
+    /// A valence that is not certain: radicals, bonds of metals, uncommon charges, faults.
+    #[error("valence")]
+    Valence,
+    /// Hydrogens as atoms that are not hydrogens of one heavy atom, or that bear a mark.
+    #[error("hydrogen")]
+    Hydrogen,
+    /// Aromatic atoms for which no form with double bonds is found, or of an uncommon kind.
+    #[error("aromatic")]
+    Aromatic,
+    /// Double bonds that may lie in more than one way.
+    #[error("bonds")]
+    Bonds,
+    /// Marks of double bonds that contradict each other.
+    #[error("marks")]
+    Marks,
+    /// Centres that are not tetrahedral, or of uncommon elements.
+    #[error("chirality")]
+    Chirality,
+    /// A mark on a nitrogen where rings meet.
+    #[error("nitrogen centre")]
+    NitrogenCentre,
+    /// So symmetric that setting atoms apart takes too long.
+    #[error("symmetry")]
+    Symmetry,
+}
+
+/// Makes keys without RDKit. One for a thread; nothing is allocated for a molecule.
+#[derive(Debug)]
+pub struct StructureKeys {
+    mol: Molecule,
+    reader: Reader,
+    colours: Colours,
+    stereo: Stereo,
+    canon: Canon,
+}
+
+impl Default for StructureKeys {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl StructureKeys {
+    /// Room for the largest molecule.
+    pub fn new() -> Self {
+        Self {
+            mol: Molecule::new(),
+            reader: Reader::new(),
+            colours: Colours::new(),
+            stereo: Stereo::new(),
+            canon: Canon::new(),
+        }
+    }
+
+    /// The key of a SMILES.
+    pub fn key(&mut self, smiles: &[u8]) -> Result<Key, Reason> {
+        self.reader.read(smiles, &mut self.mol)?;
+        valence::complete(&mut self.mol)?;
+        bonds::settle(&mut self.mol)?;
+        self.colour()?;
+        self.canon.key(&self.mol, &self.colours, &self.stereo)
+    }
+
+    /// Colours with all that is to be seen.
+    fn colour(&mut self) -> Result<(), Reason> {
+        let (mol, colours) = (&self.mol, &mut self.colours);
+        if mol.any_turn || mol.any_side {
+            let phosphorus = mol.atoms().iter().any(|atom| atom.number == PHOSPHORUS);
+            let sight = if phosphorus { Sight::Ranks } else { Sight::Full };
+            begin(mol, sight, colours);
+            refine(mol, sight, colours);
+            if self.stereo.perceive(mol, sight, colours)? {
+                if sight == Sight::Ranks {
+                    see_the_rest(mol, colours);
+                    while self.stereo.say(mol, colours)? {
+                        refine(mol, Sight::Full, colours);
+                    }
+                }
+                return Ok(());
+            }
+        }
+        self.stereo.clear(mol.count);
+        begin(mol, Sight::Full, colours);
+        refine(mol, Sight::Full, colours);
+        Ok(())
+    }
+}
+
+/// What ranks do not see is seen at last, on top of what they have set apart.
+fn see_the_rest(mol: &Molecule, colours: &mut Colours) {
+    let ranked = colours.of;
+    begin(mol, Sight::Full, colours);
+    for (colour, ranked) in colours.of[..mol.count].iter_mut().zip(ranked) {
+        *colour = mix(*colour ^ ranked.rotate_left(17));
+    }
+    refine(mol, Sight::Full, colours);
+}
+
+/// How a key was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Way {
+    /// From the text alone.
+    Direct,
+    /// RDKit wrote the canonical SMILES first.
+    ByRdKit(Reason),
+}
+
+/// In front of a canonical SMILES that has no key of its own; no other key is made from text that begins so.
+const BY_TEXT: u8 = 0;
+
+/// Makes keys of everything that RDKit can read.
+#[derive(Debug)]
+pub struct KeyMaker {
+    keys: StructureKeys,
+    rdkit: RdKit,
+}
+
+impl KeyMaker {
+    /// One for a thread.
+    pub fn new(rdkit: RdKit) -> Self {
+        Self { keys: StructureKeys::new(), rdkit }
+    }
+
+    /// The key of a SMILES, and how it was made. The error: RDKit can't read it.
+    ///
+    /// What can't be told from the text is told from RDKit's canonical SMILES; so whether a text is written in a
+    /// way that is RDKit's business has no bearing on its key.
+    pub fn key(&mut self, smiles: &[u8]) -> Result<(Key, Way), String> {
+        let reason = match self.keys.key(smiles) {
+            Ok(key) => return Ok((key, Way::Direct)),
+            Err(reason) => reason,
+        };
+        let text = std::str::from_utf8(smiles).map_err(|_| "the SMILES is not UTF-8".to_owned())?;
+        let canonical = self.rdkit.canonical_smiles(text);
+        let canonical = canonical.ok_or_else(|| "RDKit cannot read it".to_owned())?;
+        let key = self.keys.key(canonical.as_bytes()).unwrap_or_else(|_| {
+            let mut bytes = Vec::with_capacity(canonical.len() + 1);
+            bytes.push(BY_TEXT);
+            bytes.extend_from_slice(canonical.as_bytes());
+            Key::of(&bytes)
+        });
+        Ok((key, Way::ByRdKit(reason)))
+    }
+}
