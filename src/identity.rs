@@ -71,6 +71,9 @@ pub enum Reason {
     /// A mark on a nitrogen where rings meet.
     #[error("nitrogen centre")]
     NitrogenCentre,
+    /// Centres by a ring of which only some have a mark.
+    #[error("ring stereo")]
+    RingStereo,
     /// So symmetric that setting atoms apart takes too long.
     #[error("symmetry")]
     Symmetry,
@@ -118,7 +121,11 @@ impl StructureKeys {
         let (mol, colours) = (&self.mol, &mut self.colours);
         if mol.any_turn || mol.any_side {
             let phosphorus = mol.atoms().iter().any(|atom| atom.number == PHOSPHORUS);
-            let sight = if phosphorus { Sight::Ranks } else { Sight::Full };
+            let sight = if phosphorus {
+                Sight::Ranks
+            } else {
+                Sight::Full
+            };
             begin(mol, sight, colours);
             refine(mol, sight, colours);
             if self.stereo.perceive(mol, sight, colours)? {
@@ -170,7 +177,10 @@ pub struct KeyMaker {
 impl KeyMaker {
     /// One for a thread.
     pub fn new(rdkit: RdKit) -> Self {
-        Self { keys: StructureKeys::new(), rdkit }
+        Self {
+            keys: StructureKeys::new(),
+            rdkit,
+        }
     }
 
     /// The key of a SMILES, and how it was made. The error: RDKit can't read it.

@@ -33,7 +33,9 @@ pub(super) fn key(args: &KeyArgs) -> Result<Exit, CliError> {
     let printed = if args.smiles.is_empty() {
         printer.print_lines(std::io::stdin().lock())
     } else {
-        args.smiles.iter().try_for_each(|smiles| printer.print(smiles.as_bytes()))
+        args.smiles
+            .iter()
+            .try_for_each(|smiles| printer.print(smiles.as_bytes()))
     };
     match printed.and_then(|()| printer.out.flush()) {
         // Who reads has had enough.
@@ -71,7 +73,10 @@ impl<W: Write> Printer<W> {
     }
 
     fn print(&mut self, line: &[u8]) -> std::io::Result<()> {
-        let smiles = line.split(|byte| byte.is_ascii_whitespace()).next().unwrap_or_default();
+        let smiles = line
+            .split(|byte| byte.is_ascii_whitespace())
+            .next()
+            .unwrap_or_default();
         let (key, way) = match self.keys.key(smiles) {
             Ok((key, way)) => (key.to_string(), Some(way)),
             Err(reason) => {

@@ -36,7 +36,10 @@ struct Queue {
 
 impl Queue {
     fn new() -> Self {
-        Self { atoms: [0; 2 * ATOMS_MAX], count: 0 }
+        Self {
+            atoms: [0; 2 * ATOMS_MAX],
+            count: 0,
+        }
     }
 
     /// An error: an atom has no way at all.
@@ -93,7 +96,13 @@ fn peel(mol: &mut Molecule, queue: &mut Queue) -> Result<(), Reason> {
 }
 
 /// Puts pairs into a bond; with that it is settled.
-fn give(mol: &mut Molecule, queue: &mut Queue, index: usize, slot: usize, pairs: u8) -> Result<(), Reason> {
+fn give(
+    mol: &mut Molecule,
+    queue: &mut Queue,
+    index: usize,
+    slot: usize,
+    pairs: u8,
+) -> Result<(), Reason> {
     if slot >= NEIGHBOURS_MAX {
         return Err(Reason::Bonds);
     }
@@ -164,7 +173,11 @@ fn settle_rings(mol: &mut Molecule, queue: &mut Queue) -> Result<(), Reason> {
             left &= left - 1;
         }
     }
-    if mol.any_aromatic { match_rings(mol) } else { Ok(()) }
+    if mol.any_aromatic {
+        match_rings(mol)
+    } else {
+        Ok(())
+    }
 }
 
 /// Marks the bonds of six-membered rings without chords whose atoms are all open.
@@ -251,7 +264,13 @@ fn settle_bridges(mol: &mut Molecule, queue: &mut Queue) -> Result<bool, Reason>
             order += 1;
             let left = mol.atoms[atom].may_take;
             let pairs = u16::from(mol.atoms[atom].open);
-            visits[atom] = Visit { order, low: order, above: above as u8, left, pairs };
+            visits[atom] = Visit {
+                order,
+                low: order,
+                above: above as u8,
+                left,
+                pairs,
+            };
         };
         visit(&mut visits, root, root);
         let mut here = root;
@@ -276,7 +295,9 @@ fn settle_bridges(mol: &mut Molecule, queue: &mut Queue) -> Result<bool, Reason>
             let above = usize::from(done.above);
             visits[above].low = visits[above].low.min(done.low);
             visits[above].pairs += done.pairs;
-            if done.low > visits[above].order && mol.atoms[here].open.min(mol.atoms[above].open) == 1 {
+            if done.low > visits[above].order
+                && mol.atoms[here].open.min(mol.atoms[above].open) == 1
+            {
                 bridges[count] = (here as u8, above as u8, done.pairs % 2 == 1);
                 count += 1;
             }
@@ -289,11 +310,21 @@ fn settle_bridges(mol: &mut Molecule, queue: &mut Queue) -> Result<bool, Reason>
     Ok(count > 0)
 }
 
-fn settle_bridge(mol: &mut Molecule, queue: &mut Queue, here: usize, above: u8, odd: bool) -> Result<(), Reason> {
+fn settle_bridge(
+    mol: &mut Molecule,
+    queue: &mut Queue,
+    here: usize,
+    above: u8,
+    odd: bool,
+) -> Result<(), Reason> {
     let slot = mol.atoms[here].slot_of(above).expect("a bridge is a bond");
     if mol.atoms[here].may_take >> slot & 1 == 0 {
         // Another bridge has settled it: it must have done so in the same way.
-        return if (mol.atoms[here].settled[slot] > SINGLE) == odd { Ok(()) } else { Err(Reason::Bonds) };
+        return if (mol.atoms[here].settled[slot] > SINGLE) == odd {
+            Ok(())
+        } else {
+            Err(Reason::Bonds)
+        };
     }
     if odd {
         return give(mol, queue, here, slot, 1);
@@ -345,13 +376,19 @@ fn match_rings(mol: &Molecule) -> Result<(), Reason> {
             }
         }
     }
-    if matched == all { Ok(()) } else { Err(Reason::Aromatic) }
+    if matched == all {
+        Ok(())
+    } else {
+        Err(Reason::Aromatic)
+    }
 }
 
 fn open_neighbours(mol: &Molecule, index: usize) -> impl Iterator<Item = usize> + '_ {
     let atom = &mol.atoms[index];
     let open = move |(slot, _): &(usize, u8)| atom.may_take >> slot & 1 != 0;
-    atom.neighbours().filter(open).map(|(_, other)| usize::from(other))
+    atom.neighbours()
+        .filter(open)
+        .map(|(_, other)| usize::from(other))
 }
 
 /// Finds an atom a partner, if need be by having others change theirs (Kuhn 1955). Partners are bound by bonds
@@ -364,12 +401,17 @@ fn find_partner(
 ) -> bool {
     for (slot, other) in mol.atoms[index].neighbours() {
         let atom = &mol.atoms[index];
-        if atom.may_take >> slot & 1 == 0 || atom.orders[slot] != AROMATIC || seen[usize::from(other)] {
+        if atom.may_take >> slot & 1 == 0
+            || atom.orders[slot] != AROMATIC
+            || seen[usize::from(other)]
+        {
             continue;
         }
         let other = usize::from(other);
         seen[other] = true;
-        if partner[other] == u8::MAX || find_partner(mol, usize::from(partner[other]), partner, seen) {
+        if partner[other] == u8::MAX
+            || find_partner(mol, usize::from(partner[other]), partner, seen)
+        {
             partner[other] = index as u8;
             return true;
         }

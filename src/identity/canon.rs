@@ -47,7 +47,11 @@ pub(super) struct Canon {
 impl Canon {
     pub fn new() -> Self {
         Self {
-            cells: Cells { order: [0; ATOMS_MAX], of: [0; ATOMS_MAX], size: [0; ATOMS_MAX] },
+            cells: Cells {
+                order: [0; ATOMS_MAX],
+                of: [0; ATOMS_MAX],
+                size: [0; ATOMS_MAX],
+            },
             sorted: [(0, 0); ATOMS_MAX],
             bytes: [0; BYTES_MAX],
             leaves: 0,
@@ -56,16 +60,31 @@ impl Canon {
     }
 
     /// The key of a molecule whose colours are refined and hold what its stereo says.
-    pub fn key(&mut self, mol: &Molecule, colours: &Colours, stereo: &Stereo) -> Result<Key, Reason> {
+    pub fn key(
+        &mut self,
+        mol: &Molecule,
+        colours: &Colours,
+        stereo: &Stereo,
+    ) -> Result<Key, Reason> {
         self.leaves = 0;
         self.search(mol, colours, stereo, 0)
     }
 
-    fn search(&mut self, mol: &Molecule, colours: &Colours, stereo: &Stereo, depth: usize) -> Result<Key, Reason> {
+    fn search(
+        &mut self,
+        mol: &Molecule,
+        colours: &Colours,
+        stereo: &Stereo,
+        depth: usize,
+    ) -> Result<Key, Reason> {
         self.sort(mol, colours);
         let Some(cell) = self.cell_to_split(mol, stereo, colours) else {
             self.leaves += 1;
-            return if self.leaves > LEAVES_MAX { Err(Reason::Symmetry) } else { Ok(self.hash(mol, stereo)) };
+            return if self.leaves > LEAVES_MAX {
+                Err(Reason::Symmetry)
+            } else {
+                Ok(self.hash(mol, stereo))
+            };
         };
         if depth == DEPTH_MAX {
             return Err(Reason::Symmetry);
@@ -76,7 +95,8 @@ impl Canon {
         let mut members = [0u8; ATOMS_MAX];
         let size = usize::from(self.cells.size[cell]);
         members[..size].copy_from_slice(&self.cells.order[cell..cell + size]);
-        let (mut own, mut own_stereo) = std::mem::replace(&mut self.levels[depth], (Colours::new(), Stereo::new()));
+        let (mut own, mut own_stereo) =
+            std::mem::replace(&mut self.levels[depth], (Colours::new(), Stereo::new()));
         let mut least: Option<Key> = None;
         for &member in &members[..size] {
             own.of[..mol.count].copy_from_slice(&colours.of[..mol.count]);
@@ -116,19 +136,33 @@ impl Canon {
     }
 
     /// The cell whose atoms must be set apart before the graph is told by its cells; `None`: there is none.
-    fn cell_to_split(&mut self, mol: &Molecule, stereo: &Stereo, colours: &Colours) -> Option<usize> {
+    fn cell_to_split(
+        &mut self,
+        mol: &Molecule,
+        stereo: &Stereo,
+        colours: &Colours,
+    ) -> Option<usize> {
         // A centre that still waits: the first of its neighbours that are alike.
         let waiting = &stereo.waiting[..stereo.waiting_count];
         let alike = waiting.iter().filter_map(|&index| {
             let atom = &mol.atoms[usize::from(index)];
-            let cells = || atom.neighbours().map(|(_, other)| self.cells.of[usize::from(other)]);
-            let twice = cells().filter(|cell| cells().filter(|other| other == cell).count() > 1).min()?;
+            let cells = || {
+                atom.neighbours()
+                    .map(|(_, other)| self.cells.of[usize::from(other)])
+            };
+            let twice = cells()
+                .filter(|cell| cells().filter(|other| other == cell).count() > 1)
+                .min()?;
             Some((self.cells.of[usize::from(index)], twice))
         });
         if let Some((_, cell)) = alike.min() {
             return Some(usize::from(cell));
         }
-        if colours.distinct == mol.count { None } else { Amenable::new(&self.cells, mol).first_fault() }
+        if colours.distinct == mol.count {
+            None
+        } else {
+            Amenable::new(&self.cells, mol).first_fault()
+        }
     }
 
     fn hash(&mut self, mol: &Molecule, stereo: &Stereo) -> Key {
@@ -212,11 +246,20 @@ impl<'a> Amenable<'a> {
         // Of the faulty components the cell that comes first; a small cell is cheaper to set apart.
         let fault = |&&cell: &&u8| faulty[usize::from(self.root(cell))];
         let rank = |&&cell: &&u8| (self.cells.size[usize::from(cell)], cell);
-        cells.iter().filter(fault).min_by_key(rank).map(|&cell| usize::from(cell))
+        cells
+            .iter()
+            .filter(fault)
+            .min_by_key(rank)
+            .map(|&cell| usize::from(cell))
     }
 
     /// Judges the bonds of a cell's atoms, of which the first speaks for all.
-    fn look_at(&mut self, cell: usize, faulty: &mut [bool; ATOMS_MAX], mixed: &mut [u8; ATOMS_MAX]) {
+    fn look_at(
+        &mut self,
+        cell: usize,
+        faulty: &mut [bool; ATOMS_MAX],
+        mixed: &mut [u8; ATOMS_MAX],
+    ) {
         let size = self.cells.size[cell];
         let atom = &self.mol.atoms[usize::from(self.cells.order[cell])];
         let neighbours = &atom.neighbours[..usize::from(atom.degree)];
@@ -246,19 +289,35 @@ impl<'a> Amenable<'a> {
     }
 
     /// Components must be trees, with cells that grow away from the least, and one mixed cell at most, the least.
-    fn check_components(&self, cells: &[u8], faulty: &mut [bool; ATOMS_MAX], mixed: &[u8; ATOMS_MAX]) {
+    fn check_components(
+        &self,
+        cells: &[u8],
+        faulty: &mut [bool; ATOMS_MAX],
+        mixed: &[u8; ATOMS_MAX],
+    ) {
         for &root in cells.iter().filter(|&&cell| self.root(cell) == cell) {
-            let members = || cells.iter().copied().filter(|&cell| self.root(cell) == root);
+            let members = || {
+                cells
+                    .iter()
+                    .copied()
+                    .filter(|&cell| self.root(cell) == root)
+            };
             let mut fault = members().any(|cell| faulty[usize::from(cell)]);
             let count = members().count();
             if count > 1 && !fault {
                 let size = |cell: u8| self.cells.size[usize::from(cell)];
-                let mixed_count = members().filter(|&cell| mixed[usize::from(cell)] != 0).count();
+                let mixed_count = members()
+                    .filter(|&cell| mixed[usize::from(cell)] != 0)
+                    .count();
                 // The mixed one first among those of the least size.
-                let least = members().min_by_key(|&cell| (size(cell), mixed[usize::from(cell)] == 0));
+                let least =
+                    members().min_by_key(|&cell| (size(cell), mixed[usize::from(cell)] == 0));
                 let least = least.unwrap_or(root);
                 fault = mixed_count > 1 || (mixed_count == 1 && mixed[usize::from(least)] == 0);
-                let edges = members().map(|cell| self.edges(cell).count()).sum::<usize>() / 2;
+                let edges = members()
+                    .map(|cell| self.edges(cell).count())
+                    .sum::<usize>()
+                    / 2;
                 fault |= edges != count - 1 || !self.grows(least, ATOMS_MAX as u8);
             }
             faulty[usize::from(root)] = fault;
@@ -281,9 +340,11 @@ impl<'a> Amenable<'a> {
 
     /// Whether no cell is smaller than the one before it, on all ways from here. Only to be asked of a tree.
     fn grows(&self, cell: u8, above: u8) -> bool {
-        self.edges(cell).filter(|edge| edge.to != above).all(|edge| {
-            let size = |cell: u8| self.cells.size[usize::from(cell)];
-            size(edge.to) >= size(edge.from) && self.grows(edge.to, edge.from)
-        })
+        self.edges(cell)
+            .filter(|edge| edge.to != above)
+            .all(|edge| {
+                let size = |cell: u8| self.cells.size[usize::from(cell)];
+                size(edge.to) >= size(edge.from) && self.grows(edge.to, edge.from)
+            })
     }
 }

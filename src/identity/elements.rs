@@ -6,13 +6,14 @@ use super::molecule::{
 
 /// Symbols in the order of the atomic numbers, from hydrogen on.
 const SYMBOLS: [&[u8]; 118] = [
-    b"H", b"He", b"Li", b"Be", b"B", b"C", b"N", b"O", b"F", b"Ne", b"Na", b"Mg", b"Al", b"Si", b"P", b"S",
-    b"Cl", b"Ar", b"K", b"Ca", b"Sc", b"Ti", b"V", b"Cr", b"Mn", b"Fe", b"Co", b"Ni", b"Cu", b"Zn", b"Ga",
-    b"Ge", b"As", b"Se", b"Br", b"Kr", b"Rb", b"Sr", b"Y", b"Zr", b"Nb", b"Mo", b"Tc", b"Ru", b"Rh", b"Pd",
-    b"Ag", b"Cd", b"In", b"Sn", b"Sb", b"Te", b"I", b"Xe", b"Cs", b"Ba", b"La", b"Ce", b"Pr", b"Nd", b"Pm",
-    b"Sm", b"Eu", b"Gd", b"Tb", b"Dy", b"Ho", b"Er", b"Tm", b"Yb", b"Lu", b"Hf", b"Ta", b"W", b"Re", b"Os",
-    b"Ir", b"Pt", b"Au", b"Hg", b"Tl", b"Pb", b"Bi", b"Po", b"At", b"Rn", b"Fr", b"Ra", b"Ac", b"Th", b"Pa",
-    b"U", b"Np", b"Pu", b"Am", b"Cm", b"Bk", b"Cf", b"Es", b"Fm", b"Md", b"No", b"Lr", b"Rf", b"Db", b"Sg",
+    b"H", b"He", b"Li", b"Be", b"B", b"C", b"N", b"O", b"F", b"Ne", b"Na", b"Mg", b"Al", b"Si",
+    b"P", b"S", b"Cl", b"Ar", b"K", b"Ca", b"Sc", b"Ti", b"V", b"Cr", b"Mn", b"Fe", b"Co", b"Ni",
+    b"Cu", b"Zn", b"Ga", b"Ge", b"As", b"Se", b"Br", b"Kr", b"Rb", b"Sr", b"Y", b"Zr", b"Nb",
+    b"Mo", b"Tc", b"Ru", b"Rh", b"Pd", b"Ag", b"Cd", b"In", b"Sn", b"Sb", b"Te", b"I", b"Xe",
+    b"Cs", b"Ba", b"La", b"Ce", b"Pr", b"Nd", b"Pm", b"Sm", b"Eu", b"Gd", b"Tb", b"Dy", b"Ho",
+    b"Er", b"Tm", b"Yb", b"Lu", b"Hf", b"Ta", b"W", b"Re", b"Os", b"Ir", b"Pt", b"Au", b"Hg",
+    b"Tl", b"Pb", b"Bi", b"Po", b"At", b"Rn", b"Fr", b"Ra", b"Ac", b"Th", b"Pa", b"U", b"Np",
+    b"Pu", b"Am", b"Cm", b"Bk", b"Cf", b"Es", b"Fm", b"Md", b"No", b"Lr", b"Rf", b"Db", b"Sg",
     b"Bh", b"Hs", b"Mt", b"Ds", b"Rg", b"Cn", b"Nh", b"Fl", b"Mc", b"Lv", b"Ts", b"Og",
 ];
 
@@ -39,7 +40,11 @@ pub(super) fn symbol(text: &[u8]) -> Option<Symbol> {
         b"S" => 16,
         _ => SYMBOLS.iter().position(|&symbol| symbol == wanted)? + 1,
     };
-    Some(Symbol { number: number as u8, aromatic: false, bytes })
+    Some(Symbol {
+        number: number as u8,
+        aromatic: false,
+        bytes,
+    })
 }
 
 /// A symbol of an aromatic atom in brackets.
@@ -56,7 +61,11 @@ pub(super) fn aromatic_symbol(text: &[u8]) -> Option<Symbol> {
         [b'b', ..] => (BORON, 1),
         _ => return None,
     };
-    Some(Symbol { number, aromatic: true, bytes })
+    Some(Symbol {
+        number,
+        aromatic: true,
+        bytes,
+    })
 }
 
 /// The valence of an aromatic atom, for which its ring has to find a double bond if it takes one more than
@@ -83,7 +92,10 @@ pub(super) fn implicit_hydrogens(number: u8, used: u8) -> Option<u8> {
         SULFUR => &[2, 4, 6],
         _ => &[1],
     };
-    valences.iter().find(|&&valence| valence >= used).map(|valence| valence - used)
+    valences
+        .iter()
+        .find(|&&valence| valence >= used)
+        .map(|valence| valence - used)
 }
 
 /// Whether an atom may have this valence without a radical, and RDKit takes it so.
@@ -109,7 +121,9 @@ pub(super) fn is_certain(atom: &Atom, valence: u8) -> bool {
         (9 | 17 | 35 | 53, 0) => &[1],
         (9 | 17 | 35 | 53, -1) => &[0],
         // Ions and atoms on their own; bonds of metals are RDKit's business.
-        (number, _) if !IN_BONDS.contains(&number) && atom.degree == 0 && atom.hydrogens == 0 => &[0],
+        (number, _) if !IN_BONDS.contains(&number) && atom.degree == 0 && atom.hydrogens == 0 => {
+            &[0]
+        }
         _ => &[],
     };
     all.contains(&valence)

@@ -139,6 +139,9 @@ impl Molecule {
     pub fn twin(&self, atom: usize, slot: usize) -> (usize, usize) {
         let other = usize::from(self.atoms[atom].neighbours[slot]);
         let twin = self.atoms[other].slot_of(atom as u8);
-        (other, twin.expect("a bond is in the lists of both its atoms"))
+        (
+            other,
+            twin.expect("a bond is in the lists of both its atoms"),
+        )
     }
 }

@@ -16,7 +16,10 @@ pub(super) struct Colours {
 
 impl Colours {
     pub fn new() -> Self {
-        Self { of: [0; ATOMS_MAX], distinct: 0 }
+        Self {
+            of: [0; ATOMS_MAX],
+            distinct: 0,
+        }
     }
 
     pub fn same(&self, a: u8, b: u8) -> bool {
@@ -88,7 +91,10 @@ fn step(mol: &Molecule, sight: Sight, colours: &mut Colours, seen: &mut [u64; AT
         let mut sum = 0u64;
         for (slot, other) in atom.neighbours() {
             let mut order = atom.settled[slot];
-            if sight == Sight::Ranks && order == DOUBLE && mol.atoms[usize::from(other)].number == PHOSPHORUS {
+            if sight == Sight::Ranks
+                && order == DOUBLE
+                && mol.atoms[usize::from(other)].number == PHOSPHORUS
+            {
                 order = 1;
             }
             sum = sum.wrapping_add(mix(colours.of[usize::from(other)] ^ of_order(order)));

@@ -6,7 +6,8 @@
 use super::{
     Reason,
     molecule::{
-        ATOMS_MAX, Atom, BORON, CARBON, DOUBLE, Molecule, NITROGEN, PHOSPHORUS, SELENIUM, SULFUR, Turn,
+        ATOMS_MAX, Atom, BORON, CARBON, DOUBLE, Molecule, NITROGEN, PHOSPHORUS, SELENIUM, SULFUR,
+        Turn,
     },
     refine::{Colours, Sight, mix, refine},
 };
@@ -59,7 +60,12 @@ impl Stereo {
 
     /// Finds the marks that may count, and puts what they say into codes and colours until nothing is added.
     /// Whether anything is said, or waits to be.
-    pub fn perceive(&mut self, mol: &Molecule, sight: Sight, colours: &mut Colours) -> Result<bool, Reason> {
+    pub fn perceive(
+        &mut self,
+        mol: &Molecule,
+        sight: Sight,
+        colours: &mut Colours,
+    ) -> Result<bool, Reason> {
         self.clear(mol.count);
         self.collect_centres(mol)?;
         self.collect_bonds(mol)?;
@@ -68,9 +74,32 @@ impl Stereo {
             any = true;
             refine(mol, sight, colours);
         }
-        self.keep_ring_centres(mol, colours);
+        self.keep_ring_centres(mol, colours)?;
         self.bonds_count = 0;
+        if mol.any_side && self.marks_meet(mol) {
+            return Err(Reason::Marks);
+        }
         Ok(any || self.waiting_count > 0)
+    }
+
+    /// Whether a double bond without stereo stands between two that have it. Their marks stand on either side of
+    /// it then, and RDKit may write what it does not mean.
+    fn marks_meet(&self, mol: &Molecule) -> bool {
+        let says = |index: u8| self.codes[usize::from(index)] >= SAME_SIDE;
+        let beside = |atom: &Atom, end: u8| {
+            atom.neighbours()
+                .any(|(_, other)| other != end && says(other))
+        };
+        mol.atoms().iter().enumerate().any(|(index, atom)| {
+            atom.neighbours().any(|(slot, other)| {
+                atom.settled[slot] == DOUBLE
+                    && usize::from(other) > index
+                    && !(says(index as u8) && says(other))
+                    && beside(atom, other)
+                    && beside(&mol.atoms[usize::from(other)], index as u8)
+                    && !in_small_ring(mol, index, slot)
+            })
+        })
     }
 
     /// One round over what waits. Whether something was said.
@@ -82,7 +111,11 @@ impl Stereo {
             let index = self.waiting[i];
             let atom = &mol.atoms[usize::from(index)];
             if neighbours_differ(atom, colours) {
-                now[usize::from(index)] += if is_odd(atom, colours) { CENTRE_ODD } else { CENTRE_EVEN };
+                now[usize::from(index)] += if is_odd(atom, colours) {
+                    CENTRE_ODD
+                } else {
+                    CENTRE_EVEN
+                };
                 any = true;
             } else {
                 self.waiting[self.waiting_count] = index;
@@ -154,8 +187,9 @@ impl Stereo {
         Ok(())
     }
 
-    /// Centres whose neighbours are alike stay if they are in a ring with another such one.
-    fn keep_ring_centres(&mut self, mol: &Molecule, colours: &Colours) {
+    /// Centres whose neighbours are alike stay if they are in a ring with another such one. Where only some of
+    /// those in a ring are marked, RDKit may write two molecules alike, so it has to be asked.
+    fn keep_ring_centres(&mut self, mol: &Molecule, colours: &Colours) -> Result<(), Reason> {
         let waiting = std::mem::take(&mut self.waiting_count);
         let mut able = [0u8; ATOMS_MAX];
         let mut count = 0;
@@ -174,10 +208,32 @@ impl Stereo {
         }
         for &index in able {
             let system = systems[usize::from(index)];
-            if able.iter().filter(|&&other| systems[usize::from(other)] == system).count() > 1 {
+            if able
+                .iter()
+                .filter(|&&other| systems[usize::from(other)] == system)
+                .count()
+                > 1
+            {
                 self.waiting[self.waiting_count] = index;
                 self.waiting_count += 1;
             }
+        }
+        let kept = &self.waiting[..self.waiting_count];
+        let bare = |(index, atom): (usize, &Atom)| {
+            atom.turn == Turn::None
+                && atom.total_degree() == 4
+                && atom.hydrogens < 2
+                && kept
+                    .iter()
+                    .any(|&kept| systems[usize::from(kept)] == systems[index])
+                && !neighbours_differ(atom, colours)
+                && is_ring_centre(mol, index, colours)
+        };
+        let partly = !kept.is_empty() && mol.atoms().iter().enumerate().any(bare);
+        if partly {
+            Err(Reason::RingStereo)
+        } else {
+            Ok(())
         }
     }
 }
@@ -217,7 +273,9 @@ fn centre_of_three(mol: &Molecule, atom: &Atom) -> Result<bool, Reason> {
         CARBON => Ok(false),
         NITROGEN if atom.unsaturation > 0 => Ok(false),
         NITROGEN if atom.charge == 0 => {
-            let conjugated = atom.neighbours().any(|(_, other)| mol.atoms[usize::from(other)].unsaturation > 0);
+            let conjugated = atom
+                .neighbours()
+                .any(|(_, other)| mol.atoms[usize::from(other)].unsaturation > 0);
             let in_rings = (0..3).filter(|&slot| atom.bond_in_ring(slot)).count();
             match in_rings {
                 0 | 1 if !conjugated => Ok(false),
@@ -259,7 +317,12 @@ fn is_odd(atom: &Atom, colours: &Colours) -> bool {
     }
     let lone = atom.degree == 3 && atom.hydrogens == 0;
     // In brackets the hydrogen stands behind the atom before, if there is one.
-    odd ^= atom.hydrogens == 1 && if atom.hydrogen_was_atom { atom.hydrogen_odd } else { !atom.first };
+    odd ^= atom.hydrogens == 1
+        && if atom.hydrogen_was_atom {
+            atom.hydrogen_odd
+        } else {
+            !atom.first
+        };
     // RDKit's way with a centre of three that closes one ring.
     odd ^ (lone && atom.closures == 1 && atom.unsaturation == 0)
 }
@@ -298,9 +361,13 @@ fn side(atom: &Atom, other_end: u8, colours: &Colours) -> Result<Option<i8>, Rea
         found = Some(match found {
             None => (colour, mark),
             Some((first, _)) if first == colour => return Ok(None),
-            Some((_, first_mark)) if first_mark != 0 && first_mark == mark => return Err(Reason::Marks),
+            Some((_, first_mark)) if first_mark != 0 && first_mark == mark => {
+                return Err(Reason::Marks);
+            }
             // One mark tells of both neighbours.
-            Some((first, first_mark)) if first > colour => (first, if first_mark != 0 { first_mark } else { -mark }),
+            Some((first, first_mark)) if first > colour => {
+                (first, if first_mark != 0 { first_mark } else { -mark })
+            }
             Some((_, first_mark)) => (colour, if mark != 0 { mark } else { -first_mark }),
         });
     }
@@ -375,7 +442,9 @@ fn is_ring_centre(mol: &Molecule, index: usize, colours: &Colours) -> bool {
         2 => !colours.same(outside[0], outside[1]),
         1 => count >= 2,
         _ => {
-            let distinct = (0..count).filter(|&i| (0..i).all(|j| !colours.same(inside[i], inside[j]))).count();
+            let distinct = (0..count)
+                .filter(|&i| (0..i).all(|j| !colours.same(inside[i], inside[j])))
+                .count();
             (count == 4 && distinct == 3) || (count == 3 && distinct == 2)
         }
     }

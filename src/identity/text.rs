@@ -4,7 +4,9 @@
 use super::{
     Reason,
     elements::{Symbol, aromatic_symbol, symbol},
-    molecule::{AROMATIC, ATOMS_MAX, Atom, HYDROGEN, Molecule, NEIGHBOURS_MAX, NOBODY, SINGLE, Turn},
+    molecule::{
+        AROMATIC, ATOMS_MAX, Atom, HYDROGEN, Molecule, NEIGHBOURS_MAX, NOBODY, SINGLE, Turn,
+    },
 };
 
 /// Numbers that a ring closure may have.
@@ -79,7 +81,10 @@ impl Reader {
             match text[at] {
                 b'(' if active != NOBODY && link.is_none() && self.branches_open < BRANCHES_MAX => {
                     // A branch begins with a bond or an atom.
-                    if text.get(at + 1).is_none_or(|next| b"().0123456789%".contains(next)) {
+                    if text
+                        .get(at + 1)
+                        .is_none_or(|next| b"().0123456789%".contains(next))
+                    {
                         return Err(Reason::Text);
                     }
                     self.branches[self.branches_open] = active;
@@ -117,10 +122,20 @@ impl Reader {
             }
         }
         let ended = self.branches_open == 0 && self.rings_open == 0 && link.is_none();
-        if ended && mol.count > 0 { Ok(()) } else { Err(Reason::Text) }
+        if ended && mol.count > 0 {
+            Ok(())
+        } else {
+            Err(Reason::Text)
+        }
     }
 
-    fn add(&mut self, mol: &mut Molecule, mut atom: Atom, from: u8, link: Link) -> Result<u8, Reason> {
+    fn add(
+        &mut self,
+        mol: &mut Molecule,
+        mut atom: Atom,
+        from: u8,
+        link: Link,
+    ) -> Result<u8, Reason> {
         let index = mol.count;
         if index == ATOMS_MAX {
             return Err(Reason::Size);
@@ -144,7 +159,13 @@ impl Reader {
         Ok(index as u8)
     }
 
-    fn ring(&mut self, mol: &mut Molecule, active: u8, number: usize, link: Link) -> Result<(), Reason> {
+    fn ring(
+        &mut self,
+        mol: &mut Molecule,
+        active: u8,
+        number: usize,
+        link: Link,
+    ) -> Result<(), Reason> {
         let here = usize::from(active);
         // RDKit has an order of its own for closures that stand behind a branch of a centre.
         if mol.atoms[here].turn != Turn::None && here + 1 != mol.count {
@@ -155,7 +176,11 @@ impl Reader {
         let open = self.rings[number];
         if open.atom == NOBODY {
             let slot = push(mol, here, NOBODY, 0, 0)?;
-            self.rings[number] = OpenRing { atom: active, slot, link };
+            self.rings[number] = OpenRing {
+                atom: active,
+                slot,
+                link,
+            };
             self.rings_open += 1;
             return Ok(());
         }
@@ -191,7 +216,11 @@ impl Reader {
     /// The bonds on the way from one atom to the other are in a ring.
     fn mark_ring(&self, mol: &mut Molecule, mut a: usize, mut b: usize) -> Result<(), Reason> {
         while a != b {
-            let lower = if self.depth[a] >= self.depth[b] { &mut a } else { &mut b };
+            let lower = if self.depth[a] >= self.depth[b] {
+                &mut a
+            } else {
+                &mut b
+            };
             let above = self.above[*lower];
             if above == NOBODY {
                 // The closure joins two parts.
@@ -242,12 +271,18 @@ fn link_of(byte: u8) -> Link {
 }
 
 fn ring_number(text: &[u8], at: &mut usize) -> Result<usize, Reason> {
-    let digit = |at: usize| text.get(at).filter(|byte| byte.is_ascii_digit()).map(|byte| usize::from(byte - b'0'));
+    let digit = |at: usize| {
+        text.get(at)
+            .filter(|byte| byte.is_ascii_digit())
+            .map(|byte| usize::from(byte - b'0'))
+    };
     if let Some(number) = digit(*at) {
         *at += 1;
         return Ok(number);
     }
-    let number = digit(*at + 1).zip(digit(*at + 2)).map(|(tens, ones)| 10 * tens + ones);
+    let number = digit(*at + 1)
+        .zip(digit(*at + 2))
+        .map(|(tens, ones)| 10 * tens + ones);
     *at += 3;
     number.filter(|&number| number >= 10).ok_or(Reason::Text)
 }
@@ -278,13 +313,20 @@ fn read_atom(text: &[u8], at: &mut usize) -> Result<Atom, Reason> {
         _ => return Err(Reason::Text),
     };
     *at += bytes;
-    Ok(Atom { number, aromatic, ..Atom::default() })
+    Ok(Atom {
+        number,
+        aromatic,
+        ..Atom::default()
+    })
 }
 
 fn read_bracket(text: &[u8], at: &mut usize) -> Result<Atom, Reason> {
     *at += 1;
     let peek = |at: usize| text.get(at).copied().unwrap_or(0);
-    let mut atom = Atom { bracket: true, ..Atom::default() };
+    let mut atom = Atom {
+        bracket: true,
+        ..Atom::default()
+    };
     if peek(*at) == b'0' {
         return Err(Reason::Text);
     }
@@ -295,7 +337,11 @@ fn read_bracket(text: &[u8], at: &mut usize) -> Result<Atom, Reason> {
             return Err(Reason::Text);
         }
     }
-    let Symbol { number, aromatic, bytes } = match aromatic_symbol(&text[*at..]) {
+    let Symbol {
+        number,
+        aromatic,
+        bytes,
+    } = match aromatic_symbol(&text[*at..]) {
         Some(symbol) => symbol,
         None => symbol(&text[*at..]).ok_or(Reason::Wildcard)?,
     };

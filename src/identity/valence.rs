@@ -89,7 +89,11 @@ fn charge_nitro(mol: &mut Molecule, index: usize) -> Result<(), Reason> {
     }
     let oxygen = usize::from(atom.neighbours[slot]);
     let nitrogen = &mut mol.atoms[index];
-    (nitrogen.orders[slot], nitrogen.charge, nitrogen.unsaturation) = (SINGLE, 1, 1);
+    (
+        nitrogen.orders[slot],
+        nitrogen.charge,
+        nitrogen.unsaturation,
+    ) = (SINGLE, 1, 1);
     let oxygen = &mut mol.atoms[oxygen];
     // In brackets from now on: it takes no hydrogen, whichever of the two is looked at first.
     (oxygen.orders[0], oxygen.charge, oxygen.bracket) = (SINGLE, -1, true);

@@ -26,6 +26,7 @@ import itertools
 import json
 import os
 import random
+import re
 import struct
 import subprocess
 import sys
@@ -74,7 +75,8 @@ def table_rows(text):
     name = next((header.index(name) for name in ("id", "name") if name in header), None)
     for row in rows:
         cell = row[column].split() if column < len(row) else []
-        yield cell[:1] + ([row[name]] if name is not None and name < len(row) else [])
+        if cell:
+            yield cell[0], row[name] if name is not None and name < len(row) else ""
 
 
 def read_library(path):
@@ -202,7 +204,7 @@ def answer(line, text):
     if given != text or len(reason) > 1:
         raise RuntimeError(f"the answer to {text} is {line!r}")
     if not key.startswith("error: "):
-        if len(key) != 32:
+        if not re.fullmatch("[0-9a-fA-F]{32}", key):
             raise RuntimeError(f"no key of 32 hex digits: {line!r}")
         key = bytes.fromhex(key)
     return key, "".join(reason)

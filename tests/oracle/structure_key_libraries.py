@@ -48,7 +48,7 @@ COUNTER_CATIONS = """
 [Na+] [K+] [Li+] [NH4+] C[N+](C)(C)C OCC[NH+](CCO)CCO C[NH2+]C[C@H](O)[C@@H](O)[C@H](O)[C@H](O)CO
 """.split()
 COUNTER_ANIONS = """
-[Cl-] [Br-] [I-] OS(=O)(=O)[O-] [O-][N+](=O)=O OC(=O)/C=C\\C(=O)[O-] OC(=O)/C=C/C(=O)[O-] CS(=O)(=O)[O-]
+[Cl-] [Br-] [I-] OS(=O)(=O)[O-] [O-][N+](=O)[O-] OC(=O)/C=C\\C(=O)[O-] OC(=O)/C=C/C(=O)[O-] CS(=O)(=O)[O-]
 O[C@@H]([C@H](O)C(=O)O)C(=O)[O-] Cc1ccc(S(=O)(=O)[O-])cc1 [O-]C(=O)C(F)(F)F F[P-](F)(F)(F)(F)F F[B-](F)(F)F
 """.split()
 NEUTRALS = """
