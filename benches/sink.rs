@@ -90,7 +90,7 @@ fn sieved(slots: Vec<Slot>) -> Vec<Slot> {
 fn pass(place: &tempfile::TempDir, slots: &[Slot]) -> Pass {
     let path = place.path().join("out");
     let output = OutputDir::open(&path, Existing::Refuse).unwrap();
-    let mut sink = ProductSink::new(&output, settings(), Vec::new());
+    let mut sink = ProductSink::new(&output, settings(), None, Vec::new());
     let began = Instant::now();
     slots.iter().for_each(|slot| sink.write(slot).unwrap());
     let write = began.elapsed();
@@ -112,6 +112,9 @@ fn settings() -> SinkSettings {
     SinkSettings {
         rule_names: rules.rules().iter().map(|rule| rule.name.clone()).collect(),
         properties: false,
+        key_column: "key",
+        molecules: false,
+        rewritten: false,
         row_group_bytes: ROW_GROUP_BYTES_MIN,
     }
 }

@@ -234,16 +234,7 @@ impl Transformer {
 
     /// Parses a parent. The error says why it can't be used.
     pub fn begin(&mut self, smiles: &[u8]) -> Result<(), String> {
-        if smiles.len() > PARENT_SMILES_BYTES_MAX {
-            return Err(format!(
-                "the SMILES is {} bytes long, at most {PARENT_SMILES_BYTES_MAX} are allowed",
-                smiles.len()
-            ));
-        }
-        if smiles.iter().any(u8::is_ascii_control) {
-            // RDKit would stop reading there and say nothing.
-            return Err("the SMILES contains a line break or another control character".into());
-        }
+        check_text(smiles)?;
         #[cfg(feature = "failpoints")]
         {
             self.fails = crate::faults::parent(smiles);
@@ -310,6 +301,21 @@ impl Transformer {
     pub fn end(&mut self) {
         self.inner.pin_mut().end();
     }
+}
+
+/// What a SMILES must be before it is given to anybody. The error says what it is not.
+pub fn check_text(smiles: &[u8]) -> Result<(), String> {
+    if smiles.len() > PARENT_SMILES_BYTES_MAX {
+        return Err(format!(
+            "the SMILES is {} bytes long, at most {PARENT_SMILES_BYTES_MAX} are allowed",
+            smiles.len()
+        ));
+    }
+    if smiles.iter().any(u8::is_ascii_control) {
+        // RDKit would stop reading there and say nothing.
+        return Err("the SMILES contains a line break or another control character".into());
+    }
+    Ok(())
 }
 
 /// File, line and column of what RDKit does not accept: one of the rule's SMARTS if the reason begins

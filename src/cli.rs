@@ -61,6 +61,19 @@ enum Command {
     /// Run a job: library in, every distinct product out
     #[command(after_help = EXIT_CODES)]
     Run(JobArgs),
+    /// Keep each molecule of a library once, however it is written, without RDKit where that is certain
+    ///
+    /// The first writing of each molecule stays as it is. Two writings are one molecule exactly when RDKit's
+    /// canonical SMILES of both are equal; see docs/identity.md.
+    #[command(
+        after_help = DEDUP_EXIT_CODES,
+        mut_arg("rules", |arg| arg.hide(true)),
+        mut_arg("properties", |arg| arg.hide(true)),
+        mut_arg("key", |arg| arg.hide(true)),
+        mut_arg("chemistry", |arg| arg.hide(true)),
+        mut_arg("max_products_per_parent", |arg| arg.hide(true)),
+    )]
+    Dedup(DedupArgs),
     /// Show what a job would make and where its memory would go; writes nothing
     Plan(JobArgs),
     /// Print the structure key of SMILES: one key for one molecule, however it is written
@@ -154,6 +167,23 @@ struct JobArgs {
     /// Print JSON, one object per line
     #[arg(long)]
     json: bool,
+}
+
+const DEDUP_EXIT_CODES: &str = "\
+Exit codes: 0 done; 1 failed; 2 usage; 3 the input can't be used; 4 done, and some rows were rejected or \
+RDKit thinks otherwise of a row that was checked; 75 stopped at a checkpoint, --resume goes on from it.";
+
+#[derive(clap::Args, Debug)]
+struct DedupArgs {
+    #[command(flatten)]
+    job: JobArgs,
+    /// Write canonical SMILES: RDKit writes each molecule that remains
+    #[arg(long)]
+    canonical: bool,
+    /// Have RDKit check all rows of N molecules drawn at random; what it sees otherwise is listed in
+    /// manifest.json, and the exit code is 4
+    #[arg(long, value_name = "N")]
+    check: Option<u64>,
 }
 
 #[derive(Subcommand, Debug)]
@@ -343,6 +373,7 @@ pub fn main() -> ExitCode {
     quiet_panics();
     let (json, result) = match cli.command {
         Command::Run(args) => (args.json, run::run(args)),
+        Command::Dedup(args) => (args.job.json, run::dedup(args)),
         Command::Plan(args) => (args.json, run::plan(args)),
         Command::Key(args) => (false, key::key(&args)),
         Command::TryParents => (false, run::try_parents()),

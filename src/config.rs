@@ -64,6 +64,26 @@ pub struct JobSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub dedup: Option<Dedup>,
 
+    /// What tells molecules apart [default: canonical]
+    #[arg(long, value_enum, value_name = "KEY")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key: Option<KeyKind>,
+
+    /// What the job does; `molsieve dedup` sets it. In a job file: task = "dedup"
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub task: Option<Task>,
+
+    /// `molsieve dedup --canonical`
+    #[arg(skip)]
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub canonical: bool,
+
+    /// `molsieve dedup --check`
+    #[arg(skip)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub check: Option<u64>,
+
     /// Output directory of an earlier run whose products are left out: they count as seen before. May
     /// be repeated
     #[arg(long, value_name = "DIR", num_args = 1..)]
@@ -157,6 +177,55 @@ pub enum Dedup {
     Bloom,
 }
 
+/// `--key`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeyKind {
+    /// The MurmurHash3_x64_128 of the canonical SMILES
+    Canonical,
+    /// The structure key, as molsieve key prints it
+    Structure,
+}
+
+impl KeyKind {
+    /// As on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Canonical => "canonical",
+            Self::Structure => "structure",
+        }
+    }
+
+    /// The column of the output that holds it.
+    pub fn column(self) -> &'static str {
+        match self {
+            Self::Canonical => "key",
+            Self::Structure => "structure_key",
+        }
+    }
+}
+
+/// What a job does.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Task {
+    /// Applies rules, or cleans where there are none: every molecule goes through RDKit.
+    #[default]
+    Derive,
+    /// Keeps the first writing of every molecule as it is.
+    Dedup,
+}
+
+impl Task {
+    /// As in a job file.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Derive => "derive",
+            Self::Dedup => "dedup",
+        }
+    }
+}
+
 /// `--chemistry`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -194,6 +263,14 @@ pub struct JobSpec {
     pub engine: EngineChoice,
     /// How products seen before are recognised.
     pub dedup: Dedup,
+    /// What tells molecules apart.
+    pub key: KeyKind,
+    /// What the job does.
+    pub task: Task,
+    /// Whether a deduplicated library is written as canonical SMILES.
+    pub canonical: bool,
+    /// Distinct molecules whose rows RDKit checks.
+    pub check: u64,
     /// Output directories of earlier runs whose products are left out.
     pub exclude: Vec<PathBuf>,
     /// Chemistry workers asked for.
@@ -228,6 +305,8 @@ pub struct JobSpec {
 pub const FALSE_POSITIVE_RATE_DEFAULT: f64 = 1e-9;
 /// Seconds that a parent may take when nothing is said.
 pub const PARENT_TIMEOUT_DEFAULT: u64 = 120;
+/// Most distinct molecules that can be checked: each is kept with its canonical SMILES.
+pub const CHECK_MAX: u64 = 1_000_000;
 /// Smallest part: below it the footers outweigh the rows.
 const PART_BYTES_MIN: u64 = 64 << 10;
 
@@ -307,6 +386,10 @@ impl JobSettings {
             threads: self.threads.or(file.threads),
             memory: self.memory.or(file.memory),
             dedup: self.dedup.or(file.dedup),
+            key: self.key.or(file.key),
+            task: self.task.or(file.task),
+            canonical: self.canonical || file.canonical,
+            check: self.check.or(file.check),
             exclude: first(self.exclude, file.exclude),
             expected_products: self.expected_products.or(file.expected_products),
             false_positive_rate: self.false_positive_rate.or(file.false_positive_rate),
@@ -378,7 +461,45 @@ impl JobSettings {
             ByteSize(SLOT_BYTES_MIN as u64),
             ByteSize(SLOT_BYTES_MAX as u64),
         )?;
+        let task = self.task.unwrap_or_default();
+        let check = self.check.unwrap_or(0);
+        within("--check", check, 0, CHECK_MAX)?;
+        let refuse = |setting, reason: &str| {
+            let reason = reason.to_owned();
+            Err(ConfigError::Value { setting, reason })
+        };
+        if task == Task::Dedup {
+            if !self.rules.is_empty() {
+                return refuse(
+                    "--rules",
+                    "deduplication takes none; molsieve run applies rules",
+                );
+            }
+            if self.properties {
+                return refuse(
+                    "--properties",
+                    "deduplication works none out; molsieve run does",
+                );
+            }
+            if self.key == Some(KeyKind::Canonical) {
+                return refuse(
+                    "--key",
+                    "deduplication is by structure keys; molsieve run without rules \
+                     cleans by canonical SMILES",
+                );
+            }
+        } else if self.canonical || check > 0 {
+            return refuse("--canonical, --check", "they belong to molsieve dedup");
+        }
+        let key = match task {
+            Task::Dedup => KeyKind::Structure,
+            Task::Derive => self.key.unwrap_or(KeyKind::Canonical),
+        };
         Ok(JobSpec {
+            key,
+            task,
+            canonical: self.canonical,
+            check,
             input: self.input,
             rules: self.rules,
             output: self.output.ok_or(ConfigError::Missing("--output"))?,

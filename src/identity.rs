@@ -30,7 +30,7 @@ use refine::{Colours, Sight, begin, mix, refine};
 use stereo::Stereo;
 use text::Reader;
 
-use crate::{chem::RdKit, key::Key};
+use crate::{chem::RdKit, key::Key, slot::REASONS_MAX};
 
 /// Why a key can't be told without RDKit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, thiserror::Error)]
@@ -78,6 +78,28 @@ pub enum Reason {
     #[error("symmetry")]
     Symmetry,
 }
+
+impl Reason {
+    /// All of them; a reason's number is its place.
+    pub const ALL: [Self; 14] = [
+        Self::Text,
+        Self::Size,
+        Self::Degree,
+        Self::Wildcard,
+        Self::AtomMap,
+        Self::Valence,
+        Self::Hydrogen,
+        Self::Aromatic,
+        Self::Bonds,
+        Self::Marks,
+        Self::Chirality,
+        Self::NitrogenCentre,
+        Self::RingStereo,
+        Self::Symmetry,
+    ];
+}
+
+const _: () = assert!(Reason::ALL.len() <= REASONS_MAX);
 
 /// Makes keys without RDKit. One for a thread; nothing is allocated for a molecule.
 #[derive(Debug)]

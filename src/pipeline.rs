@@ -21,7 +21,10 @@
 //! ([`checkpoint`]) says stays, and `--resume` goes on from it.
 
 mod attempt;
+mod canonical;
+mod check;
 mod checkpoint;
+mod identify;
 mod in_work;
 mod manifest;
 mod sinking;
@@ -43,7 +46,10 @@ pub use checkpoint::{CHECKPOINT, Checkpoint, Identity, JOB};
 pub use manifest::{CappedParent, Manifest, Stages};
 pub use sinking::Counts;
 
+pub use check::{CheckAccount, Disagreement};
+
 use attempt::{Input, watched};
+use check::Checks;
 use in_work::{InWork, Poisoned};
 use sinking::Sinking;
 
@@ -188,6 +194,8 @@ pub(crate) struct Shared<'a> {
     failure: Mutex<Option<PipelineError>>,
     in_work: InWork,
     poisoned: Poisoned,
+    /// With `--check`.
+    checks: Option<Checks>,
     /// The parent that has had its time.
     timed_out: Mutex<Option<u64>>,
     rows_read: AtomicU64,
@@ -369,6 +377,7 @@ impl<'a> Shared<'a> {
             failure: Mutex::new(None),
             in_work,
             poisoned,
+            checks: Checks::new(job.spec.check, job.rdkit),
             timed_out: Mutex::new(None),
             rows_read: AtomicU64::new(counts.parents_read),
             counts: Mutex::new(counts),

@@ -449,6 +449,22 @@ fn sized(spec: &JobSpec, demand: Demand<'_>, threads: usize, slots: usize) -> Pl
             ),
         ),
     ];
+    if spec.canonical {
+        let bytes = threads * CHEMISTRY_THREAD_BYTES;
+        items.push(item(
+            "canonical",
+            bytes,
+            format!("{threads} threads that write what remains"),
+        ));
+    }
+    if spec.check > 0 {
+        let bytes = (spec.check * CHECKED_MOLECULE_BYTES) as usize;
+        items.push(item(
+            "check",
+            bytes,
+            format!("{} molecules", count(spec.check)),
+        ));
+    }
     if engine.host_bytes() > 0 {
         // Filter and sieve stay in the sum: where the device is lost, the cpu engine takes over.
         let detail = format!("the driver of the engine {}", engine.name());

@@ -1,7 +1,7 @@
 //! The sieve: gives every product of a slot a key and a verdict.
 //!
 //! Contract, the same for every engine, bit for bit:
-//! 1. The key of a row is [`Key::of`] its SMILES.
+//! 1. The key of a row is [`Key::of`] its SMILES, or stands in the slot already ([`Slot::keys_given`]).
 //! 2. Of equal keys in a slot only the first row goes on; the others are [`Verdict::Duplicate`].
 //! 3. All first rows are looked up in the filter *as it stood before the slot*: [`Verdict::Maybe`] if
 //!    the filter says it may have seen the key, else [`Verdict::New`].

@@ -269,6 +269,9 @@ impl std::ops::AddAssign for Dropped {
     }
 }
 
+/// Room for the reasons why a structure key takes RDKit.
+pub const REASONS_MAX: usize = 16;
+
 /// A slab with its columns and how far they are filled.
 #[derive(Debug)]
 pub struct Slot {
@@ -280,6 +283,11 @@ pub struct Slot {
     parent_text_bytes: usize,
     /// What was made on the way and not written.
     pub dropped: Dropped,
+    /// Whether the key column is filled already; else the key of a row is that of its SMILES as it stands
+    /// ([`Key::of`]), which the sieve computes.
+    pub keys_given: bool,
+    /// Rows whose structure key took RDKit, by the number of the reason.
+    pub keys_by_rdkit: [u32; REASONS_MAX],
     /// In the last slot of a batch: the row behind the batch. There the run can be interrupted and
     /// gone on with, for batches begin with a slot of their own.
     pub batch_end: Option<u64>,
@@ -322,6 +330,8 @@ impl Slot {
             parents,
             parent_text_bytes,
             dropped: Dropped::default(),
+            keys_given: false,
+            keys_by_rdkit: [0; REASONS_MAX],
             batch_end: None,
         }
     }
@@ -335,6 +345,8 @@ impl Slot {
             self.parent_text_bytes,
         ) = (0, 0, 0, 0);
         self.dropped = Dropped::default();
+        self.keys_given = false;
+        self.keys_by_rdkit = [0; REASONS_MAX];
         self.batch_end = None;
     }
 
@@ -412,6 +424,23 @@ impl Slot {
         self.parent_text_bytes = reason;
         self.parents += 1;
         Some(index as u32)
+    }
+
+    /// Adds a row with its key: a molecule of parent number `parent` as it is. Whether it fits.
+    pub fn push_row(&mut self, smiles: &[u8], parent: u32, key: Key) -> bool {
+        let (row, begin) = (self.rows, self.text_bytes);
+        let end = begin + smiles.len();
+        if row == self.layout.rows_max || end > self.layout.text_bytes_max {
+            return false;
+        }
+        let columns = self.columns_mut();
+        columns.text[begin..end].copy_from_slice(smiles);
+        columns.text_end[row] = end as u32;
+        columns.key[row] = key.words();
+        columns.parent[row] = parent;
+        (columns.rule[row], columns.site[row]) = (0, 0);
+        (self.rows, self.text_bytes) = (row + 1, end);
+        true
     }
 
     /// Sets further flags of a parent.

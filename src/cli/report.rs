@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::progress::{bottleneck, rate, remaining};
 use crate::{
-    config::Dedup,
+    config::{Dedup, Task},
     machine,
     pipeline::{Job, Manifest, Snapshot},
     plan::{Estimate, Plan},
@@ -18,6 +18,7 @@ pub(super) fn plan(job: &Job) -> String {
     let bytes = files.iter().map(|file| file.bytes).sum();
     let about = if estimate.parents_exact { "" } else { "about " };
     let rules = match job.rules.len() {
+        0 if job.spec.task == Task::Dedup => "none: the library is deduplicated".into(),
         0 => "none: the library is cleaned".into(),
         n => count(n as u64),
     };
@@ -128,35 +129,18 @@ pub(super) fn done_json(manifest: &Manifest) -> Value {
 pub(super) fn summary(job: &Job, manifest: &Manifest) -> String {
     let counts = &manifest.counts;
     let bytes: u64 = manifest.files.iter().map(|file| file.bytes).sum();
-    let seconds = manifest.elapsed_seconds;
     let mut lines = vec![
-        format!(
-            "{} from {} in {} ({} products/s)",
-            counted(counts.products_unique, "unique product"),
-            counted(counts.parents_transformed, "molecule"),
-            duration(std::time::Duration::from_secs_f64(seconds)),
-            count((counts.products_worked_out() as f64 / seconds.max(1e-3)) as u64),
-        ),
+        headline(manifest),
         format!(
             "  output     {}: {} in {}",
             job.spec.output.display(),
             ByteSize(bytes),
             counted(manifest.files.len() as u64, "part"),
         ),
-        format!(
-            "  made       {}: {} unique, {} given by another molecule, {} by the same one, \
-             {} unchanged, {} invalid{}",
-            count(counts.products_made),
-            percent(counts.products_unique, counts.products_made),
-            count(counts.products_duplicate),
-            count(counts.products_symmetric),
-            count(counts.products_unchanged),
-            count(counts.products_invalid),
-            match counts.products_capped {
-                0 => String::new(),
-                capped => format!(", {} capped", count(capped)),
-            },
-        ),
+        match manifest.task {
+            Task::Derive => made(manifest),
+            Task::Dedup => keys(manifest),
+        },
         format!(
             "  memory     {} at most, {} allowed",
             ByteSize(manifest.peak_memory_bytes),
@@ -164,6 +148,17 @@ pub(super) fn summary(job: &Job, manifest: &Manifest) -> String {
         ),
         format!("  filter     {}", filter(manifest),),
     ];
+    if let Some(check) = &manifest.check {
+        lines.push(format!(
+            "  checked    {} of {} by RDKit: {}",
+            counted(check.decisions, "row"),
+            counted(check.molecules, "molecule"),
+            match check.disagreements {
+                0 => "it agrees on all".into(),
+                n => format!("it disagrees on {}; see manifest.json", count(n)),
+            },
+        ));
+    }
     if manifest.products_excluded > 0 {
         lines.push(format!(
             "  excluded   {} of earlier runs; what equals one of them counts as given before",
@@ -199,6 +194,64 @@ pub(super) fn summary(job: &Job, manifest: &Manifest) -> String {
         ));
     }
     lines.join("\n")
+}
+
+fn headline(manifest: &Manifest) -> String {
+    let (counts, seconds) = (&manifest.counts, manifest.elapsed_seconds);
+    let time = duration(std::time::Duration::from_secs_f64(seconds));
+    let rate = |n: u64| count((n as f64 / seconds.max(1e-3)) as u64);
+    match manifest.task {
+        Task::Derive => format!(
+            "{} from {} in {time} ({} products/s)",
+            counted(counts.products_unique, "unique product"),
+            counted(counts.parents_transformed, "molecule"),
+            rate(counts.products_worked_out()),
+        ),
+        Task::Dedup => format!(
+            "{} in {} in {time} ({} rows/s)",
+            counted(counts.products_unique, "unique molecule"),
+            counted(counts.parents_read, "row"),
+            rate(counts.parents_read),
+        ),
+    }
+}
+
+fn made(manifest: &Manifest) -> String {
+    let counts = &manifest.counts;
+    format!(
+        "  made       {}: {} unique, {} given by another molecule, {} by the same one, \
+         {} unchanged, {} invalid{}",
+        count(counts.products_made),
+        percent(counts.products_unique, counts.products_made),
+        count(counts.products_duplicate),
+        count(counts.products_symmetric),
+        count(counts.products_unchanged),
+        count(counts.products_invalid),
+        match counts.products_capped {
+            0 => String::new(),
+            capped => format!(", {} capped", count(capped)),
+        },
+    )
+}
+
+/// What became of the rows of a library that was deduplicated, and how their keys were made.
+fn keys(manifest: &Manifest) -> String {
+    let counts = &manifest.counts;
+    let by_rdkit: u64 = manifest.keys_by_rdkit.values().sum();
+    let reasons = manifest.keys_by_rdkit.iter();
+    let reasons: Vec<_> = reasons
+        .map(|(reason, n)| format!("{reason} {}", count(*n)))
+        .collect();
+    let reasons = match reasons.as_slice() {
+        [] => String::new(),
+        reasons => format!(" ({})", reasons.join(", ")),
+    };
+    format!(
+        "  repeats    {}; {} of {} keys took RDKit{reasons}",
+        count(counts.products_duplicate),
+        count(by_rdkit),
+        count(counts.parents_transformed),
+    )
 }
 
 /// The first capped parents by name.

@@ -10,10 +10,10 @@ use std::{
 
 use serde_json::Value;
 
-use super::{CliError, Exit, JobArgs, progress::Reporter, report, say, say_event};
+use super::{CliError, DedupArgs, Exit, JobArgs, progress::Reporter, report, say, say_event};
 use crate::{
     chem::{RdKit, Transformer},
-    config::{JobSettings, JobSpec},
+    config::{JobSettings, JobSpec, Task},
     limits::SEALED_BYTES_MAX,
     machine,
     pipeline::{self, Job, Outcome, Stuck},
@@ -32,6 +32,16 @@ use crate::{
 pub(super) fn run(args: JobArgs) -> Result<Exit, CliError> {
     let json = args.json;
     let settings = settings(args)?;
+    run_job(settings, json, end_on_signals()?, || Ok(()))
+}
+
+/// `molsieve dedup`.
+pub(super) fn dedup(args: DedupArgs) -> Result<Exit, CliError> {
+    let json = args.job.json;
+    let mut settings = settings(args.job)?;
+    settings.task = Some(Task::Dedup);
+    settings.canonical |= args.canonical;
+    settings.check = args.check.or(settings.check);
     run_job(settings, json, end_on_signals()?, || Ok(()))
 }
 
@@ -82,7 +92,14 @@ fn ended(job: &Job, outcome: Outcome, json: bool) -> Result<Exit, CliError> {
                 say(&report::summary(job, &manifest));
             }
             let counts = &manifest.counts;
-            Ok(exit(counts.parents_rejected, counts.parents_capped))
+            let disagreements = manifest
+                .check
+                .as_ref()
+                .map_or(0, |check| check.disagreements);
+            Ok(exit(
+                counts.parents_rejected + disagreements,
+                counts.parents_capped,
+            ))
         }
         Outcome::Stopped { parts, rows, free } => Err(CliError::Stopped(format!(
             "{}stopped at a checkpoint with {} in {}; molsieve run --resume --output {} goes on from it",
@@ -184,7 +201,9 @@ fn manifest_in(output: &Path) -> Result<Value, CliError> {
 /// How the run ended that a manifest is of.
 fn exit_of(manifest: &Value) -> Exit {
     let count = |name: &str| manifest["counts"][name].as_u64().unwrap_or_default();
-    exit(count("parents_rejected"), count("parents_capped"))
+    let disagreements = manifest["check"]["disagreements"].as_u64();
+    let rejected = count("parents_rejected") + disagreements.unwrap_or_default();
+    exit(rejected, count("parents_capped"))
 }
 
 /// Whether the disk has room for what a job that is begun is expected to write.
@@ -245,7 +264,7 @@ fn prepare(spec: JobSpec) -> Result<Job, CliError> {
     let earlier = spec
         .exclude
         .iter()
-        .map(|directory| EarlierRun::open(directory));
+        .map(|directory| EarlierRun::open(directory, spec.key.column()));
     let earlier = earlier.collect::<Result<Vec<_>, _>>()?;
     let excluded = earlier.iter().map(EarlierRun::rows).sum();
     let rdkit = RdKit::initialise()?;
@@ -277,6 +296,10 @@ fn resolved(spec: &JobSpec, plan: &plan::Plan) -> String {
         threads: std::num::NonZeroUsize::new(plan.threads),
         memory: Some(spec.memory),
         dedup: Some(spec.dedup),
+        key: Some(spec.key),
+        task: Some(spec.task),
+        canonical: spec.canonical,
+        check: (spec.check > 0).then_some(spec.check),
         exclude: spec.exclude.iter().map(absolute).collect(),
         expected_products: Some(plan.filter_products),
         false_positive_rate: Some(spec.false_positive_rate),

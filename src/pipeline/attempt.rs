@@ -116,7 +116,7 @@ impl Attempt<'_> {
         let begun = begun.as_ref();
         let name = engine.name();
         let ready = watched(stop, watch, || self.make_ready(begun, engine))?;
-        let in_work = InWork::new(self.output, self.job.plan.threads)?;
+        let in_work = InWork::new(self.output, 2 * self.job.plan.threads)?;
         let mut shared = Shared::new(
             self.job,
             self.output,

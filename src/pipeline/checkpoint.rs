@@ -26,6 +26,7 @@ use crate::{
     config::Dedup,
     limits::{FINGERPRINT_BLOCK_BYTES, FINGERPRINT_BLOCKS},
     settle::Lengths,
+    slot::REASONS_MAX,
     store::{
         sealed::{Kind, hex},
         spill::SpillLength,
@@ -64,6 +65,9 @@ pub struct Checkpoint {
     pub(super) peak_memory_bytes: u64,
     /// Times the run was interrupted.
     pub(super) interruptions: u64,
+    /// Rows whose structure key took RDKit, by the number of the reason.
+    #[serde(default)]
+    pub(super) keys_by_rdkit: [u64; REASONS_MAX],
 }
 
 /// What comes next.
@@ -116,6 +120,10 @@ impl Identity {
                     Dedup::Bloom => "bloom".into(),
                 },
             ),
+            ("task", spec.task.name().into()),
+            ("--key", spec.key.name().into()),
+            ("--canonical", spec.canonical.to_string()),
+            ("--check", spec.check.to_string()),
             ("--properties", spec.properties.to_string()),
             (
                 "--max-products-per-parent",

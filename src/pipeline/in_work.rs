@@ -74,6 +74,11 @@ impl InWork {
         self.file.write_at(&[0; 8], 8 * worker as u64)
     }
 
+    /// A worker's parent is out of RDKit again.
+    pub(super) fn leave(&self, worker: usize) {
+        self.workers[worker].since.store(0, Relaxed);
+    }
+
     /// Runs something that is not the parent's doing, such as waiting for a slot.
     pub(super) fn pause<T>(&self, worker: usize, wait: impl FnOnce() -> T) -> T {
         let worker = &self.workers[worker];

@@ -1,14 +1,21 @@
 //! The manifest: what a job made, of what, and how. Written last; where it stands, the output is
 //! complete.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use super::{Counts, Job, Shared, sinking::Sunk};
+use super::{
+    Counts, Job, Shared,
+    check::{CheckAccount, Checks},
+    sinking::Sunk,
+};
 use crate::{
     chem::ChemistryTimes,
-    config::Dedup,
+    config::{Dedup, KeyKind, Task},
+    identity::Reason,
     limits::CAPPED_PARENTS_NAMED_MAX,
-    slot::{ParentFlags, SlotParent},
+    slot::{ParentFlags, REASONS_MAX, SlotParent},
     table::sink::Part,
 };
 
@@ -52,6 +59,14 @@ pub struct Manifest {
     rules: usize,
     /// How products seen before were recognised.
     pub dedup: Dedup,
+    /// What the job did.
+    pub task: Task,
+    /// What told molecules apart.
+    pub key: KeyKind,
+    /// Rows whose structure key took RDKit, by the reason.
+    pub keys_by_rdkit: BTreeMap<String, u64>,
+    /// What RDKit made of the molecules drawn, with `--check`.
+    pub check: Option<CheckAccount>,
     /// Products of earlier runs that were left out.
     pub products_excluded: u64,
     /// Times the run was interrupted and gone on with.
@@ -216,6 +231,16 @@ impl CappedParent {
     }
 }
 
+fn by_reason(counts: [u64; REASONS_MAX]) -> BTreeMap<String, u64> {
+    let counted = Reason::ALL
+        .iter()
+        .zip(counts)
+        .filter(|(_, count)| *count > 0);
+    counted
+        .map(|(reason, count)| (reason.to_string(), count))
+        .collect()
+}
+
 impl Manifest {
     pub(super) fn new(shared: &Shared<'_>, chemistry: ChemistryTimes, sunk: Sunk) -> Self {
         let (job, end) = (shared.job, shared.snapshot());
@@ -252,6 +277,10 @@ impl Manifest {
             inputs: inputs.collect(),
             rules: job.rules.len(),
             dedup: job.spec.dedup,
+            task: job.spec.task,
+            key: job.spec.key,
+            keys_by_rdkit: by_reason(sunk.keys_by_rdkit),
+            check: shared.checks.as_ref().map(Checks::account),
             products_excluded: plan.estimate.excluded,
             interruptions: sunk.interruptions,
             engine: shared.engine,

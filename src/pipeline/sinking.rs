@@ -11,19 +11,20 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     CappedParent, Job, PipelineError, Shared,
+    canonical::Canonical,
     checkpoint::{CHECKPOINT, Checkpoint, Phase},
     in_work,
 };
 use crate::{
-    config::Dedup,
+    config::{Dedup, Task},
     limits::{CAPPED_PARENTS_NAMED_MAX, UNWRITTEN_BYTES},
     machine,
     ring::Permit,
     settle::{self, Spills, Survivors, decide},
     sieve::{Engine, Tally},
-    slot::{ParentFlags, Slot},
+    slot::{ParentFlags, REASONS_MAX, Slot},
     store::{OutputDir, disk, sealed},
-    table::sink::{Part, ProductSink, RejectLog, SinkSettings, publish_rejects},
+    table::sink::{Part, ProductSink, RejectLog, Rewrite, SinkSettings, publish_rejects},
 };
 
 /// What became of parents and products. Every parent read and every product made is counted in one
@@ -128,6 +129,7 @@ impl Checkpoint {
             chemistry: Default::default(),
             peak_memory_bytes: 0,
             interruptions: 0,
+            keys_by_rdkit: Default::default(),
         }
     }
 }
@@ -155,6 +157,9 @@ impl<'a> Sinking<'a> {
         let settings = SinkSettings {
             rule_names: job.rule_names(),
             properties: job.spec.properties,
+            key_column: job.spec.key.column(),
+            molecules: job.spec.task == Task::Dedup,
+            rewritten: job.spec.canonical,
             row_group_bytes: job.plan.row_group_bytes,
         };
         let exact = job.spec.dedup == Dedup::Exact;
@@ -165,7 +170,7 @@ impl<'a> Sinking<'a> {
         let mut sinking = Self {
             shared,
             output,
-            products: ProductSink::new(output, settings, state.parts.clone()),
+            products: ProductSink::new(output, settings, rewrite(shared)?, state.parts.clone()),
             spills,
             rejects,
             unwritten_before: UNWRITTEN_BYTES * state.counts.unwritten(),
@@ -223,6 +228,8 @@ impl<'a> Sinking<'a> {
         let rate = filter.false_positive_rate(state.counts.products_unique);
         state.lost += tally.new as f64 * rate / (1.0 - rate).max(f64::EPSILON);
         state.counts.add(slot, tally, rejected);
+        let by_rdkit = state.keys_by_rdkit.iter_mut().zip(slot.keys_by_rdkit);
+        by_rdkit.for_each(|(all, of_slot)| *all += u64::from(of_slot));
         state.capped.add(slot);
         state.counts.parents_capped = state.capped.parents;
         Ok(())
@@ -366,9 +373,23 @@ impl<'a> Sinking<'a> {
             lost: if exact { 0.0 } else { lost },
             settled: state.settled,
             interruptions: state.interruptions,
+            keys_by_rdkit: state.keys_by_rdkit,
             peak_memory_bytes: state.peak_memory_bytes.max(machine::peak_memory_bytes()),
         })
     }
+}
+
+/// With `--canonical`: how rows are written anew.
+fn rewrite<'a>(shared: &'a Shared<'a>) -> Result<Option<Box<Rewrite<'a>>>, PipelineError> {
+    if !shared.job.spec.canonical {
+        return Ok(None);
+    }
+    let canonical = Canonical::new(shared)?;
+    // Behind the workers' places in the account.
+    let first = shared.job.plan.threads;
+    Ok(Some(Box::new(move |slot, rows| {
+        canonical.write(slot, rows, &shared.in_work, first)
+    })))
 }
 
 /// What the sink leaves.
@@ -385,6 +406,8 @@ pub(crate) struct Sunk {
     pub settled: u64,
     /// Times the run was interrupted.
     pub interruptions: u64,
+    /// Rows whose structure key took RDKit, by the number of the reason.
+    pub keys_by_rdkit: [u64; REASONS_MAX],
     /// Largest resident memory of any of the run's processes.
     pub peak_memory_bytes: u64,
 }

@@ -2,12 +2,15 @@
 
 use std::sync::{Mutex, PoisonError, atomic::Ordering::Relaxed};
 
-use super::{PipelineError, Shared};
+use super::{PipelineError, Shared, identify::Identifier};
 use crate::{
     chem::{Progress, Transformer},
+    config::{KeyKind, Task},
+    identity::{KeyMaker, Way},
+    key::Key,
     limits::REASON_BYTES_MAX,
     ring::{Permit, Stopped},
-    slot::{ParentFlags, SlotParent},
+    slot::{ParentFlags, Slot, SlotParent, text_range},
     table::source::{Library, LibraryReader, ParentBatch, ParentRow, RowId, SourceError, TextKind},
 };
 
@@ -52,14 +55,59 @@ pub(super) fn work(
     worker: usize,
 ) -> Result<(), PipelineError> {
     let job = shared.job;
-    let mut transformer = Transformer::new(job.rdkit, &job.rules, job.spec.transform_settings())?;
-    batches(shared, dispenser, &mut transformer, worker)
+    let mut craft = match job.spec.task {
+        Task::Dedup => Craft::Identify(Identifier::new(shared).into()),
+        Task::Derive => Craft::Transform(Transforming {
+            transformer: Transformer::new(job.rdkit, &job.rules, job.spec.transform_settings())?,
+            keys: (job.spec.key == KeyKind::Structure).then(|| KeyMaker::new(job.rdkit).into()),
+        }),
+    };
+    batches(shared, dispenser, &mut craft, worker)
+}
+
+/// What a worker does with a row.
+enum Craft {
+    /// Products out of it.
+    Transform(Transforming),
+    /// A key for it.
+    Identify(Box<Identifier>),
+}
+
+struct Transforming {
+    transformer: Transformer,
+    /// With `--key structure`: makes the products' keys.
+    keys: Option<Box<KeyMaker>>,
+}
+
+impl Transforming {
+    /// The structure keys of the rows of a slot from `first` on.
+    fn add_keys(&mut self, slot: &mut Slot, first: usize) {
+        let Some(maker) = &mut self.keys else { return };
+        let rows = slot.rows();
+        let mut by_rdkit = slot.keys_by_rdkit;
+        let columns = slot.columns_mut();
+        for row in first..rows {
+            let smiles = &columns.text[text_range(columns.text_end, row)];
+            let key = match maker.key(smiles) {
+                Ok((key, Way::Direct)) => key,
+                Ok((key, Way::ByRdKit(reason))) => {
+                    by_rdkit[reason as usize] += 1;
+                    key
+                }
+                // RDKit does not read every SMILES that it writes. The text is canonical all the same.
+                Err(_) => Key::of(smiles),
+            };
+            columns.key[row] = key.words();
+        }
+        slot.keys_by_rdkit = by_rdkit;
+        slot.keys_given = true;
+    }
 }
 
 fn batches(
     shared: &Shared<'_>,
     dispenser: &Mutex<Dispenser>,
-    transformer: &mut Transformer,
+    craft: &mut Craft,
     worker: usize,
 ) -> Result<(), PipelineError> {
     let job = shared.job;
@@ -79,7 +127,7 @@ fn batches(
             taken
         };
         let Some(number) = taken else { break };
-        match transform_batch(shared, transformer, &batch, number, worker) {
+        match work_on_batch(shared, craft, &batch, number, worker) {
             Ok(()) => {}
             Err(Interruption::Stopped) => break,
             Err(Interruption::Failed(error)) => return Err(error),
@@ -89,7 +137,7 @@ fn batches(
 }
 
 /// Why a batch was left unfinished.
-enum Interruption {
+pub(super) enum Interruption {
     Stopped,
     Failed(PipelineError),
 }
@@ -100,9 +148,9 @@ impl From<Stopped> for Interruption {
     }
 }
 
-fn transform_batch(
+fn work_on_batch(
     shared: &Shared<'_>,
-    transformer: &mut Transformer,
+    craft: &mut Craft,
     batch: &ParentBatch,
     number: u64,
     worker: usize,
@@ -118,16 +166,24 @@ fn transform_batch(
         if shared.stopping.load(Relaxed) {
             return Err(Interruption::Stopped);
         }
-        let begun = shared.in_work.begin(worker, parent.row);
-        begun.map_err(|error| Interruption::Failed(error.into()))?;
-        stretch = transform_parent(stretch, transformer, parent)?;
+        stretch = match craft {
+            Craft::Transform(transforming) => {
+                stretch
+                    .begin_rdkit(parent.row)
+                    .map_err(Interruption::Failed)?;
+                transform_parent(stretch, transforming, parent)?
+            }
+            Craft::Identify(identifier) => {
+                let number = row_number(parent.row);
+                identifier.add(stretch, parent, id_of(parent, &number))?
+            }
+        };
     }
-    transformer.end();
-    *shared
-        .times
-        .chemistry_split
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner) += transformer.take_times();
+    if let Craft::Transform(Transforming { transformer, .. }) = craft {
+        transformer.end();
+        let split = &shared.times.chemistry_split;
+        *split.lock().unwrap_or_else(PoisonError::into_inner) += transformer.take_times();
+    }
     let ended = shared.in_work.end(worker);
     ended.map_err(|error| Interruption::Failed(error.into()))?;
     let Stretch {
@@ -143,7 +199,7 @@ fn transform_batch(
 }
 
 /// The slot a batch is being written into, and which of the batch's slots it is.
-struct Stretch<'a> {
+pub(super) struct Stretch<'a> {
     shared: &'a Shared<'a>,
     worker: usize,
     number: u64,
@@ -151,9 +207,27 @@ struct Stretch<'a> {
     slot: Permit,
 }
 
-impl Stretch<'_> {
+impl<'a> Stretch<'a> {
+    pub(super) fn shared(&self) -> &'a Shared<'a> {
+        self.shared
+    }
+
+    pub(super) fn slot_mut(&mut self) -> &mut Slot {
+        &mut self.slot
+    }
+
+    /// The worker gives a row to RDKit.
+    pub(super) fn begin_rdkit(&self, row: u64) -> Result<(), PipelineError> {
+        Ok(self.shared.in_work.begin(self.worker, row)?)
+    }
+
+    /// RDKit is done with it.
+    pub(super) fn end_rdkit(&self) {
+        self.shared.in_work.leave(self.worker);
+    }
+
     /// Passes the slot on and waits for the next one.
-    fn next(self) -> Result<Self, Stopped> {
+    pub(super) fn next(self) -> Result<Self, Stopped> {
         self.shared
             .ring
             .submit(self.slot, self.number, self.part, false);
@@ -169,7 +243,7 @@ impl Stretch<'_> {
     }
 
     /// Adds a parent to the slot, or to the next one if this one is full.
-    fn push(mut self, parent: SlotParent<'_>) -> Result<(Self, u32), Stopped> {
+    pub(super) fn push(mut self, parent: SlotParent<'_>) -> Result<(Self, u32), Stopped> {
         if let Some(index) = self.slot.push_parent(parent) {
             return Ok((self, index));
         }
@@ -184,15 +258,13 @@ impl Stretch<'_> {
 
 fn transform_parent<'a>(
     stretch: Stretch<'a>,
-    transformer: &mut Transformer,
+    transforming: &mut Transforming,
     parent: ParentRow<'_>,
 ) -> Result<Stretch<'a>, Interruption> {
     let shared = stretch.shared;
-    let number = parent.row.to_string();
-    let id = match parent.id {
-        RowId::Named(id) => id.as_bytes(),
-        RowId::RowNumber => number.as_bytes(),
-    };
+    let number = row_number(parent.row);
+    let id = id_of(parent, &number);
+    let transformer = &mut transforming.transformer;
     let (smiles, begun) = shared.times.measure(&shared.times.chemistry, || {
         if let Some(reason) = shared.poisoned.get(&parent.row) {
             return (Err(reason.clone()), Err(reason.clone()));
@@ -226,7 +298,10 @@ fn transform_parent<'a>(
     let (mut stretch, mut index) = stretch.push(accepted)?;
     loop {
         let progress = shared.times.measure(&shared.times.chemistry, || {
-            transformer.fill(&mut stretch.slot, index)
+            let first = stretch.slot.rows();
+            let progress = transforming.transformer.fill(&mut stretch.slot, index);
+            transforming.add_keys(&mut stretch.slot, first);
+            progress
         });
         let progress = match progress {
             Ok(progress) => progress,
@@ -256,8 +331,21 @@ fn transform_parent<'a>(
     }
 }
 
+/// A row number as text.
+fn row_number(row: u64) -> String {
+    row.to_string()
+}
+
+/// A parent's id; `number` is that of its row.
+fn id_of<'p>(parent: ParentRow<'p>, number: &'p str) -> &'p [u8] {
+    match parent.id {
+        RowId::Named(id) => id.as_bytes(),
+        RowId::RowNumber => number.as_bytes(),
+    }
+}
+
 /// The SMILES of a parent, or why it has none.
-fn parent_smiles<'p>(
+pub(super) fn parent_smiles<'p>(
     shared: &Shared<'_>,
     parent: ParentRow<'p>,
 ) -> Result<std::borrow::Cow<'p, [u8]>, String> {

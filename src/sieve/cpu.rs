@@ -86,12 +86,14 @@ impl Engine for CpuEngine {
 
     fn begin(&mut self, mut slot: Slot) -> Result<(), EngineError> {
         assert!(self.begun.is_none(), "one slot at a time");
-        let rows = slot.rows();
+        let (rows, given) = (slot.rows(), slot.keys_given);
         let columns = slot.columns_mut();
         let (text, ends) = (&*columns.text, &*columns.text_end);
         let keys = &mut columns.key[..rows];
         let verdicts = &mut columns.verdict[..rows];
-        self.pool.install(|| hash_rows(text, ends, keys));
+        if !given {
+            self.pool.install(|| hash_rows(text, ends, keys));
+        }
         self.mark_first_rows(keys, verdicts);
         let (keys, filter) = (&*keys, &self.filter);
         self.pool.install(|| {

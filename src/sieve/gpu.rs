@@ -274,13 +274,21 @@ impl<D: Device> Engine for GpuEngine<D> {
 
 /// Starts all that is done with a slot of the engine's.
 fn start(device: &mut impl Device, lane: usize, slot: &mut Slot) -> Result<(), EngineError> {
-    let (rows, text_bytes) = (slot.rows(), slot.text_bytes());
+    let (rows, text_bytes, given) = (slot.rows(), slot.text_bytes(), slot.keys_given);
     let columns = slot.columns_mut();
-    let (text, text_end) = (&columns.text[..text_bytes], &columns.text_end[..rows]);
+    // With the keys given nobody looks at the text, but the copy makes the lane ready.
+    let (text, text_end) = match given {
+        false => (&columns.text[..text_bytes], &columns.text_end[..rows]),
+        true => (&columns.text[..1], &columns.text_end[..1]),
+    };
     // SAFETY: the engine has the slot until the lane is finished or, after an error, the device was
     // dropped, and touches its columns no more; moving the slot does not move them.
     unsafe { device.copy_rows_in(lane, text, text_end) }?;
-    for kernel in SLOT_KERNELS {
+    if given {
+        device.copy_keys_in(lane, &columns.key[..rows])?;
+    }
+    let kernels = SLOT_KERNELS.into_iter();
+    for kernel in kernels.filter(|&kernel| !(given && kernel == Kernel::HashRows)) {
         device.launch(lane, kernel, rows as u32)?;
     }
     let (keys, verdicts) = (&mut columns.key[..rows], &mut columns.verdict[..rows]);

@@ -1,5 +1,5 @@
 //! The products of earlier runs, which a run is to leave out (`--exclude`): their keys, read from the
-//! `key` column of the parts that the manifest names.
+//! `key` or `structure_key` column of the parts that the manifest names.
 //!
 //! Memory does not grow with the run: keys are decoded some thousands at a time.
 
@@ -25,6 +25,8 @@ const KEYS_AT_A_TIME: usize = 8_192;
 #[derive(Clone, Debug)]
 pub struct EarlierRun {
     parts: Vec<PathBuf>,
+    /// Of the keys.
+    column: &'static str,
     rows: u64,
 }
 
@@ -37,8 +39,8 @@ pub struct EarlierRunError {
 }
 
 impl EarlierRun {
-    /// The run in an output directory. It must be complete, and its parts must be there.
-    pub fn open(directory: &Path) -> Result<Self, EarlierRunError> {
+    /// The run in an output directory. It must be complete, its parts must be there and have keys in this column.
+    pub fn open(directory: &Path, column: &'static str) -> Result<Self, EarlierRunError> {
         let manifest = directory.join("manifest.json");
         let content = disk::read(&manifest, SEALED_BYTES_MAX)
             .map_err(|error: StoreError| fault(directory, error))?
@@ -54,6 +56,7 @@ impl EarlierRun {
         let files = files.ok_or_else(|| fault(directory, "its manifest.json lists no files"))?;
         let mut run = Self {
             parts: Vec::new(),
+            column,
             rows: 0,
         };
         for file in files {
@@ -86,12 +89,13 @@ impl EarlierRun {
     ) -> Result<(), E> {
         self.parts
             .iter()
-            .try_for_each(|part| for_each_key_of(part, &mut take))
+            .try_for_each(|part| for_each_key_of(part, self.column, &mut take))
     }
 }
 
 fn for_each_key_of<E: From<EarlierRunError>>(
     part: &Path,
+    column: &str,
     take: &mut impl FnMut(&[[u64; 2]]) -> Result<(), E>,
 ) -> Result<(), E> {
     let damaged = |error: String| fault(part, error);
@@ -99,9 +103,9 @@ fn for_each_key_of<E: From<EarlierRunError>>(
     // The parquet crate may panic on a damaged file.
     let mut reader = quiet(|| {
         let builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
-        let column = ProjectionMask::columns(builder.parquet_schema(), ["key"]);
+        let mask = ProjectionMask::columns(builder.parquet_schema(), [column]);
         builder
-            .with_projection(column)
+            .with_projection(mask)
             .with_batch_size(KEYS_AT_A_TIME)
             .build()
     })
@@ -110,10 +114,10 @@ fn for_each_key_of<E: From<EarlierRunError>>(
     let mut words = Vec::with_capacity(KEYS_AT_A_TIME);
     while let Some(batch) = quiet(|| reader.next()).map_err(damaged)? {
         let batch = batch.map_err(|error| damaged(error.to_string()))?;
-        let keys = batch.column_by_name("key");
+        let keys = batch.column_by_name(column);
         let keys = keys.and_then(|keys| keys.as_fixed_size_binary_opt());
         let keys = keys.filter(|keys| keys.value_length() == 16 && keys.null_count() == 0);
-        let keys = keys.ok_or_else(|| damaged("has no column `key` of 16 bytes".into()))?;
+        let keys = keys.ok_or_else(|| damaged(no_column(column)))?;
         words.clear();
         words.extend(keys.iter().flatten().map(|key| {
             let mut bytes = [0; 16];
@@ -123,6 +127,10 @@ fn for_each_key_of<E: From<EarlierRunError>>(
         take(&words)?;
     }
     Ok(())
+}
+
+fn no_column(column: &str) -> String {
+    format!("has no column `{column}` of 16 bytes; a run with another --key leaves another column")
 }
 
 fn fault(path: &Path, reason: impl std::fmt::Display) -> EarlierRunError {

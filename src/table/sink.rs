@@ -49,6 +49,13 @@ pub struct SinkSettings {
     pub rule_names: Vec<String>,
     /// Whether slots carry the property columns.
     pub properties: bool,
+    /// Name of the column of the keys.
+    pub key_column: &'static str,
+    /// Whether rows are molecules of the input rather than products of them: then they have no rule, no site
+    /// and no parent of another SMILES.
+    pub molecules: bool,
+    /// Whether `smiles` is to be written anew; the parent's SMILES is then what the slot has.
+    pub rewritten: bool,
     /// Encoded bytes at which a row group is closed.
     pub row_group_bytes: usize,
 }
@@ -74,17 +81,26 @@ pub struct Part {
 }
 
 /// The schema of the parts.
-pub fn product_schema(properties: bool) -> SchemaRef {
+pub fn product_schema(settings: &SinkSettings) -> SchemaRef {
     let mut fields = vec![
         Field::new("smiles", DataType::Utf8, false),
-        Field::new("key", DataType::FixedSizeBinary(16), false),
+        Field::new(settings.key_column, DataType::FixedSizeBinary(16), false),
         Field::new("parent_row", DataType::UInt64, false),
         Field::new("parent_id", DataType::Utf8, false),
-        Field::new("parent_smiles", DataType::Utf8, false),
-        Field::new_dictionary("rule", DataType::UInt16, DataType::Utf8, false),
-        Field::new("site", DataType::UInt16, false),
     ];
-    if properties {
+    if !settings.molecules || settings.rewritten {
+        fields.push(Field::new("parent_smiles", DataType::Utf8, false));
+    }
+    if !settings.molecules {
+        fields.push(Field::new_dictionary(
+            "rule",
+            DataType::UInt16,
+            DataType::Utf8,
+            false,
+        ));
+        fields.push(Field::new("site", DataType::UInt16, false));
+    }
+    if settings.properties {
         let real = |name| Field::new(name, DataType::Float64, false);
         let count = |name| Field::new(name, DataType::UInt16, false);
         fields.extend([real("mw"), real("clogp"), real("tpsa")]);
@@ -93,10 +109,15 @@ pub fn product_schema(properties: bool) -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
+/// Writes the SMILES of some rows of a slot anew.
+pub type Rewrite<'a> = dyn Fn(&Slot, &[usize]) -> Vec<String> + Send + 'a;
+
 /// Writes the products that remain.
 pub struct ProductSink<'a> {
     output: &'a OutputDir,
     settings: SinkSettings,
+    /// If `smiles` is to be written anew.
+    rewrite: Option<Box<Rewrite<'a>>>,
     schema: SchemaRef,
     rule_names: Arc<StringArray>,
     part: Option<ParquetFile>,
@@ -105,12 +126,18 @@ pub struct ProductSink<'a> {
 
 impl<'a> ProductSink<'a> {
     /// A sink without a part under way, behind `parts` that are published; the next row begins one.
-    pub fn new(output: &'a OutputDir, settings: SinkSettings, parts: Vec<Part>) -> Self {
-        let schema = product_schema(settings.properties);
+    pub fn new(
+        output: &'a OutputDir,
+        settings: SinkSettings,
+        rewrite: Option<Box<Rewrite<'a>>>,
+        parts: Vec<Part>,
+    ) -> Self {
+        let schema = product_schema(&settings);
         let rule_names = Arc::new(StringArray::from(settings.rule_names.clone()));
         Self {
             output,
             settings,
+            rewrite,
             schema,
             rule_names,
             part: None,
@@ -175,6 +202,7 @@ impl<'a> ProductSink<'a> {
     fn encode(&self, slot: &Slot, rows: &[usize]) -> Result<RecordBatch, SinkError> {
         let columns = slot.columns();
         let n = rows.len();
+        let rewritten = self.rewrite.as_ref().map(|rewrite| rewrite(slot, rows));
         let mut smiles = StringBuilder::with_capacity(n, 64 * n);
         let mut key = FixedSizeBinaryBuilder::with_capacity(n, 16);
         let mut parent_row = UInt64Builder::with_capacity(n);
@@ -182,14 +210,22 @@ impl<'a> ProductSink<'a> {
         let mut parent_smiles = StringBuilder::with_capacity(n, 64 * n);
         let mut rule = UInt16Builder::with_capacity(n);
         let mut site = UInt16Builder::with_capacity(n);
-        for &row in rows {
+        for (i, &row) in rows.iter().enumerate() {
             let parent = slot.parent(columns.parent[row] as usize);
-            smiles.append_value(text(&columns.text[text_range(columns.text_end, row)])?);
+            let own = text(&columns.text[text_range(columns.text_end, row)])?;
+            match &rewritten {
+                Some(rewritten) => smiles.append_value(&rewritten[i]),
+                None => smiles.append_value(own),
+            }
             key.append_value(slot.key(row).bytes())
                 .map_err(encode_error)?;
             parent_row.append_value(parent.row);
             parent_id.append_value(text(parent.id)?);
-            parent_smiles.append_value(text(parent.smiles)?);
+            if self.settings.molecules {
+                parent_smiles.append_value(if rewritten.is_some() { own } else { "" });
+            } else {
+                parent_smiles.append_value(text(parent.smiles)?);
+            }
             rule.append_value(columns.rule[row]);
             site.append_value(columns.site[row]);
         }
@@ -201,10 +237,14 @@ impl<'a> ProductSink<'a> {
             Arc::new(key.finish()),
             Arc::new(parent_row.finish()),
             Arc::new(parent_id.finish()),
-            Arc::new(parent_smiles.finish()),
-            Arc::new(rule),
-            Arc::new(site.finish()),
         ];
+        if !self.settings.molecules || self.settings.rewritten {
+            arrays.push(Arc::new(parent_smiles.finish()));
+        }
+        if !self.settings.molecules {
+            arrays.push(Arc::new(rule));
+            arrays.push(Arc::new(site.finish()));
+        }
         if self.settings.properties {
             arrays.extend((0..3).map(|i| reals(columns.real_properties, rows, i)));
             arrays.extend((0..3).map(|i| counts(columns.count_properties, rows, i)));

@@ -7,7 +7,8 @@ LIBRARY: .smi (SMILES, then an id), .csv with a column SMILES, either with .gz, 
 molecule is written in several ways: as the line has it, at random, at random in Kekulé form, at random with
 hydrogens as atoms, canonical, then more of the random ones. What is counted, over all libraries together:
 
-false split    two writings of one molecule, or two lines with one canonical SMILES, have two keys
+false split    two writings of one molecule, or two lines with one canonical SMILES, have two keys;
+               canonical_forms above 1 says that RDKit itself has several canonical SMILES for it
 false merge    two lines with different canonical SMILES have one key
 disagreement   molsieve takes a writing that RDKit does not, or the other way round
 unstable       not molsieve's doing: RDKit itself reads a writing it made as another molecule or not at all,
@@ -46,7 +47,9 @@ CHUNK_MOLECULES = 5_000
 CASES_KEPT_MAX = 10_000
 # Pairs of lines, of each of the two kinds, that are read again and judged; the rest are counted as found.
 PAIRS_JUDGED_MAX = 10_000
-REWRITINGS = 8
+PAIR_REWRITINGS, SPLIT_REWRITINGS = 8, 32
+# In each chunk: whether RDKit has one canonical SMILES for the molecule however it is rewritten.
+SPLITS_LOOKED_INTO_MAX = 50
 BINARY_SECONDS_MAX = 600
 # A line that RDKit and molsieve both take: all that is kept of it.
 ROW = np.dtype([("library", "u2"), ("number", "u4"), ("key", "u8", 2), ("hash", "u8", 2)])
@@ -248,11 +251,11 @@ def judge(molecule, answers, job, found):
         return None
     for (way, text), (other, _) in zip(molecule.writings[1:], answers[1:]):
         if other != key or job.arguments.reparse:
-            judge_writing(about, key, (way, text, other), found)
+            judge_writing(about, key, (way, text, other), job.arguments.seed, found)
     return key
 
 
-def judge_writing(about, key, writing, found):
+def judge_writing(about, key, writing, seed, found):
     way, text, other = writing
     form = parsed(text)[1]
     details = {**about, "way": way, "writing": text, "writing_canonical": form, "writing_key": shown(other)}
@@ -261,6 +264,10 @@ def judge_writing(about, key, writing, found):
     elif not isinstance(other, bytes):
         found.case("disagreement", taken_only_by="RDKit", **details)
     elif other != key:
+        if found.counts["false split"] < SPLITS_LOOKED_INTO_MAX:
+            seen = [forms(one, seed, SPLIT_REWRITINGS)[1] for one in (about["smiles"], text)]
+            details["canonical_forms"] = len(set.union(*seen))
+            found.counts["splits of unstable"] += details["canonical_forms"] > 1
         found.case("false split", **details)
 
 
@@ -311,10 +318,10 @@ def lines_of(rows, paths):
     return lines
 
 
-def forms(text, seed):
+def forms(text, seed, rewritings):
     """The canonical forms that RDKit has for a molecule, as it is given and rewritten."""
     mol, form = parsed(text)
-    rewritten = Chem.MolToRandomSmilesVect(mol, REWRITINGS, randomSeed=seed)
+    rewritten = Chem.MolToRandomSmilesVect(mol, rewritings, randomSeed=seed)
     return form, ({form} | {parsed(again)[1] for again in rewritten}) - {None}
 
 
@@ -329,12 +336,13 @@ def judge_pairs(kind, rows, pairs, found, arguments):
         case, known = {}, []
         for prefix, row in zip(("other_", ""), pair):
             number, text, name = lines[int(row["library"]), int(row["number"])]
-            form, rewritten = forms(text, arguments.seed)
+            form, rewritten = forms(text, arguments.seed, PAIR_REWRITINGS)
             known.append(rewritten)
             case |= {f"{prefix}library": int(row["library"]), f"{prefix}number": number, f"{prefix}id": name,
                      f"{prefix}smiles": text, f"{prefix}canonical": form, f"{prefix}canonical_forms": len(rewritten),
                      f"{prefix}key": row["key"].astype(">u8").tobytes().hex()}
         unstable = kind == "false merge" and known[0] & known[1]
+        found[case["library"]].counts["splits of unstable"] += kind == "false split" and max(map(len, known)) > 1
         found[case["library"]].case("unstable" if unstable else kind, way="another line", **case)
 
 
@@ -359,7 +367,8 @@ def prove(arguments):
 
 def summary(name, found, distinct):
     molecules = found.counts["molecules"]
-    names = ("molecules", "writings", *FAILURES, "unstable", "rejected by both", "not written", "not judged")
+    names = ("molecules", "writings", *FAILURES, "unstable", "splits of unstable", "rejected by both", "not written",
+             "not judged")
     return {
         "library": name, "distinct_canonical": distinct,
         **{name.replace(" ", "_"): found.counts[name] for name in names},
@@ -382,14 +391,16 @@ def tell(summaries):
         faults = [line[name] for name in ("false_merge", "false_split", "disagreement", "unstable", "rejected_by_both")]
         print(f"{line['library']:{width}}", *(f"{count:11,}" for count in counts), *(f"{count:8,}" for count in faults),
               f"{line['fallback_share']:8.3%} {line['binary_seconds']:9,.1f}")
+    remarks = {"splits_of_unstable": "of the splits: RDKit itself has several canonical SMILES for the molecule",
+               "not_written": "writings could not be made", "not_judged": "clashing pairs were counted as found"}
     for line in summaries:
         for reason, writings in line["fallback_writings_reasons"].items():
             lines = line["fallback_reasons"].get(reason, 0)
             print(f"{line['library']}: {reason}: {lines:,} molecules, {lines / max(line['molecules'], 1):.3%}; "
                   f"{writings:,} writings, {writings / max(line['writings'], 1):.3%}")
-        for name in ("not_written", "not_judged"):
+        for name, remark in remarks.items():
             if line[name]:
-                print(f"{line['library']}: {line[name]:,} {name.replace('_', ' ')}")
+                print(f"{line['library']}: {line[name]:,} {remark}")
 
 
 def list_cases(cases, shown_max):

@@ -1,0 +1,53 @@
+//! `--canonical`: RDKit writes the molecules that remain, on a pool of its own, while the sink waits.
+
+use rayon::prelude::*;
+
+use super::{PipelineError, Shared, in_work::InWork};
+use crate::{
+    chem::RdKit,
+    limits::STAGE_STACK_BYTES,
+    slot::{Slot, text_range},
+};
+
+/// See the module's documentation.
+pub(super) struct Canonical {
+    pool: rayon::ThreadPool,
+    rdkit: RdKit,
+}
+
+impl Canonical {
+    pub(super) fn new(shared: &Shared<'_>) -> Result<Self, PipelineError> {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(shared.job.plan.threads)
+            .thread_name(|i| format!("canon-{i}"))
+            .stack_size(STAGE_STACK_BYTES)
+            .build()
+            .map_err(|error| PipelineError::Spawn(error.to_string()))?;
+        Ok(Self {
+            pool,
+            rdkit: shared.job.rdkit,
+        })
+    }
+
+    /// The canonical SMILES of some rows of a slot; one that RDKit can't read stays as written.
+    pub(super) fn write(
+        &self,
+        slot: &Slot,
+        rows: &[usize],
+        in_work: &InWork,
+        first_worker: usize,
+    ) -> Vec<String> {
+        let columns = slot.columns();
+        let write = |&row: &usize| {
+            let worker = first_worker + rayon::current_thread_index().unwrap_or(0);
+            let parent = slot.parent(columns.parent[row] as usize);
+            let text = String::from_utf8_lossy(&columns.text[text_range(columns.text_end, row)]);
+            // If the account can't be kept, a crash can't be put down to its row; nothing else is lost.
+            let _ = in_work.begin(worker, parent.row);
+            let canonical = self.rdkit.canonical_smiles(&text);
+            in_work.leave(worker);
+            canonical.unwrap_or_else(|| text.into_owned())
+        };
+        self.pool.install(|| rows.par_iter().map(write).collect())
+    }
+}

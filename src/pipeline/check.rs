@@ -1,0 +1,162 @@
+//! `--check N`: of N distinct molecules, drawn by their keys, RDKit is asked about every row.
+//!
+//! The N keys with the least ranks are drawn, a rank being a hash of the key. So every row of a molecule that is
+//! drawn is looked at, those that were dropped as repeats above all, and which are drawn depends on the library
+//! alone. Two things can be wrong: two rows have one key and two canonical SMILES, or a row and its own canonical
+//! SMILES have two keys.
+
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+};
+
+use serde::Serialize;
+
+use crate::{chem::RdKit, identity::KeyMaker, key::Key};
+
+/// Disagreements that are listed; all are counted.
+const LISTED_MAX: usize = 1_000;
+
+/// See the module's documentation.
+pub(super) struct Checks {
+    molecules_max: usize,
+    rdkit: RdKit,
+    /// Keys of a higher rank are not drawn.
+    rank_max: AtomicU64,
+    sample: Mutex<Sample>,
+}
+
+#[derive(Default)]
+struct Sample {
+    molecules: BTreeMap<(u64, Key), Checked>,
+    disagreements: u64,
+    listed: Vec<Disagreement>,
+}
+
+struct Checked {
+    canonical: Box<str>,
+    row: u64,
+    rows: u64,
+}
+
+/// What RDKit sees otherwise.
+#[derive(Clone, Debug, Serialize)]
+pub struct Disagreement {
+    /// What is wrong.
+    pub fault: &'static str,
+    /// 0-based row over all inputs.
+    pub row: u64,
+    /// Its SMILES as written.
+    pub smiles: String,
+    /// What RDKit writes for it; none if it can't read it.
+    pub canonical: Option<String>,
+    /// The row with the same key, and what RDKit writes for that one, where that is the fault.
+    pub other: Option<(u64, String)>,
+}
+
+/// What came of the checks.
+#[derive(Clone, Debug, Serialize)]
+pub struct CheckAccount {
+    /// Distinct molecules whose rows RDKit looked at.
+    pub molecules: u64,
+    /// Their rows, read since the run began or was last gone on with.
+    pub decisions: u64,
+    /// Rows of which RDKit thinks otherwise.
+    pub disagreements: u64,
+    /// The first of them.
+    pub listed: Vec<Disagreement>,
+}
+
+impl Checks {
+    /// None, if none are wanted.
+    pub(super) fn new(molecules: u64, rdkit: RdKit) -> Option<Self> {
+        (molecules > 0).then(|| Self {
+            molecules_max: molecules as usize,
+            rdkit,
+            rank_max: AtomicU64::new(u64::MAX),
+            sample: Mutex::default(),
+        })
+    }
+
+    /// Whether a row of this key is to be looked at.
+    pub(super) fn wants(&self, key: Key) -> bool {
+        rank(key) <= self.rank_max.load(Relaxed)
+    }
+
+    /// Has RDKit look at a row.
+    pub(super) fn look(&self, row: u64, smiles: &str, key: Key, keys: &mut KeyMaker) {
+        let canonical = self.rdkit.canonical_smiles(smiles);
+        let mut same = |canonical: &String| {
+            keys.key(canonical.as_bytes())
+                .is_ok_and(|(own, _)| own == key)
+        };
+        let fault = match &canonical {
+            None => Some("RDKit cannot read it"),
+            Some(canonical) if !same(canonical) => Some("its canonical SMILES has another key"),
+            Some(_) => None,
+        };
+        let mut sample = self.sample.lock().unwrap_or_else(PoisonError::into_inner);
+        let disagreement = |fault, other| Disagreement {
+            fault,
+            row,
+            smiles: smiles.into(),
+            canonical: canonical.clone(),
+            other,
+        };
+        if let Some(fault) = fault {
+            sample.disagree(disagreement(fault, None));
+        }
+        let text = canonical.clone().unwrap_or_default();
+        let held = sample
+            .molecules
+            .entry((rank(key), key))
+            .or_insert_with(|| Checked {
+                canonical: text.clone().into(),
+                row,
+                rows: 0,
+            });
+        held.rows += 1;
+        if *held.canonical != *text {
+            let other = Some((held.row, held.canonical.to_string()));
+            sample.disagree(disagreement("another molecule has the same key", other));
+        }
+        if sample.molecules.len() > self.molecules_max {
+            sample.molecules.pop_last();
+            if let Some((&(rank, _), _)) = sample.molecules.last_key_value() {
+                self.rank_max.store(rank, Relaxed);
+            }
+        }
+    }
+
+    /// What came of it so far.
+    pub(super) fn account(&self) -> CheckAccount {
+        let sample = self.sample.lock().unwrap_or_else(PoisonError::into_inner);
+        CheckAccount {
+            molecules: sample.molecules.len() as u64,
+            decisions: sample
+                .molecules
+                .values()
+                .map(|molecule| molecule.rows)
+                .sum(),
+            disagreements: sample.disagreements,
+            listed: sample.listed.clone(),
+        }
+    }
+}
+
+impl Sample {
+    fn disagree(&mut self, disagreement: Disagreement) {
+        self.disagreements += 1;
+        if self.listed.len() < LISTED_MAX {
+            self.listed.push(disagreement);
+        }
+    }
+}
+
+/// Draws keys evenly whatever they are made of.
+fn rank(key: Key) -> u64 {
+    Key::of(&key.bytes()).words()[0]
+}
