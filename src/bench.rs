@@ -23,6 +23,7 @@
 mod chemistry;
 mod engine;
 mod input;
+mod keys;
 mod measure;
 mod random_access;
 mod subject;
@@ -33,6 +34,7 @@ use std::time::SystemTime;
 
 use serde::Serialize;
 
+pub use keys::KeyTimes;
 pub use measure::Effort;
 pub use verdict::{EngineShare, Verdict};
 
@@ -66,6 +68,8 @@ pub struct Report {
     pub row_bytes: f64,
     /// RDKit.
     pub chemistry: Chemistry,
+    /// Structure keys.
+    pub keys: KeyTimes,
     /// Each engine on each device.
     pub engines: Vec<EngineReport>,
     /// Engines that are not there.
@@ -283,6 +287,10 @@ pub fn run(rdkit: RdKit, order: &Order, say: &mut dyn FnMut(&str)) -> Result<Rep
         chemistry: {
             say("RDKit on one core");
             chemistry::measure(rdkit, order.effort)?
+        },
+        keys: {
+            say("structure keys on one core");
+            keys::measure(rdkit, order.effort)?
         },
         engines: Vec::new(),
         absent,

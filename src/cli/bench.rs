@@ -169,6 +169,13 @@ fn about(report: &Report) -> Vec<(&'static str, String)> {
         ("", stages("fast", &chemistry.fast)),
         ("", stages("reference", &chemistry.reference)),
         (
+            "keys",
+            format!(
+                "structure key {:.2} µs, RDKit's canonical SMILES {:.0} µs per molecule: {:.0} times as fast",
+                report.keys.structure, report.keys.rdkit, report.keys.times_as_fast
+            ),
+        ),
+        (
             "ceiling",
             "share of a copy of the same bytes (hash, end to end), of random accesses (others)"
                 .into(),

@@ -118,6 +118,7 @@ pub(super) fn is_certain(atom: &Atom, valence: u8) -> bool {
         (SULFUR | SELENIUM | TELLURIUM, 1) => &[3],
         (PHOSPHORUS | 33, 0) => &[3, 5],
         (PHOSPHORUS | 33, 1) => &[4],
+        (PHOSPHORUS, -1) => &[6],
         (9 | 17 | 35 | 53, 0) => &[1],
         (9 | 17 | 35 | 53, -1) => &[0],
         // Ions and atoms on their own; bonds of metals are RDKit's business.

@@ -188,7 +188,7 @@ impl Stereo {
     }
 
     /// Centres whose neighbours are alike stay if they are in a ring with another such one. Where only some of
-    /// those in a ring are marked, RDKit may write two molecules alike, so it has to be asked.
+    /// those that look alike are marked, RDKit may write two molecules alike, so it has to be asked.
     fn keep_ring_centres(&mut self, mol: &Molecule, colours: &Colours) -> Result<(), Reason> {
         let waiting = std::mem::take(&mut self.waiting_count);
         let mut able = [0u8; ATOMS_MAX];
@@ -220,14 +220,7 @@ impl Stereo {
         }
         let kept = &self.waiting[..self.waiting_count];
         let bare = |(index, atom): (usize, &Atom)| {
-            atom.turn == Turn::None
-                && atom.total_degree() == 4
-                && atom.hydrogens < 2
-                && kept
-                    .iter()
-                    .any(|&kept| systems[usize::from(kept)] == systems[index])
-                && !neighbours_differ(atom, colours)
-                && is_ring_centre(mol, index, colours)
+            atom.turn == Turn::None && kept.iter().any(|&kept| colours.same(kept, index as u8))
         };
         let partly = !kept.is_empty() && mol.atoms().iter().enumerate().any(bare);
         if partly {

@@ -1,0 +1,80 @@
+//! Structure keys beside what they stand for: RDKit's parser and its canonical SMILES, on one core.
+
+use std::time::Instant;
+
+use serde::Serialize;
+
+use super::{BenchError, Effort, input::MOLECULES, measure::median};
+use crate::{chem::RdKit, identity::StructureKeys};
+
+/// What keys take, microseconds per molecule.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct KeyTimes {
+    /// Molecules, each with a SMILES of its own.
+    pub molecules: usize,
+    /// The structure key, from the text.
+    pub structure: f64,
+    /// RDKit: parse, sanitize, canonical SMILES.
+    pub rdkit: f64,
+    /// How many times as fast; the two take turns.
+    pub times_as_fast: f64,
+    /// Repeats that these are the medians of.
+    pub repeats: usize,
+}
+
+/// Passes over the molecules that a structure key's turn takes, for the clock to see it.
+const PASSES: u32 = 50;
+
+pub(super) fn measure(rdkit: RdKit, effort: Effort) -> Result<KeyTimes, BenchError> {
+    let mut keys = StructureKeys::new();
+    let (mut structure, mut rdkit_times) = (Vec::new(), Vec::new());
+    effort.time(u32::MAX, &mut |passes| -> Result<_, BenchError> {
+        let all = Instant::now();
+        for _ in 0..passes {
+            let began = Instant::now();
+            for _ in 0..PASSES {
+                for smiles in MOLECULES {
+                    std::hint::black_box(keys.key(smiles.as_bytes()).ok());
+                }
+            }
+            structure.push(began.elapsed().as_secs_f64() / f64::from(PASSES));
+            let began = Instant::now();
+            for smiles in MOLECULES {
+                std::hint::black_box(rdkit.canonical_smiles(smiles));
+            }
+            rdkit_times.push(began.elapsed().as_secs_f64());
+        }
+        Ok(all.elapsed())
+    })?;
+    let per_molecule = |seconds: &mut [f64]| 1e6 * median(seconds) / MOLECULES.len() as f64;
+    let repeats = structure.len();
+    let (structure, rdkit) = (per_molecule(&mut structure), per_molecule(&mut rdkit_times));
+    Ok(KeyTimes {
+        molecules: MOLECULES.len(),
+        structure,
+        rdkit,
+        times_as_fast: rdkit / structure,
+        repeats,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_molecule_has_a_key_of_its_own_and_is_measured() {
+        let mut keys = StructureKeys::new();
+        let all: std::collections::BTreeSet<_> = MOLECULES
+            .iter()
+            .map(|smiles| keys.key(smiles.as_bytes()).unwrap())
+            .collect();
+        assert_eq!(all.len(), MOLECULES.len());
+        let rdkit = RdKit::initialise().unwrap();
+        let times = measure(rdkit, Effort { seconds: 0.001 }).unwrap();
+        assert!(
+            times.structure > 0.1 && times.times_as_fast > 5.0,
+            "{times:?}"
+        );
+    }
+}
