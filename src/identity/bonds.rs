@@ -10,7 +10,8 @@
 use super::{
     Reason,
     molecule::{
-        AROMATIC, ATOMS_MAX, CARBON, Molecule, NEIGHBOURS_MAX, NITROGEN, OXYGEN, SINGLE, SULFUR,
+        AROMATIC, ATOMS_MAX, CARBON, Molecule, NEIGHBOURS_MAX, NITROGEN, OXYGEN, PLACES, SINGLE,
+        SULFUR,
     },
 };
 
@@ -139,10 +140,10 @@ fn shut(mol: &mut Molecule, queue: &mut Queue, index: usize) -> Result<(), Reaso
 }
 
 /// A bit per bond of each atom.
-type Bits = [u8; ATOMS_MAX];
+type Bits = [u8; PLACES];
 
 fn settle_rings(mol: &mut Molecule, queue: &mut Queue) -> Result<(), Reason> {
-    let mut rings = [0; ATOMS_MAX];
+    let mut rings = [0; PLACES];
     loop {
         mark_six_rings(mol, &mut rings);
         if (0..mol.count).all(|index| mol.atoms[index].may_take & !rings[index] == 0) {
@@ -152,7 +153,7 @@ fn settle_rings(mol: &mut Molecule, queue: &mut Queue) -> Result<(), Reason> {
             return Err(Reason::Bonds);
         }
         peel(mol, queue)?;
-        rings = [0; ATOMS_MAX];
+        rings = [0; PLACES];
     }
     for index in 0..mol.count {
         let atom = &mut mol.atoms[index];
@@ -252,15 +253,15 @@ struct Visit {
 
 /// Settles bonds that alone hold two parts of the open atoms together. Whether there was one.
 fn settle_bridges(mol: &mut Molecule, queue: &mut Queue) -> Result<bool, Reason> {
-    let mut visits = [Visit::default(); ATOMS_MAX];
-    let mut bridges = [(0u8, 0u8, false); ATOMS_MAX];
+    let mut visits = [Visit::default(); PLACES];
+    let mut bridges = [(0u8, 0u8, false); PLACES];
     let mut count = 0;
     let mut order = 0;
     for root in 0..mol.count {
         if mol.atoms[root].may_take == 0 || visits[root].order != 0 {
             continue;
         }
-        let mut visit = |visits: &mut [Visit; ATOMS_MAX], atom: usize, above: usize| {
+        let mut visit = |visits: &mut [Visit; PLACES], atom: usize, above: usize| {
             order += 1;
             let left = mol.atoms[atom].may_take;
             let pairs = u16::from(mol.atoms[atom].open);
@@ -340,8 +341,8 @@ fn settle_bridge(
 /// bonds have one.)
 fn match_rings(mol: &Molecule) -> Result<(), Reason> {
     // Colours 1 and 2 on either side of every bond; 0 is none.
-    let mut colours = [0u8; ATOMS_MAX];
-    let mut stack = [0u8; ATOMS_MAX];
+    let mut colours = [0u8; PLACES];
+    let mut stack = [0u8; PLACES];
     for root in 0..mol.count {
         let atom = &mol.atoms[root];
         if atom.open == 0 || colours[root] != 0 {
@@ -365,13 +366,13 @@ fn match_rings(mol: &Molecule) -> Result<(), Reason> {
             }
         }
     }
-    let mut partner = [u8::MAX; ATOMS_MAX];
+    let mut partner = [u8::MAX; PLACES];
     let (mut matched, mut all) = (0, 0);
     for index in 0..mol.count {
         if mol.atoms[index].open > 0 && mol.atoms[index].aromatic {
             all += 1;
             if colours[index] == 1 {
-                let mut seen = [false; ATOMS_MAX];
+                let mut seen = [false; PLACES];
                 matched += 2 * usize::from(find_partner(mol, index, &mut partner, &mut seen));
             }
         }
@@ -396,8 +397,8 @@ fn open_neighbours(mol: &Molecule, index: usize) -> impl Iterator<Item = usize> 
 fn find_partner(
     mol: &Molecule,
     index: usize,
-    partner: &mut [u8; ATOMS_MAX],
-    seen: &mut [bool; ATOMS_MAX],
+    partner: &mut [u8; PLACES],
+    seen: &mut [bool; PLACES],
 ) -> bool {
     for (slot, other) in mol.atoms[index].neighbours() {
         let atom = &mol.atoms[index];

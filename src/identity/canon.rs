@@ -7,7 +7,7 @@
 
 use super::{
     Reason,
-    molecule::{ATOMS_MAX, Molecule},
+    molecule::{ATOMS_MAX, Molecule, PLACES},
     refine::{Colours, Sight, mix, refine},
     stereo::Stereo,
 };
@@ -26,18 +26,19 @@ const BYTES_MAX: usize = 8 + ATOMS_MAX * ATOM_BYTES_MAX;
 /// Atoms in the order of their colours. A cell holds those of one colour.
 #[derive(Debug)]
 struct Cells {
-    order: [u8; ATOMS_MAX],
+    order: [u8; PLACES],
     /// Per atom: where its cell begins in the order.
-    of: [u8; ATOMS_MAX],
+    of: [u8; PLACES],
     /// Per beginning of a cell: its atoms.
-    size: [u8; ATOMS_MAX],
+    size: [u8; PLACES],
 }
 
 /// What making keys needs beside the molecule.
 #[derive(Debug)]
 pub(super) struct Canon {
     cells: Cells,
-    sorted: [(u64, u8); ATOMS_MAX],
+    /// Colours whose last byte is the atom.
+    sorted: [u64; PLACES],
     bytes: [u8; BYTES_MAX],
     leaves: usize,
     /// Colours and stereo of the atoms set apart, a level each.
@@ -48,11 +49,11 @@ impl Canon {
     pub fn new() -> Self {
         Self {
             cells: Cells {
-                order: [0; ATOMS_MAX],
-                of: [0; ATOMS_MAX],
-                size: [0; ATOMS_MAX],
+                order: [0; PLACES],
+                of: [0; PLACES],
+                size: [0; PLACES],
             },
-            sorted: [(0, 0); ATOMS_MAX],
+            sorted: [0; PLACES],
             bytes: [0; BYTES_MAX],
             leaves: 0,
             levels: Vec::with_capacity(DEPTH_MAX),
@@ -92,7 +93,7 @@ impl Canon {
         if self.levels.len() == depth {
             self.levels.push((Colours::new(), Stereo::new()));
         }
-        let mut members = [0u8; ATOMS_MAX];
+        let mut members = [0u8; PLACES];
         let size = usize::from(self.cells.size[cell]);
         members[..size].copy_from_slice(&self.cells.order[cell..cell + size]);
         let (mut own, mut own_stereo) =
@@ -119,16 +120,16 @@ impl Canon {
         let count = mol.count;
         let sorted = &mut self.sorted[..count];
         for (index, place) in sorted.iter_mut().enumerate() {
-            *place = (colours.of[index], index as u8);
+            *place = colours.of[index] & !0xff | index as u64;
         }
         sorted.sort_unstable();
         let cells = &mut self.cells;
         let mut begin = 0;
         for at in 0..count {
-            if at > 0 && sorted[at].0 != sorted[at - 1].0 {
+            if at > 0 && sorted[at] >> 8 != sorted[at - 1] >> 8 {
                 begin = at;
             }
-            let atom = sorted[at].1;
+            let atom = sorted[at] as u8;
             cells.order[at] = atom;
             cells.of[usize::from(atom)] = begin as u8;
             cells.size[begin] = (at - begin + 1) as u8;
@@ -188,9 +189,20 @@ impl Canon {
                 bytes[end] = self.cells.of[usize::from(other)];
                 end += 1;
             }
-            bytes[begin..end].sort_unstable();
+            sort_few(&mut bytes[begin..end]);
         }
         Key::of(&bytes[..end])
+    }
+}
+
+/// Sorts a handful.
+fn sort_few(bytes: &mut [u8]) {
+    for i in 1..bytes.len() {
+        let mut at = i;
+        while at > 0 && bytes[at - 1] > bytes[at] {
+            bytes.swap(at - 1, at);
+            at -= 1;
+        }
     }
 }
 
@@ -199,7 +211,7 @@ struct Amenable<'a> {
     cells: &'a Cells,
     mol: &'a Molecule,
     /// Per beginning of a cell: the component it belongs to, as the beginning of another; see `root`.
-    joined: [u8; ATOMS_MAX],
+    joined: [u8; PLACES],
 }
 
 /// What joins two cells.
@@ -210,7 +222,7 @@ struct Edge {
 
 impl<'a> Amenable<'a> {
     fn new(cells: &'a Cells, mol: &'a Molecule) -> Self {
-        let mut joined = [0; ATOMS_MAX];
+        let mut joined = [0; PLACES];
         for (index, place) in joined.iter_mut().enumerate() {
             *place = index as u8;
         }
@@ -227,9 +239,9 @@ impl<'a> Amenable<'a> {
     /// The first cell of a component that colours do not tell.
     fn first_fault(&mut self) -> Option<usize> {
         let count = self.mol.count;
-        let mut faulty = [false; ATOMS_MAX];
-        let mut mixed = [0u8; ATOMS_MAX];
-        let mut cells = [0u8; ATOMS_MAX];
+        let mut faulty = [false; PLACES];
+        let mut mixed = [0u8; PLACES];
+        let mut cells = [0u8; PLACES];
         let mut cells_count = 0;
         let mut at = 0;
         while at < count {
@@ -254,12 +266,7 @@ impl<'a> Amenable<'a> {
     }
 
     /// Judges the bonds of a cell's atoms, of which the first speaks for all.
-    fn look_at(
-        &mut self,
-        cell: usize,
-        faulty: &mut [bool; ATOMS_MAX],
-        mixed: &mut [u8; ATOMS_MAX],
-    ) {
+    fn look_at(&mut self, cell: usize, faulty: &mut [bool; PLACES], mixed: &mut [u8; PLACES]) {
         let size = self.cells.size[cell];
         let atom = &self.mol.atoms[usize::from(self.cells.order[cell])];
         let neighbours = &atom.neighbours[..usize::from(atom.degree)];
@@ -289,12 +296,7 @@ impl<'a> Amenable<'a> {
     }
 
     /// Components must be trees, with cells that grow away from the least, and one mixed cell at most, the least.
-    fn check_components(
-        &self,
-        cells: &[u8],
-        faulty: &mut [bool; ATOMS_MAX],
-        mixed: &[u8; ATOMS_MAX],
-    ) {
+    fn check_components(&self, cells: &[u8], faulty: &mut [bool; PLACES], mixed: &[u8; PLACES]) {
         for &root in cells.iter().filter(|&&cell| self.root(cell) == cell) {
             let members = || {
                 cells

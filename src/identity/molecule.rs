@@ -2,6 +2,8 @@
 
 /// Most atoms, hydrogens written as atoms among them, that a molecule may have here.
 pub(super) const ATOMS_MAX: usize = 255;
+/// Places of an array with one per atom: whatever byte is the number, it is within.
+pub(super) const PLACES: usize = 256;
 /// Most neighbours of an atom.
 pub(super) const NEIGHBOURS_MAX: usize = 8;
 
@@ -99,7 +101,7 @@ impl Atom {
 /// See the module's documentation.
 #[derive(Debug)]
 pub(super) struct Molecule {
-    pub atoms: [Atom; ATOMS_MAX],
+    pub atoms: [Atom; PLACES],
     pub count: usize,
     pub any_turn: bool,
     pub any_side: bool,
@@ -110,7 +112,7 @@ pub(super) struct Molecule {
 impl Molecule {
     pub fn new() -> Self {
         Self {
-            atoms: [Atom::default(); ATOMS_MAX],
+            atoms: [Atom::default(); PLACES],
             count: 0,
             any_turn: false,
             any_side: false,

@@ -2,7 +2,7 @@
 //! (Morgan 1965; Weisfeiler and Leman 1968). A colour is a hash of what an atom sees, so it does not depend on
 //! the order of the text.
 
-use super::molecule::{ATOMS_MAX, DOUBLE, Molecule, PHOSPHORUS};
+use super::molecule::{DOUBLE, Molecule, PHOSPHORUS, PLACES};
 
 /// Places of the table in which colours are counted.
 const TABLE: usize = 512;
@@ -10,14 +10,14 @@ const TABLE: usize = 512;
 /// A colour per atom, and how many different ones there are.
 #[derive(Clone, Debug)]
 pub(super) struct Colours {
-    pub of: [u64; ATOMS_MAX],
+    pub of: [u64; PLACES],
     pub distinct: usize,
 }
 
 impl Colours {
     pub fn new() -> Self {
         Self {
-            of: [0; ATOMS_MAX],
+            of: [0; PLACES],
             distinct: 0,
         }
     }
@@ -67,7 +67,7 @@ pub(super) fn begin(mol: &Molecule, sight: Sight, colours: &mut Colours) {
 
 /// Refines until nothing changes.
 pub(super) fn refine(mol: &Molecule, sight: Sight, colours: &mut Colours) {
-    let mut seen = [0; ATOMS_MAX];
+    let mut seen = [0; PLACES];
     // Few molecules are done with fewer rounds, so nothing is counted before.
     if colours.distinct == 0 {
         step(mol, sight, colours, &mut seen);
@@ -86,7 +86,7 @@ pub(super) fn refine(mol: &Molecule, sight: Sight, colours: &mut Colours) {
     }
 }
 
-fn step(mol: &Molecule, sight: Sight, colours: &mut Colours, seen: &mut [u64; ATOMS_MAX]) {
+fn step(mol: &Molecule, sight: Sight, colours: &mut Colours, seen: &mut [u64; PLACES]) {
     for (index, atom) in mol.atoms().iter().enumerate() {
         let mut sum = 0u64;
         for (slot, other) in atom.neighbours() {

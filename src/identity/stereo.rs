@@ -6,8 +6,8 @@
 use super::{
     Reason,
     molecule::{
-        ATOMS_MAX, Atom, BORON, CARBON, DOUBLE, Molecule, NITROGEN, PHOSPHORUS, SELENIUM, SULFUR,
-        Turn,
+        ATOMS_MAX, Atom, BORON, CARBON, DOUBLE, Molecule, NITROGEN, PHOSPHORUS, PLACES, SELENIUM,
+        SULFUR, Turn,
     },
     refine::{Colours, Sight, mix, refine},
 };
@@ -16,7 +16,7 @@ use super::{
 const STEREO_RING_MIN: usize = 8;
 
 /// What an atom says beyond the constitution; 0: nothing.
-pub(super) type Codes = [u8; ATOMS_MAX];
+pub(super) type Codes = [u8; PLACES];
 
 const CENTRE_EVEN: u8 = 1;
 const CENTRE_ODD: u8 = 2;
@@ -29,19 +29,19 @@ const OTHER_SIDE: u8 = 32;
 pub(super) struct Stereo {
     pub codes: Codes,
     /// Marked centres that wait for their neighbours to differ.
-    pub waiting: [u8; ATOMS_MAX],
+    pub waiting: [u8; PLACES],
     pub waiting_count: usize,
-    bonds: [(u8, u8); ATOMS_MAX],
+    bonds: [(u8, u8); PLACES],
     bonds_count: usize,
 }
 
 impl Stereo {
     pub fn new() -> Self {
         Self {
-            codes: [0; ATOMS_MAX],
-            waiting: [0; ATOMS_MAX],
+            codes: [0; PLACES],
+            waiting: [0; PLACES],
             waiting_count: 0,
-            bonds: [(0, 0); ATOMS_MAX],
+            bonds: [(0, 0); PLACES],
             bonds_count: 0,
         }
     }
@@ -104,7 +104,7 @@ impl Stereo {
 
     /// One round over what waits. Whether something was said.
     pub fn say(&mut self, mol: &Molecule, colours: &mut Colours) -> Result<bool, Reason> {
-        let mut now = [0u8; ATOMS_MAX];
+        let mut now = [0u8; PLACES];
         let mut any = false;
         let waiting = std::mem::take(&mut self.waiting_count);
         for i in 0..waiting {
@@ -191,7 +191,7 @@ impl Stereo {
     /// those that look alike are marked, RDKit may write two molecules alike, so it has to be asked.
     fn keep_ring_centres(&mut self, mol: &Molecule, colours: &Colours) -> Result<(), Reason> {
         let waiting = std::mem::take(&mut self.waiting_count);
-        let mut able = [0u8; ATOMS_MAX];
+        let mut able = [0u8; PLACES];
         let mut count = 0;
         for &index in &self.waiting[..waiting] {
             if is_ring_centre(mol, usize::from(index), colours) {
@@ -199,7 +199,7 @@ impl Stereo {
                 count += 1;
             }
         }
-        let mut systems = [0u8; ATOMS_MAX];
+        let mut systems = [0u8; PLACES];
         let able = &able[..count];
         for (i, &index) in able.iter().enumerate() {
             if systems[usize::from(index)] == 0 {
@@ -232,8 +232,8 @@ impl Stereo {
 }
 
 /// Atoms that bonds in rings join.
-fn mark_ring_system(mol: &Molecule, from: u8, system: u8, systems: &mut [u8; ATOMS_MAX]) {
-    let mut stack = [0u8; ATOMS_MAX];
+fn mark_ring_system(mol: &Molecule, from: u8, system: u8, systems: &mut [u8; PLACES]) {
+    let mut stack = [0u8; PLACES];
     stack[0] = from;
     systems[usize::from(from)] = system;
     let mut height = 1;
@@ -380,8 +380,8 @@ fn in_small_ring(mol: &Molecule, index: usize, slot: usize) -> bool {
         return false;
     }
     let goal = mol.atoms[index].neighbours[slot];
-    let mut distance = [0u8; ATOMS_MAX];
-    let mut queue = [0u8; ATOMS_MAX];
+    let mut distance = [0u8; PLACES];
+    let mut queue = [0u8; PLACES];
     queue[0] = index as u8;
     distance[index] = 1;
     let (mut at, mut count) = (0, 1);

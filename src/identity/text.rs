@@ -5,7 +5,7 @@ use super::{
     Reason,
     elements::{Symbol, aromatic_symbol, symbol},
     molecule::{
-        AROMATIC, ATOMS_MAX, Atom, HYDROGEN, Molecule, NEIGHBOURS_MAX, NOBODY, SINGLE, Turn,
+        AROMATIC, ATOMS_MAX, Atom, HYDROGEN, Molecule, NEIGHBOURS_MAX, NOBODY, PLACES, SINGLE, Turn,
     },
 };
 
@@ -51,8 +51,8 @@ pub(super) struct Reader {
     branches: [u8; BRANCHES_MAX],
     branches_open: usize,
     /// Per atom: the one it hangs on, and how many there are up to the first of its part.
-    above: [u8; ATOMS_MAX],
-    depth: [u8; ATOMS_MAX],
+    above: [u8; PLACES],
+    depth: [u8; PLACES],
 }
 
 impl Reader {
@@ -62,8 +62,8 @@ impl Reader {
             rings_open: 0,
             branches: [0; BRANCHES_MAX],
             branches_open: 0,
-            above: [NOBODY; ATOMS_MAX],
-            depth: [0; ATOMS_MAX],
+            above: [NOBODY; PLACES],
+            depth: [0; PLACES],
         }
     }
 

@@ -4,7 +4,7 @@ use super::{
     Reason,
     elements::{aromatic_valence, implicit_hydrogens, is_certain},
     molecule::{
-        AROMATIC, ATOMS_MAX, Atom, DOUBLE, HYDROGEN, Molecule, NITROGEN, NOBODY, OXYGEN, SINGLE,
+        AROMATIC, Atom, DOUBLE, HYDROGEN, Molecule, NITROGEN, NOBODY, OXYGEN, PLACES, SINGLE,
     },
 };
 
@@ -103,7 +103,7 @@ fn charge_nitro(mol: &mut Molecule, index: usize) -> Result<(), Reason> {
 
 /// Takes hydrogens that are atoms out of the lists of their neighbours, as RDKit does.
 fn count_hydrogen_atoms(mol: &mut Molecule) -> Result<(), Reason> {
-    let mut gone = [false; ATOMS_MAX];
+    let mut gone = [false; PLACES];
     let mut any = false;
     for index in 0..mol.count {
         let atom = mol.atoms[index];
@@ -145,8 +145,8 @@ fn take_out(atom: &mut Atom, hydrogen: u8) -> Result<(), Reason> {
 }
 
 /// Numbers the atoms that are left from 0 on.
-fn close_ranks(mol: &mut Molecule, gone: &[bool; ATOMS_MAX]) {
-    let mut numbers = [NOBODY; ATOMS_MAX];
+fn close_ranks(mol: &mut Molecule, gone: &[bool; PLACES]) {
+    let mut numbers = [NOBODY; PLACES];
     let mut count = 0;
     for index in 0..mol.count {
         if !gone[index] {

@@ -4,7 +4,7 @@ usage: structure_key_libraries.py OUT_DIR [--rows N] [--seed N] MOLSETS.whl
 
 druglike.smi          the wheel's molecules, train and test, as they are: no stereo, no charges
 druglike_stereo.smi   300,000 with a random mark on each centre and double bond that may have one, none on one
-                      in four; two stereoisomers of most molecules, and marks that mean nothing stay
+                      in four (atoms that look alike together); two stereoisomers of most molecules, and marks that mean nothing stay
 fragments.smi         the BRICS fragments, hydrogen where they were cut, and Murcko scaffolds of 100,000
 salts_charged.smi     50,000 with counter-ions, protonated amines, deprotonated acids and zwitterions, half
                       of them with stereo as above
@@ -57,9 +57,13 @@ Cl Br O O.O OC(=O)/C=C/C(=O)O CC(=O)O OS(=O)(=O)O CS(C)=O CO.CCO OC(=O)C(F)(F)F 
 
 
 def marked(mol, pick):
-    """A random mark wherever RDKit sees that there can be stereo, one in four times none."""
+    """A random mark wherever RDKit sees that there can be stereo, one in four times none. Atoms that look alike
+    are marked together or not at all: who draws a ring marks all of it."""
+    ranks = list(Chem.CanonicalRankAtoms(mol, breakTies=False))
+    draws = {}
     for place in Chem.FindPotentialStereo(mol, cleanIt=False, flagPossible=True):
-        draw = pick.randrange(4)
+        draw = draws.setdefault((place.type, ranks[place.centeredOn]), pick.randrange(4)) \
+            if place.type == Chem.StereoType.Atom_Tetrahedral else pick.randrange(4)
         if place.type == Chem.StereoType.Atom_Tetrahedral and draw:
             mol.GetAtomWithIdx(place.centeredOn).SetChiralTag(pick.choice(TAGS))
         elif place.type == Chem.StereoType.Bond_Double and draw:

@@ -1,0 +1,221 @@
+//! `molsieve dedup`: each molecule once, the first writing of it, as RDKit tells molecules apart.
+
+#![allow(clippy::unwrap_used, reason = "this is test code outside #[test]")]
+
+mod common;
+
+use std::{
+    collections::{BTreeMap, HashSet},
+    path::{Path, PathBuf},
+};
+
+use arrow::array::{AsArray, RecordBatch};
+use common::{
+    Folder, Molsieve,
+    library::{repository, smiles_lines},
+    output::{self, assert_complete},
+};
+use molsieve::chem::RdKit;
+
+/// Molecules of many kinds, twice, the second time in other writings where Python is at hand, and bad rows.
+fn library(folder: &Folder) -> PathBuf {
+    let kinds = std::fs::read_to_string(repository().join("tests/oracle/kinds.smi")).unwrap();
+    let lines = smiles_lines(300);
+    let again: Vec<_> = lines.lines().rev().collect();
+    folder.write(
+        "raw.smi",
+        format!(
+            "{lines}{kinds}C1CC broken\nnonsense x\n{}\n{kinds}",
+            again.join("\n")
+        ),
+    )
+}
+
+fn batches(out: &Path) -> Vec<RecordBatch> {
+    output::parts(out)
+        .iter()
+        .flat_map(|part| output::read_parquet(part).1)
+        .collect()
+}
+
+/// Row and SMILES of what is kept.
+fn kept(out: &Path, column: &str) -> BTreeMap<u64, String> {
+    let mut kept = BTreeMap::new();
+    for batch in batches(out) {
+        let rows = batch.column_by_name("parent_row").unwrap();
+        let rows = rows.as_primitive::<arrow::datatypes::UInt64Type>();
+        let smiles = batch.column_by_name(column).unwrap().as_string::<i32>();
+        kept.extend((0..batch.num_rows()).map(|i| (rows.value(i), smiles.value(i).to_owned())));
+    }
+    kept
+}
+
+/// What a set of RDKit's canonical SMILES keeps.
+fn by_rdkit(library: &Path) -> BTreeMap<u64, String> {
+    let rdkit = RdKit::initialise().unwrap();
+    let mut seen = HashSet::new();
+    let text = std::fs::read_to_string(library).unwrap();
+    let smiles = text
+        .lines()
+        .map(|line| line.split_whitespace().next().unwrap_or_default());
+    let rows = (0..).zip(smiles);
+    rows.filter(|(_, smiles)| {
+        rdkit
+            .canonical_smiles(smiles)
+            .is_some_and(|form| seen.insert(form))
+    })
+    .map(|(row, smiles)| (row, smiles.to_owned()))
+    .collect()
+}
+
+fn dedup(flags: &str, input: &Path, out: &Path) -> Molsieve {
+    Molsieve::new("dedup --overwrite --memory 256MiB")
+        .args(flags)
+        .input(input)
+        .output(out)
+}
+
+#[test]
+fn the_first_writing_of_every_molecule_is_kept_as_it_is() {
+    let folder = Folder::new();
+    let (input, out) = (library(&folder), folder.out());
+    dedup("--check 500", &input, &out).run().ends_with(4);
+    assert_complete(&out);
+    assert_eq!(kept(&out, "smiles"), by_rdkit(&input));
+    let manifest = output::manifest(&out);
+    assert_eq!(manifest["task"], "dedup");
+    assert_eq!(manifest["counts"]["parents_rejected"], 2);
+    let check = &manifest["check"];
+    assert_eq!(
+        (check["molecules"].as_u64(), check["disagreements"].as_u64()),
+        (Some(500), Some(0))
+    );
+    // Every molecule stands there twice.
+    assert!(check["decisions"].as_u64().unwrap() >= 1_000, "{check}");
+    assert!(!manifest["keys_by_rdkit"].as_object().unwrap().is_empty());
+}
+
+#[test]
+fn threads_engines_and_the_number_of_checks_do_not_show_in_the_files() {
+    let folder = Folder::new();
+    let (input, out) = (library(&folder), folder.out());
+    dedup("--threads 1 --engine cpu --part-size 64KiB", &input, &out)
+        .run()
+        .ends_with(4);
+    let expected = output::part_bytes(&out);
+    let mut ways = vec!["--threads 3 --engine cpu --check 10 --part-size 64KiB"];
+    if !molsieve::sieve::wgpu::adapters().is_empty() {
+        ways.push("--threads 2 --engine wgpu --part-size 64KiB");
+    }
+    for flags in ways {
+        dedup(flags, &input, &out)
+            .env("MOLSIEVE_ADAPTER", "0")
+            .run()
+            .ends_with(4);
+        assert!(output::part_bytes(&out) == expected, "{flags}");
+    }
+}
+
+#[test]
+fn canonical_has_rdkit_write_what_remains() {
+    let folder = Folder::new();
+    let (input, out) = (library(&folder), folder.out());
+    dedup("--canonical", &input, &out).run().ends_with(4);
+    let rdkit = RdKit::initialise().unwrap();
+    let (written, canonical) = (kept(&out, "parent_smiles"), kept(&out, "smiles"));
+    assert_eq!(written, by_rdkit(&input));
+    for (row, smiles) in &written {
+        assert_eq!(
+            Some(&canonical[row]),
+            rdkit.canonical_smiles(smiles).as_ref()
+        );
+    }
+    assert!(canonical != written);
+}
+
+#[test]
+fn an_earlier_library_is_left_out_by_its_structure_keys() {
+    let folder = Folder::new();
+    let input = library(&folder);
+    let (first, second) = (folder.path("first"), folder.out());
+    let half = folder.write("half.smi", smiles_lines(300));
+    dedup("", &half, &first).run().ends_with(0);
+    dedup("--exclude", &input, &second)
+        .arg(&first)
+        .run()
+        .ends_with(4);
+    let (all, before) = (by_rdkit(&input), by_rdkit(&half));
+    let rest: BTreeMap<_, _> = all
+        .into_iter()
+        .filter(|(row, _)| !before.contains_key(row))
+        .collect();
+    assert_eq!(kept(&second, "smiles"), rest);
+    // A run by another key can't serve.
+    let other = folder.path("other");
+    Molsieve::new("run")
+        .input(&half)
+        .output(&other)
+        .run()
+        .ends_with(0);
+    let refused = dedup("--exclude", &input, &folder.path("third"))
+        .arg(&other)
+        .run();
+    refused.refuses(3, &["structure_key", "--key"]);
+}
+
+#[test]
+fn a_run_by_structure_keys_keeps_the_products_that_one_by_canonical_smiles_keeps() {
+    let folder = Folder::new();
+    let input = folder.write("a.smi", smiles_lines(60));
+    let rules = common::library::shipped_rules();
+    let outs = ["canonical", "structure"].map(|key| {
+        let out = folder.path(key);
+        let run = Molsieve::new("run --key")
+            .arg(key)
+            .input(&input)
+            .rules(&rules)
+            .output(&out);
+        run.run().ends_with(0);
+        out
+    });
+    let rows = |out: &PathBuf| -> usize { batches(out).iter().map(|batch| batch.num_rows()).sum() };
+    assert_eq!(rows(&outs[0]), rows(&outs[1]));
+    assert_eq!(kept(&outs[0], "smiles"), kept(&outs[1], "smiles"));
+    assert!(
+        batches(&outs[1])[0]
+            .column_by_name("structure_key")
+            .is_some()
+    );
+    assert!(batches(&outs[1])[0].column_by_name("key").is_none());
+}
+
+#[test]
+fn what_makes_no_sense_is_refused() {
+    let folder = Folder::new();
+    let input = folder.write("a.smi", "CCO\n");
+    let out = folder.out();
+    dedup("--properties", &input, &out)
+        .run()
+        .refuses(2, &["--properties", "deduplication"]);
+    let rules = common::library::shipped_rules();
+    dedup("", &input, &out)
+        .rules(&rules)
+        .run()
+        .refuses(2, &["--rules"]);
+    dedup("--key canonical", &input, &out)
+        .run()
+        .refuses(2, &["--key"]);
+    dedup("--check 2000000", &input, &out)
+        .run()
+        .refuses(2, &["--check"]);
+    let job = folder.write(
+        "job.toml",
+        format!(
+            "task = 'dedup'\ninput = ['{}']\noutput = '{}'\n",
+            input.display(),
+            out.display()
+        ),
+    );
+    Molsieve::new("run").arg(&job).run().ends_with(0);
+    assert_eq!(kept(&out, "smiles").len(), 1);
+}

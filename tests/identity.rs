@@ -1,0 +1,213 @@
+//! The structure key: one key for one molecule, however it is written, and as RDKit tells molecules apart.
+
+#![allow(clippy::unwrap_used, reason = "this is test code outside #[test]")]
+
+mod common;
+
+use std::collections::HashMap;
+
+use common::{
+    Folder, Molsieve,
+    library::{repository, smiles_lines},
+    run_command, skipped,
+};
+use molsieve::{
+    chem::RdKit,
+    identity::{KeyMaker, StructureKeys, Way},
+    key::Key,
+};
+
+const SHIPPED: usize = 621;
+
+/// Writings and molecules by hand, a family a line: all pairs are compared, within a line and between them.
+const HARD: &str = include_str!("identity/hard.smi");
+
+/// Among texts, keys are equal exactly where RDKit's canonical SMILES are. Gives how many keys took RDKit.
+fn compare<'a>(texts: impl IntoIterator<Item = &'a str>) -> usize {
+    let rdkit = RdKit::initialise().unwrap();
+    let mut maker = KeyMaker::new(rdkit);
+    let (mut keys, mut forms) = (HashMap::<Key, String>::new(), HashMap::<String, Key>::new());
+    let mut by_rdkit = 0;
+    for text in texts {
+        let made = maker.key(text.as_bytes());
+        let Some(canonical) = rdkit.canonical_smiles(text) else {
+            assert!(
+                made.is_err(),
+                "{text}: RDKit can't read it, and it has a key"
+            );
+            continue;
+        };
+        let (key, way) = made.unwrap_or_else(|reason| panic!("{text}: {reason}"));
+        by_rdkit += usize::from(way != Way::Direct);
+        let other = keys.entry(key).or_insert_with(|| canonical.clone());
+        assert_eq!(*other, canonical, "{text}: two molecules have one key");
+        let other = forms.entry(canonical).or_insert(key);
+        assert_eq!(*other, key, "{text}: one molecule has two keys");
+    }
+    by_rdkit
+}
+
+#[test]
+fn hard_cases_are_told_as_rdkit_tells_them() {
+    let texts = HARD.lines().filter(|line| !line.starts_with('#'));
+    compare(texts.flat_map(str::split_whitespace));
+}
+
+#[test]
+fn what_must_stay_apart_stays_apart_and_what_is_one_is_one() {
+    let mut keys = StructureKeys::new();
+    let mut key = |smiles: &str| keys.key(smiles.as_bytes()).unwrap();
+    for (one, other) in [
+        ("CC(=O)C", "CC(O)=C"),
+        ("C[C@H](N)C(=O)O", "C[C@@H](N)C(=O)O"),
+        ("C/C=C/C", "C/C=C\\C"),
+        ("C[C@H]1CC[C@@H](C)CC1", "C[C@H]1CC[C@H](C)CC1"),
+        ("C1CCC2CCCCC2C1", "C1CCCC1C1CCCC1"),
+        ("[13CH4]", "C"),
+        ("NCC(=O)O", "[NH3+]CC(=O)[O-]"),
+        ("CC", "C.C"),
+    ] {
+        assert_ne!(key(one), key(other), "{one} {other}");
+    }
+    for (one, other) in [
+        ("c1ccccc1C(=O)O", "OC(=O)C1=CC=CC=C1"),
+        ("CN(=O)=O", "C[N+](=O)[O-]"),
+        ("[H]OC([H])([H])C", "CCO"),
+        ("C[C@](F)(Cl)[H]", "C[C@@H](F)Cl"),
+        ("F/C=C/F", "F\\C=C\\F"),
+        ("[Na+].[Cl-]", "[Cl-].[Na+]"),
+        ("C[C@H](C)O", "CC(C)O"),
+        ("C1=CC=CN1", "c1cc[nH]c1"),
+    ] {
+        assert_eq!(key(one), key(other), "{one} {other}");
+    }
+}
+
+#[test]
+fn the_shipped_library_takes_no_rdkit_or_next_to_none() {
+    let lines = smiles_lines(SHIPPED);
+    let by_rdkit = compare(
+        lines
+            .lines()
+            .filter_map(|line| line.split_whitespace().next()),
+    );
+    assert!(by_rdkit <= SHIPPED / 100, "{by_rdkit}");
+}
+
+/// A small generator (SplitMix64): the same texts on every machine.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, n: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut word = self.0;
+        word = (word ^ word >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        word = (word ^ word >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((word ^ word >> 31) % n as u64) as usize
+    }
+}
+
+/// A text with a few bytes changed, taken out, put in or doubled.
+fn changed(text: &str, random: &mut Random) -> String {
+    const BYTES: &[u8] = b"CNOSPFIBclrnosp[]()=#-:/\\.%@+H0123456789*";
+    let mut bytes = text.as_bytes().to_vec();
+    for _ in 0..=random.below(3) {
+        let at = random.below(bytes.len().max(1));
+        let byte = BYTES[random.below(BYTES.len())];
+        match random.below(4) {
+            0 if at < bytes.len() => bytes[at] = byte,
+            1 if bytes.len() > 1 => drop(bytes.remove(at)),
+            2 => bytes.truncate(at.max(1)),
+            _ => bytes.insert(at, byte),
+        }
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
+/// What is accepted without RDKit, RDKit accepts, and it is the molecule that RDKit sees.
+#[test]
+fn texts_that_are_broken_at_random_are_accepted_only_as_rdkit_reads_them() {
+    let rdkit = RdKit::initialise().unwrap();
+    let mut keys = StructureKeys::new();
+    let mut random = Random(7);
+    let kinds = std::fs::read_to_string(repository().join("tests/oracle/kinds.smi")).unwrap();
+    let texts: Vec<_> = kinds
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    let mut accepted = 0;
+    for round in 0..20_000 {
+        let text = changed(texts[round % texts.len()], &mut random);
+        let Ok(key) = keys.key(text.as_bytes()) else {
+            continue;
+        };
+        accepted += 1;
+        let canonical = rdkit.canonical_smiles(&text);
+        let canonical = canonical.unwrap_or_else(|| panic!("{text}: RDKit does not read it"));
+        let own = keys.key(canonical.as_bytes());
+        assert!(own.is_err() || own == Ok(key), "{text} {canonical}");
+    }
+    assert!(accepted > 1_000, "{accepted}");
+}
+
+#[test]
+fn any_bytes_are_an_error_or_a_key() {
+    let mut keys = StructureKeys::new();
+    let mut random = Random(11);
+    for _ in 0..50_000 {
+        let length = random.below(40);
+        let bytes: Vec<u8> = (0..length).map(|_| random.below(256) as u8).collect();
+        let _ = keys.key(&bytes);
+    }
+    let deep = "C(".repeat(300) + &"C".repeat(300);
+    let _ = keys.key(deep.as_bytes());
+    let _ = keys.key("C1CC1".repeat(300).as_bytes());
+    let _ = keys.key("[H]".repeat(300).as_bytes());
+}
+
+/// The harness that is meant for large libraries, on small ones: random, Kekulé and hydrogen writings.
+#[test]
+fn the_proof_holds_on_the_kinds_at_hand() {
+    let Some(python) = std::env::var_os("MOLSIEVE_PYTHON") else {
+        return skipped("MOLSIEVE_PYTHON is not set");
+    };
+    let folder = Folder::new();
+    let stereo = folder.path("stereo.smi");
+    let oracle = repository().join("tests/oracle");
+    let mut make = std::process::Command::new(&python);
+    make.arg(oracle.join("kinds_stereo.py"))
+        .arg(&stereo)
+        .args(["--rows", "400", "--seed", "3"]);
+    run_command(make).ends_with(0);
+    let mut prove = std::process::Command::new(&python);
+    prove
+        .arg(oracle.join("structure_key.py"))
+        .args([
+            &oracle.join("kinds.smi"),
+            &stereo,
+            &repository().join("examples/natural_products.csv"),
+        ])
+        .args([
+            "--processes",
+            "2",
+            "--binary",
+            env!("CARGO_BIN_EXE_molsieve"),
+        ]);
+    run_command(prove).ends_with(0);
+}
+
+#[test]
+fn key_prints_a_line_for_each_and_says_what_it_cannot_read() {
+    let run = Molsieve::new("key CCO OCC C1CC --explain")
+        .run()
+        .ends_with(4);
+    let lines: Vec<_> = run.stdout.lines().collect();
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    assert_eq!(lines[0].split('\t').next(), lines[1].split('\t').next());
+    assert!(lines[0].ends_with("\tCCO\t"), "{lines:?}");
+    assert!(
+        lines[2].starts_with("error: ") && lines[2].contains("\tC1CC"),
+        "{lines:?}"
+    );
+    Molsieve::new("key c1ccccc1").run().ends_with(0);
+}
