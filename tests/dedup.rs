@@ -68,6 +68,17 @@ fn by_rdkit(library: &Path) -> BTreeMap<u64, String> {
     .collect()
 }
 
+fn unreadable(library: &Path) -> u64 {
+    let rdkit = RdKit::initialise().unwrap();
+    let text = std::fs::read_to_string(library).unwrap();
+    let smiles = text
+        .lines()
+        .map(|line| line.split_whitespace().next().unwrap_or_default());
+    smiles
+        .filter(|smiles| rdkit.canonical_smiles(smiles).is_none())
+        .count() as u64
+}
+
 fn dedup(flags: &str, input: &Path, out: &Path) -> Molsieve {
     Molsieve::new("dedup --overwrite --memory 256MiB")
         .args(flags)
@@ -84,7 +95,8 @@ fn the_first_writing_of_every_molecule_is_kept_as_it_is() {
     assert_eq!(kept(&out, "smiles"), by_rdkit(&input));
     let manifest = output::manifest(&out);
     assert_eq!(manifest["task"], "dedup");
-    assert_eq!(manifest["counts"]["parents_rejected"], 2);
+    let rejected = manifest["counts"]["parents_rejected"].as_u64().unwrap();
+    assert_eq!(rejected, unreadable(&input));
     let check = &manifest["check"];
     assert_eq!(
         (check["molecules"].as_u64(), check["disagreements"].as_u64()),
@@ -140,7 +152,8 @@ fn an_earlier_library_is_left_out_by_its_structure_keys() {
     let (first, second) = (folder.path("first"), folder.out());
     let half = folder.write("half.smi", smiles_lines(300));
     dedup("", &half, &first).run().ends_with(0);
-    dedup("--exclude", &input, &second)
+    dedup("", &input, &second)
+        .arg("--exclude")
         .arg(&first)
         .run()
         .ends_with(4);
@@ -157,7 +170,8 @@ fn an_earlier_library_is_left_out_by_its_structure_keys() {
         .output(&other)
         .run()
         .ends_with(0);
-    let refused = dedup("--exclude", &input, &folder.path("third"))
+    let refused = dedup("", &input, &folder.path("third"))
+        .arg("--exclude")
         .arg(&other)
         .run();
     refused.refuses(3, &["structure_key", "--key"]);

@@ -73,7 +73,7 @@ fn what_must_stay_apart_stays_apart_and_what_is_one_is_one() {
         ("c1ccccc1C(=O)O", "OC(=O)C1=CC=CC=C1"),
         ("CN(=O)=O", "C[N+](=O)[O-]"),
         ("[H]OC([H])([H])C", "CCO"),
-        ("C[C@](F)(Cl)[H]", "C[C@@H](F)Cl"),
+        ("C[C@](F)(Cl)[H]", "C[C@H](F)Cl"),
         ("F/C=C/F", "F\\C=C\\F"),
         ("[Na+].[Cl-]", "[Cl-].[Na+]"),
         ("C[C@H](C)O", "CC(C)O"),
@@ -136,17 +136,27 @@ fn texts_that_are_broken_at_random_are_accepted_only_as_rdkit_reads_them() {
         .filter_map(|line| line.split_whitespace().next())
         .collect();
     let mut accepted = 0;
-    for round in 0..20_000 {
+    let mut faults = Vec::new();
+    for round in 0..200_000 {
         let text = changed(texts[round % texts.len()], &mut random);
         let Ok(key) = keys.key(text.as_bytes()) else {
             continue;
         };
         accepted += 1;
-        let canonical = rdkit.canonical_smiles(&text);
-        let canonical = canonical.unwrap_or_else(|| panic!("{text}: RDKit does not read it"));
-        let own = keys.key(canonical.as_bytes());
-        assert!(own.is_err() || own == Ok(key), "{text} {canonical}");
+        match rdkit.canonical_smiles(&text) {
+            None => faults.push(format!("{text}: RDKit does not read it")),
+            Some(canonical) => match keys.key(canonical.as_bytes()) {
+                Ok(own) if own != key => faults.push(format!("{text}: not the key of {canonical}")),
+                _ => {}
+            },
+        }
     }
+    assert!(
+        faults.is_empty(),
+        "{}:\n{}",
+        faults.len(),
+        faults.join("\n")
+    );
     assert!(accepted > 1_000, "{accepted}");
 }
 

@@ -110,6 +110,10 @@ impl Reader {
                     at += 1;
                 }
                 b'0'..=b'9' | b'%' if active != NOBODY => {
+                    // Behind the bond with which a branch begins comes an atom.
+                    if !link.is_none() && at >= 2 && text[at - 2] == b'(' {
+                        return Err(Reason::Text);
+                    }
                     let number = ring_number(text, &mut at)?;
                     self.ring(mol, active, number, link)?;
                     link = Link::default();
@@ -354,7 +358,7 @@ fn read_bracket(text: &[u8], at: &mut usize) -> Result<Atom, Reason> {
             *at += 1;
             atom.turn = Turn::Right;
         }
-        if !b"H+-]".contains(&peek(*at)) {
+        if !b"H+-]".contains(&peek(*at)) || number == HYDROGEN {
             return Err(Reason::Chirality);
         }
     }

@@ -60,6 +60,10 @@ fn complete_aromatic(atom: &mut Atom, pairs: u8, aromatic: u8) -> Result<(), Rea
     }
     // A ring has one double bond at most for an atom; others lie outside of it.
     let used = pairs + aromatic + atom.hydrogens;
+    // RDKit overlooks one and a half too much, such as that of pyrrole's nitrogen.
+    if 3 * aromatic + 2 * (pairs + atom.hydrogens) > 2 * valence + 3 {
+        return Err(Reason::Aromatic);
+    }
     match valence.checked_sub(used) {
         Some(wanted @ (0 | 1)) => {
             atom.unsaturation = pairs + aromatic - atom.degree + wanted;
