@@ -69,6 +69,9 @@ enum class Status : u8 {
     TOO_LARGE = 255,
 };
 
+// Of what is called in several places and is large, the code is there once.
+#define CALLED __device__ __noinline__ static
+
 // As Rust's `?`.
 #define TRY(call)                                                                                            \
     do {                                                                                                     \
@@ -189,6 +192,19 @@ struct Bridge {
     bool odd;
 };
 
+// For finding bonds that alone hold two parts together.
+struct Bridging {
+    Visit visits[ATOMS_MAX];
+    Bridge bridges[ATOMS_MAX];
+};
+
+// For finding partners.
+struct Matching {
+    u8 sides[ATOMS_MAX], partner[ATOMS_MAX], seen[ATOMS_MAX];
+    // The atoms on the way, and the next slot of each.
+    u8 way[ATOMS_MAX], next[ATOMS_MAX];
+};
+
 // For settling bonds.
 struct Settling {
     // Atoms that have a single way.
@@ -197,15 +213,8 @@ struct Settling {
     // A bit per bond of each atom: it is in a ring of six.
     u8 rings[ATOMS_MAX];
     union {
-        struct {
-            Visit visits[ATOMS_MAX];
-            Bridge bridges[ATOMS_MAX];
-        };
-        struct {
-            u8 sides[ATOMS_MAX], partner[ATOMS_MAX], seen[ATOMS_MAX];
-            // The atoms on the way, and the next slot of each.
-            u8 way[ATOMS_MAX], next[ATOMS_MAX];
-        };
+        Bridging bridging;
+        Matching matching;
     };
 };
 
@@ -360,7 +369,7 @@ __constant__ const char SYMBOLS[] = "H HeLiBeB C N O F NeNaMgAlSiP S ClArK CaScT
 #define SYMBOLS_COUNT 118
 
 // A symbol in brackets, not aromatic: its number, 0 if there is none. Two letters if the second is a small one.
-__device__ static u8 symbol(u32 a, u32 b, u32 &bytes) {
+CALLED u8 symbol(u32 a, u32 b, u32 &bytes) {
     if (a - 'A' >= 26)
         return 0;
     bytes = b - 'a' < 26 ? 2 : 1;
@@ -379,6 +388,7 @@ __device__ static u8 symbol(u32 a, u32 b, u32 &bytes) {
         }
         b = ' ';
     }
+#pragma unroll 1
     for (u32 i = 0; i < SYMBOLS_COUNT; i++)
         if (static_cast<u8>(SYMBOLS[2 * i]) == a && static_cast<u8>(SYMBOLS[2 * i + 1]) == b)
             return i + 1;
@@ -975,7 +985,7 @@ __device__ static Status shut(Work &work, u32 index) {
 }
 
 // Puts pairs into a bond; with that it is settled.
-__device__ static Status give(Work &work, u32 index, u32 slot, u32 pairs) {
+CALLED Status give(Work &work, u32 index, u32 slot, u32 pairs) {
     if (slot >= NEIGHBOURS_MAX)
         return Status::BONDS;
     u32 other = neighbour(work.mol.atoms[index], slot);
@@ -998,7 +1008,7 @@ __device__ static Status give(Work &work, u32 index, u32 slot, u32 pairs) {
     return Status::KEY;
 }
 
-__device__ static Status peel(Work &work) {
+CALLED Status peel(Work &work) {
     while (work.settling.queue_count > 0) {
         u32 index = work.settling.queue[--work.settling.queue_count];
         const Atom &atom = work.mol.atoms[index];
@@ -1112,13 +1122,13 @@ __device__ static void visit(Work &work, u32 index, u32 above, u32 order) {
     visit.above = above;
     visit.left = atom.may_take;
     visit.pairs = atom.open;
-    work.settling.visits[index] = visit;
+    work.settling.bridging.visits[index] = visit;
 }
 
 // Settles bonds that alone hold two parts of the open atoms together. Whether there was one.
 __device__ static Status settle_bridges(Work &work, bool &any) {
     const Molecule &mol = work.mol;
-    Visit(&visits)[ATOMS_MAX] = work.settling.visits;
+    Visit(&visits)[ATOMS_MAX] = work.settling.bridging.visits;
     for (u32 index = 0; index < mol.count; index++)
         visits[index].order = 0;
     u32 count = 0, order = 0;
@@ -1153,13 +1163,13 @@ __device__ static Status settle_bridges(Work &work, bool &any) {
                 bridge.here = here;
                 bridge.above = done.above;
                 bridge.odd = done.pairs & 1;
-                work.settling.bridges[count++] = bridge;
+                work.settling.bridging.bridges[count++] = bridge;
             }
             here = done.above;
         }
     }
     for (u32 i = 0; i < count; i++)
-        TRY(settle_bridge(work, work.settling.bridges[i]));
+        TRY(settle_bridge(work, work.settling.bridging.bridges[i]));
     any = count > 0;
     return Status::KEY;
 }
@@ -1168,32 +1178,32 @@ __device__ static Status settle_bridges(Work &work, bool &any) {
 // that the text has as aromatic.
 __device__ static bool find_partner(Work &work, u32 index) {
     const Molecule &mol = work.mol;
-    Settling &settling = work.settling;
-    settling.way[0] = index;
-    settling.next[0] = 0;
+    Matching &matching = work.settling.matching;
+    matching.way[0] = index;
+    matching.next[0] = 0;
     u32 length = 1;
     while (length > 0) {
-        const Atom &atom = mol.atoms[settling.way[length - 1]];
-        u32 slot = settling.next[length - 1];
+        const Atom &atom = mol.atoms[matching.way[length - 1]];
+        u32 slot = matching.next[length - 1];
         if (slot == atom.degree) {
             length--;
             continue;
         }
-        settling.next[length - 1] = slot + 1;
+        matching.next[length - 1] = slot + 1;
         u32 other = neighbour(atom, slot);
-        if (!has(atom.may_take, slot) || order_in(atom.orders, slot) != AROMATIC || settling.seen[other] == index + 1)
+        if (!has(atom.may_take, slot) || order_in(atom.orders, slot) != AROMATIC || matching.seen[other] == index + 1)
             continue;
-        settling.seen[other] = index + 1;
-        if (settling.partner[other] == NOBODY) {
+        matching.seen[other] = index + 1;
+        if (matching.partner[other] == NOBODY) {
             // All on the way take the one that they were looking at.
             for (u32 i = 0; i < length; i++) {
-                u32 here = settling.way[i];
-                settling.partner[neighbour(mol.atoms[here], settling.next[i] - 1)] = here;
+                u32 here = matching.way[i];
+                matching.partner[neighbour(mol.atoms[here], matching.next[i] - 1)] = here;
             }
             return true;
         }
-        settling.way[length] = settling.partner[other];
-        settling.next[length] = 0;
+        matching.way[length] = matching.partner[other];
+        matching.next[length] = 0;
         length++;
     }
     return false;
@@ -1203,28 +1213,28 @@ __device__ static bool find_partner(Work &work, u32 index) {
 // have one.)
 __device__ static Status match_rings(Work &work) {
     const Molecule &mol = work.mol;
-    Settling &settling = work.settling;
+    Matching &matching = work.settling.matching;
     for (u32 index = 0; index < mol.count; index++) {
-        settling.sides[index] = settling.seen[index] = 0;
-        settling.partner[index] = NOBODY;
+        matching.sides[index] = matching.seen[index] = 0;
+        matching.partner[index] = NOBODY;
     }
     // Sides 1 and 2 at the two ends of every bond; 0 is none.
     for (u32 root = 0; root < mol.count; root++) {
-        if (mol.atoms[root].open == 0 || settling.sides[root] != 0)
+        if (mol.atoms[root].open == 0 || matching.sides[root] != 0)
             continue;
-        settling.sides[root] = 1;
-        settling.way[0] = root;
+        matching.sides[root] = 1;
+        matching.way[0] = root;
         u32 height = 1;
         while (height > 0) {
-            u32 here = settling.way[--height];
+            u32 here = matching.way[--height];
             const Atom &atom = mol.atoms[here];
             for (u32 left = atom.may_take; left != 0; left &= left - 1) {
                 u32 other = neighbour(atom, first_bit(left));
-                if (mol.atoms[other].aromatic != atom.aromatic || settling.sides[other] == settling.sides[here])
+                if (mol.atoms[other].aromatic != atom.aromatic || matching.sides[other] == matching.sides[here])
                     return Status::AROMATIC;
-                if (settling.sides[other] == 0) {
-                    settling.sides[other] = 3 - settling.sides[here];
-                    settling.way[height++] = other;
+                if (matching.sides[other] == 0) {
+                    matching.sides[other] = 3 - matching.sides[here];
+                    matching.way[height++] = other;
                 }
             }
         }
@@ -1233,7 +1243,7 @@ __device__ static Status match_rings(Work &work) {
     for (u32 index = 0; index < mol.count; index++) {
         if (mol.atoms[index].open > 0 && mol.atoms[index].aromatic) {
             all++;
-            if (settling.sides[index] == 1 && find_partner(work, index))
+            if (matching.sides[index] == 1 && find_partner(work, index))
                 matched += 2;
         }
     }
@@ -1381,7 +1391,7 @@ __device__ static u32 count_distinct(const u64 (&colours)[ATOMS_MAX], u32 count)
 }
 
 // Refines until nothing changes.
-__device__ static void refine(const Molecule &mol, Sight sight, Colours &colours) {
+CALLED void refine(const Molecule &mol, Sight sight, Colours &colours) {
     // Few molecules are done with fewer rounds than two, so nothing is counted before.
     while (colours.distinct < mol.count) {
         step(mol, sight, colours.of, colours.seen);
@@ -1495,7 +1505,7 @@ __device__ static Status has_mark(const Atom &atom, u32 other_end, bool &marked)
 }
 
 // Whether the bond is in a ring in which RDKit sees no double bonds' stereo.
-__device__ static bool in_small_ring(Work &work, u32 index, u32 slot) {
+CALLED bool in_small_ring(Work &work, u32 index, u32 slot) {
     const Molecule &mol = work.mol;
     if (!has(mol.atoms[index].in_ring, slot))
         return false;
@@ -1666,7 +1676,7 @@ __device__ static Status say(Work &work, u32 &bonds_count, bool &any) {
 }
 
 // Says and refines until nothing more is said. `any`: something was.
-__device__ static Status say_all(Work &work, Sight sight, u32 &bonds_count, bool &any) {
+CALLED Status say_all(Work &work, Sight sight, u32 &bonds_count, bool &any) {
     any = false;
     for (;;) {
         bool said;
@@ -2016,7 +2026,7 @@ __device__ static bool is_faulty(Work &work, u32 root, u32 large_count) {
 }
 
 // The first cell of a component that colours do not tell; NOBODY: there is none.
-__device__ static u32 first_fault(Work &work) {
+CALLED u32 first_fault(Work &work) {
     const Cells &cells = work.cells;
     Splitting &splitting = work.splitting;
     u32 count = work.mol.count, large_count = 0;

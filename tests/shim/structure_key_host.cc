@@ -1,5 +1,8 @@
 // kernels/structure_key.cu compiled for the host, line by line as it stands. tests/structure_key.rs compiles it
 // twice: as a library, and as a program that looks for faults in the use of memory (MAIN).
+#include <iostream>
+#include <string>
+
 #include "cuda_words.h"
 
 #include "../../kernels/structure_key.cu"
@@ -17,9 +20,6 @@ extern "C" u32 host_work_bytes() { return sizeof(Work); }
 #ifdef MAIN
 // Reads lines and writes for each its status and its key in hexadecimal digits. Each line lies in memory of its
 // own length, so that whoever reads behind its end is caught.
-#include <iostream>
-#include <string>
-
 int main() {
     std::string line;
     while (std::getline(std::cin, line)) {
