@@ -101,7 +101,7 @@ enum : u8 {
 };
 
 // The order of a bond; 1 to 3 count pairs of electrons.
-enum : u8 { SINGLE = 1, DOUBLE = 2, AROMATIC = 4 };
+enum : u8 { SINGLE = 1, DOUBLE = 2, TRIPLE = 3, AROMATIC = 4 };
 #define ALL_SINGLE 0x11111111u
 
 // The mark of a tetrahedral centre, seen from its first neighbour: none, `@`, `@@`.
@@ -340,7 +340,21 @@ __device__ static inline bool is_link(u32 byte) {
 
 __device__ static inline Link link_of(u32 byte) {
     Link link;
-    link.order = byte == '=' ? DOUBLE : byte == '#' ? 3 : byte == ':' ? AROMATIC : byte == '-' ? SINGLE : 0;
+    link.order = 0;
+    switch (byte) {
+    case '-':
+        link.order = SINGLE;
+        break;
+    case '=':
+        link.order = DOUBLE;
+        break;
+    case '#':
+        link.order = TRIPLE;
+        break;
+    case ':':
+        link.order = AROMATIC;
+        break;
+    }
     link.side = byte == '/' ? 1 : byte == '\\' ? -1 : 0;
     return link;
 }
@@ -726,7 +740,7 @@ __device__ static u32 aromatic_valence(const Atom &atom) {
 // The hydrogens of an atom outside brackets whose bonds take `used`. NO_COUNT: no such state, or one that is
 // RDKit's business.
 __device__ static u32 implicit_hydrogens(u32 number, u32 used) {
-    // The least, what the next one is away, and the greatest.
+    // The least and the greatest; others lie between, two apart.
     u32 valence = 1, greatest = 1;
     switch (number) {
     case BORON:
