@@ -1,4 +1,4 @@
-"""Compiles kernels/sieve.cu to kernels/sieve.ptx with NVRTC; called by scripts/ptx.sh.
+"""Compiles kernels/*.cu to PTX with NVRTC; called by scripts/ptx.sh.
 
 usage: ptx.py FOLDER_OF_NVRTC [--check]
 
@@ -7,7 +7,7 @@ first line holds the SHA-256 of the source, by which a test sees that it is not 
 """
 import ctypes, difflib, glob, hashlib, os, sys
 
-SOURCE, TARGET = "kernels/sieve.cu", "kernels/sieve.ptx"
+SOURCES = ["kernels/sieve.cu", "kernels/structure_key.cu"]
 # The PTX is for this one, and --check has machine code made for those, as a driver would.
 VIRTUAL, REAL = "compute_70", ["sm_70", "sm_80", "sm_90"]
 
@@ -28,10 +28,10 @@ def text_of(program, size_of, get):
     return text.value.decode()
 
 
-def compile_source(nvrtc, source, architecture):
+def compile_source(nvrtc, path, source, architecture):
     """The PTX, for a virtual architecture; for a real one it is also made into machine code."""
     program = ctypes.c_void_p()
-    name = os.path.basename(SOURCE).encode()
+    name = os.path.basename(path).encode()
     if nvrtc.nvrtcCreateProgram(ctypes.byref(program), source, name, 0, None, None):
         sys.exit("ptx: NVRTC does not start")
     options = [f"--gpu-architecture={architecture}".encode(), b"--std=c++17"]
@@ -40,32 +40,40 @@ def compile_source(nvrtc, source, architecture):
     if log.strip():
         print(log.strip(), file=sys.stderr)
     if failed:
-        sys.exit(f"ptx: NVRTC can't compile {SOURCE} for {architecture}")
+        sys.exit(f"ptx: NVRTC can't compile {path} for {architecture}")
     if architecture in REAL:
         size = ctypes.c_size_t()
         if nvrtc.nvrtcGetCUBINSize(program, ctypes.byref(size)) or size.value == 0:
-            sys.exit(f"ptx: NVRTC makes no machine code of {SOURCE} for {architecture}")
+            sys.exit(f"ptx: NVRTC makes no machine code of {path} for {architecture}")
     return text_of(program, nvrtc.nvrtcGetPTXSize, nvrtc.nvrtcGetPTX)
+
+
+def treat(nvrtc, path, check):
+    """Writes the PTX beside a source, or compares it with what is there."""
+    with open(path, "rb") as file:
+        source = file.read()
+    target = path.removesuffix(".cu") + ".ptx"
+    digest = hashlib.sha256(source).hexdigest()
+    ptx = f"// SHA-256 of {os.path.basename(path)}: {digest}\n" + compile_source(nvrtc, path, source, VIRTUAL)
+    if not check:
+        with open(target, "w") as file:
+            file.write(ptx)
+        return
+    with open(target) as file:
+        committed = file.read()
+    if committed != ptx:
+        lines = list(difflib.unified_diff(committed.splitlines(), ptx.splitlines(), "committed", "compiled", n=0))
+        sys.exit("\n".join([f"ptx: {target} is not what {path} compiles to; run scripts/ptx.sh", *lines[:20]]))
+    for architecture in REAL:
+        compile_source(nvrtc, path, source, architecture)
+    print(f"ptx: {target} is what {path} compiles to, and it makes machine code for {', '.join(REAL)}")
 
 
 def main():
     folder, *rest = sys.argv[1:]
-    with open(SOURCE, "rb") as file:
-        source = file.read()
     nvrtc = load(folder)
-    ptx = f"// SHA-256 of sieve.cu: {hashlib.sha256(source).hexdigest()}\n" + compile_source(nvrtc, source, VIRTUAL)
-    if rest != ["--check"]:
-        with open(TARGET, "w") as file:
-            file.write(ptx)
-        return
-    with open(TARGET) as file:
-        committed = file.read()
-    if committed != ptx:
-        lines = list(difflib.unified_diff(committed.splitlines(), ptx.splitlines(), "committed", "compiled", n=0))
-        sys.exit("\n".join([f"ptx: {TARGET} is not what {SOURCE} compiles to; run scripts/ptx.sh", *lines[:20]]))
-    for architecture in REAL:
-        compile_source(nvrtc, source, architecture)
-    print(f"ptx: {TARGET} is what {SOURCE} compiles to, and it makes machine code for {', '.join(REAL)}")
+    for path in SOURCES:
+        treat(nvrtc, path, rest == ["--check"])
 
 
 main()

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Compiles kernels/sieve.cu to kernels/sieve.ptx with NVRTC. Needs python3 with pip, no GPU, no driver
+# Compiles each kernels/*.cu to a .ptx beside it with NVRTC. Needs python3 with pip, no GPU, no driver
 # and no CUDA. The result is committed: building molsieve needs none of this.
 #
 # usage: scripts/ptx.sh [--check]

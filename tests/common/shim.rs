@@ -7,28 +7,61 @@ use tempfile::TempDir;
 /// Compiles `tests/shim/<entry>` around the kernels of `source`, and gives the folder with the library
 /// of the name `library` in it. The source may have a fault, but it must compile.
 pub fn compile(source: &str, entry: &str, library: &str) -> TempDir {
-    let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/shim");
-    let folder = tempfile::tempdir().unwrap();
-    let shim = folder.path().join("tests/shim");
-    fs::create_dir_all(&shim).unwrap();
-    fs::create_dir_all(folder.path().join("kernels")).unwrap();
-    fs::write(folder.path().join("kernels/sieve.cu"), source).unwrap();
-    for name in ["cuda_words.h", "sieve_host.cc", "fake_driver.cc"] {
-        fs::copy(here.join(name), shim.join(name)).unwrap();
+    let build = Build {
+        kernels: "sieve.cu",
+        source,
+        entry,
+        flags: &["-O2", "-shared", "-fPIC"],
+        output: library,
+    };
+    build.run().unwrap_or_else(|message| panic!("{message}"))
+}
+
+/// What is compiled.
+pub struct Build<'a> {
+    /// Under which name in `kernels/` the entry finds the source.
+    pub kernels: &'a str,
+    pub source: &'a str,
+    /// In `tests/shim/`.
+    pub entry: &'a str,
+    pub flags: &'a [&'a str],
+    pub output: &'a str,
+}
+
+impl Build<'_> {
+    /// The folder with the output in it; or what the compiler says against it.
+    pub fn run(&self) -> Result<TempDir, String> {
+        let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/shim");
+        let folder = tempfile::tempdir().unwrap();
+        let shim = folder.path().join("tests/shim");
+        fs::create_dir_all(&shim).unwrap();
+        fs::create_dir_all(folder.path().join("kernels")).unwrap();
+        fs::write(
+            folder.path().join("kernels").join(self.kernels),
+            self.source,
+        )
+        .unwrap();
+        for entry in fs::read_dir(here).unwrap() {
+            let file = entry.unwrap();
+            fs::copy(file.path(), shim.join(file.file_name())).unwrap();
+        }
+        let compiler = std::env::var("CXX").unwrap_or_else(|_| "c++".into());
+        let output = Command::new(compiler)
+            .arg("-std=c++20")
+            // The kernels read the same memory as words of several widths, as CUDA lets them.
+            .arg("-fno-strict-aliasing")
+            .args(self.flags)
+            .arg(shim.join(self.entry))
+            .arg("-o")
+            .arg(folder.path().join(self.output))
+            .output()
+            .expect("a C++ compiler is there: molsieve is built with it");
+        if output.status.success() {
+            Ok(folder)
+        } else {
+            Err(String::from_utf8_lossy(&output.stderr).into_owned())
+        }
     }
-    let compiler = std::env::var("CXX").unwrap_or_else(|_| "c++".into());
-    let output = Command::new(compiler)
-        .args(["-std=c++20", "-O2", "-shared", "-fPIC"])
-        // The kernels read the same memory as words of several widths, as CUDA lets them.
-        .arg("-fno-strict-aliasing")
-        .arg(shim.join(entry))
-        .arg("-o")
-        .arg(folder.path().join(library))
-        .output()
-        .expect("a C++ compiler is there: molsieve is built with it");
-    let message = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{message}");
-    folder
 }
 
 /// The kernels as they are.

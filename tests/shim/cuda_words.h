@@ -1,4 +1,4 @@
-// The words of CUDA that kernels/sieve.cu uses, in plain C++, for the tests.
+// The words of CUDA that the kernels use, in plain C++, for the tests.
 //
 // A grid's blocks run one after the other, in scrambled order. The threads of a block are contexts of
 // their own (ucontext) on one thread of the host: each runs until it ends or comes to a barrier, and
@@ -16,6 +16,8 @@
 
 #define __global__
 #define __device__
+#define __constant__ static
+#define __noinline__ __attribute__((noinline))
 #define __launch_bounds__(threads)
 #define __align__(bytes) __attribute__((aligned(bytes)))
 // One block at a time: what its threads share can stand still.
@@ -38,6 +40,10 @@ static Index blockIdx, threadIdx;
 static unsigned long long __umul64hi(unsigned long long a, unsigned long long b) {
     return static_cast<unsigned long long>(static_cast<unsigned __int128>(a) * b >> 64);
 }
+
+static int __ffs(int bits) { return __builtin_ffs(bits); }
+
+static int __popc(unsigned bits) { return __builtin_popcount(bits); }
 
 template <class T> static T atomicCAS(T *at, T expected, T wanted) {
     T held = *at;

@@ -1,0 +1,2287 @@
+// The structure key on an NVIDIA GPU: the key of a molecule from the text of its SMILES. src/identity.rs and
+// the files beside it are the definition, and say why; this says the same in CUDA, function by function, so
+// that keys and reasons are the same to the bit.
+//
+//   structure_key   keys of a slot's rows, and which rows have none
+//
+// One thread per row, BLOCK_ROWS threads a block. All that a thread needs is one `Work` in its local memory; so
+// arrays are small, lists of an atom's bonds are packed in words, and what is not needed at the same time lies
+// in the same place. Nothing is recursive. This file is CUDA C++ for NVRTC, without headers. tests/shim/ gives
+// it the words of CUDA in plain C++, so that the tests run these very lines on the host.
+// kernels/structure_key.ptx is made from it by scripts/ptx.sh.
+//
+//   text       the text
+//   valence    hydrogens, nitro groups, valences
+//   bonds      where double bonds are, from the atoms alone
+//   refine     colours of atoms
+//   stereo     which marks count, and what they say
+//   canon      from colours to the key
+
+typedef unsigned char u8;
+typedef signed char s8;
+typedef unsigned short u16;
+typedef unsigned int u32;
+typedef unsigned long long u64;
+
+// Threads of a block, and so rows.
+#define BLOCK_ROWS 128u
+// Most atoms, hydrogens written as atoms among them, that a molecule may have here; 255 at most.
+#ifndef ATOMS_MAX
+#define ATOMS_MAX 64
+#endif
+// Atoms that are set apart one after the other, and ways to do so that are tried.
+#ifndef DEPTH_MAX
+#define DEPTH_MAX 3
+#endif
+#ifndef LEAVES_MAX
+#define LEAVES_MAX 100
+#endif
+// Most neighbours of an atom.
+#define NEIGHBOURS_MAX 8
+// Numbers that a ring closure may have.
+#define RING_NUMBERS 100
+// Branches that may be open at a time.
+#define BRANCHES_MAX 64
+// Largest charge, either way.
+#define CHARGE_MAX 9
+// In front of what is hashed. Another definition has another number.
+#define VERSION 1
+
+// What becomes of a row. From TEXT to SYMMETRY: 1 + the number of the reason in src/identity.rs, for which
+// RDKit has to be asked. TOO_LARGE: too many atoms for the device, or atoms that look alike and take too long
+// to set apart here; the engine on the CPU has to be asked.
+enum class Status : u8 {
+    KEY,
+    TEXT,
+    SIZE,
+    DEGREE,
+    WILDCARD,
+    ATOM_MAP,
+    VALENCE,
+    HYDROGEN,
+    AROMATIC,
+    BONDS,
+    MARKS,
+    CHIRALITY,
+    NITROGEN_CENTRE,
+    RING_STEREO,
+    SYMMETRY,
+    TOO_LARGE = 255,
+};
+
+// Of what is called in several places and is large, the code is there once.
+#define CALLED __device__ __noinline__ static
+
+// As Rust's `?`.
+#define TRY(call)                                                                                            \
+    do {                                                                                                     \
+        Status status = call;                                                                                \
+        if (status != Status::KEY)                                                                           \
+            return status;                                                                                   \
+    } while (0)
+
+// ── The molecule ────────────────────────────────────────────────────────────────────────────────────────────
+
+// Stands where no atom does, and where no slot is.
+#define NOBODY 255
+#define NO_SLOT 255u
+
+// Elements that are dealt with by name.
+enum : u8 {
+    HYDROGEN = 1,
+    BORON = 5,
+    CARBON = 6,
+    NITROGEN = 7,
+    OXYGEN = 8,
+    PHOSPHORUS = 15,
+    SULFUR = 16,
+    ARSENIC = 33,
+    SELENIUM = 34,
+    TELLURIUM = 52,
+};
+
+// The order of a bond; 1 to 3 count pairs of electrons.
+enum : u8 { SINGLE = 1, DOUBLE = 2, TRIPLE = 3, AROMATIC = 4 };
+#define ALL_SINGLE 0x11111111u
+
+// The mark of a tetrahedral centre, seen from its first neighbour: none, `@`, `@@`.
+#define NO_TURN 0
+#define LEFT 1
+#define RIGHT 2
+
+// An atom with its neighbours in the order of the text.
+struct __align__(16) Atom {
+    // A byte per slot.
+    u64 neighbours;
+    // Four bits per slot: as written; and as they are: forced, or aromatic.
+    u32 orders;
+    u32 settled;
+    // Four bits per slot, with a sign: the side of a double bond on which a mark puts the neighbour.
+    u32 sides;
+    // 0: as it comes.
+    u16 isotope;
+    u8 number;
+    s8 charge;
+    // Those that are no atoms of their own.
+    u8 hydrogens;
+    u8 aromatic : 1;
+    u8 bracket : 1;
+    // It begins the text or a part of it.
+    u8 first : 1;
+    u8 turn : 2;
+    u8 hydrogen_was_atom : 1;
+    // Whether a hydrogen that was an atom takes an odd number of steps to come first among the neighbours.
+    u8 hydrogen_odd : 1;
+    // Ring closures.
+    u8 closures : 4;
+    // The side on which a mark puts a hydrogen that was an atom.
+    s8 hydrogen_side : 2;
+    u8 degree;
+    // A bit per slot: the bond is in a ring.
+    u8 in_ring;
+    // Pairs of electrons in bonds beyond the first of each; of those, how many the settled bonds leave over; a
+    // bit per slot: the bond may take one.
+    u8 unsaturation;
+    u8 open;
+    u8 may_take;
+};
+
+struct Molecule {
+    Atom atoms[ATOMS_MAX];
+    u32 count;
+    bool any_turn, any_side, any_aromatic, any_hydrogen_atom;
+};
+
+// What stands before an atom or a ring closure. Order 0: it does not say, as a mark of a side does not.
+struct Link {
+    u8 order;
+    s8 side;
+};
+
+// A ring closure that waits for its other end.
+struct OpenRing {
+    u8 number, atom, slot;
+    Link link;
+};
+
+// For reading.
+struct Reading {
+    OpenRing rings[RING_NUMBERS];
+    u8 branches[BRANCHES_MAX];
+    // Per atom: the one it hangs on, and how many there are up to the first of its part.
+    u8 above[ATOMS_MAX], depth[ATOMS_MAX];
+    u32 rings_open, branches_open;
+};
+
+// What a search in depth notes of an atom.
+struct Visit {
+    // Number in the order of visits, from 1; 0: it was not visited.
+    u8 order;
+    // The least that it or those below it reach by another bond.
+    u8 low;
+    // Where it was come from.
+    u8 above;
+    // Bonds still to follow.
+    u8 left;
+    // Pairs that it and those below it have to place; only whether they are odd matters.
+    u8 pairs;
+};
+
+struct Bridge {
+    u8 here, above;
+    bool odd;
+};
+
+// For finding bonds that alone hold two parts together.
+struct Bridging {
+    Visit visits[ATOMS_MAX];
+    Bridge bridges[ATOMS_MAX];
+};
+
+// For finding partners.
+struct Matching {
+    u8 sides[ATOMS_MAX], partner[ATOMS_MAX], seen[ATOMS_MAX];
+    // The atoms on the way, and the next slot of each.
+    u8 way[ATOMS_MAX], next[ATOMS_MAX];
+};
+
+// For settling bonds.
+struct Settling {
+    // Atoms that have a single way.
+    u8 queue[2 * ATOMS_MAX];
+    u32 queue_count;
+    // A bit per bond of each atom: it is in a ring of six.
+    u8 rings[ATOMS_MAX];
+    union {
+        Bridging bridging;
+        Matching matching;
+    };
+};
+
+// A colour per atom, and how many different ones there are.
+struct Colours {
+    u64 of[ATOMS_MAX];
+    u64 seen[ATOMS_MAX];
+    u32 distinct;
+};
+
+// The marks of a molecule.
+struct Stereo {
+    // What an atom says beyond the constitution; 0: nothing.
+    u8 codes[ATOMS_MAX];
+    // Marked centres that wait for their neighbours to differ.
+    u8 waiting[ATOMS_MAX];
+    // What is said in a round.
+    u8 now[ATOMS_MAX];
+    u32 waiting_count;
+};
+
+// For finding the marks that count.
+struct Perceiving {
+    u8 bonds_a[ATOMS_MAX], bonds_b[ATOMS_MAX];
+    u32 bonds_count;
+    u8 able[ATOMS_MAX], systems[ATOMS_MAX];
+    u8 distance[ATOMS_MAX], queue[ATOMS_MAX];
+};
+
+// Atoms in the order of their colours. A cell holds those of one colour.
+struct Cells {
+    u8 order[ATOMS_MAX];
+    // Per atom: where its cell begins in the order.
+    u8 of[ATOMS_MAX];
+    // Per beginning of a cell: its atoms.
+    u8 size[ATOMS_MAX];
+};
+
+// How things were before an atom was set apart.
+struct Level {
+    u64 colours[ATOMS_MAX];
+    u8 codes[ATOMS_MAX], waiting[ATOMS_MAX];
+    // Those that are set apart in turn.
+    u8 members[ATOMS_MAX];
+    u32 distinct, waiting_count, size, next;
+};
+
+// For setting atoms apart.
+struct Splitting {
+    // Per beginning of a cell: the component it belongs to, as the beginning of another; see `root_of`.
+    u8 joined[ATOMS_MAX];
+    bool faulty[ATOMS_MAX], mixed[ATOMS_MAX];
+    u8 large[ATOMS_MAX];
+    u8 stack[ATOMS_MAX], above[ATOMS_MAX];
+    Level levels[DEPTH_MAX];
+};
+
+// All that a thread needs.
+struct Work {
+    Molecule mol;
+    Colours colours;
+    Stereo stereo;
+    Cells cells;
+    union {
+        Reading reading;
+        Settling settling;
+        Perceiving perceiving;
+        Splitting splitting;
+    };
+};
+
+// The number of the lowest bit that is set; NO_SLOT or more if there is none.
+__device__ static inline u32 first_bit(u32 bits) { return static_cast<u32>(__ffs(bits)) - 1; }
+
+__device__ static inline u8 byte_of(u64 list, u32 slot) { return static_cast<u8>(list >> 8 * slot); }
+
+__device__ static inline u64 with_byte(u64 list, u32 slot, u8 byte) {
+    return (list & ~(0xffull << 8 * slot)) | static_cast<u64>(byte) << 8 * slot;
+}
+
+__device__ static inline u8 order_in(u32 list, u32 slot) { return list >> 4 * slot & 15; }
+
+// With the sign.
+__device__ static inline int side_in(u32 list, u32 slot) { return static_cast<int>((list >> 4 * slot & 15) ^ 8) - 8; }
+
+__device__ static inline u32 with_four_bits(u32 list, u32 slot, int bits) {
+    return (list & ~(15u << 4 * slot)) | (static_cast<u32>(bits) & 15) << 4 * slot;
+}
+
+__device__ static inline u8 neighbour(const Atom &atom, u32 slot) { return byte_of(atom.neighbours, slot); }
+
+// The place of a neighbour in the list.
+__device__ static inline u32 slot_of(const Atom &atom, u32 other) {
+    u64 list = atom.neighbours;
+    for (u32 slot = 0; slot < atom.degree; slot++)
+        if (byte_of(list, slot) == other)
+            return slot;
+    return NO_SLOT;
+}
+
+// Neighbours and hydrogens.
+__device__ static inline u32 total_degree(const Atom &atom) { return atom.degree + atom.hydrogens; }
+
+__device__ static inline bool has(u32 bits, u32 slot) { return bits >> slot & 1; }
+
+// ── text ────────────────────────────────────────────────────────────────────────────────────────────────────
+
+struct Text {
+    const u8 *bytes;
+    u32 length;
+};
+
+// 0 behind the end.
+__device__ static inline u32 peek(const Text &text, u32 at) { return at < text.length ? text.bytes[at] : 0; }
+
+__device__ static inline bool is_digit(u32 byte) { return byte - '0' < 10; }
+
+__device__ static inline bool is_none(Link link) { return link.order == 0 && link.side == 0; }
+
+__device__ static inline bool is_link(u32 byte) {
+    return byte == '-' || byte == '=' || byte == '#' || byte == ':' || byte == '/' || byte == '\\';
+}
+
+__device__ static inline Link link_of(u32 byte) {
+    Link link;
+    link.order = 0;
+    switch (byte) {
+    case '-':
+        link.order = SINGLE;
+        break;
+    case '=':
+        link.order = DOUBLE;
+        break;
+    case '#':
+        link.order = TRIPLE;
+        break;
+    case ':':
+        link.order = AROMATIC;
+        break;
+    }
+    link.side = byte == '/' ? 1 : byte == '\\' ? -1 : 0;
+    return link;
+}
+
+__device__ static inline u8 order_of(Link link, bool both_aromatic) {
+    return link.order != 0 ? link.order : both_aromatic ? AROMATIC : SINGLE;
+}
+
+__device__ static Status push(Atom &atom, u8 other, u8 order, int side) {
+    u32 slot = atom.degree;
+    if (slot == NEIGHBOURS_MAX)
+        return Status::DEGREE;
+    atom.neighbours = with_byte(atom.neighbours, slot, other);
+    atom.orders = with_four_bits(atom.orders, slot, order);
+    atom.sides = with_four_bits(atom.sides, slot, side);
+    atom.degree = slot + 1;
+    return Status::KEY;
+}
+
+// Symbols in the order of the atomic numbers, from hydrogen on; two bytes each.
+__constant__ const char SYMBOLS[] = "H HeLiBeB C N O F NeNaMgAlSiP S ClArK CaScTiV CrMnFeCoNi"
+                                    "CuZnGaGeAsSeBrKrRbSrY ZrNbMoTcRuRhPdAgCdInSnSbTeI Xe"
+                                    "CsBaLaCePrNdPmSmEuGdTbDyHoErTmYbLuHfTaW ReOsIrPtAuHg"
+                                    "TlPbBiPoAtRnFrRaAcThPaU NpPuAmCmBkCfEsFmMdNoLrRfDbSg"
+                                    "BhHsMtDsRgCnNhFlMcLvTsOg";
+#define SYMBOLS_COUNT 118
+
+// A symbol in brackets, not aromatic: its number, 0 if there is none. Two letters if the second is a small one.
+CALLED u8 symbol(u32 a, u32 b, u32 &bytes) {
+    if (a - 'A' >= 26)
+        return 0;
+    bytes = b - 'a' < 26 ? 2 : 1;
+    if (bytes == 1) {
+        switch (a) {
+        case 'C':
+            return CARBON;
+        case 'N':
+            return NITROGEN;
+        case 'O':
+            return OXYGEN;
+        case 'H':
+            return HYDROGEN;
+        case 'S':
+            return SULFUR;
+        }
+        b = ' ';
+    }
+#pragma unroll 1
+    for (u32 i = 0; i < SYMBOLS_COUNT; i++)
+        if (static_cast<u8>(SYMBOLS[2 * i]) == a && static_cast<u8>(SYMBOLS[2 * i + 1]) == b)
+            return i + 1;
+    return 0;
+}
+
+// A symbol of an aromatic atom in brackets; 0: there is none.
+__device__ static u8 aromatic_symbol(u32 a, u32 b, u32 &bytes) {
+    bytes = 2;
+    if (a == 's' && b == 'e')
+        return SELENIUM;
+    if (a == 't' && b == 'e')
+        return TELLURIUM;
+    if ((a == 's' || a == 't' || a == 'a') && (b == 'i' || b == 's'))
+        return 0;
+    bytes = 1;
+    switch (a) {
+    case 'c':
+        return CARBON;
+    case 'n':
+        return NITROGEN;
+    case 'o':
+        return OXYGEN;
+    case 's':
+        return SULFUR;
+    case 'p':
+        return PHOSPHORUS;
+    case 'b':
+        return BORON;
+    }
+    return 0;
+}
+
+__device__ static s8 read_charge(const Text &text, u32 &at) {
+    u32 byte = peek(text, at);
+    if (byte != '+' && byte != '-')
+        return 0;
+    at++;
+    u32 size = 1;
+    if (is_digit(peek(text, at))) {
+        size = peek(text, at) - '0';
+        at++;
+    } else {
+        while (peek(text, at) == byte && size < CHARGE_MAX) {
+            size++;
+            at++;
+        }
+    }
+    return byte == '+' ? static_cast<int>(size) : -static_cast<int>(size);
+}
+
+__device__ static Status read_bracket(const Text &text, u32 &at, Atom &atom) {
+    at++;
+    atom.bracket = true;
+    if (peek(text, at) == '0')
+        return Status::TEXT;
+    u32 isotope = 0;
+    while (is_digit(peek(text, at))) {
+        isotope = 10 * isotope + (peek(text, at) - '0');
+        at++;
+        if (isotope > 999)
+            return Status::TEXT;
+    }
+    atom.isotope = isotope;
+    u32 a = peek(text, at), b = peek(text, at + 1), bytes = 0;
+    atom.number = aromatic_symbol(a, b, bytes);
+    atom.aromatic = atom.number != 0;
+    if (atom.number == 0)
+        atom.number = symbol(a, b, bytes);
+    if (atom.number == 0)
+        return Status::WILDCARD;
+    at += bytes;
+    if (peek(text, at) == '@') {
+        at++;
+        atom.turn = LEFT;
+        if (peek(text, at) == '@') {
+            at++;
+            atom.turn = RIGHT;
+        }
+        u32 next = peek(text, at);
+        if (next != 'H' && next != '+' && next != '-' && next != ']')
+            return Status::CHIRALITY;
+    }
+    if (peek(text, at) == 'H') {
+        at++;
+        atom.hydrogens = 1;
+        if (is_digit(peek(text, at))) {
+            atom.hydrogens = peek(text, at) - '0';
+            at++;
+        }
+    }
+    atom.charge = read_charge(text, at);
+    u32 end = peek(text, at);
+    at++;
+    return end == ']' ? Status::KEY : end == ':' ? Status::ATOM_MAP : Status::TEXT;
+}
+
+__device__ static Status read_atom(const Text &text, u32 &at, Atom &atom) {
+    u32 byte = peek(text, at);
+    if (byte == '[')
+        return read_bracket(text, at, atom);
+    u32 next = peek(text, at + 1);
+    at++;
+    switch (byte) {
+    case 'C':
+        atom.number = next == 'l' ? 17 : CARBON;
+        at += next == 'l';
+        break;
+    case 'B':
+        atom.number = next == 'r' ? 35 : BORON;
+        at += next == 'r';
+        break;
+    case 'N':
+    case 'n':
+        atom.number = NITROGEN;
+        break;
+    case 'O':
+    case 'o':
+        atom.number = OXYGEN;
+        break;
+    case 'F':
+        atom.number = 9;
+        break;
+    case 'S':
+    case 's':
+        atom.number = SULFUR;
+        break;
+    case 'P':
+    case 'p':
+        atom.number = PHOSPHORUS;
+        break;
+    case 'I':
+        atom.number = 53;
+        break;
+    case 'c':
+        atom.number = CARBON;
+        break;
+    case 'b':
+        atom.number = BORON;
+        break;
+    case '*':
+        return Status::WILDCARD;
+    default:
+        return Status::TEXT;
+    }
+    atom.aromatic = byte >= 'a';
+    return Status::KEY;
+}
+
+// The number of a ring closure; RING_NUMBERS if it is none.
+__device__ static u32 ring_number(const Text &text, u32 &at) {
+    u32 digit = peek(text, at);
+    if (is_digit(digit)) {
+        at++;
+        return digit - '0';
+    }
+    u32 tens = peek(text, at + 1), ones = peek(text, at + 2);
+    at += 3;
+    return is_digit(tens) && is_digit(ones) && tens != '0' ? 10 * (tens - '0') + (ones - '0') : RING_NUMBERS;
+}
+
+__device__ static Status add(Work &work, Atom atom, u8 from, Link link, u8 &active) {
+    Molecule &mol = work.mol;
+    u32 index = mol.count;
+    if (index == ATOMS_MAX)
+        return Status::TOO_LARGE;
+    mol.any_turn |= atom.turn != NO_TURN;
+    mol.any_aromatic |= atom.aromatic;
+    mol.any_hydrogen_atom |= atom.number == HYDROGEN && atom.isotope == 0 && atom.charge == 0;
+    atom.first = from == NOBODY;
+    mol.count++;
+    work.reading.above[index] = from;
+    work.reading.depth[index] = 0;
+    if (from != NOBODY) {
+        work.reading.depth[index] = work.reading.depth[from] + 1;
+        Atom &other = mol.atoms[from];
+        u8 order = order_of(link, other.aromatic && atom.aromatic);
+        mol.any_side |= link.side != 0;
+        TRY(push(other, index, order, link.side));
+        TRY(push(atom, from, order, -link.side));
+    }
+    mol.atoms[index] = atom;
+    active = index;
+    return Status::KEY;
+}
+
+// The bonds on the way from one atom to the other are in a ring.
+__device__ static Status mark_ring(Work &work, u32 a, u32 b) {
+    while (a != b) {
+        u32 &lower = work.reading.depth[a] >= work.reading.depth[b] ? a : b;
+        u32 up = work.reading.above[lower];
+        // The closure joins two parts.
+        if (up == NOBODY)
+            return Status::TEXT;
+        // The atom above is the first of the neighbours.
+        work.mol.atoms[lower].in_ring |= 1;
+        Atom &above = work.mol.atoms[up];
+        above.in_ring |= 1u << slot_of(above, lower);
+        lower = up;
+    }
+    return Status::KEY;
+}
+
+__device__ static Status ring(Work &work, u8 active, u32 number, Link link) {
+    Molecule &mol = work.mol;
+    Reading &reading = work.reading;
+    Atom &here = mol.atoms[active];
+    // RDKit has an order of its own for closures that stand behind a branch of a centre.
+    if (here.turn != NO_TURN && active + 1u != mol.count)
+        return Status::TEXT;
+    here.closures++;
+    mol.any_side |= link.side != 0;
+    u32 at = 0;
+    while (at < reading.rings_open && reading.rings[at].number != number)
+        at++;
+    if (at == reading.rings_open) {
+        OpenRing open;
+        open.number = number;
+        open.atom = active;
+        open.slot = here.degree;
+        open.link = link;
+        TRY(push(here, NOBODY, 0, 0));
+        reading.rings[at] = open;
+        reading.rings_open++;
+        return Status::KEY;
+    }
+    OpenRing open = reading.rings[at];
+    reading.rings_open--;
+    reading.rings[at] = reading.rings[reading.rings_open];
+    if (open.atom == active || slot_of(here, open.atom) != NO_SLOT)
+        return Status::TEXT;
+    Atom &there = mol.atoms[open.atom];
+    u8 order = open.link.order;
+    if (order == 0)
+        order = link.order;
+    else if (link.order != 0 && link.order != order)
+        return Status::TEXT;
+    if (order == 0)
+        order = here.aromatic && there.aromatic ? AROMATIC : SINGLE;
+    // Either end may bear the mark, each as seen from itself.
+    int side = open.link.side;
+    if (side == 0)
+        side = -link.side;
+    else if (link.side != 0 && link.side != -side)
+        return Status::MARKS;
+    there.neighbours = with_byte(there.neighbours, open.slot, active);
+    there.orders = with_four_bits(there.orders, open.slot, order);
+    there.sides = with_four_bits(there.sides, open.slot, side);
+    u32 slot = here.degree;
+    TRY(push(here, open.atom, order, -side));
+    there.in_ring |= 1u << open.slot;
+    here.in_ring |= 1u << slot;
+    return mark_ring(work, open.atom, active);
+}
+
+// Whether what stands behind a bracket can't begin a branch: that begins with a bond or an atom.
+__device__ static inline bool begins_no_branch(u32 byte) {
+    return byte == 0 || byte == '(' || byte == ')' || byte == '.' || byte == '%' || is_digit(byte);
+}
+
+// Reads all of a text.
+__device__ static Status read(const Text &text, Work &work) {
+    Molecule &mol = work.mol;
+    Reading &reading = work.reading;
+    mol.count = 0;
+    mol.any_turn = mol.any_side = mol.any_aromatic = mol.any_hydrogen_atom = false;
+    reading.rings_open = reading.branches_open = 0;
+    u32 at = 0;
+    u8 active = NOBODY;
+    const Link none = {0, 0};
+    Link link = none;
+    while (at < text.length) {
+        u32 byte = text.bytes[at];
+        bool bare = is_none(link);
+        if (byte == '(' && active != NOBODY && bare && reading.branches_open < BRANCHES_MAX) {
+            at++;
+            if (begins_no_branch(peek(text, at)))
+                return Status::TEXT;
+            reading.branches[reading.branches_open++] = active;
+        } else if (byte == ')' && reading.branches_open > 0 && bare) {
+            at++;
+            active = reading.branches[--reading.branches_open];
+        } else if (byte == '.' && active != NOBODY && bare && reading.branches_open == 0) {
+            at++;
+            active = NOBODY;
+            if (at == text.length)
+                return Status::TEXT;
+        } else if (is_link(byte) && active != NOBODY && bare) {
+            at++;
+            link = link_of(byte);
+        } else if ((is_digit(byte) || byte == '%') && active != NOBODY) {
+            u32 number = ring_number(text, at);
+            if (number == RING_NUMBERS)
+                return Status::TEXT;
+            TRY(ring(work, active, number, link));
+            link = none;
+        } else {
+            Atom atom = Atom();
+            TRY(read_atom(text, at, atom));
+            TRY(add(work, atom, active, link, active));
+            link = none;
+        }
+    }
+    bool ended = reading.branches_open == 0 && reading.rings_open == 0 && is_none(link);
+    return ended && mol.count > 0 ? Status::KEY : Status::TEXT;
+}
+
+// ── valence ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+// No valence, no number of hydrogens.
+#define NO_COUNT 255u
+
+// The valence of an aromatic atom, for which its ring has to find a double bond if it takes one more than its
+// bonds and hydrogens.
+__device__ static u32 aromatic_valence(const Atom &atom) {
+    int charge = atom.charge;
+    switch (atom.number) {
+    case CARBON:
+        return charge == 0 ? 4 : charge == 1 || charge == -1 ? 3 : NO_COUNT;
+    case NITROGEN:
+        return charge == 1 ? 4 : charge == 0 ? 3 : charge == -1 ? 2 : NO_COUNT;
+    case PHOSPHORUS:
+        return charge == 1 ? 4 : charge == 0 ? 3 : NO_COUNT;
+    case BORON:
+        return charge == 0 ? 3 : NO_COUNT;
+    case OXYGEN:
+    case SULFUR:
+    case SELENIUM:
+    case TELLURIUM:
+        return charge == 1 ? 3 : charge == 0 ? 2 : NO_COUNT;
+    }
+    return NO_COUNT;
+}
+
+// The hydrogens of an atom outside brackets whose bonds take `used`. NO_COUNT: no such state, or one that is
+// RDKit's business.
+__device__ static u32 implicit_hydrogens(u32 number, u32 used) {
+    // The least and the greatest; others lie between, two apart.
+    u32 valence = 1, greatest = 1;
+    switch (number) {
+    case BORON:
+    case NITROGEN:
+        valence = greatest = 3;
+        break;
+    case CARBON:
+        valence = greatest = 4;
+        break;
+    case OXYGEN:
+        valence = greatest = 2;
+        break;
+    case PHOSPHORUS:
+        valence = 3;
+        greatest = 5;
+        break;
+    case SULFUR:
+        valence = 2;
+        greatest = 6;
+        break;
+    }
+    if (used > greatest)
+        return NO_COUNT;
+    while (valence < used)
+        valence += 2;
+    return valence - used;
+}
+
+// A bit per valence.
+#define V(valence) (1u << (valence))
+
+// Valences that an atom may have without a radical, and that RDKit takes so.
+__device__ static u32 certain_valences(const Atom &atom) {
+    int charge = atom.charge;
+    switch (atom.number) {
+    case HYDROGEN:
+        return charge == 0 ? V(1) : charge == 1 ? V(0) : 0;
+    case BORON:
+        return charge == 0 ? V(3) : charge == -1 ? V(4) : 0;
+    case CARBON:
+        return charge == 0 ? V(4) : charge == 1 || charge == -1 ? V(3) : 0;
+    case 14:
+    case 32:
+        return charge == 0 ? V(4) : 0;
+    case NITROGEN:
+        return charge == 0 ? V(3) : charge == 1 ? V(4) : charge == -1 ? V(2) : 0;
+    case OXYGEN:
+        return charge == 0 ? V(2) : charge == 1 ? V(3) : charge == -1 ? V(1) : charge == -2 ? V(0) : 0;
+    case SULFUR:
+    case SELENIUM:
+    case TELLURIUM:
+        return charge == 0    ? V(2) | V(4) | V(6)
+               : charge == 1  ? V(3)
+               : charge == -1 ? V(1)
+               : charge == -2 ? V(0)
+                              : 0;
+    case PHOSPHORUS:
+    case ARSENIC:
+        return charge == 0 ? V(3) | V(5) : charge == 1 ? V(4) : 0;
+    case 9:
+    case 17:
+    case 35:
+    case 53:
+        return charge == 0 ? V(1) : charge == -1 ? V(0) : 0;
+    }
+    // Ions and atoms on their own; bonds of metals are RDKit's business.
+    return atom.degree == 0 && atom.hydrogens == 0 ? V(0) : 0;
+}
+
+__device__ static bool is_certain(const Atom &atom, u32 valence) {
+    return valence < 8 && (certain_valences(atom) & V(valence));
+}
+
+// Pairs of electrons in bonds that are not aromatic, and the number of those that are.
+__device__ static void pairs_in_bonds(const Atom &atom, u32 &pairs, u32 &aromatic) {
+    pairs = aromatic = 0;
+    for (u32 slot = 0; slot < atom.degree; slot++) {
+        u32 order = order_in(atom.orders, slot);
+        if (order == AROMATIC)
+            aromatic++;
+        else
+            pairs += order;
+    }
+}
+
+__device__ static Status complete_aromatic(Atom &atom, u32 pairs, u32 aromatic) {
+    if (aromatic < 2 || atom.in_ring == 0)
+        return Status::AROMATIC;
+    u32 valence = aromatic_valence(atom);
+    if (valence == NO_COUNT)
+        return Status::AROMATIC;
+    if (!atom.bracket) {
+        // An aromatic bond counts as one and a half.
+        u32 used = pairs + (3 * aromatic + 1) / 2;
+        atom.hydrogens = valence > used ? valence - used : 0;
+    }
+    // A ring has one double bond at most for an atom; others lie outside of it.
+    u32 used = pairs + aromatic + atom.hydrogens;
+    if (valence < used || valence - used > 1)
+        return Status::AROMATIC;
+    atom.unsaturation = pairs + aromatic - atom.degree + (valence - used);
+    return Status::KEY;
+}
+
+// N(=O)=O is written with charges by RDKit.
+__device__ static Status charge_nitro(Molecule &mol, Atom &nitrogen) {
+    u32 found = NO_SLOT, oxides = 0;
+    for (u32 slot = 0; slot < nitrogen.degree; slot++) {
+        const Atom &other = mol.atoms[neighbour(nitrogen, slot)];
+        if (order_in(nitrogen.orders, slot) == DOUBLE && other.number == OXYGEN && other.degree == 1 &&
+            !other.bracket && other.isotope == 0) {
+            if (oxides == 0)
+                found = slot;
+            oxides++;
+        }
+    }
+    if (oxides < 2 || nitrogen.degree != 3)
+        return Status::VALENCE;
+    nitrogen.orders = with_four_bits(nitrogen.orders, found, SINGLE);
+    nitrogen.charge = 1;
+    nitrogen.unsaturation = 1;
+    Atom &oxygen = mol.atoms[neighbour(nitrogen, found)];
+    // In brackets from now on: it takes no hydrogen, whichever of the two is looked at first.
+    oxygen.orders = with_four_bits(oxygen.orders, 0, SINGLE);
+    oxygen.charge = -1;
+    oxygen.bracket = true;
+    oxygen.hydrogens = oxygen.unsaturation = 0;
+    return Status::KEY;
+}
+
+// The list of four bits or of a byte per slot without one of them.
+__device__ static inline u32 without_four_bits(u32 list, u32 slot) {
+    u32 below = (1u << 4 * slot) - 1;
+    return (list & below) | (list >> 4 & ~below);
+}
+
+__device__ static inline u64 without_byte(u64 list, u32 slot) {
+    u64 below = (1ull << 8 * slot) - 1;
+    return (list & below) | (list >> 8 & ~below);
+}
+
+__device__ static Status take_out(Atom &atom, u32 hydrogen) {
+    u32 slot = slot_of(atom, hydrogen);
+    if (slot == NO_SLOT)
+        return Status::HYDROGEN;
+    int side = side_in(atom.sides, slot);
+    if (side != 0) {
+        if (atom.hydrogen_side != 0 && atom.hydrogens > 0 && atom.hydrogen_side != -side)
+            return Status::MARKS;
+        atom.hydrogen_side = side;
+    }
+    atom.hydrogen_was_atom = true;
+    atom.hydrogen_odd = slot & 1;
+    atom.hydrogens++;
+    atom.neighbours = without_byte(atom.neighbours, slot);
+    atom.orders = without_four_bits(atom.orders, slot);
+    atom.sides = without_four_bits(atom.sides, slot);
+    u32 below = atom.in_ring & ((1u << slot) - 1);
+    atom.in_ring = below | atom.in_ring >> (slot + 1) << slot;
+    atom.degree--;
+    return Status::KEY;
+}
+
+// Takes hydrogens that are atoms out of the lists of their neighbours, as RDKit does, and numbers the atoms that
+// are left from 0 on.
+__device__ static Status count_hydrogen_atoms(Work &work) {
+    Molecule &mol = work.mol;
+    // NOBODY: it is gone.
+    u8 *numbers = work.reading.above;
+    u32 count = 0;
+    for (u32 index = 0; index < mol.count; index++) {
+        const Atom &atom = mol.atoms[index];
+        if (atom.number != HYDROGEN || atom.isotope != 0 || atom.charge != 0) {
+            numbers[index] = count++;
+            continue;
+        }
+        if (atom.degree != 1 || atom.hydrogens != 0)
+            return Status::HYDROGEN;
+        Atom &heavy = mol.atoms[neighbour(atom, 0)];
+        if (heavy.number == HYDROGEN)
+            return Status::HYDROGEN;
+        TRY(take_out(heavy, index));
+        numbers[index] = NOBODY;
+    }
+    for (u32 index = 0; index < mol.count; index++) {
+        if (numbers[index] == NOBODY)
+            continue;
+        Atom atom = mol.atoms[index];
+        for (u32 slot = 0; slot < atom.degree; slot++)
+            atom.neighbours = with_byte(atom.neighbours, slot, numbers[neighbour(atom, slot)]);
+        mol.atoms[numbers[index]] = atom;
+    }
+    mol.count = count;
+    return Status::KEY;
+}
+
+// Gives every atom its hydrogens and its unsaturation; hydrogens that are atoms become counted ones.
+__device__ static Status complete(Work &work) {
+    Molecule &mol = work.mol;
+    for (u32 index = 0; index < mol.count; index++) {
+        Atom &atom = mol.atoms[index];
+        u32 pairs, aromatic;
+        pairs_in_bonds(atom, pairs, aromatic);
+        if (aromatic > 0 && !atom.aromatic)
+            return Status::AROMATIC;
+        if (atom.aromatic) {
+            TRY(complete_aromatic(atom, pairs, aromatic));
+        } else if (atom.number == NITROGEN && pairs == 5 && !atom.bracket) {
+            TRY(charge_nitro(mol, atom));
+        } else {
+            if (!atom.bracket) {
+                u32 hydrogens = implicit_hydrogens(atom.number, pairs);
+                if (hydrogens == NO_COUNT)
+                    return Status::VALENCE;
+                atom.hydrogens = hydrogens;
+            } else if (!is_certain(atom, pairs + atom.hydrogens)) {
+                return Status::VALENCE;
+            }
+            atom.unsaturation = pairs - atom.degree;
+        }
+    }
+    return mol.any_hydrogen_atom ? count_hydrogen_atoms(work) : Status::KEY;
+}
+
+// ── bonds ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+// Puts an atom that has a single way into the queue. An error: it has none at all.
+__device__ static Status look_at(Work &work, u32 index) {
+    const Atom &atom = work.mol.atoms[index];
+    if (atom.open == 0)
+        return Status::KEY;
+    u32 ways = __popc(atom.may_take);
+    if (ways == 0)
+        return Status::BONDS;
+    if (ways == 1) {
+        // Twice at most: when its last way but one goes, and when a double bond leaves it open.
+        if (work.settling.queue_count == 2 * ATOMS_MAX)
+            return Status::TOO_LARGE;
+        work.settling.queue[work.settling.queue_count++] = index;
+    }
+    return Status::KEY;
+}
+
+// An atom that has given all takes no more.
+__device__ static Status shut(Work &work, u32 index) {
+    Atom &atom = work.mol.atoms[index];
+    u32 left = atom.may_take;
+    atom.may_take = 0;
+    for (; left != 0; left &= left - 1) {
+        u32 other = neighbour(atom, first_bit(left));
+        Atom &end = work.mol.atoms[other];
+        end.may_take &= ~(1u << slot_of(end, index));
+        TRY(look_at(work, other));
+    }
+    return Status::KEY;
+}
+
+// Puts pairs into a bond; with that it is settled.
+CALLED Status give(Work &work, u32 index, u32 slot, u32 pairs) {
+    if (slot >= NEIGHBOURS_MAX)
+        return Status::BONDS;
+    u32 other = neighbour(work.mol.atoms[index], slot);
+    if (pairs > 2 || work.mol.atoms[other].open < pairs || work.mol.atoms[index].open < pairs)
+        return Status::BONDS;
+    u32 ends[2] = {index, other};
+    u32 slots[2] = {slot, slot_of(work.mol.atoms[other], index)};
+    for (u32 i = 0; i < 2; i++) {
+        Atom &atom = work.mol.atoms[ends[i]];
+        atom.settled = with_four_bits(atom.settled, slots[i], SINGLE + pairs);
+        atom.open -= pairs;
+        atom.may_take &= ~(1u << slots[i]);
+    }
+    for (u32 i = 0; i < 2; i++) {
+        if (work.mol.atoms[ends[i]].open == 0)
+            TRY(shut(work, ends[i]));
+        else
+            TRY(look_at(work, ends[i]));
+    }
+    return Status::KEY;
+}
+
+CALLED Status peel(Work &work) {
+    while (work.settling.queue_count > 0) {
+        u32 index = work.settling.queue[--work.settling.queue_count];
+        const Atom &atom = work.mol.atoms[index];
+        if (atom.open > 0)
+            TRY(give(work, index, first_bit(atom.may_take), atom.open));
+    }
+    return Status::KEY;
+}
+
+__device__ static void begin_bonds(Molecule &mol) {
+    for (u32 index = 0; index < mol.count; index++) {
+        Atom &atom = mol.atoms[index];
+        atom.open = atom.unsaturation;
+        atom.settled = ALL_SINGLE;
+        atom.may_take = 0;
+    }
+    for (u32 index = 0; index < mol.count; index++) {
+        Atom &atom = mol.atoms[index];
+        if (atom.open == 0)
+            continue;
+        u32 may_take = 0;
+        for (u32 slot = 0; slot < atom.degree; slot++)
+            may_take |= static_cast<u32>(mol.atoms[neighbour(atom, slot)].open > 0) << slot;
+        atom.may_take = may_take;
+    }
+}
+
+// Marks the bonds of a way that closes; an atom a byte.
+__device__ static void mark_six_ring(Work &work, u64 way) {
+    u32 before = byte_of(way, 5);
+    for (u32 i = 0; i < 6; i++) {
+        u32 index = byte_of(way, i), behind = byte_of(way, i == 5 ? 0 : i + 1);
+        const Atom &atom = work.mol.atoms[index];
+        work.settling.rings[index] |= 1u << slot_of(atom, before) | 1u << slot_of(atom, behind);
+        before = index;
+    }
+}
+
+// Goes on with a way of two open atoms until it closes after six. No chord: beside its neighbours in the ring an
+// atom knows none of them.
+__device__ static void find_ring(Work &work, u32 first, u32 second) {
+    const Molecule &mol = work.mol;
+    // The atoms on the way, and the bonds of each that are still to follow; a byte each.
+    u64 way = first | second << 8;
+    u64 left = static_cast<u64>(mol.atoms[second].may_take) << 8;
+    u32 length = 2;
+    while (length >= 2) {
+        u32 here = byte_of(left, length - 1);
+        if (here == 0) {
+            length--;
+            continue;
+        }
+        left = with_byte(left, length - 1, here & (here - 1));
+        u32 next = neighbour(mol.atoms[byte_of(way, length - 1)], first_bit(here));
+        if (length == 6) {
+            if (next == first) {
+                mark_six_ring(work, way);
+                return;
+            }
+            continue;
+        }
+        const Atom &atom = mol.atoms[next];
+        bool fits = true;
+        for (u32 i = 0; i < length && fits; i++) {
+            u32 other = byte_of(way, i);
+            bool knows = slot_of(atom, other) != NO_SLOT;
+            fits = other != next && (i == length - 1 || knows == (i == 0 && length == 5));
+        }
+        if (fits) {
+            way = with_byte(way, length, next);
+            left = with_byte(left, length, atom.may_take);
+            length++;
+        }
+    }
+}
+
+// Marks the bonds of six-membered rings without chords whose atoms are all open.
+__device__ static void mark_six_rings(Work &work) {
+    const Molecule &mol = work.mol;
+    for (u32 index = 0; index < mol.count; index++) {
+        u32 left = mol.atoms[index].may_take & ~work.settling.rings[index];
+        for (; left != 0; left &= left - 1) {
+            u32 slot = first_bit(left);
+            if (!has(work.settling.rings[index], slot))
+                find_ring(work, index, neighbour(mol.atoms[index], slot));
+        }
+    }
+}
+
+__device__ static Status settle_bridge(Work &work, Bridge bridge) {
+    Atom &atom = work.mol.atoms[bridge.here];
+    u32 slot = slot_of(atom, bridge.above);
+    if (!has(atom.may_take, slot)) {
+        // Another bridge has settled it: it must have done so in the same way.
+        return (order_in(atom.settled, slot) > SINGLE) == bridge.odd ? Status::KEY : Status::BONDS;
+    }
+    if (bridge.odd)
+        return give(work, bridge.here, slot, 1);
+    Atom &other = work.mol.atoms[bridge.above];
+    atom.may_take &= ~(1u << slot);
+    other.may_take &= ~(1u << slot_of(other, bridge.here));
+    TRY(look_at(work, bridge.here));
+    return look_at(work, bridge.above);
+}
+
+// The first visit of an atom.
+__device__ static void visit(Work &work, u32 index, u32 above, u32 order) {
+    const Atom &atom = work.mol.atoms[index];
+    Visit visit;
+    visit.order = visit.low = order;
+    visit.above = above;
+    visit.left = atom.may_take;
+    visit.pairs = atom.open;
+    work.settling.bridging.visits[index] = visit;
+}
+
+// Settles bonds that alone hold two parts of the open atoms together. Whether there was one.
+__device__ static Status settle_bridges(Work &work, bool &any) {
+    const Molecule &mol = work.mol;
+    Visit(&visits)[ATOMS_MAX] = work.settling.bridging.visits;
+    for (u32 index = 0; index < mol.count; index++)
+        visits[index].order = 0;
+    u32 count = 0, order = 0;
+    for (u32 root = 0; root < mol.count; root++) {
+        if (mol.atoms[root].may_take == 0 || visits[root].order != 0)
+            continue;
+        visit(work, root, root, ++order);
+        u32 here = root;
+        for (;;) {
+            u32 left = visits[here].left;
+            if (left != 0) {
+                visits[here].left = left & (left - 1);
+                u32 next = neighbour(mol.atoms[here], first_bit(left));
+                if (visits[next].order == 0) {
+                    visit(work, next, here, ++order);
+                    here = next;
+                } else if (next != visits[here].above && visits[next].order < visits[here].low) {
+                    visits[here].low = visits[next].order;
+                }
+                continue;
+            }
+            if (here == root)
+                break;
+            Visit done = visits[here];
+            Visit &above = visits[done.above];
+            if (done.low < above.low)
+                above.low = done.low;
+            above.pairs += done.pairs;
+            u32 open = mol.atoms[here].open, open_above = mol.atoms[done.above].open;
+            if (done.low > above.order && (open < open_above ? open : open_above) == 1) {
+                Bridge bridge;
+                bridge.here = here;
+                bridge.above = done.above;
+                bridge.odd = done.pairs & 1;
+                work.settling.bridging.bridges[count++] = bridge;
+            }
+            here = done.above;
+        }
+    }
+    for (u32 i = 0; i < count; i++)
+        TRY(settle_bridge(work, work.settling.bridging.bridges[i]));
+    any = count > 0;
+    return Status::KEY;
+}
+
+// Finds an atom a partner, if need be by having others change theirs (Kuhn 1955). Partners are bound by bonds
+// that the text has as aromatic.
+__device__ static bool find_partner(Work &work, u32 index) {
+    const Molecule &mol = work.mol;
+    Matching &matching = work.settling.matching;
+    matching.way[0] = index;
+    matching.next[0] = 0;
+    u32 length = 1;
+    while (length > 0) {
+        const Atom &atom = mol.atoms[matching.way[length - 1]];
+        u32 slot = matching.next[length - 1];
+        if (slot == atom.degree) {
+            length--;
+            continue;
+        }
+        matching.next[length - 1] = slot + 1;
+        u32 other = neighbour(atom, slot);
+        if (!has(atom.may_take, slot) || order_in(atom.orders, slot) != AROMATIC || matching.seen[other] == index + 1)
+            continue;
+        matching.seen[other] = index + 1;
+        if (matching.partner[other] == NOBODY) {
+            // All on the way take the one that they were looking at.
+            for (u32 i = 0; i < length; i++) {
+                u32 here = matching.way[i];
+                matching.partner[neighbour(mol.atoms[here], matching.next[i] - 1)] = here;
+            }
+            return true;
+        }
+        matching.way[length] = matching.partner[other];
+        matching.next[length] = 0;
+        length++;
+    }
+    return false;
+}
+
+// Rings that the text has as aromatic must have a form with double bonds. (Those that it has with double bonds
+// have one.)
+__device__ static Status match_rings(Work &work) {
+    const Molecule &mol = work.mol;
+    Matching &matching = work.settling.matching;
+    for (u32 index = 0; index < mol.count; index++) {
+        matching.sides[index] = matching.seen[index] = 0;
+        matching.partner[index] = NOBODY;
+    }
+    // Sides 1 and 2 at the two ends of every bond; 0 is none.
+    for (u32 root = 0; root < mol.count; root++) {
+        if (mol.atoms[root].open == 0 || matching.sides[root] != 0)
+            continue;
+        matching.sides[root] = 1;
+        matching.way[0] = root;
+        u32 height = 1;
+        while (height > 0) {
+            u32 here = matching.way[--height];
+            const Atom &atom = mol.atoms[here];
+            for (u32 left = atom.may_take; left != 0; left &= left - 1) {
+                u32 other = neighbour(atom, first_bit(left));
+                if (mol.atoms[other].aromatic != atom.aromatic || matching.sides[other] == matching.sides[here])
+                    return Status::AROMATIC;
+                if (matching.sides[other] == 0) {
+                    matching.sides[other] = 3 - matching.sides[here];
+                    matching.way[height++] = other;
+                }
+            }
+        }
+    }
+    u32 matched = 0, all = 0;
+    for (u32 index = 0; index < mol.count; index++) {
+        if (mol.atoms[index].open > 0 && mol.atoms[index].aromatic) {
+            all++;
+            if (matching.sides[index] == 1 && find_partner(work, index))
+                matched += 2;
+        }
+    }
+    return matched == all ? Status::KEY : Status::AROMATIC;
+}
+
+__device__ static bool is_all_in_six_rings(const Work &work) {
+    for (u32 index = 0; index < work.mol.count; index++)
+        if (work.mol.atoms[index].may_take & ~work.settling.rings[index])
+            return false;
+    return true;
+}
+
+__device__ static Status settle_rings(Work &work) {
+    Molecule &mol = work.mol;
+    for (;;) {
+        for (u32 index = 0; index < mol.count; index++)
+            work.settling.rings[index] = 0;
+        mark_six_rings(work);
+        if (is_all_in_six_rings(work))
+            break;
+        bool any = false;
+        TRY(settle_bridges(work, any));
+        if (!any)
+            return Status::BONDS;
+        TRY(peel(work));
+    }
+    for (u32 index = 0; index < mol.count; index++) {
+        Atom &atom = mol.atoms[index];
+        if (atom.open == 0)
+            continue;
+        u32 number = atom.number;
+        int charge = atom.charge;
+        bool plain = (number == CARBON && charge == 0) || (number == NITROGEN && (charge == 0 || charge == 1)) ||
+                     ((number == OXYGEN || number == SULFUR) && charge == 1);
+        if (!plain || atom.open > 1)
+            return Status::BONDS;
+        for (u32 left = work.settling.rings[index]; left != 0; left &= left - 1)
+            atom.settled = with_four_bits(atom.settled, first_bit(left), AROMATIC);
+    }
+    return mol.any_aromatic ? match_rings(work) : Status::KEY;
+}
+
+// What is settled must be what the text says, where it says it.
+__device__ static Status compare_with_text(const Molecule &mol) {
+    for (u32 index = 0; index < mol.count; index++) {
+        const Atom &atom = mol.atoms[index];
+        for (u32 slot = 0; slot < atom.degree; slot++) {
+            u32 written = order_in(atom.orders, slot), settled = order_in(atom.settled, slot);
+            bool same = written == AROMATIC ? settled == SINGLE || has(atom.in_ring, slot)
+                                            : written == settled || (settled == AROMATIC && written <= DOUBLE);
+            if (!same)
+                return Status::AROMATIC;
+        }
+    }
+    return Status::KEY;
+}
+
+// Settles all bonds; `settled` then holds them.
+__device__ static Status settle(Work &work) {
+    Molecule &mol = work.mol;
+    work.settling.queue_count = 0;
+    begin_bonds(mol);
+    for (u32 index = 0; index < mol.count; index++)
+        TRY(look_at(work, index));
+    TRY(peel(work));
+    bool any_open = false;
+    for (u32 index = 0; index < mol.count; index++)
+        any_open |= mol.atoms[index].open > 0;
+    if (any_open)
+        TRY(settle_rings(work));
+    return compare_with_text(mol);
+}
+
+// ── refine ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+// Who looks: all there is; or what counts for ranks by the rules of Cahn, Ingold and Prelog as RDKit applies them
+// where there is phosphorus: no charges, and a double bond to phosphorus counts as a single one.
+enum class Sight : u8 { FULL, RANKS };
+
+// Places of the table in which colours are counted: a power of two.
+#define TABLE (ATOMS_MAX <= 32 ? 64 : ATOMS_MAX <= 64 ? 128 : ATOMS_MAX <= 128 ? 256 : 512)
+
+// Mixes a word: every bit of it bears on every bit of the result, and different words stay different.
+__device__ static inline u64 mix(u64 word) {
+    word = (word ^ word >> 27) * 0x3c79ac492ba7b653ull;
+    word = (word ^ word >> 33) * 0x1c69b3f74ac4ae35ull;
+    return word ^ word >> 27;
+}
+
+__device__ static inline u64 rotate_left(u64 x, u32 by) { return x << by | x >> (64 - by); }
+
+// What an atom is by itself.
+__device__ static void begin(const Molecule &mol, Sight sight, Colours &colours) {
+    for (u32 index = 0; index < mol.count; index++) {
+        const Atom &atom = mol.atoms[index];
+        u64 label = atom.number | static_cast<u32>(atom.hydrogens) << 8 | static_cast<u32>(atom.degree) << 16 |
+                    static_cast<u64>(atom.isotope) << 24;
+        if (sight == Sight::FULL)
+            label |= static_cast<u64>(static_cast<u8>(atom.charge)) << 40 | static_cast<u64>(atom.unsaturation) << 48;
+        colours.of[index] = mix(label | 1ull << 63);
+    }
+    colours.distinct = 0;
+}
+
+__device__ static inline void step(const Molecule &mol, Sight sight, const u64 (&from)[ATOMS_MAX],
+                                   u64 (&to)[ATOMS_MAX]) {
+    for (u32 index = 0; index < mol.count; index++) {
+        const Atom &atom = mol.atoms[index];
+        u64 neighbours = atom.neighbours, sum = 0;
+        u32 settled = atom.settled;
+        for (u32 slot = 0; slot < atom.degree; slot++) {
+            u32 other = neighbours & 255;
+            u64 order = settled & 15;
+            neighbours >>= 8;
+            settled >>= 4;
+            if (sight == Sight::RANKS && order == DOUBLE && mol.atoms[other].number == PHOSPHORUS)
+                order = SINGLE;
+            sum += mix(from[other] ^ order * 0x9e3779b97f4a7c15ull);
+        }
+        to[index] = mix(from[index] * 5 + sum);
+    }
+}
+
+// How many different ones there are.
+__device__ static u32 count_distinct(const u64 (&colours)[ATOMS_MAX], u32 count) {
+    u32 places = 64;
+    while (places < 2 * count)
+        places *= 2;
+    // An atom of that colour; NOBODY: none has come here.
+    u8 table[TABLE];
+    for (u32 place = 0; place < places; place++)
+        table[place] = NOBODY;
+    u32 distinct = 0;
+    for (u32 index = 0; index < count; index++) {
+        u32 place = static_cast<u32>(colours[index]) & (places - 1);
+        while (table[place] != NOBODY && colours[table[place]] != colours[index])
+            place = (place + 1) & (places - 1);
+        if (table[place] == NOBODY) {
+            table[place] = index;
+            distinct++;
+        }
+    }
+    return distinct;
+}
+
+// Refines until nothing changes.
+CALLED void refine(const Molecule &mol, Sight sight, Colours &colours) {
+    // Few molecules are done with fewer rounds than two, so nothing is counted before.
+    while (colours.distinct < mol.count) {
+        step(mol, sight, colours.of, colours.seen);
+        step(mol, sight, colours.seen, colours.of);
+        u32 distinct = count_distinct(colours.of, mol.count);
+        bool stable = distinct == colours.distinct;
+        colours.distinct = distinct;
+        if (stable)
+            break;
+    }
+}
+
+// What ranks do not see is seen at last, on top of what they have set apart.
+__device__ static void see_the_rest(const Molecule &mol, Colours &colours) {
+    for (u32 index = 0; index < mol.count; index++)
+        colours.seen[index] = colours.of[index];
+    begin(mol, Sight::FULL, colours);
+    for (u32 index = 0; index < mol.count; index++)
+        colours.of[index] = mix(colours.of[index] ^ rotate_left(colours.seen[index], 17));
+    refine(mol, Sight::FULL, colours);
+}
+
+// ── stereo ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+// RDKit's bound: double bonds in smaller rings are cis by need.
+#define STEREO_RING_MIN 8
+
+#define CENTRE_EVEN 1
+#define CENTRE_ODD 2
+// Added to the code of both ends of a double bond; an atom may be the end of two.
+#define SAME_SIDE 4
+#define OTHER_SIDE 32
+
+__device__ static inline bool same(const Colours &colours, u32 a, u32 b) { return colours.of[a] == colours.of[b]; }
+
+__device__ static bool neighbours_differ(const Atom &atom, const Colours &colours) {
+    for (u32 i = 1; i < atom.degree; i++)
+        for (u32 j = 0; j < i; j++)
+            if (same(colours, neighbour(atom, i), neighbour(atom, j)))
+                return false;
+    return true;
+}
+
+// Whether the centre is `@@`, seen with its neighbours in the order of their colours, its hydrogen first.
+__device__ static bool is_odd(const Atom &atom, const Colours &colours) {
+    bool odd = atom.turn == RIGHT;
+    for (u32 i = 1; i < atom.degree; i++)
+        for (u32 j = 0; j < i; j++)
+            odd ^= colours.of[neighbour(atom, j)] > colours.of[neighbour(atom, i)];
+    bool lone = atom.degree == 3 && atom.hydrogens == 0;
+    // In brackets the hydrogen stands behind the atom before, if there is one.
+    if (atom.hydrogens == 1)
+        odd ^= atom.hydrogen_was_atom ? atom.hydrogen_odd : !atom.first;
+    // RDKit's way with a centre of three that closes one ring.
+    return odd ^ (lone && atom.closures == 1 && atom.unsaturation == 0);
+}
+
+// The side of the neighbour of the higher colour at one end of a double bond, as its mark tells. `tells`: the
+// neighbours are not alike.
+__device__ static Status side_at(const Atom &atom, u32 other_end, const Colours &colours, bool &tells, int &mark) {
+    tells = false;
+    u64 colour = 0;
+    mark = 0;
+    for (u32 slot = 0; slot < atom.degree; slot++) {
+        u32 other = neighbour(atom, slot);
+        if (other == other_end)
+            continue;
+        u64 next = colours.of[other];
+        int next_mark = side_in(atom.sides, slot);
+        if (!tells) {
+            colour = next;
+            mark = next_mark;
+            tells = true;
+        } else if (colour == next) {
+            tells = false;
+            return Status::KEY;
+        } else if (mark != 0 && mark == next_mark) {
+            return Status::MARKS;
+        } else if (colour > next) {
+            // One mark tells of both neighbours.
+            mark = mark != 0 ? mark : -next_mark;
+        } else {
+            mark = next_mark != 0 ? next_mark : -mark;
+            colour = next;
+        }
+    }
+    if (!tells)
+        return Status::KEY;
+    if (mark == 0)
+        mark = -atom.hydrogen_side;
+    else if (atom.hydrogen_side == mark)
+        return Status::MARKS;
+    return Status::KEY;
+}
+
+// Whether a mark tells the neighbours of one end of a double bond apart.
+__device__ static Status has_mark(const Atom &atom, u32 other_end, bool &marked) {
+    bool heavy = false;
+    marked = false;
+    for (u32 slot = 0; slot < atom.degree; slot++) {
+        if (neighbour(atom, slot) != other_end) {
+            heavy = true;
+            marked |= side_in(atom.sides, slot) != 0;
+        }
+    }
+    // Here RDKit would keep the hydrogen as an atom.
+    if (atom.hydrogen_side != 0 && !heavy)
+        return Status::HYDROGEN;
+    marked |= atom.hydrogen_side != 0;
+    return Status::KEY;
+}
+
+// Whether the bond is in a ring in which RDKit sees no double bonds' stereo.
+CALLED bool in_small_ring(Work &work, u32 index, u32 slot) {
+    const Molecule &mol = work.mol;
+    if (!has(mol.atoms[index].in_ring, slot))
+        return false;
+    u32 goal = neighbour(mol.atoms[index], slot);
+    u8(&distance)[ATOMS_MAX] = work.perceiving.distance;
+    u8(&queue)[ATOMS_MAX] = work.perceiving.queue;
+    for (u32 i = 0; i < mol.count; i++)
+        distance[i] = 0;
+    queue[0] = index;
+    distance[index] = 1;
+    u32 count = 1;
+    for (u32 at = 0; at < count; at++) {
+        u32 here = queue[at];
+        // As many atoms as the way has so far; with the goal one more.
+        if (distance[here] + 1 >= STEREO_RING_MIN)
+            return false;
+        const Atom &atom = mol.atoms[here];
+        for (u32 step = 0; step < atom.degree; step++) {
+            if (here == index && step == slot)
+                continue;
+            u32 other = neighbour(atom, step);
+            if (other == goal)
+                return true;
+            if (distance[other] == 0) {
+                distance[other] = distance[here] + 1;
+                queue[count++] = other;
+            }
+        }
+    }
+    return false;
+}
+
+__device__ static bool in_ring_of_three(const Molecule &mol, const Atom &atom) {
+    for (u32 i = 1; i < 3; i++)
+        for (u32 j = 0; j < i; j++)
+            if (slot_of(mol.atoms[neighbour(atom, i)], neighbour(atom, j)) != NO_SLOT)
+                return true;
+    return false;
+}
+
+__device__ static Status centre_of_three(const Molecule &mol, const Atom &atom, bool &may) {
+    may = false;
+    switch (atom.number) {
+    case CARBON:
+        return Status::KEY;
+    case NITROGEN: {
+        if (atom.unsaturation > 0)
+            return Status::KEY;
+        if (atom.charge != 0)
+            return Status::CHIRALITY;
+        bool conjugated = false;
+        for (u32 slot = 0; slot < 3; slot++)
+            conjugated |= mol.atoms[neighbour(atom, slot)].unsaturation > 0;
+        u32 in_rings = __popc(atom.in_ring & 7);
+        if (in_rings <= 1 && !conjugated)
+            return Status::KEY;
+        // In a ring of three, or where rings meet: what RDKit makes of it depends on its rings.
+        if (conjugated || in_rings == 3)
+            return Status::NITROGEN_CENTRE;
+        may = in_ring_of_three(mol, atom);
+        return Status::KEY;
+    }
+    case SULFUR:
+    case SELENIUM:
+        may = (atom.charge == 0 && atom.unsaturation == 1) || (atom.charge == 1 && atom.unsaturation == 0);
+        return Status::KEY;
+    case PHOSPHORUS:
+        may = atom.unsaturation == 0;
+        return may ? Status::KEY : Status::CHIRALITY;
+    case BORON:
+        return atom.charge == 0 ? Status::KEY : Status::CHIRALITY;
+    }
+    return Status::CHIRALITY;
+}
+
+__device__ static Status may_be_centre(const Molecule &mol, const Atom &atom, bool &may) {
+    may = false;
+    u32 degree = total_degree(atom), hydrogens = atom.hydrogens;
+    if (degree >= 5)
+        return Status::CHIRALITY;
+    if (hydrogens >= 1 && (atom.number == PHOSPHORUS || atom.number == ARSENIC))
+        return Status::CHIRALITY;
+    if (degree == 3 && hydrogens == 0)
+        return centre_of_three(mol, atom, may);
+    may = degree == 4 && hydrogens <= 1;
+    return Status::KEY;
+}
+
+// Whether a centre with neighbours that are alike may be one by its ring.
+__device__ static bool is_ring_centre(const Atom &atom, const Colours &colours) {
+    if (atom.in_ring == 0)
+        return false;
+    u32 out = 0, count = 0, distinct = 0, first_out = 0, second_out = 0;
+    for (u32 slot = 0; slot < atom.degree; slot++) {
+        u32 other = neighbour(atom, slot);
+        if (!has(atom.in_ring, slot)) {
+            if (out == 2)
+                return false;
+            (out == 0 ? first_out : second_out) = other;
+            out++;
+            continue;
+        }
+        bool is_new = true;
+        for (u32 i = 0; i < slot; i++)
+            if (has(atom.in_ring, i) && same(colours, neighbour(atom, i), other))
+                is_new = false;
+        distinct += is_new;
+        count++;
+    }
+    if (out == 2)
+        return !same(colours, first_out, second_out);
+    if (out == 1)
+        return count >= 2;
+    return (count == 4 && distinct == 3) || (count == 3 && distinct == 2);
+}
+
+// One round over what waits. `any`: something was said.
+__device__ static Status say(Work &work, u32 &bonds_count, bool &any) {
+    const Molecule &mol = work.mol;
+    Stereo &stereo = work.stereo;
+    Colours &colours = work.colours;
+    any = false;
+    if (stereo.waiting_count == 0 && bonds_count == 0)
+        return Status::KEY;
+    for (u32 index = 0; index < mol.count; index++)
+        stereo.now[index] = 0;
+    u32 waiting = 0;
+    for (u32 i = 0; i < stereo.waiting_count; i++) {
+        u32 index = stereo.waiting[i];
+        const Atom &atom = mol.atoms[index];
+        if (neighbours_differ(atom, colours)) {
+            stereo.now[index] += is_odd(atom, colours) ? CENTRE_ODD : CENTRE_EVEN;
+            any = true;
+        } else {
+            stereo.waiting[waiting++] = index;
+        }
+    }
+    stereo.waiting_count = waiting;
+    u32 bonds = 0;
+    for (u32 i = 0; i < bonds_count; i++) {
+        u32 a = work.perceiving.bonds_a[i], b = work.perceiving.bonds_b[i];
+        bool a_tells, b_tells;
+        int at_a, at_b;
+        TRY(side_at(mol.atoms[a], b, colours, a_tells, at_a));
+        TRY(side_at(mol.atoms[b], a, colours, b_tells, at_b));
+        if (a_tells && b_tells) {
+            u32 code = at_a == at_b ? SAME_SIDE : OTHER_SIDE;
+            stereo.now[a] += code;
+            stereo.now[b] += code;
+            any = true;
+        } else {
+            work.perceiving.bonds_a[bonds] = a;
+            work.perceiving.bonds_b[bonds] = b;
+            bonds++;
+        }
+    }
+    bonds_count = bonds;
+    if (any) {
+        for (u32 index = 0; index < mol.count; index++) {
+            u64 code = stereo.now[index];
+            if (code != 0) {
+                stereo.codes[index] += code;
+                colours.of[index] = mix(colours.of[index] ^ code << 56 ^ 0xa5);
+            }
+        }
+    }
+    return Status::KEY;
+}
+
+// Says and refines until nothing more is said. `any`: something was.
+CALLED Status say_all(Work &work, Sight sight, u32 &bonds_count, bool &any) {
+    any = false;
+    for (;;) {
+        bool said;
+        TRY(say(work, bonds_count, said));
+        if (!said)
+            return Status::KEY;
+        any = true;
+        refine(work.mol, sight, work.colours);
+    }
+}
+
+__device__ static Status collect_centres(Work &work) {
+    const Molecule &mol = work.mol;
+    if (!mol.any_turn)
+        return Status::KEY;
+    for (u32 index = 0; index < mol.count; index++) {
+        if (mol.atoms[index].turn == NO_TURN)
+            continue;
+        bool may;
+        TRY(may_be_centre(mol, mol.atoms[index], may));
+        if (may)
+            work.stereo.waiting[work.stereo.waiting_count++] = index;
+    }
+    return Status::KEY;
+}
+
+__device__ static inline bool may_be_end(const Atom &atom) { return atom.degree == 2 || atom.degree == 3; }
+
+__device__ static Status collect_bonds(Work &work) {
+    const Molecule &mol = work.mol;
+    if (!mol.any_side)
+        return Status::KEY;
+    for (u32 index = 0; index < mol.count; index++) {
+        const Atom &atom = mol.atoms[index];
+        for (u32 slot = 0; slot < atom.degree; slot++) {
+            u32 other = neighbour(atom, slot);
+            if (other < index || order_in(atom.settled, slot) != DOUBLE)
+                continue;
+            const Atom &end = mol.atoms[other];
+            bool marked, marked_end = false;
+            TRY(has_mark(atom, other, marked));
+            if (marked)
+                TRY(has_mark(end, index, marked_end));
+            if (marked_end && may_be_end(atom) && may_be_end(end) && !in_small_ring(work, index, slot)) {
+                u32 count = work.perceiving.bonds_count;
+                if (count == ATOMS_MAX)
+                    return Status::TOO_LARGE;
+                work.perceiving.bonds_a[count] = index;
+                work.perceiving.bonds_b[count] = other;
+                work.perceiving.bonds_count = count + 1;
+            }
+        }
+    }
+    return Status::KEY;
+}
+
+// Atoms that bonds in rings join.
+__device__ static void mark_ring_system(Work &work, u32 from, u32 system) {
+    u8(&systems)[ATOMS_MAX] = work.perceiving.systems;
+    u8(&stack)[ATOMS_MAX] = work.perceiving.queue;
+    stack[0] = from;
+    systems[from] = system;
+    u32 height = 1;
+    while (height > 0) {
+        const Atom &atom = work.mol.atoms[stack[--height]];
+        for (u32 left = atom.in_ring; left != 0; left &= left - 1) {
+            u32 other = neighbour(atom, first_bit(left));
+            if (systems[other] == 0) {
+                systems[other] = system;
+                stack[height++] = other;
+            }
+        }
+    }
+}
+
+// Whether one of the marked centres that are kept is in this ring system.
+__device__ static bool is_kept_in(const Work &work, u32 system) {
+    for (u32 i = 0; i < work.stereo.waiting_count; i++)
+        if (work.perceiving.systems[work.stereo.waiting[i]] == system)
+            return true;
+    return false;
+}
+
+// Centres whose neighbours are alike stay if they are in a ring with another such one. Where only some of those
+// in a ring are marked, RDKit may write two molecules alike, so it has to be asked.
+__device__ static Status keep_ring_centres(Work &work) {
+    const Molecule &mol = work.mol;
+    Stereo &stereo = work.stereo;
+    Perceiving &perceiving = work.perceiving;
+    u32 count = 0;
+    for (u32 i = 0; i < stereo.waiting_count; i++) {
+        u32 index = stereo.waiting[i];
+        if (is_ring_centre(mol.atoms[index], work.colours))
+            perceiving.able[count++] = index;
+    }
+    stereo.waiting_count = 0;
+    if (count == 0)
+        return Status::KEY;
+    for (u32 index = 0; index < mol.count; index++)
+        perceiving.systems[index] = 0;
+    for (u32 i = 0; i < count; i++)
+        if (perceiving.systems[perceiving.able[i]] == 0)
+            mark_ring_system(work, perceiving.able[i], i + 1);
+    for (u32 i = 0; i < count; i++) {
+        u32 index = perceiving.able[i], system = perceiving.systems[index], in_system = 0;
+        for (u32 j = 0; j < count; j++)
+            in_system += perceiving.systems[perceiving.able[j]] == system;
+        if (in_system > 1)
+            stereo.waiting[stereo.waiting_count++] = index;
+    }
+    if (stereo.waiting_count == 0)
+        return Status::KEY;
+    for (u32 index = 0; index < mol.count; index++) {
+        const Atom &atom = mol.atoms[index];
+        if (atom.turn == NO_TURN && total_degree(atom) == 4 && atom.hydrogens < 2 &&
+            is_kept_in(work, perceiving.systems[index]) && !neighbours_differ(atom, work.colours) &&
+            is_ring_centre(atom, work.colours))
+            return Status::RING_STEREO;
+    }
+    return Status::KEY;
+}
+
+// Whether a neighbour of one end of a double bond has a double bond's stereo.
+__device__ static bool says_beside(const Work &work, const Atom &atom, u32 end) {
+    for (u32 slot = 0; slot < atom.degree; slot++) {
+        u32 other = neighbour(atom, slot);
+        if (other != end && work.stereo.codes[other] >= SAME_SIDE)
+            return true;
+    }
+    return false;
+}
+
+// Whether a double bond without stereo stands between two that have it. Their marks stand on either side of it
+// then, and RDKit may write what it does not mean.
+__device__ static bool marks_meet(Work &work) {
+    const Molecule &mol = work.mol;
+    const u8(&codes)[ATOMS_MAX] = work.stereo.codes;
+    for (u32 index = 0; index < mol.count; index++) {
+        const Atom &atom = mol.atoms[index];
+        for (u32 slot = 0; slot < atom.degree; slot++) {
+            u32 other = neighbour(atom, slot);
+            if (order_in(atom.settled, slot) == DOUBLE && other > index &&
+                !(codes[index] >= SAME_SIDE && codes[other] >= SAME_SIDE) && says_beside(work, atom, other) &&
+                says_beside(work, mol.atoms[other], index) && !in_small_ring(work, index, slot))
+                return true;
+        }
+    }
+    return false;
+}
+
+__device__ static void clear_stereo(Work &work) {
+    for (u32 index = 0; index < work.mol.count; index++)
+        work.stereo.codes[index] = 0;
+    work.stereo.waiting_count = 0;
+}
+
+// Finds the marks that may count, and puts what they say into codes and colours until nothing is added. `any`:
+// something is said, or waits to be.
+__device__ static Status perceive(Work &work, Sight sight, bool &any) {
+    clear_stereo(work);
+    work.perceiving.bonds_count = 0;
+    TRY(collect_centres(work));
+    TRY(collect_bonds(work));
+    TRY(say_all(work, sight, work.perceiving.bonds_count, any));
+    TRY(keep_ring_centres(work));
+    if (work.mol.any_side && marks_meet(work))
+        return Status::MARKS;
+    any |= work.stereo.waiting_count > 0;
+    return Status::KEY;
+}
+
+// Colours with all that is to be seen.
+__device__ static Status colour(Work &work) {
+    const Molecule &mol = work.mol;
+    Colours &colours = work.colours;
+    if (mol.any_turn || mol.any_side) {
+        Sight sight = Sight::FULL;
+        for (u32 index = 0; index < mol.count; index++)
+            if (mol.atoms[index].number == PHOSPHORUS)
+                sight = Sight::RANKS;
+        begin(mol, sight, colours);
+        refine(mol, sight, colours);
+        bool any;
+        TRY(perceive(work, sight, any));
+        if (any) {
+            if (sight == Sight::FULL)
+                return Status::KEY;
+            see_the_rest(mol, colours);
+            u32 no_bonds = 0;
+            return say_all(work, Sight::FULL, no_bonds, any);
+        }
+    }
+    clear_stereo(work);
+    begin(mol, Sight::FULL, colours);
+    refine(mol, Sight::FULL, colours);
+    return Status::KEY;
+}
+
+// ── canon ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+__device__ static void sort(Work &work) {
+    const u64(&colours)[ATOMS_MAX] = work.colours.of;
+    Cells &cells = work.cells;
+    u32 count = work.mol.count;
+    for (u32 index = 0; index < count; index++) {
+        u64 colour = colours[index];
+        u32 at = index;
+        for (; at > 0 && colours[cells.order[at - 1]] > colour; at--)
+            cells.order[at] = cells.order[at - 1];
+        cells.order[at] = index;
+    }
+    u32 begin = 0;
+    u64 before = 0;
+    for (u32 at = 0; at < count; at++) {
+        u32 index = cells.order[at];
+        if (at == 0 || colours[index] != before)
+            begin = at;
+        before = colours[index];
+        cells.of[index] = begin;
+        cells.size[begin] = at - begin + 1;
+    }
+}
+
+// The cells of an atom's neighbours, a byte per slot.
+__device__ static inline u64 cells_beside(const Cells &cells, const Atom &atom) {
+    u64 beside = 0;
+    for (u32 slot = 0; slot < atom.degree; slot++)
+        beside |= static_cast<u64>(cells.of[neighbour(atom, slot)]) << 8 * slot;
+    return beside;
+}
+
+// How often a cell is among those beside an atom; `first`: not before this slot.
+__device__ static inline u32 times_in(u64 beside, u32 degree, u32 slot, bool &first) {
+    u32 cell = byte_of(beside, slot), times = 0;
+    first = true;
+    for (u32 i = 0; i < degree; i++) {
+        if (byte_of(beside, i) == cell) {
+            times++;
+            first &= i >= slot;
+        }
+    }
+    return times;
+}
+
+__device__ static u32 root_of(const Splitting &splitting, u32 cell) {
+    while (splitting.joined[cell] != cell)
+        cell = splitting.joined[cell];
+    return cell;
+}
+
+// Judges the bonds of a cell's atoms, of which the first speaks for all.
+__device__ static void look_at_cell(Work &work, u32 cell) {
+    const Cells &cells = work.cells;
+    Splitting &splitting = work.splitting;
+    u32 size = cells.size[cell];
+    const Atom &atom = work.mol.atoms[cells.order[cell]];
+    u64 beside = cells_beside(cells, atom);
+    for (u32 slot = 0; slot < atom.degree; slot++) {
+        u32 other = byte_of(beside, slot), other_size = cells.size[other];
+        bool first;
+        u32 times = times_in(beside, atom.degree, slot, first);
+        if (!first || other_size == 1)
+            continue;
+        if (other == cell) {
+            // Nobody or everybody is plain; pairs, all but pairs, and the ring of five are told too.
+            if (times != size - 1) {
+                splitting.mixed[cell] = true;
+                splitting.faulty[cell] |= !(times == 1 || times == size - 2 || (times == 2 && size == 5));
+            }
+        } else if (times != other_size) {
+            // Stars: an atom of one of the two has one neighbour in the other.
+            u32 back = times * size / other_size;
+            splitting.faulty[cell] |= !(times == 1 || back == 1);
+            u32 a = root_of(splitting, cell), b = root_of(splitting, other);
+            splitting.joined[a > b ? a : b] = a < b ? a : b;
+        }
+    }
+}
+
+// Whether a star joins the cell of an atom to the one that is beside it in this slot, and no slot before.
+__device__ static bool joins(const Cells &cells, u64 beside, u32 degree, u32 slot, u32 cell) {
+    u32 to = byte_of(beside, slot), size = cells.size[to];
+    bool first;
+    u32 times = times_in(beside, degree, slot, first);
+    return to != cell && size > 1 && times != size && first;
+}
+
+// The number of cells that stars join to a cell.
+__device__ static u32 edges(const Work &work, u32 cell) {
+    const Atom &atom = work.mol.atoms[work.cells.order[cell]];
+    u64 beside = cells_beside(work.cells, atom);
+    u32 count = 0;
+    for (u32 slot = 0; slot < atom.degree; slot++)
+        count += joins(work.cells, beside, atom.degree, slot, cell);
+    return count;
+}
+
+// Whether no cell is smaller than the one before it, on all ways from here. Only to be asked of a tree.
+__device__ static bool grows(Work &work, u32 from) {
+    const Cells &cells = work.cells;
+    Splitting &splitting = work.splitting;
+    splitting.stack[0] = from;
+    splitting.above[0] = NOBODY;
+    u32 height = 1;
+    while (height > 0) {
+        height--;
+        u32 cell = splitting.stack[height], above = splitting.above[height];
+        const Atom &atom = work.mol.atoms[cells.order[cell]];
+        u64 beside = cells_beside(cells, atom);
+        for (u32 slot = 0; slot < atom.degree; slot++) {
+            u32 to = byte_of(beside, slot);
+            if (to == above || !joins(cells, beside, atom.degree, slot, cell))
+                continue;
+            if (cells.size[to] < cells.size[cell] || height == ATOMS_MAX)
+                return false;
+            splitting.stack[height] = to;
+            splitting.above[height] = cell;
+            height++;
+        }
+    }
+    return true;
+}
+
+// Whether colours do not tell a component: it must be a tree, with cells that grow away from the least, and one
+// mixed cell at most, the least.
+__device__ static bool is_faulty(Work &work, u32 root, u32 large_count) {
+    const Splitting &splitting = work.splitting;
+    u32 count = 0, mixed_count = 0, ends = 0, least = NOBODY;
+    bool fault = false;
+    for (u32 i = 0; i < large_count; i++) {
+        u32 cell = splitting.large[i];
+        if (root_of(splitting, cell) != root)
+            continue;
+        count++;
+        fault |= splitting.faulty[cell];
+        mixed_count += splitting.mixed[cell];
+        ends += edges(work, cell);
+        // The mixed one first among those of the least size.
+        u32 size = work.cells.size[cell], least_size = least == NOBODY ? NOBODY + 1 : work.cells.size[least];
+        if (size < least_size || (size == least_size && splitting.mixed[cell] && !splitting.mixed[least]))
+            least = cell;
+    }
+    if (count == 1 || fault)
+        return fault;
+    return mixed_count > 1 || (mixed_count == 1 && !splitting.mixed[least]) || ends / 2 != count - 1 ||
+           !grows(work, least);
+}
+
+// The first cell of a component that colours do not tell; NOBODY: there is none.
+CALLED u32 first_fault(Work &work) {
+    const Cells &cells = work.cells;
+    Splitting &splitting = work.splitting;
+    u32 count = work.mol.count, large_count = 0;
+    for (u32 at = 0; at < count; at += cells.size[at]) {
+        splitting.joined[at] = at;
+        splitting.faulty[at] = splitting.mixed[at] = false;
+    }
+    for (u32 at = 0; at < count; at += cells.size[at]) {
+        if (cells.size[at] > 1) {
+            splitting.large[large_count++] = at;
+            look_at_cell(work, at);
+        }
+    }
+    for (u32 i = 0; i < large_count; i++) {
+        u32 cell = splitting.large[i];
+        if (root_of(splitting, cell) == cell)
+            splitting.faulty[cell] = is_faulty(work, cell, large_count);
+    }
+    // Of the faulty components the cell that comes first; a small cell is cheaper to set apart.
+    u32 found = NOBODY;
+    for (u32 i = 0; i < large_count; i++) {
+        u32 cell = splitting.large[i];
+        if (splitting.faulty[root_of(splitting, cell)] &&
+            (found == NOBODY || cells.size[cell] < cells.size[found]))
+            found = cell;
+    }
+    return found;
+}
+
+// The cell whose atoms must be set apart before the graph is told by its cells; NOBODY: there is none.
+__device__ static u32 cell_to_split(Work &work) {
+    const Cells &cells = work.cells;
+    // A centre that still waits: the first of its neighbours that are alike.
+    u32 first = ~0u;
+    for (u32 i = 0; i < work.stereo.waiting_count; i++) {
+        u32 index = work.stereo.waiting[i];
+        const Atom &atom = work.mol.atoms[index];
+        u64 beside = cells_beside(cells, atom);
+        for (u32 slot = 0; slot < atom.degree; slot++) {
+            bool is_first;
+            u32 candidate = static_cast<u32>(cells.of[index]) << 8 | byte_of(beside, slot);
+            if (times_in(beside, atom.degree, slot, is_first) > 1 && candidate < first)
+                first = candidate;
+        }
+    }
+    if (first != ~0u)
+        return first & 255;
+    return work.colours.distinct == work.mol.count ? NOBODY : first_fault(work);
+}
+
+// MurmurHash3_x64_128, seed 0 (src/key.rs, kernels/sieve.cu), of bytes that come one after the other.
+struct Hash {
+    u64 h1, h2;
+    // The first word of a block, and the word that is being filled.
+    u64 first, word;
+    u32 length;
+};
+
+__device__ static inline u64 mix_first(u64 k) {
+    return rotate_left(k * 0x87c37b91114253d5ull, 31) * 0x4cf5ad432745937full;
+}
+
+__device__ static inline u64 mix_second(u64 k) {
+    return rotate_left(k * 0x4cf5ad432745937full, 33) * 0x87c37b91114253d5ull;
+}
+
+__device__ static inline u64 finalise(u64 k) {
+    k = (k ^ k >> 33) * 0xff51afd7ed558ccdull;
+    k = (k ^ k >> 33) * 0xc4ceb9fe1a85ec53ull;
+    return k ^ k >> 33;
+}
+
+// Adds the lowest 1 to 8 bytes of a word, of which the others are 0.
+__device__ static inline void add(Hash &hash, u64 bytes, u32 count) {
+    u32 filled = hash.length & 7;
+    hash.word |= bytes << 8 * filled;
+    hash.length += count;
+    if (filled + count < 8)
+        return;
+    if (hash.length & 8) {
+        hash.first = hash.word;
+    } else {
+        hash.h1 = (rotate_left(hash.h1 ^ mix_first(hash.first), 27) + hash.h2) * 5 + 0x52dce729;
+        hash.h2 = (rotate_left(hash.h2 ^ mix_second(hash.word), 31) + hash.h1) * 5 + 0x38495ab5;
+    }
+    hash.word = filled == 0 ? 0 : bytes >> 8 * (8 - filled);
+}
+
+__device__ static inline ulonglong2 key_of(const Hash &hash) {
+    bool in_second = hash.length & 8;
+    // Mixing a zero word gives zero, so short tails need no case of their own.
+    u64 h1 = hash.h1 ^ mix_first(in_second ? hash.first : hash.word);
+    u64 h2 = hash.h2 ^ mix_second(in_second ? hash.word : 0);
+    h1 ^= hash.length;
+    h2 ^= hash.length;
+    h1 += h2;
+    h2 += h1;
+    h1 = finalise(h1);
+    h2 = finalise(h2);
+    h1 += h2;
+    h2 += h1;
+    ulonglong2 key;
+    key.x = h1;
+    key.y = h2;
+    return key;
+}
+
+// The lowest `count` bytes of a word in rising order.
+__device__ static u64 sorted(u64 bytes, u32 count) {
+    u64 rising = 0;
+    for (u32 done = 0; done < count; done++) {
+        u64 byte = byte_of(bytes, done);
+        u32 at = 0;
+        while (at < done && byte_of(rising, at) <= byte)
+            at++;
+        u64 below = (1ull << 8 * at) - 1;
+        rising = (rising & below) | byte << 8 * at | (rising & ~below) << 8;
+    }
+    return rising;
+}
+
+__device__ static ulonglong2 hash_of(const Work &work) {
+    const Molecule &mol = work.mol;
+    Hash hash = Hash();
+    add(hash, VERSION | mol.count << 8, 2);
+    for (u32 at = 0; at < mol.count; at++) {
+        u32 index = work.cells.order[at];
+        const Atom &atom = mol.atoms[index];
+        u64 own = atom.number | static_cast<u32>(atom.isotope & 255) << 8 |
+                  static_cast<u32>(static_cast<u8>(atom.isotope >> 8 << 4 | atom.hydrogens)) << 16 |
+                  static_cast<u32>(static_cast<u8>(atom.charge)) << 24 |
+                  static_cast<u64>(static_cast<u8>(atom.unsaturation << 4 | atom.degree)) << 32 |
+                  static_cast<u64>(work.stereo.codes[index]) << 40;
+        add(hash, own, 6);
+        if (atom.degree > 0)
+            add(hash, sorted(cells_beside(work.cells, atom), atom.degree), atom.degree);
+    }
+    return key_of(hash);
+}
+
+// A word as the number that its bytes make in the order of memory.
+__device__ static u64 in_order_of_bytes(u64 word) {
+    u64 turned = 0;
+    for (u32 i = 0; i < 8; i++)
+        turned = turned << 8 | byte_of(word, i);
+    return turned;
+}
+
+// Keys are compared byte by byte.
+__device__ static bool is_less(ulonglong2 a, ulonglong2 b) {
+    return a.x != b.x ? in_order_of_bytes(a.x) < in_order_of_bytes(b.x) : in_order_of_bytes(a.y) < in_order_of_bytes(b.y);
+}
+
+// Keeps things as they are before the atoms of a cell are set apart.
+__device__ static void keep(const Work &work, u32 cell, Level &level) {
+    u32 count = work.mol.count;
+    for (u32 index = 0; index < count; index++) {
+        level.colours[index] = work.colours.of[index];
+        level.codes[index] = work.stereo.codes[index];
+    }
+    for (u32 i = 0; i < work.stereo.waiting_count; i++)
+        level.waiting[i] = work.stereo.waiting[i];
+    level.distinct = work.colours.distinct;
+    level.waiting_count = work.stereo.waiting_count;
+    level.size = work.cells.size[cell];
+    for (u32 i = 0; i < level.size; i++)
+        level.members[i] = work.cells.order[cell + i];
+    level.next = 0;
+}
+
+// Sets the next atom of a level apart.
+__device__ static Status set_apart(Work &work, Level &level) {
+    u32 count = work.mol.count;
+    for (u32 index = 0; index < count; index++) {
+        work.colours.of[index] = level.colours[index];
+        work.stereo.codes[index] = level.codes[index];
+    }
+    for (u32 i = 0; i < level.waiting_count; i++)
+        work.stereo.waiting[i] = level.waiting[i];
+    work.stereo.waiting_count = level.waiting_count;
+    u32 member = level.members[level.next++];
+    work.colours.of[member] = mix(work.colours.of[member] ^ 0x5bd1e99500000001ull);
+    work.colours.distinct = level.distinct + 1;
+    refine(work.mol, Sight::FULL, work.colours);
+    u32 no_bonds = 0;
+    bool any;
+    return say_all(work, Sight::FULL, no_bonds, any);
+}
+
+// The least of the keys of all ways to set atoms apart.
+__device__ static Status search(Work &work, ulonglong2 &least) {
+    u32 leaves = 0, depth = 0;
+    for (;;) {
+        sort(work);
+        u32 cell = cell_to_split(work);
+        if (cell == NOBODY) {
+            ulonglong2 key = hash_of(work);
+            if (leaves == 0 || is_less(key, least))
+                least = key;
+            if (++leaves > LEAVES_MAX)
+                return Status::TOO_LARGE;
+        } else {
+            if (depth == DEPTH_MAX)
+                return Status::TOO_LARGE;
+            keep(work, cell, work.splitting.levels[depth++]);
+        }
+        while (depth > 0 && work.splitting.levels[depth - 1].next == work.splitting.levels[depth - 1].size)
+            depth--;
+        if (depth == 0)
+            return Status::KEY;
+        TRY(set_apart(work, work.splitting.levels[depth - 1]));
+    }
+}
+
+// ── The kernel ──────────────────────────────────────────────────────────────────────────────────────────────
+
+__device__ static Status key(const Text &text, Work &work, ulonglong2 &key) {
+    TRY(read(text, work));
+    TRY(complete(work));
+    TRY(settle(work));
+    TRY(colour(work));
+    return search(work, key);
+}
+
+// Writes the key of each row and its status; where there is no key, zeroes. `text_end` says where a row's bytes
+// end in `text`, and so where the next one's begin.
+extern "C" __global__ void __launch_bounds__(BLOCK_ROWS)
+    structure_key(const u8 *__restrict__ text, const u32 *__restrict__ text_end, u32 rows,
+                  ulonglong2 *__restrict__ keys, u8 *__restrict__ statuses) {
+    u32 row = blockIdx.x * BLOCK_ROWS + threadIdx.x;
+    if (row >= rows)
+        return;
+    u32 begin = row == 0 ? 0 : text_end[row - 1];
+    Text of_row;
+    of_row.bytes = text + begin;
+    of_row.length = text_end[row] - begin;
+    Work work;
+    ulonglong2 found = ulonglong2();
+    Status status = key(of_row, work, found);
+    if (status != Status::KEY)
+        found.x = found.y = 0;
+    keys[row] = found;
+    statuses[row] = static_cast<u8>(status);
+}
