@@ -483,7 +483,7 @@ __device__ static Status read_bracket(const Text &text, u32 &at, Atom &atom) {
             atom.turn = RIGHT;
         }
         u32 next = peek(text, at);
-        if (next != 'H' && next != '+' && next != '-' && next != ']')
+        if ((next != 'H' && next != '+' && next != '-' && next != ']') || atom.number == HYDROGEN)
             return Status::CHIRALITY;
     }
     if (peek(text, at) == 'H') {
@@ -694,6 +694,9 @@ __device__ static Status read(const Text &text, Work &work) {
             at++;
             link = link_of(byte);
         } else if ((is_digit(byte) || byte == '%') && active != NOBODY) {
+            // Behind the bond with which a branch begins comes an atom.
+            if (!bare && at >= 2 && peek(text, at - 2) == '(')
+                return Status::TEXT;
             u32 number = ring_number(text, at);
             if (number == RING_NUMBERS)
                 return Status::TEXT;
@@ -799,6 +802,8 @@ __device__ static u32 certain_valences(const Atom &atom) {
                               : 0;
     case PHOSPHORUS:
     case ARSENIC:
+        if (charge == -1 && atom.number == PHOSPHORUS)
+            return V(6);
         return charge == 0 ? V(3) | V(5) : charge == 1 ? V(4) : 0;
     case 9:
     case 17:
@@ -839,6 +844,9 @@ __device__ static Status complete_aromatic(Atom &atom, u32 pairs, u32 aromatic) 
     }
     // A ring has one double bond at most for an atom; others lie outside of it.
     u32 used = pairs + aromatic + atom.hydrogens;
+    // RDKit overlooks one and a half too much, such as that of pyrrole's nitrogen.
+    if (3 * aromatic + 2 * (pairs + atom.hydrogens) > 2 * valence + 3)
+        return Status::AROMATIC;
     if (valence < used || valence - used > 1)
         return Status::AROMATIC;
     atom.unsaturation = pairs + aromatic - atom.degree + (valence - used);
@@ -1341,6 +1349,9 @@ enum class Sight : u8 { FULL, RANKS };
 // Places of the table in which colours are counted: a power of two.
 #define TABLE (ATOMS_MAX <= 32 ? 64 : ATOMS_MAX <= 64 ? 128 : ATOMS_MAX <= 128 ? 256 : 512)
 
+// By how many bits a neighbour's colour is turned for each order of the bond to it, to set orders apart.
+#define ORDER_BITS 11
+
 // Mixes a word: every bit of it bears on every bit of the result, and different words stay different.
 __device__ static inline u64 mix(u64 word) {
     word = (word ^ word >> 27) * 0x3c79ac492ba7b653ull;
@@ -1367,18 +1378,18 @@ __device__ static inline void step(const Molecule &mol, Sight sight, const u64 (
                                    u64 (&to)[ATOMS_MAX]) {
     for (u32 index = 0; index < mol.count; index++) {
         const Atom &atom = mol.atoms[index];
-        u64 neighbours = atom.neighbours, sum = 0;
+        u64 neighbours = atom.neighbours, sum = from[index] * 5;
         u32 settled = atom.settled;
         for (u32 slot = 0; slot < atom.degree; slot++) {
             u32 other = neighbours & 255;
-            u64 order = settled & 15;
+            u32 order = settled & 15;
             neighbours >>= 8;
             settled >>= 4;
             if (sight == Sight::RANKS && order == DOUBLE && mol.atoms[other].number == PHOSPHORUS)
                 order = SINGLE;
-            sum += mix(from[other] ^ order * 0x9e3779b97f4a7c15ull);
+            sum += rotate_left(from[other], ORDER_BITS * order);
         }
-        to[index] = mix(from[index] * 5 + sum);
+        to[index] = mix(sum);
     }
 }
 
@@ -1766,16 +1777,16 @@ __device__ static void mark_ring_system(Work &work, u32 from, u32 system) {
     }
 }
 
-// Whether one of the marked centres that are kept is in this ring system.
-__device__ static bool is_kept_in(const Work &work, u32 system) {
+// Whether one of the marked centres that are kept has the same colour.
+__device__ static bool is_like_one_kept(const Work &work, u32 index) {
     for (u32 i = 0; i < work.stereo.waiting_count; i++)
-        if (work.perceiving.systems[work.stereo.waiting[i]] == system)
+        if (work.colours.of[work.stereo.waiting[i]] == work.colours.of[index])
             return true;
     return false;
 }
 
 // Centres whose neighbours are alike stay if they are in a ring with another such one. Where only some of those
-// in a ring are marked, RDKit may write two molecules alike, so it has to be asked.
+// that look alike are marked, RDKit may write two molecules alike, so it has to be asked.
 __device__ static Status keep_ring_centres(Work &work) {
     const Molecule &mol = work.mol;
     Stereo &stereo = work.stereo;
@@ -1805,9 +1816,7 @@ __device__ static Status keep_ring_centres(Work &work) {
         return Status::KEY;
     for (u32 index = 0; index < mol.count; index++) {
         const Atom &atom = mol.atoms[index];
-        if (atom.turn == NO_TURN && total_degree(atom) == 4 && atom.hydrogens < 2 &&
-            is_kept_in(work, perceiving.systems[index]) && !neighbours_differ(atom, work.colours) &&
-            is_ring_centre(atom, work.colours))
+        if (atom.turn == NO_TURN && is_like_one_kept(work, index))
             return Status::RING_STEREO;
     }
     return Status::KEY;

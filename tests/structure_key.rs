@@ -42,7 +42,9 @@ const FUZZ_PER_SAMPLE: usize = 100;
 
 /// Molecules whose colours do not tell them: cages, and several of the same, of which the last two have too many
 /// ways. And one atom with more neighbours than there is room for.
-const UNCOMMON: [&str; 9] = [
+const UNCOMMON: [&str; 11] = [
+    "CC1C[C@H](C)C[C@@H](C)C1",
+    "[1000CH4]",
     "C12C3C4C1C5C2C3C45",
     "C12C3C1C23",
     "C1C2CC3CC1CC(C2)C3",

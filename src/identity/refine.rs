@@ -12,6 +12,9 @@ const TABLE: usize = 512;
 pub(super) struct Colours {
     pub of: [u64; PLACES],
     pub distinct: usize,
+    /// The next round's.
+    seen: [u64; PLACES],
+    table: [u64; TABLE],
 }
 
 impl Colours {
@@ -19,6 +22,8 @@ impl Colours {
         Self {
             of: [0; PLACES],
             distinct: 0,
+            seen: [0; PLACES],
+            table: [0; TABLE],
         }
     }
 
@@ -45,10 +50,8 @@ pub(super) fn mix(word: u64) -> u64 {
     word ^ word >> 27
 }
 
-/// Sets a bond of this order apart.
-fn of_order(order: u8) -> u64 {
-    u64::from(order).wrapping_mul(0x9e37_79b9_7f4a_7c15)
-}
+/// By how many bits a neighbour's colour is turned for each order of the bond to it, to set orders apart.
+const ORDER_BITS: u32 = 11;
 
 /// What an atom is by itself.
 pub(super) fn begin(mol: &Molecule, sight: Sight, colours: &mut Colours) {
@@ -67,17 +70,14 @@ pub(super) fn begin(mol: &Molecule, sight: Sight, colours: &mut Colours) {
 
 /// Refines until nothing changes.
 pub(super) fn refine(mol: &Molecule, sight: Sight, colours: &mut Colours) {
-    let mut seen = [0; PLACES];
     // Few molecules are done with fewer rounds, so nothing is counted before.
     if colours.distinct == 0 {
-        step(mol, sight, colours, &mut seen);
-        step(mol, sight, colours, &mut seen);
-        colours.distinct = count(&colours.of[..mol.count]);
+        two_steps(mol, sight, colours);
+        colours.distinct = count(mol.count, colours);
     }
     while colours.distinct < mol.count {
-        step(mol, sight, colours, &mut seen);
-        step(mol, sight, colours, &mut seen);
-        let distinct = count(&colours.of[..mol.count]);
+        two_steps(mol, sight, colours);
+        let distinct = count(mol.count, colours);
         let stable = distinct == colours.distinct;
         colours.distinct = distinct;
         if stable {
@@ -86,9 +86,16 @@ pub(super) fn refine(mol: &Molecule, sight: Sight, colours: &mut Colours) {
     }
 }
 
-fn step(mol: &Molecule, sight: Sight, colours: &mut Colours, seen: &mut [u64; PLACES]) {
+fn two_steps(mol: &Molecule, sight: Sight, colours: &mut Colours) {
+    let Colours { of, seen, .. } = colours;
+    step(mol, sight, of, seen);
+    step(mol, sight, seen, of);
+}
+
+/// A round. Colours are mixed already, so their sum tells what is around an atom.
+fn step(mol: &Molecule, sight: Sight, from: &[u64; PLACES], to: &mut [u64; PLACES]) {
     for (index, atom) in mol.atoms().iter().enumerate() {
-        let mut sum = 0u64;
+        let mut sum = from[index].wrapping_mul(5);
         for (slot, other) in atom.neighbours() {
             let mut order = atom.settled[slot];
             if sight == Sight::Ranks
@@ -97,20 +104,21 @@ fn step(mol: &Molecule, sight: Sight, colours: &mut Colours, seen: &mut [u64; PL
             {
                 order = 1;
             }
-            sum = sum.wrapping_add(mix(colours.of[usize::from(other)] ^ of_order(order)));
+            sum = sum
+                .wrapping_add(from[usize::from(other)].rotate_left(ORDER_BITS * u32::from(order)));
         }
-        seen[index] = mix(colours.of[index].wrapping_mul(5).wrapping_add(sum));
+        to[index] = mix(sum);
     }
-    colours.of[..mol.count].copy_from_slice(&seen[..mol.count]);
 }
 
 /// How many different ones there are.
-fn count(colours: &[u64]) -> usize {
-    let places = (2 * colours.len()).next_power_of_two().max(64);
-    let mut table = [0u64; TABLE];
+fn count(atoms: usize, colours: &mut Colours) -> usize {
+    let places = (2 * atoms).next_power_of_two().max(64);
+    let Colours { of, table, .. } = colours;
     let table = &mut table[..places];
+    table.fill(0);
     let mut distinct = 0;
-    for &colour in colours {
+    for &colour in &of[..atoms] {
         let mut place = colour as usize & (places - 1);
         loop {
             if table[place] == colour {
