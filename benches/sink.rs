@@ -97,6 +97,7 @@ fn pass(place: &tempfile::TempDir, slots: &[Slot]) -> Pass {
     sink.close_part().unwrap();
     let publish = began.elapsed() - write;
     let parts = sink.parts().to_vec();
+    drop(sink);
     output.finish().unwrap();
     std::fs::remove_dir_all(&path).unwrap();
     Pass {

@@ -155,8 +155,7 @@ fn settle_rings(mol: &mut Molecule, queue: &mut Queue) -> Result<(), Reason> {
         peel(mol, queue)?;
         rings = [0; PLACES];
     }
-    for index in 0..mol.count {
-        let atom = &mut mol.atoms[index];
+    for (atom, &ring) in mol.atoms_mut().iter_mut().zip(&rings) {
         if atom.open == 0 {
             continue;
         }
@@ -168,7 +167,7 @@ fn settle_rings(mol: &mut Molecule, queue: &mut Queue) -> Result<(), Reason> {
         if !plain || atom.open > 1 {
             return Err(Reason::Bonds);
         }
-        let mut left = rings[index];
+        let mut left = ring;
         while left != 0 {
             atom.settled[left.trailing_zeros() as usize] = AROMATIC;
             left &= left - 1;
@@ -368,8 +367,8 @@ fn match_rings(mol: &Molecule) -> Result<(), Reason> {
     }
     let mut partner = [u8::MAX; PLACES];
     let (mut matched, mut all) = (0, 0);
-    for index in 0..mol.count {
-        if mol.atoms[index].open > 0 && mol.atoms[index].aromatic {
+    for (index, atom) in mol.atoms().iter().enumerate() {
+        if atom.open > 0 && atom.aromatic {
             all += 1;
             if colours[index] == 1 {
                 let mut seen = [false; PLACES];

@@ -109,7 +109,7 @@ fn charge_nitro(mol: &mut Molecule, index: usize) -> Result<(), Reason> {
 fn count_hydrogen_atoms(mol: &mut Molecule) -> Result<(), Reason> {
     let mut gone = [false; PLACES];
     let mut any = false;
-    for index in 0..mol.count {
+    for (index, gone) in gone.iter_mut().enumerate().take(mol.count) {
         let atom = mol.atoms[index];
         if atom.number != HYDROGEN || atom.isotope != 0 || atom.charge != 0 {
             continue;
@@ -119,7 +119,7 @@ fn count_hydrogen_atoms(mol: &mut Molecule) -> Result<(), Reason> {
             return Err(Reason::Hydrogen);
         }
         take_out(&mut mol.atoms[heavy], index as u8)?;
-        (gone[index], any) = (true, true);
+        (*gone, any) = (true, true);
     }
     if any {
         close_ranks(mol, &gone);

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     chem,
-    identity::{KeyMaker, Reason, StructureKeys, Way},
+    identity::{KeyMaker, Reason, StructureKeys},
     key::Key,
     slot::{ParentFlags, SlotParent},
     table::source::ParentRow,
@@ -38,12 +38,15 @@ impl Identifier {
     ) -> Result<Stretch<'a>, Interruption> {
         let shared = stretch.shared();
         let times = &shared.times;
-        let (smiles, key) = match times.measure(&times.chemistry, || self.key(&stretch, parent)) {
+        let Identified {
+            smiles,
+            key,
+            reason,
+        } = match times.measure(&times.chemistry, || self.key(&stretch, parent)) {
             Ok(found) => found,
             Err(Fault::Row(reason)) => return reject(stretch, parent, id, reason),
             Err(Fault::Job(error)) => return Err(Interruption::Failed(error)),
         };
-        let (key, reason) = key;
         if let Some(checks) = &shared.checks {
             checks.look_at(parent.row, &smiles, key, &mut self.by_rdkit);
         }
@@ -75,7 +78,7 @@ impl Identifier {
         &mut self,
         stretch: &Stretch<'_>,
         parent: ParentRow<'p>,
-    ) -> Result<(Cow<'p, [u8]>, (Key, Option<Reason>)), Fault> {
+    ) -> Result<Identified<'p>, Fault> {
         let shared = stretch.shared();
         if let Some(reason) = shared.poisoned.get(&parent.row) {
             return Err(Fault::Row(reason.clone()));
@@ -83,7 +86,13 @@ impl Identifier {
         let smiles = parent_smiles(shared, parent).map_err(Fault::Row)?;
         chem::check_text(&smiles).map_err(Fault::Row)?;
         let reason = match self.keys.key(&smiles) {
-            Ok(key) => return Ok((smiles, (key, None))),
+            Ok(key) => {
+                return Ok(Identified {
+                    smiles,
+                    key,
+                    reason: None,
+                });
+            }
             Err(reason) => reason,
         };
         // From here on RDKit has the molecule: whoever goes on after a crash must know which one it was.
@@ -91,10 +100,22 @@ impl Identifier {
         let made = self.by_rdkit.key(&smiles);
         stretch.end_rdkit();
         match made {
-            Ok((key, Way::ByRdKit(_) | Way::Direct)) => Ok((smiles, (key, Some(reason)))),
+            Ok((key, _)) => Ok(Identified {
+                smiles,
+                key,
+                reason: Some(reason),
+            }),
             Err(reason) => Err(Fault::Row(reason)),
         }
     }
+}
+
+/// A row with its key.
+struct Identified<'p> {
+    smiles: Cow<'p, [u8]>,
+    key: Key,
+    /// Why it took RDKit, if it did.
+    reason: Option<Reason>,
 }
 
 /// What is wrong: with the row, or with the job.

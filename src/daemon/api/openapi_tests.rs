@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::{tests::view, *};
 use crate::{
-    config::{Chemistry, Dedup, JobSettings},
+    config::{Chemistry, Dedup, JobSettings, KeyKind, Task},
     daemon::{
         core::{NodeView, Refusal, Resources},
         job::{Demand, GpuDemand, Mode, State},
@@ -57,6 +57,10 @@ fn every_setting_is_described_and_the_reverse() {
         threads: NonZeroUsize::new(1),
         memory: size,
         dedup: Some(Dedup::Exact),
+        key: Some(KeyKind::Canonical),
+        task: Some(Task::Dedup),
+        canonical: true,
+        check: Some(1),
         exclude: vec!["/e".into()],
         expected_products: Some(1),
         false_positive_rate: Some(0.1),
@@ -88,6 +92,10 @@ fn every_setting_is_described_and_the_reverse() {
     assert_eq!(described["properties"]["engine"]["enum"], engines);
     let dedup = words(&[Some(Dedup::Exact), Some(Dedup::Bloom), None]);
     assert_eq!(described["properties"]["dedup"]["enum"], dedup);
+    let keys = words(&[Some(KeyKind::Canonical), Some(KeyKind::Structure), None]);
+    assert_eq!(described["properties"]["key"]["enum"], keys);
+    let tasks = words(&[Some(Task::Derive), Some(Task::Dedup), None]);
+    assert_eq!(described["properties"]["task"]["enum"], tasks);
     let chemistry = words(&[Some(Chemistry::Fast), Some(Chemistry::Reference), None]);
     assert_eq!(described["properties"]["chemistry"]["enum"], chemistry);
 }
