@@ -5,7 +5,7 @@
 //! before it:
 //!
 //! [`limits`], [`units`], [`key`], [`machine`], [`store`] → [`rules`], [`slot`] → [`ring`], [`chem`],
-//! [`table`] → [`sieve`], [`settle`], [`trial`] → [`config`], [`plan`] → [`pipeline`] → [`daemon`] → [`cli`]
+//! [`identity`], [`table`] → [`sieve`], [`settle`], [`trial`] → [`config`], [`plan`] → [`pipeline`] → [`daemon`] → [`cli`]
 
 pub mod bench;
 pub mod chem;

@@ -4,7 +4,8 @@ usage: structure_key_libraries.py OUT_DIR [--rows N] [--seed N] MOLSETS.whl
 
 druglike.smi          the wheel's molecules, train and test, as they are: no stereo, no charges
 druglike_stereo.smi   300,000 with a random mark on each centre and double bond that may have one, none on one
-                      in four (atoms that look alike together); two stereoisomers of most molecules, and marks that mean nothing stay
+                      in four (atoms that look alike together); two stereoisomers of most molecules, and
+                      marks that mean nothing stay
 fragments.smi         the BRICS fragments, hydrogen where they were cut, and Murcko scaffolds of 100,000
 salts_charged.smi     50,000 with counter-ions, protonated amines, deprotonated acids and zwitterions, half
                       of them with stereo as above
