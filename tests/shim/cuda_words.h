@@ -17,7 +17,6 @@
 #define __global__
 #define __device__
 #define __constant__ static
-#define __noinline__ __attribute__((noinline))
 #define __launch_bounds__(threads)
 #define __align__(bytes) __attribute__((aligned(bytes)))
 // One block at a time: what its threads share can stand still.

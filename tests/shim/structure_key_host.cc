@@ -5,6 +5,9 @@
 
 #include "cuda_words.h"
 
+// Here, behind all headers: those of the compiler use this word in another way.
+#define __noinline__ __attribute__((noinline))
+
 #include "../../kernels/structure_key.cu"
 
 // The kernel has no barriers, so its threads may run one after the other as they are.
