@@ -1819,6 +1819,22 @@ __device__ static Status keep_ring_centres(Work &work) {
         if (atom.turn == NO_TURN && is_like_one_kept(work, index))
             return Status::RING_STEREO;
     }
+    // Two that are alike and another that is not, in one system of rings: here too.
+    for (u32 i = 0; i < stereo.waiting_count; i++) {
+        u32 one = stereo.waiting[i];
+        bool like = false, unlike = false;
+        for (u32 j = 0; j < stereo.waiting_count; j++) {
+            u32 other = stereo.waiting[j];
+            if (other == one || perceiving.systems[other] != perceiving.systems[one])
+                continue;
+            if (same(work.colours, one, other))
+                like = true;
+            else
+                unlike = true;
+        }
+        if (like && unlike)
+            return Status::RING_STEREO;
+    }
     return Status::KEY;
 }
 

@@ -223,7 +223,14 @@ impl Stereo {
             atom.turn == Turn::None && kept.iter().any(|&kept| colours.same(kept, index as u8))
         };
         let partly = !kept.is_empty() && mol.atoms().iter().enumerate().any(bare);
-        if partly {
+        // Two that are alike and another that is not, in one system of rings: here too.
+        let mixed = |&one: &u8| {
+            let within = |&&other: &&u8| systems[usize::from(other)] == systems[usize::from(one)];
+            let others = || kept.iter().filter(within);
+            others().any(|&other| other != one && colours.same(one, other))
+                && others().any(|&other| !colours.same(one, other))
+        };
+        if partly || kept.iter().any(mixed) {
             Err(Reason::RingStereo)
         } else {
             Ok(())
