@@ -1785,6 +1785,17 @@ __device__ static bool is_like_one_kept(const Work &work, u32 index) {
     return false;
 }
 
+// Whether another of the marked centres that are kept, in the same system of rings, has the same colour.
+__device__ static bool has_like(const Work &work, u32 one) {
+    for (u32 i = 0; i < work.stereo.waiting_count; i++) {
+        u32 other = work.stereo.waiting[i];
+        if (other != one && work.perceiving.systems[other] == work.perceiving.systems[one] &&
+            same(work.colours, one, other))
+            return true;
+    }
+    return false;
+}
+
 // Centres whose neighbours are alike stay if they are in a ring with another such one. Where only some of those
 // that look alike are marked, RDKit may write two molecules alike, so it has to be asked.
 __device__ static Status keep_ring_centres(Work &work) {
@@ -1819,7 +1830,7 @@ __device__ static Status keep_ring_centres(Work &work) {
         if (atom.turn == NO_TURN && is_like_one_kept(work, index))
             return Status::RING_STEREO;
     }
-    // Two that are alike and another that is not, in one system of rings: here too.
+    // Two that are alike beside two others that are, in one system of rings: here too.
     for (u32 i = 0; i < stereo.waiting_count; i++) {
         u32 one = stereo.waiting[i];
         bool like = false, unlike = false;
@@ -1830,7 +1841,7 @@ __device__ static Status keep_ring_centres(Work &work) {
             if (same(work.colours, one, other))
                 like = true;
             else
-                unlike = true;
+                unlike |= has_like(work, other);
         }
         if (like && unlike)
             return Status::RING_STEREO;

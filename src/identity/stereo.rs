@@ -223,12 +223,19 @@ impl Stereo {
             atom.turn == Turn::None && kept.iter().any(|&kept| colours.same(kept, index as u8))
         };
         let partly = !kept.is_empty() && mol.atoms().iter().enumerate().any(bare);
-        // Two that are alike and another that is not, in one system of rings: here too.
+        // Two that are alike beside two others that are, in one system of rings: here too.
+        let like = |one: u8| {
+            let within = |other: u8| systems[usize::from(other)] == systems[usize::from(one)];
+            let like = |other: u8| other != one && within(other) && colours.same(one, other);
+            kept.iter().any(|&other| like(other))
+        };
         let mixed = |&one: &u8| {
-            let within = |&&other: &&u8| systems[usize::from(other)] == systems[usize::from(one)];
-            let others = || kept.iter().filter(within);
-            others().any(|&other| other != one && colours.same(one, other))
-                && others().any(|&other| !colours.same(one, other))
+            let beside = |&other: &u8| {
+                systems[usize::from(other)] == systems[usize::from(one)]
+                    && !colours.same(one, other)
+                    && like(other)
+            };
+            like(one) && kept.iter().any(beside)
         };
         if partly || kept.iter().any(mixed) {
             Err(Reason::RingStereo)
