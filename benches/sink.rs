@@ -115,7 +115,6 @@ fn settings() -> SinkSettings {
         properties: false,
         key_column: "key",
         molecules: false,
-        rewritten: false,
         row_group_bytes: ROW_GROUP_BYTES_MIN,
     }
 }

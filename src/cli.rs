@@ -279,7 +279,7 @@ enum CliError {
     TooLarge(String),
     /// Whether a job was taken is not known.
     #[error(
-        "{error}; molsieve submit --key {key} with the same job finds out whether it was taken"
+        "{error}; molsieve submit --once {key} with the same job finds out whether it was taken"
     )]
     Unsure {
         /// How the connection ended.

@@ -305,7 +305,7 @@ pub struct JobSpec {
 pub const FALSE_POSITIVE_RATE_DEFAULT: f64 = 1e-9;
 /// Seconds that a parent may take when nothing is said.
 pub const PARENT_TIMEOUT_DEFAULT: u64 = 120;
-/// Most distinct molecules that can be checked: each is kept with its canonical SMILES.
+/// Most distinct molecules that can be checked: each is kept until the end.
 pub const CHECK_MAX: u64 = 1_000_000;
 /// Smallest part: below it the footers outweigh the rows.
 const PART_BYTES_MIN: u64 = 64 << 10;

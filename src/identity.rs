@@ -206,23 +206,38 @@ impl KeyMaker {
     }
 
     /// The key of a SMILES, and how it was made. The error: RDKit can't read it.
-    ///
-    /// What can't be told from the text is told from RDKit's canonical SMILES; so whether a text is written in a
-    /// way that is RDKit's business has no bearing on its key.
     pub fn key(&mut self, smiles: &[u8]) -> Result<(Key, Way), String> {
-        let reason = match self.keys.key(smiles) {
-            Ok(key) => return Ok((key, Way::Direct)),
-            Err(reason) => reason,
-        };
+        match self.direct(smiles) {
+            Ok(key) => Ok((key, Way::Direct)),
+            Err(reason) => Ok((self.by_rdkit(smiles)?, Way::ByRdKit(reason))),
+        }
+    }
+
+    /// The key from the text alone, where that is certain.
+    pub fn direct(&mut self, smiles: &[u8]) -> Result<Key, Reason> {
+        self.keys.key(smiles)
+    }
+
+    /// The key from RDKit's canonical SMILES. The error: RDKit can't read the text.
+    ///
+    /// So whether a text is written in a way that is RDKit's business has no bearing on its key.
+    pub fn by_rdkit(&mut self, smiles: &[u8]) -> Result<Key, String> {
         let text = std::str::from_utf8(smiles).map_err(|_| "the SMILES is not UTF-8".to_owned())?;
         let canonical = self.rdkit.canonical_smiles(text);
         let canonical = canonical.ok_or_else(|| "RDKit cannot read it".to_owned())?;
-        let key = self.keys.key(canonical.as_bytes()).unwrap_or_else(|_| {
-            let mut bytes = Vec::with_capacity(canonical.len() + 1);
-            bytes.push(BY_TEXT);
-            bytes.extend_from_slice(canonical.as_bytes());
-            Key::of(&bytes)
-        });
-        Ok((key, Way::ByRdKit(reason)))
+        Ok(self.of_canonical(canonical.as_bytes()).0)
+    }
+
+    /// The key of a SMILES that RDKit has written, and why it is made of its bytes, if it is.
+    pub fn of_canonical(&mut self, canonical: &[u8]) -> (Key, Option<Reason>) {
+        match self.keys.key(canonical) {
+            Ok(key) => (key, None),
+            Err(reason) => {
+                let mut bytes = Vec::with_capacity(canonical.len() + 1);
+                bytes.push(BY_TEXT);
+                bytes.extend_from_slice(canonical);
+                (Key::of(&bytes), Some(reason))
+            }
+        }
     }
 }

@@ -125,8 +125,8 @@ pub const PARQUET_READ_ROWS_MAX: usize = 1024;
 
 /// Target for the bytes (before compression) that one read from Parquet spans.
 pub const PARQUET_READ_BYTES: u64 = MIB as u64;
-/// What a molecule takes that `--check` keeps: its key, its canonical SMILES and its place in the tree.
-pub const CHECKED_MOLECULE_BYTES: u64 = 320;
+/// What a molecule takes that `--check` keeps: key, hash, counts, and its place in a tree that may be half empty.
+pub const CHECKED_MOLECULE_BYTES: u64 = 192;
 /// Reasons are one short line.
 pub const REASON_BYTES_MAX: usize = 512;
 /// Rows of the input whose products are counted to estimate the job.

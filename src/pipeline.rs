@@ -196,6 +196,8 @@ pub(crate) struct Shared<'a> {
     poisoned: Poisoned,
     /// With `--check`.
     checks: Option<Checks>,
+    /// Rows that `--canonical` left as they were.
+    left_as_written: AtomicU64,
     /// The parent that has had its time.
     timed_out: Mutex<Option<u64>>,
     rows_read: AtomicU64,
@@ -378,6 +380,7 @@ impl<'a> Shared<'a> {
             in_work,
             poisoned,
             checks: Checks::new(job.spec.check, job.rdkit),
+            left_as_written: AtomicU64::new(0),
             timed_out: Mutex::new(None),
             rows_read: AtomicU64::new(counts.parents_read),
             counts: Mutex::new(counts),

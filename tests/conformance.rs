@@ -34,10 +34,8 @@ use molsieve::{
     },
     slot::{Slot, SlotLayout},
 };
-use sha2::{Digest, Sha256};
 
 const SOURCE: &str = "kernels/sieve.cu";
-const PTX: &str = "kernels/sieve.ptx";
 
 /// What `tests/shim/fake_driver.cc` calls its device.
 const STAND_IN: &str = "stand-in";
@@ -345,13 +343,5 @@ fn cuda_conforms() {
 
 #[test]
 fn the_ptx_is_not_older_than_its_source() {
-    let digest: String = Sha256::digest(read(SOURCE))
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    assert_eq!(
-        read(PTX).lines().next(),
-        Some(format!("// SHA-256 of sieve.cu: {digest}").as_str()),
-        "run scripts/ptx.sh"
-    );
+    shim::assert_ptx_is_of_its_source("sieve");
 }

@@ -233,3 +233,37 @@ fn what_makes_no_sense_is_refused() {
     Molsieve::new("run").arg(&job).run().ends_with(0);
     assert_eq!(kept(&out, "smiles").len(), 1);
 }
+
+#[test]
+fn a_run_that_is_killed_goes_on_and_writes_the_same_files() {
+    let folder = Folder::new();
+    let (input, out) = (library(&folder), folder.out());
+    let flags = "--threads 2 --part-size 64KiB --canonical";
+    dedup(flags, &input, &out).run().ends_with(4);
+    let expected = output::part_bytes(&out);
+    assert!(expected.len() > 1, "several parts: {}", expected.len());
+    // A folder of its own: what is there is this run's.
+    let out = folder.path("killed");
+    let mut running = dedup(flags, &input, &out).start();
+    assert!(
+        common::daemon::within(std::time::Duration::from_secs(60), || {
+            output::names(&out)
+                .iter()
+                .any(|name| name == "part-00000.parquet")
+                && !output::names(&out)
+                    .iter()
+                    .any(|name| name == "manifest.json")
+        }),
+        "it never stood between its first part and its end"
+    );
+    running.kill();
+    drop(running);
+    Molsieve::new("dedup --resume")
+        .output(&out)
+        .run()
+        .ends_with(4);
+    assert_complete(&out);
+    assert!(output::part_bytes(&out) == expected);
+    let resumed = output::manifest(&out)["interruptions"].as_u64();
+    assert_eq!(resumed, Some(1));
+}

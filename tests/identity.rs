@@ -8,6 +8,7 @@ use std::collections::HashMap;
 
 use common::{
     Folder, Molsieve,
+    draw::Draw,
     library::{repository, smiles_lines},
     run_command, skipped,
 };
@@ -94,21 +95,8 @@ fn the_shipped_library_takes_no_rdkit_or_next_to_none() {
     assert!(by_rdkit <= SHIPPED / 100, "{by_rdkit}");
 }
 
-/// A small generator (SplitMix64): the same texts on every machine.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut word = self.0;
-        word = (word ^ word >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        word = (word ^ word >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((word ^ word >> 31) % n as u64) as usize
-    }
-}
-
 /// A text with a few bytes changed, taken out, put in or doubled.
-fn changed(text: &str, random: &mut Random) -> String {
+fn changed(text: &str, random: &mut Draw) -> String {
     const BYTES: &[u8] = b"CNOSPFIBclrnosp[]()=#-:/\\.%@+H0123456789*";
     let mut bytes = text.as_bytes().to_vec();
     for _ in 0..=random.below(3) {
@@ -129,7 +117,7 @@ fn changed(text: &str, random: &mut Random) -> String {
 fn texts_that_are_broken_at_random_are_accepted_only_as_rdkit_reads_them() {
     let rdkit = RdKit::initialise().unwrap();
     let mut keys = StructureKeys::new();
-    let mut random = Random(7);
+    let mut random = Draw(7);
     let kinds = std::fs::read_to_string(repository().join("tests/oracle/kinds.smi")).unwrap();
     let texts: Vec<_> = kinds
         .lines()
@@ -163,7 +151,7 @@ fn texts_that_are_broken_at_random_are_accepted_only_as_rdkit_reads_them() {
 #[test]
 fn any_bytes_are_an_error_or_a_key() {
     let mut keys = StructureKeys::new();
-    let mut random = Random(11);
+    let mut random = Draw(11);
     for _ in 0..50_000 {
         let length = random.below(40);
         let bytes: Vec<u8> = (0..length).map(|_| random.below(256) as u8).collect();
@@ -220,4 +208,12 @@ fn key_prints_a_line_for_each_and_says_what_it_cannot_read() {
         "{lines:?}"
     );
     Molsieve::new("key c1ccccc1").run().ends_with(0);
+    // What RDKit would go through by recursion is not given to it.
+    let long = "C(".repeat(3_000) + &"*)".repeat(3_000);
+    let run = Molsieve::new("key").arg(&long).run().ends_with(4);
+    assert!(
+        run.stdout.starts_with("error: the SMILES is "),
+        "{}",
+        &run.stdout[..80]
+    );
 }

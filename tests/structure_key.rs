@@ -10,6 +10,8 @@
 
 #![allow(clippy::unwrap_used, reason = "this is test code outside #[test]")]
 
+#[path = "common/draw.rs"]
+mod draw;
 #[allow(dead_code, reason = "each test file uses a part of it")]
 #[path = "common/shim.rs"]
 mod shim;
@@ -22,14 +24,13 @@ use std::{
     process::{Command, Stdio},
 };
 
+use draw::Draw;
 use libloading::Library;
 use molsieve::identity::{Reason, StructureKeys};
-use sha2::{Digest, Sha256};
 use shim::Build;
 use tempfile::TempDir;
 
 const SOURCE: &str = "kernels/structure_key.cu";
-const PTX: &str = "kernels/structure_key.ptx";
 
 /// The status of a row that is too large for the device.
 const TOO_LARGE: u8 = 255;
@@ -90,19 +91,6 @@ fn samples() -> Vec<Vec<u8>> {
     samples.extend(products.records().map(|row| row.unwrap()[1].into()));
     assert!(samples.len() > 2_300, "{}", samples.len());
     samples
-}
-
-/// Numbers that look random, the same ones in every run (SplitMix64; Steele, Lea and Flood 2014).
-struct Draw(u64);
-
-impl Draw {
-    fn below(&mut self, bound: usize) -> usize {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut word = self.0;
-        word = (word ^ word >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        word = (word ^ word >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        ((word ^ word >> 31) % bound as u64) as usize
-    }
 }
 
 const ALPHABET: &[u8] = b"CNOFPSIBcnopsb[]()=#-+:/\\@.%0123456789HlrieaKZ* \xff\0";
@@ -435,13 +423,5 @@ fn skip(message: &str) {
 
 #[test]
 fn the_ptx_is_not_older_than_its_source() {
-    let digest: String = Sha256::digest(read(SOURCE))
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    assert_eq!(
-        read(PTX).lines().next(),
-        Some(format!("// SHA-256 of structure_key.cu: {digest}").as_str()),
-        "run scripts/ptx.sh"
-    );
+    shim::assert_ptx_is_of_its_source("structure_key");
 }

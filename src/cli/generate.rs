@@ -180,6 +180,39 @@ mod tests {
         }
     }
 
+    /// clap looks for this in debug builds alone.
+    #[test]
+    fn no_command_has_two_flags_of_one_name() {
+        let mut root = Cli::command();
+        root.build();
+        let mut left = vec![root];
+        while let Some(command) = left.pop() {
+            left.extend(command.get_subcommands().cloned());
+            for names in [
+                command
+                    .get_arguments()
+                    .map(|arg| arg.get_id().to_string())
+                    .collect::<Vec<_>>(),
+                command
+                    .get_arguments()
+                    .filter_map(|arg| arg.get_long().map(String::from))
+                    .collect(),
+                command
+                    .get_arguments()
+                    .filter_map(|arg| arg.get_short().map(String::from))
+                    .collect(),
+            ] {
+                let distinct: std::collections::BTreeSet<_> = names.iter().collect();
+                assert_eq!(
+                    distinct.len(),
+                    names.len(),
+                    "{}: {names:?}",
+                    command.get_name()
+                );
+            }
+        }
+    }
+
     #[test]
     fn exit_codes_are_those_of_the_help() {
         let codes = exit_codes(super::super::jobs::WATCH_EXIT_CODES);

@@ -4,7 +4,7 @@ use std::io::{BufRead, BufWriter, Write};
 
 use super::{CliError, Exit};
 use crate::{
-    chem::RdKit,
+    chem::{self, RdKit},
     identity::{KeyMaker, Way},
 };
 
@@ -77,7 +77,8 @@ impl<W: Write> Printer<W> {
             .split(|byte| byte.is_ascii_whitespace())
             .next()
             .unwrap_or_default();
-        let (key, way) = match self.keys.key(smiles) {
+        let made = chem::check_text(smiles).and_then(|()| self.keys.key(smiles));
+        let (key, way) = match made {
             Ok((key, way)) => (key.to_string(), Some(way)),
             Err(reason) => {
                 self.any_error = true;

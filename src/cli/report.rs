@@ -148,6 +148,12 @@ pub(super) fn summary(job: &Job, manifest: &Manifest) -> String {
         ),
         format!("  filter     {}", filter(manifest),),
     ];
+    if manifest.left_as_written > 0 {
+        lines.push(format!(
+            "  left       {} as written: RDKit cannot read them, please report it",
+            counted(manifest.left_as_written, "row"),
+        ));
+    }
     if let Some(check) = &manifest.check {
         lines.push(format!(
             "  checked    {} of {} by RDKit: {}",

@@ -97,7 +97,7 @@ fn ended(job: &Job, outcome: Outcome, json: bool) -> Result<Exit, CliError> {
                 .as_ref()
                 .map_or(0, |check| check.disagreements);
             Ok(exit(
-                counts.parents_rejected + disagreements,
+                counts.parents_rejected + disagreements + manifest.left_as_written,
                 counts.parents_capped,
             ))
         }
@@ -202,7 +202,10 @@ fn manifest_in(output: &Path) -> Result<Value, CliError> {
 fn exit_of(manifest: &Value) -> Exit {
     let count = |name: &str| manifest["counts"][name].as_u64().unwrap_or_default();
     let disagreements = manifest["check"]["disagreements"].as_u64();
-    let rejected = count("parents_rejected") + disagreements.unwrap_or_default();
+    let as_written = manifest["left_as_written"].as_u64();
+    let rejected = count("parents_rejected")
+        + disagreements.unwrap_or_default()
+        + as_written.unwrap_or_default();
     exit(rejected, count("parents_capped"))
 }
 

@@ -1,5 +1,7 @@
 //! `--canonical`: RDKit writes the molecules that remain, on a pool of its own, while the sink waits.
 
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
 use rayon::prelude::*;
 
 use super::{PipelineError, Shared, in_work::InWork};
@@ -10,13 +12,14 @@ use crate::{
 };
 
 /// See the module's documentation.
-pub(super) struct Canonical {
+pub(super) struct Canonical<'a> {
     pool: rayon::ThreadPool,
     rdkit: RdKit,
+    unread: &'a AtomicU64,
 }
 
-impl Canonical {
-    pub(super) fn new(shared: &Shared<'_>) -> Result<Self, PipelineError> {
+impl<'a> Canonical<'a> {
+    pub(super) fn new(shared: &'a Shared<'_>) -> Result<Self, PipelineError> {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(shared.job.plan.threads)
             .thread_name(|i| format!("canon-{i}"))
@@ -26,10 +29,12 @@ impl Canonical {
         Ok(Self {
             pool,
             rdkit: shared.job.rdkit,
+            unread: &shared.left_as_written,
         })
     }
 
-    /// The canonical SMILES of some rows of a slot; one that RDKit can't read stays as written.
+    /// The canonical SMILES of some rows of a slot. One that RDKit can't read, which would be a fault of the
+    /// structure key, stays as written and is counted.
     pub(super) fn write(
         &self,
         slot: &Slot,
@@ -46,7 +51,11 @@ impl Canonical {
             let _ = in_work.begin(worker, parent.row);
             let canonical = self.rdkit.canonical_smiles(&text);
             in_work.leave(worker);
-            canonical.unwrap_or_else(|| text.into_owned())
+            canonical.unwrap_or_else(|| {
+                self.unread.fetch_add(1, Relaxed);
+                tracing::warn!("row {}: RDKit cannot read {text}", parent.row);
+                text.into_owned()
+            })
         };
         self.pool.install(|| rows.par_iter().map(write).collect())
     }

@@ -31,13 +31,15 @@ pub(super) struct Checks {
 
 #[derive(Default)]
 struct Sample {
+    /// At most as many as are wanted, and one.
     molecules: BTreeMap<(u64, Key), Checked>,
     disagreements: u64,
     listed: Vec<Disagreement>,
 }
 
 struct Checked {
-    canonical: Box<str>,
+    /// A hash of the canonical SMILES: what is kept of a molecule has one size.
+    canonical: Key,
     row: u64,
     rows: u64,
 }
@@ -53,8 +55,8 @@ pub struct Disagreement {
     pub smiles: String,
     /// What RDKit writes for it; none if it can't read it.
     pub canonical: Option<String>,
-    /// The row with the same key, and what RDKit writes for that one, where that is the fault.
-    pub other: Option<(u64, String)>,
+    /// The row with the same key, where that is the fault.
+    pub other_row: Option<u64>,
 }
 
 /// What came of the checks.
@@ -99,29 +101,27 @@ impl Checks {
             Some(_) => None,
         };
         let mut sample = self.sample.lock().unwrap_or_else(PoisonError::into_inner);
-        let disagreement = |fault, other| Disagreement {
+        let disagreement = |fault, other_row| Disagreement {
             fault,
             row,
             smiles: smiles.into(),
             canonical: canonical.clone(),
-            other,
+            other_row,
         };
         if let Some(fault) = fault {
             sample.disagree(disagreement(fault, None));
         }
-        let text = canonical.clone().unwrap_or_default();
-        let held = sample
-            .molecules
-            .entry((rank(key), key))
-            .or_insert_with(|| Checked {
-                canonical: text.clone().into(),
-                row,
-                rows: 0,
-            });
+        let form = Key::of(canonical.as_deref().unwrap_or_default().as_bytes());
+        let first = Checked {
+            canonical: form,
+            row,
+            rows: 0,
+        };
+        let held = sample.molecules.entry((rank(key), key)).or_insert(first);
         held.rows += 1;
-        if *held.canonical != *text {
-            let other = Some((held.row, held.canonical.to_string()));
-            sample.disagree(disagreement("another molecule has the same key", other));
+        if held.canonical != form {
+            let other_row = Some(held.row);
+            sample.disagree(disagreement("another molecule has the same key", other_row));
         }
         if sample.molecules.len() > self.molecules_max {
             sample.molecules.pop_last();

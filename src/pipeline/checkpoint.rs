@@ -123,7 +123,6 @@ impl Identity {
             ("task", spec.task.name().into()),
             ("--key", spec.key.name().into()),
             ("--canonical", spec.canonical.to_string()),
-            ("--check", spec.check.to_string()),
             ("--properties", spec.properties.to_string()),
             (
                 "--max-products-per-parent",

@@ -4,28 +4,25 @@ use std::borrow::Cow;
 
 use super::{
     PipelineError, Shared,
-    check::Checks,
-    workers::{Interruption, Stretch, cut, parent_smiles},
+    workers::{Interruption, Stretch, parent_smiles},
 };
 use crate::{
     chem,
-    identity::{KeyMaker, Reason, StructureKeys},
+    identity::{KeyMaker, Reason},
     key::Key,
     slot::{ParentFlags, SlotParent},
-    table::source::ParentRow,
+    table::source::{ParentRow, TextKind},
 };
 
 /// What a worker needs for it.
 pub(super) struct Identifier {
-    keys: StructureKeys,
-    by_rdkit: KeyMaker,
+    keys: KeyMaker,
 }
 
 impl Identifier {
     pub(super) fn new(shared: &Shared<'_>) -> Self {
         Self {
-            keys: StructureKeys::new(),
-            by_rdkit: KeyMaker::new(shared.job.rdkit),
+            keys: KeyMaker::new(shared.job.rdkit),
         }
     }
 
@@ -36,20 +33,17 @@ impl Identifier {
         parent: ParentRow<'_>,
         id: &[u8],
     ) -> Result<Stretch<'a>, Interruption> {
-        let shared = stretch.shared();
-        let times = &shared.times;
+        let times = &stretch.shared().times;
+        let identified = times.measure(&times.chemistry, || self.identify(&stretch, parent));
         let Identified {
             smiles,
             key,
             reason,
-        } = match times.measure(&times.chemistry, || self.key(&stretch, parent)) {
+        } = match identified {
             Ok(found) => found,
-            Err(Fault::Row(reason)) => return reject(stretch, parent, id, reason),
+            Err(Fault::Row(reason)) => return Ok(stretch.reject(parent, id, reason)?),
             Err(Fault::Job(error)) => return Err(Interruption::Failed(error)),
         };
-        if let Some(checks) = &shared.checks {
-            checks.look_at(parent.row, &smiles, key, &mut self.by_rdkit);
-        }
         // The row itself has the SMILES.
         let accepted = SlotParent {
             row: parent.row,
@@ -74,40 +68,48 @@ impl Identifier {
         Ok(stretch)
     }
 
-    fn key<'p>(
+    fn identify<'p>(
         &mut self,
         stretch: &Stretch<'_>,
         parent: ParentRow<'p>,
     ) -> Result<Identified<'p>, Fault> {
         let shared = stretch.shared();
-        if let Some(reason) = shared.poisoned.get(&parent.row) {
+        let row = parent.row;
+        if let Some(reason) = shared.poisoned.get(&row) {
             return Err(Fault::Row(reason.clone()));
         }
-        let smiles = parent_smiles(shared, parent).map_err(Fault::Row)?;
-        chem::check_text(&smiles).map_err(Fault::Row)?;
-        let reason = match self.keys.key(&smiles) {
-            Ok(key) => {
-                return Ok(Identified {
-                    smiles,
-                    key,
-                    reason: None,
-                });
-            }
-            Err(reason) => reason,
+        let smiles = match parent.kind {
+            TextKind::Smiles => parent_smiles(shared, parent),
+            TextKind::MolBlock => in_rdkit(stretch, row, || parent_smiles(shared, parent))?,
         };
-        // From here on RDKit has the molecule: whoever goes on after a crash must know which one it was.
-        stretch.begin_rdkit(parent.row).map_err(Fault::Job)?;
-        let made = self.by_rdkit.key(&smiles);
-        stretch.end_rdkit();
-        match made {
-            Ok((key, _)) => Ok(Identified {
-                smiles,
-                key,
-                reason: Some(reason),
-            }),
-            Err(reason) => Err(Fault::Row(reason)),
+        let smiles = smiles.map_err(Fault::Row)?;
+        chem::check_text(&smiles).map_err(Fault::Row)?;
+        let (key, reason) = match self.keys.direct(&smiles) {
+            Ok(key) => (key, None),
+            Err(reason) => {
+                let key = in_rdkit(stretch, row, || self.keys.by_rdkit(&smiles))?;
+                (key.map_err(Fault::Row)?, Some(reason))
+            }
+        };
+        if let Some(checks) = shared.checks.as_ref().filter(|checks| checks.wants(key))
+            && let Ok(text) = std::str::from_utf8(&smiles)
+        {
+            in_rdkit(stretch, row, || checks.look(row, text, key, &mut self.keys))?;
         }
+        Ok(Identified {
+            smiles,
+            key,
+            reason,
+        })
     }
+}
+
+/// Gives a row to RDKit: whoever goes on after a crash must know which one it was.
+fn in_rdkit<T>(stretch: &Stretch<'_>, row: u64, work: impl FnOnce() -> T) -> Result<T, Fault> {
+    stretch.begin_rdkit(row).map_err(Fault::Job)?;
+    let done = work();
+    stretch.end_rdkit();
+    Ok(done)
 }
 
 /// A row with its key.
@@ -122,32 +124,4 @@ struct Identified<'p> {
 enum Fault {
     Row(String),
     Job(PipelineError),
-}
-
-fn reject<'a>(
-    stretch: Stretch<'a>,
-    parent: ParentRow<'_>,
-    id: &[u8],
-    reason: String,
-) -> Result<Stretch<'a>, Interruption> {
-    let reason = cut(reason);
-    let rejected = SlotParent {
-        row: parent.row,
-        id,
-        smiles: parent.text,
-        reason: reason.as_bytes(),
-        flags: ParentFlags::REJECTED,
-    };
-    Ok(stretch.push(rejected)?.0)
-}
-
-impl Checks {
-    /// See [`Checks::look`].
-    fn look_at(&self, row: u64, smiles: &[u8], key: Key, keys: &mut KeyMaker) {
-        if self.wants(key)
-            && let Ok(smiles) = std::str::from_utf8(smiles)
-        {
-            self.look(row, smiles, key, keys);
-        }
-    }
 }

@@ -82,9 +82,13 @@ impl InWork {
     /// Runs something that is not the parent's doing, such as waiting for a slot.
     pub(super) fn pause<T>(&self, worker: usize, wait: impl FnOnce() -> T) -> T {
         let worker = &self.workers[worker];
-        let spent = self.now() - worker.since.swap(0, Relaxed).min(self.now());
+        let since = worker.since.swap(0, Relaxed);
+        let began = self.now();
         let value = wait();
-        worker.since.store((self.now() - spent).max(1), Relaxed);
+        // It may not have been in RDKit at all.
+        if since > 0 {
+            worker.since.store(since + (self.now() - began), Relaxed);
+        }
         value
     }
 
@@ -162,4 +166,31 @@ fn find(job: &Job, next_row: u64, rows: &[u64]) -> Result<Vec<Candidate>, Pipeli
         found.extend(wanted.filter_map(Candidate::of));
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread::sleep;
+
+    use super::*;
+    use crate::store::Existing;
+
+    #[test]
+    fn only_time_in_rdkit_is_a_parents_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let output = OutputDir::open(&folder.path().join("out"), Existing::Refuse).unwrap();
+        let in_work = InWork::new(&output, 1).unwrap();
+        let (most, longer) = (Duration::from_millis(40), Duration::from_millis(80));
+        sleep(longer);
+        // Waiting for a slot, with nothing in RDKit, leaves nothing there.
+        in_work.pause(0, || ());
+        assert_eq!(in_work.overdue(most), None);
+        in_work.begin(0, 7).unwrap();
+        in_work.pause(0, || sleep(longer));
+        assert_eq!(in_work.overdue(most), None);
+        sleep(longer);
+        assert_eq!(in_work.overdue(most), Some(7));
+        in_work.leave(0);
+        assert_eq!(in_work.overdue(most), None);
+    }
 }

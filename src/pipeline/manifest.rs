@@ -1,7 +1,7 @@
 //! The manifest: what a job made, of what, and how. Written last; where it stands, the output is
 //! complete.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::atomic::Ordering::Relaxed};
 
 use serde::{Deserialize, Serialize};
 
@@ -65,6 +65,8 @@ pub struct Manifest {
     pub key: KeyKind,
     /// Rows whose structure key took RDKit, by the reason.
     pub keys_by_rdkit: BTreeMap<String, u64>,
+    /// Rows that `--canonical` left as written because RDKit can't read them.
+    pub left_as_written: u64,
     /// What RDKit made of the molecules drawn, with `--check`.
     pub check: Option<CheckAccount>,
     /// Products of earlier runs that were left out.
@@ -280,6 +282,7 @@ impl Manifest {
             task: job.spec.task,
             key: job.spec.key,
             keys_by_rdkit: by_reason(sunk.keys_by_rdkit),
+            left_as_written: shared.left_as_written.load(Relaxed),
             check: shared.checks.as_ref().map(Checks::account),
             products_excluded: plan.estimate.excluded,
             interruptions: sunk.interruptions,

@@ -159,7 +159,6 @@ impl<'a> Sinking<'a> {
             properties: job.spec.properties,
             key_column: job.spec.key.column(),
             molecules: job.spec.task == Task::Dedup,
-            rewritten: job.spec.canonical,
             row_group_bytes: job.plan.row_group_bytes,
         };
         let exact = job.spec.dedup == Dedup::Exact;

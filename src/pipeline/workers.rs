@@ -6,8 +6,7 @@ use super::{PipelineError, Shared, identify::Identifier};
 use crate::{
     chem::{Progress, Transformer},
     config::{KeyKind, Task},
-    identity::{KeyMaker, Way},
-    key::Key,
+    identity::KeyMaker,
     limits::REASON_BYTES_MAX,
     ring::{Permit, Stopped},
     slot::{ParentFlags, Slot, SlotParent, text_range},
@@ -88,15 +87,10 @@ impl Transforming {
         let columns = slot.columns_mut();
         for row in first..rows {
             let smiles = &columns.text[text_range(columns.text_end, row)];
-            let key = match maker.key(smiles) {
-                Ok((key, Way::Direct)) => key,
-                Ok((key, Way::ByRdKit(reason))) => {
-                    by_rdkit[reason as usize] += 1;
-                    key
-                }
-                // RDKit does not read every SMILES that it writes. The text is canonical all the same.
-                Err(_) => Key::of(smiles),
-            };
+            let (key, reason) = maker.of_canonical(smiles);
+            if let Some(reason) = reason {
+                by_rdkit[reason as usize] += 1;
+            }
             columns.key[row] = key.words();
         }
         slot.keys_by_rdkit = by_rdkit;
@@ -242,6 +236,24 @@ impl<'a> Stretch<'a> {
         })
     }
 
+    /// Adds a row that can't be used.
+    pub(super) fn reject(
+        self,
+        parent: ParentRow<'_>,
+        id: &[u8],
+        reason: String,
+    ) -> Result<Self, Stopped> {
+        let reason = cut(reason);
+        let rejected = SlotParent {
+            row: parent.row,
+            id,
+            smiles: parent.text,
+            reason: reason.as_bytes(),
+            flags: ParentFlags::REJECTED,
+        };
+        Ok(self.push(rejected)?.0)
+    }
+
     /// Adds a parent to the slot, or to the next one if this one is full.
     pub(super) fn push(mut self, parent: SlotParent<'_>) -> Result<(Self, u32), Stopped> {
         if let Some(index) = self.slot.push_parent(parent) {
@@ -277,15 +289,7 @@ fn transform_parent<'a>(
         (smiles, begun)
     });
     if let Err(reason) = begun {
-        let reason = cut(reason);
-        let rejected = SlotParent {
-            row: parent.row,
-            id,
-            smiles: parent.text,
-            reason: reason.as_bytes(),
-            flags: ParentFlags::REJECTED,
-        };
-        return Ok(stretch.push(rejected)?.0);
+        return Ok(stretch.reject(parent, id, reason)?);
     }
     let smiles = smiles.unwrap_or_default();
     let accepted = SlotParent {

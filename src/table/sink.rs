@@ -54,8 +54,6 @@ pub struct SinkSettings {
     /// Whether rows are molecules of the input rather than products of them: then they have no rule, no site
     /// and no parent of another SMILES.
     pub molecules: bool,
-    /// Whether `smiles` is to be written anew; the parent's SMILES is then what the slot has.
-    pub rewritten: bool,
     /// Encoded bytes at which a row group is closed.
     pub row_group_bytes: usize,
 }
@@ -80,15 +78,16 @@ pub struct Part {
     pub rows: u64,
 }
 
-/// The schema of the parts.
-pub fn product_schema(settings: &SinkSettings) -> SchemaRef {
+/// The schema of the parts. `rewritten`: `smiles` is written anew, so that of molecules too `parent_smiles` is
+/// something else.
+pub fn product_schema(settings: &SinkSettings, rewritten: bool) -> SchemaRef {
     let mut fields = vec![
         Field::new("smiles", DataType::Utf8, false),
         Field::new(settings.key_column, DataType::FixedSizeBinary(16), false),
         Field::new("parent_row", DataType::UInt64, false),
         Field::new("parent_id", DataType::Utf8, false),
     ];
-    if !settings.molecules || settings.rewritten {
+    if !settings.molecules || rewritten {
         fields.push(Field::new("parent_smiles", DataType::Utf8, false));
     }
     if !settings.molecules {
@@ -132,7 +131,7 @@ impl<'a> ProductSink<'a> {
         rewrite: Option<Box<Rewrite<'a>>>,
         parts: Vec<Part>,
     ) -> Self {
-        let schema = product_schema(&settings);
+        let schema = product_schema(&settings, rewrite.is_some());
         let rule_names = Arc::new(StringArray::from(settings.rule_names.clone()));
         Self {
             output,
@@ -221,10 +220,10 @@ impl<'a> ProductSink<'a> {
                 .map_err(encode_error)?;
             parent_row.append_value(parent.row);
             parent_id.append_value(text(parent.id)?);
-            if self.settings.molecules {
-                parent_smiles.append_value(if rewritten.is_some() { own } else { "" });
-            } else {
+            if !self.settings.molecules {
                 parent_smiles.append_value(text(parent.smiles)?);
+            } else if rewritten.is_some() {
+                parent_smiles.append_value(own);
             }
             rule.append_value(columns.rule[row]);
             site.append_value(columns.site[row]);
@@ -238,7 +237,7 @@ impl<'a> ProductSink<'a> {
             Arc::new(parent_row.finish()),
             Arc::new(parent_id.finish()),
         ];
-        if !self.settings.molecules || self.settings.rewritten {
+        if !self.settings.molecules || rewritten.is_some() {
             arrays.push(Arc::new(parent_smiles.finish()));
         }
         if !self.settings.molecules {

@@ -7,6 +7,7 @@
 #![allow(clippy::unwrap_used, reason = "this is test code outside #[test]")]
 
 pub mod daemon;
+pub mod draw;
 pub mod library;
 pub mod output;
 pub mod shim;

@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path, process::Command};
 
+use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
 /// Compiles `tests/shim/<entry>` around the kernels of `source`, and gives the folder with the library
@@ -73,4 +74,20 @@ pub fn kernels() -> String {
 /// A folder with a library that stands in for NVIDIA's driver; for `LD_LIBRARY_PATH`.
 pub fn fake_driver() -> TempDir {
     compile(&kernels(), "fake_driver.cc", "libcuda.so.1")
+}
+
+/// Fails unless `kernels/<name>.ptx` says that it was made from the source as it is.
+#[track_caller]
+pub fn assert_ptx_is_of_its_source(name: &str) {
+    let kernels = Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels");
+    let read = |file: String| fs::read_to_string(kernels.join(file)).unwrap();
+    let digest: String = Sha256::digest(read(format!("{name}.cu")))
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    assert_eq!(
+        read(format!("{name}.ptx")).lines().next(),
+        Some(format!("// SHA-256 of {name}.cu: {digest}").as_str()),
+        "run scripts/ptx.sh"
+    );
 }

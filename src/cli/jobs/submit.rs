@@ -37,9 +37,10 @@ pub(in crate::cli) struct SubmitArgs {
     )]
     #[arg(value_parser = clap::value_parser!(i32).range(-10..=10))]
     priority: i32,
-    /// A job with the same key is taken once, however often it is submitted [default: one made up]
-    #[arg(long, value_name = "KEY")]
-    key: Option<IdempotencyKey>,
+    /// A word of your own for this job: with the same one it is taken once, however often it is submitted
+    /// [default: one made up]
+    #[arg(long, value_name = "WORD")]
+    once: Option<IdempotencyKey>,
     /// Watch the job to its end, and end with its exit code
     #[arg(short, long)]
     wait: bool,
@@ -68,7 +69,7 @@ pub(in crate::cli) fn submit(args: SubmitArgs) -> Result<Exit, CliError> {
     let folder =
         env::current_dir().map_err(|error| CliError::NoFolder(crate::store::plain(&error)))?;
     let settings = absolute(settings, &folder)?;
-    let key = args.key.map_or_else(IdempotencyKey::random, Ok)?;
+    let key = args.once.map_or_else(IdempotencyKey::random, Ok)?;
     let client = args.daemon.client()?;
     let body = body(&settings, args.name, args.priority)?;
     let job = client
