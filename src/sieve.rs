@@ -25,6 +25,7 @@
 //! | [`cuda`] | an NVIDIA GPU |
 //! | [`mod@wgpu`] | any GPU, through wgpu |
 //! | `choose` | which of them a job runs on |
+//! | [`structure_key`] | structure keys on a device, before the sieve |
 //! | [`steps`] | the steps of an engine one by one, to be timed |
 //! | [`conformance`] | what every engine must agree on with fastbloom, as a body that any engine runs |
 
@@ -35,6 +36,7 @@ pub mod cuda;
 mod error;
 pub mod gpu;
 pub mod steps;
+pub mod structure_key;
 pub mod wgpu;
 
 pub(crate) use choose::named_adapter;

@@ -1,0 +1,64 @@
+//! Structure keys on a device: texts in, a key or a status for each out. `kernels/structure_key.cu` and
+//! `shaders/structure_key.wgsl` are the engine of [`crate::identity`] over again, the same to the bit.
+//!
+//! Rows that a device can't tell go back to the worker that asked: to RDKit, or, if they are only too large
+//! for the device, to the engine on the CPU. Only then is a slot whole and goes on to the sieve. So keys are
+//! made before the sieve and not in it.
+
+use super::EngineError;
+use crate::{identity::Reason, key::Key};
+
+/// What a device must have room for at a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyRoom {
+    /// Most rows.
+    pub rows_max: usize,
+    /// Most bytes of their text.
+    pub text_bytes_max: usize,
+}
+
+/// A device that makes structure keys.
+///
+/// After an error it is of no more use.
+pub trait KeyDevice: Send {
+    /// The name of its engine.
+    fn name(&self) -> &'static str;
+
+    /// Writes a key and a status for each row, and returns when they are there. Row `i` ends at byte
+    /// `text_end[i]` of the text, where the next one begins. What a status says, [`Told::of`] knows.
+    ///
+    /// # Panics
+    /// If that is more than the device was opened for, or if the slices differ in length.
+    fn tell(
+        &mut self,
+        text: &[u8],
+        text_end: &[u32],
+        keys: &mut [[u64; 2]],
+        statuses: &mut [u8],
+    ) -> Result<(), EngineError>;
+}
+
+/// What a device says of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// Its key.
+    Key(Key),
+    /// RDKit has to be asked.
+    Reason(Reason),
+    /// The engine on the CPU has to be asked: the molecule is too large for the device.
+    TooLarge,
+}
+
+impl Told {
+    /// From what a device writes: 0 for a key, 1 + the number of a reason, and anything else for what it has
+    /// no room for.
+    pub fn of(status: u8, key: [u64; 2]) -> Self {
+        match status {
+            0 => Self::Key(Key::from_words(key)),
+            _ => match Reason::ALL.get(usize::from(status) - 1) {
+                Some(&reason) => Self::Reason(reason),
+                None => Self::TooLarge,
+            },
+        }
+    }
+}
