@@ -11,24 +11,35 @@
 //! | `text` | the text |
 //! | `valence` | hydrogens, nitro groups, valences |
 //! | `bonds` | where double bonds are, from the atoms alone |
+//! | `bridges` | bonds that alone hold two parts together |
+//! | `six_rings` | aromatic rings in which the form does not matter |
 //! | `refine` | colours of atoms |
+//! | `avx512` | colours and cells, eight atoms at a time |
 //! | `stereo` | which marks count, and what they say |
 //! | `canon` | from colours to the key |
+//! | `amenable` | whether colours tell a molecule |
 
+mod amenable;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 mod bonds;
+mod bridges;
 mod canon;
 mod elements;
 mod molecule;
 mod refine;
+mod six_rings;
 mod stereo;
 mod text;
 mod valence;
 
+use bonds::Settler;
 use canon::Canon;
 use molecule::{Molecule, PHOSPHORUS};
 use refine::{Colours, Sight, begin, mix, refine};
 use stereo::Stereo;
 use text::Reader;
+use valence::Usual;
 
 use crate::{chem::RdKit, key::Key, slot::REASONS_MAX};
 
@@ -106,6 +117,8 @@ const _: () = assert!(Reason::ALL.len() <= REASONS_MAX);
 pub struct StructureKeys {
     mol: Molecule,
     reader: Reader,
+    usual: Usual,
+    settler: Settler,
     colours: Colours,
     stereo: Stereo,
     canon: Canon,
@@ -123,6 +136,8 @@ impl StructureKeys {
         Self {
             mol: Molecule::new(),
             reader: Reader::new(),
+            usual: Usual::new(),
+            settler: Settler::new(),
             colours: Colours::new(),
             stereo: Stereo::new(),
             canon: Canon::new(),
@@ -132,15 +147,15 @@ impl StructureKeys {
     /// The key of a SMILES.
     pub fn key(&mut self, smiles: &[u8]) -> Result<Key, Reason> {
         self.reader.read(smiles, &mut self.mol)?;
-        valence::complete(&mut self.mol)?;
-        bonds::settle(&mut self.mol)?;
+        self.usual.complete(&mut self.mol)?;
+        self.settler.settle(&mut self.mol)?;
         self.colour()?;
         self.canon.key(&self.mol, &self.colours, &self.stereo)
     }
 
     /// Colours with all that is to be seen.
     fn colour(&mut self) -> Result<(), Reason> {
-        let (mol, colours) = (&self.mol, &mut self.colours);
+        let (mol, colours) = (&mut self.mol, &mut self.colours);
         if mol.any_turn || mol.any_side {
             let phosphorus = mol.atoms().iter().any(|atom| atom.number == PHOSPHORUS);
             let sight = if phosphorus {
@@ -149,12 +164,12 @@ impl StructureKeys {
                 Sight::Full
             };
             begin(mol, sight, colours);
-            refine(mol, sight, colours);
-            if self.stereo.perceive(mol, sight, colours)? {
+            refine(mol, colours);
+            if self.stereo.perceive(mol, colours)? {
                 if sight == Sight::Ranks {
                     see_the_rest(mol, colours);
                     while self.stereo.say(mol, colours)? {
-                        refine(mol, Sight::Full, colours);
+                        refine(mol, colours);
                     }
                 }
                 return Ok(());
@@ -162,19 +177,19 @@ impl StructureKeys {
         }
         self.stereo.clear(mol.count);
         begin(mol, Sight::Full, colours);
-        refine(mol, Sight::Full, colours);
+        refine(mol, colours);
         Ok(())
     }
 }
 
 /// What ranks do not see is seen at last, on top of what they have set apart.
-fn see_the_rest(mol: &Molecule, colours: &mut Colours) {
+fn see_the_rest(mol: &mut Molecule, colours: &mut Colours) {
     let ranked = colours.of;
     begin(mol, Sight::Full, colours);
     for (colour, ranked) in colours.of[..mol.count].iter_mut().zip(ranked) {
         *colour = mix(*colour ^ ranked.rotate_left(17));
     }
-    refine(mol, Sight::Full, colours);
+    refine(mol, colours);
 }
 
 /// How a key was made.

@@ -9,78 +9,183 @@
 
 use super::{
     Reason,
+    bridges::Bridges,
     molecule::{
-        AROMATIC, ATOMS_MAX, CARBON, Molecule, NEIGHBOURS_MAX, NITROGEN, OXYGEN, PLACES, SINGLE,
-        SULFUR,
+        AROMATIC, ATOMS_MAX, Atom, Molecule, NEIGHBOURS_MAX, ONES, PLACES, SINGLE,
     },
+    six_rings::{SixRings, bits, is_plain},
 };
 
-/// Settles all bonds; `Atom::settled` then holds them.
-pub(super) fn settle(mol: &mut Molecule) -> Result<(), Reason> {
-    let mut queue = Queue::new();
-    begin(mol);
-    for atom in 0..mol.count {
-        queue.look_at(mol, atom)?;
+/// What settling needs beside the molecule.
+#[derive(Debug)]
+pub(super) struct Settler {
+    open: OpenAtoms,
+    queue: Queue,
+    rings: SixRings,
+    bridges: Bridges,
+}
+
+/// Atoms that have pairs to give, at the beginning.
+#[derive(Debug)]
+struct OpenAtoms {
+    atoms: [u8; PLACES],
+    count: usize,
+}
+
+impl OpenAtoms {
+    /// Keeps those of which `wanted` holds.
+    fn keep(&mut self, mut wanted: impl FnMut(u8) -> bool) {
+        let mut kept = 0;
+        for i in 0..self.count {
+            let index = self.atoms[i];
+            self.atoms[kept] = index;
+            kept += usize::from(wanted(index));
+        }
+        self.count = kept;
     }
-    peel(mol, &mut queue)?;
-    if mol.atoms().iter().any(|atom| atom.open > 0) {
-        settle_rings(mol, &mut queue)?;
+
+    fn all(&self) -> &[u8] {
+        &self.atoms[..self.count]
     }
-    compare_with_text(mol)
+}
+
+impl Settler {
+    pub fn new() -> Self {
+        Self {
+            open: OpenAtoms {
+                atoms: [0; PLACES],
+                count: 0,
+            },
+            queue: Queue {
+                atoms: [0; 2 * ATOMS_MAX],
+                count: 0,
+            },
+            rings: SixRings::new(),
+            bridges: Bridges::new(),
+        }
+    }
+
+    /// Settles all bonds; `Atom::settled` then holds them.
+    pub fn settle(&mut self, mol: &mut Molecule) -> Result<(), Reason> {
+        begin(mol, &mut self.open);
+        self.queue.count = 0;
+        for &atom in self.open.all() {
+            self.queue.look_at(mol, usize::from(atom))?;
+        }
+        peel(mol, &mut self.queue)?;
+        let is_open = |&atom: &u8| mol.atoms[usize::from(atom)].open > 0;
+        if self.open.all().iter().any(is_open) {
+            self.settle_rings(mol)?;
+        }
+        compare_with_text(mol)
+    }
+
+    fn settle_rings(&mut self, mol: &mut Molecule) -> Result<(), Reason> {
+        loop {
+            let (rings, open) = (&mut self.rings, &mut self.open);
+            open.keep(|index| mol.atoms[usize::from(index)].open > 0 && !rings.settle_simple(mol, index));
+            let open = open.all();
+            let is_no_ring = |&index: &u8| {
+                let atom = &mol.atoms[usize::from(index)];
+                atom.may_take & !atom.in_ring != 0
+            };
+            if !open.iter().any(is_no_ring) {
+                rings.find(mol, open);
+                if rings.hold_all(mol, open) {
+                    break;
+                }
+            }
+            let found = self.bridges.find(mol, open);
+            if found.is_empty() {
+                return Err(Reason::Bonds);
+            }
+            for bridge in found {
+                let (here, above) = (usize::from(bridge.here), bridge.above);
+                settle_bridge(mol, &mut self.queue, here, above, bridge.odd)?;
+            }
+            peel(mol, &mut self.queue)?;
+        }
+        let open = self.open.all();
+        for &index in open {
+            let atom = &mut mol.atoms[usize::from(index)];
+            if atom.open == 0 {
+                continue;
+            }
+            if !is_plain(atom) {
+                return Err(Reason::Bonds);
+            }
+            for slot in bits(self.rings.of(index)) {
+                atom.settled[slot] = AROMATIC;
+            }
+        }
+        if mol.any_aromatic {
+            self.rings.check_form(mol, open)
+        } else {
+            Ok(())
+        }
+    }
 }
 
 /// Atoms that have a single way.
-struct Queue {
+#[derive(Debug)]
+pub(super) struct Queue {
     atoms: [u8; 2 * ATOMS_MAX],
     count: usize,
 }
 
 impl Queue {
-    fn new() -> Self {
-        Self {
-            atoms: [0; 2 * ATOMS_MAX],
-            count: 0,
-        }
-    }
-
     /// An error: an atom has no way at all.
     fn look_at(&mut self, mol: &Molecule, index: usize) -> Result<(), Reason> {
-        let atom = &mol.atoms[index];
-        if atom.open == 0 {
+        let Atom { open, may_take, .. } = mol.atoms[index];
+        if open == 0 {
             return Ok(());
         }
-        match atom.may_take.count_ones() {
-            0 => Err(Reason::Bonds),
-            1 => {
-                // Twice at most: when its last way but one goes, and when a double bond leaves it open.
-                if self.count == self.atoms.len() {
-                    return Err(Reason::Bonds);
-                }
-                self.atoms[self.count] = index as u8;
-                self.count += 1;
-                Ok(())
-            }
-            _ => Ok(()),
+        if may_take == 0 {
+            return Err(Reason::Bonds);
         }
+        if may_take & (may_take - 1) == 0 {
+            // Twice at most: when its last way but one goes, and when a double bond leaves it open.
+            if self.count == self.atoms.len() {
+                return Err(Reason::Bonds);
+            }
+            self.atoms[self.count] = index as u8;
+            self.count += 1;
+        }
+        Ok(())
     }
 }
 
-fn begin(mol: &mut Molecule) {
-    for atom in mol.atoms_mut() {
+fn begin(mol: &mut Molecule, open: &mut OpenAtoms) {
+    open.count = 0;
+    for (index, atom) in mol.atoms_mut().iter_mut().enumerate() {
         atom.open = atom.unsaturation;
-        atom.settled = [SINGLE; NEIGHBOURS_MAX];
+        atom.settled = singles(atom.degree);
         atom.may_take = 0;
+        // Kept if it is open, else written over by the next.
+        open.atoms[open.count] = index as u8;
+        open.count += usize::from(atom.open > 0);
     }
-    for index in 0..mol.count {
-        if mol.atoms[index].open == 0 {
-            continue;
+    for &index in open.all() {
+        let atom = &mol.atoms[usize::from(index)];
+        // Nobody is not open.
+        let takes = |slot: usize| {
+            let other = usize::from(atom.neighbours[slot]);
+            u8::from(mol.atoms[other].open > 0) << slot
+        };
+        let mut may_take = takes(0) | takes(1) | takes(2) | takes(3);
+        if atom.degree > 4 {
+            may_take |= takes(4) | takes(5) | takes(6) | takes(7);
         }
-        let mut may_take = 0;
-        for (slot, other) in mol.atoms[index].neighbours() {
-            may_take |= u8::from(mol.atoms[usize::from(other)].open > 0) << slot;
-        }
-        mol.atoms[index].may_take = may_take;
+        mol.atoms[usize::from(index)].may_take = may_take;
     }
+}
+
+/// As many single bonds.
+fn singles(degree: u8) -> [u8; NEIGHBOURS_MAX] {
+    let word = SINGLE as u64 * ONES;
+    let behind = 8 * u32::from(degree);
+    let kept = word & !u64::MAX.checked_shl(behind).unwrap_or(0);
+    kept.to_le_bytes()
 }
 
 fn peel(mol: &mut Molecule, queue: &mut Queue) -> Result<(), Reason> {
@@ -112,9 +217,10 @@ fn give(
         return Err(Reason::Bonds);
     }
     for (atom, slot) in [(index, slot), (other, twin)] {
-        mol.atoms[atom].settled[slot] = SINGLE + pairs;
-        mol.atoms[atom].open -= pairs;
-        mol.atoms[atom].may_take &= !(1 << slot);
+        let atom = &mut mol.atoms[atom];
+        atom.settled[slot] = SINGLE + pairs;
+        atom.open -= pairs;
+        atom.may_take &= !(1 << slot);
     }
     for atom in [index, other] {
         if mol.atoms[atom].open == 0 {
@@ -128,186 +234,13 @@ fn give(
 
 /// An atom that has given all takes no more.
 fn shut(mol: &mut Molecule, queue: &mut Queue, index: usize) -> Result<(), Reason> {
-    let mut left = std::mem::take(&mut mol.atoms[index].may_take);
-    while left != 0 {
-        let slot = left.trailing_zeros() as usize;
-        left &= left - 1;
+    let left = std::mem::take(&mut mol.atoms[index].may_take);
+    for slot in bits(left) {
         let (other, twin) = mol.twin(index, slot);
         mol.atoms[other].may_take &= !(1 << twin);
         queue.look_at(mol, other)?;
     }
     Ok(())
-}
-
-/// A bit per bond of each atom.
-type Bits = [u8; PLACES];
-
-fn settle_rings(mol: &mut Molecule, queue: &mut Queue) -> Result<(), Reason> {
-    let mut rings = [0; PLACES];
-    loop {
-        mark_six_rings(mol, &mut rings);
-        if (0..mol.count).all(|index| mol.atoms[index].may_take & !rings[index] == 0) {
-            break;
-        }
-        if !settle_bridges(mol, queue)? {
-            return Err(Reason::Bonds);
-        }
-        peel(mol, queue)?;
-        rings = [0; PLACES];
-    }
-    for (atom, &ring) in mol.atoms_mut().iter_mut().zip(&rings) {
-        if atom.open == 0 {
-            continue;
-        }
-        let plain = match (atom.number, atom.charge) {
-            (CARBON, 0) | (NITROGEN, 0 | 1) => true,
-            (OXYGEN | SULFUR, charge) => charge == 1,
-            _ => false,
-        };
-        if !plain || atom.open > 1 {
-            return Err(Reason::Bonds);
-        }
-        let mut left = ring;
-        while left != 0 {
-            atom.settled[left.trailing_zeros() as usize] = AROMATIC;
-            left &= left - 1;
-        }
-    }
-    if mol.any_aromatic {
-        match_rings(mol)
-    } else {
-        Ok(())
-    }
-}
-
-/// Marks the bonds of six-membered rings without chords whose atoms are all open.
-fn mark_six_rings(mol: &Molecule, rings: &mut Bits) {
-    for index in 0..mol.count {
-        let mut left = mol.atoms[index].may_take & !rings[index];
-        while left != 0 {
-            let slot = left.trailing_zeros() as usize;
-            left &= left - 1;
-            if rings[index] >> slot & 1 == 0 {
-                let next = mol.atoms[index].neighbours[slot];
-                let mut way = [index as u8, next, 0, 0, 0, 0];
-                find_ring(mol, &mut way, 2, rings);
-            }
-        }
-    }
-}
-
-/// Goes on with a way of open atoms until it closes; whether it did.
-fn find_ring(mol: &Molecule, way: &mut [u8; 6], length: usize, rings: &mut Bits) -> bool {
-    let last = &mol.atoms[usize::from(way[length - 1])];
-    let mut left = last.may_take;
-    while left != 0 {
-        let slot = left.trailing_zeros() as usize;
-        left &= left - 1;
-        let next = last.neighbours[slot];
-        if length == 6 {
-            if next == way[0] {
-                mark_ring(mol, way, rings);
-                return true;
-            }
-        } else if !way[..length].contains(&next) {
-            // No chord: beside its neighbours in the ring an atom knows none of them.
-            let known = |&&other: &&u8| mol.atoms[usize::from(next)].slot_of(other).is_some();
-            let chords = way[..length - 1].iter().filter(known).count();
-            let closes = usize::from(length == 5 && known(&&way[0]));
-            if chords == closes {
-                way[length] = next;
-                if find_ring(mol, way, length + 1, rings) {
-                    return true;
-                }
-            }
-        }
-    }
-    false
-}
-
-fn mark_ring(mol: &Molecule, way: &[u8; 6], rings: &mut Bits) {
-    for i in 0..6 {
-        let atom = &mol.atoms[usize::from(way[i])];
-        for neighbour in [way[(i + 1) % 6], way[(i + 5) % 6]] {
-            let slot = atom.slot_of(neighbour).expect("the ring is made of bonds");
-            rings[usize::from(way[i])] |= 1 << slot;
-        }
-    }
-}
-
-/// What a search in depth notes of an atom.
-#[derive(Clone, Copy, Default)]
-struct Visit {
-    /// Number in the order of visits, from 1.
-    order: u8,
-    /// The least that it or those below it reach by another bond.
-    low: u8,
-    /// Where it was come from.
-    above: u8,
-    /// Bonds still to follow.
-    left: u8,
-    /// Pairs that it and those below it have to place.
-    pairs: u16,
-}
-
-/// Settles bonds that alone hold two parts of the open atoms together. Whether there was one.
-fn settle_bridges(mol: &mut Molecule, queue: &mut Queue) -> Result<bool, Reason> {
-    let mut visits = [Visit::default(); PLACES];
-    let mut bridges = [(0u8, 0u8, false); PLACES];
-    let mut count = 0;
-    let mut order = 0;
-    for root in 0..mol.count {
-        if mol.atoms[root].may_take == 0 || visits[root].order != 0 {
-            continue;
-        }
-        let mut visit = |visits: &mut [Visit; PLACES], atom: usize, above: usize| {
-            order += 1;
-            let left = mol.atoms[atom].may_take;
-            let pairs = u16::from(mol.atoms[atom].open);
-            visits[atom] = Visit {
-                order,
-                low: order,
-                above: above as u8,
-                left,
-                pairs,
-            };
-        };
-        visit(&mut visits, root, root);
-        let mut here = root;
-        loop {
-            let now = &mut visits[here];
-            if now.left != 0 {
-                let slot = now.left.trailing_zeros() as usize;
-                now.left &= now.left - 1;
-                let next = usize::from(mol.atoms[here].neighbours[slot]);
-                if visits[next].order == 0 {
-                    visit(&mut visits, next, here);
-                    here = next;
-                } else if next != usize::from(visits[here].above) {
-                    visits[here].low = visits[here].low.min(visits[next].order);
-                }
-                continue;
-            }
-            if here == root {
-                break;
-            }
-            let done = visits[here];
-            let above = usize::from(done.above);
-            visits[above].low = visits[above].low.min(done.low);
-            visits[above].pairs += done.pairs;
-            if done.low > visits[above].order
-                && mol.atoms[here].open.min(mol.atoms[above].open) == 1
-            {
-                bridges[count] = (here as u8, above as u8, done.pairs % 2 == 1);
-                count += 1;
-            }
-            here = above;
-        }
-    }
-    for &(here, above, odd) in &bridges[..count] {
-        settle_bridge(mol, queue, usize::from(here), above, odd)?;
-    }
-    Ok(count > 0)
 }
 
 fn settle_bridge(
@@ -336,92 +269,12 @@ fn settle_bridge(
     queue.look_at(mol, other)
 }
 
-/// Rings that the text has as aromatic must have a form with double bonds. (Those that it has with double
-/// bonds have one.)
-fn match_rings(mol: &Molecule) -> Result<(), Reason> {
-    // Colours 1 and 2 on either side of every bond; 0 is none.
-    let mut colours = [0u8; PLACES];
-    let mut stack = [0u8; PLACES];
-    for root in 0..mol.count {
-        let atom = &mol.atoms[root];
-        if atom.open == 0 || colours[root] != 0 {
-            continue;
-        }
-        colours[root] = 1;
-        stack[0] = root as u8;
-        let mut height = 1;
-        while height > 0 {
-            height -= 1;
-            let here = usize::from(stack[height]);
-            for other in open_neighbours(mol, here) {
-                if mol.atoms[other].aromatic != atom.aromatic || colours[other] == colours[here] {
-                    return Err(Reason::Aromatic);
-                }
-                if colours[other] == 0 {
-                    colours[other] = 3 - colours[here];
-                    stack[height] = other as u8;
-                    height += 1;
-                }
-            }
-        }
-    }
-    let mut partner = [u8::MAX; PLACES];
-    let (mut matched, mut all) = (0, 0);
-    for (index, atom) in mol.atoms().iter().enumerate() {
-        if atom.open > 0 && atom.aromatic {
-            all += 1;
-            if colours[index] == 1 {
-                let mut seen = [false; PLACES];
-                matched += 2 * usize::from(find_partner(mol, index, &mut partner, &mut seen));
-            }
-        }
-    }
-    if matched == all {
-        Ok(())
-    } else {
-        Err(Reason::Aromatic)
-    }
-}
-
-fn open_neighbours(mol: &Molecule, index: usize) -> impl Iterator<Item = usize> + '_ {
-    let atom = &mol.atoms[index];
-    let open = move |(slot, _): &(usize, u8)| atom.may_take >> slot & 1 != 0;
-    atom.neighbours()
-        .filter(open)
-        .map(|(_, other)| usize::from(other))
-}
-
-/// Finds an atom a partner, if need be by having others change theirs (Kuhn 1955). Partners are bound by bonds
-/// that the text has as aromatic.
-fn find_partner(
-    mol: &Molecule,
-    index: usize,
-    partner: &mut [u8; PLACES],
-    seen: &mut [bool; PLACES],
-) -> bool {
-    for (slot, other) in mol.atoms[index].neighbours() {
-        let atom = &mol.atoms[index];
-        if atom.may_take >> slot & 1 == 0
-            || atom.orders[slot] != AROMATIC
-            || seen[usize::from(other)]
-        {
-            continue;
-        }
-        let other = usize::from(other);
-        seen[other] = true;
-        if partner[other] == u8::MAX
-            || find_partner(mol, usize::from(partner[other]), partner, seen)
-        {
-            partner[other] = index as u8;
-            return true;
-        }
-    }
-    false
-}
-
 /// What is settled must be what the text says, where it says it.
 fn compare_with_text(mol: &Molecule) -> Result<(), Reason> {
     for atom in mol.atoms() {
+        if atom.orders == atom.settled {
+            continue;
+        }
         for slot in 0..usize::from(atom.degree) {
             let (written, settled) = (atom.orders[slot], atom.settled[slot]);
             let same = match written {

@@ -7,8 +7,9 @@
 
 use super::{
     Reason,
-    molecule::{ATOMS_MAX, Molecule, PLACES},
-    refine::{Colours, Sight, mix, refine},
+    amenable,
+    molecule::{ATOMS_MAX, Atom, Molecule, NEIGHBOURS_MAX, NOBODY, PLACES},
+    refine::{Colours, FEW, mix, refine},
     stereo::Stereo,
 };
 use crate::key::Key;
@@ -17,20 +18,46 @@ use crate::key::Key;
 const LEAVES_MAX: usize = 1_000;
 /// Atoms that are set apart one after the other.
 const DEPTH_MAX: usize = 12;
+/// Parts into which colours are divided to sort them; a power of two.
+const BUCKETS: usize = 64;
 /// In front of what is hashed. Another definition has another number.
 const VERSION: u8 = 1;
-/// Bytes hashed of an atom and of the whole.
-const ATOM_BYTES_MAX: usize = 8 + super::molecule::NEIGHBOURS_MAX;
+/// Bytes hashed of an atom itself, with its neighbours, and of the whole.
+const OWN_BYTES: usize = 6;
+const ATOM_BYTES_MAX: usize = OWN_BYTES + NEIGHBOURS_MAX;
 const BYTES_MAX: usize = 8 + ATOMS_MAX * ATOM_BYTES_MAX;
 
 /// Atoms in the order of their colours. A cell holds those of one colour.
 #[derive(Debug)]
-struct Cells {
-    order: [u8; PLACES],
-    /// Per atom: where its cell begins in the order.
-    of: [u8; PLACES],
+pub(super) struct Cells {
+    pub order: [u8; PLACES],
+    /// Per atom: where its cell begins in the order. Nobody's is behind all.
+    pub of: [u8; PLACES],
     /// Per beginning of a cell: its atoms.
-    size: [u8; PLACES],
+    pub size: [u8; PLACES],
+}
+
+impl Cells {
+    /// The cells of an atom's neighbours.
+    pub fn beside(&self, atom: &Atom) -> [u8; NEIGHBOURS_MAX] {
+        atom.neighbours.map(|other| self.of[usize::from(other)])
+    }
+}
+
+/// Colours and stereo once an atom is set apart.
+#[derive(Debug)]
+struct Level {
+    colours: Colours,
+    stereo: Stereo,
+}
+
+impl Level {
+    fn new() -> Box<Self> {
+        Box::new(Self {
+            colours: Colours::new(),
+            stereo: Stereo::new(),
+        })
+    }
 }
 
 /// What making keys needs beside the molecule.
@@ -41,8 +68,8 @@ pub(super) struct Canon {
     sorted: [u64; PLACES],
     bytes: [u8; BYTES_MAX],
     leaves: usize,
-    /// Colours and stereo of the atoms set apart, a level each.
-    levels: Vec<(Colours, Stereo)>,
+    /// A level for each atom that is set apart.
+    levels: [Option<Box<Level>>; DEPTH_MAX],
 }
 
 impl Canon {
@@ -50,13 +77,13 @@ impl Canon {
         Self {
             cells: Cells {
                 order: [0; PLACES],
-                of: [0; PLACES],
+                of: [NOBODY; PLACES],
                 size: [0; PLACES],
             },
             sorted: [0; PLACES],
             bytes: [0; BYTES_MAX],
             leaves: 0,
-            levels: Vec::with_capacity(DEPTH_MAX),
+            levels: [const { None }; DEPTH_MAX],
         }
     }
 
@@ -87,49 +114,97 @@ impl Canon {
                 Ok(self.hash(mol, stereo))
             };
         };
+        self.set_apart(mol, colours, stereo, cell, depth)
+    }
+
+    /// The least of the keys that come of setting apart one atom of a cell.
+    #[cold]
+    fn set_apart(
+        &mut self,
+        mol: &Molecule,
+        colours: &Colours,
+        stereo: &Stereo,
+        cell: usize,
+        depth: usize,
+    ) -> Result<Key, Reason> {
         if depth == DEPTH_MAX {
             return Err(Reason::Symmetry);
-        }
-        if self.levels.len() == depth {
-            self.levels.push((Colours::new(), Stereo::new()));
         }
         let mut members = [0u8; PLACES];
         let size = usize::from(self.cells.size[cell]);
         members[..size].copy_from_slice(&self.cells.order[cell..cell + size]);
-        let (mut own, mut own_stereo) =
-            std::mem::replace(&mut self.levels[depth], (Colours::new(), Stereo::new()));
         let mut least: Option<Key> = None;
         for &member in &members[..size] {
+            // Taken out for as long as those below work on theirs.
+            let mut level = self.levels[depth].take().unwrap_or_else(Level::new);
+            let Level {
+                colours: own,
+                stereo: own_stereo,
+            } = &mut *level;
             own.of[..mol.count].copy_from_slice(&colours.of[..mol.count]);
             own_stereo.copy(stereo, mol.count);
             let colour = &mut own.of[usize::from(member)];
             *colour = mix(*colour ^ 0x5bd1_e995_0000_0001);
             own.distinct = colours.distinct + 1;
-            refine(mol, Sight::Full, &mut own);
-            while own_stereo.say(mol, &mut own)? {
-                refine(mol, Sight::Full, &mut own);
+            refine(mol, own);
+            while own_stereo.say(mol, own)? {
+                refine(mol, own);
             }
-            let key = self.search(mol, &own, &own_stereo, depth + 1)?;
+            let key = self.search(mol, own, own_stereo, depth + 1)?;
+            self.levels[depth] = Some(level);
             least = Some(least.map_or(key, |least| least.min(key)));
         }
-        self.levels[depth] = (own, own_stereo);
         least.ok_or(Reason::Symmetry)
     }
 
+    /// Sorts the atoms by their colours into cells.
     fn sort(&mut self, mol: &Molecule, colours: &Colours) {
-        let count = mol.count;
-        let sorted = &mut self.sorted[..count];
-        for (index, place) in sorted.iter_mut().enumerate() {
-            *place = colours.of[index] & !0xff | index as u64;
+        #[cfg(target_arch = "x86_64")]
+        if let Some(simd) = mol.simd
+            && simd.has_room(mol)
+        {
+            return simd.divide(mol.count, colours, &mut self.cells);
         }
-        sorted.sort_unstable();
+        let count = mol.count;
+        let of = &colours.of[..count];
+        // Colours are spread evenly, so their first bits say nearly where they stand.
+        let bucket = |colour: u64| (colour >> (64 - BUCKETS.trailing_zeros())) as usize;
+        let mut ends = [0u8; BUCKETS];
+        for &colour in of {
+            ends[bucket(colour)] += 1;
+        }
+        let mut end = 0;
+        for place in &mut ends {
+            end += *place;
+            *place = end;
+        }
+        let sorted = &mut self.sorted[..count];
+        for (index, &colour) in of.iter().enumerate().rev() {
+            let place = &mut ends[bucket(colour)];
+            *place -= 1;
+            sorted[usize::from(*place)] = colour & !0xff | index as u64;
+        }
+        for i in 1..count {
+            let own = sorted[i];
+            let mut at = i;
+            while at > 0 && sorted[at - 1] > own {
+                sorted[at] = sorted[at - 1];
+                at -= 1;
+            }
+            sorted[at] = own;
+        }
+        self.divide(count);
+    }
+
+    /// Divides what is sorted into cells.
+    fn divide(&mut self, count: usize) {
         let cells = &mut self.cells;
         let mut begin = 0;
-        for at in 0..count {
-            if at > 0 && sorted[at] >> 8 != sorted[at - 1] >> 8 {
-                begin = at;
-            }
-            let atom = sorted[at] as u8;
+        let mut before = u64::MAX;
+        for (at, &own) in self.sorted[..count].iter().enumerate() {
+            begin = if own >> 8 == before { begin } else { at };
+            before = own >> 8;
+            let atom = own as u8;
             cells.order[at] = atom;
             cells.of[usize::from(atom)] = begin as u8;
             cells.size[begin] = (at - begin + 1) as u8;
@@ -162,7 +237,7 @@ impl Canon {
         if colours.distinct == mol.count {
             None
         } else {
-            Amenable::new(&self.cells, mol).first_fault()
+            amenable::first_fault(&self.cells, mol)
         }
     }
 
@@ -173,180 +248,45 @@ impl Canon {
         for &index in &self.cells.order[..mol.count] {
             let index = usize::from(index);
             let atom = &mol.atoms[index];
-            let [isotope_low, isotope_high] = atom.isotope.to_le_bytes();
-            let own = [
-                atom.number,
-                isotope_low,
-                isotope_high << 4 | atom.hydrogens,
-                atom.charge as u8,
-                atom.unsaturation << 4 | atom.degree,
-                stereo.codes[index],
-            ];
-            bytes[end..end + own.len()].copy_from_slice(&own);
-            end += own.len();
-            let begin = end;
-            for (_, other) in atom.neighbours() {
-                bytes[end] = self.cells.of[usize::from(other)];
-                end += 1;
+            let own = record(atom, stereo.codes[index]);
+            // What is too much is written over by the next.
+            bytes[end..end + 8].copy_from_slice(&own.to_le_bytes());
+            end += OWN_BYTES;
+            let beside = self.cells.beside(atom);
+            if usize::from(atom.degree) > FEW {
+                let mut all = beside;
+                all.sort_unstable();
+                bytes[end..end + NEIGHBOURS_MAX].copy_from_slice(&all);
+            } else {
+                let few = in_order([beside[0], beside[1], beside[2], beside[3]]);
+                bytes[end..end + FEW].copy_from_slice(&few.to_le_bytes());
             }
-            sort_few(&mut bytes[begin..end]);
+            end += usize::from(atom.degree);
         }
         Key::of(&bytes[..end])
     }
 }
 
-/// Sorts a handful.
-fn sort_few(bytes: &mut [u8]) {
-    for i in 1..bytes.len() {
-        let mut at = i;
-        while at > 0 && bytes[at - 1] > bytes[at] {
-            bytes.swap(at - 1, at);
-            at -= 1;
-        }
-    }
+/// What is hashed of an atom itself: [`OWN_BYTES`] bytes, the first the lowest.
+fn record(atom: &Atom, code: u8) -> u64 {
+    let isotope = u64::from(atom.isotope);
+    let hydrogens = isotope >> 8 << 4 | u64::from(atom.hydrogens);
+    let bonds = atom.unsaturation << 4 | atom.degree;
+    u64::from(atom.number)
+        | (isotope & 0xff) << 8
+        | (hydrogens & 0xff) << 16
+        | u64::from(atom.charge as u8) << 24
+        | u64::from(bonds) << 32
+        | u64::from(code) << 40
 }
 
-/// How a cell of several atoms lies among the others.
-struct Amenable<'a> {
-    cells: &'a Cells,
-    mol: &'a Molecule,
-    /// Per beginning of a cell: the component it belongs to, as the beginning of another; see `root`.
-    joined: [u8; PLACES],
-}
-
-/// What joins two cells.
-struct Edge {
-    from: u8,
-    to: u8,
-}
-
-impl<'a> Amenable<'a> {
-    fn new(cells: &'a Cells, mol: &'a Molecule) -> Self {
-        let mut joined = [0; PLACES];
-        for (index, place) in joined.iter_mut().enumerate() {
-            *place = index as u8;
-        }
-        Self { cells, mol, joined }
-    }
-
-    fn root(&self, mut cell: u8) -> u8 {
-        while self.joined[usize::from(cell)] != cell {
-            cell = self.joined[usize::from(cell)];
-        }
-        cell
-    }
-
-    /// The first cell of a component that colours do not tell.
-    fn first_fault(&mut self) -> Option<usize> {
-        let count = self.mol.count;
-        let mut faulty = [false; PLACES];
-        let mut mixed = [0u8; PLACES];
-        let mut cells = [0u8; PLACES];
-        let mut cells_count = 0;
-        let mut at = 0;
-        while at < count {
-            let size = usize::from(self.cells.size[at]);
-            if size > 1 {
-                cells[cells_count] = at as u8;
-                cells_count += 1;
-                self.look_at(at, &mut faulty, &mut mixed);
-            }
-            at += size;
-        }
-        let cells = &cells[..cells_count];
-        self.check_components(cells, &mut faulty, &mixed);
-        // Of the faulty components the cell that comes first; a small cell is cheaper to set apart.
-        let fault = |&&cell: &&u8| faulty[usize::from(self.root(cell))];
-        let rank = |&&cell: &&u8| (self.cells.size[usize::from(cell)], cell);
-        cells
-            .iter()
-            .filter(fault)
-            .min_by_key(rank)
-            .map(|&cell| usize::from(cell))
-    }
-
-    /// Judges the bonds of a cell's atoms, of which the first speaks for all.
-    fn look_at(&mut self, cell: usize, faulty: &mut [bool; PLACES], mixed: &mut [u8; PLACES]) {
-        let size = self.cells.size[cell];
-        let atom = &self.mol.atoms[usize::from(self.cells.order[cell])];
-        let neighbours = &atom.neighbours[..usize::from(atom.degree)];
-        let of = |i: usize| self.cells.of[usize::from(neighbours[i])];
-        for i in 0..neighbours.len() {
-            let other = of(i);
-            let times = (0..neighbours.len()).filter(|&j| of(j) == other).count() as u8;
-            let first = (0..i).all(|j| of(j) != other);
-            let other_size = self.cells.size[usize::from(other)];
-            if !first || other_size == 1 {
-                continue;
-            }
-            if usize::from(other) == cell {
-                // Nobody or everybody is plain; pairs, all but pairs, and the ring of five are told too.
-                if times != size - 1 {
-                    mixed[cell] = 1;
-                    faulty[cell] |= !(times == 1 || times == size - 2 || (times == 2 && size == 5));
-                }
-            } else if times != other_size {
-                // Stars: an atom of one of the two has one neighbour in the other.
-                let back = u32::from(times) * u32::from(size) / u32::from(other_size);
-                faulty[cell] |= !(times == 1 || back == 1);
-                let (a, b) = (self.root(cell as u8), self.root(other));
-                self.joined[usize::from(a.max(b))] = a.min(b);
-            }
-        }
-    }
-
-    /// Components must be trees, with cells that grow away from the least, and one mixed cell at most, the least.
-    fn check_components(&self, cells: &[u8], faulty: &mut [bool; PLACES], mixed: &[u8; PLACES]) {
-        for &root in cells.iter().filter(|&&cell| self.root(cell) == cell) {
-            let members = || {
-                cells
-                    .iter()
-                    .copied()
-                    .filter(|&cell| self.root(cell) == root)
-            };
-            let mut fault = members().any(|cell| faulty[usize::from(cell)]);
-            let count = members().count();
-            if count > 1 && !fault {
-                let size = |cell: u8| self.cells.size[usize::from(cell)];
-                let mixed_count = members()
-                    .filter(|&cell| mixed[usize::from(cell)] != 0)
-                    .count();
-                // The mixed one first among those of the least size.
-                let least =
-                    members().min_by_key(|&cell| (size(cell), mixed[usize::from(cell)] == 0));
-                let least = least.unwrap_or(root);
-                fault = mixed_count > 1 || (mixed_count == 1 && mixed[usize::from(least)] == 0);
-                let edges = members()
-                    .map(|cell| self.edges(cell).count())
-                    .sum::<usize>()
-                    / 2;
-                fault |= edges != count - 1 || !self.grows(least, ATOMS_MAX as u8);
-            }
-            faulty[usize::from(root)] = fault;
-        }
-    }
-
-    /// The cells that stars join to a cell.
-    fn edges(&self, cell: u8) -> impl Iterator<Item = Edge> + '_ {
-        let atom = &self.mol.atoms[usize::from(self.cells.order[usize::from(cell)])];
-        let neighbours = &atom.neighbours[..usize::from(atom.degree)];
-        let of = move |i: usize| self.cells.of[usize::from(neighbours[i])];
-        (0..neighbours.len()).filter_map(move |i| {
-            let to = of(i);
-            let times = (0..neighbours.len()).filter(|&j| of(j) == to).count();
-            let size = usize::from(self.cells.size[usize::from(to)]);
-            let joins = to != cell && size > 1 && times != size && (0..i).all(|j| of(j) != to);
-            joins.then_some(Edge { from: cell, to })
-        })
-    }
-
-    /// Whether no cell is smaller than the one before it, on all ways from here. Only to be asked of a tree.
-    fn grows(&self, cell: u8, above: u8) -> bool {
-        self.edges(cell)
-            .filter(|edge| edge.to != above)
-            .all(|edge| {
-                let size = |cell: u8| self.cells.size[usize::from(cell)];
-                size(edge.to) >= size(edge.from) && self.grows(edge.to, edge.from)
-            })
-    }
+/// Cells in rising order, the least in the lowest byte.
+fn in_order(cells: [u8; FEW]) -> u32 {
+    let [a, b, c, d] = cells.map(u32::from);
+    let (a, b) = (a.min(b), a.max(b));
+    let (c, d) = (c.min(d), c.max(d));
+    let (a, c) = (a.min(c), a.max(c));
+    let (b, d) = (b.min(d), b.max(d));
+    let (b, c) = (b.min(c), b.max(c));
+    a | b << 8 | c << 16 | d << 24
 }

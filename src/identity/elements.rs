@@ -1,7 +1,7 @@
 //! Elements: their symbols, and the valences that are certain.
 
 use super::molecule::{
-    Atom, BORON, CARBON, HYDROGEN, NITROGEN, OXYGEN, PHOSPHORUS, SELENIUM, SULFUR, TELLURIUM,
+    Atom, BORON, BROMINE, CARBON, CHLORINE, HYDROGEN, NITROGEN, OXYGEN, PHOSPHORUS, SELENIUM, SULFUR, TELLURIUM,
 };
 
 /// Symbols in the order of the atomic numbers, from hydrogen on.
@@ -16,6 +16,30 @@ const SYMBOLS: [&[u8]; 118] = [
     b"Pu", b"Am", b"Cm", b"Bk", b"Cf", b"Es", b"Fm", b"Md", b"No", b"Lr", b"Rf", b"Db", b"Sg",
     b"Bh", b"Hs", b"Mt", b"Ds", b"Rg", b"Cn", b"Nh", b"Fl", b"Mc", b"Lv", b"Ts", b"Og",
 ];
+
+/// Atoms that are written without brackets: the number of the element, and whether it is aromatic. Those of one
+/// letter first.
+pub(super) const PLAIN: [(u8, bool); 16] = [
+    (BORON, false),
+    (CARBON, false),
+    (NITROGEN, false),
+    (OXYGEN, false),
+    (9, false),
+    (PHOSPHORUS, false),
+    (SULFUR, false),
+    (53, false),
+    (BORON, true),
+    (CARBON, true),
+    (NITROGEN, true),
+    (OXYGEN, true),
+    (PHOSPHORUS, true),
+    (SULFUR, true),
+    (CHLORINE, false),
+    (BROMINE, false),
+];
+
+/// The letters of [`PLAIN`].
+pub(super) const PLAIN_LETTERS: [u8; 14] = *b"BCNOFPSIbcnops";
 
 /// An element's symbol at the beginning of a text.
 pub(super) struct Symbol {
@@ -83,6 +107,10 @@ pub(super) fn aromatic_valence(atom: &Atom) -> Option<u8> {
 /// The hydrogens of an atom outside brackets whose bonds take `used`. `None`: no such state, or one that is
 /// RDKit's business.
 pub(super) fn implicit_hydrogens(number: u8, used: u8) -> Option<u8> {
+    // Most.
+    if let (CARBON, 0..=4) = (number, used) {
+        return Some(4 - used);
+    }
     let valences: &[u8] = match number {
         BORON => &[3],
         CARBON => &[4],
@@ -100,12 +128,16 @@ pub(super) fn implicit_hydrogens(number: u8, used: u8) -> Option<u8> {
 
 /// Whether an atom may have this valence without a radical, and RDKit takes it so.
 pub(super) fn is_certain(atom: &Atom, valence: u8) -> bool {
+    // Most.
+    if (atom.number, atom.charge) == (CARBON, 0) {
+        return valence == 4;
+    }
     let all: &[u8] = match (atom.number, atom.charge) {
         (HYDROGEN, 0) => &[1],
         (HYDROGEN, 1) => &[0],
         (BORON, 0) => &[3],
         (BORON, -1) => &[4],
-        (CARBON, 0) | (14 | 32, 0) => &[4],
+        (14 | 32, 0) => &[4],
         (CARBON, 1 | -1) => &[3],
         (NITROGEN, 0) => &[3],
         (NITROGEN, 1) => &[4],

@@ -1,11 +1,18 @@
 //! A molecule as flat arrays of fixed size, used again for every text.
 
+#[cfg(target_arch = "x86_64")]
+use super::avx512::Simd;
+use super::refine::Around;
+
 /// Most atoms, hydrogens written as atoms among them, that a molecule may have here.
 pub(super) const ATOMS_MAX: usize = 255;
 /// Places of an array with one per atom: whatever byte is the number, it is within.
 pub(super) const PLACES: usize = 256;
 /// Most neighbours of an atom.
 pub(super) const NEIGHBOURS_MAX: usize = 8;
+
+/// A one in each byte: with it words are worked on byte by byte.
+pub(super) const ONES: u64 = 0x0101_0101_0101_0101;
 
 /// Stands where no atom does.
 pub(super) const NOBODY: u8 = 255;
@@ -17,6 +24,8 @@ pub(super) const NITROGEN: u8 = 7;
 pub(super) const OXYGEN: u8 = 8;
 pub(super) const PHOSPHORUS: u8 = 15;
 pub(super) const SULFUR: u8 = 16;
+pub(super) const CHLORINE: u8 = 17;
+pub(super) const BROMINE: u8 = 35;
 pub(super) const SELENIUM: u8 = 34;
 pub(super) const TELLURIUM: u8 = 52;
 
@@ -36,8 +45,9 @@ pub(super) enum Turn {
     Right,
 }
 
-/// An atom with its neighbours in the order of the text.
-#[derive(Clone, Copy, Debug, Default)]
+/// An atom with its neighbours in the order of the text; a line of the cache, so that it is found by a shift.
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
 pub(super) struct Atom {
     pub number: u8,
     /// 0: as it comes.
@@ -59,6 +69,7 @@ pub(super) struct Atom {
     /// Ring closures.
     pub closures: u8,
     pub degree: u8,
+    /// Nobody behind the last.
     pub neighbours: [u8; NEIGHBOURS_MAX],
     /// As written.
     pub orders: [u8; NEIGHBOURS_MAX],
@@ -77,15 +88,42 @@ pub(super) struct Atom {
 }
 
 impl Atom {
+    /// Nothing is known of it.
+    pub const NONE: Self = Self {
+        number: 0,
+        isotope: 0,
+        charge: 0,
+        hydrogens: 0,
+        aromatic: false,
+        bracket: false,
+        first: false,
+        turn: Turn::None,
+        hydrogen_was_atom: false,
+        hydrogen_odd: false,
+        hydrogen_side: 0,
+        closures: 0,
+        degree: 0,
+        neighbours: [NOBODY; NEIGHBOURS_MAX],
+        orders: [0; NEIGHBOURS_MAX],
+        settled: [0; NEIGHBOURS_MAX],
+        sides: [0; NEIGHBOURS_MAX],
+        in_ring: 0,
+        unsaturation: 0,
+        open: 0,
+        may_take: 0,
+    };
+
     pub fn neighbours(&self) -> impl Iterator<Item = (usize, u8)> + '_ {
         let neighbours = self.neighbours[..usize::from(self.degree)].iter();
         neighbours.copied().enumerate()
     }
 
-    /// The place of a neighbour in the list.
+    /// The place of a neighbour in the list; not to be asked of nobody.
     pub fn slot_of(&self, neighbour: u8) -> Option<usize> {
-        let neighbours = &self.neighbours[..usize::from(self.degree)];
-        neighbours.iter().position(|&other| other == neighbour)
+        // The bytes that are the same become zero, and the lowest zero is found (Hacker's Delight, 6-1).
+        let differ = u64::from_le_bytes(self.neighbours) ^ (u64::from(neighbour) * ONES);
+        let same = differ.wrapping_sub(ONES) & !differ & (ONES << 7);
+        (same != 0).then(|| same.trailing_zeros() as usize / 8)
     }
 
     /// Neighbours and hydrogens.
@@ -102,6 +140,11 @@ impl Atom {
 #[derive(Debug)]
 pub(super) struct Molecule {
     pub atoms: [Atom; PLACES],
+    /// Where atoms look for colours; [`super::refine::begin`] says it.
+    pub around: Around,
+    /// Set where the processor can work on several atoms at a time.
+    #[cfg(target_arch = "x86_64")]
+    pub simd: Option<Simd>,
     pub count: usize,
     pub any_turn: bool,
     pub any_side: bool,
@@ -112,7 +155,10 @@ pub(super) struct Molecule {
 impl Molecule {
     pub fn new() -> Self {
         Self {
-            atoms: [Atom::default(); PLACES],
+            atoms: [Atom::NONE; PLACES],
+            around: Around::new(),
+            #[cfg(target_arch = "x86_64")]
+            simd: Simd::detect(),
             count: 0,
             any_turn: false,
             any_side: false,

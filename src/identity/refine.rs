@@ -2,19 +2,28 @@
 //! (Morgan 1965; Weisfeiler and Leman 1968). A colour is a hash of what an atom sees, so it does not depend on
 //! the order of the text.
 
-use super::molecule::{DOUBLE, Molecule, PHOSPHORUS, PLACES};
+use std::hint::select_unpredictable;
+
+use super::molecule::{
+    Atom, DOUBLE, Molecule, NEIGHBOURS_MAX, NOBODY, PHOSPHORUS, PLACES, SINGLE,
+};
 
 /// Places of the table in which colours are counted.
-const TABLE: usize = 512;
+const TABLE: usize = 1024;
+
+/// By how many bits a colour is turned for each order of the bond by which it is seen, to set orders apart.
+const ORDER_BITS: u8 = 11;
 
 /// A colour per atom, and how many different ones there are.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Colours {
+    /// 0 for nobody.
     pub of: [u64; PLACES],
     pub distinct: usize,
     /// The next round's.
     seen: [u64; PLACES],
-    table: [u64; TABLE],
+    /// Atoms at places that their colours say.
+    table: [u8; TABLE],
 }
 
 impl Colours {
@@ -23,7 +32,7 @@ impl Colours {
             of: [0; PLACES],
             distinct: 0,
             seen: [0; PLACES],
-            table: [0; TABLE],
+            table: [NOBODY; TABLE],
         }
     }
 
@@ -31,6 +40,38 @@ impl Colours {
         self.of[usize::from(a)] == self.of[usize::from(b)]
     }
 }
+
+/// Where atoms look: per slot of each its neighbour, and by how many bits that one's colour is turned.
+#[derive(Debug)]
+pub(super) struct Around {
+    pub near: [[u8; PLACES]; NEIGHBOURS_MAX],
+    pub turn: [[u8; PLACES]; NEIGHBOURS_MAX],
+    /// Whether an atom has more than [`FEW`] neighbours. The slots behind are filled for such atoms only.
+    pub wide: bool,
+}
+
+impl Around {
+    pub fn new() -> Self {
+        Self {
+            near: [[NOBODY; PLACES]; NEIGHBOURS_MAX],
+            turn: [[0; PLACES]; NEIGHBOURS_MAX],
+            wide: false,
+        }
+    }
+
+    fn look(&mut self, index: usize, atom: &Atom, orders: [u8; NEIGHBOURS_MAX]) {
+        let wide = usize::from(atom.degree) > FEW;
+        let slots = if wide { NEIGHBOURS_MAX } else { FEW };
+        for slot in 0..slots {
+            self.near[slot][index] = atom.neighbours[slot];
+            self.turn[slot][index] = ORDER_BITS * orders[slot];
+        }
+        self.wide |= wide;
+    }
+}
+
+/// Neighbours that most atoms have at most.
+pub(super) const FEW: usize = 4;
 
 /// Who looks: that decides what is seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,17 +86,18 @@ pub(super) enum Sight {
 /// Mixes a word: every bit of it bears on every bit of the result, and different words stay different
 /// (Moremur's constants; Pelle Evensen 2019).
 pub(super) fn mix(word: u64) -> u64 {
-    let word = (word ^ word >> 27).wrapping_mul(0x3c79_ac49_2ba7_b653);
-    let word = (word ^ word >> 33).wrapping_mul(0x1c69_b3f7_4ac4_ae35);
+    let word = (word ^ word >> 27).wrapping_mul(MIX[0]);
+    let word = (word ^ word >> 33).wrapping_mul(MIX[1]);
     word ^ word >> 27
 }
 
-/// By how many bits a neighbour's colour is turned for each order of the bond to it, to set orders apart.
-const ORDER_BITS: u32 = 11;
+pub(super) const MIX: [u64; 2] = [0x3c79_ac49_2ba7_b653, 0x1c69_b3f7_4ac4_ae35];
 
-/// What an atom is by itself.
-pub(super) fn begin(mol: &Molecule, sight: Sight, colours: &mut Colours) {
-    for (index, atom) in mol.atoms().iter().enumerate() {
+/// What an atom is by itself, and what it sees of others.
+pub(super) fn begin(mol: &mut Molecule, sight: Sight, colours: &mut Colours) {
+    mol.around.wide = false;
+    for index in 0..mol.count {
+        let atom = &mol.atoms[index];
         let mut label = u64::from(atom.number)
             | u64::from(atom.hydrogens) << 8
             | u64::from(atom.degree) << 16
@@ -64,19 +106,41 @@ pub(super) fn begin(mol: &Molecule, sight: Sight, colours: &mut Colours) {
             label |= u64::from(atom.charge as u8) << 40 | u64::from(atom.unsaturation) << 48;
         }
         colours.of[index] = mix(label | 1 << 63);
+        let orders = match sight {
+            Sight::Full => atom.settled,
+            Sight::Ranks => ranked(mol, atom),
+        };
+        mol.around.look(index, &mol.atoms[index], orders);
     }
     colours.distinct = 0;
 }
 
+/// The orders of an atom's bonds as ranks see them.
+fn ranked(mol: &Molecule, atom: &Atom) -> [u8; NEIGHBOURS_MAX] {
+    let mut orders = atom.settled;
+    for (slot, other) in atom.neighbours() {
+        if orders[slot] == DOUBLE && mol.atoms[usize::from(other)].number == PHOSPHORUS {
+            orders[slot] = SINGLE;
+        }
+    }
+    orders
+}
+
 /// Refines until nothing changes.
-pub(super) fn refine(mol: &Molecule, sight: Sight, colours: &mut Colours) {
+pub(super) fn refine(mol: &Molecule, colours: &mut Colours) {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(simd) = mol.simd
+        && simd.has_room(mol)
+    {
+        return simd.refine(mol, colours);
+    }
     // Few molecules are done with fewer rounds, so nothing is counted before.
     if colours.distinct == 0 {
-        two_steps(mol, sight, colours);
+        two_steps(mol, colours);
         colours.distinct = count(mol.count, colours);
     }
     while colours.distinct < mol.count {
-        two_steps(mol, sight, colours);
+        two_steps(mol, colours);
         let distinct = count(mol.count, colours);
         let stable = distinct == colours.distinct;
         colours.distinct = distinct;
@@ -86,26 +150,29 @@ pub(super) fn refine(mol: &Molecule, sight: Sight, colours: &mut Colours) {
     }
 }
 
-fn two_steps(mol: &Molecule, sight: Sight, colours: &mut Colours) {
+fn two_steps(mol: &Molecule, colours: &mut Colours) {
     let Colours { of, seen, .. } = colours;
-    step(mol, sight, of, seen);
-    step(mol, sight, seen, of);
+    step(mol, of, seen);
+    step(mol, seen, of);
 }
 
 /// A round. Colours are mixed already, so their sum tells what is around an atom.
-fn step(mol: &Molecule, sight: Sight, from: &[u64; PLACES], to: &mut [u64; PLACES]) {
-    for (index, atom) in mol.atoms().iter().enumerate() {
+fn step(mol: &Molecule, from: &[u64; PLACES], to: &mut [u64; PLACES]) {
+    let Around { near, turn, wide } = &mol.around;
+    for index in 0..mol.count {
+        let seen = |slot: usize| {
+            let colour = from[usize::from(near[slot][index])];
+            colour.rotate_left(u32::from(turn[slot][index]))
+        };
+        // Nobody adds nothing, so four are summed without a look at how many there are.
         let mut sum = from[index].wrapping_mul(5);
-        for (slot, other) in atom.neighbours() {
-            let mut order = atom.settled[slot];
-            if sight == Sight::Ranks
-                && order == DOUBLE
-                && mol.atoms[usize::from(other)].number == PHOSPHORUS
-            {
-                order = 1;
+        for slot in 0..FEW {
+            sum = sum.wrapping_add(seen(slot));
+        }
+        if *wide && usize::from(mol.atoms[index].degree) > FEW {
+            for slot in FEW..NEIGHBOURS_MAX {
+                sum = sum.wrapping_add(seen(slot));
             }
-            sum = sum
-                .wrapping_add(from[usize::from(other)].rotate_left(ORDER_BITS * u32::from(order)));
         }
         to[index] = mix(sum);
     }
@@ -113,20 +180,22 @@ fn step(mol: &Molecule, sight: Sight, from: &[u64; PLACES], to: &mut [u64; PLACE
 
 /// How many different ones there are.
 fn count(atoms: usize, colours: &mut Colours) -> usize {
-    let places = (2 * atoms).next_power_of_two().max(64);
+    let places = (4 * atoms).next_power_of_two().clamp(128, TABLE);
     let Colours { of, table, .. } = colours;
     let table = &mut table[..places];
-    table.fill(0);
+    table.fill(NOBODY);
     let mut distinct = 0;
-    for &colour in &of[..atoms] {
+    for index in 0..atoms {
+        let colour = of[index];
         let mut place = colour as usize & (places - 1);
         loop {
-            if table[place] == colour {
-                break;
-            }
-            if table[place] == 0 {
-                table[place] = colour;
-                distinct += 1;
+            let holder = table[place];
+            let free = holder == NOBODY;
+            // Whether it is free can't be foretold, so it is no branch of its own. Which of several alike
+            // stands there does not matter.
+            if select_unpredictable(free, colour, of[usize::from(holder)]) == colour {
+                table[place] = index as u8;
+                distinct += usize::from(free);
                 break;
             }
             place = (place + 1) & (places - 1);

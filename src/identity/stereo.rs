@@ -9,7 +9,7 @@ use super::{
         ATOMS_MAX, Atom, BORON, CARBON, DOUBLE, Molecule, NITROGEN, PHOSPHORUS, PLACES, SELENIUM,
         SULFUR, Turn,
     },
-    refine::{Colours, Sight, mix, refine},
+    refine::{Colours, mix, refine},
 };
 
 /// RDKit's bound: double bonds in smaller rings are cis by need.
@@ -63,7 +63,6 @@ impl Stereo {
     pub fn perceive(
         &mut self,
         mol: &Molecule,
-        sight: Sight,
         colours: &mut Colours,
     ) -> Result<bool, Reason> {
         self.clear(mol.count);
@@ -72,7 +71,7 @@ impl Stereo {
         let mut any = false;
         while self.say(mol, colours)? {
             any = true;
-            refine(mol, sight, colours);
+            refine(mol, colours);
         }
         self.keep_ring_centres(mol, colours)?;
         self.bonds_count = 0;

@@ -1,11 +1,13 @@
 //! Reads SMILES. What it takes, RDKit takes in the same sense; everything else is left to RDKit, which also
 //! says what is wrong with it.
 
+use std::hint::select_unpredictable;
+
 use super::{
     Reason,
-    elements::{Symbol, aromatic_symbol, symbol},
+    elements::{PLAIN, PLAIN_LETTERS, Symbol, aromatic_symbol, symbol},
     molecule::{
-        AROMATIC, ATOMS_MAX, Atom, HYDROGEN, Molecule, NEIGHBOURS_MAX, NOBODY, PLACES, SINGLE, Turn,
+        AROMATIC, ATOMS_MAX, Atom, BROMINE, CHLORINE, HYDROGEN, Molecule, NEIGHBOURS_MAX, NOBODY, PLACES, SINGLE, Turn,
     },
 };
 
@@ -13,6 +15,8 @@ use super::{
 const RING_NUMBERS: usize = 100;
 /// Branches that may be open at a time.
 const BRANCHES_MAX: usize = 64;
+/// Most closures: each takes a place of two atoms.
+const CLOSURES_MAX: usize = ATOMS_MAX * NEIGHBOURS_MAX / 2;
 /// Largest charge, either way.
 const CHARGE_MAX: u8 = 9;
 
@@ -43,124 +47,193 @@ const NO_RING: OpenRing = OpenRing {
     link: Link { order: 0, side: 0 },
 };
 
+/// Symbols that are written without brackets and begin an atom: the number of the element, and [`IS_AROMATIC`].
+const PLAIN_SYMBOLS: [u8; 256] = plain_symbols();
+const IS_AROMATIC: u8 = 0x80;
+
+const fn plain_symbols() -> [u8; 256] {
+    let mut plain = [0; 256];
+    let mut i = 0;
+    while i < PLAIN_LETTERS.len() {
+        let (number, aromatic) = PLAIN[i];
+        plain[PLAIN_LETTERS[i] as usize] = number | if aromatic { IS_AROMATIC } else { 0 };
+        i += 1;
+    }
+    plain
+}
+
 /// What reading needs beside the molecule.
 #[derive(Debug)]
 pub(super) struct Reader {
+    /// The atom that the next one is bound to.
+    active: u8,
+    link: Link,
     rings: [OpenRing; RING_NUMBERS],
     rings_open: usize,
     branches: [u8; BRANCHES_MAX],
     branches_open: usize,
-    /// Per atom: the one it hangs on, and how many there are up to the first of its part.
+    /// Per atom: the one it hangs on, its place there, and the first of its part.
     above: [u8; PLACES],
-    depth: [u8; PLACES],
+    slot_above: [u8; PLACES],
+    first: [u8; PLACES],
+    /// The ends of closures.
+    closures: [(u8, u8); CLOSURES_MAX],
+    closures_count: usize,
+    /// Per atom a bit for each closure that has one end at it or behind it.
+    open: [u64; PLACES],
 }
 
 impl Reader {
     pub fn new() -> Self {
         Self {
+            active: NOBODY,
+            link: Link::default(),
             rings: [NO_RING; RING_NUMBERS],
             rings_open: 0,
             branches: [0; BRANCHES_MAX],
             branches_open: 0,
             above: [NOBODY; PLACES],
-            depth: [0; PLACES],
+            slot_above: [0; PLACES],
+            first: [NOBODY; PLACES],
+            closures: [(NOBODY, NOBODY); CLOSURES_MAX],
+            closures_count: 0,
+            open: [0; PLACES],
         }
     }
 
     /// Reads all of a text.
     pub fn read(&mut self, text: &[u8], mol: &mut Molecule) -> Result<(), Reason> {
         mol.clear();
+        self.clear();
+        let mut at = 0;
+        while let Some(&byte) = text.get(at) {
+            let plain = PLAIN_SYMBOLS[usize::from(byte)];
+            if plain != 0 {
+                at += 1;
+                let atom = Atom {
+                    number: plain & !IS_AROMATIC,
+                    aromatic: plain & IS_AROMATIC != 0,
+                    ..Atom::NONE
+                };
+                self.add(mol, atom)?;
+                // Chlorine and bromine have begun as carbon and boron.
+                let second = text.get(at).copied().unwrap_or(0);
+                if (byte == b'C' && second == b'l') || (byte == b'B' && second == b'r') {
+                    mol.atoms[mol.count - 1].number = if second == b'l' { CHLORINE } else { BROMINE };
+                    at += 1;
+                }
+            } else if byte.is_ascii_digit() || byte == b'%' {
+                self.read_closure(text, &mut at, mol)?;
+            } else if byte == b'[' {
+                let atom = read_bracket(text, &mut at)?;
+                mol.any_turn |= atom.turn != Turn::None;
+                mol.any_hydrogen_atom |=
+                    atom.number == HYDROGEN && atom.isotope == 0 && atom.charge == 0;
+                self.add(mol, atom)?;
+            } else {
+                self.read_sign(text, &mut at)?;
+            }
+        }
+        let ended = self.branches_open == 0 && self.rings_open == 0 && self.link.is_none();
+        if !ended || mol.count == 0 {
+            return Err(Reason::Text);
+        }
+        self.mark_rings(mol);
+        Ok(())
+    }
+
+    fn clear(&mut self) {
         if self.rings_open > 0 {
             self.rings = [NO_RING; RING_NUMBERS];
         }
         (self.rings_open, self.branches_open) = (0, 0);
-        let mut at = 0;
-        let mut active = NOBODY;
-        let mut link = Link::default();
-        while at < text.len() {
-            match text[at] {
-                b'(' if active != NOBODY && link.is_none() && self.branches_open < BRANCHES_MAX => {
-                    // A branch begins with a bond or an atom.
-                    if text
-                        .get(at + 1)
-                        .is_none_or(|next| b"().0123456789%".contains(next))
-                    {
-                        return Err(Reason::Text);
-                    }
-                    self.branches[self.branches_open] = active;
-                    self.branches_open += 1;
-                    at += 1;
-                }
-                b')' if self.branches_open > 0 && link.is_none() => {
-                    self.branches_open -= 1;
-                    active = self.branches[self.branches_open];
-                    at += 1;
-                }
-                b'.' if active != NOBODY && link.is_none() && self.branches_open == 0 => {
-                    active = NOBODY;
-                    at += 1;
-                    if at == text.len() {
-                        return Err(Reason::Text);
-                    }
-                }
-                byte @ (b'-' | b'=' | b'#' | b':' | b'/' | b'\\')
-                    if active != NOBODY && link.is_none() =>
-                {
-                    link = link_of(byte);
-                    at += 1;
-                }
-                b'0'..=b'9' | b'%' if active != NOBODY => {
-                    // Behind the bond with which a branch begins comes an atom.
-                    if !link.is_none() && at >= 2 && text[at - 2] == b'(' {
-                        return Err(Reason::Text);
-                    }
-                    let number = ring_number(text, &mut at)?;
-                    self.ring(mol, active, number, link)?;
-                    link = Link::default();
-                }
-                _ => {
-                    let atom = read_atom(text, &mut at)?;
-                    active = self.add(mol, atom, active, link)?;
-                    link = Link::default();
-                }
-            }
-        }
-        let ended = self.branches_open == 0 && self.rings_open == 0 && link.is_none();
-        if ended && mol.count > 0 {
-            Ok(())
-        } else {
-            Err(Reason::Text)
-        }
+        self.closures_count = 0;
+        (self.active, self.link) = (NOBODY, Link::default());
     }
 
-    fn add(
+    /// Reads a parenthesis, a dot or a bond.
+    #[inline(always)]
+    fn read_sign(&mut self, text: &[u8], at: &mut usize) -> Result<(), Reason> {
+        let byte = text[*at];
+        if byte == b'*' {
+            return Err(Reason::Wildcard);
+        }
+        if !self.link.is_none() {
+            return Err(Reason::Text);
+        }
+        *at += 1;
+        match byte {
+            b'(' if self.active != NOBODY && self.branches_open < BRANCHES_MAX => {
+                // A branch begins with a bond or an atom.
+                match text.get(*at) {
+                    None | Some(b'(' | b')' | b'.' | b'0'..=b'9' | b'%') => {
+                        return Err(Reason::Text);
+                    }
+                    Some(_) => {}
+                }
+                self.branches[self.branches_open] = self.active;
+                self.branches_open += 1;
+            }
+            b')' if self.branches_open > 0 => {
+                self.branches_open -= 1;
+                self.active = self.branches[self.branches_open];
+            }
+            b'.' if self.active != NOBODY && self.branches_open == 0 && *at < text.len() => {
+                self.active = NOBODY;
+            }
+            b'-' | b'=' | b'#' | b':' | b'/' | b'\\' if self.active != NOBODY => {
+                self.link = link_of(byte);
+            }
+            _ => return Err(Reason::Text),
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn read_closure(
         &mut self,
+        text: &[u8],
+        at: &mut usize,
         mol: &mut Molecule,
-        mut atom: Atom,
-        from: u8,
-        link: Link,
-    ) -> Result<u8, Reason> {
+    ) -> Result<(), Reason> {
+        // Behind the bond with which a branch begins comes an atom.
+        let begins_branch = !self.link.is_none() && *at >= 2 && text[*at - 2] == b'(';
+        if self.active == NOBODY || begins_branch {
+            return Err(Reason::Text);
+        }
+        let number = ring_number(text, at)?;
+        let link = std::mem::take(&mut self.link);
+        self.ring(mol, self.active, number, link)
+    }
+
+    /// Adds an atom, bound to the one before it.
+    #[inline(always)]
+    fn add(&mut self, mol: &mut Molecule, atom: Atom) -> Result<(), Reason> {
         let index = mol.count;
         if index == ATOMS_MAX {
             return Err(Reason::Size);
         }
-        mol.any_turn |= atom.turn != Turn::None;
         mol.any_aromatic |= atom.aromatic;
-        mol.any_hydrogen_atom |= atom.number == HYDROGEN && atom.isotope == 0 && atom.charge == 0;
-        atom.first = from == NOBODY;
         mol.atoms[index] = atom;
         mol.count += 1;
+        let from = self.active;
+        let link = std::mem::take(&mut self.link);
+        self.active = index as u8;
         self.above[index] = from;
-        self.depth[index] = 0;
-        if from != NOBODY {
-            self.depth[index] = self.depth[usize::from(from)] + 1;
-            let both = mol.atoms[usize::from(from)].aromatic && atom.aromatic;
-            let order = order_of(link, both);
-            mol.any_side |= link.side != 0;
-            push(mol, usize::from(from), index as u8, order, link.side)?;
-            push(mol, index, from, order, -link.side)?;
+        if from == NOBODY {
+            self.first[index] = index as u8;
+            mol.atoms[index].first = true;
+            return Ok(());
         }
-        Ok(index as u8)
+        self.first[index] = self.first[usize::from(from)];
+        let both = mol.atoms[usize::from(from)].aromatic & atom.aromatic;
+        let order = order_of(link, both);
+        mol.any_side |= link.side != 0;
+        self.slot_above[index] = push(mol, usize::from(from), index as u8, order, link.side)?;
+        let own = &mut mol.atoms[index];
+        (own.neighbours[0], own.orders[0], own.sides[0]) = (from, order, -link.side);
+        own.degree = 1;
+        Ok(())
     }
 
     fn ring(
@@ -191,7 +264,11 @@ impl Reader {
         self.rings[number] = NO_RING;
         self.rings_open -= 1;
         let there = usize::from(open.atom);
-        if there == here || mol.atoms[here].slot_of(open.atom).is_some() {
+        // The same bond twice, or one between two parts.
+        if there == here
+            || mol.atoms[here].slot_of(open.atom).is_some()
+            || self.first[here] != self.first[there]
+        {
             return Err(Reason::Text);
         }
         let both = mol.atoms[here].aromatic && mol.atoms[there].aromatic;
@@ -214,30 +291,29 @@ impl Reader {
         let slot_here = push(mol, here, open.atom, order, -side)?;
         mol.atoms[there].in_ring |= 1 << slot;
         mol.atoms[here].in_ring |= 1 << slot_here;
-        self.mark_ring(mol, there, here)
+        self.closures[self.closures_count] = (open.atom, active);
+        self.closures_count += 1;
+        Ok(())
     }
 
-    /// The bonds on the way from one atom to the other are in a ring.
-    fn mark_ring(&self, mol: &mut Molecule, mut a: usize, mut b: usize) -> Result<(), Reason> {
-        while a != b {
-            let lower = if self.depth[a] >= self.depth[b] {
-                &mut a
-            } else {
-                &mut b
-            };
-            let above = self.above[*lower];
-            if above == NOBODY {
-                // The closure joins two parts.
-                return Err(Reason::Text);
+    /// Marks the bonds in rings: those with an odd number of ends of a closure behind them.
+    fn mark_rings(&mut self, mol: &mut Molecule) {
+        for closures in self.closures[..self.closures_count].chunks(u64::BITS as usize) {
+            self.open[..mol.count].fill(0);
+            for (number, &(one, other)) in closures.iter().enumerate() {
+                self.open[usize::from(one)] ^= 1 << number;
+                self.open[usize::from(other)] ^= 1 << number;
             }
-            let up = usize::from(above);
-            // The atom above is the first of the neighbours.
-            mol.atoms[*lower].in_ring |= 1;
-            let slot = mol.atoms[up].slot_of(*lower as u8).ok_or(Reason::Text)?;
-            mol.atoms[up].in_ring |= 1 << slot;
-            *lower = up;
+            for index in (0..mol.count).rev() {
+                let above = usize::from(self.above[index]);
+                let open = self.open[index];
+                let in_ring = u8::from(open != 0);
+                self.open[above] ^= open;
+                // The atom above is the first of the neighbours. Above the first of a part nothing is open.
+                mol.atoms[index].in_ring |= in_ring;
+                mol.atoms[above].in_ring |= in_ring << self.slot_above[index];
+            }
         }
-        Ok(())
     }
 }
 
@@ -254,12 +330,10 @@ fn push(mol: &mut Molecule, atom: usize, neighbour: u8, order: u8, side: i8) -> 
     Ok(slot as u8)
 }
 
+/// What stands between two atoms, and what does if nothing is written.
 fn order_of(link: Link, both_aromatic: bool) -> u8 {
-    match link.order {
-        0 if both_aromatic => AROMATIC,
-        0 => SINGLE,
-        order => order,
-    }
+    let implied = select_unpredictable(both_aromatic, AROMATIC, SINGLE);
+    if link.order == 0 { implied } else { link.order }
 }
 
 fn link_of(byte: u8) -> Link {
@@ -291,45 +365,12 @@ fn ring_number(text: &[u8], at: &mut usize) -> Result<usize, Reason> {
     number.filter(|&number| number >= 10).ok_or(Reason::Text)
 }
 
-fn read_atom(text: &[u8], at: &mut usize) -> Result<Atom, Reason> {
-    if text[*at] == b'[' {
-        return read_bracket(text, at);
-    }
-    let next = text.get(*at + 1).copied().unwrap_or(0);
-    let (number, aromatic, bytes) = match (text[*at], next) {
-        (b'C', b'l') => (17, false, 2),
-        (b'B', b'r') => (35, false, 2),
-        (b'C', _) => (6, false, 1),
-        (b'N', _) => (7, false, 1),
-        (b'O', _) => (8, false, 1),
-        (b'F', _) => (9, false, 1),
-        (b'S', _) => (16, false, 1),
-        (b'P', _) => (15, false, 1),
-        (b'I', _) => (53, false, 1),
-        (b'B', _) => (5, false, 1),
-        (b'c', _) => (6, true, 1),
-        (b'n', _) => (7, true, 1),
-        (b'o', _) => (8, true, 1),
-        (b's', _) => (16, true, 1),
-        (b'p', _) => (15, true, 1),
-        (b'b', _) => (5, true, 1),
-        (b'*', _) => return Err(Reason::Wildcard),
-        _ => return Err(Reason::Text),
-    };
-    *at += bytes;
-    Ok(Atom {
-        number,
-        aromatic,
-        ..Atom::default()
-    })
-}
-
 fn read_bracket(text: &[u8], at: &mut usize) -> Result<Atom, Reason> {
     *at += 1;
     let peek = |at: usize| text.get(at).copied().unwrap_or(0);
     let mut atom = Atom {
         bracket: true,
-        ..Atom::default()
+        ..Atom::NONE
     };
     if peek(*at) == b'0' {
         return Err(Reason::Text);

@@ -2,51 +2,105 @@
 
 use super::{
     Reason,
-    elements::{aromatic_valence, implicit_hydrogens, is_certain},
+    elements::{PLAIN, aromatic_valence, implicit_hydrogens, is_certain},
     molecule::{
-        AROMATIC, Atom, DOUBLE, HYDROGEN, Molecule, NITROGEN, NOBODY, OXYGEN, PLACES, SINGLE,
+        Atom, DOUBLE, HYDROGEN, Molecule, NITROGEN, NOBODY, ONES, OXYGEN, PLACES, SINGLE,
     },
 };
 
-/// Gives every atom its hydrogens and its unsaturation; hydrogens that are atoms become counted ones.
-pub(super) fn complete(mol: &mut Molecule) -> Result<(), Reason> {
-    for index in 0..mol.count {
-        let atom = mol.atoms[index];
-        let (pairs, aromatic) = pairs_in_bonds(&atom);
-        if aromatic > 0 && !atom.aromatic {
-            return Err(Reason::Aromatic);
-        }
-        if atom.aromatic {
-            complete_aromatic(&mut mol.atoms[index], pairs, aromatic)?;
-        } else if atom.number == NITROGEN && pairs == 5 && !atom.bracket {
-            charge_nitro(mol, index)?;
-        } else {
-            let atom = &mut mol.atoms[index];
-            if !atom.bracket {
-                atom.hydrogens = implicit_hydrogens(atom.number, pairs).ok_or(Reason::Valence)?;
-            } else if !is_certain(atom, pairs + atom.hydrogens) {
-                return Err(Reason::Valence);
+/// Hydrogens of atoms without brackets, which are few kinds in few states.
+#[derive(Debug)]
+pub(super) struct Usual {
+    /// By number, whether it is aromatic, pairs and aromatic bonds: hydrogens, and above [`PAIRS_SHIFT`] the pairs
+    /// in all bonds. [`NOT_USUAL`]: there is more to be looked at.
+    states: [[[[u8; AROMATIC_BONDS]; PAIRS]; 2]; NUMBERS],
+}
+
+const NUMBERS: usize = 64;
+const PAIRS: usize = 8;
+const AROMATIC_BONDS: usize = 4;
+const PAIRS_SHIFT: u8 = 4;
+const NOT_USUAL: u8 = 255;
+
+impl Usual {
+    pub fn new() -> Self {
+        let mut states = [[[[NOT_USUAL; AROMATIC_BONDS]; PAIRS]; 2]; NUMBERS];
+        for (number, aromatic) in PLAIN {
+            for pairs in 0..PAIRS as u8 {
+                for bonds in 0..AROMATIC_BONDS as u8 {
+                    let mut atom = Atom {
+                        number,
+                        aromatic,
+                        in_ring: u8::from(aromatic),
+                        ..Atom::NONE
+                    };
+                    if complete_one(&mut atom, pairs, bonds).is_ok() {
+                        states[usize::from(number)][usize::from(aromatic)][usize::from(pairs)]
+                            [usize::from(bonds)] = atom.hydrogens | atom.unsaturation << PAIRS_SHIFT;
+                    }
+                }
             }
-            atom.unsaturation = pairs - atom.degree;
         }
+        Self { states }
     }
-    if mol.any_hydrogen_atom {
-        count_hydrogen_atoms(mol)?;
+
+    /// Hydrogens and pairs in all bonds.
+    fn of(&self, atom: &Atom, pairs: u8, aromatic: u8) -> Option<(u8, u8)> {
+        // An aromatic atom must be in a ring.
+        let bare = atom.bracket | (atom.aromatic & (atom.in_ring == 0));
+        let kind = self.states.get(usize::from(atom.number))?;
+        let by_pairs = kind[usize::from(atom.aromatic)].get(usize::from(pairs))?;
+        let state = *by_pairs.get(usize::from(aromatic))?;
+        let usual = !bare & (state != NOT_USUAL);
+        usual.then_some((state & ((1 << PAIRS_SHIFT) - 1), state >> PAIRS_SHIFT))
     }
+
+    /// Gives every atom its hydrogens and its unsaturation; hydrogens that are atoms become counted ones.
+    pub fn complete(&self, mol: &mut Molecule) -> Result<(), Reason> {
+        for index in 0..mol.count {
+            let atom = &mut mol.atoms[index];
+            let (pairs, aromatic) = pairs_in_bonds(atom);
+            if let Some((hydrogens, all)) = self.of(atom, pairs, aromatic) {
+                (atom.hydrogens, atom.unsaturation) = (hydrogens, all - atom.degree);
+            } else if atom.number == NITROGEN && pairs == 5 && !atom.bracket && !atom.aromatic {
+                if aromatic > 0 {
+                    return Err(Reason::Aromatic);
+                }
+                charge_nitro(mol, index)?;
+            } else {
+                complete_one(atom, pairs, aromatic)?;
+            }
+        }
+        if mol.any_hydrogen_atom {
+            count_hydrogen_atoms(mol)?;
+        }
+        Ok(())
+    }
+}
+
+/// An atom by itself.
+fn complete_one(atom: &mut Atom, pairs: u8, aromatic: u8) -> Result<(), Reason> {
+    if atom.aromatic {
+        return complete_aromatic(atom, pairs, aromatic);
+    }
+    if aromatic > 0 {
+        return Err(Reason::Aromatic);
+    }
+    if !atom.bracket {
+        atom.hydrogens = implicit_hydrogens(atom.number, pairs).ok_or(Reason::Valence)?;
+    } else if !is_certain(atom, pairs + atom.hydrogens) {
+        return Err(Reason::Valence);
+    }
+    atom.unsaturation = pairs - atom.degree;
     Ok(())
 }
 
 /// Pairs of electrons in bonds that are not aromatic, and the number of those that are.
 fn pairs_in_bonds(atom: &Atom) -> (u8, u8) {
-    let (mut pairs, mut aromatic) = (0, 0);
-    for &order in &atom.orders[..usize::from(atom.degree)] {
-        if order == AROMATIC {
-            aromatic += 1;
-        } else {
-            pairs += order;
-        }
-    }
-    (pairs, aromatic)
+    let orders = u64::from_le_bytes(atom.orders);
+    // The highest byte of a product with ones is the sum of all bytes.
+    let sum = |word: u64| (word.wrapping_mul(ONES) >> 56) as u8;
+    (sum(orders & (3 * ONES)), sum(orders >> 2 & ONES))
 }
 
 fn complete_aromatic(atom: &mut Atom, pairs: u8, aromatic: u8) -> Result<(), Reason> {
@@ -142,6 +196,7 @@ fn take_out(atom: &mut Atom, hydrogen: u8) -> Result<(), Reason> {
     atom.neighbours.copy_within(slot + 1..=last, slot);
     atom.orders.copy_within(slot + 1..=last, slot);
     atom.sides.copy_within(slot + 1..=last, slot);
+    (atom.neighbours[last], atom.orders[last]) = (NOBODY, 0);
     let below = atom.in_ring & ((1 << slot) - 1);
     atom.in_ring = below | (atom.in_ring >> (slot + 1)) << slot;
     atom.degree -= 1;

@@ -1,0 +1,235 @@
+//! Colours and cells with AVX-512, eight atoms at a time: the same as [`super::refine`] and [`super::canon`] do
+//! one by one. For molecules of up to [`ATOMS`] atoms with up to [`FEW`] neighbours each, which are nearly all.
+//!
+//! A register holds the colours of eight atoms. What a neighbour's colour is, two permutations and a choice find
+//! in four registers, or four and three in eight; so nothing is gathered from memory, which is slow on many
+//! processors. Lanes behind the last atom are 0, and the last lane of all stands for nobody.
+
+use std::arch::x86_64::*;
+
+use super::{
+    canon::Cells,
+    molecule::Molecule,
+    refine::{Colours, FEW},
+};
+
+/// Atoms of a register.
+const LANES: usize = 8;
+/// Registers, at most.
+const GROUPS_MAX: usize = 8;
+/// Most atoms: a lane less than there are.
+const ATOMS: usize = LANES * GROUPS_MAX - 1;
+
+/// Says that the processor has AVX-512 F, BW, DQ and VL; only [`Simd::detect`] makes one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Simd(());
+
+impl Simd {
+    /// None: the processor lacks some of it.
+    pub fn detect() -> Option<Self> {
+        let has = is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512vl")
+            && is_x86_feature_detected!("popcnt");
+        has.then_some(Self(()))
+    }
+
+    /// Whether a molecule is one of those that are done here.
+    pub fn has_room(self, mol: &Molecule) -> bool {
+        mol.count <= ATOMS && !mol.around.wide
+    }
+
+    /// As [`super::refine::refine`].
+    pub fn refine(self, mol: &Molecule, colours: &mut Colours) {
+        // SAFETY: the processor has the features, or there would be no `Simd`.
+        unsafe {
+            match mol.count {
+                0..=15 => refine::<2>(mol, colours),
+                16..=31 => refine::<4>(mol, colours),
+                _ => refine::<8>(mol, colours),
+            }
+        }
+    }
+
+    /// Puts atoms into cells by the order of their colours, as the canon does.
+    pub fn divide(self, count: usize, colours: &Colours, cells: &mut Cells) {
+        // SAFETY: as above.
+        unsafe {
+            match count {
+                0..=15 => divide::<2>(count, colours, cells),
+                16..=31 => divide::<4>(count, colours, cells),
+                _ => divide::<8>(count, colours, cells),
+            }
+        }
+    }
+}
+
+/// Colours in registers.
+type Lanes<const GROUPS: usize> = [__m512i; GROUPS];
+
+/// A bit for each lane of a group that is an atom.
+fn mask_of(group: usize, count: usize) -> u8 {
+    let left = count.saturating_sub(LANES * group).min(LANES);
+    ((1u32 << left) - 1) as u8
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
+fn load<const GROUPS: usize>(colours: &Colours, count: usize) -> Lanes<GROUPS> {
+    let mut lanes = [_mm512_setzero_si512(); GROUPS];
+    for (group, (lanes, chunk)) in lanes.iter_mut().zip(colours.of.as_chunks::<LANES>().0).enumerate() {
+        // SAFETY: the chunk has as many words as are read.
+        let all = unsafe { _mm512_loadu_epi64(chunk.as_ptr().cast()) };
+        *lanes = _mm512_maskz_mov_epi64(mask_of(group, count), all);
+    }
+    lanes
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
+fn store<const GROUPS: usize>(lanes: &Lanes<GROUPS>, words: &mut [u64]) {
+    for (lanes, chunk) in lanes.iter().zip(words.as_chunks_mut::<LANES>().0) {
+        // SAFETY: the chunk has as many words as are written.
+        unsafe { _mm512_storeu_epi64(chunk.as_mut_ptr().cast(), *lanes) };
+    }
+}
+
+/// Bytes as words.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
+fn widen(bytes: &[u8; LANES]) -> __m512i {
+    _mm512_cvtepu8_epi64(_mm_set_epi64x(0, i64::from_le_bytes(*bytes)))
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
+fn refine<const GROUPS: usize>(mol: &Molecule, colours: &mut Colours) {
+    let count = mol.count;
+    let mut lanes = load::<GROUPS>(colours, count);
+    let mut before = colours.distinct;
+    // Few molecules are done with fewer rounds, so nothing is counted before.
+    while before < count {
+        lanes = step(mol, &lanes);
+        lanes = step(mol, &lanes);
+        store(&lanes, &mut colours.of);
+        colours.distinct = distinct(&lanes, &colours.of[..count]);
+        if colours.distinct == before {
+            break;
+        }
+        before = colours.distinct;
+    }
+}
+
+/// A round.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
+fn step<const GROUPS: usize>(mol: &Molecule, from: &Lanes<GROUPS>) -> Lanes<GROUPS> {
+    let mut to = [_mm512_setzero_si512(); GROUPS];
+    for group in 0..GROUPS {
+        if LANES * group >= mol.count {
+            break;
+        }
+        let own = from[group];
+        let mut sum = _mm512_add_epi64(own, _mm512_slli_epi64::<2>(own));
+        for slot in 0..FEW {
+            let near = widen(&mol.around.near[slot].as_chunks::<LANES>().0[group]);
+            let turn = widen(&mol.around.turn[slot].as_chunks::<LANES>().0[group]);
+            sum = _mm512_add_epi64(sum, _mm512_rolv_epi64(pick(from, near), turn));
+        }
+        to[group] = _mm512_maskz_mov_epi64(mask_of(group, mol.count), mix(sum));
+    }
+    to
+}
+
+/// The lanes of these numbers.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
+fn pick<const GROUPS: usize>(from: &Lanes<GROUPS>, numbers: __m512i) -> __m512i {
+    let of_two = |group: usize| _mm512_permutex2var_epi64(from[group], numbers, from[group + 1]);
+    if GROUPS == 2 {
+        return of_two(0);
+    }
+    let third = _mm512_test_epi64_mask(numbers, _mm512_set1_epi64(16));
+    let of_four = |group: usize| _mm512_mask_blend_epi64(third, of_two(group), of_two(group + 2));
+    if GROUPS == 4 {
+        return of_four(0);
+    }
+    let fifth = _mm512_test_epi64_mask(numbers, _mm512_set1_epi64(32));
+    _mm512_mask_blend_epi64(fifth, of_four(0), of_four(4))
+}
+
+/// As [`super::refine::mix`].
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
+fn mix(words: __m512i) -> __m512i {
+    let first = _mm512_set1_epi64(super::refine::MIX[0] as i64);
+    let second = _mm512_set1_epi64(super::refine::MIX[1] as i64);
+    let words = _mm512_xor_si512(words, _mm512_srli_epi64::<27>(words));
+    let words = _mm512_mullo_epi64(words, first);
+    let words = _mm512_xor_si512(words, _mm512_srli_epi64::<33>(words));
+    let words = _mm512_mullo_epi64(words, second);
+    _mm512_xor_si512(words, _mm512_srli_epi64::<27>(words))
+}
+
+/// How many different ones there are: all but those that are like one before them.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
+fn distinct<const GROUPS: usize>(lanes: &Lanes<GROUPS>, of: &[u64]) -> usize {
+    let mut again = 0u64;
+    for (index, &colour) in of.iter().enumerate() {
+        let same = equal(lanes, index / LANES, _mm512_set1_epi64(colour as i64));
+        again |= same & u64::MAX << index << 1;
+    }
+    of.len() - (again & ((1 << of.len()) - 1)).count_ones() as usize
+}
+
+/// A bit for each lane, from a group on, that is like a word.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
+fn equal<const GROUPS: usize>(lanes: &Lanes<GROUPS>, first: usize, word: __m512i) -> u64 {
+    let mut same = 0u64;
+    for group in 0..GROUPS {
+        if group >= first {
+            let in_group = _mm512_cmpeq_epi64_mask(lanes[group], word);
+            same |= u64::from(in_group) << (LANES * group);
+        }
+    }
+    same
+}
+
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
+fn divide<const GROUPS: usize>(count: usize, colours: &Colours, cells: &mut Cells) {
+    let loaded = load::<GROUPS>(colours, count);
+    let one = _mm512_set1_epi64(1);
+    // Without their last bytes; then with the atom's number there, so that no two are alike.
+    let (mut bare, mut own) = (loaded, loaded);
+    let mut number = _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7);
+    for group in 0..GROUPS {
+        bare[group] = _mm512_andnot_si512(_mm512_set1_epi64(0xff), loaded[group]);
+        own[group] = _mm512_or_si512(bare[group], number);
+        number = _mm512_add_epi64(number, _mm512_set1_epi64(LANES as i64));
+    }
+    let mut words = [0u64; LANES * GROUPS_MAX];
+    store(&own, &mut words);
+    let mut begins = [_mm512_setzero_si512(); GROUPS];
+    let mut places = begins;
+    for &word in &words[..count] {
+        let word = _mm512_set1_epi64(word as i64);
+        for group in 0..GROUPS {
+            let begin = _mm512_cmplt_epu64_mask(word, bare[group]);
+            begins[group] = _mm512_mask_add_epi64(begins[group], begin, begins[group], one);
+            let place = _mm512_cmplt_epu64_mask(word, own[group]);
+            places[group] = _mm512_mask_add_epi64(places[group], place, places[group], one);
+        }
+    }
+    let mut place_of = [0u8; LANES * GROUPS_MAX];
+    for group in 0..GROUPS {
+        let narrow = |words: __m512i| _mm_cvtsi128_si64(_mm512_cvtepi64_epi8(words)).to_le_bytes();
+        cells.of[LANES * group..][..LANES].copy_from_slice(&narrow(begins[group]));
+        place_of[LANES * group..][..LANES].copy_from_slice(&narrow(places[group]));
+    }
+    for (index, &place) in place_of[..count].iter().enumerate() {
+        cells.order[usize::from(place)] = index as u8;
+    }
+    for at in 0..count {
+        let begin = cells.of[usize::from(cells.order[at])];
+        cells.size[usize::from(begin)] = at as u8 - begin + 1;
+    }
+}

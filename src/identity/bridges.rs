@@ -1,0 +1,120 @@
+//! Bonds that alone hold two parts of the open atoms together (Tarjan 1974), and what they must hold.
+
+use super::molecule::{Molecule, PLACES};
+
+/// What a search in depth notes of an atom.
+#[derive(Clone, Copy, Debug, Default)]
+struct Visit {
+    /// Number in the order of visits, from 1.
+    order: u8,
+    /// The least that it or those below it reach by another bond.
+    low: u8,
+    /// Where it was come from.
+    above: u8,
+    /// Bonds still to follow.
+    left: u8,
+    /// Whether it and those below it have an odd number of pairs to place.
+    odd: bool,
+}
+
+/// A bond between an atom and the one it was come to from.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Bridge {
+    pub here: u8,
+    pub above: u8,
+    /// Whether it must hold a pair, which makes the count of both parts even.
+    pub odd: bool,
+}
+
+/// What the search needs beside the molecule.
+#[derive(Debug)]
+pub(super) struct Bridges {
+    visits: [Visit; PLACES],
+    visited: u8,
+    found: [Bridge; PLACES],
+    count: usize,
+}
+
+impl Bridges {
+    pub fn new() -> Self {
+        Self {
+            visits: [Visit::default(); PLACES],
+            visited: 0,
+            found: [Bridge::default(); PLACES],
+            count: 0,
+        }
+    }
+
+    /// Finds them all, those below before those above.
+    pub fn find(&mut self, mol: &Molecule, open: &[u8]) -> &[Bridge] {
+        (self.visited, self.count) = (0, 0);
+        for &index in open {
+            self.visits[usize::from(index)].order = 0;
+        }
+        for &root in open {
+            let waits = self.visits[usize::from(root)].order == 0;
+            if waits && mol.atoms[usize::from(root)].may_take != 0 {
+                self.search(mol, root);
+            }
+        }
+        &self.found[..self.count]
+    }
+
+    fn search(&mut self, mol: &Molecule, root: u8) {
+        self.visit(mol, root, root);
+        let mut here = root;
+        loop {
+            let now = &mut self.visits[usize::from(here)];
+            if now.left == 0 {
+                if here == root {
+                    return;
+                }
+                here = self.leave(mol, here);
+                continue;
+            }
+            let slot = now.left.trailing_zeros() as usize;
+            now.left &= now.left - 1;
+            let next = mol.atoms[usize::from(here)].neighbours[slot];
+            let order = self.visits[usize::from(next)].order;
+            if order == 0 {
+                self.visit(mol, next, here);
+                here = next;
+            } else {
+                let now = &mut self.visits[usize::from(here)];
+                if next != now.above {
+                    now.low = now.low.min(order);
+                }
+            }
+        }
+    }
+
+    fn visit(&mut self, mol: &Molecule, index: u8, above: u8) {
+        self.visited += 1;
+        let atom = &mol.atoms[usize::from(index)];
+        self.visits[usize::from(index)] = Visit {
+            order: self.visited,
+            low: self.visited,
+            above,
+            left: atom.may_take,
+            odd: atom.open % 2 == 1,
+        };
+    }
+
+    /// Goes back to the atom above, and gives it.
+    fn leave(&mut self, mol: &Molecule, here: u8) -> u8 {
+        let done = self.visits[usize::from(here)];
+        let above = &mut self.visits[usize::from(done.above)];
+        above.low = above.low.min(done.low);
+        above.odd ^= done.odd;
+        let open = |index: u8| mol.atoms[usize::from(index)].open;
+        if done.low > above.order && open(here).min(open(done.above)) == 1 {
+            self.found[self.count] = Bridge {
+                here,
+                above: done.above,
+                odd: done.odd,
+            };
+            self.count += 1;
+        }
+        done.above
+    }
+}

@@ -1,0 +1,266 @@
+//! Six-membered rings without chords whose atoms all have a pair to give.
+
+use super::{
+    Reason,
+    molecule::{
+        AROMATIC, Atom, CARBON, Molecule, NITROGEN, NOBODY, ONES, OXYGEN, PLACES, SULFUR,
+    },
+};
+
+/// Atoms one behind the other; nobody behind the last.
+type Walk = [u8; 8];
+
+/// Places of a walk: a ring of six.
+const RING: usize = 6;
+
+/// What finding rings needs beside the molecule.
+#[derive(Debug)]
+pub(super) struct SixRings {
+    /// Per atom a bit per bond: it is in such a ring.
+    bonds: [u8; PLACES],
+    /// For the test of a form: 1 and 2 on either side of every bond, 0 for none yet.
+    sides: [u8; PLACES],
+    stack: [u8; PLACES],
+    partner: [u8; PLACES],
+}
+
+impl SixRings {
+    pub fn new() -> Self {
+        Self {
+            bonds: [0; PLACES],
+            sides: [0; PLACES],
+            stack: [0; PLACES],
+            partner: [NOBODY; PLACES],
+        }
+    }
+
+    /// A bit per bond of an atom: it is in such a ring.
+    pub fn of(&self, index: u8) -> u8 {
+        self.bonds[usize::from(index)]
+    }
+
+    /// Settles the ring of an atom that is a part of its own, if it is one, and the text has all of it as
+    /// aromatic or nothing. Whether it is settled. Beside their two bonds in the ring its atoms have none that
+    /// may take a pair, so it has no chord.
+    pub fn settle_simple(&mut self, mol: &mut Molecule, first: u8) -> bool {
+        let mut walk = [first; RING];
+        let (mut before, mut here) = (NOBODY, first);
+        let mut written = 0;
+        for place in &mut walk {
+            *place = here;
+            let atom = &mol.atoms[usize::from(here)];
+            let [a, b] = match two_bits(atom.may_take) {
+                Some(slots) if is_plain(atom) => slots,
+                _ => return false,
+            };
+            let aromatic = |slot: usize| atom.orders[slot] == AROMATIC;
+            written += u8::from(atom.aromatic & aromatic(a) & aromatic(b));
+            written += u8::from(atom.aromatic) << 4;
+            let onward = if atom.neighbours[a] == before { b } else { a };
+            (before, here) = (here, atom.neighbours[onward]);
+        }
+        // Half way round it was there if the ring has three.
+        if here != first || walk[RING / 2] == first || (written != 0 && written != 0x66) {
+            return false;
+        }
+        for index in walk {
+            let atom = &mut mol.atoms[usize::from(index)];
+            for slot in bits(atom.may_take) {
+                atom.settled[slot] = AROMATIC;
+            }
+            (atom.open, atom.may_take) = (0, 0);
+        }
+        true
+    }
+
+    /// Finds the bonds in such rings.
+    pub fn find(&mut self, mol: &Molecule, open: &[u8]) {
+        for &index in open {
+            self.bonds[usize::from(index)] = 0;
+        }
+        for &index in open {
+            let atom = &mol.atoms[usize::from(index)];
+            for slot in bits(atom.may_take & !self.bonds[usize::from(index)]) {
+                if self.bonds[usize::from(index)] >> slot & 1 == 0 {
+                    let mut walk = [NOBODY; 8];
+                    (walk[0], walk[1]) = (index, atom.neighbours[slot]);
+                    if close(mol, &mut walk, 2) {
+                        self.mark(mol, &walk);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether every bond that may take a pair is in such a ring.
+    pub fn hold_all(&self, mol: &Molecule, open: &[u8]) -> bool {
+        let holds = |&index: &u8| mol.atoms[usize::from(index)].may_take & !self.of(index) == 0;
+        open.iter().all(holds)
+    }
+
+    fn mark(&mut self, mol: &Molecule, walk: &Walk) {
+        for i in 0..RING {
+            let atom = &mol.atoms[usize::from(walk[i])];
+            for neighbour in [walk[(i + 1) % RING], walk[(i + RING - 1) % RING]] {
+                let slot = atom.slot_of(neighbour).expect("the ring is made of bonds");
+                self.bonds[usize::from(walk[i])] |= 1 << slot;
+            }
+        }
+    }
+
+    /// Rings that the text has as aromatic must have a form with double bonds. (Those that it has with double
+    /// bonds have one.)
+    pub fn check_form(&mut self, mol: &Molecule, open: &[u8]) -> Result<(), Reason> {
+        for &index in open {
+            (self.sides[usize::from(index)], self.partner[usize::from(index)]) = (0, NOBODY);
+        }
+        for &root in open {
+            if mol.atoms[usize::from(root)].open > 0 && self.sides[usize::from(root)] == 0 {
+                self.tell_sides(mol, root)?;
+            }
+        }
+        for &index in open {
+            let atom = &mol.atoms[usize::from(index)];
+            if atom.open > 0 && atom.aromatic && self.sides[usize::from(index)] == 1 {
+                self.find_partner(mol, index);
+            }
+        }
+        let alone = |&index: &u8| {
+            let atom = &mol.atoms[usize::from(index)];
+            atom.open > 0 && atom.aromatic && self.partner[usize::from(index)] == NOBODY
+        };
+        if open.iter().any(alone) {
+            Err(Reason::Aromatic)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Puts the atoms of a part on either side of every bond.
+    fn tell_sides(&mut self, mol: &Molecule, root: u8) -> Result<(), Reason> {
+        let aromatic = mol.atoms[usize::from(root)].aromatic;
+        self.sides[usize::from(root)] = 1;
+        self.stack[0] = root;
+        let mut height = 1;
+        while height > 0 {
+            height -= 1;
+            let here = usize::from(self.stack[height]);
+            let atom = &mol.atoms[here];
+            for slot in bits(atom.may_take) {
+                let other = usize::from(atom.neighbours[slot]);
+                if mol.atoms[other].aromatic != aromatic || self.sides[other] == self.sides[here] {
+                    return Err(Reason::Aromatic);
+                }
+                if self.sides[other] == 0 {
+                    self.sides[other] = 3 - self.sides[here];
+                    self.stack[height] = other as u8;
+                    height += 1;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Finds an atom a partner, by a bond that the text has as aromatic.
+    fn find_partner(&mut self, mol: &Molecule, index: u8) {
+        for other in may_pair(mol, index) {
+            if self.partner[usize::from(other)] == NOBODY {
+                self.pair(index, other);
+                return;
+            }
+        }
+        self.change_partners(mol, index, &mut [false; PLACES]);
+    }
+
+    fn pair(&mut self, one: u8, other: u8) {
+        self.partner[usize::from(one)] = other;
+        self.partner[usize::from(other)] = one;
+    }
+
+    /// The same by having others change theirs (Kuhn 1955).
+    fn change_partners(&mut self, mol: &Molecule, index: u8, seen: &mut [bool; PLACES]) -> bool {
+        for other in may_pair(mol, index) {
+            if std::mem::replace(&mut seen[usize::from(other)], true) {
+                continue;
+            }
+            let partner = self.partner[usize::from(other)];
+            if partner == NOBODY || self.change_partners(mol, partner, seen) {
+                self.pair(index, other);
+                return true;
+            }
+        }
+        false
+    }
+}
+
+/// Goes on with a walk over open atoms until it closes; whether it did.
+fn close(mol: &Molecule, walk: &mut Walk, length: usize) -> bool {
+    let last = &mol.atoms[usize::from(walk[length - 1])];
+    for slot in bits(last.may_take) {
+        let next = last.neighbours[slot];
+        if length == RING {
+            if next == walk[0] && is_without_chord(mol, walk) {
+                return true;
+            }
+        } else if !is_in(walk, next) {
+            walk[length] = next;
+            if close(mol, walk, length + 1) {
+                return true;
+            }
+            walk[length] = NOBODY;
+        }
+    }
+    false
+}
+
+/// Whether beside its neighbours in the ring no atom knows another of it.
+fn is_without_chord(mol: &Molecule, walk: &Walk) -> bool {
+    walk[..RING].iter().all(|&index| {
+        let atom = &mol.atoms[usize::from(index)];
+        let known = |&(_, other): &(usize, u8)| is_in(walk, other);
+        atom.neighbours().filter(known).count() == 2
+    })
+}
+
+/// Whether an atom is in a walk: a byte of the word becomes zero (as in [`super::molecule::Atom::slot_of`]).
+fn is_in(walk: &Walk, index: u8) -> bool {
+    let differ = u64::from_le_bytes(*walk) ^ (u64::from(index) * ONES);
+    differ.wrapping_sub(ONES) & !differ & (ONES << 7) != 0
+}
+
+/// The atoms that may be an atom's partner.
+fn may_pair(mol: &Molecule, index: u8) -> impl Iterator<Item = u8> + '_ {
+    let atom = &mol.atoms[usize::from(index)];
+    let aromatic = |&slot: &usize| atom.orders[slot] == AROMATIC;
+    bits(atom.may_take)
+        .filter(aromatic)
+        .map(|slot| atom.neighbours[slot])
+}
+
+/// Whether RDKit finds an atom like this aromatic in such a ring.
+pub(super) fn is_plain(atom: &Atom) -> bool {
+    let plain = match (atom.number, atom.charge) {
+        (CARBON, 0) | (NITROGEN, 0 | 1) => true,
+        (OXYGEN | SULFUR, charge) => charge == 1,
+        _ => false,
+    };
+    plain && atom.open == 1
+}
+
+/// The numbers of the bits, if there are two.
+fn two_bits(word: u8) -> Option<[usize; 2]> {
+    let second = word & word.wrapping_sub(1);
+    let two = second != 0 && second & (second - 1) == 0;
+    two.then(|| [word.trailing_zeros() as usize, second.trailing_zeros() as usize])
+}
+
+/// The numbers of the bits that are set, the lowest first.
+pub(super) fn bits(mut word: u8) -> impl Iterator<Item = usize> {
+    std::iter::from_fn(move || {
+        (word != 0).then(|| {
+            let bit = word.trailing_zeros() as usize;
+            word &= word - 1;
+            bit
+        })
+    })
+}
