@@ -3,30 +3,22 @@
 
 use super::{
     canon::Cells,
-    molecule::{Atom, Molecule, NOBODY, PLACES},
+    molecule::{Molecule, NOBODY, PLACES},
 };
 
-/// The cell whose atoms must be set apart first, as the number of its beginning. `None`: colours tell the graph.
-pub(super) fn first_fault(cells: &Cells, mol: &Molecule) -> Option<usize> {
-    let mut graph = CellGraph::new(cells, mol);
-    graph.look_at_all();
-    graph.check_components();
-    graph.first_fault()
-}
-
-/// Cells of several atoms, joined where an atom of one has some neighbours in the other and not all.
-struct CellGraph<'a> {
-    cells: &'a Cells,
-    mol: &'a Molecule,
-    /// The beginnings of the cells of several atoms.
+/// What the test needs beside the molecule: cells of several atoms, joined where an atom of one has some
+/// neighbours in the other and not all. Per cell, as the number of its beginning:
+#[derive(Debug)]
+pub(super) struct Amenable {
+    /// The cells of several atoms, one behind the other.
     large: [u8; PLACES],
     large_count: usize,
-    /// Per cell: the component it belongs to, as another of its cells; see `root`.
+    /// The component it belongs to, as another of its cells; see `root`.
     joined: [u8; PLACES],
-    /// Per cell: how many it is joined to.
+    /// How many it is joined to.
     edges: [u8; PLACES],
     faulty: [bool; PLACES],
-    /// Per cell: some of its atoms are neighbours of each other, and some are not.
+    /// Some of its atoms are neighbours of each other, and some are not.
     mixed: [bool; PLACES],
 }
 
@@ -42,11 +34,9 @@ struct Component {
     one_size: bool,
 }
 
-impl<'a> CellGraph<'a> {
-    fn new(cells: &'a Cells, mol: &'a Molecule) -> Self {
+impl Amenable {
+    pub fn new() -> Self {
         Self {
-            cells,
-            mol,
             large: [0; PLACES],
             large_count: 0,
             joined: [0; PLACES],
@@ -56,17 +46,19 @@ impl<'a> CellGraph<'a> {
         }
     }
 
+    /// The cell whose atoms must be set apart first. `None`: colours tell the graph.
+    pub fn first_fault(&mut self, graph: Graph<'_>) -> Option<usize> {
+        self.look_at_all(graph);
+        self.check_components(graph);
+        let fault = |&&cell: &&u8| self.faulty[usize::from(self.root(cell))];
+        // Of the faulty components the cell that comes first; a small cell is cheaper to set apart.
+        let rank = |&&cell: &&u8| (graph.size(cell), cell);
+        let first = self.large().iter().filter(fault).min_by_key(rank);
+        first.map(|&cell| usize::from(cell))
+    }
+
     fn large(&self) -> &[u8] {
         &self.large[..self.large_count]
-    }
-
-    fn size(&self, cell: u8) -> u8 {
-        self.cells.size[usize::from(cell)]
-    }
-
-    /// The atom that speaks for a cell.
-    fn first_atom(&self, cell: u8) -> &'a Atom {
-        &self.mol.atoms[usize::from(self.cells.order[usize::from(cell)])]
     }
 
     fn root(&self, mut cell: u8) -> u8 {
@@ -76,27 +68,29 @@ impl<'a> CellGraph<'a> {
         cell
     }
 
-    fn look_at_all(&mut self) {
+    fn look_at_all(&mut self, graph: Graph<'_>) {
+        self.large_count = 0;
         let mut at = 0;
-        while at < self.mol.count {
-            let size = usize::from(self.cells.size[at]);
+        while at < graph.mol.count {
+            let size = usize::from(graph.cells.size[at]);
             if size > 1 {
                 self.large[self.large_count] = at as u8;
                 self.large_count += 1;
-                self.joined[at] = at as u8;
+                (self.joined[at], self.edges[at]) = (at as u8, 0);
+                (self.faulty[at], self.mixed[at]) = (false, false);
             }
             at += size;
         }
         for i in 0..self.large_count {
-            self.look_at(self.large[i]);
+            self.look_at(graph, self.large[i]);
         }
     }
 
     /// Judges the bonds of a cell's atoms, of which the first speaks for all.
-    fn look_at(&mut self, cell: u8) {
-        let (own, size) = (usize::from(cell), self.size(cell));
-        for (other, times) in self.beside(cell) {
-            let other_size = self.size(other);
+    fn look_at(&mut self, graph: Graph<'_>, cell: u8) {
+        let (own, size) = (usize::from(cell), graph.size(cell));
+        for (other, times) in graph.beside(cell) {
+            let other_size = graph.size(other);
             if other == cell {
                 // Nobody or everybody is plain; pairs, all but pairs, and the ring of five are told too.
                 if times != size - 1 {
@@ -115,42 +109,18 @@ impl<'a> CellGraph<'a> {
         }
     }
 
-    /// The cells of several atoms beside a cell, each once, and how many neighbours an atom has there.
-    fn beside(&self, cell: u8) -> impl Iterator<Item = (u8, u8)> + use<'a> {
-        let (cells, atom) = (self.cells, self.first_atom(cell));
-        let beside = cells.beside(atom);
-        (0..usize::from(atom.degree)).filter_map(move |i| {
-            let other = beside[i];
-            if cells.size[usize::from(other)] == 1 || beside[..i].contains(&other) {
-                return None;
-            }
-            let times = beside.iter().filter(|&&cell| cell == other).count();
-            Some((other, times as u8))
-        })
-    }
-
-    /// The cells that a cell is joined to.
-    fn joined_to(&self, cell: u8) -> impl Iterator<Item = u8> + use<'a> {
-        let cells = self.cells;
-        self.beside(cell)
-            .filter(move |&(other, times)| {
-                other != cell && times != cells.size[usize::from(other)]
-            })
-            .map(|(other, _)| other)
-    }
-
     /// Components must be trees, with cells that grow away from the least, and one mixed cell at most, the least.
-    fn check_components(&mut self) {
+    fn check_components(&mut self, graph: Graph<'_>) {
         for i in 0..self.large_count {
             let root = self.large[i];
             if self.joined[usize::from(root)] == root {
-                let fault = self.is_faulty(&self.sum_up(root));
+                let fault = self.is_faulty(graph, &self.sum_up(graph, root));
                 self.faulty[usize::from(root)] = fault;
             }
         }
     }
 
-    fn sum_up(&self, root: u8) -> Component {
+    fn sum_up(&self, graph: Graph<'_>, root: u8) -> Component {
         let mut sum = Component {
             cells: 0,
             edges: 0,
@@ -161,9 +131,9 @@ impl<'a> CellGraph<'a> {
         };
         for &cell in self.large().iter().filter(|&&cell| self.root(cell) == root) {
             let at = usize::from(cell);
-            let rank = |cell: u8| (self.size(cell), !self.mixed[usize::from(cell)]);
+            let rank = |cell: u8| (graph.size(cell), !self.mixed[usize::from(cell)]);
             if sum.least != NOBODY {
-                sum.one_size &= self.size(sum.least) == self.size(cell);
+                sum.one_size &= graph.size(sum.least) == graph.size(cell);
             }
             if sum.least == NOBODY || rank(cell) < rank(sum.least) {
                 sum.least = cell;
@@ -176,28 +146,59 @@ impl<'a> CellGraph<'a> {
         sum
     }
 
-    fn is_faulty(&self, sum: &Component) -> bool {
+    fn is_faulty(&self, graph: Graph<'_>, sum: &Component) -> bool {
         if sum.cells == 1 || sum.faulty {
             return sum.faulty;
         }
         sum.mixed > 1
             || (sum.mixed == 1 && !self.mixed[usize::from(sum.least)])
             || sum.edges / 2 != u16::from(sum.cells) - 1
-            || !(sum.one_size || self.grows(sum.least, NOBODY))
+            || !(sum.one_size || graph.grows(sum.least, NOBODY))
+    }
+}
+
+/// A molecule and the cells of its atoms.
+#[derive(Clone, Copy)]
+pub(super) struct Graph<'a> {
+    pub cells: &'a Cells,
+    pub mol: &'a Molecule,
+}
+
+impl<'a> Graph<'a> {
+    fn size(self, cell: u8) -> u8 {
+        self.cells.size[usize::from(cell)]
+    }
+
+    /// The cells of several atoms beside a cell, each once, and how many neighbours an atom has there.
+    fn beside(self, cell: u8) -> impl Iterator<Item = (u8, u8)> + use<'a> {
+        let cells = self.cells;
+        // The first atom speaks for all.
+        let atom = &self.mol.atoms[usize::from(cells.order[usize::from(cell)])];
+        let beside = cells.beside(atom);
+        (0..usize::from(atom.degree)).filter_map(move |i| {
+            let other = beside[i];
+            if cells.size[usize::from(other)] == 1 || beside[..i].contains(&other) {
+                return None;
+            }
+            let times = beside.iter().filter(|&&cell| cell == other).count();
+            Some((other, times as u8))
+        })
+    }
+
+    /// The cells that a cell is joined to.
+    fn joined_to(self, cell: u8) -> impl Iterator<Item = u8> + use<'a> {
+        let cells = self.cells;
+        self.beside(cell)
+            .filter(move |&(other, times)| {
+                other != cell && times != cells.size[usize::from(other)]
+            })
+            .map(|(other, _)| other)
     }
 
     /// Whether no cell is smaller than the one before it, on all ways from here. Only to be asked of a tree.
-    fn grows(&self, cell: u8, above: u8) -> bool {
+    fn grows(self, cell: u8, above: u8) -> bool {
         self.joined_to(cell)
             .filter(|&to| to != above)
             .all(|to| self.size(to) >= self.size(cell) && self.grows(to, cell))
-    }
-
-    /// Of the faulty components the cell that comes first; a small cell is cheaper to set apart.
-    fn first_fault(&self) -> Option<usize> {
-        let fault = |&&cell: &&u8| self.faulty[usize::from(self.root(cell))];
-        let rank = |&&cell: &&u8| (self.size(cell), cell);
-        let first = self.large().iter().filter(fault).min_by_key(rank);
-        first.map(|&cell| usize::from(cell))
     }
 }

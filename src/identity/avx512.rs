@@ -9,7 +9,7 @@ use std::arch::x86_64::*;
 
 use super::{
     canon::Cells,
-    molecule::Molecule,
+    molecule::{Molecule, PLACES},
     refine::{Colours, FEW},
 };
 
@@ -56,9 +56,11 @@ impl Simd {
     pub fn divide(self, count: usize, colours: &Colours, cells: &mut Cells) {
         // SAFETY: as above.
         unsafe {
-            match count {
-                0..=15 => divide::<2>(count, colours, cells),
-                16..=31 => divide::<4>(count, colours, cells),
+            match count.div_ceil(LANES) {
+                0..=2 => divide::<2>(count, colours, cells),
+                3 => divide::<3>(count, colours, cells),
+                4 => divide::<4>(count, colours, cells),
+                5 => divide::<5>(count, colours, cells),
                 _ => divide::<8>(count, colours, cells),
             }
         }
@@ -77,9 +79,8 @@ fn mask_of(group: usize, count: usize) -> u8 {
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
 fn load<const GROUPS: usize>(colours: &Colours, count: usize) -> Lanes<GROUPS> {
     let mut lanes = [_mm512_setzero_si512(); GROUPS];
-    for (group, (lanes, chunk)) in lanes.iter_mut().zip(colours.of.as_chunks::<LANES>().0).enumerate() {
-        // SAFETY: the chunk has as many words as are read.
-        let all = unsafe { _mm512_loadu_epi64(chunk.as_ptr().cast()) };
+    for (group, lanes) in lanes.iter_mut().enumerate() {
+        let all = load_group(&colours.of, group);
         *lanes = _mm512_maskz_mov_epi64(mask_of(group, count), all);
     }
     lanes
@@ -93,10 +94,13 @@ fn store<const GROUPS: usize>(lanes: &Lanes<GROUPS>, words: &mut [u64]) {
     }
 }
 
-/// Bytes as words.
+/// The words of a group.
+#[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
-fn widen(bytes: &[u8; LANES]) -> __m512i {
-    _mm512_cvtepu8_epi64(_mm_set_epi64x(0, i64::from_le_bytes(*bytes)))
+fn load_group(words: &[u64; PLACES], group: usize) -> __m512i {
+    let chunk = &words.as_chunks::<LANES>().0[group];
+    // SAFETY: the chunk has as many words as are read.
+    unsafe { _mm512_loadu_epi64(chunk.as_ptr().cast()) }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
@@ -128,10 +132,13 @@ fn step<const GROUPS: usize>(mol: &Molecule, from: &Lanes<GROUPS>) -> Lanes<GROU
         }
         let own = from[group];
         let mut sum = _mm512_add_epi64(own, _mm512_slli_epi64::<2>(own));
-        for slot in 0..FEW {
-            let near = widen(&mol.around.near[slot].as_chunks::<LANES>().0[group]);
-            let turn = widen(&mol.around.turn[slot].as_chunks::<LANES>().0[group]);
+        // Of a word only the bits of its lowest byte count, so the next slot is a shift away.
+        let mut near = load_group(&mol.around.near, group);
+        let mut turn = load_group(&mol.around.turn, group);
+        for _ in 0..FEW {
             sum = _mm512_add_epi64(sum, _mm512_rolv_epi64(pick(from, near), turn));
+            near = _mm512_srli_epi64::<8>(near);
+            turn = _mm512_srli_epi64::<8>(turn);
         }
         to[group] = _mm512_maskz_mov_epi64(mask_of(group, mol.count), mix(sum));
     }
@@ -197,7 +204,6 @@ fn equal<const GROUPS: usize>(lanes: &Lanes<GROUPS>, first: usize, word: __m512i
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
 fn divide<const GROUPS: usize>(count: usize, colours: &Colours, cells: &mut Cells) {
     let loaded = load::<GROUPS>(colours, count);
-    let one = _mm512_set1_epi64(1);
     // Without their last bytes; then with the atom's number there, so that no two are alike.
     let (mut bare, mut own) = (loaded, loaded);
     let mut number = _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7);
@@ -208,28 +214,39 @@ fn divide<const GROUPS: usize>(count: usize, colours: &Colours, cells: &mut Cell
     }
     let mut words = [0u64; LANES * GROUPS_MAX];
     store(&own, &mut words);
-    let mut begins = [_mm512_setzero_si512(); GROUPS];
-    let mut places = begins;
-    for &word in &words[..count] {
-        let word = _mm512_set1_epi64(word as i64);
-        for group in 0..GROUPS {
-            let begin = _mm512_cmplt_epu64_mask(word, bare[group]);
-            begins[group] = _mm512_mask_add_epi64(begins[group], begin, begins[group], one);
-            let place = _mm512_cmplt_epu64_mask(word, own[group]);
-            places[group] = _mm512_mask_add_epi64(places[group], place, places[group], one);
-        }
-    }
-    let mut place_of = [0u8; LANES * GROUPS_MAX];
-    for group in 0..GROUPS {
-        let narrow = |words: __m512i| _mm_cvtsi128_si64(_mm512_cvtepi64_epi8(words)).to_le_bytes();
-        cells.of[LANES * group..][..LANES].copy_from_slice(&narrow(begins[group]));
-        place_of[LANES * group..][..LANES].copy_from_slice(&narrow(places[group]));
-    }
-    for (index, &place) in place_of[..count].iter().enumerate() {
+    let places = ranks(&words[..count], &own);
+    for (index, &place) in places[..count].iter().enumerate() {
         cells.order[usize::from(place)] = index as u8;
     }
+    if colours.distinct == count {
+        cells.of[..places.len()].copy_from_slice(&places);
+        cells.size[..count].fill(1);
+        return;
+    }
+    cells.of[..places.len()].copy_from_slice(&ranks(&words[..count], &bare));
     for at in 0..count {
         let begin = cells.of[usize::from(cells.order[at])];
         cells.size[usize::from(begin)] = at as u8 - begin + 1;
     }
+}
+
+/// For each lane, how many words are less than it.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
+fn ranks<const GROUPS: usize>(words: &[u64], lanes: &Lanes<GROUPS>) -> [u8; LANES * GROUPS_MAX] {
+    let one = _mm512_set1_epi64(1);
+    let mut ranks = [_mm512_setzero_si512(); GROUPS];
+    for &word in words {
+        let word = _mm512_set1_epi64(word as i64);
+        for group in 0..GROUPS {
+            let less = _mm512_cmplt_epu64_mask(word, lanes[group]);
+            ranks[group] = _mm512_mask_add_epi64(ranks[group], less, ranks[group], one);
+        }
+    }
+    let mut bytes = [0; LANES * GROUPS_MAX];
+    for (ranks, bytes) in ranks.iter().zip(bytes.as_chunks_mut::<LANES>().0) {
+        let narrow = _mm_cvtsi128_si64(_mm512_cvtepi64_epi8(*ranks));
+        *bytes = narrow.to_le_bytes();
+    }
+    bytes
 }

@@ -11,7 +11,7 @@ use super::{
     Reason,
     bridges::Bridges,
     molecule::{
-        AROMATIC, ATOMS_MAX, Atom, Molecule, NEIGHBOURS_MAX, ONES, PLACES, SINGLE,
+        AROMATIC, ATOMS_MAX, Atom, Molecule, NEIGHBOURS_MAX, PLACES, SINGLE,
     },
     six_rings::{SixRings, bits, is_plain},
 };
@@ -159,7 +159,7 @@ fn begin(mol: &mut Molecule, open: &mut OpenAtoms) {
     open.count = 0;
     for (index, atom) in mol.atoms_mut().iter_mut().enumerate() {
         atom.open = atom.unsaturation;
-        atom.settled = singles(atom.degree);
+        atom.settled = SINGLES[usize::from(atom.degree)];
         atom.may_take = 0;
         // Kept if it is open, else written over by the next.
         open.atoms[open.count] = index as u8;
@@ -180,13 +180,17 @@ fn begin(mol: &mut Molecule, open: &mut OpenAtoms) {
     }
 }
 
-/// As many single bonds.
-fn singles(degree: u8) -> [u8; NEIGHBOURS_MAX] {
-    let word = SINGLE as u64 * ONES;
-    let behind = 8 * u32::from(degree);
-    let kept = word & !u64::MAX.checked_shl(behind).unwrap_or(0);
-    kept.to_le_bytes()
-}
+/// As many single bonds as the index says.
+const SINGLES: [[u8; NEIGHBOURS_MAX]; NEIGHBOURS_MAX + 1] = {
+    let mut all = [[0; NEIGHBOURS_MAX]; NEIGHBOURS_MAX + 1];
+    let mut degree = 1;
+    while degree < all.len() {
+        all[degree] = all[degree - 1];
+        all[degree][degree - 1] = SINGLE;
+        degree += 1;
+    }
+    all
+};
 
 fn peel(mol: &mut Molecule, queue: &mut Queue) -> Result<(), Reason> {
     while queue.count > 0 {

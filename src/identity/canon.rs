@@ -7,7 +7,7 @@
 
 use super::{
     Reason,
-    amenable,
+    amenable::{Amenable, Graph},
     molecule::{ATOMS_MAX, Atom, Molecule, NEIGHBOURS_MAX, NOBODY, PLACES},
     refine::{Colours, FEW, mix, refine},
     stereo::Stereo,
@@ -64,6 +64,7 @@ impl Level {
 #[derive(Debug)]
 pub(super) struct Canon {
     cells: Cells,
+    amenable: Amenable,
     /// Colours whose last byte is the atom.
     sorted: [u64; PLACES],
     bytes: [u8; BYTES_MAX],
@@ -80,6 +81,7 @@ impl Canon {
                 of: [NOBODY; PLACES],
                 size: [0; PLACES],
             },
+            amenable: Amenable::new(),
             sorted: [0; PLACES],
             bytes: [0; BYTES_MAX],
             leaves: 0,
@@ -237,7 +239,8 @@ impl Canon {
         if colours.distinct == mol.count {
             None
         } else {
-            amenable::first_fault(&self.cells, mol)
+            let cells = &self.cells;
+            self.amenable.first_fault(Graph { cells, mol })
         }
     }
 

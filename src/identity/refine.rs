@@ -12,7 +12,7 @@ use super::molecule::{
 const TABLE: usize = 1024;
 
 /// By how many bits a colour is turned for each order of the bond by which it is seen, to set orders apart.
-const ORDER_BITS: u8 = 11;
+const ORDER_BITS: u64 = 11;
 
 /// A colour per atom, and how many different ones there are.
 #[derive(Debug)]
@@ -41,32 +41,28 @@ impl Colours {
     }
 }
 
-/// Where atoms look: per slot of each its neighbour, and by how many bits that one's colour is turned.
+/// Where atoms look, a byte per slot: its neighbour, and by how many bits that one's colour is turned.
 #[derive(Debug)]
 pub(super) struct Around {
-    pub near: [[u8; PLACES]; NEIGHBOURS_MAX],
-    pub turn: [[u8; PLACES]; NEIGHBOURS_MAX],
-    /// Whether an atom has more than [`FEW`] neighbours. The slots behind are filled for such atoms only.
+    pub near: [u64; PLACES],
+    pub turn: [u64; PLACES],
+    /// Whether an atom has more than [`FEW`] neighbours.
     pub wide: bool,
 }
 
 impl Around {
     pub fn new() -> Self {
         Self {
-            near: [[NOBODY; PLACES]; NEIGHBOURS_MAX],
-            turn: [[0; PLACES]; NEIGHBOURS_MAX],
+            near: [u64::MAX; PLACES],
+            turn: [0; PLACES],
             wide: false,
         }
     }
 
     fn look(&mut self, index: usize, atom: &Atom, orders: [u8; NEIGHBOURS_MAX]) {
-        let wide = usize::from(atom.degree) > FEW;
-        let slots = if wide { NEIGHBOURS_MAX } else { FEW };
-        for slot in 0..slots {
-            self.near[slot][index] = atom.neighbours[slot];
-            self.turn[slot][index] = ORDER_BITS * orders[slot];
-        }
-        self.wide |= wide;
+        self.near[index] = u64::from_le_bytes(atom.neighbours);
+        self.turn[index] = u64::from_le_bytes(orders) * ORDER_BITS;
+        self.wide |= usize::from(atom.degree) > FEW;
     }
 }
 
@@ -161,8 +157,8 @@ fn step(mol: &Molecule, from: &[u64; PLACES], to: &mut [u64; PLACES]) {
     let Around { near, turn, wide } = &mol.around;
     for index in 0..mol.count {
         let seen = |slot: usize| {
-            let colour = from[usize::from(near[slot][index])];
-            colour.rotate_left(u32::from(turn[slot][index]))
+            let colour = from[usize::from((near[index] >> (8 * slot)) as u8)];
+            colour.rotate_left(u32::from((turn[index] >> (8 * slot)) as u8))
         };
         // Nobody adds nothing, so four are summed without a look at how many there are.
         let mut sum = from[index].wrapping_mul(5);

@@ -62,6 +62,20 @@ const fn plain_symbols() -> [u8; 256] {
     plain
 }
 
+/// Bytes that may not be the first of a branch; 0 stands for the end.
+const NOT_FIRST: [bool; 256] = not_first();
+
+const fn not_first() -> [bool; 256] {
+    let mut not = [false; 256];
+    let bytes = *b"\0().0123456789%";
+    let mut i = 0;
+    while i < bytes.len() {
+        not[bytes[i] as usize] = true;
+        i += 1;
+    }
+    not
+}
+
 /// What reading needs beside the molecule.
 #[derive(Debug)]
 pub(super) struct Reader {
@@ -70,7 +84,7 @@ pub(super) struct Reader {
     link: Link,
     rings: [OpenRing; RING_NUMBERS],
     rings_open: usize,
-    branches: [u8; BRANCHES_MAX],
+    branches: [u8; BRANCHES_MAX + 1],
     branches_open: usize,
     /// Per atom: the one it hangs on, its place there, and the first of its part.
     above: [u8; PLACES],
@@ -90,7 +104,7 @@ impl Reader {
             link: Link::default(),
             rings: [NO_RING; RING_NUMBERS],
             rings_open: 0,
-            branches: [0; BRANCHES_MAX],
+            branches: [0; BRANCHES_MAX + 1],
             branches_open: 0,
             above: [NOBODY; PLACES],
             slot_above: [0; PLACES],
@@ -117,9 +131,10 @@ impl Reader {
                 };
                 self.add(mol, atom)?;
                 // Chlorine and bromine have begun as carbon and boron.
-                let second = text.get(at).copied().unwrap_or(0);
-                if (byte == b'C' && second == b'l') || (byte == b'B' && second == b'r') {
-                    mol.atoms[mol.count - 1].number = if second == b'l' { CHLORINE } else { BROMINE };
+                if let Some(&second @ (b'l' | b'r')) = text.get(at)
+                    && let Some(number) = of_two_letters(byte, second)
+                {
+                    mol.atoms[mol.count - 1].number = number;
                     at += 1;
                 }
             } else if byte.is_ascii_digit() || byte == b'%' {
@@ -162,22 +177,9 @@ impl Reader {
             return Err(Reason::Text);
         }
         *at += 1;
+        let next = text.get(*at).copied().unwrap_or(0);
         match byte {
-            b'(' if self.active != NOBODY && self.branches_open < BRANCHES_MAX => {
-                // A branch begins with a bond or an atom.
-                match text.get(*at) {
-                    None | Some(b'(' | b')' | b'.' | b'0'..=b'9' | b'%') => {
-                        return Err(Reason::Text);
-                    }
-                    Some(_) => {}
-                }
-                self.branches[self.branches_open] = self.active;
-                self.branches_open += 1;
-            }
-            b')' if self.branches_open > 0 => {
-                self.branches_open -= 1;
-                self.active = self.branches[self.branches_open];
-            }
+            b'(' | b')' => return self.read_parenthesis(byte == b'(', next),
             b'.' if self.active != NOBODY && self.branches_open == 0 && *at < text.len() => {
                 self.active = NOBODY;
             }
@@ -186,6 +188,24 @@ impl Reader {
             }
             _ => return Err(Reason::Text),
         }
+        Ok(())
+    }
+
+    /// Either of the two, without a branch: which it is can't be foretold.
+    #[inline(always)]
+    fn read_parenthesis(&mut self, opens: bool, next: u8) -> Result<(), Reason> {
+        let height = self.branches_open;
+        // A branch begins with a bond or an atom.
+        let may_open =
+            (self.active != NOBODY) & (height < BRANCHES_MAX) & !NOT_FIRST[usize::from(next)];
+        if !select_unpredictable(opens, may_open, height > 0) {
+            return Err(Reason::Text);
+        }
+        // Above the last, if one closes.
+        self.branches[height] = self.active;
+        self.branches_open = select_unpredictable(opens, height + 1, height.wrapping_sub(1));
+        let before = self.branches[self.branches_open & (BRANCHES_MAX - 1)];
+        self.active = select_unpredictable(opens, self.active, before);
         Ok(())
     }
 
@@ -346,6 +366,15 @@ fn link_of(byte: u8) -> Link {
         _ => (SINGLE, 0),
     };
     Link { order, side }
+}
+
+/// Elements of two letters that need no brackets.
+fn of_two_letters(first: u8, second: u8) -> Option<u8> {
+    match [first, second] {
+        [b'C', b'l'] => Some(CHLORINE),
+        [b'B', b'r'] => Some(BROMINE),
+        _ => None,
+    }
 }
 
 fn ring_number(text: &[u8], at: &mut usize) -> Result<usize, Reason> {
