@@ -272,14 +272,13 @@ impl Canon {
 
 /// What is hashed of an atom itself: [`OWN_BYTES`] bytes, the first the lowest.
 fn record(atom: &Atom, code: u8) -> u64 {
-    let isotope = u64::from(atom.isotope);
-    let hydrogens = isotope >> 8 << 4 | u64::from(atom.hydrogens);
-    let bonds = atom.unsaturation << 4 | atom.degree;
-    u64::from(atom.number)
-        | (isotope & 0xff) << 8
-        | (hydrogens & 0xff) << 16
-        | u64::from(atom.charge as u8) << 24
-        | u64::from(bonds) << 32
+    let [number, hydrogens, degree, low, high, charge, unsaturation, _] =
+        atom.itself().to_le_bytes().map(u64::from);
+    number
+        | low << 8
+        | (high << 4 & 0xf0 | hydrogens) << 16
+        | charge << 24
+        | (unsaturation << 4 & 0xf0 | degree) << 32
         | u64::from(code) << 40
 }
 

@@ -47,16 +47,30 @@ pub(super) enum Turn {
 
 /// An atom with its neighbours in the order of the text; a line of the cache, so that it is found by a shift.
 #[derive(Clone, Copy, Debug)]
-#[repr(align(64))]
+#[repr(C, align(64))]
 pub(super) struct Atom {
+    // What it is by itself, in the order of `Atom::itself`.
     pub number: u8,
-    /// 0: as it comes.
-    pub isotope: u16,
-    pub charge: i8,
-    /// Hydrogens that are no atoms of their own.
+    /// Those that are no atoms of their own.
     pub hydrogens: u8,
+    pub degree: u8,
+    /// Little-endian; 0: as it comes.
+    pub isotope: [u8; 2],
+    pub charge: i8,
+    /// Pairs of electrons in bonds beyond the first of each.
+    pub unsaturation: u8,
+    pub nothing: u8,
+    /// Nobody behind the last.
+    pub neighbours: [u8; NEIGHBOURS_MAX],
+    /// As written.
+    pub orders: [u8; NEIGHBOURS_MAX],
+    /// As they are: forced, or aromatic.
+    pub settled: [u8; NEIGHBOURS_MAX],
+    /// The side of a double bond on which a mark puts the neighbour: 1 above, -1 below.
+    pub sides: [i8; NEIGHBOURS_MAX],
+    /// Which of the atoms that need no brackets: a place in [`super::elements::PLAIN`], and 1; 0 in brackets.
+    pub plain: u8,
     pub aromatic: bool,
-    pub bracket: bool,
     /// It begins the text or a part of it.
     pub first: bool,
     pub turn: Turn,
@@ -68,20 +82,9 @@ pub(super) struct Atom {
     pub hydrogen_side: i8,
     /// Ring closures.
     pub closures: u8,
-    pub degree: u8,
-    /// Nobody behind the last.
-    pub neighbours: [u8; NEIGHBOURS_MAX],
-    /// As written.
-    pub orders: [u8; NEIGHBOURS_MAX],
-    /// As they are: forced, or aromatic.
-    pub settled: [u8; NEIGHBOURS_MAX],
-    /// The side of a double bond on which a mark puts the neighbour: 1 above, -1 below.
-    pub sides: [i8; NEIGHBOURS_MAX],
     /// A bit per bond: it is in a ring.
     pub in_ring: u8,
-    /// Pairs of electrons in bonds beyond the first of each.
-    pub unsaturation: u8,
-    /// Of those, how many the settled bonds leave over.
+    /// Of the unsaturation, how many pairs the settled bonds leave over.
     pub open: u8,
     /// A bit per bond that may take one.
     pub may_take: u8,
@@ -91,27 +94,42 @@ impl Atom {
     /// Nothing is known of it.
     pub const NONE: Self = Self {
         number: 0,
-        isotope: 0,
-        charge: 0,
         hydrogens: 0,
+        degree: 0,
+        isotope: [0; 2],
+        charge: 0,
+        unsaturation: 0,
+        nothing: 0,
+        neighbours: [NOBODY; NEIGHBOURS_MAX],
+        orders: [0; NEIGHBOURS_MAX],
+        settled: [0; NEIGHBOURS_MAX],
+        sides: [0; NEIGHBOURS_MAX],
+        plain: 0,
         aromatic: false,
-        bracket: false,
         first: false,
         turn: Turn::None,
         hydrogen_was_atom: false,
         hydrogen_odd: false,
         hydrogen_side: 0,
         closures: 0,
-        degree: 0,
-        neighbours: [NOBODY; NEIGHBOURS_MAX],
-        orders: [0; NEIGHBOURS_MAX],
-        settled: [0; NEIGHBOURS_MAX],
-        sides: [0; NEIGHBOURS_MAX],
         in_ring: 0,
-        unsaturation: 0,
         open: 0,
         may_take: 0,
     };
+
+    /// What it is by itself: a byte each of number, hydrogens, degree, isotope (two), charge, unsaturation.
+    pub fn itself(&self) -> u64 {
+        let [low, high] = self.isotope;
+        let charge = self.charge as u8;
+        let bytes = [self.number, self.hydrogens, self.degree, low, high, charge];
+        let [a, b, c, d, e, f] = bytes;
+        u64::from_le_bytes([a, b, c, d, e, f, self.unsaturation, self.nothing])
+    }
+
+    /// Whether it stands in brackets.
+    pub fn bracket(&self) -> bool {
+        self.plain == 0
+    }
 
     pub fn neighbours(&self) -> impl Iterator<Item = (usize, u8)> + '_ {
         let neighbours = self.neighbours[..usize::from(self.degree)].iter();

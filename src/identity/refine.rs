@@ -89,18 +89,19 @@ pub(super) fn mix(word: u64) -> u64 {
 
 pub(super) const MIX: [u64; 2] = [0x3c79_ac49_2ba7_b653, 0x1c69_b3f7_4ac4_ae35];
 
+/// Of [`Atom::itself`], what counts for ranks: no charge, no unsaturation.
+const RANKED: u64 = (1 << 40) - 1;
+
 /// What an atom is by itself, and what it sees of others.
 pub(super) fn begin(mol: &mut Molecule, sight: Sight, colours: &mut Colours) {
     mol.around.wide = false;
     for index in 0..mol.count {
         let atom = &mol.atoms[index];
-        let mut label = u64::from(atom.number)
-            | u64::from(atom.hydrogens) << 8
-            | u64::from(atom.degree) << 16
-            | u64::from(atom.isotope) << 24;
-        if sight == Sight::Full {
-            label |= u64::from(atom.charge as u8) << 40 | u64::from(atom.unsaturation) << 48;
-        }
+        let itself = atom.itself();
+        let label = match sight {
+            Sight::Full => itself,
+            Sight::Ranks => itself & RANKED,
+        };
         colours.of[index] = mix(label | 1 << 63);
         let orders = match sight {
             Sight::Full => atom.settled,

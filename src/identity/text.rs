@@ -7,7 +7,7 @@ use super::{
     Reason,
     elements::{PLAIN, PLAIN_LETTERS, Symbol, aromatic_symbol, symbol},
     molecule::{
-        AROMATIC, ATOMS_MAX, Atom, BROMINE, CHLORINE, HYDROGEN, Molecule, NEIGHBOURS_MAX, NOBODY, PLACES, SINGLE, Turn,
+        AROMATIC, ATOMS_MAX, Atom, HYDROGEN, Molecule, NEIGHBOURS_MAX, NOBODY, PLACES, SINGLE, Turn,
     },
 };
 
@@ -47,20 +47,28 @@ const NO_RING: OpenRing = OpenRing {
     link: Link { order: 0, side: 0 },
 };
 
-/// Symbols that are written without brackets and begin an atom: the number of the element, and [`IS_AROMATIC`].
-const PLAIN_SYMBOLS: [u8; 256] = plain_symbols();
-const IS_AROMATIC: u8 = 0x80;
-
-const fn plain_symbols() -> [u8; 256] {
+/// What begins with each byte: 0 for no atom without brackets, else one of [`PLAIN_ATOMS`].
+const PLAIN_SYMBOLS: [u8; 256] = {
     let mut plain = [0; 256];
     let mut i = 0;
     while i < PLAIN_LETTERS.len() {
-        let (number, aromatic) = PLAIN[i];
-        plain[PLAIN_LETTERS[i] as usize] = number | if aromatic { IS_AROMATIC } else { 0 };
+        plain[PLAIN_LETTERS[i] as usize] = i as u8 + 1;
         i += 1;
     }
     plain
-}
+};
+
+/// The atoms of [`PLAIN_LETTERS`], behind nothing; room for all that four bits can say.
+const PLAIN_ATOMS: [Atom; 16] = {
+    let mut atoms = [Atom::NONE; 16];
+    let mut i = 0;
+    while i < PLAIN_LETTERS.len() {
+        (atoms[i + 1].number, atoms[i + 1].aromatic) = PLAIN[i];
+        atoms[i + 1].plain = i as u8 + 1;
+        i += 1;
+    }
+    atoms
+};
 
 /// Bytes that may not be the first of a branch; 0 stands for the end.
 const NOT_FIRST: [bool; 256] = not_first();
@@ -124,17 +132,13 @@ impl Reader {
             let plain = PLAIN_SYMBOLS[usize::from(byte)];
             if plain != 0 {
                 at += 1;
-                let atom = Atom {
-                    number: plain & !IS_AROMATIC,
-                    aromatic: plain & IS_AROMATIC != 0,
-                    ..Atom::NONE
-                };
-                self.add(mol, atom)?;
+                self.add(mol, &PLAIN_ATOMS[usize::from(plain & 15)])?;
                 // Chlorine and bromine have begun as carbon and boron.
                 if let Some(&second @ (b'l' | b'r')) = text.get(at)
-                    && let Some(number) = of_two_letters(byte, second)
+                    && let Some(plain) = of_two_letters(byte, second)
                 {
-                    mol.atoms[mol.count - 1].number = number;
+                    let atom = &mut mol.atoms[mol.count - 1];
+                    (atom.plain, atom.number) = (plain, PLAIN[usize::from(plain) - 1].0);
                     at += 1;
                 }
             } else if byte.is_ascii_digit() || byte == b'%' {
@@ -143,8 +147,8 @@ impl Reader {
                 let atom = read_bracket(text, &mut at)?;
                 mol.any_turn |= atom.turn != Turn::None;
                 mol.any_hydrogen_atom |=
-                    atom.number == HYDROGEN && atom.isotope == 0 && atom.charge == 0;
-                self.add(mol, atom)?;
+                    atom.number == HYDROGEN && atom.isotope == [0; 2] && atom.charge == 0;
+                self.add(mol, &atom)?;
             } else {
                 self.read_sign(text, &mut at)?;
             }
@@ -228,13 +232,13 @@ impl Reader {
 
     /// Adds an atom, bound to the one before it.
     #[inline(always)]
-    fn add(&mut self, mol: &mut Molecule, atom: Atom) -> Result<(), Reason> {
+    fn add(&mut self, mol: &mut Molecule, atom: &Atom) -> Result<(), Reason> {
         let index = mol.count;
         if index == ATOMS_MAX {
             return Err(Reason::Size);
         }
         mol.any_aromatic |= atom.aromatic;
-        mol.atoms[index] = atom;
+        mol.atoms[index] = *atom;
         mol.count += 1;
         let from = self.active;
         let link = std::mem::take(&mut self.link);
@@ -353,7 +357,7 @@ fn push(mol: &mut Molecule, atom: usize, neighbour: u8, order: u8, side: i8) -> 
 /// What stands between two atoms, and what does if nothing is written.
 fn order_of(link: Link, both_aromatic: bool) -> u8 {
     let implied = select_unpredictable(both_aromatic, AROMATIC, SINGLE);
-    if link.order == 0 { implied } else { link.order }
+    select_unpredictable(link.order == 0, implied, link.order)
 }
 
 fn link_of(byte: u8) -> Link {
@@ -368,11 +372,11 @@ fn link_of(byte: u8) -> Link {
     Link { order, side }
 }
 
-/// Elements of two letters that need no brackets.
+/// Elements of two letters that need no brackets, as `Atom::plain`.
 fn of_two_letters(first: u8, second: u8) -> Option<u8> {
     match [first, second] {
-        [b'C', b'l'] => Some(CHLORINE),
-        [b'B', b'r'] => Some(BROMINE),
+        [b'C', b'l'] => Some(PLAIN.len() as u8 - 1),
+        [b'B', b'r'] => Some(PLAIN.len() as u8),
         _ => None,
     }
 }
@@ -397,20 +401,19 @@ fn ring_number(text: &[u8], at: &mut usize) -> Result<usize, Reason> {
 fn read_bracket(text: &[u8], at: &mut usize) -> Result<Atom, Reason> {
     *at += 1;
     let peek = |at: usize| text.get(at).copied().unwrap_or(0);
-    let mut atom = Atom {
-        bracket: true,
-        ..Atom::NONE
-    };
+    let mut atom = Atom::NONE;
     if peek(*at) == b'0' {
         return Err(Reason::Text);
     }
+    let mut isotope = 0;
     while peek(*at).is_ascii_digit() {
-        atom.isotope = 10 * atom.isotope + u16::from(peek(*at) - b'0');
+        isotope = 10 * isotope + u16::from(peek(*at) - b'0');
         *at += 1;
-        if atom.isotope > 999 {
+        if isotope > 999 {
             return Err(Reason::Text);
         }
     }
+    atom.isotope = isotope.to_le_bytes();
     let Symbol {
         number,
         aromatic,

@@ -4,71 +4,69 @@ use super::{
     Reason,
     elements::{PLAIN, aromatic_valence, implicit_hydrogens, is_certain},
     molecule::{
-        Atom, DOUBLE, HYDROGEN, Molecule, NITROGEN, NOBODY, ONES, OXYGEN, PLACES, SINGLE,
+        AROMATIC, Atom, DOUBLE, HYDROGEN, Molecule, NITROGEN, NOBODY, ONES, OXYGEN, PLACES, SINGLE,
     },
+    refine::FEW,
 };
 
 /// Hydrogens of atoms without brackets, which are few kinds in few states.
 #[derive(Debug)]
 pub(super) struct Usual {
-    /// By number, whether it is aromatic, pairs and aromatic bonds: hydrogens, and above [`PAIRS_SHIFT`] the pairs
-    /// in all bonds. [`NOT_USUAL`]: there is more to be looked at.
-    states: [[[[u8; AROMATIC_BONDS]; PAIRS]; 2]; NUMBERS],
+    /// By `Atom::plain` and bonds ([`Bonds::state`]): hydrogens, and above [`PAIRS_SHIFT`] the pairs in all bonds.
+    /// [`NOT_USUAL`]: there is more to be looked at.
+    states: [[u8; STATES]; 1 + PLAIN.len()],
 }
 
-const NUMBERS: usize = 64;
-const PAIRS: usize = 8;
-const AROMATIC_BONDS: usize = 4;
+const STATES: usize = 256;
 const PAIRS_SHIFT: u8 = 4;
 const NOT_USUAL: u8 = 255;
 
 impl Usual {
     pub fn new() -> Self {
-        let mut states = [[[[NOT_USUAL; AROMATIC_BONDS]; PAIRS]; 2]; NUMBERS];
-        for (number, aromatic) in PLAIN {
-            for pairs in 0..PAIRS as u8 {
-                for bonds in 0..AROMATIC_BONDS as u8 {
-                    let mut atom = Atom {
-                        number,
-                        aromatic,
-                        in_ring: u8::from(aromatic),
-                        ..Atom::NONE
-                    };
-                    if complete_one(&mut atom, pairs, bonds).is_ok() {
-                        states[usize::from(number)][usize::from(aromatic)][usize::from(pairs)]
-                            [usize::from(bonds)] = atom.hydrogens | atom.unsaturation << PAIRS_SHIFT;
-                    }
+        let mut states = [[NOT_USUAL; STATES]; 1 + PLAIN.len()];
+        for (of_plain, (number, aromatic)) in states[1..].iter_mut().zip(PLAIN) {
+            for (state, outcome) in of_plain.iter_mut().enumerate() {
+                let bonds = Bonds::of_state(state as u8);
+                let mut atom = Atom {
+                    number,
+                    aromatic,
+                    in_ring: u8::from(aromatic),
+                    plain: 1,
+                    ..Atom::NONE
+                };
+                // More than four neighbours are not usual.
+                if bonds.pairs <= 12 && bonds.aromatic <= 4 && complete_one(&mut atom, bonds).is_ok()
+                {
+                    *outcome = atom.hydrogens | atom.unsaturation << PAIRS_SHIFT;
                 }
             }
         }
         Self { states }
     }
 
-    /// Hydrogens and pairs in all bonds.
-    fn of(&self, atom: &Atom, pairs: u8, aromatic: u8) -> Option<(u8, u8)> {
+    /// Hydrogens, and pairs in all bonds.
+    fn of(&self, atom: &Atom, state: u8) -> Option<(u8, u8)> {
+        let outcome = self.states[usize::from(atom.plain)][usize::from(state)];
         // An aromatic atom must be in a ring.
-        let bare = atom.bracket | (atom.aromatic & (atom.in_ring == 0));
-        let kind = self.states.get(usize::from(atom.number))?;
-        let by_pairs = kind[usize::from(atom.aromatic)].get(usize::from(pairs))?;
-        let state = *by_pairs.get(usize::from(aromatic))?;
-        let usual = !bare & (state != NOT_USUAL);
-        usual.then_some((state & ((1 << PAIRS_SHIFT) - 1), state >> PAIRS_SHIFT))
+        let bare = atom.aromatic & (atom.in_ring == 0);
+        let usual = (outcome != NOT_USUAL) & !bare & (usize::from(atom.degree) <= FEW);
+        usual.then_some((outcome & ((1 << PAIRS_SHIFT) - 1), outcome >> PAIRS_SHIFT))
     }
 
     /// Gives every atom its hydrogens and its unsaturation; hydrogens that are atoms become counted ones.
     pub fn complete(&self, mol: &mut Molecule) -> Result<(), Reason> {
         for index in 0..mol.count {
             let atom = &mut mol.atoms[index];
-            let (pairs, aromatic) = pairs_in_bonds(atom);
-            if let Some((hydrogens, all)) = self.of(atom, pairs, aromatic) {
+            if let Some((hydrogens, all)) = self.of(atom, Bonds::state(atom)) {
                 (atom.hydrogens, atom.unsaturation) = (hydrogens, all - atom.degree);
-            } else if atom.number == NITROGEN && pairs == 5 && !atom.bracket && !atom.aromatic {
-                if aromatic > 0 {
-                    return Err(Reason::Aromatic);
-                }
+                continue;
+            }
+            let bonds = Bonds::of(atom);
+            let nitrogen = atom.number == NITROGEN && !atom.bracket() && !atom.aromatic;
+            if nitrogen && bonds.pairs == 5 && bonds.aromatic == 0 {
                 charge_nitro(mol, index)?;
             } else {
-                complete_one(atom, pairs, aromatic)?;
+                complete_one(atom, bonds)?;
             }
         }
         if mol.any_hydrogen_atom {
@@ -78,15 +76,55 @@ impl Usual {
     }
 }
 
+/// Pairs of electrons in bonds that are not aromatic, and the number of those that are.
+#[derive(Clone, Copy)]
+struct Bonds {
+    pairs: u8,
+    aromatic: u8,
+}
+
+/// In a state the aromatic bonds stand above the pairs.
+const AROMATIC_SHIFT: u8 = 5;
+
+impl Bonds {
+    fn of(atom: &Atom) -> Self {
+        let orders = u64::from_le_bytes(atom.orders);
+        Self {
+            pairs: sum_of_bytes(orders & (3 * ONES)),
+            aromatic: sum_of_bytes(orders >> 2 & ONES),
+        }
+    }
+
+    /// Both in a byte, of an atom with few neighbours.
+    fn state(atom: &Atom) -> u8 {
+        let orders = u64::from_le_bytes(atom.orders);
+        let aromatic = orders & (u64::from(AROMATIC) * ONES);
+        sum_of_bytes(orders ^ aromatic | aromatic << (AROMATIC_SHIFT - 2))
+    }
+
+    fn of_state(state: u8) -> Self {
+        Self {
+            pairs: state & ((1 << AROMATIC_SHIFT) - 1),
+            aromatic: state >> AROMATIC_SHIFT,
+        }
+    }
+}
+
+/// The highest byte of a product with ones is the sum of all bytes.
+fn sum_of_bytes(word: u64) -> u8 {
+    (word.wrapping_mul(ONES) >> 56) as u8
+}
+
 /// An atom by itself.
-fn complete_one(atom: &mut Atom, pairs: u8, aromatic: u8) -> Result<(), Reason> {
+fn complete_one(atom: &mut Atom, bonds: Bonds) -> Result<(), Reason> {
+    let Bonds { pairs, aromatic } = bonds;
     if atom.aromatic {
-        return complete_aromatic(atom, pairs, aromatic);
+        return complete_aromatic(atom, bonds);
     }
     if aromatic > 0 {
         return Err(Reason::Aromatic);
     }
-    if !atom.bracket {
+    if !atom.bracket() {
         atom.hydrogens = implicit_hydrogens(atom.number, pairs).ok_or(Reason::Valence)?;
     } else if !is_certain(atom, pairs + atom.hydrogens) {
         return Err(Reason::Valence);
@@ -95,20 +133,13 @@ fn complete_one(atom: &mut Atom, pairs: u8, aromatic: u8) -> Result<(), Reason> 
     Ok(())
 }
 
-/// Pairs of electrons in bonds that are not aromatic, and the number of those that are.
-fn pairs_in_bonds(atom: &Atom) -> (u8, u8) {
-    let orders = u64::from_le_bytes(atom.orders);
-    // The highest byte of a product with ones is the sum of all bytes.
-    let sum = |word: u64| (word.wrapping_mul(ONES) >> 56) as u8;
-    (sum(orders & (3 * ONES)), sum(orders >> 2 & ONES))
-}
-
-fn complete_aromatic(atom: &mut Atom, pairs: u8, aromatic: u8) -> Result<(), Reason> {
+fn complete_aromatic(atom: &mut Atom, bonds: Bonds) -> Result<(), Reason> {
+    let Bonds { pairs, aromatic } = bonds;
     if aromatic < 2 || atom.in_ring == 0 {
         return Err(Reason::Aromatic);
     }
     let valence = aromatic_valence(atom).ok_or(Reason::Aromatic)?;
-    if !atom.bracket {
+    if !atom.bracket() {
         // An aromatic bond counts as one and a half.
         atom.hydrogens = valence.saturating_sub(pairs + (3 * aromatic).div_ceil(2));
     }
@@ -135,8 +166,8 @@ fn charge_nitro(mol: &mut Molecule, index: usize) -> Result<(), Reason> {
         atom.orders[*slot] == DOUBLE
             && other.number == OXYGEN
             && other.degree == 1
-            && !other.bracket
-            && other.isotope == 0
+            && !other.bracket()
+            && other.isotope == [0; 2]
     };
     let mut oxides = (0..usize::from(atom.degree)).filter(oxide);
     let (Some(slot), Some(_)) = (oxides.next(), oxides.next()) else {
@@ -154,7 +185,7 @@ fn charge_nitro(mol: &mut Molecule, index: usize) -> Result<(), Reason> {
     ) = (SINGLE, 1, 1);
     let oxygen = &mut mol.atoms[oxygen];
     // In brackets from now on: it takes no hydrogen, whichever of the two is looked at first.
-    (oxygen.orders[0], oxygen.charge, oxygen.bracket) = (SINGLE, -1, true);
+    (oxygen.orders[0], oxygen.charge, oxygen.plain) = (SINGLE, -1, 0);
     (oxygen.hydrogens, oxygen.unsaturation) = (0, 0);
     Ok(())
 }
@@ -165,7 +196,7 @@ fn count_hydrogen_atoms(mol: &mut Molecule) -> Result<(), Reason> {
     let mut any = false;
     for (index, gone) in gone.iter_mut().enumerate().take(mol.count) {
         let atom = mol.atoms[index];
-        if atom.number != HYDROGEN || atom.isotope != 0 || atom.charge != 0 {
+        if atom.number != HYDROGEN || atom.isotope != [0; 2] || atom.charge != 0 {
             continue;
         }
         let heavy = usize::from(atom.neighbours[0]);
