@@ -107,17 +107,23 @@ fn load_group(words: &[u64; PLACES], group: usize) -> __m512i {
 fn refine<const GROUPS: usize>(mol: &Molecule, colours: &mut Colours) {
     let count = mol.count;
     let mut lanes = load::<GROUPS>(colours, count);
-    let mut before = colours.distinct;
+    let mut firsts: Option<Lanes<GROUPS>> = None;
     // Few molecules are done with fewer rounds, so nothing is counted before.
-    while before < count {
+    while colours.distinct < count {
         lanes = step(mol, &lanes);
         lanes = step(mol, &lanes);
         store(&lanes, &mut colours.of);
-        colours.distinct = distinct(&lanes, &colours.of[..count]);
-        if colours.distinct == before {
+        if firsts.is_some_and(|firsts| still_like(&lanes, &firsts, count)) {
             break;
         }
-        before = colours.distinct;
+        let found = first_like(&lanes, &colours.of[..count]);
+        let distinct = distinct(&found, count);
+        let stable = distinct == colours.distinct;
+        colours.distinct = distinct;
+        if stable {
+            break;
+        }
+        firsts = Some(found);
     }
 }
 
@@ -175,30 +181,52 @@ fn mix(words: __m512i) -> __m512i {
     _mm512_xor_si512(words, _mm512_srli_epi64::<27>(words))
 }
 
-/// How many different ones there are: all but those that are like one before them.
+/// For each atom the number of the first that has its colour.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
-fn distinct<const GROUPS: usize>(lanes: &Lanes<GROUPS>, of: &[u64]) -> usize {
-    let mut again = 0u64;
-    for (index, &colour) in of.iter().enumerate() {
-        let same = equal(lanes, index / LANES, _mm512_set1_epi64(colour as i64));
-        again |= same & u64::MAX << index << 1;
-    }
-    of.len() - (again & ((1 << of.len()) - 1)).count_ones() as usize
-}
-
-/// A bit for each lane, from a group on, that is like a word.
-#[inline]
-#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
-fn equal<const GROUPS: usize>(lanes: &Lanes<GROUPS>, first: usize, word: __m512i) -> u64 {
-    let mut same = 0u64;
-    for group in 0..GROUPS {
-        if group >= first {
-            let in_group = _mm512_cmpeq_epi64_mask(lanes[group], word);
-            same |= u64::from(in_group) << (LANES * group);
+fn first_like<const GROUPS: usize>(lanes: &Lanes<GROUPS>, of: &[u64]) -> Lanes<GROUPS> {
+    let mut firsts = [_mm512_setzero_si512(); GROUPS];
+    for (index, &colour) in of.iter().enumerate().rev() {
+        let (colour, number) = (
+            _mm512_set1_epi64(colour as i64),
+            _mm512_set1_epi64(index as i64),
+        );
+        for group in 0..GROUPS {
+            let same = _mm512_cmpeq_epi64_mask(lanes[group], colour);
+            firsts[group] = _mm512_mask_mov_epi64(firsts[group], same, number);
         }
     }
-    same
+    firsts
+}
+
+/// How many are the first of their colour.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
+fn distinct<const GROUPS: usize>(firsts: &Lanes<GROUPS>, count: usize) -> usize {
+    let mut own = _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7);
+    let mut distinct = 0;
+    for (group, firsts) in firsts.iter().enumerate() {
+        let is_first = _mm512_cmpeq_epi64_mask(*firsts, own) & mask_of(group, count);
+        distinct += is_first.count_ones() as usize;
+        own = _mm512_add_epi64(own, _mm512_set1_epi64(LANES as i64));
+    }
+    distinct
+}
+
+/// Whether those that had the same colour have the same again. Who differs from all stays so.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
+fn still_like<const GROUPS: usize>(
+    lanes: &Lanes<GROUPS>,
+    firsts: &Lanes<GROUPS>,
+    count: usize,
+) -> bool {
+    let mut differs = 0;
+    for group in 0..GROUPS {
+        let of_first = pick(lanes, firsts[group]);
+        differs |= _mm512_cmpneq_epi64_mask(of_first, lanes[group]) & mask_of(group, count);
+    }
+    differs == 0
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
