@@ -150,7 +150,7 @@ impl Reader {
                     atom.number == HYDROGEN && atom.isotope == [0; 2] && atom.charge == 0;
                 self.add(mol, &atom)?;
             } else {
-                self.read_sign(text, &mut at)?;
+                self.read_sign(text, &mut at, mol)?;
             }
         }
         let ended = self.branches_open == 0 && self.rings_open == 0 && self.link.is_none();
@@ -172,7 +172,12 @@ impl Reader {
 
     /// Reads a parenthesis, a dot or a bond.
     #[inline(always)]
-    fn read_sign(&mut self, text: &[u8], at: &mut usize) -> Result<(), Reason> {
+    fn read_sign(
+        &mut self,
+        text: &[u8],
+        at: &mut usize,
+        mol: &mut Molecule,
+    ) -> Result<(), Reason> {
         let byte = text[*at];
         if byte == b'*' {
             return Err(Reason::Wildcard);
@@ -189,6 +194,7 @@ impl Reader {
             }
             b'-' | b'=' | b'#' | b':' | b'/' | b'\\' if self.active != NOBODY => {
                 self.link = link_of(byte);
+                mol.any_side |= self.link.side != 0;
             }
             _ => return Err(Reason::Text),
         }
@@ -237,7 +243,6 @@ impl Reader {
         if index == ATOMS_MAX {
             return Err(Reason::Size);
         }
-        mol.any_aromatic |= atom.aromatic;
         mol.atoms[index] = *atom;
         mol.count += 1;
         let from = self.active;
@@ -252,7 +257,6 @@ impl Reader {
         self.first[index] = self.first[usize::from(from)];
         let both = mol.atoms[usize::from(from)].aromatic & atom.aromatic;
         let order = order_of(link, both);
-        mol.any_side |= link.side != 0;
         self.slot_above[index] = push(mol, usize::from(from), index as u8, order, link.side)?;
         let own = &mut mol.atoms[index];
         (own.neighbours[0], own.orders[0], own.sides[0]) = (from, order, -link.side);
@@ -273,7 +277,6 @@ impl Reader {
             return Err(Reason::Text);
         }
         mol.atoms[here].closures += 1;
-        mol.any_side |= link.side != 0;
         let open = self.rings[number];
         if open.atom == NOBODY {
             let slot = push(mol, here, NOBODY, 0, 0)?;

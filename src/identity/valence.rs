@@ -55,8 +55,10 @@ impl Usual {
 
     /// Gives every atom its hydrogens and its unsaturation; hydrogens that are atoms become counted ones.
     pub fn complete(&self, mol: &mut Molecule) -> Result<(), Reason> {
+        let mut any_aromatic = false;
         for index in 0..mol.count {
             let atom = &mut mol.atoms[index];
+            any_aromatic |= atom.aromatic;
             if let Some((hydrogens, all)) = self.of(atom, Bonds::state(atom)) {
                 (atom.hydrogens, atom.unsaturation) = (hydrogens, all - atom.degree);
                 continue;
@@ -69,6 +71,7 @@ impl Usual {
                 complete_one(atom, bonds)?;
             }
         }
+        mol.any_aromatic = any_aromatic;
         if mol.any_hydrogen_atom {
             count_hydrogen_atoms(mol)?;
         }
