@@ -255,13 +255,13 @@ impl Canon {
             // What is too much is written over by the next.
             bytes[end..end + 8].copy_from_slice(&own.to_le_bytes());
             end += OWN_BYTES;
-            let beside = self.cells.beside(atom);
             if usize::from(atom.degree) > FEW {
-                let mut all = beside;
+                let mut all = self.cells.beside(atom);
                 all.sort_unstable();
                 bytes[end..end + NEIGHBOURS_MAX].copy_from_slice(&all);
             } else {
-                let few = in_order([beside[0], beside[1], beside[2], beside[3]]);
+                let [a, b, c, d, ..] = atom.neighbours;
+                let few = in_order([a, b, c, d].map(|other| self.cells.of[usize::from(other)]));
                 bytes[end..end + FEW].copy_from_slice(&few.to_le_bytes());
             }
             end += usize::from(atom.degree);
