@@ -3,16 +3,14 @@
 
 use super::{
     canon::Cells,
-    molecule::{Molecule, NOBODY, PLACES},
+    molecule::{Atom, Molecule, NOBODY, ONES, PLACES, sum_of_bytes},
+    refine::FEW,
 };
 
 /// What the test needs beside the molecule: cells of several atoms, joined where an atom of one has some
 /// neighbours in the other and not all. Per cell, as the number of its beginning:
 #[derive(Debug)]
 pub(super) struct Amenable {
-    /// The cells of several atoms, one behind the other.
-    large: [u8; PLACES],
-    large_count: usize,
     /// The component it belongs to, as another of its cells; see `root`.
     joined: [u8; PLACES],
     /// How many it is joined to.
@@ -37,8 +35,6 @@ struct Component {
 impl Amenable {
     pub fn new() -> Self {
         Self {
-            large: [0; PLACES],
-            large_count: 0,
             joined: [0; PLACES],
             edges: [0; PLACES],
             faulty: [false; PLACES],
@@ -48,17 +44,16 @@ impl Amenable {
 
     /// The cell whose atoms must be set apart first. `None`: colours tell the graph.
     pub fn first_fault(&mut self, graph: Graph<'_>) -> Option<usize> {
+        if graph.is_simple() {
+            return None;
+        }
         self.look_at_all(graph);
         self.check_components(graph);
         let fault = |&&cell: &&u8| self.faulty[usize::from(self.root(cell))];
         // Of the faulty components the cell that comes first; a small cell is cheaper to set apart.
         let rank = |&&cell: &&u8| (graph.size(cell), cell);
-        let first = self.large().iter().filter(fault).min_by_key(rank);
+        let first = graph.cells.large().iter().filter(fault).min_by_key(rank);
         first.map(|&cell| usize::from(cell))
-    }
-
-    fn large(&self) -> &[u8] {
-        &self.large[..self.large_count]
     }
 
     fn root(&self, mut cell: u8) -> u8 {
@@ -69,20 +64,13 @@ impl Amenable {
     }
 
     fn look_at_all(&mut self, graph: Graph<'_>) {
-        self.large_count = 0;
-        let mut at = 0;
-        while at < graph.mol.count {
-            let size = usize::from(graph.cells.size[at]);
-            if size > 1 {
-                self.large[self.large_count] = at as u8;
-                self.large_count += 1;
-                (self.joined[at], self.edges[at]) = (at as u8, 0);
-                (self.faulty[at], self.mixed[at]) = (false, false);
-            }
-            at += size;
+        for &cell in graph.cells.large() {
+            let at = usize::from(cell);
+            (self.joined[at], self.edges[at]) = (cell, 0);
+            (self.faulty[at], self.mixed[at]) = (false, false);
         }
-        for i in 0..self.large_count {
-            self.look_at(graph, self.large[i]);
+        for &cell in graph.cells.large() {
+            self.look_at(graph, cell);
         }
     }
 
@@ -111,8 +99,7 @@ impl Amenable {
 
     /// Components must be trees, with cells that grow away from the least, and one mixed cell at most, the least.
     fn check_components(&mut self, graph: Graph<'_>) {
-        for i in 0..self.large_count {
-            let root = self.large[i];
+        for &root in graph.cells.large() {
             if self.joined[usize::from(root)] == root {
                 let fault = self.is_faulty(graph, &self.sum_up(graph, root));
                 self.faulty[usize::from(root)] = fault;
@@ -129,7 +116,8 @@ impl Amenable {
             least: NOBODY,
             one_size: true,
         };
-        for &cell in self.large().iter().filter(|&&cell| self.root(cell) == root) {
+        let large = graph.cells.large().iter();
+        for &cell in large.filter(|&&cell| self.root(cell) == root) {
             let at = usize::from(cell);
             let rank = |cell: u8| (graph.size(cell), !self.mixed[usize::from(cell)]);
             if sum.least != NOBODY {
@@ -169,19 +157,41 @@ impl<'a> Graph<'a> {
         self.cells.size[usize::from(cell)]
     }
 
+    /// Whether all cells have two atoms at most and none is joined to more than one other: the usual case, in
+    /// which every component is a tree.
+    fn is_simple(self) -> bool {
+        let simple = |&cell: &u8| {
+            let atom = self.first_atom(cell);
+            let beside = u64::from_le_bytes(self.cells.beside(atom));
+            let joins = |slot: usize| {
+                let other = (beside >> (8 * slot)) as u8;
+                let once = same_bytes(beside, other).is_power_of_two();
+                u8::from((self.size(other) > 1) & (other != cell) & once)
+            };
+            let edges = (0..FEW).map(joins).sum::<u8>();
+            (self.size(cell) == 2) & (usize::from(atom.degree) <= FEW) & (edges <= 1)
+        };
+        self.cells.large().iter().all(simple)
+    }
+
+    /// The atom that speaks for a cell.
+    fn first_atom(self, cell: u8) -> &'a Atom {
+        &self.mol.atoms[usize::from(self.cells.order[usize::from(cell)])]
+    }
+
     /// The cells of several atoms beside a cell, each once, and how many neighbours an atom has there.
     fn beside(self, cell: u8) -> impl Iterator<Item = (u8, u8)> + use<'a> {
         let cells = self.cells;
-        // The first atom speaks for all.
-        let atom = &self.mol.atoms[usize::from(cells.order[usize::from(cell)])];
-        let beside = cells.beside(atom);
-        (0..usize::from(atom.degree)).filter_map(move |i| {
-            let other = beside[i];
-            if cells.size[usize::from(other)] == 1 || beside[..i].contains(&other) {
+        let atom = self.first_atom(cell);
+        let beside = u64::from_le_bytes(cells.beside(atom));
+        (0..usize::from(atom.degree)).filter_map(move |slot| {
+            let other = (beside >> (8 * slot)) as u8;
+            if cells.size[usize::from(other)] == 1 {
                 return None;
             }
-            let times = beside.iter().filter(|&&cell| cell == other).count();
-            Some((other, times as u8))
+            let same = same_bytes(beside, other);
+            let first = same.trailing_zeros() as usize / 8 == slot;
+            first.then(|| (other, sum_of_bytes(same)))
         })
     }
 
@@ -189,9 +199,7 @@ impl<'a> Graph<'a> {
     fn joined_to(self, cell: u8) -> impl Iterator<Item = u8> + use<'a> {
         let cells = self.cells;
         self.beside(cell)
-            .filter(move |&(other, times)| {
-                other != cell && times != cells.size[usize::from(other)]
-            })
+            .filter(move |&(other, times)| other != cell && times != cells.size[usize::from(other)])
             .map(|(other, _)| other)
     }
 
@@ -201,4 +209,13 @@ impl<'a> Graph<'a> {
             .filter(|&to| to != above)
             .all(|to| self.size(to) >= self.size(cell) && self.grows(to, cell))
     }
+}
+
+/// A one in each byte of a word that is this one.
+fn same_bytes(word: u64, byte: u8) -> u64 {
+    let differ = word ^ (u64::from(byte) * ONES);
+    let low_bits = 0x7f * ONES;
+    // The highest bit of a byte is set by its own, or by a carry from those below it.
+    let set = ((differ & low_bits) + low_bits) | differ;
+    !set >> 7 & ONES
 }

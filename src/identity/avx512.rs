@@ -242,6 +242,7 @@ fn divide<const GROUPS: usize>(count: usize, colours: &Colours, cells: &mut Cell
     }
     let mut words = [0u64; LANES * GROUPS_MAX];
     store(&own, &mut words);
+    cells.clear();
     let places = ranks(&words[..count], &own);
     for (index, &place) in places[..count].iter().enumerate() {
         cells.order[usize::from(place)] = index as u8;
@@ -254,7 +255,7 @@ fn divide<const GROUPS: usize>(count: usize, colours: &Colours, cells: &mut Cell
     cells.of[..places.len()].copy_from_slice(&ranks(&words[..count], &bare));
     for at in 0..count {
         let begin = cells.of[usize::from(cells.order[at])];
-        cells.size[usize::from(begin)] = at as u8 - begin + 1;
+        cells.grow(begin, at as u8 - begin + 1);
     }
 }
 

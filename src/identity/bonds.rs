@@ -10,9 +10,7 @@
 use super::{
     Reason,
     bridges::Bridges,
-    molecule::{
-        AROMATIC, ATOMS_MAX, Atom, Molecule, NEIGHBOURS_MAX, PLACES, SINGLE,
-    },
+    molecule::{AROMATIC, ATOMS_MAX, Atom, Molecule, NEIGHBOURS_MAX, PLACES, SINGLE},
     six_rings::{SixRings, bits, is_plain},
 };
 
@@ -83,7 +81,9 @@ impl Settler {
     fn settle_rings(&mut self, mol: &mut Molecule) -> Result<(), Reason> {
         loop {
             let (rings, open) = (&mut self.rings, &mut self.open);
-            open.keep(|index| mol.atoms[usize::from(index)].open > 0 && !rings.settle_simple(mol, index));
+            open.keep(|index| {
+                mol.atoms[usize::from(index)].open > 0 && !rings.settle_simple(mol, index)
+            });
             let open = open.all();
             let is_no_ring = |&index: &u8| {
                 let atom = &mol.atoms[usize::from(index)];

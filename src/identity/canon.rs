@@ -35,9 +35,41 @@ pub(super) struct Cells {
     pub of: [u8; PLACES],
     /// Per beginning of a cell: its atoms.
     pub size: [u8; PLACES],
+    /// The beginnings of the cells of several atoms.
+    large: [u8; PLACES],
+    large_count: usize,
 }
 
 impl Cells {
+    fn new() -> Self {
+        Self {
+            order: [0; PLACES],
+            of: [NOBODY; PLACES],
+            size: [0; PLACES],
+            large: [0; PLACES],
+            large_count: 0,
+        }
+    }
+
+    /// The beginnings of the cells of several atoms.
+    pub fn large(&self) -> &[u8] {
+        &self.large[..self.large_count]
+    }
+
+    /// To be called before the cells are filled.
+    pub fn clear(&mut self) {
+        self.large_count = 0;
+    }
+
+    /// The cell that begins here has one more atom, and so many now.
+    #[inline(always)]
+    pub fn grow(&mut self, begin: u8, size: u8) {
+        self.size[usize::from(begin)] = size;
+        // Kept if it is the second, else written over by the next.
+        self.large[self.large_count] = begin;
+        self.large_count += usize::from(size == 2);
+    }
+
     /// The cells of an atom's neighbours.
     pub fn beside(&self, atom: &Atom) -> [u8; NEIGHBOURS_MAX] {
         atom.neighbours.map(|other| self.of[usize::from(other)])
@@ -76,11 +108,7 @@ pub(super) struct Canon {
 impl Canon {
     pub fn new() -> Self {
         Self {
-            cells: Cells {
-                order: [0; PLACES],
-                of: [NOBODY; PLACES],
-                size: [0; PLACES],
-            },
+            cells: Cells::new(),
             amenable: Amenable::new(),
             sorted: [0; PLACES],
             bytes: [0; BYTES_MAX],
@@ -201,6 +229,7 @@ impl Canon {
     /// Divides what is sorted into cells.
     fn divide(&mut self, count: usize) {
         let cells = &mut self.cells;
+        cells.clear();
         let mut begin = 0;
         let mut before = u64::MAX;
         for (at, &own) in self.sorted[..count].iter().enumerate() {
@@ -209,7 +238,7 @@ impl Canon {
             let atom = own as u8;
             cells.order[at] = atom;
             cells.of[usize::from(atom)] = begin as u8;
-            cells.size[begin] = (at - begin + 1) as u8;
+            cells.grow(begin as u8, (at - begin + 1) as u8);
         }
     }
 
@@ -272,8 +301,16 @@ impl Canon {
 
 /// What is hashed of an atom itself: [`OWN_BYTES`] bytes, the first the lowest.
 fn record(atom: &Atom, code: u8) -> u64 {
-    let [number, hydrogens, degree, low, high, charge, unsaturation, _] =
-        atom.itself().to_le_bytes().map(u64::from);
+    let [
+        number,
+        hydrogens,
+        degree,
+        low,
+        high,
+        charge,
+        unsaturation,
+        _,
+    ] = atom.itself().to_le_bytes().map(u64::from);
     number
         | low << 8
         | (high << 4 & 0xf0 | hydrogens) << 16

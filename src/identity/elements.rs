@@ -1,7 +1,8 @@
 //! Elements: their symbols, and the valences that are certain.
 
 use super::molecule::{
-    Atom, BORON, BROMINE, CARBON, CHLORINE, HYDROGEN, NITROGEN, OXYGEN, PHOSPHORUS, SELENIUM, SULFUR, TELLURIUM,
+    Atom, BORON, BROMINE, CARBON, CHLORINE, HYDROGEN, NITROGEN, OXYGEN, PHOSPHORUS, SELENIUM,
+    SULFUR, TELLURIUM,
 };
 
 /// Symbols in the order of the atomic numbers, from hydrogen on.

@@ -14,6 +14,11 @@ pub(super) const NEIGHBOURS_MAX: usize = 8;
 /// A one in each byte: with it words are worked on byte by byte.
 pub(super) const ONES: u64 = 0x0101_0101_0101_0101;
 
+/// The highest byte of a product with ones is the sum of all bytes.
+pub(super) fn sum_of_bytes(word: u64) -> u8 {
+    (word.wrapping_mul(ONES) >> 56) as u8
+}
+
 /// Stands where no atom does.
 pub(super) const NOBODY: u8 = 255;
 

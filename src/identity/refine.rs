@@ -4,9 +4,7 @@
 
 use std::hint::select_unpredictable;
 
-use super::molecule::{
-    Atom, DOUBLE, Molecule, NEIGHBOURS_MAX, NOBODY, PHOSPHORUS, PLACES, SINGLE,
-};
+use super::molecule::{Atom, DOUBLE, Molecule, NEIGHBOURS_MAX, NOBODY, PHOSPHORUS, PLACES, SINGLE};
 
 /// Places of the table in which colours are counted.
 const TABLE: usize = 1024;

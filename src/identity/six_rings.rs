@@ -2,9 +2,7 @@
 
 use super::{
     Reason,
-    molecule::{
-        AROMATIC, Atom, CARBON, Molecule, NITROGEN, NOBODY, ONES, OXYGEN, PLACES, SULFUR,
-    },
+    molecule::{AROMATIC, Atom, CARBON, Molecule, NITROGEN, NOBODY, ONES, OXYGEN, PLACES, SULFUR},
 };
 
 /// Atoms one behind the other; nobody behind the last.
@@ -112,7 +110,10 @@ impl SixRings {
     /// bonds have one.)
     pub fn check_form(&mut self, mol: &Molecule, open: &[u8]) -> Result<(), Reason> {
         for &index in open {
-            (self.sides[usize::from(index)], self.partner[usize::from(index)]) = (0, NOBODY);
+            (
+                self.sides[usize::from(index)],
+                self.partner[usize::from(index)],
+            ) = (0, NOBODY);
         }
         for &root in open {
             if mol.atoms[usize::from(root)].open > 0 && self.sides[usize::from(root)] == 0 {
@@ -251,7 +252,12 @@ pub(super) fn is_plain(atom: &Atom) -> bool {
 fn two_bits(word: u8) -> Option<[usize; 2]> {
     let second = word & word.wrapping_sub(1);
     let two = second != 0 && second & (second - 1) == 0;
-    two.then(|| [word.trailing_zeros() as usize, second.trailing_zeros() as usize])
+    two.then(|| {
+        [
+            word.trailing_zeros() as usize,
+            second.trailing_zeros() as usize,
+        ]
+    })
 }
 
 /// The numbers of the bits that are set, the lowest first.

@@ -60,11 +60,7 @@ impl Stereo {
 
     /// Finds the marks that may count, and puts what they say into codes and colours until nothing is added.
     /// Whether anything is said, or waits to be.
-    pub fn perceive(
-        &mut self,
-        mol: &Molecule,
-        colours: &mut Colours,
-    ) -> Result<bool, Reason> {
+    pub fn perceive(&mut self, mol: &Molecule, colours: &mut Colours) -> Result<bool, Reason> {
         self.clear(mol.count);
         self.collect_centres(mol)?;
         self.collect_bonds(mol)?;

@@ -172,12 +172,7 @@ impl Reader {
 
     /// Reads a parenthesis, a dot or a bond.
     #[inline(always)]
-    fn read_sign(
-        &mut self,
-        text: &[u8],
-        at: &mut usize,
-        mol: &mut Molecule,
-    ) -> Result<(), Reason> {
+    fn read_sign(&mut self, text: &[u8], at: &mut usize, mol: &mut Molecule) -> Result<(), Reason> {
         let byte = text[*at];
         if byte == b'*' {
             return Err(Reason::Wildcard);

@@ -5,6 +5,7 @@ use super::{
     elements::{PLAIN, aromatic_valence, implicit_hydrogens, is_certain},
     molecule::{
         AROMATIC, Atom, DOUBLE, HYDROGEN, Molecule, NITROGEN, NOBODY, ONES, OXYGEN, PLACES, SINGLE,
+        sum_of_bytes,
     },
     refine::FEW,
 };
@@ -35,7 +36,9 @@ impl Usual {
                     ..Atom::NONE
                 };
                 // More than four neighbours are not usual.
-                if bonds.pairs <= 12 && bonds.aromatic <= 4 && complete_one(&mut atom, bonds).is_ok()
+                if bonds.pairs <= 12
+                    && bonds.aromatic <= 4
+                    && complete_one(&mut atom, bonds).is_ok()
                 {
                     *outcome = atom.hydrogens | atom.unsaturation << PAIRS_SHIFT;
                 }
@@ -111,11 +114,6 @@ impl Bonds {
             aromatic: state >> AROMATIC_SHIFT,
         }
     }
-}
-
-/// The highest byte of a product with ones is the sum of all bytes.
-fn sum_of_bytes(word: u64) -> u8 {
-    (word.wrapping_mul(ONES) >> 56) as u8
 }
 
 /// An atom by itself.
