@@ -144,6 +144,14 @@ impl StructureKeys {
         }
     }
 
+    /// The same, as a processor without AVX-512 makes the keys.
+    #[doc(hidden)]
+    pub fn atom_by_atom() -> Self {
+        let mut keys = Self::new();
+        keys.mol.work_atom_by_atom();
+        keys
+    }
+
     /// The key of a SMILES.
     pub fn key(&mut self, smiles: &[u8]) -> Result<Key, Reason> {
         self.reader.read(smiles, &mut self.mol)?;

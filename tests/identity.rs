@@ -148,6 +148,33 @@ fn texts_that_are_broken_at_random_are_accepted_only_as_rdkit_reads_them() {
     assert!(accepted > 1_000, "{accepted}");
 }
 
+/// What a processor's vector instructions make is what is made without them. (Where it has none, both are that.)
+#[test]
+fn keys_do_not_depend_on_the_processor() {
+    let (mut keys, mut atom_by_atom) = (StructureKeys::new(), StructureKeys::atom_by_atom());
+    let kinds = std::fs::read_to_string(repository().join("tests/oracle/kinds.smi")).unwrap();
+    let (library, mut random) = (smiles_lines(SHIPPED), Draw(23));
+    let texts = library.lines().chain(kinds.lines()).chain(HARD.lines());
+    let texts: Vec<_> = texts.flat_map(str::split_whitespace).collect();
+    let mut compare = |text: &str| {
+        let key = keys.key(text.as_bytes());
+        assert_eq!(key, atom_by_atom.key(text.as_bytes()), "{text}");
+        usize::from(key.is_ok())
+    };
+    let mut keyed: usize = texts.iter().map(|text| compare(text)).sum();
+    for round in 0..100_000 {
+        keyed += compare(&changed(texts[round % texts.len()], &mut random));
+    }
+    // As many atoms as fill registers, and one more or less.
+    for atoms in 1..200 {
+        for end in ["", "(C)C", "[C@@H](F)Cl"] {
+            keyed += compare(&("C".repeat(atoms) + end));
+            keyed += compare(&format!("C1{}{end}1", "C=".repeat(atoms / 2)));
+        }
+    }
+    assert!(keyed > 10_000, "{keyed}");
+}
+
 #[test]
 fn any_bytes_are_an_error_or_a_key() {
     let mut keys = StructureKeys::new();

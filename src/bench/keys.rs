@@ -10,7 +10,7 @@ use crate::{chem::RdKit, identity::StructureKeys};
 /// What keys take, microseconds per molecule.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct KeyTimes {
-    /// Molecules, each with a SMILES of its own.
+    /// Molecules, each with a SMILES of its own that is enough for its key.
     pub molecules: usize,
     /// The structure key, from the text.
     pub structure: f64,
@@ -25,10 +25,13 @@ pub struct KeyTimes {
 /// The shipped library: enough molecules that the processor can't learn them by heart, as it does a few dozen.
 const LIBRARY: &str = include_str!("../../examples/natural_products.csv");
 
-/// Its SMILES: the second column, without quotes.
-fn molecules() -> Vec<&'static str> {
+/// Its SMILES: the second column, without quotes. The few that go to RDKit for a key are left out, for they would
+/// compare RDKit with itself.
+fn molecules(keys: &mut StructureKeys) -> Vec<&'static str> {
     let rows = LIBRARY.lines().skip(1);
-    rows.filter_map(|row| row.split(',').nth(1)).collect()
+    let all = rows.filter_map(|row| row.split(',').nth(1));
+    all.filter(|smiles| keys.key(smiles.as_bytes()).is_ok())
+        .collect()
 }
 
 /// Passes over the molecules that a structure key's turn takes, for the clock to see it.
@@ -36,7 +39,7 @@ const PASSES: u32 = 10;
 
 pub(super) fn measure(rdkit: RdKit, effort: Effort) -> Result<KeyTimes, BenchError> {
     let mut keys = StructureKeys::new();
-    let molecules = molecules();
+    let molecules = molecules(&mut keys);
     let (mut structure, mut rdkit_times) = (Vec::new(), Vec::new());
     effort.time(u32::MAX, &mut |passes| -> Result<_, BenchError> {
         let all = Instant::now();
@@ -75,8 +78,8 @@ mod tests {
     #[test]
     fn every_molecule_has_a_key_of_its_own_and_is_measured() {
         let mut keys = StructureKeys::new();
-        let molecules = molecules();
-        assert!(molecules.len() > 600);
+        let molecules = molecules(&mut keys);
+        assert!(molecules.len() > 610, "{}", molecules.len());
         let all: std::collections::BTreeSet<_> = molecules
             .iter()
             .map(|smiles| keys.key(smiles.as_bytes()).unwrap())

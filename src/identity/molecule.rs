@@ -190,6 +190,14 @@ impl Molecule {
         }
     }
 
+    /// For a processor that can do no more, and to test that.
+    pub fn work_atom_by_atom(&mut self) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            self.simd = None;
+        }
+    }
+
     pub fn clear(&mut self) {
         self.count = 0;
         self.any_turn = false;
