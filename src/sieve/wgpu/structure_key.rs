@@ -197,3 +197,33 @@ fn load(
     ];
     pipeline(device, &module, KERNEL, &bound)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sieve::wgpu::adapters;
+
+    #[test]
+    fn a_device_that_is_lost_is_an_error_wherever_it_is_lost() {
+        let room = KeyRoom {
+            rows_max: 4,
+            text_bytes_max: 4,
+        };
+        // tests/structure_key_wgsl.rs says aloud when there is no adapter.
+        for adapter in adapters() {
+            for before in 0..2 {
+                let mut device = WgpuKeys::open(&adapter, room).unwrap();
+                let handle = device.device.clone();
+                let mut tell = || device.tell(b"C", &[1], &mut [[0; 2]], &mut [0]);
+                for _ in 0..before {
+                    tell().unwrap();
+                }
+                handle.destroy();
+                for _ in 0..2 {
+                    let lost = tell().unwrap_err();
+                    assert!(matches!(lost, EngineError::Lost { engine: "wgpu", .. }));
+                }
+            }
+        }
+    }
+}
