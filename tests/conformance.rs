@@ -10,6 +10,8 @@
 
 #![allow(clippy::unwrap_used, reason = "this is test code outside #[test]")]
 
+#[path = "common/adapters.rs"]
+mod adapters;
 #[path = "conformance/failing_device.rs"]
 mod failing_device;
 #[path = "conformance/host_device.rs"]
@@ -20,6 +22,7 @@ mod shim;
 
 use std::{fs, path::Path, process::Command};
 
+use adapters::{adapters, skip};
 use failing_device::{FailingDevice, lost};
 use fastbloom::BloomFilter;
 use host_device::{Kernels, kernels_of};
@@ -145,31 +148,6 @@ fn an_error_of_any_call_to_the_device_comes_out_of_the_engine() {
         assert_eq!(outcome(calls_left), Err(Disagreement::Engine(lost())));
     }
     outcome(usize::MAX).unwrap();
-}
-
-/// The adapters to test: lavapipe and whatever else the machine has. None, said aloud, where there is
-/// none and none is demanded.
-fn adapters() -> Vec<Adapter> {
-    let adapters = wgpu::adapters();
-    if adapters.is_empty() {
-        skip(
-            "wgpu",
-            "engine wgpu: there is no Vulkan driver, not even a software one",
-        );
-    }
-    adapters
-}
-
-/// Says that an engine is not tested; fails if `MOLSIEVE_REQUIRE_ENGINES` demands it.
-fn skip(engine: &str, reason: &str) {
-    let demanded = std::env::var("MOLSIEVE_REQUIRE_ENGINES").unwrap_or_default();
-    assert!(
-        !demanded.split(',').any(|name| name.trim() == engine),
-        "the engine {engine} is demanded: {reason}"
-    );
-    // Past the harness, which keeps what a passing test prints to itself.
-    let line = format!("SKIPPED: {reason}\n");
-    std::io::Write::write_all(&mut std::io::stderr(), line.as_bytes()).unwrap();
 }
 
 fn conform_on_adapter(

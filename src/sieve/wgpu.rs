@@ -8,8 +8,6 @@
 //! - Everything on the device is allocated when it is opened. On the host, wgpu stages what is written
 //!   to a buffer: as much as a slot's text and offsets.
 
-use std::sync::mpsc::{Receiver, channel};
-
 use ::wgpu as api;
 
 use super::{
@@ -20,8 +18,11 @@ use super::{
 mod adapter;
 mod buffers;
 mod faults;
+mod staging;
+mod structure_key;
 
 pub use adapter::{Adapter, adapters};
+pub use structure_key::{KEY_SHADER, WgpuKeys};
 
 use buffers::{Buffers, Shape, bindings};
 use faults::Faults;
@@ -112,34 +113,11 @@ impl WgpuDevice {
             .write_buffer(shape_buffer, 0, bytemuck::bytes_of(&shape));
     }
 
-    /// Writes bytes from the start of a buffer on. wgpu takes whole words.
-    fn write(&self, buffer: &api::Buffer, bytes: &[u8]) {
-        let (words, rest) = bytes.split_at(bytes.len() / 4 * 4);
-        if !words.is_empty() {
-            self.queue.write_buffer(buffer, 0, words);
-        }
-        if !rest.is_empty() {
-            let mut last = [0; 4];
-            last[..rest.len()].copy_from_slice(rest);
-            self.queue.write_buffer(buffer, words.len() as u64, &last);
-        }
-    }
-
     /// Submits, waits and gives the first `bytes` bytes of the staging buffer to `take`.
     fn read_staging(&mut self, bytes: u64, take: impl FnOnce(&[u8])) -> Result<(), EngineError> {
         self.submit()?;
         let staging = &self.buffers.staging;
-        let mapped = map(staging, bytes);
-        let polled = self.device.poll(api::PollType::wait_indefinitely());
-        self.faults.check()?;
-        polled.map_err(|error| failed("waiting for the device", error))?;
-        let outcome = mapped.try_recv();
-        let outcome = outcome.map_err(|error| failed("mapping a buffer", error))?;
-        outcome.map_err(|error| failed("mapping a buffer", error))?;
-        let view = staging.get_mapped_range(0..bytes);
-        take(&view.map_err(|error| failed("mapping a buffer", error))?);
-        staging.unmap();
-        self.faults.check()
+        staging::read(&self.device, &self.faults, staging, bytes, take)
     }
 }
 
@@ -160,8 +138,9 @@ impl Device for WgpuDevice {
     ) -> Result<(), EngineError> {
         // What is collected reads the buffers as they are.
         self.submit()?;
-        self.write(&self.buffers.text, text);
-        self.write(&self.buffers.text_end, bytemuck::cast_slice(text_end));
+        staging::write(&self.queue, &self.buffers.text, text);
+        let ends = bytemuck::cast_slice(text_end);
+        staging::write(&self.queue, &self.buffers.text_end, ends);
         self.write_shape(text_end.len());
         let (table, verdicts) = (self.buffers.table.clone(), self.buffers.verdicts.clone());
         let commands = self.commands();
@@ -172,7 +151,8 @@ impl Device for WgpuDevice {
 
     fn copy_keys_in(&mut self, _lane: usize, keys: &[[u64; 2]]) -> Result<(), EngineError> {
         self.submit()?;
-        self.write(&self.buffers.keys, bytemuck::cast_slice(keys));
+        let keys_as_bytes = bytemuck::cast_slice(keys);
+        staging::write(&self.queue, &self.buffers.keys, keys_as_bytes);
         self.write_shape(keys.len());
         self.faults.check()
     }
@@ -275,32 +255,27 @@ fn binding_bytes_max(limits: &api::Limits) -> u64 {
 
 /// Refuses what the adapter can't bind, before anything is allocated.
 fn check_sizes(room: &Room, binding_bytes_max: u64, piece_bytes: u64) -> Result<(), EngineError> {
-    let part = |part, bytes: usize, bytes_max: u64| {
-        if bytes as u64 <= bytes_max {
-            return Ok(());
-        }
-        Err(EngineError::TooLarge {
-            engine: NAME,
-            part,
-            bytes: bytes as u64,
-            bytes_max,
-        })
-    };
     let key_bytes = size_of::<[u64; 2]>();
     let rows_max = WORKGROUPS_MAX * BLOCK_ROWS as usize;
-    part(
-        "filter",
-        room.filter.bytes(),
-        FILTER_PIECES as u64 * piece_bytes,
-    )?;
-    part("text of a slot", room.text_bytes(), binding_bytes_max)?;
-    part(
-        "table of a slot's rows",
-        4 * room.table_len() + 16,
-        binding_bytes_max,
-    )?;
+    let filter_bytes_max = FILTER_PIECES as u64 * piece_bytes;
+    check_part("filter", room.filter.bytes(), filter_bytes_max)?;
+    check_part("text of a slot", room.text_bytes(), binding_bytes_max)?;
+    let table_bytes = 4 * room.table_len() + 16;
+    check_part("table of a slot's rows", table_bytes, binding_bytes_max)?;
     let keys_bytes_max = binding_bytes_max.min((rows_max * key_bytes) as u64);
-    part("keys of a slot", room.rows_max * key_bytes, keys_bytes_max)
+    check_part("keys of a slot", room.rows_max * key_bytes, keys_bytes_max)
+}
+
+fn check_part(part: &'static str, bytes: usize, bytes_max: u64) -> Result<(), EngineError> {
+    if bytes as u64 <= bytes_max {
+        return Ok(());
+    }
+    Err(EngineError::TooLarge {
+        engine: NAME,
+        part,
+        bytes: bytes as u64,
+        bytes_max,
+    })
 }
 
 fn load(
@@ -313,36 +288,41 @@ fn load(
         source: api::ShaderSource::Wgsl(shader.into()),
     });
     let load_kernel = |kernel: Kernel| {
-        let pipeline = device.create_compute_pipeline(&api::ComputePipelineDescriptor {
-            label: Some(kernel.name()),
-            layout: None,
-            module: &module,
-            entry_point: Some(kernel.name()),
-            compilation_options: Default::default(),
-            cache: None,
-        });
-        let entry = |number: &usize| api::BindGroupEntry {
-            binding: *number as u32,
-            resource: buffers.binding(*number).as_entire_binding(),
-        };
-        let entries: Vec<_> = bindings(kernel).iter().map(entry).collect();
-        let group = device.create_bind_group(&api::BindGroupDescriptor {
-            label: Some(kernel.name()),
-            layout: &pipeline.get_bind_group_layout(0),
-            entries: &entries,
-        });
-        (pipeline, group)
+        let numbers = bindings(kernel).iter();
+        let bound: Vec<_> = numbers
+            .map(|&number| (number as u32, buffers.binding(number)))
+            .collect();
+        pipeline(device, &module, kernel.name(), &bound)
     };
     Kernel::ALL.map(load_kernel).into()
 }
 
-fn map(buffer: &api::Buffer, bytes: u64) -> Receiver<Result<(), api::BufferAsyncError>> {
-    let (outcome, mapped) = channel();
-    buffer.map_async(api::MapMode::Read, 0..bytes, move |result| {
-        // Nobody listens any more if the wait itself has failed.
-        outcome.send(result).ok();
+/// The entry point of a module, with the buffers that it uses and their bindings.
+fn pipeline(
+    device: &api::Device,
+    module: &api::ShaderModule,
+    name: &str,
+    bound: &[(u32, &api::Buffer)],
+) -> (api::ComputePipeline, api::BindGroup) {
+    let pipeline = device.create_compute_pipeline(&api::ComputePipelineDescriptor {
+        label: Some(name),
+        layout: None,
+        module,
+        entry_point: Some(name),
+        compilation_options: Default::default(),
+        cache: None,
     });
-    mapped
+    let entries = bound.iter().map(|&(binding, buffer)| api::BindGroupEntry {
+        binding,
+        resource: buffer.as_entire_binding(),
+    });
+    let entries: Vec<_> = entries.collect();
+    let group = device.create_bind_group(&api::BindGroupDescriptor {
+        label: Some(name),
+        layout: &pipeline.get_bind_group_layout(0),
+        entries: &entries,
+    });
+    (pipeline, group)
 }
 
 fn failed(call: &'static str, reason: impl ToString) -> EngineError {

@@ -36,14 +36,7 @@ pub(super) struct Shape {
 impl Buffers {
     pub(super) fn new(device: &api::Device, room: &Room, piece_bytes: u64) -> Self {
         use api::BufferUsages as Usage;
-        let buffer = |label, bytes: usize, usage| {
-            device.create_buffer(&api::BufferDescriptor {
-                label: Some(label),
-                size: bytes.next_multiple_of(16) as u64,
-                usage,
-                mapped_at_creation: false,
-            })
-        };
+        let buffer = |label, bytes, usage| buffer(device, label, bytes, usage);
         let storage = |label, bytes| {
             buffer(
                 label,
@@ -90,6 +83,21 @@ impl Buffers {
             _ => &self.filter[number - FILTER_BINDING],
         }
     }
+}
+
+/// A buffer of so many bytes, in whole lines of 16.
+pub(super) fn buffer(
+    device: &api::Device,
+    label: &str,
+    bytes: usize,
+    usage: api::BufferUsages,
+) -> api::Buffer {
+    device.create_buffer(&api::BufferDescriptor {
+        label: Some(label),
+        size: bytes.next_multiple_of(16) as u64,
+        usage,
+        mapped_at_creation: false,
+    })
 }
 
 /// The bindings that a kernel uses.
