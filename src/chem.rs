@@ -79,13 +79,16 @@ impl RdKit {
         )
     }
 
-    /// The canonical SMILES of a SMILES, or `None` if RDKit can't read it.
-    pub fn canonical_smiles(self, smiles: &str) -> Option<String> {
+    /// The canonical SMILES of a SMILES, or why RDKit can't read it.
+    pub fn canonical_smiles(self, smiles: &str) -> Result<String, String> {
         cxx::let_cxx_string!(text = smiles);
+        ffi::forget_failures();
         let mol = rdkit_sys::ro_mol_ffi::smiles_to_mol(&text)
-            .ok()
-            .filter(|mol| !mol.is_null())?;
-        Some(rdkit_sys::ro_mol_ffi::mol_to_smiles(&mol))
+            .map_err(|error| ffi::why_unreadable(error.what()))?;
+        if mol.is_null() {
+            return Err(ffi::why_unreadable(""));
+        }
+        Ok(rdkit_sys::ro_mol_ffi::mol_to_smiles(&mol))
     }
 }
 

@@ -223,8 +223,10 @@ impl KeyMaker {
     /// So whether a text is written in a way that is RDKit's business has no bearing on its key.
     pub fn by_rdkit(&mut self, smiles: &[u8]) -> Result<Key, String> {
         let text = std::str::from_utf8(smiles).map_err(|_| "the SMILES is not UTF-8".to_owned())?;
-        let canonical = self.rdkit.canonical_smiles(text);
-        let canonical = canonical.ok_or_else(|| "RDKit cannot read it".to_owned())?;
+        let canonical = self.rdkit.canonical_smiles(text)?;
+        if canonical.is_empty() {
+            return Err("the molecule has no atoms".into());
+        }
         Ok(self.of_canonical(canonical.as_bytes()).0)
     }
 

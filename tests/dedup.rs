@@ -62,7 +62,7 @@ fn by_rdkit(library: &Path) -> BTreeMap<u64, String> {
     rows.filter(|(_, smiles)| {
         rdkit
             .canonical_smiles(smiles)
-            .is_some_and(|form| seen.insert(form))
+            .is_ok_and(|form| seen.insert(form))
     })
     .map(|(row, smiles)| (row, smiles.to_owned()))
     .collect()
@@ -75,7 +75,7 @@ fn unreadable(library: &Path) -> u64 {
         .lines()
         .map(|line| line.split_whitespace().next().unwrap_or_default());
     smiles
-        .filter(|smiles| rdkit.canonical_smiles(smiles).is_none())
+        .filter(|smiles| rdkit.canonical_smiles(smiles).is_err())
         .count() as u64
 }
 
@@ -138,7 +138,7 @@ fn canonical_has_rdkit_write_what_remains() {
     assert_eq!(written, by_rdkit(&input));
     for (row, smiles) in &written {
         assert_eq!(
-            Some(&canonical[row]),
+            Ok(&canonical[row]),
             rdkit.canonical_smiles(smiles).as_ref()
         );
     }
@@ -266,4 +266,42 @@ fn a_run_that_is_killed_goes_on_and_writes_the_same_files() {
     assert!(output::part_bytes(&out) == expected);
     let resumed = output::manifest(&out)["interruptions"].as_u64();
     assert_eq!(resumed, Some(1));
+}
+
+/// SMILES that nobody can read, for a reason each: syntax, an element that is none, a ring that is not closed, a
+/// valence, an aromatic ring without double bonds; and what is longer than is read.
+const UNREADABLE: [&str; 7] = [
+    "C1CC",
+    "CC(C",
+    "CCXC",
+    "C(C)(C)(C)(C)C",
+    "c1cccc1",
+    "CC[Zz]",
+    "C[C@H](N)C)",
+];
+
+#[test]
+fn reasons_and_positions_are_those_of_run_and_of_key() {
+    let folder = Folder::new();
+    let input = folder.write("a.smi", format!("CCO\n{}\n", UNREADABLE.join("\n")));
+    let out = folder.out();
+    dedup("", &input, &out).run().ends_with(4);
+    let by_dedup = output::rejects(&out);
+    Molsieve::new("run --overwrite")
+        .input(&input)
+        .rules(&common::library::shipped_rules())
+        .output(&out)
+        .run()
+        .ends_with(4);
+    assert_eq!(by_dedup, output::rejects(&out));
+    assert_eq!(by_dedup.len(), UNREADABLE.len());
+    let positions = by_dedup
+        .iter()
+        .filter(|reject| reject.reason.contains("at position "));
+    assert!(positions.count() >= 3, "{by_dedup:?}");
+    for reject in &by_dedup {
+        let run = Molsieve::new("key").arg(&reject.text).run().ends_with(4);
+        let expected = format!("error: {}\t{}\n", reject.reason, reject.text);
+        assert_eq!(run.stdout, expected);
+    }
 }

@@ -140,7 +140,7 @@ mod tests {
     fn every_molecule_is_canonical_and_answers_the_rule() {
         let rdkit = RdKit::initialise().unwrap();
         for smiles in MOLECULES {
-            assert_eq!(rdkit.canonical_smiles(smiles).as_deref(), Some(smiles));
+            assert_eq!(rdkit.canonical_smiles(smiles).as_deref(), Ok(smiles));
         }
         let chemistry = measure(rdkit, Effort { seconds: 0.001 }).unwrap();
         assert!(

@@ -108,6 +108,11 @@ pub mod ffi {
 
         fn initialise() -> Result<()>;
         fn mol_block_to_smiles(block: &[u8]) -> Result<String>;
+        /// Forgets what RDKit has said of other molecules on this thread.
+        fn forget_failures();
+        /// Why RDKit could not read a SMILES, and where it says so: out of what it has logged since, or of
+        /// the exception `thrown`.
+        fn why_unreadable(thrown: &str) -> String;
         fn rdkit_version() -> String;
         fn boost_version() -> String;
     }

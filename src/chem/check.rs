@@ -107,8 +107,8 @@ fn run_example(
     let mut expected = BTreeSet::new();
     for smiles in &example.to {
         match rdkit.canonical_smiles(smiles) {
-            Some(canonical) => expected.insert(canonical),
-            None => return Ok(Some(unreadable(smiles, "RDKit cannot read it".into()))),
+            Ok(canonical) => expected.insert(canonical),
+            Err(reason) => return Ok(Some(unreadable(smiles, reason))),
         };
     }
     if let Err(reason) = transformer.begin(example.from.as_bytes()) {

@@ -74,6 +74,8 @@ std::string one_line(std::string text) {
   return text;
 }
 
+constexpr const char *UNREADABLE_SMILES = "RDKit cannot read this SMILES";
+
 // Why a SMILES or SMARTS does not parse: RDKit logs several lines, of which one says what and one
 // says where.
 std::string parse_failure(const std::string &fallback) {
@@ -215,7 +217,7 @@ bool Transformer::begin(rust::Slice<const std::uint8_t> smiles) {
     return false;
   }
   if (!mol) {
-    reason_ = parse_failure("RDKit cannot read this SMILES");
+    reason_ = parse_failure(UNREADABLE_SMILES);
     return false;
   }
   if (mol->getNumAtoms() == 0) {
@@ -577,6 +579,13 @@ rust::String mol_block_to_smiles(rust::Slice<const std::uint8_t> block) {
     throw std::runtime_error(parse_failure("RDKit cannot read this mol block"));
   }
   return rust::String::lossy(RDKit::MolToSmiles(*mol));
+}
+
+void forget_failures() { take_logged_errors(); }
+
+rust::String why_unreadable(rust::Str thrown) {
+  return rust::String::lossy(thrown.empty() ? parse_failure(UNREADABLE_SMILES)
+                                            : one_line(std::string(thrown)));
 }
 
 rust::String rdkit_version() { return RDKit::rdkitVersion; }

@@ -108,6 +108,11 @@ void initialise();
 // The canonical SMILES of a mol block, or an exception with RDKit's words.
 rust::String mol_block_to_smiles(rust::Slice<const std::uint8_t> block);
 
+// Forgets what RDKit has logged on this thread; and why a SMILES could not be read, out of what it has logged
+// since or of the exception it threw.
+void forget_failures();
+rust::String why_unreadable(rust::Str thrown);
+
 rust::String rdkit_version();
 rust::String boost_version();
 

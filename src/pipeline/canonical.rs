@@ -51,9 +51,9 @@ impl<'a> Canonical<'a> {
             let _ = in_work.begin(worker, parent.row);
             let canonical = self.rdkit.canonical_smiles(&text);
             in_work.leave(worker);
-            canonical.unwrap_or_else(|| {
+            canonical.unwrap_or_else(|reason| {
                 self.unread.fetch_add(1, Relaxed);
-                tracing::warn!("row {}: RDKit cannot read {text}", parent.row);
+                tracing::warn!("row {}: {text}: {reason}", parent.row);
                 text.into_owned()
             })
         };
