@@ -137,10 +137,7 @@ fn canonical_has_rdkit_write_what_remains() {
     let (written, canonical) = (kept(&out, "parent_smiles"), kept(&out, "smiles"));
     assert_eq!(written, by_rdkit(&input));
     for (row, smiles) in &written {
-        assert_eq!(
-            Ok(&canonical[row]),
-            rdkit.canonical_smiles(smiles).as_ref()
-        );
+        assert_eq!(Ok(&canonical[row]), rdkit.canonical_smiles(smiles).as_ref());
     }
     assert!(canonical != written);
 }

@@ -16,6 +16,8 @@ mod devices;
 pub use batch::KeyBatch;
 pub use devices::{KeyDevices, TakenDevice};
 
+use std::fmt;
+
 use super::{
     EngineError,
     cuda::{CudaKeys, Gpu},
@@ -84,6 +86,16 @@ pub enum Told {
     Reason(Reason),
     /// The engine on the CPU has to be asked: the molecule is too large for the device.
     TooLarge,
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(key) => write!(f, "{key}"),
+            Self::Reason(reason) => write!(f, "\"{reason}\""),
+            Self::TooLarge => f.write_str("\"too large\""),
+        }
+    }
 }
 
 impl Told {
