@@ -1,5 +1,5 @@
 //! What molsieve finds on a machine: RDKit, limits, the file system, engines and their devices. Every
-//! engine that is there is put to the conformance body, briefly.
+//! engine that is there is put to the conformance body, briefly, and so are its structure keys.
 
 use std::{io, path::Path, time::Instant};
 
@@ -13,6 +13,7 @@ use crate::{
         CpuEngine, Engine, EngineChoice, EngineError, FilterShape, choose, conformance,
         cuda::{self, CudaDevice, Gpu},
         gpu::{GpuEngine, Room},
+        structure_key::{self, KeyDevice},
         wgpu::{self, Adapter, WgpuDevice},
     },
     slot::SlotLayout,
@@ -69,13 +70,15 @@ pub struct EngineFinding {
     pub software: bool,
     /// What became of it.
     pub state: EngineState,
+    /// What became of its structure keys; none where the CPU makes them.
+    pub keys: Option<EngineState>,
 }
 
 /// Whether an engine can be used.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum EngineState {
-    /// It agrees with fastbloom on every row.
+    /// It agrees with fastbloom, or with the structure keys of the CPU, on every row.
     Conforms {
         /// Rows it was given.
         rows: u64,
@@ -116,8 +119,9 @@ impl Findings {
 
     /// Whether every engine that is there can be used.
     pub fn is_well(&self) -> bool {
-        let fails = |engine: &EngineFinding| matches!(engine.state, EngineState::Fails(_));
-        !self.engines.iter().any(fails)
+        let fails = |state: &EngineState| matches!(state, EngineState::Fails(_));
+        let states = |engine: &EngineFinding| fails(&engine.state) || engine.keys.iter().any(fails);
+        !self.engines.iter().any(states)
     }
 }
 
@@ -147,7 +151,10 @@ fn on_gpu(gpu: &Gpu) -> EngineFinding {
         let device = CudaDevice::open(gpu.index, room)?;
         Ok(Box::new(GpuEngine::new(device, room)))
     });
-    finding("cuda", Some(gpu.name.clone()), false, state)
+    EngineFinding {
+        keys: try_keys(|| structure_key::on_gpu(gpu, conformance::key_room(), 1)),
+        ..finding("cuda", Some(gpu.name.clone()), false, state)
+    }
 }
 
 fn on_adapter(adapter: &Adapter) -> EngineFinding {
@@ -157,7 +164,28 @@ fn on_adapter(adapter: &Adapter) -> EngineFinding {
         Ok(Box::new(GpuEngine::new(device, room)))
     });
     let device = format!("{} ({})", adapter.name, adapter.backend);
-    finding("wgpu", Some(device), adapter.software, state)
+    EngineFinding {
+        keys: try_keys(|| structure_key::on_adapter(adapter, conformance::key_room())),
+        ..finding("wgpu", Some(device), adapter.software, state)
+    }
+}
+
+type KeyDevicesMade = Result<Vec<Box<dyn KeyDevice>>, EngineError>;
+
+/// Puts the device that makes structure keys to the conformance body, if there is one.
+fn try_keys(open: impl FnOnce() -> KeyDevicesMade) -> Option<EngineState> {
+    let device = match open() {
+        Ok(devices) => devices.into_iter().next()?,
+        Err(error) => return Some(EngineState::Fails(error.to_string())),
+    };
+    let (mut device, began) = (device, Instant::now());
+    Some(match conformance::conform_on_keys(device.as_mut()) {
+        Ok(rows) => EngineState::Conforms {
+            rows,
+            seconds: began.elapsed().as_secs_f64(),
+        },
+        Err(unlike) => EngineState::Fails(unlike.to_string()),
+    })
 }
 
 /// Puts an engine to the conformance body.
@@ -183,6 +211,7 @@ fn finding(
         device,
         software,
         state,
+        keys: None,
     }
 }
 

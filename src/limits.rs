@@ -61,6 +61,11 @@ pub const SLOTS_MIN: usize = 2;
 pub const SLOTS_MAX: usize = 4_096;
 /// Most parents a worker takes at a time.
 pub const BATCH_PARENTS_MAX: usize = 512;
+/// The same in `dedup`, where a device makes the keys of a batch at a time: about as many as
+/// [`PARENT_BATCH_BYTES_MAX`] holds.
+pub const DEDUP_BATCH_PARENTS_MAX: usize = 4_096;
+/// Most devices that make structure keys, one a worker; more workers take turns.
+pub const KEY_DEVICES_MAX: usize = 16;
 
 // ── Sources ─────────────────────────────────────────────────────────────────────────────────────
 

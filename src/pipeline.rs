@@ -61,7 +61,7 @@ use crate::{
     ring::{Berth, Permit, Ring, RingState},
     rules::RuleSet,
     settle::decide::DecideError,
-    sieve::{Engine, EngineError, Tally},
+    sieve::{Engine, EngineError, Tally, structure_key::KeyDevices},
     store::{OutputDir, StoreError},
     table::{
         earlier::{EarlierRun, EarlierRunError},
@@ -186,6 +186,8 @@ pub(crate) struct Shared<'a> {
     engine: &'static str,
     /// Why it is not the one that was chosen.
     engine_lost: Option<String>,
+    /// With `dedup`: the devices of the engine that make its keys, where it has any.
+    key_devices: Option<KeyDevices>,
     /// Set when the job is to end early, for whatever reason.
     stopping: AtomicBool,
     stopping_since: OnceLock<Instant>,
@@ -373,6 +375,7 @@ impl<'a> Shared<'a> {
             ring,
             engine: job.plan.engine.name(),
             engine_lost: None,
+            key_devices: None,
             stopping: AtomicBool::new(false),
             stopping_since: OnceLock::new(),
             all_judged: AtomicBool::new(false),

@@ -10,6 +10,7 @@
 //! + filter      at most a quarter of the budget
 //! + sieve       the cpu engine's table and threads
 //! + sink        one row group and what encodes it, the spills' buffers
+//! + keys        of dedup on a GPU: devices × a batch's texts and keys, threads × what is told of it
 //! + engine      what a GPU's driver takes on the host
 //! ≤ budget      (--memory)
 //! ```
@@ -26,10 +27,14 @@ use std::{fmt, num::NonZeroUsize, path::PathBuf};
 
 use crate::{
     chem::{ChemistryError, TransformSettings},
-    config::JobSpec,
+    config::{JobSpec, Task},
     limits::*,
     rules::RuleSet,
-    sieve::{Chosen, CpuEngine, EngineError, FilterShape, choose, gpu::Room},
+    sieve::{
+        Chosen, CpuEngine, EngineError, FilterShape, choose,
+        gpu::Room,
+        structure_key::{KeyBatch, KeyRoom, Told},
+    },
     slot::{Dropped, SlotLayout},
     table::source::{Library, SourceError},
     trial::{Assignment, Candidate, Tried},
@@ -398,7 +403,7 @@ fn sized(spec: &JobSpec, demand: Demand<'_>, threads: usize, slots: usize) -> Pl
     let per_slot = slot.rows_max as f64 * 0.75 / estimate.products_per_parent.max(1.0);
     let batch_parents = (per_slot as usize)
         .min(estimate.parents as usize / 128)
-        .clamp(1, BATCH_PARENTS_MAX);
+        .clamp(1, batch_parents_max(spec.task));
     let seen = spec.products_per_parent_max as usize * SEEN_KEY_BYTES;
     let chemistry = CHEMISTRY_THREAD_BYTES + rules * COMPILED_RULE_BYTES + seen;
     let item = |name, bytes: usize, detail| MemoryItem {
@@ -449,6 +454,7 @@ fn sized(spec: &JobSpec, demand: Demand<'_>, threads: usize, slots: usize) -> Pl
             ),
         ),
     ];
+    items.extend(keys_item(spec, engine, threads, batch_parents));
     if spec.canonical {
         let bytes = threads * CHEMISTRY_THREAD_BYTES;
         items.push(item(
@@ -488,6 +494,38 @@ fn sized(spec: &JobSpec, demand: Demand<'_>, threads: usize, slots: usize) -> Pl
         batch_parents,
         settle_bytes,
     }
+}
+
+/// Most parents of a batch. What a task's files depend on, so it is the same for all engines.
+fn batch_parents_max(task: Task) -> usize {
+    match task {
+        Task::Derive => BATCH_PARENTS_MAX,
+        Task::Dedup => DEDUP_BATCH_PARENTS_MAX,
+    }
+}
+
+/// What making structure keys on a device takes of the host's memory, page-locked where the device wants it.
+fn keys_item(
+    spec: &JobSpec,
+    engine: &Chosen,
+    threads: usize,
+    batch_parents: usize,
+) -> Option<MemoryItem> {
+    let devices = engine.key_devices(threads);
+    if spec.task != Task::Dedup || devices == 0 {
+        return None;
+    }
+    let room = KeyRoom::for_batches(batch_parents);
+    let staged = KeyBatch::bytes(room);
+    let told = batch_parents * size_of::<Option<Told>>();
+    Some(MemoryItem {
+        name: "keys",
+        bytes: (devices * staged + threads * told) as u64,
+        detail: format!(
+            "batches of {} molecules for the GPU, {devices} at a time",
+            count(batch_parents as u64)
+        ),
+    })
 }
 
 /// Adds what settling needs at least beyond the items in whose place it works, and gives what it may

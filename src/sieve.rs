@@ -16,7 +16,6 @@
 //! The filter is a `fastbloom` filter: its 64-bit source hash is the first word of the key, its bits
 //! are fastbloom's bits. An engine holds no policy; what becomes of *maybe* rows is the pipeline's
 //! business.
-
 //!
 //! | module | what |
 //! |---|---|

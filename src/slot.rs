@@ -82,7 +82,7 @@ impl ParentFlags {
     }
 }
 
-/// Host memory for a slot's slab. This is where page-locked memory plugs in, so that a GPU copies
+/// Host memory for a slot's slab, or whatever else a device copies. This is where page-locked memory plugs in, so that a GPU copies
 /// straight out of a slot.
 #[derive(Debug)]
 pub enum HostMemory {
@@ -113,7 +113,8 @@ impl HostMemory {
         }
     }
 
-    fn words_mut(&mut self) -> &mut [u64] {
+    /// All of it, to be written.
+    pub fn words_mut(&mut self) -> &mut [u64] {
         match self {
             Self::Pageable(words) => words,
             Self::Foreign(memory) => memory.words_mut(),
@@ -288,6 +289,8 @@ pub struct Slot {
     pub keys_given: bool,
     /// Rows whose structure key took RDKit, by the number of the reason.
     pub keys_by_rdkit: [u32; REASONS_MAX],
+    /// Rows whose structure key a device left to the CPU because they are too large for it.
+    pub keys_too_large: u32,
     /// In the last slot of a batch: the row behind the batch. There the run can be interrupted and
     /// gone on with, for batches begin with a slot of their own.
     pub batch_end: Option<u64>,
@@ -332,6 +335,7 @@ impl Slot {
             dropped: Dropped::default(),
             keys_given: false,
             keys_by_rdkit: [0; REASONS_MAX],
+            keys_too_large: 0,
             batch_end: None,
         }
     }
@@ -347,6 +351,7 @@ impl Slot {
         self.dropped = Dropped::default();
         self.keys_given = false;
         self.keys_by_rdkit = [0; REASONS_MAX];
+        self.keys_too_large = 0;
         self.batch_end = None;
     }
 

@@ -43,7 +43,15 @@ fn text(findings: &Findings, folder: &Path) -> String {
     say("disk", disk(&findings.file_system, folder));
     nvidia(&findings.nvidia, &mut say);
     for engine in &findings.engines {
-        say(&format!("engine {}", engine.engine), state(engine));
+        let whose = format!("engine {}", engine.engine);
+        say(&whose, state(engine, &engine.state, "fastbloom on"));
+        if let Some(keys) = &engine.keys {
+            let whose = format!("keys {}", engine.engine);
+            say(
+                &whose,
+                state(engine, keys, "the structure keys of the CPU on"),
+            );
+        }
     }
     say("--engine auto", format!("takes {}", findings.auto));
     lines.join("\n")
@@ -134,15 +142,16 @@ fn device(gpu: &NvidiaDevice) -> String {
     told.join(" · ")
 }
 
-fn state(engine: &EngineFinding) -> String {
+/// What became of an engine, or of a part of it, which `agrees_with` something.
+fn state(engine: &EngineFinding, state: &EngineState, agrees_with: &str) -> String {
     let device = match (&engine.device, engine.software) {
         (Some(device), true) => format!("{device}, software: "),
         (Some(device), false) => format!("{device}: "),
         (None, _) => String::new(),
     };
-    match &engine.state {
+    match state {
         EngineState::Conforms { rows, seconds } => format!(
-            "{device}agrees with fastbloom on {} rows ({seconds:.1} s)",
+            "{device}agrees with {agrees_with} {} rows ({seconds:.1} s)",
             count(*rows)
         ),
         EngineState::Fails(reason) => format!("{device}MUST NOT BE USED: {reason}"),

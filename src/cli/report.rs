@@ -252,8 +252,13 @@ fn keys(manifest: &Manifest) -> String {
         [] => String::new(),
         reasons => format!(" ({})", reasons.join(", ")),
     };
+    let on_device = match (manifest.keys_made_by, manifest.keys_too_large_for_device) {
+        ("cpu", _) => String::new(),
+        (engine, 0) => format!("; {engine} made the others"),
+        (engine, left) => format!("; {engine} made the others but {}", count(left)),
+    };
     format!(
-        "  repeats    {}; {} of {} keys took RDKit{reasons}",
+        "  repeats    {}; {} of {} keys took RDKit{reasons}{on_device}",
         count(counts.products_duplicate),
         count(by_rdkit),
         count(counts.parents_transformed),

@@ -19,10 +19,15 @@ use super::{
     workers::Dispenser,
 };
 use crate::{
+    config::Task,
     limits::STAGE_STACK_BYTES,
     ring::Ring,
     settle,
-    sieve::{Chosen, Engine, EngineError, gpu::Room},
+    sieve::{
+        Chosen, Engine, EngineError,
+        gpu::Room,
+        structure_key::{KeyDevices, KeyRoom},
+    },
     slot::Slot,
     store::{Existing, OutputDir, StoreError, sealed},
 };
@@ -34,7 +39,7 @@ pub fn run(
     stop: &AtomicBool,
     watch: &mut dyn FnMut(&Snapshot),
 ) -> Result<Outcome, PipelineError> {
-    let (mut engine, lost) = open(job)?;
+    let (mut engines, lost) = open(job)?;
     let output = OutputDir::open(&job.spec.output, job.spec.existing())?;
     let mut attempt = Attempt {
         job,
@@ -44,12 +49,12 @@ pub fn run(
         lost,
     };
     let outcome = loop {
-        let on_device = engine.name() != Chosen::CPU.name();
-        match attempt.run(engine, stop, watch) {
+        let on_device = engines.sieve.name() != Chosen::CPU.name();
+        match attempt.run(engines, stop, watch) {
             Err(PipelineError::Engine(error)) if on_device => {
                 attempt.lost = Some(lost_engine(&error));
                 attempt.existing = Existing::Resume;
-                engine = open_chosen(job, &Chosen::CPU)?;
+                engines = open_chosen(job, &Chosen::CPU)?;
             }
             outcome => break outcome,
         }
@@ -65,12 +70,19 @@ pub fn run(
     outcome
 }
 
+/// What an attempt works with.
+struct Engines {
+    sieve: Box<dyn Engine>,
+    /// For `dedup`: devices of the same engine, where it has any.
+    keys: Option<KeyDevices>,
+}
+
 /// Opens the engine that was chosen. If its device is there and fails, the CPU takes its place, and why
 /// is given too; where `auto` has chosen it, whatever is wrong with it.
-fn open(job: &Job) -> Result<(Box<dyn Engine>, Option<String>), EngineError> {
+fn open(job: &Job) -> Result<(Engines, Option<String>), EngineError> {
     let chosen = &job.plan.engine;
     match open_chosen(job, chosen) {
-        Ok(engine) => Ok((engine, None)),
+        Ok(engines) => Ok((engines, None)),
         Err(error) if chosen.name() == Chosen::CPU.name() => Err(error),
         Err(error @ (EngineError::Absent { .. } | EngineError::TooLarge { .. }))
             if !chosen.is_auto() =>
@@ -81,10 +93,19 @@ fn open(job: &Job) -> Result<(Box<dyn Engine>, Option<String>), EngineError> {
     }
 }
 
-fn open_chosen(job: &Job, chosen: &Chosen) -> Result<Box<dyn Engine>, EngineError> {
+fn open_chosen(job: &Job, chosen: &Chosen) -> Result<Engines, EngineError> {
+    let plan = &job.plan;
     let cpus = thread::available_parallelism().map_or(1, usize::from);
-    let room = Room::new(job.plan.filter, &job.plan.slot);
-    chosen.open(room, job.plan.threads.min(cpus))
+    let room = Room::new(plan.filter, &plan.slot);
+    let sieve = chosen.open(room, plan.threads.min(cpus))?;
+    let keys = match job.spec.task {
+        Task::Dedup => {
+            let room = KeyRoom::for_batches(plan.batch_parents);
+            chosen.open_keys(room, chosen.key_devices(plan.threads))?
+        }
+        Task::Derive => None,
+    };
+    Ok(Engines { sieve, keys })
 }
 
 /// Says that an engine has failed, and gives why.
@@ -107,15 +128,16 @@ struct Attempt<'a> {
 impl Attempt<'_> {
     fn run(
         &mut self,
-        engine: Box<dyn Engine>,
+        engines: Engines,
         stop: &AtomicBool,
         watch: &mut dyn FnMut(&Snapshot),
     ) -> Result<Outcome, PipelineError> {
         let begun = self.find_checkpoint()?;
         self.keep &= begun.is_some();
         let begun = begun.as_ref();
-        let name = engine.name();
-        let ready = watched(stop, watch, || self.make_ready(begun, engine))?;
+        let Engines { sieve, keys } = engines;
+        let name = sieve.name();
+        let ready = watched(stop, watch, || self.make_ready(begun, sieve))?;
         let in_work = InWork::new(self.output, 2 * self.job.plan.threads)?;
         let mut shared = Shared::new(
             self.job,
@@ -127,6 +149,7 @@ impl Attempt<'_> {
         );
         shared.engine = name;
         shared.engine_lost = self.lost.clone();
+        shared.key_devices = keys;
         let outcome = run_stages(&shared, self.output, begun, ready.input, stop, watch);
         // The first checkpoint says that nothing is done yet.
         self.keep |= shared.checkpoints.load(Relaxed) > 1;

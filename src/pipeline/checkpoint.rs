@@ -68,6 +68,9 @@ pub struct Checkpoint {
     /// Rows whose structure key took RDKit, by the number of the reason.
     #[serde(default)]
     pub(super) keys_by_rdkit: [u64; REASONS_MAX],
+    /// Rows whose structure key a device left to the CPU as too large.
+    #[serde(default)]
+    pub(super) keys_too_large: u64,
 }
 
 /// What comes next.

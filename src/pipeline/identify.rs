@@ -1,4 +1,5 @@
-//! The work of `molsieve dedup`: a key for each molecule as it is written, straight into a slot.
+//! The work of `molsieve dedup`: a key for each molecule as it is written, straight into a slot. Where the
+//! engine has devices for that, one makes the keys of a batch before the worker goes through its rows.
 
 use std::borrow::Cow;
 
@@ -10,31 +11,57 @@ use crate::{
     chem,
     identity::{KeyMaker, Reason},
     key::Key,
+    sieve::structure_key::Told,
     slot::{ParentFlags, SlotParent},
-    table::source::{ParentRow, TextKind},
+    table::source::{ParentBatch, ParentRow, TextKind},
 };
 
 /// What a worker needs for it.
 pub(super) struct Identifier {
     keys: KeyMaker,
+    /// What a device said of the rows of the batch; of those that were not for a device, nothing.
+    told: Vec<Option<Told>>,
 }
 
 impl Identifier {
     pub(super) fn new(shared: &Shared<'_>) -> Self {
         Self {
             keys: KeyMaker::new(shared.job.rdkit),
+            told: Vec::new(),
         }
     }
 
-    /// Adds a molecule to the slot, or to the next one.
+    /// Has a device make the keys of a batch, where the job has any. The worker holds no slot yet.
+    pub(super) fn ask(
+        &mut self,
+        shared: &Shared<'_>,
+        batch: &ParentBatch,
+    ) -> Result<(), Interruption> {
+        self.told.clear();
+        let Some(devices) = &shared.key_devices else {
+            return Ok(());
+        };
+        let device = devices
+            .take(&|| shared.is_stopping())
+            .ok_or(Interruption::Stopped)?;
+        let times = &shared.times;
+        let told = times.measure(&times.chemistry, || {
+            device.tell(batch.iter().map(for_device), &mut self.told)
+        });
+        told.map_err(|error| Interruption::Failed(error.into()))
+    }
+
+    /// Adds a molecule, the one in this place of the batch, to the slot or to the next one.
     pub(super) fn add<'a>(
         &mut self,
         stretch: Stretch<'a>,
+        place: usize,
         parent: ParentRow<'_>,
         id: &[u8],
     ) -> Result<Stretch<'a>, Interruption> {
         let times = &stretch.shared().times;
-        let identified = times.measure(&times.chemistry, || self.identify(&stretch, parent));
+        let told = self.told.get(place).copied().flatten();
+        let identified = times.measure(&times.chemistry, || self.identify(&stretch, parent, told));
         let Identified {
             smiles,
             key,
@@ -62,6 +89,7 @@ impl Identifier {
         }
         let slot = stretch.slot_mut();
         slot.keys_given = true;
+        slot.keys_too_large += u32::from(told == Some(Told::TooLarge));
         if let Some(reason) = reason {
             slot.keys_by_rdkit[reason as usize] += 1;
         }
@@ -72,6 +100,7 @@ impl Identifier {
         &mut self,
         stretch: &Stretch<'_>,
         parent: ParentRow<'p>,
+        told: Option<Told>,
     ) -> Result<Identified<'p>, Fault> {
         let shared = stretch.shared();
         let row = parent.row;
@@ -84,7 +113,12 @@ impl Identifier {
         };
         let smiles = smiles.map_err(Fault::Row)?;
         chem::check_text(&smiles).map_err(Fault::Row)?;
-        let (key, reason) = match self.keys.direct(&smiles) {
+        let direct = match told {
+            Some(Told::Key(key)) => Ok(key),
+            Some(Told::Reason(reason)) => Err(reason),
+            Some(Told::TooLarge) | None => self.keys.direct(&smiles),
+        };
+        let (key, reason) = match direct {
             Ok(key) => (key, None),
             Err(reason) => {
                 let key = in_rdkit(stretch, row, || self.keys.by_rdkit(&smiles))?;
@@ -102,6 +136,13 @@ impl Identifier {
             reason,
         })
     }
+}
+
+/// The text of a row that a device is asked about.
+fn for_device<'p>(parent: ParentRow<'p>) -> Option<&'p [u8]> {
+    let asked = parent.fault.is_none() && parent.kind == TextKind::Smiles;
+    let text = asked.then_some(parent.text)?;
+    chem::check_text(text).is_ok().then_some(text)
 }
 
 /// Gives a row to RDKit: whoever goes on after a crash must know which one it was.

@@ -15,6 +15,7 @@ use crate::{
     config::{Dedup, KeyKind, Task},
     identity::Reason,
     limits::CAPPED_PARENTS_NAMED_MAX,
+    sieve::Chosen,
     slot::{ParentFlags, REASONS_MAX, SlotParent},
     table::sink::Part,
 };
@@ -65,6 +66,10 @@ pub struct Manifest {
     pub key: KeyKind,
     /// Rows whose structure key took RDKit, by the reason.
     pub keys_by_rdkit: BTreeMap<String, u64>,
+    /// The engine that made the keys; of structure keys, those that did not take RDKit.
+    pub keys_made_by: &'static str,
+    /// Rows whose structure key a device left to the CPU because they are too large for it.
+    pub keys_too_large_for_device: u64,
     /// Rows that `--canonical` left as written because RDKit can't read them.
     pub left_as_written: u64,
     /// What RDKit made of the molecules drawn, with `--check`.
@@ -243,6 +248,15 @@ fn by_reason(counts: [u64; REASONS_MAX]) -> BTreeMap<String, u64> {
         .collect()
 }
 
+/// Structure keys are made by the workers or the devices they ask, others by the sieve.
+fn keys_made_by(shared: &Shared<'_>) -> &'static str {
+    match (&shared.key_devices, shared.job.spec.key) {
+        (Some(devices), _) => devices.name(),
+        (None, KeyKind::Structure) => Chosen::CPU.name(),
+        (None, KeyKind::Canonical) => shared.engine,
+    }
+}
+
 impl Manifest {
     pub(super) fn new(shared: &Shared<'_>, chemistry: ChemistryTimes, sunk: Sunk) -> Self {
         let (job, end) = (shared.job, shared.snapshot());
@@ -282,6 +296,8 @@ impl Manifest {
             task: job.spec.task,
             key: job.spec.key,
             keys_by_rdkit: by_reason(sunk.keys_by_rdkit),
+            keys_made_by: keys_made_by(shared),
+            keys_too_large_for_device: sunk.keys_too_large,
             left_as_written: shared.left_as_written.load(Relaxed),
             check: shared.checks.as_ref().map(Checks::account),
             products_excluded: plan.estimate.excluded,

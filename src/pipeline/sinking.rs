@@ -130,6 +130,7 @@ impl Checkpoint {
             peak_memory_bytes: 0,
             interruptions: 0,
             keys_by_rdkit: Default::default(),
+            keys_too_large: 0,
         }
     }
 }
@@ -229,6 +230,7 @@ impl<'a> Sinking<'a> {
         state.counts.add(slot, tally, rejected);
         let by_rdkit = state.keys_by_rdkit.iter_mut().zip(slot.keys_by_rdkit);
         by_rdkit.for_each(|(all, of_slot)| *all += u64::from(of_slot));
+        state.keys_too_large += u64::from(slot.keys_too_large);
         state.capped.add(slot);
         state.counts.parents_capped = state.capped.parents;
         Ok(())
@@ -373,6 +375,7 @@ impl<'a> Sinking<'a> {
             settled: state.settled,
             interruptions: state.interruptions,
             keys_by_rdkit: state.keys_by_rdkit,
+            keys_too_large: state.keys_too_large,
             peak_memory_bytes: state.peak_memory_bytes.max(machine::peak_memory_bytes()),
         })
     }
@@ -407,6 +410,8 @@ pub(crate) struct Sunk {
     pub interruptions: u64,
     /// Rows whose structure key took RDKit, by the number of the reason.
     pub keys_by_rdkit: [u64; REASONS_MAX],
+    /// Rows whose structure key a device left to the CPU as too large.
+    pub keys_too_large: u64,
     /// Largest resident memory of any of the run's processes.
     pub peak_memory_bytes: u64,
 }

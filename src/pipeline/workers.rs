@@ -149,6 +149,9 @@ fn work_on_batch(
     number: u64,
     worker: usize,
 ) -> Result<(), Interruption> {
+    if let Craft::Identify(identifier) = craft {
+        identifier.ask(shared, batch)?;
+    }
     let mut stretch = Stretch {
         shared,
         worker,
@@ -156,7 +159,7 @@ fn work_on_batch(
         part: 0,
         slot: shared.ring.acquire(number)?,
     };
-    for parent in batch.iter() {
+    for (place, parent) in batch.iter().enumerate() {
         if shared.stopping.load(Relaxed) {
             return Err(Interruption::Stopped);
         }
@@ -169,7 +172,7 @@ fn work_on_batch(
             }
             Craft::Identify(identifier) => {
                 let number = row_number(parent.row);
-                identifier.add(stretch, parent, id_of(parent, &number))?
+                identifier.add(stretch, place, parent, id_of(parent, &number))?
             }
         };
     }

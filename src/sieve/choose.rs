@@ -14,9 +14,10 @@ use super::{
     CpuEngine, Engine, EngineError,
     cuda::{self, CudaDevice, Gpu},
     gpu::{GpuEngine, Room},
+    structure_key::{self, KeyDevices, KeyRoom},
     wgpu::{self, Adapter, WgpuDevice},
 };
-use crate::limits::{CUDA_HOST_BYTES, WGPU_HOST_BYTES};
+use crate::limits::{CUDA_HOST_BYTES, KEY_DEVICES_MAX, WGPU_HOST_BYTES};
 
 /// Names the adapter for `--engine wgpu`: a part of its name, or its place in the list.
 pub const ADAPTER_VARIABLE: &str = "MOLSIEVE_ADAPTER";
@@ -210,6 +211,33 @@ impl Chosen {
     /// What the device's driver takes of the host's memory, bytes.
     pub fn host_bytes(&self) -> usize {
         self.host_bytes
+    }
+
+    /// How many devices that make structure keys it has for so many workers, at most.
+    pub fn key_devices(&self, threads: usize) -> usize {
+        match self.on {
+            On::Cpu => 0,
+            On::Cuda(_) => threads.min(KEY_DEVICES_MAX),
+            On::Wgpu(_) => 1,
+        }
+    }
+
+    /// Opens `count` of them, or as many as there are; `None` where it has none, and the CPU makes the keys.
+    pub fn open_keys(
+        &self,
+        room: KeyRoom,
+        count: usize,
+    ) -> Result<Option<KeyDevices>, EngineError> {
+        #[cfg(feature = "failpoints")]
+        if self.on != On::Cpu {
+            crate::faults::device_call(self.name(), "open_keys")?;
+        }
+        let devices = match &self.on {
+            On::Cpu => Vec::new(),
+            On::Cuda(gpu) => structure_key::on_gpu(gpu, room, count)?,
+            On::Wgpu(adapter) => structure_key::on_adapter(adapter, room)?,
+        };
+        KeyDevices::new(devices, room)
     }
 
     /// Whether `auto` chose it.

@@ -7,9 +7,12 @@
 //! program, not of its tests: a machine's own devices can be put to it.
 //!
 //! Rows are bytes here, not SMILES: to an engine a key is a function of a row's bytes.
+//!
+//! [`conform_on_keys`] does the same to a device that makes structure keys; there the CPU's are the oracle.
 
 mod batches;
 mod craft;
+mod keys;
 
 use std::{
     collections::{HashSet, VecDeque},
@@ -19,8 +22,9 @@ use std::{
 use fastbloom::BloomFilter;
 
 pub use craft::row_of_key;
+pub use keys::{conform_on_keys, key_room};
 
-use super::{Engine, EngineError, FilterShape, Tally};
+use super::{Engine, EngineError, FilterShape, Tally, structure_key::Told};
 use crate::{
     key::Key,
     slot::{Slot, SlotLayout, Verdict},
@@ -94,6 +98,32 @@ pub enum Disagreement {
         word: Option<usize>,
     },
     /// The engine failed.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+/// A device's structure keys are not those of the CPU, or it fails.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unlike {
+    /// On a row.
+    #[error("of {text} it says {found}, and the engine cpu {expected}")]
+    Row {
+        /// The text.
+        text: String,
+        /// What the CPU says.
+        expected: Told,
+        /// What the device says.
+        found: Told,
+    },
+    /// It leaves more to the CPU than its size can account for.
+    #[error("it finds {too_large} of {shipped} natural products too large")]
+    TooLarge {
+        /// How many.
+        too_large: usize,
+        /// Of how many.
+        shipped: usize,
+    },
+    /// The device failed.
     #[error(transparent)]
     Engine(#[from] EngineError),
 }

@@ -14,6 +14,7 @@ mod buffers;
 mod driver;
 mod lane;
 mod pinned;
+mod structure_key;
 
 use std::sync::Arc;
 
@@ -21,6 +22,7 @@ use cudarc::driver::{CudaContext, CudaFunction, CudaSlice, LaunchConfig};
 use cudarc::nvrtc::Ptx;
 
 pub use driver::{Gpu, first_gpu, gpus};
+pub use structure_key::CudaKeys;
 
 use super::{
     EngineError,
@@ -243,9 +245,9 @@ mod tests {
     use super::*;
 
     /// The types of a kernel's parameters in the PTX.
-    fn parameters(kernel: Kernel) -> Vec<&'static str> {
-        let entry = format!(".visible .entry {}(", kernel.name());
-        let (_, behind) = PTX.split_once(&entry).unwrap();
+    pub(super) fn parameters(ptx: &'static str, kernel: &str) -> Vec<&'static str> {
+        let entry = format!(".visible .entry {kernel}(");
+        let (_, behind) = ptx.split_once(&entry).unwrap();
         let (list, _) = behind.split_once(')').unwrap();
         list.lines()
             .filter_map(|line| line.trim().strip_prefix(".param ."))
@@ -275,7 +277,7 @@ mod tests {
             ),
             (Kernel::InsertKeys, vec![pointer, rows, pointer, bits, word]),
         ] {
-            assert_eq!(parameters(kernel), expected, "{kernel:?}");
+            assert_eq!(parameters(PTX, kernel.name()), expected, "{kernel:?}");
         }
     }
 

@@ -4,9 +4,31 @@
 //! Rows that a device can't tell go back to the worker that asked: to RDKit, or, if they are only too large
 //! for the device, to the engine on the CPU. Only then is a slot whole and goes on to the sieve. So keys are
 //! made before the sieve and not in it.
+//!
+//! | module | what |
+//! |---|---|
+//! | `batch` | texts on the host, and room for what is told of them |
+//! | `devices` | the devices of a job, which its workers take in turn |
 
-use super::EngineError;
-use crate::{identity::Reason, key::Key};
+mod batch;
+mod devices;
+
+pub use batch::KeyBatch;
+pub use devices::{KeyDevices, TakenDevice};
+
+use std::fmt;
+
+use super::{
+    EngineError,
+    cuda::{CudaKeys, Gpu},
+    wgpu::Adapter,
+};
+use crate::{
+    identity::Reason,
+    key::Key,
+    limits::{PARENT_BATCH_BYTES_MAX, PARENT_SMILES_BYTES_MAX},
+    slot::HostMemory,
+};
 
 /// What a device must have room for at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,12 +39,29 @@ pub struct KeyRoom {
     pub text_bytes_max: usize,
 }
 
+impl KeyRoom {
+    /// Room for the SMILES of a batch of so many parents. The row that crosses a batch's bound is still in
+    /// it.
+    pub fn for_batches(parents_max: usize) -> Self {
+        let batch_bytes_max = PARENT_BATCH_BYTES_MAX + PARENT_SMILES_BYTES_MAX;
+        Self {
+            rows_max: parents_max,
+            text_bytes_max: batch_bytes_max.min(parents_max * PARENT_SMILES_BYTES_MAX),
+        }
+    }
+}
+
 /// A device that makes structure keys.
 ///
 /// After an error it is of no more use.
 pub trait KeyDevice: Send {
     /// The name of its engine.
     fn name(&self) -> &'static str;
+
+    /// Memory for texts and what is told of them, from which the device copies well.
+    fn host_memory(&self, bytes: usize) -> Result<HostMemory, EngineError> {
+        Ok(HostMemory::pageable(bytes))
+    }
 
     /// Writes a key and a status for each row, and returns when they are there. Row `i` ends at byte
     /// `text_end[i]` of the text, where the next one begins. What a status says, [`Told::of`] knows.
@@ -49,6 +88,16 @@ pub enum Told {
     TooLarge,
 }
 
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(key) => write!(f, "{key}"),
+            Self::Reason(reason) => write!(f, "\"{reason}\""),
+            Self::TooLarge => f.write_str("\"too large\""),
+        }
+    }
+}
+
 impl Told {
     /// From what a device writes: 0 for a key, 1 + the number of a reason, and anything else for what it has
     /// no room for.
@@ -61,4 +110,24 @@ impl Told {
             },
         }
     }
+}
+
+/// As many devices on an NVIDIA GPU as are wanted.
+pub fn on_gpu(
+    gpu: &Gpu,
+    room: KeyRoom,
+    count: usize,
+) -> Result<Vec<Box<dyn KeyDevice>>, EngineError> {
+    let devices = CudaKeys::open_several(gpu.index, room, count)?;
+    let boxed = |device| -> Box<dyn KeyDevice> { Box::new(device) };
+    Ok(devices.into_iter().map(boxed).collect())
+}
+
+/// The device on an adapter: none yet.
+// Here comes `Ok(vec![Box::new(WgpuKeys::open(adapter, room)?)])`, and nothing else has to change.
+pub fn on_adapter(
+    _adapter: &Adapter,
+    _room: KeyRoom,
+) -> Result<Vec<Box<dyn KeyDevice>>, EngineError> {
+    Ok(Vec::new())
 }

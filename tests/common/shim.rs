@@ -20,7 +20,7 @@ pub fn compile(source: &str, entry: &str, library: &str) -> TempDir {
 
 /// What is compiled.
 pub struct Build<'a> {
-    /// Under which name in `kernels/` the entry finds the source.
+    /// Under which name in `kernels/` the entry finds the source; the others are as they are.
     pub kernels: &'a str,
     pub source: &'a str,
     /// In `tests/shim/`.
@@ -36,12 +36,12 @@ impl Build<'_> {
         let folder = tempfile::tempdir().unwrap();
         let shim = folder.path().join("tests/shim");
         fs::create_dir_all(&shim).unwrap();
-        fs::create_dir_all(folder.path().join("kernels")).unwrap();
-        fs::write(
-            folder.path().join("kernels").join(self.kernels),
-            self.source,
-        )
-        .unwrap();
+        let kernels = folder.path().join("kernels");
+        fs::create_dir_all(&kernels).unwrap();
+        for name in ["sieve.cu", "structure_key.cu"] {
+            fs::write(kernels.join(name), source_of(name)).unwrap();
+        }
+        fs::write(kernels.join(self.kernels), self.source).unwrap();
         for entry in fs::read_dir(here).unwrap() {
             let file = entry.unwrap();
             fs::copy(file.path(), shim.join(file.file_name())).unwrap();
@@ -65,15 +65,32 @@ impl Build<'_> {
     }
 }
 
-/// The kernels as they are.
+/// The kernels of the sieve as they are.
 pub fn kernels() -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels/sieve.cu");
-    fs::read_to_string(path).unwrap()
+    source_of("sieve.cu")
+}
+
+/// A source as it is.
+pub fn source_of(name: &str) -> String {
+    let kernels = Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels");
+    fs::read_to_string(kernels.join(name)).unwrap()
 }
 
 /// A folder with a library that stands in for NVIDIA's driver; for `LD_LIBRARY_PATH`.
 pub fn fake_driver() -> TempDir {
-    compile(&kernels(), "fake_driver.cc", "libcuda.so.1")
+    fake_driver_with("sieve.cu", &kernels())
+}
+
+/// The same with another source in the place of one in `kernels/`.
+pub fn fake_driver_with(kernels: &str, source: &str) -> TempDir {
+    let build = Build {
+        kernels,
+        source,
+        entry: "fake_driver.cc",
+        flags: &["-O2", "-shared", "-fPIC"],
+        output: "libcuda.so.1",
+    };
+    build.run().unwrap_or_else(|message| panic!("{message}"))
 }
 
 /// Fails unless `kernels/<name>.ptx` says that it was made from the source as it is.

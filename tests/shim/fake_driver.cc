@@ -1,5 +1,5 @@
 // A stand-in for NVIDIA's driver library, for the tests: the few calls that the engine makes, with
-// kernels/sieve.cu compiled for the host behind cuLaunchKernel. So the engine's own lines run on every
+// kernels/sieve.cu and kernels/structure_key.cu compiled for the host behind cuLaunchKernel. So the engine's own lines run on every
 // machine, with errors where a test wants them.
 //
 // It is as late as a driver may be. What is put into a stream is done when somebody waits for it and
@@ -25,6 +25,24 @@
 #include <mutex>
 #include <string>
 #include <vector>
+
+static const u32 SIEVE_BLOCK_ROWS = BLOCK_ROWS;
+
+// The other kernel, whose words would clash with those of the sieve. Here, behind all headers: those of the
+// compiler use `__noinline__` in another way.
+#undef BLOCK_ROWS
+#define __noinline__ __attribute__((noinline))
+namespace structure_keys {
+#include "../../kernels/structure_key.cu"
+
+// It has no barriers, so its threads may run one after the other as they are.
+static void run(const u8 *text, const u32 *text_end, u32 rows, ulonglong2 *keys, u8 *statuses) {
+    for (blockIdx.x = 0; blockIdx.x * BLOCK_ROWS < rows; blockIdx.x++)
+        for (threadIdx.x = 0; threadIdx.x < BLOCK_ROWS; threadIdx.x++)
+            structure_key(text, text_end, rows, keys, statuses);
+}
+} // namespace structure_keys
+static const u32 KEY_BLOCK_ROWS = BLOCK_ROWS;
 
 typedef int Result;
 enum { SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NO_DEVICE = 100, NOT_FOUND = 500, ILLEGAL_ADDRESS = 700 };
@@ -266,23 +284,36 @@ extern "C" Result cuStreamWaitEvent(Stream *stream, Event *event, unsigned) {
     return SUCCESS;
 }
 
-static const char *const KERNELS[] = {"hash_rows", "claim_rows", "look_up", "insert_new", "insert_keys"};
+static const char *const KERNELS[] = {"hash_rows",  "claim_rows",  "look_up",
+                                      "insert_new", "insert_keys", "structure_key"};
 
-extern "C" Result cuModuleLoadData(void **module, const void *image) {
-    // What the engine hands over is the PTX.
-    *module = const_cast<void *>(image);
-    return strstr(static_cast<const char *>(image), ".target sm_70") ? SUCCESS : INVALID_VALUE;
+// A module is the PTX that the engine hands over.
+extern "C" Result cuModuleLoadData(std::string **module, const char *image) {
+    *module = new std::string(image);
+    return (*module)->find(".target sm_70") != std::string::npos ? SUCCESS : INVALID_VALUE;
 }
 
-extern "C" Result cuModuleUnload(void *) { return SUCCESS; }
+extern "C" Result cuModuleUnload(std::string *module) {
+    delete module;
+    return SUCCESS;
+}
 
-extern "C" Result cuModuleGetFunction(const char **function, void *, const char *name) {
+extern "C" Result cuModuleGetFunction(const char **function, const std::string *module, const char *name) {
+    if (module->find(std::string(".visible .entry ") + name + "(") == std::string::npos)
+        return NOT_FOUND;
     for (const char *kernel : KERNELS)
         if (strcmp(kernel, name) == 0) {
             *function = kernel;
             return SUCCESS;
         }
     return NOT_FOUND;
+}
+
+extern "C" Result cuFuncGetAttribute(int *value, int attribute, const char *kernel) {
+    const int LOCAL_SIZE_BYTES = 3;
+    bool known = attribute == LOCAL_SIZE_BYTES && strcmp(kernel, "structure_key") == 0;
+    *value = sizeof(structure_keys::Work);
+    return known ? SUCCESS : INVALID_VALUE;
 }
 
 template <class T> static T argument(void **arguments, int i) { return *static_cast<T *>(arguments[i]); }
@@ -297,6 +328,9 @@ static std::function<void()> bound(const std::string &kernel, void **a, u32 rows
         return [=, text = buffer<u64>(a, 0), text_end = buffer<u32>(a, 1), keys = buffer<ulonglong2>(a, 3)] {
             host_hash_rows(text, text_end, rows, keys);
         };
+    if (kernel == "structure_key")
+        return [=, text = buffer<u8>(a, 0), text_end = buffer<u32>(a, 1), keys = buffer<ulonglong2>(a, 3),
+                statuses = buffer<u8>(a, 4)] { structure_keys::run(text, text_end, rows, keys, statuses); };
     ulonglong2 *keys = buffer<ulonglong2>(a, 0);
     if (kernel == "claim_rows")
         return [=, table = buffer<u32>(a, 2), mask = argument<u32>(a, 3), places = buffer<u32>(a, 4)] {
@@ -323,8 +357,10 @@ extern "C" Result cuLaunchKernel(const char *kernel, unsigned grid, unsigned, un
     Turn turn(one_at_a_time);
     if (!succeeds())
         return ILLEGAL_ADDRESS;
-    u32 rows = argument<u32>(arguments, strcmp(kernel, "hash_rows") == 0 ? 2 : 1);
-    if (block != BLOCK_ROWS || grid != (rows + BLOCK_ROWS - 1) / BLOCK_ROWS)
+    bool makes_keys = strcmp(kernel, "structure_key") == 0;
+    u32 rows = argument<u32>(arguments, makes_keys || strcmp(kernel, "hash_rows") == 0 ? 2 : 1);
+    u32 block_rows = makes_keys ? KEY_BLOCK_ROWS : SIEVE_BLOCK_ROWS;
+    if (rows == 0 || block != block_rows || grid != (rows + block_rows - 1) / block_rows)
         return INVALID_VALUE;
     stream->add(bound(kernel, arguments, rows));
     return SUCCESS;
@@ -358,8 +394,10 @@ extern "C" Result cuDeviceGetName(char *name, int length, int) {
 }
 
 extern "C" Result cuDeviceGetAttribute(int *value, int attribute, int) {
-    // 75 and 76: compute capability. 115: memory pools.
-    *value = attribute == 75 ? 9 : attribute == 76 ? 0 : attribute == 115 ? 1 : -1;
+    // Multiprocessors, threads that each holds, compute capability, memory pools.
+    static const std::map<int, int> ATTRIBUTES = {{16, 4}, {39, 1024}, {75, 9}, {76, 0}, {115, 1}};
+    auto known = ATTRIBUTES.find(attribute);
+    *value = known == ATTRIBUTES.end() ? -1 : known->second;
     return SUCCESS;
 }
 

@@ -100,7 +100,7 @@ pub(super) fn filter(stream: &Arc<CudaStream>, room: &Room) -> Result<CudaSlice<
     zeroed(stream, room.filter.bits / 64)
 }
 
-fn zeroed<T: DeviceRepr + ValidAsZeroBits>(
+pub(super) fn zeroed<T: DeviceRepr + ValidAsZeroBits>(
     stream: &Arc<CudaStream>,
     len: usize,
 ) -> Result<CudaSlice<T>, EngineError> {

@@ -1,0 +1,205 @@
+//! Structure keys of a device beside those of the CPU, which is the oracle: natural products as they are
+//! shipped, uncommon molecules, and both with changed bytes, so that there are faults of all kinds.
+
+use super::{Unlike, batches::Random};
+use crate::{
+    identity::StructureKeys,
+    sieve::structure_key::{KeyBatch, KeyDevice, KeyRoom, Told},
+};
+
+/// A library as CSV, with a SMILES in the second column.
+const NATURAL_PRODUCTS: &str = include_str!("../../../examples/natural_products.csv");
+
+/// Cages, salts, several of the same, isotopes, marks, metals, maps, rings without number, and texts that
+/// are none.
+const UNCOMMON: [&str; 24] = [
+    "CC1C[C@H](C)C[C@@H](C)C1",
+    "C12C3C4C1C5C2C3C45",
+    "C12C3C1C23",
+    "C1C2CC3CC1CC(C2)C3",
+    "C12C3C4C5C1C6C7C2C8C3C9C4C%10C5C6C%11C7C8C9C%10%11",
+    "C12C3C4C1C5C2C3C45.C12C3C4C1C5C2C3C45",
+    "F[C@H]1C[C@@H](F)C[C@H](F)C1",
+    "F/C=C/F",
+    "F/C=C\\C=C/F",
+    "C[N+](C)(C)CC([O-])=O",
+    "C[N+](=O)[O-]",
+    "CN(=O)=O",
+    "[Na+].[Cl-]",
+    "[13CH4]",
+    "[2H]C([2H])([2H])O",
+    "[H][H]",
+    "[H]OC",
+    "C[Fe]C",
+    "[U](C)(C)(C)(C)(C)(C)(C)(C)C",
+    "[CH3:1]C",
+    "*CC",
+    "C1CC",
+    "c1cccc1",
+    "C%10CC%10",
+];
+
+/// Characters that take the place of others.
+const ALPHABET: &[u8] = b"CNOFPSIBcnops[]()=#-+/\\@.%0123456789Hlr*";
+/// Changed texts for each as it is.
+const CHANGED_PER_TEXT: usize = 4;
+/// Rows of a batch: about the edges of a block, and as many as a job's batch may have.
+const ROWS: [usize; 9] = [1, 2, 127, 128, 129, 255, 257, 4_096, 31];
+/// Of the natural products as they are, one in so many may be too large for a device.
+const TOO_LARGE_ONE_IN: usize = 20;
+
+/// Room for the largest of the batches.
+pub fn key_room() -> KeyRoom {
+    KeyRoom::for_batches(4_096)
+}
+
+/// Puts a device that was opened with [`key_room`] to the body. Gives the number of rows.
+pub fn conform_on_keys(device: &mut dyn KeyDevice) -> Result<u64, Unlike> {
+    let (texts, shipped) = texts();
+    let mut batch = KeyBatch::new(device, key_room())?;
+    let (mut cpu, mut sizes) = (StructureKeys::new(), ROWS.into_iter().cycle());
+    let (mut done, mut too_large) = (0, 0);
+    while done < texts.len() {
+        let size = sizes.next().unwrap_or(1).min(texts.len() - done);
+        let rows = &texts[done..done + size];
+        batch.clear();
+        // Texts are short, so there is room for all.
+        rows.iter().for_each(|text| drop(batch.push(text)));
+        batch.spoil();
+        batch.ask(device)?;
+        for (row, text) in rows.iter().enumerate() {
+            let told = batch.told(row);
+            compare(text, told, &mut cpu)?;
+            too_large += usize::from(told == Told::TooLarge && done + row < shipped);
+        }
+        done += size;
+    }
+    if too_large * TOO_LARGE_ONE_IN > shipped {
+        return Err(Unlike::TooLarge { too_large, shipped });
+    }
+    Ok(done as u64)
+}
+
+fn compare(text: &[u8], found: Told, cpu: &mut StructureKeys) -> Result<(), Unlike> {
+    let expected = match cpu.key(text) {
+        Ok(key) => Told::Key(key),
+        Err(reason) => Told::Reason(reason),
+    };
+    if found == Told::TooLarge || found == expected {
+        return Ok(());
+    }
+    Err(Unlike::Row {
+        text: String::from_utf8_lossy(text).into_owned(),
+        expected,
+        found,
+    })
+}
+
+/// All texts, and how many of the first of them are natural products as they are.
+fn texts() -> (Vec<Vec<u8>>, usize) {
+    let lines = NATURAL_PRODUCTS.lines().skip(1);
+    let smiles = lines.filter_map(|line| line.rsplit(',').nth(2));
+    let mut texts: Vec<Vec<u8>> = smiles.map(|smiles| smiles.into()).collect();
+    let shipped = texts.len();
+    texts.extend(UNCOMMON.iter().map(|&text| text.into()));
+    let mut random = Random::new(1);
+    for place in 0..texts.len() * CHANGED_PER_TEXT {
+        let text = texts[place / CHANGED_PER_TEXT].clone();
+        texts.push(changed(text, &mut random));
+    }
+    (texts, shipped)
+}
+
+/// A text with a byte more, less, or another one, once or twice.
+fn changed(mut text: Vec<u8>, random: &mut Random) -> Vec<u8> {
+    for _ in 0..=random.below(2) {
+        let at = random.below(text.len() as u64) as usize;
+        let byte = ALPHABET[random.below(ALPHABET.len() as u64) as usize];
+        match random.below(3) {
+            0 => text.insert(at, byte),
+            1 if text.len() > 1 => drop(text.remove(at)),
+            _ => text[at] = byte,
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::sieve::EngineError;
+
+    /// The CPU's engine in a device's place, with a fault if wanted.
+    struct OnCpu {
+        keys: StructureKeys,
+        fault: fn(usize, &mut [u64; 2], &mut u8),
+    }
+
+    impl KeyDevice for OnCpu {
+        fn name(&self) -> &'static str {
+            "toy"
+        }
+
+        fn tell(
+            &mut self,
+            text: &[u8],
+            text_end: &[u32],
+            keys: &mut [[u64; 2]],
+            statuses: &mut [u8],
+        ) -> Result<(), EngineError> {
+            let mut begin = 0;
+            for (row, end) in text_end.iter().enumerate() {
+                let told = self.keys.key(&text[begin..*end as usize]);
+                begin = *end as usize;
+                (keys[row], statuses[row]) = match told {
+                    Ok(key) => (key.words(), 0),
+                    Err(reason) => ([0; 2], 1 + reason as u8),
+                };
+                (self.fault)(row, &mut keys[row], &mut statuses[row]);
+            }
+            Ok(())
+        }
+    }
+
+    fn conform(fault: fn(usize, &mut [u64; 2], &mut u8)) -> Result<u64, Unlike> {
+        let keys = StructureKeys::new();
+        conform_on_keys(&mut OnCpu { keys, fault })
+    }
+
+    #[test]
+    fn faults_of_a_device_are_seen() {
+        assert!(conform(|_, _, _| ()).unwrap() > 3_000);
+        let unlike = conform(|row, key, _| key[1] ^= u64::from(row == 200)).unwrap_err();
+        assert!(matches!(unlike, Unlike::Row { .. }), "{unlike}");
+        let unlike = conform(|row, key, status| {
+            if row == 256 {
+                (*key, *status) = ([u64::MAX; 2], 0);
+            }
+        });
+        assert!(matches!(unlike, Err(Unlike::Row { .. })));
+        let unlike = conform(|row, _, status| {
+            if row % 2 == 0 {
+                *status = u8::MAX;
+            }
+        });
+        assert!(matches!(unlike, Err(Unlike::TooLarge { .. })));
+        let unlike = conform(|_, _, status| *status = (*status).min(3)).unwrap_err();
+        assert!(matches!(unlike, Unlike::Row { .. }), "{unlike}");
+    }
+
+    #[test]
+    fn there_are_keys_and_reasons_of_most_kinds() {
+        let (texts, shipped) = texts();
+        assert_eq!(shipped, 621);
+        let mut keys = StructureKeys::new();
+        let mut reasons = BTreeSet::new();
+        let without_key = texts.iter().filter_map(|text| keys.key(text).err());
+        let without_key = without_key.map(|reason| reasons.insert(reason)).count();
+        assert!(texts.len() - without_key > 1_200, "{without_key}");
+        assert!(reasons.len() >= 10, "{reasons:?}");
+        let smiles = |text: &Vec<u8>| text.iter().all(|byte| !b",\" ".contains(byte));
+        assert!(texts.iter().all(smiles));
+    }
+}

@@ -1,0 +1,246 @@
+//! The devices of a job. A worker takes one for a batch and gives it back.
+//!
+//! Each has a [`KeyBatch`] of its own, so that what waits for a device is bounded by their number. Whoever
+//! has taken a device waits for nobody else, so all come to their turn.
+
+use std::{
+    sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use super::{EngineError, KeyBatch, KeyDevice, KeyRoom, Told};
+
+/// How often a worker that waits for a device looks whether it should stop.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// Devices that make structure keys, all of one engine.
+pub struct KeyDevices {
+    name: &'static str,
+    free: Mutex<Vec<Lane>>,
+    given_back: Condvar,
+}
+
+/// A device and its batch. The device goes first: it may still copy from and to the batch.
+struct Lane {
+    device: Box<dyn KeyDevice>,
+    batch: KeyBatch,
+}
+
+impl KeyDevices {
+    /// Devices that were opened with this room; `None` if there are none.
+    pub fn new(
+        devices: Vec<Box<dyn KeyDevice>>,
+        room: KeyRoom,
+    ) -> Result<Option<Self>, EngineError> {
+        let Some(first) = devices.first() else {
+            return Ok(None);
+        };
+        let name = first.name();
+        let lane = |device: Box<dyn KeyDevice>| {
+            let batch = KeyBatch::new(device.as_ref(), room)?;
+            Ok(Lane { device, batch })
+        };
+        let lanes: Result<Vec<_>, EngineError> = devices.into_iter().map(lane).collect();
+        Ok(Some(Self {
+            name,
+            free: Mutex::new(lanes?),
+            given_back: Condvar::new(),
+        }))
+    }
+
+    /// The name of their engine.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Takes a device, and waits until one is there; `None` if `stopped` says so before that.
+    pub fn take(&self, stopped: &dyn Fn() -> bool) -> Option<TakenDevice<'_>> {
+        let mut free = self.lock();
+        while !stopped() {
+            if let Some(lane) = free.pop() {
+                let lane = Some(lane);
+                return Some(TakenDevice { of: self, lane });
+            }
+            let waited = self.given_back.wait_timeout(free, LOOK_EVERY);
+            free = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        None
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Lane>> {
+        // No code that can panic runs under this lock.
+        self.free.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A device that is taken. Dropped, it is given back; one that has failed is not.
+pub struct TakenDevice<'a> {
+    of: &'a KeyDevices,
+    lane: Option<Lane>,
+}
+
+impl TakenDevice<'_> {
+    /// Has the device tell of the texts of a batch, and puts down what it says of each: nothing of those
+    /// that are not for a device (`None`) and of those for which there is no room.
+    pub fn tell<'t>(
+        mut self,
+        texts: impl Iterator<Item = Option<&'t [u8]>>,
+        told: &mut Vec<Option<Told>>,
+    ) -> Result<(), EngineError> {
+        // Not there while it works: whatever ends that in mid-way, it is not given back.
+        let Some(mut lane) = self.lane.take() else {
+            return Ok(());
+        };
+        #[cfg(feature = "failpoints")]
+        crate::faults::device_call(self.of.name, "tell_keys")?;
+        let Lane { device, batch } = &mut lane;
+        batch.clear();
+        told.clear();
+        // Those that are asked about hold a place until it is told.
+        let asked = texts.map(|text| text.is_some_and(|text| batch.push(text)));
+        told.extend(asked.map(|asked| asked.then_some(Told::TooLarge)));
+        batch.ask(device.as_mut())?;
+        for (row, told) in told.iter_mut().flatten().enumerate() {
+            *told = batch.told(row);
+        }
+        self.lane = Some(lane);
+        Ok(())
+    }
+}
+
+impl Drop for TakenDevice<'_> {
+    fn drop(&mut self) {
+        if let Some(lane) = self.lane.take() {
+            self.of.lock().push(lane);
+            self.of.given_back.notify_one();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{
+        sync::atomic::{AtomicBool, Ordering::Relaxed},
+        thread,
+    };
+
+    use super::*;
+    use crate::{identity::Reason, key::Key};
+
+    /// Keys are of the bytes; a row that begins with `?` has a reason, with `+` is too large, with `!` loses
+    /// the device.
+    struct Toy;
+
+    impl KeyDevice for Toy {
+        fn name(&self) -> &'static str {
+            "toy"
+        }
+
+        fn tell(
+            &mut self,
+            text: &[u8],
+            text_end: &[u32],
+            keys: &mut [[u64; 2]],
+            statuses: &mut [u8],
+        ) -> Result<(), EngineError> {
+            let mut begin = 0;
+            for (row, end) in text_end.iter().enumerate() {
+                let text = &text[begin..*end as usize];
+                begin = *end as usize;
+                keys[row] = Key::of(text).words();
+                statuses[row] = match text[0] {
+                    b'?' => 1 + Reason::Valence as u8,
+                    b'+' => u8::MAX,
+                    b'!' => return Err(lost()),
+                    _ => 0,
+                };
+            }
+            Ok(())
+        }
+    }
+
+    fn lost() -> EngineError {
+        EngineError::Lost {
+            engine: "toy",
+            reason: "a row says so".into(),
+        }
+    }
+
+    fn devices(count: usize) -> KeyDevices {
+        let room = KeyRoom {
+            rows_max: 5,
+            text_bytes_max: 20,
+        };
+        let toys = (0..count).map(|_| -> Box<dyn KeyDevice> { Box::new(Toy) });
+        KeyDevices::new(toys.collect(), room).unwrap().unwrap()
+    }
+
+    fn tell(
+        devices: &KeyDevices,
+        texts: &[Option<&str>],
+    ) -> Result<Vec<Option<Told>>, EngineError> {
+        let mut told = vec![Some(Told::TooLarge); 3];
+        let texts = texts.iter().map(|text| text.map(str::as_bytes));
+        let device = devices.take(&|| false).unwrap();
+        device.tell(texts, &mut told).map(|()| told)
+    }
+
+    #[test]
+    fn each_row_is_told_what_is_said_of_it() {
+        let devices = devices(1);
+        let key = |text: &str| Some(Told::Key(Key::of(text.as_bytes())));
+        let valence = Some(Told::Reason(Reason::Valence));
+        for _ in 0..2 {
+            let texts = [None, Some("CC"), Some("?"), None, Some("+C"), Some("C")];
+            let expected = [
+                None,
+                key("CC"),
+                valence,
+                None,
+                Some(Told::TooLarge),
+                key("C"),
+            ];
+            assert_eq!(tell(&devices, &texts).unwrap(), expected);
+        }
+        assert_eq!(tell(&devices, &[]).unwrap(), []);
+    }
+
+    #[test]
+    fn rows_beyond_the_room_are_not_told() {
+        let devices = devices(1);
+        let told = tell(&devices, &[Some("C"); 7]).unwrap();
+        assert_eq!(told.iter().flatten().count(), 5);
+        let (long, short) = ("C".repeat(21), "C".repeat(20));
+        let told = tell(&devices, &[Some(&long), Some(&short), Some("C")]).unwrap();
+        let there: Vec<_> = told.iter().map(Option::is_some).collect();
+        assert_eq!(there, [false, true, false]);
+    }
+
+    #[test]
+    fn who_waits_hears_that_the_job_stops() {
+        let devices = devices(1);
+        let stopping = AtomicBool::new(false);
+        let taken = devices.take(&|| false);
+        thread::scope(|scope| {
+            let waiting = scope.spawn(|| devices.take(&|| stopping.load(Relaxed)).is_some());
+            thread::sleep(2 * LOOK_EVERY);
+            assert!(!waiting.is_finished());
+            stopping.store(true, Relaxed);
+            assert!(!waiting.join().unwrap());
+            drop(taken);
+            let waiting = scope.spawn(|| devices.take(&|| false).is_some());
+            assert!(waiting.join().unwrap());
+        });
+    }
+
+    #[test]
+    fn a_device_that_has_failed_is_taken_no_more() {
+        let devices = devices(2);
+        assert_eq!(tell(&devices, &[Some("!")]), Err(lost()));
+        let left = devices.take(&|| false);
+        assert!(left.is_some());
+        let looks = std::cell::Cell::new(0);
+        let stopped = || looks.replace(looks.get() + 1) > 1;
+        assert!(devices.take(&stopped).is_none());
+    }
+}
