@@ -21,7 +21,7 @@ use std::fmt;
 use super::{
     EngineError,
     cuda::{CudaKeys, Gpu},
-    wgpu::Adapter,
+    wgpu::{Adapter, WgpuKeys},
 };
 use crate::{
     identity::Reason,
@@ -123,11 +123,10 @@ pub fn on_gpu(
     Ok(devices.into_iter().map(boxed).collect())
 }
 
-/// The device on an adapter: none yet.
-// Here comes `Ok(vec![Box::new(WgpuKeys::open(adapter, room)?)])`, and nothing else has to change.
+/// The device on an adapter: one, for it works on a batch at a time.
 pub fn on_adapter(
-    _adapter: &Adapter,
-    _room: KeyRoom,
+    adapter: &Adapter,
+    room: KeyRoom,
 ) -> Result<Vec<Box<dyn KeyDevice>>, EngineError> {
-    Ok(Vec::new())
+    Ok(vec![Box::new(WgpuKeys::open(adapter, room)?)])
 }

@@ -63,8 +63,8 @@ pub fn conform_on_keys(device: &mut dyn KeyDevice) -> Result<u64, Unlike> {
         let size = sizes.next().unwrap_or(1).min(texts.len() - done);
         let rows = &texts[done..done + size];
         batch.clear();
-        // Texts are short, so there is room for all.
-        rows.iter().for_each(|text| drop(batch.push(text)));
+        let pushed = rows.iter().filter(|text| batch.push(text)).count();
+        debug_assert_eq!(pushed, size, "texts are short, so there is room for all");
         batch.spoil();
         batch.ask(device)?;
         for (row, text) in rows.iter().enumerate() {
