@@ -154,7 +154,8 @@ fn keys_do_not_depend_on_the_processor() {
     let (mut keys, mut atom_by_atom) = (StructureKeys::new(), StructureKeys::atom_by_atom());
     let kinds = std::fs::read_to_string(repository().join("tests/oracle/kinds.smi")).unwrap();
     let (library, mut random) = (smiles_lines(SHIPPED), Draw(23));
-    let texts = library.lines().chain(kinds.lines()).chain(HARD.lines());
+    let hard = HARD.lines().filter(|line| !line.starts_with('#'));
+    let texts = library.lines().chain(kinds.lines()).chain(hard);
     let texts: Vec<_> = texts.flat_map(str::split_whitespace).collect();
     let mut compare = |text: &str| {
         let key = keys.key(text.as_bytes());
