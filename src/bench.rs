@@ -4,6 +4,7 @@
 //! | figure | what is timed | what it is a share of |
 //! |---|---|---|
 //! | hash | keys of rows that are where the engine reads them | copying the same bytes |
+//! | structure key | structure keys from SMILES in host memory to keys there: the shipped library, over and over | copying the same bytes to where the engine hashes them |
 //! | absent | look-ups of keys that are not in the filter, others each time | random accesses |
 //! | present | look-ups of keys that are in the filter | random accesses |
 //! | insert | inserts of keys | random accesses |
@@ -26,6 +27,7 @@ mod input;
 mod keys;
 mod measure;
 mod random_access;
+mod structure_key;
 mod subject;
 mod verdict;
 mod whole;
@@ -169,6 +171,10 @@ pub struct EngineReport {
     pub copy_bytes_per_second: f64,
     /// Keys alone.
     pub hash: Option<Figure>,
+    /// Structure keys of SMILES in host memory.
+    pub structure_keys: Option<Figure>,
+    /// Why they were not measured: they do not fit the device.
+    pub structure_keys_skipped: Option<String>,
     /// What depends on the filter, from small to large.
     pub filters: Vec<FilterReport>,
     /// Filters that were not tried, or did not fit, and why.

@@ -42,6 +42,12 @@ fn assert_measured(engine: &Value, name: &str, filters: &[u64]) {
     assert_eq!(engine["engine"], name);
     assert_eq!(engine["failed"], Value::Null, "{engine}");
     assert_figure(&engine["hash"]);
+    // One or the other.
+    let (keys, skipped) = (&engine["structure_keys"], &engine["structure_keys_skipped"]);
+    match skipped.as_str() {
+        None => assert_figure(keys),
+        Some(reason) => assert!(reason.contains("structure keys takes"), "{reason}"),
+    }
     let measured = engine["filters"].as_array().unwrap();
     let sizes: Vec<_> = measured
         .iter()
@@ -132,7 +138,8 @@ fn a_table_says_it_on_the_terminal() {
         "  fast      parse ",
         "  reference parse ",
         "engine cpu: ",
-        "end to end 256 KiB",
+        "structure key -  ",
+        "end to end    256 KiB",
         "RDKit makes about",
         "share = (1/s)",
     ] {
@@ -194,7 +201,9 @@ fn cuda_is_measured_through_its_own_calls() {
         .env("LD_LIBRARY_PATH", driver.path())
         .run()
         .ends_with(0);
-    assert_measured(&report(&run)["engines"][0], "cuda", &[256 << 10]);
+    let engine = report(&run)["engines"][0].clone();
+    assert_measured(&engine, "cuda", &[256 << 10]);
+    assert_figure(&engine["structure_keys"]);
 }
 
 #[test]
@@ -223,6 +232,7 @@ fn a_filter_that_does_not_fit_is_passed_over() {
     let engine = report(&run)["engines"][0].clone();
     assert_measured(&engine, "cuda", &[256 << 10]);
     assert_eq!(engine["skipped"][0]["bytes"], 16 << 20, "{engine}");
+    assert_eq!(engine["structure_keys"], Value::Null, "{engine}");
 }
 
 #[test]

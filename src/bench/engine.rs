@@ -6,7 +6,7 @@ use super::{
     BenchError, Effort, EngineReport, Figure, FilterReport, Skipped,
     input::{self, Filled},
     measure::{Timing, clocked},
-    random_access,
+    random_access, structure_key,
     subject::Subject,
     whole::Run,
 };
@@ -52,6 +52,8 @@ pub(super) fn measure(
         threads: subject.threads(),
         copy_bytes_per_second: 0.0,
         hash: None,
+        structure_keys: None,
+        structure_keys_skipped: None,
         filters: Vec::new(),
         skipped: Vec::new(),
         failed: None,
@@ -76,6 +78,8 @@ impl Bench<'_> {
     ) -> Result<(), BenchError> {
         say(&format!("{}: copies and keys", self.subject));
         self.copy_and_hash(report)?;
+        say(&format!("{}: structure keys", self.subject));
+        self.structure_keys(report)?;
         let bytes_max = self.subject.filter_bytes_max();
         for bytes in FILTER_BYTES {
             if filter_bytes_max.is_some_and(|wanted| bytes > wanted) {
@@ -124,6 +128,18 @@ impl Bench<'_> {
         let bytes_per_key = bytes as f64 / rows as f64;
         let copied = report.copy_bytes_per_second / bytes_per_key;
         report.hash = Some(Figure::new(hashed, rows, bytes_per_key, copied));
+        Ok(())
+    }
+
+    fn structure_keys(&self, report: &mut EngineReport) -> Result<(), BenchError> {
+        let copied = report.copy_bytes_per_second;
+        match structure_key::measure(self.subject, self.effort, copied) {
+            Ok(figure) => report.structure_keys = Some(figure),
+            Err(BenchError::Engine(error)) if does_not_fit(&error) => {
+                report.structure_keys_skipped = Some(error.to_string());
+            }
+            Err(error) => return Err(error),
+        }
         Ok(())
     }
 

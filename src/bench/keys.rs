@@ -27,7 +27,7 @@ const LIBRARY: &str = include_str!("../../examples/natural_products.csv");
 
 /// Its SMILES: the second column, without quotes. The few that go to RDKit for a key are left out, for they would
 /// compare RDKit with itself.
-fn molecules(keys: &mut StructureKeys) -> Vec<&'static str> {
+pub(super) fn molecules(keys: &mut StructureKeys) -> Vec<&'static str> {
     let rows = LIBRARY.lines().skip(1);
     let all = rows.filter_map(|row| row.split(',').nth(1));
     all.filter(|smiles| keys.key(smiles.as_bytes()).is_ok())

@@ -13,6 +13,7 @@ use crate::{
         gpu::{GpuEngine, Room},
         named_adapter,
         steps::{CUDA_PROBES, CpuSteps, GpuSteps, Steps, WGPU_PROBES},
+        structure_key::{self, KeyDevice, KeyRoom},
         wgpu::{self, Adapter, WgpuDevice},
     },
     slot::SlotLayout,
@@ -34,6 +35,9 @@ enum On {
 const HOST_MEMORY_DIVISOR: u64 = 4;
 /// A device's filter may take this share of its memory, in tenths.
 const DEVICE_MEMORY_TENTHS: u64 = 8;
+
+/// Devices that make structure keys on one GPU side by side: copies of some beside kernels of others.
+const KEY_DEVICES: usize = 8;
 
 impl Subject {
     /// The engines that are named, all of which must be there; if none is, those that are there, and what
@@ -154,6 +158,25 @@ impl Subject {
             On::Cuda(_) => 256 << 20,
             // Some bind 128 MiB at most.
             On::Wgpu(_) => 128 << 20,
+        }
+    }
+
+    /// Molecules of a batch for structure keys: so many that all of a GPU has work.
+    pub fn key_batch_rows(&self, effort: Effort) -> usize {
+        match &self.on {
+            _ if effort.is_trial() => 1_024,
+            On::Cpu { .. } => 4_096,
+            On::Wgpu(adapter) if adapter.software => 4_096,
+            On::Cuda(_) | On::Wgpu(_) => 65_536,
+        }
+    }
+
+    /// Devices that make structure keys; none on the CPU, which makes them itself.
+    pub fn key_devices(&self, room: KeyRoom) -> Result<Vec<Box<dyn KeyDevice>>, EngineError> {
+        match &self.on {
+            On::Cpu { .. } => Ok(Vec::new()),
+            On::Cuda(gpu) => structure_key::on_gpu(gpu, room, KEY_DEVICES),
+            On::Wgpu(adapter) => structure_key::on_adapter(adapter, room),
         }
     }
 

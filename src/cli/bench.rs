@@ -95,12 +95,12 @@ fn text(report: &Report) -> String {
         lines.push(String::new());
         lines.push(format!("  {}", engine_title(engine)));
         lines.push(format!(
-            "  {:<10} {:<10} {:>15} {:>9} {:>9}",
+            "  {:<13} {:<10} {:>15} {:>9} {:>9}",
             "step", "filter", "keys/s", "GB/s", "ceiling"
         ));
         for row in rows(engine) {
             lines.push(format!(
-                "  {:<10} {:<10} {:>15} {:>9} {:>9}",
+                "  {:<13} {:<10} {:>15} {:>9} {:>9}",
                 row.step, row.filter, row.keys, row.gigabytes, row.share
             ));
         }
@@ -177,7 +177,7 @@ fn about(report: &Report) -> Vec<(&'static str, String)> {
         ),
         (
             "ceiling",
-            "share of a copy of the same bytes (hash, end to end), of random accesses (others)"
+            "share of a copy of the same bytes (hash, structure key, end to end), of random accesses (others)"
                 .into(),
         ),
     ];
@@ -237,7 +237,9 @@ fn rows(engine: &EngineReport) -> Vec<Row> {
         .hash
         .iter()
         .map(|figure| Row::new("hash", "-", figure));
-    let mut rows: Vec<_> = hash.collect();
+    let keys = engine.structure_keys.iter();
+    let keys = keys.map(|figure| Row::new("structure key", "-", figure));
+    let mut rows: Vec<_> = hash.chain(keys).collect();
     for (step, figures) in series(engine) {
         let of_step = figures.iter();
         rows.extend(
@@ -278,6 +280,9 @@ fn notes(engine: &EngineReport) -> Vec<String> {
             None => " (derived: the most that look-ups made)",
         };
         notes.push(format!("random accesses{how}: {}", accesses.join(", ")));
+    }
+    if let Some(reason) = &engine.structure_keys_skipped {
+        notes.push(format!("not measured, structure keys: {reason}"));
     }
     for skipped in &engine.skipped {
         let size = ByteSize(skipped.bytes);

@@ -192,7 +192,7 @@ fn check_memory(bytes: u64, bytes_max: u64) -> Result<(), EngineError> {
     }
     Err(EngineError::TooLarge {
         engine: NAME,
-        part: "threads that make structure keys",
+        part: "local memory for structure keys",
         bytes,
         bytes_max,
     })

@@ -1,0 +1,157 @@
+//! Structure keys on an engine: SMILES in host memory, in batches as a device is asked about them, and their keys
+//! there again. What goes to a device and what comes back counts.
+
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
+
+use super::{BenchError, Effort, Figure, keys, subject::Subject};
+use crate::{
+    identity::StructureKeys,
+    sieve::{
+        EngineError,
+        structure_key::{KeyBatch, KeyDevice, KeyRoom, Told},
+    },
+};
+
+/// Of so many molecules one may be left to the CPU as too large for a device.
+const TOO_LARGE_ONE_IN: usize = 20;
+
+/// Times the keys of an engine: each thread, or each device of a GPU, makes those of a batch of its own.
+/// `copy_bytes_per_second` is the ceiling.
+pub(super) fn measure(
+    subject: &Subject,
+    effort: Effort,
+    copy_bytes_per_second: f64,
+) -> Result<Figure, BenchError> {
+    let molecules = keys::molecules(&mut StructureKeys::new());
+    let rows = subject.key_batch_rows(effort);
+    let texts: Vec<&str> = molecules.into_iter().cycle().take(rows).collect();
+    let mut workers = match subject.threads() {
+        Some(threads) => on_threads(&texts, threads),
+        None => on_devices(subject.key_devices(room(&texts))?, &texts)?,
+    };
+    let timing = effort.time(u32::MAX, &mut |passes| pass(&mut workers, passes))?;
+    let mut told = 0;
+    for worker in &mut workers {
+        let of_worker = worker.told_rightly();
+        told += of_worker.ok_or_else(|| BenchError::Wrong {
+            engine: subject.to_string(),
+            fault: "makes structure keys that are not those of the CPU, or leaves most to it",
+        })?;
+    }
+    let read = room(&texts).text_bytes_max + rows * size_of::<u32>();
+    let bytes_per_key = read as f64 / rows as f64;
+    let copied = copy_bytes_per_second / bytes_per_key;
+    Ok(Figure::new(timing, told as u64, bytes_per_key, copied))
+}
+
+/// All rows of all workers, so many times.
+fn pass(workers: &mut [Worker<'_>], passes: u32) -> Result<Duration, EngineError> {
+    let began = Instant::now();
+    let went = thread::scope(|scope| {
+        let work = |worker| scope.spawn(move || Worker::work(worker, passes));
+        let working: Vec<_> = workers.iter_mut().map(work).collect();
+        let ends = working.into_iter().map(|working| working.join());
+        // A panic goes on where it is seen.
+        ends.map(|end| end.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+            .collect::<Result<Vec<()>, _>>()
+    });
+    went.map(|_| began.elapsed())
+}
+
+/// What makes keys of rows of its own.
+enum Worker<'t> {
+    Thread {
+        keys: Box<StructureKeys>,
+        texts: &'t [&'t str],
+        told: Vec<Told>,
+    },
+    Device {
+        device: Box<dyn KeyDevice>,
+        batch: KeyBatch,
+        texts: &'t [&'t str],
+    },
+}
+
+fn on_threads<'t>(texts: &'t [&'t str], threads: usize) -> Vec<Worker<'t>> {
+    let worker = |_| Worker::Thread {
+        keys: Box::new(StructureKeys::new()),
+        texts,
+        told: vec![Told::TooLarge; texts.len()],
+    };
+    (0..threads).map(worker).collect()
+}
+
+fn on_devices<'t>(
+    devices: Vec<Box<dyn KeyDevice>>,
+    texts: &'t [&'t str],
+) -> Result<Vec<Worker<'t>>, EngineError> {
+    let worker = |device: Box<dyn KeyDevice>| {
+        let mut batch = KeyBatch::new(device.as_ref(), room(texts))?;
+        let pushed = texts.iter().all(|text| batch.push(text.as_bytes()));
+        debug_assert!(pushed, "the room is for these texts");
+        batch.spoil();
+        Ok(Worker::Device {
+            device,
+            batch,
+            texts,
+        })
+    };
+    devices.into_iter().map(worker).collect()
+}
+
+fn room(texts: &[&str]) -> KeyRoom {
+    KeyRoom {
+        rows_max: texts.len(),
+        text_bytes_max: texts.iter().map(|text| text.len()).sum(),
+    }
+}
+
+impl Worker<'_> {
+    fn work(&mut self, passes: u32) -> Result<(), EngineError> {
+        for _ in 0..passes {
+            match self {
+                Self::Thread { keys, texts, told } => {
+                    for (told, text) in told.iter_mut().zip(*texts) {
+                        *told = by_cpu(keys, text);
+                    }
+                }
+                Self::Device { device, batch, .. } => {
+                    batch.ask(device.as_mut())?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// How many rows are told of, as the CPU tells of them; none if any is told otherwise.
+    fn told_rightly(&mut self) -> Option<usize> {
+        let Self::Device { batch, texts, .. } = self else {
+            return Some(self.rows());
+        };
+        let (mut keys, mut told) = (StructureKeys::new(), 0);
+        for (row, text) in texts.iter().enumerate() {
+            match batch.told(row) {
+                Told::TooLarge => continue,
+                found if found == by_cpu(&mut keys, text) => told += 1,
+                _ => return None,
+            }
+        }
+        (told * TOO_LARGE_ONE_IN >= texts.len() * (TOO_LARGE_ONE_IN - 1)).then_some(told)
+    }
+
+    fn rows(&self) -> usize {
+        match self {
+            Self::Thread { texts, .. } | Self::Device { texts, .. } => texts.len(),
+        }
+    }
+}
+
+fn by_cpu(keys: &mut StructureKeys, text: &str) -> Told {
+    match keys.key(text.as_bytes()) {
+        Ok(key) => Told::Key(key),
+        Err(reason) => Told::Reason(reason),
+    }
+}
