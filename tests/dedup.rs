@@ -14,6 +14,7 @@ use common::{
     Folder, Molsieve,
     library::{repository, smiles_lines},
     output::{self, assert_complete},
+    shim,
 };
 use molsieve::chem::RdKit;
 
@@ -80,7 +81,7 @@ fn unreadable(library: &Path) -> u64 {
 }
 
 fn dedup(flags: &str, input: &Path, out: &Path) -> Molsieve {
-    Molsieve::new("dedup --overwrite --memory 256MiB")
+    Molsieve::new("dedup --overwrite")
         .args(flags)
         .input(input)
         .output(out)
@@ -115,17 +116,69 @@ fn threads_engines_and_the_number_of_checks_do_not_show_in_the_files() {
         .run()
         .ends_with(4);
     let expected = output::part_bytes(&out);
-    let mut ways = vec!["--threads 3 --engine cpu --check 10 --part-size 64KiB"];
+    let driver = shim::fake_driver();
+    let mut ways = vec![
+        ("cpu", "--threads 3 --check 10"),
+        ("cuda", "--threads 2 --memory 768MiB"),
+    ];
     if !molsieve::sieve::wgpu::adapters().is_empty() {
-        ways.push("--threads 2 --engine wgpu --part-size 64KiB");
+        ways.push(("wgpu", "--threads 2 --memory 768MiB"));
     }
-    for flags in ways {
-        dedup(flags, &input, &out)
+    for (engine, flags) in ways {
+        let run = dedup(flags, &input, &out)
+            .args("--part-size 64KiB --engine")
+            .arg(engine)
             .env("MOLSIEVE_ADAPTER", "0")
+            .env("LD_LIBRARY_PATH", driver.path())
             .run()
             .ends_with(4);
-        assert!(output::part_bytes(&out) == expected, "{flags}");
+        assert!(output::part_bytes(&out) == expected, "{engine} {flags}");
+        let manifest = output::manifest(&out);
+        assert_eq!(manifest["keys_made_by"], engine);
+        // A few are left to the CPU; which ones depends on the device.
+        let left = manifest["keys_too_large_for_device"].as_u64().unwrap();
+        assert!(left < 60, "{engine}: {left}");
+        let on_device = format!("{engine} made the others");
+        assert_eq!(run.stdout.contains(&on_device), engine != "cpu");
     }
+}
+
+/// Whatever call to the driver is the first to fail, and from then on all do: the job goes on with the engine
+/// cpu, which makes the keys too, and writes the same files.
+#[test]
+fn a_gpu_that_makes_keys_may_be_lost_at_any_call() {
+    let (folder, driver) = (Folder::new(), shim::fake_driver());
+    let lines = smiles_lines(200);
+    let (input, out) = (
+        folder.write("a.smi", format!("{lines}{lines}")),
+        folder.out(),
+    );
+    let job = |engine: &str, calls: u32| {
+        let run = dedup("--threads 2 --memory 768MiB", &input, &out)
+            .args("--part-size 64KiB --engine")
+            .arg(engine)
+            .env("LD_LIBRARY_PATH", driver.path())
+            .env("FAKE_CUDA_CALLS", calls.to_string());
+        let run = run.run().ends_with(0);
+        assert_complete(&out);
+        (output::part_bytes(&out), output::manifest(&out), run.stderr)
+    };
+    let (expected, _, _) = job("cpu", 0);
+    let calls = (0..).filter(|calls| calls % 7 == 0 && *calls < 70 || calls % 101 == 0);
+    let losses = calls.take_while(|calls| {
+        let (files, manifest, stderr) = job("cuda", *calls);
+        assert!(files == expected, "lost at call {calls}");
+        let lost = manifest["engine"] == "cpu";
+        if lost {
+            let why = manifest["engine_lost"].as_str().unwrap();
+            assert!(why.starts_with("engine cuda: "), "{why}");
+            assert_eq!(manifest["keys_made_by"], "cpu");
+            assert!(stderr.contains("goes on with the engine cpu"), "{stderr}");
+        }
+        lost
+    });
+    let losses = losses.count();
+    assert!(losses > 10, "{losses}");
 }
 
 #[test]

@@ -82,7 +82,38 @@ fn a_gpu_is_tried_out_and_one_that_fails_is_told() {
         gpu["state"]["conforms"]["rows"].as_u64() > Some(100_000),
         "{gpu}"
     );
+    assert!(
+        gpu["keys"]["conforms"]["rows"].as_u64() > Some(3_000),
+        "{gpu}"
+    );
     let ill = with_gpu("500").ends_with(1).json_lines().remove(0);
     let why = told(&ill, "cuda")[0]["state"]["fails"].as_str().unwrap();
     assert!(why.contains("the device is lost"), "{why}");
+}
+
+/// A kernel whose keys are not those of the CPU must not be used, though its sieve is well.
+#[test]
+fn structure_keys_that_are_wrong_are_told() {
+    let folder = Folder::new();
+    let source = shim::source_of("structure_key.cu");
+    let wrong = source.replace("#define STEREO_RING_MIN 8", "#define STEREO_RING_MIN 7");
+    assert!(wrong != source);
+    let driver = shim::fake_driver_with("structure_key.cu", &wrong);
+    let run = |flags: &str| {
+        let doctor = doctor(&folder, flags).env("LD_LIBRARY_PATH", driver.path());
+        doctor.run().ends_with(1)
+    };
+    let findings = run("--json").json_lines().remove(0);
+    let gpu = told(&findings, "cuda")[0];
+    assert!(gpu["state"]["conforms"]["rows"].as_u64() > Some(100_000));
+    let why = gpu["keys"]["fails"].as_str().unwrap();
+    assert!(
+        why.contains(" it says ") && why.contains("the engine cpu"),
+        "{why}"
+    );
+    let screen = run("").stdout;
+    assert!(
+        screen.contains("keys cuda    stand-in: MUST NOT BE USED: of "),
+        "{screen}"
+    );
 }

@@ -17,7 +17,7 @@ use std::{
 };
 
 use common::{
-    Run,
+    Molsieve, Run,
     library::{SmallJob, shipped_molecules, smiles_lines},
     output::{self, Row, assert_complete, manifest},
     skipped, wait_until,
@@ -130,16 +130,31 @@ fn every_call_to_the_file_system_may_fail() {
 /// A device may be lost at any call: the job goes on with the cpu engine and writes the same files.
 #[test]
 fn a_device_may_be_lost_at_any_call() {
+    let material = SmallJob::new();
+    lose_at_every_call(&material, 12, |out| {
+        material.run_within("768MiB", out).args("--engine wgpu")
+    });
+}
+
+/// The same where it makes keys too.
+#[test]
+fn a_device_that_makes_keys_may_be_lost_at_any_call() {
+    let material = SmallJob::new();
+    lose_at_every_call(&material, 8, |out| {
+        let flags = "dedup --resume --memory 768MiB --threads 2 --engine wgpu";
+        Molsieve::new(flags).input(&material.input).output(out)
+    });
+}
+
+fn lose_at_every_call(material: &SmallJob, calls_min: usize, job: impl Fn(&Path) -> Molsieve) {
     if wgpu::adapters().is_empty() {
         let demanded = std::env::var("MOLSIEVE_REQUIRE_ENGINES").unwrap_or_default();
         assert!(!demanded.contains("wgpu"), "wgpu has no device here");
         return skipped("no device to be lost: wgpu has none here");
     }
-    let material = SmallJob::new();
     let job = |out: &Path| {
-        let job = material.run_within("768MiB", out).args("--engine wgpu");
-        job.env("MOLSIEVE_ADAPTER", "0")
-            .env("XDG_RUNTIME_DIR", material.folder.path("."))
+        let job = job(out).env("MOLSIEVE_ADAPTER", "0");
+        job.env("XDG_RUNTIME_DIR", material.folder.path("."))
     };
     let (whole, log) = (material.folder.path("whole"), material.folder.path("log"));
     let end = job(&whole).env("MOLSIEVE_DEVICE_FAULT_LOG", &log).run();
@@ -147,7 +162,7 @@ fn a_device_may_be_lost_at_any_call() {
     assert_eq!(manifest(&whole)["engine"], "wgpu");
     let expected = made(&whole);
     let (_, calls) = calls_to_fail(&fs::read_to_string(&log).unwrap());
-    assert!(calls.len() > 12, "{calls:?}");
+    assert!(calls.len() > calls_min, "{calls:?}");
     for call in &calls {
         let out = material.folder.path("out");
         let lost = job(&out).env("MOLSIEVE_DEVICE_FAULT_AT", call.to_string());

@@ -6,7 +6,10 @@
 use std::{fs, path::Path};
 
 use libloading::Library;
-use molsieve::identity::StructureKeys;
+use molsieve::{
+    identity::StructureKeys,
+    sieve::{EngineError, structure_key::KeyDevice},
+};
 use tempfile::TempDir;
 
 use crate::{draw::Draw, shim::Build};
@@ -166,8 +169,15 @@ impl Kernel {
         });
         let ends: Vec<u32> = ends.collect();
         // What stands there before must not matter.
-        let mut keys = vec![u128::MAX; texts.len()];
+        let mut keys = vec![[u64::MAX; 2]; texts.len()];
         let mut statuses = vec![0xa5; texts.len()];
+        self.run(&text, &ends, &mut keys, &mut statuses);
+        statuses.into_iter().zip(keys).collect()
+    }
+
+    fn run(&self, text: &[u8], ends: &[u32], keys: &mut [[u64; 2]], statuses: &mut [u8]) {
+        // The kernel's keys are words of 128 bits, and lie so.
+        let mut written = vec![u128::MAX; ends.len()];
         // SAFETY: only the address is taken here.
         let symbol = unsafe { self.library.get::<StructureKey>(b"host_structure_key") }.unwrap();
         // SAFETY: that is its type; the buffers are as long as so many rows need, and the kernel's index is a
@@ -176,13 +186,31 @@ impl Kernel {
             symbol(
                 text.as_ptr(),
                 ends.as_ptr(),
-                texts.len() as u32,
-                keys.as_mut_ptr(),
+                ends.len() as u32,
+                written.as_mut_ptr(),
                 statuses.as_mut_ptr(),
             );
         }
-        let words = keys.iter().map(|&key| [key as u64, (key >> 64) as u64]);
-        statuses.into_iter().zip(words).collect()
+        for (key, written) in keys.iter_mut().zip(written) {
+            *key = [written as u64, (written >> 64) as u64];
+        }
+    }
+}
+
+impl KeyDevice for Kernel {
+    fn name(&self) -> &'static str {
+        "host"
+    }
+
+    fn tell(
+        &mut self,
+        text: &[u8],
+        text_end: &[u32],
+        keys: &mut [[u64; 2]],
+        statuses: &mut [u8],
+    ) -> Result<(), EngineError> {
+        self.run(text, text_end, keys, statuses);
+        Ok(())
     }
 }
 

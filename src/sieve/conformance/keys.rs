@@ -12,7 +12,7 @@ const NATURAL_PRODUCTS: &str = include_str!("../../../examples/natural_products.
 
 /// Cages, salts, several of the same, isotopes, marks, metals, maps, rings without number, and texts that
 /// are none.
-const UNCOMMON: [&str; 24] = [
+const UNCOMMON: [&str; 35] = [
     "CC1C[C@H](C)C[C@@H](C)C1",
     "C12C3C4C1C5C2C3C45",
     "C12C3C1C23",
@@ -37,12 +37,23 @@ const UNCOMMON: [&str; 24] = [
     "C1CC",
     "c1cccc1",
     "C%10CC%10",
+    "C%01CC%01",
+    "C[N@]1CC1C",
+    "C[C@H]1CCCCC1",
+    "C1CCC1",
+    "[1000CH4]",
+    "CN(=O)=C",
+    "C1=CC2=CC=C12",
+    "C1=CC2C=CC1C=C2",
+    "F/C1=C(F)/CCCCC1",
+    "F/C1=C(F)/CCCCCC1",
+    "C/C=C/1CCC(C)CC1",
 ];
 
 /// Characters that take the place of others.
 const ALPHABET: &[u8] = b"CNOFPSIBcnops[]()=#-+/\\@.%0123456789Hlr*";
 /// Changed texts for each as it is.
-const CHANGED_PER_TEXT: usize = 4;
+const CHANGED_PER_TEXT: usize = 16;
 /// Rows of a batch: about the edges of a block, and as many as a job's batch may have.
 const ROWS: [usize; 9] = [1, 2, 127, 128, 129, 255, 257, 4_096, 31];
 /// Of the natural products as they are, one in so many may be too large for a device.
