@@ -12,10 +12,11 @@ usage: gpu-check.sh [--seconds S] [--max-filter SIZE] [RESULTS]
   --seconds S        of molsieve bench            (default: 1)
   --max-filter SIZE  of molsieve bench            (default: as large as fits)
 
-  doctor.txt, doctor.json     the machine, and every engine against fastbloom
+  doctor.txt, doctor.json     the machine, and every engine and its structure keys against the CPU's
   sanitizer-TOOL.txt          the same under compute-sanitizer, where that is on the PATH
   bench.json, bench.html      what the engines are worth
-  job-cuda.txt, job-cpu.txt   the shipped library with all shipped rules on both engines
+  run-ENGINE.txt              the shipped library with all shipped rules on cuda and cpu
+  dedup-ENGINE.txt            what those made, twice, without repeats, on cuda and cpu
   summary.txt                 one screen, also printed at the end
 
 Ends with 0 if all is well, 1 if anything fails or there is no GPU to test, 2 for a wrong call.
@@ -86,12 +87,12 @@ doctor() {
 doctor_json() {
     "$binary" doctor "$work" --json >"$results/doctor.json" 2>>"$results/doctor.err"
 }
-check "doctor: every engine agrees with fastbloom" doctor
+check "doctor: every engine and its structure keys agree with the CPU" doctor
 check "doctor --json" doctor_json
 # The lines on devices, drivers and engines as doctor has them.
 while read -r line; do
     summary+=("          $line")
-done < <(grep -E '^ +(NVIDIA|GPU|engine) ' "$results/doctor.txt")
+done < <(grep -E '^ +(NVIDIA|GPU|engine|keys) ' "$results/doctor.txt")
 if missing=$(grep -E '^ +engine cuda +not there' "$results/doctor.txt"); then
     note "  FAILED  there is no NVIDIA GPU to test:${missing#*not there:}"
     failed=1
@@ -117,25 +118,36 @@ bench() {
 }
 check "bench" bench
 
-# job ENGINE: the shipped library with all shipped rules; a job that leaves the engine fails too.
-job() {
-    "$binary" run --input "$home/examples/natural_products.csv" \
-        --rules "$home/examples/rules/natural_products.toml" --engine "$1" --memory 1GiB \
-        --output "$work/$1" --overwrite >"$results/job-$1.txt" 2>&1 &&
-        grep -qE "\"engine\": *\"$1\"" "$work/$1/manifest.json"
+# on_engine ENGINE COMMAND FLAG…: a job; one that leaves the engine fails too.
+on_engine() {
+    local engine=$1 command=$2
+    shift 2
+    "$binary" "$command" --engine "$engine" --memory 1GiB --output "$work/$command-$engine" --overwrite "$@" \
+        >"$results/$command-$engine.txt" 2>&1 &&
+        grep -qE "\"engine\": *\"$engine\"" "$work/$command-$engine/manifest.json"
+}
+run() {
+    on_engine "$1" run --input "$home/examples/natural_products.csv" \
+        --rules "$home/examples/rules/natural_products.toml"
+}
+# Twice, so that half of the rows are repeats.
+dedup() {
+    on_engine "$1" dedup --input "$work/run-cpu/part-*.parquet" --input "$work/run-cuda/part-*.parquet" --check 1000 &&
+        grep -qE "\"keys_made_by\": *\"$1\"" "$work/dedup-$1/manifest.json"
 }
 same_parts() {
     local part parts=0
-    for part in "$work"/cpu/*.parquet; do
-        cmp "$part" "$work/cuda/$(basename "$part")" || return 1
+    for part in "$work/$1"-cpu/part-*.parquet; do
+        cmp "$part" "$work/$1-cuda/$(basename "$part")" || return 1
         parts=$((parts + 1))
     done
-    [ "$parts" -gt 0 ] && [ "$parts" = "$(find "$work/cuda" -name '*.parquet' | wc -l)" ]
+    [ "$parts" -gt 0 ] && [ "$parts" = "$(find "$work/$1-cuda" -name 'part-*.parquet' | wc -l)" ]
 }
-check "a job on cuda" job cuda
-check "the same job on cpu" job cpu
-check "both wrote the same bytes" same_parts
-
+for command in run dedup; do
+    check "$command on cuda" "$command" cuda
+    check "$command on cpu" "$command" cpu
+    check "both wrote the same bytes" same_parts "$command"
+done
 # What bench makes of it, sentence by sentence.
 while read -r line; do
     summary+=("          $line")

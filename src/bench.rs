@@ -38,7 +38,7 @@ use serde::Serialize;
 
 pub use keys::KeyTimes;
 pub use measure::Effort;
-pub use verdict::{EngineShare, Verdict};
+pub use verdict::{EngineKeys, EngineShare, Verdict};
 
 use crate::{
     chem::{ChemistryError, RdKit},

@@ -287,7 +287,11 @@ fn the_check_for_gpus_runs_to_its_end_and_says_when_there_is_none() {
     let run = gpu_check(&results, driver.path());
     assert_eq!(run.code, Some(0), "{}\n{}", run.stdout, run.stderr);
     for part in [
+        "run on cuda",
+        "dedup on cuda",
         "both wrote the same bytes",
+        "keys cuda ",
+        "structure keys/s",
         "RDKit makes about",
         "all is well",
     ] {
@@ -297,11 +301,14 @@ fn the_check_for_gpus_runs_to_its_end_and_says_when_there_is_none() {
         "doctor.json",
         "bench.json",
         "bench.html",
-        "job-cuda.txt",
+        "run-cuda.txt",
+        "dedup-cuda.txt",
         "summary.txt",
     ] {
         assert!(results.join(name).metadata().unwrap().len() > 0, "{name}");
     }
+    let dedup = std::fs::read_to_string(results.join("dedup-cuda.txt")).unwrap();
+    assert!(dedup.contains("cuda made the others"), "{dedup}");
     if cuda::gpus().is_err() {
         let run = gpu_check(&folder.path("nothing"), &folder.path("."));
         assert_eq!(run.code, Some(1), "{}", run.stdout);

@@ -22,6 +22,8 @@ pub struct Verdict {
     pub filter_bytes: u64,
     /// How shares follow from what was measured.
     pub formula: &'static str,
+    /// Each engine's structure keys.
+    pub keys: Vec<EngineKeys>,
     /// Each engine's share.
     pub engines: Vec<EngineShare>,
     /// The same in words, sentence by sentence.
@@ -42,6 +44,49 @@ pub struct EngineShare {
     /// What it saves of a job's time against the cpu engine; less than nothing if it costs time. Not for
     /// the cpu engine, nor without it.
     pub saves: Option<f64>,
+}
+
+/// What an engine makes of structure keys, as `dedup` takes them.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct EngineKeys {
+    /// The engine.
+    pub engine: &'static str,
+    /// Its device.
+    pub device: String,
+    /// Structure keys it makes a second, from SMILES in host memory to keys there.
+    pub made_per_second: f64,
+    /// How many times as many as the cpu engine; not for that engine, nor without it.
+    pub times_cpu: Option<f64>,
+}
+
+impl EngineKeys {
+    fn of(engines: &[EngineReport]) -> Vec<Self> {
+        let rate = |engine: &EngineReport| Some(engine.structure_keys?.keys_per_second);
+        let on_cpu = engines.iter().find(|engine| engine.engine == "cpu");
+        let on_cpu = on_cpu.and_then(rate);
+        let made = engines.iter().filter_map(|engine| {
+            let made_per_second = rate(engine)?;
+            Some(Self {
+                engine: engine.engine,
+                device: engine.device.clone(),
+                made_per_second,
+                times_cpu: on_cpu
+                    .filter(|_| engine.engine != "cpu")
+                    .map(|on_cpu| made_per_second / on_cpu),
+            })
+        });
+        made.collect()
+    }
+
+    fn words(&self) -> String {
+        let Self { engine, device, .. } = self;
+        let made = rounded(self.made_per_second);
+        let times = match self.times_cpu {
+            Some(times) => format!(", {times:.2} times as many as the engine cpu"),
+            None => String::new(),
+        };
+        format!("The engine {engine} ({device}) makes {made} structure keys/s{times}.")
+    }
 }
 
 impl Verdict {
@@ -75,12 +120,16 @@ impl Verdict {
                 }),
         };
         let engines: Vec<_> = rates.iter().map(share_of).collect();
+        let keys = EngineKeys::of(&report.engines);
+        let mut words = words(cores, made, filter_bytes, &engines);
+        words.extend(keys.iter().map(EngineKeys::words));
         Some(Self {
             cores,
             products_per_second: made,
             filter_bytes,
             formula: FORMULA,
-            words: words(cores, made, filter_bytes, &engines),
+            words,
+            keys,
             engines,
         })
     }
@@ -188,6 +237,21 @@ mod tests {
         assert_eq!(rounded(7.4), "7");
         assert_eq!(percent(0.0044), "0.4 %");
         assert_eq!(percent(0.00002), "0.002 %");
+    }
+
+    #[test]
+    fn keys_are_said_beside_those_of_the_cpu() {
+        let keys = |engine, times_cpu| EngineKeys {
+            engine,
+            device: "x".into(),
+            made_per_second: 52_345_678.0,
+            times_cpu,
+        };
+        assert_eq!(
+            keys("cuda", Some(3.456)).words(),
+            "The engine cuda (x) makes 52,000,000 structure keys/s, 3.46 times as many as the engine cpu."
+        );
+        assert!(keys("cpu", None).words().ends_with("structure keys/s."));
     }
 
     #[test]
