@@ -339,7 +339,7 @@ fn reasons_and_positions_are_those_of_run_and_of_key() {
     let by_dedup = output::rejects(&out);
     Molsieve::new("run --overwrite")
         .input(&input)
-        .rules(&common::library::shipped_rules())
+        .rules(common::library::shipped_rules())
         .output(&out)
         .run()
         .ends_with(4);

@@ -43,27 +43,35 @@ impl Simd {
     /// As [`super::refine::refine`].
     pub fn refine(self, mol: &Molecule, colours: &mut Colours) {
         // SAFETY: the processor has the features, or there would be no `Simd`.
-        unsafe {
-            match mol.count {
-                0..=15 => refine::<2>(mol, colours),
-                16..=31 => refine::<4>(mol, colours),
-                _ => refine::<8>(mol, colours),
-            }
-        }
+        unsafe { refine_any(mol, colours) }
     }
 
     /// Puts atoms into cells by the order of their colours, as the canon does.
     pub fn divide(self, count: usize, colours: &Colours, cells: &mut Cells) {
         // SAFETY: as above.
-        unsafe {
-            match count.div_ceil(LANES) {
-                0..=2 => divide::<2>(count, colours, cells),
-                3 => divide::<3>(count, colours, cells),
-                4 => divide::<4>(count, colours, cells),
-                5 => divide::<5>(count, colours, cells),
-                _ => divide::<8>(count, colours, cells),
-            }
-        }
+        unsafe { divide_any(count, colours, cells) }
+    }
+}
+
+/// By the number of registers.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
+fn refine_any(mol: &Molecule, colours: &mut Colours) {
+    match mol.count {
+        0..=15 => refine::<2>(mol, colours),
+        16..=31 => refine::<4>(mol, colours),
+        _ => refine::<8>(mol, colours),
+    }
+}
+
+/// By the number of registers.
+#[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
+fn divide_any(count: usize, colours: &Colours, cells: &mut Cells) {
+    match count.div_ceil(LANES) {
+        0..=2 => divide::<2>(count, colours, cells),
+        3 => divide::<3>(count, colours, cells),
+        4 => divide::<4>(count, colours, cells),
+        5 => divide::<5>(count, colours, cells),
+        _ => divide::<8>(count, colours, cells),
     }
 }
 
