@@ -22,6 +22,8 @@ pub(super) struct Colours {
     seen: [u64; PLACES],
     /// Atoms at places that their colours say.
     table: [u8; TABLE],
+    /// Per atom one that had the same colour when they were counted last.
+    like: [u8; PLACES],
 }
 
 impl Colours {
@@ -31,6 +33,7 @@ impl Colours {
             distinct: 0,
             seen: [0; PLACES],
             table: [NOBODY; TABLE],
+            like: [0; PLACES],
         }
     }
 
@@ -130,18 +133,19 @@ pub(super) fn refine(mol: &Molecule, colours: &mut Colours) {
         return simd.refine(mol, colours);
     }
     // Few molecules are done with fewer rounds, so nothing is counted before.
-    if colours.distinct == 0 {
-        two_steps(mol, colours);
-        colours.distinct = count(mol.count, colours);
-    }
+    let mut counted = false;
     while colours.distinct < mol.count {
         two_steps(mol, colours);
+        if counted && still_like(mol.count, colours) {
+            break;
+        }
         let distinct = count(mol.count, colours);
         let stable = distinct == colours.distinct;
         colours.distinct = distinct;
         if stable {
             break;
         }
+        counted = true;
     }
 }
 
@@ -173,10 +177,19 @@ fn step(mol: &Molecule, from: &[u64; PLACES], to: &mut [u64; PLACES]) {
     }
 }
 
-/// How many different ones there are.
+/// Whether those that had the same colour when they were counted have the same again. Who differs from all stays so.
+fn still_like(atoms: usize, colours: &Colours) -> bool {
+    let Colours { of, like, .. } = colours;
+    let differ = (0..atoms).map(|index| of[usize::from(like[index])] ^ of[index]);
+    differ.fold(0, |all, differ| all | differ) == 0
+}
+
+/// How many different ones there are, and which of the atoms has the colour of which.
 fn count(atoms: usize, colours: &mut Colours) -> usize {
     let places = (4 * atoms).next_power_of_two().clamp(128, TABLE);
-    let Colours { of, table, .. } = colours;
+    let Colours {
+        of, table, like, ..
+    } = colours;
     let table = &mut table[..places];
     table.fill(NOBODY);
     let mut distinct = 0;
@@ -189,7 +202,8 @@ fn count(atoms: usize, colours: &mut Colours) -> usize {
             // Whether it is free can't be foretold, so it is no branch of its own. Which of several alike
             // stands there does not matter.
             if select_unpredictable(free, colour, of[usize::from(holder)]) == colour {
-                table[place] = index as u8;
+                like[index] = select_unpredictable(free, index as u8, holder);
+                table[place] = like[index];
                 distinct += usize::from(free);
                 break;
             }
