@@ -4,14 +4,14 @@ shopt -s inherit_errexit
 
 usage() {
     cat <<'TEXT'
-Fuzzes the readers of what comes from outside: requests to the daemon, rule files, libraries, and the
-files of a run that is gone on with (tests/fuzz).
+Fuzzes the readers of what comes from outside: requests to the daemon, rule files, libraries, SMILES for
+structure keys, and the files of a run that is gone on with (tests/fuzz).
 
 usage: scripts/fuzz.sh [SECONDS] [TARGET…]
 
   SECONDS  how long each target runs   (default: 300)
   TARGET   what is fuzzed: request, rules, sealed, source_delimited, source_parquet,
-           source_sdf, source_smiles, spill   (default: all of them)
+           source_sdf, source_smiles, spill, structure_key   (default: all of them)
 
 Two targets run at a time. Each begins with tests/fuzz/corpus and tests/fuzz/findings; what it finds
 interesting is kept in the build folder (fuzz/corpus), from where the next run goes on, its log and
@@ -36,6 +36,7 @@ die() {
 bytes_max() {
     case $1 in
         source_parquet) echo 8192 ;;
+        structure_key) echo 256 ;;
         *) echo 4096 ;;
     esac
 }

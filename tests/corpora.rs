@@ -78,6 +78,11 @@ fn spill() {
 }
 
 #[test]
+fn structure_key() {
+    replay("structure_key");
+}
+
+#[test]
 fn every_folder_and_every_binary_is_of_a_target() {
     let targets: BTreeSet<&str> = TARGETS.iter().map(|(name, _)| *name).collect();
     for folder in ["corpus", "findings", "targets"] {

@@ -8,18 +8,20 @@ mod rules;
 mod sealed;
 mod sources;
 mod spill;
+mod structure_key;
 
 pub use request::request;
 pub use rules::rules;
 pub use sealed::sealed;
 pub use sources::{source_delimited, source_parquet, source_sdf, source_smiles};
 pub use spill::spill;
+pub use structure_key::structure_key;
 
 /// Runs on one input.
 pub type Body = fn(&[u8]);
 
 /// Every target, by the name of its binary and of its folders.
-pub const TARGETS: [(&str, Body); 8] = [
+pub const TARGETS: [(&str, Body); 9] = [
     ("request", request),
     ("rules", rules),
     ("sealed", sealed),
@@ -28,6 +30,7 @@ pub const TARGETS: [(&str, Body); 8] = [
     ("source_sdf", source_sdf),
     ("source_smiles", source_smiles),
     ("spill", spill),
+    ("structure_key", structure_key),
 ];
 
 /// Fails unless `message` can stand in a line of output.

@@ -1,0 +1,65 @@
+//! The structure key of a SMILES. An input is the text.
+
+use std::cell::RefCell;
+
+use molsieve::{
+    chem::RdKit,
+    identity::{KeyMaker, StructureKeys},
+};
+
+use super::assert_one_line;
+
+/// What makes keys, once for a thread: with and without vector instructions, and with RDKit.
+struct Makers {
+    keys: StructureKeys,
+    atom_by_atom: StructureKeys,
+    rdkit: RdKit,
+    maker: KeyMaker,
+}
+
+impl Makers {
+    fn new() -> Self {
+        let rdkit = RdKit::initialise().expect("RDKit works");
+        Self {
+            keys: StructureKeys::new(),
+            atom_by_atom: StructureKeys::atom_by_atom(),
+            rdkit,
+            maker: KeyMaker::new(rdkit),
+        }
+    }
+
+    /// What is accepted RDKit reads, and as the same molecule. What is not has a key of RDKit's or a reason.
+    fn check(&mut self, input: &[u8]) {
+        let made = self.keys.key(input);
+        assert_eq!(made, self.atom_by_atom.key(input));
+        let Ok(key) = made else {
+            if let Err(reason) = self.maker.by_rdkit(input) {
+                assert_one_line(&reason);
+            }
+            return;
+        };
+        let text = std::str::from_utf8(input).expect("what has a key is ASCII");
+        let canonical = self.rdkit.canonical_smiles(text);
+        let canonical = canonical.expect("what has a key can be read");
+        // Some few molecules are other ones to RDKit once it has written them.
+        if self.rdkit.canonical_smiles(&canonical).as_ref() == Ok(&canonical) {
+            let of_canonical = self.keys.key(canonical.as_bytes());
+            assert!(
+                of_canonical.is_err() || of_canonical == Ok(key),
+                "{canonical}"
+            );
+        }
+    }
+}
+
+/// Makes the key in all ways.
+pub fn structure_key(input: &[u8]) {
+    thread_local! {
+        static MAKERS: RefCell<Makers> = RefCell::new(Makers::new());
+    }
+    // What checks rows before they come here (`chem::check_text`) lets no control characters through.
+    if input.iter().any(|byte| byte.is_ascii_control()) {
+        return;
+    }
+    MAKERS.with_borrow_mut(|makers| makers.check(input));
+}
