@@ -968,6 +968,9 @@ __device__ static Status complete(Work &work) {
                 return Status::VALENCE;
             }
             atom.unsaturation = pairs - atom.degree;
+            // RDKit writes some of them with charges.
+            if (atom.number == PHOSPHORUS && atom.charge == 0 && atom.unsaturation > 1)
+                return Status::VALENCE;
         }
     }
     return mol.any_hydrogen_atom ? count_hydrogen_atoms(work) : Status::KEY;

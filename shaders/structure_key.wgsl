@@ -1163,6 +1163,10 @@ fn complete_plain(index: u32, pairs: u32) -> u32 {
         return STATUS_VALENCE;
     }
     set_unsaturation(index, pairs - degree(index));
+    // RDKit writes some of them with charges.
+    if number(index) == PHOSPHORUS && charge(index) == 0 && unsaturation(index) > 1u {
+        return STATUS_VALENCE;
+    }
     return KEY;
 }
 

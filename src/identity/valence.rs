@@ -4,8 +4,8 @@ use super::{
     Reason,
     elements::{PLAIN, aromatic_valence, implicit_hydrogens, is_certain},
     molecule::{
-        AROMATIC, Atom, DOUBLE, HYDROGEN, Molecule, NITROGEN, NOBODY, ONES, OXYGEN, PLACES, SINGLE,
-        sum_of_bytes,
+        AROMATIC, Atom, DOUBLE, HYDROGEN, Molecule, NITROGEN, NOBODY, ONES, OXYGEN, PHOSPHORUS,
+        PLACES, SINGLE, sum_of_bytes,
     },
     refine::FEW,
 };
@@ -131,7 +131,9 @@ fn complete_one(atom: &mut Atom, bonds: Bonds) -> Result<(), Reason> {
         return Err(Reason::Valence);
     }
     atom.unsaturation = pairs - atom.degree;
-    Ok(())
+    // RDKit writes some of them with charges.
+    let two_double_bonds = atom.number == PHOSPHORUS && atom.charge == 0 && atom.unsaturation > 1;
+    (!two_double_bonds).then_some(()).ok_or(Reason::Valence)
 }
 
 fn complete_aromatic(atom: &mut Atom, bonds: Bonds) -> Result<(), Reason> {
