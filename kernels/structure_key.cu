@@ -968,8 +968,11 @@ __device__ static Status complete(Work &work) {
                 return Status::VALENCE;
             }
             atom.unsaturation = pairs - atom.degree;
-            // RDKit writes some of them with charges.
-            if (atom.number == PHOSPHORUS && atom.charge == 0 && atom.unsaturation > 1)
+            // RDKit writes some of these with charges.
+            bool two_double_bonds = atom.number == PHOSPHORUS && atom.charge == 0 && atom.unsaturation > 1;
+            // In an aromatic ring these would not be read.
+            bool uncommon = atom.bracket && atom.unsaturation > 0 && aromatic_valence(atom) == NO_COUNT;
+            if (two_double_bonds || (uncommon && total_degree(atom) <= 3))
                 return Status::VALENCE;
         }
     }
@@ -1566,6 +1569,37 @@ CALLED bool in_small_ring(Work &work, u32 index, u32 slot) {
     return false;
 }
 
+// More neighbours, hydrogens counted, leave an atom no electrons to share.
+__device__ static inline bool may_share(const Atom &atom) { return atom.in_ring != 0 && total_degree(atom) <= 3; }
+
+// Whether an atom lies in a ring of such atoms, or between two. What is so may be aromatic or not; nothing else is.
+CALLED bool may_be_aromatic(Work &work, u32 index) {
+    const Molecule &mol = work.mol;
+    if (!may_share(mol.atoms[index]))
+        return false;
+    u8(&left)[ATOMS_MAX] = work.perceiving.queue;
+    for (u32 here = 0; here < mol.count; here++)
+        left[here] = may_share(mol.atoms[here]);
+    // Those fall off from which no way leads on, until there is none.
+    for (;;) {
+        bool any = false;
+        for (u32 here = 0; here < mol.count; here++) {
+            if (!left[here])
+                continue;
+            const Atom &atom = mol.atoms[here];
+            u32 ways = 0;
+            for (u32 slots = atom.in_ring; slots != 0; slots &= slots - 1)
+                ways += left[neighbour(atom, first_bit(slots))];
+            if (ways < 2) {
+                left[here] = 0;
+                any = true;
+            }
+        }
+        if (!any)
+            return left[index] != 0;
+    }
+}
+
 __device__ static bool in_ring_of_three(const Molecule &mol, const Atom &atom) {
     for (u32 i = 1; i < 3; i++)
         for (u32 j = 0; j < i; j++)
@@ -1725,8 +1759,11 @@ __device__ static Status collect_centres(Work &work) {
             continue;
         bool may;
         TRY(may_be_centre(mol, mol.atoms[index], may));
-        if (may)
-            work.stereo.waiting[work.stereo.waiting_count++] = index;
+        if (!may)
+            continue;
+        if (may_be_aromatic(work, index))
+            return Status::AROMATIC;
+        work.stereo.waiting[work.stereo.waiting_count++] = index;
     }
     return Status::KEY;
 }
@@ -1749,6 +1786,8 @@ __device__ static Status collect_bonds(Work &work) {
             if (marked)
                 TRY(has_mark(end, index, marked_end));
             if (marked_end && may_be_end(atom) && may_be_end(end) && !in_small_ring(work, index, slot)) {
+                if (has(atom.in_ring, slot) && may_be_aromatic(work, index) && may_be_aromatic(work, other))
+                    return Status::AROMATIC;
                 u32 count = work.perceiving.bonds_count;
                 if (count == ATOMS_MAX)
                     return Status::TOO_LARGE;
@@ -1906,10 +1945,13 @@ __device__ static Status colour(Work &work) {
     const Molecule &mol = work.mol;
     Colours &colours = work.colours;
     if (mol.any_turn || mol.any_side) {
+        // Elsewhere what ranks do not see bears on what they see.
         Sight sight = Sight::FULL;
-        for (u32 index = 0; index < mol.count; index++)
-            if (mol.atoms[index].number == PHOSPHORUS)
+        for (u32 index = 0; index < mol.count; index++) {
+            const Atom &atom = mol.atoms[index];
+            if (atom.number == PHOSPHORUS || (atom.number == CARBON && atom.charge != 0))
                 sight = Sight::RANKS;
+        }
         begin(mol, sight, colours);
         refine(mol, sight, colours);
         bool any;

@@ -1163,8 +1163,12 @@ fn complete_plain(index: u32, pairs: u32) -> u32 {
         return STATUS_VALENCE;
     }
     set_unsaturation(index, pairs - degree(index));
-    // RDKit writes some of them with charges.
-    if number(index) == PHOSPHORUS && charge(index) == 0 && unsaturation(index) > 1u {
+    // RDKit writes some of these with charges.
+    let two_double_bonds = number(index) == PHOSPHORUS && charge(index) == 0 && unsaturation(index) > 1u;
+    // In an aromatic ring these would not be read.
+    let no_valence = aromatic_valence(number(index), charge(index)) == NO_COUNT;
+    let uncommon = is_written(index, IN_BRACKETS) && unsaturation(index) > 0u && no_valence;
+    if two_double_bonds || (uncommon && total_degree(index) <= 3u) {
         return STATUS_VALENCE;
     }
     return KEY;
@@ -1911,6 +1915,42 @@ fn in_small_ring(index: u32, slot: u32) -> bool {
     return false;
 }
 
+// More neighbours, hydrogens counted, leave an atom no electrons to share.
+fn may_share(index: u32) -> bool {
+    return in_ring(index) != 0u && total_degree(index) <= 3u;
+}
+
+// Whether an atom lies in a ring of such atoms, or between two. What is so may be aromatic or not; nothing else is.
+fn may_be_aromatic(index: u32) -> bool {
+    if !may_share(index) {
+        return false;
+    }
+    for (var here = 0u; here < atom_count; here++) {
+        set_entry(STEPS, here, select(0u, 1u, may_share(here)));
+    }
+    // Those fall off from which no way leads on, until there is none.
+    loop {
+        var any = false;
+        for (var here = 0u; here < atom_count; here++) {
+            if entry(STEPS, here) == 0u {
+                continue;
+            }
+            var ways = 0u;
+            for (var slots = in_ring(here); slots != 0u; slots &= slots - 1u) {
+                ways += entry(STEPS, neighbour(here, firstTrailingBit(slots)));
+            }
+            if ways < 2u {
+                set_entry(STEPS, here, 0u);
+                any = true;
+            }
+        }
+        if !any {
+            break;
+        }
+    }
+    return entry(STEPS, index) != 0u;
+}
+
 fn in_ring_of_three(index: u32) -> bool {
     for (var i = 1u; i < 3u; i++) {
         for (var j = 0u; j < i; j++) {
@@ -2110,10 +2150,14 @@ fn collect_centres() -> u32 {
         if may.status != KEY {
             return may.status;
         }
-        if may.yes {
-            set_entry(WAITING, waiting_count, index);
-            waiting_count++;
+        if !may.yes {
+            continue;
         }
+        if may_be_aromatic(index) {
+            return STATUS_AROMATIC;
+        }
+        set_entry(WAITING, waiting_count, index);
+        waiting_count++;
     }
     return KEY;
 }
@@ -2146,6 +2190,9 @@ fn collect_bonds() -> u32 {
                 return marked.status;
             }
             if marked.yes && may_be_end(index) && may_be_end(other) && !in_small_ring(index, slot) {
+                if has(in_ring(index), slot) && may_be_aromatic(index) && may_be_aromatic(other) {
+                    return STATUS_AROMATIC;
+                }
                 if bonds_count == ATOMS_MAX {
                     return STATUS_TOO_LARGE;
                 }
@@ -2314,9 +2361,10 @@ fn clear_stereo() {
     waiting_count = 0u;
 }
 
-fn has_phosphorus() -> bool {
+// Elsewhere what ranks do not see bears on what they see.
+fn is_for_ranks() -> bool {
     for (var index = 0u; index < atom_count; index++) {
-        if number(index) == PHOSPHORUS {
+        if number(index) == PHOSPHORUS || (number(index) == CARBON && charge(index) != 0) {
             return true;
         }
     }
@@ -2782,7 +2830,7 @@ var<private> least: vec4<u32>;
 fn search() -> u32 {
     // First what marks say is found out, where there are any.
     var to_perceive = any_turn || any_side;
-    only_ranks = to_perceive && has_phosphorus();
+    only_ranks = to_perceive && is_for_ranks();
     let collected = collect_marks();
     if collected != KEY {
         return collected;

@@ -14,12 +14,14 @@
 //! | `bridges` | bonds that alone hold two parts together |
 //! | `six_rings` | aromatic rings in which the form does not matter |
 //! | `refine` | colours of atoms |
+//! | `aromatic` | rings in which no mark counts |
 //! | `avx512` | colours and cells, eight atoms at a time |
 //! | `stereo` | which marks count, and what they say |
 //! | `canon` | from colours to the key |
 //! | `amenable` | whether colours tell a molecule |
 
 mod amenable;
+mod aromatic;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod bonds;
@@ -35,7 +37,7 @@ mod valence;
 
 use bonds::Settler;
 use canon::Canon;
-use molecule::{Molecule, PHOSPHORUS};
+use molecule::{Atom, CARBON, Molecule, PHOSPHORUS};
 use refine::{Colours, Sight, begin, mix, refine};
 use stereo::Stereo;
 use text::Reader;
@@ -165,8 +167,11 @@ impl StructureKeys {
     fn colour(&mut self) -> Result<(), Reason> {
         let (mol, colours) = (&mut self.mol, &mut self.colours);
         if mol.any_turn || mol.any_side {
-            let phosphorus = mol.atoms().iter().any(|atom| atom.number == PHOSPHORUS);
-            let sight = if phosphorus {
+            // Elsewhere what ranks do not see bears on what they see.
+            let ranked = |atom: &Atom| {
+                atom.number == PHOSPHORUS || atom.number == CARBON && atom.charge != 0
+            };
+            let sight = if mol.atoms().iter().any(ranked) {
                 Sight::Ranks
             } else {
                 Sight::Full

@@ -75,8 +75,8 @@ pub(super) const FEW: usize = 4;
 pub(super) enum Sight {
     /// All there is.
     Full,
-    /// What counts for ranks by the rules of Cahn, Ingold and Prelog as RDKit applies them where there is
-    /// phosphorus: no charges, and a double bond to phosphorus counts as a single one.
+    /// What counts for ranks by the rules of Cahn, Ingold and Prelog as RDKit applies them: no charges, and a
+    /// double bond to phosphorus counts as a single one.
     Ranks,
 }
 

@@ -5,6 +5,7 @@
 
 use super::{
     Reason,
+    aromatic::may_be_aromatic,
     molecule::{
         ATOMS_MAX, Atom, BORON, CARBON, DOUBLE, Molecule, NITROGEN, PHOSPHORUS, PLACES, SELENIUM,
         SULFUR, Turn,
@@ -151,6 +152,9 @@ impl Stereo {
         }
         for (index, atom) in mol.atoms().iter().enumerate() {
             if atom.turn != Turn::None && may_be_centre(mol, index)? {
+                if may_be_aromatic(mol, index) {
+                    return Err(Reason::Aromatic);
+                }
                 self.waiting[self.waiting_count] = index as u8;
                 self.waiting_count += 1;
             }
@@ -171,6 +175,11 @@ impl Stereo {
                 let marked = has_mark(atom, other)? && has_mark(end, index as u8)?;
                 let able = |atom: &Atom| atom.degree == 2 || atom.degree == 3;
                 if marked && able(atom) && able(end) && !in_small_ring(mol, index, slot) {
+                    let ends = [index, usize::from(other)];
+                    if atom.bond_in_ring(slot) && ends.iter().all(|&end| may_be_aromatic(mol, end))
+                    {
+                        return Err(Reason::Aromatic);
+                    }
                     if self.bonds_count == ATOMS_MAX {
                         return Err(Reason::Size);
                     }

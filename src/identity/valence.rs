@@ -131,9 +131,14 @@ fn complete_one(atom: &mut Atom, bonds: Bonds) -> Result<(), Reason> {
         return Err(Reason::Valence);
     }
     atom.unsaturation = pairs - atom.degree;
-    // RDKit writes some of them with charges.
+    // RDKit writes some of these with charges.
     let two_double_bonds = atom.number == PHOSPHORUS && atom.charge == 0 && atom.unsaturation > 1;
-    (!two_double_bonds).then_some(()).ok_or(Reason::Valence)
+    // In an aromatic ring these would not be read.
+    let uncommon = atom.bracket() && atom.unsaturation > 0 && aromatic_valence(atom).is_none();
+    if two_double_bonds || uncommon && atom.total_degree() <= 3 {
+        return Err(Reason::Valence);
+    }
+    Ok(())
 }
 
 fn complete_aromatic(atom: &mut Atom, bonds: Bonds) -> Result<(), Reason> {
