@@ -42,8 +42,8 @@ typedef unsigned long long u64;
 #define RING_NUMBERS 100
 // Branches that may be open at a time.
 #define BRANCHES_MAX 64
-// Largest charge, either way.
-#define CHARGE_MAX 9
+// Signs that a charge may be written with; more take a number.
+#define SIGNS_MAX 2
 // In front of what is hashed. Another definition has another number.
 #define VERSION 1
 
@@ -446,7 +446,7 @@ __device__ static s8 read_charge(const Text &text, u32 &at) {
         size = peek(text, at) - '0';
         at++;
     } else {
-        while (peek(text, at) == byte && size < CHARGE_MAX) {
+        while (peek(text, at) == byte && size < SIGNS_MAX) {
             size++;
             at++;
         }

@@ -42,8 +42,8 @@ const NEIGHBOURS_MAX = 8u;
 const RING_NUMBERS = 100u;
 // Branches that may be open at a time.
 const BRANCHES_MAX = 64u;
-// Largest charge, either way.
-const CHARGE_MAX = 9;
+// Signs that a charge may be written with; more take a number.
+const SIGNS_MAX = 2;
 // In front of what is hashed. Another definition has another number.
 const VERSION = 1u;
 
@@ -601,7 +601,7 @@ fn read_charge() -> i32 {
         size = i32(peek(0u) - DIGIT_0);
         cursor++;
     } else {
-        while peek(0u) == byte && size < CHARGE_MAX {
+        while peek(0u) == byte && size < SIGNS_MAX {
             size++;
             cursor++;
         }

@@ -17,8 +17,8 @@ const RING_NUMBERS: usize = 100;
 const BRANCHES_MAX: usize = 64;
 /// Most closures: each takes a place of two atoms.
 const CLOSURES_MAX: usize = ATOMS_MAX * NEIGHBOURS_MAX / 2;
-/// Largest charge, either way.
-const CHARGE_MAX: u8 = 9;
+/// Signs that a charge may be written with; more take a number.
+const SIGNS_MAX: u8 = 2;
 
 /// What stands before an atom or a ring closure. Order 0: it does not say, as a mark of a side does not.
 #[derive(Clone, Copy, Debug, Default)]
@@ -465,7 +465,7 @@ fn read_charge(text: &[u8], at: &mut usize) -> Result<i8, Reason> {
         size = digit - b'0';
         *at += 1;
     } else {
-        while text.get(*at) == Some(&byte) && size < CHARGE_MAX {
+        while text.get(*at) == Some(&byte) && size < SIGNS_MAX {
             size += 1;
             *at += 1;
         }
