@@ -134,6 +134,8 @@ fn errors_planted_in_the_source_are_seen() {
         ),
         ("#define STEREO_RING_MIN 8", "#define STEREO_RING_MIN 7"),
         ("if (in_system > 1)", "if (in_system > 0)"),
+        ("if (ways < 2)", "if (ways < 3)"),
+        ("two_double_bonds ||", ""),
         ("times == size - 2 ||", ""),
         ("is_less(key, least)", "is_less(least, key)"),
         (

@@ -198,6 +198,8 @@ fn errors_planted_in_the_shader_are_seen() {
     texts.extend(samples_beside_rings());
     let cpu = told_by_cpu(&texts);
     let planted = [
+        ("if ways < 2u", "if ways < 3u"),
+        ("two_double_bonds ||", ""),
         ("tens != DIGIT_0;", "true;"),
         ("4u + (high >> 3u)", "high >> 3u"),
         ("oxides < 2u ||", "oxides < 1u ||"),

@@ -68,6 +68,9 @@ pub fn samples() -> Vec<Vec<u8>> {
     ] {
         samples.extend(first_words(path));
     }
+    let hard = read("tests/identity/hard.smi");
+    let hard = hard.lines().filter(|line| !line.starts_with('#'));
+    samples.extend(hard.flat_map(str::split_whitespace).map(|text| text.into()));
     let mut products =
         csv::Reader::from_reader(fs::File::open("examples/natural_products.csv").unwrap());
     samples.extend(products.records().map(|row| row.unwrap()[1].into()));
