@@ -1380,8 +1380,7 @@ __device__ static void begin(const Molecule &mol, Sight sight, Colours &colours)
     colours.distinct = 0;
 }
 
-__device__ static inline void step(const Molecule &mol, Sight sight, const u64 (&from)[ATOMS_MAX],
-                                   u64 (&to)[ATOMS_MAX]) {
+__device__ static inline void step(const Molecule &mol, const u64 (&from)[ATOMS_MAX], u64 (&to)[ATOMS_MAX]) {
     for (u32 index = 0; index < mol.count; index++) {
         const Atom &atom = mol.atoms[index];
         u64 neighbours = atom.neighbours, sum = from[index] * 5;
@@ -1391,8 +1390,6 @@ __device__ static inline void step(const Molecule &mol, Sight sight, const u64 (
             u32 order = settled & 15;
             neighbours >>= 8;
             settled >>= 4;
-            if (sight == Sight::RANKS && order == DOUBLE && mol.atoms[other].number == PHOSPHORUS)
-                order = SINGLE;
             sum += rotate_left(from[other], ORDER_BITS * order);
         }
         to[index] = mix(sum);
@@ -1422,11 +1419,11 @@ __device__ static u32 count_distinct(const u64 (&colours)[ATOMS_MAX], u32 count)
 }
 
 // Refines until nothing changes.
-CALLED void refine(const Molecule &mol, Sight sight, Colours &colours) {
+CALLED void refine(const Molecule &mol, Colours &colours) {
     // Few molecules are done with fewer rounds than two, so nothing is counted before.
     while (colours.distinct < mol.count) {
-        step(mol, sight, colours.of, colours.seen);
-        step(mol, sight, colours.seen, colours.of);
+        step(mol, colours.of, colours.seen);
+        step(mol, colours.seen, colours.of);
         u32 distinct = count_distinct(colours.of, mol.count);
         bool stable = distinct == colours.distinct;
         colours.distinct = distinct;
@@ -1738,7 +1735,7 @@ __device__ static Status say(Work &work, u32 &bonds_count, bool &any) {
 }
 
 // Says and refines until nothing more is said. `any`: something was.
-CALLED Status say_all(Work &work, Sight sight, u32 &bonds_count, bool &any) {
+CALLED Status say_all(Work &work, u32 &bonds_count, bool &any) {
     any = false;
     for (;;) {
         bool said;
@@ -1746,7 +1743,7 @@ CALLED Status say_all(Work &work, Sight sight, u32 &bonds_count, bool &any) {
         if (!said)
             return Status::KEY;
         any = true;
-        refine(work.mol, sight, work.colours);
+        refine(work.mol, work.colours);
     }
 }
 
@@ -1927,12 +1924,12 @@ __device__ static void clear_stereo(Work &work) {
 
 // Finds the marks that may count, and puts what they say into codes and colours until nothing is added. `any`:
 // something is said, or waits to be.
-__device__ static Status perceive(Work &work, Sight sight, bool &any) {
+__device__ static Status perceive(Work &work, bool &any) {
     clear_stereo(work);
     work.perceiving.bonds_count = 0;
     TRY(collect_centres(work));
     TRY(collect_bonds(work));
-    TRY(say_all(work, sight, work.perceiving.bonds_count, any));
+    TRY(say_all(work, work.perceiving.bonds_count, any));
     TRY(keep_ring_centres(work));
     if (work.mol.any_side && marks_meet(work))
         return Status::MARKS;
@@ -1945,17 +1942,17 @@ __device__ static Status colour(Work &work) {
     const Molecule &mol = work.mol;
     Colours &colours = work.colours;
     if (mol.any_turn || mol.any_side) {
-        // Elsewhere what ranks do not see bears on what they see.
+        // Charges of others show in their bonds and hydrogens too.
         Sight sight = Sight::FULL;
         for (u32 index = 0; index < mol.count; index++) {
             const Atom &atom = mol.atoms[index];
-            if (atom.number == PHOSPHORUS || (atom.number == CARBON && atom.charge != 0))
+            if (atom.number == CARBON && atom.charge != 0)
                 sight = Sight::RANKS;
         }
         begin(mol, sight, colours);
-        refine(mol, sight, colours);
+        refine(mol, colours);
         bool any;
-        TRY(perceive(work, sight, any));
+        TRY(perceive(work, any));
         if (any) {
             if (sight == Sight::FULL)
                 return Status::KEY;

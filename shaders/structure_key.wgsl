@@ -1697,10 +1697,7 @@ fn step_colours(old: u32, new_ones: u32) {
         var sum = add(own, vec2(own.x << 2u, own.y << 2u | own.x >> 30u));
         for (var slot = 0u; slot < degree(index); slot++) {
             let other = byte_of(neighbours, slot);
-            var order = order_in(settled, slot);
-            if only_ranks && order == DOUBLE && number(other) == PHOSPHORUS {
-                order = SINGLE;
-            }
+            let order = order_in(settled, slot);
             sum = add(sum, rotate_left(colours[old + other], ORDER_BITS * order));
         }
         colours[new_ones + index] = mix_word(sum);
@@ -2361,10 +2358,10 @@ fn clear_stereo() {
     waiting_count = 0u;
 }
 
-// Elsewhere what ranks do not see bears on what they see.
+// Charges of others show in their bonds and hydrogens too.
 fn is_for_ranks() -> bool {
     for (var index = 0u; index < atom_count; index++) {
-        if number(index) == PHOSPHORUS || (number(index) == CARBON && charge(index) != 0) {
+        if number(index) == CARBON && charge(index) != 0 {
             return true;
         }
     }

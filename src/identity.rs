@@ -37,7 +37,7 @@ mod valence;
 
 use bonds::Settler;
 use canon::Canon;
-use molecule::{Atom, CARBON, Molecule, PHOSPHORUS};
+use molecule::{Atom, CARBON, Molecule};
 use refine::{Colours, Sight, begin, mix, refine};
 use stereo::Stereo;
 use text::Reader;
@@ -167,11 +167,9 @@ impl StructureKeys {
     fn colour(&mut self) -> Result<(), Reason> {
         let (mol, colours) = (&mut self.mol, &mut self.colours);
         if mol.any_turn || mol.any_side {
-            // Elsewhere what ranks do not see bears on what they see.
-            let ranked = |atom: &Atom| {
-                atom.number == PHOSPHORUS || atom.number == CARBON && atom.charge != 0
-            };
-            let sight = if mol.atoms().iter().any(ranked) {
+            // Charges of others show in their bonds and hydrogens too.
+            let hidden = |atom: &Atom| atom.number == CARBON && atom.charge != 0;
+            let sight = if mol.atoms().iter().any(hidden) {
                 Sight::Ranks
             } else {
                 Sight::Full

@@ -4,7 +4,7 @@
 
 use std::hint::select_unpredictable;
 
-use super::molecule::{Atom, DOUBLE, Molecule, NEIGHBOURS_MAX, NOBODY, PHOSPHORUS, PLACES, SINGLE};
+use super::molecule::{Atom, Molecule, NEIGHBOURS_MAX, NOBODY, PLACES};
 
 /// Places of the table in which colours are counted.
 const TABLE: usize = 1024;
@@ -60,9 +60,9 @@ impl Around {
         }
     }
 
-    fn look(&mut self, index: usize, atom: &Atom, orders: [u8; NEIGHBOURS_MAX]) {
+    fn look(&mut self, index: usize, atom: &Atom) {
         self.near[index] = u64::from_le_bytes(atom.neighbours);
-        self.turn[index] = u64::from_le_bytes(orders) * ORDER_BITS;
+        self.turn[index] = u64::from_le_bytes(atom.settled) * ORDER_BITS;
         self.wide |= usize::from(atom.degree) > FEW;
     }
 }
@@ -75,8 +75,7 @@ pub(super) const FEW: usize = 4;
 pub(super) enum Sight {
     /// All there is.
     Full,
-    /// What counts for ranks by the rules of Cahn, Ingold and Prelog as RDKit applies them: no charges, and a
-    /// double bond to phosphorus counts as a single one.
+    /// What counts for ranks by the rules of Cahn, Ingold and Prelog as RDKit applies them: no charges.
     Ranks,
 }
 
@@ -104,24 +103,9 @@ pub(super) fn begin(mol: &mut Molecule, sight: Sight, colours: &mut Colours) {
             Sight::Ranks => itself & RANKED,
         };
         colours.of[index] = mix(label | 1 << 63);
-        let orders = match sight {
-            Sight::Full => atom.settled,
-            Sight::Ranks => ranked(mol, atom),
-        };
-        mol.around.look(index, &mol.atoms[index], orders);
+        mol.around.look(index, &mol.atoms[index]);
     }
     colours.distinct = 0;
-}
-
-/// The orders of an atom's bonds as ranks see them.
-fn ranked(mol: &Molecule, atom: &Atom) -> [u8; NEIGHBOURS_MAX] {
-    let mut orders = atom.settled;
-    for (slot, other) in atom.neighbours() {
-        if orders[slot] == DOUBLE && mol.atoms[usize::from(other)].number == PHOSPHORUS {
-            orders[slot] = SINGLE;
-        }
-    }
-    orders
 }
 
 /// Refines until nothing changes.
