@@ -1348,8 +1348,8 @@ __device__ static Status settle(Work &work) {
 
 // ── refine ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-// Who looks: all there is; or what counts for ranks by the rules of Cahn, Ingold and Prelog as RDKit applies them
-// where there is phosphorus: no charges, and a double bond to phosphorus counts as a single one.
+// Who looks: all there is; or what counts for ranks by the rules of Cahn, Ingold and Prelog as RDKit applies them:
+// no charges.
 enum class Sight : u8 { FULL, RANKS };
 
 // Places of the table in which colours are counted: a power of two.
@@ -1439,7 +1439,7 @@ __device__ static void see_the_rest(const Molecule &mol, Colours &colours) {
     begin(mol, Sight::FULL, colours);
     for (u32 index = 0; index < mol.count; index++)
         colours.of[index] = mix(colours.of[index] ^ rotate_left(colours.seen[index], 17));
-    refine(mol, Sight::FULL, colours);
+    refine(mol, colours);
 }
 
 // ── stereo ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -1958,12 +1958,12 @@ __device__ static Status colour(Work &work) {
                 return Status::KEY;
             see_the_rest(mol, colours);
             u32 no_bonds = 0;
-            return say_all(work, Sight::FULL, no_bonds, any);
+            return say_all(work, no_bonds, any);
         }
     }
     clear_stereo(work);
     begin(mol, Sight::FULL, colours);
-    refine(mol, Sight::FULL, colours);
+    refine(mol, colours);
     return Status::KEY;
 }
 
@@ -2302,10 +2302,10 @@ __device__ static Status set_apart(Work &work, Level &level) {
     u32 member = level.members[level.next++];
     work.colours.of[member] = mix(work.colours.of[member] ^ 0x5bd1e99500000001ull);
     work.colours.distinct = level.distinct + 1;
-    refine(work.mol, Sight::FULL, work.colours);
+    refine(work.mol, work.colours);
     u32 no_bonds = 0;
     bool any;
-    return say_all(work, Sight::FULL, no_bonds, any);
+    return say_all(work, no_bonds, any);
 }
 
 // The least of the keys of all ways to set atoms apart.

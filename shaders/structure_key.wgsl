@@ -1661,8 +1661,8 @@ const BEFORE = 64u;
 // How many different ones there are.
 var<private> distinct_colours: u32;
 
-// Who looks: all there is; or what counts for ranks by the rules of Cahn, Ingold and Prelog as RDKit applies them
-// where there is phosphorus: no charges, and a double bond to phosphorus counts as a single one.
+// Who looks: all there is; or what counts for ranks by the rules of Cahn, Ingold and Prelog as RDKit applies them:
+// no charges.
 var<private> only_ranks: bool;
 
 // By how many bits a neighbour's colour is turned for each order of the bond to it, to set orders apart.
