@@ -120,10 +120,7 @@ fn errors_planted_in_the_source_are_seen() {
             "matching.way[length] = matching.partner[other];",
             "return false;",
         ),
-        (
-            "order == DOUBLE && mol.atoms[other].number",
-            "order == AROMATIC && mol.atoms[other].number",
-        ),
+        ("atom.number == CARBON && atom.charge != 0", "false"),
         (
             "rotate_left(colours.seen[index], 17)",
             "rotate_left(colours.seen[index], 16)",
