@@ -82,8 +82,8 @@ impl ParentFlags {
     }
 }
 
-/// Host memory for a slot's slab, or whatever else a device copies. This is where page-locked memory plugs in, so that a GPU copies
-/// straight out of a slot.
+/// Host memory for a slot's slab, or whatever else a device copies. This is where page-locked memory plugs
+/// in, so that a GPU copies straight out of a slot.
 #[derive(Debug)]
 pub enum HostMemory {
     /// Ordinary memory, zeroed.

@@ -5,7 +5,7 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::{BenchError, Effort, measure::median};
-use crate::{chem::RdKit, identity::StructureKeys};
+use crate::{chem::RdKit, identity::StructureKeys, sieve::conformance::natural_products};
 
 /// What keys take, microseconds per molecule.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -22,15 +22,11 @@ pub struct KeyTimes {
     pub repeats: usize,
 }
 
-/// The shipped library: enough molecules that the processor can't learn them by heart, as it does a few dozen.
-const LIBRARY: &str = include_str!("../../examples/natural_products.csv");
-
-/// Its SMILES: the second column, without quotes. The few that go to RDKit for a key are left out, for they would
-/// compare RDKit with itself.
+/// The shipped library: enough molecules that the processor can't learn them by heart, as it does a few dozen. The few
+/// that go to RDKit for a key are left out, for they would compare RDKit with itself.
 pub(super) fn molecules(keys: &mut StructureKeys) -> Vec<&'static str> {
-    let rows = LIBRARY.lines().skip(1);
-    let all = rows.filter_map(|row| row.split(',').nth(1));
-    all.filter(|smiles| keys.key(smiles.as_bytes()).is_ok())
+    natural_products()
+        .filter(|smiles| keys.key(smiles.as_bytes()).is_ok())
         .collect()
 }
 

@@ -91,7 +91,7 @@ fn on_devices<'t>(
     let worker = |device: Box<dyn KeyDevice>| {
         let mut batch = KeyBatch::new(device.as_ref(), room(texts))?;
         let pushed = texts.iter().all(|text| batch.push(text.as_bytes()));
-        debug_assert!(pushed, "the room is for these texts");
+        assert!(pushed, "the room is for these texts");
         batch.spoil();
         Ok(Worker::Device {
             device,

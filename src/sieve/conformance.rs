@@ -22,7 +22,7 @@ use std::{
 use fastbloom::BloomFilter;
 
 pub use craft::row_of_key;
-pub use keys::{conform_on_keys, key_room};
+pub use keys::{conform_on_keys, key_room, natural_products};
 
 use super::{Engine, EngineError, FilterShape, Tally, structure_key::Told};
 use crate::{

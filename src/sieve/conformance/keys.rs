@@ -7,7 +7,7 @@ use crate::{
     sieve::structure_key::{KeyBatch, KeyDevice, KeyRoom, Told},
 };
 
-/// A library as CSV, with a SMILES in the second column.
+/// The shipped library as CSV: name, which may hold commas, SMILES, class and formula.
 const NATURAL_PRODUCTS: &str = include_str!("../../../examples/natural_products.csv");
 
 /// Cages, salts, several of the same, isotopes, marks, metals, maps, rings without number, and texts that
@@ -79,7 +79,7 @@ pub fn conform_on_keys(device: &mut dyn KeyDevice) -> Result<u64, Unlike> {
         let rows = &texts[done..done + size];
         batch.clear();
         let pushed = rows.iter().filter(|text| batch.push(text)).count();
-        debug_assert_eq!(pushed, size, "texts are short, so there is room for all");
+        assert_eq!(pushed, size, "texts are short, so there is room for all");
         batch.spoil();
         batch.ask(device)?;
         for (row, text) in rows.iter().enumerate() {
@@ -110,11 +110,15 @@ fn compare(text: &[u8], found: Told, cpu: &mut StructureKeys) -> Result<(), Unli
     })
 }
 
+/// The SMILES of the shipped library, as they stand there.
+pub fn natural_products() -> impl Iterator<Item = &'static str> {
+    let lines = NATURAL_PRODUCTS.lines().skip(1);
+    lines.filter_map(|line| line.rsplit(',').nth(2))
+}
+
 /// All texts, and how many of the first of them are natural products as they are.
 fn texts() -> (Vec<Vec<u8>>, usize) {
-    let lines = NATURAL_PRODUCTS.lines().skip(1);
-    let smiles = lines.filter_map(|line| line.rsplit(',').nth(2));
-    let mut texts: Vec<Vec<u8>> = smiles.map(|smiles| smiles.into()).collect();
+    let mut texts: Vec<Vec<u8>> = natural_products().map(|smiles| smiles.into()).collect();
     let shipped = texts.len();
     texts.extend(UNCOMMON.iter().map(|&text| text.into()));
     let mut random = Random::new(1);
