@@ -10,7 +10,9 @@
 use super::{
     Reason,
     bridges::Bridges,
-    molecule::{AROMATIC, ATOMS_MAX, Atom, Molecule, NEIGHBOURS_MAX, PLACES, SINGLE},
+    molecule::{
+        AROMATIC, ATOMS_MAX, Atom, Molecule, NEIGHBOURS_MAX, ONES, PLACES, SINGLE, bytes_of_bits,
+    },
     six_rings::{SixRings, bits, is_plain},
 };
 
@@ -55,7 +57,7 @@ impl Settler {
                 count: 0,
             },
             queue: Queue {
-                atoms: [0; 2 * ATOMS_MAX],
+                atoms: [0; 2 * PLACES],
                 count: 0,
             },
             rings: SixRings::new(),
@@ -129,7 +131,7 @@ impl Settler {
 /// Atoms that have a single way.
 #[derive(Debug)]
 pub(super) struct Queue {
-    atoms: [u8; 2 * ATOMS_MAX],
+    atoms: [u8; 2 * PLACES],
     count: usize,
 }
 
@@ -143,14 +145,13 @@ impl Queue {
         if may_take == 0 {
             return Err(Reason::Bonds);
         }
-        if may_take & (may_take - 1) == 0 {
-            // Twice at most: when its last way but one goes, and when a double bond leaves it open.
-            if self.count == self.atoms.len() {
-                return Err(Reason::Bonds);
-            }
-            self.atoms[self.count] = index as u8;
-            self.count += 1;
+        // Twice at most: when its last way but one goes, and when a double bond leaves it open.
+        if self.count == self.atoms.len() {
+            return Err(Reason::Bonds);
         }
+        // Kept if there is a single way, else written over by the next.
+        self.atoms[self.count] = index as u8;
+        self.count += usize::from(may_take & (may_take - 1) == 0);
         Ok(())
     }
 }
@@ -275,20 +276,19 @@ fn settle_bridge(
 
 /// What is settled must be what the text says, where it says it.
 fn compare_with_text(mol: &Molecule) -> Result<(), Reason> {
-    for atom in mol.atoms() {
-        if atom.orders == atom.settled {
-            continue;
-        }
-        for slot in 0..usize::from(atom.degree) {
-            let (written, settled) = (atom.orders[slot], atom.settled[slot]);
-            let same = match written {
-                AROMATIC => settled == SINGLE || atom.bond_in_ring(slot),
-                _ => written == settled || (settled == AROMATIC && written <= 2),
-            };
-            if !same {
-                return Err(Reason::Aromatic);
-            }
-        }
-    }
-    Ok(())
+    let faults = mol.atoms().iter().map(contradicts).fold(0, |all, one| all | one);
+    if faults == 0 { Ok(()) } else { Err(Reason::Aromatic) }
+}
+
+/// A bit in the byte of each bond of which the text says something else; without a branch, for of which kind a bond
+/// is can't be foretold.
+fn contradicts(atom: &Atom) -> u64 {
+    let [written, settled] = [atom.orders, atom.settled].map(u64::from_le_bytes);
+    let aromatic = |orders: u64| orders >> AROMATIC.trailing_zeros();
+    // Where both are aromatic they are the same.
+    let one_way = aromatic(written) & (settled & !(settled >> 1) | bytes_of_bits(atom.in_ring));
+    let other_way = aromatic(settled) & !(written & written >> 1);
+    let differ = written ^ settled;
+    let differ = (differ | differ >> 1 | differ >> 2) & ONES;
+    differ & !(one_way | other_way)
 }

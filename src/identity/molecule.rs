@@ -19,6 +19,12 @@ pub(super) fn sum_of_bytes(word: u64) -> u8 {
     (word.wrapping_mul(ONES) >> 56) as u8
 }
 
+/// A one in each byte whose bit is set, the lowest bit the lowest byte.
+pub(super) fn bytes_of_bits(bits: u8) -> u64 {
+    let spread = u64::from(bits).wrapping_mul(ONES) & 0x8040_2010_0804_0201;
+    (spread + 0x7f * ONES) >> 7 & ONES
+}
+
 /// Stands where no atom does.
 pub(super) const NOBODY: u8 = 255;
 

@@ -1,5 +1,7 @@
 //! Six-membered rings without chords whose atoms all have a pair to give.
 
+use std::hint::select_unpredictable;
+
 use super::{
     Reason,
     molecule::{AROMATIC, Atom, CARBON, Molecule, NITROGEN, NOBODY, ONES, OXYGEN, PLACES, SULFUR},
@@ -240,18 +242,18 @@ fn may_pair(mol: &Molecule, index: u8) -> impl Iterator<Item = u8> + '_ {
 
 /// Whether RDKit finds an atom like this aromatic in such a ring.
 pub(super) fn is_plain(atom: &Atom) -> bool {
-    let plain = match (atom.number, atom.charge) {
-        (CARBON, 0) | (NITROGEN, 0 | 1) => true,
-        (OXYGEN | SULFUR, charge) => charge == 1,
-        _ => false,
-    };
-    plain && atom.open == 1
+    const NEUTRAL: u32 = 1 << CARBON | 1 << NITROGEN;
+    const CHARGED: u32 = 1 << NITROGEN | 1 << OXYGEN | 1 << SULFUR;
+    // Without a branch for each: which it is can't be foretold.
+    let neutral = atom.charge == 0;
+    let plain = select_unpredictable(neutral, NEUTRAL, CHARGED) >> (atom.number & 31) & 1 != 0;
+    plain & (atom.number < 32) & (neutral | (atom.charge == 1)) & (atom.open == 1)
 }
 
 /// The numbers of the bits, if there are two.
 fn two_bits(word: u8) -> Option<[usize; 2]> {
     let second = word & word.wrapping_sub(1);
-    let two = second != 0 && second & (second - 1) == 0;
+    let two = (second != 0) & (second & second.wrapping_sub(1) == 0);
     two.then(|| {
         [
             word.trailing_zeros() as usize,
