@@ -44,8 +44,8 @@ typedef unsigned long long u64;
 #define BRANCHES_MAX 64
 // Signs that a charge may be written with; more take a number.
 #define SIGNS_MAX 2
-// In front of what is hashed. Another definition has another number.
-#define VERSION 1
+// Bears on every key. Another definition has another number.
+#define VERSION 2
 
 // What becomes of a row. From TEXT to SYMMETRY: 1 + the number of the reason in src/identity.rs, for which
 // RDKit has to be asked. TOO_LARGE: too many atoms for the device, or atoms that look alike and take too long
@@ -227,8 +227,8 @@ struct Colours {
 
 // The marks of a molecule.
 struct Stereo {
-    // What an atom says beyond the constitution; 0: nothing.
-    u8 codes[ATOMS_MAX];
+    // The ends of double bonds that have said something.
+    bool ends[ATOMS_MAX];
     // Marked centres that wait for their neighbours to differ.
     u8 waiting[ATOMS_MAX];
     // What is said in a round.
@@ -256,7 +256,7 @@ struct Cells {
 // How things were before an atom was set apart.
 struct Level {
     u64 colours[ATOMS_MAX];
-    u8 codes[ATOMS_MAX], waiting[ATOMS_MAX];
+    u8 waiting[ATOMS_MAX];
     // Those that are set apart in turn.
     u8 members[ATOMS_MAX];
     u32 distinct, waiting_count, size, next;
@@ -1380,20 +1380,24 @@ __device__ static void begin(const Molecule &mol, Sight sight, Colours &colours)
     colours.distinct = 0;
 }
 
-__device__ static inline void step(const Molecule &mol, const u64 (&from)[ATOMS_MAX], u64 (&to)[ATOMS_MAX]) {
-    for (u32 index = 0; index < mol.count; index++) {
-        const Atom &atom = mol.atoms[index];
-        u64 neighbours = atom.neighbours, sum = from[index] * 5;
-        u32 settled = atom.settled;
-        for (u32 slot = 0; slot < atom.degree; slot++) {
-            u32 other = neighbours & 255;
-            u32 order = settled & 15;
-            neighbours >>= 8;
-            settled >>= 4;
-            sum += rotate_left(from[other], ORDER_BITS * order);
-        }
-        to[index] = mix(sum);
+// What an atom sees. Colours are mixed already, so their sum tells what is around it.
+__device__ static inline u64 see(const Molecule &mol, u32 index, const u64 (&colours)[ATOMS_MAX]) {
+    const Atom &atom = mol.atoms[index];
+    u64 neighbours = atom.neighbours, sum = colours[index] * 5;
+    u32 settled = atom.settled;
+    for (u32 slot = 0; slot < atom.degree; slot++) {
+        u32 other = neighbours & 255;
+        u32 order = settled & 15;
+        neighbours >>= 8;
+        settled >>= 4;
+        sum += rotate_left(colours[other], ORDER_BITS * order);
     }
+    return mix(sum);
+}
+
+__device__ static inline void step(const Molecule &mol, const u64 (&from)[ATOMS_MAX], u64 (&to)[ATOMS_MAX]) {
+    for (u32 index = 0; index < mol.count; index++)
+        to[index] = see(mol, index, from);
 }
 
 // How many different ones there are.
@@ -1714,6 +1718,7 @@ __device__ static Status say(Work &work, u32 &bonds_count, bool &any) {
             u32 code = at_a == at_b ? SAME_SIDE : OTHER_SIDE;
             stereo.now[a] += code;
             stereo.now[b] += code;
+            stereo.ends[a] = stereo.ends[b] = true;
             any = true;
         } else {
             work.perceiving.bonds_a[bonds] = a;
@@ -1725,10 +1730,8 @@ __device__ static Status say(Work &work, u32 &bonds_count, bool &any) {
     if (any) {
         for (u32 index = 0; index < mol.count; index++) {
             u64 code = stereo.now[index];
-            if (code != 0) {
-                stereo.codes[index] += code;
+            if (code != 0)
                 colours.of[index] = mix(colours.of[index] ^ code << 56 ^ 0xa5);
-            }
         }
     }
     return Status::KEY;
@@ -1892,7 +1895,7 @@ __device__ static Status keep_ring_centres(Work &work) {
 __device__ static bool says_beside(const Work &work, const Atom &atom, u32 end) {
     for (u32 slot = 0; slot < atom.degree; slot++) {
         u32 other = neighbour(atom, slot);
-        if (other != end && work.stereo.codes[other] >= SAME_SIDE)
+        if (other != end && work.stereo.ends[other])
             return true;
     }
     return false;
@@ -1902,13 +1905,13 @@ __device__ static bool says_beside(const Work &work, const Atom &atom, u32 end) 
 // then, and RDKit may write what it does not mean.
 __device__ static bool marks_meet(Work &work) {
     const Molecule &mol = work.mol;
-    const u8(&codes)[ATOMS_MAX] = work.stereo.codes;
+    const bool(&ends)[ATOMS_MAX] = work.stereo.ends;
     for (u32 index = 0; index < mol.count; index++) {
         const Atom &atom = mol.atoms[index];
         for (u32 slot = 0; slot < atom.degree; slot++) {
             u32 other = neighbour(atom, slot);
             if (order_in(atom.settled, slot) == DOUBLE && other > index &&
-                !(codes[index] >= SAME_SIDE && codes[other] >= SAME_SIDE) && says_beside(work, atom, other) &&
+                !(ends[index] && ends[other]) && says_beside(work, atom, other) &&
                 says_beside(work, mol.atoms[other], index) && !in_small_ring(work, index, slot))
                 return true;
         }
@@ -1918,12 +1921,12 @@ __device__ static bool marks_meet(Work &work) {
 
 __device__ static void clear_stereo(Work &work) {
     for (u32 index = 0; index < work.mol.count; index++)
-        work.stereo.codes[index] = 0;
+        work.stereo.ends[index] = false;
     work.stereo.waiting_count = 0;
 }
 
-// Finds the marks that may count, and puts what they say into codes and colours until nothing is added. `any`:
-// something is said, or waits to be.
+// Finds the marks that may count, and puts what they say into colours until nothing is added. `any`: something
+// is said, or waits to be.
 __device__ static Status perceive(Work &work, bool &any) {
     clear_stereo(work);
     work.perceiving.bonds_count = 0;
@@ -2150,6 +2153,9 @@ CALLED u32 first_fault(Work &work) {
 
 // The cell whose atoms must be set apart before the graph is told by its cells; NOBODY: there is none.
 __device__ static u32 cell_to_split(Work &work) {
+    if (work.colours.distinct == work.mol.count)
+        return NOBODY;
+    sort(work);
     const Cells &cells = work.cells;
     // A centre that still waits: the first of its neighbours that are alike.
     u32 first = ~0u;
@@ -2166,97 +2172,23 @@ __device__ static u32 cell_to_split(Work &work) {
     }
     if (first != ~0u)
         return first & 255;
-    return work.colours.distinct == work.mol.count ? NOBODY : first_fault(work);
+    return first_fault(work);
 }
 
-// MurmurHash3_x64_128, seed 0 (src/key.rs, kernels/sieve.cu), of bytes that come one after the other.
-struct Hash {
-    u64 h1, h2;
-    // The first word of a block, and the word that is being filled.
-    u64 first, word;
-    u32 length;
-};
-
-__device__ static inline u64 mix_first(u64 k) {
-    return rotate_left(k * 0x87c37b91114253d5ull, 31) * 0x4cf5ad432745937full;
-}
-
-__device__ static inline u64 mix_second(u64 k) {
-    return rotate_left(k * 0x4cf5ad432745937full, 33) * 0x87c37b91114253d5ull;
-}
-
-__device__ static inline u64 finalise(u64 k) {
-    k = (k ^ k >> 33) * 0xff51afd7ed558ccdull;
-    k = (k ^ k >> 33) * 0xc4ceb9fe1a85ec53ull;
-    return k ^ k >> 33;
-}
-
-// Adds the lowest 1 to 8 bytes of a word, of which the others are 0.
-__device__ static inline void add(Hash &hash, u64 bytes, u32 count) {
-    u32 filled = hash.length & 7;
-    hash.word |= bytes << 8 * filled;
-    hash.length += count;
-    if (filled + count < 8)
-        return;
-    if (hash.length & 8) {
-        hash.first = hash.word;
-    } else {
-        hash.h1 = (rotate_left(hash.h1 ^ mix_first(hash.first), 27) + hash.h2) * 5 + 0x52dce729;
-        hash.h2 = (rotate_left(hash.h2 ^ mix_second(hash.word), 31) + hash.h1) * 5 + 0x38495ab5;
-    }
-    hash.word = filled == 0 ? 0 : bytes >> 8 * (8 - filled);
-}
-
-__device__ static inline ulonglong2 key_of(const Hash &hash) {
-    bool in_second = hash.length & 8;
-    // Mixing a zero word gives zero, so short tails need no case of their own.
-    u64 h1 = hash.h1 ^ mix_first(in_second ? hash.first : hash.word);
-    u64 h2 = hash.h2 ^ mix_second(in_second ? hash.word : 0);
-    h1 ^= hash.length;
-    h2 ^= hash.length;
-    h1 += h2;
-    h2 += h1;
-    h1 = finalise(h1);
-    h2 = finalise(h2);
-    h1 += h2;
-    h2 += h1;
-    ulonglong2 key;
-    key.x = h1;
-    key.y = h2;
-    return key;
-}
-
-// The lowest `count` bytes of a word in rising order.
-__device__ static u64 sorted(u64 bytes, u32 count) {
-    u64 rising = 0;
-    for (u32 done = 0; done < count; done++) {
-        u64 byte = byte_of(bytes, done);
-        u32 at = 0;
-        while (at < done && byte_of(rising, at) <= byte)
-            at++;
-        u64 below = (1ull << 8 * at) - 1;
-        rising = (rising & below) | byte << 8 * at | (rising & ~below) << 8;
-    }
-    return rising;
-}
-
-__device__ static ulonglong2 hash_of(const Work &work) {
+// The key of a molecule that its colours tell: what all atoms see once more, added up in two ways, so that their order
+// does not matter.
+__device__ static ulonglong2 key_of(const Work &work) {
     const Molecule &mol = work.mol;
-    Hash hash = Hash();
-    add(hash, VERSION | mol.count << 8, 2);
-    for (u32 at = 0; at < mol.count; at++) {
-        u32 index = work.cells.order[at];
-        const Atom &atom = mol.atoms[index];
-        u64 own = atom.number | static_cast<u32>(atom.isotope & 255) << 8 |
-                  static_cast<u32>(static_cast<u8>(atom.isotope >> 8 << 4 | atom.hydrogens)) << 16 |
-                  static_cast<u32>(static_cast<u8>(atom.charge)) << 24 |
-                  static_cast<u64>(static_cast<u8>(atom.unsaturation << 4 | atom.degree)) << 32 |
-                  static_cast<u64>(work.stereo.codes[index]) << 40;
-        add(hash, own, 6);
-        if (atom.degree > 0)
-            add(hash, sorted(cells_beside(work.cells, atom), atom.degree), atom.degree);
+    u64 first = 0, second = 0, whole = VERSION << 8 | mol.count;
+    for (u32 index = 0; index < mol.count; index++) {
+        u64 seen = see(mol, index, work.colours.of);
+        first += seen;
+        second += mix(seen);
     }
-    return key_of(hash);
+    ulonglong2 key;
+    key.x = mix(first ^ whole);
+    key.y = mix(second ^ whole);
+    return key;
 }
 
 // A word as the number that its bytes make in the order of memory.
@@ -2275,10 +2207,8 @@ __device__ static bool is_less(ulonglong2 a, ulonglong2 b) {
 // Keeps things as they are before the atoms of a cell are set apart.
 __device__ static void keep(const Work &work, u32 cell, Level &level) {
     u32 count = work.mol.count;
-    for (u32 index = 0; index < count; index++) {
+    for (u32 index = 0; index < count; index++)
         level.colours[index] = work.colours.of[index];
-        level.codes[index] = work.stereo.codes[index];
-    }
     for (u32 i = 0; i < work.stereo.waiting_count; i++)
         level.waiting[i] = work.stereo.waiting[i];
     level.distinct = work.colours.distinct;
@@ -2292,10 +2222,8 @@ __device__ static void keep(const Work &work, u32 cell, Level &level) {
 // Sets the next atom of a level apart.
 __device__ static Status set_apart(Work &work, Level &level) {
     u32 count = work.mol.count;
-    for (u32 index = 0; index < count; index++) {
+    for (u32 index = 0; index < count; index++)
         work.colours.of[index] = level.colours[index];
-        work.stereo.codes[index] = level.codes[index];
-    }
     for (u32 i = 0; i < level.waiting_count; i++)
         work.stereo.waiting[i] = level.waiting[i];
     work.stereo.waiting_count = level.waiting_count;
@@ -2312,10 +2240,9 @@ __device__ static Status set_apart(Work &work, Level &level) {
 __device__ static Status search(Work &work, ulonglong2 &least) {
     u32 leaves = 0, depth = 0;
     for (;;) {
-        sort(work);
         u32 cell = cell_to_split(work);
         if (cell == NOBODY) {
-            ulonglong2 key = hash_of(work);
+            ulonglong2 key = key_of(work);
             if (leaves == 0 || is_less(key, least))
                 least = key;
             if (++leaves > LEAVES_MAX)

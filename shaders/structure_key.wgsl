@@ -44,8 +44,8 @@ const RING_NUMBERS = 100u;
 const BRANCHES_MAX = 64u;
 // Signs that a charge may be written with; more take a number.
 const SIGNS_MAX = 2;
-// In front of what is hashed. Another definition has another number.
-const VERSION = 1u;
+// Bears on every key. Another definition has another number.
+const VERSION = 2u;
 
 // What becomes of a row. From STATUS_TEXT on: 1 + the number of the reason in src/identity.rs, for which RDKit has
 // to be asked. STATUS_TOO_LARGE: too many atoms for the device, or atoms that look alike and take too long to set
@@ -333,7 +333,7 @@ fn has(bits: u32, slot: u32) -> bool {
 
 // Lists of ATOMS_MAX bytes.
 const LIST_WORDS = 16u;
-var<private> lists: array<u32, 368>;
+var<private> lists: array<u32, 320>;
 
 fn entry(list: u32, at: u32) -> u32 {
     return lists[LIST_WORDS * list + (at >> 2u)] >> (8u * (at & 3u)) & 0xffu;
@@ -344,8 +344,8 @@ fn set_entry(list: u32, at: u32, byte: u32) {
     lists[word] = insertBits(lists[word], byte, 8u * (at & 3u), 8u);
 }
 
-// What an atom says beyond the constitution; 0: nothing.
-const CODES = 0u;
+// Whether an atom is the end of a double bond that has said something.
+const ENDS = 0u;
 // Marked centres that wait for their neighbours to differ.
 const WAITING = 1u;
 // What is said in a round.
@@ -411,9 +411,8 @@ const LARGE = 11u;
 const STACK = 12u;
 const STACK_ABOVE = 13u;
 // DEPTH_MAX lists each: how things were before an atom was set apart, and those that are set apart in turn.
-const LEVEL_CODES = 14u;
-const LEVEL_WAITING = 17u;
-const LEVEL_MEMBERS = 20u;
+const LEVEL_WAITING = 14u;
+const LEVEL_MEMBERS = 17u;
 
 // ── text ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -1688,19 +1687,24 @@ fn begin() {
     distinct_colours = 0u;
 }
 
+// What an atom sees of the colours that begin at a place. They are mixed already, so their sum tells what is around it.
+fn see(index: u32, begin: u32) -> vec2<u32> {
+    let neighbours = atoms[index].neighbours;
+    let settled = atoms[index].settled;
+    let own = colours[begin + index];
+    var sum = add(own, vec2(own.x << 2u, own.y << 2u | own.x >> 30u));
+    for (var slot = 0u; slot < degree(index); slot++) {
+        let other = byte_of(neighbours, slot);
+        let order = order_in(settled, slot);
+        sum = add(sum, rotate_left(colours[begin + other], ORDER_BITS * order));
+    }
+    return mix_word(sum);
+}
+
 // From the colours that begin at one place to those that begin at the other.
 fn step_colours(old: u32, new_ones: u32) {
     for (var index = 0u; index < atom_count; index++) {
-        let neighbours = atoms[index].neighbours;
-        let settled = atoms[index].settled;
-        let own = colours[old + index];
-        var sum = add(own, vec2(own.x << 2u, own.y << 2u | own.x >> 30u));
-        for (var slot = 0u; slot < degree(index); slot++) {
-            let other = byte_of(neighbours, slot);
-            let order = order_in(settled, slot);
-            sum = add(sum, rotate_left(colours[old + other], ORDER_BITS * order));
-        }
-        colours[new_ones + index] = mix_word(sum);
+        colours[new_ones + index] = see(index, old);
     }
 }
 
@@ -2087,6 +2091,8 @@ fn say_bonds() -> Answer {
             let code = select(OTHER_SIDE, SAME_SIDE, at_a.mark == at_b.mark);
             set_entry(NOW, a, entry(NOW, a) + code);
             set_entry(NOW, b, entry(NOW, b) + code);
+            set_entry(ENDS, a, 1u);
+            set_entry(ENDS, b, 1u);
             any = true;
         } else {
             set_entry(BONDS_A, bonds, a);
@@ -2114,7 +2120,6 @@ fn say() -> Answer {
     for (var index = 0u; index < atom_count; index++) {
         let code = entry(NOW, index);
         if code != 0u {
-            set_entry(CODES, index, entry(CODES, index) + code);
             colours[index] = mix_word(colours[index] ^ vec2(0xa5u, code << 24u));
         }
     }
@@ -2319,7 +2324,7 @@ fn keep_ring_centres() -> u32 {
 }
 
 fn is_end(index: u32) -> bool {
-    return entry(CODES, index) >= SAME_SIDE;
+    return entry(ENDS, index) != 0u;
 }
 
 // Whether a neighbour of one end of a double bond has a double bond's stereo.
@@ -2353,7 +2358,7 @@ fn marks_meet() -> bool {
 
 fn clear_stereo() {
     for (var index = 0u; index < atom_count; index++) {
-        set_entry(CODES, index, 0u);
+        set_entry(ENDS, index, 0u);
     }
     waiting_count = 0u;
 }
@@ -2379,7 +2384,7 @@ fn collect_marks() -> u32 {
     return collect_bonds();
 }
 
-// When what the marks say is in codes and colours: whether something is said, or waits to be.
+// When what the marks say is in the colours: whether something is said, or waits to be.
 fn perceive(any_said: bool) -> Answer {
     let kept = keep_ring_centres();
     if kept != KEY {
@@ -2611,6 +2616,10 @@ fn first_fault() -> u32 {
 
 // The cell whose atoms must be set apart before the graph is told by its cells; NOBODY: there is none.
 fn cell_to_split() -> u32 {
+    if distinct_colours == atom_count {
+        return NOBODY;
+    }
+    sort();
     // A centre that still waits: the first of its neighbours that are alike.
     var first = ~0u;
     for (var i = 0u; i < waiting_count; i++) {
@@ -2626,135 +2635,21 @@ fn cell_to_split() -> u32 {
     if first != ~0u {
         return first & 255u;
     }
-    if distinct_colours == atom_count {
-        return NOBODY;
-    }
     return first_fault();
 }
 
-// MurmurHash3_x64_128, seed 0 (src/key.rs, shaders/sieve.wgsl), of bytes that come one after the other.
-struct Hash {
-    h1: vec2<u32>,
-    h2: vec2<u32>,
-    // The first word of a block, and the word that is being filled.
-    first: vec2<u32>,
-    word: vec2<u32>,
-    length: u32,
-}
-
-fn mix_first(k: vec2<u32>) -> vec2<u32> {
-    let mixed = rotate_left(multiply(k, vec2(0x114253d5u, 0x87c37b91u)), 31u);
-    return multiply(mixed, vec2(0x2745937fu, 0x4cf5ad43u));
-}
-
-fn mix_second(k: vec2<u32>) -> vec2<u32> {
-    let mixed = rotate_left(multiply(k, vec2(0x2745937fu, 0x4cf5ad43u)), 33u);
-    return multiply(mixed, vec2(0x114253d5u, 0x87c37b91u));
-}
-
-fn finalise(k: vec2<u32>) -> vec2<u32> {
-    let once = multiply(fold_33(k), vec2(0xed558ccdu, 0xff51afd7u));
-    return fold_33(multiply(fold_33(once), vec2(0x1a85ec53u, 0xc4ceb9feu)));
-}
-
-// By 0 to 7 bytes to the left, and what goes out there.
-fn shift_left(a: vec2<u32>, bytes: u32) -> vec2<u32> {
-    let by = 8u * (bytes & 3u);
-    let words = select(a, vec2(0u, a.x), bytes >= 4u);
-    // Twice, for no shift is by 32 bits.
-    return vec2(words.x << by, words.y << by | words.x >> 1u >> (31u - by));
-}
-
-fn shift_right(a: vec2<u32>, bytes: u32) -> vec2<u32> {
-    let by = 8u * (bytes & 3u);
-    let words = select(a, vec2(a.y, 0u), bytes >= 4u);
-    return vec2(words.x >> by | words.y << 1u << (31u - by), words.y >> by);
-}
-
-// Adds the lowest 1 to 8 bytes of a word, of which the others are 0.
-fn add_bytes(before: Hash, bytes: vec2<u32>, count: u32) -> Hash {
-    var hash = before;
-    let filled = hash.length & 7u;
-    hash.word |= shift_left(bytes, filled);
-    hash.length += count;
-    if filled + count < 8u {
-        return hash;
+// The key of a molecule that its colours tell: what all atoms see once more, added up in two ways, so that their order
+// does not matter.
+fn key_of() -> vec4<u32> {
+    var first = vec2(0u);
+    var second = vec2(0u);
+    for (var index = 0u; index < atom_count; index++) {
+        let seen = see(index, 0u);
+        first = add(first, seen);
+        second = add(second, mix_word(seen));
     }
-    if (hash.length & 8u) != 0u {
-        hash.first = hash.word;
-    } else {
-        let h1 = add(rotate_left(hash.h1 ^ mix_first(hash.first), 27u), hash.h2);
-        hash.h1 = add(multiply(h1, vec2(5u, 0u)), vec2(0x52dce729u, 0u));
-        let h2 = add(rotate_left(hash.h2 ^ mix_second(hash.word), 31u), hash.h1);
-        hash.h2 = add(multiply(h2, vec2(5u, 0u)), vec2(0x38495ab5u, 0u));
-    }
-    hash.word = select(shift_right(bytes, 8u - filled), vec2(0u), filled == 0u);
-    return hash;
-}
-
-// First word, second word.
-fn key_of(hash: Hash) -> vec4<u32> {
-    let in_second = (hash.length & 8u) != 0u;
-    // Mixing a zero word gives zero, so short tails need no case of their own.
-    var h1 = hash.h1 ^ mix_first(select(hash.word, hash.first, in_second));
-    var h2 = hash.h2 ^ mix_second(select(vec2(0u), hash.word, in_second));
-    h1.x ^= hash.length;
-    h2.x ^= hash.length;
-    h1 = add(h1, h2);
-    h2 = add(h2, h1);
-    h1 = finalise(h1);
-    h2 = finalise(h2);
-    h1 = add(h1, h2);
-    h2 = add(h2, h1);
-    return vec4(h1, h2);
-}
-
-// The lowest `count` bytes of a word in rising order.
-fn sorted(bytes: vec2<u32>, count: u32) -> vec2<u32> {
-    var rising = vec2(0u);
-    for (var slot = 0u; slot < count; slot++) {
-        let byte = byte_of(bytes, slot);
-        // As many as come before it.
-        var place = 0u;
-        for (var i = 0u; i < count; i++) {
-            let other = byte_of(bytes, i);
-            place += select(0u, 1u, other < byte || (other == byte && i < slot));
-        }
-        rising = with_byte(rising, place, byte);
-    }
-    return rising;
-}
-
-// What an atom is, in 6 bytes.
-fn own_bytes(index: u32) -> vec2<u32> {
-    let isotope = isotope(index);
-    let third = (isotope >> 8u << 4u | hydrogens(index)) & 0xffu;
-    let charge = bitcast<u32>(charge(index)) << 24u;
-    let fifth = (unsaturation(index) << 4u | degree(index)) & 0xffu;
-    return vec2(
-        number(index) | (isotope & 0xffu) << 8u | third << 16u | charge,
-        fifth | entry(CODES, index) << 8u,
-    );
-}
-
-fn hash_of() -> vec4<u32> {
-    var hash = Hash();
-    hash.word = vec2(VERSION | atom_count << 8u, 0u);
-    hash.length = 2u;
-    // For each atom what it is and, if it has any, its neighbours.
-    for (var part = 0u; part < 2u * atom_count; part++) {
-        let index = entry(ORDER, part >> 1u);
-        var bytes = own_bytes(index);
-        var count = 6u;
-        if (part & 1u) != 0u {
-            count = degree(index);
-            bytes = sorted(cells_beside(index), count);
-        }
-        if count > 0u {
-            hash = add_bytes(hash, bytes, count);
-        }
-    }
-    return key_of(hash);
+    let whole = vec2(VERSION << 8u | atom_count, 0u);
+    return vec4(mix_word(first ^ whole), mix_word(second ^ whole));
 }
 
 // A word with its bytes the other way round.
@@ -2792,7 +2687,6 @@ var<private> levels: array<Level, 3>;
 fn keep(cell: u32, level: u32) {
     for (var index = 0u; index < atom_count; index++) {
         level_colours[ATOMS_MAX * level + index] = colours[index];
-        set_entry(LEVEL_CODES + level, index, entry(CODES, index));
     }
     for (var i = 0u; i < waiting_count; i++) {
         set_entry(LEVEL_WAITING + level, i, entry(WAITING, i));
@@ -2808,7 +2702,6 @@ fn keep(cell: u32, level: u32) {
 fn set_apart(level: u32) {
     for (var index = 0u; index < atom_count; index++) {
         colours[index] = level_colours[ATOMS_MAX * level + index];
-        set_entry(CODES, index, entry(LEVEL_CODES + level, index));
     }
     waiting_count = levels[level].waiting_count;
     for (var i = 0u; i < waiting_count; i++) {
@@ -2858,10 +2751,9 @@ fn search() -> u32 {
                 continue;
             }
         }
-        sort();
         let cell = cell_to_split();
         if cell == NOBODY {
-            let key = hash_of();
+            let key = key_of();
             if leaves == 0u || is_less(key, least) {
                 least = key;
             }

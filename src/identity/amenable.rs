@@ -2,13 +2,49 @@
 //! *amenable* graphs.
 
 use super::{
-    canon::Cells,
     molecule::{Atom, Molecule, NOBODY, ONES, PLACES, sum_of_bytes},
-    refine::FEW,
+    refine::{Colours, FEW},
 };
 
+/// Atoms by their colours: a cell holds those of one, and is named by the first of them.
+#[derive(Debug)]
+pub(super) struct Cells {
+    /// Per cell how many atoms it has; of nobody's, none.
+    size: [u8; PLACES],
+    /// Those with several.
+    large: [u8; PLACES],
+    large_count: usize,
+}
+
+impl Cells {
+    pub fn new() -> Self {
+        Self {
+            size: [0; PLACES],
+            large: [0; PLACES],
+            large_count: 0,
+        }
+    }
+
+    /// Puts atoms into cells, of which not all have a single atom.
+    pub fn fill(&mut self, colours: &Colours, count: usize) {
+        self.size[..count].fill(0);
+        self.large_count = 0;
+        for &cell in &colours.like[..count] {
+            let size = &mut self.size[usize::from(cell)];
+            *size += 1;
+            // Kept if it is the second, else written over by the next.
+            self.large[self.large_count] = cell;
+            self.large_count += usize::from(*size == 2);
+        }
+    }
+
+    fn large(&self) -> &[u8] {
+        &self.large[..self.large_count]
+    }
+}
+
 /// What the test needs beside the molecule: cells of several atoms, joined where an atom of one has some
-/// neighbours in the other and not all. Per cell, as the number of its beginning:
+/// neighbours in the other and not all. Per cell:
 #[derive(Debug)]
 pub(super) struct Amenable {
     /// The component it belongs to, as another of its cells; see `root`.
@@ -43,17 +79,17 @@ impl Amenable {
     }
 
     /// The cell whose atoms must be set apart first. `None`: colours tell the graph.
-    pub fn first_fault(&mut self, graph: Graph<'_>) -> Option<usize> {
+    pub fn first_fault(&mut self, graph: Graph<'_>) -> Option<u8> {
         if graph.is_simple() {
             return None;
         }
         self.look_at_all(graph);
         self.check_components(graph);
         let fault = |&&cell: &&u8| self.faulty[usize::from(self.root(cell))];
-        // Of the faulty components the cell that comes first; a small cell is cheaper to set apart.
-        let rank = |&&cell: &&u8| (graph.size(cell), cell);
-        let first = graph.cells.large().iter().filter(fault).min_by_key(rank);
-        first.map(|&cell| usize::from(cell))
+        // Of the faulty components the cell whose colour comes first; a small cell is cheaper to set apart.
+        let rank = |&&cell: &&u8| (graph.size(cell), graph.colours.of[usize::from(cell)]);
+        let faulty = graph.cells.large().iter().filter(fault);
+        faulty.min_by_key(rank).copied()
     }
 
     fn root(&self, mut cell: u8) -> u8 {
@@ -150,6 +186,7 @@ impl Amenable {
 pub(super) struct Graph<'a> {
     pub cells: &'a Cells,
     pub mol: &'a Molecule,
+    pub colours: &'a Colours,
 }
 
 impl<'a> Graph<'a> {
@@ -162,7 +199,7 @@ impl<'a> Graph<'a> {
     fn is_simple(self) -> bool {
         let simple = |&cell: &u8| {
             let atom = self.first_atom(cell);
-            let beside = u64::from_le_bytes(self.cells.beside(atom));
+            let beside = self.cells_beside(atom);
             let joins = |slot: usize| {
                 let other = (beside >> (8 * slot)) as u8;
                 let once = same_bytes(beside, other).is_power_of_two();
@@ -176,14 +213,20 @@ impl<'a> Graph<'a> {
 
     /// The atom that speaks for a cell.
     fn first_atom(self, cell: u8) -> &'a Atom {
-        &self.mol.atoms[usize::from(self.cells.order[usize::from(cell)])]
+        &self.mol.atoms[usize::from(cell)]
+    }
+
+    /// The cells of an atom's neighbours, a byte per slot.
+    fn cells_beside(self, atom: &Atom) -> u64 {
+        let cell = |other: u8| self.colours.like[usize::from(other)];
+        u64::from_le_bytes(atom.neighbours.map(cell))
     }
 
     /// The cells of several atoms beside a cell, each once, and how many neighbours an atom has there.
     fn beside(self, cell: u8) -> impl Iterator<Item = (u8, u8)> + use<'a> {
         let cells = self.cells;
         let atom = self.first_atom(cell);
-        let beside = u64::from_le_bytes(cells.beside(atom));
+        let beside = self.cells_beside(atom);
         (0..usize::from(atom.degree)).filter_map(move |slot| {
             let other = (beside >> (8 * slot)) as u8;
             if cells.size[usize::from(other)] == 1 {

@@ -1,5 +1,4 @@
-//! Colours and cells with AVX-512, eight atoms at a time: the same as [`super::refine`] and [`super::canon`] do
-//! one by one. For molecules of up to [`ATOMS`] atoms with up to [`FEW`] neighbours each, which are nearly all.
+//! Colours with AVX-512, eight atoms at a time: the same as [`super::refine`] does one by one. For molecules of up to [`ATOMS`] atoms with up to [`FEW`] neighbours each, which are nearly all.
 //!
 //! A register holds the colours of eight atoms. What a neighbour's colour is, two permutations and a choice find
 //! in four registers, or four and three in eight; so nothing is gathered from memory, which is slow on many
@@ -8,7 +7,6 @@
 use std::arch::x86_64::*;
 
 use super::{
-    canon::Cells,
     molecule::{Molecule, PLACES},
     refine::{Colours, FEW},
 };
@@ -46,10 +44,10 @@ impl Simd {
         unsafe { refine_any(mol, colours) }
     }
 
-    /// Puts atoms into cells by the order of their colours, as the canon does.
-    pub fn divide(self, count: usize, colours: &Colours, cells: &mut Cells) {
+    /// As [`super::refine::sum_up`].
+    pub fn sum_up(self, mol: &Molecule, colours: &Colours) -> [u64; 2] {
         // SAFETY: as above.
-        unsafe { divide_any(count, colours, cells) }
+        unsafe { sum_up_any(mol, colours) }
     }
 }
 
@@ -65,13 +63,11 @@ fn refine_any(mol: &Molecule, colours: &mut Colours) {
 
 /// By the number of registers.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
-fn divide_any(count: usize, colours: &Colours, cells: &mut Cells) {
-    match count.div_ceil(LANES) {
-        0..=2 => divide::<2>(count, colours, cells),
-        3 => divide::<3>(count, colours, cells),
-        4 => divide::<4>(count, colours, cells),
-        5 => divide::<5>(count, colours, cells),
-        _ => divide::<8>(count, colours, cells),
+fn sum_up_any(mol: &Molecule, colours: &Colours) -> [u64; 2] {
+    match mol.count {
+        0..=15 => sum_up::<2>(mol, colours),
+        16..=31 => sum_up::<4>(mol, colours),
+        _ => sum_up::<8>(mol, colours),
     }
 }
 
@@ -128,10 +124,13 @@ fn refine<const GROUPS: usize>(mol: &Molecule, colours: &mut Colours) {
         let distinct = distinct(&found, count);
         let stable = distinct == colours.distinct;
         colours.distinct = distinct;
+        firsts = Some(found);
         if stable {
             break;
         }
-        firsts = Some(found);
+    }
+    if let Some(firsts) = firsts {
+        store_bytes(&firsts, &mut colours.like);
     }
 }
 
@@ -237,53 +236,24 @@ fn still_like<const GROUPS: usize>(
     differs == 0
 }
 
+/// Writes the numbers of the atoms of lanes as bytes.
+#[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
-fn divide<const GROUPS: usize>(count: usize, colours: &Colours, cells: &mut Cells) {
-    let loaded = load::<GROUPS>(colours, count);
-    // Without their last bytes; then with the atom's number there, so that no two are alike.
-    let (mut bare, mut own) = (loaded, loaded);
-    let mut number = _mm512_setr_epi64(0, 1, 2, 3, 4, 5, 6, 7);
-    for group in 0..GROUPS {
-        bare[group] = _mm512_andnot_si512(_mm512_set1_epi64(0xff), loaded[group]);
-        own[group] = _mm512_or_si512(bare[group], number);
-        number = _mm512_add_epi64(number, _mm512_set1_epi64(LANES as i64));
-    }
-    let mut words = [0u64; LANES * GROUPS_MAX];
-    store(&own, &mut words);
-    cells.clear();
-    let places = ranks(&words[..count], &own);
-    for (index, &place) in places[..count].iter().enumerate() {
-        cells.order[usize::from(place)] = index as u8;
-    }
-    if colours.distinct == count {
-        cells.of[..places.len()].copy_from_slice(&places);
-        cells.size[..count].fill(1);
-        return;
-    }
-    cells.of[..places.len()].copy_from_slice(&ranks(&words[..count], &bare));
-    for at in 0..count {
-        let begin = cells.of[usize::from(cells.order[at])];
-        cells.grow(begin, at as u8 - begin + 1);
+fn store_bytes<const GROUPS: usize>(lanes: &Lanes<GROUPS>, bytes: &mut [u8; PLACES]) {
+    for (lanes, bytes) in lanes.iter().zip(bytes.as_chunks_mut::<LANES>().0) {
+        let narrow = _mm_cvtsi128_si64(_mm512_cvtepi64_epi8(*lanes));
+        *bytes = narrow.to_le_bytes();
     }
 }
 
-/// For each lane, how many words are less than it.
-#[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
-fn ranks<const GROUPS: usize>(words: &[u64], lanes: &Lanes<GROUPS>) -> [u8; LANES * GROUPS_MAX] {
-    let one = _mm512_set1_epi64(1);
-    let mut ranks = [_mm512_setzero_si512(); GROUPS];
-    for &word in words {
-        let word = _mm512_set1_epi64(word as i64);
-        for group in 0..GROUPS {
-            let less = _mm512_cmplt_epu64_mask(word, lanes[group]);
-            ranks[group] = _mm512_mask_add_epi64(ranks[group], less, ranks[group], one);
-        }
+fn sum_up<const GROUPS: usize>(mol: &Molecule, colours: &Colours) -> [u64; 2] {
+    let seen = step(mol, &load::<GROUPS>(colours, mol.count));
+    let mut sums = [_mm512_setzero_si512(); 2];
+    for seen in seen {
+        sums[0] = _mm512_add_epi64(sums[0], seen);
+        // What is no atom is 0, mixed too.
+        sums[1] = _mm512_add_epi64(sums[1], mix(seen));
     }
-    let mut bytes = [0; LANES * GROUPS_MAX];
-    for (ranks, bytes) in ranks.iter().zip(bytes.as_chunks_mut::<LANES>().0) {
-        let narrow = _mm_cvtsi128_si64(_mm512_cvtepi64_epi8(*ranks));
-        *bytes = narrow.to_le_bytes();
-    }
-    bytes
+    sums.map(|sum| _mm512_reduce_add_epi64(sum) as u64)
 }

@@ -10,9 +10,7 @@
 use super::{
     Reason,
     bridges::Bridges,
-    molecule::{
-        AROMATIC, ATOMS_MAX, Atom, Molecule, NEIGHBOURS_MAX, ONES, PLACES, SINGLE, bytes_of_bits,
-    },
+    molecule::{AROMATIC, Atom, Molecule, NEIGHBOURS_MAX, ONES, PLACES, SINGLE, bytes_of_bits},
     six_rings::{SixRings, bits, is_plain},
 };
 
@@ -276,8 +274,16 @@ fn settle_bridge(
 
 /// What is settled must be what the text says, where it says it.
 fn compare_with_text(mol: &Molecule) -> Result<(), Reason> {
-    let faults = mol.atoms().iter().map(contradicts).fold(0, |all, one| all | one);
-    if faults == 0 { Ok(()) } else { Err(Reason::Aromatic) }
+    let faults = mol
+        .atoms()
+        .iter()
+        .map(contradicts)
+        .fold(0, |all, one| all | one);
+    if faults == 0 {
+        Ok(())
+    } else {
+        Err(Reason::Aromatic)
+    }
 }
 
 /// A bit in the byte of each bond of which the text says something else; without a branch, for of which kind a bond

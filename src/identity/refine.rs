@@ -22,8 +22,8 @@ pub(super) struct Colours {
     seen: [u64; PLACES],
     /// Atoms at places that their colours say.
     table: [u8; TABLE],
-    /// Per atom one that had the same colour when they were counted last.
-    like: [u8; PLACES],
+    /// Per atom the first that has its colour, once they are refined and there are such; nobody's is nobody.
+    pub like: [u8; PLACES],
 }
 
 impl Colours {
@@ -33,7 +33,7 @@ impl Colours {
             distinct: 0,
             seen: [0; PLACES],
             table: [NOBODY; TABLE],
-            like: [0; PLACES],
+            like: [NOBODY; PLACES],
         }
     }
 
@@ -133,32 +133,55 @@ pub(super) fn refine(mol: &Molecule, colours: &mut Colours) {
     }
 }
 
+/// What all atoms see once more, added up in two ways: of a molecule whose colours tell its graph, all there is to
+/// know. The order of the atoms does not matter.
+pub(super) fn sum_up(mol: &Molecule, colours: &Colours) -> [u64; 2] {
+    #[cfg(target_arch = "x86_64")]
+    if let Some(simd) = mol.simd
+        && simd.has_room(mol)
+    {
+        return simd.sum_up(mol, colours);
+    }
+    let mut sums = [0u64; 2];
+    for index in 0..mol.count {
+        let seen = see(mol, index, &colours.of);
+        sums = [sums[0].wrapping_add(seen), sums[1].wrapping_add(mix(seen))];
+    }
+    sums
+}
+
 fn two_steps(mol: &Molecule, colours: &mut Colours) {
     let Colours { of, seen, .. } = colours;
     step(mol, of, seen);
     step(mol, seen, of);
 }
 
-/// A round. Colours are mixed already, so their sum tells what is around an atom.
+/// A round.
 fn step(mol: &Molecule, from: &[u64; PLACES], to: &mut [u64; PLACES]) {
+    for (index, to) in to.iter_mut().enumerate().take(mol.count) {
+        *to = see(mol, index, from);
+    }
+}
+
+/// What an atom sees. Colours are mixed already, so their sum tells what is around it.
+#[inline(always)]
+fn see(mol: &Molecule, index: usize, colours: &[u64; PLACES]) -> u64 {
     let Around { near, turn, wide } = &mol.around;
-    for index in 0..mol.count {
-        let seen = |slot: usize| {
-            let colour = from[usize::from((near[index] >> (8 * slot)) as u8)];
-            colour.rotate_left(u32::from((turn[index] >> (8 * slot)) as u8))
-        };
-        // Nobody adds nothing, so four are summed without a look at how many there are.
-        let mut sum = from[index].wrapping_mul(5);
-        for slot in 0..FEW {
+    let seen = |slot: usize| {
+        let colour = colours[usize::from((near[index] >> (8 * slot)) as u8)];
+        colour.rotate_left(u32::from((turn[index] >> (8 * slot)) as u8))
+    };
+    // Nobody adds nothing, so four are summed without a look at how many there are.
+    let mut sum = colours[index].wrapping_mul(5);
+    for slot in 0..FEW {
+        sum = sum.wrapping_add(seen(slot));
+    }
+    if *wide && usize::from(mol.atoms[index].degree) > FEW {
+        for slot in FEW..NEIGHBOURS_MAX {
             sum = sum.wrapping_add(seen(slot));
         }
-        if *wide && usize::from(mol.atoms[index].degree) > FEW {
-            for slot in FEW..NEIGHBOURS_MAX {
-                sum = sum.wrapping_add(seen(slot));
-            }
-        }
-        to[index] = mix(sum);
     }
+    mix(sum)
 }
 
 /// Whether those that had the same colour when they were counted have the same again. Who differs from all stays so.
@@ -183,8 +206,7 @@ fn count(atoms: usize, colours: &mut Colours) -> usize {
         loop {
             let holder = table[place];
             let free = holder == NOBODY;
-            // Whether it is free can't be foretold, so it is no branch of its own. Which of several alike
-            // stands there does not matter.
+            // Whether it is free can't be foretold, so it is no branch of its own.
             if select_unpredictable(free, colour, of[usize::from(holder)]) == colour {
                 like[index] = select_unpredictable(free, index as u8, holder);
                 table[place] = like[index];

@@ -16,19 +16,18 @@ use super::{
 /// RDKit's bound: double bonds in smaller rings are cis by need.
 const STEREO_RING_MIN: usize = 8;
 
-/// What an atom says beyond the constitution; 0: nothing.
-pub(super) type Codes = [u8; PLACES];
-
+/// What an atom says of itself in a round, in bits of its colour.
 const CENTRE_EVEN: u8 = 1;
 const CENTRE_ODD: u8 = 2;
-/// Added to the code of both ends of a double bond; an atom may be the end of two.
+/// Added at both ends of a double bond; an atom may be the end of two.
 const SAME_SIDE: u8 = 4;
 const OTHER_SIDE: u8 = 32;
 
 /// The marks of a molecule.
 #[derive(Debug)]
 pub(super) struct Stereo {
-    pub codes: Codes,
+    /// The ends of double bonds that have said something.
+    ends: [bool; PLACES],
     /// Marked centres that wait for their neighbours to differ.
     pub waiting: [u8; PLACES],
     pub waiting_count: usize,
@@ -39,7 +38,7 @@ pub(super) struct Stereo {
 impl Stereo {
     pub fn new() -> Self {
         Self {
-            codes: [0; PLACES],
+            ends: [false; PLACES],
             waiting: [0; PLACES],
             waiting_count: 0,
             bonds: [(0, 0); PLACES],
@@ -48,19 +47,19 @@ impl Stereo {
     }
 
     pub fn clear(&mut self, atoms: usize) {
-        self.codes[..atoms].fill(0);
+        self.ends[..atoms].fill(false);
         (self.waiting_count, self.bonds_count) = (0, 0);
     }
 
-    pub fn copy(&mut self, from: &Self, atoms: usize) {
-        self.codes[..atoms].copy_from_slice(&from.codes[..atoms]);
+    /// What waits; the rest is in the colours by now.
+    pub fn copy_waiting(&mut self, from: &Self) {
         let waiting = from.waiting_count;
         self.waiting[..waiting].copy_from_slice(&from.waiting[..waiting]);
         (self.waiting_count, self.bonds_count) = (waiting, 0);
     }
 
-    /// Finds the marks that may count, and puts what they say into codes and colours until nothing is added.
-    /// Whether anything is said, or waits to be.
+    /// Finds the marks that may count, and puts what they say into colours until nothing is added. Whether
+    /// anything is said, or waits to be.
     pub fn perceive(&mut self, mol: &Molecule, colours: &mut Colours) -> Result<bool, Reason> {
         self.clear(mol.count);
         self.collect_centres(mol)?;
@@ -81,7 +80,7 @@ impl Stereo {
     /// Whether a double bond without stereo stands between two that have it. Their marks stand on either side of
     /// it then, and RDKit may write what it does not mean.
     fn marks_meet(&self, mol: &Molecule) -> bool {
-        let says = |index: u8| self.codes[usize::from(index)] >= SAME_SIDE;
+        let says = |index: u8| self.ends[usize::from(index)];
         let beside = |atom: &Atom, end: u8| {
             atom.neighbours()
                 .any(|(_, other)| other != end && says(other))
@@ -126,6 +125,7 @@ impl Stereo {
                     let code = if same { SAME_SIDE } else { OTHER_SIDE };
                     now[usize::from(a)] += code;
                     now[usize::from(b)] += code;
+                    (self.ends[usize::from(a)], self.ends[usize::from(b)]) = (true, true);
                     any = true;
                 }
                 None => {
@@ -137,7 +137,6 @@ impl Stereo {
         if any {
             for (index, &code) in now[..mol.count].iter().enumerate() {
                 if code != 0 {
-                    self.codes[index] += code;
                     let colour = &mut colours.of[index];
                     *colour = mix(*colour ^ u64::from(code) << 56 ^ 0xa5);
                 }
