@@ -44,8 +44,8 @@ typedef unsigned long long u64;
 #define BRANCHES_MAX 64
 // Signs that a charge may be written with; more take a number.
 #define SIGNS_MAX 2
-// Bears on every key. Another definition has another number.
-#define VERSION 2
+// Bears on every key, as `DEFINITION` in src/identity.rs.
+#define DEFINITION 2
 
 // What becomes of a row. From TEXT to SYMMETRY: 1 + the number of the reason in src/identity.rs, for which
 // RDKit has to be asked. TOO_LARGE: too many atoms for the device, or atoms that look alike and take too long
@@ -2179,7 +2179,7 @@ __device__ static u32 cell_to_split(Work &work) {
 // does not matter.
 __device__ static ulonglong2 key_of(const Work &work) {
     const Molecule &mol = work.mol;
-    u64 first = 0, second = 0, whole = VERSION << 8 | mol.count;
+    u64 first = 0, second = 0, whole = DEFINITION << 8 | mol.count;
     for (u32 index = 0; index < mol.count; index++) {
         u64 seen = see(mol, index, work.colours.of);
         first += seen;

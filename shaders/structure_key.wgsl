@@ -44,8 +44,8 @@ const RING_NUMBERS = 100u;
 const BRANCHES_MAX = 64u;
 // Signs that a charge may be written with; more take a number.
 const SIGNS_MAX = 2;
-// Bears on every key. Another definition has another number.
-const VERSION = 2u;
+// Bears on every key, as `DEFINITION` in src/identity.rs.
+const DEFINITION = 2u;
 
 // What becomes of a row. From STATUS_TEXT on: 1 + the number of the reason in src/identity.rs, for which RDKit has
 // to be asked. STATUS_TOO_LARGE: too many atoms for the device, or atoms that look alike and take too long to set
@@ -2648,7 +2648,7 @@ fn key_of() -> vec4<u32> {
         first = add(first, seen);
         second = add(second, mix_word(seen));
     }
-    let whole = vec2(VERSION << 8u | atom_count, 0u);
+    let whole = vec2(DEFINITION << 8u | atom_count, 0u);
     return vec4(mix_word(first ^ whole), mix_word(second ^ whole));
 }
 

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     chem::Method,
+    identity,
     limits::{
         PART_BYTES_DEFAULT, PRODUCTS_PER_PARENT_DEFAULT, PRODUCTS_PER_PARENT_MAX, SLOT_BYTES_MAX,
         SLOT_BYTES_MIN, SLOTS_MAX, SLOTS_MIN,
@@ -193,6 +194,14 @@ impl KeyKind {
         match self {
             Self::Canonical => "canonical",
             Self::Structure => "structure",
+        }
+    }
+
+    /// Which definition of it this is, where that may change.
+    pub fn definition(self) -> Option<u8> {
+        match self {
+            Self::Canonical => None,
+            Self::Structure => Some(identity::DEFINITION),
         }
     }
 

@@ -15,10 +15,10 @@
 //! | `six_rings` | aromatic rings in which the form does not matter |
 //! | `refine` | colours of atoms |
 //! | `aromatic` | rings in which no mark counts |
-//! | `avx512` | colours and cells, eight atoms at a time |
+//! | `avx512` | colours, eight atoms at a time |
 //! | `stereo` | which marks count, and what they say |
 //! | `canon` | from colours to the key |
-//! | `amenable` | whether colours tell a molecule |
+//! | `amenable` | whether colours tell a molecule, by the cells of atoms that look alike |
 
 mod amenable;
 mod aromatic;
@@ -113,6 +113,9 @@ impl Reason {
 }
 
 const _: () = assert!(Reason::ALL.len() <= REASONS_MAX);
+
+/// Which definition of a structure key this is. Keys of two definitions are not to be compared.
+pub const DEFINITION: u8 = 2;
 
 /// Makes keys without RDKit. One for a thread; nothing is allocated for a molecule.
 #[derive(Debug)]

@@ -16,7 +16,7 @@ use common::{
     output::{self, assert_complete},
     shim,
 };
-use molsieve::chem::RdKit;
+use molsieve::{chem::RdKit, identity::DEFINITION};
 
 /// Molecules of many kinds, twice, the second time in other writings where Python is at hand, and bad rows.
 fn library(folder: &Folder) -> PathBuf {
@@ -225,6 +225,29 @@ fn an_earlier_library_is_left_out_by_its_structure_keys() {
         .arg(&other)
         .run();
     refused.refuses(3, &["structure_key", "--key"]);
+}
+
+#[test]
+fn keys_of_another_definition_are_not_compared_with() {
+    let folder = Folder::new();
+    let input = folder.write("half.smi", smiles_lines(30));
+    let first = folder.path("first");
+    dedup("", &input, &first).run().ends_with(0);
+    let manifest = first.join("manifest.json");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    let own = format!("\"key_definition\": {DEFINITION},");
+    for (other, said) in [
+        ("\"key_definition\": 1,", "are of definition 1,"),
+        ("", "are of an earlier definition,"),
+    ] {
+        assert!(text.contains(&own), "{text}");
+        std::fs::write(&manifest, text.replace(&own, other)).unwrap();
+        let again = dedup("", &input, &folder.path("again"))
+            .arg("--exclude")
+            .arg(&first)
+            .run();
+        again.refuses(3, &["--exclude", said, "run it again"]);
+    }
 }
 
 #[test]

@@ -136,7 +136,7 @@ fn errors_planted_in_the_source_are_seen() {
         ("times == size - 2 ||", ""),
         ("is_less(key, least)", "is_less(least, key)"),
         ("second += mix(seen)", "second += seen"),
-        ("VERSION << 8 | mol.count", "VERSION << 8"),
+        ("DEFINITION << 8 | mol.count", "DEFINITION << 8"),
         ("row == 0 ? 0 : text_end[row - 1]", "0"),
     ];
     let (mut unseen, mut unseen_by_doctor) = (Vec::new(), Vec::new());

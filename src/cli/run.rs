@@ -267,7 +267,7 @@ fn prepare(spec: JobSpec) -> Result<Job, CliError> {
     let earlier = spec
         .exclude
         .iter()
-        .map(|directory| EarlierRun::open(directory, spec.key.column()));
+        .map(|directory| EarlierRun::open(directory, spec.key));
     let earlier = earlier.collect::<Result<Vec<_>, _>>()?;
     let excluded = earlier.iter().map(EarlierRun::rows).sum();
     let rdkit = RdKit::initialise()?;

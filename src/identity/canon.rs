@@ -6,7 +6,7 @@
 //! which does not depend on the order of the text either (McKay 1981).
 
 use super::{
-    Reason,
+    DEFINITION, Reason,
     amenable::{Amenable, Cells, Graph},
     molecule::Molecule,
     refine::{Colours, mix, refine, sum_up},
@@ -18,8 +18,6 @@ use crate::key::Key;
 const LEAVES_MAX: usize = 1_000;
 /// Atoms that are set apart one after the other.
 const DEPTH_MAX: usize = 12;
-/// Bears on every key. Another definition has another number.
-const VERSION: u64 = 2;
 
 /// Colours and stereo once an atom is set apart.
 #[derive(Debug)]
@@ -166,6 +164,6 @@ impl Canon {
 
 /// The key of a molecule that its colours tell.
 fn key_of(mol: &Molecule, colours: &Colours) -> Key {
-    let whole = VERSION << 8 | mol.count as u64;
+    let whole = u64::from(DEFINITION) << 8 | mol.count as u64;
     Key::from_words(sum_up(mol, colours).map(|sum| mix(sum ^ whole)))
 }

@@ -23,7 +23,7 @@ use sha2::{Digest, Sha256};
 use super::{Counts, Job, PipelineError, Stages, sinking::Capped};
 use crate::{
     chem::{ChemistryTimes, Method},
-    config::Dedup,
+    config::{Dedup, KeyKind},
     limits::{FINGERPRINT_BLOCK_BYTES, FINGERPRINT_BLOCKS},
     settle::Lengths,
     slot::REASONS_MAX,
@@ -124,7 +124,7 @@ impl Identity {
                 },
             ),
             ("task", spec.task.name().into()),
-            ("--key", spec.key.name().into()),
+            ("--key", named_with_definition(spec.key)),
             ("--canonical", spec.canonical.to_string()),
             ("--properties", spec.properties.to_string()),
             (
@@ -208,6 +208,14 @@ impl Identity {
             }
             None => Ok(()),
         }
+    }
+}
+
+/// A `--key`, with its definition where that may change.
+fn named_with_definition(key: KeyKind) -> String {
+    match key.definition() {
+        Some(number) => format!("{}, definition {number}", key.name()),
+        None => key.name().into(),
     }
 }
 

@@ -64,6 +64,8 @@ pub struct Manifest {
     pub task: Task,
     /// What told molecules apart.
     pub key: KeyKind,
+    /// Of the structure key: keys of two definitions are not to be compared.
+    pub key_definition: Option<u8>,
     /// Rows whose structure key took RDKit, by the reason.
     pub keys_by_rdkit: BTreeMap<String, u64>,
     /// The engine that made the keys; of structure keys, those that did not take RDKit.
@@ -295,6 +297,7 @@ impl Manifest {
             dedup: job.spec.dedup,
             task: job.spec.task,
             key: job.spec.key,
+            key_definition: job.spec.key.definition(),
             keys_by_rdkit: by_reason(sunk.keys_by_rdkit),
             keys_made_by: keys_made_by(shared),
             keys_too_large_for_device: sunk.keys_too_large,

@@ -13,6 +13,7 @@ use parquet::arrow::{ProjectionMask, arrow_reader::ParquetRecordBatchReaderBuild
 
 use super::source::quiet;
 use crate::{
+    config::KeyKind,
     key::Key,
     limits::SEALED_BYTES_MAX,
     store::{StoreError, disk},
@@ -39,8 +40,8 @@ pub struct EarlierRunError {
 }
 
 impl EarlierRun {
-    /// The run in an output directory. It must be complete, its parts must be there and have keys in this column.
-    pub fn open(directory: &Path, column: &'static str) -> Result<Self, EarlierRunError> {
+    /// The run in an output directory. It must be complete, its parts must be there and have keys of this kind.
+    pub fn open(directory: &Path, key: KeyKind) -> Result<Self, EarlierRunError> {
         let manifest = directory.join("manifest.json");
         let content = disk::read(&manifest, SEALED_BYTES_MAX)
             .map_err(|error: StoreError| fault(directory, error))?
@@ -52,11 +53,12 @@ impl EarlierRun {
             })?;
         let manifest: serde_json::Value =
             serde_json::from_slice(&content).map_err(|error| fault(&manifest, error))?;
+        check_definition(directory, key, &manifest)?;
         let files = manifest["files"].as_array();
         let files = files.ok_or_else(|| fault(directory, "its manifest.json lists no files"))?;
         let mut run = Self {
             parts: Vec::new(),
-            column,
+            column: key.column(),
             rows: 0,
         };
         for file in files {
@@ -90,6 +92,29 @@ impl EarlierRun {
         self.parts
             .iter()
             .try_for_each(|part| for_each_key_of(part, self.column, &mut take))
+    }
+}
+
+/// A run with another kind of key has another column, which its parts will show.
+fn check_definition(
+    directory: &Path,
+    key: KeyKind,
+    manifest: &serde_json::Value,
+) -> Result<(), EarlierRunError> {
+    let theirs = manifest["key_definition"].as_u64();
+    let same_kind = manifest["key"] == key.name();
+    match key.definition() {
+        Some(ours) if same_kind && theirs != Some(ours.into()) => {
+            let theirs = theirs.map_or("an earlier definition".into(), |theirs| {
+                format!("definition {theirs}")
+            });
+            let reason = format!(
+                "its {} keys are of {theirs}, this molsieve makes definition {ours}: run it again",
+                key.name()
+            );
+            Err(fault(directory, reason))
+        }
+        _ => Ok(()),
     }
 }
 
