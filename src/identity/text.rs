@@ -101,8 +101,6 @@ pub(super) struct Reader {
     /// The ends of closures.
     closures: [(u8, u8); CLOSURES_MAX],
     closures_count: usize,
-    /// Per atom a bit for each closure that has one end at it or behind it.
-    open: [u64; PLACES],
 }
 
 impl Reader {
@@ -119,7 +117,6 @@ impl Reader {
             first: [NOBODY; PLACES],
             closures: [(NOBODY, NOBODY); CLOSURES_MAX],
             closures_count: 0,
-            open: [0; PLACES],
         }
     }
 
@@ -318,22 +315,17 @@ impl Reader {
         Ok(())
     }
 
-    /// Marks the bonds in rings: those with an odd number of ends of a closure behind them.
+    /// Marks the bonds in rings: those on the way from one end of a closure to the other.
     fn mark_rings(&mut self, mol: &mut Molecule) {
-        for closures in self.closures[..self.closures_count].chunks(u64::BITS as usize) {
-            self.open[..mol.count].fill(0);
-            for (number, &(one, other)) in closures.iter().enumerate() {
-                self.open[usize::from(one)] ^= 1 << number;
-                self.open[usize::from(other)] ^= 1 << number;
-            }
-            for index in (0..mol.count).rev() {
-                let above = usize::from(self.above[index]);
-                let open = self.open[index];
-                let in_ring = u8::from(open != 0);
-                self.open[above] ^= open;
-                // The atom above is the first of the neighbours. Above the first of a part nothing is open.
-                mol.atoms[index].in_ring |= in_ring;
-                mol.atoms[above].in_ring |= in_ring << self.slot_above[index];
+        for &(one, other) in &self.closures[..self.closures_count] {
+            let (mut one, mut other) = (one, other);
+            while one != other {
+                // What an atom hangs on stands before it.
+                let here = usize::from(one.max(other));
+                let above = self.above[here];
+                mol.atoms[here].in_ring |= 1;
+                mol.atoms[usize::from(above)].in_ring |= 1 << self.slot_above[here];
+                (one, other) = (one.min(other), above);
             }
         }
     }
