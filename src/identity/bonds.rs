@@ -114,9 +114,7 @@ impl Settler {
             if !is_plain(atom) {
                 return Err(Reason::Bonds);
             }
-            for slot in bits(self.rings.of(index)) {
-                atom.settled[slot] = AROMATIC;
-            }
+            atom.settle(self.rings.of(index), AROMATIC);
         }
         if mol.any_aromatic {
             self.rings.check_form(mol, open)
@@ -221,7 +219,7 @@ fn give(
     }
     for (atom, slot) in [(index, slot), (other, twin)] {
         let atom = &mut mol.atoms[atom];
-        atom.settled[slot] = SINGLE + pairs;
+        atom.settle(1 << slot, SINGLE + pairs);
         atom.open -= pairs;
         atom.may_take &= !(1 << slot);
     }

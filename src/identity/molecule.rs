@@ -155,6 +155,13 @@ impl Atom {
         (same != 0).then(|| same.trailing_zeros() as usize / 8)
     }
 
+    /// Settles bonds that were single, a bit for each. All are written at once: a byte by itself would have whoever reads
+    /// them all soon after wait.
+    pub fn settle(&mut self, slots: u8, order: u8) {
+        let more = bytes_of_bits(slots) * u64::from(order - SINGLE);
+        self.settled = (u64::from_le_bytes(self.settled) + more).to_le_bytes();
+    }
+
     /// Neighbours and hydrogens.
     pub fn total_degree(&self) -> u8 {
         self.degree + self.hydrogens

@@ -65,9 +65,7 @@ impl SixRings {
         }
         for index in walk {
             let atom = &mut mol.atoms[usize::from(index)];
-            for slot in bits(atom.may_take) {
-                atom.settled[slot] = AROMATIC;
-            }
+            atom.settle(atom.may_take, AROMATIC);
             (atom.open, atom.may_take) = (0, 0);
         }
         true
