@@ -355,6 +355,36 @@ fn a_daemon_that_is_asked_to_end_leaves_jobs_at_a_checkpoint_and_goes_on_with_th
 }
 
 #[test]
+fn a_job_that_a_smaller_node_has_no_room_for_waits_and_says_so() {
+    let work = Work::new(600);
+    let daemon = work.daemon();
+    let mut large = work.settings("large");
+    large["memory"] = json!("400MiB");
+    // Beside another there is no room for it.
+    let first = daemon.submit(&work.settings("first"));
+    daemon.wait_for(first, "running");
+    let id = daemon.submit(&large);
+    assert_eq!(daemon.stop(), Some(0));
+    let small = "--memory 200MiB --threads 2 --gpus 0 --retry-delay 0";
+    let daemon = Daemon::start(&work.folder, small);
+    // Others are not held up by it.
+    daemon.wait_for(first, "done");
+    let other = daemon.submit(&work.settings("other"));
+    daemon.wait_for(other, "done");
+    let status = daemon.molsieve(&format!("status {id}"));
+    let said = status.run().ends_with(0);
+    assert!(
+        said.stdout.contains("takes more than the node gives"),
+        "{}",
+        said.stdout
+    );
+    assert_eq!(daemon.stop(), Some(0));
+    let daemon = work.daemon();
+    daemon.wait_for(id, "done");
+    assert_complete(&work.folder.path("large"));
+}
+
+#[test]
 fn a_worker_outlives_a_killed_daemon_only_to_its_next_checkpoint() {
     let work = Work::new(600);
     let mut daemon = work.daemon();

@@ -160,7 +160,7 @@ pub(super) fn status(args: &OneArgs) -> Result<Exit, CliError> {
     let job = Shown::read(&client, &job)?;
     // What the node has left explains why a job waits; without it the job is told all the same.
     let node = match job.state {
-        State::Queued => client.get("/v1/node").unwrap_or_default(),
+        State::Queued | State::Interrupted => client.get("/v1/node").unwrap_or_default(),
         _ => Value::Null,
     };
     say(&shown::status(&job, &node, jiff::Timestamp::now()));

@@ -7,6 +7,8 @@ use std::{
     io::{self, Read, Seek, SeekFrom, Write},
     os::unix::fs::FileExt,
     path::{Path, PathBuf},
+    thread,
+    time::{Duration, Instant},
 };
 
 use super::StoreError;
@@ -102,8 +104,20 @@ impl DiskFile {
 
     /// Takes the file's lock; false if another process holds it. The lock ends with the process.
     pub(super) fn try_lock(&self) -> Result<bool, StoreError> {
+        self.lock_by(File::try_lock)
+    }
+
+    /// The same, with the patience of [`try_lock_patiently`].
+    pub(super) fn try_lock_patiently(&self) -> Result<bool, StoreError> {
+        self.lock_by(try_lock_patiently)
+    }
+
+    fn lock_by(
+        &self,
+        lock: impl Fn(&File) -> Result<(), fs::TryLockError>,
+    ) -> Result<bool, StoreError> {
         let locked = match faults::call("lock", &self.path) {
-            Ok(()) => self.file.try_lock(),
+            Ok(()) => lock(&self.file),
             Err(error) => Err(fs::TryLockError::Error(error)),
         };
         match locked {
@@ -236,4 +250,21 @@ pub fn free_bytes(path: &Path) -> Result<u64, StoreError> {
         return Ok(u64::MAX); // a file system that does not count blocks
     }
     Ok(system.f_bavail.saturating_mul(system.f_frsize))
+}
+
+/// How long a lock that is about to go is waited for.
+const LOCK_PATIENCE: Duration = Duration::from_millis(500);
+
+/// Takes a file's lock. A process that has just ended may have left it to a child that was about to become another
+/// program; then it goes when the child has, which is waited for.
+pub fn try_lock_patiently(file: &File) -> Result<(), fs::TryLockError> {
+    let until = Instant::now() + LOCK_PATIENCE;
+    loop {
+        match file.try_lock() {
+            Err(fs::TryLockError::WouldBlock) if Instant::now() < until => {
+                thread::sleep(Duration::from_millis(10));
+            }
+            locked => return locked,
+        }
+    }
 }

@@ -1,7 +1,8 @@
 //! The lock of an output directory: one process at a time works in it.
 //!
 //! It is the kernel's lock on `.molsieve/lock`, so it ends with the process that holds it, however that
-//! ends, and never has to be cleared away by hand.
+//! ends, and never has to be cleared away by hand. A child that the process was just making may hold it some
+//! milliseconds longer.
 
 use std::path::Path;
 
@@ -21,7 +22,7 @@ impl Lock {
     pub(super) fn take(path: &Path, directory: &Path) -> Result<Self, StoreError> {
         let file = DiskFile::create(path)?;
         // Whoever held it before may have removed the file between our opening and our locking it.
-        if !file.try_lock()? || !file.is_at_its_path() {
+        if !file.try_lock_patiently()? || !file.is_at_its_path() {
             return Err(StoreError::Busy(directory.into()));
         }
         Ok(Self { _file: file })

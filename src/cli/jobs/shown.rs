@@ -176,11 +176,14 @@ pub(super) fn status(job: &Shown, node: &Value, now: Timestamp) -> String {
         .map_or(String::new(), |name| format!("  {}", plain(name)));
     let mut lines = vec![format!("Job {}{name}  of {}", job.id, job.user())];
     let mut line = |label: &str, text: String| lines.push(format!("  {label:<10} {text}"));
-    line(
-        "state",
-        format!("{}: it {}", word(job.state), job.stands(now)),
-    );
-    if job.state == State::Queued && node.is_object() {
+    // Only of one that waits is the node given.
+    let stands = if node.is_object() && !fits(&job.demand, node) {
+        "takes more than the node gives to jobs, and waits until it gives more".into()
+    } else {
+        job.stands(now)
+    };
+    line("state", format!("{}: it {stands}", word(job.state)));
+    if node.is_object() {
         line("node", room(node));
     }
     line("submitted", moment(job.submitted_at, now));
@@ -253,9 +256,21 @@ pub(super) fn demand(demand: &Demand) -> String {
     }
 }
 
+fn number(node: &Value, of: &str, what: &str) -> u64 {
+    node[of][what].as_u64().unwrap_or_default()
+}
+
+/// Whether a job would run if nothing else did. The node may have given more when it was taken.
+fn fits(demand: &Demand, node: &Value) -> bool {
+    let given = |what: &str| number(node, "budget", what);
+    demand.memory_bytes <= given("memory_bytes")
+        && u64::from(demand.threads) <= given("threads")
+        && (demand.gpu != GpuDemand::One || given("gpus") > 0)
+}
+
 /// What the node gives to jobs, and what of it is taken.
 fn room(node: &Value) -> String {
-    let number = |of: &str, what: &str| node[of][what].as_u64().unwrap_or_default();
+    let number = |of: &str, what: &str| number(node, of, what);
     let memory = |of: &str| ByteSize(number(of, "memory_bytes"));
     format!(
         "{} of {}, {} of {} and {} of {} are taken",

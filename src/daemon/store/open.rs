@@ -11,6 +11,7 @@ use std::{
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::{JobStoreError, Store};
+use crate::store::disk::try_lock_patiently;
 
 /// Name of the database.
 pub(super) const DATABASE: &str = "jobs.sqlite3";
@@ -79,7 +80,7 @@ fn take_lock(dir: &Path) -> Result<File, JobStoreError> {
         .mode(0o600)
         .open(&path)
         .map_err(io("open"))?;
-    match file.try_lock() {
+    match try_lock_patiently(&file) {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let mut text = String::new();

@@ -69,6 +69,28 @@ fn a_waiting_job_says_what_it_waits_for() {
 }
 
 #[test]
+fn a_job_that_the_node_is_too_small_for_says_so() {
+    let node = |memory_gib: u64, threads: u64, gpus: u64| {
+        json!({
+            "budget": { "memory_bytes": memory_gib << 30, "threads": threads, "gpus": gpus },
+            "admitted": { "memory_bytes": 0, "threads": 0, "gpus": 0 },
+        })
+    };
+    let too_large = |job: &Shown, node: Value| {
+        status(job, &node, now())
+            .contains("it takes more than the node gives to jobs, and waits until it gives more")
+    };
+    let waiting = job(&json!({}));
+    assert!(!too_large(&waiting, node(2, 2, 0)));
+    assert!(too_large(&waiting, node(1, 2, 0)));
+    assert!(too_large(&waiting, node(2, 1, 0)));
+    let demand = json!({ "memory_bytes": 1, "threads": 1, "gpu": "one" });
+    let interrupted = job(&json!({ "state": "interrupted", "demand": demand }));
+    assert!(!too_large(&interrupted, node(1, 1, 1)));
+    assert!(too_large(&interrupted, node(1, 1, 0)));
+}
+
+#[test]
 fn a_running_and_an_ended_job_are_told_whole() {
     let running = job(&json!({
         "state": "running", "name": "screen", "priority": -2, "started_at": "2026-11-25T17:01:00Z",

@@ -1,6 +1,7 @@
 use std::{
     fs,
     os::unix::fs::{FileExt, PermissionsExt},
+    time::Duration,
 };
 
 use rusqlite::Connection;
@@ -56,6 +57,20 @@ fn a_second_daemon_is_told_who_holds_the_store() {
     );
     drop(store);
     Store::open(dir.path()).unwrap();
+}
+
+#[test]
+fn a_lock_that_is_about_to_go_is_waited_for() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(Store::open(dir.path()).unwrap());
+    let left_over = fs::File::open(dir.path().join("lock")).unwrap();
+    left_over.lock().unwrap();
+    let child = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(100));
+        drop(left_over);
+    });
+    Store::open(dir.path()).unwrap();
+    child.join().unwrap();
 }
 
 #[test]
