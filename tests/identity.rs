@@ -4,7 +4,7 @@
 
 mod common;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use common::{
     Folder, Molsieve,
@@ -14,7 +14,7 @@ use common::{
 };
 use molsieve::{
     chem::RdKit,
-    identity::{KeyMaker, StructureKeys, Way},
+    identity::{DEFINITION, KeyMaker, StructureKeys, Way},
     key::Key,
 };
 
@@ -52,6 +52,54 @@ fn compare<'a>(texts: impl IntoIterator<Item = &'a str>) -> usize {
 fn hard_cases_are_told_as_rdkit_tells_them() {
     let texts = HARD.lines().filter(|line| !line.starts_with('#'));
     compare(texts.flat_map(str::split_whitespace));
+}
+
+/// Libraries of others hold these: where one changes, `DEFINITION` must.
+#[test]
+fn the_definition_gives_the_keys_that_it_gave() {
+    assert_eq!(DEFINITION, 2);
+    let mut maker = KeyMaker::new(RdKit::initialise().unwrap());
+    for (smiles, key) in [
+        ("OCC", "fd00ff20a25df38c6efe8ccfd53efdfa"),
+        ("c1ccccc1", "45e7a79db42c69bbffbe28413f315382"),
+        ("[13CH4]", "946c986fe63e0eb9243f9002fc699a4a"),
+        ("[Na+].[Cl-]", "78f4d57614c67a574c9db386ba94fb63"),
+        ("C[C@H](N)C(=O)O", "e345478f7e4e26ada5d0af90f02f7bfd"),
+        ("C/C=C/C", "57ea07fd74e369e6654c7a12d1163f06"),
+        // Centres by their ring; atoms that must be set apart; RDKit's canonical SMILES; its bytes.
+        ("C[C@H]1CC[C@@H](C)CC1", "7e0bc7dbf691f62abe1b012c13337007"),
+        ("C12C3C4C1C5C2C3C45", "654b59d1704c84378b92a170d9c23577"),
+        ("C1=CC=CC=CC=C1", "77cc463f02954600656dba504a436584"),
+        ("*C", "a8f95d50b8375b808fc3a1a2941fc235"),
+    ] {
+        assert_eq!(
+            maker.key(smiles.as_bytes()).unwrap().0.to_string(),
+            key,
+            "{smiles}"
+        );
+    }
+}
+
+/// The key is two sums, and neither says what the other does.
+#[test]
+fn either_half_of_a_key_tells_molecules_apart() {
+    let mut keys = StructureKeys::new();
+    let lines = smiles_lines(SHIPPED);
+    let words = lines.split_whitespace().chain(HARD.split_whitespace());
+    let made = words.filter_map(|word| keys.key(word.as_bytes()).ok());
+    let keys: HashSet<[u64; 2]> = made.map(Key::words).collect();
+    assert!(keys.len() > SHIPPED, "{}", keys.len());
+    let mut halves: Vec<u64> = keys.iter().flatten().copied().collect();
+    halves.sort_unstable();
+    halves.dedup();
+    assert_eq!(halves.len(), 2 * keys.len());
+    // Each bit is set in half of them, give or take six standard deviations.
+    let expected = halves.len() as f64 / 2.0;
+    for bit in 0..64 {
+        let set = halves.iter().filter(|half| *half >> bit & 1 == 1).count() as f64;
+        let off = (set - expected).abs() / (expected / 2.0).sqrt();
+        assert!(off < 6.0, "bit {bit}: {set} of {}", halves.len());
+    }
 }
 
 #[test]
