@@ -1657,6 +1657,36 @@ __device__ static Status may_be_centre(const Molecule &mol, const Atom &atom, bo
     return Status::KEY;
 }
 
+// Whether a neighbour leads on from a centre to another atom of the centre's element.
+__device__ static bool leads_on(const Molecule &mol, u32 centre, const Atom &neighbour_of_it) {
+    for (u32 slot = 0; slot < neighbour_of_it.degree; slot++) {
+        u32 other = neighbour(neighbour_of_it, slot);
+        if (other != centre && mol.atoms[other].number == mol.atoms[centre].number)
+            return true;
+    }
+    return false;
+}
+
+// Whether RDKit may take two neighbours for alike because it counts a double bond as two single ones: one of them has
+// a double bond to the centre, the other a single one, and another to a second centre of the element. Not those of
+// phosphorus, whose double bonds it counts otherwise.
+__device__ static bool may_hold_like_ones(const Molecule &mol, u32 index) {
+    const Atom &centre = mol.atoms[index];
+    if (centre.unsaturation == 0 || centre.number == PHOSPHORUS)
+        return false;
+    for (u32 i = 0; i < centre.degree; i++) {
+        const Atom &by_two = mol.atoms[neighbour(centre, i)];
+        for (u32 j = 0; j < centre.degree; j++) {
+            const Atom &by_one = mol.atoms[neighbour(centre, j)];
+            if (order_in(centre.settled, i) == DOUBLE && order_in(centre.settled, j) == SINGLE &&
+                by_two.number == by_one.number && by_two.isotope == by_one.isotope &&
+                by_two.hydrogens == by_one.hydrogens && leads_on(mol, index, by_one))
+                return true;
+        }
+    }
+    return false;
+}
+
 // Whether a centre with neighbours that are alike may be one by its ring.
 __device__ static bool is_ring_centre(const Atom &atom, const Colours &colours) {
     if (atom.in_ring == 0)
@@ -1763,6 +1793,8 @@ __device__ static Status collect_centres(Work &work) {
             continue;
         if (may_be_aromatic(work, index))
             return Status::AROMATIC;
+        if (may_hold_like_ones(mol, index))
+            return Status::CHIRALITY;
         work.stereo.waiting[work.stereo.waiting_count++] = index;
     }
     return Status::KEY;

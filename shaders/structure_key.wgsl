@@ -2013,6 +2013,42 @@ fn may_be_centre(index: u32) -> Answer {
     return Answer(KEY, degree == 4u && hydrogens <= 1u);
 }
 
+// Whether a neighbour leads on from a centre to another atom of the centre's element.
+fn leads_on(centre: u32, from_it: u32) -> bool {
+    for (var slot = 0u; slot < degree(from_it); slot++) {
+        let other = neighbour(from_it, slot);
+        if other != centre && number(other) == number(centre) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Whether RDKit may take two neighbours for alike because it counts a double bond as two single ones: one of them has
+// a double bond to the centre, the other a single one, and another to a second centre of the element. Not those of
+// phosphorus, whose double bonds it counts otherwise.
+fn may_hold_like_ones(index: u32) -> bool {
+    if unsaturation(index) == 0u || number(index) == PHOSPHORUS {
+        return false;
+    }
+    let settled = atoms[index].settled;
+    for (var i = 0u; i < degree(index); i++) {
+        if order_in(settled, i) != DOUBLE {
+            continue;
+        }
+        let by_two = neighbour(index, i);
+        for (var j = 0u; j < degree(index); j++) {
+            let by_one = neighbour(index, j);
+            let same = number(by_two) == number(by_one) && isotope(by_two) == isotope(by_one)
+                && hydrogens(by_two) == hydrogens(by_one);
+            if order_in(settled, j) == SINGLE && same && leads_on(index, by_one) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 // Whether a centre with neighbours that are alike may be one by its ring.
 fn is_ring_centre(index: u32) -> bool {
     let rings = in_ring(index);
@@ -2157,6 +2193,9 @@ fn collect_centres() -> u32 {
         }
         if may_be_aromatic(index) {
             return STATUS_AROMATIC;
+        }
+        if may_hold_like_ones(index) {
+            return STATUS_CHIRALITY;
         }
         set_entry(WAITING, waiting_count, index);
         waiting_count++;

@@ -8,7 +8,7 @@ use super::{
     aromatic::may_be_aromatic,
     molecule::{
         ATOMS_MAX, Atom, BORON, CARBON, DOUBLE, Molecule, NITROGEN, PHOSPHORUS, PLACES, SELENIUM,
-        SULFUR, Turn,
+        SINGLE, SULFUR, Turn,
     },
     refine::{Colours, mix, refine},
 };
@@ -154,6 +154,9 @@ impl Stereo {
                 if may_be_aromatic(mol, index) {
                     return Err(Reason::Aromatic);
                 }
+                if may_hold_like_ones(mol, index) {
+                    return Err(Reason::Chirality);
+                }
                 self.waiting[self.waiting_count] = index as u8;
                 self.waiting_count += 1;
             }
@@ -276,6 +279,28 @@ fn may_be_centre(mol: &Molecule, index: usize) -> Result<bool, Reason> {
         (3, 0) => centre_of_three(mol, atom),
         _ => Ok(false),
     }
+}
+
+/// Whether RDKit may take two neighbours for alike because it counts a double bond as two single ones: one of them has
+/// a double bond to the centre, the other a single one, and another to a second centre of the element. Not those of
+/// phosphorus, whose double bonds it counts otherwise.
+fn may_hold_like_ones(mol: &Molecule, index: usize) -> bool {
+    let centre = &mol.atoms[index];
+    if centre.unsaturation == 0 || centre.number == PHOSPHORUS {
+        return false;
+    }
+    let by = |order: u8| {
+        let neighbours = centre.neighbours();
+        let by_it = neighbours.filter(move |&(slot, _)| centre.settled[slot] == order);
+        by_it.map(|(_, other)| &mol.atoms[usize::from(other)])
+    };
+    let kind = |atom: &Atom| (atom.number, atom.isotope, atom.hydrogens);
+    let leads_on = |(_, other): (usize, u8)| {
+        usize::from(other) != index && mol.atoms[usize::from(other)].number == centre.number
+    };
+    by(DOUBLE).any(|double| {
+        by(SINGLE).any(|single| kind(single) == kind(double) && single.neighbours().any(leads_on))
+    })
 }
 
 fn centre_of_three(mol: &Molecule, atom: &Atom) -> Result<bool, Reason> {
