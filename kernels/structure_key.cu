@@ -242,6 +242,8 @@ struct Perceiving {
     u32 bonds_count;
     u8 able[ATOMS_MAX], systems[ATOMS_MAX];
     u8 distance[ATOMS_MAX], queue[ATOMS_MAX];
+    // Per atom a hash of what surrounds it; see `step_kinds`.
+    u64 kinds[ATOMS_MAX];
 };
 
 // Atoms in the order of their colours. A cell holds those of one colour.
@@ -1657,36 +1659,6 @@ __device__ static Status may_be_centre(const Molecule &mol, const Atom &atom, bo
     return Status::KEY;
 }
 
-// Whether a neighbour leads on from a centre to another atom of the centre's element.
-__device__ static bool leads_on(const Molecule &mol, u32 centre, const Atom &neighbour_of_it) {
-    for (u32 slot = 0; slot < neighbour_of_it.degree; slot++) {
-        u32 other = neighbour(neighbour_of_it, slot);
-        if (other != centre && mol.atoms[other].number == mol.atoms[centre].number)
-            return true;
-    }
-    return false;
-}
-
-// Whether RDKit may take two neighbours for alike because it counts a double bond as two single ones: one of them has
-// a double bond to the centre, the other a single one, and another to a second centre of the element. Not those of
-// phosphorus, whose double bonds it counts otherwise.
-__device__ static bool may_hold_like_ones(const Molecule &mol, u32 index) {
-    const Atom &centre = mol.atoms[index];
-    if (centre.unsaturation == 0 || centre.number == PHOSPHORUS)
-        return false;
-    for (u32 i = 0; i < centre.degree; i++) {
-        const Atom &by_two = mol.atoms[neighbour(centre, i)];
-        for (u32 j = 0; j < centre.degree; j++) {
-            const Atom &by_one = mol.atoms[neighbour(centre, j)];
-            if (order_in(centre.settled, i) == DOUBLE && order_in(centre.settled, j) == SINGLE &&
-                by_two.number == by_one.number && by_two.isotope == by_one.isotope &&
-                by_two.hydrogens == by_one.hydrogens && leads_on(mol, index, by_one))
-                return true;
-        }
-    }
-    return false;
-}
-
 // Whether a centre with neighbours that are alike may be one by its ring.
 __device__ static bool is_ring_centre(const Atom &atom, const Colours &colours) {
     if (atom.in_ring == 0)
@@ -1793,8 +1765,6 @@ __device__ static Status collect_centres(Work &work) {
             continue;
         if (may_be_aromatic(work, index))
             return Status::AROMATIC;
-        if (may_hold_like_ones(mol, index))
-            return Status::CHIRALITY;
         work.stereo.waiting[work.stereo.waiting_count++] = index;
     }
     return Status::KEY;
@@ -1951,6 +1921,92 @@ __device__ static bool marks_meet(Work &work) {
     return false;
 }
 
+// A round of kinds: hashes of what surrounds atoms, without regard to how often, by which bonds and with what charge.
+// Whatever RDKit counts of that for its ranks, atoms of different kinds have different ranks.
+__device__ static void step_kinds(Work &work) {
+    const Molecule &mol = work.mol;
+    u64(&kinds)[ATOMS_MAX] = work.perceiving.kinds;
+    u64(&next)[ATOMS_MAX] = work.colours.seen;
+    for (u32 index = 0; index < mol.count; index++) {
+        const Atom &atom = mol.atoms[index];
+        u64 sum = kinds[index] * 5;
+        for (u32 slot = 0; slot < atom.degree; slot++) {
+            u64 kind = kinds[neighbour(atom, slot)];
+            bool first = true;
+            for (u32 before = 0; before < slot; before++)
+                first &= kinds[neighbour(atom, before)] != kind;
+            if (first)
+                sum += kind;
+        }
+        next[index] = mix(sum);
+    }
+    for (u32 index = 0; index < mol.count; index++)
+        kinds[index] = next[index];
+}
+
+// Whether kinds tell those neighbours of an atom apart that colours do; NOBODY, or an end that is left out.
+__device__ static bool kinds_tell(const Work &work, u32 index, u32 end) {
+    const Atom &atom = work.mol.atoms[index];
+    const u64(&kinds)[ATOMS_MAX] = work.perceiving.kinds;
+    for (u32 slot = 0; slot < atom.degree; slot++) {
+        u32 one = neighbour(atom, slot);
+        for (u32 before = 0; before < slot; before++) {
+            u32 other = neighbour(atom, before);
+            if (one != end && other != end && kinds[one] == kinds[other] && !same(work.colours, one, other))
+                return false;
+        }
+    }
+    return true;
+}
+
+__device__ static bool kinds_tell_all(const Work &work) {
+    for (u32 i = 0; i < work.stereo.waiting_count; i++)
+        if (!kinds_tell(work, work.stereo.waiting[i], NOBODY))
+            return false;
+    for (u32 i = 0; i < work.perceiving.bonds_count; i++) {
+        u32 a = work.perceiving.bonds_a[i], b = work.perceiving.bonds_b[i];
+        if (!kinds_tell(work, a, b) || !kinds_tell(work, b, a))
+            return false;
+    }
+    return true;
+}
+
+// In the kind of an atom with a double bond to phosphorus.
+#define BY_PHOSPHORUS 0x5050
+
+__device__ static void begin_kinds(Work &work) {
+    const Molecule &mol = work.mol;
+    u64(&kinds)[ATOMS_MAX] = work.perceiving.kinds;
+    for (u32 index = 0; index < mol.count; index++) {
+        const Atom &atom = mol.atoms[index];
+        u32 label = atom.number | static_cast<u32>(atom.hydrogens) << 8 | static_cast<u32>(atom.isotope) << 16;
+        kinds[index] = mix(label | 1ull << 56);
+    }
+    // Its double bonds RDKit counts as half a single one, and nothing else so.
+    for (u32 index = 0; index < mol.count; index++) {
+        const Atom &atom = mol.atoms[index];
+        if (atom.number != PHOSPHORUS || (atom.degree != 3 && atom.degree != 4))
+            continue;
+        for (u32 slot = 0; slot < atom.degree; slot++) {
+            u32 other = neighbour(atom, slot);
+            if (order_in(atom.settled, slot) == DOUBLE)
+                kinds[other] = mix(kinds[other] ^ BY_PHOSPHORUS);
+        }
+    }
+}
+
+// Wherever colours tell neighbours apart, RDKit's ranks must, or the mark may be none to it.
+__device__ static Status compare_with_ranks(Work &work) {
+    begin_kinds(work);
+    // What the whole molecule tells apart, so many rounds do.
+    for (u32 round = 0; round <= work.mol.count; round++) {
+        if (kinds_tell_all(work))
+            return Status::KEY;
+        step_kinds(work);
+    }
+    return Status::CHIRALITY;
+}
+
 __device__ static void clear_stereo(Work &work) {
     for (u32 index = 0; index < work.mol.count; index++)
         work.stereo.ends[index] = false;
@@ -1964,6 +2020,7 @@ __device__ static Status perceive(Work &work, bool &any) {
     work.perceiving.bonds_count = 0;
     TRY(collect_centres(work));
     TRY(collect_bonds(work));
+    TRY(compare_with_ranks(work));
     TRY(say_all(work, work.perceiving.bonds_count, any));
     TRY(keep_ring_centres(work));
     if (work.mol.any_side && marks_meet(work))

@@ -2013,42 +2013,6 @@ fn may_be_centre(index: u32) -> Answer {
     return Answer(KEY, degree == 4u && hydrogens <= 1u);
 }
 
-// Whether a neighbour leads on from a centre to another atom of the centre's element.
-fn leads_on(centre: u32, from_it: u32) -> bool {
-    for (var slot = 0u; slot < degree(from_it); slot++) {
-        let other = neighbour(from_it, slot);
-        if other != centre && number(other) == number(centre) {
-            return true;
-        }
-    }
-    return false;
-}
-
-// Whether RDKit may take two neighbours for alike because it counts a double bond as two single ones: one of them has
-// a double bond to the centre, the other a single one, and another to a second centre of the element. Not those of
-// phosphorus, whose double bonds it counts otherwise.
-fn may_hold_like_ones(index: u32) -> bool {
-    if unsaturation(index) == 0u || number(index) == PHOSPHORUS {
-        return false;
-    }
-    let settled = atoms[index].settled;
-    for (var i = 0u; i < degree(index); i++) {
-        if order_in(settled, i) != DOUBLE {
-            continue;
-        }
-        let by_two = neighbour(index, i);
-        for (var j = 0u; j < degree(index); j++) {
-            let by_one = neighbour(index, j);
-            let same = number(by_two) == number(by_one) && isotope(by_two) == isotope(by_one)
-                && hydrogens(by_two) == hydrogens(by_one);
-            if order_in(settled, j) == SINGLE && same && leads_on(index, by_one) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
 // Whether a centre with neighbours that are alike may be one by its ring.
 fn is_ring_centre(index: u32) -> bool {
     let rings = in_ring(index);
@@ -2162,11 +2126,112 @@ fn say() -> Answer {
     return Answer(KEY, true);
 }
 
-// Refines, then says and refines until nothing more is said. Whether something was.
-fn say_all() -> Answer {
+// Kinds: hashes of what surrounds atoms, without regard to how often, by which bonds and with what charge. Whatever
+// RDKit counts of that for its ranks, atoms of different kinds have different ranks. The next round's stand where
+// colours stood a step before.
+var<private> kinds: array<vec2<u32>, 64>;
+
+fn step_kinds() {
+    for (var index = 0u; index < atom_count; index++) {
+        let own = kinds[index];
+        var sum = add(own, vec2(own.x << 2u, own.y << 2u | own.x >> 30u));
+        for (var slot = 0u; slot < degree(index); slot++) {
+            let kind = kinds[neighbour(index, slot)];
+            var first = true;
+            for (var before = 0u; before < slot; before++) {
+                first &= any(kinds[neighbour(index, before)] != kind);
+            }
+            if first {
+                sum = add(sum, kind);
+            }
+        }
+        colours[BEFORE + index] = mix_word(sum);
+    }
+    for (var index = 0u; index < atom_count; index++) {
+        kinds[index] = colours[BEFORE + index];
+    }
+}
+
+// Whether kinds tell those neighbours of an atom apart that colours do; NOBODY, or an end that is left out.
+fn kinds_tell(index: u32, end: u32) -> bool {
+    for (var slot = 0u; slot < degree(index); slot++) {
+        let one = neighbour(index, slot);
+        for (var before = 0u; before < slot; before++) {
+            let other = neighbour(index, before);
+            let like = all(kinds[one] == kinds[other]);
+            if one != end && other != end && like && !same(one, other) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+fn kinds_tell_all() -> bool {
+    for (var i = 0u; i < waiting_count; i++) {
+        if !kinds_tell(entry(WAITING, i), NOBODY) {
+            return false;
+        }
+    }
+    for (var i = 0u; i < bonds_count; i++) {
+        let a = entry(BONDS_A, i);
+        let b = entry(BONDS_B, i);
+        if !kinds_tell(a, b) || !kinds_tell(b, a) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// In the kind of an atom with a double bond to phosphorus.
+const BY_PHOSPHORUS = 0x5050u;
+
+fn begin_kinds() {
+    for (var index = 0u; index < atom_count; index++) {
+        let label = number(index) | hydrogens(index) << 8u | isotope(index) << 16u;
+        kinds[index] = mix_word(vec2(label, 1u << 24u));
+    }
+    // Its double bonds RDKit counts as half a single one, and nothing else so.
+    for (var index = 0u; index < atom_count; index++) {
+        if number(index) != PHOSPHORUS || (degree(index) != 3u && degree(index) != 4u) {
+            continue;
+        }
+        for (var slot = 0u; slot < degree(index); slot++) {
+            let other = neighbour(index, slot);
+            if order_in(atoms[index].settled, slot) == DOUBLE {
+                kinds[other] = mix_word(kinds[other] ^ vec2(BY_PHOSPHORUS, 0u));
+            }
+        }
+    }
+}
+
+// Wherever colours tell neighbours apart, RDKit's ranks must, or the mark may be none to it.
+fn compare_with_ranks() -> u32 {
+    begin_kinds();
+    // What the whole molecule tells apart, so many rounds do.
+    for (var round = 0u; round <= atom_count; round++) {
+        if kinds_tell_all() {
+            return KEY;
+        }
+        step_kinds();
+    }
+    return STATUS_CHIRALITY;
+}
+
+// Refines, then says and refines until nothing more is said. Whether something was. At first what colours tell is
+// compared with RDKit's ranks.
+fn say_all(at_first: bool) -> Answer {
     var any = false;
+    var to_compare = at_first;
     loop {
         refine();
+        if to_compare {
+            to_compare = false;
+            let compared = compare_with_ranks();
+            if compared != KEY {
+                return Answer(compared, false);
+            }
+        }
         let said = say();
         if said.status != KEY || !said.yes {
             return Answer(said.status, any);
@@ -2193,9 +2258,6 @@ fn collect_centres() -> u32 {
         }
         if may_be_aromatic(index) {
             return STATUS_AROMATIC;
-        }
-        if may_hold_like_ones(index) {
-            return STATUS_CHIRALITY;
         }
         set_entry(WAITING, waiting_count, index);
         waiting_count++;
@@ -2768,7 +2830,7 @@ fn search() -> u32 {
     var leaves = 0u;
     var depth = 0u;
     loop {
-        let said = say_all();
+        let said = say_all(to_perceive);
         if said.status != KEY {
             return said.status;
         }

@@ -16,6 +16,7 @@
 //! | `refine` | colours of atoms |
 //! | `aromatic` | rings in which no mark counts |
 //! | `avx512` | colours, eight atoms at a time |
+//! | `kinds` | what RDKit's ranks tell apart at least |
 //! | `stereo` | which marks count, and what they say |
 //! | `canon` | from colours to the key |
 //! | `amenable` | whether colours tell a molecule, by the cells of atoms that look alike |
@@ -28,6 +29,7 @@ mod bonds;
 mod bridges;
 mod canon;
 mod elements;
+mod kinds;
 mod molecule;
 mod refine;
 mod six_rings;
@@ -78,7 +80,7 @@ pub enum Reason {
     /// Marks of double bonds that contradict each other.
     #[error("marks")]
     Marks,
-    /// Centres that are not tetrahedral, or of uncommon elements.
+    /// Centres that are not tetrahedral, or of uncommon elements, or beside what RDKit may take for alike.
     #[error("chirality")]
     Chirality,
     /// A mark on a nitrogen where rings meet.

@@ -135,6 +135,8 @@ fn errors_planted_in_the_source_are_seen() {
         ("two_double_bonds ||", ""),
         ("times == size - 2 ||", ""),
         ("is_less(key, least)", "is_less(least, key)"),
+        ("kinds[one] == kinds[other]", "false"),
+        ("first &= kinds", "first |= kinds"),
         ("second += mix(seen)", "second += seen"),
         ("DEFINITION << 8 | mol.count", "DEFINITION << 8"),
         ("row == 0 ? 0 : text_end[row - 1]", "0"),

@@ -246,6 +246,7 @@ fn errors_planted_in_the_shader_are_seen() {
         ),
         ("if in_system > 1u", "if in_system > 0u"),
         ("is_less(key, least)", "is_less(least, key)"),
+        ("all(kinds[one] == kinds[other])", "false"),
         ("add(second, mix_word(seen))", "add(second, seen)"),
         ("DEFINITION << 8u | atom_count", "DEFINITION << 8u"),
         ("status << (8u * (row & 3u))", "status"),

@@ -6,9 +6,10 @@
 use super::{
     Reason,
     aromatic::may_be_aromatic,
+    kinds::Kinds,
     molecule::{
         ATOMS_MAX, Atom, BORON, CARBON, DOUBLE, Molecule, NITROGEN, PHOSPHORUS, PLACES, SELENIUM,
-        SINGLE, SULFUR, Turn,
+        SULFUR, Turn,
     },
     refine::{Colours, mix, refine},
 };
@@ -33,6 +34,7 @@ pub(super) struct Stereo {
     pub waiting_count: usize,
     bonds: [(u8, u8); PLACES],
     bonds_count: usize,
+    kinds: Kinds,
 }
 
 impl Stereo {
@@ -43,6 +45,7 @@ impl Stereo {
             waiting_count: 0,
             bonds: [(0, 0); PLACES],
             bonds_count: 0,
+            kinds: Kinds::new(),
         }
     }
 
@@ -64,6 +67,13 @@ impl Stereo {
         self.clear(mol.count);
         self.collect_centres(mol)?;
         self.collect_bonds(mol)?;
+        let (centres, bonds) = (
+            &self.waiting[..self.waiting_count],
+            &self.bonds[..self.bonds_count],
+        );
+        if !self.kinds.tell(mol, colours, centres, bonds) {
+            return Err(Reason::Chirality);
+        }
         let mut any = false;
         while self.say(mol, colours)? {
             any = true;
@@ -153,9 +163,6 @@ impl Stereo {
             if atom.turn != Turn::None && may_be_centre(mol, index)? {
                 if may_be_aromatic(mol, index) {
                     return Err(Reason::Aromatic);
-                }
-                if may_hold_like_ones(mol, index) {
-                    return Err(Reason::Chirality);
                 }
                 self.waiting[self.waiting_count] = index as u8;
                 self.waiting_count += 1;
@@ -279,28 +286,6 @@ fn may_be_centre(mol: &Molecule, index: usize) -> Result<bool, Reason> {
         (3, 0) => centre_of_three(mol, atom),
         _ => Ok(false),
     }
-}
-
-/// Whether RDKit may take two neighbours for alike because it counts a double bond as two single ones: one of them has
-/// a double bond to the centre, the other a single one, and another to a second centre of the element. Not those of
-/// phosphorus, whose double bonds it counts otherwise.
-fn may_hold_like_ones(mol: &Molecule, index: usize) -> bool {
-    let centre = &mol.atoms[index];
-    if centre.unsaturation == 0 || centre.number == PHOSPHORUS {
-        return false;
-    }
-    let by = |order: u8| {
-        let neighbours = centre.neighbours();
-        let by_it = neighbours.filter(move |&(slot, _)| centre.settled[slot] == order);
-        by_it.map(|(_, other)| &mol.atoms[usize::from(other)])
-    };
-    let kind = |atom: &Atom| (atom.number, atom.isotope, atom.hydrogens);
-    let leads_on = |(_, other): (usize, u8)| {
-        usize::from(other) != index && mol.atoms[usize::from(other)].number == centre.number
-    };
-    by(DOUBLE).any(|double| {
-        by(SINGLE).any(|single| kind(single) == kind(double) && single.neighbours().any(leads_on))
-    })
 }
 
 fn centre_of_three(mol: &Molecule, atom: &Atom) -> Result<bool, Reason> {

@@ -12,7 +12,7 @@ const NATURAL_PRODUCTS: &str = include_str!("../../../examples/natural_products.
 
 /// Cages, salts, several of the same, isotopes, marks, metals, maps, rings without number, and texts that
 /// are none.
-const UNCOMMON: [&str; 39] = [
+const UNCOMMON: [&str; 41] = [
     "CC1C[C@H](C)C[C@@H](C)C1",
     "C12C3C4C1C5C2C3C45",
     "C12C3C1C23",
@@ -40,6 +40,8 @@ const UNCOMMON: [&str; 39] = [
     "C%01CC%01",
     "C[N@]1CC1C",
     "C[P@]1C=CC=C1C",
+    "C[S@](=O)O[S@](=O)C",
+    "C[C@H](C=C)C1CC(C1)[C@H](C)C=C",
     "CN=P(C)=O",
     "C[C@H](F)c1ccc[cH-]1",
     "[Fe+++]",

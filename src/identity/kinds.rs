@@ -1,0 +1,123 @@
+//! What RDKit's ranks tell apart at least, whatever they count.
+//!
+//! Its ranks see no degrees and no charges. A bond they count as often as it has electron pairs, an aromatic one one and
+//! a half times; so a neighbour by a double bond can be as good as one by a single bond that leads on to another atom
+//! like the first (`CS(=O)OS(C)=O`; vinyl and cyclobutyl in `CC(C=C)C1CC(C1)C(C)C=C`). What is a kind here counts nothing:
+//! how often a neighbour is there, by which bonds and with what charge is of no account. Atoms of different kinds have
+//! different ranks, then; where colours tell more than kinds do, RDKit is asked.
+
+use std::hint::select_unpredictable;
+
+use super::{
+    molecule::{Atom, DOUBLE, Molecule, NOBODY, PHOSPHORUS, PLACES},
+    refine::{Colours, FEW, mix},
+};
+
+/// Per atom a hash of what surrounds it.
+#[derive(Debug)]
+pub(super) struct Kinds {
+    /// 0 for nobody.
+    of: [u64; PLACES],
+    /// The next round's.
+    next: [u64; PLACES],
+}
+
+/// In the kind of an atom with a double bond to phosphorus.
+const BY_PHOSPHORUS: u64 = 0x5050;
+
+impl Kinds {
+    pub fn new() -> Self {
+        Self {
+            of: [0; PLACES],
+            next: [0; PLACES],
+        }
+    }
+
+    /// Whether kinds, and so RDKit's ranks, tell all neighbours of marked centres and double bonds apart that colours do.
+    pub fn tell(
+        &mut self,
+        mol: &Molecule,
+        colours: &Colours,
+        centres: &[u8],
+        bonds: &[(u8, u8)],
+    ) -> bool {
+        self.begin(mol);
+        // What the whole molecule tells apart, so many rounds do.
+        for _ in 0..=mol.count {
+            let centres_told = || {
+                centres
+                    .iter()
+                    .all(|&at| self.tell_at(mol, colours, at, NOBODY))
+            };
+            let bond_told =
+                |a, b| self.tell_at(mol, colours, a, b) && self.tell_at(mol, colours, b, a);
+            if centres_told() && bonds.iter().all(|&(a, b)| bond_told(a, b)) {
+                return true;
+            }
+            self.step(mol);
+        }
+        false
+    }
+
+    /// The same of the neighbours of one atom, one end left out.
+    fn tell_at(&self, mol: &Molecule, colours: &Colours, index: u8, end: u8) -> bool {
+        let kind = |index: u8| self.of[usize::from(index)];
+        let atom = &mol.atoms[usize::from(index)];
+        let neighbours = &atom.neighbours[..usize::from(atom.degree)];
+        neighbours.iter().enumerate().all(|(slot, &one)| {
+            neighbours[..slot].iter().all(|&other| {
+                one == end || other == end || kind(one) != kind(other) || colours.same(one, other)
+            })
+        })
+    }
+
+    fn begin(&mut self, mol: &Molecule) {
+        let mut any_phosphorus = false;
+        for (kind, atom) in self.of.iter_mut().zip(mol.atoms()) {
+            any_phosphorus |= atom.number == PHOSPHORUS;
+            let [low, high] = atom.isotope;
+            let label = [atom.number, atom.hydrogens, low, high, 0, 0, 0, 1];
+            *kind = mix(u64::from_le_bytes(label));
+        }
+        if any_phosphorus {
+            self.see_phosphorus(mol);
+        }
+    }
+
+    /// Its double bonds RDKit counts as half a single one, and nothing else so.
+    fn see_phosphorus(&mut self, mol: &Molecule) {
+        let is_phosphorus =
+            |atom: &&Atom| atom.number == PHOSPHORUS && matches!(atom.degree, 3 | 4);
+        for phosphorus in mol.atoms().iter().filter(is_phosphorus) {
+            for (slot, other) in phosphorus.neighbours() {
+                if phosphorus.settled[slot] == DOUBLE {
+                    let kind = &mut self.of[usize::from(other)];
+                    *kind = mix(*kind ^ BY_PHOSPHORUS);
+                }
+            }
+        }
+    }
+
+    /// A round.
+    fn step(&mut self, mol: &Molecule) {
+        for (index, atom) in mol.atoms().iter().enumerate() {
+            let mut sum = self.of[index].wrapping_mul(5);
+            let kinds = atom.neighbours.map(|other| self.of[usize::from(other)]);
+            // Nobody adds nothing, so the usual four need no look at how many there are.
+            let [a, b, c, d, rest @ ..] = kinds;
+            sum = sum.wrapping_add(a);
+            sum = sum.wrapping_add(select_unpredictable(b == a, 0, b));
+            sum = sum.wrapping_add(select_unpredictable((c == a) | (c == b), 0, c));
+            sum = sum.wrapping_add(select_unpredictable((d == a) | (d == b) | (d == c), 0, d));
+            if usize::from(atom.degree) > FEW {
+                for (i, kind) in rest.iter().enumerate() {
+                    if !kinds[..FEW + i].contains(kind) {
+                        sum = sum.wrapping_add(*kind);
+                    }
+                }
+            }
+            self.next[index] = mix(sum);
+        }
+        self.of[..mol.count].copy_from_slice(&self.next[..mol.count]);
+    }
+}
