@@ -79,7 +79,7 @@ impl RdKit {
         )
     }
 
-    /// The canonical SMILES of a SMILES, or why RDKit can't read it.
+    /// The canonical SMILES of a SMILES, or why RDKit can't read it or can't write it.
     pub fn canonical_smiles(self, smiles: &str) -> Result<String, String> {
         cxx::let_cxx_string!(text = smiles);
         ffi::forget_failures();
@@ -88,7 +88,7 @@ impl RdKit {
         if mol.is_null() {
             return Err(ffi::why_unreadable(""));
         }
-        Ok(rdkit_sys::ro_mol_ffi::mol_to_smiles(&mol))
+        ffi::write_canonical(&mol).map_err(|error| error.what().to_owned())
     }
 }
 

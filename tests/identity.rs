@@ -102,6 +102,19 @@ fn either_half_of_a_key_tells_molecules_apart() {
     }
 }
 
+/// RDKit throws while it writes this one.
+#[test]
+fn what_rdkit_cannot_write_is_an_error_and_no_abort() {
+    let run = Molsieve::new("key").arg("C/S=S=1:C.C/1").arg("CC").run();
+    assert_eq!(run.code, Some(4), "{} {}", run.stdout, run.stderr);
+    let lines: Vec<_> = run.stdout.lines().collect();
+    assert!(
+        lines[0].starts_with("error: RDKit cannot write its SMILES"),
+        "{lines:?}"
+    );
+    assert!(lines[1].ends_with("\tCC"), "{lines:?}");
+}
+
 #[test]
 fn what_must_stay_apart_stays_apart_and_what_is_one_is_one() {
     let mut keys = StructureKeys::new();

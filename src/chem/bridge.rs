@@ -98,7 +98,7 @@ pub mod ffi {
             report: &mut ParentReport,
         ) -> Result<Fill>;
         fn end(self: Pin<&mut Transformer>);
-        fn reason(&self) -> &str;
+        fn reason(self: &Transformer) -> &str;
 
         include!("molsieve/src/chem/parse.h");
 
@@ -108,6 +108,9 @@ pub mod ffi {
 
         fn initialise() -> Result<()>;
         fn mol_block_to_smiles(block: &[u8]) -> Result<String>;
+        #[namespace = "RDKit"]
+        type ROMol = rdkit_sys::ro_mol_ffi::ROMol;
+        fn write_canonical(mol: &ROMol) -> Result<String>;
         /// Forgets what RDKit has said of other molecules on this thread.
         fn forget_failures();
         /// Why RDKit could not read a SMILES, and where it says so: out of what it has logged since, or of

@@ -581,6 +581,14 @@ rust::String mol_block_to_smiles(rust::Slice<const std::uint8_t> block) {
   return rust::String::lossy(RDKit::MolToSmiles(*mol));
 }
 
+rust::String write_canonical(const RDKit::ROMol &mol) {
+  try {
+    return rust::String::lossy(RDKit::MolToSmiles(mol));
+  } catch (const std::exception &e) {
+    throw std::runtime_error(one_line(std::string("RDKit cannot write its SMILES: ") + e.what()));
+  }
+}
+
 void forget_failures() { take_logged_errors(); }
 
 rust::String why_unreadable(rust::Str thrown) {
