@@ -1772,6 +1772,10 @@ __device__ static Status collect_centres(Work &work) {
 
 __device__ static inline bool may_be_end(const Atom &atom) { return atom.degree == 2 || atom.degree == 3; }
 
+__device__ static inline bool is_usual_end(const Atom &atom) {
+    return atom.number == CARBON || atom.number == NITROGEN;
+}
+
 __device__ static Status collect_bonds(Work &work) {
     const Molecule &mol = work.mol;
     if (!mol.any_side)
@@ -1788,6 +1792,9 @@ __device__ static Status collect_bonds(Work &work) {
             if (marked)
                 TRY(has_mark(end, index, marked_end));
             if (marked_end && may_be_end(atom) && may_be_end(end) && !in_small_ring(work, index, slot)) {
+                // Of others RDKit writes some as other molecules.
+                if (!is_usual_end(atom) || !is_usual_end(end))
+                    return Status::CHIRALITY;
                 if (has(atom.in_ring, slot) && may_be_aromatic(work, index) && may_be_aromatic(work, other))
                     return Status::AROMATIC;
                 u32 count = work.perceiving.bonds_count;

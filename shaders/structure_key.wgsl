@@ -2278,6 +2278,10 @@ fn have_marks(a: u32, b: u32) -> Answer {
     return has_mark(b, a);
 }
 
+fn is_usual_end(index: u32) -> bool {
+    return number(index) == CARBON || number(index) == NITROGEN;
+}
+
 fn collect_bonds() -> u32 {
     if !any_side {
         return KEY;
@@ -2293,6 +2297,10 @@ fn collect_bonds() -> u32 {
                 return marked.status;
             }
             if marked.yes && may_be_end(index) && may_be_end(other) && !in_small_ring(index, slot) {
+                // Of others RDKit writes some as other molecules.
+                if !is_usual_end(index) || !is_usual_end(other) {
+                    return STATUS_CHIRALITY;
+                }
                 if has(in_ring(index), slot) && may_be_aromatic(index) && may_be_aromatic(other) {
                     return STATUS_AROMATIC;
                 }

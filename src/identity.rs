@@ -39,6 +39,7 @@ mod valence;
 
 use bonds::Settler;
 use canon::Canon;
+use kinds::Kinds;
 use molecule::{Atom, CARBON, Molecule};
 use refine::{Colours, Sight, begin, mix, refine};
 use stereo::Stereo;
@@ -128,6 +129,7 @@ pub struct StructureKeys {
     settler: Settler,
     colours: Colours,
     stereo: Stereo,
+    kinds: Kinds,
     canon: Canon,
 }
 
@@ -147,6 +149,7 @@ impl StructureKeys {
             settler: Settler::new(),
             colours: Colours::new(),
             stereo: Stereo::new(),
+            kinds: Kinds::new(),
             canon: Canon::new(),
         }
     }
@@ -181,7 +184,7 @@ impl StructureKeys {
             };
             begin(mol, sight, colours);
             refine(mol, colours);
-            if self.stereo.perceive(mol, colours)? {
+            if self.stereo.perceive(mol, colours, &mut self.kinds)? {
                 if sight == Sight::Ranks {
                     see_the_rest(mol, colours);
                     while self.stereo.say(mol, colours)? {

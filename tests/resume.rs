@@ -18,7 +18,18 @@ use common::{
     output::{self, Row, assert_complete, counted, manifest, rows},
     wait_until,
 };
+use molsieve::{
+    identity::DEFINITION,
+    store::sealed::{self, Kind},
+};
 use rustix::process::Signal;
+use serde_json::Value;
+
+/// What a run is.
+const JOB: Kind = Kind {
+    name: "job",
+    version: 1,
+};
 
 /// A library in which most products are given by several molecules, and some rows are unusable.
 fn library_of_repeats(folder: &Folder, molecules: usize) -> PathBuf {
@@ -138,6 +149,24 @@ fn a_run_goes_on_with_the_settings_it_was_begun_with() {
     let again = resume("").run();
     assert!(again.stdout.contains("this run is complete"), "{again:?}");
     Made::at(&folder.out()).assert_is(&expected);
+}
+
+#[test]
+fn keys_of_another_definition_are_not_gone_on_with() {
+    let folder = Folder::new();
+    let input = library_of_repeats(&folder, 100);
+    let running = job(&folder, &input, "--key structure").start();
+    wait_until("a part", || !output::parts(&folder.out()).is_empty());
+    running.signal(Signal::TERM);
+    running.wait(Duration::from_secs(5)).ends_with(75);
+    let path = folder.out().join(".molsieve/job");
+    let mut begun: Value = sealed::decode(JOB, &fs::read(&path).unwrap()).unwrap();
+    let key = &mut begun["settings"]["--key"];
+    assert_eq!(*key, format!("structure, definition {DEFINITION}"));
+    *key = "structure, definition 1".into();
+    fs::write(&path, sealed::encode(JOB, &begun)).unwrap();
+    let resumed = Molsieve::new("run --resume").output(folder.out()).run();
+    resumed.refuses(2, &["--key was structure, definition 1 and is structure"]);
 }
 
 #[test]

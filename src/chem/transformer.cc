@@ -578,7 +578,7 @@ rust::String mol_block_to_smiles(rust::Slice<const std::uint8_t> block) {
   if (!mol) {
     throw std::runtime_error(parse_failure("RDKit cannot read this mol block"));
   }
-  return rust::String::lossy(RDKit::MolToSmiles(*mol));
+  return write_canonical(*mol);
 }
 
 rust::String write_canonical(const RDKit::ROMol &mol) {

@@ -34,7 +34,6 @@ pub(super) struct Stereo {
     pub waiting_count: usize,
     bonds: [(u8, u8); PLACES],
     bonds_count: usize,
-    kinds: Kinds,
 }
 
 impl Stereo {
@@ -45,7 +44,6 @@ impl Stereo {
             waiting_count: 0,
             bonds: [(0, 0); PLACES],
             bonds_count: 0,
-            kinds: Kinds::new(),
         }
     }
 
@@ -63,7 +61,12 @@ impl Stereo {
 
     /// Finds the marks that may count, and puts what they say into colours until nothing is added. Whether
     /// anything is said, or waits to be.
-    pub fn perceive(&mut self, mol: &Molecule, colours: &mut Colours) -> Result<bool, Reason> {
+    pub fn perceive(
+        &mut self,
+        mol: &Molecule,
+        colours: &mut Colours,
+        kinds: &mut Kinds,
+    ) -> Result<bool, Reason> {
         self.clear(mol.count);
         self.collect_centres(mol)?;
         self.collect_bonds(mol)?;
@@ -71,7 +74,7 @@ impl Stereo {
             &self.waiting[..self.waiting_count],
             &self.bonds[..self.bonds_count],
         );
-        if !self.kinds.tell(mol, colours, centres, bonds) {
+        if !kinds.tell(mol, colours, centres, bonds) {
             return Err(Reason::Chirality);
         }
         let mut any = false;
@@ -184,6 +187,13 @@ impl Stereo {
                 let marked = has_mark(atom, other)? && has_mark(end, index as u8)?;
                 let able = |atom: &Atom| atom.degree == 2 || atom.degree == 3;
                 if marked && able(atom) && able(end) && !in_small_ring(mol, index, slot) {
+                    // Of others RDKit writes some as other molecules.
+                    if ![atom, end]
+                        .iter()
+                        .all(|end| matches!(end.number, CARBON | NITROGEN))
+                    {
+                        return Err(Reason::Chirality);
+                    }
                     let ends = [index, usize::from(other)];
                     if atom.bond_in_ring(slot) && ends.iter().all(|&end| may_be_aromatic(mol, end))
                     {

@@ -63,12 +63,10 @@ fn wildcards(text: &[u8]) -> usize {
     text.iter().filter(|byte| **byte == b'*').count()
 }
 
-/// Whether there are several marked double bonds and a ring, or one of sulfur with hydrogen: RDKit writes some of those
-/// as other molecules.
+/// Whether there are several marked double bonds and a ring: RDKit writes some of those as other molecules.
 fn has_sides_in_rings(text: &[u8]) -> bool {
     let sides = text.iter().filter(|byte| b"/\\".contains(byte)).count();
-    let sulfur = text.windows(3).any(|three| three == b"[SH");
-    (sides > 2 || sides > 0 && sulfur)
+    sides > 2
         && text
             .iter()
             .any(|byte| byte.is_ascii_digit() || *byte == b'%')

@@ -10,7 +10,9 @@ use crate::{
     cli::{CliError, Exit, progress::Figures},
     daemon::{
         client::Client,
+        core::Resources,
         job::{Demand, GpuDemand, State},
+        schedule::fits_node,
     },
     units::{ByteSize, count, counted, duration, percent},
 };
@@ -177,7 +179,7 @@ pub(super) fn status(job: &Shown, node: &Value, now: Timestamp) -> String {
     let mut lines = vec![format!("Job {}{name}  of {}", job.id, job.user())];
     let mut line = |label: &str, text: String| lines.push(format!("  {label:<10} {text}"));
     // Only of one that waits is the node given.
-    let stands = if node.is_object() && !fits(&job.demand, node) {
+    let stands = if !fits(&job.demand, node) {
         "takes more than the node gives to jobs, and waits until it gives more".into()
     } else {
         job.stands(now)
@@ -256,21 +258,14 @@ pub(super) fn demand(demand: &Demand) -> String {
     }
 }
 
-fn number(node: &Value, of: &str, what: &str) -> u64 {
-    node[of][what].as_u64().unwrap_or_default()
-}
-
-/// Whether a job would run if nothing else did. The node may have given more when it was taken.
+/// Whether a job fits the node, which may have given more when it was taken; also if the node does not tell.
 fn fits(demand: &Demand, node: &Value) -> bool {
-    let given = |what: &str| number(node, "budget", what);
-    demand.memory_bytes <= given("memory_bytes")
-        && u64::from(demand.threads) <= given("threads")
-        && (demand.gpu != GpuDemand::One || given("gpus") > 0)
+    Resources::deserialize(&node["budget"]).map_or(true, |budget| fits_node(demand, &budget))
 }
 
 /// What the node gives to jobs, and what of it is taken.
 fn room(node: &Value) -> String {
-    let number = |of: &str, what: &str| number(node, of, what);
+    let number = |of: &str, what: &str| node[of][what].as_u64().unwrap_or_default();
     let memory = |of: &str| ByteSize(number(of, "memory_bytes"));
     format!(
         "{} of {}, {} of {} and {} of {} are taken",
