@@ -3,9 +3,9 @@
 use std::fmt;
 use std::path::Path;
 
-use super::columns::{self, ColumnChoice, SMILES_NAMES, names_smiles};
+use super::columns::{self, ColumnChoice, names_smiles};
 use super::delimited::header_fields;
-use super::error::SourceError;
+use super::error::{ColumnRole, SourceError};
 use super::sdf::looks_like_sdf;
 use super::smiles_lines::split;
 
@@ -260,7 +260,7 @@ fn delimiter_of_header(
     std::iter::once(preferred).chain(others).find(|&delimiter| {
         header_fields(line, delimiter).is_ok_and(|fields| {
             fields.len() > 1
-                && columns::find(&fields, choice.smiles.as_deref(), &SMILES_NAMES).is_some()
+                && columns::find(&fields, choice.smiles.as_deref(), ColumnRole::Smiles).is_some()
         })
     })
 }

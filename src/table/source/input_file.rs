@@ -201,7 +201,7 @@ fn sdf_layout(
 ) -> Result<LayoutAndColumns, SourceError> {
     let mut tags = sdf::tag_names(head);
     let tag = |chosen: &Option<String>, tags: &[String]| {
-        let found = columns::find(tags, Some(chosen.as_deref()?), &[])?;
+        let found = columns::find(tags, Some(chosen.as_deref()?), ColumnRole::Id)?;
         Some(tags[found].clone())
     };
     let smiles_tag = tag(&choice.smiles, &tags);
