@@ -11,6 +11,20 @@ pub struct ColumnChoice {
     pub smiles: Option<String>,
     /// The column (or SD tag) with the id.
     pub id: Option<String>,
+    /// Whether text files begin with a row, and columns are known by their numbers from 1.
+    pub no_header: bool,
+}
+
+impl ColumnChoice {
+    /// The number that was chosen for the SMILES column, if one was.
+    pub(super) fn smiles_number(&self) -> Option<usize> {
+        self.smiles.as_deref()?.trim().parse().ok()
+    }
+
+    /// The same for the id column.
+    pub(super) fn id_number(&self) -> Option<usize> {
+        self.id.as_deref()?.trim().parse().ok()
+    }
 }
 
 /// Names that a SMILES column usually has, as [`normal`] writes them, the likeliest first: those
@@ -308,6 +322,7 @@ mod tests {
         let chosen = ColumnChoice {
             smiles: None,
             id: Some("vendor".to_owned()),
+            ..ColumnChoice::default()
         };
         assert_eq!(
             resolve(Path::new("f"), &file, &chosen),
