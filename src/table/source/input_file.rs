@@ -426,7 +426,7 @@ pub(super) enum FileRows {
         bytes_all: u64,
     },
     Text {
-        lines: Lines,
+        lines: Box<Lines>,
         parser: TextParser,
     },
 }
@@ -448,7 +448,7 @@ impl FileRows {
                 bytes_all: file.bytes,
             }),
             text => Ok(FileRows::Text {
-                lines: Lines::open(&file.path, file.packing)?,
+                lines: Lines::open(&file.path, file.packing)?.into(),
                 parser: TextParser::new(text, true),
             }),
         }
@@ -458,7 +458,7 @@ impl FileRows {
     /// it.
     pub fn open_text_at(file: &InputFile, offset: u64) -> Result<FileRows, SourceError> {
         Ok(FileRows::Text {
-            lines: Lines::open_at(&file.path, offset)?,
+            lines: Lines::open_at(&file.path, offset)?.into(),
             parser: TextParser::new(&file.layout, offset == 0),
         })
     }
