@@ -5,7 +5,7 @@
 
 use std::{env, path::PathBuf};
 
-const CPP_FILES: [&str; 23] = [
+const CPP_FILES: [&str; 24] = [
     "bond_directions.cc",
     "direction.cc",
     "edit.cc",
@@ -24,19 +24,21 @@ const CPP_FILES: [&str; 23] = [
     "parse_check.cc",
     "periodic_table.cc",
     "rank.cc",
+    "ring_certainty.cc",
     "sites.cc",
     "smiles.cc",
     "stereo.cc",
     "transformer.cc",
     "valence.cc",
 ];
-const CPP_HEADERS: [&str; 11] = [
+const CPP_HEADERS: [&str; 12] = [
     "edit.h",
     "graph.h",
     "log.h",
     "parse.h",
     "parse/flat.h",
     "rank.h",
+    "ring_certainty.h",
     "sites.h",
     "smiles.h",
     "stereo.h",

@@ -76,6 +76,19 @@ std::string one_line(std::string text) {
 
 constexpr const char *UNREADABLE_SMILES = "RDKit cannot read this SMILES";
 
+// The part of a reaction SMARTS that decides the reactant's pattern. A `>` after `-` belongs to a dative
+// bond and separates nothing. An extension behind the reaction (`|…|`) may change the pattern.
+std::string reactant_text(const std::string &smirks) {
+  if (smirks.find('|') != std::string::npos) {
+    return smirks;
+  }
+  auto arrow = smirks.find('>');
+  while (arrow != std::string::npos && arrow > 0 && smirks[arrow - 1] == '-') {
+    arrow = smirks.find('>', arrow + 1);
+  }
+  return smirks.substr(0, arrow);
+}
+
 // Why a SMILES or SMARTS does not parse: RDKit logs several lines, of which one says what and one
 // says where.
 std::string parse_failure(const std::string &fallback) {
@@ -177,8 +190,7 @@ void Transformer::add_rule(rust::Str smirks, rust::Slice<const rust::String> exc
   if (errors != 0) {
     throw std::runtime_error(parse_failure("RDKit finds the reaction invalid"));
   }
-  const std::string text(smirks);
-  rule.sites.reactant = sites_.add_reactant(text.substr(0, text.find('>')), *rule.reaction);
+  rule.sites.reactant = sites_.add_reactant(reactant_text(std::string(smirks)), *rule.reaction);
   for (unsigned int i = 0; i < rule.reaction->getNumProductTemplates(); ++i) {
     rule.edits.push_back(settings_->reference ? std::nullopt : Edit::compile(*rule.reaction, i));
   }

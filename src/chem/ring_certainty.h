@@ -1,0 +1,19 @@
+// Whether RDKit finds the same rings in a molecule whatever the order of its atoms. RDKit perceives
+// aromaticity ring by ring, in a smallest set of rings. Where several such sets exist (bridged ring
+// systems), the set, and with it the aromaticity, depends on the order of atoms and bonds.
+#pragma once
+
+#include "molsieve/src/chem/graph.h"
+
+#include <GraphMol/RingInfo.h>
+
+namespace molsieve {
+
+// True: every ring that may be aromatic is in each smallest set of rings. `rings` are RDKit's.
+bool rings_are_certain(const Graph &graph, const RDKit::RingInfo &rings);
+
+// True: the shortest ring through a new bond leaves the smallest set of aromatic rings as it was, because
+// fewer than half of its bonds are between atoms that can be in an aromatic ring.
+bool closes_apart(const Graph &product, const GraphBond &bond);
+
+}  // namespace molsieve
