@@ -379,7 +379,13 @@ bool Edit::new_bonds_hold(const Graph &parent, const Graph &product, const Works
         !is_saturated_carbon(product, product.atoms[bond.end])) {
       return false;
     }
-    if (!closes_apart(product, bond)) {
+    const auto was_in_ring = [&](const GraphBond &other) {
+      const auto one = work.parent_of[other.begin], two = work.parent_of[other.end];
+      const auto before =
+          one == NO_INDEX || two == NO_INDEX ? NO_INDEX : parent.bond_between(one, two);
+      return before != NO_INDEX && parent.bonds[before].in_ring;
+    };
+    if (!closes_apart(product, bond, was_in_ring)) {
       return false;
     }
   }

@@ -60,7 +60,8 @@ bool Edit::read_template(const RWMol &mol) {
 }
 
 // Every mark (`/` or `\`) belongs to a double bond that has one mark at each end. Any other mark waits for
-// marks of the parent's, or contradicts another; RDKit reads those.
+// marks of the parent's, or contradicts another; RDKit reads those. That a mark says something of a further
+// double bond beside it (C=O in `C(=O)/C=C/C`) is looked at in each product (StereoFinder::might_spread).
 bool Edit::marks_are_whole(const RWMol &mol) const {
   const auto marks_at = [&](const Atom *atom) {
     unsigned int marks = 0;
@@ -73,7 +74,7 @@ bool Edit::marks_are_whole(const RWMol &mol) const {
     if (bond->getBondType() == Bond::DOUBLE) {
       const auto begin = marks_at(bond->getBeginAtom()), end = marks_at(bond->getEndAtom());
       const bool has_stereo = bonds_[bond->getIdx()].stereo != NO_STEREO;
-      if (has_stereo ? begin != 1 || end != 1 : begin + end != 0) {
+      if (has_stereo ? begin != 1 || end != 1 : begin != 0 && end != 0) {
         return false;
       }
     } else if (has_direction(*bond) && !ends_stereo(bond->getBeginAtomIdx()) &&

@@ -99,7 +99,7 @@ class Replacements {
 
  private:
   bool replaces(const Bonds &ring, const Bonds &other, std::size_t size) const {
-    return other.count() <= size &&
+    return other.any() && other.count() <= size &&
            ((ring & ~may_be_aromatic_).none() || (other & ~may_be_aromatic_).none());
   }
 
@@ -128,7 +128,8 @@ bool rings_are_certain(const Graph &graph, const RDKit::RingInfo &rings) {
 
 // Breadth first from one end of the bond to the other; of the shortest ways the one with most bonds that
 // may be aromatic counts.
-bool closes_apart(const Graph &product, const GraphBond &bond) {
+bool closes_apart(const Graph &product, const GraphBond &bond,
+                  const std::function<bool(const GraphBond &)> &was_in_ring) {
   std::array<std::uint16_t, GRAPH_ATOMS_MAX> distance, aromatic;
   std::fill_n(distance.begin(), product.atoms.size(), NO_INDEX);
   std::vector<std::uint16_t> queue{bond.begin};
@@ -146,7 +147,7 @@ bool closes_apart(const Graph &product, const GraphBond &bond) {
           continue;
         }
         const std::uint16_t length = distance[from] + 1;
-        const std::uint16_t count = aromatic[from] + may_be_aromatic(product, by);
+        const std::uint16_t count = aromatic[from] + (may_be_aromatic(product, by) && was_in_ring(by));
         if (distance[to] == NO_INDEX) {
           distance[to] = length;
           aromatic[to] = count;

@@ -7,13 +7,16 @@
 
 #include <GraphMol/RingInfo.h>
 
+#include <functional>
+
 namespace molsieve {
 
 // True: every ring that may be aromatic is in each smallest set of rings. `rings` are RDKit's.
 bool rings_are_certain(const Graph &graph, const RDKit::RingInfo &rings);
 
 // True: the shortest ring through a new bond leaves the smallest set of aromatic rings as it was, because
-// fewer than half of its bonds are between atoms that can be in an aromatic ring.
-bool closes_apart(const Graph &product, const GraphBond &bond);
+// fewer than half of its bonds can be in an aromatic ring of the parent's.
+bool closes_apart(const Graph &product, const GraphBond &bond,
+                  const std::function<bool(const GraphBond &)> &was_in_ring);
 
 }  // namespace molsieve
