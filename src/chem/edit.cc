@@ -1,7 +1,5 @@
 #include "molsieve/src/chem/edit.h"
 
-#include "molsieve/src/chem/ring_certainty.h"
-
 #include <algorithm>
 
 namespace molsieve {
@@ -22,13 +20,13 @@ bool ParentGraph::read(const RDKit::ROMol &mol) {
   if (!read_graph(mol, graph)) {
     return false;
   }
-  rings_are_certain = molsieve::rings_are_certain(graph, *rings);
+  certainty = ring_certainty(graph, *rings);
   return true;
 }
 
 bool Edit::apply(const ParentGraph &parent, const RDKit::MatchVectType &match, Graph &product,
                  Workspace &work) const {
-  return parent.rings_are_certain &&
+  return parent.certainty != RingCertainty::Ambiguous &&
          parent.graph.atoms.size() + atoms_.size() <= GRAPH_ATOMS_MAX &&
          begin(parent.graph, match, product, work) &&
          add_rest(parent.graph, match, product, work) &&
@@ -443,8 +441,9 @@ bool Edit::atom_holds(const ParentGraph &parent, const Graph &product, const Wor
   if (!after.in_ring || is_saturated_carbon(product, after)) {
     return true;
   }
+  // The atom was perhaps a saturated carbon, of which ring_certainty() knew that it is in no aromatic ring.
   const auto &all = parent.rings->atomRings();
-  return !ring_opened &&
+  return !ring_opened && parent.certainty == RingCertainty::Unique &&
          std::all_of(all.begin(), all.end(), [&](const auto &ring) {
            return std::find(ring.begin(), ring.end(), origin) == ring.end() ||
                   std::any_of(ring.begin(), ring.end(), [&](auto atom) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "molsieve/src/chem/graph.h"
+#include "molsieve/src/chem/ring_certainty.h"
 #include "molsieve/src/chem/stereo.h"
 #include "molsieve/src/chem/valence.h"
 
@@ -25,8 +26,7 @@ struct ParentGraph {
 
   Graph graph;
   const RDKit::RingInfo *rings = nullptr;
-  // RDKit finds the same rings whatever the order of the atoms, as far as aromaticity depends on them.
-  bool rings_are_certain = false;
+  RingCertainty certainty = RingCertainty::Ambiguous;
 };
 
 // One product template of a rule.

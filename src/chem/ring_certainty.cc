@@ -109,21 +109,22 @@ class Replacements {
 
 }  // namespace
 
-bool rings_are_certain(const Graph &graph, const RDKit::RingInfo &rings) {
+RingCertainty ring_certainty(const Graph &graph, const RDKit::RingInfo &rings) {
   const auto count = rings.numRings();
   if (count < 2) {
-    return true;
+    return RingCertainty::Unique;
   }
   if (count > RINGS_MAX) {
-    return false;
+    return RingCertainty::Ambiguous;
   }
   if (!might_be_ambiguous(rings)) {
-    return true;
+    return RingCertainty::Unique;
   }
   const auto &all = rings.bondRings();
   const auto fours = std::count_if(all.begin(), all.end(),
                                    [](const auto &ring) { return ring.size() == 4; });
-  return fours <= FOUR_RINGS_MAX && !Replacements(graph, rings).exist();
+  return fours > FOUR_RINGS_MAX || Replacements(graph, rings).exist() ? RingCertainty::Ambiguous
+                                                                      : RingCertainty::Certain;
 }
 
 // Breadth first from one end of the bond to the other; of the shortest ways the one with most bonds that

@@ -11,8 +11,14 @@
 
 namespace molsieve {
 
-// True: every ring that may be aromatic is in each smallest set of rings. `rings` are RDKit's.
-bool rings_are_certain(const Graph &graph, const RDKit::RingInfo &rings);
+enum class RingCertainty {
+  Ambiguous,  // a ring that may be aromatic is in some smallest sets of rings and not in others
+  Certain,    // every ring that may be aromatic is in each smallest set of rings
+  Unique,     // there is one smallest set of rings
+};
+
+// `rings` are RDKit's.
+RingCertainty ring_certainty(const Graph &graph, const RDKit::RingInfo &rings);
 
 // True: the shortest ring through a new bond leaves the smallest set of aromatic rings as it was, because
 // fewer than half of its bonds can be in an aromatic ring of the parent's.
