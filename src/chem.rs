@@ -32,7 +32,7 @@ use crate::{
         PRODUCTS_CHECKED_ONE_IN, PRODUCTS_PER_CALL, SITES_PER_RULE_MAX,
     },
     rules::{Rule, RuleSet},
-    slot::{Dropped, ParentFlags, Slot},
+    slot::{Dropped, ParentFlags, RuleDropped, Slot},
 };
 
 /// Proof that RDKit's shared tables are built and its log is captured.
@@ -149,6 +149,8 @@ pub enum Progress {
 pub struct Transformer {
     inner: UniquePtr<ffi::Transformer>,
     times: ChemistryTimes,
+    /// How many.
+    rules: usize,
     /// Whether the current parent is to fail.
     #[cfg(feature = "failpoints")]
     fails: bool,
@@ -222,6 +224,7 @@ impl Transformer {
         Ok(Self {
             inner,
             times: ChemistryTimes::default(),
+            rules: 0,
             #[cfg(feature = "failpoints")]
             fails: false,
         })
@@ -232,7 +235,9 @@ impl Transformer {
         self.inner
             .pin_mut()
             .add_rule(&rule.smirks, &rule.exclude, require)
-            .map_err(|error| error.what().to_owned())
+            .map_err(|error| error.what().to_owned())?;
+        self.rules += 1;
+        Ok(())
     }
 
     /// Parses a parent. The error says why it can't be used.
@@ -261,6 +266,8 @@ impl Transformer {
         }
         let mut report = ffi::ParentReport::default();
         let (rows, text_bytes) = (slot.rows(), slot.text_bytes());
+        let mut by_rule = std::mem::take(&mut slot.by_rule);
+        by_rule.resize(self.rules, RuleDropped::default());
         let columns = slot.columns_mut();
         let mut space = ffi::ProductSpace {
             text: columns.text,
@@ -272,6 +279,7 @@ impl Transformer {
             count_properties: columns.count_properties,
             rows: rows as u32,
             text_bytes: text_bytes as u32,
+            by_rule: bytemuck::cast_slice_mut(&mut by_rule),
         };
         let fill = self
             .inner
@@ -280,6 +288,7 @@ impl Transformer {
             .map_err(|error| ChemistryError::Failed(error.what().to_owned()))?;
         let (rows, text_bytes) = (space.rows as usize, space.text_bytes as usize);
         slot.set_filled(rows, text_bytes);
+        slot.by_rule = by_rule;
         add(&mut slot.dropped, &report);
         self.times.find_sites += Duration::from_nanos(report.match_ns);
         self.times.react += Duration::from_nanos(report.react_ns);

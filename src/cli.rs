@@ -9,6 +9,7 @@ mod doctor;
 mod generate;
 mod jobs;
 mod key;
+mod places;
 mod progress;
 mod report;
 mod rules_check;
@@ -304,6 +305,32 @@ enum CliError {
         /// The operating system's words.
         reason: String,
     },
+    /// The output directory holds what the job reads.
+    #[error(
+        "{}: {what} lies in the output directory {}, whose files the job replaces; use another directory",
+        path.display(),
+        output.display()
+    )]
+    InputInOutput {
+        /// What the job reads.
+        what: &'static str,
+        /// Where that is.
+        path: PathBuf,
+        /// The output directory.
+        output: PathBuf,
+    },
+    /// The output is meant to be a file or standard output.
+    #[error(
+        "--output {}: a job writes a directory of Parquet files, not a file; say --output {}",
+        output.display(),
+        instead.display()
+    )]
+    OutputIsNoFile {
+        /// What was given.
+        output: PathBuf,
+        /// A name for a directory.
+        instead: PathBuf,
+    },
     /// There is nothing to resume, and no input to start with.
     #[error("{}: there is no run to resume; to start one, say what its --input is", .0.display())]
     NothingToResume(PathBuf),
@@ -315,6 +342,8 @@ impl CliError {
         match self {
             Self::Config(_)
             | Self::NothingToResume(_)
+            | Self::InputInOutput { .. }
+            | Self::OutputIsNoFile { .. }
             | Self::Path(_)
             | Self::Settings(_)
             | Self::NoUser(_)

@@ -121,6 +121,11 @@ pub struct JobSettings {
     #[serde(skip)]
     pub overwrite: bool,
 
+    /// The job file that these settings came from, if any
+    #[arg(skip)]
+    #[serde(skip)]
+    pub job_file: Option<PathBuf>,
+
     /// Go on from the last checkpoint in the output directory, with the settings in its job.toml; where
     /// nothing was begun, start
     #[arg(long)]
@@ -381,6 +386,7 @@ impl JobSettings {
         for relative in paths.filter(|path| path.is_relative()) {
             *relative = folder.join(&*relative);
         }
+        settings.job_file = Some(path.into());
         Ok(settings)
     }
 
@@ -407,6 +413,7 @@ impl JobSettings {
             properties: self.properties || file.properties,
             overwrite: self.overwrite,
             resume: self.resume,
+            job_file: self.job_file.or(file.job_file),
             max_products_per_parent: self
                 .max_products_per_parent
                 .or(file.max_products_per_parent),
@@ -571,6 +578,7 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         JobSettings::from_file(&path).map(|settings| JobSettings {
             // What remains must not depend on the temporary folder.
+            job_file: None,
             input: settings
                 .input
                 .iter()

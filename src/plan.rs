@@ -35,7 +35,7 @@ use crate::{
         gpu::Room,
         structure_key::{KeyBatch, KeyRoom, Told},
     },
-    slot::{Dropped, SlotLayout},
+    slot::{Dropped, RuleDropped, SlotLayout},
     table::source::{Library, SourceError},
     trial::{Assignment, Candidate, Tried},
     units::{ByteSize, count},
@@ -432,7 +432,7 @@ fn sized(spec: &JobSpec, demand: Demand<'_>, threads: usize, slots: usize) -> Pl
         ),
         item(
             "ring",
-            slots * slot.bytes,
+            slots * (slot.bytes + rules * size_of::<RuleDropped>()),
             format!("{slots} slots × {}", ByteSize(slot.bytes as u64)),
         ),
         item(

@@ -246,6 +246,10 @@ Fill Transformer::fill(ProductSpace &space, std::uint32_t parent, std::uint32_t 
   if (!parent_) {
     throw std::logic_error("fill() without a parent");
   }
+  if (space.by_rule.size() < RULE_COUNTS * rules_.size()) {
+    throw std::logic_error("fill() without room to count by rule");
+  }
+  by_rule_ = space.by_rule.data();
   for (;;) {
     if (parent_->pending && !write(space, parent, report)) {
       return Fill::SlotFull;
@@ -278,6 +282,7 @@ bool Transformer::write(ProductSpace &space, std::uint32_t parent, ParentReport 
   }
   ++space.rows;
   ++report.written;
+  count(MADE);
   p.pending = false;
   return true;
 }
@@ -313,6 +318,7 @@ bool Transformer::make_next(ParentReport &report) {
       if (p.sites_capped) {
         report.caps |= CAP_SITES;
         report.capped += rules_[p.rule].edits.size();
+        count(CAPPED, rules_[p.rule].edits.size());
         p.sites_capped = false;
       }
       continue;
@@ -355,6 +361,7 @@ void Transformer::take_product(std::size_t product, ParentReport &report) {
   auto &p = *parent_;
   if (p.full) {
     ++report.capped;
+    count(CAPPED);
     return;
   }
   p.made = nullptr;
@@ -371,6 +378,7 @@ void Transformer::take_product(std::size_t product, ParentReport &report) {
     p.smiles = RDKit::MolToSmiles(*p.made);
   } catch (const std::exception &) {
     ++report.invalid;
+    count(INVALID);
     return;
   }
   take_smiles(atoms, report);
@@ -416,22 +424,26 @@ void Transformer::take_smiles(std::size_t atoms, ParentReport &report) {
   // Equal SMILES have as many atoms, so the parent's own is rarely needed.
   if (p.made != p.mol.get() && atoms == p.mol->getNumAtoms() && p.smiles == canonical(p)) {
     ++report.unchanged;
+    count(UNCHANGED);
     return;
   }
   if (p.smiles.size() > settings_->product_bytes_max) {
     report.caps |= CAP_LENGTH;
     ++report.capped;
+    count(CAPPED);
     return;
   }
   std::uint64_t low, high;
   product_key(as_bytes(p.smiles), low, high);
   if (!seen_.insert(low, high)) {
     ++report.symmetric;
+    count(MADE);
     return;
   }
   if (seen_.size() > settings_->products_per_parent_max) {
     report.caps |= CAP_PRODUCTS;
     ++report.capped;
+    count(CAPPED);
     p.full = true;
     return;
   }
@@ -463,12 +475,26 @@ void Transformer::check(ParentReport &report) {
   ++report.checked;
 }
 
+// Counts products of the rule at which the enumeration stands.
+void Transformer::count(RuleCount what, std::uint64_t products) {
+  if (rules_.empty()) {
+    return;
+  }
+  auto *counts = by_rule_ + RULE_COUNTS * parent_->rule;
+  counts[MADE] += products;
+  if (what != MADE) {
+    counts[what] += products;
+  }
+}
+
 // The cap on products is reached: says how many product molecules are therefore not made.
 void Transformer::count_what_is_left(ParentReport &report) {
   auto &p = *parent_;
   for (;;) {
     if (p.matched) {
-      report.capped += (p.matches.size() - p.match) * rules_[p.rule].edits.size();
+      const auto left = (p.matches.size() - p.match) * rules_[p.rule].edits.size();
+      report.capped += left;
+      count(CAPPED, left);
       ++p.rule;
     }
     if (p.rule == rules_.size()) {
@@ -556,10 +582,12 @@ void initialise() {
   std::array<std::uint16_t, 8> rules, sites;
   std::array<double, 24> reals;
   std::array<std::uint16_t, 24> counts;
+  std::array<std::uint64_t, RULE_COUNTS> by_rule{};
   ProductSpace space{{text.data(), text.size()},   {ends.data(), ends.size()},
                      {parents.data(), parents.size()}, {rules.data(), rules.size()},
                      {sites.data(), sites.size()}, {reals.data(), reals.size()},
-                     {counts.data(), counts.size()},   0, 0};
+                     {counts.data(), counts.size()},   0, 0,
+                     {by_rule.data(), by_rule.size()}};
   ParentReport report{};
   if (!warm.begin(as_bytes(smiles)) || warm.fill(space, 0, 100, report) != Fill::Finished ||
       report.written != 1) {

@@ -24,6 +24,10 @@ struct ParentReport;
 struct TransformerSettings;
 enum class Fill : std::uint8_t;
 
+// What is counted of each rule, in the order of the columns of `ProductSpace::by_rule`. What is counted as
+// something else is made as well.
+enum RuleCount : std::size_t { MADE, UNCHANGED, INVALID, CAPPED, RULE_COUNTS };
+
 // What a rule needs at run time. Compiled once per thread.
 struct CompiledRule {
   std::unique_ptr<RDKit::ChemicalReaction> reaction;
@@ -83,6 +87,7 @@ class Transformer {
   void check(ParentReport &report);
   bool make_from_graph(std::size_t product, ParentReport &report);
   RDKit::RWMol &make_with_rdkit(std::size_t product, ParentReport &report);
+  void count(RuleCount what, std::uint64_t products = 1);
   void count_what_is_left(ParentReport &report);
   bool write(ProductSpace &space, std::uint32_t parent, ParentReport &report);
 
@@ -96,6 +101,7 @@ class Transformer {
   Edit::Workspace workspace_;
   SmilesWriter writer_;
   KeySet seen_;
+  std::uint64_t *by_rule_ = nullptr;  // of the space that is being filled
   std::string reason_;
 };
 

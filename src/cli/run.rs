@@ -10,7 +10,9 @@ use std::{
 
 use serde_json::Value;
 
-use super::{CliError, DedupArgs, Exit, JobArgs, progress::Reporter, report, say, say_event};
+use super::{
+    CliError, DedupArgs, Exit, JobArgs, places, progress::Reporter, report, say, say_event,
+};
 use crate::{
     chem::{RdKit, Transformer},
     config::{JobSettings, JobSpec, Task},
@@ -61,7 +63,9 @@ pub(super) fn run_job(
     } else {
         settings
     };
+    let job_file = settings.job_file.clone();
     let spec = settings.check(default_memory())?;
+    places::check(&spec, job_file.as_deref())?;
     OutputDir::check(&spec.output, spec.existing())?;
     let job = prepare(spec)?;
     check_free_space(&job)?;
@@ -229,8 +233,14 @@ pub(super) fn plan(args: JobArgs) -> Result<Exit, CliError> {
     let json = args.json;
     let mut settings = settings(args)?;
     // A plan writes nothing, so it needs no place to write to.
+    let has_place = settings.output.is_some();
     settings.output.get_or_insert_with(|| PathBuf::from("."));
-    let job = prepare(settings.check(default_memory())?)?;
+    let job_file = settings.job_file.clone();
+    let spec = settings.check(default_memory())?;
+    if has_place {
+        places::check(&spec, job_file.as_deref())?;
+    }
+    let job = prepare(spec)?;
     say(&if json {
         report::plan_json(&job.plan).to_string()
     } else {
@@ -311,6 +321,7 @@ fn resolved(spec: &JobSpec, plan: &plan::Plan) -> String {
         properties: spec.properties,
         overwrite: false,
         resume: false,
+        job_file: None,
         max_products_per_parent: Some(spec.products_per_parent_max),
         parent_timeout: Some(spec.parent_timeout.as_secs()),
         part_size: Some(ByteSize(spec.part_bytes)),
@@ -323,7 +334,8 @@ fn resolved(spec: &JobSpec, plan: &plan::Plan) -> String {
     };
     let text = toml::to_string(&settings).expect("settings are strings, numbers and lists");
     format!(
-        "# Written by molsieve {}: every setting as resolved.\n{text}",
+        "{}{}: every setting as resolved.\n{text}",
+        places::WRITTEN_BY,
         env!("CARGO_PKG_VERSION")
     )
 }

@@ -20,7 +20,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Counts, Job, PipelineError, Stages, sinking::Capped};
+use super::{Counts, Job, PipelineError, Stages, by_rule::ByRule, sinking::Capped};
 use crate::{
     chem::{ChemistryTimes, Method},
     config::{Dedup, KeyKind},
@@ -71,6 +71,9 @@ pub struct Checkpoint {
     /// Rows whose structure key a device left to the CPU as too large.
     #[serde(default)]
     pub(super) keys_too_large: u64,
+    /// What each rule made.
+    #[serde(default)]
+    pub(super) by_rule: ByRule,
 }
 
 /// What comes next.

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Counts, Job, Shared,
+    by_rule::RuleCounts,
     check::{CheckAccount, Checks},
     sinking::Sunk,
 };
@@ -58,6 +59,8 @@ pub struct Manifest {
     pub filter: ManifestFilter,
     inputs: Vec<ManifestInput>,
     rules: usize,
+    /// What each rule made, in the order of the rules.
+    pub by_rule: Vec<RuleCounts>,
     /// How products seen before were recognised.
     pub dedup: Dedup,
     /// What the job did.
@@ -294,6 +297,7 @@ impl Manifest {
             },
             inputs: inputs.collect(),
             rules: job.rules.len(),
+            by_rule: sunk.by_rule.named(&job.rules),
             dedup: job.spec.dedup,
             task: job.spec.task,
             key: job.spec.key,

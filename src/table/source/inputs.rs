@@ -10,7 +10,7 @@ use crate::limits::LIBRARY_FILES_MAX;
 /// The files that `inputs` name, in their order. A directory stands for the files directly in it
 /// that have a known extension and aren't hidden, by name; a pattern for the files that match,
 /// by name. A file named twice is there twice.
-pub(super) fn resolve(inputs: &[PathBuf]) -> Result<Vec<PathBuf>, SourceError> {
+pub fn resolve(inputs: &[PathBuf]) -> Result<Vec<PathBuf>, SourceError> {
     if inputs.is_empty() {
         return Err(SourceError::NoInputs);
     }
