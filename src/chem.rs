@@ -8,6 +8,7 @@
 //! | `transformer.cc` | goes through rules and sites, makes one product at a time, writes it into the slot |
 //! | `sites.cc` | finds the sites of rules |
 //! | `parse.cc`, `parse/` | SMILES to RDKit's molecule on flat arrays |
+//! | `hydrogens.cc` | finds rules that ask for hydrogens as atoms |
 //! | `graph.cc`, `edit*.cc`, `valence.cc`, `stereo.cc` | products on flat arrays, proved to need no sanitization |
 //! | `rank.cc`, `smiles.cc`, `direction.cc` | canonical SMILES of such products |
 //! | `log.cc` | RDKit's log towards `tracing` |
@@ -151,6 +152,8 @@ pub struct Transformer {
     times: ChemistryTimes,
     /// How many.
     rules: usize,
+    /// Those that match nothing for want of hydrogens.
+    without_hydrogens: Vec<usize>,
     /// Whether the current parent is to fail.
     #[cfg(feature = "failpoints")]
     fails: bool,
@@ -225,17 +228,27 @@ impl Transformer {
             inner,
             times: ChemistryTimes::default(),
             rules: 0,
+            without_hydrogens: Vec::new(),
             #[cfg(feature = "failpoints")]
             fails: false,
         })
     }
 
+    /// By index, the rules that match nothing because they ask for hydrogens as atoms.
+    pub fn rules_without_hydrogens(&self) -> &[usize] {
+        &self.without_hydrogens
+    }
+
     fn add(&mut self, rule: &Rule) -> Result<(), String> {
         let require = rule.require.as_deref().unwrap_or_default();
-        self.inner
+        let matches_nothing = self
+            .inner
             .pin_mut()
-            .add_rule(&rule.smirks, &rule.exclude, require)
+            .add_rule(&rule.smirks, &rule.exclude, require, rule.add_hydrogens)
             .map_err(|error| error.what().to_owned())?;
+        if matches_nothing {
+            self.without_hydrogens.push(self.rules);
+        }
         self.rules += 1;
         Ok(())
     }

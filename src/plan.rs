@@ -27,7 +27,7 @@ use std::{fmt, num::NonZeroUsize, path::PathBuf};
 
 use crate::{
     chem::{ChemistryError, TransformSettings},
-    config::{JobSpec, Task},
+    config::{JobSpec, Task, written_path},
     limits::*,
     rules::RuleSet,
     sieve::{
@@ -317,7 +317,9 @@ impl JobSpec {
     pub fn assignment(&self, settings: TransformSettings) -> Assignment {
         let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
         Assignment {
-            rules: self.rules.iter().map(absolute).collect(),
+            rules: (self.rules.iter().map(absolute))
+                .map(|path| written_path(&path))
+                .collect(),
             settings,
             time_max: self.parent_timeout,
         }

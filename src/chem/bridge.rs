@@ -90,7 +90,8 @@ pub mod ffi {
             smirks: &str,
             exclude: &[String],
             require: &str,
-        ) -> Result<()>;
+            add_hydrogens: bool,
+        ) -> Result<bool>;
         fn begin(self: Pin<&mut Transformer>, smiles: &[u8]) -> Result<bool>;
         fn fill(
             self: Pin<&mut Transformer>,

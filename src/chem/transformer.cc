@@ -17,6 +17,7 @@
 #include <cstring>
 
 #include "molsieve/src/chem/bridge.rs.h"
+#include "molsieve/src/chem/hydrogens.h"
 #include "molsieve/src/chem/log.h"
 #include "molsieve/src/chem/parse.h"
 
@@ -104,6 +105,7 @@ struct Parent {
   explicit Parent(RDKit::ROMOL_SPTR molecule) : mol(std::move(molecule)) {}
 
   RDKit::ROMOL_SPTR mol;
+  RDKit::ROMOL_SPTR with_hydrogens;  // the same with hydrogens as atoms; null until asked for
   std::string canonical;  // empty until asked for
 
   // The enumeration stands at product `product` of the outcome of match `match` of rule `rule`.
@@ -148,13 +150,17 @@ void describe(const ROMol &product, Parent &parent) {
 }  // namespace
 
 Transformer::Transformer(const TransformerSettings &settings)
-    : settings_(std::make_unique<TransformerSettings>(settings)), sites_(settings.sites_max) {}
+    : settings_(std::make_unique<TransformerSettings>(settings)),
+      sites_(settings.sites_max),
+      sites_with_hydrogens_(settings.sites_max) {}
 Transformer::~Transformer() = default;
 
-void Transformer::add_rule(rust::Str smirks, rust::Slice<const rust::String> exclude,
-                           rust::Str require) {
+bool Transformer::add_rule(rust::Str smirks, rust::Slice<const rust::String> exclude,
+                           rust::Str require, bool add_hydrogens) {
   take_logged_errors();
   CompiledRule rule;
+  rule.add_hydrogens = add_hydrogens;
+  auto &finder = add_hydrogens ? sites_with_hydrogens_ : sites_;
   try {
     rule.reaction.reset(RDKit::RxnSmartsToChemicalReaction(std::string(smirks)));
   } catch (const std::exception &e) {
@@ -178,24 +184,34 @@ void Transformer::add_rule(rust::Str smirks, rust::Slice<const rust::String> exc
     throw std::runtime_error(parse_failure("RDKit finds the reaction invalid"));
   }
   const std::string text(smirks);
-  rule.sites.reactant = sites_.add_reactant(text.substr(0, text.find('>')), *rule.reaction);
+  rule.sites.reactant = finder.add_reactant(text.substr(0, text.find('>')), *rule.reaction);
   for (unsigned int i = 0; i < rule.reaction->getNumProductTemplates(); ++i) {
-    rule.edits.push_back(settings_->reference ? std::nullopt : Edit::compile(*rule.reaction, i));
+    rule.edits.push_back(settings_->reference || add_hydrogens ? std::nullopt : Edit::compile(*rule.reaction, i));
   }
   for (const auto &smarts : exclude) {
-    rule.sites.exclude.push_back(query_index(smarts));
+    rule.sites.exclude.push_back(query_index(finder, smarts));
   }
   if (!require.empty()) {
-    rule.sites.require = query_index(require);
+    rule.sites.require = query_index(finder, require);
   }
+  const auto asks = [&] {
+    if (asks_for_hydrogens(*rule.reaction->getReactants()[0])) {
+      return true;
+    }
+    const std::unique_ptr<ROMol> pattern(
+        require.empty() ? nullptr : RDKit::SmartsToMol(std::string(require)));
+    return pattern && asks_for_hydrogens(*pattern);
+  };
+  const auto matches_nothing = !add_hydrogens && asks();
   rules_.push_back(std::move(rule));
+  return matches_nothing;
 }
 
-std::size_t Transformer::query_index(rust::Str smarts) {
+std::size_t Transformer::query_index(SiteFinder &finder, rust::Str smarts) {
   const std::string text(smarts);
   std::optional<std::size_t> index;
   try {
-    index = sites_.add_query(text);
+    index = finder.add_query(text);
   } catch (const std::exception &e) {
     throw std::runtime_error("SMARTS '" + text + "': " + one_line(e.what()));
   }
@@ -339,7 +355,19 @@ void Transformer::match_next_rule() {
   auto &p = *parent_;
   p.match = 0;
   p.matched = true;
-  p.sites_capped |= sites_.find(rules_[p.rule].sites, p.matches);
+  const auto &rule = rules_[p.rule];
+  auto &finder = rule.add_hydrogens ? finder_with_hydrogens() : sites_;
+  p.sites_capped |= finder.find(rule.sites, p.matches);
+}
+
+// The finder of sites in the parent with its hydrogens as atoms.
+SiteFinder &Transformer::finder_with_hydrogens() {
+  auto &p = *parent_;
+  if (!p.with_hydrogens) {
+    p.with_hydrogens.reset(RDKit::MolOps::addHs(*p.mol));
+    sites_with_hydrogens_.begin(*p.with_hydrogens);
+  }
+  return sites_with_hydrogens_;
 }
 
 // The parent itself, written as RDKit writes it.
@@ -409,12 +437,16 @@ RWMol &Transformer::make_with_rdkit(std::size_t product, ParentReport &report) {
     p.asked = true;
     const Timer timer(report.react_ns);
     const auto &match = p.matches[p.match - 1];
+    const auto &reactant = rules_[p.rule].add_hydrogens ? p.with_hydrogens : p.mol;
     p.outcome = RDKit::ReactionRunnerUtils::generateOneProductSet(*rules_[p.rule].reaction,
-                                                                  {p.mol}, {match});
+                                                                  {reactant}, {match});
   }
   auto &mol = static_cast<RWMol &>(*p.outcome.at(product));
   const Timer timer(report.finish_ns);
   RDKit::MolOps::sanitizeMol(mol);
+  if (rules_[p.rule].add_hydrogens) {
+    RDKit::MolOps::removeHs(mol);
+  }
   return mol;
 }
 
@@ -575,7 +607,7 @@ void initialise() {
   // reaction runner, writer, descriptors.
   const TransformerSettings settings{false, true, 1000, 1000, 1000, 1000, 1};
   Transformer warm(settings);
-  warm.add_rule("[c:1][OX2H:2]>>[c:1][O:2]C", {}, "[$([#6]~[#7,#8])]");
+  warm.add_rule("[c:1][OX2H:2]>>[c:1][O:2]C", {}, "[$([#6]~[#7,#8])]", false);
   const std::string smiles = "C[C@H](O)c1cc(O)ccc1/C=C/[N+](=O)[O-]";
   std::array<std::uint8_t, 1024> text;
   std::array<std::uint32_t, 8> ends, parents;

@@ -14,8 +14,8 @@ use super::{
     CliError, DedupArgs, Exit, JobArgs, places, progress::Reporter, report, say, say_event,
 };
 use crate::{
-    chem::{RdKit, Transformer},
-    config::{JobSettings, JobSpec, Task},
+    chem::{RdKit, Transformer, check::ON_HYDROGENS},
+    config::{JobSettings, JobSpec, Task, read_path, written_path},
     limits::SEALED_BYTES_MAX,
     machine,
     pipeline::{self, Job, Outcome, Stuck},
@@ -144,7 +144,8 @@ fn end_with_stuck_thread(job: &Job, reporter: &Reporter<'_>, stuck: Stuck, json:
 /// `molsieve try-parents`.
 pub(super) fn try_parents() -> Result<Exit, CliError> {
     let assignment = trial::assignment()?;
-    let rules = RuleSet::load(&assignment.rules)?;
+    let rules: Vec<_> = assignment.rules.into_iter().map(read_path).collect();
+    let rules = RuleSet::load(&rules)?;
     trial::serve(RdKit::initialise()?, &rules, assignment.settings)?;
     Ok(Exit::Done)
 }
@@ -282,7 +283,9 @@ fn prepare(spec: JobSpec) -> Result<Job, CliError> {
     let excluded = earlier.iter().map(EarlierRun::rows).sum();
     let rdkit = RdKit::initialise()?;
     // What RDKit makes of the rules is found out here, where it can be told with its place.
-    drop(Transformer::new(rdkit, &rules, spec.transform_settings())?);
+    let transformer = Transformer::new(rdkit, &rules, spec.transform_settings())?;
+    warn_of_hydrogens(&rules, transformer.rules_without_hydrogens());
+    drop(transformer);
     let plan = plan::plan(&spec, &rules, &library, excluded, &|settings, parents| {
         trial::try_parents(&spec.assignment(settings), parents)
     })?;
@@ -298,9 +301,29 @@ fn prepare(spec: JobSpec) -> Result<Job, CliError> {
     })
 }
 
+/// Names the rules that match nothing because they ask for hydrogens as atoms.
+fn warn_of_hydrogens(rules: &RuleSet, without: &[usize]) {
+    const NAMED_MAX: usize = 3;
+    let names = without.iter().filter_map(|rule| rules.rules().get(*rule));
+    let named: Vec<_> = names
+        .take(NAMED_MAX)
+        .map(|rule| format!("\"{}\"", rule.name))
+        .collect();
+    let more = match without.len().saturating_sub(named.len()) {
+        0 => String::new(),
+        n => format!(" and {}", counted(n as u64, "more rule")),
+    };
+    if !named.is_empty() {
+        tracing::warn!("rule {}{more}: {ON_HYDROGENS}", named.join(", "));
+    }
+}
+
 /// Every setting as resolved, as a job file that makes the same files again.
 fn resolved(spec: &JobSpec, plan: &plan::Plan) -> String {
-    let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
+    let absolute = |path: &PathBuf| {
+        let absolute = std::path::absolute(path);
+        written_path(absolute.as_deref().unwrap_or(path))
+    };
     let settings = JobSettings {
         input: spec.input.iter().map(absolute).collect(),
         rules: spec.rules.iter().map(absolute).collect(),

@@ -43,7 +43,8 @@ impl ByRule {
         if self.0.is_empty() {
             return;
         }
-        for ([made, _, unchanged, invalid, capped], of_slot) in self.0.iter_mut().zip(&slot.by_rule) {
+        for ([made, _, unchanged, invalid, capped], of_slot) in self.0.iter_mut().zip(&slot.by_rule)
+        {
             *made += of_slot.made;
             *unchanged += of_slot.unchanged;
             *invalid += of_slot.invalid;
@@ -62,14 +63,16 @@ impl ByRule {
     pub(super) fn named(self, rules: &RuleSet) -> Vec<RuleCounts> {
         let rules = rules.rules().iter().zip(self.0);
         rules
-            .map(|(rule, [made, unique, unchanged, invalid, capped])| RuleCounts {
-                name: rule.name.clone(),
-                made,
-                unique,
-                unchanged,
-                invalid,
-                capped,
-            })
+            .map(
+                |(rule, [made, unique, unchanged, invalid, capped])| RuleCounts {
+                    name: rule.name.clone(),
+                    made,
+                    unique,
+                    unchanged,
+                    invalid,
+                    capped,
+                },
+            )
             .collect()
     }
 }

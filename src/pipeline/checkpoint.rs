@@ -23,7 +23,7 @@ use sha2::{Digest, Sha256};
 use super::{Counts, Job, PipelineError, Stages, by_rule::ByRule, sinking::Capped};
 use crate::{
     chem::{ChemistryTimes, Method},
-    config::{Dedup, KeyKind},
+    config::{Dedup, KeyKind, written_path},
     limits::{FINGERPRINT_BLOCK_BYTES, FINGERPRINT_BLOCKS},
     settle::Lengths,
     slot::REASONS_MAX,
@@ -159,7 +159,7 @@ impl Identity {
         let inputs = job.library.files().iter().map(|file| {
             let fingerprint = fingerprint(&file.path, file.bytes)?;
             Ok(InputIdentity {
-                path: file.path.display().to_string(),
+                path: written_path(&file.path).display().to_string(),
                 bytes: file.bytes,
                 fingerprint,
             })
@@ -232,7 +232,7 @@ fn rules_digest(job: &Job) -> String {
             hash.update((text.len() as u64).to_le_bytes());
             hash.update(text);
         }
-        hash.update([0]);
+        hash.update([u8::from(rule.add_hydrogens)]);
     }
     hex(hash.finalize().as_slice())
 }

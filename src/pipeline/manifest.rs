@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     chem::ChemistryTimes,
-    config::{Dedup, KeyKind, Task},
+    config::{Dedup, KeyKind, Task, written_path},
     identity::Reason,
     limits::CAPPED_PARENTS_NAMED_MAX,
     sieve::Chosen,
@@ -267,7 +267,7 @@ impl Manifest {
         let (job, end) = (shared.job, shared.snapshot());
         let plan = &job.plan;
         let inputs = job.library.files().iter().map(|file| ManifestInput {
-            path: file.path.display().to_string(),
+            path: written_path(&file.path).display().to_string(),
             format: file.format.to_string(),
             bytes: file.bytes,
         });

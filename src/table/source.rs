@@ -37,9 +37,9 @@ pub use batch::{ParentBatch, ParentRow, RowId, TextKind};
 pub use columns::{ColumnChoice, ID_NAMES, SMILES_NAMES};
 pub use error::{ColumnRole, SourceError};
 pub use format::InputFormat;
+pub use format::names_a_format;
 pub use guard::{in_guarded_call, quiet};
 pub use input_file::InputFile;
-pub use format::names_a_format;
 pub use inputs::{is_pattern, resolve as resolve_inputs};
 pub use sample::RowsEstimate;
 
