@@ -5,12 +5,13 @@
 
 use std::{env, path::PathBuf};
 
-const CPP_FILES: [&str; 24] = [
+const CPP_FILES: [&str; 25] = [
     "bond_directions.cc",
     "direction.cc",
     "edit.cc",
     "edit_compile.cc",
     "graph.cc",
+    "hydrogens.cc",
     "log.cc",
     "parse.cc",
     "parse/aromaticity.cc",

@@ -9,6 +9,7 @@ mod doctor;
 mod generate;
 mod jobs;
 mod key;
+mod places;
 mod progress;
 mod report;
 mod rules_check;
@@ -294,7 +295,7 @@ enum CliError {
     #[error("cannot tell the current folder: {0}")]
     NoFolder(String),
     /// A path can't be told in JSON.
-    #[error("a path is not UTF-8, which the daemon can't be told")]
+    #[error("the daemon accepts only UTF-8 paths; rename the file or folder, or use molsieve run")]
     NotUtf8,
     /// A page can't be written.
     #[error("{}: {reason}", path.display())]
@@ -303,6 +304,32 @@ enum CliError {
         path: PathBuf,
         /// The operating system's words.
         reason: String,
+    },
+    /// The output directory holds what the job reads.
+    #[error(
+        "{}: {what} lies in the output directory {}, whose files the job replaces; use another directory",
+        path.display(),
+        output.display()
+    )]
+    InputInOutput {
+        /// What the job reads.
+        what: &'static str,
+        /// Where that is.
+        path: PathBuf,
+        /// The output directory.
+        output: PathBuf,
+    },
+    /// The output is meant to be a file or standard output.
+    #[error(
+        "--output {}: a job writes a directory of Parquet files, not a file; say --output {}",
+        output.display(),
+        instead.display()
+    )]
+    OutputIsNoFile {
+        /// What was given.
+        output: PathBuf,
+        /// A name for a directory.
+        instead: PathBuf,
     },
     /// There is nothing to resume, and no input to start with.
     #[error("{}: there is no run to resume; to start one, say what its --input is", .0.display())]
@@ -315,6 +342,8 @@ impl CliError {
         match self {
             Self::Config(_)
             | Self::NothingToResume(_)
+            | Self::InputInOutput { .. }
+            | Self::OutputIsNoFile { .. }
             | Self::Path(_)
             | Self::Settings(_)
             | Self::NoUser(_)
@@ -371,6 +400,9 @@ pub fn main() -> ExitCode {
         start_log();
     }
     quiet_panics();
+    if cli.command.may_load_drivers() {
+        quiet_drivers();
+    }
     let (json, result) = match cli.command {
         Command::Run(args) => (args.json, run::run(args)),
         Command::Dedup(args) => (args.job.json, run::dedup(args)),
@@ -437,6 +469,32 @@ fn start_log() {
         // It would panic where nobody reads standard error any more.
         .log_internal_errors(false)
         .init();
+}
+
+impl Command {
+    /// Whether Vulkan drivers may be loaded in this process.
+    fn may_load_drivers(&self) -> bool {
+        matches!(
+            self,
+            Self::Run(_)
+                | Self::Dedup(_)
+                | Self::Plan(_)
+                | Self::Worker
+                | Self::Doctor { .. }
+                | Self::Bench(_)
+        )
+    }
+}
+
+/// Mesa's Vulkan drivers look for a Wayland display and complain on standard error where XDG_RUNTIME_DIR is
+/// not an absolute path. Gives them one, in which no display can be.
+fn quiet_drivers() {
+    const NOWHERE: &str = "/dev/null";
+    let is_absolute = |folder: std::ffi::OsString| std::path::Path::new(&folder).is_absolute();
+    if !std::env::var_os("XDG_RUNTIME_DIR").is_some_and(is_absolute) {
+        // SAFETY: no other thread has been started yet.
+        unsafe { std::env::set_var("XDG_RUNTIME_DIR", NOWHERE) };
+    }
 }
 
 /// A panic is a fault of molsieve, told in one line; one inside a guarded call into a decoder is

@@ -21,6 +21,7 @@
 //! ([`checkpoint`]) says stays, and `--resume` goes on from it.
 
 mod attempt;
+mod by_rule;
 mod canonical;
 mod check;
 mod checkpoint;
@@ -42,6 +43,7 @@ use std::{
 };
 
 pub use attempt::run;
+pub use by_rule::RuleCounts;
 pub use checkpoint::{CHECKPOINT, Checkpoint, Identity, JOB};
 pub use manifest::{CappedParent, Manifest, Stages};
 pub use sinking::Counts;

@@ -6,7 +6,7 @@ use super::progress::{bottleneck, rate, remaining};
 use crate::{
     config::{Dedup, Task},
     machine,
-    pipeline::{Job, Manifest, Snapshot},
+    pipeline::{Job, Manifest, RuleCounts, Snapshot},
     plan::{Estimate, Plan},
     units::{ByteSize, count, counted, duration, percent},
 };
@@ -148,6 +148,7 @@ pub(super) fn summary(job: &Job, manifest: &Manifest) -> String {
         ),
         format!("  filter     {}", filter(manifest),),
     ];
+    lines.extend(invalid(&manifest.by_rule));
     if manifest.left_as_written > 0 {
         lines.push(format!(
             "  left       {} as written: RDKit cannot read them, please report it",
@@ -263,6 +264,43 @@ fn keys(manifest: &Manifest) -> String {
         count(by_rdkit),
         count(counts.parents_transformed),
     )
+}
+
+/// Names the rules that make many products which are no molecules, the worst first.
+fn invalid(by_rule: &[RuleCounts]) -> Option<String> {
+    let mut worst: Vec<_> = by_rule.iter().filter(|rule| is_notable(rule)).collect();
+    worst.sort_by_key(|rule| std::cmp::Reverse(rule.invalid));
+    let named = worst.iter().take(INVALID_RULES_NAMED).map(|rule| {
+        let made = rule.made - rule.capped;
+        format!(
+            "\"{}\" {} of {} ({})",
+            rule.name,
+            count(rule.invalid),
+            count(made),
+            percent(rule.invalid, made)
+        )
+    });
+    let named: Vec<_> = named.collect();
+    let more = match worst.len().saturating_sub(named.len()) {
+        0 => String::new(),
+        n => format!(" and {}", counted(n as u64, "more rule")),
+    };
+    (!named.is_empty()).then(|| {
+        format!(
+            "  invalid    RDKit rejects products of {}{more}; see by_rule in manifest.json",
+            named.join(", ")
+        )
+    })
+}
+
+/// Rules named in the summary for their invalid products.
+const INVALID_RULES_NAMED: usize = 5;
+
+/// Whether the share of a rule's products that are invalid is one that its author would want to know: all
+/// of them, or 1 % and at least ten.
+fn is_notable(rule: &RuleCounts) -> bool {
+    let made = rule.made - rule.capped;
+    rule.invalid > 0 && (rule.invalid == made || (rule.invalid >= 10 && 100 * rule.invalid >= made))
 }
 
 /// The first capped parents by name.

@@ -10,10 +10,12 @@ use std::{
 
 use serde_json::Value;
 
-use super::{CliError, DedupArgs, Exit, JobArgs, progress::Reporter, report, say, say_event};
+use super::{
+    CliError, DedupArgs, Exit, JobArgs, places, progress::Reporter, report, say, say_event,
+};
 use crate::{
-    chem::{RdKit, Transformer},
-    config::{JobSettings, JobSpec, Task},
+    chem::{RdKit, Transformer, check::ON_HYDROGENS},
+    config::{JobSettings, JobSpec, Task, read_path, written_path},
     limits::SEALED_BYTES_MAX,
     machine,
     pipeline::{self, Job, Outcome, Stuck},
@@ -61,7 +63,9 @@ pub(super) fn run_job(
     } else {
         settings
     };
+    let job_file = settings.job_file.clone();
     let spec = settings.check(default_memory())?;
+    places::check(&spec, job_file.as_deref())?;
     OutputDir::check(&spec.output, spec.existing())?;
     let job = prepare(spec)?;
     check_free_space(&job)?;
@@ -140,7 +144,8 @@ fn end_with_stuck_thread(job: &Job, reporter: &Reporter<'_>, stuck: Stuck, json:
 /// `molsieve try-parents`.
 pub(super) fn try_parents() -> Result<Exit, CliError> {
     let assignment = trial::assignment()?;
-    let rules = RuleSet::load(&assignment.rules)?;
+    let rules: Vec<_> = assignment.rules.into_iter().map(read_path).collect();
+    let rules = RuleSet::load(&rules)?;
     trial::serve(RdKit::initialise()?, &rules, assignment.settings)?;
     Ok(Exit::Done)
 }
@@ -229,8 +234,14 @@ pub(super) fn plan(args: JobArgs) -> Result<Exit, CliError> {
     let json = args.json;
     let mut settings = settings(args)?;
     // A plan writes nothing, so it needs no place to write to.
+    let has_place = settings.output.is_some();
     settings.output.get_or_insert_with(|| PathBuf::from("."));
-    let job = prepare(settings.check(default_memory())?)?;
+    let job_file = settings.job_file.clone();
+    let spec = settings.check(default_memory())?;
+    if has_place {
+        places::check(&spec, job_file.as_deref())?;
+    }
+    let job = prepare(spec)?;
     say(&if json {
         report::plan_json(&job.plan).to_string()
     } else {
@@ -272,7 +283,9 @@ fn prepare(spec: JobSpec) -> Result<Job, CliError> {
     let excluded = earlier.iter().map(EarlierRun::rows).sum();
     let rdkit = RdKit::initialise()?;
     // What RDKit makes of the rules is found out here, where it can be told with its place.
-    drop(Transformer::new(rdkit, &rules, spec.transform_settings())?);
+    let transformer = Transformer::new(rdkit, &rules, spec.transform_settings())?;
+    warn_of_hydrogens(&rules, transformer.rules_without_hydrogens());
+    drop(transformer);
     let plan = plan::plan(&spec, &rules, &library, excluded, &|settings, parents| {
         trial::try_parents(&spec.assignment(settings), parents)
     })?;
@@ -288,9 +301,29 @@ fn prepare(spec: JobSpec) -> Result<Job, CliError> {
     })
 }
 
+/// Names the rules that match nothing because they ask for hydrogens as atoms.
+fn warn_of_hydrogens(rules: &RuleSet, without: &[usize]) {
+    const NAMED_MAX: usize = 3;
+    let names = without.iter().filter_map(|rule| rules.rules().get(*rule));
+    let named: Vec<_> = names
+        .take(NAMED_MAX)
+        .map(|rule| format!("\"{}\"", rule.name))
+        .collect();
+    let more = match without.len().saturating_sub(named.len()) {
+        0 => String::new(),
+        n => format!(" and {}", counted(n as u64, "more rule")),
+    };
+    if !named.is_empty() {
+        tracing::warn!("rule {}{more}: {ON_HYDROGENS}", named.join(", "));
+    }
+}
+
 /// Every setting as resolved, as a job file that makes the same files again.
 fn resolved(spec: &JobSpec, plan: &plan::Plan) -> String {
-    let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
+    let absolute = |path: &PathBuf| {
+        let absolute = std::path::absolute(path);
+        written_path(absolute.as_deref().unwrap_or(path))
+    };
     let settings = JobSettings {
         input: spec.input.iter().map(absolute).collect(),
         rules: spec.rules.iter().map(absolute).collect(),
@@ -311,6 +344,7 @@ fn resolved(spec: &JobSpec, plan: &plan::Plan) -> String {
         properties: spec.properties,
         overwrite: false,
         resume: false,
+        job_file: None,
         max_products_per_parent: Some(spec.products_per_parent_max),
         parent_timeout: Some(spec.parent_timeout.as_secs()),
         part_size: Some(ByteSize(spec.part_bytes)),
@@ -323,7 +357,8 @@ fn resolved(spec: &JobSpec, plan: &plan::Plan) -> String {
     };
     let text = toml::to_string(&settings).expect("settings are strings, numbers and lists");
     format!(
-        "# Written by molsieve {}: every setting as resolved.\n{text}",
+        "{}{}: every setting as resolved.\n{text}",
+        places::WRITTEN_BY,
         env!("CARGO_PKG_VERSION")
     )
 }

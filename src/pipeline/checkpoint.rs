@@ -20,10 +20,10 @@ use std::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Counts, Job, PipelineError, Stages, sinking::Capped};
+use super::{Counts, Job, PipelineError, Stages, by_rule::ByRule, sinking::Capped};
 use crate::{
     chem::{ChemistryTimes, Method},
-    config::{Dedup, KeyKind},
+    config::{Dedup, KeyKind, written_path},
     limits::{FINGERPRINT_BLOCK_BYTES, FINGERPRINT_BLOCKS},
     settle::Lengths,
     slot::REASONS_MAX,
@@ -71,6 +71,9 @@ pub struct Checkpoint {
     /// Rows whose structure key a device left to the CPU as too large.
     #[serde(default)]
     pub(super) keys_too_large: u64,
+    /// What each rule made.
+    #[serde(default)]
+    pub(super) by_rule: ByRule,
 }
 
 /// What comes next.
@@ -156,7 +159,7 @@ impl Identity {
         let inputs = job.library.files().iter().map(|file| {
             let fingerprint = fingerprint(&file.path, file.bytes)?;
             Ok(InputIdentity {
-                path: file.path.display().to_string(),
+                path: written_path(&file.path).display().to_string(),
                 bytes: file.bytes,
                 fingerprint,
             })
@@ -229,7 +232,7 @@ fn rules_digest(job: &Job) -> String {
             hash.update((text.len() as u64).to_le_bytes());
             hash.update(text);
         }
-        hash.update([0]);
+        hash.update([u8::from(rule.add_hydrogens)]);
     }
     hex(hash.finalize().as_slice())
 }

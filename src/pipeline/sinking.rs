@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     CappedParent, Job, PipelineError, Shared,
+    by_rule::ByRule,
     canonical::Canonical,
     checkpoint::{CHECKPOINT, Checkpoint, Phase},
     in_work,
@@ -131,6 +132,7 @@ impl Checkpoint {
             interruptions: 0,
             keys_by_rdkit: Default::default(),
             keys_too_large: 0,
+            by_rule: ByRule::default(),
         }
     }
 }
@@ -166,7 +168,8 @@ impl<'a> Sinking<'a> {
         let lengths = begun.map(|begun| begun.lengths);
         let spills = Spills::new(output, lengths, exact, job.spec.properties)?;
         let rejects = RejectLog::new(&output.work_file(REJECTS), begun.map(|begun| begun.rejects))?;
-        let state = begun.cloned().unwrap_or_else(Checkpoint::zero);
+        let mut state = begun.cloned().unwrap_or_else(Checkpoint::zero);
+        state.by_rule.make_room(job.rules.len());
         let mut sinking = Self {
             shared,
             output,
@@ -231,6 +234,7 @@ impl<'a> Sinking<'a> {
         let by_rdkit = state.keys_by_rdkit.iter_mut().zip(slot.keys_by_rdkit);
         by_rdkit.for_each(|(all, of_slot)| *all += u64::from(of_slot));
         state.keys_too_large += u64::from(slot.keys_too_large);
+        state.by_rule.add(slot);
         state.capped.add(slot);
         state.counts.parents_capped = state.capped.parents;
         Ok(())
@@ -336,6 +340,7 @@ impl<'a> Sinking<'a> {
         while let Some(survivors) = reader.next(next_row, &mut slot)? {
             self.products.write(&slot)?;
             self.state.counts.add_survivors(survivors);
+            self.state.by_rule.add(&slot);
             self.state.settled += survivors;
             self.show();
             if !go_on(slot.rows() as u64) {
@@ -376,6 +381,7 @@ impl<'a> Sinking<'a> {
             interruptions: state.interruptions,
             keys_by_rdkit: state.keys_by_rdkit,
             keys_too_large: state.keys_too_large,
+            by_rule: state.by_rule,
             peak_memory_bytes: state.peak_memory_bytes.max(machine::peak_memory_bytes()),
         })
     }
@@ -412,6 +418,8 @@ pub(crate) struct Sunk {
     pub keys_by_rdkit: [u64; REASONS_MAX],
     /// Rows whose structure key a device left to the CPU as too large.
     pub keys_too_large: u64,
+    /// What each rule made.
+    pub by_rule: ByRule,
     /// Largest resident memory of any of the run's processes.
     pub peak_memory_bytes: u64,
 }

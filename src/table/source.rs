@@ -37,9 +37,10 @@ pub use batch::{ParentBatch, ParentRow, RowId, TextKind};
 pub use columns::{ColumnChoice, ID_NAMES, SMILES_NAMES};
 pub use error::{ColumnRole, SourceError};
 pub use format::InputFormat;
+pub use format::names_a_format;
 pub use guard::{in_guarded_call, quiet};
 pub use input_file::InputFile;
-pub use inputs::is_pattern;
+pub use inputs::{is_pattern, resolve as resolve_inputs};
 pub use sample::RowsEstimate;
 
 use crate::limits::PARENT_BATCH_BYTES_MAX;

@@ -43,7 +43,7 @@ LISTED_MAX = 20  # differences of one kind that are printed
 # As SMILES_NAMES in src/table/source/columns.rs, the likeliest first.
 SMILES_COLUMNS = ("smiles", "canonical_smiles", "isomeric_smiles", "smi", "structure",
                   "structure_smiles", "mol_smiles", "parent_smiles")
-RULE_KEYS = {"name", "smirks", "exclude", "require", "label", "tags", "examples"}
+RULE_KEYS = {"name", "smirks", "exclude", "require", "add_hydrogens", "label", "tags", "examples"}
 # What the loop counts, as named in manifest.json.
 COUNTS = (
     "parents_read",
@@ -124,6 +124,7 @@ class Rule:
     reaction: object
     exclude: list  # query molecules: atoms they match are protected
     require: object  # query molecule the parent must match, or None
+    add_hydrogens: bool  # applied to the parent with its hydrogens as atoms
 
 
 @dataclass
@@ -145,10 +146,11 @@ def products_of(parent, row, rules, chunk):
         return
     given = set()
     for rule_index, rule in enumerate(rules):
-        for site, outcome in enumerate(outcomes_of(parent, row, rule, chunk)):
+        reactant = Chem.AddHs(parent) if rule.add_hydrogens else parent
+        for site, outcome in enumerate(outcomes_of(reactant, row, rule, chunk)):
             for product in outcome:
                 chunk.counts["products_made"] += 1
-                smiles = finished(product)
+                smiles = finished(product, rule.add_hydrogens)
                 if smiles is None:
                     chunk.counts["products_invalid"] += 1
                 elif smiles == parent_smiles:
@@ -184,10 +186,12 @@ def outcomes_of(parent, row, rule, chunk):
     return outcomes
 
 
-def finished(product):
+def finished(product, remove_hydrogens=False):
     """Canonical SMILES of a product, or None for one that is not a valid molecule."""
     try:
         Chem.SanitizeMol(product)
+        if remove_hydrogens:
+            product = Chem.RemoveHs(product)
         return Chem.MolToSmiles(product)
     except Exception:  # sanitization raises several types
         return None
@@ -278,7 +282,7 @@ def run(args, specs):
 
 
 def read_rules(paths):
-    """(name, smirks, exclude SMARTS, require SMARTS or None) of every rule, in order."""
+    """(name, smirks, exclude SMARTS, require SMARTS or None, add_hydrogens) of every rule, in order."""
     specs = []
     for path in paths:
         try:
@@ -293,7 +297,7 @@ def read_rules(paths):
             if "name" not in table or "smirks" not in table:
                 raise Unusable(f"{path}: a rule without name or smirks: {table}")
             specs.append((table["name"], table["smirks"], table.get("exclude", []),
-                          table.get("require")))
+                          table.get("require"), table.get("add_hydrogens", False)))
     if paths and not specs:
         raise Unusable("the rule files hold no rule")
     repeated = [name for name, n in Counter(spec[0] for spec in specs).items() if n > 1]
@@ -303,7 +307,7 @@ def read_rules(paths):
 
 
 def compiled(spec):
-    name, smirks, exclude, require = spec
+    name, smirks, exclude, require, add_hydrogens = spec
     try:
         reaction = AllChem.ReactionFromSmarts(smirks)
     except ValueError as error:
@@ -312,7 +316,7 @@ def compiled(spec):
         raise Unusable(f"rule {name}: not one reactant")
     reaction.Initialize()
     return Rule(name, reaction, [query(name, smarts) for smarts in exclude],
-                query(name, require) if require is not None else None)
+                query(name, require) if require is not None else None, add_hydrogens)
 
 
 def query(name, smarts):

@@ -54,6 +54,15 @@ pub(super) fn of_extension(path: &Path) -> Option<InputFormat> {
     }
 }
 
+/// Whether a path looks like that of a file of molecules, compressed or not.
+pub fn names_a_format(path: &Path) -> bool {
+    const COMPRESSED: [&str; 5] = ["gz", "bz2", "xz", "zst", "zip"];
+    const OTHERS: [&str; 5] = ["mol", "json", "jsonl", "tab", "feather"];
+    let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
+    let is_one_of = |known: &[&str]| known.iter().any(|known| extension == *known);
+    of_extension(path).is_some() || is_one_of(&COMPRESSED) || is_one_of(&OTHERS)
+}
+
 /// What a file's first bytes say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Container {

@@ -10,7 +10,7 @@ use crate::limits::LIBRARY_FILES_MAX;
 /// The files that `inputs` name, in their order. A directory stands for the files directly in it
 /// that have a known extension and aren't hidden, by name; a pattern for the files that match,
 /// by name. A file named twice is there twice.
-pub(super) fn resolve(inputs: &[PathBuf]) -> Result<Vec<PathBuf>, SourceError> {
+pub fn resolve(inputs: &[PathBuf]) -> Result<Vec<PathBuf>, SourceError> {
     if inputs.is_empty() {
         return Err(SourceError::NoInputs);
     }
@@ -24,6 +24,12 @@ pub(super) fn resolve(inputs: &[PathBuf]) -> Result<Vec<PathBuf>, SourceError> {
             Ok(_) => add(&mut files, input.clone())?,
             Err(error) => match pattern(input) {
                 Some(pattern) => add_matches(pattern, &mut files)?,
+                None if is_no_text_but_pattern(input) => {
+                    return Err(SourceError::BadPattern {
+                        pattern: input.display().to_string(),
+                        reason: "a pattern must be UTF-8; name the files or their directory".into(),
+                    });
+                }
                 None => return Err(SourceError::unreadable(input, &error)),
             },
         }
@@ -68,6 +74,11 @@ fn add_directory(directory: &Path, files: &mut Vec<PathBuf>) -> Result<(), Sourc
 /// Whether `input`, where no file has this name, is a pattern.
 pub fn is_pattern(input: &Path) -> bool {
     pattern(input).is_some()
+}
+
+fn is_no_text_but_pattern(input: &Path) -> bool {
+    let bytes = input.as_os_str().as_encoded_bytes();
+    input.to_str().is_none() && bytes.iter().any(|byte| b"*?[".contains(byte))
 }
 
 /// `input` as a pattern, if it has a character that makes it one.
