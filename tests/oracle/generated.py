@@ -36,19 +36,22 @@ import random_rules
 from rdkit import Chem, RDLogger, rdBase
 from rdkit.Chem import AllChem
 
-MOLECULES = 200  # of a round
-CANDIDATES = 700  # rules tried for a round
-OUTCOMES_OF_A_ROUND = 24_000
-OUTCOMES_OF_A_RULE = 700  # rules with more would leave no room for others
+MOLECULES = 100  # of a round
+CANDIDATES = 400  # rules tried for a round, most of them no rules or without matches
+OUTCOMES_OF_A_ROUND = 12_000
+OUTCOMES_OF_A_RULE = 300  # rules with more would leave no room for others
 OUTCOMES_OF_A_PAIR = 250
 REPEATS, MANY_REPEATS = 30, 300  # of the loop in Python, before a difference is taken for a true one
-MOLECULES_TRIED = 8  # with a new rule, to see whether RunReactants raises
+MOLECULES_TRIED = 8  # with a new rule, to see whether RunReactants raises and whether products are valid
+INVALID_KEPT = 0.15  # share that is kept of the rules without valid products
 PARENTS_PER_CHUNK = 25
 PAIRS_SINGLED_OUT = 40  # differing pairs of a round that are looked into; the rest is counted
 PAIRS_OF_A_RULE = 3  # of these
 SHOWN_OF_A_RULE = 1
 JOINT_OF_A_ROUND = 3  # differences that take several rules
 WAYS = ("fast", "reference")
+TRUE, REFUSED, NOT_LOOKED_INTO = "TRUE DIFFERENCES", "rules refused by molsieve only", "differing pairs not looked into"
+FAILURES = (TRUE, REFUSED, NOT_LOOKED_INTO)
 COUNTS = ("products_made", "products_invalid", "products_unchanged", "products_symmetric")
 
 
@@ -78,7 +81,7 @@ def make_round(seed, number):
             continue
         matches = [count_matches(mol, reaction) for mol in pool]
         outcomes = sum(matches) * reaction.GetNumProductTemplates()
-        if 0 < outcomes <= min(room, OUTCOMES_OF_A_RULE) and max(matches) <= OUTCOMES_OF_A_PAIR and runs(reaction, pool, matches):
+        if 0 < outcomes <= min(room, OUTCOMES_OF_A_RULE) and max(matches) <= OUTCOMES_OF_A_PAIR and worth_running(reaction, pool, matches, pick):
             rules[smirks] = None
             room -= outcomes
     return Round(f"seed {seed} round {number}", molecules, list(rules))
@@ -101,15 +104,17 @@ def count_matches(mol, reaction):
     return len(mol.GetSubstructMatches(query, uniquify=False, maxMatches=OUTCOMES_OF_A_PAIR + 1))
 
 
-def runs(reaction, pool, matches):
-    """False where RDKit raises instead of giving outcomes, seen with some of the molecules."""
+def worth_running(reaction, pool, matches, pick):
+    """False where RDKit raises instead of giving outcomes, and for most rules that give no valid product."""
     matching = [mol for mol, number in zip(pool, matches) if number]
+    valid = False
     try:
         for mol in matching[:MOLECULES_TRIED]:
-            reaction.RunReactants((mol,))
+            outcomes = reaction.RunReactants((mol,))
+            valid = valid or any(plain_loop.finished(product) for outcome in outcomes[:3] for product in outcome)
     except Exception:  # RDKit raises several types
         return False
-    return True
+    return valid or pick.random() < INVALID_KEPT
 
 
 @dataclass
@@ -308,6 +313,7 @@ class Comparison:
         self.single = Molsieve(arguments.molsieve, 1)
         self.threads = arguments.threads
         self.seed = arguments.seed
+        self.end = time.monotonic() + arguments.seconds
         self.counts = Counter()
         self.pool = None
 
@@ -340,7 +346,8 @@ class Comparison:
         except Failed as failed:
             self.report_failure(made.name, molecules, made.rules, failed)
             return
-        self.counts["made on graphs"] += ways["fast"].on_graphs
+        self.counts["products made on graphs"] += ways["fast"].on_graphs
+        self.counts["products invalid"] += expected.counts["products_invalid"]
         pairs = sorted({pair for way in WAYS for pair in differing(expected, ways[way])})
         rejected = sorted({row for way in WAYS for row in ways[way].rejects.keys() ^ expected.rejects.keys()})
         pairs += [(row, None) for row in rejected]
@@ -353,8 +360,8 @@ class Comparison:
         """Leaves out what molsieve refuses; that is a difference, since Python takes all of them."""
         refused = self.molsieve.refused(made.rules)
         for index, message in sorted(refused.items()):
-            self.counts["rules refused by molsieve only"] += 1
-            if self.counts["rules refused by molsieve only"] <= 20:
+            self.counts[REFUSED] += 1
+            if self.counts[REFUSED] <= 20:
                 print(f"DIFFERENCE molsieve refuses a rule that Python takes | {made.name} | {made.rules[index]} | {message}")
         made.rules = [smirks for index, smirks in enumerate(made.rules) if index not in refused]
 
@@ -369,12 +376,13 @@ class Comparison:
         """Does the pairs by themselves and says which are true differences."""
         pairs = self.with_rules(molecules, made.rules, pairs)
         chosen = spread(pairs)
-        with ThreadPoolExecutor(self.threads) as threads:
-            jobs = [threads.submit(self.pair, molecules[row], [made.rules[rule]]) for row, rule in chosen]
-            found = [job.result() for job in jobs]
-        self.counts["differing pairs not looked into"] += len(pairs) - len(chosen)
+        self.counts[NOT_LOOKED_INTO] += len(pairs) - len(chosen)
         shown = Counter()
-        for (row, rule), pair in zip(chosen, found):
+        for row, rule in chosen:
+            if self.counts[TRUE] and time.monotonic() > self.end:
+                self.counts[NOT_LOOKED_INTO] += 1
+                continue
+            pair = self.pair(molecules[row], [made.rules[rule]])
             if not pair.wrong() and not pair.unstable() and shown["joint"] < JOINT_OF_A_ROUND:
                 pair = self.with_other_rules(molecules[row], made.rules, rule) or pair
                 shown["joint"] += bool(pair.wrong())
@@ -389,7 +397,7 @@ class Comparison:
                 shown[pair.rules[-1]] += 1
                 self.report(name, self.shrunk(pair, wrong), wrong)
         if wrong:
-            self.counts["TRUE DIFFERENCES"] += 1
+            self.counts[TRUE] += 1
             self.counts[f"  {' and '.join(wrong)} ≠ python"] += 1
         else:
             kind = "RDKit's own instability" if pair.unstable() else "pairs that differ only through other pairs"
@@ -449,13 +457,16 @@ class Comparison:
         return pairs
 
     def pair(self, text, rules, repeats=REPEATS):
-        answers, options, unchanged = self.pool.submit(python_answers, text, rules, repeats, self.seed).result()
-        ways = {}
-        for way in WAYS:
+        def single(way):
             try:
-                ways[way] = single_answer(self.single.run(way, [text], rules))
+                return single_answer(self.single.run(way, [text], rules))
             except Failed as failed:
-                ways[way] = ((), (), str(failed))
+                return (), (), str(failed)
+
+        in_python = self.pool.submit(python_answers, text, rules, repeats, self.seed)
+        with ThreadPoolExecutor(len(WAYS)) as threads:
+            ways = dict(zip(WAYS, threads.map(single, WAYS)))
+        answers, options, unchanged = in_python.result()
         return Pair(text, rules, answers, options, unchanged, ways)
 
     def repeated(self, pair):
@@ -500,7 +511,7 @@ class Comparison:
 
     def report_failure(self, name, molecules, rules, failed):
         """molsieve failed on a whole round: finds a molecule with which it fails alone."""
-        self.counts["TRUE DIFFERENCES"] += 1
+        self.counts[TRUE] += 1
         print(f"DIFFERENCE molsieve fails | {name} | {failed}")
         for text in molecules:
             for way in WAYS:
@@ -591,14 +602,16 @@ def main():
         comparison.round(number)
         counts = comparison.counts
         print(f"round {number}: {counts['pairs']:,} pairs, {counts['products made']:,} products, "
-              f"{counts['TRUE DIFFERENCES']:,} true differences, {time.monotonic() - started:.0f} s", file=sys.stderr)
+              f"{counts[TRUE]:,} true differences, {time.monotonic() - started:.0f} s", file=sys.stderr)
         number += 1
         now = time.monotonic()
         if arguments.round is not None or now + (now - began) / 2 - started >= arguments.seconds:
             break
+    if comparison.pool:
+        comparison.pool.shutdown()
     comparison.counts["seconds"] = round(time.monotonic() - started)
     comparison.totals()
-    sys.exit(1 if comparison.counts["TRUE DIFFERENCES"] or comparison.counts["rules refused by molsieve only"] else 0)
+    sys.exit(1 if any(comparison.counts[name] for name in FAILURES) else 0)
 
 
 if __name__ == "__main__":

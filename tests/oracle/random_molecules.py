@@ -168,6 +168,7 @@ KINDS = [
     from_library, from_library, from_library, from_library, one_of(AROMATICS), decorated, decorated, decorated,
     by_text(small_ring), by_text(small_ring), by_text(small_ring), ring_system, ring_system, ring_system,
     one_of(CUMULENES), one_of(METALS), one_of(METALS), one_of(RADICALS), one_of(OXIMES), one_of(OXIMES), salt,
+    kinds_stereo.pieces, kinds_stereo.pieces, decorated, decorated,
     kinds_stereo.pieces, kinds_stereo.mirrored, kinds_stereo.cage, kinds_stereo.ring_system, kinds_stereo.double_bonds,
     kinds_stereo.double_bonds, kinds_stereo.templates(kinds_stereo.METALS), kinds_stereo.templates(kinds_stereo.RADICALS),
     kinds_stereo.templates(kinds_stereo.CENTRES), by_text(made_up.small_ring), by_text(made_up.large_ring),

@@ -35,6 +35,7 @@ class Template:
 
     def __init__(self):
         self.atoms, self.maps, self.branches, self.bonds = {}, {}, {}, {}
+        self.roomy = set()  # atoms with hydrogens to replace, where most changes are to be valid
 
     def add(self, index, text, number=0):
         self.atoms[index], self.maps[index], self.branches[index] = text, number, []
@@ -144,9 +145,9 @@ def piece_of(mol, pick):
     return chosen
 
 
-def reactant_of(mol, chosen, pick):
+def reactant_of(mol, chosen, pick, tame):
     template = Template()
-    general = pick.choice([0.0, 0.2, 0.2, 0.6, 0.9])
+    general = pick.choice([0.0, 0.0, 0.2, 0.4] if tame else [0.0, 0.2, 0.2, 0.6, 0.9])
     unmapped = pick.choice([0, 0, 0, 0.2, 0.4])
     for number, index in enumerate(chosen, 1):
         mapped = pick.random() >= unmapped or number == 1
@@ -211,28 +212,32 @@ def bond_query(bond, general, pick):
 # ---- products ------------------------------------------------------------------------------------
 
 
-def product_of(mol, reactant, pick, pool):
+def product_of(mol, reactant, pick, pool, tame):
     template = Template()
     style = pick.random()
+    if tame:
+        template.roomy = {index for index in reactant.atoms if mol.GetAtomWithIdx(index).GetTotalNumHs() > 0}
     for index, number in reactant.maps.items():
         if number:
-            template.add(index, product_atom(mol.GetAtomWithIdx(index), reactant.atoms[index], style, pick), number)
-    default = pick.random()
+            template.add(index, product_atom(mol.GetAtomWithIdx(index), reactant.atoms[index], style, pick, tame), number)
+    default = pick.uniform(0.1, 1) if tame else pick.random()
     for (one, other), _ in reactant.bonds.items():
         if one in template.atoms and other in template.atoms:
-            template.bonds[one, other] = product_bond(mol.GetBondBetweenAtoms(one, other), default, pick)
+            template.bonds[one, other] = product_bond(mol.GetBondBetweenAtoms(one, other), default, pick, tame)
     if any(":40]" in text for texts in reactant.branches.values() for text in texts) and pick.random() < 0.7:
         template.branches[pick.choice(sorted(template.atoms))].append("[H:40]")
-    for _ in range(pick.choice([0, 1, 1, 1, 1, 2, 2, 3])):
-        pick.choice(CHANGES)(template, mol, pick, pool)
+    for _ in range(pick.choice([1, 1, 1, 1, 1, 2] if tame else [0, 1, 1, 1, 1, 2, 2, 3])):
+        pick.choice(TAME_CHANGES if tame else CHANGES)(template, mol, pick, pool)
     return template
 
 
-def product_atom(atom, query, style, pick):
+def product_atom(atom, query, style, pick, tame):
     symbol = symbol_of(atom)
     if atom.GetAtomicNum() in (0, 1) or (style < 0.25 and pick.random() < 0.8):
         return pick.choice(["*", "*", f"#{max(1, atom.GetAtomicNum())}"])
     text = symbol
+    if tame and pick.random() < 0.85:
+        return text
     handed = "@@" if "@@" in query else "@" if "@" in query.split(";")[0] else ""
     if pick.random() < 0.03:
         text = f"{pick.choice([0, 2, 13, 15])}{text}"
@@ -248,10 +253,10 @@ def product_atom(atom, query, style, pick):
     return text
 
 
-def product_bond(bond, default, pick):
+def product_bond(bond, default, pick, tame):
     kind = bond.GetBondType()
     explicit = {SINGLE: "-", DOUBLE: "=", TRIPLE: "#", AROMATIC: ":", DATIVE: "->"}.get(kind, "~")
-    if pick.random() < 0.06:
+    if pick.random() < (0.02 if tame else 0.06):
         return pick.choice(["-", "=", "#", ":", "~", "", "->", "<-", "/", "\\"])
     if default < 0.1:
         return "~"
@@ -261,7 +266,13 @@ def product_bond(bond, default, pick):
 
 
 def any_atom(template, pick):
-    return pick.choice(sorted(template.atoms))
+    roomy = sorted(template.roomy & template.atoms.keys())
+    return pick.choice(roomy if roomy and pick.random() < 0.85 else sorted(template.atoms))
+
+
+def two_atoms(template, pick):
+    roomy = sorted(template.roomy & template.atoms.keys())
+    return pick.sample(roomy if len(roomy) > 1 and pick.random() < 0.85 else sorted(template.atoms), 2)
 
 
 def add_fragment(template, mol, pick, pool):
@@ -338,7 +349,7 @@ def add_bond(template, mol, pick, pool):
     atoms = sorted(template.atoms)
     if len(atoms) < 2:
         return add_fragment(template, mol, pick, pool)
-    one, other = pick.sample(atoms, 2)
+    one, other = two_atoms(template, pick)
     template.bonds[template.ends_of(one, other)] = pick.choice(ADDED_BONDS)
 
 
@@ -346,22 +357,24 @@ def add_bridge(template, mol, pick, pool):
     atoms = sorted(template.atoms)
     if len(atoms) < 2:
         return add_fragment(template, mol, pick, pool)
-    one, other = pick.sample(atoms, 2)
-    number = pick.randrange(20, 30)
+    one, other = two_atoms(template, pick)
     symbol = pick.choice(["", "", "-", "=", ":", "/"])
-    if template.branches[one] and any(f"%{number}" in text for texts in template.branches.values() for text in texts):
-        return
-    bridge = pick.choice(BRIDGES)
-    if not bridge:
-        return add_bond(template, mol, pick, pool)
-    # The closure is written as a dot-free pair of branches: an atom of its own closes onto the path.
-    new = previous = None
-    for token in re.findall(r"([-=:/\\]?)(\[[^\]]*\]|Cl|Br|[A-Za-z])", bridge):
+    path = pick.choice(BRIDGES)
+    if path:
+        bridge(template, one, other, path, symbol)
+    else:
+        add_bond(template, mol, pick, pool)
+
+
+def bridge(template, one, other, path, symbol):
+    """New atoms between two: a path of atoms and bonds as in a SMILES, then a bond to the other."""
+    last = one
+    for bond, atom in re.findall(r"([-=:/\\]?)(\[[^\]]*\]|Cl|Br|[A-Za-z])", path):
         new = template.new_index() + 1000
-        template.add(new, token[1].strip("[]"))
-        template.bonds[(one if previous is None else previous), new] = token[0]
-        previous = new
-    template.bonds[new, other] = symbol
+        template.add(new, atom.strip("[]"))
+        template.bonds[last, new] = bond
+        last = new
+    template.bonds[last, other] = symbol
 
 
 def break_bond(template, mol, pick, pool):
@@ -442,13 +455,20 @@ CHANGES = [
 ]  # fmt: skip
 
 
+# Changes after which the product is often a valid molecule.
+TAME_CHANGES = [
+    *[add_fragment] * 8, *[mark_double_bond] * 4, add_bond, *[add_bridge] * 3, break_bond, break_bond, change_bond, drop_atom,
+    change_case, set_charge, unite, unite, unite, change_element,
+]  # fmt: skip
+
+
 # ---- rules ---------------------------------------------------------------------------------------
 
 
-def derived(pick, pool):
+def derived(pick, pool, tame=False):
     mol = pick.choice(pool)
-    reactant = reactant_of(mol, piece_of(mol, pick), pick)
-    product = product_of(mol, reactant, pick, pool)
+    reactant = reactant_of(mol, piece_of(mol, pick), pick, tame)
+    product = product_of(mol, reactant, pick, pool, tame)
     [left] = written(reactant, pick)
     pieces = written(product, pick)
     right = ".".join(pieces)
@@ -507,7 +527,114 @@ def dative(pick, pool):
     return f"{left}>>{right}"
 
 
-MAKERS = [derived] * 14 + [mutated] * 2 + [grown] * 4 + [dative]
+def tame(pick, pool):
+    """A rule most of whose products are valid molecules."""
+    return derived(pick, pool, tame=True)
+
+
+# What can be attached by a single bond and gives a valid molecule.
+SOUND_FRAGMENTS = """
+C CC C=C C/C=C/C /C=C/C C=C/C /C=C \\C=C\\C C(C)=C/C C=NO /C=N/O C=N/O C=N\\O C=NN /C=N/N=C/C C/C=C/C=C\\C C(=O)/C=C/c1ccccc1 C#CC C=C=CC F Cl Br
+c1ccccc1 c1ccncc1 c1cccs1 c1ccc[nH]1 n1cccc1 n1ccnc1 c1ccccc1c1ccccc1 c1ccccc1-c1ccccc1 c1ccncc1c1cccs1 c1cccc2ccccc12 c1cc2cccc-2ccc1 c1c2ccccc2cc1
+C1=CC=CC=C1 C1=CC=CN1 C1=CC2=CC=CC=C2C=C1 C1CC1 C1CCCCC1 C1CCC=CC1 C1OCCO1 C1C2CCC1CC2 C1CC2=CC=C1C2 C1=CC=CC=CC1 C1=CC=CC=CC=C1 C1C=CC2=CC=CC=C12
+[C@H](F)Cl [C@@H](O)C [C@](F)(Cl)Br [C@H]1CO1 [C@@H]1CCCN1 [13CH3] [2H] C([2H])C O OC OC(C)=O N NC N(C)C N=NC /N=N/C N=C=O SC S(C)(=O)=O S(=O)C P(C)(=O)O
+[N+](=O)[O-] [N+](C)(C)C [Si](C)(C)C B(O)O [Se]C C([H])([H])[H] C[O-] C=[N+](C)C c1cc[nH+]cc1 c1ccc(=O)[nH]c1 C1=CC(=O)C=CC1=O C1C=CC=C1 c1ccc2[nH]ccc2c1
+""".split()
+CHAIN_UNITS = ["C", "C=C", "C=C", "C(C)=C", "C=N", "N=N", "C(F)=C", "CC", "C=C=C", "c1ccccc1", "O", "C(=O)", "C(=C)", "C(/C)=C", "C(C=C)=C"]
+
+
+def sound_fragment(pick, pool):
+    draw = pick.random()
+    if draw < 0.35:
+        return pick.choice(SOUND_FRAGMENTS)
+    if draw < 0.55:  # a chain of double bonds, marked at random
+        text = pick.choice(["", "", "/", "\\"])
+        for _ in range(pick.randrange(1, 5)):
+            text += pick.choice(CHAIN_UNITS) + pick.choice(["", "", "/", "\\"])
+        return text + pick.choice(["C", "O", "F", "C=C"])
+    if draw < 0.75:  # a ring with one or two double bonds, marked at random
+        marked = pick.random() < 0.6
+        text, left = "C1", pick.randrange(2, 10)
+        while left > 0:
+            text += pick.choice(["", "", "/", "\\"] if marked else [""])
+            text += pick.choice(["C", "C", "C", "C=C", "C=C", "C(C)=C", "C=N", "O", "C(=O)"])
+            left -= 2
+        return text + pick.choice(["C1", "C/1", "C\\1"] if marked else ["C1"])
+    for _ in range(5):
+        mol = pick.choice(pool)
+        roots = [a.GetIdx() for a in mol.GetAtoms() if a.GetAtomicNum() == 6 and a.GetTotalNumHs() and not a.GetNumRadicalElectrons()]
+        if roots and len(Chem.GetMolFrags(mol)) == 1 and mol.GetNumAtoms() < 25:
+            mol = Chem.RWMol(mol)
+            if pick.random() < 0.3:
+                Chem.Kekulize(mol, clearAromaticFlags=True)
+            for atom in mol.GetAtoms():
+                atom.SetAtomMapNum(0)
+            text = Chem.MolToSmiles(mol, rootedAtAtom=pick.choice(roots))
+            return re.sub(r"(?<=[\w\])])-(?=[a-z\[])", "", text) if pick.random() < 0.6 else text
+    return "C"
+
+
+def sound(pick, pool):
+    """A rule as people write them: something attached, a bond formed or turned into another, most of it valid."""
+    mol = pick.choice(pool)
+    chosen = piece_of(mol, pick)[: pick.choice([1, 2, 2, 3, 4, 6, 8])]
+    changed = sound_change(mol, chosen, pick)
+    reactant, product = Template(), Template()
+    for number, index in enumerate(chosen, 1):
+        atom = mol.GetAtomWithIdx(index)
+        symbol, hydrogens = symbol_of(atom), changed.get(index, 0)
+        if atom.GetAtomicNum() in (0, 1):
+            symbol = f"#{atom.GetAtomicNum()}"
+        needs = "" if not hydrogens else pick.choice([";!H0", ";!H0", f";H{atom.GetTotalNumHs()}"]) if hydrogens == 1 else ";!H0;!H1"
+        extra = pick.choice(["", "", "", f";X{atom.GetTotalDegree()}", ";R" if atom.IsInRing() else ";!R", ";+0"])
+        reactant.add(index, symbol + needs + extra, number)
+        product.add(index, "*" if pick.random() < 0.1 else symbol, number)
+    for bond in mol.GetBonds():
+        ends = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
+        if set(ends) <= set(chosen):
+            reactant.bonds[ends] = bond_query(bond, 0.1, pick)
+            product.bonds[ends] = {SINGLE: pick.choice(["-", ""]), DOUBLE: "=", TRIPLE: "#", DATIVE: "->",
+                                   AROMATIC: pick.choice(["", ":"])}.get(bond.GetBondType(), "~")  # fmt: skip
+    for index, hydrogens in changed.items():
+        if hydrogens == 1 and len(changed) == 1:
+            product.branches[index].append(pick.choice(["", "-"]) + sound_fragment(pick, pool))
+            if product.branches[index][-1].startswith(("-/", "-\\")):
+                product.branches[index][-1] = product.branches[index][-1][1:]
+        elif len(changed) == 1:
+            product.branches[index].append(pick.choice(["=C", "=O", "=N/O", "=NO", "=N\\O", "=C/C", "=C\\C=C", "=C(/C)F", "=NN", "=C1CCCC1", "=C1C=CC=C1"]))
+    if len(changed) == 2:
+        one, other = changed
+        ends = product.ends_of(one, other)
+        if ends in product.bonds:
+            product.bonds[ends] = "="
+            if pick.random() < 0.6:
+                mark_double_bond(product, mol, pick, pool)
+        elif pick.random() < 0.4:
+            product.bonds[ends] = pick.choice(["", "-"])
+        else:
+            bridge(product, one, other, pick.choice(["C", "CC", "CCC", "C=C", "CC=CC", "O", "OCO", "CC/C=C/CC", "/C=C/", "CCCCCC"]), "")
+    elif not changed:
+        pick.choice([mark_double_bond, mark_double_bond, break_bond, unite, change_case, drop_atom])(product, mol, pick, pool)
+    if pick.random() < 0.15:
+        pick.choice([mark_double_bond, drop_atom, set_charge, break_bond])(product, mol, pick, pool)
+    pieces = written(product, pick)
+    right = ".".join(pieces)
+    return f"{written(reactant, pick)[0]}>>{f'({right})' if len(pieces) > 1 and pick.random() < 0.3 else right}"
+
+
+def sound_change(mol, chosen, pick):
+    """Atoms whose hydrogens the rule replaces, with how many: one, one with two, two with one each, or none."""
+    bearing = [index for index in chosen if mol.GetAtomWithIdx(index).GetTotalNumHs() > 0]
+    draw = pick.random()
+    if len(bearing) > 1 and draw < 0.4:
+        return dict.fromkeys(pick.sample(bearing, 2), 1)
+    if bearing and draw < 0.85:
+        index = pick.choice(bearing)
+        return {index: pick.choice([1, 1, 2]) if mol.GetAtomWithIdx(index).GetTotalNumHs() > 1 else 1}
+    return {}
+
+
+MAKERS = [sound] * 14 + [derived] * 7 + [tame] * 5 + [mutated] * 2 + [grown] * 4 + [dative]
 
 
 def rule(pick, pool):
