@@ -32,9 +32,10 @@ const CPP_FILES: [&str; 25] = [
     "transformer.cc",
     "valence.cc",
 ];
-const CPP_HEADERS: [&str; 12] = [
+const CPP_HEADERS: [&str; 13] = [
     "edit.h",
     "graph.h",
+    "hydrogens.h",
     "log.h",
     "parse.h",
     "parse/flat.h",
