@@ -2,8 +2,12 @@
 
 #include <GraphMol/QueryAtom.h>
 #include <GraphMol/QueryOps.h>
+#include <GraphMol/SmilesParse/SmartsWrite.h>
+#include <GraphMol/SmilesParse/SmilesParse.h>
 
 #include <algorithm>
+#include <memory>
+#include <string>
 
 namespace molsieve {
 
@@ -17,7 +21,8 @@ struct Asked {
   bool hydrogen = false;
   bool isotope = false;
   bool charge = false;
-  bool within = false;  // a recursive SMARTS asks for hydrogens
+  bool recursive = false;     // there is a recursive SMARTS
+  bool alternatives = false;  // of several things one is enough
 };
 
 void add_asked(const RDKit::Atom::QUERYATOM_QUERY &query, Asked &asked) {
@@ -36,9 +41,32 @@ void add_asked(const RDKit::Atom::QUERYATOM_QUERY &query, Asked &asked) {
   } else if (kind == "AtomFormalCharge" || kind == "AtomNegativeFormalCharge") {
     asked.charge = true;
   } else if (kind == "RecursiveStructure") {
-    const auto *inner = static_cast<const RDKit::RecursiveStructureQuery &>(query).getQueryMol();
-    asked.within |= inner != nullptr && asks_for_hydrogens(*inner);
+    asked.recursive = true;
+  } else if (kind == "AtomOr" || kind == "AtomXor") {
+    asked.alternatives = true;
   }
+}
+
+// Whether one of the recursive SMARTS in an atom's text, negated ones apart, asks for hydrogens. The text
+// is RDKit's own, since its headers and its library differ in where a recursive query keeps its molecule.
+bool any_within_asks(const std::string &text) {
+  for (auto at = text.find("$("); at != std::string::npos; at = text.find("$(", at)) {
+    const bool negated = at > 0 && text[at - 1] == '!';
+    const auto begin = at += 2;
+    for (unsigned int depth = 1; at < text.size() && depth > 0; ++at) {
+      depth += text[at] == '(';
+      depth -= text[at] == ')';
+    }
+    if (negated) {
+      continue;
+    }
+    const std::unique_ptr<RDKit::ROMol> inner(
+        RDKit::SmartsToMol(text.substr(begin, at - 1 - begin)));
+    if (inner && asks_for_hydrogens(*inner)) {
+      return true;
+    }
+  }
+  return false;
 }
 
 Asked asked_of(const RDKit::Atom &atom) {
@@ -54,7 +82,8 @@ Asked asked_of(const RDKit::Atom &atom) {
 bool asks_for_hydrogens(const RDKit::ROMol &pattern) {
   for (const auto *atom : pattern.atoms()) {
     const auto asked = asked_of(*atom);
-    if (asked.within) {
+    if (asked.recursive && !asked.alternatives &&
+        any_within_asks(RDKit::SmartsWrite::GetAtomSmarts(atom))) {
       return true;
     }
     if (!asked.hydrogen || asked.isotope || asked.charge) {
