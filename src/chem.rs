@@ -82,15 +82,29 @@ impl RdKit {
 
     /// The canonical SMILES of a SMILES, or why RDKit can't read it or can't write it.
     pub fn canonical_smiles(self, smiles: &str) -> Result<String, String> {
-        cxx::let_cxx_string!(text = smiles);
-        ffi::forget_failures();
-        let mol = rdkit_sys::ro_mol_ffi::smiles_to_mol(&text)
-            .map_err(|error| ffi::why_unreadable(error.what()))?;
-        if mol.is_null() {
-            return Err(ffi::why_unreadable(""));
-        }
-        ffi::write_canonical(&mol).map_err(|error| error.what().to_owned())
+        write(smiles, ffi::write_canonical)
     }
+
+    /// The canonical SMILES, behind which a molecule with enhanced stereo has the extension of CXSMILES
+    /// that says so: equal exactly where molecules are.
+    pub fn identity_smiles(self, smiles: &str) -> Result<String, String> {
+        write(smiles, ffi::write_identity)
+    }
+}
+
+/// What `write` writes of the molecule that RDKit reads.
+fn write(
+    smiles: &str,
+    write: impl FnOnce(&ffi::ROMol) -> Result<String, cxx::Exception>,
+) -> Result<String, String> {
+    cxx::let_cxx_string!(text = smiles);
+    ffi::forget_failures();
+    let mol = rdkit_sys::ro_mol_ffi::smiles_to_mol(&text)
+        .map_err(|error| ffi::why_unreadable(error.what()))?;
+    if mol.is_null() {
+        return Err(ffi::why_unreadable(""));
+    }
+    write(&mol).map_err(|error| error.what().to_owned())
 }
 
 /// Why the chemistry can't work.
@@ -367,6 +381,7 @@ fn add(dropped: &mut Dropped, report: &ffi::ParentReport) {
     dropped.unchanged += report.unchanged;
     dropped.invalid += report.invalid;
     dropped.capped += report.capped;
+    dropped.enhanced_stereo += report.enhanced_stereo;
 }
 
 fn flags(caps: u32) -> ParentFlags {

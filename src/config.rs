@@ -30,7 +30,8 @@ use crate::{
 #[derive(Args, Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct JobSettings {
-    /// Library to read: Parquet, SMILES, CSV, TSV or SDF files (text also gzipped), directories, or
+    /// Library to read: Parquet, SMILES, CSV, TSV or SDF files (text also packed with gzip,
+    /// bzip2, xz or zstd), directories with all that is in them, or
     /// patterns such as 'lib/*.parquet'. May be repeated; read in the order given
     #[arg(short, long = "input", value_name = "FILE", num_args = 1..)]
     #[serde(default, alias = "inputs", skip_serializing_if = "Vec::is_empty")]
@@ -104,15 +105,22 @@ pub struct JobSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub false_positive_rate: Option<f64>,
 
-    /// Column that holds the SMILES [default: the first of smiles, canonical_smiles, structure, …]
+    /// Column that holds the SMILES, by its name or its number from 1 [default: the first of
+    /// isomeric_smiles, smiles, canonical_smiles, structure, …]
     #[arg(long, value_name = "NAME")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub smiles_column: Option<String>,
 
-    /// Column that holds the id [default: the first of id, name, compound_id, …; else the row number]
+    /// Column that holds the id, by its name or its number from 1 [default: the first of id, identifier,
+    /// compound_id, chembl_id, …, name; else the row number]
     #[arg(long, value_name = "NAME")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id_column: Option<String>,
+
+    /// The text files have no header: their first line is a row
+    #[arg(long)]
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub no_header: bool,
 
     /// Add molecular weight, logP, TPSA, H-bond donors and acceptors and rotatable bonds
     #[arg(long)]
@@ -302,6 +310,8 @@ pub struct JobSpec {
     pub smiles_column: Option<String>,
     /// Column of the id, if given.
     pub id_column: Option<String>,
+    /// Whether text files have no header.
+    pub no_header: bool,
     /// Whether to compute the property columns.
     pub properties: bool,
     /// Cap on distinct products per parent.
@@ -487,6 +497,7 @@ impl JobSettings {
             false_positive_rate: self.false_positive_rate.or(file.false_positive_rate),
             smiles_column: self.smiles_column.or(file.smiles_column),
             id_column: self.id_column.or(file.id_column),
+            no_header: self.no_header || file.no_header,
             properties: self.properties || file.properties,
             overwrite: self.overwrite,
             resume: self.resume,
@@ -607,6 +618,7 @@ impl JobSettings {
             false_positive_rate: rate,
             smiles_column: self.smiles_column,
             id_column: self.id_column,
+            no_header: self.no_header,
             properties: self.properties,
             products_per_parent_max: products,
             parent_timeout: Duration::from_secs(timeout),

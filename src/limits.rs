@@ -91,8 +91,19 @@ pub const ID_BYTES_MAX: usize = KIB;
 /// Most columns of a CSV or TSV file (descriptor tables have a few thousand).
 pub const CSV_FIELDS_MAX: usize = 16 * KIB;
 
+/// Most lines that a CSV record may span inside quotes. Names and comments with line ends take a few;
+/// more are the work of a stray quote.
+pub const CSV_RECORD_LINES_MAX: u64 = 10;
+
 /// Read buffer of a text library; with gzip there are two, before and after inflating.
 pub const READ_BUFFER_BYTES: usize = 128 * KIB;
+
+/// Window that every packed text may have: what zstd and xz take by default.
+pub const UNPACK_WINDOW_BYTES_DEFAULT: u64 = 8 * MIB as u64;
+
+/// Largest window of a packed text; the plan counts what the file states. `zstd --long=27` takes as
+/// much, `xz -9` half of it.
+pub const UNPACK_WINDOW_BYTES_MAX: u64 = 128 * MIB as u64;
 
 /// How much of a text library's head (after inflating) is looked at to tell its format, to see
 /// that it is text, and to find the tags of an SDF.

@@ -214,6 +214,7 @@ pub fn plan(
         rules: rules.len(),
         estimate,
         page_bytes: library.page_bytes() as usize,
+        unpack_bytes: library.unpack_bytes() as usize,
         engine: &Chosen::CPU,
     };
     fit_engine(spec, demand)
@@ -342,6 +343,8 @@ struct Demand<'a> {
     estimate: Estimate,
     /// Largest Parquet page of the inputs.
     page_bytes: usize,
+    /// What unpacking text inputs takes.
+    unpack_bytes: usize,
     engine: &'a Chosen,
 }
 
@@ -379,6 +382,7 @@ fn sized(spec: &JobSpec, demand: Demand<'_>, threads: usize, slots: usize) -> Pl
         rules,
         estimate,
         page_bytes,
+        unpack_bytes,
         engine,
     } = demand;
     let budget = spec.memory.0 as usize;
@@ -429,7 +433,7 @@ fn sized(spec: &JobSpec, demand: Demand<'_>, threads: usize, slots: usize) -> Pl
         ),
         item(
             "source",
-            SOURCE_BYTES + 4 * page_bytes,
+            SOURCE_BYTES + 4 * page_bytes + unpack_bytes,
             "decoding of the inputs".into(),
         ),
         item(

@@ -259,6 +259,9 @@ pub struct Dropped {
     pub invalid: u64,
     /// Products that a cap kept from being made or written.
     pub capped: u64,
+    /// Parents with enhanced stereo, which is in none of their products' SMILES.
+    #[serde(default)]
+    pub enhanced_stereo: u64,
 }
 
 impl std::ops::AddAssign for Dropped {
@@ -267,6 +270,7 @@ impl std::ops::AddAssign for Dropped {
         self.unchanged += other.unchanged;
         self.invalid += other.invalid;
         self.capped += other.capped;
+        self.enhanced_stereo += other.enhanced_stereo;
     }
 }
 

@@ -62,6 +62,8 @@ pub mod ffi {
         capped: u64,
         /// Bit 0: products per parent, bit 1: sites per rule, bit 2: product too long.
         caps: u32,
+        /// 1 if the parent has enhanced stereo, which is in none of its products' SMILES.
+        enhanced_stereo: u64,
         /// Products made on graphs, and those of them that RDKit made as well.
         on_graphs: u64,
         checked: u64,
@@ -114,6 +116,7 @@ pub mod ffi {
         #[namespace = "RDKit"]
         type ROMol = rdkit_sys::ro_mol_ffi::ROMol;
         fn write_canonical(mol: &ROMol) -> Result<String>;
+        fn write_identity(mol: &ROMol) -> Result<String>;
         /// Forgets what RDKit has said of other molecules on this thread.
         fn forget_failures();
         /// Why RDKit could not read a SMILES, and where it says so: out of what it has logged since, or of

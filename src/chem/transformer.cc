@@ -6,8 +6,10 @@
 #include <GraphMol/Descriptors/MolDescriptors.h>
 #include <GraphMol/FileParsers/FileParsers.h>
 #include <GraphMol/MolOps.h>
+#include <GraphMol/SmilesParse/CanonicalizeStereoGroups.h>
 #include <GraphMol/SmilesParse/SmilesParse.h>
 #include <GraphMol/SmilesParse/SmilesWrite.h>
+#include <GraphMol/StereoGroup.h>
 #include <GraphMol/Substruct/SubstructMatch.h>
 #include <RDGeneral/versions.h>
 
@@ -36,6 +38,8 @@ constexpr std::size_t REASON_BYTES_MAX = 256;
 // Matches of a pattern that are kept for the next rule with the same reactant. Where there are more,
 // they are looked for again, so that memory stays within what the plan says of a rule.
 constexpr std::size_t MATCHES_KEPT_MAX = 64;
+// Groups of relative centres that are brought into one form; the work doubles with each.
+constexpr unsigned int STEREO_GROUPS_MAX = 8;
 
 // Adds the time until it goes out of scope. Two clock readings, under 0.1 µs.
 class Timer {
@@ -73,6 +77,14 @@ std::string one_line(std::string text) {
     text.pop_back();
   }
   return text;
+}
+
+// Whether a group of the molecule's centres is known only relative to each other (CXSMILES: & and o).
+bool has_relative_groups(const ROMol &mol) {
+  const auto &groups = mol.getStereoGroups();
+  return std::any_of(groups.begin(), groups.end(), [](const RDKit::StereoGroup &group) {
+    return group.getGroupType() != RDKit::StereoGroupType::STEREO_ABSOLUTE;
+  });
 }
 
 constexpr const char *UNREADABLE_SMILES = "RDKit cannot read this SMILES";
@@ -132,6 +144,7 @@ struct Parent {
   RDKit::ROMol *made = nullptr;  // the product as RDKit's molecule, where there is one
   bool sites_capped = false;
   bool full = false;  // as many distinct products as a parent may have
+  bool groups_to_report = false;  // it has enhanced stereo, which no product keeps
 
   // A product that waits to be written.
   bool pending = false;
@@ -239,9 +252,12 @@ bool Transformer::begin(rust::Slice<const std::uint8_t> smiles) {
   end();
   take_logged_errors();
   std::unique_ptr<RWMol> mol;
+  bool extended = false;
   try {
     const auto text = as_string(smiles);
-    mol = settings_->reference ? parse_reference(text) : parse_fast(text);
+    // What stands behind a blank, an extension of CXSMILES above all, is for RDKit.
+    extended = text.find(' ') != std::string::npos;
+    mol = settings_->reference || extended ? parse_reference(text) : parse_fast(text);
   } catch (const std::exception &e) {
     reason_ = one_line(e.what());
     return false;
@@ -261,7 +277,8 @@ bool Transformer::begin(rust::Slice<const std::uint8_t> smiles) {
   }
   parent_ = std::make_unique<Parent>(RDKit::ROMOL_SPTR(mol.release()));
   // An environment variable of RDKit's turns to its newer stereo perception, which is not done here.
-  graph_usable_ = !settings_->reference && RDKit::Chirality::getUseLegacyStereoPerception() &&
+  parent_->groups_to_report = has_relative_groups(*parent_->mol);
+  graph_usable_ = !settings_->reference && !extended && RDKit::Chirality::getUseLegacyStereoPerception() &&
                   graph_.read(*parent_->mol);
   seen_.clear();
   parent_->mol->clearAllAtomBookmarks();
@@ -280,6 +297,8 @@ Fill Transformer::fill(ProductSpace &space, std::uint32_t parent, std::uint32_t 
     throw std::logic_error("fill() without room to count by rule");
   }
   by_rule_ = space.by_rule.data();
+  report.enhanced_stereo += parent_->groups_to_report;
+  parent_->groups_to_report = false;
   for (;;) {
     if (parent_->pending && !write(space, parent, report)) {
       return Fill::SlotFull;
@@ -658,6 +677,27 @@ rust::String mol_block_to_smiles(rust::Slice<const std::uint8_t> block) {
 rust::String write_canonical(const RDKit::ROMol &mol) {
   try {
     return rust::String::lossy(RDKit::MolToSmiles(mol));
+  } catch (const std::exception &e) {
+    throw std::runtime_error(one_line(std::string("RDKit cannot write its SMILES: ") + e.what()));
+  }
+}
+
+rust::String write_identity(const RDKit::ROMol &mol) {
+  if (!has_relative_groups(mol)) {
+    return write_canonical(mol);
+  }
+  try {
+    std::unique_ptr<ROMol> form(new ROMol(mol));
+    try {
+      RDKit::canonicalizeStereoGroups(form, RDKit::StereoGroupAbsOptions::NeverInclude,
+                                      STEREO_GROUPS_MAX);
+    } catch (const RDKit::RigorousEnhancedStereoException &) {
+      // Too many groups: two writings of one molecule may then count as two.
+      form.reset(new ROMol(mol));
+    }
+    const auto text = RDKit::MolToCXSmiles(*form, RDKit::SmilesWriteParams(),
+                                           RDKit::SmilesWrite::CX_ENHANCEDSTEREO);
+    return text.find('|') == std::string::npos ? write_canonical(*form) : rust::String::lossy(text);
   } catch (const std::exception &e) {
     throw std::runtime_error(one_line(std::string("RDKit cannot write its SMILES: ") + e.what()));
   }

@@ -123,6 +123,10 @@ rust::String mol_block_to_smiles(rust::Slice<const std::uint8_t> block);
 // The canonical SMILES of a molecule. Throws where RDKit finds no way to write it.
 rust::String write_canonical(const RDKit::ROMol &mol);
 
+// The same, where the molecule has enhanced stereo with the extension of CXSMILES that says so, in one
+// form for all writings of a molecule of up to eight groups.
+rust::String write_identity(const RDKit::ROMol &mol);
+
 // Forgets what RDKit has logged on this thread; and why a SMILES could not be read, out of what it has logged
 // since or of the exception it threw.
 void forget_failures();

@@ -8,6 +8,7 @@ use crate::{
     machine,
     pipeline::{Job, Manifest, RuleCounts, Snapshot},
     plan::{Estimate, Plan},
+    table::source::{InputFile, InputFormat},
     units::{ByteSize, count, counted, duration, percent},
 };
 
@@ -34,6 +35,7 @@ pub(super) fn plan(job: &Job) -> String {
     format!(
         "Job\n\
          \x20 input      {inputs}\n\
+         {}\
          \x20 rows       {about}{}\n\
          \x20 rules      {rules}\n\
          \nEstimate from {} rows{}\n\
@@ -44,6 +46,10 @@ pub(super) fn plan(job: &Job) -> String {
          \x20 engine     {}\n\
          \x20 filter     {} bits, {} hashes\n\
          \nMemory\n{}",
+        columns(job)
+            .into_iter()
+            .map(|line| line + "\n")
+            .collect::<String>(),
         count(estimate.parents),
         count(estimate.sampled),
         rejects_of_sample(estimate),
@@ -149,6 +155,14 @@ pub(super) fn summary(job: &Job, manifest: &Manifest) -> String {
         format!("  filter     {}", filter(manifest),),
     ];
     lines.extend(invalid(&manifest.by_rule));
+    lines.extend(columns(job));
+    if counts.enhanced_stereo_dropped > 0 {
+        lines.push(format!(
+            "  stereo     {} with enhanced stereo (CXSMILES): what it says of racemic and relative centres \
+             is not in the products' SMILES",
+            counted(counts.enhanced_stereo_dropped, "molecule"),
+        ));
+    }
     if manifest.left_as_written > 0 {
         lines.push(format!(
             "  left       {} as written: RDKit cannot read them, please report it",
@@ -201,6 +215,52 @@ pub(super) fn summary(job: &Job, manifest: &Manifest) -> String {
         ));
     }
     lines.join("\n")
+}
+
+/// Inputs whose columns are listed one by one.
+const INPUTS_SHOWN_MAX: usize = 5;
+
+/// The columns that were read, once where all inputs have the same, and what there is to say of how
+/// they were found.
+fn columns(job: &Job) -> Vec<String> {
+    let files = job.library.files();
+    let mut said: Vec<(String, &InputFile)> = Vec::new();
+    for file in files {
+        let text = columns_of(file);
+        if !said.iter().any(|(before, _)| *before == text) {
+            said.push((text, file));
+        }
+    }
+    let one = said.len() == 1;
+    let more = said.len().saturating_sub(INPUTS_SHOWN_MAX);
+    let mut lines: Vec<String> = said
+        .into_iter()
+        .take(INPUTS_SHOWN_MAX)
+        .map(|(text, file)| match one {
+            true => format!("  columns    {text}"),
+            false => format!("  columns    {}: {text}", file.path.display()),
+        })
+        .collect();
+    if more > 0 {
+        lines.push(format!("  columns    {more} other ways; see manifest.json"));
+    }
+    lines
+}
+
+fn columns_of(file: &InputFile) -> String {
+    let id = match (&file.id_column, file.format) {
+        (Some(id), _) => format!("id `{id}`"),
+        (None, InputFormat::Smiles) => "id behind it".into(),
+        (None, InputFormat::Sdf) => "id from the title line".into(),
+        (None, _) => "the row number as id".into(),
+    };
+    let smiles = match (&file.smiles_column, file.format) {
+        (Some(smiles), _) => format!("SMILES `{smiles}`"),
+        (None, InputFormat::Sdf) => "mol block".into(),
+        (None, _) => "SMILES first on the line".into(),
+    };
+    let notes = file.notes.iter().map(|note| format!(" ({note})"));
+    format!("{smiles}, {id}{}", notes.collect::<String>())
 }
 
 fn headline(manifest: &Manifest) -> String {

@@ -69,6 +69,11 @@ pub(super) fn run_job(
     OutputDir::check(&spec.output, spec.existing())?;
     let job = prepare(spec)?;
     check_free_space(&job)?;
+    for file in job.library.files() {
+        for note in &file.notes {
+            tracing::warn!("{}: {note}", file.path.display());
+        }
+    }
     if json {
         say_event(report::plan_json(&job.plan));
     }
@@ -272,6 +277,7 @@ fn prepare(spec: JobSpec) -> Result<Job, CliError> {
     let columns = ColumnChoice {
         smiles: spec.smiles_column.clone(),
         id: spec.id_column.clone(),
+        no_header: spec.no_header,
     };
     let library = Library::open(&spec.input, &columns)?
         .with_page_bytes_max(plan::page_bytes_max(spec.memory));
@@ -341,6 +347,7 @@ fn resolved(spec: &JobSpec, plan: &plan::Plan) -> String {
         false_positive_rate: Some(spec.false_positive_rate),
         smiles_column: spec.smiles_column.clone(),
         id_column: spec.id_column.clone(),
+        no_header: spec.no_header,
         properties: spec.properties,
         overwrite: false,
         resume: false,

@@ -49,7 +49,7 @@ impl<'a> Canonical<'a> {
             let text = String::from_utf8_lossy(&columns.text[text_range(columns.text_end, row)]);
             // If the account can't be kept, a crash can't be put down to its row; nothing else is lost.
             let _ = in_work.begin(worker, parent.row);
-            let canonical = self.rdkit.canonical_smiles(&text);
+            let canonical = self.rdkit.identity_smiles(&text);
             in_work.leave(worker);
             canonical.unwrap_or_else(|reason| {
                 self.unread.fetch_add(1, Relaxed);

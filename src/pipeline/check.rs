@@ -90,7 +90,7 @@ impl Checks {
 
     /// Has RDKit look at a row.
     pub(super) fn look(&self, row: u64, smiles: &str, key: Key, keys: &mut KeyMaker) {
-        let canonical = self.rdkit.canonical_smiles(smiles).ok();
+        let canonical = self.rdkit.identity_smiles(smiles).ok();
         let mut same = |canonical: &String| {
             keys.key(canonical.as_bytes())
                 .is_ok_and(|(own, _)| own == key)

@@ -148,6 +148,7 @@ impl Identity {
             ),
             ("--smiles-column", named(&spec.smiles_column)),
             ("--id-column", named(&spec.id_column)),
+            ("--no-header", spec.no_header.to_string()),
         ];
         let sizes = [
             ("bits of the filter", plan.filter.bits as u64),

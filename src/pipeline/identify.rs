@@ -142,6 +142,10 @@ impl Identifier {
 fn for_device<'p>(parent: ParentRow<'p>) -> Option<&'p [u8]> {
     let asked = parent.fault.is_none() && parent.kind == TextKind::Smiles;
     let text = asked.then_some(parent.text)?;
+    // An extension of CXSMILES is for RDKit.
+    if text.contains(&b' ') {
+        return None;
+    }
     chem::check_text(text).is_ok().then_some(text)
 }
 

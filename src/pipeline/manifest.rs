@@ -211,6 +211,12 @@ struct ManifestInput {
     path: String,
     format: String,
     bytes: u64,
+    /// Name of the column (of an SDF, the tag) that gave the SMILES; a table without header has numbers.
+    smiles_column: Option<String>,
+    /// The same of the id.
+    id_column: Option<String>,
+    /// What there is to say of how the columns were found.
+    notes: Vec<String>,
 }
 
 /// A parent at which a cap took effect.
@@ -270,6 +276,9 @@ impl Manifest {
             path: written_path(&file.path).display().to_string(),
             format: file.format.to_string(),
             bytes: file.bytes,
+            smiles_column: file.smiles_column.clone(),
+            id_column: file.id_column.clone(),
+            notes: file.notes.clone(),
         });
         Self {
             schema_version: SCHEMA_VERSION,

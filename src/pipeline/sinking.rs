@@ -57,6 +57,9 @@ pub struct Counts {
     pub products_invalid: u64,
     /// Products that a cap kept from being made or written; of sites beyond the cap, at least as many.
     pub products_capped: u64,
+    /// Parents with enhanced stereo (CXSMILES), which is in none of their products' SMILES.
+    #[serde(default)]
+    pub enhanced_stereo_dropped: u64,
 }
 
 impl Counts {
@@ -75,6 +78,7 @@ impl Counts {
         self.products_unchanged += slot.dropped.unchanged;
         self.products_invalid += slot.dropped.invalid;
         self.products_capped += slot.dropped.capped;
+        self.enhanced_stereo_dropped += slot.dropped.enhanced_stereo;
         self.products_made = self.products_unique
             + self.products_duplicate
             + self.products_symmetric

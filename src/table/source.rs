@@ -1,6 +1,7 @@
 //! A library of parents, read from one or several files, in order, in bounded memory.
 //!
-//! Parquet, SMILES files, CSV/TSV and SD files are read, the text formats also gzipped. The way
+//! Parquet, SMILES files, CSV/TSV and SD files are read, the text formats also packed with gzip,
+//! bzip2, xz or zstd. The way
 //! in is [`Library::open`], which checks every file as far as its head or footer tells, before any
 //! work. [`Library::reader`] then hands out rows in batches that depend on the input alone.
 //!
@@ -18,6 +19,7 @@ mod delimited;
 mod error;
 mod format;
 mod guard;
+mod headerless;
 mod input_file;
 mod inputs;
 mod lines;
@@ -30,6 +32,7 @@ mod sdf;
 mod smiles_lines;
 #[cfg(test)]
 mod tests;
+mod unpack;
 
 use std::path::PathBuf;
 
@@ -42,6 +45,7 @@ pub use guard::{in_guarded_call, quiet};
 pub use input_file::InputFile;
 pub use inputs::{is_pattern, resolve as resolve_inputs};
 pub use sample::RowsEstimate;
+pub use unpack::Packing;
 
 use crate::limits::PARENT_BATCH_BYTES_MAX;
 use input_file::{FileRows, Layout};
@@ -94,6 +98,12 @@ impl Library {
         self.files.iter().map(page_bytes).max().unwrap_or(0)
     }
 
+    /// Memory that unpacking text takes, in bytes.
+    pub fn unpack_bytes(&self) -> u64 {
+        let bytes = self.files.iter().map(|file| file.packing.memory_bytes());
+        bytes.max().unwrap_or(0)
+    }
+
     /// The files, in reading order.
     pub fn files(&self) -> &[InputFile] {
         &self.files
@@ -114,7 +124,7 @@ impl Library {
     }
 
     /// Up to `n` rows spread over the inputs, the same at every call: over the rows of Parquet and
-    /// the bytes of text; of gzipped text the head. Row numbers count from 0 within the sample.
+    /// the bytes of text; of packed text the head. Row numbers count from 0 within the sample.
     /// Holds at most `SAMPLE_BYTES_MAX` bytes and one row.
     ///
     /// # Errors

@@ -68,6 +68,7 @@ fn choice(switches: u8) -> ColumnChoice {
     ColumnChoice {
         smiles: chosen(4, "smiles"),
         id: chosen(8, "id"),
+        no_header: switches & 16 != 0,
     }
 }
 

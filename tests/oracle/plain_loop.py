@@ -10,7 +10,7 @@ With --compare DIR the output of `molsieve run` in DIR is held against this, row
 Run molsieve with `--dedup bloom --false-positive-rate 1e-12` or `--dedup exact` for that, so that
 no product is lost to the filter.
 
-Inputs are SMILES files (`SMILES[ id]`; blank lines, lines that start with `#` and a header, a first
+Inputs are SMILES files (`SMILES[ |extension|][ id]`; blank lines, lines that start with `#` and a header, a first
 row whose SMILES is a usual name of a SMILES column, are no rows) or CSV/TSV with a header (extension
 .csv/.tsv, blank lines are no rows), each also gzipped. A row whose SMILES is empty, is not UTF-8
 or does not parse is rejected and keeps its row number.
@@ -40,9 +40,17 @@ OUTCOMES_MAX = 1_000_000  # RDKit stops at 1,000 unless told otherwise
 MATCHES_MAX = 1_000_000_000  # same, for the substructure matches of `exclude`
 PARENTS_PER_CHUNK = 50
 LISTED_MAX = 20  # differences of one kind that are printed
-# As SMILES_NAMES in src/table/source/columns.rs, the likeliest first.
-SMILES_COLUMNS = ("smiles", "canonical_smiles", "isomeric_smiles", "smi", "structure",
-                  "structure_smiles", "mol_smiles", "parent_smiles")
+# As SMILES_NAMES in src/table/source/columns.rs, the likeliest first. Names compare in lower case, without
+# blanks, dots, dashes and underscores.
+SMILES_COLUMNS = (
+    "isomericsmiles", "smilesisomeric", "isosmiles", "openeyeisosmiles", "pubchemopeneyeisosmiles",
+    "absolutesmiles", "stereosmiles", "smiles", "canonicalsmiles", "smilescanonical", "cansmiles",
+    "standardizedsmiles", "rdkitsmiles", "pubchemsmiles", "cxsmiles", "smi", "smile", "smilesstring",
+    "smilescode", "structure", "structuresmiles", "molsmiles", "moleculesmiles", "compoundsmiles",
+    "ligandsmiles", "drugsmiles", "inputsmiles", "parentsmiles", "openeyecansmiles",
+    "pubchemopeneyecansmiles", "connectivitysmiles", "pubchemconnectivitysmiles", "flatsmiles",
+    "nonstereosmiles", "nonisomericsmiles",
+)
 RULE_KEYS = {"name", "smirks", "exclude", "require", "add_hydrogens", "label", "tags", "examples"}
 # What the loop counts, as named in manifest.json.
 COUNTS = (
@@ -341,30 +349,65 @@ def parent_texts(args):
 
 
 def smiles_lines(file):
-    """The first word of every line that is a row: not blank, no comment, no header."""
+    """The SMILES of every line that is a row: not blank, no comment, no header.
+
+    That is the first word, with the extension of CXSMILES (between bars) that may follow it. A line
+    that begins with a tab, or has a single word after spaces, has an empty SMILES.
+    """
     header_possible = True
     for number, line in enumerate(file):
-        words = (line.removeprefix(b"\xef\xbb\xbf") if number == 0 else line).split(None, 1)
+        line = (line.removeprefix(b"\xef\xbb\xbf") if number == 0 else line).rstrip()
+        words = line.split(None, 1)
         if not words or words[0].startswith(b"#"):
             continue
+        blanks = line[:len(line) - len(line.lstrip())]
+        if blanks and (b"\t" in blanks or len(words) == 1):
+            yield ""
+            header_possible = False
+            continue
         text = words[0].decode("utf-8", "surrogateescape")
-        if not (header_possible and text.lower() in SMILES_COLUMNS):
-            yield text
+        if not (header_possible and normal(text) in SMILES_COLUMNS):
+            yield text + extension(words[1] if len(words) > 1 else b"")
         header_possible = False
+
+
+def normal(name):
+    """A column's name as names are compared."""
+    return "".join(c for c in name.lower() if not (c.isspace() or c in ".-_"))
+
+
+def extension(rest):
+    """The extension of CXSMILES that what follows a SMILES begins with, after a space, or nothing.
+
+    Bars between `$` are text of labels. An extension without end is all of the line, for RDKit to refuse.
+    """
+    if not rest.startswith(b"|"):
+        return ""
+    end, in_labels = len(rest), False
+    for i, byte in enumerate(rest[1:], 1):
+        if byte == ord("$"):
+            in_labels = not in_labels
+        elif byte == ord("|") and not in_labels:
+            end = i + 1
+            break
+    return " " + rest[:end].decode("utf-8", "surrogateescape")
 
 
 def delimited_texts(file, path, delimiter, column):
     csv.field_size_limit(1 << 30)
     text = io.TextIOWrapper(file, "utf-8-sig", "surrogateescape", newline="")
-    records = csv.reader(text, delimiter=delimiter)
-    header = [name.strip().lower() for name in next(records, [])]
-    wanted = [column.lower()] if column else SMILES_COLUMNS
+    quoting = csv.QUOTE_NONE if delimiter == "\t" else csv.QUOTE_MINIMAL  # TSV has no quotes
+    records = csv.reader(text, delimiter=delimiter, quoting=quoting)
+    header = [normal(name.strip().strip('"')) for name in next(records, [])]
+    wanted = [normal(column)] if column else SMILES_COLUMNS
     index = next((header.index(name) for name in wanted if name in header), None)
     if index is None:
         raise Unusable(f"{path}: no column {' or '.join(wanted)} among {header}")
     for record in records:
         if record:
-            yield record[index].strip() if index < len(record) else ""
+            smiles = record[index].strip() if index < len(record) else ""
+            quoted = delimiter == "\t" and len(smiles) > 1 and smiles[0] == smiles[-1] == '"'
+            yield smiles[1:-1] if quoted else smiles
 
 
 # ---- comparing -----------------------------------------------------------------------------------

@@ -66,6 +66,7 @@ fn every_setting_is_described_and_the_reverse() {
         false_positive_rate: Some(0.1),
         smiles_column: Some("s".into()),
         id_column: Some("i".into()),
+        no_header: true,
         properties: true,
         overwrite: true,
         resume: true,

@@ -11,34 +11,115 @@ pub struct ColumnChoice {
     pub smiles: Option<String>,
     /// The column (or SD tag) with the id.
     pub id: Option<String>,
+    /// Whether text files begin with a row, and columns are known by their numbers from 1.
+    pub no_header: bool,
 }
 
-/// Names that a SMILES column usually has, the likeliest first. `parent_smiles` is last: the
-/// files that molsieve writes have it beside `smiles`.
-pub const SMILES_NAMES: [&str; 8] = [
+impl ColumnChoice {
+    /// The number that was chosen for the SMILES column, if one was.
+    pub(super) fn smiles_number(&self) -> Option<usize> {
+        self.smiles.as_deref()?.trim().parse().ok()
+    }
+
+    /// The same for the id column.
+    pub(super) fn id_number(&self) -> Option<usize> {
+        self.id.as_deref()?.trim().parse().ok()
+    }
+}
+
+/// Names that a SMILES column usually has, as [`normal`] writes them, the likeliest first: those
+/// that promise stereo, then those that say nothing of it, then those that are known to be flat.
+/// `parentsmiles` comes late: the files that molsieve writes have it beside `smiles`.
+pub const SMILES_NAMES: [&str; 35] = [
+    "isomericsmiles",
+    "smilesisomeric",
+    "isosmiles",
+    "openeyeisosmiles",
+    "pubchemopeneyeisosmiles",
+    "absolutesmiles",
+    "stereosmiles",
     "smiles",
-    "canonical_smiles",
-    "isomeric_smiles",
+    "canonicalsmiles",
+    "smilescanonical",
+    "cansmiles",
+    "standardizedsmiles",
+    "rdkitsmiles",
+    "pubchemsmiles",
+    "cxsmiles",
     "smi",
+    "smile",
+    "smilesstring",
+    "smilescode",
     "structure",
-    "structure_smiles",
-    "mol_smiles",
-    "parent_smiles",
+    "structuresmiles",
+    "molsmiles",
+    "moleculesmiles",
+    "compoundsmiles",
+    "ligandsmiles",
+    "drugsmiles",
+    "inputsmiles",
+    "parentsmiles",
+    "openeyecansmiles",
+    "pubchemopeneyecansmiles",
+    "connectivitysmiles",
+    "pubchemconnectivitysmiles",
+    "flatsmiles",
+    "nonstereosmiles",
+    "nonisomericsmiles",
 ];
 
-/// Names that an id column usually has, the likeliest first.
-pub const ID_NAMES: [&str; 11] = [
+/// Names that an id column usually has, as [`normal`] writes them, the likeliest first: identifiers
+/// before names, which need not be unique.
+pub const ID_NAMES: [&str; 49] = [
     "id",
-    "name",
-    "mol_id",
-    "molecule_id",
-    "compound_id",
-    "zinc_id",
-    "chembl_id",
-    "molecule_chembl_id",
+    "identifier",
+    "idnumber",
+    "molid",
+    "moleculeid",
+    "moleculeidentifier",
+    "compoundid",
+    "compoundidentifier",
+    "compoundnumber",
+    "cmpdid",
+    "cpdid",
+    "catalogid",
+    "catalogueid",
+    "catalognumber",
+    "cataloguenumber",
+    "zincid",
+    "chemblid",
+    "moleculechemblid",
+    "compoundchemblid",
     "cid",
+    "pubchemcid",
+    "pubchemcompoundcid",
+    "compoundcid",
+    "coconutid",
+    "enamineid",
+    "molportid",
+    "mculeid",
+    "drugbankid",
+    "chebiid",
+    "bindingdbmonomerid",
+    "npaid",
+    "structureid",
+    "substanceid",
+    "sid",
+    "sampleid",
+    "vendorid",
+    "supplierid",
+    "registrynumber",
+    "regid",
+    "code",
+    "compound",
+    "name",
+    "compoundname",
+    "moleculename",
+    "molname",
+    "preferredname",
+    "prefname",
     "title",
-    "parent_id",
+    "parentid",
 ];
 
 /// Indices of the SMILES column and, if there is one, of the id column.
@@ -48,8 +129,7 @@ pub(super) struct Resolved {
     pub id: Option<usize>,
 }
 
-/// Finds both columns among `columns`. A chosen name is taken exactly, else ignoring case; of
-/// columns with the same name the first is taken.
+/// Finds both columns among `columns`, see [`find`].
 ///
 /// # Errors
 /// [`SourceError::MissingColumn`] if a chosen column isn't there, or no column looks like SMILES.
@@ -64,36 +144,80 @@ pub(super) fn resolve(
         wanted: wanted.clone(),
         columns: columns.to_vec(),
     };
-    let smiles = find(columns, choice.smiles.as_deref(), &SMILES_NAMES)
+    let smiles = find(columns, choice.smiles.as_deref(), ColumnRole::Smiles)
         .ok_or_else(|| missing(ColumnRole::Smiles, &choice.smiles))?;
-    let id = find(columns, choice.id.as_deref(), &ID_NAMES);
+    let id = find(columns, choice.id.as_deref(), ColumnRole::Id);
     if id.is_none() && choice.id.is_some() {
         return Err(missing(ColumnRole::Id, &choice.id));
     }
     Ok(Resolved { smiles, id })
 }
 
-/// The chosen column, or without a choice the first of the known `names` that is there.
-pub(super) fn find(columns: &[String], chosen: Option<&str>, names: &[&str]) -> Option<usize> {
-    let ignoring_case = |name: &str| {
-        columns
-            .iter()
-            .position(|column| column.trim().eq_ignore_ascii_case(name))
-    };
+/// The chosen column, or without a choice the one with the likeliest known name.
+///
+/// A chosen name is taken exactly, else ignoring case, else as [`normal`] writes both; a number
+/// that is no name is the column's, from 1. Without a known name the only column whose name ends
+/// in `smiles` has the SMILES. Of columns with the same name the first is taken.
+pub(super) fn find(columns: &[String], chosen: Option<&str>, role: ColumnRole) -> Option<usize> {
+    let position = |fits: &dyn Fn(&str) -> bool| columns.iter().position(|column| fits(column));
+    let normal_is = |name: &str| position(&|column| normal(column.as_bytes()) == name);
     match chosen {
-        Some(name) => columns
-            .iter()
-            .position(|column| column == name)
-            .or_else(|| ignoring_case(name.trim())),
-        None => names.iter().find_map(|name| ignoring_case(name)),
+        Some(name) => position(&|column| column == name)
+            .or_else(|| position(&|column| column.trim().eq_ignore_ascii_case(name.trim())))
+            .or_else(|| normal_is(&normal(name.as_bytes())))
+            .or_else(|| number(name, columns.len())),
+        None => (known(role).iter().find_map(|name| normal_is(name)))
+            .or_else(|| only_smiles_like(columns).filter(|_| role == ColumnRole::Smiles)),
     }
+}
+
+/// Names of the columns that could have been meant as well as column `taken`: of SMILES all with a
+/// known name but `parent_smiles`.
+pub(super) fn passed_over(columns: &[String], taken: usize, role: ColumnRole) -> Vec<String> {
+    let meant = |name: &str| name != "parentsmiles" && known(role).contains(&name);
+    let others = columns.iter().enumerate().filter(|&(i, _)| i != taken);
+    others
+        .filter(|(_, column)| meant(&normal(column.as_bytes())))
+        .map(|(_, column)| column.clone())
+        .collect()
 }
 
 /// Whether `name` is a usual name of a SMILES column.
 pub(super) fn names_smiles(name: &[u8]) -> bool {
-    SMILES_NAMES
-        .iter()
-        .any(|known| name.trim_ascii().eq_ignore_ascii_case(known.as_bytes()))
+    SMILES_NAMES.contains(&normal(name).as_str())
+}
+
+/// The known names of a role, the likeliest first.
+fn known(role: ColumnRole) -> &'static [&'static str] {
+    match role {
+        ColumnRole::Smiles => &SMILES_NAMES,
+        ColumnRole::Id => &ID_NAMES,
+    }
+}
+
+/// `name` as names are compared: in lower case, without blanks, dots, dashes and underscores.
+fn normal(name: &[u8]) -> String {
+    let name = String::from_utf8_lossy(name);
+    let parts = name
+        .chars()
+        .filter(|&c| !c.is_whitespace() && !matches!(c, '.' | '-' | '_'));
+    parts.flat_map(char::to_lowercase).collect()
+}
+
+/// The index of the column that `name` gives as its number, counted from 1.
+fn number(name: &str, columns: usize) -> Option<usize> {
+    let number: usize = name.trim().parse().ok()?;
+    (1..=columns).contains(&number).then(|| number - 1)
+}
+
+/// The column whose name ends in `smiles`, if there is one only and no reaction is in it.
+fn only_smiles_like(columns: &[String]) -> Option<usize> {
+    let smiles_like = |column: &String| {
+        let name = normal(column.as_bytes());
+        name.ends_with("smiles") && !name.contains("reaction") && !name.contains("rxn")
+    };
+    let mut found = (0..columns.len()).filter(|&i| smiles_like(&columns[i]));
+    found.next().filter(|_| found.next().is_none())
 }
 
 #[cfg(test)]
@@ -120,9 +244,68 @@ mod tests {
     #[test]
     fn a_chosen_name_is_exact_before_it_ignores_case() {
         let file = columns(&["SMI", "smi", "smiles"]);
-        assert_eq!(find(&file, Some("smi"), &SMILES_NAMES), Some(1));
-        assert_eq!(find(&file, Some("Smi"), &SMILES_NAMES), Some(0));
-        assert_eq!(find(&file, Some("mol"), &SMILES_NAMES), None);
+        assert_eq!(find(&file, Some("smi"), ColumnRole::Smiles), Some(1));
+        assert_eq!(find(&file, Some("Smi"), ColumnRole::Smiles), Some(0));
+        assert_eq!(find(&file, Some("mol"), ColumnRole::Smiles), None);
+    }
+
+    #[test]
+    fn a_chosen_number_is_a_column_where_no_name_is_that_number() {
+        let file = columns(&["cid", "1", "structure"]);
+        assert_eq!(find(&file, Some("3"), ColumnRole::Smiles), Some(2));
+        assert_eq!(find(&file, Some("1"), ColumnRole::Smiles), Some(1));
+        assert_eq!(find(&file, Some("0"), ColumnRole::Smiles), None);
+        assert_eq!(find(&file, Some("4"), ColumnRole::Smiles), None);
+    }
+
+    #[test]
+    fn names_are_known_without_case_blanks_dots_dashes_and_underscores() {
+        for name in [
+            "Isomeric SMILES",
+            "IsomericSMILES",
+            "isomeric-smiles",
+            "ISOMERIC.SMILES",
+        ] {
+            let file = columns(&["CanonicalSMILES", name]);
+            assert_eq!(find(&file, None, ColumnRole::Smiles), Some(1), "{name}");
+            assert_eq!(
+                passed_over(&file, 1, ColumnRole::Smiles),
+                ["CanonicalSMILES"]
+            );
+        }
+        for name in [
+            "ChEMBL ID",
+            "Molecule ChEMBL ID",
+            "zinc_id",
+            "identifier",
+            "Catalog ID",
+        ] {
+            let file = columns(&["Name", "title", name]);
+            assert_eq!(find(&file, None, ColumnRole::Id), Some(2), "{name}");
+        }
+        let pubchem = columns(&["ConnectivitySMILES", "SMILES"]);
+        assert_eq!(find(&pubchem, None, ColumnRole::Smiles), Some(1));
+    }
+
+    #[test]
+    fn known_names_are_written_as_they_are_compared() {
+        for role in [ColumnRole::Smiles, ColumnRole::Id] {
+            assert!(
+                known(role)
+                    .iter()
+                    .all(|name| normal(name.as_bytes()) == *name)
+            );
+        }
+    }
+
+    #[test]
+    fn one_name_that_ends_in_smiles_is_taken_and_of_two_none() {
+        let one = columns(&["mw", "QSAR ready SMILES", "reaction_smiles"]);
+        assert_eq!(find(&one, None, ColumnRole::Smiles), Some(1));
+        let two = columns(&["mono_smiles", "QSAR ready SMILES"]);
+        assert_eq!(find(&two, None, ColumnRole::Smiles), None);
+        let own = columns(&["smiles", "parent_smiles"]);
+        assert!(passed_over(&own, 0, ColumnRole::Smiles).is_empty());
     }
 
     #[test]
@@ -139,6 +322,7 @@ mod tests {
         let chosen = ColumnChoice {
             smiles: None,
             id: Some("vendor".to_owned()),
+            ..ColumnChoice::default()
         };
         assert_eq!(
             resolve(Path::new("f"), &file, &chosen),

@@ -1,26 +1,33 @@
-//! CSV and TSV (RFC 4180), in bounded memory however the quotes stand.
+//! CSV (RFC 4180) and TSV, in bounded memory however the quotes stand.
 //!
 //! `csv_core` does the parsing; this module frames its records, because an unclosed quote must
-//! not swallow the library. A record may span lines inside quotes, up to `LINE_BYTES_MAX` bytes in
-//! all. If its quote isn't closed by then, or closes on a record of the wrong width, only its first
-//! line becomes a faulted row, and the lines after it are read again, each on its own: a quote
-//! still open at the end of one of these is a fault of that line. So every line is parsed at
-//! most twice.
+//! not swallow the library. A record may span lines inside quotes, up to `CSV_RECORD_LINES_MAX`
+//! lines and `LINE_BYTES_MAX` bytes in all. If its quote isn't closed by then, or closes on a record
+//! of the wrong width, or if one of its further lines looks like a row (as many fields as the
+//! header, with what looks like SMILES where the SMILES are), only its first line becomes a faulted
+//! row, and the lines after it are read again, each on its own: a quote still open at the end of one
+//! of these is a fault of that line. So every line is parsed at most twice, and none is lost.
+//!
+//! TSV has no quotes: a tab ends a field wherever it stands. Writers that quote nevertheless do so
+//! around whole fields, and such a pair is taken off.
 
 use std::fmt;
 use std::ops::RangeInclusive;
 
 use super::batch::{ParentBatch, TextKind};
 use super::error::SourceError;
+use super::headerless::looks_like_smiles;
 use super::lines::Lines;
 use super::smiles_lines::push_long_line;
-use crate::limits::{CSV_FIELDS_MAX, LINE_BYTES_MAX, TEXT_KEPT_BYTES_MAX};
+use crate::limits::{CSV_FIELDS_MAX, CSV_RECORD_LINES_MAX, LINE_BYTES_MAX, TEXT_KEPT_BYTES_MAX};
 
 /// Where the columns are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct DelimitedLayout {
     pub delimiter: u8,
-    /// Columns of the header, which every row must have.
+    /// Lines at the file's start that are no rows: the header, and Excel's `sep=` before it.
+    pub header_lines: u8,
+    /// Columns of the header, or of the first row where there is none, which every row must have.
     pub fields: usize,
     pub smiles: usize,
     pub id: Option<usize>,
@@ -29,7 +36,7 @@ pub(super) struct DelimitedLayout {
 /// Turns lines into rows.
 pub(super) struct Delimited {
     layout: DelimitedLayout,
-    header_next: bool,
+    header_lines_left: u8,
     record: Record,
     /// Start of the first line of a record that spans lines, for its fault.
     first: Vec<u8>,
@@ -41,6 +48,8 @@ pub(super) struct Delimited {
     further_number: u64,
     /// The line that `Lines` holds did not fit into `further` and has yet to be read.
     held: bool,
+    /// Tell whether a further line looks like a row, with its quotes or without.
+    alone: [Record; 2],
 }
 
 /// The line to parse: the one that `Lines` holds, or a part of `further`.
@@ -54,13 +63,14 @@ impl Delimited {
     pub fn new(layout: DelimitedLayout, from_start: bool) -> Delimited {
         Delimited {
             layout,
-            header_next: from_start,
+            header_lines_left: if from_start { layout.header_lines } else { 0 },
             record: Record::new(layout.delimiter),
             first: Vec::new(),
             further: Vec::new(),
             further_at: 0,
             further_number: 0,
             held: false,
+            alone: [true, false].map(|quotes| Record::with_quotes(layout.delimiter, quotes)),
         }
     }
 
@@ -79,7 +89,8 @@ impl Delimited {
             if line.iter().all(|&byte| byte == b' ') {
                 continue;
             }
-            if std::mem::take(&mut self.header_next) {
+            if self.header_lines_left > 0 {
+                self.header_lines_left -= 1;
                 continue;
             }
             let fresh = matches!(next, NextLine::Fresh);
@@ -133,28 +144,46 @@ impl Delimited {
         self.further_at = 0;
         self.further_number = number + 1;
 
-        let mut fed = Fed::QuoteOpen;
+        let (mut fed, mut like_row) = (Fed::QuoteOpen, None);
         while fed == Fed::QuoteOpen && lines.advance()? {
             bytes += 1 + lines.line().len();
-            if lines.too_long() || bytes > LINE_BYTES_MAX {
+            let of_record = lines.number() - number;
+            if lines.too_long() || bytes > LINE_BYTES_MAX || of_record >= CSV_RECORD_LINES_MAX {
                 self.held = true;
                 break;
             }
             self.further.extend_from_slice(lines.line());
             self.further.push(b'\n');
             fed = self.record.feed_line(lines.line());
+            if like_row.is_none() && self.looks_like_row(lines.line()) {
+                like_row = Some(lines.number());
+            }
         }
         let span = number..=lines.number();
         match fed {
-            Fed::Complete if self.record.fields() == self.layout.fields => {
-                self.push_record(&[], span, row, batch);
-                self.further.clear();
-            }
+            Fed::Complete if self.record.fields() == self.layout.fields => match like_row {
+                Some(line) => push_swallowing(&self.first, number, line, row, batch),
+                None => {
+                    self.push_record(&[], span, row, batch);
+                    self.further.clear();
+                }
+            },
             Fed::Complete => self.push_record(&self.first, span, row, batch),
             Fed::QuoteOpen => push_unclosed(&self.first, number, row, batch),
             Fed::TooManyFields => push_too_many(&self.first, number, row, batch),
         }
         Ok(())
+    }
+
+    /// Whether `line`, which a quote has made a part of a record, looks like a row.
+    fn looks_like_row(&mut self, line: &[u8]) -> bool {
+        let layout = self.layout;
+        self.alone.iter_mut().any(|alone| {
+            alone.start();
+            alone.feed_line(line) == Fed::Complete
+                && alone.fields() >= layout.fields
+                && looks_like_smiles(alone.field(layout.smiles))
+        })
     }
 
     /// Appends the record just parsed, of lines `numbers`, the first of which is `line`.
@@ -167,8 +196,9 @@ impl Delimited {
     ) {
         let (fields, columns) = (self.record.fields(), self.layout.fields);
         if fields == columns {
-            let id = self.layout.id.map(|id| self.record.field(id));
-            batch.push_smiles(row, self.record.field(self.layout.smiles), id);
+            let field = |column| self.record.unquoted_field(column);
+            let id = self.layout.id.map(field);
+            batch.push_smiles(row, field(self.layout.smiles), id);
             return;
         }
         let (first, last) = numbers.into_inner();
@@ -193,6 +223,20 @@ fn push_unclosed(line: &[u8], number: u64, row: u64, batch: &mut ParentBatch) {
     batch.push_fault(row, TextKind::Smiles, line, None, reason);
 }
 
+/// The record that line `number` opens a quote of has `line_like_row` in it.
+fn push_swallowing(
+    line: &[u8],
+    number: u64,
+    line_like_row: u64,
+    row: u64,
+    batch: &mut ParentBatch,
+) {
+    let reason = format_args!(
+        "line {number} opens a quote that isn't closed before line {line_like_row}, which looks like a row"
+    );
+    batch.push_fault(row, TextKind::Smiles, line, None, reason);
+}
+
 fn push_too_many(line: &[u8], number: u64, row: u64, batch: &mut ParentBatch) {
     let reason = format_args!("line {number} has more than {CSV_FIELDS_MAX} fields");
     batch.push_fault(row, TextKind::Smiles, line, None, reason);
@@ -207,15 +251,42 @@ pub(super) fn header_fields(line: &[u8], delimiter: u8) -> Result<Vec<String>, S
     record.start();
     match record.feed_line(line) {
         Fed::Complete => Ok((0..record.fields())
-            .map(|i| String::from_utf8_lossy(record.field(i)).trim().to_owned())
+            .map(|i| {
+                String::from_utf8_lossy(record.unquoted_field(i))
+                    .trim()
+                    .to_owned()
+            })
             .collect()),
         Fed::QuoteOpen => Err("opens a quote that isn't closed on its line".to_owned()),
         Fed::TooManyFields => Err(format!("has more than {CSV_FIELDS_MAX} columns")),
     }
 }
 
+/// Takes single lines apart.
+pub(super) struct Fields {
+    record: Record,
+}
+
+impl Fields {
+    pub fn new(delimiter: u8) -> Fields {
+        let record = Record::new(delimiter);
+        Fields { record }
+    }
+
+    /// The fields of a line; `None` if a quote stays open, or there are too many.
+    pub fn split(&mut self, line: &[u8]) -> Option<Vec<&[u8]>> {
+        self.record.start();
+        if self.record.feed_line(line) != Fed::Complete {
+            return None;
+        }
+        let fields = 0..self.record.fields();
+        Some(fields.map(|i| self.record.unquoted_field(i)).collect())
+    }
+}
+
 /// One record being parsed: its unquoted fields back to back.
 struct Record {
+    quotes: bool,
     parser: csv_core::Reader,
     bytes: Vec<u8>,
     bytes_len: usize,
@@ -231,10 +302,17 @@ enum Fed {
 }
 
 impl Record {
+    /// Tabs and spaces part fields wherever they stand, other delimiters not between quotes.
     fn new(delimiter: u8) -> Record {
+        Record::with_quotes(delimiter, !matches!(delimiter, b'\t' | b' '))
+    }
+
+    fn with_quotes(delimiter: u8, quotes: bool) -> Record {
         Record {
+            quotes,
             parser: csv_core::ReaderBuilder::new()
                 .delimiter(delimiter)
+                .quoting(quotes)
                 .terminator(csv_core::Terminator::Any(b'\n'))
                 .build(),
             bytes: Vec::new(),
@@ -291,5 +369,14 @@ impl Record {
     fn field(&self, i: usize) -> &[u8] {
         let start = if i == 0 { 0 } else { self.ends[i - 1] };
         &self.bytes[start..self.ends[i]]
+    }
+
+    /// The field, without a pair of quotes around all of it where quotes are not parsed.
+    fn unquoted_field(&self, i: usize) -> &[u8] {
+        let field = self.field(i);
+        match field.trim_ascii() {
+            [b'"', inner @ .., b'"'] if !self.quotes && !inner.contains(&b'"') => inner,
+            _ => field,
+        }
     }
 }

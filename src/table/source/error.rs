@@ -11,6 +11,9 @@ use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
+use super::unpack::Packing;
+use crate::limits::UNPACK_WINDOW_BYTES_MAX;
+
 /// Why a library can't be opened or read on. Each says on one line which file and what to do.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SourceError {
@@ -29,9 +32,9 @@ pub enum SourceError {
     /// The pattern's syntax is wrong.
     #[error("{pattern}: not a valid pattern: {reason}")]
     BadPattern { pattern: String, reason: String },
-    /// A directory has no file with a known extension directly in it.
+    /// A directory has no file with a known extension in it, nor have the directories in it.
     #[error(
-        "{}: directory has no library files (read are {extensions}, each also with .gz)",
+        "{}: directory has no library files (read are {extensions}, each also with .gz, .bz2, .xz or .zst)",
         Shown(.path)
     )]
     EmptyDirectory {
@@ -89,6 +92,12 @@ pub enum SourceError {
         wanted: Option<String>,
         columns: Vec<String>,
     },
+    /// A table without header, in which no column looks like SMILES.
+    #[error(
+        "{}: has no header, and none of its {columns} columns looks like SMILES; give its number with --smiles-column",
+        Shown(.path)
+    )]
+    NoSmilesColumn { path: PathBuf, columns: usize },
     /// The column is there, with a type that can't be a SMILES or an id.
     #[error("{}: column `{}` is {found}, but {role} must be {}", Shown(.path), one_line(.column), .role.types())]
     ColumnType {
@@ -96,6 +105,16 @@ pub enum SourceError {
         role: ColumnRole,
         column: String,
         found: String,
+    },
+    /// A frame inside needs a larger window than the plan has counted, or than is unpacked at all.
+    #[error(
+        "{}: its {packing} stream needs more than {mebibytes} MiB of memory to unpack; pack it anew without --long, --ultra or -9",
+        Shown(.path)
+    )]
+    Window {
+        path: PathBuf,
+        packing: String,
+        mebibytes: u64,
     },
     /// The file breaks its format's rules: cut short, bytes changed, sizes out of bounds.
     #[error("{}: is damaged: {reason}", Shown(.path))]
@@ -140,6 +159,15 @@ impl SourceError {
                 kind,
                 reason: one_line(&error.to_string()),
             },
+        }
+    }
+
+    pub(super) fn window(path: &Path, packing: Packing) -> SourceError {
+        let bytes_max = packing.memory_bytes().min(UNPACK_WINDOW_BYTES_MAX);
+        SourceError::Window {
+            path: path.to_owned(),
+            packing: packing.to_string(),
+            mebibytes: bytes_max >> 20,
         }
     }
 

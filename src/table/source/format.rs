@@ -3,11 +3,12 @@
 use std::fmt;
 use std::path::Path;
 
-use super::columns::{self, ColumnChoice, SMILES_NAMES, names_smiles};
+use super::columns::{self, ColumnChoice, names_smiles};
 use super::delimited::header_fields;
-use super::error::SourceError;
+use super::error::{ColumnRole, SourceError};
 use super::sdf::looks_like_sdf;
 use super::smiles_lines::split;
+use super::unpack::Packing;
 
 /// The formats that are read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,16 +38,23 @@ impl fmt::Display for InputFormat {
 }
 
 /// The extensions that are read, for messages.
-pub(super) const EXTENSIONS: &str = ".parquet .pq .smi .smiles .ism .txt .csv .tsv .sdf .sd";
+pub(super) const EXTENSIONS: &str =
+    ".parquet .pq .smi .smiles .ism .can .cxsmiles .txt .csv .tsv .sdf .sd";
 
-/// The format that an extension promises, `.gz` after it or not.
+/// Extensions of packed files.
+const PACKED: [&str; 5] = [".gz", ".bz2", ".xz", ".zst", ".zstd"];
+
+/// The format that an extension promises, one of packed files after it or not.
 pub(super) fn of_extension(path: &Path) -> Option<InputFormat> {
     let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
-    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    let unpacked = PACKED.iter().find_map(|packed| name.strip_suffix(packed));
+    let name = unpacked.unwrap_or(&name);
     let (_, extension) = name.rsplit_once('.')?;
     match extension {
         "parquet" | "pq" => Some(InputFormat::Parquet),
-        "smi" | "smiles" | "ism" | "txt" => Some(InputFormat::Smiles),
+        "smi" | "smiles" | "ism" | "can" | "cxsmi" | "cxsmiles" | "txt" => {
+            Some(InputFormat::Smiles)
+        }
         "csv" => Some(InputFormat::Csv),
         "tsv" => Some(InputFormat::Tsv),
         "sdf" | "sd" => Some(InputFormat::Sdf),
@@ -63,27 +71,30 @@ pub fn names_a_format(path: &Path) -> bool {
     of_extension(path).is_some() || is_one_of(&COMPRESSED) || is_one_of(&OTHERS)
 }
 
+/// The delimiter that Excel's `sep=` line before the header names, if `line` is one.
+pub(super) fn excel_separator(line: &[u8]) -> Option<u8> {
+    let line = match line.trim_ascii_start() {
+        [b'"', inner @ .., b'"'] => inner,
+        line => line,
+    };
+    match line {
+        [s, e, p, b'=', delimiter] if [s, e, p].map(u8::to_ascii_lowercase) == *b"sep" => {
+            DELIMITERS.contains(delimiter).then_some(*delimiter)
+        }
+        _ => None,
+    }
+}
+
 /// What a file's first bytes say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Container {
     Parquet,
-    Gzip,
-    /// Nothing: it may be text.
-    Plain,
+    /// Packed text, or nothing: it may be text.
+    Text(Packing),
 }
 
 /// First bytes of formats that aren't read, what they are, and what to do.
-const UNSUPPORTED: [(&[u8], &str, &str); 9] = [
-    (
-        b"\x28\xB5\x2F\xFD",
-        "zstd (it starts with 28 b5 2f fd)",
-        REPACK,
-    ),
-    (
-        b"\xFD7zXZ\0",
-        "xz (it starts with fd 37 7a 58 5a 00)",
-        REPACK,
-    ),
+const UNSUPPORTED: [(&[u8], &str, &str); 7] = [
     (
         b"\x04\x22\x4D\x18",
         "lz4 (it starts with 04 22 4d 18)",
@@ -118,7 +129,7 @@ const UNSUPPORTED: [(&[u8], &str, &str); 9] = [
 ];
 const REPACK: &str = "unpack it, or pack it with gzip";
 
-/// Looks at a file's first bytes (16 are enough).
+/// Looks at a file's first `unpack::START_BYTES` bytes.
 ///
 /// # Errors
 /// [`SourceError::Unsupported`] for compressions and formats that are known but not read.
@@ -133,19 +144,16 @@ pub(super) fn container(path: &Path, start: &[u8]) -> Result<Container, SourceEr
     if start.starts_with(b"PAR1") {
         return Ok(Container::Parquet);
     }
-    if start.starts_with(b"\x1F\x8B") {
-        return Ok(Container::Gzip);
-    }
-    // `BZh` alone could start a name; the first block's magic follows one digit.
-    if start.starts_with(b"BZh") && start.get(4..10) == Some(b"1AY&SY") {
-        return unsupported("bzip2 (it starts with BZh)", REPACK);
+    let packing = Packing::of(start);
+    if packing.is_packed() {
+        return Ok(Container::Text(packing));
     }
     for (magic, what, advice) in UNSUPPORTED {
         if start.starts_with(magic) {
             return unsupported(what, advice);
         }
     }
-    Ok(Container::Plain)
+    Ok(Container::Text(Packing::None))
 }
 
 /// Checks that the head of a file is text, be it with some Latin-1 in it: no NUL byte, and at
@@ -260,6 +268,11 @@ fn delimiter_of_header(
     choice: &ColumnChoice,
     extension: Option<InputFormat>,
 ) -> Option<u8> {
+    // A number is no name; what the header has instead is looked for.
+    let chosen = match choice.smiles_number() {
+        Some(_) => None,
+        None => choice.smiles.as_deref(),
+    };
     let preferred = if extension == Some(InputFormat::Tsv) {
         b'\t'
     } else {
@@ -268,8 +281,7 @@ fn delimiter_of_header(
     let others = DELIMITERS.into_iter().filter(|&d| d != preferred);
     std::iter::once(preferred).chain(others).find(|&delimiter| {
         header_fields(line, delimiter).is_ok_and(|fields| {
-            fields.len() > 1
-                && columns::find(&fields, choice.smiles.as_deref(), &SMILES_NAMES).is_some()
+            fields.len() > 1 && columns::find(&fields, chosen, ColumnRole::Smiles).is_some()
         })
     })
 }

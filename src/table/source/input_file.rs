@@ -5,15 +5,17 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::batch::ParentBatch;
-use super::columns::{self, ColumnChoice, Resolved};
+use super::columns::{self, ColumnChoice, Resolved, names_smiles};
 use super::delimited::{Delimited, DelimitedLayout, header_fields};
 use super::error::{ColumnRole, SourceError};
 use super::format::{self, Container, InputFormat, TextFormat};
+use super::headerless::{self, looks_like_smiles};
 use super::lines::{self, Lines};
 use super::parquet_rows::ParquetRows;
 use super::parquet_schema::{self, ParquetLayout};
 use super::sdf::{self, Sdf, SdfLayout};
-use super::smiles_lines::SmilesLines;
+use super::smiles_lines::{SmilesLines, split};
+use super::unpack::{self, Packing};
 use crate::limits::{HEAD_BYTES, LINE_BYTES_MAX};
 
 /// A file of the library, checked.
@@ -23,8 +25,8 @@ pub struct InputFile {
     pub path: PathBuf,
     /// What it holds.
     pub format: InputFormat,
-    /// Whether that is packed with gzip.
-    pub gzip: bool,
+    /// How that is packed.
+    pub packing: Packing,
     /// Size as stored.
     pub bytes: u64,
     /// Rows, if the file says (Parquet does).
@@ -33,6 +35,8 @@ pub struct InputFile {
     pub smiles_column: Option<String>,
     /// Name of the column or SD tag with the id; `None` if there is none, or ids need no column.
     pub id_column: Option<String>,
+    /// What a user should know of how its columns were found.
+    pub notes: Vec<String>,
     pub(super) layout: Layout,
 }
 
@@ -40,7 +44,7 @@ pub struct InputFile {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Layout {
     Parquet(ParquetLayout),
-    Smiles,
+    Smiles { header_possible: bool },
     Delimited(DelimitedLayout),
     Sdf(SdfLayout),
 }
@@ -63,12 +67,16 @@ impl InputFile {
         }
         let mut start = Vec::new();
         let file = File::open(path).map_err(unreadable)?;
-        file.take(16).read_to_end(&mut start).map_err(unreadable)?;
+        file.take(unpack::START_BYTES)
+            .read_to_end(&mut start)
+            .map_err(unreadable)?;
         let bytes = metadata.len();
         match format::container(path, &start)? {
             Container::Parquet => InputFile::inspect_parquet(path, bytes, choice),
-            Container::Gzip => InputFile::inspect_text(path, bytes, true, choice),
-            Container::Plain => InputFile::inspect_text(path, bytes, false, choice),
+            Container::Text(packing) if packing.is_too_large() => {
+                Err(SourceError::window(path, packing))
+            }
+            Container::Text(packing) => InputFile::inspect_text(path, bytes, packing, choice),
         }
     }
 
@@ -81,11 +89,12 @@ impl InputFile {
         Ok(InputFile {
             path: path.to_owned(),
             format: InputFormat::Parquet,
-            gzip: false,
+            packing: Packing::None,
             bytes,
             rows: Some(layout.rows),
             smiles_column: Some(layout.smiles_name.clone()),
             id_column: layout.id_name.clone(),
+            notes: note_of_others(&layout.smiles_name, &layout.smiles_others),
             layout: Layout::Parquet(layout),
         })
     }
@@ -93,28 +102,38 @@ impl InputFile {
     fn inspect_text(
         path: &Path,
         bytes: u64,
-        gzip: bool,
+        packing: Packing,
         choice: &ColumnChoice,
     ) -> Result<InputFile, SourceError> {
-        let head = text_head(path, gzip)?;
-        let header = first_line(path, gzip)?;
-        let format = format::text_format(path, &head, &header.text, choice)?;
-        let (layout, smiles_column, id_column) = match format {
-            TextFormat::Smiles => (Layout::Smiles, None, None),
+        let (head, whole) = text_head(path, packing)?;
+        let start = TextStart::read(path, packing, &head, whole)?;
+        let format = match start.separator {
+            Some(delimiter) => TextFormat::Delimited { delimiter },
+            None => format::text_format(path, &head, &start.header.text, choice)?,
+        };
+        let found = match format {
+            TextFormat::Smiles => smiles_layout(path, &start, choice)?,
             TextFormat::Delimited { delimiter } => {
-                delimited_layout(path, &header, delimiter, choice)?
+                delimited_layout(path, &start, delimiter, choice)?
             }
             TextFormat::Sdf => sdf_layout(path, &head, choice)?,
         };
         let file = InputFile {
             path: path.to_owned(),
-            format: format.into(),
-            gzip,
+            format: match &found.layout {
+                Layout::Delimited(layout) => TextFormat::Delimited {
+                    delimiter: layout.delimiter,
+                }
+                .into(),
+                _ => format.into(),
+            },
+            packing,
             bytes,
             rows: None,
-            smiles_column,
-            id_column,
-            layout,
+            smiles_column: found.smiles_column,
+            id_column: found.id_column,
+            notes: found.notes,
+            layout: found.layout,
         };
         let mut batch = ParentBatch::default();
         if !FileRows::open(&file)?.next_row(0, &mut batch)? {
@@ -126,22 +145,64 @@ impl InputFile {
     }
 }
 
-fn text_head(path: &Path, gzip: bool) -> Result<Vec<u8>, SourceError> {
-    let head = lines::head(path, gzip, HEAD_BYTES)?;
+/// The head of the text, and whether that is all of it.
+fn text_head(path: &Path, packing: Packing) -> Result<(Vec<u8>, bool), SourceError> {
+    let head = lines::head(path, packing, HEAD_BYTES)?;
     if head.is_empty() {
         return Err(SourceError::Empty {
             path: path.to_owned(),
         });
     }
-    if gzip && format::container(path, &head)? != Container::Plain {
+    if packing.is_packed() && format::container(path, &head)? != Container::Text(Packing::None) {
         return Err(SourceError::Unsupported {
             path: path.to_owned(),
-            what: "gzip around gzip or Parquet",
+            what: "a packed file inside a packed file",
             advice: "unpack it first",
         });
     }
     format::check_text(path, &head)?;
-    Ok(head)
+    let whole = head.len() < HEAD_BYTES;
+    Ok((head, whole))
+}
+
+/// What a text file begins with.
+struct TextStart<'a> {
+    /// Where a header would be.
+    header: FirstLine,
+    /// What Excel's `sep=` line before it says.
+    separator: Option<u8>,
+    /// The first rows, the header among them.
+    rows: Vec<&'a [u8]>,
+}
+
+impl<'a> TextStart<'a> {
+    fn read(
+        path: &Path,
+        packing: Packing,
+        head: &'a [u8],
+        whole: bool,
+    ) -> Result<Self, SourceError> {
+        let mut lines = Lines::open(path, packing)?;
+        let first = first_line(&mut lines)?;
+        let separator = format::excel_separator(&first.text);
+        let mut rows = headerless::first_rows(head, whole);
+        let header = if separator.is_some() {
+            rows.drain(..1.min(rows.len()));
+            first_line(&mut lines)?
+        } else {
+            first
+        };
+        Ok(TextStart {
+            header,
+            separator,
+            rows,
+        })
+    }
+
+    /// Lines before the first row of a table.
+    fn header_lines(&self, has_header: bool) -> u8 {
+        u8::from(self.separator.is_some()) + u8::from(has_header)
+    }
 }
 
 /// The first line that isn't blank.
@@ -151,8 +212,7 @@ struct FirstLine {
     bytes: u64,
 }
 
-fn first_line(path: &Path, gzip: bool) -> Result<FirstLine, SourceError> {
-    let mut lines = Lines::open(path, gzip)?;
+fn first_line(lines: &mut Lines) -> Result<FirstLine, SourceError> {
     while lines.advance()? && lines.line().trim_ascii().is_empty() {}
     Ok(FirstLine {
         text: lines.line().to_vec(),
@@ -161,14 +221,62 @@ fn first_line(path: &Path, gzip: bool) -> Result<FirstLine, SourceError> {
     })
 }
 
-type LayoutAndColumns = (Layout, Option<String>, Option<String>);
+/// How a text file is read, and what to say of that.
+struct Found {
+    layout: Layout,
+    smiles_column: Option<String>,
+    id_column: Option<String>,
+    notes: Vec<String>,
+}
 
+/// A SMILES file, or the table without header that it turns out to be.
+fn smiles_layout(
+    path: &Path,
+    start: &TextStart<'_>,
+    choice: &ColumnChoice,
+) -> Result<Found, SourceError> {
+    let numbers = [choice.smiles_number(), choice.id_number()];
+    let asked = numbers.into_iter().flatten().max();
+    if let Some(fields_min) = asked.filter(|_| choice.smiles_number().is_some()) {
+        let delimiter = headerless::delimiter_for(&start.rows, fields_min);
+        let (delimiter, _) = delimiter.unwrap_or((b'\t', 1));
+        return delimited_layout(path, start, delimiter, choice);
+    }
+    let has_header = names_smiles(split(start.header.text.trim_ascii()).0);
+    let behind = match choice.smiles {
+        None if !has_header => headerless::find_behind_ids(&start.rows),
+        _ => None,
+    };
+    if let Some(found) = behind {
+        return headerless_layout(
+            path,
+            start,
+            found.delimiter,
+            found.fields,
+            Some(found.smiles),
+            choice,
+        );
+    }
+    Ok(Found {
+        layout: Layout::Smiles {
+            header_possible: !choice.no_header,
+        },
+        smiles_column: None,
+        id_column: None,
+        notes: Vec::new(),
+    })
+}
+
+/// A table. Without a header it is if that is said, if a column was chosen by its number and has
+/// something like SMILES on the first line already, or if no name means SMILES and the first rows
+/// look like SMILES in some column.
 fn delimited_layout(
     path: &Path,
-    header: &FirstLine,
+    start: &TextStart<'_>,
     delimiter: u8,
     choice: &ColumnChoice,
-) -> Result<LayoutAndColumns, SourceError> {
+) -> Result<Found, SourceError> {
+    let header = &start.header;
     let header_error = |reason| SourceError::Header {
         path: path.to_owned(),
         line: header.number,
@@ -180,28 +288,111 @@ fn delimited_layout(
             "is {bytes} bytes long, at most {LINE_BYTES_MAX} are read"
         )));
     }
-    let fields = header_fields(&header.text, delimiter).map_err(header_error)?;
-    let Resolved { smiles, id } = columns::resolve(path, &fields, choice)?;
+    let names = header_fields(&header.text, delimiter).map_err(header_error)?;
+    let found = headerless::find(&start.rows, delimiter);
+    let like_smiles = |number: usize| {
+        let name = number.checked_sub(1).and_then(|i| names.get(i));
+        name.is_some_and(|name| looks_like_smiles(name.as_bytes()))
+    };
+    let number = choice.smiles_number();
+    let number = number.filter(|_| {
+        !names
+            .iter()
+            .any(|name| Some(name) == choice.smiles.as_ref())
+    });
+    if choice.no_header || number.is_some_and(like_smiles) {
+        let smiles = found.map(|found| found.smiles);
+        return headerless_layout(path, start, delimiter, names.len(), smiles, choice);
+    }
+    let Resolved { smiles, id } = match (columns::resolve(path, &names, choice), found) {
+        (Ok(resolved), _) => resolved,
+        (Err(_), Some(found)) if choice.smiles.is_none() && like_smiles(found.smiles) => {
+            let smiles = Some(found.smiles);
+            return headerless_layout(path, start, delimiter, names.len(), smiles, choice);
+        }
+        (Err(error), _) => return Err(error),
+    };
     let layout = DelimitedLayout {
         delimiter,
-        fields: fields.len(),
+        header_lines: start.header_lines(true),
+        fields: names.len(),
         smiles,
         id,
     };
-    let name = |column: usize| fields[column].clone();
-    Ok((Layout::Delimited(layout), Some(name(smiles)), id.map(name)))
+    let others = match choice.smiles {
+        Some(_) => Vec::new(),
+        None => columns::passed_over(&names, smiles, ColumnRole::Smiles),
+    };
+    Ok(Found {
+        layout: Layout::Delimited(layout),
+        notes: note_of_others(&names[smiles], &others),
+        smiles_column: Some(names[smiles].clone()),
+        id_column: id.map(|id| names[id].clone()),
+    })
+}
+
+/// A table without header, of `fields` columns. `smiles` is the column that looks like SMILES.
+fn headerless_layout(
+    path: &Path,
+    start: &TextStart<'_>,
+    delimiter: u8,
+    fields: usize,
+    smiles: Option<usize>,
+    choice: &ColumnChoice,
+) -> Result<Found, SourceError> {
+    let names = headerless::names(fields);
+    let chosen = headerless::choice(choice, smiles, fields);
+    let Resolved { smiles, id } = match chosen.smiles {
+        Some(_) => columns::resolve(path, &names, &chosen)?,
+        None => {
+            return Err(SourceError::NoSmilesColumn {
+                path: path.to_owned(),
+                columns: fields,
+            });
+        }
+    };
+    let id_column = id.map(|id| names[id].clone());
+    let ids = id_column
+        .as_ref()
+        .map(|id| format!(", the ids in column {id}"));
+    let note = format!(
+        "no header: the SMILES are in column {}{}; choose others with --smiles-column and --id-column",
+        names[smiles],
+        ids.unwrap_or_default(),
+    );
+    let layout = DelimitedLayout {
+        delimiter,
+        header_lines: start.header_lines(false),
+        fields,
+        smiles,
+        id,
+    };
+    Ok(Found {
+        layout: Layout::Delimited(layout),
+        smiles_column: Some(names[smiles].clone()),
+        id_column,
+        notes: vec![note],
+    })
+}
+
+/// Says which of several columns with SMILES was taken.
+fn note_of_others(taken: &str, others: &[String]) -> Vec<String> {
+    if others.is_empty() {
+        return Vec::new();
+    }
+    let others: Vec<_> = others.iter().map(|other| format!("`{other}`")).collect();
+    vec![format!(
+        "the SMILES are taken from column `{taken}`, not from {}; choose with --smiles-column",
+        others.join(" or ")
+    )]
 }
 
 /// A chosen SMILES column that isn't a tag of this file leaves the mol block in use, so that it
 /// can be meant for another input; a chosen id must be there.
-fn sdf_layout(
-    path: &Path,
-    head: &[u8],
-    choice: &ColumnChoice,
-) -> Result<LayoutAndColumns, SourceError> {
+fn sdf_layout(path: &Path, head: &[u8], choice: &ColumnChoice) -> Result<Found, SourceError> {
     let mut tags = sdf::tag_names(head);
     let tag = |chosen: &Option<String>, tags: &[String]| {
-        let found = columns::find(tags, Some(chosen.as_deref()?), &[])?;
+        let found = columns::find(tags, Some(chosen.as_deref()?), ColumnRole::Id)?;
         Some(tags[found].clone())
     };
     let smiles_tag = tag(&choice.smiles, &tags);
@@ -219,7 +410,12 @@ fn sdf_layout(
         smiles_tag: smiles_tag.clone(),
         id_tag: id_tag.clone(),
     };
-    Ok((Layout::Sdf(layout), smiles_tag, id_tag))
+    Ok(Found {
+        layout: Layout::Sdf(layout),
+        smiles_column: smiles_tag,
+        id_column: id_tag,
+        notes: Vec::new(),
+    })
 }
 
 /// The rows of one file, one after the other.
@@ -252,7 +448,7 @@ impl FileRows {
                 bytes_all: file.bytes,
             }),
             text => Ok(FileRows::Text {
-                lines: Lines::open(&file.path, file.gzip)?,
+                lines: Lines::open(&file.path, file.packing)?,
                 parser: TextParser::new(text, true),
             }),
         }
@@ -318,7 +514,10 @@ impl TextParser {
                 TextParser::Delimited(Box::new(Delimited::new(*layout, from_start)))
             }
             Layout::Sdf(layout) => TextParser::Sdf(Sdf::new(layout.clone(), from_start)),
-            Layout::Smiles | Layout::Parquet(_) => TextParser::Smiles(SmilesLines::new(from_start)),
+            Layout::Smiles { header_possible } => {
+                TextParser::Smiles(SmilesLines::new(from_start && *header_possible))
+            }
+            Layout::Parquet(_) => TextParser::Smiles(SmilesLines::new(false)),
         }
     }
 }

@@ -7,8 +7,8 @@ use super::error::SourceError;
 use super::format::{EXTENSIONS, of_extension};
 use crate::limits::LIBRARY_FILES_MAX;
 
-/// The files that `inputs` name, in their order. A directory stands for the files directly in it
-/// that have a known extension and aren't hidden, by name; a pattern for the files that match,
+/// The files that `inputs` name, in their order. A directory stands for the files in it and
+/// in the directories in it that have a known extension and aren't hidden, by path; a pattern for the files that match,
 /// by name. A file named twice is there twice.
 pub fn resolve(inputs: &[PathBuf]) -> Result<Vec<PathBuf>, SourceError> {
     if inputs.is_empty() {
@@ -48,19 +48,8 @@ fn add(files: &mut Vec<PathBuf>, file: PathBuf) -> Result<(), SourceError> {
 }
 
 fn add_directory(directory: &Path, files: &mut Vec<PathBuf>) -> Result<(), SourceError> {
-    let unreadable = |error| SourceError::unreadable(directory, &error);
     let mut found = Vec::new();
-    for entry in fs::read_dir(directory).map_err(unreadable)? {
-        let path = entry.map_err(unreadable)?.path();
-        let hidden = path
-            .file_name()
-            .is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
-        // A job's own rejects are no library, and lie beside its parts.
-        let rejects = path.ends_with("rejects.parquet");
-        if !hidden && !rejects && of_extension(&path).is_some() && path.is_file() {
-            add(&mut found, path)?;
-        }
-    }
+    collect(directory, &mut Vec::new(), &mut found)?;
     if found.is_empty() {
         return Err(SourceError::EmptyDirectory {
             path: directory.to_owned(),
@@ -69,6 +58,39 @@ fn add_directory(directory: &Path, files: &mut Vec<PathBuf>) -> Result<(), Sourc
     }
     found.sort();
     found.into_iter().try_for_each(|file| add(files, file))
+}
+
+/// Adds the files in `directory` and the directories in it. `above` are the real paths of those it
+/// lies in, so that a symbolic link to one of them ends.
+fn collect(
+    directory: &Path,
+    above: &mut Vec<PathBuf>,
+    found: &mut Vec<PathBuf>,
+) -> Result<(), SourceError> {
+    let unreadable = |error| SourceError::unreadable(directory, &error);
+    let real = fs::canonicalize(directory).map_err(unreadable)?;
+    if above.contains(&real) {
+        return Ok(());
+    }
+    above.push(real);
+    for entry in fs::read_dir(directory).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        let name = path.file_name().unwrap_or_default().as_encoded_bytes();
+        // A job's own rejects are no library, and lie beside its parts.
+        if name.starts_with(b".") || name == b"rejects.parquet" {
+            continue;
+        }
+        if path.is_dir() {
+            // Spark and Delta Lake keep what is no data in such directories.
+            if !name.starts_with(b"_") {
+                collect(&path, above, found)?;
+            }
+        } else if of_extension(&path).is_some() && path.is_file() {
+            add(found, path)?;
+        }
+    }
+    above.pop();
+    Ok(())
 }
 
 /// Whether `input`, where no file has this name, is a pattern.

@@ -6,9 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use flate2::bufread::MultiGzDecoder;
-
 use super::error::SourceError;
+use super::unpack::{self, Packing};
 use crate::limits::{LINE_BYTES_MAX, READ_BUFFER_BYTES};
 
 /// Reads one line after the other; holds the one read last.
@@ -18,6 +17,7 @@ use crate::limits::{LINE_BYTES_MAX, READ_BUFFER_BYTES};
 /// start is kept.
 pub(super) struct Lines {
     path: PathBuf,
+    packing: Packing,
     text: Box<dyn BufRead + Send>,
     /// Bytes of the file consumed, compressed if it is.
     disk_bytes: Arc<AtomicU64>,
@@ -29,9 +29,9 @@ pub(super) struct Lines {
 
 impl Lines {
     /// The lines of `path` from its start.
-    pub fn open(path: &Path, gzip: bool) -> Result<Lines, SourceError> {
+    pub fn open(path: &Path, packing: Packing) -> Result<Lines, SourceError> {
         let file = File::open(path).map_err(|error| SourceError::unreadable(path, &error))?;
-        Ok(Lines::new(path, file, gzip, 0))
+        Lines::new(path, file, packing, 0)
     }
 
     /// The lines of the uncompressed `path` that start at byte `offset` or after it. Line numbers
@@ -42,41 +42,38 @@ impl Lines {
         // One byte early: if that is a line end, the line at `offset` is a whole one.
         let start = offset.saturating_sub(1);
         file.seek(SeekFrom::Start(start)).map_err(unreadable)?;
-        let mut lines = Lines::new(path, file, false, start);
+        let mut lines = Lines::new(path, file, Packing::None, start)?;
         if offset > 0 {
             lines.advance()?;
         }
         Ok(lines)
     }
 
-    fn new(path: &Path, file: File, gzip: bool, start: u64) -> Lines {
+    fn new(path: &Path, file: File, packing: Packing, start: u64) -> Result<Lines, SourceError> {
         let disk_bytes = Arc::new(AtomicU64::new(start));
         let counted = Counted {
             file: BufReader::with_capacity(READ_BUFFER_BYTES, file),
             consumed: Arc::clone(&disk_bytes),
         };
-        let text: Box<dyn BufRead + Send> = if gzip {
-            let inflated = MultiGzDecoder::new(counted);
-            Box::new(BufReader::with_capacity(READ_BUFFER_BYTES, inflated))
-        } else {
-            Box::new(counted)
-        };
-        Lines {
+        let text = packing.unpack(counted);
+        let text = text.map_err(|error| SourceError::unreadable(path, &error))?;
+        Ok(Lines {
             path: path.to_owned(),
+            packing,
             text,
             disk_bytes,
             line: Vec::new(),
             line_bytes: 0,
             number: 0,
             position: start,
-        }
+        })
     }
 
     /// Reads the next line; false at the end of the text.
     ///
     /// # Errors
-    /// [`SourceError::Unreadable`], or [`SourceError::Corrupt`] where a gzip stream ends early or
-    /// has changed bytes.
+    /// [`SourceError::Unreadable`]; or, of packed text, [`SourceError::Corrupt`] where the stream ends
+    /// early or has changed bytes, and [`SourceError::Window`].
     pub fn advance(&mut self) -> Result<bool, SourceError> {
         let start = self.position;
         self.line.clear();
@@ -136,7 +133,7 @@ impl Lines {
         self.position
     }
 
-    /// Bytes of the file consumed, as stored. For gzip this runs ahead of the lines by what one
+    /// Bytes of the file consumed, as stored. For packed text this runs ahead of the lines by what one
     /// read buffer inflates from.
     pub fn disk_bytes(&self) -> u64 {
         self.disk_bytes.load(Ordering::Relaxed)
@@ -168,28 +165,39 @@ impl Lines {
     }
 
     fn read_error(&self, error: &io::Error) -> SourceError {
-        read_error(&self.path, error, self.number + 1)
+        read_error(&self.path, self.packing, error, self.number + 1)
     }
 }
 
 /// The first `bytes_max` bytes of `path`'s text.
-pub(super) fn head(path: &Path, gzip: bool, bytes_max: usize) -> Result<Vec<u8>, SourceError> {
-    let lines = Lines::open(path, gzip)?;
+pub(super) fn head(
+    path: &Path,
+    packing: Packing,
+    bytes_max: usize,
+) -> Result<Vec<u8>, SourceError> {
+    let lines = Lines::open(path, packing)?;
     let mut head = Vec::with_capacity(bytes_max);
     match lines.text.take(bytes_max as u64).read_to_end(&mut head) {
         Ok(_) => Ok(head),
-        Err(error) => Err(read_error(path, &error, 1)),
+        Err(error) => Err(read_error(path, packing, &error, 1)),
     }
 }
 
-/// Tells damage inside a gzip stream from a disk that fails.
-fn read_error(path: &Path, error: &io::Error, line: u64) -> SourceError {
+/// Tells damage inside a packed stream from a disk that fails.
+fn read_error(path: &Path, packing: Packing, error: &io::Error, line: u64) -> SourceError {
+    if packing.is_packed() && unpack::needs_more(error) {
+        return SourceError::window(path, packing);
+    }
     match error.kind() {
         io::ErrorKind::UnexpectedEof => SourceError::corrupt(
             path,
-            format_args!("the gzip stream ends early, at or after line {line}"),
+            format_args!("the {packing} stream ends early, at or after line {line}"),
         ),
         io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
+            SourceError::corrupt(path, format_args!("at or after line {line}: {error}"))
+        }
+        // zstd has no kinds for what is wrong with a stream.
+        io::ErrorKind::Other if matches!(packing, Packing::Zstd { .. }) => {
             SourceError::corrupt(path, format_args!("at or after line {line}: {error}"))
         }
         _ => SourceError::unreadable(path, error),
@@ -228,7 +236,7 @@ mod tests {
     fn lines_of(text: &[u8]) -> Vec<(Vec<u8>, u64)> {
         let file = tempfile::NamedTempFile::new().unwrap();
         std::fs::write(file.path(), text).unwrap();
-        let mut lines = Lines::open(file.path(), false).unwrap();
+        let mut lines = Lines::open(file.path(), Packing::None).unwrap();
         let mut read = Vec::new();
         while lines.advance().unwrap() {
             read.push((lines.line().to_vec(), lines.line_bytes()));

@@ -18,6 +18,8 @@ pub(super) struct ParquetLayout {
     pub id: Option<usize>,
     pub smiles_name: String,
     pub id_name: Option<String>,
+    /// Columns that could have been meant for the SMILES as well.
+    pub smiles_others: Vec<String>,
     pub rows: u64,
     /// Largest column chunk of these columns, before or after compression: no page is larger.
     pub chunk_bytes: u64,
@@ -65,6 +67,10 @@ pub(super) fn inspect(path: &Path, choice: &ColumnChoice) -> Result<ParquetLayou
             .unwrap_or(0),
         page_bytes_max: PARQUET_PAGE_BYTES_MAX,
         smiles_name: names[found.smiles].clone(),
+        smiles_others: match choice.smiles {
+            Some(_) => Vec::new(),
+            None => columns::passed_over(&names, found.smiles, ColumnRole::Smiles),
+        },
         id_name: found.id.map(|id| names[id].clone()),
         rows,
     })
@@ -85,7 +91,7 @@ fn resolve(
         found: describe_type(&fields[field]),
     };
     let named = columns::resolve(path, names, choice)?;
-    let first_fitting = |role, known: &[&str]| {
+    let first_fitting = |role| {
         let fitting: Vec<String> = (0..names.len())
             .map(|i| {
                 if fits(role, i) {
@@ -95,11 +101,11 @@ fn resolve(
                 }
             })
             .collect();
-        columns::find(&fitting, None, known)
+        columns::find(&fitting, None, role)
     };
     let smiles = match choice.smiles {
         Some(_) => Some(named.smiles).filter(|&i| fits(ColumnRole::Smiles, i)),
-        None => first_fitting(ColumnRole::Smiles, &columns::SMILES_NAMES),
+        None => first_fitting(ColumnRole::Smiles),
     };
     let smiles = smiles.ok_or_else(|| wrong_type(ColumnRole::Smiles, named.smiles))?;
     let id = match (&choice.id, named.id) {
@@ -107,7 +113,7 @@ fn resolve(
             return Err(wrong_type(ColumnRole::Id, id));
         }
         (Some(_), id) => id,
-        (None, _) => first_fitting(ColumnRole::Id, &columns::ID_NAMES),
+        (None, _) => first_fitting(ColumnRole::Id),
     };
     Ok(Resolved { smiles, id })
 }

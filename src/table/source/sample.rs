@@ -97,7 +97,7 @@ struct SpotReader<'a> {
 
 impl SpotReader<'_> {
     /// Appends up to `quota` rows from about byte `offset`, or from where the spot before ended
-    /// if that is further on. Of a gzipped file the head stands for all of it.
+    /// if that is further on. Of a packed file the head stands for all of it.
     fn read(
         &mut self,
         offset: u64,
@@ -119,7 +119,7 @@ impl SpotReader<'_> {
 
     fn seek(&mut self, offset: u64) -> Result<(), SourceError> {
         let file = self.file;
-        let seekable = file.rows.is_none() && !file.gzip;
+        let seekable = file.rows.is_none() && !file.packing.is_packed();
         match &mut self.rows {
             Some(FileRows::Text { lines, .. }) => {
                 if seekable && lines.position() < offset {

@@ -1,8 +1,13 @@
-//! SMILES files: `SMILES[blanks id]`, one row a line.
+//! SMILES files: `SMILES[ |extension|][blanks id]`, one row a line.
 //!
-//! The id is the rest of the line after the first run of blanks. Blank lines and lines that start
-//! with `#` are no rows; nor is a header, a first line whose first word is a usual name of a
-//! SMILES column.
+//! The id is the rest of the line after the first run of blanks. An extension is one of CXSMILES:
+//! it begins with a bar after the first run of blanks, ends with the next bar, and belongs to the
+//! SMILES. Blank lines and lines that start with `#` are no rows; nor is a header, a first line
+//! whose first word is a usual name of a SMILES column.
+//!
+//! A line whose first field is empty has an empty SMILES: one that begins with a tab, perhaps after
+//! spaces, and one with a single word after spaces. Of any other line spaces at the start say
+//! nothing.
 
 use super::batch::{ParentBatch, TextKind};
 use super::columns::names_smiles;
@@ -13,13 +18,16 @@ use crate::limits::LINE_BYTES_MAX;
 /// Turns lines into rows.
 pub(super) struct SmilesLines {
     header_possible: bool,
+    /// SMILES and extension, with a space between them.
+    joined: Vec<u8>,
 }
 
 impl SmilesLines {
-    /// `from_start`: whether the lines begin at the file's start, where a header may be.
-    pub fn new(from_start: bool) -> SmilesLines {
+    /// `header_possible`: whether the lines begin where a header may be.
+    pub fn new(header_possible: bool) -> SmilesLines {
         SmilesLines {
-            header_possible: from_start,
+            header_possible,
+            joined: Vec::new(),
         }
     }
 
@@ -31,20 +39,32 @@ impl SmilesLines {
         batch: &mut ParentBatch,
     ) -> Result<bool, SourceError> {
         while lines.advance()? {
-            let line = lines.line().trim_ascii();
+            let line = lines.line().trim_ascii_end();
             if lines.too_long() {
                 push_long_line(lines, row, batch);
                 return Ok(true);
             }
-            if line.is_empty() || line[0] == b'#' {
+            if line.trim_ascii_start().is_empty() || line.trim_ascii_start()[0] == b'#' {
                 continue;
             }
-            let (smiles, id) = split(line);
+            let Parts {
+                smiles,
+                extension,
+                id,
+            } = parts(line);
             let first = std::mem::replace(&mut self.header_possible, false);
             if first && names_smiles(smiles) {
                 continue;
             }
-            batch.push_smiles(row, smiles, Some(id));
+            if extension.is_empty() {
+                batch.push_smiles(row, smiles, Some(id));
+            } else {
+                self.joined.clear();
+                self.joined.extend_from_slice(smiles);
+                self.joined.push(b' ');
+                self.joined.extend_from_slice(extension);
+                batch.push_smiles(row, &self.joined, Some(id));
+            }
             return Ok(true);
         }
         Ok(false)
@@ -63,6 +83,58 @@ pub(super) fn push_long_line(lines: &Lines, row: u64, batch: &mut ParentBatch) {
     );
 }
 
+/// A line taken apart.
+#[derive(Debug, PartialEq, Eq)]
+struct Parts<'a> {
+    smiles: &'a [u8],
+    /// With its bars; empty without one.
+    extension: &'a [u8],
+    /// May be surrounded by blanks.
+    id: &'a [u8],
+}
+
+/// Takes a line without blanks at its end apart.
+fn parts(line: &[u8]) -> Parts<'_> {
+    if first_field_is_empty(line) {
+        return Parts {
+            smiles: b"",
+            extension: b"",
+            id: line,
+        };
+    }
+    let (smiles, rest) = split(line.trim_ascii_start());
+    let rest = rest.trim_ascii_start();
+    let (extension, id) = rest.split_at(extension_bytes(rest));
+    Parts {
+        smiles,
+        extension,
+        id,
+    }
+}
+
+fn first_field_is_empty(line: &[u8]) -> bool {
+    let words = line.trim_ascii_start();
+    let blanks = &line[..line.len() - words.len()];
+    !blanks.is_empty() && (blanks.contains(&b'\t') || split(words).1.is_empty())
+}
+
+/// Bytes of the extension of CXSMILES at the start of `text`; all of it where the extension does not
+/// end, so that RDKit says so. Bars inside `$…$`, which are labels of atoms, end none.
+fn extension_bytes(text: &[u8]) -> usize {
+    if text.first() != Some(&b'|') {
+        return 0;
+    }
+    let mut in_labels = false;
+    for (i, byte) in text.iter().enumerate().skip(1) {
+        match byte {
+            b'$' => in_labels = !in_labels,
+            b'|' if !in_labels => return i + 1,
+            _ => {}
+        }
+    }
+    text.len()
+}
+
 /// The first word of `line` and what follows it.
 pub(super) fn split(line: &[u8]) -> (&[u8], &[u8]) {
     let end = line
@@ -70,4 +142,41 @@ pub(super) fn split(line: &[u8]) -> (&[u8], &[u8]) {
         .position(u8::is_ascii_whitespace)
         .unwrap_or(line.len());
     line.split_at(end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn assert_parts(line: &str, expected: [&str; 3]) {
+        let Parts {
+            smiles,
+            extension,
+            id,
+        } = parts(line.as_bytes());
+        let found = [smiles, extension, id.trim_ascii()];
+        assert_eq!(
+            found.map(|part| std::str::from_utf8(part).unwrap()),
+            expected
+        );
+    }
+
+    #[test]
+    fn an_extension_belongs_to_the_smiles_and_the_id_follows() {
+        assert_parts("CC |^1:0|\tZ2", ["CC", "|^1:0|", "Z2"]);
+        assert_parts("CC\t|^1:0| Z 2", ["CC", "|^1:0|", "Z 2"]);
+        assert_parts("CC  |^1:0|", ["CC", "|^1:0|", ""]);
+        assert_parts("*C |$R|1;$| Z", ["*C", "|$R|1;$|", "Z"]);
+        assert_parts("CC |^1:0", ["CC", "|^1:0", ""]);
+        assert_parts("CC a|b|", ["CC", "", "a|b|"]);
+    }
+
+    #[test]
+    fn a_line_that_begins_with_a_separator_has_no_smiles() {
+        assert_parts("\tCO", ["", "", "CO"]);
+        assert_parts("  \tCO x", ["", "", "CO x"]);
+        assert_parts(" CO", ["", "", "CO"]);
+        assert_parts("  CO 1", ["CO", "", "1"]);
+    }
 }

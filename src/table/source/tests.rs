@@ -86,6 +86,7 @@ fn choice(smiles: Option<&str>, id: Option<&str>) -> ColumnChoice {
     ColumnChoice {
         smiles: smiles.map(str::to_owned),
         id: id.map(str::to_owned),
+        ..ColumnChoice::default()
     }
 }
 

@@ -34,13 +34,13 @@ fn files_that_cannot_be_a_library_are_refused_by_name() {
         ),
         (
             "h.smi.zst",
-            b"\x28\xB5\x2F\xFD....".to_vec(),
-            "is zstd (it starts with 28 b5 2f fd), which isn't supported; unpack it, or pack it with gzip",
+            b"\x28\xB5\x2F\xFD\x04\x90".to_vec(),
+            "its zstd stream needs more than 128 MiB of memory to unpack; pack it anew without --long, --ultra or -9",
         ),
         (
-            "i.smi.bz2",
-            b"BZh91AY&SY....".to_vec(),
-            "is bzip2 (it starts with BZh), which isn't supported; unpack it, or pack it with gzip",
+            "i.smi.lz4",
+            b"\x04\x22\x4D\x18....".to_vec(),
+            "is lz4 (it starts with 04 22 4d 18), which isn't supported; unpack it, or pack it with gzip",
         ),
         (
             "j.csv",
@@ -65,12 +65,12 @@ fn files_that_cannot_be_a_library_are_refused_by_name() {
         (
             "n.dat",
             b"CCO 1\n".to_vec(),
-            "can't tell its format; rename it to one of .parquet .pq .smi .smiles .ism .txt .csv .tsv .sdf .sd",
+            "can't tell its format; rename it to one of .parquet .pq .smi .smiles .ism .can .cxsmiles .txt .csv .tsv .sdf .sd",
         ),
         (
             "o.smi.gz",
             gzip(gzip("CCO\n")),
-            "is gzip around gzip or Parquet, which isn't supported; unpack it first",
+            "is a packed file inside a packed file, which isn't supported; unpack it first",
         ),
         (
             "p.smi.gz",
@@ -172,7 +172,7 @@ fn directories_and_patterns_stand_for_their_files_by_name() {
     ));
     let empty = read(shelf.path("deep.smi")).unwrap_err().to_string();
     assert!(
-        empty.ends_with("directory has no library files (read are .parquet .pq .smi .smiles .ism .txt .csv .tsv .sdf .sd, each also with .gz)"),
+        empty.ends_with("directory has no library files (read are .parquet .pq .smi .smiles .ism .can .cxsmiles .txt .csv .tsv .sdf .sd, each also with .gz, .bz2, .xz or .zst)"),
         "{empty}"
     );
     assert_eq!(
