@@ -223,6 +223,18 @@ fn molecules_that_differ_in_enhanced_stereo_are_two_for_dedup() {
 }
 
 #[test]
+fn keys_see_enhanced_stereo() {
+    let key = |smiles: &str| {
+        let run = Molsieve::new("key").arg(smiles).run().ends_with(0);
+        run.stdout.split('\t').next().unwrap().to_owned()
+    };
+    assert_eq!(key("CC |^1:0| Z2"), key("[CH2]C"));
+    assert_eq!(key("C[C@H](N)O |&1:1|"), key("C[C@@H](N)O |&1:1|"));
+    assert_ne!(key("C[C@H](N)O |&1:1|"), key("C[C@H](N)O"));
+    assert_ne!(key("C[C@H](N)O |&1:1|"), key("C[C@H](N)O |o1:1|"));
+}
+
+#[test]
 fn ids_before_the_smiles_and_no_header_are_noticed_and_said() {
     let folder = Folder::new();
     let expected = [("CCO", "702"), ("CC(=O)O", "176")];

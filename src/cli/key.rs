@@ -6,12 +6,13 @@ use super::{CliError, Exit};
 use crate::{
     chem::{self, RdKit},
     identity::{KeyMaker, Way},
+    table::source::smiles_of_line,
 };
 
 /// What `key` is told.
 #[derive(clap::Args, Debug)]
 pub(super) struct KeyArgs {
-    /// SMILES; without any, lines of standard input, each a SMILES and what else stands behind a space
+    /// SMILES; without any, lines of standard input, each a SMILES (an extension of CXSMILES may follow) and what else stands behind a space
     #[arg(value_name = "SMILES")]
     smiles: Vec<String>,
     /// Say in a third column why a key took RDKit; empty where the text alone was enough
@@ -73,11 +74,8 @@ impl<W: Write> Printer<W> {
     }
 
     fn print(&mut self, line: &[u8]) -> std::io::Result<()> {
-        let smiles = line
-            .split(|byte| byte.is_ascii_whitespace())
-            .next()
-            .unwrap_or_default();
-        let made = chem::check_text(smiles).and_then(|()| self.keys.key(smiles));
+        let smiles = smiles_of_line(line);
+        let made = chem::check_text(&smiles).and_then(|()| self.keys.key(&smiles));
         let (key, way) = match made {
             Ok((key, way)) => (key.to_string(), Some(way)),
             Err(reason) => {

@@ -45,6 +45,7 @@ pub use guard::{in_guarded_call, quiet};
 pub use input_file::InputFile;
 pub use inputs::{is_pattern, resolve as resolve_inputs};
 pub use sample::RowsEstimate;
+pub use smiles_lines::smiles_of_line;
 pub use unpack::Packing;
 
 use crate::limits::PARENT_BATCH_BYTES_MAX;

@@ -9,6 +9,8 @@
 //! spaces, and one with a single word after spaces. Of any other line spaces at the start say
 //! nothing.
 
+use std::borrow::Cow;
+
 use super::batch::{ParentBatch, TextKind};
 use super::columns::names_smiles;
 use super::error::SourceError;
@@ -81,6 +83,15 @@ pub(super) fn push_long_line(lines: &Lines, row: u64, batch: &mut ParentBatch) {
         None,
         format_args!("line {number} is {bytes} bytes long, at most {LINE_BYTES_MAX} are read"),
     );
+}
+
+/// The SMILES on a line, with a space and the extension of CXSMILES behind it if there is one.
+pub fn smiles_of_line(line: &[u8]) -> Cow<'_, [u8]> {
+    let parts = parts(line.trim_ascii_end());
+    if parts.extension.is_empty() {
+        return parts.smiles.into();
+    }
+    [parts.smiles, b" ", parts.extension].concat().into()
 }
 
 /// A line taken apart.
