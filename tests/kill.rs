@@ -98,10 +98,7 @@ fn kill(running: &mut Running, out: &Path, aim: Aim, random: &mut Random, whole:
     let work = out.join(".molsieve");
     let began = Instant::now();
     let delay = random.duration(whole);
-    let next_part = out.join(format!(
-        "part-{:05}.parquet",
-        parts + random.below(3) as usize
-    ));
+    let next_part = output::part(out, parts + random.below(3) as usize);
     while running.is_running() {
         let reached = match aim {
             Aim::Time => began.elapsed() >= delay,

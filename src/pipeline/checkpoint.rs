@@ -43,7 +43,7 @@ pub const JOB: Kind = Kind {
 /// The file of a [`Checkpoint`].
 pub const CHECKPOINT: Kind = Kind {
     name: "checkpoint",
-    version: 1,
+    version: 2,
 };
 
 /// How far a run is.

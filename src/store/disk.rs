@@ -202,6 +202,21 @@ pub fn remove(path: &Path) -> Result<(), StoreError> {
     }
 }
 
+/// Removes a directory unless something is in it; none there is fine.
+pub fn remove_empty_dir(path: &Path) -> Result<(), StoreError> {
+    match faults::call("remove", path).and_then(|()| fs::remove_dir(path)) {
+        Err(error)
+            if !matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty
+            ) =>
+        {
+            Err(StoreError::io(path, "remove", &error))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// Everything in a directory; nothing if it does not exist.
 pub fn entries(path: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let listing = match faults::call("list", path).and_then(|()| fs::read_dir(path)) {

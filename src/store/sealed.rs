@@ -32,6 +32,9 @@ pub struct Kind {
 /// Characters of a parser's message that are passed on.
 const MESSAGE_CHARS_MAX: usize = 200;
 
+/// What [`decode`] says of a file whose layout has another version.
+const OTHER_VERSION: &str = "another version of molsieve wrote it";
+
 /// Writes `value` into `folder`.
 pub fn write(folder: &Path, kind: Kind, value: &impl Serialize) -> Result<(), StoreError> {
     let temporary = folder.join(format!("{}.tmp", kind.name));
@@ -49,9 +52,12 @@ pub fn read<T: DeserializeOwned>(folder: &Path, kind: Kind) -> Result<Option<T>,
     let Some(content) = disk::read(&path, SEALED_BYTES_MAX)? else {
         return Ok(None);
     };
-    decode(kind, &content)
-        .map(Some)
-        .map_err(|reason| StoreError::damaged(&path, reason))
+    decode(kind, &content).map(Some).map_err(|reason| {
+        if reason == OTHER_VERSION {
+            return StoreError::OtherVersion(folder.into());
+        }
+        StoreError::damaged(&path, reason)
+    })
 }
 
 /// The bytes of the file that holds `value`.
@@ -80,7 +86,7 @@ pub fn decode<T: DeserializeOwned>(kind: Kind, content: &[u8]) -> Result<T, Stri
     match head.map(String::from_utf8_lossy) {
         Some(head) if head == expected => {}
         Some(head) if head.starts_with(&format!("molsieve {} ", kind.name)) => {
-            return Err("another version of molsieve wrote it".into());
+            return Err(OTHER_VERSION.into());
         }
         _ => return Err(format!("it does not begin with \"{expected}\"")),
     }

@@ -37,7 +37,7 @@ use crate::{
     limits::SINK_CHUNK_ROWS,
     slot::{ParentFlags, Slot, Verdict, text_range},
     store::{
-        OutputDir, PendingFile, Published, StoreError,
+        OutputDir, PendingFile, Published, StoreError, part_name,
         spill::{Kind, SpillLength, SpillReader, SpillWriter},
     },
 };
@@ -168,7 +168,7 @@ impl<'a> ProductSink<'a> {
 
     fn part_under_way(&mut self) -> Result<&mut ParquetFile, SinkError> {
         if self.part.is_none() {
-            let name = format!("part-{:05}.parquet", self.parts.len());
+            let name = part_name(self.parts.len());
             self.part = Some(ParquetFile::begin(self.output, &name, &self.schema)?);
         }
         Ok(self.part.as_mut().expect("it was begun just now"))
