@@ -9,6 +9,8 @@
 //! | `NAME.tmp` | what will be published as `NAME`, or as `products/NAME` | its own |
 //! | `job`, `checkpoint`, `poisoned` | what the run is, how far it is, whom it must not try again | [`sealed`] |
 //! | `keys`, `maybe-keys`, `maybe-rows`, `rejects` | what waits for the end | [`spill`] |
+//! | `part-rows` | the rows of the part under way, from which it is made again | [`spill`] |
+//! | `survivors` | which *maybe* rows survive, once that is decided | [`spill`] |
 //! | `in-work` | the parents in work | see [`crate::pipeline`] |
 //! | `settle/` | partitions | [`spill`] |
 //!

@@ -69,6 +69,7 @@ fn stops_cleanly_on(signal: Signal) {
         "lock",
         "maybe-keys",
         "maybe-rows",
+        "part-rows",
         "rejects",
     ];
     assert_eq!(unfinished, expected, "no stray file");

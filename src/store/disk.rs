@@ -163,6 +163,11 @@ impl Seek for DiskFile {
     }
 }
 
+/// The content of the file at `path` is on the disk when this returns.
+pub fn sync(path: &Path) -> Result<(), StoreError> {
+    DiskFile::open(path)?.sync()
+}
+
 /// Renames a file within a directory.
 pub fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
     faults::call("rename", to)

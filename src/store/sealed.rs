@@ -99,6 +99,30 @@ pub fn decode<T: DeserializeOwned>(kind: Kind, content: &[u8]) -> Result<T, Stri
     serde_json::from_slice(json).map_err(|error| one_line(&error.to_string()))
 }
 
+/// Bytes in a sealed value, as hex digits.
+pub mod as_hex {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    /// See the module.
+    pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&super::hex(bytes))
+    }
+
+    /// See the module.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
+        let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+        let bytes = pairs
+            .iter()
+            .map(|[high, low]| Some((digit(*high)? << 4) | digit(*low)?));
+        let bytes = bytes.collect::<Option<Vec<u8>>>();
+        bytes
+            .filter(|_| rest.is_empty())
+            .ok_or_else(|| D::Error::custom("bytes are not in hex digits"))
+    }
+}
+
 /// A parser's message without what would break a line, and cut: it may repeat what is in the file.
 fn one_line(message: &str) -> String {
     let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
