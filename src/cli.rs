@@ -358,6 +358,7 @@ impl CliError {
                 | StoreError::NoRun(_)
                 | StoreError::Foreign(_)
                 | StoreError::Busy(_)
+                | StoreError::OtherVersion(_)
                 | StoreError::NotADirectory(_) => Exit::Usage,
                 StoreError::DiskFull(_) | StoreError::Damaged { .. } | StoreError::Io { .. } => {
                     Exit::Failed

@@ -133,13 +133,22 @@ pub enum Outcome {
     Done(Box<Manifest>),
     /// It was asked to stop and can go on from its last checkpoint.
     Stopped {
-        /// Parts published.
-        parts: usize,
-        /// Rows in them.
-        rows: u64,
+        /// What is not made again.
+        kept: Kept,
         /// Bytes free on the disk, if there were too few to go on.
         free: Option<u64>,
     },
+}
+
+/// What a checkpoint keeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Parts published.
+    pub parts: usize,
+    /// Rows in them.
+    pub rows: u64,
+    /// Rows of the part under way.
+    pub rows_under_way: u64,
 }
 
 /// Where a running job stands.
@@ -210,8 +219,12 @@ pub(crate) struct Shared<'a> {
     parts: AtomicU64,
     /// Checkpoints taken by this process.
     checkpoints: AtomicU64,
-    /// Parts and the rows in them as of the last checkpoint.
-    checkpoint: Mutex<(usize, u64)>,
+    /// As of the last checkpoint.
+    checkpoint: Mutex<Kept>,
+    /// Set while a job that stops takes its checkpoint.
+    is_saving: AtomicBool,
+    /// When it had it.
+    saved: OnceLock<Instant>,
     /// Bytes free on the disk, once there are too few to go on.
     disk_full: Mutex<Option<u64>>,
     /// Progress of settling.
@@ -277,9 +290,9 @@ fn run_stages<'a>(
         return Err(error);
     }
     if shared.is_stopping() {
-        let (parts, rows) = *shared.checkpoint.lock().unwrap_or_else(|p| p.into_inner());
+        let kept = *shared.checkpoint.lock().unwrap_or_else(|p| p.into_inner());
         let free = *shared.disk_full.lock().unwrap_or_else(|p| p.into_inner());
-        return Ok(Outcome::Stopped { parts, rows, free });
+        return Ok(Outcome::Stopped { kept, free });
     }
     let sinking = settled.ok_or_else(|| PipelineError::Panicked("sink".into()))?;
     let sunk = sinking.finish()?;
@@ -392,7 +405,9 @@ impl<'a> Shared<'a> {
             bytes_written: AtomicU64::new(0),
             parts: AtomicU64::new(0),
             checkpoints: AtomicU64::new(0),
-            checkpoint: Mutex::new((0, 0)),
+            checkpoint: Mutex::default(),
+            is_saving: AtomicBool::new(false),
+            saved: OnceLock::new(),
             disk_full: Mutex::new(None),
             settled: AtomicU64::new(0),
             to_settle: AtomicU64::new(0),
@@ -429,7 +444,10 @@ impl<'a> Shared<'a> {
 
     /// What is to be known once threads have had their time to come to an end.
     fn stuck(&self) -> Option<Stuck> {
-        let since = self.stopping_since.get()?;
+        if self.is_saving.load(Relaxed) {
+            return None;
+        }
+        let since = self.saved.get().or(self.stopping_since.get())?;
         let failure = self.failure.lock().unwrap_or_else(|p| p.into_inner());
         let time_max = match *failure {
             // The job may go on in this process, so a parent has all its time.
@@ -456,6 +474,23 @@ impl<'a> Shared<'a> {
 
     fn is_stopping(&self) -> bool {
         self.stopping.load(Relaxed)
+    }
+
+    /// Whether a job that stops is to take a checkpoint: one that was asked to, or that goes on without its engine. A
+    /// job that fails otherwise leaves what the last checkpoint says.
+    fn may_save(&self) -> bool {
+        let failure = self.failure.lock().unwrap_or_else(|p| p.into_inner());
+        let goes_on = matches!(*failure, None | Some(PipelineError::Engine(_)));
+        self.is_stopping() && goes_on
+    }
+
+    /// Takes the checkpoint of a job that stops; that may take longer than threads have to come to an end.
+    fn saving<T>(&self, save: impl FnOnce() -> T) -> T {
+        self.is_saving.store(true, Relaxed);
+        let saved = save();
+        self.saved.get_or_init(Instant::now);
+        self.is_saving.store(false, Relaxed);
+        saved
     }
 
     fn elapsed(&self) -> Duration {

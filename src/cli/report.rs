@@ -6,7 +6,7 @@ use super::progress::{bottleneck, rate, remaining};
 use crate::{
     config::{Dedup, Task},
     machine,
-    pipeline::{Job, Manifest, RuleCounts, Snapshot},
+    pipeline::{Job, Kept, Manifest, RuleCounts, Snapshot},
     plan::{Estimate, Plan},
     table::source::{InputFile, InputFormat},
     units::{ByteSize, count, counted, duration, percent},
@@ -261,6 +261,18 @@ fn columns_of(file: &InputFile) -> String {
     };
     let notes = file.notes.iter().map(|note| format!(" ({note})"));
     format!("{smiles}, {id}{}", notes.collect::<String>())
+}
+
+/// What a job that was stopped has made and need not make again.
+pub(super) fn kept(kept: &Kept) -> String {
+    let parts = counted(kept.parts as u64, "part");
+    let place = match (kept.parts, kept.rows_under_way) {
+        (_, 0) => parts,
+        (0, _) => "a part under way".into(),
+        (_, _) => format!("{parts} and one under way"),
+    };
+    let rows = counted(kept.rows + kept.rows_under_way, "row");
+    format!("{rows} in {place}")
 }
 
 fn headline(manifest: &Manifest) -> String {

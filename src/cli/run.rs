@@ -27,7 +27,7 @@ use crate::{
         source::{ColumnChoice, Library},
     },
     trial,
-    units::{ByteSize, counted},
+    units::ByteSize,
 };
 
 /// `molsieve run`.
@@ -110,14 +110,13 @@ fn ended(job: &Job, outcome: Outcome, json: bool) -> Result<Exit, CliError> {
                 counts.parents_capped,
             ))
         }
-        Outcome::Stopped { parts, rows, free } => Err(CliError::Stopped(format!(
-            "{}stopped at a checkpoint with {} in {}; molsieve run --resume --output {} goes on from it",
+        Outcome::Stopped { kept, free } => Err(CliError::Stopped(format!(
+            "{}stopped at a checkpoint with {}; molsieve run --resume --output {} goes on from it",
             free.map_or_else(String::new, |free| format!(
                 "the disk is nearly full ({} free); ",
                 ByteSize(free)
             )),
-            counted(rows, "row"),
-            counted(parts as u64, "part"),
+            report::kept(&kept),
             job.spec.output.display(),
         ))),
     }

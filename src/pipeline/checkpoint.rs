@@ -1,10 +1,14 @@
-//! Checkpoints: how far a run is, taken down whenever a part is closed.
+//! Checkpoints: how far a run is, taken down when a part is closed, after [`CHECKPOINT_SECONDS`], and when the run is
+//! to stop.
 //!
 //! Two sealed files (see [`crate::store::sealed`]) in `.molsieve/`: `job`, written once, says what the
-//! run is ([`Identity`]); `checkpoint`, replaced at every part, says how far it is ([`Checkpoint`]).
-//! What a checkpoint speaks of is on the disk before the checkpoint is: first the part is published,
-//! then the spills are synced, then the checkpoint is written. Whatever lies behind it is cut off when
-//! the run goes on, and made again.
+//! run is ([`Identity`]); `checkpoint`, replaced each time, says how far it is ([`Checkpoint`]).
+//! What a checkpoint speaks of is on the disk before the checkpoint is: first a part that is full is published,
+//! then the spills are synced, the rows of the part under way among them, then the checkpoint is written. Whatever
+//! lies behind it is cut off when the run goes on, and made again. What is in front of it is never made again, but
+//! the part under way is encoded again from its rows.
+//!
+//! [`CHECKPOINT_SECONDS`]: crate::limits::CHECKPOINT_SECONDS
 //!
 //! A checkpoint stands where a batch of parents ends. Batches depend on the input alone and begin with a
 //! slot of their own, and a filter that is filled again from the keys is the same filter; so a run that
@@ -25,7 +29,7 @@ use crate::{
     chem::{ChemistryTimes, Method},
     config::{Dedup, KeyKind, written_path},
     limits::{FINGERPRINT_BLOCK_BYTES, FINGERPRINT_BLOCKS},
-    settle::Lengths,
+    settle::{Lengths, rows::OpenBlock},
     slot::REASONS_MAX,
     store::{
         sealed::{Kind, hex},
@@ -43,7 +47,7 @@ pub const JOB: Kind = Kind {
 /// The file of a [`Checkpoint`].
 pub const CHECKPOINT: Kind = Kind {
     name: "checkpoint",
-    version: 1,
+    version: 2,
 };
 
 /// How far a run is.
@@ -53,6 +57,14 @@ pub struct Checkpoint {
     pub(super) parts: Vec<Part>,
     pub(super) lengths: Lengths,
     pub(super) rejects: SpillLength,
+    /// The rows of the part under way.
+    pub(super) part_rows: SpillLength,
+    /// *Maybe* rows behind the last whole block of their spill.
+    pub(super) open_block: OpenBlock,
+    /// Bytes of content that were in no part when the last part was closed.
+    pub(super) unwritten_before: u64,
+    /// The ordinals of the *maybe* rows that survive, once that is decided.
+    pub(super) survivors: Option<SpillLength>,
     pub(super) counts: Counts,
     pub(super) capped: Capped,
     /// Distinct products expected to have been lost to the filter.
@@ -66,10 +78,8 @@ pub struct Checkpoint {
     /// Times the run was interrupted.
     pub(super) interruptions: u64,
     /// Rows whose structure key took RDKit, by the number of the reason.
-    #[serde(default)]
     pub(super) keys_by_rdkit: [u64; REASONS_MAX],
     /// Rows whose structure key a device left to the CPU as too large.
-    #[serde(default)]
     pub(super) keys_too_large: u64,
     /// What each rule made.
     #[serde(default)]

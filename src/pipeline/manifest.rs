@@ -165,7 +165,7 @@ impl From<ChemistryTimes> for ChemistryStages {
 /// A published file.
 #[derive(Clone, Debug, Serialize)]
 pub struct ManifestFile {
-    /// Name in the output directory.
+    /// Path relative to the output directory.
     pub name: String,
     /// Rows.
     pub rows: u64,

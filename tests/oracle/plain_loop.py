@@ -432,9 +432,9 @@ def compare(args, specs, products, counts, rejected):
     so that a second row with the same SMILES is told from one that should not exist.
     """
     differences = Differences()
-    parts = sorted(args.compare.glob("part-*.parquet"))
+    parts = sorted((args.compare / "products").glob("part-*.parquet"))
     if not parts and not (args.compare / "manifest.json").exists():
-        raise Unusable(f"{args.compare}: neither part-*.parquet nor manifest.json")
+        raise Unusable(f"{args.compare}: neither products/part-*.parquet nor manifest.json")
     names = [spec[0] for spec in specs]
     texts = list(parent_texts(args))
     rows = sum(compare_part(part, names, texts, products, differences) for part in parts)

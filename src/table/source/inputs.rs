@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use super::error::SourceError;
 use super::format::{EXTENSIONS, of_extension};
 use crate::limits::LIBRARY_FILES_MAX;
+use crate::store::PRODUCTS_DIR;
 
-/// The files that `inputs` name, in their order. A directory stands for the files in it and
-/// in the directories in it that have a known extension and aren't hidden, by path; a pattern for the files that match,
-/// by name. A file named twice is there twice.
+/// The files that `inputs` name, in their order. A directory stands for the files in it and in the
+/// directories in it that have a known extension and aren't hidden, by path, and the output directory of
+/// a job for its products; a pattern for the files that match, by name. A file named twice is there twice.
 pub fn resolve(inputs: &[PathBuf]) -> Result<Vec<PathBuf>, SourceError> {
     if inputs.is_empty() {
         return Err(SourceError::NoInputs);
@@ -20,7 +21,9 @@ pub fn resolve(inputs: &[PathBuf]) -> Result<Vec<PathBuf>, SourceError> {
             return Err(SourceError::StandardInput);
         }
         match fs::metadata(input) {
-            Ok(metadata) if metadata.is_dir() => add_directory(input, &mut files)?,
+            Ok(metadata) if metadata.is_dir() => {
+                add_directory(&products_of_job(input), &mut files)?;
+            }
             Ok(_) => add(&mut files, input.clone())?,
             Err(error) => match pattern(input) {
                 Some(pattern) => add_matches(pattern, &mut files)?,
@@ -45,6 +48,17 @@ fn add(files: &mut Vec<PathBuf>, file: PathBuf) -> Result<(), SourceError> {
     }
     files.push(file);
     Ok(())
+}
+
+/// The folder of products, if `directory` is the output directory of a job.
+fn products_of_job(directory: &Path) -> PathBuf {
+    let products = directory.join(PRODUCTS_DIR);
+    let is_output = directory.join("manifest.json").is_file() && products.is_dir();
+    if is_output {
+        products
+    } else {
+        directory.to_owned()
+    }
 }
 
 fn add_directory(directory: &Path, files: &mut Vec<PathBuf>) -> Result<(), SourceError> {
