@@ -4,6 +4,7 @@
 //! `molsieve run … > summary.txt` keeps the summary and shows the progress. With `--json` standard
 //! output carries one JSON object per line and nothing else.
 
+mod attempts;
 mod bench;
 mod doctor;
 mod generate;
@@ -23,6 +24,7 @@ use std::{
     process::ExitCode,
 };
 
+use attempts::Attempt;
 use clap::{Parser, Subcommand};
 
 use crate::{
@@ -238,6 +240,28 @@ enum CliError {
     /// A signal handler can't be installed.
     #[error("cannot install signal handlers: {0}")]
     Signals(String),
+    /// The process that does the job can't be started or waited for.
+    #[error("cannot {action}: {reason}")]
+    Attempt {
+        /// What was attempted.
+        action: &'static str,
+        /// The operating system's words.
+        reason: String,
+    },
+    /// The process that does the job ends again and again.
+    #[error(
+        "the job's process {how}, in {attempts} attempts without getting further; look at memory and disk; \
+         {} goes on from the last checkpoint",
+        attempts::resume(output.as_ref())
+    )]
+    Crashed {
+        /// How it ended.
+        how: String,
+        /// How often.
+        attempts: u32,
+        /// Where the job writes.
+        output: Option<PathBuf>,
+    },
     /// The job was asked to stop and can go on.
     #[error("{0}")]
     Stopped(String),
@@ -379,6 +403,8 @@ impl CliError {
             Self::Worker(error) => error.exit(),
             Self::Stopped(_) => Exit::Stopped,
             Self::Pipeline(_)
+            | Self::Attempt { .. }
+            | Self::Crashed { .. }
             | Self::Signals(_)
             | Self::Bench(_)
             | Self::Client(_)
@@ -395,7 +421,8 @@ impl CliError {
 
 /// Runs the program on the process's arguments.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let (attempt, args) = Attempt::of(std::env::args_os().collect());
+    let cli = Cli::parse_from(&args);
     // The daemon's log has a form of its own.
     if !matches!(cli.command, Command::Serve(_)) {
         start_log();
@@ -405,8 +432,8 @@ pub fn main() -> ExitCode {
         quiet_drivers();
     }
     let (json, result) = match cli.command {
-        Command::Run(args) => (args.json, run::run(args)),
-        Command::Dedup(args) => (args.job.json, run::dedup(args)),
+        Command::Run(job) => (job.json, run::run(job, &args, attempt.as_ref())),
+        Command::Dedup(job) => (job.job.json, run::dedup(job, &args, attempt.as_ref())),
         Command::Plan(args) => (args.json, run::plan(args)),
         Command::Key(args) => (false, key::key(&args)),
         Command::TryParents => (false, run::try_parents()),

@@ -148,8 +148,8 @@ pub struct JobSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_products_per_parent: Option<u32>,
 
-    /// Seconds after which a parent that RDKit does not return from is given up and rejected
-    /// [default: 120]
+    /// CPU seconds that one parent may use without giving a product; it is then tried once more alone, and
+    /// rejected if it exceeds them again. A parent that gives products may take any time [default: 120]
     #[arg(long, value_name = "SECONDS", help_heading = "Limits and tuning")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent_timeout: Option<u64>,
@@ -316,7 +316,7 @@ pub struct JobSpec {
     pub properties: bool,
     /// Cap on distinct products per parent.
     pub products_per_parent_max: u32,
-    /// Time after which a parent that RDKit does not return from is given up.
+    /// CPU time that a parent may use without giving a product.
     pub parent_timeout: Duration,
     /// Bytes at which a part is closed.
     pub part_bytes: u64,

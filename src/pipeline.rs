@@ -64,13 +64,12 @@ use crate::{
     rules::RuleSet,
     settle::decide::DecideError,
     sieve::{Engine, EngineError, Tally, structure_key::KeyDevices},
-    store::{OutputDir, StoreError},
+    store::{OutputDir, StoreError, WORK_DIR, sealed},
     table::{
         earlier::{EarlierRun, EarlierRunError},
         sink::SinkError,
         source::{Library, SourceError},
     },
-    trial,
 };
 
 /// A job that is ready to run: everything that can be known before work has been checked.
@@ -138,6 +137,34 @@ pub enum Outcome {
         /// Bytes free on the disk, if there were too few to go on.
         free: Option<u64>,
     },
+    /// RDKit exceeded the time limit on a parent. The run can be resumed from its last checkpoint, which
+    /// tries that parent alone.
+    TimedOut {
+        /// The parent.
+        row: u64,
+    },
+}
+
+/// How far a run is, as far as can be seen in its output directory: equal values mean that the run got
+/// no further.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standing {
+    phase: Option<checkpoint::Phase>,
+    poisoned: usize,
+}
+
+impl Standing {
+    /// That of the run in an output directory.
+    pub fn of(output: &std::path::Path) -> Self {
+        let work = output.join(WORK_DIR);
+        // A file that can't be read is the next attempt's to report.
+        let checkpoint: Option<Checkpoint> = sealed::read(&work, CHECKPOINT).ok().flatten();
+        let poisoned: Option<Poisoned> = sealed::read(&work, in_work::POISONED).ok().flatten();
+        Self {
+            phase: checkpoint.map(|checkpoint| checkpoint.phase),
+            poisoned: poisoned.map_or(0, |poisoned| poisoned.len()),
+        }
+    }
 }
 
 /// What a checkpoint keeps.
@@ -191,7 +218,6 @@ const RETURN_TIME_MAX: Duration = Duration::from_secs(2);
 /// What the stages share.
 pub(crate) struct Shared<'a> {
     job: &'a Job,
-    output: &'a OutputDir,
     ring: Arc<Ring>,
     /// Name of the engine.
     engine: &'static str,
@@ -289,6 +315,9 @@ fn run_stages<'a>(
     {
         return Err(error);
     }
+    if let Some(row) = *shared.timed_out.lock().unwrap_or_else(|p| p.into_inner()) {
+        return Ok(Outcome::TimedOut { row });
+    }
     if shared.is_stopping() {
         let kept = *shared.checkpoint.lock().unwrap_or_else(|p| p.into_inner());
         let free = *shared.disk_full.lock().unwrap_or_else(|p| p.into_inner());
@@ -376,7 +405,6 @@ fn judge(
 impl<'a> Shared<'a> {
     fn new(
         job: &'a Job,
-        output: &'a OutputDir,
         begun: Option<&Checkpoint>,
         ring: Arc<Ring>,
         in_work: InWork,
@@ -386,7 +414,6 @@ impl<'a> Shared<'a> {
         let before = begun.map_or(0.0, |begun| begun.elapsed_seconds);
         Self {
             job,
-            output,
             ring,
             engine: job.plan.engine.name(),
             engine_lost: None,
@@ -431,7 +458,9 @@ impl<'a> Shared<'a> {
             if !self.is_stopping()
                 && let Some(row) = self.in_work.overdue(self.job.spec.parent_timeout)
             {
-                self.give_up(row);
+                // It is in the account of parents in work: whoever resumes tries it alone.
+                *self.timed_out.lock().unwrap_or_else(|p| p.into_inner()) = Some(row);
+                self.stop();
             }
             watch(&Snapshot {
                 stuck: self.stuck(),
@@ -458,18 +487,6 @@ impl<'a> Shared<'a> {
             timed_out: *self.timed_out.lock().unwrap_or_else(|p| p.into_inner()),
             error: failure.clone(),
         })
-    }
-
-    /// Stops the job because of a parent that RDKit does not return from, and puts it down.
-    fn give_up(&self, row: u64) {
-        let reason = trial::too_long(self.job.spec.parent_timeout);
-        match in_work::poison(self.output, row, reason) {
-            Ok(()) => {
-                *self.timed_out.lock().unwrap_or_else(|p| p.into_inner()) = Some(row);
-                self.stop();
-            }
-            Err(error) => self.fail(error.into()),
-        }
     }
 
     fn is_stopping(&self) -> bool {

@@ -288,6 +288,9 @@ bool Transformer::begin(rust::Slice<const std::uint8_t> smiles) {
 
 void Transformer::end() { parent_.reset(); }
 
+// A call ends after the product that takes it over this time, so that slow products are seen to come.
+constexpr std::uint64_t PAUSE_AFTER_NS = 50'000'000;
+
 Fill Transformer::fill(ProductSpace &space, std::uint32_t parent, std::uint32_t quantum,
                        ParentReport &report) {
   if (!parent_) {
@@ -303,7 +306,8 @@ Fill Transformer::fill(ProductSpace &space, std::uint32_t parent, std::uint32_t 
     if (parent_->pending && !write(space, parent, report)) {
       return Fill::SlotFull;
     }
-    if (quantum-- == 0) {
+    const auto worked_ns = report.match_ns + report.react_ns + report.finish_ns + report.write_ns;
+    if (quantum-- == 0 || worked_ns > PAUSE_AFTER_NS) {
       return Fill::Paused;
     }
     if (!make_next(report)) {

@@ -355,6 +355,17 @@ impl<'a> Reporter<'a> {
         }
     }
 
+    /// Says a line above the live display; nothing where nobody watches live.
+    pub(super) fn say_live(&self, line: &str) {
+        if let Some(display) = self
+            .display
+            .as_ref()
+            .filter(|display| display.live.is_some())
+        {
+            display.say(line);
+        }
+    }
+
     /// Clears the live display; with `--json`, says where the job stood last.
     pub(super) fn finish(&self) {
         if let Some(display) = &self.display {
