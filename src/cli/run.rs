@@ -33,7 +33,7 @@ use crate::{
         source::{ColumnChoice, Library},
     },
     trial,
-    units::ByteSize,
+    units::{ByteSize, counted},
 };
 
 /// `molsieve run`, called with the arguments `program`: a supervisor, or one of its attempts.
