@@ -5,12 +5,13 @@
 
 use std::{env, path::PathBuf};
 
-const CPP_FILES: [&str; 23] = [
+const CPP_FILES: [&str; 25] = [
     "bond_directions.cc",
     "direction.cc",
     "edit.cc",
     "edit_compile.cc",
     "graph.cc",
+    "hydrogens.cc",
     "log.cc",
     "parse.cc",
     "parse/aromaticity.cc",
@@ -24,19 +25,22 @@ const CPP_FILES: [&str; 23] = [
     "parse_check.cc",
     "periodic_table.cc",
     "rank.cc",
+    "ring_certainty.cc",
     "sites.cc",
     "smiles.cc",
     "stereo.cc",
     "transformer.cc",
     "valence.cc",
 ];
-const CPP_HEADERS: [&str; 11] = [
+const CPP_HEADERS: [&str; 13] = [
     "edit.h",
     "graph.h",
+    "hydrogens.h",
     "log.h",
     "parse.h",
     "parse/flat.h",
     "rank.h",
+    "ring_certainty.h",
     "sites.h",
     "smiles.h",
     "stereo.h",

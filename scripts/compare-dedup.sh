@@ -51,7 +51,7 @@ import pyarrow.parquet as pq
 
 work, library = Path(sys.argv[1]), Path(sys.argv[2])
 ours = set()
-for part in sorted((work / "out").glob("part-*.parquet")):
+for part in sorted((work / "out/products").glob("part-*.parquet")):
     ours |= set(pq.read_table(part, columns=["parent_row"])["parent_row"].to_pylist())
 theirs = set(pq.read_table(work / "out.parquet", columns=["parent_row"])["parent_row"].to_pylist())
 lines = library.read_text().splitlines()

@@ -7,6 +7,7 @@ usage() {
 Proves on a library that the fast way of doing the chemistry gives what the reference gives.
 
 usage: scripts/equal.sh [LIBRARY] [--rules FILE] [--kinds ROWS] [--rewrite SEED] [--threads N]
+       scripts/equal.sh --generated SECONDS [--seed N] [--round N] [--threads N]
 
   LIBRARY         .smi, .csv … as molsieve reads them  (default: examples/natural_products.csv)
   --rules FILE    (default: the shipped rules; tests/oracle/ has five.toml and nasty_rules.toml)
@@ -15,8 +16,15 @@ usage: scripts/equal.sh [LIBRARY] [--rules FILE] [--kinds ROWS] [--rewrite SEED]
                   (tests/oracle/kinds.py; takes a package of drug-like molecules from the package index)
   --rewrite SEED  first writes every SMILES anew in random order (LIBRARY is then lines of SMILES and id)
   --threads N     (default: the CPUs this process may use)
+  --generated SECONDS
+                  instead of a library and rules: rounds of random rules on random molecules of all kinds, until so
+                  many seconds have passed. Each round is run three ways: fast, reference, and the plain loop in
+                  Python (tests/oracle/generated.py). A difference that repeating the loop in Python explains is
+                  RDKit's own and is only counted; any other is printed with a small molecule that shows it
+  --seed N        of --generated: the same seed gives the same molecules and rules anywhere  (default: 1)
+  --round N       of --generated: only this round, as a printed difference names it
 
-Runs the job both ways and compares every row with its provenance, the rejects and the counts. Ends with
+Without --generated, runs the job both ways and compares every row with its provenance, the rejects and the counts. Ends with
 1 if anything differs. Says beside how long the chemistry took each way.
 
 MOLSIEVE  the binary to run  (default: target/release/molsieve)
@@ -57,6 +65,9 @@ library=$root/examples/natural_products.csv
 rules=$root/examples/rules/natural_products.toml
 kinds=
 rewrite=
+generated=
+seed=1
+round=
 threads=$(nproc)
 while [[ $# -gt 0 ]]; do
     case $1 in
@@ -64,7 +75,7 @@ while [[ $# -gt 0 ]]; do
             usage
             exit 0
             ;;
-        --kinds | --rewrite | --threads)
+        --kinds | --rewrite | --threads | --generated | --seed | --round)
             [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || die "$1 needs a whole number above 0" 2
             declare "${1#--}=$2"
             shift 2
@@ -87,6 +98,10 @@ if [[ -n ${PYTHON:-} ]]; then
 else
     (cd "$root" && make_venv) || die "the Python packages of tests/oracle/requirements.txt cannot be installed"
     python=$root/.venv/bin/python
+fi
+if [[ -n $generated ]]; then
+    exec "$python" "$oracle/generated.py" --molsieve "$molsieve" --seconds "$generated" --seed "$seed" \
+        --threads "$threads" ${round:+--round "$round"}
 fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

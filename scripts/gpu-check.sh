@@ -132,13 +132,13 @@ run() {
 }
 # Twice, so that half of the rows are repeats.
 dedup() {
-    on_engine "$1" dedup --input "$work/run-cpu/part-*.parquet" --input "$work/run-cuda/part-*.parquet" --check 1000 &&
+    on_engine "$1" dedup --input "$work/run-cpu/products" --input "$work/run-cuda/products" --check 1000 &&
         grep -qE "\"keys_made_by\": *\"$1\"" "$work/dedup-$1/manifest.json"
 }
 same_parts() {
     local part parts=0
-    for part in "$work/$1"-cpu/part-*.parquet; do
-        cmp "$part" "$work/$1-cuda/$(basename "$part")" || return 1
+    for part in "$work/$1"-cpu/products/part-*.parquet; do
+        cmp "$part" "$work/$1-cuda/products/$(basename "$part")" || return 1
         parts=$((parts + 1))
     done
     [ "$parts" -gt 0 ] && [ "$parts" = "$(find "$work/$1-cuda" -name 'part-*.parquet' | wc -l)" ]

@@ -8,6 +8,7 @@
 //! | `transformer.cc` | goes through rules and sites, makes one product at a time, writes it into the slot |
 //! | `sites.cc` | finds the sites of rules |
 //! | `parse.cc`, `parse/` | SMILES to RDKit's molecule on flat arrays |
+//! | `hydrogens.cc` | finds rules that ask for hydrogens as atoms |
 //! | `graph.cc`, `edit*.cc`, `valence.cc`, `stereo.cc` | products on flat arrays, proved to need no sanitization |
 //! | `rank.cc`, `smiles.cc`, `direction.cc` | canonical SMILES of such products |
 //! | `log.cc` | RDKit's log towards `tracing` |
@@ -32,7 +33,7 @@ use crate::{
         PRODUCTS_CHECKED_ONE_IN, PRODUCTS_PER_CALL, SITES_PER_RULE_MAX,
     },
     rules::{Rule, RuleSet},
-    slot::{Dropped, ParentFlags, Slot},
+    slot::{Dropped, ParentFlags, RuleDropped, Slot},
 };
 
 /// Proof that RDKit's shared tables are built and its log is captured.
@@ -163,6 +164,10 @@ pub enum Progress {
 pub struct Transformer {
     inner: UniquePtr<ffi::Transformer>,
     times: ChemistryTimes,
+    /// How many.
+    rules: usize,
+    /// Those that match nothing for want of hydrogens.
+    without_hydrogens: Vec<usize>,
     /// Whether the current parent is to fail.
     #[cfg(feature = "failpoints")]
     fails: bool,
@@ -236,17 +241,30 @@ impl Transformer {
         Ok(Self {
             inner,
             times: ChemistryTimes::default(),
+            rules: 0,
+            without_hydrogens: Vec::new(),
             #[cfg(feature = "failpoints")]
             fails: false,
         })
     }
 
+    /// By index, the rules that match nothing because they ask for hydrogens as atoms.
+    pub fn rules_without_hydrogens(&self) -> &[usize] {
+        &self.without_hydrogens
+    }
+
     fn add(&mut self, rule: &Rule) -> Result<(), String> {
         let require = rule.require.as_deref().unwrap_or_default();
-        self.inner
+        let matches_nothing = self
+            .inner
             .pin_mut()
-            .add_rule(&rule.smirks, &rule.exclude, require)
-            .map_err(|error| error.what().to_owned())
+            .add_rule(&rule.smirks, &rule.exclude, require, rule.add_hydrogens)
+            .map_err(|error| error.what().to_owned())?;
+        if matches_nothing {
+            self.without_hydrogens.push(self.rules);
+        }
+        self.rules += 1;
+        Ok(())
     }
 
     /// Parses a parent. The error says why it can't be used.
@@ -275,6 +293,8 @@ impl Transformer {
         }
         let mut report = ffi::ParentReport::default();
         let (rows, text_bytes) = (slot.rows(), slot.text_bytes());
+        let mut by_rule = std::mem::take(&mut slot.by_rule);
+        by_rule.resize(self.rules, RuleDropped::default());
         let columns = slot.columns_mut();
         let mut space = ffi::ProductSpace {
             text: columns.text,
@@ -286,6 +306,7 @@ impl Transformer {
             count_properties: columns.count_properties,
             rows: rows as u32,
             text_bytes: text_bytes as u32,
+            by_rule: bytemuck::cast_slice_mut(&mut by_rule),
         };
         let fill = self
             .inner
@@ -294,6 +315,7 @@ impl Transformer {
             .map_err(|error| ChemistryError::Failed(error.what().to_owned()))?;
         let (rows, text_bytes) = (space.rows as usize, space.text_bytes as usize);
         slot.set_filled(rows, text_bytes);
+        slot.by_rule = by_rule;
         add(&mut slot.dropped, &report);
         self.times.find_sites += Duration::from_nanos(report.match_ns);
         self.times.react += Duration::from_nanos(report.react_ns);

@@ -4,11 +4,13 @@
 //! `molsieve run … > summary.txt` keeps the summary and shows the progress. With `--json` standard
 //! output carries one JSON object per line and nothing else.
 
+mod attempts;
 mod bench;
 mod doctor;
 mod generate;
 mod jobs;
 mod key;
+mod places;
 mod progress;
 mod report;
 mod rules_check;
@@ -22,6 +24,7 @@ use std::{
     process::ExitCode,
 };
 
+use attempts::Attempt;
 use clap::{Parser, Subcommand};
 
 use crate::{
@@ -237,6 +240,28 @@ enum CliError {
     /// A signal handler can't be installed.
     #[error("cannot install signal handlers: {0}")]
     Signals(String),
+    /// The process that does the job can't be started or waited for.
+    #[error("cannot {action}: {reason}")]
+    Attempt {
+        /// What was attempted.
+        action: &'static str,
+        /// The operating system's words.
+        reason: String,
+    },
+    /// The process that does the job ends again and again.
+    #[error(
+        "the job's process {how}, in {attempts} attempts without getting further; look at memory and disk; \
+         {} goes on from the last checkpoint",
+        attempts::resume(output.as_ref())
+    )]
+    Crashed {
+        /// How it ended.
+        how: String,
+        /// How often.
+        attempts: u32,
+        /// Where the job writes.
+        output: Option<PathBuf>,
+    },
     /// The job was asked to stop and can go on.
     #[error("{0}")]
     Stopped(String),
@@ -294,7 +319,7 @@ enum CliError {
     #[error("cannot tell the current folder: {0}")]
     NoFolder(String),
     /// A path can't be told in JSON.
-    #[error("a path is not UTF-8, which the daemon can't be told")]
+    #[error("the daemon accepts only UTF-8 paths; rename the file or folder, or use molsieve run")]
     NotUtf8,
     /// A page can't be written.
     #[error("{}: {reason}", path.display())]
@@ -303,6 +328,32 @@ enum CliError {
         path: PathBuf,
         /// The operating system's words.
         reason: String,
+    },
+    /// The output directory holds what the job reads.
+    #[error(
+        "{}: {what} lies in the output directory {}, whose files the job replaces; use another directory",
+        path.display(),
+        output.display()
+    )]
+    InputInOutput {
+        /// What the job reads.
+        what: &'static str,
+        /// Where that is.
+        path: PathBuf,
+        /// The output directory.
+        output: PathBuf,
+    },
+    /// The output is meant to be a file or standard output.
+    #[error(
+        "--output {}: a job writes a directory of Parquet files, not a file; say --output {}",
+        output.display(),
+        instead.display()
+    )]
+    OutputIsNoFile {
+        /// What was given.
+        output: PathBuf,
+        /// A name for a directory.
+        instead: PathBuf,
     },
     /// There is nothing to resume, and no input to start with.
     #[error("{}: there is no run to resume; to start one, say what its --input is", .0.display())]
@@ -315,6 +366,8 @@ impl CliError {
         match self {
             Self::Config(_)
             | Self::NothingToResume(_)
+            | Self::InputInOutput { .. }
+            | Self::OutputIsNoFile { .. }
             | Self::Path(_)
             | Self::Settings(_)
             | Self::NoUser(_)
@@ -329,6 +382,7 @@ impl CliError {
                 | StoreError::NoRun(_)
                 | StoreError::Foreign(_)
                 | StoreError::Busy(_)
+                | StoreError::OtherVersion(_)
                 | StoreError::NotADirectory(_) => Exit::Usage,
                 StoreError::DiskFull(_) | StoreError::Damaged { .. } | StoreError::Io { .. } => {
                     Exit::Failed
@@ -349,6 +403,8 @@ impl CliError {
             Self::Worker(error) => error.exit(),
             Self::Stopped(_) => Exit::Stopped,
             Self::Pipeline(_)
+            | Self::Attempt { .. }
+            | Self::Crashed { .. }
             | Self::Signals(_)
             | Self::Bench(_)
             | Self::Client(_)
@@ -365,15 +421,19 @@ impl CliError {
 
 /// Runs the program on the process's arguments.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let (attempt, args) = Attempt::of(std::env::args_os().collect());
+    let cli = Cli::parse_from(&args);
     // The daemon's log has a form of its own.
     if !matches!(cli.command, Command::Serve(_)) {
         start_log();
     }
     quiet_panics();
+    if cli.command.may_load_drivers() {
+        quiet_drivers();
+    }
     let (json, result) = match cli.command {
-        Command::Run(args) => (args.json, run::run(args)),
-        Command::Dedup(args) => (args.job.json, run::dedup(args)),
+        Command::Run(job) => (job.json, run::run(job, &args, attempt.as_ref())),
+        Command::Dedup(job) => (job.job.json, run::dedup(job, &args, attempt.as_ref())),
         Command::Plan(args) => (args.json, run::plan(args)),
         Command::Key(args) => (false, key::key(&args)),
         Command::TryParents => (false, run::try_parents()),
@@ -437,6 +497,32 @@ fn start_log() {
         // It would panic where nobody reads standard error any more.
         .log_internal_errors(false)
         .init();
+}
+
+impl Command {
+    /// Whether Vulkan drivers may be loaded in this process.
+    fn may_load_drivers(&self) -> bool {
+        matches!(
+            self,
+            Self::Run(_)
+                | Self::Dedup(_)
+                | Self::Plan(_)
+                | Self::Worker
+                | Self::Doctor { .. }
+                | Self::Bench(_)
+        )
+    }
+}
+
+/// Mesa's Vulkan drivers look for a Wayland display and complain on standard error where XDG_RUNTIME_DIR is
+/// not an absolute path. Gives them one, in which no display can be.
+fn quiet_drivers() {
+    const NOWHERE: &str = "/dev/null";
+    let is_absolute = |folder: std::ffi::OsString| std::path::Path::new(&folder).is_absolute();
+    if !std::env::var_os("XDG_RUNTIME_DIR").is_some_and(is_absolute) {
+        // SAFETY: no other thread has been started yet.
+        unsafe { std::env::set_var("XDG_RUNTIME_DIR", NOWHERE) };
+    }
 }
 
 /// A panic is a fault of molsieve, told in one line; one inside a guarded call into a decoder is

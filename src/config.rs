@@ -2,7 +2,9 @@
 //! checked [`JobSpec`].
 
 use std::{
+    io::ErrorKind,
     num::NonZeroUsize,
+    os::unix::ffi::{OsStrExt, OsStringExt},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -19,6 +21,7 @@ use crate::{
     },
     sieve::EngineChoice,
     store::{Existing, plain},
+    table::source::names_a_format,
     units::ByteSize,
 };
 
@@ -129,6 +132,11 @@ pub struct JobSettings {
     #[serde(skip)]
     pub overwrite: bool,
 
+    /// The job file that these settings came from, if any
+    #[arg(skip)]
+    #[serde(skip)]
+    pub job_file: Option<PathBuf>,
+
     /// Go on from the last checkpoint in the output directory, with the settings in its job.toml; where
     /// nothing was begun, start
     #[arg(long)]
@@ -140,8 +148,8 @@ pub struct JobSettings {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_products_per_parent: Option<u32>,
 
-    /// Seconds after which a parent that RDKit does not return from is given up and rejected
-    /// [default: 120]
+    /// CPU seconds that one parent may use without giving a product; it is then tried once more alone, and
+    /// rejected if it exceeds them again. A parent that gives products may take any time [default: 120]
     #[arg(long, value_name = "SECONDS", help_heading = "Limits and tuning")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parent_timeout: Option<u64>,
@@ -308,7 +316,7 @@ pub struct JobSpec {
     pub properties: bool,
     /// Cap on distinct products per parent.
     pub products_per_parent_max: u32,
-    /// Time after which a parent that RDKit does not return from is given up.
+    /// CPU time that a parent may use without giving a product.
     pub parent_timeout: Duration,
     /// Bytes at which a part is closed.
     pub part_bytes: u64,
@@ -340,6 +348,18 @@ pub enum ConfigError {
         /// The operating system's words.
         reason: String,
     },
+    /// What is given as a job file is another file.
+    #[error(
+        "{}: is no job file, which is TOML with the settings of a job; say {flag} {}",
+        path.display(),
+        path.display()
+    )]
+    NoJobFile {
+        /// The file.
+        path: PathBuf,
+        /// The flag that takes it.
+        flag: &'static str,
+    },
     /// The job file is not TOML, or says something a job does not know.
     #[error("{}:{line}:{column}: {reason}", path.display())]
     Syntax {
@@ -365,13 +385,75 @@ pub enum ConfigError {
     },
 }
 
+/// How [`written_path`] begins what it escapes: no path holds this character.
+const ESCAPED: char = '\0';
+
+/// A path as TOML and JSON can hold it: one that is not UTF-8 with a NUL before it and with `%XX` for each
+/// byte that is not, and for each `%`. [`read_path`] makes the path of it again.
+pub fn written_path(path: &Path) -> PathBuf {
+    if path.to_str().is_some() {
+        return path.into();
+    }
+    let mut text = String::from(ESCAPED);
+    for chunk in path.as_os_str().as_bytes().utf8_chunks() {
+        text.push_str(&chunk.valid().replace('%', "%25"));
+        text.extend(chunk.invalid().iter().map(|byte| format!("%{byte:02X}")));
+    }
+    text.into()
+}
+
+/// The path that [`written_path`] has written.
+pub fn read_path(path: PathBuf) -> PathBuf {
+    let Some(text) = path.to_str().and_then(|text| text.strip_prefix(ESCAPED)) else {
+        return path;
+    };
+    let mut parts = text.split('%');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let (digits, rest) = part.split_at_checked(2).unwrap_or(("", part));
+        bytes.extend(u8::from_str_radix(digits, 16).ok());
+        bytes.extend_from_slice(rest.as_bytes());
+    }
+    std::ffi::OsString::from_vec(bytes).into()
+}
+
+fn no_job_file(path: &Path, flag: &'static str) -> ConfigError {
+    let path = path.into();
+    ConfigError::NoJobFile { path, flag }
+}
+
+/// The flag that a file belongs to which is no job file, as far as its name and its keys tell.
+fn flag_of(path: &Path, text: &str) -> Option<&'static str> {
+    let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
+    if extension == "yaml" || extension == "yml" {
+        return Some("--rules");
+    }
+    if names_a_format(path) {
+        let header = text.lines().next().unwrap_or_default();
+        let is_rules = header.to_ascii_lowercase().contains("smirks");
+        return Some(if is_rules { "--rules" } else { "--input" });
+    }
+    let keys: toml::Table = text.parse().ok()?;
+    let lists_rules = ["rule", "rules", "reactions"]
+        .iter()
+        .filter_map(|key| keys.get(*key)?.as_array()?.first())
+        .any(toml::Value::is_table);
+    lists_rules.then_some("--rules")
+}
+
 impl JobSettings {
     /// Reads a job file. Relative paths in it are taken from the folder it lies in.
     pub fn from_file(path: &Path) -> Result<Self, ConfigError> {
-        let text = std::fs::read_to_string(path).map_err(|error| ConfigError::Unreadable {
-            path: path.into(),
-            reason: plain(&error),
+        let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
+            ErrorKind::InvalidData | ErrorKind::IsADirectory => no_job_file(path, "--input"),
+            _ => ConfigError::Unreadable {
+                path: path.into(),
+                reason: plain(&error),
+            },
         })?;
+        if let Some(flag) = flag_of(path, &text) {
+            return Err(no_job_file(path, flag));
+        }
         let mut settings: Self = toml::from_str(&text).map_err(|error| {
             let before = &text[..error.span().map_or(0, |span| span.start)];
             ConfigError::Syntax {
@@ -388,9 +470,10 @@ impl JobSettings {
             .chain(&mut settings.rules)
             .chain(&mut settings.exclude)
             .chain(&mut settings.output);
-        for relative in paths.filter(|path| path.is_relative()) {
-            *relative = folder.join(&*relative);
+        for path in paths {
+            *path = folder.join(read_path(std::mem::take(path)));
         }
+        settings.job_file = Some(path.into());
         Ok(settings)
     }
 
@@ -418,6 +501,7 @@ impl JobSettings {
             properties: self.properties || file.properties,
             overwrite: self.overwrite,
             resume: self.resume,
+            job_file: self.job_file.or(file.job_file),
             max_products_per_parent: self
                 .max_products_per_parent
                 .or(file.max_products_per_parent),
@@ -583,6 +667,7 @@ mod tests {
         std::fs::write(&path, text).unwrap();
         JobSettings::from_file(&path).map(|settings| JobSettings {
             // What remains must not depend on the temporary folder.
+            job_file: None,
             input: settings
                 .input
                 .iter()
@@ -654,6 +739,31 @@ mod tests {
         assert_eq!(
             missing.check(ByteSize(1)),
             Err(ConfigError::Missing("--input"))
+        );
+    }
+
+    #[test]
+    fn a_path_that_is_not_utf8_survives_being_written() {
+        let paths: [&[u8]; 5] = [
+            b"/a/b.smi",
+            b"/100%/\xFF\xFEx.smi",
+            b"\xC3",
+            "/é%41\u{1}".as_bytes(),
+            b"%\xFF%",
+        ];
+        for bytes in paths {
+            let path = Path::new(std::ffi::OsStr::from_bytes(bytes));
+            let written = JobSettings {
+                input: vec![written_path(path)],
+                ..JobSettings::default()
+            };
+            let text = toml::to_string(&written).unwrap();
+            let read: JobSettings = toml::from_str(&text).unwrap();
+            assert_eq!(read_path(read.input[0].clone()), path, "{text}");
+        }
+        assert_eq!(
+            written_path(Path::new(std::ffi::OsStr::from_bytes(b"/50%\xFF"))),
+            Path::new("\0/50%25%FF")
         );
     }
 

@@ -9,8 +9,8 @@
 //! | `MOLSIEVE_DEVICE_FAULT_LOG` | every call to an engine's device adds a line to this file |
 //! | `MOLSIEVE_DEVICE_FAULT_AT` | the device is lost at the call of this number (from 1) |
 //! | `MOLSIEVE_FREE_BYTES` | what the file system says is free |
-//! | `MOLSIEVE_ABORT_ON` | a parent with this SMILES aborts the process |
-//! | `MOLSIEVE_HANG_ON` | a parent with this SMILES never returns |
+//! | `MOLSIEVE_ABORT_ON` | a parent with one of these SMILES (separated by blanks) aborts the process |
+//! | `MOLSIEVE_HANG_ON` | a parent with one of these SMILES never returns, and uses its CPU |
 //! | `MOLSIEVE_FAIL_ON` | RDKit fails on a parent with this SMILES when its products are made |
 
 use std::{
@@ -22,7 +22,6 @@ use std::{
         LazyLock, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering::Relaxed},
     },
-    time::Duration,
 };
 
 use crate::sieve::EngineError;
@@ -98,12 +97,17 @@ pub fn free_bytes() -> Option<u64> {
 
 /// Does to the process what a parent on which RDKit fails would do; true if it is to fail later.
 pub fn parent(smiles: &[u8]) -> bool {
-    let is = |variable| env::var(variable).is_ok_and(|poison| poison.as_bytes() == smiles);
+    let is = |variable| {
+        let poisons = env::var(variable).unwrap_or_default();
+        poisons.split(' ').any(|poison| poison.as_bytes() == smiles)
+    };
     if is("MOLSIEVE_ABORT_ON") {
         std::process::abort();
     }
-    while is("MOLSIEVE_HANG_ON") {
-        std::thread::sleep(Duration::from_millis(50));
+    if is("MOLSIEVE_HANG_ON") {
+        loop {
+            std::hint::spin_loop();
+        }
     }
     is("MOLSIEVE_FAIL_ON")
 }

@@ -172,6 +172,14 @@ pub const CAPPED_PARENTS_NAMED_MAX: usize = 1_000;
 
 // ── What a run keeps on the disk until its end ──────────────────────────────────────────────────
 
+/// Time after which a checkpoint is taken where a batch ends: with the batch and the checkpoint itself, under a
+/// minute of work is not on the disk. A part that closes and a request to stop bring one too.
+pub const CHECKPOINT_SECONDS: u64 = 45;
+/// Bytes of the rows of the part under way that wait in memory before they are written as one block.
+pub const PART_ROWS_PIECE_BYTES: usize = 256 * KIB;
+/// Most bytes of the rows that go to the encoder together: [`SINK_CHUNK_ROWS`] with the longest texts there are.
+pub const PART_ROWS_RECORD_BYTES_MAX: usize = SINK_CHUNK_ROWS
+    * (PRODUCT_SMILES_BYTES_MAX as usize + PARENT_SMILES_BYTES_MAX + ID_BYTES_MAX + 256);
 /// Items of a spill that wait in memory before they are written as one block.
 pub const SPILL_BUFFER_BYTES: usize = 64 * KIB;
 /// Largest block of a spill, which is what a reader allocates: a packed block of rows, or a reject
@@ -300,6 +308,7 @@ pub const FILTER_BUDGET_DIVISOR: usize = 4;
 /// Smallest filter worth having, in bits.
 pub const FILTER_BITS_MIN: usize = 1_024;
 
+const _: () = assert!(PART_ROWS_PIECE_BYTES <= SPILL_BLOCK_BYTES_MAX);
 // A packed block of rows fits the smallest slot, with the row that crosses its bound.
 const _: () = assert!(SETTLE_BLOCK_ROWS * 160 < SLOT_BYTES_MIN);
 const _: () = assert!(

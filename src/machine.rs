@@ -1,10 +1,54 @@
 //! What the machine and its kernel say: memory there is, memory in use, processors, file systems.
 
-use std::{fs, io, path::Path};
+use std::{
+    fs, io,
+    path::Path,
+    sync::atomic::{AtomicI32, AtomicU64, Ordering::Relaxed},
+    time::Duration,
+};
 
+use nix::time::{ClockId, clock_gettime};
 use serde::Serialize;
 
 use crate::units::ByteSize;
+
+/// The CPU time that one thread has used on a piece of work. The thread restarts and stops it, any thread of
+/// the process reads it.
+#[derive(Debug, Default)]
+pub struct WorkClock {
+    thread: AtomicI32,
+    /// CPU time of the thread at the start, in nanoseconds, and one more; 0 while stopped.
+    since: AtomicU64,
+}
+
+impl WorkClock {
+    /// The calling thread begins, or begins again.
+    pub fn restart(&self) {
+        let thread = nix::unistd::gettid().as_raw();
+        self.thread.store(thread, Relaxed);
+        let now = cpu_time(thread).unwrap_or_default();
+        self.since.store(now.as_nanos() as u64 + 1, Relaxed);
+    }
+
+    /// The thread does other work.
+    pub fn stop(&self) {
+        self.since.store(0, Relaxed);
+    }
+
+    /// CPU time used since the start; `None` while stopped.
+    pub fn used(&self) -> Option<Duration> {
+        let since = self.since.load(Relaxed).checked_sub(1)?;
+        let now = cpu_time(self.thread.load(Relaxed))?;
+        Some(now.saturating_sub(Duration::from_nanos(since)))
+    }
+}
+
+/// CPU time of a thread of this process.
+fn cpu_time(thread: i32) -> Option<Duration> {
+    // As pthread_getcpuclockid has it: CPUCLOCK_PERTHREAD_MASK | CPUCLOCK_SCHED in the low bits.
+    let clock = ClockId::from_raw((!thread << 3) | 0b110);
+    clock_gettime(clock).ok().map(Duration::from)
+}
 
 /// Memory this process may use: what the machine has, or what its cgroup allows if that is less.
 pub fn memory_limit() -> ByteSize {

@@ -21,6 +21,7 @@
 //! ([`checkpoint`]) says stays, and `--resume` goes on from it.
 
 mod attempt;
+mod by_rule;
 mod canonical;
 mod check;
 mod checkpoint;
@@ -42,6 +43,7 @@ use std::{
 };
 
 pub use attempt::run;
+pub use by_rule::RuleCounts;
 pub use checkpoint::{CHECKPOINT, Checkpoint, Identity, JOB};
 pub use manifest::{CappedParent, Manifest, Stages};
 pub use sinking::Counts;
@@ -62,13 +64,12 @@ use crate::{
     rules::RuleSet,
     settle::decide::DecideError,
     sieve::{Engine, EngineError, Tally, structure_key::KeyDevices},
-    store::{OutputDir, StoreError},
+    store::{OutputDir, StoreError, WORK_DIR, sealed},
     table::{
         earlier::{EarlierRun, EarlierRunError},
         sink::SinkError,
         source::{Library, SourceError},
     },
-    trial,
 };
 
 /// A job that is ready to run: everything that can be known before work has been checked.
@@ -131,13 +132,50 @@ pub enum Outcome {
     Done(Box<Manifest>),
     /// It was asked to stop and can go on from its last checkpoint.
     Stopped {
-        /// Parts published.
-        parts: usize,
-        /// Rows in them.
-        rows: u64,
+        /// What is not made again.
+        kept: Kept,
         /// Bytes free on the disk, if there were too few to go on.
         free: Option<u64>,
     },
+    /// RDKit exceeded the time limit on a parent. The run can be resumed from its last checkpoint, which
+    /// tries that parent alone.
+    TimedOut {
+        /// The parent.
+        row: u64,
+    },
+}
+
+/// How far a run is, as far as can be seen in its output directory: equal values mean that the run got
+/// no further.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standing {
+    phase: Option<checkpoint::Phase>,
+    poisoned: usize,
+}
+
+impl Standing {
+    /// That of the run in an output directory.
+    pub fn of(output: &std::path::Path) -> Self {
+        let work = output.join(WORK_DIR);
+        // A file that can't be read is the next attempt's to report.
+        let checkpoint: Option<Checkpoint> = sealed::read(&work, CHECKPOINT).ok().flatten();
+        let poisoned: Option<Poisoned> = sealed::read(&work, in_work::POISONED).ok().flatten();
+        Self {
+            phase: checkpoint.map(|checkpoint| checkpoint.phase),
+            poisoned: poisoned.map_or(0, |poisoned| poisoned.len()),
+        }
+    }
+}
+
+/// What a checkpoint keeps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Kept {
+    /// Parts published.
+    pub parts: usize,
+    /// Rows in them.
+    pub rows: u64,
+    /// Rows of the part under way.
+    pub rows_under_way: u64,
 }
 
 /// Where a running job stands.
@@ -180,7 +218,6 @@ const RETURN_TIME_MAX: Duration = Duration::from_secs(2);
 /// What the stages share.
 pub(crate) struct Shared<'a> {
     job: &'a Job,
-    output: &'a OutputDir,
     ring: Arc<Ring>,
     /// Name of the engine.
     engine: &'static str,
@@ -208,8 +245,12 @@ pub(crate) struct Shared<'a> {
     parts: AtomicU64,
     /// Checkpoints taken by this process.
     checkpoints: AtomicU64,
-    /// Parts and the rows in them as of the last checkpoint.
-    checkpoint: Mutex<(usize, u64)>,
+    /// As of the last checkpoint.
+    checkpoint: Mutex<Kept>,
+    /// Set while a job that stops takes its checkpoint.
+    is_saving: AtomicBool,
+    /// When it had it.
+    saved: OnceLock<Instant>,
     /// Bytes free on the disk, once there are too few to go on.
     disk_full: Mutex<Option<u64>>,
     /// Progress of settling.
@@ -274,10 +315,13 @@ fn run_stages<'a>(
     {
         return Err(error);
     }
+    if let Some(row) = *shared.timed_out.lock().unwrap_or_else(|p| p.into_inner()) {
+        return Ok(Outcome::TimedOut { row });
+    }
     if shared.is_stopping() {
-        let (parts, rows) = *shared.checkpoint.lock().unwrap_or_else(|p| p.into_inner());
+        let kept = *shared.checkpoint.lock().unwrap_or_else(|p| p.into_inner());
         let free = *shared.disk_full.lock().unwrap_or_else(|p| p.into_inner());
-        return Ok(Outcome::Stopped { parts, rows, free });
+        return Ok(Outcome::Stopped { kept, free });
     }
     let sinking = settled.ok_or_else(|| PipelineError::Panicked("sink".into()))?;
     let sunk = sinking.finish()?;
@@ -361,7 +405,6 @@ fn judge(
 impl<'a> Shared<'a> {
     fn new(
         job: &'a Job,
-        output: &'a OutputDir,
         begun: Option<&Checkpoint>,
         ring: Arc<Ring>,
         in_work: InWork,
@@ -371,7 +414,6 @@ impl<'a> Shared<'a> {
         let before = begun.map_or(0.0, |begun| begun.elapsed_seconds);
         Self {
             job,
-            output,
             ring,
             engine: job.plan.engine.name(),
             engine_lost: None,
@@ -390,7 +432,9 @@ impl<'a> Shared<'a> {
             bytes_written: AtomicU64::new(0),
             parts: AtomicU64::new(0),
             checkpoints: AtomicU64::new(0),
-            checkpoint: Mutex::new((0, 0)),
+            checkpoint: Mutex::default(),
+            is_saving: AtomicBool::new(false),
+            saved: OnceLock::new(),
             disk_full: Mutex::new(None),
             settled: AtomicU64::new(0),
             to_settle: AtomicU64::new(0),
@@ -414,7 +458,9 @@ impl<'a> Shared<'a> {
             if !self.is_stopping()
                 && let Some(row) = self.in_work.overdue(self.job.spec.parent_timeout)
             {
-                self.give_up(row);
+                // It is in the account of parents in work: whoever resumes tries it alone.
+                *self.timed_out.lock().unwrap_or_else(|p| p.into_inner()) = Some(row);
+                self.stop();
             }
             watch(&Snapshot {
                 stuck: self.stuck(),
@@ -427,7 +473,10 @@ impl<'a> Shared<'a> {
 
     /// What is to be known once threads have had their time to come to an end.
     fn stuck(&self) -> Option<Stuck> {
-        let since = self.stopping_since.get()?;
+        if self.is_saving.load(Relaxed) {
+            return None;
+        }
+        let since = self.saved.get().or(self.stopping_since.get())?;
         let failure = self.failure.lock().unwrap_or_else(|p| p.into_inner());
         let time_max = match *failure {
             // The job may go on in this process, so a parent has all its time.
@@ -440,20 +489,25 @@ impl<'a> Shared<'a> {
         })
     }
 
-    /// Stops the job because of a parent that RDKit does not return from, and puts it down.
-    fn give_up(&self, row: u64) {
-        let reason = trial::too_long(self.job.spec.parent_timeout);
-        match in_work::poison(self.output, row, reason) {
-            Ok(()) => {
-                *self.timed_out.lock().unwrap_or_else(|p| p.into_inner()) = Some(row);
-                self.stop();
-            }
-            Err(error) => self.fail(error.into()),
-        }
-    }
-
     fn is_stopping(&self) -> bool {
         self.stopping.load(Relaxed)
+    }
+
+    /// Whether a job that stops is to take a checkpoint: one that was asked to, or that goes on without its engine. A
+    /// job that fails otherwise leaves what the last checkpoint says.
+    fn may_save(&self) -> bool {
+        let failure = self.failure.lock().unwrap_or_else(|p| p.into_inner());
+        let goes_on = matches!(*failure, None | Some(PipelineError::Engine(_)));
+        self.is_stopping() && goes_on
+    }
+
+    /// Takes the checkpoint of a job that stops; that may take longer than threads have to come to an end.
+    fn saving<T>(&self, save: impl FnOnce() -> T) -> T {
+        self.is_saving.store(true, Relaxed);
+        let saved = save();
+        self.saved.get_or_init(Instant::now);
+        self.is_saving.store(false, Relaxed);
+        saved
     }
 
     fn elapsed(&self) -> Duration {

@@ -27,7 +27,7 @@ use std::{fmt, num::NonZeroUsize, path::PathBuf};
 
 use crate::{
     chem::{ChemistryError, TransformSettings},
-    config::{JobSpec, Task},
+    config::{JobSpec, Task, written_path},
     limits::*,
     rules::RuleSet,
     sieve::{
@@ -35,7 +35,7 @@ use crate::{
         gpu::Room,
         structure_key::{KeyBatch, KeyRoom, Told},
     },
-    slot::{Dropped, SlotLayout},
+    slot::{Dropped, RuleDropped, SlotLayout},
     table::source::{Library, SourceError},
     trial::{Assignment, Candidate, Tried},
     units::{ByteSize, count},
@@ -318,7 +318,9 @@ impl JobSpec {
     pub fn assignment(&self, settings: TransformSettings) -> Assignment {
         let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
         Assignment {
-            rules: self.rules.iter().map(absolute).collect(),
+            rules: (self.rules.iter().map(absolute))
+                .map(|path| written_path(&path))
+                .collect(),
             settings,
             time_max: self.parent_timeout,
         }
@@ -436,7 +438,7 @@ fn sized(spec: &JobSpec, demand: Demand<'_>, threads: usize, slots: usize) -> Pl
         ),
         item(
             "ring",
-            slots * slot.bytes,
+            slots * (slot.bytes + rules * size_of::<RuleDropped>()),
             format!("{slots} slots × {}", ByteSize(slot.bytes as u64)),
         ),
         item(

@@ -58,6 +58,9 @@ pub struct Rule {
     pub exclude: Vec<String>,
     /// SMARTS (`require` or `query_smarts`); the rule is applied only to parents that match it.
     pub require: Option<String>,
+    /// Whether the rule is applied to the parent with its hydrogens as atoms (RDKit's `AddHs`), which are
+    /// taken out of each product again (`RemoveHs`).
+    pub add_hydrogens: bool,
     /// What the rule is known to make, for `molsieve rules check`.
     pub examples: Vec<Example>,
     /// Where it was read.
@@ -119,9 +122,15 @@ impl RuleSet {
     /// Every rule that could be read, and every error found on the way: at most [`ERRORS_MAX`],
     /// and one more that says so.
     pub fn load_all(files: &[PathBuf]) -> (Vec<Rule>, Vec<RuleError>) {
+        let (rules, errors, _) = Self::load_counted(files);
+        (rules, errors)
+    }
+
+    /// As [`RuleSet::load_all`], and how many rules there are with those that can't be used.
+    pub fn load_counted(files: &[PathBuf]) -> (Vec<Rule>, Vec<RuleError>, usize) {
         let mut loader = Loader::new(ERRORS_MAX);
         files.iter().for_each(|file| loader.file(file));
-        (loader.rules, loader.errors)
+        (loader.rules, loader.errors, loader.rules_seen)
     }
 
     /// The rules of one text; `file` gives it a name for messages and, by its extension, a format.
@@ -247,7 +256,11 @@ impl Loader {
         let read = match format {
             Format::Toml => format_toml::read(&source).map(|document| (document, Vec::new())),
             Format::Yaml => format_yaml::read(&source).map(|document| (document, Vec::new())),
-            Format::Table { delimiter } => Ok(format_table::read(&source, delimiter)),
+            Format::Table { delimiter } => {
+                let read = format_table::read(&source, delimiter);
+                self.rules_seen += format_table::rows_left_out(&read);
+                Ok(read)
+            }
         };
         let (document, mut faults) = match read {
             Ok(read) => read,

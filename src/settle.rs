@@ -29,6 +29,7 @@ use crate::{
     },
 };
 use decide::Spilled;
+use rows::OpenBlock;
 
 /// Names of the spills in `.molsieve/`.
 pub const KEYS: &str = "keys";
@@ -61,10 +62,11 @@ impl Spills {
     /// New spills, or those of a run that goes on.
     pub fn new(
         output: &OutputDir,
-        lengths: Option<Lengths>,
+        begun: Option<(Lengths, OpenBlock)>,
         exact: bool,
         properties: bool,
     ) -> Result<Self, StoreError> {
+        let lengths = begun.as_ref().map(|(lengths, _)| *lengths);
         let keys = |name, length: Option<SpillLength>| {
             let path = output.work_file(name);
             match length {
@@ -77,7 +79,7 @@ impl Spills {
             maybe_keys: keys(MAYBE_KEYS, lengths.map(|lengths| lengths.maybe_keys))?,
             maybe_rows: rows::RowWriter::new(
                 &output.work_file(MAYBE_ROWS),
-                lengths.map(|lengths| lengths.maybe_rows),
+                begun.map(|(lengths, block)| (lengths.maybe_rows, block)),
                 properties,
             )?,
             exact,
@@ -105,7 +107,26 @@ impl Spills {
             .try_for_each(|key| self.keys.push(&Key::from_words(*key).bytes()))
     }
 
-    /// What was taken down is on the disk when this returns.
+    /// The *maybe* rows behind what [`Self::flush`] and [`Self::sync`] say of their file.
+    pub fn open_block(&self) -> &OpenBlock {
+        self.maybe_rows.open_block()
+    }
+
+    /// Closes the last block of *maybe* rows: the input is read.
+    pub fn end(&mut self) -> Result<(), StoreError> {
+        self.maybe_rows.end()
+    }
+
+    /// What was taken down is in the files, though perhaps not yet on the disk.
+    pub fn flush(&mut self) -> Result<Lengths, StoreError> {
+        Ok(Lengths {
+            keys: self.keys.flush()?,
+            maybe_keys: self.maybe_keys.flush()?,
+            maybe_rows: self.maybe_rows.flush()?,
+        })
+    }
+
+    /// What was taken down is on the disk when this returns, but for the open block.
     pub fn sync(&mut self) -> Result<Lengths, StoreError> {
         Ok(Lengths {
             keys: self.keys.sync()?,

@@ -274,6 +274,21 @@ impl std::ops::AddAssign for Dropped {
     }
 }
 
+/// Products of one rule by what became of them: every product made counts once as made, and those that are
+/// left out once more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, bytemuck::Pod, bytemuck::Zeroable)]
+#[repr(C)]
+pub struct RuleDropped {
+    /// All, those included that a cap kept from being made or written.
+    pub made: u64,
+    /// Products equal to their parent.
+    pub unchanged: u64,
+    /// Products that RDKit can't sanitize.
+    pub invalid: u64,
+    /// Products that a cap kept from being made or written.
+    pub capped: u64,
+}
+
 /// Room for the reasons why a structure key takes RDKit.
 pub const REASONS_MAX: usize = 16;
 
@@ -288,6 +303,8 @@ pub struct Slot {
     parent_text_bytes: usize,
     /// What was made on the way and not written.
     pub dropped: Dropped,
+    /// The same by rule, as the chemistry numbers them; empty without rules.
+    pub by_rule: Vec<RuleDropped>,
     /// Whether the key column is filled already; else the key of a row is that of its SMILES as it stands
     /// ([`Key::of`]), which the sieve computes.
     pub keys_given: bool,
@@ -337,6 +354,7 @@ impl Slot {
             parents,
             parent_text_bytes,
             dropped: Dropped::default(),
+            by_rule: Vec::new(),
             keys_given: false,
             keys_by_rdkit: [0; REASONS_MAX],
             keys_too_large: 0,
@@ -353,6 +371,7 @@ impl Slot {
             self.parent_text_bytes,
         ) = (0, 0, 0, 0);
         self.dropped = Dropped::default();
+        self.by_rule.clear();
         self.keys_given = false;
         self.keys_by_rdkit = [0; REASONS_MAX];
         self.keys_too_large = 0;

@@ -1,13 +1,16 @@
 //! Files on the disk: those that appear whole or not at all, and those a run keeps for itself.
 //!
-//! An output directory holds published files and, while a job is unfinished, the folder `.molsieve/`:
+//! An output directory holds published files: parts in `products/`, where nothing else ever is, the others in
+//! the directory itself. While a job is unfinished there is the folder `.molsieve/` too:
 //!
 //! | file | what | format |
 //! |---|---|---|
 //! | `lock` | held by the process that works here | empty; `flock` |
-//! | `NAME.tmp` | what will be published as `NAME` | its own |
+//! | `NAME.tmp` | what will be published as `NAME`, or as `products/NAME` | its own |
 //! | `job`, `checkpoint`, `poisoned` | what the run is, how far it is, whom it must not try again | [`sealed`] |
 //! | `keys`, `maybe-keys`, `maybe-rows`, `rejects` | what waits for the end | [`spill`] |
+//! | `part-rows` | the rows of the part under way, from which it is made again | [`spill`] |
+//! | `survivors` | which *maybe* rows survive, once that is decided | [`spill`] |
 //! | `in-work` | the parents in work | see [`crate::pipeline`] |
 //! | `settle/` | partitions | [`spill`] |
 //!
@@ -28,7 +31,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub use output::{Existing, Found, OutputDir, PendingFile, Published};
+pub use output::{Existing, Found, OutputDir, PRODUCTS_DIR, PendingFile, Published, part_name};
 
 /// Folder for whatever is unfinished.
 pub const WORK_DIR: &str = ".molsieve";
@@ -65,6 +68,9 @@ pub enum StoreError {
         /// What is wrong with it.
         reason: String,
     },
+    /// The run was begun by a molsieve that keeps other files.
+    #[error("{}: another version of molsieve began this run, and this one can't resume it; resume it with that version, or use --overwrite to start again", .0.display())]
+    OtherVersion(PathBuf),
     /// Any other refusal by the file system.
     #[error("{}: cannot {action}: {reason}", path.display())]
     Io {

@@ -6,6 +6,9 @@
 //! products away and answers with a line, after a first line that says that it is ready. Which parent killed it follows from the answer that is missing; the others are
 //! tried in the next process.
 //!
+//! A parent's time is CPU time since its last product, as in the job. The process measures that itself: it
+//! answers `late` and ends when a parent has exceeded the limit. So a machine that stalls rejects nothing.
+//!
 //! A parent must not be blamed for what is not its doing: a process that ends before it is ready is an
 //! error, one that is ended by a signal from outside (as when a service is stopped) is too, and one that
 //! dies is given the same parent once more before the parent is rejected.
@@ -25,6 +28,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     chem::{ChemistryError, Progress, RdKit, TransformSettings, Transformer},
     limits::STAGE_STACK_BYTES,
+    machine::WorkClock,
     rules::RuleSet,
     slot::{Dropped, ParentFlags, Slot, SlotLayout, SlotParent},
     store::plain,
@@ -38,7 +42,7 @@ pub struct Assignment {
     pub rules: Vec<PathBuf>,
     /// How parents are transformed.
     pub settings: TransformSettings,
-    /// Time that one parent may take.
+    /// CPU time that one parent may use without giving a product.
     pub time_max: Duration,
 }
 
@@ -82,6 +86,20 @@ pub fn transform(
     transformer: &mut Transformer,
     slot: &mut Slot,
     candidate: &Candidate,
+    clock: &WorkClock,
+) -> Result<Tried, ChemistryError> {
+    clock.restart();
+    let tried = transform_within(rdkit, transformer, slot, candidate, clock);
+    clock.stop();
+    tried
+}
+
+fn transform_within(
+    rdkit: RdKit,
+    transformer: &mut Transformer,
+    slot: &mut Slot,
+    candidate: &Candidate,
+    clock: &WorkClock,
 ) -> Result<Tried, ChemistryError> {
     let text = candidate.text.as_bytes();
     let smiles = match candidate.mol_block {
@@ -106,6 +124,7 @@ pub fn transform(
         if progress == Progress::Finished {
             return Ok(tried);
         }
+        clock.restart();
     }
 }
 
@@ -134,17 +153,27 @@ pub fn assignment() -> Result<Assignment, ChemistryError> {
         .map_err(|error| ChemistryError::Failed(format!("there is nothing to try: {error}")))
 }
 
-/// The child's side: answers standard input line by line, on a stack like a worker's.
+/// The child's side: answers standard input line by line, on a stack like a worker's. Ends the process when
+/// a parent has exceeded its time: a thread inside RDKit can't be ended otherwise.
 pub fn serve(
     rdkit: RdKit,
     rules: &RuleSet,
     settings: TransformSettings,
+    time_max: Duration,
 ) -> Result<(), ChemistryError> {
     let failed = |what: String| Err(ChemistryError::Failed(what));
+    let clock = WorkClock::default();
     thread::scope(|scope| {
         let served = thread::Builder::new()
             .stack_size(STAGE_STACK_BYTES)
-            .spawn_scoped(scope, || answer_all(rdkit, rules, settings));
+            .spawn_scoped(scope, || answer_all(rdkit, rules, settings, &clock));
+        while served.as_ref().is_ok_and(|served| !served.is_finished()) {
+            if clock.used().is_some_and(|used| used > time_max) {
+                let _ = writeln!(std::io::stdout(), "{LATE}");
+                signal_hook::low_level::exit(1);
+            }
+            thread::sleep(LOOK_EVERY);
+        }
         match served.map(thread::ScopedJoinHandle::join) {
             Ok(Ok(served)) => served,
             Ok(Err(_)) => failed("the thread failed".into()),
@@ -157,6 +186,7 @@ fn answer_all(
     rdkit: RdKit,
     rules: &RuleSet,
     settings: TransformSettings,
+    clock: &WorkClock,
 ) -> Result<(), ChemistryError> {
     let mut transformer = Transformer::new(rdkit, rules, settings)?;
     let mut slot = slot(settings.properties);
@@ -165,7 +195,7 @@ fn answer_all(
         let Ok(candidate) = serde_json::from_str::<Candidate>(&line) else {
             return Err(ChemistryError::Failed("a line is no parent".into()));
         };
-        let tried = transform(rdkit, &mut transformer, &mut slot, &candidate);
+        let tried = transform(rdkit, &mut transformer, &mut slot, &candidate, clock);
         let answer = serde_json::to_string(&tried.map_err(|error| error.to_string()));
         let answer = answer.expect("numbers and texts can be written as JSON");
         // A parent process that is gone needs no answer.
@@ -214,6 +244,10 @@ enum End {
 
 /// The line with which a process says that what follows is the parents' doing.
 const READY: &str = "ready";
+/// The answer for a parent that has exceeded its time.
+const LATE: &str = "late";
+/// Time between two looks at the clock of the parent under way.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
 /// Time in which it must have said so: compiling thousands of rules takes seconds.
 const READY_TIME_MAX: Duration = Duration::from_secs(600);
 
@@ -242,16 +276,16 @@ fn try_some(
     let candidates = if ready.is_ok() { candidates } else { &[] };
     for candidate in candidates {
         tell(&mut input, candidate);
-        match lines.recv_timeout(assignment.time_max) {
+        match lines.recv() {
+            Ok(line) if line == LATE => {
+                end = End::Late;
+                break;
+            }
             Ok(line) => answers.push(
                 serde_json::from_str(&line)
                     .unwrap_or_else(|error| Err(format!("its answer can't be read: {error}"))),
             ),
-            Err(mpsc::RecvTimeoutError::Timeout) => {
-                end = End::Late;
-                break;
-            }
-            Err(mpsc::RecvTimeoutError::Disconnected) => {
+            Err(mpsc::RecvError) => {
                 end = died(child.wait().map_err(failed)?)?;
                 break;
             }
@@ -291,7 +325,7 @@ fn tell(input: &mut Option<ChildStdin>, what: &impl Serialize) {
 /// Why a parent that takes too long is rejected.
 pub fn too_long(time_max: Duration) -> String {
     format!(
-        "RDKit took longer than --parent-timeout {} for it",
+        "RDKit worked on it for longer than --parent-timeout {} without giving a product",
         time_max.as_secs()
     )
 }

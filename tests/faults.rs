@@ -84,23 +84,43 @@ fn assert_ended_clearly(run: &Run, call: u64, kind: &str) {
 #[test]
 fn every_call_to_the_file_system_may_fail() {
     let material = SmallJob::new();
+    fail_at_every_site(
+        &material,
+        &|out| material.run(out),
+        &["eio", "enospc", "short"],
+    );
+}
+
+/// The same where no part is ever full and checkpoints go by time.
+#[test]
+fn every_call_may_fail_of_a_job_that_never_fills_a_part() {
+    let material = SmallJob::new();
+    let job = |out: &Path| {
+        Molsieve::new("run --resume --threads 2 --slot-size 512KiB --memory 256MiB")
+            .args("--false-positive-rate 0.5 --engine cpu")
+            .env("MOLSIEVE_CHECKPOINT_SECONDS", "0.001")
+            .input(&material.input)
+            .rules(&material.rules)
+            .output(out)
+    };
+    fail_at_every_site(&material, &job, &["enospc", "short"]);
+}
+
+fn fail_at_every_site(material: &SmallJob, job: &dyn Fn(&Path) -> Molsieve, kinds: &[&str]) {
     let whole = material.folder.path("whole");
     let log = material.folder.path("log");
-    material
-        .run(&whole)
+    job(&whole)
         .env("MOLSIEVE_FAULT_LOG", &log)
         .run()
         .ends_with(4);
     let expected = made(&whole);
-    assert!(expected.0.len() > 3, "several parts");
     let (sites, calls) = calls_to_fail(&fs::read_to_string(&log).unwrap());
     assert!(sites > 20, "{sites}");
     let (mut failed, mut completed) = (0, 0);
-    for kind in ["eio", "enospc", "short"] {
+    for kind in kinds {
         for &call in &calls {
             let out = material.folder.path("out");
-            let run = material
-                .run(&out)
+            let run = job(&out)
                 .env("MOLSIEVE_FAULT_AT", call.to_string())
                 .env("MOLSIEVE_FAULT_KIND", kind)
                 .run();
@@ -110,13 +130,13 @@ fn every_call_to_the_file_system_may_fail() {
             } else {
                 failed += 1;
             }
-            let end = material.run(&out).run();
+            let end = job(&out).run();
             assert_eq!(end.code, Some(4), "call {call} {kind}: {}", end.stderr);
             assert!(made(&out) == expected, "call {call} {kind}: other files");
             fs::remove_dir_all(&out).unwrap();
         }
     }
-    let runs = calls.len() * 3;
+    let runs = calls.len() * kinds.len();
     assert!(failed > runs / 3, "{failed} of {runs} runs failed");
     // Past the test harness, which keeps what passing tests print to itself.
     let mut terminal = std::io::stderr();
@@ -194,8 +214,8 @@ fn lose_at_every_call(material: &SmallJob, calls_min: usize, job: impl Fn(&Path)
 /// What a job is told to do with one of its parents, and what becomes of it.
 struct Poison {
     variable: &'static str,
-    /// How the first run ends; `None` if it is killed.
-    first_end: Option<i32>,
+    /// Times the job goes on by itself.
+    resumed: u64,
     /// What the reason of the reject says.
     reason: &'static str,
 }
@@ -205,24 +225,24 @@ const POISON_ROW: usize = 37;
 const POISONS: [Poison; 3] = [
     Poison {
         variable: "MOLSIEVE_ABORT_ON",
-        first_end: None,
+        resumed: 1,
         reason: "RDKit crashed on it",
     },
     Poison {
         variable: "MOLSIEVE_HANG_ON",
-        first_end: Some(75),
+        resumed: 1,
         reason: "longer than --parent-timeout 2",
     },
     Poison {
         variable: "MOLSIEVE_FAIL_ON",
-        first_end: Some(4),
+        resumed: 0,
         reason: "RDKit failed: on purpose",
     },
 ];
 
 /// A parent on which RDKit crashes or hangs ends in the rejects after one resumption, one on which it
-/// fails after none, and all other products are there. It stands in the sample too, from which a job
-/// is planned.
+/// fails after none; the job goes on by itself, and all other products are there. It stands in the sample
+/// too, from which a job is planned.
 #[test]
 fn a_parent_that_kills_or_hangs_the_process_is_rejected() {
     let (material, poison) = with_poison();
@@ -231,29 +251,15 @@ fn a_parent_that_kills_or_hangs_the_process_is_rejected() {
     let expected = output::rows(&whole);
     for Poison {
         variable,
-        first_end,
+        resumed,
         reason,
     } in POISONS
     {
         let out = material.folder.path(variable);
-        let run = || {
-            let job = material.run(&out).args("--parent-timeout 2");
-            job.args("--expected-products 5000")
-                .env(variable, &poison)
-                .run()
-        };
-        let first = run();
-        assert_eq!(first.code, first_end, "{variable}: {}", first.stderr);
-        match first_end {
-            Some(75) => assert!(first.stderr.contains(reason), "{}", first.stderr),
-            Some(_) => {}
-            None => assert!(!out.join("manifest.json").exists()),
-        }
-        if first_end != Some(4) {
-            run().ends_with(4);
-        }
+        let job = material.run(&out).args("--parent-timeout 2");
+        let job = job.args("--expected-products 5000").env(variable, &poison);
+        job.run().ends_with(4);
         assert_complete(&out);
-        let resumed = u64::from(first_end != Some(4));
         assert_eq!(manifest(&out)["interruptions"], resumed, "{variable}");
         let rejects = output::rejects(&out);
         assert_eq!(rejects.len(), 2, "{rejects:?}");
@@ -262,18 +268,54 @@ fn a_parent_that_kills_or_hangs_the_process_is_rejected() {
             (POISON_ROW as u64, &*poison)
         );
         assert!(rejects[0].reason.contains(reason), "{:?}", rejects[0]);
-        assert_only_missing(&expected, &output::rows(&out), &poison);
+        assert_only_missing(&expected, &output::rows(&out), &[poison.as_str()]);
     }
 }
 
-/// Fails unless `rows` are distinct, and all that is expected but what the parent `poison` gave first.
+/// Several parents that hang or crash, in one job: it ends by itself, with all of them in the rejects.
+#[test]
+fn several_parents_that_kill_or_hang_are_rejected_by_the_job_itself() {
+    let material = SmallJob::new();
+    let input = material.folder.write("many.smi", smiles_lines(5000));
+    let job = |out: &Path| {
+        Molsieve::new("run --memory 256MiB --threads 2 --part-size 64KiB --slot-size 512KiB")
+            .args("--parent-timeout 1")
+            .input(&input)
+            .rules(&material.rules)
+            .output(out)
+    };
+    let whole = material.folder.path("whole");
+    let end = job(&whole).run();
+    assert!(matches!(end.code, Some(0 | 4)), "{}", end.stderr);
+    let molecules = shipped_molecules(5000);
+    let smiles = |row: usize| molecules[row].1.as_str();
+    let hang = [1200, 1201, 3000].map(smiles);
+    let crash = [40, 4100].map(smiles);
+    let out = material.folder.out();
+    job(&out)
+        .env("MOLSIEVE_HANG_ON", hang.join(" "))
+        .env("MOLSIEVE_ABORT_ON", crash.join(" "))
+        .run()
+        .ends_with(4);
+    assert_complete(&out);
+    let before = output::rejects(&whole).len();
+    let rejects = output::rejects(&out);
+    let poisons = [hang.as_slice(), crash.as_slice()].concat();
+    let poisoned = rejects.iter().filter(|row| poisons.contains(&&*row.text));
+    assert!(poisoned.count() >= 5, "{rejects:?}");
+    assert!(rejects.len() >= before + 5);
+    assert_only_missing(&output::rows(&whole), &output::rows(&out), &poisons);
+}
+
+/// Fails unless `rows` are distinct, and all that is expected but what the parents `poisons` gave first.
 #[track_caller]
-fn assert_only_missing(expected: &[Row], rows: &[Row], poison: &str) {
+fn assert_only_missing(expected: &[Row], rows: &[Row], poisons: &[&str]) {
+    let is_poison = |row: &Row| poisons.contains(&&*row.parent_smiles);
     let made: HashSet<&str> = rows.iter().map(|row| &*row.smiles).collect();
     assert_eq!(made.len(), rows.len(), "a product was written twice");
-    assert!(rows.iter().all(|row| row.parent_smiles != poison));
+    assert!(!rows.iter().any(is_poison));
     let missing = expected.iter().filter(|row| !made.contains(&*row.smiles));
-    assert!(missing.clone().all(|row| row.parent_smiles == poison));
+    assert!(missing.clone().all(is_poison));
     assert!(missing.count() > 0, "the parent gives nothing of its own");
 }
 
@@ -286,8 +328,11 @@ fn a_run_that_is_about_to_go_on_stops_soon() {
         let job = material.run(&out).args(timeout);
         job.env(variable, &poison)
     };
-    let killed = job("--parent-timeout 60", "MOLSIEVE_ABORT_ON").run();
-    assert_eq!(killed.code, None, "{}", killed.stderr);
+    // Begun, and killed while the parent is in work.
+    let mut begun = job("--parent-timeout 60", "MOLSIEVE_HANG_ON").start();
+    wait_until("the work", || begun.works());
+    thread::sleep(Duration::from_millis(500));
+    assert!(begun.kill());
     let running = job("--parent-timeout 60", "MOLSIEVE_HANG_ON").start();
     let lock = out.join(".molsieve/lock");
     wait_until("the plan", || running.has_open(&lock));

@@ -19,17 +19,40 @@ use std::{
 };
 
 use common::{
-    Running,
-    library::SmallJob,
+    Molsieve, Running,
+    library::{SmallJob, smiles_lines},
     output::{self, assert_complete, manifest, names, read_parquet},
 };
 
 /// A small job in the usual place.
-struct Job(SmallJob);
+struct Job {
+    small: SmallJob,
+    /// Whether its parts are so small that it has several; otherwise it never fills one.
+    fills_parts: bool,
+}
 
 impl Job {
+    fn new(fills_parts: bool) -> Self {
+        let mut small = SmallJob::new();
+        if !fills_parts {
+            let lines = smiles_lines(600);
+            let twice = format!("{lines}C1CC broken\n{lines}");
+            small.input = small.folder.write("b.smi", twice);
+        }
+        Self { small, fills_parts }
+    }
+
     fn start(&self) -> Running {
-        self.0.run(&self.out()).start()
+        if self.fills_parts {
+            return self.small.run(&self.out()).start();
+        }
+        Molsieve::new("run --resume --threads 2 --slot-size 512KiB --memory 256MiB")
+            .args("--false-positive-rate 0.5 --engine cpu")
+            .env("MOLSIEVE_CHECKPOINT_SECONDS", "0.02")
+            .input(&self.small.input)
+            .rules(&self.small.rules)
+            .output(self.out())
+            .start()
     }
 
     /// Runs it to its end and gives what it made.
@@ -40,7 +63,7 @@ impl Job {
     }
 
     fn out(&self) -> PathBuf {
-        self.0.folder.out()
+        self.small.folder.out()
     }
 }
 
@@ -98,10 +121,7 @@ fn kill(running: &mut Running, out: &Path, aim: Aim, random: &mut Random, whole:
     let work = out.join(".molsieve");
     let began = Instant::now();
     let delay = random.duration(whole);
-    let next_part = out.join(format!(
-        "part-{:05}.parquet",
-        parts + random.below(3) as usize
-    ));
+    let next_part = output::part(out, parts + random.below(3) as usize);
     while running.is_running() {
         let reached = match aim {
             Aim::Time => began.elapsed() >= delay,
@@ -212,22 +232,54 @@ fn number(variable: &str, otherwise: u64) -> u64 {
     set.map_or(otherwise, |text| text.parse().unwrap())
 }
 
+/// Whether a run is done, and how far it is: the position of its checkpoint, and the rows that it keeps of the part
+/// under way.
+fn progress(out: &Path) -> (bool, bool, u64, u64) {
+    let Ok(checkpoint) = fs::read(out.join(".molsieve/checkpoint")) else {
+        return (out.join("manifest.json").exists(), false, 0, 0);
+    };
+    let json = checkpoint.splitn(3, |byte| *byte == b'\n').nth(2).unwrap();
+    let checkpoint: serde_json::Value = serde_json::from_slice(json).unwrap();
+    let next_row = |phase: &str| checkpoint["phase"][phase]["next_row"].as_u64();
+    let settling = next_row("Settling");
+    let position = settling.or(next_row("Reading")).unwrap();
+    let rows = checkpoint["part_rows"]["items"].as_u64().unwrap();
+    (false, settling.is_some(), position, rows)
+}
+
 #[test]
 fn a_run_that_is_killed_at_any_instant_ends_with_the_same_files() {
-    let kills_wanted = number("MOLSIEVE_KILLS", 24);
+    kill_again_and_again(&Job::new(true), number("MOLSIEVE_KILLS", 24));
+}
+
+#[test]
+fn so_does_one_that_never_fills_a_part() {
+    kill_again_and_again(&Job::new(false), number("MOLSIEVE_KILLS", 50));
+}
+
+fn kill_again_and_again(job: &Job, kills_wanted: u64) {
     let seed = number("MOLSIEVE_KILL_SEED", 0x9E37_79B9);
     let mut random = Random(seed);
     let mut pyarrow = Pyarrow::start();
-    let job = Job(SmallJob::new());
     let began = Instant::now();
     let expected = job.complete();
     let whole = began.elapsed();
-    assert!(expected.files.len() > 4, "several parts");
+    // The rejects are one of the files.
+    let files = expected.files.len();
+    assert!(
+        if job.fills_parts {
+            files > 4
+        } else {
+            files <= 3
+        },
+        "{files}"
+    );
     let (mut kills, mut rounds) = (0, 0);
     let mut stages: BTreeMap<&str, u64> = BTreeMap::new();
     while kills < kills_wanted {
         fs::remove_dir_all(job.out()).unwrap();
         rounds += 1;
+        let mut before = progress(&job.out());
         for _ in 0..1 + random.below(8) {
             let aims = [Aim::Time, Aim::PartChange, Aim::Settling, Aim::Manifest];
             let aim = aims[[0, 0, 0, 1, 1, 2, 2, 3][random.below(8) as usize]];
@@ -237,6 +289,12 @@ fn a_run_that_is_killed_at_any_instant_ends_with_the_same_files() {
             }
             assert_readable(&job.out(), pyarrow.as_mut());
             *stages.entry(stage(&job.out())).or_default() += 1;
+            let now = progress(&job.out());
+            assert!(
+                now >= before,
+                "{now:?} after {before:?}: a checkpoint was lost"
+            );
+            before = now;
             kills += 1;
         }
         let made = job.complete();

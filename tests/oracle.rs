@@ -12,7 +12,7 @@ use std::{ffi::OsString, process::Command};
 use common::{
     Folder, Molsieve, Run,
     library::{repository, shipped_library, shipped_rules, smiles_lines},
-    run_command, skipped,
+    output, run_command, skipped,
 };
 
 /// A Python with the packages that `tests/oracle/` needs.
@@ -150,7 +150,7 @@ fn the_readers_see_a_changed_byte() {
         .output(folder.out())
         .run()
         .ends_with(0);
-    let part = folder.out().join("part-00000.parquet");
+    let part = output::part(&folder.out(), 0);
     let mut bytes = std::fs::read(&part).unwrap();
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;

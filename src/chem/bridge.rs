@@ -47,6 +47,8 @@ pub mod ffi {
         count_properties: &'a mut [u16],
         rows: u32,
         text_bytes: u32,
+        /// Per rule: products made, unchanged, invalid and capped; added to.
+        by_rule: &'a mut [u64],
     }
 
     /// What became of a parent's products so far. Every product made is counted once.
@@ -90,7 +92,8 @@ pub mod ffi {
             smirks: &str,
             exclude: &[String],
             require: &str,
-        ) -> Result<()>;
+            add_hydrogens: bool,
+        ) -> Result<bool>;
         fn begin(self: Pin<&mut Transformer>, smiles: &[u8]) -> Result<bool>;
         fn fill(
             self: Pin<&mut Transformer>,

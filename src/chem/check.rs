@@ -66,8 +66,21 @@ fn unexpected(expected: &[String]) -> String {
     format!("; the example says {}", list(expected))
 }
 
+/// What is to be said of a rule.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Verdict {
+    /// Why it can't be used, or does not do what its examples say.
+    pub faults: Vec<RuleFault>,
+    /// It asks for hydrogens as atoms and so matches nothing.
+    pub without_hydrogens: bool,
+}
+
+/// What to do about rules that match nothing because they ask for hydrogens as atoms.
+pub const ON_HYDROGENS: &str = "RDKit keeps hydrogens implicit, so a rule that asks for [H] as an atom \
+    matches nothing; set add_hydrogens = true, or count hydrogens, as in [OH]";
+
 /// Compiles a rule and runs its examples. Every fault found is given back.
-pub fn check_rule(rdkit: RdKit, rule: &Rule) -> Result<Vec<RuleFault>, ChemistryError> {
+pub fn check_rule(rdkit: RdKit, rule: &Rule) -> Result<Verdict, ChemistryError> {
     let settings = TransformSettings {
         method: Method::Reference,
         properties: false,
@@ -76,11 +89,15 @@ pub fn check_rule(rdkit: RdKit, rule: &Rule) -> Result<Vec<RuleFault>, Chemistry
     let mut transformer = Transformer::without_rules(settings)?;
     if let Err(reason) = transformer.add(rule) {
         let origin = super::place_of_fault(rule, &reason);
-        return Ok(vec![RuleFault::Compile {
+        let fault = RuleFault::Compile {
             origin,
             rule: rule.name.clone(),
             reason,
-        }]);
+        };
+        return Ok(Verdict {
+            faults: vec![fault],
+            ..Verdict::default()
+        });
     }
     let mut faults = Vec::new();
     for example in &rule.examples {
@@ -88,7 +105,10 @@ pub fn check_rule(rdkit: RdKit, rule: &Rule) -> Result<Vec<RuleFault>, Chemistry
             faults.push(fault);
         }
     }
-    Ok(faults)
+    Ok(Verdict {
+        faults,
+        without_hydrogens: !transformer.rules_without_hydrogens().is_empty(),
+    })
 }
 
 fn run_example(

@@ -8,16 +8,6 @@ namespace {
 
 enum Role : std::uint8_t { UNTOUCHED, MAPPED, SKIPPED };
 
-constexpr unsigned int CARBON = 6;
-
-bool is_saturated_carbon(const Graph &graph, const GraphAtom &atom) {
-  if (atom.number != CARBON || atom.charge != 0 || atom.degree + atom.hydrogens != 4) {
-    return false;
-  }
-  return std::all_of(atom.bonds.begin(), atom.bonds.begin() + atom.degree,
-                     [&](auto bond) { return graph.bonds[bond].type == SINGLE; });
-}
-
 unsigned int multiple_bonds(const Graph &graph, const GraphAtom &atom) {
   return std::count_if(atom.bonds.begin(), atom.bonds.begin() + atom.degree,
                        [&](auto bond) { return graph.bonds[bond].type != SINGLE; });
@@ -27,12 +17,17 @@ unsigned int multiple_bonds(const Graph &graph, const GraphAtom &atom) {
 
 bool ParentGraph::read(const RDKit::ROMol &mol) {
   rings = mol.getRingInfo();
-  return read_graph(mol, graph);
+  if (!read_graph(mol, graph)) {
+    return false;
+  }
+  certainty = ring_certainty(graph, *rings);
+  return true;
 }
 
 bool Edit::apply(const ParentGraph &parent, const RDKit::MatchVectType &match, Graph &product,
                  Workspace &work) const {
-  return parent.graph.atoms.size() + atoms_.size() <= GRAPH_ATOMS_MAX &&
+  return parent.certainty != RingCertainty::Ambiguous &&
+         parent.graph.atoms.size() + atoms_.size() <= GRAPH_ATOMS_MAX &&
          begin(parent.graph, match, product, work) &&
          add_rest(parent.graph, match, product, work) &&
          settle_atoms(parent.graph, product, work) && carry_stereo(parent.graph, product, work) &&
@@ -307,7 +302,8 @@ bool Edit::rings_hold(const ParentGraph &parent, const RDKit::MatchVectType &mat
                       Graph &product, const Workspace &work) const {
   bool opened = false, closed = false;
   if (find_rings(product) != 1 || !lost_bonds_hold(parent, match, product, work, opened) ||
-      !new_bonds_hold(parent.graph, product, work, closed)) {
+      !new_bonds_hold(parent.graph, product, work, closed) ||
+      !template_bonds_hold(parent.graph, product, work)) {
     return false;
   }
   for (std::uint16_t i = 0; i < product.atoms.size(); ++i) {
@@ -381,6 +377,37 @@ bool Edit::new_bonds_hold(const Graph &parent, const Graph &product, const Works
         !is_saturated_carbon(product, product.atoms[bond.end])) {
       return false;
     }
+    const auto was_in_ring = [&](const GraphBond &other) {
+      const auto one = work.parent_of[other.begin], two = work.parent_of[other.end];
+      const auto before =
+          one == NO_INDEX || two == NO_INDEX ? NO_INDEX : parent.bond_between(one, two);
+      return before != NO_INDEX && parent.bonds[before].in_ring;
+    };
+    if (!closes_apart(product, bond, was_in_ring)) {
+      return false;
+    }
+  }
+  return true;
+}
+
+// An aromatic bond of the template between atoms of the parent is one that the parent has; and a double
+// bond to which the template gives stereo is in no ring, since RDKit takes it away in small ones.
+bool Edit::template_bonds_hold(const Graph &parent, const Graph &product,
+                               const Workspace &work) const {
+  for (std::size_t i = 0; i < bonds_.size(); ++i) {
+    const auto &bond = product.bonds[i];
+    if (bond.stereo != NO_STEREO && bond.in_ring) {
+      return false;
+    }
+    if (bond.type != AROMATIC || own_ring_[i]) {
+      continue;
+    }
+    const auto begin = work.parent_of[bond.begin], end = work.parent_of[bond.end];
+    const auto before =
+        begin == NO_INDEX || end == NO_INDEX ? NO_INDEX : parent.bond_between(begin, end);
+    if (before == NO_INDEX || parent.bonds[before].type != AROMATIC) {
+      return false;
+    }
   }
   return true;
 }
@@ -414,8 +441,9 @@ bool Edit::atom_holds(const ParentGraph &parent, const Graph &product, const Wor
   if (!after.in_ring || is_saturated_carbon(product, after)) {
     return true;
   }
+  // The atom was perhaps a saturated carbon, of which ring_certainty() knew that it is in no aromatic ring.
   const auto &all = parent.rings->atomRings();
-  return !ring_opened &&
+  return !ring_opened && parent.certainty == RingCertainty::Unique &&
          std::all_of(all.begin(), all.end(), [&](const auto &ring) {
            return std::find(ring.begin(), ring.end(), origin) == ring.end() ||
                   std::any_of(ring.begin(), ring.end(), [&](auto atom) {

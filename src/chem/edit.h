@@ -3,6 +3,7 @@
 #pragma once
 
 #include "molsieve/src/chem/graph.h"
+#include "molsieve/src/chem/ring_certainty.h"
 #include "molsieve/src/chem/stereo.h"
 #include "molsieve/src/chem/valence.h"
 
@@ -25,6 +26,7 @@ struct ParentGraph {
 
   Graph graph;
   const RDKit::RingInfo *rings = nullptr;
+  RingCertainty certainty = RingCertainty::Ambiguous;
 };
 
 // One product template of a rule.
@@ -65,7 +67,10 @@ class Edit {
   bool read_atom(const RDKit::Atom &atom);
   bool read_bond(const RDKit::RWMol &mol, const RDKit::Bond &bond);
   bool read_reactant(const RDKit::ROMol &mol);
+  bool marks_are_whole(const RDKit::RWMol &mol) const;
+  bool ends_stereo(std::uint16_t atom) const;
   bool own_rings_hold(const RDKit::RWMol &mol);
+  bool own_bonds_hold(const RDKit::RWMol &sanitized);
 
   bool begin(const Graph &parent, const RDKit::MatchVectType &match, Graph &product,
              Workspace &work) const;
@@ -86,6 +91,7 @@ class Edit {
                               const Graph &product, const Workspace &work, bool &ring_opened);
   bool new_bonds_hold(const Graph &parent, const Graph &product, const Workspace &work,
                       bool &ring_closed) const;
+  bool template_bonds_hold(const Graph &parent, const Graph &product, const Workspace &work) const;
   bool settle_tag(const Graph &parent, Graph &product, const Workspace &work,
                   std::uint16_t index) const;
   ChiralTag tag_of_mapped(const Graph &parent, const Graph &product, const Workspace &work,

@@ -23,6 +23,9 @@ namespace properties = RDKit::common_properties;
 
 namespace {
 constexpr unsigned int CARBON = 6;
+
+bool has_direction(const Bond &bond) { return bond.getBondDir() != Bond::NONE; }
+
 }  // namespace
 
 std::optional<Edit> Edit::compile(const RDKit::ChemicalReaction &reaction, std::size_t product) {
@@ -53,7 +56,40 @@ bool Edit::read_template(const RWMol &mol) {
       return false;
     }
   }
+  return marks_are_whole(mol);
+}
+
+// Every mark (`/` or `\`) belongs to a double bond that has one mark at each end. Any other mark waits for
+// marks of the parent's, or contradicts another; RDKit reads those. That a mark says something of a further
+// double bond beside it (C=O in `C(=O)/C=C/C`) is looked at in each product (StereoFinder::might_spread).
+bool Edit::marks_are_whole(const RWMol &mol) const {
+  const auto marks_at = [&](const Atom *atom) {
+    unsigned int marks = 0;
+    for (const auto *bond : mol.atomBonds(atom)) {
+      marks += has_direction(*bond);
+    }
+    return marks;
+  };
+  for (const auto *bond : mol.bonds()) {
+    if (bond->getBondType() == Bond::DOUBLE) {
+      const auto begin = marks_at(bond->getBeginAtom()), end = marks_at(bond->getEndAtom());
+      const bool has_stereo = bonds_[bond->getIdx()].stereo != NO_STEREO;
+      if (has_stereo ? begin != 1 || end != 1 : begin != 0 && end != 0) {
+        return false;
+      }
+    } else if (has_direction(*bond) && !ends_stereo(bond->getBeginAtomIdx()) &&
+               !ends_stereo(bond->getEndAtomIdx())) {
+      return false;
+    }
+  }
   return true;
+}
+
+// Whether a double bond of the template that has stereo ends at an atom.
+bool Edit::ends_stereo(std::uint16_t atom) const {
+  return std::any_of(bonds_.begin(), bonds_.end(), [&](const GraphBond &bond) {
+    return bond.stereo != NO_STEREO && (bond.begin == atom || bond.end == atom);
+  });
 }
 
 bool Edit::read_atom(const Atom &atom) {
@@ -181,11 +217,15 @@ bool Edit::own_rings_hold(const RWMol &mol) {
   }
   RWMol trial(mol);
   for (const auto &bond : bonds_) {
-    if (atoms_[bond.begin].map != 0 && atoms_[bond.end].map != 0) {
+    const bool begin_mapped = atoms_[bond.begin].map != 0, end_mapped = atoms_[bond.end].map != 0;
+    if (begin_mapped && end_mapped) {
       trial.removeBond(bond.begin, bond.end);
-    } else if (bond.type == AROMATIC &&
-               (atoms_[bond.begin].map != 0 || atoms_[bond.end].map != 0)) {
-      return false;
+    } else if ((begin_mapped || end_mapped) && bond.type != SINGLE) {
+      // What a new ring becomes may then depend on the mapped atom's element.
+      const auto own = begin_mapped ? bond.end : bond.begin;
+      if (bond.type == AROMATIC || added.atoms[own].in_ring) {
+        return false;
+      }
     }
   }
   for (auto *atom : trial.atoms()) {
@@ -206,6 +246,30 @@ bool Edit::own_rings_hold(const RWMol &mol) {
     const auto &mine = atoms_[atom->getIdx()];
     if (mine.map == 0 && (atom->getIsAromatic() != mine.atom.aromatic ||
                           atom->getFormalCharge() != mine.atom.charge)) {
+      return false;
+    }
+  }
+  return own_bonds_hold(trial);
+}
+
+// Bonds between new atoms are what the template says, once RDKit has sanitized them. A bond without a
+// symbol between two new aromatic rings (`c1ccccc1c1ccccc1`) is aromatic in the template and single then.
+bool Edit::own_bonds_hold(const RWMol &sanitized) {
+  const auto is_plain_aromatic_carbon = [&](std::uint16_t index) {
+    const auto &atom = atoms_[index].atom;
+    return atom.number == CARBON && atom.charge == 0 && atom.aromatic && !atom.no_implicit &&
+           sanitized.getAtomWithIdx(index)->getDegree() == 3;
+  };
+  for (std::size_t i = 0; i < bonds_.size(); ++i) {
+    auto &bond = bonds_[i];
+    if (atoms_[bond.begin].map != 0 || atoms_[bond.end].map != 0) {
+      continue;
+    }
+    const auto type = bond_type(*sanitized.getBondBetweenAtoms(bond.begin, bond.end));
+    if (type == SINGLE && bond.type == AROMATIC && !own_ring_[i] &&
+        is_plain_aromatic_carbon(bond.begin) && is_plain_aromatic_carbon(bond.end)) {
+      bond.type = SINGLE;
+    } else if (type != bond.type) {
       return false;
     }
   }

@@ -144,6 +144,23 @@ bool read_bond(const Bond &bond, Graph &graph, bool &has_direction) {
   return true;
 }
 
+// Whether each single bond with a direction is beside a double bond with stereo.
+bool directions_are_used(const ROMol &mol, const Graph &graph) {
+  std::array<bool, GRAPH_ATOMS_MAX> has_stereo{};
+  for (const auto &bond : graph.bonds) {
+    if (bond.stereo != NO_STEREO) {
+      has_stereo[bond.begin] = has_stereo[bond.end] = true;
+    }
+  }
+  for (const auto *bond : mol.bonds()) {
+    if (bond->getBondDir() != Bond::NONE && !has_stereo[bond->getBeginAtomIdx()] &&
+        !has_stereo[bond->getEndAtomIdx()]) {
+      return false;
+    }
+  }
+  return true;
+}
+
 }  // namespace
 
 bool read_graph(const ROMol &mol, Graph &graph) {
@@ -163,8 +180,9 @@ bool read_graph(const ROMol &mol, Graph &graph) {
       return false;
     }
   }
-  // The reaction runner brings stereo over only if a single bond has a direction.
-  if (graph.has_stereo && !has_direction) {
+  // The reaction runner brings stereo over only if a single bond has a direction. A direction beside no
+  // double bond with stereo may meet another in a product.
+  if (graph.has_stereo != has_direction || (has_direction && !directions_are_used(mol, graph))) {
     return false;
   }
   const auto *rings = mol.getRingInfo();
@@ -180,6 +198,15 @@ bool read_graph(const ROMol &mol, Graph &graph) {
     graph.bonds[i].in_ring = rings->numBondRings(i) != 0;
   }
   return true;
+}
+
+bool is_saturated_carbon(const Graph &graph, const GraphAtom &atom) {
+  constexpr unsigned int CARBON = 6;
+  if (atom.number != CARBON || atom.charge != 0 || atom.degree + atom.hydrogens != 4) {
+    return false;
+  }
+  return std::all_of(atom.bonds.begin(), atom.bonds.begin() + atom.degree,
+                     [&](auto bond) { return graph.bonds[bond].type == SINGLE; });
 }
 
 namespace {

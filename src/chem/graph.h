@@ -88,6 +88,9 @@ std::optional<ChiralTag> chiral_tag(const RDKit::Atom &atom);
 // Elements whose rules are known here: no metals, dummies or explicit hydrogens.
 bool is_ordinary(unsigned int atomic_number);
 
+// Whether an atom is a neutral carbon with four single bonds, those to hydrogens included.
+bool is_saturated_carbon(const Graph &graph, const GraphAtom &atom);
+
 // Reads a sanitized molecule. False: something in it is out of the ordinary, so that products of
 // this molecule are RDKit's business.
 bool read_graph(const RDKit::ROMol &mol, Graph &graph);

@@ -19,6 +19,7 @@
 #include <cstring>
 
 #include "molsieve/src/chem/bridge.rs.h"
+#include "molsieve/src/chem/hydrogens.h"
 #include "molsieve/src/chem/log.h"
 #include "molsieve/src/chem/parse.h"
 
@@ -88,6 +89,19 @@ bool has_relative_groups(const ROMol &mol) {
 
 constexpr const char *UNREADABLE_SMILES = "RDKit cannot read this SMILES";
 
+// The part of a reaction SMARTS that decides the reactant's pattern. A `>` after `-` belongs to a dative
+// bond and separates nothing. An extension behind the reaction (`|…|`) may change the pattern.
+std::string reactant_text(const std::string &smirks) {
+  if (smirks.find('|') != std::string::npos) {
+    return smirks;
+  }
+  auto arrow = smirks.find('>');
+  while (arrow != std::string::npos && arrow > 0 && smirks[arrow - 1] == '-') {
+    arrow = smirks.find('>', arrow + 1);
+  }
+  return smirks.substr(0, arrow);
+}
+
 // Why a SMILES or SMARTS does not parse: RDKit logs several lines, of which one says what and one
 // says where.
 std::string parse_failure(const std::string &fallback) {
@@ -116,6 +130,7 @@ struct Parent {
   explicit Parent(RDKit::ROMOL_SPTR molecule) : mol(std::move(molecule)) {}
 
   RDKit::ROMOL_SPTR mol;
+  RDKit::ROMOL_SPTR with_hydrogens;  // the same with hydrogens as atoms; null until asked for
   std::string canonical;  // empty until asked for
 
   // The enumeration stands at product `product` of the outcome of match `match` of rule `rule`.
@@ -161,13 +176,17 @@ void describe(const ROMol &product, Parent &parent) {
 }  // namespace
 
 Transformer::Transformer(const TransformerSettings &settings)
-    : settings_(std::make_unique<TransformerSettings>(settings)), sites_(settings.sites_max) {}
+    : settings_(std::make_unique<TransformerSettings>(settings)),
+      sites_(settings.sites_max),
+      sites_with_hydrogens_(settings.sites_max) {}
 Transformer::~Transformer() = default;
 
-void Transformer::add_rule(rust::Str smirks, rust::Slice<const rust::String> exclude,
-                           rust::Str require) {
+bool Transformer::add_rule(rust::Str smirks, rust::Slice<const rust::String> exclude,
+                           rust::Str require, bool add_hydrogens) {
   take_logged_errors();
   CompiledRule rule;
+  rule.add_hydrogens = add_hydrogens;
+  auto &finder = add_hydrogens ? sites_with_hydrogens_ : sites_;
   try {
     rule.reaction.reset(RDKit::RxnSmartsToChemicalReaction(std::string(smirks)));
   } catch (const std::exception &e) {
@@ -190,25 +209,36 @@ void Transformer::add_rule(rust::Str smirks, rust::Slice<const rust::String> exc
   if (errors != 0) {
     throw std::runtime_error(parse_failure("RDKit finds the reaction invalid"));
   }
-  const std::string text(smirks);
-  rule.sites.reactant = sites_.add_reactant(text.substr(0, text.find('>')), *rule.reaction);
+  rule.sites.reactant = finder.add_reactant(reactant_text(std::string(smirks)), *rule.reaction);
   for (unsigned int i = 0; i < rule.reaction->getNumProductTemplates(); ++i) {
-    rule.edits.push_back(settings_->reference ? std::nullopt : Edit::compile(*rule.reaction, i));
+    rule.edits.push_back(settings_->reference || add_hydrogens
+                             ? std::nullopt
+                             : Edit::compile(*rule.reaction, i));
   }
   for (const auto &smarts : exclude) {
-    rule.sites.exclude.push_back(query_index(smarts));
+    rule.sites.exclude.push_back(query_index(finder, smarts));
   }
   if (!require.empty()) {
-    rule.sites.require = query_index(require);
+    rule.sites.require = query_index(finder, require);
   }
+  const auto asks = [&] {
+    if (asks_for_hydrogens(*rule.reaction->getReactants()[0])) {
+      return true;
+    }
+    const std::unique_ptr<ROMol> pattern(
+        require.empty() ? nullptr : RDKit::SmartsToMol(std::string(require)));
+    return pattern && asks_for_hydrogens(*pattern);
+  };
+  const auto matches_nothing = !add_hydrogens && asks();
   rules_.push_back(std::move(rule));
+  return matches_nothing;
 }
 
-std::size_t Transformer::query_index(rust::Str smarts) {
+std::size_t Transformer::query_index(SiteFinder &finder, rust::Str smarts) {
   const std::string text(smarts);
   std::optional<std::size_t> index;
   try {
-    index = sites_.add_query(text);
+    index = finder.add_query(text);
   } catch (const std::exception &e) {
     throw std::runtime_error("SMARTS '" + text + "': " + one_line(e.what()));
   }
@@ -258,18 +288,26 @@ bool Transformer::begin(rust::Slice<const std::uint8_t> smiles) {
 
 void Transformer::end() { parent_.reset(); }
 
+// A call ends after the product that takes it over this time, so that slow products are seen to come.
+constexpr std::uint64_t PAUSE_AFTER_NS = 50'000'000;
+
 Fill Transformer::fill(ProductSpace &space, std::uint32_t parent, std::uint32_t quantum,
                        ParentReport &report) {
   if (!parent_) {
     throw std::logic_error("fill() without a parent");
   }
+  if (space.by_rule.size() < RULE_COUNTS * rules_.size()) {
+    throw std::logic_error("fill() without room to count by rule");
+  }
+  by_rule_ = space.by_rule.data();
   report.enhanced_stereo += parent_->groups_to_report;
   parent_->groups_to_report = false;
   for (;;) {
     if (parent_->pending && !write(space, parent, report)) {
       return Fill::SlotFull;
     }
-    if (quantum-- == 0) {
+    const auto worked_ns = report.match_ns + report.react_ns + report.finish_ns + report.write_ns;
+    if (quantum-- == 0 || worked_ns > PAUSE_AFTER_NS) {
       return Fill::Paused;
     }
     if (!make_next(report)) {
@@ -297,6 +335,7 @@ bool Transformer::write(ProductSpace &space, std::uint32_t parent, ParentReport 
   }
   ++space.rows;
   ++report.written;
+  count(MADE);
   p.pending = false;
   return true;
 }
@@ -332,6 +371,7 @@ bool Transformer::make_next(ParentReport &report) {
       if (p.sites_capped) {
         report.caps |= CAP_SITES;
         report.capped += rules_[p.rule].edits.size();
+        count(CAPPED, rules_[p.rule].edits.size());
         p.sites_capped = false;
       }
       continue;
@@ -352,7 +392,19 @@ void Transformer::match_next_rule() {
   auto &p = *parent_;
   p.match = 0;
   p.matched = true;
-  p.sites_capped |= sites_.find(rules_[p.rule].sites, p.matches);
+  const auto &rule = rules_[p.rule];
+  auto &finder = rule.add_hydrogens ? finder_with_hydrogens() : sites_;
+  p.sites_capped |= finder.find(rule.sites, p.matches);
+}
+
+// The finder of sites in the parent with its hydrogens as atoms.
+SiteFinder &Transformer::finder_with_hydrogens() {
+  auto &p = *parent_;
+  if (!p.with_hydrogens) {
+    p.with_hydrogens.reset(RDKit::MolOps::addHs(*p.mol));
+    sites_with_hydrogens_.begin(*p.with_hydrogens);
+  }
+  return sites_with_hydrogens_;
 }
 
 // The parent itself, written as RDKit writes it.
@@ -374,6 +426,7 @@ void Transformer::take_product(std::size_t product, ParentReport &report) {
   auto &p = *parent_;
   if (p.full) {
     ++report.capped;
+    count(CAPPED);
     return;
   }
   p.made = nullptr;
@@ -390,6 +443,7 @@ void Transformer::take_product(std::size_t product, ParentReport &report) {
     p.smiles = RDKit::MolToSmiles(*p.made);
   } catch (const std::exception &) {
     ++report.invalid;
+    count(INVALID);
     return;
   }
   take_smiles(atoms, report);
@@ -420,12 +474,16 @@ RWMol &Transformer::make_with_rdkit(std::size_t product, ParentReport &report) {
     p.asked = true;
     const Timer timer(report.react_ns);
     const auto &match = p.matches[p.match - 1];
+    const auto &reactant = rules_[p.rule].add_hydrogens ? p.with_hydrogens : p.mol;
     p.outcome = RDKit::ReactionRunnerUtils::generateOneProductSet(*rules_[p.rule].reaction,
-                                                                  {p.mol}, {match});
+                                                                  {reactant}, {match});
   }
   auto &mol = static_cast<RWMol &>(*p.outcome.at(product));
   const Timer timer(report.finish_ns);
   RDKit::MolOps::sanitizeMol(mol);
+  if (rules_[p.rule].add_hydrogens) {
+    RDKit::MolOps::removeHs(mol);
+  }
   return mol;
 }
 
@@ -435,22 +493,26 @@ void Transformer::take_smiles(std::size_t atoms, ParentReport &report) {
   // Equal SMILES have as many atoms, so the parent's own is rarely needed.
   if (p.made != p.mol.get() && atoms == p.mol->getNumAtoms() && p.smiles == canonical(p)) {
     ++report.unchanged;
+    count(UNCHANGED);
     return;
   }
   if (p.smiles.size() > settings_->product_bytes_max) {
     report.caps |= CAP_LENGTH;
     ++report.capped;
+    count(CAPPED);
     return;
   }
   std::uint64_t low, high;
   product_key(as_bytes(p.smiles), low, high);
   if (!seen_.insert(low, high)) {
     ++report.symmetric;
+    count(MADE);
     return;
   }
   if (seen_.size() > settings_->products_per_parent_max) {
     report.caps |= CAP_PRODUCTS;
     ++report.capped;
+    count(CAPPED);
     p.full = true;
     return;
   }
@@ -482,12 +544,26 @@ void Transformer::check(ParentReport &report) {
   ++report.checked;
 }
 
+// Counts products of the rule at which the enumeration stands.
+void Transformer::count(RuleCount what, std::uint64_t products) {
+  if (rules_.empty()) {
+    return;
+  }
+  auto *counts = by_rule_ + RULE_COUNTS * parent_->rule;
+  counts[MADE] += products;
+  if (what != MADE) {
+    counts[what] += products;
+  }
+}
+
 // The cap on products is reached: says how many product molecules are therefore not made.
 void Transformer::count_what_is_left(ParentReport &report) {
   auto &p = *parent_;
   for (;;) {
     if (p.matched) {
-      report.capped += (p.matches.size() - p.match) * rules_[p.rule].edits.size();
+      const auto left = (p.matches.size() - p.match) * rules_[p.rule].edits.size();
+      report.capped += left;
+      count(CAPPED, left);
       ++p.rule;
     }
     if (p.rule == rules_.size()) {
@@ -568,17 +644,19 @@ void initialise() {
   // reaction runner, writer, descriptors.
   const TransformerSettings settings{false, true, 1000, 1000, 1000, 1000, 1};
   Transformer warm(settings);
-  warm.add_rule("[c:1][OX2H:2]>>[c:1][O:2]C", {}, "[$([#6]~[#7,#8])]");
+  warm.add_rule("[c:1][OX2H:2]>>[c:1][O:2]C", {}, "[$([#6]~[#7,#8])]", false);
   const std::string smiles = "C[C@H](O)c1cc(O)ccc1/C=C/[N+](=O)[O-]";
   std::array<std::uint8_t, 1024> text;
   std::array<std::uint32_t, 8> ends, parents;
   std::array<std::uint16_t, 8> rules, sites;
   std::array<double, 24> reals;
   std::array<std::uint16_t, 24> counts;
+  std::array<std::uint64_t, RULE_COUNTS> by_rule{};
   ProductSpace space{{text.data(), text.size()},   {ends.data(), ends.size()},
                      {parents.data(), parents.size()}, {rules.data(), rules.size()},
                      {sites.data(), sites.size()}, {reals.data(), reals.size()},
-                     {counts.data(), counts.size()},   0, 0};
+                     {counts.data(), counts.size()},   0, 0,
+                     {by_rule.data(), by_rule.size()}};
   ParentReport report{};
   if (!warm.begin(as_bytes(smiles)) || warm.fill(space, 0, 100, report) != Fill::Finished ||
       report.written != 1) {

@@ -24,10 +24,16 @@ struct ParentReport;
 struct TransformerSettings;
 enum class Fill : std::uint8_t;
 
+// What is counted of each rule, in the order of the columns of `ProductSpace::by_rule`. What is counted as
+// something else is made as well.
+enum RuleCount : std::size_t { MADE, UNCHANGED, INVALID, CAPPED, RULE_COUNTS };
+
 // What a rule needs at run time. Compiled once per thread.
 struct CompiledRule {
   std::unique_ptr<RDKit::ChemicalReaction> reaction;
   SiteQuery sites;
+  // Whether it is applied to the parent with its hydrogens as atoms; `sites` is then of that finder.
+  bool add_hydrogens = false;
   // Per product template: the edit on graphs, where the template allows it.
   std::vector<std::optional<Edit>> edits;
 };
@@ -60,8 +66,10 @@ class Transformer {
   explicit Transformer(const TransformerSettings &settings);
   ~Transformer();
 
-  // Compiles a rule; throws std::runtime_error with RDKit's own words.
-  void add_rule(rust::Str smirks, rust::Slice<const rust::String> exclude, rust::Str require);
+  // Compiles a rule; throws std::runtime_error with RDKit's own words. True: the rule asks for hydrogens as
+  // atoms and is not applied to parents that have them, so it matches nothing.
+  bool add_rule(rust::Str smirks, rust::Slice<const rust::String> exclude, rust::Str require,
+                bool add_hydrogens);
 
   // Parses a parent. False: it can't be used; reason() says why.
   bool begin(rust::Slice<const std::uint8_t> smiles);
@@ -74,7 +82,8 @@ class Transformer {
   rust::Str reason() const { return {reason_.data(), reason_.size()}; }
 
  private:
-  std::size_t query_index(rust::Str smarts);
+  std::size_t query_index(SiteFinder &finder, rust::Str smarts);
+  SiteFinder &finder_with_hydrogens();
   void match_next_rule();
   bool make_next(ParentReport &report);
   void take_parent(ParentReport &report);
@@ -83,12 +92,14 @@ class Transformer {
   void check(ParentReport &report);
   bool make_from_graph(std::size_t product, ParentReport &report);
   RDKit::RWMol &make_with_rdkit(std::size_t product, ParentReport &report);
+  void count(RuleCount what, std::uint64_t products = 1);
   void count_what_is_left(ParentReport &report);
   bool write(ProductSpace &space, std::uint32_t parent, ParentReport &report);
 
   std::unique_ptr<TransformerSettings> settings_;
   std::vector<CompiledRule> rules_;
   SiteFinder sites_;
+  SiteFinder sites_with_hydrogens_;
   std::unique_ptr<Parent> parent_;
   ParentGraph graph_;  // of the parent
   bool graph_usable_ = false;
@@ -96,6 +107,7 @@ class Transformer {
   Edit::Workspace workspace_;
   SmilesWriter writer_;
   KeySet seen_;
+  std::uint64_t *by_rule_ = nullptr;  // of the space that is being filled
   std::string reason_;
 };
 

@@ -6,7 +6,7 @@ use super::progress::{bottleneck, rate, remaining};
 use crate::{
     config::{Dedup, Task},
     machine,
-    pipeline::{Job, Manifest, Snapshot},
+    pipeline::{Job, Kept, Manifest, RuleCounts, Snapshot},
     plan::{Estimate, Plan},
     table::source::{InputFile, InputFormat},
     units::{ByteSize, count, counted, duration, percent},
@@ -154,6 +154,7 @@ pub(super) fn summary(job: &Job, manifest: &Manifest) -> String {
         ),
         format!("  filter     {}", filter(manifest),),
     ];
+    lines.extend(invalid(&manifest.by_rule));
     lines.extend(columns(job));
     if counts.enhanced_stereo_dropped > 0 {
         lines.push(format!(
@@ -262,6 +263,18 @@ fn columns_of(file: &InputFile) -> String {
     format!("{smiles}, {id}{}", notes.collect::<String>())
 }
 
+/// What a job that was stopped has made and need not make again.
+pub(super) fn kept(kept: &Kept) -> String {
+    let parts = counted(kept.parts as u64, "part");
+    let place = match (kept.parts, kept.rows_under_way) {
+        (_, 0) => parts,
+        (0, _) => "a part under way".into(),
+        (_, _) => format!("{parts} and one under way"),
+    };
+    let rows = counted(kept.rows + kept.rows_under_way, "row");
+    format!("{rows} in {place}")
+}
+
 fn headline(manifest: &Manifest) -> String {
     let (counts, seconds) = (&manifest.counts, manifest.elapsed_seconds);
     let time = duration(std::time::Duration::from_secs_f64(seconds));
@@ -323,6 +336,43 @@ fn keys(manifest: &Manifest) -> String {
         count(by_rdkit),
         count(counts.parents_transformed),
     )
+}
+
+/// Names the rules that make many products which are no molecules, the worst first.
+fn invalid(by_rule: &[RuleCounts]) -> Option<String> {
+    let mut worst: Vec<_> = by_rule.iter().filter(|rule| is_notable(rule)).collect();
+    worst.sort_by_key(|rule| std::cmp::Reverse(rule.invalid));
+    let named = worst.iter().take(INVALID_RULES_NAMED).map(|rule| {
+        let made = rule.made - rule.capped;
+        format!(
+            "\"{}\" {} of {} ({})",
+            rule.name,
+            count(rule.invalid),
+            count(made),
+            percent(rule.invalid, made)
+        )
+    });
+    let named: Vec<_> = named.collect();
+    let more = match worst.len().saturating_sub(named.len()) {
+        0 => String::new(),
+        n => format!(" and {}", counted(n as u64, "more rule")),
+    };
+    (!named.is_empty()).then(|| {
+        format!(
+            "  invalid    RDKit rejects products of {}{more}; see by_rule in manifest.json",
+            named.join(", ")
+        )
+    })
+}
+
+/// Rules named in the summary for their invalid products.
+const INVALID_RULES_NAMED: usize = 5;
+
+/// Whether the share of a rule's products that are invalid is one that its author would want to know: all
+/// of them, or 1 % and at least ten.
+fn is_notable(rule: &RuleCounts) -> bool {
+    let made = rule.made - rule.capped;
+    rule.invalid > 0 && (rule.invalid == made || (rule.invalid >= 10 && 100 * rule.invalid >= made))
 }
 
 /// The first capped parents by name.

@@ -4,33 +4,51 @@ use std::path::PathBuf;
 
 use super::{CliError, Exit, say};
 use crate::{
-    chem::{RdKit, check::check_rule},
+    chem::{
+        RdKit,
+        check::{ON_HYDROGENS, check_rule},
+    },
     rules::RuleSet,
     units::counted,
 };
 
-/// Compiles every rule of the files, runs their examples and prints each fault on a line of its own.
+/// Compiles every rule of the files, runs their examples and prints each fault on a line of its own. A
+/// warning is printed like a fault and leaves the exit code alone.
 pub(super) fn check(files: &[PathBuf], json: bool) -> Result<Exit, CliError> {
     let rdkit = RdKit::initialise()?;
-    let (rules, errors) = RuleSet::load_all(files);
+    let (rules, errors, seen) = RuleSet::load_counted(files);
     let mut faults: Vec<String> = errors.iter().map(ToString::to_string).collect();
+    let mut warnings = Vec::new();
+    let mut faulty = seen.saturating_sub(rules.len());
     let mut examples = 0;
     for rule in &rules {
-        faults.extend(check_rule(rdkit, rule)?.iter().map(ToString::to_string));
+        let verdict = check_rule(rdkit, rule)?;
+        faulty += usize::from(!verdict.faults.is_empty());
+        faults.extend(verdict.faults.iter().map(ToString::to_string));
+        if verdict.without_hydrogens {
+            let (origin, name) = (&rule.origin, &rule.name);
+            warnings.push(format!(
+                "{origin}: rule \"{name}\": warning: {ON_HYDROGENS}"
+            ));
+        }
         examples += rule.examples.len() as u64;
     }
-    for fault in &faults {
+    let faults_and_warnings = [("fault", &faults), ("warning", &warnings)];
+    for (kind, line) in faults_and_warnings
+        .iter()
+        .flat_map(|(kind, lines)| lines.iter().map(move |l| (kind, l)))
+    {
         if json {
-            say(&serde_json::json!({ "event": "fault", "error": fault }).to_string());
+            say(&serde_json::json!({ "event": kind, "error": line }).to_string());
         } else {
-            say(fault);
+            say(line);
         }
     }
     let without = rules.iter().filter(|rule| rule.examples.is_empty()).count();
     if json {
         say(&serde_json::json!({
-            "event": "checked", "rules": rules.len(), "examples": examples, "faults": faults.len(),
-            "rules_without_examples": without,
+            "event": "checked", "rules": seen, "rules_faulty": faulty, "examples": examples,
+            "faults": faults.len(), "warnings": warnings.len(), "rules_without_examples": without,
         })
         .to_string());
     } else {
@@ -38,15 +56,20 @@ pub(super) fn check(files: &[PathBuf], json: bool) -> Result<Exit, CliError> {
             0 => String::new(),
             n => format!(" ({} without an example)", counted(n as u64, "rule")),
         };
-        let verdict = match faults.len() as u64 {
-            0 => "all good".into(),
-            n => counted(n, "fault"),
+        let of_them = match faulty {
+            0 => String::new(),
+            n => format!(" ({n} faulty)"),
         };
-        let (rules, examples) = (
-            counted(rules.len() as u64, "rule"),
-            counted(examples, "example"),
-        );
-        say(&format!("{rules}, {examples}{untested}: {verdict}"));
+        let verdict = match (faults.len() as u64, warnings.len() as u64) {
+            (0, 0) => "all good".into(),
+            (0, n) => counted(n, "warning"),
+            (n, 0) => counted(n, "fault"),
+            (n, m) => format!("{}, {}", counted(n, "fault"), counted(m, "warning")),
+        };
+        let (rules, examples) = (counted(seen as u64, "rule"), counted(examples, "example"));
+        say(&format!(
+            "{rules}{of_them}, {examples}{untested}: {verdict}"
+        ));
     }
     Ok(if faults.is_empty() {
         Exit::Done

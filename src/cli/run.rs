@@ -1,6 +1,8 @@
 //! `molsieve run` and `molsieve plan`.
 
 use std::{
+    ffi::OsString,
+    io::Write,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -10,10 +12,16 @@ use std::{
 
 use serde_json::Value;
 
-use super::{CliError, DedupArgs, Exit, JobArgs, progress::Reporter, report, say, say_event};
+use super::{
+    CliError, DedupArgs, Exit, JobArgs,
+    attempts::{self, Attempt},
+    places,
+    progress::Reporter,
+    report, say, say_event,
+};
 use crate::{
-    chem::{RdKit, Transformer},
-    config::{JobSettings, JobSpec, Task},
+    chem::{RdKit, Transformer, check::ON_HYDROGENS},
+    config::{JobSettings, JobSpec, Task, read_path, written_path},
     limits::SEALED_BYTES_MAX,
     machine,
     pipeline::{self, Job, Outcome, Stuck},
@@ -28,21 +36,65 @@ use crate::{
     units::{ByteSize, counted},
 };
 
-/// `molsieve run`.
-pub(super) fn run(args: JobArgs) -> Result<Exit, CliError> {
-    let json = args.json;
-    let settings = settings(args)?;
-    run_job(settings, json, end_on_signals()?, || Ok(()))
+/// `molsieve run`, called with the arguments `program`: a supervisor, or one of its attempts.
+pub(super) fn run(
+    args: JobArgs,
+    program: &[OsString],
+    attempt: Option<&Attempt>,
+) -> Result<Exit, CliError> {
+    match attempt {
+        None => attempts::supervise(program, args.json, || output(args)),
+        Some(attempt) => {
+            let json = args.json;
+            attempt_job(settings(args)?, json, attempt)
+        }
+    }
 }
 
-/// `molsieve dedup`.
-pub(super) fn dedup(args: DedupArgs) -> Result<Exit, CliError> {
+/// `molsieve dedup`, in the same way.
+pub(super) fn dedup(
+    args: DedupArgs,
+    program: &[OsString],
+    attempt: Option<&Attempt>,
+) -> Result<Exit, CliError> {
+    let Some(attempt) = attempt else {
+        return attempts::supervise(program, args.job.json, || output(args.job));
+    };
     let json = args.job.json;
     let mut settings = settings(args.job)?;
     settings.task = Some(Task::Dedup);
     settings.canonical |= args.canonical;
     settings.check = args.check.or(settings.check);
-    run_job(settings, json, end_on_signals()?, || Ok(()))
+    attempt_job(settings, json, attempt)
+}
+
+/// Where a job writes, as far as its arguments can be read.
+fn output(args: JobArgs) -> Option<PathBuf> {
+    args.settings
+        .output
+        .clone()
+        .or_else(|| settings(args).ok()?.output)
+}
+
+fn attempt_job(settings: JobSettings, json: bool, attempt: &Attempt) -> Result<Exit, CliError> {
+    let settings = JobSettings {
+        overwrite: settings.overwrite && !attempt.again,
+        resume: settings.resume || attempt.again,
+        ..settings
+    };
+    let stops = Stops::FromSupervisor;
+    run_job(settings, json, end_on_signals(stops)?, stops, || {
+        attempt.opens_output()
+    })
+}
+
+/// Who asks a job to stop, and resumes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stops {
+    /// A supervisor, by its signal. SIGINT and SIGTERM are the supervisor's.
+    FromSupervisor,
+    /// Whoever sends SIGINT or SIGTERM.
+    FromOutside,
 }
 
 /// Does a job. `go` is called when it is planned; before that nothing is written, except that what a
@@ -51,6 +103,7 @@ pub(super) fn run_job(
     settings: JobSettings,
     json: bool,
     planning: Arc<AtomicBool>,
+    stops: Stops,
     go: impl FnOnce() -> Result<(), CliError>,
 ) -> Result<Exit, CliError> {
     let settings = if settings.resume {
@@ -61,7 +114,9 @@ pub(super) fn run_job(
     } else {
         settings
     };
+    let job_file = settings.job_file.clone();
     let spec = settings.check(default_memory())?;
+    places::check(&spec, job_file.as_deref())?;
     OutputDir::check(&spec.output, spec.existing())?;
     let job = prepare(spec)?;
     check_free_space(&job)?;
@@ -74,17 +129,54 @@ pub(super) fn run_job(
         say_event(report::plan_json(&job.plan));
     }
     go()?;
-    let stop = stop_on_signals()?;
+    let stop = stop_on_signals(stops)?;
     planning.store(false, Relaxed);
     let mut reporter = Reporter::new(&job, json);
+    let mut stopping = false;
     let outcome = pipeline::run(&job, &stop, &mut |snapshot| {
+        if stop.load(Relaxed) && !std::mem::replace(&mut stopping, true) {
+            reporter.say_live(STOPPING);
+        }
         reporter.show(snapshot);
         if let Some(stuck) = &snapshot.stuck {
-            end_with_stuck_thread(&job, &reporter, stuck.clone(), json);
+            end_with_stuck_thread(&job, &reporter, stuck.clone(), json, stops);
         }
     });
     reporter.finish();
-    ended(&job, outcome?, json)
+    match outcome? {
+        Outcome::TimedOut { row } => end_timed_out(&job, row, json, stops),
+        outcome => ended(&job, outcome, json),
+    }
+}
+
+/// What the first Ctrl-C does, and the second would do.
+const STOPPING: &str = "molsieve: stopping at a checkpoint; a second Ctrl-C ends the job at once, and what \
+    was made after its last checkpoint is made again on --resume";
+
+/// Ends the process because RDKit has exceeded the time limit on a row.
+fn end_timed_out(job: &Job, row: u64, json: bool, stops: Stops) -> ! {
+    let why = format!(
+        "RDKit worked on row {row} for longer than --parent-timeout {} without giving a product",
+        job.spec.parent_timeout.as_secs()
+    );
+    let exit = match stops {
+        Stops::FromSupervisor => {
+            let _ = writeln!(
+                std::io::stderr(),
+                "molsieve: {why}; the row is tried once more alone"
+            );
+            attempts::TIMED_OUT
+        }
+        Stops::FromOutside => {
+            let output = &job.spec.output;
+            let error = CliError::Stopped(format!(
+                "{why}: stopped at a checkpoint; {} goes on from it and tries the row alone",
+                attempts::resume(Some(output))
+            ));
+            super::tell(&error, json) as i32
+        }
+    };
+    signal_hook::low_level::exit(exit)
 }
 
 /// Says how a job ended.
@@ -106,14 +198,14 @@ fn ended(job: &Job, outcome: Outcome, json: bool) -> Result<Exit, CliError> {
                 counts.parents_capped,
             ))
         }
-        Outcome::Stopped { parts, rows, free } => Err(CliError::Stopped(format!(
-            "{}stopped at a checkpoint with {} in {}; molsieve run --resume --output {} goes on from it",
+        Outcome::TimedOut { .. } => unreachable!("run_job ends the process then"),
+        Outcome::Stopped { kept, free } => Err(CliError::Stopped(format!(
+            "{}stopped at a checkpoint with {}; molsieve run --resume --output {} goes on from it",
             free.map_or_else(String::new, |free| format!(
                 "the disk is nearly full ({} free); ",
                 ByteSize(free)
             )),
-            counted(rows, "row"),
-            counted(parts as u64, "part"),
+            report::kept(&kept),
             job.spec.output.display(),
         ))),
     }
@@ -122,19 +214,21 @@ fn ended(job: &Job, outcome: Outcome, json: bool) -> Result<Exit, CliError> {
 /// Ends the process although a thread is still at work, most likely inside RDKit, and can't be ended.
 /// What the last checkpoint says stands. The exit handlers of C++ are passed over: they would take
 /// RDKit's tables from under it.
-fn end_with_stuck_thread(job: &Job, reporter: &Reporter<'_>, stuck: Stuck, json: bool) -> ! {
+fn end_with_stuck_thread(
+    job: &Job,
+    reporter: &Reporter<'_>,
+    stuck: Stuck,
+    json: bool,
+    stops: Stops,
+) -> ! {
     reporter.finish();
-    let output = job.spec.output.display();
-    let why = match stuck.timed_out {
-        Some(row) => format!(
-            "RDKit has worked on row {row} for longer than --parent-timeout {}; the row will be rejected: ",
-            job.spec.parent_timeout.as_secs()
-        ),
-        None => String::new(),
-    };
+    if let (Some(row), None) = (stuck.timed_out, &stuck.error) {
+        end_timed_out(job, row, json, stops);
+    }
     let stopped = || {
         CliError::Stopped(format!(
-            "{why}stopped at a checkpoint; molsieve run --resume --output {output} goes on from it"
+            "stopped at a checkpoint; {} goes on from it",
+            attempts::resume(Some(&job.spec.output))
         ))
     };
     let error = stuck.error.map_or_else(stopped, CliError::from);
@@ -145,8 +239,10 @@ fn end_with_stuck_thread(job: &Job, reporter: &Reporter<'_>, stuck: Stuck, json:
 /// `molsieve try-parents`.
 pub(super) fn try_parents() -> Result<Exit, CliError> {
     let assignment = trial::assignment()?;
-    let rules = RuleSet::load(&assignment.rules)?;
-    trial::serve(RdKit::initialise()?, &rules, assignment.settings)?;
+    let rules: Vec<_> = assignment.rules.into_iter().map(read_path).collect();
+    let rules = RuleSet::load(&rules)?;
+    let rdkit = RdKit::initialise()?;
+    trial::serve(rdkit, &rules, assignment.settings, assignment.time_max)?;
     Ok(Exit::Done)
 }
 
@@ -234,8 +330,14 @@ pub(super) fn plan(args: JobArgs) -> Result<Exit, CliError> {
     let json = args.json;
     let mut settings = settings(args)?;
     // A plan writes nothing, so it needs no place to write to.
+    let has_place = settings.output.is_some();
     settings.output.get_or_insert_with(|| PathBuf::from("."));
-    let job = prepare(settings.check(default_memory())?)?;
+    let job_file = settings.job_file.clone();
+    let spec = settings.check(default_memory())?;
+    if has_place {
+        places::check(&spec, job_file.as_deref())?;
+    }
+    let job = prepare(spec)?;
     say(&if json {
         report::plan_json(&job.plan).to_string()
     } else {
@@ -278,7 +380,9 @@ fn prepare(spec: JobSpec) -> Result<Job, CliError> {
     let excluded = earlier.iter().map(EarlierRun::rows).sum();
     let rdkit = RdKit::initialise()?;
     // What RDKit makes of the rules is found out here, where it can be told with its place.
-    drop(Transformer::new(rdkit, &rules, spec.transform_settings())?);
+    let transformer = Transformer::new(rdkit, &rules, spec.transform_settings())?;
+    warn_of_hydrogens(&rules, transformer.rules_without_hydrogens());
+    drop(transformer);
     let plan = plan::plan(&spec, &rules, &library, excluded, &|settings, parents| {
         trial::try_parents(&spec.assignment(settings), parents)
     })?;
@@ -294,9 +398,29 @@ fn prepare(spec: JobSpec) -> Result<Job, CliError> {
     })
 }
 
+/// Names the rules that match nothing because they ask for hydrogens as atoms.
+fn warn_of_hydrogens(rules: &RuleSet, without: &[usize]) {
+    const NAMED_MAX: usize = 3;
+    let names = without.iter().filter_map(|rule| rules.rules().get(*rule));
+    let named: Vec<_> = names
+        .take(NAMED_MAX)
+        .map(|rule| format!("\"{}\"", rule.name))
+        .collect();
+    let more = match without.len().saturating_sub(named.len()) {
+        0 => String::new(),
+        n => format!(" and {}", counted(n as u64, "more rule")),
+    };
+    if !named.is_empty() {
+        tracing::warn!("rule {}{more}: {ON_HYDROGENS}", named.join(", "));
+    }
+}
+
 /// Every setting as resolved, as a job file that makes the same files again.
 fn resolved(spec: &JobSpec, plan: &plan::Plan) -> String {
-    let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
+    let absolute = |path: &PathBuf| {
+        let absolute = std::path::absolute(path);
+        written_path(absolute.as_deref().unwrap_or(path))
+    };
     let settings = JobSettings {
         input: spec.input.iter().map(absolute).collect(),
         rules: spec.rules.iter().map(absolute).collect(),
@@ -318,6 +442,7 @@ fn resolved(spec: &JobSpec, plan: &plan::Plan) -> String {
         properties: spec.properties,
         overwrite: false,
         resume: false,
+        job_file: None,
         max_products_per_parent: Some(spec.products_per_parent_max),
         parent_timeout: Some(spec.parent_timeout.as_secs()),
         part_size: Some(ByteSize(spec.part_bytes)),
@@ -330,16 +455,24 @@ fn resolved(spec: &JobSpec, plan: &plan::Plan) -> String {
     };
     let text = toml::to_string(&settings).expect("settings are strings, numbers and lists");
     format!(
-        "# Written by molsieve {}: every setting as resolved.\n{text}",
+        "{}{}: every setting as resolved.\n{text}",
+        places::WRITTEN_BY,
         env!("CARGO_PKG_VERSION")
     )
 }
 
 /// While the flag is set, Ctrl-C and SIGTERM end the process at once: so far it has changed nothing, and
 /// what an earlier one has left stands.
-pub(super) fn end_on_signals() -> Result<Arc<AtomicBool>, CliError> {
+pub(super) fn end_on_signals(stops: Stops) -> Result<Arc<AtomicBool>, CliError> {
+    if stops == Stops::FromSupervisor {
+        // They are the supervisor's, which a terminal sends them too.
+        let ignored = Arc::new(AtomicBool::new(false));
+        on_signals(Stops::FromOutside, |signal| {
+            signal_hook::flag::register(signal, Arc::clone(&ignored))
+        })?;
+    }
     let planning = Arc::new(AtomicBool::new(true));
-    on_signals(|signal| {
+    on_signals(stops, |signal| {
         let exit = Exit::Stopped as i32;
         signal_hook::flag::register_conditional_shutdown(signal, exit, Arc::clone(&planning))
     })?;
@@ -348,9 +481,9 @@ pub(super) fn end_on_signals() -> Result<Arc<AtomicBool>, CliError> {
 
 /// A flag that Ctrl-C and SIGTERM set. A second one ends the process at once; what the last checkpoint
 /// says stands then too.
-fn stop_on_signals() -> Result<Arc<AtomicBool>, CliError> {
+fn stop_on_signals(stops: Stops) -> Result<Arc<AtomicBool>, CliError> {
     let stop = Arc::new(AtomicBool::new(false));
-    on_signals(|signal| {
+    on_signals(stops, |signal| {
         let exit = Exit::Stopped as i32;
         signal_hook::flag::register_conditional_shutdown(signal, exit, Arc::clone(&stop))?;
         signal_hook::flag::register(signal, Arc::clone(&stop))
@@ -359,10 +492,15 @@ fn stop_on_signals() -> Result<Arc<AtomicBool>, CliError> {
 }
 
 fn on_signals(
+    stops: Stops,
     register: impl Fn(i32) -> std::io::Result<signal_hook::SigId>,
 ) -> Result<(), CliError> {
     use signal_hook::consts::{SIGINT, SIGTERM};
-    [SIGINT, SIGTERM].into_iter().try_for_each(|signal| {
+    let signals: &[i32] = match stops {
+        Stops::FromSupervisor => &[attempts::STOP],
+        Stops::FromOutside => &[SIGINT, SIGTERM],
+    };
+    signals.iter().try_for_each(|&signal| {
         let registered = register(signal);
         registered.map_err(|error| CliError::Signals(crate::store::plain(&error)))?;
         Ok(())

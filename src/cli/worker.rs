@@ -19,7 +19,11 @@ use nix::{
     unistd::{Gid, Pid, Uid, getresgid, getresuid, initgroups, setgid, setuid},
 };
 
-use super::{CliError, Exit, run, say_event};
+use super::{
+    CliError, Exit,
+    run::{self, Stops},
+    say_event,
+};
 use crate::{
     daemon::protocol::{
         ALIVE_EVERY, LINE_BYTES_MAX, ORDER_BYTES_MAX, Order, OrderError, RunAs, is_go,
@@ -68,7 +72,9 @@ impl WorkerError {
 
 /// `molsieve worker`.
 pub(super) fn worker() -> Result<Exit, CliError> {
-    let planning = run::end_on_signals()?;
+    // The daemon resumes its jobs itself.
+    let stops = Stops::FromOutside;
+    let planning = run::end_on_signals(stops)?;
     let Some(order) = order()? else {
         return Err(CliError::Stopped(GONE.into()));
     };
@@ -87,7 +93,7 @@ pub(super) fn worker() -> Result<Exit, CliError> {
     let (sender, go) = mpsc::sync_channel(1);
     start_thread("alive", say_alive)?;
     start_thread("lifeline", move || hold_lifeline(&sender))?;
-    run::run_job(order.settings(), true, planning, || wait_for(&go))
+    run::run_job(order.settings(), true, planning, stops, || wait_for(&go))
 }
 
 /// What is told when the daemon has gone before anything was begun.

@@ -3,6 +3,7 @@
 //! and batches depend on the input alone, so what is written is the same.
 
 use std::{
+    collections::BTreeSet,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -62,7 +63,7 @@ pub fn run(
     let keep = attempt.keep;
     match &outcome {
         Ok(Outcome::Done(_)) => output.finish()?,
-        Ok(Outcome::Stopped { .. }) => {}
+        Ok(Outcome::Stopped { .. } | Outcome::TimedOut { .. }) => {}
         Err(_) if keep => {}
         // Whether this works or not, the error to tell is the first.
         Err(_) => drop(output.abandon()),
@@ -138,15 +139,8 @@ impl Attempt<'_> {
         let Engines { sieve, keys } = engines;
         let name = sieve.name();
         let ready = watched(stop, watch, || self.make_ready(begun, sieve))?;
-        let in_work = InWork::new(self.output, 2 * self.job.plan.threads)?;
-        let mut shared = Shared::new(
-            self.job,
-            self.output,
-            begun,
-            ready.ring,
-            in_work,
-            ready.poisoned,
-        );
+        let in_work = InWork::new(self.output, 2 * self.job.plan.threads, ready.cleared)?;
+        let mut shared = Shared::new(self.job, begun, ready.ring, in_work, ready.poisoned);
         shared.engine = name;
         shared.engine_lost = self.lost.clone();
         shared.key_devices = keys;
@@ -176,7 +170,11 @@ impl Attempt<'_> {
         let missing = || StoreError::damaged(&output.work_file(JOB.name), "it is missing");
         identity.check_against(&then.ok_or_else(missing)?, job)?;
         output.clear_behind(begun.parts.len(), &sinking::kept())?;
-        begun.interruptions += u64::from(self.is_first());
+        if self.is_first() {
+            // Written at once: this run may be stopped before its next checkpoint.
+            begun.interruptions += 1;
+            sealed::write(&folder, CHECKPOINT, &begun)?;
+        }
         Ok(Some(begun))
     }
 
@@ -196,6 +194,7 @@ impl Attempt<'_> {
         let Phase::Reading { next_row } = phase else {
             return Ok(Ready {
                 poisoned: in_work::poisoned(output)?,
+                cleared: BTreeSet::new(),
                 ring: Ring::new(job.plan.slots, &job.plan.slot),
                 input: None,
             });
@@ -207,13 +206,14 @@ impl Attempt<'_> {
             })?;
         }
         let dispenser = Dispenser::new(&job.library, next_row)?;
-        let poisoned = match self.lost {
+        let (poisoned, cleared) = match self.lost {
             // It was no parent's doing.
-            Some(_) => in_work::poisoned(output)?,
+            Some(_) => (in_work::poisoned(output)?, BTreeSet::new()),
             None => in_work::after_interruption(job, output, next_row)?,
         };
         Ok(Ready {
             poisoned,
+            cleared,
             ring: Ring::from_slots(slots(job, engine.as_ref())?),
             input: Some(Input { dispenser, engine }),
         })
@@ -223,6 +223,8 @@ impl Attempt<'_> {
 /// What has to be there before a job begins or goes on.
 struct Ready {
     poisoned: Poisoned,
+    /// Rows that came through their trial.
+    cleared: BTreeSet<u64>,
     ring: Arc<Ring>,
     /// `None` once all of it is read.
     input: Option<Input>,

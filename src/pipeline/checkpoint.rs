@@ -1,10 +1,14 @@
-//! Checkpoints: how far a run is, taken down whenever a part is closed.
+//! Checkpoints: how far a run is, taken down when a part is closed, after [`CHECKPOINT_SECONDS`], and when the run is
+//! to stop.
 //!
 //! Two sealed files (see [`crate::store::sealed`]) in `.molsieve/`: `job`, written once, says what the
-//! run is ([`Identity`]); `checkpoint`, replaced at every part, says how far it is ([`Checkpoint`]).
-//! What a checkpoint speaks of is on the disk before the checkpoint is: first the part is published,
-//! then the spills are synced, then the checkpoint is written. Whatever lies behind it is cut off when
-//! the run goes on, and made again.
+//! run is ([`Identity`]); `checkpoint`, replaced each time, says how far it is ([`Checkpoint`]).
+//! What a checkpoint speaks of is on the disk before the checkpoint is: first a part that is full is published,
+//! then the spills are synced, the rows of the part under way among them, then the checkpoint is written. Whatever
+//! lies behind it is cut off when the run goes on, and made again. What is in front of it is never made again, but
+//! the part under way is encoded again from its rows.
+//!
+//! [`CHECKPOINT_SECONDS`]: crate::limits::CHECKPOINT_SECONDS
 //!
 //! A checkpoint stands where a batch of parents ends. Batches depend on the input alone and begin with a
 //! slot of their own, and a filter that is filled again from the keys is the same filter; so a run that
@@ -20,12 +24,12 @@ use std::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Counts, Job, PipelineError, Stages, sinking::Capped};
+use super::{Counts, Job, PipelineError, Stages, by_rule::ByRule, sinking::Capped};
 use crate::{
     chem::{ChemistryTimes, Method},
-    config::{Dedup, KeyKind},
+    config::{Dedup, KeyKind, written_path},
     limits::{FINGERPRINT_BLOCK_BYTES, FINGERPRINT_BLOCKS},
-    settle::Lengths,
+    settle::{Lengths, rows::OpenBlock},
     slot::REASONS_MAX,
     store::{
         sealed::{Kind, hex},
@@ -43,7 +47,7 @@ pub const JOB: Kind = Kind {
 /// The file of a [`Checkpoint`].
 pub const CHECKPOINT: Kind = Kind {
     name: "checkpoint",
-    version: 1,
+    version: 2,
 };
 
 /// How far a run is.
@@ -53,6 +57,14 @@ pub struct Checkpoint {
     pub(super) parts: Vec<Part>,
     pub(super) lengths: Lengths,
     pub(super) rejects: SpillLength,
+    /// The rows of the part under way.
+    pub(super) part_rows: SpillLength,
+    /// *Maybe* rows behind the last whole block of their spill.
+    pub(super) open_block: OpenBlock,
+    /// Bytes of content that were in no part when the last part was closed.
+    pub(super) unwritten_before: u64,
+    /// The ordinals of the *maybe* rows that survive, once that is decided.
+    pub(super) survivors: Option<SpillLength>,
     pub(super) counts: Counts,
     pub(super) capped: Capped,
     /// Distinct products expected to have been lost to the filter.
@@ -66,11 +78,12 @@ pub struct Checkpoint {
     /// Times the run was interrupted.
     pub(super) interruptions: u64,
     /// Rows whose structure key took RDKit, by the number of the reason.
-    #[serde(default)]
     pub(super) keys_by_rdkit: [u64; REASONS_MAX],
     /// Rows whose structure key a device left to the CPU as too large.
-    #[serde(default)]
     pub(super) keys_too_large: u64,
+    /// What each rule made.
+    #[serde(default)]
+    pub(super) by_rule: ByRule,
 }
 
 /// What comes next.
@@ -157,7 +170,7 @@ impl Identity {
         let inputs = job.library.files().iter().map(|file| {
             let fingerprint = fingerprint(&file.path, file.bytes)?;
             Ok(InputIdentity {
-                path: file.path.display().to_string(),
+                path: written_path(&file.path).display().to_string(),
                 bytes: file.bytes,
                 fingerprint,
             })
@@ -230,7 +243,7 @@ fn rules_digest(job: &Job) -> String {
             hash.update((text.len() as u64).to_le_bytes());
             hash.update(text);
         }
-        hash.update([0]);
+        hash.update([u8::from(rule.add_hydrogens)]);
     }
     hex(hash.finalize().as_slice())
 }

@@ -2,18 +2,22 @@
 //!
 //! `.molsieve/in-work` has 8 bytes per worker: the row of the parent it works on plus 1, little-endian,
 //! or 0. The bytes are written, not synced: they are to outlive the process, not a power failure. When a
-//! run goes on after a crash, each parent found there is tried in a process of its own
-//! ([`crate::trial`]); one that kills it, or never returns, is put down in the sealed file `poisoned` and
-//! rejected from then on, with the reason.
+//! run resumes after a crash or a time-out, each parent found there is tried in a process of its own
+//! ([`crate::trial`]). A parent that kills that process, or exceeds its time there too, is recorded in the
+//! sealed file `poisoned` and rejected from then on, with the reason.
+//!
+//! A parent's time is the CPU time that its thread has used since it last made a product. Waiting for a
+//! slot, for the disk or for a machine that stalls takes none.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::atomic::{AtomicU64, Ordering::Relaxed},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use super::{Job, PipelineError, workers::cut};
 use crate::{
+    machine::WorkClock,
     store::{
         OutputDir, StoreError,
         disk::{self, DiskFile},
@@ -38,24 +42,31 @@ pub(super) type Poisoned = BTreeMap<u64, String>;
 pub(super) struct InWork {
     file: DiskFile,
     workers: Vec<Worker>,
-    began: Instant,
+    /// Rows that came through their trial.
+    cleared: BTreeSet<u64>,
 }
 
 #[derive(Default)]
 struct Worker {
     row: AtomicU64,
-    /// Milliseconds after `began` at which the parent would have begun had the worker never waited
-    /// for a slot; 0 while it is not in RDKit.
-    since: AtomicU64,
+    /// Runs while the parent is in RDKit.
+    clock: WorkClock,
 }
 
+/// How many times the limit a parent may take that came through its trial within the limit.
+const CLEARED_FACTOR: u32 = 4;
+
 impl InWork {
-    pub(super) fn new(output: &OutputDir, workers: usize) -> Result<Self, StoreError> {
+    pub(super) fn new(
+        output: &OutputDir,
+        workers: usize,
+        cleared: BTreeSet<u64>,
+    ) -> Result<Self, StoreError> {
         let file = DiskFile::create(&output.work_file(IN_WORK))?;
         Ok(Self {
             file,
             workers: (0..workers).map(|_| Worker::default()).collect(),
-            began: Instant::now(),
+            cleared,
         })
     }
 
@@ -64,49 +75,38 @@ impl InWork {
         self.file
             .write_at(&(row + 1).to_le_bytes(), 8 * worker as u64)?;
         self.workers[worker].row.store(row, Relaxed);
-        self.workers[worker].since.store(self.now(), Relaxed);
+        self.workers[worker].clock.restart();
         Ok(())
+    }
+
+    /// A worker's parent has made a product.
+    pub(super) fn progress(&self, worker: usize) {
+        self.workers[worker].clock.restart();
     }
 
     /// A worker is done with its batch.
     pub(super) fn end(&self, worker: usize) -> Result<(), StoreError> {
-        self.workers[worker].since.store(0, Relaxed);
+        self.workers[worker].clock.stop();
         self.file.write_at(&[0; 8], 8 * worker as u64)
     }
 
     /// A worker's parent is out of RDKit again.
     pub(super) fn leave(&self, worker: usize) {
-        self.workers[worker].since.store(0, Relaxed);
+        self.workers[worker].clock.stop();
     }
 
-    /// Runs something that is not the parent's doing, such as waiting for a slot.
-    pub(super) fn pause<T>(&self, worker: usize, wait: impl FnOnce() -> T) -> T {
-        let worker = &self.workers[worker];
-        let since = worker.since.swap(0, Relaxed);
-        let began = self.now();
-        let value = wait();
-        // It may not have been in RDKit at all.
-        if since > 0 {
-            worker.since.store(since + (self.now() - began), Relaxed);
-        }
-        value
-    }
-
-    /// The row of a parent that RDKit has had for longer than `time_max`.
+    /// The row of a parent on which a thread has used more than `time_max` since its last product.
     pub(super) fn overdue(&self, time_max: Duration) -> Option<u64> {
-        let late = |worker: &&Worker| {
-            let since = worker.since.load(Relaxed);
-            since > 0 && self.now() - since.min(self.now()) > time_max.as_millis() as u64
-        };
-        self.workers
-            .iter()
-            .find(late)
-            .map(|worker| worker.row.load(Relaxed))
-    }
-
-    /// Milliseconds since the start, and one more.
-    fn now(&self) -> u64 {
-        self.began.elapsed().as_millis() as u64 + 1
+        self.workers.iter().find_map(|worker| {
+            let used = worker.clock.used()?;
+            let row = worker.row.load(Relaxed);
+            let factor = if self.cleared.contains(&row) {
+                CLEARED_FACTOR
+            } else {
+                1
+            };
+            (used > time_max * factor).then_some(row)
+        })
     }
 }
 
@@ -123,13 +123,13 @@ pub(super) fn poison(output: &OutputDir, row: u64, reason: String) -> Result<(),
     sealed::write(&output.work_dir(), POISONED, &poisoned)
 }
 
-/// Tries the parents that were in work when the run was interrupted, from `next_row` on, and gives all
-/// rows that must not be given to RDKit.
+/// Tries the parents that were in work when the run was interrupted, from `next_row` on. Gives all rows
+/// that must not be given to RDKit, and those that came through their trial.
 pub(super) fn after_interruption(
     job: &Job,
     output: &OutputDir,
     next_row: u64,
-) -> Result<Poisoned, PipelineError> {
+) -> Result<(Poisoned, BTreeSet<u64>), PipelineError> {
     let poisoned = poisoned(output)?;
     let account = disk::read(&output.work_file(IN_WORK), 1 << 20)?.unwrap_or_default();
     let (workers, _) = account.as_chunks::<8>();
@@ -142,12 +142,14 @@ pub(super) fn after_interruption(
     let candidates = find(job, next_row, &suspects)?;
     let assignment = job.spec.assignment(job.spec.transform_settings());
     let answers = trial::try_parents(&assignment, &candidates)?;
+    let mut cleared = BTreeSet::new();
     for (candidate, answer) in candidates.iter().zip(answers) {
-        if let Err(reason) = answer {
-            poison(output, candidate.row, reason)?;
+        match answer {
+            Ok(_) => drop(cleared.insert(candidate.row)),
+            Err(reason) => poison(output, candidate.row, reason)?,
         }
     }
-    Ok(self::poisoned(output)?)
+    Ok((self::poisoned(output)?, cleared))
 }
 
 /// Reads the rows of these numbers, which are sorted.
@@ -170,27 +172,56 @@ fn find(job: &Job, next_row: u64, rows: &[u64]) -> Result<Vec<Candidate>, Pipeli
 
 #[cfg(test)]
 mod tests {
-    use std::thread::sleep;
+    use std::{thread::sleep, time::Instant};
 
     use super::*;
     use crate::store::Existing;
 
-    #[test]
-    fn only_time_in_rdkit_is_a_parents_time() {
+    fn in_work(cleared: &[u64]) -> (tempfile::TempDir, InWork) {
         let folder = tempfile::tempdir().unwrap();
         let output = OutputDir::open(&folder.path().join("out"), Existing::Refuse).unwrap();
-        let in_work = InWork::new(&output, 1).unwrap();
+        let in_work = InWork::new(&output, 1, cleared.iter().copied().collect()).unwrap();
+        (folder, in_work)
+    }
+
+    /// Works until the worker's clock says so; false if it never does.
+    fn work_until(in_work: &InWork, used: Duration) -> bool {
+        let began = Instant::now();
+        while began.elapsed() < Duration::from_secs(30) {
+            match in_work.workers[0].clock.used() {
+                Some(now) if now <= used => std::hint::spin_loop(),
+                Some(_) => return true,
+                None => return false,
+            }
+        }
+        false
+    }
+
+    #[test]
+    fn only_cpu_time_since_the_last_product_is_a_parents_time() {
+        let (_folder, in_work) = in_work(&[]);
         let (most, longer) = (Duration::from_millis(40), Duration::from_millis(80));
-        sleep(longer);
-        // Waiting for a slot, with nothing in RDKit, leaves nothing there.
-        in_work.pause(0, || ());
-        assert_eq!(in_work.overdue(most), None);
         in_work.begin(0, 7).unwrap();
-        in_work.pause(0, || sleep(longer));
-        assert_eq!(in_work.overdue(most), None);
+        // Waiting, or a machine that stalls.
         sleep(longer);
+        assert_eq!(in_work.overdue(most), None);
+        assert!(work_until(&in_work, most));
         assert_eq!(in_work.overdue(most), Some(7));
+        in_work.progress(0);
+        assert_eq!(in_work.overdue(most), None);
+        assert!(work_until(&in_work, most));
         in_work.leave(0);
         assert_eq!(in_work.overdue(most), None);
+    }
+
+    #[test]
+    fn a_parent_that_came_through_its_trial_has_more_time() {
+        let (_folder, in_work) = in_work(&[7]);
+        let most = Duration::from_millis(20);
+        in_work.begin(0, 7).unwrap();
+        assert!(work_until(&in_work, most * 2));
+        assert_eq!(in_work.overdue(most), None);
+        assert!(work_until(&in_work, most * CLEARED_FACTOR));
+        assert_eq!(in_work.overdue(most), Some(7));
     }
 }

@@ -7,12 +7,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Counts, Job, Shared,
+    by_rule::RuleCounts,
     check::{CheckAccount, Checks},
     sinking::Sunk,
 };
 use crate::{
     chem::ChemistryTimes,
-    config::{Dedup, KeyKind, Task},
+    config::{Dedup, KeyKind, Task, written_path},
     identity::Reason,
     limits::CAPPED_PARENTS_NAMED_MAX,
     sieve::Chosen,
@@ -58,6 +59,8 @@ pub struct Manifest {
     pub filter: ManifestFilter,
     inputs: Vec<ManifestInput>,
     rules: usize,
+    /// What each rule made, in the order of the rules.
+    pub by_rule: Vec<RuleCounts>,
     /// How products seen before were recognised.
     pub dedup: Dedup,
     /// What the job did.
@@ -162,7 +165,7 @@ impl From<ChemistryTimes> for ChemistryStages {
 /// A published file.
 #[derive(Clone, Debug, Serialize)]
 pub struct ManifestFile {
-    /// Name in the output directory.
+    /// Path relative to the output directory.
     pub name: String,
     /// Rows.
     pub rows: u64,
@@ -270,7 +273,7 @@ impl Manifest {
         let (job, end) = (shared.job, shared.snapshot());
         let plan = &job.plan;
         let inputs = job.library.files().iter().map(|file| ManifestInput {
-            path: file.path.display().to_string(),
+            path: written_path(&file.path).display().to_string(),
             format: file.format.to_string(),
             bytes: file.bytes,
             smiles_column: file.smiles_column.clone(),
@@ -303,6 +306,7 @@ impl Manifest {
             },
             inputs: inputs.collect(),
             rules: job.rules.len(),
+            by_rule: sunk.by_rule.named(&job.rules),
             dedup: job.spec.dedup,
             task: job.spec.task,
             key: job.spec.key,

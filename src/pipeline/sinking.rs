@@ -3,28 +3,37 @@
 
 use std::{
     path::PathBuf,
-    sync::{atomic::Ordering::Relaxed, mpsc},
-    time::Duration,
+    sync::{
+        atomic::Ordering::Relaxed,
+        mpsc::{self, RecvTimeoutError},
+    },
+    time::{Duration, Instant},
 };
 
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CappedParent, Job, PipelineError, Shared,
+    CappedParent, Job, Kept, PipelineError, Shared,
+    by_rule::ByRule,
     canonical::Canonical,
     checkpoint::{CHECKPOINT, Checkpoint, Phase},
     in_work,
 };
 use crate::{
     config::{Dedup, Task},
-    limits::{CAPPED_PARENTS_NAMED_MAX, UNWRITTEN_BYTES},
+    limits::{CAPPED_PARENTS_NAMED_MAX, CHECKPOINT_SECONDS, UNWRITTEN_BYTES},
     machine,
     ring::Permit,
-    settle::{self, Spills, Survivors, decide},
+    settle::{
+        self, Spills, Survivors,
+        decide::{self, Spilled},
+    },
     sieve::{Engine, Tally},
     slot::{ParentFlags, REASONS_MAX, Slot},
-    store::{OutputDir, disk, sealed},
-    table::sink::{Part, ProductSink, RejectLog, Rewrite, SinkSettings, publish_rejects},
+    store::{OutputDir, disk, sealed, spill::SpillLength},
+    table::sink::{
+        Part, ProductSink, RejectLog, Rewrite, SinkSettings, publish_rejects, row_log::PART_ROWS,
+    },
 };
 
 /// What became of parents and products. Every parent read and every product made is counted in one
@@ -110,10 +119,14 @@ pub(super) struct Sinking<'a> {
     products: ProductSink<'a>,
     spills: Spills,
     rejects: RejectLog,
-    /// As of the slot written last; of a checkpoint only what it says of counts is up to date.
+    /// As of the slot written last; what it says of files is as of the last checkpoint.
     state: Checkpoint,
-    /// Bytes of content that no part holds, as of the last checkpoint.
-    unwritten_before: u64,
+    /// Where the batch that is being written begins, if it is more than one slot.
+    batch_start: Option<Box<Checkpoint>>,
+    /// What came next at the last checkpoint, and when that was.
+    checkpoint_phase: Phase,
+    checkpoint_time: Instant,
+    checkpoint_interval: Duration,
 }
 
 impl Checkpoint {
@@ -124,6 +137,10 @@ impl Checkpoint {
             parts: Vec::new(),
             lengths: settle::Lengths::default(),
             rejects: Default::default(),
+            part_rows: SpillLength::EMPTY,
+            open_block: Default::default(),
+            unwritten_before: 0,
+            survivors: None,
             counts: Counts::default(),
             capped: Capped::default(),
             lost: 0.0,
@@ -135,6 +152,7 @@ impl Checkpoint {
             interruptions: 0,
             keys_by_rdkit: Default::default(),
             keys_too_large: 0,
+            by_rule: ByRule::default(),
         }
     }
 }
@@ -142,13 +160,17 @@ impl Checkpoint {
 /// The files of `.molsieve/` that a checkpoint speaks of.
 pub(super) fn kept() -> Vec<&'static str> {
     let mut kept = settle::FILES.to_vec();
-    kept.extend([CHECKPOINT.name, super::checkpoint::JOB.name, REJECTS]);
+    kept.extend([CHECKPOINT.name, super::checkpoint::JOB.name]);
+    kept.extend([REJECTS, PART_ROWS, SURVIVORS]);
     kept.extend([in_work::IN_WORK, in_work::POISONED.name]);
     kept
 }
 
 const REJECTS: &str = "rejects";
 const SETTLE_DIR: &str = "settle";
+const SURVIVORS: &str = "survivors";
+/// Sets [`CHECKPOINT_SECONDS`] otherwise, for tests.
+const INTERVAL_VARIABLE: &str = "MOLSIEVE_CHECKPOINT_SECONDS";
 
 impl<'a> Sinking<'a> {
     /// Begins a run, or goes on behind a checkpoint.
@@ -167,22 +189,28 @@ impl<'a> Sinking<'a> {
             row_group_bytes: job.plan.row_group_bytes,
         };
         let exact = job.spec.dedup == Dedup::Exact;
-        let lengths = begun.map(|begun| begun.lengths);
+        let lengths = begun.map(|begun| (begun.lengths, begun.open_block.clone()));
         let spills = Spills::new(output, lengths, exact, job.spec.properties)?;
         let rejects = RejectLog::new(&output.work_file(REJECTS), begun.map(|begun| begun.rejects))?;
-        let state = begun.cloned().unwrap_or_else(Checkpoint::zero);
+        let mut state = begun.cloned().unwrap_or_else(Checkpoint::zero);
+        state.by_rule.make_room(job.rules.len());
+        let parts = state.parts.clone();
+        let under_way = begun.map(|begun| begun.part_rows);
         let mut sinking = Self {
             shared,
             output,
-            products: ProductSink::new(output, settings, rewrite(shared)?, state.parts.clone()),
+            products: ProductSink::new(output, settings, rewrite(shared)?, parts, under_way)?,
             spills,
             rejects,
-            unwritten_before: UNWRITTEN_BYTES * state.counts.unwritten(),
+            batch_start: None,
+            checkpoint_phase: state.phase,
+            checkpoint_time: Instant::now(),
+            checkpoint_interval: checkpoint_interval(),
             state,
         };
         if begun.is_none() {
             engine.map_or(Ok(()), |engine| sinking.exclude(engine.as_mut()))?;
-            sinking.checkpoint(Phase::Reading { next_row: 0 })?;
+            sinking.checkpoint()?;
         }
         sinking.note_checkpoint();
         sinking.show();
@@ -205,21 +233,58 @@ impl<'a> Sinking<'a> {
         judged: &mpsc::Receiver<(Permit, Tally)>,
     ) -> Result<Self, PipelineError> {
         let times = &self.shared.times;
-        while let Ok((slot, tally)) = judged.recv() {
-            times.measure(&times.sink, || self.write(&slot, tally))?;
-            self.show();
-            let Some(next_row) = slot.batch_end else {
-                continue;
-            };
-            drop(slot);
-            if self.is_due() {
-                times.measure(&times.sink, || self.checkpoint(Phase::Reading { next_row }))?;
+        loop {
+            match judged.recv_timeout(self.time_to_checkpoint()) {
+                // What still waits is made again; a stop is not to wait for it.
+                Ok(_) if self.shared.is_stopping() => break,
+                Ok((slot, tally)) => times.measure(&times.sink, || self.take(slot, tally))?,
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if self.time_to_checkpoint().is_zero() {
+                times.measure(&times.sink, || self.checkpoint_if_moved())?;
             }
         }
-        if self.shared.all_judged.load(Relaxed) && !self.shared.is_stopping() {
-            self.checkpoint(Phase::Settling { next_row: 0 })?;
+        if self.shared.may_save() {
+            self.shared.saving(|| self.checkpoint_if_moved())?;
+        } else if self.shared.all_judged.load(Relaxed) && !self.shared.is_stopping() {
+            self.state.phase = Phase::Settling { next_row: 0 };
+            self.spills.end()?;
+            self.close_part()?;
         }
         Ok(self)
+    }
+
+    /// Writes a slot, and closes the part if it is full where the batch ends.
+    fn take(&mut self, slot: Permit, tally: Tally) -> Result<(), PipelineError> {
+        if slot.batch_end.is_none() && self.batch_start.is_none() {
+            self.note_batch_start()?;
+        }
+        self.write(&slot, tally)?;
+        if let Some(next_row) = slot.batch_end {
+            drop(slot);
+            self.batch_start = None;
+            self.state.phase = Phase::Reading { next_row };
+            if self.is_full() {
+                self.close_part()?;
+            }
+        }
+        self.show();
+        Ok(())
+    }
+
+    /// Takes down where the files and counts stand in front of a batch of several slots: a checkpoint that is taken
+    /// inside of the batch speaks of that.
+    fn note_batch_start(&mut self) -> Result<(), PipelineError> {
+        self.state.lengths = self.spills.flush()?;
+        self.state.open_block.clone_from(self.spills.open_block());
+        self.state.rejects = self.rejects.flush()?;
+        self.state.part_rows = self.products.flush_rows()?;
+        // The parts are the same when a checkpoint is taken, and there may be many.
+        let parts = std::mem::take(&mut self.state.parts);
+        self.batch_start = Some(Box::new(self.state.clone()));
+        self.state.parts = parts;
+        Ok(())
     }
 
     fn write(&mut self, slot: &Slot, tally: Tally) -> Result<(), PipelineError> {
@@ -235,31 +300,68 @@ impl<'a> Sinking<'a> {
         let by_rdkit = state.keys_by_rdkit.iter_mut().zip(slot.keys_by_rdkit);
         by_rdkit.for_each(|(all, of_slot)| *all += u64::from(of_slot));
         state.keys_too_large += u64::from(slot.keys_too_large);
+        state.by_rule.add(slot);
         state.capped.add(slot);
         state.counts.parents_capped = state.capped.parents;
         Ok(())
     }
 
-    /// Whether a part is to be closed: by content alone, so that the files are a function of it.
-    fn is_due(&self) -> bool {
-        let unwritten = UNWRITTEN_BYTES * self.state.counts.unwritten() - self.unwritten_before;
+    /// Whether the part under way is to be closed: by content alone, so that the files are a function of it.
+    fn is_full(&self) -> bool {
+        let unwritten = UNWRITTEN_BYTES * self.state.counts.unwritten();
+        let unwritten = unwritten - self.state.unwritten_before;
         self.products.part_bytes() + unwritten >= self.shared.job.spec.part_bytes
     }
 
+    /// Time until the next checkpoint is due, whatever the size of the part under way.
+    fn time_to_checkpoint(&self) -> Duration {
+        self.checkpoint_interval
+            .saturating_sub(self.checkpoint_time.elapsed())
+    }
+
     /// Closes the part under way and takes down how far the run is.
-    fn checkpoint(&mut self, phase: Phase) -> Result<(), PipelineError> {
+    fn close_part(&mut self) -> Result<(), PipelineError> {
         self.products.close_part()?;
-        let state = &mut self.state;
-        state.phase = phase;
+        self.state.unwritten_before = UNWRITTEN_BYTES * self.state.counts.unwritten();
+        self.checkpoint()?;
+        self.products.forget_rows()?;
+        Ok(())
+    }
+
+    /// Takes a checkpoint unless it would say what the last one says.
+    fn checkpoint_if_moved(&mut self) -> Result<(), PipelineError> {
+        let state = self.batch_start.as_deref().unwrap_or(&self.state);
+        if state.phase == self.checkpoint_phase {
+            self.checkpoint_time = Instant::now();
+            return Ok(());
+        }
+        self.checkpoint()
+    }
+
+    /// Takes down how far the run is: up to the slot written last or, inside of a batch, up to that batch.
+    fn checkpoint(&mut self) -> Result<(), PipelineError> {
+        self.checkpoint_time = Instant::now();
+        let lengths = self.spills.sync()?;
+        let rejects = self.rejects.sync()?;
+        let part_rows = self.products.sync_rows()?;
+        let state = match &mut self.batch_start {
+            // What it says of files lies within what was synced.
+            Some(batch_start) => batch_start,
+            None => {
+                self.state.lengths = lengths;
+                self.state.open_block.clone_from(self.spills.open_block());
+                self.state.rejects = rejects;
+                self.state.part_rows = part_rows;
+                &mut self.state
+            }
+        };
         state.parts = self.products.parts().to_vec();
-        state.lengths = self.spills.sync()?;
-        state.rejects = self.rejects.sync()?;
         state.elapsed_seconds = self.shared.elapsed().as_secs_f64();
         state.stages = self.shared.times.stages();
         state.chemistry = self.shared.times.chemistry();
         state.peak_memory_bytes = state.peak_memory_bytes.max(machine::peak_memory_bytes());
         sealed::write(&self.output.work_dir(), CHECKPOINT, state)?;
-        self.unwritten_before = UNWRITTEN_BYTES * state.counts.unwritten();
+        self.checkpoint_phase = state.phase;
         self.shared.checkpoints.fetch_add(1, Relaxed);
         self.note_checkpoint();
         let free = disk::free_bytes(self.output.path())?;
@@ -275,14 +377,18 @@ impl<'a> Sinking<'a> {
 
     /// Lets it be known what would be there if the run stopped now.
     fn note_checkpoint(&self) {
-        let parts = &self.state.parts;
-        let rows = parts.iter().map(|part| part.rows).sum();
+        let state = self.batch_start.as_deref().unwrap_or(&self.state);
+        let kept = Kept {
+            parts: state.parts.len(),
+            rows: state.parts.iter().map(|part| part.rows).sum(),
+            rows_under_way: state.part_rows.items,
+        };
         let mut checkpoint = self
             .shared
             .checkpoint
             .lock()
             .unwrap_or_else(|p| p.into_inner());
-        *checkpoint = (parts.len(), rows);
+        *checkpoint = kept;
     }
 
     fn show(&self) {
@@ -305,7 +411,12 @@ impl<'a> Sinking<'a> {
         let shared = self.shared;
         shared.times.measure(&shared.times.settle, || {
             match self.settle_from(next_row) {
-                // Somebody has asked for it; what the last checkpoint says stands.
+                // Somebody has asked for it; what the checkpoint says stands.
+                Ok(()) | Err(PipelineError::Settle(decide::DecideError::Stopped))
+                    if self.shared.may_save() =>
+                {
+                    self.shared.saving(|| self.checkpoint_if_moved())
+                }
                 Err(PipelineError::Settle(decide::DecideError::Stopped)) => Ok(()),
                 Err(PipelineError::Settle(decide::DecideError::DiskTooSmall { free, .. })) => {
                     self.shared.stop_for_full_disk(free);
@@ -320,8 +431,6 @@ impl<'a> Sinking<'a> {
     fn settle_from(&mut self, next_row: u64) -> Result<(), PipelineError> {
         let shared = self.shared;
         let lengths = self.state.lengths;
-        let folder = self.empty_settle_dir()?;
-        let [keys, maybe] = settle::spilled(self.output, lengths);
         // Keys and maybe-keys are read once to decide; the rows once to write.
         let items = lengths.keys.items + 2 * lengths.maybe_keys.items;
         shared.to_settle.store(items, Relaxed);
@@ -329,29 +438,52 @@ impl<'a> Sinking<'a> {
             shared.settled.fetch_add(items, Relaxed);
             !shared.is_stopping()
         };
-        let memory = shared.job.plan.settle_bytes;
-        let caller = decide::Caller {
-            go_on: &go_on,
-            free_bytes: &|| disk::free_bytes(self.output.path()),
-        };
-        let survivors = decide::decide(&keys, &maybe, &folder, memory, &caller)?;
+        let survivors = self.survivors(&go_on)?;
         let mut reader = Survivors::new(self.output, lengths, &survivors)?;
         let mut slot = settle::slot(shared.job.spec.properties);
         while let Some(survivors) = reader.next(next_row, &mut slot)? {
             self.products.write(&slot)?;
             self.state.counts.add_survivors(survivors);
+            self.state.by_rule.add(&slot);
             self.state.settled += survivors;
+            let next_row = reader.position();
+            self.state.phase = Phase::Settling { next_row };
             self.show();
             if !go_on(slot.rows() as u64) {
                 return Err(decide::DecideError::Stopped.into());
             }
             if self.products.part_bytes() >= shared.job.spec.part_bytes {
-                let next_row = reader.position();
-                self.checkpoint(Phase::Settling { next_row })?;
+                self.close_part()?;
+            } else if self.time_to_checkpoint().is_zero() {
+                self.checkpoint()?;
             }
         }
-        disk::remove(&folder)?;
         Ok(())
+    }
+
+    /// The rows that survive: decided now, or before the run was interrupted.
+    fn survivors(&mut self, go_on: &dyn Fn(u64) -> bool) -> Result<Spilled, PipelineError> {
+        let path = self.output.work_file(SURVIVORS);
+        let lengths = self.state.lengths;
+        if let Some(length) = self.state.survivors {
+            go_on(lengths.keys.items + lengths.maybe_keys.items);
+            return Ok(Spilled { path, length });
+        }
+        let folder = self.empty_settle_dir()?;
+        let [keys, maybe] = settle::spilled(self.output, lengths);
+        let memory = self.shared.job.plan.settle_bytes;
+        let caller = decide::Caller {
+            go_on,
+            free_bytes: &|| disk::free_bytes(self.output.path()),
+        };
+        let decided = decide::decide(&keys, &maybe, &folder, memory, &caller)?;
+        disk::sync(&decided.path)?;
+        disk::rename(&decided.path, &path)?;
+        disk::remove(&folder)?;
+        let length = decided.length;
+        self.state.survivors = Some(length);
+        self.checkpoint()?;
+        Ok(Spilled { path, length })
     }
 
     /// A folder for partitions. What an interrupted run left in it is made again.
@@ -380,6 +512,7 @@ impl<'a> Sinking<'a> {
             interruptions: state.interruptions,
             keys_by_rdkit: state.keys_by_rdkit,
             keys_too_large: state.keys_too_large,
+            by_rule: state.by_rule,
             peak_memory_bytes: state.peak_memory_bytes.max(machine::peak_memory_bytes()),
         })
     }
@@ -416,6 +549,8 @@ pub(crate) struct Sunk {
     pub keys_by_rdkit: [u64; REASONS_MAX],
     /// Rows whose structure key a device left to the CPU as too large.
     pub keys_too_large: u64,
+    /// What each rule made.
+    pub by_rule: ByRule,
     /// Largest resident memory of any of the run's processes.
     pub peak_memory_bytes: u64,
 }
@@ -441,6 +576,13 @@ impl Capped {
             }
         }
     }
+}
+
+fn checkpoint_interval() -> Duration {
+    let set = std::env::var(INTERVAL_VARIABLE).ok();
+    let set = set.and_then(|seconds| seconds.parse().ok());
+    let interval = set.map_or(Duration::from_secs(CHECKPOINT_SECONDS), seconds);
+    interval.max(Duration::from_millis(1))
 }
 
 /// Seconds as a duration; what can't be one counts for nothing.

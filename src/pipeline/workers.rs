@@ -218,6 +218,11 @@ impl<'a> Stretch<'a> {
         Ok(self.shared.in_work.begin(self.worker, row)?)
     }
 
+    /// The parent has made products: its time begins anew.
+    fn note_progress(&self) {
+        self.shared.in_work.progress(self.worker);
+    }
+
     /// RDKit is done with it.
     pub(super) fn end_rdkit(&self) {
         self.shared.in_work.leave(self.worker);
@@ -228,10 +233,7 @@ impl<'a> Stretch<'a> {
         self.shared
             .ring
             .submit(self.slot, self.number, self.part, false);
-        let slot = self
-            .shared
-            .in_work
-            .pause(self.worker, || self.shared.ring.acquire(self.number))?;
+        let slot = self.shared.ring.acquire(self.number)?;
         Ok(Self {
             slot,
             part: self.part + 1,
@@ -326,8 +328,9 @@ fn transform_parent<'a>(
         match progress {
             Progress::Finished => return Ok(stretch),
             Progress::Paused if shared.stopping.load(Relaxed) => return Err(Interruption::Stopped),
-            Progress::Paused => {}
+            Progress::Paused => stretch.note_progress(),
             Progress::SlotFull => {
+                stretch.note_progress();
                 let continued = SlotParent {
                     flags: ParentFlags::CONTINUED,
                     ..accepted

@@ -21,12 +21,15 @@ struct Cell {
 
 /// The file as a list of tables, and the faults of the header and of rows that had to be left out.
 /// Empty cells are left out too, unless a rule can't do without them.
-pub(super) fn read(source: &Source<'_>, delimiter: u8) -> (Node, Vec<Fault>) {
+///
+/// The header tells the delimiter; `usual` is that of the extension. Excel's first line `sep=;` is no header.
+pub(super) fn read(source: &Source<'_>, usual: u8) -> (Node, Vec<Fault>) {
+    let (begin, delimiter) = delimiter(source.text, usual);
     let mut reader = ReaderBuilder::new()
         .has_headers(false)
         .flexible(true)
         .delimiter(delimiter)
-        .from_reader(source.text.as_bytes());
+        .from_reader(&source.text.as_bytes()[begin..]);
     let mut record = StringRecord::new();
     let mut header: Option<Vec<Option<String>>> = None;
     let mut rules = Vec::new();
@@ -42,7 +45,7 @@ pub(super) fn read(source: &Source<'_>, delimiter: u8) -> (Node, Vec<Fault>) {
                 break;
             }
         }
-        let cells = cells(source, &record, delimiter);
+        let cells = cells(source, begin, &record, delimiter);
         match (cells, &header) {
             (Ok(cells), Some(header)) => match row(source, header, cells) {
                 Ok(rule) => rules.push(rule),
@@ -61,6 +64,46 @@ pub(super) fn read(source: &Source<'_>, delimiter: u8) -> (Node, Vec<Fault>) {
     }
     let value = Value::List(rules);
     (Node { at: 0, value }, faults)
+}
+
+/// Rows that [`read`] could make no rule of.
+pub(super) fn rows_left_out((_, faults): &(Node, Vec<Fault>)) -> usize {
+    let in_row = |fault: &&Fault| matches!(fault.1, RuleFault::Syntax { .. });
+    faults.iter().filter(in_row).count()
+}
+
+/// Where the header begins, and what separates its fields: what Excel says in a line `sep=;`, or that of
+/// which the header names most columns.
+fn delimiter(text: &str, usual: u8) -> (usize, u8) {
+    const ALL: [u8; 4] = [b',', b';', b'\t', b'|'];
+    let blank = |line: &str| line.trim().is_empty();
+    let mut begin = 0;
+    let mut lines = text.split_inclusive('\n');
+    let mut line = lines.next().unwrap_or_default();
+    while blank(line) && begin + line.len() < text.len() {
+        begin += line.len();
+        line = lines.next().unwrap_or_default();
+    }
+    let first = line.trim_end_matches(['\r', '\n']).trim_matches('"');
+    let said = first
+        .get(..4)
+        .filter(|key| key.eq_ignore_ascii_case("sep="));
+    if let Some(byte) = said
+        .and_then(|_| first.as_bytes().get(4))
+        .filter(|b| ALL.contains(b))
+    {
+        return (begin + line.len(), *byte);
+    }
+    let known = |delimiter: u8| {
+        let fields = line.split(char::from(delimiter));
+        let key = |field: &str| field.trim().trim_matches('"').trim().to_ascii_lowercase();
+        fields
+            .filter(|field| COLUMN_KEYS.contains(&key(field).as_str()))
+            .count()
+    };
+    // Of those that name as many, the usual one.
+    let best = ALL.into_iter().max_by_key(|d| (known(*d), *d == usual));
+    (begin, best.unwrap_or(usual))
 }
 
 /// The key of each column, `None` for one whose fault is reported. No columns at all when one is
@@ -123,10 +166,15 @@ fn row(source: &Source<'_>, columns: &[Option<String>], cells: Vec<Cell>) -> Res
 /// # Errors
 /// A quoted cell that goes on behind its closing quote, or that has none. The parser lets both
 /// pass; here the second would swallow the rest of the file.
-fn cells(source: &Source<'_>, record: &StringRecord, delimiter: u8) -> Result<Vec<Cell>, Fault> {
+fn cells(
+    source: &Source<'_>,
+    begin: usize,
+    record: &StringRecord,
+    delimiter: u8,
+) -> Result<Vec<Cell>, Fault> {
     let bytes = source.text.as_bytes();
     let start = record.position().map_or(0, csv::Position::byte);
-    let mut at = usize::try_from(start).unwrap_or(usize::MAX);
+    let mut at = begin.saturating_add(usize::try_from(start).unwrap_or(usize::MAX));
     // The parser counts the end of the row before, and empty rows, to this one.
     while matches!(bytes.get(at), Some(b'\r' | b'\n')) {
         at += 1;

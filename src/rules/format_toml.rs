@@ -46,7 +46,7 @@ fn node(value: &Spanned<DeValue<'_>>) -> Node {
         DeValue::Array(items) => Value::List(items.iter().map(node).collect()),
         DeValue::Table(table) => Value::Table(entries(table)),
         DeValue::Integer(_) | DeValue::Float(_) => Value::Other("a number"),
-        DeValue::Boolean(_) => Value::Other("true or false"),
+        DeValue::Boolean(flag) => Value::Flag(*flag),
         DeValue::Datetime(_) => Value::Other("a date"),
     };
     Node { at, value }

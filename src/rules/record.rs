@@ -19,6 +19,7 @@ pub(super) const RULE_KEYS: &[&str] = &[
     "exclude",
     "require",
     "query_smarts",
+    "add_hydrogens",
     "examples",
 ];
 
@@ -121,6 +122,7 @@ struct Draft {
     tags: Vec<Placed>,
     exclude: Vec<Placed>,
     require: Option<Placed>,
+    add_hydrogens: bool,
     examples: Vec<Example>,
 }
 
@@ -143,6 +145,7 @@ impl Draft {
             tags: self.tags.into_iter().map(|tag| tag.text).collect(),
             exclude,
             require,
+            add_hydrogens: self.add_hydrogens,
             examples: self.examples,
         })
     }
@@ -174,6 +177,7 @@ impl RuleReader<'_, '_> {
                         self.fault(*key_at, RuleFault::RepeatedKey { key, first });
                     }
                 },
+                "add_hydrogens" => draft.add_hydrogens = self.flag("add_hydrogens", node),
                 "examples" => draft.examples = self.examples(node),
                 _ => self.fault(*key_at, unknown_key(key, RULE_KEYS)),
             }
@@ -212,6 +216,26 @@ impl RuleReader<'_, '_> {
         };
         let pattern = self.text(key, node, SMIRKS_BYTES_MAX)?;
         self.smarts(key, pattern)
+    }
+
+    /// True or false; in a row of a CSV file as text.
+    fn flag(&mut self, key: &str, node: &Node) -> bool {
+        let text = match &node.value {
+            Value::Flag(flag) => return *flag,
+            Value::Text(text) if matches!(self.source.format, Format::Table { .. }) => text,
+            other => {
+                self.wrong_type(key, "true or false", other, node.at);
+                return false;
+            }
+        };
+        match text.trim().to_ascii_lowercase().as_str() {
+            "true" | "yes" | "1" => true,
+            "false" | "no" | "0" => false,
+            _ => {
+                self.wrong_type(key, "true or false", &node.value, node.at);
+                false
+            }
+        }
     }
 
     fn tags(&mut self, key: &'static str, node: &Node) -> Vec<Placed> {

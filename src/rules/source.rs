@@ -49,6 +49,8 @@ pub(super) enum Value {
     /// In the order of the file.
     Table(Vec<Entry>),
     Null,
+    /// True or false.
+    Flag(bool),
     /// Something that no key takes, by its name.
     Other(&'static str),
 }
@@ -163,6 +165,7 @@ impl Value {
             Value::List(_) => "a list",
             Value::Table(_) => "a table",
             Value::Null => "nothing",
+            Value::Flag(_) => "true or false",
             Value::Other(name) => name,
         }
     }

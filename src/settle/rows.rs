@@ -14,6 +14,7 @@
 
 use std::path::Path;
 
+use serde::{Deserialize, Serialize};
 use zstd::bulk::{Compressor, Decompressor};
 
 use crate::{
@@ -21,6 +22,7 @@ use crate::{
     slot::{ParentFlags, Slot, SlotParent, text_range},
     store::{
         StoreError,
+        sealed::as_hex,
         spill::{Kind, SpillLength, SpillWriter},
     },
 };
@@ -33,36 +35,41 @@ const UNPACKED_BYTES_MAX: usize =
 pub struct RowWriter {
     spill: SpillWriter,
     properties: bool,
+    block: OpenBlock,
+    compressor: Compressor<'static>,
+}
+
+/// The rows of a block that is not full. A checkpoint has them in itself and does not close the block: which rows
+/// stand in a block together is a function of the rows, since they go to the encoder together.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OpenBlock {
+    #[serde(with = "as_hex")]
     parents: Vec<u8>,
     parent_count: u32,
     /// Row number of the parent added last.
     last_parent: Option<u64>,
+    #[serde(with = "as_hex")]
     rows: Vec<u8>,
     row_count: u32,
-    compressor: Compressor<'static>,
 }
 
 impl RowWriter {
-    /// Writes a new spill at `path`, or goes on behind `length` of it.
+    /// Writes a new spill at `path`, or goes on behind what a checkpoint says of one.
     pub fn new(
         path: &Path,
-        length: Option<SpillLength>,
+        begun: Option<(SpillLength, OpenBlock)>,
         properties: bool,
     ) -> Result<Self, StoreError> {
-        let spill = match length {
-            Some(length) => SpillWriter::resume(path, length)?,
-            None => SpillWriter::create(path, Kind::Rows)?,
+        let (spill, block) = match begun {
+            Some((length, block)) => (SpillWriter::resume(path, length)?, block),
+            None => (SpillWriter::create(path, Kind::Rows)?, OpenBlock::default()),
         };
         let compressor =
             Compressor::new(1).map_err(|error| StoreError::io(path, "pack rows for", &error))?;
         Ok(Self {
             spill,
             properties,
-            parents: Vec::new(),
-            parent_count: 0,
-            last_parent: None,
-            rows: Vec::new(),
-            row_count: 0,
+            block,
             compressor,
         })
     }
@@ -71,39 +78,56 @@ impl RowWriter {
     pub fn push(&mut self, slot: &Slot, row: usize) -> Result<(), StoreError> {
         let columns = slot.columns();
         let parent = slot.parent(columns.parent[row] as usize);
-        if self.last_parent != Some(parent.row) {
-            self.parents.extend(parent.row.to_le_bytes());
+        let block = &mut self.block;
+        if block.last_parent != Some(parent.row) {
+            block.parents.extend(parent.row.to_le_bytes());
             for text in [parent.id, parent.smiles] {
-                self.parents.extend((text.len() as u32).to_le_bytes());
+                block.parents.extend((text.len() as u32).to_le_bytes());
             }
-            self.parents.extend([parent.id, parent.smiles].concat());
-            self.parent_count += 1;
-            self.last_parent = Some(parent.row);
+            block.parents.extend([parent.id, parent.smiles].concat());
+            block.parent_count += 1;
+            block.last_parent = Some(parent.row);
         }
         let smiles = &columns.text[text_range(columns.text_end, row)];
-        self.rows.extend((self.parent_count - 1).to_le_bytes());
-        self.rows.extend(columns.rule[row].to_le_bytes());
-        self.rows.extend(columns.site[row].to_le_bytes());
-        self.rows.extend((smiles.len() as u32).to_le_bytes());
-        self.rows.extend_from_slice(smiles);
+        block.rows.extend((block.parent_count - 1).to_le_bytes());
+        block.rows.extend(columns.rule[row].to_le_bytes());
+        block.rows.extend(columns.site[row].to_le_bytes());
+        block.rows.extend((smiles.len() as u32).to_le_bytes());
+        block.rows.extend_from_slice(smiles);
         if self.properties {
             let real = &columns.real_properties[3 * row..3 * row + 3];
             let count = &columns.count_properties[3 * row..3 * row + 3];
-            self.rows.extend(real.iter().flat_map(|x| x.to_le_bytes()));
-            self.rows.extend(count.iter().flat_map(|x| x.to_le_bytes()));
+            block.rows.extend(real.iter().flat_map(|x| x.to_le_bytes()));
+            block
+                .rows
+                .extend(count.iter().flat_map(|x| x.to_le_bytes()));
         }
-        self.row_count += 1;
+        block.row_count += 1;
         // The columns of a row count as text here, which closes a block a little early.
-        let full = self.row_count as usize == SETTLE_BLOCK_ROWS
-            || self.parents.len() >= SETTLE_BLOCK_PARENT_BYTES
-            || self.rows.len() >= SETTLE_BLOCK_TEXT_BYTES;
+        let full = block.row_count as usize == SETTLE_BLOCK_ROWS
+            || block.parents.len() >= SETTLE_BLOCK_PARENT_BYTES
+            || block.rows.len() >= SETTLE_BLOCK_TEXT_BYTES;
         if full { self.end_block() } else { Ok(()) }
     }
 
-    /// What was added is on the disk when this returns.
+    /// The whole blocks are in the file, though perhaps not yet on the disk.
+    pub fn flush(&mut self) -> Result<SpillLength, StoreError> {
+        self.spill.flush()
+    }
+
+    /// The whole blocks are on the disk when this returns.
     pub fn sync(&mut self) -> Result<SpillLength, StoreError> {
-        self.end_block()?;
         self.spill.sync()
+    }
+
+    /// The rows behind the last whole block.
+    pub fn open_block(&self) -> &OpenBlock {
+        &self.block
+    }
+
+    /// Closes the last block: no more rows will be added.
+    pub fn end(&mut self) -> Result<(), StoreError> {
+        self.end_block()
     }
 
     /// Bytes in the file.
@@ -112,20 +136,21 @@ impl RowWriter {
     }
 
     fn end_block(&mut self) -> Result<(), StoreError> {
-        if self.row_count == 0 {
+        let block = &mut self.block;
+        if block.row_count == 0 {
             return Ok(());
         }
-        let mut unpacked = self.parent_count.to_le_bytes().to_vec();
-        unpacked.append(&mut self.parents);
-        unpacked.append(&mut self.rows);
+        let mut unpacked = block.parent_count.to_le_bytes().to_vec();
+        unpacked.append(&mut block.parents);
+        unpacked.append(&mut block.rows);
         let packed = self
             .compressor
             .compress(&unpacked)
             .map_err(|error| StoreError::io(Path::new("maybe-rows"), "pack rows for", &error))?;
         let mut payload = (unpacked.len() as u32).to_le_bytes().to_vec();
         payload.extend(packed);
-        self.spill.push_block(&payload, self.row_count)?;
-        (self.parent_count, self.row_count, self.last_parent) = (0, 0, None);
+        self.spill.push_block(&payload, block.row_count)?;
+        *block = OpenBlock::default();
         Ok(())
     }
 }

@@ -163,6 +163,11 @@ impl Seek for DiskFile {
     }
 }
 
+/// The content of the file at `path` is on the disk when this returns.
+pub fn sync(path: &Path) -> Result<(), StoreError> {
+    DiskFile::open(path)?.sync()
+}
+
 /// Renames a file within a directory.
 pub fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
     faults::call("rename", to)
@@ -196,6 +201,21 @@ pub fn remove(path: &Path) -> Result<(), StoreError> {
     });
     match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(StoreError::io(path, "remove", &error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Removes a directory unless something is in it; none there is fine.
+pub fn remove_empty_dir(path: &Path) -> Result<(), StoreError> {
+    match faults::call("remove", path).and_then(|()| fs::remove_dir(path)) {
+        Err(error)
+            if !matches!(
+                error.kind(),
+                io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty
+            ) =>
+        {
             Err(StoreError::io(path, "remove", &error))
         }
         _ => Ok(()),

@@ -16,6 +16,15 @@ use super::{
     sealed::hex,
 };
 
+/// Folder of the published parts in an output directory. Nothing else lies in it, so that readers take the
+/// folder for one data set.
+pub const PRODUCTS_DIR: &str = "products";
+
+/// The name of a part in its output directory.
+pub fn part_name(number: usize) -> String {
+    format!("{PRODUCTS_DIR}/part-{number:05}.parquet")
+}
+
 /// An output directory that this process works in; nobody else does while it is held.
 #[derive(Debug)]
 pub struct OutputDir {
@@ -66,7 +75,7 @@ impl OutputDir {
             (Existing::Resume, Found::Nothing) if !entries.is_empty() => {
                 Err(StoreError::NoRun(path.into()))
             }
-            (Existing::Overwrite, _) => match entries.into_iter().find(|entry| !is_ours(entry)) {
+            (Existing::Overwrite, _) => match foreign(path, entries)? {
                 Some(foreign) => Err(StoreError::Foreign(foreign)),
                 None => Ok(found),
             },
@@ -123,14 +132,29 @@ impl OutputDir {
     /// the rest for a finished job. Then what a run could be resumed from.
     fn empty(path: &Path) -> Result<(), StoreError> {
         let mut old = disk::entries(path)?;
-        old.retain(|entry| !entry.ends_with(WORK_DIR));
+        old.retain(|entry| !entry.ends_with(WORK_DIR) && !is_products_dir(entry));
         old.sort_by_key(|entry| !entry.ends_with("manifest.json"));
         let mut unfinished = disk::entries(&path.join(WORK_DIR))?;
         unfinished.retain(|entry| !entry.ends_with("lock"));
         unfinished.sort_by_key(|entry| !entry.ends_with("checkpoint"));
         let first = usize::from(old.first().is_some_and(|e| e.ends_with("manifest.json")));
         old.splice(first..first, unfinished);
-        old.iter().try_for_each(|entry| disk::remove(entry))
+        old.iter().try_for_each(|entry| disk::remove(entry))?;
+        Self::remove_parts(path, 0)
+    }
+
+    /// Removes all parts but the first `kept`, those of earlier versions in the directory itself included;
+    /// and the folder of parts, if nothing is left in it.
+    fn remove_parts(path: &Path, kept: usize) -> Result<(), StoreError> {
+        let products = path.join(PRODUCTS_DIR);
+        let mut parts = disk::entries(&products)?;
+        parts.extend(disk::entries(path)?);
+        parts.retain(|entry| part_number(entry).is_some_and(|number| number >= kept));
+        parts.iter().try_for_each(|part| disk::remove(part))?;
+        match kept {
+            0 => disk::remove_empty_dir(&products),
+            _ => Ok(()),
+        }
     }
 
     /// The directory.
@@ -153,20 +177,20 @@ impl OutputDir {
     pub fn clear_behind(&self, parts: usize, kept: &[&str]) -> Result<(), StoreError> {
         let mut stray = disk::entries(&self.work_dir())?;
         stray.retain(|entry| !entry.ends_with("lock") && !kept.iter().any(|k| entry.ends_with(k)));
-        let behind = |entry: &PathBuf| match part_number(entry) {
-            Some(number) => number >= parts,
-            None => entry.ends_with("rejects.parquet") || entry.ends_with("manifest.json"),
-        };
-        stray.extend(disk::entries(&self.path)?.into_iter().filter(behind));
-        stray.iter().try_for_each(|entry| disk::remove(entry))
+        stray.extend(["rejects.parquet", "manifest.json"].map(|name| self.path.join(name)));
+        stray.iter().try_for_each(|entry| disk::remove(entry))?;
+        Self::remove_parts(&self.path, parts)
     }
 
-    /// Begins a file that will be published as `name`.
+    /// Begins a file that will be published as `name`, a path relative to the directory.
     pub fn begin(&self, name: &str) -> Result<PendingFile, StoreError> {
-        let temporary = self.work_file(&format!("{name}.tmp"));
+        let target = self.path.join(name);
+        let file_name = target.file_name().unwrap_or_default().to_string_lossy();
+        let temporary = self.work_file(&format!("{file_name}.tmp"));
         Ok(PendingFile {
             file: DiskFile::create(&temporary)?,
-            target: self.path.join(name),
+            name: name.into(),
+            target,
             hash: Sha256::new(),
             bytes: 0,
             published: false,
@@ -175,20 +199,19 @@ impl OutputDir {
 
     /// Publishes a file begun with [`OutputDir::begin`].
     pub fn publish(&self, mut pending: PendingFile) -> Result<Published, StoreError> {
-        let target = pending.target.clone();
+        let folder = pending.target.parent().unwrap_or(&self.path);
         pending.file.sync()?;
-        disk::rename(pending.file.path(), &target)?;
+        if !folder.is_dir() {
+            disk::create_dir(folder)?;
+            disk::sync_dir(&self.path)?;
+        }
+        disk::rename(pending.file.path(), &pending.target)?;
         pending.published = true;
-        disk::sync_dir(&self.path)?;
+        disk::sync_dir(folder)?;
         self.published.fetch_add(1, Relaxed);
-        let name = target
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
         let digest = std::mem::take(&mut pending.hash).finalize();
         Ok(Published {
-            name,
+            name: pending.name.clone(),
             bytes: pending.bytes,
             sha256: hex(digest.as_slice()),
         })
@@ -236,17 +259,34 @@ fn part_number(path: &Path) -> Option<usize> {
     digits.parse().ok().filter(|_| all_digits)
 }
 
+/// The first of `entries`, and of what lies in the folder of parts, that no job has written.
+fn foreign(path: &Path, entries: Vec<PathBuf>) -> Result<Option<PathBuf>, StoreError> {
+    if let Some(entry) = entries.iter().find(|entry| !is_ours(entry)) {
+        return Ok(Some(entry.clone()));
+    }
+    if !entries.iter().any(|entry| is_products_dir(entry)) {
+        return Ok(None);
+    }
+    let parts = disk::entries(&path.join(PRODUCTS_DIR))?;
+    Ok(parts.into_iter().find(|entry| part_number(entry).is_none()))
+}
+
 /// Whether a job writes files of this name.
 fn is_ours(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let fixed = ["rejects.parquet", "job.toml", "manifest.json", WORK_DIR];
-    fixed.contains(&name.as_ref()) || part_number(path).is_some()
+    fixed.contains(&name.as_ref()) || part_number(path).is_some() || is_products_dir(path)
+}
+
+/// Whether this is a folder of parts. A link to one is not: what lies elsewhere is not a job's.
+fn is_products_dir(path: &Path) -> bool {
+    path.ends_with(PRODUCTS_DIR) && !path.is_symlink() && path.is_dir()
 }
 
 /// A published file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Published {
-    /// Its name in the output directory.
+    /// Its path relative to the output directory.
     pub name: String,
     /// Its size.
     pub bytes: u64,
@@ -258,6 +298,8 @@ pub struct Published {
 #[derive(Debug)]
 pub struct PendingFile {
     file: DiskFile,
+    /// Relative to the output directory.
+    name: String,
     target: PathBuf,
     hash: Sha256,
     bytes: u64,
@@ -309,10 +351,12 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("out");
         let output = OutputDir::open(&path, Existing::Refuse).unwrap();
-        let mut pending = output.begin("part-00000.parquet").unwrap();
+        let part = path.join(part_name(0));
+        let mut pending = output.begin(&part_name(0)).unwrap();
         pending.write_all(b"abc").unwrap();
-        assert!(!path.join("part-00000.parquet").exists());
+        assert!(!part.exists());
         let published = output.publish(pending).unwrap();
+        assert_eq!(published.name, "products/part-00000.parquet");
         assert_eq!(published.bytes, 3);
         // sha256 of "abc", FIPS 180-2 appendix B.1
         assert!(
@@ -320,10 +364,13 @@ mod tests {
                 .sha256
                 .starts_with("ba7816bf8f01cfea414140de5dae2223")
         );
-        assert_eq!(fs::read(path.join("part-00000.parquet")).unwrap(), b"abc");
-        drop(output.begin("part-00001.parquet").unwrap());
+        assert_eq!(fs::read(&part).unwrap(), b"abc");
+        drop(output.begin(&part_name(1)).unwrap());
         output.finish().unwrap();
-        assert_eq!(fs::read_dir(&path).unwrap().count(), 1, "no stray file");
+        let products = path.join(PRODUCTS_DIR);
+        for folder in [path, products] {
+            assert_eq!(fs::read_dir(&folder).unwrap().count(), 1, "no stray file");
+        }
     }
 
     #[test]
@@ -347,6 +394,30 @@ mod tests {
     }
 
     #[test]
+    fn only_parts_are_removed_from_the_folder_of_parts() {
+        let dir = tempfile::tempdir().unwrap();
+        let products = dir.path().join(PRODUCTS_DIR);
+        fs::create_dir(&products).unwrap();
+        for name in ["part-00000.parquet", "mine.parquet"] {
+            fs::write(products.join(name), b"x").unwrap();
+        }
+        let refused = OutputDir::open(dir.path(), Existing::Overwrite).unwrap_err();
+        assert_eq!(refused, StoreError::Foreign(products.join("mine.parquet")));
+        assert_eq!(fs::read_dir(&products).unwrap().count(), 2);
+        fs::remove_file(products.join("mine.parquet")).unwrap();
+        drop(OutputDir::open(dir.path(), Existing::Overwrite).unwrap());
+        assert!(!products.exists());
+        // A link leads to somebody's own files, whatever their names.
+        let elsewhere = tempfile::tempdir().unwrap();
+        let part = elsewhere.path().join("part-00000.parquet");
+        fs::write(&part, b"x").unwrap();
+        std::os::unix::fs::symlink(elsewhere.path(), &products).unwrap();
+        let refused = OutputDir::open(dir.path(), Existing::Overwrite).unwrap_err();
+        assert_eq!(refused, StoreError::Foreign(products));
+        assert!(part.exists());
+    }
+
+    #[test]
     fn a_directory_is_worked_in_by_one_at_a_time() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("out");
@@ -366,15 +437,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("out");
         let output = OutputDir::open(&path, Existing::Refuse).unwrap();
-        for name in ["job.toml", "part-00000.parquet", "part-00001.parquet"] {
+        for name in ["job.toml", &part_name(0), &part_name(1)] {
             output.write(name, b"x").unwrap();
         }
         for name in ["checkpoint", "keys", "part-00002.parquet.tmp"] {
             fs::write(output.work_file(name), b"x").unwrap();
         }
         output.clear_behind(1, &["checkpoint", "keys"]).unwrap();
-        assert!(!path.join("part-00001.parquet").exists());
-        assert!(path.join("part-00000.parquet").exists() && path.join("job.toml").exists());
+        assert!(!path.join(part_name(1)).exists());
+        assert!(path.join(part_name(0)).exists() && path.join("job.toml").exists());
         assert_eq!(fs::read_dir(output.work_dir()).unwrap().count(), 3);
     }
 
@@ -389,7 +460,7 @@ mod tests {
         // One that was there already stays, and nothing in it.
         fs::create_dir(&path).unwrap();
         let output = OutputDir::open(&path, Existing::Refuse).unwrap();
-        output.write("part-00000.parquet", b"x").unwrap();
+        output.write(&part_name(0), b"x").unwrap();
         output.abandon().unwrap();
         assert_eq!(fs::read_dir(&path).unwrap().count(), 0);
         let file = dir.path().join("file");

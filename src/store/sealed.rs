@@ -32,6 +32,9 @@ pub struct Kind {
 /// Characters of a parser's message that are passed on.
 const MESSAGE_CHARS_MAX: usize = 200;
 
+/// What [`decode`] says of a file whose layout has another version.
+const OTHER_VERSION: &str = "another version of molsieve wrote it";
+
 /// Writes `value` into `folder`.
 pub fn write(folder: &Path, kind: Kind, value: &impl Serialize) -> Result<(), StoreError> {
     let temporary = folder.join(format!("{}.tmp", kind.name));
@@ -49,9 +52,12 @@ pub fn read<T: DeserializeOwned>(folder: &Path, kind: Kind) -> Result<Option<T>,
     let Some(content) = disk::read(&path, SEALED_BYTES_MAX)? else {
         return Ok(None);
     };
-    decode(kind, &content)
-        .map(Some)
-        .map_err(|reason| StoreError::damaged(&path, reason))
+    decode(kind, &content).map(Some).map_err(|reason| {
+        if reason == OTHER_VERSION {
+            return StoreError::OtherVersion(folder.into());
+        }
+        StoreError::damaged(&path, reason)
+    })
 }
 
 /// The bytes of the file that holds `value`.
@@ -80,7 +86,7 @@ pub fn decode<T: DeserializeOwned>(kind: Kind, content: &[u8]) -> Result<T, Stri
     match head.map(String::from_utf8_lossy) {
         Some(head) if head == expected => {}
         Some(head) if head.starts_with(&format!("molsieve {} ", kind.name)) => {
-            return Err("another version of molsieve wrote it".into());
+            return Err(OTHER_VERSION.into());
         }
         _ => return Err(format!("it does not begin with \"{expected}\"")),
     }
@@ -91,6 +97,30 @@ pub fn decode<T: DeserializeOwned>(kind: Kind, content: &[u8]) -> Result<T, Stri
         return Err("its checksum does not fit".into());
     }
     serde_json::from_slice(json).map_err(|error| one_line(&error.to_string()))
+}
+
+/// Bytes in a sealed value, as hex digits.
+pub mod as_hex {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    /// See the module.
+    pub fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&super::hex(bytes))
+    }
+
+    /// See the module.
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
+        let (pairs, rest) = text.as_bytes().as_chunks::<2>();
+        let bytes = pairs
+            .iter()
+            .map(|[high, low]| Some((digit(*high)? << 4) | digit(*low)?));
+        let bytes = bytes.collect::<Option<Vec<u8>>>();
+        bytes
+            .filter(|_| rest.is_empty())
+            .ok_or_else(|| D::Error::custom("bytes are not in hex digits"))
+    }
 }
 
 /// A parser's message without what would break a line, and cut: it may repeat what is in the file.

@@ -46,6 +46,8 @@ pub enum Kind {
     Rows = 4,
     /// Rejected parents; see [`crate::table::sink::RejectLog`].
     Rejects = 5,
+    /// Rows of the part under way; see [`crate::table::sink`]'s `row_log`.
+    PartRows = 6,
 }
 
 /// How long a spill is.
@@ -55,6 +57,14 @@ pub struct SpillLength {
     pub bytes: u64,
     /// Items in it.
     pub items: u64,
+}
+
+impl SpillLength {
+    /// A spill without items.
+    pub const EMPTY: Self = Self {
+        bytes: FILE_HEAD_BYTES,
+        items: 0,
+    };
 }
 
 /// Appends items to a spill.
@@ -79,11 +89,7 @@ impl SpillWriter {
         .concat();
         file.write_all(&head)
             .map_err(|error| StoreError::io(path, "write", &error))?;
-        let length = SpillLength {
-            bytes: FILE_HEAD_BYTES,
-            items: 0,
-        };
-        Ok(Self::behind(file, length))
+        Ok(Self::behind(file, SpillLength::EMPTY))
     }
 
     /// Goes on behind the first `length` of a spill.

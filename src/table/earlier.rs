@@ -1,5 +1,6 @@
 //! The products of earlier runs, which a run is to leave out (`--exclude`): their keys, read from the
-//! `key` or `structure_key` column of the parts that the manifest names.
+//! `key` or `structure_key` column of the parts that the manifest names. It names them relative to the output
+//! directory, where earlier versions had the parts in the directory itself.
 //!
 //! Memory does not grow with the run: keys are decoded some thousands at a time.
 

@@ -6,9 +6,13 @@
 //! - A row group is closed when its encoded bytes reach [`SinkSettings::row_group_bytes`], a part when
 //!   the caller says so: by content alone, never by time, so that equal jobs write equal files.
 //! - A part is published (see [`crate::store`]) as soon as it is closed.
+//! - The rows of the part under way are in a log too ([`row_log`]), from which the encoder is brought back to where a
+//!   checkpoint was taken.
 //! - Rejects wait in a spill until the end, so that the run can be interrupted and gone on with.
 //!
 //! Columns and their types are those of DESIGN's output contract; see [`product_schema`].
+
+pub mod row_log;
 
 use std::{
     io::{self, Read, Write},
@@ -33,11 +37,13 @@ use parquet::{
 
 use serde::{Deserialize, Serialize};
 
+use row_log::{PART_ROWS, RowLog};
+
 use crate::{
     limits::SINK_CHUNK_ROWS,
     slot::{ParentFlags, Slot, Verdict, text_range},
     store::{
-        OutputDir, PendingFile, Published, StoreError,
+        OutputDir, PendingFile, Published, StoreError, part_name,
         spill::{Kind, SpillLength, SpillReader, SpillWriter},
     },
 };
@@ -121,19 +127,24 @@ pub struct ProductSink<'a> {
     rule_names: Arc<StringArray>,
     part: Option<ParquetFile>,
     parts: Vec<Part>,
+    /// The rows of the part under way.
+    log: RowLog,
 }
 
 impl<'a> ProductSink<'a> {
-    /// A sink without a part under way, behind `parts` that are published; the next row begins one.
+    /// A sink behind `parts` that are published. `under_way`: the rows that a checkpoint knows of the part behind
+    /// them, which is made again; nothing for a run from the start.
     pub fn new(
         output: &'a OutputDir,
         settings: SinkSettings,
         rewrite: Option<Box<Rewrite<'a>>>,
         parts: Vec<Part>,
-    ) -> Self {
+        under_way: Option<SpillLength>,
+    ) -> Result<Self, SinkError> {
         let schema = product_schema(&settings, rewrite.is_some());
         let rule_names = Arc::new(StringArray::from(settings.rule_names.clone()));
-        Self {
+        let log = RowLog::new(output.work_file(PART_ROWS), under_way)?;
+        let mut sink = Self {
             output,
             settings,
             rewrite,
@@ -141,7 +152,21 @@ impl<'a> ProductSink<'a> {
             rule_names,
             part: None,
             parts,
+            log,
+        };
+        if let Some(length) = under_way {
+            sink.make_again(length)?;
         }
+        Ok(sink)
+    }
+
+    /// Gives the rows that are in the log to the encoder, in the batches in which it got them before.
+    fn make_again(&mut self, length: SpillLength) -> Result<(), SinkError> {
+        let (schema, rule_names) = (Arc::clone(&self.schema), Arc::clone(&self.rule_names));
+        let path = self.output.work_file(PART_ROWS);
+        row_log::read(&path, length, &schema, &rule_names, |batch| {
+            self.write_batch(batch)
+        })
     }
 
     /// Writes the rows of `slot` whose verdict is *new*.
@@ -151,10 +176,33 @@ impl<'a> ProductSink<'a> {
             .collect();
         for chunk in rows.chunks(SINK_CHUNK_ROWS) {
             let batch = self.encode(slot, chunk)?;
-            let row_group_bytes = self.settings.row_group_bytes;
-            self.part_under_way()?.write(&batch, row_group_bytes)?;
+            self.log.push(&batch)?;
+            self.write_batch(&batch)?;
         }
         Ok(())
+    }
+
+    fn write_batch(&mut self, batch: &RecordBatch) -> Result<(), SinkError> {
+        let row_group_bytes = self.settings.row_group_bytes;
+        self.part_under_way()?.write(batch, row_group_bytes)
+    }
+
+    /// Where the log of the rows of the part under way ends.
+    pub fn flush_rows(&mut self) -> Result<SpillLength, StoreError> {
+        self.log.flush()
+    }
+
+    /// The rows of the part under way are on the disk when this returns; of a part that was closed, none.
+    pub fn sync_rows(&mut self) -> Result<SpillLength, StoreError> {
+        match self.part {
+            Some(_) => self.log.sync(),
+            None => Ok(SpillLength::EMPTY),
+        }
+    }
+
+    /// Forgets the rows of parts that are closed. To be called behind a checkpoint that has no part under way.
+    pub fn forget_rows(&mut self) -> Result<(), StoreError> {
+        self.log.restart()
     }
 
     /// Begins the first part although there is no row for it, so that a job without products leaves
@@ -168,7 +216,7 @@ impl<'a> ProductSink<'a> {
 
     fn part_under_way(&mut self) -> Result<&mut ParquetFile, SinkError> {
         if self.part.is_none() {
-            let name = format!("part-{:05}.parquet", self.parts.len());
+            let name = part_name(self.parts.len());
             self.part = Some(ParquetFile::begin(self.output, &name, &self.schema)?);
         }
         Ok(self.part.as_mut().expect("it was begun just now"))
@@ -312,6 +360,11 @@ impl RejectLog {
             }
         }
         Ok(rejected)
+    }
+
+    /// What was added is in the file, though perhaps not yet on the disk.
+    pub fn flush(&mut self) -> Result<SpillLength, StoreError> {
+        self.spill.flush()
     }
 
     /// What was added is on the disk when this returns.

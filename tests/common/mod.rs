@@ -153,22 +153,69 @@ impl Running {
         rustix::process::kill_process(pid, signal).unwrap();
     }
 
-    /// Sends SIGKILL and waits for the end; false if it had ended by itself.
+    /// Sends SIGKILL and waits for the end, that of the job's process included; false if it had ended by
+    /// itself.
     pub fn kill(&mut self) -> bool {
+        let worker = self.worker();
         self.child.kill().unwrap();
-        self.child.wait().unwrap().code().is_none()
+        let killed = self.child.wait().unwrap().code().is_none();
+        if let Some(worker) = worker {
+            // Nobody may be there to wait for it, but it holds nothing any more.
+            wait_until("the end of the job's process", || {
+                !Path::new(&format!("/proc/{worker}/exe")).exists()
+            });
+        }
+        killed
     }
 
-    /// Whether it has started another process.
+    /// The process that does the job: of `run` and `dedup`, a child.
+    pub fn worker(&self) -> Option<u32> {
+        children(self.child.id()).into_iter().next()
+    }
+
+    /// Whether the job is past its plan.
+    pub fn works(&self) -> bool {
+        let worker = self.worker();
+        worker.is_some_and(|worker| {
+            let threads = fs::read_dir(format!("/proc/{worker}/task"));
+            threads.is_ok_and(|threads| {
+                threads.flatten().any(|thread| {
+                    fs::read_to_string(thread.path().join("comm"))
+                        .is_ok_and(|name| name.trim() == "chem-0")
+                })
+            })
+        })
+    }
+
+    /// Sends the job's process a signal; false if there is none.
+    pub fn signal_worker(&self, signal: rustix::process::Signal) -> bool {
+        let pid = self
+            .worker()
+            .and_then(|pid| rustix::process::Pid::from_raw(pid as i32));
+        pid.is_some_and(|pid| rustix::process::kill_process(pid, signal).is_ok())
+    }
+
+    /// Sends a signal to the process that was started and to the job's.
+    pub fn signal_all(&self, signal: rustix::process::Signal) {
+        self.signal(signal);
+        self.signal_worker(signal);
+    }
+
+    /// Largest memory so far of the process that was started.
+    pub fn supervisor_peak_bytes(&self) -> u64 {
+        high_water_mark(&format!("/proc/{}/status", self.child.id()))
+    }
+
+    /// Whether the job's process has started another one.
     pub fn has_child(&self) -> bool {
-        let pid = self.child.id();
-        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
-        !children.unwrap_or_default().is_empty()
+        self.worker()
+            .is_some_and(|worker| !children(worker).is_empty())
     }
 
-    /// Whether it holds the file at `path` open.
+    /// Whether the job's process holds the file at `path` open.
     pub fn has_open(&self, path: &Path) -> bool {
-        let descriptors = fs::read_dir(format!("/proc/{}/fd", self.child.id()));
+        let worker = self.worker().unwrap_or_else(|| self.child.id());
+        let descriptors = fs::read_dir(format!("/proc/{worker}/fd"));
         descriptors.is_ok_and(|descriptors| {
             descriptors
                 .flatten()
@@ -187,6 +234,10 @@ impl Running {
         let mut peak_memory_bytes = 0;
         let status = loop {
             peak_memory_bytes = peak_memory_bytes.max(high_water_mark(&status_file));
+            if let Some(worker) = self.worker() {
+                let worker = high_water_mark(&format!("/proc/{worker}/status"));
+                peak_memory_bytes = peak_memory_bytes.max(worker);
+            }
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
             }
@@ -205,6 +256,14 @@ impl Running {
             peak_memory_bytes,
         }
     }
+}
+
+/// The processes that a process has started.
+fn children(pid: u32) -> Vec<u32> {
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+    let children = children.unwrap_or_default();
+    let pids = children.split_whitespace();
+    pids.filter_map(|pid| pid.parse().ok()).collect()
 }
 
 fn text_of(file: &mut File) -> String {

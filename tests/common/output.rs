@@ -35,13 +35,21 @@ pub struct Reject {
 
 /// The parts in an output directory, in order.
 pub fn parts(output: &Path) -> Vec<PathBuf> {
-    let mut parts: Vec<PathBuf> = names(output)
+    let products = products(output);
+    names(&products)
         .into_iter()
-        .filter(|name| name.starts_with("part-"))
-        .map(|name| output.join(name))
-        .collect();
-    parts.sort();
-    parts
+        .map(|name| products.join(name))
+        .collect()
+}
+
+/// The folder of the parts, in which there is nothing else.
+pub fn products(output: &Path) -> PathBuf {
+    output.join("products")
+}
+
+/// The part of this number, whether or not it is there.
+pub fn part(output: &Path, number: usize) -> PathBuf {
+    products(output).join(format!("part-{number:05}.parquet"))
 }
 
 /// Every name in a directory, sorted; none if there is no such directory.
@@ -162,11 +170,11 @@ pub fn sha256(path: &Path) -> String {
 #[track_caller]
 pub fn assert_complete(output: &Path) {
     let manifest = manifest(output);
-    let mut expected = vec!["job.toml".to_owned(), "manifest.json".to_owned()];
+    let mut expected = vec!["job.toml", "manifest.json", "products"];
     let mut rows_listed = 0;
     let files = manifest["files"].as_array().unwrap();
     for (i, file) in files.iter().enumerate() {
-        assert_eq!(file["name"], format!("part-{i:05}.parquet"));
+        assert_eq!(file["name"], format!("products/part-{i:05}.parquet"));
         rows_listed += file["rows"].as_u64().unwrap();
     }
     let rejects = Some(&manifest["rejects"]).filter(|file| !file.is_null());
@@ -181,10 +189,14 @@ pub fn assert_complete(output: &Path) {
         assert_eq!(file["rows"], rows, "rows of {name}");
         assert_eq!(file["bytes"], path.metadata().unwrap().len(), "{name}");
         assert_eq!(file["sha256"], sha256(&path), "{name}");
-        expected.push(name.to_owned());
     }
-    expected.sort();
+    expected.extend(rejects.map(|_| "rejects.parquet"));
     assert_eq!(names(output), expected, "no file but those of the manifest");
+    assert_eq!(
+        parts(output).len(),
+        files.len(),
+        "no part that is not there"
+    );
     assert_counts_balance(&manifest["counts"], rows_listed);
 }
 

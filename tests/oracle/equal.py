@@ -32,10 +32,10 @@ def rows(folder, pattern):
 
 def compare(one, other):
     differences = 0
-    for pattern in ("part-*.parquet", "rejects.parquet"):
+    for pattern in ("products/part-*.parquet", "rejects.parquet"):
         ours, theirs = rows(one, pattern), rows(other, pattern)
         if ours == theirs:
-            print(f"{pattern:16} {len(ours):12,} rows, the same")
+            print(f"{pattern:23} {len(ours):12,} rows, the same")
             continue
         for sign, some, rest in (("<", ours, set(theirs)), (">", theirs, set(ours))):
             only = [row for row in some if row not in rest]

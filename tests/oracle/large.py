@@ -48,7 +48,7 @@ def tell(name: str, directory: Path) -> bool:
 
 def row_hashes(directory: Path) -> np.ndarray:
     hashes = []
-    for part in sorted(directory.glob("part-*.parquet")):
+    for part in sorted(directory.glob("products/part-*.parquet")):
         rows = pl.read_parquet(part).with_columns(pl.col("rule").cast(pl.String))
         hashes.append(rows.hash_rows(seed=1).to_numpy())
     return np.sort(np.concatenate(hashes))
@@ -57,7 +57,7 @@ def row_hashes(directory: Path) -> np.ndarray:
 def distinct_keys(directory: Path) -> int:
     keys = np.concatenate([
         np.frombuffer(b"".join(pl.read_parquet(part, columns=["key"])["key"].to_list()), "<u8")
-        for part in sorted(directory.glob("part-*.parquet"))
+        for part in sorted(directory.glob("products/part-*.parquet"))
     ]).reshape(-1, 2)
     return len(np.unique(keys.view("<u8,<u8")))
 

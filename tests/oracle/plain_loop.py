@@ -51,7 +51,7 @@ SMILES_COLUMNS = (
     "pubchemopeneyecansmiles", "connectivitysmiles", "pubchemconnectivitysmiles", "flatsmiles",
     "nonstereosmiles", "nonisomericsmiles",
 )
-RULE_KEYS = {"name", "smirks", "exclude", "require", "label", "tags", "examples"}
+RULE_KEYS = {"name", "smirks", "exclude", "require", "add_hydrogens", "label", "tags", "examples"}
 # What the loop counts, as named in manifest.json.
 COUNTS = (
     "parents_read",
@@ -132,6 +132,7 @@ class Rule:
     reaction: object
     exclude: list  # query molecules: atoms they match are protected
     require: object  # query molecule the parent must match, or None
+    add_hydrogens: bool  # applied to the parent with its hydrogens as atoms
 
 
 @dataclass
@@ -153,10 +154,11 @@ def products_of(parent, row, rules, chunk):
         return
     given = set()
     for rule_index, rule in enumerate(rules):
-        for site, outcome in enumerate(outcomes_of(parent, row, rule, chunk)):
+        reactant = Chem.AddHs(parent) if rule.add_hydrogens else parent
+        for site, outcome in enumerate(outcomes_of(reactant, row, rule, chunk)):
             for product in outcome:
                 chunk.counts["products_made"] += 1
-                smiles = finished(product)
+                smiles = finished(product, rule.add_hydrogens)
                 if smiles is None:
                     chunk.counts["products_invalid"] += 1
                 elif smiles == parent_smiles:
@@ -192,10 +194,12 @@ def outcomes_of(parent, row, rule, chunk):
     return outcomes
 
 
-def finished(product):
+def finished(product, remove_hydrogens=False):
     """Canonical SMILES of a product, or None for one that is not a valid molecule."""
     try:
         Chem.SanitizeMol(product)
+        if remove_hydrogens:
+            product = Chem.RemoveHs(product)
         return Chem.MolToSmiles(product)
     except Exception:  # sanitization raises several types
         return None
@@ -286,7 +290,7 @@ def run(args, specs):
 
 
 def read_rules(paths):
-    """(name, smirks, exclude SMARTS, require SMARTS or None) of every rule, in order."""
+    """(name, smirks, exclude SMARTS, require SMARTS or None, add_hydrogens) of every rule, in order."""
     specs = []
     for path in paths:
         try:
@@ -301,7 +305,7 @@ def read_rules(paths):
             if "name" not in table or "smirks" not in table:
                 raise Unusable(f"{path}: a rule without name or smirks: {table}")
             specs.append((table["name"], table["smirks"], table.get("exclude", []),
-                          table.get("require")))
+                          table.get("require"), table.get("add_hydrogens", False)))
     if paths and not specs:
         raise Unusable("the rule files hold no rule")
     repeated = [name for name, n in Counter(spec[0] for spec in specs).items() if n > 1]
@@ -311,7 +315,7 @@ def read_rules(paths):
 
 
 def compiled(spec):
-    name, smirks, exclude, require = spec
+    name, smirks, exclude, require, add_hydrogens = spec
     try:
         reaction = AllChem.ReactionFromSmarts(smirks)
     except ValueError as error:
@@ -320,7 +324,7 @@ def compiled(spec):
         raise Unusable(f"rule {name}: not one reactant")
     reaction.Initialize()
     return Rule(name, reaction, [query(name, smarts) for smarts in exclude],
-                query(name, require) if require is not None else None)
+                query(name, require) if require is not None else None, add_hydrogens)
 
 
 def query(name, smarts):
@@ -428,9 +432,9 @@ def compare(args, specs, products, counts, rejected):
     so that a second row with the same SMILES is told from one that should not exist.
     """
     differences = Differences()
-    parts = sorted(args.compare.glob("part-*.parquet"))
+    parts = sorted((args.compare / "products").glob("part-*.parquet"))
     if not parts and not (args.compare / "manifest.json").exists():
-        raise Unusable(f"{args.compare}: neither part-*.parquet nor manifest.json")
+        raise Unusable(f"{args.compare}: neither products/part-*.parquet nor manifest.json")
     names = [spec[0] for spec in specs]
     texts = list(parent_texts(args))
     rows = sum(compare_part(part, names, texts, products, differences) for part in parts)

@@ -55,10 +55,10 @@ def main():
         print(f"readers: {directory}/manifest.json: {error!r}", file=sys.stderr)
         sys.exit(2)
 
-    parts = sorted(str(path) for path in directory.glob("part-*.parquet"))
+    parts = sorted(str(path) for path in (directory / "products").iterdir())
     mismatches = check_files(directory, parts, listed)
-    rows_listed = sum(listed[Path(part).name]["rows"] for part in parts
-                      if Path(part).name in listed)
+    rows_listed = sum(listed[name]["rows"] for name in map(listed_name, parts)
+                      if name in listed)
     if counts.get("products_unique", rows_listed) != rows_listed:
         mismatches.append(f"manifest.json: counts.products_unique {counts['products_unique']}, "
                           f"rows of the parts {rows_listed}")
@@ -73,10 +73,15 @@ def main():
     sys.exit(1 if mismatches else 0)
 
 
+def listed_name(part):
+    """The name of a part in the manifest: relative to DIR."""
+    return f"products/{Path(part).name}"
+
+
 def check_files(directory, parts, listed):
     """Holds the manifest's list of files against the files."""
-    mismatches = [f"{Path(part).name} is not in manifest.json" for part in parts
-                  if Path(part).name not in listed]
+    mismatches = [f"{name} is not in manifest.json" for name in map(listed_name, parts)
+                  if name not in listed]
     for name, entry in listed.items():
         path = directory / name
         if not path.is_file():
@@ -95,9 +100,21 @@ def check_files(directory, parts, listed):
     return mismatches
 
 
+def check_as_data_set(folder, rows_expected):
+    """Reads the folder of the parts the way people do."""
+    counted = {
+        "pyarrow": pq.read_table(folder).num_rows,
+        "polars": pl.read_parquet(folder).height,
+        "duckdb": duckdb.sql(f"SELECT count(*) FROM '{folder}/*.parquet'").fetchall()[0][0],
+    }
+    return [f"{label}: {rows} rows in {folder}, manifest.json has {rows_expected}"
+            for label, rows in counted.items() if rows != rows_expected]
+
+
 def check_readers(parts, rows_expected):
     """Reads the parts with each reader; prints a line for each."""
     mismatches = [mismatch for part in parts for mismatch in check_schema(part)]
+    mismatches += check_as_data_set(Path(parts[0]).parent, rows_expected)
     answers = []
     readers = (read_with_pyarrow, read_with_polars, read_with_duckdb)
     for dialect, reader in zip((ARROW, POLARS, DUCKDB), readers):

@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::{DaemonArgs, shown::Shown, watch};
 use crate::{
-    cli::{CliError, Exit, run, say},
+    cli::{CliError, Exit, places, run, say},
     config::JobSettings,
     daemon::{
         client::{ApiError, Client, ClientError, IdempotencyKey},
@@ -65,7 +65,8 @@ pub(in crate::cli) fn submit(args: SubmitArgs) -> Result<Exit, CliError> {
     } else {
         settings
     };
-    settings.clone().check(run::default_memory())?;
+    let spec = settings.clone().check(run::default_memory())?;
+    places::check(&spec, settings.job_file.as_deref())?;
     let folder =
         env::current_dir().map_err(|error| CliError::NoFolder(crate::store::plain(&error)))?;
     let settings = absolute(settings, &folder)?;

@@ -70,6 +70,7 @@ fn every_setting_is_described_and_the_reverse() {
         properties: true,
         overwrite: true,
         resume: true,
+        job_file: None,
         max_products_per_parent: Some(1),
         parent_timeout: Some(1),
         part_size: size,

@@ -1,7 +1,7 @@
 //! The adapters of the machine.
 //!
-//! To ask for them loads every Vulkan driver that is installed. Some write to standard error as they
-//! load (Mesa's, where XDG_RUNTIME_DIR is not set), which is not for us to keep from them.
+//! To ask for them loads every Vulkan driver that is installed. Mesa's write to standard error where
+//! XDG_RUNTIME_DIR is not set; the command line sets it.
 
 use ::wgpu as api;
 

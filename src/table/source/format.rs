@@ -62,6 +62,15 @@ pub(super) fn of_extension(path: &Path) -> Option<InputFormat> {
     }
 }
 
+/// Whether a path looks like that of a file of molecules, compressed or not.
+pub fn names_a_format(path: &Path) -> bool {
+    const COMPRESSED: [&str; 5] = ["gz", "bz2", "xz", "zst", "zip"];
+    const OTHERS: [&str; 5] = ["mol", "json", "jsonl", "tab", "feather"];
+    let extension = path.extension().unwrap_or_default().to_ascii_lowercase();
+    let is_one_of = |known: &[&str]| known.iter().any(|known| extension == *known);
+    of_extension(path).is_some() || is_one_of(&COMPRESSED) || is_one_of(&OTHERS)
+}
+
 /// The delimiter that Excel's `sep=` line before the header names, if `line` is one.
 pub(super) fn excel_separator(line: &[u8]) -> Option<u8> {
     let line = match line.trim_ascii_start() {

@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 use super::error::SourceError;
 use super::format::{EXTENSIONS, of_extension};
 use crate::limits::LIBRARY_FILES_MAX;
+use crate::store::PRODUCTS_DIR;
 
-/// The files that `inputs` name, in their order. A directory stands for the files in it and
-/// in the directories in it that have a known extension and aren't hidden, by path; a pattern for the files that match,
-/// by name. A file named twice is there twice.
-pub(super) fn resolve(inputs: &[PathBuf]) -> Result<Vec<PathBuf>, SourceError> {
+/// The files that `inputs` name, in their order. A directory stands for the files in it and in the
+/// directories in it that have a known extension and aren't hidden, by path, and the output directory of
+/// a job for its products; a pattern for the files that match, by name. A file named twice is there twice.
+pub fn resolve(inputs: &[PathBuf]) -> Result<Vec<PathBuf>, SourceError> {
     if inputs.is_empty() {
         return Err(SourceError::NoInputs);
     }
@@ -20,10 +21,18 @@ pub(super) fn resolve(inputs: &[PathBuf]) -> Result<Vec<PathBuf>, SourceError> {
             return Err(SourceError::StandardInput);
         }
         match fs::metadata(input) {
-            Ok(metadata) if metadata.is_dir() => add_directory(input, &mut files)?,
+            Ok(metadata) if metadata.is_dir() => {
+                add_directory(&products_of_job(input), &mut files)?;
+            }
             Ok(_) => add(&mut files, input.clone())?,
             Err(error) => match pattern(input) {
                 Some(pattern) => add_matches(pattern, &mut files)?,
+                None if is_no_text_but_pattern(input) => {
+                    return Err(SourceError::BadPattern {
+                        pattern: input.display().to_string(),
+                        reason: "a pattern must be UTF-8; name the files or their directory".into(),
+                    });
+                }
                 None => return Err(SourceError::unreadable(input, &error)),
             },
         }
@@ -39,6 +48,17 @@ fn add(files: &mut Vec<PathBuf>, file: PathBuf) -> Result<(), SourceError> {
     }
     files.push(file);
     Ok(())
+}
+
+/// The folder of products, if `directory` is the output directory of a job.
+fn products_of_job(directory: &Path) -> PathBuf {
+    let products = directory.join(PRODUCTS_DIR);
+    let is_output = directory.join("manifest.json").is_file() && products.is_dir();
+    if is_output {
+        products
+    } else {
+        directory.to_owned()
+    }
 }
 
 fn add_directory(directory: &Path, files: &mut Vec<PathBuf>) -> Result<(), SourceError> {
@@ -90,6 +110,11 @@ fn collect(
 /// Whether `input`, where no file has this name, is a pattern.
 pub fn is_pattern(input: &Path) -> bool {
     pattern(input).is_some()
+}
+
+fn is_no_text_but_pattern(input: &Path) -> bool {
+    let bytes = input.as_os_str().as_encoded_bytes();
+    input.to_str().is_none() && bytes.iter().any(|byte| b"*?[".contains(byte))
 }
 
 /// `input` as a pattern, if it has a character that makes it one.

@@ -1,0 +1,298 @@
+//! `molsieve run` and `molsieve dedup` resume by themselves. The process that a user starts is a supervisor:
+//! it does the job in a child process, and starts another one when RDKit crashes or exceeds
+//! `--parent-timeout`.
+//!
+//! | how an attempt ends | what the supervisor does |
+//! |---|---|
+//! | an exit code | exits with the same |
+//! | [`TIMED_OUT`], or a signal that nobody here asked for | starts the next attempt, from the last checkpoint |
+//! | the same, [`ATTEMPTS_MAX`] times without getting further | fails; the checkpoint stays |
+//! | any end, after Ctrl-C or SIGTERM | exits with 75 |
+//!
+//! The next attempt tries the parents that were in work alone and rejects those at fault ([`crate::trial`]).
+//!
+//! Constraints:
+//! - The supervisor touches neither RDKit nor the output directory. It holds nothing but its arguments.
+//! - An attempt never outlives its supervisor: the kernel kills it.
+//! - A terminal sends Ctrl-C to both processes. So the attempt ignores SIGINT and SIGTERM; the supervisor
+//!   asks it to stop with [`STOP`], and kills it at the second request.
+//! - An attempt writes a byte into a pipe before it changes the output directory. Only then does the next
+//!   one resume; before that it starts as the first one did.
+//!
+//! An attempt is this program with `attempt SUPERVISOR PIPE first|again` before its arguments.
+
+use std::{
+    cell::LazyCell,
+    ffi::OsString,
+    fs::OpenOptions,
+    io::{IsTerminal, PipeReader, Read, Write},
+    os::{fd::AsRawFd, unix::process::ExitStatusExt},
+    path::PathBuf,
+    process::{Child, Command, ExitStatus},
+    time::{Duration, Instant},
+};
+
+use nix::sys::signal::Signal;
+use signal_hook::{
+    consts::{SIGCHLD, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1},
+    iterator::Signals,
+};
+
+use super::{CliError, Exit, say_event};
+use crate::{pipeline::Standing, store::plain};
+
+/// The signal that asks an attempt to stop at a checkpoint.
+pub(super) const STOP: i32 = SIGUSR1;
+/// Exit status of an attempt in which a parent has exceeded its time.
+pub(super) const TIMED_OUT: i32 = 86;
+/// Attempts without getting further after which a job fails.
+const ATTEMPTS_MAX: u32 = 3;
+/// Two requests to stop that come closer together are one: who stops a group of processes may send two.
+const REQUESTS_APART: Duration = Duration::from_millis(250);
+/// The verb before the arguments of an attempt.
+const VERB: &str = "attempt";
+
+/// What an attempt was told by its supervisor.
+pub(super) struct Attempt {
+    pipe: String,
+    /// Whether an earlier attempt has begun to write.
+    pub(super) again: bool,
+}
+
+impl Attempt {
+    /// Splits off what a supervisor has put before the arguments of the program. Ends the process if the
+    /// supervisor is gone.
+    pub(super) fn of(mut args: Vec<OsString>) -> (Option<Self>, Vec<OsString>) {
+        let told = match args.get(1..5) {
+            Some([verb, supervisor, pipe, which]) if verb == VERB => {
+                [supervisor, pipe, which].map(|arg| arg.to_string_lossy().into_owned())
+            }
+            _ => return (None, args),
+        };
+        let [supervisor, pipe, which] = told;
+        args.drain(1..5);
+        // Where this can't be asked for, an attempt may outlive its supervisor.
+        let _ =
+            rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
+        if nix::unistd::getppid().to_string() != supervisor {
+            std::process::exit(Exit::Failed as i32);
+        }
+        let again = which == "again";
+        (Some(Self { pipe, again }), args)
+    }
+
+    /// Tells the supervisor that the output directory is about to change.
+    pub(super) fn opens_output(&self) -> Result<(), CliError> {
+        let pipe = OpenOptions::new().write(true).open(&self.pipe);
+        let told = pipe.and_then(|mut pipe| pipe.write_all(b"o"));
+        told.map_err(|error| failed("tell its supervisor", &error))
+    }
+}
+
+/// Does a job in attempts: processes of this program with the arguments `args`, the program's name first.
+/// `output` is where the job writes, if that is known.
+pub(super) fn supervise(
+    args: &[OsString],
+    json: bool,
+    output: impl FnOnce() -> Option<PathBuf>,
+) -> Result<Exit, CliError> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGCHLD])
+        .map_err(|error| CliError::Signals(plain(&error)))?;
+    let output = LazyCell::new(output);
+    let (mut again, mut failures, mut before) = (false, 0, None);
+    loop {
+        let mut running = Running::start(args, again)?;
+        let status = running.wait(&mut signals)?;
+        again |= running.has_opened();
+        if running.asked.is_some() && status.code().is_none() {
+            return Err(CliError::Stopped(stopped(output.as_ref())));
+        }
+        let Some(how) = accident(status) else {
+            return exit(status, output.as_ref());
+        };
+        let standing = output.as_deref().filter(|_| again).map(Standing::of);
+        failures = if standing == before { failures + 1 } else { 1 };
+        before = standing;
+        if failures == ATTEMPTS_MAX {
+            return Err(CliError::Crashed {
+                how,
+                attempts: ATTEMPTS_MAX,
+                output: output.clone(),
+            });
+        }
+        say_restart(&how, again, json);
+    }
+}
+
+/// Passes on how an attempt has ended.
+fn exit(status: ExitStatus, output: Option<&PathBuf>) -> Result<Exit, CliError> {
+    match status.code() {
+        Some(0) => Ok(Exit::Done),
+        Some(2) => Ok(Exit::Usage),
+        Some(3) => Ok(Exit::Input),
+        Some(4) => Ok(Exit::Incomplete),
+        Some(75) => Ok(Exit::Stopped),
+        Some(_) => Ok(Exit::Failed),
+        // Somebody has ended it from outside.
+        None => Err(CliError::Stopped(stopped(output))),
+    }
+}
+
+/// The accident that ended an attempt; `None` if it has ended itself, or somebody has ended it.
+fn accident(status: ExitStatus) -> Option<String> {
+    const FROM_OUTSIDE: [i32; 5] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, STOP];
+    match status.signal() {
+        Some(signal) if FROM_OUTSIDE.contains(&signal) => None,
+        Some(signal) => {
+            let name = Signal::try_from(signal).map_or("a signal", Signal::as_str);
+            Some(format!("was ended by {name}"))
+        }
+        None => (status.code() == Some(TIMED_OUT))
+            .then(|| "spent more than --parent-timeout on one molecule".into()),
+    }
+}
+
+fn stopped(output: Option<&PathBuf>) -> String {
+    format!(
+        "stopped at once, at the last checkpoint; {} goes on from it",
+        resume(output)
+    )
+}
+
+/// The command that resumes a job.
+pub(super) fn resume(output: Option<&PathBuf>) -> String {
+    match output {
+        Some(output) => format!("molsieve run --resume --output {}", output.display()),
+        None => "--resume".into(),
+    }
+}
+
+fn say_restart(how: &str, again: bool, json: bool) {
+    let from = if again {
+        "from its last checkpoint"
+    } else {
+        "from its start"
+    };
+    if json {
+        say_event(serde_json::json!({ "event": "restarted", "reason": how, "resumed": again }));
+    }
+    // The live display of a process that has died is still there.
+    let line = if std::io::stderr().is_terminal() {
+        "\n"
+    } else {
+        ""
+    };
+    let _ = writeln!(
+        std::io::stderr(),
+        "{line}molsieve: the job's process {how}; the job goes on by itself {from}"
+    );
+}
+
+fn failed(action: &'static str, error: &std::io::Error) -> CliError {
+    CliError::Attempt {
+        action,
+        reason: plain(error),
+    }
+}
+
+/// An attempt under way.
+struct Running {
+    child: Child,
+    pipe: PipeReader,
+    /// When it was first asked to stop.
+    asked: Option<Instant>,
+}
+
+impl Running {
+    fn start(args: &[OsString], again: bool) -> Result<Self, CliError> {
+        let start = "start the job's process";
+        let (reader, writer) = std::io::pipe().map_err(|error| failed(start, &error))?;
+        // The child inherits the pipe. No other thread of this process could start one meanwhile.
+        rustix::io::fcntl_setfd(&writer, rustix::io::FdFlags::empty())
+            .and_then(|()| rustix::io::ioctl_fionbio(&reader, true))
+            .map_err(|errno| failed(start, &errno.into()))?;
+        let child = Command::new("/proc/self/exe")
+            .arg(VERB)
+            .arg(std::process::id().to_string())
+            .arg(format!("/proc/self/fd/{}", writer.as_raw_fd()))
+            .arg(if again { "again" } else { "first" })
+            .args(args.get(1..).unwrap_or_default())
+            .spawn()
+            .map_err(|error| failed(start, &error))?;
+        Ok(Self {
+            child,
+            pipe: reader,
+            asked: None,
+        })
+    }
+
+    /// Waits for its end, and hands on requests to stop.
+    fn wait(&mut self, signals: &mut Signals) -> Result<ExitStatus, CliError> {
+        loop {
+            // First: a signal may have come before this process had a child.
+            for signal in signals.pending() {
+                if signal != SIGCHLD {
+                    self.stop();
+                }
+            }
+            let ended = self.child.try_wait();
+            if let Some(status) =
+                ended.map_err(|error| failed("wait for the job's process", &error))?
+            {
+                return Ok(status);
+            }
+            for signal in signals.wait() {
+                if signal != SIGCHLD {
+                    self.stop();
+                }
+            }
+        }
+    }
+
+    /// Asks it to stop; the second time, ends it.
+    fn stop(&mut self) {
+        let asked = *self.asked.get_or_insert_with(|| {
+            let stop = Signal::try_from(STOP).ok();
+            // It may have ended just now.
+            let _ =
+                nix::sys::signal::kill(nix::unistd::Pid::from_raw(self.child.id() as i32), stop);
+            Instant::now()
+        });
+        if asked.elapsed() > REQUESTS_APART {
+            // It may have ended just now.
+            let _ = self.child.kill();
+        }
+    }
+
+    /// Whether it has begun to change the output directory. To be asked after its end.
+    fn has_opened(&mut self) -> bool {
+        self.pipe.read(&mut [0]).is_ok_and(|count| count > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_accident_starts_another_attempt() {
+        for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM, STOP] {
+            assert_eq!(accident(ExitStatus::from_raw(signal)), None, "{signal}");
+        }
+        for code in [0, 1, 2, 3, 4, 75] {
+            assert_eq!(accident(ExitStatus::from_raw(code << 8)), None, "{code}");
+        }
+        for signal in [4, 6, 7, 8, 9, 11] {
+            assert!(accident(ExitStatus::from_raw(signal)).is_some(), "{signal}");
+        }
+        assert!(accident(ExitStatus::from_raw(TIMED_OUT << 8)).is_some());
+    }
+
+    #[test]
+    fn arguments_of_a_user_are_left_as_they_are() {
+        let args: Vec<OsString> = ["molsieve", "run", "attempt"].map(Into::into).into();
+        let (attempt, left) = Attempt::of(args.clone());
+        assert!(attempt.is_none());
+        assert_eq!(left, args);
+    }
+}

@@ -1,0 +1,173 @@
+//! Whether a job may write where its output is to go: the output directory must hold nothing that the job
+//! reads, and its path must not be one that names a file.
+//!
+//! Paths are compared as the file system sees them: with symbolic links resolved, and by device and inode,
+//! so that a bind mount or a hard link hides nothing. Nothing is changed here.
+
+use std::{
+    fs::{self, Metadata},
+    os::unix::fs::MetadataExt,
+    path::{Path, PathBuf},
+};
+
+use super::CliError;
+use crate::{
+    config::JobSpec,
+    store::{Existing, disk},
+    table::source::{names_a_format, resolve_inputs},
+};
+
+/// Symbolic links that are followed one by one; the kernel follows no more either.
+const LINKS_MAX: usize = 40;
+/// Folders below the output directory in which hard links are looked for.
+const DEPTH_MAX: usize = 2;
+/// How a `job.toml` begins that a run has written.
+pub(super) const WRITTEN_BY: &str = "# Written by molsieve ";
+
+/// Refuses an output directory in which the job would remove or replace what it reads. `job_file` is the
+/// file that the settings came from.
+pub(super) fn check(spec: &JobSpec, job_file: Option<&Path>) -> Result<(), CliError> {
+    check_name(&spec.output)?;
+    let Some(output) = Output::at(&spec.output) else {
+        return Ok(()); // what is not there holds nothing
+    };
+    let refuse = |what: &'static str, path: &Path| {
+        Err(CliError::InputInOutput {
+            what,
+            path: path.into(),
+            output: spec.output.clone(),
+        })
+    };
+    // A fault of an input itself is reported where the input is opened.
+    let files = resolve_inputs(&spec.input).unwrap_or_default();
+    let named = spec.input.iter().filter(|input| input.as_os_str() != "-");
+    if let Some(input) = files.iter().chain(named).find(|input| output.holds(input)) {
+        return refuse("the input", input);
+    }
+    if let Some(run) = spec.exclude.iter().find(|run| output.holds(run)) {
+        return refuse("the run to exclude", run);
+    }
+    // A run that goes on removes none of these.
+    if spec.existing() == Existing::Resume {
+        return Ok(());
+    }
+    if let Some(rules) = spec.rules.iter().find(|rules| output.holds(rules)) {
+        return refuse("the rule file", rules);
+    }
+    match job_file.filter(|file| output.holds(file) && !is_written_by_a_run(file)) {
+        Some(file) => refuse("the job file", file),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a path that names a file of molecules, or standard output.
+fn check_name(output: &Path) -> Result<(), CliError> {
+    let ends_in_slash = output.as_os_str().as_encoded_bytes().ends_with(b"/");
+    let instead = match output.as_os_str() == "-" {
+        true => PathBuf::from("out"),
+        false if output.exists() || ends_in_slash || !names_a_format(output) => return Ok(()),
+        false => stem(output),
+    };
+    Err(CliError::OutputIsNoFile {
+        output: output.into(),
+        instead,
+    })
+}
+
+/// The path without the extensions that name a format.
+fn stem(output: &Path) -> PathBuf {
+    let mut stem = output.to_path_buf();
+    while stem.extension().is_some() && names_a_format(&stem) {
+        stem.set_extension("");
+    }
+    stem
+}
+
+/// Whether a run has written this job file and writes it again.
+fn is_written_by_a_run(job_file: &Path) -> bool {
+    let text = fs::read(job_file).unwrap_or_default();
+    job_file.ends_with("job.toml") && text.starts_with(WRITTEN_BY.as_bytes())
+}
+
+/// An output directory that is there.
+struct Output {
+    path: PathBuf,
+    identity: (u64, u64),
+    /// What lies in it, for hard links.
+    files: Vec<(u64, u64)>,
+}
+
+impl Output {
+    fn at(path: &Path) -> Option<Self> {
+        let path = fs::canonicalize(path).ok()?;
+        let identity = identity(&fs::metadata(&path).ok().filter(Metadata::is_dir)?);
+        let mut files = Vec::new();
+        add_files(&path, DEPTH_MAX, &mut files);
+        Some(Self {
+            path,
+            identity,
+            files,
+        })
+    }
+
+    /// Whether the path, or one of the symbolic links that it leads through, is the directory or lies in it.
+    fn holds(&self, path: &Path) -> bool {
+        let mut path = path.to_path_buf();
+        for _ in 0..LINKS_MAX {
+            if self.holds_name(&path) {
+                return true;
+            }
+            let Ok(target) = fs::read_link(&path) else {
+                break;
+            };
+            path = path.parent().unwrap_or(Path::new("")).join(target);
+        }
+        fs::canonicalize(&path).is_ok_and(|file| self.holds_file(&file))
+    }
+
+    /// Whether a name lies in the directory, whatever it leads to.
+    fn holds_name(&self, path: &Path) -> bool {
+        let Some(parent) = path.parent().filter(|_| path.file_name().is_some()) else {
+            return false;
+        };
+        let here = parent.as_os_str().is_empty();
+        let parent = if here { Path::new(".") } else { parent };
+        fs::canonicalize(parent).is_ok_and(|folder| self.holds_place(&folder))
+    }
+
+    fn holds_file(&self, file: &Path) -> bool {
+        let linked = || {
+            let metadata = fs::metadata(file).ok();
+            metadata.is_some_and(|metadata| {
+                metadata.is_file()
+                    && metadata.nlink() > 1
+                    && self.files.contains(&identity(&metadata))
+            })
+        };
+        self.holds_place(file) || linked()
+    }
+
+    /// Whether one of the folders above is the directory.
+    fn holds_place(&self, path: &Path) -> bool {
+        let same = |above: &Path| {
+            fs::metadata(above).is_ok_and(|metadata| identity(&metadata) == self.identity)
+        };
+        path.starts_with(&self.path) || path.ancestors().any(same)
+    }
+}
+
+fn identity(metadata: &Metadata) -> (u64, u64) {
+    (metadata.dev(), metadata.ino())
+}
+
+fn add_files(folder: &Path, depth: usize, files: &mut Vec<(u64, u64)>) {
+    for entry in disk::entries(folder).unwrap_or_default() {
+        match fs::symlink_metadata(&entry) {
+            Ok(metadata) if metadata.is_dir() && depth > 1 => add_files(&entry, depth - 1, files),
+            Ok(metadata) if metadata.is_file() && metadata.nlink() > 1 => {
+                files.push(identity(&metadata));
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,373 @@
+//! The rows of the part under way, as they went to the encoder, so that the part can be made again.
+//!
+//! A part closes by content, a checkpoint is taken by time: at most checkpoints, rows are in the encoder and in no
+//! file. So every batch of rows is appended to a spill (`part-rows` in `.molsieve/`) before it is encoded. A run that
+//! goes on gives the same batches to a new encoder, which then stands where the old one stood, to the byte. The spill
+//! starts anew when a part is closed, and is synced at checkpoints only.
+//!
+//! A batch is one record: blocks without items, and a last one whose items are the batch's rows. The record's content,
+//! little-endian, column by column:
+//!
+//! ```text
+//! runs u32         0: every row has its own value; otherwise the number of runs of equal values
+//! length u32 …     of each run, in rows
+//! bytes u32, …     the array's buffers as Arrow lays them out, of the rows or of one value per run
+//! ```
+//!
+//! Columns have no nulls. Of a dictionary column the keys are kept; the caller knows the values.
+
+use std::path::{Path, PathBuf};
+
+use arrow::{
+    array::{
+        Array, ArrayData, ArrayRef, AsArray, RecordBatch, StringArray, UInt32Array, make_array,
+    },
+    buffer::Buffer,
+    compute::take,
+    datatypes::{DataType, SchemaRef, UInt64Type},
+};
+
+use super::{SinkError, encode_error};
+use crate::{
+    limits::{PART_ROWS_PIECE_BYTES, PART_ROWS_RECORD_BYTES_MAX},
+    store::{
+        StoreError,
+        spill::{Kind, SpillLength, SpillReader, SpillWriter},
+    },
+};
+
+/// Name of the spill in `.molsieve/`.
+pub const PART_ROWS: &str = "part-rows";
+
+/// Appends the batches of the part under way.
+pub(super) struct RowLog {
+    path: PathBuf,
+    spill: SpillWriter,
+    /// The block that is being filled.
+    piece: Vec<u8>,
+}
+
+impl RowLog {
+    /// A new log at `path`, or the first `length` of the one that is there.
+    pub(super) fn new(path: PathBuf, length: Option<SpillLength>) -> Result<Self, StoreError> {
+        let spill = match length {
+            Some(length) => SpillWriter::resume(&path, length)?,
+            None => SpillWriter::create(&path, Kind::PartRows)?,
+        };
+        Ok(Self {
+            path,
+            spill,
+            piece: Vec::with_capacity(PART_ROWS_PIECE_BYTES),
+        })
+    }
+
+    /// Forgets all rows: their part is closed, and a checkpoint says so.
+    pub(super) fn restart(&mut self) -> Result<(), StoreError> {
+        self.spill = SpillWriter::create(&self.path, Kind::PartRows)?;
+        Ok(())
+    }
+
+    /// Appends a batch, which has rows.
+    pub(super) fn push(&mut self, batch: &RecordBatch) -> Result<(), SinkError> {
+        for column in batch.columns() {
+            self.push_column(column)?;
+        }
+        self.spill
+            .push_block(&self.piece, batch.num_rows() as u32)?;
+        self.piece.clear();
+        Ok(())
+    }
+
+    /// Where the log ends.
+    pub(super) fn flush(&mut self) -> Result<SpillLength, StoreError> {
+        self.spill.flush()
+    }
+
+    /// What was appended is on the disk when this returns.
+    pub(super) fn sync(&mut self) -> Result<SpillLength, StoreError> {
+        self.spill.sync()
+    }
+
+    fn push_column(&mut self, column: &ArrayRef) -> Result<(), SinkError> {
+        let Some(starts) = run_starts(column) else {
+            self.put_number(0)?;
+            return self.put_buffers(&column.to_data());
+        };
+        self.put_number(starts.len())?;
+        let ends = starts.iter().skip(1).copied().chain([column.len() as u32]);
+        for (start, end) in starts.iter().zip(ends) {
+            self.put_number((end - start) as usize)?;
+        }
+        let values = take(column, &UInt32Array::from(starts), None).map_err(encode_error)?;
+        self.put_buffers(&values.to_data())
+    }
+
+    fn put_buffers(&mut self, array: &ArrayData) -> Result<(), SinkError> {
+        if array.offset() != 0 || array.null_count() != 0 {
+            return Err(encode_error("a column is a slice or has nulls"));
+        }
+        for buffer in array.buffers() {
+            self.put_number(buffer.len())?;
+            self.put(buffer.as_slice())?;
+        }
+        Ok(())
+    }
+
+    fn put_number(&mut self, number: usize) -> Result<(), SinkError> {
+        let number = u32::try_from(number).map_err(encode_error)?;
+        Ok(self.put(&number.to_le_bytes())?)
+    }
+
+    fn put(&mut self, mut bytes: &[u8]) -> Result<(), StoreError> {
+        while self.piece.len() + bytes.len() > PART_ROWS_PIECE_BYTES {
+            let (now, later) = bytes.split_at(PART_ROWS_PIECE_BYTES - self.piece.len());
+            self.piece.extend_from_slice(now);
+            self.spill.push_block(&self.piece, 0)?;
+            self.piece.clear();
+            bytes = later;
+        }
+        self.piece.extend_from_slice(bytes);
+        Ok(())
+    }
+}
+
+/// Where runs of equal values begin, as parents repeat from row to row; `None` where that would save nothing.
+fn run_starts(column: &ArrayRef) -> Option<Vec<u32>> {
+    let starts = |differs: &dyn Fn(usize) -> bool| {
+        let rows = 0..column.len();
+        let starts = rows.filter(|&row| row == 0 || differs(row));
+        let starts: Vec<u32> = starts.map(|row| row as u32).collect();
+        (2 * starts.len() <= column.len()).then_some(starts)
+    };
+    match column.data_type() {
+        DataType::Utf8 => {
+            let texts = column.as_string::<i32>();
+            starts(&|row| texts.value(row) != texts.value(row - 1))
+        }
+        DataType::UInt64 => {
+            let numbers = column.as_primitive::<UInt64Type>().values();
+            starts(&|row| numbers[row] != numbers[row - 1])
+        }
+        _ => None,
+    }
+}
+
+/// Gives the batches in the first `length` of the log at `path` to `use_batch`, in order. `dictionary`: the values of
+/// the dictionary column, if there is one.
+pub(super) fn read(
+    path: &Path,
+    length: SpillLength,
+    schema: &SchemaRef,
+    dictionary: &StringArray,
+    mut use_batch: impl FnMut(&RecordBatch) -> Result<(), SinkError>,
+) -> Result<(), SinkError> {
+    let mut log = SpillReader::open(path, Kind::PartRows, length)?;
+    let mut record = Vec::new();
+    while let Some((piece, rows)) = log.next_block()? {
+        record.extend_from_slice(piece);
+        if record.len() > PART_ROWS_RECORD_BYTES_MAX {
+            return Err(log.damaged("a batch is longer than it can be").into());
+        }
+        if rows > 0 {
+            let batch = decode(&record, rows as usize, schema, dictionary)
+                .ok_or_else(|| log.damaged("a batch of rows can't be read"))?;
+            use_batch(&batch)?;
+            record.clear();
+        }
+    }
+    if record.is_empty() {
+        Ok(())
+    } else {
+        Err(log.damaged("a batch of rows is cut short").into())
+    }
+}
+
+/// The batch in a record; `None` if it is not one of this schema.
+fn decode(
+    mut record: &[u8],
+    rows: usize,
+    schema: &SchemaRef,
+    dictionary: &StringArray,
+) -> Option<RecordBatch> {
+    let mut columns = Vec::with_capacity(schema.fields().len());
+    for field in schema.fields() {
+        columns.push(decode_column(
+            &mut record,
+            rows,
+            field.data_type(),
+            dictionary,
+        )?);
+    }
+    let batch = RecordBatch::try_new(SchemaRef::clone(schema), columns).ok()?;
+    record.is_empty().then_some(batch)
+}
+
+fn decode_column(
+    from: &mut &[u8],
+    rows: usize,
+    data_type: &DataType,
+    dictionary: &StringArray,
+) -> Option<ArrayRef> {
+    let runs = take_number(from)?;
+    if runs == 0 {
+        return decode_array(from, rows, data_type, dictionary);
+    }
+    let mut rows_of_values = Vec::with_capacity(rows);
+    for run in 0..runs {
+        let length = take_number(from)?;
+        if length > rows - rows_of_values.len() {
+            return None;
+        }
+        rows_of_values.resize(rows_of_values.len() + length, run as u32);
+    }
+    let values = decode_array(from, runs, data_type, dictionary)?;
+    let column = take(&values, &UInt32Array::from(rows_of_values), None).ok()?;
+    (column.len() == rows).then_some(column)
+}
+
+fn decode_array(
+    from: &mut &[u8],
+    length: usize,
+    data_type: &DataType,
+    dictionary: &StringArray,
+) -> Option<ArrayRef> {
+    let mut array = ArrayData::builder(data_type.clone()).len(length);
+    let buffers = match data_type {
+        DataType::Utf8 => 2,
+        _ => 1,
+    };
+    for _ in 0..buffers {
+        let bytes = take_number(from)?;
+        let (buffer, rest) = from.split_at_checked(bytes)?;
+        *from = rest;
+        array = array.add_buffer(Buffer::from(buffer));
+    }
+    if matches!(data_type, DataType::Dictionary(..)) {
+        array = array.add_child_data(dictionary.to_data());
+    }
+    // Checks offsets, texts and keys of dictionaries.
+    array.build().ok().map(make_array)
+}
+
+fn take_number(from: &mut &[u8]) -> Option<usize> {
+    let (number, rest) = from.split_first_chunk::<4>()?;
+    *from = rest;
+    Some(u32::from_le_bytes(*number) as usize)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::{
+        array::{DictionaryArray, FixedSizeBinaryBuilder, Float64Array, UInt16Array, UInt64Array},
+        datatypes::{Field, Schema, UInt16Type},
+    };
+
+    use super::*;
+
+    fn rule_names() -> StringArray {
+        StringArray::from(vec!["methylation", "fluorination"])
+    }
+
+    /// A batch of `rows` rows, ten to a parent; `wide` bytes of SMILES each.
+    fn batch(rows: usize, wide: usize) -> RecordBatch {
+        let mut key = FixedSizeBinaryBuilder::with_capacity(rows, 16);
+        (0..rows).for_each(|row| key.append_value([row as u8; 16]).unwrap());
+        let texts = |text: &dyn Fn(usize) -> String| -> ArrayRef {
+            Arc::new(StringArray::from_iter_values((0..rows).map(text)))
+        };
+        let rules = UInt16Array::from_iter_values((0..rows).map(|row| (row % 2) as u16));
+        let rules = DictionaryArray::<UInt16Type>::try_new(rules, Arc::new(rule_names())).unwrap();
+        let parents = (0..rows).map(|row| (row / 10) as u64);
+        let columns: Vec<(&str, ArrayRef)> = vec![
+            ("smiles", texts(&|row| format!("{}{row}", "C".repeat(wide)))),
+            ("key", Arc::new(key.finish())),
+            (
+                "parent_row",
+                Arc::new(UInt64Array::from_iter_values(parents)),
+            ),
+            ("parent_id", texts(&|row| format!("parent {}", row / 10))),
+            ("rule", Arc::new(rules)),
+            (
+                "mw",
+                Arc::new(Float64Array::from_iter_values(
+                    (0..rows).map(|row| row as f64),
+                )),
+            ),
+        ];
+        let fields = columns
+            .iter()
+            .map(|(name, column)| Field::new(*name, column.data_type().clone(), false));
+        let schema = Schema::new(fields.collect::<Vec<_>>());
+        let columns = columns.into_iter().map(|(_, column)| column).collect();
+        RecordBatch::try_new(Arc::new(schema), columns).unwrap()
+    }
+
+    fn read_all(path: &Path, length: SpillLength) -> Result<Vec<RecordBatch>, SinkError> {
+        let mut batches = Vec::new();
+        let schema = batch(1, 1).schema();
+        read(path, length, &schema, &rule_names(), |batch| {
+            batches.push(batch.clone());
+            Ok(())
+        })?;
+        Ok(batches)
+    }
+
+    #[test]
+    fn batches_come_back_up_to_the_checkpoint() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(PART_ROWS);
+        // One row, several blocks, and many rows of one parent.
+        let batches = [
+            batch(1, 8),
+            batch(4_096, 600),
+            batch(7, 0),
+            batch(4_096, 20),
+        ];
+        let mut log = RowLog::new(path.clone(), None).unwrap();
+        batches.iter().for_each(|batch| log.push(batch).unwrap());
+        let length = log.sync().unwrap();
+        assert_eq!(length.items, 8_200);
+        log.push(&batches[1]).unwrap();
+        log.flush().unwrap();
+        drop(log);
+        assert_eq!(read_all(&path, length).unwrap(), batches);
+        let mut log = RowLog::new(path.clone(), Some(length)).unwrap();
+        log.push(&batches[2]).unwrap();
+        let length = log.flush().unwrap();
+        assert_eq!(read_all(&path, length).unwrap()[4], batches[2]);
+        log.restart().unwrap();
+        assert_eq!(log.flush().unwrap(), SpillLength::EMPTY);
+        assert!(read_all(&path, SpillLength::EMPTY).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_record_that_is_no_batch_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(PART_ROWS);
+        let whole = batch(40, 5);
+        let mut log = RowLog::new(path.clone(), None).unwrap();
+        for column in whole.columns() {
+            log.push_column(column).unwrap();
+        }
+        let record = log.piece.clone();
+        let schema = whole.schema();
+        let read = |record: &[u8], rows| decode(record, rows, &schema, &rule_names());
+        assert_eq!(read(&record, 40).unwrap(), whole);
+        for rows in [0, 39, 41, 4_000] {
+            assert!(
+                read(&record, rows).is_none_or(|batch| batch.num_rows() == rows),
+                "{rows}"
+            );
+        }
+        for end in 0..record.len() {
+            assert!(read(&record[..end], 40).is_none(), "{end}");
+        }
+        for at in 0..record.len() {
+            let mut other = record.clone();
+            other[at] ^= 0x81;
+            drop(read(&other, 40)); // another batch or none, but no panic
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! Rules and molecules from reports of users for which the fast way of doing the chemistry, or both ways,
+//! once gave other products than RDKit's plain loop. The expected SMILES were made by RDKit in Python.
+
+#![allow(clippy::unwrap_used, reason = "this is test code outside #[test]")]
+
+mod common;
+
+use common::{
+    Folder, Molsieve,
+    output::{manifest, rows},
+};
+
+/// The products (SMILES, id of the parent, name of the rule) of each way of doing the chemistry.
+#[track_caller]
+fn assert_makes(molecules: &[&str], smirks: &[&str], expected: &[(&str, &str, &str)]) {
+    let folder = Folder::new();
+    let library: String = molecules
+        .iter()
+        .enumerate()
+        .map(|(row, smiles)| format!("{smiles}\tm{row}\n"))
+        .collect();
+    let rules: String = smirks
+        .iter()
+        .enumerate()
+        .map(|(rule, smirks)| format!("[[rule]]\nname = 'r{rule}'\nsmirks = '''{smirks}'''\n"))
+        .collect();
+    let (library, rules) = (
+        folder.write("in.smi", library),
+        folder.write("rules.toml", rules),
+    );
+    for method in ["fast", "reference"] {
+        let out = folder.path(method);
+        Molsieve::new("run --threads 1 --chemistry")
+            .arg(method)
+            .input(&library)
+            .rules(&rules)
+            .output(&out)
+            .run()
+            .ends_with(0);
+        let made = rows(&out);
+        let made: Vec<_> = made
+            .iter()
+            .map(|row| (&*row.smiles, &*row.parent_id, &*row.rule))
+            .collect();
+        assert_eq!(made, expected, "{method}");
+    }
+}
+
+/// The reactant's text was cut at the `>` of `->`, so that rules on dative bonds shared one pattern.
+#[test]
+fn rules_on_dative_bonds_keep_their_own_reactants() {
+    assert_makes(
+        &["[NH3]->[Zn]", "[NH3]->[Cu]", "C[NH2]->[Fe+2]"],
+        &[
+            "[N:1]->[Zn:2]>>[N:1].[Zn:2]",
+            "[N:1]->[Cu:2]>>[N:1].[Cu:2]",
+            "[N:1]->[Fe:2]>>[N+0:1].[Fe:2]Cl",
+        ],
+        &[
+            ("N", "m0", "r0"),
+            ("[Zn]", "m0", "r0"),
+            ("[Cu]", "m1", "r1"),
+            ("CN", "m2", "r2"),
+            ("[Cl][Fe+2]", "m2", "r2"),
+        ],
+    );
+    assert_makes(
+        &["[Zn]<-[NH3]", "[Cu]<-[NH3]"],
+        &["[Zn:2]<-[N:1]>>[N:1].[Zn:2]", "[Cu:2]<-[N:1]>>[N:1].[Cu:2]"],
+        &[
+            ("N", "m0", "r0"),
+            ("[Zn]", "m0", "r0"),
+            ("[Cu]", "m1", "r1"),
+        ],
+    );
+    // The same inside a recursive SMARTS.
+    assert_makes(
+        &["[Zn]<-[NH3]", "[Cu]<-[NH3]"],
+        &["[N;$([N]->[Zn]):1]>>[N:1]Cl", "[N;$([N]->[Cu]):1]>>[N:1]Br"],
+        &[("Cl[NH2]->[Zn]", "m0", "r0"), ("[Cu]<-[NH2]Br", "m1", "r1")],
+    );
+}
+
+/// RDKit takes the marks of double bonds in rings of fewer than eight atoms away.
+#[test]
+fn marks_of_a_template_do_not_stay_in_small_rings() {
+    assert_makes(
+        &["C1=CCCCC1", "C/C=C/C"],
+        &["[C:1][C:2]=[C:3][C:4]>>[C:1]/[C:2]=[C:3]/[C:4]O"],
+        &[("OC1C=CCCC1", "m0", "r0"), ("C/C=C/CO", "m1", "r0")],
+    );
+    assert_makes(
+        &["CCO"],
+        &["[OH:1]>>[O:1]C1C/C=C/CCC1", "[OH:1]>>[O:1]C1C/C=C/CCCCCC1"],
+        &[
+            ("CCOC1CC=CCCC1", "m0", "r0"),
+            ("CCOC1C/C=C/CCCCCC1", "m0", "r1"),
+        ],
+    );
+    assert_makes(
+        &["C1CCCCC1"],
+        &["[C:1][C:2][C:3][C:4]>>[C:1]/[C:2]=[C:3]/[C:4]"],
+        &[("C1=CCCCC1", "m0", "r0")],
+    );
+}
+
+/// A mark that no mark of the template answers meets those of the parent.
+#[test]
+fn a_lone_mark_of_a_template_means_what_rdkit_takes_it_for() {
+    assert_makes(
+        &["C/C=C/C=O", "O=C/C=C\\c1ccccc1"],
+        &["[CX3;H1:1]=[O:2]>>[C:1]=N/O"],
+        &[
+            ("C/C=C/C=N/O", "m0", "r0"),
+            ("O/N=C\\C=C/c1ccccc1", "m1", "r0"),
+        ],
+    );
+}
+
+/// A bond without a symbol between two new aromatic rings is single.
+#[test]
+fn an_added_biaryl_needs_no_dash() {
+    assert_makes(
+        &["CCO"],
+        &[
+            "[OH:1]>>[O:1]c1ccccc1c1ccccc1",
+            "[OH:1]>>[O:1]n1cccc1c1ccccc1",
+        ],
+        &[
+            ("CCOc1ccccc1-c1ccccc1", "m0", "r0"),
+            ("CCOn1cccc1-c1ccccc1", "m0", "r1"),
+        ],
+    );
+}
+
+/// An aromatic bond that a template makes between atoms of the parent is RDKit's to judge.
+#[test]
+fn an_aromatic_bond_on_a_saturated_ring_is_not_kept() {
+    assert_makes(
+        &["C1CCCCC1"],
+        &["[*:1]-[*:2]>>[*:1]:[*:2]"],
+        &[("C1=CCCCC1", "m0", "r0")],
+    );
+}
+
+/// Of two rings of six atoms that share most of their bonds RDKit sees one, which depends on the order of
+/// the atoms; and with it, what is aromatic.
+#[test]
+fn aromaticity_of_bridged_rings_is_perceived_anew() {
+    assert_makes(
+        &["C1=CC2C3=C(C=C1)C2=CC=C3"],
+        &["[CX4;!H0:1]>>[C:1]O"],
+        &[("OC12C=CC=CC3=C1C=CC=C32", "m0", "r0")],
+    );
+}
+
+/// What the fast way must go on doing by itself, or it is fast no longer: rings closed beside an aromatic
+/// one, and marks beside a carbonyl.
+#[test]
+fn common_rules_stay_on_graphs() {
+    let folder = Folder::new();
+    let library = folder.write("in.smi", "Oc1ccc(CCO)cc1O\tm0\n");
+    let rules = folder.write(
+        "rules.toml",
+        "[[rule]]\nname = 'methylenation'\nsmirks = '[OH:1][c:2]:[c:3][OH:4]>>[O:1]1-[c:2]:[c:3]-[O:4]-C-1'\n\
+         [[rule]]\nname = 'cinnamoylation'\nsmirks = '[CX4:1][OH:2]>>[C:1][O:2]C(=O)/C=C/c1ccccc1'\n\
+         [[rule]]\nname = 'biaryl'\nsmirks = '[OH:1]>>[O:1]c1ccccc1c1ccccc1'\n",
+    );
+    Molsieve::new("run --threads 1")
+        .input(library)
+        .rules(rules)
+        .output(folder.out())
+        .run()
+        .ends_with(0);
+    let manifest = manifest(&folder.out());
+    assert_eq!(manifest["counts"]["products_made"], 6);
+    assert_eq!(manifest["chemistry_products"]["on_graphs"], 6);
+}
