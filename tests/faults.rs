@@ -276,10 +276,15 @@ fn a_parent_that_kills_or_hangs_the_process_is_rejected() {
 #[test]
 fn several_parents_that_kill_or_hang_are_rejected_by_the_job_itself() {
     let material = SmallJob::new();
-    // The shipped molecules beside alkanes of growing length: every parent is another one.
-    let shipped = shipped_molecules(600);
+    // Shipped molecules that begin with a methyl group, which becomes an ever longer chain: every parent is
+    // another one, with products of its own.
+    let shipped: Vec<String> = shipped_molecules(600)
+        .into_iter()
+        .map(|(_, smiles)| smiles)
+        .filter(|smiles| smiles.starts_with("CC") || smiles.starts_with("CO"))
+        .collect();
     let molecules: Vec<String> = (0..5000)
-        .map(|i| format!("{}.{}", shipped[i % 600].1, "C".repeat(1 + i / 600)))
+        .map(|i| "C".repeat(i / shipped.len()) + &shipped[i % shipped.len()])
         .collect();
     let input = material
         .folder

@@ -38,12 +38,21 @@ const OTHER_VERSION: &str = "another version of molsieve wrote it";
 /// Writes `value` into `folder`.
 pub fn write(folder: &Path, kind: Kind, value: &impl Serialize) -> Result<(), StoreError> {
     let temporary = folder.join(format!("{}.tmp", kind.name));
-    let mut file = DiskFile::create(&temporary)?;
-    file.write_all(&encode(kind, value))
-        .map_err(|error| StoreError::io(&temporary, "write", &error))?;
-    file.sync()?;
+    let written = write_temporary(&temporary, kind, value);
+    if written.is_err() {
+        // On a full disk it would keep what the next attempt needs; the first error is the one to report.
+        let _ = disk::remove(&temporary);
+        return written;
+    }
     disk::rename(&temporary, &folder.join(kind.name))?;
     disk::sync_dir(folder)
+}
+
+fn write_temporary(path: &Path, kind: Kind, value: &impl Serialize) -> Result<(), StoreError> {
+    let mut file = DiskFile::create(path)?;
+    file.write_all(&encode(kind, value))
+        .map_err(|error| StoreError::io(path, "write", &error))?;
+    file.sync()
 }
 
 /// Reads what was written into `folder`, if anything was.

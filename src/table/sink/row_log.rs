@@ -232,13 +232,18 @@ fn decode_array(
     dictionary: &StringArray,
 ) -> Option<ArrayRef> {
     let mut array = ArrayData::builder(data_type.clone()).len(length);
-    let buffers = match data_type {
-        DataType::Utf8 => 2,
-        _ => 1,
+    // Bytes of a value in each buffer; arrow panics at a buffer that ends within one.
+    let widths: &[usize] = match data_type {
+        DataType::Utf8 => &[size_of::<i32>(), 1],
+        DataType::Dictionary(key, _) => &[key.primitive_width()?],
+        other => &[other.primitive_width().unwrap_or(1)],
     };
-    for _ in 0..buffers {
+    for width in widths {
         let bytes = take_number(from)?;
         let (buffer, rest) = from.split_at_checked(bytes)?;
+        if bytes % width != 0 {
+            return None;
+        }
         *from = rest;
         array = array.add_buffer(Buffer::from(buffer));
     }
