@@ -33,7 +33,7 @@ import plain_loop
 import pyarrow.parquet as pq
 import random_molecules
 import random_rules
-from rdkit import Chem, RDLogger, rdBase
+from rdkit import Chem, RDLogger
 from rdkit.Chem import AllChem
 
 MOLECULES = 100  # of a round
@@ -69,7 +69,6 @@ class Round:
 def make_round(seed, number):
     """Molecules, and rules that match some of them; no more matches than a round is to have."""
     pick = random.Random(f"{seed}/{number}")
-    rdBase.SeedRandomNumberGenerator(pick.randrange(1, 1 << 30))
     molecules = sorted({random_molecules.molecule(pick) for _ in range(MOLECULES)})
     pick.shuffle(molecules)
     pool = [Chem.MolFromSmiles(text) for text in molecules]

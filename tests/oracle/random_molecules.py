@@ -175,7 +175,25 @@ KINDS = [
     by_text(made_up.chain),
 ]  # fmt: skip
 CHANGES = [kinds.plain] * 8 + [kinds.isotopes, kinds.charged, kinds.mapped, kinds_stereo.with_hydrogens]
-WRITINGS = [Chem.MolToSmiles] * 2 + [kinds.random_order] * 3 + [kinds.kekule]
+
+
+def in_random_order(mol, pick):
+    """Not by RDKit's `doRandom`: what that writes depends on what it wrote before."""
+    order = list(range(mol.GetNumAtoms()))
+    pick.shuffle(order)
+    return Chem.MolToSmiles(Chem.RenumberAtoms(mol, order), canonical=False)
+
+
+def kekule(mol, pick):
+    Chem.Kekulize(mol, clearAromaticFlags=True)
+    return in_random_order(mol, pick)
+
+
+def canonical(mol, _):
+    return Chem.MolToSmiles(mol)
+
+
+WRITINGS = [canonical] * 2 + [in_random_order] * 3 + [kekule]
 
 
 def molecule(pick):
@@ -185,7 +203,7 @@ def molecule(pick):
             mol = pick.choice(KINDS)(pick)
             if pick.random() < 0.4:
                 mol = kinds_stereo.with_stereo(mol, pick)
-            text = pick.choice(WRITINGS)(pick.choice(CHANGES)(Chem.RWMol(mol), pick))
+            text = pick.choice(WRITINGS)(pick.choice(CHANGES)(Chem.RWMol(mol), pick), pick)
         except Exception:  # not everything fits together
             continue
         mol = Chem.MolFromSmiles(text)
