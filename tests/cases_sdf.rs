@@ -4,6 +4,7 @@
 
 mod common;
 
+use arrow::array::AsArray;
 use common::{
     Folder, Molsieve,
     library::rule_file,
@@ -72,6 +73,18 @@ fn run(folder: &Folder, flags: &str, content: &str, code: i32) {
         .ends_with(code);
 }
 
+/// The molecules that `dedup` has kept.
+fn kept(folder: &Folder) -> Vec<String> {
+    let mut kept = Vec::new();
+    for part in output::parts(&folder.out()) {
+        for batch in output::read_parquet(&part).1 {
+            let column = batch.column_by_name("smiles").unwrap().as_string::<i32>();
+            kept.extend((0..batch.num_rows()).map(|row| column.value(row).to_owned()));
+        }
+    }
+    kept
+}
+
 #[test]
 fn a_molecule_whose_smiles_does_not_read_back_is_transformed() {
     let folder = Folder::new();
@@ -97,7 +110,7 @@ fn a_molecule_whose_smiles_does_not_read_back_is_cleaned() {
     run(&folder, "run", &twice, 0);
     assert_eq!(smiles(&folder.out()), [PORPHYRIN_SMILES, "CCO"]);
     run(&folder, "dedup --check 10", &twice, 0);
-    assert_eq!(smiles(&folder.out()), [PORPHYRIN_SMILES, "CCO"]);
+    assert_eq!(kept(&folder), [PORPHYRIN_SMILES, "CCO"]);
 }
 
 #[test]
@@ -159,7 +172,7 @@ fn a_racemate_in_an_sd_file_is_not_its_enantiomer() {
     let both = aminoethanol("MDLV30/STERAC1");
     let folder = Folder::new();
     run(&folder, "dedup", &format!("{one}{both}{one}{both}"), 0);
-    let kept = smiles(&folder.out());
+    let kept = self::kept(&folder);
     assert_eq!(kept.len(), 2, "{kept:?}");
     assert!(
         !kept[0].contains('|') && kept[1].ends_with("|&1:1|"),
