@@ -21,7 +21,10 @@
 mod bridge;
 pub mod check;
 
-use std::time::{Duration, Instant};
+use std::{
+    pin::Pin,
+    time::{Duration, Instant},
+};
 
 use bridge::ffi;
 use cxx::UniquePtr;
@@ -61,9 +64,15 @@ impl RdKit {
         ffi::boost_version()
     }
 
-    /// The canonical SMILES of a mol block (V2000 or V3000), or why RDKit can't read it.
+    /// The canonical SMILES of a mol block (V2000 or V3000), with its enhanced stereo behind it (CXSMILES), or
+    /// why RDKit can't read it.
     pub fn mol_block_to_smiles(self, block: &[u8]) -> Result<String, String> {
         ffi::mol_block_to_smiles(block).map_err(|error| error.what().to_owned())
+    }
+
+    /// What [`RdKit::identity_smiles`] is for SMILES, for a mol block.
+    pub fn mol_block_to_identity(self, block: &[u8]) -> Result<String, String> {
+        ffi::mol_block_to_identity(block).map_err(|error| error.what().to_owned())
     }
 
     /// For tests: how the molecule of the fast parser differs from that of RDKit's own, `None` if it
@@ -269,13 +278,27 @@ impl Transformer {
 
     /// Parses a parent. The error says why it can't be used.
     pub fn begin(&mut self, smiles: &[u8]) -> Result<(), String> {
+        self.begin_with(smiles, |inner| inner.begin(smiles))
+    }
+
+    /// The same for a mol block; `smiles` is what [`RdKit::mol_block_to_smiles`] gives for it. Where RDKit can't read
+    /// its own SMILES back, it is the block's molecule that is transformed.
+    pub fn begin_mol_block(&mut self, block: &[u8], smiles: &[u8]) -> Result<(), String> {
+        self.begin_with(smiles, |inner| inner.begin_mol_block(block, smiles))
+    }
+
+    fn begin_with(
+        &mut self,
+        smiles: &[u8],
+        begin: impl FnOnce(Pin<&mut ffi::Transformer>) -> Result<bool, cxx::Exception>,
+    ) -> Result<(), String> {
         check_text(smiles)?;
         #[cfg(feature = "failpoints")]
         {
             self.fails = crate::faults::parent(smiles);
         }
         let began = Instant::now();
-        let begun = self.inner.pin_mut().begin(smiles);
+        let begun = begin(self.inner.pin_mut());
         self.times.parse += began.elapsed();
         match begun {
             Ok(true) => Ok(()),

@@ -102,11 +102,13 @@ fn transform_within(
     clock: &WorkClock,
 ) -> Result<Tried, ChemistryError> {
     let text = candidate.text.as_bytes();
-    let smiles = match candidate.mol_block {
-        true => rdkit.mol_block_to_smiles(text).map(String::into_bytes),
-        false => Ok(text.to_vec()),
+    let begun = match candidate.mol_block {
+        true => rdkit
+            .mol_block_to_smiles(text)
+            .and_then(|smiles| transformer.begin_mol_block(text, smiles.as_bytes())),
+        false => transformer.begin(text),
     };
-    let usable = smiles.is_ok_and(|smiles| transformer.begin(&smiles).is_ok());
+    let usable = begun.is_ok();
     let mut tried = Tried {
         usable,
         ..Tried::default()

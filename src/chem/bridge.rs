@@ -95,6 +95,11 @@ pub mod ffi {
             add_hydrogens: bool,
         ) -> Result<bool>;
         fn begin(self: Pin<&mut Transformer>, smiles: &[u8]) -> Result<bool>;
+        fn begin_mol_block(
+            self: Pin<&mut Transformer>,
+            block: &[u8],
+            smiles: &[u8],
+        ) -> Result<bool>;
         fn fill(
             self: Pin<&mut Transformer>,
             space: &mut ProductSpace,
@@ -113,6 +118,7 @@ pub mod ffi {
 
         fn initialise() -> Result<()>;
         fn mol_block_to_smiles(block: &[u8]) -> Result<String>;
+        fn mol_block_to_identity(block: &[u8]) -> Result<String>;
         #[namespace = "RDKit"]
         type ROMol = rdkit_sys::ro_mol_ffi::ROMol;
         fn write_canonical(mol: &ROMol) -> Result<String>;

@@ -126,6 +126,31 @@ std::string parse_failure(const std::string &fallback) {
 
 }  // namespace
 
+namespace {
+
+std::unique_ptr<RWMol> read_mol_block(rust::Slice<const std::uint8_t> block) {
+  take_logged_errors();
+  std::unique_ptr<RWMol> mol;
+  try {
+    mol.reset(RDKit::MolBlockToMol(as_string(block)));
+  } catch (const std::exception &e) {
+    throw std::runtime_error(one_line(e.what()));
+  }
+  if (!mol) {
+    throw std::runtime_error(parse_failure("RDKit cannot read this mol block"));
+  }
+  return mol;
+}
+
+// The canonical SMILES with the groups of the molecule's centres behind it.
+rust::String write_with_groups(const ROMol &mol) {
+  const auto text = RDKit::MolToCXSmiles(mol, RDKit::SmilesWriteParams(),
+                                         RDKit::SmilesWrite::CX_ENHANCEDSTEREO);
+  return text.find('|') == std::string::npos ? write_canonical(mol) : rust::String::lossy(text);
+}
+
+}  // namespace
+
 struct Parent {
   explicit Parent(RDKit::ROMOL_SPTR molecule) : mol(std::move(molecule)) {}
 
@@ -266,6 +291,34 @@ bool Transformer::begin(rust::Slice<const std::uint8_t> smiles) {
     reason_ = parse_failure(UNREADABLE_SMILES);
     return false;
   }
+  return start(std::move(mol), !settings_->reference && !extended);
+}
+
+bool Transformer::begin_mol_block(rust::Slice<const std::uint8_t> block,
+                                  rust::Slice<const std::uint8_t> smiles) {
+  if (begin(smiles) && reads_back(as_string(smiles))) {
+    return true;
+  }
+  end();
+  try {
+    return start(read_mol_block(block), false);
+  } catch (const std::exception &e) {
+    reason_ = one_line(e.what());
+    return false;
+  }
+}
+
+// Whether the parent is the molecule whose SMILES, with or without an extension, this is.
+bool Transformer::reads_back(const std::string &smiles) {
+  try {
+    return canonical(*parent_) == smiles.substr(0, smiles.find(' '));
+  } catch (const std::exception &) {
+    return false;
+  }
+}
+
+// Makes the molecule the parent. `on_graph`: the fast way may be taken.
+bool Transformer::start(std::unique_ptr<RWMol> mol, bool on_graph) {
   if (mol->getNumAtoms() == 0) {
     reason_ = "the molecule has no atoms";
     return false;
@@ -278,7 +331,7 @@ bool Transformer::begin(rust::Slice<const std::uint8_t> smiles) {
   parent_ = std::make_unique<Parent>(RDKit::ROMOL_SPTR(mol.release()));
   // An environment variable of RDKit's turns to its newer stereo perception, which is not done here.
   parent_->groups_to_report = has_relative_groups(*parent_->mol);
-  graph_usable_ = !settings_->reference && !extended && RDKit::Chirality::getUseLegacyStereoPerception() &&
+  graph_usable_ = on_graph && RDKit::Chirality::getUseLegacyStereoPerception() &&
                   graph_.read(*parent_->mol);
   seen_.clear();
   parent_->mol->clearAllAtomBookmarks();
@@ -665,17 +718,19 @@ void initialise() {
 }
 
 rust::String mol_block_to_smiles(rust::Slice<const std::uint8_t> block) {
-  take_logged_errors();
-  std::unique_ptr<RWMol> mol;
+  const auto mol = read_mol_block(block);
+  if (!has_relative_groups(*mol)) {
+    return write_canonical(*mol);
+  }
   try {
-    mol.reset(RDKit::MolBlockToMol(as_string(block)));
+    return write_with_groups(*mol);
   } catch (const std::exception &e) {
-    throw std::runtime_error(one_line(e.what()));
+    throw std::runtime_error(one_line(std::string("RDKit cannot write its SMILES: ") + e.what()));
   }
-  if (!mol) {
-    throw std::runtime_error(parse_failure("RDKit cannot read this mol block"));
-  }
-  return write_canonical(*mol);
+}
+
+rust::String mol_block_to_identity(rust::Slice<const std::uint8_t> block) {
+  return write_identity(*read_mol_block(block));
 }
 
 rust::String write_canonical(const RDKit::ROMol &mol) {
@@ -699,9 +754,7 @@ rust::String write_identity(const RDKit::ROMol &mol) {
       // Too many groups: two writings of one molecule may then count as two.
       form.reset(new ROMol(mol));
     }
-    const auto text = RDKit::MolToCXSmiles(*form, RDKit::SmilesWriteParams(),
-                                           RDKit::SmilesWrite::CX_ENHANCEDSTEREO);
-    return text.find('|') == std::string::npos ? write_canonical(*form) : rust::String::lossy(text);
+    return write_with_groups(*form);
   } catch (const std::exception &e) {
     throw std::runtime_error(one_line(std::string("RDKit cannot write its SMILES: ") + e.what()));
   }

@@ -73,6 +73,9 @@ class Transformer {
 
   // Parses a parent. False: it can't be used; reason() says why.
   bool begin(rust::Slice<const std::uint8_t> smiles);
+  // The same for a mol block and what mol_block_to_smiles gives for it. If that does not read back to the same
+  // molecule (porphyrins), the molecule of the block is used.
+  bool begin_mol_block(rust::Slice<const std::uint8_t> block, rust::Slice<const std::uint8_t> smiles);
   // Writes products of the current parent until the space is full, the quantum of products is used
   // up or the parent is finished. Adds to the report.
   Fill fill(ProductSpace &space, std::uint32_t parent, std::uint32_t quantum, ParentReport &report);
@@ -82,6 +85,8 @@ class Transformer {
   rust::Str reason() const { return {reason_.data(), reason_.size()}; }
 
  private:
+  bool start(std::unique_ptr<RDKit::RWMol> mol, bool on_graph);
+  bool reads_back(const std::string &smiles);
   std::size_t query_index(SiteFinder &finder, rust::Str smarts);
   SiteFinder &finder_with_hydrogens();
   void match_next_rule();
@@ -117,8 +122,12 @@ std::unique_ptr<Transformer> new_transformer(const TransformerSettings &settings
 // RDKit's log streams towards `log_line`.
 void initialise();
 
-// The canonical SMILES of a mol block, or an exception with RDKit's words.
+// The canonical SMILES of a mol block, with its enhanced stereo behind it as drawn, or an exception with RDKit's
+// words.
 rust::String mol_block_to_smiles(rust::Slice<const std::uint8_t> block);
+
+// What write_identity writes of a mol block.
+rust::String mol_block_to_identity(rust::Slice<const std::uint8_t> block);
 
 // The canonical SMILES of a molecule. Throws where RDKit finds no way to write it.
 rust::String write_canonical(const RDKit::ROMol &mol);

@@ -122,7 +122,13 @@ impl Identifier {
             Ok(key) => (key, None),
             Err(reason) => {
                 let key = in_rdkit(stretch, row, || self.keys.by_rdkit(&smiles))?;
-                (key.map_err(Fault::Row)?, Some(reason))
+                match (key, parent.kind) {
+                    (Ok(key), _) => (key, Some(reason)),
+                    (Err(_), TextKind::MolBlock) => {
+                        return self.identify_block(stretch, parent, smiles);
+                    }
+                    (Err(fault), TextKind::Smiles) => return Err(Fault::Row(fault)),
+                }
             }
         };
         if let Some(checks) = shared.checks.as_ref().filter(|checks| checks.wants(key))
@@ -130,6 +136,27 @@ impl Identifier {
         {
             in_rdkit(stretch, row, || checks.look(row, text, key, &mut self.keys))?;
         }
+        Ok(Identified {
+            smiles,
+            key,
+            reason,
+        })
+    }
+
+    /// A mol block whose SMILES RDKit can't read back (porphyrins): its key is made of what RDKit writes.
+    fn identify_block<'p>(
+        &mut self,
+        stretch: &Stretch<'_>,
+        parent: ParentRow<'p>,
+        smiles: Cow<'p, [u8]>,
+    ) -> Result<Identified<'p>, Fault> {
+        let rdkit = stretch.shared().job.rdkit;
+        let write = || rdkit.mol_block_to_identity(parent.text);
+        let written = in_rdkit(stretch, parent.row, write)?.map_err(Fault::Row)?;
+        if written.is_empty() {
+            return Err(Fault::Row("the molecule has no atoms".into()));
+        }
+        let (key, reason) = self.keys.of_canonical(written.as_bytes());
         Ok(Identified {
             smiles,
             key,

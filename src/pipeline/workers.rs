@@ -290,7 +290,10 @@ fn transform_parent<'a>(
         let begun = smiles
             .as_ref()
             .map_err(Clone::clone)
-            .and_then(|smiles| transformer.begin(smiles));
+            .and_then(|smiles| match parent.kind {
+                TextKind::Smiles => transformer.begin(smiles),
+                TextKind::MolBlock => transformer.begin_mol_block(parent.text, smiles),
+            });
         (smiles, begun)
     });
     if let Err(reason) = begun {

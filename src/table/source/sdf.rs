@@ -33,9 +33,55 @@ struct Progress {
     block_bytes: u64,
     block_lines: u64,
     block_ended: bool,
+    value: Value,
     second_block: bool,
     has_smiles: bool,
     tag: Tag,
+}
+
+/// What stands behind the mol block. A value may hold mol blocks and reactions as text; it ends with a blank line
+/// that is not inside of one.
+#[derive(Default)]
+struct Value {
+    /// A tag has been seen.
+    tagged: bool,
+    /// Inside of a mol block or reaction that is text.
+    quoting: bool,
+    lines: u64,
+    /// Number of the blank line that ends the value, if it is that.
+    blank_line: Option<u64>,
+}
+
+/// Lines of a mol block before the one with its counts.
+const BLOCK_HEAD_LINES: u64 = 3;
+
+impl Value {
+    /// Takes the next line. Whether it ends a mol block that is no text.
+    fn ends_other_block(&mut self, line: &[u8]) -> bool {
+        self.lines += 1;
+        if line.starts_with(b">") {
+            self.tagged = true;
+            self.quoting = false;
+            self.blank_line = None;
+        } else if ends_block(line) {
+            let is_text = self.tagged && (self.quoting || self.blank_line.is_none());
+            self.quoting = false;
+            return !is_text;
+        } else if self.begins_quote(line) {
+            self.quoting = true;
+            self.blank_line = None;
+        } else if line.trim_ascii().is_empty() && !self.quoting {
+            self.blank_line.get_or_insert(self.lines);
+        }
+        false
+    }
+
+    fn begins_quote(&self, line: &[u8]) -> bool {
+        let is_open_at = |number| self.blank_line.is_none_or(|blank| blank >= number);
+        let reaction = line.starts_with(b"$RXN") || line.starts_with(b"$MOL");
+        let title = self.lines.saturating_sub(BLOCK_HEAD_LINES);
+        self.tagged && (reaction && is_open_at(self.lines) || is_counts(line) && is_open_at(title))
+    }
 }
 
 #[derive(Default, Clone, Copy, PartialEq, Eq)]
@@ -112,7 +158,7 @@ impl Sdf {
     }
 
     fn take_tag_line(&mut self, line: &[u8], progress: &mut Progress) {
-        if ends_block(line) {
+        if progress.value.ends_other_block(line) {
             progress.second_block = true;
         } else if let Some(name) = tag_name(line) {
             let is = |tag: &Option<String>| tag.as_ref().is_some_and(|tag| tag.as_bytes() == name);
@@ -187,9 +233,14 @@ pub(super) fn tag_names(head: &[u8]) -> Vec<String> {
 pub(super) fn looks_like_sdf(head: &[u8]) -> bool {
     head.split(|&byte| byte == b'\n').any(|line| {
         let line = line.trim_ascii_end();
-        line == b"M  END"
-            || (line.len() >= 39 && (line.ends_with(b"V2000") || line.ends_with(b"V3000")))
+        line == b"M  END" || is_counts(line)
     })
+}
+
+/// Whether a line is that of a mol block's counts.
+fn is_counts(line: &[u8]) -> bool {
+    let line = line.trim_ascii_end();
+    line.len() >= 39 && (line.ends_with(b"V2000") || line.ends_with(b"V3000"))
 }
 
 fn ends_record(line: &[u8]) -> bool {
