@@ -10,6 +10,7 @@ mod doctor;
 mod generate;
 mod jobs;
 mod key;
+mod live;
 mod places;
 mod progress;
 mod report;

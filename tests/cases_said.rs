@@ -594,3 +594,45 @@ fn rules_check_counts_all_rules() {
         (&8.into(), &7.into())
     );
 }
+
+#[test]
+fn a_terminal_whose_width_changes_shows_the_progress_once_in_lines_that_fit() {
+    let folder = Folder::new();
+    let line = |i: usize| {
+        let (left, right) = ("C".repeat(1 + i % 12), "C".repeat(i % 9));
+        format!("{left}c1ccc(N{right})cc1 m{i}\n")
+    };
+    let input = folder.write("a.smi", (0..200_000).map(line).collect::<String>());
+    let rules = folder.write("r.toml", FLUORINATION);
+    let python = std::env::var_os("MOLSIEVE_PYTHON").unwrap_or_else(|| "python3".into());
+    if Command::new(&python).arg("--version").output().is_err() {
+        skipped("no terminal to draw on: there is no Python");
+        return;
+    }
+    let mut command = Command::new(python);
+    command
+        .arg("-c")
+        .arg(include_str!("cases/terminal_widths.py"))
+        .arg(env!("CARGO_BIN_EXE_molsieve"))
+        .args(["run", "--threads", "1", "--chemistry", "reference", "-i"])
+        .arg(input)
+        .arg("-r")
+        .arg(rules)
+        .arg("-o")
+        .arg(folder.out());
+    run_command(command).ends_with(0);
+}
+
+#[test]
+fn a_hydrogen_in_a_recursive_pattern_is_warned_of() {
+    let folder = Folder::new();
+    let rules = folder.write(
+        "r.toml",
+        "[[rule]]\nname = 'f'\nsmirks = '[$([#7][H]):1]>>[N:1]C'\n",
+    );
+    let run = Molsieve::new("rules check").arg(rules).run().ends_with(0);
+    let said = format!("{}{}", run.stdout, run.stderr);
+    for words in ["warning: RDKit keeps hydrogens implicit", "add_hydrogens"] {
+        assert!(said.contains(words), "{said}");
+    }
+}

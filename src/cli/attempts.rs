@@ -25,7 +25,7 @@ use std::{
     cell::LazyCell,
     ffi::OsString,
     fs::OpenOptions,
-    io::{IsTerminal, PipeReader, Read, Write},
+    io::{PipeReader, Read, Write},
     os::{fd::AsRawFd, unix::process::ExitStatusExt},
     path::PathBuf,
     process::{Child, Command, ExitStatus},
@@ -176,15 +176,9 @@ fn say_restart(how: &str, again: bool, json: bool) {
     if json {
         say_event(serde_json::json!({ "event": "restarted", "reason": how, "resumed": again }));
     }
-    // The live display of a process that has died is still there.
-    let line = if std::io::stderr().is_terminal() {
-        "\n"
-    } else {
-        ""
-    };
     let _ = writeln!(
         std::io::stderr(),
-        "{line}molsieve: the job's process {how}; the job goes on by itself {from}"
+        "molsieve: the job's process {how}; the job goes on by itself {from}"
     );
 }
 

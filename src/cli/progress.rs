@@ -6,10 +6,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 
-use super::{report, say_event};
+use super::{live::Live, report, say_event};
 use crate::{
     machine,
     pipeline::{Job, Snapshot},
@@ -180,99 +179,11 @@ pub(super) struct Display {
     shown: Instant,
 }
 
-/// The live display: some lines, drawn anew in place, each cut to the width that the terminal has then.
-struct Live {
-    bar: ProgressBar,
-    /// The widths of the lines drawn last, in columns, and of the terminal then.
-    drawn: Vec<usize>,
-    width: usize,
-}
-
-/// Columns of the bar; a terminal with less than twice as many is shown none.
-const BAR_COLUMNS: usize = 40;
-/// Columns where the terminal does not tell.
-const WIDTH_DEFAULT: usize = 80;
-
-impl Live {
-    fn new() -> Self {
-        let target = ProgressDrawTarget::stderr_with_hz(5);
-        Self {
-            bar: ProgressBar::with_draw_target(None, target),
-            drawn: Vec::new(),
-            width: 0,
-        }
-    }
-
-    fn show(&mut self, figures: &Figures) {
-        let width = terminal_width();
-        self.fold_back(width);
-        self.set_width(width);
-        let mut drawn = Vec::new();
-        let mut room = match has_bar(width) {
-            true => width - BAR_COLUMNS - 2,
-            false => width - 1,
-        };
-        let text = figures.live();
-        let lines = text.lines().map(|line| {
-            let cut: String = line.chars().take(room).collect();
-            drawn.push(cut.chars().count() + (width - 1 - room));
-            room = width - 1;
-            cut
-        });
-        let message = lines.collect::<Vec<_>>().join("\n");
-        self.bar.set_message(message);
-        self.bar.set_length(figures.rows_expected);
-        self.bar.set_position(figures.rows);
-        self.drawn = drawn;
-    }
-
-    fn set_width(&mut self, width: usize) {
-        if std::mem::replace(&mut self.width, width) == width {
-            return;
-        }
-        let template = if has_bar(width) {
-            "{bar:40.cyan/dim} {msg}"
-        } else {
-            "{msg}"
-        };
-        let style =
-            ProgressStyle::with_template(template).expect("the template is a constant that parses");
-        self.bar.set_style(style.progress_chars("━╸─"));
-    }
-
-    /// A terminal that has become narrower has folded lines; removes the rows by which they have become
-    /// more, for the next draw goes back by as many as were drawn.
-    fn fold_back(&self, width: usize) {
-        if width < self.width {
-            let more: usize = self
-                .drawn
-                .iter()
-                .map(|line| line.saturating_sub(1) / width)
-                .sum();
-            let _ = write!(std::io::stderr(), "{}", "\r\x1b[2K\x1b[1A".repeat(more));
-        }
-    }
-}
-
-fn has_bar(width: usize) -> bool {
-    width >= 2 * BAR_COLUMNS
-}
-
-/// Columns of the terminal that standard error is; at least two.
-fn terminal_width() -> usize {
-    let size = rustix::termios::tcgetwinsize(std::io::stderr());
-    let columns = size.map_or(0, |size| usize::from(size.ws_col));
-    match columns {
-        0 => WIDTH_DEFAULT,
-        columns => columns.max(2),
-    }
-}
-
 impl Display {
     pub(super) fn new() -> Self {
         let is_terminal = std::io::stderr().is_terminal();
         Self {
-            live: is_terminal.then(Live::new),
+            live: (is_terminal && Live::is_possible()).then(Live::new),
             shown: Instant::now(),
         }
     }
@@ -280,8 +191,11 @@ impl Display {
     /// Shows what `figures` gives, if it is time. Says whether what is busiest is from now on to be told
     /// of a new stretch of time.
     pub(super) fn show(&mut self, figures: impl FnOnce() -> Figures) -> bool {
-        let every = if let Some(live) = &mut self.live {
-            live.show(&figures());
+        let every = if let Some(live) = &self.live {
+            live.show(|| {
+                let figures = figures();
+                (figures.live(), figures.rows, figures.rows_expected)
+            });
             JSON_EVERY
         } else if self.shown.elapsed() >= LINE_EVERY {
             let _ = writeln!(std::io::stderr(), "{}", figures().line());
@@ -298,19 +212,16 @@ impl Display {
 
     /// Says a line that stays, above the live display.
     pub(super) fn say(&self, line: &str) {
-        let say = || {
-            let _ = writeln!(std::io::stderr(), "{line}");
-        };
-        match &self.live {
-            Some(live) => live.bar.suspend(say),
-            None => say(),
+        if let Some(live) = &self.live {
+            live.clear();
         }
+        let _ = writeln!(std::io::stderr(), "{line}");
     }
 
     /// Clears the live display.
     pub(super) fn finish(&self) {
         if let Some(live) = &self.live {
-            live.bar.finish_and_clear();
+            live.clear();
         }
     }
 }
