@@ -151,7 +151,8 @@ fn a_library_is_cleaned_alike() {
     let folder = Folder::new();
     for input in [shipped_library(), oracle("kinds.smi")] {
         let clean = |method: &str| {
-            let out = folder.path(&format!("{method}-{}", input.display()).replace('/', "_"));
+            let out =
+                folder.path(&format!("{method}-{}", input.display()).replace(['/', '.'], "_"));
             let run = Molsieve::new("run --threads 2 --chemistry")
                 .arg(method)
                 .input(&input)

@@ -154,7 +154,7 @@ impl<'a> ProductSink<'a> {
             parts,
             log,
         };
-        if let Some(length) = under_way {
+        if let Some(length) = under_way.filter(|length| *length != SpillLength::EMPTY) {
             sink.make_again(length)?;
         }
         Ok(sink)

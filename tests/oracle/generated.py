@@ -198,7 +198,7 @@ def python_rules(rules):
     """Compiled once for each round in each process."""
     global _compiled
     if _compiled[0] != rules:
-        _compiled = (rules, [plain_loop.compiled((str(i), smirks, [], None)) for i, smirks in enumerate(rules)])
+        _compiled = (rules, [plain_loop.compiled((str(i), smirks, [], None, False)) for i, smirks in enumerate(rules)])
     return _compiled[1]
 
 
@@ -239,7 +239,7 @@ def python_answers(text, rules, repeats, seed):
     for repeat in range(repeats):
         if repeat:
             stirred(stir)
-        reactions = [plain_loop.compiled((str(i), smirks, [], None)) for i, smirks in enumerate(rules)]
+        reactions = [plain_loop.compiled((str(i), smirks, [], None, False)) for i, smirks in enumerate(rules)]
         chunk = plain_loop.Chunk([], Counter(), [], [])
         parent = Chem.MolFromSmiles(text)
         plain_loop.products_of(parent, 0, reactions, chunk)

@@ -50,9 +50,10 @@ pub(super) struct RowLog {
 impl RowLog {
     /// A new log at `path`, or the first `length` of the one that is there.
     pub(super) fn new(path: PathBuf, length: Option<SpillLength>) -> Result<Self, StoreError> {
+        // A log without rows may have been cut off while it started anew: its head need not be there.
         let spill = match length {
-            Some(length) => SpillWriter::resume(&path, length)?,
-            None => SpillWriter::create(&path, Kind::PartRows)?,
+            Some(length) if length != SpillLength::EMPTY => SpillWriter::resume(&path, length)?,
+            _ => SpillWriter::create(&path, Kind::PartRows)?,
         };
         Ok(Self {
             path,
