@@ -90,7 +90,7 @@ fn sieved(slots: Vec<Slot>) -> Vec<Slot> {
 fn pass(place: &tempfile::TempDir, slots: &[Slot]) -> Pass {
     let path = place.path().join("out");
     let output = OutputDir::open(&path, Existing::Refuse).unwrap();
-    let mut sink = ProductSink::new(&output, settings(), None, Vec::new());
+    let mut sink = ProductSink::new(&output, settings(), None, Vec::new(), None).unwrap();
     let began = Instant::now();
     slots.iter().for_each(|slot| sink.write(slot).unwrap());
     let write = began.elapsed();

@@ -304,8 +304,9 @@ fn kill_again_and_again(job: &Job, kills_wanted: u64) {
     }
     let stages: Vec<String> = stages.iter().map(|(at, n)| format!("{n} {at}")).collect();
     // Past the test harness, which keeps what passing tests print to itself.
+    let mut terminal = std::io::stderr();
     writeln!(
-        std::io::stderr(),
+        terminal,
         "{kills} kills in {rounds} runs ({}), read {}; every run ended with the same files",
         stages.join(", "),
         if pyarrow.is_some() {
