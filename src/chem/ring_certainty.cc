@@ -60,7 +60,9 @@ bool might_be_ambiguous(const RDKit::RingInfo &rings) {
   return false;
 }
 
-// Looks for a ring that may be aromatic and that one, two or three others of at most its size can replace.
+// Looks for rings that can stand for each other in a smallest set of rings: a ring, and the sum of it and one
+// or two others of at most its size, if the sum is no larger. One of the two must be a ring that may be
+// aromatic.
 class Replacements {
  public:
   Replacements(const Graph &graph, const RDKit::RingInfo &rings) {
