@@ -154,6 +154,85 @@ fn aromaticity_of_bridged_rings_is_perceived_anew() {
     );
 }
 
+/// What `scripts/equal.sh --generated 3600 --seed 100` found: RDKit takes a larger ring where a smaller one
+/// hides it; small rings closed on an aromatic one; and a group at phosphorus that RDKit rewrites once its
+/// neighbour is another.
+#[test]
+fn what_generated_rules_found_stays_mended() {
+    assert_makes(
+        &["c1c2c3c4c(c1=CC2=CC=3)C=C4"],
+        &["[C;!H0;R:1]>>[C:1]-C1OCCO1"],
+        &[
+            ("C1=CC2=C1C1=CC=C3C1=CC2=C3C1OCCO1", "m0", "r0"),
+            ("C1=Cc2c1c1cc3c2=CC(C2OCCO2)=C3C=1", "m0", "r0"),
+            ("C1=Cc2c1c1cc3c2=C(C2OCCO2)C=C3C=1", "m0", "r0"),
+            ("C1=C2C=c3cc2c(c2c3C(C3OCCO3)=C2)=C1", "m0", "r0"),
+            ("C1=C2C=c3cc2c(c2c3C=C2C2OCCO2)=C1", "m0", "r0"),
+        ],
+    );
+    assert_makes(
+        &["C1=C[14C]2=C3CC(=CC2=C1)C1=C3[13CH2]1"],
+        &["[C;H1;X3:1]>>[C:1]-C1CC1"],
+        &[
+            ("C1=C2CC(=[14C]3C=C(C4CC4)C=C13)C1=C2[13CH2]1", "m0", "r0"),
+            ("C1=C2CC(=[14C]3C1=CC=C3C1CC1)C1=C2[13CH2]1", "m0", "r0"),
+            ("c1cc2c(C3CC3)c3c4c(c([14c]-2c1)C3)[13CH2]4", "m0", "r0"),
+            ("C1=C[14C]2=C3CC(=CC2=C1C1CC1)C1=C3[13CH2]1", "m0", "r0"),
+        ],
+    );
+    assert_makes(
+        &["c12c3cc(cc1C=N2)N1C=CC31c1c[nH]c2ccccc12"],
+        &["[c;!H0;+0:1]>>[*:1]C1C2CCC1CC2"],
+        &[
+            (
+                "C1=CC2(c3c[nH]c4ccccc34)c3c4c(cc(c3C3C5CCC3CC5)N12)C=N4",
+                "m0",
+                "r0",
+            ),
+            (
+                "C1=CC2(c3c[nH]c4ccccc34)C3=C4N=CC4=C(C4C5CCC4CC5)C(=C3)N12",
+                "m0",
+                "r0",
+            ),
+            (
+                "C1=CC2(c3c(C4C5CCC4CC5)[nH]c4ccccc34)c3cc(cc4c3N=C4)N12",
+                "m0",
+                "r0",
+            ),
+            (
+                "C1=CC2(c3c[nH]c4c(C5C6CCC5CC6)cccc34)c3cc(cc4c3N=C4)N12",
+                "m0",
+                "r0",
+            ),
+            (
+                "C1=CC2(c3c[nH]c4cc(C5C6CCC5CC6)ccc34)c3cc(cc4c3N=C4)N12",
+                "m0",
+                "r0",
+            ),
+            (
+                "C1=CC2(c3c[nH]c4ccc(C5C6CCC5CC6)cc34)c3cc(cc4c3N=C4)N12",
+                "m0",
+                "r0",
+            ),
+            (
+                "C1=CC2(c3c[nH]c4cccc(C5C6CCC5CC6)c34)c3cc(cc4c3N=C4)N12",
+                "m0",
+                "r0",
+            ),
+        ],
+    );
+    assert_makes(
+        &["[H]c1cn2sc([H])c2c2c1C2"],
+        &["[c:3](:[c;H1:1][c:2]):[c;X3:4]-[C;!H0:5]>>[C:5]-%50-[c:1](:[c:3]:[c:4]%50):[c:2]"],
+        &[("C1=C2C3=C(c4csn41)C23", "m0", "r0")],
+    );
+    assert_makes(
+        &["O=[P@@](=C)C"],
+        &["[C;H2:1]>>[C:1]-C[O-]"],
+        &[("C[P+]([O-])=CC[O-]", "m0", "r0")],
+    );
+}
+
 /// What the fast way must go on doing by itself, or it is fast no longer: rings closed beside an aromatic
 /// one, and marks beside a carbonyl.
 #[test]

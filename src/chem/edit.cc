@@ -17,7 +17,11 @@ unsigned int multiple_bonds(const Graph &graph, const GraphAtom &atom) {
 
 bool ParentGraph::read(const RDKit::ROMol &mol) {
   rings = mol.getRingInfo();
-  if (!read_graph(mol, graph)) {
+  // RDKit may rewrite a group that it left alone in the parent once a neighbour is another.
+  if (!read_graph(mol, graph) ||
+      std::any_of(graph.atoms.begin(), graph.atoms.end(), [](const GraphAtom &atom) {
+        return may_be_rewritten(atom.number, atom.valence, atom.degree);
+      })) {
     return false;
   }
   certainty = ring_certainty(graph, *rings);

@@ -16,6 +16,10 @@ constexpr std::size_t RINGS_MAX = 64;
 // Three rings of four around a ring of three, or more of them around a larger one, make a second ring of
 // the same size.
 constexpr unsigned int FOUR_RINGS_MAX = 2;
+// Rings that are added to one to replace it.
+constexpr unsigned int RINGS_ADDED_MAX = 2;
+// Smaller rings that are closed on a ring that may be aromatic can replace it together with others.
+constexpr unsigned int CLOSED_RING_MIN = 5;
 
 // RDKit takes no saturated carbon into an aromatic ring.
 bool may_be_aromatic(const Graph &graph, std::uint16_t atom) {
@@ -60,9 +64,11 @@ bool might_be_ambiguous(const RDKit::RingInfo &rings) {
   return false;
 }
 
-// Looks for rings that can stand for each other in a smallest set of rings: a ring, and the sum of it and one
-// or two others of at most its size, if the sum is no larger. One of the two must be a ring that may be
-// aromatic.
+// Looks for rings that RDKit may find in place of others. It takes the smallest ring through an atom with
+// two ring neighbours and then takes that atom away; a larger ring through the same atom can no longer be
+// found, and the sum of the two is found instead, whether it is larger or not. So the larger of two rings that
+// share two bonds or more is uncertain, and so is a ring that the sum of two or three replaces at no greater
+// size. Either is of interest only if the ring or its replacement may be aromatic.
 class Replacements {
  public:
   Replacements(const Graph &graph, const RDKit::RingInfo &rings) {
@@ -78,31 +84,33 @@ class Replacements {
   }
 
   bool exist() const {
-    const auto count = rings_.size();
-    for (std::size_t i = 0; i < count; ++i) {
-      const auto size = rings_[i].count();
-      for (std::size_t j = 0; j < count; ++j) {
-        if (j == i || rings_[j].count() > size || (rings_[i] & rings_[j]).none()) {
-          continue;
-        }
-        const auto two = rings_[i] ^ rings_[j];
-        if (replaces(rings_[i], two, size)) {
-          return true;
-        }
-        for (std::size_t k = 0; k < j; ++k) {
-          if (k != i && rings_[k].count() <= size && replaces(rings_[i], two ^ rings_[k], size)) {
-            return true;
-          }
-        }
+    return std::any_of(rings_.begin(), rings_.end(),
+                       [&](const Bonds &ring) { return is_replaced(ring, ring, 0, true); });
+  }
+
+ private:
+  // `other` is the sum of `ring` and `added` rings. `found`: RDKit may find it in place of `ring`.
+  bool is_replaced(const Bonds &ring, const Bonds &other, unsigned int added, bool found) const {
+    for (const auto &next : rings_) {
+      const auto shared = (other & next).count();
+      const auto sum = other ^ next;
+      if (next == ring || next == other || sum == ring || shared == 0 ||
+          next.count() > other.count()) {
+        continue;
+      }
+      const bool may_find = found && shared > 1;
+      if ((may_find || sum.count() <= ring.count()) && matters(ring, sum)) {
+        return true;
+      }
+      if (added + 1 < RINGS_ADDED_MAX && is_replaced(ring, sum, added + 1, may_find)) {
+        return true;
       }
     }
     return false;
   }
 
- private:
-  bool replaces(const Bonds &ring, const Bonds &other, std::size_t size) const {
-    return other.any() && other.count() <= size &&
-           ((ring & ~may_be_aromatic_).none() || (other & ~may_be_aromatic_).none());
+  bool matters(const Bonds &ring, const Bonds &other) const {
+    return (ring & ~may_be_aromatic_).none() || (other & ~may_be_aromatic_).none();
   }
 
   Bonds may_be_aromatic_;
@@ -161,7 +169,11 @@ bool closes_apart(const Graph &product, const GraphBond &bond,
       }
     }
   }
-  return distance[bond.end] != NO_INDEX && 2 * aromatic[bond.end] < distance[bond.end] + 1;
+  if (distance[bond.end] == NO_INDEX) {
+    return false;
+  }
+  const auto size = distance[bond.end] + 1u;
+  return aromatic[bond.end] == 0 || (aromatic[bond.end] == 1 && size >= CLOSED_RING_MIN);
 }
 
 }  // namespace molsieve

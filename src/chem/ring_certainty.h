@@ -20,8 +20,8 @@ enum class RingCertainty {
 // `rings` are RDKit's.
 RingCertainty ring_certainty(const Graph &graph, const RDKit::RingInfo &rings);
 
-// True: the shortest ring through a new bond leaves the smallest set of aromatic rings as it was, because
-// fewer than half of its bonds can be in an aromatic ring of the parent's.
+// True: the shortest ring through a new bond leaves the aromatic rings that RDKit finds as they were, because
+// it shares at most one bond with the parent's rings that may be aromatic, and none if it is small.
 bool closes_apart(const Graph &product, const GraphBond &bond,
                   const std::function<bool(const GraphBond &)> &was_in_ring);
 

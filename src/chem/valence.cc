@@ -31,7 +31,10 @@ std::uint64_t kind_of(const Graph &graph, const GraphAtom &atom) {
          std::uint64_t{static_cast<std::uint8_t>(atom.charge)} << 40;
 }
 
-// Groups that RDKit's clean-up writes differently: nitro and its kin, halogen oxides, phosphoranes.
+Bond::BondType rdkit_type(BondType type) { return static_cast<Bond::BondType>(type); }
+
+}  // namespace
+
 bool may_be_rewritten(unsigned int number, unsigned int valence, unsigned int degree) {
   switch (number) {
     case 7: return valence > 4;
@@ -40,10 +43,6 @@ bool may_be_rewritten(unsigned int number, unsigned int valence, unsigned int de
     default: return false;
   }
 }
-
-Bond::BondType rdkit_type(BondType type) { return static_cast<Bond::BondType>(type); }
-
-}  // namespace
 
 bool Valences::settle(Graph &graph, std::uint16_t index) {
   auto &atom = graph.atoms[index];

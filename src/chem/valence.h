@@ -8,6 +8,10 @@
 
 namespace molsieve {
 
+// Groups that RDKit's clean-up writes differently, some only for what their neighbours are: nitro and its kin,
+// halogen oxides, phosphoranes.
+bool may_be_rewritten(unsigned int number, unsigned int valence, unsigned int degree);
+
 // Asks RDKit once per kind of atom and keeps the answer: the rules look at the atom and the types of
 // its bonds only. A few hundred kinds occur in practice; the table is bounded.
 class Valences {
