@@ -231,6 +231,39 @@ fn what_generated_rules_found_stays_mended() {
         &["[C;H2:1]>>[C:1]-C[O-]"],
         &[("C[P+]([O-])=CC[O-]", "m0", "r0")],
     );
+    assert_makes(
+        &["c1ccccc1"],
+        &["[c;!H0;+0:1]>>[c:1]-C1c2cc1c1cc2-1"],
+        &[("C1=C2C3=CC(=C12)C3c1ccccc1", "m0", "r0")],
+    );
+}
+
+/// What hangs on a bridged ring system decides which of its rings RDKit finds, and so which bonds it takes
+/// for ring bonds when it writes them.
+#[test]
+fn rings_joined_to_a_bridged_ring_system_decide_which_of_its_rings_are_found() {
+    let parent = "C1C2=C3CC(=C1C1=CCC1=C3)C2";
+    assert_makes(
+        &[parent],
+        &["[CX3:1]=[CX3:2]>>[*:1](-c1ccccc1)=[C:2]"],
+        &[
+            ("C1=C2CC(c3ccccc3)=C2C2=C3CC1=C(C3)C2", "m0", "r0"),
+            ("C1=C2C3=C4CC(=C(C(=C2C1)c1ccccc1)C4)C3", "m0", "r0"),
+        ],
+    );
+    assert_makes(
+        &[parent],
+        &["[C;H1:1][C:2]>>[C:2][C:1]-CC1C=CC1"],
+        &[
+            ("C1=CC(CC2=C3C(=CC4=C5CC(=C3C5)C4)C2)C1", "m0", "r0"),
+            ("C1=CC(CC2C3=C4CC(=C(C5=CCC=25)C4)C3)C1", "m0", "r0"),
+        ],
+    );
+    assert_makes(
+        &[parent],
+        &["[C;R:3]=;@[C;!H0:1]-,=[C;X3:2]>>[C:2]-[C:1](C1CCCCC1)=[C:3]"],
+        &[("C1=C2C3=C4CC(=C(C(=C2C1)C1CCCCC1)C4)C3", "m0", "r0")],
+    );
 }
 
 /// What the fast way must go on doing by itself, or it is fast no longer: rings closed beside an aromatic

@@ -26,6 +26,19 @@ constexpr unsigned int CARBON = 6;
 
 bool has_direction(const Bond &bond) { return bond.getBondDir() != Bond::NONE; }
 
+// Whether RDKit finds the same rings whatever a parent brings along.
+bool are_certain(const Graph &rings) {
+  RWMol mol;
+  for (const auto &atom : rings.atoms) {
+    mol.addAtom(new Atom(atom.number), false, true);
+  }
+  for (const auto &bond : rings.bonds) {
+    mol.addBond(bond.begin, bond.end, Bond::SINGLE);
+  }
+  RDKit::MolOps::symmetrizeSSSR(mol);
+  return ring_certainty(rings, *mol.getRingInfo()) >= RingCertainty::Certain;
+}
+
 }  // namespace
 
 std::optional<Edit> Edit::compile(const RDKit::ChemicalReaction &reaction, std::size_t product) {
@@ -249,7 +262,11 @@ bool Edit::own_rings_hold(const RWMol &mol) {
       return false;
     }
   }
-  return own_bonds_hold(trial);
+  for (std::size_t i = 0; i < added.atoms.size(); ++i) {
+    const auto &atom = *trial.getAtomWithIdx(i);
+    added.atoms[i].hydrogens = atom.getTotalDegree() - added.atoms[i].degree;
+  }
+  return own_bonds_hold(trial) && are_certain(added);
 }
 
 // Bonds between new atoms are what the template says, once RDKit has sanitized them. A bond without a

@@ -266,4 +266,29 @@ unsigned int find_rings(Graph &graph) {
   return fragments;
 }
 
+std::vector<bool> skeleton_of(const Graph &graph) {
+  std::vector<bool> left(graph.bonds.size(), true);
+  std::vector<unsigned int> degree;
+  std::vector<std::uint16_t> ends;
+  for (const auto &atom : graph.atoms) {
+    if (atom.degree == 1) {
+      ends.push_back(degree.size());
+    }
+    degree.push_back(atom.degree);
+  }
+  while (!ends.empty()) {
+    const auto &atom = graph.atoms[ends.back()];
+    ends.pop_back();
+    for (unsigned int i = 0; i < atom.degree; ++i) {
+      if (left[atom.bonds[i]]) {
+        left[atom.bonds[i]] = false;
+        if (--degree[atom.neighbours[i]] == 1) {
+          ends.push_back(atom.neighbours[i]);
+        }
+      }
+    }
+  }
+  return left;
+}
+
 }  // namespace molsieve

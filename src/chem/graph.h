@@ -99,4 +99,8 @@ bool read_graph(const RDKit::ROMol &mol, Graph &graph);
 // of fragments.
 unsigned int find_rings(Graph &graph);
 
+// Per bond: whether it is in a ring or between rings, so that it is left when atoms with one bond are taken
+// away again and again.
+std::vector<bool> skeleton_of(const Graph &graph);
+
 }  // namespace molsieve

@@ -15,9 +15,8 @@ using Bonds = std::bitset<GRAPH_BONDS_MAX>;
 constexpr std::size_t RINGS_MAX = 64;
 // Three rings of four around a ring of three, or more of them around a larger one, make a second ring of
 // the same size.
+constexpr unsigned int THREE_RINGS_MAX = 1;
 constexpr unsigned int FOUR_RINGS_MAX = 2;
-// Rings that are added to one to replace it.
-constexpr unsigned int RINGS_ADDED_MAX = 2;
 // Smaller rings that are closed on a ring that may be aromatic can replace it together with others.
 constexpr unsigned int CLOSED_RING_MIN = 5;
 
@@ -30,121 +29,179 @@ bool may_be_aromatic(const Graph &graph, const GraphBond &bond) {
   return may_be_aromatic(graph, bond.begin) && may_be_aromatic(graph, bond.end);
 }
 
-// Where rings share one bond at most, and small rings are few, a ring that is the sum of others is larger
-// than each of them.
-bool might_be_ambiguous(const RDKit::RingInfo &rings) {
-  const auto &all = rings.bondRings();
-  unsigned int threes = 0, fours = 0;
-  for (const auto &ring : all) {
-    threes += ring.size() == 3;
-    fours += ring.size() == 4;
+// Sets of atoms that bonds join.
+class Joined {
+ public:
+  explicit Joined(std::size_t atoms) : of_(atoms) {
+    for (std::size_t i = 0; i < atoms; ++i) {
+      of_[i] = i;
+    }
   }
-  if (threes > 1 || fours > FOUR_RINGS_MAX) {
-    return true;
+
+  // False: they were joined before, so the bond closes a ring.
+  bool join(const GraphBond &bond) {
+    const auto begin = find(bond.begin), end = find(bond.end);
+    of_[begin] = end;
+    return begin != end;
   }
-  std::array<std::bitset<RINGS_MAX>, RINGS_MAX> shared;
-  for (const auto &ring : all) {
-    for (const auto bond : ring) {
-      const auto &members = rings.bondMembers(bond);
-      for (std::size_t i = 0; i < members.size(); ++i) {
-        for (std::size_t j = i + 1; j < members.size(); ++j) {
-          const auto one = members[i], two = members[j];
-          // Each shared bond is met once from each of the rings it is in; count it from the first.
-          if (&all[one] != &ring) {
-            continue;
-          }
-          if (shared[one][two]) {
-            return true;
-          }
-          shared[one].set(two);
-        }
+
+ private:
+  std::uint16_t find(std::uint16_t atom) {
+    while (of_[atom] != atom) {
+      atom = of_[atom] = of_[of_[atom]];
+    }
+    return atom;
+  }
+
+  std::vector<std::uint16_t> of_;
+};
+
+bool are_bridged(const std::vector<Bonds> &rings) {
+  for (std::size_t i = 0; i < rings.size(); ++i) {
+    for (std::size_t j = i + 1; j < rings.size(); ++j) {
+      if ((rings[i] & rings[j]).count() > 1) {
+        return true;
       }
     }
   }
   return false;
 }
 
-// Looks for rings that RDKit may find in place of others. It takes the smallest ring through an atom with
-// two ring neighbours and then takes that atom away; a larger ring through the same atom can no longer be
-// found, and the sum of the two is found instead, whether it is larger or not. So the larger of two rings that
-// share two bonds or more is uncertain, and so is a ring that the sum of two or three replaces at no greater
-// size. Either is of interest only if the ring or its replacement may be aromatic.
-class Replacements {
- public:
-  Replacements(const Graph &graph, const RDKit::RingInfo &rings) {
-    for (std::size_t i = 0; i < graph.bonds.size(); ++i) {
-      may_be_aromatic_.set(i, may_be_aromatic(graph, graph.bonds[i]));
-    }
-    for (const auto &ring : rings.bondRings()) {
-      rings_.emplace_back();
-      for (const auto bond : ring) {
-        rings_.back().set(bond);
+bool are_small(const std::vector<Bonds> &rings) {
+  const auto of_size = [&](std::size_t size) {
+    return std::count_if(rings.begin(), rings.end(),
+                         [=](const Bonds &ring) { return ring.count() == size; });
+  };
+  return of_size(3) > THREE_RINGS_MAX || of_size(4) > FOUR_RINGS_MAX;
+}
+
+// Takes away, again and again, each ring that shares one bond with the others at most. RDKit finds such a ring
+// whatever it did before: as long as the ring is whole, it is the one smallest through each atom that it has
+// to itself, and through an end of the shared bond once all that hangs on there is gone.
+void peel(std::vector<Bonds> &rings) {
+  for (bool peeled = true; peeled;) {
+    peeled = false;
+    for (std::size_t i = 0; i < rings.size(); ++i) {
+      Bonds others;
+      for (std::size_t j = 0; j < rings.size(); ++j) {
+        if (j != i) {
+          others |= rings[j];
+        }
+      }
+      if ((rings[i] & others).count() < 2) {
+        rings.erase(rings.begin() + i--);
+        peeled = true;
       }
     }
   }
+}
 
-  bool exist() const {
-    return std::any_of(rings_.begin(), rings_.end(),
-                       [&](const Bonds &ring) { return is_replaced(ring, ring, 0, true); });
-  }
-
- private:
-  // `other` is the sum of `ring` and `added` rings. `found`: RDKit may find it in place of `ring`.
-  bool is_replaced(const Bonds &ring, const Bonds &other, unsigned int added, bool found) const {
-    for (const auto &next : rings_) {
-      const auto shared = (other & next).count();
-      const auto sum = other ^ next;
-      if (next == ring || next == other || sum == ring || shared == 0 ||
-          next.count() > other.count()) {
-        continue;
-      }
-      const bool may_find = found && shared > 1;
-      if ((may_find || sum.count() <= ring.count()) && matters(ring, sum)) {
-        return true;
-      }
-      if (added + 1 < RINGS_ADDED_MAX && is_replaced(ring, sum, added + 1, may_find)) {
-        return true;
+// Takes a ring and all that share bonds with it, directly or through others, out of `rings`.
+std::vector<Bonds> take_system(std::vector<Bonds> &rings) {
+  std::vector<Bonds> system{rings.back()};
+  rings.pop_back();
+  for (std::size_t i = 0; i < system.size(); ++i) {
+    for (std::size_t j = 0; j < rings.size();) {
+      if ((system[i] & rings[j]).any()) {
+        system.push_back(rings[j]);
+        rings.erase(rings.begin() + j);
+      } else {
+        ++j;
       }
     }
-    return false;
   }
+  return system;
+}
 
-  bool matters(const Bonds &ring, const Bonds &other) const {
-    return (ring & ~may_be_aromatic_).none() || (other & ~may_be_aromatic_).none();
+// How many independent rings the bonds make, all of them or those that may be aromatic.
+unsigned int independent_rings(const Graph &graph, const Bonds &bonds, bool aromatic) {
+  Joined joined(graph.atoms.size());
+  unsigned int count = 0;
+  for (std::size_t i = 0; i < graph.bonds.size(); ++i) {
+    count += bonds[i] && (!aromatic || may_be_aromatic(graph, graph.bonds[i])) &&
+             !joined.join(graph.bonds[i]);
   }
+  return count;
+}
 
-  Bonds may_be_aromatic_;
-  std::vector<Bonds> rings_;
-};
+// Rings of which none is the sum of others.
+unsigned int independent(std::vector<Bonds> rings) {
+  unsigned int count = 0;
+  for (std::size_t bond = 0; bond < GRAPH_BONDS_MAX && !rings.empty(); ++bond) {
+    const auto found = std::find_if(rings.begin(), rings.end(),
+                                    [=](const Bonds &ring) { return ring[bond]; });
+    if (found == rings.end()) {
+      continue;
+    }
+    const auto pivot = *found;
+    rings.erase(found);
+    ++count;
+    for (auto &ring : rings) {
+      if (ring[bond]) {
+        ring ^= pivot;
+      }
+    }
+  }
+  return count;
+}
+
+// `system`: rings that each share two bonds or more with the others.
+RingCertainty certainty_of(const Graph &graph, const std::vector<Bonds> &system) {
+  if (!are_bridged(system)) {
+    return are_small(system) ? RingCertainty::Ambiguous : RingCertainty::Certain;
+  }
+  Bonds bonds;
+  for (const auto &ring : system) {
+    bonds |= ring;
+  }
+  if (independent_rings(graph, bonds, true) > 0) {
+    return RingCertainty::Ambiguous;
+  }
+  return independent_rings(graph, bonds, false) > 2 ? RingCertainty::Tangled : RingCertainty::Certain;
+}
 
 }  // namespace
 
-RingCertainty ring_certainty(const Graph &graph, const RDKit::RingInfo &rings) {
-  const auto count = rings.numRings();
-  if (count < 2) {
+RingCertainty ring_certainty(const Graph &graph, const RDKit::RingInfo &info) {
+  if (info.numRings() < 2) {
     return RingCertainty::Unique;
   }
-  if (count > RINGS_MAX) {
+  if (info.numRings() > RINGS_MAX) {
     return RingCertainty::Ambiguous;
   }
-  if (!might_be_ambiguous(rings)) {
+  std::vector<Bonds> rings;
+  for (const auto &ring : info.bondRings()) {
+    rings.emplace_back();
+    for (const auto bond : ring) {
+      rings.back().set(bond);
+    }
+  }
+  if (!are_bridged(rings) && !are_small(rings)) {
     return RingCertainty::Unique;
   }
-  const auto &all = rings.bondRings();
-  const auto fours = std::count_if(all.begin(), all.end(),
-                                   [](const auto &ring) { return ring.size() == 4; });
-  return fours > FOUR_RINGS_MAX || Replacements(graph, rings).exist() ? RingCertainty::Ambiguous
-                                                                      : RingCertainty::Certain;
+  Bonds all;
+  for (std::size_t i = 0; i < graph.bonds.size(); ++i) {
+    all.set(i);
+  }
+  if (independent(rings) < independent_rings(graph, all, false)) {
+    return RingCertainty::Ambiguous;
+  }
+  auto certainty = RingCertainty::Certain;
+  peel(rings);
+  while (!rings.empty()) {
+    certainty = std::min(certainty, certainty_of(graph, take_system(rings)));
+  }
+  return certainty;
 }
 
-// Breadth first from one end of the bond to the other; of the shortest ways the one with most bonds that
-// may be aromatic counts.
+// Breadth first from one end of the bond to the other; of the shortest ways the ones with most bonds that
+// were in a ring, and with most of those that may be aromatic, count.
 bool closes_apart(const Graph &product, const GraphBond &bond,
                   const std::function<bool(const GraphBond &)> &was_in_ring) {
-  std::array<std::uint16_t, GRAPH_ATOMS_MAX> distance, aromatic;
+  std::array<std::uint16_t, GRAPH_ATOMS_MAX> distance, shared, aromatic;
   std::fill_n(distance.begin(), product.atoms.size(), NO_INDEX);
   std::vector<std::uint16_t> queue{bond.begin};
-  distance[bond.begin] = aromatic[bond.begin] = 0;
+  distance[bond.begin] = shared[bond.begin] = aromatic[bond.begin] = 0;
   for (std::size_t i = 0; i < queue.size() && distance[bond.end] == NO_INDEX; ) {
     // One layer at a time, so that the best way to an atom is known before it is gone on from.
     const auto layer_end = queue.size();
@@ -157,23 +214,24 @@ bool closes_apart(const Graph &product, const GraphBond &bond,
         if (!by.in_ring || (from == bond.begin && to == bond.end)) {
           continue;
         }
-        const std::uint16_t length = distance[from] + 1;
-        const std::uint16_t count = aromatic[from] + (may_be_aromatic(product, by) && was_in_ring(by));
+        const bool in_ring = was_in_ring(by);
+        const std::uint16_t shares = shared[from] + in_ring;
+        const std::uint16_t pi = aromatic[from] + (in_ring && may_be_aromatic(product, by));
         if (distance[to] == NO_INDEX) {
-          distance[to] = length;
-          aromatic[to] = count;
+          distance[to] = distance[from] + 1;
+          shared[to] = shares;
+          aromatic[to] = pi;
           queue.push_back(to);
-        } else if (distance[to] == length) {
-          aromatic[to] = std::max(aromatic[to], count);
+        } else if (distance[to] == distance[from] + 1) {
+          shared[to] = std::max(shared[to], shares);
+          aromatic[to] = std::max(aromatic[to], pi);
         }
       }
     }
   }
-  if (distance[bond.end] == NO_INDEX) {
-    return false;
-  }
   const auto size = distance[bond.end] + 1u;
-  return aromatic[bond.end] == 0 || (aromatic[bond.end] == 1 && size >= CLOSED_RING_MIN);
+  return distance[bond.end] != NO_INDEX && shared[bond.end] < 2 &&
+         (aromatic[bond.end] == 0 || size >= CLOSED_RING_MIN);
 }
 
 }  // namespace molsieve
