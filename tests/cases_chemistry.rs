@@ -236,6 +236,14 @@ fn what_generated_rules_found_stays_mended() {
         &["[c;!H0;+0:1]>>[c:1]-C1c2cc1c1cc2-1"],
         &[("C1=C2C3=CC(=C12)C3c1ccccc1", "m0", "r0")],
     );
+    assert_makes(
+        &["C1=C2C3=C(C3)C3=C1C1=C2C31"],
+        &["[C;H1:1]>>[C:1]C1OCCO1"],
+        &[
+            ("C1COC(c2c3c4c(c5c2C2=C3C25)C4)O1", "m0", "r0"),
+            ("C1=C2C3=C(C3)C3=C1C1=C2C31C1OCCO1", "m0", "r0"),
+        ],
+    );
 }
 
 /// What hangs on a bridged ring system decides which of its rings RDKit finds, and so which bonds it takes

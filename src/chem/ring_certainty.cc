@@ -13,10 +13,9 @@ using Bonds = std::bitset<GRAPH_BONDS_MAX>;
 
 // Molecules with more rings are RDKit's business.
 constexpr std::size_t RINGS_MAX = 64;
-// Three rings of four around a ring of three, or more of them around a larger one, make a second ring of
-// the same size.
-constexpr unsigned int THREE_RINGS_MAX = 1;
-constexpr unsigned int FOUR_RINGS_MAX = 2;
+// Where three rings meet in an atom and all are of this size or more, the ring around them is so large that
+// no other ring is replaced by its sum with it.
+constexpr unsigned int MEETING_RING_MIN = 5;
 // Smaller rings that are closed on a ring that may be aromatic can replace it together with others.
 constexpr unsigned int CLOSED_RING_MIN = 5;
 
@@ -67,12 +66,9 @@ bool are_bridged(const std::vector<Bonds> &rings) {
   return false;
 }
 
-bool are_small(const std::vector<Bonds> &rings) {
-  const auto of_size = [&](std::size_t size) {
-    return std::count_if(rings.begin(), rings.end(),
-                         [=](const Bonds &ring) { return ring.count() == size; });
-  };
-  return of_size(3) > THREE_RINGS_MAX || of_size(4) > FOUR_RINGS_MAX;
+bool has_small_ring(const std::vector<Bonds> &rings) {
+  return std::any_of(rings.begin(), rings.end(),
+                     [](const Bonds &ring) { return ring.count() < MEETING_RING_MIN; });
 }
 
 // Takes away, again and again, each ring that shares one bond with the others at most. RDKit finds such a ring
@@ -147,8 +143,8 @@ unsigned int independent(std::vector<Bonds> rings) {
 
 // `system`: rings that each share two bonds or more with the others.
 RingCertainty certainty_of(const Graph &graph, const std::vector<Bonds> &system) {
-  if (!are_bridged(system)) {
-    return are_small(system) ? RingCertainty::Ambiguous : RingCertainty::Certain;
+  if (!are_bridged(system) && !has_small_ring(system)) {
+    return RingCertainty::Unique;
   }
   Bonds bonds;
   for (const auto &ring : system) {
@@ -157,7 +153,8 @@ RingCertainty certainty_of(const Graph &graph, const std::vector<Bonds> &system)
   if (independent_rings(graph, bonds, true) > 0) {
     return RingCertainty::Ambiguous;
   }
-  return independent_rings(graph, bonds, false) > 2 ? RingCertainty::Tangled : RingCertainty::Certain;
+  return independent_rings(graph, bonds, false) > 2 ? RingCertainty::Tangled
+                                                    : RingCertainty::Certain;
 }
 
 }  // namespace
@@ -176,7 +173,8 @@ RingCertainty ring_certainty(const Graph &graph, const RDKit::RingInfo &info) {
       rings.back().set(bond);
     }
   }
-  if (!are_bridged(rings) && !are_small(rings)) {
+  const bool bridged = are_bridged(rings);
+  if (!bridged && !has_small_ring(rings)) {
     return RingCertainty::Unique;
   }
   Bonds all;
@@ -186,7 +184,7 @@ RingCertainty ring_certainty(const Graph &graph, const RDKit::RingInfo &info) {
   if (independent(rings) < independent_rings(graph, all, false)) {
     return RingCertainty::Ambiguous;
   }
-  auto certainty = RingCertainty::Certain;
+  auto certainty = bridged ? RingCertainty::Certain : RingCertainty::Unique;
   peel(rings);
   while (!rings.empty()) {
     certainty = std::min(certainty, certainty_of(graph, take_system(rings)));
