@@ -121,11 +121,16 @@ pub const SAMPLE_SPOTS_MAX: usize = 32;
 /// A sample ends early once it holds this many bytes.
 pub const SAMPLE_BYTES_MAX: usize = 8 * MIB;
 
-/// Largest Parquet footer, as stored. Decoded it takes a few times as much.
-pub const PARQUET_FOOTER_BYTES_MAX: u64 = 32 * MIB as u64;
+/// What the columns' names and types of a Parquet footer may take while the wanted ones are looked
+/// for, before any work. The row groups of a footer are read one at a time.
+pub const PARQUET_SCHEMA_BYTES_MAX: usize = 16 * MIB;
 
-/// Largest Parquet page, compressed or not, whatever the budget (which allows a 64th of itself).
-/// Writers aim at 1 MiB, some at 8 MiB or more.
+/// Longest name of a Parquet column.
+pub const COLUMN_NAME_BYTES_MAX: u64 = 64 * KIB as u64;
+
+/// Largest Parquet page that is read whole, compressed or not, whatever the budget (which allows a 64th
+/// of itself); larger ones are read in stretches, larger dictionaries refused. Writers aim at 1 MiB;
+/// some write a page a row group.
 pub const PARQUET_PAGE_BYTES_MAX: usize = 64 * MIB;
 
 /// Most values of a Parquet dictionary page; decoded, each takes 32 bytes beside its text.

@@ -24,9 +24,13 @@ mod input_file;
 mod inputs;
 mod lines;
 mod parquet_delta;
+mod parquet_footer;
 mod parquet_pages;
 mod parquet_rows;
 mod parquet_schema;
+mod parquet_stretch;
+mod parquet_thrift;
+mod parquet_unpack;
 mod sample;
 mod sdf;
 mod smiles_lines;
@@ -79,7 +83,7 @@ impl Library {
         Ok(Library { files })
     }
 
-    /// Refuses Parquet pages of more than `bytes_max` bytes when they are reached.
+    /// Reads Parquet pages of more than `bytes_max` bytes in stretches.
     #[must_use]
     pub fn with_page_bytes_max(mut self, bytes_max: usize) -> Library {
         for file in &mut self.files {
@@ -90,7 +94,7 @@ impl Library {
         self
     }
 
-    /// The largest Parquet page that reading can meet, in bytes; 0 without Parquet.
+    /// The largest Parquet page that reading can have in memory, in bytes; 0 without Parquet.
     pub fn page_bytes(&self) -> u64 {
         let page_bytes = |file: &InputFile| match &file.layout {
             Layout::Parquet(layout) => layout.chunk_bytes.min(layout.page_bytes_max as u64),

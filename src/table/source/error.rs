@@ -116,6 +116,9 @@ pub enum SourceError {
         packing: String,
         mebibytes: u64,
     },
+    /// The file is sound, and takes more than it may.
+    #[error("{}: {reason}", Shown(.path))]
+    TooLarge { path: PathBuf, reason: String },
     /// The file breaks its format's rules: cut short, bytes changed, sizes out of bounds.
     #[error("{}: is damaged: {reason}", Shown(.path))]
     Corrupt { path: PathBuf, reason: String },
@@ -134,7 +137,7 @@ impl ColumnRole {
     fn types(self) -> &'static str {
         match self {
             ColumnRole::Smiles => "text",
-            ColumnRole::Id => "text or an integer",
+            ColumnRole::Id => "text, a number or a UUID",
         }
     }
 }

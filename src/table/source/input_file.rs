@@ -42,6 +42,10 @@ pub struct InputFile {
 
 /// What has to be known to read the rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there is one for each input file"
+)]
 pub(super) enum Layout {
     Parquet(ParquetLayout),
     Smiles { header_possible: bool },
@@ -92,9 +96,13 @@ impl InputFile {
             packing: Packing::None,
             bytes,
             rows: Some(layout.rows),
-            smiles_column: Some(layout.smiles_name.clone()),
-            id_column: layout.id_name.clone(),
-            notes: note_of_others(&layout.smiles_name, &layout.smiles_others),
+            smiles_column: Some(layout.smiles.path.clone()),
+            id_column: layout.id.as_ref().map(|id| id.path.clone()),
+            notes: {
+                let mut notes = note_of_others(&layout.smiles.path, &layout.smiles_others);
+                notes.extend(layout.unused_id.clone());
+                notes
+            },
             layout: Layout::Parquet(layout),
         })
     }

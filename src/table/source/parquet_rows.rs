@@ -8,20 +8,19 @@
 //!
 //! Not bounded here: a gzip or Brotli page that inflates to more than its header says.
 
-use std::fmt::Write;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use parquet::column::reader::{ColumnReader, ColumnReaderImpl, get_column_reader};
-use parquet::data_type::{ByteArrayType, DataType, Int32Type, Int64Type};
+use parquet::data_type::{ByteArray, ByteArrayType, DataType, FixedLenByteArray};
 use parquet::errors::{ParquetError, Result as ParquetResult};
-use parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
-use parquet::file::serialized_reader::SerializedPageReader;
 
 use super::batch::{ParentBatch, TextKind};
 use super::error::SourceError;
-use super::parquet_pages::{BoundedPages, PageFile, guarded, read_footer};
+use super::parquet_footer::{GroupFooter, Groups, Leaf};
+use super::parquet_pages::{BoundedPages, PageFile, guarded};
 use super::parquet_schema::{ColumnType, ParquetLayout};
 use crate::limits::{PARQUET_READ_BYTES, PARQUET_READ_ROWS_MAX};
 
@@ -29,27 +28,29 @@ use crate::limits::{PARQUET_READ_BYTES, PARQUET_READ_ROWS_MAX};
 pub(super) struct ParquetRows {
     path: PathBuf,
     file: Arc<PageFile>,
-    metadata: Arc<ParquetMetaData>,
     layout: ParquetLayout,
-    /// The row group after the current one.
-    next_group: usize,
+    groups: Groups,
+    /// The row group after the current one, if it was looked at.
+    ahead: Option<GroupFooter>,
+    /// Row groups opened or passed over.
+    group_number: usize,
     group: Option<Group>,
-    id_text: String,
+    id_text: Vec<u8>,
     rows_read: u64,
 }
 
 impl ParquetRows {
     pub fn open(path: &Path, layout: &ParquetLayout) -> Result<ParquetRows, SourceError> {
         let file = PageFile::open(path, layout.page_bytes_max)?;
-        let metadata = read_footer(path, &file)?;
         Ok(ParquetRows {
             path: path.to_owned(),
+            groups: layout.row_groups(&file),
             file: Arc::new(file),
-            metadata,
             layout: layout.clone(),
-            next_group: 0,
+            ahead: None,
+            group_number: 0,
             group: None,
-            id_text: String::new(),
+            id_text: Vec::new(),
             rows_read: 0,
         })
     }
@@ -90,7 +91,7 @@ impl ParquetRows {
                 }
                 Some(_) => self.group = None,
                 None => {
-                    if !self.skip_groups(&mut left) && !self.open_group()? {
+                    if !self.skip_group(&mut left)? && !self.open_group()? {
                         break;
                     }
                 }
@@ -101,27 +102,30 @@ impl ParquetRows {
     }
 
     /// Passes over the next row group if all of it is to be skipped.
-    fn skip_groups(&mut self, left: &mut u64) -> bool {
-        let Some(group) = self.metadata.row_groups().get(self.next_group) else {
-            return false;
-        };
-        let rows = group.num_rows() as u64;
-        let whole = rows <= *left;
-        if whole {
-            *left -= rows;
-            self.next_group += 1;
+    fn skip_group(&mut self, left: &mut u64) -> Result<bool, SourceError> {
+        if self.ahead.is_none() {
+            self.ahead = self.groups.next(&self.path)?;
         }
-        whole
+        let whole = self.ahead.as_ref().is_some_and(|group| group.rows <= *left);
+        if whole && let Some(group) = self.ahead.take() {
+            *left -= group.rows;
+            self.group_number += 1;
+        }
+        Ok(whole)
     }
 
     fn open_group(&mut self) -> Result<bool, SourceError> {
-        let Some(metadata) = self.metadata.row_groups().get(self.next_group) else {
+        let footer = match self.ahead.take() {
+            Some(footer) => Some(footer),
+            None => self.groups.next(&self.path)?,
+        };
+        let Some(footer) = footer else {
             return Ok(false);
         };
-        let number = self.next_group;
-        self.next_group += 1;
+        let number = self.group_number;
+        self.group_number += 1;
         let group = guarded(&self.path, || {
-            Group::open(&self.file, metadata, number, &self.layout)
+            Group::open(&self.file, &footer, number, &self.layout)
         })?;
         self.group = Some(group);
         Ok(true)
@@ -137,58 +141,125 @@ struct Group {
     /// Rows decoded and not taken yet.
     buffered: usize,
     smiles: Column<ByteArrayType>,
-    id: IdColumn,
+    id: Option<Box<dyn Ids>>,
 }
 
-enum IdColumn {
-    None,
-    Text(Column<ByteArrayType>),
-    Int32(Column<Int32Type>, bool),
-    Int64(Column<Int64Type>, bool),
+/// A column of ids of some type.
+trait Ids: Send {
+    fn fill(&mut self, rows: usize) -> ParquetResult<usize>;
+    fn skip(&mut self, buffered: usize, beyond: usize) -> ParquetResult<()>;
+    /// Writes the next decoded row's id; false for null.
+    fn take(&mut self, text: &mut Vec<u8>) -> bool;
+}
+
+/// Writes a value as an id; false for one that is none.
+struct TypedIds<T: DataType, W> {
+    column: Column<T>,
+    write: W,
+}
+
+impl<T: DataType, W: Fn(&T::T, &mut Vec<u8>) -> bool + Send> Ids for TypedIds<T, W>
+where
+    ColumnReaderImpl<T>: Send,
+{
+    fn fill(&mut self, rows: usize) -> ParquetResult<usize> {
+        self.column.fill(rows)
+    }
+
+    fn skip(&mut self, buffered: usize, beyond: usize) -> ParquetResult<()> {
+        self.column.skip(buffered, beyond)
+    }
+
+    fn take(&mut self, text: &mut Vec<u8>) -> bool {
+        self.column
+            .take()
+            .is_some_and(|value| (self.write)(value, text))
+    }
+}
+
+fn open_ids(
+    file: &Arc<PageFile>,
+    footer: &GroupFooter,
+    leaf: &Leaf,
+) -> ParquetResult<Box<dyn Ids>> {
+    fn ids<T: DataType>(
+        (reader, chunk): (ColumnReaderImpl<T>, Chunk),
+        write: impl Fn(&T::T, &mut Vec<u8>) -> bool + Send + 'static,
+    ) -> Box<dyn Ids>
+    where
+        ColumnReaderImpl<T>: Send + 'static,
+    {
+        Box::new(TypedIds {
+            column: Column::new(reader, chunk),
+            write,
+        })
+    }
+    use ColumnReader as Reader;
+    let kind = ColumnType::of(leaf);
+    let (reader, chunk) = open_column(file, footer, 1, leaf)?;
+    Ok(match reader {
+        Reader::ByteArrayColumnReader(reader) => {
+            ids((reader, chunk), move |id: &ByteArray, text| {
+                kind.write_bytes(id.data(), text);
+                true
+            })
+        }
+        Reader::FixedLenByteArrayColumnReader(reader) => {
+            ids((reader, chunk), move |id: &FixedLenByteArray, text| {
+                kind.write_bytes(id.data(), text);
+                true
+            })
+        }
+        Reader::Int32ColumnReader(reader) => ids((reader, chunk), move |&id: &i32, text| {
+            let id = match kind {
+                ColumnType::Integer { signed: false } => i64::from(id.cast_unsigned()),
+                _ => i64::from(id),
+            };
+            kind.write_integer(id, text);
+            true
+        }),
+        Reader::Int64ColumnReader(reader) => ids((reader, chunk), move |&id: &i64, text| {
+            kind.write_integer(id, text);
+            true
+        }),
+        Reader::FloatColumnReader(reader) => ids((reader, chunk), |&id: &f32, text| {
+            write_real(text, id, id.is_nan())
+        }),
+        Reader::DoubleColumnReader(reader) => ids((reader, chunk), |&id: &f64, text| {
+            write_real(text, id, id.is_nan())
+        }),
+        _ => {
+            return Err(ParquetError::General(
+                "ids are of a type that isn't read".to_owned(),
+            ));
+        }
+    })
 }
 
 impl Group {
     fn open(
         file: &Arc<PageFile>,
-        metadata: &RowGroupMetaData,
+        footer: &GroupFooter,
         number: usize,
         layout: &ParquetLayout,
     ) -> ParquetResult<Group> {
-        let rows = u64::try_from(metadata.num_rows())?;
-        let open = |leaf: usize| open_column(file, metadata, leaf);
-        let (ColumnReader::ByteArrayColumnReader(reader), chunk) = open(layout.smiles)? else {
+        let rows = footer.rows;
+        let (ColumnReader::ByteArrayColumnReader(reader), chunk) =
+            open_column(file, footer, 0, &layout.smiles)?
+        else {
             return Err(ParquetError::General(
                 "SMILES are no byte arrays".to_owned(),
             ));
         };
         let smiles = Column::new(reader, chunk);
-        let id = match layout.id {
-            None => IdColumn::None,
-            Some(leaf) => {
-                let field = metadata.column(leaf).column_descr().self_type();
-                let signed = ColumnType::of(field) != ColumnType::Integer { signed: false };
-                match open(leaf)? {
-                    (ColumnReader::ByteArrayColumnReader(reader), chunk) => {
-                        IdColumn::Text(Column::new(reader, chunk))
-                    }
-                    (ColumnReader::Int32ColumnReader(reader), chunk) => {
-                        IdColumn::Int32(Column::new(reader, chunk), signed)
-                    }
-                    (ColumnReader::Int64ColumnReader(reader), chunk) => {
-                        IdColumn::Int64(Column::new(reader, chunk), signed)
-                    }
-                    _ => {
-                        return Err(ParquetError::General(
-                            "ids are no text or integer".to_owned(),
-                        ));
-                    }
-                }
-            }
+        let id = match &layout.id {
+            None => None,
+            Some(leaf) => Some(open_ids(file, footer, leaf)?),
         };
-        let bytes = [Some(layout.smiles), layout.id]
-            .into_iter()
-            .flatten()
-            .map(|leaf| u64::try_from(metadata.column(leaf).uncompressed_size()).unwrap_or(0))
+        let bytes = footer
+            .chunks
+            .iter()
+            .map(|chunk| u64::try_from(chunk.uncompressed_bytes).unwrap_or(0))
             .fold(0, u64::saturating_add);
         let row_bytes = (bytes / rows.max(1)).max(1);
         Ok(Group {
@@ -206,11 +277,8 @@ impl Group {
     fn fill(&mut self) -> ParquetResult<()> {
         let rows = self.rows_left.min(self.rows_per_read as u64) as usize;
         let mut read = self.smiles.fill(rows)?;
-        match &mut self.id {
-            IdColumn::None => {}
-            IdColumn::Text(column) => read = read.min(column.fill(rows)?),
-            IdColumn::Int32(column, _) => read = read.min(column.fill(rows)?),
-            IdColumn::Int64(column, _) => read = read.min(column.fill(rows)?),
+        if let Some(id) = &mut self.id {
+            read = read.min(id.fill(rows)?);
         }
         if read < rows {
             return Err(self.row_count_error("fewer"));
@@ -224,10 +292,8 @@ impl Group {
     fn finish(&mut self) -> ParquetResult<()> {
         let more = self.smiles.fill(1)?
             + match &mut self.id {
-                IdColumn::None => 0,
-                IdColumn::Text(column) => column.fill(1)?,
-                IdColumn::Int32(column, _) => column.fill(1)?,
-                IdColumn::Int64(column, _) => column.fill(1)?,
+                None => 0,
+                Some(id) => id.fill(1)?,
             };
         if more > 0 {
             return Err(self.row_count_error("more"));
@@ -247,11 +313,8 @@ impl Group {
         let buffered = rows.min(self.buffered as u64) as usize;
         let beyond = (rows - buffered as u64).min(self.rows_left) as usize;
         self.smiles.skip(buffered, beyond)?;
-        match &mut self.id {
-            IdColumn::None => {}
-            IdColumn::Text(column) => column.skip(buffered, beyond)?,
-            IdColumn::Int32(column, _) => column.skip(buffered, beyond)?,
-            IdColumn::Int64(column, _) => column.skip(buffered, beyond)?,
+        if let Some(id) = &mut self.id {
+            id.skip(buffered, beyond)?;
         }
         self.buffered -= buffered;
         self.rows_left -= beyond as u64;
@@ -259,24 +322,14 @@ impl Group {
     }
 
     /// Appends a decoded row; false if there is none.
-    fn take_buffered(&mut self, row: u64, id_text: &mut String, batch: &mut ParentBatch) -> bool {
+    fn take_buffered(&mut self, row: u64, id_text: &mut Vec<u8>, batch: &mut ParentBatch) -> bool {
         if self.buffered == 0 {
             return false;
         }
         self.buffered -= 1;
         id_text.clear();
-        let id = match &mut self.id {
-            IdColumn::None => None,
-            IdColumn::Text(column) => column.take().map(|id| id.data()),
-            IdColumn::Int32(column, signed) => column.take().map(|&id| match signed {
-                true => write_id(id_text, id),
-                false => write_id(id_text, id.cast_unsigned()),
-            }),
-            IdColumn::Int64(column, signed) => column.take().map(|&id| match signed {
-                true => write_id(id_text, id),
-                false => write_id(id_text, id.cast_unsigned()),
-            }),
-        };
+        let there = self.id.as_mut().is_some_and(|id| id.take(id_text));
+        let id = there.then_some(id_text.as_slice());
         match self.smiles.take() {
             Some(smiles) => batch.push_smiles(row, smiles.data(), id),
             None => batch.push_fault(
@@ -291,42 +344,49 @@ impl Group {
     }
 }
 
-fn write_id(text: &mut String, id: impl std::fmt::Display) -> &[u8] {
-    write!(text, "{id}").expect("writing to a String can't fail");
-    text.as_bytes()
+/// Tables without nulls have NaN where there is no number.
+fn write_real(text: &mut Vec<u8>, id: impl std::fmt::Display, is_nan: bool) -> bool {
+    if !is_nan {
+        write!(text, "{id}").expect("writing to a Vec can't fail");
+    }
+    !is_nan
 }
 
-/// The reader of a column chunk, and what [`Column`] has to know about it.
+/// The reader of one of the wanted column chunks, and what [`Column`] has to know about it.
 fn open_column(
     file: &Arc<PageFile>,
-    group: &RowGroupMetaData,
-    leaf: usize,
+    footer: &GroupFooter,
+    wanted: usize,
+    leaf: &Leaf,
 ) -> ParquetResult<(ColumnReader, Chunk)> {
-    let chunk = group.column(leaf);
-    let rows = usize::try_from(group.num_rows())?;
+    let unknown = || ParquetError::General("a column has an unknown type".to_owned());
+    let column = leaf.descriptor().ok_or_else(unknown)?;
+    let chunk = footer.chunks[wanted].metadata(&column)?;
+    let rows = usize::try_from(footer.rows)?;
     let ended = Arc::new(AtomicBool::new(false));
-    let optional = chunk.column_descr().max_def_level() > 0;
-    let pages = BoundedPages {
-        pages: SerializedPageReader::new(Arc::clone(file), chunk, rows, None)?,
-        optional,
-        ended: Arc::clone(&ended),
-    };
-    let reader = get_column_reader(chunk.column_descr_ptr(), Box::new(pages));
-    Ok((reader, Chunk { ended, optional }))
+    let pages = BoundedPages::open(file, &chunk, rows, Arc::clone(&ended))?;
+    let reader = get_column_reader(column, Box::new(pages));
+    Ok((
+        reader,
+        Chunk {
+            ended,
+            max_def_level: leaf.max_def_level,
+        },
+    ))
 }
 
 struct Chunk {
     /// Set once all pages have been read.
     ended: Arc<AtomicBool>,
-    /// Whether there may be nulls.
-    optional: bool,
+    /// The level of a value; 0 where there are no nulls.
+    max_def_level: i16,
 }
 
 /// One column of a row group, and what was decoded of it last.
 struct Column<T: DataType> {
     reader: ColumnReaderImpl<T>,
     chunk: Chunk,
-    /// Per row of an optional column: 1 for a value, 0 for null.
+    /// Per row of an optional column: the largest for a value, less for null.
     levels: Vec<i16>,
     levels_at: usize,
     values: Vec<T::T>,
@@ -363,12 +423,16 @@ impl<T: DataType> Column<T> {
                 break;
             }
         }
-        let values = if self.chunk.optional {
-            self.levels.iter().filter(|&&level| level > 0).count()
+        let there = self.chunk.max_def_level;
+        let values = if there > 0 {
+            self.levels.iter().filter(|&&level| level == there).count()
         } else {
             filled
         };
-        if values != self.values.len() || (self.chunk.optional && self.levels.len() != filled) {
+        if values != self.values.len()
+            || (there > 0 && self.levels.len() != filled)
+            || self.levels.iter().any(|&level| level > there)
+        {
             return Err(ParquetError::General(
                 "a page has another number of values than its levels say".to_owned(),
             ));
@@ -389,10 +453,10 @@ impl<T: DataType> Column<T> {
 
     /// The next decoded row's value; `None` for null.
     fn take(&mut self) -> Option<&T::T> {
-        if self.chunk.optional {
+        if self.chunk.max_def_level > 0 {
             let level = self.levels[self.levels_at];
             self.levels_at += 1;
-            if level == 0 {
+            if level < self.chunk.max_def_level {
                 return None;
             }
         }

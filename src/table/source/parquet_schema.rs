@@ -1,169 +1,259 @@
 //! The columns of a Parquet file: which hold the SMILES and the id, and whether they can.
 
+use std::io::Write;
 use std::path::Path;
-use std::sync::Arc;
 
-use parquet::basic::{ConvertedType, LogicalType, Repetition, Type as PhysicalType};
-use parquet::schema::types::Type;
+use parquet::basic::Type as PhysicalType;
 
 use super::columns::{self, ColumnChoice, Resolved};
 use super::error::{ColumnRole, SourceError};
-use super::parquet_pages::{PageFile, read_footer};
+use super::parquet_footer::{Groups, Leaf, Listing, Logical, read_schema};
+use super::parquet_pages::PageFile;
 use crate::limits::PARQUET_PAGE_BYTES_MAX;
 
-/// Where the columns are, as leaf indices.
+/// Where the columns are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ParquetLayout {
-    pub smiles: usize,
-    pub id: Option<usize>,
-    pub smiles_name: String,
-    pub id_name: Option<String>,
+    pub smiles: Leaf,
+    pub id: Option<Leaf>,
     /// Columns that could have been meant for the SMILES as well.
     pub smiles_others: Vec<String>,
+    /// What to say of a column that is named like an id and can't be one.
+    pub unused_id: Option<String>,
+    /// The numbers of these leaves.
+    wanted: Vec<usize>,
+    listing: Listing,
     pub rows: u64,
     /// Largest column chunk of these columns, before or after compression: no page is larger.
     pub chunk_bytes: u64,
-    /// Larger pages are refused.
+    /// Larger pages are read in stretches.
     pub page_bytes_max: usize,
+}
+
+impl ParquetLayout {
+    /// What the footer says of the row groups.
+    pub fn row_groups(&self, file: &PageFile) -> Groups {
+        Groups::new(file, self.listing, self.wanted.clone())
+    }
 }
 
 /// Reads the footer and finds the columns.
 pub(super) fn inspect(path: &Path, choice: &ColumnChoice) -> Result<ParquetLayout, SourceError> {
-    let metadata = read_footer(path, &PageFile::open(path, PARQUET_PAGE_BYTES_MAX)?)?;
-    let mut rows = 0u64;
-    for group in metadata.row_groups() {
-        rows = u64::try_from(group.num_rows())
-            .ok()
-            .and_then(|group_rows| rows.checked_add(group_rows))
-            .ok_or_else(|| SourceError::corrupt(path, "a row group has a negative row count"))?;
-    }
-    let schema = metadata.file_metadata().schema_descr();
-    let fields = schema.root_schema().get_fields();
-    let names: Vec<String> = fields.iter().map(|f| f.name().to_owned()).collect();
-    let found = resolve(path, fields, &names, choice)?;
-    let leaf = |field: usize| {
-        (0..schema.num_columns())
-            .find(|&leaf| schema.get_column_root_idx(leaf) == field)
-            .ok_or_else(|| SourceError::corrupt(path, "a column of the schema has no leaf"))
-    };
-    let smiles = leaf(found.smiles)?;
-    let id = found.id.map(leaf).transpose()?;
-    let chunk_bytes = metadata
-        .row_groups()
-        .iter()
-        .flat_map(|group| {
-            [Some(smiles), id]
-                .into_iter()
-                .flatten()
-                .map(|leaf| group.column(leaf))
-        })
-        .map(|chunk| chunk.compressed_size().max(chunk.uncompressed_size()))
-        .max();
-    Ok(ParquetLayout {
-        smiles,
-        id,
-        chunk_bytes: chunk_bytes
-            .and_then(|bytes| u64::try_from(bytes).ok())
-            .unwrap_or(0),
-        page_bytes_max: PARQUET_PAGE_BYTES_MAX,
-        smiles_name: names[found.smiles].clone(),
+    let file = PageFile::open(path, PARQUET_PAGE_BYTES_MAX)?;
+    let schema = read_schema(path, &file)?;
+    let found = resolve(path, &schema.leaves, choice)?;
+    let flat = flat_names(&schema.leaves, |leaf| {
+        ColumnType::of(leaf).fits(ColumnRole::Smiles)
+    });
+    let mut layout = ParquetLayout {
         smiles_others: match choice.smiles {
             Some(_) => Vec::new(),
-            None => columns::passed_over(&names, found.smiles, ColumnRole::Smiles),
+            None => columns::passed_over(&flat, found.smiles, ColumnRole::Smiles),
         },
-        id_name: found.id.map(|id| names[id].clone()),
-        rows,
-    })
+        unused_id: match choice.id {
+            Some(_) => None,
+            None => unused_id(&schema.leaves, found.id),
+        },
+        smiles: schema.leaves[found.smiles].clone(),
+        id: found.id.map(|id| schema.leaves[id].clone()),
+        wanted: [Some(found.smiles), found.id]
+            .into_iter()
+            .flatten()
+            .collect(),
+        listing: schema.listing,
+        rows: 0,
+        chunk_bytes: 0,
+        page_bytes_max: PARQUET_PAGE_BYTES_MAX,
+    };
+    let rows = schema.rows;
+    drop(schema);
+    let mut groups = layout.row_groups(&file);
+    while let Some(group) = groups.next(path)? {
+        layout.rows = layout
+            .rows
+            .checked_add(group.rows)
+            .ok_or_else(|| SourceError::corrupt(path, "its row groups have too many rows"))?;
+        for chunk in &group.chunks {
+            let bytes = chunk.compressed_bytes.max(chunk.uncompressed_bytes);
+            layout.chunk_bytes = layout.chunk_bytes.max(u64::try_from(bytes).unwrap_or(0));
+        }
+    }
+    groups.check_end(path)?;
+    if layout.rows != rows {
+        let counted = layout.rows;
+        let reason = format!("its row groups have {counted} rows, its footer says {rows}");
+        return Err(SourceError::corrupt(path, reason));
+    }
+    Ok(layout)
 }
 
-/// Without a choice only columns of a fitting type are looked at; a chosen one must fit.
-fn resolve(
-    path: &Path,
-    fields: &[Arc<Type>],
-    names: &[String],
-    choice: &ColumnChoice,
-) -> Result<Resolved, SourceError> {
-    let fits = |role, field: usize| ColumnType::of(&fields[field]).fits(role);
-    let wrong_type = |role, field: usize| SourceError::ColumnType {
+/// Without a choice only columns of a fitting type outside of structs are looked at; a chosen one
+/// must fit, and may be named by its path.
+fn resolve(path: &Path, leaves: &[Leaf], choice: &ColumnChoice) -> Result<Resolved, SourceError> {
+    let names: Vec<String> = leaves.iter().map(|leaf| leaf.path.clone()).collect();
+    let fits = |role, leaf: usize| ColumnType::of(&leaves[leaf]).fits(role);
+    let wrong_type = |role, leaf: usize| SourceError::ColumnType {
         path: path.to_owned(),
         role,
-        column: names[field].clone(),
-        found: describe_type(&fields[field]),
+        column: names[leaf].clone(),
+        found: describe_type(&leaves[leaf]),
     };
-    let named = columns::resolve(path, names, choice)?;
-    let first_fitting = |role| {
-        let fitting: Vec<String> = (0..names.len())
-            .map(|i| {
-                if fits(role, i) {
-                    names[i].clone()
-                } else {
-                    String::new()
-                }
-            })
-            .collect();
-        columns::find(&fitting, None, role)
-    };
-    let smiles = match choice.smiles {
-        Some(_) => Some(named.smiles).filter(|&i| fits(ColumnRole::Smiles, i)),
-        None => first_fitting(ColumnRole::Smiles),
-    };
-    let smiles = smiles.ok_or_else(|| wrong_type(ColumnRole::Smiles, named.smiles))?;
-    let id = match (&choice.id, named.id) {
-        (Some(_), Some(id)) if !fits(ColumnRole::Id, id) => {
-            return Err(wrong_type(ColumnRole::Id, id));
+    for (role, chosen) in [
+        (ColumnRole::Smiles, &choice.smiles),
+        (ColumnRole::Id, &choice.id),
+    ] {
+        if let Some(chosen) = chosen
+            && columns::find(&names, Some(chosen), role).is_none()
+            && let Some(inside) = leaves_inside(leaves, chosen)
+        {
+            return Err(SourceError::ColumnType {
+                path: path.to_owned(),
+                role,
+                column: chosen.clone(),
+                found: format!("nested (name one of {inside})"),
+            });
         }
-        (Some(_), id) => id,
-        (None, _) => first_fitting(ColumnRole::Id),
+    }
+    let first = |role| {
+        let usable = flat_names(leaves, |leaf| ColumnType::of(leaf).fits(role));
+        columns::find(&usable, None, role)
+    };
+    let missing = |role, wanted: &Option<String>| SourceError::MissingColumn {
+        path: path.to_owned(),
+        role,
+        wanted: wanted.clone(),
+        columns: names.clone(),
+    };
+    let chosen = |role, wanted: &Option<String>| {
+        let leaf = columns::find(&flat_names(leaves, |_| true), wanted.as_deref(), role)
+            .or_else(|| columns::find(&names, wanted.as_deref(), role))
+            .ok_or_else(|| missing(role, wanted))?;
+        match fits(role, leaf) {
+            true => Ok(leaf),
+            false => Err(wrong_type(role, leaf)),
+        }
+    };
+    let smiles = match &choice.smiles {
+        Some(_) => chosen(ColumnRole::Smiles, &choice.smiles)?,
+        None => first(ColumnRole::Smiles).ok_or_else(|| {
+            match columns::find(&flat_names(leaves, |_| true), None, ColumnRole::Smiles) {
+                Some(leaf) => wrong_type(ColumnRole::Smiles, leaf),
+                None => missing(ColumnRole::Smiles, &None),
+            }
+        })?,
+    };
+    let id = match &choice.id {
+        Some(_) => Some(chosen(ColumnRole::Id, &choice.id)?),
+        None => first(ColumnRole::Id),
     };
     Ok(Resolved { smiles, id })
 }
 
-/// What a top-level column can be used as.
+/// The names of the leaves outside of structs that are `usable`, and an empty name for the others.
+fn flat_names(leaves: &[Leaf], usable: impl Fn(&Leaf) -> bool) -> Vec<String> {
+    leaves
+        .iter()
+        .map(|leaf| match leaf.depth == 1 && usable(leaf) {
+            true => leaf.path.clone(),
+            false => String::new(),
+        })
+        .collect()
+}
+
+/// A column that is named like an id is never passed over in silence.
+fn unused_id(leaves: &[Leaf], taken: Option<usize>) -> Option<String> {
+    let likeliest = columns::find(&flat_names(leaves, |_| true), None, ColumnRole::Id);
+    let leaf = &leaves[likeliest.filter(|_| likeliest != taken)?];
+    let instead = match taken {
+        Some(taken) => format!("column `{}` is", leaves[taken].path),
+        None => "row numbers are".to_owned(),
+    };
+    Some(format!(
+        "column `{}` is {}, which can't be an id; {instead} used instead",
+        leaf.path,
+        describe_type(leaf),
+    ))
+}
+
+/// The columns inside a struct, for a message.
+fn leaves_inside(leaves: &[Leaf], name: &str) -> Option<String> {
+    const SHOWN: usize = 8;
+    let prefix = format!("{}.", name.trim());
+    let inside: Vec<&str> = leaves
+        .iter()
+        .map(|leaf| leaf.path.as_str())
+        .filter(|path| {
+            path.get(..prefix.len())
+                .is_some_and(|start| start.eq_ignore_ascii_case(&prefix))
+        })
+        .collect();
+    let more = if inside.len() > SHOWN { " …" } else { "" };
+    let shown = inside.iter().take(SHOWN).copied().collect::<Vec<_>>();
+    (!inside.is_empty()).then(|| shown.join(", ") + more)
+}
+
+/// What a column can be used as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ColumnType {
     Text,
-    Integer { signed: bool },
+    Integer {
+        signed: bool,
+    },
+    Real,
+    /// An integer with so many decimal places, big-endian in byte arrays.
+    Decimal {
+        scale: i32,
+    },
+    Uuid,
+    /// Bytes of fixed length: text, or shown as hexadecimal digits.
+    Fixed,
     Other,
 }
 
 impl ColumnType {
-    pub fn of(field: &Type) -> ColumnType {
-        let basic = field.get_basic_info();
-        let repeated = basic.has_repetition() && basic.repetition() == Repetition::REPEATED;
-        if field.is_group() || repeated {
+    pub fn of(leaf: &Leaf) -> ColumnType {
+        if leaf.max_rep_level > 0 {
             return ColumnType::Other;
         }
-        let (converted, logical) = (basic.converted_type(), basic.logical_type_ref());
-        match field.get_physical_type() {
-            PhysicalType::BYTE_ARRAY => {
-                use ConvertedType::{ENUM, JSON, NONE, UTF8};
-                use LogicalType::{Enum, Json, String};
-                let text = matches!(converted, NONE | UTF8 | ENUM | JSON)
-                    && matches!(logical, None | Some(String | Enum | Json));
-                if text {
+        /// Converted types of old writers.
+        const UTF8: i64 = 0;
+        const ENUM: i64 = 4;
+        const DECIMAL: i64 = 5;
+        const UNSIGNED: std::ops::RangeInclusive<i64> = 11..=14;
+        const SIGNED: std::ops::RangeInclusive<i64> = 15..=18;
+        const JSON: i64 = 19;
+        let decimal = match (leaf.logical, leaf.converted) {
+            (Some(Logical::Decimal { scale }), _) => Some(ColumnType::Decimal { scale }),
+            (None, Some(DECIMAL)) => Some(ColumnType::Decimal { scale: leaf.scale }),
+            _ => None,
+        };
+        let plain = leaf.logical.is_none() && leaf.converted.is_none();
+        match leaf.physical_type() {
+            Some(PhysicalType::BYTE_ARRAY) => match (leaf.logical, leaf.converted) {
+                (Some(Logical::Text), _) | (None, None | Some(UTF8 | ENUM | JSON)) => {
                     ColumnType::Text
-                } else {
-                    ColumnType::Other
                 }
-            }
-            PhysicalType::INT32 | PhysicalType::INT64 => {
-                use ConvertedType::{
-                    INT_8, INT_16, INT_32, INT_64, NONE, UINT_8, UINT_16, UINT_32, UINT_64,
-                };
-                match (converted, logical) {
-                    (_, Some(LogicalType::Integer(integer))) => ColumnType::Integer {
-                        signed: integer.is_signed,
-                    },
-                    (_, Some(_)) => ColumnType::Other,
-                    (NONE | INT_8 | INT_16 | INT_32 | INT_64, None) => {
+                _ => decimal.unwrap_or(ColumnType::Other),
+            },
+            Some(PhysicalType::INT32 | PhysicalType::INT64) => {
+                match (leaf.logical, leaf.converted) {
+                    (Some(Logical::Integer { signed, .. }), _) => ColumnType::Integer { signed },
+                    (None, None) => ColumnType::Integer { signed: true },
+                    (None, Some(converted)) if SIGNED.contains(&converted) => {
                         ColumnType::Integer { signed: true }
                     }
-                    (UINT_8 | UINT_16 | UINT_32 | UINT_64, None) => {
+                    (None, Some(converted)) if UNSIGNED.contains(&converted) => {
                         ColumnType::Integer { signed: false }
                     }
-                    _ => ColumnType::Other,
+                    _ => decimal.unwrap_or(ColumnType::Other),
                 }
             }
+            Some(PhysicalType::FLOAT | PhysicalType::DOUBLE) => ColumnType::Real,
+            Some(PhysicalType::FIXED_LEN_BYTE_ARRAY) if plain => ColumnType::Fixed,
+            Some(PhysicalType::FIXED_LEN_BYTE_ARRAY) => match leaf.logical {
+                Some(Logical::Uuid) => ColumnType::Uuid,
+                _ => decimal.unwrap_or(ColumnType::Other),
+            },
             _ => ColumnType::Other,
         }
     }
@@ -171,30 +261,130 @@ impl ColumnType {
     fn fits(self, role: ColumnRole) -> bool {
         match self {
             ColumnType::Text => true,
-            ColumnType::Integer { .. } => role == ColumnRole::Id,
             ColumnType::Other => false,
+            _ => role == ColumnRole::Id,
+        }
+    }
+
+    /// Writes an id that is stored as an integer.
+    pub fn write_integer(self, id: i64, text: &mut Vec<u8>) {
+        let written = match self {
+            ColumnType::Integer { signed: false } => write!(text, "{}", id.cast_unsigned()),
+            ColumnType::Decimal { scale } => {
+                write_decimal(&id.to_be_bytes(), scale, text);
+                Ok(())
+            }
+            _ => write!(text, "{id}"),
+        };
+        written.expect("writing to a Vec can't fail");
+    }
+
+    /// Writes an id that is stored as bytes.
+    pub fn write_bytes(self, id: &[u8], text: &mut Vec<u8>) {
+        match self {
+            ColumnType::Decimal { scale } => write_decimal(id, scale, text),
+            ColumnType::Uuid => {
+                for (i, byte) in id.iter().enumerate() {
+                    let dash = if matches!(i, 4 | 6 | 8 | 10) { "-" } else { "" };
+                    write!(text, "{dash}{byte:02x}").expect("writing to a Vec can't fail");
+                }
+            }
+            ColumnType::Fixed => {
+                // Shorter texts are filled up with NUL bytes.
+                let end = id
+                    .iter()
+                    .rposition(|&byte| byte != 0)
+                    .map_or(0, |last| last + 1);
+                let is_text = |text: &str| !text.contains(char::is_control);
+                match std::str::from_utf8(&id[..end]) {
+                    Ok(shown) if is_text(shown) && end > 0 => text.extend_from_slice(&id[..end]),
+                    _ => {
+                        for byte in id {
+                            write!(text, "{byte:02x}").expect("writing to a Vec can't fail");
+                        }
+                    }
+                }
+            }
+            _ => text.extend_from_slice(id),
         }
     }
 }
 
-/// The type as the file's schema has it, for an error.
-fn describe_type(field: &Type) -> String {
-    if field.is_group() {
-        return "nested".to_owned();
+/// A big-endian two's complement number with `scale` decimal places; zeros at the end are left out.
+fn write_decimal(number: &[u8], scale: i32, text: &mut Vec<u8>) {
+    let negative = number.first().is_some_and(|byte| byte & 0x80 != 0);
+    let mut left = number.to_vec();
+    if negative {
+        let mut carry = true;
+        for byte in left.iter_mut().rev() {
+            (*byte, carry) = (!*byte).overflowing_add(u8::from(carry));
+        }
     }
-    let basic = field.get_basic_info();
-    if basic.has_repetition() && basic.repetition() == Repetition::REPEATED {
+    let mut digits = Vec::new();
+    while left.iter().any(|&byte| byte != 0) {
+        let mut rest = 0u32;
+        for byte in &mut left {
+            let value = rest << 8 | u32::from(*byte);
+            *byte = (value / 10) as u8;
+            rest = value % 10;
+        }
+        digits.push(b'0' + rest as u8);
+    }
+    let places = usize::try_from(scale).unwrap_or(0);
+    let padded = digits.len().max(places + 1);
+    digits.resize(padded, b'0');
+    let zeros = digits[..places]
+        .iter()
+        .take_while(|&&digit| digit == b'0')
+        .count();
+    if negative {
+        text.push(b'-');
+    }
+    text.extend(digits[places..].iter().rev());
+    if zeros < places {
+        text.push(b'.');
+        text.extend(digits[zeros..places].iter().rev());
+    }
+}
+
+/// The type as the file's schema has it, for an error.
+fn describe_type(leaf: &Leaf) -> String {
+    if leaf.max_rep_level > 0 {
         return "a list".to_owned();
     }
-    let physical = field.get_physical_type();
-    match (basic.logical_type_ref(), basic.converted_type()) {
-        (Some(LogicalType::Integer(integer)), _) => format!("a {}-bit integer", integer.bit_width),
-        (Some(logical), _) => {
-            let name = format!("{logical:?}");
-            let end = name.find(|c: char| !c.is_alphanumeric());
-            format!("{physical} ({})", &name[..end.unwrap_or(name.len())])
-        }
-        (None, ConvertedType::NONE) => physical.to_string(),
-        (None, converted) => format!("{physical} ({converted})"),
+    let Some(physical) = leaf.physical_type() else {
+        return "of an unknown type".to_owned();
+    };
+    let logical = match (leaf.logical, leaf.converted) {
+        (Some(Logical::Integer { bits, .. }), _) => return format!("a {bits}-bit integer"),
+        (Some(Logical::Decimal { .. }), _) | (None, Some(5)) => "Decimal",
+        (Some(Logical::Other(6)), _) | (None, Some(6)) => "Date",
+        (Some(Logical::Other(7)), _) | (None, Some(7 | 8)) => "Time",
+        (Some(Logical::Other(8)), _) | (None, Some(9 | 10)) => "Timestamp",
+        (None, Some(21)) => "Interval",
+        (Some(Logical::Other(13)), _) | (None, Some(20)) => "Bson",
+        (Some(Logical::Other(15)), _) => "Float16",
+        (Some(Logical::Other(_)), _) => "of another logical type",
+        _ => return physical.to_string(),
+    };
+    format!("{physical} ({logical})")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn decimals_are_written_without_zeros_at_the_end() {
+        let written = |number: i64, scale| {
+            let mut text = Vec::new();
+            ColumnType::Decimal { scale }.write_integer(number, &mut text);
+            String::from_utf8(text).unwrap()
+        };
+        assert_eq!(written(10_100, 2), "101");
+        assert_eq!(written(10_150, 2), "101.5");
+        assert_eq!(written(-5, 3), "-0.005");
+        assert_eq!(written(0, 2), "0");
+        assert_eq!(written(i64::MIN, 0), i64::MIN.to_string());
     }
 }

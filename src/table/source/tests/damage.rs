@@ -154,10 +154,7 @@ fn a_page_that_announces_a_huge_size_is_refused_unread() {
     bytes[at + 1] = 0x02;
     std::fs::write(&path, bytes).unwrap();
     let error = survive(&path).unwrap_err().to_string();
-    assert!(
-        error.contains("a page of 67108865 bytes, at most 67108864 are read"),
-        "{error}"
-    );
+    assert!(error.contains("is damaged"), "{error}");
 }
 
 #[test]

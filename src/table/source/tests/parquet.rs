@@ -143,7 +143,7 @@ fn columns_of_the_wrong_type_are_refused_if_chosen_and_passed_over_if_not() {
     let library = open_one(&path).unwrap();
     let file = &library.files()[0];
     assert_eq!(file.smiles_column.as_deref(), Some("smi"));
-    assert_eq!(file.id_column.as_deref(), Some("cid"));
+    assert_eq!(file.id_column.as_deref(), Some("id"));
 
     let refusal = |smiles, id| {
         let error = Library::open(std::slice::from_ref(&path), &choice(smiles, id)).unwrap_err();
@@ -155,15 +155,15 @@ fn columns_of_the_wrong_type_are_refused_if_chosen_and_passed_over_if_not() {
     );
     assert_eq!(
         refusal(Some("structure"), None),
-        "column `structure` is nested, but the SMILES column must be text"
+        "column `structure` is nested (name one of structure.smiles), but the SMILES column must be text"
     );
     assert_eq!(
         refusal(None, Some("day")),
-        "column `day` is INT32 (Date), but the id column must be text or an integer"
+        "column `day` is INT32 (Date), but the id column must be text, a number or a UUID"
     );
     assert_eq!(
         refusal(Some("mol"), None),
-        "has no column `mol`; its columns are structure, smiles, smi, id, cid, day"
+        "has no column `mol`; its columns are structure.smiles, smiles, smi, id, cid, day"
     );
 }
 
