@@ -17,6 +17,7 @@ mod report;
 mod rules_check;
 mod run;
 mod serve;
+mod standard_input;
 mod worker;
 
 use std::{
@@ -168,6 +169,15 @@ struct JobArgs {
     job: Option<PathBuf>,
     #[command(flatten)]
     settings: JobSettings,
+    /// What standard input holds (--input -), if its content does not say [default: smi]
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        value_enum,
+        hide_default_value = true,
+        default_value_t
+    )]
+    input_format: standard_input::Kind,
     /// Print JSON, one object per line
     #[arg(long)]
     json: bool,
@@ -356,6 +366,25 @@ enum CliError {
         /// A name for a directory.
         instead: PathBuf,
     },
+    /// Standard input can't be read.
+    #[error("--input -: {0}")]
+    StandardInput(&'static str),
+    /// The file in which standard input is to be kept is there.
+    #[error(
+        "{}: an earlier job has kept its standard input here; resume that job, remove the file, or say --overwrite",
+        .0.display()
+    )]
+    StandardInputKept(PathBuf),
+    /// Standard input can't be kept.
+    #[error("cannot {action} {}: {reason}", path.display())]
+    StandardInputFile {
+        /// What was to be done.
+        action: &'static str,
+        /// With which file.
+        path: PathBuf,
+        /// The operating system's words.
+        reason: String,
+    },
     /// There is nothing to resume, and no input to start with.
     #[error("{}: there is no run to resume; to start one, say what its --input is", .0.display())]
     NothingToResume(PathBuf),
@@ -369,6 +398,8 @@ impl CliError {
             | Self::NothingToResume(_)
             | Self::InputInOutput { .. }
             | Self::OutputIsNoFile { .. }
+            | Self::StandardInput(_)
+            | Self::StandardInputKept(_)
             | Self::Path(_)
             | Self::Settings(_)
             | Self::NoUser(_)
@@ -415,6 +446,7 @@ impl CliError {
             | Self::TooLarge(_)
             | Self::Unsure { .. }
             | Self::NoFolder(_)
+            | Self::StandardInputFile { .. }
             | Self::CannotWrite { .. } => Exit::Failed,
         }
     }

@@ -32,7 +32,7 @@ use crate::{
 pub struct JobSettings {
     /// Library to read: Parquet, SMILES, CSV, TSV or SDF files (text also packed with gzip,
     /// bzip2, xz or zstd), directories with all that is in them, or
-    /// patterns such as 'lib/*.parquet'. May be repeated; read in the order given
+    /// patterns such as 'lib/*.parquet'; - is standard input. May be repeated; read in the order given
     #[arg(short, long = "input", value_name = "FILE", num_args = 1..)]
     #[serde(default, alias = "inputs", skip_serializing_if = "Vec::is_empty")]
     pub input: Vec<PathBuf>,

@@ -88,11 +88,12 @@ impl Spills {
 
     /// Takes down a slot that has its verdicts.
     pub fn write(&mut self, slot: &Slot) -> Result<(), StoreError> {
+        let columns = slot.columns();
         for row in 0..slot.rows() {
-            match slot.verdict(row) {
-                Verdict::New => self.keys.push(&slot.key(row).bytes())?,
+            match columns.verdict(row) {
+                Verdict::New => self.keys.push(&columns.key(row).bytes())?,
                 Verdict::Maybe if self.exact => {
-                    self.maybe_keys.push(&slot.key(row).bytes())?;
+                    self.maybe_keys.push(&columns.key(row).bytes())?;
                     self.maybe_rows.push(slot, row)?;
                 }
                 Verdict::Maybe | Verdict::Duplicate => {}

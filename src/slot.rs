@@ -248,6 +248,39 @@ pub struct Columns<'a> {
     pub parent_text: &'a [u8],
 }
 
+impl<'a> Columns<'a> {
+    /// The canonical SMILES of a product.
+    pub fn smiles(&self, row: usize) -> &'a [u8] {
+        &self.text[text_range(self.text_end, row)]
+    }
+
+    /// The key the sieve computed for a product.
+    pub fn key(&self, row: usize) -> Key {
+        Key::from_words(self.key[row])
+    }
+
+    /// What the sieve said of a product.
+    pub fn verdict(&self, row: usize) -> Verdict {
+        Verdict::of(self.verdict[row])
+    }
+
+    /// A parent of the slot.
+    pub fn parent(&self, index: usize) -> SlotParent<'a> {
+        let begin = match index {
+            0 => 0,
+            _ => self.parent_text_end[index - 1][2] as usize,
+        };
+        let [id, smiles, reason] = self.parent_text_end[index].map(|end| end as usize);
+        SlotParent {
+            row: self.parent_row[index],
+            id: &self.parent_text[begin..id],
+            smiles: &self.parent_text[id..smiles],
+            reason: &self.parent_text[smiles..reason],
+            flags: ParentFlags(self.parent_flags[index]),
+        }
+    }
+}
+
 /// What the chemistry made on the way to the rows of a slot and did not write.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Dropped {
@@ -398,38 +431,30 @@ impl Slot {
         &self.layout
     }
 
-    /// The canonical SMILES of a product.
+    /// The canonical SMILES of a product. Who goes over many rows asks [`Slot::columns`] once.
     pub fn smiles(&self, row: usize) -> &[u8] {
-        let columns = self.columns();
-        &columns.text[text_range(columns.text_end, row)]
+        self.columns().smiles(row)
     }
 
     /// The key the sieve computed for a product.
     pub fn key(&self, row: usize) -> Key {
-        Key::from_words(self.columns().key[row])
+        self.columns().key(row)
     }
 
     /// What the sieve said of a product.
     pub fn verdict(&self, row: usize) -> Verdict {
-        Verdict::of(self.columns().verdict[row])
+        self.columns().verdict(row)
     }
 
     /// A parent of this slot.
     pub fn parent(&self, index: usize) -> SlotParent<'_> {
+        self.columns().parent(index)
+    }
+
+    /// All parents of this slot.
+    pub fn each_parent(&self) -> impl Iterator<Item = SlotParent<'_>> {
         let columns = self.columns();
-        let begin = if index == 0 {
-            0
-        } else {
-            columns.parent_text_end[index - 1][2] as usize
-        };
-        let [id, smiles, reason] = columns.parent_text_end[index].map(|end| end as usize);
-        SlotParent {
-            row: columns.parent_row[index],
-            id: &columns.parent_text[begin..id],
-            smiles: &columns.parent_text[id..smiles],
-            reason: &columns.parent_text[smiles..reason],
-            flags: ParentFlags(columns.parent_flags[index]),
-        }
+        (0..self.parents()).map(move |index| columns.parent(index))
     }
 
     /// Adds a parent and gives its index. `None`: it does not fit beside what the slot holds.

@@ -5,13 +5,18 @@
 
 mod common;
 
-use std::{fs, thread, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    thread,
+    time::Duration,
+};
 
 use common::{
-    Folder, Molsieve,
+    Folder, Molsieve, Running,
     library::{SmallJob, rule_file, shipped_library, shipped_rules},
     output::{self, assert_complete, manifest},
-    wait_until,
+    skipped, wait_until,
 };
 use rustix::process::Signal;
 
@@ -40,25 +45,101 @@ fn a_parent_that_makes_progress_is_never_stopped() {
     assert!(rows.iter().any(|row| row.parent_smiles == chain));
 }
 
-/// A stall of all its processes is no parent's doing.
+/// A stall of all its processes is no parent's doing, however they are stopped.
 #[test]
 fn a_stall_rejects_nothing() {
+    stalls(|job, stall| {
+        job.signal_all(Signal::STOP);
+        stall();
+        job.signal_all(Signal::CONT);
+    });
+}
+
+/// The same, by the kernel, of which a process sees nothing.
+#[test]
+fn a_freeze_rejects_nothing() {
+    let Some(group) = FreezerGroup::new() else {
+        return skipped("no control group can be made here");
+    };
+    stalls(|job, stall| {
+        for process in job.processes() {
+            group.add(process);
+        }
+        group.freeze(true);
+        stall();
+        group.freeze(false);
+    });
+}
+
+/// Stalls a job for twice as long as a parent may take.
+fn stalls(stall: impl FnOnce(&Running, &dyn Fn())) {
     let folder = Folder::new();
-    let job = Molsieve::new("run --memory 256MiB --threads 2 --parent-timeout 1")
+    let job = Molsieve::new("run --memory 256MiB --threads 2 --parent-timeout 5")
         .input(shipped_library())
         .rules(shipped_rules())
         .output(folder.out())
         .start();
-    wait_until("a part", || {
-        !output::parts(&folder.out()).is_empty() || job.works()
-    });
-    job.signal_all(Signal::STOP);
-    thread::sleep(Duration::from_secs(4));
-    job.signal_all(Signal::CONT);
+    wait_until("the work", || job.works());
+    stall(&job, &|| thread::sleep(Duration::from_secs(10)));
+    assert!(job.works(), "it was stalled at work");
     job.wait(Duration::from_secs(120)).ends_with(0);
     assert_complete(&folder.out());
     assert_eq!(manifest(&folder.out())["counts"]["parents_rejected"], 0);
     assert_eq!(manifest(&folder.out())["interruptions"], 0);
+}
+
+/// A control group that can be frozen, of either version.
+struct FreezerGroup {
+    folder: PathBuf,
+    /// The file that freezes it, and what it takes.
+    state: PathBuf,
+    words: [&'static str; 2],
+}
+
+impl FreezerGroup {
+    fn new() -> Option<Self> {
+        let name = format!("molsieve-test-{}", std::process::id());
+        let kinds = [
+            (
+                "/sys/fs/cgroup/freezer",
+                "freezer.state",
+                ["THAWED", "FROZEN"],
+            ),
+            ("/sys/fs/cgroup/unified", "cgroup.freeze", ["0", "1"]),
+            ("/sys/fs/cgroup", "cgroup.freeze", ["0", "1"]),
+        ];
+        kinds.into_iter().find_map(|(root, state, words)| {
+            let folder = Path::new(root).join(&name);
+            fs::create_dir(&folder).ok()?;
+            let group = Self {
+                state: folder.join(state),
+                folder,
+                words,
+            };
+            group.state.exists().then_some(group)
+        })
+    }
+
+    fn add(&self, process: u32) {
+        fs::write(self.folder.join("cgroup.procs"), process.to_string()).unwrap();
+    }
+
+    fn freeze(&self, freeze: bool) {
+        fs::write(&self.state, self.words[usize::from(freeze)]).unwrap();
+    }
+}
+
+impl Drop for FreezerGroup {
+    fn drop(&mut self) {
+        let _ = fs::write(&self.state, self.words[0]);
+        // Processes leave it as they end.
+        for _ in 0..100 {
+            if fs::remove_dir(&self.folder).is_ok() {
+                break;
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
+    }
 }
 
 /// The job's process is killed, as by the kernel for its memory: the job goes on by itself.

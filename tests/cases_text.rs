@@ -5,12 +5,12 @@
 
 mod common;
 
-use std::{io::Write, path::Path};
+use std::{fs, io::Write, path::Path};
 
 use arrow::array::AsArray;
 use common::{
-    Folder, Molsieve, Run,
-    library::gzip,
+    Folder, Molsieve, Run, assert_absent,
+    library::{PHENOL_AND_CRESOL_SDF, gzip, parquet_file, shipped_molecules, smiles_lines},
     output::{self, counted, manifest, rejects, rows},
 };
 
@@ -358,4 +358,81 @@ fn directories_are_read_with_the_directories_in_them() {
         .run()
         .ends_with(0);
     assert_eq!(output::smiles(&folder.out()), ["CCC", "CCO", "CCN"]);
+}
+
+/// Standard input is read like a file of the same content, and leaves nothing behind.
+#[test]
+fn standard_input_is_read_like_a_file() {
+    let folder = Folder::new();
+    let lines = smiles_lines(30);
+    let table = "Compound,SMILES\nc1,CCO\nc2,CCN\n";
+    let parquet = folder.path("p.parquet");
+    parquet_file(&parquet, ["id", "smiles"], &shipped_molecules(30), 10);
+    let cases: [(&str, Vec<u8>, &str); 6] = [
+        ("a.smi", lines.clone().into(), ""),
+        ("b.smi.gz", gzip(lines.as_bytes()), ""),
+        ("c.csv", table.into(), ""),
+        (
+            "d.csv",
+            "SUPPLIER;X\nc1;CCO\n".into(),
+            "--input-format csv --smiles-column X",
+        ),
+        ("e.sdf", PHENOL_AND_CRESOL_SDF.into(), ""),
+        ("p.parquet", fs::read(&parquet).unwrap(), ""),
+    ];
+    for (name, content, flags) in cases {
+        let path = folder.write(name, content);
+        let run = |input: &Path| {
+            Molsieve::new("run --threads 1 --overwrite --memory 256MiB")
+                .args(flags)
+                .input(input)
+                .output(folder.out())
+                .standard_input(&path)
+                .run()
+                .ends_with(0)
+        };
+        run(&path);
+        let expected = rows(&folder.out());
+        assert!(!expected.is_empty(), "{name}");
+        let said = run(Path::new("-")).stderr;
+        assert!(
+            said.contains("standard input, ") && said.contains("out.stdin."),
+            "{said}"
+        );
+        assert_eq!(rows(&folder.out()), expected, "{name}");
+        let left = output::names(&folder.path("."));
+        assert!(!left.iter().any(|name| name.contains("stdin")), "{left:?}");
+    }
+}
+
+#[test]
+fn standard_input_that_can_not_be_read_is_refused_before_it_is() {
+    let folder = Folder::new();
+    let input = folder.write("in.smi", "CCO\n");
+    let run = |flags: &str| {
+        Molsieve::new(flags)
+            .output(folder.out())
+            .standard_input(&input)
+            .run()
+    };
+    run("run --input - --input -").refuses(2, &["--input -: it can be read once only"]);
+    run("plan --input -").refuses(
+        3,
+        &["-: only run and dedup read a library from standard input"],
+    );
+    folder.write("out.stdin.smi", "CCN\n");
+    run("run --input -").refuses(
+        2,
+        &["out.stdin.smi: an earlier job has kept its standard input here"],
+    );
+    run("run --input - --overwrite").ends_with(0);
+    assert_eq!(texts(&folder.out(), "smiles"), ["CCO"]);
+    run("run --input -").refuses(2, &["out"]);
+    assert_absent(&folder.path("out.stdin.smi"));
+    assert_absent(&folder.path("out.stdin.smi.part"));
+    run("run --input no-such.smi --input - --overwrite").ends_with(3);
+    assert!(
+        folder.path("out.stdin.smi").exists(),
+        "what was piped in is not lost"
+    );
 }

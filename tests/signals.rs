@@ -133,3 +133,47 @@ fn a_stopped_job_can_be_started_again() {
     again("run --overwrite").ends_with(0);
     assert_complete(&folder.out());
 }
+
+/// What came from standard input is there for the run that goes on, and says so.
+#[test]
+fn a_stopped_job_that_reads_standard_input_can_be_gone_on_with() {
+    let folder = Folder::new();
+    let table = std::fs::read_to_string(shipped_library()).unwrap();
+    let (_, rows) = table.split_once('\n').unwrap();
+    let input = folder.write("long.csv", format!("{table}{}", rows.repeat(3)));
+    let rules = rule_file(&folder, &THREE_RULES);
+    let expected = folder.path("expected");
+    let flags = "run --part-size 64KiB --slot-size 512KiB --memory 256MiB --threads 2";
+    Molsieve::new(flags)
+        .input(&input)
+        .rules(&rules)
+        .output(&expected)
+        .run()
+        .ends_with(0);
+    let job = Molsieve::new(flags)
+        .args("--input -")
+        .rules(&rules)
+        .output(folder.out())
+        .standard_input(&input)
+        .start();
+    wait_until("a part", || !output::parts(&folder.out()).is_empty());
+    job.signal(Signal::INT);
+    let run = job.wait(STOP_TIME_MAX).ends_with(75);
+    assert!(
+        run.stderr
+            .contains("out.stdin.smi, where --resume finds it"),
+        "{run:?}"
+    );
+    let run = Molsieve::new("run --resume")
+        .output(folder.out())
+        .run()
+        .ends_with(0);
+    assert!(
+        run.stderr.contains("out.stdin.smi is no longer needed"),
+        "{run:?}"
+    );
+    assert_eq!(
+        output::part_bytes(&folder.out()),
+        output::part_bytes(&expected)
+    );
+}

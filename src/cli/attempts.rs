@@ -22,7 +22,6 @@
 //! An attempt is this program with `attempt SUPERVISOR PIPE first|again` before its arguments.
 
 use std::{
-    cell::LazyCell,
     ffi::OsString,
     fs::OpenOptions,
     io::{PipeReader, Read, Write},
@@ -38,7 +37,7 @@ use signal_hook::{
     iterator::Signals,
 };
 
-use super::{CliError, Exit, say_event};
+use super::{CliError, Exit, say_event, standard_input::Kept};
 use crate::{pipeline::Standing, store::plain};
 
 /// The signal that asks an attempt to stop at a checkpoint.
@@ -90,34 +89,34 @@ impl Attempt {
 }
 
 /// Does a job in attempts: processes of this program with the arguments `args`, the program's name first.
-/// `output` is where the job writes, if that is known.
+/// `output` is where the job writes, if that is known; `kept` what stands for standard input.
 pub(super) fn supervise(
     args: &[OsString],
     json: bool,
-    output: impl FnOnce() -> Option<PathBuf>,
+    output: Option<&PathBuf>,
+    kept: Option<&Kept>,
 ) -> Result<Exit, CliError> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGCHLD])
         .map_err(|error| CliError::Signals(plain(&error)))?;
-    let output = LazyCell::new(output);
     let (mut again, mut failures, mut before) = (false, 0, None);
     loop {
-        let mut running = Running::start(args, again)?;
+        let mut running = Running::start(args, again, kept)?;
         let status = running.wait(&mut signals)?;
         again |= running.has_opened();
         if running.asked.is_some() && status.code().is_none() {
-            return Err(CliError::Stopped(stopped(output.as_ref())));
+            return Err(CliError::Stopped(stopped(output)));
         }
         let Some(how) = accident(status) else {
-            return exit(status, output.as_ref());
+            return exit(status, output);
         };
-        let standing = output.as_deref().filter(|_| again).map(Standing::of);
+        let standing = output.filter(|_| again).map(|output| Standing::of(output));
         failures = if standing == before { failures + 1 } else { 1 };
         before = standing;
         if failures == ATTEMPTS_MAX {
             return Err(CliError::Crashed {
                 how,
                 attempts: ATTEMPTS_MAX,
-                output: output.clone(),
+                output: output.cloned(),
             });
         }
         say_restart(&how, again, json);
@@ -198,7 +197,7 @@ struct Running {
 }
 
 impl Running {
-    fn start(args: &[OsString], again: bool) -> Result<Self, CliError> {
+    fn start(args: &[OsString], again: bool, kept: Option<&Kept>) -> Result<Self, CliError> {
         let start = "start the job's process";
         let (reader, writer) = std::io::pipe().map_err(|error| failed(start, &error))?;
         // The child inherits the pipe. No other thread of this process could start one meanwhile.
@@ -211,6 +210,7 @@ impl Running {
             .arg(format!("/proc/self/fd/{}", writer.as_raw_fd()))
             .arg(if again { "again" } else { "first" })
             .args(args.get(1..).unwrap_or_default())
+            .envs(kept.map(Kept::variable))
             .spawn()
             .map_err(|error| failed(start, &error))?;
         Ok(Self {

@@ -17,7 +17,7 @@ use super::{
     attempts::{self, Attempt},
     places,
     progress::Reporter,
-    report, say, say_event,
+    report, say, say_event, standard_input,
 };
 use crate::{
     chem::{RdKit, Transformer, check::ON_HYDROGENS},
@@ -43,7 +43,7 @@ pub(super) fn run(
     attempt: Option<&Attempt>,
 ) -> Result<Exit, CliError> {
     match attempt {
-        None => attempts::supervise(program, args.json, || output(args)),
+        None => supervise(args, program),
         Some(attempt) => {
             let json = args.json;
             attempt_job(settings(args)?, json, attempt)
@@ -58,7 +58,7 @@ pub(super) fn dedup(
     attempt: Option<&Attempt>,
 ) -> Result<Exit, CliError> {
     let Some(attempt) = attempt else {
-        return attempts::supervise(program, args.job.json, || output(args.job));
+        return supervise(args.job, program);
     };
     let json = args.job.json;
     let mut settings = settings(args.job)?;
@@ -68,20 +68,37 @@ pub(super) fn dedup(
     attempt_job(settings, json, attempt)
 }
 
-/// Where a job writes, as far as its arguments can be read.
-fn output(args: JobArgs) -> Option<PathBuf> {
-    args.settings
-        .output
-        .clone()
-        .or_else(|| settings(args).ok()?.output)
+/// Has attempts do a job; what they read from standard input is kept for them.
+fn supervise(args: JobArgs, program: &[OsString]) -> Result<Exit, CliError> {
+    let (json, kind, output) = (args.json, args.input_format, args.settings.output.clone());
+    // What is wrong with the settings, the attempt says.
+    let settings = settings(args).ok();
+    let kept = match &settings {
+        Some(settings) if standard_input::is_wanted(settings) => {
+            standard_input::keep(settings, kind)?
+        }
+        _ => None,
+    };
+    let output = output.or_else(|| settings?.output);
+    let ended = attempts::supervise(program, json, output.as_ref(), kept.as_ref());
+    match (kept, &ended) {
+        (Some(kept), Ok(Exit::Done | Exit::Incomplete)) => kept.remove()?,
+        (Some(kept), _) => kept.say(),
+        (None, Ok(Exit::Done | Exit::Incomplete)) => {
+            output.as_deref().map(standard_input::say_left);
+        }
+        (None, _) => {}
+    }
+    ended
 }
 
 fn attempt_job(settings: JobSettings, json: bool, attempt: &Attempt) -> Result<Exit, CliError> {
-    let settings = JobSettings {
+    let mut settings = JobSettings {
         overwrite: settings.overwrite && !attempt.again,
         resume: settings.resume || attempt.again,
         ..settings
     };
+    standard_input::replace(&mut settings);
     let stops = Stops::FromSupervisor;
     run_job(settings, json, end_on_signals(stops)?, stops, || {
         attempt.opens_output()

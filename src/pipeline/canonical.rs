@@ -5,11 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use rayon::prelude::*;
 
 use super::{PipelineError, Shared, in_work::InWork};
-use crate::{
-    chem::RdKit,
-    limits::STAGE_STACK_BYTES,
-    slot::{Slot, text_range},
-};
+use crate::{chem::RdKit, limits::STAGE_STACK_BYTES, slot::Slot};
 
 /// See the module's documentation.
 pub(super) struct Canonical<'a> {
@@ -45,8 +41,8 @@ impl<'a> Canonical<'a> {
         let columns = slot.columns();
         let write = |&row: &usize| {
             let worker = first_worker + rayon::current_thread_index().unwrap_or(0);
-            let parent = slot.parent(columns.parent[row] as usize);
-            let text = String::from_utf8_lossy(&columns.text[text_range(columns.text_end, row)]);
+            let parent = columns.parent(columns.parent[row] as usize);
+            let text = String::from_utf8_lossy(columns.smiles(row));
             // If the account can't be kept, a crash can't be put down to its row; nothing else is lost.
             let _ = in_work.begin(worker, parent.row);
             let canonical = self.rdkit.identity_smiles(&text);

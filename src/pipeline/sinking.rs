@@ -72,7 +72,7 @@ pub struct Counts {
 
 impl Counts {
     fn add(&mut self, slot: &Slot, tally: Tally, rejected: u64) {
-        for parent in (0..slot.parents()).map(|i| slot.parent(i)) {
+        for parent in slot.each_parent() {
             if !parent.flags.has(ParentFlags::CONTINUED) {
                 self.parents_read += 1;
             }
@@ -565,7 +565,7 @@ pub struct Capped {
 
 impl Capped {
     fn add(&mut self, slot: &Slot) {
-        for parent in (0..slot.parents()).map(|i| slot.parent(i)) {
+        for parent in slot.each_parent() {
             if !parent.flags.capped() || self.last == Some(parent.row) {
                 continue;
             }

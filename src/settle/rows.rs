@@ -19,7 +19,7 @@ use zstd::bulk::{Compressor, Decompressor};
 
 use crate::{
     limits::{SETTLE_BLOCK_PARENT_BYTES, SETTLE_BLOCK_ROWS, SETTLE_BLOCK_TEXT_BYTES},
-    slot::{ParentFlags, Slot, SlotParent, text_range},
+    slot::{ParentFlags, Slot, SlotParent},
     store::{
         StoreError,
         sealed::as_hex,
@@ -77,7 +77,7 @@ impl RowWriter {
     /// Adds a row of a slot.
     pub fn push(&mut self, slot: &Slot, row: usize) -> Result<(), StoreError> {
         let columns = slot.columns();
-        let parent = slot.parent(columns.parent[row] as usize);
+        let parent = columns.parent(columns.parent[row] as usize);
         let block = &mut self.block;
         if block.last_parent != Some(parent.row) {
             block.parents.extend(parent.row.to_le_bytes());
@@ -88,7 +88,7 @@ impl RowWriter {
             block.parent_count += 1;
             block.last_parent = Some(parent.row);
         }
-        let smiles = &columns.text[text_range(columns.text_end, row)];
+        let smiles = columns.smiles(row);
         block.rows.extend((block.parent_count - 1).to_le_bytes());
         block.rows.extend(columns.rule[row].to_le_bytes());
         block.rows.extend(columns.site[row].to_le_bytes());

@@ -41,7 +41,7 @@ use row_log::{PART_ROWS, RowLog};
 
 use crate::{
     limits::SINK_CHUNK_ROWS,
-    slot::{ParentFlags, Slot, Verdict, text_range},
+    slot::{ParentFlags, Slot, Verdict},
     store::{
         OutputDir, PendingFile, Published, StoreError, part_name,
         spill::{Kind, SpillLength, SpillReader, SpillWriter},
@@ -171,8 +171,9 @@ impl<'a> ProductSink<'a> {
 
     /// Writes the rows of `slot` whose verdict is *new*.
     pub fn write(&mut self, slot: &Slot) -> Result<(), SinkError> {
+        let columns = slot.columns();
         let rows: Vec<usize> = (0..slot.rows())
-            .filter(|row| slot.verdict(*row) == Verdict::New)
+            .filter(|row| columns.verdict(*row) == Verdict::New)
             .collect();
         for chunk in rows.chunks(SINK_CHUNK_ROWS) {
             let batch = self.encode(slot, chunk)?;
@@ -257,19 +258,32 @@ impl<'a> ProductSink<'a> {
         let mut parent_smiles = StringBuilder::with_capacity(n, 64 * n);
         let mut rule = UInt16Builder::with_capacity(n);
         let mut site = UInt16Builder::with_capacity(n);
+        // The rows of a parent stand together.
+        let (mut last, mut of_last) = (None, (0, "", ""));
         for (i, &row) in rows.iter().enumerate() {
-            let parent = slot.parent(columns.parent[row] as usize);
-            let own = text(&columns.text[text_range(columns.text_end, row)])?;
+            let index = columns.parent[row];
+            if last != Some(index) {
+                let parent = columns.parent(index as usize);
+                let smiles = if self.settings.molecules {
+                    ""
+                } else {
+                    text(parent.smiles)?
+                };
+                of_last = (parent.row, text(parent.id)?, smiles);
+                last = Some(index);
+            }
+            let (number, id, smiles_of_parent) = of_last;
+            let own = text(columns.smiles(row))?;
             match &rewritten {
                 Some(rewritten) => smiles.append_value(&rewritten[i]),
                 None => smiles.append_value(own),
             }
-            key.append_value(slot.key(row).bytes())
+            key.append_value(columns.key(row).bytes())
                 .map_err(encode_error)?;
-            parent_row.append_value(parent.row);
-            parent_id.append_value(text(parent.id)?);
+            parent_row.append_value(number);
+            parent_id.append_value(id);
             if !self.settings.molecules {
-                parent_smiles.append_value(text(parent.smiles)?);
+                parent_smiles.append_value(smiles_of_parent);
             } else if rewritten.is_some() {
                 parent_smiles.append_value(own);
             }
@@ -347,7 +361,7 @@ impl RejectLog {
             Err(_) => bytes.escape_ascii().to_string(),
         };
         let mut rejected = 0;
-        for parent in (0..slot.parents()).map(|i| slot.parent(i)) {
+        for parent in slot.each_parent() {
             if parent.flags.has(ParentFlags::REJECTED) {
                 let texts = [parent.id, parent.smiles, parent.reason].map(readable);
                 let mut item = parent.row.to_le_bytes().to_vec();

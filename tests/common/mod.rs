@@ -72,7 +72,8 @@ impl Molsieve {
         // A backtrace must not show even where the user's shell asks Rust for one.
         command
             .env("RUST_BACKTRACE", "1")
-            .env_remove("MOLSIEVE_LOG");
+            .env_remove("MOLSIEVE_LOG")
+            .stdin(std::process::Stdio::null());
         command.args(flags.split_whitespace());
         Self(command)
     }
@@ -105,6 +106,12 @@ impl Molsieve {
         self
     }
 
+    /// Has it read the file as its standard input.
+    pub fn standard_input(mut self, file: impl AsRef<Path>) -> Self {
+        self.0.stdin(File::open(file).unwrap());
+        self
+    }
+
     /// Starts it and leaves it running.
     pub fn start(self) -> Running {
         Running::new(self.0)
@@ -117,7 +124,8 @@ impl Molsieve {
 }
 
 /// Runs a command other than molsieve to its end, under the same watch.
-pub fn run_command(command: Command) -> Run {
+pub fn run_command(mut command: Command) -> Run {
+    command.stdin(std::process::Stdio::null());
     Running::new(command).wait(RUN_TIME_MAX)
 }
 
@@ -133,7 +141,6 @@ impl Running {
     fn new(mut command: Command) -> Self {
         let (stdout, stderr) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
         command
-            .stdin(std::process::Stdio::null())
             .stdout(stdout.try_clone().unwrap())
             .stderr(stderr.try_clone().unwrap());
         let shown = format!("{command:?}");
@@ -171,6 +178,11 @@ impl Running {
     /// The process that does the job: of `run` and `dedup`, a child.
     pub fn worker(&self) -> Option<u32> {
         children(self.child.id()).into_iter().next()
+    }
+
+    /// The process that was started and the job's.
+    pub fn processes(&self) -> Vec<u32> {
+        [self.child.id()].into_iter().chain(self.worker()).collect()
     }
 
     /// Whether the job is past its plan.

@@ -20,8 +20,8 @@ pub enum SourceError {
     /// No input was named at all.
     #[error("no input given: name at least one library file, directory or pattern")]
     NoInputs,
-    /// `-` was named. A library is read more than once (checks, sample, job), so it must be a file.
-    #[error("-: reading a library from standard input isn't supported; save it to a file first")]
+    /// `-` was named where it can't be kept in a file. A library is read more than once (checks, sample, job).
+    #[error("-: only run and dedup read a library from standard input; save it to a file first")]
     StandardInput,
     /// There is no such file or directory.
     #[error("{}: no such file or directory", Shown(.path))]

@@ -97,7 +97,7 @@ fn files_that_cannot_be_a_library_are_refused_by_name() {
     );
     assert_eq!(
         refusal(Path::new("-")),
-        "reading a library from standard input isn't supported; save it to a file first"
+        "only run and dedup read a library from standard input; save it to a file first"
     );
     let header = format!("smiles,{}\nC,1\n", "x".repeat(LINE_BYTES_MAX));
     assert_eq!(
