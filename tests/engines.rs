@@ -42,8 +42,6 @@ impl Material {
         Molsieve::new("run --overwrite --threads 2 --part-size 64KiB")
             .args(flags)
             .env("MOLSIEVE_ADAPTER", "0")
-            // Without it a library that Mesa loads writes a line of its own.
-            .env("XDG_RUNTIME_DIR", self.folder.path("."))
             .input(&self.input)
             .rules(shipped_rules())
             .output(self.folder.out())

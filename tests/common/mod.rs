@@ -73,6 +73,8 @@ impl Molsieve {
         command
             .env("RUST_BACKTRACE", "1")
             .env_remove("MOLSIEVE_LOG")
+            // As on a node without a session: a library that Mesa loads then writes a line, which must not show.
+            .env_remove("XDG_RUNTIME_DIR")
             .stdin(std::process::Stdio::null());
         command.args(flags.split_whitespace());
         Self(command)
