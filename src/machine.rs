@@ -3,7 +3,13 @@
 use std::{
     fs, io,
     path::Path,
-    sync::atomic::{AtomicI32, AtomicU64, Ordering::Relaxed},
+    sync::{
+        Mutex, PoisonError,
+        atomic::{
+            AtomicI32, AtomicU64,
+            Ordering::{Acquire, Relaxed, Release},
+        },
+    },
     time::Duration,
 };
 
@@ -12,34 +18,46 @@ use serde::Serialize;
 
 use crate::units::ByteSize;
 
-/// The CPU time that one thread has used on a piece of work. The thread restarts and stops it, any thread of
-/// the process reads it.
+/// The CPU time that one thread has used on a piece of work. The thread restarts and stops it, which costs it no
+/// call into the kernel; another thread looks at it now and then. Time counts from the first look at a piece of work, so
+/// up to the time between two looks is not seen.
 #[derive(Debug, Default)]
 pub struct WorkClock {
     thread: AtomicI32,
-    /// CPU time of the thread at the start, in nanoseconds, and one more; 0 while stopped.
-    since: AtomicU64,
+    /// Grows with each start and stop; odd while the thread works.
+    turn: AtomicU64,
+    /// The turn that was looked at last, and the thread's CPU time then.
+    seen: Mutex<(u64, Duration)>,
 }
 
 impl WorkClock {
-    /// The calling thread begins, or begins again.
+    /// The calling thread begins, or begins again. It is the same thread each time, or the clock has stopped in
+    /// between.
     pub fn restart(&self) {
-        let thread = nix::unistd::gettid().as_raw();
-        self.thread.store(thread, Relaxed);
-        let now = cpu_time(thread).unwrap_or_default();
-        self.since.store(now.as_nanos() as u64 + 1, Relaxed);
+        thread_local!(static THREAD: i32 = nix::unistd::gettid().as_raw());
+        self.thread.store(THREAD.with(|thread| *thread), Relaxed);
+        let turn = self.turn.load(Relaxed);
+        self.turn.store(turn + 1 + (turn & 1), Release);
     }
 
     /// The thread does other work.
     pub fn stop(&self) {
-        self.since.store(0, Relaxed);
+        let turn = self.turn.load(Relaxed);
+        self.turn.store(turn + (turn & 1), Release);
     }
 
-    /// CPU time used since the start; `None` while stopped.
+    /// CPU time used since the first look at this piece of work; `None` while stopped.
     pub fn used(&self) -> Option<Duration> {
-        let since = self.since.load(Relaxed).checked_sub(1)?;
+        let turn = self.turn.load(Acquire);
+        if turn & 1 == 0 {
+            return None;
+        }
         let now = cpu_time(self.thread.load(Relaxed))?;
-        Some(now.saturating_sub(Duration::from_nanos(since)))
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        if seen.0 != turn {
+            *seen = (turn, now);
+        }
+        Some(now.saturating_sub(seen.1))
     }
 }
 

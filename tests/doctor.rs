@@ -8,9 +8,7 @@ use common::{Folder, Molsieve, shim};
 use serde_json::Value;
 
 fn doctor(folder: &Folder, flags: &str) -> Molsieve {
-    Molsieve::new("doctor")
-        .args(flags)
-        .arg(folder.path("."))
+    Molsieve::new("doctor").args(flags).arg(folder.path("."))
 }
 
 /// What is told of an engine.

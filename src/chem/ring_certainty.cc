@@ -71,6 +71,32 @@ bool has_small_ring(const std::vector<Bonds> &rings) {
                      [](const Bonds &ring) { return ring.count() < MEETING_RING_MIN; });
 }
 
+// Most molecules: no small ring, and no two rings that share two bonds.
+bool are_simple(const RDKit::RingInfo &info) {
+  std::array<std::bitset<RINGS_MAX>, RINGS_MAX> shared;
+  for (const auto &ring : info.bondRings()) {
+    if (ring.size() < MEETING_RING_MIN) {
+      return false;
+    }
+    for (const auto bond : ring) {
+      const auto &members = info.bondMembers(bond);
+      // Each shared bond is met once from each of its rings; it counts from the first.
+      if (members.size() < 2 || &info.bondRings()[members[0]] != &ring) {
+        continue;
+      }
+      for (std::size_t i = 0; i < members.size(); ++i) {
+        for (std::size_t j = i + 1; j < members.size(); ++j) {
+          if (shared[members[i]][members[j]]) {
+            return false;
+          }
+          shared[members[i]].set(members[j]);
+        }
+      }
+    }
+  }
+  return true;
+}
+
 // Takes away, again and again, each ring that shares one bond with the others at most. RDKit finds such a ring
 // whatever it did before: as long as the ring is whole, it is the one smallest through each atom that it has
 // to itself, and through an end of the shared bond once all that hangs on there is gone.
@@ -166,6 +192,9 @@ RingCertainty ring_certainty(const Graph &graph, const RDKit::RingInfo &info) {
   if (info.numRings() > RINGS_MAX) {
     return RingCertainty::Ambiguous;
   }
+  if (are_simple(info)) {
+    return RingCertainty::Unique;
+  }
   std::vector<Bonds> rings;
   for (const auto &ring : info.bondRings()) {
     rings.emplace_back();
@@ -174,9 +203,6 @@ RingCertainty ring_certainty(const Graph &graph, const RDKit::RingInfo &info) {
     }
   }
   const bool bridged = are_bridged(rings);
-  if (!bridged && !has_small_ring(rings)) {
-    return RingCertainty::Unique;
-  }
   Bonds all;
   for (std::size_t i = 0; i < graph.bonds.size(); ++i) {
     all.set(i);

@@ -46,7 +46,9 @@ pub(super) struct InWork {
     cleared: BTreeSet<u64>,
 }
 
+/// In a cache line of its own, which its thread writes for each parent.
 #[derive(Default)]
+#[repr(align(128))]
 struct Worker {
     row: AtomicU64,
     /// Runs while the parent is in RDKit.
