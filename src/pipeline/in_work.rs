@@ -1,7 +1,8 @@
 //! The account of parents in work, and of those that must not be tried again.
 //!
 //! `.molsieve/in-work` has 8 bytes per worker: the row of the parent it works on plus 1, little-endian,
-//! or 0. The bytes are written, not synced: they are to outlive the process, not a power failure. When a
+//! or 0. The file is mapped, so that a parent costs no call into the kernel, and not synced: its bytes are to outlive
+//! the process, not a power failure. Where a file system maps no files, they are written. When a
 //! run resumes after a crash or a time-out, each parent found there is tried in a process of its own
 //! ([`crate::trial`]). A parent that kills that process, or exceeds its time there too, is recorded in the
 //! sealed file `poisoned` and rejected from then on, with the reason.
@@ -11,9 +12,12 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fs::OpenOptions,
     sync::atomic::{AtomicU64, Ordering::Relaxed},
     time::Duration,
 };
+
+use memmap2::MmapRaw;
 
 use super::{Job, PipelineError, workers::cut};
 use crate::{
@@ -41,6 +45,7 @@ pub(super) type Poisoned = BTreeMap<u64, String>;
 /// What each worker works on.
 pub(super) struct InWork {
     file: DiskFile,
+    mapped: Option<MmapRaw>,
     workers: Vec<Worker>,
     /// Rows that came through their trial.
     cleared: BTreeSet<u64>,
@@ -55,6 +60,8 @@ struct Worker {
     clock: WorkClock,
 }
 
+/// Bytes of a worker's place.
+const WORD: usize = size_of::<u64>();
 /// How many times the limit a parent may take that came through its trial within the limit.
 const CLEARED_FACTOR: u32 = 4;
 
@@ -64,9 +71,13 @@ impl InWork {
         workers: usize,
         cleared: BTreeSet<u64>,
     ) -> Result<Self, StoreError> {
-        let file = DiskFile::create(&output.work_file(IN_WORK))?;
+        let path = output.work_file(IN_WORK);
+        let file = DiskFile::create(&path)?;
+        file.write_at(&vec![0; WORD * workers], 0)?;
+        let mapped = OpenOptions::new().read(true).write(true).open(&path);
         Ok(Self {
             file,
+            mapped: mapped.and_then(|file| MmapRaw::map_raw(&file)).ok(),
             workers: (0..workers).map(|_| Worker::default()).collect(),
             cleared,
         })
@@ -74,8 +85,7 @@ impl InWork {
 
     /// A worker begins with a parent.
     pub(super) fn begin(&self, worker: usize, row: u64) -> Result<(), StoreError> {
-        self.file
-            .write_at(&(row + 1).to_le_bytes(), 8 * worker as u64)?;
+        self.put(worker, row + 1)?;
         self.workers[worker].row.store(row, Relaxed);
         self.workers[worker].clock.restart();
         Ok(())
@@ -89,7 +99,23 @@ impl InWork {
     /// A worker is done with its batch.
     pub(super) fn end(&self, worker: usize) -> Result<(), StoreError> {
         self.workers[worker].clock.stop();
-        self.file.write_at(&[0; 8], 8 * worker as u64)
+        self.put(worker, 0)
+    }
+
+    fn put(&self, worker: usize, word: u64) -> Result<(), StoreError> {
+        let Some(mapped) = &self.mapped else {
+            return self
+                .file
+                .write_at(&word.to_le_bytes(), (WORD * worker) as u64);
+        };
+        assert!(worker < self.workers.len() && mapped.len() == WORD * self.workers.len());
+        // SAFETY: the word lies in the mapping, as was checked just now, and is aligned in it because a mapping begins
+        // at a page; nothing in this process accesses it otherwise. The file, in a folder that this process has locked,
+        // gets no shorter.
+        let place =
+            unsafe { AtomicU64::from_ptr(mapped.as_mut_ptr().cast::<u64>().wrapping_add(worker)) };
+        place.store(word.to_le(), Relaxed);
+        Ok(())
     }
 
     /// A worker's parent is out of RDKit again.
