@@ -369,6 +369,9 @@ enum CliError {
     /// Standard input can't be read.
     #[error("--input -: {0}")]
     StandardInput(&'static str),
+    /// Nothing came from standard input.
+    #[error("--input -: nothing came in")]
+    StandardInputEmpty,
     /// The file in which standard input is to be kept is there.
     #[error(
         "{}: an earlier job has kept its standard input here; resume that job, remove the file, or say --overwrite",
@@ -422,6 +425,7 @@ impl CliError {
             },
             Self::Rules(_)
             | Self::Source(_)
+            | Self::StandardInputEmpty
             | Self::Exclude(_)
             | Self::Pipeline(PipelineError::Exclude(_))
             | Self::Plan(PlanError::Source(_))

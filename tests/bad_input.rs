@@ -42,7 +42,7 @@ fn files_that_are_not_there() {
     let missing = folder.path("missing.smi");
     refused(&folder, &missing, &["missing.smi: no such file"]);
     refused(&folder, folder.path("*.smi"), &["*.smi: no file matches"]);
-    refused(&folder, "-", &["standard input"]);
+    refused(&folder, "-", &["--input -: nothing came in"]);
     refused(&folder, "/dev/null", &["/dev/null: is not a regular file"]);
     folder.write("empty_dir/readme.md", "no library");
     refused(

@@ -170,6 +170,10 @@ fn copy(mut from: impl Read, path: &Path) -> Result<u64, CliError> {
             Err(error) => break Err(failed("read", Path::new("standard input"), &error)),
         }
     };
+    let copied = copied.and(match bytes {
+        0 => Err(CliError::StandardInputEmpty),
+        _ => Ok(()),
+    });
     if copied.is_err() {
         let _ = fs::remove_file(&part);
     }
