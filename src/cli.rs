@@ -378,16 +378,6 @@ enum CliError {
         .0.display()
     )]
     StandardInputKept(PathBuf),
-    /// Standard input can't be kept.
-    #[error("cannot {action} {}: {reason}", path.display())]
-    StandardInputFile {
-        /// What was to be done.
-        action: &'static str,
-        /// With which file.
-        path: PathBuf,
-        /// The operating system's words.
-        reason: String,
-    },
     /// There is nothing to resume, and no input to start with.
     #[error("{}: there is no run to resume; to start one, say what its --input is", .0.display())]
     NothingToResume(PathBuf),
@@ -450,7 +440,6 @@ impl CliError {
             | Self::TooLarge(_)
             | Self::Unsure { .. }
             | Self::NoFolder(_)
-            | Self::StandardInputFile { .. }
             | Self::CannotWrite { .. } => Exit::Failed,
         }
     }

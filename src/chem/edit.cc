@@ -25,6 +25,9 @@ bool ParentGraph::read(const RDKit::ROMol &mol) {
     return false;
   }
   certainty = ring_certainty(graph, *rings);
+  if (certainty == RingCertainty::Tangled) {
+    skeleton = skeleton_of(graph);
+  }
   return true;
 }
 
@@ -320,21 +323,22 @@ bool Edit::rings_hold(const ParentGraph &parent, const RDKit::MatchVectType &mat
     }
   }
   if (parent.certainty == RingCertainty::Tangled &&
-      (opened || closed || !skeleton_holds(parent.graph, product, work))) {
+      (opened || closed || !skeleton_holds(parent, product, work))) {
     return false;
   }
   return !(opened || closed) || double_bonds_hold(parent.graph, product, work);
 }
 
 // The rings, and the chains between them, are those of the parent.
-bool Edit::skeleton_holds(const Graph &parent, const Graph &product, const Workspace &work) const {
+bool Edit::skeleton_holds(const ParentGraph &parent, const Graph &product,
+                          const Workspace &work) const {
   if (std::find(own_ring_.begin(), own_ring_.end(), true) != own_ring_.end()) {
     return false;
   }
-  const auto skeleton = skeleton_of(parent);
-  for (std::size_t i = 0; i < parent.bonds.size(); ++i) {
-    const auto begin = work.product_of[parent.bonds[i].begin], end = work.product_of[parent.bonds[i].end];
-    if (skeleton[i] &&
+  for (std::size_t i = 0; i < parent.skeleton.size(); ++i) {
+    const auto &bond = parent.graph.bonds[i];
+    const auto begin = work.product_of[bond.begin], end = work.product_of[bond.end];
+    if (parent.skeleton[i] &&
         (begin == NO_INDEX || end == NO_INDEX || product.bond_between(begin, end) == NO_INDEX)) {
       return false;
     }

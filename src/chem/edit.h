@@ -27,6 +27,7 @@ struct ParentGraph {
   Graph graph;
   const RDKit::RingInfo *rings = nullptr;
   RingCertainty certainty = RingCertainty::Ambiguous;
+  std::vector<bool> skeleton;  // see skeleton_of(); only where the rings are tangled
 };
 
 // One product template of a rule.
@@ -92,7 +93,8 @@ class Edit {
   bool new_bonds_hold(const Graph &parent, const Graph &product, const Workspace &work,
                       bool &ring_closed) const;
   bool template_bonds_hold(const Graph &parent, const Graph &product, const Workspace &work) const;
-  bool skeleton_holds(const Graph &parent, const Graph &product, const Workspace &work) const;
+  bool skeleton_holds(const ParentGraph &parent, const Graph &product,
+                      const Workspace &work) const;
   bool settle_tag(const Graph &parent, Graph &product, const Workspace &work,
                   std::uint16_t index) const;
   ChiralTag tag_of_mapped(const Graph &parent, const Graph &product, const Workspace &work,

@@ -4,7 +4,7 @@
 
 use std::{
     ffi::OsString,
-    fs::{self, File},
+    fs,
     io::{IsTerminal, Read, Write},
     path::{Path, PathBuf},
 };
@@ -15,7 +15,11 @@ use super::{CliError, places, run::default_memory};
 use crate::{
     config::JobSettings,
     limits::SPILL_BUFFER_BYTES,
-    store::{OutputDir, plain},
+    store::{
+        OutputDir, StoreError,
+        disk::{self, DiskFile},
+    },
+    table::source::SourceError,
     units::ByteSize,
 };
 
@@ -66,14 +70,15 @@ impl Kept {
     /// Says where it is, for a job that has not ended well.
     pub(super) fn say(&self) {
         say(format_args!(
-            "what came from standard input is kept in {}, where --resume finds it",
+            "{} keeps what came from standard input, and --resume reads it from there",
             self.path.display()
         ));
     }
 
     /// To be called when the job is done.
     pub(super) fn remove(&self) -> Result<(), CliError> {
-        fs::remove_file(&self.path).map_err(|error| failed("remove", &self.path, &error))
+        fs::remove_file(&self.path)
+            .map_err(|error| StoreError::io(&self.path, "remove", &error).into())
     }
 }
 
@@ -106,7 +111,7 @@ pub(super) fn keep(settings: &JobSettings, kind: Kind) -> Result<Option<Kept>, C
         return Err(CliError::StandardInputKept(path));
     }
     if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(|error| failed("create", folder, &error))?;
+        disk::create_dir(folder)?;
     }
     let bytes = copy(stdin.lock(), &path)?;
     let size = ByteSize(bytes);
@@ -148,48 +153,44 @@ fn beside(output: &Path, kind: Kind) -> PathBuf {
     output.with_file_name(name)
 }
 
-/// Copies all there is; what was there before stays if that fails.
+/// Copies all there is onto the disk; what was there before stays if that fails.
 fn copy(mut from: impl Read, path: &Path) -> Result<u64, CliError> {
     let mut part = path.as_os_str().to_owned();
     part.push(".part");
     let part = PathBuf::from(part);
-    let fails = |action| move |error| failed(action, path, &error);
-    let mut file = File::create(&part).map_err(fails("create"))?;
-    let mut buffer = vec![0; SPILL_BUFFER_BYTES];
-    let mut bytes = 0;
-    let copied = loop {
-        match from.read(&mut buffer) {
-            Ok(0) => break Ok(()),
-            Ok(count) => {
-                if let Err(error) = file.write_all(&buffer[..count]) {
-                    break Err(failed("write", path, &error));
-                }
-                bytes += count as u64;
-            }
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => break Err(failed("read", Path::new("standard input"), &error)),
-        }
-    };
-    let copied = copied.and(match bytes {
-        0 => Err(CliError::StandardInputEmpty),
-        _ => Ok(()),
-    });
+    let copied = copy_into(&mut from, &part);
     if copied.is_err() {
         let _ = fs::remove_file(&part);
     }
-    copied?;
-    fs::rename(&part, path).map_err(fails("rename"))?;
+    let bytes = copied?;
+    disk::rename(&part, path)?;
+    disk::sync_dir(path.parent().unwrap_or(Path::new("/")))?;
+    Ok(bytes)
+}
+
+fn copy_into(from: &mut impl Read, part: &Path) -> Result<u64, CliError> {
+    let mut file = DiskFile::create(part)?;
+    let mut buffer = vec![0; SPILL_BUFFER_BYTES];
+    let mut bytes = 0;
+    loop {
+        match from.read(&mut buffer) {
+            Ok(0) if bytes == 0 => return Err(CliError::StandardInputEmpty),
+            Ok(0) => break,
+            Ok(count) => {
+                file.write_all(&buffer[..count])
+                    .map_err(|error| StoreError::io(part, "write", &error))?;
+                bytes += count as u64;
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => {
+                return Err(SourceError::unreadable(Path::new("standard input"), &error).into());
+            }
+        }
+    }
+    file.sync()?;
     Ok(bytes)
 }
 
 fn say(what: std::fmt::Arguments<'_>) {
     let _ = writeln!(std::io::stderr(), "molsieve: {what}");
-}
-
-fn failed(action: &'static str, path: &Path, error: &std::io::Error) -> CliError {
-    CliError::StandardInputFile {
-        action,
-        path: path.into(),
-        reason: plain(error),
-    }
 }

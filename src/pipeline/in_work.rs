@@ -51,7 +51,7 @@ pub(super) struct InWork {
     cleared: BTreeSet<u64>,
 }
 
-/// In a cache line of its own, which its thread writes for each parent.
+/// Each worker has a cache line of its own, because its thread writes here for every parent.
 #[derive(Default)]
 #[repr(align(128))]
 struct Worker {

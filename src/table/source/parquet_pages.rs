@@ -198,6 +198,8 @@ struct Head {
     values: u64,
     rows: Option<u64>,
     encoding: i64,
+    /// The definition levels' encoding, of a page of the first version.
+    level_encoding: Option<i64>,
     /// Bytes of the repetition and the definition levels, in front of the values of a page of the
     /// second version.
     levels: Option<(u64, u64)>,
@@ -230,6 +232,7 @@ impl Head {
                         match (field, kind) {
                             (1, 5) => head.values = size(thrift.integer()?)?,
                             (2, 5) => head.encoding = thrift.integer()?,
+                            (3, 5) => head.level_encoding = Some(thrift.integer()?),
                             _ => thrift.skip(kind)?,
                         }
                     }
@@ -380,6 +383,14 @@ impl BoundedPages {
             .encoding()
             .ok_or_else(|| ParquetError::General("a page has an unknown encoding".to_owned()))?;
         let physical = self.column.physical_type();
+        const RLE: i64 = 3;
+        if self.column.max_def_level() > 0 && head.level_encoding.is_some_and(|level| level != RLE)
+        {
+            return Err(needs(
+                "a large page has levels of an old encoding, of which only smaller pages are read; rewrite the file, or give a larger --memory".to_owned(),
+            )
+            .into());
+        }
         let layout = stretch::Layout {
             values: head.values,
             encoding,

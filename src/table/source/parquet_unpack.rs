@@ -25,19 +25,19 @@ pub(super) fn unpack(
     bytes: u64,
     window_bytes_max: usize,
 ) -> io::Result<Arc<File>> {
-    let mut out = Unpacked::create()?;
+    let mut out = Unpacked::create(bytes)?;
     let mut packed = BufReader::with_capacity(CHUNK_BYTES, packed);
     match compression {
         Compression::SNAPPY => snappy(&mut packed, &mut out)?,
         Compression::LZ4_RAW => lz4(&mut packed, &mut out)?,
         Compression::GZIP(_) => {
             let inflated = flate2::bufread::MultiGzDecoder::new(&mut packed);
-            copy(inflated, &mut out, bytes)?;
+            copy(inflated, &mut out)?;
         }
         Compression::ZSTD(_) => {
             let mut decoder = zstd::stream::read::Decoder::with_buffer(&mut packed)?;
             decoder.window_log_max(window_bytes_max.ilog2().clamp(20, 27))?;
-            copy(decoder, &mut out, bytes).map_err(|error| match error.to_string() {
+            copy(decoder, &mut out).map_err(|error| match error.to_string() {
                 text if text.contains("too much memory") => needs(format!(
                     "a page of {bytes} bytes was packed by zstd with a window of more than {} MiB; a larger --memory allows more",
                     window_bytes_max >> 20
@@ -49,7 +49,6 @@ pub(super) fn unpack(
             copy(
                 brotli::Decompressor::new(&mut packed, CHUNK_BYTES),
                 &mut out,
-                bytes,
             )?;
         }
         other => {
@@ -72,9 +71,8 @@ pub(super) fn needs(reason: String) -> io::Error {
     io::Error::other(Needs(reason))
 }
 
-/// One byte more than there should be is enough to tell.
-fn copy(from: impl Read, out: &mut Unpacked, bytes: u64) -> io::Result<()> {
-    io::copy(&mut from.take(bytes + 1), out).map(drop)
+fn copy(mut from: impl Read, out: &mut Unpacked) -> io::Result<()> {
+    io::copy(&mut from, out).map(drop)
 }
 
 /// What was unpacked so far: the last of it in memory, all of it in the file.
@@ -84,15 +82,18 @@ struct Unpacked {
     window: Vec<u8>,
     written: usize,
     bytes: u64,
+    /// What the page's header says; a damaged page would go on for up to 255 times as long.
+    bytes_max: u64,
 }
 
 impl Unpacked {
-    fn create() -> io::Result<Unpacked> {
+    fn create(bytes_max: u64) -> io::Result<Unpacked> {
         Ok(Unpacked {
             file: file_without_name()?,
             window: Vec::with_capacity(2 * WINDOW_BYTES),
             written: 0,
             bytes: 0,
+            bytes_max,
         })
     }
 
@@ -134,6 +135,12 @@ impl Write for Unpacked {
             self.written = self.window.len();
         }
         let step = bytes.len().min(2 * WINDOW_BYTES - self.window.len());
+        if self.bytes + step as u64 > self.bytes_max {
+            let bytes = self.bytes_max;
+            return Err(io::Error::other(format!(
+                "a page unpacks to more than the {bytes} bytes that its header says"
+            )));
+        }
         self.window.extend_from_slice(&bytes[..step]);
         self.bytes += step as u64;
         Ok(step)
@@ -300,5 +307,24 @@ mod tests {
         );
         assert!(unpacked(&packed, Compression::SNAPPY, bytes - 1).is_err());
         assert!(unpacked(&packed[..100], Compression::SNAPPY, bytes).is_err());
+    }
+
+    #[test]
+    fn a_page_never_takes_more_of_the_disk_than_its_header_says() {
+        // LZ4: the literal `a`, then it repeated 4 + 15 + 1,000 × 255 + 1 times, and a last literal.
+        let mut packed = vec![0x1F, b'a', 1, 0];
+        packed.extend([255; 1_000]);
+        packed.extend([1, 0x10, b'z']);
+        let bytes = 1 + 4 + 15 + 255_000 + 1 + 1;
+        let whole = unpacked(&packed, Compression::LZ4_RAW, bytes).unwrap();
+        assert!(whole.ends_with(b"aaz") && whole.starts_with(b"aaa"));
+        let error = unpacked(&packed, Compression::LZ4_RAW, 4_096).unwrap_err();
+        assert!(
+            error.to_string().contains("more than the 4096 bytes"),
+            "{error}"
+        );
+        let mut out = Unpacked::create(4_096).unwrap();
+        lz4(&mut &packed[..], &mut out).unwrap_err();
+        assert!(out.bytes <= 4_096, "{} bytes", out.bytes);
     }
 }
