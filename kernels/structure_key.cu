@@ -34,7 +34,7 @@ typedef unsigned long long u64;
 #define DEPTH_MAX 3
 #endif
 #ifndef LEAVES_MAX
-#define LEAVES_MAX 100
+#define LEAVES_MAX 16
 #endif
 // Most neighbours of an atom.
 #define NEIGHBOURS_MAX 8
@@ -72,6 +72,9 @@ enum class Status : u8 {
 // Of what is called in several places and is large, the code is there once.
 #define CALLED __device__ __noinline__ static
 
+// A loop that is not unrolled: few of them are long, and the code of all of them should fit the instruction cache.
+#define FOR _Pragma("unroll 1") for
+
 // As Rust's `?`.
 #define TRY(call)                                                                                            \
     do {                                                                                                     \
@@ -102,7 +105,6 @@ enum : u8 {
 
 // The order of a bond; 1 to 3 count pairs of electrons.
 enum : u8 { SINGLE = 1, DOUBLE = 2, TRIPLE = 3, AROMATIC = 4 };
-#define ALL_SINGLE 0x11111111u
 
 // The mark of a tetrahedral centre, seen from its first neighbour: none, `@`, `@@`.
 #define NO_TURN 0
@@ -139,11 +141,9 @@ struct __align__(16) Atom {
     u8 degree;
     // A bit per slot: the bond is in a ring.
     u8 in_ring;
-    // Pairs of electrons in bonds beyond the first of each; of those, how many the settled bonds leave over; a
-    // bit per slot: the bond may take one.
+    // Pairs of electrons in bonds beyond the first of each; of those, how many the settled bonds leave over.
     u8 unsaturation;
     u8 open;
-    u8 may_take;
 };
 
 struct Molecule {
@@ -151,6 +151,79 @@ struct Molecule {
     u32 count;
     bool any_turn, any_side, any_aromatic, any_hydrogen_atom;
 };
+
+// A set of atoms, a bit each. What is done for each atom of a set is done in one loop over its bits, so that the
+// threads of a warp stay together however their atoms lie.
+#define SET_WORDS ((ATOMS_MAX + 63) / 64)
+struct Set {
+    u64 words[SET_WORDS];
+};
+
+__device__ static inline Set empty_set() { return Set(); }
+
+// The first atoms, so many.
+__device__ static inline Set first_atoms(u32 count) {
+    Set set;
+    for (u32 i = 0; i < SET_WORDS; i++)
+        set.words[i] = count >= 64 * (i + 1) ? ~0ull : count > 64 * i ? (1ull << (count - 64 * i)) - 1 : 0;
+    return set;
+}
+
+__device__ static inline bool is_empty(const Set &set) {
+    u64 all = 0;
+    for (u32 i = 0; i < SET_WORDS; i++)
+        all |= set.words[i];
+    return all == 0;
+}
+
+__device__ static inline bool holds(const Set &set, u32 index) { return set.words[index / 64] >> (index & 63) & 1; }
+
+__device__ static inline void add_to(Set &set, u32 index) { set.words[index / 64] |= 1ull << (index & 63); }
+
+__device__ static inline void take_from(Set &set, u32 index) { set.words[index / 64] &= ~(1ull << (index & 63)); }
+
+__device__ static inline Set both(Set a, const Set &b) {
+    for (u32 i = 0; i < SET_WORDS; i++)
+        a.words[i] &= b.words[i];
+    return a;
+}
+
+__device__ static inline Set either(Set a, const Set &b) {
+    for (u32 i = 0; i < SET_WORDS; i++)
+        a.words[i] |= b.words[i];
+    return a;
+}
+
+__device__ static inline Set without(Set a, const Set &b) {
+    for (u32 i = 0; i < SET_WORDS; i++)
+        a.words[i] &= ~b.words[i];
+    return a;
+}
+
+// The least atom of a set that is not empty. In halves of a word: the hardware finds bits in 32 of them.
+__device__ static inline u32 least_of(const Set &set) {
+    u32 i = 0;
+    while (i + 1 < SET_WORDS && set.words[i] == 0)
+        i++;
+    u32 low = static_cast<u32>(set.words[i]), high = static_cast<u32>(set.words[i] >> 32);
+    return 64 * i + (low != 0 ? 0 : 32) + static_cast<u32>(__ffs(low != 0 ? low : high)) - 1;
+}
+
+// The same, and takes it out.
+__device__ static inline u32 pop(Set &set) {
+    u32 index = least_of(set);
+    take_from(set, index);
+    return index;
+}
+
+__device__ static inline u32 size_of(const Set &set) {
+    u32 size = 0;
+    for (u32 i = 0; i < SET_WORDS; i++)
+        size += __popcll(set.words[i]);
+    return size;
+}
+
+__device__ static inline bool is_single(const Set &set) { return size_of(set) == 1; }
 
 // What stands before an atom or a ring closure. Order 0: it does not say, as a mark of a side does not.
 struct Link {
@@ -181,8 +254,6 @@ struct Visit {
     u8 low;
     // Where it was come from.
     u8 above;
-    // Bonds still to follow.
-    u8 left;
     // Pairs that it and those below it have to place; only whether they are odd matters.
     u8 pairs;
 };
@@ -200,18 +271,20 @@ struct Bridging {
 
 // For finding partners.
 struct Matching {
-    u8 sides[ATOMS_MAX], partner[ATOMS_MAX], seen[ATOMS_MAX];
-    // The atoms on the way, and the next slot of each.
-    u8 way[ATOMS_MAX], next[ATOMS_MAX];
+    u8 partner[ATOMS_MAX];
+    // The atoms on the way, and by whom each goes on.
+    u8 way[ATOMS_MAX], by[ATOMS_MAX];
 };
 
 // For settling bonds.
 struct Settling {
-    // Atoms that have a single way.
-    u8 queue[2 * ATOMS_MAX];
-    u32 queue_count;
-    // A bit per bond of each atom: it is in a ring of six.
-    u8 rings[ATOMS_MAX];
+    // Per atom that has pairs to give: its neighbours, and those of them to which it may give some.
+    Set beside[ATOMS_MAX], ways[ATOMS_MAX];
+    // Per such atom some of its ways: those in a ring of six; those that bridges leave to follow; those by which it
+    // may find a partner.
+    Set marked[ATOMS_MAX];
+    // Atoms that have pairs to give, and those of them that have a single way.
+    Set open, single;
     union {
         Bridging bridging;
         Matching matching;
@@ -222,34 +295,35 @@ struct Settling {
 struct Colours {
     u64 of[ATOMS_MAX];
     u64 seen[ATOMS_MAX];
+    // Atoms whose colour others may have. Those that have one of their own keep it.
+    Set alike;
     u32 distinct;
 };
 
 // The marks of a molecule.
 struct Stereo {
-    // The ends of double bonds that have said something.
-    bool ends[ATOMS_MAX];
-    // Marked centres that wait for their neighbours to differ.
-    u8 waiting[ATOMS_MAX];
+    // The ends of double bonds that have said something; marked centres that wait for their neighbours to differ.
+    Set ends, waiting;
     // What is said in a round.
     u8 now[ATOMS_MAX];
-    u32 waiting_count;
 };
 
 // For finding the marks that count.
 struct Perceiving {
     u8 bonds_a[ATOMS_MAX], bonds_b[ATOMS_MAX];
     u32 bonds_count;
-    u8 able[ATOMS_MAX], systems[ATOMS_MAX];
-    u8 distance[ATOMS_MAX], queue[ATOMS_MAX];
+    // Atoms that may be aromatic, once somebody asks.
+    Set sharing;
+    bool sharing_known;
     // Per atom a hash of what surrounds it; see `step_kinds`.
     u64 kinds[ATOMS_MAX];
 };
 
-// Atoms in the order of their colours. A cell holds those of one colour.
+// Atoms that are not alone with their colours, in the order of these. A cell holds those of one colour.
 struct Cells {
     u8 order[ATOMS_MAX];
-    // Per atom: where its cell begins in the order.
+    u32 count;
+    // Per atom: where its cell begins in the order; NOBODY: it is alone with its colour.
     u8 of[ATOMS_MAX];
     // Per beginning of a cell: its atoms.
     u8 size[ATOMS_MAX];
@@ -258,18 +332,18 @@ struct Cells {
 // How things were before an atom was set apart.
 struct Level {
     u64 colours[ATOMS_MAX];
-    u8 waiting[ATOMS_MAX];
-    // Those that are set apart in turn.
-    u8 members[ATOMS_MAX];
-    u32 distinct, waiting_count, size, next;
+    // Those that are to be set apart in turn.
+    Set members;
+    Set waiting;
+    u32 distinct;
 };
 
 // For setting atoms apart.
 struct Splitting {
     // Per beginning of a cell: the component it belongs to, as the beginning of another; see `root_of`.
     u8 joined[ATOMS_MAX];
-    bool faulty[ATOMS_MAX], mixed[ATOMS_MAX];
-    u8 large[ATOMS_MAX];
+    // Beginnings of cells.
+    Set faulty, mixed;
     u8 stack[ATOMS_MAX], above[ATOMS_MAX];
     Level levels[DEPTH_MAX];
 };
@@ -308,14 +382,35 @@ __device__ static inline u32 with_four_bits(u32 list, u32 slot, int bits) {
 
 __device__ static inline u8 neighbour(const Atom &atom, u32 slot) { return byte_of(atom.neighbours, slot); }
 
+// Where in four bytes the first is that is the same as one; 4: none is. A byte that is zero borrows from its
+// highest bit, and the lowest of those is always right.
+__device__ static inline u32 place_of(u32 bytes, u32 one) {
+    u32 differ = bytes ^ one * 0x01010101u;
+    u32 same = (differ - 0x01010101u) & ~differ & 0x80808080u;
+    return same == 0 ? 4 : first_bit(same) / 8;
+}
+
 // The place of a neighbour in the list.
 __device__ static inline u32 slot_of(const Atom &atom, u32 other) {
-    u64 list = atom.neighbours;
-    for (u32 slot = 0; slot < atom.degree; slot++)
-        if (byte_of(list, slot) == other)
-            return slot;
-    return NO_SLOT;
+    u32 slot = place_of(static_cast<u32>(atom.neighbours), other);
+    if (slot == 4 && atom.degree > 4)
+        slot += place_of(static_cast<u32>(atom.neighbours >> 32), other);
+    return slot < atom.degree ? slot : NO_SLOT;
 }
+
+// The neighbours of an atom.
+__device__ static inline Set set_beside(const Atom &atom) {
+    Set beside = empty_set();
+    FOR (u32 slot = 0; slot < atom.degree; slot++)
+        add_to(beside, neighbour(atom, slot));
+    return beside;
+}
+
+// Of a list of four bits per slot the first bit of each.
+#define FIRST_BITS 0x11111111u
+
+// A list of ones for so many slots.
+__device__ static inline u32 ones_for(u32 slots) { return slots >= 8 ? FIRST_BITS : FIRST_BITS & ((1u << 4 * slots) - 1); }
 
 // Neighbours and hydrogens.
 __device__ static inline u32 total_degree(const Atom &atom) { return atom.degree + atom.hydrogens; }
@@ -404,8 +499,7 @@ CALLED u8 symbol(u32 a, u32 b, u32 &bytes) {
         }
         b = ' ';
     }
-#pragma unroll 1
-    for (u32 i = 0; i < SYMBOLS_COUNT; i++)
+    FOR (u32 i = 0; i < SYMBOLS_COUNT; i++)
         if (static_cast<u8>(SYMBOLS[2 * i]) == a && static_cast<u8>(SYMBOLS[2 * i + 1]) == b)
             return i + 1;
     return 0;
@@ -823,14 +917,11 @@ __device__ static bool is_certain(const Atom &atom, u32 valence) {
 
 // Pairs of electrons in bonds that are not aromatic, and the number of those that are.
 __device__ static void pairs_in_bonds(const Atom &atom, u32 &pairs, u32 &aromatic) {
-    pairs = aromatic = 0;
-    for (u32 slot = 0; slot < atom.degree; slot++) {
-        u32 order = order_in(atom.orders, slot);
-        if (order == AROMATIC)
-            aromatic++;
-        else
-            pairs += order;
-    }
+    aromatic = __popc(atom.orders >> 2 & FIRST_BITS);
+    // Of the others two bits say all; they are added up two by two, then all four bytes at once.
+    u32 others = atom.orders & 3 * FIRST_BITS;
+    others = (others & 0x0f0f0f0fu) + (others >> 4 & 0x0f0f0f0fu);
+    pairs = others * 0x01010101u >> 24;
 }
 
 __device__ static Status complete_aromatic(Atom &atom, u32 pairs, u32 aromatic) {
@@ -858,7 +949,7 @@ __device__ static Status complete_aromatic(Atom &atom, u32 pairs, u32 aromatic) 
 // N(=O)=O is written with charges by RDKit.
 __device__ static Status charge_nitro(Molecule &mol, Atom &nitrogen) {
     u32 found = NO_SLOT, oxides = 0;
-    for (u32 slot = 0; slot < nitrogen.degree; slot++) {
+    FOR (u32 slot = 0; slot < nitrogen.degree; slot++) {
         const Atom &other = mol.atoms[neighbour(nitrogen, slot)];
         if (order_in(nitrogen.orders, slot) == DOUBLE && other.number == OXYGEN && other.degree == 1 &&
             !other.bracket && other.isotope == 0) {
@@ -921,7 +1012,7 @@ __device__ static Status count_hydrogen_atoms(Work &work) {
     // NOBODY: it is gone.
     u8 *numbers = work.reading.above;
     u32 count = 0;
-    for (u32 index = 0; index < mol.count; index++) {
+    FOR (u32 index = 0; index < mol.count; index++) {
         const Atom &atom = mol.atoms[index];
         if (atom.number != HYDROGEN || atom.isotope != 0 || atom.charge != 0) {
             numbers[index] = count++;
@@ -935,11 +1026,11 @@ __device__ static Status count_hydrogen_atoms(Work &work) {
         TRY(take_out(heavy, index));
         numbers[index] = NOBODY;
     }
-    for (u32 index = 0; index < mol.count; index++) {
+    FOR (u32 index = 0; index < mol.count; index++) {
         if (numbers[index] == NOBODY)
             continue;
         Atom atom = mol.atoms[index];
-        for (u32 slot = 0; slot < atom.degree; slot++)
+        FOR (u32 slot = 0; slot < atom.degree; slot++)
             atom.neighbours = with_byte(atom.neighbours, slot, numbers[neighbour(atom, slot)]);
         mol.atoms[numbers[index]] = atom;
     }
@@ -950,7 +1041,7 @@ __device__ static Status count_hydrogen_atoms(Work &work) {
 // Gives every atom its hydrogens and its unsaturation; hydrogens that are atoms become counted ones.
 __device__ static Status complete(Work &work) {
     Molecule &mol = work.mol;
-    for (u32 index = 0; index < mol.count; index++) {
+    FOR (u32 index = 0; index < mol.count; index++) {
         Atom &atom = mol.atoms[index];
         u32 pairs, aromatic;
         pairs_in_bonds(atom, pairs, aromatic);
@@ -983,195 +1074,194 @@ __device__ static Status complete(Work &work) {
 
 // ── bonds ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-// Puts an atom that has a single way into the queue. An error: it has none at all.
-__device__ static Status look_at(Work &work, u32 index) {
-    const Atom &atom = work.mol.atoms[index];
-    if (atom.open == 0)
+// Notes an atom that has a single way. An error: it has none at all.
+__device__ static inline Status look_at(Work &work, u32 index) {
+    Settling &settling = work.settling;
+    if (!holds(settling.open, index))
         return Status::KEY;
-    u32 ways = __popc(atom.may_take);
-    if (ways == 0)
+    if (is_empty(settling.ways[index]))
         return Status::BONDS;
-    if (ways == 1) {
-        // Twice at most: when its last way but one goes, and when a double bond leaves it open.
-        if (work.settling.queue_count == 2 * ATOMS_MAX)
-            return Status::TOO_LARGE;
-        work.settling.queue[work.settling.queue_count++] = index;
-    }
+    if (is_single(settling.ways[index]))
+        add_to(settling.single, index);
     return Status::KEY;
 }
 
-// An atom that has given all takes no more.
-__device__ static Status shut(Work &work, u32 index) {
-    Atom &atom = work.mol.atoms[index];
-    u32 left = atom.may_take;
-    atom.may_take = 0;
-    for (; left != 0; left &= left - 1) {
-        u32 other = neighbour(atom, first_bit(left));
-        Atom &end = work.mol.atoms[other];
-        end.may_take &= ~(1u << slot_of(end, index));
-        TRY(look_at(work, other));
-    }
-    return Status::KEY;
-}
-
-// Puts pairs into a bond; with that it is settled.
-CALLED Status give(Work &work, u32 index, u32 slot, u32 pairs) {
-    if (slot >= NEIGHBOURS_MAX)
+// Puts pairs into the bond of two atoms; with that it is settled. An atom that has given all takes no more.
+__device__ static Status give(Work &work, u32 index, u32 other, u32 pairs) {
+    Molecule &mol = work.mol;
+    Settling &settling = work.settling;
+    if (pairs > 2 || mol.atoms[other].open < pairs || mol.atoms[index].open < pairs)
         return Status::BONDS;
-    u32 other = neighbour(work.mol.atoms[index], slot);
-    if (pairs > 2 || work.mol.atoms[other].open < pairs || work.mol.atoms[index].open < pairs)
-        return Status::BONDS;
-    u32 ends[2] = {index, other};
-    u32 slots[2] = {slot, slot_of(work.mol.atoms[other], index)};
-    for (u32 i = 0; i < 2; i++) {
-        Atom &atom = work.mol.atoms[ends[i]];
-        atom.settled = with_four_bits(atom.settled, slots[i], SINGLE + pairs);
+    // Those that lose a way.
+    Set losing = empty_set();
+    FOR (u32 end = 0; end < 2; end++) {
+        u32 here = end == 0 ? index : other, there = end == 0 ? other : index;
+        Atom &atom = mol.atoms[here];
+        atom.settled = with_four_bits(atom.settled, slot_of(atom, there), SINGLE + pairs);
         atom.open -= pairs;
-        atom.may_take &= ~(1u << slots[i]);
-    }
-    for (u32 i = 0; i < 2; i++) {
-        if (work.mol.atoms[ends[i]].open == 0)
-            TRY(shut(work, ends[i]));
-        else
-            TRY(look_at(work, ends[i]));
-    }
-    return Status::KEY;
-}
-
-CALLED Status peel(Work &work) {
-    while (work.settling.queue_count > 0) {
-        u32 index = work.settling.queue[--work.settling.queue_count];
-        const Atom &atom = work.mol.atoms[index];
+        take_from(settling.ways[here], there);
+        add_to(losing, here);
         if (atom.open > 0)
-            TRY(give(work, index, first_bit(atom.may_take), atom.open));
+            continue;
+        take_from(settling.open, here);
+        Set left = settling.ways[here];
+        settling.ways[here] = empty_set();
+        losing = either(losing, left);
+        while (!is_empty(left))
+            take_from(settling.ways[pop(left)], here);
+    }
+    while (!is_empty(losing))
+        TRY(look_at(work, pop(losing)));
+    return Status::KEY;
+}
+
+// Those that have a single way give all they have, until there is none. In whatever order: it comes out the same.
+CALLED Status peel(Work &work) {
+    Settling &settling = work.settling;
+    while (!is_empty(settling.single)) {
+        u32 index = pop(settling.single);
+        if (!holds(settling.open, index))
+            continue;
+        if (is_empty(settling.ways[index]))
+            return Status::BONDS;
+        TRY(give(work, index, least_of(settling.ways[index]), work.mol.atoms[index].open));
     }
     return Status::KEY;
 }
 
-__device__ static void begin_bonds(Molecule &mol) {
-    for (u32 index = 0; index < mol.count; index++) {
+__device__ static Status begin_bonds(Work &work) {
+    Molecule &mol = work.mol;
+    Settling &settling = work.settling;
+    settling.open = settling.single = empty_set();
+    FOR (u32 index = 0; index < mol.count; index++) {
         Atom &atom = mol.atoms[index];
         atom.open = atom.unsaturation;
-        atom.settled = ALL_SINGLE;
-        atom.may_take = 0;
+        atom.settled = SINGLE * ones_for(atom.degree);
+        if (atom.open > 0)
+            add_to(settling.open, index);
     }
-    for (u32 index = 0; index < mol.count; index++) {
-        Atom &atom = mol.atoms[index];
-        if (atom.open == 0)
-            continue;
-        u32 may_take = 0;
-        for (u32 slot = 0; slot < atom.degree; slot++)
-            may_take |= static_cast<u32>(mol.atoms[neighbour(atom, slot)].open > 0) << slot;
-        atom.may_take = may_take;
+    FOR (Set left = settling.open; !is_empty(left);) {
+        u32 index = pop(left);
+        Set beside = set_beside(mol.atoms[index]);
+        settling.beside[index] = beside;
+        settling.ways[index] = both(beside, settling.open);
+        TRY(look_at(work, index));
     }
+    return Status::KEY;
 }
 
-// Marks the bonds of a way that closes; an atom a byte.
-__device__ static void mark_six_ring(Work &work, u64 way) {
-    u32 before = byte_of(way, 5);
-    for (u32 i = 0; i < 6; i++) {
-        u32 index = byte_of(way, i), behind = byte_of(way, i == 5 ? 0 : i + 1);
-        const Atom &atom = work.mol.atoms[index];
-        work.settling.rings[index] |= 1u << slot_of(atom, before) | 1u << slot_of(atom, behind);
-        before = index;
-    }
-}
-
-// Goes on with a way of two open atoms until it closes after six. No chord: beside its neighbours in the ring an
-// atom knows none of them.
-__device__ static void find_ring(Work &work, u32 first, u32 second) {
-    const Molecule &mol = work.mol;
-    // The atoms on the way, and the bonds of each that are still to follow; a byte each.
+// Goes on with a way of two open atoms until it closes after six, and marks the bonds of that ring. No chord: beside
+// its neighbours in the ring an atom knows none of them. Whether there is such a ring.
+__device__ static bool mark_ring_by(Settling &settling, u32 first, u32 second) {
+    // The atoms on the way, a byte each, and where each but the first may still go on to.
     u64 way = first | second << 8;
-    u64 left = static_cast<u64>(mol.atoms[second].may_take) << 8;
+    Set on_way = empty_set(), left[5];
+    add_to(on_way, first);
+    add_to(on_way, second);
+    left[1] = without(settling.ways[second], on_way);
     u32 length = 2;
     while (length >= 2) {
-        u32 here = byte_of(left, length - 1);
-        if (here == 0) {
+        u32 last = byte_of(way, length - 1);
+        if (is_empty(left[length - 1])) {
+            take_from(on_way, last);
             length--;
             continue;
         }
-        left = with_byte(left, length - 1, here & (here - 1));
-        u32 next = neighbour(mol.atoms[byte_of(way, length - 1)], first_bit(here));
-        if (length == 6) {
-            if (next == first) {
-                mark_six_ring(work, way);
-                return;
-            }
+        u32 next = pop(left[length - 1]);
+        Set known = both(settling.beside[next], on_way);
+        take_from(known, last);
+        if (length == 5) {
+            bool closes = holds(settling.ways[first], next);
+            take_from(known, first);
+            if (!closes || !is_empty(known))
+                continue;
+            way = with_byte(way, 5, next);
+            break;
+        }
+        if (!is_empty(known))
             continue;
-        }
-        const Atom &atom = mol.atoms[next];
-        bool fits = true;
-        for (u32 i = 0; i < length && fits; i++) {
-            u32 other = byte_of(way, i);
-            bool knows = slot_of(atom, other) != NO_SLOT;
-            fits = other != next && (i == length - 1 || knows == (i == 0 && length == 5));
-        }
-        if (fits) {
-            way = with_byte(way, length, next);
-            left = with_byte(left, length, atom.may_take);
-            length++;
-        }
+        way = with_byte(way, length, next);
+        add_to(on_way, next);
+        left[length] = without(settling.ways[next], on_way);
+        length++;
     }
+    if (length < 2)
+        return false;
+    u32 before = byte_of(way, 5);
+    FOR (u32 i = 0; i < 6; i++) {
+        u32 here = byte_of(way, i);
+        add_to(settling.marked[here], before);
+        add_to(settling.marked[before], here);
+        before = here;
+    }
+    return true;
 }
 
-// Marks the bonds of six-membered rings without chords whose atoms are all open.
-__device__ static void mark_six_rings(Work &work) {
-    const Molecule &mol = work.mol;
-    for (u32 index = 0; index < mol.count; index++) {
-        u32 left = mol.atoms[index].may_take & ~work.settling.rings[index];
-        for (; left != 0; left &= left - 1) {
-            u32 slot = first_bit(left);
-            if (!has(work.settling.rings[index], slot))
-                find_ring(work, index, neighbour(mol.atoms[index], slot));
+// Marks the bonds of six-membered rings without chords whose atoms are all open. False as soon as a way is in none.
+__device__ static bool mark_six_rings(Settling &settling) {
+    FOR (Set left = settling.open; !is_empty(left);)
+        settling.marked[pop(left)] = empty_set();
+    Set left = settling.open;
+    FOR (;;) {
+        Set to = empty_set();
+        u32 index = 0;
+        while (is_empty(to) && !is_empty(left)) {
+            index = least_of(left);
+            to = without(settling.ways[index], settling.marked[index]);
+            if (is_empty(to))
+                take_from(left, index);
         }
+        if (is_empty(to))
+            return true;
+        if (!mark_ring_by(settling, index, least_of(to)))
+            return false;
     }
 }
 
 __device__ static Status settle_bridge(Work &work, Bridge bridge) {
-    Atom &atom = work.mol.atoms[bridge.here];
-    u32 slot = slot_of(atom, bridge.above);
-    if (!has(atom.may_take, slot)) {
+    Settling &settling = work.settling;
+    if (!holds(settling.ways[bridge.here], bridge.above)) {
         // Another bridge has settled it: it must have done so in the same way.
-        return (order_in(atom.settled, slot) > SINGLE) == bridge.odd ? Status::KEY : Status::BONDS;
+        const Atom &atom = work.mol.atoms[bridge.here];
+        u32 order = order_in(atom.settled, slot_of(atom, bridge.above));
+        return (order > SINGLE) == bridge.odd ? Status::KEY : Status::BONDS;
     }
     if (bridge.odd)
-        return give(work, bridge.here, slot, 1);
-    Atom &other = work.mol.atoms[bridge.above];
-    atom.may_take &= ~(1u << slot);
-    other.may_take &= ~(1u << slot_of(other, bridge.here));
+        return give(work, bridge.here, bridge.above, 1);
+    take_from(settling.ways[bridge.here], bridge.above);
+    take_from(settling.ways[bridge.above], bridge.here);
     TRY(look_at(work, bridge.here));
     return look_at(work, bridge.above);
 }
 
 // The first visit of an atom.
 __device__ static void visit(Work &work, u32 index, u32 above, u32 order) {
-    const Atom &atom = work.mol.atoms[index];
     Visit visit;
     visit.order = visit.low = order;
     visit.above = above;
-    visit.left = atom.may_take;
-    visit.pairs = atom.open;
+    visit.pairs = work.mol.atoms[index].open;
     work.settling.bridging.visits[index] = visit;
+    work.settling.marked[index] = work.settling.ways[index];
 }
 
 // Settles bonds that alone hold two parts of the open atoms together. Whether there was one.
-__device__ static Status settle_bridges(Work &work, bool &any) {
+CALLED Status settle_bridges(Work &work, bool &any) {
     const Molecule &mol = work.mol;
-    Visit(&visits)[ATOMS_MAX] = work.settling.bridging.visits;
-    for (u32 index = 0; index < mol.count; index++)
-        visits[index].order = 0;
+    Settling &settling = work.settling;
+    Visit(&visits)[ATOMS_MAX] = settling.bridging.visits;
+    Set roots = settling.open;
+    FOR (Set left = roots; !is_empty(left);)
+        visits[pop(left)].order = 0;
     u32 count = 0, order = 0;
-    for (u32 root = 0; root < mol.count; root++) {
-        if (mol.atoms[root].may_take == 0 || visits[root].order != 0)
+    while (!is_empty(roots)) {
+        u32 root = pop(roots);
+        if (visits[root].order != 0)
             continue;
         visit(work, root, root, ++order);
         u32 here = root;
-        for (;;) {
-            u32 left = visits[here].left;
-            if (left != 0) {
-                visits[here].left = left & (left - 1);
-                u32 next = neighbour(mol.atoms[here], first_bit(left));
+        FOR (;;) {
+            if (!is_empty(settling.marked[here])) {
+                u32 next = pop(settling.marked[here]);
                 if (visits[next].order == 0) {
                     visit(work, next, here, ++order);
                     here = next;
@@ -1193,47 +1283,81 @@ __device__ static Status settle_bridges(Work &work, bool &any) {
                 bridge.here = here;
                 bridge.above = done.above;
                 bridge.odd = done.pairs & 1;
-                work.settling.bridging.bridges[count++] = bridge;
+                settling.bridging.bridges[count++] = bridge;
             }
             here = done.above;
         }
     }
-    for (u32 i = 0; i < count; i++)
-        TRY(settle_bridge(work, work.settling.bridging.bridges[i]));
+    FOR (u32 i = 0; i < count; i++)
+        TRY(settle_bridge(work, settling.bridging.bridges[i]));
     any = count > 0;
     return Status::KEY;
 }
 
-// Finds an atom a partner, if need be by having others change theirs (Kuhn 1955). Partners are bound by bonds
-// that the text has as aromatic.
-__device__ static bool find_partner(Work &work, u32 index) {
-    const Molecule &mol = work.mol;
-    Matching &matching = work.settling.matching;
+// Open atoms that the text has as aromatic.
+__device__ static Set open_aromatic(const Work &work) {
+    Set aromatic = empty_set();
+    FOR (Set left = work.settling.open; !is_empty(left);) {
+        u32 index = pop(left);
+        if (work.mol.atoms[index].aromatic)
+            add_to(aromatic, index);
+    }
+    return aromatic;
+}
+
+// Puts the open atoms on either side of every bond, and gives one side. An error: that can't be done, or a bond joins
+// an aromatic atom to another.
+__device__ static Status tell_sides(const Settling &settling, const Set &aromatic, Set &one_side) {
+    Set other_side = empty_set(), waiting = empty_set(), roots = settling.open;
+    one_side = empty_set();
+    FOR (;;) {
+        if (is_empty(waiting)) {
+            roots = without(roots, either(one_side, other_side));
+            if (is_empty(roots))
+                return Status::KEY;
+            u32 root = pop(roots);
+            add_to(one_side, root);
+            add_to(waiting, root);
+        }
+        u32 here = pop(waiting);
+        bool is_one = holds(one_side, here);
+        const Set &ways = settling.ways[here];
+        if (!is_empty(both(ways, is_one ? one_side : other_side)))
+            return Status::AROMATIC;
+        if (!is_empty(holds(aromatic, here) ? without(ways, aromatic) : both(ways, aromatic)))
+            return Status::AROMATIC;
+        Set next = without(ways, either(one_side, other_side));
+        waiting = either(waiting, next);
+        (is_one ? other_side : one_side) = either(is_one ? other_side : one_side, next);
+    }
+}
+
+// Finds an atom a partner, if need be by having others change theirs (Kuhn 1955).
+__device__ static bool find_partner(Settling &settling, u32 index, Set &matched) {
+    Matching &matching = settling.matching;
+    Set seen = empty_set();
     matching.way[0] = index;
-    matching.next[0] = 0;
     u32 length = 1;
     while (length > 0) {
-        const Atom &atom = mol.atoms[matching.way[length - 1]];
-        u32 slot = matching.next[length - 1];
-        if (slot == atom.degree) {
+        u32 here = matching.way[length - 1];
+        Set to = without(settling.marked[here], seen);
+        if (is_empty(to)) {
             length--;
             continue;
         }
-        matching.next[length - 1] = slot + 1;
-        u32 other = neighbour(atom, slot);
-        if (!has(atom.may_take, slot) || order_in(atom.orders, slot) != AROMATIC || matching.seen[other] == index + 1)
-            continue;
-        matching.seen[other] = index + 1;
-        if (matching.partner[other] == NOBODY) {
-            // All on the way take the one that they were looking at.
-            for (u32 i = 0; i < length; i++) {
-                u32 here = matching.way[i];
-                matching.partner[neighbour(mol.atoms[here], matching.next[i] - 1)] = here;
-            }
+        Set free = without(to, matched);
+        bool is_free = !is_empty(free);
+        u32 other = least_of(is_free ? free : to);
+        matching.by[length - 1] = other;
+        add_to(seen, other);
+        if (is_free) {
+            add_to(matched, other);
+            // All on the way take the one by whom they went on.
+            FOR (u32 i = 0; i < length; i++)
+                matching.partner[matching.by[i]] = matching.way[i];
             return true;
         }
         matching.way[length] = matching.partner[other];
-        matching.next[length] = 0;
         length++;
     }
     return false;
@@ -1243,109 +1367,82 @@ __device__ static bool find_partner(Work &work, u32 index) {
 // have one.)
 __device__ static Status match_rings(Work &work) {
     const Molecule &mol = work.mol;
-    Matching &matching = work.settling.matching;
-    for (u32 index = 0; index < mol.count; index++) {
-        matching.sides[index] = matching.seen[index] = 0;
-        matching.partner[index] = NOBODY;
+    Settling &settling = work.settling;
+    Set aromatic = open_aromatic(work), side;
+    TRY(tell_sides(settling, aromatic, side));
+    // Partners are bound by bonds that the text has as aromatic.
+    FOR (Set left = both(aromatic, side); !is_empty(left);) {
+        u32 index = pop(left);
+        const Atom &atom = mol.atoms[index];
+        Set partners = empty_set();
+        FOR (u32 slots = atom.orders >> 2 & FIRST_BITS; slots != 0; slots &= slots - 1)
+            add_to(partners, neighbour(atom, first_bit(slots) / 4));
+        settling.marked[index] = both(partners, settling.ways[index]);
     }
-    // Sides 1 and 2 at the two ends of every bond; 0 is none.
-    for (u32 root = 0; root < mol.count; root++) {
-        if (mol.atoms[root].open == 0 || matching.sides[root] != 0)
-            continue;
-        matching.sides[root] = 1;
-        matching.way[0] = root;
-        u32 height = 1;
-        while (height > 0) {
-            u32 here = matching.way[--height];
-            const Atom &atom = mol.atoms[here];
-            for (u32 left = atom.may_take; left != 0; left &= left - 1) {
-                u32 other = neighbour(atom, first_bit(left));
-                if (mol.atoms[other].aromatic != atom.aromatic || matching.sides[other] == matching.sides[here])
-                    return Status::AROMATIC;
-                if (matching.sides[other] == 0) {
-                    matching.sides[other] = 3 - matching.sides[here];
-                    matching.way[height++] = other;
-                }
-            }
-        }
-    }
-    u32 matched = 0, all = 0;
-    for (u32 index = 0; index < mol.count; index++) {
-        if (mol.atoms[index].open > 0 && mol.atoms[index].aromatic) {
-            all++;
-            if (matching.sides[index] == 1 && find_partner(work, index))
-                matched += 2;
-        }
-    }
-    return matched == all ? Status::KEY : Status::AROMATIC;
+    Set matched = empty_set();
+    FOR (Set left = both(aromatic, side); !is_empty(left);)
+        if (!find_partner(settling, pop(left), matched))
+            return Status::AROMATIC;
+    return size_of(matched) == size_of(without(aromatic, side)) ? Status::KEY : Status::AROMATIC;
 }
 
-__device__ static bool is_all_in_six_rings(const Work &work) {
-    for (u32 index = 0; index < work.mol.count; index++)
-        if (work.mol.atoms[index].may_take & ~work.settling.rings[index])
-            return false;
-    return true;
+// Whether RDKit finds an atom like this aromatic in a ring of six.
+__device__ static inline bool is_plain(const Atom &atom) {
+    u32 neutral = 1u << CARBON | 1u << NITROGEN, charged = 1u << NITROGEN | 1u << OXYGEN | 1u << SULFUR;
+    u32 numbers = atom.charge == 0 ? neutral : atom.charge == 1 ? charged : 0;
+    return atom.number < 32 && has(numbers, atom.number) && atom.open == 1;
 }
 
 __device__ static Status settle_rings(Work &work) {
     Molecule &mol = work.mol;
-    for (;;) {
-        for (u32 index = 0; index < mol.count; index++)
-            work.settling.rings[index] = 0;
-        mark_six_rings(work);
-        if (is_all_in_six_rings(work))
-            break;
+    Settling &settling = work.settling;
+    while (!mark_six_rings(settling)) {
         bool any = false;
         TRY(settle_bridges(work, any));
         if (!any)
             return Status::BONDS;
         TRY(peel(work));
     }
-    for (u32 index = 0; index < mol.count; index++) {
+    FOR (Set left = settling.open; !is_empty(left);) {
+        u32 index = pop(left);
         Atom &atom = mol.atoms[index];
-        if (atom.open == 0)
-            continue;
-        u32 number = atom.number;
-        int charge = atom.charge;
-        bool plain = (number == CARBON && charge == 0) || (number == NITROGEN && (charge == 0 || charge == 1)) ||
-                     ((number == OXYGEN || number == SULFUR) && charge == 1);
-        if (!plain || atom.open > 1)
+        if (!is_plain(atom))
             return Status::BONDS;
-        for (u32 left = work.settling.rings[index]; left != 0; left &= left - 1)
-            atom.settled = with_four_bits(atom.settled, first_bit(left), AROMATIC);
+        FOR (u32 slot = 0; slot < atom.degree; slot++)
+            if (holds(settling.marked[index], neighbour(atom, slot)))
+                atom.settled = with_four_bits(atom.settled, slot, AROMATIC);
     }
     return mol.any_aromatic ? match_rings(work) : Status::KEY;
 }
 
-// What is settled must be what the text says, where it says it.
+// A bit per slot as the first of four.
+__device__ static inline u32 first_of_four(u32 bits) {
+    bits = (bits | bits << 12) & 0x000f000fu;
+    bits = (bits | bits << 6) & 0x03030303u;
+    return (bits | bits << 3) & FIRST_BITS;
+}
+
+// What is settled must be what the text says, where it says it. Of all bonds of an atom at once: 4 is aromatic, 3 a
+// triple bond, 1 a single one.
 __device__ static Status compare_with_text(const Molecule &mol) {
-    for (u32 index = 0; index < mol.count; index++) {
+    u32 faults = 0;
+    FOR (u32 index = 0; index < mol.count; index++) {
         const Atom &atom = mol.atoms[index];
-        for (u32 slot = 0; slot < atom.degree; slot++) {
-            u32 written = order_in(atom.orders, slot), settled = order_in(atom.settled, slot);
-            bool same = written == AROMATIC ? settled == SINGLE || has(atom.in_ring, slot)
-                                            : written == settled || (settled == AROMATIC && written <= DOUBLE);
-            if (!same)
-                return Status::AROMATIC;
-        }
+        u32 written = atom.orders, settled = atom.settled, differ = written ^ settled;
+        u32 may_be_form = written >> 2 & (first_of_four(atom.in_ring) | (settled & ~(settled >> 1)));
+        u32 may_be_aromatic = settled >> 2 & ~(written & written >> 1);
+        faults |= (differ | differ >> 1 | differ >> 2) & FIRST_BITS & ~(may_be_form | may_be_aromatic);
     }
-    return Status::KEY;
+    return faults == 0 ? Status::KEY : Status::AROMATIC;
 }
 
 // Settles all bonds; `settled` then holds them.
 __device__ static Status settle(Work &work) {
-    Molecule &mol = work.mol;
-    work.settling.queue_count = 0;
-    begin_bonds(mol);
-    for (u32 index = 0; index < mol.count; index++)
-        TRY(look_at(work, index));
+    TRY(begin_bonds(work));
     TRY(peel(work));
-    bool any_open = false;
-    for (u32 index = 0; index < mol.count; index++)
-        any_open |= mol.atoms[index].open > 0;
-    if (any_open)
+    if (!is_empty(work.settling.open))
         TRY(settle_rings(work));
-    return compare_with_text(mol);
+    return compare_with_text(work.mol);
 }
 
 // ── refine ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -1371,7 +1468,7 @@ __device__ static inline u64 rotate_left(u64 x, u32 by) { return x << by | x >> 
 
 // What an atom is by itself.
 __device__ static void begin(const Molecule &mol, Sight sight, Colours &colours) {
-    for (u32 index = 0; index < mol.count; index++) {
+    FOR (u32 index = 0; index < mol.count; index++) {
         const Atom &atom = mol.atoms[index];
         u64 label = atom.number | static_cast<u32>(atom.hydrogens) << 8 | static_cast<u32>(atom.degree) << 16 |
                     static_cast<u64>(atom.isotope) << 24;
@@ -1380,6 +1477,7 @@ __device__ static void begin(const Molecule &mol, Sight sight, Colours &colours)
         colours.of[index] = mix(label | 1ull << 63);
     }
     colours.distinct = 0;
+    colours.alike = first_atoms(mol.count);
 }
 
 // What an atom sees. Colours are mixed already, so their sum tells what is around it.
@@ -1387,7 +1485,7 @@ __device__ static inline u64 see(const Molecule &mol, u32 index, const u64 (&col
     const Atom &atom = mol.atoms[index];
     u64 neighbours = atom.neighbours, sum = colours[index] * 5;
     u32 settled = atom.settled;
-    for (u32 slot = 0; slot < atom.degree; slot++) {
+    FOR (u32 slot = 0; slot < atom.degree; slot++) {
         u32 other = neighbours & 255;
         u32 order = settled & 15;
         neighbours >>= 8;
@@ -1398,39 +1496,47 @@ __device__ static inline u64 see(const Molecule &mol, u32 index, const u64 (&col
 }
 
 __device__ static inline void step(const Molecule &mol, const u64 (&from)[ATOMS_MAX], u64 (&to)[ATOMS_MAX]) {
-    for (u32 index = 0; index < mol.count; index++)
+    FOR (u32 index = 0; index < mol.count; index++)
         to[index] = see(mol, index, from);
 }
 
-// How many different ones there are.
-__device__ static u32 count_distinct(const u64 (&colours)[ATOMS_MAX], u32 count) {
-    u32 places = 64;
-    while (places < 2 * count)
+// Counts the colours of atoms that others may look like, and leaves in that set those that others do look like.
+__device__ static u32 count_distinct(Colours &colours, u32 count) {
+    u32 alike = size_of(colours.alike), places = 16;
+    while (places < 2 * alike)
         places *= 2;
     // An atom of that colour; NOBODY: none has come here.
-    u8 table[TABLE];
-    for (u32 place = 0; place < places; place++)
-        table[place] = NOBODY;
-    u32 distinct = 0;
-    for (u32 index = 0; index < count; index++) {
-        u32 place = static_cast<u32>(colours[index]) & (places - 1);
-        while (table[place] != NOBODY && colours[table[place]] != colours[index])
+    u64 words[TABLE / 8];
+    u8 *table = reinterpret_cast<u8 *>(words);
+    FOR (u32 i = 0; i < places / 8; i++)
+        words[i] = ~0ull;
+    u32 distinct = count - alike;
+    Set left = colours.alike;
+    colours.alike = empty_set();
+    while (!is_empty(left)) {
+        u32 index = pop(left);
+        u64 colour = colours.of[index];
+        u32 place = static_cast<u32>(colour) & (places - 1), other;
+        while (other = table[place], other != NOBODY && colours.of[other] != colour)
             place = (place + 1) & (places - 1);
-        if (table[place] == NOBODY) {
+        if (other == NOBODY) {
             table[place] = index;
             distinct++;
+        } else {
+            add_to(colours.alike, index);
+            add_to(colours.alike, other);
         }
     }
     return distinct;
 }
 
 // Refines until nothing changes.
-CALLED void refine(const Molecule &mol, Colours &colours) {
+__device__ static void refine(const Molecule &mol, Colours &colours) {
     // Few molecules are done with fewer rounds than two, so nothing is counted before.
     while (colours.distinct < mol.count) {
         step(mol, colours.of, colours.seen);
         step(mol, colours.seen, colours.of);
-        u32 distinct = count_distinct(colours.of, mol.count);
+        u32 distinct = count_distinct(colours, mol.count);
         bool stable = distinct == colours.distinct;
         colours.distinct = distinct;
         if (stable)
@@ -1438,14 +1544,13 @@ CALLED void refine(const Molecule &mol, Colours &colours) {
     }
 }
 
-// What ranks do not see is seen at last, on top of what they have set apart.
+// What ranks do not see is seen at last, on top of what they have set apart. To be refined.
 __device__ static void see_the_rest(const Molecule &mol, Colours &colours) {
-    for (u32 index = 0; index < mol.count; index++)
+    FOR (u32 index = 0; index < mol.count; index++)
         colours.seen[index] = colours.of[index];
     begin(mol, Sight::FULL, colours);
-    for (u32 index = 0; index < mol.count; index++)
+    FOR (u32 index = 0; index < mol.count; index++)
         colours.of[index] = mix(colours.of[index] ^ rotate_left(colours.seen[index], 17));
-    refine(mol, colours);
 }
 
 // ── stereo ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -1462,8 +1567,8 @@ __device__ static void see_the_rest(const Molecule &mol, Colours &colours) {
 __device__ static inline bool same(const Colours &colours, u32 a, u32 b) { return colours.of[a] == colours.of[b]; }
 
 __device__ static bool neighbours_differ(const Atom &atom, const Colours &colours) {
-    for (u32 i = 1; i < atom.degree; i++)
-        for (u32 j = 0; j < i; j++)
+    FOR (u32 i = 1; i < atom.degree; i++)
+        FOR (u32 j = 0; j < i; j++)
             if (same(colours, neighbour(atom, i), neighbour(atom, j)))
                 return false;
     return true;
@@ -1472,8 +1577,8 @@ __device__ static bool neighbours_differ(const Atom &atom, const Colours &colour
 // Whether the centre is `@@`, seen with its neighbours in the order of their colours, its hydrogen first.
 __device__ static bool is_odd(const Atom &atom, const Colours &colours) {
     bool odd = atom.turn == RIGHT;
-    for (u32 i = 1; i < atom.degree; i++)
-        for (u32 j = 0; j < i; j++)
+    FOR (u32 i = 1; i < atom.degree; i++)
+        FOR (u32 j = 0; j < i; j++)
             odd ^= colours.of[neighbour(atom, j)] > colours.of[neighbour(atom, i)];
     bool lone = atom.degree == 3 && atom.hydrogens == 0;
     // In brackets the hydrogen stands behind the atom before, if there is one.
@@ -1489,7 +1594,7 @@ __device__ static Status side_at(const Atom &atom, u32 other_end, const Colours 
     tells = false;
     u64 colour = 0;
     mark = 0;
-    for (u32 slot = 0; slot < atom.degree; slot++) {
+    FOR (u32 slot = 0; slot < atom.degree; slot++) {
         u32 other = neighbour(atom, slot);
         if (other == other_end)
             continue;
@@ -1525,7 +1630,7 @@ __device__ static Status side_at(const Atom &atom, u32 other_end, const Colours 
 __device__ static Status has_mark(const Atom &atom, u32 other_end, bool &marked) {
     bool heavy = false;
     marked = false;
-    for (u32 slot = 0; slot < atom.degree; slot++) {
+    FOR (u32 slot = 0; slot < atom.degree; slot++) {
         if (neighbour(atom, slot) != other_end) {
             heavy = true;
             marked |= side_in(atom.sides, slot) != 0;
@@ -1538,36 +1643,25 @@ __device__ static Status has_mark(const Atom &atom, u32 other_end, bool &marked)
     return Status::KEY;
 }
 
-// Whether the bond is in a ring in which RDKit sees no double bonds' stereo.
-CALLED bool in_small_ring(Work &work, u32 index, u32 slot) {
-    const Molecule &mol = work.mol;
+// Whether the bond is in a ring in which RDKit sees no double bonds' stereo: whether a way round it is short.
+CALLED bool in_small_ring(const Molecule &mol, u32 index, u32 slot) {
     if (!has(mol.atoms[index].in_ring, slot))
         return false;
     u32 goal = neighbour(mol.atoms[index], slot);
-    u8(&distance)[ATOMS_MAX] = work.perceiving.distance;
-    u8(&queue)[ATOMS_MAX] = work.perceiving.queue;
-    for (u32 i = 0; i < mol.count; i++)
-        distance[i] = 0;
-    queue[0] = index;
-    distance[index] = 1;
-    u32 count = 1;
-    for (u32 at = 0; at < count; at++) {
-        u32 here = queue[at];
-        // As many atoms as the way has so far; with the goal one more.
-        if (distance[here] + 1 >= STEREO_RING_MIN)
-            return false;
-        const Atom &atom = mol.atoms[here];
-        for (u32 step = 0; step < atom.degree; step++) {
-            if (here == index && step == slot)
-                continue;
-            u32 other = neighbour(atom, step);
-            if (other == goal)
-                return true;
-            if (distance[other] == 0) {
-                distance[other] = distance[here] + 1;
-                queue[count++] = other;
-            }
-        }
+    Set reached = empty_set(), last = empty_set();
+    add_to(reached, index);
+    add_to(last, index);
+    // As many atoms as the way has so far; with the goal one more.
+    FOR (u32 length = 1; length + 1 < STEREO_RING_MIN; length++) {
+        Set next = empty_set();
+        while (!is_empty(last))
+            next = either(next, set_beside(mol.atoms[pop(last)]));
+        if (length == 1)
+            take_from(next, goal);
+        if (holds(next, goal))
+            return true;
+        last = without(next, reached);
+        reached = either(reached, next);
     }
     return false;
 }
@@ -1575,37 +1669,41 @@ CALLED bool in_small_ring(Work &work, u32 index, u32 slot) {
 // More neighbours, hydrogens counted, leave an atom no electrons to share.
 __device__ static inline bool may_share(const Atom &atom) { return atom.in_ring != 0 && total_degree(atom) <= 3; }
 
-// Whether an atom lies in a ring of such atoms, or between two. What is so may be aromatic or not; nothing else is.
-CALLED bool may_be_aromatic(Work &work, u32 index) {
-    const Molecule &mol = work.mol;
-    if (!may_share(mol.atoms[index]))
-        return false;
-    u8(&left)[ATOMS_MAX] = work.perceiving.queue;
-    for (u32 here = 0; here < mol.count; here++)
-        left[here] = may_share(mol.atoms[here]);
+// Atoms that lie in a ring of such, or between two. What is so may be aromatic or not; nothing else is.
+CALLED Set sharing_atoms(const Molecule &mol) {
+    Set sharing = empty_set();
+    FOR (u32 index = 0; index < mol.count; index++)
+        if (may_share(mol.atoms[index]))
+            add_to(sharing, index);
     // Those fall off from which no way leads on, until there is none.
-    for (;;) {
-        bool any = false;
-        for (u32 here = 0; here < mol.count; here++) {
-            if (!left[here])
-                continue;
-            const Atom &atom = mol.atoms[here];
-            u32 ways = 0;
-            for (u32 slots = atom.in_ring; slots != 0; slots &= slots - 1)
-                ways += left[neighbour(atom, first_bit(slots))];
-            if (ways < 2) {
-                left[here] = 0;
-                any = true;
-            }
+    FOR (;;) {
+        Set off = empty_set();
+        FOR (Set left = sharing; !is_empty(left);) {
+            u32 index = pop(left), ways = 0;
+            const Atom &atom = mol.atoms[index];
+            FOR (u32 slots = atom.in_ring; slots != 0; slots &= slots - 1)
+                ways += holds(sharing, neighbour(atom, first_bit(slots)));
+            if (ways < 2)
+                add_to(off, index);
         }
-        if (!any)
-            return left[index] != 0;
+        if (is_empty(off))
+            return sharing;
+        sharing = without(sharing, off);
     }
 }
 
+__device__ static bool may_be_aromatic(Work &work, u32 index) {
+    if (!may_share(work.mol.atoms[index]))
+        return false;
+    if (!work.perceiving.sharing_known)
+        work.perceiving.sharing = sharing_atoms(work.mol);
+    work.perceiving.sharing_known = true;
+    return holds(work.perceiving.sharing, index);
+}
+
 __device__ static bool in_ring_of_three(const Molecule &mol, const Atom &atom) {
-    for (u32 i = 1; i < 3; i++)
-        for (u32 j = 0; j < i; j++)
+    FOR (u32 i = 1; i < 3; i++)
+        FOR (u32 j = 0; j < i; j++)
             if (slot_of(mol.atoms[neighbour(atom, i)], neighbour(atom, j)) != NO_SLOT)
                 return true;
     return false;
@@ -1622,7 +1720,7 @@ __device__ static Status centre_of_three(const Molecule &mol, const Atom &atom, 
         if (atom.charge != 0)
             return Status::CHIRALITY;
         bool conjugated = false;
-        for (u32 slot = 0; slot < 3; slot++)
+        FOR (u32 slot = 0; slot < 3; slot++)
             conjugated |= mol.atoms[neighbour(atom, slot)].unsaturation > 0;
         u32 in_rings = __popc(atom.in_ring & 7);
         if (in_rings <= 1 && !conjugated)
@@ -1664,7 +1762,7 @@ __device__ static bool is_ring_centre(const Atom &atom, const Colours &colours) 
     if (atom.in_ring == 0)
         return false;
     u32 out = 0, count = 0, distinct = 0, first_out = 0, second_out = 0;
-    for (u32 slot = 0; slot < atom.degree; slot++) {
+    FOR (u32 slot = 0; slot < atom.degree; slot++) {
         u32 other = neighbour(atom, slot);
         if (!has(atom.in_ring, slot)) {
             if (out == 2)
@@ -1674,7 +1772,7 @@ __device__ static bool is_ring_centre(const Atom &atom, const Colours &colours) 
             continue;
         }
         bool is_new = true;
-        for (u32 i = 0; i < slot; i++)
+        FOR (u32 i = 0; i < slot; i++)
             if (has(atom.in_ring, i) && same(colours, neighbour(atom, i), other))
                 is_new = false;
         distinct += is_new;
@@ -1687,30 +1785,28 @@ __device__ static bool is_ring_centre(const Atom &atom, const Colours &colours) 
     return (count == 4 && distinct == 3) || (count == 3 && distinct == 2);
 }
 
+// Notes what an atom says in a round.
+__device__ static inline void note(Stereo &stereo, Set &saying, u32 index, u32 code) {
+    stereo.now[index] = (holds(saying, index) ? stereo.now[index] : 0) + code;
+    add_to(saying, index);
+}
+
 // One round over what waits. `any`: something was said.
 __device__ static Status say(Work &work, u32 &bonds_count, bool &any) {
     const Molecule &mol = work.mol;
     Stereo &stereo = work.stereo;
     Colours &colours = work.colours;
-    any = false;
-    if (stereo.waiting_count == 0 && bonds_count == 0)
-        return Status::KEY;
-    for (u32 index = 0; index < mol.count; index++)
-        stereo.now[index] = 0;
-    u32 waiting = 0;
-    for (u32 i = 0; i < stereo.waiting_count; i++) {
-        u32 index = stereo.waiting[i];
+    Set saying = empty_set();
+    FOR (Set left = stereo.waiting; !is_empty(left);) {
+        u32 index = pop(left);
         const Atom &atom = mol.atoms[index];
         if (neighbours_differ(atom, colours)) {
-            stereo.now[index] += is_odd(atom, colours) ? CENTRE_ODD : CENTRE_EVEN;
-            any = true;
-        } else {
-            stereo.waiting[waiting++] = index;
+            note(stereo, saying, index, is_odd(atom, colours) ? CENTRE_ODD : CENTRE_EVEN);
+            take_from(stereo.waiting, index);
         }
     }
-    stereo.waiting_count = waiting;
     u32 bonds = 0;
-    for (u32 i = 0; i < bonds_count; i++) {
+    FOR (u32 i = 0; i < bonds_count; i++) {
         u32 a = work.perceiving.bonds_a[i], b = work.perceiving.bonds_b[i];
         bool a_tells, b_tells;
         int at_a, at_b;
@@ -1718,10 +1814,10 @@ __device__ static Status say(Work &work, u32 &bonds_count, bool &any) {
         TRY(side_at(mol.atoms[b], a, colours, b_tells, at_b));
         if (a_tells && b_tells) {
             u32 code = at_a == at_b ? SAME_SIDE : OTHER_SIDE;
-            stereo.now[a] += code;
-            stereo.now[b] += code;
-            stereo.ends[a] = stereo.ends[b] = true;
-            any = true;
+            note(stereo, saying, a, code);
+            note(stereo, saying, b, code);
+            add_to(stereo.ends, a);
+            add_to(stereo.ends, b);
         } else {
             work.perceiving.bonds_a[bonds] = a;
             work.perceiving.bonds_b[bonds] = b;
@@ -1729,34 +1825,20 @@ __device__ static Status say(Work &work, u32 &bonds_count, bool &any) {
         }
     }
     bonds_count = bonds;
-    if (any) {
-        for (u32 index = 0; index < mol.count; index++) {
-            u64 code = stereo.now[index];
-            if (code != 0)
-                colours.of[index] = mix(colours.of[index] ^ code << 56 ^ 0xa5);
-        }
+    any = !is_empty(saying);
+    while (!is_empty(saying)) {
+        u32 index = pop(saying);
+        u64 code = stereo.now[index];
+        colours.of[index] = mix(colours.of[index] ^ code << 56 ^ 0xa5);
     }
     return Status::KEY;
-}
-
-// Says and refines until nothing more is said. `any`: something was.
-CALLED Status say_all(Work &work, u32 &bonds_count, bool &any) {
-    any = false;
-    for (;;) {
-        bool said;
-        TRY(say(work, bonds_count, said));
-        if (!said)
-            return Status::KEY;
-        any = true;
-        refine(work.mol, work.colours);
-    }
 }
 
 __device__ static Status collect_centres(Work &work) {
     const Molecule &mol = work.mol;
     if (!mol.any_turn)
         return Status::KEY;
-    for (u32 index = 0; index < mol.count; index++) {
+    FOR (u32 index = 0; index < mol.count; index++) {
         if (mol.atoms[index].turn == NO_TURN)
             continue;
         bool may;
@@ -1765,7 +1847,7 @@ __device__ static Status collect_centres(Work &work) {
             continue;
         if (may_be_aromatic(work, index))
             return Status::AROMATIC;
-        work.stereo.waiting[work.stereo.waiting_count++] = index;
+        add_to(work.stereo.waiting, index);
     }
     return Status::KEY;
 }
@@ -1780,9 +1862,9 @@ __device__ static Status collect_bonds(Work &work) {
     const Molecule &mol = work.mol;
     if (!mol.any_side)
         return Status::KEY;
-    for (u32 index = 0; index < mol.count; index++) {
+    FOR (u32 index = 0; index < mol.count; index++) {
         const Atom &atom = mol.atoms[index];
-        for (u32 slot = 0; slot < atom.degree; slot++) {
+        FOR (u32 slot = 0; slot < atom.degree; slot++) {
             u32 other = neighbour(atom, slot);
             if (other < index || order_in(atom.settled, slot) != DOUBLE)
                 continue;
@@ -1791,7 +1873,7 @@ __device__ static Status collect_bonds(Work &work) {
             TRY(has_mark(atom, other, marked));
             if (marked)
                 TRY(has_mark(end, index, marked_end));
-            if (marked_end && may_be_end(atom) && may_be_end(end) && !in_small_ring(work, index, slot)) {
+            if (marked_end && may_be_end(atom) && may_be_end(end) && !in_small_ring(mol, index, slot)) {
                 // Of others RDKit writes some as other molecules.
                 if (!is_usual_end(atom) || !is_usual_end(end))
                     return Status::CHIRALITY;
@@ -1809,102 +1891,78 @@ __device__ static Status collect_bonds(Work &work) {
     return Status::KEY;
 }
 
-// Atoms that bonds in rings join.
-__device__ static void mark_ring_system(Work &work, u32 from, u32 system) {
-    u8(&systems)[ATOMS_MAX] = work.perceiving.systems;
-    u8(&stack)[ATOMS_MAX] = work.perceiving.queue;
-    stack[0] = from;
-    systems[from] = system;
-    u32 height = 1;
-    while (height > 0) {
-        const Atom &atom = work.mol.atoms[stack[--height]];
-        for (u32 left = atom.in_ring; left != 0; left &= left - 1) {
-            u32 other = neighbour(atom, first_bit(left));
-            if (systems[other] == 0) {
-                systems[other] = system;
-                stack[height++] = other;
-            }
-        }
+// Atoms that bonds in rings join to one.
+__device__ static Set ring_system_of(const Molecule &mol, u32 from) {
+    Set system = empty_set(), waiting = empty_set();
+    add_to(system, from);
+    add_to(waiting, from);
+    while (!is_empty(waiting)) {
+        const Atom &atom = mol.atoms[pop(waiting)];
+        Set next = empty_set();
+        FOR (u32 slots = atom.in_ring; slots != 0; slots &= slots - 1)
+            add_to(next, neighbour(atom, first_bit(slots)));
+        waiting = either(waiting, without(next, system));
+        system = either(system, next);
     }
+    return system;
 }
 
-// Whether one of the marked centres that are kept has the same colour.
-__device__ static bool is_like_one_kept(const Work &work, u32 index) {
-    for (u32 i = 0; i < work.stereo.waiting_count; i++)
-        if (work.colours.of[work.stereo.waiting[i]] == work.colours.of[index])
-            return true;
-    return false;
+// Those of a set that have the colour of an atom.
+__device__ static Set like(const Colours &colours, Set left, u32 index) {
+    Set like = empty_set();
+    while (!is_empty(left)) {
+        u32 other = pop(left);
+        if (same(colours, index, other))
+            add_to(like, other);
+    }
+    return like;
 }
 
-// Whether another of the marked centres that are kept, in the same system of rings, has the same colour.
-__device__ static bool has_like(const Work &work, u32 one) {
-    for (u32 i = 0; i < work.stereo.waiting_count; i++) {
-        u32 other = work.stereo.waiting[i];
-        if (other != one && work.perceiving.systems[other] == work.perceiving.systems[one] &&
-            same(work.colours, one, other))
-            return true;
+// Whether there are two that are alike beside two others that are.
+__device__ static bool are_two_pairs(const Colours &colours, Set left) {
+    u32 pairs = 0;
+    while (!is_empty(left)) {
+        Set those = like(colours, left, least_of(left));
+        left = without(left, those);
+        pairs += size_of(those) > 1;
     }
-    return false;
+    return pairs > 1;
 }
 
 // Centres whose neighbours are alike stay if they are in a ring with another such one. Where only some of those
 // that look alike are marked, RDKit may write two molecules alike, so it has to be asked.
 __device__ static Status keep_ring_centres(Work &work) {
     const Molecule &mol = work.mol;
-    Stereo &stereo = work.stereo;
-    Perceiving &perceiving = work.perceiving;
-    u32 count = 0;
-    for (u32 i = 0; i < stereo.waiting_count; i++) {
-        u32 index = stereo.waiting[i];
+    Set able = empty_set(), kept = empty_set();
+    FOR (Set left = work.stereo.waiting; !is_empty(left);) {
+        u32 index = pop(left);
         if (is_ring_centre(mol.atoms[index], work.colours))
-            perceiving.able[count++] = index;
+            add_to(able, index);
     }
-    stereo.waiting_count = 0;
-    if (count == 0)
-        return Status::KEY;
-    for (u32 index = 0; index < mol.count; index++)
-        perceiving.systems[index] = 0;
-    for (u32 i = 0; i < count; i++)
-        if (perceiving.systems[perceiving.able[i]] == 0)
-            mark_ring_system(work, perceiving.able[i], i + 1);
-    for (u32 i = 0; i < count; i++) {
-        u32 index = perceiving.able[i], system = perceiving.systems[index], in_system = 0;
-        for (u32 j = 0; j < count; j++)
-            in_system += perceiving.systems[perceiving.able[j]] == system;
-        if (in_system > 1)
-            stereo.waiting[stereo.waiting_count++] = index;
-    }
-    if (stereo.waiting_count == 0)
-        return Status::KEY;
-    for (u32 index = 0; index < mol.count; index++) {
-        const Atom &atom = mol.atoms[index];
-        if (atom.turn == NO_TURN && is_like_one_kept(work, index))
+    while (!is_empty(able)) {
+        Set system = ring_system_of(mol, least_of(able)), in_system = both(able, system);
+        able = without(able, system);
+        if (is_single(in_system))
+            continue;
+        kept = either(kept, in_system);
+        // In one system of rings: here RDKit has to be asked too.
+        if (are_two_pairs(work.colours, in_system))
             return Status::RING_STEREO;
     }
-    // Two that are alike beside two others that are, in one system of rings: here too.
-    for (u32 i = 0; i < stereo.waiting_count; i++) {
-        u32 one = stereo.waiting[i];
-        bool like = false, unlike = false;
-        for (u32 j = 0; j < stereo.waiting_count; j++) {
-            u32 other = stereo.waiting[j];
-            if (other == one || perceiving.systems[other] != perceiving.systems[one])
-                continue;
-            if (same(work.colours, one, other))
-                like = true;
-            else
-                unlike |= has_like(work, other);
-        }
-        if (like && unlike)
+    work.stereo.waiting = kept;
+    if (is_empty(kept))
+        return Status::KEY;
+    FOR (u32 index = 0; index < mol.count; index++)
+        if (mol.atoms[index].turn == NO_TURN && !is_empty(like(work.colours, kept, index)))
             return Status::RING_STEREO;
-    }
     return Status::KEY;
 }
 
 // Whether a neighbour of one end of a double bond has a double bond's stereo.
 __device__ static bool says_beside(const Work &work, const Atom &atom, u32 end) {
-    for (u32 slot = 0; slot < atom.degree; slot++) {
+    FOR (u32 slot = 0; slot < atom.degree; slot++) {
         u32 other = neighbour(atom, slot);
-        if (other != end && work.stereo.ends[other])
+        if (other != end && holds(work.stereo.ends, other))
             return true;
     }
     return false;
@@ -1914,14 +1972,14 @@ __device__ static bool says_beside(const Work &work, const Atom &atom, u32 end) 
 // then, and RDKit may write what it does not mean.
 __device__ static bool marks_meet(Work &work) {
     const Molecule &mol = work.mol;
-    const bool(&ends)[ATOMS_MAX] = work.stereo.ends;
-    for (u32 index = 0; index < mol.count; index++) {
+    const Set &ends = work.stereo.ends;
+    FOR (u32 index = 0; index < mol.count; index++) {
         const Atom &atom = mol.atoms[index];
-        for (u32 slot = 0; slot < atom.degree; slot++) {
+        FOR (u32 slot = 0; slot < atom.degree; slot++) {
             u32 other = neighbour(atom, slot);
             if (order_in(atom.settled, slot) == DOUBLE && other > index &&
-                !(ends[index] && ends[other]) && says_beside(work, atom, other) &&
-                says_beside(work, mol.atoms[other], index) && !in_small_ring(work, index, slot))
+                !(holds(ends, index) && holds(ends, other)) && says_beside(work, atom, other) &&
+                says_beside(work, mol.atoms[other], index) && !in_small_ring(mol, index, slot))
                 return true;
         }
     }
@@ -1934,20 +1992,20 @@ __device__ static void step_kinds(Work &work) {
     const Molecule &mol = work.mol;
     u64(&kinds)[ATOMS_MAX] = work.perceiving.kinds;
     u64(&next)[ATOMS_MAX] = work.colours.seen;
-    for (u32 index = 0; index < mol.count; index++) {
+    FOR (u32 index = 0; index < mol.count; index++) {
         const Atom &atom = mol.atoms[index];
         u64 sum = kinds[index] * 5;
-        for (u32 slot = 0; slot < atom.degree; slot++) {
+        FOR (u32 slot = 0; slot < atom.degree; slot++) {
             u64 kind = kinds[neighbour(atom, slot)];
             bool first = true;
-            for (u32 before = 0; before < slot; before++)
+            FOR (u32 before = 0; before < slot; before++)
                 first &= kinds[neighbour(atom, before)] != kind;
             if (first)
                 sum += kind;
         }
         next[index] = mix(sum);
     }
-    for (u32 index = 0; index < mol.count; index++)
+    FOR (u32 index = 0; index < mol.count; index++)
         kinds[index] = next[index];
 }
 
@@ -1955,9 +2013,9 @@ __device__ static void step_kinds(Work &work) {
 __device__ static bool kinds_tell(const Work &work, u32 index, u32 end) {
     const Atom &atom = work.mol.atoms[index];
     const u64(&kinds)[ATOMS_MAX] = work.perceiving.kinds;
-    for (u32 slot = 0; slot < atom.degree; slot++) {
+    FOR (u32 slot = 0; slot < atom.degree; slot++) {
         u32 one = neighbour(atom, slot);
-        for (u32 before = 0; before < slot; before++) {
+        FOR (u32 before = 0; before < slot; before++) {
             u32 other = neighbour(atom, before);
             if (one != end && other != end && kinds[one] == kinds[other] && !same(work.colours, one, other))
                 return false;
@@ -1967,10 +2025,10 @@ __device__ static bool kinds_tell(const Work &work, u32 index, u32 end) {
 }
 
 __device__ static bool kinds_tell_all(const Work &work) {
-    for (u32 i = 0; i < work.stereo.waiting_count; i++)
-        if (!kinds_tell(work, work.stereo.waiting[i], NOBODY))
+    FOR (Set left = work.stereo.waiting; !is_empty(left);)
+        if (!kinds_tell(work, pop(left), NOBODY))
             return false;
-    for (u32 i = 0; i < work.perceiving.bonds_count; i++) {
+    FOR (u32 i = 0; i < work.perceiving.bonds_count; i++) {
         u32 a = work.perceiving.bonds_a[i], b = work.perceiving.bonds_b[i];
         if (!kinds_tell(work, a, b) || !kinds_tell(work, b, a))
             return false;
@@ -1984,17 +2042,17 @@ __device__ static bool kinds_tell_all(const Work &work) {
 __device__ static void begin_kinds(Work &work) {
     const Molecule &mol = work.mol;
     u64(&kinds)[ATOMS_MAX] = work.perceiving.kinds;
-    for (u32 index = 0; index < mol.count; index++) {
+    FOR (u32 index = 0; index < mol.count; index++) {
         const Atom &atom = mol.atoms[index];
         u32 label = atom.number | static_cast<u32>(atom.hydrogens) << 8 | static_cast<u32>(atom.isotope) << 16;
         kinds[index] = mix(label | 1ull << 56);
     }
     // Its double bonds RDKit counts as half a single one, and nothing else so.
-    for (u32 index = 0; index < mol.count; index++) {
+    FOR (u32 index = 0; index < mol.count; index++) {
         const Atom &atom = mol.atoms[index];
         if (atom.number != PHOSPHORUS || (atom.degree != 3 && atom.degree != 4))
             continue;
-        for (u32 slot = 0; slot < atom.degree; slot++) {
+        FOR (u32 slot = 0; slot < atom.degree; slot++) {
             u32 other = neighbour(atom, slot);
             if (order_in(atom.settled, slot) == DOUBLE)
                 kinds[other] = mix(kinds[other] ^ BY_PHOSPHORUS);
@@ -2006,7 +2064,7 @@ __device__ static void begin_kinds(Work &work) {
 __device__ static Status compare_with_ranks(Work &work) {
     begin_kinds(work);
     // What the whole molecule tells apart, so many rounds do.
-    for (u32 round = 0; round <= work.mol.count; round++) {
+    FOR (u32 round = 0; round <= work.mol.count; round++) {
         if (kinds_tell_all(work))
             return Status::KEY;
         step_kinds(work);
@@ -2014,55 +2072,23 @@ __device__ static Status compare_with_ranks(Work &work) {
     return Status::CHIRALITY;
 }
 
-__device__ static void clear_stereo(Work &work) {
-    for (u32 index = 0; index < work.mol.count; index++)
-        work.stereo.ends[index] = false;
-    work.stereo.waiting_count = 0;
-}
+__device__ static void clear_stereo(Work &work) { work.stereo.ends = work.stereo.waiting = empty_set(); }
 
-// Finds the marks that may count, and puts what they say into colours until nothing is added. `any`: something
-// is said, or waits to be.
-__device__ static Status perceive(Work &work, bool &any) {
-    clear_stereo(work);
+// Finds the marks that may count, once colours are refined.
+__device__ static Status find_marks(Work &work) {
     work.perceiving.bonds_count = 0;
+    work.perceiving.sharing_known = false;
     TRY(collect_centres(work));
     TRY(collect_bonds(work));
-    TRY(compare_with_ranks(work));
-    TRY(say_all(work, work.perceiving.bonds_count, any));
+    return compare_with_ranks(work);
+}
+
+// What is left once marks have said all they can. `any`: something was said, or waits to be.
+__device__ static Status end_marks(Work &work, bool &any) {
     TRY(keep_ring_centres(work));
     if (work.mol.any_side && marks_meet(work))
         return Status::MARKS;
-    any |= work.stereo.waiting_count > 0;
-    return Status::KEY;
-}
-
-// Colours with all that is to be seen.
-__device__ static Status colour(Work &work) {
-    const Molecule &mol = work.mol;
-    Colours &colours = work.colours;
-    if (mol.any_turn || mol.any_side) {
-        // Charges of others show in their bonds and hydrogens too.
-        Sight sight = Sight::FULL;
-        for (u32 index = 0; index < mol.count; index++) {
-            const Atom &atom = mol.atoms[index];
-            if (atom.number == CARBON && atom.charge != 0)
-                sight = Sight::RANKS;
-        }
-        begin(mol, sight, colours);
-        refine(mol, colours);
-        bool any;
-        TRY(perceive(work, any));
-        if (any) {
-            if (sight == Sight::FULL)
-                return Status::KEY;
-            see_the_rest(mol, colours);
-            u32 no_bonds = 0;
-            return say_all(work, no_bonds, any);
-        }
-    }
-    clear_stereo(work);
-    begin(mol, Sight::FULL, colours);
-    refine(mol, colours);
+    any |= !is_empty(work.stereo.waiting);
     return Status::KEY;
 }
 
@@ -2071,17 +2097,20 @@ __device__ static Status colour(Work &work) {
 __device__ static void sort(Work &work) {
     const u64(&colours)[ATOMS_MAX] = work.colours.of;
     Cells &cells = work.cells;
-    u32 count = work.mol.count;
-    for (u32 index = 0; index < count; index++) {
+    FOR (u32 index = 0; index < work.mol.count; index++)
+        cells.of[index] = NOBODY;
+    u32 count = 0;
+    FOR (Set left = work.colours.alike; !is_empty(left); count++) {
+        u32 index = pop(left), at = count;
         u64 colour = colours[index];
-        u32 at = index;
-        for (; at > 0 && colours[cells.order[at - 1]] > colour; at--)
+        FOR (; at > 0 && colours[cells.order[at - 1]] > colour; at--)
             cells.order[at] = cells.order[at - 1];
         cells.order[at] = index;
     }
+    cells.count = count;
     u32 begin = 0;
     u64 before = 0;
-    for (u32 at = 0; at < count; at++) {
+    FOR (u32 at = 0; at < count; at++) {
         u32 index = cells.order[at];
         if (at == 0 || colours[index] != before)
             begin = at;
@@ -2091,10 +2120,12 @@ __device__ static void sort(Work &work) {
     }
 }
 
+__device__ static inline u32 cell_size(const Cells &cells, u32 cell) { return cell == NOBODY ? 1 : cells.size[cell]; }
+
 // The cells of an atom's neighbours, a byte per slot.
 __device__ static inline u64 cells_beside(const Cells &cells, const Atom &atom) {
     u64 beside = 0;
-    for (u32 slot = 0; slot < atom.degree; slot++)
+    FOR (u32 slot = 0; slot < atom.degree; slot++)
         beside |= static_cast<u64>(cells.of[neighbour(atom, slot)]) << 8 * slot;
     return beside;
 }
@@ -2103,7 +2134,7 @@ __device__ static inline u64 cells_beside(const Cells &cells, const Atom &atom) 
 __device__ static inline u32 times_in(u64 beside, u32 degree, u32 slot, bool &first) {
     u32 cell = byte_of(beside, slot), times = 0;
     first = true;
-    for (u32 i = 0; i < degree; i++) {
+    FOR (u32 i = 0; i < degree; i++) {
         if (byte_of(beside, i) == cell) {
             times++;
             first &= i >= slot;
@@ -2125,8 +2156,8 @@ __device__ static void look_at_cell(Work &work, u32 cell) {
     u32 size = cells.size[cell];
     const Atom &atom = work.mol.atoms[cells.order[cell]];
     u64 beside = cells_beside(cells, atom);
-    for (u32 slot = 0; slot < atom.degree; slot++) {
-        u32 other = byte_of(beside, slot), other_size = cells.size[other];
+    FOR (u32 slot = 0; slot < atom.degree; slot++) {
+        u32 other = byte_of(beside, slot), other_size = cell_size(cells, other);
         bool first;
         u32 times = times_in(beside, atom.degree, slot, first);
         if (!first || other_size == 1)
@@ -2134,13 +2165,15 @@ __device__ static void look_at_cell(Work &work, u32 cell) {
         if (other == cell) {
             // Nobody or everybody is plain; pairs, all but pairs, and the ring of five are told too.
             if (times != size - 1) {
-                splitting.mixed[cell] = true;
-                splitting.faulty[cell] |= !(times == 1 || times == size - 2 || (times == 2 && size == 5));
+                add_to(splitting.mixed, cell);
+                if (!(times == 1 || times == size - 2 || (times == 2 && size == 5)))
+                    add_to(splitting.faulty, cell);
             }
         } else if (times != other_size) {
             // Stars: an atom of one of the two has one neighbour in the other.
             u32 back = times * size / other_size;
-            splitting.faulty[cell] |= !(times == 1 || back == 1);
+            if (times != 1 && back != 1)
+                add_to(splitting.faulty, cell);
             u32 a = root_of(splitting, cell), b = root_of(splitting, other);
             splitting.joined[a > b ? a : b] = a < b ? a : b;
         }
@@ -2149,7 +2182,7 @@ __device__ static void look_at_cell(Work &work, u32 cell) {
 
 // Whether a star joins the cell of an atom to the one that is beside it in this slot, and no slot before.
 __device__ static bool joins(const Cells &cells, u64 beside, u32 degree, u32 slot, u32 cell) {
-    u32 to = byte_of(beside, slot), size = cells.size[to];
+    u32 to = byte_of(beside, slot), size = cell_size(cells, to);
     bool first;
     u32 times = times_in(beside, degree, slot, first);
     return to != cell && size > 1 && times != size && first;
@@ -2160,7 +2193,7 @@ __device__ static u32 edges(const Work &work, u32 cell) {
     const Atom &atom = work.mol.atoms[work.cells.order[cell]];
     u64 beside = cells_beside(work.cells, atom);
     u32 count = 0;
-    for (u32 slot = 0; slot < atom.degree; slot++)
+    FOR (u32 slot = 0; slot < atom.degree; slot++)
         count += joins(work.cells, beside, atom.degree, slot, cell);
     return count;
 }
@@ -2177,7 +2210,7 @@ __device__ static bool grows(Work &work, u32 from) {
         u32 cell = splitting.stack[height], above = splitting.above[height];
         const Atom &atom = work.mol.atoms[cells.order[cell]];
         u64 beside = cells_beside(cells, atom);
-        for (u32 slot = 0; slot < atom.degree; slot++) {
+        FOR (u32 slot = 0; slot < atom.degree; slot++) {
             u32 to = byte_of(beside, slot);
             if (to == above || !joins(cells, beside, atom.degree, slot, cell))
                 continue;
@@ -2193,26 +2226,27 @@ __device__ static bool grows(Work &work, u32 from) {
 
 // Whether colours do not tell a component: it must be a tree, with cells that grow away from the least, and one
 // mixed cell at most, the least.
-__device__ static bool is_faulty(Work &work, u32 root, u32 large_count) {
+__device__ static bool is_faulty(Work &work, u32 root) {
+    const Cells &cells = work.cells;
     const Splitting &splitting = work.splitting;
     u32 count = 0, mixed_count = 0, ends = 0, least = NOBODY;
     bool fault = false;
-    for (u32 i = 0; i < large_count; i++) {
-        u32 cell = splitting.large[i];
+    FOR (u32 cell = 0; cell < cells.count; cell += cells.size[cell]) {
         if (root_of(splitting, cell) != root)
             continue;
         count++;
-        fault |= splitting.faulty[cell];
-        mixed_count += splitting.mixed[cell];
+        fault |= holds(splitting.faulty, cell);
+        bool mixed = holds(splitting.mixed, cell);
+        mixed_count += mixed;
         ends += edges(work, cell);
         // The mixed one first among those of the least size.
-        u32 size = work.cells.size[cell], least_size = least == NOBODY ? NOBODY + 1 : work.cells.size[least];
-        if (size < least_size || (size == least_size && splitting.mixed[cell] && !splitting.mixed[least]))
+        u32 size = cells.size[cell], least_size = least == NOBODY ? NOBODY + 1 : cells.size[least];
+        if (size < least_size || (size == least_size && mixed && !holds(splitting.mixed, least)))
             least = cell;
     }
     if (count == 1 || fault)
         return fault;
-    return mixed_count > 1 || (mixed_count == 1 && !splitting.mixed[least]) || ends / 2 != count - 1 ||
+    return mixed_count > 1 || (mixed_count == 1 && !holds(splitting.mixed, least)) || ends / 2 != count - 1 ||
            !grows(work, least);
 }
 
@@ -2220,30 +2254,21 @@ __device__ static bool is_faulty(Work &work, u32 root, u32 large_count) {
 CALLED u32 first_fault(Work &work) {
     const Cells &cells = work.cells;
     Splitting &splitting = work.splitting;
-    u32 count = work.mol.count, large_count = 0;
-    for (u32 at = 0; at < count; at += cells.size[at]) {
-        splitting.joined[at] = at;
-        splitting.faulty[at] = splitting.mixed[at] = false;
-    }
-    for (u32 at = 0; at < count; at += cells.size[at]) {
-        if (cells.size[at] > 1) {
-            splitting.large[large_count++] = at;
-            look_at_cell(work, at);
-        }
-    }
-    for (u32 i = 0; i < large_count; i++) {
-        u32 cell = splitting.large[i];
-        if (root_of(splitting, cell) == cell)
-            splitting.faulty[cell] = is_faulty(work, cell, large_count);
-    }
+    splitting.faulty = splitting.mixed = empty_set();
+    FOR (u32 cell = 0; cell < cells.count; cell += cells.size[cell])
+        splitting.joined[cell] = cell;
+    FOR (u32 cell = 0; cell < cells.count; cell += cells.size[cell])
+        look_at_cell(work, cell);
+    Set faulty = empty_set();
+    FOR (u32 cell = 0; cell < cells.count; cell += cells.size[cell])
+        if (root_of(splitting, cell) == cell && is_faulty(work, cell))
+            add_to(faulty, cell);
     // Of the faulty components the cell that comes first; a small cell is cheaper to set apart.
     u32 found = NOBODY;
-    for (u32 i = 0; i < large_count; i++) {
-        u32 cell = splitting.large[i];
-        if (splitting.faulty[root_of(splitting, cell)] &&
-            (found == NOBODY || cells.size[cell] < cells.size[found]))
-            found = cell;
-    }
+    if (!is_empty(faulty))
+        FOR (u32 cell = 0; cell < cells.count; cell += cells.size[cell])
+            if (holds(faulty, root_of(splitting, cell)) && (found == NOBODY || cells.size[cell] < cells.size[found]))
+                found = cell;
     return found;
 }
 
@@ -2254,21 +2279,27 @@ __device__ static u32 cell_to_split(Work &work) {
     sort(work);
     const Cells &cells = work.cells;
     // A centre that still waits: the first of its neighbours that are alike.
-    u32 first = ~0u;
-    for (u32 i = 0; i < work.stereo.waiting_count; i++) {
-        u32 index = work.stereo.waiting[i];
+    u32 found = NOBODY;
+    u64 first = 0, first_beside = 0;
+    FOR (Set left = work.stereo.waiting; !is_empty(left);) {
+        u32 index = pop(left);
+        u64 colour = work.colours.of[index];
         const Atom &atom = work.mol.atoms[index];
         u64 beside = cells_beside(cells, atom);
-        for (u32 slot = 0; slot < atom.degree; slot++) {
+        FOR (u32 slot = 0; slot < atom.degree; slot++) {
             bool is_first;
-            u32 candidate = static_cast<u32>(cells.of[index]) << 8 | byte_of(beside, slot);
-            if (times_in(beside, atom.degree, slot, is_first) > 1 && candidate < first)
-                first = candidate;
+            u32 cell = byte_of(beside, slot);
+            if (cell == NOBODY || times_in(beside, atom.degree, slot, is_first) < 2)
+                continue;
+            u64 colour_beside = work.colours.of[neighbour(atom, slot)];
+            if (found == NOBODY || colour < first || (colour == first && colour_beside < first_beside)) {
+                found = cell;
+                first = colour;
+                first_beside = colour_beside;
+            }
         }
     }
-    if (first != ~0u)
-        return first & 255;
-    return first_fault(work);
+    return found != NOBODY ? found : first_fault(work);
 }
 
 // The key of a molecule that its colours tell: what all atoms see once more, added up in two ways, so that their order
@@ -2276,7 +2307,7 @@ __device__ static u32 cell_to_split(Work &work) {
 __device__ static ulonglong2 key_of(const Work &work) {
     const Molecule &mol = work.mol;
     u64 first = 0, second = 0, whole = DEFINITION << 8 | mol.count;
-    for (u32 index = 0; index < mol.count; index++) {
+    FOR (u32 index = 0; index < mol.count; index++) {
         u64 seen = see(mol, index, work.colours.of);
         first += seen;
         second += mix(seen);
@@ -2290,7 +2321,7 @@ __device__ static ulonglong2 key_of(const Work &work) {
 // A word as the number that its bytes make in the order of memory.
 __device__ static u64 in_order_of_bytes(u64 word) {
     u64 turned = 0;
-    for (u32 i = 0; i < 8; i++)
+    FOR (u32 i = 0; i < 8; i++)
         turned = turned << 8 | byte_of(word, i);
     return turned;
 }
@@ -2302,58 +2333,110 @@ __device__ static bool is_less(ulonglong2 a, ulonglong2 b) {
 
 // Keeps things as they are before the atoms of a cell are set apart.
 __device__ static void keep(const Work &work, u32 cell, Level &level) {
-    u32 count = work.mol.count;
-    for (u32 index = 0; index < count; index++)
+    FOR (u32 index = 0; index < work.mol.count; index++)
         level.colours[index] = work.colours.of[index];
-    for (u32 i = 0; i < work.stereo.waiting_count; i++)
-        level.waiting[i] = work.stereo.waiting[i];
+    level.waiting = work.stereo.waiting;
     level.distinct = work.colours.distinct;
-    level.waiting_count = work.stereo.waiting_count;
-    level.size = work.cells.size[cell];
-    for (u32 i = 0; i < level.size; i++)
-        level.members[i] = work.cells.order[cell + i];
-    level.next = 0;
+    level.members = empty_set();
+    FOR (u32 i = 0; i < work.cells.size[cell]; i++)
+        add_to(level.members, work.cells.order[cell + i]);
 }
 
-// Sets the next atom of a level apart.
-__device__ static Status set_apart(Work &work, Level &level) {
-    u32 count = work.mol.count;
-    for (u32 index = 0; index < count; index++)
-        work.colours.of[index] = level.colours[index];
-    for (u32 i = 0; i < level.waiting_count; i++)
-        work.stereo.waiting[i] = level.waiting[i];
-    work.stereo.waiting_count = level.waiting_count;
-    u32 member = level.members[level.next++];
-    work.colours.of[member] = mix(work.colours.of[member] ^ 0x5bd1e99500000001ull);
-    work.colours.distinct = level.distinct + 1;
-    refine(work.mol, work.colours);
-    u32 no_bonds = 0;
-    bool any;
-    return say_all(work, no_bonds, any);
+// Sets the next atom of a level apart. To be refined.
+__device__ static void set_apart(Work &work, Level &level) {
+    Colours &colours = work.colours;
+    FOR (u32 index = 0; index < work.mol.count; index++)
+        colours.of[index] = level.colours[index];
+    work.stereo.waiting = level.waiting;
+    u32 member = pop(level.members);
+    colours.of[member] = mix(colours.of[member] ^ 0x5bd1e99500000001ull);
+    colours.distinct = level.distinct + 1;
+    colours.alike = first_atoms(work.mol.count);
 }
 
-// The least of the keys of all ways to set atoms apart.
-__device__ static Status search(Work &work, ulonglong2 &least) {
-    u32 leaves = 0, depth = 0;
-    for (;;) {
-        u32 cell = cell_to_split(work);
-        if (cell == NOBODY) {
-            ulonglong2 key = key_of(work);
-            if (leaves == 0 || is_less(key, least))
-                least = key;
-            if (++leaves > LEAVES_MAX)
-                return Status::TOO_LARGE;
-        } else {
-            if (depth == DEPTH_MAX)
-                return Status::TOO_LARGE;
-            keep(work, cell, work.splitting.levels[depth++]);
-        }
-        while (depth > 0 && work.splitting.levels[depth - 1].next == work.splitting.levels[depth - 1].size)
-            depth--;
-        if (depth == 0)
-            return Status::KEY;
-        TRY(set_apart(work, work.splitting.levels[depth - 1]));
+// Ways to set atoms apart that were tried, and the least key of them.
+struct Search {
+    u32 depth, leaves;
+    ulonglong2 least;
+};
+
+// Goes on with the search, once colours are refined and hold what marks say. `over`: there is nothing left to refine.
+__device__ static Status search_on(Work &work, Search &search, bool &over) {
+    Level(&levels)[DEPTH_MAX] = work.splitting.levels;
+    u32 cell = cell_to_split(work);
+    if (cell == NOBODY) {
+        ulonglong2 key = key_of(work);
+        if (search.leaves == 0 || is_less(key, search.least))
+            search.least = key;
+        if (++search.leaves > LEAVES_MAX)
+            return Status::TOO_LARGE;
+    } else {
+        if (search.depth == DEPTH_MAX)
+            return Status::TOO_LARGE;
+        keep(work, cell, levels[search.depth++]);
     }
+    while (search.depth > 0 && is_empty(levels[search.depth - 1].members))
+        search.depth--;
+    over = search.depth == 0;
+    if (!over)
+        set_apart(work, levels[search.depth - 1]);
+    return Status::KEY;
+}
+
+// What is next when colours are refined.
+enum class Stage : u8 { FIND_MARKS, END_MARKS, SEARCH };
+
+// Whose marks say something: whether charges must be left out at first, for they would show nowhere else.
+__device__ static Sight sight_for_marks(const Molecule &mol) {
+    Sight sight = Sight::FULL;
+    FOR (u32 index = 0; index < mol.count; index++)
+        if (mol.atoms[index].number == CARBON && mol.atoms[index].charge != 0)
+            sight = Sight::RANKS;
+    return sight;
+}
+
+// Refines colours, lets marks speak and sets atoms apart, until the key is there. All of it in one loop with one
+// place where colours are refined, so that the threads of a warp meet there whatever their molecules need.
+__device__ static Status find_key(Work &work, ulonglong2 &key) {
+    const Molecule &mol = work.mol;
+    Colours &colours = work.colours;
+    Search search = Search();
+    bool marked = mol.any_turn || mol.any_side, said_any = false, over = false;
+    Stage stage = marked ? Stage::FIND_MARKS : Stage::SEARCH;
+    Sight sight = marked ? sight_for_marks(mol) : Sight::FULL;
+    u32 bonds_count = 0;
+    clear_stereo(work);
+    begin(mol, sight, colours);
+    while (!over) {
+        refine(mol, colours);
+        if (stage == Stage::FIND_MARKS) {
+            TRY(find_marks(work));
+            bonds_count = work.perceiving.bonds_count;
+            stage = Stage::END_MARKS;
+        }
+        bool said;
+        TRY(say(work, bonds_count, said));
+        said_any |= said;
+        if (said)
+            continue;
+        if (stage == Stage::END_MARKS) {
+            TRY(end_marks(work, said_any));
+            stage = Stage::SEARCH;
+            bonds_count = 0;
+            if (!said_any) {
+                clear_stereo(work);
+                begin(mol, Sight::FULL, colours);
+                continue;
+            }
+            if (sight == Sight::RANKS) {
+                see_the_rest(mol, colours);
+                continue;
+            }
+        }
+        TRY(search_on(work, search, over));
+    }
+    key = search.least;
+    return Status::KEY;
 }
 
 // ── The kernel ──────────────────────────────────────────────────────────────────────────────────────────────
@@ -2362,8 +2445,7 @@ __device__ static Status key(const Text &text, Work &work, ulonglong2 &key) {
     TRY(read(text, work));
     TRY(complete(work));
     TRY(settle(work));
-    TRY(colour(work));
-    return search(work, key);
+    return find_key(work, key);
 }
 
 // Writes the key of each row and its status; where there is no key, zeroes. `text_end` says where a row's bytes

@@ -164,10 +164,7 @@ fn on_adapter(adapter: &Adapter) -> EngineFinding {
         Ok(Box::new(GpuEngine::new(device, room)))
     });
     let device = format!("{} ({})", adapter.name, adapter.backend);
-    EngineFinding {
-        keys: try_keys(|| structure_key::on_adapter(adapter, conformance::key_room())),
-        ..finding("wgpu", Some(device), adapter.software, state)
-    }
+    finding("wgpu", Some(device), adapter.software, state)
 }
 
 type KeyDevicesMade = Result<Vec<Box<dyn KeyDevice>>, EngineError>;

@@ -132,6 +132,10 @@ impl Bench<'_> {
     }
 
     fn structure_keys(&self, report: &mut EngineReport) -> Result<(), BenchError> {
+        if !self.subject.makes_keys() {
+            report.structure_keys_skipped = Some("the CPU makes them for this engine".into());
+            return Ok(());
+        }
         let copied = report.copy_bytes_per_second;
         match structure_key::measure(self.subject, self.effort, copied) {
             Ok(figure) => report.structure_keys = Some(figure),

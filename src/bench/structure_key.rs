@@ -90,8 +90,9 @@ fn on_devices<'t>(
 ) -> Result<Vec<Worker<'t>>, EngineError> {
     let worker = |device: Box<dyn KeyDevice>| {
         let mut batch = KeyBatch::new(device.as_ref(), room(texts))?;
-        let pushed = texts.iter().all(|text| batch.push(text.as_bytes()));
-        assert!(pushed, "the room is for these texts");
+        let asked: Vec<_> = texts.iter().map(|text| Some(text.as_bytes())).collect();
+        batch.fill(&asked);
+        assert_eq!(batch.rows(), texts.len(), "the room is for these texts");
         batch.spoil();
         Ok(Worker::Device {
             device,
@@ -133,7 +134,7 @@ impl Worker<'_> {
         };
         let (mut keys, mut told) = (StructureKeys::new(), 0);
         for (row, text) in texts.iter().enumerate() {
-            match batch.told(row) {
+            match batch.told(row)? {
                 Told::TooLarge => continue,
                 found if found == by_cpu(&mut keys, text) => told += 1,
                 _ => return None,

@@ -166,17 +166,21 @@ impl Subject {
         match &self.on {
             _ if effort.is_trial() => 1_024,
             On::Cpu { .. } => 4_096,
-            On::Wgpu(adapter) if adapter.software => 4_096,
-            On::Cuda(_) | On::Wgpu(_) => 65_536,
+            On::Wgpu(_) => 4_096,
+            On::Cuda(_) => 65_536,
         }
     }
 
-    /// Devices that make structure keys; none on the CPU, which makes them itself.
+    /// Whether structure keys are its work: a job on wgpu has them made by the workers.
+    pub fn makes_keys(&self) -> bool {
+        !matches!(self.on, On::Wgpu(_))
+    }
+
+    /// Devices that make structure keys; only CUDA has any.
     pub fn key_devices(&self, room: KeyRoom) -> Result<Vec<Box<dyn KeyDevice>>, EngineError> {
         match &self.on {
-            On::Cpu { .. } => Ok(Vec::new()),
             On::Cuda(gpu) => structure_key::on_gpu(gpu, room, KEY_DEVICES),
-            On::Wgpu(adapter) => structure_key::on_adapter(adapter, room),
+            On::Cpu { .. } | On::Wgpu(_) => Ok(Vec::new()),
         }
     }
 

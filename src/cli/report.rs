@@ -326,6 +326,7 @@ fn keys(manifest: &Manifest) -> String {
         reasons => format!(" ({})", reasons.join(", ")),
     };
     let on_device = match (manifest.keys_made_by, manifest.keys_too_large_for_device) {
+        ("cpu", _) if manifest.engine == "wgpu" => "; the CPU made the others".into(),
         ("cpu", _) => String::new(),
         (engine, 0) => format!("; {engine} made the others"),
         (engine, left) => format!("; {engine} made the others but {}", count(left)),

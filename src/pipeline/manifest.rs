@@ -83,7 +83,8 @@ pub struct Manifest {
     pub products_excluded: u64,
     /// Times the run was interrupted and gone on with.
     pub interruptions: u64,
-    engine: &'static str,
+    /// The engine it ran on.
+    pub engine: &'static str,
     /// Why the engine is not the one that was chosen, if that failed on the way.
     pub engine_lost: Option<String>,
     threads: usize,

@@ -216,9 +216,8 @@ impl Chosen {
     /// How many devices that make structure keys it has for so many workers, at most.
     pub fn key_devices(&self, threads: usize) -> usize {
         match self.on {
-            On::Cpu => 0,
             On::Cuda(_) => threads.min(KEY_DEVICES_MAX),
-            On::Wgpu(_) => 1,
+            On::Cpu | On::Wgpu(_) => 0,
         }
     }
 
@@ -233,9 +232,8 @@ impl Chosen {
             crate::faults::device_call(self.name(), "open_keys")?;
         }
         let devices = match &self.on {
-            On::Cpu => Vec::new(),
             On::Cuda(gpu) => structure_key::on_gpu(gpu, room, count)?,
-            On::Wgpu(adapter) => structure_key::on_adapter(adapter, room)?,
+            On::Cpu | On::Wgpu(_) => Vec::new(),
         };
         KeyDevices::new(devices, room)
     }

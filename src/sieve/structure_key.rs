@@ -1,5 +1,6 @@
-//! Structure keys on a device: texts in, a key or a status for each out. `kernels/structure_key.cu` and
-//! `shaders/structure_key.wgsl` are the engine of [`crate::identity`] over again, the same to the bit.
+//! Structure keys on a device: texts in, a key or a status for each out. `kernels/structure_key.cu` is the engine
+//! of [`crate::identity`] over again, the same to the bit. Only NVIDIA GPUs make structure keys; with the engines
+//! `wgpu` and `cpu` the workers make them.
 //!
 //! Rows that a device can't tell go back to the worker that asked: to RDKit, or, if they are only too large
 //! for the device, to the engine on the CPU. Only then is a slot whole and goes on to the sieve. So keys are
@@ -21,7 +22,6 @@ use std::fmt;
 use super::{
     EngineError,
     cuda::{CudaKeys, Gpu},
-    wgpu::{Adapter, WgpuKeys},
 };
 use crate::{
     identity::Reason,
@@ -121,12 +121,4 @@ pub fn on_gpu(
     let devices = CudaKeys::open_several(gpu.index, room, count)?;
     let boxed = |device| -> Box<dyn KeyDevice> { Box::new(device) };
     Ok(devices.into_iter().map(boxed).collect())
-}
-
-/// The device on an adapter: one, for it works on a batch at a time.
-pub fn on_adapter(
-    adapter: &Adapter,
-    room: KeyRoom,
-) -> Result<Vec<Box<dyn KeyDevice>>, EngineError> {
-    Ok(vec![Box::new(WgpuKeys::open(adapter, room)?)])
 }

@@ -19,10 +19,8 @@ mod adapter;
 mod buffers;
 mod faults;
 mod staging;
-mod structure_key;
 
 pub use adapter::{Adapter, adapters};
-pub use structure_key::{KEY_SHADER, WgpuKeys};
 
 use buffers::{Buffers, Shape, bindings};
 use faults::Faults;

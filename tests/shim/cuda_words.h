@@ -44,6 +44,8 @@ static int __ffs(int bits) { return __builtin_ffs(bits); }
 
 static int __popc(unsigned bits) { return __builtin_popcount(bits); }
 
+static int __popcll(unsigned long long bits) { return __builtin_popcountll(bits); }
+
 template <class T> static T atomicCAS(T *at, T expected, T wanted) {
     T held = *at;
     if (held == expected)

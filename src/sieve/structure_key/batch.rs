@@ -1,5 +1,8 @@
 //! Texts on the host, one behind the other, and room for what a device tells of them. In memory from which
 //! the device copies well; allocated once.
+//!
+//! The 32 threads of a warp wait for each other, so a batch puts texts together that take about as long: those with
+//! marks of stereo apart from those without, and each by length. Whoever asks counts texts in his own order.
 
 use super::{EngineError, KeyDevice, KeyRoom, Told};
 use crate::slot::HostMemory;
@@ -13,6 +16,25 @@ pub struct KeyBatch {
     room: KeyRoom,
     rows: usize,
     text_bytes: usize,
+    /// Per text that was given: its row, or [`NO_ROW`].
+    row_of: Vec<u32>,
+    /// The texts of the rows: what orders them, and their places among those that were given.
+    order: Vec<(Work, u32)>,
+}
+
+/// Of a text for which there is no row.
+const NO_ROW: u32 = u32::MAX;
+
+/// About how much work a text is: marks of centres, marks of double bonds, bytes.
+type Work = (bool, bool, u32);
+
+fn work_of(text: &[u8]) -> Work {
+    let (mut centres, mut bonds) = (false, false);
+    for byte in text {
+        centres |= *byte == b'@';
+        bonds |= (*byte == b'/') | (*byte == b'\\');
+    }
+    (centres, bonds, text.len() as u32)
 }
 
 /// The parts of a batch's memory, each as long as there is room.
@@ -34,24 +56,27 @@ fn words(room: KeyRoom) -> [usize; 4] {
 }
 
 impl KeyBatch {
-    /// Bytes of a batch.
+    /// Bytes of a batch, and of the texts that it is filled with at a time.
     pub fn bytes(room: KeyRoom) -> usize {
+        let beside = size_of::<Option<&[u8]>>() + size_of::<u32>() + size_of::<(Work, u32)>();
+        Self::memory_bytes(room) + room.rows_max * beside
+    }
+
+    /// Those that the device copies from and to.
+    fn memory_bytes(room: KeyRoom) -> usize {
         size_of::<u64>() * words(room).iter().sum::<usize>()
     }
 
     /// An empty batch in memory of a device's.
     pub fn new(device: &dyn KeyDevice, room: KeyRoom) -> Result<Self, EngineError> {
         Ok(Self {
-            memory: device.host_memory(Self::bytes(room))?,
+            memory: device.host_memory(Self::memory_bytes(room))?,
             room,
             rows: 0,
             text_bytes: 0,
+            row_of: Vec::with_capacity(room.rows_max),
+            order: Vec::with_capacity(room.rows_max),
         })
-    }
-
-    /// Forgets all rows.
-    pub fn clear(&mut self) {
-        (self.rows, self.text_bytes) = (0, 0);
     }
 
     /// Its rows.
@@ -59,18 +84,36 @@ impl KeyBatch {
         self.rows
     }
 
-    /// Adds a row; false if there is no room for it.
-    pub fn push(&mut self, text: &[u8]) -> bool {
+    /// Forgets all rows and takes these texts, as far as they are there and there is room; the first come first.
+    pub fn fill(&mut self, texts: &[Option<&[u8]>]) {
+        self.row_of.clear();
+        self.row_of.resize(texts.len(), NO_ROW);
+        self.order.clear();
+        let mut bytes = 0;
+        for (text, place) in texts.iter().zip(0..) {
+            let Some(text) = text else { continue };
+            let fits = bytes + text.len() <= self.room.text_bytes_max;
+            if fits && self.order.len() < self.room.rows_max {
+                bytes += text.len();
+                self.order.push((work_of(text), place));
+            }
+        }
+        self.order.sort_unstable();
+        (self.rows, self.text_bytes) = (0, 0);
+        for i in 0..self.order.len() {
+            let place = self.order[i].1;
+            self.row_of[place as usize] = i as u32;
+            self.push(texts[place as usize].unwrap_or_default());
+        }
+    }
+
+    fn push(&mut self, text: &[u8]) {
         let (row, begin) = (self.rows, self.text_bytes);
         let end = begin + text.len();
-        if row == self.room.rows_max || end > self.room.text_bytes_max {
-            return false;
-        }
         let columns = self.columns();
         columns.text[begin..end].copy_from_slice(text);
         columns.text_end[row] = end as u32;
         (self.rows, self.text_bytes) = (row + 1, end);
-        true
     }
 
     /// Has a device tell of all rows.
@@ -85,10 +128,15 @@ impl KeyBatch {
         )
     }
 
-    /// What the device said last of a row.
-    pub fn told(&mut self, row: usize) -> Told {
+    /// What the device said last of the text in this place; none if it was not asked about it.
+    ///
+    /// # Panics
+    /// If there was no text in this place.
+    pub fn told(&mut self, place: usize) -> Option<Told> {
+        let row = self.row_of[place];
         let columns = self.columns();
-        Told::of(columns.statuses[row], columns.keys[row])
+        let told = |row: usize| Told::of(columns.statuses[row], columns.keys[row]);
+        (row != NO_ROW).then(|| told(row as usize))
     }
 
     /// Writes what no device says where it is to write, so that a row it leaves out does not look right.
@@ -109,5 +157,74 @@ impl KeyBatch {
             text: bytemuck::cast_slice_mut(text),
             statuses: bytemuck::cast_slice_mut(&mut rest[..statuses]),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Tells of each row its bytes, and nothing else.
+    struct Echo;
+
+    impl KeyDevice for Echo {
+        fn name(&self) -> &'static str {
+            "echo"
+        }
+
+        fn tell(
+            &mut self,
+            text: &[u8],
+            text_end: &[u32],
+            keys: &mut [[u64; 2]],
+            statuses: &mut [u8],
+        ) -> Result<(), EngineError> {
+            let mut begin = 0;
+            let mut last = work_of(b"");
+            for (row, end) in text_end.iter().enumerate() {
+                let text = &text[begin..*end as usize];
+                begin = *end as usize;
+                assert!(last <= work_of(text), "rows lie by their work");
+                last = work_of(text);
+                keys[row] = crate::key::Key::of(text).words();
+                statuses[row] = 0;
+            }
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn rows_are_sorted_and_told_of_in_the_order_of_the_texts() {
+        let room = KeyRoom {
+            rows_max: 6,
+            text_bytes_max: 40,
+        };
+        let mut batch = KeyBatch::new(&Echo, room).unwrap();
+        let long = [b'C'; 41];
+        let texts: [Option<&[u8]>; 9] = [
+            Some(b"C[C@H](F)Cl"),
+            None,
+            Some(b"CCCC"),
+            Some(&long),
+            Some(b"F/C=C/F"),
+            Some(b"CC"),
+            Some(b""),
+            Some(b"CC"),
+            Some(b"beyond"),
+        ];
+        for _ in 0..2 {
+            batch.fill(&texts);
+            assert_eq!(batch.rows(), 6);
+            batch.ask(&mut Echo).unwrap();
+            for (place, text) in texts.iter().enumerate() {
+                let expected = match place {
+                    1 | 3 | 8 => None,
+                    _ => text.map(|text| Told::Key(crate::key::Key::of(text))),
+                };
+                assert_eq!(batch.told(place), expected, "{place}");
+            }
+        }
+        batch.fill(&[]);
+        assert_eq!(batch.rows(), 0);
     }
 }

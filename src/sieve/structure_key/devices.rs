@@ -94,15 +94,11 @@ impl TakenDevice<'_> {
         #[cfg(feature = "failpoints")]
         crate::faults::device_call(self.of.name, "tell_keys")?;
         let Lane { device, batch } = &mut lane;
-        batch.clear();
-        told.clear();
-        // Those that are asked about hold a place until it is told.
-        let asked = texts.map(|text| text.is_some_and(|text| batch.push(text)));
-        told.extend(asked.map(|asked| asked.then_some(Told::TooLarge)));
+        let texts: Vec<_> = texts.collect();
+        batch.fill(&texts);
         batch.ask(device.as_mut())?;
-        for (row, told) in told.iter_mut().flatten().enumerate() {
-            *told = batch.told(row);
-        }
+        told.clear();
+        told.extend((0..texts.len()).map(|place| batch.told(place)));
         self.lane = Some(lane);
         Ok(())
     }
