@@ -36,20 +36,52 @@ typedef unsigned long long u64;
 #ifndef LEAVES_MAX
 #define LEAVES_MAX 16
 #endif
-// Most neighbours of an atom.
-#define NEIGHBOURS_MAX 8
-// Numbers that a ring closure may have.
-#define RING_NUMBERS 100
-// Branches that may be open at a time.
-#define BRANCHES_MAX 64
-// Signs that a charge may be written with; more take a number.
-#define SIGNS_MAX 2
-// Bears on every key, as `DEFINITION` in src/identity.rs.
-#define DEFINITION 2
+// ── From src/identity: tables, limits and numbers, written by the test in src/identity/device.rs ──
 
-// What becomes of a row. From TEXT to SYMMETRY: 1 + the number of the reason in src/identity.rs, for which
-// RDKit has to be asked. TOO_LARGE: too many atoms for the device, or atoms that look alike and take too long
-// to set apart here; the engine on the CPU has to be asked.
+// Bears on every key.
+#define DEFINITION 2
+// Most neighbours of an atom; numbers that a ring closure may have; branches that may be open at a
+// time; signs that a charge may be written with, more take a number.
+#define NEIGHBOURS_MAX 8
+#define RING_NUMBERS 100
+#define BRANCHES_MAX 64
+#define SIGNS_MAX 2
+// RDKit's bound: double bonds in smaller rings are cis by need.
+#define STEREO_RING_MIN 8
+// By how many bits a neighbour's colour is turned for each order of the bond to it.
+#define ORDER_BITS 11
+// What is mixed into colours, and how.
+#define MIX_FIRST 0x3c79ac492ba7b653ull
+#define MIX_SECOND 0x1c69b3f74ac4ae35ull
+#define SAID 0xa5ull
+#define SET_APART 0x5bd1e99500000001ull
+#define BY_PHOSPHORUS 0x5050ull
+// What a centre says; what is added to the code of both ends of a double bond.
+#define CENTRE_EVEN 1
+#define CENTRE_ODD 2
+#define SAME_SIDE 4
+#define OTHER_SIDE 32
+
+// The order of a bond; 1 to 3 count pairs of electrons.
+enum : u8 { SINGLE = 1, DOUBLE = 2, TRIPLE = 3, AROMATIC = 4 };
+
+// Elements that are dealt with by name.
+enum : u8 {
+    HYDROGEN = 1,
+    BORON = 5,
+    CARBON = 6,
+    NITROGEN = 7,
+    OXYGEN = 8,
+    PHOSPHORUS = 15,
+    SULFUR = 16,
+    ARSENIC = 33,
+    SELENIUM = 34,
+    TELLURIUM = 52,
+};
+
+// What becomes of a row: a key, or 1 + the number of the reason for which RDKit has to be asked.
+// TOO_LARGE: too many atoms for the device, or atoms that look alike and take too long to set apart
+// here; the engine on the CPU has to be asked.
 enum class Status : u8 {
     KEY,
     TEXT,
@@ -68,6 +100,59 @@ enum class Status : u8 {
     SYMMETRY,
     TOO_LARGE = 255,
 };
+
+// Symbols in the order of the atomic numbers, from hydrogen on; two bytes each.
+__constant__ const u8 SYMBOLS[] = {
+    72, 32, 72, 101, 76, 105, 66, 101, 66, 32, 67, 32, 78, 32, 79, 32, 70, 32, 78, 101, 78, 97, 77, 103,
+    65, 108, 83, 105, 80, 32, 83, 32, 67, 108, 65, 114, 75, 32, 67, 97, 83, 99, 84, 105, 86, 32, 67, 114,
+    77, 110, 70, 101, 67, 111, 78, 105, 67, 117, 90, 110, 71, 97, 71, 101, 65, 115, 83, 101, 66, 114, 75, 114,
+    82, 98, 83, 114, 89, 32, 90, 114, 78, 98, 77, 111, 84, 99, 82, 117, 82, 104, 80, 100, 65, 103, 67, 100,
+    73, 110, 83, 110, 83, 98, 84, 101, 73, 32, 88, 101, 67, 115, 66, 97, 76, 97, 67, 101, 80, 114, 78, 100,
+    80, 109, 83, 109, 69, 117, 71, 100, 84, 98, 68, 121, 72, 111, 69, 114, 84, 109, 89, 98, 76, 117, 72, 102,
+    84, 97, 87, 32, 82, 101, 79, 115, 73, 114, 80, 116, 65, 117, 72, 103, 84, 108, 80, 98, 66, 105, 80, 111,
+    65, 116, 82, 110, 70, 114, 82, 97, 65, 99, 84, 104, 80, 97, 85, 32, 78, 112, 80, 117, 65, 109, 67, 109,
+    66, 107, 67, 102, 69, 115, 70, 109, 77, 100, 78, 111, 76, 114, 82, 102, 68, 98, 83, 103, 66, 104, 72, 115,
+    77, 116, 68, 115, 82, 103, 67, 110, 78, 104, 70, 108, 77, 99, 76, 118, 84, 115, 79, 103,
+};
+#define SYMBOLS_COUNT 118
+// By a letter, from A to z: the element that it stands for outside brackets; 0 for none.
+__constant__ const u8 PLAIN[] = {
+    0, 5, 6, 0, 0, 9, 0, 0, 53, 0, 0, 0, 0, 7, 8, 15, 0, 0, 16, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7, 8, 15,
+    0, 0, 16, 0, 0, 0, 0, 0, 0, 0,
+};
+
+// By the atomic number: the kind of valences.
+__constant__ const u8 KINDS[] = {
+    0, 0, 1, 1, 1, 2, 3, 4, 5, 6, 1, 1, 1, 1, 7, 8, 9, 6, 1, 1, 1, 1, 1, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 7, 10, 11, 6, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    1, 1, 1, 1, 11, 6, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+    1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+};
+// By the kind: whether it has no certain valence but on its own.
+__constant__ const u8 ALONE[] = {
+    0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+};
+// By the kind and the charge, from -2 to 1: a bit per certain valence.
+__constant__ const u8 CERTAIN[] = {
+    0, 0, 2, 1, 0, 0, 0, 0, 0, 16, 8, 0, 0, 8, 16, 8, 0, 4, 8, 16, 1, 2, 4, 8,
+    0, 1, 2, 0, 0, 0, 16, 0, 0, 64, 40, 16, 1, 2, 84, 8, 0, 0, 40, 16, 1, 2, 84, 8,
+};
+// By the kind and the charge, from -1 to 1: the valence of an aromatic atom; 0 for none.
+__constant__ const u8 AROMATIC_VALENCES[] = {
+    0, 0, 0, 0, 0, 0, 0, 3, 0, 3, 4, 3, 2, 3, 4, 0, 2, 3, 0, 0, 0, 0, 0, 0,
+    0, 3, 4, 0, 2, 3, 0, 0, 0, 0, 2, 3,
+};
+// By the kind and the pairs in bonds, to 7: hydrogens of an atom outside brackets; 255 for no such state.
+__constant__ const u8 HYDROGENS[] = {
+    1, 0, 255, 255, 255, 255, 255, 255, 1, 0, 255, 255, 255, 255, 255, 255, 3, 2, 1, 0, 255, 255, 255, 255,
+    4, 3, 2, 1, 0, 255, 255, 255, 3, 2, 1, 0, 255, 255, 255, 255, 2, 1, 0, 255, 255, 255, 255, 255,
+    1, 0, 255, 255, 255, 255, 255, 255, 1, 0, 255, 255, 255, 255, 255, 255, 3, 2, 1, 0, 1, 0, 255, 255,
+    2, 1, 0, 1, 0, 1, 0, 255, 1, 0, 255, 255, 255, 255, 255, 255, 1, 0, 255, 255, 255, 255, 255, 255,
+};
+
+// ── To here from src/identity ───────────────────────────────────────────────────────────────────────────────────
 
 // Of what is called in several places and is large, the code is there once.
 #define CALLED __device__ __noinline__ static
@@ -88,23 +173,6 @@ enum class Status : u8 {
 // Stands where no atom does, and where no slot is.
 #define NOBODY 255
 #define NO_SLOT 255u
-
-// Elements that are dealt with by name.
-enum : u8 {
-    HYDROGEN = 1,
-    BORON = 5,
-    CARBON = 6,
-    NITROGEN = 7,
-    OXYGEN = 8,
-    PHOSPHORUS = 15,
-    SULFUR = 16,
-    ARSENIC = 33,
-    SELENIUM = 34,
-    TELLURIUM = 52,
-};
-
-// The order of a bond; 1 to 3 count pairs of electrons.
-enum : u8 { SINGLE = 1, DOUBLE = 2, TRIPLE = 3, AROMATIC = 4 };
 
 // The mark of a tetrahedral centre, seen from its first neighbour: none, `@`, `@@`.
 #define NO_TURN 0
@@ -471,14 +539,6 @@ __device__ static Status push(Atom &atom, u8 other, u8 order, int side) {
     return Status::KEY;
 }
 
-// Symbols in the order of the atomic numbers, from hydrogen on; two bytes each.
-__constant__ const char SYMBOLS[] = "H HeLiBeB C N O F NeNaMgAlSiP S ClArK CaScTiV CrMnFeCoNi"
-                                    "CuZnGaGeAsSeBrKrRbSrY ZrNbMoTcRuRhPdAgCdInSnSbTeI Xe"
-                                    "CsBaLaCePrNdPmSmEuGdTbDyHoErTmYbLuHfTaW ReOsIrPtAuHg"
-                                    "TlPbBiPoAtRnFrRaAcThPaU NpPuAmCmBkCfEsFmMdNoLrRfDbSg"
-                                    "BhHsMtDsRgCnNhFlMcLvTsOg";
-#define SYMBOLS_COUNT 118
-
 // A symbol in brackets, not aromatic: its number, 0 if there is none. Two letters if the second is a small one.
 CALLED u8 symbol(u32 a, u32 b, u32 &bytes) {
     if (a - 'A' >= 26)
@@ -500,7 +560,7 @@ CALLED u8 symbol(u32 a, u32 b, u32 &bytes) {
         b = ' ';
     }
     FOR (u32 i = 0; i < SYMBOLS_COUNT; i++)
-        if (static_cast<u8>(SYMBOLS[2 * i]) == a && static_cast<u8>(SYMBOLS[2 * i + 1]) == b)
+        if (SYMBOLS[2 * i] == a && SYMBOLS[2 * i + 1] == b)
             return i + 1;
     return 0;
 }
@@ -600,49 +660,18 @@ __device__ static Status read_atom(const Text &text, u32 &at, Atom &atom) {
     u32 byte = peek(text, at);
     if (byte == '[')
         return read_bracket(text, at, atom);
-    u32 next = peek(text, at + 1);
-    at++;
-    switch (byte) {
-    case 'C':
-        atom.number = next == 'l' ? 17 : CARBON;
-        at += next == 'l';
-        break;
-    case 'B':
-        atom.number = next == 'r' ? 35 : BORON;
-        at += next == 'r';
-        break;
-    case 'N':
-    case 'n':
-        atom.number = NITROGEN;
-        break;
-    case 'O':
-    case 'o':
-        atom.number = OXYGEN;
-        break;
-    case 'F':
-        atom.number = 9;
-        break;
-    case 'S':
-    case 's':
-        atom.number = SULFUR;
-        break;
-    case 'P':
-    case 'p':
-        atom.number = PHOSPHORUS;
-        break;
-    case 'I':
-        atom.number = 53;
-        break;
-    case 'c':
-        atom.number = CARBON;
-        break;
-    case 'b':
-        atom.number = BORON;
-        break;
-    case '*':
+    if (byte == '*')
         return Status::WILDCARD;
-    default:
+    if (byte < 'A' || byte > 'z' || PLAIN[byte - 'A'] == 0)
         return Status::TEXT;
+    atom.number = PLAIN[byte - 'A'];
+    u32 next = peek(text, ++at);
+    if (byte == 'C' && next == 'l') {
+        atom.number = 17;
+        at++;
+    } else if (byte == 'B' && next == 'r') {
+        atom.number = 35;
+        at++;
     }
     atom.aromatic = byte >= 'a';
     return Status::KEY;
@@ -817,102 +846,28 @@ __device__ static Status read(const Text &text, Work &work) {
 // The valence of an aromatic atom, for which its ring has to find a double bond if it takes one more than its
 // bonds and hydrogens.
 __device__ static u32 aromatic_valence(const Atom &atom) {
-    int charge = atom.charge;
-    switch (atom.number) {
-    case CARBON:
-        return charge == 0 ? 4 : charge == 1 || charge == -1 ? 3 : NO_COUNT;
-    case NITROGEN:
-        return charge == 1 ? 4 : charge == 0 ? 3 : charge == -1 ? 2 : NO_COUNT;
-    case PHOSPHORUS:
-        return charge == 1 ? 4 : charge == 0 ? 3 : NO_COUNT;
-    case BORON:
-        return charge == 0 ? 3 : NO_COUNT;
-    case OXYGEN:
-    case SULFUR:
-    case SELENIUM:
-    case TELLURIUM:
-        return charge == 1 ? 3 : charge == 0 ? 2 : NO_COUNT;
-    }
-    return NO_COUNT;
+    u32 charge = static_cast<u32>(atom.charge + 1);
+    u32 valence = charge < 3 ? AROMATIC_VALENCES[3 * KINDS[atom.number] + charge] : 0;
+    return valence == 0 ? NO_COUNT : valence;
 }
 
 // The hydrogens of an atom outside brackets whose bonds take `used`. NO_COUNT: no such state, or one that is
 // RDKit's business.
 __device__ static u32 implicit_hydrogens(u32 number, u32 used) {
-    // The least and the greatest; others lie between, two apart.
-    u32 valence = 1, greatest = 1;
-    switch (number) {
-    case BORON:
-    case NITROGEN:
-        valence = greatest = 3;
-        break;
-    case CARBON:
-        valence = greatest = 4;
-        break;
-    case OXYGEN:
-        valence = greatest = 2;
-        break;
-    case PHOSPHORUS:
-        valence = 3;
-        greatest = 5;
-        break;
-    case SULFUR:
-        valence = 2;
-        greatest = 6;
-        break;
-    }
-    if (used > greatest)
-        return NO_COUNT;
-    while (valence < used)
-        valence += 2;
-    return valence - used;
+    return used < 8 ? HYDROGENS[8 * KINDS[number] + used] : NO_COUNT;
 }
 
-// A bit per valence.
-#define V(valence) (1u << (valence))
-
-// Valences that an atom may have without a radical, and that RDKit takes so.
+// Valences that an atom may have without a radical, and that RDKit takes so; a bit each.
 __device__ static u32 certain_valences(const Atom &atom) {
-    int charge = atom.charge;
-    switch (atom.number) {
-    case HYDROGEN:
-        return charge == 0 ? V(1) : charge == 1 ? V(0) : 0;
-    case BORON:
-        return charge == 0 ? V(3) : charge == -1 ? V(4) : 0;
-    case CARBON:
-        return charge == 0 ? V(4) : charge == 1 || charge == -1 ? V(3) : 0;
-    case 14:
-    case 32:
-        return charge == 0 ? V(4) : 0;
-    case NITROGEN:
-        return charge == 0 ? V(3) : charge == 1 ? V(4) : charge == -1 ? V(2) : 0;
-    case OXYGEN:
-        return charge == 0 ? V(2) : charge == 1 ? V(3) : charge == -1 ? V(1) : charge == -2 ? V(0) : 0;
-    case SULFUR:
-    case SELENIUM:
-    case TELLURIUM:
-        return charge == 0    ? V(2) | V(4) | V(6)
-               : charge == 1  ? V(3)
-               : charge == -1 ? V(1)
-               : charge == -2 ? V(0)
-                              : 0;
-    case PHOSPHORUS:
-    case ARSENIC:
-        if (charge == -1 && atom.number == PHOSPHORUS)
-            return V(6);
-        return charge == 0 ? V(3) | V(5) : charge == 1 ? V(4) : 0;
-    case 9:
-    case 17:
-    case 35:
-    case 53:
-        return charge == 0 ? V(1) : charge == -1 ? V(0) : 0;
-    }
+    u32 kind = KINDS[atom.number], charge = static_cast<u32>(atom.charge + 2);
     // Ions and atoms on their own; bonds of metals are RDKit's business.
-    return atom.degree == 0 && atom.hydrogens == 0 ? V(0) : 0;
+    if (ALONE[kind])
+        return total_degree(atom) == 0 ? 1 : 0;
+    return charge < 4 ? CERTAIN[4 * kind + charge] : 0;
 }
 
 __device__ static bool is_certain(const Atom &atom, u32 valence) {
-    return valence < 8 && (certain_valences(atom) & V(valence));
+    return valence < 8 && has(certain_valences(atom), valence);
 }
 
 // Pairs of electrons in bonds that are not aromatic, and the number of those that are.
@@ -1454,13 +1409,10 @@ enum class Sight : u8 { FULL, RANKS };
 // Places of the table in which colours are counted: a power of two.
 #define TABLE (ATOMS_MAX <= 32 ? 64 : ATOMS_MAX <= 64 ? 128 : ATOMS_MAX <= 128 ? 256 : 512)
 
-// By how many bits a neighbour's colour is turned for each order of the bond to it, to set orders apart.
-#define ORDER_BITS 11
-
 // Mixes a word: every bit of it bears on every bit of the result, and different words stay different.
 __device__ static inline u64 mix(u64 word) {
-    word = (word ^ word >> 27) * 0x3c79ac492ba7b653ull;
-    word = (word ^ word >> 33) * 0x1c69b3f74ac4ae35ull;
+    word = (word ^ word >> 27) * MIX_FIRST;
+    word = (word ^ word >> 33) * MIX_SECOND;
     return word ^ word >> 27;
 }
 
@@ -1554,15 +1506,6 @@ __device__ static void see_the_rest(const Molecule &mol, Colours &colours) {
 }
 
 // ── stereo ──────────────────────────────────────────────────────────────────────────────────────────────────
-
-// RDKit's bound: double bonds in smaller rings are cis by need.
-#define STEREO_RING_MIN 8
-
-#define CENTRE_EVEN 1
-#define CENTRE_ODD 2
-// Added to the code of both ends of a double bond; an atom may be the end of two.
-#define SAME_SIDE 4
-#define OTHER_SIDE 32
 
 __device__ static inline bool same(const Colours &colours, u32 a, u32 b) { return colours.of[a] == colours.of[b]; }
 
@@ -1829,7 +1772,7 @@ __device__ static Status say(Work &work, u32 &bonds_count, bool &any) {
     while (!is_empty(saying)) {
         u32 index = pop(saying);
         u64 code = stereo.now[index];
-        colours.of[index] = mix(colours.of[index] ^ code << 56 ^ 0xa5);
+        colours.of[index] = mix(colours.of[index] ^ code << 56 ^ SAID);
     }
     return Status::KEY;
 }
@@ -2035,9 +1978,6 @@ __device__ static bool kinds_tell_all(const Work &work) {
     }
     return true;
 }
-
-// In the kind of an atom with a double bond to phosphorus.
-#define BY_PHOSPHORUS 0x5050
 
 __device__ static void begin_kinds(Work &work) {
     const Molecule &mol = work.mol;
@@ -2349,7 +2289,7 @@ __device__ static void set_apart(Work &work, Level &level) {
         colours.of[index] = level.colours[index];
     work.stereo.waiting = level.waiting;
     u32 member = pop(level.members);
-    colours.of[member] = mix(colours.of[member] ^ 0x5bd1e99500000001ull);
+    colours.of[member] = mix(colours.of[member] ^ SET_APART);
     colours.distinct = level.distinct + 1;
     colours.alike = first_atoms(work.mol.count);
 }

@@ -28,6 +28,8 @@ mod avx512;
 mod bonds;
 mod bridges;
 mod canon;
+#[cfg(test)]
+mod device;
 mod elements;
 mod kinds;
 mod molecule;

@@ -18,6 +18,8 @@ use crate::key::Key;
 const LEAVES_MAX: usize = 1_000;
 /// Atoms that are set apart one after the other.
 const DEPTH_MAX: usize = 12;
+/// Mixed into the colour of an atom that is set apart.
+pub(super) const SET_APART: u64 = 0x5bd1_e995_0000_0001;
 
 /// Colours and stereo once an atom is set apart.
 #[derive(Debug)]
@@ -108,7 +110,7 @@ impl Canon {
             own.of[..mol.count].copy_from_slice(&colours.of[..mol.count]);
             own_stereo.copy_waiting(stereo);
             let colour = &mut own.of[member];
-            *colour = mix(*colour ^ 0x5bd1_e995_0000_0001);
+            *colour = mix(*colour ^ SET_APART);
             own.distinct = colours.distinct + 1;
             refine(mol, own);
             while own_stereo.say(mol, own)? {

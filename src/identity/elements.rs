@@ -6,7 +6,7 @@ use super::molecule::{
 };
 
 /// Symbols in the order of the atomic numbers, from hydrogen on.
-const SYMBOLS: [&[u8]; 118] = [
+pub(super) const SYMBOLS: [&[u8]; 118] = [
     b"H", b"He", b"Li", b"Be", b"B", b"C", b"N", b"O", b"F", b"Ne", b"Na", b"Mg", b"Al", b"Si",
     b"P", b"S", b"Cl", b"Ar", b"K", b"Ca", b"Sc", b"Ti", b"V", b"Cr", b"Mn", b"Fe", b"Co", b"Ni",
     b"Cu", b"Zn", b"Ga", b"Ge", b"As", b"Se", b"Br", b"Kr", b"Rb", b"Sr", b"Y", b"Zr", b"Nb",

@@ -23,7 +23,7 @@ pub(super) struct Kinds {
 }
 
 /// In the kind of an atom with a double bond to phosphorus.
-const BY_PHOSPHORUS: u64 = 0x5050;
+pub(super) const BY_PHOSPHORUS: u64 = 0x5050;
 
 impl Kinds {
     pub fn new() -> Self {

@@ -10,7 +10,7 @@ use super::molecule::{Atom, Molecule, NEIGHBOURS_MAX, NOBODY, PLACES};
 const TABLE: usize = 1024;
 
 /// By how many bits a colour is turned for each order of the bond by which it is seen, to set orders apart.
-const ORDER_BITS: u64 = 11;
+pub(super) const ORDER_BITS: u64 = 11;
 
 /// A colour per atom, and how many different ones there are.
 #[derive(Debug)]

@@ -15,14 +15,16 @@ use super::{
 };
 
 /// RDKit's bound: double bonds in smaller rings are cis by need.
-const STEREO_RING_MIN: usize = 8;
+pub(super) const STEREO_RING_MIN: usize = 8;
 
 /// What an atom says of itself in a round, in bits of its colour.
-const CENTRE_EVEN: u8 = 1;
-const CENTRE_ODD: u8 = 2;
+pub(super) const CENTRE_EVEN: u8 = 1;
+pub(super) const CENTRE_ODD: u8 = 2;
 /// Added at both ends of a double bond; an atom may be the end of two.
-const SAME_SIDE: u8 = 4;
-const OTHER_SIDE: u8 = 32;
+pub(super) const SAME_SIDE: u8 = 4;
+pub(super) const OTHER_SIDE: u8 = 32;
+/// Mixed into the colour of what says something.
+pub(super) const SAID: u64 = 0xa5;
 
 /// The marks of a molecule.
 #[derive(Debug)]
@@ -151,7 +153,7 @@ impl Stereo {
             for (index, &code) in now[..mol.count].iter().enumerate() {
                 if code != 0 {
                     let colour = &mut colours.of[index];
-                    *colour = mix(*colour ^ u64::from(code) << 56 ^ 0xa5);
+                    *colour = mix(*colour ^ u64::from(code) << 56 ^ SAID);
                 }
             }
         }

@@ -12,13 +12,13 @@ use super::{
 };
 
 /// Numbers that a ring closure may have.
-const RING_NUMBERS: usize = 100;
+pub(super) const RING_NUMBERS: usize = 100;
 /// Branches that may be open at a time.
-const BRANCHES_MAX: usize = 64;
+pub(super) const BRANCHES_MAX: usize = 64;
 /// Most closures: each takes a place of two atoms.
 const CLOSURES_MAX: usize = ATOMS_MAX * NEIGHBOURS_MAX / 2;
 /// Signs that a charge may be written with; more take a number.
-const SIGNS_MAX: u8 = 2;
+pub(super) const SIGNS_MAX: u8 = 2;
 
 /// What stands before an atom or a ring closure. Order 0: it does not say, as a mark of a side does not.
 #[derive(Clone, Copy, Debug, Default)]

@@ -1,0 +1,260 @@
+//! What `kernels/structure_key.cu` has of this module's tables, limits and numbers: a part of the source that is
+//! written from here, so that each of them stands once. With `MOLSIEVE_WRITE=1` the test writes it; else it compares.
+
+use std::{env, fmt::Write, fs, path::Path};
+
+use super::{
+    DEFINITION, Reason, canon, elements, kinds,
+    molecule::{
+        AROMATIC, Atom, BORON, CARBON, DOUBLE, HYDROGEN, NEIGHBOURS_MAX, NITROGEN, NOBODY, OXYGEN,
+        PHOSPHORUS, SELENIUM, SINGLE, SULFUR, TELLURIUM,
+    },
+    refine, stereo, text,
+};
+
+const BEGIN: &str = "// ── From src/identity";
+const END: &str = "// ── To here from src/identity";
+
+/// Charges of atoms in bonds, as far as any of them is certain.
+const CHARGES: std::ops::RangeInclusive<i8> = -2..=1;
+/// Charges of aromatic atoms.
+const AROMATIC_CHARGES: std::ops::RangeInclusive<i8> = -1..=1;
+const VALENCES: u8 = 8;
+
+/// What the valences of an element allow.
+#[derive(PartialEq, Eq, Clone, Copy)]
+struct Kind {
+    /// Whether it has no certain valence but on its own.
+    alone: bool,
+    /// Per charge a bit per valence that is certain.
+    certain: [u8; 4],
+    /// Per charge; 0 for none.
+    aromatic: [u8; 3],
+    /// Per number of pairs in bonds, outside brackets; [`NOBODY`] for none.
+    hydrogens: [u8; VALENCES as usize],
+}
+
+fn kind_of(number: u8) -> Kind {
+    let atom = |charge, degree| Atom {
+        number,
+        charge,
+        degree,
+        ..Atom::NONE
+    };
+    let certain = |charge, degree| {
+        let atom = atom(charge, degree);
+        (0..VALENCES).fold(0, |bits, valence| {
+            bits | u8::from(elements::is_certain(&atom, valence)) << valence
+        })
+    };
+    let alone = certain(9, 0) == 1;
+    for charge in -9..=9 {
+        let bonded = certain(charge, 1);
+        let expected = if alone { 1 } else { bonded };
+        assert_eq!(certain(charge, 0), expected, "{number} {charge}");
+        let known = CHARGES.contains(&charge) && !alone;
+        assert!(known || bonded == 0, "{number} {charge}");
+        let aromatic = elements::aromatic_valence(&atom(charge, 2));
+        assert!(AROMATIC_CHARGES.contains(&charge) || aromatic.is_none());
+    }
+    let of_charges = |of: &dyn Fn(i8) -> u8, first: i8, values: &mut [u8]| {
+        for (value, charge) in values.iter_mut().zip(first..) {
+            *value = of(charge);
+        }
+    };
+    let mut kind = Kind {
+        alone,
+        certain: [0; 4],
+        aromatic: [0; 3],
+        hydrogens: std::array::from_fn(|used| {
+            elements::implicit_hydrogens(number, used as u8).unwrap_or(NOBODY)
+        }),
+    };
+    of_charges(
+        &|charge| certain(charge, 1),
+        *CHARGES.start(),
+        &mut kind.certain,
+    );
+    let aromatic = |charge| elements::aromatic_valence(&atom(charge, 2)).unwrap_or(0);
+    of_charges(&aromatic, *AROMATIC_CHARGES.start(), &mut kind.aromatic);
+    kind
+}
+
+fn define(to: &mut String, name: &str, value: impl std::fmt::Display) {
+    writeln!(to, "#define {name} {value}").unwrap();
+}
+
+fn table(to: &mut String, name: &str, values: &[u8]) {
+    writeln!(to, "__constant__ const u8 {name}[] = {{").unwrap();
+    for line in values.chunks(24) {
+        let line: Vec<_> = line.iter().map(u8::to_string).collect();
+        writeln!(to, "    {},", line.join(", ")).unwrap();
+    }
+    to.push_str("};\n");
+}
+
+/// `AtomMap` as `ATOM_MAP`.
+fn capitals(name: &str) -> String {
+    let mut capitals = String::new();
+    for letter in name.chars() {
+        if letter.is_uppercase() && !capitals.is_empty() {
+            capitals.push('_');
+        }
+        capitals.push(letter.to_ascii_uppercase());
+    }
+    capitals
+}
+
+fn statuses(to: &mut String) {
+    to.push_str("\n// What becomes of a row: a key, or 1 + the number of the reason for which RDKit has to be asked.\n");
+    to.push_str("// TOO_LARGE: too many atoms for the device, or atoms that look alike and take too long to set apart\n");
+    to.push_str(
+        "// here; the engine on the CPU has to be asked.\nenum class Status : u8 {\n    KEY,\n",
+    );
+    for reason in Reason::ALL {
+        writeln!(to, "    {},", capitals(&format!("{reason:?}"))).unwrap();
+    }
+    to.push_str("    TOO_LARGE = 255,\n};\n");
+}
+
+fn valences(to: &mut String) {
+    let mut kinds: Vec<Kind> = Vec::new();
+    let mut of_element = vec![0];
+    for number in 1..=elements::SYMBOLS.len() as u8 {
+        let kind = kind_of(number);
+        let place = kinds.iter().position(|known| *known == kind);
+        of_element.push(place.unwrap_or(kinds.len()) as u8);
+        if place.is_none() {
+            kinds.push(kind);
+        }
+    }
+    to.push_str("\n// By the atomic number: the kind of valences.\n");
+    table(to, "KINDS", &of_element);
+    to.push_str("// By the kind: whether it has no certain valence but on its own.\n");
+    let alone: Vec<_> = kinds.iter().map(|kind| u8::from(kind.alone)).collect();
+    table(to, "ALONE", &alone);
+    to.push_str("// By the kind and the charge, from -2 to 1: a bit per certain valence.\n");
+    table(
+        to,
+        "CERTAIN",
+        &kinds
+            .iter()
+            .flat_map(|kind| kind.certain)
+            .collect::<Vec<_>>(),
+    );
+    to.push_str(
+        "// By the kind and the charge, from -1 to 1: the valence of an aromatic atom; 0 for none.\n",
+    );
+    let aromatic: Vec<_> = kinds.iter().flat_map(|kind| kind.aromatic).collect();
+    table(to, "AROMATIC_VALENCES", &aromatic);
+    to.push_str(
+        "// By the kind and the pairs in bonds, to 7: hydrogens of an atom outside brackets; 255 for no such state.\n",
+    );
+    table(
+        to,
+        "HYDROGENS",
+        &kinds
+            .iter()
+            .flat_map(|kind| kind.hydrogens)
+            .collect::<Vec<_>>(),
+    );
+}
+
+fn symbols(to: &mut String) {
+    to.push_str(
+        "\n// Symbols in the order of the atomic numbers, from hydrogen on; two bytes each.\n",
+    );
+    let bytes = elements::SYMBOLS
+        .iter()
+        .flat_map(|symbol| [symbol[0], *symbol.get(1).unwrap_or(&b' ')]);
+    table(to, "SYMBOLS", &bytes.collect::<Vec<_>>());
+    define(to, "SYMBOLS_COUNT", elements::SYMBOLS.len());
+    to.push_str("// By a letter, from A to z: the element that it stands for outside brackets; 0 for none.\n");
+    let plain = (b'A'..=b'z').map(|letter| {
+        let place = elements::PLAIN_LETTERS
+            .iter()
+            .position(|&known| known == letter);
+        place.map_or(0, |place| elements::PLAIN[place].0)
+    });
+    table(to, "PLAIN", &plain.collect::<Vec<_>>());
+}
+
+/// The whole part.
+fn part() -> String {
+    let mut to = format!(
+        "{BEGIN}: tables, limits and numbers, written by the test in src/identity/device.rs ──\n\n"
+    );
+    to.push_str("// Bears on every key.\n");
+    define(&mut to, "DEFINITION", DEFINITION);
+    to.push_str("// Most neighbours of an atom; numbers that a ring closure may have; branches that may be open at a\n");
+    to.push_str("// time; signs that a charge may be written with, more take a number.\n");
+    define(&mut to, "NEIGHBOURS_MAX", NEIGHBOURS_MAX);
+    define(&mut to, "RING_NUMBERS", text::RING_NUMBERS);
+    define(&mut to, "BRANCHES_MAX", text::BRANCHES_MAX);
+    define(&mut to, "SIGNS_MAX", text::SIGNS_MAX);
+    to.push_str("// RDKit's bound: double bonds in smaller rings are cis by need.\n");
+    define(&mut to, "STEREO_RING_MIN", stereo::STEREO_RING_MIN);
+    to.push_str(
+        "// By how many bits a neighbour's colour is turned for each order of the bond to it.\n",
+    );
+    define(&mut to, "ORDER_BITS", refine::ORDER_BITS);
+    to.push_str("// What is mixed into colours, and how.\n");
+    let hex = |word: u64| format!("{word:#x}ull");
+    define(&mut to, "MIX_FIRST", hex(refine::MIX[0]));
+    define(&mut to, "MIX_SECOND", hex(refine::MIX[1]));
+    define(&mut to, "SAID", hex(stereo::SAID));
+    define(&mut to, "SET_APART", hex(canon::SET_APART));
+    define(&mut to, "BY_PHOSPHORUS", hex(kinds::BY_PHOSPHORUS));
+    to.push_str(
+        "// What a centre says; what is added to the code of both ends of a double bond.\n",
+    );
+    define(&mut to, "CENTRE_EVEN", stereo::CENTRE_EVEN);
+    define(&mut to, "CENTRE_ODD", stereo::CENTRE_ODD);
+    define(&mut to, "SAME_SIDE", stereo::SAME_SIDE);
+    define(&mut to, "OTHER_SIDE", stereo::OTHER_SIDE);
+    to.push_str("\n// The order of a bond; 1 to 3 count pairs of electrons.\n");
+    writeln!(
+        to,
+        "enum : u8 {{ SINGLE = {SINGLE}, DOUBLE = {DOUBLE}, TRIPLE = 3, AROMATIC = {AROMATIC} }};"
+    )
+    .unwrap();
+    to.push_str("\n// Elements that are dealt with by name.\nenum : u8 {\n");
+    for (name, number) in [
+        ("HYDROGEN", HYDROGEN),
+        ("BORON", BORON),
+        ("CARBON", CARBON),
+        ("NITROGEN", NITROGEN),
+        ("OXYGEN", OXYGEN),
+        ("PHOSPHORUS", PHOSPHORUS),
+        ("SULFUR", SULFUR),
+        ("ARSENIC", 33),
+        ("SELENIUM", SELENIUM),
+        ("TELLURIUM", TELLURIUM),
+    ] {
+        writeln!(to, "    {name} = {number},").unwrap();
+    }
+    to.push_str("};\n");
+    statuses(&mut to);
+    symbols(&mut to);
+    valences(&mut to);
+    to.push('\n');
+    to
+}
+
+#[test]
+fn the_device_has_the_tables_of_the_cpu() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels/structure_key.cu");
+    let source = fs::read_to_string(&path).unwrap();
+    let begin = source.find(BEGIN).unwrap();
+    let end = source.find(END).unwrap();
+    if env::var_os("MOLSIEVE_WRITE").is_some() {
+        let written = format!("{}{}{}", &source[..begin], part(), &source[end..]);
+        fs::write(&path, written).unwrap();
+        return;
+    }
+    assert!(
+        source[begin..end] == part(),
+        "kernels/structure_key.cu has other tables than src/identity: run this test with MOLSIEVE_WRITE=1, then \
+         scripts/ptx.sh"
+    );
+}
