@@ -535,7 +535,7 @@ profile() {
     local kernel=$1 profiled=7-ncu-$1
     shift
     if ! command -v ncu >/dev/null; then
-        note skipped "$profiled" "ncu is not on the PATH"
+        note skipped "$profiled" "there is no ncu on the PATH, in /usr/local/cuda or /opt/nvidia"
         return
     fi
     verify=something_was_profiled
@@ -555,12 +555,19 @@ profiles() {
     profile look_up "${large_run[@]}"
     profile insert_new "${large_run[@]}"
 }
+# Where toolkits leave them, if they are not on the PATH.
+find_tools() {
+    local folder
+    for folder in /usr/local/cuda*/bin /usr/local/cuda*/compute-sanitizer /opt/nvidia/nsight-compute/*; do
+        [ ! -d "$folder" ] || PATH+=:$folder
+    done
+}
 # sanitize TOOL STEP LIMIT DOCTOR_FLAG…
 sanitize() {
     local tool=$1 step=$2 limit=$3
     shift 3
     if ! command -v compute-sanitizer >/dev/null; then
-        note skipped "$step" "compute-sanitizer is not on the PATH"
+        note skipped "$step" "there is no compute-sanitizer on the PATH or in /usr/local/cuda"
         return
     fi
     step gpu "$step" "$limit" compute-sanitizer --tool "$tool" --error-exitcode 9 --print-limit 50 \
@@ -570,6 +577,7 @@ sanitize() {
 # ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 begin
+find_tools
 first_step
 if [ "$half" != second ]; then
     doctor_step
