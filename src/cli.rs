@@ -39,6 +39,7 @@ use crate::{
     pipeline::PipelineError,
     plan::PlanError,
     rules::RuleError,
+    sieve::EngineError,
     store::StoreError,
     table::{
         earlier::EarlierRunError,
@@ -97,16 +98,10 @@ enum Command {
     Worker,
     /// Look at this machine: RDKit, limits, engines and their devices; try every engine out
     #[command(
-        after_help = "Exit codes: 0 every engine that is there can be used; 1 one of them fails."
+        after_help = "Exit codes: 0 every engine that is there can be used; 1 one of them fails; 2 usage, or an \
+engine that is named is not there."
     )]
-    Doctor {
-        /// Where jobs would write
-        #[arg(value_name = "DIR", default_value = ".")]
-        folder: PathBuf,
-        /// Print one JSON object
-        #[arg(long)]
-        json: bool,
-    },
+    Doctor(doctor::DoctorArgs),
     /// Measure this machine: each engine's steps and the whole sieve beside what the memory allows, RDKit,
     /// and what a GPU can save of a job
     #[command(
@@ -296,6 +291,9 @@ enum CliError {
     Worker(#[from] worker::WorkerError),
     #[error(transparent)]
     Bench(#[from] BenchError),
+    /// An engine that is named is not there.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
     #[error(transparent)]
     Client(#[from] ClientError),
     #[error(transparent)]
@@ -400,6 +398,7 @@ impl CliError {
             | Self::DiskTooSmall { .. }
             | Self::Plan(PlanError::Budget { .. } | PlanError::Engine(_))
             | Self::Bench(BenchError::Engine(_))
+            | Self::Engine(_)
             | Self::Pipeline(PipelineError::Changed(_)) => Exit::Usage,
             Self::Store(error) | Self::Pipeline(PipelineError::Store(error)) => match error {
                 StoreError::NotEmpty(_)
@@ -464,7 +463,7 @@ pub fn main() -> ExitCode {
         Command::Key(args) => (false, key::key(&args)),
         Command::TryParents => (false, run::try_parents()),
         Command::Worker => (true, worker::worker()),
-        Command::Doctor { folder, json } => (json, doctor::doctor(&folder, json)),
+        Command::Doctor(args) => (args.json, doctor::doctor(&args)),
         Command::Bench(args) => (args.json, bench::bench(&args)),
         Command::Rules(RulesCommand::Check { files, json }) => {
             (json, rules_check::check(&files, json))
@@ -534,7 +533,7 @@ impl Command {
                 | Self::Dedup(_)
                 | Self::Plan(_)
                 | Self::Worker
-                | Self::Doctor { .. }
+                | Self::Doctor(_)
                 | Self::Bench(_)
         )
     }

@@ -91,19 +91,29 @@ pub enum EngineState {
     Absent(String),
 }
 
+/// Which engines are tried, and how thoroughly.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Trials {
+    /// Only these, all of which must be there; every engine that is there if empty or if `auto` is among them.
+    pub engines: Vec<EngineChoice>,
+    /// One filter, and no structure keys: for tools under which every kernel takes a hundred times as long.
+    pub quick: bool,
+}
+
 /// Slots of random rows per filter that an engine is given, beside those made on purpose.
 const RANDOM_SLOTS: u64 = 20;
 
 impl Findings {
-    /// Looks at the machine; `folder` is where a job would write.
-    pub fn look(rdkit: RdKit, folder: &Path) -> Self {
+    /// Looks at the machine; `folder` is where a job would write. Fails if an engine that is named is not there.
+    pub fn look(rdkit: RdKit, folder: &Path, trials: &Trials) -> Result<Self, EngineError> {
+        let engines = trials.engines()?;
         let smallest = FilterShape {
             bits: 1 << 20,
             hashes: 7,
         };
         let room = Room::new(smallest, &SlotLayout::smallest(false));
         let auto = choose(EngineChoice::Auto, &room);
-        Self {
+        Ok(Self {
             molsieve: env!("CARGO_PKG_VERSION"),
             rdkit: rdkit.version(),
             boost: rdkit.boost_version().replace('_', "."),
@@ -112,9 +122,9 @@ impl Findings {
                 .map_err(|error: io::Error| crate::store::plain(&error))
                 .into(),
             nvidia: Nvidia::look().into(),
-            engines: engines(),
+            engines,
             auto: auto.map_or_else(|error| error.to_string(), |chosen| chosen.description()),
-        }
+        })
     }
 
     /// Whether every engine that is there can be used.
@@ -125,49 +135,103 @@ impl Findings {
     }
 }
 
-fn engines() -> Vec<EngineFinding> {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let cpu = |filter: FilterShape, layout: &SlotLayout| -> Made {
-        Ok(Box::new(CpuEngine::new(filter, layout.rows_max, threads)?))
-    };
-    let mut found = vec![finding("cpu", None, false, try_out(cpu))];
-    match cuda::gpus() {
-        Ok(gpus) => found.extend(gpus.iter().map(on_gpu)),
-        Err(error) => found.push(absent("cuda", &error.to_string())),
-    }
-    let adapters = wgpu::adapters();
-    if adapters.is_empty() {
-        found.push(absent("wgpu", "engine wgpu: there is no Vulkan driver"));
-    }
-    found.extend(adapters.iter().map(on_adapter));
-    found
-}
-
 type Made = Result<Box<dyn Engine>, EngineError>;
+type KeyDevicesMade = Result<Vec<Box<dyn KeyDevice>>, EngineError>;
 
-fn on_gpu(gpu: &Gpu) -> EngineFinding {
-    let state = try_out(|filter, layout| {
-        let room = Room::new(filter, layout);
-        let device = CudaDevice::open(gpu.index, room)?;
-        Ok(Box::new(GpuEngine::new(device, room)))
-    });
-    EngineFinding {
-        keys: try_keys(|| structure_key::on_gpu(gpu, conformance::key_room(), 1)),
-        ..finding("cuda", Some(gpu.name.clone()), false, state)
+impl Trials {
+    fn engines(&self) -> Result<Vec<EngineFinding>, EngineError> {
+        let mut found = Vec::new();
+        if self.include(EngineChoice::Cpu) {
+            found.push(self.on_cpu());
+        }
+        if self.include(EngineChoice::Cuda) {
+            match cuda::gpus() {
+                Ok(gpus) => found.extend(gpus.iter().map(|gpu| self.on_gpu(gpu))),
+                Err(error) => found.push(self.absent("cuda", error)?),
+            }
+        }
+        if self.include(EngineChoice::Wgpu) {
+            let adapters = wgpu::adapters();
+            if adapters.is_empty() {
+                let engine = "wgpu";
+                let missing = "there is no Vulkan driver".into();
+                found.push(self.absent(engine, EngineError::Absent { engine, missing })?);
+            }
+            found.extend(adapters.iter().map(|adapter| self.on_adapter(adapter)));
+        }
+        Ok(found)
+    }
+
+    fn every_engine(&self) -> bool {
+        self.engines.is_empty() || self.engines.contains(&EngineChoice::Auto)
+    }
+
+    fn include(&self, engine: EngineChoice) -> bool {
+        self.every_engine() || self.engines.contains(&engine)
+    }
+
+    fn on_cpu(&self) -> EngineFinding {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let state = self.try_out(|filter, layout| {
+            Ok(Box::new(CpuEngine::new(filter, layout.rows_max, threads)?))
+        });
+        finding("cpu", None, false, state)
+    }
+
+    fn on_gpu(&self, gpu: &Gpu) -> EngineFinding {
+        let state = self.try_out(|filter, layout| {
+            let room = Room::new(filter, layout);
+            let device = CudaDevice::open(gpu.index, room)?;
+            Ok(Box::new(GpuEngine::new(device, room)))
+        });
+        EngineFinding {
+            keys: self.try_keys(|| structure_key::on_gpu(gpu, conformance::key_room(), 1)),
+            ..finding("cuda", Some(gpu.name.clone()), false, state)
+        }
+    }
+
+    fn on_adapter(&self, adapter: &Adapter) -> EngineFinding {
+        let state = self.try_out(|filter, layout| {
+            let room = Room::new(filter, layout);
+            let device = WgpuDevice::open(adapter, room)?;
+            Ok(Box::new(GpuEngine::new(device, room)))
+        });
+        let device = format!("{} ({})", adapter.name, adapter.backend);
+        finding("wgpu", Some(device), adapter.software, state)
+    }
+
+    /// Puts an engine to the conformance body.
+    fn try_out(&self, mut make: impl FnMut(FilterShape, &SlotLayout) -> Made) -> EngineState {
+        let began = Instant::now();
+        let conformed = match self.quick {
+            true => conformance::conform_on_one_filter(&mut make),
+            false => conformance::conform(&mut make, RANDOM_SLOTS),
+        };
+        match conformed {
+            Ok(account) => EngineState::Conforms {
+                rows: account.rows,
+                seconds: began.elapsed().as_secs_f64(),
+            },
+            Err(disagreement) => EngineState::Fails(disagreement.to_string()),
+        }
+    }
+
+    fn try_keys(&self, open: impl FnOnce() -> KeyDevicesMade) -> Option<EngineState> {
+        if self.quick { None } else { try_keys(open) }
+    }
+
+    /// An engine that is not there, which is an error if it was named.
+    fn absent(
+        &self,
+        engine: &'static str,
+        error: EngineError,
+    ) -> Result<EngineFinding, EngineError> {
+        match self.every_engine() {
+            true => Ok(absent(engine, &error.to_string())),
+            false => Err(error),
+        }
     }
 }
-
-fn on_adapter(adapter: &Adapter) -> EngineFinding {
-    let state = try_out(|filter, layout| {
-        let room = Room::new(filter, layout);
-        let device = WgpuDevice::open(adapter, room)?;
-        Ok(Box::new(GpuEngine::new(device, room)))
-    });
-    let device = format!("{} ({})", adapter.name, adapter.backend);
-    finding("wgpu", Some(device), adapter.software, state)
-}
-
-type KeyDevicesMade = Result<Vec<Box<dyn KeyDevice>>, EngineError>;
 
 /// Puts the device that makes structure keys to the conformance body, if there is one.
 fn try_keys(open: impl FnOnce() -> KeyDevicesMade) -> Option<EngineState> {
@@ -183,18 +247,6 @@ fn try_keys(open: impl FnOnce() -> KeyDevicesMade) -> Option<EngineState> {
         },
         Err(unlike) => EngineState::Fails(unlike.to_string()),
     })
-}
-
-/// Puts an engine to the conformance body.
-fn try_out(mut make: impl FnMut(FilterShape, &SlotLayout) -> Made) -> EngineState {
-    let began = Instant::now();
-    match conformance::conform(&mut make, RANDOM_SLOTS) {
-        Ok(account) => EngineState::Conforms {
-            rows: account.rows,
-            seconds: began.elapsed().as_secs_f64(),
-        },
-        Err(disagreement) => EngineState::Fails(disagreement.to_string()),
-    }
 }
 
 fn finding(

@@ -114,3 +114,36 @@ fn structure_keys_that_are_wrong_are_told() {
         "{screen}"
     );
 }
+
+#[test]
+fn engines_that_are_named_are_tried_and_no_others() {
+    let (folder, driver) = (Folder::new(), shim::fake_driver());
+    let quick = |flags: &str| {
+        let doctor = doctor(&folder, flags).env("LD_LIBRARY_PATH", driver.path());
+        doctor.run().ends_with(0).json_lines().remove(0)
+    };
+    let findings = quick("--json --quick --engine cuda");
+    let engines = findings["engines"].as_array().unwrap();
+    assert_eq!(engines.len(), 1, "{findings}");
+    let gpu = &engines[0];
+    assert_eq!(gpu["device"], "stand-in");
+    assert_eq!(gpu["keys"], Value::Null, "no structure keys");
+    let rows = gpu["state"]["conforms"]["rows"].as_u64();
+    assert!(rows > Some(20_000) && rows < Some(100_000), "{gpu}");
+
+    let both = quick("--json --quick --engine cuda --engine cpu");
+    assert_eq!(told(&both, "cpu").len(), 1);
+    assert_eq!(told(&both, "cuda").len(), 1);
+    assert_eq!(told(&both, "wgpu").len(), 0);
+}
+
+#[test]
+fn an_engine_that_is_named_and_not_there_is_one_line() {
+    let folder = Folder::new();
+    let driver = shim::fake_driver();
+    let refused = doctor(&folder, "--engine cuda")
+        .env("FAKE_CUDA_DEVICES", "0")
+        .env("LD_LIBRARY_PATH", driver.path())
+        .run();
+    refused.refuses(2, &["engine cuda: ", "shows no GPU"]);
+}

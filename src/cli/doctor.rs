@@ -1,20 +1,42 @@
 //! `molsieve doctor`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{CliError, Exit, say};
 use crate::{
     chem::RdKit,
-    doctor::{EngineFinding, EngineState, Findings, Found},
+    doctor::{EngineFinding, EngineState, Findings, Found, Trials},
     machine::{FileSystem, Limits},
     nvidia::{Nvidia, NvidiaDevice},
+    sieve::EngineChoice,
     units::{ByteSize, count},
 };
 
+#[derive(clap::Args, Debug)]
+pub(super) struct DoctorArgs {
+    /// Where jobs would write
+    #[arg(value_name = "DIR", default_value = ".")]
+    folder: PathBuf,
+    /// Try only this engine, on each of its devices; may be repeated. Without it: every engine that is there
+    #[arg(long = "engine", value_name = "NAME")]
+    engines: Vec<EngineChoice>,
+    /// Try each engine with one filter instead of twelve, and no structure keys
+    #[arg(long)]
+    quick: bool,
+    /// Print one JSON object
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
 /// Looks at the machine and says what it found, on one screen.
-pub(super) fn doctor(folder: &Path, json: bool) -> Result<Exit, CliError> {
-    let findings = Findings::look(RdKit::initialise()?, folder);
-    if json {
+pub(super) fn doctor(args: &DoctorArgs) -> Result<Exit, CliError> {
+    let folder = &args.folder;
+    let trials = Trials {
+        engines: args.engines.clone(),
+        quick: args.quick,
+    };
+    let findings = Findings::look(RdKit::initialise()?, folder, &trials)?;
+    if args.json {
         let told = serde_json::to_value(&findings).expect("findings are strings and numbers");
         say(&told.to_string());
     } else {

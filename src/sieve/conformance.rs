@@ -158,9 +158,22 @@ impl fmt::Display for Place {
 
 /// Puts engines to the body, with `random_slots` slots of random rows per filter.
 pub fn conform(make: &mut Make<'_>, random_slots: u64) -> Result<Account, Disagreement> {
+    conform_on(make, &batches::SHAPES, random_slots)
+}
+
+/// A twelfth of [`conform`]: one filter, without random rows.
+pub fn conform_on_one_filter(make: &mut Make<'_>) -> Result<Account, Disagreement> {
+    conform_on(make, &[batches::SHAPE_OF_MANY_HASHES], 0)
+}
+
+fn conform_on(
+    make: &mut Make<'_>,
+    shapes: &[FilterShape],
+    random_slots: u64,
+) -> Result<Account, Disagreement> {
     let layout = SlotLayout::smallest(false);
     let mut account = Account::default();
-    for shape in batches::SHAPES {
+    for &shape in shapes {
         let mut trial = Trial::new(make(shape, &layout)?, shape, &layout)?;
         batches::each(&layout, random_slots, &mut |case, batch| {
             trial.sieve(case, batch)

@@ -126,9 +126,14 @@ impl Molsieve {
 }
 
 /// Runs a command other than molsieve to its end, under the same watch.
-pub fn run_command(mut command: Command) -> Run {
+pub fn run_command(command: Command) -> Run {
+    run_command_within(command, RUN_TIME_MAX)
+}
+
+/// The same with a limit of its own.
+pub fn run_command_within(mut command: Command, limit: Duration) -> Run {
     command.stdin(std::process::Stdio::null());
-    Running::new(command).wait(RUN_TIME_MAX)
+    Running::new(command).wait(limit)
 }
 
 /// A process under way. What it says goes to files, so that it never waits for a reader.

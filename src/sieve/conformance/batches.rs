@@ -18,12 +18,15 @@ pub(super) const SHAPES: [FilterShape; 12] = [
     shape(64 * 1_001, 4),
     shape(64 * 1_001, 5),
     shape(64 * 1_001, 8),
-    shape(64 * 1_001, 13),
+    SHAPE_OF_MANY_HASHES,
     shape(64 * 65_537, 9),
     shape(1 << 20, 40),
     shape(1 << 24, 30),
     shape((1 << 24) + 64, 1),
 ];
+
+/// Its number of hashes is no multiple of those that an engine might take together.
+pub(super) const SHAPE_OF_MANY_HASHES: FilterShape = shape(64 * 1_001, 13);
 
 /// Sizes about the edges of warps, workgroups, blocks and tasks.
 const SIZES: [usize; 19] = [
