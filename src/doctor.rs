@@ -11,7 +11,7 @@ use crate::{
     nvidia::Nvidia,
     sieve::{
         CpuEngine, Engine, EngineChoice, EngineError, FilterShape, choose, conformance,
-        cuda::{self, CudaDevice, Gpu},
+        cuda::{self, CudaDevice, CudaKeys, Gpu, KernelImage},
         gpu::{GpuEngine, Room},
         structure_key::{self, KeyDevice},
         wgpu::{self, Adapter, WgpuDevice},
@@ -34,6 +34,8 @@ pub struct Findings {
     pub file_system: Found<FileSystem>,
     /// The NVIDIA driver and its devices; why there is nothing to tell otherwise.
     pub nvidia: Found<Nvidia>,
+    /// The file that the CUDA driver's library was loaded from; why there is none otherwise.
+    pub libcuda: Found<String>,
     /// Every engine on every device, or what it lacks.
     pub engines: Vec<EngineFinding>,
     /// What `--engine auto` takes, and why.
@@ -72,6 +74,17 @@ pub struct EngineFinding {
     pub state: EngineState,
     /// What became of its structure keys; none where the CPU makes them.
     pub keys: Option<EngineState>,
+    /// The form in which its kernels were loaded; none for engines other than `cuda`.
+    pub kernels: Option<KernelImages>,
+}
+
+/// The form in which the kernels of the engine `cuda` were loaded; none where that failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct KernelImages {
+    /// The kernels of the sieve.
+    pub sieve: Option<KernelImage>,
+    /// The kernel that makes structure keys.
+    pub structure_key: Option<KernelImage>,
 }
 
 /// Whether an engine can be used.
@@ -112,6 +125,10 @@ impl Findings {
                 .map_err(|error: io::Error| crate::store::plain(&error))
                 .into(),
             nvidia: Nvidia::look().into(),
+            libcuda: cuda::driver_library()
+                .map(|file| file.display().to_string())
+                .map_err(|error| missing_of("cuda", &error))
+                .into(),
             engines: engines(),
             auto: auto.map_or_else(|error| error.to_string(), |chosen| chosen.description()),
         }
@@ -133,11 +150,11 @@ fn engines() -> Vec<EngineFinding> {
     let mut found = vec![finding("cpu", None, false, try_out(cpu))];
     match cuda::gpus() {
         Ok(gpus) => found.extend(gpus.iter().map(on_gpu)),
-        Err(error) => found.push(absent("cuda", &error.to_string())),
+        Err(error) => found.push(absent("cuda", missing_of("cuda", &error))),
     }
     let adapters = wgpu::adapters();
     if adapters.is_empty() {
-        found.push(absent("wgpu", "engine wgpu: there is no Vulkan driver"));
+        found.push(absent("wgpu", "there is no Vulkan driver".into()));
     }
     found.extend(adapters.iter().map(on_adapter));
     found
@@ -146,13 +163,21 @@ fn engines() -> Vec<EngineFinding> {
 type Made = Result<Box<dyn Engine>, EngineError>;
 
 fn on_gpu(gpu: &Gpu) -> EngineFinding {
+    let mut kernels = KernelImages::default();
     let state = try_out(|filter, layout| {
         let room = Room::new(filter, layout);
         let device = CudaDevice::open(gpu.index, room)?;
+        kernels.sieve = Some(device.kernel_image());
         Ok(Box::new(GpuEngine::new(device, room)))
     });
+    let keys = try_keys(|| {
+        let device = CudaKeys::open(gpu.index, conformance::key_room())?;
+        kernels.structure_key = Some(device.kernel_image());
+        Ok(vec![Box::new(device)])
+    });
     EngineFinding {
-        keys: try_keys(|| structure_key::on_gpu(gpu, conformance::key_room(), 1)),
+        keys,
+        kernels: Some(kernels),
         ..finding("cuda", Some(gpu.name.clone()), false, state)
     }
 }
@@ -212,12 +237,18 @@ fn finding(
         software,
         state,
         keys: None,
+        kernels: None,
     }
 }
 
-/// An engine that is not there; its error begins with its name, which is told anyway.
-fn absent(engine: &'static str, error: &str) -> EngineFinding {
+/// An engine that is not there.
+fn absent(engine: &'static str, missing: String) -> EngineFinding {
+    finding(engine, None, false, EngineState::Absent(missing))
+}
+
+/// What an engine lacks. Its error begins with its name, which is said anyway.
+fn missing_of(engine: &str, error: &EngineError) -> String {
+    let error = error.to_string();
     let reason = error.strip_prefix(&format!("engine {engine}: "));
-    let state = EngineState::Absent(reason.unwrap_or(error).to_owned());
-    finding(engine, None, false, state)
+    reason.unwrap_or(&error).to_owned()
 }
