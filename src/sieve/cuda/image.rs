@@ -164,7 +164,7 @@ mod tests {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels");
         let read = |name: &str| fs::read(folder.join(name)).unwrap();
         let manifest = String::from_utf8(read("SHA256")).unwrap();
-        let listed: BTreeMap<&str, &str> = manifest
+        let mut listed: BTreeMap<&str, &str> = manifest
             .lines()
             .map(|line| line.split_once("  ").unwrap())
             .map(|(sum, name)| (name, sum))
@@ -180,13 +180,14 @@ mod tests {
             }
         }
         for (name, content) in &embedded {
-            let listed = listed.get(name.as_str()).copied();
+            let listed = listed.remove(name.as_str());
             assert_eq!(
                 listed,
                 Some(sum(content).as_str()),
                 "kernels/{name} is not the one that scripts/ptx.sh saw; run it"
             );
         }
+        assert!(listed.is_empty(), "listed and not embedded: {listed:?}");
     }
 
     #[test]
