@@ -42,7 +42,7 @@ fn find() -> Result<PathBuf, String> {
     if is_stub(&driver) {
         return Err(stub(&driver));
     }
-    // SAFETY: as above. It does not panic: the name that was found is the last one it tries.
+    // SAFETY: as above. It does not panic: the name that was found is one it tries.
     let used = file_of(unsafe { sys::culib() })?;
     check_same(&driver, &used)?;
     Ok(used)
