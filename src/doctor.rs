@@ -11,9 +11,9 @@ use crate::{
     nvidia::Nvidia,
     sieve::{
         CpuEngine, Engine, EngineChoice, EngineError, FilterShape, choose, conformance,
-        cuda::{self, CudaDevice, Gpu},
+        cuda::{self, CudaDevice, CudaKeys, Gpu, KernelImage},
         gpu::{GpuEngine, Room},
-        structure_key::{self, KeyDevice},
+        structure_key::KeyDevice,
         wgpu::{self, Adapter, WgpuDevice},
     },
     slot::SlotLayout,
@@ -34,6 +34,8 @@ pub struct Findings {
     pub file_system: Found<FileSystem>,
     /// The NVIDIA driver and its devices; why there is nothing to tell otherwise.
     pub nvidia: Found<Nvidia>,
+    /// The file that the CUDA driver's library was loaded from; why there is none otherwise.
+    pub libcuda: Found<String>,
     /// Every engine on every device, or what it lacks.
     pub engines: Vec<EngineFinding>,
     /// What `--engine auto` takes, and why.
@@ -72,6 +74,17 @@ pub struct EngineFinding {
     pub state: EngineState,
     /// What became of its structure keys; none where the CPU makes them.
     pub keys: Option<EngineState>,
+    /// The form in which its kernels were loaded; none for engines other than `cuda`.
+    pub kernels: Option<KernelImages>,
+}
+
+/// The form in which the kernels of the engine `cuda` were loaded; none where that failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct KernelImages {
+    /// The kernels of the sieve.
+    pub sieve: Option<KernelImage>,
+    /// The kernel that makes structure keys.
+    pub structure_key: Option<KernelImage>,
 }
 
 /// Whether an engine can be used.
@@ -122,6 +135,10 @@ impl Findings {
                 .map_err(|error: io::Error| crate::store::plain(&error))
                 .into(),
             nvidia: Nvidia::look().into(),
+            libcuda: cuda::driver_library()
+                .map(|file| file.display().to_string())
+                .map_err(|error| missing_of("cuda", &error))
+                .into(),
             engines,
             auto: auto.map_or_else(|error| error.to_string(), |chosen| chosen.description()),
         })
@@ -136,7 +153,7 @@ impl Findings {
 }
 
 type Made = Result<Box<dyn Engine>, EngineError>;
-type KeyDevicesMade = Result<Vec<Box<dyn KeyDevice>>, EngineError>;
+type KeyDeviceMade = Result<Box<dyn KeyDevice>, EngineError>;
 
 impl Trials {
     fn engines(&self) -> Result<Vec<EngineFinding>, EngineError> {
@@ -179,13 +196,21 @@ impl Trials {
     }
 
     fn on_gpu(&self, gpu: &Gpu) -> EngineFinding {
+        let mut kernels = KernelImages::default();
         let state = self.try_out(|filter, layout| {
             let room = Room::new(filter, layout);
             let device = CudaDevice::open(gpu.index, room)?;
+            kernels.sieve = Some(device.kernel_image());
             Ok(Box::new(GpuEngine::new(device, room)))
         });
+        let keys = self.try_keys(|| {
+            let device = CudaKeys::open(gpu.index, conformance::key_room())?;
+            kernels.structure_key = Some(device.kernel_image());
+            Ok(Box::new(device))
+        });
         EngineFinding {
-            keys: self.try_keys(|| structure_key::on_gpu(gpu, conformance::key_room(), 1)),
+            keys,
+            kernels: Some(kernels),
             ..finding("cuda", Some(gpu.name.clone()), false, state)
         }
     }
@@ -216,8 +241,8 @@ impl Trials {
         }
     }
 
-    fn try_keys(&self, open: impl FnOnce() -> KeyDevicesMade) -> Option<EngineState> {
-        if self.quick { None } else { try_keys(open) }
+    fn try_keys(&self, open: impl FnOnce() -> KeyDeviceMade) -> Option<EngineState> {
+        (!self.quick).then(|| try_keys(open))
     }
 
     /// An engine that is not there, which is an error if it was named.
@@ -227,26 +252,26 @@ impl Trials {
         error: EngineError,
     ) -> Result<EngineFinding, EngineError> {
         match self.every_engine() {
-            true => Ok(absent(engine, &error.to_string())),
+            true => Ok(absent(engine, missing_of(engine, &error))),
             false => Err(error),
         }
     }
 }
 
-/// Puts the device that makes structure keys to the conformance body, if there is one.
-fn try_keys(open: impl FnOnce() -> KeyDevicesMade) -> Option<EngineState> {
-    let device = match open() {
-        Ok(devices) => devices.into_iter().next()?,
-        Err(error) => return Some(EngineState::Fails(error.to_string())),
+/// Puts the device that makes structure keys to the conformance body.
+fn try_keys(open: impl FnOnce() -> KeyDeviceMade) -> EngineState {
+    let mut device = match open() {
+        Ok(device) => device,
+        Err(error) => return EngineState::Fails(error.to_string()),
     };
-    let (mut device, began) = (device, Instant::now());
-    Some(match conformance::conform_on_keys(device.as_mut()) {
+    let began = Instant::now();
+    match conformance::conform_on_keys(device.as_mut()) {
         Ok(rows) => EngineState::Conforms {
             rows,
             seconds: began.elapsed().as_secs_f64(),
         },
         Err(unlike) => EngineState::Fails(unlike.to_string()),
-    })
+    }
 }
 
 fn finding(
@@ -261,12 +286,18 @@ fn finding(
         software,
         state,
         keys: None,
+        kernels: None,
     }
 }
 
-/// An engine that is not there; its error begins with its name, which is told anyway.
-fn absent(engine: &'static str, error: &str) -> EngineFinding {
+/// An engine that is not there.
+fn absent(engine: &'static str, missing: String) -> EngineFinding {
+    finding(engine, None, false, EngineState::Absent(missing))
+}
+
+/// What an engine lacks. Its error begins with its name, which is said anyway.
+fn missing_of(engine: &str, error: &EngineError) -> String {
+    let error = error.to_string();
     let reason = error.strip_prefix(&format!("engine {engine}: "));
-    let state = EngineState::Absent(reason.unwrap_or(error).to_owned());
-    finding(engine, None, false, state)
+    reason.unwrap_or(&error).to_owned()
 }

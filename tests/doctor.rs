@@ -4,6 +4,8 @@
 
 mod common;
 
+use std::path::Path;
+
 use common::{Folder, Molsieve, shim};
 use serde_json::Value;
 
@@ -75,6 +77,9 @@ fn a_gpu_is_tried_out_and_one_that_fails_is_told() {
     let well = with_gpu("1000000000").ends_with(0).json_lines().remove(0);
     let gpu = told(&well, "cuda")[0];
     assert_eq!(gpu["device"], "stand-in");
+    assert_eq!(gpu["kernels"]["sieve"], "sm_90");
+    assert_eq!(gpu["kernels"]["structure_key"], "sm_90");
+    assert_eq!(well["libcuda"], library_in(driver.path()));
     assert!(
         gpu["state"]["conforms"]["rows"].as_u64() > Some(100_000),
         "{gpu}"
@@ -86,6 +91,33 @@ fn a_gpu_is_tried_out_and_one_that_fails_is_told() {
     let ill = with_gpu("500").ends_with(1).json_lines().remove(0);
     let why = told(&ill, "cuda")[0]["state"]["fails"].as_str().unwrap();
     assert!(why.contains("the device is lost"), "{why}");
+}
+
+/// The library that stands in for the driver, without symbolic links.
+fn library_in(folder: &Path) -> String {
+    let file = folder.join("libcuda.so.1").canonicalize().unwrap();
+    file.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn the_screen_says_which_library_and_which_kernels_were_loaded() {
+    let (folder, driver) = (Folder::new(), shim::fake_driver());
+    let screen = |capability: &str| {
+        let run = doctor(&folder, "")
+            .env("LD_LIBRARY_PATH", driver.path())
+            .env("FAKE_CUDA_CAPABILITY", capability)
+            .run();
+        run.ends_with(0).stdout
+    };
+    let library = format!("  libcuda      {}\n", library_in(driver.path()));
+    for (capability, kernels) in [
+        ("89", "  kernels      machine code for sm_80\n"),
+        ("120", "  kernels      PTX, compiled by the driver\n"),
+    ] {
+        let screen = screen(capability);
+        assert!(screen.contains(&library), "{screen}");
+        assert!(screen.contains(kernels), "{screen}");
+    }
 }
 
 /// A kernel whose keys are not those of the CPU must not be used, though its sieve is well.

@@ -7,6 +7,7 @@ mod common;
 use std::{
     io::Write,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use common::{
@@ -15,7 +16,16 @@ use common::{
     output::{self, assert_complete},
     shim,
 };
-use molsieve::sieve::{cuda, wgpu};
+use molsieve::{
+    sieve::{
+        EngineError, FilterShape,
+        cuda::{self, CudaDevice, CudaKeys},
+        gpu::{Device, Room},
+        structure_key::KeyRoom,
+        wgpu,
+    },
+    slot::SlotLayout,
+};
 
 /// Says what is not tested, and fails if `MOLSIEVE_REQUIRE_ENGINES` demands it.
 fn skip(engine: &str) {
@@ -153,6 +163,158 @@ fn a_driver_that_can_not_be_used_is_told_in_one_line() {
         refused.refuses(2, &["engine cuda: ", words]);
         assert_absent(&material.folder.out());
     }
+}
+
+#[test]
+fn a_stub_is_never_taken_for_the_driver() {
+    let (material, driver) = (Material::new(), shim::fake_driver());
+    let library = driver.path().join("libcuda.so.1");
+    // In a folder of this name, the library under that name.
+    let placed = |folder: &str, name: &str| {
+        let folder = material.folder.path(folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::copy(&library, folder.join(name)).unwrap();
+        folder.canonicalize().unwrap()
+    };
+    let refused = |path: &[&Path], answers_like_a_stub: &str, words: &[&str]| {
+        material
+            .run("--engine cuda --memory 768MiB")
+            .env("LD_LIBRARY_PATH", std::env::join_paths(path).unwrap())
+            .env("FAKE_CUDA_STUB", answers_like_a_stub)
+            .run()
+            .refuses(2, words);
+        assert_absent(&material.folder.out());
+    };
+    let is_stub = "is a CUDA toolkit's stub for linking, not the NVIDIA driver";
+    let driver_file = library.canonicalize().unwrap();
+    let driver_file = driver_file.to_str().unwrap();
+    refused(&[driver.path()], "1", &[driver_file, is_stub]);
+    let links_itself = placed("a/stubs", "libcuda.so.1");
+    let file = links_itself.join("libcuda.so.1");
+    refused(&[&links_itself], "0", &[file.to_str().unwrap(), is_stub]);
+    // cudarc looks for this name first.
+    let stubs = placed("b/stubs", "libcuda.so");
+    let file = stubs.join("libcuda.so");
+    let words = [file.to_str().unwrap(), is_stub, driver_file];
+    refused(&[&stubs, driver.path()], "0", &words);
+    let other = placed("other", "libcuda.so");
+    let file = other.join("libcuda.so");
+    let words = [file.to_str().unwrap(), "finds two", driver_file];
+    refused(&[&other, driver.path()], "0", &words);
+    if cuda::gpus().is_err() {
+        let words = ["there is no NVIDIA driver (libcuda.so.1)"];
+        refused(&[&stubs], "0", &words);
+    }
+}
+
+/// Where the driver is installed, `libcuda.so` is a link to it.
+#[test]
+fn the_driver_may_have_both_names() {
+    let (material, driver) = (Material::new(), shim::fake_driver());
+    std::os::unix::fs::symlink("libcuda.so.1", driver.path().join("libcuda.so")).unwrap();
+    let plan = Molsieve::new("plan --json --threads 1 --memory 768MiB")
+        .env("LD_LIBRARY_PATH", driver.path())
+        .input(&material.input)
+        .run()
+        .ends_with(0);
+    assert_eq!(plan.json_lines()[0]["engine_chosen"], "cuda, stand-in");
+}
+
+#[test]
+fn a_gpu_gets_machine_code_where_there_is_some_and_takes_it() {
+    const NO_BINARY_FOR_GPU: &str = "209";
+    const INVALID_IMAGE: &str = "200";
+    let (material, driver) = (Material::new(), shim::fake_driver());
+    let input = material.folder.write("few.smi", smiles_lines(3));
+    let log = |capability: &str, refusal: &str| {
+        Molsieve::new("dedup --overwrite --threads 1 --memory 768MiB --engine cuda")
+            .env("LD_LIBRARY_PATH", driver.path())
+            .env("FAKE_CUDA_CAPABILITY", capability)
+            .env("FAKE_CUDA_REFUSE_CUBINS", refusal)
+            .env("MOLSIEVE_LOG", "molsieve=debug")
+            .input(&input)
+            .output(material.folder.out())
+            .run()
+            .ends_with(0)
+            .stderr
+    };
+    let ptx = "PTX, compiled by the driver";
+    for (capability, refusal, loaded) in [
+        ("70", "0", ptx),
+        ("75", "0", ptx),
+        ("80", "0", "machine code for sm_80"),
+        ("86", "0", "machine code for sm_80"),
+        ("90", "0", "machine code for sm_90"),
+        ("100", "0", ptx),
+        ("90", NO_BINARY_FOR_GPU, ptx),
+        ("86", INVALID_IMAGE, ptx),
+    ] {
+        let log = log(capability, refusal);
+        for kernels in ["sieve", "structure_key"] {
+            let words = format!("kernels {kernels}: {loaded};");
+            assert!(log.contains(&words), "{capability}, {words}: {log}");
+            let words = format!("kernels {kernels}: the driver refuses the machine code for sm_");
+            assert_eq!(log.contains(&words), refusal != "0", "{capability}: {log}");
+        }
+    }
+}
+
+/// Runs a test of this file in a process of its own, where a library stands in for the driver.
+#[track_caller]
+fn assert_passes_with_stand_in(test: &str, device_bytes: &str) {
+    let driver = shim::fake_driver();
+    let run = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", test, "--nocapture"])
+        .env("LD_LIBRARY_PATH", driver.path())
+        .env("FAKE_CUDA_MEMORY", device_bytes)
+        .env("MOLSIEVE_REQUIRE_ENGINES", "cuda")
+        .output()
+        .unwrap();
+    let (stdout, stderr) = (run.stdout, run.stderr);
+    let (stdout, stderr) = (
+        String::from_utf8_lossy(&stdout),
+        String::from_utf8_lossy(&stderr),
+    );
+    assert!(run.status.success(), "{stdout}\n{stderr}");
+    assert!(stdout.contains("1 passed"), "{stdout}");
+}
+
+#[test]
+fn dropped_devices_give_their_memory_back_to_a_stand_in_for_the_driver() {
+    assert_passes_with_stand_in("dropped_devices_give_their_memory_back", "268435456");
+}
+
+/// A process may keep the context, so that dropping a device alone must free its memory.
+#[test]
+fn dropped_devices_give_their_memory_back() {
+    let Ok(gpu) = cuda::first_gpu() else {
+        return skip("cuda");
+    };
+    let most_bytes = usize::try_from(gpu.memory_bytes).unwrap() / 10 * 6;
+    let layout = SlotLayout::smallest(false);
+    let filter = FilterShape {
+        bits: 8 * (most_bytes / 8 * 8),
+        hashes: 7,
+    };
+    let open = || CudaDevice::open(gpu.index, Room::new(filter, &layout));
+    let first = open().unwrap();
+    let keeps_context = first.slot_memory(64).unwrap();
+    let too_many = open().err().unwrap();
+    assert!(
+        matches!(too_many, EngineError::TooLarge { .. }),
+        "{too_many}"
+    );
+    drop(first);
+    drop(open().unwrap());
+    let room = KeyRoom {
+        rows_max: 1_024,
+        text_bytes_max: most_bytes / 4,
+    };
+    let keys = || CudaKeys::open_several(gpu.index, room, 3);
+    drop(keys().unwrap());
+    drop(keys().unwrap());
+    drop(open().unwrap());
+    drop(keeps_context);
 }
 
 /// Whatever call to the driver is the first to fail, and from then on all do: the job goes on with the

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use super::{CliError, Exit, say};
 use crate::{
     chem::RdKit,
-    doctor::{EngineFinding, EngineState, Findings, Found, Trials},
+    doctor::{EngineFinding, EngineState, Findings, Found, KernelImages, Trials},
     machine::{FileSystem, Limits},
     nvidia::{Nvidia, NvidiaDevice},
-    sieve::EngineChoice,
+    sieve::{EngineChoice, cuda::KernelImage},
     units::{ByteSize, count},
 };
 
@@ -64,6 +64,10 @@ fn text(findings: &Findings, folder: &Path) -> String {
     limits(&findings.limits, &mut say);
     say("disk", disk(&findings.file_system, folder));
     nvidia(&findings.nvidia, &mut say);
+    // Where there is none, the engine's line says so.
+    if let Found::There(file) = &findings.libcuda {
+        say("libcuda", file.clone());
+    }
     for engine in &findings.engines {
         let whose = format!("engine {}", engine.engine);
         say(&whose, state(engine, &engine.state, "fastbloom on"));
@@ -73,6 +77,9 @@ fn text(findings: &Findings, folder: &Path) -> String {
                 &whose,
                 state(engine, keys, "the structure keys of the CPU on"),
             );
+        }
+        if let Some(images) = &engine.kernels {
+            say("kernels", kernels(images));
         }
     }
     say("--engine auto", format!("takes {}", findings.auto));
@@ -162,6 +169,19 @@ fn device(gpu: &NvidiaDevice) -> String {
         told.push(format!("slowed down: {}", gpu.slowed_by.join(", ")));
     }
     told.join(" · ")
+}
+
+/// The form in which the kernels were loaded.
+fn kernels(images: &KernelImages) -> String {
+    let shown = |image: Option<KernelImage>| match image {
+        Some(image) => image.to_string(),
+        None => "not loaded".into(),
+    };
+    let (sieve, structure_key) = (shown(images.sieve), shown(images.structure_key));
+    if sieve == structure_key {
+        return sieve;
+    }
+    format!("sieve: {sieve}; structure key: {structure_key}")
 }
 
 /// What became of an engine, or of a part of it, which `agrees_with` something.

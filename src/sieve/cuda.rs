@@ -1,8 +1,10 @@
 //! The sieve on an NVIDIA GPU: `kernels/sieve.cu`, through the driver alone.
 //!
-//! - The driver's library is looked for when a device is asked for; without it nothing here panics.
-//! - The kernels are embedded as PTX for compute capability 7.0, which the driver makes into code for
-//!   the GPU at hand: Volta and everything newer. PTX 8.0 needs driver 525 or newer.
+//! - The driver's library is looked for when a device is asked for; without it nothing here panics. A toolkit's
+//!   stub is refused (`library`).
+//! - The kernels are embedded as machine code for `sm_80` and `sm_90`, and as PTX, which the driver compiles for
+//!   other GPUs from Volta on (`image`).
+//! - A thread that waits for the GPU sleeps (`driver`), so that waits take no core from other threads.
 //! - Which devices there are, and in which order, is the driver's business, and so is
 //!   `CUDA_VISIBLE_DEVICES`: by index, UUID or MIG UUID. The engine takes the first.
 //! - A stream for each lane, so that the copies of one slot go on beside the kernels of another. What uses
@@ -12,16 +14,19 @@
 
 mod buffers;
 mod driver;
+mod image;
 mod lane;
+mod library;
 mod pinned;
+mod returned;
 mod structure_key;
 
 use std::sync::Arc;
 
-use cudarc::driver::{CudaContext, CudaFunction, CudaSlice, LaunchConfig};
-use cudarc::nvrtc::Ptx;
+use cudarc::driver::{CudaContext, CudaFunction, CudaModule, CudaSlice, LaunchConfig};
 
-pub use driver::{Gpu, first_gpu, gpus};
+pub use driver::{Gpu, driver_library, first_gpu, gpus};
+pub use image::KernelImage;
 pub use structure_key::CudaKeys;
 
 use super::{
@@ -32,11 +37,9 @@ use crate::slot::HostMemory;
 use buffers::Scalars;
 use driver::or_failed;
 use lane::Lane;
+use returned::ReturnedMemory;
 
 const NAME: &str = "cuda";
-
-/// The kernels, as `scripts/ptx.sh` compiles them.
-const PTX: &str = include_str!("../../kernels/sieve.ptx");
 
 /// Slots on the GPU at a time: one copied in, one in the kernels, one copied out.
 pub const CUDA_LANES: usize = 3;
@@ -45,12 +48,15 @@ pub const CUDA_LANES: usize = 3;
 pub struct CudaDevice {
     context: Arc<CudaContext>,
     kernels: [CudaFunction; Kernel::ALL.len()],
+    image: KernelImage,
     lanes: Vec<Lane>,
-    /// Of the first lane's stream. Behind the lanes, so that it goes last.
+    /// Allocated in the first lane's stream.
     filter: CudaSlice<u64>,
     /// The lane of the last kernel that uses the filter.
     last_on_filter: Option<usize>,
     room: Room,
+    /// The last field, behind all buffers.
+    _memory: ReturnedMemory,
 }
 
 impl CudaDevice {
@@ -61,22 +67,31 @@ impl CudaDevice {
         check_room(&room, free as u64)?;
         // SAFETY: what lanes share is the filter, and this device keeps its kernels in order itself.
         unsafe { context.disable_event_tracking() };
-        let kernels = load(&context)?;
-        let lanes: Result<Vec<_>, _> = (0..CUDA_LANES)
-            .map(|_| Lane::open(&context, &room))
-            .collect();
-        let lanes = lanes?;
-        let filter = buffers::filter(&lanes[0].stream, &room)?;
+        let (module, image) = image::SIEVE.load(&context)?;
+        let kernels = functions(&module)?;
+        let streams = (0..CUDA_LANES).map(|_| or_failed("cuStreamCreate", context.new_stream()));
+        let streams = streams.collect::<Result<Vec<_>, _>>()?;
+        let memory = ReturnedMemory::of(&streams);
+        let lanes = streams.iter().map(|stream| Lane::open(stream, &room));
+        let lanes = lanes.collect::<Result<Vec<_>, _>>()?;
+        let filter = buffers::filter(&streams[0], &room)?;
         let device = Self {
             context,
             kernels,
+            image,
             lanes,
             filter,
             last_on_filter: None,
             room,
+            _memory: memory,
         };
         device.wait()?;
         Ok(device)
+    }
+
+    /// The form in which the kernels were loaded.
+    pub fn kernel_image(&self) -> KernelImage {
+        self.image
     }
 
     /// Until everything that was started has ended.
@@ -226,8 +241,7 @@ pub(super) fn check_room(room: &Room, bytes_max: u64) -> Result<(), EngineError>
     })
 }
 
-fn load(context: &Arc<CudaContext>) -> Result<[CudaFunction; Kernel::ALL.len()], EngineError> {
-    let module = or_failed("cuModuleLoadData", context.load_module(Ptx::from_src(PTX)))?;
+fn functions(module: &Arc<CudaModule>) -> Result<[CudaFunction; Kernel::ALL.len()], EngineError> {
     let function =
         |kernel: Kernel| or_failed("cuModuleGetFunction", module.load_function(kernel.name()));
     let [hash_rows, claim_rows, look_up, insert_new, insert_keys] = Kernel::ALL;
@@ -277,7 +291,11 @@ mod tests {
             ),
             (Kernel::InsertKeys, vec![pointer, rows, pointer, bits, word]),
         ] {
-            assert_eq!(parameters(PTX, kernel.name()), expected, "{kernel:?}");
+            assert_eq!(
+                parameters(image::SIEVE.ptx, kernel.name()),
+                expected,
+                "{kernel:?}"
+            );
         }
     }
 

@@ -11,10 +11,17 @@
 // taken, or a few, from a stream drawn at random until the awaited one is empty; only a stream that waits
 // for an event stands still. So it shows too where an event is missing.
 //
-//   FAKE_CUDA_VERSION   of the interface, such as 11040; 12000 if not set
-//   FAKE_CUDA_DEVICES   their number; 1 if not set
-//   FAKE_CUDA_MEMORY    bytes of the device; 4 GiB if not set
-//   FAKE_CUDA_CALLS     calls that succeed, of those that move, launch, wait or make an event; all if not set
+// It is strict about the primary context: retaining it fails unless its waits were set to block before. And it is
+// slow to give memory back: what was freed in a stream counts as taken until somebody has waited for the stream and
+// then trimmed the pool.
+//
+//   FAKE_CUDA_VERSION         of the interface, such as 11040; 12000 if not set
+//   FAKE_CUDA_STUB            if it is 1, the library answers like a toolkit's stub
+//   FAKE_CUDA_DEVICES         their number; 1 if not set
+//   FAKE_CUDA_CAPABILITY      compute capability, such as 86 for 8.6; 90 if not set
+//   FAKE_CUDA_REFUSE_CUBINS   the error with which machine code is refused; none is if not set
+//   FAKE_CUDA_MEMORY          bytes of the device; 4 GiB if not set
+//   FAKE_CUDA_CALLS           calls that succeed, of those that move, launch, wait or make an event; all if not set
 #include "sieve_host.cc"
 
 #include <algorithm>
@@ -45,7 +52,18 @@ static void run(const u8 *text, const u32 *text_end, u32 rows, ulonglong2 *keys,
 static const u32 KEY_BLOCK_ROWS = BLOCK_ROWS;
 
 typedef int Result;
-enum { SUCCESS = 0, INVALID_VALUE = 1, OUT_OF_MEMORY = 2, NO_DEVICE = 100, NOT_FOUND = 500, ILLEGAL_ADDRESS = 700 };
+enum {
+    SUCCESS = 0,
+    INVALID_VALUE = 1,
+    OUT_OF_MEMORY = 2,
+    STUB_LIBRARY = 34,
+    NO_DEVICE = 100,
+    INVALID_IMAGE = 200,
+    NO_BINARY_FOR_GPU = 209,
+    NOT_FOUND = 500,
+    ILLEGAL_ADDRESS = 700,
+    PRIMARY_CONTEXT_ACTIVE = 708,
+};
 
 struct Step {
     std::function<void()> work;
@@ -55,6 +73,8 @@ struct Step {
 
 struct Stream {
     std::deque<Step> left;
+    // Bytes freed in it since somebody has waited for it.
+    size_t freed_bytes = 0;
     void add(std::function<void()> work) { left.push_back({std::move(work)}); }
 };
 
@@ -111,6 +131,10 @@ static void finish(Stream *stream) {
 static const size_t GUARD_BYTES = 256;
 static std::map<char *, size_t> device_memory, pinned_memory;
 static size_t allocated;
+// Freed bytes that count as taken: those that only trimming gives back, and those of streams that were destroyed
+// before anybody waited for them.
+static size_t pool_bytes, abandoned_bytes;
+static int the_pool;
 
 static char *allocate(std::map<char *, size_t> &memory, size_t bytes) {
     size_t whole = (bytes + 255) / 256 * 256 + GUARD_BYTES;
@@ -150,6 +174,7 @@ extern "C" Result cuMemAllocAsync(u64 *pointer, size_t bytes, Stream *) {
     if (allocated + bytes > size_t(setting("FAKE_CUDA_MEMORY", 4ll << 30)))
         return OUT_OF_MEMORY;
     allocated += bytes;
+    pool_bytes -= std::min(pool_bytes, bytes);
     *pointer = reinterpret_cast<u64>(allocate(device_memory, bytes));
     return SUCCESS;
 }
@@ -160,6 +185,7 @@ extern "C" Result cuMemFreeAsync(u64 pointer, Stream *stream) {
     check_guards();
     char *at = reinterpret_cast<char *>(pointer);
     allocated -= device_memory[at];
+    stream->freed_bytes += device_memory[at];
     release(device_memory, at);
     return SUCCESS;
 }
@@ -178,9 +204,24 @@ extern "C" Result cuMemFreeHost(void *pointer) {
     return SUCCESS;
 }
 
+extern "C" Result cuDeviceGetDefaultMemPool(int **pool, int) {
+    *pool = &the_pool;
+    return SUCCESS;
+}
+
+extern "C" Result cuMemPoolTrimTo(int *pool, size_t bytes_to_keep) {
+    Turn turn(one_at_a_time);
+    pool_bytes = std::min(pool_bytes, bytes_to_keep);
+    return pool == &the_pool ? SUCCESS : INVALID_VALUE;
+}
+
 extern "C" Result cuMemGetInfo_v2(size_t *left, size_t *all) {
+    Turn turn(one_at_a_time);
+    size_t taken = allocated + pool_bytes + abandoned_bytes;
+    for (Stream *stream : streams)
+        taken += stream->freed_bytes;
     *all = setting("FAKE_CUDA_MEMORY", 4ll << 30);
-    *left = *all - allocated;
+    *left = *all - std::min(*all, taken);
     return SUCCESS;
 }
 
@@ -230,6 +271,7 @@ extern "C" Result cuStreamCreate(Stream **stream, unsigned) {
 extern "C" Result cuStreamDestroy_v2(Stream *stream) {
     Turn turn(one_at_a_time);
     finish(stream);
+    abandoned_bytes += stream->freed_bytes;
     std::erase(streams, stream);
     delete stream;
     return SUCCESS;
@@ -240,6 +282,8 @@ extern "C" Result cuStreamSynchronize(Stream *stream) {
     if (!succeeds())
         return ILLEGAL_ADDRESS;
     finish(stream);
+    pool_bytes += stream->freed_bytes;
+    stream->freed_bytes = 0;
     check_guards();
     return SUCCESS;
 }
@@ -287,10 +331,46 @@ extern "C" Result cuStreamWaitEvent(Stream *stream, Event *event, unsigned) {
 static const char *const KERNELS[] = {"hash_rows",  "claim_rows",  "look_up",
                                       "insert_new", "insert_keys", "structure_key"};
 
-// A module is the PTX that the engine hands over.
+// 90 for compute capability 9.0.
+static int capability() { return setting("FAKE_CUDA_CAPABILITY", 90); }
+
+// Machine code is an ELF file for 64 bits. Its tables end the file.
+static const std::string ELF = "\x7f"
+                               "ELF";
+
+static std::string elf_file(const char *image) {
+    u64 table[2];       // where program headers and section headers begin
+    unsigned short sizes[5]; // bytes and number of the former, of the latter, and more
+    memcpy(table, image + 32, sizeof table);
+    memcpy(sizes, image + 54, sizeof sizes);
+    return std::string(image, std::max(table[0] + sizes[0] * sizes[1], table[1] + sizes[2] * sizes[3]));
+}
+
+static Result check_machine_code(const std::string &file) {
+    if (Result refusal = setting("FAKE_CUDA_REFUSE_CUBINS", SUCCESS))
+        return refusal;
+    int architecture = static_cast<unsigned char>(file[48]); // the lowest byte of the flags
+    bool runs = architecture / 10 == capability() / 10 && architecture % 10 <= capability() % 10;
+    return runs ? SUCCESS : NO_BINARY_FOR_GPU;
+}
+
+// A module is the image that the engine hands over: PTX or machine code.
 extern "C" Result cuModuleLoadData(std::string **module, const char *image) {
-    *module = new std::string(image);
-    return (*module)->find(".target sm_70") != std::string::npos ? SUCCESS : INVALID_VALUE;
+    bool is_elf = strncmp(image, ELF.data(), ELF.size()) == 0;
+    std::string content = is_elf ? elf_file(image) : image;
+    if (is_elf)
+        if (Result refusal = check_machine_code(content))
+            return refusal;
+    if (!is_elf && content.find(".target sm_70") == std::string::npos)
+        return INVALID_IMAGE;
+    *module = new std::string(std::move(content));
+    return SUCCESS;
+}
+
+static bool has_kernel(const std::string &module, const std::string &name) {
+    if (module.starts_with(ELF))
+        return module.find('\0' + (".text." + name) + '\0') != std::string::npos;
+    return module.find(".visible .entry " + name + "(") != std::string::npos;
 }
 
 extern "C" Result cuModuleUnload(std::string *module) {
@@ -299,7 +379,7 @@ extern "C" Result cuModuleUnload(std::string *module) {
 }
 
 extern "C" Result cuModuleGetFunction(const char **function, const std::string *module, const char *name) {
-    if (module->find(std::string(".visible .entry ") + name + "(") == std::string::npos)
+    if (!has_kernel(*module, name))
         return NOT_FOUND;
     for (const char *kernel : KERNELS)
         if (strcmp(kernel, name) == 0) {
@@ -369,14 +449,25 @@ extern "C" Result cuLaunchKernel(const char *kernel, unsigned grid, unsigned, un
 // ── The driver, the device, its context ─────────────────────────────────────────────────────────
 
 static int the_context;
+// The schedule of those who wait for it; 0, the default, spins.
+static unsigned context_flags;
+static int context_users;
 static thread_local void *current_context;
 
+static bool is_stub() { return setting("FAKE_CUDA_STUB", 0) == 1; }
+
 extern "C" Result cuDriverGetVersion(int *version) {
+    if (is_stub())
+        return STUB_LIBRARY;
     *version = setting("FAKE_CUDA_VERSION", 12000);
     return SUCCESS;
 }
 
-extern "C" Result cuInit(unsigned) { return setting("FAKE_CUDA_DEVICES", 1) > 0 ? SUCCESS : NO_DEVICE; }
+extern "C" Result cuInit(unsigned) {
+    if (is_stub())
+        return STUB_LIBRARY;
+    return setting("FAKE_CUDA_DEVICES", 1) > 0 ? SUCCESS : NO_DEVICE;
+}
 
 extern "C" Result cuDeviceGetCount(int *count) {
     *count = setting("FAKE_CUDA_DEVICES", 1);
@@ -395,7 +486,8 @@ extern "C" Result cuDeviceGetName(char *name, int length, int) {
 
 extern "C" Result cuDeviceGetAttribute(int *value, int attribute, int) {
     // Multiprocessors, threads that each holds, compute capability, memory pools.
-    static const std::map<int, int> ATTRIBUTES = {{16, 4}, {39, 1024}, {75, 9}, {76, 0}, {115, 1}};
+    static const std::map<int, int> ATTRIBUTES = {
+        {16, 4}, {39, 1024}, {75, capability() / 10}, {76, capability() % 10}, {115, 1}};
     auto known = ATTRIBUTES.find(attribute);
     *value = known == ATTRIBUTES.end() ? -1 : known->second;
     return SUCCESS;
@@ -406,12 +498,32 @@ extern "C" Result cuDeviceTotalMem_v2(size_t *bytes, int) {
     return SUCCESS;
 }
 
+// As drivers before CUDA 11 do, which refuse flags while the context is in use.
+extern "C" Result cuDevicePrimaryCtxSetFlags_v2(int, unsigned flags) {
+    Turn turn(one_at_a_time);
+    if (context_users > 0)
+        return PRIMARY_CONTEXT_ACTIVE;
+    context_flags = flags;
+    return SUCCESS;
+}
+
 extern "C" Result cuDevicePrimaryCtxRetain(void **context, int) {
+    const unsigned SCHED_BLOCKING_SYNC = 4;
+    Turn turn(one_at_a_time);
+    if (context_flags != SCHED_BLOCKING_SYNC)
+        return INVALID_VALUE;
+    context_users++;
     *context = &the_context;
     return SUCCESS;
 }
 
-extern "C" Result cuDevicePrimaryCtxRelease_v2(int) { return SUCCESS; }
+extern "C" Result cuDevicePrimaryCtxRelease_v2(int) {
+    Turn turn(one_at_a_time);
+    // All that the context still has goes with it.
+    if (--context_users == 0)
+        pool_bytes = abandoned_bytes = 0;
+    return SUCCESS;
+}
 
 extern "C" Result cuCtxGetCurrent(void **context) {
     *context = current_context;

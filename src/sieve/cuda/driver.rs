@@ -2,19 +2,24 @@
 
 use std::{
     panic::catch_unwind,
+    path::Path,
     sync::{Arc, OnceLock},
 };
 
 use cudarc::driver::{
     CudaContext, DriverError,
-    sys::{self, CUresult},
+    result::device,
+    sys::{self, CUctx_flags, CUdevice_attribute as Attribute, CUresult},
 };
 
-use super::NAME;
+use super::{NAME, library};
 use crate::sieve::EngineError;
 
 /// The interface the kernels and cudarc are compiled against: CUDA 12.0, driver 525.
 const DRIVER_INTERFACE_MIN: i32 = 12_000;
+
+/// What a toolkit's stub answers to every call.
+const STUB: DriverError = DriverError(CUresult::CUDA_ERROR_STUB_LIBRARY);
 
 /// A GPU that the driver shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,7 +36,6 @@ pub struct Gpu {
 
 /// The GPUs that the driver shows this process, in its order.
 pub fn gpus() -> Result<Vec<Gpu>, EngineError> {
-    use cudarc::driver::{result::device, sys::CUdevice_attribute as Attribute};
     check_driver()?;
     let count = or_failed("cuDeviceGetCount", device::get_count())?;
     let gpu = |index| {
@@ -62,10 +66,31 @@ pub fn first_gpu() -> Result<Gpu, EngineError> {
     first.ok_or_else(|| absent("the driver shows no GPU"))
 }
 
-/// A context on a GPU.
+/// The file that the driver's library was loaded from.
+pub fn driver_library() -> Result<&'static Path, EngineError> {
+    library::file().map_err(|missing| absent(&missing))
+}
+
+/// A context on a GPU. Threads that wait for this GPU sleep.
 pub(super) fn context(index: usize) -> Result<Arc<CudaContext>, EngineError> {
     check_driver()?;
+    have_waits_sleep(index)?;
     or_failed("cuDevicePrimaryCtxRetain", CudaContext::new(index))
+}
+
+/// Sets the schedule of the primary context, which must happen before it is retained. By default a thread that
+/// waits for the GPU spins if the host has more cores than contexts, and takes a core from the threads that work.
+fn have_waits_sleep(index: usize) -> Result<(), EngineError> {
+    let flags = CUctx_flags::CU_CTX_SCHED_BLOCKING_SYNC as u32;
+    let handle = or_failed("cuDeviceGet", device::get(index as i32))?;
+    // SAFETY: the handle is from cuDeviceGet.
+    let set = unsafe { sys::cuDevicePrimaryCtxSetFlags_v2(handle, flags) }.result();
+    if set == Err(DriverError(CUresult::CUDA_ERROR_PRIMARY_CONTEXT_ACTIVE)) {
+        // Drivers before CUDA 11 change nothing while the context is in use; ours has been set before.
+        tracing::debug!("GPU {index}: the primary context is in use and keeps its schedule");
+        return Ok(());
+    }
+    or_failed("cuDevicePrimaryCtxSetFlags", set)
 }
 
 /// That the driver is there, new enough and has something to drive. Looked at once: its library stays
@@ -76,10 +101,7 @@ fn check_driver() -> Result<(), EngineError> {
 }
 
 fn find_driver() -> Result<(), EngineError> {
-    // SAFETY: loads libcuda, whose initialisers are NVIDIA's business, and nothing else.
-    if !unsafe { sys::is_culib_present() } {
-        return Err(absent("there is no NVIDIA driver (libcuda.so.1)"));
-    }
+    let file = driver_library()?;
     // cudarc panics where the library lacks a symbol.
     let started = catch_unwind(|| {
         let mut version = 0;
@@ -88,6 +110,9 @@ fn find_driver() -> Result<(), EngineError> {
         asked.map(|()| version)
     });
     let version = started.map_err(|_| absent("the NVIDIA driver is not a whole one"))?;
+    if version == Err(STUB) {
+        return Err(absent(&library::stub(file)));
+    }
     let version = or_failed("cuDriverGetVersion", version)?;
     if version < DRIVER_INTERFACE_MIN {
         let (major, minor) = (version / 1_000, version % 1_000 / 10);
@@ -97,6 +122,7 @@ fn find_driver() -> Result<(), EngineError> {
     }
     match cudarc::driver::result::init() {
         Ok(()) => Ok(()),
+        Err(STUB) => Err(absent(&library::stub(file))),
         Err(DriverError(CUresult::CUDA_ERROR_NO_DEVICE)) => {
             Err(absent("there is an NVIDIA driver, and it shows no GPU"))
         }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cudarc::driver::{CudaContext, CudaEvent, CudaStream};
+use cudarc::driver::{CudaEvent, CudaStream};
 
 use super::{
     buffers::{Buffers, TALLY_LEN},
@@ -26,13 +26,14 @@ pub(super) struct Lane {
 
 impl Lane {
     /// Makes all of it, the buffers zeroed in the stream.
-    pub(super) fn open(context: &Arc<CudaContext>, room: &Room) -> Result<Self, EngineError> {
-        let stream = or_failed("cuStreamCreate", context.new_stream())?;
-        // By default an event keeps no time, and need not.
+    pub(super) fn open(stream: &Arc<CudaStream>, room: &Room) -> Result<Self, EngineError> {
+        let context = stream.context();
+        // By default an event keeps no time, and need not. Streams wait for it, never a thread: so it needs no
+        // CU_EVENT_BLOCKING_SYNC either.
         let filter_used = or_failed("cuEventCreate", context.new_event(None))?;
         Ok(Self {
-            buffers: Buffers::new(&stream, room)?,
-            stream,
+            buffers: Buffers::new(stream, room)?,
+            stream: Arc::clone(stream),
             filter_used,
             tally: Pinned::new(context, size_of::<[u32; TALLY_LEN]>())?,
         })

@@ -8,15 +8,20 @@
 
 use std::sync::Arc;
 
-use cudarc::{
-    driver::{
-        CudaContext, CudaFunction, CudaSlice, CudaStream, LaunchConfig, PushKernelArg,
-        sys::CUdevice_attribute as Attribute,
-    },
-    nvrtc::Ptx,
+use cudarc::driver::{
+    CudaContext, CudaFunction, CudaSlice, CudaStream, LaunchConfig, PushKernelArg,
+    sys::CUdevice_attribute as Attribute,
 };
 
-use super::{NAME, buffers::zeroed, driver, driver::or_failed, pinned::Pinned};
+use super::{
+    NAME,
+    buffers::zeroed,
+    driver,
+    driver::or_failed,
+    image::{self, KernelImage},
+    pinned::Pinned,
+    returned::ReturnedMemory,
+};
 use crate::{
     sieve::{
         EngineError,
@@ -25,8 +30,6 @@ use crate::{
     slot::HostMemory,
 };
 
-/// The kernel, as `scripts/ptx.sh` compiles it.
-const PTX: &str = include_str!("../../../kernels/structure_key.ptx");
 const KERNEL: &str = "structure_key";
 
 /// Rows that a block of threads handles; `BLOCK_ROWS` in the source.
@@ -35,6 +38,7 @@ const BLOCK_ROWS: u32 = 128;
 /// A stream on a GPU with room for a batch.
 pub struct CudaKeys {
     kernel: CudaFunction,
+    image: KernelImage,
     stream: Arc<CudaStream>,
     text: CudaSlice<u8>,
     text_end: CudaSlice<u32>,
@@ -42,6 +46,8 @@ pub struct CudaKeys {
     keys: CudaSlice<u64>,
     statuses: CudaSlice<u8>,
     room: KeyRoom,
+    /// The last field, behind all buffers.
+    _memory: ReturnedMemory,
 }
 
 impl CudaKeys {
@@ -61,28 +67,37 @@ impl CudaKeys {
         let (free, _) = or_failed("cuMemGetInfo", context.mem_get_info())?;
         // SAFETY: devices share no buffer, and all that is done with one is told to its own stream.
         unsafe { context.disable_event_tracking() };
-        let module = or_failed("cuModuleLoadData", context.load_module(Ptx::from_src(PTX)))?;
+        let (module, image) = image::STRUCTURE_KEY.load(&context)?;
         let kernel = or_failed("cuModuleGetFunction", module.load_function(KERNEL))?;
         let buffers = count as u64 * buffer_bytes(room);
         check_memory(local_bytes(&context, &kernel)? + buffers, free as u64)?;
-        let device = |_| Self::on(&context, kernel.clone(), room);
+        let device = |_| Self::on(&context, kernel.clone(), image, room);
         (0..count).map(device).collect()
+    }
+
+    /// The form in which the kernel was loaded.
+    pub fn kernel_image(&self) -> KernelImage {
+        self.image
     }
 
     fn on(
         context: &Arc<CudaContext>,
         kernel: CudaFunction,
+        image: KernelImage,
         room: KeyRoom,
     ) -> Result<Self, EngineError> {
         let stream = or_failed("cuStreamCreate", context.new_stream())?;
+        let memory = ReturnedMemory::of(std::slice::from_ref(&stream));
         let device = Self {
             kernel,
+            image,
             text: zeroed(&stream, room.text_bytes_max)?,
             text_end: zeroed(&stream, room.rows_max)?,
             keys: zeroed(&stream, 2 * room.rows_max)?,
             statuses: zeroed(&stream, room.rows_max)?,
             stream,
             room,
+            _memory: memory,
         };
         device.wait()?;
         Ok(device)
@@ -206,7 +221,7 @@ mod tests {
     fn the_kernel_takes_what_launch_gives_it() {
         let (pointer, rows) = ("u64", "u32");
         let expected = [pointer, pointer, rows, pointer, pointer];
-        assert_eq!(parameters(PTX, KERNEL), expected);
+        assert_eq!(parameters(image::STRUCTURE_KEY.ptx, KERNEL), expected);
     }
 
     #[test]
