@@ -16,6 +16,8 @@ mod adapters;
 mod failing_device;
 #[path = "conformance/host_device.rs"]
 mod host_device;
+#[path = "conformance/random_accesses.rs"]
+mod random_accesses;
 #[allow(dead_code, reason = "each test file uses a part of it")]
 #[path = "common/shim.rs"]
 mod shim;
@@ -111,7 +113,9 @@ fn errors_planted_in_the_cuda_source_are_seen() {
         ("other.x == key.x && other.y == key.y", "other.y == key.y"),
         ("other.x == key.x && other.y == key.y", "other.x == key.x"),
         ("atomicMin(&table[place], row + 1);", ";"),
-        ("counts = done + probe < hashes", "counts = 1"),
+        ("if (probe < left)", "if (probe <= left)"),
+        ("words[probe] = ~0ull;", "words[probe] = 0;"),
+        ("places[probe] = bit & 63;", "places[probe] = bit & 31;"),
         ("done < hashes; done++", "done + 1 < hashes; done++"),
         (
             "step_of(u64 source) { return source",
@@ -222,6 +226,7 @@ fn errors_planted_in_the_shader_are_seen() {
             ("text[(begin >> 2u) + 1u] << (32u - shift)", "0u"),
             ("all(keys[held - 1u] == key)", "keys[held - 1u].z == key.z"),
             ("atomicMin(&table[place], row + 1u);", ""),
+            ("done + clamp(done, 1u, 4u), shape.hashes", "done + 4u, 40u"),
             (
                 "atomicOr(&filter_2[at], mask)",
                 "atomicOr(&filter_2[at ^ 1u], mask)",

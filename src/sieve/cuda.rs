@@ -230,13 +230,25 @@ fn load(context: &Arc<CudaContext>) -> Result<[CudaFunction; Kernel::ALL.len()],
     let module = or_failed("cuModuleLoadData", context.load_module(Ptx::from_src(PTX)))?;
     let function =
         |kernel: Kernel| or_failed("cuModuleGetFunction", module.load_function(kernel.name()));
-    let [hash_rows, claim_rows, look_up, insert_new, insert_keys] = Kernel::ALL;
+    let [
+        hash_rows,
+        claim_rows,
+        look_up,
+        insert_new,
+        insert_keys,
+        fill,
+        read,
+        add,
+    ] = Kernel::ALL;
     Ok([
         function(hash_rows)?,
         function(claim_rows)?,
         function(look_up)?,
         function(insert_new)?,
         function(insert_keys)?,
+        function(fill)?,
+        function(read)?,
+        function(add)?,
     ])
 }
 
@@ -276,6 +288,15 @@ mod tests {
                 vec![pointer, rows, pointer, pointer, bits, word],
             ),
             (Kernel::InsertKeys, vec![pointer, rows, pointer, bits, word]),
+            (Kernel::FillAtRandom, vec![pointer, rows, pointer, bits]),
+            (
+                Kernel::ReadAtRandom,
+                vec![pointer, rows, pointer, bits, word],
+            ),
+            (
+                Kernel::AddAtRandom,
+                vec![pointer, rows, pointer, bits, word],
+            ),
         ] {
             assert_eq!(parameters(PTX, kernel.name()), expected, "{kernel:?}");
         }
