@@ -20,7 +20,8 @@
 //!
 //! Half of a filter's bits are set, at random, when steps are timed: so look-ups of absent keys read as much as in
 //! a filter that holds all the keys it is made for. Those that are inserted and looked up as present come on top.
-//! End to end a filter is empty at first, and never holds more keys than it is made for.
+//! End to end a filter is empty at first, and never holds more keys than it is made for: so a pass takes 32 slots, or
+//! as many as it holds the rows of.
 //!
 //! A share may be over 1: keys on a GPU are made of what is there already, and the cpu engine reads the words of
 //! several keys side by side before it sets bits in them.

@@ -234,7 +234,9 @@ fn parts_are_measured_alone() {
     assert!(told["keys"]["structure"].as_f64() > Some(0.0));
     assert_eq!(told["chemistry"], Value::Null);
 
-    let told = report(&run("--engine cpu --only filters --max-filter 256KiB --json"));
+    let told = report(&run(
+        "--engine cpu --only filters --max-filter 256KiB --json",
+    ));
     assert_ceilings(&told["engines"][0]["filters"][0]);
     assert_figure(&told["engines"][0]["filters"][0]["absent"]);
     assert_eq!(told["engines"][0]["hash"], Value::Null);

@@ -80,12 +80,12 @@ impl Access {
     };
     /// Of `shaders/sieve.wgsl`, which has no words of 64 bits.
     pub const WGPU: Self = Self {
-        batches: &PROBE_BATCHES,
+        batches: &[1],
         word_bytes: 4,
     };
 }
 
-/// Batches of the look-ups on a GPU. A test says what others would cost.
+/// Batches of the look-ups of `kernels/sieve.cu`. A test says what others would cost.
 pub const PROBE_BATCHES: [u32; 4] = [1, 1, 2, 4];
 
 /// The steps of the `cpu` engine: its own functions, in its own pool.
