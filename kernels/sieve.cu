@@ -7,6 +7,12 @@
 //   insert_new   the new keys into the filter
 //   insert_keys  keys given by the host into the filter
 //
+// and three that only `molsieve bench` launches:
+//
+//   fill_at_random  the filter with half of its bits set, at random
+//   read_at_random  random reads of the filter, and nothing else
+//   add_at_random   random bits added to the filter by atomics, and nothing else
+//
 // One thread per row, BLOCK_ROWS threads a block. This file is CUDA C++ for NVRTC, without headers.
 // tests/shim/ gives it the words of CUDA in plain C++, so that the tests run these very lines on the
 // host. kernels/sieve.ptx is made from it by scripts/ptx.sh.
@@ -23,10 +29,6 @@ typedef unsigned long long u64;
 // Words are read whole, so up to three behind the last byte: the text's buffer must be longer than the
 // text by this much too (TEXT_PAD_BYTES in src/sieve/gpu.rs).
 #define PAD_WORDS 4u
-// Bits of the filter that are looked at together. Reads that do not wait for each other hide the
-// memory's latency; but most keys are new, and in a filter that is half full two reads tell.
-#define PROBES 4u
-
 #define NEW 0
 #define MAYBE 1
 #define DUPLICATE 2
@@ -161,23 +163,43 @@ extern "C" __global__ void __launch_bounds__(BLOCK_ROWS)
 
 __device__ static inline u64 step_of(u64 source) { return source * 0x517cc1b727220a95ull; }
 
+// Whether the next BATCH bits of a key are set, or as many as are `left` of its bits. Moves `hash` and `left` on.
+// The reads of a batch do not wait for each other; those behind the last bit are not made.
+template <u32 BATCH>
+__device__ static inline bool are_set(const u64 *__restrict__ filter, u64 bits, u64 step, u64 &hash,
+                                      u32 &left) {
+    u64 words[BATCH];
+    u32 places[BATCH];
+#pragma unroll
+    for (u32 probe = 0; probe < BATCH; probe++) {
+        u64 bit = __umul64hi(hash, bits);
+        places[probe] = bit & 63;
+        words[probe] = ~0ull;
+        if (probe < left)
+            words[probe] = filter[bit >> 6];
+        hash = rotate_left(hash, 5) + step;
+    }
+    u64 missing = 0;
+#pragma unroll
+    for (u32 probe = 0; probe < BATCH; probe++)
+        missing |= ~words[probe] >> places[probe];
+    left -= left < BATCH ? left : BATCH;
+    return !(missing & 1);
+}
+
+// Most keys are new, and in a filter that is half full the first bit tells half of the time. So the first bits are
+// read one by one, and batches grow as it becomes likely that the key is there: 1, 1, 2, 4, 4, …
+// (PROBE_BATCHES in src/sieve/steps.rs, where a test says what other batches would cost).
 __device__ static inline bool may_hold(const u64 *__restrict__ filter, u64 bits, u32 hashes,
                                        u64 source) {
     u64 step = step_of(source), hash = source;
-    for (u32 done = 0; done < hashes; done += PROBES) {
-        u64 missing = 0;
-#pragma unroll
-        for (u32 probe = 0; probe < PROBES; probe++) {
-            // Those behind the last are read and not counted: a branch would make each read wait for
-            // the one before.
-            u64 counts = done + probe < hashes;
-            u64 bit = __umul64hi(hash, bits);
-            missing |= ~filter[bit >> 6] >> (bit & 63) & counts;
-            hash = rotate_left(hash, 5) + step;
-        }
-        if (missing)
+    u32 left = hashes;
+    if (!are_set<1>(filter, bits, step, hash, left) || !are_set<1>(filter, bits, step, hash, left) ||
+        !are_set<2>(filter, bits, step, hash, left))
+        return false;
+    while (left > 0)
+        if (!are_set<4>(filter, bits, step, hash, left))
             return false;
-    }
     return true;
 }
 
@@ -227,4 +249,60 @@ extern "C" __global__ void __launch_bounds__(BLOCK_ROWS)
     u32 row = blockIdx.x * BLOCK_ROWS + threadIdx.x;
     if (row < rows)
         insert(filter, bits, hashes, keys[row].x);
+}
+
+// ── What the memory allows: for `molsieve bench` ────────────────────────────────────────────────
+//
+// The first word of a row's key is the state of the row's generator. It is kept there, so that every launch
+// goes to other places.
+
+// Knuth's linear congruential generator: its upper bits choose a word, and the next address does not wait
+// for the word before.
+__device__ static inline u64 next_state(u64 state) {
+    return state * 6364136223846793005ull + 1442695040888963407ull;
+}
+
+// Writes the words of the filter, each bit set with a probability of 1/2: what a filter looks like that holds
+// as many keys as it is made for.
+extern "C" __global__ void __launch_bounds__(BLOCK_ROWS)
+    fill_at_random(const ulonglong2 *__restrict__ keys, u32 rows, u64 *__restrict__ filter, u64 bits) {
+    u32 row = blockIdx.x * BLOCK_ROWS + threadIdx.x;
+    if (row >= rows)
+        return;
+    u64 state = keys[row].x;
+    for (u64 word = row; word < bits >> 6; word += rows) {
+        state += 0x9e3779b97f4a7c15ull;
+        filter[word] = finalise(state);
+    }
+}
+
+// Reads `accesses` words for each row, and adds them up in the second word of the row's key.
+extern "C" __global__ void __launch_bounds__(BLOCK_ROWS)
+    read_at_random(ulonglong2 *__restrict__ keys, u32 rows, const u64 *__restrict__ filter, u64 bits,
+                   u32 accesses) {
+    u32 row = blockIdx.x * BLOCK_ROWS + threadIdx.x;
+    if (row >= rows)
+        return;
+    ulonglong2 key = keys[row];
+#pragma unroll 8
+    for (u32 done = 0; done < accesses; done++) {
+        key.x = next_state(key.x);
+        key.y += filter[__umul64hi(key.x, bits >> 6)];
+    }
+    keys[row] = key;
+}
+
+// Adds a bit to `accesses` words for each row, by the same atomics as an insert does.
+extern "C" __global__ void __launch_bounds__(BLOCK_ROWS)
+    add_at_random(ulonglong2 *__restrict__ keys, u32 rows, u64 *filter, u64 bits, u32 accesses) {
+    u32 row = blockIdx.x * BLOCK_ROWS + threadIdx.x;
+    if (row >= rows)
+        return;
+    u64 state = keys[row].x;
+#pragma unroll 8
+    for (u32 done = 0; done < accesses; done++) {
+        state = next_state(state);
+        atomicOr(&filter[__umul64hi(state, bits >> 6)], 1ull << (state >> 20 & 63));
+    }
+    keys[row].x = state;
 }

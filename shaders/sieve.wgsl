@@ -1,5 +1,6 @@
 // The sieve on any GPU. The contract stands in src/sieve.rs; kernels/sieve.cu says the same in CUDA,
-// kernel by kernel under the same names; src/sieve/gpu.rs launches them one after the other.
+// kernel by kernel under the same names; src/sieve/gpu.rs launches them one after the other, and
+// src/sieve/steps.rs those that only `molsieve bench` needs.
 //
 // What differs: WGSL has no 64-bit integers, so they are pairs of 32-bit words, the low one first; it
 // has no bytes, so four verdicts share a word; the tally stands behind the table; and the filter may be
@@ -189,22 +190,36 @@ fn word_of(bit: vec2<u32>) -> u32 {
     return bit.x >> 5u | bit.y << 27u;
 }
 
+fn load(word: u32) -> u32 {
+    let piece = word / shape.piece_words;
+    let at = word - piece * shape.piece_words;
+    switch piece {
+        case 0u: { return atomicLoad(&filter_0[at]); }
+        case 1u: { return atomicLoad(&filter_1[at]); }
+        case 2u: { return atomicLoad(&filter_2[at]); }
+        default: { return atomicLoad(&filter_3[at]); }
+    }
+}
+
+fn add_bits(word: u32, mask: u32) {
+    let piece = word / shape.piece_words;
+    let at = word - piece * shape.piece_words;
+    switch piece {
+        case 0u: { atomicOr(&filter_0[at], mask); }
+        case 1u: { atomicOr(&filter_1[at], mask); }
+        case 2u: { atomicOr(&filter_2[at], mask); }
+        default: { atomicOr(&filter_3[at], mask); }
+    }
+}
+
+// One bit after the other, which reads least: two words for an absent key in a half-full filter. On lavapipe the
+// batches of kernels/sieve.cu take half as long again for absent keys, and as long for those that are there.
 fn may_hold(source: vec2<u32>) -> bool {
     let step = multiply(source, vec2(0x27220a95u, 0x517cc1b7u));
     var hash = source;
     for (var done = 0u; done < shape.hashes; done++) {
         let bit = multiply_high(hash, shape.bits);
-        let word = word_of(bit);
-        let piece = word / shape.piece_words;
-        let at = word - piece * shape.piece_words;
-        var bits = 0u;
-        switch piece {
-            case 0u: { bits = atomicLoad(&filter_0[at]); }
-            case 1u: { bits = atomicLoad(&filter_1[at]); }
-            case 2u: { bits = atomicLoad(&filter_2[at]); }
-            default: { bits = atomicLoad(&filter_3[at]); }
-        }
-        if (bits >> (bit.x & 31u) & 1u) == 0u {
+        if (load(word_of(bit)) >> (bit.x & 31u) & 1u) == 0u {
             return false;
         }
         hash = add(rotate_left(hash, 5u), step);
@@ -217,16 +232,7 @@ fn insert(source: vec2<u32>) {
     var hash = source;
     for (var done = 0u; done < shape.hashes; done++) {
         let bit = multiply_high(hash, shape.bits);
-        let word = word_of(bit);
-        let piece = word / shape.piece_words;
-        let at = word - piece * shape.piece_words;
-        let mask = 1u << (bit.x & 31u);
-        switch piece {
-            case 0u: { atomicOr(&filter_0[at], mask); }
-            case 1u: { atomicOr(&filter_1[at], mask); }
-            case 2u: { atomicOr(&filter_2[at], mask); }
-            default: { atomicOr(&filter_3[at], mask); }
-        }
+        add_bits(word_of(bit), 1u << (bit.x & 31u));
         hash = add(rotate_left(hash, 5u), step);
     }
 }
@@ -271,4 +277,66 @@ fn insert_keys(@builtin(global_invocation_id) thread: vec3<u32>) {
     if thread.x < shape.rows {
         insert(keys[thread.x].xy);
     }
+}
+
+// ── What the memory allows: for `molsieve bench` ────────────────────────────────────────────────
+//
+// The first word of a row's key is the state of the row's generator; see kernels/sieve.cu. What differs: words
+// of 32 bits are read and written, and the generator has as many.
+
+// The linear congruential generator of Numerical Recipes.
+fn next_state(state: u32) -> u32 {
+    return state * 1664525u + 1013904223u;
+}
+
+// The word of the filter that a state chooses by its upper bits.
+fn word_at_random(state: u32) -> u32 {
+    return multiply_words(state, word_of(shape.bits)).y;
+}
+
+@compute @workgroup_size(BLOCK_ROWS)
+fn fill_at_random(@builtin(global_invocation_id) thread: vec3<u32>) {
+    if thread.x >= shape.rows {
+        return;
+    }
+    let words = word_of(shape.bits);
+    var state = keys[thread.x].xy;
+    for (var word = thread.x; word < words; word += shape.rows) {
+        state = add(state, vec2(0x7f4a7c15u, 0x9e3779b9u));
+        let piece = word / shape.piece_words;
+        let at = word - piece * shape.piece_words;
+        let filled = finalise(state).x;
+        switch piece {
+            case 0u: { atomicStore(&filter_0[at], filled); }
+            case 1u: { atomicStore(&filter_1[at], filled); }
+            case 2u: { atomicStore(&filter_2[at], filled); }
+            default: { atomicStore(&filter_3[at], filled); }
+        }
+    }
+}
+
+@compute @workgroup_size(BLOCK_ROWS)
+fn read_at_random(@builtin(global_invocation_id) thread: vec3<u32>) {
+    if thread.x >= shape.rows {
+        return;
+    }
+    var key = keys[thread.x];
+    for (var done = 0u; done < shape.hashes; done++) {
+        key.x = next_state(key.x);
+        key.z += load(word_at_random(key.x));
+    }
+    keys[thread.x] = key;
+}
+
+@compute @workgroup_size(BLOCK_ROWS)
+fn add_at_random(@builtin(global_invocation_id) thread: vec3<u32>) {
+    if thread.x >= shape.rows {
+        return;
+    }
+    var state = keys[thread.x].x;
+    for (var done = 0u; done < shape.hashes; done++) {
+        state = next_state(state);
+        add_bits(word_at_random(state), 1u << (state >> 10u & 31u));
+    }
+    keys[thread.x].x = state;
 }

@@ -5,19 +5,26 @@
 //! |---|---|---|
 //! | hash | keys of rows that are where the engine reads them | copying the same bytes |
 //! | structure key | structure keys from SMILES in host memory to keys there: the shipped library, over and over | copying the same bytes to where the engine hashes them |
-//! | absent | look-ups of keys that are not in the filter, others each time | random accesses |
-//! | present | look-ups of keys that are in the filter | random accesses |
-//! | insert | inserts of keys | random accesses |
+//! | absent | look-ups of keys that are not in the filter, others each time | random reads |
+//! | present | look-ups of keys that are in the filter | random reads |
+//! | insert | inserts of keys | random atomics |
 //! | end to end | the whole sieve of slots as a ring has them, all rows new: what goes to a device and what comes back counts | copying the same bytes to where the engine hashes them |
 //!
-//! A copy is one from host memory, page-locked where the engine wants it: to other host memory by the
-//! threads of the cpu engine, or to the device. A random access is an independent read of 8 bytes in an
-//! array of the filter's size, by the same threads. On a device it is derived, for there is no kernel that
-//! does nothing else: the most accesses that look-ups were seen to make, with one hash or with thirty.
-//! Filters hold half of the keys they are made for while steps are timed, and never more than all.
+//! The ceilings are measured, on every engine by code that does nothing else:
 //!
-//! A share may be over 1: keys on a GPU are made of what is there already, and within a cache the loop that
-//! reads at random is kept busy by its own arithmetic.
+//! - Copies are from host memory, page-locked where the engine wants it, and back: to other host memory by the
+//!   threads of the cpu engine, or to the device. What is copied there is the text of rows and where each ends, what
+//!   comes back their keys and verdicts.
+//! - Random reads are independent reads of words at random places of the filter, random atomics set a bit in such
+//!   words, as an insert does. A word has 8 bytes, on wgpu 4. As many are made for a key as it has bits, 30.
+//!
+//! Half of a filter's bits are set, at random, when steps are timed: so look-ups of absent keys read as much as in
+//! a filter that holds all the keys it is made for. Those that are inserted and looked up as present come on top.
+//! End to end a filter is empty at first, and never holds more keys than it is made for: so a pass takes 32 slots, or
+//! as many as it holds the rows of.
+//!
+//! A share may be over 1: keys on a GPU are made of what is there already, and the cpu engine reads the words of
+//! several keys side by side before it sets bits in them.
 //!
 //! A figure is the median of five repeats or more, after a warm-up.
 
@@ -26,7 +33,6 @@ mod engine;
 mod input;
 mod keys;
 mod measure;
-mod random_access;
 mod structure_key;
 mod subject;
 mod verdict;
@@ -34,6 +40,7 @@ mod whole;
 
 use std::time::SystemTime;
 
+use clap::ValueEnum;
 use serde::Serialize;
 
 pub use keys::KeyTimes;
@@ -68,15 +75,18 @@ pub struct Report {
     pub trial: bool,
     /// Bytes of a row's text, on average.
     pub row_bytes: f64,
-    /// RDKit.
-    pub chemistry: Chemistry,
-    /// Structure keys.
-    pub keys: KeyTimes,
+    /// What was to be measured; all of it if this is empty.
+    pub only: Vec<Part>,
+    /// RDKit, if that was to be measured.
+    pub chemistry: Option<Chemistry>,
+    /// Structure keys, if they were to be measured.
+    pub keys: Option<KeyTimes>,
     /// Each engine on each device.
     pub engines: Vec<EngineReport>,
     /// Engines that are not there.
     pub absent: Vec<Absent>,
-    /// What that means for a job; none if no engine was measured to the end.
+    /// What that means for a job; none if no engine was measured to the end, or not all that it takes was to be
+    /// measured.
     pub verdict: Option<Verdict>,
 }
 
@@ -168,7 +178,9 @@ pub struct EngineReport {
     /// Threads of the cpu engine.
     pub threads: Option<usize>,
     /// Rate at which rows are copied to where they are hashed.
-    pub copy_bytes_per_second: f64,
+    pub copy_bytes_per_second: Option<f64>,
+    /// Rate at which keys and verdicts are copied back.
+    pub copy_back_bytes_per_second: Option<f64>,
     /// Keys alone.
     pub hash: Option<Figure>,
     /// Structure keys of SMILES in host memory.
@@ -190,16 +202,18 @@ pub struct FilterReport {
     pub bytes: u64,
     /// Bits per key.
     pub hashes: u32,
-    /// Independent random reads of 8 bytes per second in as much memory; on a device derived from look-ups.
-    pub accesses_per_second: f64,
+    /// Independent reads of its words at random, per second: the ceiling of look-ups.
+    pub reads_per_second: f64,
+    /// Bits set in its words at random, by atomics, per second: the ceiling of inserts.
+    pub atomics_per_second: f64,
     /// Look-ups of keys that are not in it.
-    pub absent: Figure,
+    pub absent: Option<Figure>,
     /// Look-ups of keys that are in it.
-    pub present: Figure,
+    pub present: Option<Figure>,
     /// Inserts.
-    pub insert: Figure,
+    pub insert: Option<Figure>,
     /// The whole sieve.
-    pub end_to_end: Figure,
+    pub end_to_end: Option<Figure>,
 }
 
 /// A filter that was not measured.
@@ -218,6 +232,8 @@ pub struct Figure {
     pub keys_per_second: f64,
     /// Bytes per second: of the rows' text and ends; of the words that are accessed in the filter.
     pub bytes_per_second: f64,
+    /// Words of the filter that are accessed per second, of steps that do nothing else.
+    pub accesses_per_second: Option<f64>,
     /// Share of what the memory allows; see the module's table.
     pub share_of_ceiling: f64,
     /// Keys of a pass.
@@ -233,6 +249,7 @@ impl Figure {
         Self {
             keys_per_second,
             bytes_per_second: keys_per_second * bytes_per_key,
+            accesses_per_second: None,
             share_of_ceiling: keys_per_second / ceiling,
             keys,
             repeats: timing.repeats,
@@ -277,6 +294,30 @@ pub struct Order {
     pub effort: Effort,
     /// No filter above this size.
     pub filter_bytes_max: Option<u64>,
+    /// These parts only; none: all.
+    pub only: Vec<Part>,
+}
+
+/// A part of what can be measured. What its shares are shares of comes with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Part {
+    /// Copies both ways, random reads and random atomics
+    Ceilings,
+    /// Keys of products
+    Hash,
+    /// Structure keys
+    Keys,
+    /// Look-ups, inserts and the whole sieve at filters of many sizes
+    Filters,
+    /// RDKit on one core
+    Chemistry,
+}
+
+impl Order {
+    fn wants(&self, part: Part) -> bool {
+        self.only.is_empty() || self.only.contains(&part)
+    }
 }
 
 /// Measures; `say` hears what comes next.
@@ -290,20 +331,23 @@ pub fn run(rdkit: RdKit, order: &Order, say: &mut dyn FnMut(&str)) -> Result<Rep
         seconds: order.effort.seconds,
         trial: order.effort.is_trial(),
         row_bytes: input::mean_row_bytes(),
-        chemistry: {
-            say("RDKit on one core");
-            chemistry::measure(rdkit, order.effort)?
-        },
-        keys: {
-            say("structure keys on one core");
-            keys::measure(rdkit, order.effort)?
-        },
+        only: order.only.clone(),
+        chemistry: None,
+        keys: None,
         engines: Vec::new(),
         absent,
         verdict: None,
     };
+    if order.wants(Part::Chemistry) {
+        say("RDKit on one core");
+        report.chemistry = Some(chemistry::measure(rdkit, order.effort)?);
+    }
+    if order.wants(Part::Keys) {
+        say("structure keys on one core");
+        report.keys = Some(keys::measure(rdkit, order.effort)?);
+    }
     for subject in &subjects {
-        let measured = engine::measure(subject, order.effort, order.filter_bytes_max, say);
+        let measured = engine::measure(subject, order, say);
         report.engines.push(measured);
     }
     report.verdict = Verdict::of(&report);

@@ -42,6 +42,7 @@ fn assert_measured(engine: &Value, name: &str, filters: &[u64]) {
     assert_eq!(engine["engine"], name);
     assert_eq!(engine["failed"], Value::Null, "{engine}");
     assert_figure(&engine["hash"]);
+    assert_copies(engine);
     // One or the other.
     let (keys, skipped) = (&engine["structure_keys"], &engine["structure_keys_skipped"]);
     match skipped.as_str() {
@@ -55,15 +56,62 @@ fn assert_measured(engine: &Value, name: &str, filters: &[u64]) {
         .collect();
     assert_eq!(sizes, filters);
     for filter in measured {
-        assert!(filter["accesses_per_second"].as_f64().unwrap() > 1e3);
+        assert_ceilings(filter);
         for step in STEPS {
             assert_figure(&filter[step]);
         }
-        // A look-up that fails reads a word or four, one that succeeds thirty. Times say nothing here: so
-        // short a step lasts as long as it takes to wake a thread.
-        let rate = |step: &str| filter[step]["keys_per_second"].as_f64().unwrap();
-        let bytes = |step: &str| filter[step]["bytes_per_second"].as_f64().unwrap() / rate(step);
-        assert!(bytes("absent") < bytes("present"), "{filter}");
+        // A look-up of an absent key in a half-full filter reads two words or a few more, one of a present key thirty.
+        // Times say nothing here: so short a step lasts as long as it takes to wake a thread.
+        for (step, ceiling, accesses) in [
+            ("absent", "reads_per_second", 2.0..2.7),
+            ("present", "reads_per_second", 30.0..30.1),
+            ("insert", "atomics_per_second", 30.0..30.1),
+        ] {
+            let number = |name: &str| filter[step][name].as_f64().unwrap();
+            let made = number("accesses_per_second");
+            let of_key = made / number("keys_per_second") + 1e-6;
+            assert!(accesses.contains(&of_key), "{step} {of_key}: {filter}");
+            let share = made / filter[ceiling].as_f64().unwrap();
+            assert!((number("share_of_ceiling") / share - 1.0).abs() < 1e-6);
+        }
+        assert_eq!(filter["end_to_end"]["accesses_per_second"], Value::Null);
+    }
+}
+
+#[track_caller]
+fn assert_copies(engine: &Value) {
+    for way in ["copy_bytes_per_second", "copy_back_bytes_per_second"] {
+        assert!(engine[way].as_f64() > Some(1e5), "{way}: {engine}");
+    }
+}
+
+#[track_caller]
+fn assert_ceilings(filter: &Value) {
+    for ceiling in ["reads_per_second", "atomics_per_second"] {
+        assert!(filter[ceiling].as_f64() > Some(1e4), "{ceiling}: {filter}");
+    }
+}
+
+/// Fails unless nothing of an engine was measured but ceilings.
+#[track_caller]
+fn assert_ceilings_only(report: &Value, filters: &[u64]) {
+    for nothing in ["chemistry", "keys", "verdict"] {
+        assert_eq!(report[nothing], Value::Null, "{nothing}");
+    }
+    let engine = &report["engines"][0];
+    assert_eq!(engine["failed"], Value::Null, "{engine}");
+    assert_copies(engine);
+    for nothing in ["hash", "structure_keys", "structure_keys_skipped"] {
+        assert_eq!(engine[nothing], Value::Null, "{nothing}");
+    }
+    let measured = engine["filters"].as_array().unwrap();
+    let sizes = measured.iter().map(|filter| &filter["bytes"]);
+    assert!(sizes.eq(filters), "{engine}");
+    for filter in measured {
+        assert_ceilings(filter);
+        for step in STEPS {
+            assert_eq!(filter[step], Value::Null, "{step}");
+        }
     }
 }
 
@@ -138,14 +186,62 @@ fn a_table_says_it_on_the_terminal() {
         "  fast      parse ",
         "  reference parse ",
         "engine cpu: ",
+        "accesses/s",
+        " GB/s, back ",
         "structure key -  ",
         "end to end    256 KiB",
+        "random reads a second: ",
+        "random atomics a second: ",
+        " M in 256 KiB",
         "RDKit makes about",
         "share = (1/s)",
     ] {
         assert!(run.stdout.contains(part), "{part}: {}", run.stdout);
     }
     assert_eq!(run.stderr, "", "progress is for terminals");
+}
+
+#[test]
+fn parts_are_measured_alone() {
+    let (folder, driver) = (Folder::new(), shim::fake_driver());
+    let page = folder.path("bench.html");
+    let run = |flags: &str| {
+        let run = bench(flags).env("LD_LIBRARY_PATH", driver.path());
+        run.arg("--html").arg(&page).run().ends_with(0)
+    };
+    for engine in ["cpu", "cuda"] {
+        let flags = format!("--engine {engine} --only ceilings --max-filter 16MiB --json");
+        assert_ceilings_only(&report(&run(&flags)), &[256 << 10, 16 << 20]);
+    }
+    let text = run("--engine cuda --only ceilings --max-filter 256KiB").stdout;
+    assert!(text.contains(" GB/s, back "), "{text}");
+    assert!(text.contains("random atomics a second: "), "{text}");
+    for nothing in ["keys/s", "chemistry", "structure key ", "end to end  "] {
+        assert!(!text.contains(nothing), "{nothing}: {text}");
+    }
+    let page = std::fs::read_to_string(&page).unwrap();
+    assert!(page.contains("random reads a second: ") && !page.contains("<svg"));
+
+    let told = report(&run("--engine cpu --only chemistry --json"));
+    assert_eq!(told["engines"][0]["copy_bytes_per_second"], Value::Null);
+    assert_eq!(told["engines"][0]["filters"].as_array().unwrap().len(), 0);
+    assert!(told["chemistry"]["products"].as_f64() > Some(1.0));
+
+    let told = report(&run("--engine cpu --only hash --only keys --json"));
+    assert_eq!(told["only"], serde_json::json!(["hash", "keys"]));
+    assert_figure(&told["engines"][0]["hash"]);
+    assert_figure(&told["engines"][0]["structure_keys"]);
+    assert!(told["keys"]["structure"].as_f64() > Some(0.0));
+    assert_eq!(told["chemistry"], Value::Null);
+
+    let told = report(&run(
+        "--engine cpu --only filters --max-filter 256KiB --json",
+    ));
+    assert_ceilings(&told["engines"][0]["filters"][0]);
+    assert_figure(&told["engines"][0]["filters"][0]["absent"]);
+    assert_eq!(told["engines"][0]["hash"], Value::Null);
+    let refused = bench("--only nonsense").run().ends_with(2);
+    assert!(refused.stderr.contains("nonsense"), "{}", refused.stderr);
 }
 
 #[test]

@@ -16,6 +16,8 @@ mod adapters;
 mod failing_device;
 #[path = "conformance/host_device.rs"]
 mod host_device;
+#[path = "conformance/random_accesses.rs"]
+mod random_accesses;
 #[allow(dead_code, reason = "each test file uses a part of it")]
 #[path = "common/shim.rs"]
 mod shim;
@@ -111,7 +113,9 @@ fn errors_planted_in_the_cuda_source_are_seen() {
         ("other.x == key.x && other.y == key.y", "other.y == key.y"),
         ("other.x == key.x && other.y == key.y", "other.x == key.x"),
         ("atomicMin(&table[place], row + 1);", ";"),
-        ("counts = done + probe < hashes", "counts = 1"),
+        ("if (probe < left)", "if (probe <= left)"),
+        ("words[probe] = ~0ull;", "words[probe] = 0;"),
+        ("places[probe] = bit & 63;", "places[probe] = bit & 31;"),
         ("done < hashes; done++", "done + 1 < hashes; done++"),
         (
             "step_of(u64 source) { return source",
@@ -313,6 +317,7 @@ fn cuda_conforms() {
         let account = conform(&mut make, random_slots).unwrap();
         println!("{gpu:?}: {account:?}");
         conform_on_inserts(&mut make, MILLION, 1_000_000).unwrap();
+        random_accesses::assert_on_cuda(gpu.index);
         let layout = SlotLayout::smallest(false);
         let device = CudaDevice::open(gpu.index, Room::new(MILLION, &layout)).unwrap();
         assert_keys_are_read_when_the_call_returns(device, &layout);

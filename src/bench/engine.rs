@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use super::{
-    BenchError, Effort, EngineReport, Figure, FilterReport, Skipped,
+    BenchError, Effort, EngineReport, Figure, FilterReport, Order, Part, Skipped,
     input::{self, Filled},
     measure::{Timing, clocked},
-    random_access, structure_key,
+    structure_key,
     subject::Subject,
     whole::Run,
 };
@@ -15,7 +15,7 @@ use crate::{
     sieve::{
         EngineError, FilterShape,
         gpu::Room,
-        steps::{Steps, accesses_of_absent, accesses_of_present},
+        steps::{Steps, accesses_of_absent},
     },
     slot::{Slot, SlotLayout},
     units::ByteSize,
@@ -24,33 +24,33 @@ use crate::{
 /// What the default rate of false positives, 10^-9, asks for.
 pub(super) const HASHES: u32 = 30;
 /// Filters that are measured: one that stays in a cache, then larger ones.
-const FILTER_BYTES: [u64; 8] = [
+const FILTER_BYTES: [u64; 9] = [
     256 << 10,
     16 << 20,
     256 << 20,
     1 << 30,
     4 << 30,
     16 << 30,
+    // The largest on a card of 80 GiB.
+    48 << 30,
     64 << 30,
     128 << 30,
 ];
-/// Of all keys, what may be found in the filter though it is not there: far more than is to be expected.
+/// Of rows that are new, what the whole sieve may take for known: far more than is to be expected.
 const FALSE_SHARE_MAX: f64 = 0.001;
+/// The share of bits that are set when steps are timed.
+const SHARE_SET: f64 = 0.5;
 
 /// Measures an engine. If it fails on the way, the report says so and has what came before.
-pub(super) fn measure(
-    subject: &Subject,
-    effort: Effort,
-    filter_bytes_max: Option<u64>,
-    say: &mut dyn FnMut(&str),
-) -> EngineReport {
+pub(super) fn measure(subject: &Subject, order: &Order, say: &mut dyn FnMut(&str)) -> EngineReport {
     let mut report = EngineReport {
         engine: subject.engine(),
         device: subject.device(),
         driver: subject.driver(),
         software: subject.software(),
         threads: subject.threads(),
-        copy_bytes_per_second: 0.0,
+        copy_bytes_per_second: None,
+        copy_back_bytes_per_second: None,
         hash: None,
         structure_keys: None,
         structure_keys_skipped: None,
@@ -58,33 +58,51 @@ pub(super) fn measure(
         skipped: Vec::new(),
         failed: None,
     };
-    let bench = Bench { subject, effort };
-    let measured = bench.all(filter_bytes_max, &mut report, say);
+    let bench = Bench {
+        subject,
+        order,
+        effort: order.effort,
+    };
+    let measured = bench.all(&mut report, say);
     report.failed = measured.err().map(|error| error.to_string());
     report
 }
 
 struct Bench<'a> {
     subject: &'a Subject,
+    order: &'a Order,
     effort: Effort,
 }
 
 impl Bench<'_> {
-    fn all(
+    fn all(&self, report: &mut EngineReport, say: &mut dyn FnMut(&str)) -> Result<(), BenchError> {
+        let wants = |part| self.order.wants(part);
+        let (ceilings, filters) = (wants(Part::Ceilings), wants(Part::Filters));
+        if !(ceilings || filters || wants(Part::Hash) || wants(Part::Keys)) {
+            return Ok(());
+        }
+        say(&format!("{}: copies and keys", self.subject));
+        let copied = self.copy_and_hash(report)?;
+        if wants(Part::Keys) {
+            say(&format!("{}: structure keys", self.subject));
+            self.structure_keys(copied, report)?;
+        }
+        if ceilings || filters {
+            self.filters(copied, report, say)?;
+        }
+        Ok(())
+    }
+
+    /// Filters of all sizes that fit.
+    fn filters(
         &self,
-        filter_bytes_max: Option<u64>,
+        copied: f64,
         report: &mut EngineReport,
         say: &mut dyn FnMut(&str),
     ) -> Result<(), BenchError> {
-        say(&format!("{}: copies and keys", self.subject));
-        self.copy_and_hash(report)?;
-        say(&format!("{}: structure keys", self.subject));
-        self.structure_keys(report)?;
         let bytes_max = self.subject.filter_bytes_max();
-        for bytes in FILTER_BYTES {
-            if filter_bytes_max.is_some_and(|wanted| bytes > wanted) {
-                break;
-            }
+        let wanted = self.order.filter_bytes_max.unwrap_or(u64::MAX);
+        for bytes in FILTER_BYTES.into_iter().filter(|bytes| *bytes <= wanted) {
             if bytes > bytes_max {
                 let reason = format!("more than its share of memory, {}", ByteSize(bytes_max));
                 report.skipped.push(Skipped { bytes, reason });
@@ -95,7 +113,7 @@ impl Bench<'_> {
                 self.subject,
                 ByteSize(bytes)
             ));
-            match self.filter(bytes, report.copy_bytes_per_second) {
+            match self.filter(bytes, copied) {
                 Ok(filter) => report.filters.push(filter),
                 Err(BenchError::Engine(error)) if does_not_fit(&error) => {
                     let reason = error.to_string();
@@ -108,35 +126,38 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// What does not depend on the filter.
-    fn copy_and_hash(&self, report: &mut EngineReport) -> Result<(), BenchError> {
+    /// What does not depend on the filter. Gives the rate of copies to where rows are hashed.
+    fn copy_and_hash(&self, report: &mut EngineReport) -> Result<f64, BenchError> {
         let layout = layout(self.subject.large_slot_bytes(self.effort))?;
         let room = Room::new(shape(FILTER_BYTES[0], HASHES), &layout);
         let mut steps = self.subject.steps(room)?;
         let memory = steps.slot_memory(layout.bytes)?;
         let mut slot = Slot::within(layout, memory);
         let Filled { rows, bytes } = input::fill(&mut slot, 0, usize::MAX);
-        let copied = self.effort.time(1, &mut |_| -> Result<_, BenchError> {
+        let timing = self.effort.time(1, &mut |_| -> Result<_, BenchError> {
             Ok(clocked(|| steps.load_rows(&slot))?)
         })?;
-        report.copy_bytes_per_second = bytes as f64 / copied.seconds;
-        let hashed = self
-            .effort
-            .time(MANY, &mut |passes| -> Result<_, BenchError> {
-                Ok(clocked(|| steps.hash_rows(passes))?)
-            })?;
-        let bytes_per_key = bytes as f64 / rows as f64;
-        let copied = report.copy_bytes_per_second / bytes_per_key;
-        report.hash = Some(Figure::new(hashed, rows, bytes_per_key, copied));
-        Ok(())
+        let copied = bytes as f64 / timing.seconds;
+        report.copy_bytes_per_second = Some(copied);
+        if self.order.wants(Part::Hash) {
+            let mut hash = |passes| Ok::<_, EngineError>(clocked(|| steps.hash_rows(passes))?);
+            let hashed = self.effort.time(MANY, &mut hash)?;
+            let bytes_per_key = bytes as f64 / rows as f64;
+            let ceiling = copied / bytes_per_key;
+            report.hash = Some(Figure::new(hashed, rows, bytes_per_key, ceiling));
+        }
+        let back = self.effort.time(1, &mut |_| -> Result<_, BenchError> {
+            Ok(clocked(|| steps.unload_rows(&mut slot))?)
+        })?;
+        report.copy_back_bytes_per_second = Some((rows * ROW_BYTES_BACK) as f64 / back.seconds);
+        Ok(copied)
     }
 
-    fn structure_keys(&self, report: &mut EngineReport) -> Result<(), BenchError> {
+    fn structure_keys(&self, copied: f64, report: &mut EngineReport) -> Result<(), BenchError> {
         if !self.subject.makes_keys() {
             report.structure_keys_skipped = Some("the CPU makes them for this engine".into());
             return Ok(());
         }
-        let copied = report.copy_bytes_per_second;
         match structure_key::measure(self.subject, self.effort, copied) {
             Ok(figure) => report.structure_keys = Some(figure),
             Err(BenchError::Engine(error)) if does_not_fit(&error) => {
@@ -147,60 +168,68 @@ impl Bench<'_> {
         Ok(())
     }
 
-    fn filter(&self, bytes: u64, copy_bytes_per_second: f64) -> Result<FilterReport, BenchError> {
-        let mut accesses_per_second = match self.subject.threads() {
-            Some(threads) => random_access::rate(bytes as usize, threads, self.effort),
-            None => self.accesses_by_one_hash(bytes)?,
-        };
-        let steps = self.steps(bytes)?;
-        if self.subject.threads().is_none() {
-            // Derived, it is the most that was seen: a look-up has other work than its accesses.
-            let seen = steps.present.accesses_per_second();
-            accesses_per_second = accesses_per_second.max(seen);
-        }
-        let figure = |step: &Step| step.figure(accesses_per_second);
-        Ok(FilterReport {
-            bytes,
-            hashes: HASHES,
-            accesses_per_second,
-            absent: figure(&steps.absent),
-            present: figure(&steps.present),
-            insert: figure(&steps.insert),
-            end_to_end: self.end_to_end(bytes, copy_bytes_per_second)?,
-        })
-    }
-
-    fn large_room(&self, filter: FilterShape) -> Result<Room, BenchError> {
+    /// One filter: first what its memory allows, then the steps, then the whole sieve.
+    fn filter(&self, bytes: u64, copied: f64) -> Result<FilterReport, BenchError> {
+        let filter = shape(bytes, HASHES);
         let layout = layout(self.subject.large_slot_bytes(self.effort))?;
-        Ok(Room {
+        let room = Room {
             // Keys alone.
             text_bytes_max: 64,
             ..Room::new(filter, &layout)
+        };
+        let mut steps = self.subject.steps(room)?;
+        let mut report = self.random_accesses(room, steps.as_mut())?;
+        if self.order.wants(Part::Filters) {
+            self.steps(room, steps.as_mut(), &mut report)?;
+            // There may be no room for two filters.
+            drop(steps);
+            report.end_to_end = Some(self.end_to_end(bytes, copied)?);
+        }
+        Ok(report)
+    }
+
+    /// The ceilings: reads and atomics at random, in the filter's own memory.
+    fn random_accesses(
+        &self,
+        room: Room,
+        steps: &mut dyn Steps,
+    ) -> Result<FilterReport, BenchError> {
+        // Memory that was never written to may be one page, read again and again.
+        fill(steps, room.rows_max)?;
+        let passes = passes_max(room.rows_max);
+        let read = self.effort.time(passes, &mut |passes| {
+            clocked(|| steps.read_at_random(passes))
+        })?;
+        let added = self.effort.time(passes, &mut |passes| {
+            clocked(|| steps.add_at_random(passes))
+        })?;
+        let accesses = room.rows_max as f64 * f64::from(HASHES);
+        Ok(FilterReport {
+            bytes: room.filter.bytes() as u64,
+            hashes: HASHES,
+            reads_per_second: accesses / read.seconds,
+            atomics_per_second: accesses / added.seconds,
+            absent: None,
+            present: None,
+            insert: None,
+            end_to_end: None,
         })
     }
 
-    /// Random accesses per second on a GPU: look-ups with one hash, which read one word each, or as many
-    /// as the kernel reads at once. The filter is empty, so none of them goes on.
-    fn accesses_by_one_hash(&self, bytes: u64) -> Result<f64, BenchError> {
-        let filter = shape(bytes, 1);
-        let room = self.large_room(filter)?;
-        let mut steps = self.subject.steps(room)?;
-        let accesses = accesses_of_absent(filter, 0.0, steps.probes_at_once());
+    /// Look-ups of keys that are not in the filter, in which half of the bits are set; then inserts, and look-ups of
+    /// the same keys.
+    fn steps(
+        &self,
+        room: Room,
+        steps: &mut dyn Steps,
+        report: &mut FilterReport,
+    ) -> Result<(), BenchError> {
+        fill(steps, room.rows_max)?;
         let mut absent = Absentees::new(room.rows_max);
-        let timing = absent.time(self.effort, steps.as_mut())?;
-        Ok(room.rows_max as f64 * accesses / timing.seconds)
-    }
-
-    /// Look-ups of keys that are not in the filter and of keys that are, and inserts.
-    fn steps(&self, bytes: u64) -> Result<StepTimes, BenchError> {
-        let filter = shape(bytes, HASHES);
-        let room = self.large_room(filter)?;
-        let mut steps = self.subject.steps(room)?;
-        let probes = steps.probes_at_once();
-        // Half of what it is made for: then about as many keys as not come after as before.
-        let count = room.rows_max.min(capacity(filter) as usize / 2);
-        let keys = input::keys(0, count);
-        steps.load_keys(&keys)?;
+        let denied = absent.time(self.effort, steps)?;
+        self.expect(absent.found_as_expected(), "found keys that are not there")?;
+        let count = room.rows_max.min(capacity(room.filter) as usize / 2);
+        steps.load_keys(&input::keys(0, count))?;
         let inserted = self.effort.time(passes_max(count), &mut |passes| {
             clocked(|| steps.insert(passes))
         })?;
@@ -210,28 +239,23 @@ impl Bench<'_> {
             self.expect(found == u64::from(passes) * count as u64, "lost keys")?;
             Ok::<Duration, BenchError>(time)
         })?;
-        let mut absent = Absentees::new(room.rows_max);
-        let denied = absent.time(self.effort, steps.as_mut())?;
-        let false_share = absent.found as f64 / absent.looked_up as f64;
-        self.expect(
-            false_share <= FALSE_SHARE_MAX,
-            "found keys that are not there",
-        )?;
-        let set = share_set(filter, count as u64);
-        let step = |timing, keys, accesses| Step {
-            timing,
-            keys,
-            accesses,
+        let access = steps.access();
+        let of_absent = accesses_of_absent(room.filter, SHARE_SET, access.batches);
+        let figure = |timing, keys: usize, accesses, ceiling| {
+            let word_bytes = f64::from(access.word_bytes);
+            Some(access_figure(
+                timing,
+                keys as u64,
+                accesses,
+                word_bytes,
+                ceiling,
+            ))
         };
-        Ok(StepTimes {
-            absent: step(
-                denied,
-                room.rows_max,
-                accesses_of_absent(filter, set, probes),
-            ),
-            present: step(looked_up, count, accesses_of_present(filter, probes)),
-            insert: step(inserted, count, f64::from(HASHES)),
-        })
+        let (reads, atomics) = (report.reads_per_second, report.atomics_per_second);
+        report.absent = figure(denied, room.rows_max, of_absent, reads);
+        report.present = figure(looked_up, count, f64::from(HASHES), reads);
+        report.insert = figure(inserted, count, f64::from(HASHES), atomics);
+        Ok(())
     }
 
     /// The whole sieve from slots in host memory to their keys and verdicts there; all rows are new.
@@ -263,28 +287,27 @@ impl Bench<'_> {
     }
 }
 
-/// What steps take at one size of filter.
-struct StepTimes {
-    absent: Step,
-    present: Step,
-    insert: Step,
+/// Keys and verdicts.
+const ROW_BYTES_BACK: u64 = (size_of::<[u64; 2]>() + size_of::<u8>()) as u64;
+
+/// Sets half of the filter's bits. Leaves keys loaded, one for each row.
+fn fill(steps: &mut dyn Steps, rows: usize) -> Result<(), EngineError> {
+    steps.load_keys(&input::keys(0, rows))?;
+    steps.fill_at_random()
 }
 
-/// A step over keys, each of which takes accesses to the filter.
-struct Step {
+/// Of a step over keys, each of which takes `accesses` to the filter; `ceiling` is in accesses per second.
+fn access_figure(
     timing: Timing,
-    keys: usize,
+    keys: u64,
     accesses: f64,
-}
-
-impl Step {
-    fn accesses_per_second(&self) -> f64 {
-        self.keys as f64 * self.accesses / self.timing.seconds
-    }
-
-    fn figure(&self, accesses_per_second: f64) -> Figure {
-        let (bytes, ceiling) = (8.0 * self.accesses, accesses_per_second / self.accesses);
-        Figure::new(self.timing, self.keys as u64, bytes, ceiling)
+    word_bytes: f64,
+    ceiling: f64,
+) -> Figure {
+    let figure = Figure::new(timing, keys, word_bytes * accesses, ceiling / accesses);
+    Figure {
+        accesses_per_second: Some(accesses * figure.keys_per_second),
+        ..figure
     }
 }
 
@@ -300,6 +323,7 @@ fn passes_max(rows: usize) -> u32 {
 struct Absentees {
     next: u64,
     rows: usize,
+    /// Keys, each counted once however often it was looked up.
     looked_up: u64,
     found: u64,
 }
@@ -318,9 +342,19 @@ impl Absentees {
         effort.time(passes_max(self.rows), &mut |passes| {
             steps.load_keys(&input::keys(self.next, self.rows))?;
             self.next += self.rows as u64;
-            self.looked_up += self.rows as u64 * u64::from(passes);
-            clocked(|| steps.look_up(passes).map(|found| self.found += found))
+            self.looked_up += self.rows as u64;
+            let mut found = 0;
+            let time = clocked(|| steps.look_up(passes).map(|sum| found = sum))?;
+            self.found += found / u64::from(passes);
+            Ok(time)
         })
+    }
+
+    /// Whether no more keys were found than chance explains: one in 2^30 is to be expected of a half-full filter.
+    /// Ten times as many, and ten where hardly any is to be expected, are not seen in the life of a machine.
+    fn found_as_expected(&self) -> bool {
+        let expected = self.looked_up as f64 * SHARE_SET.powi(HASHES as i32);
+        self.found as f64 <= 10.0 * (1.0 + expected)
     }
 }
 
@@ -345,11 +379,6 @@ pub(super) fn capacity(filter: FilterShape) -> u64 {
     (filter.bits as f64 * std::f64::consts::LN_2 / f64::from(filter.hashes)) as u64
 }
 
-/// The share of a filter's bits that `keys` keys set: `1 - e^(-kn/m)`.
-fn share_set(filter: FilterShape, keys: u64) -> f64 {
-    -(-f64::from(filter.hashes) * keys as f64 / filter.bits as f64).exp_m1()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -359,10 +388,26 @@ mod tests {
         for bytes in FILTER_BYTES {
             let filter = shape(bytes, HASHES);
             let keys = capacity(filter);
-            assert!((share_set(filter, keys) - 0.5).abs() < 1e-3);
+            // The share of the bits that keys set: 1 - e^(-kn/m).
+            let set = -(-f64::from(HASHES) * keys as f64 / filter.bits as f64).exp_m1();
+            assert!((set - SHARE_SET).abs() < 1e-3);
             let rate = filter.false_positive_rate(keys);
             assert!((0.5e-9..2e-9).contains(&rate), "{rate}");
         }
-        assert_eq!(share_set(shape(1 << 20, HASHES), 0), 0.0);
+    }
+
+    #[test]
+    fn false_positives_are_held_to_what_is_to_be_expected() {
+        let seen = |looked_up, found| {
+            let seen = Absentees {
+                looked_up,
+                found,
+                ..Absentees::new(1)
+            };
+            seen.found_as_expected()
+        };
+        assert!(seen(1_000, 0) && seen(1_000, 1) && !seen(1_000, 11));
+        // A look-up that heeds 20 bits of 30 finds one in a million.
+        assert!(seen(1 << 32, 4) && !seen(1 << 32, 1 << 12));
     }
 }

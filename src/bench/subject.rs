@@ -12,7 +12,7 @@ use crate::{
         cuda::{self, CudaDevice, Gpu},
         gpu::{GpuEngine, Room},
         named_adapter,
-        steps::{CUDA_PROBES, CpuSteps, GpuSteps, Steps, WGPU_PROBES},
+        steps::{Access, CpuSteps, GpuSteps, Steps},
         structure_key::{self, KeyDevice, KeyRoom},
         wgpu::{self, Adapter, WgpuDevice},
     },
@@ -199,11 +199,11 @@ impl Subject {
             On::Cpu { threads } => Box::new(CpuSteps::new(&room, *threads)?),
             On::Cuda(gpu) => {
                 let device = CudaDevice::open(gpu.index, room)?;
-                Box::new(GpuSteps::new(device, CUDA_PROBES))
+                Box::new(GpuSteps::new(device, Access::CUDA))
             }
             On::Wgpu(adapter) => {
                 let device = WgpuDevice::open(adapter, room)?;
-                Box::new(GpuSteps::new(device, WGPU_PROBES))
+                Box::new(GpuSteps::new(device, Access::WGPU))
             }
         })
     }

@@ -95,14 +95,15 @@ impl Verdict {
         let measured: Vec<_> = report
             .engines
             .iter()
-            .filter(|e| !e.filters.is_empty())
+            .filter(|engine| measured_to_the_end(engine).next().is_some())
             .collect();
         let filter_bytes = common_filter(&measured)?;
         let cores = report.machine.processors;
-        let made = report.chemistry.products_per_second_per_core * cores as f64;
+        let chemistry = report.chemistry.as_ref()?;
+        let made = chemistry.products_per_second_per_core * cores as f64;
         let rates = measured.iter().filter_map(|engine| {
             let filter = engine.filters.iter().find(|f| f.bytes == filter_bytes)?;
-            Some((*engine, filter.end_to_end.keys_per_second))
+            Some((*engine, filter.end_to_end?.keys_per_second))
         });
         let rates: Vec<_> = rates.collect();
         let on_cpu = rates.iter().find(|(engine, _)| engine.engine == "cpu");
@@ -136,8 +137,14 @@ impl Verdict {
 }
 
 fn common_filter(measured: &[&EngineReport]) -> Option<u64> {
-    let largest = |engine: &&EngineReport| engine.filters.iter().map(|f| f.bytes).max();
+    let largest = |engine: &&EngineReport| measured_to_the_end(engine).max();
     measured.iter().filter_map(largest).min()
+}
+
+/// Sizes of the filters at which the whole sieve was measured.
+fn measured_to_the_end(engine: &EngineReport) -> impl Iterator<Item = u64> {
+    let filters = engine.filters.iter();
+    filters.filter_map(|filter| filter.end_to_end.map(|_| filter.bytes))
 }
 
 /// The sieve's share of the work, where it takes turns with the chemistry.

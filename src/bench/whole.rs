@@ -13,8 +13,8 @@ use crate::{
     slot::{Slot, SlotLayout},
 };
 
-/// Slots that the engine is given in turn.
-const SLOTS: usize = 4;
+/// Slots that the engine is given in turn: so many that to fill its lanes and to drain them does not count.
+const SLOTS: usize = 32;
 
 /// The whole sieve, as many slots at a time as a job has in it, with an empty filter whenever the one before is as full as it is
 /// made for.

@@ -11,7 +11,10 @@ use std::{
 
 use super::{CliError, Exit, say};
 use crate::{
-    bench::{self, Effort, EngineReport, Figure, Order, Report, StageTimes},
+    bench::{
+        self, Chemistry, Effort, EngineReport, Figure, FilterReport, KeyTimes, Order, Part, Report,
+        StageTimes,
+    },
     chem::RdKit,
     sieve::EngineChoice,
     store::{StoreError, disk},
@@ -29,6 +32,9 @@ pub(super) struct BenchArgs {
     /// No filter above this size [default: as large as fits]
     #[arg(long, value_name = "SIZE")]
     max_filter: Option<ByteSize>,
+    /// Measure this part, and what its shares are shares of; may be repeated [default: all]
+    #[arg(long, value_name = "WHAT")]
+    only: Vec<Part>,
     /// Print one JSON object
     #[arg(long)]
     pub(super) json: bool,
@@ -53,6 +59,7 @@ pub(super) fn bench(args: &BenchArgs) -> Result<Exit, CliError> {
             seconds: args.seconds,
         },
         filter_bytes_max: args.max_filter.map(|size| size.0),
+        only: args.only.clone(),
     };
     let shown = std::io::stderr().is_terminal();
     let mut progress = |what: &str| {
@@ -94,16 +101,7 @@ fn text(report: &Report) -> String {
     for engine in &report.engines {
         lines.push(String::new());
         lines.push(format!("  {}", engine_title(engine)));
-        lines.push(format!(
-            "  {:<13} {:<10} {:>15} {:>9} {:>9}",
-            "step", "filter", "keys/s", "GB/s", "ceiling"
-        ));
-        for row in rows(engine) {
-            lines.push(format!(
-                "  {:<13} {:<10} {:>15} {:>9} {:>9}",
-                row.step, row.filter, row.keys, row.gigabytes, row.share
-            ));
-        }
+        lines.extend(table(engine));
         lines.extend(notes(engine).iter().map(|note| format!("  {note}")));
     }
     if let Some(verdict) = &report.verdict {
@@ -112,6 +110,17 @@ fn text(report: &Report) -> String {
         lines.push(format!("  ({})", verdict.formula));
     }
     lines.join("\n")
+}
+
+/// An engine's figures, below what each column is; nothing without figures.
+fn table(engine: &EngineReport) -> Vec<String> {
+    let line = |[step, filter, keys, accesses, gigabytes, share]: [&str; 6]| {
+        format!("  {step:<13} {filter:<10} {keys:>15} {accesses:>11} {gigabytes:>9} {share:>9}")
+    };
+    let rows = rows(engine);
+    let head = (!rows.is_empty()).then(|| line(COLUMNS));
+    let rows = rows.iter().map(|row| line(row.cells()));
+    head.into_iter().chain(rows).collect()
 }
 
 fn title(report: &Report) -> String {
@@ -133,7 +142,7 @@ fn title(report: &Report) -> String {
 
 /// What was measured with, name by name.
 fn about(report: &Report) -> Vec<(&'static str, String)> {
-    let (machine, chemistry) = (&report.machine, &report.chemistry);
+    let machine = &report.machine;
     let mut about = vec![
         (
             "machine",
@@ -149,6 +158,23 @@ fn about(report: &Report) -> Vec<(&'static str, String)> {
             "rows",
             format!("{:.0} bytes of text on average", report.row_bytes),
         ),
+    ];
+    about.extend(report.chemistry.iter().flat_map(about_chemistry));
+    about.extend(report.keys.as_ref().map(about_keys));
+    about.push((
+        "ceiling",
+        "share of a copy of the same bytes (hash, structure key, end to end), of random reads (absent, present), \
+         of random atomics (insert)"
+            .into(),
+    ));
+    for absent in &report.absent {
+        about.push((absent.engine, format!("not there: {}", absent.missing)));
+    }
+    about
+}
+
+fn about_chemistry(chemistry: &Chemistry) -> [(&'static str, String); 4] {
+    [
         (
             "chemistry",
             format!(
@@ -168,23 +194,20 @@ fn about(report: &Report) -> Vec<(&'static str, String)> {
         ),
         ("", stages("fast", &chemistry.fast)),
         ("", stages("reference", &chemistry.reference)),
-        (
-            "keys",
-            format!(
-                "structure key {:.2} µs, RDKit's canonical SMILES {:.0} µs per molecule: {:.0} times as fast",
-                report.keys.structure, report.keys.rdkit, report.keys.times_as_fast
-            ),
-        ),
-        (
-            "ceiling",
-            "share of a copy of the same bytes (hash, structure key, end to end), of random accesses (others)"
-                .into(),
-        ),
-    ];
-    for absent in &report.absent {
-        about.push((absent.engine, format!("not there: {}", absent.missing)));
-    }
-    about
+    ]
+}
+
+fn about_keys(keys: &KeyTimes) -> (&'static str, String) {
+    let KeyTimes {
+        structure,
+        rdkit,
+        times_as_fast,
+        ..
+    } = keys;
+    let times = format!(
+        "structure key {structure:.2} µs, RDKit's canonical SMILES {rdkit:.0} µs per molecule: {times_as_fast:.0} times as fast"
+    );
+    ("keys", times)
 }
 
 /// What each stage of the chemistry takes, in one line.
@@ -202,19 +225,31 @@ fn engine_title(engine: &EngineReport) -> String {
         None => String::new(),
     };
     let software = if engine.software { ", SOFTWARE" } else { "" };
+    let copies = match (
+        engine.copy_bytes_per_second,
+        engine.copy_back_bytes_per_second,
+    ) {
+        (Some(there), Some(back)) => {
+            let (there, back) = (gigabytes(there), gigabytes(back));
+            format!("; copies {there} GB/s, back {back} GB/s")
+        }
+        _ => String::new(),
+    };
     format!(
-        "engine {}: {}{software}{driver}; copies {} GB/s",
-        engine.engine,
-        engine.device,
-        gigabytes(engine.copy_bytes_per_second)
+        "engine {}: {}{software}{driver}{copies}",
+        engine.engine, engine.device
     )
 }
+
+/// What the columns of the table are.
+const COLUMNS: [&str; 6] = ["step", "filter", "keys/s", "accesses/s", "GB/s", "ceiling"];
 
 /// A row of the table, as it is shown.
 struct Row {
     step: &'static str,
     filter: String,
     keys: String,
+    accesses: String,
     gigabytes: String,
     share: String,
 }
@@ -225,9 +260,22 @@ impl Row {
             step,
             filter: filter.into(),
             keys: count(figure.keys_per_second as u64),
+            accesses: figure.accesses_per_second.map_or("-".into(), millions),
             gigabytes: gigabytes(figure.bytes_per_second),
             share: format!("{:.1} %", 100.0 * figure.share_of_ceiling),
         }
+    }
+
+    fn cells(&self) -> [&str; 6] {
+        let Self {
+            step,
+            filter,
+            keys,
+            accesses,
+            gigabytes,
+            share,
+        } = self;
+        [step, filter, keys, accesses, gigabytes, share]
     }
 }
 
@@ -251,9 +299,11 @@ fn rows(engine: &EngineReport) -> Vec<Row> {
 
 /// Steps that depend on the filter, with a figure for each size.
 fn series(engine: &EngineReport) -> [(&'static str, Vec<(u64, Figure)>); 4] {
-    let figures = |of: fn(&bench::FilterReport) -> Figure| {
+    let figures = |of: fn(&FilterReport) -> Option<Figure>| {
         let filters = engine.filters.iter();
-        filters.map(|filter| (filter.bytes, of(filter))).collect()
+        filters
+            .filter_map(|filter| Some((filter.bytes, of(filter)?)))
+            .collect()
     };
     [
         ("absent", figures(|filter| filter.absent)),
@@ -266,20 +316,18 @@ fn series(engine: &EngineReport) -> [(&'static str, Vec<(u64, Figure)>); 4] {
 /// What is to be said below an engine's figures.
 fn notes(engine: &EngineReport) -> Vec<String> {
     let mut notes = Vec::new();
-    let accesses: Vec<_> = engine
-        .filters
-        .iter()
-        .map(|filter| {
-            let millions = filter.accesses_per_second / 1e6;
-            format!("{millions:.0} M/s in {}", ByteSize(filter.bytes))
-        })
-        .collect();
-    if !accesses.is_empty() {
-        let how = match engine.threads {
-            Some(_) => "",
-            None => " (derived: the most that look-ups made)",
-        };
-        notes.push(format!("random accesses{how}: {}", accesses.join(", ")));
+    let ceilings: [(_, fn(&FilterReport) -> f64); 2] = [
+        ("reads", |filter| filter.reads_per_second),
+        ("atomics", |filter| filter.atomics_per_second),
+    ];
+    for (name, rate) in ceilings {
+        let filters = engine.filters.iter();
+        let rates: Vec<_> = filters
+            .map(|filter| format!("{} in {}", millions(rate(filter)), ByteSize(filter.bytes)))
+            .collect();
+        if !rates.is_empty() {
+            notes.push(format!("random {name} a second: {}", rates.join(", ")));
+        }
     }
     if let Some(reason) = &engine.structure_keys_skipped {
         notes.push(format!("not measured, structure keys: {reason}"));
@@ -291,6 +339,12 @@ fn notes(engine: &EngineReport) -> Vec<String> {
     let failed = engine.failed.iter();
     notes.extend(failed.map(|reason| format!("GIVEN UP: {reason}")));
     notes
+}
+
+/// A rate of accesses.
+fn millions(accesses_per_second: f64) -> String {
+    let millions = accesses_per_second / 1e6;
+    format!("{millions:.0} M")
 }
 
 fn gigabytes(bytes_per_second: f64) -> String {

@@ -244,13 +244,25 @@ pub(super) fn check_room(room: &Room, bytes_max: u64) -> Result<(), EngineError>
 fn functions(module: &Arc<CudaModule>) -> Result<[CudaFunction; Kernel::ALL.len()], EngineError> {
     let function =
         |kernel: Kernel| or_failed("cuModuleGetFunction", module.load_function(kernel.name()));
-    let [hash_rows, claim_rows, look_up, insert_new, insert_keys] = Kernel::ALL;
+    let [
+        hash_rows,
+        claim_rows,
+        look_up,
+        insert_new,
+        insert_keys,
+        fill,
+        read,
+        add,
+    ] = Kernel::ALL;
     Ok([
         function(hash_rows)?,
         function(claim_rows)?,
         function(look_up)?,
         function(insert_new)?,
         function(insert_keys)?,
+        function(fill)?,
+        function(read)?,
+        function(add)?,
     ])
 }
 
@@ -290,6 +302,15 @@ mod tests {
                 vec![pointer, rows, pointer, pointer, bits, word],
             ),
             (Kernel::InsertKeys, vec![pointer, rows, pointer, bits, word]),
+            (Kernel::FillAtRandom, vec![pointer, rows, pointer, bits]),
+            (
+                Kernel::ReadAtRandom,
+                vec![pointer, rows, pointer, bits, word],
+            ),
+            (
+                Kernel::AddAtRandom,
+                vec![pointer, rows, pointer, bits, word],
+            ),
         ] {
             assert_eq!(
                 parameters(image::SIEVE.ptx, kernel.name()),

@@ -1,7 +1,7 @@
 //! The order of work on a GPU, whichever it is.
 //!
 //! A [`Device`] holds the filter in its own memory, has a number of lanes with room for a slot in each,
-//! and knows the five kernels; [`GpuEngine`] says what is done in which order. So the order is written
+//! and knows the kernels; [`GpuEngine`] says what is done in which order. So the order is written
 //! once, and the tests run it with the CUDA source compiled for the host.
 //!
 //! Slots take the lanes in turn. All that is done with one is started when it is begun; so the copies of
@@ -38,16 +38,26 @@ pub enum Kernel {
     InsertNew,
     /// Keys given by the host into the filter.
     InsertKeys,
+    /// Half of the filter's bits set, at random. This and what follows only `steps.rs` launches, after keys were
+    /// copied in.
+    FillAtRandom,
+    /// For each row as many words of the filter read, at random, as a key has bits. Changes the keys.
+    ReadAtRandom,
+    /// For each row as many bits added to the filter, at random, as a key has. Changes the keys.
+    AddAtRandom,
 }
 
 impl Kernel {
     /// All of them; a kernel's place here is `kernel as usize`.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 8] = [
         Self::HashRows,
         Self::ClaimRows,
         Self::LookUp,
         Self::InsertNew,
         Self::InsertKeys,
+        Self::FillAtRandom,
+        Self::ReadAtRandom,
+        Self::AddAtRandom,
     ];
 
     /// Its name in the source.
@@ -58,12 +68,15 @@ impl Kernel {
             Self::LookUp => "look_up",
             Self::InsertNew => "insert_new",
             Self::InsertKeys => "insert_keys",
+            Self::FillAtRandom => "fill_at_random",
+            Self::ReadAtRandom => "read_at_random",
+            Self::AddAtRandom => "add_at_random",
         }
     }
 
     /// Whether it reads the filter or writes to it.
     pub fn uses_filter(self) -> bool {
-        matches!(self, Self::LookUp | Self::InsertNew | Self::InsertKeys)
+        !matches!(self, Self::HashRows | Self::ClaimRows)
     }
 }
 

@@ -26,6 +26,17 @@ pub fn kernels_of(source: &str) -> Kernels {
 }
 
 impl Kernels {
+    /// Reads of the filter that look-ups have made, where the source has `COUNTED` before them.
+    pub fn look_up_reads(&self) -> u64 {
+        // SAFETY: the function of that type in `sieve_host.cc`.
+        let reads = unsafe {
+            self.library
+                .get::<unsafe extern "C" fn() -> u64>(b"host_look_up_reads")
+        };
+        // SAFETY: it reads a number that nobody writes meanwhile.
+        unsafe { reads.unwrap()() }
+    }
+
     /// A device with an empty filter.
     pub fn device(&self, room: Room) -> HostDevice {
         HostDevice {
@@ -88,6 +99,9 @@ type LookUp = unsafe extern "C" fn(
 );
 type InsertNew = unsafe extern "C" fn(*const u128, u32, *const u8, *mut u64, u64, u32);
 type InsertKeys = unsafe extern "C" fn(*const u128, u32, *mut u64, u64, u32);
+type FillAtRandom = unsafe extern "C" fn(*const u128, u32, *mut u64, u64);
+type ReadAtRandom = unsafe extern "C" fn(*mut u128, u32, *const u64, u64, u32);
+type AddAtRandom = unsafe extern "C" fn(*mut u128, u32, *mut u64, u64, u32);
 
 impl HostDevice {
     fn symbol(&self, kernel: Kernel) -> *const c_void {
@@ -162,6 +176,15 @@ impl Device for HostDevice {
                     keys, rows, verdicts, filter, bits, hashes,
                 ),
                 Kernel::InsertKeys => std::mem::transmute::<*const c_void, InsertKeys>(symbol)(
+                    keys, rows, filter, bits, hashes,
+                ),
+                Kernel::FillAtRandom => std::mem::transmute::<*const c_void, FillAtRandom>(symbol)(
+                    keys, rows, filter, bits,
+                ),
+                Kernel::ReadAtRandom => std::mem::transmute::<*const c_void, ReadAtRandom>(symbol)(
+                    keys, rows, filter, bits, hashes,
+                ),
+                Kernel::AddAtRandom => std::mem::transmute::<*const c_void, AddAtRandom>(symbol)(
                     keys, rows, filter, bits, hashes,
                 ),
             }

@@ -328,8 +328,9 @@ extern "C" Result cuStreamWaitEvent(Stream *stream, Event *event, unsigned) {
     return SUCCESS;
 }
 
-static const char *const KERNELS[] = {"hash_rows",  "claim_rows",  "look_up",
-                                      "insert_new", "insert_keys", "structure_key"};
+static const char *const KERNELS[] = {"hash_rows",      "claim_rows",     "look_up",
+                                      "insert_new",     "insert_keys",    "fill_at_random",
+                                      "read_at_random", "add_at_random", "structure_key"};
 
 // 90 for compute capability 9.0.
 static int capability() { return setting("FAKE_CUDA_CAPABILITY", 90); }
@@ -427,7 +428,15 @@ static std::function<void()> bound(const std::string &kernel, void **a, u32 rows
                 hashes = argument<u32>(a, 5)] {
             host_insert_new(keys, rows, verdicts, filter, bits, hashes);
         };
-    return [=, filter = buffer<u64>(a, 2), bits = argument<u64>(a, 3), hashes = argument<u32>(a, 4)] {
+    u64 *filter = buffer<u64>(a, 2), bits = argument<u64>(a, 3);
+    if (kernel == "fill_at_random")
+        return [=] { host_fill_at_random(keys, rows, filter, bits); };
+    u32 hashes = argument<u32>(a, 4);
+    if (kernel == "read_at_random")
+        return [=] { host_read_at_random(keys, rows, filter, bits, hashes); };
+    if (kernel == "add_at_random")
+        return [=] { host_add_at_random(keys, rows, filter, bits, hashes); };
+    return [=] {
         host_insert_keys(keys, rows, filter, bits, hashes);
     };
 }

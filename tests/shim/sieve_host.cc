@@ -2,7 +2,13 @@
 // kernel. tests/conformance.rs compiles and loads it.
 #include "cuda_words.h"
 
+// Reads of the filter by look-ups, where a test puts `COUNTED` before them.
+static unsigned long long host_reads;
+#define COUNTED host_reads++,
+
 #include "../../kernels/sieve.cu"
+
+extern "C" u64 host_look_up_reads() { return host_reads; }
 
 static void launch(u32 rows, std::function<void()> kernel) {
     host::run_grid((rows + BLOCK_ROWS - 1) / BLOCK_ROWS, BLOCK_ROWS, std::move(kernel));
@@ -32,4 +38,18 @@ extern "C" void host_insert_new(const ulonglong2 *keys, u32 rows, const u8 *verd
 extern "C" void host_insert_keys(const ulonglong2 *keys, u32 rows, u64 *filter, u64 bits,
                                  u32 hashes) {
     launch(rows, [=] { insert_keys(keys, rows, filter, bits, hashes); });
+}
+
+extern "C" void host_fill_at_random(const ulonglong2 *keys, u32 rows, u64 *filter, u64 bits) {
+    launch(rows, [=] { fill_at_random(keys, rows, filter, bits); });
+}
+
+extern "C" void host_read_at_random(ulonglong2 *keys, u32 rows, const u64 *filter, u64 bits,
+                                    u32 accesses) {
+    launch(rows, [=] { read_at_random(keys, rows, filter, bits, accesses); });
+}
+
+extern "C" void host_add_at_random(ulonglong2 *keys, u32 rows, u64 *filter, u64 bits,
+                                   u32 accesses) {
+    launch(rows, [=] { add_at_random(keys, rows, filter, bits, accesses); });
 }

@@ -1,6 +1,6 @@
 //! The report as a page that needs nothing else: no script, no font, no picture from elsewhere.
 
-use super::{Row, about, engine_title, notes, plot, rows, title};
+use super::{COLUMNS, about, engine_title, notes, plot, rows, title};
 use crate::bench::{EngineReport, Report};
 
 const STYLE: &str = "\
@@ -42,29 +42,28 @@ pub(super) fn page(report: &Report) -> String {
 }
 
 fn table(engine: &EngineReport) -> String {
-    let mut table = format!("<h2>{}</h2>\n<table>\n", escaped(&engine_title(engine)));
-    table += "<tr><th>step</th><th>filter</th><th class=\"n\">keys/s</th><th class=\"n\">GB/s</th>\
-              <th class=\"n\">of the ceiling</th></tr>\n";
-    for row in rows(engine) {
-        let Row {
-            step,
-            filter,
-            keys,
-            gigabytes,
-            share,
-        } = row;
-        table += &format!(
-            "<tr><td>{step}</td><td>{filter}</td><td class=\"n\">{keys}</td>\
-             <td class=\"n\">{gigabytes}</td><td class=\"n\">{share}</td></tr>\n"
-        );
+    let mut table = format!("<h2>{}</h2>\n", escaped(&engine_title(engine)));
+    let rows = rows(engine);
+    if !rows.is_empty() {
+        table += &format!("<table>\n{}", line("th", COLUMNS));
+        table.extend(rows.iter().map(|row| line("td", row.cells())));
+        table += "</table>\n";
     }
-    table += "</table>\n";
     let notes = notes(engine);
     let notes = notes
         .iter()
         .map(|note| format!("<p><small>{}</small></p>\n", escaped(note)));
     table.extend(notes);
     table
+}
+
+/// A line of the table; the first two cells are words, the others numbers.
+fn line(cell: &str, texts: [&str; 6]) -> String {
+    let cells = texts.iter().enumerate().map(|(place, text)| {
+        let class = if place < 2 { "" } else { " class=\"n\"" };
+        format!("<{cell}{class}>{text}</{cell}>")
+    });
+    format!("<tr>{}</tr>\n", cells.collect::<String>())
 }
 
 /// Text as it stands in a page.

@@ -91,6 +91,15 @@ impl Buffers {
                 launch.arg(&*keys).arg(rows);
                 launch.arg(filter).arg(bits).arg(hashes)
             }
+            Kernel::FillAtRandom => launch.arg(&*keys).arg(rows).arg(filter).arg(bits),
+            Kernel::ReadAtRandom => {
+                launch.arg(keys).arg(rows);
+                launch.arg(&*filter).arg(bits).arg(hashes)
+            }
+            Kernel::AddAtRandom => {
+                launch.arg(keys).arg(rows);
+                launch.arg(filter).arg(bits).arg(hashes)
+            }
         };
     }
 }

@@ -107,6 +107,8 @@ pub(super) fn bindings(kernel: Kernel) -> &'static [usize] {
         Kernel::ClaimRows => &[0, 3, 4, 5],
         Kernel::LookUp => &[0, 3, 4, 5, 6, 7, 8, 9, 10],
         Kernel::InsertNew => &[0, 3, 6, 7, 8, 9, 10],
-        Kernel::InsertKeys => &[0, 3, 7, 8, 9, 10],
+        Kernel::InsertKeys | Kernel::FillAtRandom | Kernel::ReadAtRandom | Kernel::AddAtRandom => {
+            &[0, 3, 7, 8, 9, 10]
+        }
     }
 }
