@@ -27,7 +27,7 @@ use ptx::{
     compare::{COMPARISONS, Comparison},
     kernels::{Kernels, Notes},
     mutants::{self, Mutant},
-    sieve,
+    probes, sieve,
     structure_key::ByLine,
 };
 
@@ -158,6 +158,24 @@ fn errors_planted_in_the_sieve_are_seen() {
             compare(mutant, &text, &kernels, kernel, |wrong| {
                 sieve::compare_briefly(wrong, &Notes::default(), false)
             })
+        });
+        assert!(
+            count * 100 >= drawn.len() * SEEN_PERCENT_MIN_SIEVE,
+            "{kernel}: {count}"
+        );
+    }
+}
+
+#[test]
+fn errors_planted_in_the_probes_are_seen() {
+    let text = ptx_of("sieve.ptx");
+    let kernels = kernels_of("sieve.ptx");
+    for kernel in ["fill_at_random", "read_at_random", "add_at_random"] {
+        let lines = mutants::lines_of(&text, kernel);
+        let drawn = mutants::drawn(&text, &lines, 40, 1);
+        let count = seen(&drawn, kernel, |mutant| {
+            let compare_probes = |wrong: &Kernels| probes::compare(wrong).map(drop);
+            compare(mutant, &text, &kernels, kernel, compare_probes)
         });
         assert!(
             count * 100 >= drawn.len() * SEEN_PERCENT_MIN_SIEVE,

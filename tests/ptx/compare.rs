@@ -1,12 +1,10 @@
 //! Each kernel beside the CPU.
 //!
-//! A new kernel gets a line in [`COMPARISONS`], and a test fails until it has one. For `read_at_random`, say, write
-//! `pub fn compare(kernels: &Kernels) -> Result<String, String>` in a module of its own: allocate buffers
-//! with [`Kernels::memory`], launch with [`Kernels::machine`], work out on the host what must be in the buffers
-//! afterwards, and return what differs as an error. Then add
-//! `Comparison { file: "sieve.ptx", kernels: &["read_at_random", "add_at_random"], compare: probes::compare }`.
+//! A new kernel gets a line in [`COMPARISONS`], and a test fails until it has one. What compares it goes in a module of
+//! its own, as `probes`: allocate buffers with [`Kernels::memory`], launch with [`Kernels::machine`], work out on the host
+//! what must be in the buffers afterwards, and return what differs as an error.
 
-use super::{kernels::Kernels, sieve, structure_key};
+use super::{kernels::Kernels, probes, sieve, structure_key};
 
 /// Kernels that are compared together.
 pub struct Comparison {
@@ -30,6 +28,11 @@ pub const COMPARISONS: &[Comparison] = &[
             "insert_keys",
         ],
         compare: sieve::compare,
+    },
+    Comparison {
+        file: "sieve.ptx",
+        kernels: &["fill_at_random", "read_at_random", "add_at_random"],
+        compare: probes::compare,
     },
     Comparison {
         file: "structure_key.ptx",

@@ -11,7 +11,7 @@
 //! | `machine` | blocks and threads; `execute` and `integers` say what each instruction does |
 //! | `memory` | spaces, bounds, alignment, counts of loads |
 //! | `kernels` | the kernels in the place of a GPU |
-//! | `compare` | each kernel beside the CPU: `sieve`, `structure_key` |
+//! | `compare` | each kernel beside the CPU: `sieve`, `structure_key`, `probes` |
 //! | `mutants` | kernels with one instruction changed |
 //! | `semantics`, `refusals` | single instructions beside values worked out by hand; what must not pass |
 
@@ -31,6 +31,7 @@ mod machine;
 mod memory;
 pub mod mutants;
 mod parse;
+pub mod probes;
 mod program;
 mod refusals;
 mod semantics;

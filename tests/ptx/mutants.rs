@@ -85,6 +85,15 @@ fn changes(line: &str) -> Vec<String> {
     changed
 }
 
+/// The lines of a kernel.
+pub fn lines_of(text: &str, kernel: &str) -> BTreeSet<u32> {
+    let entry = format!(".entry {kernel}(");
+    let numbered = text.lines().zip(1..);
+    let behind = numbered.skip_while(|(line, _)| !line.contains(&entry));
+    let lines = behind.take_while(|(line, _)| *line != "}");
+    lines.map(|(_, number)| number).collect()
+}
+
 /// A change of so many of the lines, drawn evenly.
 pub fn drawn(text: &str, lines: &BTreeSet<u32>, count: usize, seed: u64) -> Vec<Mutant> {
     let texts: Vec<&str> = text.lines().collect();
