@@ -316,18 +316,9 @@ fn series(engine: &EngineReport) -> [(&'static str, Vec<(u64, Figure)>); 4] {
 /// What is to be said below an engine's figures.
 fn notes(engine: &EngineReport) -> Vec<String> {
     let mut notes = Vec::new();
-    let ceilings: [(_, fn(&FilterReport) -> f64); 2] = [
-        ("reads", |filter| filter.reads_per_second),
-        ("atomics", |filter| filter.atomics_per_second),
-    ];
-    for (name, rate) in ceilings {
-        let filters = engine.filters.iter();
-        let rates: Vec<_> = filters
-            .map(|filter| format!("{} in {}", millions(rate(filter)), ByteSize(filter.bytes)))
-            .collect();
-        if !rates.is_empty() {
-            notes.push(format!("random {name} a second: {}", rates.join(", ")));
-        }
+    if !engine.filters.is_empty() {
+        notes.push(rates("reads", engine, |filter| filter.reads_per_second));
+        notes.push(rates("atomics", engine, |filter| filter.atomics_per_second));
     }
     if let Some(reason) = &engine.structure_keys_skipped {
         notes.push(format!("not measured, structure keys: {reason}"));
@@ -339,6 +330,15 @@ fn notes(engine: &EngineReport) -> Vec<String> {
     let failed = engine.failed.iter();
     notes.extend(failed.map(|reason| format!("GIVEN UP: {reason}")));
     notes
+}
+
+/// A ceiling, from the smallest filter to the largest.
+fn rates(name: &str, engine: &EngineReport, rate: fn(&FilterReport) -> f64) -> String {
+    let filters = engine.filters.iter();
+    let rates: Vec<_> = filters
+        .map(|filter| format!("{} in {}", millions(rate(filter)), ByteSize(filter.bytes)))
+        .collect();
+    format!("random {name} a second: {}", rates.join(", "))
 }
 
 /// A rate of accesses.

@@ -19,7 +19,7 @@ use crate::{
     read,
 };
 
-/// So many bits that keys seldom meet; a last word that is not full of a piece of wgpu's.
+/// No multiple of a block's threads, nor of the rows.
 const SHAPE: FilterShape = FilterShape {
     bits: 64 * 30_011,
     hashes: 30,
@@ -41,7 +41,7 @@ fn keys(from: u64) -> Vec<[u64; 2]> {
         .collect()
 }
 
-/// Loads of the filter in look-ups of absent and of present keys, of one key each, as the source makes them.
+/// Loads of the filter per look-up of an absent key and of a present key, as `kernels/sieve.cu` makes them.
 fn loads(hashes: u32) -> (f64, f64) {
     let source = read(SOURCE);
     let load = "words[probe] = filter[bit >> 6];";
