@@ -86,7 +86,6 @@ fn every_kernel_agrees_with_the_cpu() {
 }
 
 #[test]
-#[ignore = "until look_up reads one, one, then four"]
 fn absent_keys_cost_few_loads_of_a_half_full_filter() {
     let loads = sieve::loads_per_absent_look_up(&kernels_of("sieve.ptx"));
     println!("{loads:.3} loads of the filter for each absent key");
