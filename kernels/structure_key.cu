@@ -130,10 +130,8 @@ __constant__ const u8 KINDS[] = {
     1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
     1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
 };
-// By the kind: whether it has no certain valence but on its own.
-__constant__ const u8 ALONE[] = {
-    0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-};
+// The kind of those that have no certain valence but on their own.
+#define ALONE 1
 // By the kind and the charge, from -2 to 1: a bit per certain valence.
 __constant__ const u8 CERTAIN[] = {
     0, 0, 2, 1, 0, 0, 0, 0, 0, 16, 8, 0, 0, 8, 16, 8, 0, 4, 8, 16, 1, 2, 4, 8,
@@ -861,7 +859,7 @@ __device__ static u32 implicit_hydrogens(u32 number, u32 used) {
 __device__ static u32 certain_valences(const Atom &atom) {
     u32 kind = KINDS[atom.number], charge = static_cast<u32>(atom.charge + 2);
     // Ions and atoms on their own; bonds of metals are RDKit's business.
-    if (ALONE[kind])
+    if (kind == ALONE)
         return total_degree(atom) == 0 ? 1 : 0;
     return charge < 4 ? CERTAIN[4 * kind + charge] : 0;
 }

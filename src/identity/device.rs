@@ -130,9 +130,10 @@ fn valences(to: &mut String) {
     }
     to.push_str("\n// By the atomic number: the kind of valences.\n");
     table(to, "KINDS", &of_element);
-    to.push_str("// By the kind: whether it has no certain valence but on its own.\n");
-    let alone: Vec<_> = kinds.iter().map(|kind| u8::from(kind.alone)).collect();
-    table(to, "ALONE", &alone);
+    to.push_str("// The kind of those that have no certain valence but on their own.\n");
+    let alone: Vec<_> = (0..kinds.len()).filter(|&kind| kinds[kind].alone).collect();
+    assert_eq!(alone.len(), 1);
+    define(to, "ALONE", alone[0]);
     to.push_str("// By the kind and the charge, from -2 to 1: a bit per certain valence.\n");
     table(
         to,

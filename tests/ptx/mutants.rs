@@ -140,7 +140,7 @@ pub fn everywhere(text: &str, from: &str, to: &str) -> Vec<Mutant> {
     found.map(mutant).collect()
 }
 
-/// By table in constant memory: the table with another number at one of so many places.
+/// By table of bytes in constant memory: the table with all bits of one byte turned, at one of so many places.
 pub fn of_tables(text: &str, places: usize) -> Vec<Vec<Mutant>> {
     let numbered = text.lines().zip(1..);
     let tables = numbered.filter(|(line, _)| line.starts_with(".const") && line.contains('{'));
@@ -150,7 +150,7 @@ pub fn of_tables(text: &str, places: usize) -> Vec<Vec<Mutant>> {
         let numbers: Vec<&str> = list.split(", ").collect();
         let changed = |place: usize| {
             let mut numbers: Vec<String> = numbers.iter().map(|&number| number.into()).collect();
-            numbers[place] = (numbers[place].parse::<u64>().ok()? ^ 1).to_string();
+            numbers[place] = (numbers[place].parse::<u8>().ok()? ^ 0xff).to_string();
             let to = format!("{front}{{{}}};", numbers.join(", "));
             let from = format!("place {place} of {front}");
             Some(Mutant { line, from, to })
