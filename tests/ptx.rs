@@ -28,7 +28,7 @@ use ptx::{
     kernels::{Kernels, Notes},
     mutants::{self, Mutant},
     probes, sieve,
-    structure_key::ByLine,
+    structure_key::{self, ByLine},
 };
 
 fn ptx_of(file: &str) -> String {
@@ -83,6 +83,16 @@ fn every_kernel_agrees_with_the_cpu() {
             scope.spawn(move || compare(comparison));
         }
     });
+}
+
+/// `MOLSIEVE_KEY_FILE` names a file with a SMILES at the beginning of each line, for large runs.
+#[test]
+fn a_file_of_choice_has_the_keys_and_reasons_of_the_cpu() {
+    if let Ok(path) = std::env::var("MOLSIEVE_KEY_FILE") {
+        let texts = common::first_words(&path);
+        let counts = structure_key::compare_file(&kernels_of("structure_key.ptx"), &texts);
+        println!("{} rows, by status {counts:?}", texts.len());
+    }
 }
 
 #[test]

@@ -8,7 +8,10 @@ use std::{
 
 use super::kernels::{Kernels, structure_keys};
 use crate::{
-    common::{SOURCE, TOO_LARGE, Told, differences, fuzz, kernel_of, read, samples, told_by_cpu},
+    common::{
+        ATOMS_MAX, SOURCE, TOO_LARGE, Told, assert_none, differences, fuzz, kernel_of, letters,
+        read, samples, told_by_cpu,
+    },
     draw::Draw,
 };
 
@@ -113,6 +116,24 @@ pub fn compare(kernels: &Kernels) -> Result<String, String> {
         )),
         [first, ..] => Err(format!("{} texts differ: {first}", wrong.len())),
     }
+}
+
+/// Texts that are told at a time of a large file.
+const CHUNK: usize = 1 << 16;
+
+/// The same for the texts of a file, of which none may be too large but for the number of its atoms.
+pub fn compare_file(kernels: &Kernels, texts: &[Vec<u8>]) -> BTreeMap<u8, usize> {
+    let mut counts = BTreeMap::new();
+    for texts in texts.chunks(CHUNK) {
+        let cpu = told_by_cpu(texts);
+        let (ptx, _) = told_by_ptx(kernels, texts).unwrap_or_else(|error| panic!("{error}"));
+        let large = |text: &[u8], _| letters(text) > ATOMS_MAX;
+        assert_none(&differences(texts, &cpu, &ptx, large));
+        for (status, _) in ptx {
+            *counts.entry(status).or_default() += 1;
+        }
+    }
+    counts
 }
 
 /// Texts for kernels that are wrong on purpose: by line of the file some of those that come to it.
