@@ -2,8 +2,8 @@
 //!
 //! - Devices of one GPU share the kernel. Each has a stream and buffers of its own, so that the copies of one
 //!   batch go on beside the kernels of others.
-//! - A thread makes a key in about 6 KiB of local memory. The driver reserves that for all threads that may be
-//!   resident on the GPU, whatever a launch asks for: 1.6 GiB on one of 132 multiprocessors with 2,048 threads
+//! - A thread makes a key in about 5.5 KiB of local memory. The driver reserves that for all threads that may be
+//!   resident on the GPU, whatever a launch asks for: 1.4 GiB on one of 132 multiprocessors with 2,048 threads
 //!   each. It is counted against the memory that is free, with the buffers, before anything is launched.
 
 use std::sync::Arc;
