@@ -158,12 +158,13 @@ __constant__ const u8 HYDROGENS[] = {
 // A loop that is not unrolled: few of them are long, and the code of all of them should fit the instruction cache.
 #define FOR _Pragma("unroll 1") for
 
-// As Rust's `?`.
+// As Rust's `?`. Not in loops and branches: where one of two ways may end the function, threads that part there do not
+// meet before that end. A loop goes on while its status is KEY instead, and a branch sets it.
 #define TRY(call)                                                                                            \
     do {                                                                                                     \
-        Status status = call;                                                                                \
-        if (status != Status::KEY)                                                                           \
-            return status;                                                                                   \
+        Status tried = call;                                                                                 \
+        if (tried != Status::KEY)                                                                            \
+            return tried;                                                                                    \
     } while (0)
 
 // ── The molecule ────────────────────────────────────────────────────────────────────────────────────────────
@@ -614,12 +615,12 @@ __device__ static Status read_bracket(const Text &text, u32 &at, Atom &atom) {
     if (peek(text, at) == '0')
         return Status::TEXT;
     u32 isotope = 0;
-    while (is_digit(peek(text, at))) {
+    while (is_digit(peek(text, at)) && isotope <= 999) {
         isotope = 10 * isotope + (peek(text, at) - '0');
         at++;
-        if (isotope > 999)
-            return Status::TEXT;
     }
+    if (isotope > 999)
+        return Status::TEXT;
     atom.isotope = isotope;
     u32 a = peek(text, at), b = peek(text, at + 1), bytes = 0;
     atom.number = aromatic_symbol(a, b, bytes);
@@ -629,6 +630,7 @@ __device__ static Status read_bracket(const Text &text, u32 &at, Atom &atom) {
     if (atom.number == 0)
         return Status::WILDCARD;
     at += bytes;
+    bool uncommon = false;
     if (peek(text, at) == '@') {
         at++;
         atom.turn = LEFT;
@@ -637,9 +639,10 @@ __device__ static Status read_bracket(const Text &text, u32 &at, Atom &atom) {
             atom.turn = RIGHT;
         }
         u32 next = peek(text, at);
-        if ((next != 'H' && next != '+' && next != '-' && next != ']') || atom.number == HYDROGEN)
-            return Status::CHIRALITY;
+        uncommon = (next != 'H' && next != '+' && next != '-' && next != ']') || atom.number == HYDROGEN;
     }
+    if (uncommon)
+        return Status::CHIRALITY;
     if (peek(text, at) == 'H') {
         at++;
         atom.hydrogens = 1;
@@ -699,34 +702,37 @@ __device__ static Status add(Work &work, Atom atom, u8 from, Link link, u8 &acti
     mol.count++;
     work.reading.above[index] = from;
     work.reading.depth[index] = 0;
+    Status status = Status::KEY;
     if (from != NOBODY) {
         work.reading.depth[index] = work.reading.depth[from] + 1;
         Atom &other = mol.atoms[from];
         u8 order = order_of(link, other.aromatic && atom.aromatic);
         mol.any_side |= link.side != 0;
-        TRY(push(other, index, order, link.side));
-        TRY(push(atom, from, order, -link.side));
+        status = push(other, index, order, link.side);
+        // The first of its neighbours: there is room.
+        push(atom, from, order, -link.side);
     }
     mol.atoms[index] = atom;
     active = index;
-    return Status::KEY;
+    return status;
 }
 
 // The bonds on the way from one atom to the other are in a ring.
 __device__ static Status mark_ring(Work &work, u32 a, u32 b) {
-    while (a != b) {
+    // NOBODY: the closure joins two parts.
+    u32 up = 0;
+    while (a != b && up != NOBODY) {
         u32 &lower = work.reading.depth[a] >= work.reading.depth[b] ? a : b;
-        u32 up = work.reading.above[lower];
-        // The closure joins two parts.
-        if (up == NOBODY)
-            return Status::TEXT;
-        // The atom above is the first of the neighbours.
-        work.mol.atoms[lower].in_ring |= 1;
-        Atom &above = work.mol.atoms[up];
-        above.in_ring |= 1u << slot_of(above, lower);
-        lower = up;
+        up = work.reading.above[lower];
+        if (up != NOBODY) {
+            // The atom above is the first of the neighbours.
+            work.mol.atoms[lower].in_ring |= 1;
+            Atom &above = work.mol.atoms[up];
+            above.in_ring |= 1u << slot_of(above, lower);
+            lower = up;
+        }
     }
-    return Status::KEY;
+    return up != NOBODY ? Status::KEY : Status::TEXT;
 }
 
 __device__ static Status ring(Work &work, u8 active, u32 number, Link link) {
@@ -758,18 +764,14 @@ __device__ static Status ring(Work &work, u8 active, u32 number, Link link) {
     if (open.atom == active || slot_of(here, open.atom) != NO_SLOT)
         return Status::TEXT;
     Atom &there = mol.atoms[open.atom];
-    u8 order = open.link.order;
-    if (order == 0)
-        order = link.order;
-    else if (link.order != 0 && link.order != order)
+    u8 order = open.link.order != 0 ? open.link.order : link.order;
+    if (link.order != 0 && link.order != order)
         return Status::TEXT;
     if (order == 0)
         order = here.aromatic && there.aromatic ? AROMATIC : SINGLE;
     // Either end may bear the mark, each as seen from itself.
-    int side = open.link.side;
-    if (side == 0)
-        side = -link.side;
-    else if (link.side != 0 && link.side != -side)
+    int side = open.link.side != 0 ? open.link.side : -link.side;
+    if (link.side != 0 && link.side != -side)
         return Status::MARKS;
     there.neighbours = with_byte(there.neighbours, open.slot, active);
     there.orders = with_four_bits(there.orders, open.slot, order);
@@ -797,13 +799,14 @@ __device__ static Status read(const Text &text, Work &work) {
     u8 active = NOBODY;
     const Link none = {0, 0};
     Link link = none;
-    while (at < text.length) {
+    Status status = Status::KEY;
+    while (at < text.length && status == Status::KEY) {
         u32 byte = text.bytes[at];
         bool bare = is_none(link);
         if (byte == '(' && active != NOBODY && bare && reading.branches_open < BRANCHES_MAX) {
             at++;
             if (begins_no_branch(peek(text, at)))
-                return Status::TEXT;
+                status = Status::TEXT;
             reading.branches[reading.branches_open++] = active;
         } else if (byte == ')' && reading.branches_open > 0 && bare) {
             at++;
@@ -812,26 +815,25 @@ __device__ static Status read(const Text &text, Work &work) {
             at++;
             active = NOBODY;
             if (at == text.length)
-                return Status::TEXT;
+                status = Status::TEXT;
         } else if (is_link(byte) && active != NOBODY && bare) {
             at++;
             link = link_of(byte);
         } else if ((is_digit(byte) || byte == '%') && active != NOBODY) {
             // Behind the bond with which a branch begins comes an atom.
-            if (!bare && at >= 2 && peek(text, at - 2) == '(')
-                return Status::TEXT;
+            bool begins = !bare && at >= 2 && peek(text, at - 2) == '(';
             u32 number = ring_number(text, at);
-            if (number == RING_NUMBERS)
-                return Status::TEXT;
-            TRY(ring(work, active, number, link));
+            status = begins || number == RING_NUMBERS ? Status::TEXT : ring(work, active, number, link);
             link = none;
         } else {
             Atom atom = Atom();
-            TRY(read_atom(text, at, atom));
-            TRY(add(work, atom, active, link, active));
+            status = read_atom(text, at, atom);
+            if (status == Status::KEY)
+                status = add(work, atom, active, link, active);
             link = none;
         }
     }
+    TRY(status);
     bool ended = reading.branches_open == 0 && reading.rings_open == 0 && is_none(link);
     return ended && mol.count > 0 ? Status::KEY : Status::TEXT;
 }
@@ -991,37 +993,42 @@ __device__ static Status count_hydrogen_atoms(Work &work) {
     return Status::KEY;
 }
 
+// An atom that is not aromatic.
+__device__ static Status complete_plain(Atom &atom, u32 pairs) {
+    if (!atom.bracket) {
+        u32 hydrogens = implicit_hydrogens(atom.number, pairs);
+        if (hydrogens == NO_COUNT)
+            return Status::VALENCE;
+        atom.hydrogens = hydrogens;
+    } else if (!is_certain(atom, pairs + atom.hydrogens)) {
+        return Status::VALENCE;
+    }
+    atom.unsaturation = pairs - atom.degree;
+    // RDKit writes some of these with charges.
+    bool two_double_bonds = atom.number == PHOSPHORUS && atom.charge == 0 && atom.unsaturation > 1;
+    // In an aromatic ring these would not be read.
+    bool uncommon = atom.bracket && atom.unsaturation > 0 && aromatic_valence(atom) == NO_COUNT;
+    return two_double_bonds || (uncommon && total_degree(atom) <= 3) ? Status::VALENCE : Status::KEY;
+}
+
 // Gives every atom its hydrogens and its unsaturation; hydrogens that are atoms become counted ones.
 __device__ static Status complete(Work &work) {
     Molecule &mol = work.mol;
-    FOR (u32 index = 0; index < mol.count; index++) {
+    Status status = Status::KEY;
+    FOR (u32 index = 0; index < mol.count && status == Status::KEY; index++) {
         Atom &atom = mol.atoms[index];
         u32 pairs, aromatic;
         pairs_in_bonds(atom, pairs, aromatic);
         if (aromatic > 0 && !atom.aromatic)
-            return Status::AROMATIC;
-        if (atom.aromatic) {
-            TRY(complete_aromatic(atom, pairs, aromatic));
-        } else if (atom.number == NITROGEN && pairs == 5 && !atom.bracket) {
-            TRY(charge_nitro(mol, atom));
-        } else {
-            if (!atom.bracket) {
-                u32 hydrogens = implicit_hydrogens(atom.number, pairs);
-                if (hydrogens == NO_COUNT)
-                    return Status::VALENCE;
-                atom.hydrogens = hydrogens;
-            } else if (!is_certain(atom, pairs + atom.hydrogens)) {
-                return Status::VALENCE;
-            }
-            atom.unsaturation = pairs - atom.degree;
-            // RDKit writes some of these with charges.
-            bool two_double_bonds = atom.number == PHOSPHORUS && atom.charge == 0 && atom.unsaturation > 1;
-            // In an aromatic ring these would not be read.
-            bool uncommon = atom.bracket && atom.unsaturation > 0 && aromatic_valence(atom) == NO_COUNT;
-            if (two_double_bonds || (uncommon && total_degree(atom) <= 3))
-                return Status::VALENCE;
-        }
+            status = Status::AROMATIC;
+        else if (atom.aromatic)
+            status = complete_aromatic(atom, pairs, aromatic);
+        else if (atom.number == NITROGEN && pairs == 5 && !atom.bracket)
+            status = charge_nitro(mol, atom);
+        else
+            status = complete_plain(atom, pairs);
     }
+    TRY(status);
     return mol.any_hydrogen_atom ? count_hydrogen_atoms(work) : Status::KEY;
 }
 
@@ -1063,23 +1070,24 @@ __device__ static Status give(Work &work, u32 index, u32 other, u32 pairs) {
         while (!is_empty(left))
             take_from(settling.ways[pop(left)], here);
     }
-    while (!is_empty(losing))
-        TRY(look_at(work, pop(losing)));
-    return Status::KEY;
+    Status status = Status::KEY;
+    while (!is_empty(losing) && status == Status::KEY)
+        status = look_at(work, pop(losing));
+    return status;
 }
 
 // Those that have a single way give all they have, until there is none. In whatever order: it comes out the same.
 CALLED Status peel(Work &work) {
     Settling &settling = work.settling;
-    while (!is_empty(settling.single)) {
+    Status status = Status::KEY;
+    while (!is_empty(settling.single) && status == Status::KEY) {
         u32 index = pop(settling.single);
+        const Set &ways = settling.ways[index];
         if (!holds(settling.open, index))
             continue;
-        if (is_empty(settling.ways[index]))
-            return Status::BONDS;
-        TRY(give(work, index, least_of(settling.ways[index]), work.mol.atoms[index].open));
+        status = is_empty(ways) ? Status::BONDS : give(work, index, least_of(ways), work.mol.atoms[index].open);
     }
-    return Status::KEY;
+    return status;
 }
 
 __device__ static Status begin_bonds(Work &work) {
@@ -1093,14 +1101,15 @@ __device__ static Status begin_bonds(Work &work) {
         if (atom.open > 0)
             add_to(settling.open, index);
     }
-    FOR (Set left = settling.open; !is_empty(left);) {
+    Status status = Status::KEY;
+    FOR (Set left = settling.open; !is_empty(left) && status == Status::KEY;) {
         u32 index = pop(left);
         Set beside = set_beside(mol.atoms[index]);
         settling.beside[index] = beside;
         settling.ways[index] = both(beside, settling.open);
-        TRY(look_at(work, index));
+        status = look_at(work, index);
     }
-    return Status::KEY;
+    return status;
 }
 
 // Goes on with a way of two open atoms until it closes after six, and marks the bonds of that ring. No chord: beside
@@ -1113,7 +1122,8 @@ __device__ static bool mark_ring_by(Settling &settling, u32 first, u32 second) {
     add_to(on_way, second);
     left[1] = without(settling.ways[second], on_way);
     u32 length = 2;
-    while (length >= 2) {
+    bool closed = false;
+    while (length >= 2 && !closed) {
         u32 last = byte_of(way, length - 1);
         if (is_empty(left[length - 1])) {
             take_from(on_way, last);
@@ -1123,22 +1133,20 @@ __device__ static bool mark_ring_by(Settling &settling, u32 first, u32 second) {
         u32 next = pop(left[length - 1]);
         Set known = both(settling.beside[next], on_way);
         take_from(known, last);
-        if (length == 5) {
-            bool closes = holds(settling.ways[first], next);
+        if (length == 5)
             take_from(known, first);
-            if (!closes || !is_empty(known))
-                continue;
-            way = with_byte(way, 5, next);
-            break;
+        bool fits = is_empty(known) && (length < 5 || holds(settling.ways[first], next));
+        if (fits) {
+            way = with_byte(way, length, next);
+            closed = length == 5;
         }
-        if (!is_empty(known))
-            continue;
-        way = with_byte(way, length, next);
-        add_to(on_way, next);
-        left[length] = without(settling.ways[next], on_way);
-        length++;
+        if (fits && !closed) {
+            add_to(on_way, next);
+            left[length] = without(settling.ways[next], on_way);
+            length++;
+        }
     }
-    if (length < 2)
+    if (!closed)
         return false;
     u32 before = byte_of(way, 5);
     FOR (u32 i = 0; i < 6; i++) {
@@ -1155,7 +1163,8 @@ __device__ static bool mark_six_rings(Settling &settling) {
     FOR (Set left = settling.open; !is_empty(left);)
         settling.marked[pop(left)] = empty_set();
     Set left = settling.open;
-    FOR (;;) {
+    bool all = true;
+    while (all && !is_empty(left)) {
         Set to = empty_set();
         u32 index = 0;
         while (is_empty(to) && !is_empty(left)) {
@@ -1164,11 +1173,10 @@ __device__ static bool mark_six_rings(Settling &settling) {
             if (is_empty(to))
                 take_from(left, index);
         }
-        if (is_empty(to))
-            return true;
-        if (!mark_ring_by(settling, index, least_of(to)))
-            return false;
+        if (!is_empty(to))
+            all = mark_ring_by(settling, index, least_of(to));
     }
+    return all;
 }
 
 __device__ static Status settle_bridge(Work &work, Bridge bridge) {
@@ -1212,7 +1220,8 @@ CALLED Status settle_bridges(Work &work, bool &any) {
             continue;
         visit(work, root, root, ++order);
         u32 here = root;
-        FOR (;;) {
+        bool over = false;
+        while (!over) {
             if (!is_empty(settling.marked[here])) {
                 u32 next = pop(settling.marked[here]);
                 if (visits[next].order == 0) {
@@ -1221,30 +1230,31 @@ CALLED Status settle_bridges(Work &work, bool &any) {
                 } else if (next != visits[here].above && visits[next].order < visits[here].low) {
                     visits[here].low = visits[next].order;
                 }
-                continue;
+            } else if (here == root) {
+                over = true;
+            } else {
+                Visit done = visits[here];
+                Visit &above = visits[done.above];
+                if (done.low < above.low)
+                    above.low = done.low;
+                above.pairs += done.pairs;
+                u32 open = mol.atoms[here].open, open_above = mol.atoms[done.above].open;
+                if (done.low > above.order && (open < open_above ? open : open_above) == 1) {
+                    Bridge bridge;
+                    bridge.here = here;
+                    bridge.above = done.above;
+                    bridge.odd = done.pairs & 1;
+                    settling.bridging.bridges[count++] = bridge;
+                }
+                here = done.above;
             }
-            if (here == root)
-                break;
-            Visit done = visits[here];
-            Visit &above = visits[done.above];
-            if (done.low < above.low)
-                above.low = done.low;
-            above.pairs += done.pairs;
-            u32 open = mol.atoms[here].open, open_above = mol.atoms[done.above].open;
-            if (done.low > above.order && (open < open_above ? open : open_above) == 1) {
-                Bridge bridge;
-                bridge.here = here;
-                bridge.above = done.above;
-                bridge.odd = done.pairs & 1;
-                settling.bridging.bridges[count++] = bridge;
-            }
-            here = done.above;
         }
     }
-    FOR (u32 i = 0; i < count; i++)
-        TRY(settle_bridge(work, settling.bridging.bridges[i]));
+    Status status = Status::KEY;
+    FOR (u32 i = 0; i < count && status == Status::KEY; i++)
+        status = settle_bridge(work, settling.bridging.bridges[i]);
     any = count > 0;
-    return Status::KEY;
+    return status;
 }
 
 // Open atoms that the text has as aromatic.
@@ -1263,26 +1273,26 @@ __device__ static Set open_aromatic(const Work &work) {
 __device__ static Status tell_sides(const Settling &settling, const Set &aromatic, Set &one_side) {
     Set other_side = empty_set(), waiting = empty_set(), roots = settling.open;
     one_side = empty_set();
-    FOR (;;) {
+    bool right = true;
+    while (right && !(is_empty(waiting) && is_empty(roots))) {
         if (is_empty(waiting)) {
-            roots = without(roots, either(one_side, other_side));
-            if (is_empty(roots))
-                return Status::KEY;
             u32 root = pop(roots);
             add_to(one_side, root);
             add_to(waiting, root);
         }
         u32 here = pop(waiting);
-        bool is_one = holds(one_side, here);
+        bool is_one = holds(one_side, here), is_aromatic = holds(aromatic, here);
         const Set &ways = settling.ways[here];
-        if (!is_empty(both(ways, is_one ? one_side : other_side)))
-            return Status::AROMATIC;
-        if (!is_empty(holds(aromatic, here) ? without(ways, aromatic) : both(ways, aromatic)))
-            return Status::AROMATIC;
+        Set same_side = both(ways, is_one ? one_side : other_side);
+        Set unlike = is_aromatic ? without(ways, aromatic) : both(ways, aromatic);
+        right = is_empty(same_side) && is_empty(unlike);
         Set next = without(ways, either(one_side, other_side));
         waiting = either(waiting, next);
-        (is_one ? other_side : one_side) = either(is_one ? other_side : one_side, next);
+        one_side = is_one ? one_side : either(one_side, next);
+        other_side = is_one ? either(other_side, next) : other_side;
+        roots = without(roots, next);
     }
+    return right ? Status::KEY : Status::AROMATIC;
 }
 
 // Finds an atom a partner, if need be by having others change theirs (Kuhn 1955).
@@ -1291,7 +1301,8 @@ __device__ static bool find_partner(Settling &settling, u32 index, Set &matched)
     Set seen = empty_set();
     matching.way[0] = index;
     u32 length = 1;
-    while (length > 0) {
+    bool found = false;
+    while (length > 0 && !found) {
         u32 here = matching.way[length - 1];
         Set to = without(settling.marked[here], seen);
         if (is_empty(to)) {
@@ -1299,21 +1310,21 @@ __device__ static bool find_partner(Settling &settling, u32 index, Set &matched)
             continue;
         }
         Set free = without(to, matched);
-        bool is_free = !is_empty(free);
-        u32 other = least_of(is_free ? free : to);
+        found = !is_empty(free);
+        u32 other = least_of(found ? free : to);
         matching.by[length - 1] = other;
         add_to(seen, other);
-        if (is_free) {
-            add_to(matched, other);
-            // All on the way take the one by whom they went on.
-            FOR (u32 i = 0; i < length; i++)
-                matching.partner[matching.by[i]] = matching.way[i];
-            return true;
+        if (!found) {
+            matching.way[length] = matching.partner[other];
+            length++;
         }
-        matching.way[length] = matching.partner[other];
-        length++;
     }
-    return false;
+    if (found)
+        add_to(matched, matching.by[length - 1]);
+    // All on the way take the one by whom they went on.
+    FOR (u32 i = 0; i < length; i++)
+        matching.partner[matching.by[i]] = matching.way[i];
+    return found;
 }
 
 // Rings that the text has as aromatic must have a form with double bonds. (Those that it has with double bonds
@@ -1333,10 +1344,10 @@ __device__ static Status match_rings(Work &work) {
         settling.marked[index] = both(partners, settling.ways[index]);
     }
     Set matched = empty_set();
-    FOR (Set left = both(aromatic, side); !is_empty(left);)
-        if (!find_partner(settling, pop(left), matched))
-            return Status::AROMATIC;
-    return size_of(matched) == size_of(without(aromatic, side)) ? Status::KEY : Status::AROMATIC;
+    bool found = true;
+    FOR (Set left = both(aromatic, side); !is_empty(left) && found;)
+        found = find_partner(settling, pop(left), matched);
+    return found && size_of(matched) == size_of(without(aromatic, side)) ? Status::KEY : Status::AROMATIC;
 }
 
 // Whether RDKit finds an atom like this aromatic in a ring of six.
@@ -1349,23 +1360,23 @@ __device__ static inline bool is_plain(const Atom &atom) {
 __device__ static Status settle_rings(Work &work) {
     Molecule &mol = work.mol;
     Settling &settling = work.settling;
-    while (!mark_six_rings(settling)) {
+    Status status = Status::KEY;
+    while (status == Status::KEY && !mark_six_rings(settling)) {
         bool any = false;
-        TRY(settle_bridges(work, any));
-        if (!any)
-            return Status::BONDS;
-        TRY(peel(work));
+        status = settle_bridges(work, any);
+        if (status == Status::KEY)
+            status = any ? peel(work) : Status::BONDS;
     }
-    FOR (Set left = settling.open; !is_empty(left);) {
+    FOR (Set left = settling.open; !is_empty(left) && status == Status::KEY;) {
         u32 index = pop(left);
         Atom &atom = mol.atoms[index];
         if (!is_plain(atom))
-            return Status::BONDS;
+            status = Status::BONDS;
         FOR (u32 slot = 0; slot < atom.degree; slot++)
             if (holds(settling.marked[index], neighbour(atom, slot)))
                 atom.settled = with_four_bits(atom.settled, slot, AROMATIC);
     }
-    return mol.any_aromatic ? match_rings(work) : Status::KEY;
+    return status == Status::KEY && mol.any_aromatic ? match_rings(work) : status;
 }
 
 // A bit per slot as the first of four.
@@ -1393,8 +1404,7 @@ __device__ static Status compare_with_text(const Molecule &mol) {
 __device__ static Status settle(Work &work) {
     TRY(begin_bonds(work));
     TRY(peel(work));
-    if (!is_empty(work.settling.open))
-        TRY(settle_rings(work));
+    TRY(is_empty(work.settling.open) ? Status::KEY : settle_rings(work));
     return compare_with_text(work.mol);
 }
 
@@ -1483,14 +1493,13 @@ __device__ static u32 count_distinct(Colours &colours, u32 count) {
 // Refines until nothing changes.
 __device__ static void refine(const Molecule &mol, Colours &colours) {
     // Few molecules are done with fewer rounds than two, so nothing is counted before.
-    while (colours.distinct < mol.count) {
+    bool stable = false;
+    while (colours.distinct < mol.count && !stable) {
         step(mol, colours.of, colours.seen);
         step(mol, colours.seen, colours.of);
         u32 distinct = count_distinct(colours, mol.count);
-        bool stable = distinct == colours.distinct;
+        stable = distinct == colours.distinct;
         colours.distinct = distinct;
-        if (stable)
-            break;
     }
 }
 
@@ -1508,11 +1517,11 @@ __device__ static void see_the_rest(const Molecule &mol, Colours &colours) {
 __device__ static inline bool same(const Colours &colours, u32 a, u32 b) { return colours.of[a] == colours.of[b]; }
 
 __device__ static bool neighbours_differ(const Atom &atom, const Colours &colours) {
+    bool differ = true;
     FOR (u32 i = 1; i < atom.degree; i++)
         FOR (u32 j = 0; j < i; j++)
-            if (same(colours, neighbour(atom, i), neighbour(atom, j)))
-                return false;
-    return true;
+            differ &= !same(colours, neighbour(atom, i), neighbour(atom, j));
+    return differ;
 }
 
 // Whether the centre is `@@`, seen with its neighbours in the order of their colours, its hydrogen first.
@@ -1535,6 +1544,8 @@ __device__ static Status side_at(const Atom &atom, u32 other_end, const Colours 
     tells = false;
     u64 colour = 0;
     mark = 0;
+    // An end has two other neighbours at most.
+    bool alike = false, contradict = false;
     FOR (u32 slot = 0; slot < atom.degree; slot++) {
         u32 other = neighbour(atom, slot);
         if (other == other_end)
@@ -1546,10 +1557,9 @@ __device__ static Status side_at(const Atom &atom, u32 other_end, const Colours 
             mark = next_mark;
             tells = true;
         } else if (colour == next) {
-            tells = false;
-            return Status::KEY;
+            alike = true;
         } else if (mark != 0 && mark == next_mark) {
-            return Status::MARKS;
+            contradict = true;
         } else if (colour > next) {
             // One mark tells of both neighbours.
             mark = mark != 0 ? mark : -next_mark;
@@ -1558,12 +1568,11 @@ __device__ static Status side_at(const Atom &atom, u32 other_end, const Colours 
             colour = next;
         }
     }
-    if (!tells)
-        return Status::KEY;
+    tells &= !alike;
+    if (contradict || (tells && mark != 0 && atom.hydrogen_side == mark))
+        return Status::MARKS;
     if (mark == 0)
         mark = -atom.hydrogen_side;
-    else if (atom.hydrogen_side == mark)
-        return Status::MARKS;
     return Status::KEY;
 }
 
@@ -1592,19 +1601,19 @@ CALLED bool in_small_ring(const Molecule &mol, u32 index, u32 slot) {
     Set reached = empty_set(), last = empty_set();
     add_to(reached, index);
     add_to(last, index);
+    bool found = false;
     // As many atoms as the way has so far; with the goal one more.
-    FOR (u32 length = 1; length + 1 < STEREO_RING_MIN; length++) {
+    FOR (u32 length = 1; length + 1 < STEREO_RING_MIN && !found; length++) {
         Set next = empty_set();
         while (!is_empty(last))
             next = either(next, set_beside(mol.atoms[pop(last)]));
         if (length == 1)
             take_from(next, goal);
-        if (holds(next, goal))
-            return true;
+        found = holds(next, goal);
         last = without(next, reached);
         reached = either(reached, next);
     }
-    return false;
+    return found;
 }
 
 // More neighbours, hydrogens counted, leave an atom no electrons to share.
@@ -1617,8 +1626,9 @@ CALLED Set sharing_atoms(const Molecule &mol) {
         if (may_share(mol.atoms[index]))
             add_to(sharing, index);
     // Those fall off from which no way leads on, until there is none.
-    FOR (;;) {
-        Set off = empty_set();
+    Set off;
+    do {
+        off = empty_set();
         FOR (Set left = sharing; !is_empty(left);) {
             u32 index = pop(left), ways = 0;
             const Atom &atom = mol.atoms[index];
@@ -1627,10 +1637,9 @@ CALLED Set sharing_atoms(const Molecule &mol) {
             if (ways < 2)
                 add_to(off, index);
         }
-        if (is_empty(off))
-            return sharing;
         sharing = without(sharing, off);
-    }
+    } while (!is_empty(off));
+    return sharing;
 }
 
 __device__ static bool may_be_aromatic(Work &work, u32 index) {
@@ -1747,12 +1756,14 @@ __device__ static Status say(Work &work, u32 &bonds_count, bool &any) {
         }
     }
     u32 bonds = 0;
-    FOR (u32 i = 0; i < bonds_count; i++) {
+    Status status = Status::KEY;
+    FOR (u32 i = 0; i < bonds_count && status == Status::KEY; i++) {
         u32 a = work.perceiving.bonds_a[i], b = work.perceiving.bonds_b[i];
         bool a_tells, b_tells;
         int at_a, at_b;
-        TRY(side_at(mol.atoms[a], b, colours, a_tells, at_a));
-        TRY(side_at(mol.atoms[b], a, colours, b_tells, at_b));
+        status = side_at(mol.atoms[a], b, colours, a_tells, at_a);
+        if (status == Status::KEY)
+            status = side_at(mol.atoms[b], a, colours, b_tells, at_b);
         if (a_tells && b_tells) {
             u32 code = at_a == at_b ? SAME_SIDE : OTHER_SIDE;
             note(stereo, saying, a, code);
@@ -1772,25 +1783,25 @@ __device__ static Status say(Work &work, u32 &bonds_count, bool &any) {
         u64 code = stereo.now[index];
         colours.of[index] = mix(colours.of[index] ^ code << 56 ^ SAID);
     }
-    return Status::KEY;
+    return status;
 }
 
 __device__ static Status collect_centres(Work &work) {
     const Molecule &mol = work.mol;
-    if (!mol.any_turn)
-        return Status::KEY;
-    FOR (u32 index = 0; index < mol.count; index++) {
+    Status status = Status::KEY;
+    u32 count = mol.any_turn ? mol.count : 0;
+    FOR (u32 index = 0; index < count && status == Status::KEY; index++) {
         if (mol.atoms[index].turn == NO_TURN)
             continue;
         bool may;
-        TRY(may_be_centre(mol, mol.atoms[index], may));
-        if (!may)
-            continue;
-        if (may_be_aromatic(work, index))
-            return Status::AROMATIC;
-        add_to(work.stereo.waiting, index);
+        status = may_be_centre(mol, mol.atoms[index], may);
+        if (status == Status::KEY && may) {
+            add_to(work.stereo.waiting, index);
+            if (may_be_aromatic(work, index))
+                status = Status::AROMATIC;
+        }
     }
-    return Status::KEY;
+    return status;
 }
 
 __device__ static inline bool may_be_end(const Atom &atom) { return atom.degree == 2 || atom.degree == 3; }
@@ -1799,37 +1810,42 @@ __device__ static inline bool is_usual_end(const Atom &atom) {
     return atom.number == CARBON || atom.number == NITROGEN;
 }
 
+// A double bond to an atom of a higher number: notes it if its marks may count.
+__device__ static Status collect_bond(Work &work, u32 index, u32 slot) {
+    const Molecule &mol = work.mol;
+    const Atom &atom = mol.atoms[index];
+    u32 other = neighbour(atom, slot);
+    const Atom &end = mol.atoms[other];
+    bool marked, marked_end = false;
+    TRY(has_mark(atom, other, marked));
+    TRY(marked ? has_mark(end, index, marked_end) : Status::KEY);
+    if (!marked_end || !may_be_end(atom) || !may_be_end(end) || in_small_ring(mol, index, slot))
+        return Status::KEY;
+    // Of others RDKit writes some as other molecules.
+    if (!is_usual_end(atom) || !is_usual_end(end))
+        return Status::CHIRALITY;
+    if (has(atom.in_ring, slot) && may_be_aromatic(work, index) && may_be_aromatic(work, other))
+        return Status::AROMATIC;
+    u32 count = work.perceiving.bonds_count;
+    if (count == ATOMS_MAX)
+        return Status::TOO_LARGE;
+    work.perceiving.bonds_a[count] = index;
+    work.perceiving.bonds_b[count] = other;
+    work.perceiving.bonds_count = count + 1;
+    return Status::KEY;
+}
+
 __device__ static Status collect_bonds(Work &work) {
     const Molecule &mol = work.mol;
-    if (!mol.any_side)
-        return Status::KEY;
-    FOR (u32 index = 0; index < mol.count; index++) {
+    Status status = Status::KEY;
+    u32 count = mol.any_side ? mol.count : 0;
+    FOR (u32 index = 0; index < count && status == Status::KEY; index++) {
         const Atom &atom = mol.atoms[index];
-        FOR (u32 slot = 0; slot < atom.degree; slot++) {
-            u32 other = neighbour(atom, slot);
-            if (other < index || order_in(atom.settled, slot) != DOUBLE)
-                continue;
-            const Atom &end = mol.atoms[other];
-            bool marked, marked_end = false;
-            TRY(has_mark(atom, other, marked));
-            if (marked)
-                TRY(has_mark(end, index, marked_end));
-            if (marked_end && may_be_end(atom) && may_be_end(end) && !in_small_ring(mol, index, slot)) {
-                // Of others RDKit writes some as other molecules.
-                if (!is_usual_end(atom) || !is_usual_end(end))
-                    return Status::CHIRALITY;
-                if (has(atom.in_ring, slot) && may_be_aromatic(work, index) && may_be_aromatic(work, other))
-                    return Status::AROMATIC;
-                u32 count = work.perceiving.bonds_count;
-                if (count == ATOMS_MAX)
-                    return Status::TOO_LARGE;
-                work.perceiving.bonds_a[count] = index;
-                work.perceiving.bonds_b[count] = other;
-                work.perceiving.bonds_count = count + 1;
-            }
-        }
+        FOR (u32 slot = 0; slot < atom.degree && status == Status::KEY; slot++)
+            if (neighbour(atom, slot) >= index && order_in(atom.settled, slot) == DOUBLE)
+                status = collect_bond(work, index, slot);
     }
-    return Status::KEY;
+    return status;
 }
 
 // Atoms that bonds in rings join to one.
@@ -1880,6 +1896,7 @@ __device__ static Status keep_ring_centres(Work &work) {
         if (is_ring_centre(mol.atoms[index], work.colours))
             add_to(able, index);
     }
+    bool uncertain = false;
     while (!is_empty(able)) {
         Set system = ring_system_of(mol, least_of(able)), in_system = both(able, system);
         able = without(able, system);
@@ -1887,16 +1904,14 @@ __device__ static Status keep_ring_centres(Work &work) {
             continue;
         kept = either(kept, in_system);
         // In one system of rings: here RDKit has to be asked too.
-        if (are_two_pairs(work.colours, in_system))
-            return Status::RING_STEREO;
+        uncertain |= are_two_pairs(work.colours, in_system);
     }
     work.stereo.waiting = kept;
-    if (is_empty(kept))
-        return Status::KEY;
-    FOR (u32 index = 0; index < mol.count; index++)
-        if (mol.atoms[index].turn == NO_TURN && !is_empty(like(work.colours, kept, index)))
-            return Status::RING_STEREO;
-    return Status::KEY;
+    u32 count = is_empty(kept) ? 0 : mol.count;
+    FOR (u32 index = 0; index < count; index++)
+        if (mol.atoms[index].turn == NO_TURN)
+            uncertain |= !is_empty(like(work.colours, kept, index));
+    return uncertain ? Status::RING_STEREO : Status::KEY;
 }
 
 // Whether a neighbour of one end of a double bond has a double bond's stereo.
@@ -1911,20 +1926,21 @@ __device__ static bool says_beside(const Work &work, const Atom &atom, u32 end) 
 
 // Whether a double bond without stereo stands between two that have it. Their marks stand on either side of it
 // then, and RDKit may write what it does not mean.
-__device__ static bool marks_meet(Work &work) {
+__device__ static bool marks_meet(const Work &work) {
     const Molecule &mol = work.mol;
     const Set &ends = work.stereo.ends;
+    bool meet = false;
     FOR (u32 index = 0; index < mol.count; index++) {
         const Atom &atom = mol.atoms[index];
         FOR (u32 slot = 0; slot < atom.degree; slot++) {
             u32 other = neighbour(atom, slot);
-            if (order_in(atom.settled, slot) == DOUBLE && other > index &&
-                !(holds(ends, index) && holds(ends, other)) && says_beside(work, atom, other) &&
-                says_beside(work, mol.atoms[other], index) && !in_small_ring(mol, index, slot))
-                return true;
+            bool without_stereo = order_in(atom.settled, slot) == DOUBLE && other > index &&
+                                  !(holds(ends, index) && holds(ends, other));
+            if (without_stereo && says_beside(work, atom, other) && says_beside(work, mol.atoms[other], index))
+                meet |= !in_small_ring(mol, index, slot);
         }
     }
-    return false;
+    return meet;
 }
 
 // A round of kinds: hashes of what surrounds atoms, without regard to how often, by which bonds and with what charge.
@@ -1954,27 +1970,26 @@ __device__ static void step_kinds(Work &work) {
 __device__ static bool kinds_tell(const Work &work, u32 index, u32 end) {
     const Atom &atom = work.mol.atoms[index];
     const u64(&kinds)[ATOMS_MAX] = work.perceiving.kinds;
+    bool tell = true;
     FOR (u32 slot = 0; slot < atom.degree; slot++) {
         u32 one = neighbour(atom, slot);
         FOR (u32 before = 0; before < slot; before++) {
             u32 other = neighbour(atom, before);
-            if (one != end && other != end && kinds[one] == kinds[other] && !same(work.colours, one, other))
-                return false;
+            tell &= one == end || other == end || kinds[one] != kinds[other] || same(work.colours, one, other);
         }
     }
-    return true;
+    return tell;
 }
 
 __device__ static bool kinds_tell_all(const Work &work) {
-    FOR (Set left = work.stereo.waiting; !is_empty(left);)
-        if (!kinds_tell(work, pop(left), NOBODY))
-            return false;
-    FOR (u32 i = 0; i < work.perceiving.bonds_count; i++) {
+    bool tell = true;
+    FOR (Set left = work.stereo.waiting; !is_empty(left) && tell;)
+        tell = kinds_tell(work, pop(left), NOBODY);
+    FOR (u32 i = 0; i < work.perceiving.bonds_count && tell; i++) {
         u32 a = work.perceiving.bonds_a[i], b = work.perceiving.bonds_b[i];
-        if (!kinds_tell(work, a, b) || !kinds_tell(work, b, a))
-            return false;
+        tell = kinds_tell(work, a, b) && kinds_tell(work, b, a);
     }
-    return true;
+    return tell;
 }
 
 __device__ static void begin_kinds(Work &work) {
@@ -2002,12 +2017,12 @@ __device__ static void begin_kinds(Work &work) {
 __device__ static Status compare_with_ranks(Work &work) {
     begin_kinds(work);
     // What the whole molecule tells apart, so many rounds do.
-    FOR (u32 round = 0; round <= work.mol.count; round++) {
-        if (kinds_tell_all(work))
-            return Status::KEY;
+    bool tell = kinds_tell_all(work);
+    FOR (u32 round = 0; round < work.mol.count && !tell; round++) {
         step_kinds(work);
+        tell = kinds_tell_all(work);
     }
-    return Status::CHIRALITY;
+    return tell ? Status::KEY : Status::CHIRALITY;
 }
 
 __device__ static void clear_stereo(Work &work) { work.stereo.ends = work.stereo.waiting = empty_set(); }
@@ -2345,36 +2360,35 @@ __device__ static Status find_key(Work &work, ulonglong2 &key) {
     u32 bonds_count = 0;
     clear_stereo(work);
     begin(mol, sight, colours);
-    while (!over) {
+    Status status = Status::KEY;
+    while (!over && status == Status::KEY) {
         refine(mol, colours);
         if (stage == Stage::FIND_MARKS) {
-            TRY(find_marks(work));
+            status = find_marks(work);
             bonds_count = work.perceiving.bonds_count;
             stage = Stage::END_MARKS;
         }
-        bool said;
-        TRY(say(work, bonds_count, said));
-        said_any |= said;
-        if (said)
-            continue;
-        if (stage == Stage::END_MARKS) {
-            TRY(end_marks(work, said_any));
+        bool to_refine = false;
+        if (status == Status::KEY)
+            status = say(work, bonds_count, to_refine);
+        said_any |= to_refine;
+        if (status == Status::KEY && !to_refine && stage == Stage::END_MARKS) {
+            status = end_marks(work, said_any);
             stage = Stage::SEARCH;
             bonds_count = 0;
+            to_refine = !said_any || sight == Sight::RANKS;
             if (!said_any) {
                 clear_stereo(work);
                 begin(mol, Sight::FULL, colours);
-                continue;
-            }
-            if (sight == Sight::RANKS) {
+            } else if (sight == Sight::RANKS) {
                 see_the_rest(mol, colours);
-                continue;
             }
         }
-        TRY(search_on(work, search, over));
+        if (status == Status::KEY && !to_refine)
+            status = search_on(work, search, over);
     }
     key = search.least;
-    return Status::KEY;
+    return status;
 }
 
 // ── The kernel ──────────────────────────────────────────────────────────────────────────────────────────────
