@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{Folder, Molsieve, Run, shim};
+use common::{Folder, Run, shim};
 use molsieve::sieve::cuda;
 
 /// The check ends itself after 8 minutes.
