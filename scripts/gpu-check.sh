@@ -335,6 +335,8 @@ begin() {
     find_binary
     summary+=("$version")
     printf '%s\n' "${summary[@]: -2}"
+    # A bench that hangs has logged the figures that it had by then.
+    export MOLSIEVE_LOG=${MOLSIEVE_LOG:-info}
     # Compiled kernels are kept in HOME by the driver; without it each process would compile them.
     if [ ! -w "${HOME:-}" ]; then
         export HOME=$work CUDA_CACHE_PATH=$work/cuda-cache

@@ -202,6 +202,20 @@ fn a_table_says_it_on_the_terminal() {
     assert_eq!(run.stderr, "", "progress is for terminals");
 }
 
+/// Of a bench that is killed nothing else is left.
+#[test]
+fn figures_are_logged_as_they_are_made() {
+    let run = bench("--engine cpu --only filters --max-filter 256KiB --json")
+        .env("MOLSIEVE_LOG", "info")
+        .run()
+        .ends_with(0);
+    let logged = |part: &str| assert!(run.stderr.contains(part), "{part}: {}", run.stderr);
+    logged("measuring cpu");
+    logged("a filter of 256 KiB: random reads ");
+    logged(", end to end ");
+    report(&run);
+}
+
 #[test]
 fn parts_are_measured_alone() {
     let (folder, driver) = (Folder::new(), shim::fake_driver());

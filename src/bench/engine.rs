@@ -114,7 +114,16 @@ impl Bench<'_> {
                 ByteSize(bytes)
             ));
             match self.filter(bytes, copied) {
-                Ok(filter) => report.filters.push(filter),
+                Ok(filter) => {
+                    // Of a bench that hangs later this is what is left.
+                    tracing::info!(
+                        "{}: a filter of {}: {}",
+                        self.subject,
+                        ByteSize(bytes),
+                        figures(&filter)
+                    );
+                    report.filters.push(filter);
+                }
                 Err(BenchError::Engine(error)) if does_not_fit(&error) => {
                     let reason = error.to_string();
                     report.skipped.push(Skipped { bytes, reason });
@@ -285,6 +294,23 @@ impl Bench<'_> {
             .then_some(())
             .ok_or(BenchError::Wrong { engine, fault })
     }
+}
+
+/// What was measured at a filter, in a line.
+fn figures(filter: &FilterReport) -> String {
+    let (reads, atomics) = (filter.reads_per_second, filter.atomics_per_second);
+    let keys = |figure: Option<Figure>| figure.map(|figure| figure.keys_per_second);
+    let rates = [
+        ("random reads", Some(reads)),
+        ("random atomics", Some(atomics)),
+        ("absent", keys(filter.absent)),
+        ("present", keys(filter.present)),
+        ("insert", keys(filter.insert)),
+        ("end to end", keys(filter.end_to_end)),
+    ];
+    let told = rates.into_iter();
+    let told = told.filter_map(|(name, rate)| Some(format!("{name} {:.1} M/s", rate? / 1e6)));
+    told.collect::<Vec<_>>().join(", ")
 }
 
 /// Keys and verdicts.

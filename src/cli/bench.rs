@@ -63,6 +63,7 @@ pub(super) fn bench(args: &BenchArgs) -> Result<Exit, CliError> {
     };
     let shown = std::io::stderr().is_terminal();
     let mut progress = |what: &str| {
+        tracing::info!("measuring {what}");
         if shown {
             // A closed standard error leaves nobody to tell.
             let _ = writeln!(std::io::stderr(), "measuring {what}");
