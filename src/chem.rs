@@ -139,6 +139,7 @@ pub enum ChemistryError {
 
 /// How products are finished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Method {
     /// Short cuts where they provably give the same answer.
     #[default]

@@ -32,11 +32,11 @@ use clap::{Parser, Subcommand};
 use crate::{
     bench::BenchError,
     chem::ChemistryError,
-    config::{ConfigError, JobSettings},
+    config::{ConfigError, DedupFlags, DeriveFlags, Task},
     daemon::{
         ServeError, client::ClientError, paths::PathError, protocol, settings::SettingsError,
     },
-    pipeline::PipelineError,
+    pipeline::{PipelineError, PrepareError},
     plan::PlanError,
     rules::RuleError,
     sieve::EngineError,
@@ -66,22 +66,15 @@ Set MOLSIEVE_LOG=debug to see what RDKit and molsieve log.";
 enum Command {
     /// Run a job: library in, every distinct product out
     #[command(after_help = EXIT_CODES)]
-    Run(JobArgs),
+    Run(Box<JobArgs<DeriveFlags>>),
     /// Keep each molecule of a library once, however it is written, without RDKit where that is certain
     ///
     /// The first writing of each molecule stays as it is. Two writings are one molecule exactly when RDKit's
     /// canonical SMILES of both are equal; see docs/identity.md.
-    #[command(
-        after_help = DEDUP_EXIT_CODES,
-        mut_arg("rules", |arg| arg.hide(true)),
-        mut_arg("properties", |arg| arg.hide(true)),
-        mut_arg("key", |arg| arg.hide(true)),
-        mut_arg("chemistry", |arg| arg.hide(true)),
-        mut_arg("max_products_per_parent", |arg| arg.hide(true)),
-    )]
-    Dedup(DedupArgs),
+    #[command(after_help = DEDUP_EXIT_CODES)]
+    Dedup(Box<JobArgs<DedupFlags>>),
     /// Show what a job would make and where its memory would go; writes nothing
-    Plan(JobArgs),
+    Plan(Box<JobArgs<DeriveFlags>>),
     /// Print the structure key of SMILES: one key for one molecule, however it is written
     ///
     /// A line each: the key in hex, a tab, the SMILES; where RDKit can't read it, `error: …` in place of the
@@ -158,12 +151,12 @@ named is not there."
 }
 
 #[derive(clap::Args, Debug)]
-struct JobArgs {
+struct JobArgs<F: clap::Args> {
     /// Job file (TOML) that says the same as the flags; flags win
     #[arg(value_name = "JOB.toml")]
     job: Option<PathBuf>,
     #[command(flatten)]
-    settings: JobSettings,
+    settings: F,
     /// What standard input holds (--input -), if its content does not say [default: smi]
     #[arg(
         long,
@@ -182,19 +175,6 @@ const DEDUP_EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 failed; 2 usage; 3 the input can't be used; 4 done, and some rows were rejected or \
 RDKit thinks otherwise of a row that was checked; 75 stopped at a checkpoint, --resume goes on from it.";
 
-#[derive(clap::Args, Debug)]
-struct DedupArgs {
-    #[command(flatten)]
-    job: JobArgs,
-    /// Write canonical SMILES: RDKit writes each molecule that remains
-    #[arg(long)]
-    canonical: bool,
-    /// Have RDKit check all rows of N molecules drawn at random; what it sees otherwise is listed in
-    /// manifest.json, and the exit code is 4
-    #[arg(long, value_name = "N")]
-    check: Option<u64>,
-}
-
 #[derive(Subcommand, Debug)]
 enum RulesCommand {
     /// Compile each rule, run its examples, and say what is wrong where
@@ -207,6 +187,10 @@ enum RulesCommand {
         json: bool,
     },
 }
+
+/// This executable, even after its file was replaced: the attempts of a job and the trials of parents are
+/// processes of it.
+const THIS_PROGRAM: &str = "/proc/self/exe";
 
 /// How the program ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -381,6 +365,18 @@ enum CliError {
     NothingToResume(PathBuf),
 }
 
+impl From<PrepareError> for CliError {
+    fn from(error: PrepareError) -> Self {
+        match error {
+            PrepareError::Rules(error) => error.into(),
+            PrepareError::Source(error) => error.into(),
+            PrepareError::Chemistry(error) => error.into(),
+            PrepareError::Exclude(error) => error.into(),
+            PrepareError::Plan(error) => error.into(),
+        }
+    }
+}
+
 impl CliError {
     /// The table of exit codes.
     fn exit(&self) -> Exit {
@@ -457,9 +453,12 @@ pub fn main() -> ExitCode {
         quiet_drivers();
     }
     let (json, result) = match cli.command {
-        Command::Run(job) => (job.json, run::run(job, &args, attempt.as_ref())),
-        Command::Dedup(job) => (job.job.json, run::dedup(job, &args, attempt.as_ref())),
-        Command::Plan(args) => (args.json, run::plan(args)),
+        Command::Run(job) => (job.json, run::run(*job, None, &args, attempt.as_ref())),
+        Command::Dedup(job) => {
+            let task = Some(Task::Dedup);
+            (job.json, run::run(*job, task, &args, attempt.as_ref()))
+        }
+        Command::Plan(args) => (args.json, run::plan(*args)),
         Command::Key(args) => (false, key::key(&args)),
         Command::TryParents => (false, run::try_parents()),
         Command::Worker => (true, worker::worker()),

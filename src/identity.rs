@@ -16,6 +16,7 @@
 //! | `refine` | colours of atoms |
 //! | `aromatic` | rings in which no mark counts |
 //! | `avx512` | colours, eight atoms at a time |
+//! | `key_kind` | the two kinds of key a job can use |
 //! | `kinds` | what RDKit's ranks tell apart at least |
 //! | `stereo` | which marks count, and what they say |
 //! | `canon` | from colours to the key |
@@ -31,6 +32,7 @@ mod canon;
 #[cfg(test)]
 mod device;
 mod elements;
+mod key_kind;
 mod kinds;
 mod molecule;
 mod refine;
@@ -38,6 +40,8 @@ mod six_rings;
 mod stereo;
 mod text;
 mod valence;
+
+pub use key_kind::KeyKind;
 
 use bonds::Settler;
 use canon::Canon;

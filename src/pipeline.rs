@@ -28,11 +28,13 @@ mod checkpoint;
 mod identify;
 mod in_work;
 mod manifest;
+mod prepare;
 mod sinking;
 mod workers;
 
 use std::{
     collections::VecDeque,
+    path::PathBuf,
     sync::{
         Arc, Mutex, OnceLock,
         atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
@@ -45,6 +47,7 @@ use std::{
 pub use attempt::run;
 pub use by_rule::RuleCounts;
 pub use checkpoint::{CHECKPOINT, Checkpoint, Identity, JOB};
+pub use prepare::PrepareError;
 pub use manifest::{CappedParent, Manifest, Stages};
 pub use sinking::Counts;
 
@@ -88,6 +91,8 @@ pub struct Job {
     pub rdkit: RdKit,
     /// The settings as resolved, to be written as `job.toml`.
     pub job_toml: String,
+    /// The executable that tries parents in processes of its own, if there is one; see [`Job::prepare`].
+    pub program: Option<PathBuf>,
 }
 
 /// Why a job failed.
@@ -424,7 +429,7 @@ impl<'a> Shared<'a> {
             failure: Mutex::new(None),
             in_work,
             poisoned,
-            checks: Checks::new(job.spec.check, job.rdkit),
+            checks: Checks::new(job.spec.molecules_checked(), job.rdkit),
             left_as_written: AtomicU64::new(0),
             timed_out: Mutex::new(None),
             rows_read: AtomicU64::new(counts.parents_read),
@@ -456,7 +461,7 @@ impl<'a> Shared<'a> {
                 self.stop();
             }
             if !self.is_stopping()
-                && let Some(row) = self.in_work.overdue(self.job.spec.parent_timeout)
+                && let Some(row) = self.in_work.overdue(self.job.spec.parent_time_max())
             {
                 // It is in the account of parents in work: whoever resumes tries it alone.
                 *self.timed_out.lock().unwrap_or_else(|p| p.into_inner()) = Some(row);
@@ -480,7 +485,7 @@ impl<'a> Shared<'a> {
         let failure = self.failure.lock().unwrap_or_else(|p| p.into_inner());
         let time_max = match *failure {
             // The job may go on in this process, so a parent has all its time.
-            Some(PipelineError::Engine(_)) => self.job.spec.parent_timeout,
+            Some(PipelineError::Engine(_)) => self.job.spec.parent_time_max(),
             _ => RETURN_TIME_MAX,
         };
         (since.elapsed() > time_max).then(|| Stuck {

@@ -27,7 +27,7 @@ use std::{fmt, num::NonZeroUsize, path::PathBuf};
 
 use crate::{
     chem::{ChemistryError, TransformSettings},
-    config::{JobSpec, Task, written_path},
+    config::{JobSpec, Work, written_path},
     limits::*,
     rules::RuleSet,
     sieve::{
@@ -278,7 +278,7 @@ fn estimate(
     let rows = library.rows_estimate()?;
     let sample = library.sample(SAMPLE_PARENTS)?;
     let settings = TransformSettings {
-        products_per_parent_max: spec
+        products_per_parent_max: spec.transform_settings()
             .products_per_parent_max
             .min(SAMPLE_PRODUCTS_PER_PARENT_MAX),
         ..spec.transform_settings()
@@ -314,24 +314,15 @@ fn with_capped(products: u64, dropped: Dropped) -> f64 {
 }
 
 impl JobSpec {
-    /// What parents of this job are tried with in a process of their own.
+    /// What parents of this job are tried with in another process.
     pub fn assignment(&self, settings: TransformSettings) -> Assignment {
         let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
         Assignment {
-            rules: (self.rules.iter().map(absolute))
+            rules: (self.rules().iter().map(absolute))
                 .map(|path| written_path(&path))
                 .collect(),
             settings,
-            time_max: self.parent_timeout,
-        }
-    }
-
-    /// What a transformer must know of this job.
-    pub fn transform_settings(&self) -> TransformSettings {
-        TransformSettings {
-            method: self.method,
-            properties: self.properties,
-            products_per_parent_max: self.products_per_parent_max,
+            time_max: self.parent_time_max(),
         }
     }
 }
@@ -386,12 +377,15 @@ fn sized(spec: &JobSpec, demand: Demand<'_>, threads: usize, slots: usize) -> Pl
         engine,
     } = demand;
     let budget = spec.memory.0 as usize;
-    let slot_bytes = spec.slot_bytes.unwrap_or_else(|| {
-        let share = (budget / 256).max(1);
-        (1usize << share.ilog2()).clamp(SLOT_BYTES_MIN, SLOT_BYTES_DEFAULT_MAX)
-    });
-    let slot = SlotLayout::new(slot_bytes, spec.properties)
-        .unwrap_or_else(|_| SlotLayout::smallest(spec.properties));
+    let slot_bytes = spec.slot_size.map_or_else(
+        || {
+            let share = (budget / 256).max(1);
+            (1usize << share.ilog2()).clamp(SLOT_BYTES_MIN, SLOT_BYTES_DEFAULT_MAX)
+        },
+        |size| size.0 as usize,
+    );
+    let slot = SlotLayout::new(slot_bytes, spec.properties())
+        .unwrap_or_else(|_| SlotLayout::smallest(spec.properties()));
     let row_group_bytes = (budget / 64).clamp(ROW_GROUP_BYTES_MIN, ROW_GROUP_BYTES_MAX);
     // Room for a quarter more than the sample says: samples err, and full filters err too.
     let filter_products = spec
@@ -409,8 +403,8 @@ fn sized(spec: &JobSpec, demand: Demand<'_>, threads: usize, slots: usize) -> Pl
     let per_slot = slot.rows_max as f64 * 0.75 / estimate.products_per_parent.max(1.0);
     let batch_parents = (per_slot as usize)
         .min(estimate.parents as usize / 128)
-        .clamp(1, batch_parents_max(spec.task));
-    let seen = spec.products_per_parent_max as usize * SEEN_KEY_BYTES;
+        .clamp(1, batch_parents_max(&spec.work));
+    let seen = spec.transform_settings().products_per_parent_max as usize * SEEN_KEY_BYTES;
     let chemistry = CHEMISTRY_THREAD_BYTES + rules * COMPILED_RULE_BYTES + seen;
     let item = |name, bytes: usize, detail| MemoryItem {
         name,
@@ -461,7 +455,7 @@ fn sized(spec: &JobSpec, demand: Demand<'_>, threads: usize, slots: usize) -> Pl
         ),
     ];
     items.extend(keys_item(spec, engine, threads, batch_parents));
-    if spec.canonical {
+    if spec.canonical() {
         let bytes = threads * CHEMISTRY_THREAD_BYTES;
         items.push(item(
             "canonical",
@@ -469,12 +463,12 @@ fn sized(spec: &JobSpec, demand: Demand<'_>, threads: usize, slots: usize) -> Pl
             format!("{threads} threads that write what remains"),
         ));
     }
-    if spec.check > 0 {
-        let bytes = (spec.check * CHECKED_MOLECULE_BYTES) as usize;
+    if spec.molecules_checked() > 0 {
+        let bytes = (spec.molecules_checked() * CHECKED_MOLECULE_BYTES) as usize;
         items.push(item(
             "check",
             bytes,
-            format!("{} molecules", count(spec.check)),
+            format!("{} molecules", count(spec.molecules_checked())),
         ));
     }
     if engine.host_bytes() > 0 {
@@ -503,10 +497,10 @@ fn sized(spec: &JobSpec, demand: Demand<'_>, threads: usize, slots: usize) -> Pl
 }
 
 /// Most parents of a batch. What a task's files depend on, so it is the same for all engines.
-fn batch_parents_max(task: Task) -> usize {
-    match task {
-        Task::Derive => BATCH_PARENTS_MAX,
-        Task::Dedup => DEDUP_BATCH_PARENTS_MAX,
+fn batch_parents_max(work: &Work) -> usize {
+    match work {
+        Work::Derive(_) => BATCH_PARENTS_MAX,
+        Work::Dedup(_) => DEDUP_BATCH_PARENTS_MAX,
     }
 }
 
@@ -518,7 +512,7 @@ fn keys_item(
     batch_parents: usize,
 ) -> Option<MemoryItem> {
     let devices = engine.key_devices(threads);
-    if spec.task != Task::Dedup || devices == 0 {
+    if !matches!(spec.work, Work::Dedup(_)) || devices == 0 {
         return None;
     }
     let room = KeyRoom::for_batches(batch_parents);

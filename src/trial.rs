@@ -16,7 +16,7 @@
 use std::{
     io::{BufRead, BufReader, Write},
     os::unix::process::{CommandExt, ExitStatusExt},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     sync::mpsc,
     thread,
@@ -208,21 +208,22 @@ fn answer_all(
     Ok(())
 }
 
-/// Tries parents one after the other in processes of their own. Per parent: what it gives, or why it
+/// Tries parents one after the other in processes of their own: `program`, the molsieve executable, with `try-parents`. Per parent: what it gives, or why it
 /// must not be given to RDKit.
 pub fn try_parents(
+    program: &Path,
     assignment: &Assignment,
     candidates: &[Candidate],
 ) -> Result<Vec<Result<Tried, String>>, ChemistryError> {
     let mut answers = Vec::with_capacity(candidates.len());
     while answers.len() < candidates.len() {
         let before = answers.len();
-        let mut end = try_some(assignment, &candidates[before..], &mut answers)?;
+        let mut end = try_some(program, assignment, &candidates[before..], &mut answers)?;
         let suspect = answers.len();
         if matches!(end, End::Died(_)) && suspect < candidates.len() {
             // Perhaps it was not the parent.
             let alone = &candidates[suspect..=suspect];
-            end = try_some(assignment, alone, &mut answers)?;
+            end = try_some(program, assignment, alone, &mut answers)?;
         }
         if answers.len() == suspect && suspect < candidates.len() {
             answers.push(Err(match end {
@@ -232,6 +233,20 @@ pub fn try_parents(
         }
     }
     Ok(answers)
+}
+
+/// Tries parents in this process, which RDKit may crash.
+pub fn try_here(
+    rdkit: RdKit,
+    rules: &RuleSet,
+    settings: TransformSettings,
+    candidates: &[Candidate],
+) -> Result<Vec<Result<Tried, String>>, ChemistryError> {
+    let mut transformer = Transformer::new(rdkit, rules, settings)?;
+    let mut slot = slot(settings.properties);
+    let clock = WorkClock::default();
+    let mut tried = |parent| transform(rdkit, &mut transformer, &mut slot, parent, &clock);
+    candidates.iter().map(|parent| tried(parent).map(Ok)).collect()
 }
 
 /// How a process that tries parents came to its end.
@@ -255,6 +270,7 @@ const READY_TIME_MAX: Duration = Duration::from_secs(600);
 
 /// Tries parents until the process ends; says how it did.
 fn try_some(
+    program: &Path,
     assignment: &Assignment,
     candidates: &[Candidate],
     answers: &mut Vec<Result<Tried, String>>,
@@ -262,7 +278,7 @@ fn try_some(
     let failed = |error: std::io::Error| {
         ChemistryError::Failed(format!("cannot try parents out: {}", plain(&error)))
     };
-    let mut child = Command::new("/proc/self/exe")
+    let mut child = Command::new(program)
         .arg("try-parents")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

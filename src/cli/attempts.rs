@@ -37,7 +37,7 @@ use signal_hook::{
     iterator::Signals,
 };
 
-use super::{CliError, Exit, say_event, standard_input::Kept};
+use super::{CliError, Exit, THIS_PROGRAM, say_event, standard_input::Kept};
 use crate::{pipeline::Standing, store::plain};
 
 /// The signal that asks an attempt to stop at a checkpoint.
@@ -204,7 +204,7 @@ impl Running {
         rustix::io::fcntl_setfd(&writer, rustix::io::FdFlags::empty())
             .and_then(|()| rustix::io::ioctl_fionbio(&reader, true))
             .map_err(|errno| failed(start, &errno.into()))?;
-        let child = Command::new("/proc/self/exe")
+        let child = Command::new(THIS_PROGRAM)
             .arg(VERB)
             .arg(std::process::id().to_string())
             .arg(format!("/proc/self/fd/{}", writer.as_raw_fd()))

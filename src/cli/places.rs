@@ -12,7 +12,7 @@ use std::{
 
 use super::CliError;
 use crate::{
-    config::JobSpec,
+    config::{JobSpec, WRITTEN_BY},
     store::{Existing, disk},
     table::source::{names_a_format, resolve_inputs},
 };
@@ -21,8 +21,6 @@ use crate::{
 const LINKS_MAX: usize = 40;
 /// Folders below the output directory in which hard links are looked for.
 const DEPTH_MAX: usize = 2;
-/// How a `job.toml` begins that a run has written.
-pub(super) const WRITTEN_BY: &str = "# Written by molsieve ";
 
 /// Refuses an output directory in which the job would remove or replace what it reads. `job_file` is the
 /// file that the settings came from.
@@ -51,7 +49,7 @@ pub(super) fn check(spec: &JobSpec, job_file: Option<&Path>) -> Result<(), CliEr
     if spec.existing() == Existing::Resume {
         return Ok(());
     }
-    if let Some(rules) = spec.rules.iter().find(|rules| output.holds(rules)) {
+    if let Some(rules) = spec.rules().iter().find(|rules| output.holds(rules)) {
         return refuse("the rule file", rules);
     }
     match job_file.filter(|file| output.holds(file) && !is_written_by_a_run(file)) {

@@ -19,7 +19,7 @@ pub(super) fn plan(job: &Job) -> String {
     let bytes = files.iter().map(|file| file.bytes).sum();
     let about = if estimate.parents_exact { "" } else { "about " };
     let rules = match job.rules.len() {
-        0 if job.spec.task == Task::Dedup => "none: the library is deduplicated".into(),
+        0 if job.spec.task() == Task::Dedup => "none: the library is deduplicated".into(),
         0 => "none: the library is cleaned".into(),
         n => count(n as u64),
     };

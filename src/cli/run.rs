@@ -13,66 +13,53 @@ use std::{
 use serde_json::Value;
 
 use super::{
-    CliError, DedupArgs, Exit, JobArgs,
+    CliError, Exit, JobArgs, THIS_PROGRAM,
     attempts::{self, Attempt},
     places,
     progress::Reporter,
     report, say, say_event, standard_input,
 };
 use crate::{
-    chem::{RdKit, Transformer, check::ON_HYDROGENS},
-    config::{JobSettings, JobSpec, Task, read_path, written_path},
+    chem::RdKit,
+    config::{DeriveFlags, JobSettings, Task, read_path},
     limits::SEALED_BYTES_MAX,
-    machine,
     pipeline::{self, Job, Outcome, Stuck},
-    plan,
     rules::RuleSet,
     store::{Existing, Found, OutputDir, StoreError, WORK_DIR, disk},
-    table::{
-        earlier::EarlierRun,
-        source::{ColumnChoice, Library},
-    },
     trial,
-    units::{ByteSize, counted},
+    units::ByteSize,
 };
 
-/// `molsieve run`, called with the arguments `program`: a supervisor, or one of its attempts.
-pub(super) fn run(
-    args: JobArgs,
+/// `molsieve run` and `molsieve dedup`, called with the arguments `program`: a supervisor, or one of its
+/// attempts. `task` is what the subcommand says of the task; without it the job file says.
+pub(super) fn run<F: clap::Args + Into<JobSettings>>(
+    args: JobArgs<F>,
+    task: Option<Task>,
     program: &[OsString],
     attempt: Option<&Attempt>,
 ) -> Result<Exit, CliError> {
+    let (json, kind) = (args.json, args.input_format);
+    let flags = JobSettings {
+        task,
+        ..args.settings.into()
+    };
+    let output = flags.output.clone();
+    let settings = over_file(flags, args.job.as_deref());
     match attempt {
-        None => supervise(args, program),
-        Some(attempt) => {
-            let json = args.json;
-            attempt_job(settings(args)?, json, attempt)
-        }
+        None => supervise(settings.ok(), output, json, kind, program),
+        Some(attempt) => attempt_job(settings?, json, attempt),
     }
 }
 
-/// `molsieve dedup`, in the same way.
-pub(super) fn dedup(
-    args: DedupArgs,
+/// Starts attempts to do a job, and keeps what they need of standard input. Without `settings` something is
+/// wrong with them, which the attempt reports.
+fn supervise(
+    settings: Option<JobSettings>,
+    output: Option<PathBuf>,
+    json: bool,
+    kind: standard_input::Kind,
     program: &[OsString],
-    attempt: Option<&Attempt>,
 ) -> Result<Exit, CliError> {
-    let Some(attempt) = attempt else {
-        return supervise(args.job, program);
-    };
-    let json = args.job.json;
-    let mut settings = settings(args.job)?;
-    settings.task = Some(Task::Dedup);
-    settings.canonical |= args.canonical;
-    settings.check = args.check.or(settings.check);
-    attempt_job(settings, json, attempt)
-}
-
-/// Has attempts do a job; what they read from standard input is kept for them.
-fn supervise(args: JobArgs, program: &[OsString]) -> Result<Exit, CliError> {
-    let (json, kind, output) = (args.json, args.input_format, args.settings.output.clone());
-    // What is wrong with the settings, the attempt says.
-    let settings = settings(args).ok();
     let kept = match &settings {
         Some(settings) if standard_input::is_wanted(settings) => {
             standard_input::keep(settings, kind)?
@@ -132,10 +119,10 @@ pub(super) fn run_job(
         settings
     };
     let job_file = settings.job_file.clone();
-    let spec = settings.check(default_memory())?;
+    let spec = settings.check()?;
     places::check(&spec, job_file.as_deref())?;
     OutputDir::check(&spec.output, spec.existing())?;
-    let job = prepare(spec)?;
+    let job = Job::prepare(spec, Some(Path::new(THIS_PROGRAM)))?;
     check_free_space(&job)?;
     for file in job.library.files() {
         for note in &file.notes {
@@ -174,7 +161,7 @@ const STOPPING: &str = "molsieve: stopping at a checkpoint; a second Ctrl-C ends
 fn end_timed_out(job: &Job, row: u64, json: bool, stops: Stops) -> ! {
     let why = format!(
         "RDKit worked on row {row} for longer than --parent-timeout {} without giving a product",
-        job.spec.parent_timeout.as_secs()
+        job.spec.parent_timeout
     );
     let exit = match stops {
         Stops::FromSupervisor => {
@@ -343,18 +330,18 @@ fn check_free_space(job: &Job) -> Result<(), CliError> {
 }
 
 /// `molsieve plan`.
-pub(super) fn plan(args: JobArgs) -> Result<Exit, CliError> {
+pub(super) fn plan(args: JobArgs<DeriveFlags>) -> Result<Exit, CliError> {
     let json = args.json;
-    let mut settings = settings(args)?;
+    let mut settings = over_file(args.settings.into(), args.job.as_deref())?;
     // A plan writes nothing, so it needs no place to write to.
     let has_place = settings.output.is_some();
     settings.output.get_or_insert_with(|| PathBuf::from("."));
     let job_file = settings.job_file.clone();
-    let spec = settings.check(default_memory())?;
+    let spec = settings.check()?;
     if has_place {
         places::check(&spec, job_file.as_deref())?;
     }
-    let job = prepare(spec)?;
+    let job = Job::prepare(spec, Some(Path::new(THIS_PROGRAM)))?;
     say(&if json {
         report::plan_json(&job.plan).to_string()
     } else {
@@ -363,119 +350,15 @@ pub(super) fn plan(args: JobArgs) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-fn settings(args: JobArgs) -> Result<JobSettings, CliError> {
-    Ok(match args.job {
-        Some(file) => args.settings.over(JobSettings::from_file(&file)?),
-        None => args.settings,
+/// The settings of a job file, if there is one, where no flag is given.
+pub(super) fn over_file(
+    flags: JobSettings,
+    job_file: Option<&Path>,
+) -> Result<JobSettings, CliError> {
+    Ok(match job_file {
+        Some(file) => flags.over(JobSettings::from_file(file)?),
+        None => flags,
     })
-}
-
-/// Half of the memory there is: RDKit jobs share nodes with others.
-pub(super) fn default_memory() -> ByteSize {
-    ByteSize(machine::memory_limit().0 / 2)
-}
-
-/// Opens and plans everything a job needs, in the order in which faults are cheapest to find.
-fn prepare(spec: JobSpec) -> Result<Job, CliError> {
-    let rules = if spec.rules.is_empty() {
-        RuleSet::empty()
-    } else {
-        RuleSet::load(&spec.rules)?
-    };
-    let columns = ColumnChoice {
-        smiles: spec.smiles_column.clone(),
-        id: spec.id_column.clone(),
-        no_header: spec.no_header,
-    };
-    let library = Library::open(&spec.input, &columns)?
-        .with_page_bytes_max(plan::page_bytes_max(spec.memory));
-    let earlier = spec
-        .exclude
-        .iter()
-        .map(|directory| EarlierRun::open(directory, spec.key));
-    let earlier = earlier.collect::<Result<Vec<_>, _>>()?;
-    let excluded = earlier.iter().map(EarlierRun::rows).sum();
-    let rdkit = RdKit::initialise()?;
-    // What RDKit makes of the rules is found out here, where it can be told with its place.
-    let transformer = Transformer::new(rdkit, &rules, spec.transform_settings())?;
-    warn_of_hydrogens(&rules, transformer.rules_without_hydrogens());
-    drop(transformer);
-    let plan = plan::plan(&spec, &rules, &library, excluded, &|settings, parents| {
-        trial::try_parents(&spec.assignment(settings), parents)
-    })?;
-    let job_toml = resolved(&spec, &plan);
-    Ok(Job {
-        spec,
-        rules,
-        library,
-        earlier,
-        plan,
-        rdkit,
-        job_toml,
-    })
-}
-
-/// Names the rules that match nothing because they ask for hydrogens as atoms.
-fn warn_of_hydrogens(rules: &RuleSet, without: &[usize]) {
-    const NAMED_MAX: usize = 3;
-    let names = without.iter().filter_map(|rule| rules.rules().get(*rule));
-    let named: Vec<_> = names
-        .take(NAMED_MAX)
-        .map(|rule| format!("\"{}\"", rule.name))
-        .collect();
-    let more = match without.len().saturating_sub(named.len()) {
-        0 => String::new(),
-        n => format!(" and {}", counted(n as u64, "more rule")),
-    };
-    if !named.is_empty() {
-        tracing::warn!("rule {}{more}: {ON_HYDROGENS}", named.join(", "));
-    }
-}
-
-/// Every setting as resolved, as a job file that makes the same files again.
-fn resolved(spec: &JobSpec, plan: &plan::Plan) -> String {
-    let absolute = |path: &PathBuf| {
-        let absolute = std::path::absolute(path);
-        written_path(absolute.as_deref().unwrap_or(path))
-    };
-    let settings = JobSettings {
-        input: spec.input.iter().map(absolute).collect(),
-        rules: spec.rules.iter().map(absolute).collect(),
-        output: Some(absolute(&spec.output)),
-        engine: Some(plan.engine.choice()),
-        threads: std::num::NonZeroUsize::new(plan.threads),
-        memory: Some(spec.memory),
-        dedup: Some(spec.dedup),
-        key: Some(spec.key),
-        task: Some(spec.task),
-        canonical: spec.canonical,
-        check: (spec.check > 0).then_some(spec.check),
-        exclude: spec.exclude.iter().map(absolute).collect(),
-        expected_products: Some(plan.filter_products),
-        false_positive_rate: Some(spec.false_positive_rate),
-        smiles_column: spec.smiles_column.clone(),
-        id_column: spec.id_column.clone(),
-        no_header: spec.no_header,
-        properties: spec.properties,
-        overwrite: false,
-        resume: false,
-        job_file: None,
-        max_products_per_parent: Some(spec.products_per_parent_max),
-        parent_timeout: Some(spec.parent_timeout.as_secs()),
-        part_size: Some(ByteSize(spec.part_bytes)),
-        slot_size: Some(ByteSize(plan.slot.bytes as u64)),
-        slots: Some(plan.slots),
-        chemistry: Some(match spec.method {
-            crate::chem::Method::Fast => crate::config::Chemistry::Fast,
-            crate::chem::Method::Reference => crate::config::Chemistry::Reference,
-        }),
-    };
-    let text = toml::to_string(&settings).expect("settings are strings, numbers and lists");
-    format!(
-        "{}{}: every setting as resolved.\n{text}",
-        places::WRITTEN_BY,
-        env!("CARGO_PKG_VERSION")
-    )
 }
 
 /// While the flag is set, Ctrl-C and SIGTERM end the process at once: so far it has changed nothing, and

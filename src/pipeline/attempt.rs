@@ -20,7 +20,7 @@ use super::{
     workers::Dispenser,
 };
 use crate::{
-    config::Task,
+    config::Work,
     limits::STAGE_STACK_BYTES,
     ring::Ring,
     settle,
@@ -99,12 +99,12 @@ fn open_chosen(job: &Job, chosen: &Chosen) -> Result<Engines, EngineError> {
     let cpus = thread::available_parallelism().map_or(1, usize::from);
     let room = Room::new(plan.filter, &plan.slot);
     let sieve = chosen.open(room, plan.threads.min(cpus))?;
-    let keys = match job.spec.task {
-        Task::Dedup => {
+    let keys = match job.spec.work {
+        Work::Dedup(_) => {
             let room = KeyRoom::for_batches(plan.batch_parents);
             chosen.open_keys(room, chosen.key_devices(plan.threads))?
         }
-        Task::Derive => None,
+        Work::Derive(_) => None,
     };
     Ok(Engines { sieve, keys })
 }

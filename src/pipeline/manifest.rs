@@ -13,7 +13,8 @@ use super::{
 };
 use crate::{
     chem::ChemistryTimes,
-    config::{Dedup, KeyKind, Task, written_path},
+    config::{Dedup, Task, written_path},
+    identity::KeyKind,
     identity::Reason,
     limits::CAPPED_PARENTS_NAMED_MAX,
     sieve::Chosen,
@@ -262,7 +263,7 @@ fn by_reason(counts: [u64; REASONS_MAX]) -> BTreeMap<String, u64> {
 
 /// Structure keys are made by the workers or the devices they ask, others by the sieve.
 fn keys_made_by(shared: &Shared<'_>) -> &'static str {
-    match (&shared.key_devices, shared.job.spec.key) {
+    match (&shared.key_devices, shared.job.spec.key()) {
         (Some(devices), _) => devices.name(),
         (None, KeyKind::Structure) => Chosen::CPU.name(),
         (None, KeyKind::Canonical) => shared.engine,
@@ -309,9 +310,9 @@ impl Manifest {
             rules: job.rules.len(),
             by_rule: sunk.by_rule.named(&job.rules),
             dedup: job.spec.dedup,
-            task: job.spec.task,
-            key: job.spec.key,
-            key_definition: job.spec.key.definition(),
+            task: job.spec.task(),
+            key: job.spec.key(),
+            key_definition: job.spec.key().definition(),
             keys_by_rdkit: by_reason(sunk.keys_by_rdkit),
             keys_made_by: keys_made_by(shared),
             keys_too_large_for_device: sunk.keys_too_large,

@@ -20,7 +20,7 @@ use super::{
     in_work,
 };
 use crate::{
-    config::{Dedup, Task},
+    config::{Dedup, Work},
     limits::{CAPPED_PARENTS_NAMED_MAX, CHECKPOINT_SECONDS, UNWRITTEN_BYTES},
     machine,
     ring::Permit,
@@ -183,14 +183,14 @@ impl<'a> Sinking<'a> {
         let job: &Job = shared.job;
         let settings = SinkSettings {
             rule_names: job.rule_names(),
-            properties: job.spec.properties,
-            key_column: job.spec.key.column(),
-            molecules: job.spec.task == Task::Dedup,
+            properties: job.spec.properties(),
+            key_column: job.spec.key().column(),
+            molecules: matches!(job.spec.work, Work::Dedup(_)),
             row_group_bytes: job.plan.row_group_bytes,
         };
         let exact = job.spec.dedup == Dedup::Exact;
         let lengths = begun.map(|begun| (begun.lengths, begun.open_block.clone()));
-        let spills = Spills::new(output, lengths, exact, job.spec.properties)?;
+        let spills = Spills::new(output, lengths, exact, job.spec.properties())?;
         let rejects = RejectLog::new(&output.work_file(REJECTS), begun.map(|begun| begun.rejects))?;
         let mut state = begun.cloned().unwrap_or_else(Checkpoint::zero);
         state.by_rule.make_room(job.rules.len());
@@ -310,7 +310,7 @@ impl<'a> Sinking<'a> {
     fn is_full(&self) -> bool {
         let unwritten = UNWRITTEN_BYTES * self.state.counts.unwritten();
         let unwritten = unwritten - self.state.unwritten_before;
-        self.products.part_bytes() + unwritten >= self.shared.job.spec.part_bytes
+        self.products.part_bytes() + unwritten >= self.shared.job.spec.part_size.0
     }
 
     /// Time until the next checkpoint is due, whatever the size of the part under way.
@@ -368,7 +368,7 @@ impl<'a> Sinking<'a> {
         let job = self.shared.job;
         let estimate = &job.plan.estimate;
         let all = estimate.disk_bytes() + estimate.disk_bytes_while_running();
-        if free < job.spec.part_bytes.min(all) {
+        if free < job.spec.part_size.0.min(all) {
             // Here nothing is lost; on a full disk what follows would be made for nothing.
             self.shared.stop_for_full_disk(free);
         }
@@ -440,7 +440,7 @@ impl<'a> Sinking<'a> {
         };
         let survivors = self.survivors(&go_on)?;
         let mut reader = Survivors::new(self.output, lengths, &survivors)?;
-        let mut slot = settle::slot(shared.job.spec.properties);
+        let mut slot = settle::slot(shared.job.spec.properties());
         while let Some(survivors) = reader.next(next_row, &mut slot)? {
             self.products.write(&slot)?;
             self.state.counts.add_survivors(survivors);
@@ -452,7 +452,7 @@ impl<'a> Sinking<'a> {
             if !go_on(slot.rows() as u64) {
                 return Err(decide::DecideError::Stopped.into());
             }
-            if self.products.part_bytes() >= shared.job.spec.part_bytes {
+            if self.products.part_bytes() >= shared.job.spec.part_size.0 {
                 self.close_part()?;
             } else if self.time_to_checkpoint().is_zero() {
                 self.checkpoint()?;
@@ -520,7 +520,7 @@ impl<'a> Sinking<'a> {
 
 /// With `--canonical`: how rows are written anew.
 fn rewrite<'a>(shared: &'a Shared<'a>) -> Result<Option<Box<Rewrite<'a>>>, PipelineError> {
-    if !shared.job.spec.canonical {
+    if !shared.job.spec.canonical() {
         return Ok(None);
     }
     let canonical = Canonical::new(shared)?;

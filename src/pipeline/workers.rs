@@ -5,7 +5,8 @@ use std::sync::{Mutex, PoisonError, atomic::Ordering::Relaxed};
 use super::{PipelineError, Shared, identify::Identifier};
 use crate::{
     chem::{Progress, Transformer},
-    config::{KeyKind, Task},
+    config::Work,
+    identity::KeyKind,
     identity::KeyMaker,
     limits::REASON_BYTES_MAX,
     ring::{Permit, Stopped},
@@ -54,11 +55,11 @@ pub(super) fn work(
     worker: usize,
 ) -> Result<(), PipelineError> {
     let job = shared.job;
-    let mut craft = match job.spec.task {
-        Task::Dedup => Craft::Identify(Identifier::new(shared).into()),
-        Task::Derive => Craft::Transform(Transforming {
+    let mut craft = match &job.spec.work {
+        Work::Dedup(_) => Craft::Identify(Identifier::new(shared).into()),
+        Work::Derive(work) => Craft::Transform(Transforming {
             transformer: Transformer::new(job.rdkit, &job.rules, job.spec.transform_settings())?,
-            keys: (job.spec.key == KeyKind::Structure).then(|| KeyMaker::new(job.rdkit).into()),
+            keys: (work.key == KeyKind::Structure).then(|| KeyMaker::new(job.rdkit).into()),
         }),
     };
     batches(shared, dispenser, &mut craft, worker)

@@ -7,7 +7,6 @@
 
 use std::{env, path::Path};
 
-use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -23,7 +22,7 @@ use crate::limits::{CUDA_HOST_BYTES, KEY_DEVICES_MAX, WGPU_HOST_BYTES};
 pub const ADAPTER_VARIABLE: &str = "MOLSIEVE_ADAPTER";
 
 /// `--engine`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EngineChoice {
     /// The best engine this machine has

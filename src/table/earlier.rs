@@ -14,7 +14,7 @@ use parquet::arrow::{ProjectionMask, arrow_reader::ParquetRecordBatchReaderBuild
 
 use super::source::quiet;
 use crate::{
-    config::KeyKind,
+    identity::KeyKind,
     key::Key,
     limits::SEALED_BYTES_MAX,
     store::{StoreError, disk},

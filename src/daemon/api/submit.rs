@@ -158,10 +158,9 @@ fn check_settings(settings: &JobSettings) -> Result<(), ApiError> {
         let reason = format!("{memory} is more than {}", ByteSize(JOB_MEMORY_BYTES_MAX));
         return Err(ApiError::invalid("settings.memory", reason));
     }
-    // The budget changes nothing of what is checked here.
     settings
         .clone()
-        .check(ByteSize(JOB_MEMORY_BYTES_MAX))
+        .check()
         .map(drop)
         .map_err(|error| in_setting(&error))
 }
