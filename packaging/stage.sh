@@ -3,8 +3,8 @@ set -euo pipefail
 
 usage() {
     cat <<'TEXT'
-Lays the binary and its RDKit libraries out below FOLDER as a package has them: usr/bin/molsieve, and
-usr/lib/molsieve as the one place where it looks for them. Used by build-deb.sh and the Dockerfile.
+Lays the binary and its RDKit libraries out below FOLDER as in a package: usr/bin/molsieve, and
+usr/lib/molsieve, the one folder where the binary looks for them. Used by build-deb.sh and the Dockerfile.
 
 usage: packaging/stage.sh BINARY FOLDER
 
