@@ -157,9 +157,9 @@ Description: chemical libraries into derivative libraries, in bounded memory
  reaction rules to every one of them with RDKit, and writes each distinct
  product once, into Parquet, with the parent, rule and site it came from.
  .
- Memory is bounded whatever the size of the library, and a run that was
- interrupted goes on from its last checkpoint. A daemon takes jobs over a
- Unix socket; its units are installed and not enabled.
+ Memory is bounded whatever the size of the library, and an interrupted run
+ resumes from its last checkpoint. A daemon accepts jobs over a Unix socket;
+ its units are installed and not enabled.
 TEXT
     echo /etc/default/molsieve >"$tree/DEBIAN/conffiles"
     for script in postinst prerm postrm; do put 0755 "packaging/deb/$script" "DEBIAN/$script"; done

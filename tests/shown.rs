@@ -257,6 +257,34 @@ fn files_named_in_the_text_exist() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
+/// Each metric and each path of the daemon is in docs/metrics.md.
+#[test]
+fn the_daemons_metrics_and_paths_are_documented() {
+    const SERVE: &str = "molsieve serve --memory 1GiB --threads 1 --gpus 0 --state $PWD/state 2>daemon.log &";
+    let folder = tempfile::tempdir().unwrap();
+    let mut shell = Shell::start(folder.path(), Path::new(env!("CARGO_BIN_EXE_molsieve")));
+    for command in ["export MOLSIEVE_SOCKET=$PWD/daemon.sock", SERVE, "until [ -S daemon.sock ]; do sleep 0.1; done"] {
+        assert_eq!(shell.run(command), Vec::<String>::new());
+    }
+    let mut get = |path: &str| {
+        let curl = format!("curl -sS --unix-socket $MOLSIEVE_SOCKET http://molsieve{path}");
+        shell.run(&curl).join("\n")
+    };
+    let metrics = get("/metrics");
+    let names = metrics.lines().filter_map(|line| line.strip_prefix("# HELP ")?.split(' ').next());
+    let openapi: serde_json::Value = serde_json::from_str(&get("/v1/openapi.json")).unwrap();
+    let paths = openapi["paths"].as_object().unwrap();
+    let requests = paths.iter().flat_map(|(path, item)| {
+        let methods = item.as_object().unwrap().keys().filter(|key| ["get", "post", "put", "delete"].contains(&key.as_str()));
+        methods.map(move |method| format!("`{} {path}`", method.to_uppercase()))
+    });
+    let page = fs::read_to_string(root().join("docs/metrics.md")).unwrap();
+    let all: Vec<String> = names.map(|name| format!("`{name}")).chain(requests).collect();
+    let missing: Vec<&String> = all.iter().filter(|name| !page.contains(name.as_str())).collect();
+    assert!(all.len() > 20, "{all:?}");
+    assert!(missing.is_empty(), "not in docs/metrics.md: {missing:?}");
+}
+
 #[test]
 fn the_readme_is_short() {
     let lines = fs::read_to_string(root().join("README.md")).unwrap().lines().count();
