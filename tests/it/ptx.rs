@@ -51,7 +51,7 @@ use std::{collections::BTreeSet, fs, path::Path, thread, time::Instant};
 use self::{
     compare::{COMPARISONS, Comparison},
     kernels::{Kernels, Notes},
-    mutants::{self, Mutant},
+    mutants::Mutant,
     structure_key::ByLine,
 };
 use crate::kit::structure_key::{first_words, read};
