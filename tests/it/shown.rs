@@ -29,13 +29,41 @@ use shell::Shell;
 /// Blocks marked `sh`: the page, the start of the block's first line, and why no test runs it.
 const NOT_RUN: [(&str, &str, &str); 8] = [
     ("CONTRIBUTING.md", "./scripts/test.sh", "runs this test"),
-    ("CONTRIBUTING.md", ". scripts/setup.sh", "builds and runs this test"),
-    ("README.md", "./scripts/demo.sh", "installs packages and builds; scripts/test.sh does that set-up"),
-    ("docs/first-job.md", "./scripts/demo.sh", "installs packages and builds; scripts/test.sh does that set-up"),
-    ("docs/first-job.md", "RDKIT_PREFIX=/usr", "needs an installed RDKit"),
-    ("docs/operating.md", "apt-get install", "needs root and systemd; packaging/prove.sh does this in a fresh system"),
-    ("docs/operating.md", "docker run", "needs a container engine; packaging/prove.sh does the Dockerfile's steps"),
-    ("docs/speed.md", "scripts/bench-history.py run", "takes minutes"),
+    (
+        "CONTRIBUTING.md",
+        ". scripts/setup.sh",
+        "builds and runs this test",
+    ),
+    (
+        "README.md",
+        "./scripts/demo.sh",
+        "installs packages and builds; scripts/test.sh does that set-up",
+    ),
+    (
+        "docs/first-job.md",
+        "./scripts/demo.sh",
+        "installs packages and builds; scripts/test.sh does that set-up",
+    ),
+    (
+        "docs/first-job.md",
+        "RDKIT_PREFIX=/usr",
+        "needs an installed RDKit",
+    ),
+    (
+        "docs/operating.md",
+        "apt-get install",
+        "needs root and systemd; packaging/prove.sh does this in a fresh system",
+    ),
+    (
+        "docs/operating.md",
+        "docker run",
+        "needs a container engine; packaging/prove.sh does the Dockerfile's steps",
+    ),
+    (
+        "docs/speed.md",
+        "scripts/bench-history.py run",
+        "takes minutes",
+    ),
 ];
 
 /// Flags in the text that belong to other programs.
@@ -70,7 +98,10 @@ fn commands_give_the_output_shown() {
     let write = std::env::var_os("MOLSIEVE_WRITE").is_some();
     let run = |page: Page| thread::spawn(move || run_page(&page, write));
     let runs: Vec<_> = pages().into_iter().map(run).collect();
-    let failures: Vec<String> = runs.into_iter().flat_map(|run| run.join().unwrap()).collect();
+    let failures: Vec<String> = runs
+        .into_iter()
+        .flat_map(|run| run.join().unwrap())
+        .collect();
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
@@ -125,12 +156,16 @@ fn what_can_not_run_is_listed_and_has_valid_syntax() {
             let place = format!("{}:{}", page.name, block.first_line);
             match block.language.as_str() {
                 "sh" => {
-                    let known = |entry: &(&str, &str, &str)| entry.0 == page.name && first.starts_with(entry.1);
+                    let known = |entry: &(&str, &str, &str)| {
+                        entry.0 == page.name && first.starts_with(entry.1)
+                    };
                     match listed.iter().position(known) {
                         Some(found) => drop(listed.remove(found)),
                         None => faults.push(format!("{place}: not in NOT_RUN: {first}")),
                     }
-                    faults.extend(shell::syntax_error(&block.text()).map(|error| format!("{place}: {error}")));
+                    faults.extend(
+                        shell::syntax_error(&block.text()).map(|error| format!("{place}: {error}")),
+                    );
                 }
                 "console" => {}
                 _ if block.lines.iter().any(|line| line.starts_with("$ ")) => {
@@ -141,7 +176,11 @@ fn what_can_not_run_is_listed_and_has_valid_syntax() {
             }
         }
     }
-    faults.extend(listed.iter().map(|entry| format!("NOT_RUN: no such block: {entry:?}")));
+    faults.extend(
+        listed
+            .iter()
+            .map(|entry| format!("NOT_RUN: no such block: {entry:?}")),
+    );
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
@@ -152,7 +191,11 @@ fn flags_named_in_the_text_exist() {
     for page in pages() {
         let mut check = |place: String, text: &str| {
             let unknown = help.unknown(text);
-            faults.extend(unknown.into_iter().map(|word| format!("{place}: {word}: {text}")));
+            faults.extend(
+                unknown
+                    .into_iter()
+                    .map(|word| format!("{place}: {word}: {text}")),
+            );
         };
         for block in page.blocks.iter().filter(|block| block.language == "sh") {
             for command in markdown::joined_lines(&block.lines) {
@@ -166,7 +209,7 @@ fn flags_named_in_the_text_exist() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-/// `molsieve VERB --help` of each verb asked for.
+/// `molsieve VERB --help` of each verb asked for; of "", the list of verbs.
 #[derive(Default)]
 struct Help(BTreeMap<String, String>);
 
@@ -174,7 +217,11 @@ impl Help {
     fn of(&mut self, verb: &str) -> &str {
         self.0.entry(verb.to_owned()).or_insert_with(|| {
             let mut command = Command::new(env!("CARGO_BIN_EXE_molsieve"));
-            let output = command.args(verb.split(' ')).arg("--help").output().unwrap();
+            let output = command
+                .args(verb.split_whitespace())
+                .arg("--help")
+                .output()
+                .unwrap();
             match output.status.success() {
                 true => String::from_utf8(output.stdout).unwrap(),
                 false => String::new(),
@@ -188,12 +235,25 @@ impl Help {
             return self.unknown_alone(flag);
         }
         let words: Vec<&str> = text.split_whitespace().collect();
-        let Some(at) = words.iter().position(|word| word.ends_with("molsieve")) else {
+        let program = words.iter().find(|word| !word.contains('='));
+        if !program.is_some_and(|word| word.ends_with("molsieve") || *word == "docker") {
+            return Vec::new();
+        }
+        let Some(at) = words.iter().rposition(|word| word.ends_with("molsieve")) else {
             return Vec::new();
         };
-        let end = |word: &&str| ["|", "&", "&&", ";", "||"].contains(word) || word.starts_with(['#', '>']);
-        let words: Vec<&str> = words[at + 1..].iter().copied().take_while(|word| !end(word)).collect();
-        let Some(verb) = words.first().filter(|word| word.chars().all(|c| c.is_ascii_lowercase())) else {
+        let end = |word: &&str| {
+            ["|", "&", "&&", ";", "||"].contains(word) || word.starts_with(['#', '>'])
+        };
+        let words: Vec<&str> = words[at + 1..]
+            .iter()
+            .copied()
+            .take_while(|word| !end(word))
+            .collect();
+        let Some(verb) = words
+            .first()
+            .filter(|word| word.chars().all(|c| c.is_ascii_lowercase()))
+        else {
             return Vec::new();
         };
         let verb = match *verb {
@@ -206,20 +266,31 @@ impl Help {
         }
         let flags = words.iter().filter(|word| word.starts_with("--"));
         let names = flags.map(|word| word.split('=').next().unwrap_or(word));
-        names.filter(|name| !has_flag(&help, name)).map(str::to_owned).collect()
+        names
+            .filter(|name| !has_flag(&help, name))
+            .map(str::to_owned)
+            .collect()
     }
 
     /// A flag that stands alone must be a flag of some verb, or be known as another program's.
     fn unknown_alone(&mut self, flag: &str) -> Vec<String> {
-        let name: String = flag.chars().take_while(|c| c.is_ascii_lowercase() || *c == '-').collect();
+        let name: String = flag
+            .chars()
+            .take_while(|c| c.is_ascii_lowercase() || *c == '-')
+            .collect();
         let name = format!("--{name}");
         if OTHER_FLAGS.iter().any(|(other, _)| *other == name) {
             return Vec::new();
         }
-        let listing = self.of("help").to_owned();
-        let verbs = listing.lines().skip_while(|line| !line.starts_with("Commands:")).skip(1);
+        let listing = self.of("").to_owned();
+        let verbs = listing
+            .lines()
+            .skip_while(|line| !line.starts_with("Commands:"))
+            .skip(1);
         let verbs = verbs.take_while(|line| !line.is_empty());
-        let verbs = verbs.filter_map(|line| line.split_whitespace().next()).filter(|verb| *verb != "help");
+        let verbs = verbs
+            .filter_map(|line| line.split_whitespace().next())
+            .filter(|verb| *verb != "help");
         let verbs = verbs.map(|verb| if verb == "rules" { "rules check" } else { verb });
         let found = verbs.into_iter().any(|verb| has_flag(self.of(verb), &name));
         if found { Vec::new() } else { vec![name] }
@@ -257,10 +328,14 @@ fn files_named_in_the_text_exist() {
 /// Each metric and each path of the daemon is in docs/metrics.md.
 #[test]
 fn the_daemons_metrics_and_paths_are_documented() {
-    const SERVE: &str = "molsieve serve --memory 1GiB --threads 1 --gpus 0 --state $PWD/state 2>daemon.log &";
+    const SERVE: &str = "molsieve serve --socket $MOLSIEVE_SOCKET --state $PWD/state --memory 1GiB --threads 1 --gpus 0 2>daemon.log &";
     let folder = tempfile::tempdir().unwrap();
     let mut shell = Shell::start(folder.path(), Path::new(env!("CARGO_BIN_EXE_molsieve")));
-    for command in ["export MOLSIEVE_SOCKET=$PWD/daemon.sock", SERVE, "until [ -S daemon.sock ]; do sleep 0.1; done"] {
+    for command in [
+        "export MOLSIEVE_SOCKET=$PWD/daemon.sock",
+        SERVE,
+        "until [ -S daemon.sock ]; do sleep 0.1; done",
+    ] {
         assert_eq!(shell.run(command), Vec::<String>::new());
     }
     let mut get = |path: &str| {
@@ -268,35 +343,62 @@ fn the_daemons_metrics_and_paths_are_documented() {
         shell.run(&curl).join("\n")
     };
     let metrics = get("/metrics");
-    let names = metrics.lines().filter_map(|line| line.strip_prefix("# HELP ")?.split(' ').next());
+    let names = metrics
+        .lines()
+        .filter_map(|line| line.strip_prefix("# HELP ")?.split(' ').next());
     let openapi: serde_json::Value = serde_json::from_str(&get("/v1/openapi.json")).unwrap();
     let paths = openapi["paths"].as_object().unwrap();
     let requests = paths.iter().flat_map(|(path, item)| {
-        let methods = item.as_object().unwrap().keys().filter(|key| ["get", "post", "put", "delete"].contains(&key.as_str()));
+        let methods = item
+            .as_object()
+            .unwrap()
+            .keys()
+            .filter(|key| ["get", "post", "put", "delete"].contains(&key.as_str()));
         methods.map(move |method| format!("`{} {path}`", method.to_uppercase()))
     });
     let page = fs::read_to_string(root().join("docs/metrics.md")).unwrap();
-    let all: Vec<String> = names.map(|name| format!("`{name}")).chain(requests).collect();
-    let missing: Vec<&String> = all.iter().filter(|name| !page.contains(name.as_str())).collect();
+    let all: Vec<String> = names
+        .map(|name| format!("`{name}"))
+        .chain(requests)
+        .collect();
+    let missing: Vec<&String> = all
+        .iter()
+        .filter(|name| !page.contains(name.as_str()))
+        .collect();
     assert!(all.len() > 20, "{all:?}");
     assert!(missing.is_empty(), "not in docs/metrics.md: {missing:?}");
 }
 
 #[test]
 fn the_readme_is_short() {
-    let lines = fs::read_to_string(root().join("README.md")).unwrap().lines().count();
+    let lines = fs::read_to_string(root().join("README.md"))
+        .unwrap()
+        .lines()
+        .count();
     assert!(lines <= 150, "README.md has {lines} lines, more than 150");
 }
 
 #[test]
 fn a_changed_output_a_planted_flag_and_a_missing_file_are_seen() {
-    let page = Page::parse("page.md", "```console\n$ echo one; echo 2.5 s\none\n… s\n```\n".into());
+    let page = Page::parse(
+        "page.md",
+        "```console\n$ echo one; echo 2.5 s\none\n… s\n```\n".into(),
+    );
     assert_eq!(run_page(&page, false), Vec::<String>::new());
-    let page = Page::parse("page.md", "```console\n$ echo one; echo 2.5 s\ntwo\n… s\n```\n".into());
+    let page = Page::parse(
+        "page.md",
+        "```console\n$ echo one; echo 2.5 s\ntwo\n… s\n```\n".into(),
+    );
     assert_eq!(run_page(&page, false).len(), 1);
     let mut help = Help::default();
-    assert_eq!(help.unknown("molsieve run --input a --inptu b | x --c"), ["--inptu"]);
-    assert_eq!(help.unknown("target/release/molsieve nor --input a"), ["no verb nor"]);
+    assert_eq!(
+        help.unknown("molsieve run --input a --inptu b | x --c"),
+        ["--inptu"]
+    );
+    assert_eq!(
+        help.unknown("target/release/molsieve nor --input a"),
+        ["no verb nor"]
+    );
     assert_eq!(help.unknown("--no-such-flag"), ["--no-such-flag"]);
     assert!(markdown::is_file("src/no_such_file.rs"));
     assert!(!markdown::exists(&root(), "src/no_such_file.rs"));

@@ -45,7 +45,9 @@ impl Page {
                     let mut words = marks.split(' ');
                     blocks.push(Block {
                         language: words.next().unwrap_or_default().to_owned(),
-                        file: words.find_map(|word| word.strip_prefix("file=")).map(str::to_owned),
+                        file: words
+                            .find_map(|word| word.strip_prefix("file="))
+                            .map(str::to_owned),
                         first_line: number + 2,
                         lines: Vec::new(),
                     });
@@ -56,15 +58,25 @@ impl Page {
             }
         }
         assert!(!inside, "{name}: a block is not closed");
-        Self { name: name.to_owned(), text, blocks }
+        Self {
+            name: name.to_owned(),
+            text,
+            blocks,
+        }
     }
 
     /// Lines outside of blocks, with their numbers.
     fn prose(&self) -> impl Iterator<Item = (usize, &str)> {
         let in_block = |number: usize| {
-            self.blocks.iter().any(|block| (block.first_line - 1..=block.first_line + block.lines.len()).contains(&number))
+            self.blocks.iter().any(|block| {
+                (block.first_line - 1..=block.first_line + block.lines.len()).contains(&number)
+            })
         };
-        let lines = self.text.lines().enumerate().map(|(index, line)| (index + 1, line));
+        let lines = self
+            .text
+            .lines()
+            .enumerate()
+            .map(|(index, line)| (index + 1, line));
         lines.filter(move |(number, _)| !in_block(*number))
     }
 
@@ -82,8 +94,12 @@ impl Page {
         let targets = |(number, line): (usize, &str)| -> Vec<(usize, String)> {
             // SMILES and SMIRKS in code look like links.
             let line: String = line.split('`').step_by(2).collect();
-            let ends = line.split("](").skip(1).filter_map(|rest| rest.split_once(')'));
-            ends.map(|(target, _)| (number, target.to_owned())).collect()
+            let ends = line
+                .split("](")
+                .skip(1)
+                .filter_map(|rest| rest.split_once(')'));
+            ends.map(|(target, _)| (number, target.to_owned()))
+                .collect()
         };
         self.prose().flat_map(targets).collect()
     }
@@ -93,7 +109,10 @@ impl Page {
         let mut lines: Vec<&str> = self.text.lines().collect();
         for (block, new) in replacements.iter().rev() {
             let first = block.first_line - 1;
-            lines.splice(first..first + block.lines.len(), new.iter().map(String::as_str));
+            lines.splice(
+                first..first + block.lines.len(),
+                new.iter().map(String::as_str),
+            );
         }
         fs::write(root.join(&self.name), lines.join("\n") + "\n").unwrap();
     }
@@ -113,7 +132,11 @@ impl Block {
             match (line.strip_prefix("$ "), commands.last_mut()) {
                 (None, Some(last)) if goes_on => last.command += &format!("\n{line}"),
                 (Some(command), _) => {
-                    commands.push(Shown { command: command.to_owned(), line: line_of_page, output: Vec::new() });
+                    commands.push(Shown {
+                        command: command.to_owned(),
+                        line: line_of_page,
+                        output: Vec::new(),
+                    });
                 }
                 (None, Some(last)) => last.output.push(line.clone()),
                 (None, None) => panic!("line {line_of_page}: output before the first command"),
@@ -133,16 +156,33 @@ pub fn joined_lines(lines: &[String]) -> Vec<String> {
 /// Whether inline code names a file or folder of the repository.
 pub fn is_file(code: &str) -> bool {
     const FOLDERS: [&str; 11] = [
-        "src/", "tests/", "scripts/", "docs/", "benches/", "examples/", "kernels/", "shaders/", "packaging/", ".ci/", ".github/",
+        "src/",
+        "tests/",
+        "scripts/",
+        "docs/",
+        "benches/",
+        "examples/",
+        "kernels/",
+        "shaders/",
+        "packaging/",
+        ".ci/",
+        ".github/",
     ];
     const EXTENSIONS: [&str; 8] = [".rs", ".cc", ".h", ".cu", ".wgsl", ".sh", ".py", ".md"];
-    if ["NAME", "VERSION"].iter().any(|placeholder| code.contains(placeholder)) {
+    if ["NAME", "VERSION"]
+        .iter()
+        .any(|placeholder| code.contains(placeholder))
+    {
         return false;
     }
-    let plain = code.chars().all(|c| c.is_ascii_alphanumeric() || "/._-*".contains(c));
+    let plain = code
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "/._-*".contains(c));
     plain
         && (FOLDERS.iter().any(|folder| code.starts_with(folder))
-            || EXTENSIONS.iter().any(|extension| code.ends_with(extension) && code.len() > extension.len()))
+            || EXTENSIONS
+                .iter()
+                .any(|extension| code.ends_with(extension) && code.len() > extension.len()))
 }
 
 /// Whether the file is there; of a pattern, the folder before it.

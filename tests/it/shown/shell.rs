@@ -13,7 +13,7 @@ use std::{
 use rustix::process::{Pid, Signal, kill_process_group};
 
 /// Longest that a command may take.
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Begins the line behind the output of a command.
 const END: &str = "--- end of output ---";
 /// As what the temporary folder is shown.
@@ -32,10 +32,22 @@ impl Shell {
         let path = std::env::var("PATH").unwrap_or_default();
         let programs = molsieve.parent().unwrap().display();
         let mut command = Command::new("bash");
-        command.args(["--noprofile", "--norc"]).current_dir(folder).process_group(0);
-        command.env("PATH", format!("{programs}:{path}")).env("HOME", folder);
+        command
+            .args(["--noprofile", "--norc"])
+            .current_dir(folder)
+            .process_group(0);
+        command
+            .env("PATH", format!("{programs}:{path}"))
+            .env("HOME", folder);
         command.env("LC_ALL", "C.UTF-8").env("TERM", "dumb");
-        for name in ["MOLSIEVE_LOG", "MOLSIEVE_SOCKET", "MOLSIEVE_ADAPTER", "XDG_RUNTIME_DIR", "XDG_STATE_HOME", "COLUMNS"] {
+        for name in [
+            "MOLSIEVE_LOG",
+            "MOLSIEVE_SOCKET",
+            "MOLSIEVE_ADAPTER",
+            "XDG_RUNTIME_DIR",
+            "XDG_STATE_HOME",
+            "COLUMNS",
+        ] {
             command.env_remove(name);
         }
         command.stdin(Stdio::piped()).stdout(Stdio::piped());
@@ -45,11 +57,18 @@ impl Shell {
         thread::spawn(move || {
             let lines = output.split(b'\n').map_while(Result::ok);
             let lines = lines.map(|line| String::from_utf8_lossy(&line).into_owned());
-            lines.take_while(|line| sender.send(line.clone()).is_ok()).for_each(drop);
+            lines
+                .take_while(|line| sender.send(line.clone()).is_ok())
+                .for_each(drop);
         });
         let mut input = child.stdin.take().unwrap();
         input.write_all(b"exec 2>&1\n").unwrap();
-        Self { child, input, lines, folder: folder.to_owned() }
+        Self {
+            child,
+            input,
+            lines,
+            folder: folder.to_owned(),
+        }
     }
 
     /// Runs a command and gives the lines it writes to standard output and standard error.
@@ -90,7 +109,12 @@ pub fn syntax_error(script: &str) -> Option<String> {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    child.stdin.take().unwrap().write_all(script.as_bytes()).unwrap();
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(script.as_bytes())
+        .unwrap();
     let output = child.wait_with_output().unwrap();
     (!output.status.success()).then(|| String::from_utf8_lossy(&output.stderr).into_owned())
 }
