@@ -325,6 +325,16 @@ fn files_named_in_the_text_exist() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
+/// Each module of the library is in the map of ARCHITECTURE.md.
+#[test]
+fn the_map_has_every_module() {
+    let page = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
+    let library = fs::read_to_string(root().join("src/lib.rs")).unwrap();
+    let modules = library.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
+    let missing: Vec<&str> = modules.filter(|name| !page.contains(&format!("`{name}`"))).collect();
+    assert!(missing.is_empty(), "not in ARCHITECTURE.md: {missing:?}");
+}
+
 /// Each metric and each path of the daemon is in docs/metrics.md.
 #[test]
 fn the_daemons_metrics_and_paths_are_documented() {
