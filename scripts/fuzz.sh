@@ -45,7 +45,7 @@ bytes_max() {
     esac
 }
 
-# Builds with the nightly toolchain, or with the stable one told to take the flags of nightly.
+# Builds with the nightly toolchain, or with the stable one and RUSTC_BOOTSTRAP.
 cargo_fuzz() {
     if command -v rustup >/dev/null && rustup run nightly rustc --version >/dev/null 2>&1; then
         rustup run nightly cargo fuzz "$@"
