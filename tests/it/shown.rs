@@ -330,8 +330,12 @@ fn files_named_in_the_text_exist() {
 fn the_map_has_every_module() {
     let page = fs::read_to_string(root().join("ARCHITECTURE.md")).unwrap();
     let library = fs::read_to_string(root().join("src/lib.rs")).unwrap();
-    let modules = library.lines().filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
-    let missing: Vec<&str> = modules.filter(|name| !page.contains(&format!("`{name}`"))).collect();
+    let modules = library
+        .lines()
+        .filter_map(|line| line.strip_prefix("pub mod ")?.strip_suffix(';'));
+    let missing: Vec<&str> = modules
+        .filter(|name| !page.contains(&format!("`{name}`")))
+        .collect();
     assert!(missing.is_empty(), "not in ARCHITECTURE.md: {missing:?}");
 }
 
