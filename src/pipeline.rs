@@ -44,12 +44,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub use crate::account::Counts;
 pub use attempt::run;
 pub use by_rule::RuleCounts;
 pub use checkpoint::{CHECKPOINT, Checkpoint, Identity, JOB};
 pub use prepare::PrepareError;
 pub use manifest::{CappedParent, Manifest, Stages};
-pub use sinking::Counts;
 
 pub use check::{CheckAccount, Disagreement};
 
@@ -73,6 +73,7 @@ use crate::{
         sink::SinkError,
         source::{Library, SourceError},
     },
+    trial::TrialError,
 };
 
 /// A job that is ready to run: everything that can be known before work has been checked.
@@ -107,6 +108,9 @@ pub enum PipelineError {
     /// Rows can't be written.
     #[error(transparent)]
     Sink(#[from] SinkError),
+    /// Parents that were being processed when the run was interrupted can't be tried.
+    #[error(transparent)]
+    Trial(#[from] TrialError),
     /// The output directory can't be used.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -415,7 +419,7 @@ impl<'a> Shared<'a> {
         in_work: InWork,
         poisoned: Poisoned,
     ) -> Self {
-        let counts = begun.map(|begun| begun.counts).unwrap_or_default();
+        let counts = begun.map(|begun| begun.account.counts).unwrap_or_default();
         let before = begun.map_or(0.0, |begun| begun.elapsed_seconds);
         Self {
             job,
