@@ -44,9 +44,9 @@ pub struct Ring {
 struct State {
     free: Vec<Slot>,
     /// Filled slots that are not yet taken, by place.
-    filled: BTreeMap<Place, Filled>,
+    filled: BTreeMap<Position, Filled>,
     /// The place that is taken next; its batch is the oldest unfinished one.
-    next: Place,
+    next: Position,
     /// Known once the input is read to its end.
     batches: Option<u64>,
     stopped: bool,
@@ -57,7 +57,7 @@ struct State {
 
 /// Where a slot stands in the order of the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+struct Position {
     batch: u64,
     part: u64,
 }
@@ -107,7 +107,7 @@ impl Ring {
         let state = State {
             free,
             filled: BTreeMap::new(),
-            next: Place { batch: 0, part: 0 },
+            next: Position { batch: 0, part: 0 },
             batches: None,
             stopped: false,
             waiting: 0,
@@ -154,7 +154,7 @@ impl Ring {
         if let Some(slot) = permit.slot.take() {
             let mut state = self.lock();
             let earlier = state.filled.insert(
-                Place { batch, part },
+                Position { batch, part },
                 Filled {
                     slot,
                     last_of_batch,
@@ -194,19 +194,19 @@ impl Ring {
             return Err(Stopped);
         }
         let place = state.next;
-        let Some(filled) = state.filled.remove(&place) else {
+        let Some(filled) = state.filled.remove(&position) else {
             return Ok(None);
         };
         state.next = if filled.last_of_batch {
             // The next batch is now the oldest: it may be waiting for the reserve.
             self.freed.notify_all();
-            Place {
-                batch: place.batch + 1,
+            Position {
+                batch: position.batch + 1,
                 part: 0,
             }
         } else {
-            Place {
-                part: place.part + 1,
+            Position {
+                part: position.part + 1,
                 ..place
             }
         };
@@ -285,7 +285,7 @@ pub struct Permit {
 /// The place in a ring of a slot that is elsewhere for a while. If it does not come back, the ring has one
 /// slot fewer.
 #[derive(Debug)]
-pub struct Berth {
+pub struct SlotTicket {
     ring: Arc<Ring>,
 }
 
@@ -293,14 +293,14 @@ const HOLDS_ITS_SLOT: &str = "a permit holds its slot until it is dropped, submi
 
 impl Permit {
     /// The slot by itself, for who keeps it for a while, and its place.
-    pub fn split(mut self) -> (Berth, Slot) {
+    pub fn split(mut self) -> (SlotTicket, Slot) {
         let slot = self.slot.take().expect(HOLDS_ITS_SLOT);
         let ring = Arc::clone(&self.ring);
-        (Berth { ring }, slot)
+        (SlotTicket { ring }, slot)
     }
 }
 
-impl Berth {
+impl SlotTicket {
     /// The permit for the slot that has come back.
     pub fn with(self, slot: Slot) -> Permit {
         Permit {

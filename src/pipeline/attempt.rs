@@ -9,19 +9,23 @@ use std::{
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     thread,
-    time::{Duration, Instant},
 };
 
 use super::{
-    CHECKPOINT, Checkpoint, Job, Outcome, PipelineError, RETURN_TIME_MAX, Shared, Snapshot, Stuck,
-    checkpoint::{Identity, JOB, Phase},
+    check::Checks,
+    checkpoint::{CHECKPOINT, Checkpoint, Identity, JOB, Phase},
+    error::PipelineError,
     in_work::{self, InWork, Poisoned},
-    run_stages, sinking,
+    job::Job,
+    meters::{Meters, Snapshot},
+    outcome::Outcome,
+    run_files,
+    stages::{self, Input, Resources},
+    watcher::Watcher,
     workers::Dispenser,
 };
 use crate::{
     config::Task,
-    limits::STAGE_STACK_BYTES,
     ring::Ring,
     settle,
     sieve::{
@@ -137,16 +141,25 @@ impl Attempt<'_> {
         self.keep &= begun.is_some();
         let begun = begun.as_ref();
         let Engines { sieve, keys } = engines;
-        let name = sieve.name();
-        let ready = watched(stop, watch, || self.make_ready(begun, sieve))?;
-        let in_work = InWork::new(self.output, 2 * self.job.plan.threads, ready.cleared)?;
-        let mut shared = Shared::new(self.job, begun, ready.ring, in_work, ready.poisoned);
-        shared.engine = name;
-        shared.engine_lost = self.lost.clone();
-        shared.key_devices = keys;
-        let outcome = run_stages(&shared, self.output, begun, ready.input, stop, watch);
+        let engine = sieve.name();
+        let mut watcher = Watcher { stop, watch };
+        let ready = watcher.during(|| self.make_ready(begun, sieve))?;
+        let (job, output) = (self.job, self.output);
+        let resources = Resources {
+            job,
+            output,
+            ring: ready.ring,
+            engine,
+            engine_lost: self.lost.clone(),
+            key_devices: keys,
+            in_work: InWork::new(output, 2 * job.plan.threads, ready.cleared)?,
+            poisoned: ready.poisoned,
+            checks: Checks::new(job.spec.check, job.rdkit),
+        };
+        let meters = Meters::new(begun);
+        let outcome = stages::run(&resources, &meters, begun, ready.input, &mut watcher);
         // The first checkpoint says that nothing is done yet.
-        self.keep |= shared.checkpoints.load(Relaxed) > 1;
+        self.keep |= meters.checkpoints.load(Relaxed) > 1;
         outcome
     }
 
@@ -169,7 +182,7 @@ impl Attempt<'_> {
         let then: Option<Identity> = sealed::read(&folder, JOB)?;
         let missing = || StoreError::damaged(&output.work_file(JOB.name), "it is missing");
         identity.check_against(&then.ok_or_else(missing)?, job)?;
-        output.clear_behind(begun.parts.len(), &sinking::kept())?;
+        output.clear_behind(begun.parts.len(), &run_files::kept())?;
         if self.is_first() {
             // Written at once: this run may be stopped before its next checkpoint.
             begun.interruptions += 1;
@@ -230,12 +243,6 @@ struct Ready {
     input: Option<Input>,
 }
 
-/// The input, from the row on that is next, and the engine that has seen the products of those before.
-pub(super) struct Input {
-    pub(super) dispenser: Dispenser,
-    pub(super) engine: Box<dyn Engine>,
-}
-
 /// The ring's slots, in memory that suits the engine.
 fn slots(job: &Job, engine: &dyn Engine) -> Result<Vec<Slot>, EngineError> {
     let layout = &job.plan.slot;
@@ -244,41 +251,4 @@ fn slots(job: &Job, engine: &dyn Engine) -> Result<Vec<Slot>, EngineError> {
         Ok(Slot::within(layout.clone(), memory))
     };
     (0..job.plan.slots).map(slot).collect()
-}
-
-/// Does on a thread of its own what may take long in a large run, so that a request to stop is heard.
-pub(super) fn watched<T: Send>(
-    stop: &AtomicBool,
-    watch: &mut dyn FnMut(&Snapshot),
-    work: impl FnOnce() -> Result<T, PipelineError> + Send,
-) -> Result<T, PipelineError> {
-    let watcher = thread::current();
-    let body = move || {
-        let done = work();
-        watcher.unpark();
-        done
-    };
-    thread::scope(|scope| {
-        let working = thread::Builder::new()
-            .name("begin".into())
-            .stack_size(STAGE_STACK_BYTES)
-            .spawn_scoped(scope, body)
-            .map_err(|error| PipelineError::Spawn(crate::store::plain(&error)))?;
-        let mut stopping = None;
-        while !working.is_finished() {
-            if stop.load(Relaxed) {
-                stopping.get_or_insert_with(Instant::now);
-            }
-            if stopping.is_some_and(|since| since.elapsed() > RETURN_TIME_MAX) {
-                let stuck = Some(Stuck::default());
-                watch(&Snapshot {
-                    stuck,
-                    ..Snapshot::default()
-                });
-            }
-            thread::park_timeout(Duration::from_millis(20));
-        }
-        let panicked = |_| Err(PipelineError::Panicked("begin".into()));
-        working.join().unwrap_or_else(panicked)
-    })
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use rayon::prelude::*;
 
-use super::{PipelineError, Shared, in_work::InWork};
+use super::{error::PipelineError, in_work::InWork};
 use crate::{chem::RdKit, limits::STAGE_STACK_BYTES, slot::Slot};
 
 /// See the module's documentation.
@@ -15,17 +15,21 @@ pub(super) struct Canonical<'a> {
 }
 
 impl<'a> Canonical<'a> {
-    pub(super) fn new(shared: &'a Shared<'_>) -> Result<Self, PipelineError> {
+    pub(super) fn new(
+        rdkit: RdKit,
+        threads: usize,
+        unread: &'a AtomicU64,
+    ) -> Result<Self, PipelineError> {
         let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(shared.job.plan.threads)
+            .num_threads(threads)
             .thread_name(|i| format!("canon-{i}"))
             .stack_size(STAGE_STACK_BYTES)
             .build()
             .map_err(|error| PipelineError::Spawn(error.to_string()))?;
         Ok(Self {
             pool,
-            rdkit: shared.job.rdkit,
-            unread: &shared.left_as_written,
+            rdkit,
+            unread,
         })
     }
 

@@ -24,7 +24,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Job, PipelineError, Stages, sinking::Capped};
+use super::{capped::Capped, error::PipelineError, job::Job, times::Stages};
 use crate::{
     account::Account,
     chem::{ChemistryTimes, Method},
@@ -73,6 +73,29 @@ pub struct Checkpoint {
     pub(super) peak_memory_bytes: u64,
     /// Times the run was interrupted.
     pub(super) interruptions: u64,
+}
+
+impl Checkpoint {
+    /// The checkpoint before anything is done.
+    pub(super) fn zero() -> Self {
+        Self {
+            phase: Phase::Reading { next_row: 0 },
+            parts: Vec::new(),
+            lengths: Lengths::default(),
+            rejects: SpillLength::default(),
+            part_rows: SpillLength::EMPTY,
+            open_block: OpenBlock::default(),
+            unwritten_before: 0,
+            survivors: None,
+            account: Account::default(),
+            capped: Capped::default(),
+            elapsed_seconds: 0.0,
+            stages: Stages::default(),
+            chemistry: ChemistryTimes::default(),
+            peak_memory_bytes: 0,
+            interruptions: 0,
+        }
+    }
 }
 
 /// What comes next.

@@ -19,7 +19,7 @@ use std::{
 
 use memmap2::MmapRaw;
 
-use super::{Job, PipelineError, workers::cut};
+use super::{error::PipelineError, job::Job};
 use crate::{
     machine::WorkClock,
     reject::Rejection,
@@ -47,7 +47,7 @@ pub(super) type Poisoned = BTreeMap<u64, Rejection>;
 pub(super) struct InWork {
     file: DiskFile,
     mapped: Option<MmapRaw>,
-    workers: Vec<Worker>,
+    workers: Vec<WorkerEntry>,
     /// Rows that came through their trial.
     cleared: BTreeSet<u64>,
 }
@@ -55,7 +55,7 @@ pub(super) struct InWork {
 /// Each worker has a cache line of its own, because its thread writes here for every parent.
 #[derive(Default)]
 #[repr(align(128))]
-struct Worker {
+struct WorkerEntry {
     row: AtomicU64,
     /// Runs while the parent is in RDKit.
     clock: WorkClock,
@@ -79,7 +79,7 @@ impl InWork {
         Ok(Self {
             file,
             mapped: mapped.and_then(|file| MmapRaw::map_raw(&file)).ok(),
-            workers: (0..workers).map(|_| Worker::default()).collect(),
+            workers: (0..workers).map(|_| WorkerEntry::default()).collect(),
             cleared,
         })
     }
@@ -148,13 +148,7 @@ pub(super) fn poisoned(output: &OutputDir) -> Result<Poisoned, StoreError> {
 /// Puts a row down among them.
 pub(super) fn poison(output: &OutputDir, row: u64, rejection: Rejection) -> Result<(), StoreError> {
     let mut poisoned = poisoned(output)?;
-    poisoned.insert(
-        row,
-        Rejection {
-            reason: cut(rejection.reason),
-            ..rejection
-        },
-    );
+    poisoned.insert(row, rejection.shortened());
     sealed::write(&output.work_dir(), POISONED, &poisoned)
 }
 

@@ -1,15 +1,18 @@
 //! The manifest: what a job made, of what, and how. Written last; where it stands, the output is
 //! complete.
 
-use std::{collections::BTreeMap, sync::atomic::Ordering::Relaxed};
+use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use super::{
-    Job, Shared,
     by_rule::{self, RuleCounts},
-    check::{CheckAccount, Checks},
-    sinking::Sunk,
+    capped::CappedParent,
+    check::CheckAccount,
+    job::Job,
+    meters::Snapshot,
+    run_files::Sunk,
+    times::Stages,
 };
 use crate::{
     account::{Counts, RejectCounts},
@@ -18,29 +21,11 @@ use crate::{
     identity::Reason,
     limits::{CAPPED_PARENTS_NAMED_MAX, KEY_REASONS_MAX},
     sieve::Chosen,
-    slot::{ParentFlags, SlotParent},
     table::sink::Part,
 };
 
 /// Version of the manifest's schema; raised when a field changes its meaning or goes.
 const SCHEMA_VERSION: u32 = 2;
-
-/// The name under which a job without rules files its rows.
-const CLEANING_RULE: &str = "canonical";
-
-impl Job {
-    /// The names the `rule` column can have.
-    pub fn rule_names(&self) -> Vec<String> {
-        if self.rules.is_empty() {
-            return vec![CLEANING_RULE.into()];
-        }
-        self.rules
-            .rules()
-            .iter()
-            .map(|rule| rule.name.clone())
-            .collect()
-    }
-}
 
 /// See the module's documentation. Times are in seconds, sizes in bytes.
 #[derive(Clone, Debug, Serialize)]
@@ -113,21 +98,6 @@ pub struct Manifest {
 struct Software {
     molsieve: &'static str,
     rdkit: String,
-}
-
-/// Seconds of work per stage, added over threads.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-pub struct Stages {
-    /// Reading and decoding.
-    pub source: f64,
-    /// RDKit.
-    pub chemistry: f64,
-    /// Keys and filter.
-    pub sieve: f64,
-    /// Encoding and writing.
-    pub sink: f64,
-    /// Settling, with the writing of what it brings back.
-    pub settle: f64,
 }
 
 /// Seconds of chemistry, added over threads.
@@ -223,36 +193,6 @@ struct ManifestInput {
     notes: Vec<String>,
 }
 
-/// A parent at which a cap took effect.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CappedParent {
-    /// 0-based row over all inputs.
-    pub row: u64,
-    /// Its id.
-    pub id: String,
-    /// What was capped.
-    pub caps: Vec<String>,
-}
-
-impl CappedParent {
-    pub(super) fn of(parent: SlotParent<'_>) -> Self {
-        let caps = [
-            (ParentFlags::CAPPED_PRODUCTS, "products per parent"),
-            (ParentFlags::CAPPED_SITES, "sites per rule"),
-            (ParentFlags::CAPPED_LENGTH, "length of a product"),
-        ];
-        Self {
-            row: parent.row,
-            id: String::from_utf8_lossy(parent.id).into_owned(),
-            caps: caps
-                .iter()
-                .filter(|cap| parent.flags.has(cap.0))
-                .map(|cap| cap.1.to_owned())
-                .collect(),
-        }
-    }
-}
-
 fn by_reason(counts: [u64; KEY_REASONS_MAX]) -> BTreeMap<String, u64> {
     let counted = Reason::ALL
         .iter()
@@ -263,18 +203,40 @@ fn by_reason(counts: [u64; KEY_REASONS_MAX]) -> BTreeMap<String, u64> {
         .collect()
 }
 
+/// What the manifest is made from.
+pub(super) struct ManifestFacts<'a> {
+    pub(super) job: &'a Job,
+    /// The state of the meters at the end.
+    pub(super) end: Snapshot,
+    pub(super) chemistry: ChemistryTimes,
+    pub(super) left_as_written: u64,
+    pub(super) engine: &'static str,
+    pub(super) engine_lost: Option<String>,
+    /// Name of the engine whose devices made structure keys, if there were any.
+    pub(super) key_devices: Option<&'static str>,
+    pub(super) check: Option<CheckAccount>,
+    pub(super) sunk: Sunk,
+}
+
 /// Structure keys are made by the workers or the devices they ask, others by the sieve.
-fn keys_made_by(shared: &Shared<'_>) -> &'static str {
-    match (&shared.key_devices, shared.job.spec.key) {
-        (Some(devices), _) => devices.name(),
+fn keys_made_by(facts: &ManifestFacts<'_>) -> &'static str {
+    match (facts.key_devices, facts.job.spec.key) {
+        (Some(devices), _) => devices,
         (None, KeyKind::Structure) => Chosen::CPU.name(),
-        (None, KeyKind::Canonical) => shared.engine,
+        (None, KeyKind::Canonical) => facts.engine,
     }
 }
 
 impl Manifest {
-    pub(super) fn new(shared: &Shared<'_>, chemistry: ChemistryTimes, sunk: Sunk) -> Self {
-        let (job, end) = (shared.job, shared.snapshot());
+    pub(super) fn new(facts: ManifestFacts<'_>) -> Self {
+        let keys_made_by = keys_made_by(&facts);
+        let ManifestFacts {
+            job,
+            end,
+            chemistry,
+            sunk,
+            ..
+        } = facts;
         let plan = &job.plan;
         let inputs = job.library.files().iter().map(|file| ManifestInput {
             path: written_path(&file.path).display().to_string(),
@@ -318,14 +280,14 @@ impl Manifest {
             key: job.spec.key,
             key_definition: job.spec.key.definition(),
             keys_by_rdkit: by_reason(sunk.account.keys.by_rdkit),
-            keys_made_by: keys_made_by(shared),
+            keys_made_by,
             keys_too_large_for_device: sunk.account.keys.too_large_for_device,
-            left_as_written: shared.left_as_written.load(Relaxed),
-            check: shared.checks.as_ref().map(Checks::account),
+            left_as_written: facts.left_as_written,
+            check: facts.check,
             products_excluded: plan.estimate.excluded,
             interruptions: sunk.interruptions,
-            engine: shared.engine,
-            engine_lost: shared.engine_lost.clone(),
+            engine: facts.engine,
+            engine_lost: facts.engine_lost,
             threads: plan.threads,
             memory_budget_bytes: job.spec.memory.0,
             peak_memory_bytes: sunk.peak_memory_bytes,
