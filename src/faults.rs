@@ -1,5 +1,5 @@
-//! Faults on purpose, compiled in with the feature `failpoints` only: tests make one call to the file
-//! system or to an engine's device fail, or one parent kill or hang the process or fail in RDKit.
+//! Injected faults, compiled in with the feature `failpoints` only: tests make one call to the file
+//! system or to an engine's device fail, or make one parent kill or hang the process or fail in RDKit.
 //!
 //! | variable | effect |
 //! |---|---|
@@ -8,7 +8,7 @@
 //! | `MOLSIEVE_FAULT_KIND` | how: `eio`, `enospc`, or `short` (a write takes half of its bytes) |
 //! | `MOLSIEVE_DEVICE_FAULT_LOG` | every call to an engine's device adds a line to this file |
 //! | `MOLSIEVE_DEVICE_FAULT_AT` | the device is lost at the call of this number (from 1) |
-//! | `MOLSIEVE_FREE_BYTES` | what the file system says is free |
+//! | `MOLSIEVE_FREE_BYTES` | the number of free bytes that the file system reports |
 //! | `MOLSIEVE_ABORT_ON` | a parent with one of these SMILES (separated by blanks) aborts the process |
 //! | `MOLSIEVE_HANG_ON` | a parent with one of these SMILES never returns, and uses its CPU |
 //! | `MOLSIEVE_FAIL_ON` | RDKit fails on a parent with this SMILES when its products are made |
@@ -51,12 +51,12 @@ fn number(variable: &str) -> Option<u64> {
     Some(text.parse().expect("a test sets a number"))
 }
 
-/// Fails if it is this call's turn.
+/// Fails if this is the chosen call.
 pub fn call(operation: &'static str, path: &Path) -> io::Result<()> {
     bytes_to_write(operation, path, 0).map(drop)
 }
 
-/// How many of `wanted` bytes a write may take: all but when it is this call's turn.
+/// How many of `wanted` bytes a write may take: all, unless this is the chosen call.
 pub fn bytes_to_write(operation: &'static str, path: &Path, wanted: usize) -> io::Result<usize> {
     let mut faults = FAULTS.lock().unwrap_or_else(PoisonError::into_inner);
     faults.calls += 1;
@@ -74,7 +74,7 @@ pub fn bytes_to_write(operation: &'static str, path: &Path, wanted: usize) -> io
     }
 }
 
-/// Loses the device if it is this call's turn.
+/// Simulates device loss if this is the chosen call.
 pub fn device_call(engine: &'static str, call: &'static str) -> Result<(), EngineError> {
     static CALLS: AtomicU64 = AtomicU64::new(0);
     let calls = CALLS.fetch_add(1, Relaxed) + 1;
@@ -90,12 +90,12 @@ pub fn device_call(engine: &'static str, call: &'static str) -> Result<(), Engin
     Ok(())
 }
 
-/// What the file system is to say is free.
+/// The number of free bytes that the file system is to report.
 pub fn free_bytes() -> Option<u64> {
     number("MOLSIEVE_FREE_BYTES")
 }
 
-/// Does to the process what a parent on which RDKit fails would do; true if it is to fail later.
+/// Does what a parent on which RDKit fails would do to the process; returns whether RDKit is to fail later.
 pub fn parent(smiles: &[u8]) -> bool {
     let is = |variable| {
         let poisons = env::var(variable).unwrap_or_default();

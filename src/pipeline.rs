@@ -5,20 +5,23 @@
 //! | thread | what it does | waits for |
 //! |---|---|---|
 //! | `chem-0` … | takes a batch of parents, fills slots with their products | a free slot |
-//! | `sieve` | takes slots in input order, has the engine judge them | a filled slot; the oldest in the engine |
+//! | `sieve` | passes slots in input order to the engine | a filled slot; the oldest in the engine |
 //! | `sieve-0` … | the cpu engine's pool | work |
-//! | `sink` | encodes what remains, publishes parts | a judged slot |
-//! | the caller's | watches: stop requests, progress | 100 ms |
+//! | `sink` | encodes the new rows, publishes parts | a judged slot |
+//! | the caller's | watches for requests to stop and slow parents, reports progress | 100 ms |
 //!
-//! Workers decode their batches themselves, one at a time under a lock: decoding takes under a
-//! hundredth of the chemistry's time, and a queue less is a bound less. The hand-over from sieve to
-//! sink passes permits, never payload of its own.
+//! Workers decode their batches themselves, one at a time under a lock: decoding takes under a hundredth of the
+//! chemistry's time, and without a queue there is one bound fewer. The channel from sieve to sink carries permits, no
+//! payload of its own.
 //!
-//! When the input is read, ring and engine give their memory back and the *maybe* rows are settled
-//! ([`crate::settle`]); the sink's files go on.
+//! When the input is read, ring and engine free their memory and the *maybe* rows are settled ([`crate::settle`]); the
+//! sink's files stay open.
 //!
-//! The first error stops the ring; everybody hears of it there and winds up. What the last checkpoint
-//! ([`checkpoint`]) says stays, and `--resume` goes on from it.
+//! What stages share is small and by subject: `control` (how a job ends early), `meters` (counters and times) and
+//! `stages` (the resources of an attempt). `stages` gives each stage the parts it uses.
+//!
+//! The first error stops the ring, so every stage notices it and ends. The last checkpoint ([`checkpoint`]) stays, and
+//! `--resume` continues from it.
 
 mod attempt;
 mod batch_writer;

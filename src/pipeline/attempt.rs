@@ -1,6 +1,6 @@
-//! Attempts at a job: from its start or its last checkpoint, on the engine that was chosen; and where
-//! that engine fails, from the last checkpoint again, on the CPU. The keys let through are on the disk
-//! and batches depend on the input alone, so what is written is the same.
+//! Attempts at a job: from its start or its last checkpoint, on the engine that was chosen. If that engine fails, the
+//! next attempt runs from the last checkpoint on the CPU. The keys that were let through are on the disk and batches
+//! depend on the input alone, so the files are the same.
 
 use std::{
     collections::BTreeSet,
@@ -69,7 +69,7 @@ pub fn run(
         Ok(Outcome::Done(_)) => output.finish()?,
         Ok(Outcome::Stopped { .. } | Outcome::TimedOut { .. }) => {}
         Err(_) if keep => {}
-        // Whether this works or not, the error to tell is the first.
+        // Whether this works or not, the error to report is the first.
         Err(_) => drop(output.abandon()),
     }
     outcome
@@ -82,8 +82,8 @@ struct Engines {
     keys: Option<KeyDevices>,
 }
 
-/// Opens the engine that was chosen. If its device is there and fails, the CPU takes its place, and why
-/// is given too; where `auto` has chosen it, whatever is wrong with it.
+/// Opens the engine that was chosen. If its device is there and fails, returns the CPU engine and the reason; if `auto`
+/// chose it, on any error.
 fn open(job: &Job) -> Result<(Engines, Option<String>), EngineError> {
     let chosen = &job.plan.engine;
     match open_chosen(job, chosen) {
@@ -113,7 +113,7 @@ fn open_chosen(job: &Job, chosen: &Chosen) -> Result<Engines, EngineError> {
     Ok(Engines { sieve, keys })
 }
 
-/// Says that an engine has failed, and gives why.
+/// Warns that an engine has failed, and returns the reason.
 fn lost_engine(error: &EngineError) -> String {
     tracing::warn!("{error}; the job goes on with the engine cpu");
     error.to_string()
@@ -122,9 +122,9 @@ fn lost_engine(error: &EngineError) -> String {
 struct Attempt<'a> {
     job: &'a Job,
     output: &'a OutputDir,
-    /// What is in the directory.
+    /// How to treat what is in the directory.
     existing: Existing,
-    /// Whether there is a checkpoint to be kept if the job fails.
+    /// Whether there is a checkpoint to keep if the job fails.
     keep: bool,
     /// Why the engine is not the one that was chosen.
     lost: Option<String>,
@@ -163,7 +163,7 @@ impl Attempt<'_> {
         outcome
     }
 
-    /// The checkpoint to go on from, with everything behind it cleared away; or a directory made ready
+    /// The checkpoint to continue from, with everything after it removed; or `None`, with the directory prepared
     /// for a run from the start.
     fn find_checkpoint(&self) -> Result<Option<Checkpoint>, PipelineError> {
         let Self { job, output, .. } = self;
@@ -191,12 +191,12 @@ impl Attempt<'_> {
         Ok(Some(begun))
     }
 
-    /// Whether no other attempt of this process came before.
+    /// Whether this is the first attempt of this process.
     fn is_first(&self) -> bool {
         self.existing == self.job.spec.existing() && self.lost.is_none()
     }
 
-    /// Brings everything to where a checkpoint says that the run is.
+    /// Brings filter, source and ring to the state of a checkpoint.
     fn make_ready(
         &self,
         begun: Option<&Checkpoint>,
@@ -220,7 +220,7 @@ impl Attempt<'_> {
         }
         let dispenser = Dispenser::new(&job.library, next_row)?;
         let (poisoned, cleared) = match self.lost {
-            // It was no parent's doing.
+            // The engine failed, not a parent.
             Some(_) => (in_work::poisoned(output)?, BTreeSet::new()),
             None => in_work::after_interruption(job, output, next_row)?,
         };
@@ -233,10 +233,10 @@ impl Attempt<'_> {
     }
 }
 
-/// What has to be there before a job begins or goes on.
+/// What a job needs before it begins or continues.
 struct Ready {
     poisoned: Poisoned,
-    /// Rows that came through their trial.
+    /// Rows that passed their trial.
     cleared: BTreeSet<u64>,
     ring: Arc<Ring>,
     /// `None` once all of it is read.
