@@ -24,8 +24,6 @@ use std::{
     },
 };
 
-use crate::sieve::EngineError;
-
 struct Faults {
     at: Option<u64>,
     kind: String,
@@ -74,8 +72,8 @@ pub fn bytes_to_write(operation: &'static str, path: &Path, wanted: usize) -> io
     }
 }
 
-/// Simulates device loss if this is the chosen call.
-pub fn device_call(engine: &'static str, call: &'static str) -> Result<(), EngineError> {
+/// Whether the device is to be lost at this call.
+pub fn device_call(call: &'static str) -> bool {
     static CALLS: AtomicU64 = AtomicU64::new(0);
     let calls = CALLS.fetch_add(1, Relaxed) + 1;
     if let Some(path) = env::var_os("MOLSIEVE_DEVICE_FAULT_LOG") {
@@ -83,11 +81,7 @@ pub fn device_call(engine: &'static str, call: &'static str) -> Result<(), Engin
         let mut log = log.expect("a test names a log that can be written");
         writeln!(log, "{call}").expect("the log can be written");
     }
-    if number("MOLSIEVE_DEVICE_FAULT_AT") == Some(calls) {
-        let reason = format!("{call}: on purpose");
-        return Err(EngineError::Lost { engine, reason });
-    }
-    Ok(())
+    number("MOLSIEVE_DEVICE_FAULT_AT") == Some(calls)
 }
 
 /// The number of free bytes that the file system is to report.

@@ -51,10 +51,6 @@ impl<'a> BatchWriter<'a> {
         })
     }
 
-    pub(super) fn slot(&self) -> &Slot {
-        &self.slot
-    }
-
     pub(super) fn slot_mut(&mut self) -> &mut Slot {
         &mut self.slot
     }
