@@ -14,7 +14,7 @@
 //! 4. `ring`, `chem`, `identity`, `table`
 //! 5. `sieve`, `settle`, `trial`, `nvidia`
 //! 6. `config`, `plan`
-//! 7. `pipeline`, `bench`, `doctor`
+//! 7. `pipeline`, `report`, `bench`, `doctor`
 //! 8. `daemon`
 //! 9. `cli`
 
@@ -33,6 +33,7 @@ pub mod machine;
 pub mod nvidia;
 pub mod pipeline;
 pub mod plan;
+pub mod report;
 pub mod ring;
 pub mod rules;
 pub mod settle;

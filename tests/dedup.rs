@@ -139,7 +139,7 @@ fn threads_engines_and_the_number_of_checks_do_not_show_in_the_files() {
         let left = manifest["keys_too_large_for_device"].as_u64().unwrap();
         assert!(left < 60, "{engine}: {left}");
         let said = match engine {
-            "cpu" => "keys took RDKit",
+            "cpu" => "RDKit made ",
             "cuda" => "; cuda made the others",
             _ => "; the CPU made the others",
         };

@@ -28,6 +28,7 @@ use crate::{
     daemon::protocol::{
         ALIVE_EVERY, LINE_BYTES_MAX, ORDER_BYTES_MAX, Order, OrderError, RunAs, is_go,
     },
+    report::event::Event,
     store::plain,
 };
 
@@ -170,7 +171,7 @@ fn start_thread(
 
 fn say_alive() {
     loop {
-        say_event(serde_json::json!({ "event": "alive" }));
+        say_event(&Event::Alive);
         thread::sleep(ALIVE_EVERY);
     }
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    report::manifest::RuleCounts,
     rules::RuleSet,
     slot::{Slot, Verdict},
 };
@@ -14,23 +15,6 @@ pub struct ByRule(Vec<Tally>);
 
 /// Made, unique, unchanged, invalid, capped: a checkpoint has one of these for each of thousands of rules.
 type Tally = [u64; 5];
-
-/// What a rule made, as it stands in the manifest. `made` includes repeats, which are in no other count.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct RuleCounts {
-    /// The rule.
-    pub name: String,
-    /// Product molecules made, those included that a cap kept from being made or written.
-    pub made: u64,
-    /// Rows written.
-    pub unique: u64,
-    /// Products equal to their parent.
-    pub unchanged: u64,
-    /// Products that RDKit can't sanitize.
-    pub invalid: u64,
-    /// Products that a cap kept from being made or written; of sites beyond the cap, at least as many.
-    pub capped: u64,
-}
 
 impl ByRule {
     /// Room for this many rules.
