@@ -6,7 +6,7 @@
 //! # Layers
 //!
 //! A module uses modules of the lines above its own and of its own line, never of a line below. No two
-//! files import each other, directly or through others. `tests/layers.rs` reads this list and checks both.
+//! files import each other, directly or through others. `tests/it/layers.rs` reads this list and checks both.
 //!
 //! 1. `limits`, `units`, `key`, `machine`, `sync`, `faults`
 //! 2. `store`

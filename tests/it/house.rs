@@ -15,11 +15,7 @@ use syn::{
     visit::{self, Visit},
 };
 
-#[path = "layers/crate_files.rs"]
-#[allow(dead_code)]
-mod crate_files;
-
-use crate_files::is_test;
+use super::layers::crate_files::is_test;
 
 /// Lines of a function, from its signature to its closing brace.
 const FUNCTION_LINES_MAX: usize = 80;

@@ -7,9 +7,7 @@
 //! inside of each other may not be in a circle, not even through a third one. Code under `#[cfg(test)]` is
 //! exempt.
 
-#[path = "layers/crate_files.rs"]
-mod crate_files;
-#[path = "layers/imports.rs"]
+pub mod crate_files;
 mod imports;
 
 use std::{
