@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use super::source::Quoting;
+
 /// A place in a rule file: 1-based line, 1-based column in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
@@ -13,17 +15,6 @@ pub struct Position {
     pub line: usize,
     /// 1-based, in characters.
     pub column: usize,
-}
-
-/// How a text stands in its file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Quoting {
-    /// As it is.
-    Plain,
-    /// With backslash escapes.
-    Backslash,
-    /// With this quote doubled.
-    Doubled(char),
 }
 
 /// Where a decoded text stands in its file.

@@ -3,7 +3,7 @@
 //! The formats differ in syntax only. Each reader turns its file into the same [`Node`]s, which
 //! carry the byte offset at which they stand, and [`super::record`] makes rules of those.
 
-use super::place::{LineIndex, Position, Quoting, TextPlace};
+use super::place::{LineIndex, Position, TextPlace};
 
 /// What a rule file is written in, by its extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,6 +14,17 @@ pub(super) enum Format {
     Table {
         delimiter: u8,
     },
+}
+
+/// How a text stands in its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Quoting {
+    /// As it is.
+    Plain,
+    /// With backslash escapes.
+    Backslash,
+    /// With this quote doubled.
+    Doubled(char),
 }
 
 /// The text of a rule file, without its byte order mark.
