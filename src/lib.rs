@@ -10,7 +10,7 @@
 //!
 //! 1. `limits`, `units`, `key`, `machine`, `sync`, `faults`
 //! 2. `store`
-//! 3. `rules`, `slot`
+//! 3. `rules`, `reject`, `account`, `slot`
 //! 4. `ring`, `chem`, `identity`, `table`
 //! 5. `sieve`, `settle`, `trial`, `nvidia`
 //! 6. `config`, `plan`
@@ -18,6 +18,7 @@
 //! 8. `daemon`
 //! 9. `cli`
 
+pub mod account;
 pub mod bench;
 pub mod chem;
 pub mod cli;
@@ -33,6 +34,7 @@ pub mod machine;
 pub mod nvidia;
 pub mod pipeline;
 pub mod plan;
+pub mod reject;
 pub mod report;
 pub mod ring;
 pub mod rules;

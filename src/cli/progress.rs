@@ -207,7 +207,7 @@ impl<'a> Reporter<'a> {
 mod tests {
     use super::*;
     use crate::{
-        pipeline::Counts,
+        account::Counts,
         report::event::{RingProgress, Settling},
     };
 

@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::manifest::Manifest;
-use crate::{pipeline::Counts, plan::Plan};
+use crate::{account::Counts, plan::Plan};
 
 /// Version of the events.
 pub const VERSION: u64 = 1;

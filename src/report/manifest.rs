@@ -13,9 +13,9 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    account::{Counts, RejectCounts},
     config::{Dedup, KeyKind, Task},
     limits::SEALED_BYTES_MAX,
-    pipeline::Counts,
     store::{StoreError, disk},
 };
 
@@ -33,6 +33,9 @@ pub struct Manifest {
     pub software: Software,
     /// What became of parents and products.
     pub counts: Counts,
+    /// Rejected parents by code.
+    #[serde(default)]
+    pub rejected_by_code: RejectCounts,
     /// The published parts.
     pub files: Vec<ManifestFile>,
     /// The rejected rows' file, if there are any.

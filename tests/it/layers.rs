@@ -23,7 +23,6 @@ const CLIMBING_KNOWN: &[&str] = &["faults.rs -> sieve"];
 
 /// Imports without which no circle would be left: `FILE -> FILE`. Only ever shortened.
 const CIRCLES_KNOWN: &[&str] = &[
-    "report/manifest.rs -> pipeline/sinking.rs",
     "bench/engine.rs -> bench/whole.rs",
     "cli/attempts.rs -> cli/standard_input.rs",
     "cli/bench/page.rs -> cli/bench/plot.rs",

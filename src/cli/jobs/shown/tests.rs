@@ -1,7 +1,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::pipeline::Counts;
+use crate::account::Counts;
 
 fn job(changes: &Value) -> Shown {
     let mut job = json!({
