@@ -34,8 +34,6 @@ const FILES_KNOWN: &[&str] = &[
     "src/pipeline.rs",
     "src/pipeline/sinking.rs",
     "src/plan.rs",
-    "src/slot.rs",
-    "src/table/sink.rs",
     "src/table/source/input_file.rs",
     "src/table/source/parquet_footer.rs",
     "src/table/source/parquet_pages.rs",
@@ -123,7 +121,6 @@ const PHRASES_KNOWN: &[&str] = &[
     "kernels/structure_key.cu: tells apart (distinguishes)",
     "kernels/structure_key.cu: told (report, pass, given)",
     "src/bench.rs: told (report, pass, given)",
-    "src/bench/chemistry.rs: NOBODY (NO_ATOM)",
     "src/bench/engine.rs: told (report, pass, given)",
     "src/bench/structure_key.rs: Told (KeyOutcome)",
     "src/bench/structure_key.rs: told (report, pass, given)",
@@ -249,11 +246,9 @@ const PHRASES_KNOWN: &[&str] = &[
     "src/sieve/structure_key/devices.rs: told (report, pass, given)",
     "src/sieve/tests.rs: put to it (tested with it)",
     "src/sieve/wgpu/faults.rs: told (report, pass, given)",
-    "src/slot.rs: gone on with (resumed, continued)",
     "src/table/sink.rs: gone on with (resumed, continued)",
     "src/table/source/parquet_pages.rs: told (report, pass, given)",
     "src/table/source/tests/parquet.rs: in a process of its own (in its own process, one process per job)",
-    "src/trial.rs: NOBODY (NO_ATOM)",
     "src/trial.rs: in processes of their own (in their own processes)",
 ];
 
