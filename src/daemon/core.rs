@@ -1,4 +1,4 @@
-//! The heart of the daemon: the only thread that changes jobs.
+//! The core_loop of the daemon: the only thread that changes jobs.
 //!
 //! - Everything that happens comes as a `Message` through one bounded channel. What has come together
 //!   becomes one transaction; only when it is committed is anybody answered, told of an event or
@@ -9,10 +9,10 @@
 //! - A second thread reads, through a connection of its own: lists and histories wait for no writer.
 
 mod handle;
-mod heart;
+mod core_loop;
 mod message;
 mod take;
 
-pub use handle::{Core, Event, Figures, JobView, NodeView, Refusal, Resources, Submitted};
-pub use heart::{Beginning, start};
-pub(super) use message::{FromWorker, Launch, Order, Wanted};
+pub use handle::{Core, Notice, Figures, JobView, NodeView, Refusal, Resources, Submitted};
+pub use core_loop::{StartedCore, start};
+pub(super) use message::{ProcessMessage, Launch, ProcessStart, Wanted};
