@@ -55,7 +55,7 @@ use tokio::{
 };
 
 use self::{
-    core::{StartedCore, Core, Refusal},
+    core::{Core, Refusal, StartedCore},
     http::{Edge, HttpCounts, Limits},
     peer::{PeerPolicy, Peers},
     settings::ServeSettings,

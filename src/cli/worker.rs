@@ -26,7 +26,8 @@ use super::{
 };
 use crate::{
     daemon::protocol::{
-        ALIVE_EVERY, LINE_BYTES_MAX, ASSIGNMENT_BYTES_MAX, Assignment, AssignmentError, RunAs, is_go,
+        ALIVE_EVERY, ASSIGNMENT_BYTES_MAX, Assignment, AssignmentError, LINE_BYTES_MAX, RunAs,
+        is_go,
     },
     store::plain,
 };

@@ -8,11 +8,11 @@
 //!   about 100 bytes in the queue, one with a worker an entry in `workers`, one that has ended nothing.
 //! - A second thread reads, through a connection of its own: lists and histories wait for no writer.
 
-mod handle;
 mod core_loop;
+mod handle;
 mod message;
 mod take;
 
-pub use handle::{Core, Notice, Figures, JobView, NodeView, Refusal, Resources, Submitted};
 pub use core_loop::{StartedCore, start};
-pub(super) use message::{ProcessMessage, Launch, ProcessStart, Wanted};
+pub use handle::{Core, Figures, JobView, NodeView, Notice, Refusal, Resources, Submitted};
+pub(super) use message::{Launch, ProcessMessage, ProcessStart, Wanted};

@@ -195,7 +195,9 @@ impl Queue {
     pub fn get(&self, id: JobId) -> Option<&Waiting> {
         match self.positions.get(&id)? {
             QueuePosition::Later(ready_at) => self.later.get(&(*ready_at, id)),
-            QueuePosition::Line { priority, uid } => self.levels.get(priority)?.lines.get(uid)?.get(&id),
+            QueuePosition::Line { priority, uid } => {
+                self.levels.get(priority)?.lines.get(uid)?.get(&id)
+            }
         }
     }
 
@@ -251,7 +253,8 @@ impl Queue {
                 ready_at,
                 ..
             } = waiting;
-            self.positions.insert(id, QueuePosition::Line { priority, uid });
+            self.positions
+                .insert(id, QueuePosition::Line { priority, uid });
             self.turns.enter(uid);
             let level = self.levels.entry(priority).or_insert_with(|| Level {
                 lines: BTreeMap::new(),

@@ -56,7 +56,7 @@ pub use self::{
     reader::Reader,
     tx::{Inserted, Tx},
 };
-use super::job::{Demand, Ending, JobId, Millis, State, ProcessIdentity};
+use super::job::{Demand, Ending, JobId, Millis, ProcessIdentity, State};
 
 /// States of a job that has not ended.
 const UNFINISHED: [State; 5] = [

@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use super::{
-    core::{Core, ProcessMessage, Launch, ProcessStart, Wanted},
+    core::{Core, Launch, ProcessMessage, ProcessStart, Wanted},
     job::{JobId, Mode, ProcessEnd, ProcessIdentity},
     peer::Peers,
     protocol::Event,
@@ -193,7 +193,10 @@ impl JobProcess {
     }
 
     async fn let_it_write(&mut self) {
-        let known = self.core.ask_for_process(self.id, ProcessMessage::Planned).await;
+        let known = self
+            .core
+            .ask_for_process(self.id, ProcessMessage::Planned)
+            .await;
         if known.is_ok() && *self.wanted.borrow() == Wanted::Work {
             self.process.tell(super::protocol::GO).await;
         } else {

@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     daemon::{
         core::{JobView, Refusal, Resources},
-        job::{Demand, GpuDemand, Job, Mode, State, ProcessIdentity},
+        job::{Demand, GpuDemand, Job, Mode, ProcessIdentity, State},
     },
     units::ByteSize,
 };

@@ -14,13 +14,13 @@ use tokio::{
 };
 
 use super::{
-    handle::{Core, Notice, Figures, Refusal, Shared},
-    message::{ProcessMessage, Launch, Message, ProcessStart, Wanted},
+    handle::{Core, Figures, Notice, Refusal, Shared},
+    message::{Launch, Message, ProcessMessage, ProcessStart, Wanted},
     take::{self, Effect, Reply, Terms},
 };
 use crate::{
     daemon::{
-        job::{Demand, GpuDemand, JobEvent, Job, JobId, Millis, State},
+        job::{Demand, GpuDemand, Job, JobEvent, JobId, Millis, State},
         schedule::{Grant, Queue, Running, Waiting},
         settings::ServeSettings,
         store::{JobStoreError, Reader, Store, Unfinished},

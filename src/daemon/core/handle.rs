@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-use super::message::{Answer, ProcessMessage, Message};
+use super::message::{Answer, Message, ProcessMessage};
 use crate::{
     daemon::{
         action::{Caller, ListQuery, SubmitRequest},

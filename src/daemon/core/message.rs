@@ -5,7 +5,7 @@ use tokio::sync::{oneshot, watch};
 use super::handle::{Figures, JobView, Refusal, Submitted};
 use crate::daemon::{
     action::Caller,
-    job::{JobId, Mode, Submission, ProcessEnd, ProcessIdentity},
+    job::{JobId, Mode, ProcessEnd, ProcessIdentity, Submission},
 };
 
 /// Where an answer goes.

@@ -2,11 +2,11 @@
 
 use super::{
     handle::{Figures, JobView, Refusal, Submitted},
-    message::{ProcessMessage, Message},
+    message::{Message, ProcessMessage},
 };
 use crate::daemon::{
     action::Caller,
-    job::{Ending, JobEvent, Job, JobId, Millis, RetryPolicy, Submission},
+    job::{Ending, Job, JobEvent, JobId, Millis, RetryPolicy, Submission},
     store::{Inserted, JobStoreError, Tx},
 };
 
@@ -60,11 +60,7 @@ impl Effect {
 }
 
 /// Takes a message. An error means that the store can't just now.
-pub(super) fn take(
-    tx: &Tx<'_>,
-    message: &Message,
-    terms: &Terms,
-) -> Result<Effect, JobStoreError> {
+pub(super) fn take(tx: &Tx<'_>, message: &Message, terms: &Terms) -> Result<Effect, JobStoreError> {
     match message {
         Message::Submit(submission, _) => submit(tx, submission, terms),
         Message::Cancel(caller, id, _) => cancel(tx, *caller, *id, terms),
@@ -195,9 +191,10 @@ impl Message {
             (Self::Cancel(_, _, to), Err(refusal)) => to.send(Err(refusal)).ok(),
             (Self::Forget(_, _, to), answer) => to.send(answer.map(|_| ())).ok(),
             (Self::Figures(to), answer) => to.send(answer.map(|_| figures())).ok(),
-            (Self::Process(_, ProcessMessage::Spawned(_, to) | ProcessMessage::Planned(to)), answer) => {
-                to.send(answer.map(|_| ())).ok()
-            }
+            (
+                Self::Process(_, ProcessMessage::Spawned(_, to) | ProcessMessage::Planned(to)),
+                answer,
+            ) => to.send(answer.map(|_| ())).ok(),
             _ => None,
         };
     }

@@ -25,7 +25,7 @@ use crate::{
     daemon::{
         action::Caller,
         api::job_json,
-        core::{Core, Notice, JobView, Refusal},
+        core::{Core, JobView, Notice, Refusal},
         job::JobId,
     },
     limits::HTTP_SMALL_BYTES,
@@ -207,7 +207,11 @@ async fn log_to_its_end(source: &impl Source, mut from: u64, sink: &Sink) -> Res
 }
 
 /// Waits until there may be more of a log; true once the job has ended.
-async fn more(source: &impl Source, events: &mut Receiver<Notice>, id: JobId) -> Result<bool, Over> {
+async fn more(
+    source: &impl Source,
+    events: &mut Receiver<Notice>,
+    id: JobId,
+) -> Result<bool, Over> {
     loop {
         match events.recv().await {
             Ok(Notice::Log(of)) if of == id => return Ok(false),

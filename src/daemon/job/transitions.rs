@@ -12,8 +12,8 @@
 //! A worker that was never allowed to write can't have done the job: there 0 and 4 are as any other.
 
 use super::{
-    Ending, JobEvent, Impossible, Job, JobId, Millis, Mode, RetryPolicy, State, Submission,
-    ProcessEnd,
+    Ending, Impossible, Job, JobEvent, JobId, Millis, Mode, ProcessEnd, RetryPolicy, State,
+    Submission,
 };
 
 /// What a worker's exit code says.

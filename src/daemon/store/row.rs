@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::Unfinished;
 use crate::daemon::job::{
-    Demand, Ending, Job, JobId, Millis, Mode, State, Submission, ProcessIdentity,
+    Demand, Ending, Job, JobId, Millis, Mode, ProcessIdentity, State, Submission,
 };
 
 /// The columns [`whole`] reads.

@@ -8,7 +8,7 @@ use tokio::sync::{broadcast, mpsc};
 
 use super::*;
 use crate::daemon::{
-    core::{Notice, JobView, Refusal},
+    core::{JobView, Notice, Refusal},
     http::{
         counts::HttpCounts,
         stream::{self, From, Sink, Source},
