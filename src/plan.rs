@@ -10,13 +10,13 @@
 //! + filter      at most a quarter of the budget
 //! + sieve       the cpu engine's table and threads
 //! + sink        one row group and what encodes it, the spills' buffers
-//! + keys        of dedup on a GPU: devices × a batch's texts and keys, threads × what is told of it
+//! + keys        of dedup on a GPU: devices × a batch's texts and keys, threads × its outcomes
 //! + engine      what a GPU's driver takes on the host
 //! ≤ budget      (--memory)
 //! ```
 //!
 //! Settling comes when the input is read: it works in the place of ring, filter and sieve, and in what
-//! of the budget nobody else needs.
+//! of the budget nothing else needs.
 //!
 //! Slot size, row group size and the largest filter follow from the budget alone, and the batch size
 //! from the sample, never from the number of threads: files are the same for any number of them. If
@@ -136,7 +136,7 @@ pub fn page_bytes_max(memory: ByteSize) -> usize {
 }
 
 impl JobSpec {
-    /// What parents of this job are tried with in a process of their own.
+    /// What parents of this job are tried with in a separate process.
     pub fn assignment(&self, settings: TransformSettings) -> Assignment {
         let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
         Assignment {

@@ -54,7 +54,7 @@ struct State {
     waited: Duration,
 }
 
-/// Where a slot stands in the order of the input.
+/// Position of a slot in the order of the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Position {
     batch: u64,

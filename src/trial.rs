@@ -1,4 +1,4 @@
-//! Trials: parents transformed in a process of their own, so that a parent on which RDKit crashes or never returns
+//! Trials: parents transformed in a separate process, so that a parent on which RDKit crashes or never returns
 //! ends that process and nothing else.
 //!
 //! `molsieve try-parents` (hidden from the help) reads JSON from standard input, line by line: first an
@@ -35,7 +35,7 @@ use crate::{
     store::plain,
 };
 
-/// Tries parents one after the other in processes of their own. For each parent: what it gives, or why it
+/// Tries parents one after the other in separate processes. For each parent: what it gives, or why it
 /// must not be given to RDKit.
 pub fn try_parents(
     assignment: &Assignment,

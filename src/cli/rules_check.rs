@@ -12,8 +12,8 @@ use crate::{
     units::counted,
 };
 
-/// Compiles every rule of the files, runs their examples and prints each fault on a line of its own. A
-/// warning is printed like a fault and leaves the exit code alone.
+/// Compiles every rule of the files, runs their examples and prints one line for each fault and each warning.
+/// Warnings do not change the exit code.
 pub(super) fn check(files: &[PathBuf], json: bool) -> Result<Exit, CliError> {
     let rdkit = RdKit::initialise()?;
     let (rules, errors, seen) = RuleSet::load_counted(files);

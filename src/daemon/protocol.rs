@@ -1,13 +1,13 @@
 //! What the daemon and a worker say to each other, version 1.
 //!
 //! A worker's standard input is one end of a socket pair, and its lifeline: the daemon writes an
-//! [`Order`], then, once it may write into the output directory, [`GO`], each a line of JSON. Its end at
+//! [`Assignment`], then, once it may write into the output directory, [`GO`], each a line of JSON. Its end at
 //! any time means that the daemon is gone; the worker then stops as on SIGTERM.
 //!
 //! On standard output a worker writes the events that `molsieve run --json` prints and `alive`, one JSON
 //! object a line, each with `"version"` and `"event"`. What it says on standard error is for people.
 //!
-//! Constraints: an order has at most [`ORDER_BYTES_MAX`] bytes; a line of a worker that is longer than
+//! Constraints: an order has at most [`ASSIGNMENT_BYTES_MAX`] bytes; a line of a worker that is longer than
 //! [`EVENT_BYTES_MAX`] is passed over, never stored (only `done` can be: its manifest names every file,
 //! and how a job ended follows from the exit code).
 
@@ -22,7 +22,7 @@ use crate::config::JobSettings;
 /// The version of everything here.
 pub const VERSION: u64 = 1;
 /// Longest order, with its line end.
-pub const ORDER_BYTES_MAX: u64 = 1 << 20;
+pub const ASSIGNMENT_BYTES_MAX: u64 = 1 << 20;
 /// Longest line of a worker that is looked at.
 pub const EVENT_BYTES_MAX: usize = 256 << 10;
 /// Longest line that follows an order.
@@ -47,7 +47,7 @@ pub struct RunAs {
 /// What a worker is to do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Order {
+pub struct Assignment {
     version: u64,
     /// The job.
     pub settings: JobSettings,
@@ -59,19 +59,19 @@ pub struct Order {
 
 /// Why a line of the daemon can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum OrderError {
+pub enum AssignmentError {
     /// It is of another protocol.
     #[error("the order is of version {0}, not {VERSION}; daemon and worker are not of one release")]
     Version(u64),
-    /// It is longer than [`ORDER_BYTES_MAX`].
-    #[error("the order is longer than {ORDER_BYTES_MAX} bytes")]
+    /// It is longer than [`ASSIGNMENT_BYTES_MAX`].
+    #[error("the order is longer than {ASSIGNMENT_BYTES_MAX} bytes")]
     TooLong,
     /// It is no order.
     #[error("there is no order that can be read: {0}")]
     Unreadable(String),
 }
 
-impl Order {
+impl Assignment {
     /// An order of this version. A mode in the settings counts for nothing.
     pub fn new(settings: JobSettings, mode: Mode, run_as: Option<RunAs>) -> Self {
         Self {
@@ -83,18 +83,18 @@ impl Order {
     }
 
     /// Reads an order. Its version is looked at first, so that another one is told by its name.
-    pub fn parse(line: &[u8]) -> Result<Self, OrderError> {
+    pub fn parse(line: &[u8]) -> Result<Self, AssignmentError> {
         #[derive(Deserialize)]
         struct Versioned {
             version: u64,
         }
-        let unreadable = |error: serde_json::Error| OrderError::Unreadable(error.to_string());
-        if line.len() as u64 > ORDER_BYTES_MAX {
-            return Err(OrderError::TooLong);
+        let unreadable = |error: serde_json::Error| AssignmentError::Unreadable(error.to_string());
+        if line.len() as u64 > ASSIGNMENT_BYTES_MAX {
+            return Err(AssignmentError::TooLong);
         }
         match serde_json::from_slice(line).map_err(unreadable)? {
             Versioned { version: VERSION } => serde_json::from_slice(line).map_err(unreadable),
-            Versioned { version } => Err(OrderError::Version(version)),
+            Versioned { version } => Err(AssignmentError::Version(version)),
         }
     }
 
@@ -209,9 +209,9 @@ mod tests {
             gid: 1000,
             name: "ada".into(),
         };
-        let order = Order::new(settings, Mode::Resume, Some(ada));
+        let order = Assignment::new(settings, Mode::Resume, Some(ada));
         assert_eq!(order.line().lines().count(), 1);
-        let read = Order::parse(order.line().as_bytes()).unwrap();
+        let read = Assignment::parse(order.line().as_bytes()).unwrap();
         assert_eq!(read, order);
         let settings = read.settings();
         assert!(settings.resume && !settings.overwrite);
@@ -220,7 +220,7 @@ mod tests {
     #[test]
     fn another_version_is_told_by_its_name_whatever_else_is_in_it() {
         let order = br#"{"version":2,"what":"else"}"#;
-        assert_eq!(Order::parse(order), Err(OrderError::Version(2)));
+        assert_eq!(Assignment::parse(order), Err(AssignmentError::Version(2)));
         let event = br#"{"version":2,"event":"alive"}"#;
         assert_eq!(Event::parse(event), Err(EventError::Version(2)));
     }
@@ -228,10 +228,10 @@ mod tests {
     #[test]
     fn what_is_wrong_in_an_order_is_named() {
         let order = br#"{"version":1,"settings":{"inputt":[]},"mode":"refuse","run_as":null}"#;
-        let error = Order::parse(order).unwrap_err().to_string();
+        let error = Assignment::parse(order).unwrap_err().to_string();
         assert!(error.contains("inputt"), "{error}");
-        let long = vec![b' '; ORDER_BYTES_MAX as usize + 1];
-        assert_eq!(Order::parse(&long), Err(OrderError::TooLong));
+        let long = vec![b' '; ASSIGNMENT_BYTES_MAX as usize + 1];
+        assert_eq!(Assignment::parse(&long), Err(AssignmentError::TooLong));
     }
 
     #[test]

@@ -38,7 +38,7 @@ use crate::{
 };
 
 /// Runs a job to its end, or until `stop` is set. `watch` is called about ten times a second with
-/// where the job stands.
+/// the state of the job.
 pub fn run(
     job: &Job,
     stop: &AtomicBool,
@@ -115,7 +115,7 @@ fn open_chosen(job: &Job, chosen: &Chosen) -> Result<Engines, EngineError> {
 
 /// Warns that an engine has failed, and returns the reason.
 fn lost_engine(error: &EngineError) -> String {
-    tracing::warn!("{error}; the job goes on with the engine cpu");
+    tracing::warn!("{error}; the job continues on the engine cpu");
     error.to_string()
 }
 

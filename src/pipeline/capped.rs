@@ -4,19 +4,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     limits::CAPPED_PARENTS_NAMED_MAX,
+    report::manifest::CappedParent,
     slot::{ParentFlags, Slot, SlotParent},
 };
-
-/// A parent at which a cap took effect.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CappedParent {
-    /// 0-based row over all inputs.
-    pub row: u64,
-    /// Its id.
-    pub id: String,
-    /// What was capped.
-    pub caps: Vec<String>,
-}
 
 impl CappedParent {
     fn of(parent: SlotParent<'_>) -> Self {

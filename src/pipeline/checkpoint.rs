@@ -24,12 +24,13 @@ use std::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{capped::Capped, error::PipelineError, job::Job, times::Stages};
+use super::{capped::Capped, error::PipelineError, job::Job};
 use crate::{
     account::Account,
     chem::{ChemistryTimes, Method},
     config::{Dedup, KeyKind, written_path},
     limits::{FINGERPRINT_BLOCK_BYTES, FINGERPRINT_BLOCKS},
+    report::manifest::Stages,
     settle::{Lengths, rows::OpenBlock},
     store::{
         sealed::{Kind, hex},
@@ -195,7 +196,7 @@ impl Identity {
         })
     }
 
-    /// Fails, and says why, if `self` is not what the run was that is to be gone on with.
+    /// Returns an error with the difference if `begun`, the run to be resumed, is not the same run.
     pub fn check_against(&self, begun: &Self, job: &Job) -> Result<(), PipelineError> {
         let changed = |what: String| Err(PipelineError::Changed(what));
         for (name, value) in &self.settings {

@@ -1,11 +1,12 @@
 //! Why a job fails.
 
+use super::earlier::EarlierRunError;
 use crate::{
     chem::ChemistryError,
     settle::decide::DecideError,
     sieve::EngineError,
     store::StoreError,
-    table::{earlier::EarlierRunError, sink::SinkError, source::SourceError},
+    table::{sink::SinkError, source::SourceError},
     trial::TrialError,
 };
 

@@ -3,7 +3,7 @@
 //! `.molsieve/in-work` has 8 bytes per worker: the row of the parent it processes plus 1, little-endian,
 //! or 0. The file is mapped, so that a parent costs no system call, and not synced: its bytes must outlive
 //! the process, not a power failure. Where a file system maps no files, they are written. When a
-//! run resumes after a crash or a timeout, each parent found there is tried in a process of its own
+//! run resumes after a crash or a timeout, each parent found there is tried in a separate process
 //! ([`crate::trial`]). A parent that kills that process, or exceeds its time there too, is recorded in the
 //! sealed file `poisoned` and rejected from then on, with the reason.
 //!

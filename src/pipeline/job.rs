@@ -1,12 +1,7 @@
 //! A job that is ready to run.
 
-use crate::{
-    chem::RdKit,
-    config::JobSpec,
-    plan::Plan,
-    rules::RuleSet,
-    table::{earlier::EarlierRun, source::Library},
-};
+use super::earlier::EarlierRun;
+use crate::{chem::RdKit, config::JobSpec, plan::Plan, rules::RuleSet, table::source::Library};
 
 /// A job that is ready to run: everything that can be checked before the work begins has been checked.
 pub struct Job {

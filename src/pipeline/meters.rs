@@ -11,11 +11,11 @@ use std::{
 use super::{
     checkpoint::Checkpoint,
     control::{Kept, Stuck},
-    times::{Stages, Times, seconds},
+    times::{Times, seconds},
 };
-use crate::{account::Counts, ring::RingState};
+use crate::{account::Counts, report::manifest::Stages, ring::RingState};
 
-/// Where a running job stands.
+/// The state of a running job.
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
     /// Time since the start.

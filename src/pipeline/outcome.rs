@@ -1,6 +1,7 @@
 //! How a job ends.
 
-use super::{control::Kept, manifest::Manifest};
+use super::control::Kept;
+use crate::report::manifest::Manifest;
 
 /// How a job ended.
 #[derive(Debug)]

@@ -6,7 +6,6 @@ use std::{
 };
 
 use super::{
-    capped::CappedParent,
     checkpoint::{CHECKPOINT, Checkpoint, JOB, Phase},
     control::{Control, Kept},
     error::PipelineError,
@@ -20,6 +19,7 @@ use crate::{
     config::{Dedup, Task},
     limits::{CHECKPOINT_SECONDS, UNWRITTEN_BYTES},
     machine,
+    report::manifest::CappedParent,
     settle::{self, Spills},
     sieve::{Engine, Tally},
     slot::{Slot, Verdict},

@@ -28,7 +28,7 @@ pub(super) fn settle(mut files: RunFiles<'_>) -> Result<RunFiles<'_>, PipelineEr
     let (control, times) = (files.control, &files.meters.times);
     times.measure(&times.settle, || {
         match settle_from(&mut files, next_row) {
-            // The job was asked to stop; what the checkpoint says stands.
+            // The job was asked to stop; the last checkpoint is kept.
             Ok(()) | Err(PipelineError::Settle(DecideError::Stopped)) if control.may_save() => {
                 control.saving(|| files.checkpoint_if_moved())
             }

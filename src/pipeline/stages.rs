@@ -14,7 +14,7 @@ use super::{
     in_work::{InWork, Poisoned},
     job::Job,
     judge::judge,
-    manifest::{Manifest, ManifestFacts},
+    manifest::ManifestFacts,
     meters::Meters,
     outcome::Outcome,
     run_files::RunFiles,
@@ -23,6 +23,7 @@ use super::{
     workers::{self, Dispenser, WorkerPorts},
 };
 use crate::{
+    report::manifest::{MANIFEST, Manifest},
     ring::Ring,
     sieve::{Engine, structure_key::KeyDevices},
     store::OutputDir,
@@ -110,7 +111,7 @@ pub(super) fn run(
         check: resources.checks.as_ref().map(Checks::account),
         sunk,
     });
-    output.write("manifest.json", manifest.to_json().as_bytes())?;
+    output.write(MANIFEST, manifest.to_json().as_bytes())?;
     Ok(Outcome::Done(Box::new(manifest)))
 }
 

@@ -8,24 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use serde::{Deserialize, Serialize};
-
-use crate::chem::ChemistryTimes;
-
-/// Seconds of work per stage, added over threads.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-pub struct Stages {
-    /// Reading and decoding.
-    pub source: f64,
-    /// RDKit.
-    pub chemistry: f64,
-    /// Keys and filter.
-    pub sieve: f64,
-    /// Encoding and writing.
-    pub sink: f64,
-    /// Settling, with the writing of the rows it brings back.
-    pub settle: f64,
-}
+use crate::{chem::ChemistryTimes, report::manifest::Stages};
 
 /// Nanoseconds of work per stage.
 #[derive(Default)]

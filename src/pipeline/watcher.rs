@@ -1,5 +1,5 @@
-//! The caller's thread: watches for a request to stop and for parents that take too long, and shows where the job
-//! stands.
+//! The caller's thread: watches for a request to stop and for parents that take too long, and reports
+//! progress.
 
 use std::{
     sync::{

@@ -11,7 +11,7 @@ use crate::{
     trial::{Candidate, TrialError, Tried},
 };
 
-/// Transforms parents and discards their products; in processes of their own where a parent may kill its process.
+/// Transforms parents and discards their products; in separate processes where a parent may kill its process.
 pub type TryParents<'a> = dyn Fn(TransformSettings, &[Candidate]) -> Result<Vec<Result<Tried, Rejection>>, TrialError>
     + 'a;
 
@@ -47,7 +47,7 @@ impl Estimate {
     }
 
     /// Bytes of all parts. Per row: the key as it is, SMILES compressed about 8 : 1 (the products of
-    /// a parent stand together and differ little) and a few bytes for the columns that repeat; seen
+    /// a parent are adjacent and differ little) and a few bytes for the columns that repeat; seen
     /// on natural products.
     pub fn disk_bytes(&self) -> u64 {
         (self.products() as f64 * (16.0 + 4.0 + self.smiles_bytes / 8.0)) as u64

@@ -90,7 +90,7 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// Where row `row` stands in a text column whose ends are given.
+/// The byte range of row `row` in a text column with these ends.
 pub fn text_range(ends: &[u32], row: usize) -> Range<usize> {
     let begin = if row == 0 { 0 } else { ends[row - 1] as usize };
     begin..ends[row] as usize

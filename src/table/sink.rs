@@ -230,7 +230,7 @@ impl<'a> ProductSink<'a> {
         let mut parent_smiles = StringBuilder::with_capacity(n, 64 * n);
         let mut rule = UInt16Builder::with_capacity(n);
         let mut site = UInt16Builder::with_capacity(n);
-        // The rows of a parent stand together.
+        // The rows of a parent are adjacent.
         let (mut last, mut of_last) = (None, (0, "", ""));
         for (i, &row) in rows.iter().enumerate() {
             let index = columns.parent[row];
