@@ -151,7 +151,7 @@ impl From<&Plan> for Planned {
 }
 
 /// How far a job is.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Progress {
     /// Time since the start of the run, that of earlier attempts included.
     pub elapsed_seconds: f64,
@@ -184,7 +184,7 @@ pub struct Progress {
 }
 
 /// The slots of the ring.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RingProgress {
     /// All.
     pub slots: u64,
@@ -195,7 +195,7 @@ pub struct RingProgress {
 }
 
 /// How far the exact deduplication is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Settling {
     /// Keys and rows that were compared.
     pub done: u64,
