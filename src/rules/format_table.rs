@@ -6,7 +6,7 @@ use super::error::RuleFault;
 use super::place::Position;
 use super::record::{self, COLUMN_KEYS};
 use super::source::{Entry, Node, Source, Value};
-use super::{ERRORS_MAX, RULES_MAX};
+use crate::limits::{ERRORS_MAX, RULES_MAX};
 
 /// The columns that no file can do without.
 const REQUIRED: [&str; 2] = ["name", "smirks"];

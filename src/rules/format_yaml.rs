@@ -5,10 +5,10 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{Span, Spanned};
 
-use super::RULE_FILE_BYTES_MAX;
 use super::error::{RuleFault, printable};
 use super::place::Position;
 use super::source::{Entry, Node, Source, Value};
+use crate::limits::RULE_FILE_BYTES_MAX;
 
 /// The whole file as one node; an empty file is [`Value::Null`].
 ///

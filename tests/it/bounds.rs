@@ -1,5 +1,5 @@
-//! What bounds a job: slots, caps and memory. Nothing is lost to the first, nothing is silent about
-//! the second, nothing exceeds the third.
+//! The bounds of a job: slots, caps and memory. Waiting for slots loses nothing, caps are reported, and the memory
+//! budget holds.
 
 use std::{
     collections::BTreeSet,
@@ -18,7 +18,7 @@ use crate::kit::{
 
 const MIB: u64 = 1 << 20;
 
-/// The peak of a run, told and seen from outside; fails if it is over `budget`.
+/// The peak memory of a run, reported and measured; fails if it is over `budget`.
 #[track_caller]
 fn assert_within(budget: u64, run: &Run, output: &Path) -> u64 {
     let manifest = manifest(output);
@@ -32,7 +32,7 @@ fn assert_within(budget: u64, run: &Run, output: &Path) -> u64 {
 
 // ── Back-pressure ───────────────────────────────────────────────────────────────────────────────
 
-/// Compiles the library that slows writing down.
+/// Compiles a library that delays every write.
 fn slow_write_library(folder: &Folder) -> PathBuf {
     let library = folder.path("slow_write.so");
     let compiled = Command::new("cc")
@@ -110,7 +110,7 @@ fn sixteen_threads_and_two_slots_finish_every_time() {
 const TWO_SITES: (&str, &str) = ("two_sites", "([cH:1].[cH:2])>>([c:1]F.[c:2]Cl)");
 
 #[test]
-fn a_parent_with_more_products_than_four_slots_hold_comes_out_complete() {
+fn a_parent_with_more_products_than_four_slots_hold_is_complete() {
     let folder = Folder::new();
     // 40 aromatic CH; the tail makes each product's SMILES 1,500 bytes long.
     let parent = chain_of_rings(10, &"[13CH2]".repeat(190));
@@ -136,7 +136,7 @@ fn a_parent_with_more_products_than_four_slots_hold_comes_out_complete() {
     let of_big: Vec<_> = small.iter().filter(|row| row.parent_id == "big").collect();
     let text_bytes: usize = of_big.iter().map(|row| row.smiles.len()).sum();
     assert!(text_bytes > 4 * 512 * 1024, "fits four slots: {text_bytes}");
-    // More than RDKit gives unasked, which is 1,000.
+    // More than RDKit's default limit of 1,000.
     assert_eq!(of_big.len(), 40 * 39);
     let distinct: BTreeSet<&str> = of_big.iter().map(|row| row.smiles.as_str()).collect();
     assert_eq!(distinct.len(), 40 * 39);
@@ -148,7 +148,7 @@ fn a_parent_with_more_products_than_four_slots_hold_comes_out_complete() {
 }
 
 #[test]
-fn the_cap_on_products_is_told_and_names_the_parent() {
+fn the_cap_on_products_is_reported_with_the_parent() {
     let folder = Folder::new();
     // 16, 12 and 8 aromatic CH, each different.
     let parents: String = [("capped", 4), ("also_capped", 3), ("whole", 2)]
@@ -202,7 +202,7 @@ fn the_cap_on_products_is_told_and_names_the_parent() {
 }
 
 #[test]
-fn the_cap_on_sites_is_told_and_names_the_parent() {
+fn the_cap_on_sites_is_reported_with_the_parent() {
     let folder = Folder::new();
     // Six of the eight CH2 of cyclooctane in any order: 20,160 matches, all of one product.
     let on_ring = |carbons: &str| {
@@ -263,7 +263,7 @@ fn run_all_rules(folder: &Folder, inputs: &[PathBuf], flags: &str) -> Run {
 }
 
 #[test]
-fn a_tight_budget_is_kept() {
+fn a_small_memory_budget_is_kept() {
     let folder = Folder::new();
     let inputs = many_molecules(&folder);
     let run = run_all_rules(&folder, &inputs, "--memory 96MiB --threads 2");
@@ -285,10 +285,9 @@ fn sixteen_threads_keep_the_budget() {
     assert_eq!(manifest(&folder.out())["threads"], 16);
 }
 
-/// A SMARTS under `exclude` that matches more often than may be looked at leaves atoms unprotected;
-/// that must not be silent either.
+/// A SMARTS under `exclude` with more matches than the cap leaves atoms unprotected. That must be reported.
 #[test]
-fn the_cap_on_the_matches_of_an_exclude_is_told() {
+fn the_cap_on_matches_of_an_exclude_pattern_is_reported() {
     let folder = Folder::new();
     // Two atoms that need not be neighbours: n × (n - 1) matches.
     let rule = "[[rule]]\nname = 'x'\nsmirks = '[CH3:1]>>[C:1]Cl'\nexclude = ['F.F']\n";
@@ -308,8 +307,7 @@ fn the_cap_on_the_matches_of_an_exclude_is_told() {
 
 // ── Depth ───────────────────────────────────────────────────────────────────────────────────────
 
-/// RDKit's writer and ring search recurse along the atoms; the longest parents there may be must not
-/// run a worker out of stack.
+/// RDKit's writer and ring search recurse along the atoms; the longest allowed parents must not overflow the stack.
 #[test]
 fn the_longest_chain_and_the_deepest_nesting_are_transformed() {
     let folder = Folder::new();
@@ -340,10 +338,9 @@ fn the_longest_chain_and_the_deepest_nesting_are_transformed() {
 
 // ── The allocator ───────────────────────────────────────────────────────────────────────────────
 
-/// Without the override RDKit's C++ quietly falls back to the system's allocator, and a job takes
-/// half as long again.
+/// Without the override RDKit uses the system allocator, and a job takes half as long again.
 #[test]
-fn mimalloc_stands_in_for_the_systems_allocator_in_the_whole_process() {
+fn mimalloc_replaces_the_system_allocator_in_the_whole_process() {
     let symbols = Command::new("nm")
         .args(["-D", "--defined-only", env!("CARGO_BIN_EXE_molsieve")])
         .output()

@@ -1,4 +1,4 @@
-//! `molsieve doctor`: what it says is what jobs find.
+//! `molsieve doctor`: its report agrees with what jobs find.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ fn doctor(folder: &Folder, flags: &str) -> Molsieve {
     Molsieve::new("doctor").args(flags).arg(folder.path("."))
 }
 
-/// What is told of an engine.
+/// The findings about an engine.
 fn told<'a>(findings: &'a Value, engine: &str) -> Vec<&'a Value> {
     let engines = findings["engines"].as_array().unwrap();
     engines
@@ -19,7 +19,7 @@ fn told<'a>(findings: &'a Value, engine: &str) -> Vec<&'a Value> {
 }
 
 #[test]
-fn the_cpu_engine_conforms_and_a_screen_is_enough() {
+fn the_report_on_the_cpu_engine_fits_a_screen() {
     let folder = Folder::new();
     let run = doctor(&folder, "").run().ends_with(0);
     assert!(run.stdout.lines().count() <= 24, "{}", run.stdout);
@@ -41,7 +41,7 @@ fn the_cpu_engine_conforms_and_a_screen_is_enough() {
 }
 
 #[test]
-fn what_a_job_would_lack_is_said_in_the_same_words() {
+fn doctor_reports_a_missing_resource_in_the_words_of_a_job() {
     let folder = Folder::new();
     let findings = doctor(&folder, "--json")
         .run()
@@ -62,7 +62,7 @@ fn what_a_job_would_lack_is_said_in_the_same_words() {
 }
 
 #[test]
-fn a_gpu_is_tried_out_and_one_that_fails_is_told() {
+fn a_gpu_is_tested_and_a_failing_one_is_reported() {
     let (folder, driver) = (Folder::new(), shim::fake_driver());
     let with_gpu = |calls: &str| {
         doctor(&folder, "--json")
@@ -89,14 +89,14 @@ fn a_gpu_is_tried_out_and_one_that_fails_is_told() {
     assert!(why.contains("the device is lost"), "{why}");
 }
 
-/// The library that stands in for the driver, without symbolic links.
+/// The path of the fake driver, with symbolic links resolved.
 fn library_in(folder: &Path) -> String {
     let file = folder.join("libcuda.so.1").canonicalize().unwrap();
     file.to_str().unwrap().to_owned()
 }
 
 #[test]
-fn the_screen_says_which_library_and_which_kernels_were_loaded() {
+fn the_report_names_the_driver_library_and_the_kernels() {
     let (folder, driver) = (Folder::new(), shim::fake_driver());
     let screen = |capability: &str| {
         let run = doctor(&folder, "")
@@ -116,9 +116,9 @@ fn the_screen_says_which_library_and_which_kernels_were_loaded() {
     }
 }
 
-/// A kernel whose keys are not those of the CPU must not be used, though its sieve is well.
+/// A kernel with wrong structure keys must not be used, even if its sieve is right.
 #[test]
-fn structure_keys_that_are_wrong_are_told() {
+fn wrong_structure_keys_are_reported() {
     let folder = Folder::new();
     let source = shim::source_of("structure_key.cu");
     let wrong = source.replace("#define STEREO_RING_MIN 8", "#define STEREO_RING_MIN 7");
@@ -144,7 +144,7 @@ fn structure_keys_that_are_wrong_are_told() {
 }
 
 #[test]
-fn engines_that_are_named_are_tried_and_no_others() {
+fn only_named_engines_are_tested() {
     let (folder, driver) = (Folder::new(), shim::fake_driver());
     let quick = |flags: &str| {
         let doctor = doctor(&folder, flags).env("LD_LIBRARY_PATH", driver.path());
@@ -166,7 +166,7 @@ fn engines_that_are_named_are_tried_and_no_others() {
 }
 
 #[test]
-fn an_engine_that_is_named_and_not_there_is_one_line() {
+fn a_named_missing_engine_is_reported_in_one_line() {
     let folder = Folder::new();
     let driver = shim::fake_driver();
     let refused = doctor(&folder, "--engine cuda")

@@ -1,5 +1,5 @@
-//! What the integration tests share: they run the real binary on real files in a temporary folder and
-//! look at what a user would see: exit code, terminal, output directory.
+//! Helpers of the integration tests. A test runs the real binary on real files in a temporary folder and checks what a
+//! user sees: exit code, terminal, output directory.
 
 pub mod adapters;
 pub mod daemon;
@@ -7,12 +7,13 @@ pub mod draw;
 pub mod library;
 pub mod output;
 pub mod shim;
+pub mod skip;
 pub mod structure_key;
 
 use std::{
     ffi::OsStr,
     fs::{self, File},
-    io::{Read, Seek, Write},
+    io::{Read, Seek},
     path::{Path, PathBuf},
     process::{Child, Command},
     sync::{Mutex, MutexGuard, PoisonError},
@@ -20,7 +21,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A run that takes longer hangs: the slowest one here takes under half a minute.
+pub use skip::{python, report, skip_engine, skipped};
+
+/// Limit for a run; the slowest one takes under half a minute on an idle machine.
 const RUN_TIME_MAX: Duration = Duration::from_secs(180);
 
 /// A temporary folder for the files of a test.
@@ -35,7 +38,7 @@ impl Folder {
         self.0.path().join(name)
     }
 
-    /// Writes a file and gives back its path. Folders in `name` are made.
+    /// Writes a file and returns its path. Creates the folders in `name`.
     pub fn write(&self, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -43,35 +46,35 @@ impl Folder {
         path
     }
 
-    /// Where a job of this test writes, unless it has several.
+    /// The output directory of the test's job, if it has only one.
     pub fn out(&self) -> PathBuf {
         self.path("out")
     }
 }
 
-/// How a run of the binary ended and what it said.
+/// The exit code, output and peak memory of a finished run.
 #[derive(Debug)]
 pub struct Run {
     /// The exit code; `None` after a signal.
     pub code: Option<i32>,
     pub stdout: String,
     pub stderr: String,
-    /// Largest VmHWM seen from outside, looked at every few milliseconds.
+    /// Largest VmHWM, polled every few milliseconds.
     pub peak_memory_bytes: u64,
 }
 
-/// A command line of molsieve. `flags` are separated by blanks; paths go in one by one.
+/// A command line of molsieve. `flags` are separated by blanks; add paths one by one.
 pub struct Molsieve(Command);
 
 impl Molsieve {
     /// `molsieve FLAGS`, for example `run --threads 2`.
     pub fn new(flags: &str) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_molsieve"));
-        // A backtrace must not show even where the user's shell asks Rust for one.
+        // No backtrace may appear, even if the user's shell requests one from Rust.
         command
             .env("RUST_BACKTRACE", "1")
             .env_remove("MOLSIEVE_LOG")
-            // As on a node without a session: a library that Mesa loads then writes a line, which must not show.
+            // As on a node without a session: a library loaded by Mesa then writes a line, which must not appear.
             .env_remove("XDG_RUNTIME_DIR")
             .stdin(std::process::Stdio::null());
         command.args(flags.split_whitespace());
@@ -106,7 +109,7 @@ impl Molsieve {
         self
     }
 
-    /// Has it read the file as its standard input.
+    /// Connects the file to standard input.
     pub fn standard_input(mut self, file: impl AsRef<Path>) -> Self {
         self.0.stdin(File::open(file).unwrap());
         self
@@ -123,18 +126,18 @@ impl Molsieve {
     }
 }
 
-/// Runs a command other than molsieve to its end, under the same watch.
+/// Runs another command to its end, with the same time limit.
 pub fn run_command(command: Command) -> Run {
     run_command_within(command, RUN_TIME_MAX)
 }
 
-/// The same with a limit of its own.
+/// Runs another command to its end, with the given time limit.
 pub fn run_command_within(mut command: Command, limit: Duration) -> Run {
     command.stdin(std::process::Stdio::null());
     Running::new(command).wait(limit)
 }
 
-/// A process under way. What it says goes to files, so that it never waits for a reader.
+/// A running process. Its output goes to files, so that it never waits for a reader.
 pub struct Running {
     child: Child,
     stdout: File,
@@ -165,14 +168,14 @@ impl Running {
         rustix::process::kill_process(pid, signal).unwrap();
     }
 
-    /// Sends SIGKILL and waits for the end, that of the job's process included; false if it had ended by
-    /// itself.
+    /// Sends SIGKILL and waits until the process and its job process have ended; false if the process had already
+    /// ended.
     pub fn kill(&mut self) -> bool {
         let worker = self.worker();
         self.child.kill().unwrap();
         let killed = self.child.wait().unwrap().code().is_none();
         if let Some(worker) = worker {
-            // Nobody may be there to wait for it, but it holds nothing any more.
+            // A zombie counts as ended: it holds no files.
             wait_until("the end of the job's process", || {
                 !Path::new(&format!("/proc/{worker}/exe")).exists()
             });
@@ -180,17 +183,17 @@ impl Running {
         killed
     }
 
-    /// The process that does the job: of `run` and `dedup`, a child.
+    /// The job process, which is a child of `run` and `dedup`.
     pub fn worker(&self) -> Option<u32> {
         children(self.child.id()).into_iter().next()
     }
 
-    /// The process that was started and the job's.
+    /// The started process and its job process.
     pub fn processes(&self) -> Vec<u32> {
         [self.child.id()].into_iter().chain(self.worker()).collect()
     }
 
-    /// Whether the job is past its plan.
+    /// Whether the job has finished planning.
     pub fn works(&self) -> bool {
         let worker = self.worker();
         worker.is_some_and(|worker| {
@@ -204,7 +207,7 @@ impl Running {
         })
     }
 
-    /// Sends the job's process a signal; false if there is none.
+    /// Sends a signal to the job process; false if there is none.
     pub fn signal_worker(&self, signal: rustix::process::Signal) -> bool {
         let pid = self
             .worker()
@@ -212,24 +215,25 @@ impl Running {
         pid.is_some_and(|pid| rustix::process::kill_process(pid, signal).is_ok())
     }
 
-    /// Sends a signal to the process that was started and to the job's.
+    /// Sends a signal to the started process and to its job process.
     pub fn signal_all(&self, signal: rustix::process::Signal) {
         self.signal(signal);
         self.signal_worker(signal);
     }
 
-    /// Largest memory so far of the process that was started.
+    /// Peak memory so far of the started process, in bytes.
     pub fn supervisor_peak_bytes(&self) -> u64 {
         high_water_mark(&format!("/proc/{}/status", self.child.id()))
     }
 
-    /// Whether the job's process has started another one.
+    /// Whether the job process has a child process.
     pub fn has_child(&self) -> bool {
         self.worker()
             .is_some_and(|worker| !children(worker).is_empty())
     }
 
-    /// Whether the job's process holds the file at `path` open.
+    /// Whether the job process has the file at `path` open.
+    #[cfg(feature = "failpoints")]
     pub fn has_open(&self, path: &Path) -> bool {
         let worker = self.worker().unwrap_or_else(|| self.child.id());
         let descriptors = fs::read_dir(format!("/proc/{worker}/fd"));
@@ -244,7 +248,7 @@ impl Running {
         self.child.try_wait().unwrap().is_none()
     }
 
-    /// Waits for its end; one that takes longer than `limit` is killed and fails the test.
+    /// Waits for its end. After `limit`, kills it and fails the test.
     pub fn wait(mut self, limit: Duration) -> Run {
         let started = Instant::now();
         let status_file = format!("/proc/{}/status", self.child.id());
@@ -262,7 +266,7 @@ impl Running {
                 self.child.kill().unwrap();
                 self.child.wait().unwrap();
                 let stderr = text_of(&mut self.stderr);
-                panic!("{} hangs: over {limit:?}; {stderr}", self.shown);
+                panic!("{} exceeded {limit:?}; {stderr}", self.shown);
             }
             thread::sleep(Duration::from_millis(3));
         };
@@ -275,7 +279,7 @@ impl Running {
     }
 }
 
-/// The processes that a process has started.
+/// The child processes of a process.
 fn children(pid: u32) -> Vec<u32> {
     let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
     let children = children.unwrap_or_default();
@@ -309,7 +313,7 @@ impl Run {
             self.stderr,
             self.stdout
         );
-        self.says_nothing_internal();
+        self.shows_no_internals();
         self
     }
 
@@ -327,7 +331,7 @@ impl Run {
         run
     }
 
-    /// The line on standard error; fails if there are more.
+    /// The line on standard error; fails unless there is exactly one.
     #[track_caller]
     pub fn one_line(&self) -> &str {
         let lines: Vec<&str> = self.stderr.lines().collect();
@@ -336,9 +340,9 @@ impl Run {
         lines[0]
     }
 
-    /// Fails if a user would see what only we can use.
+    /// Fails if the output shows internals such as a backtrace.
     #[track_caller]
-    fn says_nothing_internal(&self) {
+    fn shows_no_internals(&self) {
         for text in [&self.stderr, &self.stdout] {
             let small = text.to_lowercase();
             for word in [
@@ -389,20 +393,14 @@ pub fn only_test(module: &str, test: &str) -> [String; 3] {
     ]
 }
 
-/// Says in the test's output that it did not run, and why.
-pub fn skipped(why: &str) {
-    // Past the test harness, which keeps what passing tests print to itself.
-    let _ = writeln!(std::io::stderr(), "skipped: {why}");
-}
-
-/// Waits until `reached`, looking every few milliseconds; fails after half a minute.
+/// Polls `reached` every few milliseconds until it is true; fails after half a minute.
 #[track_caller]
 pub fn wait_until(what: &str, mut reached: impl FnMut() -> bool) {
     let started = Instant::now();
     while !reached() {
         assert!(
             started.elapsed() < Duration::from_secs(30),
-            "waited in vain for {what}"
+            "timeout waiting for {what}"
         );
         thread::sleep(Duration::from_millis(3));
     }

@@ -1,38 +1,37 @@
-//! The structure key on a GPU is the one of the CPU: `kernels/structure_key.cu`, compiled for the host
-//! (`tests/shim/`), gives every text the same key, or the same reason why it has none.
+//! Structure keys on a GPU equal those of the CPU: `kernels/structure_key.cu`, compiled for the host (`tests/shim/`),
+//! gives every text the same key, or the same reason for having none.
 //!
-//! - With the CPU's own limits (255 atoms, 1,000 ways to set atoms apart) every row is told as on the CPU.
-//! - With the device's limits some are too large, and nothing else is different.
-//! - Errors planted in the source are seen.
-//! - A program made with the compiler's sanitizers runs over a part of the texts, each in memory of its own.
+//! - With the limits of the CPU (255 atoms, 1,000 branches) every row has the result of the CPU.
+//! - With the limits of the device some rows are too large, and nothing else differs.
+//! - The tests detect errors planted in the source.
+//! - A program compiled with sanitizers runs over a part of the texts, each in its own allocation.
 //!
 //! `MOLSIEVE_KEY_FILE` names a file with a SMILES at the beginning of each line, for large runs.
 
 use std::{
     collections::BTreeMap,
     fs,
-    io::Write,
     process::{Command, Stdio},
 };
 
-use crate::kit::shim;
 use crate::kit::structure_key::{
     ATOMS_MAX, FUZZ_PER_SAMPLE, SOURCE, TOO_LARGE, Told, assert_none, build, differences,
     first_words, fuzz, kernel_of, letters, read, samples, told_by_cpu,
 };
+use crate::kit::{shim, skipped};
 use molsieve::{identity::Reason, sieve::conformance::conform_on_keys};
 
-/// The CPU's limits.
+/// The limits of the CPU.
 const AS_ON_CPU: [&str; 3] = ["-DATOMS_MAX=255", "-DDEPTH_MAX=12", "-DLEAVES_MAX=1000"];
 
-/// With the CPU's limits, what is too large is what the CPU has no room for either.
+/// With the limits of the CPU, a row may be too large only if it is too large for the CPU.
 fn only_beyond_the_cpu(_: &[u8], cpu: u8) -> bool {
     [Reason::Size, Reason::Symmetry]
         .iter()
         .any(|&reason| cpu == 1 + reason as u8)
 }
 
-/// Compares all and prints how many rows have which status.
+/// Compares all rows and returns the number of rows per status.
 fn compare(texts: &[Vec<u8>]) -> BTreeMap<u8, usize> {
     let cpu = told_by_cpu(texts);
     let source = read(SOURCE);
@@ -65,18 +64,18 @@ fn samples_have_the_keys_and_reasons_of_the_cpu() {
 }
 
 #[test]
-fn texts_with_faults_have_the_keys_and_reasons_of_the_cpu() {
+fn changed_texts_have_the_keys_and_reasons_of_the_cpu() {
     let texts = fuzz(&samples(), FUZZ_PER_SAMPLE);
     assert!(texts.len() > 200_000, "{}", texts.len());
     let counts = compare(&texts);
-    // Keys, and every reason but the two that are beyond the device.
+    // Keys, and every reason except the two that the device can't have.
     for status in (0..=13).filter(|&status| status != 1 + Reason::Size as u8) {
         assert!(counts.contains_key(&status), "{status}: {counts:?}");
     }
 }
 
 #[test]
-fn a_file_of_choice_has_the_keys_and_reasons_of_the_cpu() {
+fn a_named_file_has_the_keys_and_reasons_of_the_cpu() {
     if let Ok(path) = std::env::var("MOLSIEVE_KEY_FILE") {
         compare(&first_words(&path));
     }
@@ -94,7 +93,7 @@ fn blocks_of_any_size_are_filled() {
 }
 
 #[test]
-fn errors_planted_in_the_source_are_seen() {
+fn errors_planted_in_the_source_are_detected() {
     let mut texts = samples();
     texts.extend(fuzz(&texts, 10));
     let cpu = told_by_cpu(&texts);
@@ -150,7 +149,7 @@ fn errors_planted_in_the_source_are_seen() {
             unseen_by_doctor.push(right);
         }
     }
-    assert!(unseen.is_empty(), "nobody saw: {unseen:?}");
+    assert!(unseen.is_empty(), "not detected: {unseen:?}");
     assert!(unseen_by_doctor.is_empty(), "{unseen_by_doctor:?}");
 }
 
@@ -168,7 +167,10 @@ fn nothing_is_read_or_written_out_of_bounds() {
     ];
     let folder = match build(&read(SOURCE), &flags, "key") {
         Ok(folder) => folder,
-        Err(message) => return skip(&message),
+        Err(message) => {
+            let first = message.lines().next().unwrap_or_default();
+            return skipped(&format!("the compiler has no sanitizers: {first}"));
+        }
     };
     let mut lines = texts.join(&b'\n');
     lines.push(b'\n');
@@ -196,13 +198,6 @@ fn told_of(line: &str) -> Told {
     let words: Vec<&str> = line.split(' ').collect();
     let word = |i: usize| u64::from_str_radix(words[i], 16).unwrap();
     (words[0].parse().unwrap(), [word(1), word(2)])
-}
-
-/// Says past the harness that the compiler has no sanitizers.
-fn skip(message: &str) {
-    let first = message.lines().next().unwrap_or_default();
-    let line = format!("SKIPPED: the compiler makes no program with sanitizers: {first}\n");
-    std::io::stderr().write_all(line.as_bytes()).unwrap();
 }
 
 #[test]
