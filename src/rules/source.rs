@@ -1,7 +1,7 @@
 //! A rule file's text, and the tree that every format is read into.
 //!
 //! The formats differ in syntax only. Each reader turns its file into [`Node`]s, which carry their byte offset.
-//! [`super::record`] turns the nodes into rules.
+//! The module `record` turns the nodes into rules.
 
 use super::place::{LineIndex, Position, Quoting, TextPlace};
 

@@ -191,7 +191,7 @@ fn a_parquet_file_with_changed_bytes_never_crashes_the_job() {
         match run.code {
             Some(0 | 4) => {
                 assert_complete(&folder.out());
-                // Much of the footer is of no use here and is passed over; what is used must not be read
+                // Much of the footer is not needed and is skipped; what is used must not be read
                 // otherwise.
                 if i % 2 == 0 {
                     assert_eq!(output::rows(&folder.out()), whole, "byte {at}");

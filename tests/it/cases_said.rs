@@ -122,7 +122,7 @@ fn any_other_file_that_a_job_reads_in_its_output_directory_is_refused() {
         run.run().refuses(2, &[words]);
         assert_eq!(files(&lib), before);
     }
-    // What stands beside the output directory is no part of it.
+    // Files beside the output directory are not part of it.
     Molsieve::new("run")
         .input(folder.path("a.smi"))
         .output(folder.path("beside"))

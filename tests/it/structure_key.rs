@@ -15,8 +15,8 @@ use std::{
 };
 
 use crate::kit::structure_key::{
-    ATOMS_MAX, FUZZ_PER_SAMPLE, SOURCE, TOO_LARGE, Told, assert_none, build, differences,
-    first_words, fuzz, kernel_of, letters, read, samples, told_by_cpu,
+    ATOMS_MAX, FUZZ_PER_SAMPLE, KeyOutcome, SOURCE, TOO_LARGE, assert_none, build, differences,
+    first_words, fuzz, kernel_of, letters, outcomes_on_cpu, read, samples,
 };
 use crate::kit::{shim, skipped};
 use molsieve::{identity::Reason, sieve::conformance::conform_on_keys};
@@ -33,11 +33,11 @@ fn only_beyond_the_cpu(_: &[u8], cpu: u8) -> bool {
 
 /// Compares all rows and returns the number of rows per status.
 fn compare(texts: &[Vec<u8>]) -> BTreeMap<u8, usize> {
-    let cpu = told_by_cpu(texts);
+    let cpu = outcomes_on_cpu(texts);
     let source = read(SOURCE);
-    let as_on_cpu = kernel_of(&source, &[&["-O2"], &AS_ON_CPU[..]].concat()).tell(texts);
+    let as_on_cpu = kernel_of(&source, &[&["-O2"], &AS_ON_CPU[..]].concat()).outcomes(texts);
     assert_none(&differences(texts, &cpu, &as_on_cpu, only_beyond_the_cpu));
-    let device = kernel_of(&source, &["-O2"]).tell(texts);
+    let device = kernel_of(&source, &["-O2"]).outcomes(texts);
     assert_none(&differences(texts, &cpu, &device, |_, _| true));
     let mut counts = BTreeMap::new();
     for (status, _) in &device {
@@ -87,8 +87,13 @@ fn blocks_of_any_size_are_filled() {
     let kernel = kernel_of(&read(SOURCE), &["-O1"]);
     for rows in [0, 1, 2, 127, 128, 129, 256, 257] {
         let texts = &samples[..rows];
-        let cpu = told_by_cpu(texts);
-        assert_none(&differences(texts, &cpu, &kernel.tell(texts), |_, _| true));
+        let cpu = outcomes_on_cpu(texts);
+        assert_none(&differences(
+            texts,
+            &cpu,
+            &kernel.outcomes(texts),
+            |_, _| true,
+        ));
     }
 }
 
@@ -96,7 +101,7 @@ fn blocks_of_any_size_are_filled() {
 fn errors_planted_in_the_source_are_detected() {
     let mut texts = samples();
     texts.extend(fuzz(&texts, 10));
-    let cpu = told_by_cpu(&texts);
+    let cpu = outcomes_on_cpu(&texts);
     let source = read(SOURCE);
     let planted = [
         ("tens != '0' ?", "true ?"),
@@ -140,7 +145,7 @@ fn errors_planted_in_the_source_are_detected() {
     for (right, wrong) in planted {
         assert_eq!(source.matches(right).count(), 1, "{right}");
         let mut kernel = kernel_of(&source.replace(right, wrong), &["-O1"]);
-        let wrong_rows = differences(&texts, &cpu, &kernel.tell(&texts), |_, _| true);
+        let wrong_rows = differences(&texts, &cpu, &kernel.outcomes(&texts), |_, _| true);
         println!("{wrong}: {} rows", wrong_rows.len());
         if wrong_rows.is_empty() {
             unseen.push(right);
@@ -183,18 +188,18 @@ fn nothing_is_read_or_written_out_of_bounds() {
         .unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{errors}");
-    let told: Vec<Told> = String::from_utf8(output.stdout)
+    let outcomes: Vec<KeyOutcome> = String::from_utf8(output.stdout)
         .unwrap()
         .lines()
-        .map(told_of)
+        .map(outcome_of)
         .collect();
-    let cpu = told_by_cpu(&texts);
-    assert_none(&differences(&texts, &cpu, &told, |_, _| true));
-    println!("{} rows without a fault", told.len());
+    let cpu = outcomes_on_cpu(&texts);
+    assert_none(&differences(&texts, &cpu, &outcomes, |_, _| true));
+    println!("{} rows without a fault", outcomes.len());
 }
 
 /// A line of the program's.
-fn told_of(line: &str) -> Told {
+fn outcome_of(line: &str) -> KeyOutcome {
     let words: Vec<&str> = line.split(' ').collect();
     let word = |i: usize| u64::from_str_radix(words[i], 16).unwrap();
     (words[0].parse().unwrap(), [word(1), word(2)])

@@ -2,7 +2,7 @@
 
 use molsieve::sieve::wgpu::{self, Adapter};
 
-use super::skip_engine;
+use super::skip::skip_engine;
 
 /// All adapters of the machine, lavapipe included. If there is none, reports the skip, or fails if
 /// `MOLSIEVE_REQUIRE_ENGINES` demands one.

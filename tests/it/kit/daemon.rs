@@ -13,7 +13,8 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{Folder, Molsieve, Run, high_water_mark, skipped};
+use super::process::{Folder, Molsieve, Run, high_water_mark, run_command};
+use super::skip::skipped;
 
 /// Maximum time that a test waits for an event.
 pub const PATIENCE: Duration = Duration::from_secs(120);
@@ -213,7 +214,7 @@ impl Daemon {
             .env("MOLSIEVE_SOCKET", &self.socket)
             .current_dir("/");
         command.uid(uid).gid(uid);
-        super::run_command(command)
+        run_command(command)
     }
 
     /// Process id of the job process.

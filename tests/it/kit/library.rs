@@ -13,7 +13,7 @@ use arrow::{
 };
 use parquet::arrow::ArrowWriter;
 
-use super::{Folder, Molsieve};
+use super::process::{Folder, Molsieve};
 
 /// The library that ships with molsieve: 621 natural products.
 pub fn shipped_library() -> PathBuf {

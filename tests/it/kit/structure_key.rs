@@ -117,16 +117,16 @@ pub fn fuzz(samples: &[Vec<u8>], per_sample: usize) -> Vec<Vec<u8>> {
 }
 
 /// A row's status and key.
-pub type Told = (u8, [u64; 2]);
+pub type KeyOutcome = (u8, [u64; 2]);
 
 /// The status and key of each text on the CPU.
-pub fn told_by_cpu(texts: &[Vec<u8>]) -> Vec<Told> {
+pub fn outcomes_on_cpu(texts: &[Vec<u8>]) -> Vec<KeyOutcome> {
     let mut keys = StructureKeys::new();
-    let tell = |text: &Vec<u8>| match keys.key(text) {
+    let outcome = |text: &Vec<u8>| match keys.key(text) {
         Ok(key) => (0, key.words()),
         Err(reason) => (1 + reason as u8, [0; 2]),
     };
-    texts.iter().map(tell).collect()
+    texts.iter().map(outcome).collect()
 }
 
 /// A library compiled from a source, and its folder.
@@ -161,7 +161,7 @@ type StructureKey = unsafe extern "C" fn(*const u8, *const u32, u32, *mut u128, 
 
 impl Kernel {
     /// The results of the kernel for rows stored contiguously, as in a slot.
-    pub fn tell(&self, texts: &[Vec<u8>]) -> Vec<Told> {
+    pub fn outcomes(&self, texts: &[Vec<u8>]) -> Vec<KeyOutcome> {
         let text = texts.concat();
         let ends = texts.iter().scan(0, |end, text| {
             *end += text.len() as u32;
@@ -217,8 +217,8 @@ impl KeyDevice for Kernel {
 /// Compares row by row. `may_be_too_large` says whether the device may leave a row to the CPU.
 pub fn differences(
     texts: &[Vec<u8>],
-    cpu: &[Told],
-    device: &[Told],
+    cpu: &[KeyOutcome],
+    device: &[KeyOutcome],
     may_be_too_large: impl Fn(&[u8], u8) -> bool,
 ) -> Vec<String> {
     assert_eq!(device.len(), texts.len());
