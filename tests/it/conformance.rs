@@ -11,9 +11,9 @@ mod failing_device;
 mod host_device;
 mod random_accesses;
 
-use std::process::Command;
+use std::{fs, path::Path, process::Command};
 
-use crate::kit::{adapters::adapters, alone, only_test, shim, skip_engine, structure_key::read};
+use crate::kit::{adapters::adapters, alone, only_test, shim, skip_engine};
 use failing_device::{FailingDevice, lost};
 use fastbloom::BloomFilter;
 use host_device::{Kernels, kernels_of};
@@ -39,6 +39,10 @@ const MILLION: FilterShape = FilterShape {
     bits: 64 * 300_007,
     hashes: 13,
 };
+
+fn read(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
+}
 
 fn conform_on_host(kernels: &Kernels, random_slots: u64) -> Result<Account, Disagreement> {
     conform(
