@@ -21,8 +21,8 @@ pub fn request(input: &[u8]) {
             assert!(error.status().0.is_client_error(), "{error}");
             assert_one_line(&error.to_string());
             error.field().into_iter().for_each(assert_one_line);
-            let told = error.json()["error"]["message"].to_string();
-            assert!(told.len() < 8 << 10, "{told}");
+            let message = error.json()["error"]["message"].to_string();
+            assert!(message.len() < 8 << 10, "{message}");
         }
     }
 }

@@ -23,8 +23,8 @@ const MIB: u64 = 1 << 20;
 fn assert_within(budget: u64, run: &Run, output: &Path) -> u64 {
     let manifest = manifest(output);
     assert_eq!(manifest["memory_budget_bytes"], budget);
-    let told = manifest["peak_memory_bytes"].as_u64().unwrap();
-    let peak = told.max(run.peak_memory_bytes);
+    let reported = manifest["peak_memory_bytes"].as_u64().unwrap();
+    let peak = reported.max(run.peak_memory_bytes);
     assert!(peak > 20 * MIB, "a peak was measured: {peak}");
     assert!(peak <= budget, "{} MiB of {}", peak / MIB, budget / MIB);
     peak
@@ -168,15 +168,15 @@ fn the_cap_on_products_is_reported_with_the_parent() {
     };
     let capped = run("--max-products-per-parent 16").ends_with(4);
     assert_complete(&folder.out());
-    let told = manifest(&folder.out());
+    let reported = manifest(&folder.out());
     let caps = |row: u64, id: &str| serde_json::json!({ "row": row, "id": id, "caps": ["products per parent"] });
-    assert_eq!(told["capped_parents"][0], caps(0, "capped"));
-    assert_eq!(told["capped_parents"][1], caps(1, "also_capped"));
-    assert_eq!(told["capped_parents"].as_array().unwrap().len(), 2);
-    assert_eq!(told["counts"]["parents_capped"], 2);
+    assert_eq!(reported["capped_parents"][0], caps(0, "capped"));
+    assert_eq!(reported["capped_parents"][1], caps(1, "also_capped"));
+    assert_eq!(reported["capped_parents"].as_array().unwrap().len(), 2);
+    assert_eq!(reported["counts"]["parents_capped"], 2);
     // Of 2 × 16 and 2 × 12 products 16 are kept; the third parent has just 16.
-    assert_eq!(told["counts"]["products_capped"], 16 + 8);
-    assert_eq!(told["counts"]["products_unique"], 3 * 16);
+    assert_eq!(reported["counts"]["products_capped"], 16 + 8);
+    assert_eq!(reported["counts"]["products_unique"], 3 * 16);
     let of = |id: &str| {
         rows(&folder.out())
             .iter()
@@ -221,15 +221,15 @@ fn the_cap_on_sites_is_reported_with_the_parent() {
         .ends_with(4);
     assert_complete(&folder.out());
     assert_eq!(output::smiles(&folder.out()), ["FC1CCCCCC1", "FC1CCCCCCC1"]);
-    let told = manifest(&folder.out());
+    let reported = manifest(&folder.out());
     assert_eq!(
-        told["capped_parents"],
+        reported["capped_parents"],
         serde_json::json!([{ "row": 1, "id": "octane", "caps": ["sites per rule"] }])
     );
-    assert_eq!(told["counts"]["parents_capped"], 1);
-    let capped = told["counts"]["products_capped"].as_u64().unwrap();
+    assert_eq!(reported["counts"]["parents_capped"], 1);
+    let capped = reported["counts"]["products_capped"].as_u64().unwrap();
     assert!(capped > 0);
-    assert_eq!(told["counts"]["products_made"], 5_040 + 16_384 + capped);
+    assert_eq!(reported["counts"]["products_made"], 5_040 + 16_384 + capped);
     assert!(
         run.stdout.contains("octane (sites per rule)"),
         "{}",

@@ -10,11 +10,11 @@ fn doctor(folder: &Folder, flags: &str) -> Molsieve {
 }
 
 /// The findings about an engine.
-fn told<'a>(findings: &'a Value, engine: &str) -> Vec<&'a Value> {
+fn findings_of<'a>(findings: &'a Value, engine: &str) -> Vec<&'a Value> {
     let engines = findings["engines"].as_array().unwrap();
     engines
         .iter()
-        .filter(|told| told["engine"] == engine)
+        .filter(|finding| finding["engine"] == engine)
         .collect()
 }
 
@@ -48,9 +48,9 @@ fn doctor_reports_a_missing_resource_in_the_words_of_a_job() {
         .ends_with(0)
         .json_lines()
         .remove(0);
-    assert!(told(&findings, "cpu")[0]["state"]["conforms"]["rows"].as_u64() > Some(100_000));
+    assert!(findings_of(&findings, "cpu")[0]["state"]["conforms"]["rows"].as_u64() > Some(100_000));
     assert!(findings["limits"]["memory_bytes"].as_u64() > Some(0));
-    let Some(missing) = told(&findings, "cuda")[0]["state"]["absent"].as_str() else {
+    let Some(missing) = findings_of(&findings, "cuda")[0]["state"]["absent"].as_str() else {
         return; // there is a GPU; tests/it/engines.rs runs on it
     };
     let input = folder.write("a.smi", "CCO\n");
@@ -71,7 +71,7 @@ fn a_gpu_is_tested_and_a_failing_one_is_reported() {
             .run()
     };
     let well = with_gpu("1000000000").ends_with(0).json_lines().remove(0);
-    let gpu = told(&well, "cuda")[0];
+    let gpu = findings_of(&well, "cuda")[0];
     assert_eq!(gpu["device"], "stand-in");
     assert_eq!(gpu["kernels"]["sieve"], "sm_90");
     assert_eq!(gpu["kernels"]["structure_key"], "sm_90");
@@ -85,7 +85,9 @@ fn a_gpu_is_tested_and_a_failing_one_is_reported() {
         "{gpu}"
     );
     let ill = with_gpu("500").ends_with(1).json_lines().remove(0);
-    let why = told(&ill, "cuda")[0]["state"]["fails"].as_str().unwrap();
+    let why = findings_of(&ill, "cuda")[0]["state"]["fails"]
+        .as_str()
+        .unwrap();
     assert!(why.contains("the device is lost"), "{why}");
 }
 
@@ -129,7 +131,7 @@ fn wrong_structure_keys_are_reported() {
         doctor.run().ends_with(1)
     };
     let findings = run("--json").json_lines().remove(0);
-    let gpu = told(&findings, "cuda")[0];
+    let gpu = findings_of(&findings, "cuda")[0];
     assert!(gpu["state"]["conforms"]["rows"].as_u64() > Some(100_000));
     let why = gpu["keys"]["fails"].as_str().unwrap();
     assert!(
@@ -160,9 +162,9 @@ fn only_named_engines_are_tested() {
     assert!(rows > Some(20_000) && rows < Some(100_000), "{gpu}");
 
     let both = quick("--json --quick --engine cuda --engine cpu");
-    assert_eq!(told(&both, "cpu").len(), 1);
-    assert_eq!(told(&both, "cuda").len(), 1);
-    assert_eq!(told(&both, "wgpu").len(), 0);
+    assert_eq!(findings_of(&both, "cpu").len(), 1);
+    assert_eq!(findings_of(&both, "cuda").len(), 1);
+    assert_eq!(findings_of(&both, "wgpu").len(), 0);
 }
 
 #[test]

@@ -121,7 +121,7 @@ fn fail_at_every_site(material: &SmallJob, job: &dyn Fn(&Path) -> Molsieve, kind
     let runs = calls.len() * kinds.len();
     assert!(failed > runs / 3, "{failed} of {runs} runs failed");
     report(&format!(
-        "{sites} sites, {runs} faults: {failed} ended the run, {completed} did not; all were gone on with"
+        "{sites} sites, {runs} faults: {failed} ended the run, {completed} did not; all were resumed"
     ));
 }
 

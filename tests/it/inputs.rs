@@ -56,8 +56,8 @@ fn inputs_are_read_in_the_order_given_and_rows_count_on() {
             parent(7, "f", "CF"),
         ]
     );
-    let told = manifest(&folder.out());
-    let paths: Vec<&str> = told["inputs"]
+    let reported = manifest(&folder.out());
+    let paths: Vec<&str> = reported["inputs"]
         .as_array()
         .unwrap()
         .iter()
@@ -110,7 +110,10 @@ fn sd_files_are_read_with_titles_or_tags_as_ids() {
         .collect();
     assert_eq!(made[0].0, "COc1ccccc1");
     assert_eq!(made[0].1, "A-17");
-    assert_eq!(made[0].2, "Oc1ccccc1", "an SD record is told as SMILES");
+    assert_eq!(
+        made[0].2, "Oc1ccccc1",
+        "the parent of an SD record is written as SMILES"
+    );
     assert_eq!(made[1].0, "COc1ccc(C)cc1");
 }
 
@@ -164,12 +167,12 @@ fn columns_are_chosen_by_name_and_a_missing_id_is_the_row_number() {
         .output(folder.out())
         .run()
         .ends_with(0);
-    let told: Vec<_> = rows(&folder.out())
+    let reported: Vec<_> = rows(&folder.out())
         .into_iter()
         .map(|row| (row.parent_id, row.smiles))
         .collect();
     let expected = [("7", "CCCl"), ("1", "CCBr")].map(|(id, s)| (id.into(), s.into()));
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
 }
 
 #[test]

@@ -120,10 +120,10 @@ fn stage(out: &Path) -> &'static str {
     };
     let json = checkpoint.splitn(3, |byte| *byte == b'\n').nth(2).unwrap();
     let checkpoint: serde_json::Value = serde_json::from_slice(json).unwrap();
-    let told = checkpoint["parts"].as_array().unwrap().len();
+    let listed = checkpoint["parts"].as_array().unwrap().len();
     if out.join("manifest.json").exists() || out.join("rejects.parquet").exists() {
         "the last files"
-    } else if output::parts(out).len() > told {
+    } else if output::parts(out).len() > listed {
         "changing parts"
     } else if checkpoint["phase"].get("Settling").is_some() {
         "settling"

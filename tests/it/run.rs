@@ -109,11 +109,14 @@ fn the_shipped_library_still_gives_the_same_products() {
     );
     assert_eq!(counts["products_capped"], 0);
     // The manifest is written a moment before the end, hence the mebibyte.
-    let told = manifest(&folder.out())["peak_memory_bytes"]
+    let reported = manifest(&folder.out())["peak_memory_bytes"]
         .as_u64()
         .unwrap();
     let seen = run.peak_memory_bytes;
-    assert!(told.abs_diff(seen) <= 1 << 20, "told {told}, seen {seen}");
+    assert!(
+        reported.abs_diff(seen) <= 1 << 20,
+        "reported {reported}, measured {seen}"
+    );
     assert!(run.stdout.contains("unique products from 621 molecules"));
 }
 
@@ -140,7 +143,7 @@ fn every_product_is_counted_once_and_in_the_right_place() {
         .run()
         .ends_with(0);
     assert_complete(&folder.out());
-    let told: Vec<_> = rows(&folder.out())
+    let reported: Vec<_> = rows(&folder.out())
         .into_iter()
         .map(|row| {
             (
@@ -161,7 +164,7 @@ fn every_product_is_counted_once_and_in_the_right_place() {
     let expected = expected.map(|(product, id, row, site)| {
         (product.into(), id.into(), row, "fluorination".into(), site)
     });
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
     for (name, count) in [
         ("parents_read", 5),
         ("parents_transformed", 5),
@@ -224,7 +227,7 @@ fn a_job_without_rules_cleans_a_library() {
         .run()
         .ends_with(0);
     assert_complete(&folder.out());
-    let told: Vec<_> = rows(&folder.out())
+    let reported: Vec<_> = rows(&folder.out())
         .into_iter()
         .map(|row| (row.smiles, row.parent_row, row.parent_id, row.parent_smiles))
         .collect();
@@ -234,7 +237,7 @@ fn a_job_without_rules_cleans_a_library() {
         ("[Cl-].[Na+]", 3, "salt", "[Na+].[Cl-]"),
     ];
     let expected = expected.map(|(a, row, b, c)| (a.into(), row, b.into(), c.into()));
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
     assert_eq!(counted(&folder.out(), "products_duplicate"), 2);
 }
 
@@ -343,7 +346,7 @@ fn json_lines_contain_the_plan_and_end_with_the_manifest() {
     assert!(between.iter().all(|event| event["event"] == "progress"));
     assert_eq!(
         run.stderr, "",
-        "people are told on standard output or not at all"
+        "the summary goes to standard output or nowhere"
     );
     // Errors are JSON too.
     let failed = Molsieve::new("run --json")

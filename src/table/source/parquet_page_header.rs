@@ -117,13 +117,13 @@ mod tests {
             0x00,
         ];
         let head = PageHeader::read(&bytes[..]).unwrap();
-        let told = (
+        let sizes = (
             head.bytes,
             head.unpacked_bytes,
             head.packed_bytes,
             head.values,
         );
-        assert_eq!(told, (bytes.len() as u64, 150, 70, 3));
+        assert_eq!(sizes, (bytes.len() as u64, 150, 70, 3));
         for length in 0..bytes.len() {
             PageHeader::read(&bytes[..length]).unwrap_err();
         }

@@ -370,8 +370,7 @@ pub fn alone() -> MutexGuard<'static, ()> {
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Arguments with which this binary runs one of its own tests, and no other, in a process of its own.
-/// `module` is the `module_path!()` of the test.
+/// Arguments that make this test binary run a single one of its tests. `module` is the `module_path!()` of the test.
 pub fn only_test(module: &str, test: &str) -> [String; 3] {
     let (_, module) = module.split_once("::").expect("a module of this crate");
     [
