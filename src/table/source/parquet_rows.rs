@@ -23,7 +23,10 @@ use super::parquet_footer::{GroupFooter, Groups};
 use super::parquet_leaves::Leaf;
 use super::parquet_pages::BoundedPages;
 use super::parquet_schema::{ColumnType, ParquetLayout};
-use crate::limits::{PARQUET_READ_BYTES, PARQUET_READ_ROWS_MAX};
+use crate::{
+    limits::{PARQUET_READ_BYTES, PARQUET_READ_ROWS_MAX},
+    reject::RejectCode,
+};
 
 /// Reads the rows of one file.
 pub(super) struct ParquetRows {
@@ -338,6 +341,7 @@ impl Group {
                 TextKind::Smiles,
                 b"",
                 id,
+                RejectCode::Empty,
                 format_args!("SMILES is null"),
             ),
         }
