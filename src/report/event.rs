@@ -5,6 +5,7 @@
 //! goes.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::manifest::Manifest;
 use crate::{account::Counts, plan::Plan};
@@ -150,7 +151,7 @@ impl From<&Plan> for Planned {
 }
 
 /// How far a job is.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Progress {
     /// Time since the start of the run, that of earlier attempts included.
     pub elapsed_seconds: f64,
@@ -183,7 +184,7 @@ pub struct Progress {
 }
 
 /// The slots of the ring.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct RingProgress {
     /// All.
     pub slots: u64,
@@ -194,7 +195,7 @@ pub struct RingProgress {
 }
 
 /// How far the exact deduplication is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Settling {
     /// Keys and rows that were compared.
     pub done: u64,
@@ -233,6 +234,11 @@ const NAMES: [&str; 7] = [
 impl Event {
     /// The event as a line, without the line end.
     pub fn line(&self) -> String {
+        self.value().to_string()
+    }
+
+    /// The event as the object that [`Event::line`] writes.
+    pub fn value(&self) -> Value {
         #[derive(Serialize)]
         struct Line<'a> {
             version: u64,
@@ -243,12 +249,12 @@ impl Event {
             version: VERSION,
             event: self,
         };
-        serde_json::to_string(&line).expect("an event has string keys and finite numbers only")
+        serde_json::to_value(line).expect("an event has string keys")
     }
 
     /// The event as an object without the version, as `molsieve plan --json` prints it.
     pub fn object(&self) -> String {
-        serde_json::to_string(self).expect("an event has string keys and finite numbers only")
+        serde_json::to_string(self).expect("an event has string keys")
     }
 
     /// Reads a line. The version comes first, so that an event of another version is reported as such

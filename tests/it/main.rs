@@ -43,6 +43,7 @@ mod ptx;
 mod reject_codes;
 mod resume;
 mod run;
+mod shown;
 mod signals;
 mod structure_key;
 mod systemd;

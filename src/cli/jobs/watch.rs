@@ -3,17 +3,20 @@
 use std::io::Write;
 
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::shown::{self, Shown};
+use super::{
+    line_of,
+    shown::{self, Shown},
+};
 use crate::{
     cli::{CliError, Exit, progress::Display, say},
     daemon::{
         client::{Client, Heard, Watched, has_ended},
         job::State,
     },
-    report::event::Progress,
+    report::{answer::ClientAnswer, event::Progress},
 };
 
 /// Shows `job` until it has ended; its exit code.
@@ -104,7 +107,7 @@ impl<'a> View<'a> {
 
     fn state(&mut self, job: &Value) {
         if self.display.is_none() {
-            return say(&json!({ "event": "state", "job": job }).to_string());
+            return say(&line_of(ClientAnswer::State { job }));
         }
         let Ok(job) = Shown::read(self.client, job) else {
             return;
@@ -140,7 +143,7 @@ impl<'a> View<'a> {
 
     fn leave(&self) -> Exit {
         if self.display.is_none() {
-            say(&json!({ "event": "left", "id": self.id }).to_string());
+            say(&line_of(ClientAnswer::Left { id: self.id }));
         }
         self.say(&format!(
             "job {0} goes on; molsieve watch {0} shows it again",
