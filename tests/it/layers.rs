@@ -37,11 +37,7 @@ const CIRCLES_KNOWN: &[&str] = &[
     "identity/avx512.rs -> identity/molecule.rs",
     "pipeline/checkpoint.rs -> pipeline/sinking.rs",
     "pipeline/identify.rs -> pipeline/workers.rs",
-    "rules/place.rs -> rules/source.rs",
     "sieve/cuda/structure_key.rs -> sieve/structure_key.rs",
-    "table/source/delimited.rs -> table/source/headerless.rs",
-    "table/source/parquet_footer.rs -> table/source/parquet_pages.rs",
-    "table/source/parquet_pages.rs -> table/source/parquet_stretch.rs",
 ];
 
 /// What is wrong with a tree of sources.
