@@ -35,11 +35,7 @@ const CIRCLES_KNOWN: &[&str] = &[
     "daemon/http/answer.rs -> daemon/http/content.rs",
     "daemon/http/answer.rs -> daemon/http/stream.rs",
     "identity/avx512.rs -> identity/molecule.rs",
-    "rules/place.rs -> rules/source.rs",
     "sieve/cuda/structure_key.rs -> sieve/structure_key.rs",
-    "table/source/delimited.rs -> table/source/headerless.rs",
-    "table/source/parquet_footer.rs -> table/source/parquet_pages.rs",
-    "table/source/parquet_pages.rs -> table/source/parquet_stretch.rs",
 ];
 
 /// What is wrong with a tree of sources.
