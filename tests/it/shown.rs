@@ -4,6 +4,7 @@
 //!   order, in one shell and one temporary folder, and compares the output with the output shown. `…` stands for text
 //!   that varies: within a line for some characters, alone on a line for any number of lines. The temporary folder is
 //!   shown as `/data`; it holds a link to examples/.
+//! - A block marked `python` runs behind the commands before it; only its failure is an error.
 //! - A block whose first line names a file (`toml file=rules.toml`) is written to that file first.
 //! - A block marked `sh` can't run in a test. `NOT_RUN` lists each with the reason. The test checks its syntax, and that
 //!   each flag given to molsieve exists.
@@ -23,7 +24,7 @@ use std::{
     thread,
 };
 
-use markdown::Page;
+use markdown::{Block, Page};
 use shell::Shell;
 
 /// Blocks marked `sh`: the page, the start of the block's first line, and why no test runs it.
@@ -105,6 +106,18 @@ fn commands_give_the_output_shown() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
+/// Runs a Python example, if there is a Python that has the packages of the oracle. Gives what went wrong.
+fn python_error(page: &Page, block: &Block, folder: &Path) -> Option<String> {
+    let Some(python) = std::env::var_os("MOLSIEVE_PYTHON") else {
+        let required = std::env::var_os("MOLSIEVE_REQUIRE_PYTHON").is_some();
+        assert!(!required, "MOLSIEVE_PYTHON is not set");
+        return None;
+    };
+    let ended = Command::new(python).args(["-c", &block.text()]).current_dir(folder).output().unwrap();
+    let error = String::from_utf8_lossy(&ended.stderr);
+    (!ended.status.success()).then(|| format!("{}:{}: {error}", page.name, block.first_line))
+}
+
 /// Runs the commands of a page. Gives the differences, or writes the outputs into the page.
 fn run_page(page: &Page, write: bool) -> Vec<String> {
     if !page.blocks.iter().any(|block| block.language == "console") {
@@ -117,6 +130,9 @@ fn run_page(page: &Page, write: bool) -> Vec<String> {
     for block in &page.blocks {
         if let Some(name) = &block.file {
             fs::write(folder.path().join(name), block.text()).unwrap();
+        }
+        if block.language == "python" {
+            failures.extend(python_error(page, block, folder.path()));
         }
         if block.language != "console" {
             continue;
