@@ -113,7 +113,11 @@ fn python_error(page: &Page, block: &Block, folder: &Path) -> Option<String> {
         assert!(!required, "MOLSIEVE_PYTHON is not set");
         return None;
     };
-    let ended = Command::new(python).args(["-c", &block.text()]).current_dir(folder).output().unwrap();
+    let ended = Command::new(python)
+        .args(["-c", &block.text()])
+        .current_dir(folder)
+        .output()
+        .unwrap();
     let error = String::from_utf8_lossy(&ended.stderr);
     (!ended.status.success()).then(|| format!("{}:{}: {error}", page.name, block.first_line))
 }
@@ -140,6 +144,13 @@ fn run_page(page: &Page, write: bool) -> Vec<String> {
         let mut lines = Vec::new();
         for shown in block.commands() {
             let seen = shell.run(&shown.command);
+            assert_ne!(
+                shown.output,
+                ["…"],
+                "{}:{}: shows nothing of the output",
+                page.name,
+                shown.line
+            );
             if !matching::lines(&shown.output, &seen) {
                 failures.push(format!(
                     "{}:{}: $ {}\nshown:\n{}\nseen:\n{}\n",
@@ -397,6 +408,16 @@ fn the_daemons_metrics_and_paths_are_documented() {
         .collect();
     assert!(all.len() > 20, "{all:?}");
     assert!(missing.is_empty(), "not in docs/metrics.md: {missing:?}");
+}
+
+#[test]
+fn the_shipped_rules_are_as_many_as_the_text_says() {
+    let rules = fs::read_to_string(root().join("examples/rules/natural_products.toml")).unwrap();
+    let stated = format!("{} rules", rules.matches("[[rule]]").count());
+    for page in ["README.md", "docs/first-job.md", "docs/rules.md"] {
+        let text = fs::read_to_string(root().join(page)).unwrap();
+        assert!(text.contains(&stated), "{page} does not say: {stated}");
+    }
 }
 
 #[test]
