@@ -366,6 +366,23 @@ fn the_map_has_every_module() {
     assert!(missing.is_empty(), "not in ARCHITECTURE.md: {missing:?}");
 }
 
+/// Each code of a reject is in docs/columns.md.
+#[test]
+fn the_codes_of_rejects_are_documented() {
+    let page = fs::read_to_string(root().join("docs/columns.md")).unwrap();
+    let source = fs::read_to_string(root().join("src/reject.rs")).unwrap();
+    let codes = source
+        .lines()
+        .filter_map(|line| line.split_once("=> \"")?.1.strip_suffix("\","));
+    let codes: Vec<&str> = codes.collect();
+    let missing: Vec<&&str> = codes
+        .iter()
+        .filter(|code| !page.contains(&format!("| `{code}` |")))
+        .collect();
+    assert!(codes.len() > 10, "{codes:?}");
+    assert!(missing.is_empty(), "not in docs/columns.md: {missing:?}");
+}
+
 /// Each metric and each path of the daemon is in docs/metrics.md.
 #[test]
 fn the_daemons_metrics_and_paths_are_documented() {
