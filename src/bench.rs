@@ -35,7 +35,7 @@ mod keys;
 mod measure;
 mod structure_key;
 mod subject;
-mod verdict;
+mod assessment;
 mod whole;
 
 use std::time::SystemTime;
@@ -45,7 +45,7 @@ use serde::Serialize;
 
 pub use keys::KeyTimes;
 pub use measure::Effort;
-pub use verdict::{EngineKeys, EngineShare, Verdict};
+pub use assessment::{EngineKeys, EngineShare, Assessment};
 
 use crate::{
     chem::{ChemistryError, RdKit},
@@ -87,7 +87,8 @@ pub struct Report {
     pub absent: Vec<Absent>,
     /// What that means for a job; none if no engine was measured to the end, or not all that it takes was to be
     /// measured.
-    pub verdict: Option<Verdict>,
+    #[serde(rename = "verdict")]
+    pub assessment: Option<Assessment>,
 }
 
 /// RDKit's speed on one core.
@@ -287,7 +288,7 @@ pub enum BenchError {
 
 /// What is to be measured.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Order {
+pub struct Selection {
     /// Engines, all of which must be there; none: whatever is there.
     pub engines: Vec<EngineChoice>,
     /// How long.
@@ -314,43 +315,43 @@ pub enum Part {
     Chemistry,
 }
 
-impl Order {
+impl Selection {
     fn wants(&self, part: Part) -> bool {
         self.only.is_empty() || self.only.contains(&part)
     }
 }
 
 /// Measures; `say` hears what comes next.
-pub fn run(rdkit: RdKit, order: &Order, say: &mut dyn FnMut(&str)) -> Result<Report, BenchError> {
-    let (subjects, absent) = Subject::find(&order.engines)?;
+pub fn run(rdkit: RdKit, selection: &Selection, say: &mut dyn FnMut(&str)) -> Result<Report, BenchError> {
+    let (subjects, absent) = Subject::find(&selection.engines)?;
     let mut report = Report {
         molsieve: env!("CARGO_PKG_VERSION"),
         rdkit: rdkit.version(),
         date: units::utc(SystemTime::now()),
         machine: machine::look(),
-        seconds: order.effort.seconds,
-        trial: order.effort.is_trial(),
+        seconds: selection.effort.seconds,
+        trial: selection.effort.is_trial(),
         row_bytes: input::mean_row_bytes(),
-        only: order.only.clone(),
+        only: selection.only.clone(),
         chemistry: None,
         keys: None,
         engines: Vec::new(),
         absent,
-        verdict: None,
+        assessment: None,
     };
-    if order.wants(Part::Chemistry) {
+    if selection.wants(Part::Chemistry) {
         say("RDKit on one core");
-        report.chemistry = Some(chemistry::measure(rdkit, order.effort)?);
+        report.chemistry = Some(chemistry::measure(rdkit, selection.effort)?);
     }
-    if order.wants(Part::Keys) {
+    if selection.wants(Part::Keys) {
         say("structure keys on one core");
-        report.keys = Some(keys::measure(rdkit, order.effort)?);
+        report.keys = Some(keys::measure(rdkit, selection.effort)?);
     }
     for subject in &subjects {
-        let measured = engine::measure(subject, order, say);
+        let measured = engine::measure(subject, selection, say);
         report.engines.push(measured);
     }
-    report.verdict = Verdict::of(&report);
+    report.assessment = Assessment::of(&report);
     Ok(report)
 }
 

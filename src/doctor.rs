@@ -11,10 +11,10 @@ use crate::{
     nvidia::Nvidia,
     sieve::{
         CpuEngine, Engine, EngineChoice, EngineError, FilterShape, choose, conformance,
-        cuda::{self, CudaDevice, CudaKeys, Gpu, KernelImage},
+        cuda::{self, CudaSieve, CudaKeys, Gpu, KernelImage},
         gpu::{GpuEngine, Room},
         structure_key::KeyDevice,
-        wgpu::{self, Adapter, WgpuDevice},
+        wgpu::{self, Adapter, WgpuSieve},
     },
     slot::SlotLayout,
 };
@@ -199,7 +199,7 @@ impl Trials {
         let mut kernels = KernelImages::default();
         let state = self.try_out(|filter, layout| {
             let room = Room::new(filter, layout);
-            let device = CudaDevice::open(gpu.index, room)?;
+            let device = CudaSieve::open(gpu.index, room)?;
             kernels.sieve = Some(device.kernel_image());
             Ok(Box::new(GpuEngine::new(device, room)))
         });
@@ -218,7 +218,7 @@ impl Trials {
     fn on_adapter(&self, adapter: &Adapter) -> EngineFinding {
         let state = self.try_out(|filter, layout| {
             let room = Room::new(filter, layout);
-            let device = WgpuDevice::open(adapter, room)?;
+            let device = WgpuSieve::open(adapter, room)?;
             Ok(Box::new(GpuEngine::new(device, room)))
         });
         let device = format!("{} ({})", adapter.name, adapter.backend);
@@ -270,7 +270,7 @@ fn try_keys(open: impl FnOnce() -> KeyDeviceMade) -> EngineState {
             rows,
             seconds: began.elapsed().as_secs_f64(),
         },
-        Err(unlike) => EngineState::Fails(unlike.to_string()),
+        Err(mismatch) => EngineState::Fails(mismatch.to_string()),
     }
 }
 

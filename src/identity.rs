@@ -39,7 +39,7 @@ mod stereo;
 mod text;
 mod valence;
 
-use bonds::Settler;
+use bonds::BondAssigner;
 use canon::Canon;
 use kinds::Kinds;
 use molecule::{Atom, CARBON, Molecule};
@@ -128,7 +128,7 @@ pub struct StructureKeys {
     mol: Molecule,
     reader: Reader,
     usual: Usual,
-    settler: Settler,
+    bonds: BondAssigner,
     colours: Colours,
     stereo: Stereo,
     kinds: Kinds,
@@ -148,7 +148,7 @@ impl StructureKeys {
             mol: Molecule::new(),
             reader: Reader::new(),
             usual: Usual::new(),
-            settler: Settler::new(),
+            bonds: BondAssigner::new(),
             colours: Colours::new(),
             stereo: Stereo::new(),
             kinds: Kinds::new(),
@@ -168,7 +168,7 @@ impl StructureKeys {
     pub fn key(&mut self, smiles: &[u8]) -> Result<Key, Reason> {
         self.reader.read(smiles, &mut self.mol)?;
         self.usual.complete(&mut self.mol)?;
-        self.settler.settle(&mut self.mol)?;
+        self.bonds.assign(&mut self.mol)?;
         self.colour()?;
         self.canon.key(&self.mol, &self.colours, &self.stereo)
     }
@@ -176,7 +176,7 @@ impl StructureKeys {
     /// Colours with all that is to be seen.
     fn colour(&mut self) -> Result<(), Reason> {
         let (mol, colours) = (&mut self.mol, &mut self.colours);
-        if mol.any_turn || mol.any_side {
+        if mol.any_chirality || mol.any_side {
             // Charges of others show in their bonds and hydrogens too.
             let hidden = |atom: &Atom| atom.number == CARBON && atom.charge != 0;
             let sight = if mol.atoms().iter().any(hidden) {

@@ -19,7 +19,7 @@ use common::{
 use molsieve::{
     sieve::{
         EngineError, FilterShape,
-        cuda::{self, CudaDevice, CudaKeys},
+        cuda::{self, CudaSieve, CudaKeys},
         gpu::{Device, Room},
         structure_key::KeyRoom,
         wgpu,
@@ -296,7 +296,7 @@ fn dropped_devices_give_their_memory_back() {
         bits: 8 * (most_bytes / 8 * 8),
         hashes: 7,
     };
-    let open = || CudaDevice::open(gpu.index, Room::new(filter, &layout));
+    let open = || CudaSieve::open(gpu.index, Room::new(filter, &layout));
     let first = open().unwrap();
     let keeps_context = first.slot_memory(64).unwrap();
     let too_many = open().err().unwrap();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    BenchError, Effort, EngineReport, Figure, FilterReport, Order, Part, Skipped,
+    BenchError, Effort, EngineReport, Figure, FilterReport, Selection, Part, Skipped,
     input::{self, Filled},
     measure::{Timing, clocked},
     structure_key,
@@ -42,7 +42,7 @@ const FALSE_SHARE_MAX: f64 = 0.001;
 const SHARE_SET: f64 = 0.5;
 
 /// Measures an engine. If it fails on the way, the report says so and has what came before.
-pub(super) fn measure(subject: &Subject, order: &Order, say: &mut dyn FnMut(&str)) -> EngineReport {
+pub(super) fn measure(subject: &Subject, selection: &Selection, say: &mut dyn FnMut(&str)) -> EngineReport {
     let mut report = EngineReport {
         engine: subject.engine(),
         device: subject.device(),
@@ -60,8 +60,8 @@ pub(super) fn measure(subject: &Subject, order: &Order, say: &mut dyn FnMut(&str
     };
     let bench = Bench {
         subject,
-        order,
-        effort: order.effort,
+        selection,
+        effort: selection.effort,
     };
     let measured = bench.all(&mut report, say);
     report.failed = measured.err().map(|error| error.to_string());
@@ -70,13 +70,13 @@ pub(super) fn measure(subject: &Subject, order: &Order, say: &mut dyn FnMut(&str
 
 struct Bench<'a> {
     subject: &'a Subject,
-    order: &'a Order,
+    selection: &'a Selection,
     effort: Effort,
 }
 
 impl Bench<'_> {
     fn all(&self, report: &mut EngineReport, say: &mut dyn FnMut(&str)) -> Result<(), BenchError> {
-        let wants = |part| self.order.wants(part);
+        let wants = |part| self.selection.wants(part);
         let (ceilings, filters) = (wants(Part::Ceilings), wants(Part::Filters));
         if !(ceilings || filters || wants(Part::Hash) || wants(Part::Keys)) {
             return Ok(());
@@ -101,7 +101,7 @@ impl Bench<'_> {
         say: &mut dyn FnMut(&str),
     ) -> Result<(), BenchError> {
         let bytes_max = self.subject.filter_bytes_max();
-        let wanted = self.order.filter_bytes_max.unwrap_or(u64::MAX);
+        let wanted = self.selection.filter_bytes_max.unwrap_or(u64::MAX);
         for bytes in FILTER_BYTES.into_iter().filter(|bytes| *bytes <= wanted) {
             if bytes > bytes_max {
                 let reason = format!("more than its share of memory, {}", ByteSize(bytes_max));
@@ -148,7 +148,7 @@ impl Bench<'_> {
         })?;
         let copied = bytes as f64 / timing.seconds;
         report.copy_bytes_per_second = Some(copied);
-        if self.order.wants(Part::Hash) {
+        if self.selection.wants(Part::Hash) {
             let mut hash = |passes| clocked(|| steps.hash_rows(passes));
             let hashed = self.effort.time(MANY, &mut hash)?;
             let bytes_per_key = bytes as f64 / rows as f64;
@@ -188,7 +188,7 @@ impl Bench<'_> {
         };
         let mut steps = self.subject.steps(room)?;
         let mut report = self.random_accesses(room, steps.as_mut())?;
-        if self.order.wants(Part::Filters) {
+        if self.selection.wants(Part::Filters) {
             self.steps(room, steps.as_mut(), &mut report)?;
             // There may be no room for two filters.
             drop(steps);

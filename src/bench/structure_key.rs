@@ -11,7 +11,7 @@ use crate::{
     identity::StructureKeys,
     sieve::{
         EngineError,
-        structure_key::{KeyBatch, KeyDevice, KeyRoom, Told},
+        structure_key::{KeyBatch, KeyDevice, KeyRoom, KeyOutcome},
     },
 };
 
@@ -28,14 +28,14 @@ pub(super) fn measure(
     let molecules = keys::molecules(&mut StructureKeys::new());
     let rows = subject.key_batch_rows(effort);
     let texts: Vec<&str> = molecules.into_iter().cycle().take(rows).collect();
-    let mut workers = match subject.threads() {
+    let mut sources = match subject.threads() {
         Some(threads) => on_threads(&texts, threads),
         None => on_devices(subject.key_devices(room(&texts))?, &texts)?,
     };
-    let timing = effort.time(u32::MAX, &mut |passes| pass(&mut workers, passes))?;
+    let timing = effort.time(u32::MAX, &mut |passes| pass(&mut sources, passes))?;
     let mut told = 0;
-    for worker in &mut workers {
-        let of_worker = worker.told_rightly();
+    for source in &mut sources {
+        let of_worker = source.told_rightly();
         told += of_worker.ok_or_else(|| BenchError::Wrong {
             engine: subject.to_string(),
             fault: "makes structure keys that are not those of the CPU, or leaves most to it",
@@ -47,12 +47,12 @@ pub(super) fn measure(
     Ok(Figure::new(timing, told as u64, bytes_per_key, copied))
 }
 
-/// All rows of all workers, so many times.
-fn pass(workers: &mut [Worker<'_>], passes: u32) -> Result<Duration, EngineError> {
+/// All rows of all sources, so many times.
+fn pass(sources: &mut [KeySource<'_>], passes: u32) -> Result<Duration, EngineError> {
     let began = Instant::now();
     let went = thread::scope(|scope| {
-        let work = |worker| scope.spawn(move || Worker::work(worker, passes));
-        let working: Vec<_> = workers.iter_mut().map(work).collect();
+        let work = |source| scope.spawn(move || KeySource::work(source, passes));
+        let working: Vec<_> = sources.iter_mut().map(work).collect();
         let ends = working.into_iter().map(|working| working.join());
         // A panic goes on where it is seen.
         ends.map(|end| end.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
@@ -62,11 +62,11 @@ fn pass(workers: &mut [Worker<'_>], passes: u32) -> Result<Duration, EngineError
 }
 
 /// What makes keys of rows of its own.
-enum Worker<'t> {
+enum KeySource<'t> {
     Thread {
         keys: Box<StructureKeys>,
         texts: &'t [&'t str],
-        told: Vec<Told>,
+        told: Vec<KeyOutcome>,
     },
     Device {
         device: Box<dyn KeyDevice>,
@@ -75,32 +75,32 @@ enum Worker<'t> {
     },
 }
 
-fn on_threads<'t>(texts: &'t [&'t str], threads: usize) -> Vec<Worker<'t>> {
-    let worker = |_| Worker::Thread {
+fn on_threads<'t>(texts: &'t [&'t str], threads: usize) -> Vec<KeySource<'t>> {
+    let source = |_| KeySource::Thread {
         keys: Box::new(StructureKeys::new()),
         texts,
-        told: vec![Told::TooLarge; texts.len()],
+        told: vec![KeyOutcome::TooLarge; texts.len()],
     };
-    (0..threads).map(worker).collect()
+    (0..threads).map(source).collect()
 }
 
 fn on_devices<'t>(
     devices: Vec<Box<dyn KeyDevice>>,
     texts: &'t [&'t str],
-) -> Result<Vec<Worker<'t>>, EngineError> {
-    let worker = |device: Box<dyn KeyDevice>| {
+) -> Result<Vec<KeySource<'t>>, EngineError> {
+    let source = |device: Box<dyn KeyDevice>| {
         let mut batch = KeyBatch::new(device.as_ref(), room(texts))?;
         let asked: Vec<_> = texts.iter().map(|text| Some(text.as_bytes())).collect();
         batch.fill(&asked);
         assert_eq!(batch.rows(), texts.len(), "the room is for these texts");
         batch.spoil();
-        Ok(Worker::Device {
+        Ok(KeySource::Device {
             device,
             batch,
             texts,
         })
     };
-    devices.into_iter().map(worker).collect()
+    devices.into_iter().map(source).collect()
 }
 
 fn room(texts: &[&str]) -> KeyRoom {
@@ -110,7 +110,7 @@ fn room(texts: &[&str]) -> KeyRoom {
     }
 }
 
-impl Worker<'_> {
+impl KeySource<'_> {
     fn work(&mut self, passes: u32) -> Result<(), EngineError> {
         for _ in 0..passes {
             match self {
@@ -135,7 +135,7 @@ impl Worker<'_> {
         let (mut keys, mut told) = (StructureKeys::new(), 0);
         for (row, text) in texts.iter().enumerate() {
             match batch.told(row)? {
-                Told::TooLarge => continue,
+                KeyOutcome::TooLarge => continue,
                 found if found == by_cpu(&mut keys, text) => told += 1,
                 _ => return None,
             }
@@ -150,9 +150,9 @@ impl Worker<'_> {
     }
 }
 
-fn by_cpu(keys: &mut StructureKeys, text: &str) -> Told {
+fn by_cpu(keys: &mut StructureKeys, text: &str) -> KeyOutcome {
     match keys.key(text.as_bytes()) {
-        Ok(key) => Told::Key(key),
-        Err(reason) => Told::Reason(reason),
+        Ok(key) => KeyOutcome::Key(key),
+        Err(reason) => KeyOutcome::Reason(reason),
     }
 }

@@ -9,12 +9,12 @@ use crate::{
     nvidia::Nvidia,
     sieve::{
         ADAPTER_VARIABLE, CpuEngine, Engine, EngineChoice, EngineError, FilterShape,
-        cuda::{self, CudaDevice, Gpu},
+        cuda::{self, CudaSieve, Gpu},
         gpu::{GpuEngine, Room},
         named_adapter,
         steps::{Access, CpuSteps, GpuSteps, Steps},
         structure_key::{self, KeyDevice, KeyRoom},
-        wgpu::{self, Adapter, WgpuDevice},
+        wgpu::{self, Adapter, WgpuSieve},
     },
     slot::SlotLayout,
 };
@@ -171,7 +171,7 @@ impl Subject {
         }
     }
 
-    /// Whether structure keys are its work: a job on wgpu has them made by the workers.
+    /// Whether structure keys are its work: a job on wgpu has them made by the sources.
     pub fn makes_keys(&self) -> bool {
         !matches!(self.on, On::Wgpu(_))
     }
@@ -188,8 +188,8 @@ impl Subject {
     pub fn open(&self, room: Room) -> Result<Box<dyn Engine>, EngineError> {
         Ok(match &self.on {
             On::Cpu { threads } => Box::new(CpuEngine::new(room.filter, room.rows_max, *threads)?),
-            On::Cuda(gpu) => Box::new(GpuEngine::new(CudaDevice::open(gpu.index, room)?, room)),
-            On::Wgpu(adapter) => Box::new(GpuEngine::new(WgpuDevice::open(adapter, room)?, room)),
+            On::Cuda(gpu) => Box::new(GpuEngine::new(CudaSieve::open(gpu.index, room)?, room)),
+            On::Wgpu(adapter) => Box::new(GpuEngine::new(WgpuSieve::open(adapter, room)?, room)),
         })
     }
 
@@ -198,11 +198,11 @@ impl Subject {
         Ok(match &self.on {
             On::Cpu { threads } => Box::new(CpuSteps::new(&room, *threads)?),
             On::Cuda(gpu) => {
-                let device = CudaDevice::open(gpu.index, room)?;
+                let device = CudaSieve::open(gpu.index, room)?;
                 Box::new(GpuSteps::new(device, Access::CUDA))
             }
             On::Wgpu(adapter) => {
-                let device = WgpuDevice::open(adapter, room)?;
+                let device = WgpuSieve::open(adapter, room)?;
                 Box::new(GpuSteps::new(device, Access::WGPU))
             }
         })

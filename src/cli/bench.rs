@@ -12,7 +12,7 @@ use std::{
 use super::{CliError, Exit, say};
 use crate::{
     bench::{
-        self, Chemistry, Effort, EngineReport, Figure, FilterReport, KeyTimes, Order, Part, Report,
+        self, Chemistry, Effort, EngineReport, Figure, FilterReport, KeyTimes, Selection, Part, Report,
         StageTimes,
     },
     chem::RdKit,
@@ -53,7 +53,7 @@ fn seconds(text: &str) -> Result<f64, String> {
 
 /// Measures and tells.
 pub(super) fn bench(args: &BenchArgs) -> Result<Exit, CliError> {
-    let order = Order {
+    let selection = Selection {
         engines: args.engines.clone(),
         effort: Effort {
             seconds: args.seconds,
@@ -69,7 +69,7 @@ pub(super) fn bench(args: &BenchArgs) -> Result<Exit, CliError> {
             let _ = writeln!(std::io::stderr(), "measuring {what}");
         }
     };
-    let report = bench::run(RdKit::initialise()?, &order, &mut progress)?;
+    let report = bench::run(RdKit::initialise()?, &selection, &mut progress)?;
     if let Some(path) = &args.html {
         write_page(path, &page::page(&report))?;
     }
@@ -105,10 +105,10 @@ fn text(report: &Report) -> String {
         lines.extend(table(engine));
         lines.extend(notes(engine).iter().map(|note| format!("  {note}")));
     }
-    if let Some(verdict) = &report.verdict {
+    if let Some(assessment) = &report.assessment {
         lines.push(String::new());
-        lines.extend(verdict.words.iter().map(|words| format!("  {words}")));
-        lines.push(format!("  ({})", verdict.formula));
+        lines.extend(assessment.words.iter().map(|words| format!("  {words}")));
+        lines.push(format!("  ({})", assessment.formula));
     }
     lines.join("\n")
 }

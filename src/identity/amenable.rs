@@ -2,7 +2,7 @@
 //! *amenable* graphs.
 
 use super::{
-    molecule::{Atom, Molecule, NOBODY, ONES, PLACES, sum_of_bytes},
+    molecule::{Atom, Molecule, NO_ATOM, ONES, PLACES, sum_of_bytes},
     refine::{Colours, FEW},
 };
 
@@ -149,17 +149,17 @@ impl Amenable {
             edges: 0,
             mixed: 0,
             faulty: false,
-            least: NOBODY,
+            least: NO_ATOM,
             one_size: true,
         };
         let large = graph.cells.large().iter();
         for &cell in large.filter(|&&cell| self.root(cell) == root) {
             let at = usize::from(cell);
             let rank = |cell: u8| (graph.size(cell), !self.mixed[usize::from(cell)]);
-            if sum.least != NOBODY {
+            if sum.least != NO_ATOM {
                 sum.one_size &= graph.size(sum.least) == graph.size(cell);
             }
-            if sum.least == NOBODY || rank(cell) < rank(sum.least) {
+            if sum.least == NO_ATOM || rank(cell) < rank(sum.least) {
                 sum.least = cell;
             }
             sum.cells += 1;
@@ -177,7 +177,7 @@ impl Amenable {
         sum.mixed > 1
             || (sum.mixed == 1 && !self.mixed[usize::from(sum.least)])
             || sum.edges / 2 != u16::from(sum.cells) - 1
-            || !(sum.one_size || graph.grows(sum.least, NOBODY))
+            || !(sum.one_size || graph.grows(sum.least, NO_ATOM))
     }
 }
 

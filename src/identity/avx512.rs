@@ -147,11 +147,11 @@ fn step<const GROUPS: usize>(mol: &Molecule, from: &Lanes<GROUPS>) -> Lanes<GROU
         let mut sum = _mm512_add_epi64(own, _mm512_slli_epi64::<2>(own));
         // Of a word only the bits of its lowest byte count, so the next slot is a shift away.
         let mut near = load_group(&mol.around.near, group);
-        let mut turn = load_group(&mol.around.turn, group);
+        let mut rotation = load_group(&mol.around.rotation, group);
         for _ in 0..FEW {
-            sum = _mm512_add_epi64(sum, _mm512_rolv_epi64(pick(from, near), turn));
+            sum = _mm512_add_epi64(sum, _mm512_rolv_epi64(pick(from, near), rotation));
             near = _mm512_srli_epi64::<8>(near);
-            turn = _mm512_srli_epi64::<8>(turn);
+            rotation = _mm512_srli_epi64::<8>(rotation);
         }
         to[group] = _mm512_maskz_mov_epi64(mask_of(group, mol.count), mix(sum));
     }

@@ -16,7 +16,7 @@ use super::{
 
 /// What settling needs beside the molecule.
 #[derive(Debug)]
-pub(super) struct Settler {
+pub(super) struct BondAssigner {
     open: OpenAtoms,
     queue: Queue,
     rings: SixRings,
@@ -47,7 +47,7 @@ impl OpenAtoms {
     }
 }
 
-impl Settler {
+impl BondAssigner {
     pub fn new() -> Self {
         Self {
             open: OpenAtoms {
@@ -63,8 +63,8 @@ impl Settler {
         }
     }
 
-    /// Settles all bonds; `Atom::settled` then holds them.
-    pub fn settle(&mut self, mol: &mut Molecule) -> Result<(), Reason> {
+    /// Settles all bonds; `Atom::assigned` then holds them.
+    pub fn assign(&mut self, mol: &mut Molecule) -> Result<(), Reason> {
         begin(mol, &mut self.open);
         self.queue.count = 0;
         for &atom in self.open.all() {
@@ -73,16 +73,16 @@ impl Settler {
         peel(mol, &mut self.queue)?;
         let is_open = |&atom: &u8| mol.atoms[usize::from(atom)].open > 0;
         if self.open.all().iter().any(is_open) {
-            self.settle_rings(mol)?;
+            self.assign_rings(mol)?;
         }
         compare_with_text(mol)
     }
 
-    fn settle_rings(&mut self, mol: &mut Molecule) -> Result<(), Reason> {
+    fn assign_rings(&mut self, mol: &mut Molecule) -> Result<(), Reason> {
         loop {
             let (rings, open) = (&mut self.rings, &mut self.open);
             open.keep(|index| {
-                mol.atoms[usize::from(index)].open > 0 && !rings.settle_simple(mol, index)
+                mol.atoms[usize::from(index)].open > 0 && !rings.assign_simple(mol, index)
             });
             let open = open.all();
             let is_no_ring = |&index: &u8| {
@@ -101,7 +101,7 @@ impl Settler {
             }
             for bridge in found {
                 let (here, above) = (usize::from(bridge.here), bridge.above);
-                settle_bridge(mol, &mut self.queue, here, above, bridge.odd)?;
+                assign_bridge(mol, &mut self.queue, here, above, bridge.odd)?;
             }
             peel(mol, &mut self.queue)?;
         }
@@ -114,7 +114,7 @@ impl Settler {
             if !is_plain(atom) {
                 return Err(Reason::Bonds);
             }
-            atom.settle(self.rings.of(index), AROMATIC);
+            atom.assign(self.rings.of(index), AROMATIC);
         }
         if mol.any_aromatic {
             self.rings.check_form(mol, open)
@@ -156,7 +156,7 @@ fn begin(mol: &mut Molecule, open: &mut OpenAtoms) {
     open.count = 0;
     for (index, atom) in mol.atoms_mut().iter_mut().enumerate() {
         atom.open = atom.unsaturation;
-        atom.settled = SINGLES[usize::from(atom.degree)];
+        atom.assigned = SINGLES[usize::from(atom.degree)];
         atom.may_take = 0;
         // Kept if it is open, else written over by the next.
         open.atoms[open.count] = index as u8;
@@ -202,7 +202,7 @@ fn peel(mol: &mut Molecule, queue: &mut Queue) -> Result<(), Reason> {
     Ok(())
 }
 
-/// Puts pairs into a bond; with that it is settled.
+/// Puts pairs into a bond; with that it is assigned.
 fn give(
     mol: &mut Molecule,
     queue: &mut Queue,
@@ -219,7 +219,7 @@ fn give(
     }
     for (atom, slot) in [(index, slot), (other, twin)] {
         let atom = &mut mol.atoms[atom];
-        atom.settle(1 << slot, SINGLE + pairs);
+        atom.assign(1 << slot, SINGLE + pairs);
         atom.open -= pairs;
         atom.may_take &= !(1 << slot);
     }
@@ -244,7 +244,7 @@ fn shut(mol: &mut Molecule, queue: &mut Queue, index: usize) -> Result<(), Reaso
     Ok(())
 }
 
-fn settle_bridge(
+fn assign_bridge(
     mol: &mut Molecule,
     queue: &mut Queue,
     here: usize,
@@ -253,8 +253,8 @@ fn settle_bridge(
 ) -> Result<(), Reason> {
     let slot = mol.atoms[here].slot_of(above).expect("a bridge is a bond");
     if mol.atoms[here].may_take >> slot & 1 == 0 {
-        // Another bridge has settled it: it must have done so in the same way.
-        return if (mol.atoms[here].settled[slot] > SINGLE) == odd {
+        // Another bridge has assigned it: it must have done so in the same way.
+        return if (mol.atoms[here].assigned[slot] > SINGLE) == odd {
             Ok(())
         } else {
             Err(Reason::Bonds)
@@ -270,7 +270,7 @@ fn settle_bridge(
     queue.look_at(mol, other)
 }
 
-/// What is settled must be what the text says, where it says it.
+/// What is assigned must be what the text says, where it says it.
 fn compare_with_text(mol: &Molecule) -> Result<(), Reason> {
     let faults = mol
         .atoms()
@@ -287,12 +287,12 @@ fn compare_with_text(mol: &Molecule) -> Result<(), Reason> {
 /// A bit in the byte of each bond of which the text says something else; without a branch, for of which kind a bond
 /// is can't be foretold.
 fn contradicts(atom: &Atom) -> u64 {
-    let [written, settled] = [atom.orders, atom.settled].map(u64::from_le_bytes);
+    let [written, assigned] = [atom.orders, atom.assigned].map(u64::from_le_bytes);
     let aromatic = |orders: u64| orders >> AROMATIC.trailing_zeros();
     // Where both are aromatic they are the same.
-    let one_way = aromatic(written) & (settled & !(settled >> 1) | bytes_of_bits(atom.in_ring));
-    let other_way = aromatic(settled) & !(written & written >> 1);
-    let differ = written ^ settled;
+    let one_way = aromatic(written) & (assigned & !(assigned >> 1) | bytes_of_bits(atom.in_ring));
+    let other_way = aromatic(assigned) & !(written & written >> 1);
+    let differ = written ^ assigned;
     let differ = (differ | differ >> 1 | differ >> 2) & ONES;
     differ & !(one_way | other_way)
 }

@@ -6,7 +6,7 @@ use std::{env, fmt::Write, fs, path::Path};
 use super::{
     DEFINITION, Reason, canon, elements, kinds,
     molecule::{
-        AROMATIC, Atom, BORON, CARBON, DOUBLE, HYDROGEN, NEIGHBOURS_MAX, NITROGEN, NOBODY, OXYGEN,
+        AROMATIC, Atom, BORON, CARBON, DOUBLE, HYDROGEN, NEIGHBOURS_MAX, NITROGEN, NO_ATOM, OXYGEN,
         PHOSPHORUS, SELENIUM, SINGLE, SULFUR, TELLURIUM,
     },
     refine, stereo, text,
@@ -30,7 +30,7 @@ struct Kind {
     certain: [u8; 4],
     /// Per charge; 0 for none.
     aromatic: [u8; 3],
-    /// Per number of pairs in bonds, outside brackets; [`NOBODY`] for none.
+    /// Per number of pairs in bonds, outside brackets; [`NO_ATOM`] for none.
     hydrogens: [u8; VALENCES as usize],
 }
 
@@ -67,7 +67,7 @@ fn kind_of(number: u8) -> Kind {
         certain: [0; 4],
         aromatic: [0; 3],
         hydrogens: std::array::from_fn(|used| {
-            elements::implicit_hydrogens(number, used as u8).unwrap_or(NOBODY)
+            elements::implicit_hydrogens(number, used as u8).unwrap_or(NO_ATOM)
         }),
     };
     of_charges(

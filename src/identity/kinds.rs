@@ -9,7 +9,7 @@
 use std::hint::select_unpredictable;
 
 use super::{
-    molecule::{Atom, DOUBLE, Molecule, NOBODY, PHOSPHORUS, PLACES},
+    molecule::{Atom, DOUBLE, Molecule, NO_ATOM, PHOSPHORUS, PLACES},
     refine::{Colours, FEW, mix},
 };
 
@@ -50,7 +50,7 @@ impl Kinds {
             let centres_told = || {
                 centres
                     .iter()
-                    .all(|&at| self.tell_at(mol, colours, at, NOBODY))
+                    .all(|&at| self.tell_at(mol, colours, at, NO_ATOM))
             };
             let bond_told =
                 |a, b| self.tell_at(mol, colours, a, b) && self.tell_at(mol, colours, b, a);
@@ -93,7 +93,7 @@ impl Kinds {
             |atom: &&Atom| atom.number == PHOSPHORUS && matches!(atom.degree, 3 | 4);
         for phosphorus in mol.atoms().iter().filter(is_phosphorus) {
             for (slot, other) in phosphorus.neighbours() {
-                if phosphorus.settled[slot] == DOUBLE {
+                if phosphorus.assigned[slot] == DOUBLE {
                     let kind = &mut self.of[usize::from(other)];
                     *kind = mix(*kind ^ BY_PHOSPHORUS);
                 }

@@ -26,7 +26,7 @@ pub(super) fn bytes_of_bits(bits: u8) -> u64 {
 }
 
 /// Stands where no atom does.
-pub(super) const NOBODY: u8 = 255;
+pub(super) const NO_ATOM: u8 = 255;
 
 pub(super) const HYDROGEN: u8 = 1;
 pub(super) const BORON: u8 = 5;
@@ -47,13 +47,13 @@ pub(super) const AROMATIC: u8 = 4;
 
 /// The mark of a tetrahedral centre, seen from its first neighbour.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Turn {
+pub(super) enum Chirality {
     #[default]
     None,
     /// `@`
-    Left,
+    CounterClockwise,
     /// `@@`
-    Right,
+    Clockwise,
 }
 
 /// An atom with its neighbours in the order of the text; a line of the cache, so that it is found by a shift.
@@ -76,7 +76,7 @@ pub(super) struct Atom {
     /// As written.
     pub orders: [u8; NEIGHBOURS_MAX],
     /// As they are: forced, or aromatic.
-    pub settled: [u8; NEIGHBOURS_MAX],
+    pub assigned: [u8; NEIGHBOURS_MAX],
     /// The side of a double bond on which a mark puts the neighbour: 1 above, -1 below.
     pub sides: [i8; NEIGHBOURS_MAX],
     /// Which of the atoms that need no brackets: a place in [`super::elements::PLAIN`], and 1; 0 in brackets.
@@ -84,7 +84,7 @@ pub(super) struct Atom {
     pub aromatic: bool,
     /// It begins the text or a part of it.
     pub first: bool,
-    pub turn: Turn,
+    pub chirality: Chirality,
     /// Whether one of its hydrogens was an atom.
     pub hydrogen_was_atom: bool,
     /// Whether a hydrogen that was an atom takes an odd number of steps to come first among the neighbours.
@@ -95,7 +95,7 @@ pub(super) struct Atom {
     pub closures: u8,
     /// A bit per bond: it is in a ring.
     pub in_ring: u8,
-    /// Of the unsaturation, how many pairs the settled bonds leave over.
+    /// Of the unsaturation, how many pairs the assigned bonds leave over.
     pub open: u8,
     /// A bit per bond that may take one.
     pub may_take: u8,
@@ -111,14 +111,14 @@ impl Atom {
         charge: 0,
         unsaturation: 0,
         nothing: 0,
-        neighbours: [NOBODY; NEIGHBOURS_MAX],
+        neighbours: [NO_ATOM; NEIGHBOURS_MAX],
         orders: [0; NEIGHBOURS_MAX],
-        settled: [0; NEIGHBOURS_MAX],
+        assigned: [0; NEIGHBOURS_MAX],
         sides: [0; NEIGHBOURS_MAX],
         plain: 0,
         aromatic: false,
         first: false,
-        turn: Turn::None,
+        chirality: Chirality::None,
         hydrogen_was_atom: false,
         hydrogen_odd: false,
         hydrogen_side: 0,
@@ -129,7 +129,7 @@ impl Atom {
     };
 
     /// What it is by itself: a byte each of number, hydrogens, degree, isotope (two), charge, unsaturation.
-    pub fn itself(&self) -> u64 {
+    pub fn invariant(&self) -> u64 {
         let [low, high] = self.isotope;
         let charge = self.charge as u8;
         let bytes = [self.number, self.hydrogens, self.degree, low, high, charge];
@@ -157,9 +157,9 @@ impl Atom {
 
     /// Settles bonds that were single, a bit for each. All are written at once: a byte by itself would have whoever reads
     /// them all soon after wait.
-    pub fn settle(&mut self, slots: u8, order: u8) {
+    pub fn assign(&mut self, slots: u8, order: u8) {
         let more = bytes_of_bits(slots) * u64::from(order - SINGLE);
-        self.settled = (u64::from_le_bytes(self.settled) + more).to_le_bytes();
+        self.assigned = (u64::from_le_bytes(self.assigned) + more).to_le_bytes();
     }
 
     /// Neighbours and hydrogens.
@@ -182,7 +182,7 @@ pub(super) struct Molecule {
     #[cfg(target_arch = "x86_64")]
     pub simd: Option<Simd>,
     pub count: usize,
-    pub any_turn: bool,
+    pub any_chirality: bool,
     pub any_side: bool,
     pub any_aromatic: bool,
     pub any_hydrogen_atom: bool,
@@ -196,7 +196,7 @@ impl Molecule {
             #[cfg(target_arch = "x86_64")]
             simd: Simd::detect(),
             count: 0,
-            any_turn: false,
+            any_chirality: false,
             any_side: false,
             any_aromatic: false,
             any_hydrogen_atom: false,
@@ -213,7 +213,7 @@ impl Molecule {
 
     pub fn clear(&mut self) {
         self.count = 0;
-        self.any_turn = false;
+        self.any_chirality = false;
         self.any_side = false;
         self.any_aromatic = false;
         self.any_hydrogen_atom = false;

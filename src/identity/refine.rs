@@ -4,7 +4,7 @@
 
 use std::hint::select_unpredictable;
 
-use super::molecule::{Atom, Molecule, NEIGHBOURS_MAX, NOBODY, PLACES};
+use super::molecule::{Atom, Molecule, NEIGHBOURS_MAX, NO_ATOM, PLACES};
 
 /// Places of the table in which colours are counted.
 const TABLE: usize = 1024;
@@ -32,8 +32,8 @@ impl Colours {
             of: [0; PLACES],
             distinct: 0,
             seen: [0; PLACES],
-            table: [NOBODY; TABLE],
-            like: [NOBODY; PLACES],
+            table: [NO_ATOM; TABLE],
+            like: [NO_ATOM; PLACES],
         }
     }
 
@@ -46,7 +46,7 @@ impl Colours {
 #[derive(Debug)]
 pub(super) struct Around {
     pub near: [u64; PLACES],
-    pub turn: [u64; PLACES],
+    pub rotation: [u64; PLACES],
     /// Whether an atom has more than [`FEW`] neighbours.
     pub wide: bool,
 }
@@ -55,14 +55,14 @@ impl Around {
     pub fn new() -> Self {
         Self {
             near: [u64::MAX; PLACES],
-            turn: [0; PLACES],
+            rotation: [0; PLACES],
             wide: false,
         }
     }
 
     fn look(&mut self, index: usize, atom: &Atom) {
         self.near[index] = u64::from_le_bytes(atom.neighbours);
-        self.turn[index] = u64::from_le_bytes(atom.settled) * ORDER_BITS;
+        self.rotation[index] = u64::from_le_bytes(atom.assigned) * ORDER_BITS;
         self.wide |= usize::from(atom.degree) > FEW;
     }
 }
@@ -97,10 +97,10 @@ pub(super) fn begin(mol: &mut Molecule, sight: Sight, colours: &mut Colours) {
     mol.around.wide = false;
     for index in 0..mol.count {
         let atom = &mol.atoms[index];
-        let itself = atom.itself();
+        let invariant = atom.invariant();
         let label = match sight {
-            Sight::Full => itself,
-            Sight::Ranks => itself & RANKED,
+            Sight::Full => invariant,
+            Sight::Ranks => invariant & RANKED,
         };
         colours.of[index] = mix(label | 1 << 63);
         mol.around.look(index, &mol.atoms[index]);
@@ -166,10 +166,10 @@ fn step(mol: &Molecule, from: &[u64; PLACES], to: &mut [u64; PLACES]) {
 /// What an atom sees. Colours are mixed already, so their sum tells what is around it.
 #[inline(always)]
 fn see(mol: &Molecule, index: usize, colours: &[u64; PLACES]) -> u64 {
-    let Around { near, turn, wide } = &mol.around;
+    let Around { near, rotation, wide } = &mol.around;
     let seen = |slot: usize| {
         let colour = colours[usize::from((near[index] >> (8 * slot)) as u8)];
-        colour.rotate_left(u32::from((turn[index] >> (8 * slot)) as u8))
+        colour.rotate_left(u32::from((rotation[index] >> (8 * slot)) as u8))
     };
     // Nobody adds nothing, so four are summed without a look at how many there are.
     let mut sum = colours[index].wrapping_mul(5);
@@ -198,14 +198,14 @@ fn count(atoms: usize, colours: &mut Colours) -> usize {
         of, table, like, ..
     } = colours;
     let table = &mut table[..places];
-    table.fill(NOBODY);
+    table.fill(NO_ATOM);
     let mut distinct = 0;
     for index in 0..atoms {
         let colour = of[index];
         let mut place = colour as usize & (places - 1);
         loop {
             let holder = table[place];
-            let free = holder == NOBODY;
+            let free = holder == NO_ATOM;
             // Whether it is free can't be foretold, so it is no branch of its own.
             if select_unpredictable(free, colour, of[usize::from(holder)]) == colour {
                 like[index] = select_unpredictable(free, index as u8, holder);

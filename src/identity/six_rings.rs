@@ -4,7 +4,7 @@ use std::hint::select_unpredictable;
 
 use super::{
     Reason,
-    molecule::{AROMATIC, Atom, CARBON, Molecule, NITROGEN, NOBODY, ONES, OXYGEN, PLACES, SULFUR},
+    molecule::{AROMATIC, Atom, CARBON, Molecule, NITROGEN, NO_ATOM, ONES, OXYGEN, PLACES, SULFUR},
 };
 
 /// Atoms one behind the other; nobody behind the last.
@@ -30,7 +30,7 @@ impl SixRings {
             bonds: [0; PLACES],
             sides: [0; PLACES],
             stack: [0; PLACES],
-            partner: [NOBODY; PLACES],
+            partner: [NO_ATOM; PLACES],
         }
     }
 
@@ -40,11 +40,11 @@ impl SixRings {
     }
 
     /// Settles the ring of an atom that is a part of its own, if it is one, and the text has all of it as
-    /// aromatic or nothing. Whether it is settled. Beside their two bonds in the ring its atoms have none that
+    /// aromatic or nothing. Whether it is assigned. Beside their two bonds in the ring its atoms have none that
     /// may take a pair, so it has no chord.
-    pub fn settle_simple(&mut self, mol: &mut Molecule, first: u8) -> bool {
+    pub fn assign_simple(&mut self, mol: &mut Molecule, first: u8) -> bool {
         let mut walk = [first; RING];
-        let (mut before, mut here) = (NOBODY, first);
+        let (mut before, mut here) = (NO_ATOM, first);
         let mut written = 0;
         for place in &mut walk {
             *place = here;
@@ -65,7 +65,7 @@ impl SixRings {
         }
         for index in walk {
             let atom = &mut mol.atoms[usize::from(index)];
-            atom.settle(atom.may_take, AROMATIC);
+            atom.assign(atom.may_take, AROMATIC);
             (atom.open, atom.may_take) = (0, 0);
         }
         true
@@ -80,7 +80,7 @@ impl SixRings {
             let atom = &mol.atoms[usize::from(index)];
             for slot in bits(atom.may_take & !self.bonds[usize::from(index)]) {
                 if self.bonds[usize::from(index)] >> slot & 1 == 0 {
-                    let mut walk = [NOBODY; 8];
+                    let mut walk = [NO_ATOM; 8];
                     (walk[0], walk[1]) = (index, atom.neighbours[slot]);
                     if close(mol, &mut walk, 2) {
                         self.mark(mol, &walk);
@@ -113,7 +113,7 @@ impl SixRings {
             (
                 self.sides[usize::from(index)],
                 self.partner[usize::from(index)],
-            ) = (0, NOBODY);
+            ) = (0, NO_ATOM);
         }
         for &root in open {
             if mol.atoms[usize::from(root)].open > 0 && self.sides[usize::from(root)] == 0 {
@@ -128,7 +128,7 @@ impl SixRings {
         }
         let alone = |&index: &u8| {
             let atom = &mol.atoms[usize::from(index)];
-            atom.open > 0 && atom.aromatic && self.partner[usize::from(index)] == NOBODY
+            atom.open > 0 && atom.aromatic && self.partner[usize::from(index)] == NO_ATOM
         };
         if open.iter().any(alone) {
             Err(Reason::Aromatic)
@@ -165,7 +165,7 @@ impl SixRings {
     /// Finds an atom a partner, by a bond that the text has as aromatic.
     fn find_partner(&mut self, mol: &Molecule, index: u8) {
         for other in may_pair(mol, index) {
-            if self.partner[usize::from(other)] == NOBODY {
+            if self.partner[usize::from(other)] == NO_ATOM {
                 self.pair(index, other);
                 return;
             }
@@ -185,7 +185,7 @@ impl SixRings {
                 continue;
             }
             let partner = self.partner[usize::from(other)];
-            if partner == NOBODY || self.change_partners(mol, partner, seen) {
+            if partner == NO_ATOM || self.change_partners(mol, partner, seen) {
                 self.pair(index, other);
                 return true;
             }
@@ -208,7 +208,7 @@ fn close(mol: &Molecule, walk: &mut Walk, length: usize) -> bool {
             if close(mol, walk, length + 1) {
                 return true;
             }
-            walk[length] = NOBODY;
+            walk[length] = NO_ATOM;
         }
     }
     false

@@ -9,7 +9,7 @@ use super::{
     kinds::Kinds,
     molecule::{
         ATOMS_MAX, Atom, BORON, CARBON, DOUBLE, Molecule, NITROGEN, PHOSPHORUS, PLACES, SELENIUM,
-        SULFUR, Turn,
+        SULFUR, Chirality,
     },
     refine::{Colours, mix, refine},
 };
@@ -102,7 +102,7 @@ impl Stereo {
         };
         mol.atoms().iter().enumerate().any(|(index, atom)| {
             atom.neighbours().any(|(slot, other)| {
-                atom.settled[slot] == DOUBLE
+                atom.assigned[slot] == DOUBLE
                     && usize::from(other) > index
                     && !(says(index as u8) && says(other))
                     && beside(atom, other)
@@ -161,11 +161,11 @@ impl Stereo {
     }
 
     fn collect_centres(&mut self, mol: &Molecule) -> Result<(), Reason> {
-        if !mol.any_turn {
+        if !mol.any_chirality {
             return Ok(());
         }
         for (index, atom) in mol.atoms().iter().enumerate() {
-            if atom.turn != Turn::None && may_be_centre(mol, index)? {
+            if atom.chirality != Chirality::None && may_be_centre(mol, index)? {
                 if may_be_aromatic(mol, index) {
                     return Err(Reason::Aromatic);
                 }
@@ -182,7 +182,7 @@ impl Stereo {
         }
         for (index, atom) in mol.atoms().iter().enumerate() {
             for (slot, other) in atom.neighbours() {
-                if usize::from(other) < index || atom.settled[slot] != DOUBLE {
+                if usize::from(other) < index || atom.assigned[slot] != DOUBLE {
                     continue;
                 }
                 let end = &mol.atoms[usize::from(other)];
@@ -245,7 +245,7 @@ impl Stereo {
         }
         let kept = &self.waiting[..self.waiting_count];
         let bare = |(index, atom): (usize, &Atom)| {
-            atom.turn == Turn::None && kept.iter().any(|&kept| colours.same(kept, index as u8))
+            atom.chirality == Chirality::None && kept.iter().any(|&kept| colours.same(kept, index as u8))
         };
         let partly = !kept.is_empty() && mol.atoms().iter().enumerate().any(bare);
         // Two that are alike beside two others that are, in one system of rings: here too.
@@ -341,7 +341,7 @@ fn neighbours_differ(atom: &Atom, colours: &Colours) -> bool {
 fn is_odd(atom: &Atom, colours: &Colours) -> bool {
     let neighbours = &atom.neighbours[..usize::from(atom.degree)];
     let colour = |i: usize| colours.of[usize::from(neighbours[i])];
-    let mut odd = atom.turn == Turn::Right;
+    let mut odd = atom.chirality == Chirality::Clockwise;
     for i in 0..neighbours.len() {
         for j in 0..i {
             odd ^= colour(j) > colour(i);

@@ -7,7 +7,7 @@ use super::{
     Reason,
     elements::{PLAIN, PLAIN_LETTERS, Symbol, aromatic_symbol, symbol},
     molecule::{
-        AROMATIC, ATOMS_MAX, Atom, HYDROGEN, Molecule, NEIGHBOURS_MAX, NOBODY, PLACES, SINGLE, Turn,
+        AROMATIC, ATOMS_MAX, Atom, HYDROGEN, Molecule, NEIGHBOURS_MAX, NO_ATOM, PLACES, SINGLE, Chirality,
     },
 };
 
@@ -42,7 +42,7 @@ struct OpenRing {
 }
 
 const NO_RING: OpenRing = OpenRing {
-    atom: NOBODY,
+    atom: NO_ATOM,
     slot: 0,
     link: Link { order: 0, side: 0 },
 };
@@ -106,16 +106,16 @@ pub(super) struct Reader {
 impl Reader {
     pub fn new() -> Self {
         Self {
-            active: NOBODY,
+            active: NO_ATOM,
             link: Link::default(),
             rings: [NO_RING; RING_NUMBERS],
             rings_open: 0,
             branches: [0; BRANCHES_MAX + 1],
             branches_open: 0,
-            above: [NOBODY; PLACES],
+            above: [NO_ATOM; PLACES],
             slot_above: [0; PLACES],
-            first: [NOBODY; PLACES],
-            closures: [(NOBODY, NOBODY); CLOSURES_MAX],
+            first: [NO_ATOM; PLACES],
+            closures: [(NO_ATOM, NO_ATOM); CLOSURES_MAX],
             closures_count: 0,
         }
     }
@@ -142,7 +142,7 @@ impl Reader {
                 self.read_closure(text, &mut at, mol)?;
             } else if byte == b'[' {
                 let atom = read_bracket(text, &mut at)?;
-                mol.any_turn |= atom.turn != Turn::None;
+                mol.any_chirality |= atom.chirality != Chirality::None;
                 mol.any_hydrogen_atom |=
                     atom.number == HYDROGEN && atom.isotope == [0; 2] && atom.charge == 0;
                 self.add(mol, &atom)?;
@@ -164,7 +164,7 @@ impl Reader {
         }
         (self.rings_open, self.branches_open) = (0, 0);
         self.closures_count = 0;
-        (self.active, self.link) = (NOBODY, Link::default());
+        (self.active, self.link) = (NO_ATOM, Link::default());
     }
 
     /// Reads a parenthesis, a dot or a bond.
@@ -181,10 +181,10 @@ impl Reader {
         let next = text.get(*at).copied().unwrap_or(0);
         match byte {
             b'(' | b')' => return self.read_parenthesis(byte == b'(', next),
-            b'.' if self.active != NOBODY && self.branches_open == 0 && *at < text.len() => {
-                self.active = NOBODY;
+            b'.' if self.active != NO_ATOM && self.branches_open == 0 && *at < text.len() => {
+                self.active = NO_ATOM;
             }
-            b'-' | b'=' | b'#' | b':' | b'/' | b'\\' if self.active != NOBODY => {
+            b'-' | b'=' | b'#' | b':' | b'/' | b'\\' if self.active != NO_ATOM => {
                 self.link = link_of(byte);
                 mol.any_side |= self.link.side != 0;
             }
@@ -199,7 +199,7 @@ impl Reader {
         let height = self.branches_open;
         // A branch begins with a bond or an atom.
         let may_open =
-            (self.active != NOBODY) & (height < BRANCHES_MAX) & !NOT_FIRST[usize::from(next)];
+            (self.active != NO_ATOM) & (height < BRANCHES_MAX) & !NOT_FIRST[usize::from(next)];
         if !select_unpredictable(opens, may_open, height > 0) {
             return Err(Reason::Text);
         }
@@ -220,7 +220,7 @@ impl Reader {
     ) -> Result<(), Reason> {
         // Behind the bond with which a branch begins comes an atom.
         let begins_branch = !self.link.is_none() && *at >= 2 && text[*at - 2] == b'(';
-        if self.active == NOBODY || begins_branch {
+        if self.active == NO_ATOM || begins_branch {
             return Err(Reason::Text);
         }
         let number = ring_number(text, at)?;
@@ -241,7 +241,7 @@ impl Reader {
         let link = std::mem::take(&mut self.link);
         self.active = index as u8;
         self.above[index] = from;
-        if from == NOBODY {
+        if from == NO_ATOM {
             self.first[index] = index as u8;
             mol.atoms[index].first = true;
             return Ok(());
@@ -265,13 +265,13 @@ impl Reader {
     ) -> Result<(), Reason> {
         let here = usize::from(active);
         // RDKit has an order of its own for closures that stand behind a branch of a centre.
-        if mol.atoms[here].turn != Turn::None && here + 1 != mol.count {
+        if mol.atoms[here].chirality != Chirality::None && here + 1 != mol.count {
             return Err(Reason::Text);
         }
         mol.atoms[here].closures += 1;
         let open = self.rings[number];
-        if open.atom == NOBODY {
-            let slot = push(mol, here, NOBODY, 0, 0)?;
+        if open.atom == NO_ATOM {
+            let slot = push(mol, here, NO_ATOM, 0, 0)?;
             self.rings[number] = OpenRing {
                 atom: active,
                 slot,
@@ -416,10 +416,10 @@ fn read_bracket(text: &[u8], at: &mut usize) -> Result<Atom, Reason> {
     *at += bytes;
     if peek(*at) == b'@' {
         *at += 1;
-        atom.turn = Turn::Left;
+        atom.chirality = Chirality::CounterClockwise;
         if peek(*at) == b'@' {
             *at += 1;
-            atom.turn = Turn::Right;
+            atom.chirality = Chirality::Clockwise;
         }
         if !b"H+-]".contains(&peek(*at)) || number == HYDROGEN {
             return Err(Reason::Chirality);

@@ -4,7 +4,7 @@ use super::{
     Reason,
     elements::{PLAIN, aromatic_valence, implicit_hydrogens, is_certain},
     molecule::{
-        AROMATIC, Atom, DOUBLE, HYDROGEN, Molecule, NITROGEN, NOBODY, ONES, OXYGEN, PHOSPHORUS,
+        AROMATIC, Atom, DOUBLE, HYDROGEN, Molecule, NITROGEN, NO_ATOM, ONES, OXYGEN, PHOSPHORUS,
         PLACES, SINGLE, sum_of_bytes,
     },
     refine::FEW,
@@ -235,7 +235,7 @@ fn take_out(atom: &mut Atom, hydrogen: u8) -> Result<(), Reason> {
     atom.neighbours.copy_within(slot + 1..=last, slot);
     atom.orders.copy_within(slot + 1..=last, slot);
     atom.sides.copy_within(slot + 1..=last, slot);
-    (atom.neighbours[last], atom.orders[last]) = (NOBODY, 0);
+    (atom.neighbours[last], atom.orders[last]) = (NO_ATOM, 0);
     let below = atom.in_ring & ((1 << slot) - 1);
     atom.in_ring = below | (atom.in_ring >> (slot + 1)) << slot;
     atom.degree -= 1;
@@ -244,7 +244,7 @@ fn take_out(atom: &mut Atom, hydrogen: u8) -> Result<(), Reason> {
 
 /// Numbers the atoms that are left from 0 on.
 fn close_ranks(mol: &mut Molecule, gone: &[bool; PLACES]) {
-    let mut numbers = [NOBODY; PLACES];
+    let mut numbers = [NO_ATOM; PLACES];
     let mut count = 0;
     for index in 0..mol.count {
         if !gone[index] {

@@ -11,7 +11,7 @@ use crate::{
     chem,
     identity::{KeyMaker, Reason},
     key::Key,
-    sieve::structure_key::Told,
+    sieve::structure_key::KeyOutcome,
     slot::{ParentFlags, SlotParent},
     table::source::{ParentBatch, ParentRow, TextKind},
 };
@@ -20,7 +20,7 @@ use crate::{
 pub(super) struct Identifier {
     keys: KeyMaker,
     /// What a device said of the rows of the batch; of those that were not for a device, nothing.
-    told: Vec<Option<Told>>,
+    told: Vec<Option<KeyOutcome>>,
 }
 
 impl Identifier {
@@ -46,7 +46,7 @@ impl Identifier {
             .ok_or(Interruption::Stopped)?;
         let times = &shared.times;
         let told = times.measure(&times.chemistry, || {
-            device.tell(batch.iter().map(for_device), &mut self.told)
+            device.compute_keys(batch.iter().map(for_device), &mut self.told)
         });
         told.map_err(|error| Interruption::Failed(error.into()))
     }
@@ -89,7 +89,7 @@ impl Identifier {
         }
         let slot = stretch.slot_mut();
         slot.keys_given = true;
-        slot.keys_too_large += u32::from(told == Some(Told::TooLarge));
+        slot.keys_too_large += u32::from(told == Some(KeyOutcome::TooLarge));
         if let Some(reason) = reason {
             slot.keys_by_rdkit[reason as usize] += 1;
         }
@@ -100,7 +100,7 @@ impl Identifier {
         &mut self,
         stretch: &Stretch<'_>,
         parent: ParentRow<'p>,
-        told: Option<Told>,
+        told: Option<KeyOutcome>,
     ) -> Result<Identified<'p>, Fault> {
         let shared = stretch.shared();
         let row = parent.row;
@@ -114,9 +114,9 @@ impl Identifier {
         let smiles = smiles.map_err(Fault::Row)?;
         chem::check_text(&smiles).map_err(Fault::Row)?;
         let direct = match told {
-            Some(Told::Key(key)) => Ok(key),
-            Some(Told::Reason(reason)) => Err(reason),
-            Some(Told::TooLarge) | None => self.keys.direct(&smiles),
+            Some(KeyOutcome::Key(key)) => Ok(key),
+            Some(KeyOutcome::Reason(reason)) => Err(reason),
+            Some(KeyOutcome::TooLarge) | None => self.keys.direct(&smiles),
         };
         let (key, reason) = match direct {
             Ok(key) => (key, None),

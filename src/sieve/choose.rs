@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     CpuEngine, Engine, EngineError,
-    cuda::{self, CudaDevice, Gpu},
+    cuda::{self, CudaSieve, Gpu},
     gpu::{GpuEngine, Room},
     structure_key::{self, KeyDevices, KeyRoom},
-    wgpu::{self, Adapter, WgpuDevice},
+    wgpu::{self, Adapter, WgpuSieve},
 };
 use crate::limits::{CUDA_HOST_BYTES, KEY_DEVICES_MAX, WGPU_HOST_BYTES};
 
@@ -251,8 +251,8 @@ impl Chosen {
         }
         Ok(match &self.on {
             On::Cpu => Box::new(CpuEngine::new(room.filter, room.rows_max, threads)?),
-            On::Cuda(gpu) => Box::new(GpuEngine::new(CudaDevice::open(gpu.index, room)?, room)),
-            On::Wgpu(adapter) => Box::new(GpuEngine::new(WgpuDevice::open(adapter, room)?, room)),
+            On::Cuda(gpu) => Box::new(GpuEngine::new(CudaSieve::open(gpu.index, room)?, room)),
+            On::Wgpu(adapter) => Box::new(GpuEngine::new(WgpuSieve::open(adapter, room)?, room)),
         })
     }
 }

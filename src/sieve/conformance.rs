@@ -11,7 +11,7 @@
 //! [`conform_on_keys`] does the same to a device that makes structure keys; there the CPU's are the oracle.
 
 mod batches;
-mod craft;
+mod preimage;
 mod keys;
 
 use std::{
@@ -21,10 +21,10 @@ use std::{
 
 use fastbloom::BloomFilter;
 
-pub use craft::row_of_key;
+pub use preimage::row_of_key;
 pub use keys::{conform_on_keys, key_room, natural_products};
 
-use super::{Engine, EngineError, FilterShape, Tally, structure_key::Told};
+use super::{Engine, EngineError, FilterShape, Tally, structure_key::KeyOutcome};
 use crate::{
     key::Key,
     slot::{Slot, SlotLayout, Verdict},
@@ -39,7 +39,7 @@ pub type Make<'a> =
 
 /// What was compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Account {
+pub struct Coverage {
     /// Engines made, each with another filter.
     pub filters: u64,
     /// Slots sieved.
@@ -57,7 +57,7 @@ pub enum Disagreement {
     #[error("{place}: the key is {found}, not {expected}")]
     Key {
         /// Where.
-        place: Place,
+        place: Location,
         /// The oracle's.
         expected: Key,
         /// The engine's.
@@ -67,7 +67,7 @@ pub enum Disagreement {
     #[error("{place}: the verdict is {found}, not {} ({expected:?})", *expected as u8)]
     Verdict {
         /// Where.
-        place: Place,
+        place: Location,
         /// The oracle's.
         expected: Verdict,
         /// The byte the engine wrote.
@@ -77,7 +77,7 @@ pub enum Disagreement {
     #[error("{place}: the tally is {found:?}, not {expected:?}")]
     Tally {
         /// Where.
-        place: Place,
+        place: Location,
         /// The oracle's.
         expected: Tally,
         /// The engine's.
@@ -104,16 +104,16 @@ pub enum Disagreement {
 
 /// A device's structure keys are not those of the CPU, or it fails.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Unlike {
+pub enum KeyMismatch {
     /// On a row.
     #[error("of {text} it says {found}, and the engine cpu {expected}")]
     Row {
         /// The text.
         text: String,
         /// What the CPU says.
-        expected: Told,
+        expected: KeyOutcome,
         /// What the device says.
-        found: Told,
+        found: KeyOutcome,
     },
     /// It leaves more to the CPU than its size can account for.
     #[error("it finds {too_large} of {shipped} natural products too large")]
@@ -130,7 +130,7 @@ pub enum Unlike {
 
 /// A row of a slot, or the slot itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Place {
+pub struct Location {
     /// The filter.
     pub shape: FilterShape,
     /// What the batch is about.
@@ -141,7 +141,7 @@ pub struct Place {
     pub row: usize,
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             shape: FilterShape { bits, hashes },
@@ -157,12 +157,12 @@ impl fmt::Display for Place {
 }
 
 /// Puts engines to the body, with `random_slots` slots of random rows per filter.
-pub fn conform(make: &mut Make<'_>, random_slots: u64) -> Result<Account, Disagreement> {
+pub fn conform(make: &mut Make<'_>, random_slots: u64) -> Result<Coverage, Disagreement> {
     conform_on(make, &batches::SHAPES, random_slots)
 }
 
 /// A twelfth of [`conform`]: one filter, without random rows.
-pub fn conform_on_one_filter(make: &mut Make<'_>) -> Result<Account, Disagreement> {
+pub fn conform_on_one_filter(make: &mut Make<'_>) -> Result<Coverage, Disagreement> {
     conform_on(make, &[batches::SHAPE_OF_MANY_HASHES], 0)
 }
 
@@ -170,11 +170,11 @@ fn conform_on(
     make: &mut Make<'_>,
     shapes: &[FilterShape],
     random_slots: u64,
-) -> Result<Account, Disagreement> {
+) -> Result<Coverage, Disagreement> {
     let layout = SlotLayout::smallest(false);
-    let mut account = Account::default();
+    let mut account = Coverage::default();
     for &shape in shapes {
-        let mut trial = Trial::new(make(shape, &layout)?, shape, &layout)?;
+        let mut trial = Comparison::new(make(shape, &layout)?, shape, &layout)?;
         batches::each(&layout, random_slots, &mut |case, batch| {
             trial.sieve(case, batch)
         })?;
@@ -205,13 +205,13 @@ pub fn conform_on_inserts(
     count: usize,
 ) -> Result<(), Disagreement> {
     let layout = SlotLayout::smallest(false);
-    let mut trial = Trial::new(make(shape, &layout)?, shape, &layout)?;
+    let mut trial = Comparison::new(make(shape, &layout)?, shape, &layout)?;
     trial.insert(&batches::random_keys(count))?;
     trial.compare_filters()
 }
 
 /// An engine and the oracle beside it.
-struct Trial {
+struct Comparison {
     engine: Box<dyn Engine>,
     shape: FilterShape,
     oracle: BloomFilter,
@@ -219,16 +219,16 @@ struct Trial {
     slots: Vec<Slot>,
     /// What is expected of those it has, the oldest first.
     begun: VecDeque<Expected>,
-    account: Account,
+    account: Coverage,
 }
 
 /// What the oracle says of a slot.
 struct Expected {
-    place: Place,
+    place: Location,
     rows: Vec<(Key, Verdict)>,
 }
 
-impl Trial {
+impl Comparison {
     fn new(
         engine: Box<dyn Engine>,
         shape: FilterShape,
@@ -247,7 +247,7 @@ impl Trial {
             oracle: BloomFilter::with_num_bits(shape.bits)
                 .seed(&0)
                 .hashes(shape.hashes),
-            account: Account::default(),
+            account: Coverage::default(),
         })
     }
 
@@ -263,7 +263,7 @@ impl Trial {
         fill(&mut slot, batch);
         self.engine.begin(slot)?;
         self.begun.push_back(Expected {
-            place: Place {
+            place: Location {
                 shape: self.shape,
                 case,
                 slot: self.account.slots,
@@ -291,7 +291,7 @@ impl Trial {
         let Expected { place, rows } = expected;
         let mut tally = Tally::default();
         for (row, (key, verdict)) in rows.into_iter().enumerate() {
-            compare_row(&slot, Place { row, ..place }, key, verdict)?;
+            compare_row(&slot, Location { row, ..place }, key, verdict)?;
             tally.count(verdict);
         }
         if found != tally {
@@ -334,7 +334,7 @@ impl Trial {
     }
 }
 
-fn compare_row(slot: &Slot, place: Place, key: Key, verdict: Verdict) -> Result<(), Disagreement> {
+fn compare_row(slot: &Slot, place: Location, key: Key, verdict: Verdict) -> Result<(), Disagreement> {
     let (found_key, found_verdict) = (slot.key(place.row), slot.columns().verdict[place.row]);
     if found_key != key {
         return Err(Disagreement::Key {

@@ -45,7 +45,7 @@ const NAME: &str = "cuda";
 pub const CUDA_LANES: usize = 3;
 
 /// A GPU with the kernels loaded and room for a filter and a slot in each lane.
-pub struct CudaDevice {
+pub struct CudaSieve {
     context: Arc<CudaContext>,
     kernels: [CudaFunction; Kernel::ALL.len()],
     image: KernelImage,
@@ -59,7 +59,7 @@ pub struct CudaDevice {
     _memory: ReturnedMemory,
 }
 
-impl CudaDevice {
+impl CudaSieve {
     /// Opens the GPU with this index and allocates everything.
     pub fn open(index: usize, room: Room) -> Result<Self, EngineError> {
         let context = driver::context(index)?;
@@ -110,14 +110,14 @@ impl CudaDevice {
     }
 }
 
-impl Drop for CudaDevice {
+impl Drop for CudaSieve {
     fn drop(&mut self) {
         // If the device is lost nothing goes on, and there is nobody to tell.
         self.wait().ok();
     }
 }
 
-impl Device for CudaDevice {
+impl Device for CudaSieve {
     fn name(&self) -> &'static str {
         NAME
     }

@@ -64,11 +64,11 @@ pub trait KeyDevice: Send {
     }
 
     /// Writes a key and a status for each row, and returns when they are there. Row `i` ends at byte
-    /// `text_end[i]` of the text, where the next one begins. What a status says, [`Told::of`] knows.
+    /// `text_end[i]` of the text, where the next one begins. What a status says, [`KeyOutcome::of`] knows.
     ///
     /// # Panics
     /// If that is more than the device was opened for, or if the slices differ in length.
-    fn tell(
+    fn compute_keys(
         &mut self,
         text: &[u8],
         text_end: &[u32],
@@ -79,7 +79,7 @@ pub trait KeyDevice: Send {
 
 /// What a device says of a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Told {
+pub enum KeyOutcome {
     /// Its key.
     Key(Key),
     /// RDKit has to be asked.
@@ -88,7 +88,7 @@ pub enum Told {
     TooLarge,
 }
 
-impl fmt::Display for Told {
+impl fmt::Display for KeyOutcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Key(key) => write!(f, "{key}"),
@@ -98,7 +98,7 @@ impl fmt::Display for Told {
     }
 }
 
-impl Told {
+impl KeyOutcome {
     /// From what a device writes: 0 for a key, 1 + the number of a reason, and anything else for what it has
     /// no room for.
     pub fn of(status: u8, key: [u64; 2]) -> Self {

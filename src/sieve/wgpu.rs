@@ -37,7 +37,7 @@ pub const FILTER_PIECES: usize = 4;
 const WORKGROUPS_MAX: usize = 65_535;
 
 /// A GPU with the kernels loaded and room for a filter and one slot: one lane.
-pub struct WgpuDevice {
+pub struct WgpuSieve {
     device: api::Device,
     queue: api::Queue,
     faults: Faults,
@@ -49,7 +49,7 @@ pub struct WgpuDevice {
     piece_words: u32,
 }
 
-impl WgpuDevice {
+impl WgpuSieve {
     /// Opens an adapter and allocates everything.
     pub fn open(adapter: &Adapter, room: Room) -> Result<Self, EngineError> {
         Self::open_with(adapter, room, SHADER, u64::MAX)
@@ -119,7 +119,7 @@ impl WgpuDevice {
     }
 }
 
-impl Device for WgpuDevice {
+impl Device for WgpuSieve {
     fn name(&self) -> &'static str {
         NAME
     }
@@ -359,7 +359,7 @@ mod tests {
         // tests/conformance.rs says aloud when there is no adapter.
         for adapter in adapters() {
             for before in 0..3 {
-                let device = WgpuDevice::open(&adapter, room).unwrap();
+                let device = WgpuSieve::open(&adapter, room).unwrap();
                 let handle = device.device.clone();
                 let mut engine = GpuEngine::new(device, room);
                 let mut slot = slot_of_one_row(&layout);

@@ -19,11 +19,11 @@ pub(super) fn page(report: &Report) -> String {
         "<h1>molsieve bench</h1>\n<p>{}</p>\n",
         escaped(&title(report))
     );
-    if let Some(verdict) = &report.verdict {
-        let words = escaped(&verdict.words.join(" "));
+    if let Some(assessment) = &report.assessment {
+        let words = escaped(&assessment.words.join(" "));
         body += &format!(
             "<p class=\"words\">{words}</p>\n<p><small>{}</small></p>\n",
-            escaped(verdict.formula)
+            escaped(assessment.formula)
         );
     }
     body += "<table>\n";

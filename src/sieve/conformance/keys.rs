@@ -1,10 +1,10 @@
 //! Structure keys of a device beside those of the CPU, which is the oracle: natural products as they are
 //! shipped, uncommon molecules, and both with changed bytes, so that there are faults of all kinds.
 
-use super::{Unlike, batches::Random};
+use super::{KeyMismatch, batches::Random};
 use crate::{
     identity::StructureKeys,
-    sieve::structure_key::{KeyBatch, KeyDevice, KeyRoom, Told},
+    sieve::structure_key::{KeyBatch, KeyDevice, KeyRoom, KeyOutcome},
 };
 
 /// The shipped library as CSV: name, which may hold commas, SMILES, class and formula.
@@ -73,7 +73,7 @@ pub fn key_room() -> KeyRoom {
 }
 
 /// Puts a device that was opened with [`key_room`] to the body. Gives the number of rows.
-pub fn conform_on_keys(device: &mut dyn KeyDevice) -> Result<u64, Unlike> {
+pub fn conform_on_keys(device: &mut dyn KeyDevice) -> Result<u64, KeyMismatch> {
     let (texts, shipped) = texts();
     let mut batch = KeyBatch::new(device, key_room())?;
     let (mut cpu, mut sizes) = (StructureKeys::new(), ROWS.into_iter().cycle());
@@ -93,25 +93,25 @@ pub fn conform_on_keys(device: &mut dyn KeyDevice) -> Result<u64, Unlike> {
         for (row, text) in rows.iter().enumerate() {
             let told = batch.told(row).expect("all were asked about");
             compare(text, told, &mut cpu)?;
-            too_large += usize::from(told == Told::TooLarge && done + row < shipped);
+            too_large += usize::from(told == KeyOutcome::TooLarge && done + row < shipped);
         }
         done += size;
     }
     if too_large * TOO_LARGE_ONE_IN > shipped {
-        return Err(Unlike::TooLarge { too_large, shipped });
+        return Err(KeyMismatch::TooLarge { too_large, shipped });
     }
     Ok(done as u64)
 }
 
-fn compare(text: &[u8], found: Told, cpu: &mut StructureKeys) -> Result<(), Unlike> {
+fn compare(text: &[u8], found: KeyOutcome, cpu: &mut StructureKeys) -> Result<(), KeyMismatch> {
     let expected = match cpu.key(text) {
-        Ok(key) => Told::Key(key),
-        Err(reason) => Told::Reason(reason),
+        Ok(key) => KeyOutcome::Key(key),
+        Err(reason) => KeyOutcome::Reason(reason),
     };
-    if found == Told::TooLarge || found == expected {
+    if found == KeyOutcome::TooLarge || found == expected {
         return Ok(());
     }
-    Err(Unlike::Row {
+    Err(KeyMismatch::Row {
         text: String::from_utf8_lossy(text).into_owned(),
         expected,
         found,
@@ -169,7 +169,7 @@ mod tests {
             "toy"
         }
 
-        fn tell(
+        fn compute_keys(
             &mut self,
             text: &[u8],
             text_end: &[u32],
@@ -190,7 +190,7 @@ mod tests {
         }
     }
 
-    fn conform(fault: fn(usize, &mut [u64; 2], &mut u8)) -> Result<u64, Unlike> {
+    fn conform(fault: fn(usize, &mut [u64; 2], &mut u8)) -> Result<u64, KeyMismatch> {
         let keys = StructureKeys::new();
         conform_on_keys(&mut OnCpu { keys, fault })
     }
@@ -199,21 +199,21 @@ mod tests {
     fn faults_of_a_device_are_seen() {
         assert!(conform(|_, _, _| ()).unwrap() > 3_000);
         let unlike = conform(|row, key, _| key[1] ^= u64::from(row == 200)).unwrap_err();
-        assert!(matches!(unlike, Unlike::Row { .. }), "{unlike}");
+        assert!(matches!(unlike, KeyMismatch::Row { .. }), "{unlike}");
         let unlike = conform(|row, key, status| {
             if row == 256 {
                 (*key, *status) = ([u64::MAX; 2], 0);
             }
         });
-        assert!(matches!(unlike, Err(Unlike::Row { .. })));
+        assert!(matches!(unlike, Err(KeyMismatch::Row { .. })));
         let unlike = conform(|row, _, status| {
             if row % 2 == 0 {
                 *status = u8::MAX;
             }
         });
-        assert!(matches!(unlike, Err(Unlike::TooLarge { .. })));
+        assert!(matches!(unlike, Err(KeyMismatch::TooLarge { .. })));
         let unlike = conform(|_, _, status| *status = (*status).min(3)).unwrap_err();
-        assert!(matches!(unlike, Unlike::Row { .. }), "{unlike}");
+        assert!(matches!(unlike, KeyMismatch::Row { .. }), "{unlike}");
     }
 
     #[test]

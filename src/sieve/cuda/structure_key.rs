@@ -158,7 +158,7 @@ impl KeyDevice for CudaKeys {
         Ok(HostMemory::Foreign(Box::new(pinned)))
     }
 
-    fn tell(
+    fn compute_keys(
         &mut self,
         text: &[u8],
         text_end: &[u32],

@@ -4,7 +4,7 @@
 //! The 32 threads of a warp wait for each other, so a batch puts texts together that take about as long: those with
 //! marks of stereo apart from those without, and each by length. Whoever asks counts texts in his own order.
 
-use super::{EngineError, KeyDevice, KeyRoom, Told};
+use super::{EngineError, KeyDevice, KeyRoom, KeyOutcome};
 use crate::slot::HostMemory;
 
 /// Rows for a device.
@@ -120,7 +120,7 @@ impl KeyBatch {
     pub fn ask(&mut self, device: &mut dyn KeyDevice) -> Result<(), EngineError> {
         let (rows, text_bytes) = (self.rows, self.text_bytes);
         let columns = self.columns();
-        device.tell(
+        device.compute_keys(
             &columns.text[..text_bytes],
             &columns.text_end[..rows],
             &mut columns.keys[..rows],
@@ -132,10 +132,10 @@ impl KeyBatch {
     ///
     /// # Panics
     /// If there was no text in this place.
-    pub fn told(&mut self, place: usize) -> Option<Told> {
+    pub fn told(&mut self, place: usize) -> Option<KeyOutcome> {
         let row = self.row_of[place];
         let columns = self.columns();
-        let told = |row: usize| Told::of(columns.statuses[row], columns.keys[row]);
+        let told = |row: usize| KeyOutcome::of(columns.statuses[row], columns.keys[row]);
         (row != NO_ROW).then(|| told(row as usize))
     }
 
@@ -172,7 +172,7 @@ mod tests {
             "echo"
         }
 
-        fn tell(
+        fn compute_keys(
             &mut self,
             text: &[u8],
             text_end: &[u32],
@@ -219,7 +219,7 @@ mod tests {
             for (place, text) in texts.iter().enumerate() {
                 let expected = match place {
                     1 | 3 | 8 => None,
-                    _ => text.map(|text| Told::Key(crate::key::Key::of(text))),
+                    _ => text.map(|text| KeyOutcome::Key(crate::key::Key::of(text))),
                 };
                 assert_eq!(batch.told(place), expected, "{place}");
             }

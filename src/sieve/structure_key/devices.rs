@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::{EngineError, KeyBatch, KeyDevice, KeyRoom, Told};
+use super::{EngineError, KeyBatch, KeyDevice, KeyRoom, KeyOutcome};
 
 /// How often a worker that waits for a device looks whether it should stop.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -82,10 +82,10 @@ pub struct TakenDevice<'a> {
 impl TakenDevice<'_> {
     /// Has the device tell of the texts of a batch, and puts down what it says of each: nothing of those
     /// that are not for a device (`None`) and of those for which there is no room.
-    pub fn tell<'t>(
+    pub fn compute_keys<'t>(
         mut self,
         texts: impl Iterator<Item = Option<&'t [u8]>>,
-        told: &mut Vec<Option<Told>>,
+        told: &mut Vec<Option<KeyOutcome>>,
     ) -> Result<(), EngineError> {
         // Not there while it works: whatever ends that in mid-way, it is not given back.
         let Some(mut lane) = self.lane.take() else {
@@ -132,7 +132,7 @@ mod tests {
             "toy"
         }
 
-        fn tell(
+        fn compute_keys(
             &mut self,
             text: &[u8],
             text_end: &[u32],
@@ -171,21 +171,21 @@ mod tests {
         KeyDevices::new(toys.collect(), room).unwrap().unwrap()
     }
 
-    fn tell(
+    fn compute(
         devices: &KeyDevices,
         texts: &[Option<&str>],
-    ) -> Result<Vec<Option<Told>>, EngineError> {
-        let mut told = vec![Some(Told::TooLarge); 3];
+    ) -> Result<Vec<Option<KeyOutcome>>, EngineError> {
+        let mut told = vec![Some(KeyOutcome::TooLarge); 3];
         let texts = texts.iter().map(|text| text.map(str::as_bytes));
         let device = devices.take(&|| false).unwrap();
-        device.tell(texts, &mut told).map(|()| told)
+        device.compute_keys(texts, &mut told).map(|()| told)
     }
 
     #[test]
     fn each_row_is_told_what_is_said_of_it() {
         let devices = devices(1);
-        let key = |text: &str| Some(Told::Key(Key::of(text.as_bytes())));
-        let valence = Some(Told::Reason(Reason::Valence));
+        let key = |text: &str| Some(KeyOutcome::Key(Key::of(text.as_bytes())));
+        let valence = Some(KeyOutcome::Reason(Reason::Valence));
         for _ in 0..2 {
             let texts = [None, Some("CC"), Some("?"), None, Some("+C"), Some("C")];
             let expected = [
@@ -193,21 +193,21 @@ mod tests {
                 key("CC"),
                 valence,
                 None,
-                Some(Told::TooLarge),
+                Some(KeyOutcome::TooLarge),
                 key("C"),
             ];
-            assert_eq!(tell(&devices, &texts).unwrap(), expected);
+            assert_eq!(compute(&devices, &texts).unwrap(), expected);
         }
-        assert_eq!(tell(&devices, &[]).unwrap(), []);
+        assert_eq!(compute(&devices, &[]).unwrap(), []);
     }
 
     #[test]
     fn rows_beyond_the_room_are_not_told() {
         let devices = devices(1);
-        let told = tell(&devices, &[Some("C"); 7]).unwrap();
+        let told = compute(&devices, &[Some("C"); 7]).unwrap();
         assert_eq!(told.iter().flatten().count(), 5);
         let (long, short) = ("C".repeat(21), "C".repeat(20));
-        let told = tell(&devices, &[Some(&long), Some(&short), Some("C")]).unwrap();
+        let told = compute(&devices, &[Some(&long), Some(&short), Some("C")]).unwrap();
         let there: Vec<_> = told.iter().map(Option::is_some).collect();
         assert_eq!(there, [false, true, false]);
     }
@@ -232,7 +232,7 @@ mod tests {
     #[test]
     fn a_device_that_has_failed_is_taken_no_more() {
         let devices = devices(2);
-        assert_eq!(tell(&devices, &[Some("!")]), Err(lost()));
+        assert_eq!(compute(&devices, &[Some("!")]), Err(lost()));
         let left = devices.take(&|| false);
         assert!(left.is_some());
         let looks = std::cell::Cell::new(0);

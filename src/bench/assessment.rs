@@ -13,7 +13,7 @@ software takes turns with it, as the cpu engine does";
 
 /// What was found, in numbers and in words.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Verdict {
+pub struct Assessment {
     /// Processors this process may use.
     pub cores: usize,
     /// Products that RDKit makes a second on all of them.
@@ -89,7 +89,7 @@ impl EngineKeys {
     }
 }
 
-impl Verdict {
+impl Assessment {
     /// Of a report whose figures are there; `None` if nothing was measured to the end.
     pub(super) fn of(report: &Report) -> Option<Self> {
         let measured: Vec<_> = report
