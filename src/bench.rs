@@ -28,6 +28,7 @@
 //!
 //! A figure is the median of five repeats or more, after a warm-up.
 
+mod assessment;
 mod chemistry;
 mod engine;
 mod input;
@@ -35,7 +36,6 @@ mod keys;
 mod measure;
 mod structure_key;
 mod subject;
-mod assessment;
 mod whole;
 
 use std::time::SystemTime;
@@ -43,9 +43,9 @@ use std::time::SystemTime;
 use clap::ValueEnum;
 use serde::Serialize;
 
+pub use assessment::{Assessment, EngineKeys, EngineShare};
 pub use keys::KeyTimes;
 pub use measure::Effort;
-pub use assessment::{EngineKeys, EngineShare, Assessment};
 
 use crate::{
     chem::{ChemistryError, RdKit},
@@ -322,7 +322,11 @@ impl Selection {
 }
 
 /// Measures; `say` hears what comes next.
-pub fn run(rdkit: RdKit, selection: &Selection, say: &mut dyn FnMut(&str)) -> Result<Report, BenchError> {
+pub fn run(
+    rdkit: RdKit,
+    selection: &Selection,
+    say: &mut dyn FnMut(&str),
+) -> Result<Report, BenchError> {
     let (subjects, absent) = Subject::find(&selection.engines)?;
     let mut report = Report {
         molsieve: env!("CARGO_PKG_VERSION"),

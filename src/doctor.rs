@@ -11,7 +11,7 @@ use crate::{
     nvidia::Nvidia,
     sieve::{
         CpuEngine, Engine, EngineChoice, EngineError, FilterShape, choose, conformance,
-        cuda::{self, CudaSieve, CudaKeys, Gpu, KernelImage},
+        cuda::{self, CudaKeys, CudaSieve, Gpu, KernelImage},
         gpu::{GpuEngine, Room},
         structure_key::KeyDevice,
         wgpu::{self, Adapter, WgpuSieve},

@@ -33,7 +33,7 @@ use crate::{
     sieve::{
         Chosen, CpuEngine, EngineError, FilterShape, choose,
         gpu::Room,
-        structure_key::{KeyBatch, KeyRoom, Told},
+        structure_key::{KeyBatch, KeyOutcome, KeyRoom},
     },
     slot::{Dropped, RuleDropped, SlotLayout},
     table::source::{Library, SourceError},
@@ -523,7 +523,7 @@ fn keys_item(
     }
     let room = KeyRoom::for_batches(batch_parents);
     let staged = KeyBatch::bytes(room);
-    let told = batch_parents * size_of::<Option<Told>>();
+    let told = batch_parents * size_of::<Option<KeyOutcome>>();
     Some(MemoryItem {
         name: "keys",
         bytes: (devices * staged + threads * told) as u64,

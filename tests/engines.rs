@@ -19,7 +19,7 @@ use common::{
 use molsieve::{
     sieve::{
         EngineError, FilterShape,
-        cuda::{self, CudaSieve, CudaKeys},
+        cuda::{self, CudaKeys, CudaSieve},
         gpu::{Device, Room},
         structure_key::KeyRoom,
         wgpu,

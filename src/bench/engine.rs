@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    BenchError, Effort, EngineReport, Figure, FilterReport, Selection, Part, Skipped,
+    BenchError, Effort, EngineReport, Figure, FilterReport, Part, Selection, Skipped,
     input::{self, Filled},
     measure::{Timing, clocked},
     structure_key,
@@ -42,7 +42,11 @@ const FALSE_SHARE_MAX: f64 = 0.001;
 const SHARE_SET: f64 = 0.5;
 
 /// Measures an engine. If it fails on the way, the report says so and has what came before.
-pub(super) fn measure(subject: &Subject, selection: &Selection, say: &mut dyn FnMut(&str)) -> EngineReport {
+pub(super) fn measure(
+    subject: &Subject,
+    selection: &Selection,
+    say: &mut dyn FnMut(&str),
+) -> EngineReport {
     let mut report = EngineReport {
         engine: subject.engine(),
         device: subject.device(),

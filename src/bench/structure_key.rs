@@ -11,7 +11,7 @@ use crate::{
     identity::StructureKeys,
     sieve::{
         EngineError,
-        structure_key::{KeyBatch, KeyDevice, KeyRoom, KeyOutcome},
+        structure_key::{KeyBatch, KeyDevice, KeyOutcome, KeyRoom},
     },
 };
 

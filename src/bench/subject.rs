@@ -13,7 +13,7 @@ use crate::{
         gpu::{GpuEngine, Room},
         named_adapter,
         steps::{Access, CpuSteps, GpuSteps, Steps},
-        structure_key::{self, KeyDevice, KeyRoom},
+        structure_key::{KeyDevice, KeyRoom},
         wgpu::{self, Adapter, WgpuSieve},
     },
     slot::SlotLayout,
@@ -179,7 +179,7 @@ impl Subject {
     /// Devices that make structure keys; only CUDA has any.
     pub fn key_devices(&self, room: KeyRoom) -> Result<Vec<Box<dyn KeyDevice>>, EngineError> {
         match &self.on {
-            On::Cuda(gpu) => structure_key::on_gpu(gpu, room, KEY_DEVICES),
+            On::Cuda(gpu) => cuda::key_devices(gpu, room, KEY_DEVICES),
             On::Cpu { .. } | On::Wgpu(_) => Ok(Vec::new()),
         }
     }

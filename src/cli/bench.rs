@@ -12,8 +12,8 @@ use std::{
 use super::{CliError, Exit, say};
 use crate::{
     bench::{
-        self, Chemistry, Effort, EngineReport, Figure, FilterReport, KeyTimes, Selection, Part, Report,
-        StageTimes,
+        self, Chemistry, Effort, EngineReport, Figure, FilterReport, KeyTimes, Part, Report,
+        Selection, StageTimes,
     },
     chem::RdKit,
     sieve::EngineChoice,

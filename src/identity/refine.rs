@@ -166,7 +166,11 @@ fn step(mol: &Molecule, from: &[u64; PLACES], to: &mut [u64; PLACES]) {
 /// What an atom sees. Colours are mixed already, so their sum tells what is around it.
 #[inline(always)]
 fn see(mol: &Molecule, index: usize, colours: &[u64; PLACES]) -> u64 {
-    let Around { near, rotation, wide } = &mol.around;
+    let Around {
+        near,
+        rotation,
+        wide,
+    } = &mol.around;
     let seen = |slot: usize| {
         let colour = colours[usize::from((near[index] >> (8 * slot)) as u8)];
         colour.rotate_left(u32::from((rotation[index] >> (8 * slot)) as u8))

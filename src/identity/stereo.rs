@@ -8,8 +8,8 @@ use super::{
     aromatic::may_be_aromatic,
     kinds::Kinds,
     molecule::{
-        ATOMS_MAX, Atom, BORON, CARBON, DOUBLE, Molecule, NITROGEN, PHOSPHORUS, PLACES, SELENIUM,
-        SULFUR, Chirality,
+        ATOMS_MAX, Atom, BORON, CARBON, Chirality, DOUBLE, Molecule, NITROGEN, PHOSPHORUS, PLACES,
+        SELENIUM, SULFUR,
     },
     refine::{Colours, mix, refine},
 };
@@ -245,7 +245,8 @@ impl Stereo {
         }
         let kept = &self.waiting[..self.waiting_count];
         let bare = |(index, atom): (usize, &Atom)| {
-            atom.chirality == Chirality::None && kept.iter().any(|&kept| colours.same(kept, index as u8))
+            atom.chirality == Chirality::None
+                && kept.iter().any(|&kept| colours.same(kept, index as u8))
         };
         let partly = !kept.is_empty() && mol.atoms().iter().enumerate().any(bare);
         // Two that are alike beside two others that are, in one system of rings: here too.

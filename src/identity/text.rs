@@ -7,7 +7,8 @@ use super::{
     Reason,
     elements::{PLAIN, PLAIN_LETTERS, Symbol, aromatic_symbol, symbol},
     molecule::{
-        AROMATIC, ATOMS_MAX, Atom, HYDROGEN, Molecule, NEIGHBOURS_MAX, NO_ATOM, PLACES, SINGLE, Chirality,
+        AROMATIC, ATOMS_MAX, Atom, Chirality, HYDROGEN, Molecule, NEIGHBOURS_MAX, NO_ATOM, PLACES,
+        SINGLE,
     },
 };
 

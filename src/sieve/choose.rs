@@ -7,14 +7,15 @@
 
 use std::{env, path::Path};
 
-use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CpuEngine, Engine, EngineError,
+    cpu::CpuEngine,
     cuda::{self, CudaSieve, Gpu},
-    gpu::{GpuEngine, Room},
-    structure_key::{self, KeyDevices, KeyRoom},
+    engine::Engine,
+    error::EngineError,
+    gpu::{GpuEngine, device::Room},
+    structure_key::{KeyDevices, device::KeyRoom},
     wgpu::{self, Adapter, WgpuSieve},
 };
 use crate::limits::{CUDA_HOST_BYTES, KEY_DEVICES_MAX, WGPU_HOST_BYTES};
@@ -23,17 +24,42 @@ use crate::limits::{CUDA_HOST_BYTES, KEY_DEVICES_MAX, WGPU_HOST_BYTES};
 pub const ADAPTER_VARIABLE: &str = "MOLSIEVE_ADAPTER";
 
 /// `--engine`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EngineChoice {
-    /// The best engine this machine has
+    /// The best engine this machine has.
     Auto,
-    /// fastbloom on the CPU
+    /// fastbloom on the CPU.
     Cpu,
-    /// An NVIDIA GPU
+    /// An NVIDIA GPU.
     Cuda,
-    /// Any other GPU
+    /// Any other GPU.
     Wgpu,
+}
+
+impl EngineChoice {
+    /// All of them, in the order in which help lists them.
+    pub const ALL: [Self; 4] = [Self::Auto, Self::Cpu, Self::Cuda, Self::Wgpu];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Cpu => "cpu",
+            Self::Cuda => "cuda",
+            Self::Wgpu => "wgpu",
+        }
+    }
+
+    /// What it is, in a few words.
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::Auto => "The best engine this machine has",
+            Self::Cpu => "fastbloom on the CPU",
+            Self::Cuda => "An NVIDIA GPU",
+            Self::Wgpu => "Any other GPU",
+        }
+    }
 }
 
 /// The engine a job runs on.
@@ -187,11 +213,7 @@ impl Chosen {
 
     /// Its name.
     pub fn name(&self) -> &'static str {
-        match self.on {
-            On::Cpu => "cpu",
-            On::Cuda(_) => "cuda",
-            On::Wgpu(_) => "wgpu",
-        }
+        self.choice().name()
     }
 
     /// Its name, its device, and why it is not another.
@@ -232,7 +254,7 @@ impl Chosen {
             crate::faults::device_call(self.name(), "open_keys")?;
         }
         let devices = match &self.on {
-            On::Cuda(gpu) => structure_key::on_gpu(gpu, room, count)?,
+            On::Cuda(gpu) => cuda::key_devices(gpu, room, count)?,
             On::Cpu | On::Wgpu(_) => Vec::new(),
         };
         KeyDevices::new(devices, room)

@@ -9,7 +9,11 @@ use std::{hint::black_box, sync::atomic::Ordering::Relaxed};
 use fastbloom::AtomicBloomFilter;
 use rayon::prelude::*;
 
-use super::{Engine, EngineError, FilterShape, Tally, table_len};
+use super::{
+    engine::{Engine, Tally, table_len},
+    error::EngineError,
+    filter::FilterShape,
+};
 use crate::{
     key::Key,
     slot::{Slot, Verdict, text_range},

@@ -7,6 +7,7 @@ use super::{
     conformance::{Disagreement, conform, conform_on_inserts},
     *,
 };
+use crate::slot::Slot;
 
 fn cpu(shape: FilterShape, layout: &crate::slot::SlotLayout) -> Result<CpuEngine, EngineError> {
     CpuEngine::new(shape, layout.rows_max, 2)

@@ -2,8 +2,11 @@
 
 use std::ops::Range;
 
-use super::{Batch, Disagreement, row_of_key};
-use crate::{sieve::FilterShape, slot::SlotLayout};
+use super::{
+    preimage::row_of_key,
+    report::{Batch, Disagreement},
+};
+use crate::{sieve::filter::FilterShape, slot::SlotLayout};
 
 const fn shape(bits: usize, hashes: u32) -> FilterShape {
     FilterShape { bits, hashes }

@@ -1,10 +1,16 @@
 //! Structure keys of a device beside those of the CPU, which is the oracle: natural products as they are
 //! shipped, uncommon molecules, and both with changed bytes, so that there are faults of all kinds.
 
-use super::{KeyMismatch, batches::Random};
+use super::{batches::Random, report::KeyMismatch};
 use crate::{
     identity::StructureKeys,
-    sieve::structure_key::{KeyBatch, KeyDevice, KeyRoom, KeyOutcome},
+    sieve::{
+        error::EngineError,
+        structure_key::{
+            KeyBatch,
+            device::{KeyDevice, KeyOutcome, KeyRoom},
+        },
+    },
 };
 
 /// The shipped library as CSV: name, which may hold commas, SMILES, class and formula.
@@ -156,7 +162,6 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::sieve::EngineError;
 
     /// The CPU's engine in a device's place, with a fault if wanted.
     struct OnCpu {

@@ -4,8 +4,8 @@
 //! The 32 threads of a warp wait for each other, so a batch puts texts together that take about as long: those with
 //! marks of stereo apart from those without, and each by length. Whoever asks counts texts in his own order.
 
-use super::{EngineError, KeyDevice, KeyRoom, KeyOutcome};
-use crate::slot::HostMemory;
+use super::device::{KeyDevice, KeyOutcome, KeyRoom};
+use crate::{sieve::error::EngineError, slot::HostMemory};
 
 /// Rows for a device.
 ///

@@ -8,7 +8,11 @@ use std::{
     time::Duration,
 };
 
-use super::{EngineError, KeyBatch, KeyDevice, KeyRoom, KeyOutcome};
+use super::{
+    batch::KeyBatch,
+    device::{KeyDevice, KeyOutcome, KeyRoom},
+};
+use crate::sieve::error::EngineError;
 
 /// How often a worker that waits for a device looks whether it should stop.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
