@@ -2,8 +2,9 @@
 //! *amenable* graphs.
 
 use super::{
-    molecule::{Atom, Molecule, NO_ATOM, ONES, PLACES, sum_of_bytes},
-    refine::{Colours, FEW},
+    atom::{Atom, NO_ATOM, ONES, PLACES, sum_of_bytes},
+    colours::{Colours, FEW},
+    molecule::Molecule,
 };
 
 /// Atoms by their colours: a cell holds those of one, and is named by the first of them.

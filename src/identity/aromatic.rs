@@ -1,6 +1,9 @@
 //! Rings that RDKit may find aromatic, in which no mark counts.
 
-use super::molecule::{Atom, Molecule, PLACES};
+use super::{
+    atom::{Atom, PLACES},
+    molecule::Molecule,
+};
 
 /// More neighbours, hydrogens counted, leave an atom no electrons to share.
 const NEIGHBOURS_MAX: u8 = 3;

@@ -7,8 +7,10 @@
 use std::arch::x86_64::*;
 
 use super::{
-    molecule::{Molecule, PLACES},
-    refine::{Colours, FEW},
+    atom::PLACES,
+    colours::{Colours, FEW, MIX},
+    molecule::Molecule,
+    simd::Simd,
 };
 
 /// Atoms of a register.
@@ -18,46 +20,30 @@ const GROUPS_MAX: usize = 8;
 /// Most atoms: a lane less than there are.
 const ATOMS: usize = LANES * GROUPS_MAX - 1;
 
-/// Says that the processor has AVX-512 F, BW, DQ and VL; only [`Simd::detect`] makes one.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Simd(());
+/// Whether this module can work on a molecule.
+pub(super) fn has_room(mol: &Molecule) -> bool {
+    mol.count <= ATOMS && !mol.around.wide
+}
 
-impl Simd {
-    /// None: the processor lacks some of it.
-    pub fn detect() -> Option<Self> {
-        let has = is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512bw")
-            && is_x86_feature_detected!("avx512dq")
-            && is_x86_feature_detected!("avx512vl")
-            && is_x86_feature_detected!("popcnt");
-        has.then_some(Self(()))
-    }
+/// As [`super::refine::refine`].
+pub(super) fn refine(_: Simd, mol: &Molecule, colours: &mut Colours) {
+    // SAFETY: a `Simd` proves that the processor has the features.
+    unsafe { refine_any(mol, colours) }
+}
 
-    /// Whether a molecule is one of those that are done here.
-    pub fn has_room(self, mol: &Molecule) -> bool {
-        mol.count <= ATOMS && !mol.around.wide
-    }
-
-    /// As [`super::refine::refine`].
-    pub fn refine(self, mol: &Molecule, colours: &mut Colours) {
-        // SAFETY: the processor has the features, or there would be no `Simd`.
-        unsafe { refine_any(mol, colours) }
-    }
-
-    /// As [`super::refine::sum_up`].
-    pub fn sum_up(self, mol: &Molecule, colours: &Colours) -> [u64; 2] {
-        // SAFETY: as above.
-        unsafe { sum_up_any(mol, colours) }
-    }
+/// As [`super::refine::sum_up`].
+pub(super) fn sum_up(_: Simd, mol: &Molecule, colours: &Colours) -> [u64; 2] {
+    // SAFETY: as above.
+    unsafe { sum_up_any(mol, colours) }
 }
 
 /// By the number of registers.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
 fn refine_any(mol: &Molecule, colours: &mut Colours) {
     match mol.count {
-        0..=15 => refine::<2>(mol, colours),
-        16..=31 => refine::<4>(mol, colours),
-        _ => refine::<8>(mol, colours),
+        0..=15 => refine_groups::<2>(mol, colours),
+        16..=31 => refine_groups::<4>(mol, colours),
+        _ => refine_groups::<8>(mol, colours),
     }
 }
 
@@ -65,9 +51,9 @@ fn refine_any(mol: &Molecule, colours: &mut Colours) {
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
 fn sum_up_any(mol: &Molecule, colours: &Colours) -> [u64; 2] {
     match mol.count {
-        0..=15 => sum_up::<2>(mol, colours),
-        16..=31 => sum_up::<4>(mol, colours),
-        _ => sum_up::<8>(mol, colours),
+        0..=15 => sum_up_groups::<2>(mol, colours),
+        16..=31 => sum_up_groups::<4>(mol, colours),
+        _ => sum_up_groups::<8>(mol, colours),
     }
 }
 
@@ -108,7 +94,7 @@ fn load_group(words: &[u64; PLACES], group: usize) -> __m512i {
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
-fn refine<const GROUPS: usize>(mol: &Molecule, colours: &mut Colours) {
+fn refine_groups<const GROUPS: usize>(mol: &Molecule, colours: &mut Colours) {
     let count = mol.count;
     let mut lanes = load::<GROUPS>(colours, count);
     let mut firsts: Option<Lanes<GROUPS>> = None;
@@ -175,12 +161,12 @@ fn pick<const GROUPS: usize>(from: &Lanes<GROUPS>, numbers: __m512i) -> __m512i 
     _mm512_mask_blend_epi64(fifth, of_four(0), of_four(4))
 }
 
-/// As [`super::refine::mix`].
+/// As [`super::colours::mix`].
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
 fn mix(words: __m512i) -> __m512i {
-    let first = _mm512_set1_epi64(super::refine::MIX[0] as i64);
-    let second = _mm512_set1_epi64(super::refine::MIX[1] as i64);
+    let first = _mm512_set1_epi64(MIX[0] as i64);
+    let second = _mm512_set1_epi64(MIX[1] as i64);
     let words = _mm512_xor_si512(words, _mm512_srli_epi64::<27>(words));
     let words = _mm512_mullo_epi64(words, first);
     let words = _mm512_xor_si512(words, _mm512_srli_epi64::<33>(words));
@@ -247,7 +233,7 @@ fn store_bytes<const GROUPS: usize>(lanes: &Lanes<GROUPS>, bytes: &mut [u8; PLAC
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
-fn sum_up<const GROUPS: usize>(mol: &Molecule, colours: &Colours) -> [u64; 2] {
+fn sum_up_groups<const GROUPS: usize>(mol: &Molecule, colours: &Colours) -> [u64; 2] {
     let seen = step(mol, &load::<GROUPS>(colours, mol.count));
     let mut sums = [_mm512_setzero_si512(); 2];
     for seen in seen {

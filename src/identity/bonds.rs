@@ -8,9 +8,10 @@
 //! (cyclooctatetraenes, pentalenes, porphyrins …), are left to RDKit.
 
 use super::{
-    Reason,
+    atom::{AROMATIC, Atom, NEIGHBOURS_MAX, ONES, PLACES, SINGLE, bytes_of_bits},
     bridges::Bridges,
-    molecule::{AROMATIC, Atom, Molecule, NEIGHBOURS_MAX, ONES, PLACES, SINGLE, bytes_of_bits},
+    molecule::Molecule,
+    reason::Reason,
     six_rings::{SixRings, bits, is_plain},
 };
 

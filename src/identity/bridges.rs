@@ -1,6 +1,6 @@
 //! Bonds that alone hold two parts of the open atoms together (Tarjan 1974), and what they must hold.
 
-use super::molecule::{Molecule, PLACES};
+use super::{atom::PLACES, molecule::Molecule};
 
 /// What a search in depth notes of an atom.
 #[derive(Clone, Copy, Debug, Default)]

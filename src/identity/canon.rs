@@ -6,13 +6,17 @@
 //! which does not depend on the order of the text either (McKay 1981).
 
 use super::{
-    DEFINITION, Reason,
     amenable::{Amenable, Cells, Graph},
+    colours::{Colours, mix},
     molecule::Molecule,
-    refine::{Colours, mix, refine, sum_up},
+    reason::Reason,
+    refine::{refine, sum_up},
     stereo::Stereo,
 };
 use crate::key::Key;
+
+/// Which definition of a structure key this is. Keys of two definitions are not to be compared.
+pub const DEFINITION: u8 = 2;
 
 /// Ways to set atoms apart that are tried; beyond that the molecule is RDKit's business.
 const LEAVES_MAX: usize = 1_000;

@@ -4,12 +4,15 @@
 use std::{env, fmt::Write, fs, path::Path};
 
 use super::{
-    DEFINITION, Reason, canon, elements, kinds,
-    molecule::{
+    atom::{
         AROMATIC, Atom, BORON, CARBON, DOUBLE, HYDROGEN, NEIGHBOURS_MAX, NITROGEN, NO_ATOM, OXYGEN,
         PHOSPHORUS, SELENIUM, SINGLE, SULFUR, TELLURIUM,
     },
-    refine, stereo, text,
+    bracket,
+    canon::{self, DEFINITION},
+    colours, elements, kinds,
+    reason::Reason,
+    stereo, text,
 };
 
 const BEGIN: &str = "// ── From src/identity";
@@ -192,17 +195,17 @@ fn part() -> String {
     define(&mut to, "NEIGHBOURS_MAX", NEIGHBOURS_MAX);
     define(&mut to, "RING_NUMBERS", text::RING_NUMBERS);
     define(&mut to, "BRANCHES_MAX", text::BRANCHES_MAX);
-    define(&mut to, "SIGNS_MAX", text::SIGNS_MAX);
+    define(&mut to, "SIGNS_MAX", bracket::SIGNS_MAX);
     to.push_str("// RDKit's bound: double bonds in smaller rings are cis by need.\n");
     define(&mut to, "STEREO_RING_MIN", stereo::STEREO_RING_MIN);
     to.push_str(
         "// By how many bits a neighbour's colour is turned for each order of the bond to it.\n",
     );
-    define(&mut to, "ORDER_BITS", refine::ORDER_BITS);
+    define(&mut to, "ORDER_BITS", colours::ORDER_BITS);
     to.push_str("// What is mixed into colours, and how.\n");
     let hex = |word: u64| format!("{word:#x}ull");
-    define(&mut to, "MIX_FIRST", hex(refine::MIX[0]));
-    define(&mut to, "MIX_SECOND", hex(refine::MIX[1]));
+    define(&mut to, "MIX_FIRST", hex(colours::MIX[0]));
+    define(&mut to, "MIX_SECOND", hex(colours::MIX[1]));
     define(&mut to, "SAID", hex(stereo::SAID));
     define(&mut to, "SET_APART", hex(canon::SET_APART));
     define(&mut to, "BY_PHOSPHORUS", hex(kinds::BY_PHOSPHORUS));

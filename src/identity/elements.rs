@@ -1,6 +1,6 @@
 //! Elements: their symbols, and the valences that are certain.
 
-use super::molecule::{
+use super::atom::{
     Atom, BORON, BROMINE, CARBON, CHLORINE, HYDROGEN, NITROGEN, OXYGEN, PHOSPHORUS, SELENIUM,
     SULFUR, TELLURIUM,
 };

@@ -9,8 +9,9 @@
 use std::hint::select_unpredictable;
 
 use super::{
-    molecule::{Atom, DOUBLE, Molecule, NO_ATOM, PHOSPHORUS, PLACES},
-    refine::{Colours, FEW, mix},
+    atom::{Atom, DOUBLE, NO_ATOM, PHOSPHORUS, PLACES},
+    colours::{Colours, FEW, mix},
+    molecule::Molecule,
 };
 
 /// Per atom a hash of what surrounds it.

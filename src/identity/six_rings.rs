@@ -3,8 +3,9 @@
 use std::hint::select_unpredictable;
 
 use super::{
-    Reason,
-    molecule::{AROMATIC, Atom, CARBON, Molecule, NITROGEN, NO_ATOM, ONES, OXYGEN, PLACES, SULFUR},
+    atom::{AROMATIC, Atom, CARBON, NITROGEN, NO_ATOM, ONES, OXYGEN, PLACES, SULFUR},
+    molecule::Molecule,
+    reason::Reason,
 };
 
 /// Atoms one behind the other; nobody behind the last.
@@ -223,7 +224,7 @@ fn is_without_chord(mol: &Molecule, walk: &Walk) -> bool {
     })
 }
 
-/// Whether an atom is in a walk: a byte of the word becomes zero (as in [`super::molecule::Atom::slot_of`]).
+/// Whether an atom is in a walk: a byte of the word becomes zero (as in [`super::atom::Atom::slot_of`]).
 fn is_in(walk: &Walk, index: u8) -> bool {
     let differ = u64::from_le_bytes(*walk) ^ (u64::from(index) * ONES);
     differ.wrapping_sub(ONES) & !differ & (ONES << 7) != 0

@@ -4,14 +4,16 @@
 //! that are one by the ring that they share with another.
 
 use super::{
-    Reason,
     aromatic::may_be_aromatic,
-    kinds::Kinds,
-    molecule::{
-        ATOMS_MAX, Atom, BORON, CARBON, Chirality, DOUBLE, Molecule, NITROGEN, PHOSPHORUS, PLACES,
-        SELENIUM, SULFUR,
+    atom::{
+        ATOMS_MAX, Atom, BORON, CARBON, Chirality, DOUBLE, NITROGEN, PHOSPHORUS, PLACES, SELENIUM,
+        SULFUR,
     },
-    refine::{Colours, mix, refine},
+    colours::{Colours, mix},
+    kinds::Kinds,
+    molecule::Molecule,
+    reason::Reason,
+    refine::refine,
 };
 
 /// RDKit's bound: double bonds in smaller rings are cis by need.

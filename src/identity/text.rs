@@ -4,12 +4,13 @@
 use std::hint::select_unpredictable;
 
 use super::{
-    Reason,
-    elements::{PLAIN, PLAIN_LETTERS, Symbol, aromatic_symbol, symbol},
-    molecule::{
-        AROMATIC, ATOMS_MAX, Atom, Chirality, HYDROGEN, Molecule, NEIGHBOURS_MAX, NO_ATOM, PLACES,
-        SINGLE,
+    atom::{
+        AROMATIC, ATOMS_MAX, Atom, Chirality, HYDROGEN, NEIGHBOURS_MAX, NO_ATOM, PLACES, SINGLE,
     },
+    bracket::read_bracket,
+    elements::{PLAIN, PLAIN_LETTERS},
+    molecule::Molecule,
+    reason::Reason,
 };
 
 /// Numbers that a ring closure may have.
@@ -18,8 +19,6 @@ pub(super) const RING_NUMBERS: usize = 100;
 pub(super) const BRANCHES_MAX: usize = 64;
 /// Most closures: each takes a place of two atoms.
 const CLOSURES_MAX: usize = ATOMS_MAX * NEIGHBOURS_MAX / 2;
-/// Signs that a charge may be written with; more take a number.
-pub(super) const SIGNS_MAX: u8 = 2;
 
 /// What stands before an atom or a ring closure. Order 0: it does not say, as a mark of a side does not.
 #[derive(Clone, Copy, Debug, Default)]
@@ -387,81 +386,4 @@ fn ring_number(text: &[u8], at: &mut usize) -> Result<usize, Reason> {
         .map(|(tens, ones)| 10 * tens + ones);
     *at += 3;
     number.filter(|&number| number >= 10).ok_or(Reason::Text)
-}
-
-fn read_bracket(text: &[u8], at: &mut usize) -> Result<Atom, Reason> {
-    *at += 1;
-    let peek = |at: usize| text.get(at).copied().unwrap_or(0);
-    let mut atom = Atom::NONE;
-    if peek(*at) == b'0' {
-        return Err(Reason::Text);
-    }
-    let mut isotope = 0;
-    while peek(*at).is_ascii_digit() {
-        isotope = 10 * isotope + u16::from(peek(*at) - b'0');
-        *at += 1;
-        if isotope > 999 {
-            return Err(Reason::Text);
-        }
-    }
-    atom.isotope = isotope.to_le_bytes();
-    let Symbol {
-        number,
-        aromatic,
-        bytes,
-    } = match aromatic_symbol(&text[*at..]) {
-        Some(symbol) => symbol,
-        None => symbol(&text[*at..]).ok_or(Reason::Wildcard)?,
-    };
-    (atom.number, atom.aromatic) = (number, aromatic);
-    *at += bytes;
-    if peek(*at) == b'@' {
-        *at += 1;
-        atom.chirality = Chirality::CounterClockwise;
-        if peek(*at) == b'@' {
-            *at += 1;
-            atom.chirality = Chirality::Clockwise;
-        }
-        if !b"H+-]".contains(&peek(*at)) || number == HYDROGEN {
-            return Err(Reason::Chirality);
-        }
-    }
-    if peek(*at) == b'H' {
-        *at += 1;
-        atom.hydrogens = 1;
-        if peek(*at).is_ascii_digit() {
-            atom.hydrogens = peek(*at) - b'0';
-            *at += 1;
-        }
-    }
-    atom.charge = read_charge(text, at)?;
-    match peek(*at) {
-        b']' => {
-            *at += 1;
-            Ok(atom)
-        }
-        b':' => Err(Reason::AtomMap),
-        _ => Err(Reason::Text),
-    }
-}
-
-fn read_charge(text: &[u8], at: &mut usize) -> Result<i8, Reason> {
-    let sign = match text.get(*at) {
-        Some(b'+') => 1,
-        Some(b'-') => -1,
-        _ => return Ok(0),
-    };
-    let byte = text[*at];
-    *at += 1;
-    let mut size = 1;
-    if let Some(digit) = text.get(*at).filter(|digit| digit.is_ascii_digit()) {
-        size = digit - b'0';
-        *at += 1;
-    } else {
-        while text.get(*at) == Some(&byte) && size < SIGNS_MAX {
-            size += 1;
-            *at += 1;
-        }
-    }
-    Ok(sign * size as i8)
 }

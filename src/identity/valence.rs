@@ -1,13 +1,14 @@
 //! Hydrogens, charges of nitro groups and valences: what the text leaves to the reader.
 
 use super::{
-    Reason,
-    elements::{PLAIN, aromatic_valence, implicit_hydrogens, is_certain},
-    molecule::{
-        AROMATIC, Atom, DOUBLE, HYDROGEN, Molecule, NITROGEN, NO_ATOM, ONES, OXYGEN, PHOSPHORUS,
-        PLACES, SINGLE, sum_of_bytes,
+    atom::{
+        AROMATIC, Atom, DOUBLE, HYDROGEN, NITROGEN, NO_ATOM, ONES, OXYGEN, PHOSPHORUS, PLACES,
+        SINGLE, sum_of_bytes,
     },
-    refine::FEW,
+    colours::FEW,
+    elements::{PLAIN, aromatic_valence, implicit_hydrogens, is_certain},
+    molecule::Molecule,
+    reason::Reason,
 };
 
 /// Hydrogens of atoms without brackets, which are few kinds in few states.
