@@ -1,8 +1,6 @@
 //! What the sieve's speed is worth: its share of a job's work, and what a GPU saves of it.
 
-use serde::Serialize;
-
-use super::{EngineReport, Report};
+use super::report::{Assessment, EngineKeys, EngineReport, EngineShare, Report};
 use crate::units::{ByteSize, count};
 
 /// How shares follow from what was measured.
@@ -10,54 +8,6 @@ pub const FORMULA: &str = "share = (1/s) / (1/s + 1/(p × c)), with s the produc
 second end to end, p the products RDKit makes a second on one core and c the cores; a GPU sieves beside \
 the chemistry, so it saves at most 1 - max(1/s_gpu, 1/(p × c)) / (1/s_cpu + 1/(p × c)) of a job's time; \
 software takes turns with it, as the cpu engine does";
-
-/// What was found, in numbers and in words.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Assessment {
-    /// Processors this process may use.
-    pub cores: usize,
-    /// Products that RDKit makes a second on all of them.
-    pub products_per_second: f64,
-    /// Size of the filter that the figures are for: the largest that all engines were measured with.
-    pub filter_bytes: u64,
-    /// How shares follow from what was measured.
-    pub formula: &'static str,
-    /// Each engine's structure keys.
-    pub keys: Vec<EngineKeys>,
-    /// Each engine's share.
-    pub engines: Vec<EngineShare>,
-    /// The same in words, sentence by sentence.
-    pub words: Vec<String>,
-}
-
-/// What the sieve takes of a job on one engine.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct EngineShare {
-    /// The engine.
-    pub engine: &'static str,
-    /// Its device.
-    pub device: String,
-    /// Products it sieves a second, end to end.
-    pub sieved_per_second: f64,
-    /// The sieve's share of a job's work.
-    pub share: f64,
-    /// What it saves of a job's time against the cpu engine; less than nothing if it costs time. Not for
-    /// the cpu engine, nor without it.
-    pub saves: Option<f64>,
-}
-
-/// What an engine makes of structure keys, as `dedup` takes them.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct EngineKeys {
-    /// The engine.
-    pub engine: &'static str,
-    /// Its device.
-    pub device: String,
-    /// Structure keys it makes a second, from SMILES in host memory to keys there.
-    pub made_per_second: f64,
-    /// How many times as many as the cpu engine; not for that engine, nor without it.
-    pub times_cpu: Option<f64>,
-}
 
 impl EngineKeys {
     fn of(engines: &[EngineReport]) -> Vec<Self> {
@@ -89,51 +39,49 @@ impl EngineKeys {
     }
 }
 
-impl Assessment {
-    /// Of a report whose figures are there; `None` if nothing was measured to the end.
-    pub(super) fn of(report: &Report) -> Option<Self> {
-        let measured: Vec<_> = report
-            .engines
-            .iter()
-            .filter(|engine| measured_to_the_end(engine).next().is_some())
-            .collect();
-        let filter_bytes = common_filter(&measured)?;
-        let cores = report.machine.processors;
-        let chemistry = report.chemistry.as_ref()?;
-        let made = chemistry.products_per_second_per_core * cores as f64;
-        let rates = measured.iter().filter_map(|engine| {
-            let filter = engine.filters.iter().find(|f| f.bytes == filter_bytes)?;
-            Some((*engine, filter.end_to_end?.keys_per_second))
-        });
-        let rates: Vec<_> = rates.collect();
-        let on_cpu = rates.iter().find(|(engine, _)| engine.engine == "cpu");
-        let on_cpu = on_cpu.map(|(_, rate)| *rate);
-        let share_of = |(engine, rate): &(&EngineReport, f64)| EngineShare {
-            engine: engine.engine,
-            device: engine.device.clone(),
-            sieved_per_second: *rate,
-            share: share(*rate, made),
-            saves: on_cpu
-                .filter(|_| engine.engine != "cpu")
-                .map(|on_cpu| match engine.software {
-                    true => 1.0 - in_turns(*rate, made) / in_turns(on_cpu, made),
-                    false => saves(*rate, on_cpu, made),
-                }),
-        };
-        let engines: Vec<_> = rates.iter().map(share_of).collect();
-        let keys = EngineKeys::of(&report.engines);
-        let mut words = words(cores, made, filter_bytes, &engines);
-        words.extend(keys.iter().map(EngineKeys::words));
-        Some(Self {
-            cores,
-            products_per_second: made,
-            filter_bytes,
-            formula: FORMULA,
-            words,
-            keys,
-            engines,
-        })
-    }
+/// Assesses a report. `None` if no engine was measured completely, or if RDKit was not measured.
+pub(super) fn assess(report: &Report) -> Option<Assessment> {
+    let measured: Vec<_> = report
+        .engines
+        .iter()
+        .filter(|engine| measured_to_the_end(engine).next().is_some())
+        .collect();
+    let filter_bytes = common_filter(&measured)?;
+    let cores = report.machine.processors;
+    let chemistry = report.chemistry.as_ref()?;
+    let made = chemistry.products_per_second_per_core * cores as f64;
+    let rates = measured.iter().filter_map(|engine| {
+        let filter = engine.filters.iter().find(|f| f.bytes == filter_bytes)?;
+        Some((*engine, filter.end_to_end?.keys_per_second))
+    });
+    let rates: Vec<_> = rates.collect();
+    let on_cpu = rates.iter().find(|(engine, _)| engine.engine == "cpu");
+    let on_cpu = on_cpu.map(|(_, rate)| *rate);
+    let share_of = |(engine, rate): &(&EngineReport, f64)| EngineShare {
+        engine: engine.engine,
+        device: engine.device.clone(),
+        sieved_per_second: *rate,
+        share: share(*rate, made),
+        saves: on_cpu
+            .filter(|_| engine.engine != "cpu")
+            .map(|on_cpu| match engine.software {
+                true => 1.0 - in_turns(*rate, made) / in_turns(on_cpu, made),
+                false => saves(*rate, on_cpu, made),
+            }),
+    };
+    let engines: Vec<_> = rates.iter().map(share_of).collect();
+    let keys = EngineKeys::of(&report.engines);
+    let mut words = words(cores, made, filter_bytes, &engines);
+    words.extend(keys.iter().map(EngineKeys::words));
+    Some(Assessment {
+        cores,
+        products_per_second: made,
+        filter_bytes,
+        formula: FORMULA,
+        words,
+        keys,
+        engines,
+    })
 }
 
 fn common_filter(measured: &[&EngineReport]) -> Option<u64> {

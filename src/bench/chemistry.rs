@@ -6,9 +6,10 @@ use std::{
 };
 
 use super::{
-    BenchError, Chemistry, Effort, StageTimes,
+    error::BenchError,
     input::{MOLECULES, RULE},
-    measure::median,
+    measure::{Effort, median},
+    report::{Chemistry, StageTimes},
 };
 use crate::{
     chem::{ChemistryTimes, Method, Progress, RdKit, TransformSettings, Transformer},

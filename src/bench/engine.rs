@@ -3,17 +3,22 @@
 use std::time::Duration;
 
 use super::{
-    BenchError, Effort, EngineReport, Figure, FilterReport, Part, Selection, Skipped,
+    error::BenchError,
+    filter::{
+        Absentees, FILTER_BYTES, HASHES, MANY, SHARE_SET, capacity, fill_half, passes_max, shape,
+    },
     input::{self, Filled},
-    measure::{Timing, clocked},
+    measure::{Effort, Timing, clocked},
+    report::{EngineReport, Figure, FilterReport, Skipped},
+    selection::{Part, Selection},
     structure_key,
     subject::Subject,
-    whole::Run,
+    whole::WholeSieve,
 };
 use crate::{
     limits::{SLOT_BYTES_DEFAULT_MAX, SLOT_BYTES_MIN},
     sieve::{
-        EngineError, FilterShape,
+        EngineError,
         gpu::Room,
         steps::{Steps, accesses_of_absent},
     },
@@ -21,25 +26,8 @@ use crate::{
     units::ByteSize,
 };
 
-/// What the default rate of false positives, 10^-9, asks for.
-pub(super) const HASHES: u32 = 30;
-/// Filters that are measured: one that stays in a cache, then larger ones.
-const FILTER_BYTES: [u64; 9] = [
-    256 << 10,
-    16 << 20,
-    256 << 20,
-    1 << 30,
-    4 << 30,
-    16 << 30,
-    // The largest on a card of 80 GiB.
-    48 << 30,
-    64 << 30,
-    128 << 30,
-];
 /// Of rows that are new, what the whole sieve may take for known: far more than is to be expected.
 const FALSE_SHARE_MAX: f64 = 0.001;
-/// The share of bits that are set when steps are timed.
-const SHARE_SET: f64 = 0.5;
 
 /// Measures an engine. If it fails on the way, the report says so and has what came before.
 pub(super) fn measure(
@@ -208,7 +196,7 @@ impl Bench<'_> {
         steps: &mut dyn Steps,
     ) -> Result<FilterReport, BenchError> {
         // Memory that was never written to may be one page, read again and again.
-        fill(steps, room.rows_max)?;
+        fill_half(steps, room.rows_max)?;
         let passes = passes_max(room.rows_max);
         let read = self.effort.time(passes, &mut |passes| {
             clocked(|| steps.read_at_random(passes))
@@ -237,7 +225,7 @@ impl Bench<'_> {
         steps: &mut dyn Steps,
         report: &mut FilterReport,
     ) -> Result<(), BenchError> {
-        fill(steps, room.rows_max)?;
+        fill_half(steps, room.rows_max)?;
         let mut absent = Absentees::new(room.rows_max);
         let denied = absent.time(self.effort, steps)?;
         self.expect(absent.found_as_expected(), "found keys that are not there")?;
@@ -279,7 +267,7 @@ impl Bench<'_> {
         };
         let layout = layout(slot_bytes)?;
         let filter = shape(bytes, HASHES);
-        let mut run = Run::new(self.subject, Room::new(filter, &layout), layout)?;
+        let mut run = WholeSieve::new(self.subject, Room::new(filter, &layout), layout)?;
         let timing = self.effort.time(1, &mut |_| run.pass())?;
         let Filled { rows, bytes } = run.filled;
         self.expect(
@@ -320,12 +308,6 @@ fn figures(filter: &FilterReport) -> String {
 /// Keys and verdicts.
 const ROW_BYTES_BACK: u64 = (size_of::<[u64; 2]>() + size_of::<u8>()) as u64;
 
-/// Sets half of the filter's bits. Leaves keys loaded, one for each row.
-fn fill(steps: &mut dyn Steps, rows: usize) -> Result<(), EngineError> {
-    steps.load_keys(&input::keys(0, rows))?;
-    steps.fill_at_random()
-}
-
 /// Of a step over keys, each of which takes `accesses` to the filter; `ceiling` is in accesses per second.
 fn access_figure(
     timing: Timing,
@@ -341,53 +323,6 @@ fn access_figure(
     }
 }
 
-/// Passes of short steps between two looks at the clock.
-const MANY: u32 = 1_000;
-
-/// As many that a GPU's tally of 32 bits does not overflow.
-fn passes_max(rows: usize) -> u32 {
-    (u32::MAX / rows.max(1) as u32).min(MANY)
-}
-
-/// Keys that are in no filter: others each time, so that no cache has seen the words they ask for.
-struct Absentees {
-    next: u64,
-    rows: usize,
-    /// Keys, each counted once however often it was looked up.
-    looked_up: u64,
-    found: u64,
-}
-
-impl Absentees {
-    fn new(rows: usize) -> Self {
-        Self {
-            next: 1 << 48,
-            rows,
-            looked_up: 0,
-            found: 0,
-        }
-    }
-
-    fn time(&mut self, effort: Effort, steps: &mut dyn Steps) -> Result<Timing, EngineError> {
-        effort.time(passes_max(self.rows), &mut |passes| {
-            steps.load_keys(&input::keys(self.next, self.rows))?;
-            self.next += self.rows as u64;
-            self.looked_up += self.rows as u64;
-            let mut found = 0;
-            let time = clocked(|| steps.look_up(passes).map(|sum| found = sum))?;
-            self.found += found / u64::from(passes);
-            Ok(time)
-        })
-    }
-
-    /// Whether no more keys were found than chance explains: one in 2^30 is to be expected of a half-full filter.
-    /// Ten times as many, and ten where hardly any is to be expected, are not seen in the life of a machine.
-    fn found_as_expected(&self) -> bool {
-        let expected = self.looked_up as f64 * SHARE_SET.powi(HASHES as i32);
-        self.found as f64 <= 10.0 * (1.0 + expected)
-    }
-}
-
 fn does_not_fit(error: &EngineError) -> bool {
     matches!(
         error,
@@ -397,47 +332,4 @@ fn does_not_fit(error: &EngineError) -> bool {
 
 fn layout(bytes: usize) -> Result<SlotLayout, BenchError> {
     Ok(SlotLayout::new(bytes, false)?)
-}
-
-fn shape(bytes: u64, hashes: u32) -> FilterShape {
-    let bits = 8 * bytes as usize;
-    FilterShape { bits, hashes }
-}
-
-/// Keys that a filter is made for: with as many half of its bits are set, `n = m ln 2 / k`.
-pub(super) fn capacity(filter: FilterShape) -> u64 {
-    (filter.bits as f64 * std::f64::consts::LN_2 / f64::from(filter.hashes)) as u64
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_filter_is_half_full_at_its_capacity() {
-        for bytes in FILTER_BYTES {
-            let filter = shape(bytes, HASHES);
-            let keys = capacity(filter);
-            // The share of the bits that keys set: 1 - e^(-kn/m).
-            let set = -(-f64::from(HASHES) * keys as f64 / filter.bits as f64).exp_m1();
-            assert!((set - SHARE_SET).abs() < 1e-3);
-            let rate = filter.false_positive_rate(keys);
-            assert!((0.5e-9..2e-9).contains(&rate), "{rate}");
-        }
-    }
-
-    #[test]
-    fn false_positives_are_held_to_what_is_to_be_expected() {
-        let seen = |looked_up, found| {
-            let seen = Absentees {
-                looked_up,
-                found,
-                ..Absentees::new(1)
-            };
-            seen.found_as_expected()
-        };
-        assert!(seen(1_000, 0) && seen(1_000, 1) && !seen(1_000, 11));
-        // A look-up that heeds 20 bits of 30 finds one in a million.
-        assert!(seen(1 << 32, 4) && !seen(1 << 32, 1 << 12));
-    }
 }

@@ -2,25 +2,12 @@
 
 use std::time::Instant;
 
-use serde::Serialize;
-
-use super::{BenchError, Effort, measure::median};
+use super::{
+    error::BenchError,
+    measure::{Effort, median},
+    report::KeyTimes,
+};
 use crate::{chem::RdKit, identity::StructureKeys, sieve::conformance::natural_products};
-
-/// What keys take, microseconds per molecule.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct KeyTimes {
-    /// Molecules, each with a SMILES of its own that is enough for its key.
-    pub molecules: usize,
-    /// The structure key, from the text.
-    pub structure: f64,
-    /// RDKit: parse, sanitize, canonical SMILES.
-    pub rdkit: f64,
-    /// How many times as fast; the two take turns.
-    pub times_as_fast: f64,
-    /// Repeats that these are the medians of.
-    pub repeats: usize,
-}
 
 /// The shipped library: enough molecules that the processor can't learn them by heart, as it does a few dozen. The few
 /// that go to RDKit for a key are left out, for they would compare RDKit with itself.

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{BenchError, Effort, Figure, keys, subject::Subject};
+use super::{error::BenchError, keys, measure::Effort, report::Figure, subject::Subject};
 use crate::{
     identity::StructureKeys,
     sieve::{

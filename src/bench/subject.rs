@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Absent, Effort};
+use super::{measure::Effort, report::Absent};
 use crate::{
     limits::{SLOT_BYTES_DEFAULT_MAX, SLOT_BYTES_MIN},
     machine,

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::{
-    engine::capacity,
+    filter::capacity,
     input::{self, Filled},
     measure::clocked,
     subject::Subject,
@@ -18,7 +18,7 @@ const SLOTS: usize = 32;
 
 /// The whole sieve, as many slots at a time as a job has in it, with an empty filter whenever the one before is as full as it is
 /// made for.
-pub(super) struct Run<'a> {
+pub(super) struct WholeSieve<'a> {
     subject: &'a Subject,
     room: Room,
     engine: Option<Box<dyn Engine>>,
@@ -33,7 +33,7 @@ pub(super) struct Run<'a> {
     pub new: u64,
 }
 
-impl<'a> Run<'a> {
+impl<'a> WholeSieve<'a> {
     pub fn new(subject: &'a Subject, room: Room, layout: SlotLayout) -> Result<Self, EngineError> {
         let engine = subject.open(room)?;
         let (mut slots, mut filled) = (Vec::new(), Filled::default());

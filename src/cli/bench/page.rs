@@ -1,6 +1,10 @@
 //! The report as a page that needs nothing else: no script, no font, no picture from elsewhere.
 
-use super::{COLUMNS, about, engine_title, notes, plot, rows, title};
+use super::{
+    figures::{COLUMNS, about, engine_title, notes, rows, title},
+    html::escaped,
+    plot,
+};
 use crate::bench::{EngineReport, Report};
 
 const STYLE: &str = "\
@@ -64,25 +68,4 @@ fn line(cell: &str, texts: [&str; 6]) -> String {
         format!("<{cell}{class}>{text}</{cell}>")
     });
     format!("<tr>{}</tr>\n", cells.collect::<String>())
-}
-
-/// Text as it stands in a page.
-pub(super) fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_does_not_become_markup() {
-        assert_eq!(
-            escaped("a>>b & <\"c\">"),
-            "a&gt;&gt;b &amp; &lt;&quot;c&quot;&gt;"
-        );
-    }
 }

@@ -1,6 +1,6 @@
 //! Plots as inline SVG: keys per second over the size of the filter, both logarithmic, a line per engine.
 
-use super::{page::escaped, series};
+use super::{figures::series, html::escaped};
 use crate::{bench::EngineReport, units::ByteSize};
 
 const WIDTH: f64 = 460.0;
