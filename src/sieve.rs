@@ -1,32 +1,32 @@
 //! The sieve: gives every product of a slot a key and a verdict.
 //!
 //! Contract, the same for every engine, bit for bit:
-//! 1. The key of a row is [`Key::of`] its SMILES, or stands in the slot already ([`Slot::keys_given`]).
-//! 2. Of equal keys in a slot only the first row goes on; the others are [`Verdict::Duplicate`].
-//! 3. All first rows are looked up in the filter *as it stood before the slot*: [`Verdict::Maybe`] if
-//!    the filter says it may have seen the key, else [`Verdict::New`].
+//! 1. The key of a row is [`Key::of`] its SMILES, unless the slot holds keys already ([`Slot::keys_given`]).
+//! 2. Of equal keys in a slot only the first row is kept; the others are [`Verdict::Duplicate`].
+//! 3. All first rows are looked up in the filter *as it was before the slot*: [`Verdict::Maybe`] if
+//!    the filter may have seen the key, else [`Verdict::New`].
 //! 4. Then all *new* keys are inserted.
 //!
-//! So the answer depends on the order in which slots are begun and on nothing else, least of all on
-//! threads.
+//! So the result depends only on the order in which slots are begun, and not on threads.
 //!
-//! A slot is begun and later finished. An engine may have several in hand in between: on a GPU one is
+//! A slot is begun and later finished. An engine may hold several slots between the two calls: on a GPU one is
 //! copied in while the kernels of another run and a third is copied out.
 //!
 //! The filter is a `fastbloom` filter: its 64-bit source hash is the first word of the key, its bits
-//! are fastbloom's bits. An engine holds no policy; what becomes of *maybe* rows is the pipeline's
-//! business.
+//! are fastbloom's bits. An engine decides nothing else: the pipeline handles the *maybe* rows.
 //!
-//! | module | what |
+//! | module | contents |
 //! |---|---|
-//! | `cpu` | the reference: fastbloom itself |
-//! | [`gpu`] | the order of work on a GPU, whichever it is |
-//! | [`cuda`] | an NVIDIA GPU |
+//! | `engine` | the trait of an engine |
+//! | `filter` | the size of a filter |
+//! | `cpu` | the reference engine: fastbloom itself |
+//! | [`gpu`] | the order of work on any GPU |
+//! | [`cuda`] | NVIDIA GPUs |
 //! | [`mod@wgpu`] | any GPU, through wgpu |
-//! | `choose` | which of them a job runs on |
+//! | `choose` | which engine a job runs on |
 //! | [`structure_key`] | structure keys on a device, before the sieve |
-//! | [`steps`] | the steps of an engine one by one, to be timed |
-//! | [`conformance`] | what every engine must agree on with fastbloom, as a body that any engine runs |
+//! | [`steps`] | the steps of an engine, each timed alone |
+//! | [`conformance`] | the checks that compare any engine with fastbloom |
 
 mod choose;
 pub mod conformance;

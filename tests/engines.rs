@@ -147,12 +147,16 @@ fn auto_takes_cuda_where_there_is_a_driver_and_room() {
 fn a_driver_that_can_not_be_used_is_told_in_one_line() {
     let (material, driver) = (Material::new(), shim::fake_driver());
     for (name, value, words) in [
-        ("FAKE_CUDA_VERSION", "11040", "too old: it knows CUDA 11.4"),
+        (
+            "FAKE_CUDA_VERSION",
+            "11040",
+            "too old: it supports CUDA 11.4",
+        ),
         ("FAKE_CUDA_DEVICES", "0", "shows no GPU"),
         (
             "FAKE_CUDA_MEMORY",
             "1000000",
-            "the filter with room for three slots takes",
+            "the filter with room for three slots needs",
         ),
     ] {
         let refused = material

@@ -5,8 +5,8 @@ use crate::slot::{HostMemory, Slot, Verdict};
 
 /// Computes keys and verdicts, and holds the filter.
 ///
-/// After an error an engine is of no more use: what slots and the filter hold is not known, and the slots
-/// that it has in hand go with it when it is dropped.
+/// After an error an engine can't be used again: the contents of its slots and of the filter are unknown, and the
+/// slots that it holds are dropped with it.
 pub trait Engine: Send {
     /// The engine's name as on the command line: `cpu`, `cuda`, `wgpu`.
     fn name(&self) -> &'static str;
@@ -16,32 +16,31 @@ pub trait Engine: Send {
         1
     }
 
-    /// Takes a slot and begins to write its key and verdict columns and to insert its new keys.
+    /// Takes a slot and starts to write its key and verdict columns and to insert its new keys.
     ///
     /// # Panics
     /// May panic if `slots_begun_max` slots are begun and not finished.
     fn begin(&mut self, slot: Slot) -> Result<(), EngineError>;
 
-    /// Waits for the slot that was begun first of those not finished, and gives it back. `None`: there is
-    /// none.
+    /// Waits for the oldest slot that is begun and not finished, and returns it. `None` if there is none.
     fn finish(&mut self) -> Result<Option<(Slot, Tally)>, EngineError>;
 
-    /// A slot alone, from its beginning to its end. Nothing else may be begun.
+    /// Begins and finishes one slot. No other slot may be begun.
     fn sieve(&mut self, slot: Slot) -> Result<(Slot, Tally), EngineError> {
         self.begin(slot)?;
         let finished = self.finish()?;
         Ok(finished.expect("a slot was begun"))
     }
 
-    /// Inserts keys that were let through before, by their words. No slot may be begun and not finished.
+    /// Inserts the keys of earlier rows, as their 64-bit words. No slot may be begun and not finished.
     fn insert(&mut self, keys: &[[u64; 2]]) -> Result<(), EngineError>;
 
-    /// Memory for a slot from which the engine copies well.
+    /// Allocates memory for a slot that the engine copies from fast.
     fn slot_memory(&self, bytes: usize) -> Result<HostMemory, EngineError> {
         Ok(HostMemory::pageable(bytes))
     }
 
-    /// The filter's bits, as fastbloom's `as_slice` gives them. No slot may be begun and not finished.
+    /// The filter's bits, as fastbloom's `as_slice` returns them. No slot may be begun and not finished.
     fn filter_words(&mut self) -> Result<Vec<u64>, EngineError>;
 }
 
@@ -54,11 +53,11 @@ pub(super) fn table_len(rows_max: usize) -> usize {
 /// How many rows of a slot got which verdict.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Rows that go on.
+    /// Rows that are kept.
     pub new: u64,
-    /// Rows the filter may have seen.
+    /// Rows that the filter may have seen.
     pub maybe: u64,
-    /// Rows equal to an earlier one of the slot.
+    /// Rows with the key of an earlier row of the slot.
     pub duplicate: u64,
 }
 

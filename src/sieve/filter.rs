@@ -11,7 +11,7 @@ pub struct FilterShape {
 
 impl FilterShape {
     /// The smallest filter that holds `items` keys at a rate of false positives of `rate`, or the
-    /// largest that fits `bits_max`, with the number of hashes that suits it.
+    /// largest that fits `bits_max`, with the best number of hashes for that size.
     ///
     /// Size: `-n ln p / (ln 2)^2`; hashes: `m/n ln 2` (Bloom 1970; as in fastbloom's builder).
     pub fn for_items(items: u64, rate: f64, bits_min: usize, bits_max: usize) -> Self {
@@ -34,12 +34,12 @@ impl FilterShape {
         self.bits / 8
     }
 
-    /// The rate of false positives once `items` keys are in: `(1 - e^(-kn/m))^k`.
+    /// The rate of false positives once the filter holds `items` keys: `(1 - e^(-kn/m))^k`.
     pub fn false_positive_rate(self, items: u64) -> f64 {
         let k = f64::from(self.hashes);
         (-(-k * items as f64 / self.bits as f64).exp_m1()).powf(k)
     }
 }
 
-/// More hashes than this buy nothing: the rate is then below 10^-12.
+/// More hashes than this gain nothing: the rate is then below 10^-12.
 const HASHES_MAX: u32 = 40;

@@ -1,12 +1,13 @@
-//! The steps of an engine one by one, so that each can be timed by itself. A job never takes them apart:
-//! it begins and finishes whole slots ([`Engine`](super::Engine)).
+//! The steps of an engine, so that each can be timed alone. A job never runs them apart: it begins and finishes whole
+//! slots ([`Engine`](super::Engine)).
 //!
-//! Every call returns when what it asked for is done. `passes` repeat a step over what is loaded without
-//! waiting in between, so that what a call costs does not count where a step is short. Repeating changes
-//! nothing: a key has the same bits every time.
+//! Every call returns when its work has ended. `passes` repeats a step over the loaded rows without waiting in
+//! between, so that the cost of a call does not count where a step is short. Repeating changes nothing: a key has
+//! the same bits every time.
 //!
-//! Beside the steps stand what they are shares of: copies both ways, and accesses to the filter at random that do
-//! nothing else. These take the first words of the keys loaded as the states of generators, and change the keys.
+//! The trait also has the ceilings that steps are compared with: copies both ways, and random accesses to the filter
+//! that do nothing else. The random accesses use the first words of the loaded keys as the states of generators, and
+//! change the keys.
 
 mod cpu;
 mod gpu;

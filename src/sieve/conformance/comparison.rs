@@ -15,26 +15,26 @@ use crate::{
     slot::{Slot, SlotLayout, Verdict},
 };
 
-/// An engine and the oracle beside it.
-struct Comparison {
+/// An engine and the oracle.
+pub(super) struct Comparison {
     engine: Box<dyn Engine>,
     shape: FilterShape,
     oracle: BloomFilter,
-    /// Slots that the engine does not have.
+    /// Slots that the engine does not hold.
     slots: Vec<Slot>,
-    /// What is expected of those it has, the oldest first.
+    /// What is expected of those that it holds, the oldest first.
     begun: VecDeque<Expected>,
-    account: Coverage,
+    pub coverage: Coverage,
 }
 
-/// What the oracle says of a slot.
+/// The oracle's result for a slot.
 struct Expected {
     place: Location,
     rows: Vec<(Key, Verdict)>,
 }
 
 impl Comparison {
-    fn new(
+    pub fn new(
         engine: Box<dyn Engine>,
         shape: FilterShape,
         layout: &SlotLayout,
@@ -52,13 +52,13 @@ impl Comparison {
             oracle: BloomFilter::with_num_bits(shape.bits)
                 .seed(&0)
                 .hashes(shape.hashes),
-            account: Coverage::default(),
+            coverage: Coverage::default(),
         })
     }
 
-    /// Gives the engine a slot. What it makes of it is compared when there is no slot left for another: so
-    /// it has as many in hand as it takes.
-    fn sieve(&mut self, case: &'static str, batch: &Batch) -> Result<(), Disagreement> {
+    /// Gives the engine a slot. The result is compared when no slot is left for another batch: so the engine holds as
+    /// many slots as it can.
+    pub fn sieve(&mut self, case: &'static str, batch: &Batch) -> Result<(), Disagreement> {
         if self.slots.is_empty() {
             self.compare_oldest()?;
         }
@@ -71,17 +71,17 @@ impl Comparison {
             place: Location {
                 shape: self.shape,
                 case,
-                slot: self.account.slots,
+                slot: self.coverage.slots,
                 row: 0,
             },
             rows: judge(&mut self.oracle, batch),
         });
-        self.account.slots += 1;
-        self.account.rows += batch.len() as u64;
+        self.coverage.slots += 1;
+        self.coverage.rows += batch.len() as u64;
         Ok(())
     }
 
-    /// Finishes a slot and compares it; false if the engine has none.
+    /// Finishes a slot and compares it; false if the engine holds none.
     fn compare_oldest(&mut self) -> Result<bool, Disagreement> {
         let finished = self.engine.finish()?;
         let (slot, found, expected) = match (finished, self.begun.pop_front()) {
@@ -110,23 +110,23 @@ impl Comparison {
         Ok(true)
     }
 
-    /// Finishes and compares all slots that the engine has.
+    /// Finishes and compares all slots that the engine holds.
     fn compare_all(&mut self) -> Result<(), Disagreement> {
         while self.compare_oldest()? {}
         Ok(())
     }
 
-    fn insert(&mut self, keys: &[[u64; 2]]) -> Result<(), Disagreement> {
+    pub fn insert(&mut self, keys: &[[u64; 2]]) -> Result<(), Disagreement> {
         self.compare_all()?;
         self.engine.insert(keys)?;
         keys.iter().for_each(|key| {
             self.oracle.insert_hash(key[0]);
         });
-        self.account.inserted += keys.len() as u64;
+        self.coverage.inserted += keys.len() as u64;
         Ok(())
     }
 
-    fn compare_filters(&mut self) -> Result<(), Disagreement> {
+    pub fn compare_filters(&mut self) -> Result<(), Disagreement> {
         self.compare_all()?;
         let found = self.engine.filter_words()?;
         let expected = self.oracle.as_slice();
@@ -163,7 +163,7 @@ fn compare_row(
     Ok(())
 }
 
-/// What the contract says, row by row.
+/// Keys and verdicts by the contract, row by row.
 fn judge(filter: &mut BloomFilter, batch: &Batch) -> Vec<(Key, Verdict)> {
     let mut seen = HashSet::new();
     let judge_row = |row: &Vec<u8>| {
@@ -195,7 +195,7 @@ fn fill(slot: &mut Slot, batch: &Batch) {
         end += row.len();
         columns.text_end[i] = end as u32;
     }
-    // What an engine leaves undone must not look right because an earlier slot left it there.
+    // What an engine does not write must not look right because an earlier slot wrote it.
     columns.key.fill([u64::MAX; 2]);
     columns.verdict.fill(u8::MAX);
     slot.set_filled(batch.len(), end);

@@ -1,23 +1,20 @@
-//! Structure keys of a device beside those of the CPU, which is the oracle: natural products as they are
-//! shipped, uncommon molecules, and both with changed bytes, so that there are faults of all kinds.
+//! Structure keys of a device compared with those of the CPU, which is the oracle: the shipped natural products,
+//! uncommon molecules, and both with changed bytes, so that there are faults of all kinds.
 
 use super::{batches::Random, report::KeyMismatch};
 use crate::{
     identity::StructureKeys,
-    sieve::{
-        error::EngineError,
-        structure_key::{
-            KeyBatch,
-            device::{KeyDevice, KeyOutcome, KeyRoom},
-        },
+    sieve::structure_key::{
+        KeyBatch,
+        device::{KeyDevice, KeyOutcome, KeyRoom},
     },
 };
 
 /// The shipped library as CSV: name, which may hold commas, SMILES, class and formula.
 const NATURAL_PRODUCTS: &str = include_str!("../../../examples/natural_products.csv");
 
-/// Cages, salts, several of the same, isotopes, marks, metals, maps, rings without number, and texts that
-/// are none.
+/// Cages, salts, repeated components, isotopes, stereo marks, metals, atom maps, open rings, and texts that are not
+/// SMILES.
 const UNCOMMON: [&str; 43] = [
     "CC1C[C@H](C)C[C@@H](C)C1",
     "C12C3C4C1C5C2C3C45",
@@ -64,13 +61,13 @@ const UNCOMMON: [&str; 43] = [
     "c1c2c(ccc1)c1NC(CCCCCCCCCCCc(c2)c1)=O",
 ];
 
-/// Characters that take the place of others.
+/// Characters that replace others.
 const ALPHABET: &[u8] = b"CNOFPSIBcnops[]()=#-+/\\@.%0123456789Hlr*";
-/// Changed texts for each as it is.
+/// Changed texts for each original.
 const CHANGED_PER_TEXT: usize = 16;
-/// Rows of a batch: about the edges of a block, and as many as a job's batch may have.
+/// Rows of a batch: around the edges of a block, and as many as a job's batch may have.
 const ROWS: [usize; 9] = [1, 2, 127, 128, 129, 255, 257, 4_096, 31];
-/// Of the natural products as they are, one in so many may be too large for a device.
+/// Of the unchanged natural products, one in so many may be too large for a device.
 const TOO_LARGE_ONE_IN: usize = 20;
 
 /// Room for the largest of the batches.
@@ -78,7 +75,7 @@ pub fn key_room() -> KeyRoom {
     KeyRoom::for_batches(4_096)
 }
 
-/// Puts a device that was opened with [`key_room`] to the body. Gives the number of rows.
+/// Checks a device that was opened with [`key_room`]. Returns the number of rows.
 pub fn conform_on_keys(device: &mut dyn KeyDevice) -> Result<u64, KeyMismatch> {
     let (texts, shipped) = texts();
     let mut batch = KeyBatch::new(device, key_room())?;
@@ -92,12 +89,12 @@ pub fn conform_on_keys(device: &mut dyn KeyDevice) -> Result<u64, KeyMismatch> {
         assert_eq!(
             batch.rows(),
             size,
-            "texts are short, so there is room for all"
+            "the texts are short, so the batch holds all of them"
         );
         batch.spoil();
         batch.ask(device)?;
         for (row, text) in rows.iter().enumerate() {
-            let told = batch.told(row).expect("all were asked about");
+            let told = batch.told(row).expect("the batch holds all texts");
             compare(text, told, &mut cpu)?;
             too_large += usize::from(told == KeyOutcome::TooLarge && done + row < shipped);
         }
@@ -124,13 +121,13 @@ fn compare(text: &[u8], found: KeyOutcome, cpu: &mut StructureKeys) -> Result<()
     })
 }
 
-/// The SMILES of the shipped library, as they stand there.
+/// The SMILES of the shipped library, unchanged.
 pub fn natural_products() -> impl Iterator<Item = &'static str> {
     let lines = NATURAL_PRODUCTS.lines().skip(1);
     lines.filter_map(|line| line.rsplit(',').nth(2))
 }
 
-/// All texts, and how many of the first of them are natural products as they are.
+/// All texts, and how many of the first of them are unchanged natural products.
 fn texts() -> (Vec<Vec<u8>>, usize) {
     let mut texts: Vec<Vec<u8>> = natural_products().map(|smiles| smiles.into()).collect();
     let shipped = texts.len();
@@ -143,7 +140,7 @@ fn texts() -> (Vec<Vec<u8>>, usize) {
     (texts, shipped)
 }
 
-/// A text with a byte more, less, or another one, once or twice.
+/// A text with one or two bytes inserted, removed or replaced.
 fn changed(mut text: Vec<u8>, random: &mut Random) -> Vec<u8> {
     for _ in 0..=random.below(2) {
         let at = random.below(text.len() as u64) as usize;
@@ -162,8 +159,9 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::sieve::error::EngineError;
 
-    /// The CPU's engine in a device's place, with a fault if wanted.
+    /// The CPU in place of a device, with a fault if wanted.
     struct OnCpu {
         keys: StructureKeys,
         fault: fn(usize, &mut [u64; 2], &mut u8),

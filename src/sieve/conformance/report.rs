@@ -1,4 +1,4 @@
-//! What was compared, and what did not agree.
+//! What was compared, and where an engine and the oracle differ.
 
 use std::fmt;
 
@@ -22,11 +22,11 @@ pub struct Coverage {
     pub slots: u64,
     /// Rows in them.
     pub rows: u64,
-    /// Keys inserted beside them.
+    /// Keys inserted directly.
     pub inserted: u64,
 }
 
-/// The engine and the oracle do not agree, or the engine fails.
+/// The engine and the oracle differ, or the engine fails.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Disagreement {
     /// On a key.
@@ -59,8 +59,8 @@ pub enum Disagreement {
         /// The engine's.
         found: Tally,
     },
-    /// On how many slots the engine has: it gives back more or fewer than were begun.
-    #[error("the engine gives back {} slots than were begun", if *more { "more" } else { "fewer" })]
+    /// On how many slots the engine holds: it returns more or fewer than were begun.
+    #[error("the engine returns {} slots than were begun", if *more { "more" } else { "fewer" })]
     Slots {
         /// Whether it is more.
         more: bool,
@@ -70,7 +70,7 @@ pub enum Disagreement {
     Filter {
         /// The filter.
         shape: FilterShape,
-        /// The first word that differs; none if it is their number.
+        /// The first word that differs; `None` if the number of words differs.
         word: Option<usize>,
     },
     /// The engine failed.
@@ -78,21 +78,21 @@ pub enum Disagreement {
     Engine(#[from] EngineError),
 }
 
-/// A device's structure keys are not those of the CPU, or it fails.
+/// A device's structure keys differ from those of the CPU, or the device fails.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyMismatch {
     /// On a row.
-    #[error("of {text} it says {found}, and the engine cpu {expected}")]
+    #[error("for {text} the device returns {found}, and the CPU {expected}")]
     Row {
         /// The text.
         text: String,
-        /// What the CPU says.
+        /// The CPU's outcome.
         expected: KeyOutcome,
-        /// What the device says.
+        /// The device's outcome.
         found: KeyOutcome,
     },
-    /// It leaves more to the CPU than its size can account for.
-    #[error("it finds {too_large} of {shipped} natural products too large")]
+    /// The device leaves more molecules to the CPU than its limit on atoms explains.
+    #[error("the device finds {too_large} of {shipped} natural products too large")]
     TooLarge {
         /// How many.
         too_large: usize,
@@ -109,7 +109,7 @@ pub enum KeyMismatch {
 pub struct Location {
     /// The filter.
     pub shape: FilterShape,
-    /// What the batch is about.
+    /// What the batch tests.
     pub case: &'static str,
     /// Slots sieved before with this filter.
     pub slot: u64,

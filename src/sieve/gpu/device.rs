@@ -8,7 +8,7 @@ use crate::{
 /// Rows that a block of threads handles; `BLOCK_ROWS` in `kernels/sieve.cu` and `shaders/sieve.wgsl`.
 pub const BLOCK_ROWS: u32 = 256;
 
-/// Kernels read whole words, so they may read this far behind the last byte of a slot's text.
+/// Kernels read whole words, so they may read so many bytes past the end of a slot's text.
 pub const TEXT_PAD_BYTES: usize = 32;
 
 /// The kernels, by the names they have in `kernels/sieve.cu` and `shaders/sieve.wgsl`.
@@ -20,21 +20,21 @@ pub enum Kernel {
     ClaimRows,
     /// Verdicts and their tally.
     LookUp,
-    /// The new keys into the filter.
+    /// Inserts the new keys into the filter.
     InsertNew,
-    /// Keys given by the host into the filter.
+    /// Inserts keys from the host into the filter.
     InsertKeys,
-    /// Half of the filter's bits set, at random. This and what follows only `steps.rs` launches, after keys were
-    /// copied in.
+    /// Sets half of the filter's bits at random. Only `steps` launches this kernel and the two after it, once keys
+    /// were copied in.
     FillAtRandom,
-    /// For each row as many words of the filter read, at random, as a key has bits. Changes the keys.
+    /// For each row, reads as many random words of the filter as a key has bits. Changes the keys.
     ReadAtRandom,
-    /// For each row as many bits added to the filter, at random, as a key has. Changes the keys.
+    /// For each row, sets as many random bits of the filter as a key has. Changes the keys.
     AddAtRandom,
 }
 
 impl Kernel {
-    /// All of them; a kernel's place here is `kernel as usize`.
+    /// All of them; a kernel's index here is `kernel as usize`.
     pub const ALL: [Self; 8] = [
         Self::HashRows,
         Self::ClaimRows,
@@ -87,17 +87,17 @@ impl Room {
         }
     }
 
-    /// Places of the table of first rows: a power of two.
+    /// Entries of the table of first rows: a power of two.
     pub fn table_len(&self) -> usize {
         table_len(self.rows_max)
     }
 
-    /// Bytes of the text with what kernels may read behind it, in whole lines of 16.
+    /// Bytes of the text with its padding, in multiples of 16.
     pub fn text_bytes(&self) -> usize {
         (self.text_bytes_max + TEXT_PAD_BYTES).next_multiple_of(16)
     }
 
-    /// Bytes of everything, with this many lanes, as the CUDA engine lays it out.
+    /// Bytes of the filter and this many lanes, as the CUDA engine allocates them.
     pub fn bytes(&self, lanes: usize) -> u64 {
         let row_bytes = size_of::<[u64; 2]>() + 2 * size_of::<u32>() + size_of::<u8>();
         let lane = self.text_bytes() + self.rows_max * row_bytes + self.table_len() * 4;
@@ -108,30 +108,30 @@ impl Room {
 /// A GPU with the kernels loaded, room for a filter, and lanes with room for a slot each.
 ///
 /// Order:
-/// - What a lane is told happens in the order of the calls, one after the other.
-/// - Kernels that use the filter ([`Kernel::uses_filter`]) happen in the order of the calls whatever their
-///   lanes: each begins when the one before has ended.
-/// - [`Device::copy_filter_out`] waits for everything.
-/// - Beyond that, what one lane is told may happen beside, before or after what another is told.
+/// - Calls on one lane take effect in the order in which they are made.
+/// - Kernels that use the filter ([`Kernel::uses_filter`]) run in the order of the calls on all lanes: each starts
+///   when the one before has ended.
+/// - [`Device::copy_filter_out`] waits for all lanes.
+/// - Apart from that, calls on different lanes may take effect in any order, or at the same time.
 ///
-/// Lanes count from 0. When a device is dropped, it first waits for all lanes.
+/// Lanes are numbered from 0. When a device is dropped, it first waits for all lanes.
 pub trait Device: Send {
     /// The engine's name.
     fn name(&self) -> &'static str;
 
-    /// Its lanes; at least one.
+    /// The number of its lanes; at least one.
     fn lanes(&self) -> usize;
 
-    /// Memory for a slot from which the device copies well.
+    /// Allocates memory for a slot that the device copies from fast.
     fn slot_memory(&self, bytes: usize) -> Result<HostMemory, EngineError> {
         Ok(HostMemory::pageable(bytes))
     }
 
-    /// Starts to copy the text of a slot's rows to the device, and empties the lane's table and tally.
+    /// Starts to copy the text of a slot's rows to the device, and clears the lane's table and tally.
     ///
     /// # Safety
-    /// Until [`Device::finish`] of this lane has returned or the device was dropped, the slices stay where
-    /// they are and nobody writes to them; even if this call fails.
+    /// Until [`Device::finish`] of this lane has returned or the device was dropped, the slices do not move and are not
+    /// written to, even if this call fails.
     unsafe fn copy_rows_in(
         &mut self,
         lane: usize,
@@ -139,8 +139,8 @@ pub trait Device: Send {
         text_end: &[u32],
     ) -> Result<(), EngineError>;
 
-    /// Copies keys to where the keys of a slot's rows are else. The slice is the caller's again when the
-    /// call returns.
+    /// Copies keys to the lane, in place of those that [`Kernel::HashRows`] computes. The caller may reuse the slice
+    /// when the call returns.
     fn copy_keys_in(&mut self, lane: usize, keys: &[[u64; 2]]) -> Result<(), EngineError>;
 
     /// Starts a kernel over the first `rows` rows.
@@ -149,8 +149,8 @@ pub trait Device: Send {
     /// Starts to copy keys, verdicts and the tally back.
     ///
     /// # Safety
-    /// Until [`Device::finish`] of this lane has returned or the device was dropped, the slices stay where
-    /// they are and nobody uses them; even if this call fails.
+    /// Until [`Device::finish`] of this lane has returned or the device was dropped, the slices do not move and are not
+    /// used, even if this call fails.
     unsafe fn copy_rows_out(
         &mut self,
         lane: usize,
@@ -158,8 +158,8 @@ pub trait Device: Send {
         verdicts: &mut [u8],
     ) -> Result<(), EngineError>;
 
-    /// Waits for the lane and gives the tally that was copied back, by verdict. Takes the slices that
-    /// [`Device::copy_rows_out`] was given: some devices can only write to them now.
+    /// Waits for the lane and returns the tally that was copied back, by verdict. Takes the slices that
+    /// [`Device::copy_rows_out`] was given: some devices write to them only now.
     fn finish(
         &mut self,
         lane: usize,

@@ -13,7 +13,7 @@ use crate::{
     slot::{HostMemory, Slot},
 };
 
-/// What is done with a slot, in this order.
+/// The kernels that a slot takes, in this order.
 const SLOT_KERNELS: [Kernel; 4] = [
     Kernel::HashRows,
     Kernel::ClaimRows,
@@ -23,14 +23,14 @@ const SLOT_KERNELS: [Kernel; 4] = [
 
 /// The sieve on a GPU.
 pub struct GpuEngine<D> {
-    // Before the slots: it is dropped first, and waits for what still copies from and to them.
+    // Before the slots: it is dropped first, and waits for copies from and to them.
     #[cfg(not(feature = "failpoints"))]
     device: D,
     #[cfg(feature = "failpoints")]
     device: Failing<D>,
     /// Slots that are begun and not finished, the oldest first.
     begun: VecDeque<Slot>,
-    /// The lane of the oldest; those behind it have the next ones.
+    /// The lane of the oldest slot; later slots have the next lanes.
     oldest_lane: usize,
     room: Room,
 }
@@ -62,7 +62,7 @@ impl<D: Device> Engine for GpuEngine<D> {
         let lanes = self.device.lanes();
         assert!(self.begun.len() < lanes, "a lane is free");
         let lane = (self.oldest_lane + self.begun.len()) % lanes;
-        // Kept from here on, whatever fails: copies may be under way.
+        // Kept from here on even after an error: copies may be under way.
         self.begun.push_back(slot);
         match self.begun.back_mut() {
             Some(slot) if slot.rows() > 0 => start(&mut self.device, lane, slot),
@@ -113,17 +113,17 @@ impl<D: Device> Engine for GpuEngine<D> {
     }
 }
 
-/// Starts all that is done with a slot of the engine's.
+/// Starts all work on a slot that the engine holds.
 fn start(device: &mut impl Device, lane: usize, slot: &mut Slot) -> Result<(), EngineError> {
     let (rows, text_bytes, given) = (slot.rows(), slot.text_bytes(), slot.keys_given);
     let columns = slot.columns_mut();
-    // With the keys given nobody looks at the text, but the copy makes the lane ready.
+    // With the keys given no kernel reads the text, but the copy clears the lane's table and tally.
     let (text, text_end) = match given {
         false => (&columns.text[..text_bytes], &columns.text_end[..rows]),
         true => (&columns.text[..1], &columns.text_end[..1]),
     };
-    // SAFETY: the engine has the slot until the lane is finished or, after an error, the device was
-    // dropped, and touches its columns no more; moving the slot does not move them.
+    // SAFETY: the engine holds the slot until the lane is finished or, after an error, the device was
+    // dropped, and does not use its columns until then; moving the slot does not move them.
     unsafe { device.copy_rows_in(lane, text, text_end) }?;
     if given {
         device.copy_keys_in(lane, &columns.key[..rows])?;

@@ -15,7 +15,7 @@ use crate::{
     slot::{HostMemory, Slot, Verdict},
 };
 
-/// The steps of the `cpu` engine: its own functions, in its own pool.
+/// The steps of the `cpu` engine: its functions, in its thread pool.
 pub struct CpuSteps {
     engine: CpuEngine,
     text: Vec<u8>,
@@ -25,7 +25,7 @@ pub struct CpuSteps {
     verdicts: Vec<u8>,
 }
 
-/// Bytes that one thread copies at a time: few enough for all to have work.
+/// Bytes that one thread copies at a time: few enough that all threads have work.
 const COPY_BYTES: usize = 64 << 10;
 
 impl CpuSteps {
@@ -137,7 +137,7 @@ impl Steps for CpuSteps {
 
     fn add_at_random(&mut self, passes: u32) -> Result<(), EngineError> {
         self.access_at_random(passes, |filter, word, bit| {
-            // What was there is of no interest, so the processor need not give it back.
+            // The old value is not used, so the processor need not return it.
             filter.as_slice()[word].fetch_or(bit, Relaxed);
             0
         })
@@ -152,8 +152,8 @@ impl Steps for CpuSteps {
 const ACCESS_TASK_KEYS: usize = 128;
 
 impl CpuSteps {
-    /// Calls `access` with the words of the filter that the keys' generators choose, and a bit of each. Knuth's linear
-    /// congruential generator: its upper bits choose the word, so the next address does not wait for the word before.
+    /// Calls `access` with the words of the filter that the keys' generators choose, and a bit of each. The generator is
+    /// Knuth's linear congruential one; its upper bits choose the word, so an address does not depend on the word before.
     fn access_at_random(
         &mut self,
         passes: u32,
@@ -183,7 +183,7 @@ impl CpuSteps {
     }
 }
 
-/// The number of a word as random bits (splitmix64: Steele, Lea, Flood 2014).
+/// Random bits from the number of a word (splitmix64: Steele, Lea, Flood 2014).
 fn mixed(number: u64) -> u64 {
     let state = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let state = (state ^ state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -234,7 +234,7 @@ mod tests {
         steps.add_at_random(1).unwrap();
         let words = steps.engine.filter.as_slice();
         let hit = words.iter().filter(|word| word.load(Relaxed) != 0).count();
-        // 30,000 accesses to 16,384 words leave 16 % of them alone.
+        // 30,000 accesses to 16,384 words miss 16 % of them.
         assert!((13_500..14_000).contains(&hit), "{hit}");
         steps.load_keys(&keys).unwrap();
         steps.read_at_random(1).unwrap();

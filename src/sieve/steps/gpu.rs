@@ -9,21 +9,21 @@ use crate::{
     slot::{HostMemory, Slot},
 };
 
-/// The steps on a GPU: the kernels of [`GpuEngine`](super::gpu::GpuEngine), one by one.
+/// The steps on a GPU: the kernels of [`GpuEngine`](crate::sieve::gpu::GpuEngine), one by one.
 pub struct GpuSteps<D> {
     device: D,
     access: Access,
     rows: u32,
-    /// The device's tally of rows that the filter may have seen, as it was read last. It counts on, and
-    /// starts again at 0 behind 2^32.
+    /// The device's tally of rows that the filter may have seen, as it was read last. It is never reset, and wraps at
+    /// 2^32.
     maybe: u32,
 }
 
-/// Steps are timed one by one, so they all take the same lane.
+/// Steps are timed one by one, so all of them use the same lane.
 const LANE: usize = 0;
 
 impl<D: Device> GpuSteps<D> {
-    /// Takes a device that was made for one engine and holds an empty filter.
+    /// Takes a device that holds an empty filter.
     pub fn new(device: D, access: Access) -> Self {
         Self {
             device,
@@ -41,19 +41,19 @@ impl<D: Device> GpuSteps<D> {
     }
 
     fn load(&mut self, text: &[u8], text_end: &[u32]) -> Result<(), EngineError> {
-        // SAFETY: the slices outlive this call, and the lane's end is waited for even if this fails.
+        // SAFETY: the slices outlive this call, and the lane is waited for even if this fails.
         let begun = unsafe { self.device.copy_rows_in(LANE, text, text_end) };
         let waited = self.wait();
         begun.and(waited)
     }
 
-    /// Until all kernels have ended: reads a row back, for which a device waits.
+    /// Waits until all kernels have ended, by reading a row back.
     fn wait(&mut self) -> Result<(), EngineError> {
         self.unload(&mut [[0; 2]], &mut [0])
     }
 
     fn unload(&mut self, keys: &mut [[u64; 2]], verdicts: &mut [u8]) -> Result<(), EngineError> {
-        // SAFETY: both outlive the lane's end, which is waited for even if this fails.
+        // SAFETY: the slices outlive this call, and the lane is waited for even if this fails.
         let begun = unsafe { self.device.copy_rows_out(LANE, keys, verdicts) };
         let finished = self.device.finish(LANE, keys, verdicts);
         begun?;
@@ -86,7 +86,7 @@ impl<D: Device> Steps for GpuSteps<D> {
     }
 
     fn load_keys(&mut self, keys: &[[u64; 2]]) -> Result<(), EngineError> {
-        // Copying rows in, any, empties the table of first rows.
+        // Copying any rows in clears the table of first rows.
         self.load(b"C", &[1])?;
         self.device.copy_keys_in(LANE, keys)?;
         self.rows = keys.len() as u32;

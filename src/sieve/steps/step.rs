@@ -5,49 +5,48 @@ use crate::{
     slot::{HostMemory, Slot},
 };
 
-/// See the module's documentation.
+/// See the documentation of [`super`].
 pub trait Steps {
-    /// Memory for a slot from which the engine copies well.
+    /// Allocates memory for a slot that the engine copies from fast.
     fn slot_memory(&self, bytes: usize) -> Result<HostMemory, EngineError>;
 
-    /// Copies the text of a slot's rows and where each ends to where the engine hashes it: on a GPU into
-    /// its memory, on the CPU into other memory.
+    /// Copies the text of a slot's rows and their ends to where the engine hashes them: on a GPU into its memory, on the
+    /// CPU into other memory.
     fn load_rows(&mut self, slot: &Slot) -> Result<(), EngineError>;
 
-    /// Copies keys and verdicts of the rows loaded into a slot: what a job gets back.
+    /// Copies keys and verdicts of the loaded rows into a slot.
     fn unload_rows(&mut self, slot: &mut Slot) -> Result<(), EngineError>;
 
-    /// Computes the keys of the rows loaded.
+    /// Computes the keys of the loaded rows.
     fn hash_rows(&mut self, passes: u32) -> Result<(), EngineError>;
 
-    /// Takes distinct keys, at most as many as a slot has rows.
+    /// Loads distinct keys, at most as many as a slot has rows.
     fn load_keys(&mut self, keys: &[[u64; 2]]) -> Result<(), EngineError>;
 
-    /// Looks the keys loaded up; gives how many of them the filter may have seen, over all passes.
+    /// Looks the loaded keys up. Returns how many of them the filter may have seen, summed over all passes.
     fn look_up(&mut self, passes: u32) -> Result<u64, EngineError>;
 
-    /// Inserts the keys loaded.
+    /// Inserts the loaded keys.
     fn insert(&mut self, passes: u32) -> Result<(), EngineError>;
 
-    /// Overwrites the filter with random bits, half of them set: what it looks like when it holds as many keys as
-    /// it is made for.
+    /// Overwrites the filter with random bits, half of them set, as in a filter that holds the keys that it is made for.
     fn fill_at_random(&mut self) -> Result<(), EngineError>;
 
-    /// For each key loaded reads as many words of the filter, at random, as a key has bits.
+    /// For each loaded key, reads as many random words of the filter as a key has bits.
     fn read_at_random(&mut self, passes: u32) -> Result<(), EngineError>;
 
-    /// For each key loaded adds as many bits to the filter, at random and atomically, as a key has.
+    /// For each loaded key, sets as many random bits of the filter, atomically, as a key has.
     fn add_at_random(&mut self, passes: u32) -> Result<(), EngineError>;
 
-    /// How look-ups read the filter, and in words of which size.
+    /// How look-ups read the filter.
     fn access(&self) -> Access;
 }
 
 /// How an engine reads the filter.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Access {
-    /// Bits that a look-up reads without waiting in between, batch by batch; the last number goes on. A look-up
-    /// ends with the batch in which a bit is not set.
+    /// Bits that a look-up reads without waiting in between, batch by batch; the last number repeats. A look-up
+    /// ends with the first batch that has a bit that is not set.
     pub batches: &'static [u32],
     /// Bytes of a word.
     pub word_bytes: u32,
@@ -71,11 +70,11 @@ impl Access {
     };
 }
 
-/// Batches of the look-ups of `kernels/sieve.cu`. A test says what others would cost.
+/// Batches of the look-ups of `kernels/sieve.cu`. A test compares them with others.
 pub const PROBE_BATCHES: [u32; 4] = [1, 1, 2, 4];
 
-/// Accesses to the filter that one look-up of a key makes that is not in it, on average, with a share `set` of the
-/// bits set. A key that is in it takes one for each of its bits.
+/// Average accesses to the filter of one look-up of an absent key, where a share `set` of the bits is set. A present
+/// key takes one access for each of its bits.
 pub fn accesses_of_absent(shape: FilterShape, set: f64, batches: &[u32]) -> f64 {
     let (mut accesses, mut done) = (0.0, 0);
     while done < shape.hashes {
@@ -86,7 +85,7 @@ pub fn accesses_of_absent(shape: FilterShape, set: f64, batches: &[u32]) -> f64 
     accesses
 }
 
-/// Bits of the batch that comes behind `done` bits.
+/// Bits of the batch after the first `done` bits.
 fn next_batch(batches: &[u32], done: u32, hashes: u32) -> u32 {
     let mut begins = 0;
     for batch in batches.iter().copied() {
@@ -107,8 +106,8 @@ mod tests {
         hashes: 30,
     };
 
-    /// Batches one after the other that a warp of 32 threads takes for absent keys in a half-full filter, on average:
-    /// it goes on until its last thread is done.
+    /// Average number of batches that a warp of 32 threads takes for absent keys in a half-full filter: it continues
+    /// until its last thread has ended.
     fn rounds_of_a_warp(batches: &[u32]) -> f64 {
         let (mut rounds, mut done) = (0.0, 0);
         while done < THIRTY.hashes {
@@ -128,12 +127,11 @@ mod tests {
         rounds
     }
 
-    /// What batches cost in a half-full filter with 30 bits a key: accesses of an absent key, rounds of a warp of
+    /// The cost of batches in a half-full filter with 30 bits a key: accesses of an absent key, rounds of a warp of
     /// absent keys, rounds of a present key.
     type Cost = (&'static [u32], f64, f64, u32);
 
-    /// The memory of a GPU is kept busy by the other warps while one waits, so
-    /// accesses come first, and rounds second.
+    /// While one warp waits, the other warps keep the memory of a GPU busy. So accesses matter more than rounds.
     #[test]
     fn batches_were_chosen_by_figures() {
         let figures: [Cost; 7] = [

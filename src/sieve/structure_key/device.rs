@@ -20,7 +20,7 @@ pub struct KeyRoom {
 }
 
 impl KeyRoom {
-    /// Room for the SMILES of a batch of so many parents. The row that crosses a batch's bound is still in
+    /// Room for the SMILES of a batch of so many parents. The row that exceeds a batch's limit is still part of
     /// it.
     pub fn for_batches(parents_max: usize) -> Self {
         let batch_bytes_max = PARENT_BATCH_BYTES_MAX + PARENT_SMILES_BYTES_MAX;
@@ -31,23 +31,23 @@ impl KeyRoom {
     }
 }
 
-/// A device that makes structure keys.
+/// A device that computes structure keys.
 ///
-/// After an error it is of no more use.
+/// After an error it can't be used again.
 pub trait KeyDevice: Send {
     /// The name of its engine.
     fn name(&self) -> &'static str;
 
-    /// Memory for texts and what is told of them, from which the device copies well.
+    /// Allocates memory for texts and outcomes that the device copies from and to fast.
     fn host_memory(&self, bytes: usize) -> Result<HostMemory, EngineError> {
         Ok(HostMemory::pageable(bytes))
     }
 
-    /// Writes a key and a status for each row, and returns when they are there. Row `i` ends at byte
-    /// `text_end[i]` of the text, where the next one begins. What a status says, [`KeyOutcome::of`] knows.
+    /// Writes a key and a status for each row, and returns when they are complete. Row `i` ends at byte
+    /// `text_end[i]` of the text, where the next row begins. [`KeyOutcome::of`] decodes a status.
     ///
     /// # Panics
-    /// If that is more than the device was opened for, or if the slices differ in length.
+    /// If the batch is larger than the device's room, or if the slices differ in length.
     fn compute_keys(
         &mut self,
         text: &[u8],
@@ -57,14 +57,14 @@ pub trait KeyDevice: Send {
     ) -> Result<(), EngineError>;
 }
 
-/// What a device says of a row.
+/// What a device returns for a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyOutcome {
     /// Its key.
     Key(Key),
-    /// RDKit has to be asked.
+    /// RDKit has to compute the key.
     Reason(Reason),
-    /// The engine on the CPU has to be asked: the molecule is too large for the device.
+    /// The CPU has to compute the key: the molecule is too large for the device.
     TooLarge,
 }
 
@@ -79,8 +79,8 @@ impl fmt::Display for KeyOutcome {
 }
 
 impl KeyOutcome {
-    /// From what a device writes: 0 for a key, 1 + the number of a reason, and anything else for what it has
-    /// no room for.
+    /// Decodes what a device writes: status 0 for a key, 1 + the number of a reason, and any other status for a
+    /// molecule that is too large.
     pub fn of(status: u8, key: [u64; 2]) -> Self {
         match status {
             0 => Self::Key(Key::from_words(key)),

@@ -1,7 +1,7 @@
-//! The devices of a job. A worker takes one for a batch and gives it back.
+//! The devices of a job. A worker takes one for a batch and returns it.
 //!
-//! Each has a [`KeyBatch`] of its own, so that what waits for a device is bounded by their number. Whoever
-//! has taken a device waits for nobody else, so all come to their turn.
+//! Each has a [`KeyBatch`] of its own, so their number bounds the memory of batches. A worker that holds a device
+//! waits for no other worker, so every worker gets a device in the end.
 
 use std::{
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
@@ -14,17 +14,17 @@ use super::{
 };
 use crate::sieve::error::EngineError;
 
-/// How often a worker that waits for a device looks whether it should stop.
+/// How often a worker that waits for a device checks whether the job stops.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// Devices that make structure keys, all of one engine.
+/// Devices that compute structure keys, all of one engine.
 pub struct KeyDevices {
     name: &'static str,
     free: Mutex<Vec<Lane>>,
     given_back: Condvar,
 }
 
-/// A device and its batch. The device goes first: it may still copy from and to the batch.
+/// A device and its batch. The device is dropped first: it may still copy from and to the batch.
 struct Lane {
     device: Box<dyn KeyDevice>,
     batch: KeyBatch,
@@ -57,7 +57,7 @@ impl KeyDevices {
         self.name
     }
 
-    /// Takes a device, and waits until one is there; `None` if `stopped` says so before that.
+    /// Takes a device, and waits until one is free; `None` if `stopped` returns true before that.
     pub fn take(&self, stopped: &dyn Fn() -> bool) -> Option<TakenDevice<'_>> {
         let mut free = self.lock();
         while !stopped() {
@@ -77,21 +77,21 @@ impl KeyDevices {
     }
 }
 
-/// A device that is taken. Dropped, it is given back; one that has failed is not.
+/// A device that a worker has taken. Dropping it returns the device, unless the device has failed.
 pub struct TakenDevice<'a> {
     of: &'a KeyDevices,
     lane: Option<Lane>,
 }
 
 impl TakenDevice<'_> {
-    /// Has the device tell of the texts of a batch, and puts down what it says of each: nothing of those
-    /// that are not for a device (`None`) and of those for which there is no room.
+    /// Makes the device compute the keys of a batch of texts, and stores an outcome for each. The outcome is `None` for
+    /// texts that are not for a device (`None`) and for those that the batch has no room for.
     pub fn compute_keys<'t>(
         mut self,
         texts: impl Iterator<Item = Option<&'t [u8]>>,
         told: &mut Vec<Option<KeyOutcome>>,
     ) -> Result<(), EngineError> {
-        // Not there while it works: whatever ends that in mid-way, it is not given back.
+        // Taken out while it works: if anything fails, the device is not returned.
         let Some(mut lane) = self.lane.take() else {
             return Ok(());
         };
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
     use crate::{identity::Reason, key::Key};
 
-    /// Keys are of the bytes; a row that begins with `?` has a reason, with `+` is too large, with `!` loses
+    /// Computes keys of the bytes. A row that begins with `?` has a reason, with `+` is too large, with `!` loses
     /// the device.
     struct Toy;
 

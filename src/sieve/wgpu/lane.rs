@@ -85,11 +85,13 @@ impl Lane {
             cache: None,
         };
         let pipeline = self.device.create_compute_pipeline(&descriptor);
-        let entry = |&(binding, buffer): &(u32, &api::Buffer)| api::BindGroupEntry {
-            binding,
-            resource: buffer.as_entire_binding(),
-        };
-        let entries: Vec<_> = buffers.iter().map(entry).collect();
+        let entries = buffers
+            .iter()
+            .map(|&(binding, buffer)| api::BindGroupEntry {
+                binding,
+                resource: buffer.as_entire_binding(),
+            });
+        let entries: Vec<_> = entries.collect();
         let group = self.device.create_bind_group(&api::BindGroupDescriptor {
             label: Some(name),
             layout: &pipeline.get_bind_group_layout(0),
