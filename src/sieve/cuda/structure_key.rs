@@ -61,7 +61,12 @@ impl CudaKeys {
         Ok(devices.remove(0))
     }
 
-    fn open_several(index: usize, room: KeyRoom, count: usize) -> Result<Vec<Self>, EngineError> {
+    /// Opens `count` devices on the GPU with this index.
+    pub fn open_several(
+        index: usize,
+        room: KeyRoom,
+        count: usize,
+    ) -> Result<Vec<Self>, EngineError> {
         let gpu = OpenGpu::open(index)?;
         let (module, image) = gpu.load(&image::STRUCTURE_KEY)?;
         let kernel = or_failed("cuModuleGetFunction", module.load_function(KERNEL))?;
