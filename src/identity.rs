@@ -1,25 +1,30 @@
-//! The structure key: one key for one molecule, however its SMILES is written, without RDKit.
+//! The structure key: one key for each molecule, whichever way its SMILES is written, computed without RDKit.
 //!
-//! Two SMILES have the same key exactly when RDKit writes the same canonical SMILES for both. Elements, isotopes,
-//! charges, hydrogens, the skeleton and the number of electron pairs beyond single bonds at each atom pin a
-//! molecule down whatever its Kekulé or aromatic form; stereo comes on top of that as RDKit perceives it. What
-//! cannot be decided here with certainty has a [`Reason`] and goes to RDKit ([`KeyMaker`]). docs/identity.md is the
-//! definition and the evidence.
+//! Two SMILES have the same key exactly when RDKit writes the same canonical SMILES for both. A molecule is defined,
+//! independent of its Kekulé or aromatic form, by its elements, isotopes, charges, hydrogens, skeleton, and the number
+//! of electron pairs beyond single bonds at each atom. Stereo is added to that as RDKit perceives it. A molecule that
+//! can't be decided here with certainty has a [`Reason`], and RDKit decides it ([`KeyMaker`]). docs/identity.md has
+//! the definition and the evidence.
 //!
-//! | module | what |
+//! | module | contents |
 //! |---|---|
-//! | `text` | the text |
+//! | `structure_keys` | keys from the text alone: the steps below, in order |
+//! | `text`, `bracket` | reads SMILES |
+//! | `elements` | symbols and valences of elements |
 //! | `valence` | hydrogens, nitro groups, valences |
-//! | `bonds` | where double bonds are, from the atoms alone |
-//! | `bridges` | bonds that alone hold two parts together |
-//! | `six_rings` | aromatic rings in which the form does not matter |
-//! | `refine` | colours of atoms |
-//! | `aromatic` | rings in which no mark counts |
-//! | `avx512` | colours, eight atoms at a time |
-//! | `kinds` | what RDKit's ranks tell apart at least |
-//! | `stereo` | which marks count, and what they say |
+//! | `bonds` | assigns double and triple bonds, from the atoms alone |
+//! | `bridges` | bonds that are the only connection of two parts |
+//! | `six_rings` | aromatic rings in which the Kekulé form does not matter |
+//! | `atom`, `molecule` | the molecule as flat arrays |
+//! | `colours`, `refine` | colours of atoms, and their refinement |
+//! | `avx512`, `simd` | the refinement of eight atoms at a time |
+//! | `aromatic` | rings in which stereo marks do not count |
+//! | `kinds` | differences that RDKit's ranks always see |
+//! | `stereo` | which marks are stereo, and what they add to colours |
+//! | `amenable` | whether the colours identify a molecule |
 //! | `canon` | from colours to the key |
-//! | `amenable` | whether colours tell a molecule, by the cells of atoms that look alike |
+//! | `reason` | why a key needs RDKit |
+//! | `key_maker` | keys of every molecule that RDKit can read |
 
 mod amenable;
 mod aromatic;

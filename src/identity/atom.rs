@@ -1,27 +1,27 @@
 //! An atom with its bonds, as flat arrays of fixed size.
 
-/// Most atoms, hydrogens written as atoms among them, that a molecule may have here.
+/// The most atoms of a molecule, hydrogens that are written as atoms included.
 pub(super) const ATOMS_MAX: usize = 255;
-/// Places of an array with one per atom: whatever byte is the number, it is within.
+/// The length of an array with an entry per atom: every byte is a valid index.
 pub(super) const PLACES: usize = 256;
-/// Most neighbours of an atom.
+/// The most neighbours of an atom.
 pub(super) const NEIGHBOURS_MAX: usize = 8;
 
-/// A one in each byte: with it words are worked on byte by byte.
+/// A one in each byte, for arithmetic on all bytes of a word.
 pub(super) const ONES: u64 = 0x0101_0101_0101_0101;
 
-/// The highest byte of a product with ones is the sum of all bytes.
+/// The sum of all bytes: the highest byte of the product with [`ONES`].
 pub(super) fn sum_of_bytes(word: u64) -> u8 {
     (word.wrapping_mul(ONES) >> 56) as u8
 }
 
-/// A one in each byte whose bit is set, the lowest bit the lowest byte.
+/// A one in each byte whose bit is set; the lowest bit is the lowest byte's.
 pub(super) fn bytes_of_bits(bits: u8) -> u64 {
     let spread = u64::from(bits).wrapping_mul(ONES) & 0x8040_2010_0804_0201;
     (spread + 0x7f * ONES) >> 7 & ONES
 }
 
-/// Stands where no atom does.
+/// The index of no atom.
 pub(super) const NO_ATOM: u8 = 255;
 
 pub(super) const HYDROGEN: u8 = 1;
@@ -52,53 +52,53 @@ pub(super) enum Chirality {
     Clockwise,
 }
 
-/// An atom with its neighbours in the order of the text; a line of the cache, so that it is found by a shift.
+/// An atom with its neighbours in the order of the text. It fills a cache line, so that its address is a shift.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 pub(super) struct Atom {
     // What it is by itself, in the order of `Atom::itself`.
     pub number: u8,
-    /// Those that are no atoms of their own.
+    /// Hydrogens that are not atoms of the molecule.
     pub hydrogens: u8,
     pub degree: u8,
-    /// Little-endian; 0: as it comes.
+    /// Mass number, little-endian; 0 for the natural mixture.
     pub isotope: [u8; 2],
     pub charge: i8,
-    /// Pairs of electrons in bonds beyond the first of each.
+    /// Electron pairs in its bonds beyond the first of each bond.
     pub unsaturation: u8,
     pub nothing: u8,
-    /// Nobody behind the last.
+    /// [`NO_ATOM`] after the last.
     pub neighbours: [u8; NEIGHBOURS_MAX],
-    /// As written.
+    /// Bond orders as written.
     pub orders: [u8; NEIGHBOURS_MAX],
-    /// As they are: forced, or aromatic.
+    /// Bond orders as assigned: the only possible ones, or aromatic.
     pub assigned: [u8; NEIGHBOURS_MAX],
-    /// The side of a double bond on which a mark puts the neighbour: 1 above, -1 below.
+    /// The side of a double bond on which a mark places the neighbour: 1 above, -1 below.
     pub sides: [i8; NEIGHBOURS_MAX],
-    /// Which of the atoms that need no brackets: a place in [`super::elements::PLAIN`], and 1; 0 in brackets.
+    /// 1 + the index in [`super::elements::PLAIN`] of an atom that is written without brackets; 0 in brackets.
     pub plain: u8,
     pub aromatic: bool,
-    /// It begins the text or a part of it.
+    /// Whether it is the first atom of the text or of a component.
     pub first: bool,
     pub chirality: Chirality,
-    /// Whether one of its hydrogens was an atom.
+    /// Whether one of its hydrogens was written as an atom.
     pub hydrogen_was_atom: bool,
-    /// Whether a hydrogen that was an atom takes an odd number of steps to come first among the neighbours.
+    /// Whether moving a hydrogen that was written as an atom to the front of the neighbours is an odd permutation.
     pub hydrogen_odd: bool,
-    /// The side on which a mark puts a hydrogen that was an atom.
+    /// The side on which a mark places a hydrogen that was written as an atom.
     pub hydrogen_side: i8,
-    /// Ring closures.
+    /// The number of its ring closures.
     pub closures: u8,
-    /// A bit per bond: it is in a ring.
+    /// A bit per bond that is in a ring.
     pub in_ring: u8,
-    /// Of the unsaturation, how many pairs the assigned bonds leave over.
+    /// The electron pairs of the unsaturation that are not yet assigned to bonds.
     pub open: u8,
-    /// A bit per bond that may take one.
+    /// A bit per bond that may take such a pair.
     pub may_take: u8,
 }
 
 impl Atom {
-    /// Nothing is known of it.
+    /// An atom without properties or bonds.
     pub const NONE: Self = Self {
         number: 0,
         hydrogens: 0,
@@ -124,7 +124,7 @@ impl Atom {
         may_take: 0,
     };
 
-    /// What it is by itself: a byte each of number, hydrogens, degree, isotope (two), charge, unsaturation.
+    /// Its own properties, a byte each: number, hydrogens, degree, isotope (two bytes), charge, unsaturation.
     pub fn invariant(&self) -> u64 {
         let [low, high] = self.isotope;
         let charge = self.charge as u8;
@@ -133,7 +133,7 @@ impl Atom {
         u64::from_le_bytes([a, b, c, d, e, f, self.unsaturation, self.nothing])
     }
 
-    /// Whether it stands in brackets.
+    /// Whether it is written in brackets.
     pub fn bracket(&self) -> bool {
         self.plain == 0
     }
@@ -143,16 +143,16 @@ impl Atom {
         neighbours.copied().enumerate()
     }
 
-    /// The place of a neighbour in the list; not to be asked of nobody.
+    /// The index of a neighbour in the list. Not valid for [`NO_ATOM`].
     pub fn slot_of(&self, neighbour: u8) -> Option<usize> {
-        // The bytes that are the same become zero, and the lowest zero is found (Hacker's Delight, 6-1).
+        // Equal bytes become zero, and the lowest zero byte is found (Hacker's Delight, 6-1).
         let differ = u64::from_le_bytes(self.neighbours) ^ (u64::from(neighbour) * ONES);
         let same = differ.wrapping_sub(ONES) & !differ & (ONES << 7);
         (same != 0).then(|| same.trailing_zeros() as usize / 8)
     }
 
-    /// Settles bonds that were single, a bit for each. All are written at once: a byte by itself would have whoever reads
-    /// them all soon after wait.
+    /// Assigns an order to bonds that were single, a bit for each. Writes all orders at once: a read of the whole word
+    /// soon after would have to wait for the write of a single byte.
     pub fn assign(&mut self, slots: u8, order: u8) {
         let more = bytes_of_bits(slots) * u64::from(order - SINGLE);
         self.assigned = (u64::from_le_bytes(self.assigned) + more).to_le_bytes();

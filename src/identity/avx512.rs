@@ -1,8 +1,9 @@
-//! Colours with AVX-512, eight atoms at a time: the same as [`super::refine`] does one by one. For molecules of up to [`ATOMS`] atoms with up to [`FEW`] neighbours each, which are nearly all.
+//! Refines colours with AVX-512, eight atoms at a time, with the same result as [`super::refine`]. For molecules of up
+//! to [`ATOMS`] atoms with up to [`FEW`] neighbours each, which are nearly all.
 //!
-//! A register holds the colours of eight atoms. What a neighbour's colour is, two permutations and a choice find
-//! in four registers, or four and three in eight; so nothing is gathered from memory, which is slow on many
-//! processors. Lanes behind the last atom are 0, and the last lane of all stands for nobody.
+//! A register holds the colours of eight atoms. Two permutations and a blend find the colours of neighbours in four
+//! registers, and four permutations and three blends in eight. So nothing is gathered from memory, which is slow on
+//! many processors. Lanes after the last atom are 0, and the last lane of all is the one of `NO_ATOM`.
 
 use std::arch::x86_64::*;
 
@@ -15,9 +16,9 @@ use super::{
 
 /// Atoms of a register.
 const LANES: usize = 8;
-/// Registers, at most.
+/// The most registers.
 const GROUPS_MAX: usize = 8;
-/// Most atoms: a lane less than there are.
+/// The most atoms: one less than lanes.
 const ATOMS: usize = LANES * GROUPS_MAX - 1;
 
 /// Whether this module can work on a molecule.
@@ -37,7 +38,7 @@ pub(super) fn sum_up(_: Simd, mol: &Molecule, colours: &Colours) -> [u64; 2] {
     unsafe { sum_up_any(mol, colours) }
 }
 
-/// By the number of registers.
+/// Chooses the number of registers.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
 fn refine_any(mol: &Molecule, colours: &mut Colours) {
     match mol.count {
@@ -47,7 +48,7 @@ fn refine_any(mol: &Molecule, colours: &mut Colours) {
     }
 }
 
-/// By the number of registers.
+/// Chooses the number of registers.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
 fn sum_up_any(mol: &Molecule, colours: &Colours) -> [u64; 2] {
     match mol.count {
@@ -79,17 +80,17 @@ fn load<const GROUPS: usize>(colours: &Colours, count: usize) -> Lanes<GROUPS> {
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
 fn store<const GROUPS: usize>(lanes: &Lanes<GROUPS>, words: &mut [u64]) {
     for (lanes, chunk) in lanes.iter().zip(words.as_chunks_mut::<LANES>().0) {
-        // SAFETY: the chunk has as many words as are written.
+        // SAFETY: the chunk has as many words as the instruction writes.
         unsafe { _mm512_storeu_epi64(chunk.as_mut_ptr().cast(), *lanes) };
     }
 }
 
-/// The words of a group.
+/// Loads the words of a group.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
 fn load_group(words: &[u64; PLACES], group: usize) -> __m512i {
     let chunk = &words.as_chunks::<LANES>().0[group];
-    // SAFETY: the chunk has as many words as are read.
+    // SAFETY: the chunk has as many words as the instruction reads.
     unsafe { _mm512_loadu_epi64(chunk.as_ptr().cast()) }
 }
 
@@ -98,7 +99,7 @@ fn refine_groups<const GROUPS: usize>(mol: &Molecule, colours: &mut Colours) {
     let count = mol.count;
     let mut lanes = load::<GROUPS>(colours, count);
     let mut firsts: Option<Lanes<GROUPS>> = None;
-    // Few molecules are done with fewer rounds, so nothing is counted before.
+    // Few molecules need fewer rounds, so colours are not counted before.
     while colours.distinct < count {
         lanes = step(mol, &lanes);
         lanes = step(mol, &lanes);
@@ -120,7 +121,7 @@ fn refine_groups<const GROUPS: usize>(mol: &Molecule, colours: &mut Colours) {
     }
 }
 
-/// A round.
+/// One round.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
 fn step<const GROUPS: usize>(mol: &Molecule, from: &Lanes<GROUPS>) -> Lanes<GROUPS> {
@@ -131,7 +132,7 @@ fn step<const GROUPS: usize>(mol: &Molecule, from: &Lanes<GROUPS>) -> Lanes<GROU
         }
         let own = from[group];
         let mut sum = _mm512_add_epi64(own, _mm512_slli_epi64::<2>(own));
-        // Of a word only the bits of its lowest byte count, so the next slot is a shift away.
+        // Only the lowest byte of a word counts, so a shift gives the next neighbour.
         let mut near = load_group(&mol.around.near, group);
         let mut rotation = load_group(&mol.around.rotation, group);
         for _ in 0..FEW {
@@ -144,7 +145,7 @@ fn step<const GROUPS: usize>(mol: &Molecule, from: &Lanes<GROUPS>) -> Lanes<GROU
     to
 }
 
-/// The lanes of these numbers.
+/// The lanes with these numbers.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
 fn pick<const GROUPS: usize>(from: &Lanes<GROUPS>, numbers: __m512i) -> __m512i {
@@ -174,7 +175,7 @@ fn mix(words: __m512i) -> __m512i {
     _mm512_xor_si512(words, _mm512_srli_epi64::<27>(words))
 }
 
-/// For each atom the number of the first that has its colour.
+/// For each atom, the number of the first atom of the same colour.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
 fn first_like<const GROUPS: usize>(lanes: &Lanes<GROUPS>, of: &[u64]) -> Lanes<GROUPS> {
@@ -192,7 +193,7 @@ fn first_like<const GROUPS: usize>(lanes: &Lanes<GROUPS>, of: &[u64]) -> Lanes<G
     firsts
 }
 
-/// How many are the first of their colour.
+/// Counts the atoms that are the first of their colour.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
 fn distinct<const GROUPS: usize>(firsts: &Lanes<GROUPS>, count: usize) -> usize {
@@ -206,7 +207,7 @@ fn distinct<const GROUPS: usize>(firsts: &Lanes<GROUPS>, count: usize) -> usize 
     distinct
 }
 
-/// Whether those that had the same colour have the same again. Who differs from all stays so.
+/// Whether atoms that had the same colour still have the same colour. Atoms that differed still differ.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
 fn still_like<const GROUPS: usize>(
@@ -222,7 +223,7 @@ fn still_like<const GROUPS: usize>(
     differs == 0
 }
 
-/// Writes the numbers of the atoms of lanes as bytes.
+/// Writes the numbers in the lanes as bytes.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
 fn store_bytes<const GROUPS: usize>(lanes: &Lanes<GROUPS>, bytes: &mut [u8; PLACES]) {
@@ -238,7 +239,7 @@ fn sum_up_groups<const GROUPS: usize>(mol: &Molecule, colours: &Colours) -> [u64
     let mut sums = [_mm512_setzero_si512(); 2];
     for seen in seen {
         sums[0] = _mm512_add_epi64(sums[0], seen);
-        // What is no atom is 0, mixed too.
+        // A lane without an atom is 0, also when mixed.
         sums[1] = _mm512_add_epi64(sums[1], mix(seen));
     }
     sums.map(|sum| _mm512_reduce_add_epi64(sum) as u64)

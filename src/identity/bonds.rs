@@ -1,11 +1,11 @@
-//! Where the double and triple bonds are, told from the atoms alone.
+//! Assigns double and triple bonds, from the atoms alone.
 //!
-//! Each atom says how many pairs of electrons its bonds hold beyond the first of each (`unsaturation`), whatever
-//! form the text has. An atom with a single neighbour that can take some must give it all of them, and so on;
-//! a bond that alone holds two parts together takes what makes the count of both even. What is then left must
-//! be six-membered rings of atoms with one pair each: RDKit finds those aromatic in every form, so the form does
-//! not matter. Molecules in which anything else is left, of which two forms are two molecules to RDKit
-//! (cyclooctatetraenes, pentalenes, porphyrins …), are left to RDKit.
+//! Each atom has a number of electron pairs in its bonds beyond the first of each (`unsaturation`), which does not
+//! depend on the Kekulé form of the text. An atom with only one neighbour that can share its pairs must share all of
+//! them with that neighbour, and so on. A bond that is the only connection of two parts gets the pair that makes the
+//! count of both parts even. The remaining atoms must form six-membered rings with one pair for each atom: RDKit
+//! perceives those as aromatic in every form, so the form does not matter. Molecules with other remaining atoms, whose
+//! forms are different molecules to RDKit (cyclooctatetraenes, pentalenes, porphyrins …), are left to RDKit.
 
 use super::{
     atom::{AROMATIC, Atom, NEIGHBOURS_MAX, ONES, PLACES, SINGLE, bytes_of_bits},
@@ -15,7 +15,7 @@ use super::{
     six_rings::{SixRings, bits, is_plain},
 };
 
-/// What settling needs beside the molecule.
+/// Working memory for the assignment.
 #[derive(Debug)]
 pub(super) struct BondAssigner {
     open: OpenAtoms,
@@ -24,7 +24,7 @@ pub(super) struct BondAssigner {
     bridges: Bridges,
 }
 
-/// Atoms that have pairs to give, at the beginning.
+/// Atoms that have electron pairs to assign.
 #[derive(Debug)]
 struct OpenAtoms {
     atoms: [u8; PLACES],
@@ -32,7 +32,7 @@ struct OpenAtoms {
 }
 
 impl OpenAtoms {
-    /// Keeps those of which `wanted` holds.
+    /// Keeps those for which `wanted` is true.
     fn keep(&mut self, mut wanted: impl FnMut(u8) -> bool) {
         let mut kept = 0;
         for i in 0..self.count {
@@ -64,7 +64,7 @@ impl BondAssigner {
         }
     }
 
-    /// Settles all bonds; `Atom::assigned` then holds them.
+    /// Assigns all bonds, in `Atom::assigned`.
     pub fn assign(&mut self, mol: &mut Molecule) -> Result<(), Reason> {
         begin(mol, &mut self.open);
         self.queue.count = 0;
@@ -125,7 +125,7 @@ impl BondAssigner {
     }
 }
 
-/// Atoms that have a single way.
+/// Atoms with only one bond that can take their pairs.
 #[derive(Debug)]
 pub(super) struct Queue {
     atoms: [u8; 2 * PLACES],
@@ -133,7 +133,7 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    /// An error: an atom has no way at all.
+    /// Adds an atom if it has only one such bond. Fails if it has none.
     fn look_at(&mut self, mol: &Molecule, index: usize) -> Result<(), Reason> {
         let Atom { open, may_take, .. } = mol.atoms[index];
         if open == 0 {
@@ -142,11 +142,11 @@ impl Queue {
         if may_take == 0 {
             return Err(Reason::Bonds);
         }
-        // Twice at most: when its last way but one goes, and when a double bond leaves it open.
+        // An atom is added at most twice: when its second to last bond is excluded, and when a double bond leaves it open.
         if self.count == self.atoms.len() {
             return Err(Reason::Bonds);
         }
-        // Kept if there is a single way, else written over by the next.
+        // Kept if there is only one bond, else overwritten by the next.
         self.atoms[self.count] = index as u8;
         self.count += usize::from(may_take & (may_take - 1) == 0);
         Ok(())
@@ -159,13 +159,13 @@ fn begin(mol: &mut Molecule, open: &mut OpenAtoms) {
         atom.open = atom.unsaturation;
         atom.assigned = SINGLES[usize::from(atom.degree)];
         atom.may_take = 0;
-        // Kept if it is open, else written over by the next.
+        // Kept if it is open, else overwritten by the next.
         open.atoms[open.count] = index as u8;
         open.count += usize::from(atom.open > 0);
     }
     for &index in open.all() {
         let atom = &mol.atoms[usize::from(index)];
-        // Nobody is not open.
+        // `NO_ATOM` is not open.
         let takes = |slot: usize| {
             let other = usize::from(atom.neighbours[slot]);
             u8::from(mol.atoms[other].open > 0) << slot
@@ -178,7 +178,7 @@ fn begin(mol: &mut Molecule, open: &mut OpenAtoms) {
     }
 }
 
-/// As many single bonds as the index says.
+/// By the degree: as many single bonds.
 const SINGLES: [[u8; NEIGHBOURS_MAX]; NEIGHBOURS_MAX + 1] = {
     let mut all = [[0; NEIGHBOURS_MAX]; NEIGHBOURS_MAX + 1];
     let mut degree = 1;
@@ -203,7 +203,7 @@ fn peel(mol: &mut Molecule, queue: &mut Queue) -> Result<(), Reason> {
     Ok(())
 }
 
-/// Puts pairs into a bond; with that it is assigned.
+/// Assigns electron pairs to a bond.
 fn give(
     mol: &mut Molecule,
     queue: &mut Queue,
@@ -234,7 +234,7 @@ fn give(
     Ok(())
 }
 
-/// An atom that has given all takes no more.
+/// Excludes the bonds of an atom that has assigned all of its pairs.
 fn shut(mol: &mut Molecule, queue: &mut Queue, index: usize) -> Result<(), Reason> {
     let left = std::mem::take(&mut mol.atoms[index].may_take);
     for slot in bits(left) {
@@ -254,7 +254,7 @@ fn assign_bridge(
 ) -> Result<(), Reason> {
     let slot = mol.atoms[here].slot_of(above).expect("a bridge is a bond");
     if mol.atoms[here].may_take >> slot & 1 == 0 {
-        // Another bridge has assigned it: it must have done so in the same way.
+        // Another bridge has assigned it already: both must agree.
         return if (mol.atoms[here].assigned[slot] > SINGLE) == odd {
             Ok(())
         } else {
@@ -271,7 +271,7 @@ fn assign_bridge(
     queue.look_at(mol, other)
 }
 
-/// What is assigned must be what the text says, where it says it.
+/// The assigned bonds must be those of the text, where the text has them.
 fn compare_with_text(mol: &Molecule) -> Result<(), Reason> {
     let faults = mol
         .atoms()
@@ -285,12 +285,12 @@ fn compare_with_text(mol: &Molecule) -> Result<(), Reason> {
     }
 }
 
-/// A bit in the byte of each bond of which the text says something else; without a branch, for of which kind a bond
-/// is can't be foretold.
+/// A bit in the byte of each bond that contradicts the text. Without branches, since the kind of a bond is
+/// unpredictable.
 fn contradicts(atom: &Atom) -> u64 {
     let [written, assigned] = [atom.orders, atom.assigned].map(u64::from_le_bytes);
     let aromatic = |orders: u64| orders >> AROMATIC.trailing_zeros();
-    // Where both are aromatic they are the same.
+    // If both are aromatic they are equal.
     let one_way = aromatic(written) & (assigned & !(assigned >> 1) | bytes_of_bits(atom.in_ring));
     let other_way = aromatic(assigned) & !(written & written >> 1);
     let differ = written ^ assigned;

@@ -2,23 +2,23 @@
 
 use super::atom::{Atom, NO_ATOM, PLACES};
 
-/// Places of the table in which colours are counted.
+/// Entries of the table in which colours are counted.
 pub(super) const TABLE: usize = 1024;
 
-/// By how many bits a colour is turned for each order of the bond by which it is seen, to set orders apart.
+/// The bits by which a neighbour's colour is rotated for each order of the bond, so that orders differ.
 pub(super) const ORDER_BITS: u64 = 11;
 
 /// A colour per atom, and how many different ones there are.
 #[derive(Debug)]
 pub(super) struct Colours {
-    /// 0 for nobody.
+    /// 0 for [`NO_ATOM`].
     pub of: [u64; PLACES],
     pub distinct: usize,
-    /// The next round's.
+    /// The colours of the next round.
     pub seen: [u64; PLACES],
-    /// Atoms at places that their colours say.
+    /// A hash table of atoms by colour.
     pub table: [u8; TABLE],
-    /// Per atom the first that has its colour, once they are refined and there are such; nobody's is nobody.
+    /// After refinement: for each atom, the first atom of the same colour, or [`NO_ATOM`].
     pub like: [u8; PLACES],
 }
 
@@ -38,7 +38,7 @@ impl Colours {
     }
 }
 
-/// Where atoms look, a byte per slot: its neighbour, and by how many bits that one's colour is turned.
+/// What atoms see, a byte per bond: the neighbour, and the bits by which its colour is rotated.
 #[derive(Debug)]
 pub(super) struct Around {
     pub near: [u64; PLACES],
@@ -63,10 +63,10 @@ impl Around {
     }
 }
 
-/// Neighbours that most atoms have at most.
+/// The most neighbours of nearly all atoms.
 pub(super) const FEW: usize = 4;
 
-/// Mixes a word: every bit of it bears on every bit of the result, and different words stay different
+/// Mixes a word: every bit of the word affects every bit of the result, and different words stay different
 /// (Moremur's constants; Pelle Evensen 2019).
 pub(super) fn mix(word: u64) -> u64 {
     let word = (word ^ word >> 27).wrapping_mul(MIX[0]);

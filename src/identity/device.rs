@@ -1,5 +1,6 @@
-//! What `kernels/structure_key.cu` has of this module's tables, limits and numbers: a part of the source that is
-//! written from here, so that each of them stands once. With `MOLSIEVE_WRITE=1` the test writes it; else it compares.
+//! The tables, limits and numbers of this module that `kernels/structure_key.cu` needs. A part of that source is
+//! generated here, so that each of them is defined once. With `MOLSIEVE_WRITE=1` the test writes the part; otherwise
+//! it compares.
 
 use std::{env, fmt::Write, fs, path::Path};
 
@@ -18,22 +19,22 @@ use super::{
 const BEGIN: &str = "// ── From src/identity";
 const END: &str = "// ── To here from src/identity";
 
-/// Charges of atoms in bonds, as far as any of them is certain.
+/// Charges of bonded atoms for which some valence is certain.
 const CHARGES: std::ops::RangeInclusive<i8> = -2..=1;
 /// Charges of aromatic atoms.
 const AROMATIC_CHARGES: std::ops::RangeInclusive<i8> = -1..=1;
 const VALENCES: u8 = 8;
 
-/// What the valences of an element allow.
+/// The valences of an element.
 #[derive(PartialEq, Eq, Clone, Copy)]
 struct Kind {
-    /// Whether it has no certain valence but on its own.
+    /// Whether it has a certain valence only without bonds.
     alone: bool,
-    /// Per charge a bit per valence that is certain.
+    /// For each charge, a bit per certain valence.
     certain: [u8; 4],
-    /// Per charge; 0 for none.
+    /// For each charge; 0 for none.
     aromatic: [u8; 3],
-    /// Per number of pairs in bonds, outside brackets; [`NO_ATOM`] for none.
+    /// For each number of electron pairs in bonds, outside brackets; [`NO_ATOM`] for none.
     hydrogens: [u8; VALENCES as usize],
 }
 
@@ -183,7 +184,7 @@ fn symbols(to: &mut String) {
     table(to, "PLAIN", &plain.collect::<Vec<_>>());
 }
 
-/// The whole part.
+/// The generated part.
 fn part() -> String {
     let mut to = format!(
         "{BEGIN}: tables, limits and numbers, written by the test in src/identity/device.rs ──\n\n"

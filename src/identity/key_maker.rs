@@ -6,16 +6,16 @@ use crate::{chem::RdKit, key::Key};
 /// How a key was made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
-    /// From the text alone.
+    /// Computed from the text alone.
     Direct,
-    /// RDKit wrote the canonical SMILES first.
+    /// Computed from the canonical SMILES that RDKit wrote.
     ByRdKit(Reason),
 }
 
-/// In front of a canonical SMILES that has no key of its own; no other key is made from text that begins so.
+/// Precedes a canonical SMILES whose bytes are hashed; no other key is computed from text that begins so.
 const BY_TEXT: u8 = 0;
 
-/// Makes keys of everything that RDKit can read.
+/// Computes the key of every molecule that RDKit can read. Each thread has one.
 #[derive(Debug)]
 pub struct KeyMaker {
     keys: StructureKeys,
@@ -23,7 +23,7 @@ pub struct KeyMaker {
 }
 
 impl KeyMaker {
-    /// One for a thread.
+    /// Allocates the working memory.
     pub fn new(rdkit: RdKit) -> Self {
         Self {
             keys: StructureKeys::new(),
@@ -31,7 +31,7 @@ impl KeyMaker {
         }
     }
 
-    /// The key of a SMILES, and how it was made. The error: RDKit can't read it.
+    /// The key of a SMILES, and how it was computed. Fails with RDKit's message if RDKit can't read the SMILES.
     pub fn key(&mut self, smiles: &[u8]) -> Result<(Key, Way), String> {
         match self.direct(smiles) {
             Ok(key) => Ok((key, Way::Direct)),
@@ -41,17 +41,17 @@ impl KeyMaker {
 
     /// The key from the text alone, where that is certain.
     pub fn direct(&mut self, smiles: &[u8]) -> Result<Key, Reason> {
-        // An extension of CXSMILES stands behind a blank.
+        // A CXSMILES extension follows a space.
         if smiles.contains(&b' ') {
             return Err(Reason::Text);
         }
         self.keys.key(smiles)
     }
 
-    /// The key from RDKit's canonical SMILES, and from the enhanced stereo of a molecule that has some
-    /// (CXSMILES), so that a racemate and its enantiomers are three molecules. The error: RDKit can't read the text.
+    /// The key from RDKit's canonical SMILES, with the enhanced stereo of a molecule that has some (CXSMILES), so that a
+    /// racemate and its enantiomers are three molecules. Fails with RDKit's message if RDKit can't read the text.
     ///
-    /// So whether a text is written in a way that is RDKit's business has no bearing on its key.
+    /// So a molecule has the same key whether or not its text needed RDKit.
     pub fn by_rdkit(&mut self, smiles: &[u8]) -> Result<Key, String> {
         let text = std::str::from_utf8(smiles).map_err(|_| "the SMILES is not UTF-8".to_owned())?;
         let canonical = self.rdkit.identity_smiles(text)?;
@@ -61,7 +61,8 @@ impl KeyMaker {
         Ok(self.of_canonical(canonical.as_bytes()).0)
     }
 
-    /// The key of a SMILES that RDKit has written, perhaps with enhanced stereo behind it, and why it is made of its bytes, if it is.
+    /// The key of a SMILES that RDKit has written, perhaps followed by enhanced stereo. The reason is set if the key is
+    /// a hash of the text's bytes.
     pub fn of_canonical(&mut self, canonical: &[u8]) -> (Key, Option<Reason>) {
         match self.direct(canonical) {
             Ok(key) => (key, None),

@@ -11,9 +11,9 @@ use super::{
 #[derive(Debug)]
 pub(super) struct Molecule {
     pub atoms: [Atom; PLACES],
-    /// Where atoms look for colours; [`super::refine::begin`] says it.
+    /// What atoms see; set by [`super::refine::begin`].
     pub around: Around,
-    /// Set where the processor can work on several atoms at a time.
+    /// Set if the processor can work on eight atoms at a time.
     #[cfg(target_arch = "x86_64")]
     pub simd: Option<Simd>,
     pub count: usize,
@@ -38,7 +38,7 @@ impl Molecule {
         }
     }
 
-    /// For a processor that can do no more, and to test that.
+    /// Disables AVX-512, for tests.
     pub fn work_atom_by_atom(&mut self) {
         #[cfg(target_arch = "x86_64")]
         {
@@ -62,7 +62,7 @@ impl Molecule {
         &mut self.atoms[..self.count]
     }
 
-    /// The place of the bond at its other end.
+    /// The other atom of a bond, and the bond's index there.
     pub fn twin(&self, atom: usize, slot: usize) -> (usize, usize) {
         let other = usize::from(self.atoms[atom].neighbours[slot]);
         let twin = self.atoms[other].slot_of(atom as u8);

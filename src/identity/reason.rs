@@ -2,55 +2,55 @@
 
 use crate::slot::REASONS_MAX;
 
-/// Why a key can't be told without RDKit.
+/// Why a key can't be computed without RDKit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, thiserror::Error)]
 pub enum Reason {
-    /// Nothing that is known here to be SMILES.
+    /// The text is not SMILES as far as this module knows SMILES.
     #[error("text")]
     Text,
-    /// More atoms than there is room for.
+    /// The molecule has more atoms than there is room for.
     #[error("size")]
     Size,
-    /// More neighbours than there is room for.
+    /// An atom has more neighbours than there is room for.
     #[error("degree")]
     Degree,
-    /// `*`, or an element that is none.
+    /// `*`, or a symbol that is no element.
     #[error("wildcard")]
     Wildcard,
     /// An atom map number.
     #[error("atom map")]
     AtomMap,
-    /// A valence that is not certain: radicals, bonds of metals, uncommon charges, faults.
+    /// A valence that is not certain: radicals, bonds of metals, uncommon charges, errors.
     #[error("valence")]
     Valence,
-    /// Hydrogens as atoms that are not hydrogens of one heavy atom, or that bear a mark.
+    /// Hydrogens written as atoms that are not bonded to exactly one heavy atom, or that have a mark.
     #[error("hydrogen")]
     Hydrogen,
-    /// Aromatic atoms for which no form with double bonds is found, or of an uncommon kind.
+    /// Aromatic atoms without a Kekulé form, or of an uncommon kind.
     #[error("aromatic")]
     Aromatic,
-    /// Double bonds that may lie in more than one way.
+    /// Double bonds that can be assigned in more than one way.
     #[error("bonds")]
     Bonds,
-    /// Marks of double bonds that contradict each other.
+    /// Stereo marks of double bonds that contradict each other.
     #[error("marks")]
     Marks,
-    /// Centres that are not tetrahedral, or of uncommon elements, or beside what RDKit may take for alike.
+    /// Stereo centres that are not tetrahedral, or of uncommon elements, or with neighbours that RDKit may rank equal.
     #[error("chirality")]
     Chirality,
-    /// A mark on a nitrogen where rings meet.
+    /// A stereo mark on a nitrogen that several rings share.
     #[error("nitrogen centre")]
     NitrogenCentre,
-    /// Centres by a ring of which only some have a mark.
+    /// Ring stereo centres of which only some have a mark.
     #[error("ring stereo")]
     RingStereo,
-    /// So symmetric that setting atoms apart takes too long.
+    /// The molecule is so symmetric that distinguishing its atoms takes too long.
     #[error("symmetry")]
     Symmetry,
 }
 
 impl Reason {
-    /// All of them; a reason's number is its place.
+    /// All of them; a reason's number is its index.
     pub const ALL: [Self; 14] = [
         Self::Text,
         Self::Size,

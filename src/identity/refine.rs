@@ -1,6 +1,5 @@
-//! Colours of atoms, refined over neighbours until atoms that look different have different ones
-//! (Morgan 1965; Weisfeiler and Leman 1968). A colour is a hash of what an atom sees, so it does not depend on
-//! the order of the text.
+//! Refines colours over neighbours until atoms that differ have different colours (Morgan 1965; Weisfeiler and
+//! Leman 1968). A colour is a hash of what an atom sees, so it does not depend on the order of the text.
 
 use std::hint::select_unpredictable;
 
@@ -12,19 +11,19 @@ use super::{
     molecule::Molecule,
 };
 
-/// Who looks: that decides what is seen.
+/// Which properties of atoms count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Sight {
-    /// All there is.
+    /// All of them.
     Full,
-    /// What counts for ranks by the rules of Cahn, Ingold and Prelog as RDKit applies them: no charges.
+    /// Those that count for ranks by the rules of Cahn, Ingold and Prelog as RDKit applies them: no charges.
     Ranks,
 }
 
 /// Of [`Atom::itself`], what counts for ranks: no charge, no unsaturation.
 const RANKED: u64 = (1 << 40) - 1;
 
-/// What an atom is by itself, and what it sees of others.
+/// Sets the first colours, and what each atom sees.
 pub(super) fn begin(mol: &mut Molecule, sight: Sight, colours: &mut Colours) {
     mol.around.wide = false;
     for index in 0..mol.count {
@@ -48,7 +47,7 @@ pub(super) fn refine(mol: &Molecule, colours: &mut Colours) {
     {
         return avx512::refine(simd, mol, colours);
     }
-    // Few molecules are done with fewer rounds, so nothing is counted before.
+    // Few molecules need fewer rounds, so colours are not counted before.
     let mut counted = false;
     while colours.distinct < mol.count {
         two_steps(mol, colours);
@@ -65,8 +64,8 @@ pub(super) fn refine(mol: &Molecule, colours: &mut Colours) {
     }
 }
 
-/// What all atoms see once more, added up in two ways: of a molecule whose colours tell its graph, all there is to
-/// know. The order of the atoms does not matter.
+/// One more round, summed over all atoms in two ways. If the colours identify the graph, so do the sums. The order of
+/// the atoms does not matter.
 pub(super) fn sum_up(mol: &Molecule, colours: &Colours) -> [u64; 2] {
     #[cfg(target_arch = "x86_64")]
     if let Some(simd) = mol.simd
@@ -88,14 +87,14 @@ fn two_steps(mol: &Molecule, colours: &mut Colours) {
     step(mol, seen, of);
 }
 
-/// A round.
+/// One round.
 fn step(mol: &Molecule, from: &[u64; PLACES], to: &mut [u64; PLACES]) {
     for (index, to) in to.iter_mut().enumerate().take(mol.count) {
         *to = see(mol, index, from);
     }
 }
 
-/// What an atom sees. Colours are mixed already, so their sum tells what is around it.
+/// What an atom sees. Colours are mixed already, so their sum identifies the neighbours.
 #[inline(always)]
 fn see(mol: &Molecule, index: usize, colours: &[u64; PLACES]) -> u64 {
     let Around {
@@ -107,7 +106,7 @@ fn see(mol: &Molecule, index: usize, colours: &[u64; PLACES]) -> u64 {
         let colour = colours[usize::from((near[index] >> (8 * slot)) as u8)];
         colour.rotate_left(u32::from((rotation[index] >> (8 * slot)) as u8))
     };
-    // Nobody adds nothing, so four are summed without a look at how many there are.
+    // `NO_ATOM` adds 0, so the first four are summed whatever the degree.
     let mut sum = colours[index].wrapping_mul(5);
     for slot in 0..FEW {
         sum = sum.wrapping_add(seen(slot));
@@ -120,14 +119,15 @@ fn see(mol: &Molecule, index: usize, colours: &[u64; PLACES]) -> u64 {
     mix(sum)
 }
 
-/// Whether those that had the same colour when they were counted have the same again. Who differs from all stays so.
+/// Whether atoms that had the same colour at the last count still have the same colour. Atoms that differed still
+/// differ.
 fn still_like(atoms: usize, colours: &Colours) -> bool {
     let Colours { of, like, .. } = colours;
     let differ = (0..atoms).map(|index| of[usize::from(like[index])] ^ of[index]);
     differ.fold(0, |all, differ| all | differ) == 0
 }
 
-/// How many different ones there are, and which of the atoms has the colour of which.
+/// Counts the distinct colours, and finds the first atom of each.
 fn count(atoms: usize, colours: &mut Colours) -> usize {
     let places = (4 * atoms).next_power_of_two().clamp(128, TABLE);
     let Colours {
@@ -142,7 +142,7 @@ fn count(atoms: usize, colours: &mut Colours) -> usize {
         loop {
             let holder = table[place];
             let free = holder == NO_ATOM;
-            // Whether it is free can't be foretold, so it is no branch of its own.
+            // Whether the entry is free is unpredictable, so it is not a branch of its own.
             if select_unpredictable(free, colour, of[usize::from(holder)]) == colour {
                 like[index] = select_unpredictable(free, index as u8, holder);
                 table[place] = like[index];

@@ -1,7 +1,7 @@
-//! Which marks of the text are stereo, and what they say, told from the colours of atoms as RDKit tells it from
-//! its ranks (its legacy perception, the default in 2025.03): a centre or a double bond counts if what it holds
-//! is different; what one says may set others apart; marks that never say anything fall away, but for centres
-//! that are one by the ring that they share with another.
+//! Which marks of the text are stereo, and what they add to the colours of atoms. RDKit decides this from its ranks
+//! (its legacy perception, the default in 2025.03); this module decides it from colours in the same way. A centre or a
+//! double bond is stereo if its neighbours differ. What it adds to colours may make others differ. Marks of which the
+//! neighbours never differ are dropped, except ring stereo centres.
 
 use super::{
     aromatic::may_be_aromatic,
@@ -16,24 +16,24 @@ use super::{
     refine::refine,
 };
 
-/// RDKit's bound: double bonds in smaller rings are cis by need.
+/// RDKit's limit: double bonds in smaller rings can only be cis.
 pub(super) const STEREO_RING_MIN: usize = 8;
 
-/// What an atom says of itself in a round, in bits of its colour.
+/// The parity of a centre, in bits of its colour.
 pub(super) const CENTRE_EVEN: u8 = 1;
 pub(super) const CENTRE_ODD: u8 = 2;
-/// Added at both ends of a double bond; an atom may be the end of two.
+/// The geometry of a double bond, added at both ends; an atom may be the end of two.
 pub(super) const SAME_SIDE: u8 = 4;
 pub(super) const OTHER_SIDE: u8 = 32;
-/// Mixed into the colour of what says something.
+/// Mixed into the colour of an atom with stereo.
 pub(super) const SAID: u64 = 0xa5;
 
 /// The marks of a molecule.
 #[derive(Debug)]
 pub(super) struct Stereo {
-    /// The ends of double bonds that have said something.
+    /// The ends of double bonds with stereo.
     ends: [bool; PLACES],
-    /// Marked centres that wait for their neighbours to differ.
+    /// Marked centres whose neighbours do not differ yet.
     pub waiting: [u8; PLACES],
     pub waiting_count: usize,
     bonds: [(u8, u8); PLACES],
@@ -56,15 +56,15 @@ impl Stereo {
         (self.waiting_count, self.bonds_count) = (0, 0);
     }
 
-    /// What waits; the rest is in the colours by now.
+    /// Copies the pending centres; the colours include the rest already.
     pub fn copy_waiting(&mut self, from: &Self) {
         let waiting = from.waiting_count;
         self.waiting[..waiting].copy_from_slice(&from.waiting[..waiting]);
         (self.waiting_count, self.bonds_count) = (waiting, 0);
     }
 
-    /// Finds the marks that may count, and puts what they say into colours until nothing is added. Whether
-    /// anything is said, or waits to be.
+    /// Finds the marks that may be stereo, and adds them to the colours until nothing changes. Returns whether there is
+    /// any stereo, pending centres included.
     pub fn perceive(
         &mut self,
         mol: &Molecule,
@@ -78,7 +78,7 @@ impl Stereo {
             &self.waiting[..self.waiting_count],
             &self.bonds[..self.bonds_count],
         );
-        if !kinds.tell(mol, colours, centres, bonds) {
+        if !kinds.distinguish(mol, colours, centres, bonds) {
             return Err(Reason::Chirality);
         }
         let mut any = false;
@@ -94,8 +94,8 @@ impl Stereo {
         Ok(any || self.waiting_count > 0)
     }
 
-    /// Whether a double bond without stereo stands between two that have it. Their marks stand on either side of
-    /// it then, and RDKit may write what it does not mean.
+    /// Whether a double bond without stereo lies between two with stereo. Both of its ends then have marks, and RDKit may
+    /// write SMILES that mean another molecule.
     fn marks_meet(&self, mol: &Molecule) -> bool {
         let says = |index: u8| self.ends[usize::from(index)];
         let beside = |atom: &Atom, end: u8| {
@@ -114,7 +114,7 @@ impl Stereo {
         })
     }
 
-    /// One round over what waits. Whether something was said.
+    /// One round over all pending marks. Returns whether any was added to the colours.
     pub fn say(&mut self, mol: &Molecule, colours: &mut Colours) -> Result<bool, Reason> {
         let mut now = [0u8; PLACES];
         let mut any = false;
@@ -191,7 +191,7 @@ impl Stereo {
                 let marked = has_mark(atom, other)? && has_mark(end, index as u8)?;
                 let able = |atom: &Atom| atom.degree == 2 || atom.degree == 3;
                 if marked && able(atom) && able(end) && !in_small_ring(mol, index, slot) {
-                    // Of others RDKit writes some as other molecules.
+                    // RDKit writes some double bonds of other elements as another molecule.
                     if ![atom, end]
                         .iter()
                         .all(|end| matches!(end.number, CARBON | NITROGEN))
@@ -214,8 +214,8 @@ impl Stereo {
         Ok(())
     }
 
-    /// Centres whose neighbours are alike stay if they are in a ring with another such one. Where only some of
-    /// those that look alike are marked, RDKit may write two molecules alike, so it has to be asked.
+    /// Keeps centres with equal neighbours that share a ring system with another such centre. If only some atoms of one
+    /// colour are marked, RDKit may write the same SMILES for two molecules, so RDKit decides.
     fn keep_ring_centres(&mut self, mol: &Molecule, colours: &Colours) -> Result<(), Reason> {
         let waiting = std::mem::take(&mut self.waiting_count);
         let mut able = [0u8; PLACES];
@@ -251,7 +251,7 @@ impl Stereo {
                 && kept.iter().any(|&kept| colours.same(kept, index as u8))
         };
         let partly = !kept.is_empty() && mol.atoms().iter().enumerate().any(bare);
-        // Two that are alike beside two others that are, in one system of rings: here too.
+        // The same for two centres of one colour and two of another colour in one ring system.
         let like = |one: u8| {
             let within = |other: u8| systems[usize::from(other)] == systems[usize::from(one)];
             let like = |other: u8| other != one && within(other) && colours.same(one, other);
@@ -273,7 +273,7 @@ impl Stereo {
     }
 }
 
-/// Atoms that bonds in rings join.
+/// Marks the atoms that ring bonds connect.
 fn mark_ring_system(mol: &Molecule, from: u8, system: u8, systems: &mut [u8; PLACES]) {
     let mut stack = [0u8; PLACES];
     stack[0] = from;
@@ -314,7 +314,7 @@ fn centre_of_three(mol: &Molecule, atom: &Atom) -> Result<bool, Reason> {
             let in_rings = (0..3).filter(|&slot| atom.bond_in_ring(slot)).count();
             match in_rings {
                 0 | 1 if !conjugated => Ok(false),
-                // In a ring of three, or where rings meet: what RDKit makes of it depends on its rings.
+                // In a ring of three, or shared by rings: RDKit's result depends on its set of rings.
                 _ if conjugated || in_rings == 3 => Err(Reason::NitrogenCentre),
                 _ => Ok(in_ring_of_three(mol, atom)),
             }
@@ -340,7 +340,7 @@ fn neighbours_differ(atom: &Atom, colours: &Colours) -> bool {
     (0..neighbours.len()).all(|i| (0..i).all(|j| !colours.same(neighbours[i], neighbours[j])))
 }
 
-/// Whether the centre is `@@`, seen with its neighbours in the order of their colours, its hydrogen first.
+/// Whether the centre is `@@` with its neighbours in the order of their colours, its hydrogen first.
 fn is_odd(atom: &Atom, colours: &Colours) -> bool {
     let neighbours = &atom.neighbours[..usize::from(atom.degree)];
     let colour = |i: usize| colours.of[usize::from(neighbours[i])];
@@ -351,18 +351,18 @@ fn is_odd(atom: &Atom, colours: &Colours) -> bool {
         }
     }
     let lone = atom.degree == 3 && atom.hydrogens == 0;
-    // In brackets the hydrogen stands behind the atom before, if there is one.
+    // In brackets the hydrogen follows the preceding atom, if there is one.
     odd ^= atom.hydrogens == 1
         && if atom.hydrogen_was_atom {
             atom.hydrogen_odd
         } else {
             !atom.first
         };
-    // RDKit's way with a centre of three that closes one ring.
+    // RDKit treats a centre of three neighbours with one ring closure this way.
     odd ^ (lone && atom.closures == 1 && atom.unsaturation == 0)
 }
 
-/// Whether a mark tells the neighbours of one end of a double bond apart.
+/// Whether a mark distinguishes the neighbours of one end of a double bond.
 fn has_mark(atom: &Atom, other_end: u8) -> Result<bool, Reason> {
     let mut heavy = false;
     let mut marked = false;
@@ -372,14 +372,14 @@ fn has_mark(atom: &Atom, other_end: u8) -> Result<bool, Reason> {
             marked |= atom.sides[slot] != 0;
         }
     }
-    // Here RDKit would keep the hydrogen as an atom.
+    // RDKit keeps such a hydrogen as an atom.
     if atom.hydrogen_side != 0 && !heavy {
         return Err(Reason::Hydrogen);
     }
     Ok(marked || atom.hydrogen_side != 0)
 }
 
-/// Whether the neighbours of the higher colour at either end are on the same side of the double bond.
+/// Whether the neighbours of the higher colour at both ends are on the same side of the double bond.
 fn sides(mol: &Molecule, a: u8, b: u8, colours: &Colours) -> Result<Option<bool>, Reason> {
     let at_a = side(&mol.atoms[usize::from(a)], b, colours)?;
     let at_b = side(&mol.atoms[usize::from(b)], a, colours)?;
@@ -399,7 +399,7 @@ fn side(atom: &Atom, other_end: u8, colours: &Colours) -> Result<Option<i8>, Rea
             Some((_, first_mark)) if first_mark != 0 && first_mark == mark => {
                 return Err(Reason::Marks);
             }
-            // One mark tells of both neighbours.
+            // One mark places both neighbours.
             Some((first, first_mark)) if first > colour => {
                 (first, if first_mark != 0 { first_mark } else { -mark })
             }
@@ -416,7 +416,7 @@ fn side(atom: &Atom, other_end: u8, colours: &Colours) -> Result<Option<i8>, Rea
     }
 }
 
-/// Whether the bond is in a ring in which RDKit sees no double bonds' stereo.
+/// Whether the bond is in a ring that is too small for RDKit to see stereo at its double bonds.
 fn in_small_ring(mol: &Molecule, index: usize, slot: usize) -> bool {
     if !mol.atoms[index].bond_in_ring(slot) {
         return false;
@@ -430,7 +430,7 @@ fn in_small_ring(mol: &Molecule, index: usize, slot: usize) -> bool {
     while at < count {
         let here = usize::from(queue[at]);
         at += 1;
-        // As many atoms as the way has so far; with the goal one more.
+        // The atoms of the path so far; the goal adds one.
         if usize::from(distance[here]) + 1 >= STEREO_RING_MIN {
             return false;
         }
@@ -451,7 +451,7 @@ fn in_small_ring(mol: &Molecule, index: usize, slot: usize) -> bool {
     false
 }
 
-/// Whether a centre with neighbours that are alike may be one by its ring.
+/// Whether a centre with equal neighbours may be a ring stereo centre.
 fn is_ring_centre(mol: &Molecule, index: usize, colours: &Colours) -> bool {
     let atom = &mol.atoms[index];
     if atom.in_ring == 0 {

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::key::Key;
 
-/// Makes keys without RDKit. One for a thread; nothing is allocated for a molecule.
+/// Computes keys without RDKit. Each thread has one; a molecule allocates nothing.
 #[derive(Debug)]
 pub struct StructureKeys {
     mol: Molecule,
@@ -35,7 +35,7 @@ impl Default for StructureKeys {
 }
 
 impl StructureKeys {
-    /// Room for the largest molecule.
+    /// Allocates room for the largest molecule.
     pub fn new() -> Self {
         Self {
             mol: Molecule::new(),
@@ -49,7 +49,7 @@ impl StructureKeys {
         }
     }
 
-    /// The same, as a processor without AVX-512 makes the keys.
+    /// The same, without AVX-512.
     #[doc(hidden)]
     pub fn atom_by_atom() -> Self {
         let mut keys = Self::new();
@@ -66,11 +66,11 @@ impl StructureKeys {
         self.canon.key(&self.mol, &self.colours, &self.stereo)
     }
 
-    /// Colours with all that is to be seen.
+    /// Colours the atoms, stereo included.
     fn colour(&mut self) -> Result<(), Reason> {
         let (mol, colours) = (&mut self.mol, &mut self.colours);
         if mol.any_chirality || mol.any_side {
-            // Charges of others show in their bonds and hydrogens too.
+            // The charges of other elements also show in their bonds and hydrogens.
             let hidden = |atom: &Atom| atom.number == CARBON && atom.charge != 0;
             let sight = if mol.atoms().iter().any(hidden) {
                 Sight::Ranks
@@ -96,7 +96,7 @@ impl StructureKeys {
     }
 }
 
-/// What ranks do not see is seen at last, on top of what they have set apart.
+/// Adds to the colours what ranks do not see, on top of what ranks distinguish.
 fn see_the_rest(mol: &mut Molecule, colours: &mut Colours) {
     let ranked = colours.of;
     begin(mol, Sight::Full, colours);
