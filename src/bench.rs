@@ -1,32 +1,32 @@
-//! What this machine's engines are worth, honestly: each step of the sieve and the whole of it on every
-//! engine, beside what the memory allows, and RDKit's speed beside all of them.
+//! Measures this machine's engines: each step of the sieve and the whole sieve, compared with the speed of memory, and
+//! RDKit on one core.
 //!
-//! | figure | what is timed | what it is a share of |
+//! | figure | what is timed | ceiling |
 //! |---|---|---|
-//! | hash | keys of rows that are where the engine reads them | copying the same bytes |
-//! | structure key | structure keys from SMILES in host memory to keys there: the shipped library, over and over | copying the same bytes to where the engine hashes them |
-//! | absent | look-ups of keys that are not in the filter, others each time | random reads |
+//! | hash | keys of rows that are already where the engine reads them | copying the same bytes |
+//! | structure key | structure keys from SMILES in host memory to keys in host memory: the shipped library, repeated | copying the same bytes to where the engine hashes them |
+//! | absent | look-ups of keys that are not in the filter, different keys each time | random reads |
 //! | present | look-ups of keys that are in the filter | random reads |
 //! | insert | inserts of keys | random atomics |
-//! | end to end | the whole sieve of slots as a ring has them, all rows new: what goes to a device and what comes back counts | copying the same bytes to where the engine hashes them |
+//! | end to end | the whole sieve of slots of a job's size, all rows new, copies to and from the device included | copying the same bytes to where the engine hashes them |
 //!
-//! The ceilings are measured, on every engine by code that does nothing else:
+//! Each engine's ceilings are measured by code that does nothing else:
 //!
-//! - Copies are from host memory, page-locked where the engine wants it, and back: to other host memory by the
-//!   threads of the cpu engine, or to the device. What is copied there is the text of rows and where each ends, what
-//!   comes back their keys and verdicts.
-//! - Random reads are independent reads of words at random places of the filter, random atomics set a bit in such
-//!   words, as an insert does. A word has 8 bytes, on wgpu 4. As many are made for a key as it has bits, 30.
+//! - Copies go from host memory, page-locked where the engine uses that, and back: to other host memory by the
+//!   threads of the cpu engine, or to the device. The text of rows and their ends are copied in, and keys and verdicts
+//!   are copied back.
+//! - Random reads are independent reads of random words of the filter. Random atomics set a bit in such words, as an
+//!   insert does. A word has 8 bytes, on wgpu 4. There are as many accesses for a key as it has bits, 30.
 //!
-//! Half of a filter's bits are set, at random, when steps are timed: so look-ups of absent keys read as much as in
-//! a filter that holds all the keys it is made for. Those that are inserted and looked up as present come on top.
-//! End to end a filter is empty at first, and never holds more keys than it is made for: so a pass takes 32 slots, or
-//! as many as it holds the rows of.
+//! When steps are timed, a random half of the filter's bits is set. So look-ups of absent keys read as much as in a
+//! filter that holds all the keys that it is made for. Inserted keys and present keys are added to that. End to end, a
+//! filter is empty at first and never holds more keys than it is made for. So a pass takes 32 slots, or as many slots
+//! as have that many rows.
 //!
-//! A share may be over 1: keys on a GPU are made of what is there already, and the cpu engine reads the words of
-//! several keys side by side before it sets bits in them.
+//! A figure may exceed its ceiling: a GPU hashes rows that are in its memory already, and the cpu engine prefetches the
+//! words of several keys in parallel before it sets bits in them.
 //!
-//! A figure is the median of five repeats or more, after a warm-up.
+//! A figure is the median of five or more repeats, after a warm-up.
 
 mod assessment;
 mod chemistry;
@@ -55,7 +55,7 @@ pub use selection::{Part, Selection};
 use crate::{chem::RdKit, machine, units};
 use subject::Subject;
 
-/// Measures; `say` hears what comes next.
+/// Measures all that is selected. Calls `say` with the name of each measurement before it starts.
 pub fn run(
     rdkit: RdKit,
     selection: &Selection,

@@ -182,7 +182,7 @@ fn the_cpu_engine_is_measured_and_told_in_three_forms() {
 fn a_table_says_it_on_the_terminal() {
     let run = bench("--engine cpu --max-filter 256KiB").run().ends_with(0);
     for part in [
-        "too short for figures to be trusted",
+        "too short for reliable figures",
         "times as fast as the reference",
         "  fast      parse ",
         "  reference parse ",
@@ -296,7 +296,7 @@ fn software_is_measured_when_asked_for_and_marked() {
     if adapters.len() == 1 {
         let unasked = run("--max-filter 256KiB --json");
         assert!(
-            unasked.stdout.contains("no GPU but software"),
+            unasked.stdout.contains("no GPU, only a software renderer"),
             "{}",
             unasked.stdout
         );

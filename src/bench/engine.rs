@@ -26,10 +26,10 @@ use crate::{
     units::ByteSize,
 };
 
-/// Of rows that are new, what the whole sieve may take for known: far more than is to be expected.
+/// The share of new rows that the whole sieve may call maybe: far more than expected.
 const FALSE_SHARE_MAX: f64 = 0.001;
 
-/// Measures an engine. If it fails on the way, the report says so and has what came before.
+/// Measures an engine. If it fails, the report has the error and the figures before it.
 pub(super) fn measure(
     subject: &Subject,
     selection: &Selection,
@@ -85,7 +85,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// Filters of all sizes that fit.
+    /// Measures all filters that fit.
     fn filters(
         &self,
         copied: f64,
@@ -107,7 +107,7 @@ impl Bench<'_> {
             ));
             match self.filter(bytes, copied) {
                 Ok(filter) => {
-                    // Of a bench that hangs later this is what is left.
+                    // Logged at once, in case a later measurement hangs.
                     tracing::info!(
                         "{}: a filter of {}: {}",
                         self.subject,
@@ -127,7 +127,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// What does not depend on the filter. Gives the rate of copies to where rows are hashed.
+    /// Measures what does not depend on the filter. Returns the rate of copies to where rows are hashed.
     fn copy_and_hash(&self, report: &mut EngineReport) -> Result<f64, BenchError> {
         let layout = layout(self.subject.large_slot_bytes(self.effort))?;
         let room = Room::new(shape(FILTER_BYTES[0], HASHES), &layout);
@@ -156,7 +156,7 @@ impl Bench<'_> {
 
     fn structure_keys(&self, copied: f64, report: &mut EngineReport) -> Result<(), BenchError> {
         if !self.subject.makes_keys() {
-            report.structure_keys_skipped = Some("the CPU makes them for this engine".into());
+            report.structure_keys_skipped = Some("with this engine the CPU computes them".into());
             return Ok(());
         }
         match structure_key::measure(self.subject, self.effort, copied) {
@@ -169,7 +169,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// One filter: first what its memory allows, then the steps, then the whole sieve.
+    /// Measures one filter: first the ceilings, then the steps, then the whole sieve.
     fn filter(&self, bytes: u64, copied: f64) -> Result<FilterReport, BenchError> {
         let filter = shape(bytes, HASHES);
         let layout = layout(self.subject.large_slot_bytes(self.effort))?;
@@ -182,20 +182,20 @@ impl Bench<'_> {
         let mut report = self.random_accesses(room, steps.as_mut())?;
         if self.selection.wants(Part::Filters) {
             self.steps(room, steps.as_mut(), &mut report)?;
-            // There may be no room for two filters.
+            // The memory may not have room for two filters.
             drop(steps);
             report.end_to_end = Some(self.end_to_end(bytes, copied)?);
         }
         Ok(report)
     }
 
-    /// The ceilings: reads and atomics at random, in the filter's own memory.
+    /// The ceilings: random reads and atomics in the filter's memory.
     fn random_accesses(
         &self,
         room: Room,
         steps: &mut dyn Steps,
     ) -> Result<FilterReport, BenchError> {
-        // Memory that was never written to may be one page, read again and again.
+        // Memory that was never written may be a single page.
         fill_half(steps, room.rows_max)?;
         let passes = passes_max(room.rows_max);
         let read = self.effort.time(passes, &mut |passes| {
@@ -217,8 +217,7 @@ impl Bench<'_> {
         })
     }
 
-    /// Look-ups of keys that are not in the filter, in which half of the bits are set; then inserts, and look-ups of
-    /// the same keys.
+    /// Look-ups of absent keys in a half-full filter, then inserts, and look-ups of the inserted keys.
     fn steps(
         &self,
         room: Room,
@@ -259,7 +258,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// The whole sieve from slots in host memory to their keys and verdicts there; all rows are new.
+    /// The whole sieve, from slots in host memory to their keys and verdicts in host memory; all rows are new.
     fn end_to_end(&self, bytes: u64, copy_bytes_per_second: f64) -> Result<Figure, BenchError> {
         let slot_bytes = match self.effort.is_trial() {
             true => SLOT_BYTES_MIN,
@@ -279,7 +278,7 @@ impl Bench<'_> {
         Ok(Figure::new(timing, rows, bytes_per_key, copied))
     }
 
-    /// Figures of an engine that is wrong are worth nothing.
+    /// Fails if a result is wrong.
     fn expect(&self, right: bool, fault: &'static str) -> Result<(), BenchError> {
         let engine = self.subject.to_string();
         right
@@ -288,7 +287,7 @@ impl Bench<'_> {
     }
 }
 
-/// What was measured at a filter, in a line.
+/// The figures at a filter, in one line.
 fn figures(filter: &FilterReport) -> String {
     let (reads, atomics) = (filter.reads_per_second, filter.atomics_per_second);
     let keys = |figure: Option<Figure>| figure.map(|figure| figure.keys_per_second);
@@ -305,10 +304,10 @@ fn figures(filter: &FilterReport) -> String {
     told.collect::<Vec<_>>().join(", ")
 }
 
-/// Keys and verdicts.
+/// Bytes of a row's key and verdict.
 const ROW_BYTES_BACK: u64 = (size_of::<[u64; 2]>() + size_of::<u8>()) as u64;
 
-/// Of a step over keys, each of which takes `accesses` to the filter; `ceiling` is in accesses per second.
+/// The figure of a step over keys that each access the filter `accesses` times; `ceiling` is in accesses per second.
 fn access_figure(
     timing: Timing,
     keys: u64,

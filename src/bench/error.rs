@@ -5,27 +5,27 @@ use crate::{chem::ChemistryError, rules::RuleError, sieve::EngineError, slot::La
 /// Why nothing can be measured.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum BenchError {
-    /// An engine that is named is not there; in mid-run: it fails.
+    /// This machine does not have an engine that was named, or an engine fails.
     #[error(transparent)]
     Engine(#[from] EngineError),
-    /// An engine gives wrong answers: its figures are worth nothing.
-    #[error("engine {engine}: gives wrong answers, it {fault}")]
+    /// An engine returns wrong results, so its figures mean nothing.
+    #[error("engine {engine}: the results are wrong, the engine {fault}")]
     Wrong {
         /// The engine and its device.
         engine: String,
-        /// What it did.
+        /// What is wrong.
         fault: &'static str,
     },
-    /// RDKit does not work.
+    /// RDKit fails.
     #[error(transparent)]
     Chemistry(#[from] ChemistryError),
-    /// RDKit does not read one of the built-in molecules.
-    #[error("RDKit does not read a molecule that is built in: {0}")]
+    /// RDKit can't read one of the built-in molecules.
+    #[error("RDKit can't read a built-in molecule: {0}")]
     Molecule(String),
-    /// The built-in rule can't be read; a fault of molsieve.
+    /// The built-in rule can't be read; a bug in molsieve.
     #[error(transparent)]
     Rule(#[from] RuleError),
-    /// A slot can't be made; a fault of molsieve.
+    /// A slot can't be made; a bug in molsieve.
     #[error(transparent)]
     Layout(#[from] LayoutError),
 }

@@ -6,9 +6,9 @@ use super::{
 };
 use crate::sieve::{EngineError, FilterShape, steps::Steps};
 
-/// What the default rate of false positives, 10^-9, asks for.
+/// Bits per key at the default rate of false positives, 10^-9.
 pub(super) const HASHES: u32 = 30;
-/// Filters that are measured: one that stays in a cache, then larger ones.
+/// Filters that are measured: one that fits a cache, then larger ones.
 pub(super) const FILTER_BYTES: [u64; 9] = [
     256 << 10,
     16 << 20,
@@ -16,12 +16,12 @@ pub(super) const FILTER_BYTES: [u64; 9] = [
     1 << 30,
     4 << 30,
     16 << 30,
-    // The largest on a card of 80 GiB.
+    // The largest on a GPU of 80 GiB.
     48 << 30,
     64 << 30,
     128 << 30,
 ];
-/// The share of bits that are set when steps are timed.
+/// The share of the bits that is set when steps are timed.
 pub(super) const SHARE_SET: f64 = 0.5;
 
 pub(super) fn shape(bytes: u64, hashes: u32) -> FilterShape {
@@ -29,30 +29,30 @@ pub(super) fn shape(bytes: u64, hashes: u32) -> FilterShape {
     FilterShape { bits, hashes }
 }
 
-/// Keys that a filter is made for: with as many half of its bits are set, `n = m ln 2 / k`.
+/// The number of keys that a filter is made for: they set half of its bits, `n = m ln 2 / k`.
 pub(super) fn capacity(filter: FilterShape) -> u64 {
     (filter.bits as f64 * std::f64::consts::LN_2 / f64::from(filter.hashes)) as u64
 }
 
-/// Sets half of the filter's bits. Leaves keys loaded, one for each row.
+/// Sets half of the filter's bits, and leaves a key loaded for each row.
 pub(super) fn fill_half(steps: &mut dyn Steps, rows: usize) -> Result<(), EngineError> {
     steps.load_keys(&input::keys(0, rows))?;
     steps.fill_at_random()
 }
 
-/// Passes of short steps between two looks at the clock.
+/// Passes of short steps in one repeat.
 pub(super) const MANY: u32 = 1_000;
 
-/// As many that a GPU's tally of 32 bits does not overflow.
+/// The most passes for which a GPU's tally of 32 bits does not overflow.
 pub(super) fn passes_max(rows: usize) -> u32 {
     (u32::MAX / rows.max(1) as u32).min(MANY)
 }
 
-/// Keys that are in no filter: others each time, so that no cache has seen the words they ask for.
+/// Keys that are in no filter: different keys each time, so that no cache holds the words that they read.
 pub(super) struct Absentees {
     next: u64,
     rows: usize,
-    /// Keys, each counted once however often it was looked up.
+    /// Distinct keys, each counted once.
     looked_up: u64,
     found: u64,
 }
@@ -79,8 +79,8 @@ impl Absentees {
         })
     }
 
-    /// Whether no more keys were found than chance explains: one in 2^30 is to be expected of a half-full filter.
-    /// Ten times as many, and ten where hardly any is to be expected, are not seen in the life of a machine.
+    /// Whether the number of keys found is explained by chance: a half-full filter finds one in 2^30. Ten times as many, or
+    /// ten where less than one is expected, has a negligible probability.
     pub fn found_as_expected(&self) -> bool {
         let expected = self.looked_up as f64 * SHARE_SET.powi(HASHES as i32);
         self.found as f64 <= 10.0 * (1.0 + expected)
@@ -115,7 +115,7 @@ mod tests {
             seen.found_as_expected()
         };
         assert!(seen(1_000, 0) && seen(1_000, 1) && !seen(1_000, 11));
-        // A look-up that heeds 20 bits of 30 finds one in a million.
+        // A look-up that checks only 20 bits of 30 finds one in a million.
         assert!(seen(1 << 32, 4) && !seen(1 << 32, 1 << 12));
     }
 }

@@ -1,4 +1,4 @@
-//! Structure keys beside what they stand for: RDKit's parser and its canonical SMILES, on one core.
+//! Structure keys compared with RDKit's parser and canonical SMILES, on one core.
 
 use std::time::Instant;
 
@@ -9,15 +9,15 @@ use super::{
 };
 use crate::{chem::RdKit, identity::StructureKeys, sieve::conformance::natural_products};
 
-/// The shipped library: enough molecules that the processor can't learn them by heart, as it does a few dozen. The few
-/// that go to RDKit for a key are left out, for they would compare RDKit with itself.
+/// The shipped library: enough molecules that branch prediction can't memorise them, as it does a few dozen. Leaves out
+/// the few whose keys need RDKit, which would compare RDKit with itself.
 pub(super) fn molecules(keys: &mut StructureKeys) -> Vec<&'static str> {
     natural_products()
         .filter(|smiles| keys.key(smiles.as_bytes()).is_ok())
         .collect()
 }
 
-/// Passes over the molecules that a structure key's turn takes, for the clock to see it.
+/// Passes over the molecules in each repeat of structure keys, so that the clock resolves them.
 const PASSES: u32 = 10;
 
 pub(super) fn measure(rdkit: RdKit, effort: Effort) -> Result<KeyTimes, BenchError> {

@@ -18,22 +18,22 @@ pub struct Report {
     pub machine: Machine,
     /// Seconds per figure.
     pub seconds: f64,
-    /// Whether the time was too short for figures to be trusted.
+    /// Whether the time was too short for reliable figures.
     pub trial: bool,
     /// Bytes of a row's text, on average.
     pub row_bytes: f64,
-    /// What was to be measured; all of it if this is empty.
+    /// The parts that were selected; empty for all.
     pub only: Vec<Part>,
-    /// RDKit, if that was to be measured.
+    /// RDKit, if it was selected.
     pub chemistry: Option<Chemistry>,
-    /// Structure keys, if they were to be measured.
+    /// Structure keys, if they were selected.
     pub keys: Option<KeyTimes>,
     /// Each engine on each device.
     pub engines: Vec<EngineReport>,
-    /// Engines that are not there.
+    /// Engines that this machine does not have.
     pub absent: Vec<Absent>,
-    /// What that means for a job; none if no engine was measured to the end, or not all that it takes was to be
-    /// measured.
+    /// What the figures mean for a job; `None` if no engine was measured completely, or if a part that it needs was not
+    /// selected.
     #[serde(rename = "verdict")]
     pub assessment: Option<Assessment>,
 }
@@ -45,28 +45,28 @@ pub struct Chemistry {
     pub rule: &'static str,
     /// Molecules it was applied to.
     pub molecules: usize,
-    /// Distinct products they give, each for itself.
+    /// Distinct products per molecule, summed.
     pub products: u64,
     /// Products per second of one thread.
     pub products_per_second_per_core: f64,
-    /// Repeats that this is the median of.
+    /// Number of repeats; the figure is their median.
     pub repeats: usize,
-    /// How many times as fast as the reference, both on one core and taking turns.
+    /// How many times as fast as the reference, both alternating on one core.
     pub times_as_fast_as_reference: f64,
-    /// The stages on the fast way.
+    /// The stages of the fast method.
     pub fast: StageTimes,
     /// The stages of the plain loop.
     pub reference: StageTimes,
 }
 
-/// Microseconds per distinct product, stage by stage; they carry what comes to nothing, and the parents'
-/// parsing. On the fast way most products need no finishing beyond what `react` does on flat graphs, so
-/// that `finish` is the few that RDKit makes.
+/// Microseconds per distinct product, by stage. They include the time of discarded products and of parsing parents.
+/// In the fast method `react` finishes most products on flat graphs, so `finish` is the time of the few products that
+/// RDKit finishes.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct StageTimes {
     /// Parsing and sanitizing parents.
     pub parse: f64,
-    /// Finding the sites of rules.
+    /// Finding the sites of rules in parents.
     pub find_sites: f64,
     /// Running reactions.
     pub react: f64,
@@ -74,12 +74,12 @@ pub struct StageTimes {
     pub finish: f64,
     /// Writing canonical SMILES.
     pub write: f64,
-    /// All of it, by the wall clock.
+    /// All stages, by the wall clock.
     pub whole: f64,
 }
 
 impl StageTimes {
-    /// Every stage with its name, the whole last.
+    /// Every stage with its name, `whole` last.
     pub fn named(&self) -> [(&'static str, f64); 6] {
         [
             ("parse", self.parse),
@@ -92,7 +92,7 @@ impl StageTimes {
     }
 }
 
-/// An engine that is not there.
+/// An engine that this machine does not have.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Absent {
     /// Its name on the command line.
@@ -102,7 +102,7 @@ pub struct Absent {
 }
 
 impl Absent {
-    /// An error begins with the engine's name, which is told anyway.
+    /// Removes the engine's name from the start of the error, since the report shows it already.
     pub(super) fn new(engine: &'static str, reason: String) -> Self {
         let missing = match reason.strip_prefix(&format!("engine {engine}: ")) {
             Some(missing) => missing.to_owned(),
@@ -112,16 +112,16 @@ impl Absent {
     }
 }
 
-/// What was measured of an engine on a device.
+/// The figures of an engine on a device.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct EngineReport {
     /// Its name on the command line.
     pub engine: &'static str,
-    /// The device; for the cpu engine its threads.
+    /// The device; for the cpu engine its number of threads.
     pub device: String,
-    /// The device's driver, where that is known.
+    /// The device's driver, if it is known.
     pub driver: Option<String>,
-    /// Whether the device is a program that stands in for a GPU.
+    /// Whether the device is a software renderer.
     pub software: bool,
     /// Threads of the cpu engine.
     pub threads: Option<usize>,
@@ -129,30 +129,30 @@ pub struct EngineReport {
     pub copy_bytes_per_second: Option<f64>,
     /// Rate at which keys and verdicts are copied back.
     pub copy_back_bytes_per_second: Option<f64>,
-    /// Keys alone.
+    /// Hashing alone.
     pub hash: Option<Figure>,
     /// Structure keys of SMILES in host memory.
     pub structure_keys: Option<Figure>,
-    /// Why they were not measured: they do not fit the device.
+    /// Why structure keys were not measured.
     pub structure_keys_skipped: Option<String>,
-    /// What depends on the filter, from small to large.
+    /// The figures for each filter, from small to large.
     pub filters: Vec<FilterReport>,
-    /// Filters that were not tried, or did not fit, and why.
+    /// Filters that were not measured, and why.
     pub skipped: Vec<Skipped>,
-    /// Why it was given up, if it was.
+    /// Why the measurement of this engine failed, if it did.
     pub failed: Option<String>,
 }
 
-/// What was measured at one size of filter.
+/// The figures at one size of filter.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct FilterReport {
     /// Its size.
     pub bytes: u64,
     /// Bits per key.
     pub hashes: u32,
-    /// Independent reads of its words at random, per second: the ceiling of look-ups.
+    /// Independent random reads of its words per second: the ceiling of look-ups.
     pub reads_per_second: f64,
-    /// Bits set in its words at random, by atomics, per second: the ceiling of inserts.
+    /// Bits set in random words by atomics per second: the ceiling of inserts.
     pub atomics_per_second: f64,
     /// Look-ups of keys that are not in it.
     pub absent: Option<Figure>,
@@ -178,20 +178,20 @@ pub struct Skipped {
 pub struct Figure {
     /// Keys per second.
     pub keys_per_second: f64,
-    /// Bytes per second: of the rows' text and ends; of the words that are accessed in the filter.
+    /// Bytes per second: of the text and ends of rows, or of the words of the filter that are accessed.
     pub bytes_per_second: f64,
-    /// Words of the filter that are accessed per second, of steps that do nothing else.
+    /// Words of the filter that are accessed per second, for steps that do nothing else.
     pub accesses_per_second: Option<f64>,
-    /// Share of what the memory allows; see the module's table.
+    /// Share of the ceiling; see the table in the documentation of [`crate::bench`].
     pub share_of_ceiling: f64,
     /// Keys of a pass.
     pub keys: u64,
-    /// Repeats that this is the median of.
+    /// Number of repeats; the figure is their median.
     pub repeats: usize,
 }
 
 impl Figure {
-    /// Of a pass over `keys`; `ceiling` is in keys per second.
+    /// The figure of a pass over `keys`; `ceiling` is in keys per second.
     pub(super) fn new(timing: Timing, keys: u64, bytes_per_key: f64, ceiling: f64) -> Self {
         let keys_per_second = keys as f64 / timing.seconds;
         Self {
@@ -206,71 +206,71 @@ impl Figure {
 }
 
 impl Report {
-    /// Whether every engine was measured to the end.
+    /// Whether every engine was measured completely.
     pub fn is_whole(&self) -> bool {
         self.engines.iter().all(|engine| engine.failed.is_none())
     }
 }
 
-/// What keys take, microseconds per molecule.
+/// The time of keys, in microseconds per molecule.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct KeyTimes {
-    /// Molecules, each with a SMILES of its own that is enough for its key.
+    /// Distinct molecules whose keys need no RDKit.
     pub molecules: usize,
-    /// The structure key, from the text.
+    /// The structure key from the text.
     pub structure: f64,
     /// RDKit: parse, sanitize, canonical SMILES.
     pub rdkit: f64,
-    /// How many times as fast; the two take turns.
+    /// How many times as fast as RDKit; the two alternate.
     pub times_as_fast: f64,
-    /// Repeats that these are the medians of.
+    /// Number of repeats; the figures are their medians.
     pub repeats: usize,
 }
 
-/// What was found, in numbers and in words.
+/// What the figures mean for a job, in numbers and in words.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Assessment {
     /// Processors this process may use.
     pub cores: usize,
-    /// Products that RDKit makes a second on all of them.
+    /// Products that RDKit makes per second on all of them.
     pub products_per_second: f64,
-    /// Size of the filter that the figures are for: the largest that all engines were measured with.
+    /// Size of the filter that the figures are for: the largest that was measured with all engines.
     pub filter_bytes: u64,
-    /// How shares follow from what was measured.
+    /// How the shares are calculated.
     pub formula: &'static str,
     /// Each engine's structure keys.
     pub keys: Vec<EngineKeys>,
     /// Each engine's share.
     pub engines: Vec<EngineShare>,
-    /// The same in words, sentence by sentence.
+    /// The same as sentences.
     pub words: Vec<String>,
 }
 
-/// What the sieve takes of a job on one engine.
+/// The sieve's share of a job on one engine.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct EngineShare {
     /// The engine.
     pub engine: &'static str,
     /// Its device.
     pub device: String,
-    /// Products it sieves a second, end to end.
+    /// Products that it sieves per second, end to end.
     pub sieved_per_second: f64,
     /// The sieve's share of a job's work.
     pub share: f64,
-    /// What it saves of a job's time against the cpu engine; less than nothing if it costs time. Not for
-    /// the cpu engine, nor without it.
+    /// The share of a job's time that it saves compared with the cpu engine; negative if it costs time. `None` for the
+    /// cpu engine, and if that was not measured.
     pub saves: Option<f64>,
 }
 
-/// What an engine makes of structure keys, as `dedup` takes them.
+/// An engine's rate of structure keys, as `dedup` uses them.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct EngineKeys {
     /// The engine.
     pub engine: &'static str,
     /// Its device.
     pub device: String,
-    /// Structure keys it makes a second, from SMILES in host memory to keys there.
+    /// Structure keys per second, from SMILES in host memory to keys in host memory.
     pub made_per_second: f64,
-    /// How many times as many as the cpu engine; not for that engine, nor without it.
+    /// How many times the rate of the cpu engine; `None` for that engine, and if that was not measured.
     pub times_cpu: Option<f64>,
 }

@@ -8,17 +8,17 @@ use crate::sieve::EngineChoice;
 /// What is to be measured.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Selection {
-    /// Engines, all of which must be there; none: whatever is there.
+    /// Engines, all of which this machine must have; empty for all that it has.
     pub engines: Vec<EngineChoice>,
-    /// How long.
+    /// The time for each figure.
     pub effort: Effort,
-    /// No filter above this size.
+    /// The size of the largest filter, in bytes.
     pub filter_bytes_max: Option<u64>,
-    /// These parts only; none: all.
+    /// Only these parts; empty for all.
     pub only: Vec<Part>,
 }
 
-/// A part of what can be measured. What its shares are shares of comes with it.
+/// A part of what can be measured. Its ceilings are measured with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Part {

@@ -1,5 +1,5 @@
-//! Structure keys on an engine: SMILES in host memory, in batches as a device is asked about them, and their keys
-//! there again. What goes to a device and what comes back counts.
+//! Structure keys on an engine, from SMILES in host memory to keys in host memory, in batches. Copies to and from the
+//! device count.
 
 use std::{
     thread,
@@ -15,10 +15,10 @@ use crate::{
     },
 };
 
-/// Of so many molecules one may be left to the CPU as too large for a device.
+/// One of so many molecules may be too large for a device.
 const TOO_LARGE_ONE_IN: usize = 20;
 
-/// Times the keys of an engine: each thread, or each device of a GPU, makes those of a batch of its own.
+/// Times the keys of an engine: each thread, or each device of a GPU, computes those of its own batch.
 /// `copy_bytes_per_second` is the ceiling.
 pub(super) fn measure(
     subject: &Subject,
@@ -38,7 +38,7 @@ pub(super) fn measure(
         let of_worker = source.told_rightly();
         told += of_worker.ok_or_else(|| BenchError::Wrong {
             engine: subject.to_string(),
-            fault: "makes structure keys that are not those of the CPU, or leaves most to it",
+            fault: "computes structure keys that differ from those of the CPU, or leaves most of them to the CPU",
         })?;
     }
     let read = room(&texts).text_bytes_max + rows * size_of::<u32>();
@@ -47,21 +47,21 @@ pub(super) fn measure(
     Ok(Figure::new(timing, told as u64, bytes_per_key, copied))
 }
 
-/// All rows of all sources, so many times.
+/// Computes the keys of all rows of all sources, `passes` times.
 fn pass(sources: &mut [KeySource<'_>], passes: u32) -> Result<Duration, EngineError> {
     let began = Instant::now();
     let went = thread::scope(|scope| {
         let work = |source| scope.spawn(move || KeySource::work(source, passes));
         let working: Vec<_> = sources.iter_mut().map(work).collect();
         let ends = working.into_iter().map(|working| working.join());
-        // A panic goes on where it is seen.
+        // A panic continues on this thread.
         ends.map(|end| end.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
             .collect::<Result<Vec<()>, _>>()
     });
     went.map(|_| began.elapsed())
 }
 
-/// What makes keys of rows of its own.
+/// A thread or a device that computes the keys of its rows.
 enum KeySource<'t> {
     Thread {
         keys: Box<StructureKeys>,
@@ -127,7 +127,7 @@ impl KeySource<'_> {
         Ok(())
     }
 
-    /// How many rows are told of, as the CPU tells of them; none if any is told otherwise.
+    /// The number of rows with the same outcome as on the CPU; `None` if any outcome differs.
     fn told_rightly(&mut self) -> Option<usize> {
         let Self::Device { batch, texts, .. } = self else {
             return Some(self.rows());

@@ -25,22 +25,22 @@ use crate::{
 
 #[derive(clap::Args, Debug)]
 pub(super) struct BenchArgs {
-    /// Measure this engine; may be repeated. Without it: every engine that is there, software left out
+    /// Measure this engine; repeatable [default: all engines of this machine, except software renderers]
     #[arg(long = "engine", value_name = "NAME")]
     engines: Vec<EngineChoice>,
     /// Seconds per figure
     #[arg(long, value_name = "S", default_value = "1", value_parser = seconds)]
     seconds: f64,
-    /// No filter above this size [default: as large as fits]
+    /// Measure no filter above this size [default: the largest that fits]
     #[arg(long, value_name = "SIZE")]
     max_filter: Option<ByteSize>,
-    /// Measure this part, and what its shares are shares of; may be repeated [default: all]
+    /// Measure only this part, with its ceilings; repeatable [default: all parts]
     #[arg(long, value_name = "WHAT")]
     only: Vec<Part>,
     /// Print one JSON object
     #[arg(long)]
     pub(super) json: bool,
-    /// Write a page with tables and plots, which needs nothing else
+    /// Write a self-contained HTML page with tables and plots
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
 }
@@ -79,10 +79,10 @@ fn seconds(text: &str) -> Result<f64, String> {
     seconds
         .ok()
         .filter(|seconds| *seconds > 0.0 && *seconds <= 3_600.0)
-        .ok_or_else(|| "write a number of seconds, above 0 and at most 3600".into())
+        .ok_or_else(|| "not a number of seconds above 0 and at most 3600".into())
 }
 
-/// Measures and tells.
+/// Measures and prints the report.
 pub(super) fn bench(args: &BenchArgs) -> Result<Exit, CliError> {
     let selection = Selection {
         engines: args.engines.clone(),
@@ -96,7 +96,7 @@ pub(super) fn bench(args: &BenchArgs) -> Result<Exit, CliError> {
     let mut progress = |what: &str| {
         tracing::info!("measuring {what}");
         if shown {
-            // A closed standard error leaves nobody to tell.
+            // If standard error is closed, no one reads the progress.
             let _ = writeln!(std::io::stderr(), "measuring {what}");
         }
     };
@@ -116,7 +116,7 @@ pub(super) fn bench(args: &BenchArgs) -> Result<Exit, CliError> {
     })
 }
 
-/// Beside where it goes, then in its place: a page is whole or it is not there.
+/// Writes a temporary file beside the target and renames it, so that a page is never incomplete.
 fn write_page(path: &Path, page: &str) -> Result<(), CliError> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(".part");

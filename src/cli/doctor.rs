@@ -14,13 +14,13 @@ use crate::{
 
 #[derive(clap::Args, Debug)]
 pub(super) struct DoctorArgs {
-    /// Where jobs would write
+    /// Directory that jobs would write to
     #[arg(value_name = "DIR", default_value = ".")]
     folder: PathBuf,
-    /// Try only this engine, on each of its devices; may be repeated. Without it: every engine that is there
+    /// Check only this engine, on each of its devices; repeatable [default: all engines of this machine]
     #[arg(long = "engine", value_name = "NAME")]
     engines: Vec<EngineChoice>,
-    /// Try each engine with one filter instead of twelve, and no structure keys
+    /// Check each engine with one filter instead of twelve, and no structure keys
     #[arg(long)]
     quick: bool,
     /// Print one JSON object
@@ -28,7 +28,7 @@ pub(super) struct DoctorArgs {
     pub(super) json: bool,
 }
 
-/// Looks at the machine and says what it found, on one screen.
+/// Checks the machine and prints the findings, on one screen.
 pub(super) fn doctor(args: &DoctorArgs) -> Result<Exit, CliError> {
     let folder = &args.folder;
     let trials = Trials {
@@ -64,7 +64,7 @@ fn text(findings: &Findings, folder: &Path) -> String {
     limits(&findings.limits, &mut say);
     say("disk", disk(&findings.file_system, folder));
     nvidia(&findings.nvidia, &mut say);
-    // Where there is none, the engine's line says so.
+    // Without a library, the engine's line says so.
     if let Found::There(file) = &findings.libcuda {
         say("libcuda", file.clone());
     }
@@ -102,7 +102,7 @@ fn limits(limits: &Limits, say: &mut dyn FnMut(&str, String)) {
     let job = ByteSize(usable / 2);
     say(
         "memory",
-        format!("{memory}{cgroup}; a job takes {job} unless --memory says otherwise"),
+        format!("{memory}{cgroup}; a job uses at most {job} without --memory"),
     );
     let locked = match limits.locked_memory_bytes {
         Some(bytes) => format!("at most {} (ulimit -l)", ByteSize(bytes)),
@@ -110,7 +110,7 @@ fn limits(limits: &Limits, say: &mut dyn FnMut(&str, String)) {
     };
     say(
         "pinned",
-        format!("{locked}; the CUDA driver pins slots whatever the limit"),
+        format!("{locked}; the CUDA driver ignores this limit when it pins slots"),
     );
 }
 
@@ -142,7 +142,7 @@ fn nvidia(found: &Found<Nvidia>, say: &mut dyn FnMut(&str, String)) {
     }
 }
 
-/// What is known of a GPU, in a line.
+/// The properties of a GPU, in one line.
 fn device(gpu: &NvidiaDevice) -> String {
     let mut told: Vec<String> = [&gpu.name, &gpu.uuid]
         .into_iter()
@@ -184,7 +184,7 @@ fn kernels(images: &KernelImages) -> String {
     format!("sieve: {sieve}; structure key: {structure_key}")
 }
 
-/// What became of an engine, or of a part of it, which `agrees_with` something.
+/// The state of an engine or of a part of it, whose reference is `agrees_with`.
 fn state(engine: &EngineFinding, state: &EngineState, agrees_with: &str) -> String {
     let device = match (&engine.device, engine.software) {
         (Some(device), true) => format!("{device}, software: "),
@@ -197,6 +197,6 @@ fn state(engine: &EngineFinding, state: &EngineState, agrees_with: &str) -> Stri
             count(*rows)
         ),
         EngineState::Fails(reason) => format!("{device}MUST NOT BE USED: {reason}"),
-        EngineState::Absent(missing) => format!("not there: {missing}"),
+        EngineState::Absent(missing) => format!("not available: {missing}"),
     }
 }

@@ -56,7 +56,7 @@ pub(super) enum Chirality {
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(64))]
 pub(super) struct Atom {
-    // What it is by itself, in the order of `Atom::itself`.
+    // The bytes of `Atom::invariant`, in their order.
     pub number: u8,
     /// Hydrogens that are not atoms of the molecule.
     pub hydrogens: u8,

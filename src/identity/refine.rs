@@ -20,7 +20,7 @@ pub(super) enum Sight {
     Ranks,
 }
 
-/// Of [`Atom::itself`], what counts for ranks: no charge, no unsaturation.
+/// The bits of [`super::atom::Atom::invariant`] that count for ranks: no charge, no unsaturation.
 const RANKED: u64 = (1 << 40) - 1;
 
 /// Sets the first colours, and what each atom sees.

@@ -137,8 +137,8 @@ impl SixRings {
         }
     }
 
-    /// Puts the atoms of a part on either side of every bond.
-    fn tell_sides(&mut self, mol: &Molecule, root: u8) -> Result<(), Reason> {
+    /// Gives the two atoms of every bond of a component different sides.
+    fn assign_sides(&mut self, mol: &Molecule, root: u8) -> Result<(), Reason> {
         let aromatic = mol.atoms[usize::from(root)].aromatic;
         self.sides[usize::from(root)] = 1;
         self.stack[0] = root;

@@ -13,7 +13,7 @@ pub(super) fn title(report: &Report) -> String {
         ..
     } = report;
     let trial = match report.trial {
-        true => "; too short for figures to be trusted",
+        true => "; too short for reliable figures",
         false => "",
     };
     format!(
@@ -22,7 +22,7 @@ pub(super) fn title(report: &Report) -> String {
     )
 }
 
-/// What was measured with, name by name.
+/// The conditions of the measurement, by name.
 pub(super) fn about(report: &Report) -> Vec<(&'static str, String)> {
     let machine = &report.machine;
     let mut about = vec![
@@ -50,7 +50,7 @@ pub(super) fn about(report: &Report) -> Vec<(&'static str, String)> {
             .into(),
     ));
     for absent in &report.absent {
-        about.push((absent.engine, format!("not there: {}", absent.missing)));
+        about.push((absent.engine, format!("not available: {}", absent.missing)));
     }
     about
 }
@@ -92,7 +92,7 @@ fn about_keys(keys: &KeyTimes) -> (&'static str, String) {
     ("keys", times)
 }
 
-/// What each stage of the chemistry takes, in one line.
+/// The time of each stage of the chemistry, in one line.
 fn stages(way: &str, times: &StageTimes) -> String {
     let stages = times.named().map(|(name, microseconds)| {
         let name = if name == "whole" { "together" } else { name };
@@ -123,10 +123,10 @@ pub(super) fn engine_title(engine: &EngineReport) -> String {
     )
 }
 
-/// What the columns of the table are.
+/// The heads of the table's columns.
 pub(super) const COLUMNS: [&str; 6] = ["step", "filter", "keys/s", "accesses/s", "GB/s", "ceiling"];
 
-/// A row of the table, as it is shown.
+/// A row of the table, as text.
 pub(super) struct Row {
     step: &'static str,
     filter: String,
@@ -161,7 +161,7 @@ impl Row {
     }
 }
 
-/// All figures of an engine, step by step, each from the smallest filter to the largest.
+/// All figures of an engine: by step, then by size of filter.
 pub(super) fn rows(engine: &EngineReport) -> Vec<Row> {
     let hash = engine
         .hash
@@ -179,7 +179,7 @@ pub(super) fn rows(engine: &EngineReport) -> Vec<Row> {
     rows
 }
 
-/// Steps that depend on the filter, with a figure for each size.
+/// The steps that depend on the filter, with a figure for each size.
 pub(super) fn series(engine: &EngineReport) -> [(&'static str, Vec<(u64, Figure)>); 4] {
     let figures = |of: fn(&FilterReport) -> Option<Figure>| {
         let filters = engine.filters.iter();
@@ -195,7 +195,7 @@ pub(super) fn series(engine: &EngineReport) -> [(&'static str, Vec<(u64, Figure)
     ]
 }
 
-/// What is to be said below an engine's figures.
+/// The lines below an engine's table.
 pub(super) fn notes(engine: &EngineReport) -> Vec<String> {
     let mut notes = Vec::new();
     if !engine.filters.is_empty() {
@@ -210,11 +210,11 @@ pub(super) fn notes(engine: &EngineReport) -> Vec<String> {
         notes.push(format!("not measured, {size}: {}", skipped.reason));
     }
     let failed = engine.failed.iter();
-    notes.extend(failed.map(|reason| format!("GIVEN UP: {reason}")));
+    notes.extend(failed.map(|reason| format!("FAILED: {reason}")));
     notes
 }
 
-/// A ceiling, from the smallest filter to the largest.
+/// A ceiling, by size of filter.
 fn rates(name: &str, engine: &EngineReport, rate: fn(&FilterReport) -> f64) -> String {
     let filters = engine.filters.iter();
     let rates: Vec<_> = filters

@@ -1,6 +1,6 @@
 //! Text in HTML.
 
-/// Text as it stands in a page.
+/// Escapes text for HTML.
 pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")

@@ -1,4 +1,4 @@
-//! The report as a page that needs nothing else: no script, no font, no picture from elsewhere.
+//! The report as a self-contained HTML page: no scripts, and no external fonts or images.
 
 use super::{
     figures::{COLUMNS, about, engine_title, notes, rows, title},
@@ -61,7 +61,7 @@ fn table(engine: &EngineReport) -> String {
     table
 }
 
-/// A line of the table; the first two cells are words, the others numbers.
+/// A row of the table; the first two cells are words, the others numbers.
 fn line(cell: &str, texts: [&str; 6]) -> String {
     let cells = texts.iter().enumerate().map(|(place, text)| {
         let class = if place < 2 { "" } else { " class=\"n\"" };

@@ -23,7 +23,7 @@ pub(super) fn text(report: &Report) -> String {
     lines.join("\n")
 }
 
-/// An engine's figures, below what each column is; nothing without figures.
+/// An engine's table, with its head; empty without figures.
 fn table(engine: &EngineReport) -> Vec<String> {
     let line = |[step, filter, keys, accesses, gigabytes, share]: [&str; 6]| {
         format!("  {step:<13} {filter:<10} {keys:>15} {accesses:>11} {gigabytes:>9} {share:>9}")
