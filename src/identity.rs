@@ -20,7 +20,7 @@
 //! | `avx512`, `simd` | the refinement of eight atoms at a time |
 //! | `aromatic` | rings in which stereo marks do not count |
 //! | `kinds` | differences that RDKit's ranks always see |
-//! | `stereo` | which marks are stereo, and what they add to colours |
+//! | `stereo`, `stereo_centre`, `stereo_bond` | which marks are stereo, and what they add to colours |
 //! | `amenable` | whether the colours identify a molecule |
 //! | `canon` | from colours to the key |
 //! | `reason` | why a key needs RDKit |
@@ -48,6 +48,8 @@ mod refine;
 mod simd;
 mod six_rings;
 mod stereo;
+mod stereo_bond;
+mod stereo_centre;
 mod structure_keys;
 mod text;
 mod valence;

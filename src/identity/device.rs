@@ -13,7 +13,7 @@ use super::{
     canon::{self, DEFINITION},
     colours, elements, kinds,
     reason::Reason,
-    stereo, text,
+    stereo, stereo_bond, text,
 };
 
 const BEGIN: &str = "// ── From src/identity";
@@ -198,7 +198,7 @@ fn part() -> String {
     define(&mut to, "BRANCHES_MAX", text::BRANCHES_MAX);
     define(&mut to, "SIGNS_MAX", bracket::SIGNS_MAX);
     to.push_str("// RDKit's bound: double bonds in smaller rings are cis by need.\n");
-    define(&mut to, "STEREO_RING_MIN", stereo::STEREO_RING_MIN);
+    define(&mut to, "STEREO_RING_MIN", stereo_bond::STEREO_RING_MIN);
     to.push_str(
         "// By how many bits a neighbour's colour is turned for each order of the bond to it.\n",
     );

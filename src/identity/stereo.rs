@@ -5,19 +5,15 @@
 
 use super::{
     aromatic::may_be_aromatic,
-    atom::{
-        ATOMS_MAX, Atom, BORON, CARBON, Chirality, DOUBLE, NITROGEN, PHOSPHORUS, PLACES, SELENIUM,
-        SULFUR,
-    },
+    atom::{ATOMS_MAX, Atom, CARBON, Chirality, DOUBLE, NITROGEN, PLACES},
     colours::{Colours, mix},
     kinds::Kinds,
     molecule::Molecule,
     reason::Reason,
     refine::refine,
+    stereo_bond::{has_mark, in_small_ring, sides},
+    stereo_centre::{is_odd, is_ring_centre, may_be_centre, neighbours_differ},
 };
-
-/// RDKit's limit: double bonds in smaller rings can only be cis.
-pub(super) const STEREO_RING_MIN: usize = 8;
 
 /// The parity of a centre, in bits of its colour.
 pub(super) const CENTRE_EVEN: u8 = 1;
@@ -288,199 +284,6 @@ fn mark_ring_system(mol: &Molecule, from: u8, system: u8, systems: &mut [u8; PLA
                 stack[height] = other;
                 height += 1;
             }
-        }
-    }
-}
-
-fn may_be_centre(mol: &Molecule, index: usize) -> Result<bool, Reason> {
-    let atom = &mol.atoms[index];
-    match (atom.total_degree(), atom.hydrogens) {
-        (5.., _) => Err(Reason::Chirality),
-        (_, 1..) if atom.number == PHOSPHORUS || atom.number == 33 => Err(Reason::Chirality),
-        (4, 0 | 1) => Ok(true),
-        (3, 0) => centre_of_three(mol, atom),
-        _ => Ok(false),
-    }
-}
-
-fn centre_of_three(mol: &Molecule, atom: &Atom) -> Result<bool, Reason> {
-    match atom.number {
-        CARBON => Ok(false),
-        NITROGEN if atom.unsaturation > 0 => Ok(false),
-        NITROGEN if atom.charge == 0 => {
-            let conjugated = atom
-                .neighbours()
-                .any(|(_, other)| mol.atoms[usize::from(other)].unsaturation > 0);
-            let in_rings = (0..3).filter(|&slot| atom.bond_in_ring(slot)).count();
-            match in_rings {
-                0 | 1 if !conjugated => Ok(false),
-                // In a ring of three, or shared by rings: RDKit's result depends on its set of rings.
-                _ if conjugated || in_rings == 3 => Err(Reason::NitrogenCentre),
-                _ => Ok(in_ring_of_three(mol, atom)),
-            }
-        }
-        SULFUR | SELENIUM => Ok(match atom.charge {
-            0 => atom.unsaturation == 1,
-            1 => atom.unsaturation == 0,
-            _ => false,
-        }),
-        PHOSPHORUS if atom.unsaturation == 0 => Ok(true),
-        BORON if atom.charge == 0 => Ok(false),
-        _ => Err(Reason::Chirality),
-    }
-}
-
-fn in_ring_of_three(mol: &Molecule, atom: &Atom) -> bool {
-    let of = |i: usize| &mol.atoms[usize::from(atom.neighbours[i])];
-    (0..3).any(|i| (0..i).any(|j| of(i).slot_of(atom.neighbours[j]).is_some()))
-}
-
-fn neighbours_differ(atom: &Atom, colours: &Colours) -> bool {
-    let neighbours = &atom.neighbours[..usize::from(atom.degree)];
-    (0..neighbours.len()).all(|i| (0..i).all(|j| !colours.same(neighbours[i], neighbours[j])))
-}
-
-/// Whether the centre is `@@` with its neighbours in the order of their colours, its hydrogen first.
-fn is_odd(atom: &Atom, colours: &Colours) -> bool {
-    let neighbours = &atom.neighbours[..usize::from(atom.degree)];
-    let colour = |i: usize| colours.of[usize::from(neighbours[i])];
-    let mut odd = atom.chirality == Chirality::Clockwise;
-    for i in 0..neighbours.len() {
-        for j in 0..i {
-            odd ^= colour(j) > colour(i);
-        }
-    }
-    let lone = atom.degree == 3 && atom.hydrogens == 0;
-    // In brackets the hydrogen follows the preceding atom, if there is one.
-    odd ^= atom.hydrogens == 1
-        && if atom.hydrogen_was_atom {
-            atom.hydrogen_odd
-        } else {
-            !atom.first
-        };
-    // RDKit treats a centre of three neighbours with one ring closure this way.
-    odd ^ (lone && atom.closures == 1 && atom.unsaturation == 0)
-}
-
-/// Whether a mark distinguishes the neighbours of one end of a double bond.
-fn has_mark(atom: &Atom, other_end: u8) -> Result<bool, Reason> {
-    let mut heavy = false;
-    let mut marked = false;
-    for (slot, other) in atom.neighbours() {
-        if other != other_end {
-            heavy = true;
-            marked |= atom.sides[slot] != 0;
-        }
-    }
-    // RDKit keeps such a hydrogen as an atom.
-    if atom.hydrogen_side != 0 && !heavy {
-        return Err(Reason::Hydrogen);
-    }
-    Ok(marked || atom.hydrogen_side != 0)
-}
-
-/// Whether the neighbours of the higher colour at both ends are on the same side of the double bond.
-fn sides(mol: &Molecule, a: u8, b: u8, colours: &Colours) -> Result<Option<bool>, Reason> {
-    let at_a = side(&mol.atoms[usize::from(a)], b, colours)?;
-    let at_b = side(&mol.atoms[usize::from(b)], a, colours)?;
-    Ok(at_a.zip(at_b).map(|(a, b)| a == b))
-}
-
-fn side(atom: &Atom, other_end: u8, colours: &Colours) -> Result<Option<i8>, Reason> {
-    let mut found: Option<(u64, i8)> = None;
-    for (slot, other) in atom.neighbours() {
-        if other == other_end {
-            continue;
-        }
-        let (colour, mark) = (colours.of[usize::from(other)], atom.sides[slot]);
-        found = Some(match found {
-            None => (colour, mark),
-            Some((first, _)) if first == colour => return Ok(None),
-            Some((_, first_mark)) if first_mark != 0 && first_mark == mark => {
-                return Err(Reason::Marks);
-            }
-            // One mark places both neighbours.
-            Some((first, first_mark)) if first > colour => {
-                (first, if first_mark != 0 { first_mark } else { -mark })
-            }
-            Some((_, first_mark)) => (colour, if mark != 0 { mark } else { -first_mark }),
-        });
-    }
-    let Some((_, mark)) = found else {
-        return Ok(None);
-    };
-    match (mark, atom.hydrogen_side) {
-        (0, side) => Ok(Some(-side)),
-        (mark, side) if side == mark => Err(Reason::Marks),
-        _ => Ok(Some(mark)),
-    }
-}
-
-/// Whether the bond is in a ring that is too small for RDKit to see stereo at its double bonds.
-fn in_small_ring(mol: &Molecule, index: usize, slot: usize) -> bool {
-    if !mol.atoms[index].bond_in_ring(slot) {
-        return false;
-    }
-    let goal = mol.atoms[index].neighbours[slot];
-    let mut distance = [0u8; PLACES];
-    let mut queue = [0u8; PLACES];
-    queue[0] = index as u8;
-    distance[index] = 1;
-    let (mut at, mut count) = (0, 1);
-    while at < count {
-        let here = usize::from(queue[at]);
-        at += 1;
-        // The atoms of the path so far; the goal adds one.
-        if usize::from(distance[here]) + 1 >= STEREO_RING_MIN {
-            return false;
-        }
-        for (step, other) in mol.atoms[here].neighbours() {
-            if here == index && step == slot {
-                continue;
-            }
-            if other == goal {
-                return true;
-            }
-            if distance[usize::from(other)] == 0 {
-                distance[usize::from(other)] = distance[here] + 1;
-                queue[count] = other;
-                count += 1;
-            }
-        }
-    }
-    false
-}
-
-/// Whether a centre with equal neighbours may be a ring stereo centre.
-fn is_ring_centre(mol: &Molecule, index: usize, colours: &Colours) -> bool {
-    let atom = &mol.atoms[index];
-    if atom.in_ring == 0 {
-        return false;
-    }
-    let mut outside = [0u8; 2];
-    let mut inside = [0u8; 8];
-    let (mut out, mut count) = (0, 0);
-    for (slot, other) in atom.neighbours() {
-        if atom.bond_in_ring(slot) {
-            inside[count] = other;
-            count += 1;
-        } else {
-            if out == 2 {
-                return false;
-            }
-            outside[out] = other;
-            out += 1;
-        }
-    }
-    let inside = &inside[..count];
-    match out {
-        2 => !colours.same(outside[0], outside[1]),
-        1 => count >= 2,
-        _ => {
-            let distinct = (0..count)
-                .filter(|&i| (0..i).all(|j| !colours.same(inside[i], inside[j])))
-                .count();
-            (count == 4 && distinct == 3) || (count == 3 && distinct == 2)
         }
     }
 }
