@@ -112,9 +112,7 @@ fn capitals(name: &str) -> String {
 fn statuses(to: &mut String) {
     to.push_str("\n// The status of a row: a key, or 1 + the number of the reason why RDKit has to compute the key.\n");
     to.push_str("// TOO_LARGE: too many atoms for the device, or a search for equal atoms that takes too long here;\n");
-    to.push_str(
-        "// the CPU has to compute the key.\nenum class Status : u8 {\n    KEY,\n",
-    );
+    to.push_str("// the CPU has to compute the key.\nenum class Status : u8 {\n    KEY,\n");
     for reason in Reason::ALL {
         writeln!(to, "    {},", capitals(&format!("{reason:?}"))).unwrap();
     }
@@ -174,7 +172,9 @@ fn symbols(to: &mut String) {
         .flat_map(|symbol| [symbol[0], *symbol.get(1).unwrap_or(&b' ')]);
     table(to, "SYMBOLS", &bytes.collect::<Vec<_>>());
     define(to, "SYMBOLS_COUNT", elements::SYMBOLS.len());
-    to.push_str("// By letter, from A to z: the element that it means outside brackets; 0 for none.\n");
+    to.push_str(
+        "// By letter, from A to z: the element that it means outside brackets; 0 for none.\n",
+    );
     let plain = (b'A'..=b'z').map(|letter| {
         let place = elements::PLAIN_LETTERS
             .iter()
@@ -210,9 +210,7 @@ fn part() -> String {
     define(&mut to, "SAID", hex(stereo::SAID));
     define(&mut to, "SET_APART", hex(canon::SET_APART));
     define(&mut to, "BY_PHOSPHORUS", hex(kinds::BY_PHOSPHORUS));
-    to.push_str(
-        "// The parity of a centre; the geometry of a double bond, added at both ends.\n",
-    );
+    to.push_str("// The parity of a centre; the geometry of a double bond, added at both ends.\n");
     define(&mut to, "CENTRE_EVEN", stereo::CENTRE_EVEN);
     define(&mut to, "CENTRE_ODD", stereo::CENTRE_ODD);
     define(&mut to, "SAME_SIDE", stereo::SAME_SIDE);
