@@ -53,8 +53,8 @@ typedef unsigned long long u64;
 // The constants that are mixed into colours.
 #define MIX_FIRST 0x3c79ac492ba7b653ull
 #define MIX_SECOND 0x1c69b3f74ac4ae35ull
-#define SAID 0xa5ull
-#define SET_APART 0x5bd1e99500000001ull
+#define STEREO_MIX 0xa5ull
+#define INDIVIDUALISED 0x5bd1e99500000001ull
 #define BY_PHOSPHORUS 0x5050ull
 // The parity of a centre; the geometry of a double bond, added at both ends.
 #define CENTRE_EVEN 1
@@ -344,7 +344,7 @@ struct Matching {
 };
 
 // Working memory for assigning bonds.
-struct Settling {
+struct Assignment {
     // For each atom that has pairs to assign: its neighbours, and those of them that may take a pair.
     Set beside[ATOMS_MAX], ways[ATOMS_MAX];
     // For each such atom, some of these bonds: those in a ring of six; those that the search for bridges has still to
@@ -370,7 +370,7 @@ struct Colours {
 // The stereo marks of a molecule.
 struct Stereo {
     // The ends of double bonds with stereo; marked centres whose neighbours do not differ yet.
-    Set ends, waiting;
+    Set ends, pending;
     // What a round adds to colours.
     u8 now[ATOMS_MAX];
 };
@@ -401,7 +401,7 @@ struct Level {
     u64 colours[ATOMS_MAX];
     // The atoms that are still to be individualised.
     Set members;
-    Set waiting;
+    Set pending;
     u32 distinct;
 };
 
@@ -423,7 +423,7 @@ struct Work {
     Cells cells;
     union {
         Reading reading;
-        Settling settling;
+        Assignment assignment;
         Perceiving perceiving;
         Splitting splitting;
     };
@@ -1036,20 +1036,20 @@ __device__ static Status complete(Work &work) {
 
 // Adds an atom to the queue if only one bond can take its pairs. Fails if none can.
 __device__ static inline Status look_at(Work &work, u32 index) {
-    Settling &settling = work.settling;
-    if (!holds(settling.open, index))
+    Assignment &assignment = work.assignment;
+    if (!holds(assignment.open, index))
         return Status::KEY;
-    if (is_empty(settling.ways[index]))
+    if (is_empty(assignment.ways[index]))
         return Status::BONDS;
-    if (is_single(settling.ways[index]))
-        add_to(settling.single, index);
+    if (is_single(assignment.ways[index]))
+        add_to(assignment.single, index);
     return Status::KEY;
 }
 
 // Assigns pairs to the bond of two atoms. The other bonds of an atom without pairs left are excluded.
 __device__ static Status give(Work &work, u32 index, u32 other, u32 pairs) {
     Molecule &mol = work.mol;
-    Settling &settling = work.settling;
+    Assignment &assignment = work.assignment;
     if (pairs > 2 || mol.atoms[other].open < pairs || mol.atoms[index].open < pairs)
         return Status::BONDS;
     // The atoms that lose a bond.
@@ -1059,16 +1059,16 @@ __device__ static Status give(Work &work, u32 index, u32 other, u32 pairs) {
         Atom &atom = mol.atoms[here];
         atom.assigned = with_four_bits(atom.assigned, slot_of(atom, there), SINGLE + pairs);
         atom.open -= pairs;
-        take_from(settling.ways[here], there);
+        take_from(assignment.ways[here], there);
         add_to(losing, here);
         if (atom.open > 0)
             continue;
-        take_from(settling.open, here);
-        Set left = settling.ways[here];
-        settling.ways[here] = empty_set();
+        take_from(assignment.open, here);
+        Set left = assignment.ways[here];
+        assignment.ways[here] = empty_set();
         losing = either(losing, left);
         while (!is_empty(left))
-            take_from(settling.ways[pop(left)], here);
+            take_from(assignment.ways[pop(left)], here);
     }
     Status status = Status::KEY;
     while (!is_empty(losing) && status == Status::KEY)
@@ -1078,12 +1078,12 @@ __device__ static Status give(Work &work, u32 index, u32 other, u32 pairs) {
 
 // Assigns the pairs of all atoms with only one possible bond, until there are none. The order does not matter.
 CALLED Status peel(Work &work) {
-    Settling &settling = work.settling;
+    Assignment &assignment = work.assignment;
     Status status = Status::KEY;
-    while (!is_empty(settling.single) && status == Status::KEY) {
-        u32 index = pop(settling.single);
-        const Set &ways = settling.ways[index];
-        if (!holds(settling.open, index))
+    while (!is_empty(assignment.single) && status == Status::KEY) {
+        u32 index = pop(assignment.single);
+        const Set &ways = assignment.ways[index];
+        if (!holds(assignment.open, index))
             continue;
         status = is_empty(ways) ? Status::BONDS : give(work, index, least_of(ways), work.mol.atoms[index].open);
     }
@@ -1092,21 +1092,21 @@ CALLED Status peel(Work &work) {
 
 __device__ static Status begin_bonds(Work &work) {
     Molecule &mol = work.mol;
-    Settling &settling = work.settling;
-    settling.open = settling.single = empty_set();
+    Assignment &assignment = work.assignment;
+    assignment.open = assignment.single = empty_set();
     FOR (u32 index = 0; index < mol.count; index++) {
         Atom &atom = mol.atoms[index];
         atom.open = atom.unsaturation;
         atom.assigned = SINGLE * ones_for(atom.degree);
         if (atom.open > 0)
-            add_to(settling.open, index);
+            add_to(assignment.open, index);
     }
     Status status = Status::KEY;
-    FOR (Set left = settling.open; !is_empty(left) && status == Status::KEY;) {
+    FOR (Set left = assignment.open; !is_empty(left) && status == Status::KEY;) {
         u32 index = pop(left);
         Set beside = set_beside(mol.atoms[index]);
-        settling.beside[index] = beside;
-        settling.ways[index] = both(beside, settling.open);
+        assignment.beside[index] = beside;
+        assignment.ways[index] = both(beside, assignment.open);
         status = look_at(work, index);
     }
     return status;
@@ -1114,13 +1114,13 @@ __device__ static Status begin_bonds(Work &work) {
 
 // Extends a path of two open atoms until it closes after six, and marks the bonds of that ring. The ring has no chord:
 // no atom has another neighbour in the ring than its two. Returns whether there is such a ring.
-__device__ static bool mark_ring_by(Settling &settling, u32 first, u32 second) {
+__device__ static bool mark_ring_by(Assignment &assignment, u32 first, u32 second) {
     // The atoms of the path, a byte each, and the bonds of each but the first that are still to be tried.
     u64 way = first | second << 8;
     Set on_way = empty_set(), left[5];
     add_to(on_way, first);
     add_to(on_way, second);
-    left[1] = without(settling.ways[second], on_way);
+    left[1] = without(assignment.ways[second], on_way);
     u32 length = 2;
     bool closed = false;
     while (length >= 2 && !closed) {
@@ -1131,18 +1131,18 @@ __device__ static bool mark_ring_by(Settling &settling, u32 first, u32 second) {
             continue;
         }
         u32 next = pop(left[length - 1]);
-        Set known = both(settling.beside[next], on_way);
+        Set known = both(assignment.beside[next], on_way);
         take_from(known, last);
         if (length == 5)
             take_from(known, first);
-        bool fits = is_empty(known) && (length < 5 || holds(settling.ways[first], next));
+        bool fits = is_empty(known) && (length < 5 || holds(assignment.ways[first], next));
         if (fits) {
             way = with_byte(way, length, next);
             closed = length == 5;
         }
         if (fits && !closed) {
             add_to(on_way, next);
-            left[length] = without(settling.ways[next], on_way);
+            left[length] = without(assignment.ways[next], on_way);
             length++;
         }
     }
@@ -1151,37 +1151,37 @@ __device__ static bool mark_ring_by(Settling &settling, u32 first, u32 second) {
     u32 before = byte_of(way, 5);
     FOR (u32 i = 0; i < 6; i++) {
         u32 here = byte_of(way, i);
-        add_to(settling.marked[here], before);
-        add_to(settling.marked[before], here);
+        add_to(assignment.marked[here], before);
+        add_to(assignment.marked[before], here);
         before = here;
     }
     return true;
 }
 
 // Marks the bonds of six-membered rings without chords whose atoms are all open. False once a bond is in none.
-__device__ static bool mark_six_rings(Settling &settling) {
-    FOR (Set left = settling.open; !is_empty(left);)
-        settling.marked[pop(left)] = empty_set();
-    Set left = settling.open;
+__device__ static bool mark_six_rings(Assignment &assignment) {
+    FOR (Set left = assignment.open; !is_empty(left);)
+        assignment.marked[pop(left)] = empty_set();
+    Set left = assignment.open;
     bool all = true;
     while (all && !is_empty(left)) {
         Set to = empty_set();
         u32 index = 0;
         while (is_empty(to) && !is_empty(left)) {
             index = least_of(left);
-            to = without(settling.ways[index], settling.marked[index]);
+            to = without(assignment.ways[index], assignment.marked[index]);
             if (is_empty(to))
                 take_from(left, index);
         }
         if (!is_empty(to))
-            all = mark_ring_by(settling, index, least_of(to));
+            all = mark_ring_by(assignment, index, least_of(to));
     }
     return all;
 }
 
-__device__ static Status settle_bridge(Work &work, Bridge bridge) {
-    Settling &settling = work.settling;
-    if (!holds(settling.ways[bridge.here], bridge.above)) {
+__device__ static Status assign_bridge(Work &work, Bridge bridge) {
+    Assignment &assignment = work.assignment;
+    if (!holds(assignment.ways[bridge.here], bridge.above)) {
         // Another bridge has assigned it already: both must agree.
         const Atom &atom = work.mol.atoms[bridge.here];
         u32 order = order_in(atom.assigned, slot_of(atom, bridge.above));
@@ -1189,8 +1189,8 @@ __device__ static Status settle_bridge(Work &work, Bridge bridge) {
     }
     if (bridge.odd)
         return give(work, bridge.here, bridge.above, 1);
-    take_from(settling.ways[bridge.here], bridge.above);
-    take_from(settling.ways[bridge.above], bridge.here);
+    take_from(assignment.ways[bridge.here], bridge.above);
+    take_from(assignment.ways[bridge.above], bridge.here);
     TRY(look_at(work, bridge.here));
     return look_at(work, bridge.above);
 }
@@ -1201,16 +1201,16 @@ __device__ static void visit(Work &work, u32 index, u32 above, u32 order) {
     visit.order = visit.low = order;
     visit.above = above;
     visit.pairs = work.mol.atoms[index].open;
-    work.settling.bridging.visits[index] = visit;
-    work.settling.marked[index] = work.settling.ways[index];
+    work.assignment.bridging.visits[index] = visit;
+    work.assignment.marked[index] = work.assignment.ways[index];
 }
 
 // Assigns bridges: bonds that are the only connection of two parts of the open atoms. Returns whether there was one.
-CALLED Status settle_bridges(Work &work, bool &any) {
+CALLED Status assign_bridges(Work &work, bool &any) {
     const Molecule &mol = work.mol;
-    Settling &settling = work.settling;
-    Visit(&visits)[ATOMS_MAX] = settling.bridging.visits;
-    Set roots = settling.open;
+    Assignment &assignment = work.assignment;
+    Visit(&visits)[ATOMS_MAX] = assignment.bridging.visits;
+    Set roots = assignment.open;
     FOR (Set left = roots; !is_empty(left);)
         visits[pop(left)].order = 0;
     u32 count = 0, order = 0;
@@ -1222,8 +1222,8 @@ CALLED Status settle_bridges(Work &work, bool &any) {
         u32 here = root;
         bool over = false;
         while (!over) {
-            if (!is_empty(settling.marked[here])) {
-                u32 next = pop(settling.marked[here]);
+            if (!is_empty(assignment.marked[here])) {
+                u32 next = pop(assignment.marked[here]);
                 if (visits[next].order == 0) {
                     visit(work, next, here, ++order);
                     here = next;
@@ -1244,7 +1244,7 @@ CALLED Status settle_bridges(Work &work, bool &any) {
                     bridge.here = here;
                     bridge.above = done.above;
                     bridge.odd = done.pairs & 1;
-                    settling.bridging.bridges[count++] = bridge;
+                    assignment.bridging.bridges[count++] = bridge;
                 }
                 here = done.above;
             }
@@ -1252,7 +1252,7 @@ CALLED Status settle_bridges(Work &work, bool &any) {
     }
     Status status = Status::KEY;
     FOR (u32 i = 0; i < count && status == Status::KEY; i++)
-        status = settle_bridge(work, settling.bridging.bridges[i]);
+        status = assign_bridge(work, assignment.bridging.bridges[i]);
     any = count > 0;
     return status;
 }
@@ -1260,7 +1260,7 @@ CALLED Status settle_bridges(Work &work, bool &any) {
 // Open atoms that the text has as aromatic.
 __device__ static Set open_aromatic(const Work &work) {
     Set aromatic = empty_set();
-    FOR (Set left = work.settling.open; !is_empty(left);) {
+    FOR (Set left = work.assignment.open; !is_empty(left);) {
         u32 index = pop(left);
         if (work.mol.atoms[index].aromatic)
             add_to(aromatic, index);
@@ -1270,8 +1270,8 @@ __device__ static Set open_aromatic(const Work &work) {
 
 // Gives the two open atoms of every bond different sides, and returns one side. Fails if that is impossible, or if a
 // bond joins an aromatic atom and another one.
-__device__ static Status tell_sides(const Settling &settling, const Set &aromatic, Set &one_side) {
-    Set other_side = empty_set(), waiting = empty_set(), roots = settling.open;
+__device__ static Status tell_sides(const Assignment &assignment, const Set &aromatic, Set &one_side) {
+    Set other_side = empty_set(), waiting = empty_set(), roots = assignment.open;
     one_side = empty_set();
     bool right = true;
     while (right && !(is_empty(waiting) && is_empty(roots))) {
@@ -1282,7 +1282,7 @@ __device__ static Status tell_sides(const Settling &settling, const Set &aromati
         }
         u32 here = pop(waiting);
         bool is_one = holds(one_side, here), is_aromatic = holds(aromatic, here);
-        const Set &ways = settling.ways[here];
+        const Set &ways = assignment.ways[here];
         Set same_side = both(ways, is_one ? one_side : other_side);
         Set unlike = is_aromatic ? without(ways, aromatic) : both(ways, aromatic);
         right = is_empty(same_side) && is_empty(unlike);
@@ -1296,15 +1296,15 @@ __device__ static Status tell_sides(const Settling &settling, const Set &aromati
 }
 
 // Finds a partner for an atom, if necessary by changing the partners of others (Kuhn 1955).
-__device__ static bool find_partner(Settling &settling, u32 index, Set &matched) {
-    Matching &matching = settling.matching;
+__device__ static bool find_partner(Assignment &assignment, u32 index, Set &matched) {
+    Matching &matching = assignment.matching;
     Set seen = empty_set();
     matching.way[0] = index;
     u32 length = 1;
     bool found = false;
     while (length > 0 && !found) {
         u32 here = matching.way[length - 1];
-        Set to = without(settling.marked[here], seen);
+        Set to = without(assignment.marked[here], seen);
         if (is_empty(to)) {
             length--;
             continue;
@@ -1330,9 +1330,9 @@ __device__ static bool find_partner(Settling &settling, u32 index, Set &matched)
 // Rings that the text has as aromatic must have a Kekulé form. (Those that it has with double bonds have one.)
 __device__ static Status match_rings(Work &work) {
     const Molecule &mol = work.mol;
-    Settling &settling = work.settling;
+    Assignment &assignment = work.assignment;
     Set aromatic = open_aromatic(work), side;
-    TRY(tell_sides(settling, aromatic, side));
+    TRY(tell_sides(assignment, aromatic, side));
     // Partners are connected by bonds that the text has as aromatic.
     FOR (Set left = both(aromatic, side); !is_empty(left);) {
         u32 index = pop(left);
@@ -1340,12 +1340,12 @@ __device__ static Status match_rings(Work &work) {
         Set partners = empty_set();
         FOR (u32 slots = atom.orders >> 2 & FIRST_BITS; slots != 0; slots &= slots - 1)
             add_to(partners, neighbour(atom, first_bit(slots) / 4));
-        settling.marked[index] = both(partners, settling.ways[index]);
+        assignment.marked[index] = both(partners, assignment.ways[index]);
     }
     Set matched = empty_set();
     bool found = true;
     FOR (Set left = both(aromatic, side); !is_empty(left) && found;)
-        found = find_partner(settling, pop(left), matched);
+        found = find_partner(assignment, pop(left), matched);
     return found && size_of(matched) == size_of(without(aromatic, side)) ? Status::KEY : Status::AROMATIC;
 }
 
@@ -1356,23 +1356,23 @@ __device__ static inline bool is_plain(const Atom &atom) {
     return atom.number < 32 && has(numbers, atom.number) && atom.open == 1;
 }
 
-__device__ static Status settle_rings(Work &work) {
+__device__ static Status assign_rings(Work &work) {
     Molecule &mol = work.mol;
-    Settling &settling = work.settling;
+    Assignment &assignment = work.assignment;
     Status status = Status::KEY;
-    while (status == Status::KEY && !mark_six_rings(settling)) {
+    while (status == Status::KEY && !mark_six_rings(assignment)) {
         bool any = false;
-        status = settle_bridges(work, any);
+        status = assign_bridges(work, any);
         if (status == Status::KEY)
             status = any ? peel(work) : Status::BONDS;
     }
-    FOR (Set left = settling.open; !is_empty(left) && status == Status::KEY;) {
+    FOR (Set left = assignment.open; !is_empty(left) && status == Status::KEY;) {
         u32 index = pop(left);
         Atom &atom = mol.atoms[index];
         if (!is_plain(atom))
             status = Status::BONDS;
         FOR (u32 slot = 0; slot < atom.degree; slot++)
-            if (holds(settling.marked[index], neighbour(atom, slot)))
+            if (holds(assignment.marked[index], neighbour(atom, slot)))
                 atom.assigned = with_four_bits(atom.assigned, slot, AROMATIC);
     }
     return status == Status::KEY && mol.any_aromatic ? match_rings(work) : status;
@@ -1400,10 +1400,10 @@ __device__ static Status compare_with_text(const Molecule &mol) {
 }
 
 // Assigns all bonds, in `assigned`.
-__device__ static Status settle(Work &work) {
+__device__ static Status assign(Work &work) {
     TRY(begin_bonds(work));
     TRY(peel(work));
-    TRY(is_empty(work.settling.open) ? Status::KEY : settle_rings(work));
+    TRY(is_empty(work.assignment.open) ? Status::KEY : assign_rings(work));
     return compare_with_text(work.mol);
 }
 
@@ -1537,10 +1537,10 @@ __device__ static bool is_odd(const Atom &atom, const Colours &colours) {
     return odd ^ (lone && atom.closures == 1 && atom.unsaturation == 0);
 }
 
-// The side of the neighbour of the higher colour at one end of a double bond, by its mark. `tells`: whether the
+// The side of the neighbour of the higher colour at one end of a double bond, by its mark. `differ`: whether the
 // neighbours differ.
-__device__ static Status side_at(const Atom &atom, u32 other_end, const Colours &colours, bool &tells, int &mark) {
-    tells = false;
+__device__ static Status side_at(const Atom &atom, u32 other_end, const Colours &colours, bool &differ, int &mark) {
+    differ = false;
     u64 colour = 0;
     mark = 0;
     // An end has at most two other neighbours.
@@ -1551,10 +1551,10 @@ __device__ static Status side_at(const Atom &atom, u32 other_end, const Colours 
             continue;
         u64 next = colours.of[other];
         int next_mark = side_in(atom.sides, slot);
-        if (!tells) {
+        if (!differ) {
             colour = next;
             mark = next_mark;
-            tells = true;
+            differ = true;
         } else if (colour == next) {
             alike = true;
         } else if (mark != 0 && mark == next_mark) {
@@ -1567,8 +1567,8 @@ __device__ static Status side_at(const Atom &atom, u32 other_end, const Colours 
             colour = next;
         }
     }
-    tells &= !alike;
-    if (contradict || (tells && mark != 0 && atom.hydrogen_side == mark))
+    differ &= !alike;
+    if (contradict || (differ && mark != 0 && atom.hydrogen_side == mark))
         return Status::MARKS;
     if (mark == 0)
         mark = -atom.hydrogen_side;
@@ -1741,29 +1741,29 @@ __device__ static inline void note(Stereo &stereo, Set &saying, u32 index, u32 c
 }
 
 // One round over all pending marks. `any`: whether any was added to the colours.
-__device__ static Status say(Work &work, u32 &bonds_count, bool &any) {
+__device__ static Status apply_marks(Work &work, u32 &bonds_count, bool &any) {
     const Molecule &mol = work.mol;
     Stereo &stereo = work.stereo;
     Colours &colours = work.colours;
     Set saying = empty_set();
-    FOR (Set left = stereo.waiting; !is_empty(left);) {
+    FOR (Set left = stereo.pending; !is_empty(left);) {
         u32 index = pop(left);
         const Atom &atom = mol.atoms[index];
         if (neighbours_differ(atom, colours)) {
             note(stereo, saying, index, is_odd(atom, colours) ? CENTRE_ODD : CENTRE_EVEN);
-            take_from(stereo.waiting, index);
+            take_from(stereo.pending, index);
         }
     }
     u32 bonds = 0;
     Status status = Status::KEY;
     FOR (u32 i = 0; i < bonds_count && status == Status::KEY; i++) {
         u32 a = work.perceiving.bonds_a[i], b = work.perceiving.bonds_b[i];
-        bool a_tells, b_tells;
+        bool a_differ, b_differ;
         int at_a, at_b;
-        status = side_at(mol.atoms[a], b, colours, a_tells, at_a);
+        status = side_at(mol.atoms[a], b, colours, a_differ, at_a);
         if (status == Status::KEY)
-            status = side_at(mol.atoms[b], a, colours, b_tells, at_b);
-        if (a_tells && b_tells) {
+            status = side_at(mol.atoms[b], a, colours, b_differ, at_b);
+        if (a_differ && b_differ) {
             u32 code = at_a == at_b ? SAME_SIDE : OTHER_SIDE;
             note(stereo, saying, a, code);
             note(stereo, saying, b, code);
@@ -1780,7 +1780,7 @@ __device__ static Status say(Work &work, u32 &bonds_count, bool &any) {
     while (!is_empty(saying)) {
         u32 index = pop(saying);
         u64 code = stereo.now[index];
-        colours.of[index] = mix(colours.of[index] ^ code << 56 ^ SAID);
+        colours.of[index] = mix(colours.of[index] ^ code << 56 ^ STEREO_MIX);
     }
     return status;
 }
@@ -1795,7 +1795,7 @@ __device__ static Status collect_centres(Work &work) {
         bool may;
         status = may_be_centre(mol, mol.atoms[index], may);
         if (status == Status::KEY && may) {
-            add_to(work.stereo.waiting, index);
+            add_to(work.stereo.pending, index);
             if (may_be_aromatic(work, index))
                 status = Status::AROMATIC;
         }
@@ -1890,7 +1890,7 @@ __device__ static bool are_two_pairs(const Colours &colours, Set left) {
 __device__ static Status keep_ring_centres(Work &work) {
     const Molecule &mol = work.mol;
     Set able = empty_set(), kept = empty_set();
-    FOR (Set left = work.stereo.waiting; !is_empty(left);) {
+    FOR (Set left = work.stereo.pending; !is_empty(left);) {
         u32 index = pop(left);
         if (is_ring_centre(mol.atoms[index], work.colours))
             add_to(able, index);
@@ -1905,7 +1905,7 @@ __device__ static Status keep_ring_centres(Work &work) {
         // In one ring system RDKit decides too.
         uncertain |= are_two_pairs(work.colours, in_system);
     }
-    work.stereo.waiting = kept;
+    work.stereo.pending = kept;
     u32 count = is_empty(kept) ? 0 : mol.count;
     FOR (u32 index = 0; index < count; index++)
         if (mol.atoms[index].chirality == NO_CHIRALITY)
@@ -1966,29 +1966,29 @@ __device__ static void step_kinds(Work &work) {
 }
 
 // Whether kinds distinguish the neighbours of an atom that colours distinguish. `end` is left out; NO_ATOM for none.
-__device__ static bool kinds_tell(const Work &work, u32 index, u32 end) {
+__device__ static bool kinds_distinguish(const Work &work, u32 index, u32 end) {
     const Atom &atom = work.mol.atoms[index];
     const u64(&kinds)[ATOMS_MAX] = work.perceiving.kinds;
-    bool tell = true;
+    bool distinguished = true;
     FOR (u32 slot = 0; slot < atom.degree; slot++) {
         u32 one = neighbour(atom, slot);
         FOR (u32 before = 0; before < slot; before++) {
             u32 other = neighbour(atom, before);
-            tell &= one == end || other == end || kinds[one] != kinds[other] || same(work.colours, one, other);
+            distinguished &= one == end || other == end || kinds[one] != kinds[other] || same(work.colours, one, other);
         }
     }
-    return tell;
+    return distinguished;
 }
 
-__device__ static bool kinds_tell_all(const Work &work) {
-    bool tell = true;
-    FOR (Set left = work.stereo.waiting; !is_empty(left) && tell;)
-        tell = kinds_tell(work, pop(left), NO_ATOM);
-    FOR (u32 i = 0; i < work.perceiving.bonds_count && tell; i++) {
+__device__ static bool kinds_distinguish_all(const Work &work) {
+    bool distinguished = true;
+    FOR (Set left = work.stereo.pending; !is_empty(left) && distinguished;)
+        distinguished = kinds_distinguish(work, pop(left), NO_ATOM);
+    FOR (u32 i = 0; i < work.perceiving.bonds_count && distinguished; i++) {
         u32 a = work.perceiving.bonds_a[i], b = work.perceiving.bonds_b[i];
-        tell = kinds_tell(work, a, b) && kinds_tell(work, b, a);
+        distinguished = kinds_distinguish(work, a, b) && kinds_distinguish(work, b, a);
     }
-    return tell;
+    return distinguished;
 }
 
 __device__ static void begin_kinds(Work &work) {
@@ -2016,15 +2016,15 @@ __device__ static void begin_kinds(Work &work) {
 __device__ static Status compare_with_ranks(Work &work) {
     begin_kinds(work);
     // So many rounds reach the whole molecule.
-    bool tell = kinds_tell_all(work);
-    FOR (u32 round = 0; round < work.mol.count && !tell; round++) {
+    bool distinguished = kinds_distinguish_all(work);
+    FOR (u32 round = 0; round < work.mol.count && !distinguished; round++) {
         step_kinds(work);
-        tell = kinds_tell_all(work);
+        distinguished = kinds_distinguish_all(work);
     }
-    return tell ? Status::KEY : Status::CHIRALITY;
+    return distinguished ? Status::KEY : Status::CHIRALITY;
 }
 
-__device__ static void clear_stereo(Work &work) { work.stereo.ends = work.stereo.waiting = empty_set(); }
+__device__ static void clear_stereo(Work &work) { work.stereo.ends = work.stereo.pending = empty_set(); }
 
 // Finds the marks that may be stereo, once colours are refined.
 __device__ static Status find_marks(Work &work) {
@@ -2040,7 +2040,7 @@ __device__ static Status end_marks(Work &work, bool &any) {
     TRY(keep_ring_centres(work));
     if (work.mol.any_side && marks_meet(work))
         return Status::MARKS;
-    any |= !is_empty(work.stereo.waiting);
+    any |= !is_empty(work.stereo.pending);
     return Status::KEY;
 }
 
@@ -2233,7 +2233,7 @@ __device__ static u32 cell_to_split(Work &work) {
     // For a pending centre: the first of its neighbours that have equal colours.
     u32 found = NO_ATOM;
     u64 first = 0, first_beside = 0;
-    FOR (Set left = work.stereo.waiting; !is_empty(left);) {
+    FOR (Set left = work.stereo.pending; !is_empty(left);) {
         u32 index = pop(left);
         u64 colour = work.colours.of[index];
         const Atom &atom = work.mol.atoms[index];
@@ -2287,7 +2287,7 @@ __device__ static bool is_less(ulonglong2 a, ulonglong2 b) {
 __device__ static void keep(const Work &work, u32 cell, Level &level) {
     FOR (u32 index = 0; index < work.mol.count; index++)
         level.colours[index] = work.colours.of[index];
-    level.waiting = work.stereo.waiting;
+    level.pending = work.stereo.pending;
     level.distinct = work.colours.distinct;
     level.members = empty_set();
     FOR (u32 i = 0; i < work.cells.size[cell]; i++)
@@ -2299,9 +2299,9 @@ __device__ static void set_apart(Work &work, Level &level) {
     Colours &colours = work.colours;
     FOR (u32 index = 0; index < work.mol.count; index++)
         colours.of[index] = level.colours[index];
-    work.stereo.waiting = level.waiting;
+    work.stereo.pending = level.pending;
     u32 member = pop(level.members);
-    colours.of[member] = mix(colours.of[member] ^ SET_APART);
+    colours.of[member] = mix(colours.of[member] ^ INDIVIDUALISED);
     colours.distinct = level.distinct + 1;
     colours.alike = first_atoms(work.mol.count);
 }
@@ -2353,7 +2353,7 @@ __device__ static Status find_key(Work &work, ulonglong2 &key) {
     const Molecule &mol = work.mol;
     Colours &colours = work.colours;
     Search search = Search();
-    bool marked = mol.any_chirality || mol.any_side, said_any = false, over = false;
+    bool marked = mol.any_chirality || mol.any_side, any_stereo = false, over = false;
     Stage stage = marked ? Stage::FIND_MARKS : Stage::SEARCH;
     Sight sight = marked ? sight_for_marks(mol) : Sight::FULL;
     u32 bonds_count = 0;
@@ -2369,14 +2369,14 @@ __device__ static Status find_key(Work &work, ulonglong2 &key) {
         }
         bool to_refine = false;
         if (status == Status::KEY)
-            status = say(work, bonds_count, to_refine);
-        said_any |= to_refine;
+            status = apply_marks(work, bonds_count, to_refine);
+        any_stereo |= to_refine;
         if (status == Status::KEY && !to_refine && stage == Stage::END_MARKS) {
-            status = end_marks(work, said_any);
+            status = end_marks(work, any_stereo);
             stage = Stage::SEARCH;
             bonds_count = 0;
-            to_refine = !said_any || sight == Sight::RANKS;
-            if (!said_any) {
+            to_refine = !any_stereo || sight == Sight::RANKS;
+            if (!any_stereo) {
                 clear_stereo(work);
                 begin(mol, Sight::FULL, colours);
             } else if (sight == Sight::RANKS) {
@@ -2395,7 +2395,7 @@ __device__ static Status find_key(Work &work, ulonglong2 &key) {
 __device__ static Status key(const Text &text, Work &work, ulonglong2 &key) {
     TRY(read(text, work));
     TRY(complete(work));
-    TRY(settle(work));
+    TRY(assign(work));
     return find_key(work, key);
 }
 

@@ -106,7 +106,7 @@ pub enum EngineState {
 
 /// Which engines are checked, and how thoroughly.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Trials {
+pub struct Checks {
     /// Only these, all of which the machine must have; all that it has if this is empty or includes `auto`.
     pub engines: Vec<EngineChoice>,
     /// One filter, and no structure keys: for tools that slow every kernel down a hundred times.
@@ -118,8 +118,8 @@ const RANDOM_SLOTS: u64 = 20;
 
 impl Findings {
     /// Checks the machine; `folder` is where a job would write. Fails if the machine lacks a named engine.
-    pub fn look(rdkit: RdKit, folder: &Path, trials: &Trials) -> Result<Self, EngineError> {
-        let engines = trials.engines()?;
+    pub fn look(rdkit: RdKit, folder: &Path, checks: &Checks) -> Result<Self, EngineError> {
+        let engines = checks.engines()?;
         let smallest = FilterShape {
             bits: 1 << 20,
             hashes: 7,
@@ -145,7 +145,7 @@ impl Findings {
     }
 
     /// Whether all engines of the machine can be used.
-    pub fn is_well(&self) -> bool {
+    pub fn all_usable(&self) -> bool {
         let fails = |state: &EngineState| matches!(state, EngineState::Fails(_));
         let states = |engine: &EngineFinding| fails(&engine.state) || engine.keys.iter().any(fails);
         !self.engines.iter().any(states)
@@ -155,7 +155,7 @@ impl Findings {
 type Made = Result<Box<dyn Engine>, EngineError>;
 type KeyDeviceMade = Result<Box<dyn KeyDevice>, EngineError>;
 
-impl Trials {
+impl Checks {
     fn engines(&self) -> Result<Vec<EngineFinding>, EngineError> {
         let mut found = Vec::new();
         if self.include(EngineChoice::Cpu) {
@@ -189,7 +189,7 @@ impl Trials {
 
     fn on_cpu(&self) -> EngineFinding {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let state = self.try_out(|filter, layout| {
+        let state = self.check_engine(|filter, layout| {
             Ok(Box::new(CpuEngine::new(filter, layout.rows_max, threads)?))
         });
         finding("cpu", None, false, state)
@@ -197,13 +197,13 @@ impl Trials {
 
     fn on_gpu(&self, gpu: &Gpu) -> EngineFinding {
         let mut kernels = KernelImages::default();
-        let state = self.try_out(|filter, layout| {
+        let state = self.check_engine(|filter, layout| {
             let room = Room::new(filter, layout);
             let device = CudaSieve::open(gpu.index, room)?;
             kernels.sieve = Some(device.kernel_image());
             Ok(Box::new(GpuEngine::new(device, room)))
         });
-        let keys = self.try_keys(|| {
+        let keys = self.check_keys(|| {
             let device = CudaKeys::open(gpu.index, conformance::key_room())?;
             kernels.structure_key = Some(device.kernel_image());
             Ok(Box::new(device))
@@ -216,7 +216,7 @@ impl Trials {
     }
 
     fn on_adapter(&self, adapter: &Adapter) -> EngineFinding {
-        let state = self.try_out(|filter, layout| {
+        let state = self.check_engine(|filter, layout| {
             let room = Room::new(filter, layout);
             let device = WgpuSieve::open(adapter, room)?;
             Ok(Box::new(GpuEngine::new(device, room)))
@@ -226,7 +226,7 @@ impl Trials {
     }
 
     /// Runs the conformance checks on an engine.
-    fn try_out(&self, mut make: impl FnMut(FilterShape, &SlotLayout) -> Made) -> EngineState {
+    fn check_engine(&self, mut make: impl FnMut(FilterShape, &SlotLayout) -> Made) -> EngineState {
         let began = Instant::now();
         let conformed = match self.quick {
             true => conformance::conform_on_one_filter(&mut make),
@@ -241,8 +241,8 @@ impl Trials {
         }
     }
 
-    fn try_keys(&self, open: impl FnOnce() -> KeyDeviceMade) -> Option<EngineState> {
-        (!self.quick).then(|| try_keys(open))
+    fn check_keys(&self, open: impl FnOnce() -> KeyDeviceMade) -> Option<EngineState> {
+        (!self.quick).then(|| check_keys(open))
     }
 
     /// An engine that the machine lacks, which is an error if it was named.
@@ -259,7 +259,7 @@ impl Trials {
 }
 
 /// Runs the conformance checks on the device that computes structure keys.
-fn try_keys(open: impl FnOnce() -> KeyDeviceMade) -> EngineState {
+fn check_keys(open: impl FnOnce() -> KeyDeviceMade) -> EngineState {
     let mut device = match open() {
         Ok(device) => device,
         Err(error) => return EngineState::Fails(error.to_string()),

@@ -299,9 +299,9 @@ fn figures(filter: &FilterReport) -> String {
         ("insert", keys(filter.insert)),
         ("end to end", keys(filter.end_to_end)),
     ];
-    let told = rates.into_iter();
-    let told = told.filter_map(|(name, rate)| Some(format!("{name} {:.1} M/s", rate? / 1e6)));
-    told.collect::<Vec<_>>().join(", ")
+    let rates = rates.into_iter();
+    let rates = rates.filter_map(|(name, rate)| Some(format!("{name} {:.1} M/s", rate? / 1e6)));
+    rates.collect::<Vec<_>>().join(", ")
 }
 
 /// Bytes of a row's key and verdict.

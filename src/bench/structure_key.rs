@@ -33,10 +33,10 @@ pub(super) fn measure(
         None => on_devices(subject.key_devices(room(&texts))?, &texts)?,
     };
     let timing = effort.time(u32::MAX, &mut |passes| pass(&mut sources, passes))?;
-    let mut told = 0;
+    let mut correct = 0;
     for source in &mut sources {
-        let of_worker = source.told_rightly();
-        told += of_worker.ok_or_else(|| BenchError::Wrong {
+        let rows = source.correct_rows();
+        correct += rows.ok_or_else(|| BenchError::Wrong {
             engine: subject.to_string(),
             fault: "computes structure keys that differ from those of the CPU, or leaves most of them to the CPU",
         })?;
@@ -44,7 +44,7 @@ pub(super) fn measure(
     let read = room(&texts).text_bytes_max + rows * size_of::<u32>();
     let bytes_per_key = read as f64 / rows as f64;
     let copied = copy_bytes_per_second / bytes_per_key;
-    Ok(Figure::new(timing, told as u64, bytes_per_key, copied))
+    Ok(Figure::new(timing, correct as u64, bytes_per_key, copied))
 }
 
 /// Computes the keys of all rows of all sources, `passes` times.
@@ -66,7 +66,7 @@ enum KeySource<'t> {
     Thread {
         keys: Box<StructureKeys>,
         texts: &'t [&'t str],
-        told: Vec<KeyOutcome>,
+        outcomes: Vec<KeyOutcome>,
     },
     Device {
         device: Box<dyn KeyDevice>,
@@ -79,7 +79,7 @@ fn on_threads<'t>(texts: &'t [&'t str], threads: usize) -> Vec<KeySource<'t>> {
     let source = |_| KeySource::Thread {
         keys: Box::new(StructureKeys::new()),
         texts,
-        told: vec![KeyOutcome::TooLarge; texts.len()],
+        outcomes: vec![KeyOutcome::TooLarge; texts.len()],
     };
     (0..threads).map(source).collect()
 }
@@ -93,7 +93,7 @@ fn on_devices<'t>(
         let asked: Vec<_> = texts.iter().map(|text| Some(text.as_bytes())).collect();
         batch.fill(&asked);
         assert_eq!(batch.rows(), texts.len(), "the room is for these texts");
-        batch.spoil();
+        batch.poison();
         Ok(KeySource::Device {
             device,
             batch,
@@ -114,13 +114,17 @@ impl KeySource<'_> {
     fn work(&mut self, passes: u32) -> Result<(), EngineError> {
         for _ in 0..passes {
             match self {
-                Self::Thread { keys, texts, told } => {
-                    for (told, text) in told.iter_mut().zip(*texts) {
-                        *told = by_cpu(keys, text);
+                Self::Thread {
+                    keys,
+                    texts,
+                    outcomes,
+                } => {
+                    for (outcome, text) in outcomes.iter_mut().zip(*texts) {
+                        *outcome = by_cpu(keys, text);
                     }
                 }
                 Self::Device { device, batch, .. } => {
-                    batch.ask(device.as_mut())?;
+                    batch.compute_keys(device.as_mut())?;
                 }
             }
         }
@@ -128,19 +132,19 @@ impl KeySource<'_> {
     }
 
     /// The number of rows with the same outcome as on the CPU; `None` if any outcome differs.
-    fn told_rightly(&mut self) -> Option<usize> {
+    fn correct_rows(&mut self) -> Option<usize> {
         let Self::Device { batch, texts, .. } = self else {
             return Some(self.rows());
         };
-        let (mut keys, mut told) = (StructureKeys::new(), 0);
+        let (mut keys, mut correct) = (StructureKeys::new(), 0);
         for (row, text) in texts.iter().enumerate() {
-            match batch.told(row)? {
+            match batch.outcome(row)? {
                 KeyOutcome::TooLarge => continue,
-                found if found == by_cpu(&mut keys, text) => told += 1,
+                found if found == by_cpu(&mut keys, text) => correct += 1,
                 _ => return None,
             }
         }
-        (told * TOO_LARGE_ONE_IN >= texts.len() * (TOO_LARGE_ONE_IN - 1)).then_some(told)
+        (correct * TOO_LARGE_ONE_IN >= texts.len() * (TOO_LARGE_ONE_IN - 1)).then_some(correct)
     }
 
     fn rows(&self) -> usize {

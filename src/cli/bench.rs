@@ -105,8 +105,8 @@ pub(super) fn bench(args: &BenchArgs) -> Result<Exit, CliError> {
         write_page(path, &page::page(&report))?;
     }
     if args.json {
-        let told = serde_json::to_value(&report).expect("a report is strings and numbers");
-        say(&told.to_string());
+        let json = serde_json::to_value(&report).expect("a report is strings and numbers");
+        say(&json.to_string());
     } else {
         say(&text::text(&report));
     }

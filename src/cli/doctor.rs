@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{CliError, Exit, say};
 use crate::{
     chem::RdKit,
-    doctor::{EngineFinding, EngineState, Findings, Found, KernelImages, Trials},
+    doctor::{Checks, EngineFinding, EngineState, Findings, Found, KernelImages},
     machine::{FileSystem, Limits},
     nvidia::{Nvidia, NvidiaDevice},
     sieve::{EngineChoice, cuda::KernelImage},
@@ -31,18 +31,18 @@ pub(super) struct DoctorArgs {
 /// Checks the machine and prints the findings, on one screen.
 pub(super) fn doctor(args: &DoctorArgs) -> Result<Exit, CliError> {
     let folder = &args.folder;
-    let trials = Trials {
+    let checks = Checks {
         engines: args.engines.clone(),
         quick: args.quick,
     };
-    let findings = Findings::look(RdKit::initialise()?, folder, &trials)?;
+    let findings = Findings::look(RdKit::initialise()?, folder, &checks)?;
     if args.json {
-        let told = serde_json::to_value(&findings).expect("findings are strings and numbers");
-        say(&told.to_string());
+        let json = serde_json::to_value(&findings).expect("findings are strings and numbers");
+        say(&json.to_string());
     } else {
         say(&text(&findings, folder));
     }
-    Ok(if findings.is_well() {
+    Ok(if findings.all_usable() {
         Exit::Done
     } else {
         Exit::Failed
@@ -144,31 +144,31 @@ fn nvidia(found: &Found<Nvidia>, say: &mut dyn FnMut(&str, String)) {
 
 /// The properties of a GPU, in one line.
 fn device(gpu: &NvidiaDevice) -> String {
-    let mut told: Vec<String> = [&gpu.name, &gpu.uuid]
+    let mut facts: Vec<String> = [&gpu.name, &gpu.uuid]
         .into_iter()
         .flatten()
         .cloned()
         .collect();
     let size = |bytes: Option<u64>| bytes.map(|bytes| ByteSize(bytes).to_string());
     if let (Some(free), Some(all)) = (size(gpu.free_bytes), size(gpu.memory_bytes)) {
-        told.push(format!("{free} of {all} free"));
+        facts.push(format!("{free} of {all} free"));
     }
-    told.extend(
+    facts.extend(
         gpu.temperature_celsius
             .map(|degrees| format!("{degrees} °C")),
     );
-    told.extend(gpu.power_watts.map(|watts| format!("{watts} W")));
-    told.extend(
+    facts.extend(gpu.power_watts.map(|watts| format!("{watts} W")));
+    facts.extend(
         gpu.ecc
             .map(|ecc| format!("ECC {}", if ecc { "on" } else { "off" })),
     );
     let errors = gpu.uncorrected_errors.filter(|errors| *errors > 0);
-    told.extend(errors.map(|errors| format!("{} uncorrected memory errors", count(errors))));
-    told.extend(gpu.mig.filter(|mig| *mig).map(|_| "divided (MIG)".into()));
+    facts.extend(errors.map(|errors| format!("{} uncorrected memory errors", count(errors))));
+    facts.extend(gpu.mig.filter(|mig| *mig).map(|_| "divided (MIG)".into()));
     if !gpu.slowed_by.is_empty() {
-        told.push(format!("slowed down: {}", gpu.slowed_by.join(", ")));
+        facts.push(format!("slowed down: {}", gpu.slowed_by.join(", ")));
     }
-    told.join(" · ")
+    facts.join(" · ")
 }
 
 /// The form in which the kernels were loaded.

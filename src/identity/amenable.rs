@@ -30,7 +30,7 @@ impl Cells {
     pub fn fill(&mut self, colours: &Colours, count: usize) {
         self.size[..count].fill(0);
         self.large_count = 0;
-        for &cell in &colours.like[..count] {
+        for &cell in &colours.representative[..count] {
             let size = &mut self.size[usize::from(cell)];
             *size += 1;
             // Kept if this atom is the cell's second, else overwritten by the next.
@@ -220,7 +220,7 @@ impl<'a> Graph<'a> {
 
     /// The cells of an atom's neighbours, a byte per bond.
     fn cells_beside(self, atom: &Atom) -> u64 {
-        let cell = |other: u8| self.colours.like[usize::from(other)];
+        let cell = |other: u8| self.colours.representative[usize::from(other)];
         u64::from_le_bytes(atom.neighbours.map(cell))
     }
 

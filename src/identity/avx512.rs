@@ -104,10 +104,10 @@ fn refine_groups<const GROUPS: usize>(mol: &Molecule, colours: &mut Colours) {
         lanes = step(mol, &lanes);
         lanes = step(mol, &lanes);
         store(&lanes, &mut colours.of);
-        if firsts.is_some_and(|firsts| still_like(&lanes, &firsts, count)) {
+        if firsts.is_some_and(|firsts| still_equal(&lanes, &firsts, count)) {
             break;
         }
-        let found = first_like(&lanes, &colours.of[..count]);
+        let found = first_equal(&lanes, &colours.of[..count]);
         let distinct = distinct(&found, count);
         let stable = distinct == colours.distinct;
         colours.distinct = distinct;
@@ -117,7 +117,7 @@ fn refine_groups<const GROUPS: usize>(mol: &Molecule, colours: &mut Colours) {
         }
     }
     if let Some(firsts) = firsts {
-        store_bytes(&firsts, &mut colours.like);
+        store_bytes(&firsts, &mut colours.representative);
     }
 }
 
@@ -178,7 +178,7 @@ fn mix(words: __m512i) -> __m512i {
 /// For each atom, the number of the first atom of the same colour.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
-fn first_like<const GROUPS: usize>(lanes: &Lanes<GROUPS>, of: &[u64]) -> Lanes<GROUPS> {
+fn first_equal<const GROUPS: usize>(lanes: &Lanes<GROUPS>, of: &[u64]) -> Lanes<GROUPS> {
     let mut firsts = [_mm512_setzero_si512(); GROUPS];
     for (index, &colour) in of.iter().enumerate().rev() {
         let (colour, number) = (
@@ -210,7 +210,7 @@ fn distinct<const GROUPS: usize>(firsts: &Lanes<GROUPS>, count: usize) -> usize 
 /// Whether atoms that had the same colour still have the same colour. Atoms that differed still differ.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
-fn still_like<const GROUPS: usize>(
+fn still_equal<const GROUPS: usize>(
     lanes: &Lanes<GROUPS>,
     firsts: &Lanes<GROUPS>,
     count: usize,

@@ -71,7 +71,7 @@ impl BondAssigner {
         for &atom in self.open.all() {
             self.queue.look_at(mol, usize::from(atom))?;
         }
-        peel(mol, &mut self.queue)?;
+        assign_forced(mol, &mut self.queue)?;
         let is_open = |&atom: &u8| mol.atoms[usize::from(atom)].open > 0;
         if self.open.all().iter().any(is_open) {
             self.assign_rings(mol)?;
@@ -104,7 +104,7 @@ impl BondAssigner {
                 let (here, above) = (usize::from(bridge.here), bridge.above);
                 assign_bridge(mol, &mut self.queue, here, above, bridge.odd)?;
             }
-            peel(mol, &mut self.queue)?;
+            assign_forced(mol, &mut self.queue)?;
         }
         let open = self.open.all();
         for &index in open {
@@ -190,21 +190,21 @@ const SINGLES: [[u8; NEIGHBOURS_MAX]; NEIGHBOURS_MAX + 1] = {
     all
 };
 
-fn peel(mol: &mut Molecule, queue: &mut Queue) -> Result<(), Reason> {
+fn assign_forced(mol: &mut Molecule, queue: &mut Queue) -> Result<(), Reason> {
     while queue.count > 0 {
         queue.count -= 1;
         let index = usize::from(queue.atoms[queue.count]);
         let atom = &mol.atoms[index];
         if atom.open > 0 {
             let slot = atom.may_take.trailing_zeros() as usize;
-            give(mol, queue, index, slot, atom.open)?;
+            assign_pairs(mol, queue, index, slot, atom.open)?;
         }
     }
     Ok(())
 }
 
 /// Assigns electron pairs to a bond.
-fn give(
+fn assign_pairs(
     mol: &mut Molecule,
     queue: &mut Queue,
     index: usize,
@@ -226,7 +226,7 @@ fn give(
     }
     for atom in [index, other] {
         if mol.atoms[atom].open == 0 {
-            shut(mol, queue, atom)?;
+            close_atom(mol, queue, atom)?;
         } else {
             queue.look_at(mol, atom)?;
         }
@@ -235,7 +235,7 @@ fn give(
 }
 
 /// Excludes the bonds of an atom that has assigned all of its pairs.
-fn shut(mol: &mut Molecule, queue: &mut Queue, index: usize) -> Result<(), Reason> {
+fn close_atom(mol: &mut Molecule, queue: &mut Queue, index: usize) -> Result<(), Reason> {
     let left = std::mem::take(&mut mol.atoms[index].may_take);
     for slot in bits(left) {
         let (other, twin) = mol.twin(index, slot);
@@ -262,7 +262,7 @@ fn assign_bridge(
         };
     }
     if odd {
-        return give(mol, queue, here, slot, 1);
+        return assign_pairs(mol, queue, here, slot, 1);
     }
     let (other, twin) = mol.twin(here, slot);
     mol.atoms[here].may_take &= !(1 << slot);
@@ -276,7 +276,7 @@ fn compare_with_text(mol: &Molecule) -> Result<(), Reason> {
     let faults = mol
         .atoms()
         .iter()
-        .map(contradicts)
+        .map(contradictions)
         .fold(0, |all, one| all | one);
     if faults == 0 {
         Ok(())
@@ -285,9 +285,9 @@ fn compare_with_text(mol: &Molecule) -> Result<(), Reason> {
     }
 }
 
-/// A bit in the byte of each bond that contradicts the text. Without branches, since the kind of a bond is
+/// A bit in the byte of each bond that contradictions the text. Without branches, since the kind of a bond is
 /// unpredictable.
-fn contradicts(atom: &Atom) -> u64 {
+fn contradictions(atom: &Atom) -> u64 {
     let [written, assigned] = [atom.orders, atom.assigned].map(u64::from_le_bytes);
     let aromatic = |orders: u64| orders >> AROMATIC.trailing_zeros();
     // If both are aromatic they are equal.

@@ -9,7 +9,7 @@ use super::{
 /// The most signs that a charge may be written with; a larger charge takes a number.
 pub(super) const SIGNS_MAX: u8 = 2;
 
-/// Reads from the opening bracket to behind the closing one.
+/// Reads from the opening bracket to the end of the closing one.
 pub(super) fn read_bracket(text: &[u8], at: &mut usize) -> Result<Atom, Reason> {
     *at += 1;
     let peek = |at: usize| text.get(at).copied().unwrap_or(0);

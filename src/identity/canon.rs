@@ -23,7 +23,7 @@ const LEAVES_MAX: usize = 1_000;
 /// The most atoms that are individualised one after the other.
 const DEPTH_MAX: usize = 12;
 /// Mixed into the colour of an individualised atom.
-pub(super) const SET_APART: u64 = 0x5bd1_e995_0000_0001;
+pub(super) const INDIVIDUALISED: u64 = 0x5bd1_e995_0000_0001;
 
 /// Colours and stereo after an atom was individualised.
 #[derive(Debug)]
@@ -79,7 +79,7 @@ impl Canon {
         stereo: &Stereo,
         depth: usize,
     ) -> Result<Key, Reason> {
-        let Some(one) = self.one_to_set_apart(mol, stereo, colours) else {
+        let Some(one) = self.atom_to_individualise(mol, stereo, colours) else {
             self.leaves += 1;
             return if self.leaves > LEAVES_MAX {
                 Err(Reason::Symmetry)
@@ -87,12 +87,12 @@ impl Canon {
                 Ok(key_of(mol, colours))
             };
         };
-        self.set_apart(mol, colours, stereo, one, depth)
+        self.individualise(mol, colours, stereo, one, depth)
     }
 
     /// The least of the keys that individualising each atom of a cell gives.
     #[cold]
-    fn set_apart(
+    fn individualise(
         &mut self,
         mol: &Molecule,
         colours: &Colours,
@@ -112,12 +112,12 @@ impl Canon {
                 stereo: own_stereo,
             } = &mut *level;
             own.of[..mol.count].copy_from_slice(&colours.of[..mol.count]);
-            own_stereo.copy_waiting(stereo);
+            own_stereo.copy_pending(stereo);
             let colour = &mut own.of[member];
-            *colour = mix(*colour ^ SET_APART);
+            *colour = mix(*colour ^ INDIVIDUALISED);
             own.distinct = colours.distinct + 1;
             refine(mol, own);
-            while own_stereo.say(mol, own)? {
+            while own_stereo.apply(mol, own)? {
                 refine(mol, own);
             }
             let key = self.search(mol, own, own_stereo, depth + 1)?;
@@ -128,7 +128,7 @@ impl Canon {
     }
 
     /// An atom that must be individualised before the colours identify the graph; `None` if they do.
-    fn one_to_set_apart(
+    fn atom_to_individualise(
         &mut self,
         mol: &Molecule,
         stereo: &Stereo,
@@ -138,9 +138,9 @@ impl Canon {
             return None;
         }
         // For a pending centre: the first of its neighbours that have equal colours.
-        let waiting = &stereo.waiting[..stereo.waiting_count];
+        let pending = &stereo.pending[..stereo.pending_count];
         let colour = |index: u8| colours.of[usize::from(index)];
-        let alike = waiting.iter().filter_map(|&index| {
+        let alike = pending.iter().filter_map(|&index| {
             let neighbours = || {
                 mol.atoms[usize::from(index)]
                     .neighbours()

@@ -19,7 +19,7 @@ pub(super) struct Colours {
     /// A hash table of atoms by colour.
     pub table: [u8; TABLE],
     /// After refinement: for each atom, the first atom of the same colour, or [`NO_ATOM`].
-    pub like: [u8; PLACES],
+    pub representative: [u8; PLACES],
 }
 
 impl Colours {
@@ -29,7 +29,7 @@ impl Colours {
             distinct: 0,
             seen: [0; PLACES],
             table: [NO_ATOM; TABLE],
-            like: [NO_ATOM; PLACES],
+            representative: [NO_ATOM; PLACES],
         }
     }
 
@@ -56,7 +56,7 @@ impl Around {
         }
     }
 
-    pub fn look(&mut self, index: usize, atom: &Atom) {
+    pub fn set(&mut self, index: usize, atom: &Atom) {
         self.near[index] = u64::from_le_bytes(atom.neighbours);
         self.rotation[index] = u64::from_le_bytes(atom.assigned) * ORDER_BITS;
         self.wide |= usize::from(atom.degree) > FEW;

@@ -207,8 +207,8 @@ fn part() -> String {
     let hex = |word: u64| format!("{word:#x}ull");
     define(&mut to, "MIX_FIRST", hex(colours::MIX[0]));
     define(&mut to, "MIX_SECOND", hex(colours::MIX[1]));
-    define(&mut to, "SAID", hex(stereo::SAID));
-    define(&mut to, "SET_APART", hex(canon::SET_APART));
+    define(&mut to, "STEREO_MIX", hex(stereo::STEREO_MIX));
+    define(&mut to, "INDIVIDUALISED", hex(canon::INDIVIDUALISED));
     define(&mut to, "BY_PHOSPHORUS", hex(kinds::BY_PHOSPHORUS));
     to.push_str("// The parity of a centre; the geometry of a double bond, added at both ends.\n");
     define(&mut to, "CENTRE_EVEN", stereo::CENTRE_EVEN);

@@ -3,7 +3,7 @@
 use super::{reason::Reason, structure_keys::StructureKeys};
 use crate::{chem::RdKit, key::Key};
 
-/// How a key was made.
+/// How a key was computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Way {
     /// Computed from the text alone.

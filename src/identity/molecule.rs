@@ -39,7 +39,7 @@ impl Molecule {
     }
 
     /// Disables AVX-512, for tests.
-    pub fn work_atom_by_atom(&mut self) {
+    pub fn disable_avx512(&mut self) {
         #[cfg(target_arch = "x86_64")]
         {
             self.simd = None;

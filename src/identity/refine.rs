@@ -13,28 +13,28 @@ use super::{
 
 /// Which properties of atoms count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sight {
+pub(super) enum Properties {
     /// All of them.
-    Full,
+    All,
     /// Those that count for ranks by the rules of Cahn, Ingold and Prelog as RDKit applies them: no charges.
-    Ranks,
+    Ranked,
 }
 
 /// The bits of [`super::atom::Atom::invariant`] that count for ranks: no charge, no unsaturation.
 const RANKED: u64 = (1 << 40) - 1;
 
 /// Sets the first colours, and what each atom sees.
-pub(super) fn begin(mol: &mut Molecule, sight: Sight, colours: &mut Colours) {
+pub(super) fn begin(mol: &mut Molecule, properties: Properties, colours: &mut Colours) {
     mol.around.wide = false;
     for index in 0..mol.count {
         let atom = &mol.atoms[index];
         let invariant = atom.invariant();
-        let label = match sight {
-            Sight::Full => invariant,
-            Sight::Ranks => invariant & RANKED,
+        let label = match properties {
+            Properties::All => invariant,
+            Properties::Ranked => invariant & RANKED,
         };
         colours.of[index] = mix(label | 1 << 63);
-        mol.around.look(index, &mol.atoms[index]);
+        mol.around.set(index, &mol.atoms[index]);
     }
     colours.distinct = 0;
 }
@@ -51,7 +51,7 @@ pub(super) fn refine(mol: &Molecule, colours: &mut Colours) {
     let mut counted = false;
     while colours.distinct < mol.count {
         two_steps(mol, colours);
-        if counted && still_like(mol.count, colours) {
+        if counted && still_equal(mol.count, colours) {
             break;
         }
         let distinct = count(mol.count, colours);
@@ -75,7 +75,7 @@ pub(super) fn sum_up(mol: &Molecule, colours: &Colours) -> [u64; 2] {
     }
     let mut sums = [0u64; 2];
     for index in 0..mol.count {
-        let seen = see(mol, index, &colours.of);
+        let seen = next_colour(mol, index, &colours.of);
         sums = [sums[0].wrapping_add(seen), sums[1].wrapping_add(mix(seen))];
     }
     sums
@@ -90,13 +90,13 @@ fn two_steps(mol: &Molecule, colours: &mut Colours) {
 /// One round.
 fn step(mol: &Molecule, from: &[u64; PLACES], to: &mut [u64; PLACES]) {
     for (index, to) in to.iter_mut().enumerate().take(mol.count) {
-        *to = see(mol, index, from);
+        *to = next_colour(mol, index, from);
     }
 }
 
 /// What an atom sees. Colours are mixed already, so their sum identifies the neighbours.
 #[inline(always)]
-fn see(mol: &Molecule, index: usize, colours: &[u64; PLACES]) -> u64 {
+fn next_colour(mol: &Molecule, index: usize, colours: &[u64; PLACES]) -> u64 {
     let Around {
         near,
         rotation,
@@ -121,9 +121,11 @@ fn see(mol: &Molecule, index: usize, colours: &[u64; PLACES]) -> u64 {
 
 /// Whether atoms that had the same colour at the last count still have the same colour. Atoms that differed still
 /// differ.
-fn still_like(atoms: usize, colours: &Colours) -> bool {
-    let Colours { of, like, .. } = colours;
-    let differ = (0..atoms).map(|index| of[usize::from(like[index])] ^ of[index]);
+fn still_equal(atoms: usize, colours: &Colours) -> bool {
+    let Colours {
+        of, representative, ..
+    } = colours;
+    let differ = (0..atoms).map(|index| of[usize::from(representative[index])] ^ of[index]);
     differ.fold(0, |all, differ| all | differ) == 0
 }
 
@@ -131,7 +133,10 @@ fn still_like(atoms: usize, colours: &Colours) -> bool {
 fn count(atoms: usize, colours: &mut Colours) -> usize {
     let places = (4 * atoms).next_power_of_two().clamp(128, TABLE);
     let Colours {
-        of, table, like, ..
+        of,
+        table,
+        representative,
+        ..
     } = colours;
     let table = &mut table[..places];
     table.fill(NO_ATOM);
@@ -144,8 +149,8 @@ fn count(atoms: usize, colours: &mut Colours) -> usize {
             let free = holder == NO_ATOM;
             // Whether the entry is free is unpredictable, so it is not a branch of its own.
             if select_unpredictable(free, colour, of[usize::from(holder)]) == colour {
-                like[index] = select_unpredictable(free, index as u8, holder);
-                table[place] = like[index];
+                representative[index] = select_unpredictable(free, index as u8, holder);
+                table[place] = representative[index];
                 distinct += usize::from(free);
                 break;
             }

@@ -22,7 +22,7 @@ pub(super) const CENTRE_ODD: u8 = 2;
 pub(super) const SAME_SIDE: u8 = 4;
 pub(super) const OTHER_SIDE: u8 = 32;
 /// Mixed into the colour of an atom with stereo.
-pub(super) const SAID: u64 = 0xa5;
+pub(super) const STEREO_MIX: u64 = 0xa5;
 
 /// The marks of a molecule.
 #[derive(Debug)]
@@ -30,8 +30,8 @@ pub(super) struct Stereo {
     /// The ends of double bonds with stereo.
     ends: [bool; PLACES],
     /// Marked centres whose neighbours do not differ yet.
-    pub waiting: [u8; PLACES],
-    pub waiting_count: usize,
+    pub pending: [u8; PLACES],
+    pub pending_count: usize,
     bonds: [(u8, u8); PLACES],
     bonds_count: usize,
 }
@@ -40,8 +40,8 @@ impl Stereo {
     pub fn new() -> Self {
         Self {
             ends: [false; PLACES],
-            waiting: [0; PLACES],
-            waiting_count: 0,
+            pending: [0; PLACES],
+            pending_count: 0,
             bonds: [(0, 0); PLACES],
             bonds_count: 0,
         }
@@ -49,14 +49,14 @@ impl Stereo {
 
     pub fn clear(&mut self, atoms: usize) {
         self.ends[..atoms].fill(false);
-        (self.waiting_count, self.bonds_count) = (0, 0);
+        (self.pending_count, self.bonds_count) = (0, 0);
     }
 
     /// Copies the pending centres; the colours include the rest already.
-    pub fn copy_waiting(&mut self, from: &Self) {
-        let waiting = from.waiting_count;
-        self.waiting[..waiting].copy_from_slice(&from.waiting[..waiting]);
-        (self.waiting_count, self.bonds_count) = (waiting, 0);
+    pub fn copy_pending(&mut self, from: &Self) {
+        let pending = from.pending_count;
+        self.pending[..pending].copy_from_slice(&from.pending[..pending]);
+        (self.pending_count, self.bonds_count) = (pending, 0);
     }
 
     /// Finds the marks that may be stereo, and adds them to the colours until nothing changes. Returns whether there is
@@ -71,28 +71,28 @@ impl Stereo {
         self.collect_centres(mol)?;
         self.collect_bonds(mol)?;
         let (centres, bonds) = (
-            &self.waiting[..self.waiting_count],
+            &self.pending[..self.pending_count],
             &self.bonds[..self.bonds_count],
         );
         if !kinds.distinguish(mol, colours, centres, bonds) {
             return Err(Reason::Chirality);
         }
         let mut any = false;
-        while self.say(mol, colours)? {
+        while self.apply(mol, colours)? {
             any = true;
             refine(mol, colours);
         }
         self.keep_ring_centres(mol, colours)?;
         self.bonds_count = 0;
-        if mol.any_side && self.marks_meet(mol) {
+        if mol.any_side && self.marks_conflict(mol) {
             return Err(Reason::Marks);
         }
-        Ok(any || self.waiting_count > 0)
+        Ok(any || self.pending_count > 0)
     }
 
     /// Whether a double bond without stereo lies between two with stereo. Both of its ends then have marks, and RDKit may
     /// write SMILES that mean another molecule.
-    fn marks_meet(&self, mol: &Molecule) -> bool {
+    fn marks_conflict(&self, mol: &Molecule) -> bool {
         let says = |index: u8| self.ends[usize::from(index)];
         let beside = |atom: &Atom, end: u8| {
             atom.neighbours()
@@ -111,12 +111,12 @@ impl Stereo {
     }
 
     /// One round over all pending marks. Returns whether any was added to the colours.
-    pub fn say(&mut self, mol: &Molecule, colours: &mut Colours) -> Result<bool, Reason> {
+    pub fn apply(&mut self, mol: &Molecule, colours: &mut Colours) -> Result<bool, Reason> {
         let mut now = [0u8; PLACES];
         let mut any = false;
-        let waiting = std::mem::take(&mut self.waiting_count);
-        for i in 0..waiting {
-            let index = self.waiting[i];
+        let pending = std::mem::take(&mut self.pending_count);
+        for i in 0..pending {
+            let index = self.pending[i];
             let atom = &mol.atoms[usize::from(index)];
             if neighbours_differ(atom, colours) {
                 now[usize::from(index)] += if is_odd(atom, colours) {
@@ -126,8 +126,8 @@ impl Stereo {
                 };
                 any = true;
             } else {
-                self.waiting[self.waiting_count] = index;
-                self.waiting_count += 1;
+                self.pending[self.pending_count] = index;
+                self.pending_count += 1;
             }
         }
         let bonds = std::mem::take(&mut self.bonds_count);
@@ -151,7 +151,7 @@ impl Stereo {
             for (index, &code) in now[..mol.count].iter().enumerate() {
                 if code != 0 {
                     let colour = &mut colours.of[index];
-                    *colour = mix(*colour ^ u64::from(code) << 56 ^ SAID);
+                    *colour = mix(*colour ^ u64::from(code) << 56 ^ STEREO_MIX);
                 }
             }
         }
@@ -167,8 +167,8 @@ impl Stereo {
                 if may_be_aromatic(mol, index) {
                     return Err(Reason::Aromatic);
                 }
-                self.waiting[self.waiting_count] = index as u8;
-                self.waiting_count += 1;
+                self.pending[self.pending_count] = index as u8;
+                self.pending_count += 1;
             }
         }
         Ok(())
@@ -213,10 +213,10 @@ impl Stereo {
     /// Keeps centres with equal neighbours that share a ring system with another such centre. If only some atoms of one
     /// colour are marked, RDKit may write the same SMILES for two molecules, so RDKit decides.
     fn keep_ring_centres(&mut self, mol: &Molecule, colours: &Colours) -> Result<(), Reason> {
-        let waiting = std::mem::take(&mut self.waiting_count);
+        let pending = std::mem::take(&mut self.pending_count);
         let mut able = [0u8; PLACES];
         let mut count = 0;
-        for &index in &self.waiting[..waiting] {
+        for &index in &self.pending[..pending] {
             if is_ring_centre(mol, usize::from(index), colours) {
                 able[count] = index;
                 count += 1;
@@ -237,11 +237,11 @@ impl Stereo {
                 .count()
                 > 1
             {
-                self.waiting[self.waiting_count] = index;
-                self.waiting_count += 1;
+                self.pending[self.pending_count] = index;
+                self.pending_count += 1;
             }
         }
-        let kept = &self.waiting[..self.waiting_count];
+        let kept = &self.pending[..self.pending_count];
         let bare = |(index, atom): (usize, &Atom)| {
             atom.chirality == Chirality::None
                 && kept.iter().any(|&kept| colours.same(kept, index as u8))

@@ -8,10 +8,10 @@ use super::{
     kinds::Kinds,
     molecule::Molecule,
     reason::Reason,
-    refine::{Sight, begin, refine},
+    refine::{Properties, begin, refine},
     stereo::Stereo,
     text::Reader,
-    valence::Usual,
+    valence::ValenceTable,
 };
 use crate::key::Key;
 
@@ -20,7 +20,7 @@ use crate::key::Key;
 pub struct StructureKeys {
     mol: Molecule,
     reader: Reader,
-    usual: Usual,
+    valences: ValenceTable,
     bonds: BondAssigner,
     colours: Colours,
     stereo: Stereo,
@@ -40,7 +40,7 @@ impl StructureKeys {
         Self {
             mol: Molecule::new(),
             reader: Reader::new(),
-            usual: Usual::new(),
+            valences: ValenceTable::new(),
             bonds: BondAssigner::new(),
             colours: Colours::new(),
             stereo: Stereo::new(),
@@ -51,16 +51,16 @@ impl StructureKeys {
 
     /// The same, without AVX-512.
     #[doc(hidden)]
-    pub fn atom_by_atom() -> Self {
+    pub fn without_avx512() -> Self {
         let mut keys = Self::new();
-        keys.mol.work_atom_by_atom();
+        keys.mol.disable_avx512();
         keys
     }
 
     /// The key of a SMILES.
     pub fn key(&mut self, smiles: &[u8]) -> Result<Key, Reason> {
         self.reader.read(smiles, &mut self.mol)?;
-        self.usual.complete(&mut self.mol)?;
+        self.valences.complete(&mut self.mol)?;
         self.bonds.assign(&mut self.mol)?;
         self.colour()?;
         self.canon.key(&self.mol, &self.colours, &self.stereo)
@@ -72,17 +72,17 @@ impl StructureKeys {
         if mol.any_chirality || mol.any_side {
             // The charges of other elements also show in their bonds and hydrogens.
             let hidden = |atom: &Atom| atom.number == CARBON && atom.charge != 0;
-            let sight = if mol.atoms().iter().any(hidden) {
-                Sight::Ranks
+            let properties = if mol.atoms().iter().any(hidden) {
+                Properties::Ranked
             } else {
-                Sight::Full
+                Properties::All
             };
-            begin(mol, sight, colours);
+            begin(mol, properties, colours);
             refine(mol, colours);
             if self.stereo.perceive(mol, colours, &mut self.kinds)? {
-                if sight == Sight::Ranks {
-                    see_the_rest(mol, colours);
-                    while self.stereo.say(mol, colours)? {
+                if properties == Properties::Ranked {
+                    add_hidden_properties(mol, colours);
+                    while self.stereo.apply(mol, colours)? {
                         refine(mol, colours);
                     }
                 }
@@ -90,16 +90,16 @@ impl StructureKeys {
             }
         }
         self.stereo.clear(mol.count);
-        begin(mol, Sight::Full, colours);
+        begin(mol, Properties::All, colours);
         refine(mol, colours);
         Ok(())
     }
 }
 
 /// Adds to the colours what ranks do not see, on top of what ranks distinguish.
-fn see_the_rest(mol: &mut Molecule, colours: &mut Colours) {
+fn add_hidden_properties(mol: &mut Molecule, colours: &mut Colours) {
     let ranked = colours.of;
-    begin(mol, Sight::Full, colours);
+    begin(mol, Properties::All, colours);
     for (colour, ranked) in colours.of[..mol.count].iter_mut().zip(ranked) {
         *colour = mix(*colour ^ ranked.rotate_left(17));
     }

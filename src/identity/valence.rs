@@ -13,19 +13,19 @@ use super::{
 
 /// A table of the hydrogens of atoms without brackets, which have few kinds and few states.
 #[derive(Debug)]
-pub(super) struct Usual {
+pub(super) struct ValenceTable {
     /// By `Atom::plain` and bonds ([`Bonds::state`]): hydrogens, and above [`PAIRS_SHIFT`] the electron pairs in all
-    /// bonds. [`NOT_USUAL`] for a state that takes more than the table.
+    /// bonds. [`NOT_IN_TABLE`] for a state that takes more than the table.
     states: [[u8; STATES]; 1 + PLAIN.len()],
 }
 
 const STATES: usize = 256;
 const PAIRS_SHIFT: u8 = 4;
-const NOT_USUAL: u8 = 255;
+const NOT_IN_TABLE: u8 = 255;
 
-impl Usual {
+impl ValenceTable {
     pub fn new() -> Self {
-        let mut states = [[NOT_USUAL; STATES]; 1 + PLAIN.len()];
+        let mut states = [[NOT_IN_TABLE; STATES]; 1 + PLAIN.len()];
         for (of_plain, (number, aromatic)) in states[1..].iter_mut().zip(PLAIN) {
             for (state, outcome) in of_plain.iter_mut().enumerate() {
                 let bonds = Bonds::of_state(state as u8);
@@ -53,7 +53,7 @@ impl Usual {
         let outcome = self.states[usize::from(atom.plain)][usize::from(state)];
         // An aromatic atom must be in a ring.
         let bare = atom.aromatic & (atom.in_ring == 0);
-        let usual = (outcome != NOT_USUAL) & !bare & (usize::from(atom.degree) <= FEW);
+        let usual = (outcome != NOT_IN_TABLE) & !bare & (usize::from(atom.degree) <= FEW);
         usual.then_some((outcome & ((1 << PAIRS_SHIFT) - 1), outcome >> PAIRS_SHIFT))
     }
 
@@ -212,16 +212,16 @@ fn count_hydrogen_atoms(mol: &mut Molecule) -> Result<(), Reason> {
         if atom.degree != 1 || atom.hydrogens != 0 || mol.atoms[heavy].number == HYDROGEN {
             return Err(Reason::Hydrogen);
         }
-        take_out(&mut mol.atoms[heavy], index as u8)?;
+        remove_hydrogen(&mut mol.atoms[heavy], index as u8)?;
         (*gone, any) = (true, true);
     }
     if any {
-        close_ranks(mol, &gone);
+        renumber(mol, &gone);
     }
     Ok(())
 }
 
-fn take_out(atom: &mut Atom, hydrogen: u8) -> Result<(), Reason> {
+fn remove_hydrogen(atom: &mut Atom, hydrogen: u8) -> Result<(), Reason> {
     let slot = atom.slot_of(hydrogen).ok_or(Reason::Hydrogen)?;
     let side = atom.sides[slot];
     if side != 0 {
@@ -244,7 +244,7 @@ fn take_out(atom: &mut Atom, hydrogen: u8) -> Result<(), Reason> {
 }
 
 /// Renumbers the remaining atoms from 0.
-fn close_ranks(mol: &mut Molecule, gone: &[bool; PLACES]) {
+fn renumber(mol: &mut Molecule, gone: &[bool; PLACES]) {
     let mut numbers = [NO_ATOM; PLACES];
     let mut count = 0;
     for index in 0..mol.count {

@@ -1,4 +1,4 @@
-//! An engine beside fastbloom.
+//! Compares an engine with fastbloom.
 
 use std::collections::{HashSet, VecDeque};
 

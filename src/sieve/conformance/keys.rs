@@ -91,12 +91,12 @@ pub fn conform_on_keys(device: &mut dyn KeyDevice) -> Result<u64, KeyMismatch> {
             size,
             "the texts are short, so the batch holds all of them"
         );
-        batch.spoil();
-        batch.ask(device)?;
+        batch.poison();
+        batch.compute_keys(device)?;
         for (row, text) in rows.iter().enumerate() {
-            let told = batch.told(row).expect("the batch holds all texts");
-            compare(text, told, &mut cpu)?;
-            too_large += usize::from(told == KeyOutcome::TooLarge && done + row < shipped);
+            let outcome = batch.outcome(row).expect("the batch holds all texts");
+            compare(text, outcome, &mut cpu)?;
+            too_large += usize::from(outcome == KeyOutcome::TooLarge && done + row < shipped);
         }
         done += size;
     }
@@ -181,9 +181,9 @@ mod tests {
         ) -> Result<(), EngineError> {
             let mut begin = 0;
             for (row, end) in text_end.iter().enumerate() {
-                let told = self.keys.key(&text[begin..*end as usize]);
+                let outcome = self.keys.key(&text[begin..*end as usize]);
                 begin = *end as usize;
-                (keys[row], statuses[row]) = match told {
+                (keys[row], statuses[row]) = match outcome {
                     Ok(key) => (key.words(), 0),
                     Err(reason) => ([0; 2], 1 + reason as u8),
                 };
@@ -201,22 +201,22 @@ mod tests {
     #[test]
     fn faults_of_a_device_are_seen() {
         assert!(conform(|_, _, _| ()).unwrap() > 3_000);
-        let unlike = conform(|row, key, _| key[1] ^= u64::from(row == 200)).unwrap_err();
-        assert!(matches!(unlike, KeyMismatch::Row { .. }), "{unlike}");
-        let unlike = conform(|row, key, status| {
+        let mismatch = conform(|row, key, _| key[1] ^= u64::from(row == 200)).unwrap_err();
+        assert!(matches!(mismatch, KeyMismatch::Row { .. }), "{mismatch}");
+        let mismatch = conform(|row, key, status| {
             if row == 256 {
                 (*key, *status) = ([u64::MAX; 2], 0);
             }
         });
-        assert!(matches!(unlike, Err(KeyMismatch::Row { .. })));
-        let unlike = conform(|row, _, status| {
+        assert!(matches!(mismatch, Err(KeyMismatch::Row { .. })));
+        let mismatch = conform(|row, _, status| {
             if row % 2 == 0 {
                 *status = u8::MAX;
             }
         });
-        assert!(matches!(unlike, Err(KeyMismatch::TooLarge { .. })));
-        let unlike = conform(|_, _, status| *status = (*status).min(3)).unwrap_err();
-        assert!(matches!(unlike, KeyMismatch::Row { .. }), "{unlike}");
+        assert!(matches!(mismatch, Err(KeyMismatch::TooLarge { .. })));
+        let mismatch = conform(|_, _, status| *status = (*status).min(3)).unwrap_err();
+        assert!(matches!(mismatch, KeyMismatch::Row { .. }), "{mismatch}");
     }
 
     #[test]

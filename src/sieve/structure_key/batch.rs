@@ -117,7 +117,7 @@ impl KeyBatch {
     }
 
     /// Makes a device compute the keys of all rows.
-    pub fn ask(&mut self, device: &mut dyn KeyDevice) -> Result<(), EngineError> {
+    pub fn compute_keys(&mut self, device: &mut dyn KeyDevice) -> Result<(), EngineError> {
         let (rows, text_bytes) = (self.rows, self.text_bytes);
         let columns = self.columns();
         device.compute_keys(
@@ -132,15 +132,15 @@ impl KeyBatch {
     ///
     /// # Panics
     /// If there is no text with this index.
-    pub fn told(&mut self, place: usize) -> Option<KeyOutcome> {
+    pub fn outcome(&mut self, place: usize) -> Option<KeyOutcome> {
         let row = self.row_of[place];
         let columns = self.columns();
-        let told = |row: usize| KeyOutcome::of(columns.statuses[row], columns.keys[row]);
-        (row != NO_ROW).then(|| told(row as usize))
+        let outcome = |row: usize| KeyOutcome::of(columns.statuses[row], columns.keys[row]);
+        (row != NO_ROW).then(|| outcome(row as usize))
     }
 
     /// Overwrites keys and statuses with values that no device writes, so that a row it skips is noticed.
-    pub fn spoil(&mut self) {
+    pub fn poison(&mut self) {
         let columns = self.columns();
         columns.keys.fill([u64::MAX; 2]);
         columns.statuses.fill(0);
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_sorted_and_told_of_in_the_order_of_the_texts() {
+    fn rows_are_sorted_and_outcomes_are_in_the_order_of_the_texts() {
         let room = KeyRoom {
             rows_max: 6,
             text_bytes_max: 40,
@@ -215,13 +215,13 @@ mod tests {
         for _ in 0..2 {
             batch.fill(&texts);
             assert_eq!(batch.rows(), 6);
-            batch.ask(&mut Echo).unwrap();
+            batch.compute_keys(&mut Echo).unwrap();
             for (place, text) in texts.iter().enumerate() {
                 let expected = match place {
                     1 | 3 | 8 => None,
                     _ => text.map(|text| KeyOutcome::Key(crate::key::Key::of(text))),
                 };
-                assert_eq!(batch.told(place), expected, "{place}");
+                assert_eq!(batch.outcome(place), expected, "{place}");
             }
         }
         batch.fill(&[]);

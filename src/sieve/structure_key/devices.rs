@@ -89,7 +89,7 @@ impl TakenDevice<'_> {
     pub fn compute_keys<'t>(
         mut self,
         texts: impl Iterator<Item = Option<&'t [u8]>>,
-        told: &mut Vec<Option<KeyOutcome>>,
+        outcomes: &mut Vec<Option<KeyOutcome>>,
     ) -> Result<(), EngineError> {
         // Taken out while it works: if anything fails, the device is not returned.
         let Some(mut lane) = self.lane.take() else {
@@ -100,9 +100,9 @@ impl TakenDevice<'_> {
         let Lane { device, batch } = &mut lane;
         let texts: Vec<_> = texts.collect();
         batch.fill(&texts);
-        batch.ask(device.as_mut())?;
-        told.clear();
-        told.extend((0..texts.len()).map(|place| batch.told(place)));
+        batch.compute_keys(device.as_mut())?;
+        outcomes.clear();
+        outcomes.extend((0..texts.len()).map(|place| batch.outcome(place)));
         self.lane = Some(lane);
         Ok(())
     }
@@ -179,14 +179,14 @@ mod tests {
         devices: &KeyDevices,
         texts: &[Option<&str>],
     ) -> Result<Vec<Option<KeyOutcome>>, EngineError> {
-        let mut told = vec![Some(KeyOutcome::TooLarge); 3];
+        let mut outcomes = vec![Some(KeyOutcome::TooLarge); 3];
         let texts = texts.iter().map(|text| text.map(str::as_bytes));
         let device = devices.take(&|| false).unwrap();
-        device.compute_keys(texts, &mut told).map(|()| told)
+        device.compute_keys(texts, &mut outcomes).map(|()| outcomes)
     }
 
     #[test]
-    fn each_row_is_told_what_is_said_of_it() {
+    fn every_row_has_its_outcome() {
         let devices = devices(1);
         let key = |text: &str| Some(KeyOutcome::Key(Key::of(text.as_bytes())));
         let valence = Some(KeyOutcome::Reason(Reason::Valence));
@@ -206,18 +206,18 @@ mod tests {
     }
 
     #[test]
-    fn rows_beyond_the_room_are_not_told() {
+    fn rows_beyond_the_room_have_no_outcome() {
         let devices = devices(1);
-        let told = compute(&devices, &[Some("C"); 7]).unwrap();
-        assert_eq!(told.iter().flatten().count(), 5);
+        let outcomes = compute(&devices, &[Some("C"); 7]).unwrap();
+        assert_eq!(outcomes.iter().flatten().count(), 5);
         let (long, short) = ("C".repeat(21), "C".repeat(20));
-        let told = compute(&devices, &[Some(&long), Some(&short), Some("C")]).unwrap();
-        let there: Vec<_> = told.iter().map(Option::is_some).collect();
+        let outcomes = compute(&devices, &[Some(&long), Some(&short), Some("C")]).unwrap();
+        let there: Vec<_> = outcomes.iter().map(Option::is_some).collect();
         assert_eq!(there, [false, true, false]);
     }
 
     #[test]
-    fn who_waits_hears_that_the_job_stops() {
+    fn a_waiting_worker_notices_that_the_job_stops() {
         let devices = devices(1);
         let stopping = AtomicBool::new(false);
         let taken = devices.take(&|| false);
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_device_that_has_failed_is_taken_no_more() {
+    fn a_device_that_has_failed_is_not_returned() {
         let devices = devices(2);
         assert_eq!(compute(&devices, &[Some("!")]), Err(lost()));
         let left = devices.take(&|| false);

@@ -167,7 +167,7 @@ impl Device for WgpuSieve {
     }
 }
 
-/// Where keys, verdicts and tally of a slot's rows stand in the staging buffer, in bytes.
+/// The offsets of keys, verdicts and tally of a slot's rows in the staging buffer, in bytes.
 struct Staged {
     keys_end: u64,
     verdicts_end: u64,
