@@ -1,7 +1,11 @@
 //! Structure keys of every molecule that RDKit can read.
 
 use super::{reason::Reason, structure_keys::StructureKeys};
-use crate::{chem::RdKit, key::Key};
+use crate::{
+    chem::RdKit,
+    key::Key,
+    reject::{RejectCode, Rejection},
+};
 
 /// How a key was computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +36,7 @@ impl KeyMaker {
     }
 
     /// The key of a SMILES, and how it was computed. Fails with RDKit's message if RDKit can't read the SMILES.
-    pub fn key(&mut self, smiles: &[u8]) -> Result<(Key, Way), String> {
+    pub fn key(&mut self, smiles: &[u8]) -> Result<(Key, Way), Rejection> {
         match self.direct(smiles) {
             Ok(key) => Ok((key, Way::Direct)),
             Err(reason) => Ok((self.by_rdkit(smiles)?, Way::ByRdKit(reason))),
@@ -52,11 +56,12 @@ impl KeyMaker {
     /// racemate and its enantiomers are three molecules. Fails with RDKit's message if RDKit can't read the text.
     ///
     /// So a molecule has the same key whether or not its text needed RDKit.
-    pub fn by_rdkit(&mut self, smiles: &[u8]) -> Result<Key, String> {
-        let text = std::str::from_utf8(smiles).map_err(|_| "the SMILES is not UTF-8".to_owned())?;
+    pub fn by_rdkit(&mut self, smiles: &[u8]) -> Result<Key, Rejection> {
+        let text = std::str::from_utf8(smiles)
+            .map_err(|_| RejectCode::Encoding.because("the SMILES is not UTF-8"))?;
         let canonical = self.rdkit.identity_smiles(text)?;
         if canonical.is_empty() {
-            return Err("the molecule has no atoms".into());
+            return Err(RejectCode::Empty.because("the molecule has no atoms"));
         }
         Ok(self.of_canonical(canonical.as_bytes()).0)
     }

@@ -1,6 +1,6 @@
 //! Why a key needs RDKit.
 
-use crate::slot::REASONS_MAX;
+use crate::limits::KEY_REASONS_MAX;
 
 /// Why a key can't be computed without RDKit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, thiserror::Error)]
@@ -69,4 +69,4 @@ impl Reason {
     ];
 }
 
-const _: () = assert!(Reason::ALL.len() <= REASONS_MAX);
+const _: () = assert!(Reason::ALL.len() <= KEY_REASONS_MAX);

@@ -40,6 +40,7 @@ mod parse;
 mod ptx;
 mod resume;
 mod run;
+mod shown;
 mod signals;
 mod structure_key;
 mod systemd;

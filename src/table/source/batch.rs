@@ -3,17 +3,21 @@
 use std::fmt;
 use std::io::Write;
 
-use crate::limits::{
-    ID_BYTES_MAX, LINE_BYTES_MAX, PARENT_BATCH_BYTES_MAX, SDF_RECORD_BYTES_MAX, TEXT_KEPT_BYTES_MAX,
+use crate::{
+    limits::{
+        ID_BYTES_MAX, LINE_BYTES_MAX, PARENT_BATCH_BYTES_MAX, SDF_RECORD_BYTES_MAX,
+        TEXT_KEPT_BYTES_MAX,
+    },
+    reject::RejectCode,
 };
 
-/// A flat, reusable batch of consecutive input rows. Allocated once, [`clear`](Self::clear)ed
-/// between uses.
+/// A flat, reusable batch of consecutive input rows. Allocate it once and [`clear`](Self::clear) it between
+/// uses.
 ///
 /// Holds at most `PARENT_BATCH_BYTES_MAX` bytes and one row more (see `limits`).
 #[derive(Debug, Default)]
 pub struct ParentBatch {
-    /// Per row: text, id, fault, back to back.
+    /// Text, id and fault of each row, concatenated.
     arena: Vec<u8>,
     rows: Vec<Entry>,
 }
@@ -21,31 +25,40 @@ pub struct ParentBatch {
 /// One row of the library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ParentRow<'a> {
-    /// 0-based over all inputs, in the order given. Every row counts, also those with a fault.
+    /// 0-based over all inputs, in the order given. Rows with a fault count too.
     pub row: u64,
     /// The row's id, if the input has one.
     pub id: RowId<'a>,
-    /// SMILES as read (without surrounding blanks), or a mol block up to and with `M  END`, its
-    /// lines ended by `\n`. Of a row with a fault: what was read, cut to `TEXT_KEPT_BYTES_MAX`.
+    /// The SMILES as read, without surrounding blanks; or the mol block up to and including `M  END`, with `\n` after
+    /// each line. For a row with a fault: the text as read, cut to `TEXT_KEPT_BYTES_MAX`.
     pub text: &'a [u8],
-    /// What `text` is.
+    /// The kind of `text`.
     pub kind: TextKind,
     /// Why the row can't be used; `None` if it can. A SMILES without fault is UTF-8, not empty
     /// and free of NUL bytes; nothing else about it has been checked.
-    pub fault: Option<&'a str>,
+    pub fault: Option<RowFault<'a>>,
+}
+
+/// Why a row can't be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RowFault<'a> {
+    /// The kind.
+    pub code: RejectCode,
+    /// A sentence for people.
+    pub reason: &'a str,
 }
 
 /// The id of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowId<'a> {
-    /// As read, without surrounding blanks; bytes that aren't UTF-8 became `U+FFFD`; one longer
-    /// than `ID_BYTES_MAX` is cut and ends with `…`.
+    /// As read, without surrounding blanks. Invalid UTF-8 is replaced by `U+FFFD`; an id longer than `ID_BYTES_MAX`
+    /// is cut and ends with `…`.
     Named(&'a str),
-    /// No id column, or nothing in it: the row number stands for it.
+    /// There is no id column, or it is empty: the row number is the id.
     RowNumber,
 }
 
-/// What a row's text is.
+/// The kind of a row's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TextKind {
     /// A SMILES.
@@ -61,7 +74,7 @@ struct Entry {
     id_end: usize,
     fault_end: usize,
     kind: TextKind,
-    has_fault: bool,
+    fault: Option<RejectCode>,
 }
 
 impl ParentBatch {
@@ -73,7 +86,7 @@ impl ParentBatch {
         }
     }
 
-    /// Drops the rows and keeps the memory.
+    /// Removes the rows and keeps the memory.
     pub fn clear(&mut self) {
         self.arena.clear();
         self.rows.clear();
@@ -84,7 +97,7 @@ impl ParentBatch {
         self.rows.len()
     }
 
-    /// Whether there are no rows.
+    /// Whether the batch has no rows.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
@@ -119,19 +132,21 @@ impl ParentBatch {
             },
             text: &self.arena[start..entry.text_end],
             kind: entry.kind,
-            fault: entry
-                .has_fault
-                .then(|| string(entry.id_end, entry.fault_end)),
+            fault: entry.fault.map(|code| RowFault {
+                code,
+                reason: string(entry.id_end, entry.fault_end),
+            }),
         }
     }
 
-    /// Adds a row with a SMILES, faulted if it is empty, too long or not UTF-8.
+    /// Adds a row with a SMILES. The row gets a fault if the SMILES is empty, too long or not UTF-8.
     pub(super) fn push_smiles(&mut self, row: u64, smiles: &[u8], id: Option<&[u8]>) {
         let smiles = smiles.trim_ascii();
         match SmilesFault::find(smiles) {
             None => self.push(row, TextKind::Smiles, smiles, id, None),
             Some(fault) => {
-                self.push_fault(row, TextKind::Smiles, smiles, id, format_args!("{fault}"))
+                let (kind, code) = (TextKind::Smiles, fault.code());
+                self.push_fault(row, kind, smiles, id, code, format_args!("{fault}"))
             }
         }
     }
@@ -142,17 +157,18 @@ impl ParentBatch {
         self.push(row, TextKind::MolBlock, block, id, None);
     }
 
-    /// Adds a row that can't be used, with the start of what was read.
+    /// Adds a row that can't be used, with the beginning of its text.
     pub(super) fn push_fault(
         &mut self,
         row: u64,
         kind: TextKind,
         text: &[u8],
         id: Option<&[u8]>,
-        fault: fmt::Arguments<'_>,
+        code: RejectCode,
+        reason: fmt::Arguments<'_>,
     ) {
         let text = &text[..floor_char(text, TEXT_KEPT_BYTES_MAX)];
-        self.push(row, kind, text, id, Some(fault));
+        self.push(row, kind, text, id, Some((code, reason)));
     }
 
     fn push(
@@ -161,14 +177,14 @@ impl ParentBatch {
         kind: TextKind,
         text: &[u8],
         id: Option<&[u8]>,
-        fault: Option<fmt::Arguments<'_>>,
+        fault: Option<(RejectCode, fmt::Arguments<'_>)>,
     ) {
         self.arena.extend_from_slice(text);
         let text_end = self.arena.len();
         push_id(&mut self.arena, id.unwrap_or_default().trim_ascii());
         let id_end = self.arena.len();
-        if let Some(fault) = fault {
-            write!(self.arena, "{fault}").expect("writing to a Vec can't fail");
+        if let Some((_, reason)) = fault {
+            write!(self.arena, "{reason}").expect("writing to a Vec can't fail");
         }
         self.rows.push(Entry {
             row,
@@ -176,7 +192,7 @@ impl ParentBatch {
             id_end,
             fault_end: self.arena.len(),
             kind,
-            has_fault: fault.is_some(),
+            fault: fault.map(|(code, _)| code),
         });
     }
 }
@@ -185,7 +201,7 @@ impl ParentBatch {
 fn push_id(arena: &mut Vec<u8>, id: &[u8]) {
     const ELLIPSIS: &str = "…";
     let start = arena.len();
-    // A replacement character is longer than the byte it stands for: cut first, then again.
+    // A replacement character is longer than the byte that it replaces, so cut again afterwards.
     let read = &id[..id.len().min(ID_BYTES_MAX + 1)];
     for chunk in read.utf8_chunks() {
         arena.extend_from_slice(chunk.valid().as_bytes());
@@ -200,7 +216,7 @@ fn push_id(arena: &mut Vec<u8>, id: &[u8]) {
     }
 }
 
-/// The largest cut at or before `bytes_max` that doesn't part a UTF-8 character.
+/// The largest length up to `bytes_max` that doesn't split a UTF-8 character.
 fn floor_char(text: &[u8], bytes_max: usize) -> usize {
     if text.len() <= bytes_max {
         return text.len();
@@ -211,7 +227,7 @@ fn floor_char(text: &[u8], bytes_max: usize) -> usize {
         .unwrap_or(bytes_max)
 }
 
-/// Why bytes can't be a SMILES at all. Chemistry is not looked at.
+/// Why bytes can't be a SMILES, without chemistry.
 enum SmilesFault {
     Empty,
     TooLong { bytes: usize },
@@ -238,6 +254,14 @@ impl SmilesFault {
         }
         let nul = memchr::memchr(0, smiles)?;
         Some(SmilesFault::Nul { position: nul + 1 })
+    }
+
+    fn code(&self) -> RejectCode {
+        match self {
+            SmilesFault::Empty => RejectCode::Empty,
+            SmilesFault::TooLong { .. } => RejectCode::TooLarge,
+            SmilesFault::Nul { .. } | SmilesFault::NotUtf8 { .. } => RejectCode::Encoding,
+        }
     }
 }
 
@@ -277,7 +301,11 @@ mod tests {
         assert_eq!(rows[0].text, b"CCO");
         assert_eq!(rows[0].id, RowId::Named("ethanol"));
         assert_eq!((rows[0].row, rows[0].fault), (4, None));
-        assert_eq!(rows[1].fault, Some("SMILES is empty"));
+        let empty = RowFault {
+            code: RejectCode::Empty,
+            reason: "SMILES is empty",
+        };
+        assert_eq!(rows[1].fault, Some(empty));
         assert_eq!(rows[2].id, RowId::RowNumber);
         assert_eq!(rows[2].kind, TextKind::MolBlock);
         assert_eq!(batch.text_bytes(), 3 + 7 + 15 + 10);
@@ -292,7 +320,7 @@ mod tests {
         batch.push_smiles(1, b"CC\0O", None);
         let long = vec![b'C'; LINE_BYTES_MAX + 1];
         batch.push_smiles(2, &long, None);
-        let faults: Vec<_> = batch.iter().map(|row| row.fault.unwrap()).collect();
+        let faults: Vec<_> = batch.iter().map(|row| row.fault.unwrap().reason).collect();
         assert_eq!(
             faults,
             [
