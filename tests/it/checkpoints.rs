@@ -51,7 +51,7 @@ fn interrupt(running: Running, out: &Path, bytes: u64) -> u64 {
         kept["part_rows"]["bytes"].as_u64().unwrap() >= seen,
         "{line}: {kept}"
     );
-    let rows = number_before(line, " rows in a part under way");
+    let rows = number_before(line, " rows in an unfinished part");
     assert_eq!(kept["part_rows"]["items"], rows, "{line}");
     assert!(output::parts(out).is_empty(), "no part is closed for it");
     rows

@@ -352,7 +352,7 @@ fn a_gpu_may_be_lost_at_any_call() {
                 let why = manifest["engine_lost"].as_str().unwrap();
                 assert!(why.starts_with("engine cuda: "), "{why}");
                 assert!(
-                    run.stderr.contains("goes on with the engine cpu"),
+                    run.stderr.contains("continues on the engine cpu"),
                     "{}",
                     run.stderr
                 );

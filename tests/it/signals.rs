@@ -162,7 +162,7 @@ fn a_stopped_job_that_reads_standard_input_can_be_resumed() {
     let run = job.wait(STOP_TIME_MAX).ends_with(75);
     assert!(
         run.stderr
-            .contains("out.stdin.smi keeps what came from standard input"),
+            .contains("out.stdin.smi holds the copy of standard input"),
         "{run:?}"
     );
     let run = Molsieve::new("run --resume")

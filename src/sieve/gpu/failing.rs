@@ -1,14 +1,17 @@
 //! A device that fails on purpose at the call with a given number; see `src/faults.rs`.
 
 use super::device::{Device, Kernel};
-use crate::{faults, sieve::error::EngineError, slot::HostMemory};
+use crate::{
+    sieve::error::{EngineError, injected_loss},
+    slot::HostMemory,
+};
 
 /// Forwards all calls except the one that has to fail.
 pub(super) struct Failing<D>(pub(super) D);
 
 impl<D: Device> Failing<D> {
     fn call(&self, call: &'static str) -> Result<(), EngineError> {
-        faults::device_call(self.0.name(), call)
+        injected_loss(self.0.name(), call)
     }
 }
 
