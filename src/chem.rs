@@ -6,14 +6,12 @@
 //! | file | what |
 //! |---|---|
 //! | `transformer.cc` | goes through rules and sites, makes one product at a time, writes it into the slot |
-//! | `sites.cc` | finds the sites of rules |
-//! | `parse.cc`, `parse/` | SMILES to RDKit's molecule on flat arrays |
-//! | `hydrogens.cc` | finds rules that ask for hydrogens as atoms |
-//! | `graph.cc`, `edit*.cc`, `valence.cc`, `stereo.cc` | products on flat arrays, proved to need no sanitization |
-//! | `rank.cc`, `smiles.cc`, `direction.cc` | canonical SMILES of such products |
-//! | `log.cc` | RDKit's log towards `tracing` |
-//! | `bond_directions.cc` | takes chance out of RDKit's reactions beside stereo double bonds |
-//! | `periodic_table.cc` | takes a lock out of RDKit's inner loops |
+//! | `rules/` | finds the sites of rules, and rules that need hydrogens as atoms |
+//! | `model/` | the molecule in flat arrays |
+//! | `parse/` | SMILES to RDKit's molecule by way of flat arrays |
+//! | `edit/` | products on flat arrays, proved to need no sanitization |
+//! | `write/` | canonical SMILES of such products |
+//! | `rdkit/` | RDKit's log as `tracing` events; replacements for two of its functions |
 //!
 //! A transformer belongs to one thread: RDKit's queries with recursive SMARTS take a lock per query,
 //! and its molecules are not to be shared while they are worked on.

@@ -110,7 +110,7 @@ pub mod ffi {
         fn end(self: Pin<&mut Transformer>);
         fn reason(self: &Transformer) -> &str;
 
-        include!("molsieve/src/chem/parse.h");
+        include!("molsieve/src/chem/parse/parse.h");
 
         /// For tests: how the fast parser's molecule differs from RDKit's. `fast` says whether it did
         /// without RDKit's parser.

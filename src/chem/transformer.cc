@@ -19,9 +19,9 @@
 #include <cstring>
 
 #include "molsieve/src/chem/bridge.rs.h"
-#include "molsieve/src/chem/hydrogens.h"
-#include "molsieve/src/chem/log.h"
-#include "molsieve/src/chem/parse.h"
+#include "molsieve/src/chem/rules/hydrogens.h"
+#include "molsieve/src/chem/rdkit/log.h"
+#include "molsieve/src/chem/parse/parse.h"
 
 namespace molsieve {
 

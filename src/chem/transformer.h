@@ -12,9 +12,9 @@
 #include <string>
 #include <vector>
 
-#include "molsieve/src/chem/edit.h"
-#include "molsieve/src/chem/sites.h"
-#include "molsieve/src/chem/smiles.h"
+#include "molsieve/src/chem/edit/edit.h"
+#include "molsieve/src/chem/rules/sites.h"
+#include "molsieve/src/chem/write/smiles.h"
 #include "rust/cxx.h"
 
 namespace molsieve {

@@ -1,4 +1,4 @@
-#include "molsieve/src/chem/stereo.h"
+#include "molsieve/src/chem/edit/stereo.h"
 
 #include <algorithm>
 #include <numeric>

@@ -1,7 +1,7 @@
 // Which stereo a graph truly has, as RDKit's (legacy) perception finds it.
 #pragma once
 
-#include "molsieve/src/chem/graph.h"
+#include "molsieve/src/chem/model/graph.h"
 
 #include <array>
 #include <cstdint>

@@ -5,7 +5,7 @@
 // of the atoms and on which of them hold other rings, and may miss a bond that is in a ring.
 #pragma once
 
-#include "molsieve/src/chem/graph.h"
+#include "molsieve/src/chem/model/graph.h"
 
 #include <GraphMol/RingInfo.h>
 

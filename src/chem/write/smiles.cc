@@ -1,4 +1,4 @@
-#include "molsieve/src/chem/smiles.h"
+#include "molsieve/src/chem/write/smiles.h"
 
 #include <algorithm>
 #include <charconv>

@@ -1,7 +1,7 @@
 // The slashes of a canonical SMILES: directions of single bonds that say how double bonds stand. The
 // rules are RDKit's (Canon::canonicalizeDoubleBond and what follows it), since which of the many
 // equivalent ways to place slashes is taken is what makes the SMILES canonical.
-#include "molsieve/src/chem/smiles.h"
+#include "molsieve/src/chem/write/smiles.h"
 
 #include <algorithm>
 

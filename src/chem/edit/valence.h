@@ -1,7 +1,7 @@
 // Hydrogens and valence of an atom from its bonds, by RDKit's rules.
 #pragma once
 
-#include "molsieve/src/chem/graph.h"
+#include "molsieve/src/chem/model/graph.h"
 
 #include <cstdint>
 #include <unordered_map>

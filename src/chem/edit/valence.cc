@@ -1,4 +1,4 @@
-#include "molsieve/src/chem/valence.h"
+#include "molsieve/src/chem/edit/valence.h"
 
 #include <GraphMol/MolOps.h>
 

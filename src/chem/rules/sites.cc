@@ -1,4 +1,4 @@
-#include "molsieve/src/chem/sites.h"
+#include "molsieve/src/chem/rules/sites.h"
 
 #include <GraphMol/QueryAtom.h>
 #include <GraphMol/QueryOps.h>

@@ -1,7 +1,7 @@
 // The fast way from SMILES to a molecule. RDKit's own goes over an object per atom and bond in each of
 // a dozen steps; here the steps work on flat arrays (parse/flat.h), and the RDKit molecule is made
 // once, with every field as RDKit's steps would have left it. tests/parse.rs compares the two.
-#include "molsieve/src/chem/parse.h"
+#include "molsieve/src/chem/parse/parse.h"
 
 #include <GraphMol/Chirality.h>
 #include <GraphMol/MolOps.h>

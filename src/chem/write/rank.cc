@@ -1,4 +1,4 @@
-#include "molsieve/src/chem/rank.h"
+#include "molsieve/src/chem/write/rank.h"
 
 #include <algorithm>
 #include <functional>

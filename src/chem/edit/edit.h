@@ -2,10 +2,10 @@
 // same order, and the proof that sanitizing it would change nothing.
 #pragma once
 
-#include "molsieve/src/chem/graph.h"
-#include "molsieve/src/chem/ring_certainty.h"
-#include "molsieve/src/chem/stereo.h"
-#include "molsieve/src/chem/valence.h"
+#include "molsieve/src/chem/model/graph.h"
+#include "molsieve/src/chem/edit/ring_certainty.h"
+#include "molsieve/src/chem/edit/stereo.h"
+#include "molsieve/src/chem/edit/valence.h"
 
 #include <GraphMol/ChemReactions/Reaction.h>
 #include <GraphMol/RingInfo.h>

@@ -1,7 +1,7 @@
 // Canonical ranks of a graph's atoms, the same that RDKit's Canon::rankMolAtoms gives.
 #pragma once
 
-#include "molsieve/src/chem/graph.h"
+#include "molsieve/src/chem/model/graph.h"
 
 #include <array>
 #include <bitset>

@@ -1,4 +1,4 @@
-#include "molsieve/src/chem/graph.h"
+#include "molsieve/src/chem/model/graph.h"
 
 #include <GraphMol/Chirality.h>
 #include <GraphMol/RingInfo.h>

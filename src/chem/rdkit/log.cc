@@ -1,4 +1,4 @@
-#include "molsieve/src/chem/log.h"
+#include "molsieve/src/chem/rdkit/log.h"
 
 #include <RDGeneral/RDLog.h>
 

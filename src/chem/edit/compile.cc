@@ -1,6 +1,6 @@
 // Reading a rule's templates. What is read is the molecule that RDKit's reaction runner begins a
 // product with, so its own reading of the template counts.
-#include "molsieve/src/chem/edit.h"
+#include "molsieve/src/chem/edit/edit.h"
 
 #include <GraphMol/ChemReactions/ReactionRunner.h>
 #include <GraphMol/Chirality.h>

@@ -1,8 +1,8 @@
 // Writes the canonical SMILES of a graph, letter by letter the one RDKit::MolToSmiles gives.
 #pragma once
 
-#include "molsieve/src/chem/graph.h"
-#include "molsieve/src/chem/rank.h"
+#include "molsieve/src/chem/model/graph.h"
+#include "molsieve/src/chem/write/rank.h"
 
 #include <array>
 #include <cstdint>

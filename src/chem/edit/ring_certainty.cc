@@ -1,4 +1,4 @@
-#include "molsieve/src/chem/ring_certainty.h"
+#include "molsieve/src/chem/edit/ring_certainty.h"
 
 #include <algorithm>
 #include <array>

@@ -3,8 +3,8 @@
 
 #include <sstream>
 
-#include "molsieve/src/chem/log.h"
-#include "molsieve/src/chem/parse.h"
+#include "molsieve/src/chem/rdkit/log.h"
+#include "molsieve/src/chem/parse/parse.h"
 
 namespace molsieve {
 

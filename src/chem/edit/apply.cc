@@ -1,4 +1,4 @@
-#include "molsieve/src/chem/edit.h"
+#include "molsieve/src/chem/edit/edit.h"
 
 #include <algorithm>
 

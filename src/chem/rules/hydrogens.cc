@@ -1,4 +1,4 @@
-#include "molsieve/src/chem/hydrogens.h"
+#include "molsieve/src/chem/rules/hydrogens.h"
 
 #include <GraphMol/QueryAtom.h>
 #include <GraphMol/QueryOps.h>
