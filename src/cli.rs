@@ -45,6 +45,7 @@ use crate::{
         earlier::EarlierRunError,
         source::{self, SourceError},
     },
+    trial::TrialError,
     units::ByteSize,
 };
 
@@ -240,6 +241,8 @@ enum CliError {
     #[error(transparent)]
     Plan(#[from] PlanError),
     #[error(transparent)]
+    Trial(#[from] TrialError),
+    #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
     Pipeline(#[from] PipelineError),
@@ -420,14 +423,20 @@ impl CliError {
             | Self::Plan(PlanError::Source(_))
             | Self::Pipeline(PipelineError::Source(_)) => Exit::Input,
             Self::Chemistry(error)
-            | Self::Plan(PlanError::Chemistry(error))
-            | Self::Pipeline(PipelineError::Chemistry(error)) => match error {
+            | Self::Trial(TrialError::Chemistry(error))
+            | Self::Plan(PlanError::Trial(TrialError::Chemistry(error)))
+            | Self::Pipeline(
+                PipelineError::Chemistry(error)
+                | PipelineError::Trial(TrialError::Chemistry(error)),
+            ) => match error {
                 ChemistryError::Rule { .. } => Exit::Input,
                 ChemistryError::StartUp(_) | ChemistryError::Failed(_) => Exit::Failed,
             },
             Self::Worker(error) => error.exit(),
             Self::Stopped(_) => Exit::Stopped,
             Self::Pipeline(_)
+            | Self::Trial(_)
+            | Self::Plan(PlanError::Trial(_))
             | Self::Attempt { .. }
             | Self::Crashed { .. }
             | Self::Signals(_)

@@ -4,9 +4,10 @@
 //! The binary `molsieve` is what users see; this library is its inside. Layers, each using only those
 //! before it:
 //!
-//! [`limits`], [`units`], [`key`], [`machine`], [`store`] → [`rules`], [`slot`] → [`ring`], [`chem`],
+//! [`limits`], [`units`], [`key`], [`machine`], [`store`] → [`rules`], [`reject`], [`account`], [`slot`] → [`ring`], [`chem`],
 //! [`identity`], [`table`] → [`sieve`], [`settle`], [`trial`] → [`config`], [`plan`] → [`pipeline`] → [`daemon`] → [`cli`]
 
+pub mod account;
 pub mod bench;
 pub mod chem;
 pub mod cli;
@@ -22,6 +23,7 @@ pub mod machine;
 pub mod nvidia;
 pub mod pipeline;
 pub mod plan;
+pub mod reject;
 pub mod ring;
 pub mod rules;
 pub mod settle;

@@ -148,6 +148,8 @@ pub const PARQUET_READ_ROWS_MAX: usize = 1024;
 pub const PARQUET_READ_BYTES: u64 = MIB as u64;
 /// What a molecule takes that `--check` keeps: key, hash, counts, and its place in a tree that may be half empty.
 pub const CHECKED_MOLECULE_BYTES: u64 = 192;
+/// Reasons for which a structure key may take RDKit: an account has a count for each.
+pub const KEY_REASONS_MAX: usize = 16;
 /// Reasons are one short line.
 pub const REASON_BYTES_MAX: usize = 512;
 /// Rows of the input whose products are counted to estimate the job.

@@ -42,11 +42,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub use crate::account::Counts;
 pub use attempt::run;
 pub use by_rule::RuleCounts;
 pub use checkpoint::{CHECKPOINT, Checkpoint, Identity, JOB};
 pub use manifest::{CappedParent, Manifest, Stages};
-pub use sinking::Counts;
 
 pub use check::{CheckAccount, Disagreement};
 
@@ -70,6 +70,7 @@ use crate::{
         sink::SinkError,
         source::{Library, SourceError},
     },
+    trial::TrialError,
 };
 
 /// A job that is ready to run: everything that can be known before work has been checked.
@@ -102,6 +103,9 @@ pub enum PipelineError {
     /// Rows can't be written.
     #[error(transparent)]
     Sink(#[from] SinkError),
+    /// Parents that were being processed when the run was interrupted can't be tried.
+    #[error(transparent)]
+    Trial(#[from] TrialError),
     /// The output directory can't be used.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -410,7 +414,7 @@ impl<'a> Shared<'a> {
         in_work: InWork,
         poisoned: Poisoned,
     ) -> Self {
-        let counts = begun.map(|begun| begun.counts).unwrap_or_default();
+        let counts = begun.map(|begun| begun.account.counts).unwrap_or_default();
         let before = begun.map_or(0.0, |begun| begun.elapsed_seconds);
         Self {
             job,

@@ -6,18 +6,19 @@ use std::{collections::BTreeMap, sync::atomic::Ordering::Relaxed};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Counts, Job, Shared,
-    by_rule::RuleCounts,
+    Job, Shared,
+    by_rule::{self, RuleCounts},
     check::{CheckAccount, Checks},
     sinking::Sunk,
 };
 use crate::{
+    account::{Counts, RejectCounts},
     chem::ChemistryTimes,
     config::{Dedup, KeyKind, Task, written_path},
     identity::Reason,
-    limits::CAPPED_PARENTS_NAMED_MAX,
+    limits::{CAPPED_PARENTS_NAMED_MAX, KEY_REASONS_MAX},
     sieve::Chosen,
-    slot::{ParentFlags, REASONS_MAX, SlotParent},
+    slot::{ParentFlags, SlotParent},
     table::sink::Part,
 };
 
@@ -48,6 +49,8 @@ pub struct Manifest {
     software: Software,
     /// What became of parents and products.
     pub counts: Counts,
+    /// Rejected parents by code.
+    pub rejected_by_code: RejectCounts,
     /// The published parts.
     pub files: Vec<ManifestFile>,
     /// The rejected rows' file, if there are any.
@@ -250,7 +253,7 @@ impl CappedParent {
     }
 }
 
-fn by_reason(counts: [u64; REASONS_MAX]) -> BTreeMap<String, u64> {
+fn by_reason(counts: [u64; KEY_REASONS_MAX]) -> BTreeMap<String, u64> {
     let counted = Reason::ALL
         .iter()
         .zip(counts)
@@ -287,7 +290,8 @@ impl Manifest {
                 molsieve: env!("CARGO_PKG_VERSION"),
                 rdkit: job.rdkit.version(),
             },
-            counts: end.counts,
+            counts: sunk.account.counts,
+            rejected_by_code: sunk.account.rejected_by_code,
             files: sunk.parts.into_iter().map(ManifestFile::from).collect(),
             rejects: sunk.rejects.map(ManifestFile::from),
             capped_parents: sunk.capped,
@@ -297,24 +301,25 @@ impl Manifest {
                 hashes: plan.filter.hashes,
                 products_planned: plan.filter_products,
                 false_positive_rate_planned: job.spec.false_positive_rate,
-                false_positive_rate_final: plan
-                    .filter
-                    .false_positive_rate(end.counts.products_unique - sunk.settled),
-                false_positive_rate_observed: (job.spec.dedup == Dedup::Exact)
-                    .then(|| sunk.settled as f64 / end.counts.products_unique.max(1) as f64),
-                products_settled: sunk.settled,
+                false_positive_rate_final: plan.filter.false_positive_rate(
+                    sunk.account.counts.products_unique - sunk.account.settled,
+                ),
+                false_positive_rate_observed: (job.spec.dedup == Dedup::Exact).then(|| {
+                    sunk.account.settled as f64 / sunk.account.counts.products_unique.max(1) as f64
+                }),
+                products_settled: sunk.account.settled,
                 expected_products_lost: sunk.lost,
             },
             inputs: inputs.collect(),
             rules: job.rules.len(),
-            by_rule: sunk.by_rule.named(&job.rules),
+            by_rule: by_rule::named(&sunk.account.by_rule, &job.rules),
             dedup: job.spec.dedup,
             task: job.spec.task,
             key: job.spec.key,
             key_definition: job.spec.key.definition(),
-            keys_by_rdkit: by_reason(sunk.keys_by_rdkit),
+            keys_by_rdkit: by_reason(sunk.account.keys.by_rdkit),
             keys_made_by: keys_made_by(shared),
-            keys_too_large_for_device: sunk.keys_too_large,
+            keys_too_large_for_device: sunk.account.keys.too_large_for_device,
             left_as_written: shared.left_as_written.load(Relaxed),
             check: shared.checks.as_ref().map(Checks::account),
             products_excluded: plan.estimate.excluded,

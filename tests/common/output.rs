@@ -31,6 +31,7 @@ pub struct Reject {
     pub id: String,
     pub text: String,
     pub reason: String,
+    pub code: String,
 }
 
 /// The parts in an output directory, in order.
@@ -140,6 +141,7 @@ pub fn rejects(output: &Path) -> Vec<Reject> {
             id: text("id"),
             text: text("text"),
             reason: text("reason"),
+            code: text("code"),
         }
     };
     batches
