@@ -418,11 +418,11 @@ fn add(counts: &mut Counts, report: &ffi::ParentReport) {
 
 fn flags(caps: u32) -> ParentFlags {
     let all = [
-        (1, ParentFlags::CAPPED_PRODUCTS),
-        (2, ParentFlags::CAPPED_SITES),
-        (4, ParentFlags::CAPPED_LENGTH),
+        (ffi::Cap::Products, ParentFlags::CAPPED_PRODUCTS),
+        (ffi::Cap::Sites, ParentFlags::CAPPED_SITES),
+        (ffi::Cap::Length, ParentFlags::CAPPED_LENGTH),
     ];
     all.into_iter()
-        .filter(|(bit, _)| caps & bit != 0)
+        .filter(|(cap, _)| caps & cap.repr != 0)
         .fold(ParentFlags::default(), |flags, (_, flag)| flags.and(flag))
 }

@@ -150,7 +150,9 @@ pub const PARQUET_READ_BYTES: u64 = MIB as u64;
 pub const CHECKED_MOLECULE_BYTES: u64 = 192;
 /// Reasons for which a structure key may take RDKit: an account has a count for each.
 pub const KEY_REASONS_MAX: usize = 16;
-/// Reasons are one short line.
+/// Most bytes of RDKit's text in a reason.
+pub const RDKIT_REASON_BYTES_MAX: usize = 256;
+/// Most bytes of a reason: one line.
 pub const REASON_BYTES_MAX: usize = 512;
 /// Rows of the input whose products are counted to estimate the job.
 pub const SAMPLE_PARENTS: usize = 128;

@@ -1,5 +1,5 @@
-// Reading a rule's templates. What is read is the molecule that RDKit's reaction runner begins a
-// product with, so its own reading of the template counts.
+// Reads a rule's templates from the molecule with which RDKit's reaction runner begins a product, so that RDKit's own
+// interpretation of the template counts.
 #include "molsieve/src/chem/edit/edit.h"
 
 #include <GraphMol/ChemReactions/ReactionRunner.h>
@@ -8,32 +8,31 @@
 
 #include <algorithm>
 
+#include "molsieve/src/chem/model/read.h"
+
 namespace RDKit::ReactionRunnerUtils {
 // Exported by RDKit's library, but in no header.
 RWMOL_SPTR convertTemplateToMol(const ROMOL_SPTR prodTemplateSptr);
 }  // namespace RDKit::ReactionRunnerUtils
 
-namespace molsieve {
+namespace molsieve::edit {
 
-using RDKit::Atom;
-using RDKit::Bond;
 using RDKit::ROMol;
 using RDKit::RWMol;
 namespace properties = RDKit::common_properties;
 
 namespace {
-constexpr unsigned int CARBON = 6;
 
-bool has_direction(const Bond &bond) { return bond.getBondDir() != Bond::NONE; }
+bool has_direction(const RDKit::Bond &bond) { return bond.getBondDir() != RDKit::Bond::NONE; }
 
-// Whether RDKit finds the same rings whatever a parent brings along.
-bool are_certain(const Graph &rings) {
+// Whether RDKit finds the same rings whatever the parent.
+bool are_certain(const Molecule &rings) {
   RWMol mol;
   for (const auto &atom : rings.atoms) {
-    mol.addAtom(new Atom(atom.number), false, true);
+    mol.addAtom(new RDKit::Atom(atom.number), false, true);
   }
   for (const auto &bond : rings.bonds) {
-    mol.addBond(bond.begin, bond.end, Bond::SINGLE);
+    mol.addBond(bond.begin, bond.end, RDKit::Bond::SINGLE);
   }
   RDKit::MolOps::symmetrizeSSSR(mol);
   return ring_certainty(rings, *mol.getRingInfo()) >= RingCertainty::Certain;
@@ -56,7 +55,7 @@ std::optional<Edit> Edit::compile(const RDKit::ChemicalReaction &reaction, std::
 }
 
 bool Edit::read_template(const RWMol &mol) {
-  if (mol.getNumAtoms() > GRAPH_ATOMS_MAX / 2) {
+  if (mol.getNumAtoms() > ATOMS_MAX / 2) {
     return false;
   }
   for (const auto *atom : mol.atoms()) {
@@ -69,23 +68,24 @@ bool Edit::read_template(const RWMol &mol) {
       return false;
     }
   }
-  return marks_are_whole(mol);
+  return directions_are_complete(mol);
 }
 
-// Every mark (`/` or `\`) belongs to a double bond that has one mark at each end. Any other mark waits for
-// marks of the parent's, or contradicts another; RDKit reads those. That a mark says something of a further
-// double bond beside it (C=O in `C(=O)/C=C/C`) is looked at in each product (StereoFinder::might_spread).
-bool Edit::marks_are_whole(const RWMol &mol) const {
-  const auto marks_at = [&](const Atom *atom) {
-    unsigned int marks = 0;
+// Every direction (`/` or `\`) belongs to a double bond that has one direction at each end. RDKit has to interpret any
+// other direction, since it contradicts another one or depends on directions in the parent. Whether a direction also
+// affects a neighbouring double bond (C=O in `C(=O)/C=C/C`) is checked in each product (see stereo.cc).
+bool Edit::directions_are_complete(const RWMol &mol) const {
+  const auto directions_at = [&](const RDKit::Atom *atom) {
+    unsigned int directions = 0;
     for (const auto *bond : mol.atomBonds(atom)) {
-      marks += has_direction(*bond);
+      directions += has_direction(*bond);
     }
-    return marks;
+    return directions;
   };
   for (const auto *bond : mol.bonds()) {
-    if (bond->getBondType() == Bond::DOUBLE) {
-      const auto begin = marks_at(bond->getBeginAtom()), end = marks_at(bond->getEndAtom());
+    if (bond->getBondType() == RDKit::Bond::DOUBLE) {
+      const auto begin = directions_at(bond->getBeginAtom());
+      const auto end = directions_at(bond->getEndAtom());
       const bool has_stereo = bonds_[bond->getIdx()].stereo != NO_STEREO;
       if (has_stereo ? begin != 1 || end != 1 : begin != 0 && end != 0) {
         return false;
@@ -100,76 +100,70 @@ bool Edit::marks_are_whole(const RWMol &mol) const {
 
 // Whether a double bond of the template that has stereo ends at an atom.
 bool Edit::ends_stereo(std::uint16_t atom) const {
-  return std::any_of(bonds_.begin(), bonds_.end(), [&](const GraphBond &bond) {
+  return std::any_of(bonds_.begin(), bonds_.end(), [&](const Bond &bond) {
     return bond.stereo != NO_STEREO && (bond.begin == atom || bond.end == atom);
   });
 }
 
-bool Edit::read_atom(const Atom &atom) {
+bool Edit::read_atom(const RDKit::Atom &from) {
   TemplateAtom out;
-  atom.getPropIfPresent(properties::reactionMapNum, out.map);
-  out.takes_element = atom.getAtomicNum() == 0;
-  if ((!out.takes_element && !is_ordinary(atom.getAtomicNum())) ||
-      atom.hasProp(properties::_MolFileAtomQuery) || atom.getNumRadicalElectrons() != 0 ||
-      atom.getDegree() > GRAPH_DEGREE_MAX || std::abs(atom.getFormalCharge()) > 9 ||
-      atom.hasProp(properties::smilesSymbol) ||
-      atom.hasProp(properties::_supplementalSmilesLabel)) {
+  from.getPropIfPresent(properties::reactionMapNum, out.map);
+  out.takes_element = from.getAtomicNum() == 0;
+  const auto found = chirality(from);
+  if ((!out.takes_element && !is_ordinary(from.getAtomicNum())) ||
+      from.hasProp(properties::_MolFileAtomQuery) || from.getNumRadicalElectrons() != 0 ||
+      from.getDegree() > PRODUCT_DEGREE_MAX || std::abs(from.getFormalCharge()) > 9 ||
+      from.hasProp(properties::smilesSymbol) ||
+      from.hasProp(properties::_supplementalSmilesLabel) || !found) {
     return false;
   }
-  const auto tag = chiral_tag(atom);
-  if (!tag) {
-    return false;
-  }
-  out.atom.tag = *tag;
-  has_tags_ |= out.atom.tag != NO_TAG;
-  out.atom.number = atom.getAtomicNum();
-  out.atom.charge = atom.getFormalCharge();
-  out.atom.isotope = atom.getIsotope();
-  out.atom.explicit_hydrogens = atom.getNumExplicitHs();
-  out.atom.no_implicit = atom.getNoImplicit();
-  out.atom.aromatic = atom.getIsAromatic();
-  atom.getPropIfPresent(properties::molInversionFlag, out.stereo);
-  out.sets_charge = atom.hasProp(properties::_QueryFormalCharge);
-  out.sets_isotope = atom.hasProp(properties::_QueryIsotope);
+  out.atom.chirality = *found;
+  has_chirality_ |= out.atom.chirality != NO_CHIRALITY;
+  out.atom.number = from.getAtomicNum();
+  out.atom.charge = from.getFormalCharge();
+  out.atom.isotope = from.getIsotope();
+  out.atom.explicit_hydrogens = from.getNumExplicitHs();
+  out.atom.no_implicit = from.getNoImplicit();
+  out.atom.aromatic = from.getIsAromatic();
+  from.getPropIfPresent(properties::molInversionFlag, out.chirality_rule);
+  out.sets_charge = from.hasProp(properties::_QueryFormalCharge);
+  out.sets_isotope = from.hasProp(properties::_QueryIsotope);
   out.sets_hydrogens =
-      atom.hasProp(properties::_ReactionDegreeChanged) || atom.hasProp(properties::_QueryHCount);
+      from.hasProp(properties::_ReactionDegreeChanged) || from.hasProp(properties::_QueryHCount);
   atoms_.push_back(out);
   return true;
 }
 
-bool Edit::read_bond(const RWMol &mol, const Bond &bond) {
-  GraphBond out;
-  out.begin = bond.getBeginAtomIdx();
-  out.end = bond.getEndAtomIdx();
-  const auto type = bond_type(bond);
+bool Edit::read_bond(const RWMol &mol, const RDKit::Bond &from) {
+  Bond bond;
+  bond.begin = from.getBeginAtomIdx();
+  bond.end = from.getEndAtomIdx();
+  const auto type = bond_type(from);
   if (!type) {
     return false;
   }
-  out.type = *type;
-  const auto direction = bond.getBondDir();
-  if (bond.getIsAromatic() != (out.type == AROMATIC) || bond.hasProp(properties::NullBond) ||
-      bond.hasProp(properties::_MolFileBondQuery) ||
-      (direction != Bond::NONE && direction != Bond::ENDUPRIGHT &&
-       direction != Bond::ENDDOWNRIGHT)) {
+  bond.type = *type;
+  const auto direction = from.getBondDir();
+  if (from.getIsAromatic() != (bond.type == AROMATIC) || from.hasProp(properties::NullBond) ||
+      from.hasProp(properties::_MolFileBondQuery) ||
+      (direction != RDKit::Bond::NONE && direction != RDKit::Bond::ENDUPRIGHT &&
+       direction != RDKit::Bond::ENDDOWNRIGHT)) {
     return false;
   }
-  bonds_.push_back(out);
-  if (out.type != DOUBLE || bond.hasProp("_UnknownStereoRxnBond")) {
-    return true;
+  if (bond.type == DOUBLE && !from.hasProp("_UnknownStereoRxnBond")) {
+    const auto *start = RDKit::Chirality::getNeighboringDirectedBond(mol, from.getBeginAtom());
+    const auto *end = RDKit::Chirality::getNeighboringDirectedBond(mol, from.getEndAtom());
+    if (start && end) {
+      const bool trans = (start->getBondDir() == end->getBondDir()) ^
+                         (start->getBeginAtomIdx() == bond.begin) ^
+                         (end->getBeginAtomIdx() != bond.end);
+      bond.stereo = trans ? E : Z;
+      bond.stereo_atoms = {static_cast<std::uint16_t>(start->getOtherAtomIdx(bond.begin)),
+                           static_cast<std::uint16_t>(end->getOtherAtomIdx(bond.end))};
+      has_stereo_ = true;
+    }
   }
-  const auto *start = RDKit::Chirality::getNeighboringDirectedBond(mol, bond.getBeginAtom());
-  const auto *end = RDKit::Chirality::getNeighboringDirectedBond(mol, bond.getEndAtom());
-  if (!start || !end) {
-    return true;
-  }
-  auto &stereo = bonds_.back();
-  const bool trans = (start->getBondDir() == end->getBondDir()) ^
-                     (start->getBeginAtomIdx() == out.begin) ^
-                     (end->getBeginAtomIdx() != out.end);
-  stereo.stereo = trans ? E : Z;
-  stereo.stereo_atoms = {static_cast<std::uint16_t>(start->getOtherAtomIdx(out.begin)),
-                         static_cast<std::uint16_t>(end->getOtherAtomIdx(out.end))};
-  has_stereo_ = true;
+  bonds_.push_back(bond);
   return true;
 }
 
@@ -197,8 +191,9 @@ bool Edit::read_reactant(const ROMol &mol) {
     }
   }
   for (std::size_t i = 0; i < atoms_.size(); ++i) {
-    // A tag on an atom of the parent's, or a wildcard that is none.
-    if ((mapped[i] && atoms_[i].atom.tag != NO_TAG) || (!mapped[i] && atoms_[i].takes_element)) {
+    // Chirality on an atom of the parent, or a new wildcard.
+    if ((mapped[i] && atoms_[i].atom.chirality != NO_CHIRALITY) ||
+        (!mapped[i] && atoms_[i].takes_element)) {
       return false;
     }
     if (!mapped[i]) {
@@ -208,35 +203,60 @@ bool Edit::read_reactant(const ROMol &mol) {
   return true;
 }
 
-// Rings of new atoms are the same in every product. Whether RDKit sees them as the template says is
-// tried once, with carbons in place of the mapped atoms.
+// Rings of new atoms are the same in every product. Checks once whether RDKit finds them as the template states them,
+// with carbons in place of the mapped atoms.
 bool Edit::own_rings_hold(const RWMol &mol) {
-  Graph added;
+  auto own = own_molecule();
+  RWMol trial(mol);
+  if (!make_trial(trial, own)) {
+    return false;
+  }
+  for (const auto *atom : trial.atoms()) {
+    const auto &from = atoms_[atom->getIdx()];
+    if (from.map == 0 && (atom->getIsAromatic() != from.atom.aromatic ||
+                          atom->getFormalCharge() != from.atom.charge)) {
+      return false;
+    }
+  }
+  for (unsigned int i = 0; i < own.atoms.size(); ++i) {
+    auto &atom = own.atoms[i];
+    atom.explicit_hydrogens = trial.getAtomWithIdx(i)->getTotalDegree() - atom.degree;
+  }
+  return own_bonds_hold(trial) && are_certain(own);
+}
+
+// The template with only the bonds between new atoms. Also finds which of them are in rings.
+Molecule Edit::own_molecule() {
+  Molecule own;
   for (const auto &atom : atoms_) {
-    added.atoms.push_back(atom.atom);
-    added.atoms.back().degree = 0;
+    own.atoms.push_back(atom.atom);
   }
   std::vector<std::size_t> kept;
   for (std::size_t i = 0; i < bonds_.size(); ++i) {
-    const bool own = atoms_[bonds_[i].begin].map == 0 && atoms_[bonds_[i].end].map == 0;
-    if (own && added.add_bond(bonds_[i].begin, bonds_[i].end, bonds_[i].type)) {
+    const auto &bond = bonds_[i];
+    if (atoms_[bond.begin].map == 0 && atoms_[bond.end].map == 0 &&
+        own.add_bond(bond.begin, bond.end, bond.type)) {
       kept.push_back(i);
     }
   }
-  find_rings(added);
+  find_rings(own);
   own_ring_.assign(bonds_.size(), false);
   for (std::size_t i = 0; i < kept.size(); ++i) {
-    own_ring_[kept[i]] = added.bonds[i].in_ring;
+    own_ring_[kept[i]] = own.bonds[i].in_ring;
   }
-  RWMol trial(mol);
+  return own;
+}
+
+// Puts carbons in place of the mapped atoms, removes the bonds between them, and sanitizes. False: a new ring may depend
+// on the element of a mapped atom, or RDKit rejects the molecule.
+bool Edit::make_trial(RWMol &trial, const Molecule &own) const {
   for (const auto &bond : bonds_) {
     const bool begin_mapped = atoms_[bond.begin].map != 0, end_mapped = atoms_[bond.end].map != 0;
     if (begin_mapped && end_mapped) {
       trial.removeBond(bond.begin, bond.end);
     } else if ((begin_mapped || end_mapped) && bond.type != SINGLE) {
-      // What a new ring becomes may then depend on the mapped atom's element.
-      const auto own = begin_mapped ? bond.end : bond.begin;
-      if (bond.type == AROMATIC || added.atoms[own].in_ring) {
+      const auto new_atom = begin_mapped ? bond.end : bond.begin;
+      if (bond.type == AROMATIC || own.atoms[new_atom].in_ring) {
         return false;
       }
     }
@@ -255,21 +275,10 @@ bool Edit::own_rings_hold(const RWMol &mol) {
   } catch (const std::exception &) {
     return false;
   }
-  for (const auto *atom : trial.atoms()) {
-    const auto &mine = atoms_[atom->getIdx()];
-    if (mine.map == 0 && (atom->getIsAromatic() != mine.atom.aromatic ||
-                          atom->getFormalCharge() != mine.atom.charge)) {
-      return false;
-    }
-  }
-  for (std::size_t i = 0; i < added.atoms.size(); ++i) {
-    const auto &atom = *trial.getAtomWithIdx(i);
-    added.atoms[i].hydrogens = atom.getTotalDegree() - added.atoms[i].degree;
-  }
-  return own_bonds_hold(trial) && are_certain(added);
+  return true;
 }
 
-// Bonds between new atoms are what the template says, once RDKit has sanitized them. A bond without a
+// Bonds between new atoms are as the template states them, once RDKit has sanitized them. A bond without a
 // symbol between two new aromatic rings (`c1ccccc1c1ccccc1`) is aromatic in the template and single then.
 bool Edit::own_bonds_hold(const RWMol &sanitized) {
   const auto is_plain_aromatic_carbon = [&](std::uint16_t index) {
@@ -293,4 +302,4 @@ bool Edit::own_bonds_hold(const RWMol &sanitized) {
   return true;
 }
 
-}  // namespace molsieve
+}  // namespace molsieve::edit

@@ -5,27 +5,27 @@
 #include <bitset>
 #include <vector>
 
-namespace molsieve {
+namespace molsieve::edit {
 
 namespace {
 
-using Bonds = std::bitset<GRAPH_BONDS_MAX>;
+using Bonds = std::bitset<BONDS_MAX>;
 
-// Molecules with more rings are RDKit's business.
+// Molecules with more rings are left to RDKit.
 constexpr std::size_t RINGS_MAX = 64;
-// Where three rings meet in an atom and all are of this size or more, the ring around them is so large that
-// no other ring is replaced by its sum with it.
+// Where three rings meet in an atom and all are of this size or more, the ring around them is too large to replace
+// another ring.
 constexpr unsigned int MEETING_RING_MIN = 5;
-// Smaller rings that are closed on a ring that may be aromatic can replace it together with others.
+// A smaller new ring that shares a bond with a ring that may be aromatic can replace it, together with others.
 constexpr unsigned int CLOSED_RING_MIN = 5;
 
-// RDKit takes no saturated carbon into an aromatic ring.
-bool may_be_aromatic(const Graph &graph, std::uint16_t atom) {
-  return !is_saturated_carbon(graph, graph.atoms[atom]);
+// RDKit finds no saturated carbon in an aromatic ring.
+bool may_be_aromatic(const Molecule &mol, std::uint16_t atom) {
+  return !is_saturated_carbon(mol, mol.atoms[atom]);
 }
 
-bool may_be_aromatic(const Graph &graph, const GraphBond &bond) {
-  return may_be_aromatic(graph, bond.begin) && may_be_aromatic(graph, bond.end);
+bool may_be_aromatic(const Molecule &mol, const Bond &bond) {
+  return may_be_aromatic(mol, bond.begin) && may_be_aromatic(mol, bond.end);
 }
 
 // Sets of atoms that bonds join.
@@ -38,7 +38,7 @@ class Joined {
   }
 
   // False: they were joined before, so the bond closes a ring.
-  bool join(const GraphBond &bond) {
+  bool join(const Bond &bond) {
     const auto begin = find(bond.begin), end = find(bond.end);
     of_[begin] = end;
     return begin != end;
@@ -97,9 +97,9 @@ bool are_simple(const RDKit::RingInfo &info) {
   return true;
 }
 
-// Takes away, again and again, each ring that shares one bond with the others at most. RDKit finds such a ring
-// whatever it did before: as long as the ring is whole, it is the one smallest through each atom that it has
-// to itself, and through an end of the shared bond once all that hangs on there is gone.
+// Repeatedly removes each ring that shares at most one bond with the others. RDKit finds such a ring in any case: as
+// long as the ring is complete, it is the only smallest one through each atom that no other ring has, and through an
+// end of the shared bond once the substituents of that end are removed.
 void peel(std::vector<Bonds> &rings) {
   for (bool peeled = true; peeled;) {
     peeled = false;
@@ -118,7 +118,7 @@ void peel(std::vector<Bonds> &rings) {
   }
 }
 
-// Takes a ring and all that share bonds with it, directly or through others, out of `rings`.
+// Removes a ring and all that share bonds with it, directly or through others, from `rings`.
 std::vector<Bonds> take_system(std::vector<Bonds> &rings) {
   std::vector<Bonds> system{rings.back()};
   rings.pop_back();
@@ -136,12 +136,12 @@ std::vector<Bonds> take_system(std::vector<Bonds> &rings) {
 }
 
 // How many independent rings the bonds make, all of them or those that may be aromatic.
-unsigned int independent_rings(const Graph &graph, const Bonds &bonds, bool aromatic) {
-  Joined joined(graph.atoms.size());
+unsigned int independent_rings(const Molecule &mol, const Bonds &bonds, bool aromatic) {
+  Joined joined(mol.atoms.size());
   unsigned int count = 0;
-  for (std::size_t i = 0; i < graph.bonds.size(); ++i) {
-    count += bonds[i] && (!aromatic || may_be_aromatic(graph, graph.bonds[i])) &&
-             !joined.join(graph.bonds[i]);
+  for (std::size_t i = 0; i < mol.bonds.size(); ++i) {
+    count += bonds[i] && (!aromatic || may_be_aromatic(mol, mol.bonds[i])) &&
+             !joined.join(mol.bonds[i]);
   }
   return count;
 }
@@ -149,7 +149,7 @@ unsigned int independent_rings(const Graph &graph, const Bonds &bonds, bool arom
 // Rings of which none is the sum of others.
 unsigned int independent(std::vector<Bonds> rings) {
   unsigned int count = 0;
-  for (std::size_t bond = 0; bond < GRAPH_BONDS_MAX && !rings.empty(); ++bond) {
+  for (std::size_t bond = 0; bond < BONDS_MAX && !rings.empty(); ++bond) {
     const auto found = std::find_if(rings.begin(), rings.end(),
                                     [=](const Bonds &ring) { return ring[bond]; });
     if (found == rings.end()) {
@@ -168,7 +168,7 @@ unsigned int independent(std::vector<Bonds> rings) {
 }
 
 // `system`: rings that each share two bonds or more with the others.
-RingCertainty certainty_of(const Graph &graph, const std::vector<Bonds> &system) {
+RingCertainty certainty_of(const Molecule &mol, const std::vector<Bonds> &system) {
   if (!are_bridged(system) && !has_small_ring(system)) {
     return RingCertainty::Unique;
   }
@@ -176,16 +176,16 @@ RingCertainty certainty_of(const Graph &graph, const std::vector<Bonds> &system)
   for (const auto &ring : system) {
     bonds |= ring;
   }
-  if (independent_rings(graph, bonds, true) > 0) {
+  if (independent_rings(mol, bonds, true) > 0) {
     return RingCertainty::Ambiguous;
   }
-  return independent_rings(graph, bonds, false) > 2 ? RingCertainty::Tangled
+  return independent_rings(mol, bonds, false) > 2 ? RingCertainty::Tangled
                                                     : RingCertainty::Certain;
 }
 
 }  // namespace
 
-RingCertainty ring_certainty(const Graph &graph, const RDKit::RingInfo &info) {
+RingCertainty ring_certainty(const Molecule &mol, const RDKit::RingInfo &info) {
   if (info.numRings() < 2) {
     return RingCertainty::Unique;
   }
@@ -204,30 +204,30 @@ RingCertainty ring_certainty(const Graph &graph, const RDKit::RingInfo &info) {
   }
   const bool bridged = are_bridged(rings);
   Bonds all;
-  for (std::size_t i = 0; i < graph.bonds.size(); ++i) {
+  for (std::size_t i = 0; i < mol.bonds.size(); ++i) {
     all.set(i);
   }
-  if (independent(rings) < independent_rings(graph, all, false)) {
+  if (independent(rings) < independent_rings(mol, all, false)) {
     return RingCertainty::Ambiguous;
   }
   auto certainty = bridged ? RingCertainty::Certain : RingCertainty::Unique;
   peel(rings);
   while (!rings.empty()) {
-    certainty = std::min(certainty, certainty_of(graph, take_system(rings)));
+    certainty = std::min(certainty, certainty_of(mol, take_system(rings)));
   }
   return certainty;
 }
 
-// Breadth first from one end of the bond to the other; of the shortest ways the ones with most bonds that
-// were in a ring, and with most of those that may be aromatic, count.
-bool closes_apart(const Graph &product, const GraphBond &bond,
-                  const std::function<bool(const GraphBond &)> &was_in_ring) {
-  std::array<std::uint16_t, GRAPH_ATOMS_MAX> distance, shared, aromatic;
+// Breadth first from one end of the bond to the other. Of the shortest paths, those count that have most bonds that were
+// in a ring, and most of those that may be aromatic.
+bool closes_apart(const Molecule &product, const Bond &bond,
+                  const std::function<bool(const Bond &)> &was_in_ring) {
+  std::array<std::uint16_t, ATOMS_MAX> distance, shared, aromatic;
   std::fill_n(distance.begin(), product.atoms.size(), NO_INDEX);
   std::vector<std::uint16_t> queue{bond.begin};
   distance[bond.begin] = shared[bond.begin] = aromatic[bond.begin] = 0;
   for (std::size_t i = 0; i < queue.size() && distance[bond.end] == NO_INDEX; ) {
-    // One layer at a time, so that the best way to an atom is known before it is gone on from.
+    // One layer at a time, so that the best path to an atom is known before the search continues from there.
     const auto layer_end = queue.size();
     for (; i < layer_end; ++i) {
       const auto from = queue[i];
@@ -258,4 +258,29 @@ bool closes_apart(const Graph &product, const GraphBond &bond,
          (aromatic[bond.end] == 0 || size >= CLOSED_RING_MIN);
 }
 
-}  // namespace molsieve
+std::vector<bool> skeleton_of(const Molecule &mol) {
+  std::vector<bool> left(mol.bonds.size(), true);
+  std::vector<unsigned int> degree;
+  std::vector<std::uint16_t> ends;
+  for (const auto &atom : mol.atoms) {
+    if (atom.degree == 1) {
+      ends.push_back(degree.size());
+    }
+    degree.push_back(atom.degree);
+  }
+  while (!ends.empty()) {
+    const auto &atom = mol.atoms[ends.back()];
+    ends.pop_back();
+    for (unsigned int i = 0; i < atom.degree; ++i) {
+      if (left[atom.bonds[i]]) {
+        left[atom.bonds[i]] = false;
+        if (--degree[atom.neighbours[i]] == 1) {
+          ends.push_back(atom.neighbours[i]);
+        }
+      }
+    }
+  }
+  return left;
+}
+
+}  // namespace molsieve::edit

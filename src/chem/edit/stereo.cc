@@ -1,162 +1,83 @@
 #include "molsieve/src/chem/edit/stereo.h"
 
 #include <algorithm>
-#include <numeric>
-#include <utility>
 
-namespace molsieve {
+#include "molsieve/src/chem/model/cip.h"
+
+namespace molsieve::edit {
 
 namespace {
 
-constexpr unsigned int PHOSPHORUS = 15;
-constexpr unsigned int CARBON = 6;
-
-// How often a neighbour counts: twice the bond order. A double bond to phosphorus counts as nothing
-// but itself.
-unsigned int weight(const Graph &graph, const GraphBond &bond, std::uint16_t neighbour) {
-  switch (bond.type) {
-    case SINGLE: return 2;
-    case TRIPLE: return 6;
-    case AROMATIC: return 3;
-    case DOUBLE: break;
-  }
-  const auto &atom = graph.atoms[neighbour];
-  return atom.number == PHOSPHORUS && (atom.degree == 3 || atom.degree == 4) ? 1 : 4;
-}
-
-}  // namespace
-
-bool StereoFinder::Entry::operator<(const Entry &other) const {
-  return std::lexicographical_compare(values.begin(), values.begin() + length, other.values.begin(),
-                                      other.values.begin() + other.length);
-}
-
-bool StereoFinder::Entry::operator==(const Entry &other) const {
-  return length == other.length &&
-         std::equal(values.begin(), values.begin() + length, other.values.begin());
-}
-
-// The ranks of an atom's neighbours, highest first, each as often as its bond says; then a zero per
-// hydrogen.
-void StereoFinder::collect(const Graph &graph, std::uint16_t index) {
-  const auto &atom = graph.atoms[index];
-  std::array<std::pair<std::uint16_t, std::uint8_t>, GRAPH_DEGREE_MAX> around;
-  for (unsigned int i = 0; i < atom.degree; ++i) {
-    around[i] = {ranks_[atom.neighbours[i]] + 1,
-                 weight(graph, graph.bonds[atom.bonds[i]], atom.neighbours[i])};
-  }
-  sort_few(around.data(), atom.degree,
-           [](const auto &a, const auto &b) { return a.first > b.first; });
-  auto &entry = entries_[index];
-  entry.length = 0;
-  for (unsigned int i = 0; i < atom.degree; ++i) {
-    for (unsigned int j = 0; j < around[i].second; ++j) {
-      entry.values[entry.length++] = around[i].first;
+// A double bond without stereo between two that have it would look to RDKit as if it had some, since
+// the single bonds on both its sides have directions.
+bool might_spread(const Molecule &mol) {
+  std::array<bool, ATOMS_MAX> has_stereo{};
+  for (const auto &bond : mol.bonds) {
+    if (bond.stereo != NO_STEREO) {
+      has_stereo[bond.begin] = has_stereo[bond.end] = true;
     }
   }
-  for (unsigned int i = 0; i < atom.hydrogens && entry.length < entry.values.size(); ++i) {
-    entry.values[entry.length++] = 0;
-  }
-}
-
-// By element first; then classes are split by their neighbours' ranks until nothing changes.
-void StereoFinder::rank(const Graph &graph) {
-  const unsigned int size = graph.atoms.size();
-  const auto order = order_.begin();
-  std::iota(order, order + size, std::uint16_t{0});
-  std::sort(order, order + size,
-            [&](auto a, auto b) { return graph.atoms[a].number < graph.atoms[b].number; });
-  unsigned int classes = 0;
-  for (unsigned int i = 0; i < size; ++i) {
-    classes += i > 0 && graph.atoms[order[i]].number != graph.atoms[order[i - 1]].number;
-    ranks_[order[i]] = classes;
-  }
-  const unsigned int rounds_max = size / 2 + 1;
-  std::array<std::uint16_t, GRAPH_ATOMS_MAX> renewed;
-  for (unsigned int round = 0; round < rounds_max && classes + 1 < size; ++round) {
-    for (unsigned int begin = 0, end; begin < size; begin = end) {
-      end = begin + 1;
-      while (end < size && ranks_[order[end]] == ranks_[order[begin]]) {
-        ++end;
-      }
-      if (end - begin > 1) {
-        std::for_each(order + begin, order + end, [&](auto atom) { collect(graph, atom); });
-        std::sort(order + begin, order + end,
-                  [&](auto a, auto b) { return entries_[a] < entries_[b]; });
+  const auto has_direction = [&](std::uint16_t index, std::uint16_t other) {
+    const auto &atom = mol.atoms[index];
+    for (unsigned int i = 0; i < atom.degree; ++i) {
+      if (atom.neighbours[i] != other && has_stereo[atom.neighbours[i]]) {
+        return true;
       }
     }
-    unsigned int now = 0;
-    renewed[order[0]] = 0;
-    for (unsigned int i = 1; i < size; ++i) {
-      const auto a = order[i - 1], b = order[i];
-      now += ranks_[a] != ranks_[b] || !(entries_[a] == entries_[b]);
-      renewed[b] = now;
-    }
-    std::copy(renewed.begin(), renewed.begin() + size, ranks_.begin());
-    if (now == classes) {
-      break;
-    }
-    classes = now;
-  }
+    return has_stereo[index];
+  };
+  return std::any_of(mol.bonds.begin(), mol.bonds.end(), [&](const auto &bond) {
+    return bond.type == DOUBLE && bond.stereo == NO_STEREO &&
+           has_direction(bond.begin, bond.end) && has_direction(bond.end, bond.begin);
+  });
 }
 
-bool StereoFinder::settle(Graph &graph) {
-  if (!graph.has_tags && !graph.has_stereo) {
-    return true;
-  }
-  const bool isotopes = std::any_of(graph.atoms.begin(), graph.atoms.end(),
-                                    [](const auto &atom) { return atom.isotope != 0; });
-  if (isotopes || might_spread(graph) || crosses(graph)) {
-    return false;
-  }
-  rank(graph);
-  for (const auto &atom : graph.atoms) {
-    if (atom.tag != NO_TAG && !settle_atom(graph, atom)) {
-      return false;
+// RDKit's reaction runner sets the directions of single bonds again (setDoubleBondNeighborDirections). It continues
+// from only one of the two single bonds at an end. Where double bonds follow on both, it reaches the second later from
+// another atom, and may then set a wrong direction.
+bool is_crossed(const Molecule &mol) {
+  std::array<std::uint8_t, ATOMS_MAX> double_bonds{};
+  for (const auto &bond : mol.bonds) {
+    if (bond.type == DOUBLE && mol.atoms[bond.begin].degree > 1 &&
+        mol.atoms[bond.end].degree > 1) {
+      ++double_bonds[bond.begin];
+      ++double_bonds[bond.end];
     }
   }
-  for (auto &bond : graph.bonds) {
-    if (bond.stereo != NO_STEREO && !settle_bond(graph, bond)) {
-      return false;
+  for (unsigned int index = 0; index < mol.atoms.size(); ++index) {
+    const auto &atom = mol.atoms[index];
+    unsigned int followed = 0;
+    for (unsigned int i = 0; i < atom.degree; ++i) {
+      followed += mol.bonds[atom.bonds[i]].type != DOUBLE && double_bonds[atom.neighbours[i]] > 0;
+    }
+    if (double_bonds[index] > 0 && followed > 1) {
+      return true;
     }
   }
-  return true;
+  return false;
 }
 
 // A saturated carbon with four different substituents.
-bool StereoFinder::settle_atom(const Graph &graph, const GraphAtom &atom) const {
-  if (atom.number != CARBON || atom.charge != 0 || atom.degree < 3 ||
-      atom.degree + atom.hydrogens != 4) {
-    return false;
-  }
-  for (unsigned int i = 0; i < atom.degree; ++i) {
-    if (graph.bonds[atom.bonds[i]].type != SINGLE) {
-      return false;
-    }
-    for (unsigned int j = i + 1; j < atom.degree; ++j) {
-      if (ranks_[atom.neighbours[i]] == ranks_[atom.neighbours[j]]) {
-        return false;
-      }
-    }
-  }
-  return true;
+bool is_certain_centre(const Molecule &mol, const Atom &atom) {
+  return atom.degree >= 3 && is_saturated_carbon(mol, atom) && !neighbours_tie(mol, atom);
 }
 
-// Refers the stereo to the highest substituent at each end.
-bool StereoFinder::settle_bond(const Graph &graph, GraphBond &bond) const {
+// Refers the stereo to the substituent of the highest rank at each end.
+bool confirm_bond(const Molecule &mol, Bond &bond) {
   const std::array<std::uint16_t, 2> ends{bond.begin, bond.end};
+  const auto rank = [&](std::uint16_t atom) { return mol.atoms[atom].cip_rank; };
   for (unsigned int side = 0; side < 2; ++side) {
-    const auto &atom = graph.atoms[ends[side]];
+    const auto &atom = mol.atoms[ends[side]];
     auto highest = NO_INDEX;
     for (unsigned int i = 0; i < atom.degree; ++i) {
       const auto neighbour = atom.neighbours[i];
       if (neighbour == ends[1 - side]) {
         continue;
       }
-      if (highest != NO_INDEX && ranks_[neighbour] == ranks_[highest]) {
+      if (highest != NO_INDEX && rank(neighbour) == rank(highest)) {
         return false;
       }
-      if (highest == NO_INDEX || ranks_[neighbour] > ranks_[highest]) {
+      if (highest == NO_INDEX || rank(neighbour) > rank(highest)) {
         highest = neighbour;
       }
     }
@@ -171,59 +92,25 @@ bool StereoFinder::settle_bond(const Graph &graph, GraphBond &bond) const {
   return true;
 }
 
-// A double bond without stereo between two that have it would look to RDKit as if it had some, since
-// the single bonds on both its sides bear directions.
-bool StereoFinder::might_spread(const Graph &graph) const {
-  if (!graph.has_stereo) {
+}  // namespace
+
+bool confirm_stereo(Molecule &product) {
+  if (!product.has_chirality && !product.has_stereo) {
+    return true;
+  }
+  const bool has_isotopes = std::any_of(product.atoms.begin(), product.atoms.end(),
+                                        [](const auto &atom) { return atom.isotope != 0; });
+  if (has_isotopes || (product.has_stereo && (might_spread(product) || is_crossed(product))) ||
+      !rank_by_cip(product)) {
     return false;
   }
-  std::array<bool, GRAPH_ATOMS_MAX> has_stereo{};
-  for (const auto &bond : graph.bonds) {
-    if (bond.stereo != NO_STEREO) {
-      has_stereo[bond.begin] = has_stereo[bond.end] = true;
-    }
-  }
-  const auto directed = [&](std::uint16_t index, std::uint16_t other) {
-    const auto &atom = graph.atoms[index];
-    for (unsigned int i = 0; i < atom.degree; ++i) {
-      if (atom.neighbours[i] != other && has_stereo[atom.neighbours[i]]) {
-        return true;
-      }
-    }
-    return has_stereo[index];
-  };
-  return std::any_of(graph.bonds.begin(), graph.bonds.end(), [&](const auto &bond) {
-    return bond.type == DOUBLE && bond.stereo == NO_STEREO && directed(bond.begin, bond.end) &&
-           directed(bond.end, bond.begin);
-  });
+  return std::all_of(product.atoms.begin(), product.atoms.end(),
+                     [&](const Atom &atom) {
+                       return atom.chirality == NO_CHIRALITY || is_certain_centre(product, atom);
+                     }) &&
+         std::all_of(product.bonds.begin(), product.bonds.end(), [&](Bond &bond) {
+           return bond.stereo == NO_STEREO || confirm_bond(product, bond);
+         });
 }
 
-// RDKit's reaction runner gives single bonds their directions anew (setDoubleBondNeighborDirections). It
-// goes on from one of the two single bonds at an end only; where double bonds follow on both, the second
-// is reached from elsewhere later, and what it then says may be wrong.
-bool StereoFinder::crosses(const Graph &graph) const {
-  if (!graph.has_stereo) {
-    return false;
-  }
-  std::array<std::uint8_t, GRAPH_ATOMS_MAX> double_bonds{};
-  for (const auto &bond : graph.bonds) {
-    if (bond.type == DOUBLE && graph.atoms[bond.begin].degree > 1 &&
-        graph.atoms[bond.end].degree > 1) {
-      ++double_bonds[bond.begin];
-      ++double_bonds[bond.end];
-    }
-  }
-  for (std::size_t index = 0; index < graph.atoms.size(); ++index) {
-    const auto &atom = graph.atoms[index];
-    unsigned int followed = 0;
-    for (unsigned int i = 0; i < atom.degree; ++i) {
-      followed += graph.bonds[atom.bonds[i]].type != DOUBLE && double_bonds[atom.neighbours[i]] > 0;
-    }
-    if (double_bonds[index] > 0 && followed > 1) {
-      return true;
-    }
-  }
-  return false;
-}
-
-}  // namespace molsieve
+}  // namespace molsieve::edit

@@ -1,4 +1,4 @@
-// What tests ask of the fast parser: every field of the molecule it makes, beside RDKit's.
+// For tests of the fast parser: compares every field of its molecule with RDKit's.
 #include <GraphMol/RingInfo.h>
 
 #include <sstream>
@@ -13,7 +13,7 @@ namespace {
 using RDKit::ROMol;
 using RDKit::RWMol;
 
-void tell_value(std::ostream &out, const RDKit::RDValue &value) {
+void print_value(std::ostream &out, const RDKit::RDValue &value) {
   if (value.getTag() == RDKit::RDTypeTag::VecStringTag) {
     for (const auto &text : RDKit::rdvalue_cast<std::vector<std::string>>(value)) {
       out << text << '+';
@@ -26,15 +26,15 @@ void tell_value(std::ostream &out, const RDKit::RDValue &value) {
 }
 
 // In their order, which RDKit's copies keep.
-void tell_properties(std::ostream &out, const RDKit::Dict &properties) {
+void print_properties(std::ostream &out, const RDKit::Dict &properties) {
   for (const auto &property : properties.getData()) {
     out << ' ' << property.key << '/' << property.val.getTag() << '=';
-    tell_value(out, property.val);
+    print_value(out, property.val);
   }
   out << '\n';
 }
 
-void tell_atom(std::ostream &out, const ROMol &mol, const RDKit::Atom &atom) {
+void print_atom(std::ostream &out, const ROMol &mol, const RDKit::Atom &atom) {
   out << "atom " << atom.getIdx() << " number " << atom.getAtomicNum() << " charge "
       << atom.getFormalCharge() << " isotope " << atom.getIsotope() << " hydrogens "
       << atom.getNumExplicitHs() << " no implicit " << atom.getNoImplicit() << " valence "
@@ -47,10 +47,10 @@ void tell_atom(std::ostream &out, const ROMol &mol, const RDKit::Atom &atom) {
   for (const auto *bond : mol.atomBonds(&atom)) {
     out << ' ' << bond->getIdx();
   }
-  tell_properties(out, atom.getDict());
+  print_properties(out, atom.getDict());
 }
 
-void tell_bond(std::ostream &out, const RDKit::Bond &bond) {
+void print_bond(std::ostream &out, const RDKit::Bond &bond) {
   out << "bond " << bond.getIdx() << " from " << bond.getBeginAtomIdx() << " to "
       << bond.getEndAtomIdx() << " order " << bond.getBondType() << " aromatic "
       << bond.getIsAromatic() << " conjugated " << bond.getIsConjugated() << " direction "
@@ -59,10 +59,10 @@ void tell_bond(std::ostream &out, const RDKit::Bond &bond) {
   for (const auto atom : bond.getStereoAtoms()) {
     out << ' ' << atom;
   }
-  tell_properties(out, bond.getDict());
+  print_properties(out, bond.getDict());
 }
 
-void tell_rings(std::ostream &out, const RDKit::RingInfo &rings) {
+void print_rings(std::ostream &out, const RDKit::RingInfo &rings) {
   out << "rings of type " << rings.getRingType() << '\n';
   for (const auto *lists : {&rings.atomRings(), &rings.bondRings()}) {
     for (const auto &ring : *lists) {
@@ -75,30 +75,30 @@ void tell_rings(std::ostream &out, const RDKit::RingInfo &rings) {
   }
 }
 
-// Everything there is to a molecule, line by line.
-std::string tell(RWMol &mol) {
+// Every field of a molecule, line by line.
+std::string describe(RWMol &mol) {
   std::ostringstream out;
   out << "molecule of " << mol.getNumAtoms() << ' ' << mol.getNumBonds() << ' '
       << mol.getNumConformers() << ' ' << mol.getStereoGroups().size() << ' '
       << mol.getAtomBookmarks()->size() << ' ' << mol.getBondBookmarks()->size();
-  tell_properties(out, mol.getDict());
+  print_properties(out, mol.getDict());
   for (const auto *atom : mol.atoms()) {
-    tell_atom(out, mol, *atom);
+    print_atom(out, mol, *atom);
   }
   for (const auto *bond : mol.bonds()) {
-    tell_bond(out, *bond);
+    print_bond(out, *bond);
   }
-  tell_rings(out, *mol.getRingInfo());
+  print_rings(out, *mol.getRingInfo());
   return out.str();
 }
 
-// The molecule in words, or what is said instead of one.
+// The molecule as text, or the error in its place.
 template <typename Parse>
 std::string outcome(Parse parse) {
   take_logged_errors();
   try {
     const std::unique_ptr<RWMol> mol = parse();
-    return mol ? tell(*mol) : "nothing\n" + take_logged_errors();
+    return mol ? describe(*mol) : "nothing\n" + take_logged_errors();
   } catch (const std::exception &e) {
     return std::string("thrown: ") + e.what() + '\n' + take_logged_errors();
   }
@@ -123,9 +123,9 @@ std::string difference(const std::string &ours, const std::string &theirs) {
 }  // namespace
 
 std::unique_ptr<std::string> parse_differs(const std::string &smiles, bool &fast) {
-  fast = is_parsed_fast(smiles);
-  const auto ours = outcome([&] { return parse_fast(smiles); });
-  const auto theirs = outcome([&] { return parse_reference(smiles); });
+  fast = parse::is_parsed_fast(smiles);
+  const auto ours = outcome([&] { return parse::fast(smiles); });
+  const auto theirs = outcome([&] { return parse::with_rdkit(smiles); });
   return std::make_unique<std::string>(difference(ours, theirs));
 }
 

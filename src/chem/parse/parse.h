@@ -6,20 +6,24 @@
 #include <memory>
 #include <string>
 
-namespace molsieve {
+namespace molsieve::parse {
 
-// RDKit's own way.
-std::unique_ptr<RDKit::RWMol> parse_reference(const std::string &smiles);
+// RDKit's own parser.
+std::unique_ptr<RDKit::RWMol> with_rdkit(const std::string &smiles);
 
-// The molecule parse_reference gives. Null, exceptions and log lines are RDKit's own: what is not
-// surely an ordinary molecule goes through RDKit.
-std::unique_ptr<RDKit::RWMol> parse_fast(const std::string &smiles);
+// The molecule that with_rdkit gives. What is not certainly an ordinary molecule goes to RDKit, so that a null
+// pointer, exceptions and log lines are RDKit's own.
+std::unique_ptr<RDKit::RWMol> fast(const std::string &smiles);
 
-// Whether parse_fast does without RDKit's parser.
+// Whether fast() does without RDKit's parser.
 bool is_parsed_fast(const std::string &smiles);
 
-// For tests: how the result of parse_fast differs from RDKit's, empty if it does not. `fast` says
-// whether the fast way was taken.
+}  // namespace molsieve::parse
+
+namespace molsieve {
+
+// For tests: how the result of parse::fast differs from RDKit's, empty if it does not. `fast` says whether RDKit's
+// parser was not needed.
 std::unique_ptr<std::string> parse_differs(const std::string &smiles, bool &fast);
 
 }  // namespace molsieve

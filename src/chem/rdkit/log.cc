@@ -14,16 +14,15 @@ namespace {
 
 constexpr std::size_t LINE_BYTES_MAX = 512;
 constexpr std::size_t ERRORS_BYTES_MAX = 1024;
-constexpr int LEVELS = 4;
+constexpr std::size_t LEVELS = 4;
 
 thread_local std::string lines[LEVELS];
 thread_local std::string errors;
 
-// Hands whole lines over. Each thread has its own line under way, so lines of different threads
-// never mix.
+// Passes on complete lines. Each thread has its own incomplete line, so that lines of threads never mix.
 class LineBuffer : public std::streambuf {
  public:
-  explicit LineBuffer(int level) : level_(level) {}
+  explicit LineBuffer(LogLevel level) : level_(level) {}
 
  protected:
   int_type overflow(int_type c) override {
@@ -42,7 +41,7 @@ class LineBuffer : public std::streambuf {
 
  private:
   void put(char c) {
-    auto &line = lines[level_];
+    auto &line = lines[static_cast<std::size_t>(level_)];
     if (c != '\n') {
       if (line.size() < LINE_BYTES_MAX) {
         line.push_back(c);
@@ -56,28 +55,27 @@ class LineBuffer : public std::streambuf {
     if (text.empty()) {
       return;
     }
-    if (level_ == 3 && errors.size() + text.size() < ERRORS_BYTES_MAX) {
+    if (level_ == LogLevel::Error && errors.size() + text.size() < ERRORS_BYTES_MAX) {
       errors += text;
       errors += '\n';
     }
-    log_line(static_cast<std::uint8_t>(level_),
-             {reinterpret_cast<const std::uint8_t *>(text.data()), text.size()});
+    log_line(level_, {reinterpret_cast<const std::uint8_t *>(text.data()), text.size()});
   }
 
-  int level_;
+  LogLevel level_;
 };
 
 // Never destroyed: RDKit may log while the process ends.
-std::ostream *line_stream(int level) { return new std::ostream(new LineBuffer(level)); }
+std::ostream *line_stream(LogLevel level) { return new std::ostream(new LineBuffer(level)); }
 
 }  // namespace
 
 void capture_rdkit_log() {
   RDLog::InitLogs();
-  rdDebugLog = std::make_shared<boost::logging::rdLogger>(line_stream(0));
-  rdInfoLog = std::make_shared<boost::logging::rdLogger>(line_stream(1));
-  rdWarningLog = std::make_shared<boost::logging::rdLogger>(line_stream(2));
-  rdErrorLog = std::make_shared<boost::logging::rdLogger>(line_stream(3));
+  rdDebugLog = std::make_shared<boost::logging::rdLogger>(line_stream(LogLevel::Debug));
+  rdInfoLog = std::make_shared<boost::logging::rdLogger>(line_stream(LogLevel::Info));
+  rdWarningLog = std::make_shared<boost::logging::rdLogger>(line_stream(LogLevel::Warning));
+  rdErrorLog = std::make_shared<boost::logging::rdLogger>(line_stream(LogLevel::Error));
   rdDebugLog->df_enabled = false;
   rdInfoLog->df_enabled = false;
 }

@@ -1,4 +1,4 @@
-// RDKit's log streams, turned towards Rust's `tracing`.
+// RDKit's log as events of Rust's `tracing`.
 #pragma once
 
 #include <string>

@@ -1,24 +1,24 @@
-// The slashes of a canonical SMILES: directions of single bonds that say how double bonds stand. The
-// rules are RDKit's (Canon::canonicalizeDoubleBond and what follows it), since which of the many
-// equivalent ways to place slashes is taken is what makes the SMILES canonical.
+// The slashes of a canonical SMILES: directions of single bonds that give the stereo of double bonds. The rules are
+// RDKit's (Canon::canonicalizeDoubleBond and what follows it), since the choice among the many equivalent ways to
+// place slashes is what makes the SMILES canonical.
 #include "molsieve/src/chem/write/smiles.h"
 
 #include <algorithm>
 
-namespace molsieve {
+namespace molsieve::write {
 
 namespace {
 
-bool can_bear_direction(const GraphBond &bond) {
+bool can_have_direction(const Bond &bond) {
   return bond.type == SINGLE || bond.type == AROMATIC;
 }
 
 }  // namespace
 
-// False: RDKit would find itself in a state that it rejects.
+// False: RDKit would reach a state that it rejects.
 bool SmilesWriter::direct_bonds() {
   for (std::size_t i = 0; i < steps_.size(); ++i) {
-    if (steps_[i].kind == Kind::Bond && graph_->bonds[steps_[i].index].stereo != NO_STEREO &&
+    if (steps_[i].kind == Kind::Bond && mol_->bonds[steps_[i].index].stereo != NO_STEREO &&
         !direct_bond(steps_[i].index)) {
       return false;
     }
@@ -32,29 +32,14 @@ void SmilesWriter::count(std::uint16_t bond, std::uint16_t atom, unsigned int ti
   atom_uses_[atom] += times;
 }
 
-namespace {
-
-template <typename Direction>
-Direction flipped(Direction direction) {
-  return direction == Direction::Up ? Direction::Down : Direction::Up;
-}
-
-// As `flipped`, but leaves a bond without direction alone.
-template <typename Direction>
-Direction turned(Direction direction) {
-  return direction == Direction::None ? direction : flipped(direction);
-}
-
-}  // namespace
-
-// The later neighbours take the first place only if they were visited earlier; so did RDKit's loop.
+// A later neighbour becomes the first only if it was visited earlier, as in RDKit's loop.
 SmilesWriter::Side SmilesWriter::side(std::uint16_t index, std::uint16_t double_bond) const {
   Side side{index};
-  unsigned int first_visit = graph_->bonds.size() + 1;
-  const auto &atom = graph_->atoms[index];
+  unsigned int first_visit = mol_->bonds.size() + 1;
+  const auto &atom = mol_->atoms[index];
   for (unsigned int i = 0; i < atom.degree; ++i) {
     const auto bond = atom.bonds[i];
-    if (bond == double_bond || !can_bear_direction(graph_->bonds[bond])) {
+    if (bond == double_bond || !can_have_direction(mol_->bonds[bond])) {
       continue;
     }
     side.directed |= bond_uses_[bond] > 0;
@@ -72,19 +57,19 @@ SmilesWriter::Side SmilesWriter::side(std::uint16_t index, std::uint16_t double_
 }
 
 // Whether the stereo of a double bond refers to the atom at the far end of a single bond.
-bool SmilesWriter::is_reference(const GraphBond &bond, std::uint16_t atom,
+bool SmilesWriter::is_reference(const Bond &bond, std::uint16_t atom,
                                 std::uint16_t single_bond) const {
-  const auto far = graph_->bonds[single_bond].other(atom);
+  const auto far = mol_->bonds[single_bond].other(atom);
   return far == bond.stereo_atoms[0] || far == bond.stereo_atoms[1];
 }
 
 bool SmilesWriter::closes_backwards(std::uint16_t index) const {
-  const auto &bond = graph_->bonds[index];
+  const auto &bond = mol_->bonds[index];
   return bond.begin > bond.end + 1 && closure_number_[index] != 0;
 }
 
 bool SmilesWriter::direct_bond(std::uint16_t index) {
-  const auto &bond = graph_->bonds[index];
+  const auto &bond = mol_->bonds[index];
   auto begin = bond.begin, end = bond.end;
   if (atom_visit_[begin] >= atom_visit_[end]) {
     std::swap(begin, end);
@@ -105,14 +90,14 @@ bool SmilesWriter::direct_bond(std::uint16_t index) {
   }
   direct_seconds(index, one, two);
   if (from_first) {
-    turn_late_bonds(one, two, controlling);
+    reverse_late_bonds(one, two, controlling);
   }
   direct_next(two);
   return true;
 }
 
-// The direction on the side that is written first is given, or free to choose; the other follows.
-bool SmilesWriter::direct_from_first(const GraphBond &bond, std::uint16_t index, Side &one,
+// The direction on the side that is written first is given or can be chosen; it determines the other.
+bool SmilesWriter::direct_from_first(const Bond &bond, std::uint16_t index, Side &one,
                                      Side &two, std::uint16_t &controlling) {
   auto direction = Direction::Up;
   if (!one.directed) {
@@ -135,11 +120,11 @@ bool SmilesWriter::direct_from_first(const GraphBond &bond, std::uint16_t index,
   }
   auto other = bond.stereo == E ? direction : flipped(direction);
   bool flips = false;
-  if (graph_->atoms[one.atom].degree == 3 && !is_reference(bond, one.atom, controlling)) {
+  if (mol_->atoms[one.atom].degree == 3 && !is_reference(bond, one.atom, controlling)) {
     flips = true;
     other = flipped(other);
   }
-  if (graph_->atoms[two.atom].degree == 3 && !is_reference(bond, two.atom, two.first)) {
+  if (mol_->atoms[two.atom].degree == 3 && !is_reference(bond, two.atom, two.first)) {
     flips = true;
     other = flipped(other);
   }
@@ -151,8 +136,8 @@ bool SmilesWriter::direct_from_first(const GraphBond &bond, std::uint16_t index,
   return true;
 }
 
-// The direction on the side that is written later is given already, by a ring closure.
-bool SmilesWriter::direct_from_second(const GraphBond &bond, Side &one, Side &two) {
+// A ring closure has already given the direction on the side that is written later.
+bool SmilesWriter::direct_from_second(const Bond &bond, Side &one, Side &two) {
   auto direction = Direction::None;
   auto controlling = two.first;
   if (bond_uses_[two.first] > 0) {
@@ -171,10 +156,10 @@ bool SmilesWriter::direct_from_second(const GraphBond &bond, Side &one, Side &tw
     return false;
   }
   auto other = bond.stereo == Z ? direction : flipped(direction);
-  if (graph_->atoms[two.atom].degree == 3 && !is_reference(bond, two.atom, controlling)) {
+  if (mol_->atoms[two.atom].degree == 3 && !is_reference(bond, two.atom, controlling)) {
     other = flipped(other);
   }
-  if (graph_->atoms[one.atom].degree == 3 && !is_reference(bond, one.atom, one.first)) {
+  if (mol_->atoms[one.atom].degree == 3 && !is_reference(bond, one.atom, one.first)) {
     other = flipped(other);
   }
   direction_[one.first] = flipped(other);
@@ -182,9 +167,9 @@ bool SmilesWriter::direct_from_second(const GraphBond &bond, Side &one, Side &tw
   return true;
 }
 
-// The second single bond at each end, which says the same once more.
+// The direction of the second single bond at each end, which repeats the information of the first.
 void SmilesWriter::direct_seconds(std::uint16_t index, const Side &one, const Side &two) {
-  if (graph_->atoms[one.atom].degree == 3 && one.second != NO_INDEX) {
+  if (mol_->atoms[one.atom].degree == 3 && one.second != NO_INDEX) {
     if (bond_uses_[one.second] == 0) {
       const auto first = direction_[one.first];
       // In a branch it is read from the other side.
@@ -192,7 +177,7 @@ void SmilesWriter::direct_seconds(std::uint16_t index, const Side &one, const Si
     }
     count(one.second, one.atom);
   }
-  if (graph_->atoms[two.atom].degree == 3 && two.second != NO_INDEX) {
+  if (mol_->atoms[two.atom].degree == 3 && two.second != NO_INDEX) {
     if (bond_uses_[two.second] == 0) {
       const auto first = direction_[two.first];
       direction_[two.second] = closure_number_[two.second] == 0 ? flipped(first) : first;
@@ -219,34 +204,34 @@ bool SmilesWriter::same_branch(std::uint16_t double_bond, std::uint16_t single_b
   return false;
 }
 
-// Single bonds that are written after the atom they start from are read the other way round.
-void SmilesWriter::turn_late_bonds(const Side &one, const Side &two, std::uint16_t controlling) {
+// The direction of a single bond that is written after the atom it starts from is reversed.
+void SmilesWriter::reverse_late_bonds(const Side &one, const Side &two, std::uint16_t controlling) {
   if (bond_visit_[controlling] <= atom_visit_[one.atom]) {
     return;
   }
   if (bond_uses_[controlling] == 1) {
     if (closure_number_[controlling] == 0) {
-      direction_[controlling] = turned(direction_[controlling]);
+      direction_[controlling] = flipped(direction_[controlling]);
     }
   } else if (bond_uses_[two.first] == 1) {
-    direction_[two.first] = turned(direction_[two.first]);
+    direction_[two.first] = flipped(direction_[two.first]);
     if (two.second != NO_INDEX && bond_uses_[two.second] >= 1) {
-      direction_[two.second] = turned(direction_[two.second]);
+      direction_[two.second] = flipped(direction_[two.second]);
     }
   }
 }
 
-// If another double bond with stereo follows at once, its other single bond has to agree.
+// If another double bond with stereo follows directly, its other single bond has to agree.
 void SmilesWriter::direct_next(const Side &two) {
-  const auto index = graph_->bonds[two.first].other(two.atom);
-  const auto &atom = graph_->atoms[index];
+  const auto index = mol_->bonds[two.first].other(two.atom);
+  const auto &atom = mol_->atoms[index];
   if (atom.degree != 3) {
     return;
   }
   auto other = NO_INDEX;
   bool stereo = false;
   for (unsigned int i = 0; i < atom.degree; ++i) {
-    const auto &bond = graph_->bonds[atom.bonds[i]];
+    const auto &bond = mol_->bonds[atom.bonds[i]];
     if (bond.type == DOUBLE && bond.stereo != NO_STEREO) {
       stereo = true;
     } else if (bond.type == SINGLE && atom.bonds[i] != two.first) {
@@ -263,23 +248,23 @@ void SmilesWriter::direct_next(const Side &two) {
 
 // Whether an atom has a double bond with stereo, other than the given bond.
 bool SmilesWriter::ends_stereo(std::uint16_t index, std::uint16_t except) const {
-  const auto &atom = graph_->atoms[index];
+  const auto &atom = mol_->atoms[index];
   for (unsigned int i = 0; i < atom.degree; ++i) {
-    if (atom.bonds[i] != except && graph_->bonds[atom.bonds[i]].stereo != NO_STEREO) {
+    if (atom.bonds[i] != except && mol_->bonds[atom.bonds[i]].stereo != NO_STEREO) {
       return true;
     }
   }
   return false;
 }
 
-// Takes away directions that other bonds say already.
+// Removes directions that repeat the information of others.
 void SmilesWriter::drop_redundant() {
   for (const auto &step : steps_) {
     if (step.kind != Kind::Bond) {
       continue;
     }
-    const auto &bond = graph_->bonds[step.index];
-    if (!can_bear_direction(bond) || bond_uses_[step.index] == 0) {
+    const auto &bond = mol_->bonds[step.index];
+    if (!can_have_direction(bond) || bond_uses_[step.index] == 0) {
       direction_[step.index] = Direction::None;
       continue;
     }
@@ -295,18 +280,18 @@ void SmilesWriter::drop_around(std::uint16_t index, std::uint16_t at) {
   const auto release = [&](std::uint16_t bond) {
     if (--bond_uses_[bond] == 0) {
       direction_[bond] = Direction::None;
-      --atom_uses_[graph_->bonds[bond].begin];
-      --atom_uses_[graph_->bonds[bond].end];
+      --atom_uses_[mol_->bonds[bond].begin];
+      --atom_uses_[mol_->bonds[bond].end];
     }
   };
   const auto needed_once = [&](std::uint16_t bond) {
-    return atom_uses_[graph_->bonds[bond].begin] == 1 || atom_uses_[graph_->bonds[bond].end] == 1;
+    return atom_uses_[mol_->bonds[bond].begin] == 1 || atom_uses_[mol_->bonds[bond].end] == 1;
   };
   bool possible = false, adjusted = false;
-  const auto &atom = graph_->atoms[at];
+  const auto &atom = mol_->atoms[at];
   for (unsigned int i = 0; i < atom.degree; ++i) {
     const auto other = atom.bonds[i];
-    if (other == index || !can_bear_direction(graph_->bonds[other])) {
+    if (other == index || !can_have_direction(mol_->bonds[other])) {
       continue;
     }
     possible = true;
@@ -320,4 +305,4 @@ void SmilesWriter::drop_around(std::uint16_t index, std::uint16_t at) {
   }
 }
 
-}  // namespace molsieve
+}  // namespace molsieve::write

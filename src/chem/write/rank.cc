@@ -4,30 +4,31 @@
 #include <functional>
 #include <tuple>
 
-namespace molsieve {
+namespace molsieve::write {
 
 namespace {
 
 constexpr std::int16_t NOT_ACTIVE = -2;
 constexpr std::int16_t LAST = -1;
 // A class takes ten bits of a bond's code, below two for stereo and four for the type.
-static_assert(GRAPH_ATOMS_MAX <= 1 << 10);
-// Above this size an insertion sort loses.
+static_assert(ATOMS_MAX <= 1 << 10);
+// Above this size an insertion sort is slower.
 constexpr unsigned int SMALL = 12;
 
 }  // namespace
 
 bool Ranker::Signature::operator<(const Signature &other) const {
-  return std::tie(self, sense, around) < std::tie(other.self, other.sense, other.around);
+  return std::tie(invariant, chirality, around) <
+         std::tie(other.invariant, other.chirality, other.around);
 }
 
 bool Ranker::Signature::operator==(const Signature &other) const {
-  return self == other.self && sense == other.sense && around == other.around;
+  return invariant == other.invariant && chirality == other.chirality && around == other.around;
 }
 
-bool Ranker::rank(const Graph &graph) {
-  graph_ = &graph;
-  size_ = graph.atoms.size();
+bool Ranker::rank(const Molecule &mol) {
+  mol_ = &mol;
+  size_ = mol.atoms.size();
   describe_atoms();
   start();
   refine();
@@ -45,21 +46,21 @@ bool Ranker::rank(const Graph &graph) {
 // charges as unsigned numbers, so negative ones come last.
 void Ranker::describe_atoms() {
   for (unsigned int i = 0; i < size_; ++i) {
-    const auto &atom = graph_->atoms[i];
-    self_[i] = std::uint64_t{atom.degree} << 56 | std::uint64_t{atom.number} << 48 |
-               std::uint64_t{atom.isotope} << 32 | std::uint64_t{atom.hydrogens} << 24 |
+    const auto &atom = mol_->atoms[i];
+    invariant_[i] = std::uint64_t{atom.degree} << 56 | std::uint64_t{atom.number} << 48 |
+               std::uint64_t{atom.isotope} << 32 | static_cast<std::uint64_t>(atom.hydrogens()) << 24 |
                std::uint64_t{static_cast<std::uint8_t>(atom.charge)} << 16 |
-               std::uint64_t{atom.tag != NO_TAG};
+               std::uint64_t{atom.chirality != NO_CHIRALITY};
     for (unsigned int j = 0; j < atom.degree; ++j) {
-      const auto &bond = graph_->bonds[atom.bonds[j]];
+      const auto &bond = mol_->bonds[atom.bonds[j]];
       bond_code_[i][j] = bond.type << 12 | bond.stereo << 10;
     }
   }
 }
 
 Ranker::Signature Ranker::signature(std::uint16_t index, std::uint16_t place) const {
-  const auto &atom = graph_->atoms[index];
-  std::array<std::uint16_t, GRAPH_DEGREE_MAX> codes;
+  const auto &atom = mol_->atoms[index];
+  std::array<std::uint16_t, PRODUCT_DEGREE_MAX> codes;
   for (unsigned int i = 0; i < atom.degree; ++i) {
     codes[i] = bond_code_[index][i] | class_[atom.neighbours[i]];
   }
@@ -68,13 +69,13 @@ Ranker::Signature Ranker::signature(std::uint16_t index, std::uint16_t place) co
   for (unsigned int i = 0; i < atom.degree; ++i) {
     around |= std::uint64_t{codes[i]} << (48 - 16 * i);
   }
-  return {self_[index], around, index, place, sense(index)};
+  return {invariant_[index], around, index, place, chirality(index)};
 }
 
-// 1 or 2 for a stereo centre whose neighbours are all told apart, by the order of their classes.
-std::uint8_t Ranker::sense(std::uint16_t index) const {
-  const auto &atom = graph_->atoms[index];
-  if (atom.tag == NO_TAG) {
+// 1 or 2 for a stereo centre whose neighbours are all in different classes, by the order of these.
+std::uint8_t Ranker::chirality(std::uint16_t index) const {
+  const auto &atom = mol_->atoms[index];
+  if (atom.chirality == NO_CHIRALITY) {
     return 0;
   }
   bool odd = false;
@@ -88,7 +89,7 @@ std::uint8_t Ranker::sense(std::uint16_t index) const {
       odd ^= a > b;
     }
   }
-  return (atom.tag == CLOCKWISE) != odd ? 2 : 1;
+  return (atom.chirality == CLOCKWISE) != odd ? 2 : 1;
 }
 
 void Ranker::start() {
@@ -172,8 +173,7 @@ void Ranker::sort_signatures(unsigned int length) {
   }
 }
 
-// Gives the atoms behind the first of the new classes their class, and activates the classes of
-// their neighbours.
+// Sets the class of the atoms behind the first of the new classes, and activates the classes of their neighbours.
 void Ranker::renumber(unsigned int offset, unsigned int length) {
   const auto begin = order_.begin() + offset;
   for (unsigned int i = 0; i < length; ++i) {
@@ -187,13 +187,13 @@ void Ranker::renumber(unsigned int offset, unsigned int length) {
       number = offset + i;
     }
     class_[index] = number;
-    const auto &atom = graph_->atoms[index];
+    const auto &atom = mol_->atoms[index];
     for (unsigned int j = 0; j < atom.degree; ++j) {
       changed_[atom.neighbours[j]] = true;
     }
   }
   for (unsigned int i = moved; i < length; ++i) {
-    const auto &atom = graph_->atoms[begin[i]];
+    const auto &atom = mol_->atoms[begin[i]];
     for (unsigned int j = 0; j < atom.degree; ++j) {
       touched_.set(class_[atom.neighbours[j]]);
     }
@@ -210,13 +210,13 @@ bool Ranker::has_ties() const {
   return false;
 }
 
-// Whether RDKit would go on with a comparison that is not made here: of the sense of stereo centres
-// in rings next to tied atoms, or of ring systems in which most atoms are alike.
+// Whether RDKit would make a comparison that is not made here: of the chirality of centres in rings next to tied atoms,
+// or of ring systems in which most atoms are equal.
 bool Ranker::is_special() const {
   unsigned int ring_atoms = 0, symmetric = 0;
   bool branching = false;
   for (unsigned int i = 0; i < size_; ++i) {
-    const auto &atom = graph_->atoms[i];
+    const auto &atom = mol_->atoms[i];
     if (!atom.in_ring) {
       continue;
     }
@@ -227,8 +227,8 @@ bool Ranker::is_special() const {
     }
     unsigned int ring_bonds = 0;
     for (unsigned int j = 0; j < atom.degree; ++j) {
-      ring_bonds += graph_->bonds[atom.bonds[j]].in_ring;
-      if (tied && graph_->atoms[atom.neighbours[j]].tag != NO_TAG) {
+      ring_bonds += mol_->bonds[atom.bonds[j]].in_ring;
+      if (tied && mol_->atoms[atom.neighbours[j]].chirality != NO_CHIRALITY) {
         return true;
       }
     }
@@ -250,7 +250,7 @@ void Ranker::break_ties() {
   }
 }
 
-// Makes the last atom of a class a class of its own, and refines what this tells apart.
+// Makes the last atom of a class a class of its own, and refines the classes.
 void Ranker::single_out(std::uint16_t first) {
   const unsigned int length = count_[first];
   const unsigned int place = class_[first] + length - 1;
@@ -258,7 +258,7 @@ void Ranker::single_out(std::uint16_t first) {
   class_[index] = place;
   count_[first] = length - 1;
   count_[index] = 1;
-  const auto &atom = graph_->atoms[index];
+  const auto &atom = mol_->atoms[index];
   for (unsigned int j = 0; j < atom.degree; ++j) {
     touched_.set(class_[atom.neighbours[j]]);
     changed_[atom.neighbours[j]] = true;
@@ -269,4 +269,4 @@ void Ranker::single_out(std::uint16_t first) {
   }
 }
 
-}  // namespace molsieve
+}  // namespace molsieve::write

@@ -3,16 +3,16 @@
 #include <algorithm>
 #include <charconv>
 
-namespace molsieve {
+namespace molsieve::write {
 
 namespace {
 
 enum Colour : std::uint8_t { WHITE, GREY, BLACK };
 
-// RDKit's own weights: bonds in rings come after others, and ring closures before all.
+// RDKit's own weights: bonds in rings come after others, and ring closures first.
 constexpr std::int64_t ATOMS = 5000;
 constexpr std::int64_t BOND_TYPES = 32;
-// RDKit gives up at a thousand rings open at once.
+// More rings open at once are left to RDKit.
 constexpr std::size_t CLOSURES_MAX = 99;
 
 void print_number(unsigned int number, std::string &text) {
@@ -24,13 +24,13 @@ void print_number(unsigned int number, std::string &text) {
 }  // namespace
 
 SmilesWriter::SmilesWriter() {
-  steps_.reserve(4 * GRAPH_ATOMS_MAX);
+  steps_.reserve(4 * ATOMS_MAX);
 }
 
-bool SmilesWriter::write(const Graph &graph, std::string &text) {
+bool SmilesWriter::write(const Molecule &mol, std::string &text) {
   text.clear();
-  graph_ = &graph;
-  if (!ranks_.rank(graph)) {
+  mol_ = &mol;
+  if (!ranks_.rank(mol)) {
     return false;
   }
   prepare();
@@ -43,10 +43,10 @@ bool SmilesWriter::write(const Graph &graph, std::string &text) {
   if (!walk(first, NO_INDEX)) {
     return false;
   }
-  if (graph.has_tags) {
+  if (mol.has_chirality) {
     orient_centres();
   }
-  if (graph.has_stereo && !direct_bonds()) {
+  if (mol.has_stereo && !direct_bonds()) {
     return false;
   }
   print(text);
@@ -54,8 +54,8 @@ bool SmilesWriter::write(const Graph &graph, std::string &text) {
 }
 
 void SmilesWriter::prepare() {
-  const auto atoms = graph_->atoms.size();
-  const auto bonds = graph_->bonds.size();
+  const auto atoms = mol_->atoms.size();
+  const auto bonds = mol_->bonds.size();
   steps_.clear();
   colour_.assign(atoms, WHITE);
   closures_.resize(atoms);
@@ -67,7 +67,7 @@ void SmilesWriter::prepare() {
   atom_visit_.assign(atoms, 0);
   bond_visit_.assign(bonds, 0);
   direction_.assign(bonds, Direction::None);
-  if (graph_->has_stereo) {
+  if (mol_->has_stereo) {
     bond_uses_.assign(bonds, 0);
     atom_uses_.assign(atoms, 0);
   }
@@ -75,7 +75,7 @@ void SmilesWriter::prepare() {
 
 // A first walk in canonical order finds the bonds that close rings.
 void SmilesWriter::find_closures(std::uint16_t index, std::uint16_t by) {
-  const auto &atom = graph_->atoms[index];
+  const auto &atom = mol_->atoms[index];
   colour_[index] = GREY;
   Neighbours nexts;
   unsigned int count = 0;
@@ -83,7 +83,7 @@ void SmilesWriter::find_closures(std::uint16_t index, std::uint16_t by) {
     if (atom.bonds[i] == by) {
       continue;
     }
-    const auto &bond = graph_->bonds[atom.bonds[i]];
+    const auto &bond = mol_->bonds[atom.bonds[i]];
     std::int64_t priority = ranks_[atom.neighbours[i]];
     if (colour_[atom.neighbours[i]] == GREY) {
       priority += (BOND_TYPES - bond.type) * ATOMS - (BOND_TYPES + 1) * ATOMS * ATOMS;
@@ -106,9 +106,9 @@ void SmilesWriter::find_closures(std::uint16_t index, std::uint16_t by) {
   colour_[index] = BLACK;
 }
 
-// The second walk writes down the steps. False: more rings are open at once than are covered.
+// The second walk records the steps. False: more rings are open at once than are covered.
 bool SmilesWriter::walk(std::uint16_t index, std::uint16_t by) {
-  const auto &atom = graph_->atoms[index];
+  const auto &atom = mol_->atoms[index];
   steps_.push_back({Kind::Atom, index, 0});
   atom_visit_[index] = steps_.size();
   colour_[index] = GREY;
@@ -134,7 +134,7 @@ bool SmilesWriter::walk(std::uint16_t index, std::uint16_t by) {
             closures + closure_count_[index]) {
       continue;
     }
-    const auto &bond = graph_->bonds[atom.bonds[i]];
+    const auto &bond = mol_->bonds[atom.bonds[i]];
     std::int64_t priority = ranks_[neighbour];
     if (bond.in_ring) {
       priority += (BOND_TYPES - bond.type) * ATOMS * ATOMS;
@@ -162,9 +162,9 @@ bool SmilesWriter::walk(std::uint16_t index, std::uint16_t by) {
   return true;
 }
 
-// A number that is closed here is free again only for later atoms.
+// A number that is closed here can be used again only by later atoms.
 bool SmilesWriter::write_closures(std::uint16_t index) {
-  std::array<std::uint16_t, GRAPH_DEGREE_MAX> closed;
+  std::array<std::uint16_t, PRODUCT_DEGREE_MAX> closed;
   unsigned int closed_count = 0;
   for (unsigned int i = 0; i < closure_count_[index]; ++i) {
     const auto bond = closures_[index][i];
@@ -189,43 +189,38 @@ bool SmilesWriter::write_closures(std::uint16_t index) {
   return true;
 }
 
-// The tags for bonds in the order in which they are written.
+// Converts chirality to the order in which bonds are written.
 void SmilesWriter::orient_centres() {
-  tags_.assign(graph_->atoms.size(), NO_TAG);
-  for (std::size_t index = 0; index < graph_->atoms.size(); ++index) {
-    const auto &atom = graph_->atoms[index];
-    if (atom.tag == NO_TAG) {
+  chirality_.assign(mol_->atoms.size(), NO_CHIRALITY);
+  for (std::size_t index = 0; index < mol_->atoms.size(); ++index) {
+    const auto &atom = mol_->atoms[index];
+    if (atom.chirality == NO_CHIRALITY) {
       continue;
     }
-    std::array<std::uint8_t, GRAPH_DEGREE_MAX> place;
+    std::array<std::uint8_t, PRODUCT_DEGREE_MAX> place;
     for (unsigned int i = 0; i < atom.degree; ++i) {
       const auto written = bond_order_[index].begin();
       place[i] = std::find(written, written + atom.degree, atom.bonds[i]) - written;
     }
-    bool odd = false;
-    for (unsigned int i = 0; i < atom.degree; ++i) {
-      for (unsigned int j = i + 1; j < atom.degree; ++j) {
-        odd ^= place[i] > place[j];
-      }
-    }
-    // The hydrogen of a centre that begins the SMILES moves from the last place to the first.
+    bool odd = is_odd_permutation(atom.degree, [&](unsigned int i) { return place[i]; });
+    // The hydrogen of a centre that begins the SMILES moves from the last position to the first.
     const bool first = index == steps_.front().index;
     const bool has_hydrogen =
-        atom.explicit_hydrogens == 1 || atom.hydrogens - atom.explicit_hydrogens == 1;
+        atom.explicit_hydrogens == 1 || atom.implicit_hydrogens == 1;
     if (atom.degree == 3 && ((first && atom.explicit_hydrogens == 1) ||
                              (!has_hydrogen && closure_count_[index] == 1))) {
       odd = !odd;
     }
-    tags_[index] = odd == (atom.tag == CLOCKWISE) ? COUNTERCLOCKWISE : CLOCKWISE;
+    chirality_[index] = odd == (atom.chirality == CLOCKWISE) ? COUNTERCLOCKWISE : CLOCKWISE;
   }
 }
 
 void SmilesWriter::print(std::string &text) const {
-  // Numbers are given out anew while printing: the lowest that is free, and free again one atom
-  // after it was closed.
+  // Ring closure numbers are assigned again while printing: the lowest free one, which is free again one atom after it
+  // was closed.
   std::array<std::uint16_t, CLOSURES_MAX + 1> shown{};
   std::array<bool, CLOSURES_MAX + 2> taken{};
-  std::array<std::uint16_t, GRAPH_DEGREE_MAX> closed;
+  std::array<std::uint16_t, PRODUCT_DEGREE_MAX> closed;
   unsigned int closed_count = 0;
   for (const auto &step : steps_) {
     switch (step.kind) {
@@ -271,53 +266,47 @@ namespace {
 
 const char *symbol(unsigned int number) {
   switch (number) {
-    case 5: return "B";
-    case 6: return "C";
-    case 7: return "N";
-    case 8: return "O";
-    case 9: return "F";
-    case 14: return "Si";
-    case 15: return "P";
-    case 16: return "S";
-    case 17: return "Cl";
-    case 34: return "Se";
-    case 35: return "Br";
+    case BORON: return "B";
+    case CARBON: return "C";
+    case NITROGEN: return "N";
+    case OXYGEN: return "O";
+    case FLUORINE: return "F";
+    case SILICON: return "Si";
+    case PHOSPHORUS: return "P";
+    case SULFUR: return "S";
+    case CHLORINE: return "Cl";
+    case SELENIUM: return "Se";
+    case BROMINE: return "Br";
     default: return "I";
   }
 }
 
 // The valence at which an atom needs no bracket; 0 for elements that always have one.
-unsigned int default_valence(unsigned int number) {
+int organic_valence(unsigned int number) {
   switch (number) {
-    case 5: return 3;
-    case 6: return 4;
-    case 7: return 3;
-    case 8: return 2;
-    case 9: return 1;
-    case 15: return 3;
-    case 16: return 2;
-    case 17: return 1;
-    case 35: return 1;
-    case 53: return 1;
+    case CARBON: return 4;
+    case BORON: case NITROGEN: case PHOSPHORUS: return 3;
+    case OXYGEN: case SULFUR: return 2;
+    case FLUORINE: case CHLORINE: case BROMINE: case IODINE: return 1;
     default: return 0;
   }
 }
 
-bool needs_bracket(const GraphAtom &atom) {
-  const auto valence = default_valence(atom.number);
-  if (valence == 0 || atom.charge != 0 || atom.isotope != 0 || atom.tag != NO_TAG) {
+bool needs_bracket(const Atom &atom) {
+  const auto valence = organic_valence(atom.number);
+  if (valence == 0 || atom.charge != 0 || atom.isotope != 0 || atom.chirality != NO_CHIRALITY) {
     return true;
   }
-  if ((atom.number == 7 || atom.number == 15) && atom.aromatic && atom.explicit_hydrogens != 0) {
+  if ((atom.number == NITROGEN || atom.number == PHOSPHORUS) && atom.aromatic && atom.explicit_hydrogens != 0) {
     return true;
   }
-  return atom.valence != valence && atom.hydrogens != 0;
+  return atom.valence() != valence && atom.hydrogens() != 0;
 }
 
 }  // namespace
 
 void SmilesWriter::print_atom(std::uint16_t index, std::string &text) const {
-  const auto &atom = graph_->atoms[index];
+  const auto &atom = mol_->atoms[index];
   const bool bracket = needs_bracket(atom);
   if (bracket) {
     text += '[';
@@ -330,16 +319,16 @@ void SmilesWriter::print_atom(std::uint16_t index, std::string &text) const {
   if (letters[1] != '\0') {
     text += letters[1];
   }
-  if (atom.tag != NO_TAG) {
-    text += tags_[index] == CLOCKWISE ? "@@" : "@";
+  if (atom.chirality != NO_CHIRALITY) {
+    text += chirality_[index] == CLOCKWISE ? "@@" : "@";
   }
   if (!bracket) {
     return;
   }
-  if (atom.hydrogens != 0) {
+  if (atom.hydrogens() != 0) {
     text += 'H';
-    if (atom.hydrogens > 1) {
-      print_number(atom.hydrogens, text);
+    if (atom.hydrogens() > 1) {
+      print_number(atom.hydrogens(), text);
     }
   }
   if (atom.charge != 0) {
@@ -352,10 +341,10 @@ void SmilesWriter::print_atom(std::uint16_t index, std::string &text) const {
 }
 
 void SmilesWriter::print_bond(const Step &step, std::string &text) const {
-  const auto &bond = graph_->bonds[step.index];
+  const auto &bond = mol_->bonds[step.index];
   const auto direction = direction_[step.index];
   const bool between_aromatic =
-      graph_->atoms[bond.begin].aromatic && graph_->atoms[bond.end].aromatic;
+      mol_->atoms[bond.begin].aromatic && mol_->atoms[bond.end].aromatic;
   switch (bond.type) {
     case SINGLE:
     case AROMATIC:
@@ -373,7 +362,9 @@ void SmilesWriter::print_bond(const Step &step, std::string &text) const {
     case TRIPLE:
       text += '#';
       break;
+    case UNSPECIFIED:
+      break;
   }
 }
 
-}  // namespace molsieve
+}  // namespace molsieve::write
