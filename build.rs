@@ -68,7 +68,8 @@ fn main() {
 
 /// Every C++ source and header below `folder`, in the order of their paths.
 fn cpp_files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let entries =
+        fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut files = Vec::new();
     for entry in entries {
         let path = entry.expect("the folder of sources is readable").path();
