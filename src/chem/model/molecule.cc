@@ -41,11 +41,8 @@ std::uint16_t Molecule::bond_between(std::uint16_t a, std::uint16_t b) const {
 }
 
 bool is_saturated_carbon(const Molecule &mol, const Atom &atom) {
-  if (atom.number != CARBON || atom.charge != 0 || atom.total_degree() != 4) {
-    return false;
-  }
-  return std::all_of(atom.bonds.begin(), atom.bonds.begin() + atom.degree,
-                     [&](auto bond) { return mol.bonds[bond].type == SINGLE; });
+  return atom.number == CARBON && atom.charge == 0 && atom.total_degree() == 4 &&
+         !any_bond(mol, atom, [](const Bond &bond) { return bond.type != SINGLE; });
 }
 
 namespace {

@@ -105,6 +105,17 @@ struct Molecule {
   std::uint16_t bond_between(std::uint16_t a, std::uint16_t b) const;
 };
 
+// Whether any bond of an atom has a property.
+template <typename Property>
+bool any_bond(const Molecule &mol, const Atom &atom, Property has_property) {
+  for (unsigned int i = 0; i < atom.degree; ++i) {
+    if (has_property(mol.bonds[atom.bonds[i]])) {
+      return true;
+    }
+  }
+  return false;
+}
+
 // Whether an atom is a neutral carbon with four single bonds, those to hydrogens included.
 bool is_saturated_carbon(const Molecule &mol, const Atom &atom);
 

@@ -109,9 +109,8 @@ const ElementValences &valences_of(int number) {
 }
 
 bool is_aromatic(const Molecule &mol, const Atom &atom) {
-  return atom.aromatic ||
-         std::any_of(atom.bonds.begin(), atom.bonds.begin() + atom.degree, [&](auto index) {
-           return mol.bonds[index].aromatic || mol.bonds[index].type == AROMATIC;
+  return atom.aromatic || any_bond(mol, atom, [](const Bond &bond) {
+           return bond.aromatic || bond.type == AROMATIC;
          });
 }
 

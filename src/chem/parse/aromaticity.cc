@@ -93,13 +93,8 @@ class Perceiver {
   }
 
   bool has_ring_multiple_bond(const Atom &atom) const {
-    for (unsigned int i = 0; i < atom.degree; ++i) {
-      const auto &bond = molecule_->bonds[atom.bonds[i]];
-      if (bond.in_ring && halves(bond.type) >= 4) {
-        return true;
-      }
-    }
-    return false;
+    return any_bond(*molecule_, atom,
+                    [](const Bond &bond) { return bond.in_ring && halves(bond.type) >= 4; });
   }
 
   // Whether `a` is more electronegative than `b`, by RDKit's measure.

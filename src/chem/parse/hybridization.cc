@@ -24,15 +24,6 @@ bool can_conjugate(const Atom &atom) {
          pi_electrons(atom) > 0;
 }
 
-bool has_conjugated_bond(const Draft &mol, const Atom &atom) {
-  for (unsigned int i = 0; i < atom.degree; ++i) {
-    if (mol.bonds[atom.bonds[i]].conjugated) {
-      return true;
-    }
-  }
-  return false;
-}
-
 Hybridization by_orbitals(const Draft &mol, const Atom &atom) {
   const int free = valences_of(atom.number).outer_electrons - atom.valence() - atom.charge;
   switch (atom.total_degree() + free / 2) {
@@ -43,7 +34,7 @@ Hybridization by_orbitals(const Draft &mol, const Atom &atom) {
     case 3:
       return Hybridization::SP2;
     case 4:
-      return atom.total_degree() > 3 || !has_conjugated_bond(mol, atom) ? Hybridization::SP3
+      return atom.total_degree() > 3 || !any_bond(mol, atom, [](const Bond &bond) { return bond.conjugated; }) ? Hybridization::SP3
                                                                        : Hybridization::SP2;
     case 5:
       return Hybridization::SP3D;

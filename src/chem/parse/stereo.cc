@@ -53,14 +53,10 @@ bool is_bridgehead(const Draft &mol, const Atom &atom) {
 // Whether an atom of three neighbours and no hydrogen can be a centre.
 bool is_centre_of_three(const Draft &mol, const Atom &atom, unsigned int index) {
   switch (atom.number) {
-    case NITROGEN: {
-      bool conjugated = false;
-      for (unsigned int i = 0; i < atom.degree; ++i) {
-        conjugated |= mol.bonds[atom.bonds[i]].conjugated;
-      }
-      return atom.hybridization == Hybridization::SP3 && !conjugated &&
+    case NITROGEN:
+      return atom.hybridization == Hybridization::SP3 &&
+             !any_bond(mol, atom, [](const Bond &bond) { return bond.conjugated; }) &&
              (in_ring_of_three(mol, index) || is_bridgehead(mol, atom));
-    }
     case PHOSPHORUS:
       return true;
     case SULFUR: case SELENIUM:
@@ -199,8 +195,7 @@ bool assign_bonds(Draft &mol, Round &round) {
 }
 
 bool has_directed_bond(const Draft &mol, const Atom &atom) {
-  return std::any_of(atom.bonds.begin(), atom.bonds.begin() + atom.degree,
-                     [&](auto bond) { return has_direction(mol.bonds[bond]); });
+  return any_bond(mol, atom, has_direction);
 }
 
 // Whether any direction is beside a double bond that could be E or Z.
@@ -216,9 +211,7 @@ bool directs_double_bond(const Draft &mol) {
 }
 
 bool has_stereo_bond(const Draft &mol, const Atom &atom) {
-  return std::any_of(atom.bonds.begin(), atom.bonds.begin() + atom.degree, [&](auto bond) {
-    return mol.bonds[bond].stereo != NO_STEREO;
-  });
+  return any_bond(mol, atom, [](const Bond &bond) { return bond.stereo != NO_STEREO; });
 }
 
 // Removes directions beside a double bond without stereo, unless another one needs them.

@@ -1,9 +1,9 @@
-// RDKit's reaction runner gives the single bonds beside stereo double bonds their directions anew. It goes
-// through the double bonds by a count, and by their addresses where counts are equal; and the outcome may
-// depend on the order. So the same molecule can give different products in one run. This definition stands
-// before RDKit's own for every caller in the process (as in periodic_table.cc) and does the same work in
-// an order that depends on the molecule alone: what comes out is one of the outcomes RDKit can have.
-// Molecules with coordinates, wavy or wedged bonds, which no SMILES gives, go to RDKit's own definition.
+// RDKit's reaction runner sets the directions of the single bonds beside stereo double bonds again. It visits the double
+// bonds in the order of a weight, and of their addresses where weights are equal; and the result may depend on the
+// order. So the same molecule can give different products in one run. This definition replaces RDKit's own for every
+// caller in the process (as in periodic_table.cc) and does the same work in an order that depends on the molecule alone:
+// the result is one of those that RDKit can have. Molecules with coordinates, wavy or wedged bonds, which no SMILES has,
+// are passed to RDKit's own definition.
 #include <GraphMol/Bond.h>
 #include <GraphMol/MolOps.h>
 #include <GraphMol/RDKitBase.h>
@@ -12,10 +12,12 @@
 #include <dlfcn.h>
 
 #include <algorithm>
-#include <iterator>
 #include <cstdlib>
+#include <iterator>
 #include <utility>
 #include <vector>
+
+#include "molsieve/src/chem/model/molecule.h"
 
 namespace molsieve {
 
@@ -25,14 +27,11 @@ using RDKit::Atom;
 using RDKit::Bond;
 using RDKit::ROMol;
 
-// RDKit sees no stereo in smaller rings.
-constexpr unsigned int STEREO_RING_MIN = 8;
-
 bool is_single(const Bond &bond) {
   return bond.getBondType() == Bond::SINGLE || bond.getBondType() == Bond::AROMATIC;
 }
 
-Bond::BondDir flipped(Bond::BondDir direction) {
+Bond::BondDir opposite(Bond::BondDir direction) {
   return direction == Bond::ENDUPRIGHT ? Bond::ENDDOWNRIGHT : Bond::ENDUPRIGHT;
 }
 
@@ -104,8 +103,7 @@ class DirectionSetter {
     order_.emplace_back(in_ring ? weight : 10 * weight, bond.getIdx());
   }
 
-  // The single bonds at one end; first the one that has a direction already, or is beside more double
-  // bonds.
+  // The single bonds at one end; first the one that already has a direction, or is beside more double bonds.
   Side side(const Bond &bond, const Atom &end) const {
     Side side;
     for (auto *single : mol_.atomBonds(&end)) {
@@ -126,7 +124,7 @@ class DirectionSetter {
   }
 
   static void set(Bond &bond, const Atom &end, Bond::BondDir direction, bool reverse) {
-    bond.setBondDir((bond.getBeginAtom() != &end) != reverse ? flipped(direction) : direction);
+    bond.setBondDir((bond.getBeginAtom() != &end) != reverse ? opposite(direction) : direction);
   }
 
   // Whether the two single bonds have opposite directions, both seen as beginning at the double bond.
@@ -191,8 +189,8 @@ class DirectionSetter {
   }
 
   ROMol &mol_;
-  std::vector<bool> waits_;                         // per bond, single or double: still to be done
-  std::vector<unsigned int> uses_;                  // per single bond: ends of double bonds it is at
+  std::vector<bool> waits_;                         // per bond, single or double: not done yet
+  std::vector<unsigned int> uses_;                  // per single bond: at how many ends of double bonds
   std::vector<std::vector<unsigned int>> beside_;   // per single bond: the double bonds
   std::vector<std::pair<unsigned int, unsigned int>> order_;  // weight and double bond
 };
@@ -203,7 +201,7 @@ void call_rdkit(ROMol &mol, const RDKit::Conformer *conformer) {
       RTLD_NEXT,
       "_ZN5RDKit6MolOps31setDoubleBondNeighborDirectionsERNS_5ROMolEPKNS_9ConformerE"));
   if (!original) {
-    std::abort();  // RDKit is linked in, so its function is there
+    std::abort();  // RDKit is linked, so its function exists
   }
   original(mol, conformer);
 }

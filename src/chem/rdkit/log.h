@@ -5,7 +5,7 @@
 
 namespace molsieve {
 
-// Takes over RDKit's four log streams. To be called once, before any other thread uses RDKit.
+// Redirects RDKit's four log streams. Call it once, before any other thread uses RDKit.
 void capture_rdkit_log();
 
 // What RDKit has logged as errors on this thread since the last call, at most a few hundred bytes.

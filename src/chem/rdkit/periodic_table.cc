@@ -1,7 +1,7 @@
-// RDKit asks for its periodic table several times per atom, each time through std::call_once, which
-// takes a tenth of a job's time. This definition stands before RDKit's own for every caller in the
-// process (ELF looks a symbol up in the executable first) and hands out the same table from a plain
-// static. Where a platform binds RDKit's calls to its own definition, nothing changes.
+// RDKit asks for its periodic table several times per atom, each time through std::call_once, which takes a tenth of a
+// job's time. This definition replaces RDKit's own for every caller in the process (ELF looks a symbol up in the
+// executable first) and returns the same table from a plain static. Where a platform binds RDKit's calls to RDKit's
+// definition, nothing changes.
 #include <GraphMol/PeriodicTable.h>
 
 #include <dlfcn.h>
@@ -17,7 +17,7 @@ PeriodicTable *find_table() {
   auto *original =
       reinterpret_cast<GetTable>(dlsym(RTLD_NEXT, "_ZN5RDKit13PeriodicTable8getTableEv"));
   if (!original) {
-    std::abort();  // RDKit is linked in, so its function is there
+    std::abort();  // RDKit is linked, so its function exists
   }
   return original();
 }

@@ -1,7 +1,5 @@
 #include "molsieve/src/chem/rules/hydrogens.h"
 
-#include <GraphMol/QueryAtom.h>
-#include <GraphMol/QueryOps.h>
 #include <GraphMol/SmilesParse/SmartsWrite.h>
 #include <GraphMol/SmilesParse/SmilesParse.h>
 
@@ -9,20 +7,19 @@
 #include <memory>
 #include <string>
 
+#include "molsieve/src/chem/rules/atom_query.h"
+
 namespace molsieve {
 
 namespace {
 
-// RDKit's number for an aromatic atom of an element is this much more.
-constexpr int AROMATIC_TYPE = 1000;
-
-// What every match of a query atom has.
+// What a query atom asks for.
 struct Asked {
   bool hydrogen = false;
   bool isotope = false;
   bool charge = false;
   bool recursive = false;     // there is a recursive SMARTS
-  bool alternatives = false;  // of several things one is enough
+  bool alternatives = false;  // it asks for one of several things
 };
 
 void add_asked(const RDKit::Atom::QUERYATOM_QUERY &query, Asked &asked) {
@@ -33,9 +30,8 @@ void add_asked(const RDKit::Atom::QUERYATOM_QUERY &query, Asked &asked) {
   if (kind == "AtomAnd") {
     std::for_each(query.beginChildren(), query.endChildren(),
                   [&](const auto &child) { add_asked(*child, asked); });
-  } else if (kind == "AtomType" || kind == "AtomAtomicNum") {
-    const auto value = static_cast<const RDKit::ATOM_EQUALS_QUERY &>(query).getVal();
-    asked.hydrogen |= value % AROMATIC_TYPE == 1;
+  } else if (const auto element = queried_element(query)) {
+    asked.hydrogen |= element->number == 1;
   } else if (kind == "AtomIsotope") {
     asked.isotope = true;
   } else if (kind == "AtomFormalCharge" || kind == "AtomNegativeFormalCharge") {
@@ -47,8 +43,8 @@ void add_asked(const RDKit::Atom::QUERYATOM_QUERY &query, Asked &asked) {
   }
 }
 
-// Whether one of the recursive SMARTS in an atom's text, negated ones apart, asks for hydrogens. The text
-// is RDKit's own, since its headers and its library differ in where a recursive query keeps its molecule.
+// Whether a recursive SMARTS in the text of an atom asks for hydrogens and is not negated. Reads RDKit's text of the
+// atom, since its headers and its library disagree about where a recursive query stores its molecule.
 bool any_within_asks(const std::string &text) {
   for (auto at = text.find("$("); at != std::string::npos; at = text.find("$(", at)) {
     const bool negated = at > 0 && text[at - 1] == '!';

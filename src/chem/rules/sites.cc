@@ -1,10 +1,10 @@
 #include "molsieve/src/chem/rules/sites.h"
 
-#include <GraphMol/QueryAtom.h>
-#include <GraphMol/QueryOps.h>
 #include <GraphMol/SmilesParse/SmilesParse.h>
 
 #include <algorithm>
+
+#include "molsieve/src/chem/rules/atom_query.h"
 
 namespace molsieve {
 
@@ -12,34 +12,27 @@ using RDKit::MatchVectType;
 
 namespace {
 
-// Matches of a reactant that are kept for the next rule with the same one. Where there are more, they
-// are looked for again, so that memory stays within what the plan says of a rule.
+// Most matches of a reactant that are kept for the next rule with the same reactant. If there are more, the finder
+// searches again, so that memory stays within what the plan counts for a rule.
 constexpr std::size_t MATCHES_KEPT_MAX = 64;
-// RDKit's number for an aromatic atom of an element is this much more.
-constexpr int AROMATIC_TYPE = 1000;
 
-// Adds what a query atom certainly asks for. False: nothing certain is known of it.
+// Adds the element that every match of a query atom has. False: there is no such element.
 bool add_needed(const RDKit::Atom::QUERYATOM_QUERY &query, Elements &needed) {
   if (query.getNegation()) {
     return false;
   }
-  const auto &kind = query.getDescription();
-  if (kind == "AtomAnd") {
+  if (query.getDescription() == "AtomAnd") {
     return std::any_of(query.beginChildren(), query.endChildren(),
                        [&](const auto &child) { return add_needed(*child, needed); });
   }
-  if (kind != "AtomType" && kind != "AtomAtomicNum") {
+  const auto element = queried_element(query);
+  if (!element || element->number < 1 || element->number >= 128) {
     return false;
   }
-  const auto value = static_cast<const RDKit::ATOM_EQUALS_QUERY &>(query).getVal();
-  const auto number = value % AROMATIC_TYPE;
-  if (number < 1 || number >= 128) {
-    return false;
-  }
-  auto &set = kind == "AtomAtomicNum" ? needed.any
-              : value > AROMATIC_TYPE ? needed.aromatic
-                                      : needed.aliphatic;
-  set.set(number);
+  auto &set = element->form == QueriedElement::ANY         ? needed.any
+              : element->form == QueriedElement::ALIPHATIC ? needed.aliphatic
+                                                           : needed.aromatic;
+  set.set(element->number);
   return true;
 }
 
@@ -80,7 +73,7 @@ std::size_t SiteFinder::add_reactant(const std::string &smarts,
   Reactant reactant;
   reactant.smarts = smarts;
   reactant.pattern = reaction.getReactants()[0];
-  // The reaction's own settings, without RDKit's silent cap of 1,000 matches.
+  // The reaction's own settings, but for RDKit's silent limit of 1,000 matches.
   reactant.settings = reaction.getSubstructParams();
   reactant.settings.uniquify = false;
   reactant.settings.maxMatches = sites_max_ + 1;
@@ -144,7 +137,7 @@ bool SiteFinder::find(const SiteQuery &query, std::vector<MatchVectType> &matche
       break;
     }
     const auto &excluded = covered(index);
-    capped |= excluded.capped;  // atoms further on may have gone unprotected
+    capped |= excluded.capped;  // atoms of further matches are not protected
     std::erase_if(matches, [&](const MatchVectType &match) {
       return std::any_of(match.begin(), match.end(), [&](const auto &pair) {
         return std::binary_search(excluded.atoms.begin(), excluded.atoms.end(),

@@ -14,38 +14,36 @@
 
 namespace molsieve {
 
-// Elements in a molecule, or needed by a pattern: aromatic ones and others apart.
+// Elements in a molecule, or needed by a pattern.
 struct Elements {
   std::bitset<128> aliphatic, aromatic, any;
 
-  // What each atom of a pattern certainly asks for.
+  // The elements that every match of the pattern has.
   static Elements of_query(const RDKit::ROMol &query);
   static Elements of_molecule(const RDKit::ROMol &mol);
   bool has(const Elements &needed) const;
 };
 
-// What is looked for on behalf of one rule; indices into a SiteFinder.
+// The patterns of one rule, as indices into a SiteFinder.
 struct SiteQuery {
   std::size_t reactant = 0;
   std::vector<std::size_t> exclude;
   std::optional<std::size_t> require;
 };
 
-// Matches patterns against one parent at a time. What rules share is looked for once: rules with the
-// same reactant share its matches, and every exclude or require SMARTS is evaluated once. A pattern
-// that asks for an element which the parent lacks is not looked for at all. Belongs to one thread:
-// recursive SMARTS take a lock per query inside RDKit.
+// Matches patterns against one parent at a time. Rules with the same reactant share its matches, and every exclude or
+// require SMARTS is evaluated once. A pattern with an element that the parent lacks is not matched at all. Belongs to
+// one thread, since RDKit locks a mutex for every recursive SMARTS.
 class SiteFinder {
  public:
   explicit SiteFinder(unsigned int sites_max) : sites_max_(sites_max) {}
 
   std::size_t add_reactant(const std::string &smarts, const RDKit::ChemicalReaction &reaction);
-  // Gives the index of a SMARTS, or nothing if RDKit cannot read it; what RDKit throws goes through.
+  // The index of a SMARTS, or nothing if RDKit cannot read it. Throws what RDKit throws.
   std::optional<std::size_t> add_query(const std::string &smarts);
 
   void begin(const RDKit::ROMol &parent);
-  // Fills `matches` with the sites of a rule, in RDKit's order. True: there are more of something
-  // than are looked for.
+  // Fills `matches` with the sites of a rule, in RDKit's order. True: a pattern has more matches than `sites_max`.
   bool find(const SiteQuery &query, std::vector<RDKit::MatchVectType> &matches);
 
  private:
@@ -64,7 +62,7 @@ class SiteFinder {
     Elements elements;
     bool evaluated = false;
     bool capped = false;
-    std::vector<unsigned int> atoms;  // covered by any match, in ascending order
+    std::vector<unsigned int> atoms;  // in any match, in ascending order
   };
 
   Reactant &evaluated(std::size_t index);
