@@ -3,13 +3,13 @@ set -euo pipefail
 
 usage() {
     cat <<'TEXT'
-Holds the daemon against its OpenAPI document: schemathesis sends it what the document allows and what it does
-not, and every answer must be one that the document names.
+Tests the daemon against its OpenAPI document: schemathesis sends requests that the document allows and requests
+that it does not. Every answer must be one that the document names.
 
 usage: scripts/api.sh [SEED]
 
 Does the set-up of scripts/test.sh and installs tests/api/requirements.txt into .venv-api/. Ends with 1 if
-anything is found.
+schemathesis finds anything.
 TEXT
 }
 

@@ -25,6 +25,7 @@ mod by_rule;
 mod canonical;
 mod check;
 mod checkpoint;
+mod earlier;
 mod identify;
 mod in_work;
 mod manifest;
@@ -44,11 +45,8 @@ use std::{
 
 pub use crate::account::Counts;
 pub use attempt::run;
-pub use by_rule::RuleCounts;
 pub use checkpoint::{CHECKPOINT, Checkpoint, Identity, JOB};
-pub use manifest::{CappedParent, Manifest, Stages};
-
-pub use check::{CheckAccount, Disagreement};
+pub use earlier::{EarlierRun, EarlierRunError};
 
 use attempt::{Input, watched};
 use check::Checks;
@@ -60,13 +58,13 @@ use crate::{
     config::JobSpec,
     limits::STAGE_STACK_BYTES,
     plan::Plan,
+    report::manifest::{MANIFEST, Manifest, Stages},
     ring::{Berth, Permit, Ring, RingState},
     rules::RuleSet,
     settle::decide::DecideError,
     sieve::{Engine, EngineError, Tally, structure_key::KeyDevices},
     store::{OutputDir, StoreError, WORK_DIR, sealed},
     table::{
-        earlier::{EarlierRun, EarlierRunError},
         sink::SinkError,
         source::{Library, SourceError},
     },
@@ -331,7 +329,7 @@ fn run_stages<'a>(
     let sunk = sinking.finish()?;
     let chemistry = shared.times.chemistry();
     let manifest = Manifest::new(shared, chemistry, sunk);
-    output.write("manifest.json", manifest.to_json().as_bytes())?;
+    output.write(MANIFEST, manifest.to_json().as_bytes())?;
     Ok(Outcome::Done(Box::new(manifest)))
 }
 

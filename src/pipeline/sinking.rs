@@ -13,7 +13,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CappedParent, Job, Kept, PipelineError, Shared,
+    Job, Kept, PipelineError, Shared,
     canonical::Canonical,
     checkpoint::{CHECKPOINT, Checkpoint, Phase},
     in_work,
@@ -23,6 +23,7 @@ use crate::{
     config::{Dedup, Task},
     limits::{CAPPED_PARENTS_NAMED_MAX, CHECKPOINT_SECONDS, UNWRITTEN_BYTES},
     machine,
+    report::manifest::CappedParent,
     ring::Permit,
     settle::{
         self, Spills, Survivors,

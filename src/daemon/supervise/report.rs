@@ -5,11 +5,11 @@ use std::{io, os::unix::process::ExitStatusExt, process::ExitStatus};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::{daemon::job::WorkerEnd, store::plain};
+use crate::{daemon::job::ProcessEnd, report::event::Progress, store::plain};
 
 /// See the module's documentation.
 #[derive(Default)]
-pub(super) struct Said {
+pub(super) struct Report {
     /// Why it ends, in its own words.
     pub(super) reason: Option<String>,
     /// Why it was killed.
@@ -21,16 +21,16 @@ pub(super) struct Said {
 /// Longest reason that is kept.
 const REASON_BYTES_MAX: usize = 8 << 10;
 
-impl Said {
-    pub(super) fn progress(&mut self, rows_read: u64, progress: &Value) {
-        // What is through the sink says how far it got; what is read may be read again.
-        let through = progress["counts"]["parents_read"].as_u64();
-        self.rows_through = through.unwrap_or(rows_read);
-        self.progress = Some(progress.clone());
+impl Report {
+    /// Takes the last progress, and the object that reported it.
+    pub(super) fn progress(&mut self, progress: &Progress, object: &Value) {
+        // Rows that the sink has written count; rows that are only read are read again.
+        self.rows_through = progress.counts.parents_read;
+        self.progress = Some(object.clone());
     }
 
     /// How the worker ended.
-    pub(super) fn end(&mut self, status: io::Result<ExitStatus>) -> WorkerEnd {
+    pub(super) fn end(&mut self, status: io::Result<ExitStatus>) -> ProcessEnd {
         let exit_code = status.as_ref().ok().and_then(ExitStatus::code);
         let signal = match &status {
             Ok(status) => status.signal().map(by_signal),
@@ -41,7 +41,7 @@ impl Said {
             let end = reason.floor_char_boundary(REASON_BYTES_MAX);
             reason.truncate(end);
         }
-        WorkerEnd {
+        ProcessEnd {
             exit_code,
             reason: reason.filter(|_| !matches!(exit_code, Some(0 | 4))),
             rows_read: self.rows_through,

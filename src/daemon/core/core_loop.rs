@@ -14,13 +14,13 @@ use tokio::{
 };
 
 use super::{
-    handle::{Core, Event, Figures, Refusal, Shared},
-    message::{FromWorker, Launch, Message, Order, Wanted},
-    take::{self, Outcome, Reply, Terms},
+    handle::{Core, Figures, Notice, Refusal, Shared},
+    message::{Launch, Message, ProcessMessage, ProcessStart, Wanted},
+    take::{self, Effect, Reply, Terms},
 };
 use crate::{
     daemon::{
-        job::{Demand, GpuDemand, Happening, Job, JobId, Millis, State},
+        job::{Demand, GpuDemand, Job, JobEvent, JobId, Millis, State},
         schedule::{Grant, Queue, Running, Waiting},
         settings::ServeSettings,
         store::{JobStoreError, Reader, Store, Unfinished},
@@ -34,7 +34,7 @@ const STORE_PAUSE: Duration = Duration::from_secs(1);
 const ROUND_EVERY: Duration = Duration::from_secs(60);
 
 /// What begins with a daemon.
-pub struct Beginning {
+pub struct StartedCore {
     /// The handle to the core.
     pub core: Core,
     /// Workers to start.
@@ -45,11 +45,11 @@ pub struct Beginning {
     pub threads: [JoinHandle<()>; 2],
 }
 
-struct Heart {
+struct CoreLoop {
     store: Store,
     shared: Arc<Shared>,
     queue: Queue,
-    workers: BTreeMap<JobId, Worker>,
+    active: BTreeMap<JobId, ActiveJob>,
     /// Jobs that have their turn, until that is committed.
     granted: Vec<Grant>,
     /// What workers have said that the store could not take.
@@ -64,7 +64,7 @@ struct Heart {
 }
 
 /// A job that has its turn.
-struct Worker {
+struct ActiveJob {
     running: Running,
     gpu: Option<usize>,
     wanted: watch::Sender<Wanted>,
@@ -75,17 +75,17 @@ pub fn start(
     settings: &ServeSettings,
     gpus: Vec<Option<String>>,
     runtime: &Handle,
-) -> Result<Beginning, JobStoreError> {
+) -> Result<StartedCore, JobStoreError> {
     let store = Store::open(&settings.state_dir)?;
     let reader = Reader::open(&settings.state_dir)?;
     let (core, mut messages, mut asks) = Core::new(settings, gpus);
     let (launches, to_launch) = mpsc::unbounded_channel();
     let (drained, is_drained) = watch::channel(false);
-    let mut heart = Heart {
+    let mut core_loop = CoreLoop {
         store,
         shared: Arc::clone(core.shared()),
         queue: Queue::default(),
-        workers: BTreeMap::new(),
+        active: BTreeMap::new(),
         granted: Vec::new(),
         again: Vec::new(),
         launches,
@@ -94,15 +94,15 @@ pub fn start(
         ended: BTreeMap::new(),
         interruptions: 0,
     };
-    heart.take_up()?;
+    core_loop.take_up()?;
     let at_work = runtime.clone();
-    let core_thread = spawn("core", move || heart.work(&mut messages, &at_work))?;
+    let core_thread = spawn("core", move || core_loop.work(&mut messages, &at_work))?;
     let reader_thread = spawn("reader", move || {
         while let Some(ask) = asks.blocking_recv() {
             ask(&reader);
         }
     })?;
-    Ok(Beginning {
+    Ok(StartedCore {
         core,
         launches: to_launch,
         drained: is_drained,
@@ -118,7 +118,7 @@ fn spawn(
     thread.map_err(|error| JobStoreError::Thread(crate::store::plain(&error)))
 }
 
-impl Heart {
+impl CoreLoop {
     fn work(&mut self, messages: &mut mpsc::Receiver<Message>, runtime: &Handle) {
         self.admit();
         loop {
@@ -133,7 +133,7 @@ impl Heart {
                 self.commit(batch);
             }
             self.admit();
-            let over = self.draining && self.workers.is_empty() && self.again.is_empty();
+            let over = self.draining && self.active.is_empty() && self.again.is_empty();
             self.drained
                 .send_if_modified(|drained| over && !std::mem::replace(drained, over));
         }
@@ -180,7 +180,7 @@ impl Heart {
                     self.launches.send(orphan).ok();
                 }
                 // It was not yet told its job, and never will be.
-                None => gone.push(Message::Worker(id, FromWorker::Gone)),
+                None => gone.push(Message::Process(id, ProcessMessage::Gone)),
             }
             let gpu = job.demand.gpu != GpuDemand::None;
             let gpu = gpu.then(|| self.free_gpu()).flatten();
@@ -206,14 +206,14 @@ impl Heart {
     /// Takes messages in one transaction, then does what follows from them.
     fn commit(&mut self, batch: Vec<Message>) {
         let terms = self.terms();
-        let outcomes = self.store.write(|tx| {
+        let effects = self.store.write(|tx| {
             let taken = batch.iter().map(|message| take::take(tx, message, &terms));
-            taken.collect::<Result<Vec<Outcome>, JobStoreError>>()
+            taken.collect::<Result<Vec<Effect>, JobStoreError>>()
         });
-        match outcomes {
-            Ok(outcomes) => {
-                for (message, outcome) in batch.into_iter().zip(outcomes) {
-                    self.follow(message, outcome);
+        match effects {
+            Ok(effects) => {
+                for (message, effect) in batch.into_iter().zip(effects) {
+                    self.follow(message, effect);
                 }
             }
             Err(error) => self.not_stored(batch, &error),
@@ -234,24 +234,24 @@ impl Heart {
         thread::sleep(STORE_PAUSE);
     }
 
-    fn follow(&mut self, message: Message, outcome: Outcome) {
-        if let Some(job) = outcome.changed {
+    fn follow(&mut self, message: Message, effect: Effect) {
+        if let Some(job) = effect.changed {
             self.note(job);
         }
         match &message {
-            Message::Worker(id, FromWorker::Said(_)) => self.publish(Event::Log(*id)),
+            Message::Process(id, ProcessMessage::Said(_)) => self.publish(Notice::Log(*id)),
             Message::Drain => self.drain(),
             // Whatever its state is: its worker is no more.
-            Message::Worker(
+            Message::Process(
                 id,
-                FromWorker::Ended(_) | FromWorker::NotSpawned(_) | FromWorker::Gone,
+                ProcessMessage::Ended(_) | ProcessMessage::NotSpawned(_) | ProcessMessage::Gone,
             ) => {
-                self.workers.remove(id);
+                self.active.remove(id);
                 self.shared.forget_progress(*id);
             }
             _ => {}
         }
-        let mut answer = outcome.answer;
+        let mut answer = effect.answer;
         if let Ok(Reply::Submitted(submitted)) = &mut answer {
             submitted.view.progress = self.shared.progress_of(&submitted.view.job);
         }
@@ -267,7 +267,7 @@ impl Heart {
             }
         }
         if job.ending.is_some()
-            && let Some(worker) = self.workers.get(&job.id)
+            && let Some(worker) = self.active.get(&job.id)
         {
             worker.wanted.send_replace(Wanted::Stop);
         }
@@ -283,10 +283,10 @@ impl Heart {
             let (id, user, state) = (job.id, job.uid, job.state.name());
             tracing::info!(job = id.0, user, state, error, "job {id} is {state}");
         }
-        self.publish(Event::State(job.id, job.state));
+        self.publish(Notice::State(job.id, job.state));
     }
 
-    fn publish(&self, event: Event) {
+    fn publish(&self, notice: Notice) {
         // Nobody may be listening.
         self.shared.events.send(event).ok();
     }
@@ -306,7 +306,7 @@ impl Heart {
     }
 
     fn round(&mut self) -> Vec<Grant> {
-        let running: Vec<Running> = self.workers.values().map(|worker| worker.running).collect();
+        let running: Vec<Running> = self.active.values().map(|worker| worker.running).collect();
         self.queue
             .round(&self.shared.settings.budget, &running, now())
     }
@@ -316,8 +316,8 @@ impl Heart {
         let (terms, granted) = (self.terms(), &self.granted);
         let admitted = self.store.write(|tx| {
             let admit = |grant: &Grant| {
-                let outcome = take::happen(tx, grant.id, Happening::Admitted, &terms)?;
-                Ok((outcome.changed, grant.gpu))
+                let effect = take::apply_event(tx, grant.id, JobEvent::Admitted, &terms)?;
+                Ok((effect.changed, grant.gpu))
             };
             granted
                 .iter()
@@ -340,7 +340,7 @@ impl Heart {
     fn launch(&mut self, job: Job, gpu: bool) {
         let gpu = gpu.then(|| self.free_gpu()).flatten();
         let wanted = self.engage(job.id, job.uid, job.demand, gpu);
-        let order = Order {
+        let order = ProcessStart {
             id: job.id,
             uid: job.uid,
             settings: job.settings.clone(),
@@ -369,17 +369,17 @@ impl Heart {
             demand,
             gpu: gpu.is_some(),
         };
-        let worker = Worker {
+        let worker = ActiveJob {
             running,
             gpu,
             wanted,
         };
-        self.workers.insert(id, worker);
+        self.active.insert(id, worker);
         hears
     }
 
     fn free_gpu(&self) -> Option<usize> {
-        let taken = |index: &usize| self.workers.values().any(|w| w.gpu == Some(*index));
+        let taken = |index: &usize| self.active.values().any(|w| w.gpu == Some(*index));
         (0..self.shared.settings.budget.gpus as usize).find(|index| !taken(index))
     }
 
@@ -387,30 +387,30 @@ impl Heart {
     fn drain(&mut self) {
         self.draining = true;
         self.shared.close();
-        let ids: Vec<JobId> = self.workers.keys().copied().collect();
+        let ids: Vec<JobId> = self.active.keys().copied().collect();
         let terms = self.terms();
         let asked = self.store.write(|tx| {
-            let ask = |id: &JobId| take::happen(tx, *id, Happening::DrainAsked, &terms);
+            let ask = |id: &JobId| take::apply_event(tx, *id, JobEvent::DrainAsked, &terms);
             ids.iter()
                 .map(ask)
                 .collect::<Result<Vec<_>, JobStoreError>>()
         });
         match asked {
-            Ok(outcomes) => outcomes
+            Ok(effects) => effects
                 .into_iter()
-                .filter_map(|outcome| outcome.changed)
+                .filter_map(|effect| effect.changed)
                 .for_each(|job| self.note(job)),
             Err(error) => tracing::error!("{error}"),
         }
         // Also those of which the store does not know it.
-        for worker in self.workers.values() {
+        for worker in self.active.values() {
             worker.wanted.send_replace(Wanted::Stop);
         }
     }
 
     fn figures(&self) -> Figures {
         let mut admitted = crate::daemon::core::Resources::default();
-        for worker in self.workers.values() {
+        for worker in self.active.values() {
             let running = worker.running;
             admitted.memory_bytes += running.demand.memory_bytes;
             admitted.threads += running.demand.threads;
