@@ -91,18 +91,12 @@ const NAMES: &[(&str, &str)] = &[
 
 /// `PHRASE: FILE`.
 const PHRASES_KNOWN: &[&str] = &[
-    "README.md: for one seen before (false positive)",
     "README.md: told (report, pass, given)",
     "docs/commands.md: each in a process of its own (one process per job)",
-    "docs/commands.md: for one seen before (false positive)",
     "docs/commands.md: in a process of its own (in its own process, one process per job)",
     "docs/commands.md: look at this machine (check this machine)",
     "docs/commands.md: try every engine out (check every engine)",
     "docs/daemon.md: told (report, pass, given)",
-    "docs/deduplication.md: for one seen before (false positive)",
-    "docs/first-job.md: for one seen before (false positive)",
-    "docs/inputs.md: for one seen before (false positive)",
-    "docs/resuming.md: for one seen before (false positive)",
     "kernels/structure_key.cu: NOBODY (NO_ATOM)",
     "kernels/structure_key.cu: fall off (are dropped)",
     "kernels/structure_key.cu: tells apart (distinguishes)",
@@ -183,7 +177,9 @@ const PHRASES_KNOWN: &[&str] = &[
     "src/identity/text.rs: NOBODY (NO_ATOM)",
     "src/identity/valence.rs: NOBODY (NO_ATOM)",
     "src/pipeline/identify.rs: Told (KeyOutcome)",
+    "src/pipeline/identify.rs: told (report, pass, given)",
     "src/plan/items.rs: Told (KeyOutcome)",
+    "src/plan/items.rs: told (report, pass, given)",
     "src/sieve/conformance.rs: Told (KeyOutcome)",
     "src/sieve/conformance.rs: put to it (tested with it)",
     "src/sieve/conformance.rs: told (report, pass, given)",
