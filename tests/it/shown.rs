@@ -4,6 +4,7 @@
 //!   order, in one shell and one temporary folder, and compares the output with the output shown. `…` stands for text
 //!   that varies: within a line for some characters, alone on a line for any number of lines. The temporary folder is
 //!   shown as `/data`; it holds a link to examples/.
+//! - A block marked `python` runs behind the commands before it; only its failure is an error.
 //! - A block whose first line names a file (`toml file=rules.toml`) is written to that file first.
 //! - A block marked `sh` can't run in a test. `NOT_RUN` lists each with the reason. The test checks its syntax, and that
 //!   each flag given to molsieve exists.
@@ -23,7 +24,7 @@ use std::{
     thread,
 };
 
-use markdown::Page;
+use markdown::{Block, Page};
 use shell::Shell;
 
 /// Blocks marked `sh`: the page, the start of the block's first line, and why no test runs it.
@@ -105,6 +106,22 @@ fn commands_give_the_output_shown() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
+/// Runs a Python example, if there is a Python that has the packages of the oracle. Gives what went wrong.
+fn python_error(page: &Page, block: &Block, folder: &Path) -> Option<String> {
+    let Some(python) = std::env::var_os("MOLSIEVE_PYTHON") else {
+        let required = std::env::var_os("MOLSIEVE_REQUIRE_PYTHON").is_some();
+        assert!(!required, "MOLSIEVE_PYTHON is not set");
+        return None;
+    };
+    let ended = Command::new(python)
+        .args(["-c", &block.text()])
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    let error = String::from_utf8_lossy(&ended.stderr);
+    (!ended.status.success()).then(|| format!("{}:{}: {error}", page.name, block.first_line))
+}
+
 /// Runs the commands of a page. Gives the differences, or writes the outputs into the page.
 fn run_page(page: &Page, write: bool) -> Vec<String> {
     if !page.blocks.iter().any(|block| block.language == "console") {
@@ -118,12 +135,22 @@ fn run_page(page: &Page, write: bool) -> Vec<String> {
         if let Some(name) = &block.file {
             fs::write(folder.path().join(name), block.text()).unwrap();
         }
+        if block.language == "python" {
+            failures.extend(python_error(page, block, folder.path()));
+        }
         if block.language != "console" {
             continue;
         }
         let mut lines = Vec::new();
         for shown in block.commands() {
             let seen = shell.run(&shown.command);
+            assert_ne!(
+                shown.output,
+                ["…"],
+                "{}:{}: shows nothing of the output",
+                page.name,
+                shown.line
+            );
             if !matching::lines(&shown.output, &seen) {
                 failures.push(format!(
                     "{}:{}: $ {}\nshown:\n{}\nseen:\n{}\n",
@@ -339,6 +366,23 @@ fn the_map_has_every_module() {
     assert!(missing.is_empty(), "not in ARCHITECTURE.md: {missing:?}");
 }
 
+/// Each code of a reject is in docs/columns.md.
+#[test]
+fn the_codes_of_rejects_are_documented() {
+    let page = fs::read_to_string(root().join("docs/columns.md")).unwrap();
+    let source = fs::read_to_string(root().join("src/reject.rs")).unwrap();
+    let codes = source
+        .lines()
+        .filter_map(|line| line.split_once("=> \"")?.1.strip_suffix("\","));
+    let codes: Vec<&str> = codes.collect();
+    let missing: Vec<&&str> = codes
+        .iter()
+        .filter(|code| !page.contains(&format!("| `{code}` |")))
+        .collect();
+    assert!(codes.len() > 10, "{codes:?}");
+    assert!(missing.is_empty(), "not in docs/columns.md: {missing:?}");
+}
+
 /// Each metric and each path of the daemon is in docs/metrics.md.
 #[test]
 fn the_daemons_metrics_and_paths_are_documented() {
@@ -381,6 +425,16 @@ fn the_daemons_metrics_and_paths_are_documented() {
         .collect();
     assert!(all.len() > 20, "{all:?}");
     assert!(missing.is_empty(), "not in docs/metrics.md: {missing:?}");
+}
+
+#[test]
+fn the_shipped_rules_are_as_many_as_the_text_says() {
+    let rules = fs::read_to_string(root().join("examples/rules/natural_products.toml")).unwrap();
+    let stated = format!("{} rules", rules.matches("[[rule]]").count());
+    for page in ["README.md", "docs/first-job.md", "docs/rules.md"] {
+        let text = fs::read_to_string(root().join(page)).unwrap();
+        assert!(text.contains(&stated), "{page} does not say: {stated}");
+    }
 }
 
 #[test]
