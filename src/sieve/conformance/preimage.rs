@@ -1,11 +1,11 @@
-//! Rows made to measure: MurmurHash3 of 16 bytes runs backwards.
+//! The row that has a given key: MurmurHash3 of 16 bytes can be inverted.
 
 use crate::key::Key;
 
 const C1: u64 = 0x87c3_7b91_1142_53d5;
 const C2: u64 = 0x4cf5_ad43_2745_937f;
 
-/// The one row of 16 bytes whose key has these words. With it, keys that agree in any of their bits
+/// The only row of 16 bytes whose key has these words. With it, keys that are equal in some of their bits
 /// need no search.
 pub fn row_of_key([mut h1, mut h2]: [u64; 2]) -> [u8; 16] {
     let unadd = |h1: &mut u64, h2: &mut u64| {
@@ -27,15 +27,15 @@ pub fn row_of_key([mut h1, mut h2]: [u64; 2]) -> [u8; 16] {
     Key::from_words(words).bytes()
 }
 
-/// `k ^ k >> 33` undoes itself.
+/// Inverts the finaliser; `k ^ k >> 33` is its own inverse.
 fn unfinalise(mut k: u64) -> u64 {
     k = (k ^ (k >> 33)).wrapping_mul(inverse(0xc4ce_b9fe_1a85_ec53));
     k = (k ^ (k >> 33)).wrapping_mul(inverse(0xff51_afd7_ed55_8ccd));
     k ^ (k >> 33)
 }
 
-/// The inverse of an odd number modulo 2^64; each round of Newton's method doubles the bits that are
-/// right, from the three that any odd number begins with.
+/// The inverse of an odd number modulo 2^64. Each round of Newton's method doubles the number of correct bits;
+/// the first value has three.
 fn inverse(odd: u64) -> u64 {
     (0..5).fold(odd, |x, _| {
         x.wrapping_mul(2u64.wrapping_sub(odd.wrapping_mul(x)))

@@ -1,63 +1,13 @@
-//! What the sieve's speed is worth: its share of a job's work, and what a GPU saves of it.
+//! What the figures mean for a job: the sieve's share of the work, and how much of it a GPU saves.
 
-use serde::Serialize;
-
-use super::{EngineReport, Report};
+use super::report::{Assessment, EngineKeys, EngineReport, EngineShare, Report};
 use crate::units::{ByteSize, count};
 
-/// How shares follow from what was measured.
-pub const FORMULA: &str = "share = (1/s) / (1/s + 1/(p × c)), with s the products an engine sieves a \
-second end to end, p the products RDKit makes a second on one core and c the cores; a GPU sieves beside \
-the chemistry, so it saves at most 1 - max(1/s_gpu, 1/(p × c)) / (1/s_cpu + 1/(p × c)) of a job's time; \
-software takes turns with it, as the cpu engine does";
-
-/// What was found, in numbers and in words.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Verdict {
-    /// Processors this process may use.
-    pub cores: usize,
-    /// Products that RDKit makes a second on all of them.
-    pub products_per_second: f64,
-    /// Size of the filter that the figures are for: the largest that all engines were measured with.
-    pub filter_bytes: u64,
-    /// How shares follow from what was measured.
-    pub formula: &'static str,
-    /// Each engine's structure keys.
-    pub keys: Vec<EngineKeys>,
-    /// Each engine's share.
-    pub engines: Vec<EngineShare>,
-    /// The same in words, sentence by sentence.
-    pub words: Vec<String>,
-}
-
-/// What the sieve takes of a job on one engine.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct EngineShare {
-    /// The engine.
-    pub engine: &'static str,
-    /// Its device.
-    pub device: String,
-    /// Products it sieves a second, end to end.
-    pub sieved_per_second: f64,
-    /// The sieve's share of a job's work.
-    pub share: f64,
-    /// What it saves of a job's time against the cpu engine; less than nothing if it costs time. Not for
-    /// the cpu engine, nor without it.
-    pub saves: Option<f64>,
-}
-
-/// What an engine makes of structure keys, as `dedup` takes them.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct EngineKeys {
-    /// The engine.
-    pub engine: &'static str,
-    /// Its device.
-    pub device: String,
-    /// Structure keys it makes a second, from SMILES in host memory to keys there.
-    pub made_per_second: f64,
-    /// How many times as many as the cpu engine; not for that engine, nor without it.
-    pub times_cpu: Option<f64>,
-}
+/// How the shares are calculated.
+pub const FORMULA: &str = "share = (1/s) / (1/s + 1/(p × c)), with s the products per second that an \
+engine sieves end to end, p the products per second that RDKit makes on one core, and c the cores; a GPU \
+works while the chemistry runs, so it saves at most 1 - max(1/s_gpu, 1/(p × c)) / (1/s_cpu + 1/(p × c)) of \
+a job's time; a software renderer shares the cores with the chemistry, as the cpu engine does";
 
 impl EngineKeys {
     fn of(engines: &[EngineReport]) -> Vec<Self> {
@@ -89,51 +39,49 @@ impl EngineKeys {
     }
 }
 
-impl Verdict {
-    /// Of a report whose figures are there; `None` if nothing was measured to the end.
-    pub(super) fn of(report: &Report) -> Option<Self> {
-        let measured: Vec<_> = report
-            .engines
-            .iter()
-            .filter(|engine| measured_to_the_end(engine).next().is_some())
-            .collect();
-        let filter_bytes = common_filter(&measured)?;
-        let cores = report.machine.processors;
-        let chemistry = report.chemistry.as_ref()?;
-        let made = chemistry.products_per_second_per_core * cores as f64;
-        let rates = measured.iter().filter_map(|engine| {
-            let filter = engine.filters.iter().find(|f| f.bytes == filter_bytes)?;
-            Some((*engine, filter.end_to_end?.keys_per_second))
-        });
-        let rates: Vec<_> = rates.collect();
-        let on_cpu = rates.iter().find(|(engine, _)| engine.engine == "cpu");
-        let on_cpu = on_cpu.map(|(_, rate)| *rate);
-        let share_of = |(engine, rate): &(&EngineReport, f64)| EngineShare {
-            engine: engine.engine,
-            device: engine.device.clone(),
-            sieved_per_second: *rate,
-            share: share(*rate, made),
-            saves: on_cpu
-                .filter(|_| engine.engine != "cpu")
-                .map(|on_cpu| match engine.software {
-                    true => 1.0 - in_turns(*rate, made) / in_turns(on_cpu, made),
-                    false => saves(*rate, on_cpu, made),
-                }),
-        };
-        let engines: Vec<_> = rates.iter().map(share_of).collect();
-        let keys = EngineKeys::of(&report.engines);
-        let mut words = words(cores, made, filter_bytes, &engines);
-        words.extend(keys.iter().map(EngineKeys::words));
-        Some(Self {
-            cores,
-            products_per_second: made,
-            filter_bytes,
-            formula: FORMULA,
-            words,
-            keys,
-            engines,
-        })
-    }
+/// Assesses a report. `None` if no engine was measured completely, or if RDKit was not measured.
+pub(super) fn assess(report: &Report) -> Option<Assessment> {
+    let measured: Vec<_> = report
+        .engines
+        .iter()
+        .filter(|engine| measured_to_the_end(engine).next().is_some())
+        .collect();
+    let filter_bytes = common_filter(&measured)?;
+    let cores = report.machine.processors;
+    let chemistry = report.chemistry.as_ref()?;
+    let made = chemistry.products_per_second_per_core * cores as f64;
+    let rates = measured.iter().filter_map(|engine| {
+        let filter = engine.filters.iter().find(|f| f.bytes == filter_bytes)?;
+        Some((*engine, filter.end_to_end?.keys_per_second))
+    });
+    let rates: Vec<_> = rates.collect();
+    let on_cpu = rates.iter().find(|(engine, _)| engine.engine == "cpu");
+    let on_cpu = on_cpu.map(|(_, rate)| *rate);
+    let share_of = |(engine, rate): &(&EngineReport, f64)| EngineShare {
+        engine: engine.engine,
+        device: engine.device.clone(),
+        sieved_per_second: *rate,
+        share: share(*rate, made),
+        saves: on_cpu
+            .filter(|_| engine.engine != "cpu")
+            .map(|on_cpu| match engine.software {
+                true => 1.0 - in_turns(*rate, made) / in_turns(on_cpu, made),
+                false => saves(*rate, on_cpu, made),
+            }),
+    };
+    let engines: Vec<_> = rates.iter().map(share_of).collect();
+    let keys = EngineKeys::of(&report.engines);
+    let mut words = words(cores, made, filter_bytes, &engines);
+    words.extend(keys.iter().map(EngineKeys::words));
+    Some(Assessment {
+        cores,
+        products_per_second: made,
+        filter_bytes,
+        formula: FORMULA,
+        words,
+        keys,
+        engines,
+    })
 }
 
 fn common_filter(measured: &[&EngineReport]) -> Option<u64> {
@@ -141,23 +89,23 @@ fn common_filter(measured: &[&EngineReport]) -> Option<u64> {
     measured.iter().filter_map(largest).min()
 }
 
-/// Sizes of the filters at which the whole sieve was measured.
+/// The sizes of filter at which the whole sieve was measured.
 fn measured_to_the_end(engine: &EngineReport) -> impl Iterator<Item = u64> {
     let filters = engine.filters.iter();
     filters.filter_map(|filter| filter.end_to_end.map(|_| filter.bytes))
 }
 
-/// The sieve's share of the work, where it takes turns with the chemistry.
+/// The sieve's share of the work, if it shares the cores with the chemistry.
 fn share(sieved: f64, made: f64) -> f64 {
     (1.0 / sieved) / in_turns(sieved, made)
 }
 
-/// Seconds of a product where sieve and chemistry take turns on the same cores.
+/// Seconds per product if the sieve and the chemistry share the cores.
 fn in_turns(sieved: f64, made: f64) -> f64 {
     1.0 / sieved + 1.0 / made
 }
 
-/// What is saved of a job's time by a GPU that sieves beside the chemistry.
+/// The share of a job's time that a GPU saves, which works while the chemistry runs.
 fn saves(on_gpu: f64, on_cpu: f64, made: f64) -> f64 {
     1.0 - (1.0 / on_gpu).max(1.0 / made) / in_turns(on_cpu, made)
 }
@@ -208,14 +156,14 @@ fn words(cores: usize, made: f64, filter_bytes: u64, engines: &[EngineShare]) ->
     words
 }
 
-/// A share as percent, small ones with what can be told of them.
+/// A share as percent, with more digits if it is small.
 fn percent(share: f64) -> String {
     let percent = 100.0 * share;
     let digits = if percent >= 0.1 { 1 } else { 3 };
     format!("{percent:.digits$} %")
 }
 
-/// A rate to two digits: `9,100,000`.
+/// A rate rounded to two digits: `9,100,000`.
 fn rounded(rate: f64) -> String {
     let place = 10f64.powf((rate.max(1.0).log10().floor() - 1.0).max(0.0));
     count(((rate / place).round() * place) as u64)
@@ -229,7 +177,7 @@ mod tests {
     fn shares_follow_the_formula() {
         assert_eq!(share(100.0, 100.0), 0.5);
         assert!((share(9_000_000.0, 40_000.0) - 0.004_425).abs() < 1e-6);
-        // A GPU that is never waited for saves the whole of the cpu engine's share.
+        // An infinitely fast GPU saves the cpu engine's whole share.
         let on_cpu = share(9_000_000.0, 40_000.0);
         assert!((saves(1e9, 9_000_000.0, 40_000.0) - on_cpu).abs() < 1e-12);
         // One that is slower than the chemistry costs time.
