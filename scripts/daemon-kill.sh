@@ -32,4 +32,4 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/setup.sh
 echo "seed $seed"
 MOLSIEVE_DAEMON_KILLS=$kills MOLSIEVE_KILL_SEED=$seed \
-    cargo test --release --locked --test it -- daemon::whatever_is_killed --nocapture
+    cargo test --release --locked --test it -- daemon::every_job_completes_once --nocapture

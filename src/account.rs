@@ -76,7 +76,7 @@ impl AddAssign<&Account> for Account {
 /// What became of parents and products. Every parent read and every product made is counted in one
 /// place: `parents_read = parents_transformed + parents_rejected`, and `products_made` is the sum of
 /// unique, duplicate, symmetric, unchanged, invalid and capped ones.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Counts {
     /// Rows of the input.
     pub parents_read: u64,

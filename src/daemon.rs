@@ -55,7 +55,7 @@ use tokio::{
 };
 
 use self::{
-    core::{Beginning, Core, Refusal},
+    core::{Core, Refusal, StartedCore},
     http::{Edge, HttpCounts, Limits},
     peer::{PeerPolicy, Peers},
     settings::ServeSettings,
@@ -133,10 +133,10 @@ fn close(runtime: Runtime) {
 
 async fn run(
     settings: ServeSettings,
-    beginning: Beginning,
+    beginning: StartedCore,
     listening: Listening,
 ) -> Result<(), ServeError> {
-    let Beginning {
+    let StartedCore {
         core,
         launches,
         drained,

@@ -17,10 +17,13 @@ use serde_json::{Value, json};
 use self::shown::Shown;
 pub(super) use self::submit::{SubmitArgs, submit};
 use super::{CliError, Exit, say, tell};
-use crate::daemon::{
-    client::{Client, JobQuery},
-    job::State,
-    paths::{self, Side},
+use crate::{
+    daemon::{
+        client::{Client, JobQuery},
+        job::State,
+        paths::{self, Side},
+    },
+    report::answer::{self, ClientAnswer},
 };
 
 pub(super) const EXIT_CODES: &str = "\
@@ -187,6 +190,11 @@ pub(super) fn logs(args: &LogsArgs) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
+/// The answer as a line of JSON.
+fn line_of(answer: ClientAnswer<&Value>) -> String {
+    answer::line(&answer)
+}
+
 /// Prints each line that is written to it as an object.
 #[derive(Default)]
 struct JsonLines {
@@ -198,7 +206,9 @@ impl JsonLines {
     fn end(&mut self) {
         if !self.line.is_empty() {
             let line = String::from_utf8_lossy(&self.line);
-            say(&json!({ "event": "log", "line": line }).to_string());
+            say(&line_of(ClientAnswer::Log {
+                line: line.into_owned(),
+            }));
             self.line.clear();
         }
     }
@@ -253,7 +263,7 @@ pub(super) fn forget(args: &ManyArgs) -> Result<Exit, CliError> {
     each(args, |id| {
         client.forget(id)?;
         say(&if args.daemon.json {
-            json!({ "event": "forgotten", "id": id }).to_string()
+            line_of(ClientAnswer::Forgotten { id })
         } else {
             format!("job {id} is forgotten; its output stays")
         });

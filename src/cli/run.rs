@@ -10,8 +10,6 @@ use std::{
     },
 };
 
-use serde_json::Value;
-
 use super::{
     CliError, Exit, JobArgs, THIS_PROGRAM,
     attempts::{self, Attempt},
@@ -22,8 +20,11 @@ use super::{
 use crate::{
     chem::RdKit,
     config::{DeriveFlags, JobSettings, Task, read_path},
-    limits::SEALED_BYTES_MAX,
     pipeline::{self, Job, Outcome, Stuck},
+    report::{
+        event::{Event, Planned},
+        manifest::Manifest,
+    },
     rules::RuleSet,
     store::{Existing, Found, OutputDir, StoreError, WORK_DIR, disk},
     trial,
@@ -31,7 +32,7 @@ use crate::{
 };
 
 /// `molsieve run` and `molsieve dedup`, called with the arguments `program`: a supervisor, or one of its
-/// attempts. `task` is what the subcommand says of the task; without it the job file says.
+/// attempts. `task` is the task of the subcommand; without it the job file decides.
 pub(super) fn run<F: clap::Args + Into<JobSettings>>(
     args: JobArgs<F>,
     task: Option<Task>,
@@ -51,8 +52,8 @@ pub(super) fn run<F: clap::Args + Into<JobSettings>>(
     }
 }
 
-/// Starts attempts to do a job, and keeps what they need of standard input. Without `settings` something is
-/// wrong with them, which the attempt reports.
+/// Starts attempts to run a job, and stores standard input for them. `settings` is `None` if they are wrong; the
+/// attempt then reports the error.
 fn supervise(
     settings: Option<JobSettings>,
     output: Option<PathBuf>,
@@ -130,7 +131,7 @@ pub(super) fn run_job(
         }
     }
     if json {
-        say_event(report::plan_json(&job.plan));
+        say_event(&Event::Planned(Box::new(Planned::from(&job.plan))));
     }
     go()?;
     let stop = stop_on_signals(stops)?;
@@ -187,20 +188,13 @@ fn end_timed_out(job: &Job, row: u64, json: bool, stops: Stops) -> ! {
 fn ended(job: &Job, outcome: Outcome, json: bool) -> Result<Exit, CliError> {
     match outcome {
         Outcome::Done(manifest) => {
+            let exit = exit_of(&manifest);
             if json {
-                say_event(report::done_json(&manifest));
+                say_event(&Event::Done { manifest });
             } else {
                 say(&report::summary(job, &manifest));
             }
-            let counts = &manifest.counts;
-            let disagreements = manifest
-                .check
-                .as_ref()
-                .map_or(0, |check| check.disagreements);
-            Ok(exit(
-                counts.parents_rejected + disagreements + manifest.left_as_written,
-                counts.parents_capped,
-            ))
+            Ok(exit)
         }
         Outcome::TimedOut { .. } => unreachable!("run_job ends the process then"),
         Outcome::Stopped { kept, free } => Err(CliError::Stopped(format!(
@@ -250,14 +244,6 @@ pub(super) fn try_parents() -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-fn exit(rejected: u64, capped: u64) -> Exit {
-    if rejected > 0 || capped > 0 {
-        Exit::Incomplete
-    } else {
-        Exit::Done
-    }
-}
-
 /// What is to be done about a run that was begun before.
 pub(super) enum Begun {
     /// Nothing: it is complete, and ended so.
@@ -275,10 +261,11 @@ pub(super) fn begun(given: JobSettings, json: bool) -> Result<Begun, CliError> {
         if output.join(WORK_DIR).exists() {
             OutputDir::open(&output, Existing::Resume)?.finish()?;
         }
-        let manifest = manifest_in(&output)?;
+        let manifest = Manifest::read(&output)?.ok_or(StoreError::NoRun(output.clone()))?;
         let exit = exit_of(&manifest);
         if json {
-            say_event(serde_json::json!({ "event": "done", "manifest": manifest }));
+            let manifest = Box::new(manifest);
+            say_event(&Event::Done { manifest });
         } else {
             let complete = "this run is complete, there is nothing to resume";
             say(&format!("{}: {complete}", output.display()));
@@ -296,22 +283,12 @@ pub(super) fn begun(given: JobSettings, json: bool) -> Result<Begun, CliError> {
     Ok(Begun::Settings(given.into()))
 }
 
-fn manifest_in(output: &Path) -> Result<Value, CliError> {
-    let path = output.join("manifest.json");
-    let content = disk::read(&path, SEALED_BYTES_MAX)?.unwrap_or_default();
-    let manifest = serde_json::from_slice(&content);
-    Ok(manifest.map_err(|error| StoreError::damaged(&path, error.to_string()))?)
-}
-
-/// How the run ended that a manifest is of.
-fn exit_of(manifest: &Value) -> Exit {
-    let count = |name: &str| manifest["counts"][name].as_u64().unwrap_or_default();
-    let disagreements = manifest["check"]["disagreements"].as_u64();
-    let as_written = manifest["left_as_written"].as_u64();
-    let rejected = count("parents_rejected")
-        + disagreements.unwrap_or_default()
-        + as_written.unwrap_or_default();
-    exit(rejected, count("parents_capped"))
+/// The exit code of the run that wrote this manifest.
+fn exit_of(manifest: &Manifest) -> Exit {
+    match manifest.rows_at_fault() + manifest.counts.parents_capped {
+        0 => Exit::Done,
+        _ => Exit::Incomplete,
+    }
 }
 
 /// Whether the disk has room for what a job that is begun is expected to write.
@@ -343,14 +320,14 @@ pub(super) fn plan(args: JobArgs<DeriveFlags>) -> Result<Exit, CliError> {
     }
     let job = Job::prepare(spec, Some(Path::new(THIS_PROGRAM)))?;
     say(&if json {
-        report::plan_json(&job.plan).to_string()
+        Event::Planned(Box::new(Planned::from(&job.plan))).object()
     } else {
         report::plan(&job)
     });
     Ok(Exit::Done)
 }
 
-/// The settings of a job file, if there is one, where no flag is given.
+/// The flags, and for settings without a flag those of the job file, if there is one.
 pub(super) fn over_file(
     flags: JobSettings,
     job_file: Option<&Path>,

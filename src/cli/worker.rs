@@ -26,8 +26,10 @@ use super::{
 };
 use crate::{
     daemon::protocol::{
-        ALIVE_EVERY, LINE_BYTES_MAX, ORDER_BYTES_MAX, Order, OrderError, RunAs, is_go,
+        ALIVE_EVERY, ASSIGNMENT_BYTES_MAX, Assignment, AssignmentError, LINE_BYTES_MAX, RunAs,
+        is_go,
     },
+    report::event::Event,
     store::plain,
 };
 
@@ -42,7 +44,7 @@ const UMASK: u32 = 0o022;
 pub(super) enum WorkerError {
     /// The order can't be used.
     #[error(transparent)]
-    Order(#[from] OrderError),
+    Assignment(#[from] AssignmentError),
     /// The user can't be taken on.
     #[error("cannot become user {uid}: {reason}")]
     User {
@@ -64,7 +66,7 @@ pub(super) enum WorkerError {
 impl WorkerError {
     pub(super) fn exit(&self) -> Exit {
         match self {
-            Self::Order(_) => Exit::Usage,
+            Self::Assignment(_) => Exit::Usage,
             Self::User { .. } | Self::System { .. } => Exit::Failed,
         }
     }
@@ -100,15 +102,15 @@ pub(super) fn worker() -> Result<Exit, CliError> {
 const GONE: &str = "the daemon is gone; nothing was begun";
 
 /// The order on standard input; none if the daemon is gone before it has given one.
-fn order() -> Result<Option<Order>, WorkerError> {
-    let line = read_line(ORDER_BYTES_MAX).map_err(|error| WorkerError::System {
+fn order() -> Result<Option<Assignment>, WorkerError> {
+    let line = read_line(ASSIGNMENT_BYTES_MAX).map_err(|error| WorkerError::System {
         action: "read its order",
         reason: plain(&error),
     })?;
     match line {
         Line::End => Ok(None),
-        Line::TooLong => Err(OrderError::TooLong.into()),
-        Line::Whole(line) => Ok(Some(Order::parse(&line)?)),
+        Line::TooLong => Err(AssignmentError::TooLong.into()),
+        Line::Whole(line) => Ok(Some(Assignment::parse(&line)?)),
     }
 }
 
@@ -170,7 +172,7 @@ fn start_thread(
 
 fn say_alive() {
     loop {
-        say_event(serde_json::json!({ "event": "alive" }));
+        say_event(&Event::Alive);
         thread::sleep(ALIVE_EVERY);
     }
 }

@@ -65,16 +65,11 @@ impl Task {
 
 impl ValueEnum for EngineChoice {
     fn value_variants<'a>() -> &'a [Self] {
-        &[Self::Auto, Self::Cpu, Self::Cuda, Self::Wgpu]
+        &Self::ALL
     }
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
-        Some(match self {
-            Self::Auto => PossibleValue::new("auto").help("The fastest engine this machine has"),
-            Self::Cpu => PossibleValue::new("cpu").help("The CPU"),
-            Self::Cuda => PossibleValue::new("cuda").help("An NVIDIA GPU"),
-            Self::Wgpu => PossibleValue::new("wgpu").help("Any other GPU"),
-        })
+        Some(PossibleValue::new(self.name()).help(self.about()))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The heart of the daemon: the only thread that changes jobs.
+//! The core_loop of the daemon: the only thread that changes jobs.
 //!
 //! - Everything that happens comes as a `Message` through one bounded channel. What has come together
 //!   becomes one transaction; only when it is committed is anybody answered, told of an event or
@@ -8,11 +8,11 @@
 //!   about 100 bytes in the queue, one with a worker an entry in `workers`, one that has ended nothing.
 //! - A second thread reads, through a connection of its own: lists and histories wait for no writer.
 
+mod core_loop;
 mod handle;
-mod heart;
 mod message;
 mod take;
 
-pub use handle::{Core, Event, Figures, JobView, NodeView, Refusal, Resources, Submitted};
-pub use heart::{Beginning, start};
-pub(super) use message::{FromWorker, Launch, Order, Wanted};
+pub use core_loop::{StartedCore, start};
+pub use handle::{Core, Figures, JobView, NodeView, Notice, Refusal, Resources, Submitted};
+pub(super) use message::{Launch, ProcessMessage, ProcessStart, Wanted};

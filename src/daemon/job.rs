@@ -145,7 +145,7 @@ pub struct Demand {
 
 /// A process, so that another one with its number is not taken for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct WorkerProcess {
+pub struct ProcessIdentity {
     /// Process id.
     pub pid: u32,
     /// Its start in ticks since the machine's start, from `/proc/PID/stat`.
@@ -210,7 +210,7 @@ pub struct Job {
     /// Why it failed, or was interrupted last.
     pub error: Option<String>,
     /// Its worker, while there is one.
-    pub worker: Option<WorkerProcess>,
+    pub worker: Option<ProcessIdentity>,
     /// What its last worker said of its progress last, once that worker has ended.
     pub progress: Option<serde_json::Value>,
     /// Number of its last state event, from 1.
@@ -240,11 +240,11 @@ pub struct Submission {
 
 /// What happens to a job.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Happening {
+pub enum JobEvent {
     /// The scheduler starts it.
     Admitted,
     /// Its worker process exists.
-    Spawned(WorkerProcess),
+    Spawned(ProcessIdentity),
     /// Its worker could not be started.
     NotSpawned(String),
     /// Its worker has planned and is now allowed to write.
@@ -256,14 +256,14 @@ pub enum Happening {
     /// The daemon ends.
     DrainAsked,
     /// Its worker has ended.
-    Ended(WorkerEnd),
+    Ended(ProcessEnd),
     /// A daemon that has just started finds it without a supervisor, and its worker gone.
     Orphaned,
 }
 
 /// How a worker ended.
 #[derive(Clone, Debug, PartialEq)]
-pub struct WorkerEnd {
+pub struct ProcessEnd {
     /// Its exit code; none if a signal ended it.
     pub exit_code: Option<i32>,
     /// The last thing it said about an error, or what ended it.
@@ -287,14 +287,14 @@ pub struct RetryPolicy {
 
 /// What happened can't happen to a job in its state.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("job {id}: {happening} can't happen while it is {state}")]
+#[error("job {id}: {event} can't happen while it is {state}")]
 pub struct Impossible {
     /// The job.
     pub id: JobId,
     /// Where it stands.
     pub state: State,
     /// What was said to have happened.
-    pub happening: &'static str,
+    pub event: &'static str,
 }
 
 #[cfg(test)]

@@ -1,20 +1,19 @@
 //! What the daemon and a worker say to each other, version 1.
 //!
 //! A worker's standard input is one end of a socket pair, and its lifeline: the daemon writes an
-//! [`Order`], then, once it may write into the output directory, [`GO`], each a line of JSON. Its end at
+//! [`Assignment`], then, once it may write into the output directory, [`GO`], each a line of JSON. Its end at
 //! any time means that the daemon is gone; the worker then stops as on SIGTERM.
 //!
-//! On standard output a worker writes the events that `molsieve run --json` prints and `alive`, one JSON
-//! object a line, each with `"version"` and `"event"`. What it says on standard error is for people.
+//! On standard output a worker writes the events that `molsieve run --json` prints and `alive`
+//! ([`Event`](crate::report::event::Event)), one JSON object a line. Its standard error is for people.
 //!
-//! Constraints: an order has at most [`ORDER_BYTES_MAX`] bytes; a line of a worker that is longer than
-//! [`EVENT_BYTES_MAX`] is passed over, never stored (only `done` can be: its manifest names every file,
-//! and how a job ended follows from the exit code).
+//! Constraints: an order has at most [`ASSIGNMENT_BYTES_MAX`] bytes; a line of a worker that is longer than
+//! [`EVENT_BYTES_MAX`](crate::report::event::EVENT_BYTES_MAX) is skipped, never stored (only `done` can be
+//! longer: its manifest names every file, and the exit code says how the job ended).
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::job::Mode;
 use crate::config::JobSettings;
@@ -22,9 +21,7 @@ use crate::config::JobSettings;
 /// The version of everything here.
 pub const VERSION: u64 = 1;
 /// Longest order, with its line end.
-pub const ORDER_BYTES_MAX: u64 = 1 << 20;
-/// Longest line of a worker that is looked at.
-pub const EVENT_BYTES_MAX: usize = 256 << 10;
+pub const ASSIGNMENT_BYTES_MAX: u64 = 1 << 20;
 /// Longest line that follows an order.
 pub const LINE_BYTES_MAX: u64 = 1 << 10;
 /// Time between two signs of life of a worker.
@@ -47,7 +44,7 @@ pub struct RunAs {
 /// What a worker is to do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Order {
+pub struct Assignment {
     version: u64,
     /// The job.
     pub settings: JobSettings,
@@ -59,19 +56,19 @@ pub struct Order {
 
 /// Why a line of the daemon can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum OrderError {
+pub enum AssignmentError {
     /// It is of another protocol.
     #[error("the order is of version {0}, not {VERSION}; daemon and worker are not of one release")]
     Version(u64),
-    /// It is longer than [`ORDER_BYTES_MAX`].
-    #[error("the order is longer than {ORDER_BYTES_MAX} bytes")]
+    /// It is longer than [`ASSIGNMENT_BYTES_MAX`].
+    #[error("the order is longer than {ASSIGNMENT_BYTES_MAX} bytes")]
     TooLong,
     /// It is no order.
     #[error("there is no order that can be read: {0}")]
     Unreadable(String),
 }
 
-impl Order {
+impl Assignment {
     /// An order of this version. A mode in the settings counts for nothing.
     pub fn new(settings: JobSettings, mode: Mode, run_as: Option<RunAs>) -> Self {
         Self {
@@ -83,18 +80,18 @@ impl Order {
     }
 
     /// Reads an order. Its version is looked at first, so that another one is told by its name.
-    pub fn parse(line: &[u8]) -> Result<Self, OrderError> {
+    pub fn parse(line: &[u8]) -> Result<Self, AssignmentError> {
         #[derive(Deserialize)]
         struct Versioned {
             version: u64,
         }
-        let unreadable = |error: serde_json::Error| OrderError::Unreadable(error.to_string());
-        if line.len() as u64 > ORDER_BYTES_MAX {
-            return Err(OrderError::TooLong);
+        let unreadable = |error: serde_json::Error| AssignmentError::Unreadable(error.to_string());
+        if line.len() as u64 > ASSIGNMENT_BYTES_MAX {
+            return Err(AssignmentError::TooLong);
         }
         match serde_json::from_slice(line).map_err(unreadable)? {
             Versioned { version: VERSION } => serde_json::from_slice(line).map_err(unreadable),
-            Versioned { version } => Err(OrderError::Version(version)),
+            Versioned { version } => Err(AssignmentError::Version(version)),
         }
     }
 
@@ -123,76 +120,6 @@ pub fn is_go(line: &[u8]) -> bool {
     serde_json::from_slice(line).is_ok_and(|Go { go }| go)
 }
 
-/// What a worker says.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Event {
-    /// It is there.
-    Alive,
-    /// It has planned the job and waits for [`GO`]. The plan.
-    Planned(Value),
-    /// Where the job stands.
-    Progress {
-        /// Rows of the input that were read.
-        rows_read: u64,
-        /// The whole event.
-        progress: Value,
-    },
-    /// The output is complete.
-    Done,
-    /// It failed.
-    Failed(String),
-    /// It stopped at a checkpoint.
-    Stopped(String),
-}
-
-/// Why a line of a worker says nothing.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum EventError {
-    /// It is not JSON, or lacks what every event has.
-    #[error("a line of the worker can't be read: {0}")]
-    Unreadable(String),
-    /// It is of another protocol.
-    #[error("a line of the worker is of version {0}, not {VERSION}")]
-    Version(u64),
-    /// It is longer than [`EVENT_BYTES_MAX`].
-    #[error("a line of the worker is longer than {EVENT_BYTES_MAX} bytes")]
-    TooLong,
-    /// There is no such event.
-    #[error("the worker says `{0}`, which means nothing")]
-    Unknown(String),
-}
-
-impl Event {
-    /// Reads a line of a worker.
-    pub fn parse(line: &[u8]) -> Result<Self, EventError> {
-        if line.len() > EVENT_BYTES_MAX {
-            return Err(EventError::TooLong);
-        }
-        let unreadable = |what: String| EventError::Unreadable(what);
-        let event: Value =
-            serde_json::from_slice(line).map_err(|error| unreadable(error.to_string()))?;
-        match event["version"].as_u64() {
-            Some(VERSION) => {}
-            Some(other) => return Err(EventError::Version(other)),
-            None => return Err(unreadable("it has no version".into())),
-        }
-        let error = || event["error"].as_str().unwrap_or_default().to_owned();
-        match event["event"].as_str() {
-            Some("alive") => Ok(Self::Alive),
-            Some("planned") => Ok(Self::Planned(event)),
-            Some("progress") => Ok(Self::Progress {
-                rows_read: event["rows_read"].as_u64().unwrap_or_default(),
-                progress: event,
-            }),
-            Some("done") => Ok(Self::Done),
-            Some("failed") => Ok(Self::Failed(error())),
-            Some("stopped") => Ok(Self::Stopped(error())),
-            Some(other) => Err(EventError::Unknown(other.into())),
-            None => Err(unreadable("it has no event".into())),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,9 +136,9 @@ mod tests {
             gid: 1000,
             name: "ada".into(),
         };
-        let order = Order::new(settings, Mode::Resume, Some(ada));
+        let order = Assignment::new(settings, Mode::Resume, Some(ada));
         assert_eq!(order.line().lines().count(), 1);
-        let read = Order::parse(order.line().as_bytes()).unwrap();
+        let read = Assignment::parse(order.line().as_bytes()).unwrap();
         assert_eq!(read, order);
         let settings = read.settings();
         assert!(settings.resume && !settings.overwrite);
@@ -220,18 +147,16 @@ mod tests {
     #[test]
     fn another_version_is_told_by_its_name_whatever_else_is_in_it() {
         let order = br#"{"version":2,"what":"else"}"#;
-        assert_eq!(Order::parse(order), Err(OrderError::Version(2)));
-        let event = br#"{"version":2,"event":"alive"}"#;
-        assert_eq!(Event::parse(event), Err(EventError::Version(2)));
+        assert_eq!(Assignment::parse(order), Err(AssignmentError::Version(2)));
     }
 
     #[test]
     fn what_is_wrong_in_an_order_is_named() {
         let order = br#"{"version":1,"settings":{"inputt":[]},"mode":"refuse","run_as":null}"#;
-        let error = Order::parse(order).unwrap_err().to_string();
+        let error = Assignment::parse(order).unwrap_err().to_string();
         assert!(error.contains("inputt"), "{error}");
-        let long = vec![b' '; ORDER_BYTES_MAX as usize + 1];
-        assert_eq!(Order::parse(&long), Err(OrderError::TooLong));
+        let long = vec![b' '; ASSIGNMENT_BYTES_MAX as usize + 1];
+        assert_eq!(Assignment::parse(&long), Err(AssignmentError::TooLong));
     }
 
     #[test]
@@ -239,21 +164,6 @@ mod tests {
         assert!(is_go(GO.as_bytes()));
         for line in ["", "{}", r#"{"go":false}"#, "go"] {
             assert!(!is_go(line.as_bytes()), "{line}");
-        }
-    }
-
-    #[test]
-    fn events_are_told_apart() {
-        let progress = br#"{"version":1,"event":"progress","rows_read":7}"#;
-        let Ok(Event::Progress { rows_read: 7, .. }) = Event::parse(progress) else {
-            panic!("{:?}", Event::parse(progress));
-        };
-        let failed = br#"{"version":1,"event":"failed","error":"no such file","exit_code":3}"#;
-        let expected = Event::Failed("no such file".into());
-        assert_eq!(Event::parse(failed), Ok(expected));
-        for line in ["", "garbage", "[]", "7", r#"{"version":1}"#, "\u{0}"] {
-            let event = Event::parse(line.as_bytes());
-            assert!(matches!(event, Err(EventError::Unreadable(_))), "{line}");
         }
     }
 }

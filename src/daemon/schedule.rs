@@ -88,7 +88,7 @@ pub struct Queue {
     /// Those that may not yet, by when they may.
     later: BTreeMap<(Millis, JobId), Waiting>,
     /// Where each stands.
-    places: HashMap<JobId, Place>,
+    positions: HashMap<JobId, QueuePosition>,
     /// The job that the node is reserved for.
     reserved: Option<JobId>,
     turns: Turns,
@@ -126,7 +126,7 @@ struct Level {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Place {
+enum QueuePosition {
     Later(Millis),
     Line { priority: i32, uid: u32 },
 }
@@ -156,17 +156,17 @@ impl Queue {
     /// Lets a job wait. One with its number that waits already is replaced.
     pub fn insert(&mut self, waiting: Waiting) {
         self.remove(waiting.id);
-        self.places
-            .insert(waiting.id, Place::Later(waiting.ready_at));
+        self.positions
+            .insert(waiting.id, QueuePosition::Later(waiting.ready_at));
         self.later.insert((waiting.ready_at, waiting.id), waiting);
     }
 
     /// Takes a job out: it was cancelled.
     pub fn remove(&mut self, id: JobId) -> Option<Waiting> {
         self.reserved.take_if(|reserved| *reserved == id);
-        match self.places.remove(&id)? {
-            Place::Later(ready_at) => self.later.remove(&(ready_at, id)),
-            Place::Line { priority, uid } => {
+        match self.positions.remove(&id)? {
+            QueuePosition::Later(ready_at) => self.later.remove(&(ready_at, id)),
+            QueuePosition::Line { priority, uid } => {
                 let level = self.levels.get_mut(&priority)?;
                 let line = level.lines.get_mut(&uid)?;
                 let waiting = line.remove(&id);
@@ -183,19 +183,21 @@ impl Queue {
 
     /// Jobs that wait.
     pub fn len(&self) -> usize {
-        self.places.len()
+        self.positions.len()
     }
 
     /// Whether none waits.
     pub fn is_empty(&self) -> bool {
-        self.places.is_empty()
+        self.positions.is_empty()
     }
 
     /// A waiting job.
     pub fn get(&self, id: JobId) -> Option<&Waiting> {
-        match self.places.get(&id)? {
-            Place::Later(ready_at) => self.later.get(&(*ready_at, id)),
-            Place::Line { priority, uid } => self.levels.get(priority)?.lines.get(uid)?.get(&id),
+        match self.positions.get(&id)? {
+            QueuePosition::Later(ready_at) => self.later.get(&(*ready_at, id)),
+            QueuePosition::Line { priority, uid } => {
+                self.levels.get(priority)?.lines.get(uid)?.get(&id)
+            }
         }
     }
 
@@ -220,22 +222,22 @@ impl Queue {
         self.promote(now);
         let holder = self.reserved.and_then(|id| self.get(id)).copied();
         let node = round::Node::new(budget, running);
-        let outcome = round::play(&self.levels, &mut self.turns, holder, node, now);
-        for (id, passes) in outcome.passed {
+        let result = round::play(&self.levels, &mut self.turns, holder, node, now);
+        for (id, passes) in result.passed {
             if let Some(waiting) = self.get_mut(id) {
                 waiting.passed += passes;
             }
         }
-        for (priority, since) in outcome.served {
+        for (priority, since) in result.served {
             if let Some(level) = self.levels.get_mut(&priority) {
                 level.since = since;
             }
         }
-        for grant in &outcome.grants {
+        for grant in &result.grants {
             self.remove(grant.id);
         }
-        self.reserved = outcome.reserved;
-        outcome.grants
+        self.reserved = result.reserved;
+        result.grants
     }
 
     /// Gives the jobs whose time has come their place in line.
@@ -251,7 +253,8 @@ impl Queue {
                 ready_at,
                 ..
             } = waiting;
-            self.places.insert(id, Place::Line { priority, uid });
+            self.positions
+                .insert(id, QueuePosition::Line { priority, uid });
             self.turns.enter(uid);
             let level = self.levels.entry(priority).or_insert_with(|| Level {
                 lines: BTreeMap::new(),
@@ -262,7 +265,7 @@ impl Queue {
     }
 
     fn get_mut(&mut self, id: JobId) -> Option<&mut Waiting> {
-        let Place::Line { priority, uid } = *self.places.get(&id)? else {
+        let QueuePosition::Line { priority, uid } = *self.positions.get(&id)? else {
             return None;
         };
         self.levels

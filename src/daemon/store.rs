@@ -56,7 +56,7 @@ pub use self::{
     reader::Reader,
     tx::{Inserted, Tx},
 };
-use super::job::{Demand, Ending, JobId, Millis, State, WorkerProcess};
+use super::job::{Demand, Ending, JobId, Millis, ProcessIdentity, State};
 
 /// States of a job that has not ended.
 const UNFINISHED: [State; 5] = [
@@ -97,7 +97,7 @@ pub struct Unfinished {
     /// When it may go on, if it is interrupted.
     pub retry_at: Option<Millis>,
     /// Its worker, while there is one.
-    pub worker: Option<WorkerProcess>,
+    pub worker: Option<ProcessIdentity>,
 }
 
 impl Store {

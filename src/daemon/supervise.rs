@@ -9,7 +9,7 @@
 //! - It is asked to stop by SIGTERM, and killed when it has not in [`STOP_TIME_MAX`].
 
 mod process;
-mod said;
+mod report;
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,14 +20,13 @@ use tokio::{
 };
 
 use super::{
-    core::{Core, FromWorker, Launch, Order, Wanted},
-    job::{JobId, Mode, WorkerEnd, WorkerProcess},
+    core::{Core, Launch, ProcessMessage, ProcessStart, Wanted},
+    job::{JobId, Mode, ProcessEnd, ProcessIdentity},
     peer::Peers,
-    protocol::Event,
 };
-use crate::limits::PROGRESS_BYTES_MAX;
+use crate::{limits::PROGRESS_BYTES_MAX, report::event::Event};
 use process::{Process, is_alive};
-use said::Said;
+use report::Report;
 
 /// Time a worker has to come to its end once it is asked to.
 pub const STOP_TIME_MAX: Duration = Duration::from_secs(60);
@@ -58,7 +57,7 @@ pub(super) async fn supervise(
 
 /// Waits until another daemon's worker is gone. Its lifeline is cut, so it stops by itself; one that does not
 /// is killed.
-async fn see_off(core: Core, id: JobId, process: WorkerProcess) {
+async fn see_off(core: Core, id: JobId, process: ProcessIdentity) {
     let until = Instant::now() + STOP_TIME_MAX;
     while is_alive(&process) {
         if Instant::now() >= until {
@@ -66,39 +65,39 @@ async fn see_off(core: Core, id: JobId, process: WorkerProcess) {
         }
         sleep(ORPHAN_LOOK_EVERY).await;
     }
-    core.worker(id, FromWorker::Gone).await;
+    core.worker(id, ProcessMessage::Gone).await;
 }
 
-async fn run(core: Core, peers: &Peers, order: Order) {
+async fn run(core: Core, peers: &Peers, order: ProcessStart) {
     let id = order.id;
     let started = match Process::start(&order, peers) {
         Ok(process) => process,
         Err(reason) => {
             tracing::error!(job = id.0, user = order.uid, "{reason}");
-            return core.worker(id, FromWorker::NotSpawned(reason)).await;
+            return core.worker(id, ProcessMessage::NotSpawned(reason)).await;
         }
     };
-    let mut worker = Worker {
+    let mut worker = JobProcess {
         silent_since: Instant::now(),
         silence: core.settings().silence,
         core,
         id,
         process: started,
-        said: Said::default(),
+        report: Report::default(),
         opened: order.opened || order.mode != Mode::Overwrite,
         wanted: order.wanted.clone(),
         asked: None,
     };
     let end = worker.run_to_its_end(&order).await;
-    worker.core.worker(id, FromWorker::Ended(end)).await;
+    worker.core.worker(id, ProcessMessage::Ended(end)).await;
 }
 
 /// A worker and what is known of it.
-struct Worker {
+struct JobProcess {
     core: Core,
     id: JobId,
     process: Process,
-    said: Said,
+    report: Report,
     opened: bool,
     wanted: watch::Receiver<Wanted>,
     /// When it was asked to stop.
@@ -116,18 +115,18 @@ enum Next {
     Exited(std::io::Result<std::process::ExitStatus>),
 }
 
-impl Worker {
-    async fn run_to_its_end(&mut self, order: &Order) -> WorkerEnd {
+impl JobProcess {
+    async fn run_to_its_end(&mut self, order: &ProcessStart) -> ProcessEnd {
         self.introduce(order).await;
         loop {
             match self.next().await {
                 Next::Line(line) => self.hear(&line).await,
-                Next::Text(text) => self.core.worker(self.id, FromWorker::Said(text)).await,
+                Next::Text(text) => self.core.worker(self.id, ProcessMessage::Said(text)).await,
                 Next::Wanted => self.ask_to_stop(),
                 Next::Overdue => self.end_overdue(),
                 Next::Exited(status) => {
                     self.hear_the_rest().await;
-                    return self.said.end(status);
+                    return self.report.end(status);
                 }
             }
         }
@@ -135,10 +134,10 @@ impl Worker {
 
     /// Has the store know the process, then tells it its job. A job that is no longer wanted is not told:
     /// the worker ends with its lifeline.
-    async fn introduce(&mut self, order: &Order) {
+    async fn introduce(&mut self, order: &ProcessStart) {
         let process = self.process.identity().clone();
-        let spawned = |answer| FromWorker::Spawned(process, answer);
-        let known = self.core.ask_for_worker(self.id, spawned).await;
+        let spawned = |answer| ProcessMessage::Spawned(process, answer);
+        let known = self.core.ask_for_process(self.id, spawned).await;
         if known.is_ok() && *self.wanted.borrow() == Wanted::Work {
             self.process
                 .tell(&order_line(order, self.process.run_as()))
@@ -176,24 +175,25 @@ impl Worker {
         match event {
             Event::Planned(_) => self.let_it_write().await,
             // What a worker of ours says is a tenth of that; a program that only looks like one is not heard.
-            Event::Progress { .. } if line.len() > PROGRESS_BYTES_MAX => {}
-            Event::Progress {
-                rows_read,
-                progress,
-            } => {
+            Event::Progress(_) if line.len() > PROGRESS_BYTES_MAX => {}
+            Event::Progress(ref progress) => {
                 if !std::mem::replace(&mut self.opened, true) {
-                    self.core.worker(self.id, FromWorker::Opened).await;
+                    self.core.worker(self.id, ProcessMessage::Opened).await;
                 }
-                self.said.progress(rows_read, &progress);
-                self.core.progress(self.id, progress);
+                let object = event.value();
+                self.report.progress(progress, &object);
+                self.core.progress(self.id, object);
             }
-            Event::Failed(reason) | Event::Stopped(reason) => self.said.reason = Some(reason),
-            Event::Alive | Event::Done => {}
+            Event::Failed(ended) | Event::Stopped(ended) => self.report.reason = Some(ended.error),
+            Event::Alive | Event::Restarted { .. } | Event::Done { .. } => {}
         }
     }
 
     async fn let_it_write(&mut self) {
-        let known = self.core.ask_for_worker(self.id, FromWorker::Planned).await;
+        let known = self
+            .core
+            .ask_for_process(self.id, ProcessMessage::Planned)
+            .await;
         if known.is_ok() && *self.wanted.borrow() == Wanted::Work {
             self.process.tell(super::protocol::GO).await;
         } else {
@@ -217,7 +217,7 @@ impl Worker {
             let reason = format!("the worker said nothing for {silence} s and was killed");
             tracing::warn!(job = id, "{reason}");
             self.silent_since = Instant::now();
-            self.said.killed = Some(reason);
+            self.report.killed = Some(reason);
         }
         self.process.signal(Signal::SIGKILL);
     }
@@ -231,7 +231,7 @@ impl Worker {
                 biased;
                 Some(line) = self.process.lines.next() => self.hear(&line).await,
                 Some(text) = self.process.text.next() => {
-                    self.core.worker(self.id, FromWorker::Said(text)).await;
+                    self.core.worker(self.id, ProcessMessage::Said(text)).await;
                 }
                 () = sleep_until(until) => return,
                 else => return,
@@ -241,12 +241,12 @@ impl Worker {
 }
 
 /// The order as it is sent: a job that has no GPU does without.
-fn order_line(order: &Order, run_as: Option<&super::protocol::RunAs>) -> String {
+fn order_line(order: &ProcessStart, run_as: Option<&super::protocol::RunAs>) -> String {
     let mut settings = order.settings.clone();
     if order.gpu.is_none() {
         settings["engine"] = "cpu".into();
     }
     // What was stored was written from the same type.
     let settings = serde_json::from_value(settings).unwrap_or_default();
-    super::protocol::Order::new(settings, order.mode, run_as.cloned()).line()
+    super::protocol::Assignment::new(settings, order.mode, run_as.cloned()).line()
 }

@@ -1,9 +1,8 @@
-//! `--check N`: of N distinct molecules, drawn by their keys, RDKit is asked about every row.
+//! `--check N`: draws N distinct molecules by their keys and compares every row of theirs with RDKit.
 //!
-//! The N keys with the least ranks are drawn, a rank being a hash of the key. So every row of a molecule that is
-//! drawn is looked at, those that were dropped as repeats above all, and which are drawn depends on the library
-//! alone. Two things can be wrong: two rows have one key and two canonical SMILES, or a row and its own canonical
-//! SMILES have two keys.
+//! The N keys with the least ranks are drawn; a rank is a hash of the key. So every row of a drawn molecule is checked,
+//! repeats included, and the draw depends on the library alone. Two things can be wrong: two rows have one key and two
+//! canonical SMILES, or a row and its own canonical SMILES have two keys.
 
 use std::{
     collections::BTreeMap,
@@ -13,9 +12,12 @@ use std::{
     },
 };
 
-use serde::Serialize;
-
-use crate::{chem::RdKit, identity::KeyMaker, key::Key};
+use crate::{
+    chem::RdKit,
+    identity::KeyMaker,
+    key::Key,
+    report::manifest::{CheckAccount, Disagreement},
+};
 
 /// Disagreements that are listed; all are counted.
 const LISTED_MAX: usize = 1_000;
@@ -31,45 +33,17 @@ pub(super) struct Checks {
 
 #[derive(Default)]
 struct Sample {
-    /// At most as many as are wanted, and one.
+    /// At most one more than are wanted.
     molecules: BTreeMap<(u64, Key), Checked>,
     disagreements: u64,
     listed: Vec<Disagreement>,
 }
 
 struct Checked {
-    /// A hash of the canonical SMILES: what is kept of a molecule has one size.
+    /// A hash of the canonical SMILES, so that every molecule takes the same memory.
     canonical: Key,
     row: u64,
     rows: u64,
-}
-
-/// What RDKit sees otherwise.
-#[derive(Clone, Debug, Serialize)]
-pub struct Disagreement {
-    /// What is wrong.
-    pub fault: &'static str,
-    /// 0-based row over all inputs.
-    pub row: u64,
-    /// Its SMILES as written.
-    pub smiles: String,
-    /// What RDKit writes for it; none if it can't read it.
-    pub canonical: Option<String>,
-    /// The row with the same key, where that is the fault.
-    pub other_row: Option<u64>,
-}
-
-/// What came of the checks.
-#[derive(Clone, Debug, Serialize)]
-pub struct CheckAccount {
-    /// Distinct molecules whose rows RDKit looked at.
-    pub molecules: u64,
-    /// Their rows, read since the run began or was last gone on with.
-    pub decisions: u64,
-    /// Rows of which RDKit thinks otherwise.
-    pub disagreements: u64,
-    /// The first of them.
-    pub listed: Vec<Disagreement>,
 }
 
 impl Checks {
@@ -83,12 +57,12 @@ impl Checks {
         })
     }
 
-    /// Whether a row of this key is to be looked at.
+    /// Whether to check the rows of this key.
     pub(super) fn wants(&self, key: Key) -> bool {
         rank(key) <= self.rank_max.load(Relaxed)
     }
 
-    /// Has RDKit look at a row.
+    /// Compares a row with RDKit.
     pub(super) fn look(&self, row: u64, smiles: &str, key: Key, keys: &mut KeyMaker) {
         let canonical = self.rdkit.identity_smiles(smiles).ok();
         let mut same = |canonical: &String| {
@@ -101,8 +75,8 @@ impl Checks {
             Some(_) => None,
         };
         let mut sample = self.sample.lock().unwrap_or_else(PoisonError::into_inner);
-        let disagreement = |fault, other_row| Disagreement {
-            fault,
+        let disagreement = |fault: &str, other_row| Disagreement {
+            fault: String::from(fault),
             row,
             smiles: smiles.into(),
             canonical: canonical.clone(),
@@ -131,7 +105,7 @@ impl Checks {
         }
     }
 
-    /// What came of it so far.
+    /// The result so far.
     pub(super) fn account(&self) -> CheckAccount {
         let sample = self.sample.lock().unwrap_or_else(PoisonError::into_inner);
         CheckAccount {

@@ -2,16 +2,16 @@
 
 use std::{num::NonZeroUsize, path::Path};
 
-use super::Job;
+use super::{
+    earlier::{EarlierRun, EarlierRunError},
+    job::Job,
+};
 use crate::{
     chem::{ChemistryError, RdKit, Transformer, check::ON_HYDROGENS},
     config::{JobSettings, JobSpec},
     plan::{self, Plan, PlanError},
     rules::{RuleError, RuleSet},
-    table::{
-        earlier::{EarlierRun, EarlierRunError},
-        source::{ColumnChoice, Library, SourceError},
-    },
+    table::source::{ColumnChoice, Library, SourceError},
     trial,
     units::{ByteSize, counted},
 };

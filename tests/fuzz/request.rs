@@ -21,8 +21,8 @@ pub fn request(input: &[u8]) {
             assert!(error.status().0.is_client_error(), "{error}");
             assert_one_line(&error.to_string());
             error.field().into_iter().for_each(assert_one_line);
-            let told = error.json()["error"]["message"].to_string();
-            assert!(told.len() < 8 << 10, "{told}");
+            let message = error.json()["error"]["message"].to_string();
+            assert!(message.len() < 8 << 10, "{message}");
         }
     }
 }
@@ -41,7 +41,7 @@ fn header(line: &[u8]) -> Option<(header::HeaderName, header::HeaderValue)> {
     Some((name, header::HeaderValue::from_bytes(value).ok()?))
 }
 
-/// What is accepted is the same again when it is written as a request, but for the body's digest.
+/// Fails unless an accepted action, rendered as a request, parses to the same action, except for the body's digest.
 fn check_rendering(action: &Action) {
     let again = api::request(action).expect("JSON is UTF-8");
     assert_eq!(&read_back(again, action), action);

@@ -7,13 +7,14 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    cli::{CliError, Exit, progress::Figures},
+    cli::{CliError, Exit, progress::position},
     daemon::{
         client::Client,
         core::Resources,
         job::{Demand, GpuDemand, State},
         schedule::fits_node,
     },
+    report::event::Progress,
     units::{ByteSize, count, counted, duration, percent},
 };
 
@@ -36,7 +37,7 @@ pub(super) struct Shown {
     cancel_asked: bool,
     exit_code: Option<i32>,
     error: Option<String>,
-    progress: Option<Value>,
+    progress: Option<Progress>,
     pub seq: u64,
 }
 
@@ -92,13 +93,6 @@ impl Shown {
         }
     }
 
-    fn figures(&self) -> Option<Figures> {
-        self.progress
-            .as_ref()
-            .filter(|event| event.is_object())
-            .map(Figures::of_event)
-    }
-
     fn user(&self) -> String {
         let name = self.user.name.as_deref().map(plain);
         name.unwrap_or_else(|| self.user.uid.to_string())
@@ -106,11 +100,11 @@ impl Shown {
 
     /// How much of it is done.
     fn share(&self) -> String {
-        match (self.state, self.figures()) {
+        match (self.state, &self.progress) {
             (State::Done, _) => "100.0 %".into(),
-            (_, Some(figures)) if figures.rows_expected > 0 => percent(
-                figures.rows.min(figures.rows_expected),
-                figures.rows_expected,
+            (_, Some(progress)) if progress.parents > 0 => percent(
+                progress.counts.parents_read.min(progress.parents),
+                progress.parents,
             ),
             _ => "-".into(),
         }
@@ -138,7 +132,8 @@ pub(super) fn table(jobs: &[Shown], now: Timestamp) -> String {
     const RIGHT: [bool; 7] = [true, false, false, false, true, true, true];
     let mut rows = vec![HEAD.map(str::to_owned)];
     rows.extend(jobs.iter().map(|job| {
-        let products = job.figures().map(|figures| count(figures.products_unique));
+        let products = job.progress.as_ref();
+        let products = products.map(|progress| count(progress.counts.products_unique));
         [
             job.id.to_string(),
             job.name.as_deref().map_or_else(|| "-".into(), plain),
@@ -210,13 +205,13 @@ pub(super) fn status(job: &Shown, node: &Value, now: Timestamp) -> String {
     if job.priority != 0 {
         line("priority", job.priority.to_string());
     }
-    if let Some(figures) = job.figures() {
+    if let Some(progress) = &job.progress {
         // What it said last it said before its end.
         match job.state {
-            State::Done => line("rows", count(figures.rows)),
-            _ => line("rows", figures.position()),
+            State::Done => line("rows", count(progress.counts.parents_read)),
+            _ => line("rows", position(progress)),
         };
-        line("products", products(&figures));
+        line("products", products(progress));
     }
     for (label, key) in [("input", "input"), ("rules", "rules"), ("output", "output")] {
         if let Some(text) = listed(&job.settings[key]) {
@@ -227,7 +222,7 @@ pub(super) fn status(job: &Shown, node: &Value, now: Timestamp) -> String {
 }
 
 /// How it ended.
-pub(super) fn ended(job: &Shown, last: &Figures) -> String {
+pub(super) fn ended(job: &Shown, last: &Progress) -> String {
     let text = format!("job {} {}", job.id, job.stands(Timestamp::UNIX_EPOCH));
     if job.state != State::Done {
         return text;
@@ -238,7 +233,7 @@ pub(super) fn ended(job: &Shown, last: &Figures) -> String {
         .map(|(from, to)| between(from, to));
     let after = seconds.map_or(String::new(), |time| format!(" after {}", duration(time)));
     let output = job.settings["output"].as_str().map_or(String::new(), plain);
-    let made = match last.products_made {
+    let made = match last.counts.products_made {
         0 => String::new(),
         _ => format!("\n  last told  {}", products(last)),
     };
@@ -278,12 +273,12 @@ fn room(node: &Value) -> String {
     )
 }
 
-fn products(figures: &Figures) -> String {
+fn products(progress: &Progress) -> String {
     format!(
         "{} made, {} unique, {}/s",
-        count(figures.products_made),
-        count(figures.products_unique),
-        count(figures.products_per_second),
+        count(progress.counts.products_made),
+        count(progress.counts.products_unique),
+        count(progress.products_per_second),
     )
 }
 

@@ -2,20 +2,21 @@
 
 use std::io::Write;
 
-use serde_json::{Value, json};
+use serde::Deserialize;
+use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::shown::{self, Shown};
+use super::{
+    line_of,
+    shown::{self, Shown},
+};
 use crate::{
-    cli::{
-        CliError, Exit,
-        progress::{Display, Figures},
-        say,
-    },
+    cli::{CliError, Exit, progress::Display, say},
     daemon::{
         client::{Client, Heard, Watched, has_ended},
         job::State,
     },
+    report::{answer::ClientAnswer, event::Progress},
 };
 
 /// Shows `job` until it has ended; its exit code.
@@ -61,7 +62,7 @@ struct View<'a> {
     /// None with `--json`.
     display: Option<Display>,
     /// The job's last progress.
-    figures: Figures,
+    progress: Progress,
     /// Where the job stood when it was told last.
     told: Option<State>,
 }
@@ -72,7 +73,7 @@ impl<'a> View<'a> {
             id,
             client,
             display: (!json).then(Display::new),
-            figures: Figures::default(),
+            progress: Progress::default(),
             told: None,
         }
     }
@@ -82,8 +83,11 @@ impl<'a> View<'a> {
             Heard::State(job) => self.state(&job),
             Heard::Progress(event) => match &mut self.display {
                 Some(display) => {
-                    self.figures = Figures::of_event(&event);
-                    display.show(|| self.figures.clone());
+                    // A daemon of another version may report other things.
+                    if let Ok(progress) = Progress::deserialize(&event) {
+                        self.progress = progress;
+                        display.show(|| self.progress.clone());
+                    }
                 }
                 None => say(&event.to_string()),
             },
@@ -103,7 +107,7 @@ impl<'a> View<'a> {
 
     fn state(&mut self, job: &Value) {
         if self.display.is_none() {
-            return say(&json!({ "event": "state", "job": job }).to_string());
+            return say(&line_of(ClientAnswer::State { job }));
         }
         let Ok(job) = Shown::read(self.client, job) else {
             return;
@@ -128,7 +132,7 @@ impl<'a> View<'a> {
         let job = Shown::read(self.client, job)?;
         let exit = job.exit();
         if self.display.is_some() {
-            let text = shown::ended(&job, &self.figures);
+            let text = shown::ended(&job, &self.progress);
             match job.state {
                 State::Done => say(&text),
                 _ => self.say(&text),
@@ -139,7 +143,7 @@ impl<'a> View<'a> {
 
     fn leave(&self) -> Exit {
         if self.display.is_none() {
-            say(&json!({ "event": "left", "id": self.id }).to_string());
+            say(&line_of(ClientAnswer::Left { id: self.id }));
         }
         self.say(&format!(
             "job {0} goes on; molsieve watch {0} shows it again",

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use super::{tests::view, *};
 use crate::{
     chem::Method,
-    config::{Dedup, JobSettings, KeyKind, Task},
+    config::{Dedup, JobSettings, Task},
+    identity::KeyKind,
     daemon::{
         core::{NodeView, Refusal, Resources},
         job::{Demand, GpuDemand, Mode, State},

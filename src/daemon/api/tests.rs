@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     daemon::{
         core::{JobView, Refusal, Resources},
-        job::{Demand, GpuDemand, Job, Mode, State, WorkerProcess},
+        job::{Demand, GpuDemand, Job, Mode, ProcessIdentity, State},
     },
     units::ByteSize,
 };
@@ -359,7 +359,7 @@ fn refusals_of_the_core_have_their_statuses() {
 }
 
 pub(super) fn view() -> JobView {
-    let worker = WorkerProcess {
+    let worker = ProcessIdentity {
         pid: 44,
         started_ticks: 1,
         boot_id: "b".into(),

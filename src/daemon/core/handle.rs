@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-use super::message::{Answer, FromWorker, Message};
+use super::message::{Answer, Message, ProcessMessage};
 use crate::{
     daemon::{
         action::{Caller, ListQuery, SubmitRequest},
@@ -45,7 +45,7 @@ impl From<Job> for JobView {
 
 /// Something that happened to a job.
 #[derive(Clone, Debug)]
-pub enum Event {
+pub enum Notice {
     /// Its state changed, or something else of it that is stored; `Core::history` has it. Here is only what
     /// the state is: as many of these are held as lag behind, and a job can be large.
     State(JobId, State),
@@ -164,7 +164,7 @@ pub(super) struct Shared {
     pub(super) settings: ServeSettings,
     /// UUIDs of the GPUs, by their places in the budget; none for one that is not known.
     pub(super) gpus: Vec<Option<String>>,
-    pub(super) events: broadcast::Sender<Event>,
+    pub(super) events: broadcast::Sender<Notice>,
     /// What workers said last.
     progress: Mutex<HashMap<JobId, Arc<Value>>>,
     open: AtomicBool,
@@ -307,7 +307,7 @@ impl Core {
     }
 
     /// Everything that happens to jobs from now on. A receiver that lags loses the oldest.
-    pub fn events(&self) -> broadcast::Receiver<Event> {
+    pub fn events(&self) -> broadcast::Receiver<Notice> {
         self.shared.events.subscribe()
     }
 
@@ -323,17 +323,17 @@ impl Core {
     }
 
     /// Something comes from a worker or from who runs it.
-    pub(in crate::daemon) async fn worker(&self, id: JobId, from: FromWorker) {
-        self.tell(Message::Worker(id, from)).await;
+    pub(in crate::daemon) async fn worker(&self, id: JobId, from: ProcessMessage) {
+        self.tell(Message::Process(id, from)).await;
     }
 
     /// The same where an answer is waited for.
-    pub(in crate::daemon) async fn ask_for_worker(
+    pub(in crate::daemon) async fn ask_for_process(
         &self,
         id: JobId,
-        from: impl FnOnce(Answer<()>) -> FromWorker,
+        from: impl FnOnce(Answer<()>) -> ProcessMessage,
     ) -> Result<(), Refusal> {
-        self.ask(|answer| Message::Worker(id, from(answer))).await
+        self.ask(|answer| Message::Process(id, from(answer))).await
     }
 
     /// A worker reports progress.
@@ -341,7 +341,7 @@ impl Core {
         let progress = Arc::new(progress);
         self.shared.progress().insert(id, Arc::clone(&progress));
         // Nobody may be listening.
-        self.shared.events.send(Event::Progress(id, progress)).ok();
+        self.shared.events.send(Notice::Progress(id, progress)).ok();
     }
 
     fn view(&self, job: Job) -> JobView {

@@ -5,7 +5,7 @@ use tokio::sync::{oneshot, watch};
 use super::handle::{Figures, JobView, Refusal, Submitted};
 use crate::daemon::{
     action::Caller,
-    job::{JobId, Mode, Submission, WorkerEnd, WorkerProcess},
+    job::{JobId, Mode, ProcessEnd, ProcessIdentity, Submission},
 };
 
 /// Where an answer goes.
@@ -22,7 +22,7 @@ pub(in crate::daemon) enum Message {
     /// Somebody wants to know what is admitted.
     Figures(Answer<Figures>),
     /// Something comes from a job's worker or who runs it.
-    Worker(JobId, FromWorker),
+    Process(JobId, ProcessMessage),
     /// Jobs that ended long ago are forgotten.
     Prune,
     /// The daemon ends: nothing more is taken or started, and workers are asked to stop.
@@ -30,9 +30,9 @@ pub(in crate::daemon) enum Message {
 }
 
 /// What comes from a job's worker, or from who runs it.
-pub(in crate::daemon) enum FromWorker {
+pub(in crate::daemon) enum ProcessMessage {
     /// The process exists; the answer allows it to be told its job.
-    Spawned(WorkerProcess, Answer<()>),
+    Spawned(ProcessIdentity, Answer<()>),
     /// It could not be started.
     NotSpawned(String),
     /// It has planned; the answer allows it to write.
@@ -42,7 +42,7 @@ pub(in crate::daemon) enum FromWorker {
     /// It has said something for the log.
     Said(Vec<u8>),
     /// It has ended.
-    Ended(WorkerEnd),
+    Ended(ProcessEnd),
     /// It was another daemon's, and is gone.
     Gone,
 }
@@ -59,13 +59,13 @@ pub(in crate::daemon) enum Wanted {
 /// What whoever runs workers is to do.
 pub(in crate::daemon) enum Launch {
     /// Start one.
-    New(Box<Order>),
+    New(Box<ProcessStart>),
     /// See to it that another daemon's comes to its end.
-    Orphan(JobId, WorkerProcess),
+    Orphan(JobId, ProcessIdentity),
 }
 
 /// A worker to start.
-pub(in crate::daemon) struct Order {
+pub(in crate::daemon) struct ProcessStart {
     /// The job.
     pub id: JobId,
     /// Its user.

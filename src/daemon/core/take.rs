@@ -2,16 +2,16 @@
 
 use super::{
     handle::{Figures, JobView, Refusal, Submitted},
-    message::{FromWorker, Message},
+    message::{Message, ProcessMessage},
 };
 use crate::daemon::{
     action::Caller,
-    job::{Ending, Happening, Job, JobId, Millis, RetryPolicy, Submission},
+    job::{Ending, Job, JobEvent, JobId, Millis, RetryPolicy, Submission},
     store::{Inserted, JobStoreError, Tx},
 };
 
 /// What came of a message, once it is committed.
-pub(super) struct Outcome {
+pub(super) struct Effect {
     /// The job, if it is not as it was before.
     pub(super) changed: Option<Job>,
     /// What whoever sent the message is told.
@@ -41,7 +41,7 @@ pub(super) struct Terms {
 /// Jobs that are forgotten in one transaction at most.
 const PRUNED_MAX: u32 = 1_000;
 
-impl Outcome {
+impl Effect {
     fn nothing() -> Self {
         Self::answer(Ok(Reply::Nothing))
     }
@@ -60,68 +60,64 @@ impl Outcome {
 }
 
 /// Takes a message. An error means that the store can't just now.
-pub(super) fn take(
-    tx: &Tx<'_>,
-    message: &Message,
-    terms: &Terms,
-) -> Result<Outcome, JobStoreError> {
+pub(super) fn take(tx: &Tx<'_>, message: &Message, terms: &Terms) -> Result<Effect, JobStoreError> {
     match message {
         Message::Submit(submission, _) => submit(tx, submission, terms),
         Message::Cancel(caller, id, _) => cancel(tx, *caller, *id, terms),
         Message::Forget(caller, id, _) => forget(tx, *caller, *id),
-        Message::Worker(id, FromWorker::Said(bytes)) => {
+        Message::Process(id, ProcessMessage::Said(bytes)) => {
             tx.append_log(*id, bytes)?;
-            Ok(Outcome::nothing())
+            Ok(Effect::nothing())
         }
-        Message::Worker(id, from) => match happening(from) {
-            Some(happening) => happen(tx, *id, happening, terms),
-            None => Ok(Outcome::nothing()),
+        Message::Process(id, from) => match event_of(from) {
+            Some(event) => apply_event(tx, *id, event, terms),
+            None => Ok(Effect::nothing()),
         },
         Message::Prune => {
             tx.prune(terms.ended_before, PRUNED_MAX)?;
-            Ok(Outcome::nothing())
+            Ok(Effect::nothing())
         }
-        Message::Figures(_) | Message::Drain => Ok(Outcome::nothing()),
+        Message::Figures(_) | Message::Drain => Ok(Effect::nothing()),
     }
 }
 
-fn happening(from: &FromWorker) -> Option<Happening> {
+fn event_of(from: &ProcessMessage) -> Option<JobEvent> {
     Some(match from {
-        FromWorker::Spawned(process, _) => Happening::Spawned(process.clone()),
-        FromWorker::NotSpawned(reason) => Happening::NotSpawned(reason.clone()),
-        FromWorker::Planned(_) => Happening::Begun,
-        FromWorker::Opened => Happening::Opened,
-        FromWorker::Ended(end) => Happening::Ended(end.clone()),
-        FromWorker::Gone => Happening::Orphaned,
-        FromWorker::Said(_) => return None,
+        ProcessMessage::Spawned(process, _) => JobEvent::Spawned(process.clone()),
+        ProcessMessage::NotSpawned(reason) => JobEvent::NotSpawned(reason.clone()),
+        ProcessMessage::Planned(_) => JobEvent::Begun,
+        ProcessMessage::Opened => JobEvent::Opened,
+        ProcessMessage::Ended(end) => JobEvent::Ended(end.clone()),
+        ProcessMessage::Gone => JobEvent::Orphaned,
+        ProcessMessage::Said(_) => return None,
     })
 }
 
 /// Lets something happen to a job. What can't happen to it (any more) changes nothing and is refused.
-pub(super) fn happen(
+pub(super) fn apply_event(
     tx: &Tx<'_>,
     id: JobId,
-    happening: Happening,
+    event: JobEvent,
     terms: &Terms,
-) -> Result<Outcome, JobStoreError> {
+) -> Result<Effect, JobStoreError> {
     let Some(mut job) = tx.job(id)? else {
-        return Ok(Outcome::answer(Err(Refusal::NotFound(id))));
+        return Ok(Effect::answer(Err(Refusal::NotFound(id))));
     };
     let before = job.seq;
-    if let Err(impossible) = job.apply(happening, terms.now, &terms.retry) {
+    if let Err(impossible) = job.apply(event, terms.now, &terms.retry) {
         tracing::debug!(job = id.0, "{impossible}");
-        return Ok(Outcome::answer(Err(Refusal::Busy)));
+        return Ok(Effect::answer(Err(Refusal::Busy)));
     }
     if job.seq == before {
-        return Ok(Outcome::nothing());
+        return Ok(Effect::nothing());
     }
     tx.update(&job, terms.now)?;
-    Ok(Outcome::changed(job))
+    Ok(Effect::changed(job))
 }
 
-fn submit(tx: &Tx<'_>, submission: &Submission, terms: &Terms) -> Result<Outcome, JobStoreError> {
+fn submit(tx: &Tx<'_>, submission: &Submission, terms: &Terms) -> Result<Effect, JobStoreError> {
     if terms.draining || terms.full {
-        return Ok(Outcome::answer(Err(Refusal::Busy)));
+        return Ok(Effect::answer(Err(Refusal::Busy)));
     }
     let submitted = |job: Job, new| {
         Reply::Submitted(Box::new(Submitted {
@@ -130,32 +126,32 @@ fn submit(tx: &Tx<'_>, submission: &Submission, terms: &Terms) -> Result<Outcome
         }))
     };
     Ok(match tx.insert(submission.clone(), terms.now)? {
-        Inserted::New(job) => Outcome {
+        Inserted::New(job) => Effect {
             changed: Some(job.clone()),
             answer: Ok(submitted(job, true)),
         },
-        Inserted::Known(job) => Outcome::answer(Ok(submitted(job, false))),
-        Inserted::Conflict(id) => Outcome::answer(Err(Refusal::IdempotencyConflict(id))),
+        Inserted::Known(job) => Effect::answer(Ok(submitted(job, false))),
+        Inserted::Conflict(id) => Effect::answer(Err(Refusal::IdempotencyConflict(id))),
     })
 }
 
-fn cancel(tx: &Tx<'_>, caller: Caller, id: JobId, terms: &Terms) -> Result<Outcome, JobStoreError> {
+fn cancel(tx: &Tx<'_>, caller: Caller, id: JobId, terms: &Terms) -> Result<Effect, JobStoreError> {
     let job = match own(tx, caller, id)? {
         Ok(job) => job,
-        Err(refusal) => return Ok(Outcome::answer(Err(refusal))),
+        Err(refusal) => return Ok(Effect::answer(Err(refusal))),
     };
     if job.state.is_final() || job.ending == Some(Ending::Cancel) {
-        return Ok(Outcome::answer(Ok(Reply::Job(Box::new(job.into())))));
+        return Ok(Effect::answer(Ok(Reply::Job(Box::new(job.into())))));
     }
-    let mut outcome = happen(tx, id, Happening::CancelAsked, terms)?;
-    if outcome.answer.is_ok() {
-        let now = outcome.changed.clone().unwrap_or(job);
-        outcome.answer = Ok(Reply::Job(Box::new(now.into())));
+    let mut effect = apply_event(tx, id, JobEvent::CancelAsked, terms)?;
+    if effect.answer.is_ok() {
+        let now = effect.changed.clone().unwrap_or(job);
+        effect.answer = Ok(Reply::Job(Box::new(now.into())));
     }
-    Ok(outcome)
+    Ok(effect)
 }
 
-fn forget(tx: &Tx<'_>, caller: Caller, id: JobId) -> Result<Outcome, JobStoreError> {
+fn forget(tx: &Tx<'_>, caller: Caller, id: JobId) -> Result<Effect, JobStoreError> {
     let answer = match own(tx, caller, id)? {
         Ok(job) if job.state.is_final() => {
             tx.remove(id)?;
@@ -164,7 +160,7 @@ fn forget(tx: &Tx<'_>, caller: Caller, id: JobId) -> Result<Outcome, JobStoreErr
         Ok(_) => Err(Refusal::NotEnded(id)),
         Err(refusal) => Err(refusal),
     };
-    Ok(Outcome::answer(answer))
+    Ok(Effect::answer(answer))
 }
 
 /// A job that the caller may see and stop.
@@ -183,7 +179,7 @@ impl Caller {
 impl Message {
     /// Whether it comes from a client, who can be told to try again.
     pub(super) fn is_request(&self) -> bool {
-        !matches!(self, Self::Worker(..) | Self::Prune | Self::Drain)
+        !matches!(self, Self::Process(..) | Self::Prune | Self::Drain)
     }
 
     /// Tells whoever sent it. That nobody waits for the answer any more is no matter.
@@ -195,9 +191,10 @@ impl Message {
             (Self::Cancel(_, _, to), Err(refusal)) => to.send(Err(refusal)).ok(),
             (Self::Forget(_, _, to), answer) => to.send(answer.map(|_| ())).ok(),
             (Self::Figures(to), answer) => to.send(answer.map(|_| figures())).ok(),
-            (Self::Worker(_, FromWorker::Spawned(_, to) | FromWorker::Planned(to)), answer) => {
-                to.send(answer.map(|_| ())).ok()
-            }
+            (
+                Self::Process(_, ProcessMessage::Spawned(_, to) | ProcessMessage::Planned(to)),
+                answer,
+            ) => to.send(answer.map(|_| ())).ok(),
             _ => None,
         };
     }

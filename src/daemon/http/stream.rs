@@ -25,7 +25,7 @@ use crate::{
     daemon::{
         action::Caller,
         api::job_json,
-        core::{Core, Event, JobView, Refusal},
+        core::{Core, JobView, Notice, Refusal},
         job::JobId,
     },
     limits::HTTP_SMALL_BYTES,
@@ -81,7 +81,7 @@ pub(super) struct Over;
 
 /// Sends what has happened to a job and what happens to it, until it has ended. `events` must have been
 /// subscribed before `from.view` was read.
-pub(super) async fn events(source: impl Source, events: Receiver<Event>, from: From, sink: Sink) {
+pub(super) async fn events(source: impl Source, events: Receiver<Notice>, from: From, sink: Sink) {
     let id = from.view.job.id;
     let mut following = Following {
         source,
@@ -106,7 +106,7 @@ impl<S: Source> Following<S> {
     async fn all(
         &mut self,
         id: JobId,
-        mut events: Receiver<Event>,
+        mut events: Receiver<Notice>,
         heartbeat: Duration,
     ) -> Result<(), Over> {
         let mut beat = interval_at(Instant::now() + heartbeat, heartbeat);
@@ -122,8 +122,8 @@ impl<S: Source> Following<S> {
                 event = events.recv() => event,
             };
             match event {
-                Ok(Event::State(of, _)) if of == id => self.missed().await?,
-                Ok(Event::Progress(of, progress)) if of == id => {
+                Ok(Notice::State(of, _)) if of == id => self.missed().await?,
+                Ok(Notice::Progress(of, progress)) if of == id => {
                     self.sink.send(progress_event(&progress)).await?;
                 }
                 Ok(_) => {}
@@ -162,7 +162,7 @@ impl<S: Source> Following<S> {
 /// Sends a job's log: what there is, and with `events` what comes, until the job has ended.
 pub(super) async fn log(
     source: impl Source,
-    events: Option<Receiver<Event>>,
+    events: Option<Receiver<Notice>>,
     id: JobId,
     sink: Sink,
 ) {
@@ -171,7 +171,7 @@ pub(super) async fn log(
 
 async fn whole_log(
     source: &impl Source,
-    mut events: Option<Receiver<Event>>,
+    mut events: Option<Receiver<Notice>>,
     id: JobId,
     sink: &Sink,
 ) -> Result<(), Over> {
@@ -207,11 +207,15 @@ async fn log_to_its_end(source: &impl Source, mut from: u64, sink: &Sink) -> Res
 }
 
 /// Waits until there may be more of a log; true once the job has ended.
-async fn more(source: &impl Source, events: &mut Receiver<Event>, id: JobId) -> Result<bool, Over> {
+async fn more(
+    source: &impl Source,
+    events: &mut Receiver<Notice>,
+    id: JobId,
+) -> Result<bool, Over> {
     loop {
         match events.recv().await {
-            Ok(Event::Log(of)) if of == id => return Ok(false),
-            Ok(Event::State(of, state)) if of == id && state.is_final() => return Ok(true),
+            Ok(Notice::Log(of)) if of == id => return Ok(false),
+            Ok(Notice::State(of, state)) if of == id && state.is_final() => return Ok(true),
             Ok(_) => {}
             Err(RecvError::Lagged(_)) => return source.ended().await.map_err(|_| Over),
             Err(RecvError::Closed) => return Ok(true),

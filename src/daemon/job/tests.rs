@@ -26,16 +26,16 @@ fn submitted(mode: Mode) -> Job {
     Job::new(JobId(17), submission, 100)
 }
 
-fn process() -> WorkerProcess {
-    WorkerProcess {
+fn process() -> ProcessIdentity {
+    ProcessIdentity {
         pid: 4_321,
         started_ticks: 99,
         boot_id: "b".into(),
     }
 }
 
-fn ended(exit_code: Option<i32>, rows_read: u64) -> Happening {
-    Happening::Ended(WorkerEnd {
+fn ended(exit_code: Option<i32>, rows_read: u64) -> JobEvent {
+    JobEvent::Ended(ProcessEnd {
         exit_code,
         reason: None,
         rows_read,
@@ -43,15 +43,15 @@ fn ended(exit_code: Option<i32>, rows_read: u64) -> Happening {
     })
 }
 
-fn after(happenings: impl IntoIterator<Item = Happening>) -> Job {
+fn after(events: impl IntoIterator<Item = JobEvent>) -> Job {
     let mut job = submitted(Mode::Refuse);
-    for happening in happenings {
-        job.apply(happening, 200, &POLICY).unwrap();
+    for event in events {
+        job.apply(event, 200, &POLICY).unwrap();
     }
     job
 }
 
-use Happening::{Admitted, Begun, CancelAsked, DrainAsked, NotSpawned, Opened, Orphaned, Spawned};
+use JobEvent::{Admitted, Begun, CancelAsked, DrainAsked, NotSpawned, Opened, Orphaned, Spawned};
 
 fn running() -> Job {
     after([Admitted, Spawned(process()), Begun])
@@ -61,9 +61,9 @@ fn running() -> Job {
 fn situations() -> Vec<(&'static str, Job)> {
     let planning = || vec![Admitted, Spawned(process())];
     let at_work = || [planning(), vec![Begun]].concat();
-    let with = |mut happenings: Vec<Happening>, last| {
-        happenings.push(last);
-        after(happenings)
+    let with = |mut events: Vec<JobEvent>, last| {
+        events.push(last);
+        after(events)
     };
     vec![
         ("queued", after([])),
@@ -85,7 +85,7 @@ fn situations() -> Vec<(&'static str, Job)> {
     ]
 }
 
-/// What each happening makes of each situation; `-` is impossible. Columns: admitted, spawned, not
+/// What each event makes of each situation; `-` is impossible. Columns: admitted, spawned, not
 /// spawned, begun, opened, cancel asked, drain asked, ended with 0, 1, 75, killed, orphaned.
 const TABLE: &str = "
 queued:                         S - - - - C - - - - - -
@@ -105,7 +105,7 @@ cancelled:                      - - - - - - - - - - - -
 
 #[test]
 fn every_pair_of_situation_and_happening_is_as_the_table_says() {
-    let happenings = [
+    let events = [
         Admitted,
         Spawned(process()),
         NotSpawned("no memory".into()),
@@ -135,9 +135,9 @@ fn every_pair_of_situation_and_happening_is_as_the_table_says() {
     for (row, (name, job)) in rows.into_iter().zip(situations) {
         let (row_name, expected) = row.split_once(':').unwrap();
         assert_eq!(row_name, name);
-        let found = happenings.clone().map(|happening| {
+        let found = events.clone().map(|event| {
             let mut next = job.clone();
-            match next.apply(happening, 300, &POLICY) {
+            match next.apply(event, 300, &POLICY) {
                 Ok(()) => {
                     assert_eq!(next.seq, job.seq + 1);
                     check(&next);
@@ -239,8 +239,8 @@ fn what_the_daemon_causes_is_not_counted_and_waits_for_nothing() {
 fn cancel_wins_over_drain_whichever_comes_first() {
     for both in [[CancelAsked, DrainAsked], [DrainAsked, CancelAsked]] {
         let mut job = running();
-        for happening in both {
-            job.apply(happening, 500, &POLICY).unwrap();
+        for event in both {
+            job.apply(event, 500, &POLICY).unwrap();
         }
         job.apply(ended(Some(75), 40), 600, &POLICY).unwrap();
         assert_eq!(job.state, State::Cancelled);
@@ -253,8 +253,8 @@ fn the_next_attempt_goes_on_with_what_is_there() {
     let modes = |mode| {
         let mut job = submitted(mode);
         let mut modes = vec![job.mode_of_next_attempt()];
-        for happening in [Admitted, Spawned(process()), Begun, Opened] {
-            job.apply(happening, 200, &POLICY).unwrap();
+        for event in [Admitted, Spawned(process()), Begun, Opened] {
+            job.apply(event, 200, &POLICY).unwrap();
             modes.push(job.mode_of_next_attempt());
         }
         modes
@@ -269,7 +269,7 @@ fn the_next_attempt_goes_on_with_what_is_there() {
 }
 
 /// What a supervisor can meet next. `pick` chooses among it, `rows` is how far the worker comes.
-fn next_of_a_supervisor(job: &Job, alive: &mut bool, pick: usize, rows: u64) -> Option<Happening> {
+fn next_of_a_supervisor(job: &Job, alive: &mut bool, pick: usize, rows: u64) -> Option<JobEvent> {
     let mut possible = match job.state {
         State::Queued | State::Interrupted => vec![Admitted, Admitted, CancelAsked],
         State::Starting | State::Stopping if !*alive => {
@@ -289,7 +289,7 @@ fn next_of_a_supervisor(job: &Job, alive: &mut bool, pick: usize, rows: u64) -> 
     let next = possible.swap_remove(pick % possible.len());
     match next {
         Spawned(_) => *alive = true,
-        Happening::Ended(_) | Orphaned => *alive = false,
+        JobEvent::Ended(_) | Orphaned => *alive = false,
         _ => {}
     }
     Some(next)
@@ -319,7 +319,7 @@ proptest! {
             check(&job);
             prop_assert_eq!(job.seq, before.seq + 1);
             prop_assert!(job.rows_reached >= before.rows_reached);
-            if let Happening::Ended(end) = next {
+            if let JobEvent::Ended(end) = next {
                 let done = before.begun && matches!(end.exit_code, Some(0 | 4));
                 prop_assert_eq!(job.state == State::Done, done);
                 prop_assert_eq!(job.exit_code, end.exit_code);
@@ -335,8 +335,8 @@ proptest! {
         for (more, stuck) in further {
             rows += more;
             for _ in 0..=stuck {
-                for happening in [Admitted, Spawned(process()), Begun, ended(None, rows)] {
-                    job.apply(happening, 0, &POLICY).unwrap();
+                for event in [Admitted, Spawned(process()), Begun, ended(None, rows)] {
+                    job.apply(event, 0, &POLICY).unwrap();
                 }
                 prop_assert_eq!(job.state, State::Interrupted);
             }

@@ -1,7 +1,7 @@
 //! How a job gets from one state to the next.
 //!
-//! What may happen when is one table, [`Job::can_have`]; what follows is one function for each kind of
-//! happening. Everything that happens, also what leaves all else as it was, takes a number (`seq`).
+//! What may happen when is one table, [`Job::allows`]; what follows is one function for each kind of
+//! event. Everything that happens, also what leaves all else as it was, takes a number (`seq`).
 //!
 //! | worker's exit code | runs | stops for a cancel | stops for a drain |
 //! |---|---|---|---|
@@ -12,12 +12,12 @@
 //! A worker that was never allowed to write can't have done the job: there 0 and 4 are as any other.
 
 use super::{
-    Ending, Happening, Impossible, Job, JobId, Millis, Mode, RetryPolicy, State, Submission,
-    WorkerEnd,
+    Ending, Impossible, Job, JobEvent, JobId, Millis, Mode, ProcessEnd, RetryPolicy, State,
+    Submission,
 };
 
 /// What a worker's exit code says.
-enum Verdict {
+enum ExitClass {
     Done,
     Failed,
     Interrupted,
@@ -58,59 +58,59 @@ impl Job {
     /// happened.
     ///
     /// A worker's `planned` that arrives when its job is already stopping must not become
-    /// [`Happening::Begun`]: that is impossible then, and the worker is not allowed to write.
+    /// [`JobEvent::Begun`]: that is impossible then, and the worker is not allowed to write.
     pub fn apply(
         &mut self,
-        happening: Happening,
+        event: JobEvent,
         now: Millis,
         policy: &RetryPolicy,
     ) -> Result<(), Impossible> {
-        if !self.can_have(&happening) {
+        if !self.allows(&event) {
             return Err(Impossible {
                 id: self.id,
                 state: self.state,
-                happening: happening.name(),
+                event: event.name(),
             });
         }
-        match happening {
-            Happening::Admitted => self.start(now),
-            Happening::Spawned(worker) => self.worker = Some(worker),
-            Happening::NotSpawned(reason) => {
+        match event {
+            JobEvent::Admitted => self.start(now),
+            JobEvent::Spawned(worker) => self.worker = Some(worker),
+            JobEvent::NotSpawned(reason) => {
                 self.interrupted(self.rows_reached, reason, now, policy)
             }
-            Happening::Begun => {
+            JobEvent::Begun => {
                 self.begun = true;
                 self.state = State::Running;
             }
-            Happening::Opened => self.opened = true,
-            Happening::CancelAsked => self.cancel(now),
-            Happening::DrainAsked => {
+            JobEvent::Opened => self.opened = true,
+            JobEvent::CancelAsked => self.cancel(now),
+            JobEvent::DrainAsked => {
                 self.ending.get_or_insert(Ending::Drain);
                 self.state = State::Stopping;
             }
-            Happening::Ended(end) => self.worker_ended(end, now, policy),
-            Happening::Orphaned => self.orphaned(now),
+            JobEvent::Ended(end) => self.worker_ended(end, now, policy),
+            JobEvent::Orphaned => self.orphaned(now),
         }
         self.seq += 1;
         Ok(())
     }
 
-    /// Which happenings each state allows.
-    fn can_have(&self, happening: &Happening) -> bool {
+    /// Which events each state allows.
+    fn allows(&self, event: &JobEvent) -> bool {
         use State::{Running, Starting, Stopping};
-        match happening {
-            Happening::Admitted => self.state.is_waiting(),
-            Happening::Spawned(_) | Happening::NotSpawned(_) => {
+        match event {
+            JobEvent::Admitted => self.state.is_waiting(),
+            JobEvent::Spawned(_) | JobEvent::NotSpawned(_) => {
                 matches!(self.state, Starting | Stopping) && self.worker.is_none()
             }
-            Happening::Begun => self.state == Starting && self.worker.is_some(),
+            JobEvent::Begun => self.state == Starting && self.worker.is_some(),
             // It may have been said before the worker was asked to stop.
-            Happening::Opened => {
+            JobEvent::Opened => {
                 matches!(self.state, Running | Stopping) && self.begun && self.worker.is_some()
             }
-            Happening::CancelAsked => !self.state.is_final(),
-            Happening::DrainAsked | Happening::Orphaned => self.state.holds_worker(),
-            Happening::Ended(_) => self.state.holds_worker() && self.worker.is_some(),
+            JobEvent::CancelAsked => !self.state.is_final(),
+            JobEvent::DrainAsked | JobEvent::Orphaned => self.state.holds_worker(),
+            JobEvent::Ended(_) => self.state.holds_worker() && self.worker.is_some(),
         }
     }
 
@@ -139,7 +139,7 @@ impl Job {
         }
     }
 
-    fn worker_ended(&mut self, end: WorkerEnd, now: Millis, policy: &RetryPolicy) {
+    fn worker_ended(&mut self, end: ProcessEnd, now: Millis, policy: &RetryPolicy) {
         self.exit_code = end.exit_code;
         self.progress = end.progress.or(self.progress.take());
         let cancelled = self.ending == Some(Ending::Cancel);
@@ -147,13 +147,13 @@ impl Job {
             Some(code) => format!("its worker ended with exit code {code}"),
             None => "its worker was killed".into(),
         });
-        match self.verdict(end.exit_code) {
-            Verdict::Done => {
+        match self.exit_class(end.exit_code) {
+            ExitClass::Done => {
                 self.rows_reached = self.rows_reached.max(end.rows_read);
                 self.error = None;
                 self.finish(State::Done, now);
             }
-            Verdict::Failed if !cancelled => {
+            ExitClass::Failed if !cancelled => {
                 self.error = Some(reason);
                 self.finish(State::Failed, now);
             }
@@ -161,12 +161,12 @@ impl Job {
         }
     }
 
-    fn verdict(&self, exit_code: Option<i32>) -> Verdict {
+    fn exit_class(&self, exit_code: Option<i32>) -> ExitClass {
         match exit_code {
             // One that goes on with a complete run has nothing to write.
-            Some(0 | 4) if self.begun || self.mode == Mode::Resume => Verdict::Done,
-            Some(1..=3) => Verdict::Failed,
-            _ => Verdict::Interrupted,
+            Some(0 | 4) if self.begun || self.mode == Mode::Resume => ExitClass::Done,
+            Some(1..=3) => ExitClass::Failed,
+            _ => ExitClass::Interrupted,
         }
     }
 
@@ -234,7 +234,7 @@ impl RetryPolicy {
     }
 }
 
-impl Happening {
+impl JobEvent {
     /// What it is called in errors and logs.
     pub fn name(&self) -> &'static str {
         match self {

@@ -13,7 +13,7 @@ use crate::daemon::{
 
 /// What a round comes to.
 #[derive(Default)]
-pub(super) struct Outcome {
+pub(super) struct RoundResult {
     /// Jobs to start, in this order.
     pub grants: Vec<Grant>,
     /// Jobs that were passed, and how often.
@@ -31,8 +31,8 @@ pub(super) fn play(
     holder: Option<Waiting>,
     mut node: Node,
     now: Millis,
-) -> Outcome {
-    let mut outcome = Outcome::default();
+) -> RoundResult {
+    let mut result = RoundResult::default();
     let mut walk = Walk::new(levels, &node, turns, now);
     let mut skipped = Skipped::default();
     let holder = holder.filter(|holder| fits_node(&holder.demand, &node.budget));
@@ -41,33 +41,33 @@ pub(super) fn play(
         && let Some(waiting) = first.take().or_else(|| walk.next(&node, turns))
     {
         let is_holder = holder.is_some_and(|holder| holder.id == waiting.id);
-        if is_holder && !outcome.grants.is_empty() || !fits_node(&waiting.demand, &node.budget) {
+        if is_holder && !result.grants.is_empty() || !fits_node(&waiting.demand, &node.budget) {
             continue;
         }
         match node.take(waiting.uid, &waiting.demand) {
             Some(gpu) => {
-                outcome.grants.push(Grant {
+                result.grants.push(Grant {
                     id: waiting.id,
                     gpu,
                 });
-                outcome.served.push((waiting.priority, now));
+                result.served.push((waiting.priority, now));
                 walk.served(waiting.priority);
                 turns.take(waiting.uid);
                 skipped.pass();
             }
             None => skipped.push(waiting),
         }
-        outcome.reserved = skipped.has_had_enough();
-        if outcome.reserved.is_some() {
+        result.reserved = skipped.has_had_enough();
+        if result.reserved.is_some() {
             break;
         }
     }
     // On a full node, what holds the reservation keeps it.
-    if outcome.grants.is_empty() {
-        outcome.reserved = outcome.reserved.or(holder.map(|holder| holder.id));
+    if result.grants.is_empty() {
+        result.reserved = result.reserved.or(holder.map(|holder| holder.id));
     }
-    outcome.passed = skipped.passes();
-    outcome
+    result.passed = skipped.passes();
+    result
 }
 
 /// The jobs a round has looked at that did not fit, and how often each was passed since.

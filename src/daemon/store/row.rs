@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::Unfinished;
 use crate::daemon::job::{
-    Demand, Ending, Job, JobId, Millis, Mode, State, Submission, WorkerProcess,
+    Demand, Ending, Job, JobId, Millis, Mode, ProcessIdentity, State, Submission,
 };
 
 /// The columns [`whole`] reads.
@@ -41,7 +41,7 @@ pub(super) struct Course {
     opened: bool,
     exit_code: Option<i32>,
     error: Option<String>,
-    worker: Option<WorkerProcess>,
+    worker: Option<ProcessIdentity>,
     progress: Option<serde_json::Value>,
     seq: u64,
 }

@@ -17,12 +17,8 @@ use tokio::{
 };
 
 use crate::{
-    daemon::{
-        core::Order,
-        job::WorkerProcess,
-        peer::Peers,
-        protocol::{EVENT_BYTES_MAX, RunAs},
-    },
+    daemon::{core::ProcessStart, job::ProcessIdentity, peer::Peers, protocol::RunAs},
+    report::event::EVENT_BYTES_MAX,
     store::plain,
 };
 
@@ -41,13 +37,13 @@ pub(super) struct Process {
     /// What it says on standard error.
     pub(super) text: Text,
     lifeline: Option<tokio::net::UnixStream>,
-    identity: WorkerProcess,
+    identity: ProcessIdentity,
     run_as: Option<RunAs>,
 }
 
 impl Process {
     /// Starts a worker that waits for its order. An error is a line.
-    pub(super) fn start(order: &Order, peers: &Peers) -> Result<Self, String> {
+    pub(super) fn start(order: &ProcessStart, peers: &Peers) -> Result<Self, String> {
         let run_as = peers
             .run_as(order.uid)
             .map_err(|denied| denied.to_string())?;
@@ -70,7 +66,7 @@ impl Process {
         })
     }
 
-    pub(super) fn identity(&self) -> &WorkerProcess {
+    pub(super) fn identity(&self) -> &ProcessIdentity {
         &self.identity
     }
 
@@ -117,7 +113,7 @@ fn failed(action: &'static str) -> impl Fn(std::io::Error) -> String {
 }
 
 fn command(
-    order: &Order,
+    order: &ProcessStart,
     peers: &Peers,
     run_as: Option<&RunAs>,
     stdin: OwnedFd,
@@ -166,9 +162,9 @@ fn inherited() -> impl Iterator<Item = (OsString, OsString)> {
 }
 
 /// A process by its number, its start and the machine's start.
-fn identity(pid: u32) -> Option<WorkerProcess> {
+fn identity(pid: u32) -> Option<ProcessIdentity> {
     let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-    Some(WorkerProcess {
+    Some(ProcessIdentity {
         pid,
         started_ticks: started_ticks(pid)?,
         boot_id: boot_id.trim().to_owned(),
@@ -176,7 +172,7 @@ fn identity(pid: u32) -> Option<WorkerProcess> {
 }
 
 /// Whether that process, and not another one with its number, is still there.
-pub(super) fn is_alive(process: &WorkerProcess) -> bool {
+pub(super) fn is_alive(process: &ProcessIdentity) -> bool {
     identity(process.pid).as_ref() == Some(process)
 }
 

@@ -5,10 +5,10 @@ use molsieve::{
     key::Key,
     sieve::{
         FilterShape,
-        cuda::CudaDevice,
+        cuda::CudaSieve,
         gpu::{Device, Kernel, Room},
         steps::{Access, GpuSteps, PROBE_BATCHES, Steps, accesses_of_absent},
-        wgpu::WgpuDevice,
+        wgpu::WgpuSieve,
     },
 };
 
@@ -78,7 +78,7 @@ fn an_absent_key_takes_few_loads_of_a_half_full_filter() {
     let (absent, present) = loads(30);
     println!("loads of a look-up in a half-full filter: {absent:.3} absent, {present:.3} present");
     assert!(absent <= 2.7, "{absent}");
-    // Nothing is read behind the last bit.
+    // Nothing is read after the last bit.
     assert_eq!(present, 30.0);
     // What bench takes for the number of accesses is what the kernel makes.
     let expected = accesses_of_absent(SHAPE, 0.5, &PROBE_BATCHES);
@@ -182,9 +182,9 @@ fn next_of_32_bits(key: &mut [u64; 2]) -> (usize, u32) {
     )
 }
 
-/// A GPU, or what stands in for one.
+/// Runs on a GPU or under the fake driver.
 pub fn assert_on_cuda(index: usize) {
-    let device = CudaDevice::open(index, room(SHAPE)).unwrap();
+    let device = CudaSieve::open(index, room(SHAPE)).unwrap();
     assert_accesses_at_random(device, next_of_64_bits, 64);
 }
 
@@ -199,7 +199,7 @@ fn the_shader_accesses_the_filter_at_random() {
     for adapter in adapters() {
         // In pieces of which the last is not full.
         let device =
-            WgpuDevice::open_with(&adapter, room(SHAPE), molsieve::sieve::wgpu::SHADER, 80_008);
+            WgpuSieve::open_with(&adapter, room(SHAPE), molsieve::sieve::wgpu::SHADER, 80_008);
         assert_accesses_at_random(device.unwrap(), next_of_32_bits, 32);
     }
 }
@@ -208,7 +208,7 @@ fn the_shader_accesses_the_filter_at_random() {
 #[test]
 fn the_shader_finds_what_is_there_in_a_half_full_filter() {
     for adapter in adapters() {
-        let device = WgpuDevice::open(&adapter, room(SHAPE)).unwrap();
+        let device = WgpuSieve::open(&adapter, room(SHAPE)).unwrap();
         let mut steps = GpuSteps::new(device, Access::WGPU);
         steps.load_keys(&keys(0)).unwrap();
         steps.fill_at_random().unwrap();

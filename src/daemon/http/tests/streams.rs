@@ -8,7 +8,7 @@ use tokio::sync::{broadcast, mpsc};
 
 use super::*;
 use crate::daemon::{
-    core::{Event, JobView, Refusal},
+    core::{JobView, Notice, Refusal},
     http::{
         counts::HttpCounts,
         stream::{self, From, Sink, Source},
@@ -88,7 +88,7 @@ fn view(seq: u64, state: State) -> JobView {
 
 struct Stream {
     memory: Memory,
-    core: broadcast::Sender<Event>,
+    core: broadcast::Sender<Notice>,
     pieces: mpsc::Receiver<Bytes>,
     _ending: watch::Sender<bool>,
 }
@@ -133,7 +133,7 @@ impl Stream {
 
     fn happens(&self, seq: u64, state: State) {
         self.memory.history.lock().unwrap().push(view(seq, state));
-        let _ = self.core.send(Event::State(ID, state));
+        let _ = self.core.send(Notice::State(ID, state));
     }
 
     async fn next(&mut self) -> Option<String> {
@@ -201,15 +201,15 @@ async fn a_job_that_has_ended_is_told_from_any_point_on() {
 async fn what_happens_follows_what_has_happened() {
     let mut stream = Stream::follow(states(1..=2, State::Running), 0, LONG);
     // Told twice, by the store and by the core: once is enough.
-    let _ = stream.core.send(Event::State(ID, State::Running));
+    let _ = stream.core.send(Notice::State(ID, State::Running));
     assert_eq!(numbers(&[stream.next().await.unwrap()]), [Some(1)]);
     assert_eq!(numbers(&[stream.next().await.unwrap()]), [Some(2)]);
     let _ = stream
         .core
-        .send(Event::Progress(JobId(4), Arc::new(json!({"rows": 1}))));
+        .send(Notice::Progress(JobId(4), Arc::new(json!({"rows": 1}))));
     let _ = stream
         .core
-        .send(Event::Progress(ID, Arc::new(json!({"rows": 2}))));
+        .send(Notice::Progress(ID, Arc::new(json!({"rows": 2}))));
     let progress = stream.next().await.unwrap();
     assert_eq!(progress, "event: progress\ndata: {\"rows\":2}\n\n");
     stream.happens(3, State::Done);
@@ -234,7 +234,7 @@ async fn a_quiet_stream_shows_that_it_lives_and_ends_with_its_reader() {
     let mut stream = Stream::follow(states(1..=1, State::Running), 1, short(20));
     assert_eq!(stream.next().await.unwrap(), ": \n\n");
     // Other jobs' events do not keep it from that.
-    let _ = stream.core.send(Event::Log(JobId(9)));
+    let _ = stream.core.send(Notice::Log(JobId(9)));
     assert_eq!(stream.next().await.unwrap(), ": \n\n");
     let core = stream.core.clone();
     drop(stream.pieces);
@@ -263,7 +263,7 @@ async fn a_log_is_told_to_its_end_and_followed() {
     assert_eq!(stream.next().await.unwrap(), "one ");
     assert_eq!(stream.next().await.unwrap(), "two");
     memory.log.lock().unwrap().extend_from_slice(b" three");
-    stream.core.send(Event::Log(ID)).unwrap();
+    stream.core.send(Notice::Log(ID)).unwrap();
     assert_eq!(stream.next().await.unwrap(), " thr");
     assert_eq!(stream.next().await.unwrap(), "ee");
     memory.log.lock().unwrap().extend_from_slice(b"!");

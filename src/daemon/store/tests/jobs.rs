@@ -1,5 +1,5 @@
 use super::*;
-use crate::daemon::job::WorkerProcess;
+use crate::daemon::job::ProcessIdentity;
 
 /// A submission with every field set to something special.
 fn special() -> Submission {
@@ -45,7 +45,7 @@ fn every_field_comes_back() {
         job.opened = true;
         job.exit_code = Some(-75);
         job.error = Some("the worker said \u{fffd}\0".into());
-        job.worker = Some(WorkerProcess {
+        job.worker = Some(ProcessIdentity {
             pid: u32::MAX,
             started_ticks: 1 << 62,
             boot_id: "b-1".into(),
@@ -143,7 +143,7 @@ fn what_is_unfinished_is_shown_after_a_restart() {
     let mut jobs: Vec<Job> = (0..4)
         .map(|_| insert(&mut store, special_without_key()))
         .collect();
-    let worker = WorkerProcess {
+    let worker = ProcessIdentity {
         pid: 9,
         started_ticks: 8,
         boot_id: "b".into(),

@@ -1,0 +1,445 @@
+//! The core's thread.
+
+use std::{
+    collections::BTreeMap,
+    sync::Arc,
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+
+use tokio::{
+    runtime::Handle,
+    sync::{mpsc, watch},
+    time::timeout,
+};
+
+use super::{
+    handle::{Core, Figures, Notice, Refusal, Shared},
+    message::{Launch, Message, ProcessMessage, ProcessStart, Wanted},
+    take::{self, Effect, Reply, Terms},
+};
+use crate::{
+    daemon::{
+        job::{Demand, GpuDemand, Job, JobEvent, JobId, Millis, State},
+        schedule::{Grant, Queue, Running, Waiting},
+        settings::ServeSettings,
+        store::{JobStoreError, Reader, Store, Unfinished},
+    },
+    limits::{BATCH_MESSAGES_MAX, WAITING_JOBS_MAX},
+};
+
+/// Wait after the store could not take something.
+const STORE_PAUSE: Duration = Duration::from_secs(1);
+/// Longest time between two looks at what waits.
+const ROUND_EVERY: Duration = Duration::from_secs(60);
+
+/// What begins with a daemon.
+pub struct StartedCore {
+    /// The handle to the core.
+    pub core: Core,
+    /// Workers to start.
+    pub(in crate::daemon) launches: mpsc::UnboundedReceiver<Launch>,
+    /// Whether the daemon ends and the last worker has.
+    pub drained: watch::Receiver<bool>,
+    /// The core's threads; they end when every handle is gone.
+    pub threads: [JoinHandle<()>; 2],
+}
+
+struct CoreLoop {
+    store: Store,
+    shared: Arc<Shared>,
+    queue: Queue,
+    active: BTreeMap<JobId, ActiveJob>,
+    /// Jobs that have their turn, until that is committed.
+    granted: Vec<Grant>,
+    /// What workers have said that the store could not take.
+    again: Vec<Message>,
+    launches: mpsc::UnboundedSender<Launch>,
+    draining: bool,
+    drained: watch::Sender<bool>,
+    /// Jobs that have ended since the start, by state.
+    ended: BTreeMap<State, u64>,
+    /// Workers that were interrupted since the start.
+    interruptions: u64,
+}
+
+/// A job that has its turn.
+struct ActiveJob {
+    running: Running,
+    gpu: Option<usize>,
+    wanted: watch::Sender<Wanted>,
+}
+
+/// Opens the store and starts the core's threads. `runtime` must outlive them.
+pub fn start(
+    settings: &ServeSettings,
+    gpus: Vec<Option<String>>,
+    runtime: &Handle,
+) -> Result<StartedCore, JobStoreError> {
+    let store = Store::open(&settings.state_dir)?;
+    let reader = Reader::open(&settings.state_dir)?;
+    let (core, mut messages, mut asks) = Core::new(settings, gpus);
+    let (launches, to_launch) = mpsc::unbounded_channel();
+    let (drained, is_drained) = watch::channel(false);
+    let mut core_loop = CoreLoop {
+        store,
+        shared: Arc::clone(core.shared()),
+        queue: Queue::default(),
+        active: BTreeMap::new(),
+        granted: Vec::new(),
+        again: Vec::new(),
+        launches,
+        draining: false,
+        drained,
+        ended: BTreeMap::new(),
+        interruptions: 0,
+    };
+    core_loop.take_up()?;
+    let at_work = runtime.clone();
+    let core_thread = spawn("core", move || core_loop.work(&mut messages, &at_work))?;
+    let reader_thread = spawn("reader", move || {
+        while let Some(ask) = asks.blocking_recv() {
+            ask(&reader);
+        }
+    })?;
+    Ok(StartedCore {
+        core,
+        launches: to_launch,
+        drained: is_drained,
+        threads: [core_thread, reader_thread],
+    })
+}
+
+fn spawn(
+    name: &str,
+    work: impl FnOnce() + Send + 'static,
+) -> Result<JoinHandle<()>, JobStoreError> {
+    let thread = thread::Builder::new().name(name.into()).spawn(work);
+    thread.map_err(|error| JobStoreError::Thread(crate::store::plain(&error)))
+}
+
+impl CoreLoop {
+    fn work(&mut self, messages: &mut mpsc::Receiver<Message>, runtime: &Handle) {
+        self.admit();
+        loop {
+            let pause = self.pause();
+            let next = runtime.block_on(async { timeout(pause, messages.recv()).await });
+            let batch = match next {
+                Ok(Some(first)) => self.batch(first, messages),
+                Ok(None) => return,
+                Err(_elapsed) => std::mem::take(&mut self.again),
+            };
+            if !batch.is_empty() {
+                self.commit(batch);
+            }
+            self.admit();
+            let over = self.draining && self.active.is_empty() && self.again.is_empty();
+            self.drained
+                .send_if_modified(|drained| over && !std::mem::replace(drained, over));
+        }
+    }
+
+    /// Time until there may be something to do although nothing comes.
+    fn pause(&self) -> Duration {
+        if !self.again.is_empty() || !self.granted.is_empty() {
+            return STORE_PAUSE;
+        }
+        let now = now();
+        let wake = self.queue.next_wake(now).map_or(ROUND_EVERY, |at| {
+            Duration::from_millis((at - now).unsigned_abs())
+        });
+        wake.min(ROUND_EVERY)
+    }
+
+    fn batch(&mut self, first: Message, messages: &mut mpsc::Receiver<Message>) -> Vec<Message> {
+        let mut batch = std::mem::take(&mut self.again);
+        batch.push(first);
+        while batch.len() < BATCH_MESSAGES_MAX
+            && let Ok(next) = messages.try_recv()
+        {
+            batch.push(next);
+        }
+        batch
+    }
+
+    /// Takes up what an earlier daemon has left.
+    fn take_up(&mut self) -> Result<(), JobStoreError> {
+        let mut found = Vec::new();
+        self.store.unfinished(|job| found.push(job))?;
+        let mut gone = Vec::new();
+        for job in found {
+            if job.state.is_waiting() {
+                self.queue.insert(Waiting::from(&job));
+                continue;
+            }
+            let id = job.id;
+            match &job.worker {
+                Some(process) => {
+                    let orphan = Launch::Orphan(id, process.clone());
+                    // Its receiver is still with who called.
+                    self.launches.send(orphan).ok();
+                }
+                // It was not yet told its job, and never will be.
+                None => gone.push(Message::Process(id, ProcessMessage::Gone)),
+            }
+            let gpu = job.demand.gpu != GpuDemand::None;
+            let gpu = gpu.then(|| self.free_gpu()).flatten();
+            self.engage(id, job.uid, job.demand, gpu);
+        }
+        if !gone.is_empty() {
+            self.commit(gone);
+        }
+        Ok(())
+    }
+
+    fn terms(&self) -> Terms {
+        let now = now();
+        Terms {
+            now,
+            retry: self.shared.settings.retry,
+            ended_before: now - self.shared.settings.keep.as_millis() as Millis,
+            draining: self.draining,
+            full: self.queue.len() >= WAITING_JOBS_MAX,
+        }
+    }
+
+    /// Takes messages in one transaction, then does what follows from them.
+    fn commit(&mut self, batch: Vec<Message>) {
+        let terms = self.terms();
+        let effects = self.store.write(|tx| {
+            let taken = batch.iter().map(|message| take::take(tx, message, &terms));
+            taken.collect::<Result<Vec<Effect>, JobStoreError>>()
+        });
+        match effects {
+            Ok(effects) => {
+                for (message, effect) in batch.into_iter().zip(effects) {
+                    self.follow(message, effect);
+                }
+            }
+            Err(error) => self.not_stored(batch, &error),
+        }
+    }
+
+    /// The store could not take a batch: clients are told, the rest is tried again.
+    fn not_stored(&mut self, batch: Vec<Message>, error: &JobStoreError) {
+        tracing::error!("{error}");
+        for message in batch {
+            if message.is_request() {
+                let refusal = Refusal::Store(error.to_string());
+                message.answer(Err(refusal), Figures::default);
+            } else {
+                self.again.push(message);
+            }
+        }
+        thread::sleep(STORE_PAUSE);
+    }
+
+    fn follow(&mut self, message: Message, effect: Effect) {
+        if let Some(job) = effect.changed {
+            self.note(job);
+        }
+        match &message {
+            Message::Process(id, ProcessMessage::Said(_)) => self.publish(Notice::Log(*id)),
+            Message::Drain => self.drain(),
+            // Whatever its state is: its worker is no more.
+            Message::Process(
+                id,
+                ProcessMessage::Ended(_) | ProcessMessage::NotSpawned(_) | ProcessMessage::Gone,
+            ) => {
+                self.active.remove(id);
+                self.shared.forget_progress(*id);
+            }
+            _ => {}
+        }
+        let mut answer = effect.answer;
+        if let Ok(Reply::Submitted(submitted)) = &mut answer {
+            submitted.view.progress = self.shared.progress_of(&submitted.view.job);
+        }
+        message.answer(answer, || self.figures());
+    }
+
+    /// Brings memory up to a job as it is committed, and tells of it.
+    fn note(&mut self, job: Job) {
+        match Waiting::of(&job) {
+            Some(waiting) => self.queue.insert(waiting),
+            None => {
+                self.queue.remove(job.id);
+            }
+        }
+        if job.ending.is_some()
+            && let Some(worker) = self.active.get(&job.id)
+        {
+            worker.wanted.send_replace(Wanted::Stop);
+        }
+        if job.state.is_final() {
+            *self.ended.entry(job.state).or_default() += 1;
+        }
+        if job.state == State::Interrupted {
+            self.interruptions += 1;
+        }
+        // That a worker's process is known is no other state.
+        if job.state != State::Starting || job.worker.is_none() {
+            let error = job.error.as_deref().unwrap_or_default();
+            let (id, user, state) = (job.id, job.uid, job.state.name());
+            tracing::info!(job = id.0, user, state, error, "job {id} is {state}");
+        }
+        self.publish(Notice::State(job.id, job.state));
+    }
+
+    fn publish(&self, notice: Notice) {
+        // Nobody may be listening.
+        self.shared.events.send(event).ok();
+    }
+
+    /// Starts whatever has its turn.
+    fn admit(&mut self) {
+        if self.draining {
+            return;
+        }
+        // While the store can't take that jobs have their turn, nothing more is given one.
+        if self.granted.is_empty() {
+            self.granted = self.round();
+        }
+        if !self.granted.is_empty() {
+            self.start_granted();
+        }
+    }
+
+    fn round(&mut self) -> Vec<Grant> {
+        let running: Vec<Running> = self.active.values().map(|worker| worker.running).collect();
+        self.queue
+            .round(&self.shared.settings.budget, &running, now())
+    }
+
+    /// Commits that jobs have their turn, and has their workers started.
+    fn start_granted(&mut self) {
+        let (terms, granted) = (self.terms(), &self.granted);
+        let admitted = self.store.write(|tx| {
+            let admit = |grant: &Grant| {
+                let effect = take::apply_event(tx, grant.id, JobEvent::Admitted, &terms)?;
+                Ok((effect.changed, grant.gpu))
+            };
+            granted
+                .iter()
+                .map(admit)
+                .collect::<Result<Vec<_>, JobStoreError>>()
+        });
+        match admitted {
+            Ok(admitted) => {
+                self.granted.clear();
+                for (job, gpu) in admitted {
+                    if let Some(job) = job {
+                        self.launch(job, gpu);
+                    }
+                }
+            }
+            Err(error) => tracing::error!("{error}"),
+        }
+    }
+
+    fn launch(&mut self, job: Job, gpu: bool) {
+        let gpu = gpu.then(|| self.free_gpu()).flatten();
+        let wanted = self.engage(job.id, job.uid, job.demand, gpu);
+        let order = ProcessStart {
+            id: job.id,
+            uid: job.uid,
+            settings: job.settings.clone(),
+            mode: job.mode_of_next_attempt(),
+            opened: job.opened,
+            gpu: gpu.map(|index| self.shared.gpus.get(index).cloned().flatten()),
+            wanted,
+        };
+        self.note(job);
+        // If nobody launches any more the process is about to end.
+        self.launches.send(Launch::New(Box::new(order))).ok();
+    }
+
+    /// Counts a job among those that have a worker.
+    fn engage(
+        &mut self,
+        id: JobId,
+        uid: u32,
+        demand: Demand,
+        gpu: Option<usize>,
+    ) -> watch::Receiver<Wanted> {
+        let (wanted, hears) = watch::channel(Wanted::Work);
+        let running = Running {
+            id,
+            uid,
+            demand,
+            gpu: gpu.is_some(),
+        };
+        let worker = ActiveJob {
+            running,
+            gpu,
+            wanted,
+        };
+        self.active.insert(id, worker);
+        hears
+    }
+
+    fn free_gpu(&self) -> Option<usize> {
+        let taken = |index: &usize| self.active.values().any(|w| w.gpu == Some(*index));
+        (0..self.shared.settings.budget.gpus as usize).find(|index| !taken(index))
+    }
+
+    /// The daemon ends: every worker is asked to stop.
+    fn drain(&mut self) {
+        self.draining = true;
+        self.shared.close();
+        let ids: Vec<JobId> = self.active.keys().copied().collect();
+        let terms = self.terms();
+        let asked = self.store.write(|tx| {
+            let ask = |id: &JobId| take::apply_event(tx, *id, JobEvent::DrainAsked, &terms);
+            ids.iter()
+                .map(ask)
+                .collect::<Result<Vec<_>, JobStoreError>>()
+        });
+        match asked {
+            Ok(effects) => effects
+                .into_iter()
+                .filter_map(|effect| effect.changed)
+                .for_each(|job| self.note(job)),
+            Err(error) => tracing::error!("{error}"),
+        }
+        // Also those of which the store does not know it.
+        for worker in self.active.values() {
+            worker.wanted.send_replace(Wanted::Stop);
+        }
+    }
+
+    fn figures(&self) -> Figures {
+        let mut admitted = crate::daemon::core::Resources::default();
+        for worker in self.active.values() {
+            let running = worker.running;
+            admitted.memory_bytes += running.demand.memory_bytes;
+            admitted.threads += running.demand.threads;
+            admitted.gpus += u32::from(running.gpu);
+        }
+        Figures {
+            admitted,
+            waiting: self.queue.len() as u64,
+            jobs: self.store.counts().unwrap_or_default(),
+            ended: self.ended.clone(),
+            interruptions: self.interruptions,
+        }
+    }
+}
+
+impl From<&Unfinished> for Waiting {
+    fn from(job: &Unfinished) -> Self {
+        Self {
+            id: job.id,
+            uid: job.uid,
+            priority: job.priority,
+            demand: job.demand,
+            ready_at: job.retry_at.unwrap_or(job.submitted_at),
+            passed: 0,
+        }
+    }
+}
+
+/// Milliseconds since 1970.
+pub(super) fn now() -> Millis {
+    jiff::Timestamp::now().as_millisecond()
+}
