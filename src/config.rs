@@ -31,6 +31,7 @@ mod tests;
 mod value;
 mod work;
 
+pub use crate::identity::KeyKind;
 pub use error::ConfigError;
 pub use job_file::WRITTEN_BY;
 pub use path::{read_path, written_path};
@@ -39,4 +40,3 @@ pub use settings::{
     FALSE_POSITIVE_RATE_DEFAULT, JobSettings, JobSpec, ModeFlags, PARENT_TIMEOUT_DEFAULT, Work,
 };
 pub use value::{Dedup, SettingInfo, Task};
-pub use crate::identity::KeyKind;

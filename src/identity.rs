@@ -40,8 +40,8 @@ mod colours;
 #[cfg(test)]
 mod device;
 mod elements;
-mod key_maker;
 mod key_kind;
+mod key_maker;
 mod kinds;
 mod molecule;
 mod reason;

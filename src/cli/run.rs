@@ -93,17 +93,17 @@ fn attempt_job(settings: JobSettings, json: bool, attempt: &Attempt) -> Result<E
     })
 }
 
-/// Who asks a job to stop, and resumes it.
+/// Who stops a job and resumes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stops {
-    /// A supervisor, by its signal. SIGINT and SIGTERM are the supervisor's.
+    /// A supervisor, with its own signal. The supervisor handles SIGINT and SIGTERM.
     FromSupervisor,
-    /// Whoever sends SIGINT or SIGTERM.
+    /// A user or another program, with SIGINT or SIGTERM.
     FromOutside,
 }
 
-/// Does a job. `go` is called when it is planned; before that nothing is written, except that what a
-/// complete run has left to clear up is cleared up. `planning` is what [`end_on_signals`] gave.
+/// Runs a job. Calls `go` when the job is planned. Before that it writes nothing, except that it finishes the
+/// clean-up of a complete run. `planning` is the flag of [`end_on_signals`].
 pub(super) fn run_job(
     settings: JobSettings,
     json: bool,
@@ -154,37 +154,37 @@ pub(super) fn run_job(
     }
 }
 
-/// What the first Ctrl-C does, and the second would do.
-const STOPPING: &str = "molsieve: stopping at a checkpoint; a second Ctrl-C ends the job at once, and what \
-    was made after its last checkpoint is made again on --resume";
+/// What the first Ctrl-C does, and what a second one would do.
+const STOPPING: &str = "molsieve: stopping at a checkpoint; a second Ctrl-C ends the job at once, and \
+    --resume then repeats the work since the last checkpoint";
 
 /// Ends the process because RDKit has exceeded the time limit on a row.
 fn end_timed_out(job: &Job, row: u64, json: bool, stops: Stops) -> ! {
     let why = format!(
-        "RDKit worked on row {row} for longer than --parent-timeout {} without giving a product",
+        "RDKit spent more than --parent-timeout {} seconds on row {row} without giving a product",
         job.spec.parent_timeout
     );
     let exit = match stops {
         Stops::FromSupervisor => {
             let _ = writeln!(
                 std::io::stderr(),
-                "molsieve: {why}; the row is tried once more alone"
+                "molsieve: {why}; trying the row once more, alone"
             );
             attempts::TIMED_OUT
         }
         Stops::FromOutside => {
             let output = &job.spec.output;
             let error = CliError::Stopped(format!(
-                "{why}: stopped at a checkpoint; {} goes on from it and tries the row alone",
+                "{why}: stopped at a checkpoint; {} continues from it and tries the row alone",
                 attempts::resume(Some(output))
             ));
-            super::tell(&error, json) as i32
+            super::report_error(&error, json) as i32
         }
     };
     signal_hook::low_level::exit(exit)
 }
 
-/// Says how a job ended.
+/// Reports how a job ended.
 fn ended(job: &Job, outcome: Outcome, json: bool) -> Result<Exit, CliError> {
     match outcome {
         Outcome::Done(manifest) => {
@@ -198,7 +198,7 @@ fn ended(job: &Job, outcome: Outcome, json: bool) -> Result<Exit, CliError> {
         }
         Outcome::TimedOut { .. } => unreachable!("run_job ends the process then"),
         Outcome::Stopped { kept, free } => Err(CliError::Stopped(format!(
-            "{}stopped at a checkpoint with {}; molsieve run --resume --output {} goes on from it",
+            "{}stopped at a checkpoint with {}; molsieve run --resume --output {} continues from it",
             free.map_or_else(String::new, |free| format!(
                 "the disk is nearly full ({} free); ",
                 ByteSize(free)
@@ -209,9 +209,9 @@ fn ended(job: &Job, outcome: Outcome, json: bool) -> Result<Exit, CliError> {
     }
 }
 
-/// Ends the process although a thread is still at work, most likely inside RDKit, and can't be ended.
-/// What the last checkpoint says stands. The exit handlers of C++ are passed over: they would take
-/// RDKit's tables from under it.
+/// Ends the process while a thread still works, most likely inside RDKit, and can't be stopped. The last
+/// checkpoint stays valid. Skips the exit handlers of C++: they would free RDKit's tables while the thread
+/// uses them.
 fn end_with_stuck_thread(
     job: &Job,
     reporter: &Reporter<'_>,
@@ -225,12 +225,12 @@ fn end_with_stuck_thread(
     }
     let stopped = || {
         CliError::Stopped(format!(
-            "stopped at a checkpoint; {} goes on from it",
+            "stopped at a checkpoint; {} continues from it",
             attempts::resume(Some(&job.spec.output))
         ))
     };
     let error = stuck.error.map_or_else(stopped, CliError::from);
-    let exit = super::tell(&error, json);
+    let exit = super::report_error(&error, json);
     signal_hook::low_level::exit(exit as i32)
 }
 
@@ -244,11 +244,11 @@ pub(super) fn try_parents() -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// What is to be done about a run that was begun before.
+/// What to do about a run that was begun earlier.
 pub(super) enum Begun {
-    /// Nothing: it is complete, and ended so.
+    /// Nothing: it is complete, and ended with this exit code.
     Complete(Exit),
-    /// To run with the settings given, and then those it was begun with.
+    /// Run it with the settings given now, and otherwise those it was begun with.
     Settings(Box<JobSettings>),
 }
 
@@ -257,7 +257,7 @@ pub(super) fn begun(given: JobSettings, json: bool) -> Result<Begun, CliError> {
         return Ok(Begun::Settings(given.into()));
     };
     if OutputDir::check(&output, Existing::Resume)? == Found::Complete {
-        // The process may have ended between the manifest and the end of its clearing up.
+        // The process may have ended after it wrote the manifest and before it had cleaned up.
         if output.join(WORK_DIR).exists() {
             OutputDir::open(&output, Existing::Resume)?.finish()?;
         }
@@ -267,7 +267,7 @@ pub(super) fn begun(given: JobSettings, json: bool) -> Result<Begun, CliError> {
             let manifest = Box::new(manifest);
             say_event(&Event::Done { manifest });
         } else {
-            let complete = "this run is complete, there is nothing to resume";
+            let complete = "this run is complete; there is nothing to resume";
             say(&format!("{}: {complete}", output.display()));
         }
         return Ok(Begun::Complete(exit));
@@ -291,7 +291,7 @@ fn exit_of(manifest: &Manifest) -> Exit {
     }
 }
 
-/// Whether the disk has room for what a job that is begun is expected to write.
+/// Refuses a new job if the disk has less space than the job is expected to write.
 fn check_free_space(job: &Job) -> Result<(), CliError> {
     let (spec, estimate) = (&job.spec, &job.plan.estimate);
     let needed = estimate.disk_bytes() + estimate.disk_bytes_while_running();
@@ -310,7 +310,7 @@ fn check_free_space(job: &Job) -> Result<(), CliError> {
 pub(super) fn plan(args: JobArgs<DeriveFlags>) -> Result<Exit, CliError> {
     let json = args.json;
     let mut settings = over_file(args.settings.into(), args.job.as_deref())?;
-    // A plan writes nothing, so it needs no place to write to.
+    // A plan writes nothing, so it needs no output directory.
     let has_place = settings.output.is_some();
     settings.output.get_or_insert_with(|| PathBuf::from("."));
     let job_file = settings.job_file.clone();
@@ -338,11 +338,11 @@ pub(super) fn over_file(
     })
 }
 
-/// While the flag is set, Ctrl-C and SIGTERM end the process at once: so far it has changed nothing, and
-/// what an earlier one has left stands.
+/// While the returned flag is set, Ctrl-C and SIGTERM end the process at once: it has changed nothing yet, and
+/// the files of an earlier run stay valid.
 pub(super) fn end_on_signals(stops: Stops) -> Result<Arc<AtomicBool>, CliError> {
     if stops == Stops::FromSupervisor {
-        // They are the supervisor's, which a terminal sends them too.
+        // A terminal sends these signals to the supervisor too, which handles them.
         let ignored = Arc::new(AtomicBool::new(false));
         on_signals(Stops::FromOutside, |signal| {
             signal_hook::flag::register(signal, Arc::clone(&ignored))
@@ -356,8 +356,8 @@ pub(super) fn end_on_signals(stops: Stops) -> Result<Arc<AtomicBool>, CliError> 
     Ok(planning)
 }
 
-/// A flag that Ctrl-C and SIGTERM set. A second one ends the process at once; what the last checkpoint
-/// says stands then too.
+/// A flag that Ctrl-C and SIGTERM set. A second signal ends the process at once; the last checkpoint stays
+/// valid.
 fn stop_on_signals(stops: Stops) -> Result<Arc<AtomicBool>, CliError> {
     let stop = Arc::new(AtomicBool::new(false));
     on_signals(stops, |signal| {

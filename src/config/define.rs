@@ -18,13 +18,19 @@
 
 /// Type of a checked setting.
 macro_rules! checked_type {
-    ($type:ty) => { $type };
-    ($type:ty, $default:expr) => { <$type as $crate::config::value::Given>::Value };
+    ($type:ty) => {
+        $type
+    };
+    ($type:ty, $default:expr) => {
+        <$type as $crate::config::value::Given>::Value
+    };
 }
 
 /// A checked setting from one that may be given.
 macro_rules! checked_value {
-    ($given:expr) => { $given };
+    ($given:expr) => {
+        $given
+    };
     ($given:expr, $default:expr) => {
         match $given {
             Some(value) => value,
@@ -35,14 +41,22 @@ macro_rules! checked_value {
 
 /// The reverse.
 macro_rules! given_value {
-    ($checked:expr) => { $checked.clone() };
-    ($checked:expr, $default:expr) => { Some($checked.clone()) };
+    ($checked:expr) => {
+        $checked.clone()
+    };
+    ($checked:expr, $default:expr) => {
+        Some($checked.clone())
+    };
 }
 
 /// Whether `#[resume(…)]` demands the same value.
 macro_rules! same_on_resume {
-    (same) => { true };
-    (any) => { false };
+    (same) => {
+        true
+    };
+    (any) => {
+        false
+    };
 }
 
 /// Defines all types of settings. `common` settings belong to every job; each further group to the task it

@@ -28,9 +28,10 @@ impl ToSchema for JobSettings {}
 pub(super) fn json_schema() -> Json {
     let mut properties = serde_json::Map::new();
     let mut task = <Option<Task> as Given>::schema(None);
-    task["description"] = "What the job does: derive (apply rules, or clean the library where there are \
+    task["description"] =
+        "What the job does: derive (apply rules, or clean the library where there are \
         none) or dedup (keep the first record of each molecule)."
-        .into();
+            .into();
     properties.insert("task".into(), task);
     for (name, documentation, mut schema) in JobSettings::schemas() {
         schema["description"] = description(&documentation).into();

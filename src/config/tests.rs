@@ -24,7 +24,8 @@ fn job_file(text: &str) -> Result<JobSettings, ConfigError> {
     let path = folder.path().join("job.toml");
     std::fs::write(&path, text).unwrap();
     let settings = JobSettings::from_file(&path)?;
-    let settings = settings.with_paths(|path| path.strip_prefix(folder.path()).unwrap_or(path).into());
+    let settings =
+        settings.with_paths(|path| path.strip_prefix(folder.path()).unwrap_or(path).into());
     Ok(JobSettings {
         job_file: None,
         ..settings
@@ -94,7 +95,12 @@ fn the_identity_changes_with_the_settings_that_change_the_files_and_no_others() 
         assert_ne!(one, other, "{}", info.name);
         let identities = [one, other].map(|job| job.check().unwrap().identity());
         let changed = identities[0] != identities[1];
-        assert_eq!(changed, SAME_ON_RESUME.contains(&info.name), "{}", info.name);
+        assert_eq!(
+            changed,
+            SAME_ON_RESUME.contains(&info.name),
+            "{}",
+            info.name
+        );
     }
     let of = |text: &str| job_file(text).unwrap().check().unwrap().identity();
     let derive = of("input = ['a']\noutput = 'o'\n");
@@ -138,7 +144,12 @@ fn a_subcommand_has_the_flags_of_its_task_alone() {
     let derive = flags::<DeriveFlags>("-i a -r r.toml --key structure --properties").unwrap();
     assert_eq!(derive.rules, [Path::new("r.toml")]);
     assert!(flags::<DedupFlags>("-i a --canonical --check 5 --part-size 1MiB").is_ok());
-    for flag in ["--rules r", "--properties", "--key structure", "--chemistry fast"] {
+    for flag in [
+        "--rules r",
+        "--properties",
+        "--key structure",
+        "--chemistry fast",
+    ] {
         assert!(flags::<DedupFlags>(flag).is_err(), "{flag}");
     }
     for flag in ["--canonical", "--check 5"] {
@@ -150,10 +161,16 @@ fn a_subcommand_has_the_flags_of_its_task_alone() {
 fn settings_of_another_task_are_refused() {
     let refusal = |text: &str| {
         let settings = job_file(&format!("input = ['a']\noutput = 'o'\n{text}\n")).unwrap();
-        settings.check().map(drop).map_err(|error| error.to_string())
+        settings
+            .check()
+            .map(drop)
+            .map_err(|error| error.to_string())
     };
     let derive = "a job that derives products has no such setting; molsieve dedup has";
-    assert_eq!(refusal("canonical = true"), Err(format!("--canonical: {derive}")));
+    assert_eq!(
+        refusal("canonical = true"),
+        Err(format!("--canonical: {derive}"))
+    );
     assert_eq!(refusal("check = 5"), Err(format!("--check: {derive}")));
     let dedup = "a deduplication has no such setting; molsieve run has";
     for (name, setting) in [
@@ -184,13 +201,25 @@ fn a_job_file_that_an_earlier_version_wrote_for_a_deduplication_is_read() {
 #[test]
 fn a_job_file_is_faulted_where_it_is_wrong() {
     let error = job_file("input = ['a.smi']\nmemroy = '2GiB'\n").unwrap_err();
-    let ConfigError::Syntax { line, column, reason, .. } = &error else {
+    let ConfigError::Syntax {
+        line,
+        column,
+        reason,
+        ..
+    } = &error
+    else {
         panic!("{error}")
     };
     assert_eq!((*line, *column), (2, 1));
-    assert!(reason.contains("memroy") && !reason.contains('\n'), "{reason}");
+    assert!(
+        reason.contains("memroy") && !reason.contains('\n'),
+        "{reason}"
+    );
     let error = job_file("memory = 'lots'\n").unwrap_err();
-    assert!(error.to_string().contains("`lots` is not a size"), "{error}");
+    assert!(
+        error.to_string().contains("`lots` is not a size"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -206,7 +235,10 @@ fn values_out_of_range_name_their_flag() {
         ..settings
     };
     let error = missing.check().unwrap_err();
-    assert_eq!(error.to_string(), "no --input is given; see molsieve run --help");
+    assert_eq!(
+        error.to_string(),
+        "no --input is given; see molsieve run --help"
+    );
 }
 
 #[test]
@@ -248,7 +280,10 @@ fn the_schema_says_everything_in_openapi_too() {
     }
     assert_eq!(properties.len(), JobSettings::ALL.len() + 1);
     let timeout = &properties["parent_timeout"];
-    assert_eq!((&timeout["minimum"], &timeout["maximum"]), (&json!(1), &json!(604_800)));
+    assert_eq!(
+        (&timeout["minimum"], &timeout["maximum"]),
+        (&json!(1), &json!(604_800))
+    );
     let slot_size = &properties["slot_size"]["anyOf"];
     assert_eq!(slot_size[1]["pattern"], "^[1-9][0-9]{0,2} ?[M](i?B)?$");
 }

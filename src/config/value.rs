@@ -25,16 +25,7 @@ pub enum Dedup {
 
 /// What a job does.
 #[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    ValueEnum,
-    Serialize,
-    Deserialize,
-    utoipa::ToSchema,
+    Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Serialize, Deserialize, utoipa::ToSchema,
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Task {
@@ -94,9 +85,8 @@ impl ValueEnum for Method {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         Some(match self {
-            Self::Fast => {
-                PossibleValue::new("fast").help("Shortcuts where they provably give the same answer")
-            }
+            Self::Fast => PossibleValue::new("fast")
+                .help("Shortcuts where they provably give the same answer"),
             Self::Reference => {
                 PossibleValue::new("reference").help("The plain loop: sanitize every product fully")
             }
@@ -279,7 +269,11 @@ impl Value for ByteSize {
         let fits = |(_, shift): &(char, u32)| {
             range.start().0 <= 1 << shift && 999 << shift <= range.end().0
         };
-        let units: String = UNITS.iter().filter(|unit| fits(unit)).map(|(unit, _)| unit).collect();
+        let units: String = UNITS
+            .iter()
+            .filter(|unit| fits(unit))
+            .map(|(unit, _)| unit)
+            .collect();
         json!({ "anyOf": [
             { "type": "integer", "minimum": range.start().0, "maximum": range.end().0 },
             { "type": "string", "pattern": format!("^[1-9][0-9]{{0,2}} ?[{units}](i?B)?$") },

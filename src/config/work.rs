@@ -36,7 +36,12 @@ impl JobSettings {
     fn check_task(&self) -> Result<(), ConfigError> {
         let task = self.task.unwrap_or_default();
         let foreign = self.given().find(|info| self.is_foreign(info, task));
-        let Some(SettingInfo { name, task: Some(owner), .. }) = foreign else {
+        let Some(SettingInfo {
+            name,
+            task: Some(owner),
+            ..
+        }) = foreign
+        else {
             return Ok(());
         };
         let kind = match task {
@@ -44,7 +49,10 @@ impl JobSettings {
             Task::Dedup => "a deduplication",
         };
         let reason = format!("{kind} has no such setting; {} has", owner.command());
-        Err(ConfigError::Value { setting: name, reason })
+        Err(ConfigError::Value {
+            setting: name,
+            reason,
+        })
     }
 
     fn is_foreign(&self, info: &SettingInfo, task: Task) -> bool {
@@ -150,9 +158,9 @@ impl JobSpec {
         let written = serde_json::to_value(self.written())
             .expect("settings are numbers, words and lists of UTF-8 texts");
         let task = self.task();
-        let compared = JobSettings::ALL.iter().filter(|info| {
-            info.same_on_resume && info.task.is_none_or(|owner| owner == task)
-        });
+        let compared = JobSettings::ALL
+            .iter()
+            .filter(|info| info.same_on_resume && info.task.is_none_or(|owner| owner == task));
         let mut identity: BTreeMap<_, _> = compared
             .map(|info| {
                 let value = written.get(info.name).map(|value| match value.as_str() {

@@ -9,11 +9,11 @@ use super::{tests::view, *};
 use crate::{
     chem::Method,
     config::{Dedup, JobSettings, Task},
-    identity::KeyKind,
     daemon::{
         core::{NodeView, Refusal, Resources},
         job::{Demand, GpuDemand, Mode, State},
     },
+    identity::KeyKind,
     limits,
     sieve::EngineChoice,
 };
@@ -51,7 +51,10 @@ fn every_route_is_described_and_the_reverse() {
 fn every_setting_is_described_and_the_reverse() {
     let described = schema("JobSettings");
     assert_eq!(described["additionalProperties"], false);
-    let mut all: BTreeSet<_> = JobSettings::ALL.iter().map(|info| info.name.to_owned()).collect();
+    let mut all: BTreeSet<_> = JobSettings::ALL
+        .iter()
+        .map(|info| info.name.to_owned())
+        .collect();
     all.insert("task".into());
     assert_eq!(keys(&described["properties"]), all);
     let engines = words(&[
