@@ -3,13 +3,13 @@ set -euo pipefail
 
 usage() {
     cat <<'TEXT'
-Holds the daemon against its OpenAPI document: schemathesis sends it what the document allows and what it does
-not, and every answer must be one that the document names.
+Compares the daemon with its OpenAPI document: schemathesis sends requests that the document allows and requests
+that it does not, and the document must describe every answer.
 
 usage: scripts/api.sh [SEED]
 
-Does the set-up of scripts/test.sh and installs tests/api/requirements.txt into .venv-api/. Ends with 1 if
-anything is found.
+Does the set-up of scripts/test.sh and installs tests/api/requirements.txt into .venv-api/. Exits with 1 if there
+is a difference.
 TEXT
 }
 
