@@ -79,7 +79,10 @@ fn job(output: &Path, threads: usize) -> Job {
         let clock = WorkClock::default();
         let mut tried =
             |parent| trial::transform(rdkit, &mut transformer, &mut slot, parent, &clock);
-        parents.iter().map(|parent| tried(parent).map(Ok)).collect()
+        parents
+            .iter()
+            .map(|parent| Ok(Ok(tried(parent)?)))
+            .collect()
     })
     .unwrap();
     Job {

@@ -10,7 +10,7 @@ usage: scripts/daemon-kill.sh [KILLS] [SEED]
   KILLS  how many kills     (default: 100; about a second each)
   SEED   of the instants    (default: another one every time)
 
-Does the set-up of scripts/test.sh and runs a test of tests/daemon.rs, which is part of the test suite, with
+Does the set-up of scripts/test.sh and runs a test of tests/it/daemon.rs, which is part of the test suite, with
 more kills and jobs. Ends with 1 unless every job ends done, once, with the same bytes as an uninterrupted run.
 TEXT
 }
@@ -27,4 +27,4 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/setup.sh
 echo "seed $seed"
 MOLSIEVE_DAEMON_KILLS=$kills MOLSIEVE_KILL_SEED=$seed \
-    cargo test --release --locked --test daemon -- whatever_is_killed --nocapture
+    cargo test --release --locked --test it -- daemon::whatever_is_killed --nocapture

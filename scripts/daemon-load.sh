@@ -18,4 +18,4 @@ fi
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=scripts/setup.sh
 . scripts/setup.sh
-MOLSIEVE_LOAD=full cargo test --release --locked --test daemon_load -- --nocapture
+MOLSIEVE_LOAD=full cargo test --release --locked --test it -- daemon_load:: --nocapture

@@ -20,7 +20,7 @@ finding: a panic, a failed check, 20 seconds for one input, or more than 2 GiB o
 1 if there was any.
 
 A finding is fixed where the fault is, and its input goes to tests/fuzz/findings/TARGET, from where
-the tests (tests/corpora.rs) replay it.
+the tests (tests/it/corpora.rs) replay it.
 
 FUZZ_JOBS         targets at a time   (default: 2)
 CARGO_TARGET_DIR  the build folder    (default: target)

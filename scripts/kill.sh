@@ -10,7 +10,7 @@ usage: scripts/kill.sh [KILLS] [SEED]
   KILLS  how many kills     (default: 200; about a second each)
   SEED   of the instants    (default: another one every time)
 
-Does the set-up of scripts/test.sh and runs tests/kill.rs, which is part of the test suite, with more
+Does the set-up of scripts/test.sh and runs tests/it/kill.rs, which is part of the test suite, with more
 kills. After each kill whatever is visible is read, by pyarrow too. Ends with 1 if a file can't be read,
 if a manifest names a missing file, or if a run does not end with the same bytes as an uninterrupted one.
 TEXT
@@ -31,4 +31,4 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 make_venv
 echo "seed $seed"
 MOLSIEVE_KILLS=$kills MOLSIEVE_KILL_SEED=$seed MOLSIEVE_PYTHON=$PWD/.venv/bin/python \
-    cargo test --release --locked --test kill
+    cargo test --release --locked --test it -- kill::

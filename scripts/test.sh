@@ -30,7 +30,7 @@ export MOLSIEVE_REQUIRE_ENGINES=${MOLSIEVE_REQUIRE_ENGINES-wgpu}
 ./scripts/ptx.sh --check
 
 # Faults on purpose; first, so that the binary left behind is the one without them.
-cargo test --release --locked --features failpoints --test faults
+cargo test --release --locked --features failpoints --test it -- faults::
 cargo test --release --locked --lib --bins --tests
 # The ring again, under a scheduler that tries thousands of interleavings.
 cargo test --release --locked --features shuttle --lib ring::

@@ -31,12 +31,14 @@ use cxx::UniquePtr;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    account::{Counts, RuleAccount},
     limits::{
         PARENT_ATOMS_MAX, PARENT_SMILES_BYTES_MAX, PRODUCT_SMILES_BYTES_MAX,
         PRODUCTS_CHECKED_ONE_IN, PRODUCTS_PER_CALL, SITES_PER_RULE_MAX,
     },
+    reject::{RejectCode, Rejection},
     rules::{Rule, RuleSet},
-    slot::{Dropped, ParentFlags, RuleDropped, Slot},
+    slot::{ParentFlags, Slot},
 };
 
 /// Proof that RDKit's shared tables are built and its log is captured.
@@ -66,13 +68,13 @@ impl RdKit {
 
     /// The canonical SMILES of a mol block (V2000 or V3000), with its enhanced stereo behind it (CXSMILES), or
     /// why RDKit can't read it.
-    pub fn mol_block_to_smiles(self, block: &[u8]) -> Result<String, String> {
-        ffi::mol_block_to_smiles(block).map_err(|error| error.what().to_owned())
+    pub fn mol_block_to_smiles(self, block: &[u8]) -> Result<String, Rejection> {
+        answer(ffi::mol_block_to_smiles(block, false))
     }
 
     /// What [`RdKit::identity_smiles`] is for SMILES, for a mol block.
-    pub fn mol_block_to_identity(self, block: &[u8]) -> Result<String, String> {
-        ffi::mol_block_to_identity(block).map_err(|error| error.what().to_owned())
+    pub fn mol_block_to_identity(self, block: &[u8]) -> Result<String, Rejection> {
+        answer(ffi::mol_block_to_smiles(block, true))
     }
 
     /// For tests: how the molecule of the fast parser differs from that of RDKit's own, `None` if it
@@ -90,30 +92,38 @@ impl RdKit {
     }
 
     /// The canonical SMILES of a SMILES, or why RDKit can't read it or can't write it.
-    pub fn canonical_smiles(self, smiles: &str) -> Result<String, String> {
-        write(smiles, ffi::write_canonical)
+    pub fn canonical_smiles(self, smiles: &str) -> Result<String, Rejection> {
+        answer(ffi::smiles_to_smiles(smiles.as_bytes(), false))
     }
 
     /// The canonical SMILES, behind which a molecule with enhanced stereo has the extension of CXSMILES
     /// that says so: equal exactly where molecules are.
-    pub fn identity_smiles(self, smiles: &str) -> Result<String, String> {
-        write(smiles, ffi::write_identity)
+    pub fn identity_smiles(self, smiles: &str) -> Result<String, Rejection> {
+        answer(ffi::smiles_to_smiles(smiles.as_bytes(), true))
     }
 }
 
-/// What `write` writes of the molecule that RDKit reads.
-fn write(
-    smiles: &str,
-    write: impl FnOnce(&ffi::ROMol) -> Result<String, cxx::Exception>,
-) -> Result<String, String> {
-    cxx::let_cxx_string!(text = smiles);
-    ffi::forget_failures();
-    let mol = rdkit_sys::ro_mol_ffi::smiles_to_mol(&text)
-        .map_err(|error| ffi::why_unreadable(error.what()))?;
-    if mol.is_null() {
-        return Err(ffi::why_unreadable(""));
+fn answer(answer: ffi::Answer) -> Result<String, Rejection> {
+    match code(answer.failure) {
+        None => Ok(answer.text),
+        Some(code) => Err(code.because(answer.text)),
     }
-    write(&mol).map_err(|error| error.what().to_owned())
+}
+
+/// The code of a failure; `None` if there is no failure.
+fn code(failure: ffi::Failure) -> Option<RejectCode> {
+    Some(match failure {
+        ffi::Failure::None => return None,
+        ffi::Failure::Empty => RejectCode::Empty,
+        ffi::Failure::TooLarge => RejectCode::TooLarge,
+        ffi::Failure::MolBlock => RejectCode::Sdf,
+        ffi::Failure::Syntax => RejectCode::Syntax,
+        ffi::Failure::Valence => RejectCode::Valence,
+        ffi::Failure::Kekulize => RejectCode::Kekulize,
+        ffi::Failure::Sanitize => RejectCode::Sanitize,
+        ffi::Failure::Write => RejectCode::Write,
+        _ => RejectCode::Rdkit,
+    })
 }
 
 /// Why the chemistry can't work.
@@ -277,21 +287,21 @@ impl Transformer {
     }
 
     /// Parses a parent. The error says why it can't be used.
-    pub fn begin(&mut self, smiles: &[u8]) -> Result<(), String> {
+    pub fn begin(&mut self, smiles: &[u8]) -> Result<(), Rejection> {
         self.begin_with(smiles, |inner| inner.begin(smiles))
     }
 
     /// The same for a mol block; `smiles` is what [`RdKit::mol_block_to_smiles`] gives for it. Where RDKit can't read
     /// its own SMILES back, it is the block's molecule that is transformed.
-    pub fn begin_mol_block(&mut self, block: &[u8], smiles: &[u8]) -> Result<(), String> {
+    pub fn begin_mol_block(&mut self, block: &[u8], smiles: &[u8]) -> Result<(), Rejection> {
         self.begin_with(smiles, |inner| inner.begin_mol_block(block, smiles))
     }
 
     fn begin_with(
         &mut self,
         smiles: &[u8],
-        begin: impl FnOnce(Pin<&mut ffi::Transformer>) -> Result<bool, cxx::Exception>,
-    ) -> Result<(), String> {
+        begin: impl FnOnce(Pin<&mut ffi::Transformer>) -> Result<ffi::Failure, cxx::Exception>,
+    ) -> Result<(), Rejection> {
         check_text(smiles)?;
         #[cfg(feature = "failpoints")]
         {
@@ -300,10 +310,10 @@ impl Transformer {
         let began = Instant::now();
         let begun = begin(self.inner.pin_mut());
         self.times.parse += began.elapsed();
-        match begun {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(self.inner.reason().to_owned()),
-            Err(error) => Err(error.what().to_owned()),
+        match begun.map(code) {
+            Ok(None) => Ok(()),
+            Ok(Some(code)) => Err(code.because(self.inner.reason())),
+            Err(error) => Err(RejectCode::Rdkit.because(error.what())),
         }
     }
 
@@ -316,8 +326,8 @@ impl Transformer {
         }
         let mut report = ffi::ParentReport::default();
         let (rows, text_bytes) = (slot.rows(), slot.text_bytes());
-        let mut by_rule = std::mem::take(&mut slot.by_rule);
-        by_rule.resize(self.rules, RuleDropped::default());
+        let mut by_rule = std::mem::take(&mut slot.account.by_rule);
+        by_rule.resize(self.rules, RuleAccount::default());
         let columns = slot.columns_mut();
         let mut space = ffi::ProductSpace {
             text: columns.text,
@@ -338,8 +348,8 @@ impl Transformer {
             .map_err(|error| ChemistryError::Failed(error.what().to_owned()))?;
         let (rows, text_bytes) = (space.rows as usize, space.text_bytes as usize);
         slot.set_filled(rows, text_bytes);
-        slot.by_rule = by_rule;
-        add(&mut slot.dropped, &report);
+        slot.account.by_rule = by_rule;
+        add(&mut slot.account.counts, &report);
         self.times.find_sites += Duration::from_nanos(report.match_ns);
         self.times.react += Duration::from_nanos(report.react_ns);
         self.times.finish += Duration::from_nanos(report.finish_ns);
@@ -365,17 +375,18 @@ impl Transformer {
     }
 }
 
-/// What a SMILES must be before it is given to anybody. The error says what it is not.
-pub fn check_text(smiles: &[u8]) -> Result<(), String> {
+/// Checks what a SMILES must be before RDKit or a structure key reads it: not too long, without control characters.
+pub fn check_text(smiles: &[u8]) -> Result<(), Rejection> {
     if smiles.len() > PARENT_SMILES_BYTES_MAX {
-        return Err(format!(
+        return Err(RejectCode::TooLarge.because(format!(
             "the SMILES is {} bytes long, at most {PARENT_SMILES_BYTES_MAX} are allowed",
             smiles.len()
-        ));
+        )));
     }
     if smiles.iter().any(u8::is_ascii_control) {
         // RDKit would stop reading there and say nothing.
-        return Err("the SMILES contains a line break or another control character".into());
+        return Err(RejectCode::Encoding
+            .because("the SMILES contains a line break or another control character"));
     }
     Ok(())
 }
@@ -399,12 +410,12 @@ fn place_of_fault(rule: &Rule, reason: &str) -> String {
     }
 }
 
-fn add(dropped: &mut Dropped, report: &ffi::ParentReport) {
-    dropped.symmetric += report.symmetric;
-    dropped.unchanged += report.unchanged;
-    dropped.invalid += report.invalid;
-    dropped.capped += report.capped;
-    dropped.enhanced_stereo += report.enhanced_stereo;
+fn add(counts: &mut Counts, report: &ffi::ParentReport) {
+    counts.products_symmetric += report.symmetric;
+    counts.products_unchanged += report.unchanged;
+    counts.products_invalid += report.invalid;
+    counts.products_capped += report.capped;
+    counts.enhanced_stereo_dropped += report.enhanced_stereo;
 }
 
 fn flags(caps: u32) -> ParentFlags {

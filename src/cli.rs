@@ -7,6 +7,7 @@
 mod attempts;
 mod bench;
 mod doctor;
+mod events;
 mod generate;
 mod jobs;
 mod key;
@@ -33,18 +34,18 @@ use crate::{
     bench::BenchError,
     chem::ChemistryError,
     config::{ConfigError, JobSettings},
-    daemon::{
-        ServeError, client::ClientError, paths::PathError, protocol, settings::SettingsError,
-    },
-    pipeline::PipelineError,
+    daemon::{ServeError, client::ClientError, paths::PathError, settings::SettingsError},
+    pipeline::{EarlierRunError, PipelineError},
     plan::PlanError,
+    report::{
+        event::{Ended, Event},
+        manifest::ManifestError,
+    },
     rules::RuleError,
     sieve::EngineError,
     store::StoreError,
-    table::{
-        earlier::EarlierRunError,
-        source::{self, SourceError},
-    },
+    table::source::{self, SourceError},
+    trial::TrialError,
     units::ByteSize,
 };
 
@@ -240,6 +241,8 @@ enum CliError {
     #[error(transparent)]
     Plan(#[from] PlanError),
     #[error(transparent)]
+    Trial(#[from] TrialError),
+    #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
     Pipeline(#[from] PipelineError),
@@ -287,6 +290,8 @@ enum CliError {
     },
     #[error(transparent)]
     Exclude(#[from] EarlierRunError),
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
     #[error(transparent)]
     Worker(#[from] worker::WorkerError),
     #[error(transparent)]
@@ -399,8 +404,11 @@ impl CliError {
             | Self::Plan(PlanError::Budget { .. } | PlanError::Engine(_))
             | Self::Bench(BenchError::Engine(_))
             | Self::Engine(_)
+            | Self::Manifest(ManifestError::Newer { .. })
             | Self::Pipeline(PipelineError::Changed(_)) => Exit::Usage,
-            Self::Store(error) | Self::Pipeline(PipelineError::Store(error)) => match error {
+            Self::Store(error)
+            | Self::Manifest(ManifestError::Store(error))
+            | Self::Pipeline(PipelineError::Store(error)) => match error {
                 StoreError::NotEmpty(_)
                 | StoreError::Unfinished(_)
                 | StoreError::NoRun(_)
@@ -420,16 +428,23 @@ impl CliError {
             | Self::Plan(PlanError::Source(_))
             | Self::Pipeline(PipelineError::Source(_)) => Exit::Input,
             Self::Chemistry(error)
-            | Self::Plan(PlanError::Chemistry(error))
-            | Self::Pipeline(PipelineError::Chemistry(error)) => match error {
+            | Self::Trial(TrialError::Chemistry(error))
+            | Self::Plan(PlanError::Trial(TrialError::Chemistry(error)))
+            | Self::Pipeline(
+                PipelineError::Chemistry(error)
+                | PipelineError::Trial(TrialError::Chemistry(error)),
+            ) => match error {
                 ChemistryError::Rule { .. } => Exit::Input,
                 ChemistryError::StartUp(_) | ChemistryError::Failed(_) => Exit::Failed,
             },
             Self::Worker(error) => error.exit(),
             Self::Stopped(_) => Exit::Stopped,
             Self::Pipeline(_)
+            | Self::Trial(_)
+            | Self::Plan(PlanError::Trial(_))
             | Self::Attempt { .. }
             | Self::Crashed { .. }
+            | Self::Manifest(ManifestError::Unreadable { .. })
             | Self::Signals(_)
             | Self::Bench(_)
             | Self::Client(_)
@@ -487,14 +502,14 @@ pub fn main() -> ExitCode {
 fn tell(error: &CliError, json: bool) -> Exit {
     let exit = error.exit();
     if json {
-        let event = match exit {
-            Exit::Stopped => "stopped",
-            _ => "failed",
+        let ended = Ended {
+            error: error.to_string(),
+            exit_code: exit as u8,
         };
-        let failed = serde_json::json!({
-            "event": event, "error": error.to_string(), "exit_code": exit as u8,
+        say_event(&match exit {
+            Exit::Stopped => Event::Stopped(ended),
+            _ => Event::Failed(ended),
         });
-        say_event(failed);
     }
     // A closed standard error leaves nobody to tell.
     let _ = writeln!(std::io::stderr(), "molsieve: {error}");
@@ -506,10 +521,9 @@ fn say(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
-/// Writes an event of a job, which the daemon reads too, as one line.
-fn say_event(mut event: serde_json::Value) {
-    event["version"] = protocol::VERSION.into();
-    say(&event.to_string());
+/// Writes an event of a job as one line, which the daemon reads too.
+fn say_event(event: &Event) {
+    say(&event.line());
 }
 
 fn start_log() {

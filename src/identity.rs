@@ -48,7 +48,12 @@ use stereo::Stereo;
 use text::Reader;
 use valence::Usual;
 
-use crate::{chem::RdKit, key::Key, slot::REASONS_MAX};
+use crate::{
+    chem::RdKit,
+    key::Key,
+    limits::KEY_REASONS_MAX,
+    reject::{RejectCode, Rejection},
+};
 
 /// Why a key can't be told without RDKit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, thiserror::Error)]
@@ -117,7 +122,7 @@ impl Reason {
     ];
 }
 
-const _: () = assert!(Reason::ALL.len() <= REASONS_MAX);
+const _: () = assert!(Reason::ALL.len() <= KEY_REASONS_MAX);
 
 /// Which definition of a structure key this is. Keys of two definitions are not to be compared.
 pub const DEFINITION: u8 = 2;
@@ -242,7 +247,7 @@ impl KeyMaker {
     }
 
     /// The key of a SMILES, and how it was made. The error: RDKit can't read it.
-    pub fn key(&mut self, smiles: &[u8]) -> Result<(Key, Way), String> {
+    pub fn key(&mut self, smiles: &[u8]) -> Result<(Key, Way), Rejection> {
         match self.direct(smiles) {
             Ok(key) => Ok((key, Way::Direct)),
             Err(reason) => Ok((self.by_rdkit(smiles)?, Way::ByRdKit(reason))),
@@ -262,11 +267,12 @@ impl KeyMaker {
     /// (CXSMILES), so that a racemate and its enantiomers are three molecules. The error: RDKit can't read the text.
     ///
     /// So whether a text is written in a way that is RDKit's business has no bearing on its key.
-    pub fn by_rdkit(&mut self, smiles: &[u8]) -> Result<Key, String> {
-        let text = std::str::from_utf8(smiles).map_err(|_| "the SMILES is not UTF-8".to_owned())?;
+    pub fn by_rdkit(&mut self, smiles: &[u8]) -> Result<Key, Rejection> {
+        let text = std::str::from_utf8(smiles)
+            .map_err(|_| RejectCode::Encoding.because("the SMILES is not UTF-8"))?;
         let canonical = self.rdkit.identity_smiles(text)?;
         if canonical.is_empty() {
-            return Err("the molecule has no atoms".into());
+            return Err(RejectCode::Empty.because("the molecule has no atoms"));
         }
         Ok(self.of_canonical(canonical.as_bytes()).0)
     }

@@ -1,12 +1,24 @@
 //! molsieve turns a chemical library into a derivative library on one node, inside a memory budget
 //! fixed beforehand, and writes every distinct product once.
 //!
-//! The binary `molsieve` is what users see; this library is its inside. Layers, each using only those
-//! before it:
+//! The binary `molsieve` is what users see; this library is what the binary is made of.
 //!
-//! [`limits`], [`units`], [`key`], [`machine`], [`store`] → [`rules`], [`slot`] → [`ring`], [`chem`],
-//! [`identity`], [`table`] → [`sieve`], [`settle`], [`trial`] → [`config`], [`plan`] → [`pipeline`] → [`daemon`] → [`cli`]
+//! # Layers
+//!
+//! A module uses modules of the lines above its own and of its own line, never of a line below. No two
+//! files import each other, directly or through others. `tests/it/layers.rs` reads this list and checks both.
+//!
+//! 1. `limits`, `units`, `key`, `machine`, `sync`, `faults`
+//! 2. `store`
+//! 3. `rules`, `reject`, `account`, `slot`
+//! 4. `ring`, `chem`, `identity`, `table`
+//! 5. `sieve`, `settle`, `trial`, `nvidia`
+//! 6. `config`, `plan`
+//! 7. `pipeline`, `report`, `bench`, `doctor`
+//! 8. `daemon`
+//! 9. `cli`
 
+pub mod account;
 pub mod bench;
 pub mod chem;
 pub mod cli;
@@ -22,6 +34,8 @@ pub mod machine;
 pub mod nvidia;
 pub mod pipeline;
 pub mod plan;
+pub mod reject;
+pub mod report;
 pub mod ring;
 pub mod rules;
 pub mod settle;

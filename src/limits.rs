@@ -1,5 +1,5 @@
-//! Every maximum molsieve holds to, in one place. The memory plan ([`crate::plan`]) adds up the ones
-//! that cost memory; the rest bound what a single molecule, line or file may ask for.
+//! Every maximum of molsieve, in one place. The memory plan ([`crate::plan`]) adds up those that cost memory; the
+//! others bound what a single molecule, line or file may need.
 //!
 //! Units stand last in the names: `_bytes_max`, `_rows_max`. One MiB is 2^20 bytes.
 
@@ -21,11 +21,10 @@ pub const PRODUCTS_PER_PARENT_DEFAULT: u32 = 25_000;
 pub const PRODUCTS_PER_PARENT_MAX: u32 = 1_000_000;
 /// Most matches of one rule in one parent (RDKit's own limit is 1,000, and silent).
 pub const SITES_PER_RULE_MAX: u32 = 16_384;
-/// Products made in one call across the boundary to C++; between calls a worker looks whether it
-/// should stop.
+/// Products made in one call of C++; between calls a worker checks whether to stop.
 pub const PRODUCTS_PER_CALL: u32 = 256;
-/// Of the products made on flat graphs, one in so many is made by RDKit as well and compared. Which
-/// ones follows from their keys. A power of two.
+/// Of the products made on flat graphs, one in so many is also made by RDKit and compared. Their keys decide which
+/// ones. A power of two.
 pub const PRODUCTS_CHECKED_ONE_IN: u32 = 1024;
 
 // ── Rules ───────────────────────────────────────────────────────────────────────────────────────
@@ -34,7 +33,7 @@ pub const PRODUCTS_CHECKED_ONE_IN: u32 = 1024;
 pub const RULE_FILE_BYTES_MAX: usize = 16 << 20;
 /// Most rules of one job, over all its files.
 pub const RULES_MAX: usize = 4096;
-/// Longest SMIRKS, and longest SMARTS or SMILES that goes with a rule.
+/// Longest SMIRKS, SMARTS and SMILES in a rule.
 pub const SMIRKS_BYTES_MAX: usize = 4096;
 /// Longest rule name.
 pub const NAME_BYTES_MAX: usize = 128;
@@ -43,46 +42,45 @@ pub const LABEL_BYTES_MAX: usize = 1024;
 /// Most errors that [`RuleSet::load_all`] lists.
 pub const ERRORS_MAX: usize = 1000;
 
-/// Stack of a stage's thread. RDKit's writer and ring search recurse along chains of atoms; of what
-/// is reserved here only what is used becomes resident.
+/// Stack of a stage's thread. RDKit's writer and ring search recurse along chains of atoms. Only the pages that are
+/// used become resident.
 pub const STAGE_STACK_BYTES: usize = 8 * MIB;
 
 // ── Slots and ring ──────────────────────────────────────────────────────────────────────────────
 
 /// Smallest slot: it must hold the longest text kept of a rejected row beside its columns.
 pub const SLOT_BYTES_MIN: usize = 512 * KIB;
-/// Largest slot the plan chooses by itself.
+/// Largest slot that the plan chooses without `--slot-size`.
 pub const SLOT_BYTES_DEFAULT_MAX: usize = 4 * MIB;
 /// Largest slot that may be asked for: text offsets are 32 bits wide.
 pub const SLOT_BYTES_MAX: usize = 1 << 30;
-/// Fewest slots: one in work, one kept for the oldest unfinished batch.
+/// Fewest slots: one in use, one reserved for the oldest unfinished batch.
 pub const SLOTS_MIN: usize = 2;
 /// Most slots that may be asked for.
 pub const SLOTS_MAX: usize = 4_096;
 /// Most parents a worker takes at a time.
 pub const BATCH_PARENTS_MAX: usize = 512;
-/// The same in `dedup`, where a device makes the keys of a batch at a time: about as many as
+/// The same in `dedup`, where a device makes the keys of a whole batch: about as many parents as
 /// [`PARENT_BATCH_BYTES_MAX`] holds.
 pub const DEDUP_BATCH_PARENTS_MAX: usize = 4_096;
-/// Most devices that make structure keys, one a worker; more workers take turns.
+/// Most devices that make structure keys, one per worker; further workers share them.
 pub const KEY_DEVICES_MAX: usize = 16;
 
 // ── Sources ─────────────────────────────────────────────────────────────────────────────────────
 
-/// A batch of parents is handed on once its texts, ids and faults reach this many bytes. The row
-/// that crosses the bound is still in the batch, so one batch holds at most
+/// A batch of parents is complete once its texts, ids and faults reach this many bytes. The row that crosses the
+/// bound is still in the batch, so one batch holds at most
 /// `PARENT_BATCH_BYTES_MAX + LINE_BYTES_MAX + ID_BYTES_MAX` bytes and a reason.
 pub const PARENT_BATCH_BYTES_MAX: usize = 256 * KIB;
 
-/// Longest line of a text library that is read, without its line end. A longer one is drained
-/// without being stored, and its row is a fault. Also the longest CSV record (all of its lines)
-/// and the longest SMILES taken from a Parquet cell.
+/// Longest line of a text library, without its line end. A longer one is skipped without being stored, and its row is
+/// rejected. Also the longest CSV record (all of its lines) and the longest SMILES in a Parquet cell.
 pub const LINE_BYTES_MAX: usize = MIB;
 
-/// How much of a faulted row's text is kept for the rejects.
+/// Bytes of a rejected row's text that the rejects hold.
 pub const TEXT_KEPT_BYTES_MAX: usize = 100 * KIB;
 
-/// Longest mol block of an SDF record. The record's other tags are passed over, not stored.
+/// Longest mol block of an SDF record. Other tags of the record are skipped, not stored.
 pub const SDF_RECORD_BYTES_MAX: usize = MIB;
 
 /// Longest parent id. A longer one is cut and ends with `…`.
@@ -92,24 +90,24 @@ pub const ID_BYTES_MAX: usize = KIB;
 pub const CSV_FIELDS_MAX: usize = 16 * KIB;
 
 /// Most lines that a CSV record may span inside quotes. Names and comments with line ends take a few;
-/// more are the work of a stray quote.
+/// a larger number comes from a stray quote.
 pub const CSV_RECORD_LINES_MAX: u64 = 10;
 
 /// Read buffer of a text library; with gzip there are two, before and after inflating.
 pub const READ_BUFFER_BYTES: usize = 128 * KIB;
 
-/// Window that every packed text may have: what zstd and xz take by default.
+/// Window that every compressed text may have: the default of zstd and xz.
 pub const UNPACK_WINDOW_BYTES_DEFAULT: u64 = 8 * MIB as u64;
 
-/// Largest window of a packed text; the plan counts what the file states. `zstd --long=27` takes as
+/// Largest window of a compressed text; the plan counts the window that the file states. `zstd --long=27` needs as
 /// much, `xz -9` half of it.
 pub const UNPACK_WINDOW_BYTES_MAX: u64 = 128 * MIB as u64;
 
-/// How much of a text library's head (after inflating) is looked at to tell its format, to see
-/// that it is text, and to find the tags of an SDF.
+/// Bytes at the start of a text library (after decompression) from which its format is recognised, that it is text is
+/// checked, and the tags of an SDF are found.
 pub const HEAD_BYTES: usize = 64 * KIB;
 
-/// How much of a text library's head (after inflating) is read to estimate its rows.
+/// Bytes at the start of a text library (after decompression) from which its number of rows is estimated.
 pub const ESTIMATE_HEAD_BYTES: u64 = MIB as u64;
 
 /// Most files of one library.
@@ -121,16 +119,16 @@ pub const SAMPLE_SPOTS_MAX: usize = 32;
 /// A sample ends early once it holds this many bytes.
 pub const SAMPLE_BYTES_MAX: usize = 8 * MIB;
 
-/// What the columns' names and types of a Parquet footer may take while the wanted ones are looked
-/// for, before any work. The row groups of a footer are read one at a time.
+/// Bytes that the names and types of the columns in a Parquet footer may take. The row groups of a footer are read
+/// one at a time.
 pub const PARQUET_SCHEMA_BYTES_MAX: usize = 16 * MIB;
 
 /// Longest name of a Parquet column.
 pub const COLUMN_NAME_BYTES_MAX: u64 = 64 * KIB as u64;
 
 /// Largest Parquet page that is read whole, compressed or not, whatever the budget (which allows a 64th
-/// of itself); larger ones are read in stretches, larger dictionaries refused. Writers aim at 1 MiB;
-/// some write a page a row group.
+/// of itself); larger ones are read in pieces, larger dictionaries refused. Writers aim at 1 MiB; some write one page
+/// per row group.
 pub const PARQUET_PAGE_BYTES_MAX: usize = 64 * MIB;
 
 /// Most values of a Parquet dictionary page; decoded, each takes 32 bytes beside its text.
@@ -146,17 +144,19 @@ pub const PARQUET_READ_ROWS_MAX: usize = 1024;
 
 /// Target for the bytes (before compression) that one read from Parquet spans.
 pub const PARQUET_READ_BYTES: u64 = MIB as u64;
-/// What a molecule takes that `--check` keeps: key, hash, counts, and its place in a tree that may be half empty.
+/// Bytes per molecule that `--check` holds: key, hash, counts, and the share of a tree that may be half empty.
 pub const CHECKED_MOLECULE_BYTES: u64 = 192;
-/// Reasons are one short line.
+/// Reasons for which a structure key needs RDKit: an account has a count for each.
+pub const KEY_REASONS_MAX: usize = 16;
+/// Longest reason of a reject: one short line.
 pub const REASON_BYTES_MAX: usize = 512;
 /// Rows of the input whose products are counted to estimate the job.
 pub const SAMPLE_PARENTS: usize = 128;
-/// Distinct products that are made of one row of the sample; what more it has is counted, not made,
-/// so that planning takes seconds whatever the parents.
+/// Distinct products made of one row of the sample. Further ones are counted, not made, so that planning takes
+/// seconds whatever the parents.
 pub const SAMPLE_PRODUCTS_PER_PARENT_MAX: u32 = 500;
 
-/// An input is known again by the SHA-256 of blocks of this size,
+/// `--resume` recognises an input by the SHA-256 of blocks of this size,
 pub const FINGERPRINT_BLOCK_BYTES: usize = 64 * KIB;
 /// of at most this many: a file of up to 64 MiB is read whole.
 pub const FINGERPRINT_BLOCKS: u64 = 1_024;
@@ -172,27 +172,26 @@ pub const ROW_GROUP_BYTES_MAX: usize = 64 * MIB;
 /// A part is closed when it reaches this many bytes (`--part-size`). At 25,000 products a second
 /// that is about a minute's work.
 pub const PART_BYTES_DEFAULT: u64 = 64 * MIB as u64;
-/// Parents named one by one in the manifest because a cap took effect; the rest are counted.
+/// Parents that the manifest names because a cap took effect; the others are only counted.
 pub const CAPPED_PARENTS_NAMED_MAX: usize = 1_000;
 
-// ── What a run keeps on the disk until its end ──────────────────────────────────────────────────
+// ── Working files of a run ──────────────────────────────────────────────────
 
-/// Time after which a checkpoint is taken where a batch ends: with the batch and the checkpoint itself, under a
-/// minute of work is not on the disk. A part that closes and a request to stop bring one too.
+/// Seconds between two checkpoints, each at the end of a batch: with the batch and the checkpoint itself, less than a
+/// minute of work is not on the disk. A part that closes and a request to stop lead to a checkpoint too.
 pub const CHECKPOINT_SECONDS: u64 = 45;
-/// Bytes of the rows of the part under way that wait in memory before they are written as one block.
+/// Bytes of rows of the unfinished part that are buffered in memory and written as one block.
 pub const PART_ROWS_PIECE_BYTES: usize = 256 * KIB;
-/// Most bytes of the rows that go to the encoder together: [`SINK_CHUNK_ROWS`] with the longest texts there are.
+/// Most bytes of the rows that the encoder gets at once: [`SINK_CHUNK_ROWS`] rows with the longest texts.
 pub const PART_ROWS_RECORD_BYTES_MAX: usize = SINK_CHUNK_ROWS
     * (PRODUCT_SMILES_BYTES_MAX as usize + PARENT_SMILES_BYTES_MAX + ID_BYTES_MAX + 256);
-/// Items of a spill that wait in memory before they are written as one block.
+/// Bytes of items of a spill that are buffered in memory and written as one block.
 pub const SPILL_BUFFER_BYTES: usize = 64 * KIB;
-/// Largest block of a spill, which is what a reader allocates: a packed block of rows, or a reject
-/// with the longest text there is.
+/// Largest block of a spill, which a reader allocates: a packed block of rows, or a reject with the longest text.
 pub const SPILL_BLOCK_BYTES_MAX: usize = 1_024 * KIB;
-/// Largest of the small files that a run keeps for itself. A part takes about 150 bytes in it.
+/// Largest small working file of a run, and largest manifest. A part takes about 150 bytes.
 pub const SEALED_BYTES_MAX: u64 = 256 * MIB as u64;
-/// Rows that are packed together while they wait to be settled.
+/// Rows packed into one block until they are settled.
 pub const SETTLE_BLOCK_ROWS: usize = 2_048;
 /// Bytes of products' SMILES at which such a block is closed.
 pub const SETTLE_BLOCK_TEXT_BYTES: usize = 96 * KIB;
@@ -202,24 +201,24 @@ pub const SETTLE_BLOCK_PARENT_BYTES: usize = 64 * KIB;
 pub const SETTLE_BYTES_MIN: usize = 4 * MIB;
 /// Most memory that settling asks for, whatever the budget: enough for 10^9 rows without partitions.
 pub const SETTLE_BYTES_MAX: usize = 64 << 30;
-/// Bytes of content that a parent, and a product that is not written, count for when it is decided
-/// whether a part is closed: stretches of repeats and of rejects come to a checkpoint too.
+/// Bytes that a parent, and a product that is not written, count towards the size of a part: a long sequence of
+/// repeats or rejects closes a part, and so leads to a checkpoint.
 pub const UNWRITTEN_BYTES: u64 = 32;
 
 // ── The daemon's core ───────────────────────────────────────────────────────────────────────────
 
-/// Messages that wait for the daemon's core. Each has a few KiB at most, but for a submission, whose size
-/// the HTTP side bounds.
+/// Messages in the queue of the daemon's core. Each has a few KiB at most, except a submission, whose size the HTTP
+/// side bounds.
 pub const MESSAGES_WAITING_MAX: usize = 512;
-/// Messages taken in one transaction.
+/// Messages processed in one transaction.
 pub const BATCH_MESSAGES_MAX: usize = 256;
-/// Questions that wait for the daemon's reader.
+/// Queries in the queue of the daemon's reader.
 pub const READS_WAITING_MAX: usize = 64;
-/// Jobs that may wait for their turn; each takes some hundred bytes of the daemon's memory.
+/// Queued jobs; each takes some hundred bytes of the daemon's memory.
 pub const WAITING_JOBS_MAX: usize = 20_000;
 /// Events that a reader may lag behind before it has to read them from the store.
 pub const EVENT_BACKLOG_MAX: usize = 256;
-/// Largest progress report of a worker that is kept and passed on.
+/// Largest progress event of a job process that the daemon stores and passes on.
 pub const PROGRESS_BYTES_MAX: usize = 8 * KIB;
 /// Events read from the store at once.
 pub const EVENTS_PER_READ_MAX: u32 = 10;
@@ -232,7 +231,7 @@ pub const LOG_READ_BYTES_MAX: usize = 64 * KIB;
 
 /// Connections at a time. Further ones wait in the socket's queue.
 pub const HTTP_CONNECTIONS_MAX: usize = 1_200;
-/// Connections of one user; further ones are told that the daemon is busy.
+/// Connections of one user; further ones get the answer that the daemon is busy.
 pub const HTTP_CONNECTIONS_PER_USER_MAX: usize = 1_000;
 /// Largest head of a request.
 pub const HTTP_HEAD_BYTES_MAX: usize = 16 * KIB;
@@ -244,33 +243,33 @@ pub const HTTP_BODY_BYTES_MAX: usize = 128 * KIB;
 pub const HTTP_HEAD_SECONDS_MAX: u64 = 10;
 /// From the head to the last byte of a body.
 pub const HTTP_BODY_SECONDS_MAX: u64 = 10;
-/// How long a connection may lie without a request.
+/// How long a connection may be idle.
 pub const HTTP_IDLE_SECONDS_MAX: u64 = 60;
 /// How long a client may leave an answer unread.
 pub const HTTP_WRITE_SECONDS_MAX: u64 = 60;
 /// How long the core may take for an answer, and a request may wait for memory.
 pub const HTTP_ANSWER_SECONDS_MAX: u64 = 30;
-/// How long requests in flight are waited for when the daemon ends.
+/// How long the daemon waits for requests in flight when it ends.
 pub const HTTP_DRAIN_SECONDS_MAX: u64 = 5;
-/// Between two comments that tell the reader of an event stream that it is alive.
+/// Between two comments that keep an event stream alive.
 pub const HTTP_HEARTBEAT_SECONDS: u64 = 15;
 /// Streams (events, followed logs) at a time.
 pub const HTTP_STREAMS_MAX: usize = 256;
 /// Streams of one user.
 pub const HTTP_STREAMS_PER_USER_MAX: usize = 128;
-/// Bodies being read and answers being made or written, all together.
+/// Memory of all bodies being read and answers being made or written.
 pub const HTTP_BYTES_MAX: usize = 16 * MIB;
 /// The same for one user.
 pub const HTTP_BYTES_PER_USER_MAX: usize = 8 * MIB;
 /// Bodies and answers up to this size are not counted.
 pub const HTTP_SMALL_BYTES: usize = 8 * KIB;
-/// A list of jobs is cut behind the job that reaches this size.
+/// A list of jobs is cut after the job with which it reaches this size.
 pub const HTTP_LIST_BYTES_MAX: usize = 256 * KIB;
-/// Set aside for an answer that holds jobs: a list and the longest job behind it.
+/// Reserved for an answer with jobs: a list and the longest job after it.
 pub const HTTP_JOBS_BYTES_MAX: usize = 512 * KIB;
-/// Users whose names are remembered.
+/// Users whose names are cached.
 pub const HTTP_USER_NAMES_MAX: usize = 1_024;
-/// Most jobs of one list, and how many are asked of the core at a time.
+/// Most jobs of one list, and how many the core is asked for at once.
 pub const LIST_JOBS_MAX: u32 = 1_000;
 /// See [`LIST_JOBS_MAX`].
 pub const LIST_PAGE_JOBS: u32 = 10;
@@ -285,36 +284,36 @@ pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 128;
 /// Highest priority; the lowest is its negative.
 pub const PRIORITY_MAX: i32 = 10;
 
-// ── What the memory plan counts for things that are not allocated by us ─────────────────────────
-// Measured; see `benches/results/2026-11-22-main-job.md`. Each with room to spare.
+// ── What the memory plan counts for memory that others allocate ─────────────────────────
+// Measured, with a margin; see `benches/results/2026-11-22-main-job.md`.
 
 /// Program, RDKit's 26 libraries and their tables, and the buffers of start-up.
 pub const BASE_BYTES: usize = 44 * MIB;
 /// One chemistry worker: RDKit's working memory for parents up to [`PARENT_ATOMS_MAX`] atoms, the
 /// allocator's partly used pages, the batch of parents and the stack.
 pub const CHEMISTRY_THREAD_BYTES: usize = 4 * MIB;
-/// One compiled rule in one worker, with the sites of its reactant that are kept for other rules.
+/// One compiled rule in one worker, with the sites of its reactant that other rules use too.
 pub const COMPILED_RULE_BYTES: usize = 32 * KIB;
-/// One entry of a worker's set of the keys a parent has given (at most half full, 24 bytes each,
+/// One entry of a worker's set of the keys of a parent's products (at most half full, 24 bytes each,
 /// doubled while growing).
 pub const SEEN_KEY_BYTES: usize = 64;
 /// Decoding of the inputs: buffers, one decompressed page per column, the decoder's tables.
 pub const SOURCE_BYTES: usize = 8 * MIB;
 /// Encoding of a part beside its row group: pages being filled, zstd's tables, arrays of a chunk.
 pub const SINK_BYTES: usize = 12 * MIB;
-/// Buffers of the spills and packing of the rows that wait to be settled.
+/// Buffers of the spills, and packing of the rows that are to be settled.
 pub const SPILL_BYTES: usize = 2 * MIB;
-/// What a CUDA context and the driver's libraries take of the host's memory. Not measured by us yet.
+/// Host memory of a CUDA context and the driver's libraries. Not measured yet.
 pub const CUDA_HOST_BYTES: usize = 320 * MIB;
-/// What a Vulkan driver takes of the host's memory, with wgpu's staging of a slot: 76 MiB with lavapipe.
+/// Host memory of a Vulkan driver, with wgpu's staging of a slot: 76 MiB with lavapipe.
 pub const WGPU_HOST_BYTES: usize = 160 * MIB;
 /// Share of the budget that the filter may take, as a divisor.
 pub const FILTER_BUDGET_DIVISOR: usize = 4;
-/// Smallest filter worth having, in bits.
+/// Smallest filter, in bits.
 pub const FILTER_BITS_MIN: usize = 1_024;
 
 const _: () = assert!(PART_ROWS_PIECE_BYTES <= SPILL_BLOCK_BYTES_MAX);
-// A packed block of rows fits the smallest slot, with the row that crosses its bound.
+// A packed block of rows, with the row that crosses its bound, fits the smallest slot.
 const _: () = assert!(SETTLE_BLOCK_ROWS * 160 < SLOT_BYTES_MIN);
 const _: () = assert!(
     SETTLE_BLOCK_PARENT_BYTES + PARENT_SMILES_BYTES_MAX + ID_BYTES_MAX < TEXT_KEPT_BYTES_MAX

@@ -1,4 +1,4 @@
-//! What the machine and its kernel say: memory there is, memory in use, processors, file systems.
+//! Facts about the machine, from its kernel: memory, memory in use, processors, file systems.
 
 use std::{
     fs, io,
@@ -18,21 +18,20 @@ use serde::Serialize;
 
 use crate::units::ByteSize;
 
-/// The CPU time that one thread has used on a piece of work. The thread restarts and stops it, which costs it no
-/// call into the kernel; another thread looks at it now and then. Time counts from the first look at a piece of work, so
-/// up to the time between two looks is not seen.
+/// The CPU time that one thread has used for a piece of work. The thread starts and stops the clock, without a call
+/// into the kernel; another thread reads the clock from time to time. Time counts from the first reading during a piece
+/// of work, so up to the time between two readings is missed.
 #[derive(Debug, Default)]
 pub struct WorkClock {
     thread: AtomicI32,
     /// Grows with each start and stop; odd while the thread works.
     turn: AtomicU64,
-    /// The turn that was looked at last, and the thread's CPU time then.
+    /// The piece of work that was read last, and the thread's CPU time then.
     seen: Mutex<(u64, Duration)>,
 }
 
 impl WorkClock {
-    /// The calling thread begins, or begins again. It is the same thread each time, or the clock has stopped in
-    /// between.
+    /// Starts the clock for the calling thread. Another thread may start it only after a stop.
     pub fn restart(&self) {
         thread_local!(static THREAD: i32 = nix::unistd::gettid().as_raw());
         self.thread.store(THREAD.with(|thread| *thread), Relaxed);
@@ -40,13 +39,13 @@ impl WorkClock {
         self.turn.store(turn + 1 + (turn & 1), Release);
     }
 
-    /// The thread does other work.
+    /// Stops the clock.
     pub fn stop(&self) {
         let turn = self.turn.load(Relaxed);
         self.turn.store(turn + (turn & 1), Release);
     }
 
-    /// CPU time used since the first look at this piece of work; `None` while stopped.
+    /// CPU time used since the first reading during this piece of work; `None` while stopped.
     pub fn used(&self) -> Option<Duration> {
         let turn = self.turn.load(Acquire);
         if turn & 1 == 0 {
@@ -63,12 +62,12 @@ impl WorkClock {
 
 /// CPU time of a thread of this process.
 fn cpu_time(thread: i32) -> Option<Duration> {
-    // As pthread_getcpuclockid has it: CPUCLOCK_PERTHREAD_MASK | CPUCLOCK_SCHED in the low bits.
+    // As in pthread_getcpuclockid: CPUCLOCK_PERTHREAD_MASK | CPUCLOCK_SCHED in the low bits.
     let clock = ClockId::from_raw((!thread << 3) | 0b110);
     clock_gettime(clock).ok().map(Duration::from)
 }
 
-/// Memory this process may use: what the machine has, or what its cgroup allows if that is less.
+/// Memory that this process may use: that of the machine, or the limit of its cgroup if that is less.
 pub fn memory_limit() -> ByteSize {
     let machine = fs::read_to_string("/proc/meminfo")
         .ok()
@@ -77,12 +76,12 @@ pub fn memory_limit() -> ByteSize {
     ByteSize(cgroup_limits().into_iter().fold(machine, u64::min))
 }
 
-/// Processors this process may use: those it may run on, or the control group's time if that is less.
+/// Processors that this process may use: those it may run on, or the CPU time of its cgroup if that is less.
 pub fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// A machine as figures name it.
+/// A machine, as measurements name it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Machine {
     /// The processors' model.
@@ -111,23 +110,23 @@ pub fn look() -> Machine {
     }
 }
 
-/// What a process may use of a machine, and what of that a control group takes away.
+/// The resources of a machine, and the limits that cgroups set.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Limits {
     /// Memory of the machine.
     pub memory_bytes: u64,
-    /// What the control groups of this process allow of it; `None` if there is no limit.
+    /// Limit of the cgroups of this process; `None` if there is none.
     pub cgroup_memory_bytes: Option<u64>,
     /// Processors this process may run on.
     pub processors: usize,
-    /// Processors' worth of time that the control groups allow; `None` if there is no limit.
+    /// CPU time that the cgroups allow, in processors; `None` if there is no limit.
     pub cgroup_processors: Option<f64>,
     /// Memory this process may lock (`ulimit -l`); `None` if there is no limit.
     pub locked_memory_bytes: Option<u64>,
 }
 
 impl Limits {
-    /// Those of this process.
+    /// The limits of this process.
     pub fn look() -> Self {
         let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
         let locked = rustix::process::getrlimit(rustix::process::Resource::Memlock);
@@ -144,7 +143,7 @@ impl Limits {
     }
 }
 
-/// The processors' worth of time in `cpu.max`: microseconds and the period they are allowed in.
+/// The number of processors that `cpu.max` allows: microseconds of CPU time per period.
 fn processors_in(limit: &str) -> Option<f64> {
     let (time, period) = limit.trim().split_once(' ')?;
     let [time, period] = [time, period].map(|text| text.parse::<f64>().ok());
@@ -160,12 +159,12 @@ pub struct FileSystem {
     pub mounted_at: String,
     /// Its size.
     pub bytes: u64,
-    /// What this user may still write.
+    /// Bytes that this user may still write.
     pub free_bytes: u64,
 }
 
 impl FileSystem {
-    /// The one that holds `path`, which exists.
+    /// The file system of `path`, which must exist.
     pub fn of(path: &Path) -> io::Result<Self> {
         let path = path.canonicalize()?;
         let space = rustix::fs::statvfs(&path)?;
@@ -180,7 +179,7 @@ impl FileSystem {
     }
 }
 
-/// Type and place of the mount that holds `path`: the deepest one, of several the last.
+/// Type and mount point of the file system of `path`: the deepest mount, and of several the last.
 fn mount_of(mounts: &str, path: &Path) -> Option<(String, String)> {
     let mounts = mounts.lines().filter_map(|line| {
         let mut fields = line.split(' ').skip(1);
@@ -193,7 +192,7 @@ fn mount_of(mounts: &str, path: &Path) -> Option<(String, String)> {
         .max_by_key(|(_, at)| at.len())
 }
 
-/// Memory of the machine that nobody uses, as the kernel estimates it.
+/// Available memory of the machine, as the kernel estimates it.
 pub fn memory_available_bytes() -> Option<u64> {
     let text = fs::read_to_string("/proc/meminfo").ok()?;
     kilobytes_after(&text, "MemAvailable:")

@@ -25,6 +25,7 @@ mod by_rule;
 mod canonical;
 mod check;
 mod checkpoint;
+mod earlier;
 mod identify;
 mod in_work;
 mod manifest;
@@ -42,13 +43,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub use crate::account::Counts;
 pub use attempt::run;
-pub use by_rule::RuleCounts;
 pub use checkpoint::{CHECKPOINT, Checkpoint, Identity, JOB};
-pub use manifest::{CappedParent, Manifest, Stages};
-pub use sinking::Counts;
-
-pub use check::{CheckAccount, Disagreement};
+pub use earlier::{EarlierRun, EarlierRunError};
 
 use attempt::{Input, watched};
 use check::Checks;
@@ -60,16 +58,17 @@ use crate::{
     config::JobSpec,
     limits::STAGE_STACK_BYTES,
     plan::Plan,
+    report::manifest::{MANIFEST, Manifest, Stages},
     ring::{Berth, Permit, Ring, RingState},
     rules::RuleSet,
     settle::decide::DecideError,
     sieve::{Engine, EngineError, Tally, structure_key::KeyDevices},
     store::{OutputDir, StoreError, WORK_DIR, sealed},
     table::{
-        earlier::{EarlierRun, EarlierRunError},
         sink::SinkError,
         source::{Library, SourceError},
     },
+    trial::TrialError,
 };
 
 /// A job that is ready to run: everything that can be known before work has been checked.
@@ -102,6 +101,9 @@ pub enum PipelineError {
     /// Rows can't be written.
     #[error(transparent)]
     Sink(#[from] SinkError),
+    /// Parents that were being processed when the run was interrupted can't be tried.
+    #[error(transparent)]
+    Trial(#[from] TrialError),
     /// The output directory can't be used.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -327,7 +329,7 @@ fn run_stages<'a>(
     let sunk = sinking.finish()?;
     let chemistry = shared.times.chemistry();
     let manifest = Manifest::new(shared, chemistry, sunk);
-    output.write("manifest.json", manifest.to_json().as_bytes())?;
+    output.write(MANIFEST, manifest.to_json().as_bytes())?;
     Ok(Outcome::Done(Box::new(manifest)))
 }
 
@@ -410,7 +412,7 @@ impl<'a> Shared<'a> {
         in_work: InWork,
         poisoned: Poisoned,
     ) -> Self {
-        let counts = begun.map(|begun| begun.counts).unwrap_or_default();
+        let counts = begun.map(|begun| begun.account.counts).unwrap_or_default();
         let before = begun.map_or(0.0, |begun| begun.elapsed_seconds);
         Self {
             job,

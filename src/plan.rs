@@ -26,18 +26,20 @@
 use std::{fmt, num::NonZeroUsize, path::PathBuf};
 
 use crate::{
-    chem::{ChemistryError, TransformSettings},
+    account::{Counts, RuleAccount},
+    chem::TransformSettings,
     config::{JobSpec, Task, written_path},
     limits::*,
+    reject::Rejection,
     rules::RuleSet,
     sieve::{
         Chosen, CpuEngine, EngineError, FilterShape, choose,
         gpu::Room,
         structure_key::{KeyBatch, KeyRoom, Told},
     },
-    slot::{Dropped, RuleDropped, SlotLayout},
+    slot::SlotLayout,
     table::source::{Library, SourceError},
-    trial::{Assignment, Candidate, Tried},
+    trial::{Assignment, Candidate, TrialError, Tried},
     units::{ByteSize, count},
 };
 
@@ -179,9 +181,9 @@ pub enum PlanError {
     /// An input can't be read.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// RDKit does not accept a rule, or fails.
+    /// The sample can't be transformed.
     #[error(transparent)]
-    Chemistry(#[from] ChemistryError),
+    Trial(#[from] TrialError),
     /// The engine that was asked for is not there, or has no room for the filter.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -196,7 +198,7 @@ fn advice(threads: Option<usize>) -> String {
 
 /// Transforms parents and throws their products away: in processes of their own where a parent may be
 /// one that kills its process.
-pub type TryParents<'a> = dyn Fn(TransformSettings, &[Candidate]) -> Result<Vec<Result<Tried, String>>, ChemistryError>
+pub type TryParents<'a> = dyn Fn(TransformSettings, &[Candidate]) -> Result<Vec<Result<Tried, Rejection>>, TrialError>
     + 'a;
 
 /// Plans a job: transforms a sample, sizes everything, adds it up. `excluded` is the number of products
@@ -292,15 +294,15 @@ fn estimate(
         .collect();
     let sum = |of: fn(&Tried) -> u64| usable.iter().map(of).sum::<u64>();
     let (products, text_bytes) = (sum(|tried| tried.products), sum(|tried| tried.text_bytes));
-    let mut dropped = Dropped::default();
-    usable.iter().for_each(|tried| dropped += tried.dropped);
+    let mut counts = Counts::default();
+    usable.iter().for_each(|tried| counts += tried.counts);
     let sampled = sample.len() as u64;
     Ok(Estimate {
         parents: rows.rows,
         parents_exact: rows.exact,
         sampled,
         sampled_rejects: sampled - usable.len() as u64,
-        products_per_parent: with_capped(products, dropped) / sampled.max(1) as f64,
+        products_per_parent: with_capped(products, &counts) / sampled.max(1) as f64,
         smiles_bytes: text_bytes as f64 / products.max(1) as f64,
         excluded: 0,
     })
@@ -308,9 +310,10 @@ fn estimate(
 
 /// The distinct products a sample would have given without the cap on its parents: of those not made,
 /// as large a share is taken to be distinct as of those made.
-fn with_capped(products: u64, dropped: Dropped) -> f64 {
-    let made = products + dropped.symmetric + dropped.unchanged + dropped.invalid;
-    products as f64 * (1.0 + dropped.capped as f64 / made.max(1) as f64)
+fn with_capped(products: u64, counts: &Counts) -> f64 {
+    let left_out = counts.products_symmetric + counts.products_unchanged + counts.products_invalid;
+    let made = products + left_out;
+    products as f64 * (1.0 + counts.products_capped as f64 / made.max(1) as f64)
 }
 
 impl JobSpec {
@@ -438,7 +441,7 @@ fn sized(spec: &JobSpec, demand: Demand<'_>, threads: usize, slots: usize) -> Pl
         ),
         item(
             "ring",
-            slots * (slot.bytes + rules * size_of::<RuleDropped>()),
+            slots * (slot.bytes + rules * size_of::<RuleAccount>()),
             format!("{slots} slots × {}", ByteSize(slot.bytes as u64)),
         ),
         item(

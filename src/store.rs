@@ -1,24 +1,23 @@
-//! Files on the disk: those that appear whole or not at all, and those a run keeps for itself.
+//! Files on the disk: published files, which appear whole or not at all, and the working files of a run.
 //!
-//! An output directory holds published files: parts in `products/`, where nothing else ever is, the others in
-//! the directory itself. While a job is unfinished there is the folder `.molsieve/` too:
+//! An output directory holds published files: parts in `products/`, which holds nothing else, the others in
+//! the directory itself. While a job is unfinished the directory also holds the folder `.molsieve/`:
 //!
 //! | file | what | format |
 //! |---|---|---|
-//! | `lock` | held by the process that works here | empty; `flock` |
-//! | `NAME.tmp` | what will be published as `NAME`, or as `products/NAME` | its own |
-//! | `job`, `checkpoint`, `poisoned` | what the run is, how far it is, whom it must not try again | [`sealed`] |
-//! | `keys`, `maybe-keys`, `maybe-rows`, `rejects` | what waits for the end | [`spill`] |
-//! | `part-rows` | the rows of the part under way, from which it is made again | [`spill`] |
-//! | `survivors` | which *maybe* rows survive, once that is decided | [`spill`] |
-//! | `in-work` | the parents in work | see [`crate::pipeline`] |
+//! | `lock` | the process that works here holds this lock | empty; `flock` |
+//! | `NAME.tmp` | a file that will be published as `NAME` or as `products/NAME` | that of the file |
+//! | `job`, `checkpoint`, `poisoned` | the settings of the run, how far it is, the parents that it must not try again | [`sealed`] |
+//! | `keys`, `maybe-keys`, `maybe-rows`, `rejects` | keys, rows and rejects that are needed at the end of the run | [`spill`] |
+//! | `part-rows` | the rows of the unfinished part, from which a resumed run encodes the part again | [`spill`] |
+//! | `survivors` | which *maybe* rows are new, once that is decided | [`spill`] |
+//! | `in-work` | the parents that workers are processing | see [`crate::pipeline`] |
 //! | `settle/` | partitions | [`spill`] |
 //!
-//! A file is published in the order that survives a power failure: written as `NAME.tmp`, closed,
-//! synced, renamed into place, and then the directory is synced. An error of fsync is an error of the
-//! job: what it lost can't be known.
+//! A file is published in an order that survives a power failure: write `NAME.tmp`, sync it, rename it into
+//! place, sync the directory. An error of fsync fails the job, because nobody can say which data was lost.
 //!
-//! [`disk`] has every call to the file system, so that tests can make each of them fail.
+//! All calls to the file system are in [`disk`], so that tests can make each of them fail.
 
 pub mod disk;
 mod lock;
@@ -33,7 +32,7 @@ use std::{
 
 pub use output::{Existing, Found, OutputDir, PRODUCTS_DIR, PendingFile, Published, part_name};
 
-/// Folder for whatever is unfinished.
+/// Folder of the working files of an unfinished run.
 pub const WORK_DIR: &str = ".molsieve";
 
 /// Why a file or directory can't be used.
@@ -43,12 +42,12 @@ pub enum StoreError {
     #[error("{}: the output directory is not empty; use --overwrite to replace what is in it", .0.display())]
     NotEmpty(PathBuf),
     /// The output directory holds a run that was interrupted.
-    #[error("{}: holds an unfinished run; use --resume to go on with it, or --overwrite to start again", .0.display())]
+    #[error("{}: holds an unfinished run; use --resume to continue it, or --overwrite to start again", .0.display())]
     Unfinished(PathBuf),
     /// `--resume` was given, and the directory holds no run.
-    #[error("{}: holds no run that could be resumed; use --overwrite to replace what is in it", .0.display())]
+    #[error("{}: holds no run to resume; use --overwrite to replace what is in it", .0.display())]
     NoRun(PathBuf),
-    /// `--overwrite` was given, but the directory holds something molsieve did not write.
+    /// `--overwrite` was given, but the directory holds a file that molsieve did not write.
     #[error("{}: not written by molsieve, so --overwrite leaves it alone; use another directory", .0.display())]
     Foreign(PathBuf),
     /// Another process works there.
@@ -60,25 +59,25 @@ pub enum StoreError {
     /// The disk is full.
     #[error("{}: no space left on the disk", .0.display())]
     DiskFull(PathBuf),
-    /// A file that a run keeps for itself is not what was written.
-    #[error("{}: damaged: {reason}; the run can't go on from it, use --overwrite to start again", path.display())]
+    /// A working file of a run is damaged.
+    #[error("{}: damaged: {reason}; the run can't be resumed, use --overwrite to start again", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
     },
-    /// The run was begun by a molsieve that keeps other files.
+    /// A molsieve with other working files began the run.
     #[error("{}: another version of molsieve began this run, and this one can't resume it; resume it with that version, or use --overwrite to start again", .0.display())]
     OtherVersion(PathBuf),
-    /// Any other refusal by the file system.
+    /// Any other error of the file system.
     #[error("{}: cannot {action}: {reason}", path.display())]
     Io {
         /// The file or directory.
         path: PathBuf,
-        /// What was tried.
+        /// The call that failed.
         action: &'static str,
-        /// The operating system's words.
+        /// The operating system's message.
         reason: String,
     },
 }
@@ -98,7 +97,7 @@ impl StoreError {
         }
     }
 
-    /// A file that does not hold what was written into it.
+    /// The error for a damaged file.
     pub fn damaged(path: &Path, reason: impl Into<String>) -> Self {
         Self::Damaged {
             path: path.into(),
@@ -107,12 +106,12 @@ impl StoreError {
     }
 }
 
-/// The operating system's words without Rust's "(os error 2)".
+/// The operating system's message without Rust's "(os error 2)".
 pub fn plain(error: &io::Error) -> String {
     let text = error.to_string();
     let end = text.find(" (os error").unwrap_or(text.len());
     let mut chars = text[..end].chars();
-    // Sentences in the middle of a line begin small.
+    // The message stands in the middle of a sentence.
     chars
         .next()
         .map(|first| first.to_lowercase().chain(chars).collect())

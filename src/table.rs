@@ -1,6 +1,4 @@
-//! Tables in and out: [`source`] reads libraries, [`sink`] writes parts, [`earlier`] reads the keys of
-//! earlier runs.
+//! Tables: [`source`] reads libraries, [`sink`] writes parts.
 
-pub mod earlier;
 pub mod sink;
 pub mod source;

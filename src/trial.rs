@@ -1,17 +1,19 @@
-//! Trying parents out in a process of their own, so that one on which RDKit crashes or never returns
-//! takes down that process and nothing else.
+//! Trials: parents transformed in a process of their own, so that a parent on which RDKit crashes or never returns
+//! ends that process and nothing else.
 //!
 //! `molsieve try-parents` (hidden from the help) reads JSON from standard input, line by line: first an
-//! [`Assignment`], then one [`Candidate`] after the other. It transforms each as the job would, throws the
-//! products away and answers with a line, after a first line that says that it is ready. Which parent killed it follows from the answer that is missing; the others are
-//! tried in the next process.
+//! [`Assignment`], then one [`Candidate`] after the other. It writes the line `ready` once its rules are compiled. It
+//! transforms each candidate as the job would, discards the products and answers with a line. The parent that killed
+//! the process is the one whose answer is missing; the others are tried in the next process.
 //!
-//! A parent's time is CPU time since its last product, as in the job. The process measures that itself: it
-//! answers `late` and ends when a parent has exceeded the limit. So a machine that stalls rejects nothing.
+//! A parent's time is CPU time since its last product, as in the job. The process measures it: it answers `late` and
+//! ends when a parent has exceeded the limit. So a machine that stalls rejects nothing.
 //!
-//! A parent must not be blamed for what is not its doing: a process that ends before it is ready is an
-//! error, one that is ended by a signal from outside (as when a service is stopped) is too, and one that
-//! dies is given the same parent once more before the parent is rejected.
+//! A parent must not be rejected for another cause. A process that ends before it is ready is an error, and so is one
+//! that is ended by a signal from outside (as when a service is stopped). After any other death the parent is tried
+//! once more before it is rejected.
+
+mod child;
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -25,12 +27,13 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use child::NO_PARENT;
+pub use child::{assignment, serve, slot, transform};
+
 use crate::{
-    chem::{ChemistryError, Progress, RdKit, TransformSettings, Transformer},
-    limits::STAGE_STACK_BYTES,
-    machine::WorkClock,
-    rules::RuleSet,
-    slot::{Dropped, ParentFlags, Slot, SlotLayout, SlotParent},
+    account::Counts,
+    chem::{ChemistryError, TransformSettings},
+    reject::{RejectCode, Rejection},
     store::plain,
     table::source::{ParentRow, TextKind},
 };
@@ -77,156 +80,56 @@ pub struct Tried {
     /// Bytes of their SMILES.
     pub text_bytes: u64,
     /// What was made and not kept.
-    pub dropped: Dropped,
+    pub counts: Counts,
 }
 
-/// Transforms a parent in this process.
-pub fn transform(
-    rdkit: RdKit,
-    transformer: &mut Transformer,
-    slot: &mut Slot,
-    candidate: &Candidate,
-    clock: &WorkClock,
-) -> Result<Tried, ChemistryError> {
-    clock.restart();
-    let tried = transform_within(rdkit, transformer, slot, candidate, clock);
-    clock.stop();
-    tried
+/// Why parents can't be tried.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TrialError {
+    /// RDKit does not accept a rule, or fails in a way that is not a parent's fault.
+    #[error(transparent)]
+    Chemistry(#[from] ChemistryError),
+    /// The operating system can't start the process, or can't wait for it.
+    #[error("cannot {action} the process that tries parents: {reason}")]
+    Process {
+        /// `start` or `wait for`.
+        action: &'static str,
+        /// The operating system's words.
+        reason: String,
+    },
+    /// The process ended before its rules were compiled.
+    #[error("the process that tries parents did not start ({0})")]
+    NotReady(ExitStatus),
+    /// A signal from outside ended the process.
+    #[error("the process that tries parents was ended from outside ({0})")]
+    EndedFromOutside(ExitStatus),
+    /// In the process: standard input does not hold what the job writes there.
+    #[error("standard input is not what a job writes to try-parents: {0}")]
+    Input(String),
+    /// In the process: its thread can't be started, or panicked.
+    #[error("the thread that tries parents failed: {0}")]
+    Thread(String),
 }
 
-fn transform_within(
-    rdkit: RdKit,
-    transformer: &mut Transformer,
-    slot: &mut Slot,
-    candidate: &Candidate,
-    clock: &WorkClock,
-) -> Result<Tried, ChemistryError> {
-    let text = candidate.text.as_bytes();
-    let begun = match candidate.mol_block {
-        true => rdkit
-            .mol_block_to_smiles(text)
-            .and_then(|smiles| transformer.begin_mol_block(text, smiles.as_bytes())),
-        false => transformer.begin(text),
-    };
-    let usable = begun.is_ok();
-    let mut tried = Tried {
-        usable,
-        ..Tried::default()
-    };
-    if !usable {
-        return Ok(tried);
-    }
-    loop {
-        slot.clear();
-        let parent = slot.push_parent(NOBODY).unwrap_or_default();
-        let progress = transformer.fill(slot, parent)?;
-        tried.products += slot.rows() as u64;
-        tried.text_bytes += slot.text_bytes() as u64;
-        tried.dropped += slot.dropped;
-        if progress == Progress::Finished {
-            return Ok(tried);
-        }
-        clock.restart();
-    }
-}
-
-/// The parent of products that are thrown away.
-pub(crate) const NOBODY: SlotParent<'static> = SlotParent {
-    row: 0,
-    id: b"",
-    smiles: b"",
-    reason: b"",
-    flags: ParentFlags::NONE,
-};
-
-/// A slot for products that are thrown away.
-pub fn slot(properties: bool) -> Slot {
-    Slot::new(SlotLayout::smallest(properties))
-}
-
-/// The child's side: reads what to try parents with.
-pub fn assignment() -> Result<Assignment, ChemistryError> {
-    // A parent that hangs must not outlive the job. Where that can't be asked for, it may.
-    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
-    let mut line = String::new();
-    let read = std::io::stdin().read_line(&mut line);
-    read.map_err(|error| plain(&error))
-        .and_then(|_| serde_json::from_str(&line).map_err(|error| error.to_string()))
-        .map_err(|error| ChemistryError::Failed(format!("there is nothing to try: {error}")))
-}
-
-/// The child's side: answers standard input line by line, on a stack like a worker's. Ends the process when
-/// a parent has exceeded its time: a thread inside RDKit can't be ended otherwise.
-pub fn serve(
-    rdkit: RdKit,
-    rules: &RuleSet,
-    settings: TransformSettings,
-    time_max: Duration,
-) -> Result<(), ChemistryError> {
-    let failed = |what: String| Err(ChemistryError::Failed(what));
-    let clock = WorkClock::default();
-    thread::scope(|scope| {
-        let served = thread::Builder::new()
-            .stack_size(STAGE_STACK_BYTES)
-            .spawn_scoped(scope, || answer_all(rdkit, rules, settings, &clock));
-        while served.as_ref().is_ok_and(|served| !served.is_finished()) {
-            if clock.used().is_some_and(|used| used > time_max) {
-                let _ = writeln!(std::io::stdout(), "{LATE}");
-                signal_hook::low_level::exit(1);
-            }
-            thread::sleep(LOOK_EVERY);
-        }
-        match served.map(thread::ScopedJoinHandle::join) {
-            Ok(Ok(served)) => served,
-            Ok(Err(_)) => failed("the thread failed".into()),
-            Err(error) => failed(plain(&error)),
-        }
-    })
-}
-
-fn answer_all(
-    rdkit: RdKit,
-    rules: &RuleSet,
-    settings: TransformSettings,
-    clock: &WorkClock,
-) -> Result<(), ChemistryError> {
-    let mut transformer = Transformer::new(rdkit, rules, settings)?;
-    let mut slot = slot(settings.properties);
-    let _ = writeln!(std::io::stdout(), "{READY}");
-    for line in std::io::stdin().lines().map_while(Result::ok) {
-        let Ok(candidate) = serde_json::from_str::<Candidate>(&line) else {
-            return Err(ChemistryError::Failed("a line is no parent".into()));
-        };
-        let tried = transform(rdkit, &mut transformer, &mut slot, &candidate, clock);
-        let answer = serde_json::to_string(&tried.map_err(|error| error.to_string()));
-        let answer = answer.expect("numbers and texts can be written as JSON");
-        // A parent process that is gone needs no answer.
-        if writeln!(std::io::stdout(), "{answer}").is_err() {
-            break;
-        }
-    }
-    Ok(())
-}
-
-/// Tries parents one after the other in processes of their own. Per parent: what it gives, or why it
+/// Tries parents one after the other in processes of their own. For each parent: what it gives, or why it
 /// must not be given to RDKit.
 pub fn try_parents(
     assignment: &Assignment,
     candidates: &[Candidate],
-) -> Result<Vec<Result<Tried, String>>, ChemistryError> {
+) -> Result<Vec<Result<Tried, Rejection>>, TrialError> {
     let mut answers = Vec::with_capacity(candidates.len());
     while answers.len() < candidates.len() {
         let before = answers.len();
         let mut end = try_some(assignment, &candidates[before..], &mut answers)?;
         let suspect = answers.len();
         if matches!(end, End::Died(_)) && suspect < candidates.len() {
-            // Perhaps it was not the parent.
+            // The parent may not be the cause.
             let alone = &candidates[suspect..=suspect];
             end = try_some(assignment, alone, &mut answers)?;
         }
         if answers.len() == suspect && suspect < candidates.len() {
             answers.push(Err(match end {
-                End::Died(how) => format!("RDKit crashed on it ({how})"),
+                End::Died(how) => RejectCode::Crash.because(format!("RDKit crashed on it ({how})")),
                 End::Late | End::Answered => too_long(assignment.time_max),
             }));
         }
@@ -234,61 +137,48 @@ pub fn try_parents(
     Ok(answers)
 }
 
-/// How a process that tries parents came to its end.
+/// How a process that tries parents ended.
 enum End {
-    /// All were answered for.
+    /// It answered for all parents.
     Answered,
-    /// One took too long.
+    /// A parent took too long.
     Late,
     /// It died.
     Died(ExitStatus),
 }
 
-/// The line with which a process says that what follows is the parents' doing.
+/// The line with which a process reports that its rules are compiled: what follows is caused by the parents.
 const READY: &str = "ready";
-/// The answer for a parent that has exceeded its time.
+/// The answer for a parent that exceeded its time.
 const LATE: &str = "late";
-/// Time between two looks at the clock of the parent under way.
-const LOOK_EVERY: Duration = Duration::from_millis(5);
-/// Time in which it must have said so: compiling thousands of rules takes seconds.
+/// Time in which a process must be ready: compiling thousands of rules takes seconds.
 const READY_TIME_MAX: Duration = Duration::from_secs(600);
 
-/// Tries parents until the process ends; says how it did.
+/// Tries parents until the process ends; returns how it ended.
 fn try_some(
     assignment: &Assignment,
     candidates: &[Candidate],
-    answers: &mut Vec<Result<Tried, String>>,
-) -> Result<End, ChemistryError> {
-    let failed = |error: std::io::Error| {
-        ChemistryError::Failed(format!("cannot try parents out: {}", plain(&error)))
-    };
-    let mut child = Command::new("/proc/self/exe")
-        .arg("try-parents")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .process_group(0) // Ctrl-C is for the job
-        .spawn()
-        .map_err(failed)?;
+    answers: &mut Vec<Result<Tried, Rejection>>,
+) -> Result<End, TrialError> {
+    let mut child = start()?;
     let lines = answers_of(&mut child);
     let mut input = child.stdin.take();
-    tell(&mut input, assignment);
+    send(&mut input, assignment);
     let ready = lines.recv_timeout(READY_TIME_MAX);
     let mut end = End::Answered;
     let candidates = if ready.is_ok() { candidates } else { &[] };
     for candidate in candidates {
-        tell(&mut input, candidate);
+        send(&mut input, candidate);
         match lines.recv() {
             Ok(line) if line == LATE => {
                 end = End::Late;
                 break;
             }
-            Ok(line) => answers.push(
-                serde_json::from_str(&line)
-                    .unwrap_or_else(|error| Err(format!("its answer can't be read: {error}"))),
-            ),
+            Ok(line) => answers.push(serde_json::from_str(&line).unwrap_or_else(|error| {
+                Err(RejectCode::Crash.because(format!("its answer can't be read: {error}")))
+            })),
             Err(mpsc::RecvError) => {
-                end = died(child.wait().map_err(failed)?)?;
+                end = died(wait(&mut child)?)?;
                 break;
             }
         }
@@ -296,28 +186,45 @@ fn try_some(
     drop(input);
     // It may be dead already.
     let _ = child.kill();
-    let status = child.wait().map_err(failed)?;
+    let status = wait(&mut child)?;
     match ready {
         Ok(_) => Ok(end),
-        Err(_) => Err(ChemistryError::Failed(format!(
-            "the process that tries parents out did not start ({status})"
-        ))),
+        Err(_) => Err(TrialError::NotReady(status)),
     }
 }
 
-/// What it means that a process died: nothing about the parent, if somebody has ended it.
-fn died(status: ExitStatus) -> Result<End, ChemistryError> {
+fn start() -> Result<Child, TrialError> {
+    let started = Command::new("/proc/self/exe")
+        .arg("try-parents")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .process_group(0) // Ctrl-C is for the job
+        .spawn();
+    started.map_err(|error| TrialError::Process {
+        action: "start",
+        reason: plain(&error),
+    })
+}
+
+fn wait(child: &mut Child) -> Result<ExitStatus, TrialError> {
+    child.wait().map_err(|error| TrialError::Process {
+        action: "wait for",
+        reason: plain(&error),
+    })
+}
+
+/// What the death of a process means: nothing about the parent, if a signal from outside ended it.
+fn died(status: ExitStatus) -> Result<End, TrialError> {
     const FROM_OUTSIDE: [i32; 3] = [1, 2, 15]; // SIGHUP, SIGINT, SIGTERM
     match status.signal() {
-        Some(signal) if FROM_OUTSIDE.contains(&signal) => Err(ChemistryError::Failed(format!(
-            "the process that tries parents out was ended from outside ({status})"
-        ))),
+        Some(signal) if FROM_OUTSIDE.contains(&signal) => Err(TrialError::EndedFromOutside(status)),
         _ => Ok(End::Died(status)),
     }
 }
 
-/// Writes a line to a child. That it is dead is found out by its answer that does not come.
-fn tell(input: &mut Option<ChildStdin>, what: &impl Serialize) {
+/// Writes a line to a child. That the child is dead shows when its answer does not come.
+fn send(input: &mut Option<ChildStdin>, what: &impl Serialize) {
     let line = serde_json::to_string(what).expect("texts and numbers can be written as JSON");
     if let Some(input) = input {
         let _ = writeln!(input, "{line}");
@@ -325,11 +232,11 @@ fn tell(input: &mut Option<ChildStdin>, what: &impl Serialize) {
 }
 
 /// Why a parent that takes too long is rejected.
-pub fn too_long(time_max: Duration) -> String {
-    format!(
+pub fn too_long(time_max: Duration) -> Rejection {
+    RejectCode::Timeout.because(format!(
         "RDKit worked on it for longer than --parent-timeout {} without giving a product",
         time_max.as_secs()
-    )
+    ))
 }
 
 /// The lines that a child writes, as they come.
@@ -354,7 +261,9 @@ mod tests {
     #[test]
     fn a_parent_is_not_blamed_for_a_signal_from_outside() {
         for signal in [1, 2, 15] {
-            assert!(died(ExitStatus::from_raw(signal)).is_err(), "{signal}");
+            let status = ExitStatus::from_raw(signal);
+            let error = died(status).err();
+            assert_eq!(error, Some(TrialError::EndedFromOutside(status)));
         }
         for signal in [4, 6, 9, 11] {
             let end = died(ExitStatus::from_raw(signal)).unwrap();

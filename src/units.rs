@@ -1,4 +1,4 @@
-//! Sizes, counts and durations as people write and read them.
+//! Sizes, counts and durations in the form that people write and read.
 
 use std::{
     fmt,
@@ -19,7 +19,7 @@ pub enum SizeError {
     /// The number before the unit can't be read.
     #[error("`{0}` is not a size; write for example 512MiB or 2GiB")]
     NotANumber(String),
-    /// The unit is none of ours.
+    /// The unit is unknown.
     #[error("`{0}` is not a unit of size; use KiB, MiB, GiB or TiB")]
     UnknownUnit(String),
 }
@@ -73,7 +73,7 @@ impl fmt::Display for ByteSize {
 
 impl Serialize for ByteSize {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // Whole binary units where they are exact, so that a job file reads well; else bytes.
+        // A whole number of a binary unit where that is exact, which is easier to read; else bytes.
         for (unit, shift) in UNITS {
             if self.0 >= 1 << shift && self.0.is_multiple_of(1 << shift) {
                 return serializer.serialize_str(&format!("{}{unit}B", self.0 >> shift));
@@ -111,12 +111,12 @@ pub fn count(n: u64) -> String {
     text
 }
 
-/// A count and what is counted, in the plural where there is not one: `1 row`, `2 rows`.
+/// A count with its noun, in the plural unless the count is one: `1 row`, `2 rows`.
 pub fn counted(n: u64, what: &str) -> String {
     format!("{} {what}{}", count(n), if n == 1 { "" } else { "s" })
 }
 
-/// A duration at the precision a person cares for: `0.4 s`, `12 s`, `3 min 05 s`, `16 h 02 min`.
+/// A duration at a useful precision: `0.4 s`, `12 s`, `3 min 05 s`, `16 h 02 min`.
 pub fn duration(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
@@ -127,7 +127,7 @@ pub fn duration(time: Duration) -> String {
     }
 }
 
-/// A moment in UTC, to the second: `2026-11-25T15:00:00Z`. One before 1970 is told as 1970.
+/// A moment in UTC, to the second: `2026-11-25T15:00:00Z`. A moment before 1970 is written as 1970.
 ///
 /// Days to dates as in Howard Hinnant's `civil_from_days`: years begin in March, eras have 400 of them.
 pub fn utc(moment: SystemTime) -> String {
@@ -145,7 +145,7 @@ pub fn utc(moment: SystemTime) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
-/// A share as percent with one decimal: `12.5 %`. Nothing of nothing is `0.0 %`.
+/// A share as percent with one decimal: `12.5 %`. 0 of 0 is `0.0 %`.
 pub fn percent(part: u64, whole: u64) -> String {
     format!(
         "{:.1} %",

@@ -15,7 +15,7 @@ use crate::{
     limits::PRODUCTS_PER_PARENT_DEFAULT,
     rules::RuleSet,
     slot::{Slot, SlotLayout},
-    trial::NOBODY,
+    trial::NO_PARENT,
 };
 
 /// The cheapest rule that there is work in: with it RDKit is fastest, and the sieve's share largest.
@@ -118,10 +118,10 @@ fn transform(transformer: &mut Transformer, slot: &mut Slot) -> Result<u64, Benc
     for smiles in MOLECULES {
         transformer
             .begin(smiles.as_bytes())
-            .map_err(BenchError::Molecule)?;
+            .map_err(|rejection| BenchError::Molecule(rejection.reason))?;
         loop {
             slot.clear();
-            let parent = slot.push_parent(NOBODY).unwrap_or_default();
+            let parent = slot.push_parent(NO_PARENT).unwrap_or_default();
             let progress = transformer.fill(slot, parent)?;
             products += slot.rows() as u64;
             if progress == Progress::Finished {

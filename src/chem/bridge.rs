@@ -19,6 +19,29 @@ pub mod ffi {
         Paused,
     }
 
+    /// Why a molecule can't be used; see [`crate::reject::RejectCode`].
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    enum Failure {
+        /// It can be used.
+        None,
+        Empty,
+        TooLarge,
+        MolBlock,
+        Syntax,
+        Valence,
+        Kekulize,
+        Sanitize,
+        Write,
+        Other,
+    }
+
+    /// A SMILES, or why there is none.
+    struct Answer {
+        /// The SMILES; RDKit's words if there is a failure.
+        text: String,
+        failure: Failure,
+    }
+
     /// What the transformer must know; see `limits` for the values.
     #[derive(Debug, Clone, Copy)]
     struct TransformerSettings {
@@ -47,7 +70,7 @@ pub mod ffi {
         count_properties: &'a mut [u16],
         rows: u32,
         text_bytes: u32,
-        /// Per rule: products made, unchanged, invalid and capped; added to.
+        /// Per rule: the numbers of [`crate::account::RuleAccount`]; added to.
         by_rule: &'a mut [u64],
     }
 
@@ -94,12 +117,13 @@ pub mod ffi {
             require: &str,
             add_hydrogens: bool,
         ) -> Result<bool>;
-        fn begin(self: Pin<&mut Transformer>, smiles: &[u8]) -> Result<bool>;
+        /// Why the parent can't be used, if it can't; then `reason` has the words.
+        fn begin(self: Pin<&mut Transformer>, smiles: &[u8]) -> Result<Failure>;
         fn begin_mol_block(
             self: Pin<&mut Transformer>,
             block: &[u8],
             smiles: &[u8],
-        ) -> Result<bool>;
+        ) -> Result<Failure>;
         fn fill(
             self: Pin<&mut Transformer>,
             space: &mut ProductSpace,
@@ -117,17 +141,11 @@ pub mod ffi {
         fn parse_differs(smiles: &CxxString, fast: &mut bool) -> UniquePtr<CxxString>;
 
         fn initialise() -> Result<()>;
-        fn mol_block_to_smiles(block: &[u8]) -> Result<String>;
-        fn mol_block_to_identity(block: &[u8]) -> Result<String>;
-        #[namespace = "RDKit"]
-        type ROMol = rdkit_sys::ro_mol_ffi::ROMol;
-        fn write_canonical(mol: &ROMol) -> Result<String>;
-        fn write_identity(mol: &ROMol) -> Result<String>;
-        /// Forgets what RDKit has said of other molecules on this thread.
-        fn forget_failures();
-        /// Why RDKit could not read a SMILES, and where it says so: out of what it has logged since, or of
-        /// the exception `thrown`.
-        fn why_unreadable(thrown: &str) -> String;
+        /// The canonical SMILES of a SMILES; `identity`: with the enhanced stereo of the molecule behind it.
+        fn smiles_to_smiles(smiles: &[u8], identity: bool) -> Answer;
+        /// The canonical SMILES of a mol block, with its enhanced stereo behind it as drawn; `identity`: in one form
+        /// for all drawings of a molecule.
+        fn mol_block_to_smiles(block: &[u8], identity: bool) -> Answer;
         fn rdkit_version() -> String;
         fn boost_version() -> String;
     }

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::{ChemistryError, Method, Progress, RdKit, TransformSettings, Transformer};
 use crate::{
     limits::{PRODUCTS_PER_PARENT_DEFAULT, SLOT_BYTES_MIN},
+    reject::Rejection,
     rules::{Example, Rule},
     slot::{ParentFlags, Slot, SlotLayout, SlotParent},
 };
@@ -118,11 +119,11 @@ fn run_example(
     example: &Example,
 ) -> Result<Option<RuleFault>, ChemistryError> {
     let origin = format!("{}:{}", rule.origin.file.display(), example.line);
-    let unreadable = |smiles: &str, reason: String| RuleFault::ExampleSmiles {
+    let unreadable = |smiles: &str, rejection: Rejection| RuleFault::ExampleSmiles {
         origin: origin.clone(),
         rule: rule.name.clone(),
         smiles: smiles.into(),
-        reason,
+        reason: rejection.reason,
     };
     let mut expected = BTreeSet::new();
     for smiles in &example.to {

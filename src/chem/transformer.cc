@@ -6,11 +6,13 @@
 #include <GraphMol/Descriptors/MolDescriptors.h>
 #include <GraphMol/FileParsers/FileParsers.h>
 #include <GraphMol/MolOps.h>
+#include <GraphMol/SanitException.h>
 #include <GraphMol/SmilesParse/CanonicalizeStereoGroups.h>
 #include <GraphMol/SmilesParse/SmilesParse.h>
 #include <GraphMol/SmilesParse/SmilesWrite.h>
 #include <GraphMol/StereoGroup.h>
 #include <GraphMol/Substruct/SubstructMatch.h>
+#include <RDGeneral/FileParseException.h>
 #include <RDGeneral/versions.h>
 
 #include <algorithm>
@@ -128,18 +130,82 @@ std::string parse_failure(const std::string &fallback) {
 
 namespace {
 
+// The kind of what RDKit throws at a molecule.
+Failure kind_of(const std::exception &e) {
+  const auto is = [&e](auto *type) { return dynamic_cast<decltype(type)>(&e) != nullptr; };
+  if (is(static_cast<const RDKit::AtomValenceException *>(nullptr))) {
+    return Failure::Valence;
+  }
+  if (is(static_cast<const RDKit::KekulizeException *>(nullptr)) ||
+      is(static_cast<const RDKit::AtomKekulizeException *>(nullptr))) {
+    return Failure::Kekulize;
+  }
+  if (is(static_cast<const RDKit::MolSanitizeException *>(nullptr))) {
+    return Failure::Sanitize;
+  }
+  if (is(static_cast<const RDKit::SmilesParseException *>(nullptr))) {
+    return Failure::Syntax;
+  }
+  return is(static_cast<const RDKit::FileParseException *>(nullptr)) ? Failure::MolBlock
+                                                                      : Failure::Other;
+}
+
+// A molecule that can't be used, with the words for people.
+struct Unusable : std::runtime_error {
+  Unusable(Failure failure, const std::string &reason)
+      : std::runtime_error(reason), failure(failure) {}
+  Failure failure;
+};
+
 std::unique_ptr<RWMol> read_mol_block(rust::Slice<const std::uint8_t> block) {
   take_logged_errors();
   std::unique_ptr<RWMol> mol;
   try {
     mol.reset(RDKit::MolBlockToMol(as_string(block)));
   } catch (const std::exception &e) {
-    throw std::runtime_error(one_line(e.what()));
+    const auto kind = kind_of(e);
+    throw Unusable(kind == Failure::Other ? Failure::MolBlock : kind, one_line(e.what()));
   }
   if (!mol) {
-    throw std::runtime_error(parse_failure("RDKit cannot read this mol block"));
+    throw Unusable(Failure::MolBlock, parse_failure("RDKit cannot read this mol block"));
   }
   return mol;
+}
+
+// By RDKit alone.
+std::unique_ptr<RWMol> read_smiles(const std::string &smiles) {
+  take_logged_errors();
+  std::unique_ptr<RWMol> mol;
+  try {
+    mol.reset(RDKit::SmilesToMol(smiles));
+  } catch (const std::exception &e) {
+    throw Unusable(kind_of(e), one_line(e.what()));
+  }
+  if (!mol) {
+    throw Unusable(Failure::Syntax, parse_failure(UNREADABLE_SMILES));
+  }
+  return mol;
+}
+
+rust::String write_canonical(const ROMol &mol) {
+  try {
+    return rust::String::lossy(RDKit::MolToSmiles(mol));
+  } catch (const std::exception &e) {
+    throw Unusable(Failure::Write,
+                   one_line(std::string("RDKit cannot write its SMILES: ") + e.what()));
+  }
+}
+
+// What `work` gives, or why the molecule can't be used.
+template <typename Work>
+Answer answer(Work work) {
+  try {
+    return {work(), Failure::None};
+  } catch (const Unusable &e) {
+    return {rust::String::lossy(e.what()), e.failure};
+  } catch (const std::exception &e) {
+    return {rust::String::lossy(e.what()), Failure::Other};
+  }
 }
 
 // The canonical SMILES with the groups of the molecule's centres behind it.
@@ -273,7 +339,12 @@ std::size_t Transformer::query_index(SiteFinder &finder, rust::Str smarts) {
   return *index;
 }
 
-bool Transformer::begin(rust::Slice<const std::uint8_t> smiles) {
+Failure Transformer::refuse(Failure failure, std::string reason) {
+  reason_ = std::move(reason);
+  return failure;
+}
+
+Failure Transformer::begin(rust::Slice<const std::uint8_t> smiles) {
   end();
   take_logged_errors();
   std::unique_ptr<RWMol> mol;
@@ -284,27 +355,26 @@ bool Transformer::begin(rust::Slice<const std::uint8_t> smiles) {
     extended = text.find(' ') != std::string::npos;
     mol = settings_->reference || extended ? parse_reference(text) : parse_fast(text);
   } catch (const std::exception &e) {
-    reason_ = one_line(e.what());
-    return false;
+    return refuse(kind_of(e), one_line(e.what()));
   }
   if (!mol) {
-    reason_ = parse_failure(UNREADABLE_SMILES);
-    return false;
+    return refuse(Failure::Syntax, parse_failure(UNREADABLE_SMILES));
   }
   return start(std::move(mol), !settings_->reference && !extended);
 }
 
-bool Transformer::begin_mol_block(rust::Slice<const std::uint8_t> block,
-                                  rust::Slice<const std::uint8_t> smiles) {
-  if (begin(smiles) && reads_back(as_string(smiles))) {
-    return true;
+Failure Transformer::begin_mol_block(rust::Slice<const std::uint8_t> block,
+                                     rust::Slice<const std::uint8_t> smiles) {
+  if (begin(smiles) == Failure::None && reads_back(as_string(smiles))) {
+    return Failure::None;
   }
   end();
   try {
     return start(read_mol_block(block), false);
+  } catch (const Unusable &e) {
+    return refuse(e.failure, one_line(e.what()));
   } catch (const std::exception &e) {
-    reason_ = one_line(e.what());
-    return false;
+    return refuse(kind_of(e), one_line(e.what()));
   }
 }
 
@@ -318,15 +388,14 @@ bool Transformer::reads_back(const std::string &smiles) {
 }
 
 // Makes the molecule the parent. `on_graph`: the fast way may be taken.
-bool Transformer::start(std::unique_ptr<RWMol> mol, bool on_graph) {
+Failure Transformer::start(std::unique_ptr<RWMol> mol, bool on_graph) {
   if (mol->getNumAtoms() == 0) {
-    reason_ = "the molecule has no atoms";
-    return false;
+    return refuse(Failure::Empty, "the molecule has no atoms");
   }
   if (mol->getNumAtoms() > settings_->parent_atoms_max) {
-    reason_ = "the molecule has " + std::to_string(mol->getNumAtoms()) + " atoms, at most " +
-              std::to_string(settings_->parent_atoms_max) + " are allowed";
-    return false;
+    return refuse(Failure::TooLarge,
+                  "the molecule has " + std::to_string(mol->getNumAtoms()) + " atoms, at most " +
+                      std::to_string(settings_->parent_atoms_max) + " are allowed");
   }
   parent_ = std::make_unique<Parent>(RDKit::ROMOL_SPTR(mol.release()));
   // An environment variable of RDKit's turns to its newer stereo perception, which is not done here.
@@ -336,7 +405,7 @@ bool Transformer::start(std::unique_ptr<RWMol> mol, bool on_graph) {
   seen_.clear();
   parent_->mol->clearAllAtomBookmarks();
   sites_.begin(*parent_->mol);
-  return true;
+  return Failure::None;
 }
 
 void Transformer::end() { parent_.reset(); }
@@ -711,37 +780,28 @@ void initialise() {
                      {counts.data(), counts.size()},   0, 0,
                      {by_rule.data(), by_rule.size()}};
   ParentReport report{};
-  if (!warm.begin(as_bytes(smiles)) || warm.fill(space, 0, 100, report) != Fill::Finished ||
+  if (warm.begin(as_bytes(smiles)) != Failure::None ||
+      warm.fill(space, 0, 100, report) != Fill::Finished ||
       report.written != 1) {
     throw std::runtime_error("RDKit fails its start-up check");
   }
 }
 
-rust::String mol_block_to_smiles(rust::Slice<const std::uint8_t> block) {
-  const auto mol = read_mol_block(block);
-  if (!has_relative_groups(*mol)) {
-    return write_canonical(*mol);
+namespace {
+
+rust::String write_with_groups_as_drawn(const ROMol &mol) {
+  if (!has_relative_groups(mol)) {
+    return write_canonical(mol);
   }
   try {
-    return write_with_groups(*mol);
+    return write_with_groups(mol);
   } catch (const std::exception &e) {
-    throw std::runtime_error(one_line(std::string("RDKit cannot write its SMILES: ") + e.what()));
+    throw Unusable(Failure::Write,
+                   one_line(std::string("RDKit cannot write its SMILES: ") + e.what()));
   }
 }
 
-rust::String mol_block_to_identity(rust::Slice<const std::uint8_t> block) {
-  return write_identity(*read_mol_block(block));
-}
-
-rust::String write_canonical(const RDKit::ROMol &mol) {
-  try {
-    return rust::String::lossy(RDKit::MolToSmiles(mol));
-  } catch (const std::exception &e) {
-    throw std::runtime_error(one_line(std::string("RDKit cannot write its SMILES: ") + e.what()));
-  }
-}
-
-rust::String write_identity(const RDKit::ROMol &mol) {
+rust::String write_identity(const ROMol &mol) {
   if (!has_relative_groups(mol)) {
     return write_canonical(mol);
   }
@@ -756,15 +816,25 @@ rust::String write_identity(const RDKit::ROMol &mol) {
     }
     return write_with_groups(*form);
   } catch (const std::exception &e) {
-    throw std::runtime_error(one_line(std::string("RDKit cannot write its SMILES: ") + e.what()));
+    throw Unusable(Failure::Write,
+                   one_line(std::string("RDKit cannot write its SMILES: ") + e.what()));
   }
 }
 
-void forget_failures() { take_logged_errors(); }
+}  // namespace
 
-rust::String why_unreadable(rust::Str thrown) {
-  return rust::String::lossy(thrown.empty() ? parse_failure(UNREADABLE_SMILES)
-                                            : one_line(std::string(thrown)));
+Answer smiles_to_smiles(rust::Slice<const std::uint8_t> smiles, bool identity) {
+  return answer([&] {
+    const auto mol = read_smiles(as_string(smiles));
+    return identity ? write_identity(*mol) : write_canonical(*mol);
+  });
+}
+
+Answer mol_block_to_smiles(rust::Slice<const std::uint8_t> block, bool identity) {
+  return answer([&] {
+    const auto mol = read_mol_block(block);
+    return identity ? write_identity(*mol) : write_with_groups_as_drawn(*mol);
+  });
 }
 
 rust::String rdkit_version() { return RDKit::rdkitVersion; }

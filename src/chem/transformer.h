@@ -23,10 +23,12 @@ struct ProductSpace;
 struct ParentReport;
 struct TransformerSettings;
 enum class Fill : std::uint8_t;
+enum class Failure : std::uint8_t;
+struct Answer;
 
-// What is counted of each rule, in the order of the columns of `ProductSpace::by_rule`. What is counted as
-// something else is made as well.
-enum RuleCount : std::size_t { MADE, UNCHANGED, INVALID, CAPPED, RULE_COUNTS };
+// What is counted of each rule, in the order of the numbers of Rust's `RuleAccount`. What is counted as
+// something else is made as well. `UNIQUE` is counted in Rust.
+enum RuleCount : std::size_t { MADE, UNCHANGED, INVALID, CAPPED, UNIQUE, RULE_COUNTS };
 
 // What a rule needs at run time. Compiled once per thread.
 struct CompiledRule {
@@ -71,11 +73,12 @@ class Transformer {
   bool add_rule(rust::Str smirks, rust::Slice<const rust::String> exclude, rust::Str require,
                 bool add_hydrogens);
 
-  // Parses a parent. False: it can't be used; reason() says why.
-  bool begin(rust::Slice<const std::uint8_t> smiles);
+  // Parses a parent. If it can't be used, reason() has the words.
+  Failure begin(rust::Slice<const std::uint8_t> smiles);
   // The same for a mol block and what mol_block_to_smiles gives for it. If that does not read back to the same
   // molecule (porphyrins), the molecule of the block is used.
-  bool begin_mol_block(rust::Slice<const std::uint8_t> block, rust::Slice<const std::uint8_t> smiles);
+  Failure begin_mol_block(rust::Slice<const std::uint8_t> block,
+                          rust::Slice<const std::uint8_t> smiles);
   // Writes products of the current parent until the space is full, the quantum of products is used
   // up or the parent is finished. Adds to the report.
   Fill fill(ProductSpace &space, std::uint32_t parent, std::uint32_t quantum, ParentReport &report);
@@ -85,7 +88,8 @@ class Transformer {
   rust::Str reason() const { return {reason_.data(), reason_.size()}; }
 
  private:
-  bool start(std::unique_ptr<RDKit::RWMol> mol, bool on_graph);
+  Failure start(std::unique_ptr<RDKit::RWMol> mol, bool on_graph);
+  Failure refuse(Failure failure, std::string reason);
   bool reads_back(const std::string &smiles);
   std::size_t query_index(SiteFinder &finder, rust::Str smarts);
   SiteFinder &finder_with_hydrogens();
@@ -122,24 +126,12 @@ std::unique_ptr<Transformer> new_transformer(const TransformerSettings &settings
 // RDKit's log streams towards `log_line`.
 void initialise();
 
-// The canonical SMILES of a mol block, with its enhanced stereo behind it as drawn, or an exception with RDKit's
-// words.
-rust::String mol_block_to_smiles(rust::Slice<const std::uint8_t> block);
+// The canonical SMILES of a SMILES. `identity`: where the molecule has enhanced stereo with the extension of CXSMILES
+// that says so, in one form for all writings of a molecule of up to eight groups.
+Answer smiles_to_smiles(rust::Slice<const std::uint8_t> smiles, bool identity);
 
-// What write_identity writes of a mol block.
-rust::String mol_block_to_identity(rust::Slice<const std::uint8_t> block);
-
-// The canonical SMILES of a molecule. Throws where RDKit finds no way to write it.
-rust::String write_canonical(const RDKit::ROMol &mol);
-
-// The same, where the molecule has enhanced stereo with the extension of CXSMILES that says so, in one
-// form for all writings of a molecule of up to eight groups.
-rust::String write_identity(const RDKit::ROMol &mol);
-
-// Forgets what RDKit has logged on this thread; and why a SMILES could not be read, out of what it has logged
-// since or of the exception it threw.
-void forget_failures();
-rust::String why_unreadable(rust::Str thrown);
+// The same for a mol block; without `identity`, its enhanced stereo stands behind it as drawn.
+Answer mol_block_to_smiles(rust::Slice<const std::uint8_t> block, bool identity);
 
 rust::String rdkit_version();
 rust::String boost_version();

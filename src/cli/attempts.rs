@@ -38,7 +38,7 @@ use signal_hook::{
 };
 
 use super::{CliError, Exit, say_event, standard_input::Kept};
-use crate::{pipeline::Standing, store::plain};
+use crate::{pipeline::Standing, report::event::Event, store::plain};
 
 /// The signal that asks an attempt to stop at a checkpoint.
 pub(super) const STOP: i32 = SIGUSR1;
@@ -173,7 +173,10 @@ fn say_restart(how: &str, again: bool, json: bool) {
         "from its start"
     };
     if json {
-        say_event(serde_json::json!({ "event": "restarted", "reason": how, "resumed": again }));
+        say_event(&Event::Restarted {
+            reason: how.into(),
+            resumed: again,
+        });
     }
     let _ = writeln!(
         std::io::stderr(),

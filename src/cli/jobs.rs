@@ -13,14 +13,17 @@ use std::{
 
 use nix::unistd::User;
 use serde::Serialize;
-use serde_json::json;
 
 pub(super) use self::submit::{SubmitArgs, submit};
 use super::{CliError, Exit, say, tell};
-use crate::daemon::{
-    client::{Client, ClientError, JobQuery},
-    job::State,
-    paths::{self, Side},
+use crate::{
+    daemon::{
+        client::{Client, ClientError, JobQuery},
+        job::State,
+        paths::{self, Side},
+        view::JobView,
+    },
+    report::answer::{self, ClientAnswer},
 };
 
 pub(super) const EXIT_CODES: &str = "\
@@ -188,6 +191,11 @@ pub(super) fn logs(args: &LogsArgs) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
+/// The answer as one line of JSON.
+fn line_of(answer: ClientAnswer<&JobView>) -> String {
+    answer::line(&answer)
+}
+
 /// Prints each line that is written to it as a JSON object.
 #[derive(Default)]
 struct JsonLines {
@@ -199,7 +207,9 @@ impl JsonLines {
     fn end(&mut self) {
         if !self.line.is_empty() {
             let line = String::from_utf8_lossy(&self.line);
-            say(&json!({ "event": "log", "line": line }).to_string());
+            say(&line_of(ClientAnswer::Log {
+                line: line.into_owned(),
+            }));
             self.line.clear();
         }
     }
@@ -249,7 +259,7 @@ pub(super) fn forget(args: &ManyArgs) -> Result<Exit, CliError> {
     each(args, |id| {
         client.forget(id)?;
         say(&if args.daemon.json {
-            json!({ "event": "forgotten", "id": id }).to_string()
+            line_of(ClientAnswer::Forgotten { id })
         } else {
             format!("job {id} is forgotten; its output stays")
         });

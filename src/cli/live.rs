@@ -1,8 +1,8 @@
-//! A few lines on a terminal that are drawn anew in place.
+//! A few lines on a terminal that are redrawn in place.
 //!
-//! The terminal's width may change at any time, and then most terminals fold what is on them anew: a line of
-//! 80 columns takes three rows of 30. So no drawn line is wider than the terminal was, none ends in blanks,
-//! and the next draw goes up by the rows that they take now. The cursor waits in the row below.
+//! The terminal's width may change at any time, and most terminals then wrap the lines again: a line of 80
+//! columns takes three rows of 30. So no drawn line is wider than the terminal was, no line ends in blanks, and
+//! the next draw moves up by the rows that the lines take now. The cursor stays in the row below.
 
 use std::{
     cell::{Cell, RefCell},
@@ -14,14 +14,14 @@ use std::{
 
 /// Time between two draws.
 const DRAW_EVERY: Duration = Duration::from_millis(200);
-/// Columns of the bar; a terminal with less than twice as many is shown none.
+/// Columns of the bar. A terminal with less than twice as many shows no bar.
 const BAR_COLUMNS: usize = 40;
-/// Columns where the terminal does not tell.
+/// Columns of a terminal of unknown width.
 const WIDTH_DEFAULT: usize = 80;
 
 /// Lines on the terminal that standard error is.
 pub(super) struct Live {
-    /// Columns of each line that is there.
+    /// Columns of each drawn line.
     drawn: RefCell<Vec<usize>>,
     drawn_at: Cell<Option<Instant>>,
     colours: bool,
@@ -42,7 +42,7 @@ impl Live {
         std::env::var_os("TERM").as_deref() != Some(OsStr::new("dumb"))
     }
 
-    /// Draws `text` with a bar of which `done` of `of` are filled, if it is time.
+    /// Draws `text` with a bar that is filled to `done` of `of`, if it is time.
     pub(super) fn show(&self, text: impl FnOnce() -> (String, u64, u64)) {
         if self
             .drawn_at
@@ -62,13 +62,13 @@ impl Live {
         self.drawn_at.set(None);
     }
 
-    /// What draws `text` anew on a terminal of `size`.
+    /// The output that redraws `text` on a terminal of `size`.
     fn draw(&self, text: &str, done: u64, of: u64, size: (usize, usize)) -> String {
         let (width, height) = size;
         let mut out = self.erase(width);
         let mut drawn = Vec::new();
         for (i, line) in text.lines().take(height.max(2) - 1).enumerate() {
-            // The last column stays free: a terminal may fold a line that fills it.
+            // The last column stays free: a terminal may wrap a line that fills it.
             let mut room = width - 1;
             if i == 0 && width >= 2 * BAR_COLUMNS {
                 out += &bar(done, of, self.colours);
@@ -86,7 +86,7 @@ impl Live {
         out
     }
 
-    /// What removes the lines drawn, on a terminal that is `width` wide by now.
+    /// The output that removes the drawn lines, on a terminal of `width` columns.
     fn erase(&self, width: usize) -> String {
         let drawn = self.drawn.take();
         let rows: usize = drawn.iter().map(|line| line.div_ceil(width).max(1)).sum();
@@ -117,9 +117,9 @@ fn bar(done: u64, of: u64, colours: bool) -> String {
     bar
 }
 
-/// Writes at once, so that no other output comes between.
+/// Writes in one call, so that no other output comes in between.
 fn put(text: &str) {
-    // A closed terminal has nobody before it.
+    // Nobody reads a closed terminal.
     let _ = std::io::stderr().write_all(text.as_bytes());
 }
 

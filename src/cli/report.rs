@@ -1,13 +1,10 @@
-//! Plans and summaries, for people and for machines.
+//! The plan and the summary of a job, for people.
 
-use serde_json::{Value, json};
-
-use super::progress::{bottleneck, rate, remaining};
 use crate::{
     config::{Dedup, Task},
-    machine,
-    pipeline::{Job, Kept, Manifest, RuleCounts, Snapshot},
-    plan::{Estimate, Plan},
+    pipeline::{Job, Kept},
+    plan::Estimate,
+    report::manifest::{Manifest, RuleCounts},
     table::source::{InputFile, InputFormat},
     units::{ByteSize, count, counted, duration, percent},
 };
@@ -19,8 +16,8 @@ pub(super) fn plan(job: &Job) -> String {
     let bytes = files.iter().map(|file| file.bytes).sum();
     let about = if estimate.parents_exact { "" } else { "about " };
     let rules = match job.rules.len() {
-        0 if job.spec.task == Task::Dedup => "none: the library is deduplicated".into(),
-        0 => "none: the library is cleaned".into(),
+        0 if job.spec.task == Task::Dedup => "none: the job deduplicates the library".into(),
+        0 => "none: the job cleans the library".into(),
         n => count(n as u64),
     };
     let inputs = match files {
@@ -39,8 +36,8 @@ pub(super) fn plan(job: &Job) -> String {
          \x20 rows       {about}{}\n\
          \x20 rules      {rules}\n\
          \nEstimate from {} rows{}\n\
-         \x20 products   {:.1} per parent, about {} in all (repeats between parents counted)\n\
-         \x20 disk       about {}, and up to {} more until the end\n\
+         \x20 products   {:.1} per parent, about {} in all (repeats between parents included)\n\
+         \x20 disk       about {}, and up to {} more while it runs\n\
          \nRun\n\
          \x20 threads    {}, {} parents at a time\n\
          \x20 engine     {}\n\
@@ -73,69 +70,20 @@ fn rejects_of_sample(estimate: &Estimate) -> String {
     }
 }
 
-/// A plan for machines. Sizes in bytes.
-pub(super) fn plan_json(plan: &Plan) -> Value {
-    let estimate = &plan.estimate;
-    let items: Vec<Value> = plan
-        .memory
-        .items
-        .iter()
-        .map(|item| json!({ "name": item.name, "bytes": item.bytes, "detail": item.detail }))
-        .collect();
-    json!({
-        "event": "planned",
-        "parents": estimate.parents,
-        "parents_exact": estimate.parents_exact,
-        "sampled": estimate.sampled,
-        "sampled_rejects": estimate.sampled_rejects,
-        "products_per_parent": estimate.products_per_parent,
-        "products": estimate.products(),
-        "disk_bytes": estimate.disk_bytes(),
-        "disk_bytes_while_running": estimate.disk_bytes_while_running(),
-        "settle_bytes": plan.settle_bytes,
-        "threads": plan.threads,
-        "slots": plan.slots,
-        "slot_bytes": plan.slot.bytes,
-        "batch_parents": plan.batch_parents,
-        "engine": plan.engine.name(),
-        "engine_chosen": plan.engine.description(),
-        "filter_bits": plan.filter.bits,
-        "filter_hashes": plan.filter.hashes,
-        "memory": { "budget_bytes": plan.memory.budget.0, "total_bytes": plan.memory.total(), "items": items },
-    })
-}
-
-/// Where a job stands, for machines. Times in seconds, sizes in bytes.
-pub(super) fn progress_json(job: &Job, now: &Snapshot) -> Value {
-    json!({
-        "event": "progress",
-        "elapsed_seconds": now.elapsed.as_secs_f64(),
-        "remaining_seconds": remaining(job, now).map(|left| left.as_secs_f64()),
-        "parents": job.plan.estimate.parents,
-        "parents_exact": job.plan.estimate.parents_exact,
-        "rows_read": now.rows_read,
-        "counts": now.counts,
-        "products_per_second": rate(now),
-        "memory_bytes": machine::memory_bytes(),
-        "memory_budget_bytes": job.spec.memory.0,
-        "ring": { "slots": now.ring.slots, "free": now.ring.free, "workers_waiting": now.ring.waiting },
-        "busiest": bottleneck(job, &Snapshot::default(), now),
-        "bytes_written": now.bytes_written,
-        "parts": now.parts,
-        "settling": now.settled.map(|(done, of)| json!({ "done": done, "of": of })),
-    })
-}
-
-/// How a job ended, for machines: the manifest.
-pub(super) fn done_json(manifest: &Manifest) -> Value {
-    json!({ "event": "done", "manifest": manifest })
-}
-
-/// What a user sees at the end: what came of the job, and everything that was left out.
+/// The summary at the end: what the job made, and everything that it left out.
 pub(super) fn summary(job: &Job, manifest: &Manifest) -> String {
-    let counts = &manifest.counts;
+    let mut lines = results(job, manifest);
+    lines.extend(invalid(&manifest.by_rule));
+    lines.extend(columns(job));
+    lines.extend(remarks(manifest));
+    lines.extend(left_out(manifest));
+    lines.join("\n")
+}
+
+/// What was made, and with what memory.
+fn results(job: &Job, manifest: &Manifest) -> Vec<String> {
     let bytes: u64 = manifest.files.iter().map(|file| file.bytes).sum();
-    let mut lines = vec![
+    vec![
         headline(manifest),
         format!(
             "  output     {}: {} in {}",
@@ -152,15 +100,18 @@ pub(super) fn summary(job: &Job, manifest: &Manifest) -> String {
             ByteSize(manifest.peak_memory_bytes),
             ByteSize(manifest.memory_budget_bytes),
         ),
-        format!("  filter     {}", filter(manifest),),
-    ];
-    lines.extend(invalid(&manifest.by_rule));
-    lines.extend(columns(job));
-    if counts.enhanced_stereo_dropped > 0 {
+        format!("  filter     {}", filter(manifest)),
+    ]
+}
+
+/// What was special about this run; nothing of most.
+fn remarks(manifest: &Manifest) -> Vec<String> {
+    let mut lines = Vec::new();
+    if manifest.counts.enhanced_stereo_dropped > 0 {
         lines.push(format!(
-            "  stereo     {} with enhanced stereo (CXSMILES): what it says of racemic and relative centres \
-             is not in the products' SMILES",
-            counted(counts.enhanced_stereo_dropped, "molecule"),
+            "  stereo     {} with enhanced stereo (CXSMILES): the products' SMILES do not say which centres \
+             are racemic or relative",
+            counted(manifest.counts.enhanced_stereo_dropped, "molecule"),
         ));
     }
     if manifest.left_as_written > 0 {
@@ -182,7 +133,7 @@ pub(super) fn summary(job: &Job, manifest: &Manifest) -> String {
     }
     if manifest.products_excluded > 0 {
         lines.push(format!(
-            "  excluded   {} of earlier runs; what equals one of them counts as given before",
+            "  excluded   {} of earlier runs; a product equal to one of them counts as a duplicate",
             counted(manifest.products_excluded, "product"),
         ));
     }
@@ -195,6 +146,13 @@ pub(super) fn summary(job: &Job, manifest: &Manifest) -> String {
             counted(manifest.interruptions, "time"),
         ));
     }
+    lines
+}
+
+/// Rows that were rejected, and what the caps left out.
+fn left_out(manifest: &Manifest) -> Vec<String> {
+    let counts = &manifest.counts;
+    let mut lines = Vec::new();
     if counts.parents_rejected > 0 {
         lines.push(format!(
             "  rejected   {}; rejects.parquet has {} text and the reason",
@@ -214,14 +172,13 @@ pub(super) fn summary(job: &Job, manifest: &Manifest) -> String {
             capped(manifest),
         ));
     }
-    lines.join("\n")
+    lines
 }
 
 /// Inputs whose columns are listed one by one.
 const INPUTS_SHOWN_MAX: usize = 5;
 
-/// The columns that were read, once where all inputs have the same, and what there is to say of how
-/// they were found.
+/// The columns that were read, in one line if all inputs have the same, with remarks on how they were found.
 fn columns(job: &Job) -> Vec<String> {
     let files = job.library.files();
     let mut said: Vec<(String, &InputFile)> = Vec::new();
@@ -263,13 +220,13 @@ fn columns_of(file: &InputFile) -> String {
     format!("{smiles}, {id}{}", notes.collect::<String>())
 }
 
-/// What a job that was stopped has made and need not make again.
+/// What the last checkpoint of a stopped job keeps.
 pub(super) fn kept(kept: &Kept) -> String {
     let parts = counted(kept.parts as u64, "part");
     let place = match (kept.parts, kept.rows_under_way) {
         (_, 0) => parts,
-        (0, _) => "a part under way".into(),
-        (_, _) => format!("{parts} and one under way"),
+        (0, _) => "an unfinished part".into(),
+        (_, _) => format!("{parts} and an unfinished one"),
     };
     let rows = counted(kept.rows + kept.rows_under_way, "row");
     format!("{rows} in {place}")
@@ -298,7 +255,7 @@ fn headline(manifest: &Manifest) -> String {
 fn made(manifest: &Manifest) -> String {
     let counts = &manifest.counts;
     format!(
-        "  made       {}: {} unique, {} given by another molecule, {} by the same one, \
+        "  made       {}: {} unique, {} made from another molecule, {} from the same one, \
          {} unchanged, {} invalid{}",
         count(counts.products_made),
         percent(counts.products_unique, counts.products_made),
@@ -313,7 +270,7 @@ fn made(manifest: &Manifest) -> String {
     )
 }
 
-/// What became of the rows of a library that was deduplicated, and how their keys were made.
+/// Repeats in a deduplicated library, and how keys were made.
 fn keys(manifest: &Manifest) -> String {
     let counts = &manifest.counts;
     let by_rdkit: u64 = manifest.keys_by_rdkit.values().sum();
@@ -325,21 +282,24 @@ fn keys(manifest: &Manifest) -> String {
         [] => String::new(),
         reasons => format!(" ({})", reasons.join(", ")),
     };
-    let on_device = match (manifest.keys_made_by, manifest.keys_too_large_for_device) {
+    let on_device = match (
+        manifest.keys_made_by.as_str(),
+        manifest.keys_too_large_for_device,
+    ) {
         ("cpu", _) if manifest.engine == "wgpu" => "; the CPU made the others".into(),
         ("cpu", _) => String::new(),
         (engine, 0) => format!("; {engine} made the others"),
         (engine, left) => format!("; {engine} made the others but {}", count(left)),
     };
     format!(
-        "  repeats    {}; {} of {} keys took RDKit{reasons}{on_device}",
+        "  repeats    {}; RDKit made {} of {} keys{reasons}{on_device}",
         count(counts.products_duplicate),
         count(by_rdkit),
         count(counts.parents_transformed),
     )
 }
 
-/// Names the rules that make many products which are no molecules, the worst first.
+/// Names the rules with many invalid products, the worst first.
 fn invalid(by_rule: &[RuleCounts]) -> Option<String> {
     let mut worst: Vec<_> = by_rule.iter().filter(|rule| is_notable(rule)).collect();
     worst.sort_by_key(|rule| std::cmp::Reverse(rule.invalid));
@@ -369,8 +329,8 @@ fn invalid(by_rule: &[RuleCounts]) -> Option<String> {
 /// Rules named in the summary for their invalid products.
 const INVALID_RULES_NAMED: usize = 5;
 
-/// Whether the share of a rule's products that are invalid is one that its author would want to know: all
-/// of them, or 1 % and at least ten.
+/// Whether the author of a rule should know of its invalid products: they are all of its products, or 1 % and at
+/// least ten.
 fn is_notable(rule: &RuleCounts) -> bool {
     let made = rule.made - rule.capped;
     rule.invalid > 0 && (rule.invalid == made || (rule.invalid >= 10 && 100 * rule.invalid >= made))
@@ -396,10 +356,10 @@ fn capped(manifest: &Manifest) -> String {
 fn filter(manifest: &Manifest) -> String {
     let settled = manifest.filter.products_settled;
     match (manifest.dedup, settled) {
-        (Dedup::Exact, 0) => "exact: it took no new product for one seen before".into(),
+        (Dedup::Exact, 0) => "exact: no false positives".into(),
         (Dedup::Exact, n) => format!(
-            "exact: it took {} for seen before, and settling brought them back",
-            counted(n, "new product")
+            "exact: {}, which settling restored",
+            counted(n, "false positive")
         ),
         (Dedup::Bloom, _) => lost(manifest.filter.expected_products_lost),
     }
@@ -407,9 +367,9 @@ fn filter(manifest: &Manifest) -> String {
 
 fn lost(products: f64) -> String {
     match products.round() as u64 {
-        0 => "its false positives are expected to have cost no product".into(),
+        0 => "no product is expected to be lost as a false positive".into(),
         n => format!(
-            "its false positives are expected to have cost {} products",
+            "{} products are expected to be lost as false positives",
             count(n)
         ),
     }

@@ -8,12 +8,13 @@ use crate::{
         RdKit,
         check::{ON_HYDROGENS, check_rule},
     },
+    report::answer::{Checked, RulesAnswer, line},
     rules::RuleSet,
     units::counted,
 };
 
-/// Compiles every rule of the files, runs their examples and prints each fault on a line of its own. A
-/// warning is printed like a fault and leaves the exit code alone.
+/// Compiles every rule of the files, runs their examples and prints one line for each fault and each warning.
+/// Warnings do not change the exit code.
 pub(super) fn check(files: &[PathBuf], json: bool) -> Result<Exit, CliError> {
     let rdkit = RdKit::initialise()?;
     let (rules, errors, seen) = RuleSet::load_counted(files);
@@ -33,47 +34,58 @@ pub(super) fn check(files: &[PathBuf], json: bool) -> Result<Exit, CliError> {
         }
         examples += rule.examples.len() as u64;
     }
-    let faults_and_warnings = [("fault", &faults), ("warning", &warnings)];
-    for (kind, line) in faults_and_warnings
-        .iter()
-        .flat_map(|(kind, lines)| lines.iter().map(move |l| (kind, l)))
-    {
-        if json {
-            say(&serde_json::json!({ "event": kind, "error": line }).to_string());
-        } else {
-            say(line);
-        }
+    let fault = |error: &String| RulesAnswer::Fault {
+        error: error.clone(),
+    };
+    let warning = |error: &String| RulesAnswer::Warning {
+        error: error.clone(),
+    };
+    if json {
+        let answers = faults.iter().map(fault);
+        let answers = answers.chain(warnings.iter().map(warning));
+        answers.for_each(|answer| say(&line(&answer)));
+    } else {
+        faults.iter().chain(&warnings).for_each(|text| say(text));
     }
     let without = rules.iter().filter(|rule| rule.examples.is_empty()).count();
-    if json {
-        say(&serde_json::json!({
-            "event": "checked", "rules": seen, "rules_faulty": faulty, "examples": examples,
-            "faults": faults.len(), "warnings": warnings.len(), "rules_without_examples": without,
-        })
-        .to_string());
-    } else {
-        let untested = match without {
-            0 => String::new(),
-            n => format!(" ({} without an example)", counted(n as u64, "rule")),
-        };
-        let of_them = match faulty {
-            0 => String::new(),
-            n => format!(" ({n} faulty)"),
-        };
-        let verdict = match (faults.len() as u64, warnings.len() as u64) {
-            (0, 0) => "all good".into(),
-            (0, n) => counted(n, "warning"),
-            (n, 0) => counted(n, "fault"),
-            (n, m) => format!("{}, {}", counted(n, "fault"), counted(m, "warning")),
-        };
-        let (rules, examples) = (counted(seen as u64, "rule"), counted(examples, "example"));
-        say(&format!(
-            "{rules}{of_them}, {examples}{untested}: {verdict}"
-        ));
-    }
+    let checked = Checked {
+        rules: seen as u64,
+        rules_faulty: faulty as u64,
+        examples,
+        faults: faults.len() as u64,
+        warnings: warnings.len() as u64,
+        rules_without_examples: without as u64,
+    };
+    say(&match json {
+        true => line(&RulesAnswer::Checked(checked)),
+        false => result(&checked),
+    });
     Ok(if faults.is_empty() {
         Exit::Done
     } else {
         Exit::Input
     })
+}
+
+/// The result in a sentence.
+fn result(checked: &Checked) -> String {
+    let untested = match checked.rules_without_examples {
+        0 => String::new(),
+        n => format!(" ({} without an example)", counted(n, "rule")),
+    };
+    let faulty = match checked.rules_faulty {
+        0 => String::new(),
+        n => format!(" ({n} faulty)"),
+    };
+    let verdict = match (checked.faults, checked.warnings) {
+        (0, 0) => "all good".into(),
+        (0, n) => counted(n, "warning"),
+        (n, 0) => counted(n, "fault"),
+        (n, m) => format!("{}, {}", counted(n, "fault"), counted(m, "warning")),
+    };
+    format!(
+        "{}{faulty}, {}{untested}: {verdict}",
+        counted(checked.rules, "rule"),
+        counted(checked.examples, "example")
+    )
 }

@@ -3,14 +3,12 @@
 use std::{
     ffi::OsString,
     io::Write,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
 };
-
-use serde_json::Value;
 
 use super::{
     CliError, DedupArgs, Exit, JobArgs,
@@ -22,16 +20,16 @@ use super::{
 use crate::{
     chem::{RdKit, Transformer, check::ON_HYDROGENS},
     config::{JobSettings, JobSpec, Task, read_path, written_path},
-    limits::SEALED_BYTES_MAX,
     machine,
-    pipeline::{self, Job, Outcome, Stuck},
+    pipeline::{self, EarlierRun, Job, Outcome, Stuck},
     plan,
+    report::{
+        event::{Event, Planned},
+        manifest::Manifest,
+    },
     rules::RuleSet,
     store::{Existing, Found, OutputDir, StoreError, WORK_DIR, disk},
-    table::{
-        earlier::EarlierRun,
-        source::{ColumnChoice, Library},
-    },
+    table::source::{ColumnChoice, Library},
     trial,
     units::{ByteSize, counted},
 };
@@ -143,7 +141,7 @@ pub(super) fn run_job(
         }
     }
     if json {
-        say_event(report::plan_json(&job.plan));
+        say_event(&Event::Planned(Box::new(Planned::from(&job.plan))));
     }
     go()?;
     let stop = stop_on_signals(stops)?;
@@ -200,20 +198,13 @@ fn end_timed_out(job: &Job, row: u64, json: bool, stops: Stops) -> ! {
 fn ended(job: &Job, outcome: Outcome, json: bool) -> Result<Exit, CliError> {
     match outcome {
         Outcome::Done(manifest) => {
+            let exit = exit_of(&manifest);
             if json {
-                say_event(report::done_json(&manifest));
+                say_event(&Event::Done { manifest });
             } else {
                 say(&report::summary(job, &manifest));
             }
-            let counts = &manifest.counts;
-            let disagreements = manifest
-                .check
-                .as_ref()
-                .map_or(0, |check| check.disagreements);
-            Ok(exit(
-                counts.parents_rejected + disagreements + manifest.left_as_written,
-                counts.parents_capped,
-            ))
+            Ok(exit)
         }
         Outcome::TimedOut { .. } => unreachable!("run_job ends the process then"),
         Outcome::Stopped { kept, free } => Err(CliError::Stopped(format!(
@@ -263,14 +254,6 @@ pub(super) fn try_parents() -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-fn exit(rejected: u64, capped: u64) -> Exit {
-    if rejected > 0 || capped > 0 {
-        Exit::Incomplete
-    } else {
-        Exit::Done
-    }
-}
-
 /// What is to be done about a run that was begun before.
 pub(super) enum Begun {
     /// Nothing: it is complete, and ended so.
@@ -288,10 +271,11 @@ pub(super) fn begun(given: JobSettings, json: bool) -> Result<Begun, CliError> {
         if output.join(WORK_DIR).exists() {
             OutputDir::open(&output, Existing::Resume)?.finish()?;
         }
-        let manifest = manifest_in(&output)?;
+        let manifest = Manifest::read(&output)?.ok_or(StoreError::NoRun(output.clone()))?;
         let exit = exit_of(&manifest);
         if json {
-            say_event(serde_json::json!({ "event": "done", "manifest": manifest }));
+            let manifest = Box::new(manifest);
+            say_event(&Event::Done { manifest });
         } else {
             let complete = "this run is complete, there is nothing to resume";
             say(&format!("{}: {complete}", output.display()));
@@ -309,22 +293,12 @@ pub(super) fn begun(given: JobSettings, json: bool) -> Result<Begun, CliError> {
     Ok(Begun::Settings(given.into()))
 }
 
-fn manifest_in(output: &Path) -> Result<Value, CliError> {
-    let path = output.join("manifest.json");
-    let content = disk::read(&path, SEALED_BYTES_MAX)?.unwrap_or_default();
-    let manifest = serde_json::from_slice(&content);
-    Ok(manifest.map_err(|error| StoreError::damaged(&path, error.to_string()))?)
-}
-
-/// How the run ended that a manifest is of.
-fn exit_of(manifest: &Value) -> Exit {
-    let count = |name: &str| manifest["counts"][name].as_u64().unwrap_or_default();
-    let disagreements = manifest["check"]["disagreements"].as_u64();
-    let as_written = manifest["left_as_written"].as_u64();
-    let rejected = count("parents_rejected")
-        + disagreements.unwrap_or_default()
-        + as_written.unwrap_or_default();
-    exit(rejected, count("parents_capped"))
+/// The exit code of the run that wrote this manifest.
+fn exit_of(manifest: &Manifest) -> Exit {
+    match manifest.rows_at_fault() + manifest.counts.parents_capped {
+        0 => Exit::Done,
+        _ => Exit::Incomplete,
+    }
 }
 
 /// Whether the disk has room for what a job that is begun is expected to write.
@@ -356,7 +330,7 @@ pub(super) fn plan(args: JobArgs) -> Result<Exit, CliError> {
     }
     let job = prepare(spec)?;
     say(&if json {
-        report::plan_json(&job.plan).to_string()
+        Event::Planned(Box::new(Planned::from(&job.plan))).object()
     } else {
         report::plan(&job)
     });

@@ -1,6 +1,7 @@
-//! `--input -`. A job reads its library several times: to plan, to do the work, to go on after a stop. Standard input can
-//! be read once, so the supervisor first keeps it in a file beside the output directory, tells the attempts of it, and
-//! removes it when the job is done. A job that is resumed later finds it under the name in its `job.toml`.
+//! `--input -`. A job reads its library several times: to plan, to run, to resume. Standard input can be read once only,
+//! so the supervisor first copies it into a file beside the output directory, passes the path to the attempts in an
+//! environment variable, and removes the file when the job is done. A job that is resumed later finds the path in its
+//! `job.toml`.
 
 use std::{
     ffi::OsString,
@@ -23,13 +24,13 @@ use crate::{
     units::ByteSize,
 };
 
-/// Where an attempt is told what stands for standard input.
+/// The environment variable with the path of the copy.
 const VARIABLE: &str = "MOLSIEVE_STANDARD_INPUT";
 
-/// What standard input holds, where its content alone does not say.
+/// The format of standard input, where the content alone does not decide.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub(super) enum Kind {
-    /// SMILES and id on each line; a table whose header names the SMILES, SDF and Parquet are found out
+    /// SMILES and id on each line; a table with a SMILES header, SDF and Parquet are recognised
     #[default]
     Smi,
     /// A table with commas, semicolons or bars
@@ -56,34 +57,34 @@ pub(super) fn is_wanted(settings: &JobSettings) -> bool {
     settings.input.iter().any(|input| input.as_os_str() == "-")
 }
 
-/// What was kept of standard input.
+/// The copy of standard input.
 pub(super) struct Kept {
     path: PathBuf,
 }
 
 impl Kept {
-    /// What an attempt has to have in its environment.
+    /// The environment variable for an attempt.
     pub(super) fn variable(&self) -> (&'static str, &Path) {
         (VARIABLE, &self.path)
     }
 
-    /// Says where it is, for a job that has not ended well.
+    /// Says where the copy is, for a job that is not done.
     pub(super) fn say(&self) {
         say(format_args!(
-            "{} keeps what came from standard input, and --resume reads it from there",
+            "{} holds the copy of standard input; --resume reads it from there",
             self.path.display()
         ));
     }
 
-    /// To be called when the job is done.
+    /// Removes the copy when the job is done.
     pub(super) fn remove(&self) -> Result<(), CliError> {
         fs::remove_file(&self.path)
             .map_err(|error| StoreError::io(&self.path, "remove", &error).into())
     }
 }
 
-/// Keeps standard input for a job whose settings are right, and whose output may be written. `None`: the settings lack
-/// something, which the attempt will say.
+/// Copies standard input for a job whose settings are valid and whose output may be written. `None`: the settings are
+/// not valid, which the attempt will report.
 pub(super) fn keep(settings: &JobSettings, kind: Kind) -> Result<Option<Kept>, CliError> {
     let stdin = std::io::stdin();
     let times = settings
@@ -116,13 +117,13 @@ pub(super) fn keep(settings: &JobSettings, kind: Kind) -> Result<Option<Kept>, C
     let bytes = copy(stdin.lock(), &path)?;
     let size = ByteSize(bytes);
     say(format_args!(
-        "standard input, {size}, is kept in {} until the job is done",
+        "copied standard input ({size}) to {}; the copy is removed when the job is done",
         path.display()
     ));
     Ok(Some(Kept { path }))
 }
 
-/// Says of a job that was resumed and is done what it has left of standard input.
+/// After a resumed job is done, names the copies of standard input that are no longer needed.
 pub(super) fn say_left(output: &Path) {
     for kind in Kind::value_variants() {
         let path = beside(output, *kind);
@@ -132,7 +133,7 @@ pub(super) fn say_left(output: &Path) {
     }
 }
 
-/// In an attempt: what stands for standard input.
+/// In an attempt: replaces `-` by the path of the copy.
 pub(super) fn replace(settings: &mut JobSettings) {
     let Some(kept) = std::env::var_os(VARIABLE) else {
         return;
@@ -153,7 +154,7 @@ fn beside(output: &Path, kind: Kind) -> PathBuf {
     output.with_file_name(name)
 }
 
-/// Copies all there is onto the disk; what was there before stays if that fails.
+/// Copies everything to the file at `path`; if that fails, an earlier file stays.
 fn copy(mut from: impl Read, path: &Path) -> Result<u64, CliError> {
     let mut part = path.as_os_str().to_owned();
     part.push(".part");

@@ -26,8 +26,10 @@ use super::{
 };
 use crate::{
     daemon::protocol::{
-        ALIVE_EVERY, LINE_BYTES_MAX, ASSIGNMENT_BYTES_MAX, Assignment, AssignmentError, RunAs, is_go,
+        ALIVE_EVERY, ASSIGNMENT_BYTES_MAX, Assignment, AssignmentError, LINE_BYTES_MAX, RunAs,
+        is_go,
     },
+    report::event::Event,
     store::plain,
 };
 
@@ -170,7 +172,7 @@ fn start_thread(
 
 fn say_alive() {
     loop {
-        say_event(serde_json::json!({ "event": "alive" }));
+        say_event(&Event::Alive);
         thread::sleep(ALIVE_EVERY);
     }
 }

@@ -4,17 +4,16 @@
 //! [`GO`] once the process may write into the output directory, each one line of JSON. End of file at any
 //! time means that the daemon is gone; the process then stops as on SIGTERM.
 //!
-//! On standard output the process writes the events that `molsieve run --json` prints, and `alive`: one JSON
-//! object per line, each with `"version"` and `"event"`. Standard error is text for people.
+//! On standard output the process writes the events that `molsieve run --json` prints, and `alive`
+//! ([`Event`](crate::report::event::Event)), one JSON object per line. Standard error is text for people.
 //!
 //! Constraints: an assignment has at most [`ASSIGNMENT_BYTES_MAX`] bytes. A line longer than
-//! [`EVENT_BYTES_MAX`] is skipped, never stored. Only `done` can be that long, because its manifest names
+//! [`EVENT_BYTES_MAX`](crate::report::event::EVENT_BYTES_MAX) is skipped, never stored. Only `done` can be that long, because its manifest names
 //! every file; how a job ended follows from the exit code.
 
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::job::Mode;
 use crate::config::JobSettings;
@@ -23,8 +22,6 @@ use crate::config::JobSettings;
 pub const VERSION: u64 = 1;
 /// Longest assignment, with its line end.
 pub const ASSIGNMENT_BYTES_MAX: u64 = 1 << 20;
-/// Longest line of a job process that is read.
-pub const EVENT_BYTES_MAX: usize = 256 << 10;
 /// Longest line after an assignment.
 pub const LINE_BYTES_MAX: u64 = 1 << 10;
 /// Interval of the `alive` events.
@@ -126,76 +123,6 @@ pub fn is_go(line: &[u8]) -> bool {
     serde_json::from_slice(line).is_ok_and(|Go { go }| go)
 }
 
-/// An event of a job process.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Event {
-    /// The process is alive.
-    Alive,
-    /// It has planned the job and waits for [`GO`]. Holds the plan.
-    Planned(Value),
-    /// Progress of the job.
-    Progress {
-        /// Rows of the input that were read.
-        rows_read: u64,
-        /// The whole event.
-        progress: Value,
-    },
-    /// The output is complete.
-    Done,
-    /// It failed.
-    Failed(String),
-    /// It stopped at a checkpoint.
-    Stopped(String),
-}
-
-/// Why a line of a job process is not an event.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum EventError {
-    /// It is not JSON, or lacks `version` or `event`.
-    #[error("cannot read a line of the job process: {0}")]
-    Unreadable(String),
-    /// It has another protocol version.
-    #[error("a line of the job process has version {0}, not {VERSION}")]
-    Version(u64),
-    /// It is longer than [`EVENT_BYTES_MAX`].
-    #[error("a line of the job process is longer than {EVENT_BYTES_MAX} bytes")]
-    TooLong,
-    /// The event is unknown.
-    #[error("the job process sent an unknown event, `{0}`")]
-    Unknown(String),
-}
-
-impl Event {
-    /// Reads a line of a job process.
-    pub fn parse(line: &[u8]) -> Result<Self, EventError> {
-        if line.len() > EVENT_BYTES_MAX {
-            return Err(EventError::TooLong);
-        }
-        let unreadable = |what: String| EventError::Unreadable(what);
-        let event: Value =
-            serde_json::from_slice(line).map_err(|error| unreadable(error.to_string()))?;
-        match event["version"].as_u64() {
-            Some(VERSION) => {}
-            Some(other) => return Err(EventError::Version(other)),
-            None => return Err(unreadable("it has no version".into())),
-        }
-        let error = || event["error"].as_str().unwrap_or_default().to_owned();
-        match event["event"].as_str() {
-            Some("alive") => Ok(Self::Alive),
-            Some("planned") => Ok(Self::Planned(event)),
-            Some("progress") => Ok(Self::Progress {
-                rows_read: event["rows_read"].as_u64().unwrap_or_default(),
-                progress: event,
-            }),
-            Some("done") => Ok(Self::Done),
-            Some("failed") => Ok(Self::Failed(error())),
-            Some("stopped") => Ok(Self::Stopped(error())),
-            Some(other) => Err(EventError::Unknown(other.into())),
-            None => Err(unreadable("it has no event".into())),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,8 +154,6 @@ mod tests {
             Assignment::parse(assignment),
             Err(AssignmentError::Version(2))
         );
-        let event = br#"{"version":2,"event":"alive"}"#;
-        assert_eq!(Event::parse(event), Err(EventError::Version(2)));
     }
 
     #[test]
@@ -245,21 +170,6 @@ mod tests {
         assert!(is_go(GO.as_bytes()));
         for line in ["", "{}", r#"{"go":false}"#, "go"] {
             assert!(!is_go(line.as_bytes()), "{line}");
-        }
-    }
-
-    #[test]
-    fn events_are_told_apart() {
-        let progress = br#"{"version":1,"event":"progress","rows_read":7}"#;
-        let Ok(Event::Progress { rows_read: 7, .. }) = Event::parse(progress) else {
-            panic!("{:?}", Event::parse(progress));
-        };
-        let failed = br#"{"version":1,"event":"failed","error":"no such file","exit_code":3}"#;
-        let expected = Event::Failed("no such file".into());
-        assert_eq!(Event::parse(failed), Ok(expected));
-        for line in ["", "garbage", "[]", "7", r#"{"version":1}"#, "\u{0}"] {
-            let event = Event::parse(line.as_bytes());
-            assert!(matches!(event, Err(EventError::Unreadable(_))), "{line}");
         }
     }
 }

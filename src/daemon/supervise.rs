@@ -23,9 +23,9 @@ use super::{
     core::{Core, Launch, ProcessMessage, ProcessStart, Wanted},
     job::{JobId, Mode, ProcessEnd, ProcessIdentity},
     peer::Peers,
-    protocol::{Assignment, Event, GO, RunAs},
+    protocol::{Assignment, GO, RunAs},
 };
-use crate::{limits::PROGRESS_BYTES_MAX, sieve::EngineChoice};
+use crate::{limits::PROGRESS_BYTES_MAX, report::event::Event, sieve::EngineChoice};
 use process::{Process, is_alive};
 use report::Report;
 
@@ -177,19 +177,17 @@ impl JobProcess {
         match event {
             Event::Planned(_) => self.allow_to_write().await,
             // Real progress events are ten times smaller.
-            Event::Progress { .. } if line.len() > PROGRESS_BYTES_MAX => {}
-            Event::Progress {
-                rows_read,
-                progress,
-            } => {
+            Event::Progress(_) if line.len() > PROGRESS_BYTES_MAX => {}
+            Event::Progress(ref progress) => {
                 if !std::mem::replace(&mut self.opened, true) {
                     self.core.report(self.id, ProcessMessage::Opened).await;
                 }
-                self.report.progress(rows_read, &progress);
-                self.core.progress(self.id, progress);
+                let object = event.value();
+                self.report.progress(progress, &object);
+                self.core.progress(self.id, object);
             }
-            Event::Failed(reason) | Event::Stopped(reason) => self.report.reason = Some(reason),
-            Event::Alive | Event::Done => {}
+            Event::Failed(ended) | Event::Stopped(ended) => self.report.reason = Some(ended.error),
+            Event::Alive | Event::Restarted { .. } | Event::Done { .. } => {}
         }
     }
 

@@ -13,7 +13,7 @@ use super::{
     refusal::ErrorCode,
     snapshot::JobSnapshot,
 };
-use crate::nvidia::NvidiaDevice;
+use crate::{nvidia::NvidiaDevice, report::event::Progress};
 
 /// A job as clients see it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -67,7 +67,7 @@ pub struct JobView {
     #[schema(required = true)]
     pub worker_pid: Option<u32>,
     /// The last progress event of its process.
-    #[schema(value_type = Option<Object>, required = true)]
+    #[schema(value_type = Option<Progress>, required = true)]
     pub progress: Option<Value>,
     /// Number of its last state event.
     pub seq: u64,

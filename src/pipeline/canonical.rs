@@ -47,9 +47,9 @@ impl<'a> Canonical<'a> {
             let _ = in_work.begin(worker, parent.row);
             let canonical = self.rdkit.identity_smiles(&text);
             in_work.leave(worker);
-            canonical.unwrap_or_else(|reason| {
+            canonical.unwrap_or_else(|rejection| {
                 self.unread.fetch_add(1, Relaxed);
-                tracing::warn!("row {}: {text}: {reason}", parent.row);
+                tracing::warn!("row {}: {text}: {rejection}", parent.row);
                 text.into_owned()
             })
         };

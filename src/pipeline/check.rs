@@ -13,9 +13,12 @@ use std::{
     },
 };
 
-use serde::Serialize;
-
-use crate::{chem::RdKit, identity::KeyMaker, key::Key};
+use crate::{
+    chem::RdKit,
+    identity::KeyMaker,
+    key::Key,
+    report::manifest::{CheckAccount, Disagreement},
+};
 
 /// Disagreements that are listed; all are counted.
 const LISTED_MAX: usize = 1_000;
@@ -42,34 +45,6 @@ struct Checked {
     canonical: Key,
     row: u64,
     rows: u64,
-}
-
-/// What RDKit sees otherwise.
-#[derive(Clone, Debug, Serialize)]
-pub struct Disagreement {
-    /// What is wrong.
-    pub fault: &'static str,
-    /// 0-based row over all inputs.
-    pub row: u64,
-    /// Its SMILES as written.
-    pub smiles: String,
-    /// What RDKit writes for it; none if it can't read it.
-    pub canonical: Option<String>,
-    /// The row with the same key, where that is the fault.
-    pub other_row: Option<u64>,
-}
-
-/// What came of the checks.
-#[derive(Clone, Debug, Serialize)]
-pub struct CheckAccount {
-    /// Distinct molecules whose rows RDKit looked at.
-    pub molecules: u64,
-    /// Their rows, read since the run began or was last gone on with.
-    pub decisions: u64,
-    /// Rows of which RDKit thinks otherwise.
-    pub disagreements: u64,
-    /// The first of them.
-    pub listed: Vec<Disagreement>,
 }
 
 impl Checks {
@@ -101,8 +76,8 @@ impl Checks {
             Some(_) => None,
         };
         let mut sample = self.sample.lock().unwrap_or_else(PoisonError::into_inner);
-        let disagreement = |fault, other_row| Disagreement {
-            fault,
+        let disagreement = |fault: &str, other_row| Disagreement {
+            fault: String::from(fault),
             row,
             smiles: smiles.into(),
             canonical: canonical.clone(),

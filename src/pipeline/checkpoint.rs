@@ -24,13 +24,13 @@ use std::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Counts, Job, PipelineError, Stages, by_rule::ByRule, sinking::Capped};
+use super::{Job, PipelineError, Stages, sinking::Capped};
 use crate::{
+    account::Account,
     chem::{ChemistryTimes, Method},
     config::{Dedup, KeyKind, written_path},
     limits::{FINGERPRINT_BLOCK_BYTES, FINGERPRINT_BLOCKS},
     settle::{Lengths, rows::OpenBlock},
-    slot::REASONS_MAX,
     store::{
         sealed::{Kind, hex},
         spill::SpillLength,
@@ -47,7 +47,7 @@ pub const JOB: Kind = Kind {
 /// The file of a [`Checkpoint`].
 pub const CHECKPOINT: Kind = Kind {
     name: "checkpoint",
-    version: 2,
+    version: 3,
 };
 
 /// How far a run is.
@@ -65,25 +65,14 @@ pub struct Checkpoint {
     pub(super) unwritten_before: u64,
     /// The ordinals of the *maybe* rows that survive, once that is decided.
     pub(super) survivors: Option<SpillLength>,
-    pub(super) counts: Counts,
+    pub(super) account: Account,
     pub(super) capped: Capped,
-    /// Distinct products expected to have been lost to the filter.
-    pub(super) lost: f64,
-    /// Distinct products that the filter took for seen and that settling brought back.
-    pub(super) settled: u64,
     pub(super) elapsed_seconds: f64,
     pub(super) stages: Stages,
     pub(super) chemistry: ChemistryTimes,
     pub(super) peak_memory_bytes: u64,
     /// Times the run was interrupted.
     pub(super) interruptions: u64,
-    /// Rows whose structure key took RDKit, by the number of the reason.
-    pub(super) keys_by_rdkit: [u64; REASONS_MAX],
-    /// Rows whose structure key a device left to the CPU as too large.
-    pub(super) keys_too_large: u64,
-    /// What each rule made.
-    #[serde(default)]
-    pub(super) by_rule: ByRule,
 }
 
 /// What comes next.

@@ -11,6 +11,7 @@ use crate::{
     chem,
     identity::{KeyMaker, Reason},
     key::Key,
+    reject::{RejectCode, Rejection},
     sieve::structure_key::Told,
     slot::{ParentFlags, SlotParent},
     table::source::{ParentBatch, ParentRow, TextKind},
@@ -68,7 +69,7 @@ impl Identifier {
             reason,
         } = match identified {
             Ok(found) => found,
-            Err(Fault::Row(reason)) => return Ok(stretch.reject(parent, id, reason)?),
+            Err(Fault::Row(rejection)) => return Ok(stretch.reject(parent, id, rejection)?),
             Err(Fault::Job(error)) => return Err(Interruption::Failed(error)),
         };
         // The row itself has the SMILES.
@@ -89,9 +90,10 @@ impl Identifier {
         }
         let slot = stretch.slot_mut();
         slot.keys_given = true;
-        slot.keys_too_large += u32::from(told == Some(Told::TooLarge));
+        let keys = &mut slot.account.keys;
+        keys.too_large_for_device += u64::from(told == Some(Told::TooLarge));
         if let Some(reason) = reason {
-            slot.keys_by_rdkit[reason as usize] += 1;
+            keys.by_rdkit[reason as usize] += 1;
         }
         Ok(stretch)
     }
@@ -104,8 +106,8 @@ impl Identifier {
     ) -> Result<Identified<'p>, Fault> {
         let shared = stretch.shared();
         let row = parent.row;
-        if let Some(reason) = shared.poisoned.get(&row) {
-            return Err(Fault::Row(reason.clone()));
+        if let Some(rejection) = shared.poisoned.get(&row) {
+            return Err(Fault::Row(rejection.clone()));
         }
         let smiles = match parent.kind {
             TextKind::Smiles => parent_smiles(shared, parent),
@@ -154,7 +156,8 @@ impl Identifier {
         let write = || rdkit.mol_block_to_identity(parent.text);
         let written = in_rdkit(stretch, parent.row, write)?.map_err(Fault::Row)?;
         if written.is_empty() {
-            return Err(Fault::Row("the molecule has no atoms".into()));
+            let empty = RejectCode::Empty.because("the molecule has no atoms");
+            return Err(Fault::Row(empty));
         }
         let (key, reason) = self.keys.of_canonical(written.as_bytes());
         Ok(Identified {
@@ -194,6 +197,6 @@ struct Identified<'p> {
 
 /// What is wrong: with the row, or with the job.
 enum Fault {
-    Row(String),
+    Row(Rejection),
     Job(PipelineError),
 }

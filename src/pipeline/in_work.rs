@@ -22,6 +22,7 @@ use memmap2::MmapRaw;
 use super::{Job, PipelineError, workers::cut};
 use crate::{
     machine::WorkClock,
+    reject::Rejection,
     store::{
         OutputDir, StoreError,
         disk::{self, DiskFile},
@@ -36,11 +37,11 @@ pub(super) const IN_WORK: &str = "in-work";
 /// The file of [`Poisoned`].
 pub(super) const POISONED: Kind = Kind {
     name: "poisoned",
-    version: 1,
+    version: 2,
 };
 
 /// Rows that must not be given to RDKit, with the reason.
-pub(super) type Poisoned = BTreeMap<u64, String>;
+pub(super) type Poisoned = BTreeMap<u64, Rejection>;
 
 /// What each worker works on.
 pub(super) struct InWork {
@@ -145,9 +146,15 @@ pub(super) fn poisoned(output: &OutputDir) -> Result<Poisoned, StoreError> {
 }
 
 /// Puts a row down among them.
-pub(super) fn poison(output: &OutputDir, row: u64, reason: String) -> Result<(), StoreError> {
+pub(super) fn poison(output: &OutputDir, row: u64, rejection: Rejection) -> Result<(), StoreError> {
     let mut poisoned = poisoned(output)?;
-    poisoned.insert(row, cut(reason));
+    poisoned.insert(
+        row,
+        Rejection {
+            reason: cut(rejection.reason),
+            ..rejection
+        },
+    );
     sealed::write(&output.work_dir(), POISONED, &poisoned)
 }
 
@@ -174,7 +181,7 @@ pub(super) fn after_interruption(
     for (candidate, answer) in candidates.iter().zip(answers) {
         match answer {
             Ok(_) => drop(cleared.insert(candidate.row)),
-            Err(reason) => poison(output, candidate.row, reason)?,
+            Err(rejection) => poison(output, candidate.row, rejection)?,
         }
     }
     Ok((self::poisoned(output)?, cleared))

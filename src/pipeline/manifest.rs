@@ -1,34 +1,27 @@
-//! The manifest: what a job made, of what, and how. Written last; where it stands, the output is
-//! complete.
+//! Fills in the manifest of a job that is done.
 
 use std::{collections::BTreeMap, sync::atomic::Ordering::Relaxed};
 
-use serde::{Deserialize, Serialize};
-
-use super::{
-    Counts, Job, Shared,
-    by_rule::RuleCounts,
-    check::{CheckAccount, Checks},
-    sinking::Sunk,
-};
+use super::{Job, Shared, by_rule, check::Checks, sinking::Sunk};
 use crate::{
     chem::ChemistryTimes,
-    config::{Dedup, KeyKind, Task, written_path},
+    config::{Dedup, KeyKind, written_path},
     identity::Reason,
-    limits::CAPPED_PARENTS_NAMED_MAX,
+    limits::{CAPPED_PARENTS_NAMED_MAX, KEY_REASONS_MAX},
+    report::manifest::{
+        CappedParent, ChemistryProducts, ChemistryStages, Manifest, ManifestFile, ManifestFilter,
+        ManifestInput, SCHEMA_VERSION, Software,
+    },
     sieve::Chosen,
-    slot::{ParentFlags, REASONS_MAX, SlotParent},
+    slot::{ParentFlags, SlotParent},
     table::sink::Part,
 };
 
-/// Version of the manifest's schema; raised when a field changes its meaning or goes.
-const SCHEMA_VERSION: u32 = 2;
-
-/// The name under which a job without rules files its rows.
+/// The rule that the rows of a job without rules are given.
 const CLEANING_RULE: &str = "canonical";
 
 impl Job {
-    /// The names the `rule` column can have.
+    /// The values of the `rule` column.
     pub fn rule_names(&self) -> Vec<String> {
         if self.rules.is_empty() {
             return vec![CLEANING_RULE.into()];
@@ -39,116 +32,6 @@ impl Job {
             .map(|rule| rule.name.clone())
             .collect()
     }
-}
-
-/// See the module's documentation. Times are in seconds, sizes in bytes.
-#[derive(Clone, Debug, Serialize)]
-pub struct Manifest {
-    schema_version: u32,
-    software: Software,
-    /// What became of parents and products.
-    pub counts: Counts,
-    /// The published parts.
-    pub files: Vec<ManifestFile>,
-    /// The rejected rows' file, if there are any.
-    pub rejects: Option<ManifestFile>,
-    /// Parents at which a cap took effect: the first thousand; `counts` has their number.
-    pub capped_parents: Vec<CappedParent>,
-    capped_parents_named_max: usize,
-    /// The filter as made and as it turned out.
-    pub filter: ManifestFilter,
-    inputs: Vec<ManifestInput>,
-    rules: usize,
-    /// What each rule made, in the order of the rules.
-    pub by_rule: Vec<RuleCounts>,
-    /// How products seen before were recognised.
-    pub dedup: Dedup,
-    /// What the job did.
-    pub task: Task,
-    /// What told molecules apart.
-    pub key: KeyKind,
-    /// Of the structure key: keys of two definitions are not to be compared.
-    pub key_definition: Option<u8>,
-    /// Rows whose structure key took RDKit, by the reason.
-    pub keys_by_rdkit: BTreeMap<String, u64>,
-    /// The engine that made the keys; of structure keys, those that did not take RDKit.
-    pub keys_made_by: &'static str,
-    /// Rows whose structure key a device left to the CPU because they are too large for it.
-    pub keys_too_large_for_device: u64,
-    /// Rows that `--canonical` left as written because RDKit can't read them.
-    pub left_as_written: u64,
-    /// What RDKit made of the molecules drawn, with `--check`.
-    pub check: Option<CheckAccount>,
-    /// Products of earlier runs that were left out.
-    pub products_excluded: u64,
-    /// Times the run was interrupted and gone on with.
-    pub interruptions: u64,
-    /// The engine it ran on.
-    pub engine: &'static str,
-    /// Why the engine is not the one that was chosen, if that failed on the way.
-    pub engine_lost: Option<String>,
-    threads: usize,
-    /// Bound on resident memory.
-    pub memory_budget_bytes: u64,
-    /// Largest resident memory of the process (VmHWM).
-    pub peak_memory_bytes: u64,
-    /// Wall-clock time.
-    pub elapsed_seconds: f64,
-    /// Work per stage, added over threads.
-    pub stage_seconds: Stages,
-    /// How the chemistry's work divides.
-    pub chemistry_seconds: ChemistryStages,
-    /// How products were made.
-    pub chemistry_products: ChemistryProducts,
-    /// Time workers waited for a slot, added over workers.
-    pub slot_wait_seconds: f64,
-    /// How often a worker waited for a slot.
-    pub slot_waits: u64,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct Software {
-    molsieve: &'static str,
-    rdkit: String,
-}
-
-/// Seconds of work per stage, added over threads.
-#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
-pub struct Stages {
-    /// Reading and decoding.
-    pub source: f64,
-    /// RDKit.
-    pub chemistry: f64,
-    /// Keys and filter.
-    pub sieve: f64,
-    /// Encoding and writing.
-    pub sink: f64,
-    /// Settling, with the writing of what it brings back.
-    pub settle: f64,
-}
-
-/// Seconds of chemistry, added over threads.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
-pub struct ChemistryStages {
-    /// Parsing and sanitizing parents.
-    pub parse: f64,
-    /// Finding the sites of rules.
-    pub find_sites: f64,
-    /// Running reactions.
-    pub react: f64,
-    /// Finishing products, so that their SMILES can be written.
-    pub finish: f64,
-    /// Writing canonical SMILES.
-    pub write: f64,
-}
-
-/// Which way products were made.
-#[derive(Clone, Copy, Debug, Default, Serialize)]
-pub struct ChemistryProducts {
-    /// On flat graphs. RDKit made the others.
-    pub on_graphs: u64,
-    /// On graphs and, for comparison, by RDKit too.
-    pub checked: u64,
 }
 
 impl From<ChemistryTimes> for ChemistryStages {
@@ -163,19 +46,6 @@ impl From<ChemistryTimes> for ChemistryStages {
     }
 }
 
-/// A published file.
-#[derive(Clone, Debug, Serialize)]
-pub struct ManifestFile {
-    /// Path relative to the output directory.
-    pub name: String,
-    /// Rows.
-    pub rows: u64,
-    /// Size.
-    pub bytes: u64,
-    /// SHA-256, in hex.
-    pub sha256: String,
-}
-
 impl From<Part> for ManifestFile {
     fn from(Part { file, rows }: Part) -> Self {
         Self {
@@ -185,50 +55,6 @@ impl From<Part> for ManifestFile {
             sha256: file.sha256,
         }
     }
-}
-
-/// The filter as made and as it turned out.
-#[derive(Clone, Debug, Serialize)]
-pub struct ManifestFilter {
-    bits: u64,
-    hashes: u32,
-    /// Distinct products it was made for.
-    pub products_planned: u64,
-    /// Rate of false positives it was made for.
-    pub false_positive_rate_planned: f64,
-    /// The rate it had at the end, from its fill.
-    pub false_positive_rate_final: f64,
-    /// Of the distinct products, the share that it took for seen and that settling brought back; unknown
-    /// with `--dedup bloom`.
-    pub false_positive_rate_observed: Option<f64>,
-    /// Distinct products that settling brought back.
-    pub products_settled: u64,
-    /// Distinct products expected to have been taken for seen and dropped.
-    pub expected_products_lost: f64,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct ManifestInput {
-    path: String,
-    format: String,
-    bytes: u64,
-    /// Name of the column (of an SDF, the tag) that gave the SMILES; a table without header has numbers.
-    smiles_column: Option<String>,
-    /// The same of the id.
-    id_column: Option<String>,
-    /// What there is to say of how the columns were found.
-    notes: Vec<String>,
-}
-
-/// A parent at which a cap took effect.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CappedParent {
-    /// 0-based row over all inputs.
-    pub row: u64,
-    /// Its id.
-    pub id: String,
-    /// What was capped.
-    pub caps: Vec<String>,
 }
 
 impl CappedParent {
@@ -250,7 +76,7 @@ impl CappedParent {
     }
 }
 
-fn by_reason(counts: [u64; REASONS_MAX]) -> BTreeMap<String, u64> {
+fn by_reason(counts: [u64; KEY_REASONS_MAX]) -> BTreeMap<String, u64> {
     let counted = Reason::ALL
         .iter()
         .zip(counts)
@@ -260,7 +86,8 @@ fn by_reason(counts: [u64; REASONS_MAX]) -> BTreeMap<String, u64> {
         .collect()
 }
 
-/// Structure keys are made by the workers or the devices they ask, others by the sieve.
+/// The engine that made the keys: the sieve makes keys of canonical SMILES, and the workers or the devices that
+/// they use make structure keys.
 fn keys_made_by(shared: &Shared<'_>) -> &'static str {
     match (&shared.key_devices, shared.job.spec.key) {
         (Some(devices), _) => devices.name(),
@@ -284,44 +111,46 @@ impl Manifest {
         Self {
             schema_version: SCHEMA_VERSION,
             software: Software {
-                molsieve: env!("CARGO_PKG_VERSION"),
+                molsieve: env!("CARGO_PKG_VERSION").into(),
                 rdkit: job.rdkit.version(),
             },
-            counts: end.counts,
+            counts: sunk.account.counts,
+            rejected_by_code: sunk.account.rejected_by_code,
             files: sunk.parts.into_iter().map(ManifestFile::from).collect(),
             rejects: sunk.rejects.map(ManifestFile::from),
             capped_parents: sunk.capped,
-            capped_parents_named_max: CAPPED_PARENTS_NAMED_MAX,
+            capped_parents_named_max: CAPPED_PARENTS_NAMED_MAX as u64,
             filter: ManifestFilter {
                 bits: plan.filter.bits as u64,
                 hashes: plan.filter.hashes,
                 products_planned: plan.filter_products,
                 false_positive_rate_planned: job.spec.false_positive_rate,
-                false_positive_rate_final: plan
-                    .filter
-                    .false_positive_rate(end.counts.products_unique - sunk.settled),
-                false_positive_rate_observed: (job.spec.dedup == Dedup::Exact)
-                    .then(|| sunk.settled as f64 / end.counts.products_unique.max(1) as f64),
-                products_settled: sunk.settled,
+                false_positive_rate_final: plan.filter.false_positive_rate(
+                    sunk.account.counts.products_unique - sunk.account.settled,
+                ),
+                false_positive_rate_observed: (job.spec.dedup == Dedup::Exact).then(|| {
+                    sunk.account.settled as f64 / sunk.account.counts.products_unique.max(1) as f64
+                }),
+                products_settled: sunk.account.settled,
                 expected_products_lost: sunk.lost,
             },
             inputs: inputs.collect(),
-            rules: job.rules.len(),
-            by_rule: sunk.by_rule.named(&job.rules),
+            rules: job.rules.len() as u64,
+            by_rule: by_rule::named(&sunk.account.by_rule, &job.rules),
             dedup: job.spec.dedup,
             task: job.spec.task,
             key: job.spec.key,
             key_definition: job.spec.key.definition(),
-            keys_by_rdkit: by_reason(sunk.keys_by_rdkit),
-            keys_made_by: keys_made_by(shared),
-            keys_too_large_for_device: sunk.keys_too_large,
+            keys_by_rdkit: by_reason(sunk.account.keys.by_rdkit),
+            keys_made_by: keys_made_by(shared).into(),
+            keys_too_large_for_device: sunk.account.keys.too_large_for_device,
             left_as_written: shared.left_as_written.load(Relaxed),
             check: shared.checks.as_ref().map(Checks::account),
             products_excluded: plan.estimate.excluded,
             interruptions: sunk.interruptions,
-            engine: shared.engine,
+            engine: shared.engine.into(),
             engine_lost: shared.engine_lost.clone(),
-            threads: plan.threads,
+            threads: plan.threads as u64,
             memory_budget_bytes: job.spec.memory.0,
             peak_memory_bytes: sunk.peak_memory_bytes,
             elapsed_seconds: end.elapsed.as_secs_f64(),
@@ -334,13 +163,5 @@ impl Manifest {
             slot_wait_seconds: end.ring.waited.as_secs_f64(),
             slot_waits: end.ring.waits,
         }
-    }
-
-    /// As it stands in `manifest.json`.
-    pub fn to_json(&self) -> String {
-        let mut text = serde_json::to_string_pretty(self)
-            .expect("the manifest has string keys and finite numbers only");
-        text.push('\n');
-        text
     }
 }

@@ -13,104 +13,29 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CappedParent, Job, Kept, PipelineError, Shared,
-    by_rule::ByRule,
+    Job, Kept, PipelineError, Shared,
     canonical::Canonical,
     checkpoint::{CHECKPOINT, Checkpoint, Phase},
     in_work,
 };
 use crate::{
+    account::{Account, Counts, RuleAccount},
     config::{Dedup, Task},
     limits::{CAPPED_PARENTS_NAMED_MAX, CHECKPOINT_SECONDS, UNWRITTEN_BYTES},
     machine,
+    report::manifest::CappedParent,
     ring::Permit,
     settle::{
         self, Spills, Survivors,
         decide::{self, Spilled},
     },
     sieve::{Engine, Tally},
-    slot::{ParentFlags, REASONS_MAX, Slot},
+    slot::{Slot, Verdict},
     store::{OutputDir, disk, sealed, spill::SpillLength},
     table::sink::{
         Part, ProductSink, RejectLog, Rewrite, SinkSettings, publish_rejects, row_log::PART_ROWS,
     },
 };
-
-/// What became of parents and products. Every parent read and every product made is counted in one
-/// place: `parents_read = parents_transformed + parents_rejected`, and `products_made` is the sum of
-/// unique, duplicate, symmetric, unchanged, invalid and capped ones.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Counts {
-    /// Rows of the input.
-    pub parents_read: u64,
-    /// Rows whose products were made.
-    pub parents_transformed: u64,
-    /// Rows that can't be used; they are in `rejects.parquet`.
-    pub parents_rejected: u64,
-    /// Parents at which a cap took effect.
-    pub parents_capped: u64,
-    /// Product molecules made, those included that a cap kept from being made or written.
-    pub products_made: u64,
-    /// Rows written.
-    pub products_unique: u64,
-    /// Products given before by another parent; until they are settled, as far as the filter can tell.
-    pub products_duplicate: u64,
-    /// Products that the filter took for seen: settled exactly, or dropped with `--dedup bloom`.
-    pub products_maybe: u64,
-    /// Products that the same parent had given before.
-    pub products_symmetric: u64,
-    /// Products equal to their parent.
-    pub products_unchanged: u64,
-    /// Products that RDKit can't sanitize.
-    pub products_invalid: u64,
-    /// Products that a cap kept from being made or written; of sites beyond the cap, at least as many.
-    pub products_capped: u64,
-    /// Parents with enhanced stereo (CXSMILES), which is in none of their products' SMILES.
-    #[serde(default)]
-    pub enhanced_stereo_dropped: u64,
-}
-
-impl Counts {
-    fn add(&mut self, slot: &Slot, tally: Tally, rejected: u64) {
-        for parent in slot.each_parent() {
-            if !parent.flags.has(ParentFlags::CONTINUED) {
-                self.parents_read += 1;
-            }
-        }
-        self.parents_rejected += rejected;
-        self.parents_transformed = self.parents_read - self.parents_rejected;
-        self.products_unique += tally.new;
-        self.products_duplicate += tally.duplicate + tally.maybe;
-        self.products_maybe += tally.maybe;
-        self.products_symmetric += slot.dropped.symmetric;
-        self.products_unchanged += slot.dropped.unchanged;
-        self.products_invalid += slot.dropped.invalid;
-        self.products_capped += slot.dropped.capped;
-        self.enhanced_stereo_dropped += slot.dropped.enhanced_stereo;
-        self.products_made = self.products_unique
-            + self.products_duplicate
-            + self.products_symmetric
-            + self.products_unchanged
-            + self.products_invalid
-            + self.products_capped;
-    }
-
-    fn add_survivors(&mut self, survivors: u64) {
-        self.products_unique += survivors;
-        self.products_duplicate -= survivors;
-    }
-
-    /// Parents, and products that are in no part: what a part does not grow by. Most of those that
-    /// are capped were not made and took no time.
-    fn unwritten(&self) -> u64 {
-        self.parents_read + self.products_worked_out() - self.products_unique
-    }
-
-    /// Products made but for those that a cap kept from it: what took time.
-    pub fn products_worked_out(&self) -> u64 {
-        self.products_made - self.products_capped
-    }
-}
 
 /// The files of a run and what was counted on the way to them.
 pub(super) struct Sinking<'a> {
@@ -141,18 +66,13 @@ impl Checkpoint {
             open_block: Default::default(),
             unwritten_before: 0,
             survivors: None,
-            counts: Counts::default(),
+            account: Account::default(),
             capped: Capped::default(),
-            lost: 0.0,
-            settled: 0,
             elapsed_seconds: 0.0,
             stages: Default::default(),
             chemistry: Default::default(),
             peak_memory_bytes: 0,
             interruptions: 0,
-            keys_by_rdkit: Default::default(),
-            keys_too_large: 0,
-            by_rule: ByRule::default(),
         }
     }
 }
@@ -193,7 +113,8 @@ impl<'a> Sinking<'a> {
         let spills = Spills::new(output, lengths, exact, job.spec.properties)?;
         let rejects = RejectLog::new(&output.work_file(REJECTS), begun.map(|begun| begun.rejects))?;
         let mut state = begun.cloned().unwrap_or_else(Checkpoint::zero);
-        state.by_rule.make_room(job.rules.len());
+        let rules = &mut state.account.by_rule;
+        rules.resize(job.rules.len(), RuleAccount::default());
         let parts = state.parts.clone();
         let under_way = begun.map(|begun| begun.part_rows);
         let mut sinking = Self {
@@ -290,25 +211,27 @@ impl<'a> Sinking<'a> {
     fn write(&mut self, slot: &Slot, tally: Tally) -> Result<(), PipelineError> {
         self.products.write(slot)?;
         self.spills.write(slot)?;
-        let rejected = self.rejects.write(slot)?;
+        self.rejects.write(slot)?;
         let state = &mut self.state;
         // Of the rows the filter had not seen, this share was taken for seen.
         let filter = self.shared.job.plan.filter;
-        let rate = filter.false_positive_rate(state.counts.products_unique);
-        state.lost += tally.new as f64 * rate / (1.0 - rate).max(f64::EPSILON);
-        state.counts.add(slot, tally, rejected);
-        let by_rdkit = state.keys_by_rdkit.iter_mut().zip(slot.keys_by_rdkit);
-        by_rdkit.for_each(|(all, of_slot)| *all += u64::from(of_slot));
-        state.keys_too_large += u64::from(slot.keys_too_large);
-        state.by_rule.add(slot);
-        state.capped.add(slot);
-        state.counts.parents_capped = state.capped.parents;
+        let rate = filter.false_positive_rate(state.account.counts.products_unique);
+        state.account.lost_expected += tally.new as f64 * rate / (1.0 - rate).max(f64::EPSILON);
+        state.account += &slot.account;
+        state.account.counts += Counts {
+            parents_capped: state.capped.add(slot),
+            products_unique: tally.new,
+            products_duplicate: tally.duplicate + tally.maybe,
+            products_maybe: tally.maybe,
+            ..Counts::default()
+        };
+        count_unique(&mut state.account, slot);
         Ok(())
     }
 
     /// Whether the part under way is to be closed: by content alone, so that the files are a function of it.
     fn is_full(&self) -> bool {
-        let unwritten = UNWRITTEN_BYTES * self.state.counts.unwritten();
+        let unwritten = UNWRITTEN_BYTES * self.state.account.counts.unwritten();
         let unwritten = unwritten - self.state.unwritten_before;
         self.products.part_bytes() + unwritten >= self.shared.job.spec.part_bytes
     }
@@ -322,7 +245,7 @@ impl<'a> Sinking<'a> {
     /// Closes the part under way and takes down how far the run is.
     fn close_part(&mut self) -> Result<(), PipelineError> {
         self.products.close_part()?;
-        self.state.unwritten_before = UNWRITTEN_BYTES * self.state.counts.unwritten();
+        self.state.unwritten_before = UNWRITTEN_BYTES * self.state.account.counts.unwritten();
         self.checkpoint()?;
         self.products.forget_rows()?;
         Ok(())
@@ -393,7 +316,7 @@ impl<'a> Sinking<'a> {
 
     fn show(&self) {
         let shared = self.shared;
-        *shared.counts.lock().unwrap_or_else(|p| p.into_inner()) = self.state.counts;
+        *shared.counts.lock().unwrap_or_else(|p| p.into_inner()) = self.state.account.counts;
         let bytes = self.products.bytes() + self.spills.bytes();
         shared.bytes_written.store(bytes, Relaxed);
         let parts = self.products.parts().len() as u64;
@@ -443,9 +366,8 @@ impl<'a> Sinking<'a> {
         let mut slot = settle::slot(shared.job.spec.properties);
         while let Some(survivors) = reader.next(next_row, &mut slot)? {
             self.products.write(&slot)?;
-            self.state.counts.add_survivors(survivors);
-            self.state.by_rule.add(&slot);
-            self.state.settled += survivors;
+            self.state.account.settle(survivors);
+            count_unique(&mut self.state.account, &slot);
             let next_row = reader.position();
             self.state.phase = Phase::Settling { next_row };
             self.show();
@@ -502,17 +424,17 @@ impl<'a> Sinking<'a> {
         let rejects = self.output.work_file(REJECTS);
         let state = self.state;
         let exact = self.shared.job.spec.dedup == Dedup::Exact;
-        let lost = state.lost.min(state.counts.products_maybe as f64);
+        let lost = state
+            .account
+            .lost_expected
+            .min(state.account.counts.products_maybe as f64);
         Ok(Sunk {
             parts: self.products.parts().to_vec(),
             rejects: publish_rejects(self.output, &rejects, state.rejects)?,
             capped: state.capped.named,
             lost: if exact { 0.0 } else { lost },
-            settled: state.settled,
+            account: state.account,
             interruptions: state.interruptions,
-            keys_by_rdkit: state.keys_by_rdkit,
-            keys_too_large: state.keys_too_large,
-            by_rule: state.by_rule,
             peak_memory_bytes: state.peak_memory_bytes.max(machine::peak_memory_bytes()),
         })
     }
@@ -541,16 +463,10 @@ pub(crate) struct Sunk {
     pub capped: Vec<CappedParent>,
     /// Distinct products expected to have been lost to the filter's false positives.
     pub lost: f64,
-    /// Distinct products that the filter took for seen and that settling brought back.
-    pub settled: u64,
+    /// The counts of the run.
+    pub account: Account,
     /// Times the run was interrupted.
     pub interruptions: u64,
-    /// Rows whose structure key took RDKit, by the number of the reason.
-    pub keys_by_rdkit: [u64; REASONS_MAX],
-    /// Rows whose structure key a device left to the CPU as too large.
-    pub keys_too_large: u64,
-    /// What each rule made.
-    pub by_rule: ByRule,
     /// Largest resident memory of any of the run's processes.
     pub peak_memory_bytes: u64,
 }
@@ -559,22 +475,36 @@ pub(crate) struct Sunk {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Capped {
     named: Vec<CappedParent>,
-    parents: u64,
     last: Option<u64>,
 }
 
 impl Capped {
-    fn add(&mut self, slot: &Slot) {
+    /// Adds the capped parents of a slot; returns how many of them are new.
+    fn add(&mut self, slot: &Slot) -> u64 {
+        let mut new = 0;
         for parent in slot.each_parent() {
             if !parent.flags.capped() || self.last == Some(parent.row) {
                 continue;
             }
             self.last = Some(parent.row);
-            self.parents += 1;
+            new += 1;
             if self.named.len() < CAPPED_PARENTS_NAMED_MAX {
                 self.named.push(CappedParent::of(parent));
             }
         }
+        new
+    }
+}
+
+/// Counts the rows of a slot that are written, by rule.
+fn count_unique(account: &mut Account, slot: &Slot) {
+    if account.by_rule.is_empty() {
+        return;
+    }
+    let columns = slot.columns();
+    let rows = columns.rule.iter().zip(columns.verdict).take(slot.rows());
+    for (rule, _) in rows.filter(|(_, verdict)| Verdict::of(**verdict) == Verdict::New) {
+        account.count_unique(*rule);
     }
 }
 

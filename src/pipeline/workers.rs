@@ -8,6 +8,7 @@ use crate::{
     config::{KeyKind, Task},
     identity::KeyMaker,
     limits::REASON_BYTES_MAX,
+    reject::{RejectCode, Rejection},
     ring::{Permit, Stopped},
     slot::{ParentFlags, Slot, SlotParent, text_range},
     table::source::{Library, LibraryReader, ParentBatch, ParentRow, RowId, SourceError, TextKind},
@@ -83,7 +84,7 @@ impl Transforming {
     fn add_keys(&mut self, slot: &mut Slot, first: usize) {
         let Some(maker) = &mut self.keys else { return };
         let rows = slot.rows();
-        let mut by_rdkit = slot.keys_by_rdkit;
+        let mut by_rdkit = slot.account.keys.by_rdkit;
         let columns = slot.columns_mut();
         for row in first..rows {
             let smiles = &columns.text[text_range(columns.text_end, row)];
@@ -93,7 +94,7 @@ impl Transforming {
             }
             columns.key[row] = key.words();
         }
-        slot.keys_by_rdkit = by_rdkit;
+        slot.account.keys.by_rdkit = by_rdkit;
         slot.keys_given = true;
     }
 }
@@ -246,15 +247,15 @@ impl<'a> Stretch<'a> {
         self,
         parent: ParentRow<'_>,
         id: &[u8],
-        reason: String,
+        rejection: Rejection,
     ) -> Result<Self, Stopped> {
-        let reason = cut(reason);
+        let reason = cut(rejection.reason);
         let rejected = SlotParent {
             row: parent.row,
             id,
             smiles: parent.text,
             reason: reason.as_bytes(),
-            flags: ParentFlags::REJECTED,
+            flags: ParentFlags::rejected(rejection.code),
         };
         Ok(self.push(rejected)?.0)
     }
@@ -283,8 +284,8 @@ fn transform_parent<'a>(
     let id = id_of(parent, &number);
     let transformer = &mut transforming.transformer;
     let (smiles, begun) = shared.times.measure(&shared.times.chemistry, || {
-        if let Some(reason) = shared.poisoned.get(&parent.row) {
-            return (Err(reason.clone()), Err(reason.clone()));
+        if let Some(rejection) = shared.poisoned.get(&parent.row) {
+            return (Err(rejection.clone()), Err(rejection.clone()));
         }
         let smiles = parent_smiles(shared, parent);
         let begun = smiles
@@ -296,8 +297,8 @@ fn transform_parent<'a>(
             });
         (smiles, begun)
     });
-    if let Err(reason) = begun {
-        return Ok(stretch.reject(parent, id, reason)?);
+    if let Err(rejection) = begun {
+        return Ok(stretch.reject(parent, id, rejection)?);
     }
     let smiles = smiles.unwrap_or_default();
     let accepted = SlotParent {
@@ -322,7 +323,7 @@ fn transform_parent<'a>(
                 let reason = cut(error.to_string());
                 let failed = SlotParent {
                     reason: reason.as_bytes(),
-                    flags: ParentFlags::CONTINUED.and(ParentFlags::REJECTED),
+                    flags: ParentFlags::CONTINUED.and(ParentFlags::rejected(RejectCode::Rdkit)),
                     ..accepted
                 };
                 return Ok(stretch.push(failed)?.0);
@@ -361,9 +362,9 @@ fn id_of<'p>(parent: ParentRow<'p>, number: &'p str) -> &'p [u8] {
 pub(super) fn parent_smiles<'p>(
     shared: &Shared<'_>,
     parent: ParentRow<'p>,
-) -> Result<std::borrow::Cow<'p, [u8]>, String> {
+) -> Result<std::borrow::Cow<'p, [u8]>, Rejection> {
     match (parent.fault, parent.kind) {
-        (Some(fault), _) => Err(fault.to_owned()),
+        (Some(fault), _) => Err(fault.code.because(fault.reason)),
         (None, TextKind::Smiles) => Ok(parent.text.into()),
         (None, TextKind::MolBlock) => shared
             .job

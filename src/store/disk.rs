@@ -1,6 +1,5 @@
-//! The calls to the file system, each in one place: what a job writes, and what it reads back of that,
-//! goes through here. With the feature `failpoints` any of them can be made to fail
-//! (`crate::faults`); without it they are the standard library's.
+//! The calls to the file system. Everything that a job writes, and reads back, goes through this module. With the
+//! feature `failpoints` a test can make any call fail (`crate::faults`).
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -32,7 +31,7 @@ mod faults {
     }
 }
 
-/// A file that knows its path, for errors.
+/// A file with its path, which errors name.
 #[derive(Debug)]
 pub struct DiskFile {
     file: File,
@@ -40,7 +39,7 @@ pub struct DiskFile {
 }
 
 impl DiskFile {
-    /// A new file to be written; what was there is gone.
+    /// Creates a file for writing; an earlier file is replaced.
     pub fn create(path: &Path) -> Result<Self, StoreError> {
         Self::open_with(
             path,
@@ -49,12 +48,12 @@ impl DiskFile {
         )
     }
 
-    /// A file to be read.
+    /// Opens a file for reading.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         Self::open_with(path, "open", OpenOptions::new().read(true))
     }
 
-    /// A file to be written on behind its first `bytes`; what lies behind them is cut off.
+    /// Opens a file for appending after its first `bytes`; the rest is cut off.
     pub fn open_behind(path: &Path, bytes: u64) -> Result<Self, StoreError> {
         let mut opened = Self::open_with(path, "open", OpenOptions::new().write(true))?;
         let length = opened.file.metadata().map_err(|e| opened.error("read", &e));
@@ -83,19 +82,19 @@ impl DiskFile {
         Ok(Self { file, path })
     }
 
-    /// Where it is.
+    /// The path.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Its content is on the disk when this returns.
+    /// Syncs the content: it is on the disk when this returns.
     pub fn sync(&self) -> Result<(), StoreError> {
         faults::call("sync", &self.path)
             .and_then(|()| self.file.sync_all())
             .map_err(|error| self.error("sync", &error))
     }
 
-    /// Writes at an offset, whatever was there.
+    /// Writes at an offset and overwrites what is there.
     pub fn write_at(&self, bytes: &[u8], offset: u64) -> Result<(), StoreError> {
         faults::call("write", &self.path)
             .and_then(|()| self.file.write_all_at(bytes, offset))
@@ -107,7 +106,7 @@ impl DiskFile {
         self.lock_by(File::try_lock)
     }
 
-    /// The same, with the patience of [`try_lock_patiently`].
+    /// As `try_lock`, but waits as long as [`try_lock_patiently`].
     pub(super) fn try_lock_patiently(&self) -> Result<bool, StoreError> {
         self.lock_by(try_lock_patiently)
     }
@@ -127,7 +126,7 @@ impl DiskFile {
         }
     }
 
-    /// Whether the file can still be found under its path.
+    /// Whether the path still leads to this file.
     pub(super) fn is_at_its_path(&self) -> bool {
         use std::os::unix::fs::MetadataExt;
         let (here, there) = (self.file.metadata(), fs::metadata(&self.path));
@@ -163,7 +162,7 @@ impl Seek for DiskFile {
     }
 }
 
-/// The content of the file at `path` is on the disk when this returns.
+/// Syncs the file at `path`: its content is on the disk when this returns.
 pub fn sync(path: &Path) -> Result<(), StoreError> {
     DiskFile::open(path)?.sync()
 }
@@ -175,7 +174,7 @@ pub fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
         .map_err(|error| StoreError::io(to, "rename into place", &error))
 }
 
-/// What was done to a directory's entries is on the disk when this returns.
+/// Syncs a directory: changes of its entries are on the disk when this returns.
 pub fn sync_dir(path: &Path) -> Result<(), StoreError> {
     faults::call("sync-directory", path)
         .and_then(|()| File::open(path))
@@ -183,14 +182,14 @@ pub fn sync_dir(path: &Path) -> Result<(), StoreError> {
         .map_err(|error| StoreError::io(path, "sync the directory", &error))
 }
 
-/// Makes a directory, and those it lies in.
+/// Creates a directory and those above it.
 pub fn create_dir(path: &Path) -> Result<(), StoreError> {
     faults::call("create-directory", path)
         .and_then(|()| fs::create_dir_all(path))
         .map_err(|error| StoreError::io(path, "create the directory", &error))
 }
 
-/// Removes a file, or a directory with what is in it; nothing there is fine.
+/// Removes a file, or a directory with its content. It is no error if there is none.
 pub fn remove(path: &Path) -> Result<(), StoreError> {
     let removed = faults::call("remove", path).and_then(|()| {
         if path.is_dir() {
@@ -207,7 +206,7 @@ pub fn remove(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Removes a directory unless something is in it; none there is fine.
+/// Removes a directory if it is empty. It is no error if there is none.
 pub fn remove_empty_dir(path: &Path) -> Result<(), StoreError> {
     match faults::call("remove", path).and_then(|()| fs::remove_dir(path)) {
         Err(error)
@@ -222,7 +221,7 @@ pub fn remove_empty_dir(path: &Path) -> Result<(), StoreError> {
     }
 }
 
-/// Everything in a directory; nothing if it does not exist.
+/// The entries of a directory; none if there is no such directory.
 pub fn entries(path: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let listing = match faults::call("list", path).and_then(|()| fs::read_dir(path)) {
         Ok(listing) => listing,
@@ -238,7 +237,7 @@ pub fn entries(path: &Path) -> Result<Vec<PathBuf>, StoreError> {
         .map_err(|error| StoreError::io(path, "read the directory", &error))
 }
 
-/// A whole file, if it exists.
+/// The content of a file of at most `bytes_max` bytes; `None` if there is no such file.
 pub fn read(path: &Path, bytes_max: u64) -> Result<Option<Vec<u8>>, StoreError> {
     if !path.exists() {
         return Ok(None);
@@ -255,8 +254,8 @@ pub fn read(path: &Path, bytes_max: u64) -> Result<Option<Vec<u8>>, StoreError> 
     Ok(Some(content))
 }
 
-/// Bytes that may still be written on the file system that `path` lies on. Where the path does not
-/// exist yet, that of the nearest directory above it.
+/// Bytes that this user may still write on the file system of `path` or, if the path does not exist, of the nearest
+/// directory above it that does.
 pub fn free_bytes(path: &Path) -> Result<u64, StoreError> {
     if let Some(free) = faults::free_bytes() {
         return Ok(free);
@@ -272,11 +271,11 @@ pub fn free_bytes(path: &Path) -> Result<u64, StoreError> {
     Ok(system.f_bavail.saturating_mul(system.f_frsize))
 }
 
-/// How long a lock that is about to go is waited for.
+/// How long to wait for a lock that its holder is about to release.
 const LOCK_PATIENCE: Duration = Duration::from_millis(500);
 
-/// Takes a file's lock. A process that has just ended may have left it to a child that was about to become another
-/// program; then it goes when the child has, which is waited for.
+/// Takes a file's lock, and waits up to half a second for it. A child that a process forked shortly before its own
+/// end holds the lock until the child executes its program.
 pub fn try_lock_patiently(file: &File) -> Result<(), fs::TryLockError> {
     let until = Instant::now() + LOCK_PATIENCE;
     loop {

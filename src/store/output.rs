@@ -1,4 +1,4 @@
-//! An output directory and the files that are published in it.
+//! An output directory and its published files.
 
 use std::{
     io::{self, Write},
@@ -16,8 +16,8 @@ use super::{
     sealed::hex,
 };
 
-/// Folder of the published parts in an output directory. Nothing else lies in it, so that readers take the
-/// folder for one data set.
+/// Folder of the published parts in an output directory. It holds nothing else, so that readers can open the
+/// folder as one data set.
 pub const PRODUCTS_DIR: &str = "products";
 
 /// The name of a part in its output directory.
@@ -25,7 +25,7 @@ pub fn part_name(number: usize) -> String {
     format!("{PRODUCTS_DIR}/part-{number:05}.parquet")
 }
 
-/// An output directory that this process works in; nobody else does while it is held.
+/// An output directory that this process has locked: no other process works in it.
 #[derive(Debug)]
 pub struct OutputDir {
     path: PathBuf,
@@ -37,27 +37,27 @@ pub struct OutputDir {
 /// What to do with an output directory that holds files.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Existing {
-    /// Leave it alone.
+    /// Refuse to work there.
     Refuse,
     /// Remove what an earlier job wrote.
     Overwrite,
-    /// Go on with what an interrupted job left; start where there is nothing.
+    /// Resume an interrupted run; start a new one in an empty directory.
     Resume,
 }
 
 /// What `--resume` finds in a directory.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// Nothing that was begun.
+    /// No run.
     Nothing,
-    /// A run that was interrupted.
+    /// An interrupted run.
     Unfinished,
-    /// A run that is complete.
+    /// A complete run.
     Complete,
 }
 
 impl OutputDir {
-    /// Whether `open` would succeed as far as can be seen without changing anything.
+    /// Checks, without changing anything, whether `open` would succeed.
     pub fn check(path: &Path, existing: Existing) -> Result<Found, StoreError> {
         let entries = disk::entries(path)?;
         if Lock::is_held(&path.join(WORK_DIR).join("lock"))? {
@@ -83,7 +83,7 @@ impl OutputDir {
         }
     }
 
-    /// Takes the directory's lock and makes it and its `.molsieve/` folder, emptied as `existing` allows.
+    /// Creates the directory and its `.molsieve/` folder, locks it, and removes earlier files if `existing` says so.
     pub fn open(path: &Path, existing: Existing) -> Result<Self, StoreError> {
         Self::check(path, existing)?;
         let created = !path.exists();
@@ -102,7 +102,7 @@ impl OutputDir {
             }),
             Err(error) => {
                 if created && !matches!(error, StoreError::Busy(_)) {
-                    // Whether this works or not, the error to tell is the first.
+                    // If this fails too, the first error is still the one to report.
                     let _ = disk::remove(path);
                 }
                 Err(error)
@@ -128,8 +128,8 @@ impl OutputDir {
         Ok(lock)
     }
 
-    /// Removes what earlier jobs left, the lock aside. The manifest goes first: without it nobody takes
-    /// the rest for a finished job. Then what a run could be resumed from.
+    /// Removes the files of earlier jobs but not the lock. The manifest goes first, because a directory without it is
+    /// no complete run; then the checkpoint, from which a run could be resumed.
     fn empty(path: &Path) -> Result<(), StoreError> {
         let mut old = disk::entries(path)?;
         old.retain(|entry| !entry.ends_with(WORK_DIR) && !is_products_dir(entry));
@@ -143,8 +143,8 @@ impl OutputDir {
         Self::remove_parts(path, 0)
     }
 
-    /// Removes all parts but the first `kept`, those of earlier versions in the directory itself included;
-    /// and the folder of parts, if nothing is left in it.
+    /// Removes all parts but the first `kept`. Earlier versions wrote parts into the directory itself; these go too.
+    /// With `kept` 0, removes the folder of parts if it is empty.
     fn remove_parts(path: &Path, kept: usize) -> Result<(), StoreError> {
         let products = path.join(PRODUCTS_DIR);
         let mut parts = disk::entries(&products)?;
@@ -162,7 +162,7 @@ impl OutputDir {
         &self.path
     }
 
-    /// Its folder for whatever is unfinished.
+    /// The folder of the working files.
     pub fn work_dir(&self) -> PathBuf {
         self.path.join(WORK_DIR)
     }
@@ -172,8 +172,8 @@ impl OutputDir {
         self.work_dir().join(name)
     }
 
-    /// Removes everything a run left behind its last checkpoint: the files of `.molsieve/` that are not
-    /// in `kept`, and published files but the first `parts` parts and `job.toml`.
+    /// Removes everything that a run wrote after its last checkpoint: the files of `.molsieve/` that are not in
+    /// `kept`, and all published files but the first `parts` parts and `job.toml`.
     pub fn clear_behind(&self, parts: usize, kept: &[&str]) -> Result<(), StoreError> {
         let mut stray = disk::entries(&self.work_dir())?;
         stray.retain(|entry| !entry.ends_with("lock") && !kept.iter().any(|k| entry.ends_with(k)));
@@ -182,7 +182,7 @@ impl OutputDir {
         Self::remove_parts(&self.path, parts)
     }
 
-    /// Begins a file that will be published as `name`, a path relative to the directory.
+    /// Creates a file that will be published as `name`, a path relative to the directory.
     pub fn begin(&self, name: &str) -> Result<PendingFile, StoreError> {
         let target = self.path.join(name);
         let file_name = target.file_name().unwrap_or_default().to_string_lossy();
@@ -197,7 +197,7 @@ impl OutputDir {
         })
     }
 
-    /// Publishes a file begun with [`OutputDir::begin`].
+    /// Publishes a file from [`OutputDir::begin`].
     pub fn publish(&self, mut pending: PendingFile) -> Result<Published, StoreError> {
         let folder = pending.target.parent().unwrap_or(&self.path);
         pending.file.sync()?;
@@ -217,7 +217,7 @@ impl OutputDir {
         })
     }
 
-    /// Writes and publishes a small file in one go.
+    /// Writes and publishes a small file.
     pub fn write(&self, name: &str, content: &[u8]) -> Result<Published, StoreError> {
         let mut pending = self.begin(name)?;
         pending
@@ -226,7 +226,7 @@ impl OutputDir {
         self.publish(pending)
     }
 
-    /// Removes `.molsieve/`: the job is complete.
+    /// Removes `.molsieve/` when the job is complete.
     pub fn finish(self) -> Result<(), StoreError> {
         let work = self.work_dir();
         for entry in disk::entries(&work)? {
@@ -238,7 +238,7 @@ impl OutputDir {
         disk::sync_dir(&self.path)
     }
 
-    /// Removes what this process made: nothing of it is worth keeping.
+    /// Removes everything that this process made, when nothing of it is worth keeping.
     pub fn abandon(self) -> Result<(), StoreError> {
         self.clear_behind(0, &[])?;
         disk::remove(&self.path.join("job.toml"))?;
@@ -251,7 +251,7 @@ impl OutputDir {
     }
 }
 
-/// The number of a part by its name.
+/// The number in the name of a part.
 fn part_number(path: &Path) -> Option<usize> {
     let name = path.file_name()?.to_str()?;
     let digits = name.strip_prefix("part-")?.strip_suffix(".parquet")?;
@@ -259,7 +259,7 @@ fn part_number(path: &Path) -> Option<usize> {
     digits.parse().ok().filter(|_| all_digits)
 }
 
-/// The first of `entries`, and of what lies in the folder of parts, that no job has written.
+/// The first of `entries` and of the entries of the folder of parts that no job writes.
 fn foreign(path: &Path, entries: Vec<PathBuf>) -> Result<Option<PathBuf>, StoreError> {
     if let Some(entry) = entries.iter().find(|entry| !is_ours(entry)) {
         return Ok(Some(entry.clone()));
@@ -278,7 +278,7 @@ fn is_ours(path: &Path) -> bool {
     fixed.contains(&name.as_ref()) || part_number(path).is_some() || is_products_dir(path)
 }
 
-/// Whether this is a folder of parts. A link to one is not: what lies elsewhere is not a job's.
+/// Whether this is a folder of parts. A link to one is not: the files elsewhere belong to somebody else.
 fn is_products_dir(path: &Path) -> bool {
     path.ends_with(PRODUCTS_DIR) && !path.is_symlink() && path.is_dir()
 }
@@ -294,7 +294,7 @@ pub struct Published {
     pub sha256: String,
 }
 
-/// A file under its temporary name. Dropped unpublished, it is removed.
+/// A file under its temporary name. If it is dropped unpublished, the file is removed.
 #[derive(Debug)]
 pub struct PendingFile {
     file: DiskFile,
@@ -334,7 +334,7 @@ impl Write for PendingFile {
 impl Drop for PendingFile {
     fn drop(&mut self) {
         if !self.published {
-            // Nothing can be done about a failure here; a run that goes on removes what is left.
+            // If this fails, a resumed run removes the file.
             let _ = disk::remove(self.file.path());
         }
     }

@@ -1,4 +1,4 @@
-//! Small files that a run keeps for itself: one JSON value, checksummed, versioned, replaced whole.
+//! Small working files of a run: one JSON value with version and checksum, replaced as a whole.
 //!
 //! ```text
 //! molsieve KIND VERSION\n        for example "molsieve checkpoint 1"
@@ -6,8 +6,8 @@
 //! JSON\n
 //! ```
 //!
-//! A file is written as `NAME.tmp`, synced, renamed and the directory synced, so that after any
-//! interruption either the old or the new one is there. Reading takes at most [`SEALED_BYTES_MAX`].
+//! A write creates `NAME.tmp`, syncs it, renames it and syncs the directory, so that after any interruption
+//! either the old or the new file is there. A reader allocates at most [`SEALED_BYTES_MAX`].
 
 use std::{io::Write, path::Path};
 
@@ -20,19 +20,19 @@ use super::{
 };
 use crate::limits::SEALED_BYTES_MAX;
 
-/// What a file is: its name, which is its kind too, and the version of its layout.
+/// A kind of file: its name and the version of its layout.
 #[derive(Clone, Copy, Debug)]
 pub struct Kind {
     /// Name of the file in the folder.
     pub name: &'static str,
-    /// Raised when the JSON changes its meaning.
+    /// Raised when the meaning of the JSON changes.
     pub version: u32,
 }
 
-/// Characters of a parser's message that are passed on.
+/// Characters of a parser's message that an error shows.
 const MESSAGE_CHARS_MAX: usize = 200;
 
-/// What [`decode`] says of a file whose layout has another version.
+/// The error of [`decode`] for a file of another version.
 const OTHER_VERSION: &str = "another version of molsieve wrote it";
 
 /// Writes `value` into `folder`.
@@ -40,7 +40,7 @@ pub fn write(folder: &Path, kind: Kind, value: &impl Serialize) -> Result<(), St
     let temporary = folder.join(format!("{}.tmp", kind.name));
     let written = write_temporary(&temporary, kind, value);
     if written.is_err() {
-        // On a full disk it would keep what the next attempt needs; the first error is the one to report.
+        // On a full disk the next attempt needs the space; the first error is the one to report.
         let _ = disk::remove(&temporary);
         return written;
     }
@@ -55,7 +55,7 @@ fn write_temporary(path: &Path, kind: Kind, value: &impl Serialize) -> Result<()
     file.sync()
 }
 
-/// Reads what was written into `folder`, if anything was.
+/// Reads the file in `folder`; `None` if there is none.
 pub fn read<T: DeserializeOwned>(folder: &Path, kind: Kind) -> Result<Option<T>, StoreError> {
     let path = folder.join(kind.name);
     let Some(content) = disk::read(&path, SEALED_BYTES_MAX)? else {
@@ -76,7 +76,7 @@ pub fn encode(kind: Kind, value: &impl Serialize) -> Vec<u8> {
     encode_json(kind, &json)
 }
 
-/// The bytes of the file that holds the value of `json`, whether or not that is JSON.
+/// The bytes of a file with `json` as its value, which a test may choose not to be JSON.
 pub fn encode_json(kind: Kind, json: &[u8]) -> Vec<u8> {
     let head = format!(
         "molsieve {} {}\n{}\n",
@@ -87,7 +87,7 @@ pub fn encode_json(kind: Kind, json: &[u8]) -> Vec<u8> {
     [head.as_bytes(), json].concat()
 }
 
-/// The value in the bytes of a file, or what is wrong with them.
+/// The value in the bytes of a file; an error says what is wrong with them.
 pub fn decode<T: DeserializeOwned>(kind: Kind, content: &[u8]) -> Result<T, String> {
     let mut lines = content.splitn(3, |byte| *byte == b'\n');
     let (head, sum, json) = (lines.next(), lines.next(), lines.next());
@@ -132,7 +132,7 @@ pub mod as_hex {
     }
 }
 
-/// A parser's message without what would break a line, and cut: it may repeat what is in the file.
+/// A parser's message on one line and cut, because it may repeat text of the file.
 fn one_line(message: &str) -> String {
     let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
     let line = message.chars().map(|c| if breaks(c) { ' ' } else { c });

@@ -1,4 +1,4 @@
-//! Files to which a run appends what must wait for its end, and reads back once, from front to end.
+//! Files to which a run appends items, and which it reads back once, from start to end.
 //!
 //! Layout, little-endian:
 //!
@@ -8,11 +8,11 @@
 //! ```
 //!
 //! The checksum is the first word of MurmurHash3_x64_128 (seed 0) of the payload, xor the number of
-//! items. What an item is depends on the kind. A block's payload is at most [`SPILL_BLOCK_BYTES_MAX`] long, and that is all
-//! that a reader allocates, whatever the file says.
+//! items. What an item is depends on the kind. A block's payload has at most [`SPILL_BLOCK_BYTES_MAX`] bytes, and a reader
+//! never allocates more, whatever the file says.
 //!
-//! A spill is as long as the checkpoint says ([`SpillLength`]): what lies behind was written after it
-//! and is cut off when the run goes on.
+//! The checkpoint has the length of a spill ([`SpillLength`]). A resumed run cuts off what was written after the
+//! checkpoint.
 
 use std::{
     io::{BufReader, Read, Seek, Write},
@@ -32,25 +32,25 @@ const VERSION: u32 = 1;
 const FILE_HEAD_BYTES: u64 = 16;
 const BLOCK_HEAD_BYTES: usize = 16;
 
-/// What a spill's items are.
+/// The kind of a spill's items.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Kind {
-    /// Keys that were let through, 16 bytes each.
+    /// Keys of new rows, 16 bytes each.
     Keys = 1,
     /// Keys with the ordinal of their row (u64), 24 bytes each.
     NumberedKeys = 2,
-    /// Ordinals, u64 each, rising.
+    /// Ordinals, u64 each, ascending.
     Ordinals = 3,
     /// Rows, packed; see [`crate::settle`].
     Rows = 4,
     /// Rejected parents; see [`crate::table::sink::RejectLog`].
     Rejects = 5,
-    /// Rows of the part under way; see [`crate::table::sink`]'s `row_log`.
+    /// Rows of the unfinished part; see [`crate::table::sink`]'s `row_log`.
     PartRows = 6,
 }
 
-/// How long a spill is.
+/// The length of a spill.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SpillLength {
     /// Bytes of the file.
@@ -71,14 +71,14 @@ impl SpillLength {
 #[derive(Debug)]
 pub struct SpillWriter {
     file: DiskFile,
-    /// What is on its way to the disk, block heads included.
+    /// Bytes that are not yet written, block heads included.
     length: SpillLength,
     payload: Vec<u8>,
     items: u32,
 }
 
 impl SpillWriter {
-    /// A new spill at `path`; what was there is gone.
+    /// Creates a spill at `path`; an earlier file is replaced.
     pub fn create(path: &Path, kind: Kind) -> Result<Self, StoreError> {
         let mut file = DiskFile::create(path)?;
         let head = [
@@ -92,7 +92,7 @@ impl SpillWriter {
         Ok(Self::behind(file, SpillLength::EMPTY))
     }
 
-    /// Goes on behind the first `length` of a spill.
+    /// Opens a spill to append after its first `length`.
     pub fn resume(path: &Path, length: SpillLength) -> Result<Self, StoreError> {
         let file = DiskFile::open_behind(path, length.bytes)?;
         Ok(Self::behind(file, length))
@@ -110,7 +110,7 @@ impl SpillWriter {
     /// Appends an item.
     ///
     /// # Panics
-    /// If it is longer than a block may be.
+    /// If the item is longer than a block may be.
     pub fn push(&mut self, item: &[u8]) -> Result<(), StoreError> {
         assert!(item.len() <= SPILL_BLOCK_BYTES_MAX, "{} bytes", item.len());
         if self.payload.len() + item.len() > SPILL_BUFFER_BYTES {
@@ -121,26 +121,26 @@ impl SpillWriter {
         Ok(())
     }
 
-    /// Appends `items` items that make a block of their own.
+    /// Appends `items` items as one block.
     pub fn push_block(&mut self, payload: &[u8], items: u32) -> Result<(), StoreError> {
         self.end_block()?;
         self.write_block(payload, items)
     }
 
-    /// What was appended is in the file, though perhaps not yet on the disk.
+    /// Writes all appended items to the file, without a sync.
     pub fn flush(&mut self) -> Result<SpillLength, StoreError> {
         self.end_block()?;
         Ok(self.length)
     }
 
-    /// What was appended is on the disk when this returns.
+    /// Writes and syncs all appended items: they are on the disk when this returns.
     pub fn sync(&mut self) -> Result<SpillLength, StoreError> {
         self.end_block()?;
         self.file.sync()?;
         Ok(self.length)
     }
 
-    /// Bytes in the file and waiting.
+    /// Bytes in the file and not yet written.
     pub fn bytes(&self) -> u64 {
         self.length.bytes + self.payload.len() as u64
     }
@@ -176,12 +176,12 @@ fn checksum(payload: &[u8], items: u32) -> u64 {
     Key::of(payload).words()[0] ^ u64::from(items)
 }
 
-/// Reads a spill from front to end.
+/// Reads a spill from start to end.
 #[derive(Debug)]
 pub struct SpillReader<R = BufReader<DiskFile>> {
     from: R,
     path: PathBuf,
-    /// Bytes up to which there are blocks.
+    /// End of the last block, in bytes.
     bytes_left: u64,
     payload: Vec<u8>,
     head: Option<BlockHead>,
@@ -208,7 +208,7 @@ impl SpillReader {
 }
 
 impl<R: Read> SpillReader<R> {
-    /// Reads a spill of `bytes` bytes from anywhere; `path` is for errors.
+    /// Reads a spill of `bytes` bytes from any reader; errors name `path`.
     pub fn over(mut from: R, path: &Path, kind: Kind, bytes: u64) -> Result<Self, StoreError> {
         let mut head = [0; FILE_HEAD_BYTES as usize];
         read_exact(&mut from, &mut head, path)?;
@@ -230,7 +230,7 @@ impl<R: Read> SpillReader<R> {
         })
     }
 
-    /// The payload of the next block and the number of its items; `None` at the end.
+    /// The next block: its payload and its number of items; `None` at the end.
     pub fn next_block(&mut self) -> Result<Option<(&[u8], u32)>, StoreError> {
         let Some(head) = self.peek()? else {
             return Ok(None);
@@ -244,7 +244,7 @@ impl<R: Read> SpillReader<R> {
         Ok(Some((&self.payload, head.items)))
     }
 
-    /// The number of items in the next block, which stays the next; `None` at the end.
+    /// The number of items of the next block, without reading the block; `None` at the end.
     pub fn peek_items(&mut self) -> Result<Option<u32>, StoreError> {
         Ok(self.peek()?.map(|head| head.items))
     }
@@ -276,14 +276,14 @@ impl<R: Read> SpillReader<R> {
         Ok(self.head)
     }
 
-    /// An error about this file.
+    /// The error for a fault in this file.
     pub fn damaged(&self, reason: &str) -> StoreError {
         StoreError::damaged(&self.path, reason)
     }
 }
 
 impl<R: Read + Seek> SpillReader<BufReader<R>> {
-    /// Passes over the next block.
+    /// Skips the next block.
     pub fn skip(&mut self) -> Result<(), StoreError> {
         if let Some(head) = self.peek()? {
             self.head = None;

@@ -40,7 +40,7 @@ mod unpack;
 
 use std::path::PathBuf;
 
-pub use batch::{ParentBatch, ParentRow, RowId, TextKind};
+pub use batch::{ParentBatch, ParentRow, RowFault, RowId, TextKind};
 pub use columns::{ColumnChoice, ID_NAMES, SMILES_NAMES};
 pub use error::{ColumnRole, SourceError};
 pub use format::InputFormat;

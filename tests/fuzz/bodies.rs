@@ -1,6 +1,6 @@
 //! What the fuzz targets do with an input. A body returns, or panics if it met a fault of molsieve.
 //!
-//! The fuzz binaries in `targets/` run them on inputs that libFuzzer makes up; `tests/corpora.rs` runs
+//! The fuzz binaries in `targets/` run them on inputs that libFuzzer makes up; `tests/it/corpora.rs` runs
 //! them on the inputs that are kept in `corpus/` and `findings/`, on every toolchain.
 
 mod request;

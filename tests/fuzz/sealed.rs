@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use molsieve::{
     pipeline::{CHECKPOINT, Checkpoint, Identity, JOB},
+    reject::Rejection,
     store::sealed::{Kind, decode, encode, encode_json},
 };
 use serde::{Serialize, de::DeserializeOwned};
@@ -13,14 +14,14 @@ use super::assert_one_line;
 /// As the pipeline has it, which keeps it to itself.
 const POISONED: Kind = Kind {
     name: "poisoned",
-    version: 1,
+    version: 2,
 };
 
 /// Reads an input as each kind of sealed file.
 pub fn sealed(input: &[u8]) {
     as_file_and_as_json::<Checkpoint>(CHECKPOINT, input);
     as_file_and_as_json::<Identity>(JOB, input);
-    as_file_and_as_json::<BTreeMap<u64, String>>(POISONED, input);
+    as_file_and_as_json::<BTreeMap<u64, Rejection>>(POISONED, input);
 }
 
 fn as_file_and_as_json<T: Serialize + DeserializeOwned>(kind: Kind, input: &[u8]) {

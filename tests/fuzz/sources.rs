@@ -173,7 +173,7 @@ impl From<ParentRow<'_>> for Row {
             },
             text: row.text.to_vec(),
             kind: row.kind,
-            fault: row.fault.map(str::to_owned),
+            fault: row.fault.map(|fault| fault.reason.to_owned()),
         }
     }
 }

@@ -142,6 +142,7 @@ fn rejects(blocks: &[Block<'_>]) {
     let outcome = read_rejects(&mut log, |reject: Reject| {
         let texts = [&reject.id, &reject.text, &reject.reason];
         again.extend(reject.row.to_le_bytes());
+        again.push(reject.code as u8);
         again.extend(texts.map(|text| (text.len() as u32).to_le_bytes()).concat());
         again.extend(texts.map(|text| text.as_bytes()).concat());
         Ok(())

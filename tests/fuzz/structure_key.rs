@@ -37,7 +37,7 @@ impl Makers {
                 return;
             }
             if let Err(reason) = self.maker.by_rdkit(input) {
-                assert_one_line(&reason);
+                assert_one_line(&reason.reason);
             }
             return;
         };

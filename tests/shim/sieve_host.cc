@@ -1,5 +1,5 @@
 // kernels/sieve.cu compiled for the host, line by line as it stands, with an entry point for each
-// kernel. tests/conformance.rs compiles and loads it.
+// kernel. tests/it/conformance.rs compiles and loads it.
 #include "cuda_words.h"
 
 // Reads of the filter by look-ups, where a test puts `COUNTED` before them.

@@ -1,5 +1,5 @@
 /* A slow disk: preloaded, it makes every write to an unfinished output file (NAME.tmp) wait for
- * SLOW_WRITE_MICROSECONDS first. Nothing else is touched. Used by tests/bounds.rs. */
+ * SLOW_WRITE_MICROSECONDS first. Nothing else is touched. Used by tests/it/bounds.rs. */
 #define _GNU_SOURCE
 #include <stdio.h>
 #include <stdlib.h>

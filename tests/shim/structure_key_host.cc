@@ -1,4 +1,4 @@
-// kernels/structure_key.cu compiled for the host, line by line as it stands. tests/structure_key.rs compiles it
+// kernels/structure_key.cu compiled for the host, line by line as it stands. tests/it/structure_key.rs compiles it
 // twice: as a library, and as a program that looks for faults in the use of memory (MAIN).
 #include <iostream>
 #include <string>

@@ -7,12 +7,13 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::{
-    cli::{Exit, progress::Figures},
+    cli::{Exit, progress::position},
     daemon::{
         job::{Demand, GpuDemand, State},
         schedule::fits_node,
         view::{JobView, NodeView},
     },
+    report::event::Progress,
     units::{ByteSize, count, counted, duration, percent},
 };
 
@@ -77,12 +78,10 @@ impl Shown<'_> {
         }
     }
 
-    fn figures(&self) -> Option<Figures> {
-        self.0
-            .progress
-            .as_ref()
-            .filter(|event| event.is_object())
-            .map(Figures::of_event)
+    /// The last progress event. It may be that of a process of an earlier version.
+    fn progress(&self) -> Option<Result<Progress, String>> {
+        let progress = self.0.progress.as_ref().map(Progress::deserialize)?;
+        Some(progress.map_err(|error| format!("cannot be read: {error}")))
     }
 
     fn user(&self) -> String {
@@ -92,11 +91,11 @@ impl Shown<'_> {
 
     /// How much of it is done.
     fn share(&self) -> String {
-        match (self.0.state, self.figures()) {
+        match (self.0.state, self.progress()) {
             (State::Done, _) => "100.0 %".into(),
-            (_, Some(figures)) if figures.rows_expected > 0 => percent(
-                figures.rows.min(figures.rows_expected),
-                figures.rows_expected,
+            (_, Some(Ok(progress))) if progress.parents > 0 => percent(
+                progress.counts.parents_read.min(progress.parents),
+                progress.parents,
             ),
             _ => "-".into(),
         }
@@ -111,9 +110,8 @@ pub(super) fn table(jobs: &[JobView], now: Timestamp) -> String {
     let mut rows = vec![HEAD.map(str::to_owned)];
     rows.extend(jobs.iter().map(|job| {
         let shown = Shown(job);
-        let products = shown
-            .figures()
-            .map(|figures| count(figures.products_unique));
+        let products = shown.progress().and_then(Result::ok);
+        let products = products.map(|progress| count(progress.counts.products_unique));
         [
             job.id.to_string(),
             job.name.as_deref().map_or_else(|| "-".into(), plain),
@@ -187,13 +185,17 @@ pub(super) fn status(job: &JobView, node: Option<&NodeView>, now: Timestamp) -> 
     if job.priority != 0 {
         line("priority", job.priority.to_string());
     }
-    if let Some(figures) = shown.figures() {
-        // The last progress event is older than the end.
-        match job.state {
-            State::Done => line("rows", count(figures.rows)),
-            _ => line("rows", figures.position()),
-        };
-        line("products", products(&figures));
+    match shown.progress() {
+        Some(Ok(progress)) => {
+            // The last progress event is older than the end.
+            match job.state {
+                State::Done => line("rows", count(progress.counts.parents_read)),
+                _ => line("rows", position(&progress)),
+            };
+            line("products", products(&progress));
+        }
+        Some(Err(error)) => line("progress", error),
+        None => {}
     }
     match ShownSettings::of(job) {
         Ok(settings) => {
@@ -215,7 +217,7 @@ pub(super) fn status(job: &JobView, node: Option<&NodeView>, now: Timestamp) -> 
 }
 
 /// How it ended.
-pub(super) fn ended(job: &JobView, last: &Figures) -> String {
+pub(super) fn ended(job: &JobView, last: &Progress) -> String {
     let text = format!(
         "job {} {}",
         job.id,
@@ -232,7 +234,7 @@ pub(super) fn ended(job: &JobView, last: &Figures) -> String {
     let output =
         ShownSettings::of(job).map_or_else(|error| Some(format!("settings {error}")), |s| s.output);
     let output = output.as_deref().map_or(String::new(), plain);
-    let made = match last.products_made {
+    let made = match last.counts.products_made {
         0 => String::new(),
         _ => format!("\n  last seen  {}", products(last)),
     };
@@ -266,12 +268,12 @@ fn occupied(node: &NodeView) -> String {
     )
 }
 
-fn products(figures: &Figures) -> String {
+fn products(progress: &Progress) -> String {
     format!(
         "{} made, {} unique, {}/s",
-        count(figures.products_made),
-        count(figures.products_unique),
-        count(figures.products_per_second),
+        count(progress.counts.products_made),
+        count(progress.counts.products_unique),
+        count(progress.products_per_second),
     )
 }
 

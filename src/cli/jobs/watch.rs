@@ -2,21 +2,21 @@
 
 use std::io::Write;
 
-use serde_json::json;
+use serde::Deserialize;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::shown::{self, Shown};
+use super::{
+    line_of,
+    shown::{self, Shown},
+};
 use crate::{
-    cli::{
-        CliError, Exit,
-        progress::{Display, Figures},
-        say,
-    },
+    cli::{CliError, Exit, progress::Display, say},
     daemon::{
         client::{Client, WatchEvent, Watched},
         job::State,
         view::JobView,
     },
+    report::{answer::ClientAnswer, event::Progress},
 };
 
 /// Shows `job` until it has ended. Returns the exit code for it.
@@ -60,7 +60,7 @@ struct View {
     /// None with `--json`.
     display: Option<Display>,
     /// The job's last progress.
-    figures: Figures,
+    progress: Progress,
     /// The state that was shown last.
     shown: Option<State>,
 }
@@ -70,7 +70,7 @@ impl View {
         Self {
             id,
             display: (!json).then(Display::new),
-            figures: Figures::default(),
+            progress: Progress::default(),
             shown: None,
         }
     }
@@ -80,8 +80,11 @@ impl View {
             WatchEvent::State(job) => self.state(&job),
             WatchEvent::Progress(event) => match &mut self.display {
                 Some(display) => {
-                    self.figures = Figures::of_event(&event);
-                    display.show(|| self.figures.clone());
+                    // A daemon of another version may send other fields; the next state is still shown.
+                    if let Ok(progress) = Progress::deserialize(&event) {
+                        self.progress = progress;
+                        display.show(|| self.progress.clone());
+                    }
                 }
                 None => say(&event.to_string()),
             },
@@ -101,7 +104,7 @@ impl View {
 
     fn state(&mut self, job: &JobView) {
         if self.display.is_none() {
-            return say(&json!({ "event": "state", "job": job }).to_string());
+            return say(&line_of(ClientAnswer::State { job }));
         }
         // The end is shown by `end`. Not every event changes the state.
         if !job.state.is_final() && self.shown.replace(job.state) != Some(job.state) {
@@ -121,7 +124,7 @@ impl View {
 
     fn end(&self, job: &JobView) -> Exit {
         if self.display.is_some() {
-            let text = shown::ended(job, &self.figures);
+            let text = shown::ended(job, &self.progress);
             match job.state {
                 State::Done => say(&text),
                 _ => self.say(&text),
@@ -132,7 +135,7 @@ impl View {
 
     fn leave(&self) -> Exit {
         if self.display.is_none() {
-            say(&json!({ "event": "left", "id": self.id }).to_string());
+            say(&line_of(ClientAnswer::Left { id: self.id }));
         }
         self.say(&format!(
             "job {0} continues; molsieve watch {0} shows it again",

@@ -17,12 +17,8 @@ use tokio::{
 };
 
 use crate::{
-    daemon::{
-        core::ProcessStart,
-        job::ProcessIdentity,
-        peer::Peers,
-        protocol::{EVENT_BYTES_MAX, RunAs},
-    },
+    daemon::{core::ProcessStart, job::ProcessIdentity, peer::Peers, protocol::RunAs},
+    report::event::EVENT_BYTES_MAX,
     store::plain,
 };
 

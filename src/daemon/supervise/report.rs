@@ -5,7 +5,7 @@ use std::{io, os::unix::process::ExitStatusExt, process::ExitStatus};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::{daemon::job::ProcessEnd, store::plain};
+use crate::{daemon::job::ProcessEnd, report::event::Progress, store::plain};
 
 /// What a job process reported.
 #[derive(Default)]
@@ -24,11 +24,11 @@ pub(super) struct Report {
 const REASON_BYTES_MAX: usize = 8 << 10;
 
 impl Report {
-    pub(super) fn progress(&mut self, rows_read: u64, progress: &Value) {
-        // Rows that passed the sink are final; rows that were only read may be read again.
-        let through = progress["counts"]["parents_read"].as_u64();
-        self.rows_through = through.unwrap_or(rows_read);
-        self.progress = Some(progress.clone());
+    /// Takes a progress event, and its JSON object.
+    pub(super) fn progress(&mut self, progress: &Progress, object: &Value) {
+        // Rows that the sink has written count; rows that were only read are read again.
+        self.rows_through = progress.counts.parents_read;
+        self.progress = Some(object.clone());
     }
 
     /// How the process ended.

@@ -27,7 +27,7 @@ use arrow::{
     datatypes::{DataType, SchemaRef, UInt64Type},
 };
 
-use super::{SinkError, encode_error};
+use super::error::{SinkError, encode_error};
 use crate::{
     limits::{PART_ROWS_PIECE_BYTES, PART_ROWS_RECORD_BYTES_MAX},
     store::{

@@ -3,8 +3,12 @@
 use std::fmt;
 use std::io::Write;
 
-use crate::limits::{
-    ID_BYTES_MAX, LINE_BYTES_MAX, PARENT_BATCH_BYTES_MAX, SDF_RECORD_BYTES_MAX, TEXT_KEPT_BYTES_MAX,
+use crate::{
+    limits::{
+        ID_BYTES_MAX, LINE_BYTES_MAX, PARENT_BATCH_BYTES_MAX, SDF_RECORD_BYTES_MAX,
+        TEXT_KEPT_BYTES_MAX,
+    },
+    reject::RejectCode,
 };
 
 /// A flat, reusable batch of consecutive input rows. Allocated once, [`clear`](Self::clear)ed
@@ -32,7 +36,16 @@ pub struct ParentRow<'a> {
     pub kind: TextKind,
     /// Why the row can't be used; `None` if it can. A SMILES without fault is UTF-8, not empty
     /// and free of NUL bytes; nothing else about it has been checked.
-    pub fault: Option<&'a str>,
+    pub fault: Option<RowFault<'a>>,
+}
+
+/// Why a row can't be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RowFault<'a> {
+    /// The kind.
+    pub code: RejectCode,
+    /// A sentence for people.
+    pub reason: &'a str,
 }
 
 /// The id of a row.
@@ -61,7 +74,7 @@ struct Entry {
     id_end: usize,
     fault_end: usize,
     kind: TextKind,
-    has_fault: bool,
+    fault: Option<RejectCode>,
 }
 
 impl ParentBatch {
@@ -119,9 +132,10 @@ impl ParentBatch {
             },
             text: &self.arena[start..entry.text_end],
             kind: entry.kind,
-            fault: entry
-                .has_fault
-                .then(|| string(entry.id_end, entry.fault_end)),
+            fault: entry.fault.map(|code| RowFault {
+                code,
+                reason: string(entry.id_end, entry.fault_end),
+            }),
         }
     }
 
@@ -131,7 +145,8 @@ impl ParentBatch {
         match SmilesFault::find(smiles) {
             None => self.push(row, TextKind::Smiles, smiles, id, None),
             Some(fault) => {
-                self.push_fault(row, TextKind::Smiles, smiles, id, format_args!("{fault}"))
+                let (kind, code) = (TextKind::Smiles, fault.code());
+                self.push_fault(row, kind, smiles, id, code, format_args!("{fault}"))
             }
         }
     }
@@ -149,10 +164,11 @@ impl ParentBatch {
         kind: TextKind,
         text: &[u8],
         id: Option<&[u8]>,
-        fault: fmt::Arguments<'_>,
+        code: RejectCode,
+        reason: fmt::Arguments<'_>,
     ) {
         let text = &text[..floor_char(text, TEXT_KEPT_BYTES_MAX)];
-        self.push(row, kind, text, id, Some(fault));
+        self.push(row, kind, text, id, Some((code, reason)));
     }
 
     fn push(
@@ -161,14 +177,14 @@ impl ParentBatch {
         kind: TextKind,
         text: &[u8],
         id: Option<&[u8]>,
-        fault: Option<fmt::Arguments<'_>>,
+        fault: Option<(RejectCode, fmt::Arguments<'_>)>,
     ) {
         self.arena.extend_from_slice(text);
         let text_end = self.arena.len();
         push_id(&mut self.arena, id.unwrap_or_default().trim_ascii());
         let id_end = self.arena.len();
-        if let Some(fault) = fault {
-            write!(self.arena, "{fault}").expect("writing to a Vec can't fail");
+        if let Some((_, reason)) = fault {
+            write!(self.arena, "{reason}").expect("writing to a Vec can't fail");
         }
         self.rows.push(Entry {
             row,
@@ -176,7 +192,7 @@ impl ParentBatch {
             id_end,
             fault_end: self.arena.len(),
             kind,
-            has_fault: fault.is_some(),
+            fault: fault.map(|(code, _)| code),
         });
     }
 }
@@ -239,6 +255,14 @@ impl SmilesFault {
         let nul = memchr::memchr(0, smiles)?;
         Some(SmilesFault::Nul { position: nul + 1 })
     }
+
+    fn code(&self) -> RejectCode {
+        match self {
+            SmilesFault::Empty => RejectCode::Empty,
+            SmilesFault::TooLong { .. } => RejectCode::TooLarge,
+            SmilesFault::Nul { .. } | SmilesFault::NotUtf8 { .. } => RejectCode::Encoding,
+        }
+    }
 }
 
 impl fmt::Display for SmilesFault {
@@ -277,7 +301,11 @@ mod tests {
         assert_eq!(rows[0].text, b"CCO");
         assert_eq!(rows[0].id, RowId::Named("ethanol"));
         assert_eq!((rows[0].row, rows[0].fault), (4, None));
-        assert_eq!(rows[1].fault, Some("SMILES is empty"));
+        let empty = RowFault {
+            code: RejectCode::Empty,
+            reason: "SMILES is empty",
+        };
+        assert_eq!(rows[1].fault, Some(empty));
         assert_eq!(rows[2].id, RowId::RowNumber);
         assert_eq!(rows[2].kind, TextKind::MolBlock);
         assert_eq!(batch.text_bytes(), 3 + 7 + 15 + 10);
@@ -292,7 +320,7 @@ mod tests {
         batch.push_smiles(1, b"CC\0O", None);
         let long = vec![b'C'; LINE_BYTES_MAX + 1];
         batch.push_smiles(2, &long, None);
-        let faults: Vec<_> = batch.iter().map(|row| row.fault.unwrap()).collect();
+        let faults: Vec<_> = batch.iter().map(|row| row.fault.unwrap().reason).collect();
         assert_eq!(
             faults,
             [

@@ -19,7 +19,10 @@ use super::error::SourceError;
 use super::headerless::looks_like_smiles;
 use super::lines::Lines;
 use super::smiles_lines::push_long_line;
-use crate::limits::{CSV_FIELDS_MAX, CSV_RECORD_LINES_MAX, LINE_BYTES_MAX, TEXT_KEPT_BYTES_MAX};
+use crate::{
+    limits::{CSV_FIELDS_MAX, CSV_RECORD_LINES_MAX, LINE_BYTES_MAX, TEXT_KEPT_BYTES_MAX},
+    reject::RejectCode,
+};
 
 /// Where the columns are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -204,7 +207,7 @@ impl Delimited {
         let (first, last) = numbers.into_inner();
         let plural = if fields == 1 { "" } else { "s" };
         let mut fault = |reason: fmt::Arguments<'_>| {
-            batch.push_fault(row, TextKind::Smiles, line, None, reason)
+            batch.push_fault(row, TextKind::Smiles, line, None, RejectCode::Table, reason)
         };
         if first == last {
             fault(format_args!(
@@ -220,7 +223,7 @@ impl Delimited {
 
 fn push_unclosed(line: &[u8], number: u64, row: u64, batch: &mut ParentBatch) {
     let reason = format_args!("line {number} opens a quote that isn't closed");
-    batch.push_fault(row, TextKind::Smiles, line, None, reason);
+    batch.push_fault(row, TextKind::Smiles, line, None, RejectCode::Table, reason);
 }
 
 /// The record that line `number` opens a quote of has `line_like_row` in it.
@@ -234,12 +237,12 @@ fn push_swallowing(
     let reason = format_args!(
         "line {number} opens a quote that isn't closed before line {line_like_row}, which looks like a row"
     );
-    batch.push_fault(row, TextKind::Smiles, line, None, reason);
+    batch.push_fault(row, TextKind::Smiles, line, None, RejectCode::Table, reason);
 }
 
 fn push_too_many(line: &[u8], number: u64, row: u64, batch: &mut ParentBatch) {
     let reason = format_args!("line {number} has more than {CSV_FIELDS_MAX} fields");
-    batch.push_fault(row, TextKind::Smiles, line, None, reason);
+    batch.push_fault(row, TextKind::Smiles, line, None, RejectCode::Table, reason);
 }
 
 /// The fields of a header line.

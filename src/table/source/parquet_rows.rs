@@ -22,7 +22,10 @@ use super::error::SourceError;
 use super::parquet_footer::{GroupFooter, Groups, Leaf};
 use super::parquet_pages::{BoundedPages, PageFile, guarded};
 use super::parquet_schema::{ColumnType, ParquetLayout};
-use crate::limits::{PARQUET_READ_BYTES, PARQUET_READ_ROWS_MAX};
+use crate::{
+    limits::{PARQUET_READ_BYTES, PARQUET_READ_ROWS_MAX},
+    reject::RejectCode,
+};
 
 /// Reads the rows of one file.
 pub(super) struct ParquetRows {
@@ -337,6 +340,7 @@ impl Group {
                 TextKind::Smiles,
                 b"",
                 id,
+                RejectCode::Empty,
                 format_args!("SMILES is null"),
             ),
         }

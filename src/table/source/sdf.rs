@@ -7,7 +7,10 @@
 use super::batch::{ParentBatch, TextKind};
 use super::error::SourceError;
 use super::lines::Lines;
-use crate::limits::{ID_BYTES_MAX, LINE_BYTES_MAX, SDF_RECORD_BYTES_MAX};
+use crate::{
+    limits::{ID_BYTES_MAX, LINE_BYTES_MAX, SDF_RECORD_BYTES_MAX},
+    reject::RejectCode,
+};
 
 /// Tags that stand in for the mol block and the title.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -187,30 +190,42 @@ impl Sdf {
     fn push_record(&self, progress: &Progress, row: u64, batch: &mut ParentBatch) {
         let id = Some(self.id.as_slice());
         let line = progress.first_line;
-        let mut fault = |reason: std::fmt::Arguments<'_>| {
-            batch.push_fault(row, TextKind::MolBlock, &self.block, id, reason);
+        let mut fault = |code: RejectCode, reason: std::fmt::Arguments<'_>| {
+            batch.push_fault(row, TextKind::MolBlock, &self.block, id, code, reason);
         };
         if progress.second_block {
-            return fault(format_args!(
-                "record at line {line} has two mol blocks; `$$$$` is missing between them"
-            ));
+            return fault(
+                RejectCode::Sdf,
+                format_args!(
+                    "record at line {line} has two mol blocks; `$$$$` is missing between them"
+                ),
+            );
         }
         if let Some(tag) = &self.layout.smiles_tag {
             return if progress.has_smiles {
                 batch.push_smiles(row, &self.smiles, id);
             } else {
-                fault(format_args!("record at line {line} has no tag `{tag}`"));
+                fault(
+                    RejectCode::Sdf,
+                    format_args!("record at line {line} has no tag `{tag}`"),
+                );
             };
         }
         let bytes = progress.block_bytes;
         if bytes > SDF_RECORD_BYTES_MAX as u64 {
-            fault(format_args!(
-                "mol block at line {line} is {bytes} bytes long, at most {SDF_RECORD_BYTES_MAX} are read"
-            ));
+            fault(
+                RejectCode::TooLarge,
+                format_args!(
+                    "mol block at line {line} is {bytes} bytes long, at most {SDF_RECORD_BYTES_MAX} are read"
+                ),
+            );
         } else if progress.block_ended {
             batch.push_mol_block(row, &self.block, id);
         } else {
-            fault(format_args!("record at line {line} has no `M  END` line"));
+            fault(
+                RejectCode::Sdf,
+                format_args!("record at line {line} has no `M  END` line"),
+            );
         }
     }
 }

@@ -15,7 +15,7 @@ use super::batch::{ParentBatch, TextKind};
 use super::columns::names_smiles;
 use super::error::SourceError;
 use super::lines::Lines;
-use crate::limits::LINE_BYTES_MAX;
+use crate::{limits::LINE_BYTES_MAX, reject::RejectCode};
 
 /// Turns lines into rows.
 pub(super) struct SmilesLines {
@@ -81,6 +81,7 @@ pub(super) fn push_long_line(lines: &Lines, row: u64, batch: &mut ParentBatch) {
         TextKind::Smiles,
         lines.line(),
         None,
+        RejectCode::TooLarge,
         format_args!("line {number} is {bytes} bytes long, at most {LINE_BYTES_MAX} are read"),
     );
 }

@@ -48,7 +48,7 @@ impl From<ParentRow<'_>> for OwnRow {
             },
             text: String::from_utf8_lossy(row.text).into_owned(),
             kind: row.kind,
-            fault: row.fault.map(str::to_owned),
+            fault: row.fault.map(|fault| fault.reason.to_owned()),
         }
     }
 }

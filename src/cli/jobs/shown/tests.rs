@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::account::Counts;
 
 fn job(changes: &Value) -> JobView {
     let mut job = json!({
@@ -31,9 +32,21 @@ fn now() -> Timestamp {
 }
 
 fn progress() -> Value {
-    json!({ "parents": 2_000, "parents_exact": true, "remaining_seconds": 185.0,
-            "counts": { "parents_read": 500, "products_made": 9_000, "products_unique": 8_500 },
-            "products_per_second": 450 })
+    let counts = Counts {
+        parents_read: 500,
+        products_made: 9_000,
+        products_unique: 8_500,
+        ..Counts::default()
+    };
+    let progress = Progress {
+        parents: 2_000,
+        parents_exact: true,
+        remaining_seconds: Some(185.0),
+        counts,
+        products_per_second: 450,
+        ..Progress::default()
+    };
+    json!(progress)
 }
 
 #[test]
@@ -170,7 +183,7 @@ fn the_end_says_where_the_output_is() {
         "ended_at": "2026-11-25T17:01:12Z",
     }));
     assert_eq!(
-        ended(&done, &Figures::of_event(&progress())),
+        ended(&done, &Progress::deserialize(progress()).unwrap()),
         "job 17 is done after 12 s\n\
          \x20 output     /out; its manifest.json has all counts\n\
          \x20 last seen  9,000 made, 8,500 unique, 450/s"

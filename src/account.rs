@@ -1,0 +1,353 @@
+//! The counts of a job. One type from the slot to the manifest: a worker counts into the account of its slot, the sink
+//! adds accounts up, a checkpoint stores the sum, the progress display and the manifest show it.
+
+use std::{collections::BTreeMap, ops::AddAssign};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::{limits::KEY_REASONS_MAX, reject::RejectCode};
+
+/// What became of the parents and products of a slot or a job.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Account {
+    /// Parents and products.
+    pub counts: Counts,
+    /// Rejected parents by code.
+    pub rejected_by_code: RejectCounts,
+    /// Products by rule, in the order of the rules. Empty without rules.
+    pub by_rule: Vec<RuleAccount>,
+    /// How structure keys were made.
+    pub keys: KeyCounts,
+    /// Distinct products that the filter took for seen and that settling brought back.
+    pub settled: u64,
+    /// Distinct products expected to have been taken for seen by the filter.
+    pub lost_expected: f64,
+}
+
+impl Account {
+    /// Sets everything to zero and keeps the memory of `by_rule`.
+    pub fn clear(&mut self) {
+        let mut by_rule = std::mem::take(&mut self.by_rule);
+        by_rule.clear();
+        *self = Self {
+            by_rule,
+            ..Self::default()
+        };
+    }
+
+    /// Counts a rejected parent.
+    pub fn reject(&mut self, code: RejectCode) {
+        self.counts.parents_rejected += 1;
+        self.rejected_by_code.0[code as usize] += 1;
+    }
+
+    /// Counts a row that is written, by its rule.
+    pub fn count_unique(&mut self, rule: u16) {
+        if let Some(rule) = self.by_rule.get_mut(usize::from(rule)) {
+            rule.unique += 1;
+        }
+    }
+
+    /// Counts rows that settling brought back: until now they were counted as duplicates.
+    pub fn settle(&mut self, rows: u64) {
+        self.counts.products_unique += rows;
+        self.counts.products_duplicate -= rows;
+        self.settled += rows;
+    }
+}
+
+impl AddAssign<&Account> for Account {
+    fn add_assign(&mut self, other: &Self) {
+        self.counts += other.counts;
+        self.rejected_by_code += other.rejected_by_code;
+        if self.by_rule.len() < other.by_rule.len() {
+            self.by_rule
+                .resize(other.by_rule.len(), RuleAccount::default());
+        }
+        for (rule, others) in self.by_rule.iter_mut().zip(&other.by_rule) {
+            *rule += *others;
+        }
+        self.keys += other.keys;
+        self.settled += other.settled;
+        self.lost_expected += other.lost_expected;
+    }
+}
+
+/// What became of parents and products. Every parent read and every product made is counted in one
+/// place: `parents_read = parents_transformed + parents_rejected`, and `products_made` is the sum of
+/// unique, duplicate, symmetric, unchanged, invalid and capped ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Counts {
+    /// Rows of the input.
+    pub parents_read: u64,
+    /// Rows whose products were made.
+    pub parents_transformed: u64,
+    /// Rows that can't be used; they are in `rejects.parquet`.
+    pub parents_rejected: u64,
+    /// Parents at which a cap took effect.
+    pub parents_capped: u64,
+    /// Product molecules made, those included that a cap kept from being made or written.
+    pub products_made: u64,
+    /// Rows written.
+    pub products_unique: u64,
+    /// Products given before by another parent; until they are settled, as far as the filter can tell.
+    pub products_duplicate: u64,
+    /// Products that the filter took for seen: settled exactly, or dropped with `--dedup bloom`.
+    pub products_maybe: u64,
+    /// Products that the same parent had given before.
+    pub products_symmetric: u64,
+    /// Products equal to their parent.
+    pub products_unchanged: u64,
+    /// Products that RDKit can't sanitize.
+    pub products_invalid: u64,
+    /// Products that a cap kept from being made or written; of sites beyond the cap, at least as many.
+    pub products_capped: u64,
+    /// Parents with enhanced stereo (CXSMILES), which is in none of their products' SMILES.
+    #[serde(default)]
+    pub enhanced_stereo_dropped: u64,
+}
+
+impl Counts {
+    /// Products made but for those that a cap kept from being made: what took time.
+    pub fn products_worked_out(&self) -> u64 {
+        self.products_made - self.products_capped
+    }
+
+    /// Parents, and products that are in no part: what a part does not grow by. Capped products are left out: most of
+    /// them were not made and took no time.
+    pub fn unwritten(&self) -> u64 {
+        self.parents_read + self.products_worked_out() - self.products_unique
+    }
+}
+
+impl AddAssign for Counts {
+    fn add_assign(&mut self, other: Self) {
+        self.parents_read += other.parents_read;
+        self.parents_rejected += other.parents_rejected;
+        self.parents_capped += other.parents_capped;
+        self.products_unique += other.products_unique;
+        self.products_duplicate += other.products_duplicate;
+        self.products_maybe += other.products_maybe;
+        self.products_symmetric += other.products_symmetric;
+        self.products_unchanged += other.products_unchanged;
+        self.products_invalid += other.products_invalid;
+        self.products_capped += other.products_capped;
+        self.enhanced_stereo_dropped += other.enhanced_stereo_dropped;
+        // A parent may be read in one slot and rejected in a later one, so these two don't add up slot by slot.
+        self.parents_transformed = self.parents_read.saturating_sub(self.parents_rejected);
+        self.products_made = self.products_unique
+            + self.products_duplicate
+            + self.products_symmetric
+            + self.products_unchanged
+            + self.products_invalid
+            + self.products_capped;
+    }
+}
+
+/// Rejected parents by code. In JSON: an object of the codes that occurred.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RejectCounts([u64; RejectCode::ALL.len()]);
+
+impl RejectCounts {
+    /// The codes that occurred, each with its number of parents.
+    pub fn iter(&self) -> impl Iterator<Item = (RejectCode, u64)> {
+        let counted = RejectCode::ALL.into_iter().zip(self.0);
+        counted.filter(|(_, count)| *count > 0)
+    }
+
+    /// The number of parents rejected with `code`.
+    pub fn of(&self, code: RejectCode) -> u64 {
+        self.0[code as usize]
+    }
+}
+
+impl AddAssign for RejectCounts {
+    fn add_assign(&mut self, other: Self) {
+        let codes = self.0.iter_mut().zip(other.0);
+        codes.for_each(|(count, others)| *count += others);
+    }
+}
+
+impl Serialize for RejectCounts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for RejectCounts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut counts = Self::default();
+        for (code, count) in BTreeMap::<RejectCode, u64>::deserialize(deserializer)? {
+            counts.0[code as usize] = count;
+        }
+        Ok(counts)
+    }
+}
+
+/// Products of one rule by what became of them. `made` includes repeats, which are in no other count. The chemistry
+/// writes these numbers in this order (`RuleCount` in `transformer.h`); a checkpoint stores them as a list, because it has
+/// one for each of thousands of rules.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    bytemuck::Pod,
+    bytemuck::Zeroable,
+    Serialize,
+    Deserialize,
+)]
+#[serde(from = "[u64; 5]", into = "[u64; 5]")]
+#[repr(C)]
+pub struct RuleAccount {
+    /// All, those included that a cap kept from being made or written.
+    pub made: u64,
+    /// Products equal to their parent.
+    pub unchanged: u64,
+    /// Products that RDKit can't sanitize.
+    pub invalid: u64,
+    /// Products that a cap kept from being made or written; of sites beyond the cap, at least as many.
+    pub capped: u64,
+    /// Rows written.
+    pub unique: u64,
+}
+
+impl AddAssign for RuleAccount {
+    fn add_assign(&mut self, other: Self) {
+        self.made += other.made;
+        self.unchanged += other.unchanged;
+        self.invalid += other.invalid;
+        self.capped += other.capped;
+        self.unique += other.unique;
+    }
+}
+
+impl From<RuleAccount> for [u64; 5] {
+    fn from(rule: RuleAccount) -> Self {
+        bytemuck::cast(rule)
+    }
+}
+
+impl From<[u64; 5]> for RuleAccount {
+    fn from(numbers: [u64; 5]) -> Self {
+        bytemuck::cast(numbers)
+    }
+}
+
+/// Rows whose structure key was not made from the text alone, or not where it was asked for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyCounts {
+    /// Rows whose key took RDKit, by the number of the reason.
+    pub by_rdkit: [u64; KEY_REASONS_MAX],
+    /// Rows whose key a device left to the CPU because they are too large for it.
+    pub too_large_for_device: u64,
+}
+
+impl AddAssign for KeyCounts {
+    fn add_assign(&mut self, other: Self) {
+        let reasons = self.by_rdkit.iter_mut().zip(other.by_rdkit);
+        reasons.for_each(|(count, others)| *count += others);
+        self.too_large_for_device += other.too_large_for_device;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An account in which every number differs.
+    fn account(rules: u64) -> Account {
+        let mut account = Account {
+            by_rule: (0..rules)
+                .map(|i| [i, i + 1, i + 2, i + 3, i + 4].into())
+                .collect(),
+            settled: 3,
+            lost_expected: 0.25,
+            ..Account::default()
+        };
+        account.counts += Counts {
+            parents_read: 100,
+            parents_capped: 4,
+            products_unique: 50,
+            products_duplicate: 30,
+            products_maybe: 7,
+            products_symmetric: 11,
+            products_unchanged: 5,
+            products_invalid: 3,
+            products_capped: 2,
+            enhanced_stereo_dropped: 1,
+            ..Counts::default()
+        };
+        for (number, code) in RejectCode::ALL.into_iter().enumerate() {
+            (0..number).for_each(|_| account.reject(code));
+        }
+        account.keys.by_rdkit[KEY_REASONS_MAX - 1] = 9;
+        account.keys.too_large_for_device = 2;
+        account
+    }
+
+    #[test]
+    fn accounts_add_up() {
+        let mut sum = Account::default();
+        (0..3).for_each(|_| sum += &account(2));
+        let one = account(2);
+        assert_eq!(sum.counts.parents_read, 300);
+        assert_eq!(sum.counts.parents_rejected, 3 * one.counts.parents_rejected);
+        assert_eq!(sum.counts.parents_rejected, 3 * (0..13).sum::<u64>());
+        assert_eq!(
+            sum.counts.parents_transformed,
+            sum.counts.parents_read - sum.counts.parents_rejected
+        );
+        assert_eq!(sum.counts.products_made, 3 * (50 + 30 + 11 + 5 + 3 + 2));
+        assert_eq!(sum.by_rule[1], [3, 6, 9, 12, 15].into());
+        assert_eq!(sum.keys.by_rdkit[KEY_REASONS_MAX - 1], 27);
+        assert_eq!((sum.settled, sum.lost_expected), (9, 0.75));
+        let by_code: u64 = sum.rejected_by_code.iter().map(|(_, count)| count).sum();
+        assert_eq!(by_code, sum.counts.parents_rejected);
+        assert_eq!(sum.rejected_by_code.of(RejectCode::Rdkit), 36);
+    }
+
+    #[test]
+    fn a_parent_read_in_one_slot_may_be_rejected_in_the_next() {
+        let (mut read, mut rejected) = (Account::default(), Account::default());
+        read.counts.parents_read = 1;
+        rejected.reject(RejectCode::Rdkit);
+        let mut sum = Account::default();
+        sum += &read;
+        assert_eq!(sum.counts.parents_transformed, 1);
+        sum += &rejected;
+        assert_eq!(sum.counts.parents_transformed, 0);
+    }
+
+    #[test]
+    fn an_account_survives_the_checkpoint() {
+        let account = account(5);
+        let json = serde_json::to_vec(&account).unwrap();
+        assert_eq!(serde_json::from_slice::<Account>(&json).unwrap(), account);
+        let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
+        assert_eq!(json["by_rule"][1], serde_json::json!([1, 2, 3, 4, 5]));
+        assert_eq!(json["rejected_by_code"]["syntax"], 5);
+        assert!(json["rejected_by_code"].get("empty").is_none());
+    }
+
+    #[test]
+    fn a_cleared_account_is_zero() {
+        let mut account = account(5);
+        account.clear();
+        assert_eq!(account, Account::default());
+    }
+
+    #[test]
+    fn what_settling_brings_back_is_no_duplicate_any_more() {
+        let mut account = account(0);
+        account.settle(6);
+        let counts = account.counts;
+        assert_eq!(
+            (counts.products_unique, counts.products_duplicate),
+            (56, 24)
+        );
+        assert_eq!(account.settled, 9);
+    }
+}

@@ -1,0 +1,70 @@
+//! What the other verbs print with `--json`: one JSON object a line, with `"event"`.
+
+use serde::{Deserialize, Serialize};
+
+/// What `molsieve rules check` prints.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+pub enum RulesAnswer {
+    /// A fault in a rule file.
+    Fault {
+        /// The fault, with file, line and column.
+        error: String,
+    },
+    /// A warning on a rule.
+    Warning {
+        /// The warning, with file, line and column.
+        error: String,
+    },
+    /// The result, last.
+    Checked(Checked),
+}
+
+/// The result of `molsieve rules check`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Checked {
+    /// Rules in the files.
+    pub rules: u64,
+    /// Rules with a fault.
+    pub rules_faulty: u64,
+    /// Examples that were run.
+    pub examples: u64,
+    /// Faults.
+    pub faults: u64,
+    /// Warnings.
+    pub warnings: u64,
+    /// Rules without an example.
+    pub rules_without_examples: u64,
+}
+
+/// What the verbs of the daemon's client print. A job, `J`, is the object that the daemon's API gives.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+pub enum ClientAnswer<J> {
+    /// The state of a watched job changed.
+    State {
+        /// The job.
+        job: J,
+    },
+    /// The user stopped watching; the job continues.
+    Left {
+        /// Number of the job.
+        id: u64,
+    },
+    /// A line of a job's log.
+    Log {
+        /// The line, without its end.
+        line: String,
+    },
+    /// The daemon has forgotten a job.
+    Forgotten {
+        /// Number of the job.
+        id: u64,
+    },
+}
+
+/// The line to print, without the line end.
+pub fn line(answer: &impl Serialize) -> String {
+    let object = serde_json::to_value(answer).expect("an answer has string keys");
+    object.to_string()
+}

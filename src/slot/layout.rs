@@ -1,0 +1,82 @@
+//! How a slab is divided into columns.
+
+use crate::limits::{
+    ID_BYTES_MAX, REASON_BYTES_MAX, SLOT_BYTES_MAX, SLOT_BYTES_MIN, TEXT_KEPT_BYTES_MAX,
+};
+
+/// How a slab is divided. A function of its size and of whether properties are asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SlotLayout {
+    /// Bytes of the slab.
+    pub bytes: usize,
+    /// Products a slot holds.
+    pub rows_max: usize,
+    /// Parents a slot holds.
+    pub parents_max: usize,
+    /// Bytes of the products' SMILES.
+    pub text_bytes_max: usize,
+    /// Bytes of the parents' ids, SMILES and reasons.
+    pub parent_text_bytes_max: usize,
+    /// Whether the property columns are there.
+    pub properties: bool,
+}
+
+/// Why a layout can't be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LayoutError {
+    /// The slab is outside the range a slot may have.
+    #[error("a slot of {0} bytes is not between {SLOT_BYTES_MIN} and {SLOT_BYTES_MAX} bytes")]
+    Size(usize),
+}
+
+impl SlotLayout {
+    /// Divides a slab of `bytes`.
+    pub fn new(bytes: usize, properties: bool) -> Result<Self, LayoutError> {
+        if !(SLOT_BYTES_MIN..=SLOT_BYTES_MAX).contains(&bytes) {
+            return Err(LayoutError::Size(bytes));
+        }
+        let bytes = bytes / 8 * 8;
+        // The columns take 51 bytes a row, 81 with properties; the SMILES and its share of its
+        // parent's text take about as much again. Whole eights keep every column aligned.
+        let rows_max = bytes / if properties { 160 } else { 128 } / 8 * 8;
+        let mut layout = Self {
+            bytes,
+            rows_max,
+            parents_max: rows_max,
+            text_bytes_max: 0,
+            parent_text_bytes_max: 0,
+            properties,
+        };
+        let text_bytes = bytes - layout.column_bytes().iter().sum::<usize>();
+        layout.parent_text_bytes_max = (text_bytes * 2 / 5).max(PARENT_TEXT_BYTES_MIN);
+        layout.text_bytes_max = text_bytes - layout.parent_text_bytes_max;
+        Ok(layout)
+    }
+
+    /// The smallest slab there may be.
+    pub fn smallest(properties: bool) -> Self {
+        Self::new(SLOT_BYTES_MIN, properties).expect("its size is in the range")
+    }
+
+    /// Bytes of each column of fixed width, in slab order.
+    pub(super) fn column_bytes(&self) -> [usize; 11] {
+        let (rows, parents) = (self.rows_max, self.parents_max);
+        let property_rows = if self.properties { rows } else { 0 };
+        [
+            16 * rows,          // key
+            24 * property_rows, // real properties
+            8 * parents,        // parent row
+            4 * rows,           // text end
+            4 * rows,           // parent
+            12 * parents,       // parent text end
+            2 * rows,           // rule
+            2 * rows,           // site
+            6 * property_rows,  // count properties
+            rows,               // verdict
+            parents,            // parent flags
+        ]
+    }
+}
+
+/// Bytes of the longest text kept of one row.
+const PARENT_TEXT_BYTES_MIN: usize = TEXT_KEPT_BYTES_MAX + ID_BYTES_MAX + REASON_BYTES_MAX;

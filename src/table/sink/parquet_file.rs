@@ -1,0 +1,137 @@
+//! A Parquet file: written under a temporary name, published when it is complete.
+
+use std::{
+    io::{self, Write},
+    path::Path,
+    sync::Arc,
+};
+
+use arrow::{array::RecordBatch, datatypes::SchemaRef};
+use parquet::{
+    arrow::ArrowWriter,
+    basic::{Compression, Encoding, ZstdLevel},
+    errors::ParquetError,
+    file::properties::{EnabledStatistics, WriterProperties, WriterVersion},
+    schema::types::ColumnPath,
+};
+use serde::{Deserialize, Serialize};
+
+use super::error::{SinkError, encode_error};
+use crate::store::{OutputDir, PendingFile, Published, StoreError};
+
+/// A published Parquet file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Part {
+    /// Name, bytes and checksum.
+    pub file: Published,
+    /// Rows in it.
+    pub rows: u64,
+}
+
+/// A file that can be taken back from the encoder after its last write.
+struct Held(Option<PendingFile>);
+
+impl Write for Held {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.as_mut().map_or(Ok(0), |file| file.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.as_mut().map_or(Ok(()), PendingFile::flush)
+    }
+}
+
+/// A Parquet file under way.
+pub(super) struct ParquetFile {
+    writer: ArrowWriter<Held>,
+    rows: u64,
+}
+
+impl ParquetFile {
+    pub(super) fn begin(
+        output: &OutputDir,
+        name: &str,
+        schema: &SchemaRef,
+    ) -> Result<Self, SinkError> {
+        let pending = output.begin(name)?;
+        let held = Held(Some(pending));
+        let writer = ArrowWriter::try_new(held, Arc::clone(schema), Some(writer_properties()))
+            .map_err(encode_error)?;
+        Ok(Self { writer, rows: 0 })
+    }
+
+    pub(super) fn write(
+        &mut self,
+        batch: &RecordBatch,
+        row_group_bytes: usize,
+    ) -> Result<(), SinkError> {
+        self.rows += batch.num_rows() as u64;
+        let target = self.target().to_owned();
+        let written = self.writer.write(batch).and_then(|()| {
+            if self.writer.in_progress_size() >= row_group_bytes {
+                self.writer.flush()?;
+            }
+            Ok(())
+        });
+        written.map_err(|error| parquet_error(&target, error))
+    }
+
+    fn target(&self) -> &Path {
+        let held = self.writer.inner().0.as_ref();
+        held.map_or(Path::new(""), PendingFile::target)
+    }
+
+    /// Bytes written and waiting in the row group under way.
+    pub(super) fn bytes(&self) -> u64 {
+        (self.writer.bytes_written() + self.writer.in_progress_size()) as u64
+    }
+
+    pub(super) fn publish(mut self, output: &OutputDir) -> Result<Part, SinkError> {
+        let target = self.target().to_owned();
+        // Writes the last row group and the footer. Taking the writer apart instead (`into_inner`) would
+        // turn an error of the disk into a text.
+        self.writer
+            .finish()
+            .map_err(|error| parquet_error(&target, error))?;
+        let pending = self.writer.inner_mut().0.take();
+        let pending = pending.expect("it is taken here only, and the writer is consumed");
+        Ok(Part {
+            file: output.publish(pending)?,
+            rows: self.rows,
+        })
+    }
+}
+
+/// The file system's own error, if that is what lies behind the encoder's.
+fn parquet_error(target: &Path, error: ParquetError) -> SinkError {
+    match error {
+        ParquetError::External(inner) => match inner.downcast_ref::<io::Error>() {
+            Some(io) => StoreError::io(target, "write", io).into(),
+            None => SinkError::Encode(inner.to_string()),
+        },
+        other => encode_error(other),
+    }
+}
+
+fn writer_properties() -> WriterProperties {
+    // SMILES and keys never repeat, so a dictionary would only cost time; parents and rules do.
+    let plain = ["smiles", "key", "mw", "clogp", "tpsa"].map(ColumnPath::from);
+    let mut properties = WriterProperties::builder()
+        .set_writer_version(WriterVersion::PARQUET_1_0)
+        .set_created_by(format!("molsieve {}", env!("CARGO_PKG_VERSION")))
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(3).unwrap_or_default()))
+        .set_statistics_enabled(EnabledStatistics::Page)
+        .set_dictionary_page_size_limit(256 << 10)
+        .set_data_page_size_limit(512 << 10)
+        .set_max_row_group_row_count(None);
+    for column in plain {
+        properties = properties
+            .set_column_dictionary_enabled(column.clone(), false)
+            .set_column_encoding(column, Encoding::PLAIN);
+    }
+    properties
+        // The key is random: neither its bounds nor compressing it help anybody.
+        .set_column_compression(ColumnPath::from("key"), Compression::UNCOMPRESSED)
+        .set_column_statistics_enabled(ColumnPath::from("key"), EnabledStatistics::None)
+        .build()
+}

@@ -1,0 +1,144 @@
+//! The process that tries parents: reads an [`Assignment`] and [`Candidate`]s, transforms each candidate, answers.
+
+use std::{io::Write, thread, time::Duration};
+
+use super::{Assignment, Candidate, LATE, READY, TrialError, Tried};
+use crate::{
+    chem::{ChemistryError, Progress, RdKit, TransformSettings, Transformer},
+    limits::STAGE_STACK_BYTES,
+    machine::WorkClock,
+    reject::RejectCode,
+    rules::RuleSet,
+    slot::{ParentFlags, Slot, SlotLayout, SlotParent},
+    store::plain,
+};
+
+/// Time between two looks at the clock of the parent being tried.
+const LOOK_EVERY: Duration = Duration::from_millis(5);
+
+/// Reads what to try parents with from standard input.
+pub fn assignment() -> Result<Assignment, TrialError> {
+    // A parent that hangs must not outlive the job. Where the system does not offer this signal, it may.
+    let _ = rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
+    let mut line = String::new();
+    let read = std::io::stdin().read_line(&mut line);
+    read.map_err(|error| plain(&error))
+        .and_then(|_| serde_json::from_str(&line).map_err(|error| error.to_string()))
+        .map_err(TrialError::Input)
+}
+
+/// Answers standard input line by line, on a stack like a worker's. Ends the process when a parent has exceeded its
+/// time: a thread inside RDKit can't be ended otherwise.
+pub fn serve(
+    rdkit: RdKit,
+    rules: &RuleSet,
+    settings: TransformSettings,
+    time_max: Duration,
+) -> Result<(), TrialError> {
+    let clock = WorkClock::default();
+    thread::scope(|scope| {
+        let served = thread::Builder::new()
+            .stack_size(STAGE_STACK_BYTES)
+            .spawn_scoped(scope, || answer_all(rdkit, rules, settings, &clock));
+        while served.as_ref().is_ok_and(|served| !served.is_finished()) {
+            if clock.used().is_some_and(|used| used > time_max) {
+                let _ = writeln!(std::io::stdout(), "{LATE}");
+                signal_hook::low_level::exit(1);
+            }
+            thread::sleep(LOOK_EVERY);
+        }
+        match served.map(thread::ScopedJoinHandle::join) {
+            Ok(Ok(served)) => served,
+            Ok(Err(_)) => Err(TrialError::Thread("it panicked".into())),
+            Err(error) => Err(TrialError::Thread(plain(&error))),
+        }
+    })
+}
+
+fn answer_all(
+    rdkit: RdKit,
+    rules: &RuleSet,
+    settings: TransformSettings,
+    clock: &WorkClock,
+) -> Result<(), TrialError> {
+    let mut transformer = Transformer::new(rdkit, rules, settings)?;
+    let mut slot = slot(settings.properties);
+    let _ = writeln!(std::io::stdout(), "{READY}");
+    for line in std::io::stdin().lines().map_while(Result::ok) {
+        let candidate: Candidate =
+            serde_json::from_str(&line).map_err(|error| TrialError::Input(error.to_string()))?;
+        let tried = transform(rdkit, &mut transformer, &mut slot, &candidate, clock);
+        let tried = tried.map_err(|error| RejectCode::Rdkit.because(error.to_string()));
+        let answer = serde_json::to_string(&tried);
+        let answer = answer.expect("numbers and texts can be written as JSON");
+        // A job that is gone needs no answer.
+        if writeln!(std::io::stdout(), "{answer}").is_err() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Transforms a parent in this process.
+pub fn transform(
+    rdkit: RdKit,
+    transformer: &mut Transformer,
+    slot: &mut Slot,
+    candidate: &Candidate,
+    clock: &WorkClock,
+) -> Result<Tried, ChemistryError> {
+    clock.restart();
+    let tried = transform_within(rdkit, transformer, slot, candidate, clock);
+    clock.stop();
+    tried
+}
+
+fn transform_within(
+    rdkit: RdKit,
+    transformer: &mut Transformer,
+    slot: &mut Slot,
+    candidate: &Candidate,
+    clock: &WorkClock,
+) -> Result<Tried, ChemistryError> {
+    let text = candidate.text.as_bytes();
+    let begun = match candidate.mol_block {
+        true => rdkit
+            .mol_block_to_smiles(text)
+            .and_then(|smiles| transformer.begin_mol_block(text, smiles.as_bytes())),
+        false => transformer.begin(text),
+    };
+    let usable = begun.is_ok();
+    let mut tried = Tried {
+        usable,
+        ..Tried::default()
+    };
+    if !usable {
+        return Ok(tried);
+    }
+    loop {
+        slot.clear();
+        let parent = slot.push_parent(NO_PARENT).unwrap_or_default();
+        let progress = transformer.fill(slot, parent)?;
+        tried.products += slot.rows() as u64;
+        tried.text_bytes += slot.text_bytes() as u64;
+        tried.counts += slot.account.counts;
+        if progress == Progress::Finished {
+            return Ok(tried);
+        }
+        clock.restart();
+    }
+}
+
+/// The parent of products that are discarded.
+pub(crate) const NO_PARENT: SlotParent<'static> = SlotParent {
+    row: 0,
+    id: b"",
+    smiles: b"",
+    reason: b"",
+    flags: ParentFlags::NONE,
+};
+
+/// A slot for products that are discarded.
+pub fn slot(properties: bool) -> Slot {
+    Slot::new(SlotLayout::smallest(properties))
+}

@@ -1,0 +1,93 @@
+//! Replays the inputs of the fuzz targets: those that fuzzing starts from (`tests/fuzz/corpus`) and
+//! those that once were findings (`tests/fuzz/findings`). Fuzzing itself is `scripts/fuzz.sh`.
+
+#[path = "../fuzz/bodies.rs"]
+mod bodies;
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use bodies::TARGETS;
+
+fn fuzz_folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz")
+}
+
+/// What is directly in a folder, by name; nothing if there is none.
+fn entries(folder: &Path) -> BTreeSet<PathBuf> {
+    let listing = fs::read_dir(folder).into_iter().flatten();
+    listing.map(|entry| entry.unwrap().path()).collect()
+}
+
+/// Runs a target's body on its files. A fault shows as its panic, and the last file named is the one.
+#[track_caller]
+fn replay(target: &str) {
+    let (_, body) = TARGETS.iter().find(|(name, _)| *name == target).unwrap();
+    let corpus = entries(&fuzz_folder().join("corpus").join(target));
+    assert!(!corpus.is_empty(), "{target} has no corpus");
+    let findings = entries(&fuzz_folder().join("findings").join(target));
+    for file in corpus.iter().chain(&findings) {
+        println!("{}", file.display());
+        body(&fs::read(file).unwrap());
+    }
+}
+
+#[test]
+fn request() {
+    replay("request");
+}
+
+#[test]
+fn rules() {
+    replay("rules");
+}
+
+#[test]
+fn sealed() {
+    replay("sealed");
+}
+
+#[test]
+fn source_delimited() {
+    replay("source_delimited");
+}
+
+#[test]
+fn source_parquet() {
+    replay("source_parquet");
+}
+
+#[test]
+fn source_sdf() {
+    replay("source_sdf");
+}
+
+#[test]
+fn source_smiles() {
+    replay("source_smiles");
+}
+
+#[test]
+fn spill() {
+    replay("spill");
+}
+
+#[test]
+fn structure_key() {
+    replay("structure_key");
+}
+
+#[test]
+fn every_folder_and_every_binary_is_of_a_target() {
+    let targets: BTreeSet<&str> = TARGETS.iter().map(|(name, _)| *name).collect();
+    for folder in ["corpus", "findings", "targets"] {
+        for entry in entries(&fuzz_folder().join(folder)) {
+            let name = entry.file_stem().unwrap().to_str().unwrap();
+            assert!(targets.contains(name), "{}", entry.display());
+        }
+    }
+    assert_eq!(entries(&fuzz_folder().join("targets")).len(), targets.len());
+}

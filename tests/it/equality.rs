@@ -1,0 +1,162 @@
+//! The fast way of doing the chemistry gives the files that the reference gives, to the last byte: for
+//! molecules of many kinds, for the shipped rules, and for rules that are out to break it.
+//!
+//! `scripts/equal.sh` does the same with libraries of any size.
+
+use std::path::{Path, PathBuf};
+
+use crate::kit::{
+    Folder, Molsieve,
+    library::{repository, shipped_library, shipped_rules},
+    output::{assert_complete, part_bytes},
+};
+use serde_json::Value;
+
+/// What a run left: the bytes of parts and rejects, and the manifest.
+struct Outcome {
+    files: Vec<(String, Vec<u8>)>,
+    manifest: Value,
+}
+
+fn run(folder: &Folder, method: &str, input: &Path, rules: &Path, env: &[(&str, &str)]) -> Outcome {
+    let out = folder.path(method);
+    let molsieve = Molsieve::new("run --threads 2 --memory 512MiB --chemistry").arg(method);
+    let run = env
+        .iter()
+        .fold(molsieve, |molsieve, (name, value)| {
+            molsieve.env(name, value)
+        })
+        .input(input)
+        .rules(rules)
+        .output(&out)
+        .run();
+    assert!(matches!(run.code, Some(0 | 4)), "{run:?}");
+    assert_complete(&out);
+    let mut files = part_bytes(&out);
+    let rejects = std::fs::read(out.join("rejects.parquet")).unwrap_or_default();
+    files.push(("rejects.parquet".into(), rejects));
+    let manifest = std::fs::read_to_string(out.join("manifest.json")).unwrap();
+    Outcome {
+        files,
+        manifest: serde_json::from_str(&manifest).unwrap(),
+    }
+}
+
+/// Runs both ways; gives the share of products that were made on graphs.
+#[track_caller]
+fn assert_equal(input: &Path, rules: &Path) -> f64 {
+    assert_equal_with(input, rules, &[])
+}
+
+#[track_caller]
+fn assert_equal_with(input: &Path, rules: &Path, env: &[(&str, &str)]) -> f64 {
+    let folder = Folder::new();
+    let fast = run(&folder, "fast", input, rules, env);
+    let reference = run(&folder, "reference", input, rules, env);
+    assert_eq!(fast.manifest["counts"], reference.manifest["counts"]);
+    for (one, other) in fast.files.iter().zip(&reference.files) {
+        assert_eq!(one.0, other.0);
+        assert!(one.1 == other.1, "{} differs: run scripts/equal.sh", one.0);
+    }
+    assert_eq!(fast.files.len(), reference.files.len());
+    let made = fast.manifest["counts"]["products_made"].as_u64().unwrap();
+    let on_graphs = |outcome: &Outcome| {
+        outcome.manifest["chemistry_products"]["on_graphs"]
+            .as_u64()
+            .unwrap()
+    };
+    assert!(made > 10_000, "{made} products prove little");
+    assert_eq!(on_graphs(&reference), 0);
+    on_graphs(&fast) as f64 / made as f64
+}
+
+fn oracle(name: &str) -> PathBuf {
+    repository().join("tests/oracle").join(name)
+}
+
+#[test]
+fn natural_products_by_the_shipped_rules() {
+    let share = assert_equal(&shipped_library(), &shipped_rules());
+    assert!(
+        share > 0.93,
+        "only {share} of the products were made on graphs"
+    );
+}
+
+#[test]
+fn other_kinds_by_the_shipped_rules() {
+    let share = assert_equal(&oracle("kinds.smi"), &shipped_rules());
+    assert!(
+        share > 0.6,
+        "only {share} of the products were made on graphs"
+    );
+}
+
+#[test]
+fn other_kinds_by_nasty_rules() {
+    assert_equal(&oracle("kinds.smi"), &oracle("nasty_rules.toml"));
+}
+
+#[test]
+fn natural_products_by_nasty_rules() {
+    assert_equal(&shipped_library(), &oracle("nasty_rules.toml"));
+}
+
+/// Where double bonds with stereo follow on both sides of another, RDKit's reactions keep the stereo of
+/// one side only; graphs would keep both.
+#[test]
+fn crossed_double_bonds_are_left_to_rdkit() {
+    let folder = Folder::new();
+    let crossed = "C(=C(F)/C=C(/C=N\\N=C\\C)\\C=C/CO)\\C crossed\n";
+    let many: String = (0..10_001).map(|_| crossed).collect();
+    let input = folder.write("crossed.smi", many);
+    let rules = folder.write(
+        "rule.toml",
+        "[[rule]]\nname = 'methylation'\nsmirks = '[CH2:1][OX2H:2]>>[CH2:1][O:2]C'\n",
+    );
+    assert_eq!(assert_equal(&input, &rules), 0.0);
+}
+
+/// In RDKit itself the outcome for these molecules depends on where in memory their bonds are.
+#[test]
+fn the_same_molecule_gives_the_same_products_each_time() {
+    let once = std::fs::read_to_string(oracle("crossed.smi")).unwrap();
+    let unique = |text: &str, method: &str| {
+        let folder = Folder::new();
+        let input = folder.write("crossed.smi", text);
+        let outcome = run(&folder, method, &input, &shipped_rules(), &[]);
+        outcome.manifest["counts"]["products_unique"].as_u64()
+    };
+    let expected = unique(&once, "reference");
+    assert!(expected > Some(100), "{expected:?}");
+    for method in ["fast", "reference"] {
+        assert_eq!(unique(&once.repeat(30), method), expected, "{method}");
+    }
+}
+
+/// RDKit reads this variable itself; its newer perception is not done on graphs.
+#[test]
+fn rdkits_newer_stereo_perception_is_left_to_rdkit() {
+    let env = [("RDK_USE_LEGACY_STEREO_PERCEPTION", "0")];
+    let share = assert_equal_with(&shipped_library(), &shipped_rules(), &env);
+    assert_eq!(share, 0.0);
+}
+
+#[test]
+fn a_library_is_cleaned_alike() {
+    let folder = Folder::new();
+    for input in [shipped_library(), oracle("kinds.smi")] {
+        let clean = |method: &str| {
+            let out =
+                folder.path(&format!("{method}-{}", input.display()).replace(['/', '.'], "_"));
+            let run = Molsieve::new("run --threads 2 --chemistry")
+                .arg(method)
+                .input(&input)
+                .output(&out)
+                .run();
+            assert!(matches!(run.code, Some(0 | 4)), "{run:?}");
+            part_bytes(&out)
+        };
+        assert!(clean("fast") == clean("reference"), "{}", input.display());
+    }
+}

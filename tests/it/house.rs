@@ -1,0 +1,464 @@
+//! The house rules that a program can check: how long functions and files are, and words that are not used.
+//!
+//! Each rule has a list of places that break it still. The lists are only ever shortened: an entry that no
+//! longer occurs fails the test.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use syn::{
+    ImplItemFn, ItemFn, ItemMod, TraitItemFn,
+    spanned::Spanned,
+    visit::{self, Visit},
+};
+
+use super::layers::crate_files::is_test;
+
+/// Lines of a function, from its signature to its closing brace.
+const FUNCTION_LINES_MAX: usize = 80;
+/// Lines of a file, without its tests.
+const FILE_LINES_MAX: usize = 500;
+
+/// Functions that are longer: `FILE: NAME`.
+const FUNCTIONS_KNOWN: &[&str] = &["src/config.rs: check", "src/plan.rs: sized"];
+
+/// Files that are longer.
+const FILES_KNOWN: &[&str] = &[
+    "src/chem/parse/rings.cc",
+    "src/chem/transformer.cc",
+    "src/cli.rs",
+    "src/config.rs",
+    "src/pipeline.rs",
+    "src/pipeline/sinking.rs",
+    "src/plan.rs",
+    "src/table/source/input_file.rs",
+    "src/table/source/parquet_footer.rs",
+    "src/table/source/parquet_pages.rs",
+    "src/table/source/parquet_stretch.rs",
+];
+
+/// Files that are longer and may be, with the reason.
+const LONG_FILES: &[(&str, &str)] = &[];
+
+/// Words and phrases that say something in a way of their own, each with what says it plainly.
+const PHRASES: &[(&str, &str)] = &[
+    ("put down", "record, write"),
+    ("happening", "event"),
+    ("happenings", "events"),
+    ("told", "report, pass, given"),
+    ("without luck", "deterministic"),
+    ("gone on with", "resumed, continued"),
+    ("go on with", "resume, continue"),
+    ("has its turn", "runs, is processed"),
+    ("have their turn", "run, are processed"),
+    ("takes its turn", "runs"),
+    ("falls away", "is dropped"),
+    ("fall away", "are dropped"),
+    ("fall off", "are dropped"),
+    ("gives room", "frees memory"),
+    ("give room", "free memory"),
+    ("give up room", "free memory"),
+    ("make room for", "free memory for"),
+    ("makes room for", "frees memory for"),
+    ("try every engine out", "check every engine"),
+    ("tries every engine out", "checks every engine"),
+    (
+        "in a process of its own",
+        "in its own process, one process per job",
+    ),
+    ("in processes of their own", "in their own processes"),
+    ("each in a process of its own", "one process per job"),
+    ("each a process of its own", "one process per job"),
+    ("nobody's", "no atom's, none"),
+    ("is nobody", "is none"),
+    ("tell apart", "distinguish"),
+    ("tells apart", "distinguishes"),
+    ("hears of it", "is notified"),
+    ("hears within", "notices within"),
+    ("for one seen before", "false positive"),
+    ("look at this machine", "check this machine"),
+    ("the driver after the other", "each driver call in turn"),
+    ("put to it", "tested with it"),
+];
+
+/// Names that were replaced, each with the name in use.
+const NAMES: &[(&str, &str)] = &[
+    ("Heart", "CoreLoop"),
+    ("Happening", "JobEvent"),
+    ("Told", "KeyOutcome"),
+    ("Berth", "SlotTicket"),
+    ("Craft", "Work"),
+    ("Stretch", "BatchWriter"),
+    ("NOBODY", "NO_ATOM"),
+];
+
+/// `PHRASE: FILE`.
+const PHRASES_KNOWN: &[&str] = &[
+    "ARCHITECTURE.md: Heart (CoreLoop)",
+    "ARCHITECTURE.md: each a process of its own (one process per job)",
+    "ARCHITECTURE.md: gone on with (resumed, continued)",
+    "ARCHITECTURE.md: happening (event)",
+    "ARCHITECTURE.md: have their turn (run, are processed)",
+    "ARCHITECTURE.md: hears of it (is notified)",
+    "ARCHITECTURE.md: hears within (notices within)",
+    "ARCHITECTURE.md: put down (record, write)",
+    "ARCHITECTURE.md: the driver after the other (each driver call in turn)",
+    "ARCHITECTURE.md: told (report, pass, given)",
+    "ARCHITECTURE.md: without luck (deterministic)",
+    "README.md: each in a process of its own (one process per job)",
+    "README.md: for one seen before (false positive)",
+    "README.md: go on with (resume, continue)",
+    "README.md: gone on with (resumed, continued)",
+    "README.md: in a process of its own (in its own process, one process per job)",
+    "docs/chemistry.md: tell apart (distinguish)",
+    "docs/identity.md: fall away (are dropped)",
+    "docs/identity.md: told (report, pass, given)",
+    "kernels/structure_key.cu: NOBODY (NO_ATOM)",
+    "kernels/structure_key.cu: fall off (are dropped)",
+    "kernels/structure_key.cu: tells apart (distinguishes)",
+    "kernels/structure_key.cu: told (report, pass, given)",
+    "src/bench.rs: told (report, pass, given)",
+    "src/bench/engine.rs: told (report, pass, given)",
+    "src/bench/structure_key.rs: Told (KeyOutcome)",
+    "src/bench/structure_key.rs: told (report, pass, given)",
+    "src/bench/verdict.rs: told (report, pass, given)",
+    "src/chem/rank.cc: go on with (resume, continue)",
+    "src/chem/rank.cc: tells apart (distinguishes)",
+    "src/chem/rank.cc: told (report, pass, given)",
+    "src/cli.rs: each in a process of its own (one process per job)",
+    "src/cli.rs: in a process of its own (in its own process, one process per job)",
+    "src/cli.rs: look at this machine (check this machine)",
+    "src/cli.rs: told (report, pass, given)",
+    "src/cli.rs: try every engine out (check every engine)",
+    "src/cli/attempts.rs: told (report, pass, given)",
+    "src/cli/bench.rs: told (report, pass, given)",
+    "src/cli/doctor.rs: told (report, pass, given)",
+    "src/cli/jobs.rs: told (report, pass, given)",
+    "src/cli/jobs/shown.rs: told (report, pass, given)",
+    "src/cli/jobs/shown/tests.rs: told (report, pass, given)",
+    "src/cli/jobs/submit.rs: told (report, pass, given)",
+    "src/cli/jobs/watch.rs: told (report, pass, given)",
+    "src/cli/key.rs: told (report, pass, given)",
+    "src/cli/run.rs: told (report, pass, given)",
+    "src/cli/worker.rs: told (report, pass, given)",
+    "src/config.rs: told (report, pass, given)",
+    "src/daemon.rs: told (report, pass, given)",
+    "src/daemon/api/openapi_tests.rs: told (report, pass, given)",
+    "src/daemon/api/render.rs: told (report, pass, given)",
+    "src/daemon/client.rs: told (report, pass, given)",
+    "src/daemon/client/error.rs: told (report, pass, given)",
+    "src/daemon/client/sse.rs: told (report, pass, given)",
+    "src/daemon/client/tests.rs: told (report, pass, given)",
+    "src/daemon/core.rs: told (report, pass, given)",
+    "src/daemon/core/handle.rs: told (report, pass, given)",
+    "src/daemon/core/heart.rs: Happening (JobEvent)",
+    "src/daemon/core/heart.rs: Heart (CoreLoop)",
+    "src/daemon/core/heart.rs: happening (event)",
+    "src/daemon/core/heart.rs: has its turn (runs, is processed)",
+    "src/daemon/core/heart.rs: have their turn (run, are processed)",
+    "src/daemon/core/heart.rs: told (report, pass, given)",
+    "src/daemon/core/message.rs: told (report, pass, given)",
+    "src/daemon/core/take.rs: Happening (JobEvent)",
+    "src/daemon/core/take.rs: happening (event)",
+    "src/daemon/core/take.rs: told (report, pass, given)",
+    "src/daemon/http/answer.rs: told (report, pass, given)",
+    "src/daemon/http/stream.rs: is nobody (is none)",
+    "src/daemon/http/tests/streams.rs: Told (KeyOutcome)",
+    "src/daemon/http/tests/streams.rs: told (report, pass, given)",
+    "src/daemon/job.rs: Happening (JobEvent)",
+    "src/daemon/job.rs: go on with (resume, continue)",
+    "src/daemon/job.rs: happening (event)",
+    "src/daemon/job/tests.rs: Happening (JobEvent)",
+    "src/daemon/job/tests.rs: happening (event)",
+    "src/daemon/job/tests.rs: happenings (events)",
+    "src/daemon/job/transitions.rs: Happening (JobEvent)",
+    "src/daemon/job/transitions.rs: happening (event)",
+    "src/daemon/job/transitions.rs: happenings (events)",
+    "src/daemon/peer.rs: NOBODY (NO_ATOM)",
+    "src/daemon/protocol.rs: told (report, pass, given)",
+    "src/daemon/settings.rs: told (report, pass, given)",
+    "src/daemon/store/open.rs: told (report, pass, given)",
+    "src/daemon/store/tests/bounds.rs: nobody's (no atom's, none)",
+    "src/daemon/store/tests/bounds.rs: told (report, pass, given)",
+    "src/daemon/supervise.rs: told (report, pass, given)",
+    "src/daemon/supervise/process.rs: is nobody (is none)",
+    "src/daemon/supervise/process.rs: told (report, pass, given)",
+    "src/daemon/systemd.rs: told (report, pass, given)",
+    "src/doctor.rs: told (report, pass, given)",
+    "src/identity.rs: tell apart (distinguish)",
+    "src/identity.rs: told (report, pass, given)",
+    "src/identity/amenable.rs: NOBODY (NO_ATOM)",
+    "src/identity/amenable.rs: nobody's (no atom's, none)",
+    "src/identity/amenable.rs: told (report, pass, given)",
+    "src/identity/aromatic.rs: fall off (are dropped)",
+    "src/identity/bonds.rs: told (report, pass, given)",
+    "src/identity/device.rs: NOBODY (NO_ATOM)",
+    "src/identity/kinds.rs: NOBODY (NO_ATOM)",
+    "src/identity/kinds.rs: tell apart (distinguish)",
+    "src/identity/kinds.rs: tells apart (distinguishes)",
+    "src/identity/molecule.rs: NOBODY (NO_ATOM)",
+    "src/identity/refine.rs: NOBODY (NO_ATOM)",
+    "src/identity/refine.rs: is nobody (is none)",
+    "src/identity/refine.rs: nobody's (no atom's, none)",
+    "src/identity/six_rings.rs: NOBODY (NO_ATOM)",
+    "src/identity/stereo.rs: fall away (are dropped)",
+    "src/identity/stereo.rs: told (report, pass, given)",
+    "src/identity/text.rs: NOBODY (NO_ATOM)",
+    "src/identity/valence.rs: NOBODY (NO_ATOM)",
+    "src/pipeline.rs: Berth (SlotTicket)",
+    "src/pipeline.rs: gone on with (resumed, continued)",
+    "src/pipeline.rs: hears of it (is notified)",
+    "src/pipeline/canonical.rs: put down (record, write)",
+    "src/pipeline/checkpoint.rs: gone on with (resumed, continued)",
+    "src/pipeline/identify.rs: Stretch (BatchWriter)",
+    "src/pipeline/identify.rs: Told (KeyOutcome)",
+    "src/pipeline/identify.rs: told (report, pass, given)",
+    "src/pipeline/in_work.rs: in a process of its own (in its own process, one process per job)",
+    "src/pipeline/workers.rs: Craft (Work)",
+    "src/pipeline/workers.rs: Stretch (BatchWriter)",
+    "src/plan.rs: Told (KeyOutcome)",
+    "src/plan.rs: in processes of their own (in their own processes)",
+    "src/plan.rs: told (report, pass, given)",
+    "src/ring.rs: Berth (SlotTicket)",
+    "src/ring.rs: hears of it (is notified)",
+    "src/rules.rs: told (report, pass, given)",
+    "src/rules/smirks.rs: told (report, pass, given)",
+    "src/settle/decide.rs: told (report, pass, given)",
+    "src/sieve/conformance.rs: Told (KeyOutcome)",
+    "src/sieve/conformance.rs: put to it (tested with it)",
+    "src/sieve/conformance.rs: told (report, pass, given)",
+    "src/sieve/conformance/keys.rs: Told (KeyOutcome)",
+    "src/sieve/conformance/keys.rs: told (report, pass, given)",
+    "src/sieve/cuda.rs: is nobody (is none)",
+    "src/sieve/cuda/lane.rs: told (report, pass, given)",
+    "src/sieve/cuda/pinned.rs: is nobody (is none)",
+    "src/sieve/cuda/returned.rs: is nobody (is none)",
+    "src/sieve/cuda/structure_key.rs: told (report, pass, given)",
+    "src/sieve/gpu.rs: told (report, pass, given)",
+    "src/sieve/structure_key.rs: Told (KeyOutcome)",
+    "src/sieve/structure_key.rs: told (report, pass, given)",
+    "src/sieve/structure_key/batch.rs: Told (KeyOutcome)",
+    "src/sieve/structure_key/batch.rs: told (report, pass, given)",
+    "src/sieve/structure_key/devices.rs: Told (KeyOutcome)",
+    "src/sieve/structure_key/devices.rs: told (report, pass, given)",
+    "src/sieve/tests.rs: put to it (tested with it)",
+    "src/sieve/wgpu/faults.rs: told (report, pass, given)",
+    "src/table/sink.rs: gone on with (resumed, continued)",
+    "src/table/source/parquet_pages.rs: told (report, pass, given)",
+    "src/table/source/tests/parquet.rs: in a process of its own (in its own process, one process per job)",
+    "src/trial.rs: in processes of their own (in their own processes)",
+];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Files below a folder or the file itself, relative to the root, with one of the endings.
+fn files(below: &str, endings: &[&str]) -> Vec<String> {
+    let path = root().join(below);
+    if path.is_file() {
+        return vec![below.into()];
+    }
+    let mut files = Vec::new();
+    let mut folders = vec![path];
+    while let Some(folder) = folders.pop() {
+        let entries = fs::read_dir(&folder).into_iter().flatten().flatten();
+        for path in entries.map(|entry| entry.path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path
+                .extension()
+                .is_some_and(|e| endings.iter().any(|known| e == *known))
+            {
+                files.push(relative(&path));
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+fn relative(path: &PathBuf) -> String {
+    let relative = path.strip_prefix(root()).unwrap_or(path);
+    relative.to_string_lossy().into_owned()
+}
+
+/// Whether a file holds tests only.
+fn is_of_tests(file: &str) -> bool {
+    file.contains("/tests/") || file.ends_with("tests.rs")
+}
+
+/// What must hold of the places found: they are the known ones.
+fn compare(found: &BTreeSet<String>, known: &[&str], rule: &str) {
+    let known: BTreeSet<_> = known.iter().map(ToString::to_string).collect();
+    let new: Vec<_> = found.difference(&known).collect();
+    let outlived: Vec<_> = known.difference(found).collect();
+    assert!(
+        new.is_empty() && outlived.is_empty(),
+        "{rule}:\n{new:#?}\nno longer so, take out of the list of known ones:\n{outlived:#?}"
+    );
+}
+
+/// The functions of a file that are too long, and the lines that its tests take.
+#[derive(Default)]
+struct Lengths {
+    long: Vec<String>,
+    lines_of_tests: usize,
+}
+
+impl Lengths {
+    fn function(&mut self, name: &syn::Ident, signature: &impl Spanned, body: &impl Spanned) {
+        let (first, last) = (signature.span().start().line, body.span().end().line);
+        if last - first + 1 > FUNCTION_LINES_MAX {
+            self.long.push(name.to_string());
+        }
+    }
+}
+
+impl<'ast> Visit<'ast> for Lengths {
+    fn visit_item_mod(&mut self, item: &'ast ItemMod) {
+        if is_test(&item.attrs) {
+            self.lines_of_tests += item.span().end().line - item.span().start().line + 1;
+        } else {
+            visit::visit_item_mod(self, item);
+        }
+    }
+
+    fn visit_item_fn(&mut self, item: &'ast ItemFn) {
+        if !is_test(&item.attrs) {
+            self.function(&item.sig.ident, &item.sig, &item.block);
+            visit::visit_item_fn(self, item);
+        }
+    }
+
+    fn visit_impl_item_fn(&mut self, item: &'ast ImplItemFn) {
+        self.function(&item.sig.ident, &item.sig, &item.block);
+        visit::visit_impl_item_fn(self, item);
+    }
+
+    fn visit_trait_item_fn(&mut self, item: &'ast TraitItemFn) {
+        if let Some(body) = &item.default {
+            self.function(&item.sig.ident, &item.sig, body);
+        }
+        visit::visit_trait_item_fn(self, item);
+    }
+}
+
+fn lengths(file: &str) -> (usize, Lengths) {
+    let text = fs::read_to_string(root().join(file)).unwrap();
+    let parsed = syn::parse_file(&text).unwrap_or_else(|e| panic!("{file}: {e}"));
+    let mut lengths = Lengths::default();
+    lengths.visit_file(&parsed);
+    (text.lines().count() - lengths.lines_of_tests, lengths)
+}
+
+#[test]
+fn a_function_fits_a_screen() {
+    let mut found = BTreeSet::new();
+    for file in files("src", &["rs"])
+        .iter()
+        .filter(|file| !is_of_tests(file))
+    {
+        let long = lengths(file).1.long.into_iter();
+        found.extend(long.map(|name| format!("{file}: {name}")));
+    }
+    let rule = format!("functions of more than {FUNCTION_LINES_MAX} lines");
+    compare(&found, FUNCTIONS_KNOWN, &rule);
+}
+
+#[test]
+fn a_file_can_be_read_in_one_sitting() {
+    let mut found = BTreeSet::new();
+    for file in files("src", &["rs", "cc", "h"])
+        .iter()
+        .filter(|file| !is_of_tests(file))
+    {
+        let lines = match file.ends_with(".rs") {
+            true => lengths(file).0,
+            false => fs::read_to_string(root().join(file))
+                .unwrap()
+                .lines()
+                .count(),
+        };
+        let may_be_long = LONG_FILES.iter().any(|(long, _)| long == file);
+        if lines > FILE_LINES_MAX && !may_be_long {
+            found.insert(file.clone());
+        }
+    }
+    let rule = format!("files of more than {FILE_LINES_MAX} lines without their tests");
+    compare(&found, FILES_KNOWN, &rule);
+}
+
+/// The text of a file in one line, without the marks of comments, so that phrases are found across lines.
+fn flat(text: &str) -> String {
+    let lines = text.lines().map(|line| {
+        let line = line
+            .trim()
+            .trim_start_matches("//")
+            .trim_start_matches(['/', '!', '#', '*', '>']);
+        line.trim().trim_end_matches('\\').to_owned() + " "
+    });
+    lines.collect()
+}
+
+/// Whether `text` has `phrase` as words of their own.
+fn has(text: &str, phrase: &str) -> bool {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    text.match_indices(phrase).any(|(at, _)| {
+        let (before, after) = (&text[..at], &text[at + phrase.len()..]);
+        !before.ends_with(is_word) && !after.starts_with(is_word)
+    })
+}
+
+/// What the text has of phrases and names that are not used.
+fn dialect(text: &str) -> Vec<String> {
+    let text = flat(text);
+    let lower = text.to_lowercase();
+    let phrases = PHRASES.iter().filter(|(phrase, _)| has(&lower, phrase));
+    let names = NAMES.iter().filter(|(name, _)| has(&text, name));
+    phrases
+        .chain(names)
+        .map(|(phrase, plain)| format!("{phrase} ({plain})"))
+        .collect()
+}
+
+#[test]
+fn what_is_written_is_plain() {
+    let places = [
+        "src",
+        "docs",
+        "kernels",
+        "shaders",
+        "README.md",
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+    ];
+    let endings = ["rs", "cc", "h", "cu", "wgsl", "md"];
+    let mut found = BTreeSet::new();
+    for file in places.iter().flat_map(|place| files(place, &endings)) {
+        let text = fs::read_to_string(root().join(&file)).unwrap_or_default();
+        let dialect = dialect(&text).into_iter();
+        found.extend(dialect.map(|phrase| format!("{file}: {phrase}")));
+    }
+    compare(&found, PHRASES_KNOWN, "say it in the field's words");
+}
+
+#[test]
+fn a_phrase_is_found_across_lines_and_only_as_words() {
+    assert_eq!(dialect("/// A parent is put\n    /// down here.").len(), 1);
+    assert_eq!(dialect("input downstream, heartbeat, retold").len(), 0);
+    assert_eq!(dialect("struct Heart;").len(), 1);
+}
+
+#[test]
+fn a_long_function_and_the_lines_of_tests_are_seen() {
+    let body = "    f();\n".repeat(79);
+    let text = format!("fn g() {{\n{body}}}\n#[cfg(test)]\nmod tests {{\n    fn h() {{}}\n}}\n");
+    let mut lengths = Lengths::default();
+    lengths.visit_file(&syn::parse_file(&text).unwrap());
+    assert_eq!(lengths.long, ["g"]);
+    assert_eq!(lengths.lines_of_tests, 4);
+}

@@ -1,0 +1,304 @@
+//! The structure key: one key for one molecule, however it is written, and as RDKit tells molecules apart.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::kit::{
+    Folder, Molsieve,
+    draw::Draw,
+    library::{repository, smiles_lines},
+    run_command, skipped,
+};
+use molsieve::{
+    chem::RdKit,
+    identity::{DEFINITION, KeyMaker, StructureKeys, Way},
+    key::Key,
+};
+
+const SHIPPED: usize = 621;
+
+/// Writings and molecules by hand, a family a line: all pairs are compared, within a line and between them.
+const HARD: &str = include_str!("../identity/hard.smi");
+
+/// Among texts, keys are equal exactly where RDKit's canonical SMILES are. Gives how many keys took RDKit.
+fn compare<'a>(texts: impl IntoIterator<Item = &'a str>) -> usize {
+    let rdkit = RdKit::initialise().unwrap();
+    let mut maker = KeyMaker::new(rdkit);
+    let (mut keys, mut forms) = (HashMap::<Key, String>::new(), HashMap::<String, Key>::new());
+    let mut by_rdkit = 0;
+    for text in texts {
+        let made = maker.key(text.as_bytes());
+        let Ok(canonical) = rdkit.canonical_smiles(text) else {
+            assert!(
+                made.is_err(),
+                "{text}: RDKit can't read it, and it has a key"
+            );
+            continue;
+        };
+        let (key, way) = made.unwrap_or_else(|reason| panic!("{text}: {reason}"));
+        by_rdkit += usize::from(way != Way::Direct);
+        let other = keys.entry(key).or_insert_with(|| canonical.clone());
+        assert_eq!(*other, canonical, "{text}: two molecules have one key");
+        let other = forms.entry(canonical).or_insert(key);
+        assert_eq!(*other, key, "{text}: one molecule has two keys");
+    }
+    by_rdkit
+}
+
+#[test]
+fn hard_cases_are_told_as_rdkit_tells_them() {
+    let texts = HARD.lines().filter(|line| !line.starts_with('#'));
+    compare(texts.flat_map(str::split_whitespace));
+}
+
+/// Libraries of others hold these: where one changes, `DEFINITION` must.
+#[test]
+fn the_definition_gives_the_keys_that_it_gave() {
+    assert_eq!(DEFINITION, 2);
+    let mut maker = KeyMaker::new(RdKit::initialise().unwrap());
+    for (smiles, key) in [
+        ("OCC", "fd00ff20a25df38c6efe8ccfd53efdfa"),
+        ("c1ccccc1", "45e7a79db42c69bbffbe28413f315382"),
+        ("[13CH4]", "946c986fe63e0eb9243f9002fc699a4a"),
+        ("[Na+].[Cl-]", "78f4d57614c67a574c9db386ba94fb63"),
+        ("C[C@H](N)C(=O)O", "e345478f7e4e26ada5d0af90f02f7bfd"),
+        ("C/C=C/C", "57ea07fd74e369e6654c7a12d1163f06"),
+        // Centres by their ring; atoms that must be set apart; RDKit's canonical SMILES; its bytes.
+        ("C[C@H]1CC[C@@H](C)CC1", "7e0bc7dbf691f62abe1b012c13337007"),
+        ("C12C3C4C1C5C2C3C45", "654b59d1704c84378b92a170d9c23577"),
+        ("C1=CC=CC=CC=C1", "77cc463f02954600656dba504a436584"),
+        ("*C", "a8f95d50b8375b808fc3a1a2941fc235"),
+    ] {
+        assert_eq!(
+            maker.key(smiles.as_bytes()).unwrap().0.to_string(),
+            key,
+            "{smiles}"
+        );
+    }
+}
+
+/// The key is two sums, and neither says what the other does.
+#[test]
+fn either_half_of_a_key_tells_molecules_apart() {
+    let mut keys = StructureKeys::new();
+    let lines = smiles_lines(SHIPPED);
+    let words = lines.split_whitespace().chain(HARD.split_whitespace());
+    let made = words.filter_map(|word| keys.key(word.as_bytes()).ok());
+    let keys: HashSet<[u64; 2]> = made.map(Key::words).collect();
+    assert!(keys.len() > SHIPPED, "{}", keys.len());
+    let mut halves: Vec<u64> = keys.iter().flatten().copied().collect();
+    halves.sort_unstable();
+    halves.dedup();
+    assert_eq!(halves.len(), 2 * keys.len());
+    // Each bit is set in half of them, give or take six standard deviations.
+    let expected = halves.len() as f64 / 2.0;
+    for bit in 0..64 {
+        let set = halves.iter().filter(|half| *half >> bit & 1 == 1).count() as f64;
+        let off = (set - expected).abs() / (expected / 2.0).sqrt();
+        assert!(off < 6.0, "bit {bit}: {set} of {}", halves.len());
+    }
+}
+
+/// RDKit throws while it writes this one.
+#[test]
+fn what_rdkit_cannot_write_is_an_error_and_no_abort() {
+    let run = Molsieve::new("key").arg("C/S=S=1:C.C/1").arg("CC").run();
+    assert_eq!(run.code, Some(4), "{} {}", run.stdout, run.stderr);
+    let lines: Vec<_> = run.stdout.lines().collect();
+    assert!(
+        lines[0].starts_with("error: RDKit cannot write its SMILES"),
+        "{lines:?}"
+    );
+    assert!(lines[1].ends_with("\tCC"), "{lines:?}");
+}
+
+#[test]
+fn what_must_stay_apart_stays_apart_and_what_is_one_is_one() {
+    let mut keys = StructureKeys::new();
+    let mut key = |smiles: &str| keys.key(smiles.as_bytes()).unwrap();
+    for (one, other) in [
+        ("CC(=O)C", "CC(O)=C"),
+        ("C[C@H](N)C(=O)O", "C[C@@H](N)C(=O)O"),
+        ("C/C=C/C", "C/C=C\\C"),
+        ("C[C@H]1CC[C@@H](C)CC1", "C[C@H]1CC[C@H](C)CC1"),
+        ("C1CCC2CCCCC2C1", "C1CCCC1C1CCCC1"),
+        ("[13CH4]", "C"),
+        ("NCC(=O)O", "[NH3+]CC(=O)[O-]"),
+        ("CC", "C.C"),
+    ] {
+        assert_ne!(key(one), key(other), "{one} {other}");
+    }
+    for (one, other) in [
+        ("c1ccccc1C(=O)O", "OC(=O)C1=CC=CC=C1"),
+        ("CN(=O)=O", "C[N+](=O)[O-]"),
+        ("[H]OC([H])([H])C", "CCO"),
+        ("C[C@](F)(Cl)[H]", "C[C@H](F)Cl"),
+        ("F/C=C/F", "F\\C=C\\F"),
+        ("[Na+].[Cl-]", "[Cl-].[Na+]"),
+        ("C[C@H](C)O", "CC(C)O"),
+        ("C1=CC=CN1", "c1cc[nH]c1"),
+    ] {
+        assert_eq!(key(one), key(other), "{one} {other}");
+    }
+}
+
+#[test]
+fn the_shipped_library_takes_no_rdkit_or_next_to_none() {
+    let lines = smiles_lines(SHIPPED);
+    let by_rdkit = compare(
+        lines
+            .lines()
+            .filter_map(|line| line.split_whitespace().next()),
+    );
+    assert!(by_rdkit <= SHIPPED / 100, "{by_rdkit}");
+}
+
+/// A text with a few bytes changed, taken out, put in or doubled.
+fn changed(text: &str, random: &mut Draw) -> String {
+    const BYTES: &[u8] = b"CNOSPFIBclrnosp[]()=#-:/\\.%@+H0123456789*";
+    let mut bytes = text.as_bytes().to_vec();
+    for _ in 0..=random.below(3) {
+        let at = random.below(bytes.len().max(1));
+        let byte = BYTES[random.below(BYTES.len())];
+        match random.below(4) {
+            0 if at < bytes.len() => bytes[at] = byte,
+            1 if bytes.len() > 1 => drop(bytes.remove(at)),
+            2 => bytes.truncate(at.max(1)),
+            _ => bytes.insert(at, byte),
+        }
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
+/// What is accepted without RDKit, RDKit accepts, and it is the molecule that RDKit sees.
+#[test]
+fn texts_that_are_broken_at_random_are_accepted_only_as_rdkit_reads_them() {
+    let rdkit = RdKit::initialise().unwrap();
+    let mut keys = StructureKeys::new();
+    let mut random = Draw(7);
+    let kinds = std::fs::read_to_string(repository().join("tests/oracle/kinds.smi")).unwrap();
+    let texts: Vec<_> = kinds
+        .lines()
+        .filter_map(|line| line.split_whitespace().next())
+        .collect();
+    let mut accepted = 0;
+    let mut faults = Vec::new();
+    for round in 0..200_000 {
+        let text = changed(texts[round % texts.len()], &mut random);
+        let Ok(key) = keys.key(text.as_bytes()) else {
+            continue;
+        };
+        accepted += 1;
+        match rdkit.canonical_smiles(&text) {
+            Err(reason) => faults.push(format!("{text}: {reason}")),
+            Ok(canonical) => match keys.key(canonical.as_bytes()) {
+                Ok(own) if own != key => faults.push(format!("{text}: not the key of {canonical}")),
+                _ => {}
+            },
+        }
+    }
+    assert!(
+        faults.is_empty(),
+        "{}:\n{}",
+        faults.len(),
+        faults.join("\n")
+    );
+    assert!(accepted > 1_000, "{accepted}");
+}
+
+/// What a processor's vector instructions make is what is made without them. (Where it has none, both are that.)
+#[test]
+fn keys_do_not_depend_on_the_processor() {
+    let (mut keys, mut atom_by_atom) = (StructureKeys::new(), StructureKeys::atom_by_atom());
+    let kinds = std::fs::read_to_string(repository().join("tests/oracle/kinds.smi")).unwrap();
+    let (library, mut random) = (smiles_lines(SHIPPED), Draw(23));
+    let hard = HARD.lines().filter(|line| !line.starts_with('#'));
+    let texts = library.lines().chain(kinds.lines()).chain(hard);
+    let texts: Vec<_> = texts.flat_map(str::split_whitespace).collect();
+    let mut compare = |text: &str| {
+        let key = keys.key(text.as_bytes());
+        assert_eq!(key, atom_by_atom.key(text.as_bytes()), "{text}");
+        usize::from(key.is_ok())
+    };
+    let mut keyed: usize = texts.iter().map(|text| compare(text)).sum();
+    for round in 0..100_000 {
+        keyed += compare(&changed(texts[round % texts.len()], &mut random));
+    }
+    // As many atoms as fill registers, and one more or less.
+    for atoms in 1..200 {
+        for end in ["", "(C)C", "[C@@H](F)Cl"] {
+            keyed += compare(&("C".repeat(atoms) + end));
+            keyed += compare(&format!("C1{}{end}1", "C=".repeat(atoms / 2)));
+        }
+    }
+    assert!(keyed > 5_000, "{keyed}");
+}
+
+#[test]
+fn any_bytes_are_an_error_or_a_key() {
+    let mut keys = StructureKeys::new();
+    let mut random = Draw(11);
+    for _ in 0..50_000 {
+        let length = random.below(40);
+        let bytes: Vec<u8> = (0..length).map(|_| random.below(256) as u8).collect();
+        let _ = keys.key(&bytes);
+    }
+    let deep = "C(".repeat(300) + &"C".repeat(300);
+    let _ = keys.key(deep.as_bytes());
+    let _ = keys.key("C1CC1".repeat(300).as_bytes());
+    let _ = keys.key("[H]".repeat(300).as_bytes());
+}
+
+/// The harness that is meant for large libraries, on small ones: random, Kekulé and hydrogen writings.
+#[test]
+fn the_proof_holds_on_the_kinds_at_hand() {
+    let Some(python) = std::env::var_os("MOLSIEVE_PYTHON") else {
+        return skipped("MOLSIEVE_PYTHON is not set");
+    };
+    let folder = Folder::new();
+    let stereo = folder.path("stereo.smi");
+    let oracle = repository().join("tests/oracle");
+    let mut make = std::process::Command::new(&python);
+    make.arg(oracle.join("kinds_stereo.py"))
+        .arg(&stereo)
+        .args(["--rows", "400", "--seed", "3"]);
+    run_command(make).ends_with(0);
+    let mut prove = std::process::Command::new(&python);
+    prove
+        .arg(oracle.join("structure_key.py"))
+        .args([
+            &oracle.join("kinds.smi"),
+            &stereo,
+            &repository().join("examples/natural_products.csv"),
+        ])
+        .args([
+            "--processes",
+            "2",
+            "--binary",
+            env!("CARGO_BIN_EXE_molsieve"),
+        ]);
+    run_command(prove).ends_with(0);
+}
+
+#[test]
+fn key_prints_a_line_for_each_and_says_what_it_cannot_read() {
+    let run = Molsieve::new("key CCO OCC C1CC --explain")
+        .run()
+        .ends_with(4);
+    let lines: Vec<_> = run.stdout.lines().collect();
+    assert_eq!(lines.len(), 3, "{lines:?}");
+    assert_eq!(lines[0].split('\t').next(), lines[1].split('\t').next());
+    assert!(lines[0].ends_with("\tCCO\t"), "{lines:?}");
+    assert!(
+        lines[2].starts_with("error: ") && lines[2].contains("\tC1CC"),
+        "{lines:?}"
+    );
+    Molsieve::new("key c1ccccc1").run().ends_with(0);
+    // What RDKit would go through by recursion is not given to it.
+    let long = "C(".repeat(3_000) + &"*)".repeat(3_000);
+    let run = Molsieve::new("key").arg(&long).run().ends_with(4);
+    assert!(
+        run.stdout.starts_with("error: the SMILES is "),
+        "{}",
+        &run.stdout[..80]
+    );
+}

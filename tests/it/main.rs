@@ -1,0 +1,48 @@
+//! The integration tests: they run the real binary on real files in temporary folders and assert what a user sees.
+//!
+//! One binary, so that a change compiles and links once. `cargo test --test it -- FILE::` runs the tests of one file.
+//! `faults` needs the feature `failpoints`; scripts/test.sh builds the binary with it first.
+
+#![allow(clippy::unwrap_used, reason = "this is test code outside #[test]")]
+
+mod kit;
+
+mod bad_input;
+mod bad_settings;
+mod bench;
+mod bounds;
+mod cases_chemistry;
+mod cases_parquet;
+mod cases_process;
+mod cases_said;
+mod cases_sdf;
+mod cases_text;
+mod checkpoints;
+mod conformance;
+mod corpora;
+mod daemon;
+mod daemon_load;
+mod dedup;
+mod determinism;
+mod doctor;
+mod engines;
+mod equality;
+#[cfg(feature = "failpoints")]
+mod faults;
+mod generated;
+mod gpu_check;
+mod house;
+mod identity;
+mod inputs;
+mod kill;
+mod layers;
+mod oracle;
+mod output_layout;
+mod parse;
+mod ptx;
+mod resume;
+mod run;
+mod signals;
+mod structure_key;
+mod systemd;
+mod worker;

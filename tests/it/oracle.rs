@@ -1,0 +1,157 @@
+//! What others make of the same: the plain loop in Python's RDKit, and other readers of Parquet.
+//!
+//! `MOLSIEVE_PYTHON` names a Python that has `tests/oracle/requirements.txt` (scripts/test.sh sets
+//! it). Without one these tests are skipped, and say so; with `MOLSIEVE_REQUIRE_PYTHON` they fail.
+
+use std::{ffi::OsString, process::Command};
+
+use crate::kit::{
+    Folder, Molsieve, Run,
+    library::{repository, shipped_library, shipped_rules, smiles_lines},
+    output, run_command, skipped,
+};
+
+/// A Python with the packages that `tests/oracle/` needs.
+struct Python(OsString);
+
+impl Python {
+    /// `None`, and a word about it, where there is none.
+    fn find() -> Option<Self> {
+        let python = std::env::var_os("MOLSIEVE_PYTHON");
+        if python.is_none() {
+            let required = std::env::var_os("MOLSIEVE_REQUIRE_PYTHON").is_some();
+            assert!(!required, "MOLSIEVE_PYTHON is not set");
+            skipped("no comparison with Python: MOLSIEVE_PYTHON is not set");
+        }
+        python.map(Self)
+    }
+
+    /// Runs one of `tests/oracle/`.
+    fn run(&self, script: &str, args: &[OsString]) -> Run {
+        let mut command = Command::new(&self.0);
+        command
+            .arg(repository().join("tests/oracle").join(script))
+            .args(args)
+            .env("PYTHONDONTWRITEBYTECODE", "1");
+        run_command(command)
+    }
+}
+
+/// Arguments out of texts and paths alike.
+macro_rules! args {
+    ($($arg:expr),* $(,)?) => { &[$(OsString::from($arg)),*] };
+}
+
+#[test]
+fn the_shipped_library_under_all_rules_gives_what_the_plain_loop_gives() {
+    let Some(python) = Python::find() else { return };
+    let folder = Folder::new();
+    Molsieve::new("run --dedup bloom --false-positive-rate 1e-12 --part-size 256KiB")
+        .input(shipped_library())
+        .rules(shipped_rules())
+        .output(folder.out())
+        .run()
+        .ends_with(0);
+    let args = args![
+        "--input",
+        shipped_library(),
+        "--rules",
+        shipped_rules(),
+        "--compare",
+        folder.out()
+    ];
+    let compared = python.run("plain_loop.py", args);
+    assert_eq!(compared.code, Some(0), "{compared:#?}");
+    assert!(compared.stdout.lines().any(|line| line == "equal"));
+}
+
+#[test]
+fn odd_rows_are_read_as_the_plain_loop_reads_them() {
+    let Some(python) = Python::find() else { return };
+    let folder = Folder::new();
+    let mut text = b"SMILES id\n\n# a comment\nCCO ethanol\n   \n".to_vec();
+    text.extend(b"Oc1ccccc1 phenol\nC1CC broken\nCC\xFF bad\nOC1=CC=CC=C1 again\n\tCCN\tx y\n");
+    let input = folder.write("odd.smi", text);
+    Molsieve::new("run --false-positive-rate 1e-12")
+        .input(&input)
+        .rules(shipped_rules())
+        .output(folder.out())
+        .run()
+        .ends_with(4);
+    let args = args![
+        "--input",
+        &input,
+        "--rules",
+        shipped_rules(),
+        "--compare",
+        folder.out()
+    ];
+    let compared = python.run("plain_loop.py", args);
+    assert_eq!(compared.code, Some(0), "{compared:#?}");
+}
+
+#[test]
+fn the_comparison_sees_a_missing_rule() {
+    let Some(python) = Python::find() else { return };
+    let folder = Folder::new();
+    let rules = std::fs::read_to_string(shipped_rules()).unwrap();
+    let (fewer, _) = rules.rsplit_once("[[rule]]").unwrap();
+    let fewer = folder.write("fewer.toml", fewer);
+    let input = folder.write("a.smi", smiles_lines(40));
+    Molsieve::new("run")
+        .input(&input)
+        .rules(&fewer)
+        .output(folder.out())
+        .run()
+        .ends_with(0);
+    let args = args![
+        "--input",
+        &input,
+        "--rules",
+        shipped_rules(),
+        "--compare",
+        folder.out()
+    ];
+    let compared = python.run("plain_loop.py", args);
+    assert_eq!(compared.code, Some(1), "{compared:#?}");
+    assert!(compared.stdout.contains("missing"), "{}", compared.stdout);
+}
+
+#[test]
+fn pyarrow_polars_and_duckdb_read_the_output() {
+    let Some(python) = Python::find() else { return };
+    let folder = Folder::new();
+    for flags in ["run --overwrite", "run --overwrite --properties"] {
+        Molsieve::new(flags)
+            .args("--part-size 64KiB --slot-size 512KiB --memory 256MiB")
+            .input(shipped_library())
+            .rules(shipped_rules())
+            .output(folder.out())
+            .run()
+            .ends_with(0);
+        let read = python.run("readers.py", args![folder.out()]);
+        assert_eq!(read.code, Some(0), "{read:#?}");
+        for reader in ["pyarrow", "polars", "duckdb"] {
+            assert!(read.stdout.to_lowercase().contains(reader), "{read:#?}");
+        }
+    }
+}
+
+#[test]
+fn the_readers_see_a_changed_byte() {
+    let Some(python) = Python::find() else { return };
+    let folder = Folder::new();
+    Molsieve::new("run")
+        .input(shipped_library())
+        .output(folder.out())
+        .run()
+        .ends_with(0);
+    let part = output::part(&folder.out(), 0);
+    let mut bytes = std::fs::read(&part).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&part, bytes).unwrap();
+    let read = python.run("readers.py", args![folder.out()]);
+    assert_eq!(read.code, Some(1), "{read:#?}");
+    assert!(read.stdout.contains("MISMATCH"), "{read:#?}");
+}

@@ -1,0 +1,180 @@
+//! Ctrl-C and SIGTERM: a job stops at its last checkpoint, soon, and can be gone on with.
+
+use std::time::{Duration, Instant};
+
+use crate::kit::{
+    Folder, Molsieve, Running, alone,
+    library::{THREE_RULES, rule_file, shipped_library, shipped_rules},
+    output::{self, assert_complete, read_parquet},
+    wait_until,
+};
+use arrow::array::RecordBatch;
+use rustix::process::Signal;
+
+/// Time in which a job must have ended.
+const STOP_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// Starts a job that runs for minutes: the shipped library, many times over, under all rules.
+fn start_long_job(folder: &Folder) -> Running {
+    let table = std::fs::read_to_string(shipped_library()).unwrap();
+    let (_, rows) = table.split_once('\n').unwrap();
+    let input = folder.write("long.csv", format!("{table}{}", rows.repeat(60)));
+    Molsieve::new("run --part-size 64KiB --slot-size 512KiB --memory 256MiB --threads 2")
+        .input(input)
+        .rules(shipped_rules())
+        .output(folder.out())
+        .start()
+}
+
+fn stops_cleanly_on(signal: Signal) {
+    let _alone = alone();
+    let folder = Folder::new();
+    let job = start_long_job(&folder);
+    wait_until("two parts", || output::parts(&folder.out()).len() >= 2);
+    job.signal(signal);
+    let signalled = Instant::now();
+    let run = job.wait(STOP_TIME_MAX).ends_with(75);
+    assert!(signalled.elapsed() < STOP_TIME_MAX);
+
+    let parts = output::parts(&folder.out());
+    let rows: usize = parts
+        .iter()
+        .flat_map(|part| read_parquet(part).1)
+        .map(|batch: RecordBatch| batch.num_rows())
+        .sum();
+    assert!(rows > 0);
+    let line = run.one_line();
+    assert!(
+        line.starts_with("molsieve: stopped at a checkpoint"),
+        "{line}"
+    );
+    let rows_told = line.replace(',', "").contains(&format!(" {rows} rows"));
+    assert!(rows_told, "{rows} rows: {line}");
+    let parts_told = line.contains(&format!(" {} parts", parts.len()));
+    assert!(parts_told && line.contains("--resume"), "{line}");
+    let others: Vec<String> = output::names(&folder.out())
+        .into_iter()
+        .filter(|name| name != "products")
+        .collect();
+    assert_eq!(others, [".molsieve", "job.toml"], "no manifest");
+    let unfinished = output::names(&folder.out().join(".molsieve"));
+    let expected = [
+        "checkpoint",
+        "in-work",
+        "job",
+        "keys",
+        "lock",
+        "maybe-keys",
+        "maybe-rows",
+        "part-rows",
+        "rejects",
+    ];
+    assert_eq!(unfinished, expected, "no stray file");
+}
+
+#[test]
+fn ctrl_c_stops_at_a_checkpoint() {
+    stops_cleanly_on(Signal::INT);
+}
+
+#[test]
+fn sigterm_stops_at_a_checkpoint() {
+    stops_cleanly_on(Signal::TERM);
+}
+
+/// A job that is only being planned has changed nothing and ends at once.
+#[test]
+fn a_job_that_is_planned_stops_at_once() {
+    let _alone = alone();
+    let folder = Folder::new();
+    let job = start_long_job(&folder);
+    wait_until("the process that tries the sample", || job.has_child());
+    job.signal(Signal::TERM);
+    job.wait(Duration::from_secs(1)).ends_with(75);
+    assert!(!folder.out().join(".molsieve").exists());
+}
+
+#[test]
+fn another_job_beside_it_goes_on() {
+    let _alone = alone();
+    let (stopped, other) = (Folder::new(), Folder::new());
+    let mut beside = Molsieve::new("run --memory 256MiB --threads 1")
+        .input(shipped_library())
+        .rules(shipped_rules())
+        .output(other.out())
+        .start();
+    let job = start_long_job(&stopped);
+    wait_until("a part", || !output::parts(&stopped.out()).is_empty());
+    assert!(beside.is_running(), "too quick to be disturbed");
+    job.signal(Signal::INT);
+    job.wait(STOP_TIME_MAX).ends_with(75);
+    beside.wait(Duration::from_secs(60)).ends_with(0);
+    assert_complete(&other.out());
+}
+
+#[test]
+fn a_stopped_job_can_be_started_again() {
+    let _alone = alone();
+    let folder = Folder::new();
+    let job = start_long_job(&folder);
+    wait_until("a part", || !output::parts(&folder.out()).is_empty());
+    job.signal(Signal::TERM);
+    job.wait(STOP_TIME_MAX).ends_with(75);
+    let input = folder.write("a.smi", "Oc1ccccc1 phenol\n");
+    let again = |flags: &str| {
+        Molsieve::new(flags)
+            .input(&input)
+            .rules(rule_file(&folder, &THREE_RULES))
+            .output(folder.out())
+            .run()
+    };
+    again("run").refuses(2, &["unfinished run", "--resume", "--overwrite"]);
+    again("run --resume").refuses(2, &["not the run that was begun"]);
+    again("run --overwrite").ends_with(0);
+    assert_complete(&folder.out());
+}
+
+/// What came from standard input is there for the run that goes on, and says so.
+#[test]
+fn a_stopped_job_that_reads_standard_input_can_be_gone_on_with() {
+    let _alone = alone();
+    let folder = Folder::new();
+    let table = std::fs::read_to_string(shipped_library()).unwrap();
+    let (_, rows) = table.split_once('\n').unwrap();
+    let input = folder.write("long.csv", format!("{table}{}", rows.repeat(3)));
+    let rules = rule_file(&folder, &THREE_RULES);
+    let expected = folder.path("expected");
+    let flags = "run --part-size 64KiB --slot-size 512KiB --memory 256MiB --threads 2";
+    Molsieve::new(flags)
+        .input(&input)
+        .rules(&rules)
+        .output(&expected)
+        .run()
+        .ends_with(0);
+    let job = Molsieve::new(flags)
+        .args("--input -")
+        .rules(&rules)
+        .output(folder.out())
+        .standard_input(&input)
+        .start();
+    wait_until("a part", || !output::parts(&folder.out()).is_empty());
+    job.signal(Signal::INT);
+    let run = job.wait(STOP_TIME_MAX).ends_with(75);
+    assert!(
+        run.stderr
+            .contains("out.stdin.smi holds the copy of standard input"),
+        "{run:?}"
+    );
+    let run = Molsieve::new("run --resume")
+        .output(folder.out())
+        .run()
+        .ends_with(0);
+    assert!(
+        run.stderr.contains("out.stdin.smi is no longer needed"),
+        "{run:?}"
+    );
+    assert_eq!(
+        output::part_bytes(&folder.out()),
+        output::part_bytes(&expected)
+    );
+}
