@@ -4,7 +4,7 @@
 #   docker run -v molsieve:/var/lib/molsieve -v /srv/libraries:/srv/libraries molsieve
 #   docker run --gpus all -v "$PWD:/data" -w /data -u "$(id -u)" --no-healthcheck molsieve run job.toml
 #
-# Without a container engine, packaging/prove.sh does the same instructions in a folder.
+# Without a container engine, packaging/prove.sh follows the same instructions in a folder.
 ARG RUST_VERSION=1.95.0
 ARG DEBIAN_VERSION=bookworm
 
@@ -15,7 +15,7 @@ RUN apt-get update \
         'binutils=2.40*' 'g++=4:12.2.*' 'python3=3.11.*' 'python3-pip=23.0.*' \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
-# RDKit is laid out first: it changes less often than the sources.
+# RDKit comes first, because it changes less often than the sources.
 COPY scripts/rdkit-prefix.sh scripts/rdkit-wheels.txt scripts/
 RUN scripts/rdkit-prefix.sh .rdkit
 COPY . .
@@ -37,14 +37,14 @@ RUN apt-get update \
     && install -d -m 0700 -o molsieve -g molsieve /var/lib/molsieve \
     && install -d -m 0755 -o molsieve -g molsieve /run/molsieve
 COPY --from=builder /out/ /
-# NVIDIA's container toolkit mounts the node's driver: CUDA and NVML are all that is used of it.
+# NVIDIA's container toolkit mounts the node's driver. molsieve uses CUDA and NVML of it.
 ENV NVIDIA_VISIBLE_DEVICES=all \
     NVIDIA_DRIVER_CAPABILITIES=compute,utility \
     MOLSIEVE_SOCKET=/run/molsieve/molsieve.sock
 USER 10001:10001
 WORKDIR /var/lib/molsieve
 VOLUME /var/lib/molsieve
-# The daemon stops its workers at a checkpoint; give it time: docker stop --time 300.
+# The daemon stops its jobs at a checkpoint. Give it time: docker stop --time 300.
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=5s --start-period=20s --retries=3 \
     CMD ["/usr/bin/molsieve", "ls", "--limit", "1", "--json"]

@@ -90,13 +90,17 @@ documents() {
     packaging/copyright.py >"$work/copyright"
     put 0644 "$work/copyright" "$doc/copyright"
     put_gz README.md "$doc/README.md"
-    put_gz docs/operating.md "$doc/operating.md"
-    put_gz docs/rules.md "$doc/rules.md"
+    # Flat, because the systemd units name operating.md.gz here. The pages for developers stay out.
+    local page
+    for page in docs/*.md; do
+        case $page in docs/SUMMARY.md | docs/index.md | docs/architecture.md | docs/gpu.md) continue ;; esac
+        put_gz "$page" "$doc/${page##*/}"
+    done
     put_gz CHANGELOG.md "$doc/changelog"
     cat >"$work/changelog" <<TEXT
 molsieve ($version) unstable; urgency=medium
 
-  * Built from commit $commit; what changed stands in changelog.gz.
+  * Built from commit $commit; changelog.gz lists the changes.
 
  -- $maintainer  $(date --utc --rfc-email --date="@$SOURCE_DATE_EPOCH")
 TEXT
@@ -153,9 +157,9 @@ Description: chemical libraries into derivative libraries, in bounded memory
  reaction rules to every one of them with RDKit, and writes each distinct
  product once, into Parquet, with the parent, rule and site it came from.
  .
- Memory is bounded whatever the size of the library, and a run that was
- interrupted goes on from its last checkpoint. A daemon takes jobs over a
- Unix socket; its units are installed and not enabled.
+ Memory is bounded whatever the size of the library, and an interrupted run
+ resumes from its last checkpoint. A daemon accepts jobs over a Unix socket;
+ its units are installed and not enabled.
 TEXT
     echo /etc/default/molsieve >"$tree/DEBIAN/conffiles"
     for script in postinst prerm postrm; do put 0755 "packaging/deb/$script" "DEBIAN/$script"; done

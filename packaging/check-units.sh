@@ -9,7 +9,7 @@ Checks the systemd units: `systemd-analyze verify` must have nothing to say, and
 usage: packaging/check-units.sh
 
 Needs systemd-analyze (Debian: systemd); nothing is started. The units are checked under the names they are
-installed with, next to an executable that stands where /usr/bin/molsieve will be.
+installed with, next to an executable in the place of /usr/bin/molsieve.
 TEXT
 }
 
@@ -23,8 +23,8 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 failed=0
 
-# verify MANAGER UNIT…: looks at the units as that manager would. On a machine without molsieve the command of
-# the copies is one that is there.
+# verify MANAGER UNIT…: checks the units as that manager would. On a machine without molsieve the copies name
+# another command, which exists.
 verify() {
     local manager=$1 said
     shift

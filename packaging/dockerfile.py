@@ -321,7 +321,7 @@ def try_daemon(stage, command, health):
         check("the healthcheck passes while the daemon serves", code == 0, said)
         children = Path(f"/proc/{daemon.pid}/task/{daemon.pid}/children").read_text().split()
         os.kill(int(children[0]), stage.config["STOPSIGNAL"])
-        check("the daemon stops when it is told to", daemon.wait(timeout=60) == 0, f"see {log.name}")
+        check("the daemon stops on SIGTERM", daemon.wait(timeout=60) == 0, f"see {log.name}")
 
 
 def main():

@@ -4,20 +4,20 @@ shopt -s inherit_errexit
 
 usage() {
     cat <<'TEXT'
-Proves the Debian package and the Dockerfile in Debian systems that are unpacked in a folder. Needs root,
+Tests the Debian package and the Dockerfile in Debian systems that are unpacked in a folder. Needs root,
 debootstrap and a Debian mirror; no container engine.
 
 usage: packaging/prove.sh deb [PACKAGE]        (default: the one in target/deb)
        packaging/prove.sh dockerfile [--binary FILE]
 
 deb         installs PACKAGE with apt-get in a fresh Debian 12 (minbase), runs what it installed, removes and
-            purges it, and compares what files there are with those before; then the same where systemd's
-            tools are installed, which look at units, accounts and folders.
-dockerfile  does what the Dockerfile says, instruction by instruction (packaging/dockerfile.py), and runs the
-            healthcheck and a job as the image's user. With --binary, FILE stands in for what
-            `cargo build` makes (over ten minutes on two cores); everything else is done.
+            purges it, and compares the files with those before; then the same with systemd's tools
+            installed, which check units, accounts and folders.
+dockerfile  follows the Dockerfile instruction by instruction (packaging/dockerfile.py), and runs the
+            healthcheck and a job as the image's user. With --binary, FILE stands in for
+            the result of `cargo build` (over ten minutes on two cores); everything else runs.
 
-What the proof puts in the place of the real thing:
+What differs from the real thing:
   - base images: Debian 12 by debootstrap; for rust:* this machine's ~/.cargo and ~/.rustup are mounted
     where that image has its own, and gcc is installed
   - layers, caches and the network of a container engine: a folder, copied per stage, and this machine's network

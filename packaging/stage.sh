@@ -3,8 +3,8 @@ set -euo pipefail
 
 usage() {
     cat <<'TEXT'
-Lays the binary and its RDKit libraries out below FOLDER as a package has them: usr/bin/molsieve, and
-usr/lib/molsieve as the one place where it looks for them. Used by build-deb.sh and the Dockerfile.
+Lays the binary and its RDKit libraries out below FOLDER as in a package: usr/bin/molsieve, and
+usr/lib/molsieve, the one folder where the binary looks for them. Used by build-deb.sh and the Dockerfile.
 
 usage: packaging/stage.sh BINARY FOLDER
 
@@ -51,7 +51,7 @@ for library in "$libraries"/*; do strip --strip-unneeded "$library"; done
 # DT_RPATH, not DT_RUNPATH: it also serves the libraries that the libraries need. They have $ORIGIN.
 "$patchelf" --force-rpath --set-rpath /usr/lib/molsieve "$folder/usr/bin/molsieve"
 
-# Where it looks is not there yet, so try it with the folder named.
+# /usr/lib/molsieve does not exist here, so name the folder.
 missing=$(env -i LD_LIBRARY_PATH="$libraries" "$(command -v ldd)" "$folder/usr/bin/molsieve" |
     awk -v own="$libraries/" '/RDKit|boost/ && index($3, own) != 1 { print $1 }')
 [ -z "$missing" ] || die "libraries that are not in the package: $missing"

@@ -3,13 +3,13 @@ set -euo pipefail
 
 usage() {
     cat <<'TEXT'
-Compares the daemon with its OpenAPI document: schemathesis sends requests that the document allows and requests
-that it does not, and the document must describe every answer.
+Tests the daemon against its OpenAPI document: schemathesis sends requests that the document allows and requests
+that it does not. Every answer must be one that the document names.
 
 usage: scripts/api.sh [SEED]
 
-Does the set-up of scripts/test.sh and installs tests/api/requirements.txt into .venv-api/. Exits with 1 if there
-is a difference.
+Does the set-up of scripts/test.sh and installs tests/api/requirements.txt into .venv-api/. Ends with 1 if
+schemathesis finds anything.
 TEXT
 }
 

@@ -3,15 +3,20 @@ set -euo pipefail
 
 usage() {
     cat <<'TEXT'
-Kills a daemon, its workers, or both, with SIGKILL at random instants while 20 jobs are done.
+Kills a daemon, its job processes, or both, with SIGKILL at random instants while 20 jobs run.
 
 usage: scripts/daemon-kill.sh [KILLS] [SEED]
 
   KILLS  how many kills     (default: 100; about a second each)
   SEED   of the instants    (default: another one every time)
 
+<<<<<<< HEAD
+Does the set-up of scripts/test.sh and runs a test of the test suite with more kills and jobs. Ends with 1
+unless every job is done once, with the same bytes as an uninterrupted run.
+=======
 Does the set-up of scripts/test.sh and runs a test of tests/it/daemon.rs, which is part of the test suite, with
 more kills and jobs. Ends with 1 unless every job ends done, once, with the same bytes as an uninterrupted run.
+>>>>>>> next
 TEXT
 }
 
@@ -27,4 +32,4 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . scripts/setup.sh
 echo "seed $seed"
 MOLSIEVE_DAEMON_KILLS=$kills MOLSIEVE_KILL_SEED=$seed \
-    cargo test --release --locked --test it -- daemon::whatever_is_killed --nocapture
+    cargo test --release --locked --test it -- daemon::every_job_completes_once --nocapture

@@ -4,28 +4,28 @@ shopt -s inherit_errexit
 
 usage() {
     cat <<'TEXT'
-Proves on a library that the fast way of doing the chemistry gives what the reference gives.
+Compares the fast way of the chemistry with the reference over a library.
 
 usage: scripts/equal.sh [LIBRARY] [--rules FILE] [--kinds ROWS] [--rewrite SEED] [--threads N]
        scripts/equal.sh --generated SECONDS [--seed N] [--round N] [--threads N]
 
   LIBRARY         .smi, .csv … as molsieve reads them  (default: examples/natural_products.csv)
   --rules FILE    (default: the shipped rules; tests/oracle/ has five.toml and nasty_rules.toml)
-  --kinds ROWS    instead of LIBRARY, so many molecules of many kinds: stereo, isotopes, charges, salts,
+  --kinds ROWS    instead of LIBRARY, ROWS molecules of many kinds: stereo, isotopes, charges, salts,
                   Kekulé form, explicit hydrogens, macrocycles, metals, wildcards, and cases made by hand
                   (tests/oracle/kinds.py; takes a package of drug-like molecules from the package index)
   --rewrite SEED  first writes every SMILES anew in random order (LIBRARY is then lines of SMILES and id)
   --threads N     (default: the CPUs this process may use)
   --generated SECONDS
-                  instead of a library and rules: rounds of random rules on random molecules of all kinds, until so
-                  many seconds have passed. Each round is run three ways: fast, reference, and the plain loop in
-                  Python (tests/oracle/generated.py). A difference that repeating the loop in Python explains is
+                  instead of a library and rules: rounds of random rules on random molecules of all kinds, for
+                  SECONDS. Each round runs three ways: fast, reference, and the plain loop in Python
+                  (tests/oracle/generated.py). If repeating the loop in Python explains a difference, it is
                   RDKit's own and is only counted; any other is printed with a small molecule that shows it
   --seed N        of --generated: the same seed gives the same molecules and rules anywhere  (default: 1)
   --round N       of --generated: only this round, as a printed difference names it
 
 Without --generated, runs the job both ways and compares every row with its provenance, the rejects and the counts. Ends with
-1 if anything differs. Says beside how long the chemistry took each way.
+1 if anything differs. Also prints how long the chemistry took each way.
 
 MOLSIEVE  the binary to run  (default: target/release/molsieve)
 PYTHON    a Python with the packages of tests/oracle/requirements.txt (default: .venv, made when missing)

@@ -4,8 +4,8 @@ shopt -s inherit_errexit
 
 usage() {
     cat <<'TEXT'
-Fuzzes the readers of what comes from outside: requests to the daemon, rule files, libraries, SMILES for
-structure keys, and the files of a run that is gone on with (tests/fuzz).
+Fuzzes everything that reads bytes from outside: requests to the daemon, rule files, libraries, SMILES for
+structure keys, and the files of a run that resumes (tests/fuzz).
 
 usage: scripts/fuzz.sh [SECONDS] [TARGET…]
 
@@ -13,14 +13,18 @@ usage: scripts/fuzz.sh [SECONDS] [TARGET…]
   TARGET   what is fuzzed: request, rules, sealed, source_delimited, source_parquet,
            source_sdf, source_smiles, spill, structure_key   (default: all of them)
 
-Two targets run at a time. Each begins with tests/fuzz/corpus and tests/fuzz/findings; what it finds
-interesting is kept in the build folder (fuzz/corpus), from where the next run goes on, its log and
-its findings are beside that. Prints per target how many inputs were run and whether one was a
-finding: a panic, a failed check, 20 seconds for one input, or more than 2 GiB of memory. Ends with
-1 if there was any.
+Two targets run at a time. Each begins with tests/fuzz/corpus and tests/fuzz/findings. New inputs of
+interest go to the build folder (fuzz/corpus), where the next run begins; log and findings are beside
+them. Prints per target how many inputs were run and whether one was a finding: a panic, a failed check,
+20 seconds for one input, or more than 2 GiB of memory. Ends with 1 if there was any.
 
+<<<<<<< HEAD
+Fix a finding where the fault is, and put its input into tests/fuzz/findings/TARGET. The tests replay
+the inputs there.
+=======
 A finding is fixed where the fault is, and its input goes to tests/fuzz/findings/TARGET, from where
 the tests (tests/it/corpora.rs) replay it.
+>>>>>>> next
 
 FUZZ_JOBS         targets at a time   (default: 2)
 CARGO_TARGET_DIR  the build folder    (default: target)
@@ -41,7 +45,7 @@ bytes_max() {
     esac
 }
 
-# Builds with the nightly toolchain, or with the stable one told to take the flags of nightly.
+# Builds with the nightly toolchain, or with the stable one and RUSTC_BOOTSTRAP.
 cargo_fuzz() {
     if command -v rustup >/dev/null && rustup run nightly rustc --version >/dev/null 2>&1; then
         rustup run nightly cargo fuzz "$@"
@@ -50,8 +54,8 @@ cargo_fuzz() {
     fi
 }
 
-# The allocator stands in malloc's place and RDKit's libraries are not instrumented, so there is no
-# sanitizer; the Rust code has its assertions and overflow checks.
+# Without a sanitizer, because mimalloc replaces malloc and RDKit's libraries are not instrumented. The
+# Rust code has its assertions and overflow checks.
 build() {
     cargo_fuzz build --fuzz-dir tests/fuzz --sanitizer none --target-dir "$builds"
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Needs bash, coreutils, tar and gzip. No `set -e`: whatever a step does, the next one is started.
+# Needs bash, coreutils, tar and gzip. No `set -e`: the next step starts whatever the one before did.
 set -uo pipefail
 
 usage() {
@@ -22,9 +22,9 @@ usage: gpu-check.sh [--first | --second] [RESULTS]        (default: gpu-check)
   10   40 s, 20 s    bench of cpu, of wgpu
 
 --first does steps 1 to 5 (at most 4 minutes), --second does step 1 and 6 to 10 (at most 6.5 minutes).
-Without either, all steps are done in less than 8 minutes: a step gets at most what is left of them, and
-steps that are left then are skipped, which counts as a failure. A step that reaches its limit has hung and
-is killed. After two GPU steps in a row that hang, the other GPU steps are skipped.
+Without either, all steps run in less than 8 minutes: a step gets at most the time that is left, and steps
+without any time left are skipped, which counts as a failure. A step that reaches its limit has hung and is
+killed. After two GPU steps in a row that hang, the other GPU steps are skipped.
 
 RESULTS gets at most 8 files, less than 16 MiB together, written again after every step:
 
@@ -36,8 +36,8 @@ RESULTS gets at most 8 files, less than 16 MiB together, written again after eve
   bench.html           of step 6
 
 --second adds its lines to the summary.txt that --first has left in RESULTS.
-Ends with 0 if all is well, 1 if a step fails or there is no GPU, 2 for a wrong call. Steps whose tool is
-not there (ncu, compute-sanitizer, a Vulkan driver) are skipped; that is no failure.
+Ends with 0 if all is well, 1 if a step fails or there is no GPU, 2 for a wrong call. Steps whose tool
+is missing (ncu, compute-sanitizer, a Vulkan driver) are skipped; that is no failure.
 
 Variables:
   MOLSIEVE                the binary to run, in place of the pack's
@@ -110,7 +110,7 @@ note() {
     echo "$line"
     write_summary
 }
-# A log that is too large loses its middle.
+# Cuts the middle out of a log that is too large.
 shorten() {
     local log=$1 bytes
     bytes=$(stat -c %s "$log" 2>/dev/null || echo 0)
@@ -196,8 +196,8 @@ show_threads() {
     done
 } 2>/dev/null
 
-# watch SECONDS STEP: waits for `child`, with an eye on its memory; what it does short of its limit is kept.
-# One that even SIGKILL does not end, in a driver that waits for ever, is left behind.
+# watch SECONDS STEP: waits for `child`, measures its memory, and records its threads shortly before its limit.
+# Leaves a process behind that even SIGKILL does not end, in a driver that waits for ever.
 watch() {
     local limit=$1 began=$SECONDS shown=
     while kill -0 "$child" 2>/dev/null; do
@@ -213,7 +213,7 @@ watch() {
     done
     wait "$child"
 } 2>/dev/null
-# What tells why a GPU step has hung.
+# Traces that show why a GPU step has hung.
 keep_traces() {
     timeout -k 2 8 nvidia-smi -q -d UTILIZATION,MEMORY,ECC,PIDS,PAGE_RETIREMENT >"$logs/$1.nvidia-smi" 2>&1
     timeout -k 2 5 dmesg 2>&1 | tail -n 60 >"$logs/$1.dmesg"
@@ -305,7 +305,7 @@ finish() {
 }
 trap 'rm -rf "$work" "$results/.part"' EXIT
 trap stop TERM INT HUP
-# That nobody reads standard output any more is no reason to stop.
+# Go on even if nobody reads standard output any more.
 trap : PIPE
 
 # ── The binary and its files ─────────────────────────────────────────────────────────────────────────────────
@@ -324,7 +324,7 @@ find_binary() {
     finish
 }
 
-# begin: the head of the summary; what an earlier check has left under these names goes.
+# begin: writes the head of the summary and removes the files of an earlier check.
 begin() {
     if [ "$half" = second ]; then
         [ ! -f "$results/summary.txt" ] || mapfile -t summary <"$results/summary.txt"
@@ -371,7 +371,7 @@ show_facts() {
 export -f show_facts
 export work
 
-# The plan opens no device: it tells at once what is missing. Its text has what a job on cuda may take.
+# The plan opens no device, so it reports at once what is missing. Its text has the memory of a job on cuda.
 plan_names_device() {
     [[ $(contents "$logs/1-cuda.out") =~ \"engine_chosen\":\"([^\"]*) ]] && words=${BASH_REMATCH[1]}
 }
@@ -409,7 +409,7 @@ bench() {
     step "$on" "$step" "$limit" "$binary" bench --engine "$engine" --seconds "$seconds" \
         --max-filter "$filter" --json "$@"
 }
-# What a bench makes of its figures, sentence by sentence.
+# The conclusions of a bench, one sentence per line.
 add_sentences() {
     local sentences line
     sentences=$(contents "$1")
@@ -446,7 +446,7 @@ other_benches() {
 
 # ── 5: jobs ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-# A job that ends on another engine than it was told to has failed.
+# A job fails if it ends on another engine than the one it was given.
 job_kept_engine() {
     local manifest part engine=${job##*-}
     manifest=$(contents "$work/jobs/$job/manifest.json")

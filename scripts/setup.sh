@@ -1,11 +1,11 @@
-# Sourced by the other scripts: makes sure that everything molsieve is built with is there.
+# Sourced by the other scripts: installs what molsieve is built with, where it is missing.
 #
 # - system packages: a C++20 compiler, Python with pip and venv (apt-get, on Debian and Ubuntu)
 # - Rust, with rustup where it is missing or too old
 # - RDKit 2025.03, laid out in .rdkit/ from pinned Python wheels; or, with RDKIT_PREFIX set, the RDKit
 #   that is installed there (a conda environment, or /usr on Debian 13)
 #
-# Does nothing where nothing is missing. Leaves CONDA_PREFIX set, the variable that the build reads.
+# Sets CONDA_PREFIX, which the build reads.
 # shellcheck shell=bash
 
 RUST_MINIMUM=1.91
@@ -26,7 +26,7 @@ apt_install() {
         "$@" >/dev/null
 }
 
-# A Vulkan driver that is a program, for the tests of the wgpu engine. Nothing else needs it.
+# lavapipe, a Vulkan driver in software, for the tests of the engine wgpu. Nothing else needs it.
 install_lavapipe() {
     compgen -G '/usr/share/vulkan/icd.d/lvp_icd*.json' >/dev/null ||
         apt_install mesa-vulkan-drivers libvulkan1
@@ -39,7 +39,8 @@ install_packages() {
     command -v python3 >/dev/null || missing+=(python3)
     python3 -c 'import pip' 2>/dev/null || missing+=(python3-pip)
     python3 -c 'import venv, ensurepip' 2>/dev/null || missing+=(python3-venv)
-    command -v cargo >/dev/null || command -v curl >/dev/null || missing+=(curl ca-certificates)
+    # For rustup, and for the test that runs the commands shown in docs/.
+    command -v curl >/dev/null || missing+=(curl ca-certificates)
     [ ${#missing[@]} = 0 ] && return
     apt_install "${missing[@]}"
 }

@@ -1,13 +1,12 @@
-//! Rule files: reading TOML, YAML, CSV and TSV into a [`RuleSet`] that holds no doubtful rule.
+//! Reads rule files (TOML, YAML, CSV, TSV) into a checked [`RuleSet`].
 //!
-//! Everything about a rule that can be told without RDKit is checked here, once: that its name is
-//! one and is unique over all files, that its SMIRKS is one reaction of one reactant with balanced
-//! brackets, that nothing is misspelt, empty or over a limit. Whether RDKit accepts the SMIRKS, the
-//! patterns and the examples is found out by who compiles them; [`Rule::refusal`] then makes an
-//! error that points into the file just as those here do.
+//! This module makes every check that needs no RDKit, once: each name is valid and unique over all files, each
+//! SMIRKS is one reaction of one reactant with balanced brackets, and no key is unknown, no value empty or over
+//! a limit. `chem` compiles the rules and finds what RDKit refuses; [`Rule::refusal`] turns that into an error
+//! with a position in the file, like the errors of this module.
 //!
-//! A file is read whole, and at most [`RULE_FILE_BYTES_MAX`] of it; the parsers' own trees take
-//! several times that. All lengths are in bytes; lines and columns count from 1.
+//! A file of more than [`RULE_FILE_BYTES_MAX`] is refused; the parsers' trees take several times the size of the
+//! file. All lengths are in bytes; lines and columns count from 1.
 
 mod error;
 mod format_table;
@@ -15,13 +14,13 @@ mod format_toml;
 mod format_yaml;
 mod place;
 mod record;
+mod rule;
 mod smirks;
 mod source;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
-use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -29,87 +28,22 @@ use std::sync::Arc;
 
 pub use error::{RuleError, RuleFault};
 pub use place::{Position, TextPlace};
+pub use rule::{Example, Origin, Rule, RulePart};
 use source::{Format, Source};
 
 pub use crate::limits::{
     ERRORS_MAX, LABEL_BYTES_MAX, NAME_BYTES_MAX, RULE_FILE_BYTES_MAX, RULES_MAX, SMIRKS_BYTES_MAX,
 };
 
-/// The rules of a job in the order of the files given and within each: well-formed, at most
-/// [`RULES_MAX`], their names unique. It is empty only for a job without rules, which cleans a
-/// library.
+/// The rules of a job, in the order of the files and within each file. They are well-formed, at most
+/// [`RULES_MAX`], and their names are unique. Only a job that cleans a library has an empty set.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RuleSet {
     rules: Vec<Rule>,
 }
 
-/// A reaction rule: what it is called, what it does, to what, and where it was read.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Rule {
-    /// Unique; 1 to [`NAME_BYTES_MAX`] bytes, no control characters, no blank at either end.
-    pub name: String,
-    /// Visible ASCII with exactly one `>>`, one reactant and one or more products.
-    pub smirks: String,
-    /// For people.
-    pub label: Option<String>,
-    /// From `tags` and `scope_classes`, in the order of the file.
-    pub tags: Vec<String>,
-    /// SMARTS; the atoms they match are protected from the rule.
-    pub exclude: Vec<String>,
-    /// SMARTS (`require` or `query_smarts`); the rule is applied only to parents that match it.
-    pub require: Option<String>,
-    /// Whether the rule is applied to the parent with its hydrogens as atoms (RDKit's `AddHs`), which are
-    /// taken out of each product again (`RemoveHs`).
-    pub add_hydrogens: bool,
-    /// What the rule is known to make, for `molsieve rules check`.
-    pub examples: Vec<Example>,
-    /// Where it was read.
-    pub origin: Origin,
-}
-
-/// A parent and everything that the rule makes of it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Example {
-    /// SMILES of the parent.
-    pub from: String,
-    /// SMILES of the products; none if the rule must leave the parent alone.
-    pub to: Vec<String>,
-    /// 1-based line of the example.
-    pub line: usize,
-    /// 1-based column of the example.
-    pub column: usize,
-}
-
-/// Where the parts of a rule stand in its file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Origin {
-    /// The file, as it was named.
-    pub file: Arc<Path>,
-    /// Of the name.
-    pub name: Position,
-    /// Of every byte of the SMIRKS.
-    pub smirks: TextPlace,
-    /// Of each of [`Rule::exclude`].
-    pub exclude: Vec<TextPlace>,
-    /// Of [`Rule::require`].
-    pub require: Option<TextPlace>,
-}
-
-/// A part of a rule that only RDKit can judge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RulePart {
-    /// The SMIRKS.
-    Smirks,
-    /// The SMARTS that a parent must match.
-    Require,
-    /// One of the SMARTS that protect atoms, by its index.
-    Exclude(usize),
-    /// One of the examples, by its index.
-    Example(usize),
-}
-
 impl RuleSet {
-    /// The rules of all files. No files, no rules.
+    /// Loads the rules of all files; without files the set is empty.
     ///
     /// # Errors
     /// The first fault found, in the order of the files.
@@ -119,21 +53,21 @@ impl RuleSet {
         loader.finish()
     }
 
-    /// Every rule that could be read, and every error found on the way: at most [`ERRORS_MAX`],
-    /// and one more that says so.
+    /// Loads every valid rule and collects the errors: at most [`ERRORS_MAX`], and then one that says that there
+    /// are more.
     pub fn load_all(files: &[PathBuf]) -> (Vec<Rule>, Vec<RuleError>) {
         let (rules, errors, _) = Self::load_counted(files);
         (rules, errors)
     }
 
-    /// As [`RuleSet::load_all`], and how many rules there are with those that can't be used.
+    /// Like [`RuleSet::load_all`]; also returns the number of rules, invalid ones included.
     pub fn load_counted(files: &[PathBuf]) -> (Vec<Rule>, Vec<RuleError>, usize) {
         let mut loader = Loader::new(ERRORS_MAX);
         files.iter().for_each(|file| loader.file(file));
         (loader.rules, loader.errors, loader.rules_seen)
     }
 
-    /// The rules of one text; `file` gives it a name for messages and, by its extension, a format.
+    /// Parses the rules in `text`; `file` is its name in messages, and its extension gives the format.
     ///
     /// # Errors
     /// The first fault found.
@@ -143,17 +77,17 @@ impl RuleSet {
         loader.finish()
     }
 
-    /// No rules: the job cleans a library.
+    /// The empty set: the job cleans a library.
     pub fn empty() -> RuleSet {
         RuleSet::default()
     }
 
-    /// In the order in which they are applied.
+    /// The rules, in the order in which they are applied.
     pub fn rules(&self) -> &[Rule] {
         &self.rules
     }
 
-    /// How many rules.
+    /// Number of rules.
     pub fn len(&self) -> usize {
         self.rules.len()
     }
@@ -164,56 +98,16 @@ impl RuleSet {
     }
 }
 
-/// `FILE:LINE:COLUMN` of the SMIRKS.
-impl fmt::Display for Origin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Position { line, column } = self.smirks.start();
-        let file = error::printable(&self.file.to_string_lossy());
-        write!(f, "{file}:{line}:{column}")
-    }
-}
-
-impl Rule {
-    /// An error in a part that is well-formed but that RDKit refuses, or whose outcome is wrong.
-    /// `byte` is where in the part's text, if that is known; an example has one place only.
-    pub fn refusal(&self, part: RulePart, byte: Option<usize>, message: &str) -> RuleError {
-        let byte = byte.unwrap_or(0);
-        let place = |place: Option<&TextPlace>| place.map(|place| place.at(byte));
-        let (key, position) = match part {
-            RulePart::Smirks => ("smirks", place(Some(&self.origin.smirks))),
-            RulePart::Require => ("require", place(self.origin.require.as_ref())),
-            RulePart::Exclude(index) => ("exclude", place(self.origin.exclude.get(index))),
-            RulePart::Example(index) => {
-                let example = self.examples.get(index);
-                let position = example.map(|Example { line, column, .. }| Position {
-                    line: *line,
-                    column: *column,
-                });
-                ("examples", position)
-            }
-        };
-        RuleError {
-            file: self.origin.file.clone(),
-            position: Some(position.unwrap_or(self.origin.name)),
-            rule: Some(self.name.as_str().into()),
-            fault: RuleFault::Refused {
-                key,
-                message: error::printable(message),
-            },
-        }
-    }
-}
-
-/// Gathers rules and errors over several files.
+/// Collects rules and errors over several files.
 struct Loader {
     rules: Vec<Rule>,
     errors: Vec<RuleError>,
     errors_max: usize,
-    /// Where each name was first given.
+    /// File and line of the first use of each name.
     names: HashMap<String, (Arc<Path>, usize)>,
     /// Rules seen, faulty ones included.
     rules_seen: usize,
-    /// Set when a limit of the whole was reached.
+    /// Set when the limit on rules or on errors is reached.
     stopped: bool,
 }
 
@@ -299,9 +193,9 @@ impl Loader {
             return;
         }
         self.rules_seen += 1;
-        let outcome = record::read_rule(source, file, node);
-        let name = outcome.named.as_ref().map(|(name, _)| name.as_str());
-        let repeats = outcome.named.as_ref().and_then(|(name, position)| {
+        let parsed = record::read_rule(source, file, node);
+        let name = parsed.named.as_ref().map(|(name, _)| name.as_str());
+        let repeats = parsed.named.as_ref().and_then(|(name, position)| {
             let (first_file, first_line) = self.names.get(name)?.clone();
             let fault = RuleFault::DuplicateName {
                 first_file,
@@ -310,16 +204,16 @@ impl Loader {
             Some((*position, fault))
         });
         let is_repeated = repeats.is_some();
-        for (position, fault) in repeats.into_iter().chain(outcome.faults) {
+        for (position, fault) in repeats.into_iter().chain(parsed.faults) {
             self.fault(file, Some(position), name, fault);
         }
         if is_repeated {
             return;
         }
-        if let Some((name, position)) = outcome.named {
+        if let Some((name, position)) = parsed.named {
             self.names.insert(name, (file.clone(), position.line));
         }
-        self.rules.extend(outcome.rule);
+        self.rules.extend(parsed.rule);
     }
 
     fn fault(
@@ -364,7 +258,7 @@ fn format_of(file: &Path) -> Option<Format> {
     }
 }
 
-/// The file's text. A file of unknown format isn't opened: it may be anything.
+/// The file's text. A file of unknown format is not opened, because it could be a device or very large.
 fn read_text(file: &Path) -> Result<String, (Option<Position>, RuleFault)> {
     let format = format_of(file).ok_or((None, RuleFault::UnknownFormat))?;
     let unreadable = |error: std::io::Error| {

@@ -120,7 +120,7 @@ def transform(batch):
         if parent is None:
             continue
         distinct = set()
-        # RDKit stops at 1,000 outcomes unless told otherwise; molsieve does not.
+        # RDKit stops at 1,000 outcomes by default; molsieve does not.
         for outcome in _reaction.RunReactants((parent,), maxProducts=1_000_000):
             for product in outcome:
                 try:

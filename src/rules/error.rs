@@ -1,4 +1,4 @@
-//! What can be wrong with a rule file: where it is ([`RuleError`]) and what it is ([`RuleFault`]).
+//! Errors in rule files: a fault ([`RuleFault`]) and its place ([`RuleError`]).
 
 use std::fmt;
 use std::path::Path;
@@ -6,17 +6,17 @@ use std::sync::Arc;
 
 use super::place::Position;
 
-/// Characters of foreign text (a parser's message, a key, a name) that a message repeats.
+/// Maximum number of characters that a message quotes from a parser's message, a key or a name.
 const QUOTED_CHARS_MAX: usize = 200;
 
-/// A fault and where it is. Displays as one line: `rules.toml:12:10: rule "x": …`.
+/// A fault and its place. Displays as one line: `rules.toml:12:10: rule "x": …`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RuleError {
-    /// The rule file, as it was named.
+    /// The rule file, as given.
     pub file: Arc<Path>,
-    /// Where in the file; `None` when the fault is the file's as a whole.
+    /// The position in the file; `None` if the fault concerns the file as a whole.
     pub position: Option<Position>,
-    /// The name of the rule that it is in, where that is known.
+    /// The name of the faulty rule, if known.
     pub rule: Option<Box<str>>,
     /// What is wrong.
     pub fault: RuleFault,
@@ -48,50 +48,50 @@ pub enum RuleFault {
         /// The operating system's message.
         reason: String,
     },
-    /// The file holds bytes that are not UTF-8.
+    /// The file is not UTF-8.
     #[error("isn't UTF-8 text; save it as UTF-8")]
     NotUtf8,
-    /// The file is larger than [`super::RULE_FILE_BYTES_MAX`].
+    /// The file is larger than [`RULE_FILE_BYTES_MAX`](crate::limits::RULE_FILE_BYTES_MAX).
     #[error("is larger than {bytes_max} bytes, the most a rule file may have")]
     FileTooLarge {
         /// The limit.
         bytes_max: usize,
     },
-    /// The file's extension is none of those that name a format.
+    /// The file's extension names no known format.
     #[error("has an unknown extension; rule files end in .toml, .yaml, .yml, .csv or .tsv")]
     UnknownFormat,
     /// The file is not well-formed TOML, YAML, CSV or TSV.
     #[error("{message}")]
     Syntax {
-        /// The parser's own message, made one line.
+        /// The parser's message, on one line.
         message: String,
     },
     /// The file is well-formed and holds no rule.
     #[error("holds no rules")]
     NoRules,
-    /// The files together hold more than [`super::RULES_MAX`] rules.
+    /// The files together hold more than [`RULES_MAX`](crate::limits::RULES_MAX) rules.
     #[error("has more than {rules_max} rules in all; the rest of the file wasn't read")]
     TooManyRules {
         /// The limit.
         rules_max: usize,
     },
-    /// More than [`super::ERRORS_MAX`] errors were found; the others are not listed.
+    /// More than [`ERRORS_MAX`](crate::limits::ERRORS_MAX) errors were found; the others are not listed.
     #[error("has more errors than the {errors_max} listed; correct these first")]
     TooManyErrors {
         /// The limit.
         errors_max: usize,
     },
-    /// A key (or a CSV column) that means nothing here.
+    /// An unknown key or CSV column.
     #[error("unknown key \"{}\"; {}", printable(key), suggestion(*nearest, known))]
     UnknownKey {
-        /// The key as it stands in the file.
+        /// The key as written in the file.
         key: String,
-        /// The known key that it resembles, if it does.
+        /// The known key that it resembles, if any.
         nearest: Option<&'static str>,
-        /// Every key that could stand here.
+        /// All known keys.
         known: &'static [&'static str],
     },
-    /// Two keys (or CSV columns) of one rule that say the same thing.
+    /// Two keys or CSV columns of one rule with the same meaning.
     #[error("\"{key}\" repeats \"{first}\"; keep one of them")]
     RepeatedKey {
         /// The second key.
@@ -99,20 +99,20 @@ pub enum RuleFault {
         /// The first one.
         first: String,
     },
-    /// A rule without its name or SMIRKS, an example without one of its ends.
+    /// A rule without name or SMIRKS, or an example without `from` or `to`.
     #[error("\"{key}\" is missing")]
     MissingKey {
         /// The key that is missing.
         key: &'static str,
     },
-    /// A value of another type than the key takes.
+    /// A value of the wrong type.
     #[error("\"{}\" must be {expected}, not {found}", printable(key))]
     WrongType {
-        /// The key, or what the value stands for.
+        /// The key, or the role of the value.
         key: String,
-        /// What it takes.
+        /// The expected type.
         expected: &'static str,
-        /// What it was given.
+        /// The type found.
         found: &'static str,
     },
     /// A value that is empty or blank.
@@ -121,7 +121,7 @@ pub enum RuleFault {
         /// The key.
         key: &'static str,
     },
-    /// A value above its limit.
+    /// A value over its length limit.
     #[error("\"{key}\" has {bytes} bytes; the most is {bytes_max}")]
     TooLong {
         /// The key.
@@ -131,7 +131,7 @@ pub enum RuleFault {
         /// Its limit.
         bytes_max: usize,
     },
-    /// A rule bears the name of an earlier one, in this file or another.
+    /// A rule has the name of an earlier rule in this file or another.
     #[error("another rule has this name: {}:{first_line}", printable(&first_file.to_string_lossy()))]
     DuplicateName {
         /// The file of the earlier rule.
@@ -196,7 +196,7 @@ pub enum RuleFault {
     /// A SMIRKS with a `.` between reactants, at the position of that `.`.
     #[error("the SMIRKS has two reactants; molsieve applies rules to one molecule at a time")]
     TwoReactants,
-    /// RDKit (or a check that needs it) refuses a part of a rule that is well-formed here.
+    /// RDKit, or a check that needs it, refuses a well-formed part of a rule.
     #[error("\"{key}\": {message}")]
     Refused {
         /// The key.
@@ -206,9 +206,8 @@ pub enum RuleFault {
     },
 }
 
-/// Makes foreign text fit to stand in a one-line message: control characters and line breaks
-/// become blanks, runs of blanks one blank, and the end is cut off (with `…`) after
-/// `QUOTED_CHARS_MAX` characters.
+/// Makes quoted text fit a one-line message: control characters and line breaks become blanks, runs of blanks become
+/// one, and text after `QUOTED_CHARS_MAX` characters is replaced by `…`.
 pub(super) fn printable(text: &str) -> String {
     let mut line = String::new();
     let blank = |c: char| c.is_whitespace() || is_control(c);
@@ -226,7 +225,7 @@ pub(super) fn printable(text: &str) -> String {
     line
 }
 
-/// Whether a character would break or disturb a line of output.
+/// Whether a character would break a line of output.
 pub(super) fn is_control(character: char) -> bool {
     character.is_control() || matches!(character, '\u{2028}' | '\u{2029}')
 }

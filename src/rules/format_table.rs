@@ -1,4 +1,4 @@
-//! Reads CSV and TSV into the common tree: the header gives the keys, each row is one rule.
+//! Reads CSV and TSV into the common tree: the header gives the keys, and each row is one rule.
 
 use csv::{ReaderBuilder, StringRecord};
 
@@ -6,9 +6,9 @@ use super::error::RuleFault;
 use super::place::Position;
 use super::record::{self, COLUMN_KEYS};
 use super::source::{Entry, Node, Source, Value};
-use super::{ERRORS_MAX, RULES_MAX};
+use crate::limits::{ERRORS_MAX, RULES_MAX};
 
-/// The columns that no file can do without.
+/// The required columns.
 const REQUIRED: [&str; 2] = ["name", "smirks"];
 
 type Fault = (Position, RuleFault);
@@ -19,10 +19,11 @@ struct Cell {
     at: usize,
 }
 
-/// The file as a list of tables, and the faults of the header and of rows that had to be left out.
-/// Empty cells are left out too, unless a rule can't do without them.
+/// The file as a list of tables, and the faults of the header and of skipped rows. Empty cells are skipped too, unless
+/// the column is required.
 ///
-/// The header tells the delimiter; `usual` is that of the extension. Excel's first line `sep=;` is no header.
+/// The delimiter comes from the header; `usual` is the delimiter of the extension. Excel's first line `sep=;` is no
+/// header.
 pub(super) fn read(source: &Source<'_>, usual: u8) -> (Node, Vec<Fault>) {
     let (begin, delimiter) = delimiter(source.text, usual);
     let mut reader = ReaderBuilder::new()
@@ -34,7 +35,7 @@ pub(super) fn read(source: &Source<'_>, usual: u8) -> (Node, Vec<Fault>) {
     let mut header: Option<Vec<Option<String>>> = None;
     let mut rules = Vec::new();
     let mut faults = Vec::new();
-    // One row more than may be is read, so that the reader of the tree says so.
+    // Read one row over the limit, so that the caller reports it.
     while rules.len() <= RULES_MAX && faults.len() <= ERRORS_MAX {
         match reader.read_record(&mut record) {
             Ok(true) => {}
@@ -66,14 +67,14 @@ pub(super) fn read(source: &Source<'_>, usual: u8) -> (Node, Vec<Fault>) {
     (Node { at: 0, value }, faults)
 }
 
-/// Rows that [`read`] could make no rule of.
+/// Number of rows that [`read`] skipped.
 pub(super) fn rows_left_out((_, faults): &(Node, Vec<Fault>)) -> usize {
     let in_row = |fault: &&Fault| matches!(fault.1, RuleFault::Syntax { .. });
     faults.iter().filter(in_row).count()
 }
 
-/// Where the header begins, and what separates its fields: what Excel says in a line `sep=;`, or that of
-/// which the header names most columns.
+/// The byte offset of the header and the delimiter: from Excel's line `sep=;`, or the one that splits the header into
+/// the most known columns.
 fn delimiter(text: &str, usual: u8) -> (usize, u8) {
     const ALL: [u8; 4] = [b',', b';', b'\t', b'|'];
     let blank = |line: &str| line.trim().is_empty();
@@ -101,13 +102,13 @@ fn delimiter(text: &str, usual: u8) -> (usize, u8) {
             .filter(|field| COLUMN_KEYS.contains(&key(field).as_str()))
             .count()
     };
-    // Of those that name as many, the usual one.
+    // Among equals prefer the usual one.
     let best = ALL.into_iter().max_by_key(|d| (known(*d), *d == usual));
     (begin, best.unwrap_or(usual))
 }
 
-/// The key of each column, `None` for one whose fault is reported. No columns at all when one is
-/// missing that every rule needs: each row would only repeat that.
+/// The key of each column; `None` for a column with a fault. Without a required column the result is `None`, because
+/// each row would only repeat the fault.
 fn columns(
     source: &Source<'_>,
     cells: Vec<Cell>,
@@ -160,12 +161,12 @@ fn row(source: &Source<'_>, columns: &[Option<String>], cells: Vec<Cell>) -> Res
     Ok(Node { at, value })
 }
 
-/// The cells of a row with their places, which the parser doesn't tell: found again by walking the
-/// row's bytes, since a cell is either as it is or between quotes with quotes doubled.
+/// The cells of a row with their byte offsets. The parser doesn't report offsets, so this function walks the bytes of the
+/// row: a cell is either plain or quoted with doubled quotes.
 ///
 /// # Errors
-/// A quoted cell that goes on behind its closing quote, or that has none. The parser lets both
-/// pass; here the second would swallow the rest of the file.
+/// A quoted cell continues after its closing quote, or has none. The parser accepts both, but an unclosed quote would
+/// swallow the rest of the file.
 fn cells(
     source: &Source<'_>,
     begin: usize,
@@ -175,7 +176,7 @@ fn cells(
     let bytes = source.text.as_bytes();
     let start = record.position().map_or(0, csv::Position::byte);
     let mut at = begin.saturating_add(usize::try_from(start).unwrap_or(usize::MAX));
-    // The parser counts the end of the row before, and empty rows, to this one.
+    // The parser counts the previous line end and empty rows to this row.
     while matches!(bytes.get(at), Some(b'\r' | b'\n')) {
         at += 1;
     }

@@ -5,16 +5,16 @@ use std::fmt;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{Span, Spanned};
 
-use super::RULE_FILE_BYTES_MAX;
 use super::error::{RuleFault, printable};
 use super::place::Position;
 use super::source::{Entry, Node, Source, Value};
+use crate::limits::RULE_FILE_BYTES_MAX;
 
 /// The whole file as one node; an empty file is [`Value::Null`].
 ///
 /// # Errors
-/// The first syntax error. So is more text than a file may have, which only aliases can bring
-/// about, and reaching the parser's own limits on depth (64) and nodes (250,000).
+/// The first syntax error. Also: text over the file limit, which only aliases can cause, and the parser's limits on
+/// depth (64) and nodes (250,000).
 pub(super) fn read(source: &Source<'_>) -> Result<Node, (Position, RuleFault)> {
     // `yes` and `no` are words (a tag, say), not truth values, as in YAML 1.2.
     let options = serde_saphyr::options! {
@@ -23,7 +23,7 @@ pub(super) fn read(source: &Source<'_>) -> Result<Node, (Position, RuleFault)> {
         emit_comments: false,
     };
     serde_saphyr::from_str_with_options(source.text, options).map_err(|error| {
-        // Not the parser's line and column: it counts lone carriage returns as line ends too.
+        // The parser's line and column can't be used: it counts lone carriage returns as line ends.
         let span = error.location().map(|location| location.span());
         let position = source.position(span.map_or(0, |span| start(source.text, span)));
         let message = message(&error, source, position);
@@ -31,7 +31,7 @@ pub(super) fn read(source: &Source<'_>) -> Result<Node, (Position, RuleFault)> {
     })
 }
 
-/// Byte offset of a span. Of a syntax error the parser knows the offset in characters only.
+/// Byte offset of a span. For a syntax error the parser gives an offset in characters only.
 fn start(source: &str, span: Span) -> usize {
     let from_characters = || source.char_indices().nth(index(span.offset()));
     match span.byte_offset() {
@@ -40,13 +40,13 @@ fn start(source: &str, span: Span) -> usize {
     }
 }
 
-/// An offset as an index; one beyond any text that fits in memory is behind its end.
+/// An offset as an index, saturating.
 fn index(offset: u64) -> usize {
     usize::try_from(offset).unwrap_or(usize::MAX)
 }
 
-/// The parser's message without the position (which is said already) and without advice to
-/// programmers, and with advice where SMIRKS go wrong most often.
+/// The parser's message without its position (the error shows it already) and without advice to programmers, and with
+/// advice on the most frequent mistake with SMIRKS.
 fn message(error: &serde_saphyr::Error, source: &Source<'_>, position: Position) -> String {
     let text = match error.without_snippet() {
         serde_saphyr::Error::MultipleDocuments { .. } => {
@@ -76,7 +76,7 @@ impl<'de> Deserialize<'de> for Node {
     }
 }
 
-/// Byte offset of a node where it is defined (an alias points to its anchor).
+/// Byte offset of the definition of a node (of an alias: its anchor).
 fn offset<T>(spanned: &Spanned<T>) -> usize {
     let byte = spanned.defined.span().byte_offset();
     byte.map_or(0, index)

@@ -1,14 +1,23 @@
-//! Where things stand in a rule file.
+//! Positions in a rule file.
 //!
-//! Lines and columns count from 1; a column counts characters (not bytes) and a byte order mark
-//! counts for nothing. Texts are kept with a [`TextPlace`], which finds any byte of the decoded
-//! text in the file again, through quotes, escapes, indentation and line folding.
+//! Lines and columns count from 1. A column counts characters, not bytes; a byte order mark does not count. Each
+//! text is stored with a [`TextPlace`], which maps any byte of the decoded text to its position in the file,
+//! through quotes, escapes, indentation and line folding.
 
 use std::sync::Arc;
 
-use super::source::Quoting;
+/// How a text is quoted in its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Quoting {
+    /// Without escapes.
+    Plain,
+    /// With backslash escapes.
+    Backslash,
+    /// With this quote doubled.
+    Doubled(char),
+}
 
-/// A place in a rule file: 1-based line, 1-based column in characters.
+/// A position in a rule file: 1-based line, 1-based column in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
     /// 1-based.
@@ -17,14 +26,14 @@ pub struct Position {
     pub column: usize,
 }
 
-/// Where a decoded text stands in its file.
+/// The place of a decoded text in its file.
 ///
-/// Exact for plain and quoted texts of every format, escapes included. In a YAML block or folded
-/// text whose line breaks were changed in decoding, positions are exact within a line; where the
-/// two forms can't be aligned at all, they are counted on from the last place where they could.
+/// Positions are exact for plain and quoted texts of every format, escapes included. In a YAML block or folded
+/// text whose line breaks changed in decoding, they are exact within a line. Where text and file can't be
+/// aligned, positions count on from the last aligned character.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TextPlace {
-    /// Decoded bytes before the text begins: blanks trimmed off, list items before this one.
+    /// Decoded bytes before the text: trimmed blanks and earlier list items.
     skipped_bytes: usize,
     /// Never empty, ascending in `text_byte`, the first at 0.
     runs: Arc<[Run]>,
@@ -38,13 +47,13 @@ struct Run {
 }
 
 impl TextPlace {
-    /// The place of the text's first character.
+    /// The position of the first character.
     pub fn start(&self) -> Position {
         self.at(0)
     }
 
-    /// The place of the character at `byte` of the (ASCII) text. The end of the text, and any byte
-    /// behind it, are counted on from the last known place.
+    /// The position of the character at `byte` of the (ASCII) text. For the end of the text and beyond, it
+    /// counts on from the last known position.
     pub fn at(&self, byte: usize) -> Position {
         let byte = byte.saturating_add(self.skipped_bytes);
         let after = self.runs.partition_point(|run| run.text_byte <= byte);
@@ -55,7 +64,7 @@ impl TextPlace {
         }
     }
 
-    /// The place of the text that is left when `bytes` are cut off its front.
+    /// The place of the rest of the text after its first `bytes` bytes.
     pub(super) fn skip(&self, bytes: usize) -> TextPlace {
         TextPlace {
             skipped_bytes: self.skipped_bytes + bytes,
@@ -63,7 +72,7 @@ impl TextPlace {
         }
     }
 
-    /// Aligns `text` with the file, whose bytes from `raw_at` on it was decoded from.
+    /// Aligns `text` with the bytes of the file from which it was decoded, beginning at `raw_at`.
     pub(super) fn align(
         text: &str,
         file: &str,

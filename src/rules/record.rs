@@ -1,15 +1,16 @@
-//! From the tree of a file to rules: every check that needs no RDKit, each fault with its place.
+//! Turns the tree of a file into rules and makes every check that needs no RDKit. Each fault has a position.
 
 use std::path::Path;
 use std::sync::Arc;
 
 use super::error::{RuleFault, is_control};
 use super::place::Position;
+use super::rule::{Example, Origin, Rule};
 use super::smirks::{check_characters, check_smarts, check_smirks};
 use super::source::{Entry, Format, Node, Placed, Source, Value};
-use super::{Example, LABEL_BYTES_MAX, NAME_BYTES_MAX, Origin, Rule, SMIRKS_BYTES_MAX};
+use crate::limits::{LABEL_BYTES_MAX, NAME_BYTES_MAX, SMIRKS_BYTES_MAX};
 
-/// Every key of a rule, the one that a table has no column for last.
+/// Every key of a rule; last the key for which a table has no column.
 pub(super) const RULE_KEYS: &[&str] = &[
     "name",
     "smirks",
@@ -34,7 +35,7 @@ const LIST_KEYS: &[&str] = &["rule", "rules", "reactions"];
 
 const EXAMPLE_KEYS: &[&str] = &["from", "to"];
 
-/// The rules of a file, as nodes yet to be read.
+/// The nodes of a file that hold one rule each.
 pub(super) fn rule_nodes(
     source: &Source<'_>,
     document: Node,
@@ -69,7 +70,7 @@ pub(super) fn rule_nodes(
 
 /// The fault of a key that isn't among `known`.
 pub(super) fn unknown_key(key: &str, known: &'static [&'static str]) -> RuleFault {
-    // Few enough changes that another key is meant: one in three characters.
+    // A key within one edit per three characters is likely a misspelling.
     let distance = |known: &&&str| strsim::osa_distance(key, known);
     let near = known.iter().min_by_key(distance);
     let nearest =
@@ -81,39 +82,39 @@ pub(super) fn unknown_key(key: &str, known: &'static [&'static str]) -> RuleFaul
     }
 }
 
-/// What came of one node.
+/// The result of reading one node.
 #[derive(Default)]
-pub(super) struct Outcome {
-    /// The rule's name and where it stands, once it is known to be a name.
+pub(super) struct ParsedRule {
+    /// The rule's name and its position, if the name is valid.
     pub named: Option<(String, Position)>,
-    /// The rule, when it has no faults.
+    /// The rule, if it has no faults.
     pub rule: Option<Rule>,
-    /// In the order of the file.
+    /// The faults, in the order of the file.
     pub faults: Vec<(Position, RuleFault)>,
 }
 
 /// Reads one rule of a file.
-pub(super) fn read_rule(source: &Source<'_>, file: &Arc<Path>, node: &Node) -> Outcome {
+pub(super) fn read_rule(source: &Source<'_>, file: &Arc<Path>, node: &Node) -> ParsedRule {
     let mut reader = RuleReader {
         source,
         faults: Vec::new(),
     };
     let Some(entries) = reader.table("rule", &["name", "smirks"], node) else {
-        return Outcome {
+        return ParsedRule {
             faults: reader.faults,
-            ..Outcome::default()
+            ..ParsedRule::default()
         };
     };
     let draft = reader.draft(entries);
     let named = draft.name.as_ref();
-    Outcome {
+    ParsedRule {
         named: named.map(|name| (name.text.clone(), name.place.start())),
         rule: draft.finish(file).filter(|_| reader.faults.is_empty()),
         faults: reader.faults,
     }
 }
 
-/// A rule of which some parts may be missing or wrong.
+/// A rule in which parts may be missing.
 #[derive(Default)]
 struct Draft {
     name: Option<Placed>,
@@ -164,7 +165,7 @@ impl RuleReader<'_, '_> {
             match key.as_str() {
                 "name" => draft.name = self.name(node),
                 "smirks" => draft.smirks = self.smirks(node),
-                // What may be left out may be left empty in YAML.
+                // YAML allows an optional key without a value.
                 _ if matches!(node.value, Value::Null) && RULE_KEYS.contains(&key.as_str()) => {}
                 "label" => draft.label = self.caption("label", node),
                 "tags" => draft.tags.extend(self.tags("tags", node)),
@@ -301,7 +302,7 @@ impl RuleReader<'_, '_> {
         None
     }
 
-    /// The text, if its check found nothing; else its fault, at the place of the byte it names.
+    /// The text, if its check passed; otherwise records the fault at the position of its byte.
     fn accepted(
         &mut self,
         text: Placed,
@@ -315,7 +316,7 @@ impl RuleReader<'_, '_> {
         None
     }
 
-    /// A list of texts. One text alone is a list of one; in a row of a CSV file it is split.
+    /// A list of texts. A single text is a list of one; a text in a CSV row is split.
     fn texts(
         &mut self,
         key: &'static str,
@@ -358,7 +359,7 @@ impl RuleReader<'_, '_> {
             .then(|| self.source.place(text, node.at))
     }
 
-    /// Whether a text is neither blank nor too long; if not, that is a fault.
+    /// Whether a text is neither blank nor too long; records a fault otherwise.
     fn of_length(
         &mut self,
         key: &'static str,
@@ -390,8 +391,8 @@ impl RuleReader<'_, '_> {
         &[]
     }
 
-    /// The entries of a table that has all of the `needed` keys. One that lacks some is read
-    /// nevertheless, for its other faults.
+    /// The entries of a table. Records a fault for each of the `needed` keys that is missing, and returns the entries
+    /// anyway, so that their faults are found too.
     fn table<'n>(
         &mut self,
         key: &str,

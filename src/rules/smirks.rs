@@ -1,12 +1,11 @@
-//! The structure of SMIRKS and SMARTS, as far as it can be told without RDKit.
+//! Checks the structure of SMIRKS and SMARTS without RDKit.
 //!
-//! The rules for `>` and `.` are those of RDKit's `ReactionFromSmarts`: a `>` right behind a `-` is
-//! a dative bond, and a `.` separates templates only outside of all brackets, so that a whole side
-//! in parentheses is one template.
+//! `>` and `.` mean the same as in RDKit's `ReactionFromSmarts`: a `>` directly after a `-` is a dative bond, and a `.`
+//! separates templates only outside all brackets, so a whole side in parentheses is one template.
 
 use super::error::RuleFault;
 
-/// A fault and the byte of the text at which it is.
+/// A fault and its byte in the text.
 type Found = (usize, RuleFault);
 
 /// Checks a SMIRKS: visible ASCII, balanced brackets, one `>>`, one reactant, no empty product.
@@ -33,7 +32,7 @@ pub(super) fn check_smirks(smirks: &str) -> Result<(), Found> {
     Ok(())
 }
 
-/// Checks a SMARTS: visible ASCII, balanced brackets. `key` is what the text is of.
+/// Checks a SMARTS: visible ASCII, balanced brackets. `key` is the key of the text.
 pub(super) fn check_smarts(key: &'static str, smarts: &str) -> Result<(), Found> {
     check_characters(key, smarts)?;
     dots(key, smarts).map(|_| ())
@@ -47,7 +46,7 @@ pub(super) fn check_characters(key: &'static str, text: &str) -> Result<(), Foun
     }
 }
 
-/// The byte of the only `>>`.
+/// The byte offset of the only `>>`.
 fn arrow(smirks: &str) -> Result<usize, Found> {
     let bytes = smirks.as_bytes();
     let is_dative = |byte: usize| byte > 0 && bytes[byte - 1] == b'-';
@@ -63,7 +62,7 @@ fn arrow(smirks: &str) -> Result<usize, Found> {
     }
 }
 
-/// The bytes of the dots outside of all brackets.
+/// The byte offsets of the dots outside all brackets.
 fn dots(key: &'static str, text: &str) -> Result<Vec<usize>, Found> {
     let mut open: Vec<(usize, char)> = Vec::new();
     let mut dots = Vec::new();

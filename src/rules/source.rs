@@ -1,11 +1,11 @@
 //! A rule file's text, and the tree that every format is read into.
 //!
-//! The formats differ in syntax only. Each reader turns its file into the same [`Node`]s, which
-//! carry the byte offset at which they stand, and [`super::record`] makes rules of those.
+//! The formats differ in syntax only. Each reader turns its file into [`Node`]s, which carry their byte offset.
+//! The module `record` turns the nodes into rules.
 
-use super::place::{LineIndex, Position, TextPlace};
+use super::place::{LineIndex, Position, Quoting, TextPlace};
 
-/// What a rule file is written in, by its extension.
+/// The format of a rule file, by its extension.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
     Toml,
@@ -14,17 +14,6 @@ pub(super) enum Format {
     Table {
         delimiter: u8,
     },
-}
-
-/// How a text stands in its file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Quoting {
-    /// As it is.
-    Plain,
-    /// With backslash escapes.
-    Backslash,
-    /// With this quote doubled.
-    Doubled(char),
 }
 
 /// The text of a rule file, without its byte order mark.
@@ -51,7 +40,7 @@ pub(super) enum Value {
     Null,
     /// True or false.
     Flag(bool),
-    /// Something that no key takes, by its name.
+    /// A value of a type that no key accepts; the name of the type.
     Other(&'static str),
 }
 
@@ -63,7 +52,7 @@ pub(super) struct Entry {
     pub node: Node,
 }
 
-/// A text and where it stands.
+/// A text and its place.
 #[derive(Debug, Clone)]
 pub(super) struct Placed {
     pub text: String,
@@ -95,7 +84,7 @@ impl<'t> Source<'t> {
         }
     }
 
-    /// Where the content behind the opening quote begins, and how it is quoted.
+    /// The byte offset of the content after the opening quote, and the quoting.
     fn content(&self, text: &str, at: usize) -> (usize, Quoting) {
         let raw = self.text.get(at..).unwrap_or_default();
         // YAML points at the first character of a block, which may be a quote that is content.
@@ -123,13 +112,13 @@ impl<'t> Source<'t> {
 }
 
 impl Placed {
-    /// The text without blanks around it.
+    /// The text without surrounding blanks.
     pub(super) fn trimmed(&self) -> Placed {
         let text = self.text.trim();
         self.piece(self.text.len() - self.text.trim_start().len(), text)
     }
 
-    /// The parts between `separator`s, each without blanks around it, without empty ones.
+    /// The non-empty parts between separators, without surrounding blanks.
     pub(super) fn pieces(&self, separator: fn(char) -> bool) -> Vec<Placed> {
         let mut start = 0;
         let mut pieces = Vec::new();
@@ -158,7 +147,7 @@ impl Placed {
 }
 
 impl Value {
-    /// What a user calls a value of this type.
+    /// The name of the type in messages.
     pub(super) fn type_name(&self) -> &'static str {
         match self {
             Value::Text(_) => "text",

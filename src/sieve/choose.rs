@@ -229,7 +229,7 @@ impl Chosen {
     ) -> Result<Option<KeyDevices>, EngineError> {
         #[cfg(feature = "failpoints")]
         if self.on != On::Cpu {
-            crate::faults::device_call(self.name(), "open_keys")?;
+            crate::sieve::error::injected_loss(self.name(), "open_keys")?;
         }
         let devices = match &self.on {
             On::Cuda(gpu) => structure_key::on_gpu(gpu, room, count)?,
@@ -247,7 +247,7 @@ impl Chosen {
     pub fn open(&self, room: Room, threads: usize) -> Result<Box<dyn Engine>, EngineError> {
         #[cfg(feature = "failpoints")]
         if self.on != On::Cpu {
-            crate::faults::device_call(self.name(), "open")?;
+            crate::sieve::error::injected_loss(self.name(), "open")?;
         }
         Ok(match &self.on {
             On::Cpu => Box::new(CpuEngine::new(room.filter, room.rows_max, threads)?),

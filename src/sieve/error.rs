@@ -58,3 +58,13 @@ pub enum EngineError {
     #[error("cannot start the threads of the cpu engine: {0}")]
     Threads(String),
 }
+
+/// Simulates device loss if this is the call that a test has chosen.
+#[cfg(feature = "failpoints")]
+pub(crate) fn injected_loss(engine: &'static str, call: &'static str) -> Result<(), EngineError> {
+    if !crate::faults::device_call(call) {
+        return Ok(());
+    }
+    let reason = format!("{call}: on purpose");
+    Err(EngineError::Lost { engine, reason })
+}

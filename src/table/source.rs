@@ -1,22 +1,22 @@
-//! A library of parents, read from one or several files, in order, in bounded memory.
+//! Reads a library of parents from one or more files, in order, in bounded memory.
 //!
-//! Parquet, SMILES files, CSV/TSV and SD files are read, the text formats also packed with gzip,
-//! bzip2, xz or zstd. The way
-//! in is [`Library::open`], which checks every file as far as its head or footer tells, before any
-//! work. [`Library::reader`] then hands out rows in batches that depend on the input alone.
+//! The formats are Parquet, SMILES files, CSV/TSV and SD files. The text formats may be compressed with gzip,
+//! bzip2, xz or zstd. Begin with [`Library::open`]: it checks the head or footer of every file before any
+//! work. [`Library::reader`] then returns rows in batches that depend on the input alone.
 //!
 //! Constraints:
 //! - No buffer grows with the input; each has its maximum in [`crate::limits`]. A Parquet row group
 //!   is read page by page.
-//! - A bad row is a row with a [`fault`](ParentRow::fault), never an error: rows keep their numbers
-//!   whatever is wrong with them. A bad file is a [`SourceError`].
-//! - Chemistry is not looked at: a SMILES without fault is non-empty UTF-8, no more.
+//! - A bad row is a row with a [`fault`](ParentRow::fault), never an error, so rows keep their numbers.
+//!   A bad file is a [`SourceError`].
+//! - This module does no chemistry: a SMILES without fault is non-empty UTF-8, and may still not parse.
 //! - The `parquet` crate may panic on damaged files: see [`quiet`] and [`in_guarded_call`].
 
 mod batch;
 mod columns;
 mod delimited;
 mod error;
+mod file_rows;
 mod format;
 mod guard;
 mod headerless;
@@ -24,15 +24,20 @@ mod input_file;
 mod inputs;
 mod lines;
 mod parquet_delta;
+mod parquet_file;
 mod parquet_footer;
+mod parquet_large_page;
+mod parquet_leaves;
+mod parquet_page_header;
 mod parquet_pages;
 mod parquet_rows;
 mod parquet_schema;
-mod parquet_stretch;
+mod parquet_streams;
 mod parquet_thrift;
 mod parquet_unpack;
 mod sample;
 mod sdf;
+mod smiles_likeness;
 mod smiles_lines;
 #[cfg(test)]
 mod tests;
@@ -53,7 +58,7 @@ pub use smiles_lines::smiles_of_line;
 pub use unpack::Packing;
 
 use crate::limits::PARENT_BATCH_BYTES_MAX;
-use input_file::{FileRows, Layout};
+use file_rows::{FileRows, Layout};
 
 /// The files of a library, checked, in the order given.
 #[derive(Debug, Clone)]
@@ -62,17 +67,17 @@ pub struct Library {
 }
 
 impl Library {
-    /// Resolves `inputs` (files, directories, patterns) and looks at every file: that it exists,
-    /// can be read, is of a known format, has the columns, and holds rows.
+    /// Resolves `inputs` (files, directories, patterns) and checks that every file exists, can be read, has a
+    /// known format and the columns, and holds rows.
     ///
     /// # Errors
-    /// The first thing that is wrong; see [`SourceError`].
+    /// The first check that fails; see [`SourceError`].
     pub fn open(inputs: &[PathBuf], columns: &ColumnChoice) -> Result<Library, SourceError> {
         let files = inputs::resolve(inputs)?
             .iter()
             .map(|path| InputFile::inspect(path, columns))
             .collect::<Result<Vec<_>, _>>()?;
-        // An empty Parquet part is common beside others; alone it can't be meant.
+        // An empty Parquet part beside others is common; a library of empty parts is a mistake.
         if let Some(first) = files.first()
             && files.iter().all(|file| file.rows == Some(0))
         {
@@ -83,7 +88,7 @@ impl Library {
         Ok(Library { files })
     }
 
-    /// Reads Parquet pages of more than `bytes_max` bytes in stretches.
+    /// Splits Parquet pages of more than `bytes_max` bytes into small pages.
     #[must_use]
     pub fn with_page_bytes_max(mut self, bytes_max: usize) -> Library {
         for file in &mut self.files {
@@ -94,7 +99,7 @@ impl Library {
         self
     }
 
-    /// The largest Parquet page that reading can have in memory, in bytes; 0 without Parquet.
+    /// The largest Parquet page that the reader can hold in memory, in bytes; 0 without Parquet.
     pub fn page_bytes(&self) -> u64 {
         let page_bytes = |file: &InputFile| match &file.layout {
             Layout::Parquet(layout) => layout.chunk_bytes.min(layout.page_bytes_max as u64),
@@ -103,7 +108,7 @@ impl Library {
         self.files.iter().map(page_bytes).max().unwrap_or(0)
     }
 
-    /// Memory that unpacking text takes, in bytes.
+    /// Memory for decompressing text, in bytes.
     pub fn unpack_bytes(&self) -> u64 {
         let bytes = self.files.iter().map(|file| file.packing.memory_bytes());
         bytes.max().unwrap_or(0)
@@ -128,9 +133,9 @@ impl Library {
         sample::estimate_rows(&self.files)
     }
 
-    /// Up to `n` rows spread over the inputs, the same at every call: over the rows of Parquet and
-    /// the bytes of text; of packed text the head. Row numbers count from 0 within the sample.
-    /// Holds at most `SAMPLE_BYTES_MAX` bytes and one row.
+    /// Up to `n` rows, the same at every call: spread over the rows of Parquet and the bytes of text, from the
+    /// head of compressed text. Row numbers count from 0 within the sample. The sample takes at most
+    /// `SAMPLE_BYTES_MAX` bytes and one row.
     ///
     /// # Errors
     /// As [`LibraryReader::next_batch`].
@@ -141,7 +146,7 @@ impl Library {
     /// Reads the library from its first row.
     ///
     /// # Errors
-    /// None as yet: files are opened when they are reached.
+    /// None at present: the reader opens each file when it reaches it.
     pub fn reader(&self) -> Result<LibraryReader, SourceError> {
         Ok(LibraryReader {
             files: self.files.clone().into_iter(),
@@ -171,8 +176,8 @@ impl LibraryReader {
     /// files. So batches are a function of the input and `rows_max`.
     ///
     /// # Errors
-    /// [`SourceError::Corrupt`] or [`SourceError::Unreadable`] where a file can't be read on. The
-    /// rows before are in `batch`; every later call gives the same error.
+    /// [`SourceError::Corrupt`] or [`SourceError::Unreadable`] where a file is damaged or can't be read. `batch`
+    /// holds the rows before; every later call returns the same error.
     pub fn next_batch(
         &mut self,
         batch: &mut ParentBatch,
@@ -195,7 +200,7 @@ impl LibraryReader {
         Ok(!batch.is_empty())
     }
 
-    /// Rows handed out or skipped so far.
+    /// Rows returned or skipped so far.
     pub fn rows_read(&self) -> u64 {
         self.rows_read
     }
@@ -206,8 +211,8 @@ impl LibraryReader {
         self.bytes_done + self.current.as_ref().map_or(0, FileRows::disk_bytes)
     }
 
-    /// Passes over the next `rows` rows, or as many as there are, to go on after a checkpoint.
-    /// Parquet is not decoded for that, text is parsed.
+    /// Skips the next `rows` rows, or as many as there are, to resume after a checkpoint; returns how many.
+    /// Parquet is skipped without decoding, text is parsed.
     ///
     /// # Errors
     /// As [`next_batch`](Self::next_batch).
@@ -241,7 +246,7 @@ impl LibraryReader {
         Ok(false)
     }
 
-    /// Passes over some rows, at most `rows`; 0 at the end of all inputs.
+    /// Skips at most `rows` rows of one file and returns how many; 0 at the end of all inputs.
     fn skip_in_file(&mut self, rows: u64) -> Result<u64, SourceError> {
         while let Some(file) = self.current()? {
             let skipped = file.skip_rows(rows)?;
@@ -258,7 +263,7 @@ impl LibraryReader {
         if self.current.is_none()
             && let Some(file) = self.files.next()
         {
-            self.current = Some(FileRows::open(&file)?);
+            self.current = Some(file.open_rows()?);
         }
         Ok(self.current.as_mut())
     }

@@ -1,6 +1,6 @@
-//! What the fuzz targets do with an input. A body returns, or panics if it met a fault of molsieve.
+//! The bodies of the fuzz targets. A body runs on one input and panics if it finds a fault of molsieve.
 //!
-//! The fuzz binaries in `targets/` run them on inputs that libFuzzer makes up; `tests/it/corpora.rs` runs
+//! The fuzz binaries in `targets/` run them on inputs from libFuzzer; `tests/it/corpora.rs` runs
 //! them on the inputs that are kept in `corpus/` and `findings/`, on every toolchain.
 
 mod request;
@@ -33,7 +33,7 @@ pub const TARGETS: [(&str, Body); 9] = [
     ("structure_key", structure_key),
 ];
 
-/// Fails unless `message` can stand in a line of output.
+/// Fails unless `message` is a single non-empty line.
 fn assert_one_line(message: &str) {
     let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
     assert!(

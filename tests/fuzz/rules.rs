@@ -38,7 +38,7 @@ fn check_set(set: &RuleSet, text: &str) {
     }
 }
 
-/// The promises of the fields' docs.
+/// Checks what the docs of the fields state.
 fn check_rule(rule: &Rule) {
     let is_control = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
     assert!((1..=NAME_BYTES_MAX).contains(&rule.name.len()));
@@ -64,7 +64,7 @@ fn check_smirks(smirks: &str) {
     assert!(!reactant.is_empty() && !products.is_empty(), "{smirks}");
 }
 
-/// Every part of a rule can be pointed at, wherever RDKit finds fault with it.
+/// Fails unless every part of a rule has a position for an error of RDKit.
 fn check_places(rule: &Rule, text: &str) {
     let parts = [RulePart::Smirks, RulePart::Require].into_iter();
     let parts = parts.chain((0..rule.exclude.len()).map(RulePart::Exclude));
@@ -80,7 +80,7 @@ fn check_places(rule: &Rule, text: &str) {
     assert_one_line(&rule.origin.to_string());
 }
 
-/// A place is in the text, or right behind it.
+/// Fails unless a position lies in the text or directly after it.
 fn check_position(position: Position, text: &str) {
     let lines = text.split('\n').count();
     assert!(

@@ -1,4 +1,4 @@
-//! Sealed files: the input as a file, and as the JSON behind a head and a checksum that fit.
+//! Sealed files: the input as a whole file, and as the JSON of a file with a valid head and checksum.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::assert_one_line;
 
-/// As the pipeline has it, which keeps it to itself.
+/// A copy of a private kind of the pipeline.
 const POISONED: Kind = Kind {
     name: "poisoned",
     version: 2,
@@ -29,8 +29,7 @@ fn as_file_and_as_json<T: Serialize + DeserializeOwned>(kind: Kind, input: &[u8]
     read::<T>(kind, &encode_json(kind, input));
 }
 
-/// What can be read comes back the same when it is written and read again. Values are compared as
-/// they are written.
+/// Fails unless a value that can be read is the same after writing and reading it. Compares the written form.
 fn read<T: Serialize + DeserializeOwned>(kind: Kind, file: &[u8]) {
     match decode::<T>(kind, file) {
         Ok(value) => {

@@ -25,7 +25,7 @@ use tempfile::TempDir;
 
 use super::assert_one_line;
 
-/// Rows after which reading stops: a Parquet file of some bytes may have millions.
+/// Maximum number of rows to read: a small Parquet file may have millions.
 const ROWS_MAX: usize = 5_000;
 
 /// Reads an input as a SMILES file.
@@ -90,8 +90,8 @@ fn gzip(content: &[u8]) -> Vec<u8> {
         .expect("memory can be packed")
 }
 
-/// Panics that the reader catches and reports are no findings. libFuzzer's hook would end the process
-/// at any panic, caught or not, and goes on hearing of the others.
+/// Panics that the reader catches and reports are no findings. libFuzzer's hook would end the process at any panic;
+/// pass only the others on to it.
 fn let_guarded_panics_pass() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -104,7 +104,7 @@ fn let_guarded_panics_pass() {
     });
 }
 
-/// Opens a library, looks at it, and reads it in batches of two sizes and from several rows on.
+/// Opens a library, and reads it in batches of two sizes and from several rows on.
 fn read_in_every_way(path: &Path, columns: &ColumnChoice) {
     let_guarded_panics_pass();
     let library = match Library::open(&[path.to_owned()], columns) {
@@ -121,7 +121,7 @@ fn read_in_every_way(path: &Path, columns: &ColumnChoice) {
         whole.rows.len() + 3,
     ] {
         let rest = Reading::of(&library, rows, 64);
-        // Pages of Parquet that are passed over are not looked at, so their damage isn't seen.
+        // Skipped pages of Parquet are not read, so their damage is not detected.
         if whole.end == End::Whole || (whole.end != End::Stopped && !parquet) {
             assert_eq!(rest.rows, whole.rows[rows.min(whole.rows.len())..]);
             assert_eq!(rest.end, whole.end);
@@ -134,7 +134,7 @@ fn read_in_every_way(path: &Path, columns: &ColumnChoice) {
     look(&library, &whole, path);
 }
 
-/// Estimate and sample agree with what was read.
+/// Fails unless estimate and sample agree with the rows read.
 fn look(library: &Library, whole: &Reading, path: &Path) {
     match library.rows_estimate() {
         Ok(estimate) => {
@@ -178,7 +178,7 @@ impl From<ParentRow<'_>> for Row {
     }
 }
 
-/// Why reading ended.
+/// How reading ended.
 #[derive(Debug, PartialEq, Eq)]
 enum End {
     Whole,
@@ -194,7 +194,7 @@ struct Reading {
 }
 
 impl Reading {
-    /// Reads on behind the first `skip` rows.
+    /// Reads after the first `skip` rows.
     fn of(library: &Library, skip: usize, rows_max: usize) -> Reading {
         let mut rows = Vec::new();
         let mut batch = ParentBatch::new();
@@ -233,7 +233,7 @@ impl Reading {
     }
 }
 
-/// The promises of [`ParentRow`]'s doc.
+/// Checks what the docs of [`ParentRow`] state.
 fn check_row(row: &Row) {
     if let Some(fault) = &row.fault {
         assert_one_line(fault);

@@ -1,5 +1,4 @@
-//! Spills: the input as a file, as blocks behind heads and checksums that fit, as packed rows and as
-//! rejects.
+//! Spills: the input as a whole file, as blocks with valid heads and checksums, as packed rows and as rejects.
 
 use std::{
     cell::RefCell,
@@ -29,7 +28,7 @@ const KINDS: [Kind; 5] = [
 /// A block: its payload, and the items that its head says are in it.
 type Block<'a> = (&'a [u8], u32);
 
-/// Reads an input as each kind of spill, and as what can be in one.
+/// Reads an input as each kind of spill and as each kind of content.
 pub fn spill(input: &[u8]) {
     for kind in KINDS {
         let read = read(input, kind);
@@ -73,7 +72,7 @@ fn read(file: &[u8], kind: Kind) -> Vec<(Vec<u8>, u32)> {
     };
     let mut blocks = Vec::new();
     loop {
-        // What is announced is read next, by the one that skips too. Behind a fault nobody reads on.
+        // The skipping reader reads the announced block next, too. Nobody reads after a fault.
         let announced = reader.peek_items();
         assert_eq!(skipper.peek_items(), announced);
         let next = announced.and_then(|items| Ok((items, reader.next_block()?)));
@@ -120,7 +119,7 @@ fn file_of(blocks: &[Block<'_>], kind: Kind) -> Vec<u8> {
     file
 }
 
-/// A whole file gives its blocks back, and nothing under another kind.
+/// Fails unless a whole file returns its blocks, and none when read as another kind.
 fn framed(blocks: &[Block<'_>], kind: Kind) {
     let file = file_of(blocks, kind);
     let read_back = read(&file, kind);
@@ -132,7 +131,7 @@ fn framed(blocks: &[Block<'_>], kind: Kind) {
     assert!(other != kind && read(&file, other).is_empty());
 }
 
-/// Rejects that can be read are what is in the file, to the last byte.
+/// Fails unless rejects that can be read are exactly the bytes of the file.
 fn rejects(blocks: &[Block<'_>]) {
     let file = file_of(blocks, Kind::Rejects);
     let (path, bytes) = (Path::new("rejects"), file.len() as u64);

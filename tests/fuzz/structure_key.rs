@@ -9,7 +9,7 @@ use molsieve::{
 
 use super::assert_one_line;
 
-/// What makes keys, once for a thread: with and without vector instructions, and with RDKit.
+/// The key makers of a thread: with and without vector instructions, and with RDKit.
 struct Makers {
     keys: StructureKeys,
     atom_by_atom: StructureKeys,
@@ -28,7 +28,7 @@ impl Makers {
         }
     }
 
-    /// What is accepted RDKit reads, and as the same molecule. What is not has a key of RDKit's or a reason.
+    /// RDKit reads every accepted text, as the same molecule. Any other text has a key of RDKit or a reason.
     fn check(&mut self, input: &[u8]) {
         let made = self.keys.key(input);
         assert_eq!(made, self.atom_by_atom.key(input));
@@ -44,7 +44,7 @@ impl Makers {
         let text = std::str::from_utf8(input).expect("what has a key is ASCII");
         let canonical = self.rdkit.canonical_smiles(text);
         let canonical = canonical.expect("what has a key can be read");
-        // Some few molecules are other ones to RDKit once it has written them.
+        // RDKit writes a few molecules as other ones.
         let again = self.rdkit.canonical_smiles(&canonical);
         if again.as_ref() == Ok(&canonical) && !has_sides_in_rings(input) {
             let of_canonical = self.keys.key(canonical.as_bytes());
@@ -72,12 +72,12 @@ fn has_sides_in_rings(text: &[u8]) -> bool {
             .any(|byte| byte.is_ascii_digit() || *byte == b'%')
 }
 
-/// Makes the key in all ways.
+/// Makes the key in all ways and compares them.
 pub fn structure_key(input: &[u8]) {
     thread_local! {
         static MAKERS: RefCell<Makers> = RefCell::new(Makers::new());
     }
-    // What checks rows before they come here (`chem::check_text`) lets no control characters through.
+    // `chem::check_text` refuses control characters before.
     if input.iter().any(|byte| byte.is_ascii_control()) {
         return;
     }

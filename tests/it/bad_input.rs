@@ -1,5 +1,5 @@
-//! Inputs that can't be used: each gets its exit code and one clear line, and leaves nothing behind.
-//! Rows that can't be used don't stop a job: they go to the rejects.
+//! Unusable inputs: the job ends with the right exit code and one clear line and leaves no files. Unusable rows don't stop
+//! a job: they go to the rejects.
 
 use std::{
     fs,
@@ -25,7 +25,7 @@ fn clean(folder: &Folder, input: impl AsRef<Path>) -> Run {
         .run()
 }
 
-/// Fails unless `input` is refused with one line that holds `words`, and nothing is left.
+/// Fails unless `input` is refused with one line that contains `words`, and no file is left.
 #[track_caller]
 fn refused(folder: &Folder, input: impl AsRef<Path>, words: &[&str]) {
     clean(folder, input).refuses(3, words);
@@ -33,7 +33,7 @@ fn refused(folder: &Folder, input: impl AsRef<Path>, words: &[&str]) {
 }
 
 #[test]
-fn files_that_are_not_there() {
+fn missing_files_are_refused() {
     let folder = Folder::new();
     let missing = folder.path("missing.smi");
     refused(&folder, &missing, &["missing.smi: no such file"]);
@@ -46,7 +46,7 @@ fn files_that_are_not_there() {
         folder.path("empty_dir"),
         &["empty_dir: directory has no library files", ".parquet"],
     );
-    // A good file before it does not help.
+    // Refused even after a valid file.
     let good = folder.write("good.smi", "CCO\n");
     Molsieve::new("run")
         .input(good)
@@ -58,7 +58,7 @@ fn files_that_are_not_there() {
 }
 
 #[test]
-fn files_without_rows() {
+fn files_without_rows_are_refused() {
     let folder = Folder::new();
     for (name, content, words) in [
         ("a.smi", &b""[..], "a.smi: is empty"),
@@ -76,7 +76,7 @@ fn files_without_rows() {
 }
 
 #[test]
-fn files_of_unknown_or_another_format() {
+fn files_of_unknown_or_unsupported_format_are_refused() {
     let folder = Folder::new();
     let junk: Vec<u8> = noise(7).take(3_000).map(|n| (n >> 8) as u8).collect();
     for (name, content, words) in [
@@ -100,7 +100,7 @@ fn files_of_unknown_or_another_format() {
 }
 
 #[test]
-fn a_gzip_cut_short() {
+fn a_truncated_gzip_file_is_refused() {
     let folder = Folder::new();
     let table = fs::read(shipped_library()).unwrap();
     let packed = gzip(&table);
@@ -108,7 +108,7 @@ fn a_gzip_cut_short() {
         let input = folder.write("a.csv.gz", &packed[..length]);
         refused(&folder, input, &["a.csv.gz: is damaged"]);
     }
-    // The damage lies far behind the head that is looked at before work.
+    // The damage lies far beyond the head that is checked before work.
     let lines = String::from_utf8(table).unwrap();
     let (_, rows) = lines.split_once('\n').unwrap();
     let packed = gzip(format!("{lines}{}", rows.repeat(40)).as_bytes());
@@ -150,7 +150,7 @@ fn small_parquet(folder: &Folder) -> (PathBuf, Vec<u8>) {
 }
 
 #[test]
-fn parquet_cut_short_anywhere() {
+fn a_parquet_file_truncated_anywhere_is_refused() {
     let folder = Folder::new();
     let (_, bytes) = small_parquet(&folder);
     let all = bytes.len();
@@ -172,7 +172,7 @@ fn parquet_cut_short_anywhere() {
 }
 
 #[test]
-fn parquet_with_changed_bytes() {
+fn a_parquet_file_with_changed_bytes_never_crashes_the_job() {
     let folder = Folder::new();
     let (path, bytes) = small_parquet(&folder);
     clean(&folder, &path).ends_with(0);
@@ -191,7 +191,7 @@ fn parquet_with_changed_bytes() {
         match run.code {
             Some(0 | 4) => {
                 assert_complete(&folder.out());
-                // Much of the footer is of no use here and is passed over; what is used must not be read
+                // Much of the footer is not needed and is skipped; what is used must not be read
                 // otherwise.
                 if i % 2 == 0 {
                     assert_eq!(output::rows(&folder.out()), whole, "byte {at}");
@@ -208,7 +208,7 @@ fn parquet_with_changed_bytes() {
     assert!(refusals >= 10, "changes are noticed: {refusals} of 64");
 }
 
-/// Pseudo-random numbers, the same at every run (Knuth's MMIX generator).
+/// Pseudo-random numbers, the same in every run (Knuth's MMIX generator).
 fn noise(seed: u64) -> impl Iterator<Item = u64> {
     let step = |n: &u64| {
         Some(
@@ -221,8 +221,8 @@ fn noise(seed: u64) -> impl Iterator<Item = u64> {
         .map(|n| n >> 16)
 }
 
-/// Fails unless the rows that were kept and the rejects are these; a reject is told by its row, its
-/// id, the start of its text and a part of its reason.
+/// Fails unless the kept rows and the rejects are these. A reject is given by its row, its id, the beginning of its text
+/// and a part of its reason.
 #[track_caller]
 fn assert_sorted_out(output: &Path, kept: &[(u64, &str)], rejects: &[(u64, &str, &str, &str)]) {
     assert_complete(output);
@@ -254,8 +254,12 @@ fn bad_rows_of_a_table_go_to_the_rejects() {
     table.extend(format!("l,{}\n", "C".repeat(1_500)).bytes());
     table.extend(format!("m,{}\n,not a molecule\n", "N".repeat(1_200_000)).bytes());
     let run = clean(&folder, folder.write("a.csv", table)).ends_with(4);
-    assert!(run.stdout.contains("rejected   11 rows"), "{}", run.stdout);
-    assert_eq!(run.stderr, "", "rejected rows are told at the end");
+    assert!(
+        run.stdout.contains("rejected   11 rows ("),
+        "{}",
+        run.stdout
+    );
+    assert_eq!(run.stderr, "", "rejected rows are reported at the end");
     assert_sorted_out(
         &folder.out(),
         &[(0, "CCO"), (7, "CCN"), (10, "CCCl")],

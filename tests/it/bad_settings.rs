@@ -1,5 +1,5 @@
-//! Rules, flags, job files and output directories that can't be used: exit code, one clear line, and
-//! nothing left behind.
+//! Unusable rules, flags, job files and output directories: the job ends with the right exit code and one clear line
+//! and leaves no files.
 
 use std::{
     fs,
@@ -15,7 +15,7 @@ use crate::kit::{
 };
 use arrow::array::RecordBatch;
 
-/// A rule file that is wrong, and what must be said of it.
+/// A wrong rule file and the expected words of the message.
 struct WrongRule {
     text: &'static str,
     words: &'static [&'static str],
@@ -86,7 +86,7 @@ fn run_with_rules(folder: &Folder, rules: impl AsRef<Path>) -> Run {
 }
 
 #[test]
-fn a_wrong_rule_is_told_with_its_place_before_work_starts() {
+fn a_wrong_rule_is_reported_with_its_position_before_work_starts() {
     let folder = Folder::new();
     for WrongRule { text, words } in &WRONG_RULES {
         let rules = folder.write("r.toml", text);
@@ -105,7 +105,7 @@ fn a_wrong_rule_is_told_with_its_place_before_work_starts() {
 }
 
 #[test]
-fn files_that_hold_no_rules() {
+fn files_without_rules_are_refused() {
     let folder = Folder::new();
     let missing = folder.path("missing.toml");
     run_with_rules(&folder, missing).refuses(3, &["missing.toml: can't be read"]);
@@ -158,7 +158,7 @@ fn run_with_flags(folder: &Folder, flags: &str) -> Run {
 }
 
 #[test]
-fn flags_with_impossible_values() {
+fn flags_with_impossible_values_are_refused() {
     let folder = Folder::new();
     for (flags, words) in [
         ("--slots 1", &["--slots: 1 is not between 2 and"][..]),
@@ -182,9 +182,9 @@ fn flags_with_impossible_values() {
 }
 
 #[test]
-fn flags_that_cannot_be_read() {
+fn flags_that_cannot_be_parsed_are_refused() {
     let folder = Folder::new();
-    // The command-line parser says how it is meant on further lines.
+    // The command-line parser adds usage lines.
     for (flags, words) in [
         ("--bogus", "unexpected argument '--bogus'"),
         ("--threads x", "invalid value 'x' for '--threads"),
@@ -202,7 +202,7 @@ fn flags_that_cannot_be_read() {
 }
 
 #[test]
-fn a_budget_that_cannot_hold_the_job_is_refused_with_its_table() {
+fn a_budget_too_small_for_the_job_is_refused_with_the_memory_table() {
     let folder = Folder::new();
     let run = |command: &str| {
         Molsieve::new(command)
@@ -238,7 +238,7 @@ fn a_budget_that_cannot_hold_the_job_is_refused_with_its_table() {
 }
 
 #[test]
-fn a_job_file_is_faulted_where_it_is_wrong() {
+fn an_error_in_a_job_file_is_reported_with_its_position() {
     let folder = Folder::new();
     for (text, words) in [
         (
@@ -260,7 +260,7 @@ fn a_job_file_is_faulted_where_it_is_wrong() {
 }
 
 #[test]
-fn output_directories_that_cannot_be_used() {
+fn unusable_output_directories_are_refused() {
     let folder = Folder::new();
     let input = folder.write("a.smi", "CCO\n");
     let run = |output: &Path| Molsieve::new("run").input(&input).output(output).run();
@@ -279,7 +279,7 @@ fn output_directories_that_cannot_be_used() {
         1,
         &["/proc/molsieve-output: cannot create the output directory"],
     );
-    // An empty directory may be there already, and stays when the job fails.
+    // An existing empty directory is allowed and stays when the job fails.
     fs::create_dir(folder.out()).unwrap();
     let broken = folder.write("b.smi", "");
     let failed = Molsieve::new("run")
@@ -291,8 +291,8 @@ fn output_directories_that_cannot_be_used() {
     run(&folder.out()).ends_with(0);
 }
 
-/// Runs a job with its output on a file system of its own, mounted with `options`, and leaves a copy
-/// of what it wrote in `saved`. `None` where the kernel does not permit that.
+/// Runs a job with its output on a separate file system, mounted with `options`, and copies the output to `saved`.
+/// `None` where the kernel does not permit mounting.
 fn run_on_file_system(folder: &Folder, options: &str, after_mount: &str) -> Option<(Run, PathBuf)> {
     let (disk, saved) = (folder.path("disk"), folder.path("saved"));
     fs::create_dir_all(&disk).unwrap();
@@ -326,7 +326,7 @@ fn a_disk_that_fills_up_ends_the_job_and_leaves_valid_parts() {
     let Some((run, output)) = run_on_file_system(&folder, "size=500k", "") else {
         return;
     };
-    // It may see the end coming, or not.
+    // Whether the job foresees the full disk depends on timing.
     let (code, words) = match run.code {
         Some(75) => (75, "the disk is nearly full"),
         _ => (1, "no space left on the disk"),
@@ -357,7 +357,7 @@ fn a_disk_that_fills_up_ends_the_job_and_leaves_valid_parts() {
 }
 
 #[test]
-fn a_disk_without_room_for_one_part_is_left_empty() {
+fn a_disk_too_small_for_one_part_is_left_empty() {
     let folder = Folder::new();
     let Some((run, output)) = run_on_file_system(&folder, "size=8k", "") else {
         return;
@@ -367,7 +367,7 @@ fn a_disk_without_room_for_one_part_is_left_empty() {
 }
 
 #[test]
-fn a_read_only_disk_is_told() {
+fn a_read_only_disk_is_reported() {
     let folder = Folder::new();
     let read_only = "mount -o remount,ro \"$1\"";
     let Some((run, output)) = run_on_file_system(&folder, "size=1m", read_only) else {
@@ -378,7 +378,7 @@ fn a_read_only_disk_is_told() {
 }
 
 #[test]
-fn a_directory_that_can_be_made_but_not_used_is_removed_again() {
+fn a_directory_that_can_be_created_but_not_used_is_removed() {
     let folder = Folder::new();
     let Some((run, output)) = run_on_file_system(&folder, "nr_inodes=2", "") else {
         return;

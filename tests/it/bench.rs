@@ -1,5 +1,5 @@
-//! `molsieve bench`, with so little time per figure that figures mean little: they must be there, be
-//! consistent, and be told in all three forms.
+//! `molsieve bench`, with too little time per figure for meaningful values: the figures must be present, consistent, and
+//! reported in all three forms.
 
 use crate::kit::{Folder, Molsieve, Run, shim};
 use molsieve::sieve::{cuda, wgpu};
@@ -17,7 +17,7 @@ fn report(run: &Run) -> Value {
     lines.remove(0)
 }
 
-/// Fails unless a figure is there and agrees with itself.
+/// Fails unless a figure is present and consistent.
 #[track_caller]
 fn assert_figure(figure: &Value) {
     let number = |name: &str| figure[name].as_f64().unwrap();
@@ -89,7 +89,7 @@ fn assert_ceilings(filter: &Value) {
     }
 }
 
-/// Fails unless nothing of an engine was measured but ceilings.
+/// Fails unless only ceilings were measured.
 #[track_caller]
 fn assert_ceilings_only(report: &Value, filters: &[u64]) {
     for nothing in ["chemistry", "keys", "verdict"] {
@@ -122,7 +122,7 @@ fn share(report: &Value, engine: usize) -> f64 {
 }
 
 #[test]
-fn the_cpu_engine_is_measured_and_told_in_three_forms() {
+fn the_cpu_engine_is_measured_and_reported_as_json_table_and_page() {
     let folder = Folder::new();
     let page = folder.path("bench.html");
     let run = bench("--engine cpu --max-filter 16MiB --json --html")
@@ -151,8 +151,8 @@ fn the_cpu_engine_is_measured_and_told_in_three_forms() {
     let cores = report["machine"]["processors"].as_f64().unwrap();
     let made = report["verdict"]["products_per_second"].as_f64().unwrap();
     assert!((of_core * cores - made).abs() < 1e-6 * made);
-    let told = report["verdict"]["engines"][0]["share"].as_f64().unwrap();
-    assert!((told - share(&report, 0)).abs() < 1e-9);
+    let share_reported = report["verdict"]["engines"][0]["share"].as_f64().unwrap();
+    assert!((share_reported - share(&report, 0)).abs() < 1e-9);
     assert_eq!(report["verdict"]["filter_bytes"], 16 << 20);
 
     let page = std::fs::read_to_string(page).unwrap();
@@ -175,7 +175,7 @@ fn the_cpu_engine_is_measured_and_told_in_three_forms() {
 }
 
 #[test]
-fn a_table_says_it_on_the_terminal() {
+fn the_terminal_shows_a_table() {
     let run = bench("--engine cpu --max-filter 256KiB").run().ends_with(0);
     for part in [
         "too short for figures to be trusted",
@@ -198,9 +198,9 @@ fn a_table_says_it_on_the_terminal() {
     assert_eq!(run.stderr, "", "progress is for terminals");
 }
 
-/// Of a bench that is killed nothing else is left.
+/// If bench is killed, the log is all that remains.
 #[test]
-fn figures_are_logged_as_they_are_made() {
+fn figures_are_logged_as_they_are_measured() {
     let run = bench("--engine cpu --only filters --max-filter 256KiB --json")
         .env("MOLSIEVE_LOG", "info")
         .run()
@@ -213,7 +213,7 @@ fn figures_are_logged_as_they_are_made() {
 }
 
 #[test]
-fn parts_are_measured_alone() {
+fn single_parts_can_be_measured() {
     let (folder, driver) = (Folder::new(), shim::fake_driver());
     let page = folder.path("bench.html");
     let run = |flags: &str| {
@@ -233,35 +233,36 @@ fn parts_are_measured_alone() {
     let page = std::fs::read_to_string(&page).unwrap();
     assert!(page.contains("random reads a second: ") && !page.contains("<svg"));
 
-    let told = report(&run("--engine cpu --only chemistry --json"));
-    assert_eq!(told["engines"][0]["copy_bytes_per_second"], Value::Null);
-    assert_eq!(told["engines"][0]["filters"].as_array().unwrap().len(), 0);
-    assert!(told["chemistry"]["products"].as_f64() > Some(1.0));
+    let partial = report(&run("--engine cpu --only chemistry --json"));
+    assert_eq!(partial["engines"][0]["copy_bytes_per_second"], Value::Null);
+    assert_eq!(
+        partial["engines"][0]["filters"].as_array().unwrap().len(),
+        0
+    );
+    assert!(partial["chemistry"]["products"].as_f64() > Some(1.0));
 
-    let told = report(&run("--engine cpu --only hash --only keys --json"));
-    assert_eq!(told["only"], serde_json::json!(["hash", "keys"]));
-    assert_figure(&told["engines"][0]["hash"]);
-    assert_figure(&told["engines"][0]["structure_keys"]);
-    assert!(told["keys"]["structure"].as_f64() > Some(0.0));
-    assert_eq!(told["chemistry"], Value::Null);
+    let partial = report(&run("--engine cpu --only hash --only keys --json"));
+    assert_eq!(partial["only"], serde_json::json!(["hash", "keys"]));
+    assert_figure(&partial["engines"][0]["hash"]);
+    assert_figure(&partial["engines"][0]["structure_keys"]);
+    assert!(partial["keys"]["structure"].as_f64() > Some(0.0));
+    assert_eq!(partial["chemistry"], Value::Null);
 
-    let told = report(&run(
+    let partial = report(&run(
         "--engine cpu --only filters --max-filter 256KiB --json",
     ));
-    assert_ceilings(&told["engines"][0]["filters"][0]);
-    assert_figure(&told["engines"][0]["filters"][0]["absent"]);
-    assert_eq!(told["engines"][0]["hash"], Value::Null);
+    assert_ceilings(&partial["engines"][0]["filters"][0]);
+    assert_figure(&partial["engines"][0]["filters"][0]["absent"]);
+    assert_eq!(partial["engines"][0]["hash"], Value::Null);
     let refused = bench("--only nonsense").run().ends_with(2);
     assert!(refused.stderr.contains("nonsense"), "{}", refused.stderr);
 }
 
 #[test]
-fn software_is_measured_when_asked_for_and_marked() {
+fn a_software_adapter_is_measured_on_request_and_marked() {
     let adapters = wgpu::adapters();
     let Some(place) = adapters.iter().position(|adapter| adapter.software) else {
-        let demanded = std::env::var("MOLSIEVE_REQUIRE_ENGINES").unwrap_or_default();
-        assert!(!demanded.split(',').any(|name| name.trim() == "wgpu"));
-        return crate::kit::skipped("there is no software adapter to measure");
+        return crate::kit::skip_engine("wgpu", "there is no software adapter to measure");
     };
     let run = |flags: &str| {
         bench(flags)
@@ -282,7 +283,7 @@ fn software_is_measured_when_asked_for_and_marked() {
             .as_str()
             .is_some_and(|driver| !driver.is_empty())
     );
-    // It has no processor but the ones the chemistry runs on: its share of the work is all there is.
+    // A software adapter shares the processors with the chemistry, so its share is that of the CPU.
     let [on_cpu, on_wgpu] = [0, 1].map(|engine| share(&report, engine));
     let saves = report["verdict"]["engines"][1]["saves"].as_f64().unwrap();
     let in_turns = 1.0 - (1.0 - on_cpu) / (1.0 - on_wgpu);
@@ -300,7 +301,7 @@ fn software_is_measured_when_asked_for_and_marked() {
 }
 
 #[test]
-fn cuda_is_measured_through_its_own_calls() {
+fn cuda_is_measured_through_driver_calls() {
     let driver = shim::fake_driver();
     let run = bench("--engine cuda --max-filter 256KiB --json")
         .env("LD_LIBRARY_PATH", driver.path())
@@ -312,7 +313,7 @@ fn cuda_is_measured_through_its_own_calls() {
 }
 
 #[test]
-fn a_gpu_that_is_lost_is_given_up_and_said() {
+fn a_lost_gpu_is_skipped_and_reported() {
     let driver = shim::fake_driver();
     let run = bench("--engine cuda --max-filter 256KiB --json")
         .env("LD_LIBRARY_PATH", driver.path())
@@ -327,7 +328,7 @@ fn a_gpu_that_is_lost_is_given_up_and_said() {
 }
 
 #[test]
-fn a_filter_that_does_not_fit_is_passed_over() {
+fn a_filter_that_does_not_fit_is_skipped() {
     let driver = shim::fake_driver();
     let run = bench("--engine cuda --max-filter 16MiB --json")
         .env("LD_LIBRARY_PATH", driver.path())
@@ -341,7 +342,7 @@ fn a_filter_that_does_not_fit_is_passed_over() {
 }
 
 #[test]
-fn an_engine_that_is_not_there_is_one_line() {
+fn a_missing_engine_is_reported_in_one_line() {
     if cuda::gpus().is_err() {
         bench("--engine cuda")
             .run()
@@ -354,7 +355,7 @@ fn an_engine_that_is_not_there_is_one_line() {
 }
 
 #[test]
-fn settings_that_mean_nothing_are_refused() {
+fn meaningless_settings_are_refused() {
     for seconds in ["0", "-1", "nan", "inf", "x", "1e9"] {
         let run = Molsieve::new(&format!("bench --seconds={seconds}"))
             .run()
@@ -364,7 +365,7 @@ fn settings_that_mean_nothing_are_refused() {
 }
 
 #[test]
-fn a_page_that_cannot_be_written_is_one_line() {
+fn a_page_that_cannot_be_written_is_reported_in_one_line() {
     let folder = Folder::new();
     let run = bench("--engine cpu --max-filter 256KiB --html").arg(folder.path("no/such.html"));
     run.run().refuses(1, &["no/such.html", "cannot write"]);

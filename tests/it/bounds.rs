@@ -1,5 +1,5 @@
-//! What bounds a job: slots, caps and memory. Nothing is lost to the first, nothing is silent about
-//! the second, nothing exceeds the third.
+//! The bounds of a job: slots, caps and memory. Waiting for slots loses nothing, caps are reported, and the memory
+//! budget holds.
 
 use std::{
     collections::BTreeSet,
@@ -18,13 +18,13 @@ use crate::kit::{
 
 const MIB: u64 = 1 << 20;
 
-/// The peak of a run, told and seen from outside; fails if it is over `budget`.
+/// The peak memory of a run, reported and measured; fails if it is over `budget`.
 #[track_caller]
 fn assert_within(budget: u64, run: &Run, output: &Path) -> u64 {
     let manifest = manifest(output);
     assert_eq!(manifest["memory_budget_bytes"], budget);
-    let told = manifest["peak_memory_bytes"].as_u64().unwrap();
-    let peak = told.max(run.peak_memory_bytes);
+    let reported = manifest["peak_memory_bytes"].as_u64().unwrap();
+    let peak = reported.max(run.peak_memory_bytes);
     assert!(peak > 20 * MIB, "a peak was measured: {peak}");
     assert!(peak <= budget, "{} MiB of {}", peak / MIB, budget / MIB);
     peak
@@ -32,7 +32,7 @@ fn assert_within(budget: u64, run: &Run, output: &Path) -> u64 {
 
 // ── Back-pressure ───────────────────────────────────────────────────────────────────────────────
 
-/// Compiles the library that slows writing down.
+/// Compiles a library that delays every write.
 fn slow_write_library(folder: &Folder) -> PathBuf {
     let library = folder.path("slow_write.so");
     let compiled = Command::new("cc")
@@ -110,7 +110,7 @@ fn sixteen_threads_and_two_slots_finish_every_time() {
 const TWO_SITES: (&str, &str) = ("two_sites", "([cH:1].[cH:2])>>([c:1]F.[c:2]Cl)");
 
 #[test]
-fn a_parent_with_more_products_than_four_slots_hold_comes_out_complete() {
+fn a_parent_with_more_products_than_four_slots_hold_is_complete() {
     let folder = Folder::new();
     // 40 aromatic CH; the tail makes each product's SMILES 1,500 bytes long.
     let parent = chain_of_rings(10, &"[13CH2]".repeat(190));
@@ -136,7 +136,7 @@ fn a_parent_with_more_products_than_four_slots_hold_comes_out_complete() {
     let of_big: Vec<_> = small.iter().filter(|row| row.parent_id == "big").collect();
     let text_bytes: usize = of_big.iter().map(|row| row.smiles.len()).sum();
     assert!(text_bytes > 4 * 512 * 1024, "fits four slots: {text_bytes}");
-    // More than RDKit gives unasked, which is 1,000.
+    // More than RDKit's default limit of 1,000.
     assert_eq!(of_big.len(), 40 * 39);
     let distinct: BTreeSet<&str> = of_big.iter().map(|row| row.smiles.as_str()).collect();
     assert_eq!(distinct.len(), 40 * 39);
@@ -148,7 +148,7 @@ fn a_parent_with_more_products_than_four_slots_hold_comes_out_complete() {
 }
 
 #[test]
-fn the_cap_on_products_is_told_and_names_the_parent() {
+fn the_cap_on_products_is_reported_with_the_parent() {
     let folder = Folder::new();
     // 16, 12 and 8 aromatic CH, each different.
     let parents: String = [("capped", 4), ("also_capped", 3), ("whole", 2)]
@@ -168,15 +168,15 @@ fn the_cap_on_products_is_told_and_names_the_parent() {
     };
     let capped = run("--max-products-per-parent 16").ends_with(4);
     assert_complete(&folder.out());
-    let told = manifest(&folder.out());
+    let reported = manifest(&folder.out());
     let caps = |row: u64, id: &str| serde_json::json!({ "row": row, "id": id, "caps": ["products per parent"] });
-    assert_eq!(told["capped_parents"][0], caps(0, "capped"));
-    assert_eq!(told["capped_parents"][1], caps(1, "also_capped"));
-    assert_eq!(told["capped_parents"].as_array().unwrap().len(), 2);
-    assert_eq!(told["counts"]["parents_capped"], 2);
+    assert_eq!(reported["capped_parents"][0], caps(0, "capped"));
+    assert_eq!(reported["capped_parents"][1], caps(1, "also_capped"));
+    assert_eq!(reported["capped_parents"].as_array().unwrap().len(), 2);
+    assert_eq!(reported["counts"]["parents_capped"], 2);
     // Of 2 × 16 and 2 × 12 products 16 are kept; the third parent has just 16.
-    assert_eq!(told["counts"]["products_capped"], 16 + 8);
-    assert_eq!(told["counts"]["products_unique"], 3 * 16);
+    assert_eq!(reported["counts"]["products_capped"], 16 + 8);
+    assert_eq!(reported["counts"]["products_unique"], 3 * 16);
     let of = |id: &str| {
         rows(&folder.out())
             .iter()
@@ -202,7 +202,7 @@ fn the_cap_on_products_is_told_and_names_the_parent() {
 }
 
 #[test]
-fn the_cap_on_sites_is_told_and_names_the_parent() {
+fn the_cap_on_sites_is_reported_with_the_parent() {
     let folder = Folder::new();
     // Six of the eight CH2 of cyclooctane in any order: 20,160 matches, all of one product.
     let on_ring = |carbons: &str| {
@@ -221,15 +221,15 @@ fn the_cap_on_sites_is_told_and_names_the_parent() {
         .ends_with(4);
     assert_complete(&folder.out());
     assert_eq!(output::smiles(&folder.out()), ["FC1CCCCCC1", "FC1CCCCCCC1"]);
-    let told = manifest(&folder.out());
+    let reported = manifest(&folder.out());
     assert_eq!(
-        told["capped_parents"],
+        reported["capped_parents"],
         serde_json::json!([{ "row": 1, "id": "octane", "caps": ["sites per rule"] }])
     );
-    assert_eq!(told["counts"]["parents_capped"], 1);
-    let capped = told["counts"]["products_capped"].as_u64().unwrap();
+    assert_eq!(reported["counts"]["parents_capped"], 1);
+    let capped = reported["counts"]["products_capped"].as_u64().unwrap();
     assert!(capped > 0);
-    assert_eq!(told["counts"]["products_made"], 5_040 + 16_384 + capped);
+    assert_eq!(reported["counts"]["products_made"], 5_040 + 16_384 + capped);
     assert!(
         run.stdout.contains("octane (sites per rule)"),
         "{}",
@@ -263,7 +263,7 @@ fn run_all_rules(folder: &Folder, inputs: &[PathBuf], flags: &str) -> Run {
 }
 
 #[test]
-fn a_tight_budget_is_kept() {
+fn a_small_memory_budget_is_kept() {
     let folder = Folder::new();
     let inputs = many_molecules(&folder);
     let run = run_all_rules(&folder, &inputs, "--memory 96MiB --threads 2");
@@ -285,10 +285,9 @@ fn sixteen_threads_keep_the_budget() {
     assert_eq!(manifest(&folder.out())["threads"], 16);
 }
 
-/// A SMARTS under `exclude` that matches more often than may be looked at leaves atoms unprotected;
-/// that must not be silent either.
+/// A SMARTS under `exclude` with more matches than the cap leaves atoms unprotected. That must be reported.
 #[test]
-fn the_cap_on_the_matches_of_an_exclude_is_told() {
+fn the_cap_on_matches_of_an_exclude_pattern_is_reported() {
     let folder = Folder::new();
     // Two atoms that need not be neighbours: n × (n - 1) matches.
     let rule = "[[rule]]\nname = 'x'\nsmirks = '[CH3:1]>>[C:1]Cl'\nexclude = ['F.F']\n";
@@ -308,8 +307,7 @@ fn the_cap_on_the_matches_of_an_exclude_is_told() {
 
 // ── Depth ───────────────────────────────────────────────────────────────────────────────────────
 
-/// RDKit's writer and ring search recurse along the atoms; the longest parents there may be must not
-/// run a worker out of stack.
+/// RDKit's writer and ring search recurse along the atoms; the longest allowed parents must not overflow the stack.
 #[test]
 fn the_longest_chain_and_the_deepest_nesting_are_transformed() {
     let folder = Folder::new();
@@ -340,10 +338,9 @@ fn the_longest_chain_and_the_deepest_nesting_are_transformed() {
 
 // ── The allocator ───────────────────────────────────────────────────────────────────────────────
 
-/// Without the override RDKit's C++ quietly falls back to the system's allocator, and a job takes
-/// half as long again.
+/// Without the override RDKit uses the system allocator, and a job takes half as long again.
 #[test]
-fn mimalloc_stands_in_for_the_systems_allocator_in_the_whole_process() {
+fn mimalloc_replaces_the_system_allocator_in_the_whole_process() {
     let symbols = Command::new("nm")
         .args(["-D", "--defined-only", env!("CARGO_BIN_EXE_molsieve")])
         .output()

@@ -1,12 +1,12 @@
-//! Rules and molecules from reports of users for which the fast way of doing the chemistry, or both ways,
-//! once gave other products than RDKit's plain loop. The expected SMILES were made by RDKit in Python.
+//! Rules and molecules from user reports for which the fast chemistry, or both chemistries, once gave other products
+//! than RDKit's plain loop. RDKit in Python made the expected SMILES.
 
 use crate::kit::{
     Folder, Molsieve,
     output::{manifest, rows},
 };
 
-/// The products (SMILES, id of the parent, name of the rule) of each way of doing the chemistry.
+/// Fails unless both chemistries make these products (SMILES, parent id, rule name).
 #[track_caller]
 fn assert_makes(molecules: &[&str], smirks: &[&str], expected: &[(&str, &str, &str)]) {
     let folder = Folder::new();
@@ -77,9 +77,9 @@ fn rules_on_dative_bonds_keep_their_own_reactants() {
     );
 }
 
-/// RDKit takes the marks of double bonds in rings of fewer than eight atoms away.
+/// RDKit removes bond directions in rings of fewer than eight atoms.
 #[test]
-fn marks_of_a_template_do_not_stay_in_small_rings() {
+fn bond_directions_of_a_template_are_dropped_in_small_rings() {
     assert_makes(
         &["C1=CCCCC1", "C/C=C/C"],
         &["[C:1][C:2]=[C:3][C:4]>>[C:1]/[C:2]=[C:3]/[C:4]O"],
@@ -100,9 +100,9 @@ fn marks_of_a_template_do_not_stay_in_small_rings() {
     );
 }
 
-/// A mark that no mark of the template answers meets those of the parent.
+/// A bond direction without a counterpart in the template combines with those of the parent.
 #[test]
-fn a_lone_mark_of_a_template_means_what_rdkit_takes_it_for() {
+fn a_single_bond_direction_of_a_template_is_read_as_rdkit_reads_it() {
     assert_makes(
         &["C/C=C/C=O", "O=C/C=C\\c1ccccc1"],
         &["[CX3;H1:1]=[O:2]>>[C:1]=N/O"],
@@ -115,7 +115,7 @@ fn a_lone_mark_of_a_template_means_what_rdkit_takes_it_for() {
 
 /// A bond without a symbol between two new aromatic rings is single.
 #[test]
-fn an_added_biaryl_needs_no_dash() {
+fn an_added_biaryl_bond_without_symbol_is_single() {
     assert_makes(
         &["CCO"],
         &[
@@ -129,7 +129,7 @@ fn an_added_biaryl_needs_no_dash() {
     );
 }
 
-/// An aromatic bond that a template makes between atoms of the parent is RDKit's to judge.
+/// RDKit decides whether an aromatic bond that a template makes between parent atoms is kept.
 #[test]
 fn an_aromatic_bond_on_a_saturated_ring_is_not_kept() {
     assert_makes(
@@ -139,8 +139,8 @@ fn an_aromatic_bond_on_a_saturated_ring_is_not_kept() {
     );
 }
 
-/// Of two rings of six atoms that share most of their bonds RDKit sees one, which depends on the order of
-/// the atoms; and with it, what is aromatic.
+/// Of two six-membered rings that share most of their bonds RDKit finds one. Which one depends on the atom order, and
+/// aromaticity depends on it.
 #[test]
 fn aromaticity_of_bridged_rings_is_perceived_anew() {
     assert_makes(
@@ -150,11 +150,10 @@ fn aromaticity_of_bridged_rings_is_perceived_anew() {
     );
 }
 
-/// What `scripts/equal.sh --generated 3600 --seed 100` found: RDKit takes a larger ring where a smaller one
-/// hides it; small rings closed on an aromatic one; and a group at phosphorus that RDKit rewrites once its
-/// neighbour is another.
+/// Faults found by `scripts/equal.sh --generated 3600 --seed 100`: a larger ring hidden by a smaller one; small rings
+/// closed on an aromatic ring; and a phosphorus group that RDKit rewrites when its neighbour changes.
 #[test]
-fn what_generated_rules_found_stays_mended() {
+fn faults_found_by_generated_rules_stay_fixed() {
     assert_makes(
         &["c1c2c3c4c(c1=CC2=CC=3)C=C4"],
         &["[C;!H0;R:1]>>[C:1]-C1OCCO1"],
@@ -242,8 +241,8 @@ fn what_generated_rules_found_stays_mended() {
     );
 }
 
-/// What hangs on a bridged ring system decides which of its rings RDKit finds, and so which bonds it takes
-/// for ring bonds when it writes them.
+/// The substituents of a bridged ring system decide which of its rings RDKit finds, and so which bonds it writes as
+/// ring bonds.
 #[test]
 fn rings_joined_to_a_bridged_ring_system_decide_which_of_its_rings_are_found() {
     let parent = "C1C2=C3CC(=C1C1=CCC1=C3)C2";
@@ -270,10 +269,10 @@ fn rings_joined_to_a_bridged_ring_system_decide_which_of_its_rings_are_found() {
     );
 }
 
-/// What the fast way must go on doing by itself, or it is fast no longer: rings closed beside an aromatic
-/// one, and marks beside a carbonyl.
+/// The fast path must keep handling these, or it is no longer fast: rings closed beside an aromatic ring, and bond
+/// directions beside a carbonyl.
 #[test]
-fn common_rules_stay_on_graphs() {
+fn common_rules_use_the_fast_path() {
     let folder = Folder::new();
     let library = folder.write("in.smi", "Oc1ccc(CCO)cc1O\tm0\n");
     let rules = folder.write(

@@ -1,5 +1,5 @@
-//! Parquet files as databases and data frames write them: a page for each row group, ids of many types,
-//! columns inside structs, footers of many megabytes.
+//! Parquet files as written by databases and data frames: one page per row group, ids of many types, columns inside
+//! structs, footers of many megabytes.
 
 use std::{
     fs::File,
@@ -46,7 +46,7 @@ fn write(path: &Path, columns: Vec<(&str, ArrayRef)>, properties: WriterProperti
     writer.close().unwrap();
 }
 
-/// One page for each column of a row group, however large.
+/// One page per column and row group, whatever its size.
 fn one_page() -> WriterPropertiesBuilder {
     WriterProperties::builder()
         .set_data_page_size_limit(usize::MAX)
@@ -64,7 +64,7 @@ fn dedup(memory: &str, input: &Path, output: PathBuf) -> crate::kit::Run {
         .run()
 }
 
-/// Row, id and SMILES of what is kept.
+/// Row, id and SMILES of the kept rows.
 fn kept(output: &Path) -> Vec<(u64, String, String)> {
     let batches = output::parts(output)
         .into_iter()
@@ -93,7 +93,7 @@ fn molecule(number: usize) -> String {
 }
 
 #[test]
-fn a_page_for_each_row_group_is_read_within_the_memory() {
+fn one_page_per_row_group_is_read_within_the_memory_budget() {
     const ROWS: usize = 45_000;
     let folder = Folder::new();
     let smiles: Vec<_> = (0..ROWS)
@@ -159,8 +159,8 @@ fn a_page_for_each_row_group_is_read_within_the_memory() {
     }
 }
 
-/// Fails unless the SMILES have one page for each row group, and it is larger than a page may be in memory
-/// with 96 MiB (a 64th).
+/// Fails unless the SMILES have one page per row group, larger than the limit for a page in memory under a 96 MiB
+/// budget (a 64th).
 #[track_caller]
 fn assert_has_large_pages(path: &Path) {
     let reader = SerializedFileReader::new(File::open(path).unwrap()).unwrap();
@@ -174,7 +174,7 @@ fn assert_has_large_pages(path: &Path) {
 
 /// A large page of indices into a dictionary.
 #[test]
-fn a_large_page_with_a_dictionary_is_read_within_the_memory() {
+fn a_large_page_with_a_dictionary_is_read_within_the_memory_budget() {
     const ROWS: usize = 1_200_000;
     const DISTINCT: usize = 2_000;
     let folder = Folder::new();
@@ -203,7 +203,7 @@ fn a_large_page_with_a_dictionary_is_read_within_the_memory() {
     }
 }
 
-/// The ids that `dedup` gives to the rows of a file with these columns, and what it says.
+/// The ids that `dedup` writes for the rows of a file, and its output.
 fn ids_of(folder: &Folder, path: &Path) -> (Vec<String>, String) {
     let out = folder.path("ids");
     let run = dedup("96MiB", path, out.clone()).ends_with(0);
@@ -283,7 +283,7 @@ fn ids_of_every_numeric_type_are_written_as_numbers() {
 }
 
 #[test]
-fn ids_of_fixed_length_are_uuids_texts_or_digits() {
+fn ids_of_fixed_length_are_uuids_text_or_hexadecimal_digits() {
     let folder = Folder::new();
     let uuid = *b"\x12\x3e\x45\x67\xe8\x9b\x12\xd3\xa4\x56\x42\x66\x14\x17\x40\x00";
     for (column, bytes, expected) in [
@@ -321,7 +321,7 @@ fn ids_of_fixed_length_are_uuids_texts_or_digits() {
 }
 
 #[test]
-fn a_column_that_is_named_like_an_id_and_is_none_is_said() {
+fn an_unusable_column_with_the_name_of_an_id_is_reported() {
     let folder = Folder::new();
     let path = folder.path("in.parquet");
     let dates = arrow::array::Date32Array::from(vec![1, 2, 3, 4]);
@@ -402,9 +402,9 @@ fn columns_inside_structs_are_named_by_their_path() {
     );
 }
 
-/// A footer is read piece by piece, so that it may be larger than the memory for pages.
+/// The footer is read as a stream, so it may be larger than the memory for pages.
 #[test]
-fn a_footer_of_any_size_is_read_within_the_memory() {
+fn a_footer_of_any_size_is_read_within_the_memory_budget() {
     let folder = Folder::new();
     let long = folder.path("long.parquet");
     let note = KeyValue::new("note".to_owned(), "x".repeat(32 << 20));
@@ -433,7 +433,7 @@ fn a_footer_of_any_size_is_read_within_the_memory() {
     );
 }
 
-/// Four molecules beside so many columns of numbers, without rows in those.
+/// Four molecules beside `columns` columns of numbers that hold only nulls.
 fn wide_table(path: &Path, columns: usize) {
     let numbers: String = (0..columns)
         .map(|i| format!("required int64 descriptor_{i};"))

@@ -1,5 +1,4 @@
-//! A job and its process: what a time limit counts, what a job does by itself after an accident, and what
-//! requests to stop do.
+//! A job and its process: what a time limit counts, how a job recovers from a crash, and how it handles stop requests.
 
 use std::{
     fs,
@@ -16,7 +15,7 @@ use crate::kit::{
 };
 use rustix::process::Signal;
 
-/// A parent with thousands of slow products gives one after the other for longer than the limit.
+/// A parent with thousands of slow products makes products for longer than the time limit.
 #[test]
 fn a_parent_that_makes_progress_is_never_stopped() {
     let folder = Folder::new();
@@ -41,7 +40,7 @@ fn a_parent_that_makes_progress_is_never_stopped() {
     assert!(rows.iter().any(|row| row.parent_smiles == chain));
 }
 
-/// A stall of all its processes is no parent's doing, however they are stopped.
+/// Stopping all processes of a job must not reject the current parent.
 #[test]
 fn a_stall_rejects_nothing() {
     stalls(|job, stall| {
@@ -51,7 +50,7 @@ fn a_stall_rejects_nothing() {
     });
 }
 
-/// The same, by the kernel, of which a process sees nothing.
+/// The same with the cgroup freezer, which a process can't observe.
 #[test]
 fn a_freeze_rejects_nothing() {
     let Some(group) = FreezerGroup::new() else {
@@ -67,7 +66,7 @@ fn a_freeze_rejects_nothing() {
     });
 }
 
-/// Stalls a job for twice as long as a parent may take.
+/// Stalls a job for twice the parent timeout.
 fn stalls(stall: impl FnOnce(&Running, &dyn Fn())) {
     let _alone = alone();
     let folder = Folder::new();
@@ -85,10 +84,10 @@ fn stalls(stall: impl FnOnce(&Running, &dyn Fn())) {
     assert_eq!(manifest(&folder.out())["interruptions"], 0);
 }
 
-/// A control group that can be frozen, of either version.
+/// A control group (v1 or v2) that can be frozen.
 struct FreezerGroup {
     folder: PathBuf,
-    /// The file that freezes it, and what it takes.
+    /// The file that freezes the group, and the words for thawed and frozen.
     state: PathBuf,
     words: [&'static str; 2],
 }
@@ -139,9 +138,9 @@ impl Drop for FreezerGroup {
     }
 }
 
-/// The job's process is killed, as by the kernel for its memory: the job goes on by itself.
+/// The job process is killed, as by the kernel's OOM killer: the job resumes by itself.
 #[test]
-fn a_job_goes_on_by_itself_when_its_process_is_killed() {
+fn a_job_resumes_by_itself_when_its_process_is_killed() {
     let small = SmallJob::new();
     let (whole, out) = (small.folder.path("whole"), small.folder.out());
     small.run(&whole).run().ends_with(4);
@@ -156,9 +155,9 @@ fn a_job_goes_on_by_itself_when_its_process_is_killed() {
     }
 }
 
-/// Who kills the process that was started kills the job, and leaves what can be resumed.
+/// Killing the supervisor also ends the job process, and the job can be resumed.
 #[test]
-fn no_process_outlives_the_one_that_was_started() {
+fn the_job_process_dies_with_its_supervisor() {
     let small = SmallJob::new();
     let out = small.folder.out();
     let mut job = small.run(&out).start();
@@ -171,7 +170,7 @@ fn no_process_outlives_the_one_that_was_started() {
     assert_complete(&out);
 }
 
-/// Each run that goes on from a checkpoint counts, also one that is stopped before its next checkpoint.
+/// Each resumption counts, even if the run stops before its next checkpoint.
 #[test]
 fn each_resumption_is_counted() {
     let _alone = alone();
@@ -197,7 +196,7 @@ fn each_resumption_is_counted() {
 
 /// The second request ends the job at once.
 #[test]
-fn a_second_request_ends_the_job_at_once() {
+fn a_second_stop_request_ends_the_job_at_once() {
     let _alone = alone();
     let folder = Folder::new();
     let job = Molsieve::new("run --memory 256MiB --threads 2")
@@ -219,7 +218,7 @@ fn a_second_request_ends_the_job_at_once() {
     );
 }
 
-/// The process that watches over the job takes next to nothing of the job's memory.
+/// The supervisor takes little of the job's memory.
 #[test]
 fn the_supervisor_is_small() {
     let small = SmallJob::new();

@@ -1,5 +1,5 @@
-//! Settings, paths and rules that people got wrong or that molsieve said badly: what is refused, before
-//! anything is touched, and in which words.
+//! Settings, paths and rules from user reports: what molsieve refuses before it changes anything, and with which
+//! messages.
 
 use std::{
     ffi::OsStr,
@@ -13,12 +13,12 @@ use crate::kit::{
     Folder, Molsieve, assert_absent,
     library::{repository, smiles_lines},
     output::{self, manifest},
-    run_command, skipped,
+    python, run_command, skipped,
 };
 
 const FLUORINATION: &str = "[[rule]]\nname = 'f'\nsmirks = '[cH:1]>>[c:1]F'\n";
 
-/// A folder `lib` that a job has filled, with its `a.smi` and `r.toml` beside it.
+/// The output folder `lib` of a job, with its `a.smi` and `r.toml` beside it.
 fn library(folder: &Folder) -> PathBuf {
     let input = folder.write("a.smi", smiles_lines(20));
     let rules = folder.write("r.toml", FLUORINATION);
@@ -32,7 +32,7 @@ fn library(folder: &Folder) -> PathBuf {
     lib
 }
 
-/// Every file below a folder with its bytes.
+/// Every file below a folder with its content.
 fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     let mut files = Vec::new();
     for name in output::names(folder) {
@@ -46,7 +46,7 @@ fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
 }
 
 #[test]
-fn an_input_in_the_output_directory_is_refused_before_anything_is_touched() {
+fn an_input_in_the_output_directory_is_refused_before_any_change() {
     let folder = Folder::new();
     let lib = library(&folder);
     let part = output::parts(&lib).remove(0);
@@ -96,7 +96,7 @@ fn an_input_in_the_output_directory_is_refused_before_anything_is_touched() {
 }
 
 #[test]
-fn whatever_else_a_job_reads_in_its_output_directory_is_refused_too() {
+fn any_other_file_that_a_job_reads_in_its_output_directory_is_refused() {
     let folder = Folder::new();
     let lib = library(&folder);
     let input = folder.path("a.smi");
@@ -122,7 +122,7 @@ fn whatever_else_a_job_reads_in_its_output_directory_is_refused_too() {
         run.run().refuses(2, &[words]);
         assert_eq!(files(&lib), before);
     }
-    // What stands beside the output directory is no part of it.
+    // Files beside the output directory are not part of it.
     Molsieve::new("run")
         .input(folder.path("a.smi"))
         .output(folder.path("beside"))
@@ -137,7 +137,7 @@ fn whatever_else_a_job_reads_in_its_output_directory_is_refused_too() {
 }
 
 #[test]
-fn a_worker_refuses_it_as_well() {
+fn the_job_process_refuses_an_input_in_the_output_directory() {
     let folder = Folder::new();
     let lib = library(&folder);
     let before = files(&lib);
@@ -165,7 +165,7 @@ fn a_worker_refuses_it_as_well() {
 }
 
 #[test]
-fn an_output_that_names_a_file_is_refused_with_what_to_say_instead() {
+fn an_output_that_is_a_file_is_refused_with_advice() {
     let folder = Folder::new();
     let input = folder.write("a.smi", "CCO\n");
     for (name, instead) in [
@@ -199,7 +199,7 @@ fn an_output_that_names_a_file_is_refused_with_what_to_say_instead() {
 }
 
 #[test]
-fn a_library_or_rules_in_place_of_a_job_file_are_told_with_their_flag() {
+fn a_library_or_rule_file_given_as_job_file_is_refused_with_the_flag_to_use() {
     let folder = Folder::new();
     for verb in ["run", "dedup", "submit"] {
         for name in ["l.smi", "l.csv", "l.tsv", "l.sdf", "l.smi.gz", "l.txt"] {
@@ -368,7 +368,7 @@ fn counts_by_rule_survive_caps_and_settling() {
 
 /// Case 19.
 #[test]
-fn rules_that_ask_for_hydrogens_as_atoms_are_warned_of() {
+fn rules_that_match_explicit_hydrogens_cause_a_warning() {
     let folder = Folder::new();
     let rules = "[[rule]]\nname = 'r0'\n\
          smirks = '''[#8:7]([H])-[#6:6]=[#6:5]>>[O:7]=[#6:6]-[#6:5]'''\n\
@@ -412,7 +412,7 @@ fn rules_that_ask_for_hydrogens_as_atoms_are_warned_of() {
     assert!(!run.stdout.contains("warning"), "{}", run.stdout);
 }
 
-/// Rules on hydrogens as atoms, of many kinds.
+/// Rules that match explicit hydrogens, of many kinds.
 const ON_HYDROGENS: &str = "[[rule]]\nname = 'aryl'\nsmirks = '[c:1][H:2]>>[c:1]F'\nadd_hydrogens = true\n\
      [[rule]]\nname = 'ether'\nsmirks = '[O:1]([H])[#6:2]>>[O:1](C)[#6:2]'\nadd_hydrogens = true\n\
      exclude = ['[OX2H]C=O']\n\
@@ -458,12 +458,7 @@ fn add_hydrogens_gives_what_rdkit_gives() {
             .any(|row| row.smiles == "Cn1cccc1" && row.rule == "pyrrole")
     );
     assert!(rows.iter().all(|row| row.rule != "same"), "unchanged");
-    let Some(python) = std::env::var_os("MOLSIEVE_PYTHON") else {
-        assert!(
-            std::env::var_os("MOLSIEVE_REQUIRE_PYTHON").is_none(),
-            "MOLSIEVE_PYTHON is not set"
-        );
-        skipped("no comparison with Python: MOLSIEVE_PYTHON is not set");
+    let Some(python) = python("comparison with Python") else {
         return;
     };
     let mut command = Command::new(python);
@@ -528,7 +523,7 @@ fn add_hydrogens_is_read_from_every_format() {
 
 /// Case 23.
 #[test]
-fn rule_tables_are_read_whatever_delimits_them() {
+fn rule_tables_are_read_with_any_delimiter() {
     let folder = Folder::new();
     let smirks = "[c:1][OH:2]>>[c:1][O:2]C";
     for (name, text) in [
@@ -592,7 +587,7 @@ fn rules_check_counts_all_rules() {
 }
 
 #[test]
-fn a_terminal_whose_width_changes_shows_the_progress_once_in_lines_that_fit() {
+fn progress_fits_a_terminal_whose_width_changes() {
     let folder = Folder::new();
     let line = |i: usize| {
         let (left, right) = ("C".repeat(1 + i % 12), "C".repeat(i % 9));
@@ -620,7 +615,7 @@ fn a_terminal_whose_width_changes_shows_the_progress_once_in_lines_that_fit() {
 }
 
 #[test]
-fn a_hydrogen_in_a_recursive_pattern_is_warned_of() {
+fn a_hydrogen_in_a_recursive_pattern_causes_a_warning() {
     let folder = Folder::new();
     let rules = folder.write(
         "r.toml",

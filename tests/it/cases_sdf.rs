@@ -1,4 +1,4 @@
-//! SD files as they come from databases and drawing programs.
+//! SD files as written by databases and drawing programs.
 
 use crate::kit::{
     Folder, Molsieve,
@@ -7,7 +7,7 @@ use crate::kit::{
 };
 use arrow::array::AsArray;
 
-/// RDKit reads it and writes a SMILES that it can't read.
+/// RDKit reads this molecule but writes a SMILES that it can't read.
 const PORPHYRIN: &str = include_str!("../cases/porphyrin.sdf");
 const PORPHYRIN_SMILES: &str =
     "O=C(O)CCc1cc2cccccc3[nH]c2-c1=c-c1cc2[nH]/c(cc2-c=1)=c/c1[nH]/c(=c/3)-c=1";
@@ -30,7 +30,7 @@ M  END
     )
 }
 
-/// 1-aminoethanol with its centre drawn one way, and what is known of it.
+/// 1-aminoethanol with a drawn stereocentre, and a stereo collection.
 fn aminoethanol(collection: &str) -> String {
     format!(
         "
@@ -69,7 +69,7 @@ fn run(folder: &Folder, flags: &str, content: &str, code: i32) {
         .ends_with(code);
 }
 
-/// The molecules that `dedup` has kept.
+/// The molecules that `dedup` kept.
 fn kept(folder: &Folder) -> Vec<String> {
     let mut kept = Vec::new();
     for part in output::parts(&folder.out()) {
@@ -110,7 +110,7 @@ fn a_molecule_whose_smiles_does_not_read_back_is_cleaned() {
 }
 
 #[test]
-fn a_mol_block_in_a_value_is_text() {
+fn a_mol_block_in_a_tag_value_is_text() {
     let inner = block("inner", "F");
     let untitled = block("", "F");
     let reaction = format!("$RXN\n\n  tool\n\n  1  1\n$MOL\n{untitled}$MOL\n{inner}");
@@ -134,7 +134,7 @@ fn a_mol_block_in_a_value_is_text() {
 }
 
 #[test]
-fn a_missing_end_of_a_record_loses_no_molecule_in_silence() {
+fn a_missing_record_end_loses_no_molecule_silently() {
     let (first, second) = (block("t", "O"), block("", "N"));
     let between = [
         "",
@@ -163,7 +163,7 @@ fn a_missing_end_of_a_record_loses_no_molecule_in_silence() {
 }
 
 #[test]
-fn a_racemate_in_an_sd_file_is_not_its_enantiomer() {
+fn a_racemate_in_an_sd_file_differs_from_its_enantiomer() {
     let one = aminoethanol("MDLV30/STEABS");
     let both = aminoethanol("MDLV30/STERAC1");
     let folder = Folder::new();

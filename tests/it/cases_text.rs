@@ -1,5 +1,4 @@
-//! Text inputs as they come from databases, spreadsheets and other programs: what is read out of
-//! them, what is rejected, and what is said.
+//! Text inputs as written by databases, spreadsheets and other programs: the rows read, the rejects and the messages.
 
 use std::{fs, io::Write, path::Path};
 
@@ -25,7 +24,7 @@ fn molecules(output: &Path) -> Vec<(String, String)> {
     rows(output).into_iter().map(row).collect()
 }
 
-/// What a cleaning job makes of a file that it reads without a reject.
+/// Fails unless a cleaning job reads these (SMILES, id) from a file, without rejects.
 #[track_caller]
 fn assert_read(flags: &str, name: &str, content: impl AsRef<[u8]>, expected: &[(&str, &str)]) {
     let folder = Folder::new();
@@ -70,7 +69,7 @@ fn a_line_that_begins_with_a_tab_has_no_smiles() {
 }
 
 #[test]
-fn a_quote_in_a_tsv_is_a_character_like_others() {
+fn a_quote_in_a_tsv_is_an_ordinary_character() {
     let text = "smiles\tname\nCCO\t\"alpha\nCCN\tbeta\nCCC\tgamma\"\nCCCC\t\"delta 5\"\n";
     let expected = [
         ("CCO", "\"alpha"),
@@ -85,7 +84,7 @@ fn a_quote_in_a_tsv_is_a_character_like_others() {
 }
 
 #[test]
-fn a_stray_quote_in_a_csv_swallows_no_row_in_silence() {
+fn a_stray_quote_in_a_csv_swallows_no_row_silently() {
     let folder = Folder::new();
     // It closes two lines later, on a record of the right width.
     let near = "smiles,id\nCCO,\"1\nCCN,2\nCCC,3\"\nCCCC,4\n";
@@ -123,7 +122,7 @@ fn names_with_line_ends_stay_whole_in_a_csv() {
 }
 
 #[test]
-fn of_two_columns_with_smiles_the_isomeric_one_is_taken_and_said() {
+fn of_two_smiles_columns_the_isomeric_one_is_used_and_reported() {
     let folder = Folder::new();
     for header in [
         "cid,canonical_smiles,isomeric_smiles",
@@ -154,7 +153,7 @@ fn of_two_columns_with_smiles_the_isomeric_one_is_taken_and_said() {
 }
 
 #[test]
-fn ids_are_found_by_the_names_that_databases_give_them() {
+fn ids_are_found_by_the_column_names_of_databases() {
     for (header, delimiter) in [
         ("identifier,canonical_smiles,name", ','),
         ("\"ChEMBL ID\";\"Smiles\";\"Name\"", ';'),
@@ -170,7 +169,7 @@ fn ids_are_found_by_the_names_that_databases_give_them() {
 }
 
 #[test]
-fn an_extension_of_cxsmiles_belongs_to_the_smiles() {
+fn a_cxsmiles_extension_belongs_to_the_smiles() {
     let text = "smiles\tidnumber\nC[C@H](N)O |&1:1,r|\tZ1\nCC |^1:0|\tZ2\n";
     let expected = [("C[C@H](N)O", "Z1"), ("[CH2]C", "Z2")];
     for name in ["a.smi", "a.txt", "a.cxsmiles", "a.tsv"] {
@@ -231,7 +230,7 @@ fn keys_see_enhanced_stereo() {
 }
 
 #[test]
-fn ids_before_the_smiles_and_no_header_are_noticed_and_said() {
+fn a_table_without_header_and_with_ids_first_is_detected_and_reported() {
     let folder = Folder::new();
     let expected = [("CCO", "702"), ("CC(=O)O", "176")];
     for (name, text) in [
@@ -272,7 +271,7 @@ fn columns_can_be_named_by_their_numbers() {
 }
 
 #[test]
-fn the_separator_line_of_excel_is_no_header() {
+fn the_separator_line_of_excel_is_not_a_header() {
     for text in [
         "sep=;\nsmiles;id\nCCO;1\n",
         "\u{feff}\"sep=;\"\r\nsmiles;id\r\nCCO;1\r\n",
@@ -283,7 +282,7 @@ fn the_separator_line_of_excel_is_no_header() {
 }
 
 #[test]
-fn text_may_be_packed_with_bzip2_xz_and_zstd() {
+fn text_compressed_with_bzip2_xz_and_zstd_is_read() {
     let text = b"CCO 1\nCCN 2\n";
     let bzip2 = |text: &[u8]| {
         let level = bzip2::Compression::default();
@@ -317,7 +316,7 @@ fn text_may_be_packed_with_bzip2_xz_and_zstd() {
 const XZ_OF_TWO_LINES: &[u8] = b"\xfd\x37\x7a\x58\x5a\x00\x00\x01\x69\x22\xde\x36\x02\x00\x21\x01\x16\x00\x00\x00\x74\x2f\xe5\xa3\x01\x00\x0b\x43\x43\x4f\x20\x31\x0a\x43\x43\x4e\x20\x32\x0a\x00\x78\x80\x69\xab\x00\x01\x20\x0c\xa2\xdd\xb4\xbc\x90\x42\x99\x0d\x01\x00\x00\x00\x00\x01\x59\x5a";
 
 #[test]
-fn a_packed_file_that_takes_much_memory_to_unpack_is_planned_or_refused() {
+fn a_large_decompression_window_is_planned_for_or_refused() {
     let folder = Folder::new();
     let pack = |window_log: u32, text: &str| {
         let mut packed = zstd::stream::write::Encoder::new(Vec::new(), 1).unwrap();
@@ -340,7 +339,7 @@ fn a_packed_file_that_takes_much_memory_to_unpack_is_planned_or_refused() {
 }
 
 #[test]
-fn directories_are_read_with_the_directories_in_them() {
+fn directories_are_read_recursively() {
     let folder = Folder::new();
     folder.write("lib/year=2025/month=12/b.smi", "CCO b\n");
     folder.write("lib/year=2026/a.csv", "smiles,id\nCCN,a\n");
@@ -356,7 +355,7 @@ fn directories_are_read_with_the_directories_in_them() {
     assert_eq!(output::smiles(&folder.out()), ["CCC", "CCO", "CCN"]);
 }
 
-/// Standard input is read like a file of the same content, and leaves nothing behind.
+/// Standard input is read like a file with the same content and leaves no file.
 #[test]
 fn standard_input_is_read_like_a_file() {
     let folder = Folder::new();
@@ -402,7 +401,7 @@ fn standard_input_is_read_like_a_file() {
 }
 
 #[test]
-fn standard_input_that_can_not_be_read_is_refused_before_it_is() {
+fn unusable_standard_input_is_refused_before_it_is_read() {
     let folder = Folder::new();
     let input = folder.write("in.smi", "CCO\n");
     let run = |flags: &str| {

@@ -1,28 +1,19 @@
-//! Checkpoints of jobs whose part never fills: by time, and when a stop is asked for. What the sink has taken is kept,
-//! and a run that goes on ends with the bytes of one that was never interrupted. Kills at random instants are in
-//! `tests/it/kill.rs`.
+//! Checkpoints of jobs that never fill a part: by time and on a stop request. The rows that the sink has taken are kept,
+//! and a resumed run ends with the bytes of an uninterrupted one. Kills at random times are in `tests/it/kill.rs`.
 
 use std::{fs, path::Path, thread, time::Duration};
 
 use crate::kit::{
     Folder, Molsieve, Running,
     library::{THREE_RULES, rule_file, shipped_library, shipped_rules, smiles_lines},
-    output::{self, assert_complete, manifest},
+    output::{self, Made, manifest},
     wait_until,
 };
 use rustix::process::Signal;
 use serde_json::Value;
 
-/// A command line but for its output directory.
+/// A command line, given its output directory.
 type Job<'a> = &'a dyn Fn(&Path) -> Molsieve;
-
-/// Parts and what the manifest says of them.
-fn made(out: &Path) -> (Vec<(String, Vec<u8>)>, String) {
-    assert_complete(out);
-    let manifest = manifest(out);
-    let said = format!("{} {}", manifest["counts"], manifest["files"]);
-    (output::part_bytes(out), said)
-}
 
 /// The JSON of the last checkpoint.
 fn checkpoint(out: &Path) -> Value {
@@ -31,13 +22,13 @@ fn checkpoint(out: &Path) -> Value {
     serde_json::from_slice(json).unwrap()
 }
 
-/// Bytes of the rows of the part under way.
+/// Bytes of the rows of the current part.
 fn part_rows_bytes(out: &Path) -> u64 {
     let file = out.join(".molsieve/part-rows").metadata();
     file.map_or(0, |file| file.len())
 }
 
-/// The number in front of `what` in a line.
+/// The number before `what` in a line.
 fn number_before(line: &str, what: &str) -> u64 {
     let (front, _) = line
         .split_once(what)
@@ -46,7 +37,8 @@ fn number_before(line: &str, what: &str) -> u64 {
     digits.parse().unwrap_or_else(|_| panic!("{what}: {line}"))
 }
 
-/// Interrupts a run once `bytes` more of rows are in the part under way than there were; the rows it says it keeps.
+/// Interrupts a run once the current part has grown by `bytes`; returns the number of rows that the run reports as
+/// kept.
 fn interrupt(running: Running, out: &Path, bytes: u64) -> u64 {
     let before = part_rows_bytes(out);
     wait_until("rows", || part_rows_bytes(out) > before + bytes);
@@ -65,18 +57,17 @@ fn interrupt(running: Running, out: &Path, bytes: u64) -> u64 {
     rows
 }
 
-/// Interrupts a job twice and goes on with it; fails unless the rows are kept and the files are those of a job that was
-/// not interrupted.
+/// Interrupts and resumes a job twice; fails unless the rows are kept and the files are those of an uninterrupted job.
 #[track_caller]
 fn keeps_what_was_written(folder: &Folder, job: Job<'_>, bytes: u64) {
     let (whole, out) = (folder.path("whole"), folder.out());
     let code = job(&whole).run().code.unwrap();
-    let expected = made(&whole);
+    let expected = Made::at(&whole);
     let first = interrupt(job(&out).start(), &out, bytes);
     let second = interrupt(job(&out).args("--resume").start(), &out, bytes);
     assert!(second > first && first > 0, "{first}, then {second}");
     job(&out).args("--resume").run().ends_with(code);
-    assert!(made(&out) == expected, "other files");
+    assert!(Made::at(&out) == expected, "other files");
     assert_eq!(manifest(&out)["interruptions"], 2);
 }
 
@@ -88,20 +79,20 @@ fn shipped(flags: &str) -> Molsieve {
 }
 
 #[test]
-fn ctrl_c_keeps_the_rows_of_a_part_that_is_not_full() {
+fn ctrl_c_keeps_the_rows_of_an_unfinished_part() {
     let folder = Folder::new();
     keeps_what_was_written(&folder, &|out| shipped("").output(out), 200_000);
 }
 
 #[test]
-fn it_keeps_properties() {
+fn a_checkpoint_keeps_properties() {
     let folder = Folder::new();
     let job = |out: &Path| shipped("--properties").output(out);
     keeps_what_was_written(&folder, &job, 200_000);
 }
 
 #[test]
-fn it_keeps_them_with_a_filter_alone_and_with_an_earlier_run_left_out() {
+fn a_checkpoint_keeps_rows_with_dedup_bloom_and_with_exclude() {
     let folder = Folder::new();
     let earlier = folder.path("earlier");
     Molsieve::new("run --memory 256MiB")
@@ -119,7 +110,7 @@ fn it_keeps_them_with_a_filter_alone_and_with_an_earlier_run_left_out() {
 }
 
 #[test]
-fn it_keeps_what_rdkit_wrote_anew_in_a_library_without_repeats() {
+fn a_checkpoint_keeps_rows_of_dedup_canonical() {
     let folder = Folder::new();
     let chains = (1..60_000).map(|i| {
         let digits = format!("{i:o}");
@@ -137,9 +128,9 @@ fn it_keeps_what_rdkit_wrote_anew_in_a_library_without_repeats() {
     keeps_what_was_written(&folder, &job, 200_000);
 }
 
-/// Some batches of this job take several slots: a checkpoint inside of one stands where it begins.
+/// Some batches of this job take several slots: a checkpoint within a batch refers to the start of the batch.
 #[test]
-fn a_batch_of_several_slots_is_kept_whole_or_not_at_all() {
+fn a_batch_of_several_slots_is_kept_completely_or_not_at_all() {
     let folder = Folder::new();
     let chain = |i: usize| format!("N{}O{}Br chain-{i}\n", "C".repeat(3 + i), "C".repeat(220));
     let input = folder.write("long.smi", (0..3).map(chain).collect::<String>());
@@ -158,8 +149,8 @@ fn a_batch_of_several_slots_is_kept_whole_or_not_at_all() {
     };
     let (whole, out) = (folder.path("whole"), folder.out());
     job(&whole).run().ends_with(0);
-    let expected = made(&whole);
-    // Stops in the middle of batches, too: as soon as there are any rows more.
+    let expected = Made::at(&whole);
+    // Stops as soon as there are more rows, so also in the middle of a batch.
     for _ in 0..3 {
         let before = part_rows_bytes(&out);
         let mut running = job(&out).args("--resume").start();
@@ -172,7 +163,7 @@ fn a_batch_of_several_slots_is_kept_whole_or_not_at_all() {
         }
     }
     job(&out).args("--resume").run().ends_with(0);
-    assert!(made(&out) == expected, "other files");
+    assert!(Made::at(&out) == expected, "other files");
 }
 
 #[test]
@@ -181,7 +172,7 @@ fn a_crash_costs_the_time_since_the_last_checkpoint() {
     let job = |out: &Path| shipped("--properties").output(out);
     let whole = folder.path("whole");
     job(&whole).run().ends_with(0);
-    let expected = made(&whole);
+    let expected = Made::at(&whole);
     let out = folder.out();
     let mut kept_before = 0;
     for round in 0..3 {
@@ -200,12 +191,12 @@ fn a_crash_costs_the_time_since_the_last_checkpoint() {
         kept_before = rows;
     }
     job(&out).args("--resume").run().ends_with(0);
-    assert!(made(&out) == expected, "other files");
+    assert!(Made::at(&out) == expected, "other files");
 }
 
-/// What was decided about the rows to settle, and what was written of them, is not decided and written again.
+/// A resumed run does not settle again the rows that were settled and written before.
 #[test]
-fn settling_is_gone_on_with() {
+fn settling_resumes_where_it_stopped() {
     let folder = Folder::new();
     let rules = rule_file(&folder, &THREE_RULES);
     let input = folder.write("a.smi", smiles_lines(600).repeat(2));
@@ -219,7 +210,7 @@ fn settling_is_gone_on_with() {
     };
     let whole = folder.path("whole");
     job(&whole).run().ends_with(0);
-    let expected = made(&whole);
+    let expected = Made::at(&whole);
     let out = folder.out();
     let mut running = job(&out).start();
     let survivors = out.join(".molsieve/survivors");
@@ -227,7 +218,7 @@ fn settling_is_gone_on_with() {
     let decided = running.kill();
     let left = output::names(&out.join(".molsieve"));
     job(&out).args("--resume").run().ends_with(0);
-    assert!(made(&out) == expected, "other files");
+    assert!(Made::at(&out) == expected, "other files");
     assert!(
         decided && left.iter().any(|name| name == "survivors"),
         "{left:?}"

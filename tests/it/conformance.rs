@@ -1,12 +1,11 @@
-//! Every engine at the conformance body (`src/sieve/conformance.rs`).
+//! Runs the conformance tests (`src/sieve/conformance.rs`) on every engine.
 //!
-//! - `kernels/sieve.cu` compiled for the host (`tests/shim/`) runs on every machine, under the same
-//!   order of work as on a GPU. Errors planted in its source are seen.
-//! - The engine `cuda` runs too, through a library that stands in for the driver.
-//! - `shaders/sieve.wgsl` runs on every adapter there is, lavapipe included; errors planted in it are
-//!   seen too.
-//! - A GPU that is not there is skipped, and the output says so. `MOLSIEVE_REQUIRE_ENGINES`, a list such
-//!   as `cuda,wgpu`, makes its absence fail.
+//! - `kernels/sieve.cu`, compiled for the host (`tests/shim/`), runs on every machine, in the same order of
+//!   launches as on a GPU. The tests detect errors planted in its source.
+//! - The engine `cuda` also runs, through a library that replaces the driver.
+//! - `shaders/sieve.wgsl` runs on every adapter, lavapipe included. The tests detect errors planted in it.
+//! - Without a GPU its tests are skipped, and the output says so. `MOLSIEVE_REQUIRE_ENGINES`, a list such as
+//!   `cuda,wgpu`, turns a skip into a failure.
 
 mod failing_device;
 mod host_device;
@@ -14,10 +13,7 @@ mod random_accesses;
 
 use std::{fs, path::Path, process::Command};
 
-use crate::kit::{
-    adapters::{adapters, skip},
-    alone, only_test, shim,
-};
+use crate::kit::{adapters::adapters, alone, only_test, shim, skip_engine};
 use failing_device::{FailingDevice, lost};
 use fastbloom::BloomFilter;
 use host_device::{Kernels, kernels_of};
@@ -35,7 +31,7 @@ use molsieve::{
 
 const SOURCE: &str = "kernels/sieve.cu";
 
-/// What `tests/shim/fake_driver.cc` calls its device.
+/// The name of the device of `tests/shim/fake_driver.cc`.
 const STAND_IN: &str = "stand-in";
 
 /// A filter for a million keys.
@@ -75,10 +71,10 @@ fn the_cuda_source_compiled_for_the_host_conforms() {
     .unwrap();
 }
 
-/// Bits whose numbers need more than 32 bits. The shader can't be put to this on lavapipe, whose bindings
-/// hold 4 × 128 MiB, just too little.
+/// A filter with bit numbers of more than 32 bits. lavapipe can't run this test: its bindings hold 4 × 128 MiB, slightly
+/// too little.
 #[test]
-fn the_cuda_source_finds_its_way_in_a_large_filter() {
+fn the_cuda_source_addresses_a_filter_of_more_than_2_to_the_32_bits() {
     let kernels = kernels_of(&read(SOURCE));
     let shape = FilterShape {
         bits: (1 << 32) + (1 << 20),
@@ -92,7 +88,7 @@ fn the_cuda_source_finds_its_way_in_a_large_filter() {
 }
 
 #[test]
-fn errors_planted_in_the_cuda_source_are_seen() {
+fn errors_planted_in_the_cuda_source_are_detected() {
     let source = read(SOURCE);
     for (right, wrong) in [
         ("left > 8 ?", "left > 9 ?"),
@@ -124,12 +120,12 @@ fn errors_planted_in_the_cuda_source_are_seen() {
         assert_eq!(source.matches(right).count(), 1, "{right}");
         let kernels = kernels_of(&source.replace(right, wrong));
         let outcome = conform_on_host(&kernels, 50);
-        assert!(outcome.is_err(), "nobody saw: {wrong}");
+        assert!(outcome.is_err(), "not detected: {wrong}");
     }
 }
 
 #[test]
-fn an_error_of_any_call_to_the_device_comes_out_of_the_engine() {
+fn the_engine_returns_the_error_of_any_device_call() {
     let kernels = kernels_of(&read(SOURCE));
     let outcome = |calls_left| {
         let mut make = |shape, layout: &SlotLayout| {
@@ -193,7 +189,7 @@ fn a_filter_in_several_pieces_conforms() {
 }
 
 #[test]
-fn a_filter_of_more_pieces_than_there_are_bindings_is_refused() {
+fn a_filter_that_needs_too_many_bindings_is_refused() {
     for adapter in adapters() {
         let binding_bytes_max = 512 << 10;
         let refused = conform_on_adapter(&adapter, wgpu::SHADER, binding_bytes_max, 0).unwrap_err();
@@ -208,7 +204,7 @@ fn a_filter_of_more_pieces_than_there_are_bindings_is_refused() {
 }
 
 #[test]
-fn errors_planted_in_the_shader_are_seen() {
+fn errors_planted_in_the_shader_are_detected() {
     for adapter in adapters() {
         for (right, wrong) in [
             ("select(0u, 1u, low < a.x)", "0u"),
@@ -243,7 +239,7 @@ fn errors_planted_in_the_shader_are_seen() {
 }
 
 #[test]
-fn a_shader_that_does_not_compile_is_an_error_and_no_panic() {
+fn a_shader_that_does_not_compile_is_an_error_and_not_a_panic() {
     for adapter in adapters() {
         let outcome = conform_on_adapter(&adapter, "fn hash_rows() { nonsense }", u64::MAX, 0);
         let Err(Disagreement::Engine(EngineError::Failed { engine, .. })) = outcome else {
@@ -253,9 +249,9 @@ fn a_shader_that_does_not_compile_is_an_error_and_no_panic() {
     }
 }
 
-/// The engine's own lines, down to the driver's calls, with a library that stands in for the driver.
+/// Tests the code of the engine down to the driver calls, with a library that replaces the driver.
 #[test]
-fn cuda_conforms_under_a_driver_that_is_as_late_as_may_be() {
+fn cuda_conforms_under_a_driver_that_delays_all_work() {
     let driver = shim::fake_driver();
     let output = Command::new(std::env::current_exe().unwrap())
         .args(only_test(module_path!(), "cuda_conforms"))
@@ -273,7 +269,7 @@ fn cuda_conforms_under_a_driver_that_is_as_late_as_may_be() {
     );
 }
 
-/// A device must have read the keys it was given when the call returns, page-locked or not.
+/// A device must have read the keys when the call returns, whether the memory is page-locked or not.
 fn assert_keys_are_read_when_the_call_returns(mut device: impl Device, layout: &SlotLayout) {
     let memory = device.slot_memory(layout.bytes).unwrap();
     let mut slot = Slot::within(layout.clone(), memory);
@@ -298,7 +294,7 @@ fn assert_keys_are_read_when_the_call_returns(mut device: impl Device, layout: &
 fn cuda_conforms() {
     let gpus = match cuda::gpus() {
         Ok(gpus) => gpus,
-        Err(absent) => return skip("cuda", &absent.to_string()),
+        Err(absent) => return skip_engine("cuda", &absent.to_string()),
     };
     let _alone = alone();
     for gpu in gpus {

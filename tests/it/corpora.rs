@@ -1,5 +1,5 @@
-//! Replays the inputs of the fuzz targets: those that fuzzing starts from (`tests/fuzz/corpus`) and
-//! those that once were findings (`tests/fuzz/findings`). Fuzzing itself is `scripts/fuzz.sh`.
+//! Replays the inputs of the fuzz targets: the corpus (`tests/fuzz/corpus`) and earlier findings (`tests/fuzz/findings`).
+//! `scripts/fuzz.sh` runs the fuzzer.
 
 #[path = "../fuzz/bodies.rs"]
 mod bodies;
@@ -16,13 +16,13 @@ fn fuzz_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz")
 }
 
-/// What is directly in a folder, by name; nothing if there is none.
+/// The sorted entries of a folder; empty if the folder does not exist.
 fn entries(folder: &Path) -> BTreeSet<PathBuf> {
     let listing = fs::read_dir(folder).into_iter().flatten();
     listing.map(|entry| entry.unwrap().path()).collect()
 }
 
-/// Runs a target's body on its files. A fault shows as its panic, and the last file named is the one.
+/// Runs the body of a target on its files. On a panic, the last printed file is the cause.
 #[track_caller]
 fn replay(target: &str) {
     let (_, body) = TARGETS.iter().find(|(name, _)| *name == target).unwrap();
@@ -81,7 +81,7 @@ fn structure_key() {
 }
 
 #[test]
-fn every_folder_and_every_binary_is_of_a_target() {
+fn every_corpus_folder_and_every_binary_has_a_target() {
     let targets: BTreeSet<&str> = TARGETS.iter().map(|(name, _)| *name).collect();
     for folder in ["corpus", "findings", "targets"] {
         for entry in entries(&fuzz_folder().join(folder)) {

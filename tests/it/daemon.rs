@@ -1,24 +1,25 @@
-//! The daemon as its users meet it: jobs over the socket, from the command line, from two users at once; what
-//! becomes of them when the daemon or a worker is killed; what runs at the same time.
+//! The daemon from the user's side: jobs over the socket, from the command line and from two users at once; kills of the
+//! daemon and of job processes; concurrency.
 //!
 //! `MOLSIEVE_DAEMON_KILLS` sets the number of kills (scripts/daemon-kill.sh asks for 100), `MOLSIEVE_KILL_SEED`
-//! the instants.
+//! seeds their times.
 
 use std::{env, path::Path, path::PathBuf, thread, time::Duration};
 
 use crate::kit::{
     Folder,
     daemon::{Daemon, PATIENCE, is_root, settings, within},
+    draw::Draw,
     library::{THREE_RULES, rule_file, smiles_lines},
     output::{assert_complete, part_bytes},
 };
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
-/// A budget for two of the jobs of [`settings`].
+/// A budget for two jobs with [`settings`].
 const FOR_TWO: &str = "--memory 400MiB --threads 2 --gpus 0 --retry-delay 0";
 
-/// Inputs of small jobs, and what they must make.
+/// Inputs of small jobs and their expected output.
 struct Work {
     folder: Folder,
     input: PathBuf,
@@ -26,7 +27,7 @@ struct Work {
 }
 
 impl Work {
-    /// A library of so many molecules and three rules.
+    /// A library of this many molecules, and three rules.
     fn new(molecules: usize) -> Self {
         let folder = Folder::new();
         let input = folder.write("a.smi", smiles_lines(molecules));
@@ -65,7 +66,7 @@ impl Work {
     }
 }
 
-/// States that a stream of events has shown, in order.
+/// The job states in an event stream, in order.
 fn states(lines: impl Iterator<Item = String>) -> Vec<String> {
     let mut states: Vec<String> = lines
         .filter_map(|line| serde_json::from_str::<Value>(line.strip_prefix("data: ")?).ok())
@@ -76,7 +77,7 @@ fn states(lines: impl Iterator<Item = String>) -> Vec<String> {
 }
 
 #[test]
-fn a_job_is_taken_watched_and_done_over_the_socket() {
+fn a_job_is_submitted_watched_and_completed_over_the_socket() {
     let work = Work::new(60);
     let daemon = work.daemon();
     let id = daemon.submit(&work.settings("out"));
@@ -92,14 +93,14 @@ fn a_job_is_taken_watched_and_done_over_the_socket() {
         "{job:#}"
     );
     work.assert_made("out", &work.expected());
-    // From any point on, also after the end.
+    // The stream can start at any event, even after the last.
     let last = job["seq"].as_u64().unwrap();
     assert_eq!(states(daemon.events(id, last - 1)), ["done"]);
     assert_eq!(daemon.stop(), Some(0));
 }
 
 #[test]
-fn the_command_line_does_the_same() {
+fn a_job_is_submitted_watched_and_completed_from_the_command_line() {
     let work = Work::new(60);
     let daemon = work.daemon();
     let submit = daemon
@@ -134,7 +135,7 @@ fn the_command_line_does_the_same() {
 }
 
 #[test]
-fn a_job_that_cannot_be_done_fails_with_the_workers_words() {
+fn a_failed_job_shows_the_error_of_its_process() {
     let work = Work::new(5);
     let daemon = work.daemon();
     let mut settings = work.settings("out");
@@ -154,7 +155,7 @@ fn a_job_that_cannot_be_done_fails_with_the_workers_words() {
 }
 
 #[test]
-fn an_output_directory_in_use_is_refused_replaced_or_gone_on_with_as_the_job_says() {
+fn an_existing_output_directory_is_refused_overwritten_or_resumed_as_set() {
     let work = Work::new(30);
     let daemon = work.daemon();
     let submit = |mode: &str| {
@@ -176,7 +177,7 @@ fn an_output_directory_in_use_is_refused_replaced_or_gone_on_with_as_the_job_say
 }
 
 #[test]
-fn the_same_key_is_the_same_job() {
+fn submissions_with_the_same_key_are_one_job() {
     let work = Work::new(5);
     let daemon = work.daemon();
     let submit = |output: &str| {
@@ -193,7 +194,7 @@ fn the_same_key_is_the_same_job() {
 }
 
 #[test]
-fn a_job_too_large_for_the_node_is_refused_with_what_it_needs() {
+fn a_job_too_large_for_the_node_is_refused_with_its_need() {
     let work = Work::new(5);
     let daemon = work.daemon();
     let mut settings = work.settings("out");
@@ -255,7 +256,7 @@ fn users_see_and_stop_their_own_jobs_only() {
     }
     let seen = |uid: u32| daemon.molsieve_as(uid, &["ls", "--json"]).stdout;
     assert!(!seen(OTHER).contains("nobody/out") && seen(NOBODY).contains("nobody/out"));
-    // A worker reads and writes what its user may, whatever the daemon may.
+    // A job process has the rights of its user, not those of the daemon.
     let secret = work.folder.write("secret/a.smi", "CO a\n");
     allow(&secret, 0o600);
     allow(secret.parent().unwrap(), 0o755);
@@ -270,7 +271,7 @@ fn users_see_and_stop_their_own_jobs_only() {
     daemon.wait_for(theirs, "done");
     let made = std::fs::metadata(work.folder.path("nobody/out/manifest.json")).unwrap();
     assert_eq!(std::os::unix::fs::MetadataExt::uid(&made), NOBODY);
-    // Root sees and stops all.
+    // Root sees and stops all jobs.
     assert_eq!(daemon.molsieve(&format!("rm {id}")).run().code, Some(0));
 }
 
@@ -313,11 +314,11 @@ fn three_jobs_on_a_budget_for_two_run_two_at_a_time() {
 }
 
 #[test]
-fn a_cancelled_job_stops_and_frees_its_place() {
+fn a_cancelled_job_stops_and_frees_its_resources() {
     let work = Work::new(600);
     let daemon = work.daemon();
     let ids = ["a", "b", "c"].map(|output| daemon.submit(&work.settings(output)));
-    // One that waits ends at once, one that runs when its worker has stopped.
+    // A queued job ends at once, a running job when its process has stopped.
     for (id, status) in [(ids[2], 200), (ids[0], 202)] {
         let answer = daemon.request("POST", &format!("/v1/jobs/{id}/cancel"), "");
         assert_eq!(answer.status, status, "{answer:?}");
@@ -331,7 +332,7 @@ fn a_cancelled_job_stops_and_frees_its_place() {
 }
 
 #[test]
-fn a_daemon_that_is_asked_to_end_leaves_jobs_at_a_checkpoint_and_goes_on_with_them() {
+fn a_stopped_daemon_leaves_jobs_at_a_checkpoint_and_resumes_them() {
     let work = Work::new(600);
     let daemon = work.daemon();
     let ids = ["a", "b", "c"].map(|output| daemon.submit(&work.settings(output)));
@@ -351,19 +352,19 @@ fn a_daemon_that_is_asked_to_end_leaves_jobs_at_a_checkpoint_and_goes_on_with_th
 }
 
 #[test]
-fn a_job_that_a_smaller_node_has_no_room_for_waits_and_says_so() {
+fn a_job_too_large_for_a_smaller_node_waits_and_reports_why() {
     let work = Work::new(600);
     let daemon = work.daemon();
     let mut large = work.settings("large");
     large["memory"] = json!("400MiB");
-    // Beside another there is no room for it.
+    // It does not fit beside another job.
     let first = daemon.submit(&work.settings("first"));
     daemon.wait_for(first, "running");
     let id = daemon.submit(&large);
     assert_eq!(daemon.stop(), Some(0));
     let small = "--memory 200MiB --threads 2 --gpus 0 --retry-delay 0";
     let daemon = Daemon::start(&work.folder, small);
-    // Others are not held up by it.
+    // It does not delay other jobs.
     daemon.wait_for(first, "done");
     let other = daemon.submit(&work.settings("other"));
     daemon.wait_for(other, "done");
@@ -407,7 +408,7 @@ fn a_job_whose_stored_settings_cannot_be_read_fails_and_others_run() {
 }
 
 #[test]
-fn a_worker_outlives_a_killed_daemon_only_to_its_next_checkpoint() {
+fn a_job_process_ends_at_its_next_checkpoint_when_the_daemon_is_killed() {
     let work = Work::new(600);
     let mut daemon = work.daemon();
     let id = daemon.submit(&work.settings("out"));
@@ -422,7 +423,7 @@ fn a_worker_outlives_a_killed_daemon_only_to_its_next_checkpoint() {
 }
 
 #[test]
-fn a_worker_that_says_nothing_is_ended_and_its_job_goes_on() {
+fn a_silent_job_process_is_killed_and_its_job_resumes() {
     let work = Work::new(400);
     let daemon = Daemon::start(&work.folder, &format!("{FOR_TWO} --silence 15"));
     let id = daemon.submit(&work.settings("out"));
@@ -436,15 +437,15 @@ fn a_worker_that_says_nothing_is_ended_and_its_job_goes_on() {
 }
 
 #[test]
-fn a_job_whose_workers_get_nowhere_is_given_up() {
-    // Large enough for a worker to be killed before a row of it is through.
+fn a_job_whose_attempts_make_no_progress_fails() {
+    // Large enough that each process is killed before its first row is complete.
     let work = Work::new(621);
     let daemon = Daemon::start(&work.folder, &format!("{FOR_TWO} --retries 3"));
     let id = daemon.submit(&work.settings("out"));
     let failed = || {
         let job = daemon.job(id);
         if let Some(pid) = job["worker_pid"].as_u64() {
-            // It may have ended just now.
+            // The process may just have ended.
             kill_process(Pid::from_raw(pid as i32).unwrap(), Signal::KILL).ok();
         }
         job["state"] == "failed"
@@ -463,20 +464,8 @@ fn a_job_whose_workers_get_nowhere_is_given_up() {
     );
 }
 
-/// Numbers without order, the same for the same seed (xorshift64; Marsaglia 2003).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % n
-    }
-}
-
 #[test]
-fn whatever_is_killed_every_job_ends_done_once_with_the_right_output() {
+fn every_job_completes_once_whatever_is_killed() {
     let number = |name: &str, or| {
         env::var(name)
             .ok()
@@ -490,7 +479,7 @@ fn whatever_is_killed_every_job_ends_done_once_with_the_right_output() {
     let jobs = if kills > 20 { 20 } else { 4 };
     let work = Work::new(if kills > 20 { 600 } else { 200 });
     let flags = format!("{FOR_TWO} --retries 1000");
-    let mut random = Random(seed);
+    let mut draw = Draw(seed);
     let mut daemon = Daemon::start(&work.folder, &flags);
     let outputs: Vec<String> = (0..jobs).map(|n| format!("out-{n}")).collect();
     let ids: Vec<u64> = outputs
@@ -499,16 +488,16 @@ fn whatever_is_killed_every_job_ends_done_once_with_the_right_output() {
         .collect();
     let mut done = [0, 0, 0];
     while done.iter().sum::<u64>() < kills {
-        thread::sleep(Duration::from_millis(random.below(900)));
+        thread::sleep(Duration::from_millis(draw.below(900) as u64));
         let running = ids.iter().find_map(|id| daemon.worker_of(*id));
-        let aim = random.below(3) as usize;
+        let aim = draw.below(3);
         if aim != 1 {
             daemon.kill();
         }
         if aim != 0
             && let Some(pid) = running
         {
-            // It may have ended just now.
+            // The process may just have ended.
             kill_process(Pid::from_raw(pid as i32).unwrap(), Signal::KILL).ok();
         }
         if aim != 1 {

@@ -1,8 +1,8 @@
-//! The daemon under clients that are many, slow, huge, broken or gone: what it costs stays bounded, what it
-//! answers comes in time, and jobs go on unharmed.
+//! The daemon under load: many, slow, oversized, malformed or disconnected clients. Memory stays bounded, responses come
+//! in time, and jobs complete.
 //!
 //! `MOLSIEVE_LOAD=full` has 1,000 connections, 10,000 submissions and bodies of 1 GiB
-//! (`scripts/daemon-load.sh`); the suite is content with less.
+//! (`scripts/daemon-load.sh`); the test suite uses fewer.
 
 use std::{
     env,
@@ -22,7 +22,7 @@ use crate::kit::{
 };
 use serde_json::json;
 
-/// How much of everything.
+/// The size of the load.
 struct Load {
     connections: usize,
     submissions: u64,
@@ -46,12 +46,12 @@ impl Load {
     }
 }
 
-/// Memory the daemon may take at most, whatever comes.
+/// Limit for the memory of the daemon, in bytes.
 const MEMORY_MAX: u64 = 64 << 20;
-/// Ninety-nine of a hundred lists of jobs are answered in this time.
+/// 99th percentile of the time to list jobs.
 const LIST_TIME: Duration = Duration::from_millis(50);
 
-/// A connection that is kept and used again.
+/// A keep-alive connection.
 struct Kept(BufReader<UnixStream>);
 
 impl Kept {
@@ -61,7 +61,7 @@ impl Kept {
         Self(BufReader::new(stream))
     }
 
-    /// Gives the status and the length of the answer.
+    /// Returns the status and the length of the response body.
     fn request(&mut self, method: &str, path: &str, body: &str) -> (u16, usize) {
         let kind = if body.is_empty() {
             ""
@@ -94,7 +94,7 @@ impl Kept {
     }
 }
 
-/// Connections that do nothing, say half a thing, nonsense, or ask for events and never read them.
+/// Connections that are idle, send half a request or garbage, or request events and never read them.
 fn nuisances(socket: &Path, count: usize, job: u64) -> Vec<UnixStream> {
     let events = format!("GET /v1/jobs/{job}/events HTTP/1.1\r\nhost: m\r\n\r\n");
     let heads = [
@@ -114,7 +114,7 @@ fn nuisances(socket: &Path, count: usize, job: u64) -> Vec<UnixStream> {
         .collect()
 }
 
-/// Sends a body until the daemon will have no more of it, and gives the status of the answer.
+/// Sends a body until the daemon stops reading, and returns the status of the response.
 fn huge_body(socket: &Path, bytes: u64, chunked: bool) -> Option<u16> {
     let mut stream = UnixStream::connect(socket).unwrap();
     stream.set_write_timeout(Some(PATIENCE)).unwrap();
@@ -141,16 +141,16 @@ fn huge_body(socket: &Path, bytes: u64, chunked: bool) -> Option<u16> {
 }
 
 #[test]
-fn whatever_clients_do_the_daemon_stays_small_and_answers() {
+fn the_daemon_stays_small_and_responsive_whatever_clients_do() {
     let _alone = alone();
     let load = Load::asked_for();
     let folder = Folder::new();
     let input = folder.write("a.smi", smiles_lines(621));
     let rules = rule_file(&folder, &THREE_RULES);
-    // Room for one job, so that what is submitted waits.
+    // Room for one job, so that submitted jobs wait.
     let daemon = Daemon::start(&folder, "--memory 200MiB --threads 1 --gpus 0");
     let running = daemon.submit(&settings(&input, &rules, &folder.path("out")));
-    // First, for a user may not have more connections than that.
+    // Connect these first, because the number of connections per user is limited.
     let submitting: Vec<Kept> = (0..4).map(|_| Kept::connect(&daemon.socket)).collect();
     let mut listing = Kept::connect(&daemon.socket);
     let held = nuisances(&daemon.socket, load.connections, running);
@@ -213,7 +213,7 @@ fn whatever_clients_do_the_daemon_stays_small_and_answers() {
         memory >> 20,
     );
     assert!(memory < MEMORY_MAX, "{memory}");
-    // A busy machine is slow; scripts/daemon-load.sh asks on a quiet one.
+    // Only on an idle machine: scripts/daemon-load.sh sets MOLSIEVE_LOAD.
     if env::var_os("MOLSIEVE_LOAD").is_some() {
         assert!(p99 < LIST_TIME, "{p99:?}");
     }

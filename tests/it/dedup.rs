@@ -1,4 +1,4 @@
-//! `molsieve dedup`: each molecule once, the first writing of it, as RDKit tells molecules apart.
+//! `molsieve dedup`: keeps the first SMILES of each molecule, distinguished as by RDKit.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -14,7 +14,7 @@ use crate::kit::{
 use arrow::array::{AsArray, RecordBatch};
 use molsieve::{chem::RdKit, identity::DEFINITION};
 
-/// Molecules of many kinds, twice, the second time in other writings where Python is at hand, and bad rows.
+/// Molecules of many kinds, each twice, the second time as another SMILES if Python is available; and invalid rows.
 fn library(folder: &Folder) -> PathBuf {
     let kinds = std::fs::read_to_string(repository().join("tests/oracle/kinds.smi")).unwrap();
     let lines = smiles_lines(300);
@@ -35,7 +35,7 @@ fn batches(out: &Path) -> Vec<RecordBatch> {
         .collect()
 }
 
-/// Row and SMILES of what is kept.
+/// Row and SMILES of the kept rows.
 fn kept(out: &Path, column: &str) -> BTreeMap<u64, String> {
     let mut kept = BTreeMap::new();
     for batch in batches(out) {
@@ -47,7 +47,7 @@ fn kept(out: &Path, column: &str) -> BTreeMap<u64, String> {
     kept
 }
 
-/// What a set of RDKit's canonical SMILES keeps.
+/// The rows kept by a set of RDKit's canonical SMILES.
 fn by_rdkit(library: &Path) -> BTreeMap<u64, String> {
     let rdkit = RdKit::initialise().unwrap();
     let mut seen = HashSet::new();
@@ -84,7 +84,7 @@ fn dedup(flags: &str, input: &Path, out: &Path) -> Molsieve {
 }
 
 #[test]
-fn the_first_writing_of_every_molecule_is_kept_as_it_is() {
+fn the_first_smiles_of_every_molecule_is_kept_unchanged() {
     let folder = Folder::new();
     let (input, out) = (library(&folder), folder.out());
     dedup("--check 500", &input, &out).run().ends_with(4);
@@ -99,13 +99,13 @@ fn the_first_writing_of_every_molecule_is_kept_as_it_is() {
         (check["molecules"].as_u64(), check["disagreements"].as_u64()),
         (Some(500), Some(0))
     );
-    // Every molecule stands there twice.
+    // Every molecule occurs twice.
     assert!(check["decisions"].as_u64().unwrap() >= 1_000, "{check}");
     assert!(!manifest["keys_by_rdkit"].as_object().unwrap().is_empty());
 }
 
 #[test]
-fn threads_engines_and_the_number_of_checks_do_not_show_in_the_files() {
+fn threads_engines_and_checks_do_not_affect_the_files() {
     let folder = Folder::new();
     let (input, out) = (library(&folder), folder.out());
     dedup("--threads 1 --engine cpu --part-size 64KiB", &input, &out)
@@ -143,10 +143,10 @@ fn threads_engines_and_the_number_of_checks_do_not_show_in_the_files() {
     }
 }
 
-/// Whatever call to the driver is the first to fail, and from then on all do: the job goes on with the engine
-/// cpu, which makes the keys too, and writes the same files.
+/// From any driver call on, all calls fail: the job continues on the engine cpu, which then computes the keys too, and
+/// writes the same files.
 #[test]
-fn a_gpu_that_makes_keys_may_be_lost_at_any_call() {
+fn a_gpu_that_computes_keys_may_be_lost_at_any_call() {
     let (folder, driver) = (Folder::new(), shim::fake_driver());
     let lines = smiles_lines(200);
     let (input, out) = (
@@ -173,7 +173,7 @@ fn a_gpu_that_makes_keys_may_be_lost_at_any_call() {
             let why = manifest["engine_lost"].as_str().unwrap();
             assert!(why.starts_with("engine cuda: "), "{why}");
             assert_eq!(manifest["keys_made_by"], "cpu");
-            assert!(stderr.contains("goes on with the engine cpu"), "{stderr}");
+            assert!(stderr.contains("continues on the engine cpu"), "{stderr}");
         }
         lost
     });
@@ -182,7 +182,7 @@ fn a_gpu_that_makes_keys_may_be_lost_at_any_call() {
 }
 
 #[test]
-fn canonical_has_rdkit_write_what_remains() {
+fn canonical_writes_the_kept_rows_with_rdkit() {
     let folder = Folder::new();
     let (input, out) = (library(&folder), folder.out());
     dedup("--canonical", &input, &out).run().ends_with(4);
@@ -196,7 +196,7 @@ fn canonical_has_rdkit_write_what_remains() {
 }
 
 #[test]
-fn an_earlier_library_is_left_out_by_its_structure_keys() {
+fn an_earlier_library_is_excluded_by_its_structure_keys() {
     let folder = Folder::new();
     let input = library(&folder);
     let (first, second) = (folder.path("first"), folder.out());
@@ -213,7 +213,7 @@ fn an_earlier_library_is_left_out_by_its_structure_keys() {
         .filter(|(row, _)| !before.contains_key(row))
         .collect();
     assert_eq!(kept(&second, "smiles"), rest);
-    // A run by another key can't serve.
+    // A run with another kind of key is refused.
     let other = folder.path("other");
     Molsieve::new("run")
         .input(&half)
@@ -228,7 +228,7 @@ fn an_earlier_library_is_left_out_by_its_structure_keys() {
 }
 
 #[test]
-fn keys_of_another_definition_are_not_compared_with() {
+fn keys_of_another_definition_are_refused() {
     let folder = Folder::new();
     let input = folder.write("half.smi", smiles_lines(30));
     let first = folder.path("first");
@@ -277,7 +277,7 @@ fn a_run_by_structure_keys_keeps_the_products_that_one_by_canonical_smiles_keeps
 }
 
 #[test]
-fn what_makes_no_sense_is_refused() {
+fn meaningless_combinations_are_refused() {
     let folder = Folder::new();
     let input = folder.write("a.smi", "CCO\n");
     let out = folder.out();
@@ -308,14 +308,14 @@ fn what_makes_no_sense_is_refused() {
 }
 
 #[test]
-fn a_run_that_is_killed_goes_on_and_writes_the_same_files() {
+fn a_killed_dedup_resumes_and_writes_the_same_files() {
     let folder = Folder::new();
     let (input, out) = (library(&folder), folder.out());
     let flags = "--threads 2 --part-size 64KiB --canonical";
     dedup(flags, &input, &out).run().ends_with(4);
     let expected = output::part_bytes(&out);
     assert!(expected.len() > 1, "several parts: {}", expected.len());
-    // A folder of its own: what is there is this run's.
+    // A separate TMPDIR contains only files of this run.
     let out = folder.path("killed");
     let mut running = dedup(flags, &input, &out).start();
     assert!(
@@ -339,8 +339,8 @@ fn a_run_that_is_killed_goes_on_and_writes_the_same_files() {
     assert_eq!(resumed, Some(1));
 }
 
-/// SMILES that nobody can read, for a reason each: syntax, an element that is none, a ring that is not closed, a
-/// valence, an aromatic ring without double bonds; and what is longer than is read.
+/// Invalid SMILES, each for another reason: syntax, an unknown element, an open ring, a valence, an aromatic ring that
+/// can't be kekulized; and one over the length limit.
 const UNREADABLE: [&str; 7] = [
     "C1CC",
     "CC(C",
@@ -352,7 +352,7 @@ const UNREADABLE: [&str; 7] = [
 ];
 
 #[test]
-fn reasons_and_positions_are_those_of_run_and_of_key() {
+fn dedup_run_and_key_give_the_same_reasons_and_positions() {
     let folder = Folder::new();
     let input = folder.write("a.smi", format!("CCO\n{}\n", UNREADABLE.join("\n")));
     let out = folder.out();

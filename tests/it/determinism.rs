@@ -1,5 +1,5 @@
-//! The files of a job are a function of input, rules and settings: not of the number of threads, of
-//! the ring's size where it does not cut slots, or of chance.
+//! The files of a job depend on input, rules and settings only: not on the number of threads, on the size of the ring
+//! (unless it changes the slots) or on chance.
 
 use std::path::PathBuf;
 
@@ -9,8 +9,7 @@ use crate::kit::{
     output::{self, assert_complete},
 };
 
-/// Rules and a library in which molecules give each other's products, so that which one is kept
-/// shows in the rows.
+/// Rules and a library in which several parents give the same product, so that the rows show which one was kept.
 struct Material {
     folder: Folder,
     input: PathBuf,
@@ -31,7 +30,7 @@ impl Material {
         }
     }
 
-    /// The bytes of every file but the manifest and the job file, which tell times and threads.
+    /// The bytes of every file except the manifest and the job file, which contain times and threads.
     fn files(&self, flags: &str) -> Vec<(String, Vec<u8>)> {
         let out = self.folder.out();
         Molsieve::new("run --overwrite --memory 256MiB")
@@ -69,7 +68,7 @@ fn any_number_of_threads_writes_the_same_bytes() {
         let flags = format!("--threads {threads} --part-size 64KiB");
         assert_same_files(&material.files(&flags), &expected);
     }
-    // That files can differ at all: parts of another size do.
+    // Check that the comparison can fail: parts of another size differ.
     assert!(material.files("--threads 2 --part-size 128KiB") != expected);
 }
 
@@ -86,7 +85,7 @@ fn any_number_of_threads_writes_the_same_bytes_with_the_fewest_and_smallest_slot
 }
 
 #[test]
-fn the_number_of_slots_changes_nothing_and_a_run_repeats_itself() {
+fn the_number_of_slots_changes_nothing_and_a_run_is_repeatable() {
     let material = Material::new(200, None);
     let expected = material.files("--threads 3 --part-size 64KiB --slots 2");
     for slots in [2, 5, 16] {
@@ -96,7 +95,7 @@ fn the_number_of_slots_changes_nothing_and_a_run_repeats_itself() {
 }
 
 #[test]
-fn the_size_of_slots_and_parts_changes_no_row() {
+fn slot_and_part_sizes_change_no_row() {
     let material = Material::new(200, None);
     let rows = |flags: &str| {
         material.files(flags);

@@ -1,4 +1,4 @@
-//! `molsieve doctor`: what it says is what jobs find.
+//! `molsieve doctor`: its report agrees with what jobs find.
 
 use std::path::Path;
 
@@ -9,17 +9,17 @@ fn doctor(folder: &Folder, flags: &str) -> Molsieve {
     Molsieve::new("doctor").args(flags).arg(folder.path("."))
 }
 
-/// What is told of an engine.
-fn told<'a>(findings: &'a Value, engine: &str) -> Vec<&'a Value> {
+/// The findings about an engine.
+fn findings_of<'a>(findings: &'a Value, engine: &str) -> Vec<&'a Value> {
     let engines = findings["engines"].as_array().unwrap();
     engines
         .iter()
-        .filter(|told| told["engine"] == engine)
+        .filter(|finding| finding["engine"] == engine)
         .collect()
 }
 
 #[test]
-fn the_cpu_engine_conforms_and_a_screen_is_enough() {
+fn the_report_on_the_cpu_engine_fits_a_screen() {
     let folder = Folder::new();
     let run = doctor(&folder, "").run().ends_with(0);
     assert!(run.stdout.lines().count() <= 24, "{}", run.stdout);
@@ -41,16 +41,16 @@ fn the_cpu_engine_conforms_and_a_screen_is_enough() {
 }
 
 #[test]
-fn what_a_job_would_lack_is_said_in_the_same_words() {
+fn doctor_reports_a_missing_resource_in_the_words_of_a_job() {
     let folder = Folder::new();
     let findings = doctor(&folder, "--json")
         .run()
         .ends_with(0)
         .json_lines()
         .remove(0);
-    assert!(told(&findings, "cpu")[0]["state"]["conforms"]["rows"].as_u64() > Some(100_000));
+    assert!(findings_of(&findings, "cpu")[0]["state"]["conforms"]["rows"].as_u64() > Some(100_000));
     assert!(findings["limits"]["memory_bytes"].as_u64() > Some(0));
-    let Some(missing) = told(&findings, "cuda")[0]["state"]["absent"].as_str() else {
+    let Some(missing) = findings_of(&findings, "cuda")[0]["state"]["absent"].as_str() else {
         return; // there is a GPU; tests/it/engines.rs runs on it
     };
     let input = folder.write("a.smi", "CCO\n");
@@ -62,7 +62,7 @@ fn what_a_job_would_lack_is_said_in_the_same_words() {
 }
 
 #[test]
-fn a_gpu_is_tried_out_and_one_that_fails_is_told() {
+fn a_gpu_is_tested_and_a_failing_one_is_reported() {
     let (folder, driver) = (Folder::new(), shim::fake_driver());
     let with_gpu = |calls: &str| {
         doctor(&folder, "--json")
@@ -71,7 +71,7 @@ fn a_gpu_is_tried_out_and_one_that_fails_is_told() {
             .run()
     };
     let well = with_gpu("1000000000").ends_with(0).json_lines().remove(0);
-    let gpu = told(&well, "cuda")[0];
+    let gpu = findings_of(&well, "cuda")[0];
     assert_eq!(gpu["device"], "stand-in");
     assert_eq!(gpu["kernels"]["sieve"], "sm_90");
     assert_eq!(gpu["kernels"]["structure_key"], "sm_90");
@@ -85,18 +85,20 @@ fn a_gpu_is_tried_out_and_one_that_fails_is_told() {
         "{gpu}"
     );
     let ill = with_gpu("500").ends_with(1).json_lines().remove(0);
-    let why = told(&ill, "cuda")[0]["state"]["fails"].as_str().unwrap();
+    let why = findings_of(&ill, "cuda")[0]["state"]["fails"]
+        .as_str()
+        .unwrap();
     assert!(why.contains("the device is lost"), "{why}");
 }
 
-/// The library that stands in for the driver, without symbolic links.
+/// The path of the fake driver, with symbolic links resolved.
 fn library_in(folder: &Path) -> String {
     let file = folder.join("libcuda.so.1").canonicalize().unwrap();
     file.to_str().unwrap().to_owned()
 }
 
 #[test]
-fn the_screen_says_which_library_and_which_kernels_were_loaded() {
+fn the_report_names_the_driver_library_and_the_kernels() {
     let (folder, driver) = (Folder::new(), shim::fake_driver());
     let screen = |capability: &str| {
         let run = doctor(&folder, "")
@@ -116,9 +118,9 @@ fn the_screen_says_which_library_and_which_kernels_were_loaded() {
     }
 }
 
-/// A kernel whose keys are not those of the CPU must not be used, though its sieve is well.
+/// A kernel with wrong structure keys must not be used, even if its sieve is right.
 #[test]
-fn structure_keys_that_are_wrong_are_told() {
+fn wrong_structure_keys_are_reported() {
     let folder = Folder::new();
     let source = shim::source_of("structure_key.cu");
     let wrong = source.replace("#define STEREO_RING_MIN 8", "#define STEREO_RING_MIN 7");
@@ -129,7 +131,7 @@ fn structure_keys_that_are_wrong_are_told() {
         doctor.run().ends_with(1)
     };
     let findings = run("--json").json_lines().remove(0);
-    let gpu = told(&findings, "cuda")[0];
+    let gpu = findings_of(&findings, "cuda")[0];
     assert!(gpu["state"]["conforms"]["rows"].as_u64() > Some(100_000));
     let why = gpu["keys"]["fails"].as_str().unwrap();
     assert!(
@@ -144,7 +146,7 @@ fn structure_keys_that_are_wrong_are_told() {
 }
 
 #[test]
-fn engines_that_are_named_are_tried_and_no_others() {
+fn only_named_engines_are_tested() {
     let (folder, driver) = (Folder::new(), shim::fake_driver());
     let quick = |flags: &str| {
         let doctor = doctor(&folder, flags).env("LD_LIBRARY_PATH", driver.path());
@@ -160,13 +162,13 @@ fn engines_that_are_named_are_tried_and_no_others() {
     assert!(rows > Some(20_000) && rows < Some(100_000), "{gpu}");
 
     let both = quick("--json --quick --engine cuda --engine cpu");
-    assert_eq!(told(&both, "cpu").len(), 1);
-    assert_eq!(told(&both, "cuda").len(), 1);
-    assert_eq!(told(&both, "wgpu").len(), 0);
+    assert_eq!(findings_of(&both, "cpu").len(), 1);
+    assert_eq!(findings_of(&both, "cuda").len(), 1);
+    assert_eq!(findings_of(&both, "wgpu").len(), 0);
 }
 
 #[test]
-fn an_engine_that_is_named_and_not_there_is_one_line() {
+fn a_named_missing_engine_is_reported_in_one_line() {
     let folder = Folder::new();
     let driver = shim::fake_driver();
     let refused = doctor(&folder, "--engine cuda")

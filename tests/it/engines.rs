@@ -1,7 +1,6 @@
-//! Jobs on each engine: the same bytes, and one line where an engine is not there.
+//! Jobs on each engine: the same bytes, and a one-line message for a missing engine.
 
 use std::{
-    io::Write,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -11,7 +10,7 @@ use crate::kit::{
     library::{THREE_RULES, rule_file, shipped_rules, smiles_lines},
     only_test,
     output::{self, assert_complete},
-    shim,
+    report, shim, skip_engine,
 };
 use molsieve::{
     sieve::{
@@ -24,14 +23,7 @@ use molsieve::{
     slot::SlotLayout,
 };
 
-/// Says what is not tested, and fails if `MOLSIEVE_REQUIRE_ENGINES` demands it.
-fn skip(engine: &str) {
-    let demanded = std::env::var("MOLSIEVE_REQUIRE_ENGINES").unwrap_or_default();
-    assert!(!demanded.split(',').any(|name| name.trim() == engine));
-    crate::kit::skipped(&format!("the engine {engine} has no device here"));
-}
-
-/// A library of molecules that give each other's products.
+/// A library in which several parents give the same product.
 struct Material {
     folder: Folder,
     input: PathBuf,
@@ -54,7 +46,7 @@ impl Material {
             .output(self.folder.out())
     }
 
-    /// `libraries`: where the driver is, if not where the system has it.
+    /// `libraries`: the folder of the driver, if not the system's.
     fn files(&self, engine: &str, libraries: Option<&Path>, flags: &str) -> Vec<(String, Vec<u8>)> {
         let out = self.folder.out();
         let mut run = self.run(&format!("--engine {engine} --memory 768MiB {flags}"));
@@ -78,7 +70,7 @@ fn assert_same_files_as_on_cpu(engine: &str, libraries: Option<&Path>) {
     let material = Material::new();
     for flags in [
         "--slot-size 512KiB --slots 2",
-        // A filter so small that it takes most products for seen.
+        // A filter so small that most look-ups are false positives.
         "--slot-size 512KiB --expected-products 100",
         "--dedup bloom --expected-products 1000",
     ] {
@@ -92,7 +84,7 @@ fn assert_same_files_as_on_cpu(engine: &str, libraries: Option<&Path>) {
 #[test]
 fn wgpu_writes_the_bytes_of_the_cpu() {
     if wgpu::adapters().is_empty() {
-        return skip("wgpu");
+        return skip_engine("wgpu", "no device here");
     }
     assert_same_files_as_on_cpu("wgpu", None);
 }
@@ -100,20 +92,20 @@ fn wgpu_writes_the_bytes_of_the_cpu() {
 #[test]
 fn cuda_writes_the_bytes_of_the_cpu() {
     if cuda::gpus().is_err() {
-        return skip("cuda");
+        return skip_engine("cuda", "no device here");
     }
     let _alone = alone();
     assert_same_files_as_on_cpu("cuda", None);
 }
 
 #[test]
-fn cuda_with_a_stand_in_for_the_driver_writes_the_bytes_of_the_cpu() {
+fn cuda_under_a_fake_driver_writes_the_bytes_of_the_cpu() {
     let driver = shim::fake_driver();
     assert_same_files_as_on_cpu("cuda", Some(driver.path()));
 }
 
 #[test]
-fn auto_takes_cuda_where_there_is_a_driver_and_room() {
+fn auto_chooses_cuda_if_driver_and_memory_allow() {
     let (material, driver) = (Material::new(), shim::fake_driver());
     let chosen = |memory: &str, device_bytes: &str| {
         let plan = Molsieve::new("plan --json --threads 1 --memory")
@@ -142,7 +134,7 @@ fn auto_takes_cuda_where_there_is_a_driver_and_room() {
 }
 
 #[test]
-fn a_driver_that_can_not_be_used_is_told_in_one_line() {
+fn an_unusable_driver_is_reported_in_one_line() {
     let (material, driver) = (Material::new(), shim::fake_driver());
     for (name, value, words) in [
         ("FAKE_CUDA_VERSION", "11040", "too old: it knows CUDA 11.4"),
@@ -164,10 +156,10 @@ fn a_driver_that_can_not_be_used_is_told_in_one_line() {
 }
 
 #[test]
-fn a_stub_is_never_taken_for_the_driver() {
+fn a_stub_library_is_refused() {
     let (material, driver) = (Material::new(), shim::fake_driver());
     let library = driver.path().join("libcuda.so.1");
-    // In a folder of this name, the library under that name.
+    // Copies the library into a folder, under a name.
     let placed = |folder: &str, name: &str| {
         let folder = material.folder.path(folder);
         std::fs::create_dir_all(&folder).unwrap();
@@ -190,7 +182,7 @@ fn a_stub_is_never_taken_for_the_driver() {
     let links_itself = placed("a/stubs", "libcuda.so.1");
     let file = links_itself.join("libcuda.so.1");
     refused(&[&links_itself], "0", &[file.to_str().unwrap(), is_stub]);
-    // cudarc looks for this name first.
+    // cudarc tries this name first.
     let stubs = placed("b/stubs", "libcuda.so");
     let file = stubs.join("libcuda.so");
     let words = [file.to_str().unwrap(), is_stub, driver_file];
@@ -205,7 +197,7 @@ fn a_stub_is_never_taken_for_the_driver() {
     }
 }
 
-/// Where the driver is installed, `libcuda.so` is a link to it.
+/// In an installed driver `libcuda.so` is a link to `libcuda.so.1`.
 #[test]
 fn the_driver_may_have_both_names() {
     let (material, driver) = (Material::new(), shim::fake_driver());
@@ -219,7 +211,7 @@ fn the_driver_may_have_both_names() {
 }
 
 #[test]
-fn a_gpu_gets_machine_code_where_there_is_some_and_takes_it() {
+fn a_gpu_loads_machine_code_if_available_and_ptx_otherwise() {
     const NO_BINARY_FOR_GPU: &str = "209";
     const INVALID_IMAGE: &str = "200";
     let (material, driver) = (Material::new(), shim::fake_driver());
@@ -257,7 +249,7 @@ fn a_gpu_gets_machine_code_where_there_is_some_and_takes_it() {
     }
 }
 
-/// Runs a test of this file in a process of its own, where a library stands in for the driver.
+/// Runs a test of this file in a separate process under the fake driver.
 #[track_caller]
 fn assert_passes_with_stand_in(test: &str, device_bytes: &str) {
     let driver = shim::fake_driver();
@@ -278,15 +270,15 @@ fn assert_passes_with_stand_in(test: &str, device_bytes: &str) {
 }
 
 #[test]
-fn dropped_devices_give_their_memory_back_to_a_stand_in_for_the_driver() {
-    assert_passes_with_stand_in("dropped_devices_give_their_memory_back", "268435456");
+fn dropped_devices_release_their_memory_under_a_fake_driver() {
+    assert_passes_with_stand_in("dropped_devices_release_their_memory", "268435456");
 }
 
-/// A process may keep the context, so that dropping a device alone must free its memory.
+/// The process keeps the CUDA context, so dropping a device must free its memory by itself.
 #[test]
-fn dropped_devices_give_their_memory_back() {
+fn dropped_devices_release_their_memory() {
     let Ok(gpu) = cuda::first_gpu() else {
-        return skip("cuda");
+        return skip_engine("cuda", "no device here");
     };
     let _alone = alone();
     let most_bytes = usize::try_from(gpu.memory_bytes).unwrap() / 10 * 6;
@@ -316,10 +308,10 @@ fn dropped_devices_give_their_memory_back() {
     drop(keeps_context);
 }
 
-/// Whatever call to the driver is the first to fail, and from then on all do: the job goes on with the
-/// cpu engine, says so, and writes the same files. tests/it/faults.rs does it to wgpu. Opening a lane, every
-/// 7th call until the first slots are through, then every 31st; with `MOLSIEVE_EVERY_CALL` set all of them,
-/// which takes ten minutes.
+/// Simulates device loss: from a given driver call on, all calls fail. The job continues on the cpu engine, reports it
+/// and writes the same files. tests/it/faults.rs does the same with wgpu. Tests the first 16 calls, every 7th
+/// call during the first slots, then every 31st; with `MOLSIEVE_EVERY_CALL` set all calls, which takes ten
+/// minutes.
 #[test]
 fn a_gpu_may_be_lost_at_any_call() {
     let (mut material, driver) = (Material::new(), shim::fake_driver());
@@ -356,7 +348,7 @@ fn a_gpu_may_be_lost_at_any_call() {
                 let why = manifest["engine_lost"].as_str().unwrap();
                 assert!(why.starts_with("engine cuda: "), "{why}");
                 assert!(
-                    run.stderr.contains("goes on with the engine cpu"),
+                    run.stderr.contains("continues on the engine cpu"),
                     "{}",
                     run.stderr
                 );
@@ -366,17 +358,13 @@ fn a_gpu_may_be_lost_at_any_call() {
         })
         .count();
     assert!(lost > 20, "{lost} calls");
-    // Past the test harness, which keeps what passing tests print to itself.
-    let mut terminal = std::io::stderr();
-    writeln!(
-        terminal,
+    report(&format!(
         "cuda was lost at {lost} calls; each job ended on the cpu"
-    )
-    .unwrap();
+    ));
 }
 
 #[test]
-fn an_engine_that_is_not_there_is_told_in_one_line() {
+fn a_missing_engine_is_reported_in_one_line() {
     let material = Material::new();
     if cuda::gpus().is_err() {
         let refused = material.run("--engine cuda").run();
@@ -394,7 +382,7 @@ fn an_engine_that_is_not_there_is_told_in_one_line() {
 #[test]
 fn a_filter_that_the_adapter_cannot_bind_is_refused_by_the_plan() {
     if wgpu::adapters().iter().all(|adapter| !adapter.software) {
-        return skip("wgpu");
+        return skip_engine("wgpu", "no device here");
     }
     let material = Material::new();
     let too_many = "--engine wgpu --memory 64GiB --expected-products 1000000000";

@@ -1,5 +1,5 @@
-//! The fast way of doing the chemistry gives the files that the reference gives, to the last byte: for
-//! molecules of many kinds, for the shipped rules, and for rules that are out to break it.
+//! The fast chemistry gives exactly the files of the reference chemistry: for molecules of many kinds, for the shipped
+//! rules, and for hostile rules.
 //!
 //! `scripts/equal.sh` does the same with libraries of any size.
 
@@ -12,7 +12,7 @@ use crate::kit::{
 };
 use serde_json::Value;
 
-/// What a run left: the bytes of parts and rejects, and the manifest.
+/// The output of a run: the bytes of parts and rejects, and the manifest.
 struct Outcome {
     files: Vec<(String, Vec<u8>)>,
     manifest: Value,
@@ -42,7 +42,7 @@ fn run(folder: &Folder, method: &str, input: &Path, rules: &Path, env: &[(&str, 
     }
 }
 
-/// Runs both ways; gives the share of products that were made on graphs.
+/// Runs both chemistries; returns the share of products made by the fast path.
 #[track_caller]
 fn assert_equal(input: &Path, rules: &Path) -> f64 {
     assert_equal_with(input, rules, &[])
@@ -75,7 +75,7 @@ fn oracle(name: &str) -> PathBuf {
 }
 
 #[test]
-fn natural_products_by_the_shipped_rules() {
+fn both_chemistries_agree_on_natural_products_and_shipped_rules() {
     let share = assert_equal(&shipped_library(), &shipped_rules());
     assert!(
         share > 0.93,
@@ -84,7 +84,7 @@ fn natural_products_by_the_shipped_rules() {
 }
 
 #[test]
-fn other_kinds_by_the_shipped_rules() {
+fn both_chemistries_agree_on_other_molecules_and_shipped_rules() {
     let share = assert_equal(&oracle("kinds.smi"), &shipped_rules());
     assert!(
         share > 0.6,
@@ -93,19 +93,19 @@ fn other_kinds_by_the_shipped_rules() {
 }
 
 #[test]
-fn other_kinds_by_nasty_rules() {
+fn both_chemistries_agree_on_other_molecules_and_hostile_rules() {
     assert_equal(&oracle("kinds.smi"), &oracle("nasty_rules.toml"));
 }
 
 #[test]
-fn natural_products_by_nasty_rules() {
+fn both_chemistries_agree_on_natural_products_and_hostile_rules() {
     assert_equal(&shipped_library(), &oracle("nasty_rules.toml"));
 }
 
-/// Where double bonds with stereo follow on both sides of another, RDKit's reactions keep the stereo of
-/// one side only; graphs would keep both.
+/// If stereo double bonds follow on both sides of another, RDKit's reactions keep the stereo of one side only; the fast
+/// path would keep both.
 #[test]
-fn crossed_double_bonds_are_left_to_rdkit() {
+fn crossed_double_bonds_use_the_reference_chemistry() {
     let folder = Folder::new();
     let crossed = "C(=C(F)/C=C(/C=N\\N=C\\C)\\C=C/CO)\\C crossed\n";
     let many: String = (0..10_001).map(|_| crossed).collect();
@@ -117,9 +117,9 @@ fn crossed_double_bonds_are_left_to_rdkit() {
     assert_eq!(assert_equal(&input, &rules), 0.0);
 }
 
-/// In RDKit itself the outcome for these molecules depends on where in memory their bonds are.
+/// In RDKit itself the products of these molecules depend on the addresses of their bonds.
 #[test]
-fn the_same_molecule_gives_the_same_products_each_time() {
+fn a_molecule_gives_the_same_products_each_time() {
     let once = std::fs::read_to_string(oracle("crossed.smi")).unwrap();
     let unique = |text: &str, method: &str| {
         let folder = Folder::new();
@@ -134,16 +134,16 @@ fn the_same_molecule_gives_the_same_products_each_time() {
     }
 }
 
-/// RDKit reads this variable itself; its newer perception is not done on graphs.
+/// RDKit reads this variable itself; the fast path does not implement the newer perception.
 #[test]
-fn rdkits_newer_stereo_perception_is_left_to_rdkit() {
+fn rdkits_newer_stereo_perception_uses_the_reference_chemistry() {
     let env = [("RDK_USE_LEGACY_STEREO_PERCEPTION", "0")];
     let share = assert_equal_with(&shipped_library(), &shipped_rules(), &env);
     assert_eq!(share, 0.0);
 }
 
 #[test]
-fn a_library_is_cleaned_alike() {
+fn both_chemistries_clean_a_library_alike() {
     let folder = Folder::new();
     for input in [shipped_library(), oracle("kinds.smi")] {
         let clean = |method: &str| {

@@ -1,12 +1,11 @@
-//! Faults on purpose: every place where a job calls the file system fails once, and the job either ends
-//! with a clear error from which it can be gone on with, or completes; it never writes a wrong file.
+//! Fault injection: each call site of the file system fails once. The job either ends with a clear error and can be
+//! resumed, or completes; it never writes a wrong file.
 //!
-//! Built with the feature `failpoints` only; see `src/faults.rs`.
+//! Built only with the feature `failpoints`; see `src/faults.rs`.
 
 use std::{
     collections::{BTreeMap, HashSet},
     fs,
-    io::Write,
     path::Path,
     thread,
     time::Duration,
@@ -15,14 +14,13 @@ use std::{
 use crate::kit::{
     Molsieve, Run,
     library::{SmallJob, shipped_molecules, smiles_lines},
-    output::{self, Row, assert_complete, manifest},
-    skipped, wait_until,
+    output::{self, Made, Row, assert_complete, manifest},
+    report, skip_engine, wait_until,
 };
 use molsieve::sieve::wgpu;
 use rustix::process::Signal;
 
-/// A job with every molecule once, and the SMILES of one that is not in the sample from which it is
-/// planned.
+/// A job with every molecule once, and the SMILES of one molecule outside the planning sample.
 fn with_poison() -> (SmallJob, String) {
     let mut small = SmallJob::new();
     let once = format!("{}C1CC broken\n", smiles_lines(200));
@@ -31,23 +29,8 @@ fn with_poison() -> (SmallJob, String) {
     (small, smiles)
 }
 
-/// The files and what the manifest says of them.
-fn made(output: &Path) -> (Vec<(String, Vec<u8>)>, String) {
-    assert_complete(output);
-    let mut files = output::part_bytes(output);
-    files.push((
-        "rejects.parquet".into(),
-        fs::read(output.join("rejects.parquet")).unwrap(),
-    ));
-    let manifest = manifest(output);
-    (
-        files,
-        format!("{} {}", manifest["counts"], manifest["files"]),
-    )
-}
-
-/// For every site, that is operation and file (numbers in names left out): its first, its middle and its
-/// last call.
+/// The number of call sites, and the first, middle and last call of each. A site is an operation and a file name without
+/// digits.
 fn calls_to_fail(log: &str) -> (usize, Vec<u64>) {
     let mut sites: BTreeMap<String, Vec<u64>> = BTreeMap::new();
     for (i, line) in log.lines().enumerate() {
@@ -87,9 +70,9 @@ fn every_call_to_the_file_system_may_fail() {
     );
 }
 
-/// The same where no part is ever full and checkpoints go by time.
+/// The same for a job that never fills a part and takes checkpoints by time.
 #[test]
-fn every_call_may_fail_of_a_job_that_never_fills_a_part() {
+fn every_call_may_fail_in_a_job_that_never_fills_a_part() {
     let material = SmallJob::new();
     let job = |out: &Path| {
         Molsieve::new("run --resume --threads 2 --slot-size 512KiB --memory 256MiB")
@@ -109,7 +92,7 @@ fn fail_at_every_site(material: &SmallJob, job: &dyn Fn(&Path) -> Molsieve, kind
         .env("MOLSIEVE_FAULT_LOG", &log)
         .run()
         .ends_with(4);
-    let expected = made(&whole);
+    let expected = Made::at(&whole);
     let (sites, calls) = calls_to_fail(&fs::read_to_string(&log).unwrap());
     assert!(sites > 20, "{sites}");
     let (mut failed, mut completed) = (0, 0);
@@ -128,22 +111,21 @@ fn fail_at_every_site(material: &SmallJob, job: &dyn Fn(&Path) -> Molsieve, kind
             }
             let end = job(&out).run();
             assert_eq!(end.code, Some(4), "call {call} {kind}: {}", end.stderr);
-            assert!(made(&out) == expected, "call {call} {kind}: other files");
+            assert!(
+                Made::at(&out) == expected,
+                "call {call} {kind}: other files"
+            );
             fs::remove_dir_all(&out).unwrap();
         }
     }
     let runs = calls.len() * kinds.len();
     assert!(failed > runs / 3, "{failed} of {runs} runs failed");
-    // Past the test harness, which keeps what passing tests print to itself.
-    let mut terminal = std::io::stderr();
-    writeln!(
-        terminal,
-        "{sites} sites, {runs} faults: {failed} ended the run, {completed} did not; all were gone on with"
-    )
-    .unwrap();
+    report(&format!(
+        "{sites} sites, {runs} faults: {failed} ended the run, {completed} did not; all were resumed"
+    ));
 }
 
-/// A device may be lost at any call: the job goes on with the cpu engine and writes the same files.
+/// The device is lost at any call: the job continues on the cpu engine and writes the same files.
 #[test]
 fn a_device_may_be_lost_at_any_call() {
     let material = SmallJob::new();
@@ -152,9 +134,9 @@ fn a_device_may_be_lost_at_any_call() {
     });
 }
 
-/// The same where it makes keys too.
+/// The same where the device also computes keys.
 #[test]
-fn a_device_that_makes_keys_may_be_lost_at_any_call() {
+fn a_device_that_computes_keys_may_be_lost_at_any_call() {
     let material = SmallJob::new();
     lose_at_every_call(&material, 8, |out| {
         let flags = "dedup --resume --memory 768MiB --threads 2 --engine wgpu";
@@ -164,9 +146,7 @@ fn a_device_that_makes_keys_may_be_lost_at_any_call() {
 
 fn lose_at_every_call(material: &SmallJob, calls_min: usize, job: impl Fn(&Path) -> Molsieve) {
     if wgpu::adapters().is_empty() {
-        let demanded = std::env::var("MOLSIEVE_REQUIRE_ENGINES").unwrap_or_default();
-        assert!(!demanded.contains("wgpu"), "wgpu has no device here");
-        return skipped("no device to be lost: wgpu has none here");
+        return skip_engine("wgpu", "no device here");
     }
     let job = |out: &Path| {
         let job = job(out).env("MOLSIEVE_ADAPTER", "0");
@@ -176,7 +156,7 @@ fn lose_at_every_call(material: &SmallJob, calls_min: usize, job: impl Fn(&Path)
     let end = job(&whole).env("MOLSIEVE_DEVICE_FAULT_LOG", &log).run();
     end.ends_with(4);
     assert_eq!(manifest(&whole)["engine"], "wgpu");
-    let expected = made(&whole);
+    let expected = Made::at(&whole);
     let (_, calls) = calls_to_fail(&fs::read_to_string(&log).unwrap());
     assert!(calls.len() > calls_min, "{calls:?}");
     for call in &calls {
@@ -185,11 +165,11 @@ fn lose_at_every_call(material: &SmallJob, calls_min: usize, job: impl Fn(&Path)
         let end = lost.run();
         assert_eq!(end.code, Some(4), "call {call}: {}", end.stderr);
         assert!(
-            end.stderr.contains("goes on with the engine cpu"),
+            end.stderr.contains("continues on the engine cpu"),
             "{}",
             end.stderr
         );
-        assert!(made(&out) == expected, "call {call}: other files");
+        assert!(Made::at(&out) == expected, "call {call}: other files");
         let manifest = manifest(&out);
         assert_eq!(manifest["engine"], "cpu", "call {call}");
         let why = manifest["engine_lost"].as_str().unwrap();
@@ -197,23 +177,21 @@ fn lose_at_every_call(material: &SmallJob, calls_min: usize, job: impl Fn(&Path)
         assert_eq!(manifest["interruptions"], 0);
         fs::remove_dir_all(&out).unwrap();
     }
-    // Past the test harness, which keeps what passing tests print to itself.
-    let mut terminal = std::io::stderr();
     let calls = calls.len();
-    writeln!(
-        terminal,
+    report(&format!(
         "a device was lost at {calls} calls; each job ended on the cpu"
-    )
-    .unwrap();
+    ));
 }
 
-/// What a job is told to do with one of its parents, and what becomes of it.
+/// A fault that a parent triggers, and its expected result.
 struct Poison {
     variable: &'static str,
-    /// Times the job goes on by itself.
+    /// Number of automatic resumptions.
     resumed: u64,
-    /// What the reason of the reject says.
+    /// Text in the reason of the reject.
     reason: &'static str,
+    /// Its code in the rejects.
+    code: &'static str,
 }
 
 const POISON_ROW: usize = 37;
@@ -223,22 +201,24 @@ const POISONS: [Poison; 3] = [
         variable: "MOLSIEVE_ABORT_ON",
         resumed: 1,
         reason: "RDKit crashed on it",
+        code: "crash",
     },
     Poison {
         variable: "MOLSIEVE_HANG_ON",
         resumed: 1,
         reason: "longer than --parent-timeout 2",
+        code: "timeout",
     },
     Poison {
         variable: "MOLSIEVE_FAIL_ON",
         resumed: 0,
         reason: "RDKit failed: on purpose",
+        code: "rdkit",
     },
 ];
 
-/// A parent on which RDKit crashes or hangs ends in the rejects after one resumption, one on which it
-/// fails after none; the job goes on by itself, and all other products are there. It stands in the sample
-/// too, from which a job is planned.
+/// A parent on which RDKit crashes or hangs is rejected after one resumption; one on which RDKit fails, without any. The
+/// job continues by itself and makes all other products.
 #[test]
 fn a_parent_that_kills_or_hangs_the_process_is_rejected() {
     let (material, poison) = with_poison();
@@ -249,6 +229,7 @@ fn a_parent_that_kills_or_hangs_the_process_is_rejected() {
         variable,
         resumed,
         reason,
+        code,
     } in POISONS
     {
         let out = material.folder.path(variable);
@@ -264,16 +245,17 @@ fn a_parent_that_kills_or_hangs_the_process_is_rejected() {
             (POISON_ROW as u64, &*poison)
         );
         assert!(rejects[0].reason.contains(reason), "{:?}", rejects[0]);
+        assert_eq!(rejects[0].code, code);
         assert_only_missing(&expected, &output::rows(&out), &[poison.as_str()]);
     }
 }
 
-/// Several parents that hang or crash, in one job: it ends by itself, with all of them in the rejects.
+/// Several parents hang or crash in one job: it completes by itself and rejects all of them.
 #[test]
-fn several_parents_that_kill_or_hang_are_rejected_by_the_job_itself() {
+fn several_parents_that_kill_or_hang_are_rejected_in_one_job() {
     let material = SmallJob::new();
-    // Shipped molecules that begin with a methyl group, which becomes an ever longer chain: every parent is
-    // another one, with products of its own.
+    // Shipped molecules that begin with a methyl group, which is extended to ever longer chains: every parent differs
+    // and has products of its own.
     let shipped: Vec<String> = shipped_molecules(600)
         .into_iter()
         .map(|(_, smiles)| smiles)
@@ -314,7 +296,7 @@ fn several_parents_that_kill_or_hang_are_rejected_by_the_job_itself() {
     assert_only_missing(&output::rows(&whole), &output::rows(&out), &poisons);
 }
 
-/// Fails unless `rows` are distinct, and all that is expected but what the parents `poisons` gave first.
+/// Fails unless `rows` are distinct and are the expected rows without those of the parents `poisons`.
 #[track_caller]
 fn assert_only_missing(expected: &[Row], rows: &[Row], poisons: &[&str]) {
     let is_poison = |row: &Row| poisons.contains(&&*row.parent_smiles);
@@ -326,16 +308,16 @@ fn assert_only_missing(expected: &[Row], rows: &[Row], poisons: &[&str]) {
     assert!(missing.count() > 0, "the parent gives nothing of its own");
 }
 
-/// A parent that is tried again may take its full time; a request to stop does not wait for that.
+/// A retried parent may take its full time limit; a stop request does not wait for it.
 #[test]
-fn a_run_that_is_about_to_go_on_stops_soon() {
+fn a_resuming_run_stops_soon() {
     let (material, poison) = with_poison();
     let out = material.folder.path("out");
     let job = |timeout: &str, variable: &str| {
         let job = material.run(&out).args(timeout);
         job.env(variable, &poison)
     };
-    // Begun, and killed while the parent is in work.
+    // Start the job and kill it while it processes the parent.
     let mut begun = job("--parent-timeout 60", "MOLSIEVE_HANG_ON").start();
     wait_until("the work", || begun.works());
     thread::sleep(Duration::from_millis(500));
@@ -346,7 +328,7 @@ fn a_run_that_is_about_to_go_on_stops_soon() {
     thread::sleep(Duration::from_millis(300));
     running.signal(Signal::TERM);
     running.wait(Duration::from_secs(5)).ends_with(75);
-    // The account still says what was in work.
+    // The record of parents in work survives.
     let end = job("--parent-timeout 1", "MOLSIEVE_HANG_ON").run();
     end.ends_with(4);
     assert_complete(&out);

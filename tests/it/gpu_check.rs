@@ -1,5 +1,5 @@
-//! `scripts/gpu-check.sh` and `scripts/gpu-pack.sh`: the real scripts and the real binary, under the stand-in for
-//! the driver. Whatever hangs or crashes, the check goes through all of its steps and brings home what it has.
+//! Runs `scripts/gpu-check.sh` and `scripts/gpu-pack.sh` with the real binary under the fake driver. Whatever hangs or
+//! crashes, the check runs all of its steps and collects the results.
 
 use std::{
     fs,
@@ -14,7 +14,7 @@ use molsieve::sieve::cuda;
 
 /// The check ends itself after 8 minutes.
 const CHECK_TIME_MAX: Duration = Duration::from_secs(500);
-/// What it may take where there is no GPU.
+/// Time limit on a machine without GPU.
 const WITHOUT_GPU_TIME_MAX: Duration = Duration::from_secs(10);
 const FILES_MAX: usize = 8;
 
@@ -23,14 +23,14 @@ fn script(name: &str) -> PathBuf {
     scripts.join(name)
 }
 
-/// A program of a few lines of bash.
+/// A short bash script.
 fn program(folder: &Folder, name: &str, lines: &str) -> PathBuf {
     let path = folder.write(name, format!("#!/usr/bin/env bash\n{lines}\n"));
     fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     path
 }
 
-/// A run of the check under the stand-in for the driver, with stand-ins for NVIDIA's tools.
+/// A run of the check under the fake driver, with fake NVIDIA tools.
 struct Check {
     folder: Folder,
     run: Run,
@@ -38,7 +38,7 @@ struct Check {
 }
 
 impl Check {
-    /// `plants` are branches of a `case` over molsieve's command line: what goes wrong, and in which call.
+    /// `plants` are branches of a `case` over molsieve's command line that make a call fail.
     fn run(flags: &str, plants: &str, limits: &[(&str, &str)]) -> Self {
         let (folder, driver) = (Folder::new(), shim::fake_driver());
         for tool in ["ncu", "compute-sanitizer"] {
@@ -81,7 +81,7 @@ impl Check {
         assert!(files.iter().sum::<u64>() < 16 << 20);
     }
 
-    /// The line of a step.
+    /// The summary line of a step.
     #[track_caller]
     fn line(&self, step: &str) -> &str {
         let is_its = |line: &&str| line.split_whitespace().nth(1) == Some(step);
@@ -115,7 +115,7 @@ impl Check {
 }
 
 #[test]
-fn a_hang_and_a_crash_cost_their_own_steps_and_no_others() {
+fn a_hang_and_a_crash_fail_only_their_own_steps() {
     let plants = "
         'bench --engine cuda --seconds 0.01 --max-filter 256KiB --json') trap '' TERM; sleep 600 ;;
         'run --engine cuda --memory 2048MiB --output'*) kill -ABRT $$ ;;
@@ -123,12 +123,12 @@ fn a_hang_and_a_crash_cost_their_own_steps_and_no_others() {
         'dedup --engine cuda'*) export FAKE_CUDA_CALLS=40 ;;";
     let check = Check::run("", plants, &[("GPU_CHECK_LIMIT_4", "2")]);
     assert_eq!(check.run.code, Some(1), "{}", check.summary);
-    // Its log is larger than all that may come back.
+    // Its log exceeds the limit for results.
     check.says("3-ceilings", "FAILED", "exit code 1");
     check.says("4-bench", "HUNG", "no end within 2 s");
     check.says("5-run-cuda", "CRASHED", "signal ABRT");
     check.says("5-run-same", "skipped", "one of the two jobs is not done");
-    // The job is done, and its files are right, but on another engine.
+    // The job completes with the right files, but on another engine.
     check.says(
         "5-dedup-cuda",
         "FAILED",
@@ -169,7 +169,7 @@ fn a_hang_and_a_crash_cost_their_own_steps_and_no_others() {
 }
 
 #[test]
-fn after_two_hangs_in_a_row_only_the_cpu_goes_on() {
+fn after_two_consecutive_hangs_only_cpu_steps_run() {
     let plants = "doctor* | 'bench --engine cuda'*) sleep 600 ;;";
     let limits = [("GPU_CHECK_LIMIT_2", "2"), ("GPU_CHECK_LIMIT_3", "2")];
     let check = Check::run("--first", plants, &limits);
@@ -194,7 +194,7 @@ fn after_two_hangs_in_a_row_only_the_cpu_goes_on() {
 }
 
 #[test]
-fn where_all_is_well_it_says_so_and_has_figures() {
+fn a_successful_check_reports_success_and_figures() {
     let check = Check::run("", "", &[]);
     assert_eq!(check.run.code, Some(0), "{}", check.summary);
     assert!(
@@ -226,7 +226,7 @@ fn where_all_is_well_it_says_so_and_has_figures() {
     assert!(page.contains("<svg"), "{page}");
 }
 
-/// Of the scripts as they are carried to another machine.
+/// The scripts as packed for another machine.
 #[test]
 fn a_pack_is_small_and_ends_at_once_where_there_is_no_gpu() {
     let _alone = alone();
@@ -273,11 +273,11 @@ fn a_pack_is_small_and_ends_at_once_where_there_is_no_gpu() {
 }
 
 #[test]
-fn a_driver_that_shows_no_gpu_ends_it_at_once() {
+fn a_driver_without_gpu_ends_the_check_at_once() {
     let _alone = alone();
     let began = Instant::now();
     let check = Check::run("", "", &[("FAKE_CUDA_DEVICES", "0")]);
-    // The compiler has made the stand-in meanwhile.
+    // This time includes compiling the fake driver.
     assert!(
         began.elapsed() < 3 * WITHOUT_GPU_TIME_MAX,
         "{:?}",
@@ -288,7 +288,7 @@ fn a_driver_that_shows_no_gpu_ends_it_at_once() {
 }
 
 #[test]
-fn a_wrong_call_is_refused() {
+fn wrong_arguments_are_refused() {
     let folder = Folder::new();
     for flags in [
         vec!["--third"],

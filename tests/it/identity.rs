@@ -1,4 +1,5 @@
-//! The structure key: one key for one molecule, however it is written, and as RDKit tells molecules apart.
+//! The structure key: all SMILES of a molecule have one key, and different molecules (as RDKit distinguishes them) have
+//! different keys.
 
 use std::collections::{HashMap, HashSet};
 
@@ -6,7 +7,7 @@ use crate::kit::{
     Folder, Molsieve,
     draw::Draw,
     library::{repository, smiles_lines},
-    run_command, skipped,
+    python, run_command,
 };
 use molsieve::{
     chem::RdKit,
@@ -16,10 +17,10 @@ use molsieve::{
 
 const SHIPPED: usize = 621;
 
-/// Writings and molecules by hand, a family a line: all pairs are compared, within a line and between them.
+/// Hand-written SMILES, one family per line: all pairs are compared, within and between lines.
 const HARD: &str = include_str!("../identity/hard.smi");
 
-/// Among texts, keys are equal exactly where RDKit's canonical SMILES are. Gives how many keys took RDKit.
+/// Fails unless keys are equal exactly if RDKit's canonical SMILES are. Returns the number of keys that needed RDKit.
 fn compare<'a>(texts: impl IntoIterator<Item = &'a str>) -> usize {
     let rdkit = RdKit::initialise().unwrap();
     let mut maker = KeyMaker::new(rdkit);
@@ -45,14 +46,14 @@ fn compare<'a>(texts: impl IntoIterator<Item = &'a str>) -> usize {
 }
 
 #[test]
-fn hard_cases_are_told_as_rdkit_tells_them() {
+fn hard_cases_are_distinguished_as_by_rdkit() {
     let texts = HARD.lines().filter(|line| !line.starts_with('#'));
     compare(texts.flat_map(str::split_whitespace));
 }
 
-/// Libraries of others hold these: where one changes, `DEFINITION` must.
+/// Users store these keys: if one changes, `DEFINITION` must change.
 #[test]
-fn the_definition_gives_the_keys_that_it_gave() {
+fn the_definition_still_gives_the_same_keys() {
     assert_eq!(DEFINITION, 2);
     let mut maker = KeyMaker::new(RdKit::initialise().unwrap());
     for (smiles, key) in [
@@ -76,9 +77,9 @@ fn the_definition_gives_the_keys_that_it_gave() {
     }
 }
 
-/// The key is two sums, and neither says what the other does.
+/// The key consists of two independent sums.
 #[test]
-fn either_half_of_a_key_tells_molecules_apart() {
+fn each_half_of_a_key_distinguishes_molecules() {
     let mut keys = StructureKeys::new();
     let lines = smiles_lines(SHIPPED);
     let words = lines.split_whitespace().chain(HARD.split_whitespace());
@@ -89,7 +90,7 @@ fn either_half_of_a_key_tells_molecules_apart() {
     halves.sort_unstable();
     halves.dedup();
     assert_eq!(halves.len(), 2 * keys.len());
-    // Each bit is set in half of them, give or take six standard deviations.
+    // Each bit is set in half of the keys, within six standard deviations.
     let expected = halves.len() as f64 / 2.0;
     for bit in 0..64 {
         let set = halves.iter().filter(|half| *half >> bit & 1 == 1).count() as f64;
@@ -98,9 +99,9 @@ fn either_half_of_a_key_tells_molecules_apart() {
     }
 }
 
-/// RDKit throws while it writes this one.
+/// RDKit throws while writing this molecule.
 #[test]
-fn what_rdkit_cannot_write_is_an_error_and_no_abort() {
+fn a_molecule_that_rdkit_cannot_write_is_an_error() {
     let run = Molsieve::new("key").arg("C/S=S=1:C.C/1").arg("CC").run();
     assert_eq!(run.code, Some(4), "{} {}", run.stdout, run.stderr);
     let lines: Vec<_> = run.stdout.lines().collect();
@@ -112,7 +113,7 @@ fn what_rdkit_cannot_write_is_an_error_and_no_abort() {
 }
 
 #[test]
-fn what_must_stay_apart_stays_apart_and_what_is_one_is_one() {
+fn equal_molecules_share_a_key_and_different_ones_do_not() {
     let mut keys = StructureKeys::new();
     let mut key = |smiles: &str| keys.key(smiles.as_bytes()).unwrap();
     for (one, other) in [
@@ -142,7 +143,7 @@ fn what_must_stay_apart_stays_apart_and_what_is_one_is_one() {
 }
 
 #[test]
-fn the_shipped_library_takes_no_rdkit_or_next_to_none() {
+fn the_shipped_library_hardly_needs_rdkit() {
     let lines = smiles_lines(SHIPPED);
     let by_rdkit = compare(
         lines
@@ -152,7 +153,7 @@ fn the_shipped_library_takes_no_rdkit_or_next_to_none() {
     assert!(by_rdkit <= SHIPPED / 100, "{by_rdkit}");
 }
 
-/// A text with a few bytes changed, taken out, put in or doubled.
+/// A text with a few bytes changed, removed, inserted or duplicated.
 fn changed(text: &str, random: &mut Draw) -> String {
     const BYTES: &[u8] = b"CNOSPFIBclrnosp[]()=#-:/\\.%@+H0123456789*";
     let mut bytes = text.as_bytes().to_vec();
@@ -169,9 +170,9 @@ fn changed(text: &str, random: &mut Draw) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-/// What is accepted without RDKit, RDKit accepts, and it is the molecule that RDKit sees.
+/// RDKit accepts every text that is accepted without RDKit, and as the same molecule.
 #[test]
-fn texts_that_are_broken_at_random_are_accepted_only_as_rdkit_reads_them() {
+fn randomly_changed_texts_are_accepted_only_as_rdkit_reads_them() {
     let rdkit = RdKit::initialise().unwrap();
     let mut keys = StructureKeys::new();
     let mut random = Draw(7);
@@ -205,7 +206,7 @@ fn texts_that_are_broken_at_random_are_accepted_only_as_rdkit_reads_them() {
     assert!(accepted > 1_000, "{accepted}");
 }
 
-/// What a processor's vector instructions make is what is made without them. (Where it has none, both are that.)
+/// Keys with vector instructions equal those without. (Without such instructions both use the scalar code.)
 #[test]
 fn keys_do_not_depend_on_the_processor() {
     let (mut keys, mut atom_by_atom) = (StructureKeys::new(), StructureKeys::atom_by_atom());
@@ -223,7 +224,7 @@ fn keys_do_not_depend_on_the_processor() {
     for round in 0..100_000 {
         keyed += compare(&changed(texts[round % texts.len()], &mut random));
     }
-    // As many atoms as fill registers, and one more or less.
+    // Numbers of atoms that fill a register, and one more or less.
     for atoms in 1..200 {
         for end in ["", "(C)C", "[C@@H](F)Cl"] {
             keyed += compare(&("C".repeat(atoms) + end));
@@ -234,7 +235,7 @@ fn keys_do_not_depend_on_the_processor() {
 }
 
 #[test]
-fn any_bytes_are_an_error_or_a_key() {
+fn any_bytes_give_an_error_or_a_key() {
     let mut keys = StructureKeys::new();
     let mut random = Draw(11);
     for _ in 0..50_000 {
@@ -248,11 +249,11 @@ fn any_bytes_are_an_error_or_a_key() {
     let _ = keys.key("[H]".repeat(300).as_bytes());
 }
 
-/// The harness that is meant for large libraries, on small ones: random, Kekulé and hydrogen writings.
+/// Runs the comparison for large libraries on small ones: random, Kekulé and explicit-hydrogen SMILES.
 #[test]
-fn the_proof_holds_on_the_kinds_at_hand() {
-    let Some(python) = std::env::var_os("MOLSIEVE_PYTHON") else {
-        return skipped("MOLSIEVE_PYTHON is not set");
+fn the_large_scale_comparison_passes_on_small_libraries() {
+    let Some(python) = python("comparison on all kinds") else {
+        return;
     };
     let folder = Folder::new();
     let stereo = folder.path("stereo.smi");
@@ -280,7 +281,7 @@ fn the_proof_holds_on_the_kinds_at_hand() {
 }
 
 #[test]
-fn key_prints_a_line_for_each_and_says_what_it_cannot_read() {
+fn key_prints_a_line_per_molecule_and_reports_errors() {
     let run = Molsieve::new("key CCO OCC C1CC --explain")
         .run()
         .ends_with(4);
@@ -293,7 +294,7 @@ fn key_prints_a_line_for_each_and_says_what_it_cannot_read() {
         "{lines:?}"
     );
     Molsieve::new("key c1ccccc1").run().ends_with(0);
-    // What RDKit would go through by recursion is not given to it.
+    // A text on which RDKit would recurse too deeply is not passed to RDKit.
     let long = "C(".repeat(3_000) + &"*)".repeat(3_000);
     let run = Molsieve::new("key").arg(&long).run().ends_with(4);
     assert!(

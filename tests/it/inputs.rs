@@ -1,4 +1,4 @@
-//! What a job reads: formats, several inputs, columns, properties of what comes out.
+//! Inputs of a job: formats, several inputs, columns; and properties of products.
 
 use std::path::{Path, PathBuf};
 
@@ -15,7 +15,7 @@ use arrow::{
     datatypes::{Float64Type, UInt16Type},
 };
 
-/// Runs a cleaning job over `inputs` and gives back (row, id, SMILES) of every parent.
+/// Runs a cleaning job over `inputs` and returns (row, id, SMILES) of every parent.
 fn parents(folder: &Folder, inputs: &[PathBuf]) -> Vec<(u64, String, String)> {
     let job = inputs
         .iter()
@@ -56,8 +56,8 @@ fn inputs_are_read_in_the_order_given_and_rows_count_on() {
             parent(7, "f", "CF"),
         ]
     );
-    let told = manifest(&folder.out());
-    let paths: Vec<&str> = told["inputs"]
+    let reported = manifest(&folder.out());
+    let paths: Vec<&str> = reported["inputs"]
         .as_array()
         .unwrap()
         .iter()
@@ -71,7 +71,7 @@ fn inputs_are_read_in_the_order_given_and_rows_count_on() {
 }
 
 #[test]
-fn blank_lines_comments_and_headers_of_smiles_files_are_no_rows() {
+fn blank_lines_comments_and_headers_of_smiles_files_are_not_rows() {
     let folder = Folder::new();
     let input = folder.write(
         "a.smi",
@@ -110,7 +110,10 @@ fn sd_files_are_read_with_titles_or_tags_as_ids() {
         .collect();
     assert_eq!(made[0].0, "COc1ccccc1");
     assert_eq!(made[0].1, "A-17");
-    assert_eq!(made[0].2, "Oc1ccccc1", "an SD record is told as SMILES");
+    assert_eq!(
+        made[0].2, "Oc1ccccc1",
+        "the parent of an SD record is written as SMILES"
+    );
     assert_eq!(made[1].0, "COc1ccc(C)cc1");
 }
 
@@ -137,7 +140,7 @@ fn every_format_of_one_library_gives_the_same_parts() {
         parquet,
     ];
     let rules = rule_file(&folder, &THREE_RULES);
-    // The filter's size, and so the verdicts counted, would follow each file's own estimate.
+    // Otherwise the filter size, and so the counts of verdicts, would follow the estimate of each file.
     let parts_of = |input: &Path| {
         Molsieve::new("run --overwrite --part-size 64KiB --expected-products 10000")
             .input(input)
@@ -156,7 +159,7 @@ fn every_format_of_one_library_gives_the_same_parts() {
 }
 
 #[test]
-fn columns_are_taken_by_name_and_a_row_without_an_id_is_named_by_its_number() {
+fn columns_are_chosen_by_name_and_a_missing_id_is_the_row_number() {
     let folder = Folder::new();
     let two_columns = folder.write("a.csv", "id,smiles,product\n7,CCO,CCCl\n,CCC,CCBr\n");
     Molsieve::new("run --smiles-column PRODUCT")
@@ -164,12 +167,12 @@ fn columns_are_taken_by_name_and_a_row_without_an_id_is_named_by_its_number() {
         .output(folder.out())
         .run()
         .ends_with(0);
-    let told: Vec<_> = rows(&folder.out())
+    let reported: Vec<_> = rows(&folder.out())
         .into_iter()
         .map(|row| (row.parent_id, row.smiles))
         .collect();
     let expected = [("7", "CCCl"), ("1", "CCBr")].map(|(id, s)| (id.into(), s.into()));
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
 }
 
 #[test]
@@ -189,12 +192,12 @@ fn the_output_of_a_job_is_the_input_of_the_next() {
     }
     assert_eq!(output::smiles(&first), ["COc1ccccc1O"]);
     assert_eq!(output::smiles(&second), ["COc1ccccc1OC"]);
-    // Of the directory only the parts were read: no rejects, nothing of the manifest's kin.
+    // Only the parts in the directory were read: no rejects, manifest or job file.
     assert_eq!(counted(&second, "parents_read"), 1);
 }
 
 #[test]
-fn properties_are_rdkits() {
+fn properties_equal_those_of_rdkit() {
     let folder = Folder::new();
     let input = folder.write("a.smi", "CC(=O)Oc1ccccc1C(=O)O aspirin\nCCO ethanol\n");
     Molsieve::new("run --properties")

@@ -1,29 +1,23 @@
-//! What others make of the same: the plain loop in Python's RDKit, and other readers of Parquet.
+//! Comparison with other software: the plain loop with RDKit in Python, and other Parquet readers.
 //!
 //! `MOLSIEVE_PYTHON` names a Python that has `tests/oracle/requirements.txt` (scripts/test.sh sets
-//! it). Without one these tests are skipped, and say so; with `MOLSIEVE_REQUIRE_PYTHON` they fail.
+//! it). Without one these tests report a skip; with `MOLSIEVE_REQUIRE_PYTHON` they fail.
 
 use std::{ffi::OsString, process::Command};
 
 use crate::kit::{
     Folder, Molsieve, Run,
     library::{repository, shipped_library, shipped_rules, smiles_lines},
-    output, run_command, skipped,
+    output, python, run_command,
 };
 
 /// A Python with the packages that `tests/oracle/` needs.
 struct Python(OsString);
 
 impl Python {
-    /// `None`, and a word about it, where there is none.
+    /// `None` if there is none; the skip is then reported.
     fn find() -> Option<Self> {
-        let python = std::env::var_os("MOLSIEVE_PYTHON");
-        if python.is_none() {
-            let required = std::env::var_os("MOLSIEVE_REQUIRE_PYTHON").is_some();
-            assert!(!required, "MOLSIEVE_PYTHON is not set");
-            skipped("no comparison with Python: MOLSIEVE_PYTHON is not set");
-        }
-        python.map(Self)
+        python("comparison with Python").map(Self)
     }
 
     /// Runs one of `tests/oracle/`.
@@ -37,13 +31,13 @@ impl Python {
     }
 }
 
-/// Arguments out of texts and paths alike.
+/// Converts texts and paths into arguments.
 macro_rules! args {
     ($($arg:expr),* $(,)?) => { &[$(OsString::from($arg)),*] };
 }
 
 #[test]
-fn the_shipped_library_under_all_rules_gives_what_the_plain_loop_gives() {
+fn the_shipped_library_under_all_rules_agrees_with_the_plain_loop() {
     let Some(python) = Python::find() else { return };
     let folder = Folder::new();
     Molsieve::new("run --dedup bloom --false-positive-rate 1e-12 --part-size 256KiB")
@@ -66,7 +60,7 @@ fn the_shipped_library_under_all_rules_gives_what_the_plain_loop_gives() {
 }
 
 #[test]
-fn odd_rows_are_read_as_the_plain_loop_reads_them() {
+fn unusual_rows_are_read_as_by_the_plain_loop() {
     let Some(python) = Python::find() else { return };
     let folder = Folder::new();
     let mut text = b"SMILES id\n\n# a comment\nCCO ethanol\n   \n".to_vec();
@@ -91,7 +85,7 @@ fn odd_rows_are_read_as_the_plain_loop_reads_them() {
 }
 
 #[test]
-fn the_comparison_sees_a_missing_rule() {
+fn the_comparison_detects_a_missing_rule() {
     let Some(python) = Python::find() else { return };
     let folder = Folder::new();
     let rules = std::fs::read_to_string(shipped_rules()).unwrap();
@@ -138,7 +132,7 @@ fn pyarrow_polars_and_duckdb_read_the_output() {
 }
 
 #[test]
-fn the_readers_see_a_changed_byte() {
+fn the_readers_detect_a_changed_byte() {
     let Some(python) = Python::find() else { return };
     let folder = Folder::new();
     Molsieve::new("run")

@@ -1,5 +1,5 @@
-//! Where the files of an output directory lie: parts in `products/` and nothing else there, and what is read
-//! of, removed from and refused in directories of earlier versions, whose parts lay in the directory itself.
+//! The layout of an output directory: `products/` contains the parts and nothing else. Also directories of earlier
+//! versions, whose parts lie in the directory itself: what is read, removed and refused.
 
 use std::{
     fs,
@@ -20,7 +20,7 @@ fn clean(input: impl AsRef<Path>, out: &Path, flags: &str) -> Run {
     job.input(input.as_ref()).output(out).run()
 }
 
-/// A complete output of two molecules and a row that can't be used.
+/// A complete output of two molecules and one rejected row.
 fn two_molecules(folder: &Folder) -> PathBuf {
     let input = folder.write("two.smi", "CCO a\nCCN b\nxx c\n");
     let out = folder.path("two");
@@ -29,7 +29,7 @@ fn two_molecules(folder: &Folder) -> PathBuf {
     out
 }
 
-/// Lays a complete output out as earlier versions did.
+/// Converts a complete output to the layout of earlier versions.
 fn lay_out_as_before(out: &Path) {
     for part in output::parts(out) {
         fs::rename(&part, out.join(part.file_name().unwrap())).unwrap();
@@ -42,7 +42,7 @@ fn lay_out_as_before(out: &Path) {
 }
 
 #[test]
-fn an_output_is_an_input_and_can_be_left_out_whatever_its_layout() {
+fn an_output_of_either_layout_can_be_read_and_excluded() {
     let folder = Folder::new();
     let two = two_molecules(&folder);
     let more = folder.write("more.smi", "CCO a\nCCC d\nCCN b\n");
@@ -89,7 +89,7 @@ fn overwriting_removes_what_a_job_wrote_and_nothing_else() {
 }
 
 #[test]
-fn only_whole_parts_are_ever_in_the_folder_of_products() {
+fn the_products_folder_only_ever_contains_complete_parts() {
     let folder = Folder::new();
     let rules = rule_file(&folder, &THREE_RULES);
     let input = folder.write("a.smi", smiles_lines(600));
@@ -119,7 +119,7 @@ fn only_whole_parts_are_ever_in_the_folder_of_products() {
 }
 
 #[test]
-fn an_unfinished_run_of_an_earlier_version_is_left_as_it_is() {
+fn an_unfinished_run_of_an_earlier_version_is_left_unchanged() {
     let folder = Folder::new();
     let rules = rule_file(&folder, &THREE_RULES);
     let input = folder.write("a.smi", smiles_lines(600));

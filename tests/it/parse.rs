@@ -10,7 +10,7 @@ use molsieve::chem::RdKit;
 /// Molecules in the shipped library.
 const SHIPPED: usize = 621;
 
-/// Compares every SMILES and gives how many went the fast way.
+/// Compares every SMILES and returns how many the fast parser handled.
 fn compare<'a>(smiles: impl IntoIterator<Item = &'a str>) -> usize {
     let rdkit = RdKit::initialise().unwrap();
     let mut fast_count = 0;
@@ -33,20 +33,20 @@ fn compare<'a>(smiles: impl IntoIterator<Item = &'a str>) -> usize {
 }
 
 #[test]
-fn the_shipped_library_is_parsed_fast_and_as_rdkit_parses_it() {
+fn the_fast_parser_reads_the_shipped_library_as_rdkit_does() {
     let lines = smiles_lines(SHIPPED);
     let fast = compare(lines.lines().map(|line| line.split(' ').next().unwrap()));
     assert!(100 * fast >= 95 * SHIPPED, "{fast} of {SHIPPED} are fast");
 }
 
 #[test]
-fn hard_cases_are_parsed_as_rdkit_parses_them() {
+fn hard_cases_are_parsed_as_by_rdkit() {
     let cases = include_str!("../parse/cases.smi");
     compare(cases.lines().filter(|line| !line.starts_with("# ")));
 }
 
 #[test]
-fn mutilated_smiles_are_parsed_as_rdkit_parses_them() {
+fn changed_smiles_are_parsed_as_by_rdkit() {
     const OTHERS: &[u8] = b"()[]=#1%@/\\+-.cnHN";
     let whole = include_str!("../parse/cases.smi");
     let mut mutilated = Vec::new();
@@ -62,7 +62,7 @@ fn mutilated_smiles_are_parsed_as_rdkit_parses_them() {
 }
 
 #[test]
-fn hostile_smiles_are_survived() {
+fn hostile_smiles_do_not_crash_the_parser() {
     let many_rings: String = (1..100).map(|n| format!("C%{:02}", n.max(10))).collect();
     let closures: String = (10..100).map(|n| format!("%{n}")).collect();
     let ladder = format!("C1{}C1", "C1CC1".repeat(60));
@@ -88,7 +88,7 @@ fn hostile_smiles_are_survived() {
 }
 
 #[test]
-fn a_named_file_is_parsed_as_rdkit_parses_it() {
+fn a_named_file_is_parsed_as_by_rdkit() {
     let Some(file) = std::env::var_os("MOLSIEVE_PARSE_FILE").map(PathBuf::from) else {
         skipped("no file of SMILES to parse: MOLSIEVE_PARSE_FILE is not set");
         return;

@@ -1,11 +1,12 @@
-//! The committed PTX of every kernel, in an interpreter of our own (`tests/it/ptx/`), beside the CPU.
+//! Compares the committed PTX of every kernel, run in an interpreter (`tests/it/ptx/`), with the CPU.
 //!
-//! What runs on a GPU is made from `kernels/*.ptx`. `tests/it/structure_key.rs` and `tests/it/conformance.rs` hold the source
-//! to the CPU; here it is what the compiler made of it: every key, reason, verdict, tally and bit of the filter.
+//! A GPU runs code made from `kernels/*.ptx`. `tests/it/structure_key.rs` and `tests/it/conformance.rs` compare the
+//! source with the CPU; this file compares the output of the compiler: every key, reason, verdict, tally and bit of
+//! the filter.
 //!
 //! - Each kernel in `kernels/*.ptx` has a comparison (`compare::COMPARISONS`), or a test names it.
-//! - A comparison sees a kernel with one instruction changed.
-//! - `semantics` holds the interpreter itself to values worked out by hand.
+//! - A comparison detects a kernel with one instruction changed.
+//! - `semantics` compares the interpreter with values computed by hand.
 //!
 //! The interpreter runs PTX, the assembly in which the kernels are embedded, one thread at a time, exactly and with
 //! every access to memory checked. It models no warps, caches or time, and only integers: the kernels use no others.
@@ -112,7 +113,7 @@ fn every_kernel_agrees_with_the_cpu() {
 
 /// `MOLSIEVE_KEY_FILE` names a file with a SMILES at the beginning of each line, for large runs.
 #[test]
-fn a_file_of_choice_has_the_keys_and_reasons_of_the_cpu() {
+fn a_named_file_has_the_keys_and_reasons_of_the_cpu() {
     if let Ok(path) = std::env::var("MOLSIEVE_KEY_FILE") {
         let texts = first_words(&path);
         let counts = structure_key::compare_file(&kernels_of("structure_key.ptx"), &texts);
@@ -127,7 +128,7 @@ fn absent_keys_cost_few_loads_of_a_half_full_filter() {
     assert!(loads <= 2.7, "{loads}");
 }
 
-/// What a comparison says of a kernel with a mutant's change.
+/// Runs a comparison on a kernel with the change of a mutant.
 fn compare(
     mutant: &Mutant,
     text: &str,
@@ -135,12 +136,12 @@ fn compare(
     kernel: &str,
     comparison: impl Fn(&Kernels) -> Result<(), String>,
 ) -> Result<(), String> {
-    // A text that is no PTX any more proves nothing.
+    // A mutant that is no valid PTX proves nothing.
     let wrong = kernels.with(&mutant.apply(text), kernel);
     comparison(&wrong.unwrap_or_else(|error| panic!("{}: {error}", mutant.to)))
 }
 
-/// How many of the mutants are seen; prints the others. On two threads.
+/// The number of mutants detected; prints the others. Uses two threads.
 fn seen(
     mutants: &[Mutant],
     kernel: &str,
@@ -151,7 +152,7 @@ fn seen(
         let unseen = mutants.iter().filter(|mutant| compare(mutant).is_ok());
         let lines = unseen.map(|Mutant { line, from, to }| {
             println!(
-                "{kernel}: not seen, line {line}: {} for {}",
+                "{kernel}: not detected, line {line}: {} for {}",
                 to.trim(),
                 from.trim()
             );
@@ -165,22 +166,22 @@ fn seen(
     });
     let seen = mutants.len() - unseen;
     println!(
-        "{kernel}: {seen} of {} mutants seen, {:.1?}",
+        "{kernel}: {seen} of {} mutants detected, {:.1?}",
         mutants.len(),
         begin.elapsed()
     );
     seen
 }
 
-/// Of the changes that are drawn, this share must be seen. Most of the others change nothing that anybody could see: a
-/// sentinel of 254 in place of 255, a comparison whose sides are never equal, bits that are cut off afterwards, another
-/// mixing of values that are only compared for equality, a shortcut not taken. Some of the structure key's come to
-/// light only for molecules that are in no sample.
+/// Minimum share of detected mutants. Most of the others have no observable effect: a sentinel of 254 instead of 255, a
+/// comparison whose sides are never equal, bits that are truncated later, another mixing of values that are only
+/// compared for equality, a shortcut not taken. Some mutants of the structure key affect only molecules outside the
+/// samples.
 const SEEN_PERCENT_MIN_SIEVE: usize = 85;
 const SEEN_PERCENT_MIN_KEY: usize = 70;
 
 #[test]
-fn errors_planted_in_the_sieve_are_seen() {
+fn errors_planted_in_the_sieve_are_detected() {
     let text = ptx_of("sieve.ptx");
     let kernels = kernels_of("sieve.ptx");
     let notes = Notes::default();
@@ -201,7 +202,7 @@ fn errors_planted_in_the_sieve_are_seen() {
 }
 
 #[test]
-fn errors_planted_in_the_probes_are_seen() {
+fn errors_planted_in_the_probes_are_detected() {
     let text = ptx_of("sieve.ptx");
     let kernels = kernels_of("sieve.ptx");
     for kernel in ["fill_at_random", "read_at_random", "add_at_random"] {
@@ -219,7 +220,7 @@ fn errors_planted_in_the_probes_are_seen() {
 }
 
 #[test]
-fn named_errors_in_the_sieve_are_seen() {
+fn named_errors_in_the_sieve_are_detected() {
     let text = ptx_of("sieve.ptx");
     let kernels = kernels_of("sieve.ptx");
     for (kernel, from, to) in [
@@ -250,13 +251,13 @@ fn named_errors_in_the_sieve_are_seen() {
         let outcome = compare(&mutant, &text, &kernels, kernel, |wrong| {
             sieve::compare_briefly(wrong, &Notes::default(), false)
         });
-        let error = outcome.expect_err(&format!("nobody saw: {kernel}: {to} for {from}"));
+        let error = outcome.expect_err(&format!("not detected: {kernel}: {to} for {from}"));
         println!("{kernel}: {to} for {from}: {error}");
     }
 }
 
 #[test]
-fn errors_planted_in_the_structure_key_are_seen() {
+fn errors_planted_in_the_structure_key_are_detected() {
     let text = ptx_of("structure_key.ptx");
     let kernels = kernels_of("structure_key.ptx");
     let begin = Instant::now();
@@ -281,14 +282,14 @@ fn errors_planted_in_the_structure_key_are_seen() {
         ("st.global.u8", "// "),
     ];
     let kinds = kinds.map(|(from, to)| mutants::everywhere(&text, from, to));
-    // Not everywhere does it matter, but somewhere.
+    // At least one mutant of each kind must be detected.
     for kind in kinds.into_iter().chain(mutants::of_tables(&text, 24)) {
         let begin = Instant::now();
         let first = kind.iter().zip(1..).find_map(|(mutant, number)| {
             let error = compared(mutant).err()?;
             Some((number, mutant, error))
         });
-        let (number, mutant, error) = first.expect("nobody saw any of a kind");
+        let (number, mutant, error) = first.expect("no mutant of a kind was detected");
         println!(
             "{KEY_KERNEL}: {number} of {}, {} for {}: {error}, {:.1?}",
             kind.len(),

@@ -1,5 +1,5 @@
-//! Every distinct product exactly once, whatever happens to the process: exact settling, checkpoints,
-//! and runs that are interrupted and gone on with. Kills at any instant are in `tests/it/kill.rs`.
+//! Every distinct product exactly once, whatever happens to the process: exact settling, checkpoints, and interrupted and
+//! resumed runs. Kills at random times are in `tests/it/kill.rs`.
 
 use std::{
     collections::HashSet,
@@ -11,7 +11,7 @@ use std::{
 use crate::kit::{
     Folder, Molsieve,
     library::{THREE_RULES, rule_file, shipped_library, shipped_rules, smiles_lines},
-    output::{self, Row, assert_complete, counted, manifest, rows},
+    output::{self, Made, Row, assert_complete, counted, manifest, rows},
     wait_until,
 };
 use molsieve::{
@@ -21,13 +21,13 @@ use molsieve::{
 use rustix::process::Signal;
 use serde_json::Value;
 
-/// What a run is.
+/// The sealed file that identifies a run.
 const JOB: Kind = Kind {
     name: "job",
     version: 1,
 };
 
-/// A library in which most products are given by several molecules, and some rows are unusable.
+/// A library in which several parents give most products, with some unusable rows.
 fn library_of_repeats(folder: &Folder, molecules: usize) -> PathBuf {
     let lines = smiles_lines(molecules);
     folder.write(
@@ -45,37 +45,7 @@ fn job(folder: &Folder, input: &Path, flags: &str) -> Molsieve {
         .output(folder.out())
 }
 
-/// What must be the same however a run came about: the files, and what the manifest says of them.
-#[derive(PartialEq)]
-struct Made {
-    files: Vec<(String, Vec<u8>)>,
-    counts: serde_json::Value,
-    listed: serde_json::Value,
-}
-
-impl Made {
-    fn at(output: &Path) -> Self {
-        assert_complete(output);
-        let mut files = output::part_bytes(output);
-        let rejects = fs::read(output.join("rejects.parquet")).unwrap_or_default();
-        files.push(("rejects.parquet".into(), rejects));
-        let manifest = manifest(output);
-        Self {
-            files,
-            counts: manifest["counts"].clone(),
-            listed: manifest["files"].clone(),
-        }
-    }
-
-    #[track_caller]
-    fn assert_is(&self, expected: &Self) {
-        assert_eq!(self.counts, expected.counts);
-        assert_eq!(self.listed, expected.listed);
-        assert!(*self == *expected, "the bytes differ");
-    }
-}
-
-/// The rows as a set of products, and how many there are.
+/// The distinct products, and the number of rows.
 fn products(output: &Path) -> (HashSet<String>, usize) {
     let rows = rows(output);
     let n = rows.len();
@@ -117,12 +87,12 @@ fn a_bad_filter_changes_no_row() {
         let observed = filter["false_positive_rate_observed"].as_f64().unwrap();
         assert!(observed > 0.01, "{filter}");
     }
-    // That the filter matters at all: without settling the same filter loses products.
+    // Check that the filter matters: without settling it loses products.
     assert!(run("--dedup bloom --expected-products 1").len() < expected.len() / 2);
 }
 
 #[test]
-fn a_run_goes_on_with_the_settings_it_was_begun_with() {
+fn a_run_resumes_with_its_original_settings() {
     let folder = Folder::new();
     let input = library_of_repeats(&folder, 100);
     job(&folder, &input, "").run().ends_with(4);
@@ -132,7 +102,7 @@ fn a_run_goes_on_with_the_settings_it_was_begun_with() {
     wait_until("a part", || !output::parts(&folder.out()).is_empty());
     running.signal(Signal::TERM);
     running.wait(Duration::from_secs(5)).ends_with(75);
-    // Nothing but the directory has to be said, and other threads make no difference.
+    // Only the directory must be given; another number of threads makes no difference.
     let resume = |flags: &str| {
         Molsieve::new("run --resume")
             .args(flags)
@@ -141,14 +111,14 @@ fn a_run_goes_on_with_the_settings_it_was_begun_with() {
     let end = resume("--threads 1").run().ends_with(4);
     assert!(end.stdout.contains("resumed    1 time"), "{}", end.stdout);
     Made::at(&folder.out()).assert_is(&expected);
-    // Once more: there is nothing left to do, and nothing is done.
+    // Resuming again does nothing.
     let again = resume("").run();
     assert!(again.stdout.contains("this run is complete"), "{again:?}");
     Made::at(&folder.out()).assert_is(&expected);
 }
 
 #[test]
-fn keys_of_another_definition_are_not_gone_on_with() {
+fn a_run_with_keys_of_another_definition_is_not_resumed() {
     let folder = Folder::new();
     let input = library_of_repeats(&folder, 100);
     let running = job(&folder, &input, "--key structure").start();
@@ -166,12 +136,12 @@ fn keys_of_another_definition_are_not_gone_on_with() {
 }
 
 #[test]
-fn another_run_is_not_gone_on_with() {
+fn a_different_run_is_not_resumed() {
     let folder = Folder::new();
     let input = library_of_repeats(&folder, 100);
     let running = job(&folder, &input, "").start();
     wait_until("a part", || !output::parts(&folder.out()).is_empty());
-    // While it runs the directory is its own.
+    // A running job locks its directory.
     let second = |flags: &str| job(&folder, &input, flags).run();
     for flags in ["", "--resume", "--overwrite"] {
         second(flags).refuses(2, &["another molsieve process"]);
@@ -195,7 +165,7 @@ fn another_run_is_not_gone_on_with() {
 }
 
 #[test]
-fn a_damaged_checkpoint_is_told() {
+fn a_damaged_checkpoint_is_reported() {
     let folder = Folder::new();
     let input = library_of_repeats(&folder, 100);
     let running = job(&folder, &input, "").start();
@@ -214,13 +184,13 @@ fn a_damaged_checkpoint_is_told() {
 }
 
 #[test]
-fn there_is_nothing_to_resume() {
+fn resume_without_a_run_to_resume() {
     let folder = Folder::new();
     let resume = |output: &Path| Molsieve::new("run --resume").output(output).run();
     resume(&folder.out()).refuses(2, &["no run to resume", "--input"]);
     folder.write("full/notes.txt", "mine");
     resume(&folder.path("full")).refuses(2, &["holds no run"]);
-    // With an input it is a start, so that a scheduler may always say --resume.
+    // With an input it starts a run, so that a scheduler may always pass --resume.
     let end = Molsieve::new("run --resume --memory 256MiB")
         .input(shipped_library())
         .output(folder.out())
@@ -230,7 +200,7 @@ fn there_is_nothing_to_resume() {
 }
 
 #[test]
-fn the_products_of_an_earlier_run_are_left_out() {
+fn the_products_of_an_earlier_run_are_excluded() {
     let folder = Folder::new();
     let molecules = smiles_lines(200);
     let all = folder.write("all.smi", &molecules);
@@ -260,11 +230,11 @@ fn the_products_of_an_earlier_run_are_left_out() {
         .collect();
     assert!(!rest.is_empty() && rest.len() < smiles("all").len());
     assert_eq!(smiles("rest"), rest);
-    // A bad filter changes nothing here either.
+    // A bad filter makes no difference here either.
     let bad = format!("{exclude} --false-positive-rate 0.5");
     run("rest-of-bad", &all, &bad).ends_with(0);
     assert_eq!(smiles("rest-of-bad"), rest);
-    // What is no complete run can't be left out.
+    // Only a complete run can be excluded.
     let none = format!("--exclude {}", folder.path("").display());
     run("none", &all, &none).refuses(3, &["--exclude", "no manifest.json"]);
     fs::remove_file(&output::parts(&folder.path("first"))[0]).unwrap();

@@ -1,4 +1,4 @@
-//! The main job: a library and rules in, every product out, as DESIGN.md says.
+//! The main job: a library and rules in, every product out.
 
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
@@ -78,7 +78,7 @@ fn fast_chemistry_writes_the_rows_of_the_plain_loop() {
     assert_rows_are_sound(&rows_of_reference, 120);
 }
 
-/// What holds of the rows of any job.
+/// Checks that hold for the rows of any job.
 fn assert_rows_are_sound(rows: &[Row], parents: u64) {
     let mut seen = BTreeSet::new();
     for row in rows {
@@ -92,7 +92,7 @@ fn assert_rows_are_sound(rows: &[Row], parents: u64) {
 }
 
 #[test]
-fn the_shipped_library_gives_what_it_gave_before() {
+fn the_shipped_library_still_gives_the_same_products() {
     let folder = Folder::new();
     let run = Molsieve::new("run")
         .input(shipped_library())
@@ -109,11 +109,14 @@ fn the_shipped_library_gives_what_it_gave_before() {
     );
     assert_eq!(counts["products_capped"], 0);
     // The manifest is written a moment before the end, hence the mebibyte.
-    let told = manifest(&folder.out())["peak_memory_bytes"]
+    let reported = manifest(&folder.out())["peak_memory_bytes"]
         .as_u64()
         .unwrap();
     let seen = run.peak_memory_bytes;
-    assert!(told.abs_diff(seen) <= 1 << 20, "told {told}, seen {seen}");
+    assert!(
+        reported.abs_diff(seen) <= 1 << 20,
+        "reported {reported}, measured {seen}"
+    );
     assert!(run.stdout.contains("unique products from 621 molecules"));
 }
 
@@ -140,7 +143,7 @@ fn every_product_is_counted_once_and_in_the_right_place() {
         .run()
         .ends_with(0);
     assert_complete(&folder.out());
-    let told: Vec<_> = rows(&folder.out())
+    let reported: Vec<_> = rows(&folder.out())
         .into_iter()
         .map(|row| {
             (
@@ -161,7 +164,7 @@ fn every_product_is_counted_once_and_in_the_right_place() {
     let expected = expected.map(|(product, id, row, site)| {
         (product.into(), id.into(), row, "fluorination".into(), site)
     });
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
     for (name, count) in [
         ("parents_read", 5),
         ("parents_transformed", 5),
@@ -177,7 +180,7 @@ fn every_product_is_counted_once_and_in_the_right_place() {
 }
 
 #[test]
-fn a_job_file_written_by_a_job_repeats_it_to_the_byte() {
+fn a_job_file_written_by_a_job_reproduces_its_bytes() {
     let folder = Folder::new();
     let input = folder.write("a.smi", smiles_lines(60));
     let rules = rule_file(&folder, &THREE_RULES);
@@ -198,7 +201,7 @@ fn a_job_file_written_by_a_job_repeats_it_to_the_byte() {
         manifest(&again)["counts"],
         manifest(&folder.out())["counts"]
     );
-    // Without --output the job file's own directory is meant, and that is full.
+    // Without --output the job uses the directory of the job file, which is not empty.
     Molsieve::new("run")
         .arg(folder.out().join("job.toml"))
         .run()
@@ -224,7 +227,7 @@ fn a_job_without_rules_cleans_a_library() {
         .run()
         .ends_with(0);
     assert_complete(&folder.out());
-    let told: Vec<_> = rows(&folder.out())
+    let reported: Vec<_> = rows(&folder.out())
         .into_iter()
         .map(|row| (row.smiles, row.parent_row, row.parent_id, row.parent_smiles))
         .collect();
@@ -234,7 +237,7 @@ fn a_job_without_rules_cleans_a_library() {
         ("[Cl-].[Na+]", 3, "salt", "[Na+].[Cl-]"),
     ];
     let expected = expected.map(|(a, row, b, c)| (a.into(), row, b.into(), c.into()));
-    assert_eq!(told, expected);
+    assert_eq!(reported, expected);
     assert_eq!(counted(&folder.out(), "products_duplicate"), 2);
 }
 
@@ -316,7 +319,7 @@ fn overwrite_replaces_what_a_job_wrote_and_nothing_else() {
     run(&one).ends_with(0);
     assert_complete(&folder.out());
     assert_eq!(counted(&folder.out(), "parents_read"), 1);
-    // A folder that also holds a user's file stays as it is.
+    // A folder that contains a user's file stays unchanged.
     fs::write(folder.out().join("thesis.tex"), "years of work").unwrap();
     let before = output::names(&folder.out());
     run(&one).refuses(2, &["thesis.tex", "not written by molsieve"]);
@@ -324,7 +327,7 @@ fn overwrite_replaces_what_a_job_wrote_and_nothing_else() {
 }
 
 #[test]
-fn json_lines_tell_the_plan_and_end_with_the_manifest() {
+fn json_lines_contain_the_plan_and_end_with_the_manifest() {
     let folder = Folder::new();
     let input = folder.write("a.smi", smiles_lines(250));
     let run = Molsieve::new("run --json")
@@ -343,9 +346,9 @@ fn json_lines_tell_the_plan_and_end_with_the_manifest() {
     assert!(between.iter().all(|event| event["event"] == "progress"));
     assert_eq!(
         run.stderr, "",
-        "people are told on standard output or not at all"
+        "the summary goes to standard output or nowhere"
     );
-    // What can't be done is said as JSON too.
+    // Errors are JSON too.
     let failed = Molsieve::new("run --json")
         .input(folder.path("missing.smi"))
         .output(folder.path("other"))

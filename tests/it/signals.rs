@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: a job stops at its last checkpoint, soon, and can be gone on with.
+//! Ctrl-C and SIGTERM: a job stops soon, at a checkpoint, and can be resumed.
 
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use crate::kit::{
 use arrow::array::RecordBatch;
 use rustix::process::Signal;
 
-/// Time in which a job must have ended.
+/// Time limit for a job to stop.
 const STOP_TIME_MAX: Duration = Duration::from_secs(5);
 
 /// Starts a job that runs for minutes: the shipped library, many times over, under all rules.
@@ -82,9 +82,9 @@ fn sigterm_stops_at_a_checkpoint() {
     stops_cleanly_on(Signal::TERM);
 }
 
-/// A job that is only being planned has changed nothing and ends at once.
+/// A job in planning has changed nothing and ends at once.
 #[test]
-fn a_job_that_is_planned_stops_at_once() {
+fn a_job_in_planning_stops_at_once() {
     let _alone = alone();
     let folder = Folder::new();
     let job = start_long_job(&folder);
@@ -95,7 +95,7 @@ fn a_job_that_is_planned_stops_at_once() {
 }
 
 #[test]
-fn another_job_beside_it_goes_on() {
+fn stopping_a_job_leaves_another_job_running() {
     let _alone = alone();
     let (stopped, other) = (Folder::new(), Folder::new());
     let mut beside = Molsieve::new("run --memory 256MiB --threads 1")
@@ -134,9 +134,9 @@ fn a_stopped_job_can_be_started_again() {
     assert_complete(&folder.out());
 }
 
-/// What came from standard input is there for the run that goes on, and says so.
+/// The rows from standard input are kept for the resumed run, and the message says so.
 #[test]
-fn a_stopped_job_that_reads_standard_input_can_be_gone_on_with() {
+fn a_stopped_job_that_reads_standard_input_can_be_resumed() {
     let _alone = alone();
     let folder = Folder::new();
     let table = std::fs::read_to_string(shipped_library()).unwrap();

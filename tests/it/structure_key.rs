@@ -1,44 +1,43 @@
-//! The structure key on a GPU is the one of the CPU: `kernels/structure_key.cu`, compiled for the host
-//! (`tests/shim/`), gives every text the same key, or the same reason why it has none.
+//! Structure keys on a GPU equal those of the CPU: `kernels/structure_key.cu`, compiled for the host (`tests/shim/`),
+//! gives every text the same key, or the same reason for having none.
 //!
-//! - With the CPU's own limits (255 atoms, 1,000 ways to set atoms apart) every row is told as on the CPU.
-//! - With the device's limits some are too large, and nothing else is different.
-//! - Errors planted in the source are seen.
-//! - A program made with the compiler's sanitizers runs over a part of the texts, each in memory of its own.
+//! - With the limits of the CPU (255 atoms, 1,000 branches) every row has the result of the CPU.
+//! - With the limits of the device some rows are too large, and nothing else differs.
+//! - The tests detect errors planted in the source.
+//! - A program compiled with sanitizers runs over a part of the texts, each in its own allocation.
 //!
 //! `MOLSIEVE_KEY_FILE` names a file with a SMILES at the beginning of each line, for large runs.
 
 use std::{
     collections::BTreeMap,
     fs,
-    io::Write,
     process::{Command, Stdio},
 };
 
-use crate::kit::shim;
 use crate::kit::structure_key::{
-    ATOMS_MAX, FUZZ_PER_SAMPLE, SOURCE, TOO_LARGE, Told, assert_none, build, differences,
-    first_words, fuzz, kernel_of, letters, read, samples, told_by_cpu,
+    ATOMS_MAX, FUZZ_PER_SAMPLE, KeyOutcome, SOURCE, TOO_LARGE, assert_none, build, differences,
+    first_words, fuzz, kernel_of, letters, outcomes_on_cpu, read, samples,
 };
+use crate::kit::{shim, skipped};
 use molsieve::{identity::Reason, sieve::conformance::conform_on_keys};
 
-/// The CPU's limits.
+/// The limits of the CPU.
 const AS_ON_CPU: [&str; 3] = ["-DATOMS_MAX=255", "-DDEPTH_MAX=12", "-DLEAVES_MAX=1000"];
 
-/// With the CPU's limits, what is too large is what the CPU has no room for either.
+/// With the limits of the CPU, a row may be too large only if it is too large for the CPU.
 fn only_beyond_the_cpu(_: &[u8], cpu: u8) -> bool {
     [Reason::Size, Reason::Symmetry]
         .iter()
         .any(|&reason| cpu == 1 + reason as u8)
 }
 
-/// Compares all and prints how many rows have which status.
+/// Compares all rows and returns the number of rows per status.
 fn compare(texts: &[Vec<u8>]) -> BTreeMap<u8, usize> {
-    let cpu = told_by_cpu(texts);
+    let cpu = outcomes_on_cpu(texts);
     let source = read(SOURCE);
-    let as_on_cpu = kernel_of(&source, &[&["-O2"], &AS_ON_CPU[..]].concat()).tell(texts);
+    let as_on_cpu = kernel_of(&source, &[&["-O2"], &AS_ON_CPU[..]].concat()).outcomes(texts);
     assert_none(&differences(texts, &cpu, &as_on_cpu, only_beyond_the_cpu));
-    let device = kernel_of(&source, &["-O2"]).tell(texts);
+    let device = kernel_of(&source, &["-O2"]).outcomes(texts);
     assert_none(&differences(texts, &cpu, &device, |_, _| true));
     let mut counts = BTreeMap::new();
     for (status, _) in &device {
@@ -65,18 +64,18 @@ fn samples_have_the_keys_and_reasons_of_the_cpu() {
 }
 
 #[test]
-fn texts_with_faults_have_the_keys_and_reasons_of_the_cpu() {
+fn changed_texts_have_the_keys_and_reasons_of_the_cpu() {
     let texts = fuzz(&samples(), FUZZ_PER_SAMPLE);
     assert!(texts.len() > 200_000, "{}", texts.len());
     let counts = compare(&texts);
-    // Keys, and every reason but the two that are beyond the device.
+    // Keys, and every reason except the two that the device can't have.
     for status in (0..=13).filter(|&status| status != 1 + Reason::Size as u8) {
         assert!(counts.contains_key(&status), "{status}: {counts:?}");
     }
 }
 
 #[test]
-fn a_file_of_choice_has_the_keys_and_reasons_of_the_cpu() {
+fn a_named_file_has_the_keys_and_reasons_of_the_cpu() {
     if let Ok(path) = std::env::var("MOLSIEVE_KEY_FILE") {
         compare(&first_words(&path));
     }
@@ -88,16 +87,21 @@ fn blocks_of_any_size_are_filled() {
     let kernel = kernel_of(&read(SOURCE), &["-O1"]);
     for rows in [0, 1, 2, 127, 128, 129, 256, 257] {
         let texts = &samples[..rows];
-        let cpu = told_by_cpu(texts);
-        assert_none(&differences(texts, &cpu, &kernel.tell(texts), |_, _| true));
+        let cpu = outcomes_on_cpu(texts);
+        assert_none(&differences(
+            texts,
+            &cpu,
+            &kernel.outcomes(texts),
+            |_, _| true,
+        ));
     }
 }
 
 #[test]
-fn errors_planted_in_the_source_are_seen() {
+fn errors_planted_in_the_source_are_detected() {
     let mut texts = samples();
     texts.extend(fuzz(&texts, 10));
-    let cpu = told_by_cpu(&texts);
+    let cpu = outcomes_on_cpu(&texts);
     let source = read(SOURCE);
     let planted = [
         ("tens != '0' ?", "true ?"),
@@ -141,7 +145,7 @@ fn errors_planted_in_the_source_are_seen() {
     for (right, wrong) in planted {
         assert_eq!(source.matches(right).count(), 1, "{right}");
         let mut kernel = kernel_of(&source.replace(right, wrong), &["-O1"]);
-        let wrong_rows = differences(&texts, &cpu, &kernel.tell(&texts), |_, _| true);
+        let wrong_rows = differences(&texts, &cpu, &kernel.outcomes(&texts), |_, _| true);
         println!("{wrong}: {} rows", wrong_rows.len());
         if wrong_rows.is_empty() {
             unseen.push(right);
@@ -150,7 +154,7 @@ fn errors_planted_in_the_source_are_seen() {
             unseen_by_doctor.push(right);
         }
     }
-    assert!(unseen.is_empty(), "nobody saw: {unseen:?}");
+    assert!(unseen.is_empty(), "not detected: {unseen:?}");
     assert!(unseen_by_doctor.is_empty(), "{unseen_by_doctor:?}");
 }
 
@@ -168,7 +172,10 @@ fn nothing_is_read_or_written_out_of_bounds() {
     ];
     let folder = match build(&read(SOURCE), &flags, "key") {
         Ok(folder) => folder,
-        Err(message) => return skip(&message),
+        Err(message) => {
+            let first = message.lines().next().unwrap_or_default();
+            return skipped(&format!("the compiler has no sanitizers: {first}"));
+        }
     };
     let mut lines = texts.join(&b'\n');
     lines.push(b'\n');
@@ -181,28 +188,21 @@ fn nothing_is_read_or_written_out_of_bounds() {
         .unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{errors}");
-    let told: Vec<Told> = String::from_utf8(output.stdout)
+    let outcomes: Vec<KeyOutcome> = String::from_utf8(output.stdout)
         .unwrap()
         .lines()
-        .map(told_of)
+        .map(outcome_of)
         .collect();
-    let cpu = told_by_cpu(&texts);
-    assert_none(&differences(&texts, &cpu, &told, |_, _| true));
-    println!("{} rows without a fault", told.len());
+    let cpu = outcomes_on_cpu(&texts);
+    assert_none(&differences(&texts, &cpu, &outcomes, |_, _| true));
+    println!("{} rows without a fault", outcomes.len());
 }
 
 /// A line of the program's.
-fn told_of(line: &str) -> Told {
+fn outcome_of(line: &str) -> KeyOutcome {
     let words: Vec<&str> = line.split(' ').collect();
     let word = |i: usize| u64::from_str_radix(words[i], 16).unwrap();
     (words[0].parse().unwrap(), [word(1), word(2)])
-}
-
-/// Says past the harness that the compiler has no sanitizers.
-fn skip(message: &str) {
-    let first = message.lines().next().unwrap_or_default();
-    let line = format!("SKIPPED: the compiler makes no program with sanitizers: {first}\n");
-    std::io::stderr().write_all(line.as_bytes()).unwrap();
 }
 
 #[test]

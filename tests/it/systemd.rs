@@ -1,5 +1,5 @@
-//! What the daemon says to a service manager and takes from it: a real notify socket, real descriptors
-//! that are handed over, and the sockets it makes itself.
+//! The daemon under a service manager: a real notify socket, real inherited descriptors, and the sockets that it creates
+//! itself.
 
 use std::{
     fs,
@@ -18,7 +18,7 @@ use std::{
 use crate::kit::only_test;
 use molsieve::daemon::systemd::{self, SocketError};
 
-/// Tells the test `in_a_process_of_its_own` what to do; without it that does nothing.
+/// Selects what the test `in_a_process_of_its_own` does; without it the test does nothing.
 const WHAT: &str = "MOLSIEVE_TEST_CHILD";
 
 fn this_test(what: &str, mut command: Command) -> Command {
@@ -28,7 +28,7 @@ fn this_test(what: &str, mut command: Command) -> Command {
     command
 }
 
-/// Not a test by itself: what the tests below start with an environment and descriptors of their own.
+/// Not a test itself: the tests below run it in a process with its own environment and descriptors.
 #[test]
 fn in_a_process_of_its_own() {
     match std::env::var(WHAT).as_deref() {
@@ -61,7 +61,7 @@ fn answer(mut command: Command) -> String {
 }
 
 #[test]
-fn the_service_manager_hears_what_happens() {
+fn the_service_manager_is_notified_of_each_state() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("notify");
     let socket = UnixDatagram::bind(&path).unwrap();
@@ -89,7 +89,7 @@ fn the_service_manager_hears_what_happens() {
 }
 
 #[test]
-fn without_a_service_manager_nothing_is_said() {
+fn without_a_service_manager_nothing_is_sent() {
     let mut child = this_test("notify", Command::new(std::env::current_exe().unwrap()));
     child
         .env_remove("NOTIFY_SOCKET")
@@ -97,7 +97,7 @@ fn without_a_service_manager_nothing_is_said() {
     assert_eq!(answer(child), "None");
 }
 
-/// A process that gets its standard input as the descriptors `as_what` makes of it.
+/// A process that receives its standard input as the descriptors that the shell code `as_what` makes.
 fn handed(input: OwnedFd, as_what: &str) -> Command {
     let mut shell = Command::new("bash");
     let script = format!("{as_what}; exec 0</dev/null; exec \"$0\" \"$@\"");
@@ -111,7 +111,7 @@ fn handed(input: OwnedFd, as_what: &str) -> Command {
 const ONE: &str = "exec 3<&0; export LISTEN_PID=$$ LISTEN_FDS=1";
 
 #[test]
-fn takes_the_socket_that_is_handed_over() {
+fn an_inherited_socket_is_used() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("molsieve.sock");
     let listener = UnixListener::bind(&path).unwrap();
@@ -129,7 +129,7 @@ fn takes_the_socket_that_is_handed_over() {
 }
 
 #[test]
-fn what_is_handed_over_and_cannot_be_used_is_refused() {
+fn unusable_inherited_descriptors_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let listener = || -> OwnedFd {
         let path = folder.path().join("molsieve.sock");
@@ -153,7 +153,7 @@ fn what_is_handed_over_and_cannot_be_used_is_refused() {
 }
 
 #[test]
-fn a_socket_that_is_made_has_its_mode_and_goes_when_the_daemon_does() {
+fn a_created_socket_has_its_mode_and_is_removed_with_the_daemon() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("molsieve.sock");
     let own_group = fs::metadata(folder.path()).unwrap().gid();
@@ -169,14 +169,14 @@ fn a_socket_that_is_made_has_its_mode_and_goes_when_the_daemon_does() {
 }
 
 #[test]
-fn the_socket_of_a_living_daemon_is_left_alone_and_that_of_a_dead_one_replaced() {
+fn the_socket_of_a_running_daemon_is_kept_and_that_of_a_dead_one_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("molsieve.sock");
     let mut first = systemd::bind(&path, 0o600, None).unwrap();
     let in_use = systemd::bind(&path, 0o600, None).unwrap_err();
     assert_eq!(in_use, SocketError::InUse(path.clone()));
     UnixStream::connect(&path).unwrap();
-    // As after SIGKILL: nobody listens, the file is there.
+    // As after SIGKILL: the file exists and nobody listens.
     let file = first.file.take();
     drop(first);
     let second = systemd::bind(&path, 0o600, None).unwrap();
@@ -187,24 +187,23 @@ fn the_socket_of_a_living_daemon_is_left_alone_and_that_of_a_dead_one_replaced()
 }
 
 #[test]
-fn what_is_not_a_socket_is_left_as_it_is() {
+fn a_file_that_is_not_a_socket_is_left_unchanged() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("molsieve.sock");
     fs::write(&path, "mine").unwrap();
     let error = systemd::bind(&path, 0o600, None).unwrap_err();
     assert_eq!(error, SocketError::NotASocket(path.clone()));
     assert_eq!(fs::read_to_string(&path).unwrap(), "mine");
-    // Nor what a link points to.
+    // A link target is also kept.
     let link = folder.path().join("link");
     std::os::unix::fs::symlink(&path, &link).unwrap();
     assert!(systemd::bind(&link, 0o600, None).is_err());
     assert!(link.symlink_metadata().unwrap().is_symlink());
 }
 
-/// A daemon that is started as a service manager starts it: told where to say what happens, and with a socket
-/// that is open already.
+/// Starts a daemon as a service manager does: with a notify socket and an inherited listening socket.
 #[test]
-fn the_daemon_itself_says_what_happens_and_serves_the_socket_it_is_given() {
+fn the_daemon_notifies_the_service_manager_and_serves_an_inherited_socket() {
     let folder = tempfile::tempdir().unwrap();
     let (path, notify) = (
         folder.path().join("given.sock"),
@@ -239,7 +238,7 @@ fn the_daemon_itself_says_what_happens_and_serves_the_socket_it_is_given() {
         .unwrap();
     let pid = rustix::process::Pid::from_child(&daemon);
     let mut text = [0; 1_024];
-    // Signs of life come whenever it is time.
+    // Watchdog messages may come at any time.
     let mut heard = |what: &str| loop {
         let length = socket.recv(&mut text).unwrap();
         let said = std::str::from_utf8(&text[..length]).unwrap();
@@ -261,7 +260,7 @@ fn the_daemon_itself_says_what_happens_and_serves_the_socket_it_is_given() {
     heard("RELOADING=1\nMONOTONIC_USEC=");
     heard("READY=1");
     heard("WATCHDOG=1");
-    // One that is stuck gives no more signs of life.
+    // A stopped daemon sends no watchdog messages.
     rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
     socket.set_nonblocking(true).unwrap();
     while socket.recv(&mut [0; 1_024]).is_ok() {}

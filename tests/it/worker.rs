@@ -1,5 +1,5 @@
-//! The worker as the daemon uses it: an order on its standard input, which is also its lifeline; events
-//! on its standard output.
+//! The job process as the daemon uses it: it receives an order on standard input, whose end tells it that the daemon is
+//! gone, and writes events to standard output.
 
 use std::{
     fs::{self, File},
@@ -18,19 +18,20 @@ use std::{
 
 use crate::kit::{
     Folder, assert_absent,
+    daemon::is_root,
     library::{SmallJob, shipped_library, shipped_rules},
     output::{self, assert_complete},
-    skipped, wait_until,
+    wait_until,
 };
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 const GO: &str = "{\"go\":true}\n";
-/// A worker that takes longer hangs.
+/// Time limit for a job process.
 const WORKER_TIME_MAX: Duration = Duration::from_secs(120);
 const NOBODY: u32 = 65_534;
 
-/// A worker and the daemon's end of its lifeline.
+/// A job process and the daemon's end of its standard input.
 struct Worker {
     child: Child,
     lifeline: Option<UnixStream>,
@@ -46,7 +47,7 @@ impl Worker {
 
     fn without_order(adjust: impl FnOnce(&mut Command)) -> Self {
         let (ours, theirs) = UnixStream::pair().unwrap();
-        // Their two ends write to one place in the file, as they do to a pipe.
+        // All writers share one file offset, as with a pipe.
         let said = tempfile::NamedTempFile::new().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_molsieve"));
         command
@@ -63,12 +64,12 @@ impl Worker {
         }
     }
 
-    /// Writes to its standard input; that it has ended already shows in how.
+    /// Writes to its standard input. If the process has ended, its exit code shows it.
     fn tell(&mut self, text: &str) {
         let _ = self.lifeline.as_mut().unwrap().write_all(text.as_bytes());
     }
 
-    /// What it has said so far, in whole lines.
+    /// The events so far, from complete lines.
     fn events(&self) -> Vec<Value> {
         use std::os::unix::fs::FileExt;
         let mut text = vec![0; self.said.metadata().unwrap().len() as usize];
@@ -92,7 +93,7 @@ impl Worker {
         wait_until("the plan", || self.has_said("planned") == 1);
     }
 
-    /// Its exit code and its last event that is not a sign of life.
+    /// The exit code and the last event other than `alive`.
     fn wait(mut self) -> (Option<i32>, Value) {
         let started = Instant::now();
         let status = loop {
@@ -118,7 +119,7 @@ impl Worker {
         last
     }
 
-    /// Drops the lifeline, as the daemon's death does.
+    /// Closes its standard input, as the death of the daemon does.
     fn orphan(mut self) -> Self {
         self.lifeline = None;
         self
@@ -162,7 +163,7 @@ fn shipped(output: &Path, mode: &str) -> Value {
 }
 
 #[test]
-fn does_a_job() {
+fn a_job_process_runs_a_job() {
     let job = SmallJob::new();
     let mut worker = Worker::start(&small(&job, "refuse"));
     worker.tell(GO);
@@ -172,7 +173,7 @@ fn does_a_job() {
 }
 
 #[test]
-fn writes_nothing_before_it_is_told_to_go() {
+fn nothing_is_written_before_the_start_message() {
     let job = SmallJob::new();
     let mut worker = Worker::start(&small(&job, "refuse"));
     worker.wait_for_plan();
@@ -185,10 +186,10 @@ fn writes_nothing_before_it_is_told_to_go() {
 }
 
 #[test]
-fn ends_at_once_if_the_daemon_is_gone_before_the_order_or_while_it_plans() {
+fn the_process_ends_at_once_if_the_daemon_dies_before_the_order_or_during_planning() {
     let worker = Worker::without_order(|_| {}).orphan();
     worker.ends_with(75, "stopped");
-    // A part of an order is none.
+    // An incomplete order is no order.
     let mut worker = Worker::without_order(|_| {});
     worker.tell("{\"version\":1");
     worker.orphan().ends_with(75, "stopped");
@@ -202,8 +203,8 @@ fn ends_at_once_if_the_daemon_is_gone_before_the_order_or_while_it_plans() {
     assert_absent(&job.folder.out());
 }
 
-/// `interrupt` ends a worker that is at work; another one goes on, and what it leaves is what one that
-/// was never interrupted leaves.
+/// `interrupt` ends a running job process. A second process resumes the job and writes the files of an uninterrupted
+/// one.
 #[track_caller]
 fn goes_on_after(interrupt: impl FnOnce(Worker)) {
     let folder = Folder::new();
@@ -228,7 +229,7 @@ fn goes_on_after(interrupt: impl FnOnce(Worker)) {
 }
 
 #[test]
-fn stops_at_a_checkpoint_when_the_daemon_is_gone_and_another_goes_on() {
+fn a_process_whose_daemon_died_stops_at_a_checkpoint_and_another_resumes() {
     goes_on_after(|worker| {
         let stopped = worker.orphan().ends_with(75, "stopped");
         let error = stopped["error"].as_str().unwrap();
@@ -237,7 +238,7 @@ fn stops_at_a_checkpoint_when_the_daemon_is_gone_and_another_goes_on() {
 }
 
 #[test]
-fn another_goes_on_after_sigkill() {
+fn another_process_resumes_after_sigkill() {
     goes_on_after(|mut worker| {
         worker.child.kill().unwrap();
         assert_eq!(worker.wait().0, None);
@@ -245,7 +246,7 @@ fn another_goes_on_after_sigkill() {
 }
 
 #[test]
-fn overwrites_when_told_and_resuming_what_is_complete_is_done_without_go() {
+fn overwriting_works_and_resuming_a_complete_run_needs_no_start_message() {
     let job = SmallJob::new();
     let run = |mode| {
         let mut worker = Worker::start(&small(&job, mode));
@@ -262,7 +263,7 @@ fn overwrites_when_told_and_resuming_what_is_complete_is_done_without_go() {
 }
 
 #[test]
-fn an_order_that_cannot_be_used_is_refused() {
+fn an_unusable_order_is_refused() {
     let job = SmallJob::new();
     let mut other_version = small(&job, "refuse");
     other_version["version"] = 2.into();
@@ -285,7 +286,7 @@ fn an_order_that_cannot_be_used_is_refused() {
 }
 
 #[test]
-fn that_nobody_reads_what_it_says_ends_nothing() {
+fn a_process_whose_output_nobody_reads_completes_its_job() {
     let job = SmallJob::new();
     let unread = || OwnedFd::from(UnixStream::pair().unwrap().0);
     let mut worker = Worker::without_order(|command| {
@@ -297,19 +298,19 @@ fn that_nobody_reads_what_it_says_ends_nothing() {
     assert_complete(&job.folder.out());
 }
 
-/// The process that tries the sample dies with the worker and does not hold its lifeline.
+/// The process that runs the sample dies with the job process and does not keep its standard input open.
 #[test]
-fn its_own_child_does_not_outlive_it() {
+fn the_sample_process_dies_with_the_job_process() {
     let folder = Folder::new();
     let mut worker = Worker::start(&shipped(&folder.out(), "refuse"));
     let mut child = String::new();
     wait_until("the process that tries the sample, at work", || {
         child = worker.first_child().unwrap_or_default();
-        // One thread more than it starts with: it has read what to do.
+        // One thread more than at start: it has read its instructions.
         let threads = fs::read_dir(format!("/proc/{child}/task"));
         threads.is_ok_and(|threads| threads.count() > 1)
     });
-    // It stands still, so that its end is the kernel's doing.
+    // It is stopped, so only the kernel can end it.
     let pid = Pid::from_raw(child.parse().unwrap()).unwrap();
     let stopped = kill_process(pid, Signal::STOP).is_ok();
     assert!(stopped, "too quick to be looked at");
@@ -318,7 +319,7 @@ fn its_own_child_does_not_outlive_it() {
     lifeline.set_read_timeout(Some(time_max)).unwrap();
     worker.child.kill().unwrap();
     worker.child.wait().unwrap();
-    // What it had not read may come back as an error; a timeout would mean that somebody holds it.
+    // Unread data may cause an error; a timeout means that a process still holds the socket.
     let read = worker.lifeline.as_mut().unwrap().read(&mut [0]);
     let held = read.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock);
     assert!(!held, "somebody holds the lifeline");
@@ -330,7 +331,7 @@ fn its_own_child_does_not_outlive_it() {
     wait_until("the child's end", || matches!(state(), None | Some('Z')));
 }
 
-/// A folder that another user may write to, in one that everybody may pass.
+/// A folder that another user may write to, inside one that everybody may enter.
 fn folder_of_nobody(folder: &Folder) -> std::path::PathBuf {
     let everybody = fs::Permissions::from_mode(0o755);
     fs::set_permissions(folder.path(""), everybody).unwrap();
@@ -346,16 +347,8 @@ fn as_nobody(mut order: Value, output: &Path) -> Value {
     order
 }
 
-fn is_root() -> bool {
-    let root = rustix::process::geteuid().is_root();
-    if !root {
-        skipped("only root can become another user");
-    }
-    root
-}
-
 #[test]
-fn does_a_job_as_its_user_and_as_nobody_else() {
+fn a_job_runs_with_the_rights_of_its_user_only() {
     if !is_root() {
         return;
     }
@@ -386,7 +379,7 @@ fn does_a_job_as_its_user_and_as_nobody_else() {
 }
 
 #[test]
-fn reads_and_writes_only_what_its_user_can() {
+fn a_job_accesses_only_files_of_its_user() {
     if !is_root() {
         return;
     }

@@ -1,14 +1,17 @@
 //! A device that fails on purpose at a call of a given number; see `src/faults.rs`.
 
 use super::{Device, Kernel};
-use crate::{faults, sieve::EngineError, slot::HostMemory};
+use crate::{
+    sieve::{EngineError, error::injected_loss},
+    slot::HostMemory,
+};
 
 /// Passes calls on, but for the one that is to fail.
 pub struct Failing<D>(pub(super) D);
 
 impl<D: Device> Failing<D> {
     fn call(&self, call: &'static str) -> Result<(), EngineError> {
-        faults::device_call(self.0.name(), call)
+        injected_loss(self.0.name(), call)
     }
 }
 

@@ -92,7 +92,7 @@ impl TakenDevice<'_> {
             return Ok(());
         };
         #[cfg(feature = "failpoints")]
-        crate::faults::device_call(self.of.name, "tell_keys")?;
+        crate::sieve::error::injected_loss(self.of.name, "tell_keys")?;
         let Lane { device, batch } = &mut lane;
         let texts: Vec<_> = texts.collect();
         batch.fill(&texts);

@@ -11,13 +11,13 @@ use crate::{
     reject::RejectCode,
 };
 
-/// A flat, reusable batch of consecutive input rows. Allocated once, [`clear`](Self::clear)ed
-/// between uses.
+/// A flat, reusable batch of consecutive input rows. Allocate it once and [`clear`](Self::clear) it between
+/// uses.
 ///
 /// Holds at most `PARENT_BATCH_BYTES_MAX` bytes and one row more (see `limits`).
 #[derive(Debug, Default)]
 pub struct ParentBatch {
-    /// Per row: text, id, fault, back to back.
+    /// Text, id and fault of each row, concatenated.
     arena: Vec<u8>,
     rows: Vec<Entry>,
 }
@@ -25,14 +25,14 @@ pub struct ParentBatch {
 /// One row of the library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ParentRow<'a> {
-    /// 0-based over all inputs, in the order given. Every row counts, also those with a fault.
+    /// 0-based over all inputs, in the order given. Rows with a fault count too.
     pub row: u64,
     /// The row's id, if the input has one.
     pub id: RowId<'a>,
-    /// SMILES as read (without surrounding blanks), or a mol block up to and with `M  END`, its
-    /// lines ended by `\n`. Of a row with a fault: what was read, cut to `TEXT_KEPT_BYTES_MAX`.
+    /// The SMILES as read, without surrounding blanks; or the mol block up to and including `M  END`, with `\n` after
+    /// each line. For a row with a fault: the text as read, cut to `TEXT_KEPT_BYTES_MAX`.
     pub text: &'a [u8],
-    /// What `text` is.
+    /// The kind of `text`.
     pub kind: TextKind,
     /// Why the row can't be used; `None` if it can. A SMILES without fault is UTF-8, not empty
     /// and free of NUL bytes; nothing else about it has been checked.
@@ -51,14 +51,14 @@ pub struct RowFault<'a> {
 /// The id of a row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RowId<'a> {
-    /// As read, without surrounding blanks; bytes that aren't UTF-8 became `U+FFFD`; one longer
-    /// than `ID_BYTES_MAX` is cut and ends with `…`.
+    /// As read, without surrounding blanks. Invalid UTF-8 is replaced by `U+FFFD`; an id longer than `ID_BYTES_MAX`
+    /// is cut and ends with `…`.
     Named(&'a str),
-    /// No id column, or nothing in it: the row number stands for it.
+    /// There is no id column, or it is empty: the row number is the id.
     RowNumber,
 }
 
-/// What a row's text is.
+/// The kind of a row's text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TextKind {
     /// A SMILES.
@@ -86,7 +86,7 @@ impl ParentBatch {
         }
     }
 
-    /// Drops the rows and keeps the memory.
+    /// Removes the rows and keeps the memory.
     pub fn clear(&mut self) {
         self.arena.clear();
         self.rows.clear();
@@ -97,7 +97,7 @@ impl ParentBatch {
         self.rows.len()
     }
 
-    /// Whether there are no rows.
+    /// Whether the batch has no rows.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
@@ -139,7 +139,7 @@ impl ParentBatch {
         }
     }
 
-    /// Adds a row with a SMILES, faulted if it is empty, too long or not UTF-8.
+    /// Adds a row with a SMILES. The row gets a fault if the SMILES is empty, too long or not UTF-8.
     pub(super) fn push_smiles(&mut self, row: u64, smiles: &[u8], id: Option<&[u8]>) {
         let smiles = smiles.trim_ascii();
         match SmilesFault::find(smiles) {
@@ -157,7 +157,7 @@ impl ParentBatch {
         self.push(row, TextKind::MolBlock, block, id, None);
     }
 
-    /// Adds a row that can't be used, with the start of what was read.
+    /// Adds a row that can't be used, with the beginning of its text.
     pub(super) fn push_fault(
         &mut self,
         row: u64,
@@ -201,7 +201,7 @@ impl ParentBatch {
 fn push_id(arena: &mut Vec<u8>, id: &[u8]) {
     const ELLIPSIS: &str = "…";
     let start = arena.len();
-    // A replacement character is longer than the byte it stands for: cut first, then again.
+    // A replacement character is longer than the byte that it replaces, so cut again afterwards.
     let read = &id[..id.len().min(ID_BYTES_MAX + 1)];
     for chunk in read.utf8_chunks() {
         arena.extend_from_slice(chunk.valid().as_bytes());
@@ -216,7 +216,7 @@ fn push_id(arena: &mut Vec<u8>, id: &[u8]) {
     }
 }
 
-/// The largest cut at or before `bytes_max` that doesn't part a UTF-8 character.
+/// The largest length up to `bytes_max` that doesn't split a UTF-8 character.
 fn floor_char(text: &[u8], bytes_max: usize) -> usize {
     if text.len() <= bytes_max {
         return text.len();
@@ -227,7 +227,7 @@ fn floor_char(text: &[u8], bytes_max: usize) -> usize {
         .unwrap_or(bytes_max)
 }
 
-/// Why bytes can't be a SMILES at all. Chemistry is not looked at.
+/// Why bytes can't be a SMILES, without chemistry.
 enum SmilesFault {
     Empty,
     TooLong { bytes: usize },

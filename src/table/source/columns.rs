@@ -1,35 +1,35 @@
-//! Which columns hold the SMILES and the id.
+//! Finds the columns with the SMILES and the id.
 
 use std::path::Path;
 
 use super::error::{ColumnRole, SourceError};
 
-/// The columns the user named; `None` means: find one by its usual names.
+/// The columns that the user named; `None`: find the column by its usual names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ColumnChoice {
     /// The column (or SD tag) with the SMILES.
     pub smiles: Option<String>,
     /// The column (or SD tag) with the id.
     pub id: Option<String>,
-    /// Whether text files begin with a row, and columns are known by their numbers from 1.
+    /// Whether text files have no header; columns are then named by their numbers from 1.
     pub no_header: bool,
 }
 
 impl ColumnChoice {
-    /// The number that was chosen for the SMILES column, if one was.
+    /// The number chosen for the SMILES column, if any.
     pub(super) fn smiles_number(&self) -> Option<usize> {
         self.smiles.as_deref()?.trim().parse().ok()
     }
 
-    /// The same for the id column.
+    /// The number chosen for the id column, if any.
     pub(super) fn id_number(&self) -> Option<usize> {
         self.id.as_deref()?.trim().parse().ok()
     }
 }
 
-/// Names that a SMILES column usually has, as [`normal`] writes them, the likeliest first: those
-/// that promise stereo, then those that say nothing of it, then those that are known to be flat.
-/// `parentsmiles` comes late: the files that molsieve writes have it beside `smiles`.
+/// Usual names of a SMILES column, normalized by [`normal`], likeliest first: names that promise stereo, then
+/// names that don't mention it, then names of SMILES without stereo. `parentsmiles` comes late because the files
+/// that molsieve writes have it beside `smiles`.
 pub const SMILES_NAMES: [&str; 35] = [
     "isomericsmiles",
     "smilesisomeric",
@@ -68,8 +68,8 @@ pub const SMILES_NAMES: [&str; 35] = [
     "nonisomericsmiles",
 ];
 
-/// Names that an id column usually has, as [`normal`] writes them, the likeliest first: identifiers
-/// before names, which need not be unique.
+/// Usual names of an id column, normalized by [`normal`], likeliest first: identifiers before names, because
+/// names need not be unique.
 pub const ID_NAMES: [&str; 49] = [
     "id",
     "identifier",
@@ -153,11 +153,11 @@ pub(super) fn resolve(
     Ok(Resolved { smiles, id })
 }
 
-/// The chosen column, or without a choice the one with the likeliest known name.
+/// The chosen column, or without a choice the column with the likeliest known name.
 ///
-/// A chosen name is taken exactly, else ignoring case, else as [`normal`] writes both; a number
-/// that is no name is the column's, from 1. Without a known name the only column whose name ends
-/// in `smiles` has the SMILES. Of columns with the same name the first is taken.
+/// A chosen name matches exactly, else ignoring case, else after [`normal`]; a number that is no name is a column
+/// number from 1. Without a known name, the only column whose name ends in `smiles` holds the SMILES. Of
+/// columns with the same name the first one counts.
 pub(super) fn find(columns: &[String], chosen: Option<&str>, role: ColumnRole) -> Option<usize> {
     let position = |fits: &dyn Fn(&str) -> bool| columns.iter().position(|column| fits(column));
     let normal_is = |name: &str| position(&|column| normal(column.as_bytes()) == name);
@@ -171,8 +171,8 @@ pub(super) fn find(columns: &[String], chosen: Option<&str>, role: ColumnRole) -
     }
 }
 
-/// Names of the columns that could have been meant as well as column `taken`: of SMILES all with a
-/// known name but `parent_smiles`.
+/// Names of the other columns that the user may have meant instead of column `taken`. For SMILES: all with a known
+/// name, except `parent_smiles`.
 pub(super) fn passed_over(columns: &[String], taken: usize, role: ColumnRole) -> Vec<String> {
     let meant = |name: &str| name != "parentsmiles" && known(role).contains(&name);
     let others = columns.iter().enumerate().filter(|&(i, _)| i != taken);
@@ -187,7 +187,7 @@ pub(super) fn names_smiles(name: &[u8]) -> bool {
     SMILES_NAMES.contains(&normal(name).as_str())
 }
 
-/// The known names of a role, the likeliest first.
+/// The usual names of a role, likeliest first.
 fn known(role: ColumnRole) -> &'static [&'static str] {
     match role {
         ColumnRole::Smiles => &SMILES_NAMES,
@@ -195,7 +195,7 @@ fn known(role: ColumnRole) -> &'static [&'static str] {
     }
 }
 
-/// `name` as names are compared: in lower case, without blanks, dots, dashes and underscores.
+/// `name` normalized for comparison: in lower case, without blanks, dots, dashes and underscores.
 fn normal(name: &[u8]) -> String {
     let name = String::from_utf8_lossy(name);
     let parts = name
@@ -210,7 +210,7 @@ fn number(name: &str, columns: usize) -> Option<usize> {
     (1..=columns).contains(&number).then(|| number - 1)
 }
 
-/// The column whose name ends in `smiles`, if there is one only and no reaction is in it.
+/// The column whose name ends in `smiles`, if there is exactly one and its name doesn't mention reactions.
 fn only_smiles_like(columns: &[String]) -> Option<usize> {
     let smiles_like = |column: &String| {
         let name = normal(column.as_bytes());

@@ -1,36 +1,36 @@
-//! CSV (RFC 4180) and TSV, in bounded memory however the quotes stand.
+//! CSV (RFC 4180) and TSV, in bounded memory whatever the quotes.
 //!
-//! `csv_core` does the parsing; this module frames its records, because an unclosed quote must
-//! not swallow the library. A record may span lines inside quotes, up to `CSV_RECORD_LINES_MAX`
-//! lines and `LINE_BYTES_MAX` bytes in all. If its quote isn't closed by then, or closes on a record
-//! of the wrong width, or if one of its further lines looks like a row (as many fields as the
-//! header, with what looks like SMILES where the SMILES are), only its first line becomes a faulted
-//! row, and the lines after it are read again, each on its own: a quote still open at the end of one
-//! of these is a fault of that line. So every line is parsed at most twice, and none is lost.
+//! `csv_core` parses. This module splits the text into records, so that an unclosed quote does not swallow the
+//! rest of the library. Inside quotes a record may span up to `CSV_RECORD_LINES_MAX` lines and
+//! `LINE_BYTES_MAX` bytes. Only the first line becomes a row with a fault if the quote is still open then, if the
+//! record has the wrong number of fields, or if one of its further lines looks like a row: as many fields as the
+//! header, and something like SMILES in the SMILES column. The further lines are then read again, each on its
+//! own, and an open quote is a fault of its line. So every line is parsed at most twice, and no line is
+//! lost.
 //!
-//! TSV has no quotes: a tab ends a field wherever it stands. Writers that quote nevertheless do so
-//! around whole fields, and such a pair is taken off.
+//! TSV has no quotes: every tab ends a field. Some writers quote whole fields nevertheless; such a pair of quotes is
+//! removed.
 
 use std::fmt;
 use std::ops::RangeInclusive;
 
 use super::batch::{ParentBatch, TextKind};
 use super::error::SourceError;
-use super::headerless::looks_like_smiles;
 use super::lines::Lines;
+use super::smiles_likeness::looks_like_smiles;
 use super::smiles_lines::push_long_line;
 use crate::{
     limits::{CSV_FIELDS_MAX, CSV_RECORD_LINES_MAX, LINE_BYTES_MAX, TEXT_KEPT_BYTES_MAX},
     reject::RejectCode,
 };
 
-/// Where the columns are.
+/// The columns of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct DelimitedLayout {
     pub delimiter: u8,
-    /// Lines at the file's start that are no rows: the header, and Excel's `sep=` before it.
+    /// Lines before the first row: the header, and Excel's `sep=` before it.
     pub header_lines: u8,
-    /// Columns of the header, or of the first row where there is none, which every row must have.
+    /// Number of columns, from the header or else the first row; every row must have as many.
     pub fields: usize,
     pub smiles: usize,
     pub id: Option<usize>,
@@ -41,28 +41,28 @@ pub(super) struct Delimited {
     layout: DelimitedLayout,
     header_lines_left: u8,
     record: Record,
-    /// Start of the first line of a record that spans lines, for its fault.
+    /// Beginning of the first line of a record that spans lines, for its fault.
     first: Vec<u8>,
-    /// The record's further lines, each with `\n`, until it has closed well.
+    /// The further lines of the record, each with `\n`, until the record is complete.
     further: Vec<u8>,
-    /// How much of `further` has been read again.
+    /// Bytes of `further` that have been read again.
     further_at: usize,
     /// Number of the line at `further_at`.
     further_number: u64,
-    /// The line that `Lines` holds did not fit into `further` and has yet to be read.
+    /// The line in `Lines` did not fit into `further` and is read next.
     held: bool,
-    /// Tell whether a further line looks like a row, with its quotes or without.
+    /// Parsers that check whether a further line looks like a row, with quotes and without.
     alone: [Record; 2],
 }
 
-/// The line to parse: the one that `Lines` holds, or a part of `further`.
+/// The line to parse: the line in `Lines`, or a part of `further`.
 enum NextLine {
     Fresh,
     Again { start: usize, end: usize },
 }
 
 impl Delimited {
-    /// `from_start`: whether the lines begin at the file's start, where the header is.
+    /// `from_start`: whether the lines begin at the start of the file, with the header.
     pub fn new(layout: DelimitedLayout, from_start: bool) -> Delimited {
         Delimited {
             layout,
@@ -130,7 +130,7 @@ impl Delimited {
         Ok(Some((NextLine::Fresh, lines.number())))
     }
 
-    /// The quote of the line that `lines` holds is open: reads on until the record is complete.
+    /// The line in `lines` has an open quote: reads further lines until the record is complete.
     fn span_lines(
         &mut self,
         lines: &mut Lines,
@@ -178,7 +178,7 @@ impl Delimited {
         Ok(())
     }
 
-    /// Whether `line`, which a quote has made a part of a record, looks like a row.
+    /// Whether `line`, a further line of a record, looks like a row.
     fn looks_like_row(&mut self, line: &[u8]) -> bool {
         let layout = self.layout;
         self.alone.iter_mut().any(|alone| {
@@ -189,7 +189,7 @@ impl Delimited {
         })
     }
 
-    /// Appends the record just parsed, of lines `numbers`, the first of which is `line`.
+    /// Appends the parsed record of lines `numbers`, whose first line is `line`.
     fn push_record(
         &self,
         line: &[u8],
@@ -226,7 +226,7 @@ fn push_unclosed(line: &[u8], number: u64, row: u64, batch: &mut ParentBatch) {
     batch.push_fault(row, TextKind::Smiles, line, None, RejectCode::Table, reason);
 }
 
-/// The record that line `number` opens a quote of has `line_like_row` in it.
+/// Line `number` opens a quote, and line `line_like_row` within the record looks like a row.
 fn push_swallowing(
     line: &[u8],
     number: u64,
@@ -265,7 +265,7 @@ pub(super) fn header_fields(line: &[u8], delimiter: u8) -> Result<Vec<String>, S
     }
 }
 
-/// Takes single lines apart.
+/// Splits single lines into fields.
 pub(super) struct Fields {
     record: Record,
 }
@@ -287,7 +287,7 @@ impl Fields {
     }
 }
 
-/// One record being parsed: its unquoted fields back to back.
+/// A record being parsed: its unquoted fields, concatenated.
 struct Record {
     quotes: bool,
     parser: csv_core::Reader,
@@ -305,7 +305,7 @@ enum Fed {
 }
 
 impl Record {
-    /// Tabs and spaces part fields wherever they stand, other delimiters not between quotes.
+    /// Tabs and spaces always end a field; other delimiters not within quotes.
     fn new(delimiter: u8) -> Record {
         Record::with_quotes(delimiter, !matches!(delimiter, b'\t' | b' '))
     }
@@ -331,7 +331,7 @@ impl Record {
         self.ends_len = 0;
     }
 
-    /// Goes on with a line that has no line end of its own.
+    /// Parses a line given without its line end.
     fn feed_line(&mut self, line: &[u8]) -> Fed {
         match self.feed(line) {
             Fed::QuoteOpen => self.feed(b"\n"),
@@ -340,7 +340,7 @@ impl Record {
     }
 
     fn feed(&mut self, mut text: &[u8]) -> Fed {
-        // Fields take at most the bytes of their text; `csv_core` wants room for one more.
+        // Fields take at most as many bytes as their text; `csv_core` needs room for one more.
         let room = self.bytes_len + text.len() + 1;
         if self.bytes.len() < room {
             self.bytes.resize(room, 0);
@@ -374,7 +374,7 @@ impl Record {
         &self.bytes[start..self.ends[i]]
     }
 
-    /// The field, without a pair of quotes around all of it where quotes are not parsed.
+    /// The field; where quotes are not parsed, without a pair of quotes around it.
     fn unquoted_field(&self, i: usize) -> &[u8] {
         let field = self.field(i);
         match field.trim_ascii() {

@@ -1,4 +1,4 @@
-//! Tells a file's format: by its content where that is plain, else by its extension.
+//! Detects the format of a file: by its content where that is clear, else by its extension.
 
 use std::fmt;
 use std::path::Path;
@@ -10,7 +10,7 @@ use super::sdf::looks_like_sdf;
 use super::smiles_lines::split;
 use super::unpack::Packing;
 
-/// The formats that are read.
+/// The supported formats.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InputFormat {
     /// Parquet, by its magic.
@@ -37,14 +37,14 @@ impl fmt::Display for InputFormat {
     }
 }
 
-/// The extensions that are read, for messages.
+/// The supported extensions, for messages.
 pub(super) const EXTENSIONS: &str =
     ".parquet .pq .smi .smiles .ism .can .cxsmiles .txt .csv .tsv .sdf .sd";
 
-/// Extensions of packed files.
+/// Extensions of compressed files.
 const PACKED: [&str; 5] = [".gz", ".bz2", ".xz", ".zst", ".zstd"];
 
-/// The format that an extension promises, one of packed files after it or not.
+/// The format that the extension names, before an extension of compressed files if there is one.
 pub(super) fn of_extension(path: &Path) -> Option<InputFormat> {
     let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
     let unpacked = PACKED.iter().find_map(|packed| name.strip_suffix(packed));
@@ -62,7 +62,7 @@ pub(super) fn of_extension(path: &Path) -> Option<InputFormat> {
     }
 }
 
-/// Whether a path looks like that of a file of molecules, compressed or not.
+/// Whether a path has the extension of a library file, compressed or not.
 pub fn names_a_format(path: &Path) -> bool {
     const COMPRESSED: [&str; 5] = ["gz", "bz2", "xz", "zst", "zip"];
     const OTHERS: [&str; 5] = ["mol", "json", "jsonl", "tab", "feather"];
@@ -85,15 +85,15 @@ pub(super) fn excel_separator(line: &[u8]) -> Option<u8> {
     }
 }
 
-/// What a file's first bytes say.
+/// What the first bytes of a file show.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Container {
     Parquet,
-    /// Packed text, or nothing: it may be text.
+    /// Compressed text, or no known magic: perhaps text.
     Text(Packing),
 }
 
-/// First bytes of formats that aren't read, what they are, and what to do.
+/// Magic bytes of unsupported formats, the name of each format, and advice.
 const UNSUPPORTED: [(&[u8], &str, &str); 7] = [
     (
         b"\x04\x22\x4D\x18",
@@ -129,10 +129,10 @@ const UNSUPPORTED: [(&[u8], &str, &str); 7] = [
 ];
 const REPACK: &str = "unpack it, or pack it with gzip";
 
-/// Looks at a file's first `unpack::START_BYTES` bytes.
+/// Classifies a file by its first `unpack::START_BYTES` bytes.
 ///
 /// # Errors
-/// [`SourceError::Unsupported`] for compressions and formats that are known but not read.
+/// [`SourceError::Unsupported`] for compressions and formats that are known but not supported.
 pub(super) fn container(path: &Path, start: &[u8]) -> Result<Container, SourceError> {
     let unsupported = |what, advice| {
         Err(SourceError::Unsupported {
@@ -156,8 +156,8 @@ pub(super) fn container(path: &Path, start: &[u8]) -> Result<Container, SourceEr
     Ok(Container::Text(Packing::None))
 }
 
-/// Checks that the head of a file is text, be it with some Latin-1 in it: no NUL byte, and at
-/// most 30 % of it neither UTF-8 nor printable.
+/// Checks that the head of a file is text, perhaps with some Latin-1: no NUL byte, and at most 30 % of its bytes
+/// neither UTF-8 nor printable.
 pub(super) fn check_text(path: &Path, head: &[u8]) -> Result<(), SourceError> {
     let not_text = |offset: usize| {
         Err(SourceError::NotText {
@@ -190,7 +190,7 @@ pub(super) fn check_text(path: &Path, head: &[u8]) -> Result<(), SourceError> {
     }
 }
 
-/// Lines that end with `\r` alone (old Macs) would make the file one line.
+/// Refuses lines that end with `\r` alone (old Macs): the whole file would be one line.
 fn check_line_ends(path: &Path, head: &[u8]) -> Result<(), SourceError> {
     let inner = head.trim_ascii();
     if memchr::memchr(b'\r', inner).is_some() && memchr::memchr(b'\n', inner).is_none() {
@@ -203,7 +203,7 @@ fn check_line_ends(path: &Path, head: &[u8]) -> Result<(), SourceError> {
     Ok(())
 }
 
-/// How the rows of a text file are to be read.
+/// The format of a text file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TextFormat {
     Smiles,
@@ -222,8 +222,7 @@ impl From<TextFormat> for InputFormat {
     }
 }
 
-/// Tells the format of a text file from its head, its first line that isn't blank, and its
-/// extension.
+/// Detects the format of a text file from its head, its first non-blank line and its extension.
 pub(super) fn text_format(
     path: &Path,
     head: &[u8],
@@ -262,13 +261,13 @@ pub(super) fn text_format(
 
 const DELIMITERS: [u8; 4] = [b',', b'\t', b';', b'|'];
 
-/// The delimiter under which `line` is a header of two columns or more with one of SMILES.
+/// The delimiter that splits `line` into a header of two or more columns, one of them with SMILES.
 fn delimiter_of_header(
     line: &[u8],
     choice: &ColumnChoice,
     extension: Option<InputFormat>,
 ) -> Option<u8> {
-    // A number is no name; what the header has instead is looked for.
+    // A chosen number is no name, so look for the usual names.
     let chosen = match choice.smiles_number() {
         Some(_) => None,
         None => choice.smiles.as_deref(),
@@ -286,8 +285,8 @@ fn delimiter_of_header(
     })
 }
 
-/// The delimiter that parts `line` into most fields; `preferred` among equals, or if `line` can't
-/// be parted by it, which is then said of it.
+/// The delimiter that splits `line` into the most fields; `preferred` among equals. Also `preferred` if no delimiter
+/// splits `line`; the caller then reports the missing column.
 fn likely_delimiter(line: &[u8], preferred: u8) -> u8 {
     let fields = |delimiter| header_fields(line, delimiter).map(|fields| fields.len());
     let Ok(mut most) = fields(preferred) else {

@@ -1,4 +1,4 @@
-//! One file of a library: what it is, checked as far as its head or footer tells, and its rows.
+//! One file of a library: its format, columns and layout, checked as far as its head or footer shows.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -6,15 +6,16 @@ use std::path::{Path, PathBuf};
 
 use super::batch::ParentBatch;
 use super::columns::{self, ColumnChoice, Resolved, names_smiles};
-use super::delimited::{Delimited, DelimitedLayout, header_fields};
+use super::delimited::{DelimitedLayout, header_fields};
 use super::error::{ColumnRole, SourceError};
+use super::file_rows::{FileRows, Layout};
 use super::format::{self, Container, InputFormat, TextFormat};
-use super::headerless::{self, looks_like_smiles};
+use super::headerless;
 use super::lines::{self, Lines};
-use super::parquet_rows::ParquetRows;
-use super::parquet_schema::{self, ParquetLayout};
-use super::sdf::{self, Sdf, SdfLayout};
-use super::smiles_lines::{SmilesLines, split};
+use super::parquet_schema;
+use super::sdf::{self, SdfLayout};
+use super::smiles_likeness::looks_like_smiles;
+use super::smiles_lines::split;
 use super::unpack::{self, Packing};
 use crate::limits::{HEAD_BYTES, LINE_BYTES_MAX};
 
@@ -38,19 +39,6 @@ pub struct InputFile {
     /// What a user should know of how its columns were found.
     pub notes: Vec<String>,
     pub(super) layout: Layout,
-}
-
-/// What has to be known to read the rows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[allow(
-    clippy::large_enum_variant,
-    reason = "there is one for each input file"
-)]
-pub(super) enum Layout {
-    Parquet(ParquetLayout),
-    Smiles { header_possible: bool },
-    Delimited(DelimitedLayout),
-    Sdf(SdfLayout),
 }
 
 impl InputFile {
@@ -82,6 +70,11 @@ impl InputFile {
             }
             Container::Text(packing) => InputFile::inspect_text(path, bytes, packing, choice),
         }
+    }
+
+    /// The file's rows, from the first.
+    pub(super) fn open_rows(&self) -> Result<FileRows, SourceError> {
+        FileRows::open(&self.path, self.bytes, self.packing, &self.layout)
     }
 
     fn inspect_parquet(
@@ -144,7 +137,7 @@ impl InputFile {
             layout: found.layout,
         };
         let mut batch = ParentBatch::default();
-        if !FileRows::open(&file)?.next_row(0, &mut batch)? {
+        if !file.open_rows()?.next_row(0, &mut batch)? {
             return Err(SourceError::NoRows {
                 path: path.to_owned(),
             });
@@ -424,108 +417,4 @@ fn sdf_layout(path: &Path, head: &[u8], choice: &ColumnChoice) -> Result<Found, 
         id_column: id_tag,
         notes: Vec::new(),
     })
-}
-
-/// The rows of one file, one after the other.
-pub(super) enum FileRows {
-    Parquet {
-        rows: Box<ParquetRows>,
-        rows_all: u64,
-        bytes_all: u64,
-    },
-    Text {
-        lines: Box<Lines>,
-        parser: TextParser,
-    },
-}
-
-/// What makes rows of lines.
-pub(super) enum TextParser {
-    Smiles(SmilesLines),
-    Delimited(Box<Delimited>),
-    Sdf(Sdf),
-}
-
-impl FileRows {
-    /// The file's rows from the first.
-    pub fn open(file: &InputFile) -> Result<FileRows, SourceError> {
-        match &file.layout {
-            Layout::Parquet(layout) => Ok(FileRows::Parquet {
-                rows: Box::new(ParquetRows::open(&file.path, layout)?),
-                rows_all: layout.rows,
-                bytes_all: file.bytes,
-            }),
-            text => Ok(FileRows::Text {
-                lines: Lines::open(&file.path, file.packing)?.into(),
-                parser: TextParser::new(text, true),
-            }),
-        }
-    }
-
-    /// The rows of an uncompressed text file from the first that starts at byte `offset` or after
-    /// it.
-    pub fn open_text_at(file: &InputFile, offset: u64) -> Result<FileRows, SourceError> {
-        Ok(FileRows::Text {
-            lines: Lines::open_at(&file.path, offset)?.into(),
-            parser: TextParser::new(&file.layout, offset == 0),
-        })
-    }
-
-    /// Appends the next row to `batch` as number `row`; false at the end.
-    pub fn next_row(&mut self, row: u64, batch: &mut ParentBatch) -> Result<bool, SourceError> {
-        match self {
-            FileRows::Parquet { rows, .. } => rows.next_row(row, batch),
-            FileRows::Text { lines, parser } => match parser {
-                TextParser::Smiles(parser) => parser.next_row(lines, row, batch),
-                TextParser::Delimited(parser) => parser.next_row(lines, row, batch),
-                TextParser::Sdf(parser) => parser.next_row(lines, row, batch),
-            },
-        }
-    }
-
-    /// Passes over `rows` rows; fewer only at the end.
-    pub fn skip_rows(&mut self, rows: u64) -> Result<u64, SourceError> {
-        if let FileRows::Parquet { rows: file, .. } = self {
-            return file.skip_rows(rows);
-        }
-        let mut scratch = ParentBatch::default();
-        let mut skipped = 0;
-        while skipped < rows && self.next_row(0, &mut scratch)? {
-            scratch.clear();
-            skipped += 1;
-        }
-        Ok(skipped)
-    }
-
-    /// Bytes of the file read so far, as stored; of Parquet the share of its rows.
-    pub fn disk_bytes(&self) -> u64 {
-        match self {
-            FileRows::Text { lines, .. } => lines.disk_bytes(),
-            FileRows::Parquet {
-                rows,
-                rows_all,
-                bytes_all,
-            } => {
-                let (read, all) = (u128::from(rows.rows_read()), u128::from(*rows_all));
-                // Without rows, all of the file is read.
-                let share = (u128::from(*bytes_all) * read).checked_div(all);
-                share.map_or(*bytes_all, |bytes| bytes as u64)
-            }
-        }
-    }
-}
-
-impl TextParser {
-    fn new(layout: &Layout, from_start: bool) -> TextParser {
-        match layout {
-            Layout::Delimited(layout) => {
-                TextParser::Delimited(Box::new(Delimited::new(*layout, from_start)))
-            }
-            Layout::Sdf(layout) => TextParser::Sdf(Sdf::new(layout.clone(), from_start)),
-            Layout::Smiles { header_possible } => {
-                TextParser::Smiles(SmilesLines::new(from_start && *header_possible))
-            }
-            Layout::Parquet(_) => TextParser::Smiles(SmilesLines::new(false)),
-        }
-    }
 }

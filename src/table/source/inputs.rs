@@ -1,4 +1,4 @@
-//! From what the user named to a list of files.
+//! Resolves the inputs that the user named into a list of files.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,9 +8,9 @@ use super::format::{EXTENSIONS, of_extension};
 use crate::limits::LIBRARY_FILES_MAX;
 use crate::store::PRODUCTS_DIR;
 
-/// The files that `inputs` name, in their order. A directory stands for the files in it and in the
-/// directories in it that have a known extension and aren't hidden, by path, and the output directory of
-/// a job for its products; a pattern for the files that match, by name. A file named twice is there twice.
+/// The files that `inputs` name, in their order. A directory gives the files in its tree that have a known
+/// extension and are not hidden, sorted by path; the output directory of a job gives its products; a pattern
+/// gives the matching files, sorted by name. A file named twice is read twice.
 pub fn resolve(inputs: &[PathBuf]) -> Result<Vec<PathBuf>, SourceError> {
     if inputs.is_empty() {
         return Err(SourceError::NoInputs);
@@ -74,8 +74,8 @@ fn add_directory(directory: &Path, files: &mut Vec<PathBuf>) -> Result<(), Sourc
     found.into_iter().try_for_each(|file| add(files, file))
 }
 
-/// Adds the files in `directory` and the directories in it. `above` are the real paths of those it
-/// lies in, so that a symbolic link to one of them ends.
+/// Adds the files of the tree under `directory`. `above` holds the real paths of the directories above it; a
+/// symbolic link to one of them is not followed.
 fn collect(
     directory: &Path,
     above: &mut Vec<PathBuf>,
@@ -90,12 +90,12 @@ fn collect(
     for entry in fs::read_dir(directory).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
         let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-        // A job's own rejects are no library, and lie beside its parts.
+        // The rejects of a job lie beside its products and are no library.
         if name.starts_with(b".") || name == b"rejects.parquet" {
             continue;
         }
         if path.is_dir() {
-            // Spark and Delta Lake keep what is no data in such directories.
+            // Spark and Delta Lake keep metadata in such directories.
             if !name.starts_with(b"_") {
                 collect(&path, above, found)?;
             }

@@ -1,4 +1,4 @@
-//! Lines of a text library, inflated if need be, in bounded memory.
+//! Lines of a text library, decompressed if necessary, in bounded memory.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
@@ -10,16 +10,15 @@ use super::error::SourceError;
 use super::unpack::{self, Packing};
 use crate::limits::{LINE_BYTES_MAX, READ_BUFFER_BYTES};
 
-/// Reads one line after the other; holds the one read last.
+/// Reads one line after another and holds the last one.
 ///
-/// A line ends at `\n`, `\r\n` or the end of the text; none of these is part of it, nor is a
-/// UTF-8 byte order mark at the text's start. Of a line longer than `LINE_BYTES_MAX` only the
-/// start is kept.
+/// A line ends at `\n`, `\r\n` or the end of the text. The line excludes its end, and a UTF-8 byte order mark at
+/// the start of the text. Of a line longer than `LINE_BYTES_MAX` only the beginning is kept.
 pub(super) struct Lines {
     path: PathBuf,
     packing: Packing,
     text: Box<dyn BufRead + Send>,
-    /// Bytes of the file consumed, compressed if it is.
+    /// Bytes of the file consumed, as stored.
     disk_bytes: Arc<AtomicU64>,
     line: Vec<u8>,
     line_bytes: u64,
@@ -34,12 +33,11 @@ impl Lines {
         Lines::new(path, file, packing, 0)
     }
 
-    /// The lines of the uncompressed `path` that start at byte `offset` or after it. Line numbers
-    /// then count from there.
+    /// The lines of the uncompressed `path` that start at or after byte `offset`. Line numbers count from there.
     pub fn open_at(path: &Path, offset: u64) -> Result<Lines, SourceError> {
         let unreadable = |error| SourceError::unreadable(path, &error);
         let mut file = File::open(path).map_err(unreadable)?;
-        // One byte early: if that is a line end, the line at `offset` is a whole one.
+        // Begin one byte early: if that byte is a line end, a line begins at `offset`.
         let start = offset.saturating_sub(1);
         file.seek(SeekFrom::Start(start)).map_err(unreadable)?;
         let mut lines = Lines::new(path, file, Packing::None, start)?;
@@ -72,8 +70,8 @@ impl Lines {
     /// Reads the next line; false at the end of the text.
     ///
     /// # Errors
-    /// [`SourceError::Unreadable`]; or, of packed text, [`SourceError::Corrupt`] where the stream ends
-    /// early or has changed bytes, and [`SourceError::Window`].
+    /// [`SourceError::Unreadable`]. For compressed text also [`SourceError::Corrupt`] if the stream is truncated or
+    /// damaged, and [`SourceError::Window`].
     pub fn advance(&mut self) -> Result<bool, SourceError> {
         let start = self.position;
         self.line.clear();
@@ -89,7 +87,7 @@ impl Lines {
             }
             let end = memchr::memchr(b'\n', chunk);
             let content = end.unwrap_or(chunk.len());
-            // One byte more than a line may have, for its `\r`.
+            // One byte more than the limit, for `\r`.
             let room = (LINE_BYTES_MAX + 1).saturating_sub(self.line.len());
             self.line.extend_from_slice(&chunk[..content.min(room)]);
             self.line_bytes += content as u64;
@@ -128,18 +126,18 @@ impl Lines {
         self.number
     }
 
-    /// Bytes of text consumed, after inflating.
+    /// Bytes of decompressed text consumed.
     pub fn position(&self) -> u64 {
         self.position
     }
 
-    /// Bytes of the file consumed, as stored. For packed text this runs ahead of the lines by what one
-    /// read buffer inflates from.
+    /// Bytes of the file consumed, as stored. For compressed text this runs ahead of the lines by at most one read
+    /// buffer.
     pub fn disk_bytes(&self) -> u64 {
         self.disk_bytes.load(Ordering::Relaxed)
     }
 
-    /// Stored bytes that the text consumed so far takes, by its share of what is inflated.
+    /// Stored bytes of the text consumed so far, estimated from its share of the decompressed text.
     pub fn disk_bytes_of_position(&mut self) -> Result<f64, SourceError> {
         let ahead = match self.text.fill_buf() {
             Ok(chunk) => chunk.len() as u64,
@@ -183,7 +181,7 @@ pub(super) fn head(
     }
 }
 
-/// Tells damage inside a packed stream from a disk that fails.
+/// Distinguishes damage in a compressed stream from a failing disk.
 fn read_error(path: &Path, packing: Packing, error: &io::Error, line: u64) -> SourceError {
     if packing.is_packed() && unpack::needs_more(error) {
         return SourceError::window(path, packing);
@@ -196,7 +194,7 @@ fn read_error(path: &Path, packing: Packing, error: &io::Error, line: u64) -> So
         io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => {
             SourceError::corrupt(path, format_args!("at or after line {line}: {error}"))
         }
-        // zstd has no kinds for what is wrong with a stream.
+        // zstd has no error kinds for damage in a stream.
         io::ErrorKind::Other if matches!(packing, Packing::Zstd { .. }) => {
             SourceError::corrupt(path, format_args!("at or after line {line}: {error}"))
         }
@@ -204,7 +202,7 @@ fn read_error(path: &Path, packing: Packing, error: &io::Error, line: u64) -> So
     }
 }
 
-/// Counts what is consumed of a file, not what is read ahead.
+/// Counts the bytes consumed from a file, excluding read-ahead.
 struct Counted {
     file: BufReader<File>,
     consumed: Arc<AtomicU64>,

@@ -1,8 +1,8 @@
-//! How many values a delta-encoded Parquet page announces.
+//! Checks the number of values that a delta-encoded Parquet page states.
 //!
-//! The decoders of the `parquet` crate for DELTA_LENGTH_BYTE_ARRAY and DELTA_BYTE_ARRAY allocate, before
-//! they decode anything, as many lengths as the page's own streams announce. Here the announcements are
-//! read first, so that a damaged page costs an error and not the memory.
+//! Before decoding, the decoders of the `parquet` crate for DELTA_LENGTH_BYTE_ARRAY and DELTA_BYTE_ARRAY allocate
+//! as many lengths as the streams of the page state. This module reads these numbers first, so that a damaged
+//! page causes an error instead of a large allocation.
 //!
 //! A stream (DELTA_BINARY_PACKED in the Parquet format's Encodings.md): block size, miniblocks per block
 //! and number of values as varints, the first value as a zigzag varint; then blocks of a zigzag varint,
@@ -13,8 +13,8 @@ use parquet::column::page::Page;
 
 use crate::limits::PARQUET_DELTA_VALUES_MAX;
 
-/// Fails if a page announces more values than it has, or than are read; pages of an `optional` column
-/// begin with levels. What else is wrong with a page is for its decoder to say.
+/// Fails if the streams of a page state more values than the page has, or than the limit. Pages of an `optional`
+/// column begin with levels. The decoder finds any other damage.
 pub(super) fn check_values(page: &Page, optional: bool) -> Result<(), String> {
     let Some((mut values, num_values, encoding)) = values_of(page, optional) else {
         return Ok(());
@@ -46,7 +46,7 @@ pub(super) fn check_values(page: &Page, optional: bool) -> Result<(), String> {
     Ok(())
 }
 
-/// A data page's values behind its levels, their number and their encoding; `None` if it is cut short.
+/// The values of a data page after its levels, their number and their encoding; `None` if the page is truncated.
 fn values_of(page: &Page, optional: bool) -> Option<(&[u8], u32, Encoding)> {
     match page {
         Page::DataPage {
@@ -59,7 +59,7 @@ fn values_of(page: &Page, optional: bool) -> Option<(&[u8], u32, Encoding)> {
             let levels_bytes = match (optional, *def_level_encoding) {
                 (false, _) => 0,
                 (true, Encoding::RLE) => 4 + u32::from_le_bytes(*buf.first_chunk()?) as usize,
-                // The older encoding has a bit a value.
+                // The older encoding uses one bit per value.
                 (true, _) => num_values.div_ceil(8) as usize,
             };
             Some((buf.get(levels_bytes..)?, *num_values, *encoding))
@@ -79,7 +79,7 @@ fn values_of(page: &Page, optional: bool) -> Option<(&[u8], u32, Encoding)> {
     }
 }
 
-/// The beginning of a stream.
+/// The header of a stream.
 struct Header {
     block_values: u64,
     miniblocks: u64,
@@ -97,7 +97,7 @@ impl Header {
         Some(header)
     }
 
-    /// Passes over the blocks behind the header; `None` if they are not whole.
+    /// Skips the blocks after the header; `None` if they are truncated.
     fn skip_blocks(&self, from: &mut &[u8]) -> Option<()> {
         let miniblock_values = self.block_values.checked_div(self.miniblocks)?;
         let mut left = self.values.saturating_sub(1);

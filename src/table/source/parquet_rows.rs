@@ -1,12 +1,11 @@
-//! Rows of a Parquet file, page by page: a row group of any size is never loaded whole.
+//! Rows of a Parquet file, read page by page, so that a row group may have any size.
 //!
-//! The two columns are read through the `parquet` crate's column readers rather than as Arrow
-//! arrays: values then are slices of the page they came from (no copy, and no blow-up where a
-//! dictionary value repeats), and text that isn't UTF-8 is a fault of its row instead of an error
-//! for the file. In memory at a time, per column: the current page, a dictionary, the pages that one
-//! read of at most `PARQUET_READ_ROWS_MAX` rows spans.
+//! The two columns are read through the column readers of the `parquet` crate and not as Arrow arrays. Values are
+//! then slices of their page: no copy, and no growth where a dictionary value repeats. Text that isn't UTF-8
+//! is a fault of its row instead of an error of the file. Memory per column: the current page, a dictionary,
+//! and the pages that one read of at most `PARQUET_READ_ROWS_MAX` rows spans.
 //!
-//! Not bounded here: a gzip or Brotli page that inflates to more than its header says.
+//! Not bounded here: a gzip or Brotli page that decompresses to more than its header states.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -19,8 +18,10 @@ use parquet::errors::{ParquetError, Result as ParquetResult};
 
 use super::batch::{ParentBatch, TextKind};
 use super::error::SourceError;
-use super::parquet_footer::{GroupFooter, Groups, Leaf};
-use super::parquet_pages::{BoundedPages, PageFile, guarded};
+use super::parquet_file::{PageFile, guarded};
+use super::parquet_footer::{GroupFooter, Groups};
+use super::parquet_leaves::Leaf;
+use super::parquet_pages::BoundedPages;
 use super::parquet_schema::{ColumnType, ParquetLayout};
 use crate::{
     limits::{PARQUET_READ_BYTES, PARQUET_READ_ROWS_MAX},
@@ -33,9 +34,9 @@ pub(super) struct ParquetRows {
     file: Arc<PageFile>,
     layout: ParquetLayout,
     groups: Groups,
-    /// The row group after the current one, if it was looked at.
+    /// The row group after the current one, if already read.
     ahead: Option<GroupFooter>,
-    /// Row groups opened or passed over.
+    /// Row groups opened or skipped.
     group_number: usize,
     group: Option<Group>,
     id_text: Vec<u8>,
@@ -84,7 +85,7 @@ impl ParquetRows {
         }
     }
 
-    /// Passes over `rows` rows, or as many as there are, without decoding the pages between.
+    /// Skips `rows` rows, or as many as there are, without decoding the pages between.
     pub fn skip_rows(&mut self, rows: u64) -> Result<u64, SourceError> {
         let mut left = rows;
         while left > 0 {
@@ -104,7 +105,7 @@ impl ParquetRows {
         Ok(rows - left)
     }
 
-    /// Passes over the next row group if all of it is to be skipped.
+    /// Skips the next row group if it lies within the rows to skip.
     fn skip_group(&mut self, left: &mut u64) -> Result<bool, SourceError> {
         if self.ahead.is_none() {
             self.ahead = self.groups.next(&self.path)?;
@@ -135,13 +136,13 @@ impl ParquetRows {
     }
 }
 
-/// The two columns of a row group, and the rows decoded last.
+/// The two columns of a row group and their decoded rows.
 struct Group {
     number: usize,
     /// Rows not decoded yet.
     rows_left: u64,
     rows_per_read: usize,
-    /// Rows decoded and not taken yet.
+    /// Rows decoded and not yet returned.
     buffered: usize,
     smiles: Column<ByteArrayType>,
     id: Option<Box<dyn Ids>>,
@@ -155,7 +156,7 @@ trait Ids: Send {
     fn take(&mut self, text: &mut Vec<u8>) -> bool;
 }
 
-/// Writes a value as an id; false for one that is none.
+/// Writes a value as an id; false if the value means "no id".
 struct TypedIds<T: DataType, W> {
     column: Column<T>,
     write: W,
@@ -276,7 +277,7 @@ impl Group {
         })
     }
 
-    /// Decodes the next rows; there must be some left, and none buffered.
+    /// Decodes the next rows. Requires that rows are left and none are buffered.
     fn fill(&mut self) -> ParquetResult<()> {
         let rows = self.rows_left.min(self.rows_per_read as u64) as usize;
         let mut read = self.smiles.fill(rows)?;
@@ -291,7 +292,7 @@ impl Group {
         Ok(())
     }
 
-    /// Checks that the columns end where the footer says.
+    /// Checks that the columns end after the number of rows in the footer.
     fn finish(&mut self) -> ParquetResult<()> {
         let more = self.smiles.fill(1)?
             + match &mut self.id {
@@ -311,7 +312,7 @@ impl Group {
         ))
     }
 
-    /// Passes over at most `rows` rows; returns how many.
+    /// Skips at most `rows` rows; returns how many.
     fn skip(&mut self, rows: u64) -> ParquetResult<u64> {
         let buffered = rows.min(self.buffered as u64) as usize;
         let beyond = (rows - buffered as u64).min(self.rows_left) as usize;
@@ -348,7 +349,7 @@ impl Group {
     }
 }
 
-/// Tables without nulls have NaN where there is no number.
+/// Tables without nulls use NaN for a missing number.
 fn write_real(text: &mut Vec<u8>, id: impl std::fmt::Display, is_nan: bool) -> bool {
     if !is_nan {
         write!(text, "{id}").expect("writing to a Vec can't fail");
@@ -356,7 +357,7 @@ fn write_real(text: &mut Vec<u8>, id: impl std::fmt::Display, is_nan: bool) -> b
     !is_nan
 }
 
-/// The reader of one of the wanted column chunks, and what [`Column`] has to know about it.
+/// The reader of one of the wanted column chunks, with what [`Column`] needs.
 fn open_column(
     file: &Arc<PageFile>,
     footer: &GroupFooter,
@@ -386,11 +387,11 @@ struct Chunk {
     max_def_level: i16,
 }
 
-/// One column of a row group, and what was decoded of it last.
+/// One column of a row group and its decoded values.
 struct Column<T: DataType> {
     reader: ColumnReaderImpl<T>,
     chunk: Chunk,
-    /// Per row of an optional column: the largest for a value, less for null.
+    /// Definition levels of an optional column, one per row: the maximum means a value, less means null.
     levels: Vec<i16>,
     levels_at: usize,
     values: Vec<T::T>,
@@ -409,7 +410,7 @@ impl<T: DataType> Column<T> {
         }
     }
 
-    /// Decodes up to `rows` rows in place of the ones before; fewer only at the chunk's end.
+    /// Replaces the decoded rows by up to `rows` next ones; fewer only at the end of the chunk.
     fn fill(&mut self, rows: usize) -> ParquetResult<usize> {
         self.levels.clear();
         self.values.clear();
@@ -444,7 +445,7 @@ impl<T: DataType> Column<T> {
         Ok(filled)
     }
 
-    /// Passes over `buffered` decoded rows, then `beyond` rows that aren't decoded yet.
+    /// Skips `buffered` decoded rows, then `beyond` rows that aren't decoded yet.
     fn skip(&mut self, buffered: usize, beyond: usize) -> ParquetResult<()> {
         for _ in 0..buffered {
             self.take();

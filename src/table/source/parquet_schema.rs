@@ -1,4 +1,4 @@
-//! The columns of a Parquet file: which hold the SMILES and the id, and whether they can.
+//! Finds the columns of a Parquet file with the SMILES and the id, and checks their types.
 
 use std::io::Write;
 use std::path::Path;
@@ -7,31 +7,32 @@ use parquet::basic::Type as PhysicalType;
 
 use super::columns::{self, ColumnChoice, Resolved};
 use super::error::{ColumnRole, SourceError};
-use super::parquet_footer::{Groups, Leaf, Listing, Logical, read_schema};
-use super::parquet_pages::PageFile;
+use super::parquet_file::PageFile;
+use super::parquet_footer::{Groups, Listing, read_schema};
+use super::parquet_leaves::{Leaf, Logical};
 use crate::limits::PARQUET_PAGE_BYTES_MAX;
 
-/// Where the columns are.
+/// The columns to read and how the file stores them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct ParquetLayout {
     pub smiles: Leaf,
     pub id: Option<Leaf>,
-    /// Columns that could have been meant for the SMILES as well.
+    /// Other columns that may hold the SMILES.
     pub smiles_others: Vec<String>,
-    /// What to say of a column that is named like an id and can't be one.
+    /// A note about a column that has the name of an id and can't be used as one.
     pub unused_id: Option<String>,
-    /// The numbers of these leaves.
+    /// The indices of these leaves in the schema.
     wanted: Vec<usize>,
     listing: Listing,
     pub rows: u64,
     /// Largest column chunk of these columns, before or after compression: no page is larger.
     pub chunk_bytes: u64,
-    /// Larger pages are read in stretches.
+    /// Larger pages are split into small ones, in bytes.
     pub page_bytes_max: usize,
 }
 
 impl ParquetLayout {
-    /// What the footer says of the row groups.
+    /// The list of row groups in the footer.
     pub fn row_groups(&self, file: &PageFile) -> Groups {
         Groups::new(file, self.listing, self.wanted.clone())
     }
@@ -87,8 +88,8 @@ pub(super) fn inspect(path: &Path, choice: &ColumnChoice) -> Result<ParquetLayou
     Ok(layout)
 }
 
-/// Without a choice only columns of a fitting type outside of structs are looked at; a chosen one
-/// must fit, and may be named by its path.
+/// Without a choice, considers only columns of a usable type outside of structs. A chosen column must have a usable
+/// type and may be named by its path.
 fn resolve(path: &Path, leaves: &[Leaf], choice: &ColumnChoice) -> Result<Resolved, SourceError> {
     let names: Vec<String> = leaves.iter().map(|leaf| leaf.path.clone()).collect();
     let fits = |role, leaf: usize| ColumnType::of(&leaves[leaf]).fits(role);
@@ -160,7 +161,7 @@ fn flat_names(leaves: &[Leaf], usable: impl Fn(&Leaf) -> bool) -> Vec<String> {
         .collect()
 }
 
-/// A column that is named like an id is never passed over in silence.
+/// The note for a column that has the name of an id and can't be used.
 fn unused_id(leaves: &[Leaf], taken: Option<usize>) -> Option<String> {
     let likeliest = columns::find(&flat_names(leaves, |_| true), None, ColumnRole::Id);
     let leaf = &leaves[likeliest.filter(|_| likeliest != taken)?];
@@ -192,7 +193,7 @@ fn leaves_inside(leaves: &[Leaf], name: &str) -> Option<String> {
     (!inside.is_empty()).then(|| shown.join(", ") + more)
 }
 
-/// What a column can be used as.
+/// How the values of a column are used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ColumnType {
     Text,
@@ -290,7 +291,7 @@ impl ColumnType {
                 }
             }
             ColumnType::Fixed => {
-                // Shorter texts are filled up with NUL bytes.
+                // Shorter texts are padded with NUL bytes.
                 let end = id
                     .iter()
                     .rposition(|&byte| byte != 0)
@@ -310,7 +311,7 @@ impl ColumnType {
     }
 }
 
-/// A big-endian two's complement number with `scale` decimal places; zeros at the end are left out.
+/// A big-endian two's complement number with `scale` decimal places, without trailing zeros.
 fn write_decimal(number: &[u8], scale: i32, text: &mut Vec<u8>) {
     let negative = number.first().is_some_and(|byte| byte & 0x80 != 0);
     let mut left = number.to_vec();
@@ -347,7 +348,7 @@ fn write_decimal(number: &[u8], scale: i32, text: &mut Vec<u8>) {
     }
 }
 
-/// The type as the file's schema has it, for an error.
+/// The name of the type in the schema, for an error.
 fn describe_type(leaf: &Leaf) -> String {
     if leaf.max_rep_level > 0 {
         return "a list".to_owned();

@@ -1,8 +1,8 @@
-//! Reads Thrift's compact protocol from a stream, and passes over what isn't wanted without storing it.
+//! Reads Thrift's compact protocol from a stream and skips unwanted fields without storing them.
 
 use std::io::{self, BufRead};
 
-/// A field's or element's type on the wire.
+/// Wire types of fields and elements.
 pub(super) mod kind {
     pub const TRUE: u8 = 1;
     pub const FALSE: u8 = 2;
@@ -18,7 +18,7 @@ pub(super) mod kind {
 
 const DEPTH_MAX: u32 = 32;
 
-/// A stream of Thrift, and how many bytes of it were read.
+/// A Thrift stream that counts the bytes read.
 pub(super) struct Thrift<R> {
     from: R,
     pub read: u64,
@@ -89,7 +89,7 @@ impl<R: BufRead> Thrift<R> {
         String::from_utf8(text).map_err(|_| wrong("a name is no UTF-8"))
     }
 
-    /// Passes over a value of a type.
+    /// Skips a value of a type.
     pub fn skip(&mut self, kind: u8) -> io::Result<()> {
         self.skip_nested(kind, 0)
     }

@@ -1,8 +1,8 @@
-//! Unpacks a page that is larger than it may be in memory into a file without a name.
+//! Decompresses a page that exceeds the memory limit into an unnamed temporary file.
 //!
-//! The file is in `TMPDIR`, or else in `/var/tmp` or `/tmp`, is as large as the page, and is gone once
-//! the page has been read or the process has ended. Snappy and LZ4 may copy from anywhere in what was
-//! unpacked before; what is no longer in memory is read back from the file.
+//! The file lies in `TMPDIR`, or else in `/var/tmp` or `/tmp`. It is as large as the page and disappears when the
+//! page has been read or the process ends. Snappy and LZ4 may copy from anywhere in the preceding output; output
+//! that is no longer in memory is read back from the file.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -11,14 +11,13 @@ use std::sync::Arc;
 
 use parquet::basic::Compression;
 
-use super::parquet_footer::Needs;
+use super::parquet_file::beyond_limits;
 
-/// Kept of what was unpacked last; encoders of Snappy and LZ4 copy from no farther back.
+/// Output kept in memory; encoders of Snappy and LZ4 usually copy from no farther back.
 const WINDOW_BYTES: usize = 128 << 10;
 const CHUNK_BYTES: usize = 64 << 10;
 
-/// Unpacks `packed`, which gives `bytes` bytes, into a new file; zstd may use a window of
-/// `window_bytes_max`.
+/// Decompresses `packed` to `bytes` bytes in a new file; zstd may use a window of `window_bytes_max` bytes.
 pub(super) fn unpack(
     packed: impl Read,
     compression: Compression,
@@ -38,7 +37,7 @@ pub(super) fn unpack(
             let mut decoder = zstd::stream::read::Decoder::with_buffer(&mut packed)?;
             decoder.window_log_max(window_bytes_max.ilog2().clamp(20, 27))?;
             copy(decoder, &mut out).map_err(|error| match error.to_string() {
-                text if text.contains("too much memory") => needs(format!(
+                text if text.contains("too much memory") => beyond_limits(format!(
                     "a page of {bytes} bytes was packed by zstd with a window of more than {} MiB; a larger --memory allows more",
                     window_bytes_max >> 20
                 )),
@@ -52,7 +51,7 @@ pub(super) fn unpack(
             )?;
         }
         other => {
-            return Err(needs(format!(
+            return Err(beyond_limits(format!(
                 "a page of {bytes} bytes is packed with {other}, of which only smaller pages are read; rewrite the file with zstd, or give 64 times that as --memory"
             )));
         }
@@ -67,15 +66,11 @@ pub(super) fn unpack(
     Ok(Arc::new(out.file))
 }
 
-pub(super) fn needs(reason: String) -> io::Error {
-    io::Error::other(Needs(reason))
-}
-
 fn copy(mut from: impl Read, out: &mut Unpacked) -> io::Result<()> {
     io::copy(&mut from, out).map(drop)
 }
 
-/// What was unpacked so far: the last of it in memory, all of it in the file.
+/// The output so far: all of it in the file, the last part in memory.
 struct Unpacked {
     file: File,
     /// The end of what was unpacked; its first `written` bytes are in the file too.
@@ -154,7 +149,7 @@ impl Write for Unpacked {
                 let reason = format!(
                     "a large page can't be unpacked into a temporary file ({error}); set TMPDIR to a folder with room"
                 );
-                needs(reason)
+                beyond_limits(reason)
             })?;
         self.written = self.window.len();
         Ok(())
@@ -176,7 +171,7 @@ fn file_without_name() -> io::Result<File> {
             Err(error) => last = format!("{}: {error}", folder.display()),
         }
     }
-    Err(needs(format!(
+    Err(beyond_limits(format!(
         "a large page can't be unpacked into a temporary file ({last}); set TMPDIR to a folder with room"
     )))
 }

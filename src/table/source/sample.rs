@@ -1,20 +1,21 @@
-//! A look at the library before the job: how many rows it has about, and what they are like.
+//! Estimates the number of rows of a library and draws a sample of them.
 
 use super::batch::ParentBatch;
 use super::error::SourceError;
-use super::input_file::{FileRows, InputFile};
+use super::file_rows::FileRows;
+use super::input_file::InputFile;
 use crate::limits::{ESTIMATE_HEAD_BYTES, SAMPLE_BYTES_MAX, SAMPLE_SPOTS_MAX};
 
-/// How many rows a library has.
+/// The number of rows of a library.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RowsEstimate {
     /// Rows over all inputs.
     pub rows: u64,
-    /// Whether that is counted rather than estimated.
+    /// Whether the number is exact and not an estimate.
     pub exact: bool,
 }
 
-/// The rows of all `files`: from their footers, or from the bytes a row takes in their heads.
+/// The number of rows of all `files`: from the footer, or estimated from the size of a row in the head.
 pub(super) fn estimate_rows(files: &[InputFile]) -> Result<RowsEstimate, SourceError> {
     let mut all = RowsEstimate {
         rows: 0,
@@ -32,7 +33,7 @@ pub(super) fn estimate_rows(files: &[InputFile]) -> Result<RowsEstimate, SourceE
 }
 
 fn estimate_text(file: &InputFile) -> Result<RowsEstimate, SourceError> {
-    let mut rows = FileRows::open(file)?;
+    let mut rows = file.open_rows()?;
     let mut batch = ParentBatch::new();
     let mut seen = 0u64;
     while rows.next_row(seen, &mut batch)? {
@@ -43,7 +44,7 @@ fn estimate_text(file: &InputFile) -> Result<RowsEstimate, SourceError> {
         };
         if lines.position() >= ESTIMATE_HEAD_BYTES {
             let bytes = lines.disk_bytes_of_position()?.max(1.0);
-            // The file may end right here, but not before.
+            // The file ends here or later.
             let estimate = seen as f64 * (file.bytes as f64 / bytes);
             return Ok(RowsEstimate {
                 rows: (estimate.round() as u64).max(seen),
@@ -57,8 +58,8 @@ fn estimate_text(file: &InputFile) -> Result<RowsEstimate, SourceError> {
     })
 }
 
-/// Up to `rows` rows from places spread evenly over the bytes of all `files`, in input order,
-/// numbered from 0. A function of the files and `rows` alone.
+/// Up to `rows` rows, spread evenly over the bytes of all `files`, in input order and numbered from 0. The result
+/// depends on the files and `rows` alone.
 pub(super) fn sample(files: &[InputFile], rows: usize) -> Result<ParentBatch, SourceError> {
     let bytes_all: u64 = files.iter().map(|file| file.bytes).sum();
     let spots = rows.min(SAMPLE_SPOTS_MAX);
@@ -89,15 +90,15 @@ fn share(whole: u64, part: usize, parts: usize) -> u64 {
     (u128::from(whole) * part as u128 / parts as u128) as u64
 }
 
-/// Reads at rising offsets of one file, never the same row twice.
+/// Reads rows of one file at increasing offsets, never the same row twice.
 struct SpotReader<'a> {
     file: &'a InputFile,
     rows: Option<FileRows>,
 }
 
 impl SpotReader<'_> {
-    /// Appends up to `quota` rows from about byte `offset`, or from where the spot before ended
-    /// if that is further on. Of a packed file the head stands for all of it.
+    /// Appends up to `quota` rows from byte `offset`, or from the end of the previous rows if that is later. Of a
+    /// compressed file it reads the head only.
     fn read(
         &mut self,
         offset: u64,
@@ -123,11 +124,13 @@ impl SpotReader<'_> {
         match &mut self.rows {
             Some(FileRows::Text { lines, .. }) => {
                 if seekable && lines.position() < offset {
-                    self.rows = Some(FileRows::open_text_at(file, offset)?);
+                    self.rows = Some(FileRows::open_text_at(&file.path, &file.layout, offset)?);
                 }
             }
-            None if seekable => self.rows = Some(FileRows::open_text_at(file, offset)?),
-            None => self.rows = Some(FileRows::open(file)?),
+            None if seekable => {
+                self.rows = Some(FileRows::open_text_at(&file.path, &file.layout, offset)?)
+            }
+            None => self.rows = Some(file.open_rows()?),
             Some(FileRows::Parquet { .. }) => {}
         }
         if let Some(FileRows::Parquet { rows, rows_all, .. }) = &mut self.rows {

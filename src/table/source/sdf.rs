@@ -1,8 +1,8 @@
 //! SD files: mol block, `M  END`, tags, `$$$$`.
 //!
-//! A row is a record; its text is the mol block up to and with `M  END` (lines ended by `\n`), its
-//! id the title line. A tag may be chosen for either instead. Other tags are passed over without
-//! being stored, so a record may be of any size as long as its mol block isn't.
+//! A row is a record. Its text is the mol block up to and including `M  END`, with `\n` after each line; its id is
+//! the title line. The user may choose a tag for either instead. Other tags are skipped without being
+//! stored, so only the size of the mol block is limited.
 
 use super::batch::{ParentBatch, TextKind};
 use super::error::SourceError;
@@ -12,7 +12,7 @@ use crate::{
     reject::RejectCode,
 };
 
-/// Tags that stand in for the mol block and the title.
+/// Tags used instead of the mol block and the title.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct SdfLayout {
     pub smiles_tag: Option<String>,
@@ -22,14 +22,14 @@ pub(super) struct SdfLayout {
 /// Turns lines into rows.
 pub(super) struct Sdf {
     layout: SdfLayout,
-    /// The lines begin inside a record, whose rest is passed over.
+    /// The lines begin inside a record, whose rest is skipped.
     inside: bool,
     block: Vec<u8>,
     smiles: Vec<u8>,
     id: Vec<u8>,
 }
 
-/// What has been seen of a record.
+/// The parts of a record read so far.
 #[derive(Default)]
 struct Progress {
     first_line: u64,
@@ -42,20 +42,20 @@ struct Progress {
     tag: Tag,
 }
 
-/// What stands behind the mol block. A value may hold mol blocks and reactions as text; it ends with a blank line
-/// that is not inside of one.
+/// The state of the scan after the mol block. The value of a tag may contain mol blocks and reactions as text; it
+/// ends with a blank line outside of these.
 #[derive(Default)]
 struct Value {
-    /// A tag has been seen.
+    /// A tag has been read.
     tagged: bool,
-    /// Inside of a mol block or reaction that is text.
+    /// Inside a mol block or reaction within a value.
     quoting: bool,
     lines: u64,
-    /// Number of the blank line that ends the value, if it is that.
+    /// Number of the blank line that may end the value.
     blank_line: Option<u64>,
 }
 
-/// Lines of a mol block before the one with its counts.
+/// Lines of a mol block before the counts line.
 const BLOCK_HEAD_LINES: u64 = 3;
 
 impl Value {
@@ -96,7 +96,7 @@ enum Tag {
 }
 
 impl Sdf {
-    /// `from_start`: whether the lines begin at a record's start.
+    /// `from_start`: whether the first line begins a record.
     pub fn new(layout: SdfLayout, from_start: bool) -> Sdf {
         Sdf {
             layout,
@@ -165,7 +165,7 @@ impl Sdf {
             progress.second_block = true;
         } else if let Some(name) = tag_name(line) {
             let is = |tag: &Option<String>| tag.as_ref().is_some_and(|tag| tag.as_bytes() == name);
-            // One tag may be both; the SMILES then is the id as well.
+            // The user may choose one tag for both; the SMILES is then also the id.
             progress.tag = if is(&self.layout.smiles_tag) {
                 Tag::Smiles
             } else if is(&self.layout.id_tag) {
@@ -174,7 +174,7 @@ impl Sdf {
                 Tag::Other
             };
         } else {
-            // Of a value of several lines the first counts.
+            // Only the first line of a value counts.
             let tag = std::mem::take(&mut progress.tag);
             if tag == Tag::Smiles {
                 set(&mut self.smiles, line, LINE_BYTES_MAX);
@@ -230,7 +230,7 @@ impl Sdf {
     }
 }
 
-/// The names of the tags in the start of an SD file, each once, in order.
+/// The distinct tag names at the beginning of an SD file, in order.
 pub(super) fn tag_names(head: &[u8]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for line in head.split(|&byte| byte == b'\n') {
@@ -244,7 +244,7 @@ pub(super) fn tag_names(head: &[u8]) -> Vec<String> {
     names
 }
 
-/// Whether `head` has a line that only mol blocks have.
+/// Whether `head` contains a line that occurs only in mol blocks.
 pub(super) fn looks_like_sdf(head: &[u8]) -> bool {
     head.split(|&byte| byte == b'\n').any(|line| {
         let line = line.trim_ascii_end();
@@ -252,7 +252,7 @@ pub(super) fn looks_like_sdf(head: &[u8]) -> bool {
     })
 }
 
-/// Whether a line is that of a mol block's counts.
+/// Whether a line is the counts line of a mol block.
 fn is_counts(line: &[u8]) -> bool {
     let line = line.trim_ascii_end();
     line.len() >= 39 && (line.ends_with(b"V2000") || line.ends_with(b"V3000"))
@@ -274,8 +274,8 @@ fn tag_name(line: &[u8]) -> Option<&[u8]> {
     Some(&rest[start..start + length])
 }
 
-/// Replaces `kept` by at most one byte more than `bytes_max` of `line`, so that a reader can
-/// tell that it was longer.
+/// Sets `kept` to the beginning of `line`: at most `bytes_max` bytes and one more, which shows that the line was
+/// longer.
 fn set(kept: &mut Vec<u8>, line: &[u8], bytes_max: usize) {
     let line = line.trim_ascii();
     kept.clear();

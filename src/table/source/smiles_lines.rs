@@ -2,12 +2,11 @@
 //!
 //! The id is the rest of the line after the first run of blanks. An extension is one of CXSMILES:
 //! it begins with a bar after the first run of blanks, ends with the next bar, and belongs to the
-//! SMILES. Blank lines and lines that start with `#` are no rows; nor is a header, a first line
-//! whose first word is a usual name of a SMILES column.
+//! SMILES. Blank lines, lines that start with `#` and a header are not rows. A header is a first line whose
+//! first word is a usual name of a SMILES column.
 //!
-//! A line whose first field is empty has an empty SMILES: one that begins with a tab, perhaps after
-//! spaces, and one with a single word after spaces. Of any other line spaces at the start say
-//! nothing.
+//! A line has an empty SMILES if it begins with a tab, perhaps after spaces, or if it has a single word after
+//! spaces. Leading spaces of any other line are ignored.
 
 use std::borrow::Cow;
 
@@ -25,7 +24,7 @@ pub(super) struct SmilesLines {
 }
 
 impl SmilesLines {
-    /// `header_possible`: whether the lines begin where a header may be.
+    /// `header_possible`: whether the first line may be a header.
     pub fn new(header_possible: bool) -> SmilesLines {
         SmilesLines {
             header_possible,
@@ -73,7 +72,7 @@ impl SmilesLines {
     }
 }
 
-/// Appends the fault of a line that is longer than a line may be.
+/// Appends the fault of a line over the length limit.
 pub(super) fn push_long_line(lines: &Lines, row: u64, batch: &mut ParentBatch) {
     let (number, bytes) = (lines.number(), lines.line_bytes());
     batch.push_fault(
@@ -86,7 +85,7 @@ pub(super) fn push_long_line(lines: &Lines, row: u64, batch: &mut ParentBatch) {
     );
 }
 
-/// The SMILES on a line, with a space and the extension of CXSMILES behind it if there is one.
+/// The SMILES on a line, followed by a space and the CXSMILES extension if there is one.
 pub fn smiles_of_line(line: &[u8]) -> Cow<'_, [u8]> {
     let parts = parts(line.trim_ascii_end());
     if parts.extension.is_empty() {
@@ -95,7 +94,7 @@ pub fn smiles_of_line(line: &[u8]) -> Cow<'_, [u8]> {
     [parts.smiles, b" ", parts.extension].concat().into()
 }
 
-/// A line taken apart.
+/// The parts of a line.
 #[derive(Debug, PartialEq, Eq)]
 struct Parts<'a> {
     smiles: &'a [u8],
@@ -105,7 +104,7 @@ struct Parts<'a> {
     id: &'a [u8],
 }
 
-/// Takes a line without blanks at its end apart.
+/// Splits a line that has no trailing blanks.
 fn parts(line: &[u8]) -> Parts<'_> {
     if first_field_is_empty(line) {
         return Parts {
@@ -130,8 +129,8 @@ fn first_field_is_empty(line: &[u8]) -> bool {
     !blanks.is_empty() && (blanks.contains(&b'\t') || split(words).1.is_empty())
 }
 
-/// Bytes of the extension of CXSMILES at the start of `text`; all of it where the extension does not
-/// end, so that RDKit says so. Bars inside `$…$`, which are labels of atoms, end none.
+/// Length in bytes of the CXSMILES extension at the start of `text`; all of `text` if the extension does not end, so
+/// that RDKit reports it. A bar inside `$…$` (atom labels) does not end an extension.
 fn extension_bytes(text: &[u8]) -> usize {
     if text.first() != Some(&b'|') {
         return 0;

@@ -1,9 +1,9 @@
-//! Packed text: gzip, bzip2, xz and zstd, unpacked as it is read.
+//! Compressed text (gzip, bzip2, xz, zstd), decompressed while it is read.
 //!
-//! What a stream needs is a window of the text before, which it states at its start: zstd up to
-//! 128 MiB (`--long=27`), xz its dictionary (8 MiB by default, 64 MiB with `-9`), bzip2 4 MiB, gzip
-//! next to nothing. The plan counts what the first frame states. A later frame that needs more, and
-//! more than `UNPACK_WINDOW_BYTES_DEFAULT`, is refused.
+//! A decoder keeps a window of the preceding text, whose size the stream states at its start: zstd up to 128 MiB
+//! (`--long=27`), xz its dictionary (8 MiB by default, 64 MiB with `-9`), bzip2 4 MiB, gzip 32 KiB. The plan
+//! counts the window of the first frame. A later frame with a larger window, over
+//! `UNPACK_WINDOW_BYTES_DEFAULT`, is refused.
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader};
@@ -12,10 +12,10 @@ use flate2::bufread::MultiGzDecoder;
 
 use crate::limits::{READ_BUFFER_BYTES, UNPACK_WINDOW_BYTES_DEFAULT, UNPACK_WINDOW_BYTES_MAX};
 
-/// How a text file is packed.
+/// The compression of a text file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Packing {
-    /// Not at all.
+    /// None.
     None,
     /// By its magic 1f 8b.
     Gzip,
@@ -23,12 +23,12 @@ pub enum Packing {
     Bzip2,
     /// By its magic fd `7zXZ`. Blocks may need this window.
     Xz {
-        /// Of the first block, at least the default.
+        /// The window of the first block, at least the default, in bytes.
         window_bytes: u64,
     },
     /// By its magic 28 b5 2f fd. Frames may need this window.
     Zstd {
-        /// Of the first frame, at least the default.
+        /// The window of the first frame, at least the default, in bytes.
         window_bytes: u64,
     },
 }
@@ -45,18 +45,18 @@ impl fmt::Display for Packing {
     }
 }
 
-/// First bytes that are looked at: an xz block header is at most 1 KiB behind 12 bytes.
+/// Bytes read to detect the compression: an xz block header of at most 1 KiB follows 12 bytes.
 pub(super) const START_BYTES: u64 = 12 + 1024;
 
 impl Packing {
-    /// What the first `START_BYTES` of a file say.
+    /// Detects the compression from the first `START_BYTES` of a file.
     pub(super) fn of(start: &[u8]) -> Packing {
         let at_least_default =
             |bytes: Option<u64>| bytes.unwrap_or(0).max(UNPACK_WINDOW_BYTES_DEFAULT);
         if start.starts_with(b"\x1F\x8B") {
             return Packing::Gzip;
         }
-        // `BZh` alone could start a name; the first block's magic follows one digit.
+        // `BZh` alone could begin a name, so check the magic of the first block, which follows one digit.
         if start.starts_with(b"BZh") && start.get(4..10) == Some(b"1AY&SY") {
             return Packing::Bzip2;
         }
@@ -71,12 +71,12 @@ impl Packing {
         Packing::None
     }
 
-    /// Whether the text has to be unpacked, and can't be read from the middle.
+    /// Whether the text is compressed and can't be read from the middle.
     pub fn is_packed(self) -> bool {
         self != Packing::None
     }
 
-    /// Memory that unpacking takes beside the read buffers.
+    /// Memory for decompression, besides the read buffers, in bytes.
     pub(super) fn memory_bytes(self) -> u64 {
         match self {
             Packing::None | Packing::Gzip => 0,
@@ -110,7 +110,7 @@ impl Packing {
             Packing::Gzip => buffered(MultiGzDecoder::new(packed)),
             Packing::Bzip2 => buffered(bzip2::bufread::MultiBzDecoder::new(packed)),
             Packing::Xz { window_bytes } => {
-                // Beside the dictionary the reader counts a chunk of 64 KiB and 40 KiB.
+                // The limit covers the dictionary, a chunk of 64 KiB and 40 KiB more.
                 let kibibytes = window_bytes.div_ceil(1024) + 128;
                 let limit = u32::try_from(kibibytes).unwrap_or(u32::MAX);
                 buffered(lzma_rust2::XzReader::new_mem_limit(packed, true, limit))
@@ -124,9 +124,9 @@ impl Packing {
     }
 }
 
-/// Whether an error says that a stream needs a larger window than it may have.
+/// Whether an error says that a stream needs a window over the limit.
 pub(super) fn needs_more(error: &io::Error) -> bool {
-    // zstd has words only.
+    // zstd reports this in its message only.
     error.kind() == io::ErrorKind::OutOfMemory || error.to_string().contains("too much memory")
 }
 
@@ -139,7 +139,7 @@ fn zstd_window(start: &[u8]) -> Option<u64> {
         let base = 1u64 << (10 + (window >> 3));
         return Some(base + base / 8 * u64::from(window & 7));
     }
-    // The content's size stands for the window.
+    // In a single segment the window is the content size.
     let at = 5 + [0, 1, 2, 4][usize::from(descriptor & 3)];
     let bytes = [1, 2, 4, 8][usize::from(descriptor >> 6)];
     let size = start.get(at..at + bytes)?;

@@ -1,18 +1,18 @@
-//! A device that is lost at a call of one's choice.
+//! A device that is lost at a chosen call.
 
 use molsieve::sieve::{
     EngineError,
     gpu::{Device, Kernel},
 };
 
-/// Passes calls on until none are left.
+/// Forwards calls until none are left, then fails.
 pub struct FailingDevice<D> {
     pub device: D,
     /// Calls that still succeed.
     pub calls_left: usize,
 }
 
-/// What the device says from then on.
+/// The error of all later calls.
 pub fn lost() -> EngineError {
     EngineError::Lost {
         engine: "failing",

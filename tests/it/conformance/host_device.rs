@@ -18,7 +18,7 @@ pub struct Kernels {
     _folder: TempDir,
 }
 
-/// Compiles a source; it may have a fault in it, but it must compile.
+/// Compiles a source; panics if it does not compile.
 pub fn kernels_of(source: &str) -> Kernels {
     let folder = shim::compile(source, "sieve_host.cc", "libsieve.so");
     // SAFETY: the library has no initialisers but those of its own empty vectors.
@@ -30,14 +30,14 @@ pub fn kernels_of(source: &str) -> Kernels {
 }
 
 impl Kernels {
-    /// Reads of the filter that look-ups have made, where the source has `COUNTED` before them.
+    /// Number of reads that the source marks with `COUNTED`.
     pub fn look_up_reads(&self) -> u64 {
         // SAFETY: the function of that type in `sieve_host.cc`.
         let reads = unsafe {
             self.library
                 .get::<unsafe extern "C" fn() -> u64>(b"host_look_up_reads")
         };
-        // SAFETY: it reads a number that nobody writes meanwhile.
+        // SAFETY: it reads a number that no thread writes meanwhile.
         unsafe { reads.unwrap()() }
     }
 
@@ -52,7 +52,7 @@ impl Kernels {
     }
 }
 
-/// As many as on a GPU; what each is told is done at once.
+/// As many as on a GPU; each executes its work immediately.
 const LANES: usize = 3;
 
 /// Buffers as on a GPU.
@@ -134,7 +134,7 @@ impl Device for HostDevice {
         let lane = &mut self.lanes[lane];
         let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut lane.text);
         bytes[..text.len()].copy_from_slice(text);
-        // What lies behind the text must not matter.
+        // Bytes after the text must not matter.
         bytes[text.len()..].fill(0xa5);
         lane.text_end[..text_end.len()].copy_from_slice(text_end);
         lane.table.fill(0);

@@ -78,7 +78,7 @@ fn an_absent_key_takes_few_loads_of_a_half_full_filter() {
     let (absent, present) = loads(30);
     println!("loads of a look-up in a half-full filter: {absent:.3} absent, {present:.3} present");
     assert!(absent <= 2.7, "{absent}");
-    // Nothing is read behind the last bit.
+    // Nothing is read after the last bit.
     assert_eq!(present, 30.0);
     // What bench takes for the number of accesses is what the kernel makes.
     let expected = accesses_of_absent(SHAPE, 0.5, &PROBE_BATCHES);
@@ -182,7 +182,7 @@ fn next_of_32_bits(key: &mut [u64; 2]) -> (usize, u32) {
     )
 }
 
-/// A GPU, or what stands in for one.
+/// Runs on a GPU or under the fake driver.
 pub fn assert_on_cuda(index: usize) {
     let device = CudaDevice::open(index, room(SHAPE)).unwrap();
     assert_accesses_at_random(device, next_of_64_bits, 64);

@@ -1,5 +1,5 @@
-//! A daemon of a test: the real binary with a socket and a state directory of its own. Requests are bytes on
-//! the socket, as `curl --unix-socket` writes them.
+//! A daemon for a test: the real binary with its own socket and state directory. Requests are bytes on the socket, as
+//! `curl --unix-socket` writes them.
 
 use std::{
     fs::{self, File},
@@ -13,29 +13,24 @@ use std::{
 
 use serde_json::{Value, json};
 
-use super::{Folder, Molsieve, Run, high_water_mark};
+use super::process::{Folder, Molsieve, Run, high_water_mark, run_command};
+use super::skip::skipped;
 
-/// Longest a test waits for something that must happen.
+/// Maximum time that a test waits for an event.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A daemon at work.
+/// A running daemon.
 pub struct Daemon {
     child: Child,
     pub socket: PathBuf,
     log: PathBuf,
 }
 
-/// How a daemon is started.
-pub struct Start {
-    command: Command,
-    socket: PathBuf,
-    log: PathBuf,
-}
-
-/// An answer.
+/// A response.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
+    #[allow(dead_code, reason = "failed assertions show it")]
     pub head: String,
     pub body: String,
 }
@@ -46,12 +41,16 @@ impl Answer {
     }
 }
 
-impl Start {
-    /// A daemon in this folder; `flags` are separated by blanks.
-    pub fn new(folder: &Folder, flags: &str) -> Self {
+impl Daemon {
+    /// Starts a daemon in this folder; `flags` are separated by blanks.
+    pub fn start(folder: &Folder, flags: &str) -> Self {
         let (socket, log) = (folder.path("d.sock"), folder.path("daemon.log"));
-        let mut command = Command::new(env!("CARGO_BIN_EXE_molsieve"));
-        command
+        let stderr = File::options()
+            .create(true)
+            .append(true)
+            .open(&log)
+            .unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_molsieve"))
             .arg("serve")
             .arg("--socket")
             .arg(&socket)
@@ -60,40 +59,13 @@ impl Start {
             .args(flags.split_whitespace())
             .env_remove("MOLSIEVE_LOG")
             .stdin(Stdio::null())
-            .stdout(Stdio::null());
-        Self {
-            command,
-            socket,
-            log,
-        }
-    }
-
-    pub fn env(mut self, name: &str, value: &str) -> Self {
-        self.command.env(name, value);
-        self
-    }
-
-    pub fn start(mut self) -> Daemon {
-        let log = File::options()
-            .create(true)
-            .append(true)
-            .open(&self.log)
+            .stdout(Stdio::null())
+            .stderr(stderr)
+            .spawn()
             .unwrap();
-        self.command.stderr(log);
-        let daemon = Daemon {
-            child: self.command.spawn().unwrap(),
-            socket: self.socket,
-            log: self.log,
-        };
+        let daemon = Self { child, socket, log };
         daemon.wait_until_ready();
         daemon
-    }
-}
-
-impl Daemon {
-    /// One with a budget that three small jobs fill.
-    pub fn start(folder: &Folder, flags: &str) -> Self {
-        Start::new(folder, flags).start()
     }
 
     fn wait_until_ready(&self) {
@@ -121,7 +93,7 @@ impl Daemon {
         self.child.wait().unwrap();
     }
 
-    /// Asks it to end, and gives its exit code.
+    /// Sends SIGTERM and returns the exit code.
     pub fn stop(mut self) -> Option<i32> {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
@@ -144,7 +116,7 @@ impl Daemon {
         self.try_request_with(method, path, "", body)
     }
 
-    /// With more header lines, each with its line end.
+    /// Like `try_request`, with more header lines, each with its line end.
     pub fn try_request_with(
         &self,
         method: &str,
@@ -182,7 +154,7 @@ impl Daemon {
         })
     }
 
-    /// Submits a job of these settings, and gives its number.
+    /// Submits a job with these settings and returns its id.
     pub fn submit(&self, settings: &Value) -> u64 {
         let answer = self.request(
             "POST",
@@ -199,7 +171,7 @@ impl Daemon {
         answer.json()
     }
 
-    /// Waits until the job is in a state.
+    /// Waits until the job is in this state.
     pub fn wait_for(&self, id: u64, state: &str) -> Value {
         let started = Instant::now();
         loop {
@@ -216,7 +188,7 @@ impl Daemon {
         }
     }
 
-    /// A stream of events, line by line.
+    /// The event stream of a job, line by line.
     pub fn events(&self, id: u64, after: u64) -> impl Iterator<Item = String> + use<> {
         let mut stream = UnixStream::connect(&self.socket).unwrap();
         stream.set_read_timeout(Some(PATIENCE)).unwrap();
@@ -234,7 +206,7 @@ impl Daemon {
         Molsieve::new(flags).env("MOLSIEVE_SOCKET", &self.socket)
     }
 
-    /// The same as another user. The tests must run as root.
+    /// Runs `molsieve` as another user. The tests must run as root.
     pub fn molsieve_as(&self, uid: u32, args: &[&str]) -> Run {
         let mut command = Command::new(env!("CARGO_BIN_EXE_molsieve"));
         command
@@ -242,10 +214,10 @@ impl Daemon {
             .env("MOLSIEVE_SOCKET", &self.socket)
             .current_dir("/");
         command.uid(uid).gid(uid);
-        super::run_command(command)
+        run_command(command)
     }
 
-    /// Process id of a job's worker.
+    /// Process id of the job process.
     pub fn worker_of(&self, id: u64) -> Option<u32> {
         self.job(id)["worker_pid"].as_u64().map(|pid| pid as u32)
     }
@@ -253,17 +225,17 @@ impl Daemon {
 
 impl Drop for Daemon {
     fn drop(&mut self) {
-        // Its workers end with it.
+        // Its job processes end with it.
         self.child.kill().ok();
         self.child.wait().ok();
     }
 }
 
-/// Whether something comes about in time.
-pub fn within(time: Duration, mut comes: impl FnMut() -> bool) -> bool {
+/// Whether a condition becomes true in time.
+pub fn within(time: Duration, mut reached: impl FnMut() -> bool) -> bool {
     let started = Instant::now();
     loop {
-        if comes() {
+        if reached() {
             return true;
         }
         if started.elapsed() > time {
@@ -286,16 +258,16 @@ fn dechunked(mut body: &str) -> Option<String> {
     }
 }
 
-/// Whether the tests may become other users; says so if they may not.
+/// Whether the tests run as root and can become other users; reports a skip otherwise.
 pub fn is_root() -> bool {
     let root = rustix::process::geteuid().is_root();
     if !root {
-        eprintln!("SKIPPED: only root can be two users");
+        skipped("only root can become another user");
     }
     root
 }
 
-/// A job's settings as JSON.
+/// The settings of a job as JSON.
 pub fn settings(input: &Path, rules: &Path, output: &Path) -> Value {
     json!({
         "input": [input], "rules": [rules], "output": output,

@@ -1,6 +1,6 @@
-//! Chance that is the same in every run.
+//! A seeded random number generator.
 
-/// Numbers that look random, the same ones in every run (SplitMix64; Steele, Lea and Flood 2014).
+/// Pseudo-random numbers, the same in every run (SplitMix64; Steele, Lea and Flood 2014).
 pub struct Draw(pub u64);
 
 impl Draw {

@@ -1,4 +1,4 @@
-//! Inputs of the tests: libraries, rules, and files that write them in other formats.
+//! Inputs of the tests: libraries and rules, and writers of other formats.
 
 use std::{
     fs::File,
@@ -13,7 +13,7 @@ use arrow::{
 };
 use parquet::arrow::ArrowWriter;
 
-use super::{Folder, Molsieve};
+use super::process::{Folder, Molsieve};
 
 /// The library that ships with molsieve: 621 natural products.
 pub fn shipped_library() -> PathBuf {
@@ -59,15 +59,15 @@ pub fn rule_file(folder: &Folder, rules: &[(&str, &str)]) -> PathBuf {
     folder.write("rules.toml", text)
 }
 
-/// Three rules that suit most natural products and give a few products of each.
+/// Three rules that apply to most natural products and give a few products of each.
 pub const THREE_RULES: [(&str, &str); 3] = [
     ("methylation", "[c:1][OX2H:2]>>[c:1][O:2]C"),
     ("fluorination", "[cH:1]>>[c:1]F"),
     ("acetylation", "[CX4:1][OX2H:2]>>[C:1][O:2]C(C)=O"),
 ];
 
-/// A molecule whose aromatic CH, four a ring, are all different: meta-linked rings with an OH on one
-/// end and a nitrile on the other. `tail` is written between the OH and the first ring.
+/// A molecule whose aromatic CH (four per ring) are all inequivalent: meta-linked rings with an OH at one end and a
+/// nitrile at the other. `tail` stands between the OH and the first ring.
 pub fn chain_of_rings(rings: usize, tail: &str) -> String {
     let links = "-c1cccc(c1)".repeat(rings - 1);
     format!("O{tail}c1cccc(c1){links}C#N")
@@ -79,7 +79,7 @@ pub fn gzip(text: &[u8]) -> Vec<u8> {
     packed.finish().unwrap()
 }
 
-/// A Parquet file of (id, SMILES) with the given names of columns, in row groups of `group_rows`.
+/// Writes a Parquet file of (id, SMILES) with the given column names, in row groups of `group_rows` rows.
 pub fn parquet_file(
     path: &Path,
     [id_name, smiles_name]: [&str; 2],
@@ -159,8 +159,8 @@ M  END
 $$$$
 ";
 
-/// A job of a third of a second, small enough to be run some hundred times, with every kind of file:
-/// several parts, rejects, rows to settle.
+/// A job of a third of a second, small enough to run some hundred times, with every kind of file: several parts,
+/// rejects, rows to settle.
 pub struct SmallJob {
     pub folder: Folder,
     pub input: PathBuf,
@@ -180,7 +180,7 @@ impl SmallJob {
         }
     }
 
-    /// Begins the job, or goes on with it.
+    /// Starts or resumes the job.
     pub fn run(&self, output: &Path) -> Molsieve {
         self.run_within("256MiB", output)
     }

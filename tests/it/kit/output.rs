@@ -1,4 +1,4 @@
-//! What a job left: rows, rejects, manifest, checksums.
+//! Reads the output of a job: rows, rejects, manifest, checksums.
 
 use std::{
     fs::{self, File},
@@ -43,17 +43,17 @@ pub fn parts(output: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The folder of the parts, in which there is nothing else.
+/// The folder of the parts.
 pub fn products(output: &Path) -> PathBuf {
     output.join("products")
 }
 
-/// The part of this number, whether or not it is there.
+/// The path of the part with this number, which need not exist.
 pub fn part(output: &Path, number: usize) -> PathBuf {
     products(output).join(format!("part-{number:05}.parquet"))
 }
 
-/// Every name in a directory, sorted; none if there is no such directory.
+/// The sorted names in a directory; empty if the directory does not exist.
 pub fn names(directory: &Path) -> Vec<String> {
     let Ok(listing) = fs::read_dir(directory) else {
         return Vec::new();
@@ -65,7 +65,7 @@ pub fn names(directory: &Path) -> Vec<String> {
     names
 }
 
-/// Names and bytes of the parts.
+/// Names and content of the parts.
 pub fn part_bytes(output: &Path) -> Vec<(String, Vec<u8>)> {
     parts(output)
         .iter()
@@ -124,7 +124,7 @@ pub fn smiles_sorted(output: &Path) -> Vec<String> {
     all
 }
 
-/// The rejected rows, in order; none if there is no such file.
+/// The rejected rows, in order; empty if there is no such file.
 pub fn rejects(output: &Path) -> Vec<Reject> {
     let path = output.join("rejects.parquet");
     if !path.exists() {
@@ -167,8 +167,45 @@ pub fn sha256(path: &Path) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Fails unless the manifest tells the truth about the files, its counts balance, and there is no
-/// file it does not speak of.
+/// What must not depend on interruptions, threads or engines: the files, and the counts and list of files in the
+/// manifest.
+#[derive(PartialEq)]
+pub struct Made {
+    files: Vec<(String, Vec<u8>)>,
+    pub counts: serde_json::Value,
+    listed: serde_json::Value,
+}
+
+impl Made {
+    /// Reads a complete output directory.
+    #[track_caller]
+    pub fn at(output: &Path) -> Self {
+        assert_complete(output);
+        let mut files = part_bytes(output);
+        let rejects = fs::read(output.join("rejects.parquet")).unwrap_or_default();
+        files.push(("rejects.parquet".into(), rejects));
+        let manifest = manifest(output);
+        Self {
+            files,
+            counts: manifest["counts"].clone(),
+            listed: manifest["files"].clone(),
+        }
+    }
+
+    /// Number of parts.
+    pub fn parts(&self) -> usize {
+        self.files.len() - 1
+    }
+
+    #[track_caller]
+    pub fn assert_is(&self, expected: &Self) {
+        assert_eq!(self.counts, expected.counts);
+        assert_eq!(self.listed, expected.listed);
+        assert!(*self == *expected, "the bytes differ");
+    }
+}
+
+/// Fails unless the manifest matches the files, its counts balance, and it lists every file.
 #[track_caller]
 pub fn assert_complete(output: &Path) {
     let manifest = manifest(output);
@@ -197,7 +234,7 @@ pub fn assert_complete(output: &Path) {
     assert_eq!(
         parts(output).len(),
         files.len(),
-        "no part that is not there"
+        "the manifest lists every part"
     );
     assert_counts_balance(&manifest["counts"], rows_listed);
 }

@@ -1,12 +1,12 @@
-//! The CUDA source, compiled as C++ for the host with the words of `tests/shim/`.
+//! Compiles the CUDA source as C++ for the host, with the CUDA keywords that `tests/shim/` defines.
 
 use std::{fs, path::Path, process::Command};
 
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
-/// Compiles `tests/shim/<entry>` around the kernels of `source`, and gives the folder with the library
-/// of the name `library` in it. The source may have a fault, but it must compile.
+/// Compiles `tests/shim/<entry>` with the kernels of `source` and returns the folder that contains the file
+/// `library`. Panics if the source does not compile.
 pub fn compile(source: &str, entry: &str, library: &str) -> TempDir {
     let build = Build {
         kernels: "sieve.cu",
@@ -18,9 +18,9 @@ pub fn compile(source: &str, entry: &str, library: &str) -> TempDir {
     build.run().unwrap_or_else(|message| panic!("{message}"))
 }
 
-/// What is compiled.
+/// A compilation.
 pub struct Build<'a> {
-    /// Under which name in `kernels/` the entry finds the source; the others are as they are.
+    /// The file in `kernels/` that `source` replaces; the others are unchanged.
     pub kernels: &'a str,
     pub source: &'a str,
     /// In `tests/shim/`.
@@ -30,7 +30,7 @@ pub struct Build<'a> {
 }
 
 impl Build<'_> {
-    /// The folder with the output in it; or what the compiler says against it.
+    /// Returns the folder that contains the output, or the compiler's message.
     pub fn run(&self) -> Result<TempDir, String> {
         let here = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/shim");
         let folder = tempfile::tempdir().unwrap();
@@ -49,7 +49,7 @@ impl Build<'_> {
         let compiler = std::env::var("CXX").unwrap_or_else(|_| "c++".into());
         let output = Command::new(compiler)
             .arg("-std=c++20")
-            // The kernels read the same memory as words of several widths, as CUDA lets them.
+            // The kernels access the same memory as words of several widths, which CUDA allows.
             .arg("-fno-strict-aliasing")
             .args(self.flags)
             .arg(shim.join(self.entry))
@@ -65,23 +65,23 @@ impl Build<'_> {
     }
 }
 
-/// The kernels of the sieve as they are.
+/// The unchanged source of the sieve kernels.
 pub fn kernels() -> String {
     source_of("sieve.cu")
 }
 
-/// A source as it is.
+/// An unchanged source.
 pub fn source_of(name: &str) -> String {
     let kernels = Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels");
     fs::read_to_string(kernels.join(name)).unwrap()
 }
 
-/// A folder with a library that stands in for NVIDIA's driver; for `LD_LIBRARY_PATH`.
+/// A folder with a library that replaces NVIDIA's driver; for `LD_LIBRARY_PATH`.
 pub fn fake_driver() -> TempDir {
     fake_driver_with("sieve.cu", &kernels())
 }
 
-/// The same with another source in the place of one in `kernels/`.
+/// Like [`fake_driver`], with another source in place of one in `kernels/`.
 pub fn fake_driver_with(kernels: &str, source: &str) -> TempDir {
     let build = Build {
         kernels,
@@ -93,7 +93,7 @@ pub fn fake_driver_with(kernels: &str, source: &str) -> TempDir {
     build.run().unwrap_or_else(|message| panic!("{message}"))
 }
 
-/// Fails unless `kernels/<name>.ptx` says that it was made from the source as it is.
+/// Fails unless `kernels/<name>.ptx` states the hash of its current source.
 #[track_caller]
 pub fn assert_ptx_is_of_its_source(name: &str) {
     let kernels = Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels");

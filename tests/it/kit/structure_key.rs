@@ -1,5 +1,4 @@
-//! What structure keys on devices are put to: texts, what the CPU says of them, and the CUDA source compiled for
-//! the host.
+//! Test texts for structure keys on devices, the results of the CPU, and the CUDA source compiled for the host.
 
 use std::{fs, path::Path};
 
@@ -20,9 +19,9 @@ pub const TOO_LARGE: u8 = 255;
 /// Texts made from each of the samples by changing bytes; together more than 200,000.
 pub const FUZZ_PER_SAMPLE: usize = 100;
 
-/// Molecules whose colours do not tell them: cages, and several of the same, of which the last two have too many
-/// ways. Then an atom with more neighbours than there is room for, numbers that are out of range, and what else
-/// errors planted in the source need to be seen.
+/// Molecules whose atoms refinement does not distinguish: cages, and several copies of one molecule, the last two with
+/// too many branches. Then an atom with too many neighbours, numbers out of range, and texts that detect the
+/// errors planted in the source.
 const UNCOMMON: [&str; 18] = [
     "CC1C[C@H](C)C[C@@H](C)C1",
     "[1000CH4]",
@@ -48,7 +47,7 @@ pub fn read(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
 }
 
-/// The texts of a file at the beginnings of its lines.
+/// The first word of each line of a file.
 pub fn first_words(path: &str) -> Vec<Vec<u8>> {
     let text = read(path);
     let lines = text.lines().filter(|line| !line.starts_with("# "));
@@ -78,7 +77,7 @@ pub fn samples() -> Vec<Vec<u8>> {
 
 const ALPHABET: &[u8] = b"CNOFPSIBcnopsb[]()=#-+:/\\@.%0123456789HlrieaKZ* \xff\0";
 
-/// Changes a text in a few places.
+/// Changes a text at random in a few places.
 fn edit(text: &mut Vec<u8>, draw: &mut Draw) {
     for _ in 0..[1, 1, 1, 2, 3, 5][draw.below(6)] {
         if text.is_empty() {
@@ -103,7 +102,7 @@ fn edit(text: &mut Vec<u8>, draw: &mut Draw) {
     }
 }
 
-/// Each sample many times, changed.
+/// `per_sample` changed copies of each sample.
 pub fn fuzz(samples: &[Vec<u8>], per_sample: usize) -> Vec<Vec<u8>> {
     let mut draw = Draw(1);
     let all = samples
@@ -118,19 +117,19 @@ pub fn fuzz(samples: &[Vec<u8>], per_sample: usize) -> Vec<Vec<u8>> {
 }
 
 /// A row's status and key.
-pub type Told = (u8, [u64; 2]);
+pub type KeyOutcome = (u8, [u64; 2]);
 
-/// What the CPU says.
-pub fn told_by_cpu(texts: &[Vec<u8>]) -> Vec<Told> {
+/// The status and key of each text on the CPU.
+pub fn outcomes_on_cpu(texts: &[Vec<u8>]) -> Vec<KeyOutcome> {
     let mut keys = StructureKeys::new();
-    let tell = |text: &Vec<u8>| match keys.key(text) {
+    let outcome = |text: &Vec<u8>| match keys.key(text) {
         Ok(key) => (0, key.words()),
         Err(reason) => (1 + reason as u8, [0; 2]),
     };
-    texts.iter().map(tell).collect()
+    texts.iter().map(outcome).collect()
 }
 
-/// A library made from a source, in a folder that lasts as long.
+/// A library compiled from a source, and its folder.
 pub struct Kernel {
     library: Library,
     _folder: TempDir,
@@ -161,15 +160,15 @@ pub fn kernel_of(source: &str, flags: &[&str]) -> Kernel {
 type StructureKey = unsafe extern "C" fn(*const u8, *const u32, u32, *mut u128, *mut u8);
 
 impl Kernel {
-    /// What the kernel writes for rows that lie one behind the other, as in a slot.
-    pub fn tell(&self, texts: &[Vec<u8>]) -> Vec<Told> {
+    /// The results of the kernel for rows stored contiguously, as in a slot.
+    pub fn outcomes(&self, texts: &[Vec<u8>]) -> Vec<KeyOutcome> {
         let text = texts.concat();
         let ends = texts.iter().scan(0, |end, text| {
             *end += text.len() as u32;
             Some(*end)
         });
         let ends: Vec<u32> = ends.collect();
-        // What stands there before must not matter.
+        // The kernel must overwrite these values.
         let mut keys = vec![[u64::MAX; 2]; texts.len()];
         let mut statuses = vec![0xa5; texts.len()];
         self.run(&text, &ends, &mut keys, &mut statuses);
@@ -177,7 +176,7 @@ impl Kernel {
     }
 
     fn run(&self, text: &[u8], ends: &[u32], keys: &mut [[u64; 2]], statuses: &mut [u8]) {
-        // The kernel's keys are words of 128 bits, and lie so.
+        // The kernel writes keys as aligned 128-bit words.
         let mut written = vec![u128::MAX; ends.len()];
         // SAFETY: only the address is taken here.
         let symbol = unsafe { self.library.get::<StructureKey>(b"host_structure_key") }.unwrap();
@@ -215,11 +214,11 @@ impl KeyDevice for Kernel {
     }
 }
 
-/// Compares row by row. `may_be_too_large` is asked of rows that the device leaves to the CPU.
+/// Compares row by row. `may_be_too_large` says whether the device may leave a row to the CPU.
 pub fn differences(
     texts: &[Vec<u8>],
-    cpu: &[Told],
-    device: &[Told],
+    cpu: &[KeyOutcome],
+    device: &[KeyOutcome],
     may_be_too_large: impl Fn(&[u8], u8) -> bool,
 ) -> Vec<String> {
     assert_eq!(device.len(), texts.len());
@@ -245,7 +244,7 @@ pub fn assert_none(differences: &[String]) {
     );
 }
 
-/// Atoms of a text at most: each has a letter or a star.
+/// An upper bound of the atoms in a text: each has a letter or a star.
 pub fn letters(text: &[u8]) -> usize {
     let letters = text
         .iter()
@@ -253,5 +252,5 @@ pub fn letters(text: &[u8]) -> usize {
     letters.count()
 }
 
-/// What is left to the CPU by need.
+/// The device's limit: larger molecules are left to the CPU.
 pub const ATOMS_MAX: usize = 64;

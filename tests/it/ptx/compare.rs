@@ -1,8 +1,8 @@
-//! Each kernel beside the CPU.
+//! Compares each kernel with the CPU.
 //!
-//! A new kernel gets a line in [`COMPARISONS`], and a test fails until it has one. What compares it goes in a module of
-//! its own, as `probes`: allocate buffers with [`Kernels::memory`], launch with [`Kernels::machine`], work out on the host
-//! what must be in the buffers afterwards, and return what differs as an error.
+//! Add a line to [`COMPARISONS`] for a new kernel; a test fails until it is there. Write the comparison in a module of its
+//! own, such as `probes`: allocate buffers with [`Kernels::memory`], launch with [`Kernels::machine`], compute the
+//! expected buffers on the host, and return differences as an error.
 
 use super::{kernels::Kernels, probes, sieve, structure_key};
 
@@ -14,7 +14,7 @@ pub struct Comparison {
     pub compare: Compare,
 }
 
-/// Says what was compared, or what differs.
+/// Returns a summary, or the differences.
 pub type Compare = fn(&Kernels) -> Result<String, String>;
 
 pub const COMPARISONS: &[Comparison] = &[

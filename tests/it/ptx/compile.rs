@@ -1,4 +1,4 @@
-//! From a parsed module to a [`Program`]: gives registers, variables, parameters and labels their places.
+//! From a parsed module to a [`Program`]: assigns places to registers, variables, parameters and labels.
 
 use std::collections::{HashMap, HashSet};
 
@@ -12,7 +12,7 @@ use super::{
     types::{Space, Type},
 };
 
-/// What a name stands for.
+/// The meaning of a name.
 #[derive(Clone, Copy)]
 pub enum Meant {
     Register(u32, Type),
@@ -54,7 +54,7 @@ pub struct Compiler<'a> {
     scopes: Vec<HashMap<&'a str, Meant>>,
     constants: HashMap<u64, u32>,
     functions: HashMap<&'a str, Signature>,
-    /// Labels of the function at hand, and branches to them.
+    /// Labels of the current function, and branches to them.
     labels: HashMap<&'a str, u32>,
     branches: Vec<(usize, &'a str, u32)>,
     tables: HashMap<&'a str, usize>,
@@ -134,7 +134,7 @@ impl<'a> Compiler<'a> {
         Ok(())
     }
 
-    /// Gives a name its meaning in the innermost scope.
+    /// Declares a name in the innermost scope.
     fn name(&mut self, name: &'a str, meant: Meant) -> Result<(), String> {
         let scope = self.scopes.last_mut().expect("the module's scope stays");
         match scope.insert(name, meant) {
@@ -158,7 +158,7 @@ impl<'a> Compiler<'a> {
         }
     }
 
-    /// Room for a parameter.
+    /// Allocates a parameter.
     fn param(&mut self, variable: &Variable<'a>) -> Piece {
         let at = self
             .program
@@ -261,7 +261,7 @@ impl<'a> Compiler<'a> {
         self.name(name, meant)
     }
 
-    /// A new register. Until it is written it holds what nobody should rely on.
+    /// A new register with undefined content.
     pub fn scratch(&mut self, bits: u32) -> u32 {
         let place = self.program.registers.len() as u64;
         let noise = (place + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -278,7 +278,7 @@ impl<'a> Compiler<'a> {
         })
     }
 
-    /// A register that each thread finds filled.
+    /// A register with a value at thread start.
     pub fn special(&mut self, special: Special) -> u32 {
         let specials = &self.program.specials;
         if let Some(&(_, register)) = specials.iter().find(|known| known.0 == special) {
@@ -398,7 +398,7 @@ impl<'a> Compiler<'a> {
         Ok(self.program)
     }
 
-    /// Registers and local memory have fixed places, so no function may be running twice.
+    /// Registers and local memory have fixed places, so no function may be active twice.
     fn refuse_recursion<'b>(
         &'b self,
         function: &'b str,

@@ -1,7 +1,7 @@
 //! Single instructions: from names and modifiers to [`Instr`]s.
 //!
-//! An instruction, a modifier or an operand that is not known is an error. The size of a register must be that of
-//! the type, but for loads, stores and conversions, where PTX lets it be wider.
+//! An instruction, a modifier or an operand that is not known is an error. A register must have the size
+//! of the type, except in loads, stores and conversions, where PTX allows wider ones.
 
 use super::{
     compile::{Compiler, Meant},
@@ -33,7 +33,7 @@ pub const U64: Type = Type {
 
 pub type Decoded = Result<(), String>;
 
-/// An instruction at hand: what is left of its modifiers, and its operands.
+/// The instruction being decoded: its remaining modifiers and its operands.
 pub struct At<'c, 'a> {
     pub to: &'c mut Compiler<'a>,
     pub parts: Vec<&'a str>,
@@ -128,13 +128,13 @@ impl<'a> At<'_, 'a> {
         self.to.error(what)
     }
 
-    /// Takes a modifier off if it is there.
+    /// Removes a modifier if present.
     pub fn take(&mut self, part: &str) -> bool {
         let at = self.parts.iter().position(|&known| known == part);
         at.map(|at| self.parts.remove(at)).is_some()
     }
 
-    /// Takes the type off, the last modifier.
+    /// Removes the type, which is the last modifier.
     pub fn ty(&mut self) -> Result<Type, String> {
         match self.parts.pop().map(|part| (part, Type::named(part))) {
             Some((_, Some(ty))) => Ok(ty),

@@ -26,7 +26,7 @@ fn carry_bits(carry_in: bool, carry_out: bool, subtract: bool) -> u8 {
     bit(carry_in, CARRY_IN) | bit(carry_out, CARRY_OUT) | bit(subtract, SUBTRACT)
 }
 
-/// Has the instruction emitted last use the carry flag.
+/// Makes the last emitted instruction use the carry flag.
 fn set_carry_register(at: &mut At<'_, '_>) {
     let carry = at.to.carry;
     if let Some(last) = at.to.program.code.last_mut() {

@@ -75,7 +75,7 @@ pub fn barrier(at: &mut At<'_, '_>) -> Decoded {
     Ok(())
 }
 
-/// One thread runs at a time, so nothing has to be kept in order.
+/// One thread runs at a time, so memory fences have no effect.
 pub fn fence(at: &mut At<'_, '_>) -> Decoded {
     at.count(0)?;
     for part in ["sc", "acq_rel", "cta", "gl", "gpu", "sys"] {

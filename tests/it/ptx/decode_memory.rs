@@ -8,14 +8,13 @@ use super::{
     types::{Meaning, Space, Type},
 };
 
-/// Modifiers that say how an access is kept in order or in caches. One thread runs at a time and there are no
-/// caches, so they change nothing here.
+/// Modifiers for memory order and caches. One thread runs at a time and there are no caches, so they have no effect.
 const WITHOUT_EFFECT: [&str; 16] = [
     "weak", "relaxed", "acquire", "release", "acq_rel", "volatile", "cta", "gpu", "sys", "ca",
     "cg", "cs", "lu", "cv", "wb", "wt",
 ];
 
-/// What a load or a store says of itself.
+/// The modifiers of a load or store.
 struct Access {
     space: Space,
     ty: Type,
@@ -92,7 +91,7 @@ fn members<'o, 'a>(
     }
 }
 
-/// Checks the address of a vector as a whole and gives a register that stays while its parts are accessed.
+/// Checks the address of a vector as a whole and returns a register that stays unchanged while its parts are accessed.
 fn vector_address(at: &mut At<'_, '_>, access: &Access, (base, offset): (u32, u32)) -> u32 {
     let kept = at.to.scratch(64);
     at.emit(Op::Mov, 64, 0, [kept, base, 0, 0]);
@@ -162,7 +161,7 @@ pub fn store(at: &mut At<'_, '_>) -> Decoded {
     Ok(())
 }
 
-/// Emits `atom`, or `red`, whose old value nobody gets.
+/// Emits `atom`, or `red`, which discards the old value.
 pub fn atomic(at: &mut At<'_, '_>, gives_old: bool) -> Decoded {
     let ty = at.ty()?;
     let space = space(at)?;

@@ -1,4 +1,4 @@
-//! Comparisons, predicates and what chooses by them.
+//! Comparisons, predicates and selections.
 
 use super::{
     decode::{At, Decoded},
@@ -7,7 +7,7 @@ use super::{
     types::Type,
 };
 
-/// The operation, and whether its operands change places.
+/// The operation, and whether its operands are swapped.
 fn comparison(at: &mut At<'_, '_>) -> Result<(Op, bool), String> {
     let signed = at.parts.last().and_then(|part| Type::named(part));
     let signed = signed.is_some_and(Type::is_signed);
@@ -32,7 +32,7 @@ fn comparison(at: &mut At<'_, '_>) -> Result<(Op, bool), String> {
     Ok(found)
 }
 
-/// What joins a comparison with another predicate.
+/// The operation that combines a comparison with another predicate.
 fn joint(at: &mut At<'_, '_>) -> Option<Op> {
     let joints = [("and", Op::And), ("or", Op::Or), ("xor", Op::Xor)];
     let found = joints.into_iter().find(|(name, _)| at.take(name));

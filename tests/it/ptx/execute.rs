@@ -8,14 +8,14 @@ use super::{
     program::{AtomOp, CARRY_IN, CARRY_OUT, CONTINUED, Instr, NON_COHERENT, Op, Program, SUBTRACT},
 };
 
-/// Why a thread does not go on.
+/// Why a thread stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
     Barrier,
     End,
 }
 
-/// What a thread runs, and the memory that it shares with others.
+/// The program of a thread and the memory that it shares.
 pub struct Place<'a> {
     pub program: &'a Program,
     pub memory: &'a mut Memory,
@@ -26,11 +26,11 @@ pub struct Place<'a> {
 pub struct Thread {
     pub registers: Vec<u64>,
     pub pc: u32,
-    /// Instructions that it may still take.
+    /// Remaining instruction budget.
     pub left: u64,
     params: Vec<u8>,
     local: Local,
-    /// Where calls return to, and by which call.
+    /// Return addresses, each with its call.
     calls: Vec<(u32, u32)>,
 }
 
@@ -56,7 +56,7 @@ impl Thread {
         self.calls.clear();
     }
 
-    /// Until a barrier, the end or a fault; then `pc` is behind the last instruction. `note` is told of each.
+    /// Runs to a barrier, the end or a fault; `pc` is then after the last instruction. Calls `note` for each instruction.
     pub fn run(
         &mut self,
         at: &mut Place<'_>,
@@ -106,7 +106,7 @@ impl Thread {
         }
     }
 
-    /// What an instruction writes to its register.
+    /// The value that an instruction writes to its register.
     #[inline(always)]
     fn value(&mut self, at: &mut Place<'_>, instr: &Instr, a: u64, b: u64) -> Result<u64, Trouble> {
         Ok(match instr.op {
@@ -294,7 +294,7 @@ impl Thread {
         trim(whole as u64, s)
     }
 
-    /// Gives where it goes on.
+    /// Returns the next instruction.
     fn call(&mut self, program: &Program, number: u32) -> u32 {
         let call = &program.calls[number as usize];
         for &(from, to) in &call.arguments {
@@ -305,7 +305,7 @@ impl Thread {
         call.target
     }
 
-    /// Gives where it goes on.
+    /// Returns the next instruction.
     fn ret(&mut self, program: &Program) -> Result<u32, Trouble> {
         let (back, number) = self.calls.pop().ok_or(Trouble::Trap)?;
         for &(to, from) in &program.calls[number as usize].results {
@@ -348,7 +348,7 @@ impl Thread {
         }
     }
 
-    /// Gives what was there before.
+    /// Returns the old value.
     fn atomic(
         &self,
         at: &mut Place<'_>,

@@ -1,14 +1,14 @@
-//! Arithmetic on values that lie in the low bits of a word, zeroes above. `s` is 64 less the bits of the type.
+//! Arithmetic on values that lie in the low bits of a word, with zeroes above. `s` is 64 minus the bits of the type.
 
 use super::program::AtomOp;
 
-/// Cut to the type.
+/// Truncates to the type.
 #[inline(always)]
 pub fn trim(value: u64, s: u32) -> u64 {
     value << s >> s
 }
 
-/// As a number with a sign.
+/// As a signed number.
 #[inline(always)]
 pub fn signed(value: u64, s: u32) -> i64 {
     (value << s) as i64 >> s
@@ -88,7 +88,7 @@ pub fn permute(a: u64, b: u64, selector: u64, mode: u8) -> u64 {
     u64::from(u32::from_le_bytes(chosen))
 }
 
-/// What stands in memory after an atomic instruction.
+/// The value in memory after an atomic instruction.
 pub fn atomic(op: AtomOp, old: u64, b: u64, c: u64, s: u32) -> u64 {
     match op {
         AtomOp::Add => trim(old.wrapping_add(b), s),

@@ -1,4 +1,4 @@
-//! The committed kernels in the interpreter, in the place of a GPU: a device of the sieve and one of structure keys.
+//! The committed kernels in the interpreter, used like a GPU: a sieve device and a structure key device.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -19,7 +19,7 @@ use super::{
     program::Program,
     types::Space,
 };
-use crate::kit::structure_key::Told;
+use crate::kit::structure_key::KeyOutcome;
 
 /// Kernels, and the global variables of the file that they are from.
 #[derive(Clone, Default)]
@@ -35,7 +35,7 @@ impl Kernels {
         Self::default().replaced(ptx, |_| true)
     }
 
-    /// The same with one kernel from another text.
+    /// Replaces one kernel by that of another text.
     pub fn with(&self, ptx: &str, kernel: &str) -> Result<Self, String> {
         self.clone().replaced(ptx, |name| name == kernel)
     }
@@ -101,7 +101,7 @@ pub struct SieveDevice {
     notes: Notes,
 }
 
-/// What devices made of the same kernels have done, together; for who gave them to an engine.
+/// What all devices made from the same kernels have done; readable after an engine has taken the devices.
 #[derive(Clone, Default)]
 pub struct Notes(Arc<Mutex<Noted>>);
 
@@ -109,7 +109,7 @@ pub struct Notes(Arc<Mutex<Noted>>);
 pub struct Noted {
     /// Instructions run.
     pub executed: u64,
-    /// Lines of the file whose instructions have run, by kernel; empty unless that is wanted.
+    /// Lines of the file whose instructions have run, by kernel; empty unless requested.
     pub lines_reached: BTreeMap<&'static str, BTreeSet<u32>>,
 }
 
@@ -130,10 +130,10 @@ struct Lane {
     tally: Pointer,
 }
 
-/// As many as on a GPU; what each is told is done at once.
+/// As many as on a GPU; each executes its work immediately.
 const LANES: usize = 3;
 
-/// What a thread takes at most: enough for the longest row, and for a table whose places are nearly all taken.
+/// Instruction limit per thread: enough for the longest row, and for a nearly full table.
 const INSTRUCTIONS_MAX: u64 = 1_000_000;
 
 impl SieveDevice {
@@ -155,7 +155,7 @@ impl SieveDevice {
         }
     }
 
-    /// Has it take notes when it is dropped; also of lines, if that is wanted.
+    /// Records notes when the device is dropped; lines too if requested.
     pub fn with_notes(mut self, notes: &Notes, lines: bool) -> Self {
         self.notes = notes.clone();
         if lines {
@@ -174,7 +174,7 @@ impl SieveDevice {
         self.memory.buffer_mut(self.filter).bytes = bytes_of(words);
     }
 
-    /// Makes a buffer just as long as a slot needs, so that an access to more is seen.
+    /// Allocates a buffer of exactly the size that a slot needs, so that any access beyond is detected.
     fn fit(&mut self, buffer: Pointer, bytes: usize) {
         self.memory.buffer_mut(buffer).bytes.resize(bytes, 0xa5);
     }
@@ -264,7 +264,7 @@ impl Device for SieveDevice {
             tally,
             ..
         } = self.lanes[lane];
-        // What lies behind the text must not matter.
+        // Bytes after the text must not matter.
         let padded = (text.len() + TEXT_PAD_BYTES).next_multiple_of(16);
         self.fit(to, padded);
         self.memory.buffer_mut(to).bytes[text.len()..].fill(0xa5);
@@ -333,12 +333,12 @@ impl Device for SieveDevice {
 /// Threads of a block of `structure_key`; `BLOCK_ROWS` in its source.
 const KEY_BLOCK_ROWS: u32 = 128;
 
-/// What `structure_key` writes for rows that lie one behind the other.
+/// The results of `structure_key` for contiguous rows.
 pub fn structure_keys(
     machine: &mut Machine,
     kernels: &Kernels,
     texts: &[&[u8]],
-) -> Result<Vec<Told>, Fault> {
+) -> Result<Vec<KeyOutcome>, Fault> {
     let rows = texts.len();
     let ends = texts.iter().scan(0, |end, text| {
         *end += text.len() as u32;
@@ -348,7 +348,7 @@ pub fn structure_keys(
     let mut memory = kernels.memory();
     let text = memory.allocate("the text", texts.concat());
     let text_end = memory.allocate("the ends of rows", bytes_of(&ends));
-    // What stands there before must not matter.
+    // The initial content must not matter.
     let keys = memory.allocate("the keys", vec![0xff; 16 * rows]);
     let statuses = memory.allocate("the statuses", vec![0xa5; rows]);
     for only_read in [text, text_end] {

@@ -1,6 +1,6 @@
-//! Runs a [`Program`]: blocks in an order drawn at random, the threads of a block likewise, each until it waits at a
-//! barrier or ends. So a kernel whose outcome depends on who comes first is seen sooner or later. A barrier does not wait
-//! for threads that have ended, as on GPUs since Volta; those that wait must all wait at the same instruction.
+//! Runs a [`Program`]: blocks in random order, the threads of a block likewise, each until it waits at a
+//! barrier or ends. So a kernel whose result depends on the order is detected sooner or later. As on GPUs since Volta, a
+//! barrier does not wait for threads that have ended; all waiting threads must wait at the same instruction.
 
 use std::{collections::BTreeSet, fmt, sync::Arc};
 
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::kit::draw::Draw;
 
-/// What stopped a kernel.
+/// The fault that stopped a kernel.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     pub kernel: String,
@@ -46,22 +46,22 @@ pub enum Argument {
     Long(u64),
 }
 
-/// Instructions that a thread may take; one that takes more is taken for endless.
+/// Instruction limit per thread; a thread over it is considered endless.
 const INSTRUCTIONS_MAX: u64 = 40_000_000;
 
-/// A program with what its threads need, which is kept from launch to launch.
+/// A program with the state of its threads, reused between launches.
 pub struct Machine {
     program: Arc<Program>,
     idle: Vec<Thread>,
     draw: Draw,
     /// Instructions run so far. A vector access counts as several, a predicated instruction as two.
     pub executed: u64,
-    /// By instruction, whether it has run, if that is wanted.
+    /// Whether each instruction has run, if requested.
     reached: Option<Vec<bool>>,
     pub instructions_max: u64,
 }
 
-/// A launch at hand.
+/// A launch in progress.
 struct Launch<'m> {
     memory: &'m mut Memory,
     params: Vec<u8>,
@@ -81,12 +81,12 @@ impl Machine {
         }
     }
 
-    /// Has it note from now on which instructions run.
+    /// From now on, records which instructions run.
     pub fn note_reached(&mut self) {
         self.reached = Some(vec![false; self.program.code.len()]);
     }
 
-    /// By instruction, whether it has run since that was wanted.
+    /// Whether each instruction has run since recording began.
     pub fn reached(&self) -> &[bool] {
         self.reached.as_deref().unwrap_or_default()
     }

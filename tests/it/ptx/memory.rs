@@ -20,7 +20,7 @@ pub enum Trouble {
     Uninitialised {
         address: u64,
     },
-    /// A buffer that the host said is only read.
+    /// A write to a buffer that the host declared read-only.
     ReadOnly {
         buffer: String,
     },
@@ -98,7 +98,7 @@ pub fn write(bytes: &mut [u8], at: usize, size: usize, value: u64) {
     }
 }
 
-/// That so many bytes, a power of two, are accessed where they are aligned.
+/// Checks the alignment of an access of `size` bytes, a power of two.
 #[inline(always)]
 pub fn check_alignment(address: u64, bytes: usize) -> Result<(), Trouble> {
     match address & (bytes as u64 - 1) {
@@ -116,8 +116,8 @@ pub fn place(layout: &Layout, address: u64, bytes: usize) -> Result<usize, Troub
         .ok_or(Trouble::Outside { address, bytes })
 }
 
-/// A thread's local memory, with a note of what was written. A compiler may well copy bytes that nobody has written, as
-/// padding; the one in use does not, so a read of them is a fault here.
+/// Local memory of a thread, with a record of the written bytes. A compiler might copy unwritten bytes such as padding;
+/// the compiler in use does not, so reading them is a fault.
 pub struct Local {
     bytes: Vec<u8>,
     written: Vec<bool>,
@@ -131,7 +131,7 @@ impl Local {
         }
     }
 
-    /// For a new thread: nothing is written, and what is there is noise.
+    /// Resets for a new thread: nothing is written, and the content is noise.
     pub fn reset(&mut self, noise: u8) {
         self.bytes.fill(noise);
         self.written.fill(false);
@@ -168,7 +168,7 @@ pub struct Shared {
 }
 
 impl Shared {
-    /// Full of noise, as before a block runs.
+    /// Fills it with noise, as before a block runs.
     pub fn new(layout: &Layout, noise: u8) -> Self {
         Self {
             bytes: vec![noise; layout.bytes],
@@ -192,10 +192,10 @@ impl Shared {
     }
 }
 
-/// Each buffer has so much of the address space for itself, and begins in its middle.
+/// Address space reserved per buffer; the buffer begins in the middle of it.
 const REGION_SHIFT: u32 = 36;
 const REGION_MIDDLE: u64 = 1 << (REGION_SHIFT - 1);
-/// Regions of a module's own variables; a caller's buffers have those behind.
+/// Regions of the module's variables; the regions after them hold the caller's buffers.
 const MODULE_REGIONS: usize = 128;
 
 /// The address of a module's variable by its number.
@@ -225,7 +225,7 @@ pub struct Buffer {
 pub struct Pointer(usize);
 
 impl Pointer {
-    /// What a kernel is given.
+    /// The address passed to a kernel.
     pub fn address(self) -> u64 {
         region_address(self.0)
     }

@@ -1,4 +1,4 @@
-//! Kernels with one instruction changed: to see that the comparison sees it.
+//! Kernels with one instruction changed, to check that the comparison detects the change.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ pub struct Mutant {
     pub to: String,
 }
 
-/// Beginnings of instructions, and what takes their place.
+/// Beginnings of instructions and their replacements.
 const SWAPS: &[(&str, &str)] = &[
     ("add.s", "sub.s"),
     ("sub.s", "add.s"),
@@ -51,10 +51,10 @@ const SWAPS: &[(&str, &str)] = &[
     ("@%p", "@!%p"),
 ];
 
-/// Instructions that may be left out: nobody misses a register that they write.
+/// Instructions that may be removed: they write no register that is read later.
 const DROPPED: &[&str] = &["st.local", "st.shared", "st.global", "bar.sync"];
 
-/// Everything that this module knows to do to an instruction.
+/// All changes that this module can make to an instruction.
 fn changes(line: &str) -> Vec<String> {
     let (space, instruction) = line.split_at(line.len() - line.trim_start().len());
     let mut changed = Vec::new();
@@ -94,7 +94,7 @@ pub fn lines_of(text: &str, kernel: &str) -> BTreeSet<u32> {
     lines.map(|(_, number)| number).collect()
 }
 
-/// A change of so many of the lines, drawn evenly.
+/// Changes of `count` of the lines, drawn evenly.
 pub fn drawn(text: &str, lines: &BTreeSet<u32>, count: usize, seed: u64) -> Vec<Mutant> {
     let texts: Vec<&str> = text.lines().collect();
     let able = lines.iter().map(|&line| (line, texts[line as usize - 1]));
@@ -128,7 +128,7 @@ pub fn named(text: &str, place: &str, from: &str, to: &str) -> Mutant {
     }
 }
 
-/// One for each instruction that begins so.
+/// One mutant for each instruction with this beginning.
 pub fn everywhere(text: &str, from: &str, to: &str) -> Vec<Mutant> {
     let numbered = text.lines().zip(1..);
     let found = numbered.filter(|(line, _)| line.trim_start().starts_with(from));

@@ -1,5 +1,5 @@
-//! The kernels that only `molsieve bench` launches, beside the same arithmetic on the host: the filter filled at random,
-//! random reads, random atomics.
+//! Compares the kernels that only `molsieve bench` launches (random fill, random reads, random atomics) with the same
+//! arithmetic on the host.
 
 use super::{
     kernels::{Kernels, bytes_of},
@@ -11,7 +11,7 @@ use crate::kit::draw::Draw;
 /// Threads of a block; `BLOCK_ROWS` in `kernels/sieve.cu`.
 const BLOCK_ROWS: u32 = 256;
 const ROWS: u32 = 300;
-/// What a thread takes at most.
+/// Instruction limit per thread.
 const INSTRUCTIONS_MAX: u64 = 10_000;
 
 /// Accesses of each row, about those that the compiler takes together.

@@ -1,11 +1,11 @@
-//! A kernel in the form in which it runs: short instructions of fixed size over one file of registers.
+//! A compiled kernel: instructions of fixed size over one register file.
 //!
 //! Every register of the kernel, of the functions it calls, and every constant has a fixed place in the thread's
 //! register file, for no function calls itself. A register holds its value in the low bits, zeroes above.
 
 use super::types::Space;
 
-/// What an instruction does. `s` stands for `shift`, 64 less the bits of the type; a result is cut to the type.
+/// The operation of an instruction. `s` is `shift`, 64 minus the bits of the type; results are truncated to the type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Op {
     /// d = a

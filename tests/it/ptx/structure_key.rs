@@ -10,8 +10,8 @@ use super::kernels::{Kernels, structure_keys};
 use crate::kit::{
     draw::Draw,
     structure_key::{
-        ATOMS_MAX, SOURCE, TOO_LARGE, Told, assert_none, differences, fuzz, kernel_of, letters,
-        read, samples, told_by_cpu,
+        ATOMS_MAX, KeyOutcome, SOURCE, TOO_LARGE, assert_none, differences, fuzz, kernel_of,
+        letters, outcomes_on_cpu, read, samples,
     },
 };
 
@@ -27,7 +27,7 @@ const CHANGED_PER_SAMPLE: usize = 2;
 const LONGER_PER_SAMPLE: usize = 1;
 
 /// The samples of the repository and texts made from them, in an order drawn at random.
-fn texts() -> (Vec<Vec<u8>>, Vec<Told>) {
+fn texts() -> (Vec<Vec<u8>>, Vec<KeyOutcome>) {
     let samples = samples();
     let mut draw = Draw(3);
     let mut texts = samples.clone();
@@ -40,7 +40,7 @@ fn texts() -> (Vec<Vec<u8>>, Vec<Told>) {
     for i in (1..texts.len()).rev() {
         texts.swap(i, draw.below(i + 1));
     }
-    let cpu = told_by_cpu(&texts);
+    let cpu = outcomes_on_cpu(&texts);
     (texts, cpu)
 }
 
@@ -61,12 +61,13 @@ fn longer(text: &[u8], draw: &mut Draw) -> Vec<u8> {
 }
 
 /// What the kernel says of texts, on two threads, and the instructions that it took.
-fn told_by_ptx(kernels: &Kernels, texts: &[Vec<u8>]) -> Result<(Vec<Told>, u64), String> {
+fn outcomes_in_ptx(kernels: &Kernels, texts: &[Vec<u8>]) -> Result<(Vec<KeyOutcome>, u64), String> {
     let run = |part: &[Vec<u8>], seed| {
         let views: Vec<&[u8]> = part.iter().map(|text| &text[..]).collect();
         let mut machine = kernels.machine(NAME, seed);
-        let told = structure_keys(&mut machine, kernels, &views);
-        told.map(|told| (told, machine.executed))
+        let outcomes = structure_keys(&mut machine, kernels, &views);
+        outcomes
+            .map(|outcomes| (outcomes, machine.executed))
             .map_err(|fault| fault.to_string())
     };
     let (first, second) = texts.split_at(texts.len() / 2);
@@ -77,35 +78,36 @@ fn told_by_ptx(kernels: &Kernels, texts: &[Vec<u8>]) -> Result<(Vec<Told>, u64),
             second.join().expect("the interpreter does not panic"),
         )
     });
-    let ((mut told, executed), (rest, more)) = (first?, second?);
-    told.extend(rest);
-    Ok((told, executed + more))
+    let ((mut outcomes, executed), (rest, more)) = (first?, second?);
+    outcomes.extend(rest);
+    Ok((outcomes, executed + more))
 }
 
 /// Every text has the key of the CPU, or its reason; or it is too large, where the source compiled for the host finds
 /// that too.
 pub fn compare(kernels: &Kernels) -> Result<String, String> {
     let (texts, cpu) = texts();
-    let keys: HashSet<_> = cpu.iter().filter(|told| told.0 == 0).collect();
-    let broken = cpu.iter().filter(|told| told.0 != 0).count();
+    let keys: HashSet<_> = cpu.iter().filter(|outcome| outcome.0 == 0).collect();
+    let broken = cpu.iter().filter(|outcome| outcome.0 != 0).count();
     assert!(keys.len() >= MOLECULES_MIN, "{} molecules", keys.len());
     assert!(broken >= BROKEN_MIN, "{broken} broken texts");
     let host = thread::scope(|scope| {
         let host = scope.spawn(|| kernel_of(&read(SOURCE), &["-O1"]).tell(&texts));
-        let ptx = told_by_ptx(kernels, &texts);
+        let ptx = outcomes_in_ptx(kernels, &texts);
         (host.join().expect("the source compiles"), ptx)
     });
     let (host, (ptx, executed)) = (host.0, host.1?);
-    let is_too_large = |told: &Told| told.0 == TOO_LARGE;
+    let is_too_large = |outcome: &KeyOutcome| outcome.0 == TOO_LARGE;
     let too_large: HashSet<&[u8]> = texts
         .iter()
         .zip(&host)
-        .filter(|(_, told)| is_too_large(told))
+        .filter(|(_, outcome)| is_too_large(outcome))
         .map(|(text, _)| &text[..])
         .collect();
     let mut wrong = differences(&texts, &cpu, &ptx, |text, _| too_large.contains(text));
     let fewer = texts.iter().zip(&ptx);
-    let fewer = fewer.filter(|(text, told)| too_large.contains(&text[..]) && !is_too_large(told));
+    let fewer =
+        fewer.filter(|(text, outcome)| too_large.contains(&text[..]) && !is_too_large(outcome));
     wrong.extend(fewer.map(|(text, _)| format!("{} is too large", String::from_utf8_lossy(text))));
     match &wrong[..] {
         [] => Ok(format!(
@@ -118,15 +120,15 @@ pub fn compare(kernels: &Kernels) -> Result<String, String> {
     }
 }
 
-/// Texts that are told at a time of a large file.
+/// Number of texts of a large file compared at a time.
 const CHUNK: usize = 1 << 16;
 
 /// The same for the texts of a file, of which none may be too large but for the number of its atoms.
 pub fn compare_file(kernels: &Kernels, texts: &[Vec<u8>]) -> BTreeMap<u8, usize> {
     let mut counts = BTreeMap::new();
     for texts in texts.chunks(CHUNK) {
-        let cpu = told_by_cpu(texts);
-        let (ptx, _) = told_by_ptx(kernels, texts).unwrap_or_else(|error| panic!("{error}"));
+        let cpu = outcomes_on_cpu(texts);
+        let (ptx, _) = outcomes_in_ptx(kernels, texts).unwrap_or_else(|error| panic!("{error}"));
         let large = |text: &[u8], _| letters(text) > ATOMS_MAX;
         assert_none(&differences(texts, &cpu, &ptx, large));
         for (status, _) in ptx {
@@ -139,13 +141,13 @@ pub fn compare_file(kernels: &Kernels, texts: &[Vec<u8>]) -> BTreeMap<u8, usize>
 /// Texts for kernels that are wrong on purpose: by line of the file some of those that come to it.
 pub struct ByLine {
     texts: Vec<Vec<u8>>,
-    expected: Vec<Told>,
+    expected: Vec<KeyOutcome>,
     by_line: BTreeMap<u32, Vec<usize>>,
 }
 
 /// What texts do one by one.
 struct Reached {
-    told: Vec<Told>,
+    outcomes: Vec<KeyOutcome>,
     /// By instruction, some of the texts that come to it.
     by_pc: Vec<Vec<usize>>,
 }
@@ -155,13 +157,13 @@ const TEXTS_KEPT: usize = 500;
 
 impl Reached {
     fn of(kernels: &Kernels, texts: &[Vec<u8>]) -> Self {
-        let mut told = Vec::new();
+        let mut outcomes = Vec::new();
         let mut by_pc = vec![Vec::new(); kernels.program(NAME).code.len()];
         let mut machine = kernels.machine(NAME, 1);
         for (i, text) in texts.iter().enumerate() {
             machine.note_reached();
             let of_text = structure_keys(&mut machine, kernels, &[text]);
-            told.push(of_text.unwrap_or_else(|fault| panic!("{fault}"))[0]);
+            outcomes.push(of_text.unwrap_or_else(|fault| panic!("{fault}"))[0]);
             for (known, _) in by_pc
                 .iter_mut()
                 .zip(machine.reached())
@@ -172,7 +174,7 @@ impl Reached {
                 }
             }
         }
-        Self { told, by_pc }
+        Self { outcomes, by_pc }
     }
 }
 
@@ -191,8 +193,8 @@ impl ByLine {
             let first = Reached::of(kernels, first);
             (first, second.join().expect("the committed kernel runs"))
         });
-        let begin = reached.told.len();
-        reached.told.extend(second.told);
+        let begin = reached.outcomes.len();
+        reached.outcomes.extend(second.outcomes);
         let mut by_line: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
         let lines = &kernels.program(NAME).lines;
         for (pc, line) in lines.iter().enumerate() {
@@ -201,10 +203,10 @@ impl ByLine {
             by_line.entry(*line).or_default().extend(texts);
         }
         by_line.retain(|_, texts| !texts.is_empty());
-        assert!(differences(&texts, &cpu, &reached.told, |_, _| true).is_empty());
+        assert!(differences(&texts, &cpu, &reached.outcomes, |_, _| true).is_empty());
         Self {
             texts,
-            expected: reached.told,
+            expected: reached.outcomes,
             by_line,
         }
     }
@@ -222,15 +224,18 @@ impl ByLine {
         machine.instructions_max = 4_000_000;
         for part in chosen.chunks(12) {
             let texts: Vec<&[u8]> = part.iter().map(|&i| &self.texts[i][..]).collect();
-            let told = structure_keys(&mut machine, kernels, &texts);
-            let told = told.map_err(|fault| fault.to_string())?;
+            let outcomes = structure_keys(&mut machine, kernels, &texts);
+            let outcomes = outcomes.map_err(|fault| fault.to_string())?;
             let wrong = part
                 .iter()
-                .zip(&told)
-                .find(|&(&i, told)| self.expected[i] != *told);
-            if let Some((&i, told)) = wrong {
+                .zip(&outcomes)
+                .find(|&(&i, outcomes)| self.expected[i] != *outcomes);
+            if let Some((&i, outcomes)) = wrong {
                 let text = String::from_utf8_lossy(&self.texts[i]);
-                return Err(format!("{text}: {told:x?}, not {:x?}", self.expected[i]));
+                return Err(format!(
+                    "{text}: {outcomes:x?}, not {:x?}",
+                    self.expected[i]
+                ));
             }
         }
         Ok(())

@@ -264,7 +264,7 @@ fn one_large_row_group(path: &Path, rows: usize) -> u64 {
     text_bytes
 }
 
-/// Run in a process of its own, so that other tests' memory isn't counted.
+/// Runs in a separate process, so that the memory of other tests is not counted.
 #[test]
 fn a_row_group_of_any_size_is_read_in_little_memory() {
     const CHILD: &str = "MOLSIEVE_TEST_LARGE_ROW_GROUP";

@@ -1,27 +1,27 @@
-//! A page that is larger than it may be in memory, handed out as many small ones.
+//! A page that exceeds the memory limit, split into small pages.
 //!
-//! The page is read in stretches, from the file itself or from the one it was unpacked into, by cursors:
-//! one for the levels and one for each stream of values. The small pages have their values as PLAIN,
-//! or, of a page with a dictionary, as indices; their levels are written anew.
+//! The page is read from the file itself, or from the temporary file into which it was decompressed, through one
+//! [`Cursor`] for the levels and one for each stream of values. The small pages hold PLAIN values, or dictionary
+//! indices if the page has a dictionary. Their levels are encoded again.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, Read};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use parquet::basic::{Encoding, Type as PhysicalType};
 use parquet::column::page::Page;
 
-use super::parquet_pages::ReadAt;
-use super::parquet_unpack::needs;
+use super::parquet_file::beyond_limits;
+use super::parquet_streams::{Cursor, Delta, Hybrid, cursor, one_byte, wrong};
 use crate::limits::LINE_BYTES_MAX;
 
-/// A small page ends once it has so many values or bytes.
-const STRETCH_VALUES: u64 = 8192;
-const STRETCH_BYTES: usize = 256 << 10;
+/// A small page ends once it has this many values, or this many bytes of values.
+const SMALL_PAGE_VALUES: u64 = 8192;
+const SMALL_PAGE_BYTES: usize = 256 << 10;
 
-/// What a page's header says of its values.
-pub(super) struct Layout {
+/// How the values and levels of a page are stored, from its header and its column.
+pub(super) struct PageLayout {
     pub values: u64,
     pub encoding: Encoding,
     pub physical: PhysicalType,
@@ -29,28 +29,25 @@ pub(super) struct Layout {
     pub width: usize,
     /// The largest definition level; 0 for a column without nulls.
     pub max_def_level: i16,
-    /// Where the definition levels are, for a page of the second version: behind so many bytes, and
-    /// how many bytes. Pages of the first version begin with their length.
+    /// The definition levels of a version 2 page: bytes before them and their length. A version 1 page begins
+    /// with the length of its levels.
     pub levels: Option<(u64, u64)>,
 }
 
-/// Hands out the small pages of a large one.
-pub(super) struct Stretches {
-    layout: Layout,
+/// Splits a large page into small pages.
+pub(super) struct SmallPages {
+    layout: PageLayout,
     left: u64,
     levels: Option<Hybrid>,
     values: Values,
 }
-
-/// A place in a file that is read on.
-type Cursor = BufReader<ReadAt>;
 
 #[allow(
     clippy::large_enum_variant,
     reason = "there is one for each open column"
 )]
 enum Values {
-    /// Byte arrays behind their lengths.
+    /// Byte arrays, each preceded by its length.
     PlainText(Cursor),
     PlainFixed(Cursor),
     Indices(Hybrid),
@@ -58,25 +55,21 @@ enum Values {
     Texts {
         lengths: Delta,
         texts: Cursor,
-        /// How much is shared with the value before.
+        /// Lengths of the prefixes shared with the previous value, and that value.
         shared: Option<(Delta, Vec<u8>)>,
     },
-    /// The nth byte of every value, per n.
+    /// BYTE_STREAM_SPLIT: stream n holds byte n of every value.
     Split(Vec<Cursor>),
 }
 
-fn cursor(file: &Arc<File>, at: u64) -> Cursor {
-    BufReader::with_capacity(32 << 10, ReadAt::new(Arc::clone(file), at))
-}
-
-impl Stretches {
-    /// The page's `bytes` bytes begin at `at` in `values`, its levels at `levels_at` in `levels` (of a
-    /// page of the second version; else at the beginning of the page).
+impl SmallPages {
+    /// Opens a page. `values` is the file with the values, their offset and their length in bytes. `levels` is
+    /// the file and offset of the levels of a version 2 page; those of a version 1 page precede its values.
     pub fn open(
-        layout: Layout,
+        layout: PageLayout,
         levels: (&Arc<File>, u64),
         values: (&Arc<File>, u64, u64),
-    ) -> io::Result<Stretches> {
+    ) -> io::Result<SmallPages> {
         let (file, mut at, bytes) = values;
         let end = at + bytes;
         let levels = match (layout.max_def_level, layout.levels) {
@@ -97,7 +90,7 @@ impl Stretches {
             return Err(wrong("levels run past their page"));
         }
         let values = Values::open(&layout, file, at, end - at)?;
-        Ok(Stretches {
+        Ok(SmallPages {
             left: layout.values,
             layout,
             levels,
@@ -113,7 +106,8 @@ impl Stretches {
         let (mut levels, mut body) = (Vec::new(), Vec::new());
         let mut indices = Vec::new();
         let mut rows = 0u32;
-        while self.left > 0 && u64::from(rows) < STRETCH_VALUES && body.len() < STRETCH_BYTES {
+        while self.left > 0 && u64::from(rows) < SMALL_PAGE_VALUES && body.len() < SMALL_PAGE_BYTES
+        {
             self.left -= 1;
             rows += 1;
             let there = match &mut self.levels {
@@ -153,12 +147,12 @@ impl Stretches {
     }
 }
 
-/// The bits of a level that is at most `max`.
+/// Bits per level for levels up to `max`.
 fn level_bits(max: i16) -> u32 {
     16 - (max.cast_unsigned()).leading_zeros()
 }
 
-/// Levels as runs of equal ones; each fits a byte.
+/// Levels encoded as runs of equal levels, one byte per level.
 fn runs(levels: &[u16]) -> Vec<u8> {
     let mut bytes = Vec::new();
     for run in levels.chunk_by(|a, b| a == b) {
@@ -168,7 +162,7 @@ fn runs(levels: &[u16]) -> Vec<u8> {
     bytes
 }
 
-/// The width, then all indices bit-packed as one run.
+/// Writes the bit width, then all indices as one bit-packed run.
 fn write_indices(indices: &[u32], bits: u32, out: &mut Vec<u8>) {
     out.push(bits as u8);
     let groups = indices.len().div_ceil(8);
@@ -195,7 +189,7 @@ fn varint(mut value: u64, out: &mut Vec<u8>) {
 }
 
 impl Values {
-    fn open(layout: &Layout, file: &Arc<File>, at: u64, bytes: u64) -> io::Result<Values> {
+    fn open(layout: &PageLayout, file: &Arc<File>, at: u64, bytes: u64) -> io::Result<Values> {
         let text = layout.physical == PhysicalType::BYTE_ARRAY;
         Ok(match layout.encoding {
             Encoding::PLAIN if text => Values::PlainText(cursor(file, at)),
@@ -203,7 +197,7 @@ impl Values {
             #[allow(deprecated, reason = "old files have it")]
             Encoding::RLE_DICTIONARY | Encoding::PLAIN_DICTIONARY => {
                 let mut from = cursor(file, at);
-                // Nothing follows where all rows are null.
+                // There is no width if all rows are null.
                 let mut bits = [0];
                 if bytes > 0 {
                     from.read_exact(&mut bits)?;
@@ -240,7 +234,7 @@ impl Values {
                 )
             }
             other => {
-                return Err(needs(format!(
+                return Err(beyond_limits(format!(
                     "a large page has the encoding {other}, of which only smaller pages are read; rewrite the file with smaller pages, or give a larger --memory"
                 )));
             }
@@ -250,7 +244,7 @@ impl Values {
     /// Appends the next value to `body`, or its index to `indices`.
     fn take(
         &mut self,
-        layout: &Layout,
+        layout: &PageLayout,
         body: &mut Vec<u8>,
         indices: &mut Vec<u32>,
     ) -> io::Result<()> {
@@ -294,7 +288,7 @@ impl Values {
                     return Err(wrong("a value shares more than the one before has"));
                 }
                 if prefix as u64 + suffix > LINE_BYTES_MAX as u64 {
-                    return Err(needs(format!(
+                    return Err(beyond_limits(format!(
                         "a large page has a value of {} bytes, at most {LINE_BYTES_MAX} are read",
                         prefix as u64 + suffix
                     )));
@@ -322,7 +316,8 @@ fn length(from: &mut Delta) -> io::Result<u64> {
     u64::try_from(from.next()?).map_err(|_| wrong("a value has a negative length"))
 }
 
-/// Appends a value; of one that is too long to be used, as much as tells that it is.
+/// Appends a value. Of a value over the limit, appends one byte more than the limit, so that the reader rejects
+/// it.
 fn take_text(from: &mut Cursor, length: u64, body: &mut Vec<u8>) -> io::Result<()> {
     let kept = length.min(LINE_BYTES_MAX as u64 + 1);
     body.extend((kept as u32).to_le_bytes());
@@ -330,192 +325,4 @@ fn take_text(from: &mut Cursor, length: u64, body: &mut Vec<u8>) -> io::Result<(
         return Err(io::ErrorKind::UnexpectedEof.into());
     }
     io::copy(&mut from.take(length - kept), &mut io::sink()).map(drop)
-}
-
-fn wrong(what: &'static str) -> io::Error {
-    io::Error::other(what)
-}
-
-fn one_byte(from: &mut Cursor) -> io::Result<u8> {
-    let byte = *from
-        .fill_buf()?
-        .first()
-        .ok_or(io::ErrorKind::UnexpectedEof)?;
-    from.consume(1);
-    Ok(byte)
-}
-
-fn read_varint(from: &mut Cursor) -> io::Result<u64> {
-    let mut value = 0;
-    for shift in (0..64).step_by(7) {
-        let byte = one_byte(from)?;
-        value |= u64::from(byte & 0x7F) << shift;
-        if byte & 0x80 == 0 {
-            return Ok(value);
-        }
-    }
-    Err(wrong("a number is too long"))
-}
-
-/// Reads numbers of a fixed number of bits.
-struct Bits {
-    pending: u128,
-    there: u32,
-}
-
-impl Bits {
-    fn take(&mut self, from: &mut Cursor, bits: u32) -> io::Result<u64> {
-        while self.there < bits {
-            self.pending |= u128::from(one_byte(from)?) << self.there;
-            self.there += 8;
-        }
-        let value = self.pending & ((1 << bits) - 1);
-        self.pending >>= bits;
-        self.there -= bits;
-        Ok(value as u64)
-    }
-}
-
-/// Runs of equal numbers and bit-packed ones.
-struct Hybrid {
-    from: Cursor,
-    bits: u32,
-    packed: Bits,
-    packed_left: u64,
-    equal_left: u64,
-    equal: u32,
-}
-
-impl Hybrid {
-    fn new(from: Cursor, bits: u32) -> Hybrid {
-        Hybrid {
-            from,
-            bits,
-            packed: Bits {
-                pending: 0,
-                there: 0,
-            },
-            packed_left: 0,
-            equal_left: 0,
-            equal: 0,
-        }
-    }
-
-    fn next(&mut self) -> io::Result<u32> {
-        loop {
-            if self.equal_left > 0 {
-                self.equal_left -= 1;
-                return Ok(self.equal);
-            }
-            if self.packed_left > 0 {
-                self.packed_left -= 1;
-                return Ok(self.packed.take(&mut self.from, self.bits)? as u32);
-            }
-            let head = read_varint(&mut self.from)?;
-            if head & 1 == 1 {
-                self.packed_left = (head >> 1) * 8;
-            } else {
-                self.equal_left = head >> 1;
-                let mut value = [0; 4];
-                self.from
-                    .read_exact(&mut value[..self.bits.div_ceil(8) as usize])?;
-                self.equal = u32::from_le_bytes(value);
-            }
-        }
-    }
-}
-
-/// DELTA_BINARY_PACKED.
-struct Delta {
-    from: Cursor,
-    block_values: u64,
-    miniblocks: u64,
-    /// Numbers not taken yet.
-    left: u64,
-    number: i64,
-    first: bool,
-    least: i64,
-    widths: Vec<u8>,
-    miniblock: usize,
-    miniblock_left: u64,
-    packed: Bits,
-}
-
-impl Delta {
-    fn open(file: &Arc<File>, at: u64) -> io::Result<Delta> {
-        let mut from = cursor(file, at);
-        let (block_values, miniblocks) = (read_varint(&mut from)?, read_varint(&mut from)?);
-        let left = read_varint(&mut from)?;
-        let number = zigzag(read_varint(&mut from)?);
-        if miniblocks == 0 || miniblocks > 1024 || block_values / miniblocks == 0 {
-            return Err(wrong("a delta stream has blocks of no sense"));
-        }
-        Ok(Delta {
-            from,
-            block_values,
-            miniblocks,
-            left,
-            number,
-            first: true,
-            least: 0,
-            widths: Vec::new(),
-            miniblock: 0,
-            miniblock_left: 0,
-            packed: Bits {
-                pending: 0,
-                there: 0,
-            },
-        })
-    }
-
-    /// Where the stream that begins at `at` ends.
-    fn end(file: &Arc<File>, at: u64) -> io::Result<u64> {
-        let mut stream = Delta::open(file, at)?;
-        while stream.left > 0 {
-            stream.next()?;
-        }
-        // The last miniblock is whole, whatever of it is used.
-        for _ in 0..stream.miniblock_left {
-            let bits = stream.bits()?;
-            stream.packed.take(&mut stream.from, bits)?;
-        }
-        let unread = stream.from.buffer().len() as u64;
-        Ok(stream.from.get_ref().at() - unread)
-    }
-
-    fn bits(&self) -> io::Result<u32> {
-        match self.widths.get(self.miniblock) {
-            Some(&bits) if bits <= 64 => Ok(u32::from(bits)),
-            _ => Err(wrong("a delta stream has numbers of more than 64 bits")),
-        }
-    }
-
-    fn next(&mut self) -> io::Result<i64> {
-        if self.left == 0 {
-            return Err(wrong("a delta stream has fewer values than its page"));
-        }
-        self.left -= 1;
-        if std::mem::take(&mut self.first) {
-            return Ok(self.number);
-        }
-        if self.miniblock_left == 0 {
-            self.miniblock += 1;
-            if self.miniblock >= self.widths.len() {
-                self.least = zigzag(read_varint(&mut self.from)?);
-                self.widths.resize(self.miniblocks as usize, 0);
-                self.from.read_exact(&mut self.widths)?;
-                self.miniblock = 0;
-            }
-            self.miniblock_left = self.block_values / self.miniblocks;
-        }
-        self.miniblock_left -= 1;
-        let bits = self.bits()?;
-        let delta = self.packed.take(&mut self.from, bits)?.cast_signed();
-        self.number = self.number.wrapping_add(self.least).wrapping_add(delta);
-        Ok(self.number)
-    }
-}
-
-fn zigzag(value: u64) -> i64 {
-    (value >> 1).cast_signed() ^ -((value & 1).cast_signed())
 }

@@ -1,0 +1,138 @@
+//! The rows of one file, whatever its format.
+
+use std::path::Path;
+
+use super::batch::ParentBatch;
+use super::delimited::{Delimited, DelimitedLayout};
+use super::error::SourceError;
+use super::lines::Lines;
+use super::parquet_rows::ParquetRows;
+use super::parquet_schema::ParquetLayout;
+use super::sdf::{Sdf, SdfLayout};
+use super::smiles_lines::SmilesLines;
+use super::unpack::Packing;
+
+/// What is needed to read the rows of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there is one for each input file"
+)]
+pub(super) enum Layout {
+    Parquet(ParquetLayout),
+    Smiles { header_possible: bool },
+    Delimited(DelimitedLayout),
+    Sdf(SdfLayout),
+}
+
+/// The rows of one file, one after another.
+pub(super) enum FileRows {
+    Parquet {
+        rows: Box<ParquetRows>,
+        rows_all: u64,
+        bytes_all: u64,
+    },
+    Text {
+        lines: Box<Lines>,
+        parser: TextParser,
+    },
+}
+
+/// Turns lines into rows.
+pub(super) enum TextParser {
+    Smiles(SmilesLines),
+    Delimited(Box<Delimited>),
+    Sdf(Sdf),
+}
+
+impl FileRows {
+    /// The rows of the file at `path` from the first; `bytes` is its size as stored.
+    pub fn open(
+        path: &Path,
+        bytes: u64,
+        packing: Packing,
+        layout: &Layout,
+    ) -> Result<FileRows, SourceError> {
+        match layout {
+            Layout::Parquet(layout) => Ok(FileRows::Parquet {
+                rows: Box::new(ParquetRows::open(path, layout)?),
+                rows_all: layout.rows,
+                bytes_all: bytes,
+            }),
+            text => Ok(FileRows::Text {
+                lines: Lines::open(path, packing)?.into(),
+                parser: TextParser::new(text, true),
+            }),
+        }
+    }
+
+    /// The rows of an uncompressed text file, beginning with the first that starts at or after byte `offset`.
+    pub fn open_text_at(
+        path: &Path,
+        layout: &Layout,
+        offset: u64,
+    ) -> Result<FileRows, SourceError> {
+        Ok(FileRows::Text {
+            lines: Lines::open_at(path, offset)?.into(),
+            parser: TextParser::new(layout, offset == 0),
+        })
+    }
+
+    /// Appends the next row to `batch` as number `row`; false at the end.
+    pub fn next_row(&mut self, row: u64, batch: &mut ParentBatch) -> Result<bool, SourceError> {
+        match self {
+            FileRows::Parquet { rows, .. } => rows.next_row(row, batch),
+            FileRows::Text { lines, parser } => match parser {
+                TextParser::Smiles(parser) => parser.next_row(lines, row, batch),
+                TextParser::Delimited(parser) => parser.next_row(lines, row, batch),
+                TextParser::Sdf(parser) => parser.next_row(lines, row, batch),
+            },
+        }
+    }
+
+    /// Skips `rows` rows, or as many as there are; returns how many.
+    pub fn skip_rows(&mut self, rows: u64) -> Result<u64, SourceError> {
+        if let FileRows::Parquet { rows: file, .. } = self {
+            return file.skip_rows(rows);
+        }
+        let mut scratch = ParentBatch::default();
+        let mut skipped = 0;
+        while skipped < rows && self.next_row(0, &mut scratch)? {
+            scratch.clear();
+            skipped += 1;
+        }
+        Ok(skipped)
+    }
+
+    /// Bytes of the file read so far, as stored. For Parquet: its size times the share of rows read.
+    pub fn disk_bytes(&self) -> u64 {
+        match self {
+            FileRows::Text { lines, .. } => lines.disk_bytes(),
+            FileRows::Parquet {
+                rows,
+                rows_all,
+                bytes_all,
+            } => {
+                let (read, all) = (u128::from(rows.rows_read()), u128::from(*rows_all));
+                // A file without rows counts as read.
+                let share = (u128::from(*bytes_all) * read).checked_div(all);
+                share.map_or(*bytes_all, |bytes| bytes as u64)
+            }
+        }
+    }
+}
+
+impl TextParser {
+    fn new(layout: &Layout, from_start: bool) -> TextParser {
+        match layout {
+            Layout::Delimited(layout) => {
+                TextParser::Delimited(Box::new(Delimited::new(*layout, from_start)))
+            }
+            Layout::Sdf(layout) => TextParser::Sdf(Sdf::new(layout.clone(), from_start)),
+            Layout::Smiles { header_possible } => {
+                TextParser::Smiles(SmilesLines::new(from_start && *header_possible))
+            }
+            Layout::Parquet(_) => TextParser::Smiles(SmilesLines::new(false)),
+        }
+    }
+}
