@@ -27,13 +27,6 @@ const CIRCLES_KNOWN: &[&str] = &[
     "cli/attempts.rs -> cli/standard_input.rs",
     "cli/bench/page.rs -> cli/bench/plot.rs",
     "cli/run.rs -> cli/standard_input.rs",
-    "daemon/admission.rs -> daemon/core/handle.rs",
-    "daemon/admission.rs -> daemon/schedule.rs",
-    "daemon/core/handle.rs -> daemon/core/message.rs",
-    "daemon/core/handle.rs -> daemon/settings.rs",
-    "daemon/http/answer.rs -> daemon/http/connection.rs",
-    "daemon/http/answer.rs -> daemon/http/content.rs",
-    "daemon/http/answer.rs -> daemon/http/stream.rs",
     "identity/avx512.rs -> identity/molecule.rs",
     "sieve/cuda/structure_key.rs -> sieve/structure_key.rs",
 ];

@@ -66,8 +66,8 @@ pub(super) fn router(edge: &Edge) -> Router {
         .layer(TimeoutLayer::new(edge.limits.answer_time));
     let no_store = HeaderValue::from_static("no-store");
     Router::from(declared())
-        .fallback(async |_: Session| ApiError::NoSuchPath)
-        .method_not_allowed_fallback(async |_: Session| ApiError::Method)
+        .fallback(|_: Session| async { ApiError::NoSuchPath })
+        .method_not_allowed_fallback(|_: Session| async { ApiError::Method })
         .layer(in_time)
         .layer(SetResponseHeaderLayer::if_not_present(
             header::CACHE_CONTROL,
@@ -202,7 +202,7 @@ async fn forget(session: Session, Id(id): Id, _: Params<NoParams>) -> Result<Sta
 #[utoipa::path(
     get, path = "/v1/jobs/{id}/events", operation_id = "jobEvents",
     params(JobPath, EventParams, ("Last-Event-ID" = Option<u64>, Header, nullable = false, minimum = 0,
-        maximum = 9_223_372_036_854_775_807_u64, description = "The same; it wins where both are given.")),
+        maximum = 9223372036854775807, description = "The same; it wins where both are given.")),
     responses((status = 200, content_type = "text/event-stream", body = api::ServerSentEvent,
         description = "`event: state` for each change, with the number of the event as `id` and the job as \
             `data`; `event: progress` with the progress event of the job process as `data`; a comment every \
@@ -310,7 +310,7 @@ async fn figures(session: Session, _: Params<NoParams>) -> Result<Response, ApiE
 #[expect(dead_code, reason = "the extractor `Id` reads it; this describes it")]
 struct JobPath {
     /// The job's number.
-    #[param(minimum = 1, maximum = 9_223_372_036_854_775_807_u64)]
+    #[param(minimum = 1, maximum = 9223372036854775807)]
     id: u64,
 }
 
