@@ -43,7 +43,7 @@ pub(super) struct ServeArgs {
     gpus: Option<u32>,
 
     /// Group whose members may use the daemon, besides its own user [default: everybody if root runs the
-    /// daemon, else nobody]
+    /// daemon]
     #[arg(long, value_name = "NAME", help_heading = "Permissions")]
     group: Option<String>,
 

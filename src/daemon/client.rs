@@ -203,18 +203,18 @@ impl Client {
         self.runtime.block_on(self.ask(Method::GET, target, None))
     }
 
-    /// Passes the events of a job after its state event `after` to `hear`, until the job has ended or `leave`
+    /// Passes the events of a job after its state event `after` to `on_event`, until the job has ended or `leave`
     /// is ready. Waits for a daemon that is gone.
     pub fn watch(
         &self,
         id: u64,
         after: u64,
         leave: impl Future<Output = ()>,
-        hear: &mut dyn FnMut(WatchEvent),
+        on_event: &mut dyn FnMut(WatchEvent),
     ) -> Result<Watched, ClientError> {
         self.runtime.block_on(async {
             tokio::select! {
-                job = self.hear_to_the_end(id, after, hear) => job.map(Watched::Ended),
+                job = self.watch_to_the_end(id, after, on_event) => job.map(Watched::Ended),
                 () = leave => Ok(Watched::Left),
             }
         })
@@ -238,22 +238,22 @@ impl Client {
         })
     }
 
-    async fn hear_to_the_end(
+    async fn watch_to_the_end(
         &self,
         id: u64,
         mut after: u64,
-        hear: &mut dyn FnMut(WatchEvent),
+        on_event: &mut dyn FnMut(WatchEvent),
     ) -> Result<Box<JobView>, ClientError> {
         // Since when the daemon is gone, and the wait before the next retry.
         let mut lost: Option<Instant> = None;
         let mut again = self.waits.again;
         loop {
-            let mut on = |heard| {
+            let mut on = |event| {
                 if lost.take().is_some() {
-                    hear(WatchEvent::Back);
+                    on_event(WatchEvent::Back);
                 }
                 again = self.waits.again;
-                hear(heard);
+                on_event(event);
             };
             let error = match self.listen(id, &mut after, &mut on).await {
                 Ok(Some(job)) => return Ok(job),
@@ -261,7 +261,7 @@ impl Client {
                 Err(error) => error,
             };
             if lost.is_none() && error.passes() {
-                hear(WatchEvent::Lost);
+                on_event(WatchEvent::Lost);
             }
             let since = *lost.get_or_insert_with(Instant::now);
             if !error.passes() || since.elapsed() > self.waits.back {

@@ -102,7 +102,7 @@ impl State {
         matches!(self, Self::Done | Self::Failed | Self::Cancelled)
     }
 
-    /// Whether the job takes its share of the node: it has a worker, or is about to.
+    /// Whether the job occupies resources: it has a process, or is about to have one.
     pub fn holds_process(self) -> bool {
         matches!(self, Self::Starting | Self::Running | Self::Stopping)
     }
@@ -119,7 +119,8 @@ impl fmt::Display for State {
     }
 }
 
-/// What to do with an output directory that holds something.
+/// What to do with an output directory that is not empty: refuse it, replace what an earlier job wrote
+/// there, or resume that job.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
@@ -128,7 +129,7 @@ pub enum Mode {
     Refuse,
     /// Replace what an earlier job wrote there.
     Overwrite,
-    /// Go on with it.
+    /// Resume it.
     Resume,
 }
 

@@ -199,7 +199,7 @@ fn look_up(uid: u32) -> Result<Option<Account>, Denied> {
 mod tests {
     use super::*;
 
-    const NOBODY: u32 = 65_534;
+    const NOBODY_UID: u32 = 65_534;
     /// No account has it.
     const STRANGER: u32 = 3_999_999_999;
     const SOME_GROUP: u32 = 3_999_999_998;
@@ -215,11 +215,11 @@ mod tests {
     #[test]
     fn roots_daemon_serves_everybody_and_runs_jobs_as_the_user() {
         let peers = peers(0, None, None);
-        let nobody = peers.caller(NOBODY, NOBODY).unwrap();
-        assert_eq!((nobody.uid, nobody.admin), (NOBODY, false));
+        let nobody = peers.caller(NOBODY_UID, NOBODY_UID).unwrap();
+        assert_eq!((nobody.uid, nobody.admin), (NOBODY_UID, false));
         assert!(peers.caller(0, 0).unwrap().admin);
-        let run_as = peers.run_as(NOBODY).unwrap().unwrap();
-        assert_eq!((run_as.uid, run_as.gid), (NOBODY, NOBODY));
+        let run_as = peers.run_as(NOBODY_UID).unwrap().unwrap();
+        assert_eq!((run_as.uid, run_as.gid), (NOBODY_UID, NOBODY_UID));
         assert_eq!(run_as.name, "nobody");
     }
 
@@ -238,22 +238,22 @@ mod tests {
         let peers = peers(1_000, None, None);
         assert!(peers.caller(1_000, 1_000).unwrap().admin);
         assert!(peers.caller(0, 0).unwrap().admin);
-        let denied = Denied::NotServed { uid: NOBODY };
-        assert_eq!(peers.caller(NOBODY, NOBODY), Err(denied));
+        let denied = Denied::NotServed { uid: NOBODY_UID };
+        assert_eq!(peers.caller(NOBODY_UID, NOBODY_UID), Err(denied));
         assert_eq!(peers.run_as(1_000), Ok(None));
     }
 
     #[test]
     fn members_of_the_groups_are_let_in() {
-        // By the group that the socket tells, and by the account's.
-        let by_account = peers(1_000, Some(NOBODY), None);
-        assert!(!by_account.caller(NOBODY, 100).unwrap().admin);
+        // By the group of the socket's credentials, and by the account's groups.
+        let by_account = peers(1_000, Some(NOBODY_UID), None);
+        assert!(!by_account.caller(NOBODY_UID, 100).unwrap().admin);
         let by_socket = peers(0, Some(SOME_GROUP), None);
-        assert!(!by_socket.caller(NOBODY, SOME_GROUP).unwrap().admin);
-        let denied = Denied::NotServed { uid: NOBODY };
-        assert_eq!(by_socket.caller(NOBODY, NOBODY), Err(denied));
-        let admins = peers(1_000, None, Some(NOBODY));
-        assert!(admins.caller(NOBODY, NOBODY).unwrap().admin);
+        assert!(!by_socket.caller(NOBODY_UID, SOME_GROUP).unwrap().admin);
+        let denied = Denied::NotServed { uid: NOBODY_UID };
+        assert_eq!(by_socket.caller(NOBODY_UID, NOBODY_UID), Err(denied));
+        let admins = peers(1_000, None, Some(NOBODY_UID));
+        assert!(admins.caller(NOBODY_UID, NOBODY_UID).unwrap().admin);
     }
 
     #[test]

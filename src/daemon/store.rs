@@ -20,7 +20,7 @@
 //! the indexes; a CHECK keeps them equal. Deleting the row of a job deletes its events, log and key.
 //!
 //! **Unreadable settings.** `settings` may be of another version, or damaged. They are read when the job is
-//! admitted; a job whose settings cannot be read fails with that error, and the daemon goes on.
+//! admitted; a job whose settings cannot be read fails with that error, and other jobs are not affected.
 //!
 //! **Durability.** A request is answered after the commit of its transaction, and a commit is synced (WAL,
 //! `synchronous = FULL`): an answered change survives a kill, and a power failure if the disk keeps what it

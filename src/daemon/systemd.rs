@@ -154,7 +154,7 @@ pub fn adopt() -> Result<Option<Listening>, SocketError> {
     }))
 }
 
-/// Creates a socket at `path` with this mode and group. Nobody can connect before they are set: the socket is
+/// Creates a socket at `path` with this mode and group. No client can connect before they are set: the socket is
 /// created in a private directory and then moved. Replaces a socket without a listener. Of two daemons that
 /// start at once, one may find its socket gone; only the lock on the state directory excludes the second.
 pub fn bind(path: &Path, mode: u32, group: Option<u32>) -> Result<Listening, SocketError> {

@@ -55,7 +55,7 @@ pub struct JobView {
     /// Time at which an interrupted job starts again at the earliest.
     #[schema(value_type = Option<String>, format = DateTime, required = true)]
     pub retry_at: Option<Timestamp>,
-    /// Whether somebody has cancelled it.
+    /// Whether it was cancelled.
     pub cancel_asked: bool,
     /// Exit code of its last process.
     #[schema(required = true)]

@@ -72,8 +72,8 @@ const COMMON: [Common; 5] = [
     },
 ];
 
-const DESCRIPTION: &str = "Jobs for a chemical library on one node, over a Unix socket. The socket tells \
-    the daemon who asks: users see and stop their own jobs, admins all. HEAD is served where GET is. \
+const DESCRIPTION: &str = "Jobs for a chemical library on one node, over a Unix socket. The kernel \
+    reports the user of a connection: users see and stop their own jobs, admins all. HEAD is served where GET is. \
     Parameters and fields that are not described are errors that name them.";
 
 /// The document of these routes, as JSON.

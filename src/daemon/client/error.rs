@@ -10,7 +10,7 @@ const SERVICE_UNAVAILABLE: u16 = 503;
 /// Why a request of the client fails.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ClientError {
-    /// Nobody listens at the socket.
+    /// No daemon listens at the socket.
     #[error(
         "no daemon listens at {}; start one with molsieve serve, or give its socket with --socket",
         .0.display()

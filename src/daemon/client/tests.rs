@@ -150,17 +150,17 @@ fn an_answer_in_chunks_is_put_together() {
 
 #[test]
 fn errors_of_the_api_keep_code_message_and_field() {
-    let told = json!({ "error": {
+    let sent = json!({ "error": {
         "code": "invalid", "message": "no such setting", "field": "settings.memroy",
     }});
-    let daemon = Daemon::new(vec![answer("400 Bad Request", &told)]);
+    let daemon = Daemon::new(vec![answer("400 Bad Request", &sent)]);
     let error = daemon.client().job(17).unwrap_err();
     assert_eq!(error.to_string(), "settings.memroy: no such setting");
     let ClientError::Refused(error) = error else {
         panic!("{error}")
     };
     assert_eq!((error.status, &*error.detail.code), (400, "invalid"));
-    assert_eq!(json!({ "error": error.detail }), told);
+    assert_eq!(json!({ "error": error.detail }), sent);
 }
 
 #[test]

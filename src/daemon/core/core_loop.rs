@@ -353,7 +353,7 @@ impl CoreLoop {
             wanted,
         };
         self.note(job);
-        // If nobody launches processes any more, the daemon is about to end.
+        // If the supervisor is gone, the daemon is about to stop.
         self.launches.send(Launch::New(Box::new(start))).ok();
     }
 
@@ -365,7 +365,7 @@ impl CoreLoop {
         demand: Demand,
         gpu: Option<usize>,
     ) -> watch::Receiver<Wanted> {
-        let (wanted, hears) = watch::channel(Wanted::Work);
+        let (wanted, receiver) = watch::channel(Wanted::Work);
         let running = Running {
             id,
             uid,
@@ -378,7 +378,7 @@ impl CoreLoop {
             wanted,
         };
         self.active.insert(id, worker);
-        hears
+        receiver
     }
 
     fn free_gpu(&self) -> Option<usize> {

@@ -51,7 +51,7 @@ impl Shares {
         acquire(&self.connections, 1).await
     }
 
-    /// The share of a user; it exists as long as somebody holds it.
+    /// The share of a user; it exists as long as a connection holds it.
     pub(super) fn of(&self, uid: u32) -> Arc<UserShares> {
         let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(share) = users.get(&uid).and_then(Weak::upgrade) {

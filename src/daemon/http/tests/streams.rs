@@ -202,7 +202,7 @@ async fn a_job_that_has_ended_is_told_from_any_point_on() {
 #[tokio::test]
 async fn what_happens_follows_what_has_happened() {
     let mut stream = Stream::follow(states(1..=2, State::Running), 0, LONG);
-    // Told twice, by the store and by the core: once is enough.
+    // The store and the core both report it; the stream sends it once.
     let _ = stream.core.send(Notice::State(ID, State::Running));
     assert_eq!(numbers(&[stream.next().await.unwrap()]), [Some(1)]);
     assert_eq!(numbers(&[stream.next().await.unwrap()]), [Some(2)]);
@@ -221,14 +221,14 @@ async fn what_happens_follows_what_has_happened() {
 #[tokio::test]
 async fn a_reader_that_lags_gets_every_state_once() {
     let stream = Stream::follow(states(1..=1, State::Queued), 0, LONG);
-    // Nobody reads, and far more happens than the core keeps for a reader.
+    // There is no reader, and more changes than the core keeps for a slow reader.
     for seq in 2..40 {
         stream.happens(seq, State::Running);
         tokio::task::yield_now().await;
     }
     stream.happens(40, State::Done);
-    let told = numbers(&stream.rest().await);
-    assert_eq!(told, (1..=40).map(Some).collect::<Vec<_>>());
+    let sent = numbers(&stream.rest().await);
+    assert_eq!(sent, (1..=40).map(Some).collect::<Vec<_>>());
 }
 
 #[tokio::test]
