@@ -16,7 +16,7 @@ use crate::{
     identity::{KeyMaker, Reason},
     key::Key,
     reject::{RejectCode, Rejection},
-    sieve::structure_key::{KeyDevices, Told as KeyOutcome},
+    sieve::structure_key::{KeyDevices, KeyOutcome},
     slot::{ParentFlags, SlotParent},
     table::source::{ParentBatch, ParentRow, TextKind},
 };
@@ -65,7 +65,7 @@ impl<'a> Identifier<'a> {
             .take(&|| self.control.is_stopping())
             .ok_or(Interruption::Stopped)?;
         let asked = self.times.measure(&self.times.chemistry, || {
-            device.tell(batch.iter().map(for_device), &mut self.outcomes)
+            device.compute_keys(batch.iter().map(for_device), &mut self.outcomes)
         });
         asked.map_err(|error| Interruption::Failed(error.into()))
     }

@@ -13,7 +13,7 @@ use crate::{
     },
     sieve::{
         Chosen, CpuEngine,
-        structure_key::{KeyBatch, KeyRoom, Told as KeyOutcome},
+        structure_key::{KeyBatch, KeyOutcome, KeyRoom},
     },
     units::{ByteSize, count},
 };

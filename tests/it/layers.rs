@@ -23,12 +23,8 @@ const CLIMBING_KNOWN: &[&str] = &[];
 
 /// Imports without which no circle would be left: `FILE -> FILE`. Only ever shortened.
 const CIRCLES_KNOWN: &[&str] = &[
-    "bench/engine.rs -> bench/whole.rs",
     "cli/attempts.rs -> cli/standard_input.rs",
-    "cli/bench/page.rs -> cli/bench/plot.rs",
     "cli/run.rs -> cli/standard_input.rs",
-    "identity/avx512.rs -> identity/molecule.rs",
-    "sieve/cuda/structure_key.rs -> sieve/structure_key.rs",
 ];
 
 /// What is wrong with a tree of sources.
@@ -184,7 +180,7 @@ fn way<'a>(graph: &Graph<'a>, from: &str, to: &str) -> Option<Vec<&'a str>> {
 const KNOW_CLAP: [&str; 2] = ["cli", "config"];
 
 /// Files elsewhere that use `clap` all the same. Only ever shortened.
-const CLAP_KNOWN: &[&str] = &["bench.rs", "daemon/settings.rs", "sieve/choose.rs"];
+const CLAP_KNOWN: &[&str] = &["daemon/settings.rs"];
 
 #[test]
 fn only_the_command_line_knows_clap() {
