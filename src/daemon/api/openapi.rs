@@ -6,7 +6,6 @@ use utoipa::{ToSchema, openapi::OpenApi};
 
 /// What `text/event-stream` carries; see the description of the answer.
 #[derive(Serialize, ToSchema)]
-#[expect(dead_code, reason = "it describes a text")]
 pub struct ServerSentEvent {
     /// Kind of the event.
     #[schema(value_type = EventKind)]

@@ -38,11 +38,11 @@ pub struct ListParams {
     state: Vec<State>,
     /// Only jobs of this user (uid).
     #[serde(default, deserialize_with = "number::<0, { u32::MAX as u64 }, _>")]
-    #[param(minimum = 0, maximum = 4294967295, nullable = false)]
+    #[param(minimum = 0, maximum = 4294967295_i64, nullable = false)]
     user: Option<u64>,
     /// Only jobs with smaller numbers.
     #[serde(default, deserialize_with = "number::<1, NUMBER_MAX, _>")]
-    #[param(minimum = 1, maximum = 9223372036854775807, nullable = false)]
+    #[param(minimum = 1, maximum = 9223372036854775807_i64, nullable = false)]
     before: Option<u64>,
     /// Maximum number of jobs.
     #[serde(default, deserialize_with = "number::<1, { LIST_JOBS_MAX as u64 }, _>")]
@@ -71,7 +71,7 @@ pub struct EventParams {
     #[serde(default, deserialize_with = "number::<0, NUMBER_MAX, _>")]
     #[param(
         minimum = 0,
-        maximum = 9223372036854775807,
+        maximum = 9223372036854775807_i64,
         default = 0,
         nullable = false
     )]

@@ -202,7 +202,7 @@ async fn forget(session: Session, Id(id): Id, _: Params<NoParams>) -> Result<Sta
 #[utoipa::path(
     get, path = "/v1/jobs/{id}/events", operation_id = "jobEvents",
     params(JobPath, EventParams, ("Last-Event-ID" = Option<u64>, Header, nullable = false, minimum = 0,
-        maximum = 9223372036854775807, description = "The same; it wins where both are given.")),
+        maximum = 9223372036854775807_i64, description = "The same; it wins where both are given.")),
     responses((status = 200, content_type = "text/event-stream", body = api::ServerSentEvent,
         description = "`event: state` for each change, with the number of the event as `id` and the job as \
             `data`; `event: progress` with the progress event of the job process as `data`; a comment every \
@@ -310,7 +310,7 @@ async fn figures(session: Session, _: Params<NoParams>) -> Result<Response, ApiE
 #[expect(dead_code, reason = "the extractor `Id` reads it; this describes it")]
 struct JobPath {
     /// The job's number.
-    #[param(minimum = 1, maximum = 9223372036854775807)]
+    #[param(minimum = 1, maximum = 9223372036854775807_i64)]
     id: u64,
 }
 
