@@ -32,7 +32,7 @@ pub(crate) use child::NO_PARENT;
 pub use child::{assignment, serve, slot, transform, try_here};
 pub use message::{Assignment, Candidate, TrialError, Tried};
 
-use message::{LATE, READY};
+use message::LATE;
 
 use crate::{
     reject::{RejectCode, Rejection},
