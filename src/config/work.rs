@@ -15,6 +15,7 @@ use super::{
 use crate::{
     chem::TransformSettings, identity::KeyKind, limits::PRODUCTS_PER_PARENT_DEFAULT,
     store::Existing,
+    table::sink::ParquetSettings,
 };
 
 /// Settings of other tasks that earlier versions wrote into the `job.toml` of a deduplication, where they have
@@ -142,6 +143,11 @@ impl JobSpec {
                 products_per_parent_max: PRODUCTS_PER_PARENT_DEFAULT,
             },
         }
+    }
+
+    /// How parts are encoded.
+    pub fn parquet(&self, row_group_bytes: usize) -> ParquetSettings {
+        ParquetSettings::new(row_group_bytes)
     }
 
     /// The settings as a job file can hold them, with absolute paths.

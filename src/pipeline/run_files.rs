@@ -79,7 +79,7 @@ impl<'a> RunFiles<'a> {
             properties: job.spec.properties(),
             key_column: job.spec.key().column(),
             molecules: matches!(job.spec.work, Work::Dedup(_)),
-            row_group_bytes: job.plan.row_group_bytes,
+            parquet: job.spec.parquet(job.plan.row_group_bytes),
         };
         let exact = job.spec.dedup == Dedup::Exact;
         let lengths = begun.map(|begun| (begun.lengths, begun.open_block.clone()));

@@ -9,7 +9,7 @@ use crate::{
     config::{JobSpec, Work},
     limits::{
         BASE_BYTES, CHECKED_MOLECULE_BYTES, CHEMISTRY_THREAD_BYTES, COMPILED_RULE_BYTES,
-        SEEN_KEY_BYTES, SETTLE_BYTES_MAX, SETTLE_BYTES_MIN, SINK_BYTES, SOURCE_BYTES, SPILL_BYTES,
+        SEEN_KEY_BYTES, SETTLE_BYTES_MAX, SETTLE_BYTES_MIN, SOURCE_BYTES, SPILL_BYTES,
     },
     sieve::{
         Chosen, CpuEngine,
@@ -43,6 +43,7 @@ pub(super) fn items(
         unpack_bytes,
         ..
     } = demand;
+    let encoder_bytes = spec.parquet(sizes.row_group_bytes).encoder_bytes();
     let seen = spec.transform_settings().products_per_parent_max as usize * SEEN_KEY_BYTES;
     let chemistry = CHEMISTRY_THREAD_BYTES + rules * COMPILED_RULE_BYTES + seen;
     let mut items = vec![
@@ -77,7 +78,7 @@ pub(super) fn items(
         ),
         item(
             "sink",
-            SINK_BYTES + SPILL_BYTES + sizes.row_group_bytes,
+            encoder_bytes + SPILL_BYTES + sizes.row_group_bytes,
             format!(
                 "a row group of {}, its encoder, the spills",
                 ByteSize(sizes.row_group_bytes as u64)
