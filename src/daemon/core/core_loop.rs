@@ -288,7 +288,7 @@ impl CoreLoop {
 
     fn publish(&self, notice: Notice) {
         // Nobody may be listening.
-        self.shared.events.send(event).ok();
+        self.shared.events.send(notice).ok();
     }
 
     /// Starts whatever has its turn.
