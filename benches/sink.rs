@@ -28,7 +28,7 @@ use molsieve::{
     sieve::{CpuEngine, Engine, FilterShape},
     slot::Slot,
     store::{Existing, OutputDir},
-    table::sink::{ParquetSettings, Part, ProductSink, SinkSettings},
+    table::sink::{Part, ProductSink, SinkSettings, parquet_file::ParquetSettings},
 };
 
 /// Enough for more than one row group.

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     chem::TransformSettings, identity::KeyKind, limits::PRODUCTS_PER_PARENT_DEFAULT,
     store::Existing,
-    table::sink::ParquetSettings,
+    table::sink::parquet_file::ParquetSettings,
 };
 
 /// Settings of other tasks that earlier versions wrote into the `job.toml` of a deduplication, where they have

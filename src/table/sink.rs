@@ -13,7 +13,7 @@
 //! Columns and their types are those of DESIGN's output contract; see [`product_schema`].
 
 mod error;
-mod parquet_file;
+pub mod parquet_file;
 mod rejects;
 pub mod row_log;
 
@@ -28,11 +28,11 @@ use arrow::{
 };
 
 pub use error::SinkError;
-pub use parquet_file::{ParquetSettings, Part};
+pub use parquet_file::Part;
 pub use rejects::{Reject, RejectLog, publish_rejects, read_rejects, reject_schema};
 
 use error::encode_error;
-use parquet_file::ParquetFile;
+use parquet_file::{ParquetFile, ParquetSettings};
 use row_log::{PART_ROWS, RowLog};
 
 use crate::{
