@@ -1,18 +1,17 @@
-//! What a product costs in chemistry, stage by stage: parse, find sites, react, finish, write.
+//! The cost of a product in chemistry, by stage: parse, find sites, react, finish, write.
 //!
-//! The unit is one product written. The time of a stage is that of a whole pass over the parents, as
-//! the transformer's own clocks sum it up ([`Transformer::take_times`]), divided by the products of the
-//! pass; so it also carries the stage's share of what comes to nothing (symmetric, unchanged and
-//! invalid products, and parents without any site). `whole` is the wall clock around a pass: the
-//! stages and what lies between them (keys of a parent's products, copying into the slot, the clocks
-//! themselves). Every benchmark runs passes of its own, so the stages add up to `whole` only within
-//! the noise. Throughput is products per second of one thread, as if there were that stage alone.
+//! The unit is one product written. The time of a stage is its time in a whole pass over the parents, by
+//! the transformer's clocks ([`Transformer::take_times`]), divided by the products of the pass. So it includes
+//! the stage's time for discarded products (symmetric, unchanged and invalid ones) and for parents without
+//! sites. `whole` is the wall clock of a pass: the stages and the work between them (keys of a parent's products,
+//! copies into the slot, the clocks). Every benchmark runs its own passes, so the stages add up to `whole` only
+//! within the noise. Throughput is products per second of one thread that only ran that stage.
 //!
 //! Two sets of rules: `fluorination`, one rule without exclusions, over the whole shipped library;
-//! `shipped`, all shipped rules over every eighth parent. Two methods: the fast one and the plain loop
-//! it is checked against. The fast one makes most products on flat graphs: what it takes to do without
-//! sanitization is then part of `react`, and `finish` is what RDKit had to do. The first pass, in which RDKit's and the
-//! allocator's memory grows, falls into criterion's warm-up (not with `--quick`).
+//! `shipped`, all shipped rules over every eighth parent. Two methods: the fast one, and the plain loop
+//! that it is compared with. The fast one makes most products on flat graphs: `react` then includes the work that
+//! replaces sanitization, and `finish` is the work of RDKit. The first pass, in which the memory of RDKit and of the
+//! allocator grows, is part of criterion's warm-up (not with `--quick`).
 
 #![allow(
     clippy::unwrap_used,
@@ -31,7 +30,7 @@ use molsieve::{
     slot::Slot,
 };
 
-/// What of a pass is reported.
+/// The part of a pass that is reported.
 type Stage = fn(&Pass) -> Duration;
 
 const STAGES: [(&str, Stage); 6] = [
@@ -65,7 +64,7 @@ fn split(criterion: &mut Criterion, name: &str, rules: &RuleSet, parents: &[Pare
         let mut slot = Slot::new(common::layout());
         for (stage_name, stage) in STAGES {
             group.bench_function(stage_name, |bencher| {
-                // An iteration is a pass; criterion plans by the wall clock around it.
+                // An iteration is a pass; criterion plans by its wall clock.
                 bencher.iter_custom(|passes| {
                     (0..passes)
                         .map(|_| {

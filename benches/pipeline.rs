@@ -1,11 +1,11 @@
 //! A whole job: the shipped library through five rules, from the CSV file to the manifest.
 //!
-//! Timed is [`pipeline::run`]: starting threads, compiling the rules in each worker, reading,
-//! chemistry, sieve, sink, fsync and the manifest. Not timed is what happens once before: RDKit's
-//! warm-up, opening the library, the sample and the plan; and the removal of the output. Throughput
-//! counts the rows written. The library is small, so what a job costs once (rules, files, fsync)
-//! weighs more here than in one of millions of parents: the products per second are a lower bound.
-//! Output goes to `TMPDIR` (or `/tmp`); its file system is printed.
+//! It times [`pipeline::run`]: starting threads, compiling the rules in each worker, reading,
+//! chemistry, sieve, sink, fsync and the manifest. It does not time RDKit's warm-up, opening the library, the
+//! sample and the plan, which happen once before, and the removal of the output. Throughput counts the rows
+//! written. The library is small, so the fixed costs of a job (rules, files, fsync) count more here than in a job
+//! of millions of parents: the products per second are a lower bound. Output goes to `TMPDIR` (or `/tmp`); its
+//! file system is printed.
 
 #![allow(
     clippy::unwrap_used,
@@ -96,7 +96,7 @@ fn job(output: &Path, threads: usize) -> Job {
     }
 }
 
-/// Runs the job into a directory that does not exist yet; gives its time and the rows written.
+/// Runs the job into a directory that does not exist yet. Returns its time and the rows written.
 fn run(job: &Job) -> (Duration, u64) {
     let began = Instant::now();
     let outcome = pipeline::run(job, &AtomicBool::new(false), &mut |_| {}).unwrap();

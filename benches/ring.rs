@@ -1,10 +1,10 @@
-//! What it costs to send a slot round the ring: acquire, submit, next, give back.
+//! The cost of sending a slot around the ring: acquire, submit, next, release.
 //!
-//! Nothing is written into the slots, so this is the price of the hand-over alone, per slot. In a job
-//! a slot carries some 25,000 products, which take a worker about a second: microseconds here are noise
-//! there. `same_thread` is the lock and the ordering without waking anybody; with workers, waking
-//! threads up is most of it, and depends on the operating system and on how many processors are free.
-//! Every slot is a batch of its own, the dearest case: the oldest batch changes with each.
+//! Nothing is written into the slots, so this is the cost of the ring alone, per slot. In a job
+//! a slot has about 25,000 products, which take a worker about a second: microseconds here are noise
+//! there. `same_thread` is the lock and the ordering without waking a thread. With workers, waking
+//! threads is most of the cost, and depends on the operating system and on the number of free processors.
+//! Every slot is a separate batch, the most expensive case: the oldest batch changes with each.
 
 #![allow(
     clippy::unwrap_used,
@@ -59,8 +59,8 @@ fn on_same_thread(slots: u64) -> Duration {
     began.elapsed()
 }
 
-/// Sends `slots` slots round, filled by `workers` threads, taken by this one. As many slots in
-/// circulation as the plan gives that many workers. Threads start outside the timing.
+/// Sends `slots` slots around the ring, from `workers` threads to this one. The ring has as many slots as the plan
+/// gives that many workers. Threads start outside the timing.
 fn with_workers(workers: usize, slots: u64) -> Duration {
     let ring = Ring::new(2 * workers + 2, &layout());
     let (next, ready) = (AtomicU64::new(0), Barrier::new(workers + 1));

@@ -1,19 +1,18 @@
-//! Keys and the CPU engine, against what fastbloom takes bare.
+//! Keys and the CPU engine, compared with fastbloom alone.
 //!
-//! The rows are four full slots of real canonical SMILES of which no two are equal, so every row is
-//! *new*: it is hashed, looked up and inserted, the dearest verdict. Each pass begins with an empty
-//! filter, made and zeroed page by page outside the timing; a second pass over the same filter would
-//! find every row and insert none. 30 bits a key, as for the default rate of 10^-9.
+//! The rows are four full slots of distinct canonical SMILES, so every row is *new*: it is hashed, looked up and
+//! inserted, the most expensive verdict. Each pass starts with an empty filter, allocated and zeroed outside the
+//! timing; a second pass over the same filter would find every row and insert none. A key has 30 bits, as at the
+//! default rate of 10^-9.
 //!
 //! `bare` is a loop over `fastbloom::BloomFilter` (the one without atomics) on one thread: key, look-up,
 //! insertion if not found. It does less than the engine, which also finds the repeats within a slot,
-//! keeps keys and verdicts, and counts. So on one thread the engine can't be faster by rights; where
-//! it is, it is because it reads the words of several keys side by side before it sets bits in them.
+//! stores keys and verdicts, and counts. If the engine is faster on one thread, that is because it prefetches the
+//! words of several keys in parallel before it sets bits in them.
 //!
-//! A near-empty filter denies at the first bit; a full one would read two on average before it does.
-//! Against the 30 that an insertion sets, that is small. The filter of 1 MiB ends about half as full as
-//! it is made for, the larger ones nearly empty. What a miss costs depends on the machine's caches
-//! and pages, and no less on what its neighbours do.
+//! In a nearly empty filter a look-up of an absent key reads one bit, in a full one two on average. An insertion sets
+//! 30, so the difference is small. The filter of 1 MiB ends about half as full as it is made for, the larger ones
+//! nearly empty. The cost of a cache miss depends on the machine's caches and pages, and on other processes.
 
 #![allow(
     clippy::unwrap_used,
@@ -36,7 +35,7 @@ use molsieve::{
 };
 
 const SLOTS: usize = 4;
-/// What a rate of false positives of 10^-9 asks for.
+/// Bits per key for a rate of false positives of 10^-9.
 const HASHES: u32 = 30;
 const FILTERS: [(&str, usize); 3] = [("1MiB", 1 << 20), ("64MiB", 64 << 20), ("1GiB", 1 << 30)];
 
@@ -55,7 +54,7 @@ fn sieve(criterion: &mut Criterion) {
             elements: rows,
             bytes,
         });
-        // A pass is short and a filter takes long to make: few passes for each sample.
+        // A pass is short, and making a filter takes long: few passes for each sample.
         group.measurement_time(Duration::from_secs(2));
         group.bench_function("bare", |bencher| {
             bencher.iter_custom(|passes| (0..passes).map(|_| bare_pass(shape, &slots)).sum());
@@ -114,9 +113,9 @@ fn bare_pass(shape: FilterShape, slots: &[Slot]) -> Duration {
     elapsed
 }
 
-/// Zeroes whose pages are there. `with_num_bits` of the filter without atomics asks for memory that the
-/// kernel zeroes page by page as it is first written to, which would be most of what a pass takes; the one
-/// with atomics, the engine's, writes its zeroes itself.
+/// Zeroes whose pages are allocated. `with_num_bits` of the filter without atomics allocates memory that the kernel
+/// zeroes page by page at the first write, which would be most of the time of a pass. The engine's filter, with
+/// atomics, writes its zeroes itself.
 fn touched_words(shape: FilterShape) -> Vec<u64> {
     (0..shape.bits / 64).map(|_| black_box(0)).collect()
 }
@@ -133,7 +132,7 @@ fn engine_pass(shape: FilterShape, threads: usize, slots: &mut Vec<Slot>) -> Dur
     elapsed
 }
 
-/// The pass did what it is taken for: hardly a row was found in the filter.
+/// Checks that the pass did its work: nearly no row was found in the filter.
 fn all_new(new: u64, slots: &[Slot]) {
     let (rows, _) = common::rows_and_bytes(slots);
     assert!(

@@ -1,20 +1,17 @@
 //! The sink: slots of real products into Parquet parts.
 //!
-//! The slots hold products of the shipped library by all shipped rules, as the workers fill them, and
-//! products of these, with keys and verdicts from the CPU engine; rows that are not *new* are passed over, as in a job.
-//! Rows per second count the rows written; bytes are those of the published parts, so they say what the
-//! disk sees, after compression.
+//! The slots have products of the shipped library by all shipped rules, as the workers fill them, and
+//! products of these, with keys and verdicts from the CPU engine. Rows that are not *new* are skipped, as in a job.
+//! Rows per second count the rows written; bytes are those of the published parts, after compression.
 //!
-//! `write` is the writing of the slots: columns, encoding, compression, SHA-256 and the row groups
-//! that are full, without what follows when a part is closed. `write_and_publish` adds the last row
-//! group, the footer, fsync, the rename and the fsync of the directory, for one part of all slots.
-//! The bytes are the same for both, so `write` is credited with a last row group that only
-//! `write_and_publish` puts on the disk.
+//! `write` writes the slots: columns, encoding, compression, SHA-256 and the full row groups, without closing the
+//! part. `write_and_publish` adds the last row group, the footer, fsync, the rename and the fsync of the directory,
+//! for one part of all slots. Both count the same bytes, so the rate of `write` includes a last row group that only
+//! `write_and_publish` writes.
 //!
-//! Caveat: the files go to `TMPDIR` (or `/tmp`), and whatever that is decides what fsync costs. The
-//! benchmark prints it. Where it was written that was ext4 on a virtual disk (`/dev/vda`); a tmpfs
-//! flatters, a network file system does the opposite. Without `O_DIRECT`, writes before the fsync go
-//! to the page cache.
+//! Caveat: the files go to `TMPDIR` (or `/tmp`), whose file system determines the cost of fsync. The benchmark prints
+//! it. A tmpfs is faster than a disk, a network file system slower. Without `O_DIRECT`, writes before the fsync go to
+//! the page cache.
 
 #![allow(
     clippy::unwrap_used,
@@ -36,16 +33,16 @@ use molsieve::{
 
 /// Enough for more than one row group.
 const SLOTS: usize = 6;
-/// For 10^6 keys and more than the slots have: no row is lost to a false positive.
+/// A filter for 10^6 keys, more than the slots have: no row is lost to a false positive.
 const FILTER: FilterShape = FilterShape {
     bits: 8 * (8 << 20),
     hashes: 30,
 };
 
-/// What of a pass is reported.
+/// The part of a pass that is reported.
 type Stage = fn(&Pass) -> Duration;
 
-/// What writing all slots once took.
+/// The time and the size of writing all slots once.
 struct Pass {
     write: Duration,
     publish: Duration,
@@ -86,7 +83,7 @@ fn sieved(slots: Vec<Slot>) -> Vec<Slot> {
     slots.into_iter().map(sieved).collect()
 }
 
-/// Writes all slots into an output directory that is made before and removed behind the timing.
+/// Writes all slots into an output directory that is made before and removed after the timing.
 fn pass(place: &tempfile::TempDir, slots: &[Slot]) -> Pass {
     let path = place.path().join("out");
     let output = OutputDir::open(&path, Existing::Refuse).unwrap();
@@ -107,7 +104,7 @@ fn pass(place: &tempfile::TempDir, slots: &[Slot]) -> Pass {
     }
 }
 
-/// The smallest row group, so that some are written on the way.
+/// The smallest row group, so that some are written before the part is closed.
 fn settings() -> SinkSettings {
     let rules = common::shipped_rules();
     SinkSettings {

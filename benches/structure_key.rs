@@ -1,15 +1,14 @@
-//! Structure keys beside RDKit's parser and its canonical SMILES, on one core and in turns, over libraries of
-//! choice:
+//! Structure keys compared with RDKit's parser and canonical SMILES, alternating on one core, over any libraries:
 //!
 //! ```text
 //! cargo bench --bench structure_key [-- FILE.smi …]
 //! ```
 //!
-//! A file has a SMILES at the beginning of each line; of more than [`MOLECULES_MAX`], as many spread evenly.
-//! Without a file it is the shipped library. Molecules that go to RDKit for a key are counted and left out, for they
-//! would compare RDKit with itself. `plain` is what a processor without AVX-512 does. Medians of [`ROUNDS`], in
-//! microseconds per molecule. Other than the other benchmarks it is not criterion's: what is of interest is a ratio,
-//! so the three have to take turns.
+//! A file has a SMILES at the start of each line; of more than [`MOLECULES_MAX`] lines, so many are used, evenly spaced.
+//! Without a file it uses the shipped library. Molecules whose keys need RDKit are counted and left out, since they
+//! would compare RDKit with itself. `plain` is the code for processors without AVX-512. The figures are medians of
+//! [`ROUNDS`], in microseconds per molecule. This benchmark does not use criterion, because the result is a ratio and
+//! the three measurements must alternate.
 
 #![allow(
     clippy::unwrap_used,
@@ -22,15 +21,16 @@ use std::{fs, hint::black_box, path::PathBuf, time::Instant};
 
 use molsieve::{chem::RdKit, identity::StructureKeys};
 
-/// More molecules say nothing new.
+/// The most molecules: more do not change the result.
 const MOLECULES_MAX: usize = 20_000;
-/// Of each turn; fewer are gone through again. Behind RDKit's turn the first keys are slow, for caches hold other things.
+/// Molecules of each measurement; fewer are repeated. After RDKit's measurement the first keys are slow, since the
+/// caches hold other data.
 const TURN_MOLECULES_MIN: usize = 5_000;
 const ROUNDS: usize = 7;
 
 fn main() {
     let rdkit = common::rdkit();
-    // Cargo adds a flag of its own.
+    // Cargo adds a flag.
     let named = std::env::args().skip(1).filter(|arg| !arg.starts_with('-'));
     let mut libraries: Vec<(String, Vec<String>)> =
         named.map(|path| (name(&path), read(&path))).collect();
@@ -65,7 +65,7 @@ fn read(path: &str) -> Vec<String> {
 }
 
 fn compare(rdkit: RdKit, name: &str, all: &[String]) {
-    let (mut keys, mut plain) = (StructureKeys::new(), StructureKeys::atom_by_atom());
+    let (mut keys, mut plain) = (StructureKeys::new(), StructureKeys::without_avx512());
     let molecules: Vec<_> = all
         .iter()
         .filter(|smiles| keys.key(smiles.as_bytes()).is_ok())

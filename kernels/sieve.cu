@@ -1,33 +1,33 @@
-// The sieve on an NVIDIA GPU. The contract stands in src/sieve.rs; shaders/sieve.wgsl says the same in
-// WGSL, src/sieve/gpu.rs launches the kernels one after the other:
+// The sieve on an NVIDIA GPU. src/sieve.rs has the contract, shaders/sieve.wgsl the same kernels in WGSL;
+// src/sieve/gpu launches them one after the other:
 //
 //   hash_rows    keys of a slot's rows
 //   claim_rows   a table from each key to the first row that has it
-//   look_up      verdicts, against the filter as it stood before the slot; the tally
-//   insert_new   the new keys into the filter
-//   insert_keys  keys given by the host into the filter
+//   look_up      verdicts, from the filter as it was before the slot; the tally
+//   insert_new   inserts the new keys into the filter
+//   insert_keys  inserts keys from the host into the filter
 //
 // and three that only `molsieve bench` launches:
 //
-//   fill_at_random  the filter with half of its bits set, at random
-//   read_at_random  random reads of the filter, and nothing else
-//   add_at_random   random bits added to the filter by atomics, and nothing else
+//   fill_at_random  sets a random half of the filter's bits
+//   read_at_random  only reads random words of the filter
+//   add_at_random   only sets random bits of the filter by atomics
 //
 // One thread per row, BLOCK_ROWS threads a block. This file is CUDA C++ for NVRTC, without headers.
-// tests/shim/ gives it the words of CUDA in plain C++, so that the tests run these very lines on the
-// host. kernels/sieve.ptx is made from it by scripts/ptx.sh.
+// tests/shim/ defines the words of CUDA in plain C++, so that the tests run this source on the
+// host. scripts/ptx.sh compiles it to kernels/sieve.ptx.
 
 typedef unsigned char u8;
 typedef unsigned int u32;
 typedef unsigned long long u64;
 
-// Threads of a block, and so rows.
+// Threads of a block, one for each of its rows.
 #define BLOCK_ROWS 256u
-// Text of a block that is staged in shared memory: 80 bytes a row. A block with more reads from global
-// memory. Eight such blocks fill the shared memory of Hopper's multiprocessors, and their threads.
+// Bytes of a block's text that are staged in shared memory: 80 bytes a row. A block with more text reads global
+// memory. Eight such blocks fill the shared memory and the threads of Hopper's multiprocessors.
 #define STAGE_BYTES 20480u
-// Words are read whole, so up to three behind the last byte: the text's buffer must be longer than the
-// text by this much too (TEXT_PAD_BYTES in src/sieve/gpu.rs).
+// Whole words are read, so up to three words past the last byte: the text's buffer must be longer than the
+// text by this much (TEXT_PAD_BYTES in src/sieve/gpu/device.rs).
 #define PAD_WORDS 4u
 #define NEW 0
 #define MAYBE 1
@@ -51,12 +51,12 @@ __device__ static inline u64 finalise(u64 k) {
     return k ^ k >> 33;
 }
 
-// The word that begins `shift` bits into `low`, in bytes' order; its rest is in `high`.
+// The word that begins at bit `shift` of `low` and ends in `high`.
 __device__ static inline u64 join(u64 low, u64 high, u32 shift) {
     return low >> shift | high << 1 << (63 - shift);
 }
 
-// The first `bytes` bytes of a word, zeroes behind.
+// The first `bytes` bytes of a word, then zeroes.
 __device__ static inline u64 first_bytes(u64 word, u32 bytes) {
     return bytes >= 8 ? word : word & ((1ull << 8 * bytes) - 1);
 }
@@ -78,7 +78,7 @@ __device__ static inline ulonglong2 key_of(const u64 *words, u32 begin, u32 leng
         words += 2;
     }
     u32 left = length & 15;
-    // Mixing a zero word gives zero, so short tails need no case of their own.
+    // Mixing a zero word gives zero, so short tails need no special case.
     u64 middle = words[1];
     h1 ^= mix_first(first_bytes(join(low, middle, shift), left));
     h2 ^= mix_second(left > 8 ? first_bytes(join(middle, words[2], shift), left - 8) : 0);
@@ -96,15 +96,14 @@ __device__ static inline ulonglong2 key_of(const u64 *words, u32 begin, u32 leng
     return key;
 }
 
-// Writes the key of each row. `text_end` says where a row's bytes end in `text`, and so where the
-// next one's begin.
+// Writes the key of each row. `text_end` has the end of each row in `text`, where the next row begins.
 extern "C" __global__ void __launch_bounds__(BLOCK_ROWS)
     hash_rows(const u64 *__restrict__ text, const u32 *__restrict__ text_end, u32 rows,
               ulonglong2 *__restrict__ keys) {
     __shared__ __align__(16) u64 stage[STAGE_BYTES / 8 + PAD_WORDS];
     u32 first = blockIdx.x * BLOCK_ROWS;
     u32 behind = rows - first < BLOCK_ROWS ? rows : first + BLOCK_ROWS;
-    // Down to whole lines of 16 bytes, the widest load there is.
+    // Rounded down to 16 bytes, the widest load.
     u32 stage_begin = (first == 0 ? 0 : text_end[first - 1]) & ~15u;
     u32 stage_bytes = text_end[behind - 1] - stage_begin;
     bool staged = stage_bytes <= STAGE_BYTES;
@@ -128,10 +127,10 @@ extern "C" __global__ void __launch_bounds__(BLOCK_ROWS)
 
 // ── First rows ──────────────────────────────────────────────────────────────────────────────────
 
-// Enters each row into an open-addressed table of `table_mask + 1` places (a power of two, at least
-// twice the rows, all 0 at first) and notes its place. Once a place holds a row (row + 1), it belongs
-// to that row's key for good; rows of the same key leave the least of their numbers in it. So what
-// the table holds in the end does not depend on who came first.
+// Enters each row into an open-addressed table of `table_mask + 1` entries (a power of two, at least
+// twice the rows, all 0 at first) and writes the index of its entry. Once an entry holds a row (row + 1),
+// it belongs to that row's key; of all rows with that key the least number remains. So the final table
+// does not depend on the order of threads.
 extern "C" __global__ void __launch_bounds__(BLOCK_ROWS)
     claim_rows(const ulonglong2 *__restrict__ keys, u32 rows, u32 *table, u32 table_mask,
                u32 *__restrict__ places) {
@@ -139,7 +138,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK_ROWS)
     if (row >= rows)
         return;
     ulonglong2 key = keys[row];
-    // The filter uses the first word, so the second is free to spread the rows.
+    // The filter uses the first word, so the second one distributes the rows.
     u32 place = static_cast<u32>(key.y) & table_mask;
     for (;;) {
         u32 held = atomicCAS(&table[place], 0u, row + 1);
@@ -163,8 +162,8 @@ extern "C" __global__ void __launch_bounds__(BLOCK_ROWS)
 
 __device__ static inline u64 step_of(u64 source) { return source * 0x517cc1b727220a95ull; }
 
-// Whether the next BATCH bits of a key are set, or as many as are `left` of its bits. Moves `hash` and `left` on.
-// The reads of a batch do not wait for each other; those behind the last bit are not made.
+// Whether the next BATCH bits of a key are set, or as many as are `left` of its bits. Advances `hash` and `left`.
+// The reads of a batch do not wait for each other; none is made past the last bit.
 template <u32 BATCH>
 __device__ static inline bool are_set(const u64 *__restrict__ filter, u64 bits, u64 step, u64 &hash,
                                       u32 &left) {
@@ -187,9 +186,9 @@ __device__ static inline bool are_set(const u64 *__restrict__ filter, u64 bits, 
     return !(missing & 1);
 }
 
-// Most keys are new, and in a filter that is half full the first bit tells half of the time. So the first bits are
-// read one by one, and batches grow as it becomes likely that the key is there: 1, 1, 2, 4, 4, …
-// (PROBE_BATCHES in src/sieve/steps.rs, where a test says what other batches would cost).
+// Most keys are new, and in a half-full filter the first bit decides half of the time. So the first bits are
+// read one by one, and batches grow as it becomes likely that the key is present: 1, 1, 2, 4, 4, …
+// (PROBE_BATCHES in src/sieve/steps/step.rs, where a test compares the cost of other batches).
 __device__ static inline bool may_hold(const u64 *__restrict__ filter, u64 bits, u32 hashes,
                                        u64 source) {
     u64 step = step_of(source), hash = source;
@@ -212,7 +211,7 @@ __device__ static inline void insert(u64 *filter, u64 bits, u32 hashes, u64 sour
     }
 }
 
-// Writes each row's verdict and adds to `tally` (3 × u32) how many rows got which.
+// Writes each row's verdict and adds the number of rows of each verdict to `tally` (3 × u32).
 extern "C" __global__ void __launch_bounds__(BLOCK_ROWS)
     look_up(const ulonglong2 *__restrict__ keys, u32 rows, const u32 *__restrict__ table,
             const u32 *__restrict__ places, const u64 *__restrict__ filter, u64 bits, u32 hashes,
@@ -234,7 +233,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK_ROWS)
         atomicAdd(&tally[threadIdx.x], counts[threadIdx.x]);
 }
 
-// Inserts the keys of the rows that are new. A launch of its own: every row is looked up before.
+// Inserts the keys of the new rows. A separate launch, so that all rows are looked up before.
 extern "C" __global__ void __launch_bounds__(BLOCK_ROWS)
     insert_new(const ulonglong2 *__restrict__ keys, u32 rows, const u8 *__restrict__ verdicts,
                u64 *filter, u64 bits, u32 hashes) {
@@ -243,7 +242,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK_ROWS)
         insert(filter, bits, hashes, keys[row].x);
 }
 
-// Inserts all the keys.
+// Inserts all keys.
 extern "C" __global__ void __launch_bounds__(BLOCK_ROWS)
     insert_keys(const ulonglong2 *__restrict__ keys, u32 rows, u64 *filter, u64 bits, u32 hashes) {
     u32 row = blockIdx.x * BLOCK_ROWS + threadIdx.x;
@@ -251,19 +250,19 @@ extern "C" __global__ void __launch_bounds__(BLOCK_ROWS)
         insert(filter, bits, hashes, keys[row].x);
 }
 
-// ── What the memory allows: for `molsieve bench` ────────────────────────────────────────────────
+// ── Ceilings: for `molsieve bench` ──────────────────────────────────────────────────────────────
 //
 // The first word of a row's key is the state of the row's generator. It is kept there, so that every launch
-// goes to other places.
+// accesses other words.
 
-// Knuth's linear congruential generator: its upper bits choose a word, and the next address does not wait
-// for the word before.
+// Knuth's linear congruential generator: its upper bits choose a word, and the next address does not depend
+// on the word before.
 __device__ static inline u64 next_state(u64 state) {
     return state * 6364136223846793005ull + 1442695040888963407ull;
 }
 
-// Writes the words of the filter, each bit set with a probability of 1/2: what a filter looks like that holds
-// as many keys as it is made for.
+// Writes the words of the filter, each bit set with a probability of 1/2, as in a filter that holds the keys
+// that it is made for.
 extern "C" __global__ void __launch_bounds__(BLOCK_ROWS)
     fill_at_random(const ulonglong2 *__restrict__ keys, u32 rows, u64 *__restrict__ filter, u64 bits) {
     u32 row = blockIdx.x * BLOCK_ROWS + threadIdx.x;
@@ -276,7 +275,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK_ROWS)
     }
 }
 
-// Reads `accesses` words for each row, and adds them up in the second word of the row's key.
+// Reads `accesses` words for each row, and sums them in the second word of the row's key.
 extern "C" __global__ void __launch_bounds__(BLOCK_ROWS)
     read_at_random(ulonglong2 *__restrict__ keys, u32 rows, const u64 *__restrict__ filter, u64 bits,
                    u32 accesses) {
@@ -292,7 +291,7 @@ extern "C" __global__ void __launch_bounds__(BLOCK_ROWS)
     keys[row] = key;
 }
 
-// Adds a bit to `accesses` words for each row, by the same atomics as an insert does.
+// Sets a bit in `accesses` words for each row, by the same atomics as an insert.
 extern "C" __global__ void __launch_bounds__(BLOCK_ROWS)
     add_at_random(ulonglong2 *__restrict__ keys, u32 rows, u64 *filter, u64 bits, u32 accesses) {
     u32 row = blockIdx.x * BLOCK_ROWS + threadIdx.x;

@@ -1,20 +1,20 @@
 // The structure key on an NVIDIA GPU: the key of a molecule from the text of its SMILES. src/identity.rs and
-// the files beside it are the definition, and say why; this says the same in CUDA, function by function, so
-// that keys and reasons are the same to the bit.
+// its modules are the definition and give the reasons. This file repeats them in CUDA, function by function, so
+// that keys and reasons are the same bit for bit.
 //
 //   structure_key   keys of a slot's rows, and which rows have none
 //
-// One thread per row, BLOCK_ROWS threads a block. All that a thread needs is one `Work` in its local memory; so
-// arrays are small, lists of an atom's bonds are packed in words, and what is not needed at the same time lies
-// in the same place. Nothing is recursive. This file is CUDA C++ for NVRTC, without headers. tests/shim/ gives
-// it the words of CUDA in plain C++, so that the tests run these very lines on the host.
-// kernels/structure_key.ptx is made from it by scripts/ptx.sh.
+// One thread per row, BLOCK_ROWS threads a block. All working memory of a thread is one `Work` in its local memory. So
+// arrays are small, lists of an atom's bonds are packed in words, and parts that are not needed at the same time
+// share memory. No function is recursive. This file is CUDA C++ for NVRTC, without headers. tests/shim/ defines
+// the words of CUDA in plain C++, so that the tests run this source on the host. scripts/ptx.sh compiles it to
+// kernels/structure_key.ptx.
 //
-//   text       the text
+//   text       reads SMILES
 //   valence    hydrogens, nitro groups, valences
-//   bonds      where double bonds are, from the atoms alone
+//   bonds      assigns double and triple bonds, from the atoms alone
 //   refine     colours of atoms
-//   stereo     which marks count, and what they say
+//   stereo     which marks are stereo, and what they add to colours
 //   canon      from colours to the key
 
 typedef unsigned char u8;
@@ -23,13 +23,13 @@ typedef unsigned short u16;
 typedef unsigned int u32;
 typedef unsigned long long u64;
 
-// Threads of a block, and so rows.
+// Threads of a block, one for each of its rows.
 #define BLOCK_ROWS 128u
-// Most atoms, hydrogens written as atoms among them, that a molecule may have here; 255 at most.
+// The most atoms of a molecule, hydrogens that are written as atoms included; at most 255.
 #ifndef ATOMS_MAX
 #define ATOMS_MAX 64
 #endif
-// Atoms that are set apart one after the other, and ways to do so that are tried.
+// The most atoms that are individualised one after the other, and the most leaves of that search.
 #ifndef DEPTH_MAX
 #define DEPTH_MAX 3
 #endif
@@ -38,25 +38,25 @@ typedef unsigned long long u64;
 #endif
 // ── From src/identity: tables, limits and numbers, written by the test in src/identity/device.rs ──
 
-// Bears on every key.
+// Part of every key.
 #define DEFINITION 2
-// Most neighbours of an atom; numbers that a ring closure may have; branches that may be open at a
-// time; signs that a charge may be written with, more take a number.
+// The most neighbours of an atom; ring closure numbers; the most branches that are open at a time; the
+// most signs of a charge, a larger charge takes a number.
 #define NEIGHBOURS_MAX 8
 #define RING_NUMBERS 100
 #define BRANCHES_MAX 64
 #define SIGNS_MAX 2
-// RDKit's bound: double bonds in smaller rings are cis by need.
+// RDKit's limit: double bonds in smaller rings can only be cis.
 #define STEREO_RING_MIN 8
-// By how many bits a neighbour's colour is turned for each order of the bond to it.
+// The bits by which a neighbour's colour is rotated for each order of the bond.
 #define ORDER_BITS 11
-// What is mixed into colours, and how.
+// The constants that are mixed into colours.
 #define MIX_FIRST 0x3c79ac492ba7b653ull
 #define MIX_SECOND 0x1c69b3f74ac4ae35ull
-#define SAID 0xa5ull
-#define SET_APART 0x5bd1e99500000001ull
+#define STEREO_MIX 0xa5ull
+#define INDIVIDUALISED 0x5bd1e99500000001ull
 #define BY_PHOSPHORUS 0x5050ull
-// What a centre says; what is added to the code of both ends of a double bond.
+// The parity of a centre; the geometry of a double bond, added at both ends.
 #define CENTRE_EVEN 1
 #define CENTRE_ODD 2
 #define SAME_SIDE 4
@@ -65,7 +65,7 @@ typedef unsigned long long u64;
 // The order of a bond; 1 to 3 count pairs of electrons.
 enum : u8 { SINGLE = 1, DOUBLE = 2, TRIPLE = 3, AROMATIC = 4 };
 
-// Elements that are dealt with by name.
+// Elements with a name.
 enum : u8 {
     HYDROGEN = 1,
     BORON = 5,
@@ -79,9 +79,9 @@ enum : u8 {
     TELLURIUM = 52,
 };
 
-// What becomes of a row: a key, or 1 + the number of the reason for which RDKit has to be asked.
-// TOO_LARGE: too many atoms for the device, or atoms that look alike and take too long to set apart
-// here; the engine on the CPU has to be asked.
+// The status of a row: a key, or 1 + the number of the reason why RDKit has to compute the key.
+// TOO_LARGE: too many atoms for the device, or a search for equal atoms that takes too long here;
+// the CPU has to compute the key.
 enum class Status : u8 {
     KEY,
     TEXT,
@@ -101,7 +101,7 @@ enum class Status : u8 {
     TOO_LARGE = 255,
 };
 
-// Symbols in the order of the atomic numbers, from hydrogen on; two bytes each.
+// Symbols in the order of the atomic numbers, from hydrogen; two bytes each.
 __constant__ const u8 SYMBOLS[] = {
     72, 32, 72, 101, 76, 105, 66, 101, 66, 32, 67, 32, 78, 32, 79, 32, 70, 32, 78, 101, 78, 97, 77, 103,
     65, 108, 83, 105, 80, 32, 83, 32, 67, 108, 65, 114, 75, 32, 67, 97, 83, 99, 84, 105, 86, 32, 67, 114,
@@ -115,7 +115,7 @@ __constant__ const u8 SYMBOLS[] = {
     77, 116, 68, 115, 82, 103, 67, 110, 78, 104, 70, 108, 77, 99, 76, 118, 84, 115, 79, 103,
 };
 #define SYMBOLS_COUNT 118
-// By a letter, from A to z: the element that it stands for outside brackets; 0 for none.
+// By letter, from A to z: the element that it means outside brackets; 0 for none.
 __constant__ const u8 PLAIN[] = {
     0, 5, 6, 0, 0, 9, 0, 0, 53, 0, 0, 0, 0, 7, 8, 15, 0, 0, 16, 0, 0, 0, 0, 0,
     0, 0, 0, 0, 0, 0, 0, 0, 0, 5, 6, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 7, 8, 15,
@@ -130,7 +130,7 @@ __constant__ const u8 KINDS[] = {
     1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
     1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
 };
-// The kind of those that have no certain valence but on their own.
+// The kind of elements that have a certain valence only without bonds.
 #define ALONE 1
 // By the kind and the charge, from -2 to 1: a bit per certain valence.
 __constant__ const u8 CERTAIN[] = {
@@ -142,7 +142,7 @@ __constant__ const u8 AROMATIC_VALENCES[] = {
     0, 0, 0, 0, 0, 0, 0, 3, 0, 3, 4, 3, 2, 3, 4, 0, 2, 3, 0, 0, 0, 0, 0, 0,
     0, 3, 4, 0, 2, 3, 0, 0, 0, 0, 2, 3,
 };
-// By the kind and the pairs in bonds, to 7: hydrogens of an atom outside brackets; 255 for no such state.
+// By the kind and the electron pairs in bonds, up to 7: hydrogens of an atom outside brackets; 255 for no such state.
 __constant__ const u8 HYDROGENS[] = {
     1, 0, 255, 255, 255, 255, 255, 255, 1, 0, 255, 255, 255, 255, 255, 255, 3, 2, 1, 0, 255, 255, 255, 255,
     4, 3, 2, 1, 0, 255, 255, 255, 3, 2, 1, 0, 255, 255, 255, 255, 2, 1, 0, 255, 255, 255, 255, 255,
@@ -152,14 +152,14 @@ __constant__ const u8 HYDROGENS[] = {
 
 // ── To here from src/identity ───────────────────────────────────────────────────────────────────────────────────
 
-// Of what is called in several places and is large, the code is there once.
+// For large functions that are called in several places: their code is not inlined.
 #define CALLED __device__ __noinline__ static
 
 // A loop that is not unrolled: few of them are long, and the code of all of them should fit the instruction cache.
 #define FOR _Pragma("unroll 1") for
 
-// As Rust's `?`. Not in loops and branches: where one of two ways may end the function, threads that part there do not
-// meet before that end. A loop goes on while its status is KEY instead, and a branch sets it.
+// As Rust's `?`. Not in loops and branches: if one of two paths may return, threads that diverge there reconverge only
+// at the return. Instead, a loop continues while its status is KEY, and a branch sets the status.
 #define TRY(call)                                                                                            \
     do {                                                                                                     \
         Status tried = call;                                                                                 \
@@ -169,46 +169,46 @@ __constant__ const u8 HYDROGENS[] = {
 
 // ── The molecule ────────────────────────────────────────────────────────────────────────────────────────────
 
-// Stands where no atom does, and where no slot is.
-#define NOBODY 255
+// The index of no atom, and of no slot.
+#define NO_ATOM 255
 #define NO_SLOT 255u
 
 // The mark of a tetrahedral centre, seen from its first neighbour: none, `@`, `@@`.
-#define NO_TURN 0
-#define LEFT 1
-#define RIGHT 2
+#define NO_CHIRALITY 0
+#define COUNTER_CLOCKWISE 1
+#define CLOCKWISE 2
 
 // An atom with its neighbours in the order of the text.
 struct __align__(16) Atom {
     // A byte per slot.
     u64 neighbours;
-    // Four bits per slot: as written; and as they are: forced, or aromatic.
+    // Bond orders, four bits per slot: as written, and as assigned.
     u32 orders;
-    u32 settled;
-    // Four bits per slot, with a sign: the side of a double bond on which a mark puts the neighbour.
+    u32 assigned;
+    // Four bits per slot, signed: the side of a double bond on which a mark places the neighbour.
     u32 sides;
-    // 0: as it comes.
+    // Mass number; 0 for the natural mixture.
     u16 isotope;
     u8 number;
     s8 charge;
-    // Those that are no atoms of their own.
+    // Hydrogens that are not atoms of the molecule.
     u8 hydrogens;
     u8 aromatic : 1;
     u8 bracket : 1;
-    // It begins the text or a part of it.
+    // Whether it is the first atom of the text or of a component.
     u8 first : 1;
-    u8 turn : 2;
+    u8 chirality : 2;
     u8 hydrogen_was_atom : 1;
-    // Whether a hydrogen that was an atom takes an odd number of steps to come first among the neighbours.
+    // Whether moving a hydrogen that was written as an atom to the front of the neighbours is an odd permutation.
     u8 hydrogen_odd : 1;
-    // Ring closures.
+    // The number of its ring closures.
     u8 closures : 4;
-    // The side on which a mark puts a hydrogen that was an atom.
+    // The side on which a mark places a hydrogen that was written as an atom.
     s8 hydrogen_side : 2;
     u8 degree;
     // A bit per slot: the bond is in a ring.
     u8 in_ring;
-    // Pairs of electrons in bonds beyond the first of each; of those, how many the settled bonds leave over.
+    // Electron pairs in bonds beyond the first of each, and those of them that are not yet assigned.
     u8 unsaturation;
     u8 open;
 };
@@ -216,11 +216,11 @@ struct __align__(16) Atom {
 struct Molecule {
     Atom atoms[ATOMS_MAX];
     u32 count;
-    bool any_turn, any_side, any_aromatic, any_hydrogen_atom;
+    bool any_chirality, any_side, any_aromatic, any_hydrogen_atom;
 };
 
-// A set of atoms, a bit each. What is done for each atom of a set is done in one loop over its bits, so that the
-// threads of a warp stay together however their atoms lie.
+// A set of atoms, a bit each. Work on each atom of a set is one loop over its bits, so that the threads of a warp stay
+// together whatever the indices of their atoms.
 #define SET_WORDS ((ATOMS_MAX + 63) / 64)
 struct Set {
     u64 words[SET_WORDS];
@@ -228,7 +228,7 @@ struct Set {
 
 __device__ static inline Set empty_set() { return Set(); }
 
-// The first atoms, so many.
+// The first `count` atoms.
 __device__ static inline Set first_atoms(u32 count) {
     Set set;
     for (u32 i = 0; i < SET_WORDS; i++)
@@ -267,7 +267,7 @@ __device__ static inline Set without(Set a, const Set &b) {
     return a;
 }
 
-// The least atom of a set that is not empty. In halves of a word: the hardware finds bits in 32 of them.
+// The least atom of a set that is not empty. Searches halves of a word, since the hardware finds bits in 32-bit words.
 __device__ static inline u32 least_of(const Set &set) {
     u32 i = 0;
     while (i + 1 < SET_WORDS && set.words[i] == 0)
@@ -276,7 +276,7 @@ __device__ static inline u32 least_of(const Set &set) {
     return 64 * i + (low != 0 ? 0 : 32) + static_cast<u32>(__ffs(low != 0 ? low : high)) - 1;
 }
 
-// The same, and takes it out.
+// The same, and removes it.
 __device__ static inline u32 pop(Set &set) {
     u32 index = least_of(set);
     take_from(set, index);
@@ -292,36 +292,36 @@ __device__ static inline u32 size_of(const Set &set) {
 
 __device__ static inline bool is_single(const Set &set) { return size_of(set) == 1; }
 
-// What stands before an atom or a ring closure. Order 0: it does not say, as a mark of a side does not.
+// The bond symbol before an atom or a ring closure. Order 0: none is written, as with a stereo mark.
 struct Link {
     u8 order;
     s8 side;
 };
 
-// A ring closure that waits for its other end.
+// A ring closure whose other end has not been read yet.
 struct OpenRing {
     u8 number, atom, slot;
     Link link;
 };
 
-// For reading.
+// Working memory for reading.
 struct Reading {
     OpenRing rings[RING_NUMBERS];
     u8 branches[BRANCHES_MAX];
-    // Per atom: the one it hangs on, and how many there are up to the first of its part.
+    // For each atom: its parent in the tree, and its depth below the first atom of its component.
     u8 above[ATOMS_MAX], depth[ATOMS_MAX];
     u32 rings_open, branches_open;
 };
 
-// What a search in depth notes of an atom.
+// The state of an atom in the depth-first search.
 struct Visit {
-    // Number in the order of visits, from 1; 0: it was not visited.
+    // Number in the order of visits, from 1; 0 before its visit.
     u8 order;
-    // The least that it or those below it reach by another bond.
+    // The least order that it or its descendants reach by another bond.
     u8 low;
-    // Where it was come from.
+    // Its parent in the search tree.
     u8 above;
-    // Pairs that it and those below it have to place; only whether they are odd matters.
+    // Pairs that it and its descendants have to assign; only their parity matters.
     u8 pairs;
 };
 
@@ -330,27 +330,27 @@ struct Bridge {
     bool odd;
 };
 
-// For finding bonds that alone hold two parts together.
+// Working memory for finding bridges: bonds that are the only connection of two parts.
 struct Bridging {
     Visit visits[ATOMS_MAX];
     Bridge bridges[ATOMS_MAX];
 };
 
-// For finding partners.
+// Working memory for finding partners.
 struct Matching {
     u8 partner[ATOMS_MAX];
-    // The atoms on the way, and by whom each goes on.
+    // The atoms of the path, and the next atom of each.
     u8 way[ATOMS_MAX], by[ATOMS_MAX];
 };
 
-// For settling bonds.
-struct Settling {
-    // Per atom that has pairs to give: its neighbours, and those of them to which it may give some.
+// Working memory for assigning bonds.
+struct Assignment {
+    // For each atom that has pairs to assign: its neighbours, and those of them that may take a pair.
     Set beside[ATOMS_MAX], ways[ATOMS_MAX];
-    // Per such atom some of its ways: those in a ring of six; those that bridges leave to follow; those by which it
-    // may find a partner.
+    // For each such atom, some of these bonds: those in a ring of six; those that the search for bridges has still to
+    // follow; those by which it may find a partner.
     Set marked[ATOMS_MAX];
-    // Atoms that have pairs to give, and those of them that have a single way.
+    // Atoms that have pairs to assign, and those of them with only one bond that can take them.
     Set open, single;
     union {
         Bridging bridging;
@@ -358,56 +358,56 @@ struct Settling {
     };
 };
 
-// A colour per atom, and how many different ones there are.
+// A colour per atom, and the number of distinct colours.
 struct Colours {
     u64 of[ATOMS_MAX];
     u64 seen[ATOMS_MAX];
-    // Atoms whose colour others may have. Those that have one of their own keep it.
+    // Atoms that may share their colour. An atom with a unique colour keeps it unique.
     Set alike;
     u32 distinct;
 };
 
-// The marks of a molecule.
+// The stereo marks of a molecule.
 struct Stereo {
-    // The ends of double bonds that have said something; marked centres that wait for their neighbours to differ.
-    Set ends, waiting;
-    // What is said in a round.
+    // The ends of double bonds with stereo; marked centres whose neighbours do not differ yet.
+    Set ends, pending;
+    // What a round adds to colours.
     u8 now[ATOMS_MAX];
 };
 
-// For finding the marks that count.
+// Working memory for finding the marks that are stereo.
 struct Perceiving {
     u8 bonds_a[ATOMS_MAX], bonds_b[ATOMS_MAX];
     u32 bonds_count;
-    // Atoms that may be aromatic, once somebody asks.
+    // Atoms that may be aromatic, found when first needed.
     Set sharing;
     bool sharing_known;
-    // Per atom a hash of what surrounds it; see `step_kinds`.
+    // For each atom, a hash of its surroundings; see `step_kinds`.
     u64 kinds[ATOMS_MAX];
 };
 
-// Atoms that are not alone with their colours, in the order of these. A cell holds those of one colour.
+// Atoms that share their colours, in the order of the colours. A cell has the atoms of one colour.
 struct Cells {
     u8 order[ATOMS_MAX];
     u32 count;
-    // Per atom: where its cell begins in the order; NOBODY: it is alone with its colour.
+    // For each atom: where its cell begins in the order; NO_ATOM if its colour is unique.
     u8 of[ATOMS_MAX];
-    // Per beginning of a cell: its atoms.
+    // For each beginning of a cell: the number of its atoms.
     u8 size[ATOMS_MAX];
 };
 
-// How things were before an atom was set apart.
+// The state before an atom was individualised.
 struct Level {
     u64 colours[ATOMS_MAX];
-    // Those that are to be set apart in turn.
+    // The atoms that are still to be individualised.
     Set members;
-    Set waiting;
+    Set pending;
     u32 distinct;
 };
 
-// For setting atoms apart.
+// Working memory for individualising atoms.
 struct Splitting {
-    // Per beginning of a cell: the component it belongs to, as the beginning of another; see `root_of`.
+    // For each beginning of a cell: the beginning of another cell of its component; see `root_of`.
     u8 joined[ATOMS_MAX];
     // Beginnings of cells.
     Set faulty, mixed;
@@ -415,7 +415,7 @@ struct Splitting {
     Level levels[DEPTH_MAX];
 };
 
-// All that a thread needs.
+// All working memory of a thread.
 struct Work {
     Molecule mol;
     Colours colours;
@@ -423,13 +423,13 @@ struct Work {
     Cells cells;
     union {
         Reading reading;
-        Settling settling;
+        Assignment assignment;
         Perceiving perceiving;
         Splitting splitting;
     };
 };
 
-// The number of the lowest bit that is set; NO_SLOT or more if there is none.
+// The number of the lowest set bit; NO_SLOT or more if there is none.
 __device__ static inline u32 first_bit(u32 bits) { return static_cast<u32>(__ffs(bits)) - 1; }
 
 __device__ static inline u8 byte_of(u64 list, u32 slot) { return static_cast<u8>(list >> 8 * slot); }
@@ -440,7 +440,7 @@ __device__ static inline u64 with_byte(u64 list, u32 slot, u8 byte) {
 
 __device__ static inline u8 order_in(u32 list, u32 slot) { return list >> 4 * slot & 15; }
 
-// With the sign.
+// Signed.
 __device__ static inline int side_in(u32 list, u32 slot) { return static_cast<int>((list >> 4 * slot & 15) ^ 8) - 8; }
 
 __device__ static inline u32 with_four_bits(u32 list, u32 slot, int bits) {
@@ -449,15 +449,15 @@ __device__ static inline u32 with_four_bits(u32 list, u32 slot, int bits) {
 
 __device__ static inline u8 neighbour(const Atom &atom, u32 slot) { return byte_of(atom.neighbours, slot); }
 
-// Where in four bytes the first is that is the same as one; 4: none is. A byte that is zero borrows from its
-// highest bit, and the lowest of those is always right.
+// The index in four bytes of the first that equals one; 4 if none does. A zero byte borrows from its highest bit, and
+// the lowest such bit is always correct.
 __device__ static inline u32 place_of(u32 bytes, u32 one) {
     u32 differ = bytes ^ one * 0x01010101u;
     u32 same = (differ - 0x01010101u) & ~differ & 0x80808080u;
     return same == 0 ? 4 : first_bit(same) / 8;
 }
 
-// The place of a neighbour in the list.
+// The index of a neighbour in the list.
 __device__ static inline u32 slot_of(const Atom &atom, u32 other) {
     u32 slot = place_of(static_cast<u32>(atom.neighbours), other);
     if (slot == 4 && atom.degree > 4)
@@ -473,7 +473,7 @@ __device__ static inline Set set_beside(const Atom &atom) {
     return beside;
 }
 
-// Of a list of four bits per slot the first bit of each.
+// The first bit of each slot in a list of four bits per slot.
 #define FIRST_BITS 0x11111111u
 
 // A list of ones for so many slots.
@@ -491,7 +491,7 @@ struct Text {
     u32 length;
 };
 
-// 0 behind the end.
+// 0 past the end.
 __device__ static inline u32 peek(const Text &text, u32 at) { return at < text.length ? text.bytes[at] : 0; }
 
 __device__ static inline bool is_digit(u32 byte) { return byte - '0' < 10; }
@@ -538,7 +538,8 @@ __device__ static Status push(Atom &atom, u8 other, u8 order, int side) {
     return Status::KEY;
 }
 
-// A symbol in brackets, not aromatic: its number, 0 if there is none. Two letters if the second is a small one.
+// Reads a symbol in brackets that is not aromatic: its number, 0 if there is none. It has two letters if the second is
+// lower-case.
 CALLED u8 symbol(u32 a, u32 b, u32 &bytes) {
     if (a - 'A' >= 26)
         return 0;
@@ -564,7 +565,7 @@ CALLED u8 symbol(u32 a, u32 b, u32 &bytes) {
     return 0;
 }
 
-// A symbol of an aromatic atom in brackets; 0: there is none.
+// Reads the symbol of an aromatic atom in brackets; 0 if there is none.
 __device__ static u8 aromatic_symbol(u32 a, u32 b, u32 &bytes) {
     bytes = 2;
     if (a == 's' && b == 'e')
@@ -633,10 +634,10 @@ __device__ static Status read_bracket(const Text &text, u32 &at, Atom &atom) {
     bool uncommon = false;
     if (peek(text, at) == '@') {
         at++;
-        atom.turn = LEFT;
+        atom.chirality = COUNTER_CLOCKWISE;
         if (peek(text, at) == '@') {
             at++;
-            atom.turn = RIGHT;
+            atom.chirality = CLOCKWISE;
         }
         u32 next = peek(text, at);
         uncommon = (next != 'H' && next != '+' && next != '-' && next != ']') || atom.number == HYDROGEN;
@@ -678,7 +679,7 @@ __device__ static Status read_atom(const Text &text, u32 &at, Atom &atom) {
     return Status::KEY;
 }
 
-// The number of a ring closure; RING_NUMBERS if it is none.
+// Reads the number of a ring closure; RING_NUMBERS if it is not valid.
 __device__ static u32 ring_number(const Text &text, u32 &at) {
     u32 digit = peek(text, at);
     if (is_digit(digit)) {
@@ -695,21 +696,21 @@ __device__ static Status add(Work &work, Atom atom, u8 from, Link link, u8 &acti
     u32 index = mol.count;
     if (index == ATOMS_MAX)
         return Status::TOO_LARGE;
-    mol.any_turn |= atom.turn != NO_TURN;
+    mol.any_chirality |= atom.chirality != NO_CHIRALITY;
     mol.any_aromatic |= atom.aromatic;
     mol.any_hydrogen_atom |= atom.number == HYDROGEN && atom.isotope == 0 && atom.charge == 0;
-    atom.first = from == NOBODY;
+    atom.first = from == NO_ATOM;
     mol.count++;
     work.reading.above[index] = from;
     work.reading.depth[index] = 0;
     Status status = Status::KEY;
-    if (from != NOBODY) {
+    if (from != NO_ATOM) {
         work.reading.depth[index] = work.reading.depth[from] + 1;
         Atom &other = mol.atoms[from];
         u8 order = order_of(link, other.aromatic && atom.aromatic);
         mol.any_side |= link.side != 0;
         status = push(other, index, order, link.side);
-        // The first of its neighbours: there is room.
+        // The first of its neighbours, so there is room.
         push(atom, from, order, -link.side);
     }
     mol.atoms[index] = atom;
@@ -717,30 +718,30 @@ __device__ static Status add(Work &work, Atom atom, u8 from, Link link, u8 &acti
     return status;
 }
 
-// The bonds on the way from one atom to the other are in a ring.
+// Marks the bonds on the path between two atoms as ring bonds.
 __device__ static Status mark_ring(Work &work, u32 a, u32 b) {
-    // NOBODY: the closure joins two parts.
+    // NO_ATOM: the closure joins two components.
     u32 up = 0;
-    while (a != b && up != NOBODY) {
+    while (a != b && up != NO_ATOM) {
         u32 &lower = work.reading.depth[a] >= work.reading.depth[b] ? a : b;
         up = work.reading.above[lower];
-        if (up != NOBODY) {
-            // The atom above is the first of the neighbours.
+        if (up != NO_ATOM) {
+            // The parent is the first of the neighbours.
             work.mol.atoms[lower].in_ring |= 1;
             Atom &above = work.mol.atoms[up];
             above.in_ring |= 1u << slot_of(above, lower);
             lower = up;
         }
     }
-    return up != NOBODY ? Status::KEY : Status::TEXT;
+    return up != NO_ATOM ? Status::KEY : Status::TEXT;
 }
 
 __device__ static Status ring(Work &work, u8 active, u32 number, Link link) {
     Molecule &mol = work.mol;
     Reading &reading = work.reading;
     Atom &here = mol.atoms[active];
-    // RDKit has an order of its own for closures that stand behind a branch of a centre.
-    if (here.turn != NO_TURN && active + 1u != mol.count)
+    // RDKit orders ring closures after a branch of a centre differently.
+    if (here.chirality != NO_CHIRALITY && active + 1u != mol.count)
         return Status::TEXT;
     here.closures++;
     mol.any_side |= link.side != 0;
@@ -753,7 +754,7 @@ __device__ static Status ring(Work &work, u8 active, u32 number, Link link) {
         open.atom = active;
         open.slot = here.degree;
         open.link = link;
-        TRY(push(here, NOBODY, 0, 0));
+        TRY(push(here, NO_ATOM, 0, 0));
         reading.rings[at] = open;
         reading.rings_open++;
         return Status::KEY;
@@ -769,7 +770,7 @@ __device__ static Status ring(Work &work, u8 active, u32 number, Link link) {
         return Status::TEXT;
     if (order == 0)
         order = here.aromatic && there.aromatic ? AROMATIC : SINGLE;
-    // Either end may bear the mark, each as seen from itself.
+    // Either end may have the mark, each as seen from that end.
     int side = open.link.side != 0 ? open.link.side : -link.side;
     if (link.side != 0 && link.side != -side)
         return Status::MARKS;
@@ -783,27 +784,27 @@ __device__ static Status ring(Work &work, u8 active, u32 number, Link link) {
     return mark_ring(work, open.atom, active);
 }
 
-// Whether what stands behind a bracket can't begin a branch: that begins with a bond or an atom.
+// Whether a byte can't follow an opening parenthesis: a branch starts with a bond or an atom.
 __device__ static inline bool begins_no_branch(u32 byte) {
     return byte == 0 || byte == '(' || byte == ')' || byte == '.' || byte == '%' || is_digit(byte);
 }
 
-// Reads all of a text.
+// Reads a whole text.
 __device__ static Status read(const Text &text, Work &work) {
     Molecule &mol = work.mol;
     Reading &reading = work.reading;
     mol.count = 0;
-    mol.any_turn = mol.any_side = mol.any_aromatic = mol.any_hydrogen_atom = false;
+    mol.any_chirality = mol.any_side = mol.any_aromatic = mol.any_hydrogen_atom = false;
     reading.rings_open = reading.branches_open = 0;
     u32 at = 0;
-    u8 active = NOBODY;
+    u8 active = NO_ATOM;
     const Link none = {0, 0};
     Link link = none;
     Status status = Status::KEY;
     while (at < text.length && status == Status::KEY) {
         u32 byte = text.bytes[at];
         bool bare = is_none(link);
-        if (byte == '(' && active != NOBODY && bare && reading.branches_open < BRANCHES_MAX) {
+        if (byte == '(' && active != NO_ATOM && bare && reading.branches_open < BRANCHES_MAX) {
             at++;
             if (begins_no_branch(peek(text, at)))
                 status = Status::TEXT;
@@ -811,16 +812,16 @@ __device__ static Status read(const Text &text, Work &work) {
         } else if (byte == ')' && reading.branches_open > 0 && bare) {
             at++;
             active = reading.branches[--reading.branches_open];
-        } else if (byte == '.' && active != NOBODY && bare && reading.branches_open == 0) {
+        } else if (byte == '.' && active != NO_ATOM && bare && reading.branches_open == 0) {
             at++;
-            active = NOBODY;
+            active = NO_ATOM;
             if (at == text.length)
                 status = Status::TEXT;
-        } else if (is_link(byte) && active != NOBODY && bare) {
+        } else if (is_link(byte) && active != NO_ATOM && bare) {
             at++;
             link = link_of(byte);
-        } else if ((is_digit(byte) || byte == '%') && active != NOBODY) {
-            // Behind the bond with which a branch begins comes an atom.
+        } else if ((is_digit(byte) || byte == '%') && active != NO_ATOM) {
+            // The bond at the start of a branch is followed by an atom.
             bool begins = !bare && at >= 2 && peek(text, at - 2) == '(';
             u32 number = ring_number(text, at);
             status = begins || number == RING_NUMBERS ? Status::TEXT : ring(work, active, number, link);
@@ -840,27 +841,27 @@ __device__ static Status read(const Text &text, Work &work) {
 
 // ── valence ─────────────────────────────────────────────────────────────────────────────────────────────────
 
-// No valence, no number of hydrogens.
+// No valence, or no number of hydrogens.
 #define NO_COUNT 255u
 
-// The valence of an aromatic atom, for which its ring has to find a double bond if it takes one more than its
-// bonds and hydrogens.
+// The valence of an aromatic atom. If it is one more than the atom's bonds and hydrogens, the atom needs a double bond
+// in its ring.
 __device__ static u32 aromatic_valence(const Atom &atom) {
     u32 charge = static_cast<u32>(atom.charge + 1);
     u32 valence = charge < 3 ? AROMATIC_VALENCES[3 * KINDS[atom.number] + charge] : 0;
     return valence == 0 ? NO_COUNT : valence;
 }
 
-// The hydrogens of an atom outside brackets whose bonds take `used`. NO_COUNT: no such state, or one that is
-// RDKit's business.
+// The hydrogens of an atom outside brackets whose bonds use `used` valences. NO_COUNT if there is no such state, or if
+// RDKit has to decide it.
 __device__ static u32 implicit_hydrogens(u32 number, u32 used) {
     return used < 8 ? HYDROGENS[8 * KINDS[number] + used] : NO_COUNT;
 }
 
-// Valences that an atom may have without a radical, and that RDKit takes so; a bit each.
+// The valences that an atom can have without being a radical, and RDKit agrees; a bit each.
 __device__ static u32 certain_valences(const Atom &atom) {
     u32 kind = KINDS[atom.number], charge = static_cast<u32>(atom.charge + 2);
-    // Ions and atoms on their own; bonds of metals are RDKit's business.
+    // Single ions and atoms; bonds of metals are left to RDKit.
     if (kind == ALONE)
         return total_degree(atom) == 0 ? 1 : 0;
     return charge < 4 ? CERTAIN[4 * kind + charge] : 0;
@@ -870,10 +871,10 @@ __device__ static bool is_certain(const Atom &atom, u32 valence) {
     return valence < 8 && has(certain_valences(atom), valence);
 }
 
-// Pairs of electrons in bonds that are not aromatic, and the number of those that are.
+// The electron pairs in bonds that are not aromatic, and the number of aromatic bonds.
 __device__ static void pairs_in_bonds(const Atom &atom, u32 &pairs, u32 &aromatic) {
     aromatic = __popc(atom.orders >> 2 & FIRST_BITS);
-    // Of the others two bits say all; they are added up two by two, then all four bytes at once.
+    // The others take two bits each, which are added in pairs, then in all four bytes at once.
     u32 others = atom.orders & 3 * FIRST_BITS;
     others = (others & 0x0f0f0f0fu) + (others >> 4 & 0x0f0f0f0fu);
     pairs = others * 0x01010101u >> 24;
@@ -890,9 +891,9 @@ __device__ static Status complete_aromatic(Atom &atom, u32 pairs, u32 aromatic) 
         u32 used = pairs + (3 * aromatic + 1) / 2;
         atom.hydrogens = valence > used ? valence - used : 0;
     }
-    // A ring has one double bond at most for an atom; others lie outside of it.
+    // An atom has at most one double bond in its ring; others are outside of it.
     u32 used = pairs + aromatic + atom.hydrogens;
-    // RDKit overlooks one and a half too much, such as that of pyrrole's nitrogen.
+    // RDKit accepts an excess of one and a half, as at the nitrogen of pyrrole.
     if (3 * aromatic + 2 * (pairs + atom.hydrogens) > 2 * valence + 3)
         return Status::AROMATIC;
     if (valence < used || valence - used > 1)
@@ -901,7 +902,7 @@ __device__ static Status complete_aromatic(Atom &atom, u32 pairs, u32 aromatic) 
     return Status::KEY;
 }
 
-// N(=O)=O is written with charges by RDKit.
+// Rewrites N(=O)=O with charges, as RDKit does.
 __device__ static Status charge_nitro(Molecule &mol, Atom &nitrogen) {
     u32 found = NO_SLOT, oxides = 0;
     FOR (u32 slot = 0; slot < nitrogen.degree; slot++) {
@@ -919,7 +920,7 @@ __device__ static Status charge_nitro(Molecule &mol, Atom &nitrogen) {
     nitrogen.charge = 1;
     nitrogen.unsaturation = 1;
     Atom &oxygen = mol.atoms[neighbour(nitrogen, found)];
-    // In brackets from now on: it takes no hydrogen, whichever of the two is looked at first.
+    // Treated as in brackets from now on: it has no hydrogens, in whichever order the two atoms are completed.
     oxygen.orders = with_four_bits(oxygen.orders, 0, SINGLE);
     oxygen.charge = -1;
     oxygen.bracket = true;
@@ -927,7 +928,7 @@ __device__ static Status charge_nitro(Molecule &mol, Atom &nitrogen) {
     return Status::KEY;
 }
 
-// The list of four bits or of a byte per slot without one of them.
+// Removes a slot from a list of four bits or of a byte per slot.
 __device__ static inline u32 without_four_bits(u32 list, u32 slot) {
     u32 below = (1u << 4 * slot) - 1;
     return (list & below) | (list >> 4 & ~below);
@@ -960,11 +961,10 @@ __device__ static Status take_out(Atom &atom, u32 hydrogen) {
     return Status::KEY;
 }
 
-// Takes hydrogens that are atoms out of the lists of their neighbours, as RDKit does, and numbers the atoms that
-// are left from 0 on.
+// Removes hydrogens that are written as atoms, as RDKit does, and renumbers the remaining atoms from 0.
 __device__ static Status count_hydrogen_atoms(Work &work) {
     Molecule &mol = work.mol;
-    // NOBODY: it is gone.
+    // NO_ATOM for a removed atom.
     u8 *numbers = work.reading.above;
     u32 count = 0;
     FOR (u32 index = 0; index < mol.count; index++) {
@@ -979,10 +979,10 @@ __device__ static Status count_hydrogen_atoms(Work &work) {
         if (heavy.number == HYDROGEN)
             return Status::HYDROGEN;
         TRY(take_out(heavy, index));
-        numbers[index] = NOBODY;
+        numbers[index] = NO_ATOM;
     }
     FOR (u32 index = 0; index < mol.count; index++) {
-        if (numbers[index] == NOBODY)
+        if (numbers[index] == NO_ATOM)
             continue;
         Atom atom = mol.atoms[index];
         FOR (u32 slot = 0; slot < atom.degree; slot++)
@@ -993,7 +993,7 @@ __device__ static Status count_hydrogen_atoms(Work &work) {
     return Status::KEY;
 }
 
-// An atom that is not aromatic.
+// Completes an atom that is not aromatic.
 __device__ static Status complete_plain(Atom &atom, u32 pairs) {
     if (!atom.bracket) {
         u32 hydrogens = implicit_hydrogens(atom.number, pairs);
@@ -1006,12 +1006,12 @@ __device__ static Status complete_plain(Atom &atom, u32 pairs) {
     atom.unsaturation = pairs - atom.degree;
     // RDKit writes some of these with charges.
     bool two_double_bonds = atom.number == PHOSPHORUS && atom.charge == 0 && atom.unsaturation > 1;
-    // In an aromatic ring these would not be read.
+    // RDKit does not read these in an aromatic ring.
     bool uncommon = atom.bracket && atom.unsaturation > 0 && aromatic_valence(atom) == NO_COUNT;
     return two_double_bonds || (uncommon && total_degree(atom) <= 3) ? Status::VALENCE : Status::KEY;
 }
 
-// Gives every atom its hydrogens and its unsaturation; hydrogens that are atoms become counted ones.
+// Sets the hydrogens and the unsaturation of every atom; hydrogens written as atoms become counts.
 __device__ static Status complete(Work &work) {
     Molecule &mol = work.mol;
     Status status = Status::KEY;
@@ -1034,41 +1034,41 @@ __device__ static Status complete(Work &work) {
 
 // ── bonds ───────────────────────────────────────────────────────────────────────────────────────────────────
 
-// Notes an atom that has a single way. An error: it has none at all.
+// Adds an atom to the queue if only one bond can take its pairs. Fails if none can.
 __device__ static inline Status look_at(Work &work, u32 index) {
-    Settling &settling = work.settling;
-    if (!holds(settling.open, index))
+    Assignment &assignment = work.assignment;
+    if (!holds(assignment.open, index))
         return Status::KEY;
-    if (is_empty(settling.ways[index]))
+    if (is_empty(assignment.ways[index]))
         return Status::BONDS;
-    if (is_single(settling.ways[index]))
-        add_to(settling.single, index);
+    if (is_single(assignment.ways[index]))
+        add_to(assignment.single, index);
     return Status::KEY;
 }
 
-// Puts pairs into the bond of two atoms; with that it is settled. An atom that has given all takes no more.
+// Assigns pairs to the bond of two atoms. The other bonds of an atom without pairs left are excluded.
 __device__ static Status give(Work &work, u32 index, u32 other, u32 pairs) {
     Molecule &mol = work.mol;
-    Settling &settling = work.settling;
+    Assignment &assignment = work.assignment;
     if (pairs > 2 || mol.atoms[other].open < pairs || mol.atoms[index].open < pairs)
         return Status::BONDS;
-    // Those that lose a way.
+    // The atoms that lose a bond.
     Set losing = empty_set();
     FOR (u32 end = 0; end < 2; end++) {
         u32 here = end == 0 ? index : other, there = end == 0 ? other : index;
         Atom &atom = mol.atoms[here];
-        atom.settled = with_four_bits(atom.settled, slot_of(atom, there), SINGLE + pairs);
+        atom.assigned = with_four_bits(atom.assigned, slot_of(atom, there), SINGLE + pairs);
         atom.open -= pairs;
-        take_from(settling.ways[here], there);
+        take_from(assignment.ways[here], there);
         add_to(losing, here);
         if (atom.open > 0)
             continue;
-        take_from(settling.open, here);
-        Set left = settling.ways[here];
-        settling.ways[here] = empty_set();
+        take_from(assignment.open, here);
+        Set left = assignment.ways[here];
+        assignment.ways[here] = empty_set();
         losing = either(losing, left);
         while (!is_empty(left))
-            take_from(settling.ways[pop(left)], here);
+            take_from(assignment.ways[pop(left)], here);
     }
     Status status = Status::KEY;
     while (!is_empty(losing) && status == Status::KEY)
@@ -1076,14 +1076,14 @@ __device__ static Status give(Work &work, u32 index, u32 other, u32 pairs) {
     return status;
 }
 
-// Those that have a single way give all they have, until there is none. In whatever order: it comes out the same.
+// Assigns the pairs of all atoms with only one possible bond, until there are none. The order does not matter.
 CALLED Status peel(Work &work) {
-    Settling &settling = work.settling;
+    Assignment &assignment = work.assignment;
     Status status = Status::KEY;
-    while (!is_empty(settling.single) && status == Status::KEY) {
-        u32 index = pop(settling.single);
-        const Set &ways = settling.ways[index];
-        if (!holds(settling.open, index))
+    while (!is_empty(assignment.single) && status == Status::KEY) {
+        u32 index = pop(assignment.single);
+        const Set &ways = assignment.ways[index];
+        if (!holds(assignment.open, index))
             continue;
         status = is_empty(ways) ? Status::BONDS : give(work, index, least_of(ways), work.mol.atoms[index].open);
     }
@@ -1092,35 +1092,35 @@ CALLED Status peel(Work &work) {
 
 __device__ static Status begin_bonds(Work &work) {
     Molecule &mol = work.mol;
-    Settling &settling = work.settling;
-    settling.open = settling.single = empty_set();
+    Assignment &assignment = work.assignment;
+    assignment.open = assignment.single = empty_set();
     FOR (u32 index = 0; index < mol.count; index++) {
         Atom &atom = mol.atoms[index];
         atom.open = atom.unsaturation;
-        atom.settled = SINGLE * ones_for(atom.degree);
+        atom.assigned = SINGLE * ones_for(atom.degree);
         if (atom.open > 0)
-            add_to(settling.open, index);
+            add_to(assignment.open, index);
     }
     Status status = Status::KEY;
-    FOR (Set left = settling.open; !is_empty(left) && status == Status::KEY;) {
+    FOR (Set left = assignment.open; !is_empty(left) && status == Status::KEY;) {
         u32 index = pop(left);
         Set beside = set_beside(mol.atoms[index]);
-        settling.beside[index] = beside;
-        settling.ways[index] = both(beside, settling.open);
+        assignment.beside[index] = beside;
+        assignment.ways[index] = both(beside, assignment.open);
         status = look_at(work, index);
     }
     return status;
 }
 
-// Goes on with a way of two open atoms until it closes after six, and marks the bonds of that ring. No chord: beside
-// its neighbours in the ring an atom knows none of them. Whether there is such a ring.
-__device__ static bool mark_ring_by(Settling &settling, u32 first, u32 second) {
-    // The atoms on the way, a byte each, and where each but the first may still go on to.
+// Extends a path of two open atoms until it closes after six, and marks the bonds of that ring. The ring has no chord:
+// no atom has another neighbour in the ring than its two. Returns whether there is such a ring.
+__device__ static bool mark_ring_by(Assignment &assignment, u32 first, u32 second) {
+    // The atoms of the path, a byte each, and the bonds of each but the first that are still to be tried.
     u64 way = first | second << 8;
     Set on_way = empty_set(), left[5];
     add_to(on_way, first);
     add_to(on_way, second);
-    left[1] = without(settling.ways[second], on_way);
+    left[1] = without(assignment.ways[second], on_way);
     u32 length = 2;
     bool closed = false;
     while (length >= 2 && !closed) {
@@ -1131,18 +1131,18 @@ __device__ static bool mark_ring_by(Settling &settling, u32 first, u32 second) {
             continue;
         }
         u32 next = pop(left[length - 1]);
-        Set known = both(settling.beside[next], on_way);
+        Set known = both(assignment.beside[next], on_way);
         take_from(known, last);
         if (length == 5)
             take_from(known, first);
-        bool fits = is_empty(known) && (length < 5 || holds(settling.ways[first], next));
+        bool fits = is_empty(known) && (length < 5 || holds(assignment.ways[first], next));
         if (fits) {
             way = with_byte(way, length, next);
             closed = length == 5;
         }
         if (fits && !closed) {
             add_to(on_way, next);
-            left[length] = without(settling.ways[next], on_way);
+            left[length] = without(assignment.ways[next], on_way);
             length++;
         }
     }
@@ -1151,46 +1151,46 @@ __device__ static bool mark_ring_by(Settling &settling, u32 first, u32 second) {
     u32 before = byte_of(way, 5);
     FOR (u32 i = 0; i < 6; i++) {
         u32 here = byte_of(way, i);
-        add_to(settling.marked[here], before);
-        add_to(settling.marked[before], here);
+        add_to(assignment.marked[here], before);
+        add_to(assignment.marked[before], here);
         before = here;
     }
     return true;
 }
 
-// Marks the bonds of six-membered rings without chords whose atoms are all open. False as soon as a way is in none.
-__device__ static bool mark_six_rings(Settling &settling) {
-    FOR (Set left = settling.open; !is_empty(left);)
-        settling.marked[pop(left)] = empty_set();
-    Set left = settling.open;
+// Marks the bonds of six-membered rings without chords whose atoms are all open. False once a bond is in none.
+__device__ static bool mark_six_rings(Assignment &assignment) {
+    FOR (Set left = assignment.open; !is_empty(left);)
+        assignment.marked[pop(left)] = empty_set();
+    Set left = assignment.open;
     bool all = true;
     while (all && !is_empty(left)) {
         Set to = empty_set();
         u32 index = 0;
         while (is_empty(to) && !is_empty(left)) {
             index = least_of(left);
-            to = without(settling.ways[index], settling.marked[index]);
+            to = without(assignment.ways[index], assignment.marked[index]);
             if (is_empty(to))
                 take_from(left, index);
         }
         if (!is_empty(to))
-            all = mark_ring_by(settling, index, least_of(to));
+            all = mark_ring_by(assignment, index, least_of(to));
     }
     return all;
 }
 
-__device__ static Status settle_bridge(Work &work, Bridge bridge) {
-    Settling &settling = work.settling;
-    if (!holds(settling.ways[bridge.here], bridge.above)) {
-        // Another bridge has settled it: it must have done so in the same way.
+__device__ static Status assign_bridge(Work &work, Bridge bridge) {
+    Assignment &assignment = work.assignment;
+    if (!holds(assignment.ways[bridge.here], bridge.above)) {
+        // Another bridge has assigned it already: both must agree.
         const Atom &atom = work.mol.atoms[bridge.here];
-        u32 order = order_in(atom.settled, slot_of(atom, bridge.above));
+        u32 order = order_in(atom.assigned, slot_of(atom, bridge.above));
         return (order > SINGLE) == bridge.odd ? Status::KEY : Status::BONDS;
     }
     if (bridge.odd)
         return give(work, bridge.here, bridge.above, 1);
-    take_from(settling.ways[bridge.here], bridge.above);
-    take_from(settling.ways[bridge.above], bridge.here);
+    take_from(assignment.ways[bridge.here], bridge.above);
+    take_from(assignment.ways[bridge.above], bridge.here);
     TRY(look_at(work, bridge.here));
     return look_at(work, bridge.above);
 }
@@ -1201,16 +1201,16 @@ __device__ static void visit(Work &work, u32 index, u32 above, u32 order) {
     visit.order = visit.low = order;
     visit.above = above;
     visit.pairs = work.mol.atoms[index].open;
-    work.settling.bridging.visits[index] = visit;
-    work.settling.marked[index] = work.settling.ways[index];
+    work.assignment.bridging.visits[index] = visit;
+    work.assignment.marked[index] = work.assignment.ways[index];
 }
 
-// Settles bonds that alone hold two parts of the open atoms together. Whether there was one.
-CALLED Status settle_bridges(Work &work, bool &any) {
+// Assigns bridges: bonds that are the only connection of two parts of the open atoms. Returns whether there was one.
+CALLED Status assign_bridges(Work &work, bool &any) {
     const Molecule &mol = work.mol;
-    Settling &settling = work.settling;
-    Visit(&visits)[ATOMS_MAX] = settling.bridging.visits;
-    Set roots = settling.open;
+    Assignment &assignment = work.assignment;
+    Visit(&visits)[ATOMS_MAX] = assignment.bridging.visits;
+    Set roots = assignment.open;
     FOR (Set left = roots; !is_empty(left);)
         visits[pop(left)].order = 0;
     u32 count = 0, order = 0;
@@ -1222,8 +1222,8 @@ CALLED Status settle_bridges(Work &work, bool &any) {
         u32 here = root;
         bool over = false;
         while (!over) {
-            if (!is_empty(settling.marked[here])) {
-                u32 next = pop(settling.marked[here]);
+            if (!is_empty(assignment.marked[here])) {
+                u32 next = pop(assignment.marked[here]);
                 if (visits[next].order == 0) {
                     visit(work, next, here, ++order);
                     here = next;
@@ -1244,7 +1244,7 @@ CALLED Status settle_bridges(Work &work, bool &any) {
                     bridge.here = here;
                     bridge.above = done.above;
                     bridge.odd = done.pairs & 1;
-                    settling.bridging.bridges[count++] = bridge;
+                    assignment.bridging.bridges[count++] = bridge;
                 }
                 here = done.above;
             }
@@ -1252,7 +1252,7 @@ CALLED Status settle_bridges(Work &work, bool &any) {
     }
     Status status = Status::KEY;
     FOR (u32 i = 0; i < count && status == Status::KEY; i++)
-        status = settle_bridge(work, settling.bridging.bridges[i]);
+        status = assign_bridge(work, assignment.bridging.bridges[i]);
     any = count > 0;
     return status;
 }
@@ -1260,7 +1260,7 @@ CALLED Status settle_bridges(Work &work, bool &any) {
 // Open atoms that the text has as aromatic.
 __device__ static Set open_aromatic(const Work &work) {
     Set aromatic = empty_set();
-    FOR (Set left = work.settling.open; !is_empty(left);) {
+    FOR (Set left = work.assignment.open; !is_empty(left);) {
         u32 index = pop(left);
         if (work.mol.atoms[index].aromatic)
             add_to(aromatic, index);
@@ -1268,10 +1268,10 @@ __device__ static Set open_aromatic(const Work &work) {
     return aromatic;
 }
 
-// Puts the open atoms on either side of every bond, and gives one side. An error: that can't be done, or a bond joins
-// an aromatic atom to another.
-__device__ static Status tell_sides(const Settling &settling, const Set &aromatic, Set &one_side) {
-    Set other_side = empty_set(), waiting = empty_set(), roots = settling.open;
+// Gives the two open atoms of every bond different sides, and returns one side. Fails if that is impossible, or if a
+// bond joins an aromatic atom and another one.
+__device__ static Status tell_sides(const Assignment &assignment, const Set &aromatic, Set &one_side) {
+    Set other_side = empty_set(), waiting = empty_set(), roots = assignment.open;
     one_side = empty_set();
     bool right = true;
     while (right && !(is_empty(waiting) && is_empty(roots))) {
@@ -1282,7 +1282,7 @@ __device__ static Status tell_sides(const Settling &settling, const Set &aromati
         }
         u32 here = pop(waiting);
         bool is_one = holds(one_side, here), is_aromatic = holds(aromatic, here);
-        const Set &ways = settling.ways[here];
+        const Set &ways = assignment.ways[here];
         Set same_side = both(ways, is_one ? one_side : other_side);
         Set unlike = is_aromatic ? without(ways, aromatic) : both(ways, aromatic);
         right = is_empty(same_side) && is_empty(unlike);
@@ -1295,16 +1295,16 @@ __device__ static Status tell_sides(const Settling &settling, const Set &aromati
     return right ? Status::KEY : Status::AROMATIC;
 }
 
-// Finds an atom a partner, if need be by having others change theirs (Kuhn 1955).
-__device__ static bool find_partner(Settling &settling, u32 index, Set &matched) {
-    Matching &matching = settling.matching;
+// Finds a partner for an atom, if necessary by changing the partners of others (Kuhn 1955).
+__device__ static bool find_partner(Assignment &assignment, u32 index, Set &matched) {
+    Matching &matching = assignment.matching;
     Set seen = empty_set();
     matching.way[0] = index;
     u32 length = 1;
     bool found = false;
     while (length > 0 && !found) {
         u32 here = matching.way[length - 1];
-        Set to = without(settling.marked[here], seen);
+        Set to = without(assignment.marked[here], seen);
         if (is_empty(to)) {
             length--;
             continue;
@@ -1321,60 +1321,59 @@ __device__ static bool find_partner(Settling &settling, u32 index, Set &matched)
     }
     if (found)
         add_to(matched, matching.by[length - 1]);
-    // All on the way take the one by whom they went on.
+    // Each atom of the path takes the next one as its partner.
     FOR (u32 i = 0; i < length; i++)
         matching.partner[matching.by[i]] = matching.way[i];
     return found;
 }
 
-// Rings that the text has as aromatic must have a form with double bonds. (Those that it has with double bonds
-// have one.)
+// Rings that the text has as aromatic must have a Kekulé form. (Those that it has with double bonds have one.)
 __device__ static Status match_rings(Work &work) {
     const Molecule &mol = work.mol;
-    Settling &settling = work.settling;
+    Assignment &assignment = work.assignment;
     Set aromatic = open_aromatic(work), side;
-    TRY(tell_sides(settling, aromatic, side));
-    // Partners are bound by bonds that the text has as aromatic.
+    TRY(tell_sides(assignment, aromatic, side));
+    // Partners are connected by bonds that the text has as aromatic.
     FOR (Set left = both(aromatic, side); !is_empty(left);) {
         u32 index = pop(left);
         const Atom &atom = mol.atoms[index];
         Set partners = empty_set();
         FOR (u32 slots = atom.orders >> 2 & FIRST_BITS; slots != 0; slots &= slots - 1)
             add_to(partners, neighbour(atom, first_bit(slots) / 4));
-        settling.marked[index] = both(partners, settling.ways[index]);
+        assignment.marked[index] = both(partners, assignment.ways[index]);
     }
     Set matched = empty_set();
     bool found = true;
     FOR (Set left = both(aromatic, side); !is_empty(left) && found;)
-        found = find_partner(settling, pop(left), matched);
+        found = find_partner(assignment, pop(left), matched);
     return found && size_of(matched) == size_of(without(aromatic, side)) ? Status::KEY : Status::AROMATIC;
 }
 
-// Whether RDKit finds an atom like this aromatic in a ring of six.
+// Whether RDKit perceives such an atom as aromatic in a ring of six.
 __device__ static inline bool is_plain(const Atom &atom) {
     u32 neutral = 1u << CARBON | 1u << NITROGEN, charged = 1u << NITROGEN | 1u << OXYGEN | 1u << SULFUR;
     u32 numbers = atom.charge == 0 ? neutral : atom.charge == 1 ? charged : 0;
     return atom.number < 32 && has(numbers, atom.number) && atom.open == 1;
 }
 
-__device__ static Status settle_rings(Work &work) {
+__device__ static Status assign_rings(Work &work) {
     Molecule &mol = work.mol;
-    Settling &settling = work.settling;
+    Assignment &assignment = work.assignment;
     Status status = Status::KEY;
-    while (status == Status::KEY && !mark_six_rings(settling)) {
+    while (status == Status::KEY && !mark_six_rings(assignment)) {
         bool any = false;
-        status = settle_bridges(work, any);
+        status = assign_bridges(work, any);
         if (status == Status::KEY)
             status = any ? peel(work) : Status::BONDS;
     }
-    FOR (Set left = settling.open; !is_empty(left) && status == Status::KEY;) {
+    FOR (Set left = assignment.open; !is_empty(left) && status == Status::KEY;) {
         u32 index = pop(left);
         Atom &atom = mol.atoms[index];
         if (!is_plain(atom))
             status = Status::BONDS;
         FOR (u32 slot = 0; slot < atom.degree; slot++)
-            if (holds(settling.marked[index], neighbour(atom, slot)))
-                atom.settled = with_four_bits(atom.settled, slot, AROMATIC);
+            if (holds(assignment.marked[index], neighbour(atom, slot)))
+                atom.assigned = with_four_bits(atom.assigned, slot, AROMATIC);
     }
     return status == Status::KEY && mol.any_aromatic ? match_rings(work) : status;
 }
@@ -1386,38 +1385,38 @@ __device__ static inline u32 first_of_four(u32 bits) {
     return (bits | bits << 3) & FIRST_BITS;
 }
 
-// What is settled must be what the text says, where it says it. Of all bonds of an atom at once: 4 is aromatic, 3 a
-// triple bond, 1 a single one.
+// The assigned bonds must be those of the text, where the text has them. Checks all bonds of an atom at once: 4 is
+// aromatic, 3 a triple bond, 1 a single one.
 __device__ static Status compare_with_text(const Molecule &mol) {
     u32 faults = 0;
     FOR (u32 index = 0; index < mol.count; index++) {
         const Atom &atom = mol.atoms[index];
-        u32 written = atom.orders, settled = atom.settled, differ = written ^ settled;
-        u32 may_be_form = written >> 2 & (first_of_four(atom.in_ring) | (settled & ~(settled >> 1)));
-        u32 may_be_aromatic = settled >> 2 & ~(written & written >> 1);
+        u32 written = atom.orders, assigned = atom.assigned, differ = written ^ assigned;
+        u32 may_be_form = written >> 2 & (first_of_four(atom.in_ring) | (assigned & ~(assigned >> 1)));
+        u32 may_be_aromatic = assigned >> 2 & ~(written & written >> 1);
         faults |= (differ | differ >> 1 | differ >> 2) & FIRST_BITS & ~(may_be_form | may_be_aromatic);
     }
     return faults == 0 ? Status::KEY : Status::AROMATIC;
 }
 
-// Settles all bonds; `settled` then holds them.
-__device__ static Status settle(Work &work) {
+// Assigns all bonds, in `assigned`.
+__device__ static Status assign(Work &work) {
     TRY(begin_bonds(work));
     TRY(peel(work));
-    TRY(is_empty(work.settling.open) ? Status::KEY : settle_rings(work));
+    TRY(is_empty(work.assignment.open) ? Status::KEY : assign_rings(work));
     return compare_with_text(work.mol);
 }
 
 // ── refine ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-// Who looks: all there is; or what counts for ranks by the rules of Cahn, Ingold and Prelog as RDKit applies them:
-// no charges.
+// Which properties of atoms count: all of them, or those that count for ranks by the rules of Cahn, Ingold and Prelog
+// as RDKit applies them: no charges.
 enum class Sight : u8 { FULL, RANKS };
 
-// Places of the table in which colours are counted: a power of two.
+// Entries of the table in which colours are counted: a power of two.
 #define TABLE (ATOMS_MAX <= 32 ? 64 : ATOMS_MAX <= 64 ? 128 : ATOMS_MAX <= 128 ? 256 : 512)
 
-// Mixes a word: every bit of it bears on every bit of the result, and different words stay different.
+// Mixes a word: every bit of the word affects every bit of the result, and different words stay different.
 __device__ static inline u64 mix(u64 word) {
     word = (word ^ word >> 27) * MIX_FIRST;
     word = (word ^ word >> 33) * MIX_SECOND;
@@ -1426,7 +1425,7 @@ __device__ static inline u64 mix(u64 word) {
 
 __device__ static inline u64 rotate_left(u64 x, u32 by) { return x << by | x >> (64 - by); }
 
-// What an atom is by itself.
+// The properties of an atom that do not depend on its neighbours.
 __device__ static void begin(const Molecule &mol, Sight sight, Colours &colours) {
     FOR (u32 index = 0; index < mol.count; index++) {
         const Atom &atom = mol.atoms[index];
@@ -1440,16 +1439,16 @@ __device__ static void begin(const Molecule &mol, Sight sight, Colours &colours)
     colours.alike = first_atoms(mol.count);
 }
 
-// What an atom sees. Colours are mixed already, so their sum tells what is around it.
+// What an atom sees. Colours are mixed already, so their sum identifies the neighbours.
 __device__ static inline u64 see(const Molecule &mol, u32 index, const u64 (&colours)[ATOMS_MAX]) {
     const Atom &atom = mol.atoms[index];
     u64 neighbours = atom.neighbours, sum = colours[index] * 5;
-    u32 settled = atom.settled;
+    u32 assigned = atom.assigned;
     FOR (u32 slot = 0; slot < atom.degree; slot++) {
         u32 other = neighbours & 255;
-        u32 order = settled & 15;
+        u32 order = assigned & 15;
         neighbours >>= 8;
-        settled >>= 4;
+        assigned >>= 4;
         sum += rotate_left(colours[other], ORDER_BITS * order);
     }
     return mix(sum);
@@ -1460,12 +1459,12 @@ __device__ static inline void step(const Molecule &mol, const u64 (&from)[ATOMS_
         to[index] = see(mol, index, from);
 }
 
-// Counts the colours of atoms that others may look like, and leaves in that set those that others do look like.
+// Counts the colours of atoms that may share them, and keeps in that set the atoms that do.
 __device__ static u32 count_distinct(Colours &colours, u32 count) {
     u32 alike = size_of(colours.alike), places = 16;
     while (places < 2 * alike)
         places *= 2;
-    // An atom of that colour; NOBODY: none has come here.
+    // An atom of that colour; NO_ATOM if the entry is free.
     u64 words[TABLE / 8];
     u8 *table = reinterpret_cast<u8 *>(words);
     FOR (u32 i = 0; i < places / 8; i++)
@@ -1477,9 +1476,9 @@ __device__ static u32 count_distinct(Colours &colours, u32 count) {
         u32 index = pop(left);
         u64 colour = colours.of[index];
         u32 place = static_cast<u32>(colour) & (places - 1), other;
-        while (other = table[place], other != NOBODY && colours.of[other] != colour)
+        while (other = table[place], other != NO_ATOM && colours.of[other] != colour)
             place = (place + 1) & (places - 1);
-        if (other == NOBODY) {
+        if (other == NO_ATOM) {
             table[place] = index;
             distinct++;
         } else {
@@ -1492,7 +1491,7 @@ __device__ static u32 count_distinct(Colours &colours, u32 count) {
 
 // Refines until nothing changes.
 __device__ static void refine(const Molecule &mol, Colours &colours) {
-    // Few molecules are done with fewer rounds than two, so nothing is counted before.
+    // Few molecules need fewer than two rounds, so colours are not counted before.
     bool stable = false;
     while (colours.distinct < mol.count && !stable) {
         step(mol, colours.of, colours.seen);
@@ -1503,7 +1502,7 @@ __device__ static void refine(const Molecule &mol, Colours &colours) {
     }
 }
 
-// What ranks do not see is seen at last, on top of what they have set apart. To be refined.
+// Adds to the colours what ranks do not see, on top of what ranks distinguish. The caller refines them.
 __device__ static void see_the_rest(const Molecule &mol, Colours &colours) {
     FOR (u32 index = 0; index < mol.count; index++)
         colours.seen[index] = colours.of[index];
@@ -1524,27 +1523,27 @@ __device__ static bool neighbours_differ(const Atom &atom, const Colours &colour
     return differ;
 }
 
-// Whether the centre is `@@`, seen with its neighbours in the order of their colours, its hydrogen first.
+// Whether the centre is `@@` with its neighbours in the order of their colours, its hydrogen first.
 __device__ static bool is_odd(const Atom &atom, const Colours &colours) {
-    bool odd = atom.turn == RIGHT;
+    bool odd = atom.chirality == CLOCKWISE;
     FOR (u32 i = 1; i < atom.degree; i++)
         FOR (u32 j = 0; j < i; j++)
             odd ^= colours.of[neighbour(atom, j)] > colours.of[neighbour(atom, i)];
     bool lone = atom.degree == 3 && atom.hydrogens == 0;
-    // In brackets the hydrogen stands behind the atom before, if there is one.
+    // In brackets the hydrogen follows the preceding atom, if there is one.
     if (atom.hydrogens == 1)
         odd ^= atom.hydrogen_was_atom ? atom.hydrogen_odd : !atom.first;
-    // RDKit's way with a centre of three that closes one ring.
+    // RDKit treats a centre of three neighbours with one ring closure this way.
     return odd ^ (lone && atom.closures == 1 && atom.unsaturation == 0);
 }
 
-// The side of the neighbour of the higher colour at one end of a double bond, as its mark tells. `tells`: the
-// neighbours are not alike.
-__device__ static Status side_at(const Atom &atom, u32 other_end, const Colours &colours, bool &tells, int &mark) {
-    tells = false;
+// The side of the neighbour of the higher colour at one end of a double bond, by its mark. `differ`: whether the
+// neighbours differ.
+__device__ static Status side_at(const Atom &atom, u32 other_end, const Colours &colours, bool &differ, int &mark) {
+    differ = false;
     u64 colour = 0;
     mark = 0;
-    // An end has two other neighbours at most.
+    // An end has at most two other neighbours.
     bool alike = false, contradict = false;
     FOR (u32 slot = 0; slot < atom.degree; slot++) {
         u32 other = neighbour(atom, slot);
@@ -1552,31 +1551,31 @@ __device__ static Status side_at(const Atom &atom, u32 other_end, const Colours 
             continue;
         u64 next = colours.of[other];
         int next_mark = side_in(atom.sides, slot);
-        if (!tells) {
+        if (!differ) {
             colour = next;
             mark = next_mark;
-            tells = true;
+            differ = true;
         } else if (colour == next) {
             alike = true;
         } else if (mark != 0 && mark == next_mark) {
             contradict = true;
         } else if (colour > next) {
-            // One mark tells of both neighbours.
+            // One mark places both neighbours.
             mark = mark != 0 ? mark : -next_mark;
         } else {
             mark = next_mark != 0 ? next_mark : -mark;
             colour = next;
         }
     }
-    tells &= !alike;
-    if (contradict || (tells && mark != 0 && atom.hydrogen_side == mark))
+    differ &= !alike;
+    if (contradict || (differ && mark != 0 && atom.hydrogen_side == mark))
         return Status::MARKS;
     if (mark == 0)
         mark = -atom.hydrogen_side;
     return Status::KEY;
 }
 
-// Whether a mark tells the neighbours of one end of a double bond apart.
+// Whether a mark distinguishes the neighbours of one end of a double bond.
 __device__ static Status has_mark(const Atom &atom, u32 other_end, bool &marked) {
     bool heavy = false;
     marked = false;
@@ -1586,14 +1585,14 @@ __device__ static Status has_mark(const Atom &atom, u32 other_end, bool &marked)
             marked |= side_in(atom.sides, slot) != 0;
         }
     }
-    // Here RDKit would keep the hydrogen as an atom.
+    // RDKit keeps such a hydrogen as an atom.
     if (atom.hydrogen_side != 0 && !heavy)
         return Status::HYDROGEN;
     marked |= atom.hydrogen_side != 0;
     return Status::KEY;
 }
 
-// Whether the bond is in a ring in which RDKit sees no double bonds' stereo: whether a way round it is short.
+// Whether the bond is in a ring that is too small for RDKit to see stereo at its double bonds.
 CALLED bool in_small_ring(const Molecule &mol, u32 index, u32 slot) {
     if (!has(mol.atoms[index].in_ring, slot))
         return false;
@@ -1602,7 +1601,7 @@ CALLED bool in_small_ring(const Molecule &mol, u32 index, u32 slot) {
     add_to(reached, index);
     add_to(last, index);
     bool found = false;
-    // As many atoms as the way has so far; with the goal one more.
+    // The atoms of the path so far; the goal adds one.
     FOR (u32 length = 1; length + 1 < STEREO_RING_MIN && !found; length++) {
         Set next = empty_set();
         while (!is_empty(last))
@@ -1616,16 +1615,16 @@ CALLED bool in_small_ring(const Molecule &mol, u32 index, u32 slot) {
     return found;
 }
 
-// More neighbours, hydrogens counted, leave an atom no electrons to share.
+// An atom with more neighbours, hydrogens included, has no electrons to share.
 __device__ static inline bool may_share(const Atom &atom) { return atom.in_ring != 0 && total_degree(atom) <= 3; }
 
-// Atoms that lie in a ring of such, or between two. What is so may be aromatic or not; nothing else is.
+// Atoms in a ring of such atoms, or between two such rings. Only these can be aromatic.
 CALLED Set sharing_atoms(const Molecule &mol) {
     Set sharing = empty_set();
     FOR (u32 index = 0; index < mol.count; index++)
         if (may_share(mol.atoms[index]))
             add_to(sharing, index);
-    // Those fall off from which no way leads on, until there is none.
+    // Repeatedly drop atoms with fewer than two remaining ring neighbours.
     Set off;
     do {
         off = empty_set();
@@ -1675,7 +1674,7 @@ __device__ static Status centre_of_three(const Molecule &mol, const Atom &atom, 
         u32 in_rings = __popc(atom.in_ring & 7);
         if (in_rings <= 1 && !conjugated)
             return Status::KEY;
-        // In a ring of three, or where rings meet: what RDKit makes of it depends on its rings.
+        // In a ring of three, or shared by rings: RDKit's result depends on its set of rings.
         if (conjugated || in_rings == 3)
             return Status::NITROGEN_CENTRE;
         may = in_ring_of_three(mol, atom);
@@ -1707,7 +1706,7 @@ __device__ static Status may_be_centre(const Molecule &mol, const Atom &atom, bo
     return Status::KEY;
 }
 
-// Whether a centre with neighbours that are alike may be one by its ring.
+// Whether a centre with equal neighbours may be a ring stereo centre.
 __device__ static bool is_ring_centre(const Atom &atom, const Colours &colours) {
     if (atom.in_ring == 0)
         return false;
@@ -1735,36 +1734,36 @@ __device__ static bool is_ring_centre(const Atom &atom, const Colours &colours) 
     return (count == 4 && distinct == 3) || (count == 3 && distinct == 2);
 }
 
-// Notes what an atom says in a round.
+// Records what an atom adds to its colour in a round.
 __device__ static inline void note(Stereo &stereo, Set &saying, u32 index, u32 code) {
     stereo.now[index] = (holds(saying, index) ? stereo.now[index] : 0) + code;
     add_to(saying, index);
 }
 
-// One round over what waits. `any`: something was said.
-__device__ static Status say(Work &work, u32 &bonds_count, bool &any) {
+// One round over all pending marks. `any`: whether any was added to the colours.
+__device__ static Status apply_marks(Work &work, u32 &bonds_count, bool &any) {
     const Molecule &mol = work.mol;
     Stereo &stereo = work.stereo;
     Colours &colours = work.colours;
     Set saying = empty_set();
-    FOR (Set left = stereo.waiting; !is_empty(left);) {
+    FOR (Set left = stereo.pending; !is_empty(left);) {
         u32 index = pop(left);
         const Atom &atom = mol.atoms[index];
         if (neighbours_differ(atom, colours)) {
             note(stereo, saying, index, is_odd(atom, colours) ? CENTRE_ODD : CENTRE_EVEN);
-            take_from(stereo.waiting, index);
+            take_from(stereo.pending, index);
         }
     }
     u32 bonds = 0;
     Status status = Status::KEY;
     FOR (u32 i = 0; i < bonds_count && status == Status::KEY; i++) {
         u32 a = work.perceiving.bonds_a[i], b = work.perceiving.bonds_b[i];
-        bool a_tells, b_tells;
+        bool a_differ, b_differ;
         int at_a, at_b;
-        status = side_at(mol.atoms[a], b, colours, a_tells, at_a);
+        status = side_at(mol.atoms[a], b, colours, a_differ, at_a);
         if (status == Status::KEY)
-            status = side_at(mol.atoms[b], a, colours, b_tells, at_b);
-        if (a_tells && b_tells) {
+            status = side_at(mol.atoms[b], a, colours, b_differ, at_b);
+        if (a_differ && b_differ) {
             u32 code = at_a == at_b ? SAME_SIDE : OTHER_SIDE;
             note(stereo, saying, a, code);
             note(stereo, saying, b, code);
@@ -1781,7 +1780,7 @@ __device__ static Status say(Work &work, u32 &bonds_count, bool &any) {
     while (!is_empty(saying)) {
         u32 index = pop(saying);
         u64 code = stereo.now[index];
-        colours.of[index] = mix(colours.of[index] ^ code << 56 ^ SAID);
+        colours.of[index] = mix(colours.of[index] ^ code << 56 ^ STEREO_MIX);
     }
     return status;
 }
@@ -1789,14 +1788,14 @@ __device__ static Status say(Work &work, u32 &bonds_count, bool &any) {
 __device__ static Status collect_centres(Work &work) {
     const Molecule &mol = work.mol;
     Status status = Status::KEY;
-    u32 count = mol.any_turn ? mol.count : 0;
+    u32 count = mol.any_chirality ? mol.count : 0;
     FOR (u32 index = 0; index < count && status == Status::KEY; index++) {
-        if (mol.atoms[index].turn == NO_TURN)
+        if (mol.atoms[index].chirality == NO_CHIRALITY)
             continue;
         bool may;
         status = may_be_centre(mol, mol.atoms[index], may);
         if (status == Status::KEY && may) {
-            add_to(work.stereo.waiting, index);
+            add_to(work.stereo.pending, index);
             if (may_be_aromatic(work, index))
                 status = Status::AROMATIC;
         }
@@ -1810,7 +1809,7 @@ __device__ static inline bool is_usual_end(const Atom &atom) {
     return atom.number == CARBON || atom.number == NITROGEN;
 }
 
-// A double bond to an atom of a higher number: notes it if its marks may count.
+// Records a double bond to an atom of a higher number if its marks may be stereo.
 __device__ static Status collect_bond(Work &work, u32 index, u32 slot) {
     const Molecule &mol = work.mol;
     const Atom &atom = mol.atoms[index];
@@ -1821,7 +1820,7 @@ __device__ static Status collect_bond(Work &work, u32 index, u32 slot) {
     TRY(marked ? has_mark(end, index, marked_end) : Status::KEY);
     if (!marked_end || !may_be_end(atom) || !may_be_end(end) || in_small_ring(mol, index, slot))
         return Status::KEY;
-    // Of others RDKit writes some as other molecules.
+    // RDKit writes some double bonds of other elements as another molecule.
     if (!is_usual_end(atom) || !is_usual_end(end))
         return Status::CHIRALITY;
     if (has(atom.in_ring, slot) && may_be_aromatic(work, index) && may_be_aromatic(work, other))
@@ -1842,13 +1841,13 @@ __device__ static Status collect_bonds(Work &work) {
     FOR (u32 index = 0; index < count && status == Status::KEY; index++) {
         const Atom &atom = mol.atoms[index];
         FOR (u32 slot = 0; slot < atom.degree && status == Status::KEY; slot++)
-            if (neighbour(atom, slot) >= index && order_in(atom.settled, slot) == DOUBLE)
+            if (neighbour(atom, slot) >= index && order_in(atom.assigned, slot) == DOUBLE)
                 status = collect_bond(work, index, slot);
     }
     return status;
 }
 
-// Atoms that bonds in rings join to one.
+// The atoms that ring bonds connect to one.
 __device__ static Set ring_system_of(const Molecule &mol, u32 from) {
     Set system = empty_set(), waiting = empty_set();
     add_to(system, from);
@@ -1864,7 +1863,7 @@ __device__ static Set ring_system_of(const Molecule &mol, u32 from) {
     return system;
 }
 
-// Those of a set that have the colour of an atom.
+// The atoms of a set that have the colour of an atom.
 __device__ static Set like(const Colours &colours, Set left, u32 index) {
     Set like = empty_set();
     while (!is_empty(left)) {
@@ -1875,7 +1874,7 @@ __device__ static Set like(const Colours &colours, Set left, u32 index) {
     return like;
 }
 
-// Whether there are two that are alike beside two others that are.
+// Whether there are two of one colour and two of another.
 __device__ static bool are_two_pairs(const Colours &colours, Set left) {
     u32 pairs = 0;
     while (!is_empty(left)) {
@@ -1886,12 +1885,12 @@ __device__ static bool are_two_pairs(const Colours &colours, Set left) {
     return pairs > 1;
 }
 
-// Centres whose neighbours are alike stay if they are in a ring with another such one. Where only some of those
-// that look alike are marked, RDKit may write two molecules alike, so it has to be asked.
+// Keeps centres with equal neighbours that share a ring system with another such centre. If only some atoms of one
+// colour are marked, RDKit may write the same SMILES for two molecules, so RDKit decides.
 __device__ static Status keep_ring_centres(Work &work) {
     const Molecule &mol = work.mol;
     Set able = empty_set(), kept = empty_set();
-    FOR (Set left = work.stereo.waiting; !is_empty(left);) {
+    FOR (Set left = work.stereo.pending; !is_empty(left);) {
         u32 index = pop(left);
         if (is_ring_centre(mol.atoms[index], work.colours))
             add_to(able, index);
@@ -1903,18 +1902,18 @@ __device__ static Status keep_ring_centres(Work &work) {
         if (is_single(in_system))
             continue;
         kept = either(kept, in_system);
-        // In one system of rings: here RDKit has to be asked too.
+        // In one ring system RDKit decides too.
         uncertain |= are_two_pairs(work.colours, in_system);
     }
-    work.stereo.waiting = kept;
+    work.stereo.pending = kept;
     u32 count = is_empty(kept) ? 0 : mol.count;
     FOR (u32 index = 0; index < count; index++)
-        if (mol.atoms[index].turn == NO_TURN)
+        if (mol.atoms[index].chirality == NO_CHIRALITY)
             uncertain |= !is_empty(like(work.colours, kept, index));
     return uncertain ? Status::RING_STEREO : Status::KEY;
 }
 
-// Whether a neighbour of one end of a double bond has a double bond's stereo.
+// Whether a neighbour of one end of a double bond is the end of another double bond with stereo.
 __device__ static bool says_beside(const Work &work, const Atom &atom, u32 end) {
     FOR (u32 slot = 0; slot < atom.degree; slot++) {
         u32 other = neighbour(atom, slot);
@@ -1924,8 +1923,8 @@ __device__ static bool says_beside(const Work &work, const Atom &atom, u32 end) 
     return false;
 }
 
-// Whether a double bond without stereo stands between two that have it. Their marks stand on either side of it
-// then, and RDKit may write what it does not mean.
+// Whether a double bond without stereo lies between two with stereo. Both of its ends then have marks, and RDKit may
+// write SMILES that mean another molecule.
 __device__ static bool marks_meet(const Work &work) {
     const Molecule &mol = work.mol;
     const Set &ends = work.stereo.ends;
@@ -1934,7 +1933,7 @@ __device__ static bool marks_meet(const Work &work) {
         const Atom &atom = mol.atoms[index];
         FOR (u32 slot = 0; slot < atom.degree; slot++) {
             u32 other = neighbour(atom, slot);
-            bool without_stereo = order_in(atom.settled, slot) == DOUBLE && other > index &&
+            bool without_stereo = order_in(atom.assigned, slot) == DOUBLE && other > index &&
                                   !(holds(ends, index) && holds(ends, other));
             if (without_stereo && says_beside(work, atom, other) && says_beside(work, mol.atoms[other], index))
                 meet |= !in_small_ring(mol, index, slot);
@@ -1943,8 +1942,8 @@ __device__ static bool marks_meet(const Work &work) {
     return meet;
 }
 
-// A round of kinds: hashes of what surrounds atoms, without regard to how often, by which bonds and with what charge.
-// Whatever RDKit counts of that for its ranks, atoms of different kinds have different ranks.
+// One round of kinds: hashes of the surroundings of atoms, which ignore multiplicities, bonds and charges. Whatever of
+// these RDKit counts for its ranks, atoms of different kinds have different ranks.
 __device__ static void step_kinds(Work &work) {
     const Molecule &mol = work.mol;
     u64(&kinds)[ATOMS_MAX] = work.perceiving.kinds;
@@ -1966,30 +1965,30 @@ __device__ static void step_kinds(Work &work) {
         kinds[index] = next[index];
 }
 
-// Whether kinds tell those neighbours of an atom apart that colours do; NOBODY, or an end that is left out.
-__device__ static bool kinds_tell(const Work &work, u32 index, u32 end) {
+// Whether kinds distinguish the neighbours of an atom that colours distinguish. `end` is left out; NO_ATOM for none.
+__device__ static bool kinds_distinguish(const Work &work, u32 index, u32 end) {
     const Atom &atom = work.mol.atoms[index];
     const u64(&kinds)[ATOMS_MAX] = work.perceiving.kinds;
-    bool tell = true;
+    bool distinguished = true;
     FOR (u32 slot = 0; slot < atom.degree; slot++) {
         u32 one = neighbour(atom, slot);
         FOR (u32 before = 0; before < slot; before++) {
             u32 other = neighbour(atom, before);
-            tell &= one == end || other == end || kinds[one] != kinds[other] || same(work.colours, one, other);
+            distinguished &= one == end || other == end || kinds[one] != kinds[other] || same(work.colours, one, other);
         }
     }
-    return tell;
+    return distinguished;
 }
 
-__device__ static bool kinds_tell_all(const Work &work) {
-    bool tell = true;
-    FOR (Set left = work.stereo.waiting; !is_empty(left) && tell;)
-        tell = kinds_tell(work, pop(left), NOBODY);
-    FOR (u32 i = 0; i < work.perceiving.bonds_count && tell; i++) {
+__device__ static bool kinds_distinguish_all(const Work &work) {
+    bool distinguished = true;
+    FOR (Set left = work.stereo.pending; !is_empty(left) && distinguished;)
+        distinguished = kinds_distinguish(work, pop(left), NO_ATOM);
+    FOR (u32 i = 0; i < work.perceiving.bonds_count && distinguished; i++) {
         u32 a = work.perceiving.bonds_a[i], b = work.perceiving.bonds_b[i];
-        tell = kinds_tell(work, a, b) && kinds_tell(work, b, a);
+        distinguished = kinds_distinguish(work, a, b) && kinds_distinguish(work, b, a);
     }
-    return tell;
+    return distinguished;
 }
 
 __device__ static void begin_kinds(Work &work) {
@@ -2000,34 +1999,34 @@ __device__ static void begin_kinds(Work &work) {
         u32 label = atom.number | static_cast<u32>(atom.hydrogens) << 8 | static_cast<u32>(atom.isotope) << 16;
         kinds[index] = mix(label | 1ull << 56);
     }
-    // Its double bonds RDKit counts as half a single one, and nothing else so.
+    // RDKit counts the double bonds of phosphorus, and no others, as half a single bond.
     FOR (u32 index = 0; index < mol.count; index++) {
         const Atom &atom = mol.atoms[index];
         if (atom.number != PHOSPHORUS || (atom.degree != 3 && atom.degree != 4))
             continue;
         FOR (u32 slot = 0; slot < atom.degree; slot++) {
             u32 other = neighbour(atom, slot);
-            if (order_in(atom.settled, slot) == DOUBLE)
+            if (order_in(atom.assigned, slot) == DOUBLE)
                 kinds[other] = mix(kinds[other] ^ BY_PHOSPHORUS);
         }
     }
 }
 
-// Wherever colours tell neighbours apart, RDKit's ranks must, or the mark may be none to it.
+// Where colours distinguish neighbours, RDKit's ranks must too, or RDKit may ignore the mark.
 __device__ static Status compare_with_ranks(Work &work) {
     begin_kinds(work);
-    // What the whole molecule tells apart, so many rounds do.
-    bool tell = kinds_tell_all(work);
-    FOR (u32 round = 0; round < work.mol.count && !tell; round++) {
+    // So many rounds reach the whole molecule.
+    bool distinguished = kinds_distinguish_all(work);
+    FOR (u32 round = 0; round < work.mol.count && !distinguished; round++) {
         step_kinds(work);
-        tell = kinds_tell_all(work);
+        distinguished = kinds_distinguish_all(work);
     }
-    return tell ? Status::KEY : Status::CHIRALITY;
+    return distinguished ? Status::KEY : Status::CHIRALITY;
 }
 
-__device__ static void clear_stereo(Work &work) { work.stereo.ends = work.stereo.waiting = empty_set(); }
+__device__ static void clear_stereo(Work &work) { work.stereo.ends = work.stereo.pending = empty_set(); }
 
-// Finds the marks that may count, once colours are refined.
+// Finds the marks that may be stereo, once colours are refined.
 __device__ static Status find_marks(Work &work) {
     work.perceiving.bonds_count = 0;
     work.perceiving.sharing_known = false;
@@ -2036,12 +2035,12 @@ __device__ static Status find_marks(Work &work) {
     return compare_with_ranks(work);
 }
 
-// What is left once marks have said all they can. `any`: something was said, or waits to be.
+// The last step, once no mark changes colours any more. `any`: whether there is any stereo, pending centres included.
 __device__ static Status end_marks(Work &work, bool &any) {
     TRY(keep_ring_centres(work));
     if (work.mol.any_side && marks_meet(work))
         return Status::MARKS;
-    any |= !is_empty(work.stereo.waiting);
+    any |= !is_empty(work.stereo.pending);
     return Status::KEY;
 }
 
@@ -2051,7 +2050,7 @@ __device__ static void sort(Work &work) {
     const u64(&colours)[ATOMS_MAX] = work.colours.of;
     Cells &cells = work.cells;
     FOR (u32 index = 0; index < work.mol.count; index++)
-        cells.of[index] = NOBODY;
+        cells.of[index] = NO_ATOM;
     u32 count = 0;
     FOR (Set left = work.colours.alike; !is_empty(left); count++) {
         u32 index = pop(left), at = count;
@@ -2073,7 +2072,7 @@ __device__ static void sort(Work &work) {
     }
 }
 
-__device__ static inline u32 cell_size(const Cells &cells, u32 cell) { return cell == NOBODY ? 1 : cells.size[cell]; }
+__device__ static inline u32 cell_size(const Cells &cells, u32 cell) { return cell == NO_ATOM ? 1 : cells.size[cell]; }
 
 // The cells of an atom's neighbours, a byte per slot.
 __device__ static inline u64 cells_beside(const Cells &cells, const Atom &atom) {
@@ -2083,7 +2082,7 @@ __device__ static inline u64 cells_beside(const Cells &cells, const Atom &atom) 
     return beside;
 }
 
-// How often a cell is among those beside an atom; `first`: not before this slot.
+// How many neighbours of an atom are in a cell. `first`: whether none of them precedes this slot.
 __device__ static inline u32 times_in(u64 beside, u32 degree, u32 slot, bool &first) {
     u32 cell = byte_of(beside, slot), times = 0;
     first = true;
@@ -2102,7 +2101,7 @@ __device__ static u32 root_of(const Splitting &splitting, u32 cell) {
     return cell;
 }
 
-// Judges the bonds of a cell's atoms, of which the first speaks for all.
+// Checks the bonds of a cell. All of its atoms have the same, so it checks the first.
 __device__ static void look_at_cell(Work &work, u32 cell) {
     const Cells &cells = work.cells;
     Splitting &splitting = work.splitting;
@@ -2116,7 +2115,7 @@ __device__ static void look_at_cell(Work &work, u32 cell) {
         if (!first || other_size == 1)
             continue;
         if (other == cell) {
-            // Nobody or everybody is plain; pairs, all but pairs, and the ring of five are told too.
+            // Colours identify the empty and the complete graph; also pairs, all but pairs, and the ring of five.
             if (times != size - 1) {
                 add_to(splitting.mixed, cell);
                 if (!(times == 1 || times == size - 2 || (times == 2 && size == 5)))
@@ -2133,7 +2132,7 @@ __device__ static void look_at_cell(Work &work, u32 cell) {
     }
 }
 
-// Whether a star joins the cell of an atom to the one that is beside it in this slot, and no slot before.
+// Whether a star joins the cell of an atom to the cell of the neighbour in this slot, and no earlier slot has it.
 __device__ static bool joins(const Cells &cells, u64 beside, u32 degree, u32 slot, u32 cell) {
     u32 to = byte_of(beside, slot), size = cell_size(cells, to);
     bool first;
@@ -2151,12 +2150,12 @@ __device__ static u32 edges(const Work &work, u32 cell) {
     return count;
 }
 
-// Whether no cell is smaller than the one before it, on all ways from here. Only to be asked of a tree.
+// Whether no cell is smaller than its parent, on all paths from here. Valid only for a tree.
 __device__ static bool grows(Work &work, u32 from) {
     const Cells &cells = work.cells;
     Splitting &splitting = work.splitting;
     splitting.stack[0] = from;
-    splitting.above[0] = NOBODY;
+    splitting.above[0] = NO_ATOM;
     u32 height = 1;
     while (height > 0) {
         height--;
@@ -2177,12 +2176,12 @@ __device__ static bool grows(Work &work, u32 from) {
     return true;
 }
 
-// Whether colours do not tell a component: it must be a tree, with cells that grow away from the least, and one
-// mixed cell at most, the least.
+// Whether colours do not identify a component: it must be a tree in which cells grow with the distance from the least
+// one, and only the least cell may be mixed.
 __device__ static bool is_faulty(Work &work, u32 root) {
     const Cells &cells = work.cells;
     const Splitting &splitting = work.splitting;
-    u32 count = 0, mixed_count = 0, ends = 0, least = NOBODY;
+    u32 count = 0, mixed_count = 0, ends = 0, least = NO_ATOM;
     bool fault = false;
     FOR (u32 cell = 0; cell < cells.count; cell += cells.size[cell]) {
         if (root_of(splitting, cell) != root)
@@ -2193,7 +2192,7 @@ __device__ static bool is_faulty(Work &work, u32 root) {
         mixed_count += mixed;
         ends += edges(work, cell);
         // The mixed one first among those of the least size.
-        u32 size = cells.size[cell], least_size = least == NOBODY ? NOBODY + 1 : cells.size[least];
+        u32 size = cells.size[cell], least_size = least == NO_ATOM ? NO_ATOM + 1 : cells.size[least];
         if (size < least_size || (size == least_size && mixed && !holds(splitting.mixed, least)))
             least = cell;
     }
@@ -2203,7 +2202,7 @@ __device__ static bool is_faulty(Work &work, u32 root) {
            !grows(work, least);
 }
 
-// The first cell of a component that colours do not tell; NOBODY: there is none.
+// The first cell of a component that colours do not identify; NO_ATOM if there is none.
 CALLED u32 first_fault(Work &work) {
     const Cells &cells = work.cells;
     Splitting &splitting = work.splitting;
@@ -2216,25 +2215,25 @@ CALLED u32 first_fault(Work &work) {
     FOR (u32 cell = 0; cell < cells.count; cell += cells.size[cell])
         if (root_of(splitting, cell) == cell && is_faulty(work, cell))
             add_to(faulty, cell);
-    // Of the faulty components the cell that comes first; a small cell is cheaper to set apart.
-    u32 found = NOBODY;
+    // Of the faulty components, the smallest cell, which takes the fewest leaves; then the first.
+    u32 found = NO_ATOM;
     if (!is_empty(faulty))
         FOR (u32 cell = 0; cell < cells.count; cell += cells.size[cell])
-            if (holds(faulty, root_of(splitting, cell)) && (found == NOBODY || cells.size[cell] < cells.size[found]))
+            if (holds(faulty, root_of(splitting, cell)) && (found == NO_ATOM || cells.size[cell] < cells.size[found]))
                 found = cell;
     return found;
 }
 
-// The cell whose atoms must be set apart before the graph is told by its cells; NOBODY: there is none.
+// The cell whose atoms must be individualised before the cells identify the graph; NO_ATOM if there is none.
 __device__ static u32 cell_to_split(Work &work) {
     if (work.colours.distinct == work.mol.count)
-        return NOBODY;
+        return NO_ATOM;
     sort(work);
     const Cells &cells = work.cells;
-    // A centre that still waits: the first of its neighbours that are alike.
-    u32 found = NOBODY;
+    // For a pending centre: the first of its neighbours that have equal colours.
+    u32 found = NO_ATOM;
     u64 first = 0, first_beside = 0;
-    FOR (Set left = work.stereo.waiting; !is_empty(left);) {
+    FOR (Set left = work.stereo.pending; !is_empty(left);) {
         u32 index = pop(left);
         u64 colour = work.colours.of[index];
         const Atom &atom = work.mol.atoms[index];
@@ -2242,21 +2241,21 @@ __device__ static u32 cell_to_split(Work &work) {
         FOR (u32 slot = 0; slot < atom.degree; slot++) {
             bool is_first;
             u32 cell = byte_of(beside, slot);
-            if (cell == NOBODY || times_in(beside, atom.degree, slot, is_first) < 2)
+            if (cell == NO_ATOM || times_in(beside, atom.degree, slot, is_first) < 2)
                 continue;
             u64 colour_beside = work.colours.of[neighbour(atom, slot)];
-            if (found == NOBODY || colour < first || (colour == first && colour_beside < first_beside)) {
+            if (found == NO_ATOM || colour < first || (colour == first && colour_beside < first_beside)) {
                 found = cell;
                 first = colour;
                 first_beside = colour_beside;
             }
         }
     }
-    return found != NOBODY ? found : first_fault(work);
+    return found != NO_ATOM ? found : first_fault(work);
 }
 
-// The key of a molecule that its colours tell: what all atoms see once more, added up in two ways, so that their order
-// does not matter.
+// The key of a molecule that its colours identify: what all atoms see in one more round, summed in two ways, so that
+// their order does not matter.
 __device__ static ulonglong2 key_of(const Work &work) {
     const Molecule &mol = work.mol;
     u64 first = 0, second = 0, whole = DEFINITION << 8 | mol.count;
@@ -2271,7 +2270,7 @@ __device__ static ulonglong2 key_of(const Work &work) {
     return key;
 }
 
-// A word as the number that its bytes make in the order of memory.
+// The number that the bytes of a word make in the order of memory.
 __device__ static u64 in_order_of_bytes(u64 word) {
     u64 turned = 0;
     FOR (u32 i = 0; i < 8; i++)
@@ -2284,40 +2283,40 @@ __device__ static bool is_less(ulonglong2 a, ulonglong2 b) {
     return a.x != b.x ? in_order_of_bytes(a.x) < in_order_of_bytes(b.x) : in_order_of_bytes(a.y) < in_order_of_bytes(b.y);
 }
 
-// Keeps things as they are before the atoms of a cell are set apart.
+// Saves the state before the atoms of a cell are individualised.
 __device__ static void keep(const Work &work, u32 cell, Level &level) {
     FOR (u32 index = 0; index < work.mol.count; index++)
         level.colours[index] = work.colours.of[index];
-    level.waiting = work.stereo.waiting;
+    level.pending = work.stereo.pending;
     level.distinct = work.colours.distinct;
     level.members = empty_set();
     FOR (u32 i = 0; i < work.cells.size[cell]; i++)
         add_to(level.members, work.cells.order[cell + i]);
 }
 
-// Sets the next atom of a level apart. To be refined.
+// Individualises the next atom of a level. The caller refines the colours.
 __device__ static void set_apart(Work &work, Level &level) {
     Colours &colours = work.colours;
     FOR (u32 index = 0; index < work.mol.count; index++)
         colours.of[index] = level.colours[index];
-    work.stereo.waiting = level.waiting;
+    work.stereo.pending = level.pending;
     u32 member = pop(level.members);
-    colours.of[member] = mix(colours.of[member] ^ SET_APART);
+    colours.of[member] = mix(colours.of[member] ^ INDIVIDUALISED);
     colours.distinct = level.distinct + 1;
     colours.alike = first_atoms(work.mol.count);
 }
 
-// Ways to set atoms apart that were tried, and the least key of them.
+// The leaves of the search so far, and their least key.
 struct Search {
     u32 depth, leaves;
     ulonglong2 least;
 };
 
-// Goes on with the search, once colours are refined and hold what marks say. `over`: there is nothing left to refine.
+// Continues the search once colours are refined and include stereo. `over`: whether the search has ended.
 __device__ static Status search_on(Work &work, Search &search, bool &over) {
     Level(&levels)[DEPTH_MAX] = work.splitting.levels;
     u32 cell = cell_to_split(work);
-    if (cell == NOBODY) {
+    if (cell == NO_ATOM) {
         ulonglong2 key = key_of(work);
         if (search.leaves == 0 || is_less(key, search.least))
             search.least = key;
@@ -2336,10 +2335,10 @@ __device__ static Status search_on(Work &work, Search &search, bool &over) {
     return Status::KEY;
 }
 
-// What is next when colours are refined.
+// The next step once colours are refined.
 enum class Stage : u8 { FIND_MARKS, END_MARKS, SEARCH };
 
-// Whose marks say something: whether charges must be left out at first, for they would show nowhere else.
+// For a molecule with marks: whether charges must be left out at first, since they would show nowhere else.
 __device__ static Sight sight_for_marks(const Molecule &mol) {
     Sight sight = Sight::FULL;
     FOR (u32 index = 0; index < mol.count; index++)
@@ -2348,13 +2347,13 @@ __device__ static Sight sight_for_marks(const Molecule &mol) {
     return sight;
 }
 
-// Refines colours, lets marks speak and sets atoms apart, until the key is there. All of it in one loop with one
-// place where colours are refined, so that the threads of a warp meet there whatever their molecules need.
+// Refines colours, adds stereo and individualises atoms until the key is known. All of this is one loop with one call
+// that refines colours, so that the threads of a warp reconverge there whatever their molecules need.
 __device__ static Status find_key(Work &work, ulonglong2 &key) {
     const Molecule &mol = work.mol;
     Colours &colours = work.colours;
     Search search = Search();
-    bool marked = mol.any_turn || mol.any_side, said_any = false, over = false;
+    bool marked = mol.any_chirality || mol.any_side, any_stereo = false, over = false;
     Stage stage = marked ? Stage::FIND_MARKS : Stage::SEARCH;
     Sight sight = marked ? sight_for_marks(mol) : Sight::FULL;
     u32 bonds_count = 0;
@@ -2370,14 +2369,14 @@ __device__ static Status find_key(Work &work, ulonglong2 &key) {
         }
         bool to_refine = false;
         if (status == Status::KEY)
-            status = say(work, bonds_count, to_refine);
-        said_any |= to_refine;
+            status = apply_marks(work, bonds_count, to_refine);
+        any_stereo |= to_refine;
         if (status == Status::KEY && !to_refine && stage == Stage::END_MARKS) {
-            status = end_marks(work, said_any);
+            status = end_marks(work, any_stereo);
             stage = Stage::SEARCH;
             bonds_count = 0;
-            to_refine = !said_any || sight == Sight::RANKS;
-            if (!said_any) {
+            to_refine = !any_stereo || sight == Sight::RANKS;
+            if (!any_stereo) {
                 clear_stereo(work);
                 begin(mol, Sight::FULL, colours);
             } else if (sight == Sight::RANKS) {
@@ -2396,12 +2395,12 @@ __device__ static Status find_key(Work &work, ulonglong2 &key) {
 __device__ static Status key(const Text &text, Work &work, ulonglong2 &key) {
     TRY(read(text, work));
     TRY(complete(work));
-    TRY(settle(work));
+    TRY(assign(work));
     return find_key(work, key);
 }
 
-// Writes the key of each row and its status; where there is no key, zeroes. `text_end` says where a row's bytes
-// end in `text`, and so where the next one's begin.
+// Writes the key of each row, or zeroes, and its status. `text_end` has the end of each row in `text`, where the next
+// row begins.
 extern "C" __global__ void __launch_bounds__(BLOCK_ROWS)
     structure_key(const u8 *__restrict__ text, const u32 *__restrict__ text_end, u32 rows,
                   ulonglong2 *__restrict__ keys, u8 *__restrict__ statuses) {

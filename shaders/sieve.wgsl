@@ -1,17 +1,17 @@
-// The sieve on any GPU. The contract stands in src/sieve.rs; kernels/sieve.cu says the same in CUDA,
-// kernel by kernel under the same names; src/sieve/gpu.rs launches them one after the other, and
-// src/sieve/steps.rs those that only `molsieve bench` needs.
+// The sieve on any GPU. src/sieve.rs has the contract, kernels/sieve.cu the same kernels in CUDA with the
+// same names; src/sieve/gpu launches them one after the other, and src/sieve/steps those that only
+// `molsieve bench` needs.
 //
-// What differs: WGSL has no 64-bit integers, so they are pairs of 32-bit words, the low one first; it
-// has no bytes, so four verdicts share a word; the tally stands behind the table; and the filter may be
-// larger than what can be bound in one piece, so it comes in up to four.
+// Differences: WGSL has no 64-bit integers, so they are pairs of 32-bit words, the low one first; it
+// has no bytes, so four verdicts share a word; the tally follows the table; and the filter may be
+// larger than a binding, so it has up to four pieces.
 
 struct Shape {
     rows: u32,
-    // Places of the table, less one. The tally is in the three words behind the table.
+    // Entries of the table, less one. The tally is in the three words after the table.
     table_mask: u32,
     hashes: u32,
-    // Words of 32 bits in each piece of the filter but the last.
+    // 32-bit words in each piece of the filter except the last.
     piece_words: u32,
     bits: vec2<u32>,
 }
@@ -81,7 +81,7 @@ fn mix_first(k: vec2<u32>) -> vec2<u32> {
 }
 
 fn mix_second(k: vec2<u32>) -> vec2<u32> {
-    // By 33: the words change places, then by 1.
+    // By 33: swaps the words, then by 1.
     let mixed = rotate_left(multiply(k, vec2(0x2745937fu, 0x4cf5ad43u)).yx, 1u);
     return multiply(mixed, vec2(0x114253d5u, 0x87c37b91u));
 }
@@ -96,7 +96,7 @@ fn finalise(k: vec2<u32>) -> vec2<u32> {
     return fold(multiply(fold(once), vec2(0x1a85ec53u, 0xc4ceb9feu)));
 }
 
-// The first `bytes` bytes from byte `begin` of the text on, zeroes behind.
+// The first `bytes` bytes from byte `begin` of the text, then zeroes.
 fn word_at(begin: u32, bytes: u32) -> u32 {
     if bytes == 0u {
         return 0u;
@@ -125,7 +125,7 @@ fn key_of(begin: u32, length: u32) -> vec4<u32> {
         h2 = add(multiply(h2, vec2(5u, 0u)), vec2(0x38495ab5u, 0u));
     }
     let left = length & 15u;
-    // Mixing a zero word gives zero, so short tails need no case of their own.
+    // Mixing a zero word gives zero, so short tails need no special case.
     h1 ^= mix_first(words_at(tail, min(left, 8u)));
     h2 ^= mix_second(words_at(tail + 8u, max(left, 8u) - 8u));
     h1.x ^= length;
@@ -162,7 +162,7 @@ fn claim_rows(@builtin(global_invocation_id) thread: vec3<u32>) {
         return;
     }
     let key = keys[row];
-    // The filter uses the first word, so the second is free to spread the rows.
+    // The filter uses the first word, so the second one distributes the rows.
     var place = key.z & shape.table_mask;
     loop {
         let exchange = atomicCompareExchangeWeak(&table[place], 0u, row + 1u);
@@ -170,7 +170,7 @@ fn claim_rows(@builtin(global_invocation_id) thread: vec3<u32>) {
             break;
         }
         let held = exchange.old_value;
-        // A weak exchange may fail where the place is free: then once more.
+        // A weak exchange may fail although the entry is free: then it is repeated.
         if held != 0u {
             if all(keys[held - 1u] == key) {
                 atomicMin(&table[place], row + 1u);
@@ -184,7 +184,7 @@ fn claim_rows(@builtin(global_invocation_id) thread: vec3<u32>) {
 
 // ── The filter: fastbloom's bits ────────────────────────────────────────────────────────────────
 //
-// A word of fastbloom's is two here, the low one first; so bit n is bit n mod 32 of word n / 32.
+// A word of fastbloom is two words here, the low one first; so bit n is bit n mod 32 of word n / 32.
 
 fn word_of(bit: vec2<u32>) -> u32 {
     return bit.x >> 5u | bit.y << 27u;
@@ -212,8 +212,8 @@ fn add_bits(word: u32, mask: u32) {
     }
 }
 
-// One bit after the other, which reads least: two words for an absent key in a half-full filter. On lavapipe the
-// batches of kernels/sieve.cu take half as long again for absent keys, and as long for those that are there.
+// Reads one bit after the other, which reads least: two words for an absent key in a half-full filter. On lavapipe the
+// batches of kernels/sieve.cu take 1.5 times as long for absent keys, and as long for present keys.
 fn may_hold(source: vec2<u32>) -> bool {
     let step = multiply(source, vec2(0x27220a95u, 0x517cc1b7u));
     var hash = source;
@@ -239,7 +239,7 @@ fn insert(source: vec2<u32>) {
 
 var<workgroup> counts: array<atomic<u32>, 3>;
 
-// Verdicts are all 0 at first: four rows share a word.
+// All verdicts are 0 at first; four rows share a word.
 @compute @workgroup_size(BLOCK_ROWS)
 fn look_up(
     @builtin(global_invocation_id) thread: vec3<u32>,
@@ -279,10 +279,10 @@ fn insert_keys(@builtin(global_invocation_id) thread: vec3<u32>) {
     }
 }
 
-// ── What the memory allows: for `molsieve bench` ────────────────────────────────────────────────
+// ── Ceilings: for `molsieve bench` ──────────────────────────────────────────────────────────────
 //
-// The first word of a row's key is the state of the row's generator; see kernels/sieve.cu. What differs: words
-// of 32 bits are read and written, and the generator has as many.
+// The first word of a row's key is the state of the row's generator; see kernels/sieve.cu. Differences: words
+// of 32 bits are read and written, and the generator has 32 bits.
 
 // The linear congruential generator of Numerical Recipes.
 fn next_state(state: u32) -> u32 {

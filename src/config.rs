@@ -1,6 +1,8 @@
 //! What a job is: the flags of `molsieve run` and the keys of a job file say the same, and become one
 //! checked [`JobSpec`].
 
+mod engine_flag;
+
 use std::{
     io::ErrorKind,
     num::NonZeroUsize,

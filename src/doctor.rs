@@ -1,5 +1,5 @@
-//! What molsieve finds on a machine: RDKit, limits, the file system, engines and their devices. Every
-//! engine that is there is put to the conformance body, briefly, and so are its structure keys.
+//! Checks a machine: RDKit, limits, the file system, engines and their devices. The conformance checks run briefly on
+//! every engine of the machine, and on its structure keys.
 
 use std::{io, path::Path, time::Instant};
 
@@ -11,10 +11,10 @@ use crate::{
     nvidia::Nvidia,
     sieve::{
         CpuEngine, Engine, EngineChoice, EngineError, FilterShape, choose, conformance,
-        cuda::{self, CudaDevice, CudaKeys, Gpu, KernelImage},
+        cuda::{self, CudaKeys, CudaSieve, Gpu, KernelImage},
         gpu::{GpuEngine, Room},
         structure_key::KeyDevice,
-        wgpu::{self, Adapter, WgpuDevice},
+        wgpu::{self, Adapter, WgpuSieve},
     },
     slot::SlotLayout,
 };
@@ -30,25 +30,25 @@ pub struct Findings {
     pub boost: String,
     /// What this process may use.
     pub limits: Limits,
-    /// The file system a job would write to; why it can't be told otherwise.
+    /// The file system that a job would write to, or why it is unknown.
     pub file_system: Found<FileSystem>,
-    /// The NVIDIA driver and its devices; why there is nothing to tell otherwise.
+    /// The NVIDIA driver and its devices, or why there are none.
     pub nvidia: Found<Nvidia>,
-    /// The file that the CUDA driver's library was loaded from; why there is none otherwise.
+    /// The file that the CUDA driver's library was loaded from, or why there is none.
     pub libcuda: Found<String>,
     /// Every engine on every device, or what it lacks.
     pub engines: Vec<EngineFinding>,
-    /// What `--engine auto` takes, and why.
+    /// The engine that `--engine auto` chooses, and why.
     pub auto: String,
 }
 
-/// Something that may not be there.
+/// Something that may be missing.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[serde(untagged)]
 pub enum Found<T> {
     /// It is there.
     There(T),
-    /// It is not.
+    /// It is missing.
     Missing {
         /// What is missing.
         missing: String,
@@ -66,24 +66,24 @@ impl<T> From<Result<T, String>> for Found<T> {
 pub struct EngineFinding {
     /// Its name on the command line.
     pub engine: &'static str,
-    /// The device, where it runs on one.
+    /// The device, if it runs on one.
     pub device: Option<String>,
-    /// Whether the device is a program that stands in for a GPU.
+    /// Whether the device is a software renderer.
     pub software: bool,
-    /// What became of it.
+    /// Whether it can be used.
     pub state: EngineState,
-    /// What became of its structure keys; none where the CPU makes them.
+    /// Whether its structure keys can be used; `None` where the CPU computes them.
     pub keys: Option<EngineState>,
-    /// The form in which its kernels were loaded; none for engines other than `cuda`.
+    /// The form in which its kernels were loaded; `None` for engines other than `cuda`.
     pub kernels: Option<KernelImages>,
 }
 
-/// The form in which the kernels of the engine `cuda` were loaded; none where that failed.
+/// The form in which the kernels of the engine `cuda` were loaded; `None` if that failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct KernelImages {
     /// The kernels of the sieve.
     pub sieve: Option<KernelImage>,
-    /// The kernel that makes structure keys.
+    /// The kernel that computes structure keys.
     pub structure_key: Option<KernelImage>,
 }
 
@@ -93,33 +93,33 @@ pub struct KernelImages {
 pub enum EngineState {
     /// It agrees with fastbloom, or with the structure keys of the CPU, on every row.
     Conforms {
-        /// Rows it was given.
+        /// Rows that were compared.
         rows: u64,
-        /// Time that took.
+        /// The time of the check, in seconds.
         seconds: f64,
     },
-    /// It does not agree, or fails: it must not be used.
+    /// It differs or fails: it must not be used.
     Fails(String),
-    /// It is not there.
+    /// The machine does not have it.
     Absent(String),
 }
 
-/// Which engines are tried, and how thoroughly.
+/// Which engines are checked, and how thoroughly.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Trials {
-    /// Only these, all of which must be there; every engine that is there if empty or if `auto` is among them.
+pub struct Checks {
+    /// Only these, all of which the machine must have; all that it has if this is empty or includes `auto`.
     pub engines: Vec<EngineChoice>,
-    /// One filter, and no structure keys: for tools under which every kernel takes a hundred times as long.
+    /// One filter, and no structure keys: for tools that slow every kernel down a hundred times.
     pub quick: bool,
 }
 
-/// Slots of random rows per filter that an engine is given, beside those made on purpose.
+/// Slots of random rows per filter, in addition to the designed ones.
 const RANDOM_SLOTS: u64 = 20;
 
 impl Findings {
-    /// Looks at the machine; `folder` is where a job would write. Fails if an engine that is named is not there.
-    pub fn look(rdkit: RdKit, folder: &Path, trials: &Trials) -> Result<Self, EngineError> {
-        let engines = trials.engines()?;
+    /// Checks the machine; `folder` is where a job would write. Fails if the machine lacks a named engine.
+    pub fn look(rdkit: RdKit, folder: &Path, checks: &Checks) -> Result<Self, EngineError> {
+        let engines = checks.engines()?;
         let smallest = FilterShape {
             bits: 1 << 20,
             hashes: 7,
@@ -144,8 +144,8 @@ impl Findings {
         })
     }
 
-    /// Whether every engine that is there can be used.
-    pub fn is_well(&self) -> bool {
+    /// Whether all engines of the machine can be used.
+    pub fn all_usable(&self) -> bool {
         let fails = |state: &EngineState| matches!(state, EngineState::Fails(_));
         let states = |engine: &EngineFinding| fails(&engine.state) || engine.keys.iter().any(fails);
         !self.engines.iter().any(states)
@@ -155,7 +155,7 @@ impl Findings {
 type Made = Result<Box<dyn Engine>, EngineError>;
 type KeyDeviceMade = Result<Box<dyn KeyDevice>, EngineError>;
 
-impl Trials {
+impl Checks {
     fn engines(&self) -> Result<Vec<EngineFinding>, EngineError> {
         let mut found = Vec::new();
         if self.include(EngineChoice::Cpu) {
@@ -189,7 +189,7 @@ impl Trials {
 
     fn on_cpu(&self) -> EngineFinding {
         let threads = std::thread::available_parallelism().map_or(1, usize::from);
-        let state = self.try_out(|filter, layout| {
+        let state = self.check_engine(|filter, layout| {
             Ok(Box::new(CpuEngine::new(filter, layout.rows_max, threads)?))
         });
         finding("cpu", None, false, state)
@@ -197,13 +197,13 @@ impl Trials {
 
     fn on_gpu(&self, gpu: &Gpu) -> EngineFinding {
         let mut kernels = KernelImages::default();
-        let state = self.try_out(|filter, layout| {
+        let state = self.check_engine(|filter, layout| {
             let room = Room::new(filter, layout);
-            let device = CudaDevice::open(gpu.index, room)?;
+            let device = CudaSieve::open(gpu.index, room)?;
             kernels.sieve = Some(device.kernel_image());
             Ok(Box::new(GpuEngine::new(device, room)))
         });
-        let keys = self.try_keys(|| {
+        let keys = self.check_keys(|| {
             let device = CudaKeys::open(gpu.index, conformance::key_room())?;
             kernels.structure_key = Some(device.kernel_image());
             Ok(Box::new(device))
@@ -216,17 +216,17 @@ impl Trials {
     }
 
     fn on_adapter(&self, adapter: &Adapter) -> EngineFinding {
-        let state = self.try_out(|filter, layout| {
+        let state = self.check_engine(|filter, layout| {
             let room = Room::new(filter, layout);
-            let device = WgpuDevice::open(adapter, room)?;
+            let device = WgpuSieve::open(adapter, room)?;
             Ok(Box::new(GpuEngine::new(device, room)))
         });
         let device = format!("{} ({})", adapter.name, adapter.backend);
         finding("wgpu", Some(device), adapter.software, state)
     }
 
-    /// Puts an engine to the conformance body.
-    fn try_out(&self, mut make: impl FnMut(FilterShape, &SlotLayout) -> Made) -> EngineState {
+    /// Runs the conformance checks on an engine.
+    fn check_engine(&self, mut make: impl FnMut(FilterShape, &SlotLayout) -> Made) -> EngineState {
         let began = Instant::now();
         let conformed = match self.quick {
             true => conformance::conform_on_one_filter(&mut make),
@@ -241,11 +241,11 @@ impl Trials {
         }
     }
 
-    fn try_keys(&self, open: impl FnOnce() -> KeyDeviceMade) -> Option<EngineState> {
-        (!self.quick).then(|| try_keys(open))
+    fn check_keys(&self, open: impl FnOnce() -> KeyDeviceMade) -> Option<EngineState> {
+        (!self.quick).then(|| check_keys(open))
     }
 
-    /// An engine that is not there, which is an error if it was named.
+    /// An engine that the machine lacks, which is an error if it was named.
     fn absent(
         &self,
         engine: &'static str,
@@ -258,8 +258,8 @@ impl Trials {
     }
 }
 
-/// Puts the device that makes structure keys to the conformance body.
-fn try_keys(open: impl FnOnce() -> KeyDeviceMade) -> EngineState {
+/// Runs the conformance checks on the device that computes structure keys.
+fn check_keys(open: impl FnOnce() -> KeyDeviceMade) -> EngineState {
     let mut device = match open() {
         Ok(device) => device,
         Err(error) => return EngineState::Fails(error.to_string()),
@@ -270,7 +270,7 @@ fn try_keys(open: impl FnOnce() -> KeyDeviceMade) -> EngineState {
             rows,
             seconds: began.elapsed().as_secs_f64(),
         },
-        Err(unlike) => EngineState::Fails(unlike.to_string()),
+        Err(mismatch) => EngineState::Fails(mismatch.to_string()),
     }
 }
 
@@ -295,7 +295,7 @@ fn absent(engine: &'static str, missing: String) -> EngineFinding {
     finding(engine, None, false, EngineState::Absent(missing))
 }
 
-/// What an engine lacks. Its error begins with its name, which is said anyway.
+/// What an engine lacks: its error without the engine's name, which the findings show already.
 fn missing_of(engine: &str, error: &EngineError) -> String {
     let error = error.to_string();
     let reason = error.strip_prefix(&format!("engine {engine}: "));

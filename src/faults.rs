@@ -1,5 +1,5 @@
-//! Faults on purpose, compiled in with the feature `failpoints` only: tests make one call to the file
-//! system or to an engine's device fail, or one parent kill or hang the process or fail in RDKit.
+//! Injected faults, compiled in with the feature `failpoints` only: tests make one call to the file
+//! system or to an engine's device fail, or make one parent kill or hang the process or fail in RDKit.
 //!
 //! | variable | effect |
 //! |---|---|
@@ -8,7 +8,7 @@
 //! | `MOLSIEVE_FAULT_KIND` | how: `eio`, `enospc`, or `short` (a write takes half of its bytes) |
 //! | `MOLSIEVE_DEVICE_FAULT_LOG` | every call to an engine's device adds a line to this file |
 //! | `MOLSIEVE_DEVICE_FAULT_AT` | the device is lost at the call of this number (from 1) |
-//! | `MOLSIEVE_FREE_BYTES` | what the file system says is free |
+//! | `MOLSIEVE_FREE_BYTES` | the number of free bytes that the file system reports |
 //! | `MOLSIEVE_ABORT_ON` | a parent with one of these SMILES (separated by blanks) aborts the process |
 //! | `MOLSIEVE_HANG_ON` | a parent with one of these SMILES never returns, and uses its CPU |
 //! | `MOLSIEVE_FAIL_ON` | RDKit fails on a parent with this SMILES when its products are made |
@@ -23,8 +23,6 @@ use std::{
         atomic::{AtomicU64, Ordering::Relaxed},
     },
 };
-
-use crate::sieve::EngineError;
 
 struct Faults {
     at: Option<u64>,
@@ -51,12 +49,12 @@ fn number(variable: &str) -> Option<u64> {
     Some(text.parse().expect("a test sets a number"))
 }
 
-/// Fails if it is this call's turn.
+/// Fails if this is the chosen call.
 pub fn call(operation: &'static str, path: &Path) -> io::Result<()> {
     bytes_to_write(operation, path, 0).map(drop)
 }
 
-/// How many of `wanted` bytes a write may take: all but when it is this call's turn.
+/// How many of `wanted` bytes a write may take: all, unless this is the chosen call.
 pub fn bytes_to_write(operation: &'static str, path: &Path, wanted: usize) -> io::Result<usize> {
     let mut faults = FAULTS.lock().unwrap_or_else(PoisonError::into_inner);
     faults.calls += 1;
@@ -74,8 +72,8 @@ pub fn bytes_to_write(operation: &'static str, path: &Path, wanted: usize) -> io
     }
 }
 
-/// Loses the device if it is this call's turn.
-pub fn device_call(engine: &'static str, call: &'static str) -> Result<(), EngineError> {
+/// Whether the device is to be lost at this call.
+pub fn device_call(call: &'static str) -> bool {
     static CALLS: AtomicU64 = AtomicU64::new(0);
     let calls = CALLS.fetch_add(1, Relaxed) + 1;
     if let Some(path) = env::var_os("MOLSIEVE_DEVICE_FAULT_LOG") {
@@ -83,19 +81,15 @@ pub fn device_call(engine: &'static str, call: &'static str) -> Result<(), Engin
         let mut log = log.expect("a test names a log that can be written");
         writeln!(log, "{call}").expect("the log can be written");
     }
-    if number("MOLSIEVE_DEVICE_FAULT_AT") == Some(calls) {
-        let reason = format!("{call}: on purpose");
-        return Err(EngineError::Lost { engine, reason });
-    }
-    Ok(())
+    number("MOLSIEVE_DEVICE_FAULT_AT") == Some(calls)
 }
 
-/// What the file system is to say is free.
+/// The number of free bytes that the file system is to report.
 pub fn free_bytes() -> Option<u64> {
     number("MOLSIEVE_FREE_BYTES")
 }
 
-/// Does to the process what a parent on which RDKit fails would do; true if it is to fail later.
+/// Does what a parent on which RDKit fails would do to the process; returns whether RDKit is to fail later.
 pub fn parent(smiles: &[u8]) -> bool {
     let is = |variable| {
         let poisons = env::var(variable).unwrap_or_default();

@@ -27,7 +27,7 @@ impl Key {
         let mut last = [0u8; 16];
         last[..tail.len()].copy_from_slice(tail);
         let (k1, k2) = words_of(&last);
-        // Mixing a zero word gives zero, so short tails need no case of their own.
+        // Mixing a zero word gives zero, so short tails need no special case.
         h2 ^= mix_second(k2);
         h1 ^= mix_first(k1);
         h1 ^= smiles.len() as u64;
@@ -41,7 +41,7 @@ impl Key {
         Self::from_words([h1, h2])
     }
 
-    /// The key whose 64-bit words are given, first word first.
+    /// The key with these 64-bit words, first word first.
     pub fn from_words([first, second]: [u64; 2]) -> Self {
         let mut bytes = [0; 16];
         bytes[..8].copy_from_slice(&first.to_le_bytes());
@@ -55,7 +55,7 @@ impl Key {
         [first, second]
     }
 
-    /// The 16 bytes as they stand in the `key` column.
+    /// The 16 bytes as in the `key` column.
     pub fn bytes(self) -> [u8; 16] {
         self.0
     }

@@ -1,7 +1,7 @@
-//! The NVIDIA devices of the node and their health, as NVML tells them.
+//! The NVIDIA devices of the node and their health, as NVML reports them.
 //!
-//! NVML comes with the driver and is loaded at run time; where it is missing, that is an answer too.
-//! Every figure may be missing for itself: a device says of some that it does not have them.
+//! NVML comes with the driver and is loaded at run time; a machine without it has no NVIDIA devices. Each figure may
+//! be missing, since not every device has all of them.
 
 use nvml_wrapper::{
     Device, Nvml,
@@ -16,24 +16,24 @@ use serde::Serialize;
 pub struct Nvidia {
     /// Version of the driver, for example `550.54.15`.
     pub driver: Option<String>,
-    /// The highest version of CUDA that the driver serves, for example `12.4`.
+    /// The highest version of CUDA that the driver supports, for example `12.4`.
     pub cuda: Option<String>,
-    /// In NVML's order, which is that of the bus.
+    /// In NVML's order, which is the order on the bus.
     pub devices: Vec<NvidiaDevice>,
 }
 
-/// A device and how it fares.
+/// A device and its health.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct NvidiaDevice {
     /// Marketing name.
     pub name: Option<String>,
     /// `GPU-` and 32 hex digits.
     pub uuid: Option<String>,
-    /// On the PCI bus, for example `00000000:17:00.0`.
+    /// Address on the PCI bus, for example `00000000:17:00.0`.
     pub bus_id: Option<String>,
-    /// Memory there is.
+    /// All of its memory.
     pub memory_bytes: Option<u64>,
-    /// Memory that nobody uses.
+    /// Free memory.
     pub free_bytes: Option<u64>,
     /// Degrees Celsius.
     pub temperature_celsius: Option<u32>,
@@ -41,15 +41,15 @@ pub struct NvidiaDevice {
     pub power_watts: Option<u32>,
     /// Whether memory errors are corrected.
     pub ecc: Option<bool>,
-    /// Errors that could not be corrected since the driver was loaded.
+    /// Memory errors since the driver was loaded that could not be corrected.
     pub uncorrected_errors: Option<u64>,
     /// Whether the device is divided (multi-instance GPU).
     pub mig: Option<bool>,
-    /// Why its clocks are held down; empty if they aren't.
+    /// Why its clocks are reduced; empty if they are not.
     pub slowed_by: Vec<&'static str>,
 }
 
-/// Reasons that hold clocks down although there is work, in the words of `nvidia-smi`.
+/// Reasons for reduced clocks under load, with the names of `nvidia-smi`.
 const SLOW_DOWNS: [(ThrottleReasons, &str); 6] = [
     (ThrottleReasons::SW_POWER_CAP, "power cap"),
     (ThrottleReasons::HW_SLOWDOWN, "hardware slowdown"),
@@ -69,7 +69,7 @@ const SLOW_DOWNS: [(ThrottleReasons, &str); 6] = [
 ];
 
 impl Nvidia {
-    /// What NVML says now, or why it says nothing.
+    /// The present state, or why NVML can't report one.
     pub fn look() -> Result<Self, String> {
         let nvml = Nvml::init().map_err(|error| reason(&error))?;
         let count = nvml.device_count().map_err(|error| reason(&error))?;
@@ -120,11 +120,11 @@ impl NvidiaDevice {
     }
 }
 
-/// Why NVML says nothing, in a line.
+/// Why NVML can't report a state, in one line.
 fn reason(error: &NvmlError) -> String {
     match error {
         NvmlError::LibloadingError(_) | NvmlError::LibraryNotFound => {
-            "NVML (libnvidia-ml.so.1) is not there: no NVIDIA driver is installed".into()
+            "no NVIDIA driver is installed (NVML, libnvidia-ml.so.1, is missing)".into()
         }
         NvmlError::DriverNotLoaded => "the NVIDIA driver is installed but not loaded".into(),
         NvmlError::NoPermission => "this user may not use the NVIDIA driver".into(),

@@ -5,6 +5,8 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
 
+use crate::limits::REASON_BYTES_MAX;
+
 /// The kind of a reject: column `code` of `rejects.parquet`. The words are part of the output contract.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
@@ -131,6 +133,15 @@ pub struct Rejection {
     pub code: RejectCode,
     /// A sentence for people.
     pub reason: String,
+}
+
+impl Rejection {
+    /// The same with a reason of at most [`REASON_BYTES_MAX`] bytes, cut between characters.
+    pub fn shortened(mut self) -> Self {
+        let end = self.reason.floor_char_boundary(REASON_BYTES_MAX);
+        self.reason.truncate(end);
+        self
+    }
 }
 
 #[cfg(test)]

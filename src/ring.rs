@@ -4,15 +4,14 @@
 //! - Slots are allocated once. They are the only place where products wait, so memory between the
 //!   stages is bounded by their number times their size.
 //! - A worker that needs a slot waits for one ([`Ring::acquire`]). A permit travels with the slot and
-//!   gives it back when dropped, whatever happens to its holder.
+//!   returns it when dropped.
 //! - Slots reach the sieve in the order of the input: by batch, and within a batch in the order in
 //!   which they were filled. Which thread was faster makes no difference.
-//! - One slot is kept for the oldest batch that is not yet through. Batches that are ahead can't take
-//!   it, so the one everybody waits for can always go on: ordering can't deadlock, even with two
-//!   slots and any number of workers.
+//! - One slot is reserved for the oldest batch that is not finished. Later batches can't take it, so the oldest
+//!   batch can always continue: ordering can't deadlock, even with two slots and any number of workers.
 //!
-//! Whoever takes filled slots must never wait for a free one, nor for a filled one while it holds others:
-//! those it holds may be all there are.
+//! The thread that takes filled slots must never wait for a free one, nor for a filled one while it holds others:
+//! the slots it holds may be all there are.
 
 use std::{
     collections::BTreeMap,
@@ -43,10 +42,10 @@ pub struct Ring {
 #[derive(Debug)]
 struct State {
     free: Vec<Slot>,
-    /// Filled slots that are not yet taken, by place.
-    filled: BTreeMap<Place, Filled>,
-    /// The place that is taken next; its batch is the oldest unfinished one.
-    next: Place,
+    /// Filled slots that are not yet taken, by position.
+    filled: BTreeMap<Position, Filled>,
+    /// The position that is taken next; its batch is the oldest unfinished one.
+    next: Position,
     /// Known once the input is read to its end.
     batches: Option<u64>,
     stopped: bool,
@@ -55,9 +54,9 @@ struct State {
     waited: Duration,
 }
 
-/// Where a slot stands in the order of the input.
+/// Position of a slot in the order of the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Place {
+struct Position {
     batch: u64,
     part: u64,
 }
@@ -68,17 +67,17 @@ struct Filled {
     last_of_batch: bool,
 }
 
-/// The ring was stopped; whoever hears of it winds up.
+/// The ring was stopped; the caller must end its work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the ring was stopped")]
 pub struct Stopped;
 
-/// What the ring is doing just now, for the progress display and the manifest.
+/// The state of the ring, for the progress display and the manifest.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RingState {
     /// Slots in circulation.
     pub slots: usize,
-    /// Slots that nobody holds.
+    /// Free slots.
     pub free: usize,
     /// Workers waiting for a slot at this moment.
     pub waiting: usize,
@@ -107,7 +106,7 @@ impl Ring {
         let state = State {
             free,
             filled: BTreeMap::new(),
-            next: Place { batch: 0, part: 0 },
+            next: Position { batch: 0, part: 0 },
             batches: None,
             stopped: false,
             waiting: 0,
@@ -122,7 +121,7 @@ impl Ring {
         })
     }
 
-    /// An empty slot for the next stretch of a batch. Waits until one is free that this batch may
+    /// An empty slot for the next part of a batch. Waits until one is free that this batch may
     /// take: any but the reserved one, or any at all if the batch is the oldest unfinished one.
     pub fn acquire(self: &Arc<Self>, batch: u64) -> Result<Permit, Stopped> {
         let mut state = self.lock();
@@ -148,13 +147,13 @@ impl Ring {
         })
     }
 
-    /// Passes a filled slot on as stretch `part` of its batch. Parts count from 0 without gaps; after
+    /// Passes a filled slot on as part `part` of its batch. Parts count from 0 without gaps; after
     /// the `last_of_batch` there is none.
     pub fn submit(&self, mut permit: Permit, batch: u64, part: u64, last_of_batch: bool) {
         if let Some(slot) = permit.slot.take() {
             let mut state = self.lock();
             let earlier = state.filled.insert(
-                Place { batch, part },
+                Position { batch, part },
                 Filled {
                     slot,
                     last_of_batch,
@@ -183,7 +182,7 @@ impl Ring {
     }
 
     /// The next filled slot if it is there already; the order is that of [`Ring::next`]. `None`: it is not
-    /// filled yet, or all batches are through. For who has a slot in hand and must not wait for another.
+    /// filled yet, or all batches are through. For a caller that holds a slot and must not wait for another.
     pub fn next_now(self: &Arc<Self>) -> Result<Option<Permit>, Stopped> {
         self.take(&mut self.lock())
     }
@@ -193,21 +192,21 @@ impl Ring {
         if state.stopped {
             return Err(Stopped);
         }
-        let place = state.next;
-        let Some(filled) = state.filled.remove(&place) else {
+        let position = state.next;
+        let Some(filled) = state.filled.remove(&position) else {
             return Ok(None);
         };
         state.next = if filled.last_of_batch {
             // The next batch is now the oldest: it may be waiting for the reserve.
             self.freed.notify_all();
-            Place {
-                batch: place.batch + 1,
+            Position {
+                batch: position.batch + 1,
                 part: 0,
             }
         } else {
-            Place {
-                part: place.part + 1,
-                ..place
+            Position {
+                part: position.part + 1,
+                ..position
             }
         };
         Ok(Some(Permit {
@@ -216,26 +215,26 @@ impl Ring {
         }))
     }
 
-    /// Says how many batches there are in all, once that is known.
+    /// Reports the number of batches, once it is known.
     pub fn finish(&self, batches: u64) {
         self.lock().batches = Some(batches);
         self.filled.notify_all();
     }
 
-    /// Ends everybody's waiting with [`Stopped`].
+    /// Ends every wait with [`Stopped`].
     pub fn stop(&self) {
         self.lock().stopped = true;
         self.freed.notify_all();
         self.filled.notify_all();
     }
 
-    /// Gives the memory of all slots that nobody holds back to the system, once no more are needed.
+    /// Frees the memory of all free slots, once no more are needed.
     pub fn release(&self) {
         let slots = std::mem::take(&mut self.lock().free);
         drop(slots);
     }
 
-    /// What the ring is doing just now.
+    /// The state of the ring.
     pub fn state(&self) -> RingState {
         let state = self.lock();
         RingState {
@@ -274,7 +273,7 @@ fn wait<'a>(condition: &Condvar, state: MutexGuard<'a, State>) -> MutexGuard<'a,
         .unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
-/// The right to use one slot. Dropped, it gives the slot back to the ring.
+/// The right to use one slot. Dropped, it returns the slot to the ring.
 #[derive(Debug)]
 pub struct Permit {
     /// Present until the permit is dropped, submitted or split.
@@ -282,25 +281,24 @@ pub struct Permit {
     ring: Arc<Ring>,
 }
 
-/// The place in a ring of a slot that is elsewhere for a while. If it does not come back, the ring has one
-/// slot fewer.
+/// Stands for a slot that has left the ring for a while. If the slot does not come back, the ring has one slot fewer.
 #[derive(Debug)]
-pub struct Berth {
+pub struct SlotTicket {
     ring: Arc<Ring>,
 }
 
 const HOLDS_ITS_SLOT: &str = "a permit holds its slot until it is dropped, submitted or split";
 
 impl Permit {
-    /// The slot by itself, for who keeps it for a while, and its place.
-    pub fn split(mut self) -> (Berth, Slot) {
+    /// The slot by itself, for an owner that keeps it for a while, and its ticket.
+    pub fn split(mut self) -> (SlotTicket, Slot) {
         let slot = self.slot.take().expect(HOLDS_ITS_SLOT);
         let ring = Arc::clone(&self.ring);
-        (Berth { ring }, slot)
+        (SlotTicket { ring }, slot)
     }
 }
 
-impl Berth {
+impl SlotTicket {
     /// The permit for the slot that has come back.
     pub fn with(self, slot: Slot) -> Permit {
         Permit {

@@ -1,4 +1,4 @@
-//! Settling: decides the *maybe* rows exactly, so that the filter's false positives cost no product.
+//! Settling: exact deduplication of the *maybe* rows, so that the filter's false positives cost no product.
 //!
 //! While a run reads its input, three spills grow in `.molsieve/`:
 //!
@@ -8,12 +8,11 @@
 //! | `maybe-keys` | the key of every *maybe* row |
 //! | `maybe-rows` | the *maybe* rows themselves, packed, in the same order ([`rows`]) |
 //!
-//! A *maybe* row survives if its key was not let through and no earlier *maybe* row has it. Could its
-//! key be let through only later? No: bits of a filter are never cleared, so what it has once taken for
-//! seen it takes for seen ever after. [`decide`](decide::decide) finds the survivors from the keys
-//! alone, in the memory it is given; then the packed rows are read once, front to back, and survivors
-//! go to the sink in the order in which they were made. So what is written does not depend on the
-//! memory either.
+//! A *maybe* row survives if its key was not let through and no earlier *maybe* row has it. Its key can't be let through
+//! later: bits of a filter are never cleared, so a key that the filter once took for seen stays seen.
+//! [`decide`](decide::decide) finds the survivors from the keys alone, in the memory it is given. Then the packed rows
+//! are read once, front to back, and survivors go to the sink in the order in which they were made. So the output does
+//! not depend on the memory either.
 
 pub mod decide;
 pub mod rows;
@@ -49,7 +48,7 @@ pub struct Lengths {
     pub maybe_rows: SpillLength,
 }
 
-/// Takes down what settling needs, slot by slot.
+/// Writes what settling needs, slot by slot.
 pub struct Spills {
     keys: SpillWriter,
     maybe_keys: SpillWriter,
@@ -59,7 +58,7 @@ pub struct Spills {
 }
 
 impl Spills {
-    /// New spills, or those of a run that goes on.
+    /// New spills, or those of a resumed run.
     pub fn new(
         output: &OutputDir,
         begun: Option<(Lengths, OpenBlock)>,
@@ -86,7 +85,7 @@ impl Spills {
         })
     }
 
-    /// Takes down a slot that has its verdicts.
+    /// Writes the keys and *maybe* rows of a judged slot.
     pub fn write(&mut self, slot: &Slot) -> Result<(), StoreError> {
         let columns = slot.columns();
         for row in 0..slot.rows() {
@@ -102,13 +101,13 @@ impl Spills {
         Ok(())
     }
 
-    /// Takes down keys of earlier runs: what has them was seen before.
+    /// Writes keys of earlier runs: rows with these keys were seen before.
     pub fn exclude(&mut self, keys: &[[u64; 2]]) -> Result<(), StoreError> {
         keys.iter()
             .try_for_each(|key| self.keys.push(&Key::from_words(*key).bytes()))
     }
 
-    /// The *maybe* rows behind what [`Self::flush`] and [`Self::sync`] say of their file.
+    /// The *maybe* rows after the end that [`Self::flush`] and [`Self::sync`] return for their file.
     pub fn open_block(&self) -> &OpenBlock {
         self.maybe_rows.open_block()
     }
@@ -118,7 +117,7 @@ impl Spills {
         self.maybe_rows.end()
     }
 
-    /// What was taken down is in the files, though perhaps not yet on the disk.
+    /// Writes everything to the files, though perhaps not yet to the disk.
     pub fn flush(&mut self) -> Result<Lengths, StoreError> {
         Ok(Lengths {
             keys: self.keys.flush()?,
@@ -127,7 +126,7 @@ impl Spills {
         })
     }
 
-    /// What was taken down is on the disk when this returns, but for the open block.
+    /// Writes everything but the open block to the disk.
     pub fn sync(&mut self) -> Result<Lengths, StoreError> {
         Ok(Lengths {
             keys: self.keys.sync()?,
@@ -142,7 +141,7 @@ impl Spills {
     }
 }
 
-/// Gives the keys that were let through to `insert`, some thousands at a time.
+/// Passes the keys that were let through to `insert`, some thousands at a time.
 pub fn for_each_key<E: From<StoreError>>(
     output: &OutputDir,
     length: SpillLength,
@@ -162,7 +161,7 @@ pub fn for_each_key<E: From<StoreError>>(
     Ok(())
 }
 
-/// The spills whose keys decide.
+/// The spills of keys: those let through, and those of the *maybe* rows.
 pub fn spilled(output: &OutputDir, lengths: Lengths) -> [Spilled; 2] {
     [(KEYS, lengths.keys), (MAYBE_KEYS, lengths.maybe_keys)].map(|(name, length)| Spilled {
         path: output.work_file(name),
@@ -170,7 +169,7 @@ pub fn spilled(output: &OutputDir, lengths: Lengths) -> [Spilled; 2] {
     })
 }
 
-/// The slot into which rows that were settled are unpacked, whatever the size of the job's own.
+/// The slot into which *maybe* rows are unpacked; its size does not depend on the job's slots.
 pub fn slot(properties: bool) -> Slot {
     Slot::new(SlotLayout::smallest(properties))
 }
@@ -187,7 +186,7 @@ pub struct Survivors {
 }
 
 impl Survivors {
-    /// Begins in front of the first *maybe* row.
+    /// Begins before the first *maybe* row.
     pub fn new(
         output: &OutputDir,
         lengths: Lengths,
@@ -205,13 +204,13 @@ impl Survivors {
         })
     }
 
-    /// Ordinal of the row behind the last block that was given.
+    /// Ordinal of the row after the last block that was returned.
     pub fn position(&self) -> u64 {
         self.next
     }
 
     /// Puts the next block that has survivors, none of them before `from`, into `slot`: survivors as
-    /// *new*, the other rows as *duplicate*. Gives the number of survivors; `None` at the end.
+    /// *new*, the other rows as *duplicate*. Returns the number of survivors; `None` at the end.
     pub fn next(&mut self, from: u64, slot: &mut Slot) -> Result<Option<u64>, StoreError> {
         while let Some(rows) = self.rows.peek_items()? {
             let end = self.next + u64::from(rows);

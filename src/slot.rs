@@ -118,7 +118,7 @@ impl Slot {
         self.columns().key(row)
     }
 
-    /// What the sieve said of a product.
+    /// The verdict on a product.
     pub fn verdict(&self, row: usize) -> Verdict {
         self.columns().verdict(row)
     }
@@ -184,7 +184,7 @@ impl Slot {
         self.columns_mut().parent_flags[index as usize] |= flags.byte();
     }
 
-    /// Says how far the product columns are filled, after writing through [`Slot::columns_mut`].
+    /// Sets how far the product columns are filled, after writing through [`Slot::columns_mut`].
     ///
     /// # Panics
     /// If that is more than the layout holds.

@@ -1,4 +1,4 @@
-//! Trials: parents transformed in a process of their own, so that a parent on which RDKit crashes or never returns
+//! Trials: parents transformed in a separate process, so that a parent on which RDKit crashes or never returns
 //! ends that process and nothing else.
 //!
 //! `molsieve try-parents` (hidden from the help) reads JSON from standard input, line by line: first an
@@ -14,104 +14,31 @@
 //! once more before it is rejected.
 
 mod child;
+mod message;
 
 use std::{
     io::{BufRead, BufReader, Write},
     os::unix::process::{CommandExt, ExitStatusExt},
-    path::PathBuf,
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     sync::mpsc,
     thread,
     time::Duration,
 };
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 pub(crate) use child::NO_PARENT;
 pub use child::{assignment, serve, slot, transform};
+pub use message::{Assignment, Candidate, TrialError, Tried};
+
+use message::{LATE, READY};
 
 use crate::{
-    account::Counts,
-    chem::{ChemistryError, TransformSettings},
     reject::{RejectCode, Rejection},
     store::plain,
-    table::source::{ParentRow, TextKind},
 };
 
-/// What parents are tried with.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Assignment {
-    /// Rule files, by absolute path.
-    pub rules: Vec<PathBuf>,
-    /// How parents are transformed.
-    pub settings: TransformSettings,
-    /// CPU time that one parent may use without giving a product.
-    pub time_max: Duration,
-}
-
-/// A parent to be tried.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Candidate {
-    /// 0-based row over all inputs.
-    pub row: u64,
-    text: String,
-    mol_block: bool,
-}
-
-impl Candidate {
-    /// A row of the input; `None` if RDKit would never see it.
-    pub fn of(row: ParentRow<'_>) -> Option<Self> {
-        let text = String::from_utf8(row.text.to_vec()).ok();
-        text.filter(|_| row.fault.is_none()).map(|text| Self {
-            row: row.row,
-            text,
-            mol_block: row.kind == TextKind::MolBlock,
-        })
-    }
-}
-
-/// What a parent gives.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Tried {
-    /// Whether it can be used.
-    pub usable: bool,
-    /// Distinct products.
-    pub products: u64,
-    /// Bytes of their SMILES.
-    pub text_bytes: u64,
-    /// What was made and not kept.
-    pub counts: Counts,
-}
-
-/// Why parents can't be tried.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum TrialError {
-    /// RDKit does not accept a rule, or fails in a way that is not a parent's fault.
-    #[error(transparent)]
-    Chemistry(#[from] ChemistryError),
-    /// The operating system can't start the process, or can't wait for it.
-    #[error("cannot {action} the process that tries parents: {reason}")]
-    Process {
-        /// `start` or `wait for`.
-        action: &'static str,
-        /// The operating system's words.
-        reason: String,
-    },
-    /// The process ended before its rules were compiled.
-    #[error("the process that tries parents did not start ({0})")]
-    NotReady(ExitStatus),
-    /// A signal from outside ended the process.
-    #[error("the process that tries parents was ended from outside ({0})")]
-    EndedFromOutside(ExitStatus),
-    /// In the process: standard input does not hold what the job writes there.
-    #[error("standard input is not what a job writes to try-parents: {0}")]
-    Input(String),
-    /// In the process: its thread can't be started, or panicked.
-    #[error("the thread that tries parents failed: {0}")]
-    Thread(String),
-}
-
-/// Tries parents one after the other in processes of their own. For each parent: what it gives, or why it
+/// Tries parents one after the other in separate processes. For each parent: what it gives, or why it
 /// must not be given to RDKit.
 pub fn try_parents(
     assignment: &Assignment,
@@ -147,10 +74,6 @@ enum End {
     Died(ExitStatus),
 }
 
-/// The line with which a process reports that its rules are compiled: what follows is caused by the parents.
-const READY: &str = "ready";
-/// The answer for a parent that exceeded its time.
-const LATE: &str = "late";
 /// Time in which a process must be ready: compiling thousands of rules takes seconds.
 const READY_TIME_MAX: Duration = Duration::from_secs(600);
 

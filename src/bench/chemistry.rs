@@ -1,4 +1,4 @@
-//! The other side of the scales: what one core makes of molecules with RDKit.
+//! RDKit's speed on one core, with which the sieve's speed is compared.
 
 use std::{
     path::Path,
@@ -6,9 +6,10 @@ use std::{
 };
 
 use super::{
-    BenchError, Chemistry, Effort, StageTimes,
+    error::BenchError,
     input::{MOLECULES, RULE},
-    measure::median,
+    measure::{Effort, median},
+    report::{Chemistry, StageTimes},
 };
 use crate::{
     chem::{ChemistryTimes, Method, Progress, RdKit, TransformSettings, Transformer},
@@ -18,8 +19,8 @@ use crate::{
     trial::NO_PARENT,
 };
 
-/// The cheapest rule that there is work in: with it RDKit is fastest, and the sieve's share largest.
-/// The fast way and the reference take turns.
+/// Measures a cheap rule, with which RDKit is fast and the sieve's share is large. The fast method and the reference
+/// alternate.
 pub(super) fn measure(rdkit: RdKit, effort: Effort) -> Result<Chemistry, BenchError> {
     let rules = RuleSet::parse(Path::new("bench.toml"), RULE)?;
     let mut fast = Side::new(rdkit, &rules, Method::Fast)?;
@@ -46,14 +47,14 @@ pub(super) fn measure(rdkit: RdKit, effort: Effort) -> Result<Chemistry, BenchEr
     })
 }
 
-/// One way of doing it, and what its passes took.
+/// One method, and the time of its passes.
 struct Side {
     transformer: Transformer,
     products: u64,
     passes: Vec<(Duration, ChemistryTimes)>,
 }
 
-/// The medians of one way.
+/// The medians of one method.
 struct Way {
     products: u64,
     repeats: usize,
@@ -75,7 +76,7 @@ impl Side {
         })
     }
 
-    /// All molecules once.
+    /// Transforms all molecules once.
     fn pass(&mut self, slot: &mut Slot) -> Result<(), BenchError> {
         let _ = self.transformer.take_times();
         let began = Instant::now();
@@ -86,7 +87,7 @@ impl Side {
         Ok(())
     }
 
-    /// Medians over the passes but the first, in which memory grows.
+    /// Medians over all passes except the first, in which memory grows.
     fn way(&self) -> Way {
         let passes = &self.passes[1..];
         let per_product = |part: &dyn Fn(&(Duration, ChemistryTimes)) -> Duration| {
@@ -112,7 +113,7 @@ impl Side {
     }
 }
 
-/// All molecules once; gives their products.
+/// Transforms all molecules once. Returns the number of products.
 fn transform(transformer: &mut Transformer, slot: &mut Slot) -> Result<u64, BenchError> {
     let mut products = 0;
     for smiles in MOLECULES {
@@ -154,7 +155,7 @@ mod tests {
         assert!(chemistry.times_as_fast_as_reference > 1.5, "{chemistry:?}");
         for stages in [chemistry.fast, chemistry.reference] {
             let sum = stages.named()[..5].iter().map(|stage| stage.1).sum::<f64>();
-            // The stages are nearly all of it, whatever else the machine does.
+            // The stages are nearly all of the time, whatever else the machine does.
             assert!(
                 sum > 0.5 * stages.whole && sum < 1.5 * stages.whole,
                 "{stages:?}"

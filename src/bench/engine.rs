@@ -3,17 +3,22 @@
 use std::time::Duration;
 
 use super::{
-    BenchError, Effort, EngineReport, Figure, FilterReport, Order, Part, Skipped,
+    error::BenchError,
+    filter::{
+        Absentees, FILTER_BYTES, HASHES, MANY, SHARE_SET, capacity, fill_half, passes_max, shape,
+    },
     input::{self, Filled},
-    measure::{Timing, clocked},
+    measure::{Effort, Timing, clocked},
+    report::{EngineReport, Figure, FilterReport, Skipped},
+    selection::{Part, Selection},
     structure_key,
     subject::Subject,
-    whole::Run,
+    whole::WholeSieve,
 };
 use crate::{
     limits::{SLOT_BYTES_DEFAULT_MAX, SLOT_BYTES_MIN},
     sieve::{
-        EngineError, FilterShape,
+        EngineError,
         gpu::Room,
         steps::{Steps, accesses_of_absent},
     },
@@ -21,28 +26,15 @@ use crate::{
     units::ByteSize,
 };
 
-/// What the default rate of false positives, 10^-9, asks for.
-pub(super) const HASHES: u32 = 30;
-/// Filters that are measured: one that stays in a cache, then larger ones.
-const FILTER_BYTES: [u64; 9] = [
-    256 << 10,
-    16 << 20,
-    256 << 20,
-    1 << 30,
-    4 << 30,
-    16 << 30,
-    // The largest on a card of 80 GiB.
-    48 << 30,
-    64 << 30,
-    128 << 30,
-];
-/// Of rows that are new, what the whole sieve may take for known: far more than is to be expected.
+/// The share of new rows that the whole sieve may call maybe: far more than expected.
 const FALSE_SHARE_MAX: f64 = 0.001;
-/// The share of bits that are set when steps are timed.
-const SHARE_SET: f64 = 0.5;
 
-/// Measures an engine. If it fails on the way, the report says so and has what came before.
-pub(super) fn measure(subject: &Subject, order: &Order, say: &mut dyn FnMut(&str)) -> EngineReport {
+/// Measures an engine. If it fails, the report has the error and the figures before it.
+pub(super) fn measure(
+    subject: &Subject,
+    selection: &Selection,
+    say: &mut dyn FnMut(&str),
+) -> EngineReport {
     let mut report = EngineReport {
         engine: subject.engine(),
         device: subject.device(),
@@ -60,8 +52,8 @@ pub(super) fn measure(subject: &Subject, order: &Order, say: &mut dyn FnMut(&str
     };
     let bench = Bench {
         subject,
-        order,
-        effort: order.effort,
+        selection,
+        effort: selection.effort,
     };
     let measured = bench.all(&mut report, say);
     report.failed = measured.err().map(|error| error.to_string());
@@ -70,13 +62,13 @@ pub(super) fn measure(subject: &Subject, order: &Order, say: &mut dyn FnMut(&str
 
 struct Bench<'a> {
     subject: &'a Subject,
-    order: &'a Order,
+    selection: &'a Selection,
     effort: Effort,
 }
 
 impl Bench<'_> {
     fn all(&self, report: &mut EngineReport, say: &mut dyn FnMut(&str)) -> Result<(), BenchError> {
-        let wants = |part| self.order.wants(part);
+        let wants = |part| self.selection.wants(part);
         let (ceilings, filters) = (wants(Part::Ceilings), wants(Part::Filters));
         if !(ceilings || filters || wants(Part::Hash) || wants(Part::Keys)) {
             return Ok(());
@@ -93,7 +85,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// Filters of all sizes that fit.
+    /// Measures all filters that fit.
     fn filters(
         &self,
         copied: f64,
@@ -101,7 +93,7 @@ impl Bench<'_> {
         say: &mut dyn FnMut(&str),
     ) -> Result<(), BenchError> {
         let bytes_max = self.subject.filter_bytes_max();
-        let wanted = self.order.filter_bytes_max.unwrap_or(u64::MAX);
+        let wanted = self.selection.filter_bytes_max.unwrap_or(u64::MAX);
         for bytes in FILTER_BYTES.into_iter().filter(|bytes| *bytes <= wanted) {
             if bytes > bytes_max {
                 let reason = format!("more than its share of memory, {}", ByteSize(bytes_max));
@@ -115,7 +107,7 @@ impl Bench<'_> {
             ));
             match self.filter(bytes, copied) {
                 Ok(filter) => {
-                    // Of a bench that hangs later this is what is left.
+                    // Logged at once, in case a later measurement hangs.
                     tracing::info!(
                         "{}: a filter of {}: {}",
                         self.subject,
@@ -135,7 +127,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// What does not depend on the filter. Gives the rate of copies to where rows are hashed.
+    /// Measures what does not depend on the filter. Returns the rate of copies to where rows are hashed.
     fn copy_and_hash(&self, report: &mut EngineReport) -> Result<f64, BenchError> {
         let layout = layout(self.subject.large_slot_bytes(self.effort))?;
         let room = Room::new(shape(FILTER_BYTES[0], HASHES), &layout);
@@ -148,7 +140,7 @@ impl Bench<'_> {
         })?;
         let copied = bytes as f64 / timing.seconds;
         report.copy_bytes_per_second = Some(copied);
-        if self.order.wants(Part::Hash) {
+        if self.selection.wants(Part::Hash) {
             let mut hash = |passes| clocked(|| steps.hash_rows(passes));
             let hashed = self.effort.time(MANY, &mut hash)?;
             let bytes_per_key = bytes as f64 / rows as f64;
@@ -164,7 +156,7 @@ impl Bench<'_> {
 
     fn structure_keys(&self, copied: f64, report: &mut EngineReport) -> Result<(), BenchError> {
         if !self.subject.makes_keys() {
-            report.structure_keys_skipped = Some("the CPU makes them for this engine".into());
+            report.structure_keys_skipped = Some("with this engine the CPU computes them".into());
             return Ok(());
         }
         match structure_key::measure(self.subject, self.effort, copied) {
@@ -177,7 +169,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// One filter: first what its memory allows, then the steps, then the whole sieve.
+    /// Measures one filter: first the ceilings, then the steps, then the whole sieve.
     fn filter(&self, bytes: u64, copied: f64) -> Result<FilterReport, BenchError> {
         let filter = shape(bytes, HASHES);
         let layout = layout(self.subject.large_slot_bytes(self.effort))?;
@@ -188,23 +180,23 @@ impl Bench<'_> {
         };
         let mut steps = self.subject.steps(room)?;
         let mut report = self.random_accesses(room, steps.as_mut())?;
-        if self.order.wants(Part::Filters) {
+        if self.selection.wants(Part::Filters) {
             self.steps(room, steps.as_mut(), &mut report)?;
-            // There may be no room for two filters.
+            // The memory may not have room for two filters.
             drop(steps);
             report.end_to_end = Some(self.end_to_end(bytes, copied)?);
         }
         Ok(report)
     }
 
-    /// The ceilings: reads and atomics at random, in the filter's own memory.
+    /// The ceilings: random reads and atomics in the filter's memory.
     fn random_accesses(
         &self,
         room: Room,
         steps: &mut dyn Steps,
     ) -> Result<FilterReport, BenchError> {
-        // Memory that was never written to may be one page, read again and again.
-        fill(steps, room.rows_max)?;
+        // Memory that was never written may be a single page.
+        fill_half(steps, room.rows_max)?;
         let passes = passes_max(room.rows_max);
         let read = self.effort.time(passes, &mut |passes| {
             clocked(|| steps.read_at_random(passes))
@@ -225,15 +217,14 @@ impl Bench<'_> {
         })
     }
 
-    /// Look-ups of keys that are not in the filter, in which half of the bits are set; then inserts, and look-ups of
-    /// the same keys.
+    /// Look-ups of absent keys in a half-full filter, then inserts, and look-ups of the inserted keys.
     fn steps(
         &self,
         room: Room,
         steps: &mut dyn Steps,
         report: &mut FilterReport,
     ) -> Result<(), BenchError> {
-        fill(steps, room.rows_max)?;
+        fill_half(steps, room.rows_max)?;
         let mut absent = Absentees::new(room.rows_max);
         let denied = absent.time(self.effort, steps)?;
         self.expect(absent.found_as_expected(), "found keys that are not there")?;
@@ -267,7 +258,7 @@ impl Bench<'_> {
         Ok(())
     }
 
-    /// The whole sieve from slots in host memory to their keys and verdicts there; all rows are new.
+    /// The whole sieve, from slots in host memory to their keys and verdicts in host memory; all rows are new.
     fn end_to_end(&self, bytes: u64, copy_bytes_per_second: f64) -> Result<Figure, BenchError> {
         let slot_bytes = match self.effort.is_trial() {
             true => SLOT_BYTES_MIN,
@@ -275,7 +266,7 @@ impl Bench<'_> {
         };
         let layout = layout(slot_bytes)?;
         let filter = shape(bytes, HASHES);
-        let mut run = Run::new(self.subject, Room::new(filter, &layout), layout)?;
+        let mut run = WholeSieve::new(self.subject, Room::new(filter, &layout), layout)?;
         let timing = self.effort.time(1, &mut |_| run.pass())?;
         let Filled { rows, bytes } = run.filled;
         self.expect(
@@ -287,7 +278,7 @@ impl Bench<'_> {
         Ok(Figure::new(timing, rows, bytes_per_key, copied))
     }
 
-    /// Figures of an engine that is wrong are worth nothing.
+    /// Fails if a result is wrong.
     fn expect(&self, right: bool, fault: &'static str) -> Result<(), BenchError> {
         let engine = self.subject.to_string();
         right
@@ -296,7 +287,7 @@ impl Bench<'_> {
     }
 }
 
-/// What was measured at a filter, in a line.
+/// The figures at a filter, in one line.
 fn figures(filter: &FilterReport) -> String {
     let (reads, atomics) = (filter.reads_per_second, filter.atomics_per_second);
     let keys = |figure: Option<Figure>| figure.map(|figure| figure.keys_per_second);
@@ -308,21 +299,15 @@ fn figures(filter: &FilterReport) -> String {
         ("insert", keys(filter.insert)),
         ("end to end", keys(filter.end_to_end)),
     ];
-    let told = rates.into_iter();
-    let told = told.filter_map(|(name, rate)| Some(format!("{name} {:.1} M/s", rate? / 1e6)));
-    told.collect::<Vec<_>>().join(", ")
+    let rates = rates.into_iter();
+    let rates = rates.filter_map(|(name, rate)| Some(format!("{name} {:.1} M/s", rate? / 1e6)));
+    rates.collect::<Vec<_>>().join(", ")
 }
 
-/// Keys and verdicts.
+/// Bytes of a row's key and verdict.
 const ROW_BYTES_BACK: u64 = (size_of::<[u64; 2]>() + size_of::<u8>()) as u64;
 
-/// Sets half of the filter's bits. Leaves keys loaded, one for each row.
-fn fill(steps: &mut dyn Steps, rows: usize) -> Result<(), EngineError> {
-    steps.load_keys(&input::keys(0, rows))?;
-    steps.fill_at_random()
-}
-
-/// Of a step over keys, each of which takes `accesses` to the filter; `ceiling` is in accesses per second.
+/// The figure of a step over keys that each access the filter `accesses` times; `ceiling` is in accesses per second.
 fn access_figure(
     timing: Timing,
     keys: u64,
@@ -337,53 +322,6 @@ fn access_figure(
     }
 }
 
-/// Passes of short steps between two looks at the clock.
-const MANY: u32 = 1_000;
-
-/// As many that a GPU's tally of 32 bits does not overflow.
-fn passes_max(rows: usize) -> u32 {
-    (u32::MAX / rows.max(1) as u32).min(MANY)
-}
-
-/// Keys that are in no filter: others each time, so that no cache has seen the words they ask for.
-struct Absentees {
-    next: u64,
-    rows: usize,
-    /// Keys, each counted once however often it was looked up.
-    looked_up: u64,
-    found: u64,
-}
-
-impl Absentees {
-    fn new(rows: usize) -> Self {
-        Self {
-            next: 1 << 48,
-            rows,
-            looked_up: 0,
-            found: 0,
-        }
-    }
-
-    fn time(&mut self, effort: Effort, steps: &mut dyn Steps) -> Result<Timing, EngineError> {
-        effort.time(passes_max(self.rows), &mut |passes| {
-            steps.load_keys(&input::keys(self.next, self.rows))?;
-            self.next += self.rows as u64;
-            self.looked_up += self.rows as u64;
-            let mut found = 0;
-            let time = clocked(|| steps.look_up(passes).map(|sum| found = sum))?;
-            self.found += found / u64::from(passes);
-            Ok(time)
-        })
-    }
-
-    /// Whether no more keys were found than chance explains: one in 2^30 is to be expected of a half-full filter.
-    /// Ten times as many, and ten where hardly any is to be expected, are not seen in the life of a machine.
-    fn found_as_expected(&self) -> bool {
-        let expected = self.looked_up as f64 * SHARE_SET.powi(HASHES as i32);
-        self.found as f64 <= 10.0 * (1.0 + expected)
-    }
-}
-
 fn does_not_fit(error: &EngineError) -> bool {
     matches!(
         error,
@@ -393,47 +331,4 @@ fn does_not_fit(error: &EngineError) -> bool {
 
 fn layout(bytes: usize) -> Result<SlotLayout, BenchError> {
     Ok(SlotLayout::new(bytes, false)?)
-}
-
-fn shape(bytes: u64, hashes: u32) -> FilterShape {
-    let bits = 8 * bytes as usize;
-    FilterShape { bits, hashes }
-}
-
-/// Keys that a filter is made for: with as many half of its bits are set, `n = m ln 2 / k`.
-pub(super) fn capacity(filter: FilterShape) -> u64 {
-    (filter.bits as f64 * std::f64::consts::LN_2 / f64::from(filter.hashes)) as u64
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_filter_is_half_full_at_its_capacity() {
-        for bytes in FILTER_BYTES {
-            let filter = shape(bytes, HASHES);
-            let keys = capacity(filter);
-            // The share of the bits that keys set: 1 - e^(-kn/m).
-            let set = -(-f64::from(HASHES) * keys as f64 / filter.bits as f64).exp_m1();
-            assert!((set - SHARE_SET).abs() < 1e-3);
-            let rate = filter.false_positive_rate(keys);
-            assert!((0.5e-9..2e-9).contains(&rate), "{rate}");
-        }
-    }
-
-    #[test]
-    fn false_positives_are_held_to_what_is_to_be_expected() {
-        let seen = |looked_up, found| {
-            let seen = Absentees {
-                looked_up,
-                found,
-                ..Absentees::new(1)
-            };
-            seen.found_as_expected()
-        };
-        assert!(seen(1_000, 0) && seen(1_000, 1) && !seen(1_000, 11));
-        // A look-up that heeds 20 bits of 30 finds one in a million.
-        assert!(seen(1 << 32, 4) && !seen(1 << 32, 1 << 12));
-    }
 }

@@ -1,12 +1,12 @@
-//! What is measured with: molecules, rows that look like their products, keys. The same on every machine.
+//! The input of all measurements: molecules, rows that resemble their products, keys. The same on every machine.
 
 use crate::{
     key::Key,
     slot::{Slot, text_range},
 };
 
-/// Natural products of as many classes, by their canonical SMILES; from the shipped library. All of them
-/// answer [`RULE`].
+/// Natural products of different classes from the shipped library, as canonical SMILES. [`RULE`] has a site in all of
+/// them.
 pub(super) const MOLECULES: [&str; 36] = [
     "Cc1cc(O)c2c(c1)C(=O)c1cc(O)cc(O)c1C2=O",
     "COc1ccc([C@@H]2CC(=O)c3c(O)cc(O[C@@H]4O[C@H](CO)[C@@H](O)[C@H](O)[C@H]4O[C@@H]4O[C@@H](C)[C@H](O)[C@@H](O)[C@H]4O)cc3O2)cc1O",
@@ -46,25 +46,25 @@ pub(super) const MOLECULES: [&str; 36] = [
     "CC(C)=CC[C@@H](O)C1=CC(=O)c2c(O)ccc(O)c2C1=O",
 ];
 
-/// The rule that the chemistry is measured by, as a rule file.
+/// The rule for which RDKit is measured, as a rule file.
 pub(super) const RULE: &str =
     "[[rule]]\nname = \"aromatic_fluorination\"\nsmirks = \"[cH:1]>>[c:1]F\"\n";
 
-/// Characters that number a row: four bits each, all of them at home in SMILES.
+/// Characters that encode a row's number, four bits each. All of them occur in SMILES.
 const DIGITS: [u8; 16] = *b"CNOSPFIBcnosp123";
-/// Characters that a row's number takes.
+/// Characters of a row's number.
 const NUMBER_BYTES: usize = 10;
 
-/// Rows and bytes of the text in a slot or several.
+/// Rows and bytes of one or more slots.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Filled {
     pub rows: u64,
-    /// What an engine reads of them: text and ends.
+    /// Bytes that an engine reads: text and ends.
     pub bytes: u64,
 }
 
-/// Fills a slot with rows, `rows_max` at most, numbered from `number` on: a molecule and its number. No
-/// two numbers below 2^40 give equal rows.
+/// Fills a slot with at most `rows_max` rows, numbered from `number` on: a molecule and its number. Different numbers
+/// below 2^40 give different rows.
 pub(super) fn fill(slot: &mut Slot, number: u64, rows_max: usize) -> Filled {
     slot.clear();
     let rows_max = rows_max.min(slot.layout().rows_max);
@@ -88,7 +88,7 @@ pub(super) fn fill(slot: &mut Slot, number: u64, rows_max: usize) -> Filled {
     }
 }
 
-/// Numbers a filled slot's rows anew, so that all of them are other rows.
+/// Renumbers the rows of a filled slot, so that all of them are new rows.
 pub(super) fn renumber(slot: &mut Slot, number: u64) {
     let rows = slot.rows();
     let columns = slot.columns_mut();
@@ -107,14 +107,14 @@ fn write_number(digits: &mut [u8], number: u64) {
     }
 }
 
-/// Keys numbered from `number` on, no two equal.
+/// Distinct keys, numbered from `number` on.
 pub(super) fn keys(number: u64, count: usize) -> Vec<[u64; 2]> {
     (number..number + count as u64)
         .map(|number| Key::of(&number.to_le_bytes()).words())
         .collect()
 }
 
-/// Bytes of a row's text, on average.
+/// Average bytes of a row's text.
 pub(super) fn mean_row_bytes() -> f64 {
     let bytes: usize = MOLECULES.iter().map(|molecule| molecule.len()).sum();
     bytes as f64 / MOLECULES.len() as f64 + NUMBER_BYTES as f64

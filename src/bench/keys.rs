@@ -1,36 +1,23 @@
-//! Structure keys beside what they stand for: RDKit's parser and its canonical SMILES, on one core.
+//! Structure keys compared with RDKit's parser and canonical SMILES, on one core.
 
 use std::time::Instant;
 
-use serde::Serialize;
-
-use super::{BenchError, Effort, measure::median};
+use super::{
+    error::BenchError,
+    measure::{Effort, median},
+    report::KeyTimes,
+};
 use crate::{chem::RdKit, identity::StructureKeys, sieve::conformance::natural_products};
 
-/// What keys take, microseconds per molecule.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct KeyTimes {
-    /// Molecules, each with a SMILES of its own that is enough for its key.
-    pub molecules: usize,
-    /// The structure key, from the text.
-    pub structure: f64,
-    /// RDKit: parse, sanitize, canonical SMILES.
-    pub rdkit: f64,
-    /// How many times as fast; the two take turns.
-    pub times_as_fast: f64,
-    /// Repeats that these are the medians of.
-    pub repeats: usize,
-}
-
-/// The shipped library: enough molecules that the processor can't learn them by heart, as it does a few dozen. The few
-/// that go to RDKit for a key are left out, for they would compare RDKit with itself.
+/// The shipped library: enough molecules that branch prediction can't memorise them, as it does a few dozen. Leaves out
+/// the few whose keys need RDKit, which would compare RDKit with itself.
 pub(super) fn molecules(keys: &mut StructureKeys) -> Vec<&'static str> {
     natural_products()
         .filter(|smiles| keys.key(smiles.as_bytes()).is_ok())
         .collect()
 }
 
-/// Passes over the molecules that a structure key's turn takes, for the clock to see it.
+/// Passes over the molecules in each repeat of structure keys, so that the clock resolves them.
 const PASSES: u32 = 10;
 
 pub(super) fn measure(rdkit: RdKit, effort: Effort) -> Result<KeyTimes, BenchError> {

@@ -2,32 +2,32 @@
 
 use std::time::{Duration, Instant};
 
-/// How long figures are measured.
+/// The time for each figure.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Effort {
-    /// Seconds that repeats of one figure take together, at least.
+    /// The least time of all repeats of one figure together, in seconds.
     pub seconds: f64,
 }
 
-/// Repeats of a figure, whatever time they take.
+/// The least repeats of a figure, whatever time they take.
 const REPEATS_MIN: usize = 5;
-/// More tell nothing new.
+/// The most repeats: more do not change the median.
 const REPEATS_MAX: usize = 10_000;
-/// A repeat takes about as long, so that neither the clock nor a call's fixed cost shows.
+/// The approximate time of a repeat, so that neither the clock nor a call's fixed cost matters.
 const REPEAT_SECONDS: f64 = 0.002;
-/// What is not timed (new keys, empty filters) may take this many times the time of the repeats.
+/// Work that is not timed (new keys, empty filters) may take this many times the time of the repeats.
 const UNTIMED_FACTOR: f64 = 4.0;
-/// Under this many seconds only whether everything works is of interest: slots are then as small as can be.
+/// With less time than this a run only shows that everything works: slots are then as small as possible.
 const TRIAL_SECONDS: f64 = 0.1;
 
 impl Effort {
-    /// Whether the figures are to be trusted. A trial shows that everything works, and little more.
+    /// Whether the time is too short for reliable figures.
     pub fn is_trial(self) -> bool {
         self.seconds < TRIAL_SECONDS
     }
 
-    /// Times `step`, which takes a number of passes and gives the time that they took. Repeats until the
-    /// time is up and there are five repeats at least.
+    /// Times `step`, which takes a number of passes and returns their time. Repeats until the time is over and there are
+    /// at least five repeats.
     pub(super) fn time<E>(
         self,
         passes_max: u32,
@@ -69,7 +69,7 @@ pub(super) fn clocked<E>(work: impl FnOnce() -> Result<(), E>) -> Result<Duratio
     Ok(began.elapsed())
 }
 
-/// The median, of an even number the mean of the two in the middle; 0 of nothing. Sorts.
+/// The median; for an even number of values the mean of the middle two, for none 0. Sorts the values.
 pub(super) fn median(values: &mut [f64]) -> f64 {
     values.sort_by(f64::total_cmp);
     match values.len() {

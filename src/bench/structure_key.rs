@@ -1,24 +1,24 @@
-//! Structure keys on an engine: SMILES in host memory, in batches as a device is asked about them, and their keys
-//! there again. What goes to a device and what comes back counts.
+//! Structure keys on an engine, from SMILES in host memory to keys in host memory, in batches. Copies to and from the
+//! device count.
 
 use std::{
     thread,
     time::{Duration, Instant},
 };
 
-use super::{BenchError, Effort, Figure, keys, subject::Subject};
+use super::{error::BenchError, keys, measure::Effort, report::Figure, subject::Subject};
 use crate::{
     identity::StructureKeys,
     sieve::{
         EngineError,
-        structure_key::{KeyBatch, KeyDevice, KeyRoom, Told},
+        structure_key::{KeyBatch, KeyDevice, KeyOutcome, KeyRoom},
     },
 };
 
-/// Of so many molecules one may be left to the CPU as too large for a device.
+/// One of so many molecules may be too large for a device.
 const TOO_LARGE_ONE_IN: usize = 20;
 
-/// Times the keys of an engine: each thread, or each device of a GPU, makes those of a batch of its own.
+/// Times the keys of an engine: each thread, or each device of a GPU, computes those of its own batch.
 /// `copy_bytes_per_second` is the ceiling.
 pub(super) fn measure(
     subject: &Subject,
@@ -28,45 +28,45 @@ pub(super) fn measure(
     let molecules = keys::molecules(&mut StructureKeys::new());
     let rows = subject.key_batch_rows(effort);
     let texts: Vec<&str> = molecules.into_iter().cycle().take(rows).collect();
-    let mut workers = match subject.threads() {
+    let mut sources = match subject.threads() {
         Some(threads) => on_threads(&texts, threads),
         None => on_devices(subject.key_devices(room(&texts))?, &texts)?,
     };
-    let timing = effort.time(u32::MAX, &mut |passes| pass(&mut workers, passes))?;
-    let mut told = 0;
-    for worker in &mut workers {
-        let of_worker = worker.told_rightly();
-        told += of_worker.ok_or_else(|| BenchError::Wrong {
+    let timing = effort.time(u32::MAX, &mut |passes| pass(&mut sources, passes))?;
+    let mut correct = 0;
+    for source in &mut sources {
+        let rows = source.correct_rows();
+        correct += rows.ok_or_else(|| BenchError::Wrong {
             engine: subject.to_string(),
-            fault: "makes structure keys that are not those of the CPU, or leaves most to it",
+            fault: "computes structure keys that differ from those of the CPU, or leaves most of them to the CPU",
         })?;
     }
     let read = room(&texts).text_bytes_max + rows * size_of::<u32>();
     let bytes_per_key = read as f64 / rows as f64;
     let copied = copy_bytes_per_second / bytes_per_key;
-    Ok(Figure::new(timing, told as u64, bytes_per_key, copied))
+    Ok(Figure::new(timing, correct as u64, bytes_per_key, copied))
 }
 
-/// All rows of all workers, so many times.
-fn pass(workers: &mut [Worker<'_>], passes: u32) -> Result<Duration, EngineError> {
+/// Computes the keys of all rows of all sources, `passes` times.
+fn pass(sources: &mut [KeySource<'_>], passes: u32) -> Result<Duration, EngineError> {
     let began = Instant::now();
     let went = thread::scope(|scope| {
-        let work = |worker| scope.spawn(move || Worker::work(worker, passes));
-        let working: Vec<_> = workers.iter_mut().map(work).collect();
+        let work = |source| scope.spawn(move || KeySource::work(source, passes));
+        let working: Vec<_> = sources.iter_mut().map(work).collect();
         let ends = working.into_iter().map(|working| working.join());
-        // A panic goes on where it is seen.
+        // A panic continues on this thread.
         ends.map(|end| end.unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
             .collect::<Result<Vec<()>, _>>()
     });
     went.map(|_| began.elapsed())
 }
 
-/// What makes keys of rows of its own.
-enum Worker<'t> {
+/// A thread or a device that computes the keys of its rows.
+enum KeySource<'t> {
     Thread {
         keys: Box<StructureKeys>,
         texts: &'t [&'t str],
-        told: Vec<Told>,
+        outcomes: Vec<KeyOutcome>,
     },
     Device {
         device: Box<dyn KeyDevice>,
@@ -75,32 +75,32 @@ enum Worker<'t> {
     },
 }
 
-fn on_threads<'t>(texts: &'t [&'t str], threads: usize) -> Vec<Worker<'t>> {
-    let worker = |_| Worker::Thread {
+fn on_threads<'t>(texts: &'t [&'t str], threads: usize) -> Vec<KeySource<'t>> {
+    let source = |_| KeySource::Thread {
         keys: Box::new(StructureKeys::new()),
         texts,
-        told: vec![Told::TooLarge; texts.len()],
+        outcomes: vec![KeyOutcome::TooLarge; texts.len()],
     };
-    (0..threads).map(worker).collect()
+    (0..threads).map(source).collect()
 }
 
 fn on_devices<'t>(
     devices: Vec<Box<dyn KeyDevice>>,
     texts: &'t [&'t str],
-) -> Result<Vec<Worker<'t>>, EngineError> {
-    let worker = |device: Box<dyn KeyDevice>| {
+) -> Result<Vec<KeySource<'t>>, EngineError> {
+    let source = |device: Box<dyn KeyDevice>| {
         let mut batch = KeyBatch::new(device.as_ref(), room(texts))?;
         let asked: Vec<_> = texts.iter().map(|text| Some(text.as_bytes())).collect();
         batch.fill(&asked);
         assert_eq!(batch.rows(), texts.len(), "the room is for these texts");
-        batch.spoil();
-        Ok(Worker::Device {
+        batch.poison();
+        Ok(KeySource::Device {
             device,
             batch,
             texts,
         })
     };
-    devices.into_iter().map(worker).collect()
+    devices.into_iter().map(source).collect()
 }
 
 fn room(texts: &[&str]) -> KeyRoom {
@@ -110,37 +110,41 @@ fn room(texts: &[&str]) -> KeyRoom {
     }
 }
 
-impl Worker<'_> {
+impl KeySource<'_> {
     fn work(&mut self, passes: u32) -> Result<(), EngineError> {
         for _ in 0..passes {
             match self {
-                Self::Thread { keys, texts, told } => {
-                    for (told, text) in told.iter_mut().zip(*texts) {
-                        *told = by_cpu(keys, text);
+                Self::Thread {
+                    keys,
+                    texts,
+                    outcomes,
+                } => {
+                    for (outcome, text) in outcomes.iter_mut().zip(*texts) {
+                        *outcome = by_cpu(keys, text);
                     }
                 }
                 Self::Device { device, batch, .. } => {
-                    batch.ask(device.as_mut())?;
+                    batch.compute_keys(device.as_mut())?;
                 }
             }
         }
         Ok(())
     }
 
-    /// How many rows are told of, as the CPU tells of them; none if any is told otherwise.
-    fn told_rightly(&mut self) -> Option<usize> {
+    /// The number of rows with the same outcome as on the CPU; `None` if any outcome differs.
+    fn correct_rows(&mut self) -> Option<usize> {
         let Self::Device { batch, texts, .. } = self else {
             return Some(self.rows());
         };
-        let (mut keys, mut told) = (StructureKeys::new(), 0);
+        let (mut keys, mut correct) = (StructureKeys::new(), 0);
         for (row, text) in texts.iter().enumerate() {
-            match batch.told(row)? {
-                Told::TooLarge => continue,
-                found if found == by_cpu(&mut keys, text) => told += 1,
+            match batch.outcome(row)? {
+                KeyOutcome::TooLarge => continue,
+                found if found == by_cpu(&mut keys, text) => correct += 1,
                 _ => return None,
             }
         }
-        (told * TOO_LARGE_ONE_IN >= texts.len() * (TOO_LARGE_ONE_IN - 1)).then_some(told)
+        (correct * TOO_LARGE_ONE_IN >= texts.len() * (TOO_LARGE_ONE_IN - 1)).then_some(correct)
     }
 
     fn rows(&self) -> usize {
@@ -150,9 +154,9 @@ impl Worker<'_> {
     }
 }
 
-fn by_cpu(keys: &mut StructureKeys, text: &str) -> Told {
+fn by_cpu(keys: &mut StructureKeys, text: &str) -> KeyOutcome {
     match keys.key(text.as_bytes()) {
-        Ok(key) => Told::Key(key),
-        Err(reason) => Told::Reason(reason),
+        Ok(key) => KeyOutcome::Key(key),
+        Err(reason) => KeyOutcome::Reason(reason),
     }
 }

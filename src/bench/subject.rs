@@ -1,20 +1,20 @@
-//! The engines of a machine and their devices, to be opened and measured one after the other.
+//! The engines of a machine and their devices, which are opened and measured one after the other.
 
 use std::fmt;
 
-use super::{Absent, Effort};
+use super::{measure::Effort, report::Absent};
 use crate::{
     limits::{SLOT_BYTES_DEFAULT_MAX, SLOT_BYTES_MIN},
     machine,
     nvidia::Nvidia,
     sieve::{
         ADAPTER_VARIABLE, CpuEngine, Engine, EngineChoice, EngineError, FilterShape,
-        cuda::{self, CudaDevice, Gpu},
+        cuda::{self, CudaSieve, Gpu},
         gpu::{GpuEngine, Room},
         named_adapter,
         steps::{Access, CpuSteps, GpuSteps, Steps},
-        structure_key::{self, KeyDevice, KeyRoom},
-        wgpu::{self, Adapter, WgpuDevice},
+        structure_key::{KeyDevice, KeyRoom},
+        wgpu::{self, Adapter, WgpuSieve},
     },
     slot::SlotLayout,
 };
@@ -30,18 +30,18 @@ enum On {
     Wgpu(Adapter),
 }
 
-/// The filter of the cpu engine may take this share of the memory that the process may use. While it is
-/// measured nothing else of its size is held.
+/// The filter of the cpu engine may use this fraction of the memory that the process may use. No other large memory is
+/// held while it is measured.
 const HOST_MEMORY_DIVISOR: u64 = 4;
-/// A device's filter may take this share of its memory, in tenths.
+/// The share of a device's memory that its filter may use, in tenths.
 const DEVICE_MEMORY_TENTHS: u64 = 8;
 
-/// Devices that make structure keys on one GPU side by side: copies of some beside kernels of others.
+/// Devices that compute structure keys on one GPU at the same time: copies of some overlap the kernels of others.
 const KEY_DEVICES: usize = 8;
 
 impl Subject {
-    /// The engines that are named, all of which must be there; if none is, those that are there, and what
-    /// the others lack. A program that stands in for a GPU is taken only with `wgpu` named.
+    /// The named engines, all of which this machine must have. If none is named: those that it has, and what the others
+    /// lack. A software renderer is measured only if `wgpu` is named.
     pub fn find(choices: &[EngineChoice]) -> Result<(Vec<Self>, Vec<Absent>), EngineError> {
         if choices.is_empty() || choices.contains(&EngineChoice::Auto) {
             return Ok(Self::find_all());
@@ -76,7 +76,7 @@ impl Subject {
         if hardware.is_empty() {
             let missing = match software.first() {
                 Some(adapter) => format!(
-                    "no GPU but software ({}); --engine wgpu with {ADAPTER_VARIABLE}=0 measures it",
+                    "no GPU, only a software renderer ({}); --engine wgpu with {ADAPTER_VARIABLE}=0 measures it",
                     adapter.name
                 ),
                 None => "there is no Vulkan driver".into(),
@@ -106,7 +106,7 @@ impl Subject {
         }
     }
 
-    /// The device; for the cpu engine its threads.
+    /// The device; for the cpu engine its number of threads.
     pub fn device(&self) -> String {
         match &self.on {
             On::Cpu { threads: 1 } => "1 thread".into(),
@@ -116,7 +116,7 @@ impl Subject {
         }
     }
 
-    /// The device's driver, where that is known.
+    /// The device's driver, if it is known.
     pub fn driver(&self) -> Option<String> {
         match &self.on {
             On::Cpu { .. } => None,
@@ -125,12 +125,12 @@ impl Subject {
         }
     }
 
-    /// Whether the device is a program that stands in for a GPU.
+    /// Whether the device is a software renderer.
     pub fn software(&self) -> bool {
         matches!(&self.on, On::Wgpu(adapter) if adapter.software)
     }
 
-    /// The threads of the cpu engine; none for others.
+    /// The threads of the cpu engine; `None` for others.
     pub fn threads(&self) -> Option<usize> {
         match self.on {
             On::Cpu { threads } => Some(threads),
@@ -138,8 +138,7 @@ impl Subject {
         }
     }
 
-    /// The largest filter that is worth trying. Of an adapter the memory is not known; what it can't bind
-    /// it refuses.
+    /// The largest filter to try. The memory of an adapter is not known; it refuses a filter that it can't bind.
     pub fn filter_bytes_max(&self) -> u64 {
         match &self.on {
             On::Cuda(gpu) => gpu.memory_bytes / 10 * DEVICE_MEMORY_TENTHS,
@@ -148,20 +147,20 @@ impl Subject {
         }
     }
 
-    /// Bytes of a slot in which steps are measured: so large that what a launch costs does not count on a
-    /// GPU, and that its rows are no matter of caches.
+    /// Bytes of a slot in which steps are measured: so large that the cost of a launch does not count, and that its rows
+    /// do not fit a cache.
     pub fn large_slot_bytes(&self, effort: Effort) -> usize {
         match &self.on {
             _ if effort.is_trial() => SLOT_BYTES_MIN,
             On::Cpu { .. } => 64 << 20,
             On::Wgpu(adapter) if adapter.software => SLOT_BYTES_DEFAULT_MAX,
             On::Cuda(_) => 256 << 20,
-            // Some bind 128 MiB at most.
+            // Some adapters bind at most 128 MiB.
             On::Wgpu(_) => 128 << 20,
         }
     }
 
-    /// Molecules of a batch for structure keys: so many that all of a GPU has work.
+    /// Molecules of a batch for structure keys: so many that they occupy a whole GPU.
     pub fn key_batch_rows(&self, effort: Effort) -> usize {
         match &self.on {
             _ if effort.is_trial() => 1_024,
@@ -171,38 +170,38 @@ impl Subject {
         }
     }
 
-    /// Whether structure keys are its work: a job on wgpu has them made by the workers.
+    /// Whether the engine computes structure keys: in a job on wgpu the workers compute them.
     pub fn makes_keys(&self) -> bool {
         !matches!(self.on, On::Wgpu(_))
     }
 
-    /// Devices that make structure keys; only CUDA has any.
+    /// Opens the devices that compute structure keys; only CUDA has any.
     pub fn key_devices(&self, room: KeyRoom) -> Result<Vec<Box<dyn KeyDevice>>, EngineError> {
         match &self.on {
-            On::Cuda(gpu) => structure_key::on_gpu(gpu, room, KEY_DEVICES),
+            On::Cuda(gpu) => cuda::key_devices(gpu, room, KEY_DEVICES),
             On::Cpu { .. } | On::Wgpu(_) => Ok(Vec::new()),
         }
     }
 
-    /// The engine as a job has it, with an empty filter.
+    /// Opens the engine as a job does, with an empty filter.
     pub fn open(&self, room: Room) -> Result<Box<dyn Engine>, EngineError> {
         Ok(match &self.on {
             On::Cpu { threads } => Box::new(CpuEngine::new(room.filter, room.rows_max, *threads)?),
-            On::Cuda(gpu) => Box::new(GpuEngine::new(CudaDevice::open(gpu.index, room)?, room)),
-            On::Wgpu(adapter) => Box::new(GpuEngine::new(WgpuDevice::open(adapter, room)?, room)),
+            On::Cuda(gpu) => Box::new(GpuEngine::new(CudaSieve::open(gpu.index, room)?, room)),
+            On::Wgpu(adapter) => Box::new(GpuEngine::new(WgpuSieve::open(adapter, room)?, room)),
         })
     }
 
-    /// Its steps, with an empty filter.
+    /// Opens its steps, with an empty filter.
     pub fn steps(&self, room: Room) -> Result<Box<dyn Steps>, EngineError> {
         Ok(match &self.on {
             On::Cpu { threads } => Box::new(CpuSteps::new(&room, *threads)?),
             On::Cuda(gpu) => {
-                let device = CudaDevice::open(gpu.index, room)?;
+                let device = CudaSieve::open(gpu.index, room)?;
                 Box::new(GpuSteps::new(device, Access::CUDA))
             }
             On::Wgpu(adapter) => {
-                let device = WgpuDevice::open(adapter, room)?;
+                let device = WgpuSieve::open(adapter, room)?;
                 Box::new(GpuSteps::new(device, Access::WGPU))
             }
         })

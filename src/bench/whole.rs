@@ -1,9 +1,9 @@
-//! The whole sieve, end to end: slots as a ring has them, from the engine's own slot memory.
+//! The whole sieve, end to end, on slots of a job's size in the engine's slot memory.
 
 use std::time::Duration;
 
 use super::{
-    engine::capacity,
+    filter::capacity,
     input::{self, Filled},
     measure::clocked,
     subject::Subject,
@@ -13,12 +13,11 @@ use crate::{
     slot::{Slot, SlotLayout},
 };
 
-/// Slots that the engine is given in turn: so many that to fill its lanes and to drain them does not count.
+/// Slots of a pass: so many that filling and draining the engine's lanes does not count.
 const SLOTS: usize = 32;
 
-/// The whole sieve, as many slots at a time as a job has in it, with an empty filter whenever the one before is as full as it is
-/// made for.
-pub(super) struct Run<'a> {
+/// An engine and its slots. A new engine with an empty filter replaces it whenever the filter is full.
+pub(super) struct WholeSieve<'a> {
     subject: &'a Subject,
     room: Room,
     engine: Option<Box<dyn Engine>>,
@@ -29,11 +28,11 @@ pub(super) struct Run<'a> {
     number: u64,
     /// Rows of all passes.
     pub rows: u64,
-    /// Those of them that the engine took for new.
+    /// Those of them that the engine called new.
     pub new: u64,
 }
 
-impl<'a> Run<'a> {
+impl<'a> WholeSieve<'a> {
     pub fn new(subject: &'a Subject, room: Room, layout: SlotLayout) -> Result<Self, EngineError> {
         let engine = subject.open(room)?;
         let (mut slots, mut filled) = (Vec::new(), Filled::default());
@@ -59,7 +58,7 @@ impl<'a> Run<'a> {
         })
     }
 
-    /// The time that one pass over the slots takes. All of their rows are new.
+    /// The time of one pass over the slots. All of their rows are new.
     pub fn pass(&mut self) -> Result<Duration, EngineError> {
         for slot in &mut self.slots {
             input::renumber(slot, self.number);
@@ -81,12 +80,12 @@ impl<'a> Run<'a> {
 
     fn make_room(&mut self) -> Result<(), EngineError> {
         if self.in_filter + self.filled.rows > capacity(self.room.filter) {
-            // First the old one goes: there may be no room for two.
+            // Drop the old engine first: the memory may not have room for two.
             self.engine = None;
             self.engine = Some(self.subject.open(self.room)?);
             self.in_filter = 0;
         }
-        // A driver may load a kernel when it is first asked for.
+        // A driver may load a kernel only when it is first used.
         let layout = SlotLayout::smallest(false);
         let mut slot = Slot::new(layout);
         input::fill(&mut slot, u64::MAX >> 24, 1);
@@ -97,7 +96,7 @@ impl<'a> Run<'a> {
     }
 }
 
-/// Sends the slots through the engine, as many at a time as it takes, as a job does; gives the new rows.
+/// Sieves the slots, as many at a time as the engine holds, as in a job. Returns the number of new rows.
 fn sieve_all(engine: &mut dyn Engine, slots: &mut Vec<Slot>) -> Result<u64, EngineError> {
     let begun_max = engine.slots_begun_max();
     let (mut begun, mut new) = (0, 0);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{CliError, Exit, say};
 use crate::{
     chem::RdKit,
-    doctor::{EngineFinding, EngineState, Findings, Found, KernelImages, Trials},
+    doctor::{Checks, EngineFinding, EngineState, Findings, Found, KernelImages},
     machine::{FileSystem, Limits},
     nvidia::{Nvidia, NvidiaDevice},
     sieve::{EngineChoice, cuda::KernelImage},
@@ -14,13 +14,13 @@ use crate::{
 
 #[derive(clap::Args, Debug)]
 pub(super) struct DoctorArgs {
-    /// Where jobs would write
+    /// Directory that jobs would write to
     #[arg(value_name = "DIR", default_value = ".")]
     folder: PathBuf,
-    /// Try only this engine, on each of its devices; may be repeated. Without it: every engine that is there
+    /// Check only this engine, on each of its devices; repeatable [default: all engines of this machine]
     #[arg(long = "engine", value_name = "NAME")]
     engines: Vec<EngineChoice>,
-    /// Try each engine with one filter instead of twelve, and no structure keys
+    /// Check each engine with one filter instead of twelve, and no structure keys
     #[arg(long)]
     quick: bool,
     /// Print one JSON object
@@ -28,21 +28,21 @@ pub(super) struct DoctorArgs {
     pub(super) json: bool,
 }
 
-/// Looks at the machine and says what it found, on one screen.
+/// Checks the machine and prints the findings, on one screen.
 pub(super) fn doctor(args: &DoctorArgs) -> Result<Exit, CliError> {
     let folder = &args.folder;
-    let trials = Trials {
+    let checks = Checks {
         engines: args.engines.clone(),
         quick: args.quick,
     };
-    let findings = Findings::look(RdKit::initialise()?, folder, &trials)?;
+    let findings = Findings::look(RdKit::initialise()?, folder, &checks)?;
     if args.json {
-        let told = serde_json::to_value(&findings).expect("findings are strings and numbers");
-        say(&told.to_string());
+        let json = serde_json::to_value(&findings).expect("findings are strings and numbers");
+        say(&json.to_string());
     } else {
         say(&text(&findings, folder));
     }
-    Ok(if findings.is_well() {
+    Ok(if findings.all_usable() {
         Exit::Done
     } else {
         Exit::Failed
@@ -64,7 +64,7 @@ fn text(findings: &Findings, folder: &Path) -> String {
     limits(&findings.limits, &mut say);
     say("disk", disk(&findings.file_system, folder));
     nvidia(&findings.nvidia, &mut say);
-    // Where there is none, the engine's line says so.
+    // Without a library, the engine's line says so.
     if let Found::There(file) = &findings.libcuda {
         say("libcuda", file.clone());
     }
@@ -102,7 +102,7 @@ fn limits(limits: &Limits, say: &mut dyn FnMut(&str, String)) {
     let job = ByteSize(usable / 2);
     say(
         "memory",
-        format!("{memory}{cgroup}; a job takes {job} unless --memory says otherwise"),
+        format!("{memory}{cgroup}; a job uses at most {job} without --memory"),
     );
     let locked = match limits.locked_memory_bytes {
         Some(bytes) => format!("at most {} (ulimit -l)", ByteSize(bytes)),
@@ -110,7 +110,7 @@ fn limits(limits: &Limits, say: &mut dyn FnMut(&str, String)) {
     };
     say(
         "pinned",
-        format!("{locked}; the CUDA driver pins slots whatever the limit"),
+        format!("{locked}; the CUDA driver ignores this limit when it pins slots"),
     );
 }
 
@@ -142,33 +142,33 @@ fn nvidia(found: &Found<Nvidia>, say: &mut dyn FnMut(&str, String)) {
     }
 }
 
-/// What is known of a GPU, in a line.
+/// The properties of a GPU, in one line.
 fn device(gpu: &NvidiaDevice) -> String {
-    let mut told: Vec<String> = [&gpu.name, &gpu.uuid]
+    let mut facts: Vec<String> = [&gpu.name, &gpu.uuid]
         .into_iter()
         .flatten()
         .cloned()
         .collect();
     let size = |bytes: Option<u64>| bytes.map(|bytes| ByteSize(bytes).to_string());
     if let (Some(free), Some(all)) = (size(gpu.free_bytes), size(gpu.memory_bytes)) {
-        told.push(format!("{free} of {all} free"));
+        facts.push(format!("{free} of {all} free"));
     }
-    told.extend(
+    facts.extend(
         gpu.temperature_celsius
             .map(|degrees| format!("{degrees} °C")),
     );
-    told.extend(gpu.power_watts.map(|watts| format!("{watts} W")));
-    told.extend(
+    facts.extend(gpu.power_watts.map(|watts| format!("{watts} W")));
+    facts.extend(
         gpu.ecc
             .map(|ecc| format!("ECC {}", if ecc { "on" } else { "off" })),
     );
     let errors = gpu.uncorrected_errors.filter(|errors| *errors > 0);
-    told.extend(errors.map(|errors| format!("{} uncorrected memory errors", count(errors))));
-    told.extend(gpu.mig.filter(|mig| *mig).map(|_| "divided (MIG)".into()));
+    facts.extend(errors.map(|errors| format!("{} uncorrected memory errors", count(errors))));
+    facts.extend(gpu.mig.filter(|mig| *mig).map(|_| "divided (MIG)".into()));
     if !gpu.slowed_by.is_empty() {
-        told.push(format!("slowed down: {}", gpu.slowed_by.join(", ")));
+        facts.push(format!("slowed down: {}", gpu.slowed_by.join(", ")));
     }
-    told.join(" · ")
+    facts.join(" · ")
 }
 
 /// The form in which the kernels were loaded.
@@ -184,7 +184,7 @@ fn kernels(images: &KernelImages) -> String {
     format!("sieve: {sieve}; structure key: {structure_key}")
 }
 
-/// What became of an engine, or of a part of it, which `agrees_with` something.
+/// The state of an engine or of a part of it, whose reference is `agrees_with`.
 fn state(engine: &EngineFinding, state: &EngineState, agrees_with: &str) -> String {
     let device = match (&engine.device, engine.software) {
         (Some(device), true) => format!("{device}, software: "),
@@ -197,6 +197,6 @@ fn state(engine: &EngineFinding, state: &EngineState, agrees_with: &str) -> Stri
             count(*rows)
         ),
         EngineState::Fails(reason) => format!("{device}MUST NOT BE USED: {reason}"),
-        EngineState::Absent(missing) => format!("not there: {missing}"),
+        EngineState::Absent(missing) => format!("not available: {missing}"),
     }
 }

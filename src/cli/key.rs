@@ -9,21 +9,21 @@ use crate::{
     table::source::smiles_of_line,
 };
 
-/// What `key` is told.
+/// The arguments of `key`.
 #[derive(clap::Args, Debug)]
 pub(super) struct KeyArgs {
-    /// SMILES; without any, lines of standard input, each a SMILES (an extension of CXSMILES may follow) and what else stands behind a space
+    /// SMILES [default: lines of standard input, each a SMILES or CXSMILES, then anything after a space]
     #[arg(value_name = "SMILES")]
     smiles: Vec<String>,
-    /// Say in a third column why a key took RDKit; empty where the text alone was enough
+    /// Print in a third column why a key needed RDKit; empty if the text was enough
     #[arg(long)]
     explain: bool,
 }
 
-/// Longest line that is read.
+/// The longest line that is read, in bytes.
 const LINE_BYTES_MAX: u64 = 1 << 20;
 
-/// Prints the structure key of each SMILES, a line each.
+/// Prints the structure key of each SMILES, one per line.
 pub(super) fn key(args: &KeyArgs) -> Result<Exit, CliError> {
     let mut printer = Printer {
         keys: KeyMaker::new(RdKit::initialise()?),
@@ -39,7 +39,7 @@ pub(super) fn key(args: &KeyArgs) -> Result<Exit, CliError> {
             .try_for_each(|smiles| printer.print(smiles.as_bytes()))
     };
     match printed.and_then(|()| printer.out.flush()) {
-        // Who reads has had enough.
+        // The reader has closed the pipe.
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(Exit::Done),
         Err(error) => Err(CliError::Stream(error.to_string())),
         Ok(()) if printer.any_error => Ok(Exit::Incomplete),

@@ -1,6 +1,7 @@
 //! The plan and the summary of a job, for people.
 
 use crate::{
+    account::RejectCounts,
     config::{Dedup, Task},
     pipeline::{Job, Kept},
     plan::Estimate,
@@ -149,14 +150,24 @@ fn remarks(manifest: &Manifest) -> Vec<String> {
     lines
 }
 
+/// The codes of the rejects, each with its number of rows: `3 syntax, 1 valence`.
+fn by_code(counts: &RejectCounts) -> String {
+    let counts = counts.iter();
+    let counts: Vec<String> = counts
+        .map(|(code, rows)| format!("{} {code}", count(rows)))
+        .collect();
+    counts.join(", ")
+}
+
 /// Rows that were rejected, and what the caps left out.
 fn left_out(manifest: &Manifest) -> Vec<String> {
     let counts = &manifest.counts;
     let mut lines = Vec::new();
     if counts.parents_rejected > 0 {
         lines.push(format!(
-            "  rejected   {}; rejects.parquet has {} text and the reason",
+            "  rejected   {} ({}); rejects.parquet has {} text and the reason",
             counted(counts.parents_rejected, "row"),
+            by_code(&manifest.rejected_by_code),
             if counts.parents_rejected == 1 {
                 "its"
             } else {

@@ -1,17 +1,18 @@
-//! Whether the stable colours of a molecule tell it: the test of Arvind, Köbler, Rattan and Verbitsky (2015) for
+//! Whether the stable colours of a molecule identify it: the test of Arvind, Köbler, Rattan and Verbitsky (2015) for
 //! *amenable* graphs.
 
 use super::{
-    molecule::{Atom, Molecule, NOBODY, ONES, PLACES, sum_of_bytes},
-    refine::{Colours, FEW},
+    atom::{Atom, NO_ATOM, ONES, PLACES, sum_of_bytes},
+    colours::{Colours, FEW},
+    molecule::Molecule,
 };
 
-/// Atoms by their colours: a cell holds those of one, and is named by the first of them.
+/// The cells of a molecule: a cell has the atoms of one colour, and the first of them is its number.
 #[derive(Debug)]
 pub(super) struct Cells {
-    /// Per cell how many atoms it has; of nobody's, none.
+    /// For each cell, its number of atoms; 0 for `NO_ATOM`.
     size: [u8; PLACES],
-    /// Those with several.
+    /// The cells with several atoms.
     large: [u8; PLACES],
     large_count: usize,
 }
@@ -25,14 +26,14 @@ impl Cells {
         }
     }
 
-    /// Puts atoms into cells, of which not all have a single atom.
+    /// Sorts atoms into cells. At least one cell must have several atoms.
     pub fn fill(&mut self, colours: &Colours, count: usize) {
         self.size[..count].fill(0);
         self.large_count = 0;
-        for &cell in &colours.like[..count] {
+        for &cell in &colours.representative[..count] {
             let size = &mut self.size[usize::from(cell)];
             *size += 1;
-            // Kept if it is the second, else written over by the next.
+            // Kept if this atom is the cell's second, else overwritten by the next.
             self.large[self.large_count] = cell;
             self.large_count += usize::from(*size == 2);
         }
@@ -43,27 +44,27 @@ impl Cells {
     }
 }
 
-/// What the test needs beside the molecule: cells of several atoms, joined where an atom of one has some
-/// neighbours in the other and not all. Per cell:
+/// Working memory for the test. Two cells of several atoms are joined if an atom of one has some, but not all, atoms of
+/// the other as neighbours. For each cell:
 #[derive(Debug)]
 pub(super) struct Amenable {
-    /// The component it belongs to, as another of its cells; see `root`.
+    /// A cell of the same component; see `root`.
     joined: [u8; PLACES],
-    /// How many it is joined to.
+    /// The number of cells that it is joined to.
     edges: [u8; PLACES],
     faulty: [bool; PLACES],
-    /// Some of its atoms are neighbours of each other, and some are not.
+    /// Whether some of its atoms are neighbours of each other, and some are not.
     mixed: [bool; PLACES],
 }
 
-/// A component while it is summed up.
+/// The sum over the cells of a component.
 #[derive(Clone, Copy)]
 struct Component {
     cells: u8,
     edges: u16,
     mixed: u8,
     faulty: bool,
-    /// Of the least size, a mixed one if there is.
+    /// A cell of the least size, a mixed one if there is one.
     least: u8,
     one_size: bool,
 }
@@ -78,7 +79,7 @@ impl Amenable {
         }
     }
 
-    /// The cell whose atoms must be set apart first. `None`: colours tell the graph.
+    /// The cell whose atoms must be individualised first. `None` if the colours identify the graph.
     pub fn first_fault(&mut self, graph: Graph<'_>) -> Option<u8> {
         if graph.is_simple() {
             return None;
@@ -86,7 +87,7 @@ impl Amenable {
         self.look_at_all(graph);
         self.check_components(graph);
         let fault = |&&cell: &&u8| self.faulty[usize::from(self.root(cell))];
-        // Of the faulty components the cell whose colour comes first; a small cell is cheaper to set apart.
+        // Of the faulty components, the smallest cell, which takes the fewest leaves; then the least colour.
         let rank = |&&cell: &&u8| (graph.size(cell), graph.colours.of[usize::from(cell)]);
         let faulty = graph.cells.large().iter().filter(fault);
         faulty.min_by_key(rank).copied()
@@ -110,13 +111,13 @@ impl Amenable {
         }
     }
 
-    /// Judges the bonds of a cell's atoms, of which the first speaks for all.
+    /// Checks the bonds of a cell. All of its atoms have the same, so it checks the first.
     fn look_at(&mut self, graph: Graph<'_>, cell: u8) {
         let (own, size) = (usize::from(cell), graph.size(cell));
         for (other, times) in graph.beside(cell) {
             let other_size = graph.size(other);
             if other == cell {
-                // Nobody or everybody is plain; pairs, all but pairs, and the ring of five are told too.
+                // Colours identify the empty and the complete graph; also pairs, all but pairs, and the ring of five.
                 if times != size - 1 {
                     self.mixed[own] = true;
                     self.faulty[own] |=
@@ -133,7 +134,8 @@ impl Amenable {
         }
     }
 
-    /// Components must be trees, with cells that grow away from the least, and one mixed cell at most, the least.
+    /// Components must be trees in which cells grow with the distance from the least one, and only the least cell may be
+    /// mixed.
     fn check_components(&mut self, graph: Graph<'_>) {
         for &root in graph.cells.large() {
             if self.joined[usize::from(root)] == root {
@@ -149,17 +151,17 @@ impl Amenable {
             edges: 0,
             mixed: 0,
             faulty: false,
-            least: NOBODY,
+            least: NO_ATOM,
             one_size: true,
         };
         let large = graph.cells.large().iter();
         for &cell in large.filter(|&&cell| self.root(cell) == root) {
             let at = usize::from(cell);
             let rank = |cell: u8| (graph.size(cell), !self.mixed[usize::from(cell)]);
-            if sum.least != NOBODY {
+            if sum.least != NO_ATOM {
                 sum.one_size &= graph.size(sum.least) == graph.size(cell);
             }
-            if sum.least == NOBODY || rank(cell) < rank(sum.least) {
+            if sum.least == NO_ATOM || rank(cell) < rank(sum.least) {
                 sum.least = cell;
             }
             sum.cells += 1;
@@ -177,7 +179,7 @@ impl Amenable {
         sum.mixed > 1
             || (sum.mixed == 1 && !self.mixed[usize::from(sum.least)])
             || sum.edges / 2 != u16::from(sum.cells) - 1
-            || !(sum.one_size || graph.grows(sum.least, NOBODY))
+            || !(sum.one_size || graph.grows(sum.least, NO_ATOM))
     }
 }
 
@@ -194,8 +196,8 @@ impl<'a> Graph<'a> {
         self.cells.size[usize::from(cell)]
     }
 
-    /// Whether all cells have two atoms at most and none is joined to more than one other: the usual case, in
-    /// which every component is a tree.
+    /// Whether all cells have at most two atoms and are joined to at most one other cell: the frequent case, in which every
+    /// component is a tree.
     fn is_simple(self) -> bool {
         let simple = |&cell: &u8| {
             let atom = self.first_atom(cell);
@@ -211,18 +213,18 @@ impl<'a> Graph<'a> {
         self.cells.large().iter().all(simple)
     }
 
-    /// The atom that speaks for a cell.
+    /// The first atom of a cell, which stands for all of its atoms.
     fn first_atom(self, cell: u8) -> &'a Atom {
         &self.mol.atoms[usize::from(cell)]
     }
 
-    /// The cells of an atom's neighbours, a byte per slot.
+    /// The cells of an atom's neighbours, a byte per bond.
     fn cells_beside(self, atom: &Atom) -> u64 {
-        let cell = |other: u8| self.colours.like[usize::from(other)];
+        let cell = |other: u8| self.colours.representative[usize::from(other)];
         u64::from_le_bytes(atom.neighbours.map(cell))
     }
 
-    /// The cells of several atoms beside a cell, each once, and how many neighbours an atom has there.
+    /// The neighbouring cells with several atoms, each once, and how many neighbours an atom has there.
     fn beside(self, cell: u8) -> impl Iterator<Item = (u8, u8)> + use<'a> {
         let cells = self.cells;
         let atom = self.first_atom(cell);
@@ -246,7 +248,7 @@ impl<'a> Graph<'a> {
             .map(|(other, _)| other)
     }
 
-    /// Whether no cell is smaller than the one before it, on all ways from here. Only to be asked of a tree.
+    /// Whether no cell is smaller than its parent, on all paths from here. Valid only for a tree.
     fn grows(self, cell: u8, above: u8) -> bool {
         self.joined_to(cell)
             .filter(|&to| to != above)
@@ -254,11 +256,11 @@ impl<'a> Graph<'a> {
     }
 }
 
-/// A one in each byte of a word that is this one.
+/// A one in each byte of a word that equals this one.
 fn same_bytes(word: u64, byte: u8) -> u64 {
     let differ = word ^ (u64::from(byte) * ONES);
     let low_bits = 0x7f * ONES;
-    // The highest bit of a byte is set by its own, or by a carry from those below it.
+    // The highest bit of a byte is set if it was set, or by a carry from the bits below it.
     let set = ((differ & low_bits) + low_bits) | differ;
     !set >> 7 & ONES
 }

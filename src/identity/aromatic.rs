@@ -1,11 +1,14 @@
-//! Rings that RDKit may find aromatic, in which no mark counts.
+//! Rings that RDKit may perceive as aromatic, in which stereo marks do not count.
 
-use super::molecule::{Atom, Molecule, PLACES};
+use super::{
+    atom::{Atom, PLACES},
+    molecule::Molecule,
+};
 
-/// More neighbours, hydrogens counted, leave an atom no electrons to share.
+/// An atom with more neighbours, hydrogens included, has no electrons to share.
 const NEIGHBOURS_MAX: u8 = 3;
 
-/// Whether an atom lies in a ring of such atoms, or between two. What is so may be aromatic or not; nothing else is.
+/// Whether an atom is in a ring of such atoms, or between two such rings. Only these atoms can be aromatic.
 pub(super) fn may_be_aromatic(mol: &Molecule, index: usize) -> bool {
     let may = |atom: &Atom| atom.in_ring != 0 && atom.total_degree() <= NEIGHBOURS_MAX;
     if !may(&mol.atoms[index]) {
@@ -15,7 +18,7 @@ pub(super) fn may_be_aromatic(mol: &Molecule, index: usize) -> bool {
     for (left, atom) in left.iter_mut().zip(mol.atoms()) {
         *left = may(atom);
     }
-    // Those fall off from which no way leads on, until there is none.
+    // Repeatedly drop atoms with fewer than two remaining ring neighbours.
     loop {
         let mut any = false;
         for (here, atom) in mol.atoms().iter().enumerate() {

@@ -1,73 +1,60 @@
-//! Colours with AVX-512, eight atoms at a time: the same as [`super::refine`] does one by one. For molecules of up to [`ATOMS`] atoms with up to [`FEW`] neighbours each, which are nearly all.
+//! Refines colours with AVX-512, eight atoms at a time, with the same result as [`super::refine`]. For molecules of up
+//! to [`ATOMS`] atoms with up to [`FEW`] neighbours each, which are nearly all.
 //!
-//! A register holds the colours of eight atoms. What a neighbour's colour is, two permutations and a choice find
-//! in four registers, or four and three in eight; so nothing is gathered from memory, which is slow on many
-//! processors. Lanes behind the last atom are 0, and the last lane of all stands for nobody.
+//! A register holds the colours of eight atoms. Two permutations and a blend find the colours of neighbours in four
+//! registers, and four permutations and three blends in eight. So nothing is gathered from memory, which is slow on
+//! many processors. Lanes after the last atom are 0, and the last lane of all is the one of `NO_ATOM`.
 
 use std::arch::x86_64::*;
 
 use super::{
-    molecule::{Molecule, PLACES},
-    refine::{Colours, FEW},
+    atom::PLACES,
+    colours::{Colours, FEW, MIX},
+    molecule::Molecule,
+    simd::Simd,
 };
 
 /// Atoms of a register.
 const LANES: usize = 8;
-/// Registers, at most.
+/// The most registers.
 const GROUPS_MAX: usize = 8;
-/// Most atoms: a lane less than there are.
+/// The most atoms: one less than lanes.
 const ATOMS: usize = LANES * GROUPS_MAX - 1;
 
-/// Says that the processor has AVX-512 F, BW, DQ and VL; only [`Simd::detect`] makes one.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Simd(());
-
-impl Simd {
-    /// None: the processor lacks some of it.
-    pub fn detect() -> Option<Self> {
-        let has = is_x86_feature_detected!("avx512f")
-            && is_x86_feature_detected!("avx512bw")
-            && is_x86_feature_detected!("avx512dq")
-            && is_x86_feature_detected!("avx512vl")
-            && is_x86_feature_detected!("popcnt");
-        has.then_some(Self(()))
-    }
-
-    /// Whether a molecule is one of those that are done here.
-    pub fn has_room(self, mol: &Molecule) -> bool {
-        mol.count <= ATOMS && !mol.around.wide
-    }
-
-    /// As [`super::refine::refine`].
-    pub fn refine(self, mol: &Molecule, colours: &mut Colours) {
-        // SAFETY: the processor has the features, or there would be no `Simd`.
-        unsafe { refine_any(mol, colours) }
-    }
-
-    /// As [`super::refine::sum_up`].
-    pub fn sum_up(self, mol: &Molecule, colours: &Colours) -> [u64; 2] {
-        // SAFETY: as above.
-        unsafe { sum_up_any(mol, colours) }
-    }
+/// Whether this module can work on a molecule.
+pub(super) fn has_room(mol: &Molecule) -> bool {
+    mol.count <= ATOMS && !mol.around.wide
 }
 
-/// By the number of registers.
+/// As [`super::refine::refine`].
+pub(super) fn refine(_: Simd, mol: &Molecule, colours: &mut Colours) {
+    // SAFETY: a `Simd` proves that the processor has the features.
+    unsafe { refine_any(mol, colours) }
+}
+
+/// As [`super::refine::sum_up`].
+pub(super) fn sum_up(_: Simd, mol: &Molecule, colours: &Colours) -> [u64; 2] {
+    // SAFETY: as above.
+    unsafe { sum_up_any(mol, colours) }
+}
+
+/// Chooses the number of registers.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
 fn refine_any(mol: &Molecule, colours: &mut Colours) {
     match mol.count {
-        0..=15 => refine::<2>(mol, colours),
-        16..=31 => refine::<4>(mol, colours),
-        _ => refine::<8>(mol, colours),
+        0..=15 => refine_groups::<2>(mol, colours),
+        16..=31 => refine_groups::<4>(mol, colours),
+        _ => refine_groups::<8>(mol, colours),
     }
 }
 
-/// By the number of registers.
+/// Chooses the number of registers.
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
 fn sum_up_any(mol: &Molecule, colours: &Colours) -> [u64; 2] {
     match mol.count {
-        0..=15 => sum_up::<2>(mol, colours),
-        16..=31 => sum_up::<4>(mol, colours),
-        _ => sum_up::<8>(mol, colours),
+        0..=15 => sum_up_groups::<2>(mol, colours),
+        16..=31 => sum_up_groups::<4>(mol, colours),
+        _ => sum_up_groups::<8>(mol, colours),
     }
 }
 
@@ -93,34 +80,34 @@ fn load<const GROUPS: usize>(colours: &Colours, count: usize) -> Lanes<GROUPS> {
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
 fn store<const GROUPS: usize>(lanes: &Lanes<GROUPS>, words: &mut [u64]) {
     for (lanes, chunk) in lanes.iter().zip(words.as_chunks_mut::<LANES>().0) {
-        // SAFETY: the chunk has as many words as are written.
+        // SAFETY: the chunk has as many words as the instruction writes.
         unsafe { _mm512_storeu_epi64(chunk.as_mut_ptr().cast(), *lanes) };
     }
 }
 
-/// The words of a group.
+/// Loads the words of a group.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
 fn load_group(words: &[u64; PLACES], group: usize) -> __m512i {
     let chunk = &words.as_chunks::<LANES>().0[group];
-    // SAFETY: the chunk has as many words as are read.
+    // SAFETY: the chunk has as many words as the instruction reads.
     unsafe { _mm512_loadu_epi64(chunk.as_ptr().cast()) }
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
-fn refine<const GROUPS: usize>(mol: &Molecule, colours: &mut Colours) {
+fn refine_groups<const GROUPS: usize>(mol: &Molecule, colours: &mut Colours) {
     let count = mol.count;
     let mut lanes = load::<GROUPS>(colours, count);
     let mut firsts: Option<Lanes<GROUPS>> = None;
-    // Few molecules are done with fewer rounds, so nothing is counted before.
+    // Few molecules need fewer rounds, so colours are not counted before.
     while colours.distinct < count {
         lanes = step(mol, &lanes);
         lanes = step(mol, &lanes);
         store(&lanes, &mut colours.of);
-        if firsts.is_some_and(|firsts| still_like(&lanes, &firsts, count)) {
+        if firsts.is_some_and(|firsts| still_equal(&lanes, &firsts, count)) {
             break;
         }
-        let found = first_like(&lanes, &colours.of[..count]);
+        let found = first_equal(&lanes, &colours.of[..count]);
         let distinct = distinct(&found, count);
         let stable = distinct == colours.distinct;
         colours.distinct = distinct;
@@ -130,11 +117,11 @@ fn refine<const GROUPS: usize>(mol: &Molecule, colours: &mut Colours) {
         }
     }
     if let Some(firsts) = firsts {
-        store_bytes(&firsts, &mut colours.like);
+        store_bytes(&firsts, &mut colours.representative);
     }
 }
 
-/// A round.
+/// One round.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
 fn step<const GROUPS: usize>(mol: &Molecule, from: &Lanes<GROUPS>) -> Lanes<GROUPS> {
@@ -145,20 +132,20 @@ fn step<const GROUPS: usize>(mol: &Molecule, from: &Lanes<GROUPS>) -> Lanes<GROU
         }
         let own = from[group];
         let mut sum = _mm512_add_epi64(own, _mm512_slli_epi64::<2>(own));
-        // Of a word only the bits of its lowest byte count, so the next slot is a shift away.
+        // Only the lowest byte of a word counts, so a shift gives the next neighbour.
         let mut near = load_group(&mol.around.near, group);
-        let mut turn = load_group(&mol.around.turn, group);
+        let mut rotation = load_group(&mol.around.rotation, group);
         for _ in 0..FEW {
-            sum = _mm512_add_epi64(sum, _mm512_rolv_epi64(pick(from, near), turn));
+            sum = _mm512_add_epi64(sum, _mm512_rolv_epi64(pick(from, near), rotation));
             near = _mm512_srli_epi64::<8>(near);
-            turn = _mm512_srli_epi64::<8>(turn);
+            rotation = _mm512_srli_epi64::<8>(rotation);
         }
         to[group] = _mm512_maskz_mov_epi64(mask_of(group, mol.count), mix(sum));
     }
     to
 }
 
-/// The lanes of these numbers.
+/// The lanes with these numbers.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
 fn pick<const GROUPS: usize>(from: &Lanes<GROUPS>, numbers: __m512i) -> __m512i {
@@ -175,12 +162,12 @@ fn pick<const GROUPS: usize>(from: &Lanes<GROUPS>, numbers: __m512i) -> __m512i 
     _mm512_mask_blend_epi64(fifth, of_four(0), of_four(4))
 }
 
-/// As [`super::refine::mix`].
+/// As [`super::colours::mix`].
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
 fn mix(words: __m512i) -> __m512i {
-    let first = _mm512_set1_epi64(super::refine::MIX[0] as i64);
-    let second = _mm512_set1_epi64(super::refine::MIX[1] as i64);
+    let first = _mm512_set1_epi64(MIX[0] as i64);
+    let second = _mm512_set1_epi64(MIX[1] as i64);
     let words = _mm512_xor_si512(words, _mm512_srli_epi64::<27>(words));
     let words = _mm512_mullo_epi64(words, first);
     let words = _mm512_xor_si512(words, _mm512_srli_epi64::<33>(words));
@@ -188,10 +175,10 @@ fn mix(words: __m512i) -> __m512i {
     _mm512_xor_si512(words, _mm512_srli_epi64::<27>(words))
 }
 
-/// For each atom the number of the first that has its colour.
+/// For each atom, the number of the first atom of the same colour.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
-fn first_like<const GROUPS: usize>(lanes: &Lanes<GROUPS>, of: &[u64]) -> Lanes<GROUPS> {
+fn first_equal<const GROUPS: usize>(lanes: &Lanes<GROUPS>, of: &[u64]) -> Lanes<GROUPS> {
     let mut firsts = [_mm512_setzero_si512(); GROUPS];
     for (index, &colour) in of.iter().enumerate().rev() {
         let (colour, number) = (
@@ -206,7 +193,7 @@ fn first_like<const GROUPS: usize>(lanes: &Lanes<GROUPS>, of: &[u64]) -> Lanes<G
     firsts
 }
 
-/// How many are the first of their colour.
+/// Counts the atoms that are the first of their colour.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
 fn distinct<const GROUPS: usize>(firsts: &Lanes<GROUPS>, count: usize) -> usize {
@@ -220,10 +207,10 @@ fn distinct<const GROUPS: usize>(firsts: &Lanes<GROUPS>, count: usize) -> usize 
     distinct
 }
 
-/// Whether those that had the same colour have the same again. Who differs from all stays so.
+/// Whether atoms that had the same colour still have the same colour. Atoms that differed still differ.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
-fn still_like<const GROUPS: usize>(
+fn still_equal<const GROUPS: usize>(
     lanes: &Lanes<GROUPS>,
     firsts: &Lanes<GROUPS>,
     count: usize,
@@ -236,7 +223,7 @@ fn still_like<const GROUPS: usize>(
     differs == 0
 }
 
-/// Writes the numbers of the atoms of lanes as bytes.
+/// Writes the numbers in the lanes as bytes.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
 fn store_bytes<const GROUPS: usize>(lanes: &Lanes<GROUPS>, bytes: &mut [u8; PLACES]) {
@@ -247,12 +234,12 @@ fn store_bytes<const GROUPS: usize>(lanes: &Lanes<GROUPS>, bytes: &mut [u8; PLAC
 }
 
 #[target_feature(enable = "avx512f,avx512bw,avx512dq,avx512vl,popcnt")]
-fn sum_up<const GROUPS: usize>(mol: &Molecule, colours: &Colours) -> [u64; 2] {
+fn sum_up_groups<const GROUPS: usize>(mol: &Molecule, colours: &Colours) -> [u64; 2] {
     let seen = step(mol, &load::<GROUPS>(colours, mol.count));
     let mut sums = [_mm512_setzero_si512(); 2];
     for seen in seen {
         sums[0] = _mm512_add_epi64(sums[0], seen);
-        // What is no atom is 0, mixed too.
+        // A lane without an atom is 0, also when mixed.
         sums[1] = _mm512_add_epi64(sums[1], mix(seen));
     }
     sums.map(|sum| _mm512_reduce_add_epi64(sum) as u64)

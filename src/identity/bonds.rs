@@ -1,29 +1,30 @@
-//! Where the double and triple bonds are, told from the atoms alone.
+//! Assigns double and triple bonds, from the atoms alone.
 //!
-//! Each atom says how many pairs of electrons its bonds hold beyond the first of each (`unsaturation`), whatever
-//! form the text has. An atom with a single neighbour that can take some must give it all of them, and so on;
-//! a bond that alone holds two parts together takes what makes the count of both even. What is then left must
-//! be six-membered rings of atoms with one pair each: RDKit finds those aromatic in every form, so the form does
-//! not matter. Molecules in which anything else is left, of which two forms are two molecules to RDKit
-//! (cyclooctatetraenes, pentalenes, porphyrins …), are left to RDKit.
+//! Each atom has a number of electron pairs in its bonds beyond the first of each (`unsaturation`), which does not
+//! depend on the Kekulé form of the text. An atom with only one neighbour that can share its pairs must share all of
+//! them with that neighbour, and so on. A bond that is the only connection of two parts gets the pair that makes the
+//! count of both parts even. The remaining atoms must form six-membered rings with one pair for each atom: RDKit
+//! perceives those as aromatic in every form, so the form does not matter. Molecules with other remaining atoms, whose
+//! forms are different molecules to RDKit (cyclooctatetraenes, pentalenes, porphyrins …), are left to RDKit.
 
 use super::{
-    Reason,
+    atom::{AROMATIC, Atom, NEIGHBOURS_MAX, ONES, PLACES, SINGLE, bytes_of_bits},
     bridges::Bridges,
-    molecule::{AROMATIC, Atom, Molecule, NEIGHBOURS_MAX, ONES, PLACES, SINGLE, bytes_of_bits},
+    molecule::Molecule,
+    reason::Reason,
     six_rings::{SixRings, bits, is_plain},
 };
 
-/// What settling needs beside the molecule.
+/// Working memory for the assignment.
 #[derive(Debug)]
-pub(super) struct Settler {
+pub(super) struct BondAssigner {
     open: OpenAtoms,
     queue: Queue,
     rings: SixRings,
     bridges: Bridges,
 }
 
-/// Atoms that have pairs to give, at the beginning.
+/// Atoms that have electron pairs to assign.
 #[derive(Debug)]
 struct OpenAtoms {
     atoms: [u8; PLACES],
@@ -31,7 +32,7 @@ struct OpenAtoms {
 }
 
 impl OpenAtoms {
-    /// Keeps those of which `wanted` holds.
+    /// Keeps those for which `wanted` is true.
     fn keep(&mut self, mut wanted: impl FnMut(u8) -> bool) {
         let mut kept = 0;
         for i in 0..self.count {
@@ -47,7 +48,7 @@ impl OpenAtoms {
     }
 }
 
-impl Settler {
+impl BondAssigner {
     pub fn new() -> Self {
         Self {
             open: OpenAtoms {
@@ -63,26 +64,26 @@ impl Settler {
         }
     }
 
-    /// Settles all bonds; `Atom::settled` then holds them.
-    pub fn settle(&mut self, mol: &mut Molecule) -> Result<(), Reason> {
+    /// Assigns all bonds, in `Atom::assigned`.
+    pub fn assign(&mut self, mol: &mut Molecule) -> Result<(), Reason> {
         begin(mol, &mut self.open);
         self.queue.count = 0;
         for &atom in self.open.all() {
             self.queue.look_at(mol, usize::from(atom))?;
         }
-        peel(mol, &mut self.queue)?;
+        assign_forced(mol, &mut self.queue)?;
         let is_open = |&atom: &u8| mol.atoms[usize::from(atom)].open > 0;
         if self.open.all().iter().any(is_open) {
-            self.settle_rings(mol)?;
+            self.assign_rings(mol)?;
         }
         compare_with_text(mol)
     }
 
-    fn settle_rings(&mut self, mol: &mut Molecule) -> Result<(), Reason> {
+    fn assign_rings(&mut self, mol: &mut Molecule) -> Result<(), Reason> {
         loop {
             let (rings, open) = (&mut self.rings, &mut self.open);
             open.keep(|index| {
-                mol.atoms[usize::from(index)].open > 0 && !rings.settle_simple(mol, index)
+                mol.atoms[usize::from(index)].open > 0 && !rings.assign_simple(mol, index)
             });
             let open = open.all();
             let is_no_ring = |&index: &u8| {
@@ -101,9 +102,9 @@ impl Settler {
             }
             for bridge in found {
                 let (here, above) = (usize::from(bridge.here), bridge.above);
-                settle_bridge(mol, &mut self.queue, here, above, bridge.odd)?;
+                assign_bridge(mol, &mut self.queue, here, above, bridge.odd)?;
             }
-            peel(mol, &mut self.queue)?;
+            assign_forced(mol, &mut self.queue)?;
         }
         let open = self.open.all();
         for &index in open {
@@ -114,7 +115,7 @@ impl Settler {
             if !is_plain(atom) {
                 return Err(Reason::Bonds);
             }
-            atom.settle(self.rings.of(index), AROMATIC);
+            atom.assign(self.rings.of(index), AROMATIC);
         }
         if mol.any_aromatic {
             self.rings.check_form(mol, open)
@@ -124,7 +125,7 @@ impl Settler {
     }
 }
 
-/// Atoms that have a single way.
+/// Atoms with only one bond that can take their pairs.
 #[derive(Debug)]
 pub(super) struct Queue {
     atoms: [u8; 2 * PLACES],
@@ -132,7 +133,7 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    /// An error: an atom has no way at all.
+    /// Adds an atom if it has only one such bond. Fails if it has none.
     fn look_at(&mut self, mol: &Molecule, index: usize) -> Result<(), Reason> {
         let Atom { open, may_take, .. } = mol.atoms[index];
         if open == 0 {
@@ -141,11 +142,11 @@ impl Queue {
         if may_take == 0 {
             return Err(Reason::Bonds);
         }
-        // Twice at most: when its last way but one goes, and when a double bond leaves it open.
+        // An atom is added at most twice: when its second to last bond is excluded, and when a double bond leaves it open.
         if self.count == self.atoms.len() {
             return Err(Reason::Bonds);
         }
-        // Kept if there is a single way, else written over by the next.
+        // Kept if there is only one bond, else overwritten by the next.
         self.atoms[self.count] = index as u8;
         self.count += usize::from(may_take & (may_take - 1) == 0);
         Ok(())
@@ -156,15 +157,15 @@ fn begin(mol: &mut Molecule, open: &mut OpenAtoms) {
     open.count = 0;
     for (index, atom) in mol.atoms_mut().iter_mut().enumerate() {
         atom.open = atom.unsaturation;
-        atom.settled = SINGLES[usize::from(atom.degree)];
+        atom.assigned = SINGLES[usize::from(atom.degree)];
         atom.may_take = 0;
-        // Kept if it is open, else written over by the next.
+        // Kept if it is open, else overwritten by the next.
         open.atoms[open.count] = index as u8;
         open.count += usize::from(atom.open > 0);
     }
     for &index in open.all() {
         let atom = &mol.atoms[usize::from(index)];
-        // Nobody is not open.
+        // `NO_ATOM` is not open.
         let takes = |slot: usize| {
             let other = usize::from(atom.neighbours[slot]);
             u8::from(mol.atoms[other].open > 0) << slot
@@ -177,7 +178,7 @@ fn begin(mol: &mut Molecule, open: &mut OpenAtoms) {
     }
 }
 
-/// As many single bonds as the index says.
+/// By the degree: as many single bonds.
 const SINGLES: [[u8; NEIGHBOURS_MAX]; NEIGHBOURS_MAX + 1] = {
     let mut all = [[0; NEIGHBOURS_MAX]; NEIGHBOURS_MAX + 1];
     let mut degree = 1;
@@ -189,21 +190,21 @@ const SINGLES: [[u8; NEIGHBOURS_MAX]; NEIGHBOURS_MAX + 1] = {
     all
 };
 
-fn peel(mol: &mut Molecule, queue: &mut Queue) -> Result<(), Reason> {
+fn assign_forced(mol: &mut Molecule, queue: &mut Queue) -> Result<(), Reason> {
     while queue.count > 0 {
         queue.count -= 1;
         let index = usize::from(queue.atoms[queue.count]);
         let atom = &mol.atoms[index];
         if atom.open > 0 {
             let slot = atom.may_take.trailing_zeros() as usize;
-            give(mol, queue, index, slot, atom.open)?;
+            assign_pairs(mol, queue, index, slot, atom.open)?;
         }
     }
     Ok(())
 }
 
-/// Puts pairs into a bond; with that it is settled.
-fn give(
+/// Assigns electron pairs to a bond.
+fn assign_pairs(
     mol: &mut Molecule,
     queue: &mut Queue,
     index: usize,
@@ -219,13 +220,13 @@ fn give(
     }
     for (atom, slot) in [(index, slot), (other, twin)] {
         let atom = &mut mol.atoms[atom];
-        atom.settle(1 << slot, SINGLE + pairs);
+        atom.assign(1 << slot, SINGLE + pairs);
         atom.open -= pairs;
         atom.may_take &= !(1 << slot);
     }
     for atom in [index, other] {
         if mol.atoms[atom].open == 0 {
-            shut(mol, queue, atom)?;
+            close_atom(mol, queue, atom)?;
         } else {
             queue.look_at(mol, atom)?;
         }
@@ -233,8 +234,8 @@ fn give(
     Ok(())
 }
 
-/// An atom that has given all takes no more.
-fn shut(mol: &mut Molecule, queue: &mut Queue, index: usize) -> Result<(), Reason> {
+/// Excludes the bonds of an atom that has assigned all of its pairs.
+fn close_atom(mol: &mut Molecule, queue: &mut Queue, index: usize) -> Result<(), Reason> {
     let left = std::mem::take(&mut mol.atoms[index].may_take);
     for slot in bits(left) {
         let (other, twin) = mol.twin(index, slot);
@@ -244,7 +245,7 @@ fn shut(mol: &mut Molecule, queue: &mut Queue, index: usize) -> Result<(), Reaso
     Ok(())
 }
 
-fn settle_bridge(
+fn assign_bridge(
     mol: &mut Molecule,
     queue: &mut Queue,
     here: usize,
@@ -253,15 +254,15 @@ fn settle_bridge(
 ) -> Result<(), Reason> {
     let slot = mol.atoms[here].slot_of(above).expect("a bridge is a bond");
     if mol.atoms[here].may_take >> slot & 1 == 0 {
-        // Another bridge has settled it: it must have done so in the same way.
-        return if (mol.atoms[here].settled[slot] > SINGLE) == odd {
+        // Another bridge has assigned it already: both must agree.
+        return if (mol.atoms[here].assigned[slot] > SINGLE) == odd {
             Ok(())
         } else {
             Err(Reason::Bonds)
         };
     }
     if odd {
-        return give(mol, queue, here, slot, 1);
+        return assign_pairs(mol, queue, here, slot, 1);
     }
     let (other, twin) = mol.twin(here, slot);
     mol.atoms[here].may_take &= !(1 << slot);
@@ -270,12 +271,12 @@ fn settle_bridge(
     queue.look_at(mol, other)
 }
 
-/// What is settled must be what the text says, where it says it.
+/// The assigned bonds must be those of the text, where the text has them.
 fn compare_with_text(mol: &Molecule) -> Result<(), Reason> {
     let faults = mol
         .atoms()
         .iter()
-        .map(contradicts)
+        .map(contradictions)
         .fold(0, |all, one| all | one);
     if faults == 0 {
         Ok(())
@@ -284,15 +285,15 @@ fn compare_with_text(mol: &Molecule) -> Result<(), Reason> {
     }
 }
 
-/// A bit in the byte of each bond of which the text says something else; without a branch, for of which kind a bond
-/// is can't be foretold.
-fn contradicts(atom: &Atom) -> u64 {
-    let [written, settled] = [atom.orders, atom.settled].map(u64::from_le_bytes);
+/// A bit in the byte of each bond that contradictions the text. Without branches, since the kind of a bond is
+/// unpredictable.
+fn contradictions(atom: &Atom) -> u64 {
+    let [written, assigned] = [atom.orders, atom.assigned].map(u64::from_le_bytes);
     let aromatic = |orders: u64| orders >> AROMATIC.trailing_zeros();
-    // Where both are aromatic they are the same.
-    let one_way = aromatic(written) & (settled & !(settled >> 1) | bytes_of_bits(atom.in_ring));
-    let other_way = aromatic(settled) & !(written & written >> 1);
-    let differ = written ^ settled;
+    // If both are aromatic they are equal.
+    let one_way = aromatic(written) & (assigned & !(assigned >> 1) | bytes_of_bits(atom.in_ring));
+    let other_way = aromatic(assigned) & !(written & written >> 1);
+    let differ = written ^ assigned;
     let differ = (differ | differ >> 1 | differ >> 2) & ONES;
     differ & !(one_way | other_way)
 }

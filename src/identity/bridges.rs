@@ -1,32 +1,32 @@
-//! Bonds that alone hold two parts of the open atoms together (Tarjan 1974), and what they must hold.
+//! Bridges: bonds that are the only connection of two parts of the open atoms (Tarjan 1974), and their electron pairs.
 
-use super::molecule::{Molecule, PLACES};
+use super::{atom::PLACES, molecule::Molecule};
 
-/// What a search in depth notes of an atom.
+/// The state of an atom in the depth-first search.
 #[derive(Clone, Copy, Debug, Default)]
 struct Visit {
     /// Number in the order of visits, from 1.
     order: u8,
-    /// The least that it or those below it reach by another bond.
+    /// The least order that it or its descendants reach by another bond.
     low: u8,
-    /// Where it was come from.
+    /// Its parent in the search tree.
     above: u8,
     /// Bonds still to follow.
     left: u8,
-    /// Whether it and those below it have an odd number of pairs to place.
+    /// Whether it and its descendants have an odd number of pairs to assign.
     odd: bool,
 }
 
-/// A bond between an atom and the one it was come to from.
+/// A bond between an atom and its parent in the search tree.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Bridge {
     pub here: u8,
     pub above: u8,
-    /// Whether it must hold a pair, which makes the count of both parts even.
+    /// Whether it must take a pair, which makes the count of both parts even.
     pub odd: bool,
 }
 
-/// What the search needs beside the molecule.
+/// Working memory for the search.
 #[derive(Debug)]
 pub(super) struct Bridges {
     visits: [Visit; PLACES],
@@ -45,7 +45,7 @@ impl Bridges {
         }
     }
 
-    /// Finds them all, those below before those above.
+    /// Finds all bridges, descendants before ancestors.
     pub fn find(&mut self, mol: &Molecule, open: &[u8]) -> &[Bridge] {
         (self.visited, self.count) = (0, 0);
         for &index in open {
@@ -100,7 +100,7 @@ impl Bridges {
         };
     }
 
-    /// Goes back to the atom above, and gives it.
+    /// Returns to the parent.
     fn leave(&mut self, mol: &Molecule, here: u8) -> u8 {
         let done = self.visits[usize::from(here)];
         let above = &mut self.visits[usize::from(done.above)];

@@ -1,27 +1,31 @@
 //! From colours to the key.
 //!
 //! If the stable colours of a graph are *amenable* (Arvind, Köbler, Rattan and Verbitsky 2015), every graph with
-//! the same colours is the same graph, so its key is a sum of hashes of what atoms see. Most molecules are so once
-//! they are refined. Else atoms of one colour are set apart one after the other and the least of the keys is taken,
+//! the same colours is the same graph, so its key is a sum of hashes of what atoms see. Most molecules are amenable
+//! once they are refined. Otherwise each atom of one colour is individualised in turn, and the least key is taken,
 //! which does not depend on the order of the text either (McKay 1981).
 
 use super::{
-    DEFINITION, Reason,
     amenable::{Amenable, Cells, Graph},
+    colours::{Colours, mix},
     molecule::Molecule,
-    refine::{Colours, mix, refine, sum_up},
+    reason::Reason,
+    refine::{refine, sum_up},
     stereo::Stereo,
 };
 use crate::key::Key;
 
-/// Ways to set atoms apart that are tried; beyond that the molecule is RDKit's business.
-const LEAVES_MAX: usize = 1_000;
-/// Atoms that are set apart one after the other.
-const DEPTH_MAX: usize = 12;
-/// Mixed into the colour of an atom that is set apart.
-pub(super) const SET_APART: u64 = 0x5bd1_e995_0000_0001;
+/// The version of the definition of the structure key. Keys of different versions must not be compared.
+pub const DEFINITION: u8 = 2;
 
-/// Colours and stereo once an atom is set apart.
+/// The most leaves of the search; a molecule that needs more is left to RDKit.
+const LEAVES_MAX: usize = 1_000;
+/// The most atoms that are individualised one after the other.
+const DEPTH_MAX: usize = 12;
+/// Mixed into the colour of an individualised atom.
+pub(super) const INDIVIDUALISED: u64 = 0x5bd1_e995_0000_0001;
+
+/// Colours and stereo after an atom was individualised.
 #[derive(Debug)]
 struct Level {
     colours: Colours,
@@ -37,13 +41,13 @@ impl Level {
     }
 }
 
-/// What making keys needs beside the molecule.
+/// Working memory for keys.
 #[derive(Debug)]
 pub(super) struct Canon {
     cells: Cells,
     amenable: Amenable,
     leaves: usize,
-    /// A level for each atom that is set apart.
+    /// A level for each individualised atom.
     levels: [Option<Box<Level>>; DEPTH_MAX],
 }
 
@@ -57,7 +61,7 @@ impl Canon {
         }
     }
 
-    /// The key of a molecule whose colours are refined and hold what its stereo says.
+    /// The key of a molecule whose colours are refined and include its stereo.
     pub fn key(
         &mut self,
         mol: &Molecule,
@@ -75,7 +79,7 @@ impl Canon {
         stereo: &Stereo,
         depth: usize,
     ) -> Result<Key, Reason> {
-        let Some(one) = self.one_to_set_apart(mol, stereo, colours) else {
+        let Some(one) = self.atom_to_individualise(mol, stereo, colours) else {
             self.leaves += 1;
             return if self.leaves > LEAVES_MAX {
                 Err(Reason::Symmetry)
@@ -83,12 +87,12 @@ impl Canon {
                 Ok(key_of(mol, colours))
             };
         };
-        self.set_apart(mol, colours, stereo, one, depth)
+        self.individualise(mol, colours, stereo, one, depth)
     }
 
-    /// The least of the keys that come of setting apart one atom of a cell.
+    /// The least of the keys that individualising each atom of a cell gives.
     #[cold]
-    fn set_apart(
+    fn individualise(
         &mut self,
         mol: &Molecule,
         colours: &Colours,
@@ -101,19 +105,19 @@ impl Canon {
         }
         let mut least: Option<Key> = None;
         for member in (0..mol.count).filter(|&index| colours.same(one, index as u8)) {
-            // Taken out for as long as those below work on theirs.
+            // Taken out while deeper levels use theirs.
             let mut level = self.levels[depth].take().unwrap_or_else(Level::new);
             let Level {
                 colours: own,
                 stereo: own_stereo,
             } = &mut *level;
             own.of[..mol.count].copy_from_slice(&colours.of[..mol.count]);
-            own_stereo.copy_waiting(stereo);
+            own_stereo.copy_pending(stereo);
             let colour = &mut own.of[member];
-            *colour = mix(*colour ^ SET_APART);
+            *colour = mix(*colour ^ INDIVIDUALISED);
             own.distinct = colours.distinct + 1;
             refine(mol, own);
-            while own_stereo.say(mol, own)? {
+            while own_stereo.apply(mol, own)? {
                 refine(mol, own);
             }
             let key = self.search(mol, own, own_stereo, depth + 1)?;
@@ -123,8 +127,8 @@ impl Canon {
         least.ok_or(Reason::Symmetry)
     }
 
-    /// An atom that must be set apart from those that look like it before colours tell the graph; `None`: they do.
-    fn one_to_set_apart(
+    /// An atom that must be individualised before the colours identify the graph; `None` if they do.
+    fn atom_to_individualise(
         &mut self,
         mol: &Molecule,
         stereo: &Stereo,
@@ -133,10 +137,10 @@ impl Canon {
         if colours.distinct == mol.count {
             return None;
         }
-        // A centre that still waits: the first of its neighbours that are alike.
-        let waiting = &stereo.waiting[..stereo.waiting_count];
+        // For a pending centre: the first of its neighbours that have equal colours.
+        let pending = &stereo.pending[..stereo.pending_count];
         let colour = |index: u8| colours.of[usize::from(index)];
-        let alike = waiting.iter().filter_map(|&index| {
+        let alike = pending.iter().filter_map(|&index| {
             let neighbours = || {
                 mol.atoms[usize::from(index)]
                     .neighbours()
@@ -164,7 +168,7 @@ impl Canon {
     }
 }
 
-/// The key of a molecule that its colours tell.
+/// The key of a molecule that its colours identify.
 fn key_of(mol: &Molecule, colours: &Colours) -> Key {
     let whole = u64::from(DEFINITION) << 8 | mol.count as u64;
     Key::from_words(sum_up(mol, colours).map(|sum| mix(sum ^ whole)))

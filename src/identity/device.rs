@@ -1,36 +1,40 @@
-//! What `kernels/structure_key.cu` has of this module's tables, limits and numbers: a part of the source that is
-//! written from here, so that each of them stands once. With `MOLSIEVE_WRITE=1` the test writes it; else it compares.
+//! The tables, limits and numbers of this module that `kernels/structure_key.cu` needs. A part of that source is
+//! generated here, so that each of them is defined once. With `MOLSIEVE_WRITE=1` the test writes the part; otherwise
+//! it compares.
 
 use std::{env, fmt::Write, fs, path::Path};
 
 use super::{
-    DEFINITION, Reason, canon, elements, kinds,
-    molecule::{
-        AROMATIC, Atom, BORON, CARBON, DOUBLE, HYDROGEN, NEIGHBOURS_MAX, NITROGEN, NOBODY, OXYGEN,
+    atom::{
+        AROMATIC, Atom, BORON, CARBON, DOUBLE, HYDROGEN, NEIGHBOURS_MAX, NITROGEN, NO_ATOM, OXYGEN,
         PHOSPHORUS, SELENIUM, SINGLE, SULFUR, TELLURIUM,
     },
-    refine, stereo, text,
+    bracket,
+    canon::{self, DEFINITION},
+    colours, elements, kinds,
+    reason::Reason,
+    stereo, stereo_bond, text,
 };
 
 const BEGIN: &str = "// ── From src/identity";
 const END: &str = "// ── To here from src/identity";
 
-/// Charges of atoms in bonds, as far as any of them is certain.
+/// Charges of bonded atoms for which some valence is certain.
 const CHARGES: std::ops::RangeInclusive<i8> = -2..=1;
 /// Charges of aromatic atoms.
 const AROMATIC_CHARGES: std::ops::RangeInclusive<i8> = -1..=1;
 const VALENCES: u8 = 8;
 
-/// What the valences of an element allow.
+/// The valences of an element.
 #[derive(PartialEq, Eq, Clone, Copy)]
 struct Kind {
-    /// Whether it has no certain valence but on its own.
+    /// Whether it has a certain valence only without bonds.
     alone: bool,
-    /// Per charge a bit per valence that is certain.
+    /// For each charge, a bit per certain valence.
     certain: [u8; 4],
-    /// Per charge; 0 for none.
+    /// For each charge; 0 for none.
     aromatic: [u8; 3],
-    /// Per number of pairs in bonds, outside brackets; [`NOBODY`] for none.
+    /// For each number of electron pairs in bonds, outside brackets; [`NO_ATOM`] for none.
     hydrogens: [u8; VALENCES as usize],
 }
 
@@ -67,7 +71,7 @@ fn kind_of(number: u8) -> Kind {
         certain: [0; 4],
         aromatic: [0; 3],
         hydrogens: std::array::from_fn(|used| {
-            elements::implicit_hydrogens(number, used as u8).unwrap_or(NOBODY)
+            elements::implicit_hydrogens(number, used as u8).unwrap_or(NO_ATOM)
         }),
     };
     of_charges(
@@ -106,11 +110,9 @@ fn capitals(name: &str) -> String {
 }
 
 fn statuses(to: &mut String) {
-    to.push_str("\n// What becomes of a row: a key, or 1 + the number of the reason for which RDKit has to be asked.\n");
-    to.push_str("// TOO_LARGE: too many atoms for the device, or atoms that look alike and take too long to set apart\n");
-    to.push_str(
-        "// here; the engine on the CPU has to be asked.\nenum class Status : u8 {\n    KEY,\n",
-    );
+    to.push_str("\n// The status of a row: a key, or 1 + the number of the reason why RDKit has to compute the key.\n");
+    to.push_str("// TOO_LARGE: too many atoms for the device, or a search for equal atoms that takes too long here;\n");
+    to.push_str("// the CPU has to compute the key.\nenum class Status : u8 {\n    KEY,\n");
     for reason in Reason::ALL {
         writeln!(to, "    {},", capitals(&format!("{reason:?}"))).unwrap();
     }
@@ -130,7 +132,7 @@ fn valences(to: &mut String) {
     }
     to.push_str("\n// By the atomic number: the kind of valences.\n");
     table(to, "KINDS", &of_element);
-    to.push_str("// The kind of those that have no certain valence but on their own.\n");
+    to.push_str("// The kind of elements that have a certain valence only without bonds.\n");
     let alone: Vec<_> = (0..kinds.len()).filter(|&kind| kinds[kind].alone).collect();
     assert_eq!(alone.len(), 1);
     define(to, "ALONE", alone[0]);
@@ -149,7 +151,7 @@ fn valences(to: &mut String) {
     let aromatic: Vec<_> = kinds.iter().flat_map(|kind| kind.aromatic).collect();
     table(to, "AROMATIC_VALENCES", &aromatic);
     to.push_str(
-        "// By the kind and the pairs in bonds, to 7: hydrogens of an atom outside brackets; 255 for no such state.\n",
+        "// By the kind and the electron pairs in bonds, up to 7: hydrogens of an atom outside brackets; 255 for no such state.\n",
     );
     table(
         to,
@@ -163,14 +165,16 @@ fn valences(to: &mut String) {
 
 fn symbols(to: &mut String) {
     to.push_str(
-        "\n// Symbols in the order of the atomic numbers, from hydrogen on; two bytes each.\n",
+        "\n// Symbols in the order of the atomic numbers, from hydrogen; two bytes each.\n",
     );
     let bytes = elements::SYMBOLS
         .iter()
         .flat_map(|symbol| [symbol[0], *symbol.get(1).unwrap_or(&b' ')]);
     table(to, "SYMBOLS", &bytes.collect::<Vec<_>>());
     define(to, "SYMBOLS_COUNT", elements::SYMBOLS.len());
-    to.push_str("// By a letter, from A to z: the element that it stands for outside brackets; 0 for none.\n");
+    to.push_str(
+        "// By letter, from A to z: the element that it means outside brackets; 0 for none.\n",
+    );
     let plain = (b'A'..=b'z').map(|letter| {
         let place = elements::PLAIN_LETTERS
             .iter()
@@ -180,35 +184,33 @@ fn symbols(to: &mut String) {
     table(to, "PLAIN", &plain.collect::<Vec<_>>());
 }
 
-/// The whole part.
+/// The generated part.
 fn part() -> String {
     let mut to = format!(
         "{BEGIN}: tables, limits and numbers, written by the test in src/identity/device.rs ──\n\n"
     );
-    to.push_str("// Bears on every key.\n");
+    to.push_str("// Part of every key.\n");
     define(&mut to, "DEFINITION", DEFINITION);
-    to.push_str("// Most neighbours of an atom; numbers that a ring closure may have; branches that may be open at a\n");
-    to.push_str("// time; signs that a charge may be written with, more take a number.\n");
+    to.push_str("// The most neighbours of an atom; ring closure numbers; the most branches that are open at a time; the\n");
+    to.push_str("// most signs of a charge, a larger charge takes a number.\n");
     define(&mut to, "NEIGHBOURS_MAX", NEIGHBOURS_MAX);
     define(&mut to, "RING_NUMBERS", text::RING_NUMBERS);
     define(&mut to, "BRANCHES_MAX", text::BRANCHES_MAX);
-    define(&mut to, "SIGNS_MAX", text::SIGNS_MAX);
-    to.push_str("// RDKit's bound: double bonds in smaller rings are cis by need.\n");
-    define(&mut to, "STEREO_RING_MIN", stereo::STEREO_RING_MIN);
+    define(&mut to, "SIGNS_MAX", bracket::SIGNS_MAX);
+    to.push_str("// RDKit's limit: double bonds in smaller rings can only be cis.\n");
+    define(&mut to, "STEREO_RING_MIN", stereo_bond::STEREO_RING_MIN);
     to.push_str(
-        "// By how many bits a neighbour's colour is turned for each order of the bond to it.\n",
+        "// The bits by which a neighbour's colour is rotated for each order of the bond.\n",
     );
-    define(&mut to, "ORDER_BITS", refine::ORDER_BITS);
-    to.push_str("// What is mixed into colours, and how.\n");
+    define(&mut to, "ORDER_BITS", colours::ORDER_BITS);
+    to.push_str("// The constants that are mixed into colours.\n");
     let hex = |word: u64| format!("{word:#x}ull");
-    define(&mut to, "MIX_FIRST", hex(refine::MIX[0]));
-    define(&mut to, "MIX_SECOND", hex(refine::MIX[1]));
-    define(&mut to, "SAID", hex(stereo::SAID));
-    define(&mut to, "SET_APART", hex(canon::SET_APART));
+    define(&mut to, "MIX_FIRST", hex(colours::MIX[0]));
+    define(&mut to, "MIX_SECOND", hex(colours::MIX[1]));
+    define(&mut to, "STEREO_MIX", hex(stereo::STEREO_MIX));
+    define(&mut to, "INDIVIDUALISED", hex(canon::INDIVIDUALISED));
     define(&mut to, "BY_PHOSPHORUS", hex(kinds::BY_PHOSPHORUS));
-    to.push_str(
-        "// What a centre says; what is added to the code of both ends of a double bond.\n",
-    );
+    to.push_str("// The parity of a centre; the geometry of a double bond, added at both ends.\n");
     define(&mut to, "CENTRE_EVEN", stereo::CENTRE_EVEN);
     define(&mut to, "CENTRE_ODD", stereo::CENTRE_ODD);
     define(&mut to, "SAME_SIDE", stereo::SAME_SIDE);
@@ -219,7 +221,7 @@ fn part() -> String {
         "enum : u8 {{ SINGLE = {SINGLE}, DOUBLE = {DOUBLE}, TRIPLE = 3, AROMATIC = {AROMATIC} }};"
     )
     .unwrap();
-    to.push_str("\n// Elements that are dealt with by name.\nenum : u8 {\n");
+    to.push_str("\n// Elements with a name.\nenum : u8 {\n");
     for (name, number) in [
         ("HYDROGEN", HYDROGEN),
         ("BORON", BORON),

@@ -1,6 +1,6 @@
-//! Elements: their symbols, and the valences that are certain.
+//! Elements: their symbols, and their certain valences.
 
-use super::molecule::{
+use super::atom::{
     Atom, BORON, BROMINE, CARBON, CHLORINE, HYDROGEN, NITROGEN, OXYGEN, PHOSPHORUS, SELENIUM,
     SULFUR, TELLURIUM,
 };
@@ -18,8 +18,8 @@ pub(super) const SYMBOLS: [&[u8]; 118] = [
     b"Bh", b"Hs", b"Mt", b"Ds", b"Rg", b"Cn", b"Nh", b"Fl", b"Mc", b"Lv", b"Ts", b"Og",
 ];
 
-/// Atoms that are written without brackets: the number of the element, and whether it is aromatic. Those of one
-/// letter first.
+/// Atoms that are written without brackets: the atomic number, and whether the atom is aromatic. Symbols of one letter
+/// come first.
 pub(super) const PLAIN: [(u8, bool); 16] = [
     (BORON, false),
     (CARBON, false),
@@ -42,14 +42,14 @@ pub(super) const PLAIN: [(u8, bool); 16] = [
 /// The letters of [`PLAIN`].
 pub(super) const PLAIN_LETTERS: [u8; 14] = *b"BCNOFPSIbcnops";
 
-/// An element's symbol at the beginning of a text.
+/// An element's symbol at the start of a text.
 pub(super) struct Symbol {
     pub number: u8,
     pub aromatic: bool,
     pub bytes: usize,
 }
 
-/// A symbol in brackets.
+/// Reads a symbol in brackets.
 pub(super) fn symbol(text: &[u8]) -> Option<Symbol> {
     let bytes = match text {
         [a, b, ..] if a.is_ascii_uppercase() && b.is_ascii_lowercase() => 2,
@@ -72,7 +72,7 @@ pub(super) fn symbol(text: &[u8]) -> Option<Symbol> {
     })
 }
 
-/// A symbol of an aromatic atom in brackets.
+/// Reads the symbol of an aromatic atom in brackets.
 pub(super) fn aromatic_symbol(text: &[u8]) -> Option<Symbol> {
     let (number, bytes) = match text {
         [b's', b'e', ..] => (SELENIUM, 2),
@@ -93,8 +93,8 @@ pub(super) fn aromatic_symbol(text: &[u8]) -> Option<Symbol> {
     })
 }
 
-/// The valence of an aromatic atom, for which its ring has to find a double bond if it takes one more than
-/// its bonds and hydrogens.
+/// The valence of an aromatic atom. If it is one more than the atom's bonds and hydrogens, the atom needs a double bond
+/// in its ring.
 pub(super) fn aromatic_valence(atom: &Atom) -> Option<u8> {
     Some(match (atom.number, atom.charge) {
         (CARBON, 0) | (NITROGEN, 1) | (PHOSPHORUS, 1) => 4,
@@ -105,10 +105,10 @@ pub(super) fn aromatic_valence(atom: &Atom) -> Option<u8> {
     })
 }
 
-/// The hydrogens of an atom outside brackets whose bonds take `used`. `None`: no such state, or one that is
-/// RDKit's business.
+/// The hydrogens of an atom outside brackets whose bonds use `used` valences. `None` if there is no such state, or if
+/// RDKit has to decide it.
 pub(super) fn implicit_hydrogens(number: u8, used: u8) -> Option<u8> {
-    // Most.
+    // The most frequent case.
     if let (CARBON, 0..=4) = (number, used) {
         return Some(4 - used);
     }
@@ -127,9 +127,9 @@ pub(super) fn implicit_hydrogens(number: u8, used: u8) -> Option<u8> {
         .map(|valence| valence - used)
 }
 
-/// Whether an atom may have this valence without a radical, and RDKit takes it so.
+/// Whether an atom can have this valence without being a radical, and RDKit agrees.
 pub(super) fn is_certain(atom: &Atom, valence: u8) -> bool {
-    // Most.
+    // The most frequent case.
     if (atom.number, atom.charge) == (CARBON, 0) {
         return valence == 4;
     }
@@ -154,7 +154,7 @@ pub(super) fn is_certain(atom: &Atom, valence: u8) -> bool {
         (PHOSPHORUS, -1) => &[6],
         (9 | 17 | 35 | 53, 0) => &[1],
         (9 | 17 | 35 | 53, -1) => &[0],
-        // Ions and atoms on their own; bonds of metals are RDKit's business.
+        // Single ions and atoms; bonds of metals are left to RDKit.
         (number, _) if !IN_BONDS.contains(&number) && atom.degree == 0 && atom.hydrogens == 0 => {
             &[0]
         }
@@ -163,5 +163,5 @@ pub(super) fn is_certain(atom: &Atom, valence: u8) -> bool {
     all.contains(&valence)
 }
 
-/// Elements whose bonds are dealt with here.
+/// Elements whose bonds this module handles.
 const IN_BONDS: [u8; 17] = [1, 5, 6, 7, 8, 9, 14, 15, 16, 17, 32, 33, 34, 35, 52, 53, 0];

@@ -1,28 +1,29 @@
-//! What RDKit's ranks tell apart at least, whatever they count.
+//! Differences that RDKit's ranks always see, whatever the bond multiplicities.
 //!
-//! Its ranks see no degrees and no charges. A bond they count as often as it has electron pairs, an aromatic one one and
-//! a half times; so a neighbour by a double bond can be as good as one by a single bond that leads on to another atom
-//! like the first (`CS(=O)OS(C)=O`; vinyl and cyclobutyl in `CC(C=C)C1CC(C1)C(C)C=C`). What is a kind here counts nothing:
-//! how often a neighbour is there, by which bonds and with what charge is of no account. Atoms of different kinds have
-//! different ranks, then; where colours tell more than kinds do, RDKit is asked.
+//! RDKit's ranks do not include degrees and charges. They count a bond once for each electron pair, and an aromatic bond
+//! one and a half times. So a neighbour by a double bond can rank the same as one by a single bond that leads to another
+//! atom like the first (`CS(=O)OS(C)=O`; vinyl and cyclobutyl in `CC(C=C)C1CC(C1)C(C)C=C`). A *kind* counts nothing: it
+//! ignores how often a neighbour occurs, by which bonds and with which charge. So atoms of different kinds have
+//! different ranks. Where colours distinguish atoms of one kind, RDKit decides.
 
 use std::hint::select_unpredictable;
 
 use super::{
-    molecule::{Atom, DOUBLE, Molecule, NOBODY, PHOSPHORUS, PLACES},
-    refine::{Colours, FEW, mix},
+    atom::{Atom, DOUBLE, NO_ATOM, PHOSPHORUS, PLACES},
+    colours::{Colours, FEW, mix},
+    molecule::Molecule,
 };
 
-/// Per atom a hash of what surrounds it.
+/// For each atom, a hash of its surroundings.
 #[derive(Debug)]
 pub(super) struct Kinds {
-    /// 0 for nobody.
+    /// 0 for [`NO_ATOM`].
     of: [u64; PLACES],
-    /// The next round's.
+    /// The kinds of the next round.
     next: [u64; PLACES],
 }
 
-/// In the kind of an atom with a double bond to phosphorus.
+/// Mixed into the kind of an atom with a double bond to phosphorus.
 pub(super) const BY_PHOSPHORUS: u64 = 0x5050;
 
 impl Kinds {
@@ -33,8 +34,9 @@ impl Kinds {
         }
     }
 
-    /// Whether kinds, and so RDKit's ranks, tell all neighbours of marked centres and double bonds apart that colours do.
-    pub fn tell(
+    /// Whether kinds, and so RDKit's ranks, distinguish all neighbours of marked centres and double bonds that colours
+    /// distinguish.
+    pub fn distinguish(
         &mut self,
         mol: &Molecule,
         colours: &Colours,
@@ -45,16 +47,17 @@ impl Kinds {
             return true;
         }
         self.begin(mol);
-        // What the whole molecule tells apart, so many rounds do.
+        // So many rounds reach the whole molecule.
         for _ in 0..=mol.count {
-            let centres_told = || {
+            let centres_differ = || {
                 centres
                     .iter()
-                    .all(|&at| self.tell_at(mol, colours, at, NOBODY))
+                    .all(|&at| self.distinguish_at(mol, colours, at, NO_ATOM))
             };
-            let bond_told =
-                |a, b| self.tell_at(mol, colours, a, b) && self.tell_at(mol, colours, b, a);
-            if centres_told() && bonds.iter().all(|&(a, b)| bond_told(a, b)) {
+            let ends_differ = |a, b| {
+                self.distinguish_at(mol, colours, a, b) && self.distinguish_at(mol, colours, b, a)
+            };
+            if centres_differ() && bonds.iter().all(|&(a, b)| ends_differ(a, b)) {
                 return true;
             }
             self.step(mol);
@@ -62,8 +65,8 @@ impl Kinds {
         false
     }
 
-    /// The same of the neighbours of one atom, one end left out.
-    fn tell_at(&self, mol: &Molecule, colours: &Colours, index: u8, end: u8) -> bool {
+    /// The same for the neighbours of one atom, except `end`.
+    fn distinguish_at(&self, mol: &Molecule, colours: &Colours, index: u8, end: u8) -> bool {
         let kind = |index: u8| self.of[usize::from(index)];
         let atom = &mol.atoms[usize::from(index)];
         let neighbours = &atom.neighbours[..usize::from(atom.degree)];
@@ -87,13 +90,13 @@ impl Kinds {
         }
     }
 
-    /// Its double bonds RDKit counts as half a single one, and nothing else so.
+    /// RDKit counts the double bonds of phosphorus, and no others, as half a single bond.
     fn see_phosphorus(&mut self, mol: &Molecule) {
         let is_phosphorus =
             |atom: &&Atom| atom.number == PHOSPHORUS && matches!(atom.degree, 3 | 4);
         for phosphorus in mol.atoms().iter().filter(is_phosphorus) {
             for (slot, other) in phosphorus.neighbours() {
-                if phosphorus.settled[slot] == DOUBLE {
+                if phosphorus.assigned[slot] == DOUBLE {
                     let kind = &mut self.of[usize::from(other)];
                     *kind = mix(*kind ^ BY_PHOSPHORUS);
                 }
@@ -101,12 +104,12 @@ impl Kinds {
         }
     }
 
-    /// A round.
+    /// One round.
     fn step(&mut self, mol: &Molecule) {
         for (index, atom) in mol.atoms().iter().enumerate() {
             let mut sum = self.of[index].wrapping_mul(5);
             let kinds = atom.neighbours.map(|other| self.of[usize::from(other)]);
-            // Nobody adds nothing, so the usual four need no look at how many there are.
+            // `NO_ATOM` adds 0, so the first four are summed whatever the degree.
             let [a, b, c, d, rest @ ..] = kinds;
             sum = sum.wrapping_add(a);
             sum = sum.wrapping_add(select_unpredictable(b == a, 0, b));

@@ -1,109 +1,40 @@
-//! Colours of atoms, refined over neighbours until atoms that look different have different ones
-//! (Morgan 1965; Weisfeiler and Leman 1968). A colour is a hash of what an atom sees, so it does not depend on
-//! the order of the text.
+//! Refines colours over neighbours until atoms that differ have different colours (Morgan 1965; Weisfeiler and
+//! Leman 1968). A colour is a hash of what an atom sees, so it does not depend on the order of the text.
 
 use std::hint::select_unpredictable;
 
-use super::molecule::{Atom, Molecule, NEIGHBOURS_MAX, NOBODY, PLACES};
+#[cfg(target_arch = "x86_64")]
+use super::avx512;
+use super::{
+    atom::{NEIGHBOURS_MAX, NO_ATOM, PLACES},
+    colours::{Around, Colours, FEW, TABLE, mix},
+    molecule::Molecule,
+};
 
-/// Places of the table in which colours are counted.
-const TABLE: usize = 1024;
-
-/// By how many bits a colour is turned for each order of the bond by which it is seen, to set orders apart.
-pub(super) const ORDER_BITS: u64 = 11;
-
-/// A colour per atom, and how many different ones there are.
-#[derive(Debug)]
-pub(super) struct Colours {
-    /// 0 for nobody.
-    pub of: [u64; PLACES],
-    pub distinct: usize,
-    /// The next round's.
-    seen: [u64; PLACES],
-    /// Atoms at places that their colours say.
-    table: [u8; TABLE],
-    /// Per atom the first that has its colour, once they are refined and there are such; nobody's is nobody.
-    pub like: [u8; PLACES],
-}
-
-impl Colours {
-    pub fn new() -> Self {
-        Self {
-            of: [0; PLACES],
-            distinct: 0,
-            seen: [0; PLACES],
-            table: [NOBODY; TABLE],
-            like: [NOBODY; PLACES],
-        }
-    }
-
-    pub fn same(&self, a: u8, b: u8) -> bool {
-        self.of[usize::from(a)] == self.of[usize::from(b)]
-    }
-}
-
-/// Where atoms look, a byte per slot: its neighbour, and by how many bits that one's colour is turned.
-#[derive(Debug)]
-pub(super) struct Around {
-    pub near: [u64; PLACES],
-    pub turn: [u64; PLACES],
-    /// Whether an atom has more than [`FEW`] neighbours.
-    pub wide: bool,
-}
-
-impl Around {
-    pub fn new() -> Self {
-        Self {
-            near: [u64::MAX; PLACES],
-            turn: [0; PLACES],
-            wide: false,
-        }
-    }
-
-    fn look(&mut self, index: usize, atom: &Atom) {
-        self.near[index] = u64::from_le_bytes(atom.neighbours);
-        self.turn[index] = u64::from_le_bytes(atom.settled) * ORDER_BITS;
-        self.wide |= usize::from(atom.degree) > FEW;
-    }
-}
-
-/// Neighbours that most atoms have at most.
-pub(super) const FEW: usize = 4;
-
-/// Who looks: that decides what is seen.
+/// Which properties of atoms count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sight {
-    /// All there is.
-    Full,
-    /// What counts for ranks by the rules of Cahn, Ingold and Prelog as RDKit applies them: no charges.
-    Ranks,
+pub(super) enum Properties {
+    /// All of them.
+    All,
+    /// Those that count for ranks by the rules of Cahn, Ingold and Prelog as RDKit applies them: no charges.
+    Ranked,
 }
 
-/// Mixes a word: every bit of it bears on every bit of the result, and different words stay different
-/// (Moremur's constants; Pelle Evensen 2019).
-pub(super) fn mix(word: u64) -> u64 {
-    let word = (word ^ word >> 27).wrapping_mul(MIX[0]);
-    let word = (word ^ word >> 33).wrapping_mul(MIX[1]);
-    word ^ word >> 27
-}
-
-pub(super) const MIX: [u64; 2] = [0x3c79_ac49_2ba7_b653, 0x1c69_b3f7_4ac4_ae35];
-
-/// Of [`Atom::itself`], what counts for ranks: no charge, no unsaturation.
+/// The bits of [`super::atom::Atom::invariant`] that count for ranks: no charge, no unsaturation.
 const RANKED: u64 = (1 << 40) - 1;
 
-/// What an atom is by itself, and what it sees of others.
-pub(super) fn begin(mol: &mut Molecule, sight: Sight, colours: &mut Colours) {
+/// Sets the first colours, and what each atom sees.
+pub(super) fn begin(mol: &mut Molecule, properties: Properties, colours: &mut Colours) {
     mol.around.wide = false;
     for index in 0..mol.count {
         let atom = &mol.atoms[index];
-        let itself = atom.itself();
-        let label = match sight {
-            Sight::Full => itself,
-            Sight::Ranks => itself & RANKED,
+        let invariant = atom.invariant();
+        let label = match properties {
+            Properties::All => invariant,
+            Properties::Ranked => invariant & RANKED,
         };
         colours.of[index] = mix(label | 1 << 63);
-        mol.around.look(index, &mol.atoms[index]);
+        mol.around.set(index, &mol.atoms[index]);
     }
     colours.distinct = 0;
 }
@@ -112,15 +43,15 @@ pub(super) fn begin(mol: &mut Molecule, sight: Sight, colours: &mut Colours) {
 pub(super) fn refine(mol: &Molecule, colours: &mut Colours) {
     #[cfg(target_arch = "x86_64")]
     if let Some(simd) = mol.simd
-        && simd.has_room(mol)
+        && avx512::has_room(mol)
     {
-        return simd.refine(mol, colours);
+        return avx512::refine(simd, mol, colours);
     }
-    // Few molecules are done with fewer rounds, so nothing is counted before.
+    // Few molecules need fewer rounds, so colours are not counted before.
     let mut counted = false;
     while colours.distinct < mol.count {
         two_steps(mol, colours);
-        if counted && still_like(mol.count, colours) {
+        if counted && still_equal(mol.count, colours) {
             break;
         }
         let distinct = count(mol.count, colours);
@@ -133,18 +64,18 @@ pub(super) fn refine(mol: &Molecule, colours: &mut Colours) {
     }
 }
 
-/// What all atoms see once more, added up in two ways: of a molecule whose colours tell its graph, all there is to
-/// know. The order of the atoms does not matter.
+/// One more round, summed over all atoms in two ways. If the colours identify the graph, so do the sums. The order of
+/// the atoms does not matter.
 pub(super) fn sum_up(mol: &Molecule, colours: &Colours) -> [u64; 2] {
     #[cfg(target_arch = "x86_64")]
     if let Some(simd) = mol.simd
-        && simd.has_room(mol)
+        && avx512::has_room(mol)
     {
-        return simd.sum_up(mol, colours);
+        return avx512::sum_up(simd, mol, colours);
     }
     let mut sums = [0u64; 2];
     for index in 0..mol.count {
-        let seen = see(mol, index, &colours.of);
+        let seen = next_colour(mol, index, &colours.of);
         sums = [sums[0].wrapping_add(seen), sums[1].wrapping_add(mix(seen))];
     }
     sums
@@ -156,22 +87,26 @@ fn two_steps(mol: &Molecule, colours: &mut Colours) {
     step(mol, seen, of);
 }
 
-/// A round.
+/// One round.
 fn step(mol: &Molecule, from: &[u64; PLACES], to: &mut [u64; PLACES]) {
     for (index, to) in to.iter_mut().enumerate().take(mol.count) {
-        *to = see(mol, index, from);
+        *to = next_colour(mol, index, from);
     }
 }
 
-/// What an atom sees. Colours are mixed already, so their sum tells what is around it.
+/// What an atom sees. Colours are mixed already, so their sum identifies the neighbours.
 #[inline(always)]
-fn see(mol: &Molecule, index: usize, colours: &[u64; PLACES]) -> u64 {
-    let Around { near, turn, wide } = &mol.around;
+fn next_colour(mol: &Molecule, index: usize, colours: &[u64; PLACES]) -> u64 {
+    let Around {
+        near,
+        rotation,
+        wide,
+    } = &mol.around;
     let seen = |slot: usize| {
         let colour = colours[usize::from((near[index] >> (8 * slot)) as u8)];
-        colour.rotate_left(u32::from((turn[index] >> (8 * slot)) as u8))
+        colour.rotate_left(u32::from((rotation[index] >> (8 * slot)) as u8))
     };
-    // Nobody adds nothing, so four are summed without a look at how many there are.
+    // `NO_ATOM` adds 0, so the first four are summed whatever the degree.
     let mut sum = colours[index].wrapping_mul(5);
     for slot in 0..FEW {
         sum = sum.wrapping_add(seen(slot));
@@ -184,32 +119,38 @@ fn see(mol: &Molecule, index: usize, colours: &[u64; PLACES]) -> u64 {
     mix(sum)
 }
 
-/// Whether those that had the same colour when they were counted have the same again. Who differs from all stays so.
-fn still_like(atoms: usize, colours: &Colours) -> bool {
-    let Colours { of, like, .. } = colours;
-    let differ = (0..atoms).map(|index| of[usize::from(like[index])] ^ of[index]);
+/// Whether atoms that had the same colour at the last count still have the same colour. Atoms that differed still
+/// differ.
+fn still_equal(atoms: usize, colours: &Colours) -> bool {
+    let Colours {
+        of, representative, ..
+    } = colours;
+    let differ = (0..atoms).map(|index| of[usize::from(representative[index])] ^ of[index]);
     differ.fold(0, |all, differ| all | differ) == 0
 }
 
-/// How many different ones there are, and which of the atoms has the colour of which.
+/// Counts the distinct colours, and finds the first atom of each.
 fn count(atoms: usize, colours: &mut Colours) -> usize {
     let places = (4 * atoms).next_power_of_two().clamp(128, TABLE);
     let Colours {
-        of, table, like, ..
+        of,
+        table,
+        representative,
+        ..
     } = colours;
     let table = &mut table[..places];
-    table.fill(NOBODY);
+    table.fill(NO_ATOM);
     let mut distinct = 0;
     for index in 0..atoms {
         let colour = of[index];
         let mut place = colour as usize & (places - 1);
         loop {
             let holder = table[place];
-            let free = holder == NOBODY;
-            // Whether it is free can't be foretold, so it is no branch of its own.
+            let free = holder == NO_ATOM;
+            // Whether the entry is free is unpredictable, so it is not a branch of its own.
             if select_unpredictable(free, colour, of[usize::from(holder)]) == colour {
-                like[index] = select_unpredictable(free, index as u8, holder);
-                table[place] = like[index];
+                representative[index] = select_unpredictable(free, index as u8, holder);
+                table[place] = representative[index];
                 distinct += usize::from(free);
                 break;
             }

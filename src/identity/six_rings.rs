@@ -1,24 +1,25 @@
-//! Six-membered rings without chords whose atoms all have a pair to give.
+//! Six-membered rings without chords, of atoms that all have one electron pair to assign.
 
 use std::hint::select_unpredictable;
 
 use super::{
-    Reason,
-    molecule::{AROMATIC, Atom, CARBON, Molecule, NITROGEN, NOBODY, ONES, OXYGEN, PLACES, SULFUR},
+    atom::{AROMATIC, Atom, CARBON, NITROGEN, NO_ATOM, ONES, OXYGEN, PLACES, SULFUR},
+    molecule::Molecule,
+    reason::Reason,
 };
 
-/// Atoms one behind the other; nobody behind the last.
+/// A path of atoms, with `NO_ATOM` after the last.
 type Walk = [u8; 8];
 
-/// Places of a walk: a ring of six.
+/// Atoms of a ring.
 const RING: usize = 6;
 
-/// What finding rings needs beside the molecule.
+/// Working memory for finding rings.
 #[derive(Debug)]
 pub(super) struct SixRings {
-    /// Per atom a bit per bond: it is in such a ring.
+    /// For each atom, a bit per bond that is in such a ring.
     bonds: [u8; PLACES],
-    /// For the test of a form: 1 and 2 on either side of every bond, 0 for none yet.
+    /// For the check of a Kekulé form: the atoms of a bond have sides 1 and 2; 0 for not yet known.
     sides: [u8; PLACES],
     stack: [u8; PLACES],
     partner: [u8; PLACES],
@@ -30,21 +31,21 @@ impl SixRings {
             bonds: [0; PLACES],
             sides: [0; PLACES],
             stack: [0; PLACES],
-            partner: [NOBODY; PLACES],
+            partner: [NO_ATOM; PLACES],
         }
     }
 
-    /// A bit per bond of an atom: it is in such a ring.
+    /// A bit per bond of an atom that is in such a ring.
     pub fn of(&self, index: u8) -> u8 {
         self.bonds[usize::from(index)]
     }
 
-    /// Settles the ring of an atom that is a part of its own, if it is one, and the text has all of it as
-    /// aromatic or nothing. Whether it is settled. Beside their two bonds in the ring its atoms have none that
-    /// may take a pair, so it has no chord.
-    pub fn settle_simple(&mut self, mol: &mut Molecule, first: u8) -> bool {
+    /// Assigns the ring of an atom if the ring is isolated and the text has either all or none of it as aromatic. Returns
+    /// whether it did. The atoms of an isolated ring have only their two ring bonds that may take a pair, so it has no
+    /// chord.
+    pub fn assign_simple(&mut self, mol: &mut Molecule, first: u8) -> bool {
         let mut walk = [first; RING];
-        let (mut before, mut here) = (NOBODY, first);
+        let (mut before, mut here) = (NO_ATOM, first);
         let mut written = 0;
         for place in &mut walk {
             *place = here;
@@ -59,13 +60,13 @@ impl SixRings {
             let onward = if atom.neighbours[a] == before { b } else { a };
             (before, here) = (here, atom.neighbours[onward]);
         }
-        // Half way round it was there if the ring has three.
+        // After half of the path it is back at the start if the ring has three atoms.
         if here != first || walk[RING / 2] == first || (written != 0 && written != 0x66) {
             return false;
         }
         for index in walk {
             let atom = &mut mol.atoms[usize::from(index)];
-            atom.settle(atom.may_take, AROMATIC);
+            atom.assign(atom.may_take, AROMATIC);
             (atom.open, atom.may_take) = (0, 0);
         }
         true
@@ -80,7 +81,7 @@ impl SixRings {
             let atom = &mol.atoms[usize::from(index)];
             for slot in bits(atom.may_take & !self.bonds[usize::from(index)]) {
                 if self.bonds[usize::from(index)] >> slot & 1 == 0 {
-                    let mut walk = [NOBODY; 8];
+                    let mut walk = [NO_ATOM; 8];
                     (walk[0], walk[1]) = (index, atom.neighbours[slot]);
                     if close(mol, &mut walk, 2) {
                         self.mark(mol, &walk);
@@ -90,7 +91,7 @@ impl SixRings {
         }
     }
 
-    /// Whether every bond that may take a pair is in such a ring.
+    /// Whether all bonds that may take a pair are in such rings.
     pub fn hold_all(&self, mol: &Molecule, open: &[u8]) -> bool {
         let holds = |&index: &u8| mol.atoms[usize::from(index)].may_take & !self.of(index) == 0;
         open.iter().all(holds)
@@ -106,18 +107,17 @@ impl SixRings {
         }
     }
 
-    /// Rings that the text has as aromatic must have a form with double bonds. (Those that it has with double
-    /// bonds have one.)
+    /// Rings that the text has as aromatic must have a Kekulé form. (Those that it has with double bonds have one.)
     pub fn check_form(&mut self, mol: &Molecule, open: &[u8]) -> Result<(), Reason> {
         for &index in open {
             (
                 self.sides[usize::from(index)],
                 self.partner[usize::from(index)],
-            ) = (0, NOBODY);
+            ) = (0, NO_ATOM);
         }
         for &root in open {
             if mol.atoms[usize::from(root)].open > 0 && self.sides[usize::from(root)] == 0 {
-                self.tell_sides(mol, root)?;
+                self.assign_sides(mol, root)?;
             }
         }
         for &index in open {
@@ -128,7 +128,7 @@ impl SixRings {
         }
         let alone = |&index: &u8| {
             let atom = &mol.atoms[usize::from(index)];
-            atom.open > 0 && atom.aromatic && self.partner[usize::from(index)] == NOBODY
+            atom.open > 0 && atom.aromatic && self.partner[usize::from(index)] == NO_ATOM
         };
         if open.iter().any(alone) {
             Err(Reason::Aromatic)
@@ -137,8 +137,8 @@ impl SixRings {
         }
     }
 
-    /// Puts the atoms of a part on either side of every bond.
-    fn tell_sides(&mut self, mol: &Molecule, root: u8) -> Result<(), Reason> {
+    /// Gives the two atoms of every bond of a component different sides.
+    fn assign_sides(&mut self, mol: &Molecule, root: u8) -> Result<(), Reason> {
         let aromatic = mol.atoms[usize::from(root)].aromatic;
         self.sides[usize::from(root)] = 1;
         self.stack[0] = root;
@@ -162,10 +162,10 @@ impl SixRings {
         Ok(())
     }
 
-    /// Finds an atom a partner, by a bond that the text has as aromatic.
+    /// Finds a partner for an atom, by a bond that the text has as aromatic.
     fn find_partner(&mut self, mol: &Molecule, index: u8) {
         for other in may_pair(mol, index) {
-            if self.partner[usize::from(other)] == NOBODY {
+            if self.partner[usize::from(other)] == NO_ATOM {
                 self.pair(index, other);
                 return;
             }
@@ -178,14 +178,14 @@ impl SixRings {
         self.partner[usize::from(other)] = one;
     }
 
-    /// The same by having others change theirs (Kuhn 1955).
+    /// The same, by changing the partners of others (Kuhn 1955).
     fn change_partners(&mut self, mol: &Molecule, index: u8, seen: &mut [bool; PLACES]) -> bool {
         for other in may_pair(mol, index) {
             if std::mem::replace(&mut seen[usize::from(other)], true) {
                 continue;
             }
             let partner = self.partner[usize::from(other)];
-            if partner == NOBODY || self.change_partners(mol, partner, seen) {
+            if partner == NO_ATOM || self.change_partners(mol, partner, seen) {
                 self.pair(index, other);
                 return true;
             }
@@ -194,7 +194,7 @@ impl SixRings {
     }
 }
 
-/// Goes on with a walk over open atoms until it closes; whether it did.
+/// Extends a path over open atoms until it closes. Returns whether it did.
 fn close(mol: &Molecule, walk: &mut Walk, length: usize) -> bool {
     let last = &mol.atoms[usize::from(walk[length - 1])];
     for slot in bits(last.may_take) {
@@ -208,13 +208,13 @@ fn close(mol: &Molecule, walk: &mut Walk, length: usize) -> bool {
             if close(mol, walk, length + 1) {
                 return true;
             }
-            walk[length] = NOBODY;
+            walk[length] = NO_ATOM;
         }
     }
     false
 }
 
-/// Whether beside its neighbours in the ring no atom knows another of it.
+/// Whether no atom of the ring has another neighbour in the ring than its two.
 fn is_without_chord(mol: &Molecule, walk: &Walk) -> bool {
     walk[..RING].iter().all(|&index| {
         let atom = &mol.atoms[usize::from(index)];
@@ -223,13 +223,13 @@ fn is_without_chord(mol: &Molecule, walk: &Walk) -> bool {
     })
 }
 
-/// Whether an atom is in a walk: a byte of the word becomes zero (as in [`super::molecule::Atom::slot_of`]).
+/// Whether an atom is in a path: a byte of the word becomes zero (as in [`super::atom::Atom::slot_of`]).
 fn is_in(walk: &Walk, index: u8) -> bool {
     let differ = u64::from_le_bytes(*walk) ^ (u64::from(index) * ONES);
     differ.wrapping_sub(ONES) & !differ & (ONES << 7) != 0
 }
 
-/// The atoms that may be an atom's partner.
+/// The possible partners of an atom.
 fn may_pair(mol: &Molecule, index: u8) -> impl Iterator<Item = u8> + '_ {
     let atom = &mol.atoms[usize::from(index)];
     let aromatic = |&slot: &usize| atom.orders[slot] == AROMATIC;
@@ -238,17 +238,17 @@ fn may_pair(mol: &Molecule, index: u8) -> impl Iterator<Item = u8> + '_ {
         .map(|slot| atom.neighbours[slot])
 }
 
-/// Whether RDKit finds an atom like this aromatic in such a ring.
+/// Whether RDKit perceives such an atom as aromatic in such a ring.
 pub(super) fn is_plain(atom: &Atom) -> bool {
     const NEUTRAL: u32 = 1 << CARBON | 1 << NITROGEN;
     const CHARGED: u32 = 1 << NITROGEN | 1 << OXYGEN | 1 << SULFUR;
-    // Without a branch for each: which it is can't be foretold.
+    // Without branches, since the element is unpredictable.
     let neutral = atom.charge == 0;
     let plain = select_unpredictable(neutral, NEUTRAL, CHARGED) >> (atom.number & 31) & 1 != 0;
     plain & (atom.number < 32) & (neutral | (atom.charge == 1)) & (atom.open == 1)
 }
 
-/// The numbers of the bits, if there are two.
+/// The numbers of the bits that are set, if there are exactly two.
 fn two_bits(word: u8) -> Option<[usize; 2]> {
     let second = word & word.wrapping_sub(1);
     let two = (second != 0) & (second & second.wrapping_sub(1) == 0);

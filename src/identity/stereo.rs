@@ -1,39 +1,37 @@
-//! Which marks of the text are stereo, and what they say, told from the colours of atoms as RDKit tells it from
-//! its ranks (its legacy perception, the default in 2025.03): a centre or a double bond counts if what it holds
-//! is different; what one says may set others apart; marks that never say anything fall away, but for centres
-//! that are one by the ring that they share with another.
+//! Which marks of the text are stereo, and what they add to the colours of atoms. RDKit decides this from its ranks
+//! (its legacy perception, the default in 2025.03); this module decides it from colours in the same way. A centre or a
+//! double bond is stereo if its neighbours differ. What it adds to colours may make others differ. Marks of which the
+//! neighbours never differ are dropped, except ring stereo centres.
 
 use super::{
-    Reason,
     aromatic::may_be_aromatic,
+    atom::{ATOMS_MAX, Atom, CARBON, Chirality, DOUBLE, NITROGEN, PLACES},
+    colours::{Colours, mix},
     kinds::Kinds,
-    molecule::{
-        ATOMS_MAX, Atom, BORON, CARBON, DOUBLE, Molecule, NITROGEN, PHOSPHORUS, PLACES, SELENIUM,
-        SULFUR, Turn,
-    },
-    refine::{Colours, mix, refine},
+    molecule::Molecule,
+    reason::Reason,
+    refine::refine,
+    stereo_bond::{has_mark, in_small_ring, sides},
+    stereo_centre::{is_odd, is_ring_centre, may_be_centre, neighbours_differ},
 };
 
-/// RDKit's bound: double bonds in smaller rings are cis by need.
-pub(super) const STEREO_RING_MIN: usize = 8;
-
-/// What an atom says of itself in a round, in bits of its colour.
+/// The parity of a centre, in bits of its colour.
 pub(super) const CENTRE_EVEN: u8 = 1;
 pub(super) const CENTRE_ODD: u8 = 2;
-/// Added at both ends of a double bond; an atom may be the end of two.
+/// The geometry of a double bond, added at both ends; an atom may be the end of two.
 pub(super) const SAME_SIDE: u8 = 4;
 pub(super) const OTHER_SIDE: u8 = 32;
-/// Mixed into the colour of what says something.
-pub(super) const SAID: u64 = 0xa5;
+/// Mixed into the colour of an atom with stereo.
+pub(super) const STEREO_MIX: u64 = 0xa5;
 
 /// The marks of a molecule.
 #[derive(Debug)]
 pub(super) struct Stereo {
-    /// The ends of double bonds that have said something.
+    /// The ends of double bonds with stereo.
     ends: [bool; PLACES],
-    /// Marked centres that wait for their neighbours to differ.
-    pub waiting: [u8; PLACES],
-    pub waiting_count: usize,
+    /// Marked centres whose neighbours do not differ yet.
+    pub pending: [u8; PLACES],
+    pub pending_count: usize,
     bonds: [(u8, u8); PLACES],
     bonds_count: usize,
 }
@@ -42,8 +40,8 @@ impl Stereo {
     pub fn new() -> Self {
         Self {
             ends: [false; PLACES],
-            waiting: [0; PLACES],
-            waiting_count: 0,
+            pending: [0; PLACES],
+            pending_count: 0,
             bonds: [(0, 0); PLACES],
             bonds_count: 0,
         }
@@ -51,18 +49,18 @@ impl Stereo {
 
     pub fn clear(&mut self, atoms: usize) {
         self.ends[..atoms].fill(false);
-        (self.waiting_count, self.bonds_count) = (0, 0);
+        (self.pending_count, self.bonds_count) = (0, 0);
     }
 
-    /// What waits; the rest is in the colours by now.
-    pub fn copy_waiting(&mut self, from: &Self) {
-        let waiting = from.waiting_count;
-        self.waiting[..waiting].copy_from_slice(&from.waiting[..waiting]);
-        (self.waiting_count, self.bonds_count) = (waiting, 0);
+    /// Copies the pending centres; the colours include the rest already.
+    pub fn copy_pending(&mut self, from: &Self) {
+        let pending = from.pending_count;
+        self.pending[..pending].copy_from_slice(&from.pending[..pending]);
+        (self.pending_count, self.bonds_count) = (pending, 0);
     }
 
-    /// Finds the marks that may count, and puts what they say into colours until nothing is added. Whether
-    /// anything is said, or waits to be.
+    /// Finds the marks that may be stereo, and adds them to the colours until nothing changes. Returns whether there is
+    /// any stereo, pending centres included.
     pub fn perceive(
         &mut self,
         mol: &Molecule,
@@ -73,28 +71,28 @@ impl Stereo {
         self.collect_centres(mol)?;
         self.collect_bonds(mol)?;
         let (centres, bonds) = (
-            &self.waiting[..self.waiting_count],
+            &self.pending[..self.pending_count],
             &self.bonds[..self.bonds_count],
         );
-        if !kinds.tell(mol, colours, centres, bonds) {
+        if !kinds.distinguish(mol, colours, centres, bonds) {
             return Err(Reason::Chirality);
         }
         let mut any = false;
-        while self.say(mol, colours)? {
+        while self.apply(mol, colours)? {
             any = true;
             refine(mol, colours);
         }
         self.keep_ring_centres(mol, colours)?;
         self.bonds_count = 0;
-        if mol.any_side && self.marks_meet(mol) {
+        if mol.any_side && self.marks_conflict(mol) {
             return Err(Reason::Marks);
         }
-        Ok(any || self.waiting_count > 0)
+        Ok(any || self.pending_count > 0)
     }
 
-    /// Whether a double bond without stereo stands between two that have it. Their marks stand on either side of
-    /// it then, and RDKit may write what it does not mean.
-    fn marks_meet(&self, mol: &Molecule) -> bool {
+    /// Whether a double bond without stereo lies between two with stereo. Both of its ends then have marks, and RDKit may
+    /// write SMILES that mean another molecule.
+    fn marks_conflict(&self, mol: &Molecule) -> bool {
         let says = |index: u8| self.ends[usize::from(index)];
         let beside = |atom: &Atom, end: u8| {
             atom.neighbours()
@@ -102,7 +100,7 @@ impl Stereo {
         };
         mol.atoms().iter().enumerate().any(|(index, atom)| {
             atom.neighbours().any(|(slot, other)| {
-                atom.settled[slot] == DOUBLE
+                atom.assigned[slot] == DOUBLE
                     && usize::from(other) > index
                     && !(says(index as u8) && says(other))
                     && beside(atom, other)
@@ -112,13 +110,13 @@ impl Stereo {
         })
     }
 
-    /// One round over what waits. Whether something was said.
-    pub fn say(&mut self, mol: &Molecule, colours: &mut Colours) -> Result<bool, Reason> {
+    /// One round over all pending marks. Returns whether any was added to the colours.
+    pub fn apply(&mut self, mol: &Molecule, colours: &mut Colours) -> Result<bool, Reason> {
         let mut now = [0u8; PLACES];
         let mut any = false;
-        let waiting = std::mem::take(&mut self.waiting_count);
-        for i in 0..waiting {
-            let index = self.waiting[i];
+        let pending = std::mem::take(&mut self.pending_count);
+        for i in 0..pending {
+            let index = self.pending[i];
             let atom = &mol.atoms[usize::from(index)];
             if neighbours_differ(atom, colours) {
                 now[usize::from(index)] += if is_odd(atom, colours) {
@@ -128,8 +126,8 @@ impl Stereo {
                 };
                 any = true;
             } else {
-                self.waiting[self.waiting_count] = index;
-                self.waiting_count += 1;
+                self.pending[self.pending_count] = index;
+                self.pending_count += 1;
             }
         }
         let bonds = std::mem::take(&mut self.bonds_count);
@@ -153,7 +151,7 @@ impl Stereo {
             for (index, &code) in now[..mol.count].iter().enumerate() {
                 if code != 0 {
                     let colour = &mut colours.of[index];
-                    *colour = mix(*colour ^ u64::from(code) << 56 ^ SAID);
+                    *colour = mix(*colour ^ u64::from(code) << 56 ^ STEREO_MIX);
                 }
             }
         }
@@ -161,16 +159,16 @@ impl Stereo {
     }
 
     fn collect_centres(&mut self, mol: &Molecule) -> Result<(), Reason> {
-        if !mol.any_turn {
+        if !mol.any_chirality {
             return Ok(());
         }
         for (index, atom) in mol.atoms().iter().enumerate() {
-            if atom.turn != Turn::None && may_be_centre(mol, index)? {
+            if atom.chirality != Chirality::None && may_be_centre(mol, index)? {
                 if may_be_aromatic(mol, index) {
                     return Err(Reason::Aromatic);
                 }
-                self.waiting[self.waiting_count] = index as u8;
-                self.waiting_count += 1;
+                self.pending[self.pending_count] = index as u8;
+                self.pending_count += 1;
             }
         }
         Ok(())
@@ -182,14 +180,14 @@ impl Stereo {
         }
         for (index, atom) in mol.atoms().iter().enumerate() {
             for (slot, other) in atom.neighbours() {
-                if usize::from(other) < index || atom.settled[slot] != DOUBLE {
+                if usize::from(other) < index || atom.assigned[slot] != DOUBLE {
                     continue;
                 }
                 let end = &mol.atoms[usize::from(other)];
                 let marked = has_mark(atom, other)? && has_mark(end, index as u8)?;
                 let able = |atom: &Atom| atom.degree == 2 || atom.degree == 3;
                 if marked && able(atom) && able(end) && !in_small_ring(mol, index, slot) {
-                    // Of others RDKit writes some as other molecules.
+                    // RDKit writes some double bonds of other elements as another molecule.
                     if ![atom, end]
                         .iter()
                         .all(|end| matches!(end.number, CARBON | NITROGEN))
@@ -212,13 +210,13 @@ impl Stereo {
         Ok(())
     }
 
-    /// Centres whose neighbours are alike stay if they are in a ring with another such one. Where only some of
-    /// those that look alike are marked, RDKit may write two molecules alike, so it has to be asked.
+    /// Keeps centres with equal neighbours that share a ring system with another such centre. If only some atoms of one
+    /// colour are marked, RDKit may write the same SMILES for two molecules, so RDKit decides.
     fn keep_ring_centres(&mut self, mol: &Molecule, colours: &Colours) -> Result<(), Reason> {
-        let waiting = std::mem::take(&mut self.waiting_count);
+        let pending = std::mem::take(&mut self.pending_count);
         let mut able = [0u8; PLACES];
         let mut count = 0;
-        for &index in &self.waiting[..waiting] {
+        for &index in &self.pending[..pending] {
             if is_ring_centre(mol, usize::from(index), colours) {
                 able[count] = index;
                 count += 1;
@@ -239,16 +237,17 @@ impl Stereo {
                 .count()
                 > 1
             {
-                self.waiting[self.waiting_count] = index;
-                self.waiting_count += 1;
+                self.pending[self.pending_count] = index;
+                self.pending_count += 1;
             }
         }
-        let kept = &self.waiting[..self.waiting_count];
+        let kept = &self.pending[..self.pending_count];
         let bare = |(index, atom): (usize, &Atom)| {
-            atom.turn == Turn::None && kept.iter().any(|&kept| colours.same(kept, index as u8))
+            atom.chirality == Chirality::None
+                && kept.iter().any(|&kept| colours.same(kept, index as u8))
         };
         let partly = !kept.is_empty() && mol.atoms().iter().enumerate().any(bare);
-        // Two that are alike beside two others that are, in one system of rings: here too.
+        // The same for two centres of one colour and two of another colour in one ring system.
         let like = |one: u8| {
             let within = |other: u8| systems[usize::from(other)] == systems[usize::from(one)];
             let like = |other: u8| other != one && within(other) && colours.same(one, other);
@@ -270,7 +269,7 @@ impl Stereo {
     }
 }
 
-/// Atoms that bonds in rings join.
+/// Marks the atoms that ring bonds connect.
 fn mark_ring_system(mol: &Molecule, from: u8, system: u8, systems: &mut [u8; PLACES]) {
     let mut stack = [0u8; PLACES];
     stack[0] = from;
@@ -285,199 +284,6 @@ fn mark_ring_system(mol: &Molecule, from: u8, system: u8, systems: &mut [u8; PLA
                 stack[height] = other;
                 height += 1;
             }
-        }
-    }
-}
-
-fn may_be_centre(mol: &Molecule, index: usize) -> Result<bool, Reason> {
-    let atom = &mol.atoms[index];
-    match (atom.total_degree(), atom.hydrogens) {
-        (5.., _) => Err(Reason::Chirality),
-        (_, 1..) if atom.number == PHOSPHORUS || atom.number == 33 => Err(Reason::Chirality),
-        (4, 0 | 1) => Ok(true),
-        (3, 0) => centre_of_three(mol, atom),
-        _ => Ok(false),
-    }
-}
-
-fn centre_of_three(mol: &Molecule, atom: &Atom) -> Result<bool, Reason> {
-    match atom.number {
-        CARBON => Ok(false),
-        NITROGEN if atom.unsaturation > 0 => Ok(false),
-        NITROGEN if atom.charge == 0 => {
-            let conjugated = atom
-                .neighbours()
-                .any(|(_, other)| mol.atoms[usize::from(other)].unsaturation > 0);
-            let in_rings = (0..3).filter(|&slot| atom.bond_in_ring(slot)).count();
-            match in_rings {
-                0 | 1 if !conjugated => Ok(false),
-                // In a ring of three, or where rings meet: what RDKit makes of it depends on its rings.
-                _ if conjugated || in_rings == 3 => Err(Reason::NitrogenCentre),
-                _ => Ok(in_ring_of_three(mol, atom)),
-            }
-        }
-        SULFUR | SELENIUM => Ok(match atom.charge {
-            0 => atom.unsaturation == 1,
-            1 => atom.unsaturation == 0,
-            _ => false,
-        }),
-        PHOSPHORUS if atom.unsaturation == 0 => Ok(true),
-        BORON if atom.charge == 0 => Ok(false),
-        _ => Err(Reason::Chirality),
-    }
-}
-
-fn in_ring_of_three(mol: &Molecule, atom: &Atom) -> bool {
-    let of = |i: usize| &mol.atoms[usize::from(atom.neighbours[i])];
-    (0..3).any(|i| (0..i).any(|j| of(i).slot_of(atom.neighbours[j]).is_some()))
-}
-
-fn neighbours_differ(atom: &Atom, colours: &Colours) -> bool {
-    let neighbours = &atom.neighbours[..usize::from(atom.degree)];
-    (0..neighbours.len()).all(|i| (0..i).all(|j| !colours.same(neighbours[i], neighbours[j])))
-}
-
-/// Whether the centre is `@@`, seen with its neighbours in the order of their colours, its hydrogen first.
-fn is_odd(atom: &Atom, colours: &Colours) -> bool {
-    let neighbours = &atom.neighbours[..usize::from(atom.degree)];
-    let colour = |i: usize| colours.of[usize::from(neighbours[i])];
-    let mut odd = atom.turn == Turn::Right;
-    for i in 0..neighbours.len() {
-        for j in 0..i {
-            odd ^= colour(j) > colour(i);
-        }
-    }
-    let lone = atom.degree == 3 && atom.hydrogens == 0;
-    // In brackets the hydrogen stands behind the atom before, if there is one.
-    odd ^= atom.hydrogens == 1
-        && if atom.hydrogen_was_atom {
-            atom.hydrogen_odd
-        } else {
-            !atom.first
-        };
-    // RDKit's way with a centre of three that closes one ring.
-    odd ^ (lone && atom.closures == 1 && atom.unsaturation == 0)
-}
-
-/// Whether a mark tells the neighbours of one end of a double bond apart.
-fn has_mark(atom: &Atom, other_end: u8) -> Result<bool, Reason> {
-    let mut heavy = false;
-    let mut marked = false;
-    for (slot, other) in atom.neighbours() {
-        if other != other_end {
-            heavy = true;
-            marked |= atom.sides[slot] != 0;
-        }
-    }
-    // Here RDKit would keep the hydrogen as an atom.
-    if atom.hydrogen_side != 0 && !heavy {
-        return Err(Reason::Hydrogen);
-    }
-    Ok(marked || atom.hydrogen_side != 0)
-}
-
-/// Whether the neighbours of the higher colour at either end are on the same side of the double bond.
-fn sides(mol: &Molecule, a: u8, b: u8, colours: &Colours) -> Result<Option<bool>, Reason> {
-    let at_a = side(&mol.atoms[usize::from(a)], b, colours)?;
-    let at_b = side(&mol.atoms[usize::from(b)], a, colours)?;
-    Ok(at_a.zip(at_b).map(|(a, b)| a == b))
-}
-
-fn side(atom: &Atom, other_end: u8, colours: &Colours) -> Result<Option<i8>, Reason> {
-    let mut found: Option<(u64, i8)> = None;
-    for (slot, other) in atom.neighbours() {
-        if other == other_end {
-            continue;
-        }
-        let (colour, mark) = (colours.of[usize::from(other)], atom.sides[slot]);
-        found = Some(match found {
-            None => (colour, mark),
-            Some((first, _)) if first == colour => return Ok(None),
-            Some((_, first_mark)) if first_mark != 0 && first_mark == mark => {
-                return Err(Reason::Marks);
-            }
-            // One mark tells of both neighbours.
-            Some((first, first_mark)) if first > colour => {
-                (first, if first_mark != 0 { first_mark } else { -mark })
-            }
-            Some((_, first_mark)) => (colour, if mark != 0 { mark } else { -first_mark }),
-        });
-    }
-    let Some((_, mark)) = found else {
-        return Ok(None);
-    };
-    match (mark, atom.hydrogen_side) {
-        (0, side) => Ok(Some(-side)),
-        (mark, side) if side == mark => Err(Reason::Marks),
-        _ => Ok(Some(mark)),
-    }
-}
-
-/// Whether the bond is in a ring in which RDKit sees no double bonds' stereo.
-fn in_small_ring(mol: &Molecule, index: usize, slot: usize) -> bool {
-    if !mol.atoms[index].bond_in_ring(slot) {
-        return false;
-    }
-    let goal = mol.atoms[index].neighbours[slot];
-    let mut distance = [0u8; PLACES];
-    let mut queue = [0u8; PLACES];
-    queue[0] = index as u8;
-    distance[index] = 1;
-    let (mut at, mut count) = (0, 1);
-    while at < count {
-        let here = usize::from(queue[at]);
-        at += 1;
-        // As many atoms as the way has so far; with the goal one more.
-        if usize::from(distance[here]) + 1 >= STEREO_RING_MIN {
-            return false;
-        }
-        for (step, other) in mol.atoms[here].neighbours() {
-            if here == index && step == slot {
-                continue;
-            }
-            if other == goal {
-                return true;
-            }
-            if distance[usize::from(other)] == 0 {
-                distance[usize::from(other)] = distance[here] + 1;
-                queue[count] = other;
-                count += 1;
-            }
-        }
-    }
-    false
-}
-
-/// Whether a centre with neighbours that are alike may be one by its ring.
-fn is_ring_centre(mol: &Molecule, index: usize, colours: &Colours) -> bool {
-    let atom = &mol.atoms[index];
-    if atom.in_ring == 0 {
-        return false;
-    }
-    let mut outside = [0u8; 2];
-    let mut inside = [0u8; 8];
-    let (mut out, mut count) = (0, 0);
-    for (slot, other) in atom.neighbours() {
-        if atom.bond_in_ring(slot) {
-            inside[count] = other;
-            count += 1;
-        } else {
-            if out == 2 {
-                return false;
-            }
-            outside[out] = other;
-            out += 1;
-        }
-    }
-    let inside = &inside[..count];
-    match out {
-        2 => !colours.same(outside[0], outside[1]),
-        1 => count >= 2,
-        _ => {
-            let distinct = (0..count)
-                .filter(|&i| (0..i).all(|j| !colours.same(inside[i], inside[j])))
-                .count();
-            (count == 4 && distinct == 3) || (count == 3 && distinct == 2)
         }
     }
 }

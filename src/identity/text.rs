@@ -1,26 +1,26 @@
-//! Reads SMILES. What it takes, RDKit takes in the same sense; everything else is left to RDKit, which also
-//! says what is wrong with it.
+//! Reads SMILES. RDKit reads all that this module accepts, with the same meaning. The rest is left to RDKit, which
+//! also reports errors.
 
 use std::hint::select_unpredictable;
 
 use super::{
-    Reason,
-    elements::{PLAIN, PLAIN_LETTERS, Symbol, aromatic_symbol, symbol},
-    molecule::{
-        AROMATIC, ATOMS_MAX, Atom, HYDROGEN, Molecule, NEIGHBOURS_MAX, NOBODY, PLACES, SINGLE, Turn,
+    atom::{
+        AROMATIC, ATOMS_MAX, Atom, Chirality, HYDROGEN, NEIGHBOURS_MAX, NO_ATOM, PLACES, SINGLE,
     },
+    bracket::read_bracket,
+    elements::{PLAIN, PLAIN_LETTERS},
+    molecule::Molecule,
+    reason::Reason,
 };
 
-/// Numbers that a ring closure may have.
+/// Ring closure numbers.
 pub(super) const RING_NUMBERS: usize = 100;
-/// Branches that may be open at a time.
+/// The most branches that are open at a time.
 pub(super) const BRANCHES_MAX: usize = 64;
-/// Most closures: each takes a place of two atoms.
+/// The most ring closures: each is a neighbour of two atoms.
 const CLOSURES_MAX: usize = ATOMS_MAX * NEIGHBOURS_MAX / 2;
-/// Signs that a charge may be written with; more take a number.
-pub(super) const SIGNS_MAX: u8 = 2;
 
-/// What stands before an atom or a ring closure. Order 0: it does not say, as a mark of a side does not.
+/// The bond symbol before an atom or a ring closure. Order 0: none is written, as with a stereo mark.
 #[derive(Clone, Copy, Debug, Default)]
 struct Link {
     order: u8,
@@ -33,7 +33,7 @@ impl Link {
     }
 }
 
-/// A ring closure that waits for its other end.
+/// A ring closure whose other end has not been read yet.
 #[derive(Clone, Copy, Debug)]
 struct OpenRing {
     atom: u8,
@@ -42,12 +42,12 @@ struct OpenRing {
 }
 
 const NO_RING: OpenRing = OpenRing {
-    atom: NOBODY,
+    atom: NO_ATOM,
     slot: 0,
     link: Link { order: 0, side: 0 },
 };
 
-/// What begins with each byte: 0 for no atom without brackets, else one of [`PLAIN_ATOMS`].
+/// For each byte, the atom without brackets that begins with it: an index in [`PLAIN_ATOMS`], 0 for none.
 const PLAIN_SYMBOLS: [u8; 256] = {
     let mut plain = [0; 256];
     let mut i = 0;
@@ -58,7 +58,7 @@ const PLAIN_SYMBOLS: [u8; 256] = {
     plain
 };
 
-/// The atoms of [`PLAIN_LETTERS`], behind nothing; room for all that four bits can say.
+/// The atoms of [`PLAIN_LETTERS`] after an empty one; an entry for every value of four bits.
 const PLAIN_ATOMS: [Atom; 16] = {
     let mut atoms = [Atom::NONE; 16];
     let mut i = 0;
@@ -70,7 +70,7 @@ const PLAIN_ATOMS: [Atom; 16] = {
     atoms
 };
 
-/// Bytes that may not be the first of a branch; 0 stands for the end.
+/// Bytes that can't be the first of a branch; 0 is the end of the text.
 const NOT_FIRST: [bool; 256] = not_first();
 
 const fn not_first() -> [bool; 256] {
@@ -84,21 +84,22 @@ const fn not_first() -> [bool; 256] {
     not
 }
 
-/// What reading needs beside the molecule.
+/// Working memory of the reader.
 #[derive(Debug)]
 pub(super) struct Reader {
-    /// The atom that the next one is bound to.
+    /// The atom that the next one is bonded to.
     active: u8,
     link: Link,
     rings: [OpenRing; RING_NUMBERS],
     rings_open: usize,
     branches: [u8; BRANCHES_MAX + 1],
     branches_open: usize,
-    /// Per atom: the one it hangs on, its place there, and the first of its part.
+    /// For each atom: its parent in the tree, its index among the parent's neighbours, and the first atom of its
+    /// component.
     above: [u8; PLACES],
     slot_above: [u8; PLACES],
     first: [u8; PLACES],
-    /// The ends of closures.
+    /// The two atoms of each ring closure.
     closures: [(u8, u8); CLOSURES_MAX],
     closures_count: usize,
 }
@@ -106,21 +107,21 @@ pub(super) struct Reader {
 impl Reader {
     pub fn new() -> Self {
         Self {
-            active: NOBODY,
+            active: NO_ATOM,
             link: Link::default(),
             rings: [NO_RING; RING_NUMBERS],
             rings_open: 0,
             branches: [0; BRANCHES_MAX + 1],
             branches_open: 0,
-            above: [NOBODY; PLACES],
+            above: [NO_ATOM; PLACES],
             slot_above: [0; PLACES],
-            first: [NOBODY; PLACES],
-            closures: [(NOBODY, NOBODY); CLOSURES_MAX],
+            first: [NO_ATOM; PLACES],
+            closures: [(NO_ATOM, NO_ATOM); CLOSURES_MAX],
             closures_count: 0,
         }
     }
 
-    /// Reads all of a text.
+    /// Reads a whole text.
     pub fn read(&mut self, text: &[u8], mol: &mut Molecule) -> Result<(), Reason> {
         mol.clear();
         self.clear();
@@ -130,7 +131,7 @@ impl Reader {
             if plain != 0 {
                 at += 1;
                 self.add(mol, &PLAIN_ATOMS[usize::from(plain & 15)])?;
-                // Chlorine and bromine have begun as carbon and boron.
+                // Chlorine and bromine were read as carbon and boron.
                 if let Some(&second @ (b'l' | b'r')) = text.get(at)
                     && let Some(plain) = of_two_letters(byte, second)
                 {
@@ -142,7 +143,7 @@ impl Reader {
                 self.read_closure(text, &mut at, mol)?;
             } else if byte == b'[' {
                 let atom = read_bracket(text, &mut at)?;
-                mol.any_turn |= atom.turn != Turn::None;
+                mol.any_chirality |= atom.chirality != Chirality::None;
                 mol.any_hydrogen_atom |=
                     atom.number == HYDROGEN && atom.isotope == [0; 2] && atom.charge == 0;
                 self.add(mol, &atom)?;
@@ -164,7 +165,7 @@ impl Reader {
         }
         (self.rings_open, self.branches_open) = (0, 0);
         self.closures_count = 0;
-        (self.active, self.link) = (NOBODY, Link::default());
+        (self.active, self.link) = (NO_ATOM, Link::default());
     }
 
     /// Reads a parenthesis, a dot or a bond.
@@ -181,10 +182,10 @@ impl Reader {
         let next = text.get(*at).copied().unwrap_or(0);
         match byte {
             b'(' | b')' => return self.read_parenthesis(byte == b'(', next),
-            b'.' if self.active != NOBODY && self.branches_open == 0 && *at < text.len() => {
-                self.active = NOBODY;
+            b'.' if self.active != NO_ATOM && self.branches_open == 0 && *at < text.len() => {
+                self.active = NO_ATOM;
             }
-            b'-' | b'=' | b'#' | b':' | b'/' | b'\\' if self.active != NOBODY => {
+            b'-' | b'=' | b'#' | b':' | b'/' | b'\\' if self.active != NO_ATOM => {
                 self.link = link_of(byte);
                 mol.any_side |= self.link.side != 0;
             }
@@ -193,17 +194,17 @@ impl Reader {
         Ok(())
     }
 
-    /// Either of the two, without a branch: which it is can't be foretold.
+    /// Reads either parenthesis without a branch, since which of them it is is unpredictable.
     #[inline(always)]
     fn read_parenthesis(&mut self, opens: bool, next: u8) -> Result<(), Reason> {
         let height = self.branches_open;
-        // A branch begins with a bond or an atom.
+        // A branch starts with a bond or an atom.
         let may_open =
-            (self.active != NOBODY) & (height < BRANCHES_MAX) & !NOT_FIRST[usize::from(next)];
+            (self.active != NO_ATOM) & (height < BRANCHES_MAX) & !NOT_FIRST[usize::from(next)];
         if !select_unpredictable(opens, may_open, height > 0) {
             return Err(Reason::Text);
         }
-        // Above the last, if one closes.
+        // Past the end of the stack, if a branch closes.
         self.branches[height] = self.active;
         self.branches_open = select_unpredictable(opens, height + 1, height.wrapping_sub(1));
         let before = self.branches[self.branches_open & (BRANCHES_MAX - 1)];
@@ -218,9 +219,9 @@ impl Reader {
         at: &mut usize,
         mol: &mut Molecule,
     ) -> Result<(), Reason> {
-        // Behind the bond with which a branch begins comes an atom.
+        // The bond at the start of a branch is followed by an atom.
         let begins_branch = !self.link.is_none() && *at >= 2 && text[*at - 2] == b'(';
-        if self.active == NOBODY || begins_branch {
+        if self.active == NO_ATOM || begins_branch {
             return Err(Reason::Text);
         }
         let number = ring_number(text, at)?;
@@ -228,7 +229,7 @@ impl Reader {
         self.ring(mol, self.active, number, link)
     }
 
-    /// Adds an atom, bound to the one before it.
+    /// Adds an atom, bonded to the active one.
     #[inline(always)]
     fn add(&mut self, mol: &mut Molecule, atom: &Atom) -> Result<(), Reason> {
         let index = mol.count;
@@ -241,7 +242,7 @@ impl Reader {
         let link = std::mem::take(&mut self.link);
         self.active = index as u8;
         self.above[index] = from;
-        if from == NOBODY {
+        if from == NO_ATOM {
             self.first[index] = index as u8;
             mol.atoms[index].first = true;
             return Ok(());
@@ -264,14 +265,14 @@ impl Reader {
         link: Link,
     ) -> Result<(), Reason> {
         let here = usize::from(active);
-        // RDKit has an order of its own for closures that stand behind a branch of a centre.
-        if mol.atoms[here].turn != Turn::None && here + 1 != mol.count {
+        // RDKit orders ring closures after a branch of a centre differently.
+        if mol.atoms[here].chirality != Chirality::None && here + 1 != mol.count {
             return Err(Reason::Text);
         }
         mol.atoms[here].closures += 1;
         let open = self.rings[number];
-        if open.atom == NOBODY {
-            let slot = push(mol, here, NOBODY, 0, 0)?;
+        if open.atom == NO_ATOM {
+            let slot = push(mol, here, NO_ATOM, 0, 0)?;
             self.rings[number] = OpenRing {
                 atom: active,
                 slot,
@@ -283,7 +284,7 @@ impl Reader {
         self.rings[number] = NO_RING;
         self.rings_open -= 1;
         let there = usize::from(open.atom);
-        // The same bond twice, or one between two parts.
+        // The same bond twice, or one between two components.
         if there == here
             || mol.atoms[here].slot_of(open.atom).is_some()
             || self.first[here] != self.first[there]
@@ -297,7 +298,7 @@ impl Reader {
             (one, other) if one == other => one,
             _ => return Err(Reason::Text),
         };
-        // Either end may bear the mark, each as seen from itself.
+        // Either end may have the mark, each as seen from that end.
         let side = match (open.link.side, link.side) {
             (side, 0) => side,
             (0, side) => -side,
@@ -315,12 +316,12 @@ impl Reader {
         Ok(())
     }
 
-    /// Marks the bonds in rings: those on the way from one end of a closure to the other.
+    /// Marks the bonds in rings: those on the path between the two ends of each closure.
     fn mark_rings(&mut self, mol: &mut Molecule) {
         for &(one, other) in &self.closures[..self.closures_count] {
             let (mut one, mut other) = (one, other);
             while one != other {
-                // What an atom hangs on stands before it.
+                // The parent of an atom precedes it.
                 let here = usize::from(one.max(other));
                 let above = self.above[here];
                 mol.atoms[here].in_ring |= 1;
@@ -344,7 +345,7 @@ fn push(mol: &mut Molecule, atom: usize, neighbour: u8, order: u8, side: i8) -> 
     Ok(slot as u8)
 }
 
-/// What stands between two atoms, and what does if nothing is written.
+/// The order of a bond, as written or by default.
 fn order_of(link: Link, both_aromatic: bool) -> u8 {
     let implied = select_unpredictable(both_aromatic, AROMATIC, SINGLE);
     select_unpredictable(link.order == 0, implied, link.order)
@@ -362,7 +363,7 @@ fn link_of(byte: u8) -> Link {
     Link { order, side }
 }
 
-/// Elements of two letters that need no brackets, as `Atom::plain`.
+/// `Atom::plain` of an element of two letters that needs no brackets.
 fn of_two_letters(first: u8, second: u8) -> Option<u8> {
     match [first, second] {
         [b'C', b'l'] => Some(PLAIN.len() as u8 - 1),
@@ -386,81 +387,4 @@ fn ring_number(text: &[u8], at: &mut usize) -> Result<usize, Reason> {
         .map(|(tens, ones)| 10 * tens + ones);
     *at += 3;
     number.filter(|&number| number >= 10).ok_or(Reason::Text)
-}
-
-fn read_bracket(text: &[u8], at: &mut usize) -> Result<Atom, Reason> {
-    *at += 1;
-    let peek = |at: usize| text.get(at).copied().unwrap_or(0);
-    let mut atom = Atom::NONE;
-    if peek(*at) == b'0' {
-        return Err(Reason::Text);
-    }
-    let mut isotope = 0;
-    while peek(*at).is_ascii_digit() {
-        isotope = 10 * isotope + u16::from(peek(*at) - b'0');
-        *at += 1;
-        if isotope > 999 {
-            return Err(Reason::Text);
-        }
-    }
-    atom.isotope = isotope.to_le_bytes();
-    let Symbol {
-        number,
-        aromatic,
-        bytes,
-    } = match aromatic_symbol(&text[*at..]) {
-        Some(symbol) => symbol,
-        None => symbol(&text[*at..]).ok_or(Reason::Wildcard)?,
-    };
-    (atom.number, atom.aromatic) = (number, aromatic);
-    *at += bytes;
-    if peek(*at) == b'@' {
-        *at += 1;
-        atom.turn = Turn::Left;
-        if peek(*at) == b'@' {
-            *at += 1;
-            atom.turn = Turn::Right;
-        }
-        if !b"H+-]".contains(&peek(*at)) || number == HYDROGEN {
-            return Err(Reason::Chirality);
-        }
-    }
-    if peek(*at) == b'H' {
-        *at += 1;
-        atom.hydrogens = 1;
-        if peek(*at).is_ascii_digit() {
-            atom.hydrogens = peek(*at) - b'0';
-            *at += 1;
-        }
-    }
-    atom.charge = read_charge(text, at)?;
-    match peek(*at) {
-        b']' => {
-            *at += 1;
-            Ok(atom)
-        }
-        b':' => Err(Reason::AtomMap),
-        _ => Err(Reason::Text),
-    }
-}
-
-fn read_charge(text: &[u8], at: &mut usize) -> Result<i8, Reason> {
-    let sign = match text.get(*at) {
-        Some(b'+') => 1,
-        Some(b'-') => -1,
-        _ => return Ok(0),
-    };
-    let byte = text[*at];
-    *at += 1;
-    let mut size = 1;
-    if let Some(digit) = text.get(*at).filter(|digit| digit.is_ascii_digit()) {
-        size = digit - b'0';
-        *at += 1;
-    } else {
-        while text.get(*at) == Some(&byte) && size < SIGNS_MAX {
-            size += 1;
-            *at += 1;
-        }
-    }
-    Ok(sign * size as i8)
 }

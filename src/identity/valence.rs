@@ -1,30 +1,31 @@
-//! Hydrogens, charges of nitro groups and valences: what the text leaves to the reader.
+//! Completes what the text leaves out: hydrogens, charges of nitro groups, valences.
 
 use super::{
-    Reason,
-    elements::{PLAIN, aromatic_valence, implicit_hydrogens, is_certain},
-    molecule::{
-        AROMATIC, Atom, DOUBLE, HYDROGEN, Molecule, NITROGEN, NOBODY, ONES, OXYGEN, PHOSPHORUS,
-        PLACES, SINGLE, sum_of_bytes,
+    atom::{
+        AROMATIC, Atom, DOUBLE, HYDROGEN, NITROGEN, NO_ATOM, ONES, OXYGEN, PHOSPHORUS, PLACES,
+        SINGLE, sum_of_bytes,
     },
-    refine::FEW,
+    colours::FEW,
+    elements::{PLAIN, aromatic_valence, implicit_hydrogens, is_certain},
+    molecule::Molecule,
+    reason::Reason,
 };
 
-/// Hydrogens of atoms without brackets, which are few kinds in few states.
+/// A table of the hydrogens of atoms without brackets, which have few kinds and few states.
 #[derive(Debug)]
-pub(super) struct Usual {
-    /// By `Atom::plain` and bonds ([`Bonds::state`]): hydrogens, and above [`PAIRS_SHIFT`] the pairs in all bonds.
-    /// [`NOT_USUAL`]: there is more to be looked at.
+pub(super) struct ValenceTable {
+    /// By `Atom::plain` and bonds ([`Bonds::state`]): hydrogens, and above [`PAIRS_SHIFT`] the electron pairs in all
+    /// bonds. [`NOT_IN_TABLE`] for a state that takes more than the table.
     states: [[u8; STATES]; 1 + PLAIN.len()],
 }
 
 const STATES: usize = 256;
 const PAIRS_SHIFT: u8 = 4;
-const NOT_USUAL: u8 = 255;
+const NOT_IN_TABLE: u8 = 255;
 
-impl Usual {
+impl ValenceTable {
     pub fn new() -> Self {
-        let mut states = [[NOT_USUAL; STATES]; 1 + PLAIN.len()];
+        let mut states = [[NOT_IN_TABLE; STATES]; 1 + PLAIN.len()];
         for (of_plain, (number, aromatic)) in states[1..].iter_mut().zip(PLAIN) {
             for (state, outcome) in of_plain.iter_mut().enumerate() {
                 let bonds = Bonds::of_state(state as u8);
@@ -35,7 +36,7 @@ impl Usual {
                     plain: 1,
                     ..Atom::NONE
                 };
-                // More than four neighbours are not usual.
+                // More than four neighbours are rare.
                 if bonds.pairs <= 12
                     && bonds.aromatic <= 4
                     && complete_one(&mut atom, bonds).is_ok()
@@ -47,16 +48,16 @@ impl Usual {
         Self { states }
     }
 
-    /// Hydrogens, and pairs in all bonds.
+    /// The hydrogens, and the electron pairs in all bonds.
     fn of(&self, atom: &Atom, state: u8) -> Option<(u8, u8)> {
         let outcome = self.states[usize::from(atom.plain)][usize::from(state)];
         // An aromatic atom must be in a ring.
         let bare = atom.aromatic & (atom.in_ring == 0);
-        let usual = (outcome != NOT_USUAL) & !bare & (usize::from(atom.degree) <= FEW);
+        let usual = (outcome != NOT_IN_TABLE) & !bare & (usize::from(atom.degree) <= FEW);
         usual.then_some((outcome & ((1 << PAIRS_SHIFT) - 1), outcome >> PAIRS_SHIFT))
     }
 
-    /// Gives every atom its hydrogens and its unsaturation; hydrogens that are atoms become counted ones.
+    /// Sets the hydrogens and the unsaturation of every atom; hydrogens written as atoms become counts.
     pub fn complete(&self, mol: &mut Molecule) -> Result<(), Reason> {
         let mut any_aromatic = false;
         for index in 0..mol.count {
@@ -82,14 +83,14 @@ impl Usual {
     }
 }
 
-/// Pairs of electrons in bonds that are not aromatic, and the number of those that are.
+/// The electron pairs in bonds that are not aromatic, and the number of aromatic bonds.
 #[derive(Clone, Copy)]
 struct Bonds {
     pairs: u8,
     aromatic: u8,
 }
 
-/// In a state the aromatic bonds stand above the pairs.
+/// In a state, the number of aromatic bonds is above the electron pairs.
 const AROMATIC_SHIFT: u8 = 5;
 
 impl Bonds {
@@ -101,7 +102,7 @@ impl Bonds {
         }
     }
 
-    /// Both in a byte, of an atom with few neighbours.
+    /// Both in one byte, for an atom with few neighbours.
     fn state(atom: &Atom) -> u8 {
         let orders = u64::from_le_bytes(atom.orders);
         let aromatic = orders & (u64::from(AROMATIC) * ONES);
@@ -116,7 +117,7 @@ impl Bonds {
     }
 }
 
-/// An atom by itself.
+/// Completes one atom.
 fn complete_one(atom: &mut Atom, bonds: Bonds) -> Result<(), Reason> {
     let Bonds { pairs, aromatic } = bonds;
     if atom.aromatic {
@@ -133,7 +134,7 @@ fn complete_one(atom: &mut Atom, bonds: Bonds) -> Result<(), Reason> {
     atom.unsaturation = pairs - atom.degree;
     // RDKit writes some of these with charges.
     let two_double_bonds = atom.number == PHOSPHORUS && atom.charge == 0 && atom.unsaturation > 1;
-    // In an aromatic ring these would not be read.
+    // RDKit does not read these in an aromatic ring.
     let uncommon = atom.bracket() && atom.unsaturation > 0 && aromatic_valence(atom).is_none();
     if two_double_bonds || uncommon && atom.total_degree() <= 3 {
         return Err(Reason::Valence);
@@ -151,9 +152,9 @@ fn complete_aromatic(atom: &mut Atom, bonds: Bonds) -> Result<(), Reason> {
         // An aromatic bond counts as one and a half.
         atom.hydrogens = valence.saturating_sub(pairs + (3 * aromatic).div_ceil(2));
     }
-    // A ring has one double bond at most for an atom; others lie outside of it.
+    // An atom has at most one double bond in its ring; others are outside of it.
     let used = pairs + aromatic + atom.hydrogens;
-    // RDKit overlooks one and a half too much, such as that of pyrrole's nitrogen.
+    // RDKit accepts an excess of one and a half, as at the nitrogen of pyrrole.
     if 3 * aromatic + 2 * (pairs + atom.hydrogens) > 2 * valence + 3 {
         return Err(Reason::Aromatic);
     }
@@ -166,7 +167,7 @@ fn complete_aromatic(atom: &mut Atom, bonds: Bonds) -> Result<(), Reason> {
     }
 }
 
-/// N(=O)=O is written with charges by RDKit.
+/// Rewrites N(=O)=O with charges, as RDKit does.
 fn charge_nitro(mol: &mut Molecule, index: usize) -> Result<(), Reason> {
     let atom = mol.atoms[index];
     let oxide = |slot: &usize| {
@@ -192,13 +193,13 @@ fn charge_nitro(mol: &mut Molecule, index: usize) -> Result<(), Reason> {
         nitrogen.unsaturation,
     ) = (SINGLE, 1, 1);
     let oxygen = &mut mol.atoms[oxygen];
-    // In brackets from now on: it takes no hydrogen, whichever of the two is looked at first.
+    // Treated as in brackets from now on: it has no hydrogens, in whichever order the two atoms are completed.
     (oxygen.orders[0], oxygen.charge, oxygen.plain) = (SINGLE, -1, 0);
     (oxygen.hydrogens, oxygen.unsaturation) = (0, 0);
     Ok(())
 }
 
-/// Takes hydrogens that are atoms out of the lists of their neighbours, as RDKit does.
+/// Removes hydrogens that are written as atoms, as RDKit does.
 fn count_hydrogen_atoms(mol: &mut Molecule) -> Result<(), Reason> {
     let mut gone = [false; PLACES];
     let mut any = false;
@@ -211,16 +212,16 @@ fn count_hydrogen_atoms(mol: &mut Molecule) -> Result<(), Reason> {
         if atom.degree != 1 || atom.hydrogens != 0 || mol.atoms[heavy].number == HYDROGEN {
             return Err(Reason::Hydrogen);
         }
-        take_out(&mut mol.atoms[heavy], index as u8)?;
+        remove_hydrogen(&mut mol.atoms[heavy], index as u8)?;
         (*gone, any) = (true, true);
     }
     if any {
-        close_ranks(mol, &gone);
+        renumber(mol, &gone);
     }
     Ok(())
 }
 
-fn take_out(atom: &mut Atom, hydrogen: u8) -> Result<(), Reason> {
+fn remove_hydrogen(atom: &mut Atom, hydrogen: u8) -> Result<(), Reason> {
     let slot = atom.slot_of(hydrogen).ok_or(Reason::Hydrogen)?;
     let side = atom.sides[slot];
     if side != 0 {
@@ -235,16 +236,16 @@ fn take_out(atom: &mut Atom, hydrogen: u8) -> Result<(), Reason> {
     atom.neighbours.copy_within(slot + 1..=last, slot);
     atom.orders.copy_within(slot + 1..=last, slot);
     atom.sides.copy_within(slot + 1..=last, slot);
-    (atom.neighbours[last], atom.orders[last]) = (NOBODY, 0);
+    (atom.neighbours[last], atom.orders[last]) = (NO_ATOM, 0);
     let below = atom.in_ring & ((1 << slot) - 1);
     atom.in_ring = below | (atom.in_ring >> (slot + 1)) << slot;
     atom.degree -= 1;
     Ok(())
 }
 
-/// Numbers the atoms that are left from 0 on.
-fn close_ranks(mol: &mut Molecule, gone: &[bool; PLACES]) {
-    let mut numbers = [NOBODY; PLACES];
+/// Renumbers the remaining atoms from 0.
+fn renumber(mol: &mut Molecule, gone: &[bool; PLACES]) {
+    let mut numbers = [NO_ATOM; PLACES];
     let mut count = 0;
     for index in 0..mol.count {
         if !gone[index] {

@@ -1,6 +1,6 @@
-//! Attempts at a job: from its start or its last checkpoint, on the engine that was chosen; and where
-//! that engine fails, from the last checkpoint again, on the CPU. The keys let through are on the disk
-//! and batches depend on the input alone, so what is written is the same.
+//! Attempts at a job: from its start or its last checkpoint, on the engine that was chosen. If that engine fails, the
+//! next attempt runs from the last checkpoint on the CPU. The keys that were let through are on the disk and batches
+//! depend on the input alone, so the files are the same.
 
 use std::{
     collections::BTreeSet,
@@ -9,19 +9,23 @@ use std::{
         atomic::{AtomicBool, Ordering::Relaxed},
     },
     thread,
-    time::{Duration, Instant},
 };
 
 use super::{
-    CHECKPOINT, Checkpoint, Job, Outcome, PipelineError, RETURN_TIME_MAX, Shared, Snapshot, Stuck,
-    checkpoint::{Identity, JOB, Phase},
+    check::Checks,
+    checkpoint::{CHECKPOINT, Checkpoint, Identity, JOB, Phase},
+    error::PipelineError,
     in_work::{self, InWork, Poisoned},
-    run_stages, sinking,
+    job::Job,
+    meters::{Meters, Snapshot},
+    outcome::Outcome,
+    run_files,
+    stages::{self, Input, Resources},
+    watcher::Watcher,
     workers::Dispenser,
 };
 use crate::{
     config::Task,
-    limits::STAGE_STACK_BYTES,
     ring::Ring,
     settle,
     sieve::{
@@ -34,7 +38,7 @@ use crate::{
 };
 
 /// Runs a job to its end, or until `stop` is set. `watch` is called about ten times a second with
-/// where the job stands.
+/// the state of the job.
 pub fn run(
     job: &Job,
     stop: &AtomicBool,
@@ -65,7 +69,7 @@ pub fn run(
         Ok(Outcome::Done(_)) => output.finish()?,
         Ok(Outcome::Stopped { .. } | Outcome::TimedOut { .. }) => {}
         Err(_) if keep => {}
-        // Whether this works or not, the error to tell is the first.
+        // Whether this works or not, the error to report is the first.
         Err(_) => drop(output.abandon()),
     }
     outcome
@@ -78,8 +82,8 @@ struct Engines {
     keys: Option<KeyDevices>,
 }
 
-/// Opens the engine that was chosen. If its device is there and fails, the CPU takes its place, and why
-/// is given too; where `auto` has chosen it, whatever is wrong with it.
+/// Opens the engine that was chosen. If its device is there and fails, returns the CPU engine and the reason; if `auto`
+/// chose it, on any error.
 fn open(job: &Job) -> Result<(Engines, Option<String>), EngineError> {
     let chosen = &job.plan.engine;
     match open_chosen(job, chosen) {
@@ -109,18 +113,18 @@ fn open_chosen(job: &Job, chosen: &Chosen) -> Result<Engines, EngineError> {
     Ok(Engines { sieve, keys })
 }
 
-/// Says that an engine has failed, and gives why.
+/// Warns that an engine has failed, and returns the reason.
 fn lost_engine(error: &EngineError) -> String {
-    tracing::warn!("{error}; the job goes on with the engine cpu");
+    tracing::warn!("{error}; the job continues on the engine cpu");
     error.to_string()
 }
 
 struct Attempt<'a> {
     job: &'a Job,
     output: &'a OutputDir,
-    /// What is in the directory.
+    /// How to treat what is in the directory.
     existing: Existing,
-    /// Whether there is a checkpoint to be kept if the job fails.
+    /// Whether there is a checkpoint to keep if the job fails.
     keep: bool,
     /// Why the engine is not the one that was chosen.
     lost: Option<String>,
@@ -137,20 +141,29 @@ impl Attempt<'_> {
         self.keep &= begun.is_some();
         let begun = begun.as_ref();
         let Engines { sieve, keys } = engines;
-        let name = sieve.name();
-        let ready = watched(stop, watch, || self.make_ready(begun, sieve))?;
-        let in_work = InWork::new(self.output, 2 * self.job.plan.threads, ready.cleared)?;
-        let mut shared = Shared::new(self.job, begun, ready.ring, in_work, ready.poisoned);
-        shared.engine = name;
-        shared.engine_lost = self.lost.clone();
-        shared.key_devices = keys;
-        let outcome = run_stages(&shared, self.output, begun, ready.input, stop, watch);
+        let engine = sieve.name();
+        let mut watcher = Watcher { stop, watch };
+        let ready = watcher.during(|| self.make_ready(begun, sieve))?;
+        let (job, output) = (self.job, self.output);
+        let resources = Resources {
+            job,
+            output,
+            ring: ready.ring,
+            engine,
+            engine_lost: self.lost.clone(),
+            key_devices: keys,
+            in_work: InWork::new(output, 2 * job.plan.threads, ready.cleared)?,
+            poisoned: ready.poisoned,
+            checks: Checks::new(job.spec.check, job.rdkit),
+        };
+        let meters = Meters::new(begun);
+        let outcome = stages::run(&resources, &meters, begun, ready.input, &mut watcher);
         // The first checkpoint says that nothing is done yet.
-        self.keep |= shared.checkpoints.load(Relaxed) > 1;
+        self.keep |= meters.checkpoints.load(Relaxed) > 1;
         outcome
     }
 
-    /// The checkpoint to go on from, with everything behind it cleared away; or a directory made ready
+    /// The checkpoint to continue from, with everything after it removed; or `None`, with the directory prepared
     /// for a run from the start.
     fn find_checkpoint(&self) -> Result<Option<Checkpoint>, PipelineError> {
         let Self { job, output, .. } = self;
@@ -169,7 +182,7 @@ impl Attempt<'_> {
         let then: Option<Identity> = sealed::read(&folder, JOB)?;
         let missing = || StoreError::damaged(&output.work_file(JOB.name), "it is missing");
         identity.check_against(&then.ok_or_else(missing)?, job)?;
-        output.clear_behind(begun.parts.len(), &sinking::kept())?;
+        output.clear_behind(begun.parts.len(), &run_files::kept())?;
         if self.is_first() {
             // Written at once: this run may be stopped before its next checkpoint.
             begun.interruptions += 1;
@@ -178,12 +191,12 @@ impl Attempt<'_> {
         Ok(Some(begun))
     }
 
-    /// Whether no other attempt of this process came before.
+    /// Whether this is the first attempt of this process.
     fn is_first(&self) -> bool {
         self.existing == self.job.spec.existing() && self.lost.is_none()
     }
 
-    /// Brings everything to where a checkpoint says that the run is.
+    /// Brings filter, source and ring to the state of a checkpoint.
     fn make_ready(
         &self,
         begun: Option<&Checkpoint>,
@@ -207,7 +220,7 @@ impl Attempt<'_> {
         }
         let dispenser = Dispenser::new(&job.library, next_row)?;
         let (poisoned, cleared) = match self.lost {
-            // It was no parent's doing.
+            // The engine failed, not a parent.
             Some(_) => (in_work::poisoned(output)?, BTreeSet::new()),
             None => in_work::after_interruption(job, output, next_row)?,
         };
@@ -220,20 +233,14 @@ impl Attempt<'_> {
     }
 }
 
-/// What has to be there before a job begins or goes on.
+/// What a job needs before it begins or continues.
 struct Ready {
     poisoned: Poisoned,
-    /// Rows that came through their trial.
+    /// Rows that passed their trial.
     cleared: BTreeSet<u64>,
     ring: Arc<Ring>,
     /// `None` once all of it is read.
     input: Option<Input>,
-}
-
-/// The input, from the row on that is next, and the engine that has seen the products of those before.
-pub(super) struct Input {
-    pub(super) dispenser: Dispenser,
-    pub(super) engine: Box<dyn Engine>,
 }
 
 /// The ring's slots, in memory that suits the engine.
@@ -244,41 +251,4 @@ fn slots(job: &Job, engine: &dyn Engine) -> Result<Vec<Slot>, EngineError> {
         Ok(Slot::within(layout.clone(), memory))
     };
     (0..job.plan.slots).map(slot).collect()
-}
-
-/// Does on a thread of its own what may take long in a large run, so that a request to stop is heard.
-pub(super) fn watched<T: Send>(
-    stop: &AtomicBool,
-    watch: &mut dyn FnMut(&Snapshot),
-    work: impl FnOnce() -> Result<T, PipelineError> + Send,
-) -> Result<T, PipelineError> {
-    let watcher = thread::current();
-    let body = move || {
-        let done = work();
-        watcher.unpark();
-        done
-    };
-    thread::scope(|scope| {
-        let working = thread::Builder::new()
-            .name("begin".into())
-            .stack_size(STAGE_STACK_BYTES)
-            .spawn_scoped(scope, body)
-            .map_err(|error| PipelineError::Spawn(crate::store::plain(&error)))?;
-        let mut stopping = None;
-        while !working.is_finished() {
-            if stop.load(Relaxed) {
-                stopping.get_or_insert_with(Instant::now);
-            }
-            if stopping.is_some_and(|since| since.elapsed() > RETURN_TIME_MAX) {
-                let stuck = Some(Stuck::default());
-                watch(&Snapshot {
-                    stuck,
-                    ..Snapshot::default()
-                });
-            }
-            thread::park_timeout(Duration::from_millis(20));
-        }
-        let panicked = |_| Err(PipelineError::Panicked("begin".into()));
-        working.join().unwrap_or_else(panicked)
-    })
 }

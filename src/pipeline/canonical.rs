@@ -1,10 +1,10 @@
-//! `--canonical`: RDKit writes the molecules that remain, on a pool of its own, while the sink waits.
+//! `--canonical`: RDKit writes the canonical SMILES of the new rows, on a thread pool, while the sink waits.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use rayon::prelude::*;
 
-use super::{PipelineError, Shared, in_work::InWork};
+use super::{error::PipelineError, in_work::InWork};
 use crate::{chem::RdKit, limits::STAGE_STACK_BYTES, slot::Slot};
 
 /// See the module's documentation.
@@ -15,22 +15,26 @@ pub(super) struct Canonical<'a> {
 }
 
 impl<'a> Canonical<'a> {
-    pub(super) fn new(shared: &'a Shared<'_>) -> Result<Self, PipelineError> {
+    pub(super) fn new(
+        rdkit: RdKit,
+        threads: usize,
+        unread: &'a AtomicU64,
+    ) -> Result<Self, PipelineError> {
         let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(shared.job.plan.threads)
+            .num_threads(threads)
             .thread_name(|i| format!("canon-{i}"))
             .stack_size(STAGE_STACK_BYTES)
             .build()
             .map_err(|error| PipelineError::Spawn(error.to_string()))?;
         Ok(Self {
             pool,
-            rdkit: shared.job.rdkit,
-            unread: &shared.left_as_written,
+            rdkit,
+            unread,
         })
     }
 
-    /// The canonical SMILES of some rows of a slot. One that RDKit can't read, which would be a fault of the
-    /// structure key, stays as written and is counted.
+    /// The canonical SMILES of some rows of a slot. A row that RDKit can't read stays as written and is counted; it would
+    /// be an error of the structure key.
     pub(super) fn write(
         &self,
         slot: &Slot,
@@ -43,7 +47,7 @@ impl<'a> Canonical<'a> {
             let worker = first_worker + rayon::current_thread_index().unwrap_or(0);
             let parent = columns.parent(columns.parent[row] as usize);
             let text = String::from_utf8_lossy(columns.smiles(row));
-            // If the account can't be kept, a crash can't be put down to its row; nothing else is lost.
+            // If the record can't be written, a crash can't be attributed to its row; nothing else is lost.
             let _ = in_work.begin(worker, parent.row);
             let canonical = self.rdkit.identity_smiles(&text);
             in_work.leave(worker);

@@ -1,9 +1,8 @@
-//! `--check N`: of N distinct molecules, drawn by their keys, RDKit is asked about every row.
+//! `--check N`: draws N distinct molecules by their keys and compares every row of theirs with RDKit.
 //!
-//! The N keys with the least ranks are drawn, a rank being a hash of the key. So every row of a molecule that is
-//! drawn is looked at, those that were dropped as repeats above all, and which are drawn depends on the library
-//! alone. Two things can be wrong: two rows have one key and two canonical SMILES, or a row and its own canonical
-//! SMILES have two keys.
+//! The N keys with the least ranks are drawn; a rank is a hash of the key. So every row of a drawn molecule is checked,
+//! repeats included, and the draw depends on the library alone. Two things can be wrong: two rows have one key and two
+//! canonical SMILES, or a row and its own canonical SMILES have two keys.
 
 use std::{
     collections::BTreeMap,
@@ -34,14 +33,14 @@ pub(super) struct Checks {
 
 #[derive(Default)]
 struct Sample {
-    /// At most as many as are wanted, and one.
+    /// At most one more than are wanted.
     molecules: BTreeMap<(u64, Key), Checked>,
     disagreements: u64,
     listed: Vec<Disagreement>,
 }
 
 struct Checked {
-    /// A hash of the canonical SMILES: what is kept of a molecule has one size.
+    /// A hash of the canonical SMILES, so that every molecule takes the same memory.
     canonical: Key,
     row: u64,
     rows: u64,
@@ -58,12 +57,12 @@ impl Checks {
         })
     }
 
-    /// Whether a row of this key is to be looked at.
+    /// Whether to check the rows of this key.
     pub(super) fn wants(&self, key: Key) -> bool {
         rank(key) <= self.rank_max.load(Relaxed)
     }
 
-    /// Has RDKit look at a row.
+    /// Compares a row with RDKit.
     pub(super) fn look(&self, row: u64, smiles: &str, key: Key, keys: &mut KeyMaker) {
         let canonical = self.rdkit.identity_smiles(smiles).ok();
         let mut same = |canonical: &String| {
@@ -106,7 +105,7 @@ impl Checks {
         }
     }
 
-    /// What came of it so far.
+    /// The result so far.
     pub(super) fn account(&self) -> CheckAccount {
         let sample = self.sample.lock().unwrap_or_else(PoisonError::into_inner);
         CheckAccount {

@@ -1,18 +1,18 @@
-//! Checkpoints: how far a run is, taken down when a part is closed, after [`CHECKPOINT_SECONDS`], and when the run is
-//! to stop.
+//! Checkpoints: how far a run is, recorded when a part is closed, after [`CHECKPOINT_SECONDS`], and when the run
+//! stops.
 //!
-//! Two sealed files (see [`crate::store::sealed`]) in `.molsieve/`: `job`, written once, says what the
-//! run is ([`Identity`]); `checkpoint`, replaced each time, says how far it is ([`Checkpoint`]).
-//! What a checkpoint speaks of is on the disk before the checkpoint is: first a part that is full is published,
-//! then the spills are synced, the rows of the part under way among them, then the checkpoint is written. Whatever
-//! lies behind it is cut off when the run goes on, and made again. What is in front of it is never made again, but
-//! the part under way is encoded again from its rows.
+//! Two sealed files (see [`crate::store::sealed`]) in `.molsieve/`: `job`, written once, identifies the
+//! run ([`Identity`]); `checkpoint`, replaced each time, records how far it is ([`Checkpoint`]).
+//! Everything a checkpoint refers to is on the disk before the checkpoint is: first a full part is published,
+//! then the spills are synced, the rows of the open part among them, then the checkpoint is written. Whatever
+//! was written after it is cut off when the run resumes, and made again. Nothing before it is made again, but
+//! the open part is encoded again from its rows.
 //!
 //! [`CHECKPOINT_SECONDS`]: crate::limits::CHECKPOINT_SECONDS
 //!
-//! A checkpoint stands where a batch of parents ends. Batches depend on the input alone and begin with a
-//! slot of their own, and a filter that is filled again from the keys is the same filter; so a run that
-//! goes on judges the same slots by the same bits.
+//! A checkpoint is taken where a batch of parents ends. Batches depend on the input alone and each begins in a
+//! slot of its own, and a filter that is filled again from the keys is the same filter. So a resumed run
+//! judges the same slots by the same bits.
 
 use std::{
     collections::BTreeMap,
@@ -24,12 +24,13 @@ use std::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{Job, PipelineError, Stages, sinking::Capped};
+use super::{capped::Capped, error::PipelineError, job::Job};
 use crate::{
     account::Account,
     chem::{ChemistryTimes, Method},
     config::{Dedup, KeyKind, written_path},
     limits::{FINGERPRINT_BLOCK_BYTES, FINGERPRINT_BLOCKS},
+    report::manifest::Stages,
     settle::{Lengths, rows::OpenBlock},
     store::{
         sealed::{Kind, hex},
@@ -57,9 +58,9 @@ pub struct Checkpoint {
     pub(super) parts: Vec<Part>,
     pub(super) lengths: Lengths,
     pub(super) rejects: SpillLength,
-    /// The rows of the part under way.
+    /// The rows of the open part.
     pub(super) part_rows: SpillLength,
-    /// *Maybe* rows behind the last whole block of their spill.
+    /// *Maybe* rows after the last whole block of their spill.
     pub(super) open_block: OpenBlock,
     /// Bytes of content that were in no part when the last part was closed.
     pub(super) unwritten_before: u64,
@@ -73,6 +74,29 @@ pub struct Checkpoint {
     pub(super) peak_memory_bytes: u64,
     /// Times the run was interrupted.
     pub(super) interruptions: u64,
+}
+
+impl Checkpoint {
+    /// The checkpoint before anything is done.
+    pub(super) fn zero() -> Self {
+        Self {
+            phase: Phase::Reading { next_row: 0 },
+            parts: Vec::new(),
+            lengths: Lengths::default(),
+            rejects: SpillLength::default(),
+            part_rows: SpillLength::EMPTY,
+            open_block: OpenBlock::default(),
+            unwritten_before: 0,
+            survivors: None,
+            account: Account::default(),
+            capped: Capped::default(),
+            elapsed_seconds: 0.0,
+            stages: Stages::default(),
+            chemistry: ChemistryTimes::default(),
+            peak_memory_bytes: 0,
+            interruptions: 0,
+        }
+    }
 }
 
 /// What comes next.
@@ -172,7 +196,7 @@ impl Identity {
         })
     }
 
-    /// Fails, and says why, if `self` is not what the run was that is to be gone on with.
+    /// Returns an error with the difference if `begun`, the run to be resumed, is not the same run.
     pub fn check_against(&self, begun: &Self, job: &Job) -> Result<(), PipelineError> {
         let changed = |what: String| Err(PipelineError::Changed(what));
         for (name, value) in &self.settings {

@@ -1,76 +1,96 @@
-//! The work of `molsieve dedup`: a key for each molecule as it is written, straight into a slot. Where the
-//! engine has devices for that, one makes the keys of a batch before the worker goes through its rows.
+//! The work of `molsieve dedup`: the key of each molecule as it is written, straight into a slot. Where the engine has
+//! devices for structure keys, a device makes the keys of a batch before the worker goes through its rows.
 
 use std::borrow::Cow;
 
 use super::{
-    PipelineError, Shared,
-    workers::{Interruption, Stretch, parent_smiles},
+    batch_writer::{BatchWriter, Interruption},
+    check::Checks,
+    control::Control,
+    in_work::Poisoned,
+    parents::{id_of, smiles_of},
+    times::Times,
 };
 use crate::{
-    chem,
+    chem::{self, RdKit},
     identity::{KeyMaker, Reason},
     key::Key,
     reject::{RejectCode, Rejection},
-    sieve::structure_key::Told,
+    sieve::structure_key::{KeyDevices, KeyOutcome},
     slot::{ParentFlags, SlotParent},
     table::source::{ParentBatch, ParentRow, TextKind},
 };
 
-/// What a worker needs for it.
-pub(super) struct Identifier {
+/// What a worker needs to make keys.
+pub(super) struct Identifier<'a> {
     keys: KeyMaker,
-    /// What a device said of the rows of the batch; of those that were not for a device, nothing.
-    told: Vec<Option<Told>>,
+    rdkit: RdKit,
+    devices: Option<&'a KeyDevices>,
+    checks: Option<&'a Checks>,
+    poisoned: &'a Poisoned,
+    control: &'a Control,
+    times: &'a Times,
+    /// What a device answered for the rows of the batch; `None` for a row that no device was asked about.
+    outcomes: Vec<Option<KeyOutcome>>,
 }
 
-impl Identifier {
-    pub(super) fn new(shared: &Shared<'_>) -> Self {
+impl<'a> Identifier<'a> {
+    pub(super) fn new(
+        rdkit: RdKit,
+        devices: Option<&'a KeyDevices>,
+        checks: Option<&'a Checks>,
+        poisoned: &'a Poisoned,
+        control: &'a Control,
+        times: &'a Times,
+    ) -> Self {
         Self {
-            keys: KeyMaker::new(shared.job.rdkit),
-            told: Vec::new(),
+            keys: KeyMaker::new(rdkit),
+            rdkit,
+            devices,
+            checks,
+            poisoned,
+            control,
+            times,
+            outcomes: Vec::new(),
         }
     }
 
-    /// Has a device make the keys of a batch, where the job has any. The worker holds no slot yet.
-    pub(super) fn ask(
-        &mut self,
-        shared: &Shared<'_>,
-        batch: &ParentBatch,
-    ) -> Result<(), Interruption> {
-        self.told.clear();
-        let Some(devices) = &shared.key_devices else {
+    /// Has a device make the keys of a batch, where the job has any. The worker holds no slot while it waits.
+    pub(super) fn ask_device(&mut self, batch: &ParentBatch) -> Result<(), Interruption> {
+        self.outcomes.clear();
+        let Some(devices) = self.devices else {
             return Ok(());
         };
         let device = devices
-            .take(&|| shared.is_stopping())
+            .take(&|| self.control.is_stopping())
             .ok_or(Interruption::Stopped)?;
-        let times = &shared.times;
-        let told = times.measure(&times.chemistry, || {
-            device.tell(batch.iter().map(for_device), &mut self.told)
+        let asked = self.times.measure(&self.times.chemistry, || {
+            device.compute_keys(batch.iter().map(for_device), &mut self.outcomes)
         });
-        told.map_err(|error| Interruption::Failed(error.into()))
+        asked.map_err(|error| Interruption::Failed(error.into()))
     }
 
-    /// Adds a molecule, the one in this place of the batch, to the slot or to the next one.
-    pub(super) fn add<'a>(
+    /// Adds a molecule, row `index` of the batch, to the slot or to the next one.
+    pub(super) fn add<'w>(
         &mut self,
-        stretch: Stretch<'a>,
-        place: usize,
+        writer: BatchWriter<'w>,
+        index: usize,
         parent: ParentRow<'_>,
-        id: &[u8],
-    ) -> Result<Stretch<'a>, Interruption> {
-        let times = &stretch.shared().times;
-        let told = self.told.get(place).copied().flatten();
-        let identified = times.measure(&times.chemistry, || self.identify(&stretch, parent, told));
+    ) -> Result<BatchWriter<'w>, Interruption> {
+        let number = parent.row.to_string();
+        let id = id_of(parent, &number);
+        let times = self.times;
+        let outcome = self.outcomes.get(index).copied().flatten();
+        let identified =
+            times.measure(&times.chemistry, || self.identify(&writer, parent, outcome));
         let Identified {
             smiles,
             key,
             reason,
         } = match identified {
-            Ok(found) => found,
-            Err(Fault::Row(rejection)) => return Ok(stretch.reject(parent, id, rejection)?),
-            Err(Fault::Job(error)) => return Err(Interruption::Failed(error)),
+            Ok(identified) => identified,
+            Err(Fault::Row(rejection)) => return Ok(writer.reject(parent, id, rejection)?),
+            Err(Fault::Job(interruption)) => return Err(interruption),
         };
         // The row itself has the SMILES.
         let accepted = SlotParent {
@@ -80,63 +100,62 @@ impl Identifier {
             reason: b"",
             flags: ParentFlags::NONE,
         };
-        let (mut stretch, mut index) = stretch.push(accepted)?;
-        while !stretch.slot_mut().push_row(&smiles, index, key) {
+        let (mut writer, mut index) = writer.push(accepted)?;
+        while !writer.slot_mut().push_row(&smiles, index, key) {
             let continued = SlotParent {
                 flags: ParentFlags::CONTINUED,
                 ..accepted
             };
-            (stretch, index) = stretch.next()?.push(continued)?;
+            (writer, index) = writer.next()?.push(continued)?;
         }
-        let slot = stretch.slot_mut();
+        let slot = writer.slot_mut();
         slot.keys_given = true;
         let keys = &mut slot.account.keys;
-        keys.too_large_for_device += u64::from(told == Some(Told::TooLarge));
+        keys.too_large_for_device += u64::from(outcome == Some(KeyOutcome::TooLarge));
         if let Some(reason) = reason {
             keys.by_rdkit[reason as usize] += 1;
         }
-        Ok(stretch)
+        Ok(writer)
     }
 
     fn identify<'p>(
         &mut self,
-        stretch: &Stretch<'_>,
+        writer: &BatchWriter<'_>,
         parent: ParentRow<'p>,
-        told: Option<Told>,
+        outcome: Option<KeyOutcome>,
     ) -> Result<Identified<'p>, Fault> {
-        let shared = stretch.shared();
         let row = parent.row;
-        if let Some(rejection) = shared.poisoned.get(&row) {
+        if let Some(rejection) = self.poisoned.get(&row) {
             return Err(Fault::Row(rejection.clone()));
         }
         let smiles = match parent.kind {
-            TextKind::Smiles => parent_smiles(shared, parent),
-            TextKind::MolBlock => in_rdkit(stretch, row, || parent_smiles(shared, parent))?,
+            TextKind::Smiles => smiles_of(self.rdkit, parent),
+            TextKind::MolBlock => in_rdkit(writer, row, || smiles_of(self.rdkit, parent))?,
         };
         let smiles = smiles.map_err(Fault::Row)?;
         chem::check_text(&smiles).map_err(Fault::Row)?;
-        let direct = match told {
-            Some(Told::Key(key)) => Ok(key),
-            Some(Told::Reason(reason)) => Err(reason),
-            Some(Told::TooLarge) | None => self.keys.direct(&smiles),
+        let direct = match outcome {
+            Some(KeyOutcome::Key(key)) => Ok(key),
+            Some(KeyOutcome::Reason(reason)) => Err(reason),
+            Some(KeyOutcome::TooLarge) | None => self.keys.direct(&smiles),
         };
         let (key, reason) = match direct {
             Ok(key) => (key, None),
             Err(reason) => {
-                let key = in_rdkit(stretch, row, || self.keys.by_rdkit(&smiles))?;
+                let key = in_rdkit(writer, row, || self.keys.by_rdkit(&smiles))?;
                 match (key, parent.kind) {
                     (Ok(key), _) => (key, Some(reason)),
                     (Err(_), TextKind::MolBlock) => {
-                        return self.identify_block(stretch, parent, smiles);
+                        return self.identify_block(writer, parent, smiles);
                     }
-                    (Err(fault), TextKind::Smiles) => return Err(Fault::Row(fault)),
+                    (Err(rejection), TextKind::Smiles) => return Err(Fault::Row(rejection)),
                 }
             }
         };
-        if let Some(checks) = shared.checks.as_ref().filter(|checks| checks.wants(key))
+        if let Some(checks) = self.checks.filter(|checks| checks.wants(key))
             && let Ok(text) = std::str::from_utf8(&smiles)
         {
-            in_rdkit(stretch, row, || checks.look(row, text, key, &mut self.keys))?;
+            in_rdkit(writer, row, || checks.look(row, text, key, &mut self.keys))?;
         }
         Ok(Identified {
             smiles,
@@ -145,16 +164,15 @@ impl Identifier {
         })
     }
 
-    /// A mol block whose SMILES RDKit can't read back (porphyrins): its key is made of what RDKit writes.
+    /// A mol block whose SMILES RDKit can't read back (porphyrins): its key is made from what RDKit writes.
     fn identify_block<'p>(
         &mut self,
-        stretch: &Stretch<'_>,
+        writer: &BatchWriter<'_>,
         parent: ParentRow<'p>,
         smiles: Cow<'p, [u8]>,
     ) -> Result<Identified<'p>, Fault> {
-        let rdkit = stretch.shared().job.rdkit;
-        let write = || rdkit.mol_block_to_identity(parent.text);
-        let written = in_rdkit(stretch, parent.row, write)?.map_err(Fault::Row)?;
+        let write = || self.rdkit.mol_block_to_identity(parent.text);
+        let written = in_rdkit(writer, parent.row, write)?.map_err(Fault::Row)?;
         if written.is_empty() {
             let empty = RejectCode::Empty.because("the molecule has no atoms");
             return Err(Fault::Row(empty));
@@ -169,21 +187,21 @@ impl Identifier {
 }
 
 /// The text of a row that a device is asked about.
-fn for_device<'p>(parent: ParentRow<'p>) -> Option<&'p [u8]> {
+fn for_device(parent: ParentRow<'_>) -> Option<&[u8]> {
     let asked = parent.fault.is_none() && parent.kind == TextKind::Smiles;
     let text = asked.then_some(parent.text)?;
-    // An extension of CXSMILES is for RDKit.
+    // RDKit reads CXSMILES extensions.
     if text.contains(&b' ') {
         return None;
     }
     chem::check_text(text).is_ok().then_some(text)
 }
 
-/// Gives a row to RDKit: whoever goes on after a crash must know which one it was.
-fn in_rdkit<T>(stretch: &Stretch<'_>, row: u64, work: impl FnOnce() -> T) -> Result<T, Fault> {
-    stretch.begin_rdkit(row).map_err(Fault::Job)?;
+/// Gives a row to RDKit, and records that: the attempt after a crash must know the row.
+fn in_rdkit<T>(writer: &BatchWriter<'_>, row: u64, work: impl FnOnce() -> T) -> Result<T, Fault> {
+    writer.begin_rdkit(row).map_err(Fault::Job)?;
     let done = work();
-    stretch.end_rdkit();
+    writer.end_rdkit();
     Ok(done)
 }
 
@@ -191,12 +209,12 @@ fn in_rdkit<T>(stretch: &Stretch<'_>, row: u64, work: impl FnOnce() -> T) -> Res
 struct Identified<'p> {
     smiles: Cow<'p, [u8]>,
     key: Key,
-    /// Why it took RDKit, if it did.
+    /// Why RDKit was needed, if it was.
     reason: Option<Reason>,
 }
 
 /// What is wrong: with the row, or with the job.
 enum Fault {
     Row(Rejection),
-    Job(PipelineError),
+    Job(Interruption),
 }

@@ -1,9 +1,9 @@
-//! The account of parents in work, and of those that must not be tried again.
+//! The record of the parents that workers process, and of those that must not be processed again.
 //!
-//! `.molsieve/in-work` has 8 bytes per worker: the row of the parent it works on plus 1, little-endian,
-//! or 0. The file is mapped, so that a parent costs no call into the kernel, and not synced: its bytes are to outlive
+//! `.molsieve/in-work` has 8 bytes per worker: the row of the parent it processes plus 1, little-endian,
+//! or 0. The file is mapped, so that a parent costs no system call, and not synced: its bytes must outlive
 //! the process, not a power failure. Where a file system maps no files, they are written. When a
-//! run resumes after a crash or a time-out, each parent found there is tried in a process of its own
+//! run resumes after a crash or a timeout, each parent found there is tried in a separate process
 //! ([`crate::trial`]). A parent that kills that process, or exceeds its time there too, is recorded in the
 //! sealed file `poisoned` and rejected from then on, with the reason.
 //!
@@ -19,7 +19,7 @@ use std::{
 
 use memmap2::MmapRaw;
 
-use super::{Job, PipelineError, workers::cut};
+use super::{error::PipelineError, job::Job};
 use crate::{
     machine::WorkClock,
     reject::Rejection,
@@ -32,7 +32,7 @@ use crate::{
     trial::{self, Candidate},
 };
 
-/// Name of the account in `.molsieve/`.
+/// Name of the record in `.molsieve/`.
 pub(super) const IN_WORK: &str = "in-work";
 /// The file of [`Poisoned`].
 pub(super) const POISONED: Kind = Kind {
@@ -43,27 +43,27 @@ pub(super) const POISONED: Kind = Kind {
 /// Rows that must not be given to RDKit, with the reason.
 pub(super) type Poisoned = BTreeMap<u64, Rejection>;
 
-/// What each worker works on.
+/// The parent that each worker processes.
 pub(super) struct InWork {
     file: DiskFile,
     mapped: Option<MmapRaw>,
-    workers: Vec<Worker>,
-    /// Rows that came through their trial.
+    workers: Vec<WorkerEntry>,
+    /// Rows that passed their trial.
     cleared: BTreeSet<u64>,
 }
 
 /// Each worker has a cache line of its own, because its thread writes here for every parent.
 #[derive(Default)]
 #[repr(align(128))]
-struct Worker {
+struct WorkerEntry {
     row: AtomicU64,
     /// Runs while the parent is in RDKit.
     clock: WorkClock,
 }
 
-/// Bytes of a worker's place.
+/// Bytes of a worker's entry.
 const WORD: usize = size_of::<u64>();
-/// How many times the limit a parent may take that came through its trial within the limit.
+/// How many times the limit a parent may take that passed its trial within the limit.
 const CLEARED_FACTOR: u32 = 4;
 
 impl InWork {
@@ -79,12 +79,12 @@ impl InWork {
         Ok(Self {
             file,
             mapped: mapped.and_then(|file| MmapRaw::map_raw(&file)).ok(),
-            workers: (0..workers).map(|_| Worker::default()).collect(),
+            workers: (0..workers).map(|_| WorkerEntry::default()).collect(),
             cleared,
         })
     }
 
-    /// A worker begins with a parent.
+    /// Records that a worker gives a parent to RDKit.
     pub(super) fn begin(&self, worker: usize, row: u64) -> Result<(), StoreError> {
         self.put(worker, row + 1)?;
         self.workers[worker].row.store(row, Relaxed);
@@ -92,12 +92,12 @@ impl InWork {
         Ok(())
     }
 
-    /// A worker's parent has made a product.
+    /// Restarts the time of a worker's parent: it has made a product.
     pub(super) fn progress(&self, worker: usize) {
         self.workers[worker].clock.restart();
     }
 
-    /// A worker is done with its batch.
+    /// Records that a worker has finished its batch.
     pub(super) fn end(&self, worker: usize) -> Result<(), StoreError> {
         self.workers[worker].clock.stop();
         self.put(worker, 0)
@@ -119,7 +119,7 @@ impl InWork {
         Ok(())
     }
 
-    /// A worker's parent is out of RDKit again.
+    /// Stops the time of a worker's parent: RDKit has returned.
     pub(super) fn leave(&self, worker: usize) {
         self.workers[worker].clock.stop();
     }
@@ -139,27 +139,21 @@ impl InWork {
     }
 }
 
-/// The rows that must not be tried again.
+/// The rows that must not be processed again.
 pub(super) fn poisoned(output: &OutputDir) -> Result<Poisoned, StoreError> {
     let poisoned = sealed::read(&output.work_dir(), POISONED)?;
     Ok(poisoned.unwrap_or_default())
 }
 
-/// Puts a row down among them.
+/// Records a row as one that must not be processed again.
 pub(super) fn poison(output: &OutputDir, row: u64, rejection: Rejection) -> Result<(), StoreError> {
     let mut poisoned = poisoned(output)?;
-    poisoned.insert(
-        row,
-        Rejection {
-            reason: cut(rejection.reason),
-            ..rejection
-        },
-    );
+    poisoned.insert(row, rejection.shortened());
     sealed::write(&output.work_dir(), POISONED, &poisoned)
 }
 
-/// Tries the parents that were in work when the run was interrupted, from `next_row` on. Gives all rows
-/// that must not be given to RDKit, and those that came through their trial.
+/// Tries the parents that workers were processing when the run was interrupted, from `next_row` on. Returns all rows
+/// that must not be given to RDKit, and those that passed their trial.
 pub(super) fn after_interruption(
     job: &Job,
     output: &OutputDir,
@@ -250,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn a_parent_that_came_through_its_trial_has_more_time() {
+    fn a_parent_that_passed_its_trial_has_more_time() {
         let (_folder, in_work) = in_work(&[7]);
         let most = Duration::from_millis(20);
         in_work.begin(0, 7).unwrap();

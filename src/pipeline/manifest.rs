@@ -1,38 +1,20 @@
 //! Fills in the manifest of a job that is done.
 
-use std::{collections::BTreeMap, sync::atomic::Ordering::Relaxed};
+use std::collections::BTreeMap;
 
-use super::{Job, Shared, by_rule, check::Checks, sinking::Sunk};
+use super::{by_rule, job::Job, meters::Snapshot, run_files::Sunk};
 use crate::{
     chem::ChemistryTimes,
     config::{Dedup, KeyKind, written_path},
     identity::Reason,
     limits::{CAPPED_PARENTS_NAMED_MAX, KEY_REASONS_MAX},
     report::manifest::{
-        CappedParent, ChemistryProducts, ChemistryStages, Manifest, ManifestFile, ManifestFilter,
+        CheckAccount, ChemistryProducts, ChemistryStages, Manifest, ManifestFile, ManifestFilter,
         ManifestInput, SCHEMA_VERSION, Software,
     },
     sieve::Chosen,
-    slot::{ParentFlags, SlotParent},
     table::sink::Part,
 };
-
-/// The rule that the rows of a job without rules are given.
-const CLEANING_RULE: &str = "canonical";
-
-impl Job {
-    /// The values of the `rule` column.
-    pub fn rule_names(&self) -> Vec<String> {
-        if self.rules.is_empty() {
-            return vec![CLEANING_RULE.into()];
-        }
-        self.rules
-            .rules()
-            .iter()
-            .map(|rule| rule.name.clone())
-            .collect()
-    }
-}
 
 impl From<ChemistryTimes> for ChemistryStages {
     fn from(times: ChemistryTimes) -> Self {
@@ -57,25 +39,6 @@ impl From<Part> for ManifestFile {
     }
 }
 
-impl CappedParent {
-    pub(super) fn of(parent: SlotParent<'_>) -> Self {
-        let caps = [
-            (ParentFlags::CAPPED_PRODUCTS, "products per parent"),
-            (ParentFlags::CAPPED_SITES, "sites per rule"),
-            (ParentFlags::CAPPED_LENGTH, "length of a product"),
-        ];
-        Self {
-            row: parent.row,
-            id: String::from_utf8_lossy(parent.id).into_owned(),
-            caps: caps
-                .iter()
-                .filter(|cap| parent.flags.has(cap.0))
-                .map(|cap| cap.1.to_owned())
-                .collect(),
-        }
-    }
-}
-
 fn by_reason(counts: [u64; KEY_REASONS_MAX]) -> BTreeMap<String, u64> {
     let counted = Reason::ALL
         .iter()
@@ -86,19 +49,41 @@ fn by_reason(counts: [u64; KEY_REASONS_MAX]) -> BTreeMap<String, u64> {
         .collect()
 }
 
+/// What the manifest is made from.
+pub(super) struct ManifestFacts<'a> {
+    pub(super) job: &'a Job,
+    /// The state of the meters at the end.
+    pub(super) end: Snapshot,
+    pub(super) chemistry: ChemistryTimes,
+    pub(super) left_as_written: u64,
+    pub(super) engine: &'static str,
+    pub(super) engine_lost: Option<String>,
+    /// Name of the engine whose devices made structure keys, if there were any.
+    pub(super) key_devices: Option<&'static str>,
+    pub(super) check: Option<CheckAccount>,
+    pub(super) sunk: Sunk,
+}
+
 /// The engine that made the keys: the sieve makes keys of canonical SMILES, and the workers or the devices that
 /// they use make structure keys.
-fn keys_made_by(shared: &Shared<'_>) -> &'static str {
-    match (&shared.key_devices, shared.job.spec.key) {
-        (Some(devices), _) => devices.name(),
+fn keys_made_by(facts: &ManifestFacts<'_>) -> &'static str {
+    match (facts.key_devices, facts.job.spec.key) {
+        (Some(devices), _) => devices,
         (None, KeyKind::Structure) => Chosen::CPU.name(),
-        (None, KeyKind::Canonical) => shared.engine,
+        (None, KeyKind::Canonical) => facts.engine,
     }
 }
 
 impl Manifest {
-    pub(super) fn new(shared: &Shared<'_>, chemistry: ChemistryTimes, sunk: Sunk) -> Self {
-        let (job, end) = (shared.job, shared.snapshot());
+    pub(super) fn new(facts: ManifestFacts<'_>) -> Self {
+        let keys_made_by = keys_made_by(&facts);
+        let ManifestFacts {
+            job,
+            end,
+            chemistry,
+            sunk,
+            ..
+        } = facts;
         let plan = &job.plan;
         let inputs = job.library.files().iter().map(|file| ManifestInput {
             path: written_path(&file.path).display().to_string(),
@@ -142,14 +127,14 @@ impl Manifest {
             key: job.spec.key,
             key_definition: job.spec.key.definition(),
             keys_by_rdkit: by_reason(sunk.account.keys.by_rdkit),
-            keys_made_by: keys_made_by(shared).into(),
+            keys_made_by: keys_made_by.into(),
             keys_too_large_for_device: sunk.account.keys.too_large_for_device,
-            left_as_written: shared.left_as_written.load(Relaxed),
-            check: shared.checks.as_ref().map(Checks::account),
+            left_as_written: facts.left_as_written,
+            check: facts.check,
             products_excluded: plan.estimate.excluded,
             interruptions: sunk.interruptions,
-            engine: shared.engine.into(),
-            engine_lost: shared.engine_lost.clone(),
+            engine: facts.engine.into(),
+            engine_lost: facts.engine_lost,
             threads: plan.threads as u64,
             memory_budget_bytes: job.spec.memory.0,
             peak_memory_bytes: sunk.peak_memory_bytes,

@@ -1,17 +1,26 @@
-//! The chemistry workers: batches of parents in, filled slots out.
+//! The chemistry workers: each takes a batch of parents and fills slots with what they give.
 
-use std::sync::{Mutex, PoisonError, atomic::Ordering::Relaxed};
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
 
-use super::{PipelineError, Shared, identify::Identifier};
+use super::{
+    batch_writer::{BatchWriter, Interruption},
+    check::Checks,
+    control::Control,
+    error::PipelineError,
+    identify::Identifier,
+    in_work::{InWork, Poisoned},
+    job::Job,
+    times::Times,
+    transform::Transforming,
+};
 use crate::{
-    chem::{Progress, Transformer},
-    config::{KeyKind, Task},
-    identity::KeyMaker,
-    limits::REASON_BYTES_MAX,
-    reject::{RejectCode, Rejection},
-    ring::{Permit, Stopped},
-    slot::{ParentFlags, Slot, SlotParent, text_range},
-    table::source::{Library, LibraryReader, ParentBatch, ParentRow, RowId, SourceError, TextKind},
+    config::Task,
+    ring::Ring,
+    sieve::structure_key::KeyDevices,
+    table::source::{Library, LibraryReader, ParentBatch, SourceError},
 };
 
 /// Hands out the batches of the input in order.
@@ -33,7 +42,7 @@ impl Dispenser {
         })
     }
 
-    /// Fills `batch` and says which one it is; `None` at the end of the input.
+    /// Fills `batch` and returns its number; `None` at the end of the input.
     fn take(
         &mut self,
         batch: &mut ParentBatch,
@@ -48,81 +57,49 @@ impl Dispenser {
     }
 }
 
-/// The body of a worker: batch after batch until the input ends or the job stops.
-pub(super) fn work(
-    shared: &Shared<'_>,
-    dispenser: &Mutex<Dispenser>,
-    worker: usize,
-) -> Result<(), PipelineError> {
-    let job = shared.job;
-    let mut craft = match job.spec.task {
-        Task::Dedup => Craft::Identify(Identifier::new(shared).into()),
-        Task::Derive => Craft::Transform(Transforming {
-            transformer: Transformer::new(job.rdkit, &job.rules, job.spec.transform_settings())?,
-            keys: (job.spec.key == KeyKind::Structure).then(|| KeyMaker::new(job.rdkit).into()),
-        }),
-    };
-    batches(shared, dispenser, &mut craft, worker)
+/// What all workers of a job share.
+#[derive(Clone, Copy)]
+pub(super) struct WorkerPorts<'a> {
+    pub(super) dispenser: &'a Mutex<Dispenser>,
+    pub(super) ring: &'a Arc<Ring>,
+    pub(super) control: &'a Control,
+    pub(super) times: &'a Times,
+    pub(super) rows_read: &'a AtomicU64,
+    pub(super) in_work: &'a InWork,
+    pub(super) poisoned: &'a Poisoned,
+    /// With `dedup`: the devices that make its keys, where the engine has any.
+    pub(super) key_devices: Option<&'a KeyDevices>,
+    /// With `--check`.
+    pub(super) checks: Option<&'a Checks>,
 }
 
-/// What a worker does with a row.
-enum Craft {
-    /// Products out of it.
-    Transform(Transforming),
-    /// A key for it.
-    Identify(Box<Identifier>),
-}
-
-struct Transforming {
-    transformer: Transformer,
-    /// With `--key structure`: makes the products' keys.
-    keys: Option<Box<KeyMaker>>,
-}
-
-impl Transforming {
-    /// The structure keys of the rows of a slot from `first` on.
-    fn add_keys(&mut self, slot: &mut Slot, first: usize) {
-        let Some(maker) = &mut self.keys else { return };
-        let rows = slot.rows();
-        let mut by_rdkit = slot.account.keys.by_rdkit;
-        let columns = slot.columns_mut();
-        for row in first..rows {
-            let smiles = &columns.text[text_range(columns.text_end, row)];
-            let (key, reason) = maker.of_canonical(smiles);
-            if let Some(reason) = reason {
-                by_rdkit[reason as usize] += 1;
-            }
-            columns.key[row] = key.words();
+/// The body of worker number `worker`: batch after batch until the input ends or the job stops.
+pub(super) fn work(job: &Job, ports: WorkerPorts<'_>, worker: usize) -> Result<(), PipelineError> {
+    let WorkerPorts {
+        control,
+        times,
+        poisoned,
+        ..
+    } = ports;
+    let mut row_work = match job.spec.task {
+        Task::Dedup => RowWork::Identify(Box::new(Identifier::new(
+            job.rdkit,
+            ports.key_devices,
+            ports.checks,
+            poisoned,
+            control,
+            times,
+        ))),
+        Task::Derive => {
+            RowWork::Transform(Box::new(Transforming::new(job, poisoned, control, times)?))
         }
-        slot.account.keys.by_rdkit = by_rdkit;
-        slot.keys_given = true;
-    }
-}
-
-fn batches(
-    shared: &Shared<'_>,
-    dispenser: &Mutex<Dispenser>,
-    craft: &mut Craft,
-    worker: usize,
-) -> Result<(), PipelineError> {
-    let job = shared.job;
+    };
     let mut batch = ParentBatch::new();
-    while !shared.stopping.load(Relaxed) {
-        let taken = {
-            let mut dispenser = dispenser.lock().unwrap_or_else(PoisonError::into_inner);
-            let taken = shared.times.measure(&shared.times.source, || {
-                dispenser.take(&mut batch, job.plan.batch_parents)
-            })?;
-            shared
-                .rows_read
-                .store(dispenser.reader.rows_read(), Relaxed);
-            if taken.is_none() {
-                shared.ring.finish(dispenser.next);
-            }
-            taken
+    while !control.is_stopping() {
+        let Some(number) = ports.take(&mut batch, job.plan.batch_parents)? else {
+            break;
         };
-        let Some(number) = taken else { break };
-        match work_on_batch(shared, craft, &batch, number, worker) {
+        match ports.work_on(&mut row_work, &batch, number, worker) {
             Ok(()) => {}
             Err(Interruption::Stopped) => break,
             Err(Interruption::Failed(error)) => return Err(error),
@@ -131,251 +108,54 @@ fn batches(
     Ok(())
 }
 
-/// Why a batch was left unfinished.
-pub(super) enum Interruption {
-    Stopped,
-    Failed(PipelineError),
+/// What a worker does with a row.
+enum RowWork<'a> {
+    /// Makes its products.
+    Transform(Box<Transforming<'a>>),
+    /// Makes its key.
+    Identify(Box<Identifier<'a>>),
 }
 
-impl From<Stopped> for Interruption {
-    fn from(_: Stopped) -> Self {
-        Self::Stopped
-    }
-}
-
-fn work_on_batch(
-    shared: &Shared<'_>,
-    craft: &mut Craft,
-    batch: &ParentBatch,
-    number: u64,
-    worker: usize,
-) -> Result<(), Interruption> {
-    if let Craft::Identify(identifier) = craft {
-        identifier.ask(shared, batch)?;
-    }
-    let mut stretch = Stretch {
-        shared,
-        worker,
-        number,
-        part: 0,
-        slot: shared.ring.acquire(number)?,
-    };
-    for (place, parent) in batch.iter().enumerate() {
-        if shared.stopping.load(Relaxed) {
-            return Err(Interruption::Stopped);
+impl WorkerPorts<'_> {
+    /// Takes the next batch; `None` at the end of the input.
+    fn take(self, batch: &mut ParentBatch, parents_max: usize) -> Result<Option<u64>, SourceError> {
+        let mut dispenser = self
+            .dispenser
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let times = self.times;
+        let taken = times.measure(&times.source, || dispenser.take(batch, parents_max))?;
+        self.rows_read.store(dispenser.reader.rows_read(), Relaxed);
+        if taken.is_none() {
+            self.ring.finish(dispenser.next);
         }
-        stretch = match craft {
-            Craft::Transform(transforming) => {
-                stretch
-                    .begin_rdkit(parent.row)
-                    .map_err(Interruption::Failed)?;
-                transform_parent(stretch, transforming, parent)?
-            }
-            Craft::Identify(identifier) => {
-                let number = row_number(parent.row);
-                identifier.add(stretch, place, parent, id_of(parent, &number))?
-            }
-        };
-    }
-    if let Craft::Transform(Transforming { transformer, .. }) = craft {
-        transformer.end();
-        let split = &shared.times.chemistry_split;
-        *split.lock().unwrap_or_else(PoisonError::into_inner) += transformer.take_times();
-    }
-    let ended = shared.in_work.end(worker);
-    ended.map_err(|error| Interruption::Failed(error.into()))?;
-    let Stretch {
-        number,
-        part,
-        mut slot,
-        ..
-    } = stretch;
-    let last = batch.len().checked_sub(1).map(|last| batch.get(last).row);
-    slot.batch_end = last.map(|row| row + 1);
-    shared.ring.submit(slot, number, part, true);
-    Ok(())
-}
-
-/// The slot a batch is being written into, and which of the batch's slots it is.
-pub(super) struct Stretch<'a> {
-    shared: &'a Shared<'a>,
-    worker: usize,
-    number: u64,
-    part: u64,
-    slot: Permit,
-}
-
-impl<'a> Stretch<'a> {
-    pub(super) fn shared(&self) -> &'a Shared<'a> {
-        self.shared
+        Ok(taken)
     }
 
-    pub(super) fn slot_mut(&mut self) -> &mut Slot {
-        &mut self.slot
-    }
-
-    /// The worker gives a row to RDKit.
-    pub(super) fn begin_rdkit(&self, row: u64) -> Result<(), PipelineError> {
-        Ok(self.shared.in_work.begin(self.worker, row)?)
-    }
-
-    /// The parent has made products: its time begins anew.
-    fn note_progress(&self) {
-        self.shared.in_work.progress(self.worker);
-    }
-
-    /// RDKit is done with it.
-    pub(super) fn end_rdkit(&self) {
-        self.shared.in_work.leave(self.worker);
-    }
-
-    /// Passes the slot on and waits for the next one.
-    pub(super) fn next(self) -> Result<Self, Stopped> {
-        self.shared
-            .ring
-            .submit(self.slot, self.number, self.part, false);
-        let slot = self.shared.ring.acquire(self.number)?;
-        Ok(Self {
-            slot,
-            part: self.part + 1,
-            ..self
-        })
-    }
-
-    /// Adds a row that can't be used.
-    pub(super) fn reject(
+    fn work_on(
         self,
-        parent: ParentRow<'_>,
-        id: &[u8],
-        rejection: Rejection,
-    ) -> Result<Self, Stopped> {
-        let reason = cut(rejection.reason);
-        let rejected = SlotParent {
-            row: parent.row,
-            id,
-            smiles: parent.text,
-            reason: reason.as_bytes(),
-            flags: ParentFlags::rejected(rejection.code),
-        };
-        Ok(self.push(rejected)?.0)
-    }
-
-    /// Adds a parent to the slot, or to the next one if this one is full.
-    pub(super) fn push(mut self, parent: SlotParent<'_>) -> Result<(Self, u32), Stopped> {
-        if let Some(index) = self.slot.push_parent(parent) {
-            return Ok((self, index));
+        row_work: &mut RowWork<'_>,
+        batch: &ParentBatch,
+        number: u64,
+        worker: usize,
+    ) -> Result<(), Interruption> {
+        if let RowWork::Identify(identifier) = row_work {
+            identifier.ask_device(batch)?;
         }
-        let mut next = self.next()?;
-        let index = next
-            .slot
-            .push_parent(parent)
-            .expect("limits.rs asserts that an empty slot holds the longest parent");
-        Ok((next, index))
-    }
-}
-
-fn transform_parent<'a>(
-    stretch: Stretch<'a>,
-    transforming: &mut Transforming,
-    parent: ParentRow<'_>,
-) -> Result<Stretch<'a>, Interruption> {
-    let shared = stretch.shared;
-    let number = row_number(parent.row);
-    let id = id_of(parent, &number);
-    let transformer = &mut transforming.transformer;
-    let (smiles, begun) = shared.times.measure(&shared.times.chemistry, || {
-        if let Some(rejection) = shared.poisoned.get(&parent.row) {
-            return (Err(rejection.clone()), Err(rejection.clone()));
-        }
-        let smiles = parent_smiles(shared, parent);
-        let begun = smiles
-            .as_ref()
-            .map_err(Clone::clone)
-            .and_then(|smiles| match parent.kind {
-                TextKind::Smiles => transformer.begin(smiles),
-                TextKind::MolBlock => transformer.begin_mol_block(parent.text, smiles),
-            });
-        (smiles, begun)
-    });
-    if let Err(rejection) = begun {
-        return Ok(stretch.reject(parent, id, rejection)?);
-    }
-    let smiles = smiles.unwrap_or_default();
-    let accepted = SlotParent {
-        row: parent.row,
-        id,
-        smiles: &smiles,
-        reason: b"",
-        flags: ParentFlags::NONE,
-    };
-    let (mut stretch, mut index) = stretch.push(accepted)?;
-    loop {
-        let progress = shared.times.measure(&shared.times.chemistry, || {
-            let first = stretch.slot.rows();
-            let progress = transforming.transformer.fill(&mut stretch.slot, index);
-            transforming.add_keys(&mut stretch.slot, first);
-            progress
-        });
-        let progress = match progress {
-            Ok(progress) => progress,
-            // What it has given so far stays; it is among the rejects, with the reason.
-            Err(error) => {
-                let reason = cut(error.to_string());
-                let failed = SlotParent {
-                    reason: reason.as_bytes(),
-                    flags: ParentFlags::CONTINUED.and(ParentFlags::rejected(RejectCode::Rdkit)),
-                    ..accepted
-                };
-                return Ok(stretch.push(failed)?.0);
+        let mut writer = BatchWriter::begin(self.ring, self.in_work, worker, number)?;
+        for (index, parent) in batch.iter().enumerate() {
+            if self.control.is_stopping() {
+                return Err(Interruption::Stopped);
             }
-        };
-        match progress {
-            Progress::Finished => return Ok(stretch),
-            Progress::Paused if shared.stopping.load(Relaxed) => return Err(Interruption::Stopped),
-            Progress::Paused => stretch.note_progress(),
-            Progress::SlotFull => {
-                stretch.note_progress();
-                let continued = SlotParent {
-                    flags: ParentFlags::CONTINUED,
-                    ..accepted
-                };
-                (stretch, index) = stretch.next()?.push(continued)?;
-            }
+            writer = match row_work {
+                RowWork::Transform(transforming) => transforming.add(writer, parent)?,
+                RowWork::Identify(identifier) => identifier.add(writer, index, parent)?,
+            };
         }
+        if let RowWork::Transform(transforming) = row_work {
+            transforming.end_batch();
+        }
+        let last = batch.len().checked_sub(1).map(|last| batch.get(last).row);
+        writer.end(last.map(|row| row + 1))
     }
-}
-
-/// A row number as text.
-fn row_number(row: u64) -> String {
-    row.to_string()
-}
-
-/// A parent's id; `number` is that of its row.
-fn id_of<'p>(parent: ParentRow<'p>, number: &'p str) -> &'p [u8] {
-    match parent.id {
-        RowId::Named(id) => id.as_bytes(),
-        RowId::RowNumber => number.as_bytes(),
-    }
-}
-
-/// The SMILES of a parent, or why it has none.
-pub(super) fn parent_smiles<'p>(
-    shared: &Shared<'_>,
-    parent: ParentRow<'p>,
-) -> Result<std::borrow::Cow<'p, [u8]>, Rejection> {
-    match (parent.fault, parent.kind) {
-        (Some(fault), _) => Err(fault.code.because(fault.reason)),
-        (None, TextKind::Smiles) => Ok(parent.text.into()),
-        (None, TextKind::MolBlock) => shared
-            .job
-            .rdkit
-            .mol_block_to_smiles(parent.text)
-            .map(|smiles| smiles.into_bytes().into()),
-    }
-}
-
-/// A reason, cut at a character boundary to the length that a reject may have.
-pub(super) fn cut(mut reason: String) -> String {
-    reason.truncate(reason.floor_char_boundary(REASON_BYTES_MAX));
-    reason
 }

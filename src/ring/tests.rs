@@ -54,10 +54,10 @@ fn scenario_of_several_in_hand(
         match next.unwrap() {
             Some(permit) => held.push_back(permit.split()),
             None => {
-                let Some((berth, slot)) = held.pop_front() else {
+                let Some((ticket, slot)) = held.pop_front() else {
                     break;
                 };
-                seen.push(berth.with(slot).columns().key[0]);
+                seen.push(ticket.with(slot).columns().key[0]);
             }
         }
     }
@@ -185,9 +185,9 @@ mod under_the_operating_system {
     #[test]
     fn a_slot_that_does_not_come_back_is_missing_and_no_more() {
         let ring = Ring::new(3, &layout());
-        let (berth, slot) = ring.acquire(0).unwrap().split();
+        let (ticket, slot) = ring.acquire(0).unwrap().split();
         assert_eq!(ring.state().free, 2);
-        drop(berth.with(slot));
+        drop(ticket.with(slot));
         assert_eq!(ring.state().free, 3);
         drop(ring.acquire(0).unwrap().split());
         assert_eq!(ring.state().free, 2);

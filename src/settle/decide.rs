@@ -1,8 +1,8 @@
-//! Which *maybe* rows survive: exactly, through files, in the memory that is given.
+//! Decides exactly which *maybe* rows survive, through files, in the memory that is given.
 //!
 //! A *maybe* row survives if its key is not among the keys that were let through and no earlier *maybe*
 //! row has it. The distinct keys of the *maybe* rows go into a table with the first row of each; the
-//! keys that were let through then only pass by and strike out what they meet. So memory is needed for
+//! keys that were let through are then read once and remove the entries that have them. So memory is needed for
 //! the *maybe* rows alone. If it is not enough for them, both spills are split by the next bits of the
 //! keys' second word, which the table does not use, and each pair of partitions is decided by itself.
 //!
@@ -34,7 +34,7 @@ use crate::{
 const SURVIVORS: &str = "survivors";
 /// Most partitions that a spill is split into at once.
 const PARTITIONS_MAX: usize = 64;
-/// Bits of the second word after which something other than the number of keys must be wrong.
+/// Bits of the second word after which splitting fails for a cause other than the number of keys.
 const SPLIT_BITS_MAX: u32 = 60;
 /// Ordinals in a block. Small, since a merge holds a block of every file.
 const BLOCK_ORDINALS: u64 = 1_024;
@@ -48,13 +48,13 @@ pub struct Spilled {
     pub length: SpillLength,
 }
 
-/// Why no decision was reached.
+/// Why the rows can't be decided.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum DecideError {
     /// A file can't be read or written.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The caller said so.
+    /// The caller asked to stop.
     #[error("stopped on request")]
     Stopped,
     /// The disk has no room for the partitions.
@@ -67,12 +67,12 @@ pub enum DecideError {
     },
 }
 
-/// What the caller does for a decision under way.
+/// What the caller does while rows are decided.
 pub struct Caller<'a> {
-    /// Is told the number of items after each block read, of the spills given and of any made here;
-    /// false stops.
+    /// Called with the number of items after each block that is read, of the spills given and of any made here;
+    /// returns false to stop.
     pub go_on: &'a dyn Fn(u64) -> bool,
-    /// Says how many bytes are free where the folder is.
+    /// Returns how many bytes are free where the folder is.
     pub free_bytes: &'a dyn Fn() -> Result<u64, StoreError>,
 }
 
@@ -144,7 +144,7 @@ impl Decider<'_> {
         };
         if table.keys > 0 {
             self.for_each_key(&part.keys, Kind::Keys, |key, _| {
-                table.strike_out(key);
+                table.remove(key);
                 Ok(true)
             })?;
         }
@@ -248,8 +248,8 @@ impl Decider<'_> {
         Ok(spilled.collect())
     }
 
-    /// Gives every key with its ordinal, or its position where the items have none, to `take`, until
-    /// that gives false; whether all were taken.
+    /// Passes every key with its ordinal, or its position where the items have none, to `take`, until
+    /// that returns false. Returns whether all were taken.
     fn for_each_key(
         &self,
         from: &Spilled,
@@ -308,7 +308,7 @@ struct Entry {
     ordinal: u64,
 }
 
-/// Set in the ordinal of an entry that was struck out, and of an empty place.
+/// Set in the ordinal of an entry that was removed, and of an empty place.
 const DEAD: u64 = 1 << 63;
 const EMPTY: Entry = Entry {
     key: [0; 2],
@@ -347,7 +347,7 @@ impl Table {
         true
     }
 
-    fn strike_out(&mut self, key: [u64; 2]) {
+    fn remove(&mut self, key: [u64; 2]) {
         let place = self.place(key);
         // An empty place has the bit already and stays empty.
         self.places[place].ordinal |= DEAD;
@@ -363,7 +363,7 @@ impl Table {
         place
     }
 
-    /// The entries that were not struck out, by ordinal; in place, for there is no memory for more.
+    /// The entries that were not removed, by ordinal; in place, for there is no memory for more.
     fn into_live(mut self) -> Vec<Entry> {
         self.places.retain(|entry| entry.ordinal < DEAD);
         self.places.sort_unstable_by_key(|entry| entry.ordinal);

@@ -9,7 +9,7 @@
 //!              with properties: mw, clogp, tpsa f64, hbd, hba, rotatable bonds u16
 //! ```
 //!
-//! Keys stand in a spill of their own, in the same order. A block is closed at
+//! Keys are in another spill, in the same order. A block is closed at
 //! [`SETTLE_BLOCK_ROWS`] rows or by its bytes, so that it fits the smallest slot there is.
 
 use std::path::Path;
@@ -40,7 +40,7 @@ pub struct RowWriter {
 }
 
 /// The rows of a block that is not full. A checkpoint has them in itself and does not close the block: which rows
-/// stand in a block together is a function of the rows, since they go to the encoder together.
+/// are in a block together is a function of the rows, since they go to the encoder together.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OpenBlock {
     #[serde(with = "as_hex")]
@@ -54,7 +54,7 @@ pub struct OpenBlock {
 }
 
 impl RowWriter {
-    /// Writes a new spill at `path`, or goes on behind what a checkpoint says of one.
+    /// Writes a new spill at `path`, or continues after the end that a checkpoint has recorded.
     pub fn new(
         path: &Path,
         begun: Option<(SpillLength, OpenBlock)>,
@@ -120,7 +120,7 @@ impl RowWriter {
         self.spill.sync()
     }
 
-    /// The rows behind the last whole block.
+    /// The rows after the last whole block.
     pub fn open_block(&self) -> &OpenBlock {
         &self.block
     }

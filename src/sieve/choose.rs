@@ -1,48 +1,73 @@
 //! Which engine a job runs on.
 //!
-//! `auto` takes CUDA, then a GPU that wgpu reaches, then the CPU: the first that is there and has room,
-//! and it says why the ones before were passed over. An engine that is named is taken, or what it
-//! lacks is the error. A program that stands in for a GPU is slower than the `cpu` engine: it is taken
-//! only with `--engine wgpu` and [`ADAPTER_VARIABLE`].
+//! `auto` chooses CUDA, then a GPU that wgpu reaches, then the CPU: the first that is there and has room. It reports
+//! why the ones before were skipped. If an engine is named and can't be used, the job fails with the reason. A
+//! software renderer is slower than the `cpu` engine: it is used only with `--engine wgpu` and [`ADAPTER_VARIABLE`].
 
 use std::{env, path::Path};
 
-use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CpuEngine, Engine, EngineError,
-    cuda::{self, CudaDevice, Gpu},
-    gpu::{GpuEngine, Room},
-    structure_key::{self, KeyDevices, KeyRoom},
-    wgpu::{self, Adapter, WgpuDevice},
+    cpu::CpuEngine,
+    cuda::{self, CudaSieve, Gpu},
+    engine::Engine,
+    error::EngineError,
+    gpu::{GpuEngine, device::Room},
+    structure_key::{KeyDevices, device::KeyRoom},
+    wgpu::{self, Adapter, WgpuSieve},
 };
 use crate::limits::{CUDA_HOST_BYTES, KEY_DEVICES_MAX, WGPU_HOST_BYTES};
 
-/// Names the adapter for `--engine wgpu`: a part of its name, or its place in the list.
+/// The environment variable that names the adapter for `--engine wgpu`: a part of its name, or its index.
 pub const ADAPTER_VARIABLE: &str = "MOLSIEVE_ADAPTER";
 
 /// `--engine`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum EngineChoice {
-    /// The best engine this machine has
+    /// The best engine this machine has.
     Auto,
-    /// fastbloom on the CPU
+    /// fastbloom on the CPU.
     Cpu,
-    /// An NVIDIA GPU
+    /// An NVIDIA GPU.
     Cuda,
-    /// Any other GPU
+    /// Any other GPU.
     Wgpu,
+}
+
+impl EngineChoice {
+    /// All of them, in the order in which help lists them.
+    pub const ALL: [Self; 4] = [Self::Auto, Self::Cpu, Self::Cuda, Self::Wgpu];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Cpu => "cpu",
+            Self::Cuda => "cuda",
+            Self::Wgpu => "wgpu",
+        }
+    }
+
+    /// What it is, in a few words.
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::Auto => "The best engine this machine has",
+            Self::Cpu => "fastbloom on the CPU",
+            Self::Cuda => "An NVIDIA GPU",
+            Self::Wgpu => "Any other GPU",
+        }
+    }
 }
 
 /// The engine a job runs on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chosen {
     on: On,
-    /// What the device's driver takes of the host's memory, bytes.
+    /// Host memory that the device's driver uses, in bytes.
     host_bytes: usize,
-    /// Why the engines that `auto` prefers were passed over; none if the engine was named.
+    /// Why the engines that `auto` prefers were skipped; `None` if the engine was named.
     passed_over: Option<Vec<String>>,
 }
 
@@ -87,7 +112,7 @@ fn host_bytes(on: &On, room: &Room) -> usize {
         On::Cpu => 0,
         On::Cuda(_) => CUDA_HOST_BYTES,
         On::Wgpu(adapter) if adapter.discrete => WGPU_HOST_BYTES,
-        // It has no memory but the host's.
+        // The adapter has no memory but the host's.
         On::Wgpu(_) => WGPU_HOST_BYTES + room.bytes(1) as usize,
     }
 }
@@ -98,8 +123,8 @@ fn find_gpu(room: &Room) -> Result<On, EngineError> {
     Ok(On::Cuda(gpu))
 }
 
-/// Asks for adapters only where the kernel shows a GPU: to ask loads every driver there is, programs
-/// that stand in for a GPU too, which takes memory and time.
+/// Lists adapters only where the operating system shows a GPU: listing them loads every driver, those of software
+/// renderers too, which takes memory and time.
 fn find_hardware_adapter(room: &Room) -> Result<On, EngineError> {
     const DEVICES: [&str; 3] = ["/dev/dri", "/dev/nvidiactl", "/dev/dxg"];
     if cfg!(target_os = "linux") && !DEVICES.iter().any(|device| Path::new(device).exists()) {
@@ -108,7 +133,7 @@ fn find_hardware_adapter(room: &Room) -> Result<On, EngineError> {
     find_adapter(wgpu::adapters(), None, room).map(On::Wgpu)
 }
 
-/// The adapter that `--engine wgpu` takes.
+/// The adapter that `--engine wgpu` uses.
 pub(crate) fn named_adapter(room: &Room) -> Result<Adapter, EngineError> {
     let wanted = env::var(ADAPTER_VARIABLE).ok();
     find_adapter(wgpu::adapters(), wanted.as_deref(), room)
@@ -135,10 +160,10 @@ fn find_adapter(
     let (_, adapter) = found.ok_or_else(|| match (names.as_str(), wanted) {
         ("", _) => absent("there is no Vulkan driver".into()),
         (_, Some(wanted)) => absent(format!(
-            "{ADAPTER_VARIABLE} is {wanted}, and the adapters are: {names}"
+            "no adapter matches {ADAPTER_VARIABLE}={wanted}; the adapters are: {names}"
         )),
         (_, None) => absent(format!(
-            "there is no GPU but software ({names}); {ADAPTER_VARIABLE}=0 takes it all the same"
+            "there is no GPU, only a software renderer ({names}); set {ADAPTER_VARIABLE}=0 to use it"
         )),
     })?;
     adapter.check(room)?;
@@ -160,7 +185,7 @@ impl Chosen {
         passed_over: None,
     };
 
-    /// The CPU engine, if `auto` chose a GPU: for a budget that holds the job only without one.
+    /// The CPU engine, if `auto` chose a GPU: for a budget that is large enough only without a GPU.
     pub fn cpu_instead(&self) -> Option<Self> {
         let mut passed_over = self.passed_over.clone()?;
         if self.on == On::Cpu {
@@ -187,14 +212,10 @@ impl Chosen {
 
     /// Its name.
     pub fn name(&self) -> &'static str {
-        match self.on {
-            On::Cpu => "cpu",
-            On::Cuda(_) => "cuda",
-            On::Wgpu(_) => "wgpu",
-        }
+        self.choice().name()
     }
 
-    /// Its name, its device, and why it is not another.
+    /// Its name, its device, and why other engines were skipped.
     pub fn description(&self) -> String {
         let device = match &self.on {
             On::Cpu => String::new(),
@@ -208,12 +229,12 @@ impl Chosen {
         format!("{}{device}{reasons}", self.name())
     }
 
-    /// What the device's driver takes of the host's memory, bytes.
+    /// Host memory that the device's driver uses, in bytes.
     pub fn host_bytes(&self) -> usize {
         self.host_bytes
     }
 
-    /// How many devices that make structure keys it has for so many workers, at most.
+    /// The most devices that compute structure keys, for so many workers.
     pub fn key_devices(&self, threads: usize) -> usize {
         match self.on {
             On::Cuda(_) => threads.min(KEY_DEVICES_MAX),
@@ -221,7 +242,7 @@ impl Chosen {
         }
     }
 
-    /// Opens `count` of them, or as many as there are; `None` where it has none, and the CPU makes the keys.
+    /// Opens up to `count` of them; `None` where the engine has none and the CPU computes the keys.
     pub fn open_keys(
         &self,
         room: KeyRoom,
@@ -229,10 +250,10 @@ impl Chosen {
     ) -> Result<Option<KeyDevices>, EngineError> {
         #[cfg(feature = "failpoints")]
         if self.on != On::Cpu {
-            crate::faults::device_call(self.name(), "open_keys")?;
+            crate::sieve::error::injected_loss(self.name(), "open_keys")?;
         }
         let devices = match &self.on {
-            On::Cuda(gpu) => structure_key::on_gpu(gpu, room, count)?,
+            On::Cuda(gpu) => cuda::key_devices(gpu, room, count)?,
             On::Cpu | On::Wgpu(_) => Vec::new(),
         };
         KeyDevices::new(devices, room)
@@ -243,16 +264,16 @@ impl Chosen {
         self.passed_over.is_some()
     }
 
-    /// Opens it, with an empty filter and the CPU engine's `threads`.
+    /// Opens it with an empty filter. `threads` is for the CPU engine.
     pub fn open(&self, room: Room, threads: usize) -> Result<Box<dyn Engine>, EngineError> {
         #[cfg(feature = "failpoints")]
         if self.on != On::Cpu {
-            crate::faults::device_call(self.name(), "open")?;
+            crate::sieve::error::injected_loss(self.name(), "open")?;
         }
         Ok(match &self.on {
             On::Cpu => Box::new(CpuEngine::new(room.filter, room.rows_max, threads)?),
-            On::Cuda(gpu) => Box::new(GpuEngine::new(CudaDevice::open(gpu.index, room)?, room)),
-            On::Wgpu(adapter) => Box::new(GpuEngine::new(WgpuDevice::open(adapter, room)?, room)),
+            On::Cuda(gpu) => Box::new(GpuEngine::new(CudaSieve::open(gpu.index, room)?, room)),
+            On::Wgpu(adapter) => Box::new(GpuEngine::new(WgpuSieve::open(adapter, room)?, room)),
         })
     }
 }
@@ -289,7 +310,7 @@ mod tests {
     fn software_is_taken_only_when_asked_for() {
         let adapters = wgpu::adapters();
         let Some(index) = adapters.iter().position(|adapter| adapter.software) else {
-            return; // tests/conformance.rs says aloud when there is none
+            return; // tests/conformance.rs reports it when there is none
         };
         let name = adapters[index].name.clone();
         let software = vec![adapters[index].clone()];

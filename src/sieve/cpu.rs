@@ -1,24 +1,28 @@
 //! The reference engine: fastbloom on the CPU.
 //!
-//! Keys and lookups are spread over the processors the process may use, inserts too: the filter is
-//! `fastbloom::AtomicBloomFilter`, setting bits commutes, and lookups and inserts never overlap. Only
-//! the search for repeats inside the slot is sequential. A slot is done with when it is begun.
+//! Keys, look-ups and inserts run on all processors that the process may use: the filter is
+//! `fastbloom::AtomicBloomFilter`, setting bits commutes, and look-ups and inserts never overlap. Only
+//! the search for repeats inside the slot is sequential. All work on a slot has ended when `begin` returns.
 
 use std::{hint::black_box, sync::atomic::Ordering::Relaxed};
 
 use fastbloom::AtomicBloomFilter;
 use rayon::prelude::*;
 
-use super::{Engine, EngineError, FilterShape, Tally, table_len};
+use super::{
+    engine::{Engine, Tally, table_len},
+    error::EngineError,
+    filter::FilterShape,
+};
 use crate::{
     key::Key,
     slot::{Slot, Verdict, text_range},
 };
 
-/// Rows one task handles: enough to make the hand-over cheap (a key takes tens of nanoseconds).
+/// Rows that one task handles: enough that the cost of a task does not count (a key takes tens of nanoseconds).
 const TASK_ROWS: usize = 512;
 
-/// What one of the engine's threads takes: its stack and the allocator's share.
+/// Memory of one of the engine's threads: its stack and the allocator's share.
 const THREAD_BYTES: usize = 256 << 10;
 
 /// See the module's documentation.
@@ -27,7 +31,7 @@ pub struct CpuEngine {
     pub(super) pool: rayon::ThreadPool,
     /// Open-addressed table of the rows of a slot by key: row + 1, or 0 where empty.
     first_rows: Vec<u32>,
-    /// The slot that was begun. All is done with it by then.
+    /// The slot that was begun, with its result.
     begun: Option<(Slot, Tally)>,
 }
 
@@ -40,7 +44,7 @@ impl CpuEngine {
             .stack_size(THREAD_BYTES)
             .build()
             .map_err(|error| EngineError::Threads(error.to_string()))?;
-        // The source hash is given, so the filter's own hasher and its seed are never used.
+        // The source hash is the key's first word, so the filter's own hasher and its seed are never used.
         let filter = AtomicBloomFilter::with_num_bits(shape.bits)
             .seed(&0)
             .hashes(shape.hashes);
@@ -53,17 +57,17 @@ impl CpuEngine {
         })
     }
 
-    /// Bytes the engine takes beside the filter.
+    /// Bytes that the engine uses, without the filter.
     pub fn bytes(rows_max: usize, threads: usize) -> usize {
         table_len(rows_max) * size_of::<u32>() + threads * THREAD_BYTES
     }
 
-    /// Marks every row whose key an earlier row has as duplicate, every other as new.
+    /// Marks every row as duplicate whose key an earlier row has, and all others as new.
     fn mark_first_rows(&mut self, keys: &[[u64; 2]], verdicts: &mut [u8]) {
         let mask = self.first_rows.len() - 1;
         self.first_rows.fill(0);
         for (row, key) in keys.iter().enumerate() {
-            // The filter uses the first word, so the second is free to spread the rows.
+            // The filter uses the first word, so the second one distributes the rows.
             let mut place = key[1] as usize & mask;
             verdicts[row] = loop {
                 match self.first_rows[place] {
@@ -119,9 +123,9 @@ impl Engine for CpuEngine {
     }
 }
 
-// The steps, by the names of the kernels that do the same on a GPU. Each is called in the engine's pool.
+// The steps, with the names of the kernels that do the same on a GPU. Each is called in the engine's pool.
 
-/// The key of each row.
+/// Computes the key of each row.
 pub(super) fn hash_rows(text: &[u8], text_end: &[u32], keys: &mut [[u64; 2]]) {
     let rows = keys.par_iter_mut().enumerate().with_min_len(TASK_ROWS);
     rows.for_each(|(row, key)| {
@@ -129,7 +133,7 @@ pub(super) fn hash_rows(text: &[u8], text_end: &[u32], keys: &mut [[u64; 2]]) {
     });
 }
 
-/// Of the rows marked as new, those that the filter may have seen.
+/// Marks those new rows as maybe that the filter may have seen.
 pub(super) fn look_up(filter: &AtomicBloomFilter, keys: &[[u64; 2]], verdicts: &mut [u8]) {
     let rows = verdicts.par_iter_mut().zip(keys).with_min_len(TASK_ROWS);
     rows.for_each(|(verdict, key)| {
@@ -139,7 +143,7 @@ pub(super) fn look_up(filter: &AtomicBloomFilter, keys: &[[u64; 2]], verdicts: &
     });
 }
 
-/// The keys of the rows that are new into the filter.
+/// Inserts the keys of the new rows into the filter.
 fn insert_new(filter: &AtomicBloomFilter, keys: &[[u64; 2]], verdicts: &[u8]) {
     let rows = verdicts
         .par_chunks(TASK_ROWS)
@@ -151,17 +155,17 @@ fn insert_new(filter: &AtomicBloomFilter, keys: &[[u64; 2]], verdicts: &[u8]) {
     });
 }
 
-/// All the keys into the filter.
+/// Inserts all keys into the filter.
 pub(super) fn insert_keys(filter: &AtomicBloomFilter, keys: &[[u64; 2]]) {
     keys.par_chunks(TASK_ROWS)
         .for_each(|keys| insert_all(filter, keys.iter().map(|key| key[0])));
 }
 
-/// Keys whose words are read together: their lines fit the nearest cache, their pages its tables.
+/// Keys whose words are prefetched together: their lines fit the first-level cache, their pages its TLB.
 const WARM_KEYS: usize = 12;
 
-/// Inserts source hashes, on this thread. Setting a bit beside other threads makes the processor wait for
-/// the word before it goes on, so the words of several keys are read first, which it does side by side.
+/// Inserts source hashes, on this thread. An atomic write makes the processor wait for the word before it continues.
+/// So the words of several keys are read first, which the processor does in parallel.
 fn insert_all(filter: &AtomicBloomFilter, sources: impl Iterator<Item = u64>) {
     let mut group = [0; WARM_KEYS];
     let mut held = 0;
@@ -182,8 +186,8 @@ fn insert_all(filter: &AtomicBloomFilter, sources: impl Iterator<Item = u64>) {
     insert(&group[..held]);
 }
 
-/// Reads the words that fastbloom sets bits in: `index = (hash × bits) >> 64`, its double hashing. Were it
-/// to find them elsewhere one day, this would help no more, and change nothing.
+/// Reads the words that fastbloom sets bits in: `index = (hash × bits) >> 64`, its double hashing. If fastbloom ever
+/// places its bits differently, this stops helping, and the results stay the same.
 fn warm(filter: &AtomicBloomFilter, source: u64) {
     let (words, bits) = (filter.as_slice(), filter.num_bits() as u64);
     let step = source.wrapping_mul(0x517c_c1b7_2722_0a95);

@@ -1,11 +1,11 @@
-//! Why an engine can't start or go on.
+//! Why an engine can't start or continue.
 
 use crate::units::ByteSize;
 
-/// Why an engine can't start or go on. `engine` is its name as on the command line.
+/// Why an engine can't start or continue. `engine` is its name on the command line.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum EngineError {
-    /// The machine lacks what the engine runs on: a library, a driver, a device. At start only.
+    /// The machine lacks a library, a driver or a device that the engine needs. Occurs only at the start.
     #[error("engine {engine}: {missing}")]
     Absent {
         /// The engine.
@@ -13,9 +13,9 @@ pub enum EngineError {
         /// What is missing.
         missing: String,
     },
-    /// Something is larger than the device takes in one piece, or holds at all. At start only.
+    /// A part is larger than a binding of the device, or than its memory. Occurs only at the start.
     #[error(
-        "engine {engine}: the {part} takes {}, and the device takes at most {}",
+    "engine {engine}: the {part} needs {}, and the device allows at most {}",
         ByteSize(*bytes), ByteSize(*bytes_max)
     )]
     TooLarge {
@@ -25,7 +25,7 @@ pub enum EngineError {
         part: &'static str,
         /// Its size.
         bytes: u64,
-        /// The largest that the device takes.
+        /// The largest size that the device allows.
         bytes_max: u64,
     },
     /// The device has no memory left.
@@ -36,7 +36,7 @@ pub enum EngineError {
         /// In the driver's words.
         reason: String,
     },
-    /// The device is gone, or in a state that only a restart ends: reset, memory error, driver lost.
+    /// The device is gone, or only a restart can make it work again: reset, memory error, driver lost.
     #[error("engine {engine}: the device is lost: {reason}")]
     Lost {
         /// The engine.
@@ -54,7 +54,17 @@ pub enum EngineError {
         /// In the driver's words.
         reason: String,
     },
-    /// The threads of the cpu engine can't be started.
+    /// The operating system refuses the threads of the cpu engine.
     #[error("cannot start the threads of the cpu engine: {0}")]
     Threads(String),
+}
+
+/// Simulates device loss if this is the call that a test has chosen.
+#[cfg(feature = "failpoints")]
+pub(crate) fn injected_loss(engine: &'static str, call: &'static str) -> Result<(), EngineError> {
+    if !crate::faults::device_call(call) {
+        return Ok(());
+    }
+    let reason = format!("{call}: on purpose");
+    Err(EngineError::Lost { engine, reason })
 }

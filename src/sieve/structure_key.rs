@@ -1,124 +1,21 @@
-//! Structure keys on a device: texts in, a key or a status for each out. `kernels/structure_key.cu` is the engine
-//! of [`crate::identity`] over again, the same to the bit. Only NVIDIA GPUs make structure keys; with the engines
-//! `wgpu` and `cpu` the workers make them.
+//! Structure keys on a device: SMILES in, a [`KeyOutcome`] for each out. `kernels/structure_key.cu` repeats the code of
+//! [`crate::identity`], and its keys are the same bit for bit. Only NVIDIA GPUs compute structure keys; with the
+//! engines `wgpu` and `cpu` the workers compute them.
 //!
-//! Rows that a device can't tell go back to the worker that asked: to RDKit, or, if they are only too large
-//! for the device, to the engine on the CPU. Only then is a slot whole and goes on to the sieve. So keys are
-//! made before the sieve and not in it.
+//! The worker that filled the batch handles the rows for which a device has no key: RDKit decides those that need it,
+//! and the CPU those that are only too large for the device. The slot goes on to the sieve after that. So keys are
+//! computed before the sieve and not in it.
 //!
-//! | module | what |
+//! | module | contents |
 //! |---|---|
-//! | `batch` | texts on the host, and room for what is told of them |
-//! | `devices` | the devices of a job, which its workers take in turn |
+//! | `device` | the trait of a device, and what it returns |
+//! | `batch` | texts on the host, and room for the outcomes |
+//! | `devices` | the devices of a job, which its workers share |
 
 mod batch;
+pub(in crate::sieve) mod device;
 mod devices;
 
 pub use batch::KeyBatch;
+pub use device::{KeyDevice, KeyOutcome, KeyRoom};
 pub use devices::{KeyDevices, TakenDevice};
-
-use std::fmt;
-
-use super::{
-    EngineError,
-    cuda::{CudaKeys, Gpu},
-};
-use crate::{
-    identity::Reason,
-    key::Key,
-    limits::{PARENT_BATCH_BYTES_MAX, PARENT_SMILES_BYTES_MAX},
-    slot::HostMemory,
-};
-
-/// What a device must have room for at a time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct KeyRoom {
-    /// Most rows.
-    pub rows_max: usize,
-    /// Most bytes of their text.
-    pub text_bytes_max: usize,
-}
-
-impl KeyRoom {
-    /// Room for the SMILES of a batch of so many parents. The row that crosses a batch's bound is still in
-    /// it.
-    pub fn for_batches(parents_max: usize) -> Self {
-        let batch_bytes_max = PARENT_BATCH_BYTES_MAX + PARENT_SMILES_BYTES_MAX;
-        Self {
-            rows_max: parents_max,
-            text_bytes_max: batch_bytes_max.min(parents_max * PARENT_SMILES_BYTES_MAX),
-        }
-    }
-}
-
-/// A device that makes structure keys.
-///
-/// After an error it is of no more use.
-pub trait KeyDevice: Send {
-    /// The name of its engine.
-    fn name(&self) -> &'static str;
-
-    /// Memory for texts and what is told of them, from which the device copies well.
-    fn host_memory(&self, bytes: usize) -> Result<HostMemory, EngineError> {
-        Ok(HostMemory::pageable(bytes))
-    }
-
-    /// Writes a key and a status for each row, and returns when they are there. Row `i` ends at byte
-    /// `text_end[i]` of the text, where the next one begins. What a status says, [`Told::of`] knows.
-    ///
-    /// # Panics
-    /// If that is more than the device was opened for, or if the slices differ in length.
-    fn tell(
-        &mut self,
-        text: &[u8],
-        text_end: &[u32],
-        keys: &mut [[u64; 2]],
-        statuses: &mut [u8],
-    ) -> Result<(), EngineError>;
-}
-
-/// What a device says of a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Told {
-    /// Its key.
-    Key(Key),
-    /// RDKit has to be asked.
-    Reason(Reason),
-    /// The engine on the CPU has to be asked: the molecule is too large for the device.
-    TooLarge,
-}
-
-impl fmt::Display for Told {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Key(key) => write!(f, "{key}"),
-            Self::Reason(reason) => write!(f, "\"{reason}\""),
-            Self::TooLarge => f.write_str("\"too large\""),
-        }
-    }
-}
-
-impl Told {
-    /// From what a device writes: 0 for a key, 1 + the number of a reason, and anything else for what it has
-    /// no room for.
-    pub fn of(status: u8, key: [u64; 2]) -> Self {
-        match status {
-            0 => Self::Key(Key::from_words(key)),
-            _ => match Reason::ALL.get(usize::from(status) - 1) {
-                Some(&reason) => Self::Reason(reason),
-                None => Self::TooLarge,
-            },
-        }
-    }
-}
-
-/// As many devices on an NVIDIA GPU as are wanted.
-pub fn on_gpu(
-    gpu: &Gpu,
-    room: KeyRoom,
-    count: usize,
-) -> Result<Vec<Box<dyn KeyDevice>>, EngineError> {
-    let devices = CudaKeys::open_several(gpu.index, room, count)?;
-    let boxed = |device| -> Box<dyn KeyDevice> { Box::new(device) };
-    Ok(devices.into_iter().map(boxed).collect())
-}

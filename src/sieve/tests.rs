@@ -1,5 +1,5 @@
-//! The reference engine at the conformance body, and what the body does when an engine is wrong.
-//! The other engines are put to it in `tests/conformance.rs`.
+//! The conformance checks on the reference engine, and on engines with a fault.
+//! `tests/conformance.rs` checks the other engines.
 
 use fastbloom::BloomFilter;
 
@@ -7,6 +7,7 @@ use super::{
     conformance::{Disagreement, conform, conform_on_inserts},
     *,
 };
+use crate::slot::Slot;
 
 fn cpu(shape: FilterShape, layout: &crate::slot::SlotLayout) -> Result<CpuEngine, EngineError> {
     CpuEngine::new(shape, layout.rows_max, 2)
@@ -32,7 +33,7 @@ fn the_cpu_engine_conforms() {
     .unwrap();
 }
 
-/// What is wrong with an engine, once.
+/// What an engine does wrong, once.
 #[derive(Clone, Copy, PartialEq)]
 enum Fault {
     Verdict,
@@ -43,7 +44,7 @@ enum Fault {
     Lost,
 }
 
-/// The reference engine with one fault, in the slot numbered `at` and not before.
+/// The reference engine with one fault, in slot number `at`.
 struct Faulty {
     engine: CpuEngine,
     fault: Fault,
@@ -138,7 +139,7 @@ fn a_filter_is_as_large_as_it_must_be_and_no_larger_than_it_may() {
     let capped = FilterShape::for_items(1_000_000, 1e-6, 1_024, 1 << 20);
     assert_eq!(capped.bits, 1 << 20);
     assert_eq!(FilterShape::for_items(1, 0.5, 1_024, 1 << 20).bits, 1_024);
-    // Against fastbloom's own arithmetic.
+    // Compare with fastbloom's own arithmetic.
     let oracle = BloomFilter::with_num_bits(shape.bits)
         .seed(&0)
         .hashes(shape.hashes);

@@ -29,7 +29,7 @@ pub struct ColumnsMut<'a> {
     pub site: &'a mut [u16],
     /// Per product: hbd, hba, rotatable bonds.
     pub count_properties: &'a mut [u16],
-    /// Per product: what the sieve says, as `Verdict as u8`.
+    /// Per product: its [`Verdict`] as a byte.
     pub verdict: &'a mut [u8],
     /// Per parent: its [`ParentFlags`].
     pub parent_flags: &'a mut [u8],
@@ -68,7 +68,7 @@ impl<'a> Columns<'a> {
         Key::from_words(self.key[row])
     }
 
-    /// What the sieve said of a product.
+    /// The verdict on a product.
     pub fn verdict(&self, row: usize) -> Verdict {
         Verdict::of(self.verdict[row])
     }
@@ -90,7 +90,7 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// Where row `row` stands in a text column whose ends are given.
+/// The byte range of row `row` in a text column with these ends.
 pub fn text_range(ends: &[u32], row: usize) -> Range<usize> {
     let begin = if row == 0 { 0 } else { ends[row - 1] as usize };
     begin..ends[row] as usize

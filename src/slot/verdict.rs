@@ -13,7 +13,7 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    /// The verdict that a byte of the verdict column stands for.
+    /// The verdict of a byte of the verdict column.
     pub fn of(byte: u8) -> Self {
         match byte {
             0 => Self::New,

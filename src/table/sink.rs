@@ -1,4 +1,4 @@
-//! The sink: the rows that remain, out of slots and into Parquet parts.
+//! The sink: writes the new rows of slots into Parquet parts.
 //!
 //! Constraints:
 //! - Columns are copied once, from the slot into the arrays the encoder reads, at most
@@ -6,9 +6,9 @@
 //! - A row group is closed when its encoded bytes reach [`SinkSettings::row_group_bytes`], a part when
 //!   the caller says so: by content alone, never by time, so that equal jobs write equal files.
 //! - A part is published (see [`crate::store`]) as soon as it is closed.
-//! - The rows of the part under way are in a log too ([`row_log`]), from which the encoder is brought back to where a
-//!   checkpoint was taken.
-//! - Rejects wait in a spill until the end, so that the run can be interrupted and gone on with.
+//! - The rows of the open part are in a log too ([`row_log`]), from which the encoder is restored to the state of a
+//!   checkpoint.
+//! - Rejects are kept in a spill until the end, so that the run can be interrupted and resumed.
 //!
 //! Columns and their types are those of DESIGN's output contract; see [`product_schema`].
 
@@ -41,7 +41,7 @@ use crate::{
     store::{OutputDir, StoreError, part_name, spill::SpillLength},
 };
 
-/// What the sink must know.
+/// What the sink needs to know of the job.
 #[derive(Clone, Debug)]
 pub struct SinkSettings {
     /// Names of the rules, by index. A job without rules has the one name of its cleaning step.
@@ -57,8 +57,7 @@ pub struct SinkSettings {
     pub row_group_bytes: usize,
 }
 
-/// The schema of the parts. `rewritten`: `smiles` is written anew, so that of molecules too `parent_smiles` is
-/// something else.
+/// The schema of the parts. `rewritten`: RDKit writes `smiles`, so molecules too have another `parent_smiles`.
 pub fn product_schema(settings: &SinkSettings, rewritten: bool) -> SchemaRef {
     let mut fields = vec![
         Field::new("smiles", DataType::Utf8, false),
@@ -87,26 +86,26 @@ pub fn product_schema(settings: &SinkSettings, rewritten: bool) -> SchemaRef {
     Arc::new(Schema::new(fields))
 }
 
-/// Writes the SMILES of some rows of a slot anew.
+/// The SMILES to write for some rows of a slot.
 pub type Rewrite<'a> = dyn Fn(&Slot, &[usize]) -> Vec<String> + Send + 'a;
 
-/// Writes the products that remain.
+/// Writes the new products.
 pub struct ProductSink<'a> {
     output: &'a OutputDir,
     settings: SinkSettings,
-    /// If `smiles` is to be written anew.
+    /// With `--canonical`: returns the SMILES to write.
     rewrite: Option<Box<Rewrite<'a>>>,
     schema: SchemaRef,
     rule_names: Arc<StringArray>,
     part: Option<ParquetFile>,
     parts: Vec<Part>,
-    /// The rows of the part under way.
+    /// The rows of the open part.
     log: RowLog,
 }
 
 impl<'a> ProductSink<'a> {
-    /// A sink behind `parts` that are published. `under_way`: the rows that a checkpoint knows of the part behind
-    /// them, which is made again; nothing for a run from the start.
+    /// A sink that continues after the published `parts`. `under_way`: the rows of the next part that a checkpoint has
+    /// recorded and that are encoded again; `None` for a run from the start.
     pub fn new(
         output: &'a OutputDir,
         settings: SinkSettings,
@@ -133,7 +132,7 @@ impl<'a> ProductSink<'a> {
         Ok(sink)
     }
 
-    /// Gives the rows that are in the log to the encoder, in the batches in which it got them before.
+    /// Encodes the rows in the log again, in the same batches as before.
     fn make_again(&mut self, length: SpillLength) -> Result<(), SinkError> {
         let (schema, rule_names) = (Arc::clone(&self.schema), Arc::clone(&self.rule_names));
         let path = self.output.work_file(PART_ROWS);
@@ -158,15 +157,15 @@ impl<'a> ProductSink<'a> {
 
     fn write_batch(&mut self, batch: &RecordBatch) -> Result<(), SinkError> {
         let row_group_bytes = self.settings.row_group_bytes;
-        self.part_under_way()?.write(batch, row_group_bytes)
+        self.open_part()?.write(batch, row_group_bytes)
     }
 
-    /// Where the log of the rows of the part under way ends.
+    /// The end of the log of the open part's rows.
     pub fn flush_rows(&mut self) -> Result<SpillLength, StoreError> {
         self.log.flush()
     }
 
-    /// The rows of the part under way are on the disk when this returns; of a part that was closed, none.
+    /// Writes the rows of the open part to the disk. Returns an empty length if there is no open part.
     pub fn sync_rows(&mut self) -> Result<SpillLength, StoreError> {
         match self.part {
             Some(_) => self.log.sync(),
@@ -174,7 +173,7 @@ impl<'a> ProductSink<'a> {
         }
     }
 
-    /// Forgets the rows of parts that are closed. To be called behind a checkpoint that has no part under way.
+    /// Discards the rows of closed parts. To be called after a checkpoint without an open part.
     pub fn forget_rows(&mut self) -> Result<(), StoreError> {
         self.log.restart()
     }
@@ -183,12 +182,12 @@ impl<'a> ProductSink<'a> {
     /// a table without rows, which readers can open.
     pub fn begin_first_part(&mut self) -> Result<(), SinkError> {
         if self.parts.is_empty() {
-            self.part_under_way()?;
+            self.open_part()?;
         }
         Ok(())
     }
 
-    fn part_under_way(&mut self) -> Result<&mut ParquetFile, SinkError> {
+    fn open_part(&mut self) -> Result<&mut ParquetFile, SinkError> {
         if self.part.is_none() {
             let name = part_name(self.parts.len());
             self.part = Some(ParquetFile::begin(self.output, &name, &self.schema)?);
@@ -196,7 +195,7 @@ impl<'a> ProductSink<'a> {
         Ok(self.part.as_mut().expect("it was begun just now"))
     }
 
-    /// Publishes the part under way, if there is one.
+    /// Publishes the open part, if there is one.
     pub fn close_part(&mut self) -> Result<(), SinkError> {
         if let Some(part) = self.part.take() {
             self.parts.push(part.publish(self.output)?);
@@ -209,7 +208,7 @@ impl<'a> ProductSink<'a> {
         &self.parts
     }
 
-    /// Bytes of the part under way, those that wait in its row group included.
+    /// Bytes of the open part, those in its unfinished row group included.
     pub fn part_bytes(&self) -> u64 {
         self.part.as_ref().map_or(0, ParquetFile::bytes)
     }
@@ -231,7 +230,7 @@ impl<'a> ProductSink<'a> {
         let mut parent_smiles = StringBuilder::with_capacity(n, 64 * n);
         let mut rule = UInt16Builder::with_capacity(n);
         let mut site = UInt16Builder::with_capacity(n);
-        // The rows of a parent stand together.
+        // The rows of a parent are adjacent.
         let (mut last, mut of_last) = (None, (0, "", ""));
         for (i, &row) in rows.iter().enumerate() {
             let index = columns.parent[row];

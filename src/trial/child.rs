@@ -2,7 +2,7 @@
 
 use std::{io::Write, thread, time::Duration};
 
-use super::{Assignment, Candidate, LATE, READY, TrialError, Tried};
+use super::message::{Assignment, Candidate, LATE, READY, TrialError, Tried};
 use crate::{
     chem::{ChemistryError, Progress, RdKit, TransformSettings, Transformer},
     limits::STAGE_STACK_BYTES,

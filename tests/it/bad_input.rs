@@ -254,7 +254,11 @@ fn bad_rows_of_a_table_go_to_the_rejects() {
     table.extend(format!("l,{}\n", "C".repeat(1_500)).bytes());
     table.extend(format!("m,{}\n,not a molecule\n", "N".repeat(1_200_000)).bytes());
     let run = clean(&folder, folder.write("a.csv", table)).ends_with(4);
-    assert!(run.stdout.contains("rejected   11 rows"), "{}", run.stdout);
+    assert!(
+        run.stdout.contains("rejected   11 rows ("),
+        "{}",
+        run.stdout
+    );
     assert_eq!(run.stderr, "", "rejected rows are reported at the end");
     assert_sorted_out(
         &folder.out(),

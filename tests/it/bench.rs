@@ -178,7 +178,7 @@ fn the_cpu_engine_is_measured_and_reported_as_json_table_and_page() {
 fn the_terminal_shows_a_table() {
     let run = bench("--engine cpu --max-filter 256KiB").run().ends_with(0);
     for part in [
-        "too short for figures to be trusted",
+        "too short for reliable figures",
         "times as fast as the reference",
         "  fast      parse ",
         "  reference parse ",
@@ -293,7 +293,7 @@ fn a_software_adapter_is_measured_on_request_and_marked() {
     if adapters.len() == 1 {
         let unasked = run("--max-filter 256KiB --json");
         assert!(
-            unasked.stdout.contains("no GPU but software"),
+            unasked.stdout.contains("no GPU, only a software renderer"),
             "{}",
             unasked.stdout
         );

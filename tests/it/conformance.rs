@@ -21,10 +21,10 @@ use molsieve::{
     key::Key,
     sieve::{
         Engine, EngineError, FilterShape,
-        conformance::{Account, Disagreement, conform, conform_on_inserts},
-        cuda::{self, CudaDevice},
+        conformance::{Coverage, Disagreement, conform, conform_on_inserts},
+        cuda::{self, CudaSieve},
         gpu::{Device, GpuEngine, Kernel, Room},
-        wgpu::{self, Adapter, WgpuDevice},
+        wgpu::{self, Adapter, WgpuSieve},
     },
     slot::{Slot, SlotLayout},
 };
@@ -44,7 +44,7 @@ fn read(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
 }
 
-fn conform_on_host(kernels: &Kernels, random_slots: u64) -> Result<Account, Disagreement> {
+fn conform_on_host(kernels: &Kernels, random_slots: u64) -> Result<Coverage, Disagreement> {
     conform(
         &mut |shape, layout| {
             let room = Room::new(shape, layout);
@@ -148,11 +148,11 @@ fn conform_on_adapter(
     shader: &str,
     filter_binding_bytes_max: u64,
     random_slots: u64,
-) -> Result<Account, Disagreement> {
+) -> Result<Coverage, Disagreement> {
     conform(
         &mut |shape, layout| {
             let room = Room::new(shape, layout);
-            let device = WgpuDevice::open_with(adapter, room, shader, filter_binding_bytes_max)?;
+            let device = WgpuSieve::open_with(adapter, room, shader, filter_binding_bytes_max)?;
             Ok(Box::new(GpuEngine::new(device, room)))
         },
         random_slots,
@@ -167,7 +167,7 @@ fn wgpu_conforms() {
         conform_on_inserts(
             &mut |shape, layout| {
                 let room = Room::new(shape, layout);
-                let device = WgpuDevice::open(&adapter, room)?;
+                let device = WgpuSieve::open(&adapter, room)?;
                 Ok(Box::new(GpuEngine::new(device, room)))
             },
             MILLION,
@@ -175,7 +175,7 @@ fn wgpu_conforms() {
         )
         .unwrap();
         let layout = SlotLayout::smallest(false);
-        let device = WgpuDevice::open(&adapter, Room::new(MILLION, &layout)).unwrap();
+        let device = WgpuSieve::open(&adapter, Room::new(MILLION, &layout)).unwrap();
         assert_keys_are_read_when_the_call_returns(device, &layout);
     }
 }
@@ -264,7 +264,7 @@ fn cuda_conforms_under_a_driver_that_delays_all_work_slow() {
     assert!(output.status.success(), "{told}\n{errors}");
     assert!(told.contains("1 passed"), "{told}");
     assert!(
-        told.contains(STAND_IN) && told.contains("Account"),
+        told.contains(STAND_IN) && told.contains("Coverage"),
         "{told}"
     );
 }
@@ -300,7 +300,7 @@ fn cuda_conforms() {
     for gpu in gpus {
         let mut make = |shape, layout: &SlotLayout| {
             let room = Room::new(shape, layout);
-            let device = CudaDevice::open(gpu.index, room)?;
+            let device = CudaSieve::open(gpu.index, room)?;
             Ok(Box::new(GpuEngine::new(device, room)) as Box<dyn Engine>)
         };
         let random_slots = if gpu.name == STAND_IN { 30 } else { 2_000 };
@@ -309,7 +309,7 @@ fn cuda_conforms() {
         conform_on_inserts(&mut make, MILLION, 1_000_000).unwrap();
         random_accesses::assert_on_cuda(gpu.index);
         let layout = SlotLayout::smallest(false);
-        let device = CudaDevice::open(gpu.index, Room::new(MILLION, &layout)).unwrap();
+        let device = CudaSieve::open(gpu.index, Room::new(MILLION, &layout)).unwrap();
         assert_keys_are_read_when_the_call_returns(device, &layout);
     }
 }

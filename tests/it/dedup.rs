@@ -173,7 +173,7 @@ fn a_gpu_that_computes_keys_may_be_lost_at_any_call_slow() {
             let why = manifest["engine_lost"].as_str().unwrap();
             assert!(why.starts_with("engine cuda: "), "{why}");
             assert_eq!(manifest["keys_made_by"], "cpu");
-            assert!(stderr.contains("goes on with the engine cpu"), "{stderr}");
+            assert!(stderr.contains("continues on the engine cpu"), "{stderr}");
         }
         lost
     });

@@ -135,12 +135,12 @@ fn wrong_structure_keys_are_reported() {
     assert!(gpu["state"]["conforms"]["rows"].as_u64() > Some(100_000));
     let why = gpu["keys"]["fails"].as_str().unwrap();
     assert!(
-        why.contains(" it says ") && why.contains("the engine cpu"),
+        why.contains(" the device returns ") && why.contains(", and the CPU "),
         "{why}"
     );
     let screen = run("").stdout;
     assert!(
-        screen.contains("keys cuda    stand-in: MUST NOT BE USED: of "),
+        screen.contains("keys cuda    stand-in: MUST NOT BE USED: for "),
         "{screen}"
     );
 }

@@ -15,7 +15,7 @@ use crate::kit::{
 use molsieve::{
     sieve::{
         EngineError, FilterShape,
-        cuda::{self, CudaDevice, CudaKeys},
+        cuda::{self, CudaKeys, CudaSieve},
         gpu::{Device, Room},
         structure_key::KeyRoom,
         wgpu,
@@ -137,12 +137,16 @@ fn auto_chooses_cuda_if_driver_and_memory_allow() {
 fn an_unusable_driver_is_reported_in_one_line() {
     let (material, driver) = (Material::new(), shim::fake_driver());
     for (name, value, words) in [
-        ("FAKE_CUDA_VERSION", "11040", "too old: it knows CUDA 11.4"),
+        (
+            "FAKE_CUDA_VERSION",
+            "11040",
+            "too old: it supports CUDA 11.4",
+        ),
         ("FAKE_CUDA_DEVICES", "0", "shows no GPU"),
         (
             "FAKE_CUDA_MEMORY",
             "1000000",
-            "the filter with room for three slots takes",
+            "the filter with room for three slots needs",
         ),
     ] {
         let refused = material
@@ -287,7 +291,7 @@ fn dropped_devices_release_their_memory() {
         bits: 8 * (most_bytes / 8 * 8),
         hashes: 7,
     };
-    let open = || CudaDevice::open(gpu.index, Room::new(filter, &layout));
+    let open = || CudaSieve::open(gpu.index, Room::new(filter, &layout));
     let first = open().unwrap();
     let keeps_context = first.slot_memory(64).unwrap();
     let too_many = open().err().unwrap();
@@ -348,7 +352,7 @@ fn a_gpu_may_be_lost_at_any_call_slow() {
                 let why = manifest["engine_lost"].as_str().unwrap();
                 assert!(why.starts_with("engine cuda: "), "{why}");
                 assert!(
-                    run.stderr.contains("goes on with the engine cpu"),
+                    run.stderr.contains("continues on the engine cpu"),
                     "{}",
                     run.stderr
                 );

@@ -165,7 +165,7 @@ fn lose_at_every_call(material: &SmallJob, calls_min: usize, job: impl Fn(&Path)
         let end = lost.run();
         assert_eq!(end.code, Some(4), "call {call}: {}", end.stderr);
         assert!(
-            end.stderr.contains("goes on with the engine cpu"),
+            end.stderr.contains("continues on the engine cpu"),
             "{}",
             end.stderr
         );
@@ -190,6 +190,8 @@ struct Poison {
     resumed: u64,
     /// Text in the reason of the reject.
     reason: &'static str,
+    /// Its code in the rejects.
+    code: &'static str,
 }
 
 const POISON_ROW: usize = 37;
@@ -199,16 +201,19 @@ const POISONS: [Poison; 3] = [
         variable: "MOLSIEVE_ABORT_ON",
         resumed: 1,
         reason: "RDKit crashed on it",
+        code: "crash",
     },
     Poison {
         variable: "MOLSIEVE_HANG_ON",
         resumed: 1,
         reason: "longer than --parent-timeout 2",
+        code: "timeout",
     },
     Poison {
         variable: "MOLSIEVE_FAIL_ON",
         resumed: 0,
         reason: "RDKit failed: on purpose",
+        code: "rdkit",
     },
 ];
 
@@ -224,6 +229,7 @@ fn a_parent_that_kills_or_hangs_the_process_is_rejected() {
         variable,
         resumed,
         reason,
+        code,
     } in POISONS
     {
         let out = material.folder.path(variable);
@@ -239,6 +245,7 @@ fn a_parent_that_kills_or_hangs_the_process_is_rejected() {
             (POISON_ROW as u64, &*poison)
         );
         assert!(rejects[0].reason.contains(reason), "{:?}", rejects[0]);
+        assert_eq!(rejects[0].code, code);
         assert_only_missing(&expected, &output::rows(&out), &[poison.as_str()]);
     }
 }

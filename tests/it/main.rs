@@ -47,6 +47,7 @@ mod oracle;
 mod output_layout;
 mod parse;
 mod ptx;
+mod reject_codes;
 mod resume;
 mod run;
 mod shown;

@@ -4,6 +4,7 @@
 //!   order, in one shell and one temporary folder, and compares the output with the output shown. `…` stands for text
 //!   that varies: within a line for some characters, alone on a line for any number of lines. The temporary folder is
 //!   shown as `/data`; it holds a link to examples/.
+//! - A block marked `python` runs behind the commands before it; only its failure is an error.
 //! - A block whose first line names a file (`toml file=rules.toml`) is written to that file first.
 //! - A block marked `sh` can't run in a test. `NOT_RUN` lists each with the reason. The test checks its syntax, and that
 //!   each flag given to molsieve exists.
@@ -23,7 +24,7 @@ use std::{
     thread,
 };
 
-use markdown::Page;
+use markdown::{Block, Page};
 use shell::Shell;
 
 /// Blocks marked `sh`: the page, the start of the block's first line, and why no test runs it.
@@ -105,45 +106,74 @@ fn commands_give_the_output_shown() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-/// Runs the commands of a page. Gives the differences, or writes the outputs into the page.
+/// Runs the commands of a page and gives the differences; or runs them twice and writes the outputs into the page.
 fn run_page(page: &Page, write: bool) -> Vec<String> {
     if !page.blocks.iter().any(|block| block.language == "console") {
         return Vec::new();
     }
+    let (outputs, failures) = outputs(page);
+    if !write || failures.is_empty() {
+        return failures;
+    }
+    let (again, _) = self::outputs(page);
+    let mut runs = outputs.iter().zip(&again);
+    let mut replacements = Vec::new();
+    for block in page
+        .blocks
+        .iter()
+        .filter(|block| block.language == "console")
+    {
+        let mut lines = Vec::new();
+        for (shown, (seen, again)) in block.commands().iter().zip(runs.by_ref()) {
+            lines.extend(format!("$ {}", shown.command).lines().map(str::to_owned));
+            lines.extend(matching::keep_wildcards(&shown.output, seen, again));
+        }
+        replacements.push((block, lines));
+    }
+    page.write_with(&root(), &replacements);
+    Vec::new()
+}
+
+/// The output of each command of a page, and what differs from the output shown.
+fn outputs(page: &Page) -> (Vec<Vec<String>>, Vec<String>) {
     let folder = tempfile::tempdir().unwrap();
     std::os::unix::fs::symlink(root().join("examples"), folder.path().join("examples")).unwrap();
     let mut shell = Shell::start(folder.path(), Path::new(env!("CARGO_BIN_EXE_molsieve")));
-    let (mut failures, mut replacements) = (Vec::new(), Vec::new());
+    let (mut outputs, mut failures) = (Vec::new(), Vec::new());
     for block in &page.blocks {
         if let Some(name) = &block.file {
             fs::write(folder.path().join(name), block.text()).unwrap();
         }
+        if block.language == "python" {
+            failures.extend(python_error(page, block, folder.path()));
+        }
         if block.language != "console" {
             continue;
         }
-        let mut lines = Vec::new();
         for shown in block.commands() {
             let seen = shell.run(&shown.command);
+            let place = format!("{}:{}: $ {}", page.name, shown.line, shown.command);
+            assert_ne!(shown.output, ["…"], "{place}: shows nothing of the output");
             if !matching::lines(&shown.output, &seen) {
-                failures.push(format!(
-                    "{}:{}: $ {}\nshown:\n{}\nseen:\n{}\n",
-                    page.name,
-                    shown.line,
-                    shown.command,
-                    shown.output.join("\n"),
-                    seen.join("\n")
-                ));
+                let [shown, seen] = [&shown.output, &seen].map(|lines| lines.join("\n"));
+                failures.push(format!("{place}\nshown:\n{shown}\nseen:\n{seen}\n"));
             }
-            lines.extend(format!("$ {}", shown.command).lines().map(str::to_owned));
-            lines.extend(matching::keep_wildcards(&shown.output, &seen));
+            outputs.push(seen);
         }
-        replacements.push((block, lines));
     }
-    if write && !failures.is_empty() {
-        page.write_with(&root(), &replacements);
-        return Vec::new();
-    }
-    failures
+    (outputs, failures)
+}
+
+/// Runs a Python example, if there is a Python that has the packages of the oracle. Gives what went wrong.
+fn python_error(page: &Page, block: &Block, folder: &Path) -> Option<String> {
+    let python = crate::kit::python("the Python examples of the docs")?;
+    let ended = Command::new(python)
+        .args(["-c", &block.text()])
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    let error = String::from_utf8_lossy(&ended.stderr);
+    (!ended.status.success()).then(|| format!("{}:{}: {error}", page.name, block.first_line))
 }
 
 #[test]
@@ -339,6 +369,23 @@ fn the_map_has_every_module() {
     assert!(missing.is_empty(), "not in ARCHITECTURE.md: {missing:?}");
 }
 
+/// Each code of a reject is in docs/columns.md.
+#[test]
+fn the_codes_of_rejects_are_documented() {
+    let page = fs::read_to_string(root().join("docs/columns.md")).unwrap();
+    let source = fs::read_to_string(root().join("src/reject.rs")).unwrap();
+    let codes = source
+        .lines()
+        .filter_map(|line| line.split_once("=> \"")?.1.strip_suffix("\","));
+    let codes: Vec<&str> = codes.collect();
+    let missing: Vec<&&str> = codes
+        .iter()
+        .filter(|code| !page.contains(&format!("| `{code}` |")))
+        .collect();
+    assert!(codes.len() > 10, "{codes:?}");
+    assert!(missing.is_empty(), "not in docs/columns.md: {missing:?}");
+}
+
 /// Each metric and each path of the daemon is in docs/metrics.md.
 #[test]
 fn the_daemons_metrics_and_paths_are_documented() {
@@ -381,6 +428,16 @@ fn the_daemons_metrics_and_paths_are_documented() {
         .collect();
     assert!(all.len() > 20, "{all:?}");
     assert!(missing.is_empty(), "not in docs/metrics.md: {missing:?}");
+}
+
+#[test]
+fn the_shipped_rules_are_as_many_as_the_text_says() {
+    let rules = fs::read_to_string(root().join("examples/rules/natural_products.toml")).unwrap();
+    let stated = format!("{} rules", rules.matches("[[rule]]").count());
+    for page in ["README.md", "docs/first-job.md", "docs/rules.md"] {
+        let text = fs::read_to_string(root().join(page)).unwrap();
+        assert!(text.contains(&stated), "{page} does not say: {stated}");
+    }
 }
 
 #[test]

@@ -1,6 +1,10 @@
-//! The report as a page that needs nothing else: no script, no font, no picture from elsewhere.
+//! The report as a self-contained HTML page: no scripts, and no external fonts or images.
 
-use super::{COLUMNS, about, engine_title, notes, plot, rows, title};
+use super::{
+    figures::{COLUMNS, about, engine_title, notes, rows, title},
+    html::escaped,
+    plot,
+};
 use crate::bench::{EngineReport, Report};
 
 const STYLE: &str = "\
@@ -19,11 +23,11 @@ pub(super) fn page(report: &Report) -> String {
         "<h1>molsieve bench</h1>\n<p>{}</p>\n",
         escaped(&title(report))
     );
-    if let Some(verdict) = &report.verdict {
-        let words = escaped(&verdict.words.join(" "));
+    if let Some(assessment) = &report.assessment {
+        let words = escaped(&assessment.words.join(" "));
         body += &format!(
             "<p class=\"words\">{words}</p>\n<p><small>{}</small></p>\n",
-            escaped(verdict.formula)
+            escaped(assessment.formula)
         );
     }
     body += "<table>\n";
@@ -57,32 +61,11 @@ fn table(engine: &EngineReport) -> String {
     table
 }
 
-/// A line of the table; the first two cells are words, the others numbers.
+/// A row of the table; the first two cells are words, the others numbers.
 fn line(cell: &str, texts: [&str; 6]) -> String {
     let cells = texts.iter().enumerate().map(|(place, text)| {
         let class = if place < 2 { "" } else { " class=\"n\"" };
         format!("<{cell}{class}>{text}</{cell}>")
     });
     format!("<tr>{}</tr>\n", cells.collect::<String>())
-}
-
-/// Text as it stands in a page.
-pub(super) fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-        .replace('"', "&quot;")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn text_does_not_become_markup() {
-        assert_eq!(
-            escaped("a>>b & <\"c\">"),
-            "a&gt;&gt;b &amp; &lt;&quot;c&quot;&gt;"
-        );
-    }
 }

@@ -1,6 +1,6 @@
 //! Plots as inline SVG: keys per second over the size of the filter, both logarithmic, a line per engine.
 
-use super::{page::escaped, series};
+use super::{figures::series, html::escaped};
 use crate::{bench::EngineReport, units::ByteSize};
 
 const WIDTH: f64 = 460.0;
@@ -9,7 +9,7 @@ const LEFT: f64 = 46.0;
 const RIGHT: f64 = 28.0;
 const TOP: f64 = 26.0;
 const BOTTOM: f64 = 44.0;
-/// Below the plot, for each line its name.
+/// Height of a line's name below the plot.
 const NAME_HEIGHT: f64 = 13.0;
 const COLOURS: [&str; 6] = [
     "#1b6ca8", "#d1495b", "#1b9e6b", "#8d5fd3", "#c77f00", "#555",
@@ -45,7 +45,7 @@ pub(super) fn plots(engines: &[EngineReport]) -> String {
 /// A named line and its points.
 type Line = (String, Vec<(f64, f64)>);
 
-/// The decades that hold a range of numbers; `None` of no numbers.
+/// The powers of ten that enclose the numbers; `None` if there are none.
 fn decades(values: impl Iterator<Item = f64>) -> Option<(i32, i32)> {
     let logs: Vec<f64> = values.map(|value| value.max(1.0).log10()).collect();
     let least = logs.iter().copied().reduce(f64::min)?.floor() as i32;

@@ -1,15 +1,18 @@
-//! The batches and filters of the conformance body.
+//! The batches and filters of the conformance checks.
 
 use std::ops::Range;
 
-use super::{Batch, Disagreement, row_of_key};
-use crate::{sieve::FilterShape, slot::SlotLayout};
+use super::{
+    preimage::row_of_key,
+    report::{Batch, Disagreement},
+};
+use crate::{sieve::filter::FilterShape, slot::SlotLayout};
 
 const fn shape(bits: usize, hashes: u32) -> FilterShape {
     FilterShape { bits, hashes }
 }
 
-/// From the smallest filter on; numbers of hashes about those that an engine might take together.
+/// From the smallest filter on; numbers of hashes around those that an engine might batch.
 pub(super) const SHAPES: [FilterShape; 12] = [
     shape(64, 1),
     shape(128, 3),
@@ -25,10 +28,10 @@ pub(super) const SHAPES: [FilterShape; 12] = [
     shape((1 << 24) + 64, 1),
 ];
 
-/// Its number of hashes is no multiple of those that an engine might take together.
+/// Its number of hashes is no multiple of those that an engine might batch.
 pub(super) const SHAPE_OF_MANY_HASHES: FilterShape = shape(64 * 1_001, 13);
 
-/// Sizes about the edges of warps, workgroups, blocks and tasks.
+/// Sizes around the edges of warps, workgroups, blocks and tasks.
 const SIZES: [usize; 19] = [
     0, 1, 2, 3, 4, 5, 31, 32, 33, 63, 64, 65, 255, 256, 257, 511, 512, 513, 1_025,
 ];
@@ -36,7 +39,7 @@ const SIZES: [usize; 19] = [
 /// Bytes that a block of 256 rows in `kernels/sieve.cu` stages at most.
 const STAGE_BYTES: usize = 20_480;
 
-/// Takes a batch, and what it is about.
+/// Takes a batch, and what it tests.
 pub(super) type Take<'a> = dyn FnMut(&'static str, &Batch) -> Result<(), Disagreement> + 'a;
 
 /// Gives every batch to `take`.
@@ -72,7 +75,7 @@ fn lengths_and_sizes(layout: &SlotLayout, take: &mut Take<'_>) -> Result<(), Dis
         STAGE_BYTES + 1,
         STAGE_BYTES + 16,
     ] {
-        take("blocks about the size of the stage", &of_bytes(bytes))?;
+        take("blocks around the size of the stage", &of_bytes(bytes))?;
     }
     Ok(())
 }
@@ -113,7 +116,7 @@ fn numbered_modulo(rows: usize, distinct: usize) -> Batch {
     (0..rows).map(number).map(numbered_row).collect()
 }
 
-/// `length` bytes of every value, that differ from those of another `start`.
+/// `length` bytes of all values, which differ from those of another `start`.
 fn patterned(length: usize, start: usize) -> Vec<u8> {
     (0..length)
         .map(|i| ((start + i) * 37 % 251) as u8)
@@ -134,7 +137,7 @@ fn across_edges() -> Batch {
     batch
 }
 
-/// Two blocks of 256 rows with so many bytes each, the second beginning at any alignment.
+/// Two blocks of 256 rows with so many bytes each, the second with any alignment.
 fn of_bytes(bytes: usize) -> Batch {
     let mut batch = Batch::new();
     for block in 0..2 {
@@ -148,7 +151,7 @@ fn of_bytes(bytes: usize) -> Batch {
     batch
 }
 
-/// Blocks that fit a stage and blocks that do not, in turns, as many as the slot holds.
+/// Blocks that fit a stage and blocks that do not, alternating, as many as the slot holds.
 fn long_among_short(layout: &SlotLayout) -> Batch {
     let mut batch = Batch::new();
     let mut left = layout.text_bytes_max;
@@ -167,7 +170,7 @@ fn long_among_short(layout: &SlotLayout) -> Batch {
     batch
 }
 
-/// Keys that are equal in one of their words, or in its low bits, and still distinct; and each twice.
+/// Distinct keys that are equal in one of their words, or in its low bits; each of them twice.
 fn colliding() -> [(&'static str, Vec<[u64; 2]>); 5] {
     const ROWS: u64 = 600;
     let mut random = Random::new(7);
@@ -200,7 +203,7 @@ fn colliding() -> [(&'static str, Vec<[u64; 2]>); 5] {
     ]
 }
 
-/// Few distinct rows, so that they meet again in the slot and in later ones.
+/// Few distinct rows, so that they repeat in the slot and in later slots.
 fn random_batch(random: &mut Random) -> Batch {
     let rows = random.below(400);
     let row = |_| {
@@ -210,7 +213,7 @@ fn random_batch(random: &mut Random) -> Batch {
     (0..rows).map(row).collect()
 }
 
-/// SplitMix64 (Steele, Lea, Flood 2014): the same numbers every time.
+/// SplitMix64 (Steele, Lea, Flood 2014): the same numbers in every run.
 pub(super) struct Random(u64);
 
 impl Random {

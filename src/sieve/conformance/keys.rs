@@ -1,17 +1,20 @@
-//! Structure keys of a device beside those of the CPU, which is the oracle: natural products as they are
-//! shipped, uncommon molecules, and both with changed bytes, so that there are faults of all kinds.
+//! Structure keys of a device compared with those of the CPU, which is the oracle: the shipped natural products,
+//! uncommon molecules, and both with changed bytes, so that there are faults of all kinds.
 
-use super::{Unlike, batches::Random};
+use super::{batches::Random, report::KeyMismatch};
 use crate::{
     identity::StructureKeys,
-    sieve::structure_key::{KeyBatch, KeyDevice, KeyRoom, Told},
+    sieve::structure_key::{
+        KeyBatch,
+        device::{KeyDevice, KeyOutcome, KeyRoom},
+    },
 };
 
 /// The shipped library as CSV: name, which may hold commas, SMILES, class and formula.
 const NATURAL_PRODUCTS: &str = include_str!("../../../examples/natural_products.csv");
 
-/// Cages, salts, several of the same, isotopes, marks, metals, maps, rings without number, and texts that
-/// are none.
+/// Cages, salts, repeated components, isotopes, stereo marks, metals, atom maps, open rings, and texts that are not
+/// SMILES.
 const UNCOMMON: [&str; 43] = [
     "CC1C[C@H](C)C[C@@H](C)C1",
     "C12C3C4C1C5C2C3C45",
@@ -58,13 +61,13 @@ const UNCOMMON: [&str; 43] = [
     "c1c2c(ccc1)c1NC(CCCCCCCCCCCc(c2)c1)=O",
 ];
 
-/// Characters that take the place of others.
+/// Characters that replace others.
 const ALPHABET: &[u8] = b"CNOFPSIBcnops[]()=#-+/\\@.%0123456789Hlr*";
-/// Changed texts for each as it is.
+/// Changed texts for each original.
 const CHANGED_PER_TEXT: usize = 16;
-/// Rows of a batch: about the edges of a block, and as many as a job's batch may have.
+/// Rows of a batch: around the edges of a block, and as many as a job's batch may have.
 const ROWS: [usize; 9] = [1, 2, 127, 128, 129, 255, 257, 4_096, 31];
-/// Of the natural products as they are, one in so many may be too large for a device.
+/// Of the unchanged natural products, one in so many may be too large for a device.
 const TOO_LARGE_ONE_IN: usize = 20;
 
 /// Room for the largest of the batches.
@@ -72,8 +75,8 @@ pub fn key_room() -> KeyRoom {
     KeyRoom::for_batches(4_096)
 }
 
-/// Puts a device that was opened with [`key_room`] to the body. Gives the number of rows.
-pub fn conform_on_keys(device: &mut dyn KeyDevice) -> Result<u64, Unlike> {
+/// Checks a device that was opened with [`key_room`]. Returns the number of rows.
+pub fn conform_on_keys(device: &mut dyn KeyDevice) -> Result<u64, KeyMismatch> {
     let (texts, shipped) = texts();
     let mut batch = KeyBatch::new(device, key_room())?;
     let (mut cpu, mut sizes) = (StructureKeys::new(), ROWS.into_iter().cycle());
@@ -86,45 +89,45 @@ pub fn conform_on_keys(device: &mut dyn KeyDevice) -> Result<u64, Unlike> {
         assert_eq!(
             batch.rows(),
             size,
-            "texts are short, so there is room for all"
+            "the texts are short, so the batch holds all of them"
         );
-        batch.spoil();
-        batch.ask(device)?;
+        batch.poison();
+        batch.compute_keys(device)?;
         for (row, text) in rows.iter().enumerate() {
-            let told = batch.told(row).expect("all were asked about");
-            compare(text, told, &mut cpu)?;
-            too_large += usize::from(told == Told::TooLarge && done + row < shipped);
+            let outcome = batch.outcome(row).expect("the batch holds all texts");
+            compare(text, outcome, &mut cpu)?;
+            too_large += usize::from(outcome == KeyOutcome::TooLarge && done + row < shipped);
         }
         done += size;
     }
     if too_large * TOO_LARGE_ONE_IN > shipped {
-        return Err(Unlike::TooLarge { too_large, shipped });
+        return Err(KeyMismatch::TooLarge { too_large, shipped });
     }
     Ok(done as u64)
 }
 
-fn compare(text: &[u8], found: Told, cpu: &mut StructureKeys) -> Result<(), Unlike> {
+fn compare(text: &[u8], found: KeyOutcome, cpu: &mut StructureKeys) -> Result<(), KeyMismatch> {
     let expected = match cpu.key(text) {
-        Ok(key) => Told::Key(key),
-        Err(reason) => Told::Reason(reason),
+        Ok(key) => KeyOutcome::Key(key),
+        Err(reason) => KeyOutcome::Reason(reason),
     };
-    if found == Told::TooLarge || found == expected {
+    if found == KeyOutcome::TooLarge || found == expected {
         return Ok(());
     }
-    Err(Unlike::Row {
+    Err(KeyMismatch::Row {
         text: String::from_utf8_lossy(text).into_owned(),
         expected,
         found,
     })
 }
 
-/// The SMILES of the shipped library, as they stand there.
+/// The SMILES of the shipped library, unchanged.
 pub fn natural_products() -> impl Iterator<Item = &'static str> {
     let lines = NATURAL_PRODUCTS.lines().skip(1);
     lines.filter_map(|line| line.rsplit(',').nth(2))
 }
 
-/// All texts, and how many of the first of them are natural products as they are.
+/// All texts, and how many of the first of them are unchanged natural products.
 fn texts() -> (Vec<Vec<u8>>, usize) {
     let mut texts: Vec<Vec<u8>> = natural_products().map(|smiles| smiles.into()).collect();
     let shipped = texts.len();
@@ -137,7 +140,7 @@ fn texts() -> (Vec<Vec<u8>>, usize) {
     (texts, shipped)
 }
 
-/// A text with a byte more, less, or another one, once or twice.
+/// A text with one or two bytes inserted, removed or replaced.
 fn changed(mut text: Vec<u8>, random: &mut Random) -> Vec<u8> {
     for _ in 0..=random.below(2) {
         let at = random.below(text.len() as u64) as usize;
@@ -156,9 +159,9 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::sieve::EngineError;
+    use crate::sieve::error::EngineError;
 
-    /// The CPU's engine in a device's place, with a fault if wanted.
+    /// The CPU in place of a device, with a fault if wanted.
     struct OnCpu {
         keys: StructureKeys,
         fault: fn(usize, &mut [u64; 2], &mut u8),
@@ -169,7 +172,7 @@ mod tests {
             "toy"
         }
 
-        fn tell(
+        fn compute_keys(
             &mut self,
             text: &[u8],
             text_end: &[u32],
@@ -178,9 +181,9 @@ mod tests {
         ) -> Result<(), EngineError> {
             let mut begin = 0;
             for (row, end) in text_end.iter().enumerate() {
-                let told = self.keys.key(&text[begin..*end as usize]);
+                let outcome = self.keys.key(&text[begin..*end as usize]);
                 begin = *end as usize;
-                (keys[row], statuses[row]) = match told {
+                (keys[row], statuses[row]) = match outcome {
                     Ok(key) => (key.words(), 0),
                     Err(reason) => ([0; 2], 1 + reason as u8),
                 };
@@ -190,7 +193,7 @@ mod tests {
         }
     }
 
-    fn conform(fault: fn(usize, &mut [u64; 2], &mut u8)) -> Result<u64, Unlike> {
+    fn conform(fault: fn(usize, &mut [u64; 2], &mut u8)) -> Result<u64, KeyMismatch> {
         let keys = StructureKeys::new();
         conform_on_keys(&mut OnCpu { keys, fault })
     }
@@ -198,22 +201,22 @@ mod tests {
     #[test]
     fn faults_of_a_device_are_seen() {
         assert!(conform(|_, _, _| ()).unwrap() > 3_000);
-        let unlike = conform(|row, key, _| key[1] ^= u64::from(row == 200)).unwrap_err();
-        assert!(matches!(unlike, Unlike::Row { .. }), "{unlike}");
-        let unlike = conform(|row, key, status| {
+        let mismatch = conform(|row, key, _| key[1] ^= u64::from(row == 200)).unwrap_err();
+        assert!(matches!(mismatch, KeyMismatch::Row { .. }), "{mismatch}");
+        let mismatch = conform(|row, key, status| {
             if row == 256 {
                 (*key, *status) = ([u64::MAX; 2], 0);
             }
         });
-        assert!(matches!(unlike, Err(Unlike::Row { .. })));
-        let unlike = conform(|row, _, status| {
+        assert!(matches!(mismatch, Err(KeyMismatch::Row { .. })));
+        let mismatch = conform(|row, _, status| {
             if row % 2 == 0 {
                 *status = u8::MAX;
             }
         });
-        assert!(matches!(unlike, Err(Unlike::TooLarge { .. })));
-        let unlike = conform(|_, _, status| *status = (*status).min(3)).unwrap_err();
-        assert!(matches!(unlike, Unlike::Row { .. }), "{unlike}");
+        assert!(matches!(mismatch, Err(KeyMismatch::TooLarge { .. })));
+        let mismatch = conform(|_, _, status| *status = (*status).min(3)).unwrap_err();
+        assert!(matches!(mismatch, KeyMismatch::Row { .. }), "{mismatch}");
     }
 
     #[test]

@@ -1,18 +1,14 @@
-//! The buffers on the GPU, and which of them each kernel takes.
+//! The buffers of a slot on the GPU, and the arguments of each sieve kernel.
 
-use std::sync::Arc;
+use cudarc::driver::{CudaSlice, LaunchArgs, PushKernelArg};
 
-use cudarc::driver::{
-    CudaSlice, CudaStream, DeviceRepr, LaunchArgs, PushKernelArg, ValidAsZeroBits,
-};
-
-use super::driver::or_failed;
+use super::lane::Lane;
 use crate::sieve::{
-    EngineError,
-    gpu::{Kernel, Room},
+    error::EngineError,
+    gpu::device::{Kernel, Room},
 };
 
-/// What a lane has on the GPU: room for a slot.
+/// Room for a slot on the GPU.
 pub(super) struct Buffers {
     pub(super) text: CudaSlice<u8>,
     pub(super) text_end: CudaSlice<u32>,
@@ -24,10 +20,10 @@ pub(super) struct Buffers {
     pub(super) tally: CudaSlice<u32>,
 }
 
-/// Rows are tallied by verdict.
+/// The tally counts rows by verdict.
 pub(super) const TALLY_LEN: usize = 3;
 
-/// What kernels take beside buffers.
+/// The arguments of kernels that are not buffers.
 pub(super) struct Scalars {
     pub(super) rows: u32,
     pub(super) table_mask: u32,
@@ -36,21 +32,21 @@ pub(super) struct Scalars {
 }
 
 impl Buffers {
-    /// All of them, zeroed.
-    pub(super) fn new(stream: &Arc<CudaStream>, room: &Room) -> Result<Self, EngineError> {
+    /// Allocates them, zeroed.
+    pub(super) fn new(lane: &Lane, room: &Room) -> Result<Self, EngineError> {
         Ok(Self {
-            text: zeroed(stream, room.text_bytes())?,
-            text_end: zeroed(stream, room.rows_max)?,
-            keys: zeroed(stream, 2 * room.rows_max)?,
-            table: zeroed(stream, room.table_len())?,
-            places: zeroed(stream, room.rows_max)?,
-            verdicts: zeroed(stream, room.rows_max)?,
-            tally: zeroed(stream, TALLY_LEN)?,
+            text: lane.zeroed(room.text_bytes())?,
+            text_end: lane.zeroed(room.rows_max)?,
+            keys: lane.zeroed(2 * room.rows_max)?,
+            table: lane.zeroed(room.table_len())?,
+            places: lane.zeroed(room.rows_max)?,
+            verdicts: lane.zeroed(room.rows_max)?,
+            tally: lane.zeroed(TALLY_LEN)?,
         })
     }
 
-    /// Gives a kernel its arguments, in the order in which `kernels/sieve.cu` names them.
-    pub(super) fn give<'a>(
+    /// Adds a kernel's arguments, in the order in which `kernels/sieve.cu` declares them.
+    pub(super) fn add_arguments<'a>(
         &'a mut self,
         filter: &'a mut CudaSlice<u64>,
         kernel: Kernel,
@@ -102,16 +98,4 @@ impl Buffers {
             }
         };
     }
-}
-
-/// The filter, empty.
-pub(super) fn filter(stream: &Arc<CudaStream>, room: &Room) -> Result<CudaSlice<u64>, EngineError> {
-    zeroed(stream, room.filter.bits / 64)
-}
-
-pub(super) fn zeroed<T: DeviceRepr + ValidAsZeroBits>(
-    stream: &Arc<CudaStream>,
-    len: usize,
-) -> Result<CudaSlice<T>, EngineError> {
-    or_failed("cuMemAllocAsync", stream.alloc_zeros(len))
 }

@@ -12,8 +12,11 @@ use cudarc::driver::{
     sys::{self, CUctx_flags, CUdevice_attribute as Attribute, CUresult},
 };
 
-use super::{NAME, library};
-use crate::sieve::EngineError;
+use super::library;
+use crate::sieve::error::EngineError;
+
+/// The engine's name on the command line.
+pub(super) const NAME: &str = "cuda";
 
 /// The interface the kernels and cudarc are compiled against: CUDA 12.0, driver 525.
 const DRIVER_INTERFACE_MIN: i32 = 12_000;
@@ -34,7 +37,7 @@ pub struct Gpu {
     pub memory_bytes: u64,
 }
 
-/// The GPUs that the driver shows this process, in its order.
+/// The GPUs that the driver shows this process, in the driver's order.
 pub fn gpus() -> Result<Vec<Gpu>, EngineError> {
     check_driver()?;
     let count = or_failed("cuDeviceGetCount", device::get_count())?;
@@ -60,10 +63,10 @@ pub fn gpus() -> Result<Vec<Gpu>, EngineError> {
     (0..count).map(gpu).collect()
 }
 
-/// The GPU that the engine takes.
+/// The GPU that the engine uses: the first.
 pub fn first_gpu() -> Result<Gpu, EngineError> {
     let first = gpus()?.into_iter().next();
-    first.ok_or_else(|| absent("the driver shows no GPU"))
+    first.ok_or_else(|| absent("the NVIDIA driver shows no GPU"))
 }
 
 /// The file that the driver's library was loaded from.
@@ -71,29 +74,29 @@ pub fn driver_library() -> Result<&'static Path, EngineError> {
     library::file().map_err(|missing| absent(&missing))
 }
 
-/// A context on a GPU. Threads that wait for this GPU sleep.
+/// Opens a context on a GPU. Threads that wait for this GPU sleep.
 pub(super) fn context(index: usize) -> Result<Arc<CudaContext>, EngineError> {
     check_driver()?;
-    have_waits_sleep(index)?;
+    make_waits_sleep(index)?;
     or_failed("cuDevicePrimaryCtxRetain", CudaContext::new(index))
 }
 
-/// Sets the schedule of the primary context, which must happen before it is retained. By default a thread that
-/// waits for the GPU spins if the host has more cores than contexts, and takes a core from the threads that work.
-fn have_waits_sleep(index: usize) -> Result<(), EngineError> {
+/// Sets the schedule of the primary context, which must happen before the context is retained. By default a thread
+/// that waits for the GPU spins if the host has more cores than contexts, and takes a core from working threads.
+fn make_waits_sleep(index: usize) -> Result<(), EngineError> {
     let flags = CUctx_flags::CU_CTX_SCHED_BLOCKING_SYNC as u32;
     let handle = or_failed("cuDeviceGet", device::get(index as i32))?;
     // SAFETY: the handle is from cuDeviceGet.
     let set = unsafe { sys::cuDevicePrimaryCtxSetFlags_v2(handle, flags) }.result();
     if set == Err(DriverError(CUresult::CUDA_ERROR_PRIMARY_CONTEXT_ACTIVE)) {
-        // Drivers before CUDA 11 change nothing while the context is in use; ours has been set before.
+        // Drivers before CUDA 11 change nothing while the context is in use; an earlier call has set the schedule.
         tracing::debug!("GPU {index}: the primary context is in use and keeps its schedule");
         return Ok(());
     }
     or_failed("cuDevicePrimaryCtxSetFlags", set)
 }
 
-/// That the driver is there, new enough and has something to drive. Looked at once: its library stays
+/// Checks that the driver is there, is new enough and shows a GPU. The check runs once: the library stays
 /// loaded.
 fn check_driver() -> Result<(), EngineError> {
     static STATE: OnceLock<Result<(), EngineError>> = OnceLock::new();
@@ -109,7 +112,9 @@ fn find_driver() -> Result<(), EngineError> {
         let asked = unsafe { sys::cuDriverGetVersion(&mut version) }.result();
         asked.map(|()| version)
     });
-    let version = started.map_err(|_| absent("the NVIDIA driver is not a whole one"))?;
+    let version = started.map_err(|_| {
+        absent("the NVIDIA driver lacks functions that molsieve needs; install it again")
+    })?;
     if version == Err(STUB) {
         return Err(absent(&library::stub(file)));
     }
@@ -117,14 +122,14 @@ fn find_driver() -> Result<(), EngineError> {
     if version < DRIVER_INTERFACE_MIN {
         let (major, minor) = (version / 1_000, version % 1_000 / 10);
         return Err(absent(&format!(
-            "the NVIDIA driver is too old: it knows CUDA {major}.{minor}, and 12.0 (driver 525) is needed"
+            "the NVIDIA driver is too old: it supports CUDA {major}.{minor}, and molsieve needs 12.0 (driver 525 or newer)"
         )));
     }
     match cudarc::driver::result::init() {
         Ok(()) => Ok(()),
         Err(STUB) => Err(absent(&library::stub(file))),
         Err(DriverError(CUresult::CUDA_ERROR_NO_DEVICE)) => {
-            Err(absent("there is an NVIDIA driver, and it shows no GPU"))
+            Err(absent("the NVIDIA driver shows no GPU"))
         }
         Err(error) => Err(absent(&format!(
             "the NVIDIA driver does not start: {}",
@@ -140,7 +145,7 @@ fn absent(missing: &str) -> EngineError {
     }
 }
 
-/// The driver's error as one of ours.
+/// Turns the driver's error into an [`EngineError`].
 pub(super) fn or_failed<T>(
     call: &'static str,
     result: Result<T, DriverError>,
@@ -156,7 +161,7 @@ fn engine_error(call: &'static str, error: DriverError) -> EngineError {
             engine: NAME,
             reason,
         },
-        // After one of these every further call in this process fails, so NVIDIA's documentation.
+        // After one of these every further call in this process fails (NVIDIA's documentation).
         E::CUDA_ERROR_ECC_UNCORRECTABLE
         | E::CUDA_ERROR_NVLINK_UNCORRECTABLE
         | E::CUDA_ERROR_ILLEGAL_ADDRESS
@@ -187,9 +192,23 @@ fn engine_error(call: &'static str, error: DriverError) -> EngineError {
     }
 }
 
-/// The driver's name for the error, and its words.
+/// The driver's text for the error, and its name.
 fn plain(error: DriverError) -> String {
     let words = error.error_string().map(|words| words.to_string_lossy());
-    let words = words.unwrap_or_else(|_| "an error the driver has no words for".into());
+    let words = words.unwrap_or_else(|_| "an error without a text".into());
     format!("{words} ({:?})", error.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_driver_the_error_is_one_line() {
+        if let Err(error) = gpus() {
+            let line = error.to_string();
+            assert!(line.starts_with("engine cuda: "), "{line}");
+            assert!(!line.contains('\n'), "{line}");
+        }
+    }
 }

@@ -1,11 +1,11 @@
-//! The compiled kernels, and which of them a GPU takes.
+//! The compiled kernels, and which form of them a GPU loads.
 //!
 //! - Machine code for `sm_80` runs on GPUs of compute capability 8.0 and higher minor numbers, that for `sm_90` on
-//!   9.0. The driver loads it as it is.
+//!   9.0. The driver loads it unchanged.
 //! - PTX for compute capability 7.0 serves every other GPU, Volta and everything newer. The driver compiles it in
 //!   each process, which takes seconds and about 100 MiB for `structure_key`. PTX 8.0 needs driver 525 or newer.
 //!
-//! `scripts/ptx.sh` makes all of it; `kernels/SHA256` proves that nothing is older than its source.
+//! `scripts/ptx.sh` compiles all of them; `kernels/SHA256` shows that none is older than its source.
 
 use std::{fmt, sync::Arc};
 
@@ -16,13 +16,13 @@ use cudarc::{
 use serde::{Serialize, Serializer};
 
 use super::driver::or_failed;
-use crate::sieve::EngineError;
+use crate::sieve::error::EngineError;
 
 /// A source in `kernels/`, compiled.
 pub(super) struct CompiledKernels {
     /// The source's name, without `.cu`.
     name: &'static str,
-    pub(super) ptx: &'static str,
+    ptx: &'static str,
     machine_code: [MachineCode; 2],
 }
 
@@ -88,7 +88,7 @@ impl Serialize for KernelImage {
 }
 
 impl CompiledKernels {
-    /// Loads machine code if there is some for the GPU and the driver takes it, PTX otherwise.
+    /// Loads machine code if there is some for the GPU and the driver accepts it, PTX otherwise.
     pub(super) fn load(
         &self,
         context: &Arc<CudaContext>,
@@ -106,7 +106,7 @@ impl CompiledKernels {
         Ok((module, image))
     }
 
-    /// The module and its architecture; none if the GPU or its driver takes no machine code that there is.
+    /// The module and its architecture; `None` if the GPU or its driver accepts none of the machine code.
     fn load_machine_code(
         &self,
         context: &Arc<CudaContext>,
@@ -132,11 +132,23 @@ impl CompiledKernels {
         }
     }
 
-    /// Machine code runs on GPUs with the same major number and no lower minor number.
+    /// Machine code runs on GPUs with the same major number and the same or a higher minor number.
     fn machine_code_for(&self, (major, minor): (i32, i32)) -> Option<&MachineCode> {
         self.machine_code
             .iter()
             .find(|code| code.capability.0 == major && code.capability.1 <= minor)
+    }
+
+    /// The types of a kernel's parameters in the PTX.
+    #[cfg(test)]
+    pub(super) fn parameters(&self, kernel: &str) -> Vec<&'static str> {
+        let entry = format!(".visible .entry {kernel}(");
+        let (_, behind) = self.ptx.split_once(&entry).unwrap();
+        let (list, _) = behind.split_once(')').unwrap();
+        list.lines()
+            .filter_map(|line| line.trim().strip_prefix(".param ."))
+            .filter_map(|line| line.split(' ').next())
+            .collect()
     }
 
     fn load_ptx(&self, context: &Arc<CudaContext>) -> Result<Arc<CudaModule>, EngineError> {
@@ -158,7 +170,7 @@ mod tests {
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// `scripts/ptx.sh --check` compiles and compares; this sees a stale artifact without a compiler.
+    /// `scripts/ptx.sh --check` compiles and compares; this test finds a stale file without a compiler.
     #[test]
     fn nothing_compiled_is_older_than_its_source() {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("kernels");
@@ -184,10 +196,10 @@ mod tests {
             assert_eq!(
                 listed,
                 Some(sum(content).as_str()),
-                "kernels/{name} is not the one that scripts/ptx.sh saw; run it"
+                "kernels/{name} has changed since scripts/ptx.sh ran; run it again"
             );
         }
-        assert!(listed.is_empty(), "listed and not embedded: {listed:?}");
+        assert!(listed.is_empty(), "listed but not embedded: {listed:?}");
     }
 
     #[test]

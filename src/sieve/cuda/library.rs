@@ -1,9 +1,9 @@
-//! Which file the driver's library is loaded from, and that it is not a stub.
+//! Which file the driver's library is loaded from; a stub is refused.
 //!
-//! - NVIDIA's driver installs `libcuda.so.1`. A CUDA toolkit has a library for linking, a stub, whose calls all
+//! - NVIDIA's driver installs `libcuda.so.1`. A CUDA toolkit has a stub library for linking, whose calls all
 //!   fail: `libcuda.so` in a folder `stubs`.
-//! - cudarc opens `libcuda.so` first. So this module opens `libcuda.so.1` before cudarc opens anything, and then
-//!   looks up which file cudarc has opened.
+//! - cudarc opens `libcuda.so` first. So this module opens `libcuda.so.1` before cudarc opens a library, and then
+//!   checks which file cudarc has opened.
 
 use std::{
     ffi::{CStr, OsStr, c_void},
@@ -19,12 +19,12 @@ use nix::libc;
 
 /// The name under which the driver installs its library.
 const DRIVER_NAME: &str = "libcuda.so.1";
-/// The folder in which a toolkit has its stubs.
+/// The folder of a toolkit's stubs.
 const STUBS: &str = "stubs";
 /// A function that is in every version.
 const SYMBOL: &CStr = c"cuInit";
 
-/// The file of the driver's library, without symbolic links; or what is missing. Looked up once: the library
+/// The file of the driver's library, with symbolic links resolved, or what is missing. Looked up once: the library
 /// stays loaded.
 pub(super) fn file() -> Result<&'static Path, String> {
     static FILE: OnceLock<Result<PathBuf, String>> = OnceLock::new();
@@ -35,14 +35,14 @@ pub(super) fn file() -> Result<&'static Path, String> {
 }
 
 fn find() -> Result<PathBuf, String> {
-    // SAFETY: loads libcuda, whose initialisers are NVIDIA's business, and nothing else.
+    // SAFETY: loads libcuda, whose initialisers NVIDIA's driver is responsible for, and nothing else.
     let library = unsafe { Library::new(DRIVER_NAME) };
     let library = library.map_err(|_| format!("there is no NVIDIA driver ({DRIVER_NAME})"))?;
     let driver = file_of(&library)?;
     if is_stub(&driver) {
         return Err(stub(&driver));
     }
-    // SAFETY: as above. It does not panic: the name that was found is one it tries.
+    // SAFETY: as above. It does not panic: it tries the name that was found.
     let used = file_of(unsafe { sys::culib() })?;
     check_same(&driver, &used)?;
     Ok(used)
@@ -50,10 +50,12 @@ fn find() -> Result<PathBuf, String> {
 
 /// The file that a library was loaded from.
 fn file_of(library: &Library) -> Result<PathBuf, String> {
-    // SAFETY: the symbol is not called, its address is all that is taken.
+    // SAFETY: the symbol is not called; only its address is used.
     let symbol = unsafe { library.get::<*const c_void>(SYMBOL) };
-    let symbol = symbol.map_err(|_| "the NVIDIA driver is not a whole one".to_owned())?;
-    let unknown = || "the file of the NVIDIA driver can't be found out".to_owned();
+    let symbol = symbol.map_err(|_| {
+        "the NVIDIA driver lacks functions that molsieve needs; install it again".to_owned()
+    })?;
+    let unknown = || "the loader does not say which file the NVIDIA driver is in".to_owned();
     let mut found = MaybeUninit::<libc::Dl_info>::uninit();
     // SAFETY: the address is within a loaded library, and `found` has room for the answer.
     if unsafe { libc::dladdr(*symbol, found.as_mut_ptr()) } == 0 {
@@ -71,7 +73,7 @@ fn is_stub(file: &Path) -> bool {
     file.iter().any(|part| part == STUBS)
 }
 
-/// What is said of a file that is a stub.
+/// The message about a file that is a stub.
 pub(super) fn stub(file: &Path) -> String {
     format!(
         "{} is a CUDA toolkit's stub for linking, not the NVIDIA driver; take its folder out of LD_LIBRARY_PATH",
@@ -79,18 +81,18 @@ pub(super) fn stub(file: &Path) -> String {
     )
 }
 
-/// That cudarc uses the driver.
+/// Checks that cudarc uses the driver.
 fn check_same(driver: &Path, used: &Path) -> Result<(), String> {
     let (shown_driver, shown_used) = (driver.display(), used.display());
     if is_stub(used) {
         return Err(format!("{}; the driver is {shown_driver}", stub(used)));
     }
-    // In one folder libcuda.so may be a copy and no link; so it is under WSL.
+    // In one folder libcuda.so may be a copy instead of a link, as under WSL.
     if used.parent() == driver.parent() {
         return Ok(());
     }
     Err(format!(
-        "the loader finds two: {shown_used} as libcuda.so, {shown_driver} as {DRIVER_NAME}; take the folder of the one that is not the NVIDIA driver out of LD_LIBRARY_PATH"
+        "the loader finds two libraries: {shown_used} as libcuda.so, {shown_driver} as {DRIVER_NAME}; take the folder of the one that is not the NVIDIA driver out of LD_LIBRARY_PATH"
     ))
 }
 

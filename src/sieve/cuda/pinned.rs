@@ -1,16 +1,16 @@
-//! Page-locked host memory, from which the GPU copies by itself.
+//! Page-locked host memory, which the GPU copies from and to without the host.
 
 use std::{ptr::NonNull, slice, sync::Arc};
 
 use cudarc::driver::{CudaContext, result};
 
-use super::driver::or_failed;
-use crate::{sieve::EngineError, slot::HostWords};
+use super::driver::{NAME, or_failed};
+use crate::{sieve::error::EngineError, slot::HostWords};
 
-/// Plain page-locked memory: not write-combined, for the sink reads it.
+/// Plain page-locked memory, not write-combined: the sink reads it.
 const FLAGS: u32 = 0;
 
-/// Whole 64-bit words, page-locked and zeroed.
+/// Zeroed page-locked memory in 64-bit words.
 #[derive(Debug)]
 pub(super) struct Pinned {
     words: NonNull<u64>,
@@ -18,9 +18,9 @@ pub(super) struct Pinned {
     context: Arc<CudaContext>,
 }
 
-// SAFETY: the memory is this value's alone, and CUDA lets any thread free it.
+// SAFETY: only this value has the memory, and CUDA lets any thread free it.
 unsafe impl Send for Pinned {}
-// SAFETY: shared, it is only read.
+// SAFETY: through a shared reference the memory is only read.
 unsafe impl Sync for Pinned {}
 
 impl Pinned {
@@ -28,12 +28,12 @@ impl Pinned {
         const CALL: &str = "cuMemHostAlloc";
         or_failed("cuCtxSetCurrent", context.bind_to_thread())?;
         let len = bytes.div_ceil(size_of::<u64>());
-        // SAFETY: the context is current; what it gives belongs to this value.
+        // SAFETY: the context is current, and this value owns the memory.
         let memory = unsafe { result::malloc_host(len * size_of::<u64>(), FLAGS) };
         let memory = or_failed(CALL, memory)?;
         let words = NonNull::new(memory.cast::<u64>()).ok_or_else(|| EngineError::OutOfMemory {
-            engine: super::NAME,
-            reason: format!("{CALL} gives nothing"),
+            engine: NAME,
+            reason: format!("{CALL} returned no memory"),
         })?;
         // SAFETY: `len` words were allocated, page-aligned; zeroes are valid words.
         unsafe { words.write_bytes(0, len) };
@@ -47,19 +47,19 @@ impl Pinned {
 
 impl HostWords for Pinned {
     fn words(&self) -> &[u64] {
-        // SAFETY: `len` initialised words, which live as long as this value.
+        // SAFETY: `len` initialised words that live as long as this value.
         unsafe { slice::from_raw_parts(self.words.as_ptr(), self.len) }
     }
 
     fn words_mut(&mut self) -> &mut [u64] {
-        // SAFETY: as above, and nobody else has them.
+        // SAFETY: as above, and the reference is exclusive.
         unsafe { slice::from_raw_parts_mut(self.words.as_ptr(), self.len) }
     }
 }
 
 impl Drop for Pinned {
     fn drop(&mut self) {
-        // If the device is lost its memory is gone with it, and there is nobody to tell.
+        // If the device is lost its memory is gone with it, and no caller is left to report an error to.
         self.context.bind_to_thread().ok();
         // SAFETY: allocated by malloc_host, freed once.
         unsafe { result::free_host(self.words.as_ptr().cast()) }.ok();

@@ -1,14 +1,17 @@
-//! A device that fails on purpose at a call of a given number; see `src/faults.rs`.
+//! A device that fails on purpose at the call with a given number; see `src/faults.rs`.
 
-use super::{Device, Kernel};
-use crate::{faults, sieve::EngineError, slot::HostMemory};
+use super::device::{Device, Kernel};
+use crate::{
+    sieve::error::{EngineError, injected_loss},
+    slot::HostMemory,
+};
 
-/// Passes calls on, but for the one that is to fail.
-pub struct Failing<D>(pub(super) D);
+/// Forwards all calls except the one that has to fail.
+pub(super) struct Failing<D>(pub(super) D);
 
 impl<D: Device> Failing<D> {
     fn call(&self, call: &'static str) -> Result<(), EngineError> {
-        faults::device_call(self.0.name(), call)
+        injected_loss(self.0.name(), call)
     }
 }
 
@@ -64,7 +67,7 @@ impl<D: Device> Device for Failing<D> {
         keys: &mut [[u64; 2]],
         verdicts: &mut [u8],
     ) -> Result<[u32; 3], EngineError> {
-        // Copies are over when this returns, even if it is to fail.
+        // Copies must have ended when this returns, even if it has to fail.
         let finished = self.0.finish(lane, keys, verdicts);
         self.call("finish")?;
         finished

@@ -1,31 +1,31 @@
-//! Texts on the host, one behind the other, and room for what a device tells of them. In memory from which
-//! the device copies well; allocated once.
+//! Texts on the host, stored contiguously, with room for the outcomes. The memory is allocated once, so that the
+//! device copies from and to it fast.
 //!
-//! The 32 threads of a warp wait for each other, so a batch puts texts together that take about as long: those with
-//! marks of stereo apart from those without, and each by length. Whoever asks counts texts in his own order.
+//! The 32 threads of a warp wait for each other, so a batch sorts texts by the time that they take: texts with
+//! stereo marks apart from those without, and each group by length. The caller numbers texts in its own order.
 
-use super::{EngineError, KeyDevice, KeyRoom, Told};
-use crate::slot::HostMemory;
+use super::device::{KeyDevice, KeyOutcome, KeyRoom};
+use crate::{sieve::error::EngineError, slot::HostMemory};
 
 /// Rows for a device.
 ///
-/// Its memory holds, in this order and each from a whole 64-bit word on: keys (16 bytes a row), where texts
-/// end (4), the text, statuses (1).
+/// Its memory holds, in this order and each aligned to 64 bits: keys (16 bytes a row), the ends of texts (4), the
+/// text, statuses (1).
 pub struct KeyBatch {
     memory: HostMemory,
     room: KeyRoom,
     rows: usize,
     text_bytes: usize,
-    /// Per text that was given: its row, or [`NO_ROW`].
+    /// For each text: its row, or [`NO_ROW`].
     row_of: Vec<u32>,
-    /// The texts of the rows: what orders them, and their places among those that were given.
+    /// For each row: what it is sorted by, and the index of its text.
     order: Vec<(Work, u32)>,
 }
 
-/// Of a text for which there is no row.
+/// The row of a text that has none.
 const NO_ROW: u32 = u32::MAX;
 
-/// About how much work a text is: marks of centres, marks of double bonds, bytes.
+/// An estimate of the work that a text takes: marks of centres, marks of double bonds, bytes.
 type Work = (bool, bool, u32);
 
 fn work_of(text: &[u8]) -> Work {
@@ -37,7 +37,7 @@ fn work_of(text: &[u8]) -> Work {
     (centres, bonds, text.len() as u32)
 }
 
-/// The parts of a batch's memory, each as long as there is room.
+/// The parts of a batch's memory, each as long as the room.
 struct Columns<'a> {
     keys: &'a mut [[u64; 2]],
     text_end: &'a mut [u32],
@@ -45,7 +45,7 @@ struct Columns<'a> {
     statuses: &'a mut [u8],
 }
 
-/// Words of a batch's parts, in their order.
+/// The sizes of these parts in 64-bit words, in their order.
 fn words(room: KeyRoom) -> [usize; 4] {
     let KeyRoom {
         rows_max,
@@ -56,18 +56,18 @@ fn words(room: KeyRoom) -> [usize; 4] {
 }
 
 impl KeyBatch {
-    /// Bytes of a batch, and of the texts that it is filled with at a time.
+    /// Bytes of a batch and of the slice of texts that fills it.
     pub fn bytes(room: KeyRoom) -> usize {
         let beside = size_of::<Option<&[u8]>>() + size_of::<u32>() + size_of::<(Work, u32)>();
         Self::memory_bytes(room) + room.rows_max * beside
     }
 
-    /// Those that the device copies from and to.
+    /// Bytes that the device copies from and to.
     fn memory_bytes(room: KeyRoom) -> usize {
         size_of::<u64>() * words(room).iter().sum::<usize>()
     }
 
-    /// An empty batch in memory of a device's.
+    /// An empty batch in the device's host memory.
     pub fn new(device: &dyn KeyDevice, room: KeyRoom) -> Result<Self, EngineError> {
         Ok(Self {
             memory: device.host_memory(Self::memory_bytes(room))?,
@@ -84,7 +84,7 @@ impl KeyBatch {
         self.rows
     }
 
-    /// Forgets all rows and takes these texts, as far as they are there and there is room; the first come first.
+    /// Replaces all rows by these texts, as far as there is room, the first texts first. Skips `None`.
     pub fn fill(&mut self, texts: &[Option<&[u8]>]) {
         self.row_of.clear();
         self.row_of.resize(texts.len(), NO_ROW);
@@ -116,11 +116,11 @@ impl KeyBatch {
         (self.rows, self.text_bytes) = (row + 1, end);
     }
 
-    /// Has a device tell of all rows.
-    pub fn ask(&mut self, device: &mut dyn KeyDevice) -> Result<(), EngineError> {
+    /// Makes a device compute the keys of all rows.
+    pub fn compute_keys(&mut self, device: &mut dyn KeyDevice) -> Result<(), EngineError> {
         let (rows, text_bytes) = (self.rows, self.text_bytes);
         let columns = self.columns();
-        device.tell(
+        device.compute_keys(
             &columns.text[..text_bytes],
             &columns.text_end[..rows],
             &mut columns.keys[..rows],
@@ -128,19 +128,19 @@ impl KeyBatch {
         )
     }
 
-    /// What the device said last of the text in this place; none if it was not asked about it.
+    /// The outcome of the text with this index; `None` if the batch had no room for it or if it was `None`.
     ///
     /// # Panics
-    /// If there was no text in this place.
-    pub fn told(&mut self, place: usize) -> Option<Told> {
+    /// If there is no text with this index.
+    pub fn outcome(&mut self, place: usize) -> Option<KeyOutcome> {
         let row = self.row_of[place];
         let columns = self.columns();
-        let told = |row: usize| Told::of(columns.statuses[row], columns.keys[row]);
-        (row != NO_ROW).then(|| told(row as usize))
+        let outcome = |row: usize| KeyOutcome::of(columns.statuses[row], columns.keys[row]);
+        (row != NO_ROW).then(|| outcome(row as usize))
     }
 
-    /// Writes what no device says where it is to write, so that a row it leaves out does not look right.
-    pub fn spoil(&mut self) {
+    /// Overwrites keys and statuses with values that no device writes, so that a row it skips is noticed.
+    pub fn poison(&mut self) {
         let columns = self.columns();
         columns.keys.fill([u64::MAX; 2]);
         columns.statuses.fill(0);
@@ -164,7 +164,7 @@ impl KeyBatch {
 mod tests {
     use super::*;
 
-    /// Tells of each row its bytes, and nothing else.
+    /// Computes the key of each row's bytes.
     struct Echo;
 
     impl KeyDevice for Echo {
@@ -172,7 +172,7 @@ mod tests {
             "echo"
         }
 
-        fn tell(
+        fn compute_keys(
             &mut self,
             text: &[u8],
             text_end: &[u32],
@@ -184,7 +184,7 @@ mod tests {
             for (row, end) in text_end.iter().enumerate() {
                 let text = &text[begin..*end as usize];
                 begin = *end as usize;
-                assert!(last <= work_of(text), "rows lie by their work");
+                assert!(last <= work_of(text), "rows are sorted by their work");
                 last = work_of(text);
                 keys[row] = crate::key::Key::of(text).words();
                 statuses[row] = 0;
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_are_sorted_and_told_of_in_the_order_of_the_texts() {
+    fn rows_are_sorted_and_outcomes_are_in_the_order_of_the_texts() {
         let room = KeyRoom {
             rows_max: 6,
             text_bytes_max: 40,
@@ -215,13 +215,13 @@ mod tests {
         for _ in 0..2 {
             batch.fill(&texts);
             assert_eq!(batch.rows(), 6);
-            batch.ask(&mut Echo).unwrap();
+            batch.compute_keys(&mut Echo).unwrap();
             for (place, text) in texts.iter().enumerate() {
                 let expected = match place {
                     1 | 3 | 8 => None,
-                    _ => text.map(|text| Told::Key(crate::key::Key::of(text))),
+                    _ => text.map(|text| KeyOutcome::Key(crate::key::Key::of(text))),
                 };
-                assert_eq!(batch.told(place), expected, "{place}");
+                assert_eq!(batch.outcome(place), expected, "{place}");
             }
         }
         batch.fill(&[]);

@@ -1,26 +1,30 @@
-//! The devices of a job. A worker takes one for a batch and gives it back.
+//! The devices of a job. A worker takes one for a batch and returns it.
 //!
-//! Each has a [`KeyBatch`] of its own, so that what waits for a device is bounded by their number. Whoever
-//! has taken a device waits for nobody else, so all come to their turn.
+//! Each has a [`KeyBatch`] of its own, so their number bounds the memory of batches. A worker that holds a device
+//! waits for no other worker, so every worker gets a device in the end.
 
 use std::{
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
-use super::{EngineError, KeyBatch, KeyDevice, KeyRoom, Told};
+use super::{
+    batch::KeyBatch,
+    device::{KeyDevice, KeyOutcome, KeyRoom},
+};
+use crate::sieve::error::EngineError;
 
-/// How often a worker that waits for a device looks whether it should stop.
+/// How often a worker that waits for a device checks whether the job stops.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
-/// Devices that make structure keys, all of one engine.
+/// Devices that compute structure keys, all of one engine.
 pub struct KeyDevices {
     name: &'static str,
     free: Mutex<Vec<Lane>>,
     given_back: Condvar,
 }
 
-/// A device and its batch. The device goes first: it may still copy from and to the batch.
+/// A device and its batch. The device is dropped first: it may still copy from and to the batch.
 struct Lane {
     device: Box<dyn KeyDevice>,
     batch: KeyBatch,
@@ -53,7 +57,7 @@ impl KeyDevices {
         self.name
     }
 
-    /// Takes a device, and waits until one is there; `None` if `stopped` says so before that.
+    /// Takes a device, and waits until one is free; `None` if `stopped` returns true before that.
     pub fn take(&self, stopped: &dyn Fn() -> bool) -> Option<TakenDevice<'_>> {
         let mut free = self.lock();
         while !stopped() {
@@ -73,32 +77,32 @@ impl KeyDevices {
     }
 }
 
-/// A device that is taken. Dropped, it is given back; one that has failed is not.
+/// A device that a worker has taken. Dropping it returns the device, unless the device has failed.
 pub struct TakenDevice<'a> {
     of: &'a KeyDevices,
     lane: Option<Lane>,
 }
 
 impl TakenDevice<'_> {
-    /// Has the device tell of the texts of a batch, and puts down what it says of each: nothing of those
-    /// that are not for a device (`None`) and of those for which there is no room.
-    pub fn tell<'t>(
+    /// Makes the device compute the keys of a batch of texts, and stores an outcome for each. The outcome is `None` for
+    /// texts that are not for a device (`None`) and for those that the batch has no room for.
+    pub fn compute_keys<'t>(
         mut self,
         texts: impl Iterator<Item = Option<&'t [u8]>>,
-        told: &mut Vec<Option<Told>>,
+        outcomes: &mut Vec<Option<KeyOutcome>>,
     ) -> Result<(), EngineError> {
-        // Not there while it works: whatever ends that in mid-way, it is not given back.
+        // Taken out while it works: if anything fails, the device is not returned.
         let Some(mut lane) = self.lane.take() else {
             return Ok(());
         };
         #[cfg(feature = "failpoints")]
-        crate::faults::device_call(self.of.name, "tell_keys")?;
+        crate::sieve::error::injected_loss(self.of.name, "compute_keys")?;
         let Lane { device, batch } = &mut lane;
         let texts: Vec<_> = texts.collect();
         batch.fill(&texts);
-        batch.ask(device.as_mut())?;
-        told.clear();
-        told.extend((0..texts.len()).map(|place| batch.told(place)));
+        batch.compute_keys(device.as_mut())?;
+        outcomes.clear();
+        outcomes.extend((0..texts.len()).map(|place| batch.outcome(place)));
         self.lane = Some(lane);
         Ok(())
     }
@@ -123,7 +127,7 @@ mod tests {
     use super::*;
     use crate::{identity::Reason, key::Key};
 
-    /// Keys are of the bytes; a row that begins with `?` has a reason, with `+` is too large, with `!` loses
+    /// Computes keys of the bytes. A row that begins with `?` has a reason, with `+` is too large, with `!` loses
     /// the device.
     struct Toy;
 
@@ -132,7 +136,7 @@ mod tests {
             "toy"
         }
 
-        fn tell(
+        fn compute_keys(
             &mut self,
             text: &[u8],
             text_end: &[u32],
@@ -171,21 +175,21 @@ mod tests {
         KeyDevices::new(toys.collect(), room).unwrap().unwrap()
     }
 
-    fn tell(
+    fn compute(
         devices: &KeyDevices,
         texts: &[Option<&str>],
-    ) -> Result<Vec<Option<Told>>, EngineError> {
-        let mut told = vec![Some(Told::TooLarge); 3];
+    ) -> Result<Vec<Option<KeyOutcome>>, EngineError> {
+        let mut outcomes = vec![Some(KeyOutcome::TooLarge); 3];
         let texts = texts.iter().map(|text| text.map(str::as_bytes));
         let device = devices.take(&|| false).unwrap();
-        device.tell(texts, &mut told).map(|()| told)
+        device.compute_keys(texts, &mut outcomes).map(|()| outcomes)
     }
 
     #[test]
-    fn each_row_is_told_what_is_said_of_it() {
+    fn every_row_has_its_outcome() {
         let devices = devices(1);
-        let key = |text: &str| Some(Told::Key(Key::of(text.as_bytes())));
-        let valence = Some(Told::Reason(Reason::Valence));
+        let key = |text: &str| Some(KeyOutcome::Key(Key::of(text.as_bytes())));
+        let valence = Some(KeyOutcome::Reason(Reason::Valence));
         for _ in 0..2 {
             let texts = [None, Some("CC"), Some("?"), None, Some("+C"), Some("C")];
             let expected = [
@@ -193,27 +197,27 @@ mod tests {
                 key("CC"),
                 valence,
                 None,
-                Some(Told::TooLarge),
+                Some(KeyOutcome::TooLarge),
                 key("C"),
             ];
-            assert_eq!(tell(&devices, &texts).unwrap(), expected);
+            assert_eq!(compute(&devices, &texts).unwrap(), expected);
         }
-        assert_eq!(tell(&devices, &[]).unwrap(), []);
+        assert_eq!(compute(&devices, &[]).unwrap(), []);
     }
 
     #[test]
-    fn rows_beyond_the_room_are_not_told() {
+    fn rows_beyond_the_room_have_no_outcome() {
         let devices = devices(1);
-        let told = tell(&devices, &[Some("C"); 7]).unwrap();
-        assert_eq!(told.iter().flatten().count(), 5);
+        let outcomes = compute(&devices, &[Some("C"); 7]).unwrap();
+        assert_eq!(outcomes.iter().flatten().count(), 5);
         let (long, short) = ("C".repeat(21), "C".repeat(20));
-        let told = tell(&devices, &[Some(&long), Some(&short), Some("C")]).unwrap();
-        let there: Vec<_> = told.iter().map(Option::is_some).collect();
+        let outcomes = compute(&devices, &[Some(&long), Some(&short), Some("C")]).unwrap();
+        let there: Vec<_> = outcomes.iter().map(Option::is_some).collect();
         assert_eq!(there, [false, true, false]);
     }
 
     #[test]
-    fn who_waits_hears_that_the_job_stops() {
+    fn a_waiting_worker_notices_that_the_job_stops() {
         let devices = devices(1);
         let stopping = AtomicBool::new(false);
         let taken = devices.take(&|| false);
@@ -230,9 +234,9 @@ mod tests {
     }
 
     #[test]
-    fn a_device_that_has_failed_is_taken_no_more() {
+    fn a_device_that_has_failed_is_not_returned() {
         let devices = devices(2);
-        assert_eq!(tell(&devices, &[Some("!")]), Err(lost()));
+        assert_eq!(compute(&devices, &[Some("!")]), Err(lost()));
         let left = devices.take(&|| false);
         assert!(left.is_some());
         let looks = std::cell::Cell::new(0);

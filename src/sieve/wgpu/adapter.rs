@@ -1,12 +1,15 @@
 //! The adapters of the machine.
 //!
-//! To ask for them loads every Vulkan driver that is installed. Mesa's write to standard error where
-//! XDG_RUNTIME_DIR is not set; the command line sets it.
+//! Listing them loads every installed Vulkan driver. Mesa's drivers write to standard error if XDG_RUNTIME_DIR is
+//! not set; the command line sets it.
 
 use ::wgpu as api;
 
-use super::{NAME, binding_bytes_max, check_sizes, failed};
-use crate::sieve::{EngineError, gpu::Room};
+use super::{
+    faults::{NAME, failed},
+    limits::{binding_bytes_max, check_sizes},
+};
+use crate::sieve::{error::EngineError, gpu::device::Room};
 
 /// An adapter: a GPU under one of the graphics interfaces that reach it.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,16 +19,16 @@ pub struct Adapter {
     pub name: String,
     /// The graphics interface: `vulkan`, `metal`, `dx12`.
     pub backend: String,
-    /// The driver, and its version where it says so.
+    /// The driver, and its version where the driver reports one.
     pub driver: String,
-    /// Whether it is a program that stands in for a GPU.
+    /// Whether it is a software renderer.
     pub software: bool,
     /// Whether it has memory of its own.
     pub discrete: bool,
 }
 
-/// All adapters, those with memory of their own first, programs that stand in for a GPU last. None
-/// where there is no Vulkan loader.
+/// All adapters: those with memory of their own first, software renderers last. Empty where there is no Vulkan
+/// loader.
 pub fn adapters() -> Vec<Adapter> {
     let mut descriptor = api::InstanceDescriptor::new_without_display_handle();
     descriptor.backends = api::Backends::PRIMARY;
@@ -61,13 +64,11 @@ impl Adapter {
         self.adapter.limits()
     }
 
-    pub(super) fn open(
-        &self,
-        required_limits: api::Limits,
-    ) -> Result<(api::Device, api::Queue), EngineError> {
+    /// Opens the adapter with all that it allows.
+    pub(super) fn open(&self) -> Result<(api::Device, api::Queue), EngineError> {
         let descriptor = api::DeviceDescriptor {
             label: Some(NAME),
-            required_limits,
+            required_limits: self.limits(),
             ..Default::default()
         };
         pollster::block_on(self.adapter.request_device(&descriptor))

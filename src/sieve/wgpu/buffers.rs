@@ -1,9 +1,9 @@
-//! The buffers on the device, and which of them each kernel binds.
+//! The buffers of the sieve on the device, and which of them each kernel binds.
 
 use ::wgpu as api;
 
-use super::FILTER_PIECES;
-use crate::sieve::gpu::{Kernel, Room};
+use super::{lane::Lane, limits::FILTER_PIECES};
+use crate::sieve::gpu::device::{Kernel, Room};
 
 /// The first of the filter's bindings.
 const FILTER_BINDING: usize = 7;
@@ -18,7 +18,7 @@ pub(super) struct Buffers {
     pub(super) places: api::Buffer,
     pub(super) verdicts: api::Buffer,
     pub(super) filter: Vec<api::Buffer>,
-    /// What is read back, on its way to the host. No binding.
+    /// Results on their way to the host. No binding.
     pub(super) staging: api::Buffer,
 }
 
@@ -34,9 +34,10 @@ pub(super) struct Shape {
 }
 
 impl Buffers {
-    pub(super) fn new(device: &api::Device, room: &Room, piece_bytes: u64) -> Self {
+    /// Allocates them; [`Lane::check`] returns an error.
+    pub(super) fn new(lane: &Lane, room: &Room, piece_bytes: u64) -> Self {
         use api::BufferUsages as Usage;
-        let buffer = |label, bytes, usage| buffer(device, label, bytes, usage);
+        let buffer = |label, bytes, usage| lane.buffer(label, bytes, usage);
         let storage = |label, bytes| {
             buffer(
                 label,
@@ -47,7 +48,7 @@ impl Buffers {
         let key_bytes = size_of::<[u64; 2]>() * room.rows_max;
         let piece = |piece| {
             let left = (room.filter.bytes() as u64).saturating_sub(piece as u64 * piece_bytes);
-            // A binding can't be empty: pieces that are not needed have a line.
+            // A binding can't be empty: an unused piece has 16 bytes.
             storage("filter", left.min(piece_bytes).max(16) as usize)
         };
         Self {
@@ -71,7 +72,16 @@ impl Buffers {
         }
     }
 
-    pub(super) fn binding(&self, number: usize) -> &api::Buffer {
+    /// The buffers that a kernel uses, with their bindings.
+    pub(super) fn of_kernel(&self, kernel: Kernel) -> Vec<(u32, &api::Buffer)> {
+        let numbers = bindings(kernel).iter();
+        numbers
+            .map(|&number| (number as u32, self.binding(number)))
+            .collect()
+    }
+
+    /// The buffer of a binding.
+    fn binding(&self, number: usize) -> &api::Buffer {
         match number {
             0 => &self.shape,
             1 => &self.text,
@@ -85,23 +95,8 @@ impl Buffers {
     }
 }
 
-/// A buffer of so many bytes, in whole lines of 16.
-pub(super) fn buffer(
-    device: &api::Device,
-    label: &str,
-    bytes: usize,
-    usage: api::BufferUsages,
-) -> api::Buffer {
-    device.create_buffer(&api::BufferDescriptor {
-        label: Some(label),
-        size: bytes.next_multiple_of(16) as u64,
-        usage,
-        mapped_at_creation: false,
-    })
-}
-
 /// The bindings that a kernel uses.
-pub(super) fn bindings(kernel: Kernel) -> &'static [usize] {
+fn bindings(kernel: Kernel) -> &'static [usize] {
     match kernel {
         Kernel::HashRows => &[0, 1, 2, 3],
         Kernel::ClaimRows => &[0, 3, 4, 5],

@@ -1,18 +1,20 @@
-//! Errors that wgpu tells through callbacks.
+//! Errors that wgpu reports through callbacks.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ::wgpu as api;
 
-use super::{NAME, failed};
-use crate::sieve::EngineError;
+use crate::sieve::error::EngineError;
 
-/// The first error that wgpu has told through a callback.
+/// The engine's name on the command line.
+pub(super) const NAME: &str = "wgpu";
+
+/// The first error that wgpu has reported through a callback.
 #[derive(Clone, Default)]
 pub(super) struct Faults(Arc<Mutex<Option<EngineError>>>);
 
 impl Faults {
-    /// Listens to a device. Without a listener wgpu panics.
+    /// Listens to a device. Without a listener wgpu panics on an error.
     pub(super) fn of(device: &api::Device) -> Self {
         let faults = Self::default();
         let listener = faults.clone();
@@ -37,21 +39,31 @@ impl Faults {
 
     fn note(&self, error: EngineError) {
         let mut first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        // That the device is lost explains whatever was told before.
+        // The loss of the device explains every error before.
         if first.is_none() || matches!(error, EngineError::Lost { .. }) {
             *first = Some(error);
         }
     }
 
+    /// Returns the first error, if there is one.
     pub(super) fn check(&self) -> Result<(), EngineError> {
         let first = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         first.clone().map_or(Ok(()), Err)
     }
 }
 
-/// wgpu's messages have several lines, and the first ones say the most.
+/// Joins the lines of wgpu's message.
 fn one_line(message: &impl ToString) -> String {
     let message = message.to_string();
     let words: Vec<_> = message.split_whitespace().collect();
     words.join(" ")
+}
+
+/// A call that failed for another reason than memory or loss.
+pub(super) fn failed(call: &'static str, reason: impl ToString) -> EngineError {
+    EngineError::Failed {
+        engine: NAME,
+        call,
+        reason: reason.to_string(),
+    }
 }

@@ -41,7 +41,7 @@ impl Write for Held {
     }
 }
 
-/// A Parquet file under way.
+/// A Parquet file that is being written.
 pub(super) struct ParquetFile {
     writer: ArrowWriter<Held>,
     rows: u64,
@@ -81,7 +81,7 @@ impl ParquetFile {
         held.map_or(Path::new(""), PendingFile::target)
     }
 
-    /// Bytes written and waiting in the row group under way.
+    /// Bytes written and waiting in the open row group.
     pub(super) fn bytes(&self) -> u64 {
         (self.writer.bytes_written() + self.writer.in_progress_size()) as u64
     }
@@ -102,7 +102,7 @@ impl ParquetFile {
     }
 }
 
-/// The file system's own error, if that is what lies behind the encoder's.
+/// The file system's own error, if it caused the encoder's.
 fn parquet_error(target: &Path, error: ParquetError) -> SinkError {
     match error {
         ParquetError::External(inner) => match inner.downcast_ref::<io::Error>() {

@@ -30,7 +30,7 @@ pub struct RejectLog {
 }
 
 impl RejectLog {
-    /// Writes a new spill at `path`, or goes on behind `length` of it.
+    /// Writes a new spill at `path`, or continues after `length` of it.
     pub fn new(path: &Path, length: Option<SpillLength>) -> Result<Self, StoreError> {
         let spill = match length {
             Some(length) => SpillWriter::resume(path, length)?,

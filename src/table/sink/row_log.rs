@@ -1,9 +1,9 @@
-//! The rows of the part under way, as they went to the encoder, so that the part can be made again.
+//! The rows of the open part, as they went to the encoder, so that the part can be made again.
 //!
 //! A part closes by content, a checkpoint is taken by time: at most checkpoints, rows are in the encoder and in no
-//! file. So every batch of rows is appended to a spill (`part-rows` in `.molsieve/`) before it is encoded. A run that
-//! goes on gives the same batches to a new encoder, which then stands where the old one stood, to the byte. The spill
-//! starts anew when a part is closed, and is synced at checkpoints only.
+//! file. So every batch of rows is appended to a spill (`part-rows` in `.molsieve/`) before it is encoded. A resumed
+//! run gives the same batches to a new encoder, which then writes the same bytes. The spill is emptied when a part is
+//! closed, and is synced at checkpoints only.
 //!
 //! A batch is one record: blocks without items, and a last one whose items are the batch's rows. The record's content,
 //! little-endian, column by column:
@@ -39,7 +39,7 @@ use crate::{
 /// Name of the spill in `.molsieve/`.
 pub const PART_ROWS: &str = "part-rows";
 
-/// Appends the batches of the part under way.
+/// Appends the batches of the open part.
 pub(super) struct RowLog {
     path: PathBuf,
     spill: SpillWriter,
@@ -50,7 +50,7 @@ pub(super) struct RowLog {
 impl RowLog {
     /// A new log at `path`, or the first `length` of the one that is there.
     pub(super) fn new(path: PathBuf, length: Option<SpillLength>) -> Result<Self, StoreError> {
-        // A log without rows may have been cut off while it started anew: its head need not be there.
+        // A log without rows may have been cut off while it was emptied: its head may be missing.
         let spill = match length {
             Some(length) if length != SpillLength::EMPTY => SpillWriter::resume(&path, length)?,
             _ => SpillWriter::create(&path, Kind::PartRows)?,
@@ -62,7 +62,7 @@ impl RowLog {
         })
     }
 
-    /// Forgets all rows: their part is closed, and a checkpoint says so.
+    /// Discards all rows: their part is closed, and a checkpoint says so.
     pub(super) fn restart(&mut self) -> Result<(), StoreError> {
         self.spill = SpillWriter::create(&self.path, Kind::PartRows)?;
         Ok(())
@@ -153,7 +153,7 @@ fn run_starts(column: &ArrayRef) -> Option<Vec<u32>> {
     }
 }
 
-/// Gives the batches in the first `length` of the log at `path` to `use_batch`, in order. `dictionary`: the values of
+/// Passes the batches in the first `length` of the log at `path` to `use_batch`, in order. `dictionary`: the values of
 /// the dictionary column, if there is one.
 pub(super) fn read(
     path: &Path,

@@ -5,10 +5,10 @@ use molsieve::{
     key::Key,
     sieve::{
         FilterShape,
-        cuda::CudaDevice,
+        cuda::CudaSieve,
         gpu::{Device, Kernel, Room},
         steps::{Access, GpuSteps, PROBE_BATCHES, Steps, accesses_of_absent},
-        wgpu::WgpuDevice,
+        wgpu::WgpuSieve,
     },
 };
 
@@ -184,7 +184,7 @@ fn next_of_32_bits(key: &mut [u64; 2]) -> (usize, u32) {
 
 /// Runs on a GPU or under the fake driver.
 pub fn assert_on_cuda(index: usize) {
-    let device = CudaDevice::open(index, room(SHAPE)).unwrap();
+    let device = CudaSieve::open(index, room(SHAPE)).unwrap();
     assert_accesses_at_random(device, next_of_64_bits, 64);
 }
 
@@ -199,7 +199,7 @@ fn the_shader_accesses_the_filter_at_random() {
     for adapter in adapters() {
         // In pieces of which the last is not full.
         let device =
-            WgpuDevice::open_with(&adapter, room(SHAPE), molsieve::sieve::wgpu::SHADER, 80_008);
+            WgpuSieve::open_with(&adapter, room(SHAPE), molsieve::sieve::wgpu::SHADER, 80_008);
         assert_accesses_at_random(device.unwrap(), next_of_32_bits, 32);
     }
 }
@@ -208,7 +208,7 @@ fn the_shader_accesses_the_filter_at_random() {
 #[test]
 fn the_shader_finds_what_is_there_in_a_half_full_filter() {
     for adapter in adapters() {
-        let device = WgpuDevice::open(&adapter, room(SHAPE)).unwrap();
+        let device = WgpuSieve::open(&adapter, room(SHAPE)).unwrap();
         let mut steps = GpuSteps::new(device, Access::WGPU);
         steps.load_keys(&keys(0)).unwrap();
         steps.fill_at_random().unwrap();

@@ -202,7 +202,7 @@ impl KeyDevice for Kernel {
         "host"
     }
 
-    fn tell(
+    fn compute_keys(
         &mut self,
         text: &[u8],
         text_end: &[u32],

@@ -1,0 +1,77 @@
+//! Colours of atoms, and what each atom sees of its neighbours.
+
+use super::atom::{Atom, NO_ATOM, PLACES};
+
+/// Entries of the table in which colours are counted.
+pub(super) const TABLE: usize = 1024;
+
+/// The bits by which a neighbour's colour is rotated for each order of the bond, so that orders differ.
+pub(super) const ORDER_BITS: u64 = 11;
+
+/// A colour per atom, and how many different ones there are.
+#[derive(Debug)]
+pub(super) struct Colours {
+    /// 0 for [`NO_ATOM`].
+    pub of: [u64; PLACES],
+    pub distinct: usize,
+    /// The colours of the next round.
+    pub seen: [u64; PLACES],
+    /// A hash table of atoms by colour.
+    pub table: [u8; TABLE],
+    /// After refinement: for each atom, the first atom of the same colour, or [`NO_ATOM`].
+    pub representative: [u8; PLACES],
+}
+
+impl Colours {
+    pub fn new() -> Self {
+        Self {
+            of: [0; PLACES],
+            distinct: 0,
+            seen: [0; PLACES],
+            table: [NO_ATOM; TABLE],
+            representative: [NO_ATOM; PLACES],
+        }
+    }
+
+    pub fn same(&self, a: u8, b: u8) -> bool {
+        self.of[usize::from(a)] == self.of[usize::from(b)]
+    }
+}
+
+/// What atoms see, a byte per bond: the neighbour, and the bits by which its colour is rotated.
+#[derive(Debug)]
+pub(super) struct Around {
+    pub near: [u64; PLACES],
+    pub rotation: [u64; PLACES],
+    /// Whether an atom has more than [`FEW`] neighbours.
+    pub wide: bool,
+}
+
+impl Around {
+    pub fn new() -> Self {
+        Self {
+            near: [u64::MAX; PLACES],
+            rotation: [0; PLACES],
+            wide: false,
+        }
+    }
+
+    pub fn set(&mut self, index: usize, atom: &Atom) {
+        self.near[index] = u64::from_le_bytes(atom.neighbours);
+        self.rotation[index] = u64::from_le_bytes(atom.assigned) * ORDER_BITS;
+        self.wide |= usize::from(atom.degree) > FEW;
+    }
+}
+
+/// The most neighbours of nearly all atoms.
+pub(super) const FEW: usize = 4;
+
+/// Mixes a word: every bit of the word affects every bit of the result, and different words stay different
+/// (Moremur's constants; Pelle Evensen 2019).
+pub(super) fn mix(word: u64) -> u64 {
+    let word = (word ^ word >> 27).wrapping_mul(MIX[0]);
+    let word = (word ^ word >> 33).wrapping_mul(MIX[1]);
+    word ^ word >> 27
+}
+
+pub(super) const MIX: [u64; 2] = [0x3c79_ac49_2ba7_b653, 0x1c69_b3f7_4ac4_ae35];

@@ -1,0 +1,124 @@
+//! Writes what a batch of parents gives into slots.
+
+use std::sync::Arc;
+
+use super::{error::PipelineError, in_work::InWork};
+use crate::{
+    reject::Rejection,
+    ring::{Permit, Ring, Stopped},
+    slot::{ParentFlags, Slot, SlotParent},
+    table::source::ParentRow,
+};
+
+/// Why a batch was left unfinished.
+pub(super) enum Interruption {
+    Stopped,
+    Failed(PipelineError),
+}
+
+impl From<Stopped> for Interruption {
+    fn from(_: Stopped) -> Self {
+        Self::Stopped
+    }
+}
+
+/// The slot that a batch is being written into. A batch begins in a slot of its own and may take several.
+pub(super) struct BatchWriter<'a> {
+    ring: &'a Arc<Ring>,
+    in_work: &'a InWork,
+    worker: usize,
+    batch: u64,
+    /// Number of the slot within the batch.
+    part: u64,
+    slot: Permit,
+}
+
+impl<'a> BatchWriter<'a> {
+    /// Waits for the batch's first slot.
+    pub(super) fn begin(
+        ring: &'a Arc<Ring>,
+        in_work: &'a InWork,
+        worker: usize,
+        batch: u64,
+    ) -> Result<Self, Stopped> {
+        Ok(Self {
+            ring,
+            in_work,
+            worker,
+            batch,
+            part: 0,
+            slot: ring.acquire(batch)?,
+        })
+    }
+
+    pub(super) fn slot_mut(&mut self) -> &mut Slot {
+        &mut self.slot
+    }
+
+    /// Records that the worker gives a row to RDKit.
+    pub(super) fn begin_rdkit(&self, row: u64) -> Result<(), Interruption> {
+        let recorded = self.in_work.begin(self.worker, row);
+        recorded.map_err(|error| Interruption::Failed(error.into()))
+    }
+
+    /// Restarts the parent's time: it has made products.
+    pub(super) fn note_progress(&self) {
+        self.in_work.progress(self.worker);
+    }
+
+    /// Stops the parent's time: RDKit has returned.
+    pub(super) fn end_rdkit(&self) {
+        self.in_work.leave(self.worker);
+    }
+
+    /// Submits the slot and waits for the next one.
+    pub(super) fn next(self) -> Result<Self, Stopped> {
+        self.ring.submit(self.slot, self.batch, self.part, false);
+        let slot = self.ring.acquire(self.batch)?;
+        Ok(Self {
+            slot,
+            part: self.part + 1,
+            ..self
+        })
+    }
+
+    /// Adds a row that can't be used.
+    pub(super) fn reject(
+        self,
+        parent: ParentRow<'_>,
+        id: &[u8],
+        rejection: Rejection,
+    ) -> Result<Self, Stopped> {
+        let rejection = rejection.shortened();
+        let rejected = SlotParent {
+            row: parent.row,
+            id,
+            smiles: parent.text,
+            reason: rejection.reason.as_bytes(),
+            flags: ParentFlags::rejected(rejection.code),
+        };
+        Ok(self.push(rejected)?.0)
+    }
+
+    /// Adds a parent to the slot, or to the next one if this one is full.
+    pub(super) fn push(mut self, parent: SlotParent<'_>) -> Result<(Self, u32), Stopped> {
+        if let Some(index) = self.slot.push_parent(parent) {
+            return Ok((self, index));
+        }
+        let mut next = self.next()?;
+        let index = next
+            .slot
+            .push_parent(parent)
+            .expect("limits.rs asserts that an empty slot holds the longest parent");
+        Ok((next, index))
+    }
+
+    /// Submits the last slot of the batch. `next_row`: the row after the batch.
+    pub(super) fn end(mut self, next_row: Option<u64>) -> Result<(), Interruption> {
+        let ended = self.in_work.end(self.worker);
+        ended.map_err(|error| Interruption::Failed(error.into()))?;
+        self.slot.batch_end = next_row;
+        self.ring.submit(self.slot, self.batch, self.part, true);
+        Ok(())
+    }
+}

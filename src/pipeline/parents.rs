@@ -1,0 +1,31 @@
+//! A row of the input as a parent: its id and its SMILES.
+
+use std::borrow::Cow;
+
+use crate::{
+    chem::RdKit,
+    reject::Rejection,
+    table::source::{ParentRow, RowId, TextKind},
+};
+
+/// The id of a row; `number` is the text of its row number.
+pub(super) fn id_of<'p>(parent: ParentRow<'p>, number: &'p str) -> &'p [u8] {
+    match parent.id {
+        RowId::Named(id) => id.as_bytes(),
+        RowId::RowNumber => number.as_bytes(),
+    }
+}
+
+/// The SMILES of a row, or why it has none.
+pub(super) fn smiles_of<'p>(
+    rdkit: RdKit,
+    parent: ParentRow<'p>,
+) -> Result<Cow<'p, [u8]>, Rejection> {
+    match (parent.fault, parent.kind) {
+        (Some(fault), _) => Err(fault.code.because(fault.reason)),
+        (None, TextKind::Smiles) => Ok(parent.text.into()),
+        (None, TextKind::MolBlock) => rdkit
+            .mol_block_to_smiles(parent.text)
+            .map(|smiles| smiles.into_bytes().into()),
+    }
+}

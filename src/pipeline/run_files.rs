@@ -1,0 +1,312 @@
+//! The files of a run and its state: what is written, how far the run is, checkpoints.
+
+use std::{
+    sync::atomic::Ordering::Relaxed,
+    time::{Duration, Instant},
+};
+
+use super::{
+    checkpoint::{CHECKPOINT, Checkpoint, JOB, Phase},
+    control::{Control, Kept},
+    error::PipelineError,
+    in_work,
+    job::Job,
+    meters::{Meters, Written},
+    times::seconds,
+};
+use crate::{
+    account::{Account, Counts, RuleAccount},
+    config::{Dedup, Task},
+    limits::{CHECKPOINT_SECONDS, UNWRITTEN_BYTES},
+    machine,
+    report::manifest::CappedParent,
+    settle::{self, Spills},
+    sieve::{Engine, Tally},
+    slot::{Slot, Verdict},
+    store::{OutputDir, disk, sealed},
+    table::sink::{
+        Part, ProductSink, RejectLog, Rewrite, SinkSettings, publish_rejects, row_log::PART_ROWS,
+    },
+};
+
+const REJECTS: &str = "rejects";
+/// The ordinals of the *maybe* rows that survive.
+pub(super) const SURVIVORS: &str = "survivors";
+/// Sets [`CHECKPOINT_SECONDS`] otherwise, for tests.
+const INTERVAL_VARIABLE: &str = "MOLSIEVE_CHECKPOINT_SECONDS";
+
+/// The files of `.molsieve/` that a checkpoint refers to.
+pub(super) fn kept() -> Vec<&'static str> {
+    let mut kept = settle::FILES.to_vec();
+    kept.extend([CHECKPOINT.name, JOB.name]);
+    kept.extend([REJECTS, PART_ROWS, SURVIVORS]);
+    kept.extend([in_work::IN_WORK, in_work::POISONED.name]);
+    kept
+}
+
+/// See the module's documentation.
+pub(super) struct RunFiles<'a> {
+    pub(super) job: &'a Job,
+    pub(super) output: &'a OutputDir,
+    pub(super) control: &'a Control,
+    pub(super) meters: &'a Meters,
+    pub(super) products: ProductSink<'a>,
+    pub(super) spills: Spills,
+    rejects: RejectLog,
+    /// As of the slot written last; what it says of files is as of the last checkpoint.
+    pub(super) state: Checkpoint,
+    /// The state before the batch that is being written, if that takes more than one slot.
+    pub(super) batch_start: Option<Box<Checkpoint>>,
+    /// What came next at the last checkpoint, and when that was.
+    checkpoint_phase: Phase,
+    checkpoint_time: Instant,
+    checkpoint_interval: Duration,
+}
+
+impl<'a> RunFiles<'a> {
+    /// Begins a run, or continues one after a checkpoint. `rewrite`: with `--canonical`, how rows are written.
+    /// `engine`: to be given the keys of earlier runs; `None` if the input is read already.
+    pub(super) fn begin(
+        job: &'a Job,
+        output: &'a OutputDir,
+        (control, meters): (&'a Control, &'a Meters),
+        begun: Option<&Checkpoint>,
+        rewrite: Option<Box<Rewrite<'a>>>,
+        engine: Option<&mut Box<dyn Engine>>,
+    ) -> Result<Self, PipelineError> {
+        let settings = SinkSettings {
+            rule_names: job.rule_names(),
+            properties: job.spec.properties,
+            key_column: job.spec.key.column(),
+            molecules: job.spec.task == Task::Dedup,
+            row_group_bytes: job.plan.row_group_bytes,
+        };
+        let exact = job.spec.dedup == Dedup::Exact;
+        let lengths = begun.map(|begun| (begun.lengths, begun.open_block.clone()));
+        let spills = Spills::new(output, lengths, exact, job.spec.properties)?;
+        let rejects = RejectLog::new(&output.work_file(REJECTS), begun.map(|begun| begun.rejects))?;
+        let mut state = begun.cloned().unwrap_or_else(Checkpoint::zero);
+        let rules = &mut state.account.by_rule;
+        rules.resize(job.rules.len(), RuleAccount::default());
+        let parts = state.parts.clone();
+        let under_way = begun.map(|begun| begun.part_rows);
+        let mut files = Self {
+            job,
+            output,
+            control,
+            meters,
+            products: ProductSink::new(output, settings, rewrite, parts, under_way)?,
+            spills,
+            rejects,
+            batch_start: None,
+            checkpoint_phase: state.phase,
+            checkpoint_time: Instant::now(),
+            checkpoint_interval: checkpoint_interval(),
+            state,
+        };
+        if begun.is_none() {
+            engine.map_or(Ok(()), |engine| files.exclude(engine.as_mut()))?;
+            files.checkpoint()?;
+        }
+        files.note_checkpoint();
+        files.show();
+        Ok(files)
+    }
+
+    /// Gives the keys of earlier runs to the filter and to the keys that were let through.
+    fn exclude(&mut self, engine: &mut dyn Engine) -> Result<(), PipelineError> {
+        self.job.earlier.iter().try_for_each(|run| {
+            run.for_each_key(|keys| {
+                engine.insert(keys)?;
+                self.spills.exclude(keys).map_err(PipelineError::from)
+            })
+        })
+    }
+
+    /// Writes a slot that the sieve has judged, and adds its account.
+    pub(super) fn write(&mut self, slot: &Slot, tally: Tally) -> Result<(), PipelineError> {
+        self.products.write(slot)?;
+        self.spills.write(slot)?;
+        self.rejects.write(slot)?;
+        let Checkpoint {
+            account, capped, ..
+        } = &mut self.state;
+        // Of the rows the filter had not seen, this share was taken for seen.
+        let filter = self.job.plan.filter;
+        let rate = filter.false_positive_rate(account.counts.products_unique);
+        account.lost_expected += tally.new as f64 * rate / (1.0 - rate).max(f64::EPSILON);
+        *account += &slot.account;
+        account.counts += Counts {
+            parents_capped: capped.add(slot),
+            products_unique: tally.new,
+            products_duplicate: tally.duplicate + tally.maybe,
+            products_maybe: tally.maybe,
+            ..Counts::default()
+        };
+        count_unique(account, slot);
+        Ok(())
+    }
+
+    /// Records the state of files and counts before a batch of several slots: a checkpoint that is taken within the
+    /// batch stores that state.
+    pub(super) fn note_batch_start(&mut self) -> Result<(), PipelineError> {
+        self.state.lengths = self.spills.flush()?;
+        self.state.open_block.clone_from(self.spills.open_block());
+        self.state.rejects = self.rejects.flush()?;
+        self.state.part_rows = self.products.flush_rows()?;
+        // A checkpoint takes the parts from the sink, and there may be many: they are not copied here.
+        let parts = std::mem::take(&mut self.state.parts);
+        self.batch_start = Some(Box::new(self.state.clone()));
+        self.state.parts = parts;
+        Ok(())
+    }
+
+    /// Whether to close the part: by content alone, so that the files are a function of it.
+    pub(super) fn is_full(&self) -> bool {
+        let unwritten = UNWRITTEN_BYTES * self.state.account.counts.unwritten();
+        let unwritten = unwritten - self.state.unwritten_before;
+        self.products.part_bytes() + unwritten >= self.job.spec.part_bytes
+    }
+
+    /// Time until the next checkpoint is due, whatever the size of the part.
+    pub(super) fn time_to_checkpoint(&self) -> Duration {
+        self.checkpoint_interval
+            .saturating_sub(self.checkpoint_time.elapsed())
+    }
+
+    /// Closes the part and takes a checkpoint.
+    pub(super) fn close_part(&mut self) -> Result<(), PipelineError> {
+        self.products.close_part()?;
+        self.state.unwritten_before = UNWRITTEN_BYTES * self.state.account.counts.unwritten();
+        self.checkpoint()?;
+        self.products.forget_rows()?;
+        Ok(())
+    }
+
+    /// Takes a checkpoint unless it would equal the last one.
+    pub(super) fn checkpoint_if_moved(&mut self) -> Result<(), PipelineError> {
+        let state = self.batch_start.as_deref().unwrap_or(&self.state);
+        if state.phase == self.checkpoint_phase {
+            self.checkpoint_time = Instant::now();
+            return Ok(());
+        }
+        self.checkpoint()
+    }
+
+    /// Takes a checkpoint: up to the slot written last or, within a batch, up to the start of that batch.
+    pub(super) fn checkpoint(&mut self) -> Result<(), PipelineError> {
+        self.checkpoint_time = Instant::now();
+        let lengths = self.spills.sync()?;
+        let rejects = self.rejects.sync()?;
+        let part_rows = self.products.sync_rows()?;
+        let state = match &mut self.batch_start {
+            // Its file lengths are within what was synced.
+            Some(batch_start) => batch_start,
+            None => {
+                self.state.lengths = lengths;
+                self.state.open_block.clone_from(self.spills.open_block());
+                self.state.rejects = rejects;
+                self.state.part_rows = part_rows;
+                &mut self.state
+            }
+        };
+        state.parts = self.products.parts().to_vec();
+        state.elapsed_seconds = self.meters.elapsed().as_secs_f64();
+        state.stages = self.meters.times.stages();
+        state.chemistry = self.meters.times.chemistry();
+        state.peak_memory_bytes = state.peak_memory_bytes.max(machine::peak_memory_bytes());
+        sealed::write(&self.output.work_dir(), CHECKPOINT, state)?;
+        self.checkpoint_phase = state.phase;
+        self.meters.checkpoints.fetch_add(1, Relaxed);
+        self.note_checkpoint();
+        self.stop_if_disk_is_full()
+    }
+
+    /// Stops the job while nothing is lost: what a full disk does not take would have to be made again.
+    fn stop_if_disk_is_full(&self) -> Result<(), PipelineError> {
+        let free = disk::free_bytes(self.output.path())?;
+        let estimate = &self.job.plan.estimate;
+        let all = estimate.disk_bytes() + estimate.disk_bytes_while_running();
+        if free < self.job.spec.part_bytes.min(all) {
+            self.control.stop_for_full_disk(free);
+        }
+        Ok(())
+    }
+
+    /// Reports what is kept if the run stops now.
+    fn note_checkpoint(&self) {
+        let state = self.batch_start.as_deref().unwrap_or(&self.state);
+        self.meters.set_kept(Kept {
+            parts: state.parts.len(),
+            rows: state.parts.iter().map(|part| part.rows).sum(),
+            rows_under_way: state.part_rows.items,
+        });
+    }
+
+    /// Shows what is written.
+    pub(super) fn show(&self) {
+        self.meters.set_written(Written {
+            counts: self.state.account.counts,
+            bytes: self.products.bytes() + self.spills.bytes(),
+            parts: self.products.parts().len() as u64,
+        });
+    }
+
+    /// Publishes everything but the manifest.
+    pub(super) fn finish(mut self) -> Result<Sunk, PipelineError> {
+        self.products.begin_first_part()?;
+        self.products.close_part()?;
+        self.show();
+        let rejects = self.output.work_file(REJECTS);
+        let state = self.state;
+        let exact = self.job.spec.dedup == Dedup::Exact;
+        let maybe = state.account.counts.products_maybe as f64;
+        let lost = state.account.lost_expected.min(maybe);
+        Ok(Sunk {
+            parts: self.products.parts().to_vec(),
+            rejects: publish_rejects(self.output, &rejects, state.rejects)?,
+            capped: state.capped.named,
+            lost: if exact { 0.0 } else { lost },
+            account: state.account,
+            interruptions: state.interruptions,
+            peak_memory_bytes: state.peak_memory_bytes.max(machine::peak_memory_bytes()),
+        })
+    }
+}
+
+/// What a finished run leaves.
+pub(crate) struct Sunk {
+    /// The published parts.
+    pub parts: Vec<Part>,
+    /// The rejects, if there are any.
+    pub rejects: Option<Part>,
+    /// The first parents at which a cap took effect.
+    pub capped: Vec<CappedParent>,
+    /// Distinct products expected to have been lost to the filter's false positives.
+    pub lost: f64,
+    /// The counts of the run.
+    pub account: Account,
+    /// Times the run was interrupted.
+    pub interruptions: u64,
+    /// Largest resident memory of any of the run's processes.
+    pub peak_memory_bytes: u64,
+}
+
+/// Counts the rows of a slot that are written, by rule.
+pub(super) fn count_unique(account: &mut Account, slot: &Slot) {
+    if account.by_rule.is_empty() {
+        return;
+    }
+    let columns = slot.columns();
+    let rows = columns.rule.iter().zip(columns.verdict).take(slot.rows());
+    for (rule, _) in rows.filter(|(_, verdict)| Verdict::of(**verdict) == Verdict::New) {
+        account.count_unique(*rule);
+    }
+}
+
+fn checkpoint_interval() -> Duration {
+    let set = std::env::var(INTERVAL_VARIABLE).ok();
+    let set = set.and_then(|seconds| seconds.parse().ok());
+    let interval = set.map_or(Duration::from_secs(CHECKPOINT_SECONDS), seconds);
+    interval.max(Duration::from_millis(1))
+}

@@ -1,0 +1,112 @@
+//! Settling: decides the *maybe* rows when the input is read, and writes those that survive.
+
+use std::{path::PathBuf, sync::atomic::Ordering::Relaxed};
+
+use super::{
+    checkpoint::Phase,
+    error::PipelineError,
+    run_files::{RunFiles, SURVIVORS, count_unique},
+};
+use crate::{
+    settle::{
+        self, Survivors,
+        decide::{self, DecideError, Spilled},
+    },
+    store::disk,
+};
+
+const SETTLE_DIR: &str = "settle";
+
+/// Decides the *maybe* rows and writes those that survive.
+pub(super) fn settle(mut files: RunFiles<'_>) -> Result<RunFiles<'_>, PipelineError> {
+    let Phase::Settling { next_row } = files.state.phase else {
+        return Ok(files);
+    };
+    if files.state.lengths.maybe_keys.items == 0 {
+        return Ok(files);
+    }
+    let (control, times) = (files.control, &files.meters.times);
+    times.measure(&times.settle, || {
+        match settle_from(&mut files, next_row) {
+            // The job was asked to stop; the last checkpoint is kept.
+            Ok(()) | Err(PipelineError::Settle(DecideError::Stopped)) if control.may_save() => {
+                control.saving(|| files.checkpoint_if_moved())
+            }
+            Err(PipelineError::Settle(DecideError::Stopped)) => Ok(()),
+            Err(PipelineError::Settle(DecideError::DiskTooSmall { free, .. })) => {
+                control.stop_for_full_disk(free);
+                Ok(())
+            }
+            other => other,
+        }
+    })?;
+    Ok(files)
+}
+
+fn settle_from(files: &mut RunFiles<'_>, next_row: u64) -> Result<(), PipelineError> {
+    let (control, meters, job) = (files.control, files.meters, files.job);
+    let lengths = files.state.lengths;
+    // Keys and maybe-keys are read once to decide; the rows once to write.
+    let items = lengths.keys.items + 2 * lengths.maybe_keys.items;
+    meters.to_settle.store(items, Relaxed);
+    let go_on = |items| {
+        meters.settled.fetch_add(items, Relaxed);
+        !control.is_stopping()
+    };
+    let survivors = survivors(files, &go_on)?;
+    let mut reader = Survivors::new(files.output, lengths, &survivors)?;
+    let mut slot = settle::slot(job.spec.properties);
+    while let Some(survivors) = reader.next(next_row, &mut slot)? {
+        files.products.write(&slot)?;
+        files.state.account.settle(survivors);
+        count_unique(&mut files.state.account, &slot);
+        let next_row = reader.position();
+        files.state.phase = Phase::Settling { next_row };
+        files.show();
+        if !go_on(slot.rows() as u64) {
+            return Err(DecideError::Stopped.into());
+        }
+        if files.products.part_bytes() >= job.spec.part_bytes {
+            files.close_part()?;
+        } else if files.time_to_checkpoint().is_zero() {
+            files.checkpoint()?;
+        }
+    }
+    Ok(())
+}
+
+/// The rows that survive: decided now, or before the run was interrupted.
+fn survivors(
+    files: &mut RunFiles<'_>,
+    go_on: &dyn Fn(u64) -> bool,
+) -> Result<Spilled, PipelineError> {
+    let path = files.output.work_file(SURVIVORS);
+    let lengths = files.state.lengths;
+    if let Some(length) = files.state.survivors {
+        go_on(lengths.keys.items + lengths.maybe_keys.items);
+        return Ok(Spilled { path, length });
+    }
+    let folder = empty_settle_dir(files)?;
+    let [keys, maybe] = settle::spilled(files.output, lengths);
+    let memory = files.job.plan.settle_bytes;
+    let caller = decide::Caller {
+        go_on,
+        free_bytes: &|| disk::free_bytes(files.output.path()),
+    };
+    let decided = decide::decide(&keys, &maybe, &folder, memory, &caller)?;
+    disk::sync(&decided.path)?;
+    disk::rename(&decided.path, &path)?;
+    disk::remove(&folder)?;
+    let length = decided.length;
+    files.state.survivors = Some(length);
+    files.checkpoint()?;
+    Ok(Spilled { path, length })
+}
+
+/// A folder for partitions. Those of an interrupted run are made again.
+fn empty_settle_dir(files: &RunFiles<'_>) -> Result<PathBuf, PipelineError> {
+    let folder = files.output.work_file(SETTLE_DIR);
+    disk::remove(&folder)?;
+    disk::create_dir(&folder)?;
+    Ok(folder)
+}

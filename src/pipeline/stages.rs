@@ -1,0 +1,198 @@
+//! Runs the stages of a job: reading, settling, publishing.
+
+use std::{
+    sync::{Arc, Mutex, mpsc},
+    thread,
+};
+
+use super::{
+    canonical::Canonical,
+    check::Checks,
+    checkpoint::Checkpoint,
+    control::Control,
+    error::PipelineError,
+    in_work::{InWork, Poisoned},
+    job::Job,
+    judge::judge,
+    manifest::ManifestFacts,
+    meters::Meters,
+    outcome::Outcome,
+    run_files::RunFiles,
+    settling, sinking,
+    watcher::{Watched, Watcher},
+    workers::{self, Dispenser, WorkerPorts},
+};
+use crate::{
+    report::manifest::{MANIFEST, Manifest},
+    ring::Ring,
+    sieve::{Engine, structure_key::KeyDevices},
+    store::OutputDir,
+    table::sink::Rewrite,
+};
+
+/// What the stages of an attempt work with. Each stage is given the parts it uses.
+pub(super) struct Resources<'a> {
+    pub(super) job: &'a Job,
+    pub(super) output: &'a OutputDir,
+    pub(super) ring: Arc<Ring>,
+    /// Name of the engine.
+    pub(super) engine: &'static str,
+    /// Why it is not the one that was chosen.
+    pub(super) engine_lost: Option<String>,
+    /// With `dedup`: the devices of the engine that make its keys, where it has any.
+    pub(super) key_devices: Option<KeyDevices>,
+    pub(super) in_work: InWork,
+    pub(super) poisoned: Poisoned,
+    /// With `--check`.
+    pub(super) checks: Option<Checks>,
+}
+
+/// The input, from the next row on, and the engine that has seen the products of the rows before.
+pub(super) struct Input {
+    pub(super) dispenser: Dispenser,
+    pub(super) engine: Box<dyn Engine>,
+}
+
+/// Runs the stages from where the checkpoint `begun` says. `input`: `None` once all of it is read.
+pub(super) fn run(
+    resources: &Resources<'_>,
+    meters: &Meters,
+    begun: Option<&Checkpoint>,
+    mut input: Option<Input>,
+    watcher: &mut Watcher<'_>,
+) -> Result<Outcome, PipelineError> {
+    let Resources { job, output, .. } = *resources;
+    let control = &Control::new(Arc::clone(&resources.ring), job.spec.parent_timeout);
+    let watched = Watched {
+        control,
+        meters,
+        ring: &resources.ring,
+        in_work: &resources.in_work,
+        parent_timeout: job.spec.parent_timeout,
+    };
+    let files = watcher.during(|| {
+        let engine = input.as_mut().map(|input| &mut input.engine);
+        let rewrite = rewrite(resources, meters)?;
+        RunFiles::begin(job, output, (control, meters), begun, rewrite, engine)
+    })?;
+    let files = match input {
+        Some(input) => read(resources, files, input, watched, watcher)?,
+        None => Some(files),
+    };
+    resources.ring.release();
+    let settled = match files {
+        Some(files) => settle(files, watched, watcher)?,
+        None => None,
+    };
+    (watcher.watch)(&watched.snapshot());
+    let reasons = control.reasons();
+    if let Some(error) = reasons.failure {
+        return Err(error);
+    }
+    if let Some(row) = reasons.timed_out {
+        return Ok(Outcome::TimedOut { row });
+    }
+    if control.is_stopping() {
+        let (kept, free) = (meters.kept(), reasons.disk_full);
+        return Ok(Outcome::Stopped { kept, free });
+    }
+    let files = settled.ok_or_else(|| PipelineError::Panicked("sink".into()))?;
+    let sunk = files.finish()?;
+    let manifest = Manifest::new(ManifestFacts {
+        job,
+        end: watched.snapshot(),
+        chemistry: meters.times.chemistry(),
+        left_as_written: meters
+            .left_as_written
+            .load(std::sync::atomic::Ordering::Relaxed),
+        engine: resources.engine,
+        engine_lost: resources.engine_lost.clone(),
+        key_devices: resources.key_devices.as_ref().map(KeyDevices::name),
+        check: resources.checks.as_ref().map(Checks::account),
+        sunk,
+    });
+    output.write(MANIFEST, manifest.to_json().as_bytes())?;
+    Ok(Outcome::Done(Box::new(manifest)))
+}
+
+/// With `--canonical`: how rows are written.
+fn rewrite<'a>(
+    resources: &'a Resources<'_>,
+    meters: &'a Meters,
+) -> Result<Option<Box<Rewrite<'a>>>, PipelineError> {
+    let job = resources.job;
+    if !job.spec.canonical {
+        return Ok(None);
+    }
+    let canonical = Canonical::new(job.rdkit, job.plan.threads, &meters.left_as_written)?;
+    // After the workers' entries.
+    let first = job.plan.threads;
+    Ok(Some(Box::new(move |slot, rows| {
+        canonical.write(slot, rows, &resources.in_work, first)
+    })))
+}
+
+/// Reads the input: workers, sieve and sink until the last slot is written. Returns the files if that was reached.
+fn read<'a>(
+    resources: &Resources<'_>,
+    files: RunFiles<'a>,
+    input: Input,
+    watched: Watched<'_>,
+    watcher: &mut Watcher<'_>,
+) -> Result<Option<RunFiles<'a>>, PipelineError> {
+    let Input { dispenser, engine } = input;
+    let dispenser = Mutex::new(dispenser);
+    let (job, ring) = (resources.job, &resources.ring);
+    let (control, meters) = (watched.control, watched.meters);
+    let ports = WorkerPorts {
+        dispenser: &dispenser,
+        ring,
+        control,
+        times: &meters.times,
+        rows_read: &meters.rows_read,
+        in_work: &resources.in_work,
+        poisoned: &resources.poisoned,
+        key_devices: resources.key_devices.as_ref(),
+        checks: resources.checks.as_ref(),
+    };
+    // Every slot and the end fit, so that the sieve never waits to report the end.
+    let (judged, to_sink) = mpsc::sync_channel(job.plan.slots + 1);
+    thread::scope(|scope| {
+        let mut stages = Vec::new();
+        for i in 0..job.plan.threads {
+            stages.push(control.spawn(scope, format!("chem-{i}"), move || {
+                workers::work(job, ports, i)
+            })?);
+        }
+        stages.push(control.spawn(scope, "sieve".into(), move || {
+            judge(ring, &meters.times, engine, judged)
+        })?);
+        let sink = control.spawn(scope, "sink".into(), move || sinking::sink(files, &to_sink))?;
+        watcher.until(&|| sink.is_finished(), watched);
+        // When a job stops, the part is saved before anything waits for the workers.
+        let files = sink.join().ok().flatten().flatten();
+        let ended = || stages.iter().all(|stage| stage.is_finished());
+        watcher.until(&ended, watched);
+        stages.into_iter().for_each(|stage| drop(stage.join()));
+        Ok(files.filter(|_| !control.is_stopping()))
+    })
+}
+
+/// Settles on a thread of its own. Returns the files unless settling failed.
+fn settle<'a>(
+    files: RunFiles<'a>,
+    watched: Watched<'_>,
+    watcher: &mut Watcher<'_>,
+) -> Result<Option<RunFiles<'a>>, PipelineError> {
+    let control = watched.control;
+    thread::scope(|scope| {
+        let settled = control.spawn(scope, "settle".into(), move || {
+            if control.is_stopping() {
+                return Ok(files);
+            }
+            settling::settle(files)
+        })?;
+        watcher.until(&|| settled.is_finished(), watched);
+        Ok(settled.join().ok().flatten())
+    })
+}

@@ -1,0 +1,160 @@
+//! The work of a job with rules: the products of a parent, written into slots.
+
+use super::{
+    batch_writer::{BatchWriter, Interruption},
+    control::Control,
+    error::PipelineError,
+    in_work::Poisoned,
+    job::Job,
+    parents::{id_of, smiles_of},
+    times::Times,
+};
+use crate::{
+    chem::{Progress, RdKit, Transformer},
+    config::KeyKind,
+    identity::KeyMaker,
+    reject::{RejectCode, Rejection},
+    slot::{ParentFlags, Slot, SlotParent, text_range},
+    table::source::{ParentRow, TextKind},
+};
+
+/// What a worker needs to transform parents.
+pub(super) struct Transforming<'a> {
+    transformer: Transformer,
+    /// With `--key structure`: makes the products' keys.
+    keys: Option<Box<KeyMaker>>,
+    rdkit: RdKit,
+    poisoned: &'a Poisoned,
+    control: &'a Control,
+    times: &'a Times,
+}
+
+impl<'a> Transforming<'a> {
+    pub(super) fn new(
+        job: &Job,
+        poisoned: &'a Poisoned,
+        control: &'a Control,
+        times: &'a Times,
+    ) -> Result<Self, PipelineError> {
+        let structure_key = job.spec.key == KeyKind::Structure;
+        Ok(Self {
+            transformer: Transformer::new(job.rdkit, &job.rules, job.spec.transform_settings())?,
+            keys: structure_key.then(|| KeyMaker::new(job.rdkit).into()),
+            rdkit: job.rdkit,
+            poisoned,
+            control,
+            times,
+        })
+    }
+
+    /// Writes the products of a parent.
+    pub(super) fn add<'w>(
+        &mut self,
+        writer: BatchWriter<'w>,
+        parent: ParentRow<'_>,
+    ) -> Result<BatchWriter<'w>, Interruption> {
+        writer.begin_rdkit(parent.row)?;
+        let number = parent.row.to_string();
+        let id = id_of(parent, &number);
+        let times = self.times;
+        let smiles = match times.measure(&times.chemistry, || self.begin(parent)) {
+            Ok(smiles) => smiles,
+            Err(rejection) => return Ok(writer.reject(parent, id, rejection)?),
+        };
+        let accepted = SlotParent {
+            row: parent.row,
+            id,
+            smiles: &smiles,
+            reason: b"",
+            flags: ParentFlags::NONE,
+        };
+        self.write_products(writer, accepted)
+    }
+
+    /// Parses a parent; returns its SMILES.
+    fn begin<'p>(
+        &mut self,
+        parent: ParentRow<'p>,
+    ) -> Result<std::borrow::Cow<'p, [u8]>, Rejection> {
+        if let Some(rejection) = self.poisoned.get(&parent.row) {
+            return Err(rejection.clone());
+        }
+        let smiles = smiles_of(self.rdkit, parent)?;
+        match parent.kind {
+            TextKind::Smiles => self.transformer.begin(&smiles)?,
+            TextKind::MolBlock => self.transformer.begin_mol_block(parent.text, &smiles)?,
+        }
+        Ok(smiles)
+    }
+
+    fn write_products<'w>(
+        &mut self,
+        writer: BatchWriter<'w>,
+        accepted: SlotParent<'_>,
+    ) -> Result<BatchWriter<'w>, Interruption> {
+        let times = self.times;
+        let (mut writer, mut index) = writer.push(accepted)?;
+        loop {
+            let slot = writer.slot_mut();
+            let progress = times.measure(&times.chemistry, || {
+                let first = slot.rows();
+                let progress = self.transformer.fill(slot, index);
+                self.add_keys(slot, first);
+                progress
+            });
+            let progress = match progress {
+                Ok(progress) => progress,
+                // The products made so far are kept; the parent is among the rejects, with the reason.
+                Err(error) => {
+                    let rejection = RejectCode::Rdkit.because(error.to_string()).shortened();
+                    let rejected = ParentFlags::rejected(rejection.code);
+                    let failed = SlotParent {
+                        reason: rejection.reason.as_bytes(),
+                        flags: ParentFlags::CONTINUED.and(rejected),
+                        ..accepted
+                    };
+                    return Ok(writer.push(failed)?.0);
+                }
+            };
+            match progress {
+                Progress::Finished => return Ok(writer),
+                Progress::Paused if self.control.is_stopping() => {
+                    return Err(Interruption::Stopped);
+                }
+                Progress::Paused => writer.note_progress(),
+                Progress::SlotFull => {
+                    writer.note_progress();
+                    let continued = SlotParent {
+                        flags: ParentFlags::CONTINUED,
+                        ..accepted
+                    };
+                    (writer, index) = writer.next()?.push(continued)?;
+                }
+            }
+        }
+    }
+
+    /// The structure keys of the rows of a slot from `first` on.
+    fn add_keys(&mut self, slot: &mut Slot, first: usize) {
+        let Some(maker) = &mut self.keys else { return };
+        let rows = slot.rows();
+        let mut by_rdkit = slot.account.keys.by_rdkit;
+        let columns = slot.columns_mut();
+        for row in first..rows {
+            let smiles = &columns.text[text_range(columns.text_end, row)];
+            let (key, reason) = maker.of_canonical(smiles);
+            if let Some(reason) = reason {
+                by_rdkit[reason as usize] += 1;
+            }
+            columns.key[row] = key.words();
+        }
+        slot.account.keys.by_rdkit = by_rdkit;
+        slot.keys_given = true;
+    }
+
+    /// Ends a batch: releases the last parent and reports the time its chemistry took.
+    pub(super) fn end_batch(&mut self) {
+        self.transformer.end();
+        self.times.add_chemistry(self.transformer.take_times());
+    }
+}

@@ -1,0 +1,69 @@
+//! Sizes that follow from the budget and the sample alone, never from the number of threads or slots: files are the
+//! same for any number of them.
+
+use super::estimate::Estimate;
+use crate::{
+    config::{JobSpec, Task},
+    limits::{
+        BATCH_PARENTS_MAX, DEDUP_BATCH_PARENTS_MAX, FILTER_BITS_MIN, FILTER_BUDGET_DIVISOR,
+        ROW_GROUP_BYTES_MAX, ROW_GROUP_BYTES_MIN, SLOT_BYTES_DEFAULT_MAX, SLOT_BYTES_MIN,
+    },
+    sieve::FilterShape,
+    slot::SlotLayout,
+};
+
+/// See the module's documentation.
+#[derive(Clone, Debug)]
+pub(super) struct Sizes {
+    pub(super) slot: SlotLayout,
+    pub(super) filter: FilterShape,
+    /// Distinct products the filter is made for.
+    pub(super) filter_products: u64,
+    /// Encoded bytes at which a row group is closed.
+    pub(super) row_group_bytes: usize,
+    /// Parents a worker takes at a time.
+    pub(super) batch_parents: usize,
+}
+
+impl Sizes {
+    pub(super) fn of(spec: &JobSpec, estimate: &Estimate) -> Self {
+        let budget = spec.memory.0 as usize;
+        let slot_bytes = spec.slot_bytes.unwrap_or_else(|| {
+            let share = (budget / 256).max(1);
+            (1usize << share.ilog2()).clamp(SLOT_BYTES_MIN, SLOT_BYTES_DEFAULT_MAX)
+        });
+        let slot = SlotLayout::new(slot_bytes, spec.properties)
+            .unwrap_or_else(|_| SlotLayout::smallest(spec.properties));
+        // Room for a quarter more than the sample says: samples err, and full filters err too.
+        let filter_products = spec
+            .expected_products
+            .unwrap_or(estimate.products() / 4 * 5 + estimate.excluded)
+            .max(1);
+        let filter = FilterShape::for_items(
+            filter_products,
+            spec.false_positive_rate,
+            FILTER_BITS_MIN,
+            8 * (budget / FILTER_BUDGET_DIVISOR),
+        );
+        // About three quarters of a slot, but many batches per job, so that no worker is left idle.
+        let per_slot = slot.rows_max as f64 * 0.75 / estimate.products_per_parent.max(1.0);
+        let batch_parents = (per_slot as usize)
+            .min(estimate.parents as usize / 128)
+            .clamp(1, batch_parents_max(spec.task));
+        Self {
+            slot,
+            filter,
+            filter_products,
+            row_group_bytes: (budget / 64).clamp(ROW_GROUP_BYTES_MIN, ROW_GROUP_BYTES_MAX),
+            batch_parents,
+        }
+    }
+}
+
+/// Most parents of a batch. Files depend on it, so it is the same for all engines.
+fn batch_parents_max(task: Task) -> usize {
+    match task {
+        Task::Derive => BATCH_PARENTS_MAX,
+        Task::Dedup => DEDUP_BATCH_PARENTS_MAX,
+    }
+}

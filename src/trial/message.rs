@@ -1,0 +1,89 @@
+//! What a job and the process that tries parents write to each other, and why that fails.
+
+use std::{path::PathBuf, process::ExitStatus, time::Duration};
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    account::Counts,
+    chem::{ChemistryError, TransformSettings},
+    table::source::{ParentRow, TextKind},
+};
+
+/// The line with which a process reports that its rules are compiled: what follows is caused by the parents.
+pub(super) const READY: &str = "ready";
+/// The answer for a parent that exceeded its time.
+pub(super) const LATE: &str = "late";
+
+/// What parents are tried with.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Assignment {
+    /// Rule files, by absolute path.
+    pub rules: Vec<PathBuf>,
+    /// How parents are transformed.
+    pub settings: TransformSettings,
+    /// CPU time that one parent may use without giving a product.
+    pub time_max: Duration,
+}
+
+/// A parent to be tried.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Candidate {
+    /// 0-based row over all inputs.
+    pub row: u64,
+    pub(super) text: String,
+    pub(super) mol_block: bool,
+}
+
+impl Candidate {
+    /// A row of the input; `None` if RDKit would never see it.
+    pub fn of(row: ParentRow<'_>) -> Option<Self> {
+        let text = String::from_utf8(row.text.to_vec()).ok();
+        text.filter(|_| row.fault.is_none()).map(|text| Self {
+            row: row.row,
+            text,
+            mol_block: row.kind == TextKind::MolBlock,
+        })
+    }
+}
+
+/// What a parent gives.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tried {
+    /// Whether it can be used.
+    pub usable: bool,
+    /// Distinct products.
+    pub products: u64,
+    /// Bytes of their SMILES.
+    pub text_bytes: u64,
+    /// What was made and not kept.
+    pub counts: Counts,
+}
+
+/// Why parents can't be tried.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TrialError {
+    /// RDKit does not accept a rule, or fails in a way that is not a parent's fault.
+    #[error(transparent)]
+    Chemistry(#[from] ChemistryError),
+    /// The operating system can't start the process, or can't wait for it.
+    #[error("cannot {action} the process that tries parents: {reason}")]
+    Process {
+        /// `start` or `wait for`.
+        action: &'static str,
+        /// The operating system's words.
+        reason: String,
+    },
+    /// The process ended before its rules were compiled.
+    #[error("the process that tries parents did not start ({0})")]
+    NotReady(ExitStatus),
+    /// A signal from outside ended the process.
+    #[error("the process that tries parents was ended from outside ({0})")]
+    EndedFromOutside(ExitStatus),
+    /// In the process: standard input does not hold what the job writes there.
+    #[error("standard input is not what a job writes to try-parents: {0}")]
+    Input(String),
+    /// In the process: its thread can't be started, or panicked.
+    #[error("the thread that tries parents failed: {0}")]
+    Thread(String),
+}
