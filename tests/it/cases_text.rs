@@ -391,7 +391,7 @@ fn standard_input_is_read_like_a_file() {
         assert!(!expected.is_empty(), "{name}");
         let said = run(Path::new("-")).stderr;
         assert!(
-            said.contains("standard input, ") && said.contains("out.stdin."),
+            said.contains("copied standard input (") && said.contains("out.stdin."),
             "{said}"
         );
         assert_eq!(rows(&folder.out()), expected, "{name}");
