@@ -42,7 +42,7 @@ fn a_parent_that_makes_progress_is_never_stopped() {
 
 /// Stopping all processes of a job must not reject the current parent.
 #[test]
-fn a_stall_rejects_nothing() {
+fn a_stall_rejects_nothing_slow() {
     stalls(|job, stall| {
         job.signal_all(Signal::STOP);
         stall();
@@ -52,7 +52,7 @@ fn a_stall_rejects_nothing() {
 
 /// The same with the cgroup freezer, which a process can't observe.
 #[test]
-fn a_freeze_rejects_nothing() {
+fn a_freeze_rejects_nothing_slow() {
     let Some(group) = FreezerGroup::new() else {
         return skipped("no control group can be made here");
     };

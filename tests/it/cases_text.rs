@@ -326,7 +326,7 @@ fn a_large_decompression_window_is_planned_for_or_refused() {
     };
     // The first frame has a small window and the second a large one.
     let grows = [pack(20, "CCO 1\n"), pack(27, "CCN 2\n")].concat();
-    run(&folder, "run", "a.smi.zst", grows).refuses(3, &["a.smi.zst", "to unpack"]);
+    run(&folder, "run", "a.smi.zst", grows).refuses(3, &["a.smi.zst", "to decompress"]);
     let large = folder.write("b.smi.zst", pack(27, "CCO 1\n"));
     let refused = Molsieve::new("plan --memory 128MiB").input(&large).run();
     let said = "source      137.0 MiB";
@@ -391,7 +391,7 @@ fn standard_input_is_read_like_a_file() {
         assert!(!expected.is_empty(), "{name}");
         let said = run(Path::new("-")).stderr;
         assert!(
-            said.contains("standard input, ") && said.contains("out.stdin."),
+            said.contains("copied standard input (") && said.contains("out.stdin."),
             "{said}"
         );
         assert_eq!(rows(&folder.out()), expected, "{name}");

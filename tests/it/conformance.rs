@@ -88,7 +88,7 @@ fn the_cuda_source_addresses_a_filter_of_more_than_2_to_the_32_bits() {
 }
 
 #[test]
-fn errors_planted_in_the_cuda_source_are_detected() {
+fn errors_planted_in_the_cuda_source_are_detected_slow() {
     let source = read(SOURCE);
     for (right, wrong) in [
         ("left > 8 ?", "left > 9 ?"),
@@ -204,7 +204,7 @@ fn a_filter_that_needs_too_many_bindings_is_refused() {
 }
 
 #[test]
-fn errors_planted_in_the_shader_are_detected() {
+fn errors_planted_in_the_shader_are_detected_slow() {
     for adapter in adapters() {
         for (right, wrong) in [
             ("select(0u, 1u, low < a.x)", "0u"),
@@ -251,7 +251,7 @@ fn a_shader_that_does_not_compile_is_an_error_and_not_a_panic() {
 
 /// Tests the code of the engine down to the driver calls, with a library that replaces the driver.
 #[test]
-fn cuda_conforms_under_a_driver_that_delays_all_work() {
+fn cuda_conforms_under_a_driver_that_delays_all_work_slow() {
     let driver = shim::fake_driver();
     let output = Command::new(std::env::current_exe().unwrap())
         .args(only_test(module_path!(), "cuda_conforms"))

@@ -141,7 +141,7 @@ fn huge_body(socket: &Path, bytes: u64, chunked: bool) -> Option<u16> {
 }
 
 #[test]
-fn the_daemon_stays_small_and_responsive_whatever_clients_do() {
+fn the_daemon_stays_small_and_responsive_whatever_clients_do_slow() {
     let _alone = alone();
     let load = Load::asked_for();
     let folder = Folder::new();

@@ -146,7 +146,7 @@ fn threads_engines_and_checks_do_not_affect_the_files() {
 /// From any driver call on, all calls fail: the job continues on the engine cpu, which then computes the keys too, and
 /// writes the same files.
 #[test]
-fn a_gpu_that_computes_keys_may_be_lost_at_any_call() {
+fn a_gpu_that_computes_keys_may_be_lost_at_any_call_slow() {
     let (folder, driver) = (Folder::new(), shim::fake_driver());
     let lines = smiles_lines(200);
     let (input, out) = (

@@ -317,7 +317,7 @@ fn dropped_devices_release_their_memory() {
 /// call during the first slots, then every 31st; with `MOLSIEVE_EVERY_CALL` set all calls, which takes ten
 /// minutes.
 #[test]
-fn a_gpu_may_be_lost_at_any_call() {
+fn a_gpu_may_be_lost_at_any_call_slow() {
     let (mut material, driver) = (Material::new(), shim::fake_driver());
     let lines = smiles_lines(30);
     material.input = material.folder.write("few.smi", format!("{lines}{lines}"));

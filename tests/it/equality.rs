@@ -75,7 +75,7 @@ fn oracle(name: &str) -> PathBuf {
 }
 
 #[test]
-fn both_chemistries_agree_on_natural_products_and_shipped_rules() {
+fn both_chemistries_agree_on_natural_products_and_shipped_rules_slow() {
     let share = assert_equal(&shipped_library(), &shipped_rules());
     assert!(
         share > 0.93,
@@ -84,7 +84,7 @@ fn both_chemistries_agree_on_natural_products_and_shipped_rules() {
 }
 
 #[test]
-fn both_chemistries_agree_on_other_molecules_and_shipped_rules() {
+fn both_chemistries_agree_on_other_molecules_and_shipped_rules_slow() {
     let share = assert_equal(&oracle("kinds.smi"), &shipped_rules());
     assert!(
         share > 0.6,
@@ -93,12 +93,12 @@ fn both_chemistries_agree_on_other_molecules_and_shipped_rules() {
 }
 
 #[test]
-fn both_chemistries_agree_on_other_molecules_and_hostile_rules() {
+fn both_chemistries_agree_on_other_molecules_and_hostile_rules_slow() {
     assert_equal(&oracle("kinds.smi"), &oracle("nasty_rules.toml"));
 }
 
 #[test]
-fn both_chemistries_agree_on_natural_products_and_hostile_rules() {
+fn both_chemistries_agree_on_natural_products_and_hostile_rules_slow() {
     assert_equal(&shipped_library(), &oracle("nasty_rules.toml"));
 }
 

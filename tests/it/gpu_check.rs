@@ -115,7 +115,7 @@ impl Check {
 }
 
 #[test]
-fn a_hang_and_a_crash_fail_only_their_own_steps() {
+fn a_hang_and_a_crash_fail_only_their_own_steps_slow() {
     let plants = "
         'bench --engine cuda --seconds 0.01 --max-filter 256KiB --json') trap '' TERM; sleep 600 ;;
         'run --engine cuda --memory 2048MiB --output'*) kill -ABRT $$ ;;
@@ -194,7 +194,7 @@ fn after_two_consecutive_hangs_only_cpu_steps_run() {
 }
 
 #[test]
-fn a_successful_check_reports_success_and_figures() {
+fn a_successful_check_reports_success_and_figures_slow() {
     let check = Check::run("", "", &[]);
     assert_eq!(check.run.code, Some(0), "{}", check.summary);
     assert!(

@@ -88,12 +88,10 @@ const NAMES: &[(&str, &str)] = &[
 
 /// `PHRASE: FILE`.
 const PHRASES_KNOWN: &[&str] = &[
-    "README.md: told (report, pass, given)",
     "docs/commands.md: each in a process of its own (one process per job)",
     "docs/commands.md: in a process of its own (in its own process, one process per job)",
     "docs/commands.md: look at this machine (check this machine)",
     "docs/commands.md: try every engine out (check every engine)",
-    "docs/daemon.md: told (report, pass, given)",
     "src/cli.rs: each in a process of its own (one process per job)",
     "src/cli.rs: in a process of its own (in its own process, one process per job)",
     "src/cli.rs: look at this machine (check this machine)",

@@ -216,12 +216,12 @@ fn progress(out: &Path) -> (bool, bool, u64, u64) {
 }
 
 #[test]
-fn a_run_killed_at_any_instant_ends_with_the_same_files() {
+fn a_run_killed_at_any_instant_ends_with_the_same_files_slow() {
     kill_again_and_again(&Job::new(true), number("MOLSIEVE_KILLS", 24));
 }
 
 #[test]
-fn a_killed_run_that_never_fills_a_part_ends_with_the_same_files() {
+fn a_killed_run_that_never_fills_a_part_ends_with_the_same_files_slow() {
     kill_again_and_again(&Job::new(false), number("MOLSIEVE_KILLS", 50));
 }
 

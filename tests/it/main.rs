@@ -1,7 +1,14 @@
 //! The integration tests: they run the real binary on real files in temporary folders and assert what a user sees.
 //!
 //! One binary, so that a change compiles and links once. `cargo test --test it -- FILE::` runs the tests of one file.
-//! `faults` needs the feature `failpoints`; scripts/test.sh builds the binary with it first.
+//! Tests that take longer than about ten seconds have names that end in `_slow`; `cargo test --test it -- --skip slow`
+//! runs the others. `faults` needs the feature `failpoints`; scripts/test.sh builds the binary with it first and runs
+//! all tests.
+//!
+//! All tests share one process and run on several threads, so no test may change the environment, the working directory
+//! or another state of the process: give a child process what it needs. A test that measures time, loads every core
+//! or takes most of a GPU's memory holds `kit::alone()`. Tests that need a process with another environment start this
+//! binary again with `kit::only_test`.
 
 #![allow(clippy::unwrap_used, reason = "this is test code outside #[test]")]
 

@@ -3,13 +3,18 @@
 //! `MOLSIEVE_PYTHON` names a Python that has `tests/oracle/requirements.txt` (scripts/test.sh sets
 //! it). Without one these tests report a skip; with `MOLSIEVE_REQUIRE_PYTHON` they fail.
 
-use std::{ffi::OsString, process::Command};
+use std::{ffi::OsString, path::Path, process::Command};
 
 use crate::kit::{
     Folder, Molsieve, Run,
     library::{repository, shipped_library, shipped_rules, smiles_lines},
     output, python, run_command,
 };
+
+/// Converts texts and paths into arguments.
+macro_rules! args {
+    ($($arg:expr),* $(,)?) => { &[$(OsString::from($arg)),*] };
+}
 
 /// A Python with the packages that `tests/oracle/` needs.
 struct Python(OsString);
@@ -29,15 +34,23 @@ impl Python {
             .env("PYTHONDONTWRITEBYTECODE", "1");
         run_command(command)
     }
-}
 
-/// Converts texts and paths into arguments.
-macro_rules! args {
-    ($($arg:expr),* $(,)?) => { &[$(OsString::from($arg)),*] };
+    /// Compares a job with the plain loop over the same input and the shipped rules.
+    fn compare(&self, input: &Path, output: &Path) -> Run {
+        let args = args![
+            "--input",
+            input,
+            "--rules",
+            shipped_rules(),
+            "--compare",
+            output
+        ];
+        self.run("plain_loop.py", args)
+    }
 }
 
 #[test]
-fn the_shipped_library_under_all_rules_agrees_with_the_plain_loop() {
+fn the_shipped_library_under_all_rules_agrees_with_the_plain_loop_slow() {
     let Some(python) = Python::find() else { return };
     let folder = Folder::new();
     Molsieve::new("run --dedup bloom --false-positive-rate 1e-12 --part-size 256KiB")
@@ -46,15 +59,7 @@ fn the_shipped_library_under_all_rules_agrees_with_the_plain_loop() {
         .output(folder.out())
         .run()
         .ends_with(0);
-    let args = args![
-        "--input",
-        shipped_library(),
-        "--rules",
-        shipped_rules(),
-        "--compare",
-        folder.out()
-    ];
-    let compared = python.run("plain_loop.py", args);
+    let compared = python.compare(&shipped_library(), &folder.out());
     assert_eq!(compared.code, Some(0), "{compared:#?}");
     assert!(compared.stdout.lines().any(|line| line == "equal"));
 }
@@ -72,15 +77,7 @@ fn unusual_rows_are_read_as_by_the_plain_loop() {
         .output(folder.out())
         .run()
         .ends_with(4);
-    let args = args![
-        "--input",
-        &input,
-        "--rules",
-        shipped_rules(),
-        "--compare",
-        folder.out()
-    ];
-    let compared = python.run("plain_loop.py", args);
+    let compared = python.compare(&input, &folder.out());
     assert_eq!(compared.code, Some(0), "{compared:#?}");
 }
 
@@ -98,15 +95,7 @@ fn the_comparison_detects_a_missing_rule() {
         .output(folder.out())
         .run()
         .ends_with(0);
-    let args = args![
-        "--input",
-        &input,
-        "--rules",
-        shipped_rules(),
-        "--compare",
-        folder.out()
-    ];
-    let compared = python.run("plain_loop.py", args);
+    let compared = python.compare(&input, &folder.out());
     assert_eq!(compared.code, Some(1), "{compared:#?}");
     assert!(compared.stdout.contains("missing"), "{}", compared.stdout);
 }

@@ -92,7 +92,7 @@ fn every_kernel_has_a_comparison() {
 }
 
 #[test]
-fn every_kernel_agrees_with_the_cpu() {
+fn every_kernel_agrees_with_the_cpu_slow() {
     let compare = |comparison: &Comparison| {
         let kernels = kernels_of(comparison.file);
         let begin = Instant::now();
@@ -181,7 +181,7 @@ const SEEN_PERCENT_MIN_SIEVE: usize = 85;
 const SEEN_PERCENT_MIN_KEY: usize = 70;
 
 #[test]
-fn errors_planted_in_the_sieve_are_detected() {
+fn errors_planted_in_the_sieve_are_detected_slow() {
     let text = ptx_of("sieve.ptx");
     let kernels = kernels_of("sieve.ptx");
     let notes = Notes::default();
@@ -202,7 +202,7 @@ fn errors_planted_in_the_sieve_are_detected() {
 }
 
 #[test]
-fn errors_planted_in_the_probes_are_detected() {
+fn errors_planted_in_the_probes_are_detected_slow() {
     let text = ptx_of("sieve.ptx");
     let kernels = kernels_of("sieve.ptx");
     for kernel in ["fill_at_random", "read_at_random", "add_at_random"] {
@@ -257,7 +257,7 @@ fn named_errors_in_the_sieve_are_detected() {
 }
 
 #[test]
-fn errors_planted_in_the_structure_key_are_detected() {
+fn errors_planted_in_the_structure_key_are_detected_slow() {
     let text = ptx_of("structure_key.ptx");
     let kernels = kernels_of("structure_key.ptx");
     let begin = Instant::now();

@@ -238,5 +238,5 @@ fn the_products_of_an_earlier_run_are_excluded() {
     let none = format!("--exclude {}", folder.path("").display());
     run("none", &all, &none).refuses(3, &["--exclude", "no manifest.json"]);
     fs::remove_file(&output::parts(&folder.path("first"))[0]).unwrap();
-    run("none", &all, &exclude).refuses(3, &["part-00000.parquet: is missing"]);
+    run("none", &all, &exclude).refuses(3, &["part-00000.parquet: this part is missing"]);
 }

@@ -64,7 +64,7 @@ fn samples_have_the_keys_and_reasons_of_the_cpu() {
 }
 
 #[test]
-fn changed_texts_have_the_keys_and_reasons_of_the_cpu() {
+fn changed_texts_have_the_keys_and_reasons_of_the_cpu_slow() {
     let texts = fuzz(&samples(), FUZZ_PER_SAMPLE);
     assert!(texts.len() > 200_000, "{}", texts.len());
     let counts = compare(&texts);
@@ -98,7 +98,7 @@ fn blocks_of_any_size_are_filled() {
 }
 
 #[test]
-fn errors_planted_in_the_source_are_detected() {
+fn errors_planted_in_the_source_are_detected_slow() {
     let mut texts = samples();
     texts.extend(fuzz(&texts, 10));
     let cpu = outcomes_on_cpu(&texts);
@@ -159,7 +159,7 @@ fn errors_planted_in_the_source_are_detected() {
 }
 
 #[test]
-fn nothing_is_read_or_written_out_of_bounds() {
+fn nothing_is_read_or_written_out_of_bounds_slow() {
     let mut texts = samples();
     texts.extend(fuzz(&texts, 4));
     texts.retain(|text| !text.contains(&b'\n'));

@@ -34,17 +34,17 @@ pub struct ParentRow<'a> {
     pub text: &'a [u8],
     /// The kind of `text`.
     pub kind: TextKind,
-    /// Why the row can't be used; `None` if it can. A SMILES without fault is UTF-8, not empty
-    /// and free of NUL bytes; nothing else about it has been checked.
+    /// Why the row can't be used; `None` if it can. A SMILES without fault is non-empty UTF-8 without NUL bytes;
+    /// nothing else has been checked.
     pub fault: Option<RowFault<'a>>,
 }
 
 /// Why a row can't be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RowFault<'a> {
-    /// The kind.
+    /// The kind of reject.
     pub code: RejectCode,
-    /// A sentence for people.
+    /// The text for the user.
     pub reason: &'a str,
 }
 

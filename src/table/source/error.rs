@@ -1,4 +1,4 @@
-//! What can be wrong with the inputs as a whole. A bad row is no error: it is a faulted row.
+//! Errors of the inputs as a whole. A bad row is not an error but a row with a fault.
 
 #![allow(
     missing_docs,
@@ -14,25 +14,26 @@ use thiserror::Error;
 use super::unpack::Packing;
 use crate::limits::UNPACK_WINDOW_BYTES_MAX;
 
-/// Why a library can't be opened or read on. Each says on one line which file and what to do.
+/// Why a library can't be opened or read. Each message is one line that names the file and says what to do.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SourceError {
-    /// No input was named at all.
+    /// No input was given.
     #[error("no input given: name at least one library file, directory or pattern")]
     NoInputs,
-    /// `-` was named where it can't be kept in a file. A library is read more than once (checks, sample, job).
+    /// `-` was given to a command that can't save standard input. A library is read more than once (checks, sample,
+    /// job).
     #[error("-: only run and dedup read a library from standard input; save it to a file first")]
     StandardInput,
     /// There is no such file or directory.
     #[error("{}: no such file or directory", Shown(.path))]
     NotFound { path: PathBuf },
-    /// A pattern with `*`, `?` or `[` fits no file.
+    /// A pattern with `*`, `?` or `[` matches no file.
     #[error("{pattern}: no file matches this pattern")]
     NoMatch { pattern: String },
     /// The pattern's syntax is wrong.
     #[error("{pattern}: not a valid pattern: {reason}")]
     BadPattern { pattern: String, reason: String },
-    /// A directory has no file with a known extension in it, nor have the directories in it.
+    /// The tree under a directory has no file with a known extension.
     #[error(
         "{}: directory has no library files (read are {extensions}, each also with .gz, .bz2, .xz or .zst)",
         Shown(.path)
@@ -41,10 +42,10 @@ pub enum SourceError {
         path: PathBuf,
         extensions: &'static str,
     },
-    /// The inputs name more files than a library may have.
+    /// The inputs resolve to more files than the limit.
     #[error("the inputs name more than {files_max} files; merge some of them")]
     TooManyFiles { files_max: usize },
-    /// A pipe, socket or device.
+    /// The path is a pipe, socket or device.
     #[error("{}: is not a regular file", Shown(.path))]
     NotRegular { path: PathBuf },
     /// The operating system refused to open or read the file.
@@ -54,27 +55,27 @@ pub enum SourceError {
         kind: io::ErrorKind,
         reason: String,
     },
-    /// The file holds no bytes, or inflates to none.
+    /// The file is empty, compressed or not.
     #[error("{}: is empty", Shown(.path))]
     Empty { path: PathBuf },
-    /// There is a header, or comments, and nothing else.
+    /// The file has only a header or comments.
     #[error("{}: has no rows", Shown(.path))]
     NoRows { path: PathBuf },
-    /// The first bytes are those of a format that isn't read.
+    /// The first bytes are those of an unsupported format.
     #[error("{}: is {what}, which isn't supported; {advice}", Shown(.path))]
     Unsupported {
         path: PathBuf,
         what: &'static str,
         advice: &'static str,
     },
-    /// Neither the content nor the extension tells the format.
+    /// Neither the content nor the extension shows the format.
     #[error("{}: can't tell its format; rename it to one of {extensions}", Shown(.path))]
     UnknownFormat {
         path: PathBuf,
         extensions: &'static str,
     },
-    /// The extension promises text, the content isn't. `offset` is the first odd byte's, counted
-    /// from 0 after inflating.
+    /// The extension is that of text, but the content is not text. `offset` is that of the first unreadable byte, counted
+    /// from 0 after decompression.
     #[error("{}: is not text (first unreadable byte at offset {offset})", Shown(.path))]
     NotText { path: PathBuf, offset: u64 },
     /// A CSV or TSV header that is too long, or has too many columns.
@@ -84,7 +85,7 @@ pub enum SourceError {
         line: u64,
         reason: String,
     },
-    /// The column asked for isn't there, or none of the known names is.
+    /// The chosen column doesn't exist, or no column has a known name.
     #[error("{}: {}", Shown(.path), missing(*.role, .wanted.as_deref(), .columns))]
     MissingColumn {
         path: PathBuf,
@@ -92,13 +93,13 @@ pub enum SourceError {
         wanted: Option<String>,
         columns: Vec<String>,
     },
-    /// A table without header, in which no column looks like SMILES.
+    /// A table without header has no column that looks like SMILES.
     #[error(
         "{}: has no header, and none of its {columns} columns looks like SMILES; give its number with --smiles-column",
         Shown(.path)
     )]
     NoSmilesColumn { path: PathBuf, columns: usize },
-    /// The column is there, with a type that can't be a SMILES or an id.
+    /// The type of the column can't be that of a SMILES or an id.
     #[error("{}: column `{}` is {found}, but {role} must be {}", Shown(.path), one_line(.column), .role.types())]
     ColumnType {
         path: PathBuf,
@@ -106,9 +107,9 @@ pub enum SourceError {
         column: String,
         found: String,
     },
-    /// A frame inside needs a larger window than the plan has counted, or than is unpacked at all.
+    /// A frame needs a larger window than the plan counted, or than the limit.
     #[error(
-        "{}: its {packing} stream needs more than {mebibytes} MiB of memory to unpack; pack it anew without --long, --ultra or -9",
+        "{}: its {packing} stream needs more than {mebibytes} MiB of memory to decompress; compress it again without --long, --ultra or -9",
         Shown(.path)
     )]
     Window {
@@ -116,15 +117,15 @@ pub enum SourceError {
         packing: String,
         mebibytes: u64,
     },
-    /// The file is sound, and takes more than it may.
+    /// The file is intact but exceeds a limit.
     #[error("{}: {reason}", Shown(.path))]
     TooLarge { path: PathBuf, reason: String },
-    /// The file breaks its format's rules: cut short, bytes changed, sizes out of bounds.
+    /// The file is damaged: truncated, bytes changed, sizes out of bounds.
     #[error("{}: is damaged: {reason}", Shown(.path))]
     Corrupt { path: PathBuf, reason: String },
 }
 
-/// What a column is for.
+/// The role of a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ColumnRole {
     /// The parent's SMILES.
@@ -182,10 +183,10 @@ impl SourceError {
     }
 }
 
-/// Longest part of a message that comes from a file or another library, in characters.
+/// Maximum number of characters that a message quotes from a file or another library.
 const SHOWN_CHARS_MAX: usize = 300;
 
-/// `text` with control characters as blanks, cut to a length that fits a terminal.
+/// `text` with control characters replaced by blanks, cut to `SHOWN_CHARS_MAX` characters.
 pub(super) fn one_line(text: &str) -> String {
     let mut line: String = text
         .chars()
@@ -198,7 +199,7 @@ pub(super) fn one_line(text: &str) -> String {
     line
 }
 
-/// A path on one line: file names may hold line ends.
+/// A path on one line; file names may contain line ends.
 struct Shown<'a>(&'a PathBuf);
 
 impl fmt::Display for Shown<'_> {
@@ -211,7 +212,7 @@ impl fmt::Display for Shown<'_> {
     }
 }
 
-/// The sentence of a missing column, with the columns that are there.
+/// The message about a missing column, with the existing columns.
 struct Missing<'a> {
     role: ColumnRole,
     wanted: Option<&'a str>,
@@ -226,7 +227,7 @@ fn missing<'a>(role: ColumnRole, wanted: Option<&'a str>, columns: &'a [String])
     }
 }
 
-/// How many of a file's columns a message lists.
+/// Maximum number of columns that a message lists.
 const COLUMNS_SHOWN_MAX: usize = 20;
 
 impl fmt::Display for Missing<'_> {

@@ -127,7 +127,7 @@ const UNSUPPORTED: [(&[u8], &str, &str); 7] = [
         "save it as UTF-8",
     ),
 ];
-const REPACK: &str = "unpack it, or pack it with gzip";
+const REPACK: &str = "decompress it, or compress it with gzip";
 
 /// Classifies a file by its first `unpack::START_BYTES` bytes.
 ///

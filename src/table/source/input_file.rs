@@ -157,8 +157,8 @@ fn text_head(path: &Path, packing: Packing) -> Result<(Vec<u8>, bool), SourceErr
     if packing.is_packed() && format::container(path, &head)? != Container::Text(Packing::None) {
         return Err(SourceError::Unsupported {
             path: path.to_owned(),
-            what: "a packed file inside a packed file",
-            advice: "unpack it first",
+            what: "a compressed file inside a compressed file",
+            advice: "decompress it first",
         });
     }
     format::check_text(path, &head)?;

@@ -19,6 +19,7 @@ use super::guard::quiet;
 /// A file from which the `parquet` crate reads at most `page_bytes_max` bytes at a time.
 pub(super) struct PageFile {
     pub file: Arc<File>,
+    /// Size of the file.
     pub bytes: u64,
     /// The largest page that is read into memory, in bytes.
     pub page_bytes_max: usize,
@@ -43,7 +44,7 @@ impl PageFile {
     /// [`SourceError::Unsupported`] for encrypted files.
     pub fn footer(&self, path: &Path) -> Result<Range<u64>, SourceError> {
         let no_footer = || {
-            let reason = "it has no Parquet footer; its writer died before closing it, or the copy was cut short";
+            let reason = "it has no Parquet footer; its writer died before closing it, or the copy was truncated";
             SourceError::corrupt(path, reason)
         };
         const TAIL_BYTES: u64 = 8;

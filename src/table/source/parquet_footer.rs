@@ -72,7 +72,7 @@ fn footer_error(path: &Path, error: &io::Error) -> SourceError {
         };
     }
     let reason = match error.kind() {
-        io::ErrorKind::UnexpectedEof => "it is cut short".to_owned(),
+        io::ErrorKind::UnexpectedEof => "it is truncated".to_owned(),
         _ => error.to_string(),
     };
     SourceError::corrupt(

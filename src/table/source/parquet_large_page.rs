@@ -235,7 +235,7 @@ impl Values {
             }
             other => {
                 return Err(beyond_limits(format!(
-                    "a large page has the encoding {other}, of which only smaller pages are read; rewrite the file with smaller pages, or give a larger --memory"
+                    "a large page has the encoding {other}, which is supported for smaller pages only; rewrite the file with smaller pages, or set a larger --memory"
                 )));
             }
         })

@@ -96,14 +96,14 @@ impl BoundedPages {
         {
             let values = head.values;
             return Err(beyond_limits(format!(
-                "a column has a dictionary of {values} values and {bytes} bytes, at most {PARQUET_DICTIONARY_VALUES_MAX} values and {PARQUET_PAGE_BYTES_MAX} bytes are read; write the file again without dictionaries"
+                "a column has a dictionary of {values} values and {bytes} bytes, at most {PARQUET_DICTIONARY_VALUES_MAX} values and {PARQUET_PAGE_BYTES_MAX} bytes are supported; rewrite the file without dictionaries"
             ))
             .into());
         }
         if bytes > self.file.page_bytes_max as u64 {
             let memory = (bytes * 64).div_ceil(1 << 20);
             return Err(beyond_limits(format!(
-                "a column has a dictionary of {bytes} bytes, which needs --memory {memory}MiB; give that, or write the file again without dictionaries"
+                "a column has a dictionary of {bytes} bytes, which needs --memory {memory}MiB; set that, or rewrite the file without dictionaries"
             ))
             .into());
         }
@@ -127,7 +127,7 @@ impl BoundedPages {
         if self.column.max_def_level() > 0 && head.level_encoding.is_some_and(|level| level != RLE)
         {
             return Err(beyond_limits(
-                "a large page has levels of an old encoding, of which only smaller pages are read; rewrite the file, or give a larger --memory".to_owned(),
+                "a large page has levels of an old encoding, which is supported for smaller pages only; rewrite the file, or set a larger --memory".to_owned(),
             )
             .into());
         }

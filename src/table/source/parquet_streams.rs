@@ -9,11 +9,12 @@ use super::parquet_file::ReadAt;
 /// A buffered reader from a position of a shared file.
 pub(super) type Cursor = BufReader<ReadAt>;
 
+/// A cursor from byte `at` of `file`.
 pub(super) fn cursor(file: &Arc<File>, at: u64) -> Cursor {
     BufReader::with_capacity(32 << 10, ReadAt::new(Arc::clone(file), at))
 }
 
-/// The page is damaged.
+/// The error of a damaged page.
 pub(super) fn wrong(what: &'static str) -> io::Error {
     io::Error::other(what)
 }

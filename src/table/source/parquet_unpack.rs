@@ -38,7 +38,7 @@ pub(super) fn unpack(
             decoder.window_log_max(window_bytes_max.ilog2().clamp(20, 27))?;
             copy(decoder, &mut out).map_err(|error| match error.to_string() {
                 text if text.contains("too much memory") => beyond_limits(format!(
-                    "a page of {bytes} bytes was packed by zstd with a window of more than {} MiB; a larger --memory allows more",
+                    "a page of {bytes} bytes was compressed by zstd with a window of more than {} MiB; set a larger --memory",
                     window_bytes_max >> 20
                 )),
                 _ => error,
@@ -52,7 +52,7 @@ pub(super) fn unpack(
         }
         other => {
             return Err(beyond_limits(format!(
-                "a page of {bytes} bytes is packed with {other}, of which only smaller pages are read; rewrite the file with zstd, or give 64 times that as --memory"
+                "a page of {bytes} bytes is compressed with {other}, which is supported for smaller pages only; rewrite the file with zstd, or set --memory to 64 times the page size"
             )));
         }
     }
@@ -60,7 +60,7 @@ pub(super) fn unpack(
     if out.bytes != bytes {
         let unpacked = out.bytes;
         return Err(io::Error::other(format!(
-            "a page unpacks to {unpacked} bytes instead of {bytes}"
+            "a page decompresses to {unpacked} bytes instead of {bytes}"
         )));
     }
     Ok(Arc::new(out.file))
@@ -133,7 +133,7 @@ impl Write for Unpacked {
         if self.bytes + step as u64 > self.bytes_max {
             let bytes = self.bytes_max;
             return Err(io::Error::other(format!(
-                "a page unpacks to more than the {bytes} bytes that its header says"
+                "a page decompresses to more than the {bytes} bytes that its header states"
             )));
         }
         self.window.extend_from_slice(&bytes[..step]);
@@ -147,7 +147,7 @@ impl Write for Unpacked {
             .write_all_at(&self.window[self.written..], at)
             .map_err(|error| {
                 let reason = format!(
-                    "a large page can't be unpacked into a temporary file ({error}); set TMPDIR to a folder with room"
+                    "a large page can't be decompressed into a temporary file ({error}); set TMPDIR to a folder with free space"
                 );
                 beyond_limits(reason)
             })?;
@@ -172,12 +172,12 @@ fn file_without_name() -> io::Result<File> {
         }
     }
     Err(beyond_limits(format!(
-        "a large page can't be unpacked into a temporary file ({last}); set TMPDIR to a folder with room"
+        "a large page can't be decompressed into a temporary file ({last}); set TMPDIR to a folder with free space"
     )))
 }
 
 fn damaged() -> io::Error {
-    io::Error::other("a page can't be unpacked")
+    io::Error::other("a page can't be decompressed")
 }
 
 fn byte(from: &mut impl BufRead) -> io::Result<Option<u8>> {

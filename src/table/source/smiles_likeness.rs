@@ -14,7 +14,7 @@ struct Likeness {
     branches: usize,
     /// Ring closures opened and not yet closed: bit n is number n.
     rings: u128,
-    /// An atom, a branch or a ring closure stands before, which a ring closure may follow.
+    /// An atom was read since the start or the last dot, so a ring closure may follow.
     bound: bool,
     /// An aromatic atom outside brackets was read; it must be in a ring.
     aromatic: bool,

@@ -35,12 +35,12 @@ fn files_that_cannot_be_a_library_are_refused_by_name() {
         (
             "h.smi.zst",
             b"\x28\xB5\x2F\xFD\x04\x90".to_vec(),
-            "its zstd stream needs more than 128 MiB of memory to unpack; pack it anew without --long, --ultra or -9",
+            "its zstd stream needs more than 128 MiB of memory to decompress; compress it again without --long, --ultra or -9",
         ),
         (
             "i.smi.lz4",
             b"\x04\x22\x4D\x18....".to_vec(),
-            "is lz4 (it starts with 04 22 4d 18), which isn't supported; unpack it, or pack it with gzip",
+            "is lz4 (it starts with 04 22 4d 18), which isn't supported; decompress it, or compress it with gzip",
         ),
         (
             "j.csv",
@@ -55,12 +55,12 @@ fn files_that_cannot_be_a_library_are_refused_by_name() {
         (
             "l.parquet",
             b"PAR1 and then the power went".to_vec(),
-            "is damaged: it has no Parquet footer; its writer died before closing it, or the copy was cut short",
+            "is damaged: it has no Parquet footer; its writer died before closing it, or the copy was truncated",
         ),
         (
             "m.parquet",
             b"PAR1".to_vec(),
-            "is damaged: it has no Parquet footer; its writer died before closing it, or the copy was cut short",
+            "is damaged: it has no Parquet footer; its writer died before closing it, or the copy was truncated",
         ),
         (
             "n.dat",
@@ -70,7 +70,7 @@ fn files_that_cannot_be_a_library_are_refused_by_name() {
         (
             "o.smi.gz",
             gzip(gzip("CCO\n")),
-            "is a packed file inside a packed file, which isn't supported; unpack it first",
+            "is a compressed file inside a compressed file, which isn't supported; decompress it first",
         ),
         (
             "p.smi.gz",
