@@ -24,11 +24,8 @@ use std::{
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use molsieve::{
-    chem::Transformer,
     config::{Dedup, JobSettings},
-    machine::WorkClock,
     pipeline::{self, Job, Outcome},
-    plan, trial,
     units::ByteSize,
 };
 
@@ -44,13 +41,15 @@ const MEMORY: ByteSize = ByteSize(1 << 30);
 fn whole_job(criterion: &mut Criterion) {
     let place = tempfile::tempdir().unwrap();
     let output = place.path().join("out");
+    let rules = place.path().join("rules.toml");
+    std::fs::write(&rules, common::shipped_rules_text(&RULES)).unwrap();
     eprintln!("output on {}", common::file_system(place.path()));
     let cpus = thread::available_parallelism().map_or(1, usize::from);
     let mut threads = vec![1, cpus];
     threads.dedup();
     let mut group = criterion.benchmark_group("pipeline/five_rules");
     for threads in threads {
-        let job = job(&output, threads);
+        let job = job(&rules, &output, threads);
         let (_, products) = run(&job);
         group.throughput(Throughput::Elements(products));
         group.bench_function(format!("threads/{threads}"), |bencher| {
@@ -60,40 +59,18 @@ fn whole_job(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// The job as `molsieve run` prepares it.
-fn job(output: &Path, threads: usize) -> Job {
+/// The job as `molsieve run` prepares it. `rules` is the file of its rules.
+fn job(rules: &Path, output: &Path, threads: usize) -> Job {
     let settings = JobSettings {
         input: vec![common::library_file()],
+        rules: vec![rules.into()],
         output: Some(output.into()),
         threads: NonZeroUsize::new(threads),
         memory: Some(MEMORY),
         dedup: Some(Dedup::Bloom),
         ..JobSettings::default()
     };
-    let spec = settings.check(MEMORY).unwrap();
-    let rules = common::shipped_rules_named(&RULES);
-    let (library, rdkit) = (common::library(), common::rdkit());
-    let plan = plan::plan(&spec, &rules, &library, 0, &|settings, parents| {
-        let mut transformer = Transformer::new(rdkit, &rules, settings)?;
-        let mut slot = trial::slot(false);
-        let clock = WorkClock::default();
-        let mut tried =
-            |parent| trial::transform(rdkit, &mut transformer, &mut slot, parent, &clock);
-        parents
-            .iter()
-            .map(|parent| Ok(Ok(tried(parent)?)))
-            .collect()
-    })
-    .unwrap();
-    Job {
-        spec,
-        rules,
-        library,
-        earlier: Vec::new(),
-        plan,
-        rdkit,
-        job_toml: String::new(),
-    }
+    Job::prepare(settings.check().unwrap(), None).unwrap()
 }
 
 /// Runs the job into a directory that does not exist yet. Returns its time and the rows written.

@@ -28,7 +28,7 @@ use molsieve::{
     sieve::{CpuEngine, Engine, FilterShape},
     slot::Slot,
     store::{Existing, OutputDir},
-    table::sink::{Part, ProductSink, SinkSettings},
+    table::sink::{Part, ProductSink, SinkSettings, parquet_file::ParquetSettings},
 };
 
 /// Enough for more than one row group.
@@ -112,7 +112,7 @@ fn settings() -> SinkSettings {
         properties: false,
         key_column: "key",
         molecules: false,
-        row_group_bytes: ROW_GROUP_BYTES_MIN,
+        parquet: ParquetSettings::new(ROW_GROUP_BYTES_MIN),
     }
 }
 

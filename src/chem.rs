@@ -154,6 +154,7 @@ pub enum ChemistryError {
 
 /// How products are finished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Method {
     /// On flat molecules where the result is proved to be the same.
     #[default]

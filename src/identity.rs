@@ -19,6 +19,7 @@
 //! | `colours`, `refine` | colours of atoms, and their refinement |
 //! | `avx512`, `simd` | the refinement of eight atoms at a time |
 //! | `aromatic` | rings in which stereo marks do not count |
+//! | `key_kind` | the two kinds of key a job can use |
 //! | `kinds` | differences that RDKit's ranks always see |
 //! | `stereo`, `stereo_centre`, `stereo_bond` | which marks are stereo, and what they add to colours |
 //! | `amenable` | whether the colours identify a molecule |
@@ -39,6 +40,7 @@ mod colours;
 #[cfg(test)]
 mod device;
 mod elements;
+mod key_kind;
 mod key_maker;
 mod kinds;
 mod molecule;
@@ -53,6 +55,8 @@ mod stereo_centre;
 mod structure_keys;
 mod text;
 mod valence;
+
+pub use key_kind::KeyKind;
 
 pub use canon::DEFINITION;
 pub use key_maker::{KeyMaker, Way};

@@ -1,7 +1,36 @@
-//! molsieve turns a chemical library into a derivative library on one node, inside a memory budget
-//! fixed beforehand, and writes every distinct product once.
+//! molsieve applies reaction rules to a chemical library within a memory limit that is fixed beforehand, and
+//! writes each distinct product once. The program `molsieve` is a thin command line over this library.
 //!
-//! The binary `molsieve` is what users see; this library is what the binary is made of.
+//! # Running a job
+//!
+//! A job starts as [`config::JobSettings`], which has the keys of a job file. [`check`](config::JobSettings::check)
+//! makes a [`config::JobSpec`] of it, [`Job::prepare`](pipeline::Job::prepare) opens its files and plans its
+//! memory, and [`pipeline::run`] runs it:
+//!
+//! ```no_run
+//! use std::sync::atomic::AtomicBool;
+//!
+//! use molsieve::{
+//!     config::JobSettings,
+//!     pipeline::{self, Job, Outcome},
+//! };
+//!
+//! let settings = JobSettings {
+//!     input: vec!["library.smi".into()],
+//!     rules: vec!["rules.toml".into()],
+//!     output: Some("out".into()),
+//!     ..JobSettings::default()
+//! };
+//! let job = Job::prepare(settings.check()?, None)?;
+//! let stop = AtomicBool::new(false);
+//! if let Outcome::Done(manifest) = pipeline::run(&job, &stop, &mut |_progress| {})? {
+//!     println!("{} products", manifest.counts.products_unique);
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! `examples/run_job.rs` is this as a whole program, `examples/keys.rs` computes the keys of molecules
+//! ([`key::Key`], [`identity::KeyMaker`]).
 //!
 //! # Layers
 //!

@@ -1,10 +1,9 @@
-//! The `molsieve` program. Everything it does is in the library; errors become exit codes here.
+//! The `molsieve` program: the command line of the library, with mimalloc as its allocator.
 
 use std::process::ExitCode;
 
-/// RDKit allocates a lot of small blocks. With mimalloc serving its C++ too (the crate's feature
-/// `override` takes malloc's place for the whole process) a job takes three quarters of the time; see
-/// `benches/results/2026-11-22-allocators.md`.
+/// RDKit allocates many small blocks. The feature `override` of the crate replaces `malloc` for the C++ code too.
+/// With mimalloc a job takes three quarters of the time; see `benches/results/2026-11-22-allocators.md`.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -140,20 +140,11 @@ impl JobSpec {
     pub fn assignment(&self, settings: TransformSettings) -> Assignment {
         let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
         Assignment {
-            rules: (self.rules.iter().map(absolute))
+            rules: (self.rules().iter().map(absolute))
                 .map(|path| written_path(&path))
                 .collect(),
             settings,
-            time_max: self.parent_timeout,
-        }
-    }
-
-    /// What a transformer must know of this job.
-    pub fn transform_settings(&self) -> TransformSettings {
-        TransformSettings {
-            method: self.method,
-            properties: self.properties,
-            products_per_parent_max: self.products_per_parent_max,
+            time_max: self.parent_time_max(),
         }
     }
 }

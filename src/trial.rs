@@ -19,6 +19,7 @@ mod message;
 use std::{
     io::{BufRead, BufReader, Write},
     os::unix::process::{CommandExt, ExitStatusExt},
+    path::Path,
     process::{Child, ChildStdin, Command, ExitStatus, Stdio},
     sync::mpsc,
     thread,
@@ -28,7 +29,7 @@ use std::{
 use serde::Serialize;
 
 pub(crate) use child::NO_PARENT;
-pub use child::{assignment, serve, slot, transform};
+pub use child::{assignment, serve, slot, transform, try_here};
 pub use message::{Assignment, Candidate, TrialError, Tried};
 
 use message::LATE;
@@ -38,21 +39,23 @@ use crate::{
     store::plain,
 };
 
-/// Tries parents one after the other in separate processes. For each parent: what it gives, or why it
+/// Tries parents one after the other in separate processes: the molsieve executable `program` with
+/// `try-parents`. For each parent: what it gives, or why it
 /// must not be given to RDKit.
 pub fn try_parents(
+    program: &Path,
     assignment: &Assignment,
     candidates: &[Candidate],
 ) -> Result<Vec<Result<Tried, Rejection>>, TrialError> {
     let mut answers = Vec::with_capacity(candidates.len());
     while answers.len() < candidates.len() {
         let before = answers.len();
-        let mut end = try_some(assignment, &candidates[before..], &mut answers)?;
+        let mut end = try_some(program, assignment, &candidates[before..], &mut answers)?;
         let suspect = answers.len();
         if matches!(end, End::Died(_)) && suspect < candidates.len() {
             // The parent may not be the cause.
             let alone = &candidates[suspect..=suspect];
-            end = try_some(assignment, alone, &mut answers)?;
+            end = try_some(program, assignment, alone, &mut answers)?;
         }
         if answers.len() == suspect && suspect < candidates.len() {
             answers.push(Err(match end {
@@ -79,11 +82,12 @@ const READY_TIME_MAX: Duration = Duration::from_secs(600);
 
 /// Tries parents until the process ends; returns how it ended.
 fn try_some(
+    program: &Path,
     assignment: &Assignment,
     candidates: &[Candidate],
     answers: &mut Vec<Result<Tried, Rejection>>,
 ) -> Result<End, TrialError> {
-    let mut child = start()?;
+    let mut child = start(program)?;
     let lines = answers_of(&mut child);
     let mut input = child.stdin.take();
     send(&mut input, assignment);
@@ -116,8 +120,8 @@ fn try_some(
     }
 }
 
-fn start() -> Result<Child, TrialError> {
-    let started = Command::new("/proc/self/exe")
+fn start(program: &Path) -> Result<Child, TrialError> {
+    let started = Command::new(program)
         .arg("try-parents")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())

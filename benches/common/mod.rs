@@ -89,15 +89,14 @@ pub fn shipped_rules() -> RuleSet {
     RuleSet::load(&[rules_file()]).unwrap()
 }
 
-/// The shipped rules of these names, in the order of the file.
-pub fn shipped_rules_named(names: &[&str]) -> RuleSet {
+/// A rule file with the shipped rules of these names, in the order of the shipped file.
+pub fn shipped_rules_text(names: &[&str]) -> String {
     let text = std::fs::read_to_string(rules_file()).unwrap();
     let mut table: toml::Table = text.parse().unwrap();
     let rules = table["rule"].as_array_mut().unwrap();
     rules.retain(|rule| names.contains(&rule["name"].as_str().unwrap()));
-    let chosen = RuleSet::parse(Path::new("chosen.toml"), &table.to_string()).unwrap();
-    assert_eq!(chosen.len(), names.len(), "a rule was renamed");
-    chosen
+    assert_eq!(rules.len(), names.len(), "a rule was renamed");
+    table.to_string()
 }
 
 /// The rule [`FLUORINATION`].

@@ -1,25 +1,27 @@
-//! `molsieve run` and `molsieve dedup` resume by themselves. The process that a user starts is a supervisor:
-//! it does the job in a child process, and starts another one when RDKit crashes or exceeds
-//! `--parent-timeout`.
+//! Attempts: `molsieve run` and `molsieve dedup` resume automatically. The process that a user starts is a
+//! supervisor. It runs the job in a child process, an *attempt*, and starts another attempt when RDKit crashes
+//! or exceeds `--parent-timeout`.
 //!
 //! | how an attempt ends | what the supervisor does |
 //! |---|---|
 //! | an exit code | exits with the same |
-//! | [`TIMED_OUT`], or a signal that nobody here asked for | starts the next attempt, from the last checkpoint |
-//! | the same, [`ATTEMPTS_MAX`] times without getting further | fails; the checkpoint stays |
+//! | [`TIMED_OUT`], or a signal that the supervisor did not send | starts the next attempt, from the last checkpoint |
+//! | the same, [`ATTEMPTS_MAX`] times without progress | fails; the checkpoint stays |
 //! | any end, after Ctrl-C or SIGTERM | exits with 75 |
 //!
-//! The next attempt tries the parents that were in work alone and rejects those at fault ([`crate::trial`]).
+//! The next attempt tries the parents that were in progress alone, and rejects those that fail
+//! ([`crate::trial`]).
 //!
 //! Constraints:
-//! - The supervisor touches neither RDKit nor the output directory. It holds nothing but its arguments.
-//! - An attempt never outlives its supervisor: the kernel kills it.
-//! - A terminal sends Ctrl-C to both processes. So the attempt ignores SIGINT and SIGTERM; the supervisor
-//!   asks it to stop with [`STOP`], and kills it at the second request.
-//! - An attempt writes a byte into a pipe before it changes the output directory. Only then does the next
-//!   one resume; before that it starts as the first one did.
+//! - The supervisor uses neither RDKit nor the output directory. It keeps only its arguments.
+//! - An attempt never outlives its supervisor: the kernel kills the attempt.
+//! - A terminal sends Ctrl-C to both processes. So the attempt ignores SIGINT and SIGTERM. The supervisor
+//!   sends it [`STOP`], and kills it at the second request.
+//! - An attempt writes a byte into a pipe before it changes the output directory. The next attempt resumes
+//!   only if the byte was written; otherwise it starts as the first one did.
 //!
-//! An attempt is this program with `attempt SUPERVISOR PIPE first|again` before its arguments.
+//! An attempt is this program with `attempt SUPERVISOR PIPE first|again` before its arguments: the process id
+//! of the supervisor, the path of the pipe, and whether an earlier attempt has begun to write.
 
 use std::{
     ffi::OsString,
@@ -37,21 +39,22 @@ use signal_hook::{
     iterator::Signals,
 };
 
-use super::{CliError, Exit, say_event, standard_input::Kept};
+use super::{CliError, Exit, THIS_PROGRAM, say_event, standard_input::Kept};
 use crate::{pipeline::Standing, report::event::Event, store::plain};
 
-/// The signal that asks an attempt to stop at a checkpoint.
+/// The signal on which an attempt stops at a checkpoint.
 pub(super) const STOP: i32 = SIGUSR1;
 /// Exit status of an attempt in which a parent has exceeded its time.
 pub(super) const TIMED_OUT: i32 = 86;
-/// Attempts without getting further after which a job fails.
+/// Attempts without progress after which a job fails.
 const ATTEMPTS_MAX: u32 = 3;
-/// Two requests to stop that come closer together are one: who stops a group of processes may send two.
+/// Two stop requests closer together than this count as one: a program that stops a process group may send
+/// two.
 const REQUESTS_APART: Duration = Duration::from_millis(250);
 /// The verb before the arguments of an attempt.
 const VERB: &str = "attempt";
 
-/// What an attempt was told by its supervisor.
+/// What the supervisor passes to an attempt.
 pub(super) struct Attempt {
     pipe: String,
     /// Whether an earlier attempt has begun to write.
@@ -59,18 +62,18 @@ pub(super) struct Attempt {
 }
 
 impl Attempt {
-    /// Splits off what a supervisor has put before the arguments of the program. Ends the process if the
+    /// Splits off the arguments that a supervisor has put before those of the user. Ends the process if the
     /// supervisor is gone.
     pub(super) fn of(mut args: Vec<OsString>) -> (Option<Self>, Vec<OsString>) {
-        let told = match args.get(1..5) {
+        let given = match args.get(1..5) {
             Some([verb, supervisor, pipe, which]) if verb == VERB => {
                 [supervisor, pipe, which].map(|arg| arg.to_string_lossy().into_owned())
             }
             _ => return (None, args),
         };
-        let [supervisor, pipe, which] = told;
+        let [supervisor, pipe, which] = given;
         args.drain(1..5);
-        // Where this can't be asked for, an attempt may outlive its supervisor.
+        // If the kernel does not support this, an attempt may outlive its supervisor.
         let _ =
             rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::KILL));
         if nix::unistd::getppid().to_string() != supervisor {
@@ -80,16 +83,16 @@ impl Attempt {
         (Some(Self { pipe, again }), args)
     }
 
-    /// Tells the supervisor that the output directory is about to change.
+    /// Reports to the supervisor that the output directory is about to change.
     pub(super) fn opens_output(&self) -> Result<(), CliError> {
         let pipe = OpenOptions::new().write(true).open(&self.pipe);
-        let told = pipe.and_then(|mut pipe| pipe.write_all(b"o"));
-        told.map_err(|error| failed("tell its supervisor", &error))
+        let reported = pipe.and_then(|mut pipe| pipe.write_all(b"o"));
+        reported.map_err(|error| failed("report to its supervisor", &error))
     }
 }
 
-/// Does a job in attempts: processes of this program with the arguments `args`, the program's name first.
-/// `output` is where the job writes, if that is known; `kept` what stands for standard input.
+/// Runs a job in attempts: processes of this program with the arguments `args`, the program's name first.
+/// `output` is the output directory, if it is known; `kept` is the file that holds standard input.
 pub(super) fn supervise(
     args: &[OsString],
     json: bool,
@@ -106,7 +109,7 @@ pub(super) fn supervise(
         if running.asked.is_some() && status.code().is_none() {
             return Err(CliError::Stopped(stopped(output)));
         }
-        let Some(how) = accident(status) else {
+        let Some(how) = abnormal_end(status) else {
             return exit(status, output);
         };
         let standing = output.filter(|_| again).map(|output| Standing::of(output));
@@ -123,7 +126,7 @@ pub(super) fn supervise(
     }
 }
 
-/// Passes on how an attempt has ended.
+/// The result of a job whose last attempt ended by itself.
 fn exit(status: ExitStatus, output: Option<&PathBuf>) -> Result<Exit, CliError> {
     match status.code() {
         Some(0) => Ok(Exit::Done),
@@ -132,13 +135,13 @@ fn exit(status: ExitStatus, output: Option<&PathBuf>) -> Result<Exit, CliError> 
         Some(4) => Ok(Exit::Incomplete),
         Some(75) => Ok(Exit::Stopped),
         Some(_) => Ok(Exit::Failed),
-        // Somebody has ended it from outside.
+        // Another program ended it with a signal.
         None => Err(CliError::Stopped(stopped(output))),
     }
 }
 
-/// The accident that ended an attempt; `None` if it has ended itself, or somebody has ended it.
-fn accident(status: ExitStatus) -> Option<String> {
+/// What ended an attempt abnormally; `None` if it ended by itself or by a signal that means to stop.
+fn abnormal_end(status: ExitStatus) -> Option<String> {
     const FROM_OUTSIDE: [i32; 5] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM, STOP];
     match status.signal() {
         Some(signal) if FROM_OUTSIDE.contains(&signal) => None,
@@ -153,7 +156,7 @@ fn accident(status: ExitStatus) -> Option<String> {
 
 fn stopped(output: Option<&PathBuf>) -> String {
     format!(
-        "stopped at once, at the last checkpoint; {} goes on from it",
+        "stopped at once; {} continues from the last checkpoint",
         resume(output)
     )
 }
@@ -180,7 +183,7 @@ fn say_restart(how: &str, again: bool, json: bool) {
     }
     let _ = writeln!(
         std::io::stderr(),
-        "molsieve: the job's process {how}; the job goes on by itself {from}"
+        "molsieve: the job's process {how}; restarting the job {from}"
     );
 }
 
@@ -195,7 +198,7 @@ fn failed(action: &'static str, error: &std::io::Error) -> CliError {
 struct Running {
     child: Child,
     pipe: PipeReader,
-    /// When it was first asked to stop.
+    /// When the supervisor first asked it to stop.
     asked: Option<Instant>,
 }
 
@@ -203,11 +206,11 @@ impl Running {
     fn start(args: &[OsString], again: bool, kept: Option<&Kept>) -> Result<Self, CliError> {
         let start = "start the job's process";
         let (reader, writer) = std::io::pipe().map_err(|error| failed(start, &error))?;
-        // The child inherits the pipe. No other thread of this process could start one meanwhile.
+        // The child inherits the pipe. This process has no other thread that could start a child meanwhile.
         rustix::io::fcntl_setfd(&writer, rustix::io::FdFlags::empty())
             .and_then(|()| rustix::io::ioctl_fionbio(&reader, true))
             .map_err(|errno| failed(start, &errno.into()))?;
-        let child = Command::new("/proc/self/exe")
+        let child = Command::new(THIS_PROGRAM)
             .arg(VERB)
             .arg(std::process::id().to_string())
             .arg(format!("/proc/self/fd/{}", writer.as_raw_fd()))
@@ -223,10 +226,10 @@ impl Running {
         })
     }
 
-    /// Waits for its end, and hands on requests to stop.
+    /// Waits for its end, and passes on requests to stop.
     fn wait(&mut self, signals: &mut Signals) -> Result<ExitStatus, CliError> {
         loop {
-            // First: a signal may have come before this process had a child.
+            // A signal may have come before this process had a child.
             for signal in signals.pending() {
                 if signal != SIGCHLD {
                     self.stop();
@@ -246,7 +249,7 @@ impl Running {
         }
     }
 
-    /// Asks it to stop; the second time, ends it.
+    /// Asks it to stop; the second time, kills it.
     fn stop(&mut self) {
         let asked = *self.asked.get_or_insert_with(|| {
             let stop = Signal::try_from(STOP).ok();
@@ -261,7 +264,7 @@ impl Running {
         }
     }
 
-    /// Whether it has begun to change the output directory. To be asked after its end.
+    /// Whether it has begun to change the output directory. Valid after its end.
     fn has_opened(&mut self) -> bool {
         self.pipe.read(&mut [0]).is_ok_and(|count| count > 0)
     }
@@ -272,17 +275,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_an_accident_starts_another_attempt() {
+    fn only_an_abnormal_end_starts_another_attempt() {
         for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM, STOP] {
-            assert_eq!(accident(ExitStatus::from_raw(signal)), None, "{signal}");
+            assert_eq!(abnormal_end(ExitStatus::from_raw(signal)), None, "{signal}");
         }
         for code in [0, 1, 2, 3, 4, 75] {
-            assert_eq!(accident(ExitStatus::from_raw(code << 8)), None, "{code}");
+            assert_eq!(
+                abnormal_end(ExitStatus::from_raw(code << 8)),
+                None,
+                "{code}"
+            );
         }
         for signal in [4, 6, 7, 8, 9, 11] {
-            assert!(accident(ExitStatus::from_raw(signal)).is_some(), "{signal}");
+            assert!(
+                abnormal_end(ExitStatus::from_raw(signal)).is_some(),
+                "{signal}"
+            );
         }
-        assert!(accident(ExitStatus::from_raw(TIMED_OUT << 8)).is_some());
+        assert!(abnormal_end(ExitStatus::from_raw(TIMED_OUT << 8)).is_some());
     }
 
     #[test]

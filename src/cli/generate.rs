@@ -1,4 +1,4 @@
-//! What a package installs beside the program: `molsieve completions` and `molsieve man`.
+//! Shell completions and man pages for packages: `molsieve completions` and `molsieve man`.
 
 use std::{
     fs, io,
@@ -14,27 +14,27 @@ use clap_mangen::{
 
 use super::{Cli, CliError, EXIT_CODES, Exit, say};
 
-/// Variables that every command reads, and what they say.
+/// Environment variables that the commands read, for the man pages.
 const ENVIRONMENT: [(&str, &str); 5] = [
     (
         "MOLSIEVE_LOG",
-        "What is logged, for example debug or info,molsieve=trace; warn if it is not set, info for serve.",
+        "The log level, for example debug or info,molsieve=trace. Default: warn; for serve, info.",
     ),
     (
         "MOLSIEVE_SOCKET",
-        "Socket of the daemon for the commands that talk to it, where --socket is not given.",
+        "Socket of the daemon, for commands without --socket.",
     ),
     (
         "XDG_RUNTIME_DIR",
-        "Where the socket of a user's own daemon is: molsieve/molsieve.sock in it.",
+        "The folder of the socket of a user's own daemon, molsieve/molsieve.sock.",
     ),
     (
         "XDG_STATE_HOME",
-        "Where a user's own daemon keeps its jobs: molsieve in it.",
+        "The folder in which a user's own daemon stores its jobs, as molsieve.",
     ),
     (
         "STATE_DIRECTORY",
-        "Set by systemd: where serve keeps its jobs.",
+        "The folder in which serve stores its jobs; systemd sets it.",
     ),
 ];
 
@@ -50,7 +50,7 @@ fn script(shell: Shell) -> String {
     String::from_utf8_lossy(&script).into_owned()
 }
 
-/// The command line without what is hidden: the generators know of no hidden commands.
+/// The command line without hidden commands, which the generators would show.
 fn shown_commands() -> Command {
     let all = Cli::command();
     let shown = all
@@ -62,7 +62,7 @@ fn shown_commands() -> Command {
         .subcommands(shown.cloned())
 }
 
-/// `molsieve man`: molsieve.1 and a page for each command, into `folder`.
+/// `molsieve man`: writes molsieve.1 and a page per command into `folder`.
 pub(super) fn man(folder: &Path) -> Result<Exit, CliError> {
     let failed = |path: &Path, error: &io::Error| CliError::CannotWrite {
         path: path.into(),
@@ -76,7 +76,7 @@ pub(super) fn man(folder: &Path) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// Every page and its file's name.
+/// Every page with the name of its file.
 fn pages() -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
     let mut root = Cli::command().disable_help_subcommand(true);
     root.build();
@@ -130,8 +130,7 @@ fn page(man: &Man, command: &Command) -> io::Result<Vec<u8>> {
     Ok(page)
 }
 
-/// The codes in the sentence that `--help` ends with, and what they mean: a code is a number that begins
-/// a clause.
+/// The exit codes and their meanings in the last line of `--help`: a code is a number at the start of a clause.
 fn exit_codes(help: &str) -> Vec<(String, String)> {
     let first = help.lines().next().unwrap_or_default();
     let clauses = first
@@ -180,6 +179,26 @@ mod tests {
         }
     }
 
+    #[test]
+    fn the_short_help_of_every_command_fits_on_a_screen() {
+        const LINES_MAX: usize = 45;
+        const COLUMNS_MAX: usize = 100;
+        let mut root = Cli::command().term_width(COLUMNS_MAX);
+        root.build();
+        let mut left = vec![root];
+        let mut long = Vec::new();
+        while let Some(mut command) = left.pop() {
+            left.extend(command.get_subcommands().cloned());
+            let help = command.render_help().to_string();
+            let lines = help.lines().count();
+            let wide = help.lines().any(|line| line.chars().count() > COLUMNS_MAX);
+            if lines > LINES_MAX || wide {
+                long.push(format!("{lines} lines, wide: {wide}\n{help}"));
+            }
+        }
+        assert!(long.is_empty(), "{}", long.join("\n"));
+    }
+
     /// clap looks for this in debug builds alone.
     #[test]
     fn no_command_has_two_flags_of_one_name() {
@@ -223,7 +242,7 @@ mod tests {
         assert_eq!(exit_codes(EXIT_CODES).len(), 6);
     }
 
-    /// What a checker says of a file; none, visibly, if it is not installed.
+    /// The result of a checker on a file; `None`, and a message, if the checker is not installed.
     fn checked(program: &str, flags: &[&str], file: &Path) -> Option<(bool, String)> {
         let Ok(run) = std::process::Command::new(program)
             .args(flags)

@@ -15,7 +15,7 @@ use nix::unistd::User;
 use serde::Serialize;
 
 pub(super) use self::submit::{SubmitArgs, submit};
-use super::{CliError, Exit, say, tell};
+use super::{CliError, Exit, report_error, say};
 use crate::{
     daemon::{
         client::{Client, ClientError, JobQuery},
@@ -272,7 +272,7 @@ fn each(args: &ManyArgs, act: impl Fn(u64) -> Result<(), CliError>) -> Result<Ex
     let mut exit = Exit::Done;
     for id in &args.ids {
         if let Err(error) = act(*id) {
-            exit = tell(&error, args.daemon.json);
+            exit = report_error(&error, args.daemon.json);
         }
     }
     Ok(exit)

@@ -1,8 +1,8 @@
-//! Whether a job may write where its output is to go: the output directory must hold nothing that the job
-//! reads, and its path must not be one that names a file.
+//! Checks the output directory of a job: it must not contain a file that the job reads, and its path must not
+//! name a file.
 //!
-//! Paths are compared as the file system sees them: with symbolic links resolved, and by device and inode,
-//! so that a bind mount or a hard link hides nothing. Nothing is changed here.
+//! Paths are compared with symbolic links resolved, and by device and inode, so that bind mounts and hard links
+//! are found too. Nothing is changed here.
 
 use std::{
     fs::{self, Metadata},
@@ -12,24 +12,22 @@ use std::{
 
 use super::CliError;
 use crate::{
-    config::JobSpec,
+    config::{JobSpec, WRITTEN_BY},
     store::{Existing, disk},
     table::source::{names_a_format, resolve_inputs},
 };
 
-/// Symbolic links that are followed one by one; the kernel follows no more either.
+/// Most symbolic links followed one after the other, as in the kernel.
 const LINKS_MAX: usize = 40;
-/// Folders below the output directory in which hard links are looked for.
+/// Depth of folders below the output directory that are searched for hard links.
 const DEPTH_MAX: usize = 2;
-/// How a `job.toml` begins that a run has written.
-pub(super) const WRITTEN_BY: &str = "# Written by molsieve ";
 
-/// Refuses an output directory in which the job would remove or replace what it reads. `job_file` is the
-/// file that the settings came from.
+/// Refuses an output directory in which the job would remove or replace a file that it reads. `job_file` is the
+/// file of the settings.
 pub(super) fn check(spec: &JobSpec, job_file: Option<&Path>) -> Result<(), CliError> {
     check_name(&spec.output)?;
     let Some(output) = Output::at(&spec.output) else {
-        return Ok(()); // what is not there holds nothing
+        return Ok(()); // a missing directory contains nothing
     };
     let refuse = |what: &'static str, path: &Path| {
         Err(CliError::InputInOutput {
@@ -38,7 +36,7 @@ pub(super) fn check(spec: &JobSpec, job_file: Option<&Path>) -> Result<(), CliEr
             output: spec.output.clone(),
         })
     };
-    // A fault of an input itself is reported where the input is opened.
+    // Errors of the inputs are reported when the inputs are opened.
     let files = resolve_inputs(&spec.input).unwrap_or_default();
     let named = spec.input.iter().filter(|input| input.as_os_str() != "-");
     if let Some(input) = files.iter().chain(named).find(|input| output.holds(input)) {
@@ -47,11 +45,11 @@ pub(super) fn check(spec: &JobSpec, job_file: Option<&Path>) -> Result<(), CliEr
     if let Some(run) = spec.exclude.iter().find(|run| output.holds(run)) {
         return refuse("the run to exclude", run);
     }
-    // A run that goes on removes none of these.
+    // A resumed run removes none of these.
     if spec.existing() == Existing::Resume {
         return Ok(());
     }
-    if let Some(rules) = spec.rules.iter().find(|rules| output.holds(rules)) {
+    if let Some(rules) = spec.rules().iter().find(|rules| output.holds(rules)) {
         return refuse("the rule file", rules);
     }
     match job_file.filter(|file| output.holds(file) && !is_written_by_a_run(file)) {
@@ -60,7 +58,7 @@ pub(super) fn check(spec: &JobSpec, job_file: Option<&Path>) -> Result<(), CliEr
     }
 }
 
-/// Refuses a path that names a file of molecules, or standard output.
+/// Refuses a path with the extension of a molecule file, and standard output.
 fn check_name(output: &Path) -> Result<(), CliError> {
     let ends_in_slash = output.as_os_str().as_encoded_bytes().ends_with(b"/");
     let instead = match output.as_os_str() == "-" {
@@ -74,7 +72,7 @@ fn check_name(output: &Path) -> Result<(), CliError> {
     })
 }
 
-/// The path without the extensions that name a format.
+/// The path without extensions of formats.
 fn stem(output: &Path) -> PathBuf {
     let mut stem = output.to_path_buf();
     while stem.extension().is_some() && names_a_format(&stem) {
@@ -83,17 +81,17 @@ fn stem(output: &Path) -> PathBuf {
     stem
 }
 
-/// Whether a run has written this job file and writes it again.
+/// Whether a run wrote this job file, and so may replace it.
 fn is_written_by_a_run(job_file: &Path) -> bool {
     let text = fs::read(job_file).unwrap_or_default();
     job_file.ends_with("job.toml") && text.starts_with(WRITTEN_BY.as_bytes())
 }
 
-/// An output directory that is there.
+/// An existing output directory.
 struct Output {
     path: PathBuf,
     identity: (u64, u64),
-    /// What lies in it, for hard links.
+    /// Device and inode of the files in it that have several hard links.
     files: Vec<(u64, u64)>,
 }
 
@@ -110,7 +108,7 @@ impl Output {
         })
     }
 
-    /// Whether the path, or one of the symbolic links that it leads through, is the directory or lies in it.
+    /// Whether the path, or one of the symbolic links on the way to its file, is the directory or is in it.
     fn holds(&self, path: &Path) -> bool {
         let mut path = path.to_path_buf();
         for _ in 0..LINKS_MAX {
@@ -125,7 +123,7 @@ impl Output {
         fs::canonicalize(&path).is_ok_and(|file| self.holds_file(&file))
     }
 
-    /// Whether a name lies in the directory, whatever it leads to.
+    /// Whether the name itself is in the directory; a symbolic link is not followed.
     fn holds_name(&self, path: &Path) -> bool {
         let Some(parent) = path.parent().filter(|_| path.file_name().is_some()) else {
             return false;
@@ -147,7 +145,7 @@ impl Output {
         self.holds_place(file) || linked()
     }
 
-    /// Whether one of the folders above is the directory.
+    /// Whether one of the folders that contain the path is the directory.
     fn holds_place(&self, path: &Path) -> bool {
         let same = |above: &Path| {
             fs::metadata(above).is_ok_and(|metadata| identity(&metadata) == self.identity)

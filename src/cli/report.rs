@@ -17,7 +17,7 @@ pub(super) fn plan(job: &Job) -> String {
     let bytes = files.iter().map(|file| file.bytes).sum();
     let about = if estimate.parents_exact { "" } else { "about " };
     let rules = match job.rules.len() {
-        0 if job.spec.task == Task::Dedup => "none: the job deduplicates the library".into(),
+        0 if job.spec.task() == Task::Dedup => "none: the job deduplicates the library".into(),
         0 => "none: the job cleans the library".into(),
         n => count(n as u64),
     };

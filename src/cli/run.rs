@@ -3,7 +3,7 @@
 use std::{
     ffi::OsString,
     io::Write,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -11,66 +11,56 @@ use std::{
 };
 
 use super::{
-    CliError, DedupArgs, Exit, JobArgs,
+    CliError, Exit, JobArgs, THIS_PROGRAM,
     attempts::{self, Attempt},
     places,
     progress::Reporter,
     report, say, say_event, standard_input,
 };
 use crate::{
-    chem::{RdKit, Transformer, check::ON_HYDROGENS},
-    config::{JobSettings, JobSpec, Task, read_path, written_path},
-    machine,
-    pipeline::{self, EarlierRun, Job, Outcome, Stuck},
-    plan,
+    chem::RdKit,
+    config::{DeriveFlags, JobSettings, Task, read_path},
+    pipeline::{self, Job, Outcome, Stuck},
     report::{
         event::{Event, Planned},
         manifest::Manifest,
     },
     rules::RuleSet,
     store::{Existing, Found, OutputDir, StoreError, WORK_DIR, disk},
-    table::source::{ColumnChoice, Library},
     trial,
-    units::{ByteSize, counted},
+    units::ByteSize,
 };
 
-/// `molsieve run`, called with the arguments `program`: a supervisor, or one of its attempts.
-pub(super) fn run(
-    args: JobArgs,
+/// `molsieve run` and `molsieve dedup`, called with the arguments `program`: a supervisor, or one of its
+/// attempts. `task` is the task of the subcommand; without it the job file decides.
+pub(super) fn run<F: clap::Args + Into<JobSettings>>(
+    args: JobArgs<F>,
+    task: Option<Task>,
     program: &[OsString],
     attempt: Option<&Attempt>,
 ) -> Result<Exit, CliError> {
+    let (json, kind) = (args.json, args.input_format);
+    let flags = JobSettings {
+        task,
+        ..args.settings.into()
+    };
+    let output = flags.output.clone();
+    let settings = over_file(flags, args.job.as_deref());
     match attempt {
-        None => supervise(args, program),
-        Some(attempt) => {
-            let json = args.json;
-            attempt_job(settings(args)?, json, attempt)
-        }
+        None => supervise(settings.ok(), output, json, kind, program),
+        Some(attempt) => attempt_job(settings?, json, attempt),
     }
 }
 
-/// `molsieve dedup`, in the same way.
-pub(super) fn dedup(
-    args: DedupArgs,
+/// Starts attempts to run a job, and stores standard input for them. `settings` is `None` if they are wrong; the
+/// attempt then reports the error.
+fn supervise(
+    settings: Option<JobSettings>,
+    output: Option<PathBuf>,
+    json: bool,
+    kind: standard_input::Kind,
     program: &[OsString],
-    attempt: Option<&Attempt>,
 ) -> Result<Exit, CliError> {
-    let Some(attempt) = attempt else {
-        return supervise(args.job, program);
-    };
-    let json = args.job.json;
-    let mut settings = settings(args.job)?;
-    settings.task = Some(Task::Dedup);
-    settings.canonical |= args.canonical;
-    settings.check = args.check.or(settings.check);
-    attempt_job(settings, json, attempt)
-}
-
-/// Has attempts do a job; what they read from standard input is kept for them.
-fn supervise(args: JobArgs, program: &[OsString]) -> Result<Exit, CliError> {
-    let (json, kind, output) = (args.json, args.input_format, args.settings.output.clone());
-    // What is wrong with the settings, the attempt says.
-    let settings = settings(args).ok();
     let kept = match &settings {
         Some(settings) if standard_input::is_wanted(settings) => {
             standard_input::keep(settings, kind)?
@@ -103,17 +93,17 @@ fn attempt_job(settings: JobSettings, json: bool, attempt: &Attempt) -> Result<E
     })
 }
 
-/// Who asks a job to stop, and resumes it.
+/// Who stops a job and resumes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stops {
-    /// A supervisor, by its signal. SIGINT and SIGTERM are the supervisor's.
+    /// A supervisor, with its own signal. The supervisor handles SIGINT and SIGTERM.
     FromSupervisor,
-    /// Whoever sends SIGINT or SIGTERM.
+    /// A user or another program, with SIGINT or SIGTERM.
     FromOutside,
 }
 
-/// Does a job. `go` is called when it is planned; before that nothing is written, except that what a
-/// complete run has left to clear up is cleared up. `planning` is what [`end_on_signals`] gave.
+/// Runs a job. Calls `go` when the job is planned. Before that it writes nothing, except that it finishes the
+/// clean-up of a complete run. `planning` is the flag of [`end_on_signals`].
 pub(super) fn run_job(
     settings: JobSettings,
     json: bool,
@@ -130,10 +120,10 @@ pub(super) fn run_job(
         settings
     };
     let job_file = settings.job_file.clone();
-    let spec = settings.check(default_memory())?;
+    let spec = settings.check()?;
     places::check(&spec, job_file.as_deref())?;
     OutputDir::check(&spec.output, spec.existing())?;
-    let job = prepare(spec)?;
+    let job = Job::prepare(spec, Some(Path::new(THIS_PROGRAM)))?;
     check_free_space(&job)?;
     for file in job.library.files() {
         for note in &file.notes {
@@ -164,37 +154,37 @@ pub(super) fn run_job(
     }
 }
 
-/// What the first Ctrl-C does, and the second would do.
-const STOPPING: &str = "molsieve: stopping at a checkpoint; a second Ctrl-C ends the job at once, and what \
-    was made after its last checkpoint is made again on --resume";
+/// What the first Ctrl-C does, and what a second one would do.
+const STOPPING: &str = "molsieve: stopping at a checkpoint; a second Ctrl-C ends the job at once, and \
+    --resume then repeats the work since the last checkpoint";
 
 /// Ends the process because RDKit has exceeded the time limit on a row.
 fn end_timed_out(job: &Job, row: u64, json: bool, stops: Stops) -> ! {
     let why = format!(
-        "RDKit worked on row {row} for longer than --parent-timeout {} without giving a product",
-        job.spec.parent_timeout.as_secs()
+        "RDKit spent more than --parent-timeout {} seconds on row {row} without giving a product",
+        job.spec.parent_timeout
     );
     let exit = match stops {
         Stops::FromSupervisor => {
             let _ = writeln!(
                 std::io::stderr(),
-                "molsieve: {why}; the row is tried once more alone"
+                "molsieve: {why}; trying the row once more, alone"
             );
             attempts::TIMED_OUT
         }
         Stops::FromOutside => {
             let output = &job.spec.output;
             let error = CliError::Stopped(format!(
-                "{why}: stopped at a checkpoint; {} goes on from it and tries the row alone",
+                "{why}: stopped at a checkpoint; {} continues from it and tries the row alone",
                 attempts::resume(Some(output))
             ));
-            super::tell(&error, json) as i32
+            super::report_error(&error, json) as i32
         }
     };
     signal_hook::low_level::exit(exit)
 }
 
-/// Says how a job ended.
+/// Reports how a job ended.
 fn ended(job: &Job, outcome: Outcome, json: bool) -> Result<Exit, CliError> {
     match outcome {
         Outcome::Done(manifest) => {
@@ -208,7 +198,7 @@ fn ended(job: &Job, outcome: Outcome, json: bool) -> Result<Exit, CliError> {
         }
         Outcome::TimedOut { .. } => unreachable!("run_job ends the process then"),
         Outcome::Stopped { kept, free } => Err(CliError::Stopped(format!(
-            "{}stopped at a checkpoint with {}; molsieve run --resume --output {} goes on from it",
+            "{}stopped at a checkpoint with {}; molsieve run --resume --output {} continues from it",
             free.map_or_else(String::new, |free| format!(
                 "the disk is nearly full ({} free); ",
                 ByteSize(free)
@@ -219,9 +209,9 @@ fn ended(job: &Job, outcome: Outcome, json: bool) -> Result<Exit, CliError> {
     }
 }
 
-/// Ends the process although a thread is still at work, most likely inside RDKit, and can't be ended.
-/// What the last checkpoint says stands. The exit handlers of C++ are passed over: they would take
-/// RDKit's tables from under it.
+/// Ends the process while a thread still works, most likely inside RDKit, and can't be stopped. The last
+/// checkpoint stays valid. Skips the exit handlers of C++: they would free RDKit's tables while the thread
+/// uses them.
 fn end_with_stuck_thread(
     job: &Job,
     reporter: &Reporter<'_>,
@@ -235,12 +225,12 @@ fn end_with_stuck_thread(
     }
     let stopped = || {
         CliError::Stopped(format!(
-            "stopped at a checkpoint; {} goes on from it",
+            "stopped at a checkpoint; {} continues from it",
             attempts::resume(Some(&job.spec.output))
         ))
     };
     let error = stuck.error.map_or_else(stopped, CliError::from);
-    let exit = super::tell(&error, json);
+    let exit = super::report_error(&error, json);
     signal_hook::low_level::exit(exit as i32)
 }
 
@@ -254,11 +244,11 @@ pub(super) fn try_parents() -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// What is to be done about a run that was begun before.
+/// What to do about a run that was begun earlier.
 pub(super) enum Begun {
-    /// Nothing: it is complete, and ended so.
+    /// Nothing: it is complete, and ended with this exit code.
     Complete(Exit),
-    /// To run with the settings given, and then those it was begun with.
+    /// Run it with the settings given now, and otherwise those it was begun with.
     Settings(Box<JobSettings>),
 }
 
@@ -267,7 +257,7 @@ pub(super) fn begun(given: JobSettings, json: bool) -> Result<Begun, CliError> {
         return Ok(Begun::Settings(given.into()));
     };
     if OutputDir::check(&output, Existing::Resume)? == Found::Complete {
-        // The process may have ended between the manifest and the end of its clearing up.
+        // The process may have ended after it wrote the manifest and before it had cleaned up.
         if output.join(WORK_DIR).exists() {
             OutputDir::open(&output, Existing::Resume)?.finish()?;
         }
@@ -277,7 +267,7 @@ pub(super) fn begun(given: JobSettings, json: bool) -> Result<Begun, CliError> {
             let manifest = Box::new(manifest);
             say_event(&Event::Done { manifest });
         } else {
-            let complete = "this run is complete, there is nothing to resume";
+            let complete = "this run is complete; there is nothing to resume";
             say(&format!("{}: {complete}", output.display()));
         }
         return Ok(Begun::Complete(exit));
@@ -301,7 +291,7 @@ fn exit_of(manifest: &Manifest) -> Exit {
     }
 }
 
-/// Whether the disk has room for what a job that is begun is expected to write.
+/// Refuses a new job if the disk has less space than the job is expected to write.
 fn check_free_space(job: &Job) -> Result<(), CliError> {
     let (spec, estimate) = (&job.spec, &job.plan.estimate);
     let needed = estimate.disk_bytes() + estimate.disk_bytes_while_running();
@@ -317,18 +307,18 @@ fn check_free_space(job: &Job) -> Result<(), CliError> {
 }
 
 /// `molsieve plan`.
-pub(super) fn plan(args: JobArgs) -> Result<Exit, CliError> {
+pub(super) fn plan(args: JobArgs<DeriveFlags>) -> Result<Exit, CliError> {
     let json = args.json;
-    let mut settings = settings(args)?;
-    // A plan writes nothing, so it needs no place to write to.
+    let mut settings = over_file(args.settings.into(), args.job.as_deref())?;
+    // A plan writes nothing, so it needs no output directory.
     let has_place = settings.output.is_some();
     settings.output.get_or_insert_with(|| PathBuf::from("."));
     let job_file = settings.job_file.clone();
-    let spec = settings.check(default_memory())?;
+    let spec = settings.check()?;
     if has_place {
         places::check(&spec, job_file.as_deref())?;
     }
-    let job = prepare(spec)?;
+    let job = Job::prepare(spec, Some(Path::new(THIS_PROGRAM)))?;
     say(&if json {
         Event::Planned(Box::new(Planned::from(&job.plan))).object()
     } else {
@@ -337,126 +327,22 @@ pub(super) fn plan(args: JobArgs) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-fn settings(args: JobArgs) -> Result<JobSettings, CliError> {
-    Ok(match args.job {
-        Some(file) => args.settings.over(JobSettings::from_file(&file)?),
-        None => args.settings,
+/// The flags, and for settings without a flag those of the job file, if there is one.
+pub(super) fn over_file(
+    flags: JobSettings,
+    job_file: Option<&Path>,
+) -> Result<JobSettings, CliError> {
+    Ok(match job_file {
+        Some(file) => flags.over(JobSettings::from_file(file)?),
+        None => flags,
     })
 }
 
-/// Half of the memory there is: RDKit jobs share nodes with others.
-pub(super) fn default_memory() -> ByteSize {
-    ByteSize(machine::memory_limit().0 / 2)
-}
-
-/// Opens and plans everything a job needs, in the order in which faults are cheapest to find.
-fn prepare(spec: JobSpec) -> Result<Job, CliError> {
-    let rules = if spec.rules.is_empty() {
-        RuleSet::empty()
-    } else {
-        RuleSet::load(&spec.rules)?
-    };
-    let columns = ColumnChoice {
-        smiles: spec.smiles_column.clone(),
-        id: spec.id_column.clone(),
-        no_header: spec.no_header,
-    };
-    let library = Library::open(&spec.input, &columns)?
-        .with_page_bytes_max(plan::page_bytes_max(spec.memory));
-    let earlier = spec
-        .exclude
-        .iter()
-        .map(|directory| EarlierRun::open(directory, spec.key));
-    let earlier = earlier.collect::<Result<Vec<_>, _>>()?;
-    let excluded = earlier.iter().map(EarlierRun::rows).sum();
-    let rdkit = RdKit::initialise()?;
-    // What RDKit makes of the rules is found out here, where it can be told with its place.
-    let transformer = Transformer::new(rdkit, &rules, spec.transform_settings())?;
-    warn_of_hydrogens(&rules, transformer.rules_without_hydrogens());
-    drop(transformer);
-    let plan = plan::plan(&spec, &rules, &library, excluded, &|settings, parents| {
-        trial::try_parents(&spec.assignment(settings), parents)
-    })?;
-    let job_toml = resolved(&spec, &plan);
-    Ok(Job {
-        spec,
-        rules,
-        library,
-        earlier,
-        plan,
-        rdkit,
-        job_toml,
-    })
-}
-
-/// Names the rules that match nothing because they ask for hydrogens as atoms.
-fn warn_of_hydrogens(rules: &RuleSet, without: &[usize]) {
-    const NAMED_MAX: usize = 3;
-    let names = without.iter().filter_map(|rule| rules.rules().get(*rule));
-    let named: Vec<_> = names
-        .take(NAMED_MAX)
-        .map(|rule| format!("\"{}\"", rule.name))
-        .collect();
-    let more = match without.len().saturating_sub(named.len()) {
-        0 => String::new(),
-        n => format!(" and {}", counted(n as u64, "more rule")),
-    };
-    if !named.is_empty() {
-        tracing::warn!("rule {}{more}: {ON_HYDROGENS}", named.join(", "));
-    }
-}
-
-/// Every setting as resolved, as a job file that makes the same files again.
-fn resolved(spec: &JobSpec, plan: &plan::Plan) -> String {
-    let absolute = |path: &PathBuf| {
-        let absolute = std::path::absolute(path);
-        written_path(absolute.as_deref().unwrap_or(path))
-    };
-    let settings = JobSettings {
-        input: spec.input.iter().map(absolute).collect(),
-        rules: spec.rules.iter().map(absolute).collect(),
-        output: Some(absolute(&spec.output)),
-        engine: Some(plan.engine.choice()),
-        threads: std::num::NonZeroUsize::new(plan.threads),
-        memory: Some(spec.memory),
-        dedup: Some(spec.dedup),
-        key: Some(spec.key),
-        task: Some(spec.task),
-        canonical: spec.canonical,
-        check: (spec.check > 0).then_some(spec.check),
-        exclude: spec.exclude.iter().map(absolute).collect(),
-        expected_products: Some(plan.filter_products),
-        false_positive_rate: Some(spec.false_positive_rate),
-        smiles_column: spec.smiles_column.clone(),
-        id_column: spec.id_column.clone(),
-        no_header: spec.no_header,
-        properties: spec.properties,
-        overwrite: false,
-        resume: false,
-        job_file: None,
-        max_products_per_parent: Some(spec.products_per_parent_max),
-        parent_timeout: Some(spec.parent_timeout.as_secs()),
-        part_size: Some(ByteSize(spec.part_bytes)),
-        slot_size: Some(ByteSize(plan.slot.bytes as u64)),
-        slots: Some(plan.slots),
-        chemistry: Some(match spec.method {
-            crate::chem::Method::Fast => crate::config::Chemistry::Fast,
-            crate::chem::Method::Reference => crate::config::Chemistry::Reference,
-        }),
-    };
-    let text = toml::to_string(&settings).expect("settings are strings, numbers and lists");
-    format!(
-        "{}{}: every setting as resolved.\n{text}",
-        places::WRITTEN_BY,
-        env!("CARGO_PKG_VERSION")
-    )
-}
-
-/// While the flag is set, Ctrl-C and SIGTERM end the process at once: so far it has changed nothing, and
-/// what an earlier one has left stands.
+/// While the returned flag is set, Ctrl-C and SIGTERM end the process at once: it has changed nothing yet, and
+/// the files of an earlier run stay valid.
 pub(super) fn end_on_signals(stops: Stops) -> Result<Arc<AtomicBool>, CliError> {
     if stops == Stops::FromSupervisor {
-        // They are the supervisor's, which a terminal sends them too.
+        // A terminal sends these signals to the supervisor too, which handles them.
         let ignored = Arc::new(AtomicBool::new(false));
         on_signals(Stops::FromOutside, |signal| {
             signal_hook::flag::register(signal, Arc::clone(&ignored))
@@ -470,8 +356,8 @@ pub(super) fn end_on_signals(stops: Stops) -> Result<Arc<AtomicBool>, CliError> 
     Ok(planning)
 }
 
-/// A flag that Ctrl-C and SIGTERM set. A second one ends the process at once; what the last checkpoint
-/// says stands then too.
+/// A flag that Ctrl-C and SIGTERM set. A second signal ends the process at once; the last checkpoint stays
+/// valid.
 fn stop_on_signals(stops: Stops) -> Result<Arc<AtomicBool>, CliError> {
     let stop = Arc::new(AtomicBool::new(false));
     on_signals(stops, |signal| {

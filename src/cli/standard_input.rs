@@ -12,7 +12,7 @@ use std::{
 
 use clap::ValueEnum;
 
-use super::{CliError, places, run::default_memory};
+use super::{CliError, places};
 use crate::{
     config::JobSettings,
     limits::SPILL_BUFFER_BYTES,
@@ -99,7 +99,7 @@ pub(super) fn keep(settings: &JobSettings, kind: Kind) -> Result<Option<Kept>, C
             "it is a terminal; pipe a library into it, or name a file",
         ));
     }
-    let Ok(spec) = settings.clone().check(default_memory()) else {
+    let Ok(spec) = settings.clone().check() else {
         return Ok(None);
     };
     let path = beside(&spec.output, kind);

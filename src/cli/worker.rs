@@ -1,9 +1,13 @@
-//! `molsieve worker`, hidden from the help: does one job for the daemon, as the user whose job it is.
-//! What it is told and says is described in [`protocol`].
+//! `molsieve worker`, hidden from the help: the job process of the daemon. It runs one job as the user who
+//! submitted it. [`crate::daemon::protocol`] describes its input and output.
 //!
-//! Constraints: it becomes the user before it does anything else with an order; until it is told to go
-//! it writes nothing; it never outlives its daemon by more than [`LAST_RESORT`]; that nobody reads what
-//! it says ends nothing. `HOME`, `USER` and `LOGNAME` are the daemon's to set when it starts a worker.
+//! Constraints:
+//! - It takes on the user before it does anything else with its assignment.
+//! - It writes nothing before the daemon lets it go.
+//! - It never outlives its daemon by more than [`LAST_RESORT`].
+//! - It continues if nobody reads its events.
+//!
+//! The daemon sets `HOME`, `USER` and `LOGNAME` when it starts a job process.
 
 use std::{
     ffi::CString,
@@ -33,32 +37,32 @@ use crate::{
     store::plain,
 };
 
-/// Time in which a worker whose daemon is gone must have stopped.
+/// Time in which a job process must stop after its daemon has ended.
 const LAST_RESORT: Duration = Duration::from_secs(60);
 
-/// What is taken off the modes of files that a job of another user than the daemon's makes: the usual.
+/// The umask of a job that runs as another user than the daemon: the usual one.
 const UMASK: u32 = 0o022;
 
-/// Why a worker can't begin.
+/// Why a job process can't begin.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum WorkerError {
-    /// The order can't be used.
+    /// The assignment can't be used.
     #[error(transparent)]
     Assignment(#[from] AssignmentError),
-    /// The user can't be taken on.
+    /// The process can't become the user.
     #[error("cannot become user {uid}: {reason}")]
     User {
         /// The user.
         uid: u32,
-        /// What the system says.
+        /// The message of the operating system.
         reason: String,
     },
-    /// The system refuses something else.
+    /// Another system call failed.
     #[error("the worker cannot {action}: {reason}")]
     System {
         /// What was attempted.
         action: &'static str,
-        /// What the system says.
+        /// The message of the operating system.
         reason: String,
     },
 }
@@ -77,17 +81,17 @@ pub(super) fn worker() -> Result<Exit, CliError> {
     // The daemon resumes its jobs itself.
     let stops = Stops::FromOutside;
     let planning = run::end_on_signals(stops)?;
-    let Some(order) = order()? else {
+    let Some(assignment) = assignment()? else {
         return Err(CliError::Stopped(GONE.into()));
     };
-    // From here to the first thread: the kernel keeps some of this per thread.
-    if let Some(user) = &order.run_as {
+    // Before the first thread starts: the kernel keeps some of this per thread.
+    if let Some(user) = &assignment.run_as {
         become_user(user)?;
-        // The daemon's is for its own files.
+        // The daemon's umask is meant for its own files.
         rustix::process::umask(rustix::fs::Mode::from_raw_mode(UMASK));
     }
     nix::sys::prctl::set_no_new_privs().map_err(|errno| system("give up new privileges", errno))?;
-    // A worker keeps no directory from being unmounted. Paths in an order are absolute.
+    // A working directory could not be unmounted. Paths in an assignment are absolute.
     std::env::set_current_dir("/").map_err(|error| WorkerError::System {
         action: "change to the root directory",
         reason: plain(&error),
@@ -95,16 +99,18 @@ pub(super) fn worker() -> Result<Exit, CliError> {
     let (sender, go) = mpsc::sync_channel(1);
     start_thread("alive", say_alive)?;
     start_thread("lifeline", move || hold_lifeline(&sender))?;
-    run::run_job(order.settings(), true, planning, stops, || wait_for(&go))
+    run::run_job(assignment.settings(), true, planning, stops, || {
+        wait_for(&go)
+    })
 }
 
-/// What is told when the daemon has gone before anything was begun.
+/// The message when the daemon ends before the job has begun.
 const GONE: &str = "the daemon is gone; nothing was begun";
 
-/// The order on standard input; none if the daemon is gone before it has given one.
-fn order() -> Result<Option<Assignment>, WorkerError> {
+/// The assignment on standard input; `None` if the daemon ended before it sent one.
+fn assignment() -> Result<Option<Assignment>, WorkerError> {
     let line = read_line(ASSIGNMENT_BYTES_MAX).map_err(|error| WorkerError::System {
-        action: "read its order",
+        action: "read its assignment",
         reason: plain(&error),
     })?;
     match line {
@@ -177,7 +183,7 @@ fn say_alive() {
     }
 }
 
-/// Hands on the word to go, and stops the job when the daemon is gone.
+/// Passes on the daemon's go, and stops the job when the daemon has ended.
 fn hold_lifeline(go: &SyncSender<()>) {
     loop {
         match read_line(LINE_BYTES_MAX) {

@@ -25,7 +25,7 @@ use super::{
     workers::Dispenser,
 };
 use crate::{
-    config::Task,
+    config::Work,
     ring::Ring,
     settle,
     sieve::{
@@ -103,12 +103,12 @@ fn open_chosen(job: &Job, chosen: &Chosen) -> Result<Engines, EngineError> {
     let cpus = thread::available_parallelism().map_or(1, usize::from);
     let room = Room::new(plan.filter, &plan.slot);
     let sieve = chosen.open(room, plan.threads.min(cpus))?;
-    let keys = match job.spec.task {
-        Task::Dedup => {
+    let keys = match job.spec.work {
+        Work::Dedup(_) => {
             let room = KeyRoom::for_batches(plan.batch_parents);
             chosen.open_keys(room, chosen.key_devices(plan.threads))?
         }
-        Task::Derive => None,
+        Work::Derive(_) => None,
     };
     Ok(Engines { sieve, keys })
 }
@@ -154,7 +154,7 @@ impl Attempt<'_> {
             key_devices: keys,
             in_work: InWork::new(output, 2 * job.plan.threads, ready.cleared)?,
             poisoned: ready.poisoned,
-            checks: Checks::new(job.spec.check, job.rdkit),
+            checks: Checks::new(job.spec.molecules_checked(), job.rdkit),
         };
         let meters = Meters::new(begun);
         let outcome = stages::run(&resources, &meters, begun, ready.input, &mut watcher);

@@ -27,8 +27,9 @@ use sha2::{Digest, Sha256};
 use super::{capped::Capped, error::PipelineError, job::Job};
 use crate::{
     account::Account,
-    chem::{ChemistryTimes, Method},
-    config::{Dedup, KeyKind, written_path},
+    chem::ChemistryTimes,
+    config::written_path,
+    identity::KeyKind,
     limits::{FINGERPRINT_BLOCK_BYTES, FINGERPRINT_BLOCKS},
     report::manifest::Stages,
     settle::{Lengths, rows::OpenBlock},
@@ -37,13 +38,12 @@ use crate::{
         spill::SpillLength,
     },
     table::{sink::Part, source::SourceError},
-    units::ByteSize,
 };
 
-/// The file of an [`Identity`].
+/// The file of an [`Identity`]. Version 2: settings are texts as in a job file.
 pub const JOB: Kind = Kind {
     name: "job",
-    version: 1,
+    version: 2,
 };
 /// The file of a [`Checkpoint`].
 pub const CHECKPOINT: Kind = Kind {
@@ -138,41 +138,16 @@ impl Identity {
     /// The identity of a job that is ready to run. Reads the inputs, large ones in part.
     pub fn of(job: &Job) -> Result<Self, PipelineError> {
         let (spec, plan) = (&job.spec, &job.plan);
-        let named = |column: &Option<String>| column.clone().unwrap_or_else(|| "as found".into());
-        let settings = [
-            ("molsieve", env!("CARGO_PKG_VERSION").to_owned()),
-            ("RDKit", job.rdkit.version()),
+        let mut settings = spec.identity();
+        settings.extend([
+            ("molsieve".into(), env!("CARGO_PKG_VERSION").into()),
+            ("RDKit".into(), job.rdkit.version()),
+            ("--key".into(), named_with_definition(spec.key())),
             (
-                "--dedup",
-                match spec.dedup {
-                    Dedup::Exact => "exact".into(),
-                    Dedup::Bloom => "bloom".into(),
-                },
-            ),
-            ("task", spec.task.name().into()),
-            ("--key", named_with_definition(spec.key)),
-            ("--canonical", spec.canonical.to_string()),
-            ("--properties", spec.properties.to_string()),
-            (
-                "--max-products-per-parent",
-                spec.products_per_parent_max.to_string(),
-            ),
-            ("--part-size", ByteSize(spec.part_bytes).to_string()),
-            (
-                "--chemistry",
-                match spec.method {
-                    Method::Fast => "fast".into(),
-                    Method::Reference => "reference".into(),
-                },
-            ),
-            (
-                "--exclude",
+                "--exclude".into(),
                 format!("{} products of earlier runs", plan.estimate.excluded),
             ),
-            ("--smiles-column", named(&spec.smiles_column)),
-            ("--id-column", named(&spec.id_column)),
-            ("--no-header", spec.no_header.to_string()),
-        ];
+        ]);
         let sizes = [
             ("bits of the filter", plan.filter.bits as u64),
             ("hashes of the filter", u64::from(plan.filter.hashes)),
@@ -189,7 +164,7 @@ impl Identity {
             })
         });
         Ok(Self {
-            settings: settings.map(|(name, value)| (name.into(), value)).into(),
+            settings,
             rules: rules_digest(job),
             inputs: inputs.collect::<Result<_, SourceError>>()?,
             sizes: sizes.map(|(name, value)| (name.into(), value)).into(),

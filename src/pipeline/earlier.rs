@@ -12,7 +12,7 @@ use arrow::array::{Array, AsArray};
 use parquet::arrow::{ProjectionMask, arrow_reader::ParquetRecordBatchReaderBuilder};
 
 use crate::{
-    config::KeyKind,
+    identity::KeyKind,
     key::Key,
     report::manifest::{Manifest, ManifestError},
     store::plain,

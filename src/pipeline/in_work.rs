@@ -169,8 +169,11 @@ pub(super) fn after_interruption(
         .collect();
     suspects.sort_unstable();
     let candidates = find(job, next_row, &suspects)?;
+    let Some(program) = &job.program else {
+        return Ok((poisoned, BTreeSet::new()));
+    };
     let assignment = job.spec.assignment(job.spec.transform_settings());
-    let answers = trial::try_parents(&assignment, &candidates)?;
+    let answers = trial::try_parents(program, &assignment, &candidates)?;
     let mut cleared = BTreeSet::new();
     for (candidate, answer) in candidates.iter().zip(answers) {
         match answer {

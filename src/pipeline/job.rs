@@ -1,5 +1,7 @@
 //! A job that is ready to run.
 
+use std::path::PathBuf;
+
 use super::earlier::EarlierRun;
 use crate::{chem::RdKit, config::JobSpec, plan::Plan, rules::RuleSet, table::source::Library};
 
@@ -19,6 +21,8 @@ pub struct Job {
     pub rdkit: RdKit,
     /// The settings as resolved, to be written as `job.toml`.
     pub job_toml: String,
+    /// The executable that tries parents in processes of its own, if there is one; see [`Job::prepare`].
+    pub program: Option<PathBuf>,
 }
 
 /// The name under which a job without rules files its rows.

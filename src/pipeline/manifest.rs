@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use super::{by_rule, job::Job, meters::Snapshot, run_files::Sunk};
 use crate::{
     chem::ChemistryTimes,
-    config::{Dedup, KeyKind, written_path},
-    identity::Reason,
+    config::{Dedup, written_path},
+    identity::{KeyKind, Reason},
     limits::{CAPPED_PARENTS_NAMED_MAX, KEY_REASONS_MAX},
     report::manifest::{
         CheckAccount, ChemistryProducts, ChemistryStages, Manifest, ManifestFile, ManifestFilter,
@@ -67,7 +67,7 @@ pub(super) struct ManifestFacts<'a> {
 /// The engine that made the keys: the sieve makes keys of canonical SMILES, and the workers or the devices that
 /// they use make structure keys.
 fn keys_made_by(facts: &ManifestFacts<'_>) -> &'static str {
-    match (facts.key_devices, facts.job.spec.key) {
+    match (facts.key_devices, facts.job.spec.key()) {
         (Some(devices), _) => devices,
         (None, KeyKind::Structure) => Chosen::CPU.name(),
         (None, KeyKind::Canonical) => facts.engine,
@@ -123,9 +123,9 @@ impl Manifest {
             rules: job.rules.len() as u64,
             by_rule: by_rule::named(&sunk.account.by_rule, &job.rules),
             dedup: job.spec.dedup,
-            task: job.spec.task,
-            key: job.spec.key,
-            key_definition: job.spec.key.definition(),
+            task: job.spec.task(),
+            key: job.spec.key(),
+            key_definition: job.spec.key().definition(),
             keys_by_rdkit: by_reason(sunk.account.keys.by_rdkit),
             keys_made_by: keys_made_by.into(),
             keys_too_large_for_device: sunk.account.keys.too_large_for_device,

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     account::{Account, Counts, RuleAccount},
-    config::{Dedup, Task},
+    config::{Dedup, Work},
     limits::{CHECKPOINT_SECONDS, UNWRITTEN_BYTES},
     machine,
     report::manifest::CappedParent,
@@ -76,14 +76,14 @@ impl<'a> RunFiles<'a> {
     ) -> Result<Self, PipelineError> {
         let settings = SinkSettings {
             rule_names: job.rule_names(),
-            properties: job.spec.properties,
-            key_column: job.spec.key.column(),
-            molecules: job.spec.task == Task::Dedup,
-            row_group_bytes: job.plan.row_group_bytes,
+            properties: job.spec.properties(),
+            key_column: job.spec.key().column(),
+            molecules: matches!(job.spec.work, Work::Dedup(_)),
+            parquet: job.spec.parquet(job.plan.row_group_bytes),
         };
         let exact = job.spec.dedup == Dedup::Exact;
         let lengths = begun.map(|begun| (begun.lengths, begun.open_block.clone()));
-        let spills = Spills::new(output, lengths, exact, job.spec.properties)?;
+        let spills = Spills::new(output, lengths, exact, job.spec.properties())?;
         let rejects = RejectLog::new(&output.work_file(REJECTS), begun.map(|begun| begun.rejects))?;
         let mut state = begun.cloned().unwrap_or_else(Checkpoint::zero);
         let rules = &mut state.account.by_rule;
@@ -165,7 +165,7 @@ impl<'a> RunFiles<'a> {
     pub(super) fn is_full(&self) -> bool {
         let unwritten = UNWRITTEN_BYTES * self.state.account.counts.unwritten();
         let unwritten = unwritten - self.state.unwritten_before;
-        self.products.part_bytes() + unwritten >= self.job.spec.part_bytes
+        self.products.part_bytes() + unwritten >= self.job.spec.part_size.0
     }
 
     /// Time until the next checkpoint is due, whatever the size of the part.
@@ -227,7 +227,7 @@ impl<'a> RunFiles<'a> {
         let free = disk::free_bytes(self.output.path())?;
         let estimate = &self.job.plan.estimate;
         let all = estimate.disk_bytes() + estimate.disk_bytes_while_running();
-        if free < self.job.spec.part_bytes.min(all) {
+        if free < self.job.spec.part_size.0.min(all) {
             self.control.stop_for_full_disk(free);
         }
         Ok(())

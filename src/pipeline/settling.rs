@@ -55,7 +55,7 @@ fn settle_from(files: &mut RunFiles<'_>, next_row: u64) -> Result<(), PipelineEr
     };
     let survivors = survivors(files, &go_on)?;
     let mut reader = Survivors::new(files.output, lengths, &survivors)?;
-    let mut slot = settle::slot(job.spec.properties);
+    let mut slot = settle::slot(job.spec.properties());
     while let Some(survivors) = reader.next(next_row, &mut slot)? {
         files.products.write(&slot)?;
         files.state.account.settle(survivors);
@@ -66,7 +66,7 @@ fn settle_from(files: &mut RunFiles<'_>, next_row: u64) -> Result<(), PipelineEr
         if !go_on(slot.rows() as u64) {
             return Err(DecideError::Stopped.into());
         }
-        if files.products.part_bytes() >= job.spec.part_bytes {
+        if files.products.part_bytes() >= job.spec.part_size.0 {
             files.close_part()?;
         } else if files.time_to_checkpoint().is_zero() {
             files.checkpoint()?;

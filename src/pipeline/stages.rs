@@ -62,13 +62,13 @@ pub(super) fn run(
     watcher: &mut Watcher<'_>,
 ) -> Result<Outcome, PipelineError> {
     let Resources { job, output, .. } = *resources;
-    let control = &Control::new(Arc::clone(&resources.ring), job.spec.parent_timeout);
+    let control = &Control::new(Arc::clone(&resources.ring), job.spec.parent_time_max());
     let watched = Watched {
         control,
         meters,
         ring: &resources.ring,
         in_work: &resources.in_work,
-        parent_timeout: job.spec.parent_timeout,
+        parent_timeout: job.spec.parent_time_max(),
     };
     let files = watcher.during(|| {
         let engine = input.as_mut().map(|input| &mut input.engine);
@@ -121,7 +121,7 @@ fn rewrite<'a>(
     meters: &'a Meters,
 ) -> Result<Option<Box<Rewrite<'a>>>, PipelineError> {
     let job = resources.job;
-    if !job.spec.canonical {
+    if !job.spec.canonical() {
         return Ok(None);
     }
     let canonical = Canonical::new(job.rdkit, job.plan.threads, &meters.left_as_written)?;

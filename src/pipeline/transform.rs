@@ -11,8 +11,7 @@ use super::{
 };
 use crate::{
     chem::{Progress, RdKit, Transformer},
-    config::KeyKind,
-    identity::KeyMaker,
+    identity::{KeyKind, KeyMaker},
     reject::{RejectCode, Rejection},
     slot::{ParentFlags, Slot, SlotParent, text_range},
     table::source::{ParentRow, TextKind},
@@ -36,7 +35,7 @@ impl<'a> Transforming<'a> {
         control: &'a Control,
         times: &'a Times,
     ) -> Result<Self, PipelineError> {
-        let structure_key = job.spec.key == KeyKind::Structure;
+        let structure_key = job.spec.key() == KeyKind::Structure;
         Ok(Self {
             transformer: Transformer::new(job.rdkit, &job.rules, job.spec.transform_settings())?,
             keys: structure_key.then(|| KeyMaker::new(job.rdkit).into()),

@@ -17,7 +17,7 @@ use super::{
     transform::Transforming,
 };
 use crate::{
-    config::Task,
+    config::Work,
     ring::Ring,
     sieve::structure_key::KeyDevices,
     table::source::{Library, LibraryReader, ParentBatch, SourceError},
@@ -81,8 +81,8 @@ pub(super) fn work(job: &Job, ports: WorkerPorts<'_>, worker: usize) -> Result<(
         poisoned,
         ..
     } = ports;
-    let mut row_work = match job.spec.task {
-        Task::Dedup => RowWork::Identify(Box::new(Identifier::new(
+    let mut row_work = match job.spec.work {
+        Work::Dedup(_) => RowWork::Identify(Box::new(Identifier::new(
             job.rdkit,
             ports.key_devices,
             ports.checks,
@@ -90,7 +90,7 @@ pub(super) fn work(job: &Job, ports: WorkerPorts<'_>, worker: usize) -> Result<(
             control,
             times,
         ))),
-        Task::Derive => {
+        Work::Derive(_) => {
             RowWork::Transform(Box::new(Transforming::new(job, poisoned, control, times)?))
         }
     };

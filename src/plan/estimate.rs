@@ -64,6 +64,7 @@ pub(super) fn estimate(
     let sample = library.sample(SAMPLE_PARENTS)?;
     let settings = TransformSettings {
         products_per_parent_max: spec
+            .transform_settings()
             .products_per_parent_max
             .min(SAMPLE_PRODUCTS_PER_PARENT_MAX),
         ..spec.transform_settings()

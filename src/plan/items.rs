@@ -6,10 +6,10 @@ use super::{
 };
 use crate::{
     account::RuleAccount,
-    config::{JobSpec, Task},
+    config::{JobSpec, Work},
     limits::{
         BASE_BYTES, CHECKED_MOLECULE_BYTES, CHEMISTRY_THREAD_BYTES, COMPILED_RULE_BYTES,
-        SEEN_KEY_BYTES, SETTLE_BYTES_MAX, SETTLE_BYTES_MIN, SINK_BYTES, SOURCE_BYTES, SPILL_BYTES,
+        SEEN_KEY_BYTES, SETTLE_BYTES_MAX, SETTLE_BYTES_MIN, SOURCE_BYTES, SPILL_BYTES,
     },
     sieve::{
         Chosen, CpuEngine,
@@ -43,7 +43,8 @@ pub(super) fn items(
         unpack_bytes,
         ..
     } = demand;
-    let seen = spec.products_per_parent_max as usize * SEEN_KEY_BYTES;
+    let encoder_bytes = spec.parquet(sizes.row_group_bytes).encoder_bytes();
+    let seen = spec.transform_settings().products_per_parent_max as usize * SEEN_KEY_BYTES;
     let chemistry = CHEMISTRY_THREAD_BYTES + rules * COMPILED_RULE_BYTES + seen;
     let mut items = vec![
         item(
@@ -77,7 +78,7 @@ pub(super) fn items(
         ),
         item(
             "sink",
-            SINK_BYTES + SPILL_BYTES + sizes.row_group_bytes,
+            encoder_bytes + SPILL_BYTES + sizes.row_group_bytes,
             format!(
                 "a row group of {}, its encoder, the spills",
                 ByteSize(sizes.row_group_bytes as u64)
@@ -92,17 +93,17 @@ pub(super) fn items(
 /// What `--canonical`, `--check` and the driver of a GPU take.
 fn optional_items(spec: &JobSpec, engine: &Chosen, threads: usize) -> Vec<MemoryItem> {
     let mut items = Vec::new();
-    if spec.canonical {
+    if spec.canonical() {
         let bytes = threads * CHEMISTRY_THREAD_BYTES;
         let detail = format!("{threads} threads that write what remains");
         items.push(item("canonical", bytes, detail));
     }
-    if spec.check > 0 {
-        let bytes = (spec.check * CHECKED_MOLECULE_BYTES) as usize;
+    if spec.molecules_checked() > 0 {
+        let bytes = (spec.molecules_checked() * CHECKED_MOLECULE_BYTES) as usize;
         items.push(item(
             "check",
             bytes,
-            format!("{} molecules", count(spec.check)),
+            format!("{} molecules", count(spec.molecules_checked())),
         ));
     }
     if engine.host_bytes() > 0 {
@@ -129,7 +130,7 @@ fn keys_item(
     batch_parents: usize,
 ) -> Option<MemoryItem> {
     let devices = engine.key_devices(threads);
-    if spec.task != Task::Dedup || devices == 0 {
+    if !matches!(spec.work, Work::Dedup(_)) || devices == 0 {
         return None;
     }
     let room = KeyRoom::for_batches(batch_parents);

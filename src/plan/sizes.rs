@@ -3,7 +3,7 @@
 
 use super::estimate::Estimate;
 use crate::{
-    config::{JobSpec, Task},
+    config::{JobSpec, Work},
     limits::{
         BATCH_PARENTS_MAX, DEDUP_BATCH_PARENTS_MAX, FILTER_BITS_MIN, FILTER_BUDGET_DIVISOR,
         ROW_GROUP_BYTES_MAX, ROW_GROUP_BYTES_MIN, SLOT_BYTES_DEFAULT_MAX, SLOT_BYTES_MIN,
@@ -28,12 +28,13 @@ pub(super) struct Sizes {
 impl Sizes {
     pub(super) fn of(spec: &JobSpec, estimate: &Estimate) -> Self {
         let budget = spec.memory.0 as usize;
-        let slot_bytes = spec.slot_bytes.unwrap_or_else(|| {
+        let slot_bytes = spec.slot_size.map(|size| size.0 as usize);
+        let slot_bytes = slot_bytes.unwrap_or_else(|| {
             let share = (budget / 256).max(1);
             (1usize << share.ilog2()).clamp(SLOT_BYTES_MIN, SLOT_BYTES_DEFAULT_MAX)
         });
-        let slot = SlotLayout::new(slot_bytes, spec.properties)
-            .unwrap_or_else(|_| SlotLayout::smallest(spec.properties));
+        let slot = SlotLayout::new(slot_bytes, spec.properties())
+            .unwrap_or_else(|_| SlotLayout::smallest(spec.properties()));
         // Room for a quarter more than the sample says: samples err, and full filters err too.
         let filter_products = spec
             .expected_products
@@ -49,7 +50,7 @@ impl Sizes {
         let per_slot = slot.rows_max as f64 * 0.75 / estimate.products_per_parent.max(1.0);
         let batch_parents = (per_slot as usize)
             .min(estimate.parents as usize / 128)
-            .clamp(1, batch_parents_max(spec.task));
+            .clamp(1, batch_parents_max(&spec.work));
         Self {
             slot,
             filter,
@@ -61,9 +62,9 @@ impl Sizes {
 }
 
 /// Most parents of a batch. Files depend on it, so it is the same for all engines.
-fn batch_parents_max(task: Task) -> usize {
-    match task {
-        Task::Derive => BATCH_PARENTS_MAX,
-        Task::Dedup => DEDUP_BATCH_PARENTS_MAX,
+fn batch_parents_max(work: &Work) -> usize {
+    match work {
+        Work::Derive(_) => BATCH_PARENTS_MAX,
+        Work::Dedup(_) => DEDUP_BATCH_PARENTS_MAX,
     }
 }

@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     account::{Counts, RejectCounts},
-    config::{Dedup, KeyKind, Task},
+    config::{Dedup, Task},
+    identity::KeyKind,
     limits::SEALED_BYTES_MAX,
     store::{StoreError, disk},
 };

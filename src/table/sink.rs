@@ -3,7 +3,7 @@
 //! Constraints:
 //! - Columns are copied once, from the slot into the arrays the encoder reads, at most
 //!   [`SINK_CHUNK_ROWS`] rows at a time.
-//! - A row group is closed when its encoded bytes reach [`SinkSettings::row_group_bytes`], a part when
+//! - A row group is closed when its encoded bytes reach [`ParquetSettings::row_group_bytes`], a part when
 //!   the caller says so: by content alone, never by time, so that equal jobs write equal files.
 //! - A part is published (see [`crate::store`]) as soon as it is closed.
 //! - The rows of the open part are in a log too ([`row_log`]), from which the encoder is restored to the state of a
@@ -13,7 +13,7 @@
 //! Columns and their types are those of DESIGN's output contract; see [`product_schema`].
 
 mod error;
-mod parquet_file;
+pub mod parquet_file;
 mod rejects;
 pub mod row_log;
 
@@ -32,7 +32,7 @@ pub use parquet_file::Part;
 pub use rejects::{Reject, RejectLog, publish_rejects, read_rejects, reject_schema};
 
 use error::encode_error;
-use parquet_file::ParquetFile;
+use parquet_file::{ParquetFile, ParquetSettings};
 use row_log::{PART_ROWS, RowLog};
 
 use crate::{
@@ -53,8 +53,8 @@ pub struct SinkSettings {
     /// Whether rows are molecules of the input rather than products of them: then they have no rule, no site
     /// and no parent of another SMILES.
     pub molecules: bool,
-    /// Encoded bytes at which a row group is closed.
-    pub row_group_bytes: usize,
+    /// How the parts are encoded.
+    pub parquet: ParquetSettings,
 }
 
 /// The schema of the parts. `rewritten`: RDKit writes `smiles`, so molecules too have another `parent_smiles`.
@@ -156,8 +156,7 @@ impl<'a> ProductSink<'a> {
     }
 
     fn write_batch(&mut self, batch: &RecordBatch) -> Result<(), SinkError> {
-        let row_group_bytes = self.settings.row_group_bytes;
-        self.open_part()?.write(batch, row_group_bytes)
+        self.open_part()?.write(batch)
     }
 
     /// The end of the log of the open part's rows.
@@ -190,7 +189,13 @@ impl<'a> ProductSink<'a> {
     fn open_part(&mut self) -> Result<&mut ParquetFile, SinkError> {
         if self.part.is_none() {
             let name = part_name(self.parts.len());
-            self.part = Some(ParquetFile::begin(self.output, &name, &self.schema)?);
+            let settings = self.settings.parquet;
+            self.part = Some(ParquetFile::begin(
+                self.output,
+                &name,
+                &self.schema,
+                settings,
+            )?);
         }
         Ok(self.part.as_mut().expect("it was begun just now"))
     }

@@ -7,7 +7,7 @@ use crate::{
     chem::{ChemistryError, Progress, RdKit, TransformSettings, Transformer},
     limits::STAGE_STACK_BYTES,
     machine::WorkClock,
-    reject::RejectCode,
+    reject::{RejectCode, Rejection},
     rules::RuleSet,
     slot::{ParentFlags, Slot, SlotLayout, SlotParent},
     store::plain,
@@ -91,6 +91,23 @@ pub fn transform(
     let tried = transform_within(rdkit, transformer, slot, candidate, clock);
     clock.stop();
     tried
+}
+
+/// Transforms parents in this process, which RDKit may crash.
+pub fn try_here(
+    rdkit: RdKit,
+    rules: &RuleSet,
+    settings: TransformSettings,
+    candidates: &[Candidate],
+) -> Result<Vec<Result<Tried, Rejection>>, TrialError> {
+    let mut transformer = Transformer::new(rdkit, rules, settings)?;
+    let mut slot = slot(settings.properties);
+    let clock = WorkClock::default();
+    let mut tried = |parent| transform(rdkit, &mut transformer, &mut slot, parent, &clock);
+    candidates
+        .iter()
+        .map(|parent| Ok(Ok(tried(parent)?)))
+        .collect()
 }
 
 fn transform_within(

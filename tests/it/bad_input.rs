@@ -38,7 +38,7 @@ fn missing_files_are_refused() {
     let missing = folder.path("missing.smi");
     refused(&folder, &missing, &["missing.smi: no such file"]);
     refused(&folder, folder.path("*.smi"), &["*.smi: no file matches"]);
-    refused(&folder, "-", &["--input -: nothing came in"]);
+    refused(&folder, "-", &["--input -: standard input is empty"]);
     refused(&folder, "/dev/null", &["/dev/null: is not a regular file"]);
     folder.write("empty_dir/readme.md", "no library");
     refused(

@@ -418,7 +418,7 @@ fn unusable_standard_input_is_refused_before_it_is_read() {
     folder.write("out.stdin.smi", "CCN\n");
     run("run --input -").refuses(
         2,
-        &["out.stdin.smi: an earlier job has kept its standard input here"],
+        &["out.stdin.smi: an earlier job stored its standard input here"],
     );
     run("run --input - --overwrite").ends_with(0);
     assert_eq!(texts(&folder.out(), "smiles"), ["CCO"]);

@@ -34,6 +34,7 @@ mod determinism;
 mod doctor;
 mod engines;
 mod equality;
+mod examples;
 #[cfg(feature = "failpoints")]
 mod faults;
 mod generated;

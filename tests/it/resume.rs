@@ -24,7 +24,7 @@ use serde_json::Value;
 /// The sealed file that identifies a run.
 const JOB: Kind = Kind {
     name: "job",
-    version: 1,
+    version: 2,
 };
 
 /// A library in which several parents give most products, with some unusable rows.

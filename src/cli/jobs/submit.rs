@@ -8,7 +8,7 @@ use std::{
 use super::{DaemonArgs, print_json, watch};
 use crate::{
     cli::{CliError, Exit, places, run, say},
-    config::JobSettings,
+    config::{DeriveFlags, JobSettings},
     daemon::{
         api::SubmissionBody,
         client::{ApiError, ClientError, IdempotencyKey},
@@ -46,15 +46,12 @@ pub(in crate::cli) struct SubmitArgs {
     #[command(flatten)]
     pub(in crate::cli) daemon: DaemonArgs,
     #[command(flatten)]
-    settings: JobSettings,
+    settings: DeriveFlags,
 }
 
 /// `molsieve submit`.
 pub(in crate::cli) fn submit(args: SubmitArgs) -> Result<Exit, CliError> {
-    let settings = match &args.job {
-        Some(file) => args.settings.over(JobSettings::from_file(file)?),
-        None => args.settings,
-    };
+    let settings = run::over_file(args.settings.into(), args.job.as_deref())?;
     // The output directory holds the settings of an interrupted run.
     let settings = if settings.resume && settings.input.is_empty() {
         match run::begun(settings, args.daemon.json)? {
@@ -64,7 +61,7 @@ pub(in crate::cli) fn submit(args: SubmitArgs) -> Result<Exit, CliError> {
     } else {
         settings
     };
-    let spec = settings.clone().check(run::default_memory())?;
+    let spec = settings.clone().check()?;
     places::check(&spec, settings.job_file.as_deref())?;
     let folder =
         env::current_dir().map_err(|error| CliError::NoFolder(crate::store::plain(&error)))?;
@@ -191,7 +188,7 @@ mod tests {
     fn the_daemon_gets_absolute_paths_and_patterns() {
         let args =
             parse("submit -i lib/*.parquet ./a.smi /abs.smi -r r.toml -o out --exclude ../old");
-        let settings = absolute(args.settings, Path::new("/home/ada")).unwrap();
+        let settings = absolute(args.settings.into(), Path::new("/home/ada")).unwrap();
         let body = serde_json::to_value(body(settings, None, 0)).unwrap();
         let expected = json!({ "mode": "refuse", "settings": {
             "input": ["/home/ada/lib/*.parquet", "/home/ada/a.smi", "/abs.smi"],
@@ -214,7 +211,7 @@ mod tests {
     fn standard_input_stays_with_the_client() {
         let args = parse("submit -i - -o out");
         assert!(matches!(
-            absolute(args.settings, Path::new("/")),
+            absolute(args.settings.into(), Path::new("/")),
             Err(SourceError::StandardInput)
         ));
     }
@@ -224,7 +221,7 @@ mod tests {
         let args = parse(
             "submit -i /a --name n --priority -3 --overwrite --memory 2GiB --threads 2 -o /o",
         );
-        let body = serde_json::to_value(body(args.settings, args.name, args.priority)).unwrap();
+        let body = serde_json::to_value(body(args.settings.into(), args.name, args.priority)).unwrap();
         let expected = json!({ "mode": "overwrite", "name": "n", "priority": -3, "settings": {
             "input": ["/a"], "output": "/o", "memory": "2GiB", "threads": 2,
         }});

@@ -32,7 +32,7 @@ use crate::{
 pub struct SubmissionBody {
     /// The keys of a job file. Paths are absolute. `overwrite` and `resume` are not settings: see `mode`.
     #[serde(default, deserialize_with = "settings")]
-    #[schema(value_type = Object, required = true)]
+    #[schema(value_type = JobSettings, required = true)]
     pub settings: Option<JobSettings>,
     /// What you call the job.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -218,10 +218,9 @@ fn check_settings(settings: &JobSettings) -> Result<(), ApiError> {
         let reason = format!("{memory} is more than {}", ByteSize(JOB_MEMORY_BYTES_MAX));
         return Err(ApiError::invalid("settings.memory", reason));
     }
-    // These checks do not depend on the budget.
     settings
         .clone()
-        .check(ByteSize(JOB_MEMORY_BYTES_MAX))
+        .check()
         .map(drop)
         .map_err(|error| in_setting(&error))
 }

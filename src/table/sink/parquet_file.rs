@@ -17,7 +17,10 @@ use parquet::{
 use serde::{Deserialize, Serialize};
 
 use super::error::{SinkError, encode_error};
-use crate::store::{OutputDir, PendingFile, Published, StoreError};
+use crate::{
+    limits::SINK_BYTES,
+    store::{OutputDir, PendingFile, Published, StoreError},
+};
 
 /// A published Parquet file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,6 +29,25 @@ pub struct Part {
     pub file: Published,
     /// Rows in it.
     pub rows: u64,
+}
+
+/// How a Parquet file is encoded.
+#[derive(Clone, Copy, Debug)]
+pub struct ParquetSettings {
+    /// Encoded bytes at which a row group is closed.
+    pub row_group_bytes: usize,
+}
+
+impl ParquetSettings {
+    /// The default encoding with row groups of this many bytes.
+    pub fn new(row_group_bytes: usize) -> Self {
+        Self { row_group_bytes }
+    }
+
+    /// Most memory that encoding takes beside the row group, bytes.
+    pub fn encoder_bytes(self) -> usize {
+        SINK_BYTES
+    }
 }
 
 /// A file that can be taken back from the encoder after its last write.
@@ -44,6 +66,7 @@ impl Write for Held {
 /// A Parquet file that is being written.
 pub(super) struct ParquetFile {
     writer: ArrowWriter<Held>,
+    row_group_bytes: usize,
     rows: u64,
 }
 
@@ -52,23 +75,25 @@ impl ParquetFile {
         output: &OutputDir,
         name: &str,
         schema: &SchemaRef,
+        settings: ParquetSettings,
     ) -> Result<Self, SinkError> {
         let pending = output.begin(name)?;
         let held = Held(Some(pending));
-        let writer = ArrowWriter::try_new(held, Arc::clone(schema), Some(writer_properties()))
+        let properties = writer_properties(settings);
+        let writer = ArrowWriter::try_new(held, Arc::clone(schema), Some(properties))
             .map_err(encode_error)?;
-        Ok(Self { writer, rows: 0 })
+        Ok(Self {
+            writer,
+            row_group_bytes: settings.row_group_bytes,
+            rows: 0,
+        })
     }
 
-    pub(super) fn write(
-        &mut self,
-        batch: &RecordBatch,
-        row_group_bytes: usize,
-    ) -> Result<(), SinkError> {
+    pub(super) fn write(&mut self, batch: &RecordBatch) -> Result<(), SinkError> {
         self.rows += batch.num_rows() as u64;
         let target = self.target().to_owned();
         let written = self.writer.write(batch).and_then(|()| {
-            if self.writer.in_progress_size() >= row_group_bytes {
+            if self.writer.in_progress_size() >= self.row_group_bytes {
                 self.writer.flush()?;
             }
             Ok(())
@@ -113,7 +138,7 @@ fn parquet_error(target: &Path, error: ParquetError) -> SinkError {
     }
 }
 
-fn writer_properties() -> WriterProperties {
+fn writer_properties(_settings: ParquetSettings) -> WriterProperties {
     // SMILES and keys never repeat, so a dictionary would only cost time; parents and rules do.
     let plain = ["smiles", "key", "mw", "clogp", "tpsa"].map(ColumnPath::from);
     let mut properties = WriterProperties::builder()

@@ -9,7 +9,7 @@ use arrow::{
 
 use super::{
     error::{SinkError, encode_error},
-    parquet_file::{ParquetFile, Part},
+    parquet_file::{ParquetFile, ParquetSettings, Part},
 };
 use crate::{
     limits::SINK_CHUNK_ROWS,
@@ -205,9 +205,14 @@ impl RejectSink<'_> {
         let batch = RecordBatch::try_new(Arc::clone(&schema), columns).map_err(encode_error)?;
         let file = match &mut self.file {
             Some(file) => file,
-            empty => empty.insert(ParquetFile::begin(self.output, "rejects.parquet", &schema)?),
+            empty => empty.insert(ParquetFile::begin(
+                self.output,
+                "rejects.parquet",
+                &schema,
+                ParquetSettings::new(REJECTS_ROW_GROUP_BYTES),
+            )?),
         };
-        file.write(&batch, REJECTS_ROW_GROUP_BYTES)?;
+        file.write(&batch)?;
         self.waiting.clear();
         self.waiting_bytes = 0;
         Ok(())

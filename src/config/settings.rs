@@ -1,0 +1,211 @@
+//! The list of all settings. A new setting is an entry here and code that uses it, nothing else: flags, help,
+//! job file, HTTP body, OpenAPI, `job.toml` and the identity of a run follow. `define` says what the parts of
+//! an entry mean.
+
+use std::{num::NonZeroUsize, path::PathBuf};
+
+use super::{
+    define::{checked_type, checked_value, given_value, same_on_resume, settings},
+    error::ConfigError,
+    value::{Dedup, Given, SettingInfo, Task, Value, within},
+};
+use crate::{
+    chem::Method,
+    identity::KeyKind,
+    limits::{
+        JOB_MEMORY_BYTES_MAX, PART_BYTES_DEFAULT, PRODUCTS_PER_PARENT_DEFAULT,
+        PRODUCTS_PER_PARENT_MAX, SLOT_BYTES_MAX, SLOT_BYTES_MIN, SLOTS_MAX, SLOTS_MIN,
+    },
+    machine,
+    sieve::EngineChoice,
+    units::ByteSize,
+};
+
+/// Default false-positive rate: of 10^8 products it costs less than one.
+pub const FALSE_POSITIVE_RATE_DEFAULT: f64 = 1e-9;
+/// Default of `--parent-timeout`, seconds.
+pub const PARENT_TIMEOUT_DEFAULT: u64 = 120;
+/// Most distinct molecules that can be checked: each is kept until the end.
+pub const CHECK_MAX: u64 = 1_000_000;
+/// Smallest part: in a smaller one the footer outweighs the rows.
+const PART_BYTES_MIN: u64 = 64 << 10;
+const PART_BYTES_MAX: u64 = 1 << 40;
+/// Most chemistry threads: more than any node has, and small enough that the sums of a plan do not overflow.
+const THREADS_MAX: NonZeroUsize = NonZeroUsize::new(4_096).expect("4,096 is not 0");
+/// Most products a filter can be sized for.
+const EXPECTED_PRODUCTS_MAX: u64 = 1 << 40;
+const PARENT_TIMEOUT_MAX: u64 = 7 * 24 * 3600;
+
+const TUNING: &str = "Limits and tuning";
+
+settings! {
+    /// Settings of every kind of job.
+    common CommonFlags {
+        /// Library to read: files, directories or patterns; - is standard input
+        ///
+        /// Parquet, SMILES, CSV, TSV or SDF files; text files may be compressed with gzip, bzip2, xz or zstd.
+        /// A directory stands for all files in it, a pattern such as 'lib/*.parquet' for the files it matches.
+        /// May be repeated; files are read in the order given.
+        #[arg(short, long = "input", value_name = "FILE", num_args = 1..)]
+        #[resume(any)]
+        #[serde(alias = "inputs")]
+        input: Vec<PathBuf>;
+
+        /// Directory to write the products to
+        #[arg(short, long, value_name = "DIR")]
+        #[resume(any)]
+        output: Option<PathBuf>, else return Err(ConfigError::Missing("output"));
+
+        /// Output directory of an earlier job whose products are left out
+        ///
+        /// They count as seen before. May be repeated.
+        #[arg(long, value_name = "DIR", num_args = 1..)]
+        #[resume(any)]
+        exclude: Vec<PathBuf>;
+
+        /// Column of the SMILES, by name or number [default: by its name]
+        ///
+        /// Numbers start at 1. Default: the first column named isomeric_smiles, smiles, canonical_smiles,
+        /// structure, …
+        #[arg(long, value_name = "NAME")]
+        #[resume(same)]
+        smiles_column: Option<String>;
+
+        /// Column of the id, by name or number [default: by its name]
+        ///
+        /// Numbers start at 1. Default: the first column named id, identifier, compound_id, chembl_id, …, name;
+        /// without such a column, the row number.
+        #[arg(long, value_name = "NAME")]
+        #[resume(same)]
+        id_column: Option<String>;
+
+        /// The text files have no header: the first line is a row
+        #[arg(long)]
+        #[resume(same)]
+        no_header: bool;
+
+        /// How to treat products that were seen before [default: exact]
+        #[arg(long, value_enum, value_name = "HOW")]
+        #[resume(same)]
+        dedup: Option<Dedup>, else Dedup::Exact;
+
+        /// What computes keys and probes the filter [default: auto]
+        #[arg(long, value_enum, value_name = "ENGINE")]
+        #[resume(any)]
+        engine: Option<EngineChoice>, else EngineChoice::Auto;
+
+        /// Chemistry threads [default: the CPUs this process may use]
+        #[arg(short, long, value_name = "N")]
+        #[resume(any)]
+        threads: Option<NonZeroUsize>, in NonZeroUsize::MIN..=THREADS_MAX;
+
+        /// Most resident memory, for example 2GiB [default: half of what there is]
+        ///
+        /// The job refuses to start if it can't keep the limit. Default: half of the memory of the machine or
+        /// of its cgroup.
+        #[arg(short, long, value_name = "SIZE")]
+        #[resume(any)]
+        memory: Option<ByteSize>, in ByteSize(0)..=ByteSize(JOB_MEMORY_BYTES_MAX),
+            else ByteSize(machine::memory_limit().0 / 2);
+
+        /// Distinct products to size the filter for [default: estimated]
+        ///
+        /// Default: estimated from a sample of the input.
+        #[arg(long, value_name = "N", help_heading = TUNING, hide_short_help = true)]
+        #[resume(any)]
+        expected_products: Option<u64>, in 1..=EXPECTED_PRODUCTS_MAX;
+
+        /// False-positive rate to size the filter for [default: 1e-9]
+        #[arg(long, value_name = "P", help_heading = TUNING, hide_short_help = true)]
+        #[resume(any)]
+        false_positive_rate: Option<f64>, in 1e-15..=0.5, else FALSE_POSITIVE_RATE_DEFAULT;
+
+        /// CPU seconds a parent may use without giving a product [default: 120]
+        ///
+        /// A parent that exceeds them is tried once more alone, and rejected if it exceeds them again. A
+        /// parent that gives products may take any time.
+        #[arg(long, value_name = "SECONDS", help_heading = TUNING, hide_short_help = true)]
+        #[resume(any)]
+        parent_timeout: Option<u64>, in 1..=PARENT_TIMEOUT_MAX, else PARENT_TIMEOUT_DEFAULT;
+
+        /// Size at which a Parquet part is closed [default: 64MiB]
+        #[arg(long, value_name = "SIZE", help_heading = TUNING, hide_short_help = true)]
+        #[resume(same)]
+        part_size: Option<ByteSize>, in ByteSize(PART_BYTES_MIN)..=ByteSize(PART_BYTES_MAX),
+            else ByteSize(PART_BYTES_DEFAULT);
+
+        /// Size of a slot of the ring [default: from the memory limit]
+        #[arg(long, value_name = "SIZE", help_heading = TUNING, hide_short_help = true)]
+        #[resume(any)]
+        slot_size: Option<ByteSize>, in ByteSize(SLOT_BYTES_MIN as u64)..=ByteSize(SLOT_BYTES_MAX as u64);
+
+        /// Slots of the ring [default: two per thread, as the memory limit allows]
+        #[arg(long, value_name = "N", help_heading = TUNING, hide_short_help = true)]
+        #[resume(any)]
+        slots: Option<usize>, in SLOTS_MIN..=SLOTS_MAX;
+    }
+
+    /// Apply rules to each molecule; without rules, clean the library: parse each molecule, write its
+    /// canonical SMILES, deduplicate.
+    Derive DeriveFlags, DeriveWork {
+        /// Reaction rules: TOML, YAML or CSV files
+        ///
+        /// May be repeated. Without rules the library is cleaned: each molecule is parsed, written as canonical
+        /// SMILES and deduplicated.
+        #[arg(short, long, value_name = "FILE", num_args = 1..)]
+        #[resume(any)]
+        rules: Vec<PathBuf>;
+
+        /// What tells molecules apart [default: canonical]
+        #[arg(long, value_enum, value_name = "KEY")]
+        #[resume(same)]
+        key: Option<KeyKind>, else KeyKind::Canonical;
+
+        /// Add molecular weight, logP, TPSA, H-bond donors and acceptors, rotatable bonds
+        #[arg(long)]
+        #[resume(same)]
+        properties: bool;
+
+        /// Most distinct products of one parent [default: 25000]
+        ///
+        /// The manifest names each parent that has more.
+        #[arg(long, value_name = "N", help_heading = TUNING, hide_short_help = true)]
+        #[resume(same)]
+        max_products_per_parent: Option<u32>, in 1..=PRODUCTS_PER_PARENT_MAX,
+            else PRODUCTS_PER_PARENT_DEFAULT;
+
+        /// How products are finished [default: fast]
+        #[arg(long, value_enum, value_name = "HOW", help_heading = TUNING, hide_short_help = true)]
+        #[resume(same)]
+        chemistry: Option<Method>, else Method::Fast;
+    }
+
+    /// Keep the first record of each molecule as it is.
+    Dedup DedupFlags, DedupWork {
+        /// Write the molecules that remain as canonical SMILES
+        #[arg(long)]
+        #[resume(same)]
+        canonical: bool;
+
+        /// Have RDKit check all records of N molecules drawn at random
+        ///
+        /// Records for which RDKit disagrees are listed in manifest.json, and the exit code is 4.
+        #[arg(long, value_name = "N")]
+        #[resume(any)]
+        check: Option<u64>, in 0..=CHECK_MAX;
+    }
+}
+
+/// What to do with files in the output directory.
+#[derive(clap::Args, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ModeFlags {
+    /// Replace the files of an earlier job in the output directory
+    #[arg(long, conflicts_with = "resume")]
+    pub overwrite: bool,
+
+    /// Continue from the last checkpoint in the output directory
+    ///
+    /// The settings are those in its job.toml; flags win. If no job was begun there, start one.
+    #[arg(long)]
+    pub resume: bool,
+}

@@ -1,0 +1,182 @@
+//! From settings that may be given to a checked job, and what the rest of the program asks of it.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use super::{
+    error::{ConfigError, flag},
+    path::written_path,
+    settings::{JobSettings, JobSpec, Work},
+    value::{SettingInfo, Task},
+};
+use crate::{
+    chem::TransformSettings, identity::KeyKind, limits::PRODUCTS_PER_PARENT_DEFAULT,
+    store::Existing,
+    table::sink::parquet_file::ParquetSettings,
+};
+
+/// Settings of other tasks that earlier versions wrote into the `job.toml` of a deduplication, where they have
+/// no effect.
+const WITHOUT_EFFECT: [&str; 2] = ["max_products_per_parent", "chemistry"];
+
+impl JobSettings {
+    /// Checks every setting and fills in the defaults.
+    pub fn check(self) -> Result<JobSpec, ConfigError> {
+        if self.input.is_empty() {
+            return Err(ConfigError::Missing("input"));
+        }
+        self.check_ranges()?;
+        self.check_task()?;
+        self.into_spec()
+    }
+
+    /// Refuses settings of another task.
+    fn check_task(&self) -> Result<(), ConfigError> {
+        let task = self.task.unwrap_or_default();
+        let foreign = self.given().find(|info| self.is_foreign(info, task));
+        let Some(SettingInfo {
+            name,
+            task: Some(owner),
+            ..
+        }) = foreign
+        else {
+            return Ok(());
+        };
+        let kind = match task {
+            Task::Derive => "a job that derives products",
+            Task::Dedup => "a deduplication",
+        };
+        let reason = format!("{kind} has no such setting; {} has", owner.command());
+        Err(ConfigError::Value {
+            setting: name,
+            reason,
+        })
+    }
+
+    fn is_foreign(&self, info: &SettingInfo, task: Task) -> bool {
+        let harmless = WITHOUT_EFFECT.contains(&info.name)
+            || (info.name == "key" && self.key == Some(KeyKind::Structure))
+            || (info.name == "check" && self.check == Some(0));
+        info.task.is_some_and(|owner| owner != task) && !harmless
+    }
+
+    /// Each path by `map`.
+    pub fn with_paths(mut self, map: impl Fn(&Path) -> PathBuf) -> Self {
+        for path in self.paths_mut() {
+            *path = map(path);
+        }
+        self
+    }
+}
+
+impl JobSpec {
+    /// What to do with an output directory that holds files.
+    pub fn existing(&self) -> Existing {
+        match (self.overwrite, self.resume) {
+            (true, _) => Existing::Overwrite,
+            (false, true) => Existing::Resume,
+            (false, false) => Existing::Refuse,
+        }
+    }
+
+    /// What the job does, without its settings.
+    pub fn task(&self) -> Task {
+        match self.work {
+            Work::Derive(_) => Task::Derive,
+            Work::Dedup(_) => Task::Dedup,
+        }
+    }
+
+    /// Rule files; none for a job that cleans or deduplicates.
+    pub fn rules(&self) -> &[PathBuf] {
+        match &self.work {
+            Work::Derive(work) => &work.rules,
+            Work::Dedup(_) => &[],
+        }
+    }
+
+    /// What tells molecules apart.
+    pub fn key(&self) -> KeyKind {
+        match &self.work {
+            Work::Derive(work) => work.key,
+            Work::Dedup(_) => KeyKind::Structure,
+        }
+    }
+
+    /// Whether the output has the property columns.
+    pub fn properties(&self) -> bool {
+        self.transform_settings().properties
+    }
+
+    /// Whether RDKit writes the molecules that a deduplication keeps.
+    pub fn canonical(&self) -> bool {
+        matches!(&self.work, Work::Dedup(work) if work.canonical)
+    }
+
+    /// Distinct molecules of a deduplication whose records RDKit checks.
+    pub fn molecules_checked(&self) -> u64 {
+        match &self.work {
+            Work::Derive(_) => 0,
+            Work::Dedup(work) => work.check.unwrap_or(0),
+        }
+    }
+
+    /// CPU time that a parent may use without giving a product.
+    pub fn parent_time_max(&self) -> Duration {
+        Duration::from_secs(self.parent_timeout)
+    }
+
+    /// What a transformer must know of this job.
+    pub fn transform_settings(&self) -> TransformSettings {
+        match &self.work {
+            Work::Derive(work) => TransformSettings {
+                method: work.chemistry,
+                properties: work.properties,
+                products_per_parent_max: work.max_products_per_parent,
+            },
+            Work::Dedup(_) => TransformSettings {
+                method: Default::default(),
+                properties: false,
+                products_per_parent_max: PRODUCTS_PER_PARENT_DEFAULT,
+            },
+        }
+    }
+
+    /// How parts are encoded.
+    pub fn parquet(&self, row_group_bytes: usize) -> ParquetSettings {
+        ParquetSettings::new(row_group_bytes)
+    }
+
+    /// The settings as a job file can hold them, with absolute paths.
+    pub fn written(&self) -> JobSettings {
+        self.settings().with_paths(|path| {
+            let absolute = std::path::absolute(path);
+            written_path(absolute.as_deref().unwrap_or(path))
+        })
+    }
+
+    /// The settings that must be the same when the job is resumed, by flag, as text. Paths and sizes that
+    /// follow from the plan are not among them.
+    pub fn identity(&self) -> BTreeMap<String, String> {
+        let written = serde_json::to_value(self.written())
+            .expect("settings are numbers, words and lists of UTF-8 texts");
+        let task = self.task();
+        let compared = JobSettings::ALL
+            .iter()
+            .filter(|info| info.same_on_resume && info.task.is_none_or(|owner| owner == task));
+        let mut identity: BTreeMap<_, _> = compared
+            .map(|info| {
+                let value = written.get(info.name).map(|value| match value.as_str() {
+                    Some(text) => text.to_owned(),
+                    None => value.to_string(),
+                });
+                (flag(info.name), value.unwrap_or_else(|| info.unset.into()))
+            })
+            .collect();
+        identity.insert("task".into(), task.name().into());
+        identity
+    }
+}
