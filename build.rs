@@ -3,50 +3,11 @@
 //! RDKit is found in `$CONDA_PREFIX`, the variable that rdkit-sys reads too: the prefix that
 //! `scripts/rdkit-prefix.sh` lays out, a conda environment, or `/usr`.
 
-use std::{env, path::PathBuf};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+};
 
-const CPP_FILES: [&str; 25] = [
-    "bond_directions.cc",
-    "direction.cc",
-    "edit.cc",
-    "edit_compile.cc",
-    "graph.cc",
-    "hydrogens.cc",
-    "log.cc",
-    "parse.cc",
-    "parse/aromaticity.cc",
-    "parse/cip.cc",
-    "parse/hybridization.cc",
-    "parse/kekule.cc",
-    "parse/rings.cc",
-    "parse/stereo.cc",
-    "parse/text.cc",
-    "parse/valence.cc",
-    "parse_check.cc",
-    "periodic_table.cc",
-    "rank.cc",
-    "ring_certainty.cc",
-    "sites.cc",
-    "smiles.cc",
-    "stereo.cc",
-    "transformer.cc",
-    "valence.cc",
-];
-const CPP_HEADERS: [&str; 13] = [
-    "edit.h",
-    "graph.h",
-    "hydrogens.h",
-    "log.h",
-    "parse.h",
-    "parse/flat.h",
-    "rank.h",
-    "ring_certainty.h",
-    "sites.h",
-    "smiles.h",
-    "stereo.h",
-    "transformer.h",
-    "valence.h",
-];
 const RDKIT_LIBRARIES: [&str; 7] = [
     "ChemReactions",
     "Descriptors",
@@ -68,9 +29,10 @@ fn main() {
         headers.display()
     );
 
+    let sources = cpp_files(Path::new("src/chem"));
     let mut build = cxx_build::bridge("src/chem/bridge.rs");
     build
-        .files(CPP_FILES.map(|file| format!("src/chem/{file}")))
+        .files(sources.iter().filter(|file| has_extension(file, "cc")))
         .std("c++20")
         .flag_if_supported("-O3")
         .warnings(true);
@@ -83,8 +45,8 @@ fn main() {
     build.compile("molsieve_chem");
 
     println!("cargo:rerun-if-changed=src/chem/bridge.rs");
-    for file in CPP_FILES.iter().chain(&CPP_HEADERS) {
-        println!("cargo:rerun-if-changed=src/chem/{file}");
+    for file in &sources {
+        println!("cargo:rerun-if-changed={}", file.display());
     }
     for library in RDKIT_LIBRARIES {
         println!("cargo:rustc-link-lib=dylib=RDKit{library}");
@@ -102,4 +64,25 @@ fn main() {
             prefix.join("lib").display()
         );
     }
+}
+
+/// Every C++ source and header below `folder`, in the order of their paths.
+fn cpp_files(folder: &Path) -> Vec<PathBuf> {
+    let entries =
+        fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
+    let mut files = Vec::new();
+    for entry in entries {
+        let path = entry.expect("the folder of sources is readable").path();
+        if path.is_dir() {
+            files.extend(cpp_files(&path));
+        } else if has_extension(&path, "cc") || has_extension(&path, "h") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    files
+}
+
+fn has_extension(path: &Path, extension: &str) -> bool {
+    path.extension().is_some_and(|found| found == extension)
 }

@@ -1,22 +1,24 @@
-//! The chemistry: parents in, products out, by RDKit.
+//! The chemistry: makes products of parents with RDKit.
 //!
-//! Layers: `bridge` is the raw boundary, [`Transformer`] the safe one, [`check`] tries rules out. The
-//! C++ beside this file does the work:
+//! `bridge` is the raw bridge to C++, [`Transformer`] the safe interface, and [`check`] runs the examples of rules. The C++
+//! below `src/chem` does the work:
 //!
 //! | file | what |
 //! |---|---|
-//! | `transformer.cc` | goes through rules and sites, makes one product at a time, writes it into the slot |
-//! | `sites.cc` | finds the sites of rules |
-//! | `parse.cc`, `parse/` | SMILES to RDKit's molecule on flat arrays |
-//! | `hydrogens.cc` | finds rules that ask for hydrogens as atoms |
-//! | `graph.cc`, `edit*.cc`, `valence.cc`, `stereo.cc` | products on flat arrays, proved to need no sanitization |
-//! | `rank.cc`, `smiles.cc`, `direction.cc` | canonical SMILES of such products |
-//! | `log.cc` | RDKit's log towards `tracing` |
-//! | `bond_directions.cc` | takes chance out of RDKit's reactions beside stereo double bonds |
-//! | `periodic_table.cc` | takes a lock out of RDKit's inner loops |
+//! | `transformer.cc` | enumerates rules and sites, makes one product at a time, writes it into the slot |
+//! | `canonical.cc` | molecules that RDKit alone reads and writes |
+//! | `startup.cc` | what happens once per process |
+//! | `failure.cc` | RDKit's exceptions and errors, by kind and as text |
+//! | `key_set.cc` | the keys of a parent's products |
+//! | `rules/` | compiles rules and finds their sites |
+//! | `model/` | the flat molecule, its valences, rings and CIP ranks |
+//! | `parse/` | SMILES to the flat molecule, and that to RDKit's |
+//! | `edit/` | products as flat molecules, proved to need no sanitization |
+//! | `write/` | canonical SMILES of such products |
+//! | `rdkit/` | RDKit's log as `tracing` events; replacements for two of its functions |
 //!
-//! A transformer belongs to one thread: RDKit's queries with recursive SMARTS take a lock per query,
-//! and its molecules are not to be shared while they are worked on.
+//! A transformer belongs to one thread: RDKit locks a mutex for every recursive SMARTS, and its molecules can't be shared
+//! while they change.
 
 mod bridge;
 pub mod check;
@@ -41,13 +43,17 @@ use crate::{
     slot::{ParentFlags, Slot},
 };
 
-/// Proof that RDKit's shared tables are built and its log is captured.
+/// Proof that RDKit's shared tables are built and its log is redirected.
 #[derive(Clone, Copy, Debug)]
 pub struct RdKit(());
 
 impl RdKit {
-    /// Warms RDKit up on this thread; its first parse is not safe on two threads at once. To be
-    /// called before any other thread uses RDKit; later calls cost nothing.
+    /// Builds RDKit's shared tables on this thread, since its first parse is not safe on two threads at once. Call it
+    /// before any other thread uses RDKit; later calls cost nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`ChemistryError::StartUp`] if RDKit does not work as its headers promise.
     pub fn initialise() -> Result<Self, ChemistryError> {
         static ONCE: std::sync::OnceLock<Result<(), String>> = std::sync::OnceLock::new();
         ONCE.get_or_init(|| ffi::initialise().map_err(|error| error.what().to_owned()))
@@ -66,19 +72,18 @@ impl RdKit {
         ffi::boost_version()
     }
 
-    /// The canonical SMILES of a mol block (V2000 or V3000), with its enhanced stereo behind it (CXSMILES), or
-    /// why RDKit can't read it.
+    /// The canonical SMILES of a mol block (V2000 or V3000), with a CXSMILES extension for its enhanced stereo as drawn.
     pub fn mol_block_to_smiles(self, block: &[u8]) -> Result<String, Rejection> {
         answer(ffi::mol_block_to_smiles(block, false))
     }
 
-    /// What [`RdKit::identity_smiles`] is for SMILES, for a mol block.
+    /// The same as [`RdKit::identity_smiles`] for a mol block.
     pub fn mol_block_to_identity(self, block: &[u8]) -> Result<String, Rejection> {
         answer(ffi::mol_block_to_smiles(block, true))
     }
 
-    /// For tests: how the molecule of the fast parser differs from that of RDKit's own, `None` if it
-    /// does not; and whether the fast parser did without RDKit's.
+    /// For tests: how the molecule of the fast parser differs from that of RDKit's own, `None` if it does not; and
+    /// whether RDKit's parser was not needed.
     #[doc(hidden)]
     pub fn parse_differs(self, smiles: &str) -> (Option<String>, bool) {
         cxx::let_cxx_string!(text = smiles);
@@ -91,13 +96,13 @@ impl RdKit {
         )
     }
 
-    /// The canonical SMILES of a SMILES, or why RDKit can't read it or can't write it.
+    /// The canonical SMILES of a SMILES.
     pub fn canonical_smiles(self, smiles: &str) -> Result<String, Rejection> {
         answer(ffi::smiles_to_smiles(smiles.as_bytes(), false))
     }
 
-    /// The canonical SMILES, behind which a molecule with enhanced stereo has the extension of CXSMILES
-    /// that says so: equal exactly where molecules are.
+    /// The canonical SMILES, with a CXSMILES extension if the molecule has enhanced stereo: equal exactly for equal
+    /// molecules.
     pub fn identity_smiles(self, smiles: &str) -> Result<String, Rejection> {
         answer(ffi::smiles_to_smiles(smiles.as_bytes(), true))
     }
@@ -126,23 +131,23 @@ fn code(failure: ffi::Failure) -> Option<RejectCode> {
     })
 }
 
-/// Why the chemistry can't work.
+/// Why the chemistry fails, apart from molecules that can't be used (see [`Rejection`]).
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ChemistryError {
-    /// RDKit does not pass its start-up check: a wrong or damaged installation.
+    /// RDKit fails its start-up check: a wrong or damaged installation.
     #[error("RDKit cannot be used: {0}")]
     StartUp(String),
-    /// RDKit does not accept a rule that was read without error.
+    /// RDKit rejects the SMIRKS or a SMARTS of a rule.
     #[error("{origin}: rule \"{rule}\": {reason}")]
     Rule {
         /// File, line and column.
         origin: String,
         /// The rule's name.
         rule: String,
-        /// RDKit's words.
+        /// RDKit's text.
         reason: String,
     },
-    /// RDKit failed in a way that is not a molecule's fault (out of memory, a broken invariant).
+    /// RDKit failed for a reason other than the molecule (out of memory, a broken invariant).
     #[error("RDKit failed: {0}")]
     Failed(String),
 }
@@ -150,32 +155,32 @@ pub enum ChemistryError {
 /// How products are finished.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum Method {
-    /// Short cuts where they provably give the same answer.
+    /// On flat molecules where the result is proved to be the same.
     #[default]
     Fast,
-    /// The plain loop: full sanitization of every product. What [`Method::Fast`] is checked against.
+    /// With RDKit, which sanitizes every product: the reference for [`Method::Fast`].
     Reference,
 }
 
-/// What a transformer must know beside its rules.
+/// Settings of a transformer beside its rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TransformSettings {
     /// How products are finished.
     pub method: Method,
     /// Whether to compute the property columns.
     pub properties: bool,
-    /// Distinct products one parent may give.
+    /// Most distinct products of one parent.
     pub products_per_parent_max: u32,
 }
 
-/// Whether a parent is done with.
+/// Why [`Transformer::fill`] returned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Progress {
     /// All its products are written.
     Finished,
-    /// The slot is full; go on in another.
+    /// The slot is full; continue with another.
     SlotFull,
-    /// A quantum of products was made; look around and call again.
+    /// A number of products are made; check for a stop and call again.
     Paused,
 }
 
@@ -183,16 +188,16 @@ pub enum Progress {
 pub struct Transformer {
     inner: UniquePtr<ffi::Transformer>,
     times: ChemistryTimes,
-    /// How many.
+    /// Number of rules.
     rules: usize,
-    /// Those that match nothing for want of hydrogens.
+    /// Rules that match nothing because they ask for hydrogens as atoms.
     without_hydrogens: Vec<usize>,
     /// Whether the current parent is to fail.
     #[cfg(feature = "failpoints")]
     fails: bool,
 }
 
-/// Where the chemistry's time went, and how many products took the fast way.
+/// The time that the chemistry took, and the number of products made on flat molecules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChemistryTimes {
     /// Parsing and sanitizing parents.
@@ -205,10 +210,10 @@ pub struct ChemistryTimes {
     pub finish: Duration,
     /// Writing canonical SMILES.
     pub write: Duration,
-    /// Products that were made on flat graphs; RDKit made the others.
+    /// Products made on flat molecules; RDKit made the others.
     #[serde(default)]
     pub on_graphs: u64,
-    /// Products on graphs that RDKit made as well, with the same outcome.
+    /// Products made on flat molecules and by RDKit too, with the same SMILES.
     #[serde(default)]
     pub checked: u64,
 }
@@ -234,13 +239,7 @@ impl Transformer {
     ) -> Result<Self, ChemistryError> {
         let mut transformer = Self::without_rules(settings)?;
         for rule in rules.rules() {
-            transformer
-                .add(rule)
-                .map_err(|reason| ChemistryError::Rule {
-                    origin: place_of_fault(rule, &reason),
-                    rule: rule.name.clone(),
-                    reason,
-                })?;
+            transformer.add(rule)?;
         }
         Ok(transformer)
     }
@@ -272,13 +271,17 @@ impl Transformer {
         &self.without_hydrogens
     }
 
-    fn add(&mut self, rule: &Rule) -> Result<(), String> {
+    fn add(&mut self, rule: &Rule) -> Result<(), ChemistryError> {
         let require = rule.require.as_deref().unwrap_or_default();
         let matches_nothing = self
             .inner
             .pin_mut()
             .add_rule(&rule.smirks, &rule.exclude, require, rule.add_hydrogens)
-            .map_err(|error| error.what().to_owned())?;
+            .map_err(|error| ChemistryError::Rule {
+                origin: place_of_fault(rule, error.what()),
+                rule: rule.name.clone(),
+                reason: error.what().to_owned(),
+            })?;
         if matches_nothing {
             self.without_hydrogens.push(self.rules);
         }
@@ -286,13 +289,13 @@ impl Transformer {
         Ok(())
     }
 
-    /// Parses a parent. The error says why it can't be used.
+    /// Parses a parent.
     pub fn begin(&mut self, smiles: &[u8]) -> Result<(), Rejection> {
         self.begin_with(smiles, |inner| inner.begin(smiles))
     }
 
-    /// The same for a mol block; `smiles` is what [`RdKit::mol_block_to_smiles`] gives for it. Where RDKit can't read
-    /// its own SMILES back, it is the block's molecule that is transformed.
+    /// The same for a mol block; `smiles` is what [`RdKit::mol_block_to_smiles`] gives for it. If RDKit reads another
+    /// molecule from its own SMILES, the parent is the molecule of the block.
     pub fn begin_mol_block(&mut self, block: &[u8], smiles: &[u8]) -> Result<(), Rejection> {
         self.begin_with(smiles, |inner| inner.begin_mol_block(block, smiles))
     }
@@ -317,8 +320,8 @@ impl Transformer {
         }
     }
 
-    /// Writes products of the current parent into `slot`, where it is parent number `parent`, and
-    /// flags the caps that took effect.
+    /// Writes products of the current parent into `slot`, in which the parent has the number `parent`, and flags the caps
+    /// that took effect.
     pub fn fill(&mut self, slot: &mut Slot, parent: u32) -> Result<Progress, ChemistryError> {
         #[cfg(feature = "failpoints")]
         if self.fails {
@@ -364,12 +367,12 @@ impl Transformer {
         }
     }
 
-    /// Where the time went since this was asked last.
+    /// The time taken since the last call.
     pub fn take_times(&mut self) -> ChemistryTimes {
         std::mem::take(&mut self.times)
     }
 
-    /// Lets go of the current parent.
+    /// Drops the current parent.
     pub fn end(&mut self) {
         self.inner.pin_mut().end();
     }
@@ -384,15 +387,14 @@ pub fn check_text(smiles: &[u8]) -> Result<(), Rejection> {
         )));
     }
     if smiles.iter().any(u8::is_ascii_control) {
-        // RDKit would stop reading there and say nothing.
+        // RDKit would silently stop reading there.
         return Err(RejectCode::Encoding
             .because("the SMILES contains a line break or another control character"));
     }
     Ok(())
 }
 
-/// File, line and column of what RDKit does not accept: one of the rule's SMARTS if the reason begins
-/// with it, else the SMIRKS.
+/// File, line and column of what RDKit rejects: a SMARTS of the rule if the reason begins with it, else the SMIRKS.
 fn place_of_fault(rule: &Rule, reason: &str) -> String {
     let origin = &rule.origin;
     let faulty = |smarts: &str| reason.starts_with(&format!("SMARTS '{smarts}'"));
@@ -420,11 +422,11 @@ fn add(counts: &mut Counts, report: &ffi::ParentReport) {
 
 fn flags(caps: u32) -> ParentFlags {
     let all = [
-        (1, ParentFlags::CAPPED_PRODUCTS),
-        (2, ParentFlags::CAPPED_SITES),
-        (4, ParentFlags::CAPPED_LENGTH),
+        (ffi::Cap::Products, ParentFlags::CAPPED_PRODUCTS),
+        (ffi::Cap::Sites, ParentFlags::CAPPED_SITES),
+        (ffi::Cap::Length, ParentFlags::CAPPED_LENGTH),
     ];
     all.into_iter()
-        .filter(|(bit, _)| caps & bit != 0)
+        .filter(|(cap, _)| caps & cap.repr != 0)
         .fold(ParentFlags::default(), |flags, (_, flag)| flags.and(flag))
 }

@@ -148,6 +148,8 @@ pub const PARQUET_READ_BYTES: u64 = MIB as u64;
 pub const CHECKED_MOLECULE_BYTES: u64 = 192;
 /// Reasons for which a structure key needs RDKit: an account has a count for each.
 pub const KEY_REASONS_MAX: usize = 16;
+/// Most bytes of RDKit's text in the reason of a reject.
+pub const RDKIT_REASON_BYTES_MAX: usize = 256;
 /// Longest reason of a reject: one short line.
 pub const REASON_BYTES_MAX: usize = 512;
 /// Rows of the input whose products are counted to estimate the job.

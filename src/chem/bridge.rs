@@ -1,6 +1,7 @@
-//! The boundary to RDKit's C++, as flat buffers: a parent's SMILES goes over, its products come back
-//! written into the columns of a slot. One call makes up to `quantum` products; nothing is allocated
-//! for a molecule on the way, and C++ exceptions end as the message of a `Result`.
+//! The bridge to C++. Rust passes a parent's SMILES; C++ writes its products into the columns of a slot. One call makes
+//! up to `quantum` products and allocates nothing across the bridge. A C++ exception becomes the message of a `Result`.
+//!
+//! What both languages need is defined here: enums, structs, and limits as functions.
 
 #[allow(
     clippy::multiple_unsafe_ops_per_block,
@@ -13,9 +14,9 @@ pub mod ffi {
     enum Fill {
         /// Every product of the parent has been written.
         Finished,
-        /// The next product does not fit; go on in another slot.
+        /// The next product does not fit; continue with another slot.
         SlotFull,
-        /// The quantum is used up; call again.
+        /// `quantum` products are made, or the call took its time; call again.
         Paused,
     }
 
@@ -35,28 +36,62 @@ pub mod ffi {
         Other,
     }
 
+    /// A cap that took effect: a bit of [`ParentReport::caps`].
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    #[repr(u32)]
+    enum Cap {
+        /// Distinct products of a parent.
+        Products = 1,
+        /// Sites of a rule in a parent.
+        Sites = 2,
+        /// Length of a product's SMILES.
+        Length = 4,
+    }
+
+    /// The numbers of [`crate::account::RuleAccount`], in its order. What is counted as something else is made as well.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    enum RuleCount {
+        Made,
+        Unchanged,
+        Invalid,
+        Capped,
+        /// Counted in Rust.
+        Unique,
+        /// How many numbers there are.
+        Columns,
+    }
+
+    /// Level of a line that RDKit logs.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    enum LogLevel {
+        Debug,
+        Info,
+        Warning,
+        Error,
+    }
+
     /// A SMILES, or why there is none.
     struct Answer {
-        /// The SMILES; RDKit's words if there is a failure.
+        /// The SMILES, or RDKit's text if there is a failure.
         text: String,
         failure: Failure,
     }
 
-    /// What the transformer must know; see `limits` for the values.
+    /// Settings of a transformer; see `limits` for the values.
     #[derive(Debug, Clone, Copy)]
     struct TransformerSettings {
-        /// The plain loop (full sanitization of every product) instead of the proven short cuts.
+        /// Make every product with RDKit and sanitize it.
         reference: bool,
         properties: bool,
         parent_atoms_max: u32,
         product_bytes_max: u32,
         products_per_parent_max: u32,
         sites_max: u32,
-        /// How many products made on graphs come to one that RDKit makes too; a power of two.
+        /// RDKit also makes one of so many products that are made on flat molecules; a power of two.
         check_one_in: u32,
     }
 
-    /// The product columns of a slot. `rows` and `text_bytes` say how far they are filled.
+    /// The product columns of a slot, of which `rows` and `text_bytes` are filled.
     struct ProductSpace<'a> {
         text: &'a mut [u8],
         /// `text_ends[i]` is where the SMILES of row `i` ends in `text`.
@@ -81,13 +116,13 @@ pub mod ffi {
         symmetric: u64,
         unchanged: u64,
         invalid: u64,
-        /// Not made (past the cap on products or sites) or not kept (longer than a product may be).
+        /// Not made (beyond the cap on products or sites) or not kept (longer than a product may be).
         capped: u64,
-        /// Bit 0: products per parent, bit 1: sites per rule, bit 2: product too long.
+        /// Bits of [`Cap`].
         caps: u32,
         /// 1 if the parent has enhanced stereo, which is in none of its products' SMILES.
         enhanced_stereo: u64,
-        /// Products made on graphs, and those of them that RDKit made as well.
+        /// Products made on flat molecules, and those of them that RDKit made as well.
         on_graphs: u64,
         checked: u64,
         /// Time spent finding sites, running reactions, finishing products and writing SMILES.
@@ -98,10 +133,12 @@ pub mod ffi {
     }
 
     extern "Rust" {
-        /// 64 low and high bits of the key of a canonical SMILES.
+        /// Low and high 64 bits of the key of a canonical SMILES.
         fn product_key(smiles: &[u8], low: &mut u64, high: &mut u64);
-        /// A line RDKit logged: 0 debug, 1 info, 2 warning, 3 error.
-        fn log_line(level: u8, line: &[u8]);
+        /// Passes on a line that RDKit logged.
+        fn log_line(level: LogLevel, line: &[u8]);
+        /// Most bytes kept of a text of RDKit's.
+        fn rdkit_reason_bytes_max() -> usize;
     }
 
     unsafe extern "C++" {
@@ -117,7 +154,7 @@ pub mod ffi {
             require: &str,
             add_hydrogens: bool,
         ) -> Result<bool>;
-        /// Why the parent can't be used, if it can't; then `reason` has the words.
+        /// Why the parent can't be used, if it can't; then `reason` has the text.
         fn begin(self: Pin<&mut Transformer>, smiles: &[u8]) -> Result<Failure>;
         fn begin_mol_block(
             self: Pin<&mut Transformer>,
@@ -134,18 +171,23 @@ pub mod ffi {
         fn end(self: Pin<&mut Transformer>);
         fn reason(self: &Transformer) -> &str;
 
-        include!("molsieve/src/chem/parse.h");
+        include!("molsieve/src/chem/parse/parse.h");
 
-        /// For tests: how the fast parser's molecule differs from RDKit's. `fast` says whether it did
-        /// without RDKit's parser.
+        /// For tests: how the fast parser's molecule differs from RDKit's. `fast`: RDKit's parser was
+        /// not needed.
         fn parse_differs(smiles: &CxxString, fast: &mut bool) -> UniquePtr<CxxString>;
 
-        fn initialise() -> Result<()>;
+        include!("molsieve/src/chem/canonical.h");
+
         /// The canonical SMILES of a SMILES; `identity`: with the enhanced stereo of the molecule behind it.
         fn smiles_to_smiles(smiles: &[u8], identity: bool) -> Answer;
         /// The canonical SMILES of a mol block, with its enhanced stereo behind it as drawn; `identity`: in one form
         /// for all drawings of a molecule.
         fn mol_block_to_smiles(block: &[u8], identity: bool) -> Answer;
+
+        include!("molsieve/src/chem/startup.h");
+
+        fn initialise() -> Result<()>;
         fn rdkit_version() -> String;
         fn boost_version() -> String;
     }
@@ -155,12 +197,34 @@ fn product_key(smiles: &[u8], low: &mut u64, high: &mut u64) {
     [*low, *high] = crate::key::Key::of(smiles).words();
 }
 
-fn log_line(level: u8, line: &[u8]) {
-    // What RDKit calls an error is one molecule that can't be used, and ends up in the rejects.
+fn log_line(level: ffi::LogLevel, line: &[u8]) {
+    // An error of RDKit's concerns one molecule that can't be used, which is in the rejects.
     let line = String::from_utf8_lossy(line);
-    if level < 2 {
-        tracing::trace!(target: "rdkit", "{line}");
-    } else {
-        tracing::debug!(target: "rdkit", "{line}");
+    match level {
+        ffi::LogLevel::Debug | ffi::LogLevel::Info => tracing::trace!(target: "rdkit", "{line}"),
+        _ => tracing::debug!(target: "rdkit", "{line}"),
     }
 }
+
+fn rdkit_reason_bytes_max() -> usize {
+    crate::limits::RDKIT_REASON_BYTES_MAX
+}
+
+// `RuleAccount` is passed to C++ as plain numbers.
+const _: () = {
+    use std::mem::{offset_of, size_of};
+
+    use crate::account::RuleAccount;
+
+    const NUMBER: usize = size_of::<u64>();
+    let columns = size_of::<RuleAccount>() / NUMBER;
+    assert!(columns == ffi::RuleCount::Columns.repr as usize);
+    let made = offset_of!(RuleAccount, made) / NUMBER;
+    assert!(made == ffi::RuleCount::Made.repr as usize);
+    let unchanged = offset_of!(RuleAccount, unchanged) / NUMBER;
+    assert!(unchanged == ffi::RuleCount::Unchanged.repr as usize);
+    let invalid = offset_of!(RuleAccount, invalid) / NUMBER;
+    assert!(invalid == ffi::RuleCount::Invalid.repr as usize);
+    let capped = offset_of!(RuleAccount, capped) / NUMBER;
+    assert!(capped == ffi::RuleCount::Capped.repr as usize);
+};

@@ -1,4 +1,4 @@
-//! Tries rules out: does RDKit compile them, do their examples come out as they say?
+//! Checks rules: whether RDKit compiles them, and whether their examples give the stated products.
 
 use std::collections::BTreeSet;
 
@@ -13,14 +13,14 @@ use crate::{
 /// What is wrong with a rule.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RuleFault {
-    /// RDKit does not accept the SMIRKS or one of the SMARTS.
+    /// RDKit rejects the SMIRKS or one of the SMARTS.
     #[error("{origin}: rule \"{rule}\": {reason}")]
     Compile {
         /// File, line and column of the SMIRKS.
         origin: String,
         /// The rule's name.
         rule: String,
-        /// RDKit's words.
+        /// RDKit's text.
         reason: String,
     },
     /// An example's SMILES can't be read.
@@ -30,12 +30,12 @@ pub enum RuleFault {
         origin: String,
         /// The rule's name.
         rule: String,
-        /// What can't be read.
+        /// The SMILES.
         smiles: String,
-        /// RDKit's words.
+        /// RDKit's text.
         reason: String,
     },
-    /// An example gives other products than it says.
+    /// An example gives other products than it states.
     #[error(
         "{origin}: rule \"{rule}\": `{from}` gives {}{}",
         list(made),
@@ -48,9 +48,9 @@ pub enum RuleFault {
         rule: String,
         /// The example's parent.
         from: String,
-        /// What the rule makes of it.
+        /// The products of the rule.
         made: Vec<String>,
-        /// What the example says, canonical.
+        /// The products that the example states, as canonical SMILES.
         expected: Vec<String>,
     },
 }
@@ -67,38 +67,43 @@ fn unexpected(expected: &[String]) -> String {
     format!("; the example says {}", list(expected))
 }
 
-/// What is to be said of a rule.
+/// The result of checking a rule.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Verdict {
-    /// Why it can't be used, or does not do what its examples say.
+pub struct RuleCheck {
+    /// Why it can't be used, or gives other products than its examples state.
     pub faults: Vec<RuleFault>,
-    /// It asks for hydrogens as atoms and so matches nothing.
+    /// It asks for hydrogens as atoms and therefore matches nothing.
     pub without_hydrogens: bool,
 }
 
-/// What to do about rules that match nothing because they ask for hydrogens as atoms.
+/// Advice for rules that match nothing because they ask for hydrogens as atoms.
 pub const ON_HYDROGENS: &str = "RDKit keeps hydrogens implicit, so a rule that asks for [H] as an atom \
     matches nothing; set add_hydrogens = true, or count hydrogens, as in [OH]";
 
-/// Compiles a rule and runs its examples. Every fault found is given back.
-pub fn check_rule(rdkit: RdKit, rule: &Rule) -> Result<Verdict, ChemistryError> {
+/// Compiles a rule and runs its examples.
+pub fn check_rule(rdkit: RdKit, rule: &Rule) -> Result<RuleCheck, ChemistryError> {
     let settings = TransformSettings {
         method: Method::Reference,
         properties: false,
         products_per_parent_max: PRODUCTS_PER_PARENT_DEFAULT,
     };
     let mut transformer = Transformer::without_rules(settings)?;
-    if let Err(reason) = transformer.add(rule) {
-        let origin = super::place_of_fault(rule, &reason);
-        let fault = RuleFault::Compile {
+    match transformer.add(rule) {
+        Err(ChemistryError::Rule {
             origin,
-            rule: rule.name.clone(),
+            rule,
             reason,
-        };
-        return Ok(Verdict {
-            faults: vec![fault],
-            ..Verdict::default()
-        });
+        }) => {
+            return Ok(RuleCheck {
+                faults: vec![RuleFault::Compile {
+                    origin,
+                    rule,
+                    reason,
+                }],
+                ..RuleCheck::default()
+            });
+        }
+        other => other?,
     }
     let mut faults = Vec::new();
     for example in &rule.examples {
@@ -106,7 +111,7 @@ pub fn check_rule(rdkit: RdKit, rule: &Rule) -> Result<Verdict, ChemistryError> 
             faults.push(fault);
         }
     }
-    Ok(Verdict {
+    Ok(RuleCheck {
         faults,
         without_hydrogens: !transformer.rules_without_hydrogens().is_empty(),
     })
@@ -148,7 +153,7 @@ fn run_example(
     }))
 }
 
-/// All products of the parent the transformer has begun.
+/// All products of the current parent.
 fn products(transformer: &mut Transformer) -> Result<BTreeSet<String>, ChemistryError> {
     let layout = SlotLayout::new(SLOT_BYTES_MIN, false).expect("the smallest slot has a layout");
     let mut slot = Slot::new(layout);

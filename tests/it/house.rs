@@ -27,7 +27,6 @@ const FUNCTIONS_KNOWN: &[&str] = &["src/config.rs: check"];
 
 /// Files that are longer.
 const FILES_KNOWN: &[&str] = &[
-    "kernels/structure_key.cu",
     "src/chem/parse/rings.cc",
     "src/chem/transformer.cc",
     "src/cli.rs",
@@ -35,7 +34,10 @@ const FILES_KNOWN: &[&str] = &[
 ];
 
 /// Files that are longer and may be, with the reason.
-const LONG_FILES: &[(&str, &str)] = &[];
+const LONG_FILES: &[(&str, &str)] = &[(
+    "kernels/structure_key.cu",
+    "NVRTC compiles one text, and a quarter of it are tables that a test generates",
+)];
 
 /// Words and phrases that say something in a way of their own, each with what says it plainly.
 const PHRASES: &[(&str, &str)] = &[
@@ -97,15 +99,6 @@ const PHRASES_KNOWN: &[&str] = &[
     "docs/commands.md: look at this machine (check this machine)",
     "docs/commands.md: try every engine out (check every engine)",
     "docs/daemon.md: told (report, pass, given)",
-    "kernels/structure_key.cu: NOBODY (NO_ATOM)",
-    "kernels/structure_key.cu: fall off (are dropped)",
-    "kernels/structure_key.cu: tells apart (distinguishes)",
-    "kernels/structure_key.cu: told (report, pass, given)",
-    "src/bench.rs: told (report, pass, given)",
-    "src/bench/engine.rs: told (report, pass, given)",
-    "src/bench/structure_key.rs: Told (KeyOutcome)",
-    "src/bench/structure_key.rs: told (report, pass, given)",
-    "src/bench/verdict.rs: told (report, pass, given)",
     "src/chem/rank.cc: go on with (resume, continue)",
     "src/chem/rank.cc: tells apart (distinguishes)",
     "src/chem/rank.cc: told (report, pass, given)",
@@ -115,14 +108,11 @@ const PHRASES_KNOWN: &[&str] = &[
     "src/cli.rs: told (report, pass, given)",
     "src/cli.rs: try every engine out (check every engine)",
     "src/cli/attempts.rs: told (report, pass, given)",
-    "src/cli/bench.rs: told (report, pass, given)",
-    "src/cli/doctor.rs: told (report, pass, given)",
     "src/cli/jobs.rs: told (report, pass, given)",
     "src/cli/jobs/shown.rs: told (report, pass, given)",
     "src/cli/jobs/shown/tests.rs: told (report, pass, given)",
     "src/cli/jobs/submit.rs: told (report, pass, given)",
     "src/cli/jobs/watch.rs: told (report, pass, given)",
-    "src/cli/key.rs: told (report, pass, given)",
     "src/cli/run.rs: told (report, pass, given)",
     "src/cli/worker.rs: told (report, pass, given)",
     "src/config.rs: told (report, pass, given)",
@@ -155,48 +145,6 @@ const PHRASES_KNOWN: &[&str] = &[
     "src/daemon/supervise/process.rs: is nobody (is none)",
     "src/daemon/supervise/process.rs: told (report, pass, given)",
     "src/daemon/systemd.rs: told (report, pass, given)",
-    "src/doctor.rs: told (report, pass, given)",
-    "src/identity.rs: tell apart (distinguish)",
-    "src/identity.rs: told (report, pass, given)",
-    "src/identity/amenable.rs: NOBODY (NO_ATOM)",
-    "src/identity/amenable.rs: nobody's (no atom's, none)",
-    "src/identity/amenable.rs: told (report, pass, given)",
-    "src/identity/aromatic.rs: fall off (are dropped)",
-    "src/identity/bonds.rs: told (report, pass, given)",
-    "src/identity/device.rs: NOBODY (NO_ATOM)",
-    "src/identity/kinds.rs: NOBODY (NO_ATOM)",
-    "src/identity/kinds.rs: tell apart (distinguish)",
-    "src/identity/kinds.rs: tells apart (distinguishes)",
-    "src/identity/molecule.rs: NOBODY (NO_ATOM)",
-    "src/identity/refine.rs: NOBODY (NO_ATOM)",
-    "src/identity/refine.rs: is nobody (is none)",
-    "src/identity/refine.rs: nobody's (no atom's, none)",
-    "src/identity/six_rings.rs: NOBODY (NO_ATOM)",
-    "src/identity/stereo.rs: fall away (are dropped)",
-    "src/identity/stereo.rs: told (report, pass, given)",
-    "src/identity/text.rs: NOBODY (NO_ATOM)",
-    "src/identity/valence.rs: NOBODY (NO_ATOM)",
-    "src/pipeline/identify.rs: Told (KeyOutcome)",
-    "src/plan/items.rs: Told (KeyOutcome)",
-    "src/sieve/conformance.rs: Told (KeyOutcome)",
-    "src/sieve/conformance.rs: put to it (tested with it)",
-    "src/sieve/conformance.rs: told (report, pass, given)",
-    "src/sieve/conformance/keys.rs: Told (KeyOutcome)",
-    "src/sieve/conformance/keys.rs: told (report, pass, given)",
-    "src/sieve/cuda.rs: is nobody (is none)",
-    "src/sieve/cuda/lane.rs: told (report, pass, given)",
-    "src/sieve/cuda/pinned.rs: is nobody (is none)",
-    "src/sieve/cuda/returned.rs: is nobody (is none)",
-    "src/sieve/cuda/structure_key.rs: told (report, pass, given)",
-    "src/sieve/gpu.rs: told (report, pass, given)",
-    "src/sieve/structure_key.rs: Told (KeyOutcome)",
-    "src/sieve/structure_key.rs: told (report, pass, given)",
-    "src/sieve/structure_key/batch.rs: Told (KeyOutcome)",
-    "src/sieve/structure_key/batch.rs: told (report, pass, given)",
-    "src/sieve/structure_key/devices.rs: Told (KeyOutcome)",
-    "src/sieve/structure_key/devices.rs: told (report, pass, given)",
-    "src/sieve/tests.rs: put to it (tested with it)",
-    "src/sieve/wgpu/faults.rs: told (report, pass, given)",
 ];
 
 fn root() -> &'static Path {

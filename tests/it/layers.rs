@@ -23,9 +23,7 @@ const CLIMBING_KNOWN: &[&str] = &[];
 
 /// Imports without which no circle would be left: `FILE -> FILE`. Only ever shortened.
 const CIRCLES_KNOWN: &[&str] = &[
-    "bench/engine.rs -> bench/whole.rs",
     "cli/attempts.rs -> cli/standard_input.rs",
-    "cli/bench/page.rs -> cli/bench/plot.rs",
     "cli/run.rs -> cli/standard_input.rs",
     "daemon/admission.rs -> daemon/core/handle.rs",
     "daemon/admission.rs -> daemon/schedule.rs",
@@ -34,8 +32,6 @@ const CIRCLES_KNOWN: &[&str] = &[
     "daemon/http/answer.rs -> daemon/http/connection.rs",
     "daemon/http/answer.rs -> daemon/http/content.rs",
     "daemon/http/answer.rs -> daemon/http/stream.rs",
-    "identity/avx512.rs -> identity/molecule.rs",
-    "sieve/cuda/structure_key.rs -> sieve/structure_key.rs",
 ];
 
 /// What is wrong with a tree of sources.
@@ -191,7 +187,7 @@ fn way<'a>(graph: &Graph<'a>, from: &str, to: &str) -> Option<Vec<&'a str>> {
 const KNOW_CLAP: [&str; 2] = ["cli", "config"];
 
 /// Files elsewhere that use `clap` all the same. Only ever shortened.
-const CLAP_KNOWN: &[&str] = &["bench.rs", "daemon/settings.rs", "sieve/choose.rs"];
+const CLAP_KNOWN: &[&str] = &["daemon/settings.rs"];
 
 #[test]
 fn only_the_command_line_knows_clap() {

@@ -1,4 +1,4 @@
-//! The fast parser makes the molecule that RDKit makes: every field, in the same order.
+//! The fast parser makes the molecule that RDKit makes, with every field equal and in the same order.
 //!
 //! `MOLSIEVE_PARSE_FILE` names a file with a SMILES at the beginning of each line, for large runs.
 

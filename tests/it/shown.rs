@@ -106,31 +106,40 @@ fn commands_give_the_output_shown() {
     assert!(failures.is_empty(), "{}", failures.join("\n"));
 }
 
-/// Runs a Python example, if there is a Python that has the packages of the oracle. Gives what went wrong.
-fn python_error(page: &Page, block: &Block, folder: &Path) -> Option<String> {
-    let Some(python) = std::env::var_os("MOLSIEVE_PYTHON") else {
-        let required = std::env::var_os("MOLSIEVE_REQUIRE_PYTHON").is_some();
-        assert!(!required, "MOLSIEVE_PYTHON is not set");
-        return None;
-    };
-    let ended = Command::new(python)
-        .args(["-c", &block.text()])
-        .current_dir(folder)
-        .output()
-        .unwrap();
-    let error = String::from_utf8_lossy(&ended.stderr);
-    (!ended.status.success()).then(|| format!("{}:{}: {error}", page.name, block.first_line))
-}
-
-/// Runs the commands of a page. Gives the differences, or writes the outputs into the page.
+/// Runs the commands of a page and gives the differences; or runs them twice and writes the outputs into the page.
 fn run_page(page: &Page, write: bool) -> Vec<String> {
     if !page.blocks.iter().any(|block| block.language == "console") {
         return Vec::new();
     }
+    let (outputs, failures) = outputs(page);
+    if !write || failures.is_empty() {
+        return failures;
+    }
+    let (again, _) = self::outputs(page);
+    let mut runs = outputs.iter().zip(&again);
+    let mut replacements = Vec::new();
+    for block in page
+        .blocks
+        .iter()
+        .filter(|block| block.language == "console")
+    {
+        let mut lines = Vec::new();
+        for (shown, (seen, again)) in block.commands().iter().zip(runs.by_ref()) {
+            lines.extend(format!("$ {}", shown.command).lines().map(str::to_owned));
+            lines.extend(matching::keep_wildcards(&shown.output, seen, again));
+        }
+        replacements.push((block, lines));
+    }
+    page.write_with(&root(), &replacements);
+    Vec::new()
+}
+
+/// The output of each command of a page, and what differs from the output shown.
+fn outputs(page: &Page) -> (Vec<Vec<String>>, Vec<String>) {
     let folder = tempfile::tempdir().unwrap();
     std::os::unix::fs::symlink(root().join("examples"), folder.path().join("examples")).unwrap();
     let mut shell = Shell::start(folder.path(), Path::new(env!("CARGO_BIN_EXE_molsieve")));
-    let (mut failures, mut replacements) = (Vec::new(), Vec::new());
+    let (mut outputs, mut failures) = (Vec::new(), Vec::new());
     for block in &page.blocks {
         if let Some(name) = &block.file {
             fs::write(folder.path().join(name), block.text()).unwrap();
@@ -141,36 +150,30 @@ fn run_page(page: &Page, write: bool) -> Vec<String> {
         if block.language != "console" {
             continue;
         }
-        let mut lines = Vec::new();
         for shown in block.commands() {
             let seen = shell.run(&shown.command);
-            assert_ne!(
-                shown.output,
-                ["…"],
-                "{}:{}: shows nothing of the output",
-                page.name,
-                shown.line
-            );
+            let place = format!("{}:{}: $ {}", page.name, shown.line, shown.command);
+            assert_ne!(shown.output, ["…"], "{place}: shows nothing of the output");
             if !matching::lines(&shown.output, &seen) {
-                failures.push(format!(
-                    "{}:{}: $ {}\nshown:\n{}\nseen:\n{}\n",
-                    page.name,
-                    shown.line,
-                    shown.command,
-                    shown.output.join("\n"),
-                    seen.join("\n")
-                ));
+                let [shown, seen] = [&shown.output, &seen].map(|lines| lines.join("\n"));
+                failures.push(format!("{place}\nshown:\n{shown}\nseen:\n{seen}\n"));
             }
-            lines.extend(format!("$ {}", shown.command).lines().map(str::to_owned));
-            lines.extend(matching::keep_wildcards(&shown.output, &seen));
+            outputs.push(seen);
         }
-        replacements.push((block, lines));
     }
-    if write && !failures.is_empty() {
-        page.write_with(&root(), &replacements);
-        return Vec::new();
-    }
-    failures
+    (outputs, failures)
+}
+
+/// Runs a Python example, if there is a Python that has the packages of the oracle. Gives what went wrong.
+fn python_error(page: &Page, block: &Block, folder: &Path) -> Option<String> {
+    let python = crate::kit::python("the Python examples of the docs")?;
+    let ended = Command::new(python)
+        .args(["-c", &block.text()])
+        .current_dir(folder)
+        .output()
+        .unwrap();
+    let error = String::from_utf8_lossy(&ended.stderr);
+    (!ended.status.success()).then(|| format!("{}:{}: {error}", page.name, block.first_line))
 }
 
 #[test]

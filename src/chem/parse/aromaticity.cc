@@ -1,9 +1,11 @@
 // Hückel's rule over single rings and combinations of fused ones: RDKit's default model.
 #include <algorithm>
+#include <vector>
 
-#include "molsieve/src/chem/parse/flat.h"
+#include "molsieve/src/chem/model/valence.h"
+#include "molsieve/src/chem/parse/draft.h"
 
-namespace molsieve::flat {
+namespace molsieve::parse {
 
 namespace {
 
@@ -13,18 +15,18 @@ constexpr unsigned int COMBINED_RINGS_MAX = 6;
 
 using RingSet = std::bitset<RINGS_MAX>;
 
-// How many electrons an atom gives to the ring; NONE keeps the ring from being aromatic.
+// How many electrons an atom gives to the ring. With NONE the ring is not aromatic.
 enum class Gives : std::uint8_t { NONE, VACANT, ONE, TWO };
 
-// Keeps its memory from one molecule to the next.
+// Reuses its memory for the next molecule.
 class Perceiver {
  public:
-  void run(Molecule &mol) {
+  void run(Draft &mol) {
     molecule_ = &mol;
     able_.reset();
     candidates_.clear();
-    judge_atoms();
-    for (unsigned int ring = 0; ring < molecule_->ring_count; ++ring) {
+    find_able_atoms();
+    for (unsigned int ring = 0; ring < molecule_->rings.size(); ++ring) {
       if ((molecule_->ring_atom_sets[ring] & ~able_).none()) {
         candidates_.push_back(ring);
       }
@@ -42,17 +44,17 @@ class Perceiver {
   }
 
  private:
-  void judge_atoms() {
-    for (unsigned int i = 0; i < molecule_->atom_count; ++i) {
+  void find_able_atoms() {
+    for (unsigned int i = 0; i < molecule_->atoms.size(); ++i) {
       const auto &atom = molecule_->atoms[i];
-      if (atom.rings != 0) {
-        gives_[i] = gift(atom, i);
+      if (atom.in_ring) {
+        gives_[i] = contribution(atom, i);
         able_[i] = gives_[i] != Gives::NONE && is_able(atom);
       }
     }
   }
 
-  Gives gift(const Atom &atom, unsigned int index) const {
+  Gives contribution(const Atom &atom, unsigned int index) const {
     int electrons = pi_electrons(atom);
     const int outside = outside_multiple_bond(atom, index);
     if (electrons < 0) {
@@ -66,14 +68,14 @@ class Perceiver {
     }
     if (electrons == 1) {
       if (outside >= 0) {
-        return draws(molecule_->atoms[outside], atom) ? Gives::VACANT : Gives::ONE;
+        return attracts_more(molecule_->atoms[outside], atom) ? Gives::VACANT : Gives::ONE;
       }
-      if (atom.explicit_valence != atom.degree + atom.explicit_hs) {
+      if (atom.explicit_valence != atom.degree + atom.explicit_hydrogens) {
         return Gives::ONE;
       }
       return atom.charge == 1 ? Gives::VACANT : Gives::NONE;
     }
-    if (outside >= 0 && draws(molecule_->atoms[outside], atom)) {
+    if (outside >= 0 && attracts_more(molecule_->atoms[outside], atom)) {
       --electrons;
     }
     return electrons % 2 == 1 ? Gives::ONE : Gives::TWO;
@@ -83,7 +85,7 @@ class Perceiver {
   int outside_multiple_bond(const Atom &atom, unsigned int index) const {
     for (unsigned int i = 0; i < atom.degree; ++i) {
       const auto &bond = molecule_->bonds[atom.bonds[i]];
-      if (bond.rings == 0 && halves(bond.order) >= 4) {
+      if (!bond.in_ring && halves(bond.type) >= 4) {
         return static_cast<int>(bond.other(index));
       }
     }
@@ -91,19 +93,14 @@ class Perceiver {
   }
 
   bool has_ring_multiple_bond(const Atom &atom) const {
-    for (unsigned int i = 0; i < atom.degree; ++i) {
-      const auto &bond = molecule_->bonds[atom.bonds[i]];
-      if (bond.rings != 0 && halves(bond.order) >= 4) {
-        return true;
-      }
-    }
-    return false;
+    return any_bond(*molecule_, atom,
+                    [](const Bond &bond) { return bond.in_ring && halves(bond.type) >= 4; });
   }
 
-  // Whether `a` is the more electronegative, by RDKit's measure.
-  static bool draws(const Atom &a, const Atom &b) {
-    const int outer_a = element(a.number).outer_electrons;
-    const int outer_b = element(b.number).outer_electrons;
+  // Whether `a` is more electronegative than `b`, by RDKit's measure.
+  static bool attracts_more(const Atom &a, const Atom &b) {
+    const int outer_a = valences_of(a.number).outer_electrons;
+    const int outer_b = valences_of(b.number).outer_electrons;
     return outer_a > outer_b || (outer_a == outer_b && a.number < b.number);
   }
 
@@ -111,14 +108,14 @@ class Perceiver {
     if (atom.number > 18 && atom.number != 34) {
       return false;
     }
-    if (element(atom.number).default_valence() > 0 &&
-        atom.total_valence() > element(atom.number - atom.charge).default_valence()) {
+    if (valences_of(atom.number).default_valence() > 0 &&
+        atom.valence() > valences_of(atom.number - atom.charge).default_valence()) {
       return false;
     }
     if (atom.explicit_valence - atom.degree > 1) {
       int multiple = 0;
       for (unsigned int i = 0; i < atom.degree; ++i) {
-        multiple += halves(molecule_->bonds[atom.bonds[i]].order) >= 4;
+        multiple += halves(molecule_->bonds[atom.bonds[i]].type) >= 4;
       }
       return multiple <= 1;
     }
@@ -151,7 +148,7 @@ class Perceiver {
     });
   }
 
-  // Every ring alone, every two that are fused, every three, until all bonds are aromatic.
+  // Tries every ring, then every two fused rings, then every three, until all bonds are aromatic.
   void try_combinations() {
     BondSet bonds;
     for (const auto ring : system_) {
@@ -197,7 +194,7 @@ class Perceiver {
     if (size > 1 && !is_fused(rings, system_[chosen[0]])) {
       return;
     }
-    // An atom in three of the rings is inside and takes no part; a bond in two is not aromatic.
+    // An atom in three of the rings is inside and does not count; a bond in two is not aromatic.
     AtomSet once, twice, more;
     BondSet odd, many;
     for_each_bit(rings, [&](unsigned int ring) {
@@ -213,15 +210,15 @@ class Perceiver {
       return;
     }
     for_each_bit(once, [this](unsigned int atom) { molecule_->atoms[atom].aromatic = true; });
-    const auto rim = odd & ~many;
-    for_each_bit(rim, [this](unsigned int index) {
+    const auto outer = odd & ~many;
+    for_each_bit(outer, [this](unsigned int index) {
       auto &bond = molecule_->bonds[index];
       bond.aromatic = true;
-      if (bond.order != Order::TRIPLE) {
-        bond.order = Order::AROMATIC;
+      if (bond.type != TRIPLE) {
+        bond.type = AROMATIC;
       }
     });
-    done |= rim;
+    done |= outer;
     aromatic |= rings;
   }
 
@@ -246,18 +243,18 @@ class Perceiver {
     return electrons == 2 || (electrons >= 6 && electrons % 4 == 2);
   }
 
-  Molecule *molecule_ = nullptr;
-  std::array<Gives, ATOMS_MAX> gives_;
+  Draft *molecule_ = nullptr;
+  std::array<Gives, DRAFT_ATOMS_MAX> gives_;
   AtomSet able_;
-  std::vector<unsigned int> candidates_, system_;  // the system holds places in the candidates
+  std::vector<unsigned int> candidates_, system_;  // `system_` holds indices into `candidates_`
   std::array<RingSet, RINGS_MAX> linked_;
 };
 
 }  // namespace
 
-void set_aromaticity(Molecule &mol) {
+void set_aromaticity(Draft &mol) {
   thread_local Perceiver perceiver;
   perceiver.run(mol);
 }
 
-}  // namespace molsieve::flat
+}  // namespace molsieve::parse

@@ -1,16 +1,21 @@
 // Conjugation and hybridization, by RDKit's rules.
-#include "molsieve/src/chem/parse/flat.h"
+#include <GraphMol/RDKitBase.h>
 
-namespace molsieve::flat {
+#include <algorithm>
+
+#include "molsieve/src/chem/model/valence.h"
+#include "molsieve/src/chem/parse/draft.h"
+
+namespace molsieve::parse {
 
 namespace {
 
 using Hybridization = RDKit::Atom::HybridizationType;
 
 bool can_conjugate(const Atom &atom) {
-  const auto &own = element(atom.number);
+  const auto &own = valences_of(atom.number);
   if (atom.charge == 0 && own.default_valence() >= 0 &&
-      atom.total_valence() > own.default_valence()) {
+      atom.valence() > own.default_valence()) {
     return false;
   }
   const int outer = own.outer_electrons;
@@ -19,17 +24,8 @@ bool can_conjugate(const Atom &atom) {
          pi_electrons(atom) > 0;
 }
 
-bool has_conjugated_bond(const Molecule &mol, const Atom &atom) {
-  for (unsigned int i = 0; i < atom.degree; ++i) {
-    if (mol.bonds[atom.bonds[i]].conjugated) {
-      return true;
-    }
-  }
-  return false;
-}
-
-Hybridization by_orbitals(const Molecule &mol, const Atom &atom) {
-  const int free = element(atom.number).outer_electrons - atom.total_valence() - atom.charge;
+Hybridization by_orbitals(const Draft &mol, const Atom &atom) {
+  const int free = valences_of(atom.number).outer_electrons - atom.valence() - atom.charge;
   switch (atom.total_degree() + free / 2) {
     case 0: case 1:
       return Hybridization::S;
@@ -38,7 +34,7 @@ Hybridization by_orbitals(const Molecule &mol, const Atom &atom) {
     case 3:
       return Hybridization::SP2;
     case 4:
-      return atom.total_degree() > 3 || !has_conjugated_bond(mol, atom) ? Hybridization::SP3
+      return atom.total_degree() > 3 || !any_bond(mol, atom, [](const Bond &bond) { return bond.conjugated; }) ? Hybridization::SP3
                                                                        : Hybridization::SP2;
     case 5:
       return Hybridization::SP3D;
@@ -51,12 +47,28 @@ Hybridization by_orbitals(const Molecule &mol, const Atom &atom) {
 
 }  // namespace
 
-void set_conjugation(Molecule &mol) {
-  for (unsigned int i = 0; i < mol.bond_count; ++i) {
-    mol.bonds[i].conjugated = mol.bonds[i].aromatic;
+// The electrons an atom can give to a pi system, -1 if it can't be part of one.
+int pi_electrons(const Atom &atom) {
+  const auto &own = valences_of(atom.number);
+  const int normal = own.default_valence();
+  const int degree = atom.total_degree();
+  if (normal <= 1 || degree > 3) {
+    return -1;
+  }
+  const int lone = std::max(own.outer_electrons - normal - atom.charge, 0);
+  const int electrons = normal - degree + lone;
+  if (electrons > 1 && atom.explicit_valence - atom.degree > 1) {
+    return 1;
+  }
+  return electrons;
+}
+
+void set_conjugation(Draft &mol) {
+  for (auto &bond : mol.bonds) {
+    bond.conjugated = bond.aromatic;
   }
   AtomSet able;
-  for (unsigned int i = 0; i < mol.atom_count; ++i) {
+  for (unsigned int i = 0; i < mol.atoms.size(); ++i) {
     able[i] = can_conjugate(mol.atoms[i]);
   }
   for_each_bit(able, [&](unsigned int index) {
@@ -65,11 +77,11 @@ void set_conjugation(Molecule &mol) {
       return;
     }
     for (unsigned int i = 0; i < atom.degree; ++i) {
-      if (halves(mol.bonds[atom.bonds[i]].order) < 3 || !able[atom.neighbors[i]]) {
+      if (halves(mol.bonds[atom.bonds[i]].type) < 3 || !able[atom.neighbours[i]]) {
         continue;
       }
       for (unsigned int j = 0; j < atom.degree; ++j) {
-        const auto other = atom.neighbors[j];
+        const auto other = atom.neighbours[j];
         if (j != i && able[other] && mol.atoms[other].total_degree() <= 3) {
           mol.bonds[atom.bonds[i]].conjugated = true;
           mol.bonds[atom.bonds[j]].conjugated = true;
@@ -79,18 +91,17 @@ void set_conjugation(Molecule &mol) {
   });
 }
 
-// Takes the marks off centers that turn out not to be tetrahedral, too.
-void set_hybridization(Molecule &mol) {
-  for (unsigned int i = 0; i < mol.atom_count; ++i) {
-    auto &atom = mol.atoms[i];
-    const bool marked = atom.chirality != RDKit::Atom::ChiralType::CHI_UNSPECIFIED;
+// Also removes the chirality of atoms that turn out not to be tetrahedral.
+void set_hybridization(Draft &mol) {
+  for (auto &atom : mol.atoms) {
+    const bool chiral = atom.chirality != NO_CHIRALITY;
     const auto hybridization =
-        marked && atom.total_degree() == 4 ? Hybridization::SP3 : by_orbitals(mol, atom);
+        chiral && atom.total_degree() == 4 ? Hybridization::SP3 : by_orbitals(mol, atom);
     atom.hybridization = static_cast<std::uint8_t>(hybridization);
     if (hybridization != Hybridization::SP3) {
-      atom.chirality = RDKit::Atom::ChiralType::CHI_UNSPECIFIED;
+      atom.chirality = NO_CHIRALITY;
     }
   }
 }
 
-}  // namespace molsieve::flat
+}  // namespace molsieve::parse

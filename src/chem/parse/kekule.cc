@@ -1,36 +1,38 @@
-// Single and double bonds for the aromatic ones, laid in the order in which RDKit tries them, with the
-// same second choices where a first proves wrong: some of the bonds do not become aromatic again.
+// Assigns single and double bonds in place of aromatic ones, in the order in which RDKit tries them and with the same
+// second choices: the outcome matters, since some of the bonds do not become aromatic again.
 #include <algorithm>
+#include <vector>
 
-#include "molsieve/src/chem/parse/flat.h"
+#include "molsieve/src/chem/model/valence.h"
+#include "molsieve/src/chem/parse/draft.h"
 
-namespace molsieve::flat {
+namespace molsieve::parse {
 
 namespace {
 
-// RDKit's bound on second choices.
+// RDKit's limit on second choices.
 constexpr unsigned int RETURNS_MAX = 100;
 
-// An atom that could have had its double bond elsewhere: the places in its list not yet tried.
+// An atom with more than one possible double bond: the indices of those not yet tried in its list of bonds.
 struct Choice {
   std::uint16_t atom;
   std::uint8_t count;
-  std::array<std::uint8_t, NEIGHBORS_MAX> places;  // the next comes first
+  std::array<std::uint8_t, NEIGHBOURS_MAX> places;  // the next comes first
 };
 
-// Keeps its memory from one molecule to the next.
+// Reuses its memory for the next molecule.
 class Kekulizer {
  public:
-  bool run(Molecule &mol) {
+  bool run(Draft &mol) {
     molecule_ = &mol;
     seen_rings_.reset();
-    for (unsigned int i = 0; i < molecule_->ring_count; ++i) {
+    for (unsigned int i = 0; i < molecule_->rings.size(); ++i) {
       if (!seen_rings_[i]) {
         system_.clear();
         system_set_.reset();
         collect_system(i);
         mark_candidates();
-        if (!lay_double_bonds()) {
+        if (!assign_double_bonds()) {
           return false;
         }
       }
@@ -39,8 +41,8 @@ class Kekulizer {
   }
 
  private:
-  // The atoms of the rings that share bonds with this one, each once, depth first. The depth is
-  // bounded by RINGS_MAX.
+  // The atoms of the rings that share bonds with this one, each once, depth first. Recursion is at most
+  // RINGS_MAX deep.
   void collect_system(unsigned int ring) {
     seen_rings_.set(ring);
     for (unsigned int i = 0; i < molecule_->rings[ring].size; ++i) {
@@ -50,7 +52,7 @@ class Kekulizer {
         system_.push_back(atom);
       }
     }
-    for (unsigned int other = 0; other < molecule_->ring_count; ++other) {
+    for (unsigned int other = 0; other < molecule_->rings.size(); ++other) {
       if (!seen_rings_[other] &&
           (molecule_->ring_bond_sets[ring] & molecule_->ring_bond_sets[other]).any()) {
         collect_system(other);
@@ -58,9 +60,9 @@ class Kekulizer {
     }
   }
 
-  // Says which atoms want a double bond and makes their aromatic bonds single.
+  // Finds the atoms that need a double bond and makes their aromatic bonds single.
   void mark_candidates() {
-    wants_.reset();
+    needs_.reset();
     done_.reset();
     bool any = false;
     for (const auto index : system_) {
@@ -75,46 +77,46 @@ class Kekulizer {
       if (!is_aromatic(*molecule_, atom)) {
         done_.set(index);
       } else {
-        wants_[index] = wants_double_bond(atom);
+        needs_[index] = needs_double_bond(atom);
       }
     }
-    for_each_bit(single_, [this](unsigned int bond) { molecule_->bonds[bond].order = Order::SINGLE; });
+    for_each_bit(single_, [this](unsigned int bond) { molecule_->bonds[bond].type = SINGLE; });
   }
 
-  bool wants_double_bond(const Atom &atom) {
-    int orders = atom.total_hs();
+  bool needs_double_bond(const Atom &atom) {
+    int orders = atom.hydrogens();
     for (unsigned int i = 0; i < atom.degree; ++i) {
       const auto &bond = molecule_->bonds[atom.bonds[i]];
-      if (bond.aromatic && bond.order != Order::TRIPLE) {
+      if (bond.aromatic && bond.type != TRIPLE) {
         ++orders;
         single_.set(atom.bonds[i]);
       } else {
-        orders += halves(bond.order) / 2;
+        orders += halves(bond.type) / 2;
       }
     }
-    const auto &own = element(atom.number);
+    const auto &own = valences_of(atom.number);
     int charge = atom.charge;
-    // Boron and carbocations lose a bond with a positive charge, later elements gain one.
+    // With a positive charge, boron and carbon have one bond less and later elements one more.
     if (atom.number == 5 || (atom.number == 6 && charge > 0)) {
       charge = -charge;
     }
     int valence = own.default_valence() + charge;
-    for (int i = 1; atom.total_valence() > valence && i < own.valence_count && own.valences[i] > 0;
+    for (int i = 1; atom.valence() > valence && i < own.valence_count && own.valences[i] > 0;
          ++i) {
       valence = own.valences[i] + charge;
     }
-    if (atom.degree + atom.implicit() >= valence) {
+    if (atom.degree + atom.implicit_hydrogens >= valence) {
       return false;
     }
     return valence == orders + 1 || (atom.no_implicit && valence == orders + 2);
   }
 
-  bool lay_double_bonds() {
+  bool assign_double_bonds() {
     queue_.clear();
     order_.clear();
     choices_.clear();
     queued_.reset();
-    laid_.reset();
+    assigned_.reset();
     head_ = next_ = returns_ = 0;
     for (;;) {
       std::uint16_t current;
@@ -138,13 +140,13 @@ class Kekulizer {
     }
   }
 
-  // Gives the atom its double bond, if it wants one, and queues its neighbors.
+  // Assigns a double bond to the atom, if it needs one, and queues its neighbours.
   bool visit(std::uint16_t current) {
     const bool again = !choices_.empty() && choices_.back().atom == current;
     if (!again) {
       choices_.push_back(look_around(current));
     }
-    if (!wants_[current]) {
+    if (!needs_[current]) {
       if (!again) {
         choices_.pop_back();
       }
@@ -162,20 +164,20 @@ class Kekulizer {
     if (--choice.count == 0) {
       choices_.pop_back();
     }
-    molecule_->bonds[atom.bonds[place]].order = Order::DOUBLE;
-    laid_.set(atom.bonds[place]);
-    wants_.reset(current);
-    wants_.reset(atom.neighbors[place]);
+    molecule_->bonds[atom.bonds[place]].type = DOUBLE;
+    assigned_.set(atom.bonds[place]);
+    needs_.reset(current);
+    needs_.reset(atom.neighbours[place]);
     return true;
   }
 
-  // Queues the neighbors that were not seen, and says which of them could share a double bond.
+  // Queues the neighbours that were not visited, and finds those that could share a double bond.
   Choice look_around(std::uint16_t current) {
     const auto &atom = molecule_->atoms[current];
     Choice choice{current, 0, {}};
     const auto queued_before = queue_.size();
     for (std::uint8_t i = 0; i < atom.degree; ++i) {
-      const auto other = atom.neighbors[i];
+      const auto other = atom.neighbours[i];
       if (done_[other] || !system_set_[other]) {
         continue;
       }
@@ -183,7 +185,7 @@ class Kekulizer {
         queued_.set(other);
         queue_.push_back(other);
       }
-      if (wants_[current] && wants_[other] && molecule_->bonds[atom.bonds[i]].aromatic) {
+      if (needs_[current] && needs_[other] && molecule_->bonds[atom.bonds[i]].aromatic) {
         choice.places[choice.count++] = i;
       }
     }
@@ -191,7 +193,7 @@ class Kekulizer {
     return choice;
   }
 
-  // Undoes everything since the last atom that had a choice; it is visited next.
+  // Undoes all assignments since the last atom that had a choice; that atom is visited next.
   bool go_back() {
     if (choices_.empty() || returns_++ == RETURNS_MAX) {
       return false;
@@ -205,37 +207,36 @@ class Kekulizer {
       queued_.set(index);
     });
     order_.erase(from, order_.end());
-    for_each_bit(laid_, [this](unsigned int index) {
+    for_each_bit(assigned_, [this](unsigned int index) {
       auto &bond = molecule_->bonds[index];
       if (!done_[bond.begin] && !done_[bond.end]) {
-        laid_.reset(index);
-        bond.order = Order::SINGLE;
-        wants_.set(bond.begin);
-        wants_.set(bond.end);
+        assigned_.reset(index);
+        bond.type = SINGLE;
+        needs_.set(bond.begin);
+        needs_.set(bond.end);
       }
     });
     return true;
   }
 
   bool clear_aromaticity() {
-    for (unsigned int i = 0; i < molecule_->bond_count; ++i) {
-      molecule_->bonds[i].aromatic = false;
+    for (auto &bond : molecule_->bonds) {
+      bond.aromatic = false;
     }
-    for (unsigned int i = 0; i < molecule_->atom_count; ++i) {
-      auto &atom = molecule_->atoms[i];
+    for (auto &atom : molecule_->atoms) {
       if (!atom.aromatic) {
         continue;
       }
-      if (atom.rings == 0) {
+      if (!atom.in_ring) {
         return false;
       }
       atom.aromatic = false;
-      // The hydrogen that was written on pyrrole's nitrogen is no longer needed.
-      if ((atom.number == 7 || atom.number == 15) && atom.charge == 0 && atom.explicit_hs == 1) {
-        const int before = atom.total_valence();
+      // The explicit hydrogen of pyrrole's nitrogen is no longer needed.
+      if ((atom.number == 7 || atom.number == 15) && atom.charge == 0 && atom.explicit_hydrogens == 1) {
+        const int before = atom.valence();
         atom.no_implicit = false;
-        atom.explicit_hs = 0;
-        if (!set_valence(*molecule_, atom) || before != atom.total_valence()) {
+        atom.explicit_hydrogens = 0;
+        if (!complete_valence(*molecule_, atom) || before != atom.valence()) {
           return false;
         }
       }
@@ -243,28 +244,26 @@ class Kekulizer {
     return true;
   }
 
-  Molecule *molecule_ = nullptr;
+  Draft *molecule_ = nullptr;
   std::bitset<RINGS_MAX> seen_rings_;
   std::vector<std::uint16_t> system_, queue_, order_;
   std::vector<Choice> choices_;
   std::size_t head_ = 0, next_ = 0;
   unsigned int returns_ = 0;
-  BondSet laid_;
-  AtomSet system_set_, wants_, done_, queued_;
+  BondSet assigned_;
+  AtomSet system_set_, needs_, done_, queued_;
   BondSet single_;
 };
 
 }  // namespace
 
-bool kekulize(Molecule &mol) {
-  const auto atoms_end = mol.atoms.begin() + mol.atom_count;
-  const auto bonds_end = mol.bonds.begin() + mol.bond_count;
-  if (std::none_of(mol.atoms.begin(), atoms_end, [](const Atom &a) { return a.aromatic; }) &&
-      std::none_of(mol.bonds.begin(), bonds_end, [](const Bond &b) { return b.aromatic; })) {
+bool kekulize(Draft &mol) {
+  if (std::none_of(mol.atoms.begin(), mol.atoms.end(), [](const Atom &a) { return a.aromatic; }) &&
+      std::none_of(mol.bonds.begin(), mol.bonds.end(), [](const Bond &b) { return b.aromatic; })) {
     return true;
   }
   thread_local Kekulizer kekulizer;
   return kekulizer.run(mol);
 }
 
-}  // namespace molsieve::flat
+}  // namespace molsieve::parse

@@ -1,19 +1,20 @@
-// The smallest rings, found from the atoms of degree two as RDKit's own search does (Figueras, J.
-// Chem. Inf. Comput. Sci. 1996, 36, 986), so that rings come in the same order and begin at the same
-// atom. Cages in which every atom has three ring bonds are left to RDKit.
+// The smallest rings, found from the atoms of degree two as RDKit's own search does (Figueras, J. Chem. Inf. Comput.
+// Sci. 1996, 36, 986), so that rings have the same order and begin at the same atom. Cages in which every atom has
+// three ring bonds are left to RDKit.
 #include <algorithm>
-#include <numeric>
+#include <vector>
 
-#include "molsieve/src/chem/parse/flat.h"
+#include "molsieve/src/chem/parse/draft.h"
+#include "molsieve/src/chem/parse/ring_choice.h"
 
-namespace molsieve::flat {
+namespace molsieve::parse {
 
 namespace {
 
 // Neither an atom, a bond nor a depth.
 constexpr std::uint16_t UNREACHED = 0xffff;
 
-// A ring that more than one start has led to, and those starts.
+// A ring that was found, and the atoms from which it was found.
 struct Sighting {
   AtomSet atoms;
   std::vector<std::uint16_t> starts;
@@ -30,103 +31,72 @@ struct Found {
   }
 };
 
-// Keeps its memory from one molecule to the next.
+// Reuses its memory for the next molecule.
 class RingFinder {
  public:
-  bool find(Molecule &mol) {
+  bool find(Draft &mol) {
     molecule_ = &mol;
+    choice_.start(mol);
+    mol.rings.clear();
+    mol.ring_members = 0;
     active_.reset();
+    molsieve::find_rings(mol);
     in_ring_.reset();
-    chosen_.clear();
-    extra_.clear();
-    molecule_->ring_count = molecule_->ring_members = 0;
-    for (unsigned int i = 0; i < molecule_->atom_count; ++i) {
-      degree_[i] = molecule_->atoms[i].degree;
-    }
-    for (unsigned int i = 0; i < molecule_->bond_count; ++i) {
+    for (unsigned int i = 0; i < mol.bonds.size(); ++i) {
       active_.set(i);
+      in_ring_[i] = mol.bonds[i].in_ring;
     }
-    std::fill_n(depth_.begin(), molecule_->atom_count, UNREACHED);
-    for (unsigned int i = 0; i < molecule_->atom_count; ++i) {
-      if (depth_[i] == UNREACHED) {
-        descend(static_cast<std::uint16_t>(i), 0, UNREACHED);
-      }
+    for (unsigned int i = 0; i < mol.atoms.size(); ++i) {
+      degree_[i] = mol.atoms[i].degree;
     }
     AtomSet seen;
-    for (unsigned int i = 0; i < molecule_->atom_count; ++i) {
-      if (!seen[i] && !find_in_part(collect_part(i, seen))) {
+    for (unsigned int i = 0; i < mol.atoms.size(); ++i) {
+      if (!seen[i] && !find_in_fragment(collect_fragment(i, seen))) {
         return false;
       }
     }
-    if (!extra_.empty()) {
-      add_equal_rings();
-      arrange_rings();
-    }
-    count_rings();
+    choice_.finish();
+    mark_rings();
     return true;
   }
 
  private:
-  // Finds the bonds that are in any ring, so that searches keep to them. Gives the least depth that
-  // is reached from here on another way; calls itself at most ATOMS_MAX deep.
-  std::uint16_t descend(std::uint16_t index, std::uint16_t depth, std::uint16_t from_bond) {
-    depth_[index] = depth;
-    auto least = depth;
-    const auto &atom = molecule_->atoms[index];
-    for (unsigned int i = 0; i < atom.degree; ++i) {
-      const auto other = atom.neighbors[i];
-      const auto bond = atom.bonds[i];
-      if (bond == from_bond) {
-        continue;
-      }
-      auto reached = depth_[other];
-      if (reached == UNREACHED) {
-        reached = descend(other, static_cast<std::uint16_t>(depth + 1), bond);
-      }
-      if (reached <= depth) {
-        in_ring_.set(bond);
-      }
-      least = std::min(least, reached);
-    }
-    return least;
-  }
-
-  AtomSet collect_part(unsigned int from, AtomSet &seen) {
-    AtomSet part;
-    part.set(from);
+  AtomSet collect_fragment(unsigned int from, AtomSet &seen) {
+    AtomSet fragment;
+    fragment.set(from);
     queue_.assign(1, static_cast<std::uint16_t>(from));
     for (std::size_t head = 0; head < queue_.size(); ++head) {
       const auto &atom = molecule_->atoms[queue_[head]];
       for (unsigned int i = 0; i < atom.degree; ++i) {
-        if (!part[atom.neighbors[i]]) {
-          part.set(atom.neighbors[i]);
-          queue_.push_back(atom.neighbors[i]);
+        if (!fragment[atom.neighbours[i]]) {
+          fragment.set(atom.neighbours[i]);
+          queue_.push_back(atom.neighbours[i]);
         }
       }
     }
-    seen |= part;
-    return part;
+    seen |= fragment;
+    return fragment;
   }
 
-  bool find_in_part(const AtomSet &part) {
+  bool find_in_fragment(const AtomSet &fragment) {
     unsigned int bonds = 0;
     AtomSet loose;  // ends of chains
-    for_each_bit(part, [&](unsigned int i) {
+    for_each_bit(fragment, [&](unsigned int i) {
       bonds += molecule_->atoms[i].degree;
       loose[i] = degree_[i] < 2;
     });
     bonds /= 2;
-    const auto expected = bonds + 1 - part.count();
+    const auto expected = bonds + 1 - fragment.count();
     if (expected == 0) {
       return true;
     }
-    const auto first_ring = molecule_->ring_count;
-    AtomSet left = part;
+    const auto first_ring = molecule_->rings.size();
+    AtomSet left = fragment;
     while (left.any()) {
       trim(loose, left);
-      pick_starts(part);
+      pick_starts(fragment);
       if (starts_.empty()) {
-        if (holds_cage(part)) {
+        if (holds_cage(fragment)) {
           return false;
         }
         break;
@@ -139,126 +109,35 @@ class RingFinder {
         cut(start, active_, &loose);
       }
     }
-    return choose_rings(first_ring, static_cast<unsigned int>(expected));
+    return choice_.choose(first_ring, static_cast<unsigned int>(expected));
   }
 
-  // Of more rings than independent ones, the smaller; among equals, those that overlap most with the
-  // rings chosen before. False: there are fewer.
-  bool choose_rings(unsigned int first, unsigned int expected) {
-    const auto count = molecule_->ring_count - first;
-    if (count <= expected) {
-      for (unsigned int i = first; i < molecule_->ring_count; ++i) {
-        chosen_.push_back(i);
-      }
-      return count == expected;
+  // From here on, what is not in a listed ring counts as outside rings, as for RDKit.
+  void mark_rings() {
+    for (auto &atom : molecule_->atoms) {
+      atom.in_ring = false;
     }
-    std::array<unsigned int, RINGS_MAX> by_size;
-    std::iota(by_size.begin(), by_size.begin() + count, first);
-    std::sort(by_size.begin(), by_size.begin() + count, [this](unsigned int a, unsigned int b) {
-      return molecule_->rings[a].size < molecule_->rings[b].size;
-    });
-    std::bitset<RINGS_MAX> kept;
-    BondSet covered;
-    for (unsigned int begin = 0; begin < count;) {
-      auto end = begin;
-      while (end < count && molecule_->rings[by_size[end]].size == molecule_->rings[by_size[begin]].size) {
-        ++end;
-      }
-      choose_among_equals(&by_size[begin], end - begin, covered, kept);
-      begin = end;
+    for (auto &bond : molecule_->bonds) {
+      bond.in_ring = false;
     }
-    for (unsigned int i = 0; i < count; ++i) {
-      (kept[by_size[i]] ? chosen_ : extra_).push_back(by_size[i]);
-    }
-    return true;
-  }
-
-  // The first that adds a bond, and from then on always the one that overlaps most.
-  void choose_among_equals(const unsigned int *rings, unsigned int count, BondSet &covered,
-                           std::bitset<RINGS_MAX> &kept) {
-    std::bitset<RINGS_MAX> left;
-    for (unsigned int i = 0; i < count; ++i) {
-      left[i] = (molecule_->ring_bond_sets[rings[i]] & ~covered).any();
-    }
-    bool first = true;
-    while (left.any()) {
-      auto best = left._Find_first();
-      if (!first) {
-        std::size_t overlap_max = 0;
-        for_each_bit(left, [&](unsigned int i) {
-          const auto overlap = (molecule_->ring_bond_sets[rings[i]] & covered).count();
-          if (overlap > overlap_max) {
-            overlap_max = overlap;
-            best = i;
-          }
-        });
-      }
-      left.reset(best);
-      const auto &bonds = molecule_->ring_bond_sets[rings[best]];
-      if ((bonds & ~covered).any()) {
-        covered |= bonds;
-        kept.set(rings[best]);
-        first = false;
+    for (const auto &ring : molecule_->rings) {
+      for (unsigned int i = ring.start; i < ring.start + ring.size; ++i) {
+        molecule_->atoms[molecule_->ring_atoms[i]].in_ring = true;
+        molecule_->bonds[molecule_->ring_bonds[i]].in_ring = true;
       }
     }
   }
 
-  // Rings that were not chosen but could stand for one that was.
-  void add_equal_rings() {
-    BondSet once, twice;
-    for (const auto ring : chosen_) {
-      twice |= once & molecule_->ring_bond_sets[ring];
-      once |= molecule_->ring_bond_sets[ring];
-    }
-    const auto unique = once & ~twice;
-    const auto chosen_count = chosen_.size();
-    for (const auto extra : extra_) {
-      const auto &bonds = molecule_->ring_bond_sets[extra];
-      for (std::size_t i = 0; i < chosen_count; ++i) {
-        const auto &other = molecule_->ring_bond_sets[chosen_[i]];
-        if (molecule_->rings[chosen_[i]].size == molecule_->rings[extra].size && (bonds & other).any() &&
-            (other & unique & ~bonds).none()) {
-          chosen_.push_back(extra);
-          break;
-        }
-      }
-    }
-  }
-
-  // Leaves the chosen rings, in the order in which they were chosen.
-  void arrange_rings() {
-    const auto rings = molecule_->rings;
-    const auto atom_sets = molecule_->ring_atom_sets;
-    const auto bond_sets = molecule_->ring_bond_sets;
-    molecule_->ring_count = 0;
-    for (const auto ring : chosen_) {
-      molecule_->rings[molecule_->ring_count] = rings[ring];
-      molecule_->ring_atom_sets[molecule_->ring_count] = atom_sets[ring];
-      molecule_->ring_bond_sets[molecule_->ring_count] = bond_sets[ring];
-      ++molecule_->ring_count;
-    }
-  }
-
-  void count_rings() {
-    for (unsigned int i = 0; i < molecule_->ring_count; ++i) {
-      const auto &ring = molecule_->rings[i];
-      for (unsigned int j = ring.start; j < ring.start + ring.size; ++j) {
-        ++molecule_->atoms[molecule_->ring_atoms[j]].rings;
-        ++molecule_->bonds[molecule_->ring_bonds[j]].rings;
-      }
-    }
-  }
-
-  // Nothing but atoms of degree three and more is left.
-  bool holds_cage(const AtomSet &part) const {
+  // Whether only atoms of degree three and more are left.
+  bool holds_cage(const AtomSet &fragment) const {
     bool cage = false;
-    for_each_bit(part, [&](unsigned int i) { cage |= degree_[i] == 3; });
+    for_each_bit(fragment, [&](unsigned int i) { cage |= degree_[i] == 3; });
     return cage;
   }
 
-  // Takes the bonds of loose atoms away until none is loose.
+  // Removes the bonds of loose atoms until no atom is loose.
   void trim(AtomSet &loose, AtomSet &left) {
-    for (auto i = loose._Find_first(); i < ATOMS_MAX; i = loose._Find_first()) {
+    for (auto i = loose._Find_first(); i < DRAFT_ATOMS_MAX; i = loose._Find_first()) {
       loose.reset(i);
       if (left[i]) {
         left.reset(i);
@@ -267,7 +146,7 @@ class RingFinder {
     }
   }
 
-  // Takes the bonds of an atom away; with `loose`, from the degrees too.
+  // Removes the bonds of an atom; with `loose`, also updates the degrees.
   void cut(unsigned int index, BondSet &active, AtomSet *loose) {
     const auto &atom = molecule_->atoms[index];
     for (unsigned int i = 0; i < atom.degree; ++i) {
@@ -277,7 +156,7 @@ class RingFinder {
       }
       active.reset(bond);
       if (loose) {
-        const auto other = atom.neighbors[i];
+        const auto other = atom.neighbours[i];
         if (degree_[other] <= 2) {
           loose->set(other);
         }
@@ -288,10 +167,10 @@ class RingFinder {
   }
 
   // One atom out of each chain of atoms of degree two.
-  void pick_starts(const AtomSet &part) {
+  void pick_starts(const AtomSet &fragment) {
     starts_.clear();
     AtomSet taken;
-    for_each_bit(part, [&](unsigned int i) {
+    for_each_bit(fragment, [&](unsigned int i) {
       if (degree_[i] != 2 || taken[i]) {
         return;
       }
@@ -302,7 +181,7 @@ class RingFinder {
         const auto &atom = molecule_->atoms[queue_.back()];
         queue_.pop_back();
         for (unsigned int j = 0; j < atom.degree; ++j) {
-          const auto other = atom.neighbors[j];
+          const auto other = atom.neighbours[j];
           if (active_[atom.bonds[j]] && degree_[other] == 2 && !taken[other]) {
             taken.set(other);
             queue_.push_back(other);
@@ -320,7 +199,7 @@ class RingFinder {
       if (found_.sizes.empty()) {
         AtomSet loose;
         loose.set(start);
-        for (auto i = loose._Find_first(); i < ATOMS_MAX; i = loose._Find_first()) {
+        for (auto i = loose._Find_first(); i < DRAFT_ATOMS_MAX; i = loose._Find_first()) {
           loose.reset(i);
           cut(static_cast<unsigned int>(i), active_, &loose);
         }
@@ -333,7 +212,7 @@ class RingFinder {
         if (!is_known(atoms) && !keep(ring, size, atoms)) {
           return false;
         }
-        if (!sight(atoms, start, sightings)) {
+        if (!record(atoms, start, sightings)) {
           return false;
         }
         offset += size;
@@ -351,11 +230,11 @@ class RingFinder {
   }
 
   bool is_known(const AtomSet &atoms) const {
-    const auto end = molecule_->ring_atom_sets.begin() + molecule_->ring_count;
+    const auto end = molecule_->ring_atom_sets.begin() + molecule_->rings.size();
     return std::find(molecule_->ring_atom_sets.begin(), end, atoms) != end;
   }
 
-  bool sight(const AtomSet &atoms, std::uint16_t start, std::size_t &count) {
+  bool record(const AtomSet &atoms, std::uint16_t start, std::size_t &count) {
     for (std::size_t i = 0; i < count; ++i) {
       auto &sighting = sightings_[i];
       if (sighting.atoms == atoms) {
@@ -373,8 +252,8 @@ class RingFinder {
     return true;
   }
 
-  // Two starts that see the same ring hide larger rings from each other: looks again from each with
-  // the others cut off.
+  // If two starts lead to the same ring, larger rings may have been missed: searches again from each start without
+  // the bonds of the others.
   bool resolve_sightings(std::size_t count) {
     repeated_.clear();
     for (std::size_t i = 0; i < count; ++i) {
@@ -412,10 +291,10 @@ class RingFinder {
     return true;
   }
 
-  // As numbers: the highest atom counts most. RDKit resolves repeated rings in this order.
+  // Compares sets as numbers: the highest atom counts most. RDKit resolves repeated rings in this order.
   bool is_less(const AtomSet &a, const AtomSet &b) const {
     const auto differ = a ^ b;
-    for (auto i = molecule_->atom_count; i-- > 0;) {
+    for (auto i = molecule_->atoms.size(); i-- > 0;) {
       if (differ[i]) {
         return b[i];
       }
@@ -444,7 +323,7 @@ class RingFinder {
   void search(std::uint16_t root, const BondSet &active_bonds) {
     const auto active = active_bonds & in_ring_;
     enum : std::uint8_t { UNSEEN, WAITING, DONE };
-    std::fill_n(state_.begin(), molecule_->atom_count, UNSEEN);
+    std::fill_n(state_.begin(), molecule_->atoms.size(), UNSEEN);
     parent_[root] = UNREACHED;
     depth_[root] = 0;
     queue_.assign(1, root);
@@ -458,7 +337,7 @@ class RingFinder {
       }
       const auto &atom = molecule_->atoms[current];
       for (unsigned int i = 0; i < atom.degree; ++i) {
-        const auto other = atom.neighbors[i];
+        const auto other = atom.neighbours[i];
         if (!active[atom.bonds[i]] || state_[other] == DONE || parent_[current] == other) {
           continue;
         }
@@ -479,8 +358,8 @@ class RingFinder {
     }
   }
 
-  // Appends the ring from the root to `current`, over to `other` and back, and gives its size; zero
-  // if the two ways meet before the root.
+  // Appends the ring from the root to `current`, on to `other` and back, and gives its size; zero if the two paths
+  // meet before the root.
   unsigned int join(std::uint16_t root, std::uint16_t current, std::uint16_t other) {
     const auto from = found_.atoms.size();
     for (auto i = current;; i = parent_[i]) {
@@ -504,7 +383,7 @@ class RingFinder {
   }
 
   bool keep(const std::uint16_t *ring, unsigned int size, const AtomSet &atoms) {
-    if (molecule_->ring_count == RINGS_MAX || molecule_->ring_members + size > RING_MEMBERS_MAX) {
+    if (molecule_->rings.full() || molecule_->ring_members + size > RING_MEMBERS_MAX) {
       return false;
     }
     const auto start = molecule_->ring_members;
@@ -512,38 +391,36 @@ class RingFinder {
     for (unsigned int i = 0; i < size; ++i) {
       const auto &atom = molecule_->atoms[ring[i]];
       const auto next = ring[i + 1 == size ? 0 : i + 1];
-      const auto place = std::find(atom.neighbors.begin(), atom.neighbors.end(), next);
-      const auto bond = atom.bonds[place - atom.neighbors.begin()];
+      const auto place = std::find(atom.neighbours.begin(), atom.neighbours.end(), next);
+      const auto bond = atom.bonds[place - atom.neighbours.begin()];
       molecule_->ring_atoms[start + i] = ring[i];
       molecule_->ring_bonds[start + i] = bond;
       bonds.set(bond);
     }
-    molecule_->rings[molecule_->ring_count] = {static_cast<std::uint16_t>(start),
-                                   static_cast<std::uint16_t>(size)};
-    molecule_->ring_atom_sets[molecule_->ring_count] = atoms;
-    molecule_->ring_bond_sets[molecule_->ring_count] = bonds;
-    ++molecule_->ring_count;
+    molecule_->ring_atom_sets[molecule_->rings.size()] = atoms;
+    molecule_->ring_bond_sets[molecule_->rings.size()] = bonds;
+    molecule_->rings.push_back({static_cast<std::uint16_t>(start), static_cast<std::uint16_t>(size)});
     molecule_->ring_members += size;
     return true;
   }
 
-  Molecule *molecule_ = nullptr;
-  std::array<std::int16_t, ATOMS_MAX> degree_{};
+  Draft *molecule_ = nullptr;
+  std::array<std::int16_t, DRAFT_ATOMS_MAX> degree_{};
   BondSet active_, in_ring_;
   std::vector<std::uint16_t> starts_, queue_;
-  std::vector<unsigned int> chosen_, extra_;
+  RingChoice choice_;
   std::vector<Sighting> sightings_;
   std::vector<std::size_t> repeated_;
   Found found_, again_;
-  std::array<std::uint8_t, ATOMS_MAX> state_;
-  std::array<std::uint16_t, ATOMS_MAX> parent_, depth_;
+  std::array<std::uint8_t, DRAFT_ATOMS_MAX> state_;
+  std::array<std::uint16_t, DRAFT_ATOMS_MAX> parent_, depth_;
 };
 
 }  // namespace
 
-bool find_rings(Molecule &mol) {
+bool list_rings(Draft &mol) {
   thread_local RingFinder finder;
   return finder.find(mol);
 }
 
-}  // namespace molsieve::flat
+}  // namespace molsieve::parse

@@ -1,21 +1,20 @@
-// Which atoms may be centers, which are R or S, which double bonds E or Z: RDKit's legacy perception,
-// round after round, since a center can depend on another.
+// Finds the possible stereo centres, R and S, E and Z: RDKit's legacy perception, in several rounds, since a centre can
+// depend on another.
+#include <GraphMol/RDKitBase.h>
+
 #include <algorithm>
 
-#include "molsieve/src/chem/parse/flat.h"
+#include "molsieve/src/chem/model/cip.h"
+#include "molsieve/src/chem/parse/draft.h"
 
-namespace molsieve::flat {
+namespace molsieve::parse {
 
 namespace {
 
-using Chirality = RDKit::Atom::ChiralType;
 using Hybridization = RDKit::Atom::HybridizationType;
 
-// RDKit's bound: double bonds in smaller rings are cis by need.
-constexpr unsigned int STEREO_RING_MIN = 8;
-
-bool in_ring_of_three(const Molecule &mol, unsigned int index) {
-  for (unsigned int i = 0; i < mol.ring_count; ++i) {
+bool in_ring_of_three(const Draft &mol, unsigned int index) {
+  for (unsigned int i = 0; i < mol.rings.size(); ++i) {
     if (mol.rings[i].size == 3 && mol.ring_atom_sets[i][index]) {
       return true;
     }
@@ -24,20 +23,20 @@ bool in_ring_of_three(const Molecule &mol, unsigned int index) {
 }
 
 // All three bonds are in rings, and every ring of the atom shares two bonds with another.
-bool is_bridgehead(const Molecule &mol, const Atom &atom) {
+bool is_bridgehead(const Draft &mol, const Atom &atom) {
   BondSet own;
   for (unsigned int i = 0; i < atom.degree; ++i) {
-    own[atom.bonds[i]] = mol.bonds[atom.bonds[i]].rings != 0;
+    own[atom.bonds[i]] = mol.bonds[atom.bonds[i]].in_ring;
   }
   if (own.count() < 3) {
     return false;
   }
   std::bitset<RINGS_MAX> overlaps;
-  for (unsigned int i = 0; i < mol.ring_count; ++i) {
+  for (unsigned int i = 0; i < mol.rings.size(); ++i) {
     if ((mol.ring_bond_sets[i] & own).none()) {
       continue;
     }
-    for (unsigned int j = i + 1; j < mol.ring_count; ++j) {
+    for (unsigned int j = i + 1; j < mol.rings.size(); ++j) {
       if ((mol.ring_bond_sets[j] & own).any() &&
           (mol.ring_bond_sets[i] & mol.ring_bond_sets[j]).count() >= 2) {
         overlaps.set(i);
@@ -51,79 +50,54 @@ bool is_bridgehead(const Molecule &mol, const Atom &atom) {
   return true;
 }
 
-// Whether an atom of three neighbors and no hydrogen can be a center.
-bool is_center_of_three(const Molecule &mol, const Atom &atom, unsigned int index) {
+// Whether an atom of three neighbours and no hydrogen can be a centre.
+bool is_centre_of_three(const Draft &mol, const Atom &atom, unsigned int index) {
   switch (atom.number) {
-    case 7: {
-      bool conjugated = false;
-      for (unsigned int i = 0; i < atom.degree; ++i) {
-        conjugated |= mol.bonds[atom.bonds[i]].conjugated;
-      }
-      return atom.hybridization == Hybridization::SP3 && !conjugated &&
+    case NITROGEN:
+      return atom.hybridization == Hybridization::SP3 &&
+             !any_bond(mol, atom, [](const Bond &bond) { return bond.conjugated; }) &&
              (in_ring_of_three(mol, index) || is_bridgehead(mol, atom));
-    }
-    case 15:
+    case PHOSPHORUS:
       return true;
-    case 16: case 34:
+    case SULFUR: case SELENIUM:
       return atom.explicit_valence == 4 || (atom.explicit_valence == 3 && atom.charge == 1);
     default:
       return false;
   }
 }
 
-bool may_be_center(const Molecule &mol, const Atom &atom, unsigned int index) {
-  const int neighbors = atom.total_degree();
-  if (neighbors > 4 || neighbors < 3 || (atom.degree < 3 && atom.number != 15)) {
+bool may_be_centre(const Draft &mol, const Atom &atom, unsigned int index) {
+  const int neighbours = atom.total_degree();
+  if (neighbours > 4 || neighbours < 3 || (atom.degree < 3 && atom.number != PHOSPHORUS)) {
     return false;
   }
-  return atom.degree != 3 || atom.total_hs() == 1 || is_center_of_three(mol, atom, index);
+  return atom.degree != 3 || atom.hydrogens() == 1 || is_centre_of_three(mol, atom, index);
 }
 
-// Whether bonds in the order of their neighbors' ranks are an odd permutation of the atom's own list.
-bool is_odd_by_rank(const Molecule &mol, const Atom &atom) {
-  bool odd = false;
-  for (unsigned int i = 0; i < atom.degree; ++i) {
-    for (unsigned int j = i + 1; j < atom.degree; ++j) {
-      odd ^= mol.atoms[atom.neighbors[i]].rank > mol.atoms[atom.neighbors[j]].rank;
-    }
-  }
-  return odd;
-}
-
-char cip_code(const Molecule &mol, const Atom &atom) {
-  bool clockwise = atom.chirality == Chirality::CHI_TETRAHEDRAL_CW;
-  clockwise ^= is_odd_by_rank(mol, atom);
-  clockwise ^= atom.degree == 3 && atom.total_hs() == 1;
+char cip_code(const Draft &mol, const Atom &atom) {
+  bool clockwise = atom.chirality == CLOCKWISE;
+  clockwise ^= is_odd_permutation(
+      atom.degree, [&](unsigned int i) { return mol.atoms[atom.neighbours[i]].cip_rank; });
+  clockwise ^= atom.degree == 3 && atom.hydrogens() == 1;
   return clockwise ? 'R' : 'S';
 }
 
-bool neighbors_differ(const Molecule &mol, const Atom &atom) {
-  for (unsigned int i = 0; i < atom.degree; ++i) {
-    for (unsigned int j = i + 1; j < atom.degree; ++j) {
-      if (mol.atoms[atom.neighbors[i]].rank == mol.atoms[atom.neighbors[j]].rank) {
-        return false;
-      }
-    }
-  }
-  return true;
-}
-
-// What a round has found, and whether it left something open.
+// Whether a round found something, and whether it left something undecided.
 struct Round {
   bool open = false;
   bool assigned = false;
 };
 
-Round assign_centers(Molecule &mol) {
+Round assign_centres(Draft &mol) {
   Round round;
-  for (unsigned int index = 0; index < mol.atom_count; ++index) {
+  for (unsigned int index = 0; index < mol.atoms.size(); ++index) {
     auto &atom = mol.atoms[index];
-    if (atom.cip_code || !may_be_center(mol, atom, index)) {
+    if (atom.cip_code || !may_be_centre(mol, atom, index)) {
       continue;
     }
-    if (neighbors_differ(mol, atom)) {
-      atom.may_be_center = true;
-      if (atom.chirality != Chirality::CHI_UNSPECIFIED) {
+    if (!neighbours_tie(mol, atom)) {
+      atom.may_be_centre = true;
+      if (atom.chirality != NO_CHIRALITY) {
         atom.cip_code = cip_code(mol, atom);
         round.assigned = true;
         continue;
@@ -134,11 +108,11 @@ Round assign_centers(Molecule &mol) {
   return round;
 }
 
-bool in_small_ring(const Molecule &mol, unsigned int bond) {
-  if (mol.bonds[bond].rings == 0) {
+bool in_small_ring(const Draft &mol, unsigned int bond) {
+  if (!mol.bonds[bond].in_ring) {
     return false;
   }
-  for (unsigned int i = 0; i < mol.ring_count; ++i) {
+  for (unsigned int i = 0; i < mol.rings.size(); ++i) {
     if (mol.rings[i].size < STEREO_RING_MIN && mol.ring_bond_sets[i][bond]) {
       return true;
     }
@@ -146,139 +120,137 @@ bool in_small_ring(const Molecule &mol, unsigned int bond) {
   return false;
 }
 
-bool is_marked(const Bond &bond) { return bond.direction != Direction::NONE; }
+bool has_direction(const Bond &bond) { return bond.direction != Direction::None; }
 
-// One end of a double bond: its neighbor of the higher rank, and the mark of the bond to it as seen
-// from the double bond.
+// One end of a double bond: its neighbour of the higher rank, and the direction of the bond to it as seen from the
+// double bond.
 struct End {
-  bool marked = false;
+  bool directed = false;
   bool contradicts = false;
-  std::uint16_t neighbor = 0;
-  Direction direction = Direction::NONE;
+  std::uint16_t neighbour = 0;
+  Direction direction = Direction::None;
 };
 
-End look_at_end(const Molecule &mol, unsigned int index, unsigned int double_bond) {
+End end_of(const Draft &mol, unsigned int index, unsigned int double_bond) {
   const auto &atom = mol.atoms[index];
-  std::array<std::uint16_t, 2> neighbors{};
+  std::array<std::uint16_t, 2> neighbours{};
   std::array<Direction, 2> directions{};
   unsigned int count = 0;
   for (unsigned int i = 0; i < atom.degree; ++i) {
     if (atom.bonds[i] != double_bond) {
       const auto &bond = mol.bonds[atom.bonds[i]];
-      neighbors[count] = atom.neighbors[i];
+      neighbours[count] = atom.neighbours[i];
       directions[count++] = bond.begin == index ? bond.direction : flipped(bond.direction);
     }
   }
   End end;
-  const auto rank = [&](unsigned int i) { return mol.atoms[neighbors[i]].rank; };
+  const auto rank = [&](unsigned int i) { return mol.atoms[neighbours[i]].cip_rank; };
   if (std::all_of(directions.begin(), directions.begin() + count,
-                  [](auto d) { return d == Direction::NONE; }) ||
+                  [](auto d) { return d == Direction::None; }) ||
       (count == 2 && rank(0) == rank(1))) {
     return end;
   }
-  end.marked = true;
+  end.directed = true;
   if (count == 2) {
-    // One mark tells of both neighbors.
+    // One direction determines the other.
     for (const unsigned int i : {0, 1}) {
-      if (directions[i] == Direction::NONE) {
+      if (directions[i] == Direction::None) {
         directions[i] = flipped(directions[1 - i]);
       }
     }
     end.contradicts = directions[0] == directions[1];
   }
   const unsigned int higher = count == 1 || rank(0) > rank(1) ? 0 : 1;
-  end.neighbor = neighbors[higher];
+  end.neighbour = neighbours[higher];
   end.direction = directions[higher];
   return end;
 }
 
 bool has_substituents(const Atom &atom) { return atom.degree == 2 || atom.degree == 3; }
 
-// False: marks contradict each other, of which RDKit warns.
-bool assign_bonds(Molecule &mol, Round &round) {
-  for (unsigned int i = 0; i < mol.bond_count; ++i) {
+// False: directions contradict each other, about which RDKit warns.
+bool assign_bonds(Draft &mol, Round &round) {
+  for (unsigned int i = 0; i < mol.bonds.size(); ++i) {
     auto &bond = mol.bonds[i];
-    if (bond.order != Order::DOUBLE || bond.stereo != Stereo::STEREONONE || in_small_ring(mol, i) ||
+    if (bond.type != DOUBLE || bond.stereo != NO_STEREO || in_small_ring(mol, i) ||
         !has_substituents(mol.atoms[bond.begin]) || !has_substituents(mol.atoms[bond.end])) {
       continue;
     }
-    const auto begin = look_at_end(mol, bond.begin, i);
-    const auto end = look_at_end(mol, bond.end, i);
-    if (!begin.marked || !end.marked) {
+    const auto begin = end_of(mol, bond.begin, i);
+    const auto end = end_of(mol, bond.end, i);
+    if (!begin.directed || !end.directed) {
       round.open = true;
       continue;
     }
     if (begin.contradicts || end.contradicts) {
       return false;
     }
-    // Both marks are seen from the double bond: alike, they point to the same side.
-    bond.stereo = begin.direction == end.direction ? Stereo::STEREOZ : Stereo::STEREOE;
-    bond.stereo_atoms = {begin.neighbor, end.neighbor};
+    // Both directions are seen from the double bond: if equal, they point to the same side.
+    bond.stereo = begin.direction == end.direction ? Z : E;
+    bond.stereo_atoms = {begin.neighbour, end.neighbour};
+    mol.has_stereo = true;
     round.assigned = true;
   }
   return true;
 }
 
-bool has_mark(const Molecule &mol, const Atom &atom) {
-  return std::any_of(atom.bonds.begin(), atom.bonds.begin() + atom.degree,
-                     [&](auto bond) { return is_marked(mol.bonds[bond]); });
+bool has_directed_bond(const Draft &mol, const Atom &atom) {
+  return any_bond(mol, atom, has_direction);
 }
 
-// Whether any mark stands beside a double bond that could be E or Z.
-bool marks_double_bond(const Molecule &mol) {
-  for (unsigned int i = 0; i < mol.bond_count; ++i) {
+// Whether any direction is beside a double bond that could be E or Z.
+bool directs_double_bond(const Draft &mol) {
+  for (unsigned int i = 0; i < mol.bonds.size(); ++i) {
     const auto &bond = mol.bonds[i];
-    if (bond.order == Order::DOUBLE && !in_small_ring(mol, i) &&
-        (has_mark(mol, mol.atoms[bond.begin]) || has_mark(mol, mol.atoms[bond.end]))) {
+    if (bond.type == DOUBLE && !in_small_ring(mol, i) &&
+        (has_directed_bond(mol, mol.atoms[bond.begin]) || has_directed_bond(mol, mol.atoms[bond.end]))) {
       return true;
     }
   }
   return false;
 }
 
-bool has_stereo_bond(const Molecule &mol, const Atom &atom) {
-  return std::any_of(atom.bonds.begin(), atom.bonds.begin() + atom.degree, [&](auto bond) {
-    return mol.bonds[bond].stereo != Stereo::STEREONONE;
-  });
+bool has_stereo_bond(const Draft &mol, const Atom &atom) {
+  return any_bond(mol, atom, [](const Bond &bond) { return bond.stereo != NO_STEREO; });
 }
 
-// Marks beside a double bond that has no stereo go, unless they serve another one.
-void clear_useless_marks(Molecule &mol) {
-  for (unsigned int i = 0; i < mol.bond_count; ++i) {
+// Removes directions beside a double bond without stereo, unless another one needs them.
+void clear_useless_directions(Draft &mol) {
+  for (unsigned int i = 0; i < mol.bonds.size(); ++i) {
     const auto &bond = mol.bonds[i];
-    if (bond.order != Order::DOUBLE || bond.stereo != Stereo::STEREONONE) {
+    if (bond.type != DOUBLE || bond.stereo != NO_STEREO) {
       continue;
     }
     for (const auto index : {bond.begin, bond.end}) {
       const auto &atom = mol.atoms[index];
       for (unsigned int j = 0; j < atom.degree; ++j) {
         auto &beside = mol.bonds[atom.bonds[j]];
-        const bool may_go = beside.order == Order::SINGLE || beside.order == Order::AROMATIC;
-        if (may_go && is_marked(beside) && !has_stereo_bond(mol, mol.atoms[atom.neighbors[j]])) {
-          beside.direction = Direction::NONE;
+        const bool is_single = beside.type == SINGLE || beside.type == AROMATIC;
+        if (is_single && has_direction(beside) && !has_stereo_bond(mol, mol.atoms[atom.neighbours[j]])) {
+          beside.direction = Direction::None;
         }
       }
     }
   }
 }
 
-// A center with a mark but no code may be one by its ring, or none at all.
-bool holds_unclear_center(const Molecule &mol) {
-  return std::any_of(mol.atoms.begin(), mol.atoms.begin() + mol.atom_count, [](const Atom &atom) {
-    return atom.chirality != Chirality::CHI_UNSPECIFIED && !atom.cip_code;
+// A chiral centre without a CIP code may be one because of its ring, or none at all.
+bool holds_unclear_centre(const Draft &mol) {
+  return std::any_of(mol.atoms.begin(), mol.atoms.end(), [](const Atom &atom) {
+    return atom.chirality != NO_CHIRALITY && !atom.cip_code;
   });
 }
 
 }  // namespace
 
-// False: RDKit has to see to it. The molecule is then as before but for what only this step sets.
-bool set_stereo(Molecule &mol) {
-  if (!rank_atoms(mol)) {
+// False: RDKit has to assign the stereo. Only what this step sets has then changed.
+bool set_stereo(Draft &mol) {
+  if (!rank_by_cip(mol)) {
     return false;
   }
-  Round centers{true, false}, bonds{mol.any_direction && marks_double_bond(mol), false};
+  Round centres{true, false}, bonds{mol.has_direction && directs_double_bond(mol), false};
   for (;;) {
-    centers = centers.open ? assign_centers(mol) : Round{};
+    centres = centres.open ? assign_centres(mol) : Round{};
     if (bonds.open) {
       bonds = {};
       if (!assign_bonds(mol, bonds)) {
@@ -287,20 +259,20 @@ bool set_stereo(Molecule &mol) {
     } else {
       bonds = {};
     }
-    if (!(centers.open || bonds.open) || !(centers.assigned || bonds.assigned)) {
+    if (!(centres.open || bonds.open) || !(centres.assigned || bonds.assigned)) {
       break;
     }
-    if (!rank_atoms_again(mol)) {
+    if (!rank_by_cip_and_stereo(mol)) {
       return false;
     }
   }
-  if (holds_unclear_center(mol)) {
+  if (holds_unclear_centre(mol)) {
     return false;
   }
-  if (mol.any_direction) {
-    clear_useless_marks(mol);
+  if (mol.has_direction) {
+    clear_useless_directions(mol);
   }
   return true;
 }
 
-}  // namespace molsieve::flat
+}  // namespace molsieve::parse

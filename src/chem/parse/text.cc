@@ -1,26 +1,24 @@
-// SMILES text to a flat molecule. Takes the organic subset, bracket atoms of the commoner elements,
-// branches, ring closures, parts, and the marks @ @@ / \.
+// Reads SMILES: the organic subset, bracket atoms of the commoner elements, branches, ring closures, fragments,
+// and the symbols @ @@ / \.
 #include <algorithm>
 #include <optional>
+#include <vector>
 
-#include "molsieve/src/chem/parse/flat.h"
+#include "molsieve/src/chem/model/valence.h"
+#include "molsieve/src/chem/parse/draft.h"
 
-namespace molsieve::flat {
+namespace molsieve::parse {
 
 namespace {
 
-using Chirality = RDKit::Atom::ChiralType;
 
-// Keeps the element with as many electrons within the periodic table.
-constexpr int CHARGE_MAX = 4;
-
-// What stands between two atoms or before a ring closure.
+// The bond symbol between two atoms or before a ring closure.
 struct Link {
-  Order order = Order::UNSPECIFIED;
-  Direction direction = Direction::NONE;
+  BondType type = UNSPECIFIED;
+  Direction direction = Direction::None;
 };
 
-// A ring closure digit that waits for its second.
+// A ring closure digit that is not closed yet.
 struct OpenRing {
   bool open = false;
   std::uint16_t atom;
@@ -35,7 +33,7 @@ struct Closure {
   std::uint16_t bond;
 };
 
-// A ring closure digit stands at an atom.
+// An atom and a ring closure digit written after it.
 struct Digit {
   std::uint16_t atom, closure;
 };
@@ -43,10 +41,10 @@ struct Digit {
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 bool is_lower(char c) { return c >= 'a' && c <= 'z'; }
 
-// Keeps its memory from one text to the next.
+// Reuses its memory for the next text.
 class Reader {
  public:
-  bool read(std::string_view text, Molecule &mol) {
+  bool read(std::string_view text, Draft &mol) {
     text_ = text;
     molecule_ = &mol;
     at_ = 0;
@@ -60,25 +58,26 @@ class Reader {
 
  private:
   bool read_all() {
-    molecule_->atom_count = molecule_->bond_count = molecule_->ring_count = molecule_->ring_members = 0;
-    molecule_->any_chirality = molecule_->any_direction = false;
+    molecule_->clear();
+    molecule_->has_direction = false;
+    begins_fragment_.reset();
     if (!read_atom()) {
       return false;
     }
-    molecule_->atoms[0].first = true;
+    begins_fragment_.set(0);
     while (at_ < text_.size()) {
       if (!read_item()) {
         return false;
       }
     }
-    return branches_.empty() && open_rings_ == 0 && close_rings() && orient_centers();
+    return branches_.empty() && open_rings_ == 0 && close_rings() && orient_centres();
   }
 
   char peek(std::size_t ahead = 0) const {
     return at_ + ahead < text_.size() ? text_[at_ + ahead] : '\0';
   }
 
-  // An atom with what links it, a ring closure, or the end of a branch.
+  // An atom with its bond symbol, a ring closure, or the end of a branch.
   bool read_item() {
     switch (peek()) {
       case ')':
@@ -98,7 +97,7 @@ class Reader {
         if (!read_atom()) {
           return false;
         }
-        molecule_->atoms[active_].first = true;
+        begins_fragment_.set(active_);
         return true;
       default:
         break;
@@ -114,31 +113,31 @@ class Reader {
     Link link;
     switch (peek()) {
       case '-':
-        link.order = Order::SINGLE;
+        link.type = SINGLE;
         break;
       case '=':
-        link.order = Order::DOUBLE;
+        link.type = DOUBLE;
         break;
       case '#':
-        link.order = Order::TRIPLE;
+        link.type = TRIPLE;
         break;
       case '/':
-        link.direction = Direction::ENDUPRIGHT;
+        link.direction = Direction::Up;
         break;
       case '\\':
-        link.direction = Direction::ENDDOWNRIGHT;
+        link.direction = Direction::Down;
         break;
       default:
         return link;
     }
     ++at_;
-    molecule_->any_direction |= link.direction != Direction::NONE;
+    molecule_->has_direction |= link.direction != Direction::None;
     return link;
   }
 
   bool read_linked_atom(const Link &link) {
     const auto from = active_;
-    return read_atom() && add_bond(from, active_, link.order, link.direction);
+    return read_atom() && add_bond(from, active_, link.type, link.direction);
   }
 
   bool read_ring_number(const Link &link) {
@@ -151,9 +150,9 @@ class Reader {
       at_ += 2;
     }
     ++at_;
-    // A closure after a branch of a stereo center is a tale of its own.
-    if (molecule_->atoms[active_].chirality != Chirality::CHI_UNSPECIFIED &&
-        active_ + 1u != molecule_->atom_count) {
+    // A ring closure after a branch of a stereo centre is left to RDKit.
+    if (molecule_->atoms[active_].chirality != NO_CHIRALITY &&
+        active_ + 1u != molecule_->atoms.size()) {
       return false;
     }
     auto &ring = ring_numbers_[number];
@@ -172,16 +171,13 @@ class Reader {
   }
 
   bool read_atom() {
-    if (molecule_->atom_count == ATOMS_MAX) {
+    if (molecule_->atoms.size() == DRAFT_ATOMS_MAX) {
       return false;
     }
-    auto &atom = molecule_->atoms[molecule_->atom_count];
-    atom = Atom{};
-    if (peek() == '[' ? !read_bracket(atom) : !read_symbol(atom, false)) {
-      return false;
-    }
-    active_ = static_cast<std::uint16_t>(molecule_->atom_count++);
-    return true;
+    active_ = static_cast<std::uint16_t>(molecule_->atoms.size());
+    molecule_->atoms.push_back({});
+    auto &atom = molecule_->atoms.back();
+    return peek() == '[' ? read_bracket(atom) : read_symbol(atom, false);
   }
 
   bool read_symbol(Atom &atom, bool bracket) {
@@ -275,9 +271,9 @@ class Reader {
     }
     if (peek() == 'H') {
       ++at_;
-      atom.explicit_hs = 1;
+      atom.explicit_hydrogens = 1;
       if (is_digit(peek())) {
-        atom.explicit_hs = static_cast<std::uint8_t>(peek() - '0');
+        atom.explicit_hydrogens = static_cast<std::uint8_t>(peek() - '0');
         ++at_;
       }
     }
@@ -293,13 +289,13 @@ class Reader {
     if (peek() != '@') {
       return true;
     }
-    atom.chirality = Chirality::CHI_TETRAHEDRAL_CCW;
+    atom.chirality = COUNTERCLOCKWISE;
     ++at_;
     if (peek() == '@') {
-      atom.chirality = Chirality::CHI_TETRAHEDRAL_CW;
+      atom.chirality = CLOCKWISE;
       ++at_;
     }
-    molecule_->any_chirality = true;
+    molecule_->has_chirality = true;
     return peek() == 'H' || peek() == ']' || peek() == '+' || peek() == '-';
   }
 
@@ -320,30 +316,25 @@ class Reader {
     atom.charge = static_cast<std::int8_t>(sign == '+' ? size : -size);
   }
 
-  bool add_bond(std::uint16_t begin, std::uint16_t end, Order order, Direction direction) {
-    auto &a = molecule_->atoms[begin];
-    auto &b = molecule_->atoms[end];
-    if (molecule_->bond_count == BONDS_MAX || begin == end || a.degree == NEIGHBORS_MAX ||
-        b.degree == NEIGHBORS_MAX ||
-        std::find(a.neighbors.begin(), a.neighbors.begin() + a.degree, end) !=
-            a.neighbors.begin() + a.degree) {
+  bool add_bond(std::uint16_t begin, std::uint16_t end, BondType type, Direction direction) {
+    if (molecule_->bonds.size() == DRAFT_BONDS_MAX || begin == end ||
+        molecule_->bond_between(begin, end) != NO_INDEX) {
       return false;
     }
-    const auto index = static_cast<std::uint16_t>(molecule_->bond_count++);
-    if (order == Order::UNSPECIFIED) {
-      order = a.aromatic && b.aromatic ? Order::AROMATIC : Order::SINGLE;
+    if (type == UNSPECIFIED) {
+      type = molecule_->atoms[begin].aromatic && molecule_->atoms[end].aromatic ? AROMATIC : SINGLE;
     }
-    molecule_->bonds[index] = {begin, end, order, direction, order == Order::AROMATIC, false, 0,
-                         Stereo::STEREONONE, {}};
-    a.neighbors[a.degree] = end;
-    a.bonds[a.degree++] = index;
-    b.neighbors[b.degree] = begin;
-    b.bonds[b.degree++] = index;
+    if (!molecule_->add_bond(begin, end, type)) {
+      return false;
+    }
+    auto &bond = molecule_->bonds.back();
+    bond.direction = direction;
+    bond.aromatic = type == AROMATIC;
     return true;
   }
 
-  // RDKit makes the bonds of ring closures last, by number and then by place. A bond runs from the
-  // digit whose order is written; if the first has none, from the second.
+  // RDKit makes the bonds of ring closures last, by number and then by position. A bond begins at the digit whose
+  // bond symbol is written; if the first has none, at the second.
   bool close_rings() {
     by_number_.resize(closures_.size());
     for (std::size_t i = 0; i < closures_.size(); ++i) {
@@ -354,74 +345,68 @@ class Reader {
     });
     for (const auto index : by_number_) {
       auto &c = closures_[index];
-      c.bond = static_cast<std::uint16_t>(molecule_->bond_count);
-      const bool first = c.first_link.order != Order::UNSPECIFIED;
+      c.bond = static_cast<std::uint16_t>(molecule_->bonds.size());
+      const bool first = c.first_link.type != UNSPECIFIED;
       const auto &kept = first ? c.first_link : c.second_link;
       const auto &other = first ? c.second_link : c.first_link;
       const auto direction =
-          kept.direction != Direction::NONE ? kept.direction : flipped(other.direction);
-      if (first && kept.order != Order::SINGLE && direction != Direction::NONE) {
+          kept.direction != Direction::None ? kept.direction : flipped(other.direction);
+      if (first && kept.type != SINGLE && direction != Direction::None) {
         return false;
       }
-      if (!(first ? add_bond(c.first, c.second, kept.order, direction)
-                  : add_bond(c.second, c.first, kept.order, direction))) {
+      if (!(first ? add_bond(c.first, c.second, kept.type, direction)
+                  : add_bond(c.second, c.first, kept.type, direction))) {
         return false;
       }
     }
     return true;
   }
 
-  // From the order of neighbors in the text to the order of bonds in the molecule.
-  bool orient_centers() {
-    if (!molecule_->any_chirality) {
+  // Converts chirality from the order of neighbours in the text to the order of bonds in the molecule.
+  bool orient_centres() {
+    if (!molecule_->has_chirality) {
       return true;
     }
-    for (unsigned int i = 0; i < molecule_->atom_count; ++i) {
+    for (unsigned int i = 0; i < molecule_->atoms.size(); ++i) {
       auto &atom = molecule_->atoms[i];
-      if (atom.chirality == Chirality::CHI_UNSPECIFIED) {
+      if (atom.chirality == NO_CHIRALITY) {
         continue;
       }
-      if (atom.degree > 4 || atom.degree < 3 || (atom.degree == 3 && atom.explicit_hs != 1)) {
+      if (atom.degree > 4 || atom.degree < 3 || (atom.degree == 3 && atom.explicit_hydrogens != 1)) {
         return false;
       }
-      bool odd = atom.degree == 3 && atom.first;
+      bool odd = atom.degree == 3 && begins_fragment_[i];
       const auto written = bonds_as_written(i, atom);
       if (!written) {
         return false;
       }
-      for (unsigned int j = 0; j < atom.degree; ++j) {
-        for (unsigned int k = j + 1; k < atom.degree; ++k) {
-          odd ^= (*written)[j] > (*written)[k];
-        }
-      }
+      odd ^= is_odd_permutation(atom.degree, [&](unsigned int j) { return (*written)[j]; });
       if (odd) {
-        atom.chirality = atom.chirality == Chirality::CHI_TETRAHEDRAL_CW
-                             ? Chirality::CHI_TETRAHEDRAL_CCW
-                             : Chirality::CHI_TETRAHEDRAL_CW;
+        atom.chirality = inverted(atom.chirality);
       }
     }
     return true;
   }
 
-  // The bonds of an atom in the order of the text, as places in the atom's own list: the atom
+  // The bonds of an atom in the order of the text, as indices into the atom's own list: the atom
   // before, ring closures, atoms after.
-  std::optional<std::array<std::uint8_t, NEIGHBORS_MAX>> bonds_as_written(unsigned int index,
+  std::optional<std::array<std::uint8_t, NEIGHBOURS_MAX>> bonds_as_written(unsigned int index,
                                                                            const Atom &atom) const {
-    std::array<std::uint8_t, NEIGHBORS_MAX> written{};
+    std::array<std::uint8_t, NEIGHBOURS_MAX> written{};
     unsigned int count = 0;
     const auto place = [&](unsigned int bond) {
       return static_cast<std::uint8_t>(
           std::find(atom.bonds.begin(), atom.bonds.begin() + atom.degree, bond) -
           atom.bonds.begin());
     };
-    const auto first_closure_bond = molecule_->bond_count - closures_.size();
+    const auto first_closure_bond = molecule_->bonds.size() - closures_.size();
     // Bonds that are no ring closures were made in the order of the text.
     unsigned int plain = 0;
     while (plain < atom.degree && atom.bonds[plain] < first_closure_bond) {
       ++plain;
     }
     unsigned int j = 0;
-    for (; j < plain && atom.neighbors[j] < index; ++j) {
+    for (; j < plain && atom.neighbours[j] < index; ++j) {
       written[count++] = static_cast<std::uint8_t>(j);
     }
     if (j > 1) {
@@ -445,9 +430,10 @@ class Reader {
   }
 
   std::string_view text_;
-  Molecule *molecule_ = nullptr;
+  Draft *molecule_ = nullptr;
   std::size_t at_ = 0;
   std::uint16_t active_ = 0;
+  AtomSet begins_fragment_;
   unsigned int open_rings_ = 0;
   std::array<OpenRing, 100> ring_numbers_{};
   std::vector<std::uint16_t> branches_;
@@ -458,9 +444,9 @@ class Reader {
 
 }  // namespace
 
-bool read_text(std::string_view smiles, Molecule &mol) {
+bool read_text(std::string_view smiles, Draft &mol) {
   thread_local Reader reader;
   return reader.read(smiles, mol);
 }
 
-}  // namespace molsieve::flat
+}  // namespace molsieve::parse

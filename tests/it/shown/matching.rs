@@ -37,13 +37,14 @@ fn matches(shown: &str, seen: &str) -> bool {
     !rest.is_empty() && starts.into_iter().any(|at| matches(after, &rest[at..]))
 }
 
-/// The lines seen, but each that matches a line shown as that is shown. Lines that all match stay as they are shown.
-pub fn keep_wildcards(shown: &[String], seen: &[String]) -> Vec<String> {
-    if lines(shown, seen) {
+/// The lines to show: those shown if they match, else those seen. Of these, a line that matches a line shown stays as
+/// that is shown, and in the others `…` stands for what differs in a second run.
+pub fn keep_wildcards(shown: &[String], seen: &[String], again: &[String]) -> Vec<String> {
+    if lines(shown, seen) && lines(shown, again) {
         return shown.to_vec();
     }
     let mut from = 0;
-    let kept = seen.iter().map(|seen| {
+    let kept = seen.iter().enumerate().map(|(number, seen)| {
         let found = shown[from..]
             .iter()
             .position(|shown| shown != WILDCARD && line(shown, seen));
@@ -52,10 +53,44 @@ pub fn keep_wildcards(shown: &[String], seen: &[String]) -> Vec<String> {
                 from += found + 1;
                 shown[from - 1].clone()
             }
-            None => seen.clone(),
+            None => generalise(seen, again.get(number).map_or("", String::as_str)),
         }
     });
     kept.collect()
+}
+
+/// The line with `…` in the place of words that differ in a second run, and of times, rates and peak memory.
+fn generalise(seen: &str, again: &str) -> String {
+    let of = |text: &str| -> Vec<String> { text.split_whitespace().map(str::to_owned).collect() };
+    let (words, others) = (of(seen), of(again));
+    let mut rest = seen;
+    let mut general = String::new();
+    for (index, word) in words.iter().enumerate() {
+        let at = rest.find(word.as_str()).unwrap_or(0);
+        general += &rest[..at];
+        rest = &rest[at + word.len()..];
+        let differs = words.len() == others.len() && words[index] != others[index];
+        let figure =
+            word.contains(|c: char| c.is_ascii_digit()) && is_measured(&words[index + 1..]);
+        match differs || figure {
+            true => {
+                let is_number = |c: char| c.is_ascii_digit();
+                let first = word.find(is_number).unwrap_or(0);
+                let last = word.rfind(is_number).map_or(word.len(), |last| last + 1);
+                general += &format!("{}{WILDCARD}{}", &word[..first], &word[last..]);
+            }
+            false => general += word,
+        }
+    }
+    general
+}
+
+/// Whether a figure before these words is a time, a rate or a peak memory.
+fn is_measured(next: &[String]) -> bool {
+    let unit = next.first().map_or("", String::as_str);
+    let unit = unit.trim_end_matches([')', ',', ';']);
+    ["s", "products/s", "rows/s", "molecules/s"].contains(&unit)
+        || unit == "MiB" && next.get(1).is_some_and(|word| word == "at")
 }
 
 #[test]
@@ -73,6 +108,19 @@ fn wildcards_stand_for_what_varies_and_for_nothing_else() {
     assert!(lines(&text(&["a", "…", "c"]), &text(&["a", "c"])));
     assert!(!lines(&text(&["a", "…", "c"]), &text(&["a", "b"])));
     assert!(!lines(&text(&["a"]), &text(&["a", "b"])));
-    let kept = keep_wildcards(&text(&["took … s", "old"]), &text(&["took 1 s", "new"]));
-    assert_eq!(kept, ["took … s", "new"]);
+    let seen = text(&[
+        "took 1 s",
+        "new in 0.1 s (25 rows/s)",
+        "  at    3 MiB at most",
+    ]);
+    let again = text(&[
+        "took 2 s",
+        "new in 0.1 s (31 rows/s)",
+        "  at    3 MiB at most",
+    ]);
+    let kept = keep_wildcards(&text(&["took … s", "old"]), &seen, &again);
+    assert_eq!(
+        kept,
+        ["took … s", "new in … s (… rows/s)", "  at    … MiB at most"]
+    );
 }

@@ -1,0 +1,118 @@
+// A rule's edit of the flat molecule: makes the product that RDKit's reaction runner would make, with the atoms in the
+// same order, and proves that sanitizing it would change nothing.
+#pragma once
+
+#include "molsieve/src/chem/edit/ring_certainty.h"
+#include "molsieve/src/chem/model/molecule.h"
+
+#include <GraphMol/ChemReactions/Reaction.h>
+#include <GraphMol/RingInfo.h>
+#include <GraphMol/Substruct/SubstructMatch.h>
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <utility>
+#include <vector>
+
+namespace molsieve::edit {
+
+// A parent with its rings as RDKit lists them. Refers to the molecule it was read from.
+struct Parent {
+  // False: RDKit has to make the products of this parent; nothing else may be used then.
+  bool read(const RDKit::ROMol &from);
+
+  Molecule mol;
+  const RDKit::RingInfo *rings = nullptr;
+  RingCertainty certainty = RingCertainty::Ambiguous;
+  std::vector<bool> skeleton;  // see skeleton_of(); only where the rings are tangled
+};
+
+// One product template of a rule.
+class Edit {
+ public:
+  // Nothing if the template has a feature that is not covered.
+  static std::optional<Edit> compile(const RDKit::ChemicalReaction &reaction, std::size_t product);
+
+  // Working memory, one per thread.
+  struct Workspace {
+    std::array<std::uint16_t, ATOMS_MAX> product_of;  // per parent atom
+    std::array<std::uint16_t, ATOMS_MAX> parent_of;   // per product atom
+    std::array<std::uint8_t, ATOMS_MAX> role;         // per parent atom
+    std::array<bool, ATOMS_MAX> visited;
+    std::vector<std::uint16_t> queue;
+  };
+
+  // Makes the product for a match. False: the product needs RDKit.
+  bool apply(const Parent &parent, const RDKit::MatchVectType &match, Molecule &product,
+             Workspace &work) const;
+
+ private:
+  struct TemplateAtom {
+    Atom atom;
+    bool takes_element = false;  // a wildcard: has the element of the parent's atom
+    bool sets_charge = false;
+    bool sets_isotope = false;
+    bool sets_hydrogens = false;
+    // RDKit's molInversionFlag, what the rule does to chirality: 0 unspecified, 1 inverts, 2 keeps, 3 removes,
+    // 4 creates.
+    int chirality_rule = 0;
+    int map = 0;
+  };
+
+  // compile.cc
+  bool read_template(const RDKit::RWMol &mol);
+  bool read_atom(const RDKit::Atom &from);
+  bool read_bond(const RDKit::RWMol &mol, const RDKit::Bond &from);
+  bool read_reactant(const RDKit::ROMol &mol);
+  bool directions_are_complete(const RDKit::RWMol &mol) const;
+  bool ends_stereo(std::uint16_t atom) const;
+  bool own_rings_hold(const RDKit::RWMol &mol);
+  Molecule own_molecule();
+  bool make_trial(RDKit::RWMol &trial, const Molecule &own) const;
+  bool own_bonds_hold(const RDKit::RWMol &sanitized);
+
+  // apply.cc
+  bool begin(const Molecule &parent, const RDKit::MatchVectType &match, Molecule &product,
+             Workspace &work) const;
+  static bool take_over(const TemplateAtom &from, const Atom &original, Atom &atom);
+  bool add_rest(const Molecule &parent, const RDKit::MatchVectType &match, Molecule &product,
+                Workspace &work) const;
+  bool add_around(const Molecule &parent, std::uint16_t from, Molecule &product,
+                  Workspace &work) const;
+  bool add_neighbour(const Molecule &parent, std::uint16_t from, unsigned int place,
+                     Molecule &product, Workspace &work) const;
+  bool breaks_bond(std::uint16_t a, std::uint16_t b) const;
+  static bool copy_bond(const Bond &bond, Molecule &product, const Workspace &work);
+  bool is_changed(const Molecule &parent, const Molecule &product, const Workspace &work,
+                  std::uint16_t index) const;
+  bool complete_atoms(const Molecule &parent, Molecule &product, const Workspace &work) const;
+
+  // chirality.cc
+  bool carry_chirality(const Molecule &parent, Molecule &product, const Workspace &work,
+                       std::uint16_t index) const;
+  Chirality mapped_chirality(const Molecule &parent, const Molecule &product,
+                             const Workspace &work, std::uint16_t index) const;
+  bool carry_stereo(const Molecule &parent, Molecule &product, const Workspace &work) const;
+
+  // proof.cc
+  bool rings_hold(const Parent &parent, const RDKit::MatchVectType &match, Molecule &product,
+                  const Workspace &work) const;
+  bool new_bonds_hold(const Molecule &parent, const Molecule &product, const Workspace &work,
+                      bool &ring_closed) const;
+  bool template_bonds_hold(const Molecule &parent, const Molecule &product,
+                           const Workspace &work) const;
+  bool skeleton_holds(const Parent &parent, const Molecule &product, const Workspace &work) const;
+
+  std::vector<TemplateAtom> atoms_;
+  std::vector<Bond> bonds_;
+  std::vector<bool> own_ring_;  // per template bond: in a ring of new atoms
+  bool has_chirality_ = false;
+  bool has_stereo_ = false;
+  // Per atom of the reactant template: the atom of the product template, or NO_INDEX.
+  std::vector<std::uint16_t> becomes_;
+  // Pairs of product template atoms whose reactant atoms the template joins by a bond.
+  std::vector<std::pair<std::uint16_t, std::uint16_t>> joined_;
+};
+
+}  // namespace molsieve::edit

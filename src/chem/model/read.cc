@@ -1,0 +1,162 @@
+#include "molsieve/src/chem/model/read.h"
+
+#include <GraphMol/Chirality.h>
+#include <GraphMol/RingInfo.h>
+
+namespace molsieve {
+
+namespace properties = RDKit::common_properties;
+
+std::optional<BondType> bond_type(const RDKit::Bond &bond) {
+  switch (bond.getBondType()) {
+    case RDKit::Bond::SINGLE: return SINGLE;
+    case RDKit::Bond::DOUBLE: return DOUBLE;
+    case RDKit::Bond::TRIPLE: return TRIPLE;
+    case RDKit::Bond::AROMATIC: return AROMATIC;
+    default: return {};
+  }
+}
+
+std::optional<Chirality> chirality(const RDKit::Atom &atom) {
+  switch (atom.getChiralTag()) {
+    case RDKit::Atom::CHI_UNSPECIFIED: return NO_CHIRALITY;
+    case RDKit::Atom::CHI_TETRAHEDRAL_CW: return CLOCKWISE;
+    case RDKit::Atom::CHI_TETRAHEDRAL_CCW: return COUNTERCLOCKWISE;
+    default: return {};
+  }
+}
+
+bool is_ordinary(unsigned int atomic_number) {
+  switch (atomic_number) {
+    case BORON: case CARBON: case NITROGEN: case OXYGEN: case FLUORINE: case SILICON:
+    case PHOSPHORUS: case SULFUR: case CHLORINE: case SELENIUM: case BROMINE: case IODINE:
+      return true;
+    default:
+      return false;
+  }
+}
+
+namespace {
+
+bool read_atom(const RDKit::Atom &from, Molecule &mol) {
+  if (!is_ordinary(from.getAtomicNum()) || from.getDegree() > PRODUCT_DEGREE_MAX ||
+      from.getNumRadicalElectrons() != 0 || std::abs(from.getFormalCharge()) > 9 ||
+      from.getIsotope() > 0xffff || from.hasQuery() || from.getMonomerInfo() ||
+      from.hasProp(properties::molAtomMapNumber) ||
+      from.hasProp(properties::_ringStereoAtoms) || from.hasProp(properties::smilesSymbol) ||
+      from.hasProp(properties::_supplementalSmilesLabel)) {
+    return false;
+  }
+  Atom atom;
+  atom.number = from.getAtomicNum();
+  atom.charge = from.getFormalCharge();
+  atom.isotope = from.getIsotope();
+  atom.explicit_hydrogens = from.getNumExplicitHs();
+  atom.implicit_hydrogens = from.getTotalNumHs() - from.getNumExplicitHs();
+  atom.explicit_valence = from.getTotalValence() - atom.implicit_hydrogens;
+  atom.no_implicit = from.getNoImplicit();
+  atom.aromatic = from.getIsAromatic();
+  const auto found = chirality(from);
+  if (!found) {
+    return false;
+  }
+  atom.chirality = *found;
+  mol.has_chirality |= atom.chirality != NO_CHIRALITY;
+  mol.atoms.push_back(atom);
+  return true;
+}
+
+bool read_bond(const RDKit::Bond &from, Molecule &mol, bool &has_direction) {
+  Bond bond;
+  bond.begin = from.getBeginAtomIdx();
+  bond.end = from.getEndAtomIdx();
+  const auto type = bond_type(from);
+  if (!type) {
+    return false;
+  }
+  bond.type = *type;
+  if (from.hasQuery() || from.getIsAromatic() != (bond.type == AROMATIC)) {
+    return false;
+  }
+  const auto direction = from.getBondDir();
+  if (direction == RDKit::Bond::ENDUPRIGHT || direction == RDKit::Bond::ENDDOWNRIGHT) {
+    has_direction |= bond.type == SINGLE;
+  } else if (direction != RDKit::Bond::NONE) {
+    return false;
+  }
+  switch (from.getStereo()) {
+    case RDKit::Bond::STEREONONE: break;
+    case RDKit::Bond::STEREOZ: bond.stereo = Z; break;
+    case RDKit::Bond::STEREOE: bond.stereo = E; break;
+    default: return false;
+  }
+  if (bond.stereo != NO_STEREO) {
+    const auto &around = from.getStereoAtoms();
+    if (bond.type != DOUBLE || around.size() != 2) {
+      return false;
+    }
+    bond.stereo_atoms = {static_cast<std::uint16_t>(around[0]),
+                         static_cast<std::uint16_t>(around[1])};
+    mol.has_stereo = true;
+  }
+  mol.bonds.push_back(bond);
+  return true;
+}
+
+// Whether each single bond with a direction is beside a double bond with stereo.
+bool directions_are_used(const RDKit::ROMol &from, const Molecule &mol) {
+  std::array<bool, ATOMS_MAX> has_stereo{};
+  for (const auto &bond : mol.bonds) {
+    if (bond.stereo != NO_STEREO) {
+      has_stereo[bond.begin] = has_stereo[bond.end] = true;
+    }
+  }
+  for (const auto *bond : from.bonds()) {
+    if (bond->getBondDir() != RDKit::Bond::NONE && !has_stereo[bond->getBeginAtomIdx()] &&
+        !has_stereo[bond->getEndAtomIdx()]) {
+      return false;
+    }
+  }
+  return true;
+}
+
+}  // namespace
+
+bool read_molecule(const RDKit::ROMol &from, Molecule &mol) {
+  mol.clear();
+  if (from.getNumAtoms() > ATOMS_MAX || from.getNumBonds() > BONDS_MAX ||
+      !from.getStereoGroups().empty() || from.getNumConformers() != 0) {
+    return false;
+  }
+  for (const auto *atom : from.atoms()) {
+    if (!read_atom(*atom, mol)) {
+      return false;
+    }
+  }
+  bool has_direction = false;
+  for (const auto *bond : from.bonds()) {
+    if (!read_bond(*bond, mol, has_direction)) {
+      return false;
+    }
+  }
+  // RDKit's reaction runner transfers stereo only if a single bond has a direction. A direction beside no double
+  // bond with stereo may gain a meaning in a product.
+  if (mol.has_stereo != has_direction || (has_direction && !directions_are_used(from, mol))) {
+    return false;
+  }
+  const auto *rings = from.getRingInfo();
+  for (const auto *atom : from.atoms()) {
+    auto &to = mol.atoms[atom->getIdx()];
+    for (const auto *bond : from.atomBonds(atom)) {
+      to.bonds[to.degree] = bond->getIdx();
+      to.neighbours[to.degree++] = bond->getOtherAtomIdx(atom->getIdx());
+    }
+    to.in_ring = rings->numAtomRings(atom->getIdx()) != 0;
+  }
+  for (unsigned int i = 0; i < mol.bonds.size(); ++i) {
+    mol.bonds[i].in_ring = rings->numBondRings(i) != 0;
+  }
+  return true;
+}
+
+}  // namespace molsieve

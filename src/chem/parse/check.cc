@@ -1,0 +1,132 @@
+// For tests of the fast parser: compares every field of its molecule with RDKit's.
+#include <GraphMol/RingInfo.h>
+
+#include <sstream>
+
+#include "molsieve/src/chem/rdkit/log.h"
+#include "molsieve/src/chem/parse/parse.h"
+
+namespace molsieve {
+
+namespace {
+
+using RDKit::ROMol;
+using RDKit::RWMol;
+
+void print_value(std::ostream &out, const RDKit::RDValue &value) {
+  if (value.getTag() == RDKit::RDTypeTag::VecStringTag) {
+    for (const auto &text : RDKit::rdvalue_cast<std::vector<std::string>>(value)) {
+      out << text << '+';
+    }
+    return;
+  }
+  std::string text;
+  RDKit::rdvalue_tostring(value, text);
+  out << text;
+}
+
+// In their order, which RDKit's copies keep.
+void print_properties(std::ostream &out, const RDKit::Dict &properties) {
+  for (const auto &property : properties.getData()) {
+    out << ' ' << property.key << '/' << property.val.getTag() << '=';
+    print_value(out, property.val);
+  }
+  out << '\n';
+}
+
+void print_atom(std::ostream &out, const ROMol &mol, const RDKit::Atom &atom) {
+  out << "atom " << atom.getIdx() << " number " << atom.getAtomicNum() << " charge "
+      << atom.getFormalCharge() << " isotope " << atom.getIsotope() << " hydrogens "
+      << atom.getNumExplicitHs() << " no implicit " << atom.getNoImplicit() << " valence "
+      << atom.getValence(RDKit::Atom::ValenceType::EXPLICIT) << '+'
+      << atom.getValence(RDKit::Atom::ValenceType::IMPLICIT) << " stale "
+      << atom.needsUpdatePropertyCache() << " radicals " << atom.getNumRadicalElectrons()
+      << " aromatic " << atom.getIsAromatic() << " hybridization " << atom.getHybridization()
+      << " chirality " << atom.getChiralTag() << " query " << atom.hasQuery() << " monomer "
+      << (atom.getMonomerInfo() != nullptr) << " bonds";
+  for (const auto *bond : mol.atomBonds(&atom)) {
+    out << ' ' << bond->getIdx();
+  }
+  print_properties(out, atom.getDict());
+}
+
+void print_bond(std::ostream &out, const RDKit::Bond &bond) {
+  out << "bond " << bond.getIdx() << " from " << bond.getBeginAtomIdx() << " to "
+      << bond.getEndAtomIdx() << " order " << bond.getBondType() << " aromatic "
+      << bond.getIsAromatic() << " conjugated " << bond.getIsConjugated() << " direction "
+      << bond.getBondDir() << " stereo " << bond.getStereo() << " query " << bond.hasQuery()
+      << " stereo atoms";
+  for (const auto atom : bond.getStereoAtoms()) {
+    out << ' ' << atom;
+  }
+  print_properties(out, bond.getDict());
+}
+
+void print_rings(std::ostream &out, const RDKit::RingInfo &rings) {
+  out << "rings of type " << rings.getRingType() << '\n';
+  for (const auto *lists : {&rings.atomRings(), &rings.bondRings()}) {
+    for (const auto &ring : *lists) {
+      out << "ring";
+      for (const auto member : ring) {
+        out << ' ' << member;
+      }
+      out << '\n';
+    }
+  }
+}
+
+// Every field of a molecule, line by line.
+std::string describe(RWMol &mol) {
+  std::ostringstream out;
+  out << "molecule of " << mol.getNumAtoms() << ' ' << mol.getNumBonds() << ' '
+      << mol.getNumConformers() << ' ' << mol.getStereoGroups().size() << ' '
+      << mol.getAtomBookmarks()->size() << ' ' << mol.getBondBookmarks()->size();
+  print_properties(out, mol.getDict());
+  for (const auto *atom : mol.atoms()) {
+    print_atom(out, mol, *atom);
+  }
+  for (const auto *bond : mol.bonds()) {
+    print_bond(out, *bond);
+  }
+  print_rings(out, *mol.getRingInfo());
+  return out.str();
+}
+
+// The molecule as text, or the error in its place.
+template <typename Parse>
+std::string outcome(Parse parse) {
+  take_logged_errors();
+  try {
+    const std::unique_ptr<RWMol> mol = parse();
+    return mol ? describe(*mol) : "nothing\n" + take_logged_errors();
+  } catch (const std::exception &e) {
+    return std::string("thrown: ") + e.what() + '\n' + take_logged_errors();
+  }
+}
+
+// The first line that differs, in both versions.
+std::string difference(const std::string &ours, const std::string &theirs) {
+  if (ours == theirs) {
+    return {};
+  }
+  std::istringstream a(ours), b(theirs);
+  std::string line_a, line_b;
+  do {
+    line_a.clear();
+    line_b.clear();
+    std::getline(a, line_a);
+    std::getline(b, line_b);
+  } while (line_a == line_b && a && b);
+  return "fast:  " + line_a + "\nRDKit: " + line_b;
+}
+
+}  // namespace
+
+std::unique_ptr<std::string> parse_differs(const std::string &smiles, bool &fast) {
+  fast = parse::is_parsed_fast(smiles);
+  const auto ours = outcome([&] { return parse::fast(smiles); });
+  const auto theirs = outcome([&] { return parse::with_rdkit(smiles); });
+  return std::make_unique<std::string>(difference(ours, theirs));
+}
+
+}  // namespace molsieve

@@ -1,0 +1,69 @@
+// A molecule that the parser works on before the RDKit molecule is made.
+//
+// Every step below does what RDKit's step of the same purpose does, in RDKit's order, so that ties are broken in
+// the same way. A step that meets anything that it does not cover returns false; the parser then gives the text to
+// RDKit, which also words the error.
+#pragma once
+
+#include "molsieve/src/chem/model/molecule.h"
+
+#include <bitset>
+#include <string_view>
+
+namespace molsieve::parse {
+
+// The most that is parsed here; what is larger is left to RDKit.
+constexpr unsigned int DRAFT_ATOMS_MAX = 250;
+constexpr unsigned int DRAFT_BONDS_MAX = 300;
+constexpr unsigned int RINGS_MAX = 40;
+// The members of all rings together.
+constexpr unsigned int RING_MEMBERS_MAX = 1200;
+
+using AtomSet = std::bitset<DRAFT_ATOMS_MAX>;
+using BondSet = std::bitset<DRAFT_BONDS_MAX>;
+
+struct Ring {
+  std::uint16_t start, size;  // in ring_atoms and ring_bonds
+};
+
+struct Draft : Molecule {
+  bool has_direction = false;  // of any bond
+  unsigned int aromatic_rings = 0;
+  // The rings that RDKit lists, in its order.
+  FixedVector<Ring, RINGS_MAX> rings;
+  unsigned int ring_members = 0;
+  std::array<std::uint16_t, RING_MEMBERS_MAX> ring_atoms;
+  std::array<std::uint16_t, RING_MEMBERS_MAX> ring_bonds;
+  std::array<AtomSet, RINGS_MAX> ring_atom_sets;
+  std::array<BondSet, RINGS_MAX> ring_bond_sets;
+};
+
+// Calls `f` with each bit that is set, from the lowest.
+template <std::size_t N, typename F>
+void for_each_bit(const std::bitset<N> &set, F f) {
+  for (auto i = set._Find_first(); i < N; i = set._Find_next(i)) {
+    f(static_cast<unsigned int>(i));
+  }
+}
+
+// text.cc: the part of SMILES that libraries are written in.
+bool read_text(std::string_view smiles, Draft &mol);
+
+// rings.cc: RDKit's symmetrized smallest set of smallest rings, in its order.
+bool list_rings(Draft &mol);
+
+// kekule.cc
+bool kekulize(Draft &mol);
+
+// aromaticity.cc
+void set_aromaticity(Draft &mol);
+
+// hybridization.cc
+int pi_electrons(const Atom &atom);
+void set_conjugation(Draft &mol);
+void set_hybridization(Draft &mol);
+
+// stereo.cc: ranks, possible centres, R and S, E and Z.
+bool set_stereo(Draft &mol);
+
+}  // namespace molsieve::parse

@@ -1,0 +1,191 @@
+#include "molsieve/src/chem/rules/sites.h"
+
+#include <GraphMol/SmilesParse/SmilesParse.h>
+
+#include <algorithm>
+
+#include "molsieve/src/chem/rules/atom_query.h"
+
+namespace molsieve {
+
+using RDKit::MatchVectType;
+
+namespace {
+
+// Most matches of a reactant that are kept for the next rule with the same reactant. If there are more, the finder
+// searches again, so that memory stays within what the plan counts for a rule.
+constexpr std::size_t MATCHES_KEPT_MAX = 64;
+
+// Adds the element that every match of a query atom has. False: there is no such element.
+bool add_needed(const RDKit::Atom::QUERYATOM_QUERY &query, Elements &needed) {
+  if (query.getNegation()) {
+    return false;
+  }
+  if (query.getDescription() == "AtomAnd") {
+    return std::any_of(query.beginChildren(), query.endChildren(),
+                       [&](const auto &child) { return add_needed(*child, needed); });
+  }
+  const auto element = queried_element(query);
+  if (!element || element->number < 1 || element->number >= 128) {
+    return false;
+  }
+  auto &set = element->form == QueriedElement::ANY         ? needed.any
+              : element->form == QueriedElement::ALIPHATIC ? needed.aliphatic
+                                                           : needed.aromatic;
+  set.set(element->number);
+  return true;
+}
+
+}  // namespace
+
+Elements Elements::of_query(const RDKit::ROMol &query) {
+  Elements needed;
+  for (const auto *atom : query.atoms()) {
+    if (atom->hasQuery()) {
+      add_needed(*atom->getQuery(), needed);
+    }
+  }
+  return needed;
+}
+
+Elements Elements::of_molecule(const RDKit::ROMol &mol) {
+  Elements elements;
+  for (const auto *atom : mol.atoms()) {
+    const auto number = atom->getAtomicNum() % 128;
+    (atom->getIsAromatic() ? elements.aromatic : elements.aliphatic).set(number);
+    elements.any.set(number);
+  }
+  return elements;
+}
+
+bool Elements::has(const Elements &needed) const {
+  return (needed.aliphatic & ~aliphatic).none() && (needed.aromatic & ~aromatic).none() &&
+         (needed.any & ~any).none();
+}
+
+std::size_t SiteFinder::add_reactant(const std::string &smarts,
+                                     const RDKit::ChemicalReaction &reaction) {
+  const auto found = std::find_if(reactants_.begin(), reactants_.end(),
+                                  [&](const auto &reactant) { return reactant.smarts == smarts; });
+  if (found != reactants_.end()) {
+    return found - reactants_.begin();
+  }
+  Reactant reactant;
+  reactant.smarts = smarts;
+  reactant.pattern = reaction.getReactants()[0];
+  // The reaction's own settings, but for RDKit's silent limit of 1,000 matches.
+  reactant.settings = reaction.getSubstructParams();
+  reactant.settings.uniquify = false;
+  reactant.settings.maxMatches = sites_max_ + 1;
+  reactant.elements = Elements::of_query(*reactant.pattern);
+  reactants_.push_back(std::move(reactant));
+  return reactants_.size() - 1;
+}
+
+std::optional<std::size_t> SiteFinder::add_query(const std::string &smarts) {
+  const auto found = std::find_if(queries_.begin(), queries_.end(),
+                                  [&](const auto &query) { return query.smarts == smarts; });
+  if (found != queries_.end()) {
+    return found - queries_.begin();
+  }
+  Query query;
+  query.smarts = smarts;
+  query.pattern.reset(RDKit::SmartsToMol(smarts));
+  if (!query.pattern || query.pattern->getNumAtoms() == 0) {
+    return {};
+  }
+  query.elements = Elements::of_query(*query.pattern);
+  queries_.push_back(std::move(query));
+  return queries_.size() - 1;
+}
+
+void SiteFinder::begin(const RDKit::ROMol &parent) {
+  parent_ = &parent;
+  elements_ = Elements::of_molecule(parent);
+  for (auto &reactant : reactants_) {
+    reactant.evaluated = false;
+  }
+  for (auto &query : queries_) {
+    query.evaluated = false;
+  }
+}
+
+bool SiteFinder::find(const SiteQuery &query, std::vector<MatchVectType> &matches) {
+  matches.clear();
+  if (!elements_.has(reactants_[query.reactant].elements)) {
+    return false;
+  }
+  bool capped = false;
+  if (query.require) {
+    const auto &required = covered(*query.require);
+    capped |= required.capped;
+    if (required.atoms.empty()) {
+      return capped;
+    }
+  }
+  auto &reactant = evaluated(query.reactant);
+  capped |= reactant.capped;
+  if (reactant.matches.size() > MATCHES_KEPT_MAX) {
+    matches = std::move(reactant.matches);
+    reactant.matches = {};
+    reactant.evaluated = false;
+  } else {
+    matches = reactant.matches;
+  }
+  for (const auto index : query.exclude) {
+    if (matches.empty()) {
+      break;
+    }
+    const auto &excluded = covered(index);
+    capped |= excluded.capped;  // atoms of further matches are not protected
+    std::erase_if(matches, [&](const MatchVectType &match) {
+      return std::any_of(match.begin(), match.end(), [&](const auto &pair) {
+        return std::binary_search(excluded.atoms.begin(), excluded.atoms.end(),
+                                  static_cast<unsigned int>(pair.second));
+      });
+    });
+  }
+  return capped;
+}
+
+SiteFinder::Reactant &SiteFinder::evaluated(std::size_t index) {
+  auto &reactant = reactants_[index];
+  if (!reactant.evaluated) {
+    reactant.matches = RDKit::SubstructMatch(*parent_, *reactant.pattern, reactant.settings);
+    reactant.capped = reactant.matches.size() > sites_max_;
+    if (reactant.capped) {
+      reactant.matches.resize(sites_max_);
+    }
+    reactant.evaluated = true;
+  }
+  return reactant;
+}
+
+const SiteFinder::Query &SiteFinder::covered(std::size_t index) {
+  auto &query = queries_[index];
+  if (query.evaluated) {
+    return query;
+  }
+  query.evaluated = true;
+  query.capped = false;
+  query.atoms.clear();
+  if (!elements_.has(query.elements)) {
+    return query;
+  }
+  RDKit::SubstructMatchParameters settings;
+  settings.uniquify = false;
+  settings.maxMatches = sites_max_;
+  settings.maxRecursiveMatches = sites_max_;
+  const auto matches = RDKit::SubstructMatch(*parent_, *query.pattern, settings);
+  query.capped = matches.size() == sites_max_;
+  for (const auto &match : matches) {
+    for (const auto &pair : match) {
+      query.atoms.push_back(pair.second);
+    }
+  }
+  std::sort(query.atoms.begin(), query.atoms.end());
+  query.atoms.erase(std::unique(query.atoms.begin(), query.atoms.end()), query.atoms.end());
+  return query;
+}
+
+}  // namespace molsieve

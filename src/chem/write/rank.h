@@ -1,0 +1,63 @@
+// Canonical ranks of a molecule's atoms, the same that RDKit's Canon::rankMolAtoms gives.
+#pragma once
+
+#include "molsieve/src/chem/model/molecule.h"
+
+#include <array>
+#include <bitset>
+#include <cstdint>
+
+namespace molsieve::write {
+
+// Refines classes of equal atoms until they no longer split, then breaks ties one by one. Follows RDKit's order of work
+// step by step, because the order decides which of the possible numberings results. Reuses its memory.
+class Ranker {
+ public:
+  // Ranks the atoms. False: the molecule is one of the highly symmetrical ones for which RDKit makes further
+  // comparisons.
+  bool rank(const Molecule &mol);
+  std::uint16_t operator[](std::size_t atom) const { return class_[atom]; }
+
+ private:
+  // What two atoms of a class are compared by: the invariant of the atom, the chirality of a stereo centre, its bonds
+  // and the classes of its neighbours.
+  struct Signature {
+    std::uint64_t invariant;
+    std::uint64_t around;
+    std::uint16_t atom;
+    std::uint16_t place;  // in its class before sorting
+    std::uint8_t chirality;
+    bool operator<(const Signature &other) const;
+    bool operator==(const Signature &other) const;
+  };
+
+  void describe_atoms();
+  Signature signature(std::uint16_t atom, std::uint16_t place) const;
+  std::uint8_t chirality(std::uint16_t atom) const;
+  void start();
+  void refine();
+  void sort_class(unsigned int offset, unsigned int length);
+  void sort_signatures(unsigned int length);
+  void renumber(unsigned int offset, unsigned int length);
+  void activate(std::uint16_t atom);
+  void activate_touched();
+  void break_ties();
+  void single_out(std::uint16_t atom);
+  bool is_special() const;
+  bool has_ties() const;
+
+  const Molecule *mol_ = nullptr;
+  unsigned int size_ = 0;
+  std::array<std::uint64_t, ATOMS_MAX> invariant_;
+  std::array<std::array<std::uint16_t, PRODUCT_DEGREE_MAX>, ATOMS_MAX> bond_code_;
+  std::array<std::uint16_t, ATOMS_MAX> class_;  // where the atom's class begins in order_
+  std::array<std::uint16_t, ATOMS_MAX> order_;  // atoms, class by class
+  std::array<std::uint16_t, ATOMS_MAX> count_;  // size of a class, at its first atom; else 0
+  std::array<std::int16_t, ATOMS_MAX> next_;    // the stack of classes to refine
+  std::array<bool, ATOMS_MAX> changed_;
+  std::bitset<ATOMS_MAX> touched_;
+  std::array<Signature, ATOMS_MAX> signatures_;
+  std::int16_t active_ = -1;
+};
+
+}  // namespace molsieve::write

@@ -1,0 +1,370 @@
+#include "molsieve/src/chem/write/smiles.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace molsieve::write {
+
+namespace {
+
+enum Colour : std::uint8_t { WHITE, GREY, BLACK };
+
+// RDKit's own weights: bonds in rings come after others, and ring closures first.
+constexpr std::int64_t ATOMS = 5000;
+constexpr std::int64_t BOND_TYPES = 32;
+// More rings open at once are left to RDKit.
+constexpr std::size_t CLOSURES_MAX = 99;
+
+void print_number(unsigned int number, std::string &text) {
+  std::array<char, 12> digits;
+  const auto end = std::to_chars(digits.begin(), digits.end(), number).ptr;
+  text.append(digits.begin(), end);
+}
+
+}  // namespace
+
+SmilesWriter::SmilesWriter() {
+  steps_.reserve(4 * ATOMS_MAX);
+}
+
+bool SmilesWriter::write(const Molecule &mol, std::string &text) {
+  text.clear();
+  mol_ = &mol;
+  if (!ranks_.rank(mol)) {
+    return false;
+  }
+  prepare();
+  std::uint16_t first = 0;
+  while (ranks_[first] != 0) {
+    ++first;
+  }
+  find_closures(first, NO_INDEX);
+  std::fill(colour_.begin(), colour_.end(), WHITE);
+  if (!walk(first, NO_INDEX)) {
+    return false;
+  }
+  if (mol.has_chirality) {
+    orient_centres();
+  }
+  if (mol.has_stereo && !direct_bonds()) {
+    return false;
+  }
+  print(text);
+  return true;
+}
+
+void SmilesWriter::prepare() {
+  const auto atoms = mol_->atoms.size();
+  const auto bonds = mol_->bonds.size();
+  steps_.clear();
+  colour_.assign(atoms, WHITE);
+  closures_.resize(atoms);
+  closure_count_.assign(atoms, 0);
+  closure_number_.assign(bonds, 0);
+  number_in_use_.assign(CLOSURES_MAX, false);
+  bond_order_.resize(atoms);
+  bond_order_count_.assign(atoms, 0);
+  atom_visit_.assign(atoms, 0);
+  bond_visit_.assign(bonds, 0);
+  direction_.assign(bonds, Direction::None);
+  if (mol_->has_stereo) {
+    bond_uses_.assign(bonds, 0);
+    atom_uses_.assign(atoms, 0);
+  }
+}
+
+// A first walk in canonical order finds the bonds that close rings.
+void SmilesWriter::find_closures(std::uint16_t index, std::uint16_t by) {
+  const auto &atom = mol_->atoms[index];
+  colour_[index] = GREY;
+  Neighbours nexts;
+  unsigned int count = 0;
+  for (unsigned int i = 0; i < atom.degree; ++i) {
+    if (atom.bonds[i] == by) {
+      continue;
+    }
+    const auto &bond = mol_->bonds[atom.bonds[i]];
+    std::int64_t priority = ranks_[atom.neighbours[i]];
+    if (colour_[atom.neighbours[i]] == GREY) {
+      priority += (BOND_TYPES - bond.type) * ATOMS - (BOND_TYPES + 1) * ATOMS * ATOMS;
+    } else if (bond.in_ring) {
+      priority += (BOND_TYPES - bond.type) * ATOMS * ATOMS;
+    }
+    nexts[count++] = {priority, atom.neighbours[i], atom.bonds[i]};
+  }
+  sort_few(nexts.data(), count,
+           [](const auto &a, const auto &b) { return a.priority < b.priority; });
+  for (unsigned int i = 0; i < count; ++i) {
+    const auto next = nexts[i].atom;
+    if (colour_[next] == WHITE) {
+      find_closures(next, nexts[i].bond);
+    } else if (colour_[next] == GREY) {
+      closures_[next][closure_count_[next]++] = nexts[i].bond;
+      closures_[index][closure_count_[index]++] = nexts[i].bond;
+    }
+  }
+  colour_[index] = BLACK;
+}
+
+// The second walk records the steps. False: more rings are open at once than are covered.
+bool SmilesWriter::walk(std::uint16_t index, std::uint16_t by) {
+  const auto &atom = mol_->atoms[index];
+  steps_.push_back({Kind::Atom, index, 0});
+  atom_visit_[index] = steps_.size();
+  colour_[index] = GREY;
+  const auto note = [&](std::uint16_t bond) {
+    bond_order_[index][bond_order_count_[index]++] = bond;
+  };
+  if (by != NO_INDEX) {
+    note(by);
+  }
+  for (unsigned int i = 0; i < closure_count_[index]; ++i) {
+    note(closures_[index][i]);
+  }
+  if (!write_closures(index)) {
+    return false;
+  }
+  Neighbours nexts;
+  unsigned int count = 0;
+  for (unsigned int i = 0; i < atom.degree; ++i) {
+    const auto neighbour = atom.neighbours[i];
+    const auto closures = closures_[index].begin();
+    if (atom.bonds[i] == by || colour_[neighbour] != WHITE ||
+        std::find(closures, closures + closure_count_[index], atom.bonds[i]) !=
+            closures + closure_count_[index]) {
+      continue;
+    }
+    const auto &bond = mol_->bonds[atom.bonds[i]];
+    std::int64_t priority = ranks_[neighbour];
+    if (bond.in_ring) {
+      priority += (BOND_TYPES - bond.type) * ATOMS * ATOMS;
+    }
+    nexts[count++] = {priority, neighbour, atom.bonds[i]};
+  }
+  sort_few(nexts.data(), count,
+           [](const auto &a, const auto &b) { return a.priority < b.priority; });
+  for (unsigned int i = 0; i < count; ++i) {
+    const bool branch = i + 1 < count;
+    note(nexts[i].bond);
+    if (branch) {
+      steps_.push_back({Kind::Open, 0, 0});
+    }
+    steps_.push_back({Kind::Bond, nexts[i].bond, index});
+    bond_visit_[nexts[i].bond] = steps_.size();
+    if (!walk(nexts[i].atom, nexts[i].bond)) {
+      return false;
+    }
+    if (branch) {
+      steps_.push_back({Kind::Close, 0, 0});
+    }
+  }
+  colour_[index] = BLACK;
+  return true;
+}
+
+// A number that is closed here can be used again only by later atoms.
+bool SmilesWriter::write_closures(std::uint16_t index) {
+  std::array<std::uint16_t, PRODUCT_DEGREE_MAX> closed;
+  unsigned int closed_count = 0;
+  for (unsigned int i = 0; i < closure_count_[index]; ++i) {
+    const auto bond = closures_[index][i];
+    auto &number = closure_number_[bond];
+    if (number != 0) {
+      steps_.push_back({Kind::Bond, bond, index});
+      bond_visit_[bond] = steps_.size();
+      closed[closed_count++] = number;
+    } else {
+      const auto free = std::find(number_in_use_.begin(), number_in_use_.end(), false);
+      if (free == number_in_use_.end()) {
+        return false;
+      }
+      *free = true;
+      number = free - number_in_use_.begin() + 1;
+    }
+    steps_.push_back({Kind::Ring, number, 0});
+  }
+  for (unsigned int i = 0; i < closed_count; ++i) {
+    number_in_use_[closed[i] - 1] = false;
+  }
+  return true;
+}
+
+// Converts chirality to the order in which bonds are written.
+void SmilesWriter::orient_centres() {
+  chirality_.assign(mol_->atoms.size(), NO_CHIRALITY);
+  for (std::size_t index = 0; index < mol_->atoms.size(); ++index) {
+    const auto &atom = mol_->atoms[index];
+    if (atom.chirality == NO_CHIRALITY) {
+      continue;
+    }
+    std::array<std::uint8_t, PRODUCT_DEGREE_MAX> place;
+    for (unsigned int i = 0; i < atom.degree; ++i) {
+      const auto written = bond_order_[index].begin();
+      place[i] = std::find(written, written + atom.degree, atom.bonds[i]) - written;
+    }
+    bool odd = is_odd_permutation(atom.degree, [&](unsigned int i) { return place[i]; });
+    // The hydrogen of a centre that begins the SMILES moves from the last position to the first.
+    const bool first = index == steps_.front().index;
+    const bool has_hydrogen =
+        atom.explicit_hydrogens == 1 || atom.implicit_hydrogens == 1;
+    if (atom.degree == 3 && ((first && atom.explicit_hydrogens == 1) ||
+                             (!has_hydrogen && closure_count_[index] == 1))) {
+      odd = !odd;
+    }
+    chirality_[index] = odd == (atom.chirality == CLOCKWISE) ? COUNTERCLOCKWISE : CLOCKWISE;
+  }
+}
+
+void SmilesWriter::print(std::string &text) const {
+  // Ring closure numbers are assigned again while printing: the lowest free one, which is free again one atom after it
+  // was closed.
+  std::array<std::uint16_t, CLOSURES_MAX + 1> shown{};
+  std::array<bool, CLOSURES_MAX + 2> taken{};
+  std::array<std::uint16_t, PRODUCT_DEGREE_MAX> closed;
+  unsigned int closed_count = 0;
+  for (const auto &step : steps_) {
+    switch (step.kind) {
+      case Kind::Atom:
+        for (unsigned int i = 0; i < closed_count; ++i) {
+          taken[shown[closed[i]]] = false;
+          shown[closed[i]] = 0;
+        }
+        closed_count = 0;
+        print_atom(step.index, text);
+        break;
+      case Kind::Bond:
+        print_bond(step, text);
+        break;
+      case Kind::Ring: {
+        auto &number = shown[step.index];
+        if (number != 0) {
+          closed[closed_count++] = step.index;
+        } else {
+          number = 1;
+          while (taken[number]) {
+            ++number;
+          }
+          taken[number] = true;
+        }
+        if (number > 9) {
+          text += '%';
+        }
+        print_number(number, text);
+        break;
+      }
+      case Kind::Open:
+        text += '(';
+        break;
+      case Kind::Close:
+        text += ')';
+        break;
+    }
+  }
+}
+
+namespace {
+
+const char *symbol(unsigned int number) {
+  switch (number) {
+    case BORON: return "B";
+    case CARBON: return "C";
+    case NITROGEN: return "N";
+    case OXYGEN: return "O";
+    case FLUORINE: return "F";
+    case SILICON: return "Si";
+    case PHOSPHORUS: return "P";
+    case SULFUR: return "S";
+    case CHLORINE: return "Cl";
+    case SELENIUM: return "Se";
+    case BROMINE: return "Br";
+    default: return "I";
+  }
+}
+
+// The valence at which an atom needs no bracket; 0 for elements that always have one.
+int organic_valence(unsigned int number) {
+  switch (number) {
+    case CARBON: return 4;
+    case BORON: case NITROGEN: case PHOSPHORUS: return 3;
+    case OXYGEN: case SULFUR: return 2;
+    case FLUORINE: case CHLORINE: case BROMINE: case IODINE: return 1;
+    default: return 0;
+  }
+}
+
+bool needs_bracket(const Atom &atom) {
+  const auto valence = organic_valence(atom.number);
+  if (valence == 0 || atom.charge != 0 || atom.isotope != 0 || atom.chirality != NO_CHIRALITY) {
+    return true;
+  }
+  if ((atom.number == NITROGEN || atom.number == PHOSPHORUS) && atom.aromatic && atom.explicit_hydrogens != 0) {
+    return true;
+  }
+  return atom.valence() != valence && atom.hydrogens() != 0;
+}
+
+}  // namespace
+
+void SmilesWriter::print_atom(std::uint16_t index, std::string &text) const {
+  const auto &atom = mol_->atoms[index];
+  const bool bracket = needs_bracket(atom);
+  if (bracket) {
+    text += '[';
+  }
+  if (atom.isotope != 0) {
+    print_number(atom.isotope, text);
+  }
+  const auto *letters = symbol(atom.number);
+  text += atom.aromatic ? static_cast<char>(letters[0] - 'A' + 'a') : letters[0];
+  if (letters[1] != '\0') {
+    text += letters[1];
+  }
+  if (atom.chirality != NO_CHIRALITY) {
+    text += chirality_[index] == CLOCKWISE ? "@@" : "@";
+  }
+  if (!bracket) {
+    return;
+  }
+  if (atom.hydrogens() != 0) {
+    text += 'H';
+    if (atom.hydrogens() > 1) {
+      print_number(atom.hydrogens(), text);
+    }
+  }
+  if (atom.charge != 0) {
+    text += atom.charge > 0 ? '+' : '-';
+    if (std::abs(atom.charge) > 1) {
+      print_number(std::abs(atom.charge), text);
+    }
+  }
+  text += ']';
+}
+
+void SmilesWriter::print_bond(const Step &step, std::string &text) const {
+  const auto &bond = mol_->bonds[step.index];
+  const auto direction = direction_[step.index];
+  const bool between_aromatic =
+      mol_->atoms[bond.begin].aromatic && mol_->atoms[bond.end].aromatic;
+  switch (bond.type) {
+    case SINGLE:
+    case AROMATIC:
+      if (direction != Direction::None) {
+        text += direction == Direction::Up ? '/' : '\\';
+      } else if (bond.type == SINGLE && between_aromatic) {
+        text += '-';
+      } else if (bond.type == AROMATIC && !between_aromatic) {
+        text += ':';
+      }
+      break;
+    case DOUBLE:
+      text += '=';
+      break;
+    case TRIPLE:
+      text += '#';
+      break;
+    case UNSPECIFIED:
+      break;
+  }
+}
+
+}  // namespace molsieve::write
