@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cpu_is_taken_when_named_and_when_nothing_else_is_there() {
+    fn the_cpu_is_chosen_when_named_and_as_the_last_resort() {
         let named = choose(EngineChoice::Cpu, &room(1_024)).unwrap();
         assert_eq!(named.description(), "cpu");
         let best = choose(EngineChoice::Auto, &room(1_024)).unwrap();
@@ -284,13 +284,13 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_that_no_device_holds_is_the_cpus_business() {
+    fn a_filter_that_no_device_holds_goes_to_the_cpu() {
         let best = choose(EngineChoice::Auto, &room(1 << 50)).unwrap();
         assert_eq!(best.choice(), EngineChoice::Cpu);
     }
 
     #[test]
-    fn software_is_taken_only_when_asked_for() {
+    fn a_software_renderer_is_chosen_only_when_named() {
         let adapters = wgpu::adapters();
         let Some(index) = adapters.iter().position(|adapter| adapter.software) else {
             return; // tests/conformance.rs reports it when there is none
