@@ -29,6 +29,9 @@ use serde::Serialize;
 
 pub(crate) use child::NO_PARENT;
 pub use child::{assignment, serve, slot, transform};
+pub use message::{Assignment, Candidate, TrialError, Tried};
+
+use message::{LATE, READY};
 
 use crate::{
     reject::{RejectCode, Rejection},

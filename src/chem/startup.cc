@@ -56,10 +56,18 @@ void initialise() {
                      {sites.data(), sites.size()}, {reals.data(), reals.size()},
                      {counts.data(), counts.size()},   0, 0,
                      {by_rule.data(), by_rule.size()}};
-  ParentReport report{};
-  if (warm.begin(as_bytes(smiles)) != Failure::None ||
-      warm.fill(space, 0, 100, report) != Fill::Finished ||
-      report.written != 1) {
+  if (warm.begin(as_bytes(smiles)) != Failure::None) {
+    throw std::runtime_error("RDKit fails its start-up check");
+  }
+  // On a busy machine a call pauses before the parent is finished, because it took too long.
+  auto state = Fill::Paused;
+  std::uint64_t written = 0;
+  while (state == Fill::Paused) {
+    ParentReport report{};
+    state = warm.fill(space, 0, 100, report);
+    written += report.written;
+  }
+  if (state != Fill::Finished || written != 1) {
     throw std::runtime_error("RDKit fails its start-up check");
   }
 }

@@ -90,7 +90,9 @@ pub(super) fn work(job: &Job, ports: WorkerPorts<'_>, worker: usize) -> Result<(
             control,
             times,
         ))),
-        Task::Derive => RowWork::Transform(Transforming::new(job, poisoned, control, times)?),
+        Task::Derive => {
+            RowWork::Transform(Box::new(Transforming::new(job, poisoned, control, times)?))
+        }
     };
     let mut batch = ParentBatch::new();
     while !control.is_stopping() {
@@ -109,7 +111,7 @@ pub(super) fn work(job: &Job, ports: WorkerPorts<'_>, worker: usize) -> Result<(
 /// What a worker does with a row.
 enum RowWork<'a> {
     /// Makes its products.
-    Transform(Transforming<'a>),
+    Transform(Box<Transforming<'a>>),
     /// Makes its key.
     Identify(Box<Identifier<'a>>),
 }
