@@ -10,13 +10,8 @@ usage: scripts/daemon-kill.sh [KILLS] [SEED]
   KILLS  how many kills     (default: 100; about a second each)
   SEED   of the instants    (default: another one every time)
 
-<<<<<<< HEAD
 Does the set-up of scripts/test.sh and runs a test of the test suite with more kills and jobs. Ends with 1
 unless every job is done once, with the same bytes as an uninterrupted run.
-=======
-Does the set-up of scripts/test.sh and runs a test of tests/it/daemon.rs, which is part of the test suite, with
-more kills and jobs. Ends with 1 unless every job ends done, once, with the same bytes as an uninterrupted run.
->>>>>>> next
 TEXT
 }
 

@@ -18,13 +18,8 @@ interest go to the build folder (fuzz/corpus), where the next run begins; log an
 them. Prints per target how many inputs were run and whether one was a finding: a panic, a failed check,
 20 seconds for one input, or more than 2 GiB of memory. Ends with 1 if there was any.
 
-<<<<<<< HEAD
 Fix a finding where the fault is, and put its input into tests/fuzz/findings/TARGET. The tests replay
 the inputs there.
-=======
-A finding is fixed where the fault is, and its input goes to tests/fuzz/findings/TARGET, from where
-the tests (tests/it/corpora.rs) replay it.
->>>>>>> next
 
 FUZZ_JOBS         targets at a time   (default: 2)
 CARGO_TARGET_DIR  the build folder    (default: target)

@@ -1,30 +1,35 @@
-//! The daemon: takes jobs over a Unix socket and has a process of its own do each.
+//! The daemon: accepts jobs over a Unix socket and runs each in its own process.
 //!
-//! It is a supervisor. It never calls RDKit and never opens a user's file: a crash of the chemistry, a
-//! library it can't read, an output directory it may not write to are a worker's matter.
+//! The daemon is a supervisor. It never calls RDKit and never opens a user's file: a crash in RDKit, an
+//! unreadable library or a read-only output directory affects one job process, not the daemon.
 //!
 //! ```text
-//!  clients ──► http (hyper; limits) ──► api: bytes → Action ──► core ──► store (SQLite)
-//!     ▲                                                          │  ▲
-//!     └────── events, logs, lists ◄── reader ◄───────────────────┘  │ what workers say
-//!                                                     launches ──► supervise ──► molsieve worker …
+//!  clients ──► http (axum; limits) ──► api: parts → checked values ──► core ──► store (SQLite)
+//!     ▲                                                                │  ▲
+//!     └────── events, logs, lists ◄── reader ◄─────────────────────────┘  │ events of job processes
+//!                                                           launches ──► supervise ──► molsieve worker …
 //! ```
 //!
-//! Threads: the main thread runs connections, signals and a task per worker, and never waits for a disk;
-//! `core` alone changes jobs; `reader` answers what only reads. What each holds is bounded by the
-//! section "Daemon" of [`crate::limits`].
+//! Threads: the main thread runs connections, signals and one task per job process, and never waits for a
+//! disk; only `core` changes jobs; `reader` answers requests that only read. The section "Daemon" of
+//! [`crate::limits`] bounds the memory of each.
+//!
+//! Each module imports only modules above it in this table.
 //!
 //! | module | what |
 //! |---|---|
-//! | [`job`], [`schedule`], [`admission`] | states, admission to the node, a request as a job; all pure |
-//! | [`store`] | jobs on the disk |
-//! | [`core`] | the thread that changes jobs |
-//! | `supervise`, [`protocol`] | workers, and what is said between them and the daemon |
-//! | [`api`], [`http`], [`action`] | requests, connections, and what they become |
+//! | [`job`], [`snapshot`] | a job and its states; what the core tells about jobs |
+//! | [`action`], [`refusal`], [`view`] | requests as values; why they are refused; the JSON of answers |
+//! | [`protocol`] | the protocol between the daemon and a job process |
+//! | [`paths`], [`settings`] | where socket and state are; the settings of the daemon |
+//! | [`schedule`], [`admission`] | which jobs start next; a request as a job that fits the node |
 //! | [`peer`] | who is at the other end of a socket |
-//! | [`systemd`] | the service manager's side: readiness, watchdog, sockets handed over |
-//! | `node` | the node's figures |
-//! | [`client`], [`paths`], [`settings`] | the client's side; where socket and state are; what a daemon is told |
+//! | [`store`] | jobs on disk |
+//! | [`core`] | the thread that changes jobs |
+//! | `supervise` | job processes |
+//! | [`api`], [`http`] | checked requests and the OpenAPI document; connections and routes |
+//! | [`client`] | the client's side of the socket |
+//! | [`systemd`] | readiness, watchdog and socket activation |
 
 pub mod action;
 pub mod admission;
@@ -33,15 +38,17 @@ pub mod client;
 pub mod core;
 pub mod http;
 pub mod job;
-mod node;
 pub mod paths;
 pub mod peer;
 pub mod protocol;
+pub mod refusal;
 pub mod schedule;
 pub mod settings;
+pub mod snapshot;
 pub mod store;
 mod supervise;
 pub mod systemd;
+pub mod view;
 
 use std::{future::pending, path::Path, sync::Arc, time::Duration};
 
@@ -55,25 +62,26 @@ use tokio::{
 };
 
 use self::{
-    core::{Core, Refusal, StartedCore},
+    core::{Core, StartedCore},
     http::{Edge, HttpCounts, Limits},
     peer::{PeerPolicy, Peers},
+    refusal::Refusal,
     settings::ServeSettings,
     store::JobStoreError,
     systemd::{Listening, SocketError},
 };
 use crate::{nvidia::Nvidia, store::plain, units::ByteSize};
 
-/// Why a daemon can't start or go on.
+/// Why the daemon cannot start or continue.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// Its jobs can't be read or written.
+    /// The job store cannot be read or written.
     #[error(transparent)]
     Store(#[from] JobStoreError),
-    /// There is nothing to listen on.
+    /// The socket cannot be used.
     #[error(transparent)]
     Socket(#[from] SocketError),
-    /// The thread that changes jobs has failed. A daemon that is started anew goes on with them.
+    /// The core thread has failed. After a restart the daemon resumes the jobs.
     #[error("the daemon's core has failed; this is a fault in molsieve, please report it")]
     CoreGone,
     /// The operating system refuses something else.
@@ -81,21 +89,21 @@ pub enum ServeError {
     System {
         /// What was tried.
         action: &'static str,
-        /// Its words.
+        /// The system's message.
         reason: String,
     },
 }
 
-/// Time workers and requests have when the daemon ends; then it ends without them, and they by themselves.
+/// Time for job processes to stop when the daemon stops. Those that take longer are left to stop by themselves.
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(75);
-/// Time between two looks for jobs to forget.
+/// Interval at which old jobs are forgotten.
 const PRUNE_EVERY: Duration = Duration::from_secs(3600);
-/// Threads for look-ups of names and devices, which may wait.
+/// Threads for look-ups of names and devices, which may block.
 const BLOCKING_THREADS_MAX: usize = 4;
 /// Stack of such a thread.
 const BLOCKING_STACK_BYTES: usize = 512 << 10;
 
-/// Takes jobs until the process is asked to end.
+/// Accepts jobs until the process is asked to stop.
 pub fn serve(settings: ServeSettings) -> Result<(), ServeError> {
     let runtime = Builder::new_current_thread()
         .enable_all()
@@ -103,13 +111,13 @@ pub fn serve(settings: ServeSettings) -> Result<(), ServeError> {
         .thread_stack_size(BLOCKING_STACK_BYTES)
         .build()
         .map_err(failed("start the runtime"))?;
-    // Before there is a second thread: it takes what it finds out of the environment.
+    // Before there is a second thread, because it changes the environment.
     let handed = systemd::adopt()?;
     allow_many_files();
     make_directory(&settings.state_dir)?;
     let gpus = gpus(settings.budget.gpus);
     let beginning = core::start(&settings, gpus, runtime.handle())?;
-    // Only now: the lock on the state is what keeps two daemons apart.
+    // Only now: the lock on the state directory excludes a second daemon.
     let listening = match handed {
         Some(handed) => handed,
         None => listen(&settings)?,
@@ -126,7 +134,7 @@ fn failed(action: &'static str) -> impl Fn(std::io::Error) -> ServeError {
     }
 }
 
-/// Look-ups that still wait are not waited for.
+/// Does not wait for blocked look-ups.
 fn close(runtime: Runtime) {
     runtime.shutdown_timeout(Duration::from_secs(1));
 }
@@ -173,24 +181,24 @@ async fn run(
     Ok(())
 }
 
-/// Has workers stop at a checkpoint, then requests end.
+/// Stops job processes at a checkpoint, then waits for requests in flight.
 async fn end(
     core: &Core,
     mut drained: watch::Receiver<bool>,
     shut: &watch::Sender<bool>,
     connections: &mut tokio::task::JoinHandle<()>,
 ) {
-    systemd::stopping("workers stop at a checkpoint");
-    tracing::info!("ending: workers stop at a checkpoint");
+    systemd::stopping("jobs stop at a checkpoint");
+    tracing::info!("stopping: jobs stop at a checkpoint");
     core.drain().await;
     let wait = drained.wait_for(|drained| *drained);
     if timeout(DRAIN_TIME_MAX, wait).await.is_err() {
-        tracing::warn!("some workers have not stopped in time; they are left to themselves");
+        tracing::warn!("some job processes have not stopped in time; they stop by themselves");
     }
     shut.send_replace(true);
-    // It has a limit of its own.
+    // It has its own time limit.
     connections.await.ok();
-    tracing::info!("ended");
+    tracing::info!("stopped");
 }
 
 fn edge(core: Core, peers: Arc<Peers>) -> Arc<Edge> {
@@ -210,14 +218,14 @@ fn edge(core: Core, peers: Arc<Peers>) -> Arc<Edge> {
 fn status(settings: &ServeSettings) -> String {
     let budget = settings.budget;
     format!(
-        "taking jobs; they may use {}, {} threads and {} GPUs together",
+        "accepting jobs; together they may use {}, {} threads and {} GPUs",
         ByteSize(budget.memory_bytes),
         budget.threads,
         budget.gpus
     )
 }
 
-/// A socket of our own.
+/// Creates the socket.
 fn listen(settings: &ServeSettings) -> Result<Listening, ServeError> {
     if let Some(folder) = settings.socket.parent() {
         make_directory_for_socket(folder)?;
@@ -231,7 +239,7 @@ fn listen(settings: &ServeSettings) -> Result<Listening, ServeError> {
     Ok(systemd::bind(&settings.socket, mode, group)?)
 }
 
-/// The state directory is for the daemon's user alone.
+/// Creates the state directory, which only the daemon's user can read.
 fn make_directory(path: &Path) -> Result<(), ServeError> {
     use std::os::unix::fs::DirBuilderExt;
     let made = std::fs::DirBuilder::new()
@@ -241,7 +249,7 @@ fn make_directory(path: &Path) -> Result<(), ServeError> {
     made.map_err(failed("make the state directory"))
 }
 
-/// The socket's own mode says who may connect, so its directory lets everybody through.
+/// Creates the socket's directory. Everybody may enter it: the mode of the socket says who may connect.
 fn make_directory_for_socket(path: &Path) -> Result<(), ServeError> {
     use std::os::unix::fs::DirBuilderExt;
     if path.exists() {
@@ -254,7 +262,7 @@ fn make_directory_for_socket(path: &Path) -> Result<(), ServeError> {
     made.map_err(failed("make the socket's directory"))
 }
 
-/// UUIDs of the GPUs that jobs may have, as far as NVML tells them.
+/// UUIDs of the GPUs for jobs; none for a GPU that NVML does not report.
 fn gpus(count: u32) -> Vec<Option<String>> {
     let mut uuids: Vec<Option<String>> = match Nvidia::look() {
         Ok(nvidia) => nvidia
@@ -268,8 +276,7 @@ fn gpus(count: u32) -> Vec<Option<String>> {
     uuids
 }
 
-/// Each connection and each worker is a file or several. What the system allows at most is the operator's
-/// business.
+/// Raises the limit of open files to the maximum: each connection and each job process needs some.
 fn allow_many_files() {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let now = getrlimit(Resource::Nofile);
@@ -278,19 +285,19 @@ fn allow_many_files() {
         maximum: now.maximum,
     };
     if let Err(error) = setrlimit(Resource::Nofile, most) {
-        tracing::warn!("cannot open as many files as the system allows: {error}");
+        tracing::warn!("cannot raise the limit of open files: {error}");
     }
 }
 
-/// What has to be done from time to time.
+/// Periodic work: the watchdog, and forgetting old jobs.
 async fn chores(core: Core) {
     let watchdog = async {
         let Some(every) = systemd::alive_every() else {
             return pending().await;
         };
         loop {
-            // A core that does not answer is stuck, and then the service manager may start anew; one that only
-            // says that the disk is full is not.
+            // A core that does not answer is stuck, and the service manager restarts the daemon. A core that
+            // reports a full disk is not stuck.
             let answer = timeout(every, core.figures()).await;
             if matches!(answer, Ok(Ok(_) | Err(Refusal::Store(_)))) {
                 systemd::alive();
@@ -308,7 +315,7 @@ async fn chores(core: Core) {
     tokio::join!(watchdog, pruning);
 }
 
-/// Signals that mean something to a daemon.
+/// The signals that the daemon handles.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
@@ -325,8 +332,8 @@ impl Signals {
         })
     }
 
-    /// Until one says that the daemon is to end. There is no configuration to read again; a reload is answered,
-    /// so that whoever asks for it does not wait.
+    /// Waits for a signal to stop. A reload is acknowledged, so that its caller does not wait; there is no
+    /// configuration to read again.
     async fn until_end(mut self, status: &str) {
         loop {
             tokio::select! {

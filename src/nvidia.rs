@@ -9,7 +9,7 @@ use nvml_wrapper::{
     enum_wrappers::device::{EccCounter, MemoryError, TemperatureSensor},
     error::NvmlError,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The driver and its devices.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -23,7 +23,7 @@ pub struct Nvidia {
 }
 
 /// A device and its health.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct NvidiaDevice {
     /// Marketing name.
     pub name: Option<String>,
@@ -46,7 +46,7 @@ pub struct NvidiaDevice {
     /// Whether the device is divided (multi-instance GPU).
     pub mig: Option<bool>,
     /// Why its clocks are reduced; empty if they are not.
-    pub slowed_by: Vec<&'static str>,
+    pub slowed_by: Vec<String>,
 }
 
 /// Reasons for reduced clocks under load, with the names of `nvidia-smi`.
@@ -114,7 +114,7 @@ impl NvidiaDevice {
             slowed_by: SLOW_DOWNS
                 .iter()
                 .filter(|(reason, _)| slow.contains(*reason))
-                .map(|(_, name)| *name)
+                .map(|(_, name)| (*name).to_owned())
                 .collect(),
         }
     }

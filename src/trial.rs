@@ -31,7 +31,7 @@ pub(crate) use child::NO_PARENT;
 pub use child::{assignment, serve, slot, transform};
 pub use message::{Assignment, Candidate, TrialError, Tried};
 
-use message::{LATE, READY};
+use message::LATE;
 
 use crate::{
     reject::{RejectCode, Rejection},

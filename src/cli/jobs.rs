@@ -1,6 +1,6 @@
 //! The verbs that talk to the daemon: `submit`, `ls`, `status`, `watch`, `logs`, `cancel`, `rm`.
 //!
-//! With `--json` a job is printed as the API gives it, one object per line.
+//! With `--json` a job is printed as the HTTP interface sends it, one object per line.
 
 mod shown;
 mod submit;
@@ -12,35 +12,35 @@ use std::{
 };
 
 use nix::unistd::User;
-use serde_json::{Value, json};
+use serde::Serialize;
 
-use self::shown::Shown;
 pub(super) use self::submit::{SubmitArgs, submit};
 use super::{CliError, Exit, say, tell};
 use crate::{
     daemon::{
-        client::{Client, JobQuery},
+        client::{Client, ClientError, JobQuery},
         job::State,
         paths::{self, Side},
+        view::JobView,
     },
     report::answer::{self, ClientAnswer},
 };
 
 pub(super) const EXIT_CODES: &str = "\
-Exit codes: 0 done; 1 the daemon can't be reached or refuses; 2 usage.
-MOLSIEVE_SOCKET names the socket where --socket does not.";
+Exit codes: 0 done; 1 the daemon cannot be reached or refuses; 2 usage.
+Without --socket, the variable MOLSIEVE_SOCKET names the socket.";
 
 pub(super) const WATCH_EXIT_CODES: &str = "\
-Exit codes: those of the job: 0 done; 1 it failed or was cancelled, or the daemon can't be reached or \
-refuses; 2 usage; 3 the input or the rules can't be used; 4 done, and some rows were rejected or \
-capped; 75 no longer watched, the job goes on.
-MOLSIEVE_SOCKET names the socket where --socket does not.";
+Exit codes: those of the job: 0 done; 1 it failed or was cancelled, or the daemon cannot be reached or \
+refuses; 2 usage; 3 the input or the rules cannot be used; 4 done, and some rows were rejected or \
+capped; 75 no longer watched, the job continues.
+Without --socket, the variable MOLSIEVE_SOCKET names the socket.";
 
-/// What every verb can be told.
+/// Flags of every verb.
 #[derive(clap::Args, Debug)]
 pub(super) struct DaemonArgs {
     /// Socket of the daemon [default: $MOLSIEVE_SOCKET, else $XDG_RUNTIME_DIR/molsieve/molsieve.sock if
-    /// it is there, else /run/molsieve/molsieve.sock]
+    /// it exists, else /run/molsieve/molsieve.sock]
     #[arg(long, value_name = "PATH", help_heading = "Daemon")]
     socket: Option<PathBuf>,
     /// Print JSON, one object per line
@@ -61,10 +61,10 @@ pub(super) struct ListArgs {
     /// Only jobs in this state. May be repeated
     #[arg(short, long, value_name = "STATE", value_delimiter = ',', value_parser = state)]
     state: Vec<State>,
-    /// Only jobs of this user: a name or a number. Without it all that you may see
+    /// Only jobs of this user, by name or number [default: all jobs that you may see]
     #[arg(short, long, value_name = "USER")]
     user: Option<String>,
-    /// Most jobs to list
+    /// Maximum number of jobs to list
     #[arg(short = 'n', long, value_name = "N", default_value_t = 50)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..=100_000))]
     limit: u32,
@@ -98,40 +98,42 @@ pub(super) struct LogsArgs {
     /// Number of the job
     #[arg(value_name = "ID")]
     id: u64,
-    /// Go on until the job has ended
+    /// Continue until the job has ended
     #[arg(short, long)]
     follow: bool,
     #[command(flatten)]
     pub(super) daemon: DaemonArgs,
 }
 
-/// The states by the names that the API has for them.
 fn state(text: &str) -> Result<State, String> {
-    serde_json::from_value(json!(text)).map_err(|_| {
-        "a state is queued, starting, running, stopping, done, failed, cancelled or interrupted"
-            .into()
+    State::from_name(text).ok_or_else(|| {
+        let names = State::ALL.map(State::name);
+        format!("a state is one of {}", names.join(", "))
     })
+}
+
+/// Prints an object of the HTTP interface as one line of JSON.
+fn print_json(object: &impl Serialize) -> Result<(), CliError> {
+    let text =
+        serde_json::to_string(object).map_err(|error| ClientError::Encode(error.to_string()))?;
+    say(&text);
+    Ok(())
 }
 
 /// `molsieve ls`.
 pub(super) fn list(args: &ListArgs) -> Result<Exit, CliError> {
     let client = args.daemon.client()?;
     let uid = args.user.as_deref().map(uid).transpose()?;
-    let states = args
-        .state
-        .iter()
-        .map(|state| shown::word(*state).to_owned());
+    let states = args.state.iter().map(|state| state.name().to_owned());
     let jobs = client.jobs(&JobQuery {
         states: states.collect(),
         uid,
         limit: args.limit,
     })?;
     if args.daemon.json {
-        jobs.iter().for_each(|job| say(&job.to_string()));
+        jobs.iter().try_for_each(print_json)?;
         return Ok(Exit::Done);
     }
-    let jobs = jobs.iter().map(|job| Shown::read(&client, job));
-    let jobs = jobs.collect::<Result<Vec<_>, _>>()?;
     if jobs.is_empty() {
         say("no jobs");
     } else {
@@ -140,7 +142,7 @@ pub(super) fn list(args: &ListArgs) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// The number of a user who is given by name or number.
+/// The uid of a user given by name or number.
 fn uid(user: &str) -> Result<u32, CliError> {
     if let Ok(uid) = user.parse() {
         return Ok(uid);
@@ -157,16 +159,15 @@ pub(super) fn status(args: &OneArgs) -> Result<Exit, CliError> {
     let client = args.daemon.client()?;
     let job = client.job(args.id)?;
     if args.daemon.json {
-        say(&job.to_string());
+        print_json(&job)?;
         return Ok(Exit::Done);
     }
-    let job = Shown::read(&client, &job)?;
-    // What the node has left explains why a job waits; without it the job is told all the same.
+    // The free resources of the node explain why a job waits.
     let node = match job.state {
-        State::Queued | State::Interrupted => client.get("/v1/node").unwrap_or_default(),
-        _ => Value::Null,
+        State::Queued | State::Interrupted => Some(client.node()?),
+        _ => None,
     };
-    say(&shown::status(&job, &node, jiff::Timestamp::now()));
+    say(&shown::status(&job, node.as_ref(), jiff::Timestamp::now()));
     Ok(Exit::Done)
 }
 
@@ -190,15 +191,15 @@ pub(super) fn logs(args: &LogsArgs) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
-/// The answer as a line of JSON.
-fn line_of(answer: ClientAnswer<&Value>) -> String {
+/// The answer as one line of JSON.
+fn line_of(answer: ClientAnswer<&JobView>) -> String {
     answer::line(&answer)
 }
 
-/// Prints each line that is written to it as an object.
+/// Prints each line that is written to it as a JSON object.
 #[derive(Default)]
 struct JsonLines {
-    /// The line that is not complete.
+    /// The incomplete line.
     line: Vec<u8>,
 }
 
@@ -239,17 +240,12 @@ pub(super) fn cancel(args: &ManyArgs) -> Result<Exit, CliError> {
     each(args, |id| {
         let job = client.cancel(id)?;
         if args.daemon.json {
-            say(&job.to_string());
-            return Ok(());
+            return print_json(&job);
         }
-        let job = Shown::read(&client, &job)?;
         say(&match job.state {
             State::Cancelled => format!("job {id} is cancelled"),
             State::Done | State::Failed => {
-                format!(
-                    "job {id} had ended already: it is {}",
-                    shown::word(job.state)
-                )
+                format!("job {id} had already ended: it is {}", job.state)
             }
             _ => format!("job {id} is being stopped"),
         });
@@ -271,7 +267,7 @@ pub(super) fn forget(args: &ManyArgs) -> Result<Exit, CliError> {
     })
 }
 
-/// Does every job; one that fails does not keep the others from it.
+/// Acts on every job, also after an error.
 fn each(args: &ManyArgs, act: impl Fn(u64) -> Result<(), CliError>) -> Result<Exit, CliError> {
     let mut exit = Exit::Done;
     for id in &args.ids {

@@ -8,8 +8,7 @@ use super::{CliError, Exit};
 use crate::{
     daemon::{
         self,
-        core::Resources,
-        job::RetryPolicy,
+        job::{Resources, RetryPolicy},
         paths::{self, Side},
         settings::{self, LogFormat, ServeSettings, SettingsError, within},
     },
@@ -19,63 +18,64 @@ use crate::{
 /// Flags of `molsieve serve`.
 #[derive(clap::Args, Debug)]
 pub(super) struct ServeArgs {
-    /// Socket to listen at [default: /run/molsieve/molsieve.sock for root, else
-    /// $XDG_RUNTIME_DIR/molsieve/molsieve.sock]; one that systemd hands over is used instead
+    /// Socket to listen at; a socket passed by systemd replaces it [default: /run/molsieve/molsieve.sock
+    /// for root, else $XDG_RUNTIME_DIR/molsieve/molsieve.sock]
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
 
-    /// Directory for jobs and what they say [default: $STATE_DIRECTORY, else /var/lib/molsieve for root,
+    /// Directory for the job store [default: $STATE_DIRECTORY, else /var/lib/molsieve for root,
     /// else $XDG_STATE_HOME/molsieve or ~/.local/state/molsieve]
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
 
-    /// Memory for all running jobs together, for example 64GiB [default: 80 % of what the machine or its
-    /// cgroup has]
-    #[arg(long, value_name = "SIZE", help_heading = "What jobs may take")]
+    /// Memory for all running jobs together, for example 64GiB [default: 80 % of the memory of the machine
+    /// or cgroup]
+    #[arg(long, value_name = "SIZE", help_heading = "Budget of all jobs")]
     memory: Option<ByteSize>,
 
     /// Threads for all running jobs together [default: the CPUs this process may use]
-    #[arg(long, value_name = "N", help_heading = "What jobs may take")]
+    #[arg(long, value_name = "N", help_heading = "Budget of all jobs")]
     threads: Option<u32>,
 
-    /// GPUs for jobs; each is given to one job at a time [default: those of the NVIDIA driver]
-    #[arg(long, value_name = "N", help_heading = "What jobs may take")]
+    /// GPUs for all running jobs together; a GPU runs one job at a time [default: all GPUs of the NVIDIA
+    /// driver]
+    #[arg(long, value_name = "N", help_heading = "Budget of all jobs")]
     gpus: Option<u32>,
 
-    /// Only members of this group may use the daemon, beside its own user. Run by root, without it,
-    /// everybody may
-    #[arg(long, value_name = "NAME", help_heading = "Who may do what")]
+    /// Group whose members may use the daemon, besides its own user [default: everybody if root runs the
+    /// daemon]
+    #[arg(long, value_name = "NAME", help_heading = "Permissions")]
     group: Option<String>,
 
-    /// Members of this group may see and stop everybody's jobs, as root may
-    #[arg(long, value_name = "NAME", help_heading = "Who may do what")]
+    /// Group whose members may see and stop the jobs of all users, as root may
+    #[arg(long, value_name = "NAME", help_heading = "Permissions")]
     admin_group: Option<String>,
 
-    /// Days after which a job that has ended is forgotten; its output stays
+    /// Days until a job that has ended is forgotten; its output stays
     #[arg(long, value_name = "N", default_value_t = 30)]
     keep_days: u64,
 
-    /// Times a job may be interrupted without getting further before it fails
+    /// Consecutive interruptions without progress after which a job fails
     #[arg(long, value_name = "N", default_value_t = 8)]
     retries: u32,
 
-    /// Wait before an interrupted job goes on; doubled each time that it does not get further, up to five
-    /// minutes
+    /// Delay before an interrupted job is resumed; doubled after each interruption without progress, up to
+    /// five minutes
     #[arg(long, value_name = "SECONDS", default_value_t = 2)]
     retry_delay: u64,
 
-    /// Seconds after which a worker that says nothing is ended; its job goes on from its last checkpoint
+    /// Seconds after which a job process without output is killed; its job resumes from the last checkpoint
     #[arg(long, value_name = "SECONDS", default_value_t = 900)]
     silence: u64,
 
-    /// How the daemon's log is written [default: journal if systemd has connected it, else text]
+    /// Format of the daemon's log [default: journal if standard error is connected to it, else text]
     #[arg(long, value_enum, value_name = "FORMAT")]
     log_format: Option<LogFormat>,
 }
 
-/// Longest wait between two tries of a job.
+/// Longest delay between two attempts of a job.
 const RETRY_DELAY_SECONDS_MAX: u64 = 300;
-/// Least memory for jobs: the smallest job needs about as much.
+/// Smallest memory budget: about the memory of the smallest job.
 const MEMORY_MIN: ByteSize = ByteSize(128 << 20);
 
 /// `molsieve serve`.
@@ -118,14 +118,14 @@ impl ServeArgs {
                 first_delay_ms: delay as i64 * 1_000,
                 delay_ms_max: RETRY_DELAY_SECONDS_MAX as i64 * 1_000,
             },
-            // A worker says that it is alive every 5 s.
+            // A job process sends `alive` every 5 s.
             silence: Duration::from_secs(within("--silence", self.silence, 15, 7 * 24 * 3600)?),
             log_format: self.log_format.unwrap_or_else(settings::default_log_format),
         })
     }
 }
 
-/// The log of a daemon: what it does at level `info`, unless `MOLSIEVE_LOG` says else.
+/// The log of a daemon: level `info` unless `MOLSIEVE_LOG` sets another.
 fn start_log(format: LogFormat) -> Result<(), CliError> {
     let filter = EnvFilter::try_from_env("MOLSIEVE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
     let log = tracing_subscriber::registry().with(filter);

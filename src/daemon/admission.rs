@@ -1,20 +1,20 @@
-//! From what a client asks for to a job that fits the node: settings that are not given are filled in,
-//! so that what a worker takes is bounded by what it was admitted with.
+//! Turns a request into a job that fits the node. Fills in missing settings, so that a job process uses at most
+//! the resources it was admitted with.
 
 use std::num::NonZeroUsize;
 
 use super::{
     action::{Caller, SubmitRequest},
-    core::{Refusal, Resources},
-    job::{Demand, GpuDemand, Submission},
+    job::{Demand, GpuDemand, Resources, Submission},
+    refusal::Refusal,
     schedule::fits_node,
 };
 use crate::{config::JobSettings, sieve::EngineChoice, units::ByteSize};
 
-/// Part of the node's budget that a job gets when it does not say what it needs.
+/// A job that does not set its memory or threads gets one in this many parts of the budget.
 const SHARE: u64 = 2;
 
-/// A request as a job, if it can be one on this node.
+/// The job of a request, if it can run on this node.
 pub fn admissible(
     caller: Caller,
     request: SubmitRequest,
@@ -31,10 +31,8 @@ pub fn admissible(
             node: *node,
         });
     }
-    let settings = serde_json::to_value(&settings).map_err(|error| Refusal::Invalid {
-        field: "settings".into(),
-        reason: error.to_string(),
-    })?;
+    let settings =
+        serde_json::to_value(&settings).map_err(|error| Refusal::encode("the settings", &error))?;
     Ok(Submission {
         uid: caller.uid,
         gid: caller.gid,

@@ -1,8 +1,8 @@
-//! A client of the daemon: HTTP over its Unix socket, for callers that wait for each answer.
+//! A blocking client of the daemon: HTTP over its Unix socket.
 //!
-//! One connection per request. Every answer is bounded, and so is the time until it comes. What a job
-//! goes through is read as a stream that outlives a restart of the daemon: it goes on after the last
-//! event that was heard.
+//! Each request has its own connection. The size of every answer is bounded, and so is the time to wait for
+//! it. The event stream of a job survives a restart of the daemon: the client reconnects and continues after
+//! the last event it received.
 
 mod error;
 mod key;
@@ -19,6 +19,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{Method, Request, Response, StatusCode, body::Incoming, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::{
     net::UnixStream,
@@ -31,27 +32,30 @@ pub use self::{
     error::{ApiError, ClientError},
     key::IdempotencyKey,
 };
-use super::job::State;
+use super::{
+    api::SubmissionBody,
+    view::{ErrorBody, JobList, JobView, NodeView},
+};
 
 /// Largest answer that is read.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
 /// Largest event that is read: a job with its settings.
 const EVENT_BYTES_MAX: usize = 4 << 20;
-/// Most jobs asked for at a time.
+/// Jobs requested per page.
 const PAGE_JOBS: u32 = 200;
 
-/// How long a client waits for what.
+/// How long a client waits.
 #[derive(Clone, Copy, Debug)]
 struct Waits {
-    /// For a place in the daemon's queue of connections.
+    /// While the daemon's queue of connections is full.
     connect: Duration,
     /// For an answer.
     answer: Duration,
-    /// For anything at all in a stream of events: the daemon writes a comment every 15 s.
+    /// For the next bytes of an event stream: the daemon writes a comment every 15 s.
     silence: Duration,
-    /// For a daemon that is gone to come back.
+    /// For a daemon that is gone to return.
     back: Duration,
-    /// Before the first further try; doubled for each.
+    /// Before the first retry; doubled for each further one.
     again: Duration,
 }
 
@@ -62,13 +66,13 @@ const WAITS: Waits = Waits {
     back: Duration::from_secs(600),
     again: Duration::from_millis(200),
 };
-/// Longest wait between two tries.
+/// Longest wait between two retries.
 const AGAIN_MAX: Duration = Duration::from_secs(5);
-/// Further tries of a submission whose answer was lost: seven seconds in all.
+/// Retries of a submission whose answer was lost: seven seconds in total.
 const SUBMIT_TRIES: u32 = 3;
-/// Tries of a request while the daemon says that it is busy.
+/// Attempts of a request while the daemon is busy.
 const BUSY_TRIES: u32 = 4;
-/// Longest wait that a busy daemon may ask for between two of them.
+/// Longest wait between two attempts that a busy daemon may ask for.
 const BUSY_SECONDS_MAX: u64 = 5;
 
 /// Which jobs to list.
@@ -82,25 +86,25 @@ pub struct JobQuery {
     pub limit: u32,
 }
 
-/// What is heard of a job.
+/// What a watched job does.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Heard {
-    /// It changed its state; the job as it is then.
-    State(Value),
-    /// Its worker reports progress.
+pub enum WatchEvent {
+    /// It changed; holds the job after the change.
+    State(Box<JobView>),
+    /// Its process reported progress.
     Progress(Value),
-    /// The daemon does not answer any more; the client waits for it to come back.
+    /// The daemon stopped answering; the client waits for it to return.
     Lost,
-    /// It is back.
+    /// The daemon answers again.
     Back,
 }
 
 /// How watching a job ended.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Watched {
-    /// The job has ended; here it is.
-    Ended(Value),
-    /// Who watched has left.
+    /// The job has ended.
+    Ended(Box<JobView>),
+    /// The caller stopped watching.
     Left,
 }
 
@@ -113,7 +117,7 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client; it connects when it asks for something.
+    /// A client. It connects for each request.
     pub fn new(path: impl Into<PathBuf>) -> Result<Self, ClientError> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
@@ -126,10 +130,16 @@ impl Client {
         })
     }
 
-    /// Submits a job. Where the connection breaks before the answer, the same is sent again with the same
-    /// `key` a few times, so that it is taken once whatever became of the first.
-    pub fn submit(&self, job: &Value, key: &IdempotencyKey) -> Result<Value, ClientError> {
-        let body = Bytes::from(job.to_string());
+    /// Submits a job. If the connection breaks before the answer, sends the same body again with the same `key`
+    /// a few times, so that the job is submitted once, whether or not the first request arrived.
+    pub fn submit(
+        &self,
+        job: &SubmissionBody,
+        key: &IdempotencyKey,
+    ) -> Result<JobView, ClientError> {
+        let body =
+            serde_json::to_vec(job).map_err(|error| ClientError::Encode(error.to_string()))?;
+        let body = Bytes::from(body);
         self.runtime.block_on(async {
             let ask = || self.ask(Method::POST, "/v1/jobs", Some((&body, key)));
             let first = ask().await;
@@ -144,24 +154,21 @@ impl Client {
                     answer => return answer,
                 }
             }
-            // Whether it was taken is not known.
+            // Whether the daemon has accepted it is unknown.
             first
         })
     }
 
-    /// Jobs, newest first; asks for page after page until `query.limit` are there or there are no more.
-    pub fn jobs(&self, query: &JobQuery) -> Result<Vec<Value>, ClientError> {
+    /// Jobs, newest first: requests pages until it has `query.limit` jobs or there are no more.
+    pub fn jobs(&self, query: &JobQuery) -> Result<Vec<JobView>, ClientError> {
         let mut jobs = Vec::new();
         let mut before = None;
         loop {
             let left = query.limit.saturating_sub(jobs.len() as u32);
-            let mut page = self.get(&target(query, left.min(PAGE_JOBS), before))?;
-            let Some(Value::Array(found)) = page.get_mut("jobs").map(Value::take) else {
-                return Err(self.protocol("a list of jobs without jobs"));
-            };
-            let nothing = found.is_empty();
-            jobs.extend(found);
-            before = page["next_before"].as_u64();
+            let page: JobList = self.get(&target(query, left.min(PAGE_JOBS), before))?;
+            let nothing = page.jobs.is_empty();
+            jobs.extend(page.jobs);
+            before = page.next_before.map(|id| id.0);
             if nothing || before.is_none() || jobs.len() >= query.limit as usize {
                 jobs.truncate(query.limit as usize);
                 return Ok(jobs);
@@ -170,12 +177,12 @@ impl Client {
     }
 
     /// One job.
-    pub fn job(&self, id: u64) -> Result<Value, ClientError> {
+    pub fn job(&self, id: u64) -> Result<JobView, ClientError> {
         self.get(&format!("/v1/jobs/{id}"))
     }
 
-    /// Stops a job for good. Gives the job as it is then: it may take a moment until it has stopped.
-    pub fn cancel(&self, id: u64) -> Result<Value, ClientError> {
+    /// Stops a job for good. Returns the job after the request; its process may take a while to stop.
+    pub fn cancel(&self, id: u64) -> Result<JobView, ClientError> {
         let target = format!("/v1/jobs/{id}/cancel");
         self.runtime.block_on(self.ask(Method::POST, &target, None))
     }
@@ -183,36 +190,38 @@ impl Client {
     /// Forgets a job that has ended. Its output stays.
     pub fn forget(&self, id: u64) -> Result<(), ClientError> {
         let target = format!("/v1/jobs/{id}");
-        let answer = self
-            .runtime
-            .block_on(self.ask(Method::DELETE, &target, None));
-        answer.map(|_| ())
+        self.runtime
+            .block_on(async { self.exchange(Method::DELETE, &target, None).await.map(drop) })
     }
 
-    /// Whatever stands at a path of the API.
-    pub fn get(&self, target: &str) -> Result<Value, ClientError> {
+    /// The node.
+    pub fn node(&self) -> Result<NodeView, ClientError> {
+        self.get("/v1/node")
+    }
+
+    fn get<T: DeserializeOwned>(&self, target: &str) -> Result<T, ClientError> {
         self.runtime.block_on(self.ask(Method::GET, target, None))
     }
 
-    /// Hears what a job goes through after its state event `after`, until it has ended or `leave` is
-    /// done. A daemon that goes away is waited for.
+    /// Passes the events of a job after its state event `after` to `on_event`, until the job has ended or `leave`
+    /// is ready. Waits for a daemon that is gone.
     pub fn watch(
         &self,
         id: u64,
         after: u64,
         leave: impl Future<Output = ()>,
-        hear: &mut dyn FnMut(Heard),
+        on_event: &mut dyn FnMut(WatchEvent),
     ) -> Result<Watched, ClientError> {
         self.runtime.block_on(async {
             tokio::select! {
-                job = self.hear_to_the_end(id, after, hear) => job.map(Watched::Ended),
+                job = self.watch_to_the_end(id, after, on_event) => job.map(Watched::Ended),
                 () = leave => Ok(Watched::Left),
             }
         })
     }
 
-    /// Copies what a job's workers have said to `out`; with `follow` until the job has ended. Ends early,
-    /// without an error, when `out` takes no more.
+    /// Copies the log of a job to `out`; with `follow` until the job has ended. Ends early, without an error, when
+    /// `out` cannot be written to.
     pub fn log(&self, id: u64, follow: bool, out: &mut dyn Write) -> Result<(), ClientError> {
         let target = format!("/v1/jobs/{id}/log?follow={follow}");
         self.runtime.block_on(async {
@@ -229,22 +238,22 @@ impl Client {
         })
     }
 
-    async fn hear_to_the_end(
+    async fn watch_to_the_end(
         &self,
         id: u64,
         mut after: u64,
-        hear: &mut dyn FnMut(Heard),
-    ) -> Result<Value, ClientError> {
-        // Since when the daemon is gone, and the wait before the next try.
+        on_event: &mut dyn FnMut(WatchEvent),
+    ) -> Result<Box<JobView>, ClientError> {
+        // Since when the daemon is gone, and the wait before the next retry.
         let mut lost: Option<Instant> = None;
         let mut again = self.waits.again;
         loop {
-            let mut on = |heard| {
+            let mut on = |event| {
                 if lost.take().is_some() {
-                    hear(Heard::Back);
+                    on_event(WatchEvent::Back);
                 }
                 again = self.waits.again;
-                hear(heard);
+                on_event(event);
             };
             let error = match self.listen(id, &mut after, &mut on).await {
                 Ok(Some(job)) => return Ok(job),
@@ -252,7 +261,7 @@ impl Client {
                 Err(error) => error,
             };
             if lost.is_none() && error.passes() {
-                hear(Heard::Lost);
+                on_event(WatchEvent::Lost);
             }
             let since = *lost.get_or_insert_with(Instant::now);
             if !error.passes() || since.elapsed() > self.waits.back {
@@ -263,13 +272,13 @@ impl Client {
         }
     }
 
-    /// Reads one stream of events to its end; the job, if it ends with it.
+    /// Reads one stream of events to its end. Returns the job if it has ended.
     async fn listen(
         &self,
         id: u64,
         after: &mut u64,
-        on: &mut dyn FnMut(Heard),
-    ) -> Result<Option<Value>, ClientError> {
+        on: &mut dyn FnMut(WatchEvent),
+    ) -> Result<Option<Box<JobView>>, ClientError> {
         let mut request = request(Method::GET, &format!("/v1/jobs/{id}/events"), None);
         request
             .headers_mut()
@@ -279,40 +288,54 @@ impl Client {
         let mut reader = SseReader::new(EVENT_BYTES_MAX);
         loop {
             let Ok(frame) = timeout(self.waits.silence, body.frame()).await else {
-                return Err(self.broken(&"nothing is heard of it"));
+                return Err(self.broken(&"it sends nothing"));
             };
             let Some(frame) = frame.transpose().map_err(|error| self.broken(&error))? else {
                 return Ok(None);
             };
             let bytes = frame.data_ref().map_or(&[][..], |bytes| bytes);
             for event in reader.take(bytes).map_err(|error| self.protocol(&error))? {
-                let content: Value = serde_json::from_str(&event.data)
-                    .map_err(|error| self.protocol(&format!("an event is not JSON: {error}")))?;
-                if let Some(id) = event.id.and_then(|id| id.parse().ok()) {
-                    *after = id;
+                if let Some(id) = &event.id {
+                    let number = id.parse();
+                    *after = number.map_err(|_| self.protocol(&format!("event number `{id}`")))?;
                 }
                 match event.event.as_str() {
                     "state" => {
-                        on(Heard::State(content.clone()));
-                        if has_ended(&content) {
-                            return Ok(Some(content));
+                        let job: Box<JobView> =
+                            self.parse("a state event", event.data.as_bytes())?;
+                        on(WatchEvent::State(job.clone()));
+                        if job.state.is_final() {
+                            return Ok(Some(job));
                         }
                     }
-                    "progress" => on(Heard::Progress(content)),
-                    // What a later daemon tells.
+                    "progress" => on(WatchEvent::Progress(
+                        self.parse("a progress event", event.data.as_bytes())?,
+                    )),
+                    // An event of a later version.
                     _ => {}
                 }
             }
         }
     }
 
-    /// Sends a request until the daemon is not too busy for it, and reads the answer.
-    async fn ask(
+    /// The answer to a request, as JSON.
+    async fn ask<T: DeserializeOwned>(
         &self,
         method: Method,
         target: &str,
         job: Option<(&Bytes, &IdempotencyKey)>,
-    ) -> Result<Value, ClientError> {
+    ) -> Result<T, ClientError> {
+        let body = self.exchange(method, target, job).await?;
+        self.parse("the answer", &body)
+    }
+
+    /// Sends a request, again while the daemon is busy, and reads the body of the answer.
+    async fn exchange(
+        &self,
+        method: Method,
+        target: &str,
+        job: Option<(&Bytes, &IdempotencyKey)>,
+    ) -> Result<Bytes, ClientError> {
         let exchange = async {
             let mut tries = 1;
             loop {
@@ -330,7 +353,7 @@ impl Client {
             }
         };
         let answer = timeout(self.waits.answer, exchange).await;
-        answer.unwrap_or_else(|_| Err(self.broken(&"its answer does not come")))
+        answer.unwrap_or_else(|_| Err(self.broken(&"no answer in time")))
     }
 
     async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, ClientError> {
@@ -340,7 +363,7 @@ impl Client {
         // It ends with the answer, or with the runtime. Its errors come out of `sender` too.
         tokio::spawn(connection);
         let answer = timeout(self.waits.answer, sender.send_request(request)).await;
-        let answer = answer.map_err(|_| self.broken(&"its answer does not come"))?;
+        let answer = answer.map_err(|_| self.broken(&"no answer in time"))?;
         answer.map_err(|error| {
             if error.is_parse() {
                 self.protocol(&error)
@@ -373,7 +396,7 @@ impl Client {
         }
     }
 
-    /// The answer, if it says that the request was done; else what it says.
+    /// The answer if its status is a success, else its error.
     async fn accepted(
         &self,
         answer: Response<Incoming>,
@@ -383,21 +406,15 @@ impl Client {
             return Ok(answer);
         }
         let body = self.read(answer).await?;
-        let text = |name: &str| body["error"][name].as_str().map(str::to_owned);
-        let (Some(code), Some(message)) = (text("code"), text("message")) else {
-            return Err(self.protocol(&format!("status {status} without an error that is told")));
-        };
+        let what = format!("the answer with status {status}");
+        let body: ErrorBody = self.parse(&what, &body)?;
         Err(ClientError::Refused(Box::new(ApiError {
             status: status.as_u16(),
-            code,
-            message,
-            field: text("field"),
-            body,
+            detail: body.error,
         })))
     }
 
-    async fn read(&self, answer: Response<Incoming>) -> Result<Value, ClientError> {
-        let status = answer.status();
+    async fn read(&self, answer: Response<Incoming>) -> Result<Bytes, ClientError> {
         let body = Limited::new(answer.into_body(), ANSWER_BYTES_MAX);
         let body = body.collect().await.map_err(|error| {
             if error.is::<http_body_util::LengthLimitError>() {
@@ -406,11 +423,12 @@ impl Client {
                 self.broken(&error)
             }
         })?;
-        if status == StatusCode::NO_CONTENT {
-            return Ok(Value::Null);
-        }
-        serde_json::from_slice(&body.to_bytes())
-            .map_err(|error| self.protocol(&format!("status {status}, and not JSON: {error}")))
+        Ok(body.to_bytes())
+    }
+
+    fn parse<T: DeserializeOwned>(&self, what: &str, text: &[u8]) -> Result<T, ClientError> {
+        serde_json::from_slice(text)
+            .map_err(|error| self.protocol(&format!("cannot read {what}: {error}")))
     }
 
     fn broken(&self, reason: &(impl ToString + ?Sized)) -> ClientError {
@@ -420,8 +438,8 @@ impl Client {
         }
     }
 
-    /// An answer that no daemon of this version gives.
-    pub fn protocol(&self, reason: &(impl ToString + ?Sized)) -> ClientError {
+    /// An answer that no daemon of this version sends.
+    fn protocol(&self, reason: &(impl ToString + ?Sized)) -> ClientError {
         ClientError::Protocol {
             path: self.path.clone(),
             reason: reason.to_string(),
@@ -432,12 +450,6 @@ impl Client {
     pub fn path(&self) -> &Path {
         &self.path
     }
-}
-
-/// Whether a job, as the API gives it, has come to its end.
-pub fn has_ended(job: &Value) -> bool {
-    let state = serde_json::from_value(job["state"].clone());
-    state.is_ok_and(State::is_final)
 }
 
 fn request(

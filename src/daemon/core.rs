@@ -1,12 +1,11 @@
-//! The core_loop of the daemon: the only thread that changes jobs.
+//! The core of the daemon: the only thread that changes jobs.
 //!
-//! - Everything that happens comes as a `Message` through one bounded channel. What has come together
-//!   becomes one transaction; only when it is committed is anybody answered, told of an event or
-//!   started. What the store can't take from a worker just now is tried again; what it can't take from
-//!   a client is refused.
-//! - What is kept in memory of a job follows from the job as it was last committed: a waiting one has
-//!   about 100 bytes in the queue, one with a worker an entry in `workers`, one that has ended nothing.
-//! - A second thread reads, through a connection of its own: lists and histories wait for no writer.
+//! - Every change arrives as a `Message` through one bounded channel. Messages that have arrived together
+//!   become one transaction. Answers, notices and process starts follow its commit. If the store fails,
+//!   messages of job processes are retried, and requests of clients are refused.
+//! - What is in memory of a job follows from its last commit: a waiting job takes about 100 bytes in the
+//!   queue, a job with a process an entry in `active`, a job that has ended nothing.
+//! - A second thread reads, through its own connection: lists and histories do not wait for the writer.
 
 mod core_loop;
 mod handle;
@@ -14,5 +13,5 @@ mod message;
 mod take;
 
 pub use core_loop::{StartedCore, start};
-pub use handle::{Core, Figures, JobView, NodeView, Notice, Refusal, Resources, Submitted};
+pub use handle::Core;
 pub(super) use message::{Launch, ProcessMessage, ProcessStart, Wanted};

@@ -1,23 +1,40 @@
-//! The daemon's HTTP side: connections on a Unix socket, each with a user behind it, whose requests
-//! become actions (`api`) that the core does.
+//! The daemon's HTTP side: connections on a Unix socket, each with a user behind it, and an axum router
+//! that answers their requests.
 //!
-//! Whatever clients do, what they cost is bounded:
+//! What clients cost the daemon is bounded:
 //!
-//! - connections in all and of one user, by permits that a connection holds until it is closed;
-//! - the head of a request, in bytes, headers and seconds; the body, in bytes before any is read, and in
-//!   seconds; the time without a request; the time an answer lies unread ([`Limits`]);
-//! - bodies and answers beyond a few KiB, by permits for their bytes (`shares`) that travel with the
+//! - connections in total and per user, by permits that a connection holds until it is closed;
+//! - the head of a request in bytes, headers and seconds; the body in bytes before any is read, and in
+//!   seconds; the time without a request; the time an answer is not read ([`Limits`]);
+//! - bodies and answers larger than a few KiB, by permits for their bytes (`shares`) that travel with the
 //!   bytes until the socket has taken them;
-//! - streams of events and logs in number, and each by a channel that holds one piece: a reader that is
-//!   slow makes its stream wait, which then reads again what it has missed.
+//! - the number of event and log streams, and each stream by a channel of one piece: a stream whose reader
+//!   is slow waits, and then reads from the store what it has missed.
 //!
+//! `axum::serve` has none of these limits, so connections are accepted here and served by hyper directly.
 //! All of it runs on the daemon's main thread; nothing here blocks.
+//!
+//! | module | what |
+//! |---|---|
+//! | `connection` | one connection: credentials, deadlines, hyper |
+//! | `routes` | paths, methods, handlers, layers, and their OpenAPI descriptions |
+//! | `extract` | parts of requests as checked values |
+//! | `stream` | events and logs |
+//! | `metrics` | the node and the metrics for Prometheus |
+//! | `edge` | what connections share; who is at the other end |
+//! | `activity`, `body`, `shares` | deadlines, bodies and permits |
+//! | `counts`, `names`, `limits` | counters, names of users, maxima |
 
-mod answer;
+mod activity;
+mod body;
 mod connection;
-mod content;
 mod counts;
+mod edge;
+mod extract;
+mod limits;
+mod metrics;
 mod names;
+mod routes;
 mod shares;
 mod stream;
 #[cfg(test)]
@@ -26,113 +43,21 @@ mod tests;
 use std::{future::Future, sync::Arc, time::Duration};
 
 use tokio::{
-    net::{UnixListener, UnixStream, unix::UCred},
+    net::{UnixListener, UnixStream},
     sync::watch,
     task::JoinSet,
     time::{sleep, timeout},
 };
 
 pub use counts::HttpCounts;
+pub use edge::{Access, Edge};
+pub use limits::Limits;
+pub use routes::OPENAPI;
 
-use self::{names::Names, shares::Shares};
-use super::{action::Caller, core::Core};
-use crate::limits as named;
-
-/// Says whether the process at the other end of a connection may use the daemon, and as whom.
-pub trait Access: Send + Sync {
-    /// The caller, or one line that says why not.
-    fn caller(&self, peer: &UCred) -> Result<Caller, String>;
-}
-
-impl<F: Fn(&UCred) -> Result<Caller, String> + Send + Sync> Access for F {
-    fn caller(&self, peer: &UCred) -> Result<Caller, String> {
-        self(peer)
-    }
-}
-
-/// What clients may cost; see the constants in [`crate::limits`].
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Connections at a time.
-    pub connections: usize,
-    /// Those of one user.
-    pub connections_per_user: usize,
-    /// Streams at a time.
-    pub streams: usize,
-    /// Those of one user.
-    pub streams_per_user: usize,
-    /// Bytes of bodies and answers at a time.
-    pub bytes: usize,
-    /// Those of one user.
-    pub bytes_per_user: usize,
-    /// From the first byte of a head to its last.
-    pub head_time: Duration,
-    /// From the head to the last byte of a body.
-    pub body_time: Duration,
-    /// Without a request.
-    pub idle_time: Duration,
-    /// Of an answer that lies unread.
-    pub write_time: Duration,
-    /// Until the core has answered.
-    pub answer_time: Duration,
-    /// Of requests in flight when the daemon ends.
-    pub drain_time: Duration,
-    /// Between two signs of life in an event stream.
-    pub heartbeat: Duration,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            connections: named::HTTP_CONNECTIONS_MAX,
-            connections_per_user: named::HTTP_CONNECTIONS_PER_USER_MAX,
-            streams: named::HTTP_STREAMS_MAX,
-            streams_per_user: named::HTTP_STREAMS_PER_USER_MAX,
-            bytes: named::HTTP_BYTES_MAX,
-            bytes_per_user: named::HTTP_BYTES_PER_USER_MAX,
-            head_time: Duration::from_secs(named::HTTP_HEAD_SECONDS_MAX),
-            body_time: Duration::from_secs(named::HTTP_BODY_SECONDS_MAX),
-            idle_time: Duration::from_secs(named::HTTP_IDLE_SECONDS_MAX),
-            write_time: Duration::from_secs(named::HTTP_WRITE_SECONDS_MAX),
-            answer_time: Duration::from_secs(named::HTTP_ANSWER_SECONDS_MAX),
-            drain_time: Duration::from_secs(named::HTTP_DRAIN_SECONDS_MAX),
-            heartbeat: Duration::from_secs(named::HTTP_HEARTBEAT_SECONDS),
-        }
-    }
-}
-
-/// What all connections share.
-pub struct Edge {
-    core: Core,
-    access: Box<dyn Access>,
-    limits: Limits,
-    counts: Arc<HttpCounts>,
-    shares: Shares,
-    names: Names,
-}
-
-impl Edge {
-    /// The HTTP side of a core.
-    pub fn new(
-        core: Core,
-        access: impl Access + 'static,
-        limits: Limits,
-        counts: Arc<HttpCounts>,
-    ) -> Arc<Self> {
-        Arc::new(Self {
-            core,
-            access: Box::new(access),
-            shares: Shares::new(&limits),
-            limits,
-            counts,
-            names: Names::default(),
-        })
-    }
-}
-
-/// Serves a socket until `shutdown` is true, then lets the requests in flight finish for a while.
+/// Serves a socket until `shutdown` is true, then waits for the requests in flight for a limited time.
 /// Several sockets may be served with one edge.
 pub async fn serve(listener: UnixListener, edge: Arc<Edge>, shutdown: watch::Receiver<bool>) {
+    let router = routes::router(&edge);
     let mut connections = JoinSet::new();
     let mut ending = shutdown.clone();
     loop {
@@ -140,7 +65,7 @@ pub async fn serve(listener: UnixListener, edge: Arc<Edge>, shutdown: watch::Rec
             _ = ending.wait_for(|ends| *ends) => break,
             Some(_) = connections.join_next() => {}
             (stream, permit) = accept(&listener, &edge) => {
-                let served = connection::serve(stream, edge.clone(), shutdown.clone());
+                let served = connection::serve(stream, edge.clone(), router.clone(), shutdown.clone());
                 connections.spawn(holding(permit, served));
             }
         }
@@ -148,7 +73,7 @@ pub async fn serve(listener: UnixListener, edge: Arc<Edge>, shutdown: watch::Rec
     drop(listener);
     let all_closed = async { while connections.join_next().await.is_some() {} };
     if timeout(edge.limits.drain_time, all_closed).await.is_err() {
-        tracing::warn!("requests in flight are given up");
+        tracing::warn!("some requests in flight have not finished in time and are dropped");
     }
     connections.shutdown().await;
 }
@@ -158,10 +83,10 @@ async fn holding<P>(permit: P, work: impl Future<Output = ()>) {
     drop(permit);
 }
 
-/// Why an accept fails is nothing a daemon can mend: too many files are open, or the peer has gone.
+/// Pause after an accept fails: too many files are open, or the peer is gone.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
-/// The next connection, once there may be one more.
+/// The next connection, once the limit allows one more.
 async fn accept(
     listener: &UnixListener,
     edge: &Edge,
@@ -171,7 +96,7 @@ async fn accept(
         match listener.accept().await {
             Ok((stream, _)) => return (stream, permit),
             Err(error) => {
-                tracing::warn!(%error, "a connection can't be accepted");
+                tracing::warn!(%error, "cannot accept a connection");
                 sleep(ACCEPT_AGAIN).await;
             }
         }

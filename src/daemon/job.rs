@@ -1,4 +1,4 @@
-//! What the daemon knows of a job, and the states a job goes through.
+//! A job as the daemon stores it, and the states it goes through.
 //!
 //! ```text
 //! queued ──► starting ──► running ──► done | failed
@@ -8,8 +8,8 @@
 //!    └──► cancelled ◄── interrupted
 //! ```
 //!
-//! Everything here is pure: what happens to a job goes in, the job as it is then comes out. Times are
-//! milliseconds since 1970, UTC.
+//! Everything here is pure: an event goes in, the changed job comes out. Times are milliseconds since 1970,
+//! UTC.
 
 mod transitions;
 
@@ -17,7 +17,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// A job's number: 1, 2, 3 … in the order of submission.
+/// Number of a job: 1, 2, 3 … in the order of submission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct JobId(pub u64);
@@ -31,30 +31,42 @@ impl fmt::Display for JobId {
 /// Milliseconds since 1970, UTC.
 pub type Millis = i64;
 
-/// Where a job stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// State of a job; done, failed and cancelled are final.
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    utoipa::ToSchema,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
-    /// Waits for its turn.
+    /// Waits to be started.
     Queued,
-    /// Its worker has been started and plans.
+    /// Its process has been started and plans.
     Starting,
-    /// Its worker is at work.
+    /// Its process works.
     Running,
-    /// Its worker was asked to stop.
+    /// Its process was asked to stop.
     Stopping,
     /// Its output is complete.
     Done,
-    /// It can't be done; `error` says why.
+    /// It failed; `error` says why.
     Failed,
-    /// Its user did not want it any more.
+    /// Its user cancelled it.
     Cancelled,
-    /// Its worker ended before its time; it goes on by itself.
+    /// Its process ended early; the daemon resumes it.
     Interrupted,
 }
 
 impl State {
-    /// Every state, in the order in which a job may see them.
+    /// Every state, in the order of a job's life.
     pub const ALL: [Self; 8] = [
         Self::Queued,
         Self::Starting,
@@ -90,8 +102,8 @@ impl State {
         matches!(self, Self::Done | Self::Failed | Self::Cancelled)
     }
 
-    /// Whether the job takes its share of the node: it has a worker, or is about to.
-    pub fn holds_worker(self) -> bool {
+    /// Whether the job occupies resources: it has a process, or is about to have one.
+    pub fn holds_process(self) -> bool {
         matches!(self, Self::Starting | Self::Running | Self::Stopping)
     }
 
@@ -107,8 +119,9 @@ impl fmt::Display for State {
     }
 }
 
-/// What to do with an output directory that holds something.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+/// What to do with an output directory that is not empty: refuse it, replace what an earlier job wrote
+/// there, or resume that job.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// Refuse it.
@@ -116,55 +129,66 @@ pub enum Mode {
     Refuse,
     /// Replace what an earlier job wrote there.
     Overwrite,
-    /// Go on with it.
+    /// Resume it.
     Resume,
 }
 
-/// Whether a job takes a GPU.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Whether a job needs a GPU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GpuDemand {
-    /// It does not.
+    /// No GPU.
     None,
-    /// It takes one that is free when it starts, and does without otherwise.
+    /// A GPU if one is free when the job starts.
     IfFree,
-    /// It needs one.
+    /// One GPU.
     One,
 }
 
-/// What a job takes of the node while it runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// Resources that a job occupies while it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Demand {
-    /// Its memory budget.
+    /// Memory budget.
     pub memory_bytes: u64,
-    /// Its chemistry workers.
+    /// Chemistry workers.
     pub threads: u32,
     /// A GPU.
     pub gpu: GpuDemand,
 }
 
-/// A process, so that another one with its number is not taken for it.
+/// Memory, threads and GPUs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Resources {
+    /// Memory.
+    pub memory_bytes: u64,
+    /// Chemistry workers.
+    pub threads: u32,
+    /// GPUs.
+    pub gpus: u32,
+}
+
+/// Identifies a process even after its id is reused.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessIdentity {
     /// Process id.
     pub pid: u32,
-    /// Its start in ticks since the machine's start, from `/proc/PID/stat`.
+    /// Start time in clock ticks since boot, from `/proc/PID/stat`.
     pub started_ticks: u64,
-    /// Which start of the machine that is, from `/proc/sys/kernel/random/boot_id`.
+    /// The boot, from `/proc/sys/kernel/random/boot_id`.
     pub boot_id: String,
 }
 
-/// Why a worker was asked to stop.
+/// Why a job process was asked to stop.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Ending {
-    /// The user cancels the job.
+    /// The user cancelled the job.
     Cancel,
-    /// The daemon ends, and goes on with the job when it is back.
+    /// The daemon stops; it resumes the job when it is back.
     Drain,
 }
 
-/// What the daemon knows of a job.
+/// A job.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Job {
     /// Its number.
@@ -173,19 +197,19 @@ pub struct Job {
     pub uid: u32,
     /// The user's primary group.
     pub gid: u32,
-    /// What its user calls it.
+    /// Name that its user gave to it.
     pub name: Option<String>,
     /// The settings, as JSON with the keys of a job file; paths are absolute, memory and threads are set.
     pub settings: serde_json::Value,
-    /// What to do with an output directory that holds something.
+    /// What to do with an output directory that is not empty.
     pub mode: Mode,
     /// -10 to 10; higher goes first.
     pub priority: i32,
-    /// What it takes of the node.
+    /// Resources that it occupies while it runs.
     pub demand: Demand,
-    /// Where it stands.
+    /// Its state.
     pub state: State,
-    /// Why its worker was asked to stop, if it was.
+    /// Why its process was asked to stop, if it was.
     pub ending: Option<Ending>,
     /// When it was submitted.
     pub submitted_at: Millis,
@@ -193,25 +217,25 @@ pub struct Job {
     pub started_at: Option<Millis>,
     /// When it ended.
     pub ended_at: Option<Millis>,
-    /// Workers started for it.
+    /// Processes started for it.
     pub attempts: u32,
-    /// Interruptions in a row that did not get further.
+    /// Consecutive interruptions without progress.
     pub failures: u32,
-    /// Rows read when it was interrupted last.
+    /// Rows read at its last interruption.
     pub rows_reached: u64,
-    /// When it may go on, if it is interrupted.
+    /// If it is interrupted: when it may be resumed.
     pub retry_at: Option<Millis>,
-    /// Whether a worker was allowed to write into the output directory.
+    /// Whether a process was allowed to write into the output directory.
     pub begun: bool,
-    /// Whether a worker has taken the output directory for this job.
+    /// Whether a process has taken over the output directory for this job.
     pub opened: bool,
-    /// Exit code of its last worker.
+    /// Exit code of its last process.
     pub exit_code: Option<i32>,
-    /// Why it failed, or was interrupted last.
+    /// Why it failed, or why it was interrupted last.
     pub error: Option<String>,
-    /// Its worker, while there is one.
-    pub worker: Option<ProcessIdentity>,
-    /// What its last worker said of its progress last, once that worker has ended.
+    /// Its process, while there is one.
+    pub process: Option<ProcessIdentity>,
+    /// The last progress event of its last process, once that process has ended.
     pub progress: Option<serde_json::Value>,
     /// Number of its last state event, from 1.
     pub seq: u64,
@@ -224,7 +248,7 @@ pub struct Submission {
     pub uid: u32,
     /// The user's primary group.
     pub gid: u32,
-    /// What the user calls it.
+    /// Name that the user gave to it.
     pub name: Option<String>,
     /// As in [`Job`].
     pub settings: serde_json::Value,
@@ -234,66 +258,68 @@ pub struct Submission {
     pub priority: i32,
     /// As in [`Job`].
     pub demand: Demand,
-    /// The user's key for it, and a digest of what was submitted with it.
+    /// The user's idempotency key, and a digest of the body submitted with it.
     pub idempotency: Option<(String, [u8; 32])>,
 }
 
-/// What happens to a job.
+/// An event in the life of a job.
 #[derive(Clone, Debug, PartialEq)]
 pub enum JobEvent {
     /// The scheduler starts it.
     Admitted,
-    /// Its worker process exists.
+    /// It cannot be started: what the store holds of it cannot be read.
+    Unreadable(String),
+    /// Its process exists.
     Spawned(ProcessIdentity),
-    /// Its worker could not be started.
+    /// Its process could not be started.
     NotSpawned(String),
-    /// Its worker has planned and is now allowed to write.
+    /// Its process has planned and may now write.
     Begun,
-    /// Its worker has taken the output directory.
+    /// Its process has taken over the output directory.
     Opened,
     /// Its user cancels it.
     CancelAsked,
-    /// The daemon ends.
+    /// The daemon stops.
     DrainAsked,
-    /// Its worker has ended.
+    /// Its process has ended.
     Ended(ProcessEnd),
-    /// A daemon that has just started finds it without a supervisor, and its worker gone.
+    /// A starting daemon found that its process is gone.
     Orphaned,
 }
 
-/// How a worker ended.
+/// How a job process ended.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProcessEnd {
     /// Its exit code; none if a signal ended it.
     pub exit_code: Option<i32>,
-    /// The last thing it said about an error, or what ended it.
+    /// The last error that it reported, or what ended it.
     pub reason: Option<String>,
-    /// Rows that were through when it ended.
+    /// Rows that were finished when it ended.
     pub rows_read: u64,
-    /// What it said of its progress last.
+    /// Its last progress event.
     pub progress: Option<serde_json::Value>,
 }
 
-/// How often and when an interrupted job is tried again.
+/// How often and when an interrupted job is retried.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// Interruptions in a row without getting further after which a job fails.
+    /// Consecutive interruptions without progress after which a job fails.
     pub failures_max: u32,
-    /// Wait after the first; doubled for each further one.
+    /// Delay after the first interruption; doubled for each further one.
     pub first_delay_ms: Millis,
-    /// The longest wait.
+    /// Longest delay.
     pub delay_ms_max: Millis,
 }
 
-/// What happened can't happen to a job in its state.
+/// An event that the state of the job does not allow.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("job {id}: {event} can't happen while it is {state}")]
+#[error("job {id}: event {event} is not possible in state {state}")]
 pub struct Impossible {
     /// The job.
     pub id: JobId,
-    /// Where it stands.
+    /// Its state.
     pub state: State,
-    /// What was said to have happened.
+    /// The event.
     pub event: &'static str,
 }
 

@@ -1,4 +1,4 @@
-//! Where the daemon's socket and its state are, when nothing is said.
+//! Default paths of the daemon's socket and state.
 
 use std::{
     env,
@@ -6,49 +6,49 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// Variable that names the socket for clients.
+/// Environment variable with the socket for clients.
 pub const SOCKET_VARIABLE: &str = "MOLSIEVE_SOCKET";
-/// The socket of the node's daemon.
+/// The socket of the system daemon.
 const NODE_SOCKET: &str = "/run/molsieve/molsieve.sock";
-/// The state of the node's daemon.
+/// The state directory of the system daemon.
 const NODE_STATE: &str = "/var/lib/molsieve";
-/// The socket below a user's runtime directory.
+/// The socket in a user's runtime directory.
 const SOCKET: &str = "molsieve/molsieve.sock";
 
-/// Who looks for a path.
+/// Which side needs a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
-    /// A client: uses what is there.
+    /// A client: uses an existing socket.
     Client,
-    /// A daemon: makes its own.
+    /// A daemon: creates its own.
     Daemon,
 }
 
-/// Why there is no path.
+/// Why there is no default path.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PathError {
-    /// Nothing says where this user's socket could be.
-    #[error("XDG_RUNTIME_DIR is not set; say with --socket where to listen")]
+    /// The user has no runtime directory.
+    #[error("XDG_RUNTIME_DIR is not set; give the path of the socket with --socket")]
     NoRuntimeDirectory,
-    /// Nothing says where this user's state could be.
-    #[error("neither XDG_STATE_HOME nor HOME is set; say with --state where to keep jobs")]
+    /// The user has no home directory.
+    #[error("neither XDG_STATE_HOME nor HOME is set; give the state directory with --state")]
     NoHome,
 }
 
-/// Where the socket is: what the flag says; for a client also what `MOLSIEVE_SOCKET` says, then the
-/// socket of the user's own daemon if there is one, then the node's. A daemon of root listens at the
-/// node's, any other in the user's runtime directory.
+/// The path of the socket: the flag; for a client then `MOLSIEVE_SOCKET`, the socket of the user's own daemon if
+/// it exists, and the system socket. A daemon of root listens at the system socket, any other in the user's
+/// runtime directory.
 pub fn socket(flag: Option<PathBuf>, side: Side) -> Result<PathBuf, PathError> {
     Surroundings::look().socket(flag, side)
 }
 
-/// Where the daemon keeps its state: what the flag says, else the directory that systemd has made for
-/// it, else the node's for root and one below the home directory for others.
+/// The state directory: the flag, else the directory that systemd has created, else the system directory for
+/// root and one in the home directory for others.
 pub fn state_dir(flag: Option<PathBuf>) -> Result<PathBuf, PathError> {
     Surroundings::look().state_dir(flag)
 }
 
-/// What of a process's surroundings decides.
+/// The environment of a process, as far as it matters here.
 struct Surroundings<'a> {
     root: bool,
     variable: &'a dyn Fn(&str) -> Option<OsString>,
@@ -66,7 +66,7 @@ impl Surroundings<'static> {
 }
 
 impl Surroundings<'_> {
-    /// A variable that holds an absolute path; the XDG specification has others ignored.
+    /// A variable with an absolute path; the XDG specification requires relative ones to be ignored.
     fn directory(&self, name: &str) -> Option<PathBuf> {
         let path = (self.variable)(name).map(PathBuf::from);
         path.filter(|path| path.is_absolute())
@@ -95,7 +95,7 @@ impl Surroundings<'_> {
         if let Some(path) = flag {
             return Ok(path);
         }
-        // Where a unit has several, systemd puts colons between them; the first is ours.
+        // systemd separates several directories by colons; the first is the daemon's.
         let systemd = (self.variable)("STATE_DIRECTORY").and_then(|directories| {
             let first = directories.to_str()?.split(':').next()?.to_owned();
             Some(PathBuf::from(first)).filter(|path| path.is_absolute())

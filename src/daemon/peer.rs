@@ -1,9 +1,8 @@
-//! Who is at the other end of a connection, and as whom a job runs.
+//! Who is at the other end of a connection, and as which user a job runs.
 //!
-//! The kernel tells the user and group of the process that has connected; the accounts of the machine
-//! tell names and further groups. Where accounts come over a network a look-up can take seconds, so
-//! what was found is kept for a minute, for at most [`ACCOUNTS_MAX`] users; callers on the daemon's main
-//! thread look up in a thread meant for waiting.
+//! The kernel reports user and group of the connected process; the account database of the machine has names
+//! and further groups. A look-up in a network database can take seconds. So results are cached for a minute,
+//! for at most [`ACCOUNTS_MAX`] users, and the main thread leaves look-ups to threads for blocking calls.
 
 use std::{
     collections::HashMap,
@@ -18,20 +17,20 @@ use nix::unistd::{Gid, Uid, User, getgrouplist};
 use super::{action::Caller, protocol::RunAs};
 use crate::store::plain;
 
-/// Accounts that are kept.
+/// Maximum number of cached accounts.
 pub const ACCOUNTS_MAX: usize = 1_024;
-/// How long they are.
+/// How long an account is cached.
 const KEPT_FOR: Duration = Duration::from_secs(60);
 
 /// Whom the daemon serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PeerPolicy {
-    /// The user the daemon runs as. Root's daemon does each job as the user who submits it.
+    /// The user that the daemon runs as. A daemon of root runs each job as the user who submits it.
     pub daemon_uid: u32,
-    /// Whose members may connect. Root's daemon without one serves everybody; that of another user
-    /// without one serves this user.
+    /// The group whose members may connect. Without it, a daemon of root serves everybody, and a daemon of
+    /// another user serves that user.
     pub group: Option<u32>,
-    /// Whose members may see and stop every job.
+    /// The group whose members may see and stop every job.
     pub admin_group: Option<u32>,
 }
 
@@ -44,47 +43,47 @@ pub struct Account {
     pub gid: u32,
     /// Home directory.
     pub home: PathBuf,
-    /// All groups of the user, the primary one among them.
+    /// All groups of the user, including the primary one.
     pub groups: Vec<u32>,
 }
 
-/// Why somebody is not served.
+/// Why a user is not served.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
-    /// The user is none of those it serves.
-    #[error("user {uid} is not one of those this daemon serves")]
+    /// The policy does not allow the user.
+    #[error("user {uid} may not use this daemon")]
     NotServed {
         /// The user.
         uid: u32,
     },
-    /// A job must run as a user that has no account.
+    /// A job would have to run as a user without an account.
     #[error("user {uid} has no account on this machine")]
     NoAccount {
         /// The user.
         uid: u32,
     },
-    /// The accounts can't be read.
+    /// The account database cannot be read.
     #[error("the account of user {uid} cannot be looked up: {reason}")]
     LookUp {
         /// The user.
         uid: u32,
-        /// What the system says.
+        /// The system's message.
         reason: String,
     },
 }
 
-/// Answers who somebody is.
+/// Looks users up.
 #[derive(Debug)]
 pub struct Peers {
     policy: PeerPolicy,
     accounts: Mutex<Accounts>,
 }
 
-/// What was found of each user, and when.
+/// The cached account of each user, and since when.
 type Accounts = HashMap<u32, (Instant, Option<Arc<Account>>)>;
 
 impl Peers {
-    /// Serves those whom `policy` names.
+    /// Serves the users that `policy` allows.
     pub fn new(policy: PeerPolicy) -> Self {
         Self {
             policy,
@@ -92,7 +91,7 @@ impl Peers {
         }
     }
 
-    /// The caller, if it is one that is served. `uid` and `gid` are what the socket tells.
+    /// The caller, if the policy allows it. `uid` and `gid` are the credentials of the socket.
     pub fn caller(&self, uid: u32, gid: u32) -> Result<Caller, Denied> {
         let policy = &self.policy;
         let owner = uid == 0 || uid == policy.daemon_uid;
@@ -108,8 +107,8 @@ impl Peers {
         Ok(Caller { uid, gid, admin })
     }
 
-    /// As whom a job of this user is done; `None` if the daemon is not root's, and does all as itself.
-    /// The group is that of the account: what the socket tells may be one lent by a program.
+    /// The user that the jobs of this user run as; `None` if the daemon is not root and runs all jobs as itself.
+    /// The group is that of the account: the credentials of the socket may have one set by a program.
     pub fn run_as(&self, uid: u32) -> Result<Option<RunAs>, Denied> {
         if self.policy.daemon_uid != 0 {
             return Ok(None);
@@ -122,15 +121,15 @@ impl Peers {
         }))
     }
 
-    /// Looks a user's account up on a thread meant for waiting, so that it is known when it is asked for next.
+    /// Looks up an account on a thread for blocking calls, so that the next look-up finds it in the cache.
     pub async fn look_up_beside(self: &Arc<Self>, uid: u32) {
         let peers = Arc::clone(self);
         let look_up = tokio::task::spawn_blocking(move || peers.account(uid).map(drop));
-        // Whoever asks next meets the error again.
+        // The next look-up reports the error.
         look_up.await.ok();
     }
 
-    /// The user's name; the number, if there is none.
+    /// The user's name, else the uid.
     pub fn user_name(&self, uid: u32) -> String {
         match self.account(uid) {
             Ok(Some(account)) => account.name.clone(),
@@ -146,7 +145,7 @@ impl Peers {
         {
             return Ok(account);
         }
-        // Nobody waits for this look-up but those who asked for it.
+        // Other callers do not wait for this look-up: the lock is not held.
         let account = look_up(uid)?.map(Arc::new);
         let mut accounts = self.accounts();
         if accounts.len() >= ACCOUNTS_MAX {
@@ -171,7 +170,7 @@ impl Peers {
     }
 
     fn accounts(&self) -> MutexGuard<'_, Accounts> {
-        // It holds whole entries only, whoever panicked.
+        // A panic cannot leave a partial entry.
         self.accounts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -200,7 +199,7 @@ fn look_up(uid: u32) -> Result<Option<Account>, Denied> {
 mod tests {
     use super::*;
 
-    const NOBODY: u32 = 65_534;
+    const NOBODY_UID: u32 = 65_534;
     /// No account has it.
     const STRANGER: u32 = 3_999_999_999;
     const SOME_GROUP: u32 = 3_999_999_998;
@@ -216,11 +215,11 @@ mod tests {
     #[test]
     fn roots_daemon_serves_everybody_and_runs_jobs_as_the_user() {
         let peers = peers(0, None, None);
-        let nobody = peers.caller(NOBODY, NOBODY).unwrap();
-        assert_eq!((nobody.uid, nobody.admin), (NOBODY, false));
+        let nobody = peers.caller(NOBODY_UID, NOBODY_UID).unwrap();
+        assert_eq!((nobody.uid, nobody.admin), (NOBODY_UID, false));
         assert!(peers.caller(0, 0).unwrap().admin);
-        let run_as = peers.run_as(NOBODY).unwrap().unwrap();
-        assert_eq!((run_as.uid, run_as.gid), (NOBODY, NOBODY));
+        let run_as = peers.run_as(NOBODY_UID).unwrap().unwrap();
+        assert_eq!((run_as.uid, run_as.gid), (NOBODY_UID, NOBODY_UID));
         assert_eq!(run_as.name, "nobody");
     }
 
@@ -239,22 +238,22 @@ mod tests {
         let peers = peers(1_000, None, None);
         assert!(peers.caller(1_000, 1_000).unwrap().admin);
         assert!(peers.caller(0, 0).unwrap().admin);
-        let denied = Denied::NotServed { uid: NOBODY };
-        assert_eq!(peers.caller(NOBODY, NOBODY), Err(denied));
+        let denied = Denied::NotServed { uid: NOBODY_UID };
+        assert_eq!(peers.caller(NOBODY_UID, NOBODY_UID), Err(denied));
         assert_eq!(peers.run_as(1_000), Ok(None));
     }
 
     #[test]
     fn members_of_the_groups_are_let_in() {
-        // By the group that the socket tells, and by the account's.
-        let by_account = peers(1_000, Some(NOBODY), None);
-        assert!(!by_account.caller(NOBODY, 100).unwrap().admin);
+        // By the group of the socket's credentials, and by the account's groups.
+        let by_account = peers(1_000, Some(NOBODY_UID), None);
+        assert!(!by_account.caller(NOBODY_UID, 100).unwrap().admin);
         let by_socket = peers(0, Some(SOME_GROUP), None);
-        assert!(!by_socket.caller(NOBODY, SOME_GROUP).unwrap().admin);
-        let denied = Denied::NotServed { uid: NOBODY };
-        assert_eq!(by_socket.caller(NOBODY, NOBODY), Err(denied));
-        let admins = peers(1_000, None, Some(NOBODY));
-        assert!(admins.caller(NOBODY, NOBODY).unwrap().admin);
+        assert!(!by_socket.caller(NOBODY_UID, SOME_GROUP).unwrap().admin);
+        let denied = Denied::NotServed { uid: NOBODY_UID };
+        assert_eq!(by_socket.caller(NOBODY_UID, NOBODY_UID), Err(denied));
+        let admins = peers(1_000, None, Some(NOBODY_UID));
+        assert!(admins.caller(NOBODY_UID, NOBODY_UID).unwrap().admin);
     }
 
     #[test]

@@ -1,15 +1,15 @@
-//! What the daemon and a worker say to each other, version 1.
+//! The protocol between the daemon and a job process, version 1.
 //!
-//! A worker's standard input is one end of a socket pair, and its lifeline: the daemon writes an
-//! [`Assignment`], then, once it may write into the output directory, [`GO`], each a line of JSON. Its end at
-//! any time means that the daemon is gone; the worker then stops as on SIGTERM.
+//! The standard input of a job process is one end of a socket pair. The daemon writes an [`Assignment`], and
+//! [`GO`] once the process may write into the output directory, each one line of JSON. End of file at any
+//! time means that the daemon is gone; the process then stops as on SIGTERM.
 //!
-//! On standard output a worker writes the events that `molsieve run --json` prints and `alive`
-//! ([`Event`](crate::report::event::Event)), one JSON object a line. Its standard error is for people.
+//! On standard output the process writes the events that `molsieve run --json` prints, and `alive`
+//! ([`Event`](crate::report::event::Event)), one JSON object per line. Standard error is text for people.
 //!
-//! Constraints: an order has at most [`ASSIGNMENT_BYTES_MAX`] bytes; a line of a worker that is longer than
-//! [`EVENT_BYTES_MAX`](crate::report::event::EVENT_BYTES_MAX) is skipped, never stored (only `done` can be
-//! longer: its manifest names every file, and the exit code says how the job ended).
+//! Constraints: an assignment has at most [`ASSIGNMENT_BYTES_MAX`] bytes. A line longer than
+//! [`EVENT_BYTES_MAX`](crate::report::event::EVENT_BYTES_MAX) is skipped, never stored. Only `done` can be that long, because its manifest names
+//! every file; how a job ended follows from the exit code.
 
 use std::time::Duration;
 
@@ -18,18 +18,18 @@ use serde::{Deserialize, Serialize};
 use super::job::Mode;
 use crate::config::JobSettings;
 
-/// The version of everything here.
+/// Version of the protocol.
 pub const VERSION: u64 = 1;
-/// Longest order, with its line end.
+/// Longest assignment, with its line end.
 pub const ASSIGNMENT_BYTES_MAX: u64 = 1 << 20;
-/// Longest line that follows an order.
+/// Longest line after an assignment.
 pub const LINE_BYTES_MAX: u64 = 1 << 10;
-/// Time between two signs of life of a worker.
+/// Interval of the `alive` events.
 pub const ALIVE_EVERY: Duration = Duration::from_secs(5);
-/// The line that lets a worker write.
+/// The line that allows a job process to write.
 pub const GO: &str = "{\"go\":true}\n";
 
-/// The user as whom a worker does its job.
+/// The user that a job process becomes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunAs {
@@ -37,39 +37,41 @@ pub struct RunAs {
     pub uid: u32,
     /// Primary group.
     pub gid: u32,
-    /// The user's name, by which the other groups are found.
+    /// The user's name; the supplementary groups are looked up by it.
     pub name: String,
 }
 
-/// What a worker is to do.
+/// What a job process is to do.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Assignment {
     version: u64,
     /// The job.
     pub settings: JobSettings,
-    /// What to do with an output directory that holds something.
+    /// What to do with an output directory that is not empty.
     pub mode: Mode,
-    /// Whom to become first; nobody else if the daemon is not root.
+    /// The user to become first; none if the daemon is not root.
     pub run_as: Option<RunAs>,
 }
 
-/// Why a line of the daemon can't be used.
+/// Why an assignment cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum AssignmentError {
-    /// It is of another protocol.
-    #[error("the order is of version {0}, not {VERSION}; daemon and worker are not of one release")]
+    /// It has another protocol version.
+    #[error(
+        "the assignment has version {0}, not {VERSION}; daemon and job process are of different releases"
+    )]
     Version(u64),
     /// It is longer than [`ASSIGNMENT_BYTES_MAX`].
-    #[error("the order is longer than {ASSIGNMENT_BYTES_MAX} bytes")]
+    #[error("the assignment is longer than {ASSIGNMENT_BYTES_MAX} bytes")]
     TooLong,
-    /// It is no order.
-    #[error("there is no order that can be read: {0}")]
+    /// It is not an assignment.
+    #[error("the assignment cannot be read: {0}")]
     Unreadable(String),
 }
 
 impl Assignment {
-    /// An order of this version. A mode in the settings counts for nothing.
+    /// An assignment of this version. A mode in the settings is ignored.
     pub fn new(settings: JobSettings, mode: Mode, run_as: Option<RunAs>) -> Self {
         Self {
             version: VERSION,
@@ -79,7 +81,7 @@ impl Assignment {
         }
     }
 
-    /// Reads an order. Its version is looked at first, so that another one is told by its name.
+    /// Reads an assignment. The version is checked first, so that another version gives its own error.
     pub fn parse(line: &[u8]) -> Result<Self, AssignmentError> {
         #[derive(Deserialize)]
         struct Versioned {
@@ -97,8 +99,9 @@ impl Assignment {
 
     /// The line to send.
     pub fn line(&self) -> String {
-        let order = serde_json::to_string(self).expect("settings can be written as JSON");
-        order + "\n"
+        let line =
+            serde_json::to_string(self).expect("settings that were JSON can be written as JSON");
+        line + "\n"
     }
 
     /// The settings with the mode.
@@ -125,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_order_arrives_as_it_was_given() {
+    fn an_assignment_survives_the_way() {
         let settings = JobSettings {
             input: vec!["/a.smi".into()],
             output: Some("/out".into()),
@@ -136,24 +139,27 @@ mod tests {
             gid: 1000,
             name: "ada".into(),
         };
-        let order = Assignment::new(settings, Mode::Resume, Some(ada));
-        assert_eq!(order.line().lines().count(), 1);
-        let read = Assignment::parse(order.line().as_bytes()).unwrap();
-        assert_eq!(read, order);
+        let assignment = Assignment::new(settings, Mode::Resume, Some(ada));
+        assert_eq!(assignment.line().lines().count(), 1);
+        let read = Assignment::parse(assignment.line().as_bytes()).unwrap();
+        assert_eq!(read, assignment);
         let settings = read.settings();
         assert!(settings.resume && !settings.overwrite);
     }
 
     #[test]
     fn another_version_is_told_by_its_name_whatever_else_is_in_it() {
-        let order = br#"{"version":2,"what":"else"}"#;
-        assert_eq!(Assignment::parse(order), Err(AssignmentError::Version(2)));
+        let assignment = br#"{"version":2,"what":"else"}"#;
+        assert_eq!(
+            Assignment::parse(assignment),
+            Err(AssignmentError::Version(2))
+        );
     }
 
     #[test]
-    fn what_is_wrong_in_an_order_is_named() {
-        let order = br#"{"version":1,"settings":{"inputt":[]},"mode":"refuse","run_as":null}"#;
-        let error = Assignment::parse(order).unwrap_err().to_string();
+    fn what_is_wrong_in_an_assignment_is_named() {
+        let assignment = br#"{"version":1,"settings":{"inputt":[]},"mode":"refuse","run_as":null}"#;
+        let error = Assignment::parse(assignment).unwrap_err().to_string();
         assert!(error.contains("inputt"), "{error}");
         let long = vec![b' '; ASSIGNMENT_BYTES_MAX as usize + 1];
         assert_eq!(Assignment::parse(&long), Err(AssignmentError::TooLong));

@@ -1,38 +1,34 @@
-//! Which waiting jobs are started next: admission, pure.
+//! Scheduling: which waiting jobs start next. Pure.
 //!
-//! - What runs never sums to more than the node's budget of memory, threads and GPUs.
-//! - Jobs of a priority form a level. The highest level comes first. A level that has jobs and is not
-//!   served rises by one for each [`AGEING_MS`], and falls back to its own priority when one of its jobs
-//!   is started: a stream of urgent jobs can slow others, but not keep them out.
-//! - Within a level, the user whose running jobs have the smallest dominant share (the largest of the
-//!   user's parts of memory, threads and GPUs) comes first. Source: Ghodsi et al., Dominant Resource
-//!   Fairness, NSDI 2011. Where two have the same, the one whose turn is longer ago comes first (on a
-//!   node for one job at a time nobody who waits has a share), then the smaller job number.
-//! - A user's jobs of a level come in the order of their numbers.
-//! - A job that does not fit just now is passed by later ones that do, [`PASSES_MAX`] times at most.
-//!   Then the node is reserved for it: nothing else starts before it has. One job holds the
-//!   reservation at a time, the first in the order above.
+//! - Running jobs together never exceed the node's budget of memory, threads and GPUs.
+//! - Jobs of one priority form a level. The highest level is served first. A level that has jobs and is not
+//!   served rises by one for each [`AGEING_MS`], and returns to its own priority when one of its jobs starts:
+//!   a stream of urgent jobs can slow other jobs down, but not starve them.
+//! - Within a level, the user whose running jobs have the smallest dominant share comes first: the largest of
+//!   the user's shares of memory, threads and GPUs. Source: Ghodsi et al., Dominant Resource Fairness, NSDI
+//!   2011. Of users with equal shares, the one served longest ago comes first (on a node that runs one job at
+//!   a time, no waiting user has a share), then the smaller job number.
+//! - Jobs of one user in one level are served in the order of their numbers.
+//! - Later jobs that fit may pass a job that does not fit yet, at most [`PASSES_MAX`] times. Then the node is
+//!   reserved for it: nothing else starts before it. One job holds the reservation at a time, the first in
+//!   the order above.
 //!
-//! How long a job can wait. Let D be the longest time a job runs, N the number of its user's waiting jobs
-//! of its level with smaller numbers, and U the number of other users. Three kinds of events bring it
-//! forward: one of the N is started; it is passed; a user whose turn is longer ago is served. Of the
-//! first two there are at most N + `PASSES_MAX`; between two of them, and before the first, at most U of
-//! the third. While there is no event, within D its user's share is 0, so that only those three stand
-//! before it; within another D whoever holds the reservation has started; and within a third it has,
-//! since nothing may pass it. So, with one level, it is started within
-//! 3 D (N + `PASSES_MAX` + 1) (U + 1). A level among others comes first at least once in as many
-//! [`AGEING_MS`] as the highest priority lies above it, and one more.
+//! Bound of the waiting time. Let D be the longest run time of a job, N the number of waiting jobs of the same
+//! user and level with smaller numbers, and U the number of other users. Three kinds of events move a job
+//! forward: one of the N starts; another job passes it; a user served longer ago is served. The first two
+//! happen at most N + `PASSES_MAX` times; between two of them, and before the first, the third happens at most
+//! U times. Without an event, its user's share is 0 within D, so that only those three precede it; within
+//! another D the holder of the reservation has started; within a third D the job has started, because nothing
+//! may pass it. So with one level it starts within 3 D (N + `PASSES_MAX` + 1) (U + 1). With several levels,
+//! each comes first at least once in (highest priority − its priority + 1) × [`AGEING_MS`].
 //!
-//! Cost: a round looks at each waiting job at most once, for what does not fit at one point of a round
-//! does not fit later in it. With n jobs of u users that is n + u log u steps. A round ends early when
+//! Cost: a round considers each waiting job at most once, because a job that does not fit at one point of a
+//! round does not fit later in it. With n jobs of u users that takes n + u log u steps. A round ends early when
 //! the node is full or reserved.
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{
-    core::Resources,
-    job::{Demand, GpuDemand, Job, JobId, Millis},
-};
+use super::job::{Demand, GpuDemand, Job, JobId, Millis, Resources};
 
 mod round;
 
@@ -41,7 +37,7 @@ pub const PASSES_MAX: u32 = 8;
 /// Waiting time that counts as much as one step of priority.
 pub const AGEING_MS: Millis = 30 * 60 * 1_000;
 
-/// A job that waits.
+/// A waiting job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Waiting {
     /// Its number.
@@ -50,22 +46,22 @@ pub struct Waiting {
     pub uid: u32,
     /// Higher goes first.
     pub priority: i32,
-    /// What it takes of the node.
+    /// Resources that it needs.
     pub demand: Demand,
-    /// It is not started before: when it was submitted, or may go on.
+    /// Earliest start: the time of submission, or the end of the retry delay.
     pub ready_at: Millis,
-    /// How often later ones have passed it.
+    /// How often later jobs have passed it.
     pub passed: u32,
 }
 
-/// A job that has a worker or is about to have one.
+/// A job that has a process, or is about to have one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Running {
     /// Its number.
     pub id: JobId,
     /// Its user.
     pub uid: u32,
-    /// What it was admitted with.
+    /// Resources that it occupies.
     pub demand: Demand,
     /// Whether it has a GPU.
     pub gpu: bool,
@@ -80,21 +76,21 @@ pub struct Grant {
     pub gpu: bool,
 }
 
-/// The jobs that wait.
+/// The waiting jobs.
 #[derive(Debug, Default)]
 pub struct Queue {
-    /// Those that may start, by priority.
+    /// Jobs that may start, by priority.
     levels: BTreeMap<i32, Level>,
-    /// Those that may not yet, by when they may.
+    /// Jobs that may start later, by time.
     later: BTreeMap<(Millis, JobId), Waiting>,
-    /// Where each stands.
+    /// Where each job is.
     positions: HashMap<JobId, QueuePosition>,
     /// The job that the node is reserved for.
     reserved: Option<JobId>,
     turns: Turns,
 }
 
-/// Whose turn was when. Kept for each user who has ever had a job here: 16 bytes.
+/// When each user was served. 16 bytes for each user who ever had a job.
 #[derive(Debug, Default)]
 struct Turns {
     last: HashMap<u32, u64>,
@@ -102,7 +98,7 @@ struct Turns {
 }
 
 impl Turns {
-    /// A new user stands behind those who wait already, but not behind the one whose turn was last.
+    /// A new user comes after the waiting users, but not after the one served last.
     fn enter(&mut self, uid: u32) {
         self.last.entry(uid).or_insert(self.count.saturating_sub(1));
     }
@@ -117,11 +113,11 @@ impl Turns {
     }
 }
 
-/// The jobs of one priority; there is at least one.
+/// The jobs of one priority, at least one.
 #[derive(Debug)]
 struct Level {
     lines: BTreeMap<u32, BTreeMap<JobId, Waiting>>,
-    /// When it was served last, or else got its first job.
+    /// When it was served last, else when it got its first job.
     since: Millis,
 }
 
@@ -139,7 +135,7 @@ pub fn fits_node(demand: &Demand, budget: &Resources) -> bool {
 }
 
 impl Waiting {
-    /// The job as it waits; none if it does not.
+    /// The job as a waiting one; none if it does not wait.
     pub fn of(job: &Job) -> Option<Self> {
         job.state.is_waiting().then(|| Self {
             id: job.id,
@@ -153,7 +149,7 @@ impl Waiting {
 }
 
 impl Queue {
-    /// Lets a job wait. One with its number that waits already is replaced.
+    /// Adds a job; replaces one with the same number.
     pub fn insert(&mut self, waiting: Waiting) {
         self.remove(waiting.id);
         self.positions
@@ -161,7 +157,7 @@ impl Queue {
         self.later.insert((waiting.ready_at, waiting.id), waiting);
     }
 
-    /// Takes a job out: it was cancelled.
+    /// Removes a job.
     pub fn remove(&mut self, id: JobId) -> Option<Waiting> {
         self.reserved.take_if(|reserved| *reserved == id);
         match self.positions.remove(&id)? {
@@ -181,12 +177,12 @@ impl Queue {
         }
     }
 
-    /// Jobs that wait.
+    /// Number of waiting jobs.
     pub fn len(&self) -> usize {
         self.positions.len()
     }
 
-    /// Whether none waits.
+    /// Whether no job waits.
     pub fn is_empty(&self) -> bool {
         self.positions.is_empty()
     }
@@ -206,18 +202,18 @@ impl Queue {
         self.reserved
     }
 
-    /// When a job that waits for its time may start. Until then a round is worth its while only when a
-    /// job comes, ends or is taken out.
+    /// When the next job with a later start may start. Until then a round can start something only after a job
+    /// was added, has ended or was removed.
     pub fn next_wake(&self, now: Millis) -> Option<Millis> {
         let (ready_at, _) = *self.later.first_key_value()?.0;
         Some(ready_at.max(now))
     }
 
-    /// The jobs to start now, beside those that are `running`. They wait no more; whoever asks starts
-    /// them, and counts them as running in the next round.
+    /// Removes and returns the jobs to start now, besides those that are `running`. The caller starts them, and
+    /// passes them as running to the next round.
     ///
-    /// A job that does not fit the node at all (its budget may have shrunk) waits for a larger one and
-    /// holds nobody up.
+    /// A job that does not fit the node at all, because the budget was reduced, waits for a larger budget and
+    /// delays no other job.
     pub fn round(&mut self, budget: &Resources, running: &[Running], now: Millis) -> Vec<Grant> {
         self.promote(now);
         let holder = self.reserved.and_then(|id| self.get(id)).copied();
@@ -240,7 +236,7 @@ impl Queue {
         result.grants
     }
 
-    /// Gives the jobs whose time has come their place in line.
+    /// Moves jobs whose start time has come to their level.
     fn promote(&mut self, now: Millis) {
         while let Some(first) = self.later.first_entry()
             && first.key().0 <= now

@@ -1,32 +1,35 @@
-//! What a daemon is told when it starts, checked: plain values that nothing behind it has to doubt.
+//! The checked settings of a daemon.
 
 use std::{path::PathBuf, time::Duration};
 
 use nix::unistd::Group;
 
-use super::{core::Resources, job::RetryPolicy, paths::PathError};
+use super::{
+    job::{Resources, RetryPolicy},
+    paths::PathError,
+};
 use crate::{machine, nvidia::Nvidia, units::ByteSize};
 
-/// Everything a daemon is told.
+/// The settings of a daemon.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ServeSettings {
-    /// Where it listens, unless it is given a socket that is open already.
+    /// Where it listens, unless systemd passes a socket.
     pub socket: PathBuf,
-    /// Where it keeps its jobs.
+    /// Where it stores its jobs.
     pub state_dir: PathBuf,
-    /// What all running jobs may take together.
+    /// Resources that all running jobs together may occupy.
     pub budget: Resources,
-    /// Whose members may use it, beside the daemon's own user.
+    /// The group whose members may use it, besides the daemon's own user.
     pub group: Option<NamedGroup>,
-    /// Whose members may see and stop every job.
+    /// The group whose members may see and stop every job.
     pub admin_group: Option<NamedGroup>,
-    /// How long a job that has ended is remembered.
+    /// How long a job that has ended is kept.
     pub keep: Duration,
-    /// How often and when an interrupted job is tried again.
+    /// How often and when an interrupted job is retried.
     pub retry: RetryPolicy,
-    /// Time after which a worker that says nothing is ended.
+    /// Time after which a job process without output is killed.
     pub silence: Duration,
-    /// How the daemon's own log is written.
+    /// Format of the daemon's log.
     pub log_format: LogFormat,
 }
 
@@ -39,7 +42,7 @@ pub struct NamedGroup {
     pub gid: u32,
 }
 
-/// How the daemon's own log is written.
+/// Format of the daemon's log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum LogFormat {
     /// Lines for people, to standard error
@@ -50,10 +53,10 @@ pub enum LogFormat {
     Journal,
 }
 
-/// Why a daemon can't be told this. All of it is the user's to mend (exit code 2).
+/// Why settings are invalid (exit code 2).
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum SettingsError {
-    /// Nothing says where something is.
+    /// A path has no default here.
     #[error(transparent)]
     Path(#[from] PathError),
     /// There is no such group.
@@ -64,17 +67,17 @@ pub enum SettingsError {
         /// What was given.
         name: String,
     },
-    /// The groups can't be looked up.
-    #[error("{flag}: the group `{name}` can't be looked up: {reason}")]
+    /// The group cannot be looked up.
+    #[error("{flag}: cannot look up the group `{name}`: {reason}")]
     Groups {
         /// The flag.
         flag: &'static str,
         /// What was given.
         name: String,
-        /// The operating system's words.
+        /// The operating system's message.
         reason: String,
     },
-    /// A setting has a value it can't have.
+    /// A value is out of range.
     #[error("{flag}: {value} is not between {least} and {most}")]
     Value {
         /// The flag.
@@ -88,26 +91,26 @@ pub enum SettingsError {
     },
 }
 
-/// Share of the memory there is that jobs get when nothing is said, in percent.
+/// Default budget: percentage of the available memory.
 const MEMORY_PERCENT: u64 = 80;
 
-/// Memory for jobs when nothing is said.
+/// Default memory of the budget.
 pub fn default_memory() -> ByteSize {
     ByteSize(machine::memory_limit().0 / 100 * MEMORY_PERCENT)
 }
 
-/// Threads for jobs when nothing is said: the processors of this process.
+/// Default threads of the budget: the CPUs that this process may use.
 pub fn default_threads() -> u32 {
     u32::try_from(machine::processors()).unwrap_or(u32::MAX)
 }
 
-/// GPUs for jobs when nothing is said: those that the NVIDIA driver tells of.
+/// Default GPUs of the budget: those that the NVIDIA driver reports.
 pub fn default_gpus() -> u32 {
     Nvidia::look().map_or(0, |nvidia| nvidia.devices.len() as u32)
 }
 
-/// How the log is written when nothing is said: to journald if standard error is connected to it, which
-/// systemd tells in `JOURNAL_STREAM` as device and inode.
+/// Default log format: the journal if standard error is connected to it. systemd sets `JOURNAL_STREAM` to the
+/// device and inode of that connection.
 pub fn default_log_format() -> LogFormat {
     let connected = || {
         let stream = std::env::var("JOURNAL_STREAM").ok()?;

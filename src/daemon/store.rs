@@ -1,37 +1,40 @@
-//! The daemon's jobs on the disk. What is in here is the truth; the daemon keeps only what it
-//! schedules by.
+//! The daemon's jobs on disk. The store is authoritative; in memory the daemon keeps only what scheduling
+//! needs.
 //!
 //! The state directory holds, all of it readable by the daemon's user only:
 //!
 //! | file | what |
 //! |---|---|
-//! | `lock` | held by the daemon that works here (`flock`); says its process id |
+//! | `lock` | locked by the running daemon (`flock`); contains its process id |
 //! | `jobs.sqlite3` | the database; `application_id` is "mols", `user_version` the schema's number |
 //! | `jobs.sqlite3-wal`, `-shm` | SQLite's write-ahead log and its index |
 //!
 //! | table | key | what |
 //! |---|---|---|
-//! | `jobs` | `id`, never used twice | `uid`, `priority`, `submitted_at`; `given`: the rest of what never changes; `course`: what does; `settings` |
-//! | `events` | `job_id`, `seq` | `course` as it was after that event, and when |
+//! | `jobs` | `id`, never reused | `uid`, `priority`, `submitted_at`; `given`: the rest of what never changes; `course`: what does; `settings` |
+//! | `events` | `job_id`, `seq` | `course` after that event, and the time |
 //! | `idempotency` | `uid`, `key` | the job submitted with that key, and SHA-256 of what was submitted |
-//! | `logs` | `job_id`, `chunk` | bytes of what the workers said; chunk n begins at byte n × 8 KiB |
+//! | `logs` | `job_id`, `chunk` | output of the job processes; chunk n begins at byte n × 8 KiB |
 //!
-//! `given`, `course` and `settings` are JSON. `jobs.state` and `jobs.ended_at` repeat what `course`
-//! says, for the indexes; a CHECK holds them to it. Everything of a job goes with its row.
+//! `given`, `course` and `settings` are JSON. `jobs.state` and `jobs.ended_at` repeat values of `course` for
+//! the indexes; a CHECK keeps them equal. Deleting the row of a job deletes its events, log and key.
 //!
-//! **Durability.** A transaction is answered after its commit, and a commit is synced (WAL,
-//! `synchronous = FULL`): what was answered survives a kill and a power failure, as far as the disk
-//! keeps what it said it had synced. Of a transaction that was not answered either all or nothing
-//! is there later. After an error nothing of the transaction stays, and the store goes on.
+//! **Unreadable settings.** `settings` may be of another version, or damaged. They are read when the job is
+//! admitted; a job whose settings cannot be read fails with that error, and other jobs are not affected.
+//!
+//! **Durability.** A request is answered after the commit of its transaction, and a commit is synced (WAL,
+//! `synchronous = FULL`): an answered change survives a kill, and a power failure if the disk keeps what it
+//! has synced. A transaction without an answer is kept as a whole or not at all. After an error the
+//! transaction is rolled back, and the store stays usable.
 //!
 //! **Migrations.** `store/migrations/NNNN.sql` brings schema NNNN - 1 to NNNN, each in one
-//! transaction that also sets `user_version`. A released one is never edited. A newer schema than
-//! this program knows is refused. A field that is added to `given` or `course` needs
+//! transaction that also sets `user_version`. A released one is never edited. A schema newer than this
+//! program's is refused. A field that is added to `given` or `course` needs
 //! `#[serde(default)]`.
 //!
-//! **Caps.** Events of a job: the first 10 and the last 200. Log of a job: the first 512 KiB, and
+//! **Limits.** Events of a job: the first 10 and the last 200. Log of a job: the first 512 KiB, and
 //! the last 512 KiB up to the beginning of a chunk. WAL: checkpointed each 4 MiB, and cut back to
-//! that. The file does not shrink: what is removed or pruned leaves room for the next. SQLite's
+//! that. The file does not shrink: later jobs reuse the space of deleted ones. SQLite's
 //! page cache: 1 MiB for the [`Store`], 1 MiB for a [`Reader`].
 
 mod error;
@@ -66,10 +69,10 @@ const UNFINISHED: [State; 5] = [
     State::Stopping,
     State::Interrupted,
 ];
-/// States of a job that has.
+/// States of a job that has ended.
 const ENDED: [State; 3] = [State::Done, State::Failed, State::Cancelled];
 
-/// The jobs; one of its kind for a state directory.
+/// The job store; one process at a time opens it for a state directory.
 #[derive(Debug)]
 pub struct Store {
     connection: Connection,
@@ -77,7 +80,7 @@ pub struct Store {
     _lock: File,
 }
 
-/// What scheduling needs of a job that has not ended.
+/// What scheduling needs to know of a job that has not ended.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Unfinished {
     /// Its number.
@@ -86,29 +89,28 @@ pub struct Unfinished {
     pub uid: u32,
     /// Its priority.
     pub priority: i32,
-    /// What it takes of the node.
+    /// Resources that it occupies while it runs.
     pub demand: Demand,
-    /// Where it stands.
+    /// Its state.
     pub state: State,
-    /// Why its worker was asked to stop, if it was.
+    /// Why its process was asked to stop, if it was.
     pub ending: Option<Ending>,
     /// When it was submitted.
     pub submitted_at: Millis,
-    /// When it may go on, if it is interrupted.
+    /// If it is interrupted: when it may be resumed.
     pub retry_at: Option<Millis>,
-    /// Its worker, while there is one.
-    pub worker: Option<ProcessIdentity>,
+    /// Its process, while there is one.
+    pub process: Option<ProcessIdentity>,
 }
 
 impl Store {
-    /// Opens the store in `dir`, and makes it if there is none. Checks the whole file up to 1 GiB;
-    /// of a larger one all but the logs.
+    /// Opens the store in `dir`, or creates it. Checks the whole file up to 1 GiB, and all but the logs of a
+    /// larger one.
     pub fn open(dir: &Path) -> Result<Self, JobStoreError> {
         open::store(dir)
     }
 
-    /// Does `work` in one transaction, and commits it. If `work` or any call to `tx` fails, nothing
-    /// of it stays.
+    /// Does `work` in one transaction, and commits it. If `work` or any call to `tx` fails, rolls it back.
     pub fn write<T, E: From<JobStoreError>>(
         &mut self,
         work: impl FnOnce(&Tx<'_>) -> Result<T, E>,
@@ -124,8 +126,8 @@ impl Store {
         Ok(answer)
     }
 
-    /// Shows every job that has not ended to `visit`, state by state, the oldest of each first.
-    /// Their settings are not read.
+    /// Calls `visit` with every job that has not ended, state by state, the oldest of each first. Does not read
+    /// their settings.
     pub fn unfinished(&self, mut visit: impl FnMut(Unfinished)) -> Result<(), JobStoreError> {
         UNFINISHED
             .into_iter()
@@ -133,7 +135,7 @@ impl Store {
             .map_err(|error| JobStoreError::sql(&self.path, error))
     }
 
-    /// How many jobs are in each state.
+    /// Number of jobs in each state.
     pub fn counts(&self) -> Result<BTreeMap<State, u64>, JobStoreError> {
         let count = |state| Ok((state, row::count_in(&self.connection, state)?));
         UNFINISHED

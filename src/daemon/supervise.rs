@@ -1,12 +1,12 @@
-//! Runs workers: a task on the main thread for each, from the start of its process to its end.
+//! Runs job processes: one task on the main thread for each, from its start to its end.
 //!
 //! Constraints:
-//! - A worker is told its job only when the store knows its process, and may write only when the store
-//!   knows that too ([`super::protocol`]). So none works that a later daemon does not know of.
-//! - A worker leads a process group of its own, so that it is killed with all it has started.
-//! - Of what a worker says nothing is kept that has no bound: lines, the text for the log, the time it
-//!   may be silent.
-//! - It is asked to stop by SIGTERM, and killed when it has not in [`STOP_TIME_MAX`].
+//! - A job process gets its assignment only after the store has recorded the process, and may write only
+//!   after the store has recorded that too ([`super::protocol`]). So a later daemon knows every process
+//!   that works.
+//! - A job process leads its own process group, and is killed together with its children.
+//! - Everything kept of its output is bounded: the length of a line, the log, the time without output.
+//! - SIGTERM asks it to stop; after [`STOP_TIME_MAX`] it is killed.
 
 mod process;
 mod report;
@@ -23,17 +23,18 @@ use super::{
     core::{Core, Launch, ProcessMessage, ProcessStart, Wanted},
     job::{JobId, Mode, ProcessEnd, ProcessIdentity},
     peer::Peers,
+    protocol::{Assignment, GO, RunAs},
 };
-use crate::{limits::PROGRESS_BYTES_MAX, report::event::Event};
+use crate::{limits::PROGRESS_BYTES_MAX, report::event::Event, sieve::EngineChoice};
 use process::{Process, is_alive};
 use report::Report;
 
-/// Time a worker has to come to its end once it is asked to.
+/// Time between the request to stop and the kill.
 pub const STOP_TIME_MAX: Duration = Duration::from_secs(60);
-/// Time between two looks at whether another daemon's worker is gone.
+/// Interval at which the process of an earlier daemon is checked.
 const ORPHAN_LOOK_EVERY: Duration = Duration::from_millis(200);
 
-/// Starts workers as the core asks for them, until it no longer can.
+/// Starts job processes as the core asks for them, until the core is gone.
 pub(super) async fn supervise(
     core: Core,
     peers: Arc<Peers>,
@@ -42,22 +43,22 @@ pub(super) async fn supervise(
     while let Some(launch) = launches.recv().await {
         let (core, peers) = (core.clone(), Arc::clone(&peers));
         match launch {
-            Launch::New(order) => {
+            Launch::New(start) => {
                 tokio::spawn(async move {
-                    peers.look_up_beside(order.uid).await;
-                    run(core, &peers, *order).await;
+                    peers.look_up_beside(start.uid).await;
+                    run(core, &peers, *start).await;
                 });
             }
             Launch::Orphan(id, process) => {
-                tokio::spawn(async move { see_off(core, id, process).await });
+                tokio::spawn(async move { await_orphan(core, id, process).await });
             }
         }
     }
 }
 
-/// Waits until another daemon's worker is gone. Its lifeline is cut, so it stops by itself; one that does not
-/// is killed.
-async fn see_off(core: Core, id: JobId, process: ProcessIdentity) {
+/// Waits until the process of an earlier daemon has ended. Its standard input is closed, so it stops by itself;
+/// after [`STOP_TIME_MAX`] it is killed.
+async fn await_orphan(core: Core, id: JobId, process: ProcessIdentity) {
     let until = Instant::now() + STOP_TIME_MAX;
     while is_alive(&process) {
         if Instant::now() >= until {
@@ -65,34 +66,34 @@ async fn see_off(core: Core, id: JobId, process: ProcessIdentity) {
         }
         sleep(ORPHAN_LOOK_EVERY).await;
     }
-    core.worker(id, ProcessMessage::Gone).await;
+    core.report(id, ProcessMessage::Gone).await;
 }
 
-async fn run(core: Core, peers: &Peers, order: ProcessStart) {
-    let id = order.id;
-    let started = match Process::start(&order, peers) {
+async fn run(core: Core, peers: &Peers, start: ProcessStart) {
+    let id = start.id;
+    let started = match Process::start(&start, peers) {
         Ok(process) => process,
         Err(reason) => {
-            tracing::error!(job = id.0, user = order.uid, "{reason}");
-            return core.worker(id, ProcessMessage::NotSpawned(reason)).await;
+            tracing::error!(job = id.0, user = start.uid, "{reason}");
+            return core.report(id, ProcessMessage::NotSpawned(reason)).await;
         }
     };
-    let mut worker = JobProcess {
+    let mut process = JobProcess {
         silent_since: Instant::now(),
         silence: core.settings().silence,
         core,
         id,
         process: started,
         report: Report::default(),
-        opened: order.opened || order.mode != Mode::Overwrite,
-        wanted: order.wanted.clone(),
-        asked: None,
+        opened: start.opened || start.mode != Mode::Overwrite,
+        wanted: start.wanted.clone(),
+        stop_asked: None,
     };
-    let end = worker.run_to_its_end(&order).await;
-    worker.core.worker(id, ProcessMessage::Ended(end)).await;
+    let end = process.run_to_its_end(&start).await;
+    process.core.report(id, ProcessMessage::Ended(end)).await;
 }
 
-/// A worker and what is known of it.
+/// A job process and what is known of it.
 struct JobProcess {
     core: Core,
     id: JobId,
@@ -100,13 +101,13 @@ struct JobProcess {
     report: Report,
     opened: bool,
     wanted: watch::Receiver<Wanted>,
-    /// When it was asked to stop.
-    asked: Option<Instant>,
+    /// Time of the request to stop.
+    stop_asked: Option<Instant>,
     silent_since: Instant,
     silence: Duration,
 }
 
-/// What there is to react to.
+/// What happens next to a job process.
 enum Next {
     Line(Vec<u8>),
     Text(Vec<u8>),
@@ -116,31 +117,31 @@ enum Next {
 }
 
 impl JobProcess {
-    async fn run_to_its_end(&mut self, order: &ProcessStart) -> ProcessEnd {
-        self.introduce(order).await;
+    async fn run_to_its_end(&mut self, start: &ProcessStart) -> ProcessEnd {
+        self.assign(start).await;
         loop {
             match self.next().await {
-                Next::Line(line) => self.hear(&line).await,
-                Next::Text(text) => self.core.worker(self.id, ProcessMessage::Said(text)).await,
+                Next::Line(line) => self.take_line(&line).await,
+                Next::Text(text) => self.core.report(self.id, ProcessMessage::Said(text)).await,
                 Next::Wanted => self.ask_to_stop(),
                 Next::Overdue => self.end_overdue(),
                 Next::Exited(status) => {
-                    self.hear_the_rest().await;
+                    self.drain_output().await;
                     return self.report.end(status);
                 }
             }
         }
     }
 
-    /// Has the store know the process, then tells it its job. A job that is no longer wanted is not told:
-    /// the worker ends with its lifeline.
-    async fn introduce(&mut self, order: &ProcessStart) {
+    /// Has the store record the process, then sends the assignment. If the job is to stop already, closes the
+    /// lifeline instead, which ends the process.
+    async fn assign(&mut self, start: &ProcessStart) {
         let process = self.process.identity().clone();
         let spawned = |answer| ProcessMessage::Spawned(process, answer);
-        let known = self.core.ask_for_process(self.id, spawned).await;
+        let known = self.core.report_and_wait(self.id, spawned).await;
         if known.is_ok() && *self.wanted.borrow() == Wanted::Work {
             self.process
-                .tell(&order_line(order, self.process.run_as()))
+                .send(&assignment(start, self.process.run_as()))
                 .await;
         } else {
             self.process.cut_lifeline();
@@ -148,11 +149,11 @@ impl JobProcess {
     }
 
     async fn next(&mut self) -> Next {
-        let overdue = match self.asked {
-            Some(asked) => asked + STOP_TIME_MAX,
+        let overdue = match self.stop_asked {
+            Some(since) => since + STOP_TIME_MAX,
             None => self.silent_since + self.silence,
         };
-        let stops = self.asked.is_none();
+        let stops = self.stop_asked.is_none();
         tokio::select! {
             biased;
             Some(line) = self.process.lines.next() => Next::Line(line),
@@ -163,22 +164,23 @@ impl JobProcess {
         }
     }
 
-    async fn hear(&mut self, line: &[u8]) {
+    async fn take_line(&mut self, line: &[u8]) {
         self.silent_since = Instant::now();
         let event = match Event::parse(line) {
             Ok(event) => event,
             Err(error) => {
-                tracing::debug!(job = self.id.0, "{error}");
+                tracing::warn!(job = self.id.0, "{error}");
+                self.report.unreadable = Some(error.to_string());
                 return;
             }
         };
         match event {
-            Event::Planned(_) => self.let_it_write().await,
-            // What a worker of ours says is a tenth of that; a program that only looks like one is not heard.
+            Event::Planned(_) => self.allow_to_write().await,
+            // Real progress events are ten times smaller.
             Event::Progress(_) if line.len() > PROGRESS_BYTES_MAX => {}
             Event::Progress(ref progress) => {
                 if !std::mem::replace(&mut self.opened, true) {
-                    self.core.worker(self.id, ProcessMessage::Opened).await;
+                    self.core.report(self.id, ProcessMessage::Opened).await;
                 }
                 let object = event.value();
                 self.report.progress(progress, &object);
@@ -189,32 +191,32 @@ impl JobProcess {
         }
     }
 
-    async fn let_it_write(&mut self) {
+    async fn allow_to_write(&mut self) {
         let known = self
             .core
-            .ask_for_process(self.id, ProcessMessage::Planned)
+            .report_and_wait(self.id, ProcessMessage::Planned)
             .await;
         if known.is_ok() && *self.wanted.borrow() == Wanted::Work {
-            self.process.tell(super::protocol::GO).await;
+            self.process.send(GO).await;
         } else {
             self.process.cut_lifeline();
         }
     }
 
     fn ask_to_stop(&mut self) {
-        self.asked = Some(Instant::now());
+        self.stop_asked = Some(Instant::now());
         self.process.signal(Signal::SIGTERM);
     }
 
     fn end_overdue(&mut self) {
         let id = self.id.0;
-        if self.asked.is_some() {
-            tracing::warn!(job = id, "the worker does not stop and is killed");
-            // Another kill does no harm if this one takes its time.
-            self.asked = Some(Instant::now());
+        if self.stop_asked.is_some() {
+            tracing::warn!(job = id, "the job process does not stop and is killed");
+            // A second kill does no harm.
+            self.stop_asked = Some(Instant::now());
         } else {
             let silence = self.silence.as_secs();
-            let reason = format!("the worker said nothing for {silence} s and was killed");
+            let reason = format!("the job process sent nothing for {silence} s and was killed");
             tracing::warn!(job = id, "{reason}");
             self.silent_since = Instant::now();
             self.report.killed = Some(reason);
@@ -222,16 +224,15 @@ impl JobProcess {
         self.process.signal(Signal::SIGKILL);
     }
 
-    /// What was said before the end is still in the pipes. Should a process it has started hold them open, the
-    /// rest is not waited for.
-    async fn hear_the_rest(&mut self) {
+    /// Reads what is left in the pipes. A child process may hold them open, so this takes a second at most.
+    async fn drain_output(&mut self) {
         let until = Instant::now() + Duration::from_secs(1);
         loop {
             tokio::select! {
                 biased;
-                Some(line) = self.process.lines.next() => self.hear(&line).await,
+                Some(line) = self.process.lines.next() => self.take_line(&line).await,
                 Some(text) = self.process.text.next() => {
-                    self.core.worker(self.id, ProcessMessage::Said(text)).await;
+                    self.core.report(self.id, ProcessMessage::Said(text)).await;
                 }
                 () = sleep_until(until) => return,
                 else => return,
@@ -240,13 +241,11 @@ impl JobProcess {
     }
 }
 
-/// The order as it is sent: a job that has no GPU does without.
-fn order_line(order: &ProcessStart, run_as: Option<&super::protocol::RunAs>) -> String {
-    let mut settings = order.settings.clone();
-    if order.gpu.is_none() {
-        settings["engine"] = "cpu".into();
+/// The assignment as it is sent. A job without a GPU uses the CPU engine.
+fn assignment(start: &ProcessStart, run_as: Option<&RunAs>) -> String {
+    let mut settings = start.settings.clone();
+    if start.gpu.is_none() {
+        settings.engine = Some(EngineChoice::Cpu);
     }
-    // What was stored was written from the same type.
-    let settings = serde_json::from_value(settings).unwrap_or_default();
-    super::protocol::Assignment::new(settings, order.mode, run_as.cloned()).line()
+    Assignment::new(settings, start.mode, run_as.cloned()).line()
 }

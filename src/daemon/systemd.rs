@@ -1,8 +1,7 @@
-//! The service manager's side of the daemon: what it is told, and the socket it hands over or that is
-//! made where it does not.
+//! The interface to systemd: notifications, and the socket that it passes or that the daemon creates itself.
 //!
-//! Without a service manager everything that is said here goes nowhere. [`adopt`] changes the
-//! environment, so it is called before there is a second thread.
+//! Without systemd the notifications do nothing. [`adopt`] changes the environment, so it must be called before
+//! there is a second thread.
 
 use std::{
     fs, io,
@@ -20,20 +19,20 @@ use sd_notify::NotifyState;
 
 use crate::store::plain;
 
-/// Tells that jobs are taken, at the start and after a reload.
+/// Reports that jobs are accepted: at the start and after a reload.
 pub fn ready(status: &str) {
     notify(&[NotifyState::Ready, NotifyState::Status(&one_line(status))]);
 }
 
-/// Tells that the configuration is being read again; [`ready`] must follow.
+/// Reports a reload of the configuration; [`ready`] must follow.
 pub fn reloading() {
     match NotifyState::monotonic_usec_now() {
         Ok(now) => notify(&[NotifyState::Reloading, now]),
-        Err(error) => tracing::warn!("the monotonic clock can't be read: {}", plain(&error)),
+        Err(error) => tracing::warn!("cannot read the monotonic clock: {}", plain(&error)),
     }
 }
 
-/// Tells that the daemon ends.
+/// Reports that the daemon is stopping.
 pub fn stopping(status: &str) {
     notify(&[
         NotifyState::Stopping,
@@ -41,18 +40,17 @@ pub fn stopping(status: &str) {
     ]);
 }
 
-/// Tells what `systemctl status` shows.
+/// Sets the text that `systemctl status` shows.
 pub fn status(text: &str) {
     notify(&[NotifyState::Status(&one_line(text))]);
 }
 
-/// Tells that the daemon is not stuck.
+/// Resets the watchdog.
 pub fn alive() {
     notify(&[NotifyState::Watchdog]);
 }
 
-/// How often [`alive`] must be called: twice in the time after which the service manager would take the
-/// daemon for stuck. `None` if it does not watch.
+/// Interval at which [`alive`] must be called: half of the watchdog time. `None` without a watchdog.
 pub fn alive_every() -> Option<Duration> {
     let limit = sd_notify::watchdog_enabled()?;
     (!limit.is_zero()).then(|| limit / 2)
@@ -60,11 +58,11 @@ pub fn alive_every() -> Option<Duration> {
 
 fn notify(states: &[NotifyState<'_>]) {
     if let Err(error) = sd_notify::notify(states) {
-        tracing::warn!("the service manager can't be told: {}", plain(&error));
+        tracing::warn!("cannot notify systemd: {}", plain(&error));
     }
 }
 
-/// A line end would begin another assignment.
+/// A line end would start another assignment.
 fn one_line(text: &str) -> String {
     text.replace(['\n', '\r'], " ")
 }
@@ -72,26 +70,26 @@ fn one_line(text: &str) -> String {
 /// Why there is no socket to listen on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SocketError {
-    /// The service manager hands over more than one.
-    #[error("{0} sockets are handed over; molsieve takes one")]
+    /// systemd passes more than one.
+    #[error("systemd passes {0} sockets; molsieve takes one")]
     TooMany(usize),
-    /// What it hands over is not a listening Unix stream socket.
-    #[error("the socket that is handed over can't be used: {0}")]
+    /// The passed file is not a listening Unix stream socket.
+    #[error("cannot use the socket that systemd passes: {0}")]
     Unfit(String),
-    /// Another daemon listens there.
+    /// Another daemon listens at the path.
     #[error("{}: another daemon listens here", .0.display())]
     InUse(PathBuf),
-    /// There is something else.
-    #[error("{}: there is something here that is not a socket; it is left as it is", .0.display())]
+    /// Another kind of file is at the path.
+    #[error("{}: this file is not a socket; it is left unchanged", .0.display())]
     NotASocket(PathBuf),
-    /// The system refuses.
+    /// The operating system refuses.
     #[error("{}: cannot {action}: {reason}", path.display())]
     Io {
-        /// What it is about.
+        /// The file.
         path: PathBuf,
-        /// What was attempted.
+        /// What was tried.
         action: &'static str,
-        /// What the system says.
+        /// The system's message.
         reason: String,
     },
 }
@@ -105,17 +103,17 @@ fn failed(path: &Path, action: &'static str) -> impl FnOnce(io::Error) -> Socket
     }
 }
 
-/// A socket that takes connections; it does not block.
+/// A listening, non-blocking socket.
 #[derive(Debug)]
 pub struct Listening {
     /// The socket.
     pub listener: UnixListener,
-    /// Its file, if it is ours to remove. Removed on drop.
+    /// Its file, if this process created it. Removed on drop.
     pub file: Option<SocketFile>,
 }
 
-/// The file of a socket. Known again by its inode and, as the number of an inode is used again, by when
-/// it was made, where the file system tells.
+/// The file of a socket, identified by its inode and, because inode numbers are reused, by its creation time
+/// where the file system has one.
 #[derive(Debug)]
 pub struct SocketFile {
     path: PathBuf,
@@ -130,13 +128,13 @@ impl Drop for SocketFile {
     fn drop(&mut self) {
         let found = fs::symlink_metadata(&self.path);
         if found.is_ok_and(|file| made(&file) == self.made) {
-            // Whoever comes next finds that nobody listens.
+            // Best effort: the next daemon replaces a socket without a listener.
             let _ = fs::remove_file(&self.path);
         }
     }
 }
 
-/// The socket that the service manager hands over; `None` if it does not.
+/// The socket that systemd passes, if any.
 pub fn adopt() -> Result<Option<Listening>, SocketError> {
     let unfit = |error: io::Error| SocketError::Unfit(plain(&error));
     let mut handed = listenfd::ListenFd::from_env();
@@ -147,7 +145,7 @@ pub fn adopt() -> Result<Option<Listening>, SocketError> {
         return Ok(None);
     };
     if !getsockopt(&listener, AcceptConn).map_err(|errno| unfit(errno.into()))? {
-        return Err(SocketError::Unfit("nobody can connect to it".into()));
+        return Err(SocketError::Unfit("it does not listen".into()));
     }
     listener.set_nonblocking(true).map_err(unfit)?;
     Ok(Some(Listening {
@@ -156,20 +154,19 @@ pub fn adopt() -> Result<Option<Listening>, SocketError> {
     }))
 }
 
-/// Makes a socket at `path` with this mode and group. Nobody can connect before it has them: it is made
-/// in a directory of its own and moved to its place. A file of a socket that nobody listens on any more
-/// is replaced; of two daemons that start at once one may find its socket gone, so what keeps them apart
-/// is the lock on their state.
+/// Creates a socket at `path` with this mode and group. No client can connect before they are set: the socket is
+/// created in a private directory and then moved. Replaces a socket without a listener. Of two daemons that
+/// start at once, one may find its socket gone; only the lock on the state directory excludes the second.
 pub fn bind(path: &Path, mode: u32, group: Option<u32>) -> Result<Listening, SocketError> {
     clear(path)?;
     let folder = path.parent().unwrap_or(Path::new("."));
-    // Short: the path of a socket has at most 107 bytes.
+    // A short name, because the path of a socket has at most 107 bytes.
     let private = folder.join(format!(".{}", std::process::id()));
-    // Left by a daemon that was killed while it started.
+    // Left over if a daemon was killed during its start.
     let _ = fs::remove_file(private.join("s"));
     let _ = fs::remove_dir(&private);
     let made = fs::DirBuilder::new().mode(0o700).create(&private);
-    made.map_err(failed(&private, "make the directory"))?;
+    made.map_err(failed(&private, "create the directory"))?;
     let listening = bind_in(&private, path, mode, group);
     let _ = fs::remove_file(private.join("s"));
     let _ = fs::remove_dir(&private);
@@ -183,17 +180,18 @@ fn bind_in(
     group: Option<u32>,
 ) -> Result<Listening, SocketError> {
     let new = private.join("s");
-    let listener = UnixListener::bind(&new).map_err(failed(path, "make the socket"))?;
+    let listener = UnixListener::bind(&new).map_err(failed(path, "create the socket"))?;
     let unblocked = listener.set_nonblocking(true);
     unblocked.map_err(failed(path, "prepare the socket"))?;
     if group.is_some() {
-        chown(&new, None, group).map_err(failed(path, "give the socket to its group"))?;
+        chown(&new, None, group).map_err(failed(path, "set the group of the socket"))?;
     }
     let permitted = fs::set_permissions(&new, fs::Permissions::from_mode(mode));
-    permitted.map_err(failed(path, "set the socket's mode"))?;
-    let file = fs::symlink_metadata(&new).map_err(failed(path, "look at the socket"))?;
+    permitted.map_err(failed(path, "set the mode of the socket"))?;
+    let file =
+        fs::symlink_metadata(&new).map_err(failed(path, "read the metadata of the socket"))?;
     renameat_with(CWD, &new, CWD, path, RenameFlags::NOREPLACE)
-        .map_err(|errno| failed(path, "put the socket in its place")(errno.into()))?;
+        .map_err(|errno| failed(path, "move the socket to its path")(errno.into()))?;
     Ok(Listening {
         listener,
         file: Some(SocketFile {
@@ -203,20 +201,21 @@ fn bind_in(
     })
 }
 
-/// Removes the file of a socket that nobody listens on, and nothing else.
+/// Removes a socket without a listener, and nothing else.
 fn clear(path: &Path) -> Result<(), SocketError> {
     let file = match fs::symlink_metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        file => file.map_err(failed(path, "look at what is there"))?,
+        file => file.map_err(failed(path, "read the metadata of the file"))?,
     };
     if !file.file_type().is_socket() {
         return Err(SocketError::NotASocket(path.to_owned()));
     }
     match UnixStream::connect(path) {
-        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path)
-            .map_err(failed(path, "remove the socket of a daemon that is gone")),
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            fs::remove_file(path).map_err(failed(path, "remove the socket of an earlier daemon"))
+        }
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        // A full backlog is somebody's too.
+        // A full backlog has a listener too.
         Ok(_) | Err(_) => Err(SocketError::InUse(path.to_owned())),
     }
 }

@@ -1,17 +1,19 @@
 #!/usr/bin/env python3
-"""Holds a running daemon against its OpenAPI document.
+"""Compares a running daemon with its OpenAPI document.
 
 usage: check.py MOLSIEVE [SEED]
 
-Starts the daemon MOLSIEVE in a temporary folder and has schemathesis send it what the document allows, and
-what it does not: every answer must be one that the document names. Jobs that are taken fail, for nothing is
-where they look. schemathesis speaks TCP, so a forwarder stands between it and the socket.
+Starts the daemon MOLSIEVE in a temporary directory, validates its document, and has schemathesis send requests
+that the document allows and requests that it does not: the document must describe every answer. Submitted jobs
+fail, because their inputs do not exist. schemathesis uses TCP, so a forwarder connects it to the socket.
 
-Ends with 1 if anything is found.
+Exits with 1 if there is a difference.
 """
 
 import asyncio
+import http.client
 import pathlib
+import socket as sockets
 import subprocess
 import sys
 import tempfile
@@ -19,7 +21,15 @@ import time
 
 HERE = pathlib.Path(__file__).parent
 TOOLS = pathlib.Path(sys.executable).parent
-DOCUMENT = HERE.parent.parent / "src" / "daemon" / "openapi.json"
+
+
+def document(path):
+    """The OpenAPI document of the daemon at this socket."""
+    connection = http.client.HTTPConnection("localhost")
+    connection.sock = sockets.socket(sockets.AF_UNIX)
+    connection.sock.connect(str(path))
+    connection.request("GET", "/v1/openapi.json")
+    return connection.getresponse().read()
 
 
 async def pour(reader, writer):
@@ -28,7 +38,7 @@ async def pour(reader, writer):
             writer.write(piece)
             await writer.drain()
     except OSError:
-        pass  # one side has gone, and the other hears of it
+        pass  # one side is gone; closing tells the other
     finally:
         writer.close()
 
@@ -56,7 +66,6 @@ async def check(socket, seed):
 
 def main():
     program, *seed = sys.argv[1:]
-    subprocess.run([TOOLS / "openapi-spec-validator", DOCUMENT], check=True)
     with tempfile.TemporaryDirectory() as folder:
         socket = pathlib.Path(folder, "s")
         state = pathlib.Path(folder, "state")
@@ -68,6 +77,9 @@ def main():
         try:
             while not socket.exists():
                 time.sleep(0.05)
+            written = pathlib.Path(folder, "openapi.json")
+            written.write_bytes(document(socket))
+            subprocess.run([TOOLS / "openapi-spec-validator", written], check=True)
             found = asyncio.run(check(socket, seed[0] if seed else None))
             if daemon.poll() is not None:
                 sys.exit(f"the daemon has ended: {daemon.returncode}")

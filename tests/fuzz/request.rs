@@ -1,8 +1,10 @@
 //! Requests to the daemon. An input is lines of a head as HTTP/1.1 has them, an empty line and a body:
 //! `METHOD TARGET`, then `NAME: VALUE`.
 
-use hyper::{HeaderMap, Method, Request, Uri, header};
-use molsieve::daemon::{action::Action, api};
+use hyper::{HeaderMap, Method, Uri, header};
+use molsieve::daemon::api::{
+    self, ApiError, EventParams, ListParams, LogParams, NoParams, SubmissionBody,
+};
 
 use super::assert_one_line;
 
@@ -14,17 +16,32 @@ pub fn request(input: &[u8]) {
     let (Ok(method), Ok(uri)) = (Method::from_bytes(method), Uri::try_from(target)) else {
         return;
     };
-    let headers = lines.filter_map(header).collect();
-    match api::parse(&method, &uri, &headers, body) {
-        Ok(action) => check_rendering(&action),
-        Err(error) => {
-            assert!(error.status().0.is_client_error(), "{error}");
-            assert_one_line(&error.to_string());
-            error.field().into_iter().for_each(assert_one_line);
-            let message = error.json()["error"]["message"].to_string();
-            assert!(message.len() < 8 << 10, "{message}");
-        }
+    let headers: HeaderMap = lines.filter_map(header).collect();
+    if method == Method::POST {
+        check_submission(&uri, &headers, body);
     }
+    uri.path().split('/').for_each(|part| {
+        api::job_id(part);
+    });
+    let read = [
+        api::parameters::<ListParams>(&uri).map(drop),
+        api::parameters::<LogParams>(&uri).map(drop),
+        api::parameters::<NoParams>(&uri).map(drop),
+        api::parameters::<EventParams>(&uri)
+            .and_then(|params| params.after(&headers))
+            .map(drop),
+    ];
+    read.iter()
+        .filter_map(|read| read.as_ref().err())
+        .for_each(check_error);
+}
+
+fn check_error(error: &ApiError) {
+    assert!(error.status().0.is_client_error(), "{error}");
+    assert_one_line(&error.to_string());
+    error.field().into_iter().for_each(assert_one_line);
+    let body = error.json();
+    assert!(body.len() < 8 << 10, "{body}");
 }
 
 fn split<'a>(bytes: &'a [u8], at: &[u8]) -> (&'a [u8], &'a [u8]) {
@@ -41,18 +58,21 @@ fn header(line: &[u8]) -> Option<(header::HeaderName, header::HeaderValue)> {
     Some((name, header::HeaderValue::from_bytes(value).ok()?))
 }
 
-/// Fails unless an accepted action, rendered as a request, parses to the same action, except for the body's digest.
-fn check_rendering(action: &Action) {
-    let again = api::request(action).expect("JSON is UTF-8");
-    assert_eq!(&read_back(again, action), action);
-}
-
-fn read_back(request: Request<Vec<u8>>, action: &Action) -> Action {
-    let headers: &HeaderMap = request.headers();
-    let mut back = api::parse(request.method(), request.uri(), headers, request.body())
-        .unwrap_or_else(|error| panic!("{error}: {action:?}"));
-    if let (Action::Submit(back), Action::Submit(job)) = (&mut back, action) {
-        back.digest = job.digest;
-    }
-    back
+/// What is accepted is the same again when it is written as a request, but for the body's digest.
+fn check_submission(uri: &Uri, headers: &HeaderMap, body: &[u8]) {
+    let job = match api::submission(uri, headers, body) {
+        Ok(job) => job,
+        Err(error) => return check_error(&error),
+    };
+    let again = SubmissionBody {
+        settings: Some(job.settings.clone()),
+        name: job.name.clone(),
+        priority: job.priority,
+        mode: job.mode,
+    };
+    let again = serde_json::to_vec(&again).expect("JSON is UTF-8");
+    let mut back =
+        api::submission(uri, headers, &again).expect("what was accepted is accepted again");
+    back.digest = job.digest;
+    assert_eq!(back, job);
 }

@@ -371,7 +371,7 @@ fn a_job_too_large_for_a_smaller_node_waits_and_reports_why() {
     let status = daemon.molsieve(&format!("status {id}"));
     let said = status.run().ends_with(0);
     assert!(
-        said.stdout.contains("takes more than the node gives"),
+        said.stdout.contains("needs more than the node has"),
         "{}",
         said.stdout
     );
@@ -379,6 +379,32 @@ fn a_job_too_large_for_a_smaller_node_waits_and_reports_why() {
     let daemon = work.daemon();
     daemon.wait_for(id, "done");
     assert_complete(&work.folder.path("large"));
+}
+
+#[test]
+fn a_job_whose_stored_settings_cannot_be_read_fails_and_others_run() {
+    let work = Work::new(600);
+    let daemon = work.daemon();
+    let mut large = work.settings("large");
+    large["memory"] = json!("400MiB");
+    let first = daemon.submit(&work.settings("first"));
+    daemon.wait_for(first, "running");
+    let id = daemon.submit(&large);
+    assert_eq!(daemon.stop(), Some(0));
+    let store = rusqlite::Connection::open(work.folder.path("state/jobs.sqlite3")).unwrap();
+    let damage = "UPDATE jobs SET settings = '{\"inputt\": 1}' WHERE id = ?1";
+    assert_eq!(store.execute(damage, [id as i64]), Ok(1));
+    drop(store);
+    let daemon = work.daemon();
+    let job = daemon.wait_for(id, "failed");
+    let error = job["error"].as_str().unwrap();
+    assert!(
+        error.contains("stored settings") && error.contains("inputt"),
+        "{error}"
+    );
+    daemon.wait_for(first, "done");
+    let other = daemon.submit(&work.settings("other"));
+    daemon.wait_for(other, "done");
 }
 
 #[test]

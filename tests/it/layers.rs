@@ -25,13 +25,6 @@ const CLIMBING_KNOWN: &[&str] = &[];
 const CIRCLES_KNOWN: &[&str] = &[
     "cli/attempts.rs -> cli/standard_input.rs",
     "cli/run.rs -> cli/standard_input.rs",
-    "daemon/admission.rs -> daemon/core/handle.rs",
-    "daemon/admission.rs -> daemon/schedule.rs",
-    "daemon/core/handle.rs -> daemon/core/message.rs",
-    "daemon/core/handle.rs -> daemon/settings.rs",
-    "daemon/http/answer.rs -> daemon/http/connection.rs",
-    "daemon/http/answer.rs -> daemon/http/content.rs",
-    "daemon/http/answer.rs -> daemon/http/stream.rs",
 ];
 
 /// What is wrong with a tree of sources.

@@ -1,61 +1,44 @@
-//! Jobs as people see them: a table of many, a screen for one, a line for how it ended.
+//! Jobs as text for people: a table, the status of one job, a line at its end.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde_json::Value;
 
 use crate::{
-    cli::{CliError, Exit, progress::position},
+    cli::{Exit, progress::position},
     daemon::{
-        client::Client,
-        core::Resources,
         job::{Demand, GpuDemand, State},
         schedule::fits_node,
+        view::{JobView, NodeView},
     },
     report::event::Progress,
     units::{ByteSize, count, counted, duration, percent},
 };
 
-/// What of a job, as the API gives it, is shown.
-#[derive(Clone, Debug, Deserialize)]
-pub(super) struct Shown {
-    pub id: u64,
-    name: Option<String>,
-    user: Owner,
-    pub state: State,
-    priority: i32,
-    settings: Value,
-    demand: Demand,
-    submitted_at: Timestamp,
-    started_at: Option<Timestamp>,
-    ended_at: Option<Timestamp>,
-    attempts: u64,
-    retry_at: Option<Timestamp>,
-    #[serde(default)]
-    cancel_asked: bool,
-    exit_code: Option<i32>,
-    error: Option<String>,
-    progress: Option<Progress>,
-    pub seq: u64,
+/// A job, with what is shown of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shown<'a>(pub(super) &'a JobView);
+
+/// The settings that are shown. They may be those of an earlier version, so all of them are optional.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct ShownSettings {
+    input: Vec<String>,
+    rules: Vec<String>,
+    output: Option<String>,
 }
 
-#[derive(Clone, Debug, Deserialize)]
-struct Owner {
-    uid: u32,
-    name: Option<String>,
-}
-
-impl Shown {
-    pub(super) fn read(client: &Client, job: &Value) -> Result<Self, CliError> {
-        let read = Self::deserialize(job);
-        Ok(read.map_err(|error| client.protocol(&format!("a job that can't be read: {error}")))?)
+impl ShownSettings {
+    fn of(job: &JobView) -> Result<Self, String> {
+        Self::deserialize(&job.settings).map_err(|error| format!("cannot be read: {error}"))
     }
+}
 
-    /// How a process ends that has waited for this job.
+impl Shown<'_> {
+    /// The exit code of a command that waited for this job.
     pub(super) fn exit(&self) -> Exit {
-        match (self.state, self.exit_code) {
+        match (self.0.state, self.0.exit_code) {
             (State::Done, Some(4)) => Exit::Incomplete,
             (State::Done, _) => Exit::Done,
             (State::Failed, Some(2)) => Exit::Usage,
@@ -64,45 +47,52 @@ impl Shown {
         }
     }
 
-    /// Where it stands and why, after `job 17`.
+    /// Its state and the reason, as a sentence that begins with `job 17`.
     pub(super) fn stands(&self, now: Timestamp) -> String {
-        let why = self
+        let job = self.0;
+        let why = job
             .error
             .as_deref()
             .map_or(String::new(), |error| format!(": {}", plain(error)));
-        match self.state {
-            State::Queued => "waits for its turn".into(),
-            State::Starting => "starts: it is being planned".into(),
-            State::Running => "runs".into(),
-            State::Stopping if self.cancel_asked => "is being stopped".into(),
-            State::Stopping => "stops at a checkpoint; it goes on when the daemon is back".into(),
-            State::Done if self.exit_code == Some(4) => {
+        match job.state {
+            State::Queued => "waits for free resources".into(),
+            State::Starting => "is starting".into(),
+            State::Running => "is running".into(),
+            State::Stopping if job.cancel_asked => "is being stopped".into(),
+            State::Stopping => "stops at a checkpoint; it resumes when the daemon is back".into(),
+            State::Done if job.exit_code == Some(4) => {
                 "is done; some rows were rejected or capped".into()
             }
             State::Done => "is done".into(),
             State::Failed => format!("has failed{why}"),
             State::Cancelled => "was cancelled".into(),
             State::Interrupted => {
-                let wait = self.retry_at.map(|at| between(now, at));
+                let wait = job.retry_at.map(|at| between(now, at));
                 let when = match wait.filter(|wait| !wait.is_zero()) {
-                    Some(wait) => format!("goes on in {}", duration(wait)),
-                    None => "goes on as soon as there is room".into(),
+                    Some(wait) => format!("resumes in {}", duration(wait)),
+                    None => "resumes as soon as resources are free".into(),
                 };
                 format!("was interrupted and {when}{why}")
             }
         }
     }
 
+    /// The last progress event. It may be that of a process of an earlier version.
+    fn progress(&self) -> Option<Result<Progress, String>> {
+        let progress = self.0.progress.as_ref().map(Progress::deserialize)?;
+        Some(progress.map_err(|error| format!("cannot be read: {error}")))
+    }
+
     fn user(&self) -> String {
-        let name = self.user.name.as_deref().map(plain);
-        name.unwrap_or_else(|| self.user.uid.to_string())
+        let name = self.0.user.name.as_deref().map(plain);
+        name.unwrap_or_else(|| self.0.user.uid.to_string())
     }
 
     /// How much of it is done.
     fn share(&self) -> String {
-        match (self.state, &self.progress) {
+        match (self.0.state, self.progress()) {
             (State::Done, _) => "100.0 %".into(),
-            (_, Some(progress)) if progress.parents > 0 => percent(
+            (_, Some(Ok(progress))) if progress.parents > 0 => percent(
                 progress.counts.parents_read.min(progress.parents),
                 progress.parents,
             ),
@@ -111,35 +101,22 @@ impl Shown {
     }
 }
 
-/// The name that the API has for a state.
-pub(super) fn word(state: State) -> &'static str {
-    match state {
-        State::Queued => "queued",
-        State::Starting => "starting",
-        State::Running => "running",
-        State::Stopping => "stopping",
-        State::Done => "done",
-        State::Failed => "failed",
-        State::Cancelled => "cancelled",
-        State::Interrupted => "interrupted",
-    }
-}
-
-/// Several jobs, a line each.
-pub(super) fn table(jobs: &[Shown], now: Timestamp) -> String {
+/// Several jobs, one line each.
+pub(super) fn table(jobs: &[JobView], now: Timestamp) -> String {
     const HEAD: [&str; 7] = ["ID", "NAME", "USER", "STATE", "ROWS", "PRODUCTS", "AGE"];
-    /// Columns of figures, which end at the same place.
+    /// Whether a column is aligned to the right.
     const RIGHT: [bool; 7] = [true, false, false, false, true, true, true];
     let mut rows = vec![HEAD.map(str::to_owned)];
     rows.extend(jobs.iter().map(|job| {
-        let products = job.progress.as_ref();
+        let shown = Shown(job);
+        let products = shown.progress().and_then(Result::ok);
         let products = products.map(|progress| count(progress.counts.products_unique));
         [
             job.id.to_string(),
             job.name.as_deref().map_or_else(|| "-".into(), plain),
-            job.user(),
-            word(job.state).into(),
-            job.share(),
+            shown.user(),
+            job.state.to_string(),
+            shown.share(),
             products.unwrap_or_else(|| "-".into()),
             age(between(job.submitted_at, now)),
         ]
@@ -165,29 +142,31 @@ pub(super) fn table(jobs: &[Shown], now: Timestamp) -> String {
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-/// Everything of one job. `node` says what the node has, if that explains why it waits.
-pub(super) fn status(job: &Shown, node: &Value, now: Timestamp) -> String {
+/// All of one job. `node` explains why the job waits.
+pub(super) fn status(job: &JobView, node: Option<&NodeView>, now: Timestamp) -> String {
+    let shown = Shown(job);
     let name = job
         .name
         .as_deref()
         .map_or(String::new(), |name| format!("  {}", plain(name)));
-    let mut lines = vec![format!("Job {}{name}  of {}", job.id, job.user())];
+    let mut lines = vec![format!("Job {}{name}  of {}", job.id, shown.user())];
     let mut line = |label: &str, text: String| lines.push(format!("  {label:<10} {text}"));
-    // Only of one that waits is the node given.
-    let stands = if !fits(&job.demand, node) {
-        "takes more than the node gives to jobs, and waits until it gives more".into()
-    } else {
-        job.stands(now)
+    // The budget may have been larger when the job was submitted.
+    let stands = match node {
+        Some(node) if !fits_node(&job.demand, &node.budget) => {
+            "needs more than the node has for jobs, and waits until it has more".into()
+        }
+        _ => shown.stands(now),
     };
-    line("state", format!("{}: it {stands}", word(job.state)));
-    if node.is_object() {
-        line("node", room(node));
+    line("state", format!("{}: it {stands}", job.state));
+    if let Some(node) = node {
+        line("node", occupied(node));
     }
     line("submitted", moment(job.submitted_at, now));
     if let Some(started) = job.started_at {
         let attempts = match job.attempts {
             0 | 1 => String::new(),
-            n => format!("; {n} workers so far"),
+            n => format!("; {n} attempts so far"),
         };
         line("started", moment(started, now) + &attempts);
     }
@@ -201,29 +180,48 @@ pub(super) fn status(job: &Shown, node: &Value, now: Timestamp) -> String {
     if let Some(code) = job.exit_code {
         line("exit code", code.to_string());
     }
-    line("takes", demand(&job.demand));
+    line("needs", demand(&job.demand));
     if job.priority != 0 {
         line("priority", job.priority.to_string());
     }
-    if let Some(progress) = &job.progress {
-        // What it said last it said before its end.
-        match job.state {
-            State::Done => line("rows", count(progress.counts.parents_read)),
-            _ => line("rows", position(progress)),
-        };
-        line("products", products(progress));
-    }
-    for (label, key) in [("input", "input"), ("rules", "rules"), ("output", "output")] {
-        if let Some(text) = listed(&job.settings[key]) {
-            line(label, text);
+    match shown.progress() {
+        Some(Ok(progress)) => {
+            // The last progress event is older than the end.
+            match job.state {
+                State::Done => line("rows", count(progress.counts.parents_read)),
+                _ => line("rows", position(&progress)),
+            };
+            line("products", products(&progress));
         }
+        Some(Err(error)) => line("progress", error),
+        None => {}
+    }
+    match ShownSettings::of(job) {
+        Ok(settings) => {
+            let output = Vec::from_iter(settings.output);
+            let lists = [
+                ("input", settings.input),
+                ("rules", settings.rules),
+                ("output", output),
+            ];
+            for (label, paths) in lists {
+                if let Some(text) = listed(&paths) {
+                    line(label, text);
+                }
+            }
+        }
+        Err(error) => line("settings", error),
     }
     lines.join("\n")
 }
 
 /// How it ended.
-pub(super) fn ended(job: &Shown, last: &Progress) -> String {
-    let text = format!("job {} {}", job.id, job.stands(Timestamp::UNIX_EPOCH));
+pub(super) fn ended(job: &JobView, last: &Progress) -> String {
+    let text = format!(
+        "job {} {}",
+        job.id,
+        Shown(job).stands(Timestamp::UNIX_EPOCH)
+    );
     if job.state != State::Done {
         return text;
     }
@@ -232,15 +230,17 @@ pub(super) fn ended(job: &Shown, last: &Progress) -> String {
         .zip(job.ended_at)
         .map(|(from, to)| between(from, to));
     let after = seconds.map_or(String::new(), |time| format!(" after {}", duration(time)));
-    let output = job.settings["output"].as_str().map_or(String::new(), plain);
+    let output =
+        ShownSettings::of(job).map_or_else(|error| Some(format!("settings {error}")), |s| s.output);
+    let output = output.as_deref().map_or(String::new(), plain);
     let made = match last.counts.products_made {
         0 => String::new(),
-        _ => format!("\n  last told  {}", products(last)),
+        _ => format!("\n  last seen  {}", products(last)),
     };
-    format!("{text}{after}\n  output     {output}; manifest.json in it tells everything{made}")
+    format!("{text}{after}\n  output     {output}; its manifest.json has all counts{made}")
 }
 
-/// What a job takes while it runs.
+/// The resources of a job, as text.
 pub(super) fn demand(demand: &Demand) -> String {
     let (memory, threads) = (
         ByteSize(demand.memory_bytes),
@@ -253,23 +253,17 @@ pub(super) fn demand(demand: &Demand) -> String {
     }
 }
 
-/// Whether a job fits the node, which may have given more when it was taken; also if the node does not tell.
-fn fits(demand: &Demand, node: &Value) -> bool {
-    Resources::deserialize(&node["budget"]).map_or(true, |budget| fits_node(demand, &budget))
-}
-
-/// What the node gives to jobs, and what of it is taken.
-fn room(node: &Value) -> String {
-    let number = |of: &str, what: &str| node[of][what].as_u64().unwrap_or_default();
-    let memory = |of: &str| ByteSize(number(of, "memory_bytes"));
+/// What jobs occupy of the node's budget.
+fn occupied(node: &NodeView) -> String {
+    let (admitted, budget) = (&node.admitted, &node.budget);
     format!(
-        "{} of {}, {} of {} and {} of {} are taken",
-        memory("admitted"),
-        memory("budget"),
-        number("admitted", "threads"),
-        counted(number("budget", "threads"), "thread"),
-        number("admitted", "gpus"),
-        counted(number("budget", "gpus"), "GPU"),
+        "jobs occupy {} of {}, {} of {} and {} of {}",
+        ByteSize(admitted.memory_bytes),
+        ByteSize(budget.memory_bytes),
+        admitted.threads,
+        counted(budget.threads.into(), "thread"),
+        admitted.gpus,
+        counted(budget.gpus.into(), "GPU"),
     )
 }
 
@@ -282,13 +276,8 @@ fn products(progress: &Progress) -> String {
     )
 }
 
-/// A path, or the first few of several.
-fn listed(paths: &Value) -> Option<String> {
-    let paths: Vec<&str> = match paths {
-        Value::String(path) => vec![path],
-        Value::Array(paths) => paths.iter().filter_map(Value::as_str).collect(),
-        _ => return None,
-    };
+/// The first few of several paths.
+fn listed(paths: &[String]) -> Option<String> {
     let first: Vec<String> = paths.iter().take(3).map(|path| plain(path)).collect();
     match paths.len() {
         0 => None,
@@ -297,7 +286,7 @@ fn listed(paths: &Value) -> Option<String> {
     }
 }
 
-/// Time from one moment to a later one; none if it is earlier.
+/// Time from one moment to a later one; zero if it is earlier.
 fn between(from: Timestamp, to: Timestamp) -> Duration {
     Duration::try_from(to.duration_since(from)).unwrap_or_default()
 }
@@ -319,7 +308,7 @@ fn age(time: Duration) -> String {
     }
 }
 
-/// A text of another user, which must not move the terminal's cursor.
+/// A text of another user without control characters, so that it cannot move the terminal's cursor.
 fn plain(text: &str) -> String {
     let printable = |c: char| if c.is_control() { '\u{fffd}' } else { c };
     text.chars().map(printable).collect()

@@ -5,15 +5,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use serde_json::{Map, Value, json};
-
-use super::{DaemonArgs, shown::Shown, watch};
+use super::{DaemonArgs, print_json, watch};
 use crate::{
     cli::{CliError, Exit, places, run, say},
     config::JobSettings,
     daemon::{
-        client::{ApiError, Client, ClientError, IdempotencyKey},
-        job::{Demand, Mode},
+        api::SubmissionBody,
+        client::{ApiError, ClientError, IdempotencyKey},
+        job::Mode,
+        view::JobView,
     },
     table::source::{SourceError, is_pattern},
     units::{ByteSize, counted},
@@ -22,13 +22,13 @@ use crate::{
 /// Flags of `molsieve submit`.
 #[derive(clap::Args, Debug)]
 pub(in crate::cli) struct SubmitArgs {
-    /// Job file (TOML) that says the same as the flags; flags win
+    /// Job file (TOML) with the same settings as the flags; flags win
     #[arg(value_name = "JOB.toml")]
     job: Option<PathBuf>,
-    /// What to call it
+    /// Name of the job
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// Of a user's jobs those of higher priority go first: -10 to 10, above 0 for admins only
+    /// Jobs of higher priority start first: -10 to 10, above 0 for admins only
     #[arg(
         long,
         value_name = "P",
@@ -37,11 +37,10 @@ pub(in crate::cli) struct SubmitArgs {
     )]
     #[arg(value_parser = clap::value_parser!(i32).range(-10..=10))]
     priority: i32,
-    /// A word of your own for this job: with the same one it is taken once, however often it is submitted
-    /// [default: one made up]
+    /// Idempotency key: submissions with the same key and settings make one job [default: a random key]
     #[arg(long, value_name = "WORD")]
     once: Option<IdempotencyKey>,
-    /// Watch the job to its end, and end with its exit code
+    /// Watch the job until it ends, and exit with its exit code
     #[arg(short, long)]
     wait: bool,
     #[command(flatten)]
@@ -56,7 +55,7 @@ pub(in crate::cli) fn submit(args: SubmitArgs) -> Result<Exit, CliError> {
         Some(file) => args.settings.over(JobSettings::from_file(file)?),
         None => args.settings,
     };
-    // What a run was begun with is in its output directory.
+    // The output directory holds the settings of an interrupted run.
     let settings = if settings.resume && settings.input.is_empty() {
         match run::begun(settings, args.daemon.json)? {
             run::Begun::Complete(exit) => return Ok(exit),
@@ -72,52 +71,45 @@ pub(in crate::cli) fn submit(args: SubmitArgs) -> Result<Exit, CliError> {
     let settings = absolute(settings, &folder)?;
     let key = args.once.map_or_else(IdempotencyKey::random, Ok)?;
     let client = args.daemon.client()?;
-    let body = body(&settings, args.name, args.priority)?;
+    let body = body(settings, args.name, args.priority);
     let job = client
         .submit(&body, &key)
         .map_err(|error| explained(error, &key))?;
-    tell_of(&client, &job, args.daemon.json, args.wait)?;
+    report(&job, args.daemon.json, args.wait)?;
     if args.wait {
         return watch::watch(&client, &job, args.daemon.json);
     }
     Ok(Exit::Done)
 }
 
-fn tell_of(client: &Client, job: &Value, json: bool, wait: bool) -> Result<(), CliError> {
+fn report(job: &JobView, json: bool, wait: bool) -> Result<(), CliError> {
     if json {
-        say(&job.to_string());
-        return Ok(());
+        return print_json(job);
     }
-    let job = Shown::read(client, job)?;
-    let (id, state) = (job.id, super::shown::word(job.state));
+    let JobView { id, state, .. } = job;
     say(&match wait {
         true => format!("job {id} {state}"),
-        false => format!("job {id} {state}; molsieve watch {id} shows how it goes"),
+        false => format!("job {id} {state}; molsieve watch {id} shows its progress"),
     });
     Ok(())
 }
 
 /// The body of the request.
-fn body(settings: &JobSettings, name: Option<String>, priority: i32) -> Result<Value, CliError> {
+fn body(settings: JobSettings, name: Option<String>, priority: i32) -> SubmissionBody {
     let mode = match (settings.overwrite, settings.resume) {
         (true, _) => Mode::Overwrite,
         (false, true) => Mode::Resume,
         (false, false) => Mode::Refuse,
     };
-    let settings = serde_json::to_value(settings).map_err(|_| CliError::NotUtf8)?;
-    let mut body = Map::new();
-    body.insert("settings".into(), settings);
-    body.insert("mode".into(), json!(mode));
-    if let Some(name) = name {
-        body.insert("name".into(), json!(name));
+    SubmissionBody {
+        settings: Some(settings),
+        name,
+        priority,
+        mode,
     }
-    if priority != 0 {
-        body.insert("priority".into(), json!(priority));
-    }
-    Ok(body.into())
 }
 
-/// Every path as the daemon needs it, which has another folder: absolute.
+/// Makes every path absolute: the daemon has another working directory.
 fn absolute(mut settings: JobSettings, folder: &Path) -> Result<JobSettings, SourceError> {
     for input in &mut settings.input {
         if input.as_os_str() == "-" {
@@ -132,7 +124,7 @@ fn absolute(mut settings: JobSettings, folder: &Path) -> Result<JobSettings, Sou
     Ok(settings)
 }
 
-/// A pattern stays one. What its folder has of a pattern's characters stands for itself.
+/// A pattern stays a pattern. Pattern characters in the working directory are escaped.
 fn absolute_input(input: &Path, folder: &Path) -> PathBuf {
     let path = joined(folder, input);
     let folder_text = folder.to_str().unwrap_or_default();
@@ -142,17 +134,18 @@ fn absolute_input(input: &Path, folder: &Path) -> PathBuf {
     path
 }
 
-/// `path` below `folder`, without the `.` in it.
+/// `path` below `folder`, without `.` components.
 fn joined(folder: &Path, path: &Path) -> PathBuf {
     folder.join(path).components().collect()
 }
 
-/// The error with what the user needs to know to go on.
+/// The error with what the user can do about it.
 fn explained(error: ClientError, key: &IdempotencyKey) -> CliError {
     match error {
-        ClientError::Refused(error) if error.code == "too_large" => {
+        ClientError::Refused(error) if error.detail.code == "too_large" => {
             CliError::TooLarge(too_large(&error))
         }
+        ClientError::Encode(_) => CliError::NotUtf8,
         ClientError::Broken { .. } => CliError::Unsure {
             error,
             key: key.to_string(),
@@ -161,30 +154,26 @@ fn explained(error: ClientError, key: &IdempotencyKey) -> CliError {
     }
 }
 
-/// What the job needs beside what the node gives, as far as the answer tells.
+/// What the job needs and what the node has, as far as the daemon says.
 fn too_large(error: &ApiError) -> String {
-    let find = |name: &str| {
-        let inside = error.body["error"].get(name);
-        inside.or(error.body.get(name)).cloned().unwrap_or_default()
+    let detail = &error.detail;
+    let (Some(needs), Some(node)) = (&detail.needs, &detail.node) else {
+        return detail.message.clone();
     };
-    let Ok(needs) = serde_json::from_value::<Demand>(find("needs")) else {
-        return error.message.clone();
-    };
-    let node = find("node");
-    let number = |name: &str| node[name].as_u64().unwrap_or_default();
     format!(
-        "{}: it needs {}, the node gives {}, {} and {}",
-        error.message,
-        super::shown::demand(&needs),
-        ByteSize(number("memory_bytes")),
-        counted(number("threads"), "thread"),
-        counted(number("gpus"), "GPU"),
+        "{}: it needs {}, the node has {}, {} and {}",
+        detail.message,
+        super::shown::demand(needs),
+        ByteSize(node.memory_bytes),
+        counted(node.threads.into(), "thread"),
+        counted(node.gpus.into(), "GPU"),
     )
 }
 
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use serde_json::json;
 
     use super::*;
 
@@ -203,7 +192,7 @@ mod tests {
         let args =
             parse("submit -i lib/*.parquet ./a.smi /abs.smi -r r.toml -o out --exclude ../old");
         let settings = absolute(args.settings, Path::new("/home/ada")).unwrap();
-        let body = body(&settings, None, 0).unwrap();
+        let body = serde_json::to_value(body(settings, None, 0)).unwrap();
         let expected = json!({ "mode": "refuse", "settings": {
             "input": ["/home/ada/lib/*.parquet", "/home/ada/a.smi", "/abs.smi"],
             "rules": ["/home/ada/r.toml"],
@@ -235,7 +224,7 @@ mod tests {
         let args = parse(
             "submit -i /a --name n --priority -3 --overwrite --memory 2GiB --threads 2 -o /o",
         );
-        let body = body(&args.settings, args.name, args.priority).unwrap();
+        let body = serde_json::to_value(body(args.settings, args.name, args.priority)).unwrap();
         let expected = json!({ "mode": "overwrite", "name": "n", "priority": -3, "settings": {
             "input": ["/a"], "output": "/o", "memory": "2GiB", "threads": 2,
         }});
@@ -245,22 +234,19 @@ mod tests {
 
     #[test]
     fn a_job_too_large_is_told_with_its_needs() {
-        let told = json!({ "error": {
-            "code": "too_large", "message": "the job needs more than this node gives to jobs",
+        let detail = json!({
+            "code": "too_large", "message": "the job needs more than the node has for jobs",
             "needs": { "memory_bytes": 8u64 << 30, "threads": 1, "gpu": "one" },
             "node": { "memory_bytes": 4u64 << 30, "threads": 2, "gpus": 0 },
-        }});
+        });
         let error = ApiError {
             status: 422,
-            code: "too_large".into(),
-            message: told["error"]["message"].as_str().unwrap().into(),
-            field: None,
-            body: told,
+            detail: serde_json::from_value(detail).unwrap(),
         };
         assert_eq!(
             too_large(&error),
-            "the job needs more than this node gives to jobs: it needs 8 GiB, 1 thread and a GPU, the \
-             node gives 4 GiB, 2 threads and 0 GPUs"
+            "the job needs more than the node has for jobs: it needs 8 GiB, 1 thread and a GPU, the \
+             node has 4 GiB, 2 threads and 0 GPUs"
         );
     }
 }

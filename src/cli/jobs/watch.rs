@@ -3,7 +3,6 @@
 use std::io::Write;
 
 use serde::Deserialize;
-use serde_json::Value;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{
@@ -13,41 +12,41 @@ use super::{
 use crate::{
     cli::{CliError, Exit, progress::Display, say},
     daemon::{
-        client::{Client, Heard, Watched, has_ended},
+        client::{Client, WatchEvent, Watched},
         job::State,
+        view::JobView,
     },
     report::{answer::ClientAnswer, event::Progress},
 };
 
-/// Shows `job` until it has ended; its exit code.
-pub(super) fn watch(client: &Client, job: &Value, json: bool) -> Result<Exit, CliError> {
-    let first = Shown::read(client, job)?;
-    let mut view = View::new(first.id, client, json);
+/// Shows `job` until it has ended. Returns the exit code for it.
+pub(super) fn watch(client: &Client, job: &JobView, json: bool) -> Result<Exit, CliError> {
+    let mut view = View::new(job.id.0, json);
     view.state(job);
-    if has_ended(job) {
-        return view.end(job);
+    if job.state.is_final() {
+        return Ok(view.end(job));
     }
-    if let Some(progress) = job.get("progress").filter(|progress| progress.is_object()) {
-        view.hear(Heard::Progress(progress.clone()));
+    if let Some(progress) = &job.progress {
+        view.take(WatchEvent::Progress(progress.clone()));
     }
-    let watched = client.watch(first.id, first.seq, asked_to_leave(), &mut |heard| {
-        view.hear(heard)
+    let watched = client.watch(job.id.0, job.seq, asked_to_leave(), &mut |event| {
+        view.take(event)
     });
     view.clear();
     match watched? {
-        Watched::Ended(job) => view.end(&job),
+        Watched::Ended(job) => Ok(view.end(&job)),
         Watched::Left => Ok(view.leave()),
     }
 }
 
-/// Done when this process gets a SIGINT (Ctrl-C) or a SIGTERM.
+/// Ready when this process receives SIGINT (Ctrl-C) or SIGTERM.
 async fn asked_to_leave() {
     let (interrupt, terminate) = (
         signal(SignalKind::interrupt()),
         signal(SignalKind::terminate()),
     );
     let (Ok(mut interrupt), Ok(mut terminate)) = (interrupt, terminate) else {
-        // Without handlers a signal ends the process, which leaves the job alone too.
+        // Without handlers a signal ends this process, and the job continues.
         return std::future::pending().await;
     };
     tokio::select! {
@@ -56,34 +55,32 @@ async fn asked_to_leave() {
     }
 }
 
-struct View<'a> {
+struct View {
     id: u64,
-    client: &'a Client,
     /// None with `--json`.
     display: Option<Display>,
     /// The job's last progress.
     progress: Progress,
-    /// Where the job stood when it was told last.
-    told: Option<State>,
+    /// The state that was shown last.
+    shown: Option<State>,
 }
 
-impl<'a> View<'a> {
-    fn new(id: u64, client: &'a Client, json: bool) -> Self {
+impl View {
+    fn new(id: u64, json: bool) -> Self {
         Self {
             id,
-            client,
             display: (!json).then(Display::new),
             progress: Progress::default(),
-            told: None,
+            shown: None,
         }
     }
 
-    fn hear(&mut self, heard: Heard) {
-        match heard {
-            Heard::State(job) => self.state(&job),
-            Heard::Progress(event) => match &mut self.display {
+    fn take(&mut self, event: WatchEvent) {
+        match event {
+            WatchEvent::State(job) => self.state(&job),
+            WatchEvent::Progress(event) => match &mut self.display {
                 Some(display) => {
-                    // A daemon of another version may report other things.
+                    // A daemon of another version may send other fields; the next state is still shown.
                     if let Ok(progress) = Progress::deserialize(&event) {
                         self.progress = progress;
                         display.show(|| self.progress.clone());
@@ -91,12 +88,12 @@ impl<'a> View<'a> {
                 }
                 None => say(&event.to_string()),
             },
-            Heard::Lost => self.say("the daemon does not answer; waiting for it to come back"),
-            Heard::Back => self.say("the daemon is back"),
+            WatchEvent::Lost => self.say("the daemon does not answer; waiting for it to return"),
+            WatchEvent::Back => self.say("the daemon answers again"),
         }
     }
 
-    /// Says a line beside what is shown; with `--json` too, to standard error.
+    /// Writes a line to standard error, with `--json` too.
     fn say(&self, text: &str) {
         let line = format!("molsieve: {text}");
         match &self.display {
@@ -105,19 +102,16 @@ impl<'a> View<'a> {
         }
     }
 
-    fn state(&mut self, job: &Value) {
+    fn state(&mut self, job: &JobView) {
         if self.display.is_none() {
             return say(&line_of(ClientAnswer::State { job }));
         }
-        let Ok(job) = Shown::read(self.client, job) else {
-            return;
-        };
-        // How it ended is told at the end. Not every event is another state.
-        if !job.state.is_final() && self.told.replace(job.state) != Some(job.state) {
+        // The end is shown by `end`. Not every event changes the state.
+        if !job.state.is_final() && self.shown.replace(job.state) != Some(job.state) {
             self.say(&format!(
                 "job {} {}",
                 self.id,
-                job.stands(jiff::Timestamp::now())
+                Shown(job).stands(jiff::Timestamp::now())
             ));
         }
     }
@@ -128,17 +122,15 @@ impl<'a> View<'a> {
         }
     }
 
-    fn end(&self, job: &Value) -> Result<Exit, CliError> {
-        let job = Shown::read(self.client, job)?;
-        let exit = job.exit();
+    fn end(&self, job: &JobView) -> Exit {
         if self.display.is_some() {
-            let text = shown::ended(&job, &self.progress);
+            let text = shown::ended(job, &self.progress);
             match job.state {
                 State::Done => say(&text),
                 _ => self.say(&text),
             }
         }
-        Ok(exit)
+        Shown(job).exit()
     }
 
     fn leave(&self) -> Exit {
@@ -146,7 +138,7 @@ impl<'a> View<'a> {
             say(&line_of(ClientAnswer::Left { id: self.id }));
         }
         self.say(&format!(
-            "job {0} goes on; molsieve watch {0} shows it again",
+            "job {0} continues; molsieve watch {0} shows it again",
             self.id
         ));
         Exit::Stopped
@@ -154,6 +146,6 @@ impl<'a> View<'a> {
 }
 
 fn write_line(line: &str) {
-    // A closed standard error leaves nobody to tell.
+    // Best effort: standard error may be closed.
     let _ = writeln!(std::io::stderr(), "{line}");
 }

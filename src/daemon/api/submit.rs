@@ -1,33 +1,93 @@
-//! The body of a submission: JSON with the settings of a job.
+//! A submission: its headers, and its body of JSON with the settings of a job.
 
 use std::{fmt, marker::PhantomData, path::PathBuf};
 
+use axum::http::{HeaderMap, Uri, header};
 use serde::{
-    Deserialize, Deserializer,
+    Deserialize, Deserializer, Serialize,
     de::{MapAccess, Visitor, value::MapAccessDeserializer},
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use utoipa::ToSchema;
 
-use super::ApiError;
+use super::{
+    error::ApiError,
+    query::{NoParams, parameters, single},
+};
 use crate::{
     config::{ConfigError, JobSettings},
     daemon::{action::SubmitRequest, job::Mode},
-    limits::{JOB_MEMORY_BYTES_MAX, JOB_NAME_CHARS_MAX, JOB_PATHS_MAX, PRIORITY_MAX},
+    limits::{
+        IDEMPOTENCY_KEY_BYTES_MAX, JOB_MEMORY_BYTES_MAX, JOB_NAME_CHARS_MAX, JOB_PATHS_MAX,
+        PRIORITY_MAX,
+    },
     units::ByteSize,
 };
 
-#[derive(Deserialize)]
+/// A job to submit.
+#[derive(Clone, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct Body {
+#[schema(as = Submission)]
+pub struct SubmissionBody {
+    /// The keys of a job file. Paths are absolute. `overwrite` and `resume` are not settings: see `mode`.
     #[serde(default, deserialize_with = "settings")]
-    settings: Option<JobSettings>,
+    #[schema(value_type = Object, required = true)]
+    pub settings: Option<JobSettings>,
+    /// What you call the job.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(
+        min_length = 1,
+        max_length = 128,
+        pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$"
+    )]
+    pub name: Option<String>,
+    /// Higher goes first; above 0 for admins only.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    #[schema(minimum = -10, maximum = 10, default = 0)]
+    pub priority: i32,
+    /// What to do with an output directory that is not empty.
     #[serde(default)]
-    name: Option<String>,
-    #[serde(default)]
-    priority: i32,
-    #[serde(default)]
-    mode: Mode,
+    #[schema(required = false)]
+    pub mode: Mode,
+}
+
+fn is_zero(priority: &i32) -> bool {
+    *priority == 0
+}
+
+/// Checks a submission. Pure: reads no file and no socket.
+pub fn submission(uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Result<SubmitRequest, ApiError> {
+    parameters::<NoParams>(uri)?;
+    let key = idempotency_key(headers)?;
+    check_content_type(headers)?;
+    parse(body, key)
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+    const NAME: &str = "Idempotency-Key";
+    let Some(key) = single(headers, NAME)? else {
+        return Ok(None);
+    };
+    let visible = key.bytes().all(|byte| byte.is_ascii_graphic());
+    if key.is_empty() || key.len() > IDEMPOTENCY_KEY_BYTES_MAX || !visible {
+        let reason = format!("must be 1 to {IDEMPOTENCY_KEY_BYTES_MAX} visible ASCII characters");
+        return Err(ApiError::invalid(NAME, reason));
+    }
+    Ok(Some(key.into()))
+}
+
+fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
+    let kind = headers
+        .get(header::CONTENT_TYPE)
+        .map(|kind| kind.as_bytes());
+    let kind = kind.unwrap_or_default().split(|byte| *byte == b';').next();
+    let plain = !headers.contains_key(header::CONTENT_ENCODING);
+    if plain && kind.is_some_and(|kind| kind.trim_ascii().eq_ignore_ascii_case(b"application/json"))
+    {
+        return Ok(());
+    }
+    Err(ApiError::ContentType)
 }
 
 pub(super) fn parse(
@@ -55,21 +115,21 @@ pub(super) fn parse(
     })
 }
 
-fn read(body: &[u8]) -> Result<Body, ApiError> {
+fn read(body: &[u8]) -> Result<SubmissionBody, ApiError> {
     let read = read_as_written(body);
     if read.is_ok() {
         return read;
     }
-    // To JSON Schema, and to some languages, 4.0 is as good an integer as 4.
+    // JSON Schema, and some languages, accept 4.0 as an integer.
     match serde_json::from_slice(body).map(with_whole_numbers) {
         Ok((value, true)) => read_as_written(value.to_string().as_bytes()),
         _ => read,
     }
 }
 
-/// A value in which whole numbers are written as such, and whether any was not.
+/// Replaces floating-point numbers that are whole by integers; says whether there were any.
 fn with_whole_numbers(mut value: Value) -> (Value, bool) {
-    /// Up to here every whole number has a floating-point number of its own.
+    /// Every whole number up to this one has its own floating-point number.
     const WHOLE_MAX: f64 = (1u64 << 53) as f64;
     let mut changed = false;
     match &mut value {
@@ -96,7 +156,7 @@ fn with_whole_numbers(mut value: Value) -> (Value, bool) {
     (value, changed)
 }
 
-fn read_as_written(body: &[u8]) -> Result<Body, ApiError> {
+fn read_as_written(body: &[u8]) -> Result<SubmissionBody, ApiError> {
     let mut json = serde_json::Deserializer::from_slice(body);
     let mut track = serde_path_to_error::Track::new();
     let tracked = serde_path_to_error::Deserializer::new(&mut json, &mut track);
@@ -108,7 +168,7 @@ fn read_as_written(body: &[u8]) -> Result<Body, ApiError> {
     Ok(body)
 }
 
-/// What serde finds wrong, and where.
+/// An error of serde, with the field.
 fn in_field(path: &str, error: &serde_json::Error) -> ApiError {
     match path {
         "" | "." | "?" => ApiError::Invalid {
@@ -126,7 +186,7 @@ fn settings<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<JobSett
     object(deserializer).map(Some)
 }
 
-/// A struct from a JSON object, where serde's own code would also take an array.
+/// Reads a struct from a JSON object; serde's own code would also accept an array.
 fn object<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     struct Object<T>(PhantomData<T>);
     impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
@@ -158,7 +218,7 @@ fn check_settings(settings: &JobSettings) -> Result<(), ApiError> {
         let reason = format!("{memory} is more than {}", ByteSize(JOB_MEMORY_BYTES_MAX));
         return Err(ApiError::invalid("settings.memory", reason));
     }
-    // The budget changes nothing of what is checked here.
+    // These checks do not depend on the budget.
     settings
         .clone()
         .check(ByteSize(JOB_MEMORY_BYTES_MAX))
@@ -170,16 +230,14 @@ fn check_paths(name: &str, paths: &[PathBuf]) -> Result<(), ApiError> {
     if paths.len() > JOB_PATHS_MAX {
         return Err(ApiError::invalid(
             format!("settings.{name}"),
-            format!(
-                "has more than {JOB_PATHS_MAX} paths; a directory or a pattern stands for many"
-            ),
+            format!("has more than {JOB_PATHS_MAX} paths; give a directory or a pattern instead"),
         ));
     }
     for (at, path) in paths.iter().enumerate() {
         let reason = if !path.is_absolute() {
-            "must be absolute: the daemon works in no directory of yours"
+            "must be absolute: the daemon does not know your working directory"
         } else if path.as_os_str().as_encoded_bytes().contains(&0) {
-            "holds a NUL character"
+            "contains a NUL character"
         } else {
             continue;
         };
@@ -192,7 +250,7 @@ fn check_paths(name: &str, paths: &[PathBuf]) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// `--part-size` of the command line is `settings.part_size` here.
+/// The flag `--part-size` is `settings.part_size` in the body.
 fn in_setting(error: &ConfigError) -> ApiError {
     let key = |flag: &str| {
         format!(

@@ -1,38 +1,38 @@
-//! Why the daemon does not do what it was asked.
+//! Why a request of the client fails.
 
 use std::{io, path::PathBuf};
 
-use serde_json::Value;
+use crate::daemon::view::ErrorDetail;
 
-/// Status of an answer that may be another one in a moment.
+/// Status of an answer that a retry may change.
 const SERVICE_UNAVAILABLE: u16 = 503;
 
-/// Why the daemon does not do what it was asked.
+/// Why a request of the client fails.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum ClientError {
-    /// Nobody listens at the socket.
+    /// No daemon listens at the socket.
     #[error(
-        "no daemon listens at {}; start one with molsieve serve, or say with --socket where it is",
+        "no daemon listens at {}; start one with molsieve serve, or give its socket with --socket",
         .0.display()
     )]
     NoDaemon(PathBuf),
-    /// The socket's modes keep this user out.
-    #[error("{}: this user may not use the daemon there", .0.display())]
+    /// The mode of the socket does not let this user connect.
+    #[error("{}: you are not allowed to use this daemon", .0.display())]
     Denied(PathBuf),
     /// The daemon understood the request and refuses it.
-    #[error("{}", .0.told())]
+    #[error("{}", .0.message())]
     Refused(Box<ApiError>),
-    /// The connection ended before the answer did, or the answer does not come.
+    /// The connection ended before the answer did, or there is no answer in time.
     #[error("the connection to the daemon at {} broke: {reason}", path.display())]
     Broken {
         /// The socket.
         path: PathBuf,
-        /// How it broke.
+        /// What happened.
         reason: String,
     },
-    /// The answer is not one that a daemon of this version gives.
+    /// The answer is not one that a daemon of this version sends.
     #[error(
-        "{}: what answers there is no molsieve daemon, or one of another version: {reason}",
+        "{}: not a molsieve daemon, or one of another version: {reason}",
         path.display()
     )]
     Protocol {
@@ -41,42 +41,40 @@ pub enum ClientError {
         /// What is wrong with the answer.
         reason: String,
     },
-    /// This process can't have what a client needs.
+    /// The job cannot be written as JSON, because a path is not UTF-8.
+    #[error("cannot write the job as JSON: {0}")]
+    Encode(String),
+    /// The operating system refuses what a client needs.
     #[error("cannot start a client: {0}")]
     Start(String),
 }
 
-/// An error as the daemon tells it.
+/// An error that the daemon sent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ApiError {
     /// Status of the answer.
     pub status: u16,
-    /// A word that stays the same, for example `not_found`.
-    pub code: String,
-    /// For people, a line.
-    pub message: String,
-    /// What of the request is wrong.
-    pub field: Option<String>,
-    /// The whole answer.
-    pub body: Value,
+    /// The error.
+    pub detail: ErrorDetail,
 }
 
 impl ApiError {
-    fn told(&self) -> String {
-        match &self.field {
-            Some(field) if !self.message.contains(field) => format!("{field}: {}", self.message),
-            _ => self.message.clone(),
+    fn message(&self) -> String {
+        let ErrorDetail { field, message, .. } = &self.detail;
+        match field {
+            Some(field) if !message.contains(field) => format!("{field}: {message}"),
+            _ => message.clone(),
         }
     }
 }
 
 impl ClientError {
-    /// Whether it may be gone when the daemon is back.
+    /// Whether a retry may succeed.
     pub(super) fn passes(&self) -> bool {
         match self {
             Self::NoDaemon(_) | Self::Broken { .. } => true,
             Self::Refused(error) => error.status == SERVICE_UNAVAILABLE,
-            Self::Denied(_) | Self::Protocol { .. } | Self::Start(_) => false,
+            Self::Denied(_) | Self::Protocol { .. } | Self::Encode(_) | Self::Start(_) => false,
         }
     }
 }

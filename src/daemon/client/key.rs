@@ -4,8 +4,8 @@ use std::{fmt, fs::File, io::Read, str::FromStr};
 
 use super::error::{ClientError, start};
 
-/// What makes a submission one that is taken once, however often it is sent: 1 to 128 visible ASCII
-/// characters.
+/// The key of a submission: 1 to 128 visible ASCII characters. Submissions with the same key and the same body
+/// make one job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey(String);
 
@@ -13,7 +13,7 @@ pub struct IdempotencyKey(String);
 const KEY_BYTES_MAX: usize = 128;
 
 impl IdempotencyKey {
-    /// One that nobody else has.
+    /// A random key.
     pub fn random() -> Result<Self, ClientError> {
         let mut bytes = [0u8; 16];
         let mut random = File::open("/dev/urandom").map_err(start)?;
@@ -21,7 +21,7 @@ impl IdempotencyKey {
         Ok(Self(format!("{:032x}", u128::from_le_bytes(bytes))))
     }
 
-    /// Its characters.
+    /// The key as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }

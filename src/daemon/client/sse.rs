@@ -4,7 +4,7 @@
 /// An event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SseEvent {
-    /// Its kind; `message` if none is told.
+    /// Its kind; `message` by default.
     pub event: String,
     /// Its id, if it has one.
     pub id: Option<String>,
@@ -12,10 +12,10 @@ pub struct SseEvent {
     pub data: String,
 }
 
-/// Why a stream can't be read on.
+/// Why a stream cannot be parsed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SseError {
-    /// An event is larger than the reader keeps.
+    /// An event is too large.
     #[error("an event is larger than {0} bytes")]
     TooLarge(usize),
     /// A line is not UTF-8.
@@ -23,14 +23,14 @@ pub enum SseError {
     NotUtf8,
 }
 
-/// Takes bytes as they come and gives the events that are complete.
+/// Parses a stream piece by piece.
 #[derive(Debug)]
 pub struct SseReader {
-    /// The line that is not complete.
+    /// The incomplete line.
     line: Vec<u8>,
     /// Whether the last byte was a CR, whose LF may follow.
     after_cr: bool,
-    /// Whether a line has been read; before the first one a byte-order mark may stand.
+    /// Whether a line has been read; a byte-order mark may precede the first one.
     begun: bool,
     event: SseEvent,
     has_data: bool,
@@ -50,7 +50,7 @@ impl SseReader {
         }
     }
 
-    /// The events that `bytes` complete.
+    /// Appends `bytes` and returns the events that are now complete.
     pub fn take(&mut self, bytes: &[u8]) -> Result<Vec<SseEvent>, SseError> {
         let mut events = Vec::new();
         for &byte in bytes {
@@ -92,13 +92,13 @@ impl SseReader {
                 self.event.data.push_str(value);
                 self.has_data = true;
             }
-            // A comment, `retry`, or what a later standard knows.
+            // A comment, `retry`, or a field of a later standard.
             _ => {}
         }
         Ok(None)
     }
 
-    /// An event without data is none.
+    /// Ends an event; one without data is dropped.
     fn end_event(&mut self) -> Option<SseEvent> {
         let mut event = std::mem::take(&mut self.event);
         if !std::mem::take(&mut self.has_data) {

@@ -100,8 +100,27 @@ fn chunked(text: &str, size: usize, end: bool) -> Recorded {
     pieces
 }
 
+/// A job as the daemon sends it.
+fn job(id: u64, state: &str, seq: u64) -> Value {
+    json!({
+        "id": id, "name": null, "user": { "uid": 1000, "name": "ada" }, "state": state, "priority": 0,
+        "mode": "refuse", "settings": {}, "submitted_at": "2026-11-25T17:00:00Z", "started_at": null,
+        "demand": { "memory_bytes": 1, "threads": 1, "gpu": "none" }, "ended_at": null, "attempts": 0,
+        "failures": 0, "retry_at": null, "cancel_asked": false, "exit_code": null, "error": null,
+        "worker_pid": null, "progress": null, "seq": seq,
+    })
+}
+
+fn view(job: &Value) -> JobView {
+    serde_json::from_value(job.clone()).unwrap()
+}
+
+fn submission() -> SubmissionBody {
+    serde_json::from_value(json!({ "settings": {} })).unwrap()
+}
+
 fn state(seq: u64, state: &str) -> String {
-    let job = json!({ "id": 17, "state": state, "seq": seq });
+    let job = job(17, state, seq);
     format!("event: state\nid: {seq}\ndata: {job}\n\n")
 }
 
@@ -119,9 +138,9 @@ fn without_a_daemon_the_error_says_what_to_do() {
 
 #[test]
 fn an_answer_in_chunks_is_put_together() {
-    let job = json!({ "id": 17, "state": "queued" });
+    let job = job(17, "queued", 1);
     let daemon = Daemon::new(vec![chunked(&job.to_string(), 3, true)]);
-    assert_eq!(daemon.client().job(17), Ok(job));
+    assert_eq!(daemon.client().job(17), Ok(view(&job)));
     let request = daemon.requests().remove(0);
     assert!(
         request.starts_with("GET /v1/jobs/17 HTTP/1.1\r\n"),
@@ -131,17 +150,17 @@ fn an_answer_in_chunks_is_put_together() {
 
 #[test]
 fn errors_of_the_api_keep_code_message_and_field() {
-    let told = json!({ "error": {
+    let sent = json!({ "error": {
         "code": "invalid", "message": "no such setting", "field": "settings.memroy",
     }});
-    let daemon = Daemon::new(vec![answer("400 Bad Request", &told)]);
+    let daemon = Daemon::new(vec![answer("400 Bad Request", &sent)]);
     let error = daemon.client().job(17).unwrap_err();
     assert_eq!(error.to_string(), "settings.memroy: no such setting");
     let ClientError::Refused(error) = error else {
         panic!("{error}")
     };
-    assert_eq!((error.status, error.code.as_str()), (400, "invalid"));
-    assert_eq!(error.body, told);
+    assert_eq!((error.status, &*error.detail.code), (400, "invalid"));
+    assert_eq!(json!({ "error": error.detail }), sent);
 }
 
 #[test]
@@ -165,14 +184,11 @@ fn what_is_no_daemon_is_told_apart() {
 
 #[test]
 fn a_submission_whose_answer_is_lost_is_sent_again_with_the_same_key() {
-    let job = json!({ "id": 17, "state": "queued" });
+    let job = job(17, "queued", 1);
     let daemon = Daemon::new(vec![vec![], answer("200 OK", &job)]);
     let key = IdempotencyKey::random().unwrap();
     assert_ne!(key, IdempotencyKey::random().unwrap());
-    assert_eq!(
-        daemon.client().submit(&json!({ "settings": {} }), &key),
-        Ok(job)
-    );
+    assert_eq!(daemon.client().submit(&submission(), &key), Ok(view(&job)));
     let requests = daemon.requests();
     assert_eq!(requests[0], requests[1]);
     assert!(
@@ -180,29 +196,29 @@ fn a_submission_whose_answer_is_lost_is_sent_again_with_the_same_key() {
         "{}",
         requests[0]
     );
-    assert!(requests[0].ends_with("{\"settings\":{}}"));
+    assert!(requests[0].contains("\"mode\":\"refuse\""));
 }
 
 #[test]
 fn a_submission_that_may_have_been_taken_is_not_told_as_refused() {
     let daemon = Daemon::new(vec![vec![]]);
     let key = IdempotencyKey::random().unwrap();
-    let error = daemon.client().submit(&json!({}), &key).unwrap_err();
+    let error = daemon.client().submit(&submission(), &key).unwrap_err();
     assert!(matches!(error, ClientError::Broken { .. }), "{error}");
 }
 
 #[test]
 fn a_busy_daemon_is_asked_again_when_it_says() {
     let busy = "HTTP/1.1 503 Service Unavailable\r\nretry-after: 0\r\ncontent-length: 0\r\n\r\n";
-    let job = json!({ "id": 17 });
+    let job = job(17, "queued", 1);
     let daemon = Daemon::new(vec![vec![busy.into()], answer("200 OK", &job)]);
-    assert_eq!(daemon.client().job(17), Ok(job));
+    assert_eq!(daemon.client().job(17), Ok(view(&job)));
 }
 
 #[test]
 fn pages_are_asked_for_until_there_are_enough() {
     let page = |ids: std::ops::Range<u64>, next: Option<u64>| {
-        let jobs: Vec<_> = ids.rev().map(|id| json!({ "id": id })).collect();
+        let jobs: Vec<_> = ids.rev().map(|id| job(id, "queued", 1)).collect();
         answer("200 OK", &json!({ "jobs": jobs, "next_before": next }))
     };
     let daemon = Daemon::new(vec![page(201..401, Some(201)), page(1..201, Some(1))]);
@@ -212,7 +228,7 @@ fn pages_are_asked_for_until_there_are_enough() {
         limit: 250,
     };
     let jobs = daemon.client().jobs(&query).unwrap();
-    let ids: Vec<_> = jobs.iter().map(|job| job["id"].as_u64().unwrap()).collect();
+    let ids: Vec<_> = jobs.iter().map(|job| job.id.0).collect();
     assert_eq!(ids, (151..401).rev().collect::<Vec<_>>());
     let requests = daemon.requests();
     let second = "GET /v1/jobs?limit=50&state=queued%2Crunning&user=1000&before=201 ";
@@ -236,14 +252,14 @@ fn events_go_on_after_a_restart_where_they_were() {
         .client()
         .watch(17, 1, std::future::pending(), &mut |what| {
             heard.push(match what {
-                Heard::State(job) => job["state"].as_str().unwrap().to_owned(),
-                Heard::Progress(event) => event.to_string(),
-                Heard::Lost => "lost".into(),
-                Heard::Back => "back".into(),
+                WatchEvent::State(job) => job.state.to_string(),
+                WatchEvent::Progress(event) => event.to_string(),
+                WatchEvent::Lost => "lost".into(),
+                WatchEvent::Back => "back".into(),
             });
         });
-    let job = json!({ "id": 17, "state": "done", "seq": 4 });
-    assert_eq!(ended, Ok(Watched::Ended(job)));
+    let job = job(17, "done", 4);
+    assert_eq!(ended, Ok(Watched::Ended(Box::new(view(&job)))));
     assert_eq!(
         heard,
         [
@@ -270,7 +286,7 @@ fn a_daemon_that_does_not_come_back_is_told_once_and_then_given_up() {
     let mut lost = 0;
     let client = daemon.client();
     let error = client.watch(17, 1, std::future::pending(), &mut |heard| {
-        lost += u32::from(heard == Heard::Lost);
+        lost += u32::from(heard == WatchEvent::Lost);
     });
     assert_eq!(error, Err(ClientError::NoDaemon(client.path().into())));
     assert_eq!(lost, 1);

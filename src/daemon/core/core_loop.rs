@@ -14,34 +14,36 @@ use tokio::{
 };
 
 use super::{
-    handle::{Core, Figures, Notice, Refusal, Shared},
+    handle::{Core, Shared},
     message::{Launch, Message, ProcessMessage, ProcessStart, Wanted},
-    take::{self, Effect, Reply, Terms},
+    take::{self, Admitted, Effect, Reply, Terms},
 };
 use crate::{
     daemon::{
-        job::{Demand, GpuDemand, Job, JobEvent, JobId, Millis, State},
+        job::{Demand, GpuDemand, Job, JobEvent, JobId, Millis, Resources, State},
+        refusal::Refusal,
         schedule::{Grant, Queue, Running, Waiting},
         settings::ServeSettings,
+        snapshot::{Figures, Notice},
         store::{JobStoreError, Reader, Store, Unfinished},
     },
     limits::{BATCH_MESSAGES_MAX, WAITING_JOBS_MAX},
 };
 
-/// Wait after the store could not take something.
+/// Pause after an error of the store.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
-/// Longest time between two looks at what waits.
+/// Longest time between two rounds of admission.
 const ROUND_EVERY: Duration = Duration::from_secs(60);
 
-/// What begins with a daemon.
+/// A started core.
 pub struct StartedCore {
     /// The handle to the core.
     pub core: Core,
-    /// Workers to start.
+    /// Requests to start job processes.
     pub(in crate::daemon) launches: mpsc::UnboundedReceiver<Launch>,
-    /// Whether the daemon ends and the last worker has.
+    /// Whether the daemon is stopping and the last job process has ended.
     pub drained: watch::Receiver<bool>,
-    /// The core's threads; they end when every handle is gone.
+    /// The core's threads; they end when the last handle is dropped.
     pub threads: [JoinHandle<()>; 2],
 }
 
@@ -50,20 +52,20 @@ struct CoreLoop {
     shared: Arc<Shared>,
     queue: Queue,
     active: BTreeMap<JobId, ActiveJob>,
-    /// Jobs that have their turn, until that is committed.
+    /// Jobs to start, until their admission is committed.
     granted: Vec<Grant>,
-    /// What workers have said that the store could not take.
+    /// Messages of job processes that the store failed to record.
     again: Vec<Message>,
     launches: mpsc::UnboundedSender<Launch>,
     draining: bool,
     drained: watch::Sender<bool>,
     /// Jobs that have ended since the start, by state.
     ended: BTreeMap<State, u64>,
-    /// Workers that were interrupted since the start.
+    /// Interrupted job processes since the start.
     interruptions: u64,
 }
 
-/// A job that has its turn.
+/// A job that has a process, or is about to have one.
 struct ActiveJob {
     running: Running,
     gpu: Option<usize>,
@@ -139,7 +141,7 @@ impl CoreLoop {
         }
     }
 
-    /// Time until there may be something to do although nothing comes.
+    /// Time until there may be work without a message.
     fn pause(&self) -> Duration {
         if !self.again.is_empty() || !self.granted.is_empty() {
             return STORE_PAUSE;
@@ -162,7 +164,7 @@ impl CoreLoop {
         batch
     }
 
-    /// Takes up what an earlier daemon has left.
+    /// Takes over the jobs of an earlier daemon.
     fn take_up(&mut self) -> Result<(), JobStoreError> {
         let mut found = Vec::new();
         self.store.unfinished(|job| found.push(job))?;
@@ -173,13 +175,13 @@ impl CoreLoop {
                 continue;
             }
             let id = job.id;
-            match &job.worker {
+            match &job.process {
                 Some(process) => {
                     let orphan = Launch::Orphan(id, process.clone());
-                    // Its receiver is still with who called.
+                    // The receiver exists: `start` returns it later.
                     self.launches.send(orphan).ok();
                 }
-                // It was not yet told its job, and never will be.
+                // It had no assignment yet, and will get none.
                 None => gone.push(Message::Process(id, ProcessMessage::Gone)),
             }
             let gpu = job.demand.gpu != GpuDemand::None;
@@ -203,7 +205,7 @@ impl CoreLoop {
         }
     }
 
-    /// Takes messages in one transaction, then does what follows from them.
+    /// Applies messages in one transaction, then follows up on each.
     fn commit(&mut self, batch: Vec<Message>) {
         let terms = self.terms();
         let effects = self.store.write(|tx| {
@@ -220,13 +222,13 @@ impl CoreLoop {
         }
     }
 
-    /// The store could not take a batch: clients are told, the rest is tried again.
+    /// Handles an error of the store: refuses requests, keeps the other messages for a retry.
     fn not_stored(&mut self, batch: Vec<Message>, error: &JobStoreError) {
         tracing::error!("{error}");
         for message in batch {
             if message.is_request() {
                 let refusal = Refusal::Store(error.to_string());
-                message.answer(Err(refusal), Figures::default);
+                message.answer(Err(refusal), || Ok(Figures::default()));
             } else {
                 self.again.push(message);
             }
@@ -241,7 +243,7 @@ impl CoreLoop {
         match &message {
             Message::Process(id, ProcessMessage::Said(_)) => self.publish(Notice::Log(*id)),
             Message::Drain => self.drain(),
-            // Whatever its state is: its worker is no more.
+            // In any state: the process has ended.
             Message::Process(
                 id,
                 ProcessMessage::Ended(_) | ProcessMessage::NotSpawned(_) | ProcessMessage::Gone,
@@ -253,12 +255,12 @@ impl CoreLoop {
         }
         let mut answer = effect.answer;
         if let Ok(Reply::Submitted(submitted)) = &mut answer {
-            submitted.view.progress = self.shared.progress_of(&submitted.view.job);
+            submitted.snapshot.progress = self.shared.progress_of(&submitted.snapshot.job);
         }
         message.answer(answer, || self.figures());
     }
 
-    /// Brings memory up to a job as it is committed, and tells of it.
+    /// Updates memory to a committed job, and publishes the change.
     fn note(&mut self, job: Job) {
         match Waiting::of(&job) {
             Some(waiting) => self.queue.insert(waiting),
@@ -277,8 +279,8 @@ impl CoreLoop {
         if job.state == State::Interrupted {
             self.interruptions += 1;
         }
-        // That a worker's process is known is no other state.
-        if job.state != State::Starting || job.worker.is_none() {
+        // That the process is recorded is not a change of state.
+        if job.state != State::Starting || job.process.is_none() {
             let error = job.error.as_deref().unwrap_or_default();
             let (id, user, state) = (job.id, job.uid, job.state.name());
             tracing::info!(job = id.0, user, state, error, "job {id} is {state}");
@@ -287,16 +289,16 @@ impl CoreLoop {
     }
 
     fn publish(&self, notice: Notice) {
-        // Nobody may be listening.
-        self.shared.events.send(event).ok();
+        // There may be no receivers.
+        self.shared.notices.send(notice).ok();
     }
 
-    /// Starts whatever has its turn.
+    /// Starts the jobs that are next.
     fn admit(&mut self) {
         if self.draining {
             return;
         }
-        // While the store can't take that jobs have their turn, nothing more is given one.
+        // Start no further job until earlier starts are committed.
         if self.granted.is_empty() {
             self.granted = self.round();
         }
@@ -311,14 +313,11 @@ impl CoreLoop {
             .round(&self.shared.settings.budget, &running, now())
     }
 
-    /// Commits that jobs have their turn, and has their workers started.
+    /// Commits that the granted jobs are admitted, then has their processes started.
     fn start_granted(&mut self) {
         let (terms, granted) = (self.terms(), &self.granted);
         let admitted = self.store.write(|tx| {
-            let admit = |grant: &Grant| {
-                let effect = take::apply_event(tx, grant.id, JobEvent::Admitted, &terms)?;
-                Ok((effect.changed, grant.gpu))
-            };
+            let admit = |grant: &Grant| Ok((take::admit(tx, grant.id, &terms)?, grant.gpu));
             granted
                 .iter()
                 .map(admit)
@@ -327,9 +326,9 @@ impl CoreLoop {
         match admitted {
             Ok(admitted) => {
                 self.granted.clear();
-                for (job, gpu) in admitted {
-                    if let Some(job) = job {
-                        self.launch(job, gpu);
+                for (admitted, gpu) in admitted {
+                    if let Some(admitted) = admitted {
+                        self.launch(admitted, gpu);
                     }
                 }
             }
@@ -337,24 +336,28 @@ impl CoreLoop {
         }
     }
 
-    fn launch(&mut self, job: Job, gpu: bool) {
+    fn launch(&mut self, admitted: Admitted, gpu: bool) {
+        let Admitted { job, settings } = admitted;
+        let Some(settings) = settings else {
+            return self.note(job);
+        };
         let gpu = gpu.then(|| self.free_gpu()).flatten();
         let wanted = self.engage(job.id, job.uid, job.demand, gpu);
-        let order = ProcessStart {
+        let start = ProcessStart {
             id: job.id,
             uid: job.uid,
-            settings: job.settings.clone(),
+            settings,
             mode: job.mode_of_next_attempt(),
             opened: job.opened,
             gpu: gpu.map(|index| self.shared.gpus.get(index).cloned().flatten()),
             wanted,
         };
         self.note(job);
-        // If nobody launches any more the process is about to end.
-        self.launches.send(Launch::New(Box::new(order))).ok();
+        // If the supervisor is gone, the daemon is about to stop.
+        self.launches.send(Launch::New(Box::new(start))).ok();
     }
 
-    /// Counts a job among those that have a worker.
+    /// Adds a job to the active ones.
     fn engage(
         &mut self,
         id: JobId,
@@ -362,7 +365,7 @@ impl CoreLoop {
         demand: Demand,
         gpu: Option<usize>,
     ) -> watch::Receiver<Wanted> {
-        let (wanted, hears) = watch::channel(Wanted::Work);
+        let (wanted, receiver) = watch::channel(Wanted::Work);
         let running = Running {
             id,
             uid,
@@ -375,7 +378,7 @@ impl CoreLoop {
             wanted,
         };
         self.active.insert(id, worker);
-        hears
+        receiver
     }
 
     fn free_gpu(&self) -> Option<usize> {
@@ -383,7 +386,7 @@ impl CoreLoop {
         (0..self.shared.settings.budget.gpus as usize).find(|index| !taken(index))
     }
 
-    /// The daemon ends: every worker is asked to stop.
+    /// The daemon stops: asks every job process to stop.
     fn drain(&mut self) {
         self.draining = true;
         self.shared.close();
@@ -402,27 +405,28 @@ impl CoreLoop {
                 .for_each(|job| self.note(job)),
             Err(error) => tracing::error!("{error}"),
         }
-        // Also those of which the store does not know it.
+        // Also those that the store failed to record.
         for worker in self.active.values() {
             worker.wanted.send_replace(Wanted::Stop);
         }
     }
 
-    fn figures(&self) -> Figures {
-        let mut admitted = crate::daemon::core::Resources::default();
-        for worker in self.active.values() {
-            let running = worker.running;
+    fn figures(&self) -> Result<Figures, Refusal> {
+        let mut admitted = Resources::default();
+        for active in self.active.values() {
+            let running = active.running;
             admitted.memory_bytes += running.demand.memory_bytes;
             admitted.threads += running.demand.threads;
             admitted.gpus += u32::from(running.gpu);
         }
-        Figures {
+        let jobs = self.store.counts();
+        Ok(Figures {
             admitted,
             waiting: self.queue.len() as u64,
-            jobs: self.store.counts().unwrap_or_default(),
+            jobs: jobs.map_err(|error| Refusal::Store(error.to_string()))?,
             ended: self.ended.clone(),
             interruptions: self.interruptions,
-        }
+        })
     }
 }
 

@@ -1,83 +1,87 @@
-//! What the core is told, and what it tells those who run workers.
+//! Messages to the core, and what the core asks of the supervisor.
 
 use tokio::sync::{oneshot, watch};
 
-use super::handle::{Figures, JobView, Refusal, Submitted};
-use crate::daemon::{
-    action::Caller,
-    job::{JobId, Mode, ProcessEnd, ProcessIdentity, Submission},
+use crate::{
+    config::JobSettings,
+    daemon::{
+        action::Caller,
+        job::{JobId, Mode, ProcessEnd, ProcessIdentity, Submission},
+        refusal::Refusal,
+        snapshot::{Figures, JobSnapshot, Submitted},
+    },
 };
 
-/// Where an answer goes.
+/// Receives an answer.
 pub(in crate::daemon) type Answer<T> = oneshot::Sender<Result<T, Refusal>>;
 
-/// What the core is told.
+/// A message to the core.
 pub(in crate::daemon) enum Message {
     /// A user submits a job.
     Submit(Box<Submission>, Answer<Submitted>),
-    /// A user cancels one.
-    Cancel(Caller, JobId, Answer<JobView>),
-    /// A user forgets one.
+    /// A user cancels a job.
+    Cancel(Caller, JobId, Answer<JobSnapshot>),
+    /// A user forgets a job.
     Forget(Caller, JobId, Answer<()>),
-    /// Somebody wants to know what is admitted.
+    /// A request for the core's figures.
     Figures(Answer<Figures>),
-    /// Something comes from a job's worker or who runs it.
+    /// A message about the process of a job.
     Process(JobId, ProcessMessage),
-    /// Jobs that ended long ago are forgotten.
+    /// Forget jobs that ended long ago.
     Prune,
-    /// The daemon ends: nothing more is taken or started, and workers are asked to stop.
+    /// The daemon stops: accept and start nothing more, and ask job processes to stop.
     Drain,
 }
 
-/// What comes from a job's worker, or from who runs it.
+/// A message about the process of a job.
 pub(in crate::daemon) enum ProcessMessage {
-    /// The process exists; the answer allows it to be told its job.
+    /// It exists; the answer allows the supervisor to send its assignment.
     Spawned(ProcessIdentity, Answer<()>),
     /// It could not be started.
     NotSpawned(String),
     /// It has planned; the answer allows it to write.
     Planned(Answer<()>),
-    /// It has taken the output directory.
+    /// It has taken over the output directory.
     Opened,
-    /// It has said something for the log.
+    /// Text for the log.
     Said(Vec<u8>),
     /// It has ended.
     Ended(ProcessEnd),
-    /// It was another daemon's, and is gone.
+    /// It belonged to an earlier daemon, and is gone.
     Gone,
 }
 
-/// What is wanted of a worker.
+/// What the core wants of a job process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::daemon) enum Wanted {
-    /// That it works.
+    /// It works.
     Work,
-    /// That it stops.
+    /// It stops.
     Stop,
 }
 
-/// What whoever runs workers is to do.
+/// What the supervisor is to do.
 pub(in crate::daemon) enum Launch {
-    /// Start one.
+    /// Start a process.
     New(Box<ProcessStart>),
-    /// See to it that another daemon's comes to its end.
+    /// Wait until the process of an earlier daemon has ended.
     Orphan(JobId, ProcessIdentity),
 }
 
-/// A worker to start.
+/// A process to start.
 pub(in crate::daemon) struct ProcessStart {
     /// The job.
     pub id: JobId,
     /// Its user.
     pub uid: u32,
-    /// The settings, with the keys of a job file.
-    pub settings: serde_json::Value,
-    /// What to do with an output directory that holds something.
+    /// The settings.
+    pub settings: JobSettings,
+    /// What to do with an output directory that is not empty.
     pub mode: Mode,
-    /// Whether the job's worker has taken the output directory before.
+    /// Whether an earlier process has taken over the output directory.
     pub opened: bool,
-    /// UUID of the GPU it is to use: `Some(None)` for one that has none, none at all for no GPU.
+    /// UUID of the GPU to use: `Some(None)` for a GPU without one, `None` for no GPU.
     pub gpu: Option<Option<String>>,
-    /// What is wanted of it, from now on.
+    /// What the core wants of it.
     pub wanted: watch::Receiver<Wanted>,
 }

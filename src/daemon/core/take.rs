@@ -1,44 +1,48 @@
-//! What a message does to the store, inside a transaction.
+//! Applies messages to the store, inside a transaction.
 
-use super::{
-    handle::{Figures, JobView, Refusal, Submitted},
-    message::{Message, ProcessMessage},
-};
-use crate::daemon::{
-    action::Caller,
-    job::{Ending, Job, JobEvent, JobId, Millis, RetryPolicy, Submission},
-    store::{Inserted, JobStoreError, Tx},
+use serde::Deserialize;
+
+use super::message::{Message, ProcessMessage};
+use crate::{
+    config::JobSettings,
+    daemon::{
+        action::Caller,
+        job::{Ending, Job, JobEvent, JobId, Millis, RetryPolicy, Submission},
+        refusal::Refusal,
+        snapshot::{Figures, JobSnapshot, Submitted},
+        store::{Inserted, JobStoreError, Tx},
+    },
 };
 
-/// What came of a message, once it is committed.
+/// The effect of a message, valid once it is committed.
 pub(super) struct Effect {
-    /// The job, if it is not as it was before.
+    /// The job, if it has changed.
     pub(super) changed: Option<Job>,
-    /// What whoever sent the message is told.
+    /// The answer to the sender.
     pub(super) answer: Result<Reply, Refusal>,
 }
 
 /// An answer that is not a refusal.
 pub(super) enum Reply {
     Submitted(Box<Submitted>),
-    Job(Box<JobView>),
+    Job(Box<JobSnapshot>),
     Nothing,
 }
 
-/// What a message is taken with.
+/// The context of a transaction.
 #[derive(Clone, Copy)]
 pub(super) struct Terms {
     pub(super) now: Millis,
     pub(super) retry: RetryPolicy,
-    /// Jobs that ended before are forgotten.
+    /// Jobs that ended earlier are forgotten.
     pub(super) ended_before: Millis,
-    /// Whether the daemon ends.
+    /// Whether the daemon is stopping.
     pub(super) draining: bool,
-    /// Whether as many jobs wait as may.
+    /// Whether the queue of waiting jobs is full.
     pub(super) full: bool,
 }
 
-/// Jobs that are forgotten in one transaction at most.
+/// Maximum number of jobs forgotten in one transaction.
 const PRUNED_MAX: u32 = 1_000;
 
 impl Effect {
@@ -59,7 +63,7 @@ impl Effect {
     }
 }
 
-/// Takes a message. An error means that the store can't just now.
+/// Applies a message. An error means that the store fails.
 pub(super) fn take(tx: &Tx<'_>, message: &Message, terms: &Terms) -> Result<Effect, JobStoreError> {
     match message {
         Message::Submit(submission, _) => submit(tx, submission, terms),
@@ -93,7 +97,7 @@ fn event_of(from: &ProcessMessage) -> Option<JobEvent> {
     })
 }
 
-/// Lets something happen to a job. What can't happen to it (any more) changes nothing and is refused.
+/// Applies an event to a job. An event that its state does not allow changes nothing and is refused.
 pub(super) fn apply_event(
     tx: &Tx<'_>,
     id: JobId,
@@ -115,13 +119,42 @@ pub(super) fn apply_event(
     Ok(Effect::changed(job))
 }
 
+/// A job that is to be started, with the settings for its process.
+pub(super) struct Admitted {
+    pub(super) job: Job,
+    /// None if the job has failed instead, because its stored settings cannot be read.
+    pub(super) settings: Option<JobSettings>,
+}
+
+/// Admits a waiting job. A job whose stored settings cannot be read fails with that error. None if the job is
+/// gone or no longer waits.
+pub(super) fn admit(
+    tx: &Tx<'_>,
+    id: JobId,
+    terms: &Terms,
+) -> Result<Option<Admitted>, JobStoreError> {
+    let Some(job) = tx.job(id)? else {
+        return Ok(None);
+    };
+    let (event, settings) = match JobSettings::deserialize(&job.settings) {
+        Ok(settings) => (JobEvent::Admitted, Some(settings)),
+        Err(error) => {
+            let reason = format!("the stored settings of the job cannot be read: {error}");
+            tracing::error!(job = id.0, user = job.uid, "{reason}");
+            (JobEvent::Unreadable(reason), None)
+        }
+    };
+    let effect = apply_event(tx, id, event, terms)?;
+    Ok(effect.changed.map(|job| Admitted { job, settings }))
+}
+
 fn submit(tx: &Tx<'_>, submission: &Submission, terms: &Terms) -> Result<Effect, JobStoreError> {
     if terms.draining || terms.full {
         return Ok(Effect::answer(Err(Refusal::Busy)));
     }
     let submitted = |job: Job, new| {
         Reply::Submitted(Box::new(Submitted {
-            view: job.into(),
+            snapshot: job.into(),
             new,
         }))
     };
@@ -177,25 +210,112 @@ impl Caller {
 }
 
 impl Message {
-    /// Whether it comes from a client, who can be told to try again.
+    /// Whether it comes from a client, which can retry.
     pub(super) fn is_request(&self) -> bool {
         !matches!(self, Self::Process(..) | Self::Prune | Self::Drain)
     }
 
-    /// Tells whoever sent it. That nobody waits for the answer any more is no matter.
-    pub(super) fn answer(self, answer: Result<Reply, Refusal>, figures: impl FnOnce() -> Figures) {
+    /// Answers the sender, who may be gone.
+    pub(super) fn answer(
+        self,
+        answer: Result<Reply, Refusal>,
+        figures: impl FnOnce() -> Result<Figures, Refusal>,
+    ) {
         match (self, answer) {
             (Self::Submit(_, to), Ok(Reply::Submitted(submitted))) => to.send(Ok(*submitted)).ok(),
             (Self::Submit(_, to), Err(refusal)) => to.send(Err(refusal)).ok(),
             (Self::Cancel(_, _, to), Ok(Reply::Job(view))) => to.send(Ok(*view)).ok(),
             (Self::Cancel(_, _, to), Err(refusal)) => to.send(Err(refusal)).ok(),
             (Self::Forget(_, _, to), answer) => to.send(answer.map(|_| ())).ok(),
-            (Self::Figures(to), answer) => to.send(answer.map(|_| figures())).ok(),
+            (Self::Figures(to), answer) => to.send(answer.and_then(|_| figures())).ok(),
             (
                 Self::Process(_, ProcessMessage::Spawned(_, to) | ProcessMessage::Planned(to)),
                 answer,
             ) => to.send(answer.map(|_| ())).ok(),
             _ => None,
         };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::{
+        job::{Demand, GpuDemand, Mode, State},
+        store::Store,
+    };
+
+    const CONTEXT: Terms = Terms {
+        now: 1,
+        retry: RetryPolicy {
+            failures_max: 1,
+            first_delay_ms: 0,
+            delay_ms_max: 0,
+        },
+        ended_before: 0,
+        draining: false,
+        full: false,
+    };
+
+    fn submission() -> Submission {
+        Submission {
+            uid: 1,
+            gid: 1,
+            name: None,
+            settings: serde_json::json!({ "input": ["/a"], "output": "/o" }),
+            mode: Mode::Refuse,
+            priority: 0,
+            demand: Demand {
+                memory_bytes: 1,
+                threads: 1,
+                gpu: GpuDemand::None,
+            },
+            idempotency: None,
+        }
+    }
+
+    /// Admits a job whose stored settings were replaced by `settings`.
+    fn admit_with(settings: &str) -> Admitted {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(folder.path()).unwrap();
+        let inserted = store.write(|tx| tx.insert(submission(), 0));
+        let Ok(Inserted::New(job)) = inserted else {
+            panic!("{inserted:?}");
+        };
+        let path = folder.path().join("jobs.sqlite3");
+        let other = rusqlite::Connection::open(path).unwrap();
+        other
+            .execute("UPDATE jobs SET settings = ?1", [settings])
+            .unwrap();
+        let admitted = store.write(|tx| admit(tx, job.id, &CONTEXT));
+        let admitted = admitted.unwrap().unwrap();
+        let stored = store.write(|tx| tx.job(job.id)).unwrap();
+        assert_eq!(stored.as_ref(), Some(&admitted.job));
+        admitted
+    }
+
+    #[test]
+    fn a_job_with_readable_settings_starts() {
+        let admitted = admit_with(r#"{"input":["/b"],"output":"/o"}"#);
+        assert_eq!(admitted.job.state, State::Starting);
+        let settings = admitted.settings.unwrap();
+        assert_eq!(settings.input, [std::path::PathBuf::from("/b")]);
+    }
+
+    #[test]
+    fn a_job_whose_stored_settings_cannot_be_read_fails_with_the_error() {
+        for (settings, error) in [
+            (r#"{"inputt":["/b"],"output":"/o"}"#, "inputt"),
+            (r#"{"input":["/b"],"threads":"many"}"#, "many"),
+            (r#"{"input":["/b"#, "invalid type: string"),
+            ("", "invalid type: string"),
+        ] {
+            let admitted = admit_with(settings);
+            assert_eq!(admitted.job.state, State::Failed, "{settings}");
+            assert_eq!(admitted.settings, None);
+            let found = admitted.job.error.unwrap();
+            assert!(found.contains("the stored settings"), "{found}");
+            assert!(found.contains(error), "{found}");
+        }
     }
 }

@@ -1,10 +1,10 @@
-//! What the HTTP side has done, for the metrics.
+//! Counters of the HTTP side, for the metrics.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use hyper::StatusCode;
 
-/// Counters since the daemon's start, and the connections there are.
+/// Counters since the daemon's start, and the open connections.
 #[derive(Debug, Default)]
 pub struct HttpCounts {
     answers: [AtomicU64; 4],
@@ -63,7 +63,7 @@ impl HttpCounts {
     }
 }
 
-/// Counts one more for as long as it lives.
+/// Counts one more until it is dropped.
 pub(super) struct Counted<'a>(&'a AtomicU64);
 
 impl<'a> Counted<'a> {

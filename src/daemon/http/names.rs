@@ -1,5 +1,5 @@
-//! Names of users. Where the system asks a directory server for them that takes a while, so a look-up
-//! never runs on the main thread, only one runs at a time, and its answer is remembered.
+//! Names of users. A look-up may ask a directory server and take long. So it never runs on the main thread, one
+//! runs at a time, and results are cached.
 
 use std::{
     collections::HashMap,
@@ -11,7 +11,7 @@ use nix::unistd::{Uid, User};
 
 use crate::limits::HTTP_USER_NAMES_MAX;
 
-/// How long an answer is believed.
+/// How long a result is cached.
 const BELIEVED: Duration = Duration::from_secs(600);
 
 #[derive(Default)]

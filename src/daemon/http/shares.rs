@@ -1,5 +1,5 @@
-//! Permits for what clients cost: connections, streams, and bytes in memory. Each is taken from the
-//! user's share first and from the whole then, so that one user can't have everything.
+//! Permits for connections, streams and bytes in memory. Each permit is taken from the user's share first and
+//! from the total second, so that one user cannot use up everything.
 
 use std::{
     collections::HashMap,
@@ -8,22 +8,22 @@ use std::{
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::Limits;
+use super::limits::Limits;
 
-/// A permit is for this many bytes.
+/// Bytes per permit.
 const BYTES_PER_PERMIT: usize = 1 << 10;
 
-/// What is left for everybody.
+/// The permits for all users.
 pub(super) struct Shares {
     limits: Limits,
     connections: Arc<Semaphore>,
     streams: Arc<Semaphore>,
     bytes: Arc<Semaphore>,
-    /// The users who are connected.
+    /// The connected users.
     users: Mutex<HashMap<u32, Weak<UserShares>>>,
 }
 
-/// What is left for one user.
+/// The permits for one user.
 pub(super) struct UserShares {
     pub(super) connections: Arc<Semaphore>,
     streams: Arc<Semaphore>,
@@ -32,7 +32,7 @@ pub(super) struct UserShares {
     all_bytes: Arc<Semaphore>,
 }
 
-/// A permit of the user's share and one of the whole.
+/// A permit from the user's share and one from the total.
 pub(super) struct Held(OwnedSemaphorePermit, OwnedSemaphorePermit);
 
 impl Shares {
@@ -46,12 +46,12 @@ impl Shares {
         }
     }
 
-    /// Waits until there may be one more connection.
+    /// Waits for a permit for one more connection.
     pub(super) async fn connection(&self) -> OwnedSemaphorePermit {
         acquire(&self.connections, 1).await
     }
 
-    /// The share of a user; it lives as long as somebody holds it.
+    /// The share of a user; it exists as long as a connection holds it.
     pub(super) fn of(&self, uid: u32) -> Arc<UserShares> {
         let mut users = self.users.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(share) = users.get(&uid).and_then(Weak::upgrade) {
@@ -71,14 +71,14 @@ impl Shares {
 }
 
 impl UserShares {
-    /// A permit for a stream, if there may be one more.
+    /// A permit for one more stream, if there is one.
     pub(super) fn stream(&self) -> Option<Held> {
         let own = self.streams.clone().try_acquire_owned().ok()?;
         let all = self.all_streams.clone().try_acquire_owned().ok()?;
         Some(Held(own, all))
     }
 
-    /// Waits for memory. Nobody who waits here holds memory already.
+    /// Waits for permits for so many bytes. A caller must not hold such permits already.
     pub(super) async fn bytes(&self, bytes: usize) -> Held {
         let permits = permits(bytes);
         let own = acquire(&self.bytes, permits).await;
@@ -87,7 +87,7 @@ impl UserShares {
 }
 
 impl Held {
-    /// Gives back what is held beyond `bytes`.
+    /// Releases what is held beyond `bytes`.
     pub(super) fn shrink(&mut self, bytes: usize) {
         for permit in [&mut self.0, &mut self.1] {
             let beyond = permit.num_permits().saturating_sub(permits(bytes) as usize);

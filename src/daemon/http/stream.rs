@@ -1,8 +1,7 @@
 //! Streams: the events of a job as server-sent events, and its log.
 //!
-//! A stream is a task with a channel that holds one piece. It waits while the client does not read. What is
-//! broadcast says only that something has happened; what, is read from the core, so a stream that has
-//! missed some of it loses nothing.
+//! A stream is a task with a channel of one piece. It waits while the client does not read. A notice only says
+//! that something has changed; the stream reads the change from the core, so a missed notice loses nothing.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -17,31 +16,34 @@ use tokio::{
 };
 
 use super::{
-    HttpCounts,
-    content::kept,
+    body::kept,
+    counts::HttpCounts,
     shares::{Held, UserShares},
 };
 use crate::{
     daemon::{
         action::Caller,
-        api::job_json,
-        core::{Core, JobView, Notice, Refusal},
+        core::Core,
         job::JobId,
+        refusal::Refusal,
+        snapshot::{JobSnapshot, Notice},
+        view::JobView,
     },
     limits::HTTP_SMALL_BYTES,
 };
 
-/// What a stream reads of its job.
+/// What a stream reads about its job.
 pub(super) trait Source: Send + 'static {
     /// As [`Core::history`].
-    fn history(&self, after: u64) -> impl Future<Output = Result<Vec<JobView>, Refusal>> + Send;
+    fn history(&self, after: u64)
+    -> impl Future<Output = Result<Vec<JobSnapshot>, Refusal>> + Send;
     /// As [`Core::log`].
     fn log(&self, from: u64) -> impl Future<Output = Result<(u64, Vec<u8>), Refusal>> + Send;
     /// Whether the job has ended.
     fn ended(&self) -> impl Future<Output = Result<bool, Refusal>> + Send;
 }
 
-/// A job as a caller sees it.
+/// A job, read on behalf of a caller.
 pub(super) struct OfJob {
     pub(super) core: Core,
     pub(super) caller: Caller,
@@ -49,7 +51,7 @@ pub(super) struct OfJob {
 }
 
 impl Source for OfJob {
-    async fn history(&self, after: u64) -> Result<Vec<JobView>, Refusal> {
+    async fn history(&self, after: u64) -> Result<Vec<JobSnapshot>, Refusal> {
         self.core.history(self.caller, self.id, after).await
     }
 
@@ -58,36 +60,36 @@ impl Source for OfJob {
     }
 
     async fn ended(&self) -> Result<bool, Refusal> {
-        let view = self.core.show(self.caller, self.id).await?;
-        Ok(view.job.state.is_final())
+        let snapshot = self.core.show(self.caller, self.id).await?;
+        Ok(snapshot.job.state.is_final())
     }
 }
 
 /// Where a stream of events begins.
 pub(super) struct From {
     /// The job as it is.
-    pub(super) view: JobView,
-    /// The last event that the client has.
+    pub(super) snapshot: JobSnapshot,
+    /// Number of the last event that the client has.
     pub(super) after: u64,
-    /// Between two signs of life.
+    /// Interval of comments.
     pub(super) heartbeat: Duration,
     /// Name of the job's user.
     pub(super) user_name: Option<String>,
 }
 
-/// There is nobody to send to, or nothing more to send.
+/// The stream is over: the client is gone, or there is nothing more to send.
 #[derive(Debug)]
 pub(super) struct Over;
 
-/// Sends what has happened to a job and what happens to it, until it has ended. `events` must have been
-/// subscribed before `from.view` was read.
+/// Sends the past and future events of a job until it has ended. The caller must have subscribed to `events`
+/// before it read `from.snapshot`.
 pub(super) async fn events(source: impl Source, events: Receiver<Notice>, from: From, sink: Sink) {
-    let id = from.view.job.id;
+    let id = from.snapshot.job.id;
     let mut following = Following {
         source,
-        // A number that is not there yet would hide the events before it.
-        last: from.after.min(from.view.job.seq),
-        ended: from.view.job.state.is_final() && from.after >= from.view.job.seq,
+        // A number that does not exist yet would hide the events before it.
+        last: from.after.min(from.snapshot.job.seq),
+        ended: from.snapshot.job.state.is_final() && from.after >= from.snapshot.job.seq,
         user_name: from.user_name,
         sink,
     };
@@ -134,32 +136,32 @@ impl<S: Source> Following<S> {
         Ok(())
     }
 
-    /// Sends the events after the last that was sent, from the store.
+    /// Sends the events after the last one sent, from the store.
     async fn missed(&mut self) -> Result<(), Over> {
         while !self.ended {
             let page = self.source.history(self.last).await.map_err(|_| Over)?;
             if page.is_empty() {
                 break;
             }
-            for view in &page {
-                self.state(view).await?;
+            for snapshot in &page {
+                self.state(snapshot).await?;
             }
         }
         Ok(())
     }
 
-    async fn state(&mut self, view: &JobView) -> Result<(), Over> {
-        if view.job.seq <= self.last {
+    async fn state(&mut self, snapshot: &JobSnapshot) -> Result<(), Over> {
+        if snapshot.job.seq <= self.last {
             return Ok(());
         }
-        self.last = view.job.seq;
-        self.ended = view.job.state.is_final();
-        let text = state_event(view, self.user_name.as_deref());
+        self.last = snapshot.job.seq;
+        self.ended = snapshot.job.state.is_final();
+        let text = state_event(snapshot, self.user_name.as_deref())?;
         self.sink.send(text).await
     }
 }
 
-/// Sends a job's log: what there is, and with `events` what comes, until the job has ended.
+/// Sends the log of a job: what exists, and with `events` what follows, until the job has ended.
 pub(super) async fn log(
     source: impl Source,
     events: Option<Receiver<Notice>>,
@@ -198,7 +200,7 @@ async fn log_to_its_end(source: &impl Source, mut from: u64, sink: &Sink) -> Res
             return Ok(from);
         }
         if begin > from {
-            let gap = format!("\n[{} bytes are not kept]\n", begin - from);
+            let gap = format!("\n[{} bytes were dropped]\n", begin - from);
             sink.send(gap.into_bytes()).await?;
         }
         from = begin + text.len() as u64;
@@ -206,7 +208,7 @@ async fn log_to_its_end(source: &impl Source, mut from: u64, sink: &Sink) -> Res
     }
 }
 
-/// Waits until there may be more of a log; true once the job has ended.
+/// Waits until the log may have grown; true once the job has ended.
 async fn more(
     source: &impl Source,
     events: &mut Receiver<Notice>,
@@ -223,20 +225,25 @@ async fn more(
     }
 }
 
-fn state_event(view: &JobView, user_name: Option<&str>) -> Vec<u8> {
-    let mut text = format!("event: state\nid: {}\ndata: ", view.job.seq).into_bytes();
-    // JSON has no line breaks of its own, and a value that was read as JSON can be written.
-    let written = serde_json::to_writer(&mut text, &job_json(view, user_name));
-    debug_assert!(written.is_ok());
+fn state_event(snapshot: &JobSnapshot, user_name: Option<&str>) -> Result<Vec<u8>, Over> {
+    let mut text = format!("event: state\nid: {}\ndata: ", snapshot.job.seq).into_bytes();
+    // JSON has no line breaks of its own.
+    serde_json::to_writer(&mut text, &JobView::new(snapshot, user_name)).map_err(|error| {
+        tracing::error!(
+            job = snapshot.job.id.0,
+            "cannot write an event as JSON: {error}"
+        );
+        Over
+    })?;
     text.extend_from_slice(b"\n\n");
-    text
+    Ok(text)
 }
 
 fn progress_event(progress: &Value) -> Vec<u8> {
     format!("event: progress\ndata: {progress}\n\n").into_bytes()
 }
 
-/// Where a stream goes: a client, for as long as it is there and the daemon does not end.
+/// The receiving end of a stream: a client, while it is connected and the daemon does not stop.
 pub(super) struct Sink {
     pieces: mpsc::Sender<Bytes>,
     share: Arc<UserShares>,
@@ -263,7 +270,7 @@ impl Sink {
         }
     }
 
-    /// Sends a piece once the client has taken the one before.
+    /// Sends a piece after the client has taken the one before.
     async fn send(&self, text: Vec<u8>) -> Result<(), Over> {
         let sent = async {
             let held = match text.len() > HTTP_SMALL_BYTES {
@@ -279,7 +286,7 @@ impl Sink {
         }
     }
 
-    /// Waits until the client has gone or the daemon ends.
+    /// Waits until the client is gone or the daemon stops.
     async fn over(&self) -> Over {
         let mut ending = self.ending.clone();
         tokio::select! {

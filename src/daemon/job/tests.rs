@@ -163,7 +163,7 @@ fn check(job: &Job) {
         "{job:?}"
     );
     assert_eq!(job.started_at.is_some(), job.attempts > 0, "{job:?}");
-    assert!(job.worker.is_none() || state.holds_worker(), "{job:?}");
+    assert!(job.process.is_none() || state.holds_process(), "{job:?}");
     assert!(job.failures <= POLICY.failures_max, "{job:?}");
     assert!(job.begun || !job.opened, "{job:?}");
     match state {
@@ -280,7 +280,7 @@ fn next_of_a_supervisor(job: &Job, alive: &mut bool, pick: usize, rows: u64) -> 
         State::Stopping => vec![ended(Some(0), rows), ended(Some(1), rows), DrainAsked],
         State::Done | State::Failed | State::Cancelled => return None,
     };
-    if job.state.holds_worker() {
+    if job.state.holds_process() {
         possible.extend([DrainAsked, CancelAsked]);
         if *alive {
             possible.extend([ended(Some(75), rows), ended(None, rows), Orphaned]);

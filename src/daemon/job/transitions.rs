@@ -1,22 +1,22 @@
-//! How a job gets from one state to the next.
+//! How events change the state of a job.
 //!
-//! What may happen when is one table, [`Job::allows`]; what follows is one function for each kind of
-//! event. Everything that happens, also what leaves all else as it was, takes a number (`seq`).
+//! One table, [`Job::allows`], says which event each state allows; one function for each kind of event says
+//! what follows. Every event raises `seq`, even one that changes nothing else.
 //!
-//! | worker's exit code | runs | stops for a cancel | stops for a drain |
+//! | exit code of the process | runs | stops for a cancel | stops for a drain |
 //! |---|---|---|---|
 //! | 0, 4 (some rows rejected) | done | done | done |
 //! | 1, 2, 3 | failed | cancelled | failed |
 //! | 75, any other, a signal | interrupted, counted | cancelled | interrupted, not counted |
 //!
-//! A worker that was never allowed to write can't have done the job: there 0 and 4 are as any other.
+//! A process that was never allowed to write cannot have done the job: there 0 and 4 count as any other code.
 
 use super::{
     Ending, Impossible, Job, JobEvent, JobId, Millis, Mode, ProcessEnd, RetryPolicy, State,
     Submission,
 };
 
-/// What a worker's exit code says.
+/// What the exit code of a job process means.
 enum ExitClass {
     Done,
     Failed,
@@ -48,17 +48,16 @@ impl Job {
             opened: false,
             exit_code: None,
             error: None,
-            worker: None,
+            process: None,
             progress: None,
             seq: 1,
         }
     }
 
-    /// Takes note of what has happened and raises `seq` by one; or changes nothing, if it can't have
-    /// happened.
+    /// Applies an event and raises `seq` by one; changes nothing if the state does not allow the event.
     ///
-    /// A worker's `planned` that arrives when its job is already stopping must not become
-    /// [`JobEvent::Begun`]: that is impossible then, and the worker is not allowed to write.
+    /// `planned` of a process whose job is already stopping does not become [`JobEvent::Begun`]: the state does
+    /// not allow it, so the process may not write.
     pub fn apply(
         &mut self,
         event: JobEvent,
@@ -74,7 +73,11 @@ impl Job {
         }
         match event {
             JobEvent::Admitted => self.start(now),
-            JobEvent::Spawned(worker) => self.worker = Some(worker),
+            JobEvent::Unreadable(reason) => {
+                self.error = Some(reason);
+                self.finish(State::Failed, now);
+            }
+            JobEvent::Spawned(process) => self.process = Some(process),
             JobEvent::NotSpawned(reason) => {
                 self.interrupted(self.rows_reached, reason, now, policy)
             }
@@ -88,33 +91,33 @@ impl Job {
                 self.ending.get_or_insert(Ending::Drain);
                 self.state = State::Stopping;
             }
-            JobEvent::Ended(end) => self.worker_ended(end, now, policy),
+            JobEvent::Ended(end) => self.process_ended(end, now, policy),
             JobEvent::Orphaned => self.orphaned(now),
         }
         self.seq += 1;
         Ok(())
     }
 
-    /// Which events each state allows.
+    /// Whether the state allows an event.
     fn allows(&self, event: &JobEvent) -> bool {
         use State::{Running, Starting, Stopping};
         match event {
-            JobEvent::Admitted => self.state.is_waiting(),
+            JobEvent::Admitted | JobEvent::Unreadable(_) => self.state.is_waiting(),
             JobEvent::Spawned(_) | JobEvent::NotSpawned(_) => {
-                matches!(self.state, Starting | Stopping) && self.worker.is_none()
+                matches!(self.state, Starting | Stopping) && self.process.is_none()
             }
-            JobEvent::Begun => self.state == Starting && self.worker.is_some(),
-            // It may have been said before the worker was asked to stop.
+            JobEvent::Begun => self.state == Starting && self.process.is_some(),
+            // The process may have reported it before it was asked to stop.
             JobEvent::Opened => {
-                matches!(self.state, Running | Stopping) && self.begun && self.worker.is_some()
+                matches!(self.state, Running | Stopping) && self.begun && self.process.is_some()
             }
             JobEvent::CancelAsked => !self.state.is_final(),
-            JobEvent::DrainAsked | JobEvent::Orphaned => self.state.holds_worker(),
-            JobEvent::Ended(_) => self.state.holds_worker() && self.worker.is_some(),
+            JobEvent::DrainAsked | JobEvent::Orphaned => self.state.holds_process(),
+            JobEvent::Ended(_) => self.state.holds_process() && self.process.is_some(),
         }
     }
 
-    /// What the next worker does with an output directory that holds something.
+    /// What the next process does with an output directory that is not empty.
     pub fn mode_of_next_attempt(&self) -> Mode {
         match self.mode {
             Mode::Refuse if self.begun => Mode::Resume,
@@ -132,20 +135,20 @@ impl Job {
 
     fn cancel(&mut self, now: Millis) {
         self.ending = Some(Ending::Cancel);
-        if self.state.holds_worker() {
+        if self.state.holds_process() {
             self.state = State::Stopping;
         } else {
             self.finish(State::Cancelled, now);
         }
     }
 
-    fn worker_ended(&mut self, end: ProcessEnd, now: Millis, policy: &RetryPolicy) {
+    fn process_ended(&mut self, end: ProcessEnd, now: Millis, policy: &RetryPolicy) {
         self.exit_code = end.exit_code;
         self.progress = end.progress.or(self.progress.take());
         let cancelled = self.ending == Some(Ending::Cancel);
         let reason = end.reason.unwrap_or_else(|| match end.exit_code {
-            Some(code) => format!("its worker ended with exit code {code}"),
-            None => "its worker was killed".into(),
+            Some(code) => format!("its process ended with exit code {code}"),
+            None => "its process was killed".into(),
         });
         match self.exit_class(end.exit_code) {
             ExitClass::Done => {
@@ -163,14 +166,14 @@ impl Job {
 
     fn exit_class(&self, exit_code: Option<i32>) -> ExitClass {
         match exit_code {
-            // One that goes on with a complete run has nothing to write.
+            // A process that resumes a complete run has nothing to write.
             Some(0 | 4) if self.begun || self.mode == Mode::Resume => ExitClass::Done,
             Some(1..=3) => ExitClass::Failed,
             _ => ExitClass::Interrupted,
         }
     }
 
-    /// The worker has ended before its time, or was never there.
+    /// The process has ended early, or never existed.
     fn interrupted(&mut self, rows_read: u64, reason: String, now: Millis, policy: &RetryPolicy) {
         let got_further = rows_read > self.rows_reached;
         self.rows_reached = self.rows_reached.max(rows_read);
@@ -187,7 +190,7 @@ impl Job {
             self.failures = self.failures.saturating_add(1).min(policy.failures_max);
             if self.failures == policy.failures_max {
                 self.error = Some(format!(
-                    "given up after {} attempts in a row that got no further; the last: {reason}",
+                    "failed after {} attempts in a row without progress; the last error: {reason}",
                     self.failures
                 ));
                 return self.finish(State::Failed, now);
@@ -196,13 +199,13 @@ impl Job {
         self.wait(reason, now.saturating_add(policy.delay_ms(self.failures)));
     }
 
-    /// The daemon was killed, which is not the job's fault: nothing is counted.
+    /// The daemon was killed, which is not the job's fault and does not count as a failure.
     fn orphaned(&mut self, now: Millis) {
         self.exit_code = None;
         if self.ending == Some(Ending::Cancel) {
             self.finish(State::Cancelled, now);
         } else {
-            self.wait("the daemon ended before its worker".into(), now);
+            self.wait("the daemon ended before the job process".into(), now);
         }
     }
 
@@ -211,7 +214,7 @@ impl Job {
         self.error = Some(reason);
         self.retry_at = Some(retry_at);
         self.ending = None;
-        self.worker = None;
+        self.process = None;
     }
 
     fn finish(&mut self, state: State, now: Millis) {
@@ -219,14 +222,14 @@ impl Job {
         self.ended_at = Some(now);
         self.retry_at = None;
         self.ending = self.ending.filter(|ending| *ending == Ending::Cancel);
-        self.worker = None;
+        self.process = None;
     }
 }
 
 impl RetryPolicy {
-    /// How long an interrupted job waits after so many failures: twice as long for each further one.
-    /// One that got further (0 failures) waits as after the first, so that no job can keep the daemon
-    /// busy with starting it.
+    /// Delay before an interrupted job is resumed after so many failures: doubled for each further one. A job
+    /// that made progress (0 failures) waits as after the first, so that no job can keep the daemon busy with
+    /// starting it.
     pub fn delay_ms(&self, failures: u32) -> Millis {
         let doublings = failures.saturating_sub(1).min(62);
         let delay = self.first_delay_ms.saturating_mul(1 << doublings);
@@ -235,10 +238,11 @@ impl RetryPolicy {
 }
 
 impl JobEvent {
-    /// What it is called in errors and logs.
+    /// Its name in errors and logs.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Admitted => "admitted",
+            Self::Unreadable(_) => "unreadable",
             Self::Spawned(_) => "spawned",
             Self::NotSpawned(_) => "not spawned",
             Self::Begun => "begun",

@@ -1,4 +1,4 @@
-//! One round of admission: the levels, lines and jobs in their order, each looked at once.
+//! One round of scheduling: considers levels, users and jobs in order, each once.
 
 use std::{
     cmp::Reverse,
@@ -6,25 +6,22 @@ use std::{
 };
 
 use super::{AGEING_MS, Grant, Level, PASSES_MAX, Running, Turns, Waiting, fits_node};
-use crate::daemon::{
-    core::Resources,
-    job::{Demand, GpuDemand, JobId, Millis},
-};
+use crate::daemon::job::{Demand, GpuDemand, JobId, Millis, Resources};
 
-/// What a round comes to.
+/// The result of a round.
 #[derive(Default)]
 pub(super) struct RoundResult {
     /// Jobs to start, in this order.
     pub grants: Vec<Grant>,
-    /// Jobs that were passed, and how often.
+    /// Passed jobs, and how often each was passed.
     pub passed: Vec<(JobId, u32)>,
-    /// Priorities of the levels that were served, and when.
+    /// Priorities of the served levels, and when.
     pub served: Vec<(i32, Millis)>,
     /// The job that the node is reserved for from now on.
     pub reserved: Option<JobId>,
 }
 
-/// Plays a round. `holder` is the job that the node is reserved for.
+/// Runs a round. `holder` is the job that the node is reserved for.
 pub(super) fn play(
     levels: &BTreeMap<i32, Level>,
     turns: &mut Turns,
@@ -62,7 +59,7 @@ pub(super) fn play(
             break;
         }
     }
-    // On a full node, what holds the reservation keeps it.
+    // On a full node, the holder keeps the reservation.
     if result.grants.is_empty() {
         result.reserved = result.reserved.or(holder.map(|holder| holder.id));
     }
@@ -70,13 +67,13 @@ pub(super) fn play(
     result
 }
 
-/// The jobs a round has looked at that did not fit, and how often each was passed since.
+/// Jobs of a round that did not fit, and how often each was passed since.
 #[derive(Default)]
 struct Skipped {
-    /// Each with the number of passes before it was looked at.
+    /// Each with the number of passes before it was considered.
     jobs: Vec<(JobId, u32)>,
     passes: u32,
-    /// The first of those that may be passed least often, and at how many passes it has had enough.
+    /// The job that reaches its limit first, and the number of passes at which it does.
     limit: Option<(JobId, u32)>,
 }
 
@@ -105,7 +102,7 @@ impl Skipped {
     }
 }
 
-/// The waiting jobs in their order, which changes as jobs are started.
+/// The waiting jobs in order; the order changes as jobs start.
 struct Walk<'a> {
     levels: Vec<WalkedLevel<'a>>,
     now: Millis,
@@ -114,7 +111,7 @@ struct Walk<'a> {
 struct WalkedLevel<'a> {
     priority: i32,
     since: Millis,
-    /// A user's share and last turn (both may have grown since) and next job, the first in order on top.
+    /// Share, last turn (both may have grown since), next job and uid; the first in order on top.
     next: BinaryHeap<Reverse<(Share, u64, JobId, u32)>>,
     lines: HashMap<u32, Values<'a, JobId, Waiting>>,
 }
@@ -142,7 +139,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The next job in order; each comes once.
+    /// The next job in order, each once.
     fn next(&mut self, node: &Node, turns: &Turns) -> Option<&'a Waiting> {
         let now = self.now;
         let levels = self
@@ -163,7 +160,7 @@ impl<'a> Walk<'a> {
 }
 
 impl<'a> WalkedLevel<'a> {
-    /// Its priority, raised for the time it has not been served.
+    /// Its priority, raised by the time since it was served.
     fn rank(&self, now: Millis) -> Millis {
         Millis::from(self.priority) + now.saturating_sub(self.since).max(0) / AGEING_MS
     }
@@ -186,10 +183,10 @@ impl<'a> WalkedLevel<'a> {
     }
 }
 
-/// A part of the node, of 2^32.
+/// A share of the node, in units of 2^-32.
 type Share = u64;
 
-/// What of the node is taken, and by whom.
+/// The resources of the node in use, and by whom.
 pub(super) struct Node {
     budget: Resources,
     free: Resources,
@@ -211,7 +208,7 @@ impl Node {
             users: HashMap::new(),
         };
         for job in running {
-            // A budget may be smaller than when they were started: then nothing is free.
+            // The budget may be smaller than when they started; then nothing is free.
             node.free.memory_bytes = node
                 .free
                 .memory_bytes
@@ -227,7 +224,7 @@ impl Node {
         self.free.memory_bytes == 0 || self.free.threads == 0
     }
 
-    /// Takes what a job needs, if all of it is free, and tells whether that is with a GPU.
+    /// Occupies what a job needs, if all of it is free. Returns whether that includes a GPU.
     fn take(&mut self, uid: u32, demand: &Demand) -> Option<bool> {
         let gpu = match demand.gpu {
             GpuDemand::None => false,

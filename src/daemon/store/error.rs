@@ -1,4 +1,4 @@
-//! Why the job store can't do something.
+//! Errors of the job store.
 
 use std::{
     io,
@@ -9,18 +9,18 @@ use rusqlite::{Error as Sql, ErrorCode};
 
 use crate::{daemon::job::JobId, store::plain};
 
-/// Why the job store can't be opened, read or written.
+/// Why the job store cannot be opened, read or written.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum JobStoreError {
-    /// Another daemon works with it.
+    /// Another daemon uses it.
     #[error("{}: in use by another daemon{}", path.display(), holder.map(|pid| format!(" (process {pid})")).unwrap_or_default())]
     Busy {
         /// The state directory.
         path: PathBuf,
-        /// Process id of that daemon, if it says.
+        /// Process id of that daemon, if it is known.
         holder: Option<u32>,
     },
-    /// A later version of molsieve has written it.
+    /// It was written by a later version of molsieve.
     #[error("{}: has schema {found}, this version of molsieve knows up to {known}; install the later version again", path.display())]
     Newer {
         /// The database.
@@ -30,43 +30,42 @@ pub enum JobStoreError {
         /// The newest schema known here.
         known: u32,
     },
-    /// Another program has written it.
-    #[error("{}: not a job store of molsieve; it is left alone", .0.display())]
+    /// It was written by another program.
+    #[error("{}: not a job store of molsieve; the file is left unchanged", .0.display())]
     Foreign(PathBuf),
-    /// It is not what was written.
-    #[error("{}: damaged: {reason}; it is left as it is, move it away to start with an empty one", path.display())]
+    /// It is damaged.
+    #[error("{}: damaged: {reason}; the file is left unchanged, move it away to start with an empty store", path.display())]
     Damaged {
         /// The database.
         path: PathBuf,
-        /// What is wrong with it.
+        /// What is wrong.
         reason: String,
     },
-    /// The disk is full. Nothing of the transaction was kept.
+    /// The disk is full. The transaction is rolled back.
     #[error("{}: no space left on the disk", .0.display())]
     DiskFull(PathBuf),
-    /// The operating system refuses. Nothing of the transaction was kept.
+    /// The operating system reports an error. The transaction is rolled back.
     #[error("{}: cannot {action}: {reason}", path.display())]
     Io {
         /// The file or directory.
         path: PathBuf,
         /// What was tried.
         action: &'static str,
-        /// Its words.
+        /// The system's message.
         reason: String,
     },
-    /// A thread of the daemon can't be started.
+    /// A thread of the daemon cannot be started.
     #[error("cannot start a thread: {0}")]
     Thread(String),
-    /// A job that was to be changed is not there.
+    /// A job to change does not exist.
     #[error("the store holds no job {0}")]
     NoJob(JobId),
-    /// SQLite refuses for another reason, for example because another program keeps the database
-    /// locked.
+    /// SQLite reports another error, for example because another program holds a lock on the database.
     #[error("{}: {reason}", path.display())]
     Sql {
         /// The database.
         path: PathBuf,
-        /// SQLite's words.
+        /// SQLite's message.
         reason: String,
     },
 }

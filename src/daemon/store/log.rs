@@ -1,5 +1,5 @@
-//! What a job's workers said, in chunks of 8 KiB by their place. The chunks of the middle of a long
-//! log are deleted, so a chunk that is there is always whole, but for the last.
+//! The log of a job, in numbered chunks of 8 KiB. The middle chunks of a long log are deleted, so every stored
+//! chunk except the last is complete.
 
 use rusqlite::{Connection, OptionalExtension, Result, params};
 
@@ -8,12 +8,12 @@ use crate::daemon::job::JobId;
 
 /// Bytes of a chunk.
 pub(super) const CHUNK_BYTES: usize = 8 << 10;
-/// Bytes kept of the beginning.
+/// Bytes that are kept at the beginning.
 pub(super) const HEAD_BYTES: usize = 512 << 10;
-/// Bytes kept of the end, at least; at most a chunk more.
+/// Bytes that are kept at the end; up to one chunk more.
 pub(super) const TAIL_BYTES: usize = 512 << 10;
 
-/// Adds `bytes` to the log's end.
+/// Appends `bytes` to a log.
 pub(super) fn append(connection: &Connection, id: JobId, mut bytes: &[u8]) -> Result<()> {
     if bytes.is_empty() {
         return Ok(());
@@ -36,7 +36,7 @@ pub(super) fn append(connection: &Connection, id: JobId, mut bytes: &[u8]) -> Re
     trim(connection, id, chunk)
 }
 
-/// Deletes what is neither of the beginning nor of the end, which is in chunk `last`.
+/// Deletes the chunks between the kept beginning and the kept end; `last` is the last chunk.
 fn trim(connection: &Connection, id: JobId, last: u64) -> Result<()> {
     let head = (HEAD_BYTES / CHUNK_BYTES) as u64;
     let tail = last.saturating_sub((TAIL_BYTES / CHUNK_BYTES) as u64);
@@ -48,7 +48,7 @@ fn trim(connection: &Connection, id: JobId, last: u64) -> Result<()> {
     Ok(())
 }
 
-/// The last chunk and its place.
+/// The number of the last chunk, and its bytes.
 fn last(connection: &Connection, id: JobId) -> Result<Option<(u64, Vec<u8>)>> {
     connection
         .prepare_cached(
@@ -58,7 +58,7 @@ fn last(connection: &Connection, id: JobId) -> Result<Option<(u64, Vec<u8>)>> {
         .optional()
 }
 
-/// At most `max` bytes from byte `from` on, or from where the log goes on after it, and where they
+/// At most `max` bytes from byte `from` on, or from where the log continues after it, and where they
 /// begin. They end where something is missing.
 pub(super) fn read(
     connection: &Connection,

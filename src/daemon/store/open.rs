@@ -25,16 +25,16 @@ pub(super) const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql")];
 const WHOLE_CHECK_BYTES_MAX: u64 = 1 << 30;
 /// SQLite's page cache of a connection.
 const CACHE_KIB: i64 = 1024;
-/// The WAL is checkpointed each so many pages of 4 KiB.
+/// The WAL is checkpointed after this many pages of 4 KiB.
 const WAL_PAGES: i64 = 1024;
-/// And its file is cut back to so much.
+/// Size to which its file is truncated.
 pub(super) const WAL_BYTES: i64 = WAL_PAGES * 4096;
-/// Wait for another program that keeps the database locked, for example an operator's `sqlite3`.
+/// Wait for another program that locks the database, for example an operator's `sqlite3`.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Prepared statements a connection keeps.
+/// Prepared statements that a connection caches.
 const STATEMENTS_MAX: usize = 32;
 
-/// Opens or makes the store in `dir`.
+/// Opens or creates the store in `dir`.
 pub(super) fn store(dir: &Path) -> Result<Store, JobStoreError> {
     DirBuilder::new()
         .recursive(true)
@@ -65,7 +65,7 @@ pub(super) fn read_only(dir: &Path) -> Result<(Connection, PathBuf), JobStoreErr
     Ok((connection, path))
 }
 
-/// Takes the kernel's lock, which ends with this process however that ends, and says who holds it.
+/// Takes the kernel's lock, which ends with this process in any case, and writes the process id into it.
 fn take_lock(dir: &Path) -> Result<File, JobStoreError> {
     let path = dir.join(LOCK);
     let io = |action| {
@@ -84,7 +84,7 @@ fn take_lock(dir: &Path) -> Result<File, JobStoreError> {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
             let mut text = String::new();
-            // Who holds it is told if it can be; it is no condition.
+            // Best effort: the process id is only for the message.
             let _ = (&mut file).take(32).read_to_string(&mut text);
             return Err(JobStoreError::Busy {
                 path: dir.into(),
@@ -100,8 +100,8 @@ fn take_lock(dir: &Path) -> Result<File, JobStoreError> {
     Ok(file)
 }
 
-/// Makes the database's file if there is none, before SQLite would do so with a wider mode. An
-/// existing file is not opened for it: closing it would end the locks this process has on it.
+/// Creates the database file before SQLite would, with a stricter mode. Does not open an existing file:
+/// closing it would release the locks that this process holds on it.
 fn make_private(dir: &Path, path: &Path) -> Result<(), JobStoreError> {
     let made = OpenOptions::new()
         .write(true)
@@ -132,14 +132,14 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, JobStoreError> {
         connection.pragma_update(None, "mmap_size", 0)?;
         connection.pragma_update(None, "temp_store", "memory")?;
         connection.pragma_update(None, "foreign_keys", true)?;
-        // A file can't have SQL run that was hidden in its schema.
+        // Do not run SQL that the schema of a foreign file may contain.
         connection.pragma_update(None, "trusted_schema", false)?;
         Ok(connection)
     };
     open().map_err(|error| JobStoreError::sql(path, error))
 }
 
-/// Refuses a file that is damaged, foreign or newer, before anything is written into it.
+/// Refuses a damaged, foreign or newer file before anything is written to it.
 fn check(connection: &Connection, path: &Path) -> Result<(), JobStoreError> {
     let sql = |error| JobStoreError::sql(path, error);
     let version = schema(connection).map_err(sql)?;

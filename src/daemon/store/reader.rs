@@ -1,4 +1,4 @@
-//! Reading beside the daemon's core: what lists, shows and follows jobs.
+//! Reads beside the core: lists, single jobs, histories and logs.
 
 use std::path::{Path, PathBuf};
 
@@ -13,8 +13,7 @@ use crate::daemon::{
     job::{Job, JobId},
 };
 
-/// A second connection, which only reads and never waits for the writer. Each call sees one state
-/// of the store.
+/// A second, read-only connection, which never waits for the writer. Each call sees one state of the store.
 #[derive(Debug)]
 pub struct Reader {
     connection: Connection,
@@ -22,13 +21,13 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Opens the store in `dir`, which [`super::Store::open`] has made.
+    /// Opens the store in `dir`, which [`super::Store::open`] has created.
     pub fn open(dir: &Path) -> Result<Self, JobStoreError> {
         let (connection, path) = open::read_only(dir)?;
         Ok(Self { connection, path })
     }
 
-    /// The jobs asked for, newest first; with `visible_to` only those of that user.
+    /// The jobs of a query, newest first; with `visible_to` only those of that user.
     pub fn list(
         &self,
         query: &ListQuery,
@@ -52,8 +51,8 @@ impl Reader {
         self.run(|connection| row::job(connection, id))
     }
 
-    /// The job as it was after each of its events with a number above `after`, at most `limit` of
-    /// them, oldest first. Nothing for a job that is not there.
+    /// The job after each of its events with a number above `after`, oldest first, at most `limit`. Empty if the
+    /// job does not exist.
     pub fn history(&self, id: JobId, after: u64, limit: u32) -> Result<Vec<Job>, JobStoreError> {
         self.run(|connection| {
             let Some(job) = row::job(connection, id)? else {
@@ -73,8 +72,8 @@ impl Reader {
         })
     }
 
-    /// What a job's workers said from byte `from` on, at most `max` bytes, and where that begins:
-    /// later than `from` where the middle of a long log is not kept.
+    /// The log of a job from byte `from` on, at most `max` bytes, and where it begins: later than `from` where
+    /// the middle of a long log was dropped.
     pub fn log(&self, id: JobId, from: u64, max: usize) -> Result<(u64, Vec<u8>), JobStoreError> {
         self.run(|connection| log::read(connection, id, from, max))
     }
@@ -87,8 +86,7 @@ impl Reader {
     }
 }
 
-/// Numbers of the newest jobs. Each state has a look-up of its own, for which an index gives the
-/// newest first.
+/// Numbers of the newest jobs. Each state is looked up separately, so that an index gives the newest first.
 fn newest(connection: &Connection, query: &ListQuery, uid: Option<u32>) -> Sql<Vec<JobId>> {
     let before = query.before.map_or(i64::MAX, |id| integer(id.0));
     let mut statement =
@@ -96,7 +94,7 @@ fn newest(connection: &Connection, query: &ListQuery, uid: Option<u32>) -> Sql<V
     let mut ids: Vec<JobId> = Vec::new();
     let mut look_up = |state| -> Sql<()> {
         let values = params![before, query.limit, uid, state];
-        // Parameters that the statement does not have are not bound.
+        // Bind only the parameters of the statement.
         let count = statement.parameter_count();
         for found in statement.query_map(&values[..count], |row| number(row, 0))? {
             ids.push(JobId(found?));

@@ -1,4 +1,4 @@
-//! A job as a row, and back.
+//! Jobs as rows, and back.
 
 use rusqlite::{
     Connection, OptionalExtension, Result, Row,
@@ -14,10 +14,10 @@ use crate::daemon::job::{
 /// The columns [`whole`] reads.
 pub(super) const COLUMNS: &str = "id, uid, priority, submitted_at, given, course, settings";
 
-/// Something that stands as JSON in a column.
+/// A value that a column stores as JSON.
 pub(super) struct Json<T>(pub T);
 
-/// What never changes of a job and is not asked for.
+/// The part of a job that never changes and that no query selects by.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Given {
     gid: u32,
@@ -26,7 +26,7 @@ pub(super) struct Given {
     demand: Demand,
 }
 
-/// What changes of a job.
+/// The part of a job that changes.
 #[derive(Serialize, Deserialize)]
 pub(super) struct Course {
     state: State,
@@ -41,7 +41,9 @@ pub(super) struct Course {
     opened: bool,
     exit_code: Option<i32>,
     error: Option<String>,
-    worker: Option<ProcessIdentity>,
+    /// The stored name is older than the field's.
+    #[serde(rename = "worker")]
+    process: Option<ProcessIdentity>,
     progress: Option<serde_json::Value>,
     seq: u64,
 }
@@ -72,13 +74,13 @@ impl Course {
             opened: job.opened,
             exit_code: job.exit_code,
             error: job.error.clone(),
-            worker: job.worker.clone(),
+            process: job.process.clone(),
             progress: job.progress.clone(),
             seq: job.seq,
         }
     }
 
-    /// The job as it is at this point of its course.
+    /// Sets the job to this point of its course.
     pub(super) fn put_into(self, job: &mut Job) {
         job.state = self.state;
         job.ending = self.ending;
@@ -92,7 +94,7 @@ impl Course {
         job.opened = self.opened;
         job.exit_code = self.exit_code;
         job.error = self.error;
-        job.worker = self.worker;
+        job.process = self.process;
         job.progress = self.progress;
         job.seq = self.seq;
     }
@@ -114,12 +116,12 @@ impl<T: DeserializeOwned> FromSql for Json<T> {
     }
 }
 
-/// A number as SQLite holds it. Above 2^63 - 1, which nothing here counts to, it is taken for that.
+/// A number as SQLite stores it. Saturates at 2^63 - 1, which no number here reaches.
 pub(super) fn integer(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// A number that SQLite has held.
+/// A number that SQLite has stored.
 pub(super) fn number(row: &Row<'_>, column: usize) -> Result<u64> {
     let value: i64 = row.get(column)?;
     u64::try_from(value).map_err(|_| rusqlite::Error::IntegralValueOutOfRange(column, value))
@@ -129,7 +131,9 @@ pub(super) fn number(row: &Row<'_>, column: usize) -> Result<u64> {
 pub(super) fn whole(row: &Row<'_>) -> Result<Job> {
     let Json(given) = row.get::<_, Json<Given>>(4)?;
     let Json(course) = row.get::<_, Json<Course>>(5)?;
-    let Json(settings) = row.get(6)?;
+    let settings: String = row.get(6)?;
+    // Text that is not JSON becomes a JSON string, which fails the job when it is admitted.
+    let settings = serde_json::from_str(&settings).unwrap_or(serde_json::Value::String(settings));
     let submission = Submission {
         uid: row.get(1)?,
         gid: given.gid,
@@ -154,7 +158,7 @@ pub(super) fn job(connection: &Connection, id: JobId) -> Result<Option<Job>> {
         .optional()
 }
 
-/// Shows the jobs in a state to `visit`, oldest first.
+/// Calls `visit` with the jobs in a state, oldest first.
 pub(super) fn visit_in(
     connection: &Connection,
     state: State,
@@ -176,13 +180,13 @@ pub(super) fn visit_in(
             ending: course.ending,
             submitted_at: row.get(3)?,
             retry_at: course.retry_at,
-            worker: course.worker,
+            process: course.process,
         });
     }
     Ok(())
 }
 
-/// How many jobs are in a state.
+/// Number of jobs in a state.
 pub(super) fn count_in(connection: &Connection, state: State) -> Result<u64> {
     connection
         .prepare_cached("SELECT count(*) FROM jobs WHERE state = ?1")?

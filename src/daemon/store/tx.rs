@@ -1,4 +1,4 @@
-//! What can be done within a transaction.
+//! Changes within a transaction.
 
 use std::{cell::RefCell, path::Path};
 
@@ -10,12 +10,12 @@ use super::{
 };
 use crate::daemon::job::{Job, JobId, Millis, State, Submission};
 
-/// Events kept of a job's beginning.
+/// Number of first events of a job that are kept.
 pub(super) const FIRST_EVENTS: u64 = 10;
-/// Events kept of its end.
+/// Number of last events of a job that are kept.
 pub(super) const LAST_EVENTS: u64 = 200;
 
-/// A transaction. Once one of its calls has failed it can't be committed.
+/// A transaction. It cannot be committed after one of its calls has failed.
 #[derive(Debug)]
 pub struct Tx<'a> {
     transaction: Transaction<'a>,
@@ -23,14 +23,14 @@ pub struct Tx<'a> {
     failed: RefCell<Option<JobStoreError>>,
 }
 
-/// What became of a submission.
+/// The result of a submission.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Inserted {
     /// A new job.
     New(Job),
-    /// The job that was submitted with the same key and the same content before.
+    /// The job that was submitted before with the same key and the same content.
     Known(Job),
-    /// The key belongs to this job, which has another content.
+    /// The key belongs to this job, whose content differs.
     Conflict(JobId),
 }
 
@@ -45,7 +45,7 @@ impl<'a> Tx<'a> {
 
     pub(super) fn commit(self) -> Result<(), JobStoreError> {
         match self.failed.into_inner() {
-            // SQLite may have rolled back by itself, so what came after the failure stands alone.
+            // SQLite may have rolled back already; later calls would then be committed alone.
             Some(error) => Err(error),
             None => self
                 .transaction
@@ -54,7 +54,7 @@ impl<'a> Tx<'a> {
         }
     }
 
-    /// Takes a job, unless its key was used before.
+    /// Stores a job, unless its key was used before.
     pub fn insert(&self, submission: Submission, now: Millis) -> Result<Inserted, JobStoreError> {
         self.run(|connection| {
             let key = submission.idempotency.clone();
@@ -80,8 +80,8 @@ impl<'a> Tx<'a> {
         self.run(|connection| row::job(connection, id))
     }
 
-    /// Writes what changes of a job ([`Job`]'s fields from `state` on but for `submitted_at`), at
-    /// time `now`, and keeps it as an event if `seq` is new.
+    /// Writes the part of a job that changes ([`Job`]'s fields from `state` on except `submitted_at`), at time
+    /// `now`, and stores it as an event if `seq` is new.
     pub fn update(&self, job: &Job, now: Millis) -> Result<(), JobStoreError> {
         let found = self.run(|connection| {
             let found = connection
@@ -107,7 +107,7 @@ impl<'a> Tx<'a> {
         Err(error)
     }
 
-    /// Forgets a job, its events, log and key. Says whether it was there.
+    /// Deletes a job, its events, log and key. Returns whether it existed.
     pub fn remove(&self, id: JobId) -> Result<bool, JobStoreError> {
         self.run(|connection| {
             connection
@@ -117,7 +117,7 @@ impl<'a> Tx<'a> {
         })
     }
 
-    /// Adds to what a job's workers said. Does nothing for a job that is not there.
+    /// Appends to the log of a job. Does nothing if the job does not exist.
     pub fn append_log(&self, id: JobId, bytes: &[u8]) -> Result<(), JobStoreError> {
         self.run(|connection| {
             let there = connection
@@ -130,8 +130,7 @@ impl<'a> Tx<'a> {
         })
     }
 
-    /// Forgets jobs that ended before a time, at most `limit` of them, the oldest first. Says how
-    /// many.
+    /// Deletes jobs that ended before a time, at most `limit` of them, the oldest first. Returns how many.
     pub fn prune(&self, ended_before: Millis, limit: u32) -> Result<usize, JobStoreError> {
         let [done, failed, cancelled] = ENDED.map(State::name);
         self.run(|connection| {
@@ -199,8 +198,7 @@ fn insert_job(connection: &Connection, submission: Submission, now: Millis) -> S
     Ok(job)
 }
 
-/// Keeps the job as it is now as event `seq`, unless that one is there already; and not too many of
-/// them.
+/// Stores the job as event `seq` unless that event exists, and deletes events beyond the limits.
 fn add_event(connection: &Connection, job: &Job, now: Millis) -> Sql<()> {
     let id = integer(job.id.0);
     let new = connection

@@ -1,4 +1,4 @@
-//! A worker's process.
+//! The process of a job: start, signals, pipes.
 
 use std::{
     ffi::OsString,
@@ -22,19 +22,20 @@ use crate::{
     store::plain,
 };
 
-/// Variables of the daemon's environment that workers inherit, beside `MOLSIEVE_…`, `CUDA_…` and `VK_…`.
+/// Variables of the daemon's environment that job processes inherit, besides `MOLSIEVE_…`, `CUDA_…` and
+/// `VK_…`.
 const INHERITED: [&str; 6] = ["PATH", "LANG", "LC_ALL", "TZ", "LD_LIBRARY_PATH", "TMPDIR"];
-/// Variables of which the beginning decides.
+/// Prefixes of further variables that they inherit.
 const INHERITED_BY_PREFIX: [&str; 3] = ["MOLSIEVE_", "CUDA_", "VK_"];
-/// Text taken from a worker at once.
+/// Bytes read from a pipe at once.
 const TEXT_BYTES: usize = 4 << 10;
 
-/// A worker's process and what connects it.
+/// A process and the pipes to it.
 pub(super) struct Process {
     pub(super) child: Child,
-    /// What it says on standard output.
+    /// Its standard output.
     pub(super) lines: Lines,
-    /// What it says on standard error.
+    /// Its standard error.
     pub(super) text: Text,
     lifeline: Option<tokio::net::UnixStream>,
     identity: ProcessIdentity,
@@ -42,26 +43,26 @@ pub(super) struct Process {
 }
 
 impl Process {
-    /// Starts a worker that waits for its order. An error is a line.
-    pub(super) fn start(order: &ProcessStart, peers: &Peers) -> Result<Self, String> {
+    /// Starts a process that waits for its assignment. An error is one line.
+    pub(super) fn start(start: &ProcessStart, peers: &Peers) -> Result<Self, String> {
         let run_as = peers
-            .run_as(order.uid)
+            .run_as(start.uid)
             .map_err(|denied| denied.to_string())?;
-        let (ours, theirs) = UnixStream::pair().map_err(failed("connect a worker"))?;
-        let mut child = command(order, peers, run_as.as_ref(), theirs.into())
+        let (ours, theirs) = UnixStream::pair().map_err(failed("connect a job process"))?;
+        let mut child = command(start, peers, run_as.as_ref(), theirs.into())
             .and_then(|mut command| command.spawn())
-            .map_err(failed("start a worker"))?;
-        let pid = child.id().ok_or("the worker ended at once")?;
+            .map_err(failed("start a job process"))?;
+        let pid = child.id().ok_or("the job process ended at once")?;
         let lifeline = ours
             .set_nonblocking(true)
             .and_then(|()| tokio::net::UnixStream::from_std(ours))
-            .map_err(failed("connect a worker"))?;
+            .map_err(failed("connect a job process"))?;
         Ok(Self {
             lines: Lines::new(child.stdout.take()),
             text: Text(child.stderr.take()),
             child,
             lifeline: Some(lifeline),
-            identity: identity(pid).ok_or("the worker ended at once")?,
+            identity: identity(pid).ok_or("the job process ended at once")?,
             run_as,
         })
     }
@@ -74,8 +75,8 @@ impl Process {
         self.run_as.as_ref()
     }
 
-    /// Tells the worker a line. If it can't be told it is ending, which is seen elsewhere.
-    pub(super) async fn tell(&mut self, line: &str) {
+    /// Sends a line. If that fails, the process is ending, which its exit status shows.
+    pub(super) async fn send(&mut self, line: &str) {
         if let Some(lifeline) = &mut self.lifeline
             && lifeline.write_all(line.as_bytes()).await.is_err()
         {
@@ -83,17 +84,17 @@ impl Process {
         }
     }
 
-    /// Lets the worker believe that the daemon is gone: it stops.
+    /// Closes its standard input: it stops, as if the daemon were gone.
     pub(super) fn cut_lifeline(&mut self) {
         self.lifeline = None;
     }
 
-    /// Sends the worker and all it has started a signal: SIGTERM to itself alone, for it sees to the rest.
+    /// Sends SIGKILL to the process group, any other signal to the process alone, which stops its children.
     pub(super) fn signal(&self, signal: Signal) {
         match signal {
             Signal::SIGKILL => signal_group(self.identity.pid, signal),
             _ if self.child.id().is_some() => {
-                // It may have ended just now.
+                // It may have ended in the meantime.
                 nix::sys::signal::kill(Pid::from_raw(self.identity.pid as i32), signal).ok();
             }
             _ => {}
@@ -101,10 +102,10 @@ impl Process {
     }
 }
 
-/// Sends a signal to a worker's process group. Its leader is not waited for yet, or is known to be alive, so
-/// that the number is nobody else's.
+/// Sends a signal to a process group. The caller has not waited for its leader yet, or knows that it is alive,
+/// so the number belongs to no other group.
 pub(super) fn signal_group(pid: u32, signal: Signal) {
-    // It may have ended just now.
+    // It may have ended in the meantime.
     killpg(Pid::from_raw(pid as i32), signal).ok();
 }
 
@@ -113,7 +114,7 @@ fn failed(action: &'static str) -> impl Fn(std::io::Error) -> String {
 }
 
 fn command(
-    order: &ProcessStart,
+    start: &ProcessStart,
     peers: &Peers,
     run_as: Option<&RunAs>,
     stdin: OwnedFd,
@@ -128,7 +129,7 @@ fn command(
         .stdin(Stdio::from(stdin))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
-    match &order.gpu {
+    match &start.gpu {
         Some(Some(uuid)) => command.env("CUDA_VISIBLE_DEVICES", uuid),
         Some(None) => &mut command,
         None => command.env("CUDA_VISIBLE_DEVICES", ""),
@@ -144,8 +145,7 @@ fn command(
     Ok(command)
 }
 
-/// This very program, also when its file has been replaced by a newer one: daemon and worker must be of one
-/// release.
+/// This program, even if its file was replaced by a newer one: daemon and job process must be of one release.
 fn program() -> std::io::Result<OsString> {
     let own = "/proc/self/exe";
     fs::metadata(own).map(|_| own.into())
@@ -161,7 +161,7 @@ fn inherited() -> impl Iterator<Item = (OsString, OsString)> {
     })
 }
 
-/// A process by its number, its start and the machine's start.
+/// Identifies a process by its id, its start and the boot of the machine.
 fn identity(pid: u32) -> Option<ProcessIdentity> {
     let boot_id = fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
     Some(ProcessIdentity {
@@ -171,15 +171,15 @@ fn identity(pid: u32) -> Option<ProcessIdentity> {
     })
 }
 
-/// Whether that process, and not another one with its number, is still there.
+/// Whether this process is still alive; another one with its id does not count.
 pub(super) fn is_alive(process: &ProcessIdentity) -> bool {
     identity(process.pid).as_ref() == Some(process)
 }
 
-/// Field 22 of `/proc/PID/stat` (proc(5)); none for a process that is gone or waits to be waited for.
+/// Field 22 of `/proc/PID/stat` (proc(5)); none for a process that is gone or a zombie.
 fn started_ticks(pid: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name, in parentheses, may hold anything.
+    // The name, in parentheses, may contain anything.
     let (_, fields) = stat.rsplit_once(") ")?;
     let mut fields = fields.split(' ');
     if matches!(fields.next(), Some("Z" | "X")) {
@@ -188,11 +188,11 @@ fn started_ticks(pid: u32) -> Option<u64> {
     fields.nth(18)?.parse().ok()
 }
 
-/// Lines of a worker, none of them longer than [`EVENT_BYTES_MAX`]: of a longer one nothing is kept.
+/// Lines of standard output, each at most [`EVENT_BYTES_MAX`] long; longer ones are skipped.
 pub(super) struct Lines {
     from: Option<ChildStdout>,
     held: Vec<u8>,
-    /// Whether the line that is being read is too long.
+    /// Whether the current line is too long.
     skips: bool,
 }
 
@@ -205,7 +205,7 @@ impl Lines {
         }
     }
 
-    /// The next line; none when there will be no more. Safe to be dropped and called again.
+    /// The next line; none at the end. Cancel safe.
     pub(super) async fn next(&mut self) -> Option<Vec<u8>> {
         loop {
             if let Some(line) = self.take_line() {
@@ -233,11 +233,11 @@ impl Lines {
     }
 }
 
-/// Text of a worker.
+/// Standard error of a process.
 pub(super) struct Text(Option<ChildStderr>);
 
 impl Text {
-    /// Some more of it; none when there will be no more. Safe to be dropped and called again.
+    /// The next piece; none at the end. Cancel safe.
     pub(super) async fn next(&mut self) -> Option<Vec<u8>> {
         let mut bytes = vec![0; TEXT_BYTES];
         let count = read(&mut self.0, &mut bytes).await?;

@@ -1,4 +1,4 @@
-//! What a worker has said that tells how it ended.
+//! What a job process reported that explains its end.
 
 use std::{io, os::unix::process::ExitStatusExt, process::ExitStatus};
 
@@ -7,13 +7,15 @@ use serde_json::Value;
 
 use crate::{daemon::job::ProcessEnd, report::event::Progress, store::plain};
 
-/// See the module's documentation.
+/// What a job process reported.
 #[derive(Default)]
 pub(super) struct Report {
-    /// Why it ends, in its own words.
+    /// The error that it reported.
     pub(super) reason: Option<String>,
-    /// Why it was killed.
+    /// Why the daemon killed it.
     pub(super) killed: Option<String>,
+    /// The last line that is not an event, and why.
+    pub(super) unreadable: Option<String>,
     rows_through: u64,
     progress: Option<Value>,
 }
@@ -22,21 +24,24 @@ pub(super) struct Report {
 const REASON_BYTES_MAX: usize = 8 << 10;
 
 impl Report {
-    /// Takes the last progress, and the object that reported it.
+    /// Takes a progress event, and its JSON object.
     pub(super) fn progress(&mut self, progress: &Progress, object: &Value) {
-        // Rows that the sink has written count; rows that are only read are read again.
+        // Rows that the sink has written count; rows that were only read are read again.
         self.rows_through = progress.counts.parents_read;
         self.progress = Some(object.clone());
     }
 
-    /// How the worker ended.
+    /// How the process ended.
     pub(super) fn end(&mut self, status: io::Result<ExitStatus>) -> ProcessEnd {
         let exit_code = status.as_ref().ok().and_then(ExitStatus::code);
         let signal = match &status {
             Ok(status) => status.signal().map(by_signal),
-            Err(error) => Some(format!("the worker can't be waited for: {}", plain(error))),
+            Err(error) => Some(format!("cannot wait for the job process: {}", plain(error))),
         };
         let mut reason = self.killed.take().or(signal).or(self.reason.take());
+        if reason.is_none() {
+            reason = self.unreadable.take();
+        }
         if let Some(reason) = &mut reason {
             let end = reason.floor_char_boundary(REASON_BYTES_MAX);
             reason.truncate(end);
@@ -52,5 +57,5 @@ impl Report {
 
 fn by_signal(number: i32) -> String {
     let name = Signal::try_from(number).map_or("a signal", Signal::as_str);
-    format!("the worker was ended by {name}")
+    format!("the job process was ended by {name}")
 }

@@ -92,7 +92,7 @@ pub fn compare(kernels: &Kernels) -> Result<String, String> {
     assert!(keys.len() >= MOLECULES_MIN, "{} molecules", keys.len());
     assert!(broken >= BROKEN_MIN, "{broken} broken texts");
     let host = thread::scope(|scope| {
-        let host = scope.spawn(|| kernel_of(&read(SOURCE), &["-O1"]).tell(&texts));
+        let host = scope.spawn(|| kernel_of(&read(SOURCE), &["-O1"]).outcomes(&texts));
         let ptx = outcomes_in_ptx(kernels, &texts);
         (host.join().expect("the source compiles"), ptx)
     });

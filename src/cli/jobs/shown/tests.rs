@@ -1,9 +1,9 @@
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
 use crate::account::Counts;
 
-fn job(changes: &Value) -> Shown {
+fn job(changes: &Value) -> JobView {
     let mut job = json!({
         "id": 17, "name": null, "user": { "uid": 1000, "name": "ada" }, "state": "queued",
         "priority": 0, "mode": "refuse",
@@ -16,8 +16,15 @@ fn job(changes: &Value) -> Shown {
     for (key, value) in changes.as_object().unwrap() {
         job[key] = value.clone();
     }
-    let client = Client::new("/s").unwrap();
-    Shown::read(&client, &job).unwrap()
+    serde_json::from_value(job).unwrap()
+}
+
+fn node(budget: Value, admitted: Value) -> NodeView {
+    serde_json::from_value(json!({
+        "molsieve": "0", "budget": budget, "admitted": admitted, "jobs": {}, "devices": [],
+        "memory_available_bytes": 0, "load": [0.0, 0.0, 0.0],
+    }))
+    .unwrap()
 }
 
 fn now() -> Timestamp {
@@ -64,17 +71,17 @@ fn jobs_are_listed_in_columns() {
 
 #[test]
 fn a_waiting_job_says_what_it_waits_for() {
-    let node = json!({
-        "budget": { "memory_bytes": 4u64 << 30, "threads": 4, "gpus": 1 },
-        "admitted": { "memory_bytes": 3u64 << 30, "threads": 4, "gpus": 0 },
-    });
+    let node = node(
+        json!({ "memory_bytes": 4u64 << 30, "threads": 4, "gpus": 1 }),
+        json!({ "memory_bytes": 3u64 << 30, "threads": 4, "gpus": 0 }),
+    );
     assert_eq!(
-        status(&job(&json!({})), &node, now()),
+        status(&job(&json!({})), Some(&node), now()),
         "Job 17  of ada\n\
-         \x20 state      queued: it waits for its turn\n\
-         \x20 node       3 GiB of 4 GiB, 4 of 4 threads and 0 of 1 GPU are taken\n\
+         \x20 state      queued: it waits for free resources\n\
+         \x20 node       jobs occupy 3 GiB of 4 GiB, 4 of 4 threads and 0 of 1 GPU\n\
          \x20 submitted  2026-11-25T17:00:00Z, 10 min ago\n\
-         \x20 takes      2 GiB, 2 threads and a GPU if one is free\n\
+         \x20 needs      2 GiB, 2 threads and a GPU if one is free\n\
          \x20 input      /a/b.smi\n\
          \x20 rules      /a/r.toml\n\
          \x20 output     /out"
@@ -83,24 +90,24 @@ fn a_waiting_job_says_what_it_waits_for() {
 
 #[test]
 fn a_job_that_the_node_is_too_small_for_says_so() {
-    let node = |memory_gib: u64, threads: u64, gpus: u64| {
-        json!({
-            "budget": { "memory_bytes": memory_gib << 30, "threads": threads, "gpus": gpus },
-            "admitted": { "memory_bytes": 0, "threads": 0, "gpus": 0 },
-        })
+    let with = |memory_gib: u64, threads: u64, gpus: u64| {
+        node(
+            json!({ "memory_bytes": memory_gib << 30, "threads": threads, "gpus": gpus }),
+            json!({ "memory_bytes": 0, "threads": 0, "gpus": 0 }),
+        )
     };
-    let too_large = |job: &Shown, node: Value| {
-        status(job, &node, now())
-            .contains("it takes more than the node gives to jobs, and waits until it gives more")
+    let too_large = |job: &JobView, node: NodeView| {
+        status(job, Some(&node), now())
+            .contains("it needs more than the node has for jobs, and waits until it has more")
     };
     let waiting = job(&json!({}));
-    assert!(!too_large(&waiting, node(2, 2, 0)));
-    assert!(too_large(&waiting, node(1, 2, 0)));
-    assert!(too_large(&waiting, node(2, 1, 0)));
+    assert!(!too_large(&waiting, with(2, 2, 0)));
+    assert!(too_large(&waiting, with(1, 2, 0)));
+    assert!(too_large(&waiting, with(2, 1, 0)));
     let demand = json!({ "memory_bytes": 1, "threads": 1, "gpu": "one" });
     let interrupted = job(&json!({ "state": "interrupted", "demand": demand }));
-    assert!(!too_large(&interrupted, node(1, 1, 1)));
-    assert!(too_large(&interrupted, node(1, 1, 0)));
+    assert!(!too_large(&interrupted, with(1, 1, 1)));
+    assert!(too_large(&interrupted, with(1, 1, 0)));
 }
 
 #[test]
@@ -110,11 +117,11 @@ fn a_running_and_an_ended_job_are_told_whole() {
         "attempts": 2, "progress": progress(),
         "settings": { "input": ["/1", "/2", "/3", "/4", "/5"], "output": "/out" },
     }));
-    let text = status(&running, &Value::Null, now());
+    let text = status(&running, None, now());
     for expected in [
         "Job 17  screen  of ada",
-        "state      running: it runs",
-        "started    2026-11-25T17:01:00Z, 9 min ago; 2 workers so far",
+        "state      running: it is running",
+        "started    2026-11-25T17:01:00Z, 9 min ago; 2 attempts so far",
         "priority   -2",
         "rows       500 of 2,000 rows, 3 min 05 s left",
         "products   9,000 made, 8,500 unique, 450/s",
@@ -126,7 +133,7 @@ fn a_running_and_an_ended_job_are_told_whole() {
         "state": "failed", "started_at": "2026-11-25T17:01:00Z", "ended_at": "2026-11-25T17:01:12Z",
         "exit_code": 3, "error": "/a/b.smi: no such file or directory",
     }));
-    let text = status(&failed, &Value::Null, now());
+    let text = status(&failed, None, now());
     for expected in [
         "failed: it has failed: /a/b.smi: no such file or directory",
         "ended      2026-11-25T17:01:12Z, 8 min ago, 12 s after its start",
@@ -142,13 +149,13 @@ fn an_interrupted_job_says_when_it_goes_on() {
         "state": "interrupted", "error": "killed by signal 9", "retry_at": "2026-11-25T17:10:04Z",
     });
     assert_eq!(
-        job(&interrupted).stands(now()),
-        "was interrupted and goes on in 4.0 s: killed by signal 9"
+        Shown(&job(&interrupted)).stands(now()),
+        "was interrupted and resumes in 4.0 s: killed by signal 9"
     );
     let due = json!({ "state": "interrupted", "retry_at": "2026-11-25T17:00:04Z" });
     assert_eq!(
-        job(&due).stands(now()),
-        "was interrupted and goes on as soon as there is room"
+        Shown(&job(&due)).stands(now()),
+        "was interrupted and resumes as soon as resources are free"
     );
 }
 
@@ -165,7 +172,7 @@ fn who_waits_for_a_job_ends_as_it_did() {
         ("cancelled", None, Exit::Failed),
     ] {
         let job = job(&json!({ "state": state, "exit_code": code }));
-        assert_eq!(job.exit(), exit, "{state} {code:?}");
+        assert_eq!(Shown(&job).exit(), exit, "{state} {code:?}");
     }
 }
 
@@ -178,7 +185,7 @@ fn the_end_says_where_the_output_is() {
     assert_eq!(
         ended(&done, &Progress::deserialize(progress()).unwrap()),
         "job 17 is done after 12 s\n\
-         \x20 output     /out; manifest.json in it tells everything\n\
-         \x20 last told  9,000 made, 8,500 unique, 450/s"
+         \x20 output     /out; its manifest.json has all counts\n\
+         \x20 last seen  9,000 made, 8,500 unique, 450/s"
     );
 }

@@ -8,12 +8,14 @@ use tokio::sync::{broadcast, mpsc};
 
 use super::*;
 use crate::daemon::{
-    core::{JobView, Notice, Refusal},
     http::{
         counts::HttpCounts,
+        shares::Shares,
         stream::{self, From, Sink, Source},
     },
     job::{Demand, GpuDemand, Job, JobId, Mode, State},
+    refusal::Refusal,
+    snapshot::{JobSnapshot, Notice},
 };
 
 const ID: JobId = JobId(3);
@@ -21,14 +23,14 @@ const ID: JobId = JobId(3);
 /// What a core has of a job.
 #[derive(Clone, Default)]
 struct Memory {
-    history: Arc<Mutex<Vec<JobView>>>,
+    history: Arc<Mutex<Vec<JobSnapshot>>>,
     log: Arc<Mutex<Vec<u8>>>,
     /// The log before this byte is not kept.
     log_begins: u64,
 }
 
 impl Source for Memory {
-    async fn history(&self, after: u64) -> Result<Vec<JobView>, Refusal> {
+    async fn history(&self, after: u64) -> Result<Vec<JobSnapshot>, Refusal> {
         let history = self.history.lock().unwrap();
         let later = history.iter().filter(|view| view.job.seq > after);
         Ok(later.take(2).cloned().collect())
@@ -49,13 +51,13 @@ impl Source for Memory {
     }
 }
 
-fn view(seq: u64, state: State) -> JobView {
+fn view(seq: u64, state: State) -> JobSnapshot {
     let demand = Demand {
         memory_bytes: 1,
         threads: 1,
         gpu: GpuDemand::None,
     };
-    JobView {
+    JobSnapshot {
         job: Job {
             id: ID,
             uid: 1,
@@ -78,7 +80,7 @@ fn view(seq: u64, state: State) -> JobView {
             opened: false,
             exit_code: None,
             error: None,
-            worker: None,
+            process: None,
             progress: None,
             seq,
         },
@@ -99,7 +101,7 @@ impl Stream {
         let (stream, sink) = Self::new(memory);
         let now = stream.memory.history.lock().unwrap().last().cloned();
         let from = From {
-            view: now.unwrap(),
+            snapshot: now.unwrap(),
             after,
             heartbeat,
             user_name: Some("ada".into()),
@@ -200,7 +202,7 @@ async fn a_job_that_has_ended_is_told_from_any_point_on() {
 #[tokio::test]
 async fn what_happens_follows_what_has_happened() {
     let mut stream = Stream::follow(states(1..=2, State::Running), 0, LONG);
-    // Told twice, by the store and by the core: once is enough.
+    // The store and the core both report it; the stream sends it once.
     let _ = stream.core.send(Notice::State(ID, State::Running));
     assert_eq!(numbers(&[stream.next().await.unwrap()]), [Some(1)]);
     assert_eq!(numbers(&[stream.next().await.unwrap()]), [Some(2)]);
@@ -219,14 +221,14 @@ async fn what_happens_follows_what_has_happened() {
 #[tokio::test]
 async fn a_reader_that_lags_gets_every_state_once() {
     let stream = Stream::follow(states(1..=1, State::Queued), 0, LONG);
-    // Nobody reads, and far more happens than the core keeps for a reader.
+    // There is no reader, and more changes than the core keeps for a slow reader.
     for seq in 2..40 {
         stream.happens(seq, State::Running);
         tokio::task::yield_now().await;
     }
     stream.happens(40, State::Done);
-    let told = numbers(&stream.rest().await);
-    assert_eq!(told, (1..=40).map(Some).collect::<Vec<_>>());
+    let sent = numbers(&stream.rest().await);
+    assert_eq!(sent, (1..=40).map(Some).collect::<Vec<_>>());
 }
 
 #[tokio::test]
@@ -279,5 +281,5 @@ async fn a_gap_in_a_log_is_told() {
     };
     memory.log.lock().unwrap().extend_from_slice(b"forgotten");
     let pieces = Stream::log(memory, false).rest().await;
-    assert_eq!(pieces.concat(), "\n[6 bytes are not kept]\nten");
+    assert_eq!(pieces.concat(), "\n[6 bytes were dropped]\nten");
 }

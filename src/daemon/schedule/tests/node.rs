@@ -129,7 +129,7 @@ impl SimulatedNode {
         }
     }
 
-    /// What nobody has taken.
+    /// Free resources.
     ///
     /// # Panics
     /// If more is taken than there is.

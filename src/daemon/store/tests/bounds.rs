@@ -80,7 +80,7 @@ fn the_first_and_the_last_events_are_kept() {
     assert_eq!(seqs(u64::MAX, 5), [0u64; 0]);
 }
 
-/// Byte `at` of a long log, so that each place can be told from its neighbours.
+/// Byte `at` of a long log, different from the bytes around it.
 fn said(at: usize) -> u8 {
     (at / 251 + at) as u8
 }
@@ -127,7 +127,7 @@ fn a_log_keeps_its_beginning_and_its_end() {
     }
     assert_eq!(reader.log(other, 1, 2).unwrap(), (1, b"in".to_vec()));
     assert_eq!(reader.log(JobId(99), 5, 2).unwrap(), (5, vec![]));
-    // Nobody's log is not kept.
+    // The log of a job that does not exist is dropped.
     store.write(|tx| tx.append_log(JobId(99), b"?")).unwrap();
     assert_eq!(reader.log(JobId(99), 0, 2).unwrap(), (0, vec![]));
 }

@@ -45,7 +45,7 @@ fn every_field_comes_back() {
         job.opened = true;
         job.exit_code = Some(-75);
         job.error = Some("the worker said \u{fffd}\0".into());
-        job.worker = Some(ProcessIdentity {
+        job.process = Some(ProcessIdentity {
             pid: u32::MAX,
             started_ticks: 1 << 62,
             boot_id: "b-1".into(),
@@ -156,7 +156,7 @@ fn what_is_unfinished_is_shown_after_a_restart() {
     change(&mut store, &mut jobs[3], |job| {
         job.state = State::Stopping;
         job.ending = Some(Ending::Drain);
-        job.worker = Some(worker.clone());
+        job.process = Some(worker.clone());
     });
     drop(store);
 
@@ -172,7 +172,7 @@ fn what_is_unfinished_is_shown_after_a_restart() {
         ending: job.ending,
         submitted_at: job.submitted_at,
         retry_at: job.retry_at,
-        worker: job.worker.clone(),
+        process: job.process.clone(),
     });
     assert_eq!(seen, expected);
 }

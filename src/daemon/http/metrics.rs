@@ -1,7 +1,7 @@
-//! What the daemon tells of the node and of itself: `GET /v1/node` and the figures for Prometheus.
+//! `GET /v1/node`, and the metrics for Prometheus.
 //!
-//! Names follow Prometheus' conventions: prefix `molsieve_`, base units, counters end in `_total`. GPUs
-//! are labelled by UUID, for their indices change.
+//! Names follow the conventions of Prometheus: prefix `molsieve_`, base units, counters end in `_total`. The
+//! label of a GPU is its UUID, because its index can change.
 
 use std::fs;
 
@@ -15,12 +15,12 @@ use prometheus_client::{
     registry::{Registry, Unit},
 };
 
-use super::{
-    core::{Core, Figures, NodeView, Refusal},
-    http::HttpCounts,
-    job::State,
+use super::counts::HttpCounts;
+use crate::{
+    daemon::{core::Core, job::State, refusal::Refusal, snapshot::Figures, view::NodeView},
+    machine,
+    nvidia::Nvidia,
 };
-use crate::{machine, nvidia::Nvidia};
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct InState {
@@ -37,40 +37,38 @@ struct WithStatus {
     status: &'static str,
 }
 
-impl Core {
-    /// The node.
-    pub async fn node(&self) -> Result<NodeView, Refusal> {
-        let figures = self.figures().await?;
-        Ok(NodeView {
-            molsieve: env!("CARGO_PKG_VERSION").into(),
-            budget: self.settings().budget,
-            admitted: figures.admitted,
-            jobs: figures.jobs,
-            devices: nvidia()
-                .await
-                .map_or_else(Vec::new, |nvidia| nvidia.devices),
-            memory_available_bytes: machine::memory_available_bytes().unwrap_or_default(),
-            load: load().unwrap_or_default(),
-        })
-    }
-
-    /// Figures for Prometheus, in its text format.
-    pub async fn metrics(&self, http: &HttpCounts) -> Result<String, Refusal> {
-        let figures = self.figures().await?;
-        let mut registry = Registry::with_prefix("molsieve");
-        jobs(&mut registry, self, &figures);
-        requests(&mut registry, http);
-        if let Some(nvidia) = nvidia().await {
-            gpus(&mut registry, &nvidia);
-        }
-        process(&mut registry);
-        let mut text = String::new();
-        encode(&mut text, &registry).map_err(|error| Refusal::Store(error.to_string()))?;
-        Ok(text)
-    }
+/// The node.
+pub(super) async fn node(core: &Core) -> Result<NodeView, Refusal> {
+    let figures = core.figures().await?;
+    Ok(NodeView {
+        molsieve: env!("CARGO_PKG_VERSION").into(),
+        budget: core.settings().budget,
+        admitted: figures.admitted,
+        jobs: figures.jobs,
+        devices: nvidia()
+            .await
+            .map_or_else(Vec::new, |nvidia| nvidia.devices),
+        memory_available_bytes: machine::memory_available_bytes().unwrap_or_default(),
+        load: load().unwrap_or_default(),
+    })
 }
 
-/// The NVIDIA devices. NVML may take its time, so the main thread does not ask it.
+/// Metrics in the text format of Prometheus.
+pub(super) async fn text(core: &Core, http: &HttpCounts) -> Result<String, Refusal> {
+    let figures = core.figures().await?;
+    let mut registry = Registry::with_prefix("molsieve");
+    jobs(&mut registry, core, &figures);
+    requests(&mut registry, http);
+    if let Some(nvidia) = nvidia().await {
+        gpus(&mut registry, &nvidia);
+    }
+    process(&mut registry);
+    let mut text = String::new();
+    encode(&mut text, &registry).map_err(|error| Refusal::encode("the metrics", &error))?;
+    Ok(text)
+}
+
+/// The NVIDIA devices. NVML may block, so the main thread does not call it.
 async fn nvidia() -> Option<Nvidia> {
     let look = tokio::task::spawn_blocking(|| Nvidia::look().ok());
     look.await.ok().flatten()
@@ -91,7 +89,7 @@ fn gauge(registry: &mut Registry, name: &str, help: &str, unit: Option<Unit>, va
     }
 }
 
-/// Jobs, and what they may take and have taken.
+/// Jobs, the budget, and what jobs occupy of it.
 fn jobs(registry: &mut Registry, core: &Core, figures: &Figures) {
     let states = Family::<InState, Gauge>::default();
     let ended = Family::<InState, Counter>::default();
@@ -109,7 +107,7 @@ fn jobs(registry: &mut Registry, core: &Core, figures: &Figures) {
     registry.register("jobs", "Jobs in the store by state", states);
     let help = "Jobs that have ended since the daemon's start, by state";
     registry.register("jobs_ended", help, ended);
-    let help = "Workers that ended before their time since the daemon's start";
+    let help = "Job processes that ended early since the daemon's start";
     registry.register(
         "worker_interruptions",
         help,
@@ -118,8 +116,8 @@ fn jobs(registry: &mut Registry, core: &Core, figures: &Figures) {
     let (budget, admitted) = (core.settings().budget, figures.admitted);
     let bytes = || Some(Unit::Bytes);
     let (may, have) = (
-        "All running jobs may take together",
-        "Running jobs have taken",
+        "Budget of all running jobs together",
+        "Occupied by running jobs",
     );
     gauge(
         registry,
@@ -148,7 +146,7 @@ fn jobs(registry: &mut Registry, core: &Core, figures: &Figures) {
     gauge(
         registry,
         "jobs_waiting",
-        "Jobs that wait for their turn",
+        "Waiting jobs",
         None,
         figures.waiting as i64,
     );
@@ -164,7 +162,7 @@ fn requests(registry: &mut Registry, http: &HttpCounts) {
         "Requests answered, by the class of the status",
         answers,
     );
-    let help = "Connections refused: the user has too many or may not use the daemon";
+    let help = "Connections refused: the user has too many, or may not use the daemon";
     let refused = ConstCounter::new(http.refused_connections());
     registry.register("http_connections_refused", help, refused);
     let help = "Connections closed because the client was slow or idle";
@@ -208,9 +206,19 @@ fn gpus(registry: &mut Registry, nvidia: &Nvidia) {
         set(&errors, device.uncorrected_errors);
     }
     registry.register_with_unit("gpu_memory", "Memory of the GPU", Unit::Bytes, memory);
-    registry.register_with_unit("gpu_memory_free", "Memory nobody uses", Unit::Bytes, free);
-    registry.register_with_unit("gpu_temperature", "Temperature", Unit::Celsius, celsius);
-    let help = "Memory errors since the driver was loaded that could not be corrected";
+    registry.register_with_unit(
+        "gpu_memory_free",
+        "Free memory of the GPU",
+        Unit::Bytes,
+        free,
+    );
+    registry.register_with_unit(
+        "gpu_temperature",
+        "Temperature of the GPU",
+        Unit::Celsius,
+        celsius,
+    );
+    let help = "Uncorrected memory errors since the driver was loaded";
     registry.register("gpu_uncorrected_errors", help, errors);
 }
 
@@ -224,7 +232,7 @@ fn process(registry: &mut Registry) {
         bytes(),
         now as i64,
     );
-    let help = "The most it has been";
+    let help = "Peak memory of the daemon";
     gauge(
         registry,
         "daemon_resident_memory_max",

@@ -1,0 +1,125 @@
+//! The OpenAPI document: what the routes and types say of themselves, and what holds for all of them.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::{ToSchema, openapi::OpenApi};
+
+/// What `text/event-stream` carries; see the description of the answer.
+#[derive(Serialize, ToSchema)]
+pub struct ServerSentEvent {
+    /// Kind of the event.
+    #[schema(value_type = EventKind)]
+    event: EventKind,
+    /// Number of the event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    id: Option<String>,
+    /// JSON of the event.
+    data: String,
+}
+
+/// Kinds of server-sent events.
+#[derive(Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[expect(dead_code, reason = "it describes a text")]
+pub enum EventKind {
+    /// The job changed.
+    State,
+    /// The job process reported progress.
+    Progress,
+}
+
+/// An error that several requests can get: name, status, description, and which paths.
+struct Common {
+    name: &'static str,
+    status: &'static str,
+    description: &'static str,
+    applies: fn(&str) -> bool,
+}
+
+/// Errors of the extractors, the layers and the core, which no handler declares.
+const COMMON: [Common; 5] = [
+    Common {
+        name: "Invalid",
+        status: "400",
+        description: "A part of the request is invalid; `field` names it.",
+        applies: |_| true,
+    },
+    Common {
+        name: "Forbidden",
+        status: "403",
+        description: "The user may not do that, or may not use this daemon.",
+        applies: |_| true,
+    },
+    Common {
+        name: "NotFound",
+        status: "404",
+        description: "There is no such job, or another user owns it.",
+        applies: |path| path.contains("{id}"),
+    },
+    Common {
+        name: "Store",
+        status: "500",
+        description: "The daemon's job store cannot be read or written.",
+        applies: |path| path.starts_with("/v1/") && !path.ends_with(".json") || path == "/metrics",
+    },
+    Common {
+        name: "Busy",
+        status: "503",
+        description: "A queue is full, or the daemon is starting or stopping.",
+        applies: |_| true,
+    },
+];
+
+const DESCRIPTION: &str = "Jobs for a chemical library on one node, over a Unix socket. The kernel \
+    reports the user of a connection: users see and stop their own jobs, admins all. HEAD is served where GET is. \
+    Parameters and fields that are not described are errors that name them.";
+
+/// The document of these routes, as JSON.
+pub fn document(routes: OpenApi) -> String {
+    let mut document =
+        serde_json::to_value(routes).expect("a document of texts and numbers can be written");
+    document["info"] = json!({
+        "title": "molsieve",
+        "version": "1",
+        "license": { "name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0" },
+        "description": DESCRIPTION,
+    });
+    document["servers"] = json!([{ "url": "/" }]);
+    document["security"] = json!([]);
+    for (path, operations) in members(&mut document["paths"]) {
+        for (_, operation) in members(operations) {
+            for common in COMMON.iter().filter(|common| (common.applies)(path)) {
+                let name = common.name;
+                operation["responses"][common.status] =
+                    json!({ "$ref": format!("#/components/responses/{name}") });
+            }
+        }
+    }
+    for common in &COMMON {
+        document["components"]["responses"][common.name] = response(common);
+    }
+    for (_, schema) in members(&mut document["components"]["schemas"]) {
+        if schema["properties"].is_object() && schema["additionalProperties"].is_null() {
+            schema["additionalProperties"] = json!(false);
+        }
+    }
+    document.to_string()
+}
+
+fn response(common: &Common) -> Value {
+    let mut response = json!({
+        "description": common.description,
+        "content": { "application/json": { "schema": { "$ref": "#/components/schemas/Error" } } },
+    });
+    if common.name == "Busy" {
+        response["headers"] = json!({ "Retry-After": {
+            "schema": { "type": "integer", "minimum": 0 }, "description": "Seconds.",
+        }});
+    }
+    response
+}
+
+fn members(object: &mut Value) -> impl Iterator<Item = (&String, &mut Value)> {
+    object.as_object_mut().into_iter().flatten()
+}

@@ -1,0 +1,89 @@
+//! Parts of requests as checked values.
+
+use axum::{
+    body::{Body, Bytes, HttpBody},
+    extract::{FromRequest, FromRequestParts, Path, Request},
+    http::request::Parts,
+};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde::de::DeserializeOwned;
+use tokio::time::timeout;
+
+use super::{edge::Session, shares::Held};
+use crate::{
+    daemon::{
+        action::SubmitRequest,
+        api::{self, ApiError},
+        job::JobId,
+    },
+    limits::{HTTP_BODY_BYTES_MAX, HTTP_JOBS_BYTES_MAX, HTTP_SMALL_BYTES},
+};
+
+/// The job number in the path. Each number has one spelling; other texts are paths that do not exist.
+pub(super) struct Id(pub(super) JobId);
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        let Path(text) = path.map_err(|_| ApiError::NoSuchPath)?;
+        api::job_id(&text).map(Self).ok_or(ApiError::NoSuchPath)
+    }
+}
+
+/// The parameters of a request without a body.
+pub(super) struct Params<T>(pub(super) T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Params<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, _: &S) -> Result<Self, ApiError> {
+        if !request.body().is_end_stream() {
+            return Err(ApiError::invalid("body", "this request takes no body"));
+        }
+        api::parameters(request.uri()).map(Self)
+    }
+}
+
+/// A submission, with a permit for its memory and that of the answer if it is not small.
+pub(super) struct Submission {
+    pub(super) session: Session,
+    pub(super) request: SubmitRequest,
+    pub(super) held: Option<Held>,
+}
+
+impl<S: Send + Sync> FromRequest<S> for Submission {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let (mut parts, body) = request.into_parts();
+        let session = Session::from_request_parts(&mut parts, state).await?;
+        let announced = body.size_hint().upper();
+        // A body that is announced as too large is not read.
+        if announced.is_some_and(|bytes| bytes > HTTP_BODY_BYTES_MAX as u64) {
+            return Err(ApiError::BodyTooLarge);
+        }
+        let small = announced.is_some_and(|bytes| bytes <= HTTP_SMALL_BYTES as u64);
+        let held = match small {
+            true => None,
+            false => Some(session.memory(HTTP_JOBS_BYTES_MAX).await),
+        };
+        let body = timeout(session.peer.edge.limits.body_time, read(body)).await;
+        let body = body.map_err(|_| ApiError::BodyTooSlow)??;
+        let request = api::submission(&parts.uri, &parts.headers, &body)?;
+        Ok(Self {
+            session,
+            request,
+            held,
+        })
+    }
+}
+
+async fn read(body: Body) -> Result<Bytes, ApiError> {
+    match Limited::new(body, HTTP_BODY_BYTES_MAX).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(ApiError::BodyTooLarge),
+        Err(_) => Err(ApiError::BodyBroken),
+    }
+}

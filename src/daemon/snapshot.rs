@@ -1,0 +1,59 @@
+//! What the core tells the rest of the daemon about jobs.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use serde_json::Value;
+
+use super::job::{Job, JobId, Resources, State};
+
+/// A job, and what its process reported last.
+#[derive(Clone, Debug, PartialEq)]
+pub struct JobSnapshot {
+    /// The job.
+    pub job: Job,
+    /// The last `progress` event of its process.
+    pub progress: Option<Arc<Value>>,
+}
+
+impl From<Job> for JobSnapshot {
+    fn from(job: Job) -> Self {
+        let progress = job.progress.clone().map(Arc::new);
+        Self { job, progress }
+    }
+}
+
+/// Notice of a change. It says that something has changed; what has changed is read from the core.
+#[derive(Clone, Debug)]
+pub enum Notice {
+    /// The state of a job changed, or another stored part of it; `Core::history` has the details. The notice
+    /// holds no more than the state, because slow readers keep notices in memory and jobs can be large.
+    State(JobId, State),
+    /// The process of a job reported progress.
+    Progress(JobId, Arc<Value>),
+    /// The log of a job grew; `Core::log` has the text.
+    Log(JobId),
+}
+
+/// A submitted job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Submitted {
+    /// The job.
+    pub snapshot: JobSnapshot,
+    /// Whether it is new: false if the same body was submitted before with the same key.
+    pub new: bool,
+}
+
+/// What the core has admitted and counted.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Figures {
+    /// Resources that running jobs occupy.
+    pub admitted: Resources,
+    /// Number of waiting jobs.
+    pub waiting: u64,
+    /// Number of jobs by state.
+    pub jobs: BTreeMap<State, u64>,
+    /// Number of jobs that have ended since the daemon's start, by state.
+    pub ended: BTreeMap<State, u64>,
+    /// Number of job processes that were interrupted since the daemon's start.
+    pub interruptions: u64,
+}
