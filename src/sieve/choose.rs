@@ -64,7 +64,7 @@ impl EngineChoice {
 /// The engine a job runs on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chosen {
-    on: Backend,
+    backend: Backend,
     /// Host memory that the device's driver uses, in bytes.
     host_bytes: usize,
     /// Why the engines that `auto` prefers were skipped; `None` if the engine was named.
