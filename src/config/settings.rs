@@ -2,7 +2,9 @@
 //! job file, HTTP body, OpenAPI, `job.toml` and the identity of a run follow. `define` says what the parts of
 //! an entry mean.
 
-use std::{num::NonZeroUsize, path::PathBuf};
+use std::{num::NonZeroUsize, ops::RangeInclusive, path::PathBuf};
+
+use serde_json::{Value as Json, json};
 
 use super::{
     define::{checked_type, checked_value, given_value, same_on_resume, settings},
@@ -18,6 +20,7 @@ use crate::{
     },
     machine,
     sieve::EngineChoice,
+    table::sink::parquet_file::PartCompression,
     units::ByteSize,
 };
 
@@ -134,6 +137,11 @@ settings! {
         part_size: Option<ByteSize>, in ByteSize(PART_BYTES_MIN)..=ByteSize(PART_BYTES_MAX),
             else ByteSize(PART_BYTES_DEFAULT);
 
+        /// Compression of the parts: zstd[:1-9], snappy, lz4 or none [default: zstd:3]
+        #[arg(long, value_name = "HOW", help_heading = TUNING, hide_short_help = true)]
+        #[resume(same)]
+        compression: Option<PartCompression>, else PartCompression::default();
+
         /// Size of a slot of the ring [default: from the memory limit]
         #[arg(long, value_name = "SIZE", help_heading = TUNING, hide_short_help = true)]
         #[resume(any)]
@@ -193,6 +201,16 @@ settings! {
         #[arg(long, value_name = "N")]
         #[resume(any)]
         check: Option<u64>, in 0..=CHECK_MAX;
+    }
+}
+
+impl Value for PartCompression {
+    fn schema(_: Option<&RangeInclusive<Self>>) -> Json {
+        json!({
+            "type": "string",
+            "pattern": "^(zstd(:[1-9])?|snappy|lz4|none)$",
+            "examples": ["zstd:3", "snappy"],
+        })
     }
 }
 

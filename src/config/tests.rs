@@ -38,6 +38,9 @@ fn two_values(schema: &Json) -> [Json; 2] {
         Json::Array(kinds) => kinds[0].clone(),
         kind => kind.clone(),
     };
+    if let Some(texts) = schema["examples"].as_array() {
+        return [texts[0].clone(), texts[1].clone()];
+    }
     if let Some(words) = schema["enum"].as_array() {
         return [words[0].clone(), words[1].clone()];
     }
@@ -76,12 +79,13 @@ fn jobs() -> impl Iterator<Item = (&'static SettingInfo, [JobSettings; 2])> {
 }
 
 /// The settings on which the files of a job depend, other than through their plan or the content of files.
-const SAME_ON_RESUME: [&str; 10] = [
+const SAME_ON_RESUME: [&str; 11] = [
     "smiles_column",
     "id_column",
     "no_header",
     "dedup",
     "part_size",
+    "compression",
     "key",
     "properties",
     "max_products_per_parent",
@@ -239,6 +243,31 @@ fn values_out_of_range_name_their_flag() {
         error.to_string(),
         "no --input is given; see molsieve run --help"
     );
+}
+
+#[test]
+fn a_compression_is_a_codec_with_a_level_in_range() {
+    for (text, written) in [
+        ("zstd", "zstd:3"),
+        ("zstd:9", "zstd:9"),
+        ("snappy", "snappy"),
+        ("lz4", "lz4"),
+        ("none", "none"),
+    ] {
+        let settings = flags::<DedupFlags>(&format!("--compression {text}")).unwrap();
+        assert_eq!(
+            serde_json::to_value(settings).unwrap()["compression"],
+            written
+        );
+    }
+    for text in ["zstd:0", "zstd:10", "zstd:", "gzip", "lz4:1"] {
+        assert!(
+            flags::<DedupFlags>(&format!("--compression {text}")).is_err(),
+            "{text}"
+        );
+        let error = job_file(&format!("threads = 1\ncompression = '{text}'\n")).unwrap_err();
+        assert!(error.to_string().contains("job.toml:2:15: "), "{error}");
+    }
 }
 
 #[test]

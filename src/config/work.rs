@@ -14,8 +14,7 @@ use super::{
 };
 use crate::{
     chem::TransformSettings, identity::KeyKind, limits::PRODUCTS_PER_PARENT_DEFAULT,
-    store::Existing,
-    table::sink::parquet_file::ParquetSettings,
+    store::Existing, table::sink::parquet_file::ParquetSettings,
 };
 
 /// Settings of other tasks that earlier versions wrote into the `job.toml` of a deduplication, where they have
@@ -147,7 +146,10 @@ impl JobSpec {
 
     /// How parts are encoded.
     pub fn parquet(&self, row_group_bytes: usize) -> ParquetSettings {
-        ParquetSettings::new(row_group_bytes)
+        ParquetSettings {
+            row_group_bytes,
+            compression: self.compression,
+        }
     }
 
     /// The settings as a job file can hold them, with absolute paths.

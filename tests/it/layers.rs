@@ -22,8 +22,7 @@ use imports::{Import, imports};
 const CLIMBING_KNOWN: &[&str] = &[];
 
 /// Imports without which no circle would be left: `FILE -> FILE`. Only ever shortened.
-const CIRCLES_KNOWN: &[&str] = &[
-];
+const CIRCLES_KNOWN: &[&str] = &[];
 
 /// What is wrong with a tree of sources.
 #[derive(Debug, Default)]

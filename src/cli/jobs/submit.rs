@@ -221,7 +221,8 @@ mod tests {
         let args = parse(
             "submit -i /a --name n --priority -3 --overwrite --memory 2GiB --threads 2 -o /o",
         );
-        let body = serde_json::to_value(body(args.settings.into(), args.name, args.priority)).unwrap();
+        let body =
+            serde_json::to_value(body(args.settings.into(), args.name, args.priority)).unwrap();
         let expected = json!({ "mode": "overwrite", "name": "n", "priority": -3, "settings": {
             "input": ["/a"], "output": "/o", "memory": "2GiB", "threads": 2,
         }});

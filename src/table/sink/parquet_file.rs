@@ -2,7 +2,9 @@
 
 use std::{
     io::{self, Write},
+    ops::RangeInclusive,
     path::Path,
+    str::FromStr,
     sync::Arc,
 };
 
@@ -31,22 +33,112 @@ pub struct Part {
     pub rows: u64,
 }
 
+/// Columns of a part, with the properties: each has a compressor of its own.
+const COLUMNS_MAX: usize = 13;
+
 /// How a Parquet file is encoded.
 #[derive(Clone, Copy, Debug)]
 pub struct ParquetSettings {
     /// Encoded bytes at which a row group is closed.
     pub row_group_bytes: usize,
+    /// How pages are compressed.
+    pub compression: PartCompression,
+}
+
+/// `--compression`: how the pages of a part are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum PartCompression {
+    /// Zstandard at a level from 1 to 9.
+    Zstd(u8),
+    /// Snappy.
+    Snappy,
+    /// LZ4 blocks (`LZ4_RAW`), which current Parquet readers accept.
+    Lz4,
+    /// None.
+    None,
+}
+
+impl PartCompression {
+    const ZSTD_LEVELS: RangeInclusive<u8> = 1..=9;
+
+    fn codec(self) -> Compression {
+        match self {
+            Self::Zstd(level) => {
+                Compression::ZSTD(ZstdLevel::try_new(level.into()).unwrap_or_default())
+            }
+            Self::Snappy => Compression::SNAPPY,
+            Self::Lz4 => Compression::LZ4_RAW,
+            Self::None => Compression::UNCOMPRESSED,
+        }
+    }
+
+    /// Bytes of the tables of one compressor beyond those of the default level, for pages of up to 1 MiB. From
+    /// zstd's table of parameters for inputs above 256 KiB.
+    fn table_bytes(self) -> usize {
+        match self {
+            Self::Zstd(4..=6) => 4 << 20,
+            Self::Zstd(7 | 8) => 8 << 20,
+            Self::Zstd(9..) => 16 << 20,
+            _ => 0,
+        }
+    }
+}
+
+impl Default for PartCompression {
+    fn default() -> Self {
+        Self::Zstd(3)
+    }
+}
+
+impl FromStr for PartCompression {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match (text, text.strip_prefix("zstd:").map(str::parse)) {
+            ("zstd", _) => Ok(Self::default()),
+            ("snappy", _) => Ok(Self::Snappy),
+            ("lz4", _) => Ok(Self::Lz4),
+            ("none", _) => Ok(Self::None),
+            (_, Some(Ok(level))) if Self::ZSTD_LEVELS.contains(&level) => Ok(Self::Zstd(level)),
+            _ => Err(format!(
+                "`{text}` is not a compression; use zstd, zstd:1 to zstd:9, snappy, lz4 or none"
+            )),
+        }
+    }
+}
+
+impl TryFrom<String> for PartCompression {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<PartCompression> for String {
+    fn from(compression: PartCompression) -> Self {
+        match compression {
+            PartCompression::Zstd(level) => format!("zstd:{level}"),
+            PartCompression::Snappy => "snappy".into(),
+            PartCompression::Lz4 => "lz4".into(),
+            PartCompression::None => "none".into(),
+        }
+    }
 }
 
 impl ParquetSettings {
     /// The default encoding with row groups of this many bytes.
     pub fn new(row_group_bytes: usize) -> Self {
-        Self { row_group_bytes }
+        Self {
+            row_group_bytes,
+            compression: PartCompression::default(),
+        }
     }
 
     /// Most memory that encoding takes beside the row group, bytes.
     pub fn encoder_bytes(self) -> usize {
-        SINK_BYTES
+        SINK_BYTES + COLUMNS_MAX * self.compression.table_bytes()
     }
 }
 
@@ -138,13 +230,13 @@ fn parquet_error(target: &Path, error: ParquetError) -> SinkError {
     }
 }
 
-fn writer_properties(_settings: ParquetSettings) -> WriterProperties {
+fn writer_properties(settings: ParquetSettings) -> WriterProperties {
     // SMILES and keys never repeat, so a dictionary would only cost time; parents and rules do.
     let plain = ["smiles", "key", "mw", "clogp", "tpsa"].map(ColumnPath::from);
     let mut properties = WriterProperties::builder()
         .set_writer_version(WriterVersion::PARQUET_1_0)
         .set_created_by(format!("molsieve {}", env!("CARGO_PKG_VERSION")))
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(3).unwrap_or_default()))
+        .set_compression(settings.compression.codec())
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_dictionary_page_size_limit(256 << 10)
         .set_data_page_size_limit(512 << 10)
