@@ -23,11 +23,13 @@
 //! | [`gpu`] | the order of work on any GPU |
 //! | [`cuda`] | NVIDIA GPUs |
 //! | [`mod@wgpu`] | any GPU, through wgpu |
+//! | `backend` | an engine on a device, before it is opened |
 //! | `choose` | which engine a job runs on |
 //! | [`structure_key`] | structure keys on a device, before the sieve |
 //! | [`steps`] | the steps of an engine, each timed alone |
 //! | [`conformance`] | the checks that compare any engine with fastbloom |
 
+mod backend;
 mod choose;
 pub mod conformance;
 mod cpu;
@@ -40,6 +42,7 @@ pub mod steps;
 pub mod structure_key;
 pub mod wgpu;
 
+pub(crate) use backend::Backend;
 pub(crate) use choose::named_adapter;
 pub use choose::{ADAPTER_VARIABLE, Chosen, EngineChoice, choose};
 pub use cpu::CpuEngine;

@@ -8,26 +8,22 @@ use crate::{
     machine,
     nvidia::Nvidia,
     sieve::{
-        ADAPTER_VARIABLE, CpuEngine, Engine, EngineChoice, EngineError, FilterShape,
-        cuda::{self, CudaSieve, Gpu},
-        gpu::{GpuEngine, Room},
+        ADAPTER_VARIABLE, Backend, Engine, EngineChoice, EngineError, FilterShape,
+        cuda::{self, CudaSieve},
+        gpu::Room,
         named_adapter,
         steps::{Access, CpuSteps, GpuSteps, Steps},
         structure_key::{KeyDevice, KeyRoom},
-        wgpu::{self, Adapter, WgpuSieve},
+        wgpu::{self, WgpuSieve},
     },
     slot::SlotLayout,
 };
 
 /// An engine on a device.
 pub(super) struct Subject {
-    on: On,
-}
-
-enum On {
-    Cpu { threads: usize },
-    Cuda(Gpu),
-    Wgpu(Adapter),
+    on: Backend,
+    /// For the cpu engine.
+    threads: usize,
 }
 
 /// The filter of the cpu engine may use this fraction of the memory that the process may use. No other large memory is
@@ -52,22 +48,20 @@ impl Subject {
                 continue;
             }
             match choice {
-                EngineChoice::Cpu | EngineChoice::Auto => found.push(Self::cpu()),
-                EngineChoice::Cuda => found.push(Self {
-                    on: On::Cuda(cuda::first_gpu()?),
-                }),
-                EngineChoice::Wgpu => found.push(Self {
-                    on: On::Wgpu(named_adapter(&smallest_room())?),
-                }),
+                EngineChoice::Cpu | EngineChoice::Auto => found.push(Self::on(Backend::Cpu)),
+                EngineChoice::Cuda => found.push(Self::on(Backend::Cuda(cuda::first_gpu()?))),
+                EngineChoice::Wgpu => {
+                    found.push(Self::on(Backend::Wgpu(named_adapter(&smallest_room())?)))
+                }
             }
         }
         Ok((found, Vec::new()))
     }
 
     fn find_all() -> (Vec<Self>, Vec<Absent>) {
-        let (mut found, mut absent) = (vec![Self::cpu()], Vec::new());
+        let (mut found, mut absent) = (vec![Self::on(Backend::Cpu)], Vec::new());
         match cuda::gpus() {
-            Ok(gpus) => found.extend(gpus.into_iter().map(|gpu| Self { on: On::Cuda(gpu) })),
+            Ok(gpus) => found.extend(gpus.into_iter().map(|gpu| Self::on(Backend::Cuda(gpu)))),
             Err(error) => absent.push(Absent::new("cuda", error.to_string())),
         }
         let (software, hardware): (Vec<_>, Vec<_>) = wgpu::adapters()
@@ -83,67 +77,54 @@ impl Subject {
             };
             absent.push(Absent::new("wgpu", missing));
         }
-        let on_adapter = |adapter| Self {
-            on: On::Wgpu(adapter),
-        };
+        let on_adapter = |adapter| Self::on(Backend::Wgpu(adapter));
         found.extend(hardware.into_iter().map(on_adapter));
         (found, absent)
     }
 
-    fn cpu() -> Self {
+    fn on(on: Backend) -> Self {
         let threads = machine::processors();
-        Self {
-            on: On::Cpu { threads },
-        }
+        Self { on, threads }
     }
 
     /// The engine's name on the command line.
     pub fn engine(&self) -> &'static str {
-        match self.on {
-            On::Cpu { .. } => "cpu",
-            On::Cuda(_) => "cuda",
-            On::Wgpu(_) => "wgpu",
-        }
+        self.on.name()
     }
 
     /// The device; for the cpu engine its number of threads.
     pub fn device(&self) -> String {
-        match &self.on {
-            On::Cpu { threads: 1 } => "1 thread".into(),
-            On::Cpu { threads } => format!("{threads} threads"),
-            On::Cuda(gpu) => gpu.name.clone(),
-            On::Wgpu(adapter) => format!("{} ({})", adapter.name, adapter.backend),
-        }
+        self.on.device().unwrap_or_else(|| match self.threads {
+            1 => "1 thread".into(),
+            threads => format!("{threads} threads"),
+        })
     }
 
     /// The device's driver, if it is known.
     pub fn driver(&self) -> Option<String> {
         match &self.on {
-            On::Cpu { .. } => None,
-            On::Cuda(_) => Nvidia::look().ok().and_then(|nvidia| nvidia.driver),
-            On::Wgpu(adapter) => Some(adapter.driver.clone()),
+            Backend::Cpu => None,
+            Backend::Cuda(_) => Nvidia::look().ok().and_then(|nvidia| nvidia.driver),
+            Backend::Wgpu(adapter) => Some(adapter.driver.clone()),
         }
     }
 
     /// Whether the device is a software renderer.
     pub fn software(&self) -> bool {
-        matches!(&self.on, On::Wgpu(adapter) if adapter.software)
+        matches!(&self.on, Backend::Wgpu(adapter) if adapter.software)
     }
 
     /// The threads of the cpu engine; `None` for others.
     pub fn threads(&self) -> Option<usize> {
-        match self.on {
-            On::Cpu { threads } => Some(threads),
-            _ => None,
-        }
+        (self.on == Backend::Cpu).then_some(self.threads)
     }
 
     /// The largest filter to try. The memory of an adapter is not known; it refuses a filter that it can't bind.
     pub fn filter_bytes_max(&self) -> u64 {
         match &self.on {
-            On::Cuda(gpu) => gpu.memory_bytes / 10 * DEVICE_MEMORY_TENTHS,
-            On::Wgpu(adapter) if adapter.discrete => u64::MAX,
-            On::Cpu { .. } | On::Wgpu(_) => machine::memory_limit().0 / HOST_MEMORY_DIVISOR,
+            Backend::Cuda(gpu) => gpu.memory_bytes / 10 * DEVICE_MEMORY_TENTHS,
+            Backend::Wgpu(adapter) if adapter.discrete => u64::MAX,
+            Backend::Cpu | Backend::Wgpu(_) => machine::memory_limit().0 / HOST_MEMORY_DIVISOR,
         }
     }
 
@@ -152,11 +133,11 @@ impl Subject {
     pub fn large_slot_bytes(&self, effort: Effort) -> usize {
         match &self.on {
             _ if effort.is_trial() => SLOT_BYTES_MIN,
-            On::Cpu { .. } => 64 << 20,
-            On::Wgpu(adapter) if adapter.software => SLOT_BYTES_DEFAULT_MAX,
-            On::Cuda(_) => 256 << 20,
+            Backend::Cpu => 64 << 20,
+            Backend::Wgpu(adapter) if adapter.software => SLOT_BYTES_DEFAULT_MAX,
+            Backend::Cuda(_) => 256 << 20,
             // Some adapters bind at most 128 MiB.
-            On::Wgpu(_) => 128 << 20,
+            Backend::Wgpu(_) => 128 << 20,
         }
     }
 
@@ -164,43 +145,36 @@ impl Subject {
     pub fn key_batch_rows(&self, effort: Effort) -> usize {
         match &self.on {
             _ if effort.is_trial() => 1_024,
-            On::Cpu { .. } => 4_096,
-            On::Wgpu(_) => 4_096,
-            On::Cuda(_) => 65_536,
+            Backend::Cpu => 4_096,
+            Backend::Wgpu(_) => 4_096,
+            Backend::Cuda(_) => 65_536,
         }
     }
 
     /// Whether the engine computes structure keys: in a job on wgpu the workers compute them.
     pub fn makes_keys(&self) -> bool {
-        !matches!(self.on, On::Wgpu(_))
+        !matches!(self.on, Backend::Wgpu(_))
     }
 
     /// Opens the devices that compute structure keys; only CUDA has any.
     pub fn key_devices(&self, room: KeyRoom) -> Result<Vec<Box<dyn KeyDevice>>, EngineError> {
-        match &self.on {
-            On::Cuda(gpu) => cuda::key_devices(gpu, room, KEY_DEVICES),
-            On::Cpu { .. } | On::Wgpu(_) => Ok(Vec::new()),
-        }
+        self.on.open_keys(room, KEY_DEVICES)
     }
 
     /// Opens the engine as a job does, with an empty filter.
     pub fn open(&self, room: Room) -> Result<Box<dyn Engine>, EngineError> {
-        Ok(match &self.on {
-            On::Cpu { threads } => Box::new(CpuEngine::new(room.filter, room.rows_max, *threads)?),
-            On::Cuda(gpu) => Box::new(GpuEngine::new(CudaSieve::open(gpu.index, room)?, room)),
-            On::Wgpu(adapter) => Box::new(GpuEngine::new(WgpuSieve::open(adapter, room)?, room)),
-        })
+        self.on.open(room, self.threads)
     }
 
     /// Opens its steps, with an empty filter.
     pub fn steps(&self, room: Room) -> Result<Box<dyn Steps>, EngineError> {
         Ok(match &self.on {
-            On::Cpu { threads } => Box::new(CpuSteps::new(&room, *threads)?),
-            On::Cuda(gpu) => {
+            Backend::Cpu => Box::new(CpuSteps::new(&room, self.threads)?),
+            Backend::Cuda(gpu) => {
                 let device = CudaSieve::open(gpu.index, room)?;
                 Box::new(GpuSteps::new(device, Access::CUDA))
             }
-            On::Wgpu(adapter) => {
+            Backend::Wgpu(adapter) => {
                 let device = WgpuSieve::open(adapter, room)?;
                 Box::new(GpuSteps::new(device, Access::WGPU))
             }

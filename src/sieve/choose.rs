@@ -9,13 +9,13 @@ use std::{env, path::Path};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    cpu::CpuEngine,
-    cuda::{self, CudaSieve, Gpu},
+    backend::Backend,
+    cuda,
     engine::Engine,
     error::EngineError,
-    gpu::{GpuEngine, device::Room},
+    gpu::device::Room,
     structure_key::{KeyDevices, device::KeyRoom},
-    wgpu::{self, Adapter, WgpuSieve},
+    wgpu::{self, Adapter},
 };
 use crate::limits::{CUDA_HOST_BYTES, KEY_DEVICES_MAX, WGPU_HOST_BYTES};
 
@@ -64,73 +64,67 @@ impl EngineChoice {
 /// The engine a job runs on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chosen {
-    on: On,
+    backend: Backend,
     /// Host memory that the device's driver uses, in bytes.
     host_bytes: usize,
     /// Why the engines that `auto` prefers were skipped; `None` if the engine was named.
-    passed_over: Option<Vec<String>>,
-}
-
-#[derive(Clone, Debug, PartialEq)]
-enum On {
-    Cpu,
-    Cuda(Gpu),
-    Wgpu(Adapter),
+    skipped: Option<Vec<String>>,
 }
 
 /// Chooses, without opening anything.
 pub fn choose(choice: EngineChoice, room: &Room) -> Result<Chosen, EngineError> {
-    let named = |on| Chosen {
-        host_bytes: host_bytes(&on, room),
-        on,
-        passed_over: None,
+    let named = |backend| Chosen {
+        host_bytes: host_bytes(&backend, room),
+        backend,
+        skipped: None,
     };
     match choice {
         EngineChoice::Cpu => Ok(Chosen::CPU),
         EngineChoice::Cuda => find_gpu(room).map(named),
-        EngineChoice::Wgpu => named_adapter(room).map(On::Wgpu).map(named),
+        EngineChoice::Wgpu => named_adapter(room).map(Backend::Wgpu).map(named),
         EngineChoice::Auto => Ok(best(room)),
     }
 }
 
 fn best(room: &Room) -> Chosen {
-    let mut passed_over = Vec::new();
-    let mut found =
-        |on: Result<On, EngineError>| on.map_err(|error| passed_over.push(error.to_string())).ok();
-    let on = found(find_gpu(room))
+    let mut skipped = Vec::new();
+    let mut found = |found: Result<Backend, EngineError>| {
+        found.map_err(|error| skipped.push(error.to_string())).ok()
+    };
+    let backend = found(find_gpu(room))
         .or_else(|| found(find_hardware_adapter(room)))
-        .unwrap_or(On::Cpu);
+        .unwrap_or(Backend::Cpu);
     Chosen {
-        host_bytes: host_bytes(&on, room),
-        on,
-        passed_over: Some(passed_over),
+        host_bytes: host_bytes(&backend, room),
+        backend,
+        skipped: Some(skipped),
     }
 }
 
-fn host_bytes(on: &On, room: &Room) -> usize {
-    match on {
-        On::Cpu => 0,
-        On::Cuda(_) => CUDA_HOST_BYTES,
-        On::Wgpu(adapter) if adapter.discrete => WGPU_HOST_BYTES,
+fn host_bytes(backend: &Backend, room: &Room) -> usize {
+    match backend {
+        Backend::Cpu => 0,
+        Backend::Cuda(_) => CUDA_HOST_BYTES,
+        Backend::Wgpu(adapter) if adapter.discrete => WGPU_HOST_BYTES,
         // The adapter has no memory but the host's.
-        On::Wgpu(_) => WGPU_HOST_BYTES + room.bytes(1) as usize,
+        Backend::Wgpu(_) => WGPU_HOST_BYTES + room.bytes(1) as usize,
     }
 }
 
-fn find_gpu(room: &Room) -> Result<On, EngineError> {
+fn find_gpu(room: &Room) -> Result<Backend, EngineError> {
     let gpu = cuda::first_gpu()?;
     cuda::check_room(room, gpu.memory_bytes)?;
-    Ok(On::Cuda(gpu))
+    Ok(Backend::Cuda(gpu))
 }
 
 /// Lists adapters only where the operating system shows a GPU: listing them loads every driver, those of software
 /// renderers too, which takes memory and time.
-fn find_hardware_adapter(room: &Room) -> Result<On, EngineError> {
+fn find_hardware_adapter(room: &Room) -> Result<Backend, EngineError> {
     const DEVICES: [&str; 3] = ["/dev/dri", "/dev/nvidiactl", "/dev/dxg"];
     if cfg!(target_os = "linux") && !DEVICES.iter().any(|device| Path::new(device).exists()) {
         return Err(absent("there is no GPU".into()));
     }
-    find_adapter(wgpu::adapters(), None, room).map(On::Wgpu)
+    find_adapter(wgpu::adapters(), None, room).map(Backend::Wgpu)
 }
 
 /// The adapter that `--engine wgpu` uses.
@@ -180,49 +174,46 @@ fn absent(missing: String) -> EngineError {
 impl Chosen {
     /// The CPU engine, by name.
     pub const CPU: Self = Self {
-        on: On::Cpu,
+        backend: Backend::Cpu,
         host_bytes: 0,
-        passed_over: None,
+        skipped: None,
     };
 
     /// The CPU engine, if `auto` chose a GPU: for a budget that is large enough only without a GPU.
     pub fn cpu_instead(&self) -> Option<Self> {
-        let mut passed_over = self.passed_over.clone()?;
-        if self.on == On::Cpu {
+        let mut skipped = self.skipped.clone()?;
+        if self.backend == Backend::Cpu {
             return None;
         }
-        passed_over.push(format!(
+        skipped.push(format!(
             "engine {}: --memory has no room for its driver",
             self.name()
         ));
         Some(Self {
-            passed_over: Some(passed_over),
+            skipped: Some(skipped),
             ..Self::CPU
         })
     }
 
     /// The engine as it is named on the command line.
     pub fn choice(&self) -> EngineChoice {
-        match self.on {
-            On::Cpu => EngineChoice::Cpu,
-            On::Cuda(_) => EngineChoice::Cuda,
-            On::Wgpu(_) => EngineChoice::Wgpu,
+        match self.backend {
+            Backend::Cpu => EngineChoice::Cpu,
+            Backend::Cuda(_) => EngineChoice::Cuda,
+            Backend::Wgpu(_) => EngineChoice::Wgpu,
         }
     }
 
     /// Its name.
     pub fn name(&self) -> &'static str {
-        self.choice().name()
+        self.backend.name()
     }
 
     /// Its name, its device, and why other engines were skipped.
     pub fn description(&self) -> String {
-        let device = match &self.on {
-            On::Cpu => String::new(),
-            On::Cuda(gpu) => format!(", {}", gpu.name),
-            On::Wgpu(adapter) => format!(", {} ({})", adapter.name, adapter.backend),
-        };
-        let reasons = match &self.passed_over {
+        let device = self.backend.device();
+        let device = device.map_or(String::new(), |device| format!(", {device}"));
+        let reasons = match &self.skipped {
             Some(reasons) if !reasons.is_empty() => format!(" ({})", reasons.join("; ")),
             _ => String::new(),
         };
@@ -236,9 +227,9 @@ impl Chosen {
 
     /// The most devices that compute structure keys, for so many workers.
     pub fn key_devices(&self, threads: usize) -> usize {
-        match self.on {
-            On::Cuda(_) => threads.min(KEY_DEVICES_MAX),
-            On::Cpu | On::Wgpu(_) => 0,
+        match self.backend {
+            Backend::Cuda(_) => threads.min(KEY_DEVICES_MAX),
+            Backend::Cpu | Backend::Wgpu(_) => 0,
         }
     }
 
@@ -249,32 +240,24 @@ impl Chosen {
         count: usize,
     ) -> Result<Option<KeyDevices>, EngineError> {
         #[cfg(feature = "failpoints")]
-        if self.on != On::Cpu {
+        if self.backend != Backend::Cpu {
             crate::sieve::error::injected_loss(self.name(), "open_keys")?;
         }
-        let devices = match &self.on {
-            On::Cuda(gpu) => cuda::key_devices(gpu, room, count)?,
-            On::Cpu | On::Wgpu(_) => Vec::new(),
-        };
-        KeyDevices::new(devices, room)
+        KeyDevices::new(self.backend.open_keys(room, count)?, room)
     }
 
     /// Whether `auto` chose it.
     pub fn is_auto(&self) -> bool {
-        self.passed_over.is_some()
+        self.skipped.is_some()
     }
 
     /// Opens it with an empty filter. `threads` is for the CPU engine.
     pub fn open(&self, room: Room, threads: usize) -> Result<Box<dyn Engine>, EngineError> {
         #[cfg(feature = "failpoints")]
-        if self.on != On::Cpu {
+        if self.backend != Backend::Cpu {
             crate::sieve::error::injected_loss(self.name(), "open")?;
         }
-        Ok(match &self.on {
-            On::Cpu => Box::new(CpuEngine::new(room.filter, room.rows_max, threads)?),
-            On::Cuda(gpu) => Box::new(GpuEngine::new(CudaSieve::open(gpu.index, room)?, room)),
-            On::Wgpu(adapter) => Box::new(GpuEngine::new(WgpuSieve::open(adapter, room)?, room)),
-        })
+        self.backend.open(room, threads)
     }
 }
 
@@ -289,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cpu_is_taken_when_named_and_when_nothing_else_is_there() {
+    fn the_cpu_is_chosen_when_named_and_as_the_last_resort() {
         let named = choose(EngineChoice::Cpu, &room(1_024)).unwrap();
         assert_eq!(named.description(), "cpu");
         let best = choose(EngineChoice::Auto, &room(1_024)).unwrap();
@@ -301,13 +284,13 @@ mod tests {
     }
 
     #[test]
-    fn a_filter_that_no_device_holds_is_the_cpus_business() {
+    fn a_filter_that_no_device_holds_goes_to_the_cpu() {
         let best = choose(EngineChoice::Auto, &room(1 << 50)).unwrap();
         assert_eq!(best.choice(), EngineChoice::Cpu);
     }
 
     #[test]
-    fn software_is_taken_only_when_asked_for() {
+    fn a_software_renderer_is_chosen_only_when_named() {
         let adapters = wgpu::adapters();
         let Some(index) = adapters.iter().position(|adapter| adapter.software) else {
             return; // tests/conformance.rs reports it when there is none

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use cudarc::driver::{CudaContext, CudaModule};
+use cudarc::driver::{CudaContext, CudaFunction, CudaModule};
 
 use super::{
     driver::{self, NAME, or_failed},
@@ -43,6 +43,11 @@ impl OpenGpu {
     pub(super) fn lane(&self) -> Result<Lane, EngineError> {
         Lane::open(&self.context)
     }
+}
+
+/// The kernel of this name.
+pub(super) fn function(module: &Arc<CudaModule>, name: &str) -> Result<CudaFunction, EngineError> {
+    or_failed("cuModuleGetFunction", module.load_function(name))
 }
 
 /// Refuses a part of a program that takes more memory than there is.

@@ -3,16 +3,14 @@
 //! Each slot on the GPU has a lane of its own, so that the copies of one slot overlap the kernels of another. Events
 //! keep the kernels that use the filter in order.
 
-use std::sync::Arc;
-
-use cudarc::driver::{CudaEvent, CudaFunction, CudaModule, CudaSlice};
+use cudarc::driver::{CudaEvent, CudaFunction, CudaSlice};
 
 use super::{
     buffers::{Buffers, Scalars, TALLY_LEN},
-    driver::{NAME, or_failed},
+    driver::NAME,
     image::{self, KernelImage},
     lane::Lane,
-    open::{OpenGpu, check_memory},
+    open::{self, OpenGpu, check_memory},
     pinned::Pinned,
 };
 use crate::{
@@ -28,7 +26,8 @@ pub const CUDA_LANES: usize = 3;
 
 /// A GPU with the kernels loaded and room for a filter and a slot in each lane.
 pub struct CudaSieve {
-    kernels: [CudaFunction; Kernel::ALL.len()],
+    /// By `Kernel as usize`.
+    kernels: Vec<CudaFunction>,
     image: KernelImage,
     /// Allocated in the first lane. Before the lanes: a lane is dropped after its buffers.
     filter: CudaSlice<u64>,
@@ -73,7 +72,9 @@ impl CudaSieve {
         let gpu = OpenGpu::open(index)?;
         check_room(&room, gpu.free_bytes)?;
         let (module, image) = gpu.load(&image::SIEVE)?;
-        let kernels = functions(&module)?;
+        let function = |kernel: Kernel| open::function(&module, kernel.name());
+        let kernels = Kernel::ALL.into_iter().map(function);
+        let kernels = kernels.collect::<Result<_, _>>()?;
         let lanes = (0..CUDA_LANES).map(|_| SlotLane::open(&gpu, &room));
         let lanes = lanes.collect::<Result<Vec<_>, _>>()?;
         let filter = lanes[0].lane.zeroed(room.filter.bits / 64)?;
@@ -226,31 +227,6 @@ impl Device for CudaSieve {
 pub(in crate::sieve) fn check_room(room: &Room, bytes_max: u64) -> Result<(), EngineError> {
     let part = "filter with room for three slots";
     check_memory(part, room.bytes(CUDA_LANES), bytes_max)
-}
-
-fn functions(module: &Arc<CudaModule>) -> Result<[CudaFunction; Kernel::ALL.len()], EngineError> {
-    let function =
-        |kernel: Kernel| or_failed("cuModuleGetFunction", module.load_function(kernel.name()));
-    let [
-        hash_rows,
-        claim_rows,
-        look_up,
-        insert_new,
-        insert_keys,
-        fill,
-        read,
-        add,
-    ] = Kernel::ALL;
-    Ok([
-        function(hash_rows)?,
-        function(claim_rows)?,
-        function(look_up)?,
-        function(insert_new)?,
-        function(insert_keys)?,
-        function(fill)?,
-        function(read)?,
-        function(add)?,
-    ])
 }
 
 #[cfg(test)]

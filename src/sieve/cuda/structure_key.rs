@@ -14,7 +14,7 @@ use super::{
     driver::{Gpu, NAME, or_failed},
     image::{self, KernelImage},
     lane::Lane,
-    open::{OpenGpu, check_memory},
+    open::{self, OpenGpu, check_memory},
 };
 use crate::{
     sieve::{
@@ -69,7 +69,7 @@ impl CudaKeys {
     ) -> Result<Vec<Self>, EngineError> {
         let gpu = OpenGpu::open(index)?;
         let (module, image) = gpu.load(&image::STRUCTURE_KEY)?;
-        let kernel = or_failed("cuModuleGetFunction", module.load_function(KERNEL))?;
+        let kernel = open::function(&module, KERNEL)?;
         let buffers = count as u64 * buffer_bytes(room);
         let bytes = local_bytes(&gpu.context, &kernel)? + buffers;
         check_memory(MEMORY, bytes, gpu.free_bytes)?;

@@ -51,31 +51,19 @@ impl Steps for CpuSteps {
         self.rows = slot.rows();
         let columns = slot.columns();
         let text = &columns.text[..slot.text_bytes()];
-        let (to, ends) = (&mut self.text, &mut self.text_end);
+        let ends = &columns.text_end[..slot.rows()];
         self.engine.pool.install(|| {
-            let pieces = to[..text.len()].par_chunks_mut(COPY_BYTES);
-            pieces
-                .zip(text.par_chunks(COPY_BYTES))
-                .for_each(|(to, from)| to.copy_from_slice(from));
-            let from = columns.text_end[..slot.rows()].par_chunks(COPY_BYTES / 4);
-            let pieces = ends[..slot.rows()].par_chunks_mut(COPY_BYTES / 4);
-            pieces
-                .zip(from)
-                .for_each(|(to, from)| to.copy_from_slice(from));
+            copy(&mut self.text[..text.len()], text);
+            copy(&mut self.text_end[..ends.len()], ends);
         });
         Ok(())
     }
 
     fn unload_rows(&mut self, slot: &mut Slot) -> Result<(), EngineError> {
         let (rows, columns) = (slot.rows(), slot.columns_mut());
-        let (keys, verdicts) = (&self.keys[..rows], &self.verdicts[..rows]);
         self.engine.pool.install(|| {
-            let to = columns.key[..rows].par_chunks_mut(COPY_BYTES / 16);
-            to.zip(keys.par_chunks(COPY_BYTES / 16))
-                .for_each(|(to, from)| to.copy_from_slice(from));
-            let to = columns.verdict[..rows].par_chunks_mut(COPY_BYTES);
-            to.zip(verdicts.par_chunks(COPY_BYTES))
-                .for_each(|(to, from)| to.copy_from_slice(from));
+            copy(&mut columns.key[..rows], &self.keys[..rows]);
+            copy(&mut columns.verdict[..rows], &self.verdicts[..rows]);
         });
         Ok(())
     }
@@ -146,6 +134,13 @@ impl Steps for CpuSteps {
     fn access(&self) -> Access {
         Access::CPU
     }
+}
+
+/// Copies on all threads of the pool.
+fn copy<T: Copy + Send + Sync>(to: &mut [T], from: &[T]) {
+    let len = COPY_BYTES / size_of::<T>();
+    let pieces = to.par_chunks_mut(len).zip(from.par_chunks(len));
+    pieces.for_each(|(to, from)| to.copy_from_slice(from));
 }
 
 /// Keys whose accesses one task makes.

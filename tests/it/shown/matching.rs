@@ -44,19 +44,30 @@ pub fn keep_wildcards(shown: &[String], seen: &[String], again: &[String]) -> Ve
         return shown.to_vec();
     }
     let mut from = 0;
-    let kept = seen.iter().enumerate().map(|(number, seen)| {
+    let (mut kept, mut skipped) = (Vec::new(), None);
+    for (number, seen) in seen.iter().enumerate() {
         let found = shown[from..]
             .iter()
             .position(|shown| shown != WILDCARD && line(shown, seen));
-        match found {
-            Some(found) => {
-                from += found + 1;
-                shown[from - 1].clone()
+        let Some(found) = found.map(|found| from + found) else {
+            let again = again.get(number).map_or("", String::as_str);
+            if skipped.is_none() && shown.get(from).is_some_and(|line| line == WILDCARD) {
+                skipped = Some(kept.len());
             }
-            None => generalise(seen, again.get(number).map_or("", String::as_str)),
+            kept.push(generalise(seen, again));
+            continue;
+        };
+        // A `…` between two lines that match still stands for the lines between them.
+        if let Some(first) = skipped.take()
+            && found == from + 1
+        {
+            kept.truncate(first);
+            kept.push(WILDCARD.to_owned());
         }
-    });
-    kept.collect()
+        kept.push(shown[found].clone());
+        from = found + 1;
+    }
+    kept
 }
 
 /// The line with `…` in the place of words that differ in a second run, and of times, rates and peak memory.
@@ -123,4 +134,7 @@ fn wildcards_stand_for_what_varies_and_for_nothing_else() {
         kept,
         ["took … s", "new in … s (… rows/s)", "  at    … MiB at most"]
     );
+    let shown = text(&["…", "end", "old"]);
+    let kept = keep_wildcards(&shown, &text(&["x", "y", "end", "new"]), &[]);
+    assert_eq!(kept, ["…", "end", "new"]);
 }
