@@ -3,6 +3,7 @@
 
 use std::{collections::BTreeMap, ops::AddAssign};
 
+use bytemuck::{Pod, Zeroable};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{limits::KEY_REASONS_MAX, reject::RejectCode};
@@ -76,7 +77,9 @@ impl AddAssign<&Account> for Account {
 /// What became of parents and products. Every parent read and every product made is counted in one
 /// place: `parents_read = parents_transformed + parents_rejected`, and `products_made` is the sum of
 /// unique, duplicate, symmetric, unchanged, invalid and capped ones.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[repr(C)]
+#[derive(Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Counts {
     /// Rows of the input.
     pub parents_read: u64,
@@ -122,17 +125,7 @@ impl Counts {
 
 impl AddAssign for Counts {
     fn add_assign(&mut self, other: Self) {
-        self.parents_read += other.parents_read;
-        self.parents_rejected += other.parents_rejected;
-        self.parents_capped += other.parents_capped;
-        self.products_unique += other.products_unique;
-        self.products_duplicate += other.products_duplicate;
-        self.products_maybe += other.products_maybe;
-        self.products_symmetric += other.products_symmetric;
-        self.products_unchanged += other.products_unchanged;
-        self.products_invalid += other.products_invalid;
-        self.products_capped += other.products_capped;
-        self.enhanced_stereo_dropped += other.enhanced_stereo_dropped;
+        add(self, &other);
         // A parent may be read in one slot and rejected in a later one, so these two don't add up slot by slot.
         self.parents_transformed = self.parents_read.saturating_sub(self.parents_rejected);
         self.products_made = self.products_unique
@@ -144,8 +137,16 @@ impl AddAssign for Counts {
     }
 }
 
+/// Adds each number of `other` to the same number of `sum`.
+fn add<T: Pod>(sum: &mut T, other: &T) {
+    let others: &[u64] = bytemuck::must_cast_slice(std::slice::from_ref(other));
+    let sums: &mut [u64] = bytemuck::must_cast_slice_mut(std::slice::from_mut(sum));
+    (sums.iter_mut().zip(others)).for_each(|(sum, other)| *sum += other);
+}
+
 /// Rejected parents by code. In JSON: an object of the codes that occurred.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[repr(transparent)]
 pub struct RejectCounts([u64; RejectCode::ALL.len()]);
 
 impl RejectCounts {
@@ -163,8 +164,7 @@ impl RejectCounts {
 
 impl AddAssign for RejectCounts {
     fn add_assign(&mut self, other: Self) {
-        let codes = self.0.iter_mut().zip(other.0);
-        codes.for_each(|(count, others)| *count += others);
+        add(self, &other);
     }
 }
 
@@ -187,18 +187,7 @@ impl<'de> Deserialize<'de> for RejectCounts {
 /// Products of one rule by what became of them. `made` includes repeats, which are in no other count. The chemistry
 /// writes these numbers in this order (`RuleCount` in `transformer.h`); a checkpoint stores them as a list, because it has
 /// one for each of thousands of rules.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    bytemuck::Pod,
-    bytemuck::Zeroable,
-    Serialize,
-    Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable, Serialize, Deserialize)]
 #[serde(from = "[u64; 5]", into = "[u64; 5]")]
 #[repr(C)]
 pub struct RuleAccount {
@@ -216,11 +205,7 @@ pub struct RuleAccount {
 
 impl AddAssign for RuleAccount {
     fn add_assign(&mut self, other: Self) {
-        self.made += other.made;
-        self.unchanged += other.unchanged;
-        self.invalid += other.invalid;
-        self.capped += other.capped;
-        self.unique += other.unique;
+        add(self, &other);
     }
 }
 
@@ -237,7 +222,8 @@ impl From<[u64; 5]> for RuleAccount {
 }
 
 /// Rows whose structure key was not made from the text alone, or not where it was asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable, Serialize, Deserialize)]
+#[repr(C)]
 pub struct KeyCounts {
     /// Rows whose key took RDKit, by the number of the reason.
     pub by_rdkit: [u64; KEY_REASONS_MAX],
@@ -247,9 +233,7 @@ pub struct KeyCounts {
 
 impl AddAssign for KeyCounts {
     fn add_assign(&mut self, other: Self) {
-        let reasons = self.by_rdkit.iter_mut().zip(other.by_rdkit);
-        reasons.for_each(|(count, others)| *count += others);
-        self.too_large_for_device += other.too_large_for_device;
+        add(self, &other);
     }
 }
 
@@ -292,9 +276,7 @@ mod tests {
     fn accounts_add_up() {
         let mut sum = Account::default();
         (0..3).for_each(|_| sum += &account(2));
-        let one = account(2);
         assert_eq!(sum.counts.parents_read, 300);
-        assert_eq!(sum.counts.parents_rejected, 3 * one.counts.parents_rejected);
         assert_eq!(sum.counts.parents_rejected, 3 * (0..13).sum::<u64>());
         assert_eq!(
             sum.counts.parents_transformed,

@@ -1,14 +1,15 @@
 //! Why a row of the input can't be used: a fixed word ([`RejectCode`]) that programs can group by, and a sentence for
 //! people.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error};
+use serde::{Deserialize, Serialize};
 
 use crate::limits::REASON_BYTES_MAX;
 
 /// The kind of a reject: column `code` of `rejects.parquet`. The words are part of the output contract.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 #[repr(u8)]
 pub enum RejectCode {
     /// The row has no SMILES, or a molecule without atoms.
@@ -97,34 +98,6 @@ impl fmt::Display for RejectCode {
     }
 }
 
-/// A word that is no [`RejectCode`].
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("\"{0}\" is not a reject code")]
-pub struct UnknownCode(pub String);
-
-impl FromStr for RejectCode {
-    type Err = UnknownCode;
-
-    fn from_str(word: &str) -> Result<Self, UnknownCode> {
-        let mut all = Self::ALL.into_iter();
-        all.find(|code| code.as_str() == word)
-            .ok_or_else(|| UnknownCode(word.to_owned()))
-    }
-}
-
-impl Serialize for RejectCode {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.as_str())
-    }
-}
-
-impl<'de> Deserialize<'de> for RejectCode {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let word = String::deserialize(deserializer)?;
-        word.parse().map_err(D::Error::custom)
-    }
-}
-
 /// Why a row can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
 #[error("{reason}")]
@@ -153,12 +126,11 @@ mod tests {
         for (number, code) in RejectCode::ALL.into_iter().enumerate() {
             assert_eq!(code as usize, number);
             assert_eq!(RejectCode::from_number(number as u8), Some(code));
-            assert_eq!(code.as_str().parse(), Ok(code));
             let json = serde_json::to_string(&code).unwrap();
             assert_eq!(json, format!("\"{code}\""));
             assert_eq!(serde_json::from_str::<RejectCode>(&json).unwrap(), code);
         }
         assert_eq!(RejectCode::from_number(RejectCode::ALL.len() as u8), None);
-        assert!("Syntax".parse::<RejectCode>().is_err());
+        assert!(serde_json::from_str::<RejectCode>("\"Syntax\"").is_err());
     }
 }
