@@ -23,31 +23,28 @@
 //! the sum is over the budget, slots go first (down to two), then, unless `--threads` was given,
 //! threads; what still does not fit is refused.
 
-mod error;
 mod estimate;
 mod items;
-mod memory;
 mod sizes;
 
-use std::{num::NonZeroUsize, path::PathBuf};
+use std::path::PathBuf;
 
-pub use error::PlanError;
 pub use estimate::{Estimate, TryParents};
-pub use memory::{MemoryItem, MemoryPlan};
+pub use items::{MemoryItem, MemoryPlan};
 
 use estimate::estimate;
-use items::{Demand, add_settling};
-use sizes::Sizes;
+use items::mebibytes;
 
 use crate::{
     chem::TransformSettings,
     config::{JobSpec, written_path},
     limits::{PARQUET_PAGE_BYTES_MAX, SLOTS_MAX, SLOTS_MIN},
+    machine,
     rules::RuleSet,
-    sieve::{Chosen, FilterShape, choose, gpu::Room},
+    sieve::{Chosen, EngineError, FilterShape, choose, gpu::Room},
     slot::SlotLayout,
-    table::source::Library,
-    trial::Assignment,
+    table::source::{Library, SourceError},
+    trial::{Assignment, TrialError},
     units::ByteSize,
 };
 
@@ -78,6 +75,38 @@ pub struct Plan {
     pub settle_bytes: usize,
 }
 
+/// Why there is no plan.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum PlanError {
+    /// The job does not fit its budget, whatever is done about it.
+    #[error(
+        "the job needs {} and --memory allows {}{}\n{plan}",
+        mebibytes(plan.total()), plan.budget, advice(*threads)
+    )]
+    Budget {
+        /// The smallest plan there is.
+        plan: Box<MemoryPlan>,
+        /// The number of threads with which it would fit.
+        threads: Option<usize>,
+    },
+    /// An input can't be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The sample can't be transformed.
+    #[error(transparent)]
+    Trial(#[from] TrialError),
+    /// The engine that was asked for is not there, or has no room for the filter.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+}
+
+fn advice(threads: Option<usize>) -> String {
+    match threads {
+        Some(threads) => format!("; with --threads {threads} it fits"),
+        None => "; give it more memory".into(),
+    }
+}
+
 /// Plans a job: transforms a sample, sizes everything, adds it up. `excluded` is the number of products
 /// of earlier runs that are to be left out.
 pub fn plan(
@@ -89,43 +118,78 @@ pub fn plan(
 ) -> Result<Plan, PlanError> {
     let mut estimate = estimate(spec, library, try_parents)?;
     estimate.excluded = excluded;
-    let demand = Demand {
+    let needs = Needs {
+        spec,
+        estimate,
         rules: rules.len(),
         page_bytes: library.page_bytes() as usize,
         unpack_bytes: library.unpack_bytes() as usize,
-        engine: &Chosen::CPU,
     };
-    fit_engine(spec, Needs { estimate, demand })
+    needs.fit_engine()
 }
 
-/// With the engine that was asked for, or the best for which there is room.
-fn fit_engine(spec: &JobSpec, needs: Needs<'_>) -> Result<Plan, PlanError> {
-    // Filter and slots follow from the budget and the sample alone, whatever the engine.
-    let least = sized(spec, needs, 1, SLOTS_MIN);
-    let chosen = choose(spec.engine, &Room::new(least.filter, &least.slot))?;
-    let on_chosen = fit_threads(spec, needs.on(&chosen));
-    let Some(instead) = chosen.cpu_instead() else {
-        return on_chosen;
-    };
-    // Chemistry is what takes the time: a GPU for the sieve is not worth a thread.
-    let on_cpu = fit_threads(spec, needs.on(&instead))?;
-    match on_chosen {
-        Ok(plan) if plan.threads >= on_cpu.threads => Ok(plan),
-        Ok(_) | Err(PlanError::Budget { .. }) => Ok(on_cpu),
-        Err(error) => Err(error),
+/// What a job needs, on whatever engine and with any number of threads and slots.
+struct Needs<'a> {
+    spec: &'a JobSpec,
+    estimate: Estimate,
+    /// Number of rules.
+    rules: usize,
+    /// Bytes of the largest Parquet page of the inputs.
+    page_bytes: usize,
+    /// Bytes that unpacking text inputs takes.
+    unpack_bytes: usize,
+}
+
+impl Needs<'_> {
+    /// With the engine that was asked for, or the best for which there is room.
+    fn fit_engine(&self) -> Result<Plan, PlanError> {
+        // Filter and slots follow from the budget and the sample alone, whatever the engine.
+        let least = self.sized(&Chosen::CPU, 1, SLOTS_MIN);
+        let chosen = choose(self.spec.engine, &Room::new(least.filter, &least.slot))?;
+        let on_chosen = self.fit_threads(&chosen);
+        let Some(instead) = chosen.cpu_instead() else {
+            return on_chosen;
+        };
+        // Chemistry is what takes the time: a GPU for the sieve is not worth a thread.
+        let on_cpu = self.fit_threads(&instead)?;
+        match on_chosen {
+            Ok(plan) if plan.threads >= on_cpu.threads => Ok(plan),
+            Ok(_) | Err(PlanError::Budget { .. }) => Ok(on_cpu),
+            Err(error) => Err(error),
+        }
     }
-}
 
-/// With as many threads as were asked for, or as many as fit.
-fn fit_threads(spec: &JobSpec, needs: Needs<'_>) -> Result<Plan, PlanError> {
-    let cpus = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    match spec.threads {
-        Some(threads) => fit(spec, needs, threads.get()),
-        None => (1..=cpus)
-            .rev()
-            .map(|threads| fit(spec, needs, threads))
-            .find(Result::is_ok)
-            .unwrap_or_else(|| fit(spec, needs, 1)),
+    /// With as many threads as were asked for, or as many as fit.
+    fn fit_threads(&self, engine: &Chosen) -> Result<Plan, PlanError> {
+        match self.spec.threads {
+            Some(threads) => self.fit(engine, threads.get()),
+            None => (1..=machine::processors())
+                .rev()
+                .map(|threads| self.fit(engine, threads))
+                .find(Result::is_ok)
+                .unwrap_or_else(|| self.fit(engine, 1)),
+        }
+    }
+
+    /// Sizes everything for a given number of threads, with as many slots as fit.
+    fn fit(&self, engine: &Chosen, threads: usize) -> Result<Plan, PlanError> {
+        let budget = self.spec.memory.0;
+        let wanted = self.spec.slots.unwrap_or(2 * threads + 2);
+        let least = self.spec.slots.unwrap_or(SLOTS_MIN);
+        let plan = self.sized(engine, threads, least);
+        if plan.memory.total() > budget {
+            let fits = |fewer: &usize| self.sized(engine, *fewer, least).memory.total() <= budget;
+            return Err(PlanError::Budget {
+                threads: (1..threads).rev().find(fits),
+                plan: Box::new(plan.memory),
+            });
+        }
+        let spare = (budget - plan.memory.total()) as usize / plan.slot.bytes;
+        let slots = wanted.min(least + spare).min(SLOTS_MAX);
+        match slots == plan.slots {
+            true => Ok(plan),
+            false => Ok(self.sized(engine, threads, slots)),
+        }
     }
 }
 
@@ -146,78 +210,5 @@ impl JobSpec {
             settings,
             time_max: self.parent_time_max(),
         }
-    }
-}
-
-/// What a job needs, whatever budget it is given.
-#[derive(Clone, Copy)]
-struct Needs<'a> {
-    estimate: Estimate,
-    demand: Demand<'a>,
-}
-
-impl<'a> Needs<'a> {
-    /// The same on another engine.
-    fn on<'b>(self, engine: &'b Chosen) -> Needs<'b>
-    where
-        'a: 'b,
-    {
-        let demand = Demand {
-            engine,
-            ..self.demand
-        };
-        Needs { demand, ..self }
-    }
-}
-
-/// Sizes everything for a given number of threads, with as many slots as fit.
-fn fit(spec: &JobSpec, needs: Needs<'_>, threads: usize) -> Result<Plan, PlanError> {
-    let wanted = spec.slots.unwrap_or(2 * threads + 2);
-    let least = if spec.slots.is_some() {
-        wanted
-    } else {
-        SLOTS_MIN
-    };
-    let mut plan = sized(spec, needs, threads, least);
-    let over = plan.memory.total().saturating_sub(spec.memory.0);
-    if over > 0 {
-        let fewer = (1..threads).rev().find(|fewer| {
-            let smaller = sized(spec, needs, *fewer, least);
-            smaller.memory.total() <= spec.memory.0
-        });
-        return Err(PlanError::Budget {
-            plan: Box::new(plan.memory),
-            threads: fewer,
-        });
-    }
-    let spare = (spec.memory.0 - plan.memory.total()) as usize / plan.slot.bytes;
-    let slots = wanted.min(least + spare).min(SLOTS_MAX);
-    if slots != plan.slots {
-        plan = sized(spec, needs, threads, slots);
-    }
-    Ok(plan)
-}
-
-/// The plan for a given number of threads and slots, whether it fits or not.
-fn sized(spec: &JobSpec, needs: Needs<'_>, threads: usize, slots: usize) -> Plan {
-    let Needs { estimate, demand } = needs;
-    let sizes = Sizes::of(spec, &estimate);
-    let mut memory = MemoryPlan {
-        budget: spec.memory,
-        items: items::items(spec, demand, &sizes, (threads, slots)),
-    };
-    let settle_bytes = add_settling(&mut memory);
-    Plan {
-        estimate,
-        memory,
-        threads,
-        slots,
-        slot: sizes.slot,
-        engine: demand.engine.clone(),
-        filter: sizes.filter,
-        filter_products: sizes.filter_products,
-        row_group_bytes: sizes.row_group_bytes,
-        batch_parents: sizes.batch_parents,
-        settle_bytes,
     }
 }

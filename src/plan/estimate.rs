@@ -1,6 +1,6 @@
 //! What a job is expected to make, from a sample of its parents.
 
-use super::error::PlanError;
+use super::PlanError;
 use crate::{
     account::Counts,
     chem::TransformSettings,

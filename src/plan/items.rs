@@ -1,182 +1,185 @@
-//! The items of the memory sum: every buffer has one.
+//! The memory sum and its items: every buffer has one.
 
-use super::{
-    memory::{MemoryItem, MemoryPlan, mebibytes},
-    sizes::Sizes,
-};
+use std::fmt;
+
+use super::{Needs, Plan};
 use crate::{
     account::RuleAccount,
-    config::{JobSpec, Work},
+    config::Work,
     limits::{
         BASE_BYTES, CHECKED_MOLECULE_BYTES, CHEMISTRY_THREAD_BYTES, COMPILED_RULE_BYTES,
         SEEN_KEY_BYTES, SETTLE_BYTES_MAX, SETTLE_BYTES_MIN, SOURCE_BYTES, SPILL_BYTES,
     },
     sieve::{
-        Chosen, CpuEngine,
+        CpuEngine,
         structure_key::{KeyBatch, KeyOutcome, KeyRoom},
     },
     units::{ByteSize, count},
 };
 
-/// What the memory sum depends on.
-#[derive(Clone, Copy)]
-pub(super) struct Demand<'a> {
-    /// Number of rules.
-    pub(super) rules: usize,
-    /// Bytes of the largest Parquet page of the inputs.
-    pub(super) page_bytes: usize,
-    /// Bytes that unpacking text inputs takes.
-    pub(super) unpack_bytes: usize,
-    pub(super) engine: &'a Chosen,
+/// One line of the memory sum.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemoryItem {
+    /// What it is for.
+    pub name: &'static str,
+    /// Its bound.
+    pub bytes: u64,
+    /// How it comes about.
+    pub detail: String,
 }
 
-/// Adds everything up but settling. `threads` workers and `slots` slots share the memory.
-pub(super) fn items(
-    spec: &JobSpec,
-    demand: Demand<'_>,
-    sizes: &Sizes,
-    (threads, slots): (usize, usize),
-) -> Vec<MemoryItem> {
-    let Demand {
-        rules,
-        page_bytes,
-        unpack_bytes,
-        ..
-    } = demand;
-    let encoder_bytes = spec.parquet(sizes.row_group_bytes).encoder_bytes();
-    let seen = spec.transform_settings().products_per_parent_max as usize * SEEN_KEY_BYTES;
-    let chemistry = CHEMISTRY_THREAD_BYTES + rules * COMPILED_RULE_BYTES + seen;
-    let mut items = vec![
-        item(
-            "base",
-            BASE_BYTES,
-            "program, RDKit's libraries and tables".into(),
-        ),
-        item(
-            "chemistry",
-            threads * chemistry,
-            format!(
-                "{threads} threads × {}, {rules} rules each",
-                mebibytes(ByteSize(chemistry as u64))
-            ),
-        ),
-        item(
-            "source",
-            SOURCE_BYTES + 4 * page_bytes + unpack_bytes,
-            "decoding of the inputs".into(),
-        ),
-        item(
-            "ring",
-            slots * (sizes.slot.bytes + rules * size_of::<RuleAccount>()),
-            format!("{slots} slots × {}", ByteSize(sizes.slot.bytes as u64)),
-        ),
-        item("filter", sizes.filter.bytes(), filter_detail(spec, sizes)),
-        item(
-            "sieve",
-            CpuEngine::bytes(sizes.slot.rows_max, threads),
-            "engine cpu: table and threads".into(),
-        ),
-        item(
-            "sink",
-            encoder_bytes + SPILL_BYTES + sizes.row_group_bytes,
-            format!(
-                "a row group of {}, its encoder, the spills",
-                ByteSize(sizes.row_group_bytes as u64)
-            ),
-        ),
-    ];
-    items.extend(keys_item(spec, demand.engine, threads, sizes.batch_parents));
-    items.extend(optional_items(spec, demand.engine, threads));
-    items
+/// The memory sum.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemoryPlan {
+    /// `--memory`.
+    pub budget: ByteSize,
+    /// The items.
+    pub items: Vec<MemoryItem>,
 }
 
-/// What `--canonical`, `--check` and the driver of a GPU take.
-fn optional_items(spec: &JobSpec, engine: &Chosen, threads: usize) -> Vec<MemoryItem> {
-    let mut items = Vec::new();
-    if spec.canonical() {
-        let bytes = threads * CHEMISTRY_THREAD_BYTES;
-        let detail = format!("{threads} threads that write what remains");
-        items.push(item("canonical", bytes, detail));
+impl MemoryPlan {
+    /// A sum without items.
+    pub(super) fn new(budget: ByteSize) -> Self {
+        let items = Vec::new();
+        Self { budget, items }
     }
-    if spec.molecules_checked() > 0 {
-        let bytes = (spec.molecules_checked() * CHECKED_MOLECULE_BYTES) as usize;
-        items.push(item(
-            "check",
+
+    fn add(&mut self, name: &'static str, bytes: usize, detail: impl Into<String>) {
+        self.items.push(MemoryItem {
+            name,
+            bytes: bytes as u64,
+            detail: detail.into(),
+        });
+    }
+
+    /// The sum of the items.
+    pub fn total(&self) -> u64 {
+        self.items.iter().map(|item| item.bytes).sum()
+    }
+}
+
+impl fmt::Display for MemoryPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for MemoryItem {
+            name,
             bytes,
-            format!("{} molecules", count(spec.molecules_checked())),
-        ));
-    }
-    if engine.host_bytes() > 0 {
-        // Filter and sieve stay in the sum: if the device is lost, the cpu engine replaces it.
-        let detail = format!("the driver of the engine {}", engine.name());
-        items.push(item("engine", engine.host_bytes(), detail));
-    }
-    items
-}
-
-fn item(name: &'static str, bytes: usize, detail: String) -> MemoryItem {
-    MemoryItem {
-        name,
-        bytes: bytes as u64,
-        detail,
+            detail,
+        } in &self.items
+        {
+            writeln!(f, "  {name:<10} {:>10}   {detail}", mebibytes(*bytes))?;
+        }
+        let (total, budget) = (mebibytes(self.total()), self.budget);
+        write!(f, "  {:<10} {total:>10}   of {budget} allowed", "total")
     }
 }
 
-/// What making structure keys on a device takes of the host's memory, page-locked where the device wants it.
-fn keys_item(
-    spec: &JobSpec,
-    engine: &Chosen,
-    threads: usize,
-    batch_parents: usize,
-) -> Option<MemoryItem> {
-    let devices = engine.key_devices(threads);
-    if !matches!(spec.work, Work::Dedup(_)) || devices == 0 {
-        return None;
-    }
-    let room = KeyRoom::for_batches(batch_parents);
-    let staged = KeyBatch::bytes(room);
-    let outcomes = batch_parents * size_of::<Option<KeyOutcome>>();
-    let detail = format!(
-        "batches of {} molecules for the GPU, {devices} at a time",
-        count(batch_parents as u64)
-    );
-    Some(item("keys", devices * staged + threads * outcomes, detail))
+/// Sizes in one column are easier to compare in one unit.
+pub(super) fn mebibytes(bytes: u64) -> String {
+    format!("{:.1} MiB", bytes as f64 / (1 << 20) as f64)
 }
 
-/// Adds what settling needs at least beyond the items in whose place it works, and gives what it may
+impl Needs<'_> {
+    /// Adds up what a plan of certain sizes takes.
+    pub(super) fn add_items(&self, plan: &mut Plan) {
+        let (spec, rules, threads) = (self.spec, self.rules, plan.threads);
+        let size = |bytes: usize| ByteSize(bytes as u64);
+        let filter_detail = self.filter_detail(plan);
+        let memory = &mut plan.memory;
+        memory.add("base", BASE_BYTES, "program, RDKit's libraries and tables");
+
+        let seen = spec.transform_settings().products_per_parent_max as usize * SEEN_KEY_BYTES;
+        let worker = CHEMISTRY_THREAD_BYTES + rules * COMPILED_RULE_BYTES + seen;
+        let each = mebibytes(worker as u64);
+        let detail = format!("{threads} threads × {each}, {rules} rules each");
+        memory.add("chemistry", threads * worker, detail);
+
+        let source = SOURCE_BYTES + 4 * self.page_bytes + self.unpack_bytes;
+        memory.add("source", source, "decoding of the inputs");
+
+        let slot = plan.slot.bytes + rules * size_of::<RuleAccount>();
+        let detail = format!("{} slots × {}", plan.slots, size(plan.slot.bytes));
+        memory.add("ring", plan.slots * slot, detail);
+
+        memory.add("filter", plan.filter.bytes(), filter_detail);
+        let sieve = CpuEngine::bytes(plan.slot.rows_max, threads);
+        memory.add("sieve", sieve, "engine cpu: table and threads");
+
+        let row_group = plan.row_group_bytes;
+        let encoder = spec.parquet(row_group).encoder_bytes();
+        let detail = format!(
+            "a row group of {}, its encoder, the spills",
+            size(row_group)
+        );
+        memory.add("sink", encoder + SPILL_BYTES + row_group, detail);
+
+        self.add_keys(plan);
+        self.add_optional(plan);
+        add_settling(plan);
+    }
+
+    /// What making structure keys on a device takes of the host's memory, page-locked where the device wants it.
+    fn add_keys(&self, plan: &mut Plan) {
+        let devices = plan.engine.key_devices(plan.threads);
+        if !matches!(self.spec.work, Work::Dedup(_)) || devices == 0 {
+            return;
+        }
+        let staged = KeyBatch::bytes(KeyRoom::for_batches(plan.batch_parents));
+        let outcomes = plan.batch_parents * size_of::<Option<KeyOutcome>>();
+        let molecules = count(plan.batch_parents as u64);
+        let detail = format!("batches of {molecules} molecules for the GPU, {devices} at a time");
+        let bytes = devices * staged + plan.threads * outcomes;
+        plan.memory.add("keys", bytes, detail);
+    }
+
+    /// What `--canonical`, `--check` and the driver of a GPU take.
+    fn add_optional(&self, plan: &mut Plan) {
+        let (threads, checked) = (plan.threads, self.spec.molecules_checked());
+        if self.spec.canonical() {
+            let detail = format!("{threads} threads that write what remains");
+            let bytes = threads * CHEMISTRY_THREAD_BYTES;
+            plan.memory.add("canonical", bytes, detail);
+        }
+        if checked > 0 {
+            let bytes = (checked * CHECKED_MOLECULE_BYTES) as usize;
+            let detail = format!("{} molecules", count(checked));
+            plan.memory.add("check", bytes, detail);
+        }
+        if plan.engine.host_bytes() > 0 {
+            // Filter and sieve stay in the sum: if the device is lost, the cpu engine replaces it.
+            let detail = format!("the driver of the engine {}", plan.engine.name());
+            plan.memory.add("engine", plan.engine.host_bytes(), detail);
+        }
+    }
+
+    fn filter_detail(&self, plan: &Plan) -> String {
+        let (filter, products) = (plan.filter, plan.filter_products);
+        let rate = filter.false_positive_rate(products);
+        let smaller = if rate > 1.5 * self.spec.false_positive_rate {
+            ", as large as the budget allows"
+        } else {
+            ""
+        };
+        format!(
+            "{} bits, {} hashes: {} products at {rate:.1e}{smaller}",
+            count(filter.bits as u64),
+            filter.hashes,
+            count(products)
+        )
+    }
+}
+
+/// Adds what settling needs at least beyond the items in whose place it works, and sets what it may
 /// use: these and half of what the budget leaves, at most [`SETTLE_BYTES_MAX`].
-pub(super) fn add_settling(memory: &mut MemoryPlan) -> usize {
-    let freed: u64 = memory
-        .items
-        .iter()
-        .filter(|item| ["ring", "filter", "sieve"].contains(&item.name))
-        .map(|item| item.bytes)
-        .sum();
+fn add_settling(plan: &mut Plan) {
+    let memory = &mut plan.memory;
+    let freed = |name| ["ring", "filter", "sieve"].contains(&name);
+    let freed = memory.items.iter().filter(|item| freed(item.name));
+    let freed: u64 = freed.map(|item| item.bytes).sum();
     let spare = memory.budget.0.saturating_sub(memory.total());
     let bytes = (freed + spare / 2).clamp(SETTLE_BYTES_MIN as u64, SETTLE_BYTES_MAX as u64);
-    memory.items.push(MemoryItem {
-        name: "settle",
-        bytes: (SETTLE_BYTES_MIN as u64).saturating_sub(freed),
-        detail: format!(
-            "{} at the end, in the place of ring, filter and sieve",
-            mebibytes(ByteSize(bytes))
-        ),
-    });
-    bytes as usize
-}
-
-fn filter_detail(spec: &JobSpec, sizes: &Sizes) -> String {
-    let (filter, products) = (sizes.filter, sizes.filter_products);
-    let rate = filter.false_positive_rate(products);
-    let smaller = if rate > 1.5 * spec.false_positive_rate {
-        ", as large as the budget allows"
-    } else {
-        ""
-    };
-    format!(
-        "{} bits, {} hashes: {} products at {rate:.1e}{smaller}",
-        count(filter.bits as u64),
-        filter.hashes,
-        count(products)
-    )
+    let place = "in the place of ring, filter and sieve";
+    let detail = format!("{} at the end, {place}", mebibytes(bytes));
+    let beyond = SETTLE_BYTES_MIN.saturating_sub(freed as usize);
+    memory.add("settle", beyond, detail);
+    plan.settle_bytes = bytes as usize;
 }

@@ -1,32 +1,21 @@
 //! Sizes that follow from the budget and the sample alone, never from the number of threads or slots: files are the
 //! same for any number of them.
 
-use super::estimate::Estimate;
+use super::{MemoryPlan, Needs, Plan};
 use crate::{
-    config::{JobSpec, Work},
+    config::Work,
     limits::{
         BATCH_PARENTS_MAX, DEDUP_BATCH_PARENTS_MAX, FILTER_BITS_MIN, FILTER_BUDGET_DIVISOR,
         ROW_GROUP_BYTES_MAX, ROW_GROUP_BYTES_MIN, SLOT_BYTES_DEFAULT_MAX, SLOT_BYTES_MIN,
     },
-    sieve::FilterShape,
+    sieve::{Chosen, FilterShape},
     slot::SlotLayout,
 };
 
-/// See the module's documentation.
-#[derive(Clone, Debug)]
-pub(super) struct Sizes {
-    pub(super) slot: SlotLayout,
-    pub(super) filter: FilterShape,
-    /// Distinct products the filter is made for.
-    pub(super) filter_products: u64,
-    /// Encoded bytes at which a row group is closed.
-    pub(super) row_group_bytes: usize,
-    /// Parents a worker takes at a time.
-    pub(super) batch_parents: usize,
-}
-
-impl Sizes {
-    pub(super) fn of(spec: &JobSpec, estimate: &Estimate) -> Self {
+impl Needs<'_> {
+    /// The plan for a given engine and number of threads and slots, whether it fits or not.
+    pub(super) fn sized(&self, engine: &Chosen, threads: usize, slots: usize) -> Plan {
+        let (spec, estimate) = (self.spec, self.estimate);
         let budget = spec.memory.0 as usize;
         let slot_bytes = spec.slot_size.map(|size| size.0 as usize);
         let slot_bytes = slot_bytes.unwrap_or_else(|| {
@@ -51,13 +40,21 @@ impl Sizes {
         let batch_parents = (per_slot as usize)
             .min(estimate.parents as usize / 128)
             .clamp(1, batch_parents_max(&spec.work));
-        Self {
+        let mut plan = Plan {
+            estimate,
+            memory: MemoryPlan::new(spec.memory),
+            threads,
+            slots,
             slot,
+            engine: engine.clone(),
             filter,
             filter_products,
             row_group_bytes: (budget / 64).clamp(ROW_GROUP_BYTES_MIN, ROW_GROUP_BYTES_MAX),
             batch_parents,
-        }
+            settle_bytes: 0,
+        };
+        self.add_items(&mut plan);
+        plan
     }
 }
 
