@@ -42,8 +42,6 @@ mod structure_key;
 mod subject;
 mod whole;
 
-use std::time::SystemTime;
-
 pub use error::BenchError;
 pub use measure::Effort;
 pub use report::{
@@ -52,7 +50,7 @@ pub use report::{
 };
 pub use selection::{Part, Selection};
 
-use crate::{chem::RdKit, machine, units};
+use crate::{chem::RdKit, machine};
 use subject::Subject;
 
 /// Measures all that is selected. Calls `say` with the name of each measurement before it starts.
@@ -65,7 +63,7 @@ pub fn run(
     let mut report = Report {
         molsieve: env!("CARGO_PKG_VERSION"),
         rdkit: rdkit.version(),
-        date: units::utc(SystemTime::now()),
+        date: format!("{:.0}", jiff::Timestamp::now()),
         machine: machine::look(),
         seconds: selection.effort.seconds,
         trial: selection.effort.is_trial(),

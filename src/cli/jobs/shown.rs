@@ -292,9 +292,7 @@ fn between(from: Timestamp, to: Timestamp) -> Duration {
 }
 
 fn moment(at: Timestamp, now: Timestamp) -> String {
-    let seconds = Duration::from_secs(at.as_second().try_into().unwrap_or(0));
-    let at_text = crate::units::utc(std::time::SystemTime::UNIX_EPOCH + seconds);
-    format!("{at_text}, {} ago", age(between(at, now)))
+    format!("{at:.0}, {} ago", age(between(at, now)))
 }
 
 /// A duration in its largest unit.
