@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::{
     chem::RdKit,
-    machine::{FileSystem, Limits},
+    machine::{self, FileSystem, Limits},
     nvidia::Nvidia,
     sieve::{
         CpuEngine, Engine, EngineChoice, EngineError, FilterShape, choose, conformance,
@@ -104,6 +104,19 @@ pub enum EngineState {
     Absent(String),
 }
 
+impl EngineState {
+    /// What a check found that began at that time: the number of rows, or what is wrong.
+    fn of(began: Instant, conformed: Result<u64, impl ToString>) -> Self {
+        match conformed {
+            Ok(rows) => Self::Conforms {
+                rows,
+                seconds: began.elapsed().as_secs_f64(),
+            },
+            Err(fault) => Self::Fails(fault.to_string()),
+        }
+    }
+}
+
 /// Which engines are checked, and how thoroughly.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Checks {
@@ -188,7 +201,7 @@ impl Checks {
     }
 
     fn on_cpu(&self) -> EngineFinding {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = machine::processors();
         let state = self.check_engine(|filter, layout| {
             Ok(Box::new(CpuEngine::new(filter, layout.rows_max, threads)?))
         });
@@ -232,13 +245,7 @@ impl Checks {
             true => conformance::conform_on_one_filter(&mut make),
             false => conformance::conform(&mut make, RANDOM_SLOTS),
         };
-        match conformed {
-            Ok(account) => EngineState::Conforms {
-                rows: account.rows,
-                seconds: began.elapsed().as_secs_f64(),
-            },
-            Err(disagreement) => EngineState::Fails(disagreement.to_string()),
-        }
+        EngineState::of(began, conformed.map(|account| account.rows))
     }
 
     fn check_keys(&self, open: impl FnOnce() -> KeyDeviceMade) -> Option<EngineState> {
@@ -251,26 +258,22 @@ impl Checks {
         engine: &'static str,
         error: EngineError,
     ) -> Result<EngineFinding, EngineError> {
-        match self.every_engine() {
-            true => Ok(absent(engine, missing_of(engine, &error))),
-            false => Err(error),
+        if !self.every_engine() {
+            return Err(error);
         }
+        let state = EngineState::Absent(missing_of(engine, &error));
+        Ok(finding(engine, None, false, state))
     }
 }
 
 /// Runs the conformance checks on the device that computes structure keys.
 fn check_keys(open: impl FnOnce() -> KeyDeviceMade) -> EngineState {
-    let mut device = match open() {
-        Ok(device) => device,
-        Err(error) => return EngineState::Fails(error.to_string()),
-    };
-    let began = Instant::now();
-    match conformance::conform_on_keys(device.as_mut()) {
-        Ok(rows) => EngineState::Conforms {
-            rows,
-            seconds: began.elapsed().as_secs_f64(),
-        },
-        Err(mismatch) => EngineState::Fails(mismatch.to_string()),
+    match open() {
+        Ok(mut device) => {
+            let began = Instant::now();
+            EngineState::of(began, conformance::conform_on_keys(device.as_mut()))
+        }
+        Err(error) => EngineState::Fails(error.to_string()),
     }
 }
 
@@ -288,11 +291,6 @@ fn finding(
         keys: None,
         kernels: None,
     }
-}
-
-/// An engine that is not there.
-fn absent(engine: &'static str, missing: String) -> EngineFinding {
-    finding(engine, None, false, EngineState::Absent(missing))
 }
 
 /// What an engine lacks: its error without the engine's name, which the findings show already.

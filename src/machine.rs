@@ -69,10 +69,7 @@ fn cpu_time(thread: i32) -> Option<Duration> {
 
 /// Memory that this process may use: that of the machine, or the limit of its cgroup if that is less.
 pub fn memory_limit() -> ByteSize {
-    let machine = fs::read_to_string("/proc/meminfo")
-        .ok()
-        .and_then(|text| kilobytes_after(&text, "MemTotal:"))
-        .unwrap_or(1 << 30);
+    let machine = kilobytes_in("/proc/meminfo", "MemTotal:").unwrap_or(1 << 30);
     ByteSize(cgroup_limits().into_iter().fold(machine, u64::min))
 }
 
@@ -128,10 +125,9 @@ pub struct Limits {
 impl Limits {
     /// The limits of this process.
     pub fn look() -> Self {
-        let text = fs::read_to_string("/proc/meminfo").unwrap_or_default();
         let locked = rustix::process::getrlimit(rustix::process::Resource::Memlock);
         Self {
-            memory_bytes: kilobytes_after(&text, "MemTotal:").unwrap_or(0),
+            memory_bytes: kilobytes_in("/proc/meminfo", "MemTotal:").unwrap_or(0),
             cgroup_memory_bytes: cgroup_limits().into_iter().min(),
             processors: processors(),
             cgroup_processors: cgroup_files("cpu.max")
@@ -194,35 +190,28 @@ fn mount_of(mounts: &str, path: &Path) -> Option<(String, String)> {
 
 /// Available memory of the machine, as the kernel estimates it.
 pub fn memory_available_bytes() -> Option<u64> {
-    let text = fs::read_to_string("/proc/meminfo").ok()?;
-    kilobytes_after(&text, "MemAvailable:")
+    kilobytes_in("/proc/meminfo", "MemAvailable:")
 }
 
 /// Largest resident memory of this process so far (VmHWM), bytes.
 pub fn peak_memory_bytes() -> u64 {
-    status("VmHWM:")
+    kilobytes_in("/proc/self/status", "VmHWM:").unwrap_or(0)
 }
 
 /// Resident memory of this process now (VmRSS), bytes.
 pub fn memory_bytes() -> u64 {
-    status("VmRSS:")
+    kilobytes_in("/proc/self/status", "VmRSS:").unwrap_or(0)
 }
 
-fn status(field: &str) -> u64 {
-    fs::read_to_string("/proc/self/status")
-        .ok()
-        .and_then(|text| kilobytes_after(&text, field))
-        .unwrap_or(0)
+fn kilobytes_in(file: &str, field: &str) -> Option<u64> {
+    kilobytes_after(&fs::read_to_string(file).ok()?, field)
 }
 
+/// The value of a field in bytes.
 fn kilobytes_after(text: &str, field: &str) -> Option<u64> {
-    let line = text.lines().find_map(|line| line.strip_prefix(field))?;
-    line.trim()
-        .trim_end_matches("kB")
-        .trim()
-        .parse::<u64>()
-        .ok()
-        .map(|kilobytes| kilobytes << 10)
+    let value = text.lines().find_map(|line| line.strip_prefix(field))?;
+    let kilobytes = value.trim().trim_end_matches("kB").trim();
+    Some(kilobytes.parse::<u64>().ok()? << 10)
 }
 
 /// `memory.max` of the process's control group and of every one above it.
@@ -235,9 +224,7 @@ fn cgroup_limits() -> Vec<u64> {
 
 /// The file of this name in the process's control group and in every one above it (version 2).
 fn cgroup_files(name: &str) -> Vec<String> {
-    let Ok(text) = fs::read_to_string("/proc/self/cgroup") else {
-        return Vec::new();
-    };
+    let text = fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let Some(group) = text.lines().find_map(|line| line.strip_prefix("0::/")) else {
         return Vec::new();
     };

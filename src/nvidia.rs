@@ -93,6 +93,7 @@ impl NvidiaDevice {
         let memory = device.memory_info().ok();
         let reasons = device.current_throttle_reasons();
         let slow = reasons.unwrap_or(ThrottleReasons::NONE);
+        let (power, ecc) = (device.power_usage(), device.is_ecc_enabled());
         let errors = device.total_ecc_errors(MemoryError::Uncorrected, EccCounter::Volatile);
         Self {
             name: device.name().ok(),
@@ -101,14 +102,8 @@ impl NvidiaDevice {
             memory_bytes: memory.as_ref().map(|memory| memory.total),
             free_bytes: memory.as_ref().map(|memory| memory.free),
             temperature_celsius: device.temperature(TemperatureSensor::Gpu).ok(),
-            power_watts: device
-                .power_usage()
-                .ok()
-                .map(|milliwatts| milliwatts / 1_000),
-            ecc: device
-                .is_ecc_enabled()
-                .ok()
-                .map(|ecc| ecc.currently_enabled),
+            power_watts: power.ok().map(|milliwatts| milliwatts / 1_000),
+            ecc: ecc.ok().map(|ecc| ecc.currently_enabled),
             uncorrected_errors: errors.ok(),
             mig: device.mig_mode().ok().map(|mode| mode.current == 1),
             slowed_by: SLOW_DOWNS
@@ -128,12 +123,10 @@ fn reason(error: &NvmlError) -> String {
         }
         NvmlError::DriverNotLoaded => "the NVIDIA driver is installed but not loaded".into(),
         NvmlError::NoPermission => "this user may not use the NVIDIA driver".into(),
-        other => other
-            .to_string()
-            .lines()
-            .next()
-            .unwrap_or_default()
-            .to_owned(),
+        other => {
+            let text = other.to_string();
+            text.lines().next().unwrap_or_default().to_owned()
+        }
     }
 }
 
