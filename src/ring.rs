@@ -54,12 +54,8 @@ struct State {
     waited: Duration,
 }
 
-/// Position of a slot in the order of the input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Position {
-    batch: u64,
-    part: u64,
-}
+/// Position of a slot in the order of the input: its batch, and its part of that.
+type Position = (u64, u64);
 
 #[derive(Debug)]
 struct Filled {
@@ -106,7 +102,7 @@ impl Ring {
         let state = State {
             free,
             filled: BTreeMap::new(),
-            next: Position { batch: 0, part: 0 },
+            next: (0, 0),
             batches: None,
             stopped: false,
             waiting: 0,
@@ -151,18 +147,12 @@ impl Ring {
     /// the `last_of_batch` there is none.
     pub fn submit(&self, mut permit: Permit, batch: u64, part: u64, last_of_batch: bool) {
         if let Some(slot) = permit.slot.take() {
-            let mut state = self.lock();
-            let earlier = state.filled.insert(
-                Position { batch, part },
-                Filled {
-                    slot,
-                    last_of_batch,
-                },
-            );
-            debug_assert!(
-                earlier.is_none(),
-                "batch {batch} part {part} was filled twice"
-            );
+            let filled = Filled {
+                slot,
+                last_of_batch,
+            };
+            let earlier = self.lock().filled.insert((batch, part), filled);
+            debug_assert!(earlier.is_none(), "batch {batch} part {part}: filled twice");
             self.filled.notify_all();
         }
     }
@@ -174,7 +164,7 @@ impl Ring {
             if let Some(permit) = self.take(&mut state)? {
                 return Ok(Some(permit));
             }
-            if state.batches == Some(state.next.batch) {
+            if state.batches == Some(state.next.0) {
                 return Ok(None);
             }
             state = wait(&self.filled, state);
@@ -192,23 +182,16 @@ impl Ring {
         if state.stopped {
             return Err(Stopped);
         }
-        let position = state.next;
-        let Some(filled) = state.filled.remove(&position) else {
+        let (batch, part) = state.next;
+        let Some(filled) = state.filled.remove(&(batch, part)) else {
             return Ok(None);
         };
-        state.next = if filled.last_of_batch {
+        state.next = (batch, part + 1);
+        if filled.last_of_batch {
+            state.next = (batch + 1, 0);
             // The next batch is now the oldest: it may be waiting for the reserve.
             self.freed.notify_all();
-            Position {
-                batch: position.batch + 1,
-                part: 0,
-            }
-        } else {
-            Position {
-                part: position.part + 1,
-                ..position
-            }
-        };
+        }
         Ok(Some(Permit {
             slot: Some(filled.slot),
             ring: Arc::clone(self),
@@ -262,7 +245,7 @@ impl Ring {
 
 impl State {
     fn may_take(&self, batch: u64) -> bool {
-        let kept_back = if batch == self.next.batch { 0 } else { RESERVE };
+        let kept_back = if batch == self.next.0 { 0 } else { RESERVE };
         self.free.len() > kept_back
     }
 }
