@@ -58,10 +58,8 @@ impl DiskFile {
         let mut opened = Self::open_with(path, "open", OpenOptions::new().write(true))?;
         let length = opened.file.metadata().map_err(|e| opened.error("read", &e));
         if length?.len() < bytes {
-            return Err(StoreError::damaged(
-                path,
-                "it is shorter than the checkpoint says",
-            ));
+            let reason = "it is shorter than the checkpoint says";
+            return Err(StoreError::damaged(path, reason));
         }
         faults::call("truncate", path)
             .and_then(|()| opened.file.set_len(bytes))
@@ -191,30 +189,26 @@ pub fn create_dir(path: &Path) -> Result<(), StoreError> {
 
 /// Removes a file, or a directory with its content. It is no error if there is none.
 pub fn remove(path: &Path) -> Result<(), StoreError> {
-    let removed = faults::call("remove", path).and_then(|()| {
-        if path.is_dir() {
-            fs::remove_dir_all(path)
-        } else {
-            fs::remove_file(path)
-        }
-    });
-    match removed {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(StoreError::io(path, "remove", &error))
-        }
-        _ => Ok(()),
-    }
+    let remove = || match path.is_dir() {
+        true => fs::remove_dir_all(path),
+        false => fs::remove_file(path),
+    };
+    remove_by(remove, path, &[io::ErrorKind::NotFound])
 }
 
 /// Removes a directory if it is empty. It is no error if there is none.
 pub fn remove_empty_dir(path: &Path) -> Result<(), StoreError> {
-    match faults::call("remove", path).and_then(|()| fs::remove_dir(path)) {
-        Err(error)
-            if !matches!(
-                error.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::DirectoryNotEmpty
-            ) =>
-        {
+    let allowed = [io::ErrorKind::NotFound, io::ErrorKind::DirectoryNotEmpty];
+    remove_by(|| fs::remove_dir(path), path, &allowed)
+}
+
+fn remove_by(
+    remove: impl FnOnce() -> io::Result<()>,
+    path: &Path,
+    allowed: &[io::ErrorKind],
+) -> Result<(), StoreError> {
+    match faults::call("remove", path).and_then(|()| remove()) {
+        Err(error) if !allowed.contains(&error.kind()) => {
             Err(StoreError::io(path, "remove", &error))
         }
         _ => Ok(()),
@@ -223,18 +217,17 @@ pub fn remove_empty_dir(path: &Path) -> Result<(), StoreError> {
 
 /// The entries of a directory; none if there is no such directory.
 pub fn entries(path: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let unreadable = |error| StoreError::io(path, "read the directory", &error);
     let listing = match faults::call("list", path).and_then(|()| fs::read_dir(path)) {
         Ok(listing) => listing,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(error) if error.kind() == io::ErrorKind::NotADirectory => {
             return Err(StoreError::NotADirectory(path.into()));
         }
-        Err(error) => return Err(StoreError::io(path, "read the directory", &error)),
+        Err(error) => return Err(unreadable(error)),
     };
-    listing
-        .map(|entry| entry.map(|entry| entry.path()))
-        .collect::<Result<_, _>>()
-        .map_err(|error| StoreError::io(path, "read the directory", &error))
+    let paths = listing.map(|entry| entry.map(|entry| entry.path()));
+    paths.collect::<Result<_, _>>().map_err(unreadable)
 }
 
 /// The content of a file of at most `bytes_max` bytes; `None` if there is no such file.

@@ -13,7 +13,7 @@ use super::{
 /// The lock, held until dropped.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: DiskFile,
+    file: DiskFile,
 }
 
 impl Lock {
@@ -24,7 +24,7 @@ impl Lock {
         if !file.try_lock_patiently()? || !file.is_at_its_path() {
             return Err(StoreError::Busy(directory.into()));
         }
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 
     /// Whether a process holds the lock.
@@ -36,8 +36,8 @@ impl Lock {
     }
 
     /// Removes the lock's file and its folder. Must be the last change in the directory.
-    pub(super) fn remove(self, path: &Path, folder: &Path) -> Result<(), StoreError> {
-        disk::remove(path)?;
+    pub(super) fn remove(self, folder: &Path) -> Result<(), StoreError> {
+        disk::remove(self.file.path())?;
         disk::remove(folder)
     }
 }

@@ -3,7 +3,6 @@
 use std::{
     io::{self, Write},
     path::{Path, PathBuf},
-    sync::atomic::{AtomicUsize, Ordering::Relaxed},
 };
 
 use serde::{Deserialize, Serialize};
@@ -30,7 +29,6 @@ pub fn part_name(number: usize) -> String {
 pub struct OutputDir {
     path: PathBuf,
     created: bool,
-    published: AtomicUsize,
     lock: Lock,
 }
 
@@ -87,30 +85,20 @@ impl OutputDir {
     pub fn open(path: &Path, existing: Existing) -> Result<Self, StoreError> {
         Self::check(path, existing)?;
         let created = !path.exists();
-        let opened = Self::make(path).and_then(|lock| {
-            if existing == Existing::Overwrite {
-                Self::empty(path)?;
+        let lock = Self::make(path, existing).inspect_err(|error| {
+            if created && !matches!(error, StoreError::Busy(_)) {
+                // If this fails too, the first error is still the one to report.
+                let _ = disk::remove(path);
             }
-            Ok(lock)
-        });
-        match opened {
-            Ok(lock) => Ok(Self {
-                path: path.into(),
-                created,
-                published: 0.into(),
-                lock,
-            }),
-            Err(error) => {
-                if created && !matches!(error, StoreError::Busy(_)) {
-                    // If this fails too, the first error is still the one to report.
-                    let _ = disk::remove(path);
-                }
-                Err(error)
-            }
-        }
+        })?;
+        Ok(Self {
+            path: path.into(),
+            created,
+            lock,
+        })
     }
 
-    fn make(path: &Path) -> Result<Lock, StoreError> {
+    fn make(path: &Path, existing: Existing) -> Result<Lock, StoreError> {
         let work = path.join(WORK_DIR);
         disk::create_dir(&work).map_err(|error| match error {
             StoreError::Io { reason, .. } => StoreError::Io {
@@ -124,6 +112,9 @@ impl OutputDir {
         disk::sync_dir(path)?;
         if let Some(above) = path.parent().filter(|above| above.is_dir()) {
             disk::sync_dir(above)?;
+        }
+        if existing == Existing::Overwrite {
+            Self::empty(path)?;
         }
         Ok(lock)
     }
@@ -208,7 +199,6 @@ impl OutputDir {
         disk::rename(pending.file.path(), &pending.target)?;
         pending.published = true;
         disk::sync_dir(folder)?;
-        self.published.fetch_add(1, Relaxed);
         let digest = std::mem::take(&mut pending.hash).finalize();
         Ok(Published {
             name: pending.name.clone(),
@@ -234,7 +224,7 @@ impl OutputDir {
                 disk::remove(&entry)?;
             }
         }
-        self.lock.remove(&work.join("lock"), &work)?;
+        self.lock.remove(&work)?;
         disk::sync_dir(&self.path)
     }
 
@@ -242,8 +232,7 @@ impl OutputDir {
     pub fn abandon(self) -> Result<(), StoreError> {
         self.clear_behind(0, &[])?;
         disk::remove(&self.path.join("job.toml"))?;
-        let work = self.work_dir();
-        self.lock.remove(&work.join("lock"), &work)?;
+        self.lock.remove(&self.path.join(WORK_DIR))?;
         if self.created {
             disk::remove(&self.path)?;
         }
@@ -359,11 +348,8 @@ mod tests {
         assert_eq!(published.name, "products/part-00000.parquet");
         assert_eq!(published.bytes, 3);
         // sha256 of "abc", FIPS 180-2 appendix B.1
-        assert!(
-            published
-                .sha256
-                .starts_with("ba7816bf8f01cfea414140de5dae2223")
-        );
+        let sha256 = "ba7816bf8f01cfea414140de5dae2223";
+        assert!(published.sha256.starts_with(sha256));
         assert_eq!(fs::read(&part).unwrap(), b"abc");
         drop(output.begin(&part_name(1)).unwrap());
         output.finish().unwrap();
