@@ -17,14 +17,12 @@
 pub mod decide;
 pub mod rows;
 
-use std::path::Path;
-
 use crate::{
     key::Key,
-    slot::{Slot, SlotLayout, Verdict},
+    slot::{Slot, Verdict},
     store::{
         OutputDir, StoreError,
-        spill::{Kind, SpillLength, SpillReader, SpillWriter},
+        spill::{Items, Kind, SpillLength, SpillReader, SpillWriter},
     },
 };
 use decide::Spilled;
@@ -66,13 +64,7 @@ impl Spills {
         properties: bool,
     ) -> Result<Self, StoreError> {
         let lengths = begun.as_ref().map(|(lengths, _)| *lengths);
-        let keys = |name, length: Option<SpillLength>| {
-            let path = output.work_file(name);
-            match length {
-                Some(length) => SpillWriter::resume(&path, length),
-                None => SpillWriter::create(&path, Kind::Keys),
-            }
-        };
+        let keys = |name, begun| SpillWriter::open(&output.work_file(name), Kind::Keys, begun);
         Ok(Self {
             keys: keys(KEYS, lengths.map(|lengths| lengths.keys))?,
             maybe_keys: keys(MAYBE_KEYS, lengths.map(|lengths| lengths.maybe_keys))?,
@@ -114,7 +106,7 @@ impl Spills {
 
     /// Closes the last block of *maybe* rows: the input is read.
     pub fn end(&mut self) -> Result<(), StoreError> {
-        self.maybe_rows.end()
+        self.maybe_rows.end_block()
     }
 
     /// Writes everything to the files, though perhaps not yet to the disk.
@@ -169,16 +161,11 @@ pub fn spilled(output: &OutputDir, lengths: Lengths) -> [Spilled; 2] {
     })
 }
 
-/// The slot into which *maybe* rows are unpacked; its size does not depend on the job's slots.
-pub fn slot(properties: bool) -> Slot {
-    Slot::new(SlotLayout::smallest(properties))
-}
-
 /// Reads the survivors among the *maybe* rows, block by block.
 pub struct Survivors {
     rows: SpillReader,
-    keys: Items,
-    ordinals: Items,
+    keys: Items<16>,
+    ordinals: Items<8>,
     /// Ordinal of the next survivor.
     survivor: Option<u64>,
     /// Ordinal of the first row of the next block.
@@ -198,7 +185,7 @@ impl Survivors {
         Ok(Self {
             rows: SpillReader::open(&rows, Kind::Rows, lengths.maybe_rows)?,
             keys: Items::open(&keys, Kind::Keys, lengths.maybe_keys)?,
-            survivor: ordinals.next::<8>()?.map(u64::from_le_bytes),
+            survivor: ordinals.next_item()?.map(u64::from_le_bytes),
             ordinals,
             next: 0,
         })
@@ -215,11 +202,11 @@ impl Survivors {
         while let Some(rows) = self.rows.peek_items()? {
             let end = self.next + u64::from(rows);
             while self.survivor.is_some_and(|survivor| survivor < from) {
-                self.survivor = self.ordinals.next::<8>()?.map(u64::from_le_bytes);
+                self.survivor = self.ordinals.next_item()?.map(u64::from_le_bytes);
             }
             if self.survivor.is_none_or(|survivor| survivor >= end) {
                 self.rows.skip()?;
-                (0..rows).try_for_each(|_| self.keys.next::<16>().map(drop))?;
+                (0..rows).try_for_each(|_| self.keys.next_item().map(drop))?;
                 self.next = end;
                 continue;
             }
@@ -236,8 +223,8 @@ impl Survivors {
     fn mark(&mut self, slot: &mut Slot) -> Result<u64, StoreError> {
         let mut survivors = 0;
         for row in 0..slot.rows() {
-            let key = self.keys.next::<16>()?;
-            let key = key.ok_or_else(|| self.keys.reader.damaged("it has too few keys"))?;
+            let key = self.keys.next_item()?;
+            let key = key.ok_or_else(|| self.keys.damaged("it has too few keys"))?;
             let survives = self.survivor == Some(self.next);
             let verdict = if survives {
                 Verdict::New
@@ -249,45 +236,10 @@ impl Survivors {
             columns.verdict[row] = verdict as u8;
             if survives {
                 survivors += 1;
-                self.survivor = self.ordinals.next::<8>()?.map(u64::from_le_bytes);
+                self.survivor = self.ordinals.next_item()?.map(u64::from_le_bytes);
             }
             self.next += 1;
         }
         Ok(survivors)
-    }
-}
-
-/// Reads items of a fixed size one by one.
-struct Items {
-    reader: SpillReader,
-    block: Vec<u8>,
-    at: usize,
-}
-
-impl Items {
-    fn open(path: &Path, kind: Kind, length: SpillLength) -> Result<Self, StoreError> {
-        Ok(Self {
-            reader: SpillReader::open(path, kind, length)?,
-            block: Vec::new(),
-            at: 0,
-        })
-    }
-
-    fn next<const N: usize>(&mut self) -> Result<Option<[u8; N]>, StoreError> {
-        if self.at == self.block.len() {
-            self.block.clear();
-            self.at = 0;
-            match self.reader.next_block()? {
-                Some((payload, _)) => self.block.extend_from_slice(payload),
-                None => return Ok(None),
-            }
-        }
-        match self.block[self.at..].first_chunk::<N>() {
-            Some(item) => {
-                self.at += N;
-                Ok(Some(*item))
-            }
-            None => Err(self.reader.damaged("an item is cut short")),
-        }
     }
 }

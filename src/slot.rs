@@ -1,32 +1,17 @@
 //! A slot: a columnar slab of fixed size that carries products from the chemistry to the sink.
 //!
 //! A slot is allocated once and never grows. Its slab is one block of [`HostMemory`], divided into
-//! columns by a [`SlotLayout`]; a GPU engine copies straight out of it.
-//!
-//! | column | element | rows |
-//! |---|---|---|
-//! | key | 2 × u64 | products |
-//! | real properties (mw, clogp, tpsa; with `--properties`) | 3 × f64 | products |
-//! | parent row | u64 | parents |
-//! | text end | u32, where the SMILES ends in the product text | products |
-//! | parent | u32, index into this slot's parents | products |
-//! | parent text end | 3 × u32: id, SMILES as read, reason | parents |
-//! | rule, site | u16 | products |
-//! | count properties (hbd, hba, rotatable bonds) | 3 × u16 | products |
-//! | verdict, parent flags | u8 | products, parents |
-//! | product text, parent text | u8 | bytes |
+//! columns ([`ColumnsMut`]) by a [`SlotLayout`]; a GPU engine copies straight out of it.
 
 mod columns;
 mod layout;
 mod memory;
 mod parent;
-mod verdict;
 
-pub use columns::{Columns, ColumnsMut, text_range};
+pub use columns::{Columns, ColumnsMut, Verdict, text_range};
 pub use layout::{LayoutError, SlotLayout};
 pub use memory::{HostMemory, HostWords};
 pub use parent::{ParentFlags, SlotParent};
-pub use verdict::Verdict;
 
 use crate::{account::Account, key::Key};
 
@@ -55,20 +40,24 @@ impl Slot {
         Self::within(layout, memory)
     }
 
+    /// An empty slot over the smallest slab there may be.
+    pub fn smallest(properties: bool) -> Self {
+        Self::new(SlotLayout::smallest(properties))
+    }
+
     /// An empty slot over memory of at least the layout's bytes.
     ///
     /// # Panics
     /// If it is less.
     pub fn within(layout: SlotLayout, memory: HostMemory) -> Self {
         assert!(size_of_val(memory.words()) >= layout.bytes);
-        let (rows, text_bytes, parents, parent_text_bytes) = (0, 0, 0, 0);
         Self {
             layout,
             memory,
-            rows,
-            text_bytes,
-            parents,
-            parent_text_bytes,
+            rows: 0,
+            text_bytes: 0,
+            parents: 0,
+            parent_text_bytes: 0,
             account: Account::default(),
             keys_given: false,
             batch_end: None,
@@ -77,12 +66,8 @@ impl Slot {
 
     /// Drops all rows and counts; the slab stays.
     pub fn clear(&mut self) {
-        (
-            self.rows,
-            self.text_bytes,
-            self.parents,
-            self.parent_text_bytes,
-        ) = (0, 0, 0, 0);
+        (self.rows, self.text_bytes) = (0, 0);
+        (self.parents, self.parent_text_bytes) = (0, 0);
         self.account.clear();
         self.keys_given = false;
         self.batch_end = None;
@@ -116,11 +101,6 @@ impl Slot {
     /// The key the sieve computed for a product.
     pub fn key(&self, row: usize) -> Key {
         self.columns().key(row)
-    }
-
-    /// The verdict on a product.
-    pub fn verdict(&self, row: usize) -> Verdict {
-        self.columns().verdict(row)
     }
 
     /// A parent of this slot.
@@ -195,84 +175,13 @@ impl Slot {
 
     /// All columns, to be read.
     pub fn columns(&self) -> Columns<'_> {
-        let mut rest: &[u8] = bytemuck::must_cast_slice(self.memory.words());
-        let mut take = |bytes: usize| {
-            let (column, behind) = rest.split_at(bytes);
-            rest = behind;
-            column
-        };
-        let [
-            key,
-            real,
-            row,
-            end,
-            parent,
-            parent_end,
-            rule,
-            site,
-            count,
-            verdict,
-            flags,
-        ] = self.layout.column_bytes().map(&mut take);
-        let (text, parent_text) = (
-            take(self.layout.text_bytes_max),
-            take(self.layout.parent_text_bytes_max),
-        );
-        Columns {
-            key: bytemuck::cast_slice(key),
-            real_properties: bytemuck::cast_slice(real),
-            parent_row: bytemuck::cast_slice(row),
-            text_end: bytemuck::cast_slice(end),
-            parent: bytemuck::cast_slice(parent),
-            parent_text_end: bytemuck::cast_slice(parent_end),
-            rule: bytemuck::cast_slice(rule),
-            site: bytemuck::cast_slice(site),
-            count_properties: bytemuck::cast_slice(count),
-            verdict,
-            parent_flags: flags,
-            text,
-            parent_text,
-        }
+        Columns::of(&self.layout, bytemuck::must_cast_slice(self.memory.words()))
     }
 
     /// All columns, to be written.
     pub fn columns_mut(&mut self) -> ColumnsMut<'_> {
-        let mut rest: &mut [u8] = bytemuck::must_cast_slice_mut(self.memory.words_mut());
-        let mut take = |bytes: usize| {
-            let (column, behind) = std::mem::take(&mut rest).split_at_mut(bytes);
-            rest = behind;
-            column
-        };
-        let [
-            key,
-            real,
-            row,
-            end,
-            parent,
-            parent_end,
-            rule,
-            site,
-            count,
-            verdict,
-            flags,
-        ] = self.layout.column_bytes().map(&mut take);
-        let text = take(self.layout.text_bytes_max);
-        let parent_text = take(self.layout.parent_text_bytes_max);
-        ColumnsMut {
-            key: bytemuck::cast_slice_mut(key),
-            real_properties: bytemuck::cast_slice_mut(real),
-            parent_row: bytemuck::cast_slice_mut(row),
-            text_end: bytemuck::cast_slice_mut(end),
-            parent: bytemuck::cast_slice_mut(parent),
-            parent_text_end: bytemuck::cast_slice_mut(parent_end),
-            rule: bytemuck::cast_slice_mut(rule),
-            site: bytemuck::cast_slice_mut(site),
-            count_properties: bytemuck::cast_slice_mut(count),
-            verdict,
-            parent_flags: flags,
-            text,
-            parent_text,
-        }
+        let slab = bytemuck::must_cast_slice_mut(self.memory.words_mut());
+        ColumnsMut::of(&self.layout, slab)
     }
 }
 
@@ -286,18 +195,11 @@ mod tests {
 
     #[test]
     fn a_layout_fills_its_slab_and_no_more() {
-        for bytes in [
-            SLOT_BYTES_MIN,
-            SLOT_BYTES_MIN + 12_345,
-            1 << 20,
-            (1 << 22) + 7,
-        ] {
+        let odd = SLOT_BYTES_MIN + 12_345;
+        for bytes in [SLOT_BYTES_MIN, odd, 1 << 20, (1 << 22) + 7] {
             for properties in [false, true] {
                 let layout = SlotLayout::new(bytes, properties).unwrap();
-                let used = layout.column_bytes().iter().sum::<usize>()
-                    + layout.text_bytes_max
-                    + layout.parent_text_bytes_max;
-                assert_eq!(used, layout.bytes);
+                assert_eq!(layout.column_bytes(), layout.bytes);
                 assert!(
                     layout.rows_max > 3_000 && layout.text_bytes_max > 64 << 10,
                     "{layout:?}"
@@ -307,11 +209,9 @@ mod tests {
                 assert_eq!(slot.columns().count_properties.is_empty(), !properties);
             }
         }
-        assert_eq!(SlotLayout::new(1000, false), Err(LayoutError::Size(1000)));
-        assert_eq!(
-            SlotLayout::new(1 << 31, false),
-            Err(LayoutError::Size(1 << 31))
-        );
+        for bytes in [1000, 1 << 31] {
+            assert_eq!(SlotLayout::new(bytes, false), Err(LayoutError(bytes)));
+        }
     }
 
     #[test]
@@ -326,38 +226,30 @@ mod tests {
             flags: ParentFlags::rejected(RejectCode::TooLarge),
         };
         assert_eq!(slot.push_parent(long), Some(0));
-        let mut short = SlotParent {
+        let short = SlotParent {
             row: 8,
             id: b"8",
             smiles: b"CO",
             reason: b"",
-            ..long
+            flags: ParentFlags::NONE,
         };
-        short.flags = ParentFlags::default();
         assert_eq!(slot.push_parent(short), Some(1));
         slot.flag_parent(1, ParentFlags::CAPPED_SITES);
-        assert_eq!(
-            slot.push_parent(long),
-            None,
-            "the text of a second one does not fit"
-        );
+        // The text of a second long one does not fit.
+        assert_eq!(slot.push_parent(long), None);
         assert_eq!(slot.parent(0), long);
-        assert_eq!(
-            slot.parent(1),
-            SlotParent {
-                flags: ParentFlags::CAPPED_SITES,
-                ..short
-            }
-        );
+        let capped = SlotParent {
+            flags: ParentFlags::CAPPED_SITES,
+            ..short
+        };
+        assert_eq!(slot.parent(1), capped);
+        let empty = SlotParent {
+            smiles: b"",
+            id: b"",
+            ..short
+        };
         let mut parents = slot.parents();
-        while slot
-            .push_parent(SlotParent {
-                smiles: b"",
-                id: b"",
-                ..short
-            })
-            .is_some()
-        {
+        while slot.push_parent(empty).is_some() {
             parents += 1;
         }
         assert_eq!(parents, slot.layout().parents_max);

@@ -28,20 +28,15 @@ use std::{
 
 use serde::Serialize;
 
-pub(crate) use child::NO_PARENT;
-pub use child::{assignment, serve, slot, transform, try_here};
+pub use child::{assignment, serve, try_here};
 pub use message::{Assignment, Candidate, TrialError, Tried};
 
 use message::LATE;
 
-use crate::{
-    reject::{RejectCode, Rejection},
-    store::plain,
-};
+use crate::reject::{RejectCode, Rejection};
 
 /// Tries parents one after the other in separate processes: the molsieve executable `program` with
-/// `try-parents`. For each parent: what it gives, or why it
-/// must not be given to RDKit.
+/// `try-parents`. For each parent: what it gives, or why it must not be given to RDKit.
 pub fn try_parents(
     program: &Path,
     assignment: &Assignment,
@@ -128,17 +123,12 @@ fn start(program: &Path) -> Result<Child, TrialError> {
         .stderr(Stdio::null())
         .process_group(0) // Ctrl-C is for the job
         .spawn();
-    started.map_err(|error| TrialError::Process {
-        action: "start",
-        reason: plain(&error),
-    })
+    started.map_err(|error| TrialError::process("start", &error))
 }
 
 fn wait(child: &mut Child) -> Result<ExitStatus, TrialError> {
-    child.wait().map_err(|error| TrialError::Process {
-        action: "wait for",
-        reason: plain(&error),
-    })
+    let ended = child.wait();
+    ended.map_err(|error| TrialError::process("wait for", &error))
 }
 
 /// What the death of a process means: nothing about the parent, if a signal from outside ended it.

@@ -15,8 +15,7 @@ use crate::{
     chem::{ChemistryTimes, Method, Progress, RdKit, TransformSettings, Transformer},
     limits::PRODUCTS_PER_PARENT_DEFAULT,
     rules::RuleSet,
-    slot::{Slot, SlotLayout},
-    trial::NO_PARENT,
+    slot::{Slot, SlotParent},
 };
 
 /// Measures a cheap rule, with which RDKit is fast and the sieve's share is large. The fast method and the reference
@@ -25,7 +24,7 @@ pub(super) fn measure(rdkit: RdKit, effort: Effort) -> Result<Chemistry, BenchEr
     let rules = RuleSet::parse(Path::new("bench.toml"), RULE)?;
     let mut fast = Side::new(rdkit, &rules, Method::Fast)?;
     let mut reference = Side::new(rdkit, &rules, Method::Reference)?;
-    let mut slot = Slot::new(SlotLayout::smallest(false));
+    let mut slot = Slot::smallest(false);
     effort.time(u32::MAX, &mut |passes| -> Result<_, BenchError> {
         let began = Instant::now();
         for _ in 0..passes {
@@ -122,7 +121,7 @@ fn transform(transformer: &mut Transformer, slot: &mut Slot) -> Result<u64, Benc
             .map_err(|rejection| BenchError::Molecule(rejection.reason))?;
         loop {
             slot.clear();
-            let parent = slot.push_parent(NO_PARENT).unwrap_or_default();
+            let parent = slot.push_parent(SlotParent::default()).unwrap_or_default();
             let progress = transformer.fill(slot, parent)?;
             products += slot.rows() as u64;
             if progress == Progress::Finished {

@@ -1,6 +1,6 @@
 //! Settling: decides the *maybe* rows when the input is read, and writes those that survive.
 
-use std::{path::PathBuf, sync::atomic::Ordering::Relaxed};
+use std::sync::atomic::Ordering::Relaxed;
 
 use super::{
     checkpoint::Phase,
@@ -12,6 +12,7 @@ use crate::{
         self, Survivors,
         decide::{self, DecideError, Spilled},
     },
+    slot::Slot,
     store::disk,
 };
 
@@ -55,7 +56,8 @@ fn settle_from(files: &mut RunFiles<'_>, next_row: u64) -> Result<(), PipelineEr
     };
     let survivors = survivors(files, &go_on)?;
     let mut reader = Survivors::new(files.output, lengths, &survivors)?;
-    let mut slot = settle::slot(job.spec.properties());
+    // Its size does not depend on the job's slots.
+    let mut slot = Slot::smallest(job.spec.properties());
     while let Some(survivors) = reader.next(next_row, &mut slot)? {
         files.products.write(&slot)?;
         files.state.account.settle(survivors);
@@ -86,7 +88,10 @@ fn survivors(
         go_on(lengths.keys.items + lengths.maybe_keys.items);
         return Ok(Spilled { path, length });
     }
-    let folder = empty_settle_dir(files)?;
+    // Partitions of an interrupted run are made again.
+    let folder = files.output.work_file(SETTLE_DIR);
+    disk::remove(&folder)?;
+    disk::create_dir(&folder)?;
     let [keys, maybe] = settle::spilled(files.output, lengths);
     let memory = files.job.plan.settle_bytes;
     let caller = decide::Caller {
@@ -101,12 +106,4 @@ fn survivors(
     files.state.survivors = Some(length);
     files.checkpoint()?;
     Ok(Spilled { path, length })
-}
-
-/// A folder for partitions. Those of an interrupted run are made again.
-fn empty_settle_dir(files: &RunFiles<'_>) -> Result<PathBuf, PipelineError> {
-    let folder = files.output.work_file(SETTLE_DIR);
-    disk::remove(&folder)?;
-    disk::create_dir(&folder)?;
-    Ok(folder)
 }

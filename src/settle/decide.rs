@@ -26,7 +26,7 @@ use crate::{
     limits::SPILL_BUFFER_BYTES,
     store::{
         StoreError, disk,
-        spill::{Kind, SpillLength, SpillReader, SpillWriter},
+        spill::{Items, Kind, SpillLength, SpillReader, SpillWriter},
     },
 };
 
@@ -263,12 +263,11 @@ impl Decider<'_> {
                 return Err(reader.damaged("a key is cut short").into());
             }
             for item in payload.chunks_exact(item_bytes(kind)) {
-                let (key, number) = item.split_at(16);
-                let ordinal = match number {
-                    [] => position,
-                    number => u64::from_le_bytes(array(number)),
+                let Some((key, number)) = item.split_first_chunk::<16>() else {
+                    break;
                 };
-                if !take(Key::from(array(key)).words(), ordinal)? {
+                let number = number.first_chunk().copied().map(u64::from_le_bytes);
+                if !take(Key::from(*key).words(), number.unwrap_or(position))? {
                     return Ok(false);
                 }
                 position += 1;
@@ -287,13 +286,6 @@ fn item_bytes(kind: Kind) -> usize {
         Kind::NumberedKeys => 24,
         _ => 16,
     }
-}
-
-/// A slice of the right length as an array.
-fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
-    let mut array = [0; N];
-    array.copy_from_slice(bytes);
-    array
 }
 
 /// Open-addressed table of keys, each with the first row that has it.
@@ -373,9 +365,12 @@ impl Table {
 
 /// The ordinals of some files, each rising, as one rising sequence.
 struct Merge<'a> {
-    sources: Vec<Ordinals<'a>>,
+    sources: Vec<Items<8>>,
     /// The next ordinal of each source that has one, with the source's number.
     heads: BinaryHeap<Reverse<(u64, usize)>>,
+    /// Ordinals read, at each [`BLOCK_ORDINALS`] of which `go_on` is called.
+    read: u64,
+    go_on: &'a dyn Fn(u64) -> bool,
 }
 
 impl<'a> Merge<'a> {
@@ -383,22 +378,25 @@ impl<'a> Merge<'a> {
         let mut merge = Self {
             sources: Vec::with_capacity(files.len()),
             heads: BinaryHeap::with_capacity(files.len()),
+            read: 0,
+            go_on,
         };
         for (number, file) in files.iter().enumerate() {
-            let reader = SpillReader::open(&file.path, Kind::Ordinals, file.length)?;
-            merge.sources.push(Ordinals {
-                reader,
-                block: Vec::new().into_iter(),
-                go_on,
-            });
+            let source = Items::open(&file.path, Kind::Ordinals, file.length)?;
+            merge.sources.push(source);
             merge.advance(number)?;
         }
         Ok(merge)
     }
 
     fn advance(&mut self, number: usize) -> Result<(), DecideError> {
-        if let Some(ordinal) = self.sources[number].next()? {
+        if let Some(ordinal) = self.sources[number].next_item()? {
+            let ordinal = u64::from_le_bytes(ordinal);
             self.heads.push(Reverse((ordinal, number)));
+            self.read += 1;
+            if self.read.is_multiple_of(BLOCK_ORDINALS) && !(self.go_on)(BLOCK_ORDINALS) {
+                return Err(DecideError::Stopped);
+            }
         }
         Ok(())
     }
@@ -410,35 +408,6 @@ impl Iterator for Merge<'_> {
     fn next(&mut self) -> Option<Self::Item> {
         let Reverse((ordinal, number)) = self.heads.pop()?;
         Some(self.advance(number).map(|()| ordinal))
-    }
-}
-
-/// Reads ordinals one by one.
-struct Ordinals<'a> {
-    reader: SpillReader,
-    block: std::vec::IntoIter<u64>,
-    go_on: &'a dyn Fn(u64) -> bool,
-}
-
-impl Ordinals<'_> {
-    fn next(&mut self) -> Result<Option<u64>, DecideError> {
-        loop {
-            if let Some(ordinal) = self.block.next() {
-                return Ok(Some(ordinal));
-            }
-            let Some((payload, items)) = self.reader.next_block()? else {
-                return Ok(None);
-            };
-            let (whole, rest) = payload.as_chunks::<8>();
-            if !rest.is_empty() || whole.len() != items as usize {
-                return Err(self.reader.damaged("an ordinal is cut short").into());
-            }
-            let block: Vec<u64> = whole.iter().map(|word| u64::from_le_bytes(*word)).collect();
-            self.block = block.into_iter();
-            if !(self.go_on)(u64::from(items)) {
-                return Err(DecideError::Stopped);
-            }
-        }
     }
 }
 
@@ -551,13 +520,19 @@ mod tests {
         check(&[5], &[5; 100_000], BYTES_MIN);
     }
 
-    #[test]
-    fn a_disk_without_room_for_the_partitions_is_told_before_they_are_written() {
+    /// Keys that need partitions, and an empty folder for these.
+    fn keys_in_partitions() -> (tempfile::TempDir, [Spilled; 2], PathBuf) {
         let dir = tempfile::tempdir().unwrap();
         let keys = spill(dir.path().join("keys"), &random(20_000, 40_000, 1));
         let maybe = spill(dir.path().join("maybe"), &random(40_000, 40_000, 2));
         let folder = dir.path().join("settle");
         disk::create_dir(&folder).unwrap();
+        (dir, [keys, maybe], folder)
+    }
+
+    #[test]
+    fn a_disk_without_room_for_the_partitions_is_told_before_they_are_written() {
+        let (_dir, [keys, maybe], folder) = keys_in_partitions();
         let needed = keys.length.bytes + 24 * 40_000;
         for free in [needed - 1, needed] {
             let caller = Caller {
@@ -577,10 +552,7 @@ mod tests {
 
     #[test]
     fn it_stops_wherever_it_is_told_to() {
-        let dir = tempfile::tempdir().unwrap();
-        let keys = spill(dir.path().join("keys"), &random(20_000, 40_000, 1));
-        let maybe = spill(dir.path().join("maybe"), &random(40_000, 40_000, 2));
-        let folder = dir.path().join("settle");
+        let (_dir, [keys, maybe], folder) = keys_in_partitions();
         for blocks in 0.. {
             disk::remove(&folder).unwrap();
             disk::create_dir(&folder).unwrap();

@@ -60,16 +60,13 @@ impl RowWriter {
         begun: Option<(SpillLength, OpenBlock)>,
         properties: bool,
     ) -> Result<Self, StoreError> {
-        let (spill, block) = match begun {
-            Some((length, block)) => (SpillWriter::resume(path, length)?, block),
-            None => (SpillWriter::create(path, Kind::Rows)?, OpenBlock::default()),
-        };
+        let (begun, block) = begun.unzip();
         let compressor =
             Compressor::new(1).map_err(|error| StoreError::io(path, "pack rows for", &error))?;
         Ok(Self {
-            spill,
+            spill: SpillWriter::open(path, Kind::Rows, begun)?,
             properties,
-            block,
+            block: block.unwrap_or_default(),
             compressor,
         })
     }
@@ -97,10 +94,9 @@ impl RowWriter {
         if self.properties {
             let real = &columns.real_properties[3 * row..3 * row + 3];
             let count = &columns.count_properties[3 * row..3 * row + 3];
-            block.rows.extend(real.iter().flat_map(|x| x.to_le_bytes()));
-            block
-                .rows
-                .extend(count.iter().flat_map(|x| x.to_le_bytes()));
+            let (real, count) = (real.iter(), count.iter());
+            block.rows.extend(real.flat_map(|x| x.to_le_bytes()));
+            block.rows.extend(count.flat_map(|x| x.to_le_bytes()));
         }
         block.row_count += 1;
         // The columns of a row count as text here, which closes a block a little early.
@@ -125,17 +121,13 @@ impl RowWriter {
         &self.block
     }
 
-    /// Closes the last block: no more rows will be added.
-    pub fn end(&mut self) -> Result<(), StoreError> {
-        self.end_block()
-    }
-
     /// Bytes in the file.
     pub fn bytes(&self) -> u64 {
         self.spill.bytes()
     }
 
-    fn end_block(&mut self) -> Result<(), StoreError> {
+    /// Closes the block, even if it is not full.
+    pub fn end_block(&mut self) -> Result<(), StoreError> {
         let block = &mut self.block;
         if block.row_count == 0 {
             return Ok(());

@@ -3,58 +3,87 @@
 use std::ops::Range;
 
 use super::{
+    layout::SlotLayout,
     parent::{ParentFlags, SlotParent},
-    verdict::Verdict,
 };
 use crate::key::Key;
 
-/// The columns of a slot, to be written. Every slice has the length its layout allows, whatever the
-/// number of rows in use.
-pub struct ColumnsMut<'a> {
-    /// Per product: first and second word of the key.
-    pub key: &'a mut [[u64; 2]],
-    /// Per product: mw, clogp, tpsa.
-    pub real_properties: &'a mut [f64],
-    /// Per parent: 0-based row over all inputs.
-    pub parent_row: &'a mut [u64],
-    /// Per product: where its SMILES ends in `text`.
-    pub text_end: &'a mut [u32],
-    /// Per product: index of its parent in this slot.
-    pub parent: &'a mut [u32],
-    /// Per parent: where its id, its SMILES and its reason end in `parent_text`.
-    pub parent_text_end: &'a mut [[u32; 3]],
-    /// Per product: index of its rule.
-    pub rule: &'a mut [u16],
-    /// Per product: index of the match among the rule's matches in the parent.
-    pub site: &'a mut [u16],
-    /// Per product: hbd, hba, rotatable bonds.
-    pub count_properties: &'a mut [u16],
-    /// Per product: its [`Verdict`] as a byte.
-    pub verdict: &'a mut [u8],
-    /// Per parent: its [`ParentFlags`].
-    pub parent_flags: &'a mut [u8],
-    /// The products' SMILES, one after the other.
-    pub text: &'a mut [u8],
-    /// The parents' ids, SMILES and reasons, one after the other.
-    pub parent_text: &'a mut [u8],
+/// Defines the columns in slab order, each with the type of its elements and their number in a layout.
+macro_rules! columns {
+    (|$layout:ident| $($(#[$doc:meta])* $name:ident: $element:ty, $count:expr;)*) => {
+        /// The columns of a slot, to be written. Every slice has the length its layout allows, whatever the
+        /// number of rows in use.
+        pub struct ColumnsMut<'a> {
+            $($(#[$doc])* pub $name: &'a mut [$element],)*
+        }
+
+        /// The columns of a slot, to be read; see [`ColumnsMut`].
+        #[allow(missing_docs, reason = "the fields are those of ColumnsMut")]
+        pub struct Columns<'a> {
+            $(pub $name: &'a [$element],)*
+        }
+
+        impl SlotLayout {
+            /// Bytes of all columns.
+            pub(super) fn column_bytes(&self) -> usize {
+                let $layout = self;
+                0 $(+ size_of::<$element>() * $count)*
+            }
+        }
+
+        impl<'a> ColumnsMut<'a> {
+            pub(super) fn of($layout: &SlotLayout, mut slab: &'a mut [u8]) -> Self {
+                Self {
+                    $($name: {
+                        let column = slab.split_off_mut(..size_of::<$element>() * $count);
+                        bytemuck::cast_slice_mut(column.expect(FITS))
+                    },)*
+                }
+            }
+        }
+
+        impl<'a> Columns<'a> {
+            pub(super) fn of($layout: &SlotLayout, mut slab: &'a [u8]) -> Self {
+                Self {
+                    $($name: {
+                        let column = slab.split_off(..size_of::<$element>() * $count);
+                        bytemuck::cast_slice(column.expect(FITS))
+                    },)*
+                }
+            }
+        }
+    };
 }
 
-/// The columns of a slot, to be read; see [`ColumnsMut`].
-#[allow(missing_docs, reason = "the fields are those of ColumnsMut")]
-pub struct Columns<'a> {
-    pub key: &'a [[u64; 2]],
-    pub real_properties: &'a [f64],
-    pub parent_row: &'a [u64],
-    pub text_end: &'a [u32],
-    pub parent: &'a [u32],
-    pub parent_text_end: &'a [[u32; 3]],
-    pub rule: &'a [u16],
-    pub site: &'a [u16],
-    pub count_properties: &'a [u16],
-    pub verdict: &'a [u8],
-    pub parent_flags: &'a [u8],
-    pub text: &'a [u8],
-    pub parent_text: &'a [u8],
+const FITS: &str = "a slab has the bytes of its layout";
+
+columns! { |layout|
+    /// Per product: first and second word of the key.
+    key: [u64; 2], layout.rows_max;
+    /// Per product, with `--properties`: mw, clogp, tpsa.
+    real_properties: f64, 3 * layout.property_rows();
+    /// Per parent: 0-based row over all inputs.
+    parent_row: u64, layout.parents_max;
+    /// Per product: where its SMILES ends in `text`.
+    text_end: u32, layout.rows_max;
+    /// Per product: index of its parent in this slot.
+    parent: u32, layout.rows_max;
+    /// Per parent: where its id, its SMILES and its reason end in `parent_text`.
+    parent_text_end: [u32; 3], layout.parents_max;
+    /// Per product: index of its rule.
+    rule: u16, layout.rows_max;
+    /// Per product: index of the match among the rule's matches in the parent.
+    site: u16, layout.rows_max;
+    /// Per product, with `--properties`: hbd, hba, rotatable bonds.
+    count_properties: u16, 3 * layout.property_rows();
+    /// Per product: its [`Verdict`] as a byte.
+    verdict: u8, layout.rows_max;
+    /// Per parent: its [`ParentFlags`].
+    parent_flags: u8, layout.parents_max;
+    /// The products' SMILES, one after the other.
+    text: u8, layout.text_bytes_max;
+    /// The parents' ids, SMILES and reasons, one after the other.
+    parent_text: u8, layout.parent_text_bytes_max;
 }
 
 impl<'a> Columns<'a> {
@@ -94,4 +123,27 @@ impl<'a> Columns<'a> {
 pub fn text_range(ends: &[u32], row: usize) -> Range<usize> {
     let begin = if row == 0 { 0 } else { ends[row - 1] as usize };
     begin..ends[row] as usize
+}
+
+/// What the sieve says of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Verdict {
+    /// The filter has certainly not seen it.
+    New = 0,
+    /// The filter says it may have been seen before.
+    Maybe = 1,
+    /// An earlier row of the same slot has the same key.
+    Duplicate = 2,
+}
+
+impl Verdict {
+    /// The verdict of a byte of the verdict column.
+    pub fn of(byte: u8) -> Self {
+        match byte {
+            0 => Self::New,
+            1 => Self::Maybe,
+            _ => Self::Duplicate,
+        }
+    }
 }

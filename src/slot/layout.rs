@@ -21,19 +21,16 @@ pub struct SlotLayout {
     pub properties: bool,
 }
 
-/// Why a layout can't be made.
+/// A layout can't be made: the slab is outside the range a slot may have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LayoutError {
-    /// The slab is outside the range a slot may have.
-    #[error("a slot of {0} bytes is not between {SLOT_BYTES_MIN} and {SLOT_BYTES_MAX} bytes")]
-    Size(usize),
-}
+#[error("a slot of {0} bytes is not between {SLOT_BYTES_MIN} and {SLOT_BYTES_MAX} bytes")]
+pub struct LayoutError(pub usize);
 
 impl SlotLayout {
     /// Divides a slab of `bytes`.
     pub fn new(bytes: usize, properties: bool) -> Result<Self, LayoutError> {
         if !(SLOT_BYTES_MIN..=SLOT_BYTES_MAX).contains(&bytes) {
-            return Err(LayoutError::Size(bytes));
+            return Err(LayoutError(bytes));
         }
         let bytes = bytes / 8 * 8;
         // The columns take 51 bytes a row, 81 with properties; the SMILES and its share of its
@@ -47,7 +44,7 @@ impl SlotLayout {
             parent_text_bytes_max: 0,
             properties,
         };
-        let text_bytes = bytes - layout.column_bytes().iter().sum::<usize>();
+        let text_bytes = bytes - layout.column_bytes();
         layout.parent_text_bytes_max = (text_bytes * 2 / 5).max(PARENT_TEXT_BYTES_MIN);
         layout.text_bytes_max = text_bytes - layout.parent_text_bytes_max;
         Ok(layout)
@@ -58,23 +55,9 @@ impl SlotLayout {
         Self::new(SLOT_BYTES_MIN, properties).expect("its size is in the range")
     }
 
-    /// Bytes of each column of fixed width, in slab order.
-    pub(super) fn column_bytes(&self) -> [usize; 11] {
-        let (rows, parents) = (self.rows_max, self.parents_max);
-        let property_rows = if self.properties { rows } else { 0 };
-        [
-            16 * rows,          // key
-            24 * property_rows, // real properties
-            8 * parents,        // parent row
-            4 * rows,           // text end
-            4 * rows,           // parent
-            12 * parents,       // parent text end
-            2 * rows,           // rule
-            2 * rows,           // site
-            6 * property_rows,  // count properties
-            rows,               // verdict
-            parents,            // parent flags
-        ]
+    /// Products that have properties.
+    pub(super) fn property_rows(&self) -> usize {
+        if self.properties { self.rows_max } else { 0 }
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::reject::RejectCode;
 
 /// A parent in a slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SlotParent<'a> {
     /// 0-based row over all inputs.
     pub row: u64,

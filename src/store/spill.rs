@@ -27,7 +27,7 @@ use crate::{
     limits::{SPILL_BLOCK_BYTES_MAX, SPILL_BUFFER_BYTES},
 };
 
-const MAGIC: &[u8; 8] = b"MOLSPILL";
+const MAGIC: &[u8] = b"MOLSPILL";
 const VERSION: u32 = 1;
 const FILE_HEAD_BYTES: u64 = 16;
 const BLOCK_HEAD_BYTES: usize = 16;
@@ -81,15 +81,17 @@ impl SpillWriter {
     /// Creates a spill at `path`; an earlier file is replaced.
     pub fn create(path: &Path, kind: Kind) -> Result<Self, StoreError> {
         let mut file = DiskFile::create(path)?;
-        let head = [
-            &MAGIC[..],
-            &VERSION.to_le_bytes(),
-            &(kind as u32).to_le_bytes(),
-        ]
-        .concat();
-        file.write_all(&head)
+        file.write_all(&file_head(kind))
             .map_err(|error| StoreError::io(path, "write", &error))?;
         Ok(Self::behind(file, SpillLength::EMPTY))
+    }
+
+    /// A spill at `path`: a new one, or one to which is appended after its first `begun`.
+    pub fn open(path: &Path, kind: Kind, begun: Option<SpillLength>) -> Result<Self, StoreError> {
+        match begun {
+            Some(length) => Self::resume(path, length),
+            None => Self::create(path, kind),
+        }
     }
 
     /// Opens a spill to append after its first `length`.
@@ -158,18 +160,21 @@ impl SpillWriter {
 
     fn write_block(&mut self, payload: &[u8], items: u32) -> Result<(), StoreError> {
         assert!(payload.len() <= SPILL_BLOCK_BYTES_MAX);
-        let mut head = [0; BLOCK_HEAD_BYTES];
-        head[..4].copy_from_slice(&(payload.len() as u32).to_le_bytes());
-        head[4..8].copy_from_slice(&items.to_le_bytes());
-        head[8..].copy_from_slice(&checksum(payload, items).to_le_bytes());
+        let lengths = payload.len() as u128 | u128::from(items) << 32;
+        let head = lengths | u128::from(checksum(payload, items)) << 64;
         self.file
-            .write_all(&head)
+            .write_all(&head.to_le_bytes())
             .and_then(|()| self.file.write_all(payload))
             .map_err(|error| StoreError::io(self.file.path(), "write", &error))?;
         self.length.bytes += (BLOCK_HEAD_BYTES + payload.len()) as u64;
         self.length.items += u64::from(items);
         Ok(())
     }
+}
+
+fn file_head(kind: Kind) -> Vec<u8> {
+    let numbers = [VERSION, kind as u32].map(u32::to_le_bytes);
+    [MAGIC, numbers.as_flattened()].concat()
 }
 
 fn checksum(payload: &[u8], items: u32) -> u64 {
@@ -197,13 +202,8 @@ struct BlockHead {
 impl SpillReader {
     /// Reads the first `length` of the spill at `path`.
     pub fn open(path: &Path, kind: Kind, length: SpillLength) -> Result<Self, StoreError> {
-        let file = DiskFile::open(path)?;
-        Self::over(
-            BufReader::with_capacity(SPILL_BUFFER_BYTES, file),
-            path,
-            kind,
-            length.bytes,
-        )
+        let file = BufReader::with_capacity(SPILL_BUFFER_BYTES, DiskFile::open(path)?);
+        Self::over(file, path, kind, length.bytes)
     }
 }
 
@@ -212,13 +212,7 @@ impl<R: Read> SpillReader<R> {
     pub fn over(mut from: R, path: &Path, kind: Kind, bytes: u64) -> Result<Self, StoreError> {
         let mut head = [0; FILE_HEAD_BYTES as usize];
         read_exact(&mut from, &mut head, path)?;
-        let expected = [
-            &MAGIC[..],
-            &VERSION.to_le_bytes(),
-            &(kind as u32).to_le_bytes(),
-        ]
-        .concat();
-        if head[..] != expected[..] || bytes < FILE_HEAD_BYTES {
+        if head[..] != file_head(kind) || bytes < FILE_HEAD_BYTES {
             return Err(StoreError::damaged(path, "it has another beginning"));
         }
         Ok(Self {
@@ -258,20 +252,17 @@ impl<R: Read> SpillReader<R> {
             return Err(self.damaged("it ends inside a block"));
         }
         read_exact(&mut self.from, &mut head, &self.path)?;
-        let [bytes, items] = [0, 4].map(|at| {
-            let word: [u8; 4] = [head[at], head[at + 1], head[at + 2], head[at + 3]];
-            u32::from_le_bytes(word)
-        });
-        let block_bytes = BLOCK_HEAD_BYTES as u64 + u64::from(bytes);
-        if bytes as usize > SPILL_BLOCK_BYTES_MAX || block_bytes > self.bytes_left {
+        let head = u128::from_le_bytes(head);
+        let bytes = head as u32 as usize;
+        let block_bytes = (BLOCK_HEAD_BYTES + bytes) as u64;
+        if bytes > SPILL_BLOCK_BYTES_MAX || block_bytes > self.bytes_left {
             return Err(self.damaged("a block is longer than it can be"));
         }
         self.bytes_left -= block_bytes;
-        let sum = u128::from_le_bytes(head) >> 64;
         self.head = Some(BlockHead {
-            bytes: bytes as usize,
-            items,
-            checksum: sum as u64,
+            bytes,
+            items: (head >> 32) as u32,
+            checksum: (head >> 64) as u64,
         });
         Ok(self.head)
     }
@@ -292,6 +283,45 @@ impl<R: Read + Seek> SpillReader<BufReader<R>> {
                 .map_err(|error| StoreError::io(&self.path, "read", &error))?;
         }
         Ok(())
+    }
+}
+
+/// Reads items of a fixed size one by one.
+#[derive(Debug)]
+pub struct Items<const N: usize> {
+    reader: SpillReader,
+    /// Where the next item begins in the reader's block.
+    at: usize,
+}
+
+impl<const N: usize> Items<N> {
+    /// Reads the items of the first `length` of the spill at `path`.
+    pub fn open(path: &Path, kind: Kind, length: SpillLength) -> Result<Self, StoreError> {
+        let reader = SpillReader::open(path, kind, length)?;
+        Ok(Self { reader, at: 0 })
+    }
+
+    /// The next item; `None` at the end.
+    pub fn next_item(&mut self) -> Result<Option<[u8; N]>, StoreError> {
+        if self.at == self.reader.payload.len() {
+            self.at = 0;
+            if self.reader.next_block()?.is_none() {
+                self.reader.payload.clear();
+                return Ok(None);
+            }
+        }
+        match self.reader.payload[self.at..].first_chunk() {
+            Some(item) => {
+                self.at += N;
+                Ok(Some(*item))
+            }
+            None => Err(self.damaged("an item is cut short")),
+        }
+    }
+
+    /// The error for a fault in this file.
+    pub fn damaged(&self, reason: &str) -> StoreError {
+        self.reader.damaged(reason)
     }
 }
 

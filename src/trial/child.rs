@@ -9,7 +9,7 @@ use crate::{
     machine::WorkClock,
     reject::{RejectCode, Rejection},
     rules::RuleSet,
-    slot::{ParentFlags, Slot, SlotLayout, SlotParent},
+    slot::{Slot, SlotParent},
     store::plain,
 };
 
@@ -61,13 +61,12 @@ fn answer_all(
     settings: TransformSettings,
     clock: &WorkClock,
 ) -> Result<(), TrialError> {
-    let mut transformer = Transformer::new(rdkit, rules, settings)?;
-    let mut slot = slot(settings.properties);
+    let mut trier = Trier::new(rdkit, rules, settings, clock)?;
     let _ = writeln!(std::io::stdout(), "{READY}");
     for line in std::io::stdin().lines().map_while(Result::ok) {
         let candidate: Candidate =
             serde_json::from_str(&line).map_err(|error| TrialError::Input(error.to_string()))?;
-        let tried = transform(rdkit, &mut transformer, &mut slot, &candidate, clock);
+        let tried = trier.transform(&candidate);
         let tried = tried.map_err(|error| RejectCode::Rdkit.because(error.to_string()));
         let answer = serde_json::to_string(&tried);
         let answer = answer.expect("numbers and texts can be written as JSON");
@@ -79,20 +78,6 @@ fn answer_all(
     Ok(())
 }
 
-/// Transforms a parent in this process.
-pub fn transform(
-    rdkit: RdKit,
-    transformer: &mut Transformer,
-    slot: &mut Slot,
-    candidate: &Candidate,
-    clock: &WorkClock,
-) -> Result<Tried, ChemistryError> {
-    clock.restart();
-    let tried = transform_within(rdkit, transformer, slot, candidate, clock);
-    clock.stop();
-    tried
-}
-
 /// Transforms parents in this process, which RDKit may crash.
 pub fn try_here(
     rdkit: RdKit,
@@ -100,62 +85,66 @@ pub fn try_here(
     settings: TransformSettings,
     candidates: &[Candidate],
 ) -> Result<Vec<Result<Tried, Rejection>>, TrialError> {
-    let mut transformer = Transformer::new(rdkit, rules, settings)?;
-    let mut slot = slot(settings.properties);
     let clock = WorkClock::default();
-    let mut tried = |parent| transform(rdkit, &mut transformer, &mut slot, parent, &clock);
-    candidates
-        .iter()
-        .map(|parent| Ok(Ok(tried(parent)?)))
-        .collect()
+    let mut trier = Trier::new(rdkit, rules, settings, &clock)?;
+    let tried = candidates.iter().map(|parent| trier.transform(parent));
+    tried.map(|tried| Ok(Ok(tried?))).collect()
 }
 
-fn transform_within(
+/// Transforms parents and discards their products.
+struct Trier<'a> {
     rdkit: RdKit,
-    transformer: &mut Transformer,
-    slot: &mut Slot,
-    candidate: &Candidate,
-    clock: &WorkClock,
-) -> Result<Tried, ChemistryError> {
-    let text = candidate.text.as_bytes();
-    let begun = match candidate.mol_block {
-        true => rdkit
-            .mol_block_to_smiles(text)
-            .and_then(|smiles| transformer.begin_mol_block(text, smiles.as_bytes())),
-        false => transformer.begin(text),
-    };
-    let usable = begun.is_ok();
-    let mut tried = Tried {
-        usable,
-        ..Tried::default()
-    };
-    if !usable {
-        return Ok(tried);
-    }
-    loop {
-        slot.clear();
-        let parent = slot.push_parent(NO_PARENT).unwrap_or_default();
-        let progress = transformer.fill(slot, parent)?;
-        tried.products += slot.rows() as u64;
-        tried.text_bytes += slot.text_bytes() as u64;
-        tried.counts += slot.account.counts;
-        if progress == Progress::Finished {
-            return Ok(tried);
-        }
-        clock.restart();
-    }
+    transformer: Transformer,
+    slot: Slot,
+    clock: &'a WorkClock,
 }
 
-/// The parent of products that are discarded.
-pub(crate) const NO_PARENT: SlotParent<'static> = SlotParent {
-    row: 0,
-    id: b"",
-    smiles: b"",
-    reason: b"",
-    flags: ParentFlags::NONE,
-};
+impl<'a> Trier<'a> {
+    fn new(
+        rdkit: RdKit,
+        rules: &RuleSet,
+        settings: TransformSettings,
+        clock: &'a WorkClock,
+    ) -> Result<Self, ChemistryError> {
+        Ok(Self {
+            rdkit,
+            transformer: Transformer::new(rdkit, rules, settings)?,
+            slot: Slot::smallest(settings.properties),
+            clock,
+        })
+    }
 
-/// A slot for products that are discarded.
-pub fn slot(properties: bool) -> Slot {
-    Slot::new(SlotLayout::smallest(properties))
+    fn transform(&mut self, candidate: &Candidate) -> Result<Tried, ChemistryError> {
+        self.clock.restart();
+        let tried = self.transform_in_time(candidate);
+        self.clock.stop();
+        tried
+    }
+
+    fn transform_in_time(&mut self, candidate: &Candidate) -> Result<Tried, ChemistryError> {
+        let (transformer, slot) = (&mut self.transformer, &mut self.slot);
+        let text = candidate.text.as_bytes();
+        let begun = match candidate.mol_block {
+            true => (self.rdkit.mol_block_to_smiles(text))
+                .and_then(|smiles| transformer.begin_mol_block(text, smiles.as_bytes())),
+            false => transformer.begin(text),
+        };
+        let mut tried = Tried {
+            usable: begun.is_ok(),
+            ..Tried::default()
+        };
+        while tried.usable {
+            slot.clear();
+            let parent = slot.push_parent(SlotParent::default()).unwrap_or_default();
+            let progress = transformer.fill(slot, parent)?;
+            tried.products += slot.rows() as u64;
+            tried.text_bytes += slot.text_bytes() as u64;
+            tried.counts += slot.account.counts;
+            if progress == Progress::Finished {
+                break;
+            }
+            self.clock.restart();
+        }
+        Ok(tried)
+    }
 }

@@ -1,12 +1,13 @@
 //! What a job and the process that tries parents write to each other, and why that fails.
 
-use std::{path::PathBuf, process::ExitStatus, time::Duration};
+use std::{io, path::PathBuf, process::ExitStatus, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
     account::Counts,
     chem::{ChemistryError, TransformSettings},
+    store::plain,
     table::source::{ParentRow, TextKind},
 };
 
@@ -86,4 +87,11 @@ pub enum TrialError {
     /// In the process: its thread can't be started, or panicked.
     #[error("the thread that tries parents failed: {0}")]
     Thread(String),
+}
+
+impl TrialError {
+    pub(super) fn process(action: &'static str, error: &io::Error) -> Self {
+        let reason = plain(error);
+        Self::Process { action, reason }
+    }
 }

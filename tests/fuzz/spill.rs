@@ -9,7 +9,7 @@ use std::{
 use molsieve::{
     key::Key,
     limits::SPILL_BLOCK_BYTES_MAX,
-    settle::{self, rows::unpack},
+    settle::rows::unpack,
     slot::Slot,
     store::spill::{Kind, SpillReader},
     table::sink::{Reject, read_rejects},
@@ -166,7 +166,7 @@ fn packed(unpacked: &[u8], length: usize) -> Vec<u8> {
 fn rows_of_block(payload: &[u8], rows: u32, properties: bool, unpacked: Option<&[u8]>) {
     thread_local! {
         static SLOTS: RefCell<[Slot; 2]> =
-            RefCell::new([false, true].map(settle::slot));
+            RefCell::new([false, true].map(Slot::smallest));
     }
     SLOTS.with_borrow_mut(|slots| {
         let slot = &mut slots[usize::from(properties)];

@@ -32,10 +32,7 @@ pub struct RejectLog {
 impl RejectLog {
     /// Writes a new spill at `path`, or continues after `length` of it.
     pub fn new(path: &Path, length: Option<SpillLength>) -> Result<Self, StoreError> {
-        let spill = match length {
-            Some(length) => SpillWriter::resume(path, length)?,
-            None => SpillWriter::create(path, Kind::Rejects)?,
-        };
+        let spill = SpillWriter::open(path, Kind::Rejects, length)?;
         Ok(Self { spill })
     }
 
