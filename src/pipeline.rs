@@ -18,14 +18,13 @@
 //! sink's files stay open.
 //!
 //! What stages share is small and by subject: `control` (how a job ends early), `meters` (counters and times) and
-//! `stages` (the resources of an attempt). `stages` gives each stage the parts it uses.
+//! `resources` (what an attempt works with). `stages` gives each stage the parts it uses.
 //!
 //! The first error stops the ring, so every stage notices it and ends. The last checkpoint ([`checkpoint`]) stays, and
 //! `--resume` continues from it.
 
 mod attempt;
 mod batch_writer;
-mod by_rule;
 mod canonical;
 mod capped;
 mod check;
@@ -39,27 +38,21 @@ mod job;
 mod judge;
 mod manifest;
 mod meters;
-mod outcome;
 mod parents;
-mod prepare;
+mod resources;
 mod run_files;
 mod settling;
 mod sinking;
 mod stages;
-mod standing;
-mod times;
 mod transform;
 mod watcher;
 mod workers;
 
 pub use crate::account::Counts;
 pub use attempt::run;
-pub use checkpoint::{CHECKPOINT, Checkpoint, Identity, JOB};
-pub use control::{Kept, Stuck};
+pub use checkpoint::{CHECKPOINT, Checkpoint, Identity, JOB, Standing};
+pub use control::{Kept, Outcome, Stuck};
 pub use earlier::{EarlierRun, EarlierRunError};
 pub use error::PipelineError;
-pub use job::Job;
+pub use job::{Job, PrepareError};
 pub use meters::Snapshot;
-pub use outcome::Outcome;
-pub use prepare::PrepareError;
-pub use standing::Standing;

@@ -4,28 +4,24 @@
 
 use std::{
     collections::BTreeSet,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
-    thread,
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
 };
 
 use super::{
     check::Checks,
     checkpoint::{CHECKPOINT, Checkpoint, Identity, JOB, Phase},
+    control::Outcome,
     error::PipelineError,
-    in_work::{self, InWork, Poisoned},
+    in_work::{self, InWork},
     job::Job,
     meters::{Meters, Snapshot},
-    outcome::Outcome,
-    run_files,
-    stages::{self, Input, Resources},
+    resources::{Dispenser, Input, Resources},
+    run_files, stages,
     watcher::Watcher,
-    workers::Dispenser,
 };
 use crate::{
     config::Work,
+    machine,
     ring::Ring,
     settle,
     sieve::{
@@ -100,7 +96,7 @@ fn open(job: &Job) -> Result<(Engines, Option<String>), EngineError> {
 
 fn open_chosen(job: &Job, chosen: &Chosen) -> Result<Engines, EngineError> {
     let plan = &job.plan;
-    let cpus = thread::available_parallelism().map_or(1, usize::from);
+    let cpus = machine::processors();
     let room = Room::new(plan.filter, &plan.slot);
     let sieve = chosen.open(room, plan.threads.min(cpus))?;
     let keys = match job.spec.work {
@@ -130,7 +126,7 @@ struct Attempt<'a> {
     lost: Option<String>,
 }
 
-impl Attempt<'_> {
+impl<'a> Attempt<'a> {
     fn run(
         &mut self,
         engines: Engines,
@@ -140,24 +136,10 @@ impl Attempt<'_> {
         let begun = self.find_checkpoint()?;
         self.keep &= begun.is_some();
         let begun = begun.as_ref();
-        let Engines { sieve, keys } = engines;
-        let engine = sieve.name();
         let mut watcher = Watcher { stop, watch };
-        let ready = watcher.during(|| self.make_ready(begun, sieve))?;
-        let (job, output) = (self.job, self.output);
-        let resources = Resources {
-            job,
-            output,
-            ring: ready.ring,
-            engine,
-            engine_lost: self.lost.clone(),
-            key_devices: keys,
-            in_work: InWork::new(output, 2 * job.plan.threads, ready.cleared)?,
-            poisoned: ready.poisoned,
-            checks: Checks::new(job.spec.molecules_checked(), job.rdkit),
-        };
+        let (resources, input) = watcher.during(|| self.make_ready(begun, engines))?;
         let meters = Meters::new(begun);
-        let outcome = stages::run(&resources, &meters, begun, ready.input, &mut watcher);
+        let outcome = stages::run(&resources, &meters, begun, input, &mut watcher);
         // The first checkpoint says that nothing is done yet.
         self.keep |= meters.checkpoints.load(Relaxed) > 1;
         outcome
@@ -196,51 +178,48 @@ impl Attempt<'_> {
         self.existing == self.job.spec.existing() && self.lost.is_none()
     }
 
-    /// Brings filter, source and ring to the state of a checkpoint.
+    /// Brings filter, source and ring to the state of a checkpoint. No input is returned once all of it is read.
     fn make_ready(
         &self,
         begun: Option<&Checkpoint>,
-        mut engine: Box<dyn Engine>,
-    ) -> Result<Ready, PipelineError> {
-        let Self { job, output, .. } = self;
-        let phase = begun.map_or(Phase::Reading { next_row: 0 }, |begun| begun.phase);
-        let Phase::Reading { next_row } = phase else {
-            return Ok(Ready {
-                poisoned: in_work::poisoned(output)?,
-                cleared: BTreeSet::new(),
-                ring: Ring::new(job.plan.slots, &job.plan.slot),
-                input: None,
-            });
+        engines: Engines,
+    ) -> Result<(Resources<'a>, Option<Input>), PipelineError> {
+        let (job, output) = (self.job, self.output);
+        let mut engine = engines.sieve;
+        let name = engine.name();
+        let phase = begun.map(|begun| begun.phase).unwrap_or_default();
+        let mut poisoned = in_work::poisoned(output)?;
+        let mut cleared = BTreeSet::new();
+        let (ring, input) = match phase {
+            Phase::Settling { .. } => (Ring::new(job.plan.slots, &job.plan.slot), None),
+            Phase::Reading { next_row } => {
+                if let Some(begun) = begun {
+                    settle::for_each_key(output, begun.lengths.keys, |keys| {
+                        engine.insert(keys).map_err(PipelineError::from)
+                    })?;
+                }
+                let dispenser = Dispenser::new(&job.library, next_row)?;
+                // If the engine failed, no parent is suspect.
+                if self.lost.is_none() {
+                    (poisoned, cleared) = in_work::after_interruption(job, output, next_row)?;
+                }
+                let ring = Ring::from_slots(slots(job, engine.as_ref())?);
+                (ring, Some(Input { dispenser, engine }))
+            }
         };
-        if let Some(begun) = begun {
-            let keys = begun.lengths.keys;
-            settle::for_each_key(output, keys, |keys| {
-                engine.insert(keys).map_err(PipelineError::from)
-            })?;
-        }
-        let dispenser = Dispenser::new(&job.library, next_row)?;
-        let (poisoned, cleared) = match self.lost {
-            // The engine failed, not a parent.
-            Some(_) => (in_work::poisoned(output)?, BTreeSet::new()),
-            None => in_work::after_interruption(job, output, next_row)?,
-        };
-        Ok(Ready {
+        let resources = Resources {
+            job,
+            output,
+            ring,
+            engine: name,
+            engine_lost: self.lost.clone(),
+            key_devices: engines.keys,
+            in_work: InWork::new(output, 2 * job.plan.threads, cleared)?,
             poisoned,
-            cleared,
-            ring: Ring::from_slots(slots(job, engine.as_ref())?),
-            input: Some(Input { dispenser, engine }),
-        })
+            checks: Checks::new(job.spec.molecules_checked(), job.rdkit),
+        };
+        Ok((resources, input))
     }
-}
-
-/// What a job needs before it begins or continues.
-struct Ready {
-    poisoned: Poisoned,
-    /// Rows that passed their trial.
-    cleared: BTreeSet<u64>,
-    ring: Arc<Ring>,
-    /// `None` once all of it is read.
-    input: Option<Input>,
 }
 
 /// The ring's slots, in memory that suits the engine.

@@ -1,11 +1,9 @@
 //! Writes what a batch of parents gives into slots.
 
-use std::sync::Arc;
-
-use super::{error::PipelineError, in_work::InWork};
+use super::{error::PipelineError, resources::WorkerPorts};
 use crate::{
     reject::Rejection,
-    ring::{Permit, Ring, Stopped},
+    ring::{Permit, Stopped},
     slot::{ParentFlags, Slot, SlotParent},
     table::source::ParentRow,
 };
@@ -24,8 +22,7 @@ impl From<Stopped> for Interruption {
 
 /// The slot that a batch is being written into. A batch begins in a slot of its own and may take several.
 pub(super) struct BatchWriter<'a> {
-    ring: &'a Arc<Ring>,
-    in_work: &'a InWork,
+    ports: &'a WorkerPorts<'a>,
     worker: usize,
     batch: u64,
     /// Number of the slot within the batch.
@@ -36,18 +33,16 @@ pub(super) struct BatchWriter<'a> {
 impl<'a> BatchWriter<'a> {
     /// Waits for the batch's first slot.
     pub(super) fn begin(
-        ring: &'a Arc<Ring>,
-        in_work: &'a InWork,
+        ports: &'a WorkerPorts<'a>,
         worker: usize,
         batch: u64,
     ) -> Result<Self, Stopped> {
         Ok(Self {
-            ring,
-            in_work,
+            ports,
             worker,
             batch,
             part: 0,
-            slot: ring.acquire(batch)?,
+            slot: ports.ring.acquire(batch)?,
         })
     }
 
@@ -57,24 +52,25 @@ impl<'a> BatchWriter<'a> {
 
     /// Records that the worker gives a row to RDKit.
     pub(super) fn begin_rdkit(&self, row: u64) -> Result<(), Interruption> {
-        let recorded = self.in_work.begin(self.worker, row);
+        let recorded = self.ports.in_work.begin(self.worker, row);
         recorded.map_err(|error| Interruption::Failed(error.into()))
     }
 
     /// Restarts the parent's time: it has made products.
     pub(super) fn note_progress(&self) {
-        self.in_work.progress(self.worker);
+        self.ports.in_work.progress(self.worker);
     }
 
     /// Stops the parent's time: RDKit has returned.
     pub(super) fn end_rdkit(&self) {
-        self.in_work.leave(self.worker);
+        self.ports.in_work.leave(self.worker);
     }
 
     /// Submits the slot and waits for the next one.
     pub(super) fn next(self) -> Result<Self, Stopped> {
-        self.ring.submit(self.slot, self.batch, self.part, false);
-        let slot = self.ring.acquire(self.batch)?;
+        let ring = self.ports.ring;
+        ring.submit(self.slot, self.batch, self.part, false);
+        let slot = ring.acquire(self.batch)?;
         Ok(Self {
             slot,
             part: self.part + 1,
@@ -115,10 +111,11 @@ impl<'a> BatchWriter<'a> {
 
     /// Submits the last slot of the batch. `next_row`: the row after the batch.
     pub(super) fn end(mut self, next_row: Option<u64>) -> Result<(), Interruption> {
-        let ended = self.in_work.end(self.worker);
+        let ended = self.ports.in_work.end(self.worker);
         ended.map_err(|error| Interruption::Failed(error.into()))?;
         self.slot.batch_end = next_row;
-        self.ring.submit(self.slot, self.batch, self.part, true);
+        let ring = self.ports.ring;
+        ring.submit(self.slot, self.batch, self.part, true);
         Ok(())
     }
 }

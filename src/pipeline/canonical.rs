@@ -7,7 +7,6 @@ use rayon::prelude::*;
 use super::{error::PipelineError, in_work::InWork};
 use crate::{chem::RdKit, limits::STAGE_STACK_BYTES, slot::Slot};
 
-/// See the module's documentation.
 pub(super) struct Canonical<'a> {
     pool: rayon::ThreadPool,
     rdkit: RdKit,

@@ -22,7 +22,6 @@ use crate::{
 /// Disagreements that are listed; all are counted.
 const LISTED_MAX: usize = 1_000;
 
-/// See the module's documentation.
 pub(super) struct Checks {
     molecules_max: usize,
     rdkit: RdKit,

@@ -24,7 +24,12 @@ use std::{
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{capped::Capped, error::PipelineError, job::Job};
+use super::{
+    capped::Capped,
+    error::PipelineError,
+    in_work::{POISONED, Poisoned},
+    job::Job,
+};
 use crate::{
     account::Account,
     chem::ChemistryTimes,
@@ -34,7 +39,8 @@ use crate::{
     report::manifest::Stages,
     settle::{Lengths, rows::OpenBlock},
     store::{
-        sealed::{Kind, hex},
+        WORK_DIR,
+        sealed::{self, Kind, hex},
         spill::SpillLength,
     },
     table::{sink::Part, source::SourceError},
@@ -52,7 +58,7 @@ pub const CHECKPOINT: Kind = Kind {
 };
 
 /// How far a run is.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Checkpoint {
     pub(super) phase: Phase,
     pub(super) parts: Vec<Part>,
@@ -76,29 +82,6 @@ pub struct Checkpoint {
     pub(super) interruptions: u64,
 }
 
-impl Checkpoint {
-    /// The checkpoint before anything is done.
-    pub(super) fn zero() -> Self {
-        Self {
-            phase: Phase::Reading { next_row: 0 },
-            parts: Vec::new(),
-            lengths: Lengths::default(),
-            rejects: SpillLength::default(),
-            part_rows: SpillLength::EMPTY,
-            open_block: OpenBlock::default(),
-            unwritten_before: 0,
-            survivors: None,
-            account: Account::default(),
-            capped: Capped::default(),
-            elapsed_seconds: 0.0,
-            stages: Stages::default(),
-            chemistry: ChemistryTimes::default(),
-            peak_memory_bytes: 0,
-            interruptions: 0,
-        }
-    }
-}
-
 /// What comes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Phase {
@@ -112,6 +95,33 @@ pub enum Phase {
         /// 0-based.
         next_row: u64,
     },
+}
+
+impl Default for Phase {
+    fn default() -> Self {
+        Self::Reading { next_row: 0 }
+    }
+}
+
+/// How far a run is, as its output directory shows: equal values mean that the run made no progress.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Standing {
+    phase: Option<Phase>,
+    poisoned: usize,
+}
+
+impl Standing {
+    /// That of the run in an output directory.
+    pub fn of(output: &Path) -> Self {
+        let work = output.join(WORK_DIR);
+        // The next attempt reports a file that can't be read.
+        let checkpoint: Option<Checkpoint> = sealed::read(&work, CHECKPOINT).ok().flatten();
+        let poisoned: Option<Poisoned> = sealed::read(&work, POISONED).ok().flatten();
+        Self {
+            phase: checkpoint.map(|checkpoint| checkpoint.phase),
+            poisoned: poisoned.map_or(0, |poisoned| poisoned.len()),
+        }
+    }
 }
 
 /// What a run is: everything that its files depend on.
@@ -156,11 +166,10 @@ impl Identity {
             ("parents of a batch", plan.batch_parents as u64),
         ];
         let inputs = job.library.files().iter().map(|file| {
-            let fingerprint = fingerprint(&file.path, file.bytes)?;
             Ok(InputIdentity {
                 path: written_path(&file.path).display().to_string(),
                 bytes: file.bytes,
-                fingerprint,
+                fingerprint: fingerprint(&file.path, file.bytes)?,
             })
         });
         Ok(Self {
@@ -175,12 +184,10 @@ impl Identity {
     pub fn check_against(&self, begun: &Self, job: &Job) -> Result<(), PipelineError> {
         let changed = |what: String| Err(PipelineError::Changed(what));
         for (name, value) in &self.settings {
-            match begun.settings.get(name) {
-                Some(then) if then == value => {}
-                then => {
-                    let then = then.map_or("another", String::as_str);
-                    return changed(format!("{name} was {then} and is {value}"));
-                }
+            let then = begun.settings.get(name);
+            if then != Some(value) {
+                let then = then.map_or("another", String::as_str);
+                return changed(format!("{name} was {then} and is {value}"));
             }
         }
         if self.rules != begun.rules {
@@ -195,21 +202,18 @@ impl Identity {
                 return changed(format!("the input {} has changed", now.path));
             }
         }
-        match self
-            .sizes
-            .iter()
-            .find(|(name, value)| begun.sizes.get(*name) != Some(*value))
-        {
-            Some((name, value)) => {
-                let then = begun.sizes.get(name).copied().unwrap_or_default();
-                changed(format!(
-                    "{name} were {then} and are {value}: --memory {} or another setting that sizes \
+        for (name, value) in &self.sizes {
+            let then = begun.sizes.get(name).copied();
+            if then != Some(*value) {
+                return changed(format!(
+                    "{name} were {} and are {value}: --memory {} or another setting that sizes \
                      follow from is not that of the run",
+                    then.unwrap_or_default(),
                     job.spec.memory
-                ))
+                ));
             }
-            None => Ok(()),
         }
+        Ok(())
     }
 }
 
@@ -274,11 +278,8 @@ mod tests {
             let mut other = text.clone();
             other[at] ^= 1;
             std::fs::write(&path, &other).unwrap();
-            assert_ne!(
-                fingerprint(&path, text.len() as u64).unwrap(),
-                whole,
-                "{at}"
-            );
+            let changed = fingerprint(&path, text.len() as u64).unwrap();
+            assert_ne!(changed, whole, "{at}");
         }
     }
 }

@@ -1,8 +1,9 @@
-//! How a job ends early: on request, for an error, for a parent that takes too long, for a full disk.
+//! How a job ends, and how it ends early: on request, for an error, for a parent that takes too long, for a full disk.
 //!
 //! The first error counts; later ones are its consequence. Stopping stops the ring, so that no stage waits for a slot.
 
 use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicBool, Ordering::Relaxed},
@@ -12,7 +13,7 @@ use std::{
 };
 
 use super::error::PipelineError;
-use crate::{limits::STAGE_STACK_BYTES, ring::Ring};
+use crate::{limits::STAGE_STACK_BYTES, report::manifest::Manifest, ring::Ring, store::plain};
 
 /// Time that threads have to end once a job stops.
 pub(super) const RETURN_TIME_MAX: Duration = Duration::from_secs(2);
@@ -37,9 +38,29 @@ pub struct Kept {
     pub rows_under_way: u64,
 }
 
+/// How a job ended.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Everything is written; the manifest says what.
+    Done(Box<Manifest>),
+    /// The job was asked to stop and can be resumed from its last checkpoint.
+    Stopped {
+        /// What is not made again.
+        kept: Kept,
+        /// Bytes free on the disk, if the job stopped because they were too few.
+        free: Option<u64>,
+    },
+    /// RDKit exceeded the time limit on a parent. The run can be resumed from its last checkpoint; the resumed run
+    /// tries that parent alone.
+    TimedOut {
+        /// The parent.
+        row: u64,
+    },
+}
+
 /// Whether and why the job ends early.
 pub(super) struct Control {
-    ring: Arc<Ring>,
+    pub(super) ring: Arc<Ring>,
     stopping: AtomicBool,
     stopping_since: OnceLock<Instant>,
     reasons: Mutex<Reasons>,
@@ -48,7 +69,7 @@ pub(super) struct Control {
     /// When it had it.
     saved: OnceLock<Instant>,
     /// CPU time that a parent may use without giving a product.
-    parent_timeout: Duration,
+    pub(super) parent_timeout: Duration,
 }
 
 /// Why the job ends early. All empty: on request.
@@ -152,28 +173,34 @@ impl Control {
         name: String,
         stage: impl FnOnce() -> Result<T, PipelineError> + Send + 'scope,
     ) -> Result<thread::ScopedJoinHandle<'scope, Option<T>>, PipelineError> {
-        let watcher = thread::current();
-        let body = {
-            let name = name.clone();
-            move || {
-                let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(stage))
-                    .unwrap_or_else(|_| Err(PipelineError::Panicked(name)));
-                let value = result.map_err(|error| self.fail(error)).ok();
-                watcher.unpark();
-                value
-            }
+        let panicked = PipelineError::Panicked(name.clone());
+        let body = move || {
+            let result = catch_unwind(AssertUnwindSafe(stage)).unwrap_or(Err(panicked));
+            result.map_err(|error| self.fail(error)).ok()
         };
-        thread::Builder::new()
-            .name(name)
-            .stack_size(STAGE_STACK_BYTES)
-            .spawn_scoped(scope, body)
-            .map_err(|error| {
-                self.stop();
-                PipelineError::Spawn(crate::store::plain(&error))
-            })
+        spawn(scope, name, body).inspect_err(|_| self.stop())
     }
 
     fn lock(&self) -> MutexGuard<'_, Reasons> {
         self.reasons.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Starts a thread with the stack of a stage. The calling thread is woken when the thread ends.
+pub(super) fn spawn<'scope, T: Send + 'scope>(
+    scope: &'scope thread::Scope<'scope, '_>,
+    name: String,
+    body: impl FnOnce() -> T + Send + 'scope,
+) -> Result<thread::ScopedJoinHandle<'scope, T>, PipelineError> {
+    let watcher = thread::current();
+    let body = move || {
+        let done = body();
+        watcher.unpark();
+        done
+    };
+    thread::Builder::new()
+        .name(name)
+        .stack_size(STAGE_STACK_BYTES)
+        .spawn_scoped(scope, body)
+        .map_err(|error| PipelineError::Spawn(plain(&error)))
 }

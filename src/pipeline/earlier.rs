@@ -80,7 +80,19 @@ impl EarlierRun {
     pub fn open(directory: &Path, key: KeyKind) -> Result<Self, EarlierRunError> {
         let manifest = Manifest::read(directory)?
             .ok_or_else(|| EarlierRunError::NotComplete(directory.into()))?;
-        check_definition(directory, key, &manifest)?;
+        let theirs = manifest.key_definition;
+        // Keys of another kind stand in another column, which the parts will show.
+        if let Some(ours) = key.definition()
+            && manifest.key == key
+            && theirs != Some(ours)
+        {
+            return Err(EarlierRunError::Definition {
+                directory: directory.into(),
+                key: key.name(),
+                theirs,
+                ours,
+            });
+        }
         let mut run = Self {
             parts: Vec::new(),
             column: key.column(),
@@ -110,26 +122,6 @@ impl EarlierRun {
         self.parts
             .iter()
             .try_for_each(|part| for_each_key_of(part, self.column, &mut take))
-    }
-}
-
-/// Keys of another kind stand in another column, which the parts will show.
-fn check_definition(
-    directory: &Path,
-    key: KeyKind,
-    manifest: &Manifest,
-) -> Result<(), EarlierRunError> {
-    let theirs = manifest.key_definition;
-    match key.definition() {
-        Some(ours) if manifest.key == key && theirs != Some(ours) => {
-            Err(EarlierRunError::Definition {
-                directory: directory.into(),
-                key: key.name(),
-                theirs,
-                ours,
-            })
-        }
-        _ => Ok(()),
     }
 }
 
@@ -165,11 +157,8 @@ fn for_each_key_of<E: From<EarlierRunError>>(
             column,
         })?;
         words.clear();
-        words.extend(keys.iter().flatten().map(|key| {
-            let mut bytes = [0; 16];
-            bytes.copy_from_slice(key);
-            Key::from(bytes).words()
-        }));
+        let keys = keys.iter().flatten().filter_map(|key| key.first_chunk());
+        words.extend(keys.map(|key| Key::from(*key).words()));
         take(&words)?;
     }
     Ok(())

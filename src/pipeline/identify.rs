@@ -5,52 +5,32 @@ use std::borrow::Cow;
 
 use super::{
     batch_writer::{BatchWriter, Interruption},
-    check::Checks,
-    control::Control,
-    in_work::Poisoned,
     parents::{id_of, smiles_of},
-    times::Times,
+    resources::WorkerPorts,
 };
 use crate::{
-    chem::{self, RdKit},
+    chem,
     identity::{KeyMaker, Reason},
     key::Key,
     reject::{RejectCode, Rejection},
-    sieve::structure_key::{KeyDevices, KeyOutcome},
+    sieve::structure_key::KeyOutcome,
     slot::{ParentFlags, SlotParent},
     table::source::{ParentBatch, ParentRow, TextKind},
 };
 
 /// What a worker needs to make keys.
 pub(super) struct Identifier<'a> {
+    ports: &'a WorkerPorts<'a>,
     keys: KeyMaker,
-    rdkit: RdKit,
-    devices: Option<&'a KeyDevices>,
-    checks: Option<&'a Checks>,
-    poisoned: &'a Poisoned,
-    control: &'a Control,
-    times: &'a Times,
     /// What a device answered for the rows of the batch; `None` for a row that no device was asked about.
     outcomes: Vec<Option<KeyOutcome>>,
 }
 
 impl<'a> Identifier<'a> {
-    pub(super) fn new(
-        rdkit: RdKit,
-        devices: Option<&'a KeyDevices>,
-        checks: Option<&'a Checks>,
-        poisoned: &'a Poisoned,
-        control: &'a Control,
-        times: &'a Times,
-    ) -> Self {
+    pub(super) fn new(ports: &'a WorkerPorts<'a>) -> Self {
         Self {
-            keys: KeyMaker::new(rdkit),
-            rdkit,
-            devices,
-            checks,
-            poisoned,
-            control,
-            times,
+            ports,
+            keys: KeyMaker::new(ports.job.rdkit),
             outcomes: Vec::new(),
         }
     }
@@ -58,13 +38,14 @@ impl<'a> Identifier<'a> {
     /// Has a device make the keys of a batch, where the job has any. The worker holds no slot while it waits.
     pub(super) fn ask_device(&mut self, batch: &ParentBatch) -> Result<(), Interruption> {
         self.outcomes.clear();
-        let Some(devices) = self.devices else {
+        let WorkerPorts { control, times, .. } = self.ports;
+        let Some(devices) = self.ports.key_devices else {
             return Ok(());
         };
         let device = devices
-            .take(&|| self.control.is_stopping())
+            .take(&|| control.is_stopping())
             .ok_or(Interruption::Stopped)?;
-        let asked = self.times.measure(&self.times.chemistry, || {
+        let asked = times.measure(&times.chemistry, || {
             device.compute_keys(batch.iter().map(for_device), &mut self.outcomes)
         });
         asked.map_err(|error| Interruption::Failed(error.into()))
@@ -79,26 +60,19 @@ impl<'a> Identifier<'a> {
     ) -> Result<BatchWriter<'w>, Interruption> {
         let number = parent.row.to_string();
         let id = id_of(parent, &number);
-        let times = self.times;
+        let times = self.ports.times;
         let outcome = self.outcomes.get(index).copied().flatten();
-        let identified =
-            times.measure(&times.chemistry, || self.identify(&writer, parent, outcome));
-        let Identified {
-            smiles,
-            key,
-            reason,
-        } = match identified {
+        let identify = || self.identify(&writer, parent, outcome);
+        let (smiles, key, reason) = match times.measure(&times.chemistry, identify) {
             Ok(identified) => identified,
             Err(Fault::Row(rejection)) => return Ok(writer.reject(parent, id, rejection)?),
             Err(Fault::Job(interruption)) => return Err(interruption),
         };
-        // The row itself has the SMILES.
+        // The SMILES is that of the row.
         let accepted = SlotParent {
             row: parent.row,
             id,
-            smiles: b"",
-            reason: b"",
-            flags: ParentFlags::NONE,
+            ..SlotParent::default()
         };
         let (mut writer, mut index) = writer.push(accepted)?;
         while !writer.slot_mut().push_row(&smiles, index, key) {
@@ -124,13 +98,13 @@ impl<'a> Identifier<'a> {
         parent: ParentRow<'p>,
         outcome: Option<KeyOutcome>,
     ) -> Result<Identified<'p>, Fault> {
-        let row = parent.row;
-        if let Some(rejection) = self.poisoned.get(&row) {
+        let (row, rdkit) = (parent.row, self.ports.job.rdkit);
+        if let Some(rejection) = self.ports.poisoned.get(&row) {
             return Err(Fault::Row(rejection.clone()));
         }
         let smiles = match parent.kind {
-            TextKind::Smiles => smiles_of(self.rdkit, parent),
-            TextKind::MolBlock => in_rdkit(writer, row, || smiles_of(self.rdkit, parent))?,
+            TextKind::Smiles => smiles_of(rdkit, parent),
+            TextKind::MolBlock => in_rdkit(writer, row, || smiles_of(rdkit, parent))?,
         };
         let smiles = smiles.map_err(Fault::Row)?;
         chem::check_text(&smiles).map_err(Fault::Row)?;
@@ -152,16 +126,12 @@ impl<'a> Identifier<'a> {
                 }
             }
         };
-        if let Some(checks) = self.checks.filter(|checks| checks.wants(key))
+        if let Some(checks) = self.ports.checks.filter(|checks| checks.wants(key))
             && let Ok(text) = std::str::from_utf8(&smiles)
         {
             in_rdkit(writer, row, || checks.look(row, text, key, &mut self.keys))?;
         }
-        Ok(Identified {
-            smiles,
-            key,
-            reason,
-        })
+        Ok((smiles, key, reason))
     }
 
     /// A mol block whose SMILES RDKit can't read back (porphyrins): its key is made from what RDKit writes.
@@ -171,18 +141,14 @@ impl<'a> Identifier<'a> {
         parent: ParentRow<'p>,
         smiles: Cow<'p, [u8]>,
     ) -> Result<Identified<'p>, Fault> {
-        let write = || self.rdkit.mol_block_to_identity(parent.text);
+        let write = || self.ports.job.rdkit.mol_block_to_identity(parent.text);
         let written = in_rdkit(writer, parent.row, write)?.map_err(Fault::Row)?;
         if written.is_empty() {
             let empty = RejectCode::Empty.because("the molecule has no atoms");
             return Err(Fault::Row(empty));
         }
         let (key, reason) = self.keys.of_canonical(written.as_bytes());
-        Ok(Identified {
-            smiles,
-            key,
-            reason,
-        })
+        Ok((smiles, key, reason))
     }
 }
 
@@ -205,13 +171,8 @@ fn in_rdkit<T>(writer: &BatchWriter<'_>, row: u64, work: impl FnOnce() -> T) -> 
     Ok(done)
 }
 
-/// A row with its key.
-struct Identified<'p> {
-    smiles: Cow<'p, [u8]>,
-    key: Key,
-    /// Why RDKit was needed, if it was.
-    reason: Option<Reason>,
-}
+/// The SMILES of a row, its key, and why RDKit was needed for it, if it was.
+type Identified<'p> = (Cow<'p, [u8]>, Key, Option<Reason>);
 
 /// What is wrong: with the row, or with the job.
 enum Fault {

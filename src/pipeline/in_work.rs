@@ -28,7 +28,7 @@ use crate::{
         disk::{self, DiskFile},
         sealed::{self, Kind},
     },
-    table::source::{LibraryReader, ParentBatch},
+    table::source::{LibraryReader, ParentBatch, ParentRow},
     trial::{self, Candidate},
 };
 
@@ -129,10 +129,9 @@ impl InWork {
         self.workers.iter().find_map(|worker| {
             let used = worker.clock.used()?;
             let row = worker.row.load(Relaxed);
-            let factor = if self.cleared.contains(&row) {
-                CLEARED_FACTOR
-            } else {
-                1
+            let factor = match self.cleared.contains(&row) {
+                true => CLEARED_FACTOR,
+                false => 1,
             };
             (used > time_max * factor).then_some(row)
         })
@@ -145,13 +144,6 @@ pub(super) fn poisoned(output: &OutputDir) -> Result<Poisoned, StoreError> {
     Ok(poisoned.unwrap_or_default())
 }
 
-/// Records a row as one that must not be processed again.
-pub(super) fn poison(output: &OutputDir, row: u64, rejection: Rejection) -> Result<(), StoreError> {
-    let mut poisoned = poisoned(output)?;
-    poisoned.insert(row, rejection.shortened());
-    sealed::write(&output.work_dir(), POISONED, &poisoned)
-}
-
 /// Tries the parents that workers were processing when the run was interrupted, from `next_row` on. Returns all rows
 /// that must not be given to RDKit, and those that passed their trial.
 pub(super) fn after_interruption(
@@ -159,14 +151,12 @@ pub(super) fn after_interruption(
     output: &OutputDir,
     next_row: u64,
 ) -> Result<(Poisoned, BTreeSet<u64>), PipelineError> {
-    let poisoned = poisoned(output)?;
+    let mut poisoned = poisoned(output)?;
     let account = disk::read(&output.work_file(IN_WORK), 1 << 20)?.unwrap_or_default();
     let (workers, _) = account.as_chunks::<8>();
     let rows = workers.iter().map(|row| u64::from_le_bytes(*row));
-    let suspects = rows.filter_map(|row| row.checked_sub(1));
-    let mut suspects: Vec<u64> = suspects
-        .filter(|row| *row >= next_row && !poisoned.contains_key(row))
-        .collect();
+    let mut suspects: Vec<u64> = rows.filter_map(|row| row.checked_sub(1)).collect();
+    suspects.retain(|row| *row >= next_row && !poisoned.contains_key(row));
     suspects.sort_unstable();
     let candidates = find(job, next_row, &suspects)?;
     let Some(program) = &job.program else {
@@ -178,10 +168,13 @@ pub(super) fn after_interruption(
     for (candidate, answer) in candidates.iter().zip(answers) {
         match answer {
             Ok(_) => drop(cleared.insert(candidate.row)),
-            Err(rejection) => poison(output, candidate.row, rejection)?,
+            Err(rejection) => {
+                poisoned.insert(candidate.row, rejection.shortened());
+                sealed::write(&output.work_dir(), POISONED, &poisoned)?;
+            }
         }
     }
-    Ok((self::poisoned(output)?, cleared))
+    Ok((poisoned, cleared))
 }
 
 /// Reads the rows of these numbers, which are sorted.
@@ -194,10 +187,8 @@ fn find(job: &Job, next_row: u64, rows: &[u64]) -> Result<Vec<Candidate>, Pipeli
     reader.skip_rows(next_row)?;
     let mut batch = ParentBatch::new();
     while reader.rows_read() <= *last && reader.next_batch(&mut batch, job.plan.batch_parents)? {
-        let wanted = batch
-            .iter()
-            .filter(|row| rows.binary_search(&row.row).is_ok());
-        found.extend(wanted.filter_map(Candidate::of));
+        let wanted = |row: &ParentRow<'_>| rows.binary_search(&row.row).is_ok();
+        found.extend(batch.iter().filter(wanted).filter_map(Candidate::of));
     }
     Ok(found)
 }

@@ -1,9 +1,20 @@
-//! A job that is ready to run.
+//! A job that is ready to run, made from a checked one.
 
-use std::path::PathBuf;
+use std::{
+    num::NonZeroUsize,
+    path::{Path, PathBuf},
+};
 
-use super::earlier::EarlierRun;
-use crate::{chem::RdKit, config::JobSpec, plan::Plan, rules::RuleSet, table::source::Library};
+use super::earlier::{EarlierRun, EarlierRunError};
+use crate::{
+    chem::{ChemistryError, RdKit, Transformer, check::ON_HYDROGENS},
+    config::{JobSettings, JobSpec},
+    plan::{self, Plan, PlanError},
+    rules::{RuleError, RuleSet},
+    table::source::{ColumnChoice, Library, SourceError},
+    trial,
+    units::{ByteSize, counted},
+};
 
 /// A job that is ready to run: everything that can be checked before the work begins has been checked.
 pub struct Job {
@@ -25,10 +36,91 @@ pub struct Job {
     pub program: Option<PathBuf>,
 }
 
-/// The name under which a job without rules files its rows.
-const CLEANING_RULE: &str = "canonical";
+/// Why a job can't begin. Nothing is written when one of these occurs.
+#[derive(Debug, thiserror::Error)]
+pub enum PrepareError {
+    /// A rule file can't be read, or a rule is wrong.
+    #[error(transparent)]
+    Rules(#[from] RuleError),
+    /// An input can't be read.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// RDKit can't start, or refuses a rule.
+    #[error(transparent)]
+    Chemistry(#[from] ChemistryError),
+    /// An earlier run whose products are to be left out can't be used.
+    #[error(transparent)]
+    Exclude(#[from] EarlierRunError),
+    /// The job does not fit its memory limit, or an engine that was named can't be used.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+}
 
 impl Job {
+    /// Opens and plans everything a job needs, and finds what is wrong with rules and inputs. Writes nothing.
+    ///
+    /// `program` is the path of the `molsieve` executable, which tries parents that may crash RDKit in
+    /// processes of its own: a sample for the plan, and those in work when an earlier attempt ended. With
+    /// `None` the sample is transformed in this process, and after a crash nothing is tried: a parent that
+    /// crashes RDKit then ends this process, each time.
+    ///
+    /// ```no_run
+    /// # use molsieve::{config::JobSettings, pipeline::{self, Job}};
+    /// # use std::sync::atomic::AtomicBool;
+    /// let settings = JobSettings {
+    ///     input: vec!["library.smi".into()],
+    ///     rules: vec!["rules.toml".into()],
+    ///     output: Some("out".into()),
+    ///     ..JobSettings::default()
+    /// };
+    /// let job = Job::prepare(settings.check()?, None)?;
+    /// pipeline::run(&job, &AtomicBool::new(false), &mut |_| {})?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn prepare(spec: JobSpec, program: Option<&Path>) -> Result<Self, PrepareError> {
+        let rules = match spec.rules() {
+            [] => RuleSet::empty(),
+            files => RuleSet::load(files)?,
+        };
+        let columns = ColumnChoice {
+            smiles: spec.smiles_column.clone(),
+            id: spec.id_column.clone(),
+            no_header: spec.no_header,
+        };
+        let library = Library::open(&spec.input, &columns)?
+            .with_page_bytes_max(plan::page_bytes_max(spec.memory));
+        let earlier = spec.exclude.iter();
+        let earlier = earlier.map(|directory| EarlierRun::open(directory, spec.key()));
+        let earlier = earlier.collect::<Result<Vec<_>, _>>()?;
+        let excluded = earlier.iter().map(EarlierRun::rows).sum();
+        let rdkit = RdKit::initialise()?;
+        // RDKit refuses a rule here, where the message can name its file and line.
+        let transformer = Transformer::new(rdkit, &rules, spec.transform_settings())?;
+        warn_of_hydrogens(&rules, transformer.rules_without_hydrogens());
+        drop(transformer);
+        let plan = plan::plan(
+            &spec,
+            &rules,
+            &library,
+            excluded,
+            &|settings, parents| match program {
+                Some(program) => trial::try_parents(program, &spec.assignment(settings), parents),
+                None => trial::try_here(rdkit, &rules, settings, parents),
+            },
+        )?;
+        let job_toml = resolved(&spec, &plan).to_job_file();
+        Ok(Self {
+            spec,
+            rules,
+            library,
+            earlier,
+            plan,
+            rdkit,
+            job_toml,
+            program: program.map(Into::into),
+        })
+    }
+
     /// The names the `rule` column can have.
     pub fn rule_names(&self) -> Vec<String> {
         if self.rules.is_empty() {
@@ -39,5 +131,37 @@ impl Job {
             .iter()
             .map(|rule| rule.name.clone())
             .collect()
+    }
+}
+
+/// The name under which a job without rules files its rows.
+const CLEANING_RULE: &str = "canonical";
+
+/// Every setting as resolved: a job file with them makes the same files again.
+fn resolved(spec: &JobSpec, plan: &Plan) -> JobSettings {
+    JobSettings {
+        engine: Some(plan.engine.choice()),
+        threads: NonZeroUsize::new(plan.threads),
+        expected_products: Some(plan.filter_products),
+        slot_size: Some(ByteSize(plan.slot.bytes as u64)),
+        slots: Some(plan.slots),
+        ..spec.written()
+    }
+}
+
+/// Names the rules that match nothing because they ask for hydrogens as atoms.
+fn warn_of_hydrogens(rules: &RuleSet, without: &[usize]) {
+    const NAMED_MAX: usize = 3;
+    let names = without.iter().filter_map(|rule| rules.rules().get(*rule));
+    let named: Vec<_> = names
+        .take(NAMED_MAX)
+        .map(|rule| format!("\"{}\"", rule.name))
+        .collect();
+    let more = match without.len().saturating_sub(named.len()) {
+        0 => String::new(),
+        n => format!(" and {}", counted(n as u64, "more rule")),
+    };
+    if !named.is_empty() {
+        tracing::warn!("rule {}{more}: {ON_HYDROGENS}", named.join(", "));
     }
 }

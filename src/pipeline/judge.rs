@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, mpsc},
 };
 
-use super::{error::PipelineError, times::Times};
+use super::{error::PipelineError, meters::Times};
 use crate::{
     ring::{Permit, Ring, SlotTicket},
     sieve::{Engine, Tally},

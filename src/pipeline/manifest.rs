@@ -1,17 +1,19 @@
 //! Fills in the manifest of a job that is done.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::atomic::Ordering::Relaxed};
 
-use super::{by_rule, job::Job, meters::Snapshot, run_files::Sunk};
+use super::{check::Checks, checkpoint::Checkpoint, meters::Meters, resources::Resources};
 use crate::{
+    account::RuleAccount,
     chem::ChemistryTimes,
     config::{Dedup, written_path},
     identity::{KeyKind, Reason},
     limits::{CAPPED_PARENTS_NAMED_MAX, KEY_REASONS_MAX},
     report::manifest::{
-        CheckAccount, ChemistryProducts, ChemistryStages, Manifest, ManifestFile, ManifestFilter,
-        ManifestInput, SCHEMA_VERSION, Software,
+        ChemistryProducts, ChemistryStages, Manifest, ManifestFile, ManifestFilter, ManifestInput,
+        RuleCounts, SCHEMA_VERSION, Software,
     },
+    rules::{Rule, RuleSet},
     sieve::Chosen,
     table::sink::Part,
 };
@@ -40,50 +42,49 @@ impl From<Part> for ManifestFile {
 }
 
 fn by_reason(counts: [u64; KEY_REASONS_MAX]) -> BTreeMap<String, u64> {
-    let counted = Reason::ALL
-        .iter()
-        .zip(counts)
-        .filter(|(_, count)| *count > 0);
-    counted
-        .map(|(reason, count)| (reason.to_string(), count))
-        .collect()
+    let counted = Reason::ALL.iter().zip(counts);
+    let counted = counted.filter(|(_, count)| *count > 0);
+    counted.map(|(reason, n)| (reason.to_string(), n)).collect()
 }
 
-/// What the manifest is made from.
-pub(super) struct ManifestFacts<'a> {
-    pub(super) job: &'a Job,
-    /// The state of the meters at the end.
-    pub(super) end: Snapshot,
-    pub(super) chemistry: ChemistryTimes,
-    pub(super) left_as_written: u64,
-    pub(super) engine: &'static str,
-    pub(super) engine_lost: Option<String>,
-    /// Name of the engine whose devices made structure keys, if there were any.
-    pub(super) key_devices: Option<&'static str>,
-    pub(super) check: Option<CheckAccount>,
-    pub(super) sunk: Sunk,
+/// The accounts of all rules with the names of the rules.
+fn by_rule(accounts: &[RuleAccount], rules: &RuleSet) -> Vec<RuleCounts> {
+    let named = |(rule, account): (&Rule, &RuleAccount)| RuleCounts {
+        name: rule.name.clone(),
+        made: account.made,
+        unique: account.unique,
+        unchanged: account.unchanged,
+        invalid: account.invalid,
+        capped: account.capped,
+    };
+    rules.rules().iter().zip(accounts).map(named).collect()
 }
 
 /// The engine that made the keys: the sieve makes keys of canonical SMILES, and the workers or the devices that
 /// they use make structure keys.
-fn keys_made_by(facts: &ManifestFacts<'_>) -> &'static str {
-    match (facts.key_devices, facts.job.spec.key()) {
-        (Some(devices), _) => devices,
+fn keys_made_by(resources: &Resources<'_>) -> &'static str {
+    match (&resources.key_devices, resources.job.spec.key()) {
+        (Some(devices), _) => devices.name(),
         (None, KeyKind::Structure) => Chosen::CPU.name(),
-        (None, KeyKind::Canonical) => facts.engine,
+        (None, KeyKind::Canonical) => resources.engine,
     }
 }
 
 impl Manifest {
-    pub(super) fn new(facts: ManifestFacts<'_>) -> Self {
-        let keys_made_by = keys_made_by(&facts);
-        let ManifestFacts {
-            job,
-            end,
-            chemistry,
-            sunk,
-            ..
-        } = facts;
+    /// `state` is that of the run at its end, `rejects` the file of the rejects.
+    pub(super) fn new(
+        resources: &Resources<'_>,
+        meters: &Meters,
+        state: Checkpoint,
+        rejects: Option<Part>,
+    ) -> Self {
+        let job = resources.job;
+        let end = meters.snapshot(resources.ring.state());
+        let chemistry = meters.times.chemistry();
+        let account = state.account;
+        let counts = account.counts;
+        let exact = job.spec.dedup == Dedup::Exact;
+        let lost = account.lost_expected.min(counts.products_maybe as f64);
         let plan = &job.plan;
         let inputs = job.library.files().iter().map(|file| ManifestInput {
             path: written_path(&file.path).display().to_string(),
@@ -99,45 +100,44 @@ impl Manifest {
                 molsieve: env!("CARGO_PKG_VERSION").into(),
                 rdkit: job.rdkit.version(),
             },
-            counts: sunk.account.counts,
-            rejected_by_code: sunk.account.rejected_by_code,
-            files: sunk.parts.into_iter().map(ManifestFile::from).collect(),
-            rejects: sunk.rejects.map(ManifestFile::from),
-            capped_parents: sunk.capped,
+            counts,
+            rejected_by_code: account.rejected_by_code,
+            files: state.parts.into_iter().map(ManifestFile::from).collect(),
+            rejects: rejects.map(ManifestFile::from),
+            capped_parents: state.capped.named,
             capped_parents_named_max: CAPPED_PARENTS_NAMED_MAX as u64,
             filter: ManifestFilter {
                 bits: plan.filter.bits as u64,
                 hashes: plan.filter.hashes,
                 products_planned: plan.filter_products,
                 false_positive_rate_planned: job.spec.false_positive_rate,
-                false_positive_rate_final: plan.filter.false_positive_rate(
-                    sunk.account.counts.products_unique - sunk.account.settled,
-                ),
-                false_positive_rate_observed: (job.spec.dedup == Dedup::Exact).then(|| {
-                    sunk.account.settled as f64 / sunk.account.counts.products_unique.max(1) as f64
-                }),
-                products_settled: sunk.account.settled,
-                expected_products_lost: sunk.lost,
+                false_positive_rate_final: plan
+                    .filter
+                    .false_positive_rate(counts.products_unique - account.settled),
+                false_positive_rate_observed: exact
+                    .then(|| account.settled as f64 / counts.products_unique.max(1) as f64),
+                products_settled: account.settled,
+                expected_products_lost: if exact { 0.0 } else { lost },
             },
             inputs: inputs.collect(),
             rules: job.rules.len() as u64,
-            by_rule: by_rule::named(&sunk.account.by_rule, &job.rules),
+            by_rule: by_rule(&account.by_rule, &job.rules),
             dedup: job.spec.dedup,
             task: job.spec.task(),
             key: job.spec.key(),
             key_definition: job.spec.key().definition(),
-            keys_by_rdkit: by_reason(sunk.account.keys.by_rdkit),
-            keys_made_by: keys_made_by.into(),
-            keys_too_large_for_device: sunk.account.keys.too_large_for_device,
-            left_as_written: facts.left_as_written,
-            check: facts.check,
+            keys_by_rdkit: by_reason(account.keys.by_rdkit),
+            keys_made_by: keys_made_by(resources).into(),
+            keys_too_large_for_device: account.keys.too_large_for_device,
+            left_as_written: meters.left_as_written.load(Relaxed),
+            check: resources.checks.as_ref().map(Checks::account),
             products_excluded: plan.estimate.excluded,
-            interruptions: sunk.interruptions,
-            engine: facts.engine.into(),
-            engine_lost: facts.engine_lost,
+            interruptions: state.interruptions,
+            engine: resources.engine.into(),
+            engine_lost: resources.engine_lost.clone(),
             threads: plan.threads as u64,
             memory_budget_bytes: job.spec.memory.0,
-            peak_memory_bytes: sunk.peak_memory_bytes,
+            peak_memory_bytes: state.peak_memory_bytes,
             elapsed_seconds: end.elapsed.as_secs_f64(),
             stage_seconds: end.stages,
             chemistry_seconds: chemistry.into(),

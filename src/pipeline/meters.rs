@@ -11,9 +11,8 @@ use std::{
 use super::{
     checkpoint::Checkpoint,
     control::{Kept, Stuck},
-    times::{Times, seconds},
 };
-use crate::{account::Counts, report::manifest::Stages, ring::RingState};
+use crate::{account::Counts, chem::ChemistryTimes, report::manifest::Stages, ring::RingState};
 
 /// The state of a running job.
 #[derive(Clone, Debug, Default)]
@@ -39,7 +38,6 @@ pub struct Snapshot {
     pub settled: Option<(u64, u64)>,
 }
 
-/// See the module's documentation.
 pub(super) struct Meters {
     /// Rows that the source has read.
     pub(super) rows_read: AtomicU64,
@@ -51,41 +49,34 @@ pub(super) struct Meters {
     /// Items that settling has read, and how many it has to read.
     pub(super) settled: AtomicU64,
     pub(super) to_settle: AtomicU64,
-    written: Mutex<Written>,
+    /// What the sink has written; nothing else is set.
+    written: Mutex<Snapshot>,
     kept: Mutex<Kept>,
     started: Instant,
     /// Time the run took before this process.
     before: Duration,
 }
 
-/// What the sink has written.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Written {
-    pub(super) counts: Counts,
-    pub(super) bytes: u64,
-    pub(super) parts: u64,
-}
-
 impl Meters {
     /// Meters at zero, or those that a checkpoint has kept.
     pub(super) fn new(begun: Option<&Checkpoint>) -> Self {
-        let counts = begun.map(|begun| begun.account.counts).unwrap_or_default();
-        let before = begun.map_or(0.0, |begun| begun.elapsed_seconds);
-        let times = begun.map(|begun| Times::after(&begun.stages, begun.chemistry));
+        let zero = Checkpoint::default();
+        let begun = begun.unwrap_or(&zero);
+        let counts = begun.account.counts;
         Self {
             rows_read: AtomicU64::new(counts.parents_read),
             left_as_written: AtomicU64::new(0),
             checkpoints: AtomicU64::new(0),
-            times: times.unwrap_or_default(),
+            times: Times::after(&begun.stages, begun.chemistry),
             settled: AtomicU64::new(0),
             to_settle: AtomicU64::new(0),
-            written: Mutex::new(Written {
+            written: Mutex::new(Snapshot {
                 counts,
-                ..Written::default()
+                ..Snapshot::default()
             }),
             kept: Mutex::default(),
             started: Instant::now(),
-            before: seconds(before),
+            before: seconds(begun.elapsed_seconds),
         }
     }
 
@@ -93,8 +84,10 @@ impl Meters {
         self.before + self.started.elapsed()
     }
 
-    pub(super) fn set_written(&self, written: Written) {
-        *self.written.lock().unwrap_or_else(PoisonError::into_inner) = written;
+    /// Shows the counts, bytes and parts that the sink has written.
+    pub(super) fn set_written(&self, counts: Counts, bytes: u64, parts: usize) {
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        (written.counts, written.bytes_written, written.parts) = (counts, bytes, parts as u64);
     }
 
     /// What the last checkpoint keeps.
@@ -107,19 +100,77 @@ impl Meters {
     }
 
     pub(super) fn snapshot(&self, ring: RingState) -> Snapshot {
-        let written = *self.written.lock().unwrap_or_else(PoisonError::into_inner);
         let to_settle = self.to_settle.load(Relaxed);
+        let settled = || (self.settled.load(Relaxed).min(to_settle), to_settle);
+        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         Snapshot {
             elapsed: self.elapsed(),
-            counts: written.counts,
             rows_read: self.rows_read.load(Relaxed),
             ring,
             stages: self.times.stages(),
-            bytes_written: written.bytes,
-            parts: written.parts,
-            stuck: None,
-            settled: (to_settle > 0)
-                .then(|| (self.settled.load(Relaxed).min(to_settle), to_settle)),
+            settled: (to_settle > 0).then(settled),
+            ..written.clone()
         }
     }
+}
+
+/// Nanoseconds of work per stage.
+pub(super) struct Times {
+    pub(super) source: AtomicU64,
+    pub(super) chemistry: AtomicU64,
+    /// Of the batches that are done.
+    chemistry_split: Mutex<ChemistryTimes>,
+    pub(super) sieve: AtomicU64,
+    pub(super) sink: AtomicU64,
+    pub(super) settle: AtomicU64,
+}
+
+impl Times {
+    /// Times that continue from those of a checkpoint.
+    pub(super) fn after(stages: &Stages, chemistry: ChemistryTimes) -> Self {
+        let nanos = |time: f64| AtomicU64::new(seconds(time).as_nanos() as u64);
+        Self {
+            source: nanos(stages.source),
+            chemistry: nanos(stages.chemistry),
+            chemistry_split: Mutex::new(chemistry),
+            sieve: nanos(stages.sieve),
+            sink: nanos(stages.sink),
+            settle: nanos(stages.settle),
+        }
+    }
+
+    /// Adds the time that `work` takes to a stage.
+    pub(super) fn measure<T>(&self, stage: &AtomicU64, work: impl FnOnce() -> T) -> T {
+        let began = Instant::now();
+        let result = work();
+        stage.fetch_add(began.elapsed().as_nanos() as u64, Relaxed);
+        result
+    }
+
+    /// Adds the chemistry of a batch.
+    pub(super) fn add_chemistry(&self, of_batch: ChemistryTimes) {
+        let split = &self.chemistry_split;
+        *split.lock().unwrap_or_else(PoisonError::into_inner) += of_batch;
+    }
+
+    pub(super) fn stages(&self) -> Stages {
+        let seconds = |stage: &AtomicU64| Duration::from_nanos(stage.load(Relaxed)).as_secs_f64();
+        Stages {
+            source: seconds(&self.source),
+            chemistry: seconds(&self.chemistry),
+            sieve: seconds(&self.sieve),
+            sink: seconds(&self.sink),
+            settle: seconds(&self.settle),
+        }
+    }
+
+    pub(super) fn chemistry(&self) -> ChemistryTimes {
+        let split = &self.chemistry_split;
+        *split.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Seconds as a duration; zero for a number that can't be one.
+pub(super) fn seconds(seconds: f64) -> Duration {
+    Duration::try_from_secs_f64(seconds).unwrap_or_default()
 }

@@ -11,15 +11,13 @@ use super::{
     error::PipelineError,
     in_work,
     job::Job,
-    meters::{Meters, Written},
-    times::seconds,
+    meters::{Meters, seconds},
 };
 use crate::{
     account::{Account, Counts, RuleAccount},
     config::{Dedup, Work},
     limits::{CHECKPOINT_SECONDS, UNWRITTEN_BYTES},
     machine,
-    report::manifest::CappedParent,
     settle::{self, Spills},
     sieve::{Engine, Tally},
     slot::{Slot, Verdict},
@@ -37,14 +35,11 @@ const INTERVAL_VARIABLE: &str = "MOLSIEVE_CHECKPOINT_SECONDS";
 
 /// The files of `.molsieve/` that a checkpoint refers to.
 pub(super) fn kept() -> Vec<&'static str> {
-    let mut kept = settle::FILES.to_vec();
-    kept.extend([CHECKPOINT.name, JOB.name]);
-    kept.extend([REJECTS, PART_ROWS, SURVIVORS]);
-    kept.extend([in_work::IN_WORK, in_work::POISONED.name]);
-    kept
+    let files = [REJECTS, PART_ROWS, SURVIVORS, in_work::IN_WORK];
+    let sealed = [CHECKPOINT, JOB, in_work::POISONED].map(|kind| kind.name);
+    [settle::FILES.as_slice(), &files, &sealed].concat()
 }
 
-/// See the module's documentation.
 pub(super) struct RunFiles<'a> {
     pub(super) job: &'a Job,
     pub(super) output: &'a OutputDir,
@@ -85,7 +80,7 @@ impl<'a> RunFiles<'a> {
         let lengths = begun.map(|begun| (begun.lengths, begun.open_block.clone()));
         let spills = Spills::new(output, lengths, exact, job.spec.properties())?;
         let rejects = RejectLog::new(&output.work_file(REJECTS), begun.map(|begun| begun.rejects))?;
-        let mut state = begun.cloned().unwrap_or_else(Checkpoint::zero);
+        let mut state = begun.cloned().unwrap_or_default();
         let rules = &mut state.account.by_rule;
         rules.resize(job.rules.len(), RuleAccount::default());
         let parts = state.parts.clone();
@@ -245,51 +240,29 @@ impl<'a> RunFiles<'a> {
 
     /// Shows what is written.
     pub(super) fn show(&self) {
-        self.meters.set_written(Written {
-            counts: self.state.account.counts,
-            bytes: self.products.bytes() + self.spills.bytes(),
-            parts: self.products.parts().len() as u64,
-        });
+        let bytes = self.products.bytes() + self.spills.bytes();
+        let (counts, parts) = (self.state.account.counts, self.products.parts().len());
+        self.meters.set_written(counts, bytes, parts);
     }
 
-    /// Publishes everything but the manifest.
-    pub(super) fn finish(mut self) -> Result<Sunk, PipelineError> {
+    /// Publishes everything but the manifest. Returns the state at the end, and the rejects, if there are any.
+    pub(super) fn finish(mut self) -> Result<(Checkpoint, Option<Part>), PipelineError> {
         self.products.begin_first_part()?;
         self.products.close_part()?;
         self.show();
         let rejects = self.output.work_file(REJECTS);
-        let state = self.state;
-        let exact = self.job.spec.dedup == Dedup::Exact;
-        let maybe = state.account.counts.products_maybe as f64;
-        let lost = state.account.lost_expected.min(maybe);
-        Ok(Sunk {
+        let rejects = publish_rejects(self.output, &rejects, self.state.rejects)?;
+        let peak_memory_bytes = self
+            .state
+            .peak_memory_bytes
+            .max(machine::peak_memory_bytes());
+        let state = Checkpoint {
             parts: self.products.parts().to_vec(),
-            rejects: publish_rejects(self.output, &rejects, state.rejects)?,
-            capped: state.capped.named,
-            lost: if exact { 0.0 } else { lost },
-            account: state.account,
-            interruptions: state.interruptions,
-            peak_memory_bytes: state.peak_memory_bytes.max(machine::peak_memory_bytes()),
-        })
+            peak_memory_bytes,
+            ..self.state
+        };
+        Ok((state, rejects))
     }
-}
-
-/// What a finished run leaves.
-pub(crate) struct Sunk {
-    /// The published parts.
-    pub parts: Vec<Part>,
-    /// The rejects, if there are any.
-    pub rejects: Option<Part>,
-    /// The first parents at which a cap took effect.
-    pub capped: Vec<CappedParent>,
-    /// Distinct products expected to have been lost to the filter's false positives.
-    pub lost: f64,
-    /// The counts of the run.
-    pub account: Account,
-    /// Times the run was interrupted.
-    pub interruptions: u64,
-    /// Largest resident memory of any of the run's processes.
-    pub peak_memory_bytes: u64,
 }
 
 /// Counts the rows of a slot that are written, by rule.

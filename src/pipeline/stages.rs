@@ -7,51 +7,21 @@ use std::{
 
 use super::{
     canonical::Canonical,
-    check::Checks,
     checkpoint::Checkpoint,
-    control::Control,
+    control::{Control, Outcome},
     error::PipelineError,
-    in_work::{InWork, Poisoned},
-    job::Job,
     judge::judge,
-    manifest::ManifestFacts,
     meters::Meters,
-    outcome::Outcome,
+    resources::{Input, Resources, WorkerPorts},
     run_files::RunFiles,
     settling, sinking,
     watcher::{Watched, Watcher},
-    workers::{self, Dispenser, WorkerPorts},
+    workers,
 };
 use crate::{
     report::manifest::{MANIFEST, Manifest},
-    ring::Ring,
-    sieve::{Engine, structure_key::KeyDevices},
-    store::OutputDir,
     table::sink::Rewrite,
 };
-
-/// What the stages of an attempt work with. Each stage is given the parts it uses.
-pub(super) struct Resources<'a> {
-    pub(super) job: &'a Job,
-    pub(super) output: &'a OutputDir,
-    pub(super) ring: Arc<Ring>,
-    /// Name of the engine.
-    pub(super) engine: &'static str,
-    /// Why it is not the one that was chosen.
-    pub(super) engine_lost: Option<String>,
-    /// With `dedup`: the devices of the engine that make its keys, where it has any.
-    pub(super) key_devices: Option<KeyDevices>,
-    pub(super) in_work: InWork,
-    pub(super) poisoned: Poisoned,
-    /// With `--check`.
-    pub(super) checks: Option<Checks>,
-}
-
-/// The input, from the next row on, and the engine that has seen the products of the rows before.
-pub(super) struct Input {
-    pub(super) dispenser: Dispenser,
-    pub(super) engine: Box<dyn Engine>,
-}
 
 /// Runs the stages from where the checkpoint `begun` says. `input`: `None` once all of it is read.
 pub(super) fn run(
@@ -66,9 +36,7 @@ pub(super) fn run(
     let watched = Watched {
         control,
         meters,
-        ring: &resources.ring,
         in_work: &resources.in_work,
-        parent_timeout: job.spec.parent_time_max(),
     };
     let files = watcher.during(|| {
         let engine = input.as_mut().map(|input| &mut input.engine);
@@ -80,10 +48,8 @@ pub(super) fn run(
         None => Some(files),
     };
     resources.ring.release();
-    let settled = match files {
-        Some(files) => settle(files, watched, watcher)?,
-        None => None,
-    };
+    let settled = files.map(|files| settle(files, watched, watcher));
+    let settled = settled.transpose()?.flatten();
     (watcher.watch)(&watched.snapshot());
     let reasons = control.reasons();
     if let Some(error) = reasons.failure {
@@ -97,20 +63,8 @@ pub(super) fn run(
         return Ok(Outcome::Stopped { kept, free });
     }
     let files = settled.ok_or_else(|| PipelineError::Panicked("sink".into()))?;
-    let sunk = files.finish()?;
-    let manifest = Manifest::new(ManifestFacts {
-        job,
-        end: watched.snapshot(),
-        chemistry: meters.times.chemistry(),
-        left_as_written: meters
-            .left_as_written
-            .load(std::sync::atomic::Ordering::Relaxed),
-        engine: resources.engine,
-        engine_lost: resources.engine_lost.clone(),
-        key_devices: resources.key_devices.as_ref().map(KeyDevices::name),
-        check: resources.checks.as_ref().map(Checks::account),
-        sunk,
-    });
+    let (state, rejects) = files.finish()?;
+    let manifest = Manifest::new(resources, meters, state, rejects);
     output.write(MANIFEST, manifest.to_json().as_bytes())?;
     Ok(Outcome::Done(Box::new(manifest)))
 }
@@ -144,7 +98,8 @@ fn read<'a>(
     let dispenser = Mutex::new(dispenser);
     let (job, ring) = (resources.job, &resources.ring);
     let (control, meters) = (watched.control, watched.meters);
-    let ports = WorkerPorts {
+    let ports = &WorkerPorts {
+        job,
         dispenser: &dispenser,
         ring,
         control,
@@ -160,19 +115,16 @@ fn read<'a>(
     thread::scope(|scope| {
         let mut stages = Vec::new();
         for i in 0..job.plan.threads {
-            stages.push(control.spawn(scope, format!("chem-{i}"), move || {
-                workers::work(job, ports, i)
-            })?);
+            let work = move || workers::work(ports, i);
+            stages.push(control.spawn(scope, format!("chem-{i}"), work)?);
         }
-        stages.push(control.spawn(scope, "sieve".into(), move || {
-            judge(ring, &meters.times, engine, judged)
-        })?);
+        let sieve = move || judge(ring, &meters.times, engine, judged);
+        stages.push(control.spawn(scope, "sieve".into(), sieve)?);
         let sink = control.spawn(scope, "sink".into(), move || sinking::sink(files, &to_sink))?;
         watcher.until(&|| sink.is_finished(), watched);
         // When a job stops, the part is saved before anything waits for the workers.
         let files = sink.join().ok().flatten().flatten();
-        let ended = || stages.iter().all(|stage| stage.is_finished());
-        watcher.until(&ended, watched);
+        watcher.until(&|| stages.iter().all(|stage| stage.is_finished()), watched);
         stages.into_iter().for_each(|stage| drop(stage.join()));
         Ok(files.filter(|_| !control.is_stopping()))
     })

@@ -1,16 +1,15 @@
 //! The work of a job with rules: the products of a parent, written into slots.
 
+use std::borrow::Cow;
+
 use super::{
     batch_writer::{BatchWriter, Interruption},
-    control::Control,
     error::PipelineError,
-    in_work::Poisoned,
-    job::Job,
     parents::{id_of, smiles_of},
-    times::Times,
+    resources::WorkerPorts,
 };
 use crate::{
-    chem::{Progress, RdKit, Transformer},
+    chem::{Progress, Transformer},
     identity::{KeyKind, KeyMaker},
     reject::{RejectCode, Rejection},
     slot::{ParentFlags, Slot, SlotParent, text_range},
@@ -19,30 +18,20 @@ use crate::{
 
 /// What a worker needs to transform parents.
 pub(super) struct Transforming<'a> {
+    ports: &'a WorkerPorts<'a>,
     transformer: Transformer,
     /// With `--key structure`: makes the products' keys.
     keys: Option<Box<KeyMaker>>,
-    rdkit: RdKit,
-    poisoned: &'a Poisoned,
-    control: &'a Control,
-    times: &'a Times,
 }
 
 impl<'a> Transforming<'a> {
-    pub(super) fn new(
-        job: &Job,
-        poisoned: &'a Poisoned,
-        control: &'a Control,
-        times: &'a Times,
-    ) -> Result<Self, PipelineError> {
+    pub(super) fn new(ports: &'a WorkerPorts<'a>) -> Result<Self, PipelineError> {
+        let job = ports.job;
         let structure_key = job.spec.key() == KeyKind::Structure;
         Ok(Self {
+            ports,
             transformer: Transformer::new(job.rdkit, &job.rules, job.spec.transform_settings())?,
             keys: structure_key.then(|| KeyMaker::new(job.rdkit).into()),
-            rdkit: job.rdkit,
-            poisoned,
-            control,
-            times,
         })
     }
 
@@ -55,7 +44,7 @@ impl<'a> Transforming<'a> {
         writer.begin_rdkit(parent.row)?;
         let number = parent.row.to_string();
         let id = id_of(parent, &number);
-        let times = self.times;
+        let times = self.ports.times;
         let smiles = match times.measure(&times.chemistry, || self.begin(parent)) {
             Ok(smiles) => smiles,
             Err(rejection) => return Ok(writer.reject(parent, id, rejection)?),
@@ -64,21 +53,17 @@ impl<'a> Transforming<'a> {
             row: parent.row,
             id,
             smiles: &smiles,
-            reason: b"",
-            flags: ParentFlags::NONE,
+            ..SlotParent::default()
         };
         self.write_products(writer, accepted)
     }
 
     /// Parses a parent; returns its SMILES.
-    fn begin<'p>(
-        &mut self,
-        parent: ParentRow<'p>,
-    ) -> Result<std::borrow::Cow<'p, [u8]>, Rejection> {
-        if let Some(rejection) = self.poisoned.get(&parent.row) {
+    fn begin<'p>(&mut self, parent: ParentRow<'p>) -> Result<Cow<'p, [u8]>, Rejection> {
+        if let Some(rejection) = self.ports.poisoned.get(&parent.row) {
             return Err(rejection.clone());
         }
-        let smiles = smiles_of(self.rdkit, parent)?;
+        let smiles = smiles_of(self.ports.job.rdkit, parent)?;
         match parent.kind {
             TextKind::Smiles => self.transformer.begin(&smiles)?,
             TextKind::MolBlock => self.transformer.begin_mol_block(parent.text, &smiles)?,
@@ -91,7 +76,7 @@ impl<'a> Transforming<'a> {
         writer: BatchWriter<'w>,
         accepted: SlotParent<'_>,
     ) -> Result<BatchWriter<'w>, Interruption> {
-        let times = self.times;
+        let WorkerPorts { control, times, .. } = self.ports;
         let (mut writer, mut index) = writer.push(accepted)?;
         loop {
             let slot = writer.slot_mut();
@@ -117,9 +102,7 @@ impl<'a> Transforming<'a> {
             };
             match progress {
                 Progress::Finished => return Ok(writer),
-                Progress::Paused if self.control.is_stopping() => {
-                    return Err(Interruption::Stopped);
-                }
+                Progress::Paused if control.is_stopping() => return Err(Interruption::Stopped),
                 Progress::Paused => writer.note_progress(),
                 Progress::SlotFull => {
                     writer.note_progress();
@@ -154,6 +137,7 @@ impl<'a> Transforming<'a> {
     /// Ends a batch: releases the last parent and reports the time its chemistry took.
     pub(super) fn end_batch(&mut self) {
         self.transformer.end();
-        self.times.add_chemistry(self.transformer.take_times());
+        let times = self.ports.times;
+        times.add_chemistry(self.transformer.take_times());
     }
 }

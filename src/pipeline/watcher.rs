@@ -2,21 +2,17 @@
 //! progress.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering::Relaxed},
-    },
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
     thread,
     time::{Duration, Instant},
 };
 
 use super::{
-    control::{Control, RETURN_TIME_MAX, Stuck},
+    control::{Control, RETURN_TIME_MAX, Stuck, spawn},
     error::PipelineError,
     in_work::InWork,
     meters::{Meters, Snapshot},
 };
-use crate::{limits::STAGE_STACK_BYTES, ring::Ring};
 
 /// The caller's side of a running job.
 pub(super) struct Watcher<'w> {
@@ -31,15 +27,12 @@ pub(super) struct Watcher<'w> {
 pub(super) struct Watched<'a> {
     pub(super) control: &'a Control,
     pub(super) meters: &'a Meters,
-    pub(super) ring: &'a Arc<Ring>,
     pub(super) in_work: &'a InWork,
-    /// CPU time that a parent may use without giving a product.
-    pub(super) parent_timeout: Duration,
 }
 
 impl Watched<'_> {
     pub(super) fn snapshot(&self) -> Snapshot {
-        self.meters.snapshot(self.ring.state())
+        self.meters.snapshot(self.control.ring.state())
     }
 }
 
@@ -52,7 +45,7 @@ impl Watcher<'_> {
                 control.stop();
             }
             if !control.is_stopping()
-                && let Some(row) = watched.in_work.overdue(watched.parent_timeout)
+                && let Some(row) = watched.in_work.overdue(control.parent_timeout)
             {
                 control.time_out(row);
             }
@@ -71,18 +64,8 @@ impl Watcher<'_> {
         &mut self,
         work: impl FnOnce() -> Result<T, PipelineError> + Send,
     ) -> Result<T, PipelineError> {
-        let watcher = thread::current();
-        let body = move || {
-            let done = work();
-            watcher.unpark();
-            done
-        };
         thread::scope(|scope| {
-            let working = thread::Builder::new()
-                .name("begin".into())
-                .stack_size(STAGE_STACK_BYTES)
-                .spawn_scoped(scope, body)
-                .map_err(|error| PipelineError::Spawn(crate::store::plain(&error)))?;
+            let working = spawn(scope, "begin".into(), work)?;
             let mut stopping = None;
             while !working.is_finished() {
                 if self.stop.load(Relaxed) {
