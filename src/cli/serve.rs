@@ -6,11 +6,12 @@ use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitEx
 
 use super::{CliError, Exit};
 use crate::{
+    config::within,
     daemon::{
         self,
         job::{Resources, RetryPolicy},
         paths::{self, Side},
-        settings::{self, LogFormat, ServeSettings, SettingsError, within},
+        settings::{self, LogFormat, ServeSettings, SettingsError},
     },
     units::ByteSize,
 };
@@ -96,30 +97,29 @@ impl ServeArgs {
         let threads = self.threads.unwrap_or_else(settings::default_threads);
         let gpus = self.gpus.unwrap_or_else(settings::default_gpus);
         let delay = within(
-            "--retry-delay",
+            "retry_delay",
             self.retry_delay,
-            0,
-            RETRY_DELAY_SECONDS_MAX,
+            &(0..=RETRY_DELAY_SECONDS_MAX),
         )?;
-        let days = within("--keep-days", self.keep_days, 0, 36_500)?;
+        let days = within("keep_days", self.keep_days, &(0..=36_500))?;
         Ok(ServeSettings {
             socket: paths::socket(self.socket, Side::Daemon)?,
             state_dir: paths::state_dir(self.state)?,
             budget: Resources {
-                memory_bytes: within("--memory", memory, MEMORY_MIN, ByteSize(1 << 50))?.0,
-                threads: within("--threads", threads, 1, 65_536)?,
-                gpus: within("--gpus", gpus, 0, 256)?,
+                memory_bytes: within("memory", memory, &(MEMORY_MIN..=ByteSize(1 << 50)))?.0,
+                threads: within("threads", threads, &(1..=65_536))?,
+                gpus: within("gpus", gpus, &(0..=256))?,
             },
             group: group("--group", self.group)?,
             admin_group: group("--admin-group", self.admin_group)?,
             keep: Duration::from_secs(days * 24 * 3600),
             retry: RetryPolicy {
-                failures_max: within("--retries", self.retries, 0, 1_000)?,
+                failures_max: within("retries", self.retries, &(0..=1_000))?,
                 first_delay_ms: delay as i64 * 1_000,
                 delay_ms_max: RETRY_DELAY_SECONDS_MAX as i64 * 1_000,
             },
             // A job process sends `alive` every 5 s.
-            silence: Duration::from_secs(within("--silence", self.silence, 15, 7 * 24 * 3600)?),
+            silence: Duration::from_secs(within("silence", self.silence, &(15..=7 * 24 * 3600))?),
             log_format: self.log_format.unwrap_or_else(settings::default_log_format),
         })
     }
