@@ -204,6 +204,21 @@ enum Exit {
     Stopped = 75,
 }
 
+impl Exit {
+    /// How a process of this program ended that exited with `code`.
+    fn of(code: i32) -> Self {
+        let all = [
+            Self::Done,
+            Self::Usage,
+            Self::Input,
+            Self::Incomplete,
+            Self::Stopped,
+        ];
+        let exit = all.into_iter().find(|exit| *exit as i32 == code);
+        exit.unwrap_or(Self::Failed)
+    }
+}
+
 /// Runs the program on the process's arguments.
 pub fn main() -> ExitCode {
     let (attempt, args) = Attempt::of(std::env::args_os().collect());
@@ -259,14 +274,23 @@ fn report_error(error: &CliError, json: bool) -> Exit {
             _ => Event::Failed(ended),
         });
     }
-    // If standard error is closed, the exit code is the only report left.
-    let _ = writeln!(std::io::stderr(), "molsieve: {error}");
+    say_aside(&error.to_string());
     exit
 }
 
 /// Writes a line to standard output. A closed pipe does not end the job.
 fn say(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// Writes a remark to standard error. If that is closed, nobody reads it.
+fn say_aside(remark: &str) {
+    let _ = writeln!(std::io::stderr(), "molsieve: {remark}");
+}
+
+/// Writes an object as one line of JSON.
+fn say_json(object: &impl serde::Serialize) {
+    say(&serde_json::to_string(object).expect("its keys are texts"));
 }
 
 /// Writes an event of a job as one line, which the daemon reads too.
@@ -320,10 +344,7 @@ fn quiet_panics() {
             tracing::debug!("{}", std::backtrace::Backtrace::force_capture());
             let thread = std::thread::current();
             let name = thread.name().unwrap_or("unnamed");
-            let _ = writeln!(
-                std::io::stderr(),
-                "molsieve: internal error in {name}: {panic}"
-            );
+            say_aside(&format!("internal error in {name}: {panic}"));
         }
     }));
 }

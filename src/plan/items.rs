@@ -116,7 +116,7 @@ fn optional_items(spec: &JobSpec, engine: &Chosen, threads: usize) -> Vec<Memory
 
 fn item(name: &'static str, bytes: usize, detail: String) -> MemoryItem {
     MemoryItem {
-        name,
+        name: name.into(),
         bytes: bytes as u64,
         detail,
     }
@@ -149,19 +149,17 @@ pub(super) fn add_settling(memory: &mut MemoryPlan) -> usize {
     let freed: u64 = memory
         .items
         .iter()
-        .filter(|item| ["ring", "filter", "sieve"].contains(&item.name))
+        .filter(|item| ["ring", "filter", "sieve"].contains(&item.name.as_ref()))
         .map(|item| item.bytes)
         .sum();
     let spare = memory.budget.0.saturating_sub(memory.total());
     let bytes = (freed + spare / 2).clamp(SETTLE_BYTES_MIN as u64, SETTLE_BYTES_MAX as u64);
-    memory.items.push(MemoryItem {
-        name: "settle",
-        bytes: (SETTLE_BYTES_MIN as u64).saturating_sub(freed),
-        detail: format!(
-            "{} at the end, in the place of ring, filter and sieve",
-            mebibytes(ByteSize(bytes))
-        ),
-    });
+    let detail = format!(
+        "{} at the end, in the place of ring, filter and sieve",
+        mebibytes(ByteSize(bytes))
+    );
+    let more = SETTLE_BYTES_MIN.saturating_sub(freed as usize);
+    memory.items.push(item("settle", more, detail));
     bytes as usize
 }
 

@@ -1,17 +1,19 @@
 //! The memory sum of a job.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
+
+use serde::{Deserialize, Serialize};
 
 use crate::units::ByteSize;
 
 /// One line of the memory sum.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemoryItem {
     /// What it is for.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Its bound.
     pub bytes: u64,
-    /// How it comes about.
+    /// How the bound is computed.
     pub detail: String,
 }
 
