@@ -104,7 +104,7 @@ fn page(man: &Man, command: &Command) -> io::Result<Vec<u8>> {
     }
     let mut rest = Roff::new();
     rest.control("SH", ["EXIT STATUS"]);
-    let help = command.get_after_help().map(ToString::to_string);
+    let help = command.get_after_long_help().map(ToString::to_string);
     let term = |rest: &mut Roff, (name, meaning): (&str, &str)| {
         let entry = rest.control("TP", []);
         entry.text([bold(name)]).text([roman(meaning)]);
@@ -172,10 +172,12 @@ mod tests {
 
     #[test]
     fn the_short_help_of_every_command_fits_on_a_screen() {
-        const LINES_MAX: usize = 45;
+        const LINES_MAX: usize = 24;
         const COLUMNS_MAX: usize = 100;
         let mut long = Vec::new();
-        for mut command in commands(Cli::command().term_width(COLUMNS_MAX), true) {
+        let commands = commands(Cli::command().term_width(COLUMNS_MAX), true).into_iter();
+        // `help` itself has no -h.
+        for mut command in commands.filter(|command| command.get_name() != "help") {
             let help = command.render_help().to_string();
             let lines = help.lines().count();
             let wide = help.lines().any(|line| line.chars().count() > COLUMNS_MAX);

@@ -26,20 +26,20 @@ use crate::{
 };
 
 pub(super) const EXIT_CODES: &str = "\
-Exit codes: 0 done; 1 the daemon cannot be reached or refuses; 2 usage.
-Without --socket, the variable MOLSIEVE_SOCKET names the socket.";
+Exit codes: 0 done; 1 the daemon cannot be reached or refuses; 2 usage.";
 
 pub(super) const WATCH_EXIT_CODES: &str = "\
 Exit codes: those of the job: 0 done; 1 it failed or was cancelled, or the daemon cannot be reached or \
 refuses; 2 usage; 3 the input or the rules cannot be used; 4 done, and some rows were rejected or \
-capped; 75 no longer watched, the job continues.
-Without --socket, the variable MOLSIEVE_SOCKET names the socket.";
+capped; 75 no longer watched, the job continues.";
 
 /// Flags of every verb.
 #[derive(clap::Args, Debug)]
 pub(super) struct DaemonArgs {
-    /// Socket of the daemon [default: $MOLSIEVE_SOCKET, else $XDG_RUNTIME_DIR/molsieve/molsieve.sock if
-    /// it exists, else /run/molsieve/molsieve.sock]
+    /// Socket of the daemon [default: $MOLSIEVE_SOCKET, else the usual path]
+    ///
+    /// Default: $MOLSIEVE_SOCKET, else $XDG_RUNTIME_DIR/molsieve/molsieve.sock if it exists, else
+    /// /run/molsieve/molsieve.sock.
     #[arg(long, value_name = "PATH", help_heading = "Daemon")]
     socket: Option<PathBuf>,
     /// Print JSON, one object per line

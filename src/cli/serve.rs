@@ -19,32 +19,38 @@ use crate::{
 /// Flags of `molsieve serve`.
 #[derive(clap::Args, Debug)]
 pub(super) struct ServeArgs {
-    /// Socket to listen at; a socket passed by systemd replaces it [default: /run/molsieve/molsieve.sock
-    /// for root, else $XDG_RUNTIME_DIR/molsieve/molsieve.sock]
+    /// Socket to listen at; a socket passed by systemd replaces it [default: by user]
+    ///
+    /// Default: /run/molsieve/molsieve.sock for root, else $XDG_RUNTIME_DIR/molsieve/molsieve.sock.
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
 
-    /// Directory for the job store [default: $STATE_DIRECTORY, else /var/lib/molsieve for root,
-    /// else $XDG_STATE_HOME/molsieve or ~/.local/state/molsieve]
+    /// Directory for the job store [default: $STATE_DIRECTORY, else by user]
+    ///
+    /// Default: $STATE_DIRECTORY, else /var/lib/molsieve for root, else $XDG_STATE_HOME/molsieve or
+    /// ~/.local/state/molsieve.
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
 
-    /// Memory for all running jobs together, for example 64GiB [default: 80 % of the memory of the machine
-    /// or cgroup]
+    /// Memory for all running jobs, for example 64GiB [default: 80 % of what there is]
+    ///
+    /// Default: 80 % of the memory of the machine or of its cgroup.
     #[arg(long, value_name = "SIZE", help_heading = "Budget of all jobs")]
     memory: Option<ByteSize>,
 
-    /// Threads for all running jobs together [default: the CPUs this process may use]
+    /// Threads for all running jobs [default: the CPUs this process may use]
     #[arg(long, value_name = "N", help_heading = "Budget of all jobs")]
     threads: Option<u32>,
 
-    /// GPUs for all running jobs together; a GPU runs one job at a time [default: all GPUs of the NVIDIA
-    /// driver]
+    /// GPUs for all running jobs; a GPU runs one job at a time [default: all]
+    ///
+    /// Default: all GPUs of the NVIDIA driver.
     #[arg(long, value_name = "N", help_heading = "Budget of all jobs")]
     gpus: Option<u32>,
 
-    /// Group whose members may use the daemon, besides its own user [default: everybody if root runs the
-    /// daemon]
+    /// Group whose members may use the daemon [default: everybody if root runs it]
+    ///
+    /// The daemon's own user may always use it.
     #[arg(long, value_name = "NAME", help_heading = "Permissions")]
     group: Option<String>,
 
@@ -52,24 +58,29 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "NAME", help_heading = "Permissions")]
     admin_group: Option<String>,
 
-    /// Days until a job that has ended is forgotten; its output stays
+    /// Days until an ended job is forgotten; its output stays
     #[arg(long, value_name = "N", default_value_t = 30)]
     keep_days: u64,
 
-    /// Consecutive interruptions without progress after which a job fails
+    /// Interruptions without progress after which a job fails
     #[arg(long, value_name = "N", default_value_t = 8)]
     retries: u32,
 
-    /// Delay before an interrupted job is resumed; doubled after each interruption without progress, up to
-    /// five minutes
+    /// Delay before an interrupted job is resumed
+    ///
+    /// It is doubled after each interruption without progress, up to five minutes.
     #[arg(long, value_name = "SECONDS", default_value_t = 2)]
     retry_delay: u64,
 
-    /// Seconds after which a job process without output is killed; its job resumes from the last checkpoint
+    /// Seconds after which a silent job process is killed
+    ///
+    /// A job process reports every five seconds. Its job resumes from the last checkpoint.
     #[arg(long, value_name = "SECONDS", default_value_t = 900)]
     silence: u64,
 
-    /// Format of the daemon's log [default: journal if standard error is connected to it, else text]
+    /// Format of the daemon's log [default: as standard error]
+    ///
+    /// Default: journal if standard error is connected to it, else text.
     #[arg(long, value_enum, value_name = "FORMAT")]
     log_format: Option<LogFormat>,
 }

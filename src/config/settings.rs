@@ -62,7 +62,7 @@ settings! {
         /// Output directory of an earlier job whose products are left out
         ///
         /// They count as seen before. May be repeated.
-        #[arg(long, value_name = "DIR", num_args = 1..)]
+        #[arg(long, value_name = "DIR", num_args = 1.., hide_short_help = true)]
         #[same_on_resume(false)]
         exclude: Vec<PathBuf>;
 
@@ -70,7 +70,7 @@ settings! {
         ///
         /// Numbers start at 1. Default: the first column named isomeric_smiles, smiles, canonical_smiles,
         /// structure, …
-        #[arg(long, value_name = "NAME")]
+        #[arg(long, value_name = "NAME", hide_short_help = true)]
         #[same_on_resume(true)]
         smiles_column: Option<String>;
 
@@ -78,17 +78,17 @@ settings! {
         ///
         /// Numbers start at 1. Default: the first column named id, identifier, compound_id, chembl_id, …, name;
         /// without such a column, the row number.
-        #[arg(long, value_name = "NAME")]
+        #[arg(long, value_name = "NAME", hide_short_help = true)]
         #[same_on_resume(true)]
         id_column: Option<String>;
 
         /// The text files have no header: the first line is a row
-        #[arg(long)]
+        #[arg(long, hide_short_help = true)]
         #[same_on_resume(true)]
         no_header: bool;
 
         /// How to treat products that were seen before [default: exact]
-        #[arg(long, value_enum, value_name = "HOW")]
+        #[arg(long, value_enum, value_name = "HOW", hide_short_help = true)]
         #[same_on_resume(true)]
         dedup: Option<Dedup>, else Dedup::Exact;
 

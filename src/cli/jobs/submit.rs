@@ -28,7 +28,9 @@ pub(in crate::cli) struct SubmitArgs {
     /// Name of the job
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// Jobs of higher priority start first: -10 to 10, above 0 for admins only
+    /// Priority: -10 to 10, above 0 for admins only
+    ///
+    /// Jobs of higher priority start first.
     #[arg(
         long,
         value_name = "P",
@@ -37,7 +39,9 @@ pub(in crate::cli) struct SubmitArgs {
     )]
     #[arg(value_parser = clap::value_parser!(i32).range(-10..=10))]
     priority: i32,
-    /// Idempotency key: submissions with the same key and settings make one job [default: a random key]
+    /// Idempotency key [default: a random key]
+    ///
+    /// Submissions with the same key and settings make one job.
     #[arg(long, value_name = "WORD")]
     once: Option<IdempotencyKey>,
     /// Watch the job until it ends, and exit with its exit code
