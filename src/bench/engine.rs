@@ -122,8 +122,8 @@ impl Bench<'_> {
 
     /// Measures what does not depend on the filter. Returns the rate of copies to where rows are hashed.
     fn copy_and_hash(&self, report: &mut EngineReport) -> Result<f64, BenchError> {
-        let layout = layout(self.subject.large_slot_bytes(self.effort))?;
-        let room = Room::new(shape(FILTER_BYTES[0], HASHES), &layout);
+        let layout = SlotLayout::new(self.subject.large_slot_bytes(self.effort), false)?;
+        let room = Room::new(shape(FILTER_BYTES[0]), &layout);
         let mut steps = self.subject.steps(room)?;
         let memory = steps.slot_memory(layout.bytes)?;
         let mut slot = Slot::within(layout, memory);
@@ -164,8 +164,8 @@ impl Bench<'_> {
 
     /// Measures one filter: first the ceilings, then the steps, then the whole sieve.
     fn filter(&self, bytes: u64, copied: f64) -> Result<FilterReport, BenchError> {
-        let filter = shape(bytes, HASHES);
-        let layout = layout(self.subject.large_slot_bytes(self.effort))?;
+        let filter = shape(bytes);
+        let layout = SlotLayout::new(self.subject.large_slot_bytes(self.effort), false)?;
         let room = Room {
             // Keys alone.
             text_bytes_max: 64,
@@ -253,8 +253,8 @@ impl Bench<'_> {
             true => SLOT_BYTES_MIN,
             false => SLOT_BYTES_DEFAULT_MAX,
         };
-        let layout = layout(slot_bytes)?;
-        let filter = shape(bytes, HASHES);
+        let layout = SlotLayout::new(slot_bytes, false)?;
+        let filter = shape(bytes);
         let mut run = WholeSieve::new(self.subject, Room::new(filter, &layout), layout)?;
         let timing = self.effort.time(1, &mut |_| run.pass())?;
         let Filled { rows, bytes } = run.filled;
@@ -301,8 +301,4 @@ fn does_not_fit(error: &EngineError) -> bool {
         error,
         EngineError::TooLarge { .. } | EngineError::OutOfMemory { .. }
     )
-}
-
-fn layout(bytes: usize) -> Result<SlotLayout, BenchError> {
-    Ok(SlotLayout::new(bytes, false)?)
 }
