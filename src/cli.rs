@@ -38,10 +38,15 @@ use crate::{
     table::source,
 };
 
-/// Apply reaction rules to a chemical library within a fixed memory limit, and write each distinct product
-/// once
+/// Apply reaction rules to a library within a memory limit, and write each distinct product once
 #[derive(Parser, Debug)]
-#[command(name = "molsieve", version, max_term_width = 100, after_help = EXIT_CODES)]
+#[command(
+    name = "molsieve",
+    version,
+    max_term_width = 100,
+    help_template = "{about}\n\n{usage-heading} {usage}\n\n{subcommands}\n\n{options}{after-help}",
+    after_long_help = EXIT_CODES
+)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -58,13 +63,13 @@ enum Command {
     ///
     /// Without rules the job cleans the library: each molecule is parsed, written as canonical SMILES and
     /// deduplicated.
-    #[command(after_help = EXIT_CODES)]
+    #[command(after_long_help = EXIT_CODES)]
     Run(Box<JobArgs<DeriveFlags>>),
     /// Deduplicate a library: keep the first record of each molecule as it is
     ///
     /// Two records are the same molecule exactly when RDKit's canonical SMILES of both are equal. Most records
     /// are compared without RDKit; docs/identity.md says how.
-    #[command(after_help = DEDUP_EXIT_CODES)]
+    #[command(after_long_help = DEDUP_EXIT_CODES)]
     Dedup(Box<JobArgs<DedupFlags>>),
     /// Show how many products a job would make and how it would use its memory; writes nothing
     Plan(Box<JobArgs<DeriveFlags>>),
@@ -73,7 +78,7 @@ enum Command {
     /// One line per SMILES: the key in hex, a tab, the SMILES. If RDKit can't read a SMILES, the line starts
     /// with `error: …` instead of the key.
     #[command(
-        after_help = "Exit codes: 0 done; 1 failed; 2 usage; 4 done, and some SMILES can't be read."
+        after_long_help = "Exit codes: 0 done; 1 failed; 2 usage; 4 done, and some SMILES can't be read."
     )]
     Key(key::KeyArgs),
     /// Transform the parents on standard input as a job would; used by `run`
@@ -84,7 +89,7 @@ enum Command {
     Worker,
     /// Check this machine: RDKit, limits, engines, devices
     #[command(
-        after_help = "Exit codes: 0 every available engine works; 1 an engine fails; 2 usage, or a named engine \
+        after_long_help = "Exit codes: 0 every available engine works; 1 an engine fails; 2 usage, or a named engine \
 is not available."
     )]
     Doctor(doctor::DoctorArgs),
@@ -93,7 +98,7 @@ is not available."
     /// Measures each step of each engine and the whole sieve, compares them with the memory bandwidth, and
     /// says which share of a job a GPU can take over.
     #[command(
-        after_help = "Exit codes: 0 done; 1 an engine fails or gives wrong results; 2 usage, or a named engine \
+        after_long_help = "Exit codes: 0 done; 1 an engine fails or gives wrong results; 2 usage, or a named engine \
 is not available."
     )]
     Bench(bench::BenchArgs),
@@ -102,35 +107,35 @@ is not available."
     Rules(RulesCommand),
     /// Run the daemon: accept jobs over a Unix socket, one process per job
     #[command(
-        after_help = "Exit codes: 0 stopped on request, running jobs are at a checkpoint; 1 failed; 2 usage."
+        after_long_help = "Exit codes: 0 stopped on request, running jobs are at a checkpoint; 1 failed; 2 usage."
     )]
     Serve(Box<serve::ServeArgs>),
     /// Submit a job to the daemon
     ///
     /// The flags are those of run. Relative paths start at the current folder. Without --memory or --threads
     /// the job gets half of what the daemon gives to jobs.
-    #[command(after_help = jobs::WATCH_EXIT_CODES)]
+    #[command(after_long_help = jobs::WATCH_EXIT_CODES)]
     Submit(Box<jobs::SubmitArgs>),
     /// List the jobs of the daemon, newest first
-    #[command(after_help = jobs::EXIT_CODES)]
+    #[command(after_long_help = jobs::EXIT_CODES)]
     Ls(jobs::ListArgs),
     /// Show one job: its state, its progress and its output
-    #[command(after_help = jobs::EXIT_CODES)]
+    #[command(after_long_help = jobs::EXIT_CODES)]
     Status(jobs::OneArgs),
     /// Follow a job until it ends; Ctrl-C leaves the job running
-    #[command(after_help = jobs::WATCH_EXIT_CODES)]
+    #[command(after_long_help = jobs::WATCH_EXIT_CODES)]
     Watch(jobs::OneArgs),
     /// Print the log of a job
-    #[command(after_help = jobs::EXIT_CODES)]
+    #[command(after_long_help = jobs::EXIT_CODES)]
     Logs(jobs::LogsArgs),
     /// Cancel jobs; the files they have written stay
-    #[command(after_help = jobs::EXIT_CODES)]
+    #[command(after_long_help = jobs::EXIT_CODES)]
     Cancel(jobs::ManyArgs),
     /// Remove ended jobs from the list; their output stays
-    #[command(after_help = jobs::EXIT_CODES)]
+    #[command(after_long_help = jobs::EXIT_CODES)]
     Rm(jobs::ManyArgs),
     /// Print the completions of a shell
-    #[command(after_help = "Exit codes: 0 done; 2 usage.")]
+    #[command(after_long_help = "Exit codes: 0 done; 2 usage.")]
     Completions {
         /// The shell
         shell: clap_complete::Shell,
@@ -152,13 +157,8 @@ struct JobArgs<F: clap::Args> {
     #[command(flatten)]
     settings: F,
     /// Format of standard input (--input -), if molsieve can't detect it [default: smi]
-    #[arg(
-        long,
-        value_name = "FORMAT",
-        value_enum,
-        hide_default_value = true,
-        default_value_t
-    )]
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    #[arg(hide_default_value = true, hide_short_help = true)]
     input_format: standard_input::Kind,
     /// Print JSON, one object per line
     #[arg(long)]
@@ -202,6 +202,21 @@ enum Exit {
     Incomplete = 4,
     /// Stopped at a checkpoint (`EX_TEMPFAIL`).
     Stopped = 75,
+}
+
+impl Exit {
+    /// How a process of this program ended that exited with `code`.
+    fn of(code: i32) -> Self {
+        let all = [
+            Self::Done,
+            Self::Usage,
+            Self::Input,
+            Self::Incomplete,
+            Self::Stopped,
+        ];
+        let exit = all.into_iter().find(|exit| *exit as i32 == code);
+        exit.unwrap_or(Self::Failed)
+    }
 }
 
 /// Runs the program on the process's arguments.
@@ -259,14 +274,23 @@ fn report_error(error: &CliError, json: bool) -> Exit {
             _ => Event::Failed(ended),
         });
     }
-    // If standard error is closed, the exit code is the only report left.
-    let _ = writeln!(std::io::stderr(), "molsieve: {error}");
+    say_aside(&error.to_string());
     exit
 }
 
 /// Writes a line to standard output. A closed pipe does not end the job.
 fn say(line: &str) {
     let _ = writeln!(std::io::stdout(), "{line}");
+}
+
+/// Writes a remark to standard error. If that is closed, nobody reads it.
+fn say_aside(remark: &str) {
+    let _ = writeln!(std::io::stderr(), "molsieve: {remark}");
+}
+
+/// Writes an object as one line of JSON.
+fn say_json(object: &impl serde::Serialize) {
+    say(&serde_json::to_string(object).expect("its keys are texts"));
 }
 
 /// Writes an event of a job as one line, which the daemon reads too.
@@ -320,10 +344,7 @@ fn quiet_panics() {
             tracing::debug!("{}", std::backtrace::Backtrace::force_capture());
             let thread = std::thread::current();
             let name = thread.name().unwrap_or("unnamed");
-            let _ = writeln!(
-                std::io::stderr(),
-                "molsieve: internal error in {name}: {panic}"
-            );
+            say_aside(&format!("internal error in {name}: {panic}"));
         }
     }));
 }

@@ -8,17 +8,6 @@
 //! | [`CommonFlags`], [`DeriveFlags`], [`DedupFlags`] | the flags of a subcommand | clap |
 //! | [`JobSettings`] | everything a job can be given, each setting optional | flags, a job file, an HTTP body |
 //! | [`JobSpec`] | a checked job: ranges hold, defaults are filled in, its [`Work`] is known | [`JobSettings::check`] |
-//!
-//! | module | what it holds |
-//! |---|---|
-//! | `settings` | the list of all settings |
-//! | `define` | the macro that makes the types above from that list |
-//! | `value` | what a value of a setting can be: how it is merged, and its JSON schema |
-//! | `work` | the three kinds of work, and what the rest of the program asks of a [`JobSpec`] |
-//! | `job_file` | reads a job file, and writes one |
-//! | `path` | paths that are not UTF-8 in TOML and JSON |
-//! | `schema` | the OpenAPI schema of [`JobSettings`] |
-//! | `error` | [`ConfigError`] |
 
 mod define;
 mod error;
@@ -36,7 +25,8 @@ pub use error::ConfigError;
 pub use job_file::WRITTEN_BY;
 pub use path::{read_path, written_path};
 pub use settings::{
-    CHECK_MAX, CommonFlags, DedupFlags, DedupWork, DeriveFlags, DeriveWork,
-    FALSE_POSITIVE_RATE_DEFAULT, JobSettings, JobSpec, ModeFlags, PARENT_TIMEOUT_DEFAULT, Work,
+    CommonFlags, DedupFlags, DedupWork, DeriveFlags, DeriveWork, JobSettings, JobSpec, ModeFlags,
+    Work,
 };
-pub use value::{Dedup, SettingInfo, Task};
+pub(crate) use value::command_line_words;
+pub use value::{Dedup, Task, within};

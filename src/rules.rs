@@ -2,8 +2,8 @@
 //!
 //! This module makes every check that needs no RDKit, once: each name is valid and unique over all files, each
 //! SMIRKS is one reaction of one reactant with balanced brackets, and no key is unknown, no value empty or over
-//! a limit. `chem` compiles the rules and finds what RDKit refuses; [`Rule::refusal`] turns that into an error
-//! with a position in the file, like the errors of this module.
+//! a limit. `chem` compiles the rules and finds what RDKit refuses; [`Rule::origin`] says where that is in the
+//! file.
 //!
 //! A file of more than [`RULE_FILE_BYTES_MAX`] is refused; the parsers' trees take several times the size of the
 //! file. All lengths are in bytes; lines and columns count from 1.
@@ -20,6 +20,7 @@ mod source;
 #[cfg(test)]
 mod tests;
 
+use std::cmp::Ordering;
 use std::collections::HashMap;
 use std::fs::File;
 use std::io::Read;
@@ -28,7 +29,7 @@ use std::sync::Arc;
 
 pub use error::{RuleError, RuleFault};
 pub use place::{Position, TextPlace};
-pub use rule::{Example, Origin, Rule, RulePart};
+pub use rule::{Example, Origin, Rule};
 use source::{Format, Source};
 
 pub use crate::limits::{
@@ -54,14 +55,8 @@ impl RuleSet {
     }
 
     /// Loads every valid rule and collects the errors: at most [`ERRORS_MAX`], and then one that says that there
-    /// are more.
-    pub fn load_all(files: &[PathBuf]) -> (Vec<Rule>, Vec<RuleError>) {
-        let (rules, errors, _) = Self::load_counted(files);
-        (rules, errors)
-    }
-
-    /// Like [`RuleSet::load_all`]; also returns the number of rules, invalid ones included.
-    pub fn load_counted(files: &[PathBuf]) -> (Vec<Rule>, Vec<RuleError>, usize) {
+    /// are more. Last the number of rules, invalid ones included.
+    pub fn load_all(files: &[PathBuf]) -> (Vec<Rule>, Vec<RuleError>, usize) {
         let mut loader = Loader::new(ERRORS_MAX);
         files.iter().for_each(|file| loader.file(file));
         (loader.rules, loader.errors, loader.rules_seen)
@@ -75,11 +70,6 @@ impl RuleSet {
         let mut loader = Loader::new(1);
         loader.text(file, text);
         loader.finish()
-    }
-
-    /// The empty set: the job cleans a library.
-    pub fn empty() -> RuleSet {
-        RuleSet::default()
     }
 
     /// The rules, in the order in which they are applied.
@@ -99,6 +89,7 @@ impl RuleSet {
 }
 
 /// Collects rules and errors over several files.
+#[derive(Default)]
 struct Loader {
     rules: Vec<Rule>,
     errors: Vec<RuleError>,
@@ -114,12 +105,8 @@ struct Loader {
 impl Loader {
     fn new(errors_max: usize) -> Loader {
         Loader {
-            rules: Vec::new(),
-            errors: Vec::new(),
             errors_max,
-            names: HashMap::new(),
-            rules_seen: 0,
-            stopped: false,
+            ..Loader::default()
         }
     }
 
@@ -143,8 +130,7 @@ impl Loader {
     fn text(&mut self, file: &Path, text: &str) {
         let file: Arc<Path> = Arc::from(file);
         let Some(format) = format_of(&file) else {
-            self.fault(&file, None, None, RuleFault::UnknownFormat);
-            return;
+            return self.fault(&file, None, None, RuleFault::UnknownFormat);
         };
         let source = Source::new(text, format);
         let read = match format {
@@ -158,10 +144,7 @@ impl Loader {
         };
         let (document, mut faults) = match read {
             Ok(read) => read,
-            Err((position, fault)) => {
-                self.fault(&file, Some(position), None, fault);
-                return;
-            }
+            Err((position, fault)) => return self.fault(&file, Some(position), None, fault),
         };
         let (nodes, more) = record::rule_nodes(&source, document);
         faults.extend(more);
@@ -181,16 +164,9 @@ impl Loader {
 
     fn rule(&mut self, source: &Source<'_>, file: &Arc<Path>, node: &source::Node) {
         if self.rules_seen == RULES_MAX {
-            let position = source.position(node.at);
-            let rules_max = RULES_MAX;
-            self.fault(
-                file,
-                Some(position),
-                None,
-                RuleFault::TooManyRules { rules_max },
-            );
+            let position = Some(source.position(node.at));
             self.stopped = true;
-            return;
+            return self.fault(file, position, None, RuleFault::TooManyRules);
         }
         self.rules_seen += 1;
         let parsed = record::read_rule(source, file, node);
@@ -223,26 +199,19 @@ impl Loader {
         rule: Option<&str>,
         fault: RuleFault,
     ) {
-        if self.errors.len() > self.errors_max {
-            return;
-        }
-        let error = RuleError {
+        let (rule, fault) = match self.errors.len().cmp(&self.errors_max) {
+            Ordering::Less => (rule.map(Box::from), fault),
+            Ordering::Equal => {
+                self.stopped = true;
+                (None, RuleFault::TooManyErrors)
+            }
+            Ordering::Greater => return,
+        };
+        self.errors.push(RuleError {
             file: file.clone(),
             position,
-            rule: rule.map(Box::from),
+            rule,
             fault,
-        };
-        if self.errors.len() < self.errors_max {
-            self.errors.push(error);
-            return;
-        }
-        self.stopped = true;
-        self.errors.push(RuleError {
-            rule: None,
-            fault: RuleFault::TooManyErrors {
-                errors_max: self.errors_max,
-            },
-            ..error
         });
     }
 }
@@ -262,11 +231,8 @@ fn format_of(file: &Path) -> Option<Format> {
 fn read_text(file: &Path) -> Result<String, (Option<Position>, RuleFault)> {
     let format = format_of(file).ok_or((None, RuleFault::UnknownFormat))?;
     let unreadable = |error: std::io::Error| {
-        let fault = RuleFault::Unreadable {
-            kind: error.kind(),
-            reason: error::printable(&crate::store::plain(&error)),
-        };
-        (None, fault)
+        let reason = error::printable(&crate::store::plain(&error));
+        (None, RuleFault::Unreadable(reason))
     };
     let opened = File::open(file).map_err(unreadable)?;
     let mut bytes = Vec::new();
@@ -275,8 +241,7 @@ fn read_text(file: &Path) -> Result<String, (Option<Position>, RuleFault)> {
         .read_to_end(&mut bytes)
         .map_err(unreadable)?;
     if bytes.len() > RULE_FILE_BYTES_MAX {
-        let bytes_max = RULE_FILE_BYTES_MAX;
-        return Err((None, RuleFault::FileTooLarge { bytes_max }));
+        return Err((None, RuleFault::FileTooLarge));
     }
     String::from_utf8(bytes).map_err(|error| {
         let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];

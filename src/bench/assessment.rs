@@ -4,7 +4,7 @@ use super::report::{Assessment, EngineKeys, EngineReport, EngineShare, Report};
 use crate::units::{ByteSize, count};
 
 /// How the shares are calculated.
-pub const FORMULA: &str = "share = (1/s) / (1/s + 1/(p × c)), with s the products per second that an \
+const FORMULA: &str = "share = (1/s) / (1/s + 1/(p × c)), with s the products per second that an \
 engine sieves end to end, p the products per second that RDKit makes on one core, and c the cores; a GPU \
 works while the chemistry runs, so it saves at most 1 - max(1/s_gpu, 1/(p × c)) / (1/s_cpu + 1/(p × c)) of \
 a job's time; a software renderer shares the cores with the chemistry, as the cpu engine does";
@@ -120,36 +120,21 @@ fn words(cores: usize, made: f64, filter_bytes: u64, engines: &[EngineShare]) ->
         rounded(made)
     )];
     for engine in engines {
-        let EngineShare {
-            device,
-            sieved_per_second,
-            share,
-            ..
-        } = engine;
-        let sieves = format!(
-            "The engine {} ({device}) sieves {}/s at a filter of {}: {} of a job's work.",
+        let share = percent(engine.share);
+        words.push(format!(
+            "The engine {} ({}) sieves {}/s at a filter of {}: {share} of a job's work.",
             engine.engine,
-            rounded(*sieved_per_second),
+            engine.device,
+            rounded(engine.sieved_per_second),
             ByteSize(filter_bytes),
-            percent(*share)
-        );
-        words.push(sieves);
+        ));
         words.push(match engine.saves {
-            None if engine.engine == "cpu" => {
-                format!("A GPU can save no more than that: {}.", percent(*share))
-            }
+            None if engine.engine == "cpu" => format!("A GPU can save no more than that: {share}."),
             None => continue,
-            Some(saves) if saves >= 0.0 => {
-                format!(
-                    "In place of the engine cpu it saves {} of a job's time.",
-                    percent(saves)
-                )
-            }
             Some(saves) => {
-                format!(
-                    "In place of the engine cpu it costs {} of a job's time.",
-                    percent(-saves)
-                )
+                let verb = if saves >= 0.0 { "saves" } else { "costs" };
+                let share = percent(saves.abs());
+                format!("In place of the engine cpu it {verb} {share} of a job's time.")
             }
         });
     }

@@ -33,16 +33,16 @@ pub(super) fn measure(rdkit: RdKit, effort: Effort) -> Result<Chemistry, BenchEr
         }
         Ok(began.elapsed())
     })?;
-    let (fast, reference) = (fast.way(), reference.way());
+    let (of_fast, of_reference) = (fast.medians(), reference.medians());
     Ok(Chemistry {
         rule: "[cH:1]>>[c:1]F",
         molecules: MOLECULES.len(),
         products: fast.products,
-        products_per_second_per_core: fast.products as f64 / fast.pass_seconds,
-        repeats: fast.repeats,
-        times_as_fast_as_reference: reference.pass_seconds / fast.pass_seconds,
-        fast: fast.stages,
-        reference: reference.stages,
+        products_per_second_per_core: 1e6 / of_fast.whole,
+        repeats: fast.passes.len() - 1,
+        times_as_fast_as_reference: of_reference.whole / of_fast.whole,
+        fast: of_fast,
+        reference: of_reference,
     })
 }
 
@@ -51,14 +51,6 @@ struct Side {
     transformer: Transformer,
     products: u64,
     passes: Vec<(Duration, ChemistryTimes)>,
-}
-
-/// The medians of one method.
-struct Way {
-    products: u64,
-    repeats: usize,
-    pass_seconds: f64,
-    stages: StageTimes,
 }
 
 impl Side {
@@ -87,27 +79,19 @@ impl Side {
     }
 
     /// Medians over all passes except the first, in which memory grows.
-    fn way(&self) -> Way {
-        let passes = &self.passes[1..];
-        let per_product = |part: &dyn Fn(&(Duration, ChemistryTimes)) -> Duration| {
-            let mut seconds: Vec<_> = passes.iter().map(|pass| part(pass).as_secs_f64()).collect();
-            median(&mut seconds) / self.products as f64
+    fn medians(&self) -> StageTimes {
+        let microseconds = |part: fn(&(Duration, ChemistryTimes)) -> Duration| {
+            let passes = self.passes[1..].iter();
+            let mut seconds: Vec<_> = passes.map(|pass| part(pass).as_secs_f64()).collect();
+            1e6 * median(&mut seconds) / self.products as f64
         };
-        let microseconds =
-            |part: fn(&ChemistryTimes) -> Duration| 1e6 * per_product(&|pass| part(&pass.1));
-        let whole = per_product(&|pass| pass.0);
-        Way {
-            products: self.products,
-            repeats: passes.len(),
-            pass_seconds: whole * self.products as f64,
-            stages: StageTimes {
-                parse: microseconds(|times| times.parse),
-                find_sites: microseconds(|times| times.find_sites),
-                react: microseconds(|times| times.react),
-                finish: microseconds(|times| times.finish),
-                write: microseconds(|times| times.write),
-                whole: 1e6 * whole,
-            },
+        StageTimes {
+            parse: microseconds(|(_, times)| times.parse),
+            find_sites: microseconds(|(_, times)| times.find_sites),
+            react: microseconds(|(_, times)| times.react),
+            finish: microseconds(|(_, times)| times.finish),
+            write: microseconds(|(_, times)| times.write),
+            whole: microseconds(|(whole, _)| *whole),
         }
     }
 }

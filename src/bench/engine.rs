@@ -8,7 +8,7 @@ use super::{
         Absentees, FILTER_BYTES, HASHES, MANY, SHARE_SET, capacity, fill_half, passes_max, shape,
     },
     input::{self, Filled},
-    measure::{Effort, Timing, clocked},
+    measure::{Effort, clocked},
     report::{EngineReport, Figure, FilterReport, Skipped},
     selection::{Part, Selection},
     structure_key,
@@ -41,14 +41,7 @@ pub(super) fn measure(
         driver: subject.driver(),
         software: subject.software(),
         threads: subject.threads(),
-        copy_bytes_per_second: None,
-        copy_back_bytes_per_second: None,
-        hash: None,
-        structure_keys: None,
-        structure_keys_skipped: None,
-        filters: Vec::new(),
-        skipped: Vec::new(),
-        failed: None,
+        ..EngineReport::default()
     };
     let bench = Bench {
         subject,
@@ -129,8 +122,8 @@ impl Bench<'_> {
 
     /// Measures what does not depend on the filter. Returns the rate of copies to where rows are hashed.
     fn copy_and_hash(&self, report: &mut EngineReport) -> Result<f64, BenchError> {
-        let layout = layout(self.subject.large_slot_bytes(self.effort))?;
-        let room = Room::new(shape(FILTER_BYTES[0], HASHES), &layout);
+        let layout = SlotLayout::new(self.subject.large_slot_bytes(self.effort), false)?;
+        let room = Room::new(shape(FILTER_BYTES[0]), &layout);
         let mut steps = self.subject.steps(room)?;
         let memory = steps.slot_memory(layout.bytes)?;
         let mut slot = Slot::within(layout, memory);
@@ -171,8 +164,8 @@ impl Bench<'_> {
 
     /// Measures one filter: first the ceilings, then the steps, then the whole sieve.
     fn filter(&self, bytes: u64, copied: f64) -> Result<FilterReport, BenchError> {
-        let filter = shape(bytes, HASHES);
-        let layout = layout(self.subject.large_slot_bytes(self.effort))?;
+        let filter = shape(bytes);
+        let layout = SlotLayout::new(self.subject.large_slot_bytes(self.effort), false)?;
         let room = Room {
             // Keys alone.
             text_bytes_max: 64,
@@ -210,10 +203,7 @@ impl Bench<'_> {
             hashes: HASHES,
             reads_per_second: accesses / read.seconds,
             atomics_per_second: accesses / added.seconds,
-            absent: None,
-            present: None,
-            insert: None,
-            end_to_end: None,
+            ..FilterReport::default()
         })
     }
 
@@ -241,15 +231,14 @@ impl Bench<'_> {
         })?;
         let access = steps.access();
         let of_absent = accesses_of_absent(room.filter, SHARE_SET, access.batches);
-        let figure = |timing, keys: usize, accesses, ceiling| {
-            let word_bytes = f64::from(access.word_bytes);
-            Some(access_figure(
-                timing,
-                keys as u64,
-                accesses,
-                word_bytes,
-                ceiling,
-            ))
+        // `ceiling` is in accesses per second.
+        let figure = |timing, keys: usize, accesses: f64, ceiling: f64| {
+            let bytes = accesses * f64::from(access.word_bytes);
+            let figure = Figure::new(timing, keys as u64, bytes, ceiling / accesses);
+            Some(Figure {
+                accesses_per_second: Some(accesses * figure.keys_per_second),
+                ..figure
+            })
         };
         let (reads, atomics) = (report.reads_per_second, report.atomics_per_second);
         report.absent = figure(denied, room.rows_max, of_absent, reads);
@@ -264,8 +253,8 @@ impl Bench<'_> {
             true => SLOT_BYTES_MIN,
             false => SLOT_BYTES_DEFAULT_MAX,
         };
-        let layout = layout(slot_bytes)?;
-        let filter = shape(bytes, HASHES);
+        let layout = SlotLayout::new(slot_bytes, false)?;
+        let filter = shape(bytes);
         let mut run = WholeSieve::new(self.subject, Room::new(filter, &layout), layout)?;
         let timing = self.effort.time(1, &mut |_| run.pass())?;
         let Filled { rows, bytes } = run.filled;
@@ -307,28 +296,9 @@ fn figures(filter: &FilterReport) -> String {
 /// Bytes of a row's key and verdict.
 const ROW_BYTES_BACK: u64 = (size_of::<[u64; 2]>() + size_of::<u8>()) as u64;
 
-/// The figure of a step over keys that each access the filter `accesses` times; `ceiling` is in accesses per second.
-fn access_figure(
-    timing: Timing,
-    keys: u64,
-    accesses: f64,
-    word_bytes: f64,
-    ceiling: f64,
-) -> Figure {
-    let figure = Figure::new(timing, keys, word_bytes * accesses, ceiling / accesses);
-    Figure {
-        accesses_per_second: Some(accesses * figure.keys_per_second),
-        ..figure
-    }
-}
-
 fn does_not_fit(error: &EngineError) -> bool {
     matches!(
         error,
         EngineError::TooLarge { .. } | EngineError::OutOfMemory { .. }
     )
-}
-
-fn layout(bytes: usize) -> Result<SlotLayout, BenchError> {
-    Ok(SlotLayout::new(bytes, false)?)
 }

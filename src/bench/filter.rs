@@ -24,9 +24,11 @@ pub(super) const FILTER_BYTES: [u64; 9] = [
 /// The share of the bits that is set when steps are timed.
 pub(super) const SHARE_SET: f64 = 0.5;
 
-pub(super) fn shape(bytes: u64, hashes: u32) -> FilterShape {
-    let bits = 8 * bytes as usize;
-    FilterShape { bits, hashes }
+pub(super) fn shape(bytes: u64) -> FilterShape {
+    FilterShape {
+        bits: 8 * bytes as usize,
+        hashes: HASHES,
+    }
 }
 
 /// The number of keys that a filter is made for: they set half of its bits, `n = m ln 2 / k`.
@@ -94,7 +96,7 @@ mod tests {
     #[test]
     fn a_filter_is_half_full_at_its_capacity() {
         for bytes in FILTER_BYTES {
-            let filter = shape(bytes, HASHES);
+            let filter = shape(bytes);
             let keys = capacity(filter);
             // The share of the bits that keys set: 1 - e^(-kn/m).
             let set = -(-f64::from(HASHES) * keys as f64 / filter.bits as f64).exp_m1();

@@ -79,7 +79,7 @@ pub struct StageTimes {
 }
 
 impl StageTimes {
-    /// Every stage with its name, `whole` last.
+    /// Every stage with its name, all together last.
     pub fn named(&self) -> [(&'static str, f64); 6] {
         [
             ("parse", self.parse),
@@ -87,7 +87,7 @@ impl StageTimes {
             ("react", self.react),
             ("finish", self.finish),
             ("write", self.write),
-            ("whole", self.whole),
+            ("together", self.whole),
         ]
     }
 }
@@ -113,7 +113,7 @@ impl Absent {
 }
 
 /// The figures of an engine on a device.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct EngineReport {
     /// Its name on the command line.
     pub engine: &'static str,
@@ -144,7 +144,7 @@ pub struct EngineReport {
 }
 
 /// The figures at one size of filter.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct FilterReport {
     /// Its size.
     pub bytes: u64,

@@ -145,8 +145,7 @@ impl Subject {
     pub fn key_batch_rows(&self, effort: Effort) -> usize {
         match &self.on {
             _ if effort.is_trial() => 1_024,
-            Backend::Cpu => 4_096,
-            Backend::Wgpu(_) => 4_096,
+            Backend::Cpu | Backend::Wgpu(_) => 4_096,
             Backend::Cuda(_) => 65_536,
         }
     }

@@ -39,7 +39,7 @@ use signal_hook::{
     iterator::Signals,
 };
 
-use super::{CliError, Exit, THIS_PROGRAM, say_event, standard_input::Kept};
+use super::{CliError, Exit, THIS_PROGRAM, say_aside, say_event, standard_input::Kept};
 use crate::{pipeline::Standing, report::event::Event, store::plain};
 
 /// The signal on which an attempt stops at a checkpoint.
@@ -129,12 +129,7 @@ pub(super) fn supervise(
 /// The result of a job whose last attempt ended by itself.
 fn exit(status: ExitStatus, output: Option<&PathBuf>) -> Result<Exit, CliError> {
     match status.code() {
-        Some(0) => Ok(Exit::Done),
-        Some(2) => Ok(Exit::Usage),
-        Some(3) => Ok(Exit::Input),
-        Some(4) => Ok(Exit::Incomplete),
-        Some(75) => Ok(Exit::Stopped),
-        Some(_) => Ok(Exit::Failed),
+        Some(code) => Ok(Exit::of(code)),
         // Another program ended it with a signal.
         None => Err(CliError::Stopped(stopped(output))),
     }
@@ -170,21 +165,16 @@ pub(super) fn resume(output: Option<&PathBuf>) -> String {
 }
 
 fn say_restart(how: &str, again: bool, json: bool) {
-    let from = if again {
-        "from its last checkpoint"
-    } else {
-        "from its start"
-    };
+    let from = if again { "last checkpoint" } else { "start" };
     if json {
         say_event(&Event::Restarted {
             reason: how.into(),
             resumed: again,
         });
     }
-    let _ = writeln!(
-        std::io::stderr(),
-        "molsieve: the job's process {how}; restarting the job {from}"
-    );
+    say_aside(&format!(
+        "the job's process {how}; restarting the job from its {from}"
+    ));
 }
 
 fn failed(action: &'static str, error: &std::io::Error) -> CliError {
@@ -230,23 +220,19 @@ impl Running {
     fn wait(&mut self, signals: &mut Signals) -> Result<ExitStatus, CliError> {
         loop {
             // A signal may have come before this process had a child.
-            for signal in signals.pending() {
-                if signal != SIGCHLD {
-                    self.stop();
-                }
-            }
+            self.pass_on(signals.pending());
             let ended = self.child.try_wait();
-            if let Some(status) =
-                ended.map_err(|error| failed("wait for the job's process", &error))?
-            {
+            let ended = ended.map_err(|error| failed("wait for the job's process", &error))?;
+            if let Some(status) = ended {
                 return Ok(status);
             }
-            for signal in signals.wait() {
-                if signal != SIGCHLD {
-                    self.stop();
-                }
-            }
+            self.pass_on(signals.wait());
         }
+    }
+
+    fn pass_on(&mut self, signals: impl Iterator<Item = i32>) {
+        let requests = signals.filter(|signal| *signal != SIGCHLD);
+        requests.for_each(|_| self.stop());
     }
 
     /// Asks it to stop; the second time, kills it.
@@ -280,17 +266,12 @@ mod tests {
             assert_eq!(abnormal_end(ExitStatus::from_raw(signal)), None, "{signal}");
         }
         for code in [0, 1, 2, 3, 4, 75] {
-            assert_eq!(
-                abnormal_end(ExitStatus::from_raw(code << 8)),
-                None,
-                "{code}"
-            );
+            let status = ExitStatus::from_raw(code << 8);
+            assert_eq!(abnormal_end(status), None, "{code}");
         }
         for signal in [4, 6, 7, 8, 9, 11] {
-            assert!(
-                abnormal_end(ExitStatus::from_raw(signal)).is_some(),
-                "{signal}"
-            );
+            let status = ExitStatus::from_raw(signal);
+            assert!(abnormal_end(status).is_some(), "{signal}");
         }
         assert!(abnormal_end(ExitStatus::from_raw(TIMED_OUT << 8)).is_some());
     }

@@ -1,7 +1,6 @@
 //! `molsieve bench`.
 
 mod figures;
-mod html;
 mod page;
 mod plot;
 mod text;
@@ -12,12 +11,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::{ValueEnum, builder::PossibleValue};
-
 use super::{CliError, Exit, say};
 use crate::{
     bench::{self, Effort, Part, Selection},
     chem::RdKit,
+    config::command_line_words,
+    report::answer,
     sieve::EngineChoice,
     store::{StoreError, disk},
     units::ByteSize,
@@ -45,34 +44,13 @@ pub(super) struct BenchArgs {
     html: Option<PathBuf>,
 }
 
-impl ValueEnum for Part {
-    fn value_variants<'a>() -> &'a [Self] {
-        &[
-            Self::Ceilings,
-            Self::Hash,
-            Self::Keys,
-            Self::Filters,
-            Self::Chemistry,
-        ]
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        let (name, about) = match self {
-            Self::Ceilings => (
-                "ceilings",
-                "Copies both ways, random reads and random atomics",
-            ),
-            Self::Hash => ("hash", "Keys of products"),
-            Self::Keys => ("keys", "Structure keys"),
-            Self::Filters => (
-                "filters",
-                "Look-ups, inserts and the whole sieve at many sizes of filter",
-            ),
-            Self::Chemistry => ("chemistry", "RDKit on one core"),
-        };
-        Some(PossibleValue::new(name).help(about))
-    }
-}
+command_line_words!(Part {
+    Ceilings: "ceilings", "Copies both ways, random reads and random atomics";
+    Hash: "hash", "Keys of products";
+    Keys: "keys", "Structure keys";
+    Filters: "filters", "Look-ups, inserts and the whole sieve at many sizes of filter";
+    Chemistry: "chemistry", "RDKit on one core";
+});
 
 fn seconds(text: &str) -> Result<f64, String> {
     let seconds: Result<f64, _> = text.parse();
@@ -105,8 +83,7 @@ pub(super) fn bench(args: &BenchArgs) -> Result<Exit, CliError> {
         write_page(path, &page::page(&report))?;
     }
     if args.json {
-        let json = serde_json::to_value(&report).expect("a report is strings and numbers");
-        say(&json.to_string());
+        say(&answer::line(&report));
     } else {
         say(&text::text(&report));
     }

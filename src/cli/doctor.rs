@@ -8,6 +8,7 @@ use crate::{
     doctor::{Checks, EngineFinding, EngineState, Findings, Found, KernelImages},
     machine::{FileSystem, Limits},
     nvidia::{Nvidia, NvidiaDevice},
+    report::answer,
     sieve::{EngineChoice, cuda::KernelImage},
     units::{ByteSize, count},
 };
@@ -37,8 +38,7 @@ pub(super) fn doctor(args: &DoctorArgs) -> Result<Exit, CliError> {
     };
     let findings = Findings::look(RdKit::initialise()?, folder, &checks)?;
     if args.json {
-        let json = serde_json::to_value(&findings).expect("findings are strings and numbers");
-        say(&json.to_string());
+        say(&answer::line(&findings));
     } else {
         say(&text(&findings, folder));
     }
@@ -73,10 +73,8 @@ fn text(findings: &Findings, folder: &Path) -> String {
         say(&whose, state(engine, &engine.state, "fastbloom on"));
         if let Some(keys) = &engine.keys {
             let whose = format!("keys {}", engine.engine);
-            say(
-                &whose,
-                state(engine, keys, "the structure keys of the CPU on"),
-            );
+            let reference = "the structure keys of the CPU on";
+            say(&whose, state(engine, keys, reference));
         }
         if let Some(images) = &engine.kernels {
             say("kernels", kernels(images));
@@ -87,19 +85,16 @@ fn text(findings: &Findings, folder: &Path) -> String {
 }
 
 fn limits(limits: &Limits, say: &mut dyn FnMut(&str, String)) {
-    let processors = match limits.cgroup_processors {
-        Some(allowed) => format!(", of which the control group allows {allowed}"),
+    let allows = |what: Option<String>| match what {
+        Some(what) => format!(", of which the control group allows {what}"),
         None => String::new(),
     };
+    let processors = allows(limits.cgroup_processors.map(|allowed| allowed.to_string()));
     say("processors", format!("{}{processors}", limits.processors));
     let allowed = limits.cgroup_memory_bytes;
     let usable = allowed.map_or(limits.memory_bytes, |bytes| bytes.min(limits.memory_bytes));
-    let cgroup = match allowed {
-        Some(bytes) => format!(", of which the control group allows {}", ByteSize(bytes)),
-        None => String::new(),
-    };
-    let memory = ByteSize(limits.memory_bytes);
-    let job = ByteSize(usable / 2);
+    let cgroup = allows(allowed.map(|bytes| ByteSize(bytes).to_string()));
+    let (memory, job) = (ByteSize(limits.memory_bytes), ByteSize(usable / 2));
     say(
         "memory",
         format!("{memory}{cgroup}; a job uses at most {job} without --memory"),
@@ -153,15 +148,10 @@ fn device(gpu: &NvidiaDevice) -> String {
     if let (Some(free), Some(all)) = (size(gpu.free_bytes), size(gpu.memory_bytes)) {
         facts.push(format!("{free} of {all} free"));
     }
-    facts.extend(
-        gpu.temperature_celsius
-            .map(|degrees| format!("{degrees} °C")),
-    );
-    facts.extend(gpu.power_watts.map(|watts| format!("{watts} W")));
-    facts.extend(
-        gpu.ecc
-            .map(|ecc| format!("ECC {}", if ecc { "on" } else { "off" })),
-    );
+    let (celsius, watts, ecc) = (gpu.temperature_celsius, gpu.power_watts, gpu.ecc);
+    facts.extend(celsius.map(|celsius| format!("{celsius} °C")));
+    facts.extend(watts.map(|watts| format!("{watts} W")));
+    facts.extend(ecc.map(|ecc| format!("ECC {}", if ecc { "on" } else { "off" })));
     let errors = gpu.uncorrected_errors.filter(|errors| *errors > 0);
     facts.extend(errors.map(|errors| format!("{} uncorrected memory errors", count(errors))));
     facts.extend(gpu.mig.filter(|mig| *mig).map(|_| "divided (MIG)".into()));

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use super::{Exit, attempts, worker};
+use super::{Exit, attempts, worker::WorkerError};
 use crate::{
     bench::BenchError,
     chem::ChemistryError,
     config::ConfigError,
     daemon::{ServeError, client::ClientError, paths::PathError, settings::SettingsError},
-    pipeline::{EarlierRunError, PipelineError, PrepareError},
+    pipeline::{PipelineError, PrepareError},
     plan::PlanError,
     report::manifest::ManifestError,
     rules::RuleError,
@@ -31,7 +31,7 @@ pub(super) enum CliError {
     #[error(transparent)]
     Chemistry(#[from] ChemistryError),
     #[error(transparent)]
-    Plan(#[from] PlanError),
+    Prepare(#[from] PrepareError),
     #[error(transparent)]
     Trial(#[from] TrialError),
     #[error(transparent)]
@@ -44,9 +44,7 @@ pub(super) enum CliError {
     /// The job's process can't be started or waited for.
     #[error("cannot {action}: {reason}")]
     Attempt {
-        /// What was attempted.
         action: &'static str,
-        /// The operating system's words.
         reason: String,
     },
     /// The job's process ended abnormally several times without progress.
@@ -56,11 +54,8 @@ pub(super) enum CliError {
         attempts::resume(output.as_ref())
     )]
     Crashed {
-        /// How it ended.
         how: String,
-        /// How many times.
         attempts: u32,
-        /// Where the job writes.
         output: Option<PathBuf>,
     },
     /// The job stopped on request and can be resumed.
@@ -73,19 +68,14 @@ pub(super) enum CliError {
         output.display()
     )]
     DiskTooSmall {
-        /// The output directory.
         output: PathBuf,
-        /// Bytes the job is expected to need.
         needed: ByteSize,
-        /// Bytes free on the file system.
         free: ByteSize,
     },
     #[error(transparent)]
-    Exclude(#[from] EarlierRunError),
-    #[error(transparent)]
     Manifest(#[from] ManifestError),
     #[error(transparent)]
-    Worker(#[from] worker::WorkerError),
+    Worker(#[from] WorkerError),
     #[error(transparent)]
     Bench(#[from] BenchError),
     /// A named engine is not available.
@@ -110,12 +100,7 @@ pub(super) enum CliError {
     TooLarge(String),
     /// The connection broke before the daemon confirmed the job.
     #[error("{error}; run molsieve submit --once {key} with the same job to submit it once only")]
-    Unsure {
-        /// How the connection ended.
-        error: ClientError,
-        /// The idempotency key of the submission.
-        key: String,
-    },
+    Unsure { error: ClientError, key: String },
     /// The user does not exist.
     #[error("--user: there is no user {0}")]
     NoUser(String),
@@ -127,12 +112,7 @@ pub(super) enum CliError {
     NotUtf8,
     /// A file can't be written.
     #[error("{}: {reason}", path.display())]
-    CannotWrite {
-        /// The file.
-        path: PathBuf,
-        /// The operating system's words.
-        reason: String,
-    },
+    CannotWrite { path: PathBuf, reason: String },
     /// The output directory contains a file that the job reads.
     #[error(
         "{}: {what} lies in the output directory {}, whose files the job replaces; use another directory",
@@ -140,11 +120,8 @@ pub(super) enum CliError {
         output.display()
     )]
     InputInOutput {
-        /// What the job reads.
         what: &'static str,
-        /// The path of that file.
         path: PathBuf,
-        /// The output directory.
         output: PathBuf,
     },
     /// The output is given as a file or standard output.
@@ -153,12 +130,7 @@ pub(super) enum CliError {
         output.display(),
         instead.display()
     )]
-    OutputIsNoFile {
-        /// What was given.
-        output: PathBuf,
-        /// A name for a directory.
-        instead: PathBuf,
-    },
+    OutputIsNoFile { output: PathBuf, instead: PathBuf },
     /// Standard input can't be read.
     #[error("--input -: {0}")]
     StandardInput(&'static str),
@@ -176,20 +148,8 @@ pub(super) enum CliError {
     NothingToResume(PathBuf),
 }
 
-impl From<PrepareError> for CliError {
-    fn from(error: PrepareError) -> Self {
-        match error {
-            PrepareError::Rules(error) => error.into(),
-            PrepareError::Source(error) => error.into(),
-            PrepareError::Chemistry(error) => error.into(),
-            PrepareError::Exclude(error) => error.into(),
-            PrepareError::Plan(error) => error.into(),
-        }
-    }
-}
-
 impl CliError {
-    /// The table of exit codes.
+    /// The table of exit codes. What it does not name is a failure.
     pub(super) fn exit(&self) -> Exit {
         match self {
             Self::Config(_)
@@ -203,7 +163,8 @@ impl CliError {
             | Self::NoUser(_)
             | Self::NotUtf8
             | Self::DiskTooSmall { .. }
-            | Self::Plan(PlanError::Budget { .. } | PlanError::Engine(_))
+            | Self::Worker(WorkerError::Assignment(_))
+            | Self::Prepare(PrepareError::Plan(PlanError::Budget { .. } | PlanError::Engine(_)))
             | Self::Bench(BenchError::Engine(_))
             | Self::Engine(_)
             | Self::Manifest(ManifestError::Newer { .. })
@@ -211,52 +172,36 @@ impl CliError {
             Self::Store(error)
             | Self::Manifest(ManifestError::Store(error))
             | Self::Pipeline(PipelineError::Store(error)) => match error {
-                StoreError::NotEmpty(_)
-                | StoreError::Unfinished(_)
-                | StoreError::NoRun(_)
-                | StoreError::Foreign(_)
-                | StoreError::Busy(_)
-                | StoreError::OtherVersion(_)
-                | StoreError::NotADirectory(_) => Exit::Usage,
                 StoreError::DiskFull(_) | StoreError::Damaged { .. } | StoreError::Io { .. } => {
                     Exit::Failed
                 }
+                _ => Exit::Usage,
             },
             Self::Rules(_)
             | Self::Source(_)
             | Self::StandardInputEmpty
-            | Self::Exclude(_)
-            | Self::Pipeline(PipelineError::Exclude(_))
-            | Self::Plan(PlanError::Source(_))
-            | Self::Pipeline(PipelineError::Source(_)) => Exit::Input,
+            | Self::Prepare(
+                PrepareError::Rules(_)
+                | PrepareError::Source(_)
+                | PrepareError::Exclude(_)
+                | PrepareError::Plan(PlanError::Source(_)),
+            )
+            | Self::Pipeline(PipelineError::Source(_) | PipelineError::Exclude(_)) => Exit::Input,
             Self::Chemistry(error)
             | Self::Trial(TrialError::Chemistry(error))
-            | Self::Plan(PlanError::Trial(TrialError::Chemistry(error)))
+            | Self::Prepare(
+                PrepareError::Chemistry(error)
+                | PrepareError::Plan(PlanError::Trial(TrialError::Chemistry(error))),
+            )
             | Self::Pipeline(
                 PipelineError::Chemistry(error)
                 | PipelineError::Trial(TrialError::Chemistry(error)),
             ) => match error {
                 ChemistryError::Rule { .. } => Exit::Input,
-                ChemistryError::StartUp(_) | ChemistryError::Failed(_) => Exit::Failed,
+                _ => Exit::Failed,
             },
-            Self::Worker(error) => error.exit(),
             Self::Stopped(_) => Exit::Stopped,
-            Self::Pipeline(_)
-            | Self::Trial(_)
-            | Self::Plan(PlanError::Trial(_))
-            | Self::Attempt { .. }
-            | Self::Crashed { .. }
-            | Self::Manifest(ManifestError::Unreadable { .. })
-            | Self::Signals(_)
-            | Self::Bench(_)
-            | Self::Client(_)
-            | Self::Serve(_)
-            | Self::Log(_)
-            | Self::Stream(_)
-            | Self::TooLarge(_)
-            | Self::Unsure { .. }
-            | Self::NoFolder(_)
-            | Self::CannotWrite { .. } => Exit::Failed,
+            _ => Exit::Failed,
         }
     }
 }

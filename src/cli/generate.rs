@@ -15,28 +15,12 @@ use clap_mangen::{
 use super::{Cli, CliError, EXIT_CODES, Exit, say};
 
 /// Environment variables that the commands read, for the man pages.
-const ENVIRONMENT: [(&str, &str); 5] = [
-    (
-        "MOLSIEVE_LOG",
-        "The log level, for example debug or info,molsieve=trace. Default: warn; for serve, info.",
-    ),
-    (
-        "MOLSIEVE_SOCKET",
-        "Socket of the daemon, for commands without --socket.",
-    ),
-    (
-        "XDG_RUNTIME_DIR",
-        "The folder of the socket of a user's own daemon, molsieve/molsieve.sock.",
-    ),
-    (
-        "XDG_STATE_HOME",
-        "The folder in which a user's own daemon stores its jobs, as molsieve.",
-    ),
-    (
-        "STATE_DIRECTORY",
-        "The folder in which serve stores its jobs; systemd sets it.",
-    ),
-];
+const ENVIRONMENT: &str = "\
+MOLSIEVE_LOG: The log level, for example debug or info,molsieve=trace. Default: warn; for serve, info.
+MOLSIEVE_SOCKET: Socket of the daemon, for commands without --socket.
+XDG_RUNTIME_DIR: The folder of the socket of a user's own daemon, molsieve/molsieve.sock.
+XDG_STATE_HOME: The folder in which a user's own daemon stores its jobs, as molsieve.
+STATE_DIRECTORY: The folder in which serve stores its jobs; systemd sets it.";
 
 /// `molsieve completions`: a script for the shell, to standard output.
 pub(super) fn completions(shell: Shell) -> Result<Exit, CliError> {
@@ -76,23 +60,33 @@ pub(super) fn man(folder: &Path) -> Result<Exit, CliError> {
     Ok(Exit::Done)
 }
 
+/// The command and those below it. With `hidden`, hidden ones too.
+fn commands(mut root: Command, hidden: bool) -> Vec<Command> {
+    root.build();
+    let mut commands = vec![root];
+    let mut next = 0;
+    while next < commands.len() {
+        let below = commands[next].get_subcommands();
+        let below: Vec<_> = below
+            .filter(|below| hidden || !below.is_hide_set())
+            .cloned()
+            .collect();
+        commands.extend(below);
+        next += 1;
+    }
+    commands
+}
+
 /// Every page with the name of its file.
 fn pages() -> io::Result<Vec<(PathBuf, Vec<u8>)>> {
-    let mut root = Cli::command().disable_help_subcommand(true);
-    root.build();
-    let mut pages = Vec::new();
-    let mut left = vec![root];
-    while let Some(command) = left.pop() {
-        let below = command
-            .get_subcommands()
-            .filter(|command| !command.is_hide_set());
-        left.extend(below.cloned());
+    let commands = commands(Cli::command().disable_help_subcommand(true), false);
+    let pages = commands.into_iter().map(|command| {
         let man = Man::new(command.clone())
             .manual("molsieve")
             .source(concat!("molsieve ", env!("CARGO_PKG_VERSION")));
-        pages.push((man.get_filename().into(), page(&man, &command)?));
-    }
-    Ok(pages)
+        Ok((man.get_filename().into(), page(&man, &command)?))
+    });
+    pages.collect()
 }
 
 fn page(man: &Man, command: &Command) -> io::Result<Vec<u8>> {
@@ -110,17 +104,17 @@ fn page(man: &Man, command: &Command) -> io::Result<Vec<u8>> {
     }
     let mut rest = Roff::new();
     rest.control("SH", ["EXIT STATUS"]);
-    let help = command.get_after_help().map(ToString::to_string);
-    for (code, meaning) in exit_codes(help.as_deref().unwrap_or(EXIT_CODES)) {
-        rest.control("TP", [])
-            .text([bold(code)])
-            .text([roman(meaning)]);
+    let help = command.get_after_long_help().map(ToString::to_string);
+    let term = |rest: &mut Roff, (name, meaning): (&str, &str)| {
+        let entry = rest.control("TP", []);
+        entry.text([bold(name)]).text([roman(meaning)]);
+    };
+    for code in exit_codes(help.as_deref().unwrap_or(EXIT_CODES)) {
+        term(&mut rest, code);
     }
     rest.control("SH", ["ENVIRONMENT"]);
-    for (variable, meaning) in ENVIRONMENT {
-        rest.control("TP", [])
-            .text([bold(variable)])
-            .text([roman(meaning)]);
+    for variable in ENVIRONMENT.lines().filter_map(|line| line.split_once(": ")) {
+        term(&mut rest, variable);
     }
     if command.get_name() != "molsieve" {
         rest.control("SH", ["SEE ALSO"])
@@ -131,20 +125,17 @@ fn page(man: &Man, command: &Command) -> io::Result<Vec<u8>> {
 }
 
 /// The exit codes and their meanings in the last line of `--help`: a code is a number at the start of a clause.
-fn exit_codes(help: &str) -> Vec<(String, String)> {
+fn exit_codes(help: &str) -> impl Iterator<Item = (&str, &str)> {
     let first = help.lines().next().unwrap_or_default();
     let clauses = first
         .trim_start_matches("Exit codes: ")
-        .trim_end_matches('.');
-    clauses
-        .split("; ")
-        .filter_map(|clause| {
-            let clause = clause.trim_start_matches("those of the job: ");
-            let (code, meaning) = clause.split_once(' ')?;
-            code.parse::<u8>().ok()?;
-            Some((code.to_owned(), meaning.to_owned()))
-        })
-        .collect()
+        .trim_end_matches('.')
+        .split("; ");
+    let codes = clauses.filter_map(|clause| {
+        let clause = clause.trim_start_matches("those of the job: ");
+        clause.split_once(' ')
+    });
+    codes.filter(|(code, _)| code.parse::<u8>().is_ok())
 }
 
 #[cfg(test)]
@@ -181,14 +172,12 @@ mod tests {
 
     #[test]
     fn the_short_help_of_every_command_fits_on_a_screen() {
-        const LINES_MAX: usize = 45;
+        const LINES_MAX: usize = 24;
         const COLUMNS_MAX: usize = 100;
-        let mut root = Cli::command().term_width(COLUMNS_MAX);
-        root.build();
-        let mut left = vec![root];
         let mut long = Vec::new();
-        while let Some(mut command) = left.pop() {
-            left.extend(command.get_subcommands().cloned());
+        let commands = commands(Cli::command().term_width(COLUMNS_MAX), true).into_iter();
+        // `help` itself has no -h.
+        for mut command in commands.filter(|command| command.get_name() != "help") {
             let help = command.render_help().to_string();
             let lines = help.lines().count();
             let wide = help.lines().any(|line| line.chars().count() > COLUMNS_MAX);
@@ -202,44 +191,26 @@ mod tests {
     /// clap looks for this in debug builds alone.
     #[test]
     fn no_command_has_two_flags_of_one_name() {
-        let mut root = Cli::command();
-        root.build();
-        let mut left = vec![root];
-        while let Some(command) = left.pop() {
-            left.extend(command.get_subcommands().cloned());
-            for names in [
-                command
-                    .get_arguments()
-                    .map(|arg| arg.get_id().to_string())
-                    .collect::<Vec<_>>(),
-                command
-                    .get_arguments()
-                    .filter_map(|arg| arg.get_long().map(String::from))
-                    .collect(),
-                command
-                    .get_arguments()
-                    .filter_map(|arg| arg.get_short().map(String::from))
-                    .collect(),
-            ] {
-                let distinct: std::collections::BTreeSet<_> = names.iter().collect();
-                assert_eq!(
-                    distinct.len(),
-                    names.len(),
-                    "{}: {names:?}",
-                    command.get_name()
-                );
+        for command in commands(Cli::command(), true) {
+            let all = || command.get_arguments();
+            let ids = all().map(|arg| format!("{:?}", arg.get_id()));
+            let long = all().filter_map(|arg| arg.get_long().map(|long| format!("--{long}")));
+            let short = all().filter_map(|arg| arg.get_short().map(|short| format!("-{short}")));
+            let mut seen = std::collections::BTreeSet::new();
+            for name in ids.chain(long).chain(short) {
+                assert!(seen.insert(name.clone()), "{}: {name}", command.get_name());
             }
         }
     }
 
     #[test]
     fn exit_codes_are_those_of_the_help() {
-        let codes = exit_codes(super::super::jobs::WATCH_EXIT_CODES);
-        let numbers: Vec<_> = codes.iter().map(|(code, _)| code.as_str()).collect();
+        let codes: Vec<_> = exit_codes(super::super::jobs::WATCH_EXIT_CODES).collect();
+        let numbers: Vec<_> = codes.iter().map(|(code, _)| *code).collect();
         assert_eq!(numbers, ["0", "1", "2", "3", "4", "75"]);
         assert_eq!(codes[0].1, "done");
-        assert_eq!(codes[5].1, "no longer watched, the job goes on");
-        assert_eq!(exit_codes(EXIT_CODES).len(), 6);
+        assert_eq!(codes[5].1, "no longer watched, the job continues");
+        assert_eq!(exit_codes(EXIT_CODES).count(), 6);
     }
 
     /// The result of a checker on a file; `None`, and a message, if the checker is not installed.

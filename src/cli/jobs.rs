@@ -12,13 +12,12 @@ use std::{
 };
 
 use nix::unistd::User;
-use serde::Serialize;
 
 pub(super) use self::submit::{SubmitArgs, submit};
-use super::{CliError, Exit, report_error, say};
+use super::{CliError, Exit, report_error, say, say_json};
 use crate::{
     daemon::{
-        client::{Client, ClientError, JobQuery},
+        client::{Client, JobQuery},
         job::State,
         paths::{self, Side},
         view::JobView,
@@ -27,20 +26,20 @@ use crate::{
 };
 
 pub(super) const EXIT_CODES: &str = "\
-Exit codes: 0 done; 1 the daemon cannot be reached or refuses; 2 usage.
-Without --socket, the variable MOLSIEVE_SOCKET names the socket.";
+Exit codes: 0 done; 1 the daemon cannot be reached or refuses; 2 usage.";
 
 pub(super) const WATCH_EXIT_CODES: &str = "\
 Exit codes: those of the job: 0 done; 1 it failed or was cancelled, or the daemon cannot be reached or \
 refuses; 2 usage; 3 the input or the rules cannot be used; 4 done, and some rows were rejected or \
-capped; 75 no longer watched, the job continues.
-Without --socket, the variable MOLSIEVE_SOCKET names the socket.";
+capped; 75 no longer watched, the job continues.";
 
 /// Flags of every verb.
 #[derive(clap::Args, Debug)]
 pub(super) struct DaemonArgs {
-    /// Socket of the daemon [default: $MOLSIEVE_SOCKET, else $XDG_RUNTIME_DIR/molsieve/molsieve.sock if
-    /// it exists, else /run/molsieve/molsieve.sock]
+    /// Socket of the daemon [default: $MOLSIEVE_SOCKET, else the usual path]
+    ///
+    /// Default: $MOLSIEVE_SOCKET, else $XDG_RUNTIME_DIR/molsieve/molsieve.sock if it exists, else
+    /// /run/molsieve/molsieve.sock.
     #[arg(long, value_name = "PATH", help_heading = "Daemon")]
     socket: Option<PathBuf>,
     /// Print JSON, one object per line
@@ -112,14 +111,6 @@ fn state(text: &str) -> Result<State, String> {
     })
 }
 
-/// Prints an object of the HTTP interface as one line of JSON.
-fn print_json(object: &impl Serialize) -> Result<(), CliError> {
-    let text =
-        serde_json::to_string(object).map_err(|error| ClientError::Encode(error.to_string()))?;
-    say(&text);
-    Ok(())
-}
-
 /// `molsieve ls`.
 pub(super) fn list(args: &ListArgs) -> Result<Exit, CliError> {
     let client = args.daemon.client()?;
@@ -131,7 +122,7 @@ pub(super) fn list(args: &ListArgs) -> Result<Exit, CliError> {
         limit: args.limit,
     })?;
     if args.daemon.json {
-        jobs.iter().try_for_each(print_json)?;
+        jobs.iter().for_each(say_json);
         return Ok(Exit::Done);
     }
     if jobs.is_empty() {
@@ -159,7 +150,7 @@ pub(super) fn status(args: &OneArgs) -> Result<Exit, CliError> {
     let client = args.daemon.client()?;
     let job = client.job(args.id)?;
     if args.daemon.json {
-        print_json(&job)?;
+        say_json(&job);
         return Ok(Exit::Done);
     }
     // The free resources of the node explain why a job waits.
@@ -240,13 +231,13 @@ pub(super) fn cancel(args: &ManyArgs) -> Result<Exit, CliError> {
     each(args, |id| {
         let job = client.cancel(id)?;
         if args.daemon.json {
-            return print_json(&job);
+            say_json(&job);
+            return Ok(());
         }
-        say(&match job.state {
+        let state = job.state;
+        say(&match state {
             State::Cancelled => format!("job {id} is cancelled"),
-            State::Done | State::Failed => {
-                format!("job {id} had already ended: it is {}", job.state)
-            }
+            State::Done | State::Failed => format!("job {id} had already ended: it is {state}"),
             _ => format!("job {id} is being stopped"),
         });
         Ok(())

@@ -7,7 +7,6 @@
 use std::{
     cell::{Cell, RefCell},
     ffi::OsStr,
-    fmt::Write as _,
     io::Write,
     time::{Duration, Instant},
 };
@@ -44,11 +43,8 @@ impl Live {
 
     /// Draws `text` with a bar that is filled to `done` of `of`, if it is time.
     pub(super) fn show(&self, text: impl FnOnce() -> (String, u64, u64)) {
-        if self
-            .drawn_at
-            .get()
-            .is_some_and(|at| at.elapsed() < DRAW_EVERY)
-        {
+        let drawn_at = self.drawn_at.get();
+        if drawn_at.is_some_and(|at| at.elapsed() < DRAW_EVERY) {
             return;
         }
         let (text, done, of) = text();
@@ -112,9 +108,7 @@ fn bar(done: u64, of: u64, colours: bool) -> String {
         "╸".repeat(head),
         "─".repeat(BAR_COLUMNS - full - head),
     );
-    let mut bar = String::new();
-    let _ = write!(bar, "{cyan}{full}{head}{end}{dim}{rest}{end}");
-    bar
+    format!("{cyan}{full}{head}{end}{dim}{rest}{end}")
 }
 
 /// Writes in one call, so that no other output comes in between.
@@ -127,15 +121,8 @@ fn put(text: &str) {
 fn terminal_size() -> (usize, usize) {
     let size = rustix::termios::tcgetwinsize(std::io::stderr());
     let (columns, rows) = size.map_or((0, 0), |size| (size.ws_col.into(), size.ws_row.into()));
-    let columns = match columns {
-        0 => WIDTH_DEFAULT,
-        columns => columns.max(2),
-    };
-    let rows = match rows {
-        0 => usize::MAX,
-        rows => rows,
-    };
-    (columns, rows)
+    let or = |size: usize, default| if size == 0 { default } else { size };
+    (or(columns, WIDTH_DEFAULT).max(2), or(rows, usize::MAX))
 }
 
 #[cfg(test)]
@@ -144,9 +131,8 @@ mod tests {
 
     fn live() -> Live {
         Live {
-            drawn: RefCell::default(),
-            drawn_at: Cell::new(None),
             colours: false,
+            ..Live::new()
         }
     }
 

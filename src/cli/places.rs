@@ -135,11 +135,8 @@ impl Output {
 
     fn holds_file(&self, file: &Path) -> bool {
         let linked = || {
-            let metadata = fs::metadata(file).ok();
-            metadata.is_some_and(|metadata| {
-                metadata.is_file()
-                    && metadata.nlink() > 1
-                    && self.files.contains(&identity(&metadata))
+            fs::metadata(file).is_ok_and(|metadata| {
+                has_other_names(&metadata) && self.files.contains(&identity(&metadata))
             })
         };
         self.holds_place(file) || linked()
@@ -154,6 +151,10 @@ impl Output {
     }
 }
 
+fn has_other_names(metadata: &Metadata) -> bool {
+    metadata.is_file() && metadata.nlink() > 1
+}
+
 fn identity(metadata: &Metadata) -> (u64, u64) {
     (metadata.dev(), metadata.ino())
 }
@@ -162,9 +163,7 @@ fn add_files(folder: &Path, depth: usize, files: &mut Vec<(u64, u64)>) {
     for entry in disk::entries(folder).unwrap_or_default() {
         match fs::symlink_metadata(&entry) {
             Ok(metadata) if metadata.is_dir() && depth > 1 => add_files(&entry, depth - 1, files),
-            Ok(metadata) if metadata.is_file() && metadata.nlink() > 1 => {
-                files.push(identity(&metadata));
-            }
+            Ok(metadata) if has_other_names(&metadata) => files.push(identity(&metadata)),
             _ => {}
         }
     }

@@ -2,11 +2,11 @@
 //! with `--json` one event a second.
 
 use std::{
-    io::{IsTerminal, Write},
+    io::IsTerminal,
     time::{Duration, Instant},
 };
 
-use super::{events, live::Live, say_event};
+use super::{events, live::Live, say_aside, say_event};
 use crate::{
     pipeline::{Job, Snapshot},
     report::event::{Event, Progress},
@@ -46,7 +46,7 @@ fn lines(progress: &Progress) -> String {
 /// The progress in one line.
 fn line(progress: &Progress) -> String {
     format!(
-        "molsieve: {}; {} products, {} unique, {}/s; {} of {}, ring {}/{}; busiest {}",
+        "{}; {} products, {} unique, {}/s; {} of {}, ring {}/{}; busiest {}",
         position(progress),
         count(progress.counts.products_made),
         count(progress.counts.products_unique),
@@ -108,7 +108,7 @@ impl Display {
             });
             JSON_EVERY
         } else if self.shown.elapsed() >= LINE_EVERY {
-            let _ = writeln!(std::io::stderr(), "{}", line(&progress()));
+            say_aside(&line(&progress()));
             LINE_EVERY
         } else {
             return false;
@@ -120,16 +120,14 @@ impl Display {
         over
     }
 
-    /// Writes a line that stays, above the live display.
-    pub(super) fn say(&self, line: &str) {
-        if let Some(live) = &self.live {
-            live.clear();
-        }
-        let _ = writeln!(std::io::stderr(), "{line}");
+    /// Writes a remark that stays, above the live display.
+    pub(super) fn say(&self, remark: &str) {
+        self.clear();
+        say_aside(remark);
     }
 
     /// Clears the live display.
-    pub(super) fn finish(&self) {
+    pub(super) fn clear(&self) {
         if let Some(live) = &self.live {
             live.clear();
         }
@@ -176,21 +174,18 @@ impl<'a> Reporter<'a> {
         }
     }
 
-    /// Writes a line above the live display; nothing where there is no live display.
-    pub(super) fn say_live(&self, line: &str) {
-        if let Some(display) = self
-            .display
-            .as_ref()
-            .filter(|display| display.live.is_some())
-        {
-            display.say(line);
+    /// Writes a remark above the live display; nothing where there is no live display.
+    pub(super) fn say_live(&self, remark: &str) {
+        let live = |display: &&Display| display.live.is_some();
+        if let Some(display) = self.display.as_ref().filter(live) {
+            display.say(remark);
         }
     }
 
     /// Clears the live display; with `--json`, prints the last progress.
     pub(super) fn finish(&self) {
         if let Some(display) = &self.display {
-            display.finish();
+            display.clear();
         }
         if let Some(last) = &self.unprinted {
             self.print(last);
@@ -246,7 +241,7 @@ mod tests {
         );
         assert_eq!(
             line(&progress),
-            "molsieve: 1,024 of about 20,000 rows, 3 min 05 s left; 50,000 products, 40,000 unique, \
+            "1,024 of about 20,000 rows, 3 min 05 s left; 50,000 products, 40,000 unique, \
              5,000/s; 512 MiB of 1 GiB, ring 3/4; busiest chemistry (97 %)"
         );
         progress.settling = Some(Settling { done: 1, of: 4 });

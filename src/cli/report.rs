@@ -4,7 +4,6 @@ use crate::{
     account::RejectCounts,
     config::{Dedup, Task},
     pipeline::{Job, Kept},
-    plan::Estimate,
     report::manifest::{Manifest, RuleCounts},
     table::source::{InputFile, InputFormat},
     units::{ByteSize, count, counted, duration, percent},
@@ -26,9 +25,14 @@ pub(super) fn plan(job: &Job) -> String {
             "{} ({}, {})",
             one.path.display(),
             one.format,
-            ByteSize(one.bytes)
+            ByteSize(bytes)
         ),
         many => format!("{} files, {}", many.len(), ByteSize(bytes)),
+    };
+    let columns = columns(job).into_iter().map(|line| line + "\n");
+    let rejects = match estimate.sampled_rejects {
+        0 => String::new(),
+        n => format!(" ({} of them can't be used)", count(n)),
     };
     format!(
         "Job\n\
@@ -36,7 +40,7 @@ pub(super) fn plan(job: &Job) -> String {
          {}\
          \x20 rows       {about}{}\n\
          \x20 rules      {rules}\n\
-         \nEstimate from {} rows{}\n\
+         \nEstimate from {} rows{rejects}\n\
          \x20 products   {:.1} per parent, about {} in all (repeats between parents included)\n\
          \x20 disk       about {}, and up to {} more while it runs\n\
          \nRun\n\
@@ -44,13 +48,9 @@ pub(super) fn plan(job: &Job) -> String {
          \x20 engine     {}\n\
          \x20 filter     {} bits, {} hashes\n\
          \nMemory\n{}",
-        columns(job)
-            .into_iter()
-            .map(|line| line + "\n")
-            .collect::<String>(),
+        columns.collect::<String>(),
         count(estimate.parents),
         count(estimate.sampled),
-        rejects_of_sample(estimate),
         estimate.products_per_parent,
         count(estimate.products()),
         ByteSize(estimate.disk_bytes()),
@@ -62,13 +62,6 @@ pub(super) fn plan(job: &Job) -> String {
         plan.filter.hashes,
         plan.memory,
     )
-}
-
-fn rejects_of_sample(estimate: &Estimate) -> String {
-    match estimate.sampled_rejects {
-        0 => String::new(),
-        n => format!(" ({} of them can't be used)", count(n)),
-    }
 }
 
 /// The summary at the end: what the job made, and everything that it left out.
@@ -152,11 +145,9 @@ fn remarks(manifest: &Manifest) -> Vec<String> {
 
 /// The codes of the rejects, each with its number of rows: `3 syntax, 1 valence`.
 fn by_code(counts: &RejectCounts) -> String {
-    let counts = counts.iter();
-    let counts: Vec<String> = counts
-        .map(|(code, rows)| format!("{} {code}", count(rows)))
-        .collect();
-    counts.join(", ")
+    let codes = counts.iter();
+    let codes = codes.map(|(code, rows)| format!("{} {code}", count(rows)));
+    codes.collect::<Vec<_>>().join(", ")
 }
 
 /// Rows that were rejected, and what the caps left out.
@@ -164,15 +155,15 @@ fn left_out(manifest: &Manifest) -> Vec<String> {
     let counts = &manifest.counts;
     let mut lines = Vec::new();
     if counts.parents_rejected > 0 {
+        let rows = counted(counts.parents_rejected, "row");
+        let codes = by_code(&manifest.rejected_by_code);
+        let whose = if counts.parents_rejected == 1 {
+            "its"
+        } else {
+            "their"
+        };
         lines.push(format!(
-            "  rejected   {} ({}); rejects.parquet has {} text and the reason",
-            counted(counts.parents_rejected, "row"),
-            by_code(&manifest.rejected_by_code),
-            if counts.parents_rejected == 1 {
-                "its"
-            } else {
-                "their"
-            },
+            "  rejected   {rows} ({codes}); rejects.parquet has {whose} text and the reason"
         ));
     }
     if counts.parents_capped > 0 {
@@ -286,12 +277,10 @@ fn keys(manifest: &Manifest) -> String {
     let counts = &manifest.counts;
     let by_rdkit: u64 = manifest.keys_by_rdkit.values().sum();
     let reasons = manifest.keys_by_rdkit.iter();
-    let reasons: Vec<_> = reasons
-        .map(|(reason, n)| format!("{reason} {}", count(*n)))
-        .collect();
-    let reasons = match reasons.as_slice() {
-        [] => String::new(),
-        reasons => format!(" ({})", reasons.join(", ")),
+    let reasons = reasons.map(|(reason, n)| format!("{reason} {}", count(*n)));
+    let reasons = match reasons.collect::<Vec<_>>().join(", ") {
+        none if none.is_empty() => none,
+        reasons => format!(" ({reasons})"),
     };
     let on_device = match (
         manifest.keys_made_by.as_str(),
@@ -355,11 +344,9 @@ fn capped(manifest: &Manifest) -> String {
         .take(3)
         .map(|parent| format!("{} ({})", parent.id, parent.caps.join(", ")))
         .collect();
-    let more = manifest.counts.parents_capped - named.len() as u64;
-    let more = if more > 0 {
-        format!(" and {} more", count(more))
-    } else {
-        String::new()
+    let more = match manifest.counts.parents_capped - named.len() as u64 {
+        0 => String::new(),
+        n => format!(" and {} more", count(n)),
     };
     format!("{}{more}; see manifest.json", named.join("; "))
 }
@@ -372,16 +359,12 @@ fn filter(manifest: &Manifest) -> String {
             "exact: {}, which settling restored",
             counted(n, "false positive")
         ),
-        (Dedup::Bloom, _) => lost(manifest.filter.expected_products_lost),
-    }
-}
-
-fn lost(products: f64) -> String {
-    match products.round() as u64 {
-        0 => "no product is expected to be lost as a false positive".into(),
-        n => format!(
-            "{} products are expected to be lost as false positives",
-            count(n)
-        ),
+        (Dedup::Bloom, _) => match manifest.filter.expected_products_lost.round() as u64 {
+            0 => "no product is expected to be lost as a false positive".into(),
+            n => format!(
+                "{} products are expected to be lost as false positives",
+                count(n)
+            ),
+        },
     }
 }

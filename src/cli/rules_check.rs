@@ -17,7 +17,7 @@ use crate::{
 /// Warnings do not change the exit code.
 pub(super) fn check(files: &[PathBuf], json: bool) -> Result<Exit, CliError> {
     let rdkit = RdKit::initialise()?;
-    let (rules, errors, seen) = RuleSet::load_counted(files);
+    let (rules, errors, seen) = RuleSet::load_all(files);
     let mut faults: Vec<String> = errors.iter().map(ToString::to_string).collect();
     let mut warnings = Vec::new();
     let mut faulty = seen.saturating_sub(rules.len());

@@ -2,7 +2,6 @@
 
 use std::{
     ffi::OsString,
-    io::Write,
     path::{Path, PathBuf},
     sync::{
         Arc,
@@ -15,12 +14,12 @@ use super::{
     attempts::{self, Attempt},
     places,
     progress::Reporter,
-    report, say, say_event, standard_input,
+    report, say, say_aside, say_event, say_json, standard_input,
 };
 use crate::{
     chem::RdKit,
     config::{DeriveFlags, JobSettings, Task, read_path},
-    pipeline::{self, Job, Outcome, Stuck},
+    pipeline::{self, Job, Kept, Outcome, Stuck},
     report::{
         event::{Event, Planned},
         manifest::Manifest,
@@ -150,12 +149,15 @@ pub(super) fn run_job(
     reporter.finish();
     match outcome? {
         Outcome::TimedOut { row } => end_timed_out(&job, row, json, stops),
-        outcome => ended(&job, outcome, json),
+        Outcome::Done(manifest) => Ok(done(manifest, json, |manifest| {
+            report::summary(&job, manifest)
+        })),
+        Outcome::Stopped { kept, free } => Err(stopped(&job, &kept, free)),
     }
 }
 
 /// What the first Ctrl-C does, and what a second one would do.
-const STOPPING: &str = "molsieve: stopping at a checkpoint; a second Ctrl-C ends the job at once, and \
+const STOPPING: &str = "stopping at a checkpoint; a second Ctrl-C ends the job at once, and \
     --resume then repeats the work since the last checkpoint";
 
 /// Ends the process because RDKit has exceeded the time limit on a row.
@@ -166,10 +168,7 @@ fn end_timed_out(job: &Job, row: u64, json: bool, stops: Stops) -> ! {
     );
     let exit = match stops {
         Stops::FromSupervisor => {
-            let _ = writeln!(
-                std::io::stderr(),
-                "molsieve: {why}; trying the row once more, alone"
-            );
+            say_aside(&format!("{why}; trying the row once more, alone"));
             attempts::TIMED_OUT
         }
         Stops::FromOutside => {
@@ -184,29 +183,28 @@ fn end_timed_out(job: &Job, row: u64, json: bool, stops: Stops) -> ! {
     signal_hook::low_level::exit(exit)
 }
 
-/// Reports how a job ended.
-fn ended(job: &Job, outcome: Outcome, json: bool) -> Result<Exit, CliError> {
-    match outcome {
-        Outcome::Done(manifest) => {
-            let exit = exit_of(&manifest);
-            if json {
-                say_event(&Event::Done { manifest });
-            } else {
-                say(&report::summary(job, &manifest));
-            }
-            Ok(exit)
-        }
-        Outcome::TimedOut { .. } => unreachable!("run_job ends the process then"),
-        Outcome::Stopped { kept, free } => Err(CliError::Stopped(format!(
-            "{}stopped at a checkpoint with {}; molsieve run --resume --output {} continues from it",
-            free.map_or_else(String::new, |free| format!(
-                "the disk is nearly full ({} free); ",
-                ByteSize(free)
-            )),
-            report::kept(&kept),
-            job.spec.output.display(),
-        ))),
+/// Reports a complete output, without `--json` by `text`. Returns the exit code of the run that made it.
+fn done(manifest: Box<Manifest>, json: bool, text: impl FnOnce(&Manifest) -> String) -> Exit {
+    let exit = match manifest.rows_at_fault() + manifest.counts.parents_capped {
+        0 => Exit::Done,
+        _ => Exit::Incomplete,
+    };
+    match json {
+        true => say_event(&Event::Done { manifest }),
+        false => say(&text(&manifest)),
     }
+    exit
+}
+
+fn stopped(job: &Job, kept: &Kept, free: Option<u64>) -> CliError {
+    let full = free.map_or_else(String::new, |free| {
+        format!("the disk is nearly full ({} free); ", ByteSize(free))
+    });
+    CliError::Stopped(format!(
+        "{full}stopped at a checkpoint with {}; {} continues from it",
+        report::kept(kept),
+        attempts::resume(Some(&job.spec.output)),
+    ))
 }
 
 /// Ends the process while a thread still works, most likely inside RDKit, and can't be stopped. The last
@@ -262,14 +260,10 @@ pub(super) fn begun(given: JobSettings, json: bool) -> Result<Begun, CliError> {
             OutputDir::open(&output, Existing::Resume)?.finish()?;
         }
         let manifest = Manifest::read(&output)?.ok_or(StoreError::NoRun(output.clone()))?;
-        let exit = exit_of(&manifest);
-        if json {
-            let manifest = Box::new(manifest);
-            say_event(&Event::Done { manifest });
-        } else {
+        let exit = done(manifest.into(), json, |_| {
             let complete = "this run is complete; there is nothing to resume";
-            say(&format!("{}: {complete}", output.display()));
-        }
+            format!("{}: {complete}", output.display())
+        });
         return Ok(Begun::Complete(exit));
     }
     let job_file = output.join("job.toml");
@@ -281,14 +275,6 @@ pub(super) fn begun(given: JobSettings, json: bool) -> Result<Begun, CliError> {
         return Err(CliError::NothingToResume(output));
     }
     Ok(Begun::Settings(given.into()))
-}
-
-/// The exit code of the run that wrote this manifest.
-fn exit_of(manifest: &Manifest) -> Exit {
-    match manifest.rows_at_fault() + manifest.counts.parents_capped {
-        0 => Exit::Done,
-        _ => Exit::Incomplete,
-    }
 }
 
 /// Refuses a new job if the disk has less space than the job is expected to write.
@@ -319,11 +305,10 @@ pub(super) fn plan(args: JobArgs<DeriveFlags>) -> Result<Exit, CliError> {
         places::check(&spec, job_file.as_deref())?;
     }
     let job = Job::prepare(spec, Some(Path::new(THIS_PROGRAM)))?;
-    say(&if json {
-        Event::Planned(Box::new(Planned::from(&job.plan))).object()
-    } else {
-        report::plan(&job)
-    });
+    match json {
+        true => say_json(&Event::Planned(Box::new(Planned::from(&job.plan)))),
+        false => say(&report::plan(&job)),
+    }
     Ok(Exit::Done)
 }
 

@@ -6,11 +6,12 @@ use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitEx
 
 use super::{CliError, Exit};
 use crate::{
+    config::within,
     daemon::{
         self,
         job::{Resources, RetryPolicy},
         paths::{self, Side},
-        settings::{self, LogFormat, ServeSettings, SettingsError, within},
+        settings::{self, LogFormat, ServeSettings, SettingsError},
     },
     units::ByteSize,
 };
@@ -18,32 +19,38 @@ use crate::{
 /// Flags of `molsieve serve`.
 #[derive(clap::Args, Debug)]
 pub(super) struct ServeArgs {
-    /// Socket to listen at; a socket passed by systemd replaces it [default: /run/molsieve/molsieve.sock
-    /// for root, else $XDG_RUNTIME_DIR/molsieve/molsieve.sock]
+    /// Socket to listen at; a socket passed by systemd replaces it [default: by user]
+    ///
+    /// Default: /run/molsieve/molsieve.sock for root, else $XDG_RUNTIME_DIR/molsieve/molsieve.sock.
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
 
-    /// Directory for the job store [default: $STATE_DIRECTORY, else /var/lib/molsieve for root,
-    /// else $XDG_STATE_HOME/molsieve or ~/.local/state/molsieve]
+    /// Directory for the job store [default: $STATE_DIRECTORY, else by user]
+    ///
+    /// Default: $STATE_DIRECTORY, else /var/lib/molsieve for root, else $XDG_STATE_HOME/molsieve or
+    /// ~/.local/state/molsieve.
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
 
-    /// Memory for all running jobs together, for example 64GiB [default: 80 % of the memory of the machine
-    /// or cgroup]
+    /// Memory for all running jobs, for example 64GiB [default: 80 % of what there is]
+    ///
+    /// Default: 80 % of the memory of the machine or of its cgroup.
     #[arg(long, value_name = "SIZE", help_heading = "Budget of all jobs")]
     memory: Option<ByteSize>,
 
-    /// Threads for all running jobs together [default: the CPUs this process may use]
+    /// Threads for all running jobs [default: the CPUs this process may use]
     #[arg(long, value_name = "N", help_heading = "Budget of all jobs")]
     threads: Option<u32>,
 
-    /// GPUs for all running jobs together; a GPU runs one job at a time [default: all GPUs of the NVIDIA
-    /// driver]
+    /// GPUs for all running jobs; a GPU runs one job at a time [default: all]
+    ///
+    /// Default: all GPUs of the NVIDIA driver.
     #[arg(long, value_name = "N", help_heading = "Budget of all jobs")]
     gpus: Option<u32>,
 
-    /// Group whose members may use the daemon, besides its own user [default: everybody if root runs the
-    /// daemon]
+    /// Group whose members may use the daemon [default: everybody if root runs it]
+    ///
+    /// The daemon's own user may always use it.
     #[arg(long, value_name = "NAME", help_heading = "Permissions")]
     group: Option<String>,
 
@@ -51,24 +58,29 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "NAME", help_heading = "Permissions")]
     admin_group: Option<String>,
 
-    /// Days until a job that has ended is forgotten; its output stays
+    /// Days until an ended job is forgotten; its output stays
     #[arg(long, value_name = "N", default_value_t = 30)]
     keep_days: u64,
 
-    /// Consecutive interruptions without progress after which a job fails
+    /// Interruptions without progress after which a job fails
     #[arg(long, value_name = "N", default_value_t = 8)]
     retries: u32,
 
-    /// Delay before an interrupted job is resumed; doubled after each interruption without progress, up to
-    /// five minutes
+    /// Delay before an interrupted job is resumed
+    ///
+    /// It is doubled after each interruption without progress, up to five minutes.
     #[arg(long, value_name = "SECONDS", default_value_t = 2)]
     retry_delay: u64,
 
-    /// Seconds after which a job process without output is killed; its job resumes from the last checkpoint
+    /// Seconds after which a silent job process is killed
+    ///
+    /// A job process reports every five seconds. Its job resumes from the last checkpoint.
     #[arg(long, value_name = "SECONDS", default_value_t = 900)]
     silence: u64,
 
-    /// Format of the daemon's log [default: journal if standard error is connected to it, else text]
+    /// Format of the daemon's log [default: as standard error]
+    ///
+    /// Default: journal if standard error is connected to it, else text.
     #[arg(long, value_enum, value_name = "FORMAT")]
     log_format: Option<LogFormat>,
 }
@@ -96,30 +108,29 @@ impl ServeArgs {
         let threads = self.threads.unwrap_or_else(settings::default_threads);
         let gpus = self.gpus.unwrap_or_else(settings::default_gpus);
         let delay = within(
-            "--retry-delay",
+            "retry_delay",
             self.retry_delay,
-            0,
-            RETRY_DELAY_SECONDS_MAX,
+            &(0..=RETRY_DELAY_SECONDS_MAX),
         )?;
-        let days = within("--keep-days", self.keep_days, 0, 36_500)?;
+        let days = within("keep_days", self.keep_days, &(0..=36_500))?;
         Ok(ServeSettings {
             socket: paths::socket(self.socket, Side::Daemon)?,
             state_dir: paths::state_dir(self.state)?,
             budget: Resources {
-                memory_bytes: within("--memory", memory, MEMORY_MIN, ByteSize(1 << 50))?.0,
-                threads: within("--threads", threads, 1, 65_536)?,
-                gpus: within("--gpus", gpus, 0, 256)?,
+                memory_bytes: within("memory", memory, &(MEMORY_MIN..=ByteSize(1 << 50)))?.0,
+                threads: within("threads", threads, &(1..=65_536))?,
+                gpus: within("gpus", gpus, &(0..=256))?,
             },
             group: group("--group", self.group)?,
             admin_group: group("--admin-group", self.admin_group)?,
             keep: Duration::from_secs(days * 24 * 3600),
             retry: RetryPolicy {
-                failures_max: within("--retries", self.retries, 0, 1_000)?,
+                failures_max: within("retries", self.retries, &(0..=1_000))?,
                 first_delay_ms: delay as i64 * 1_000,
                 delay_ms_max: RETRY_DELAY_SECONDS_MAX as i64 * 1_000,
             },
             // A job process sends `alive` every 5 s.
-            silence: Duration::from_secs(within("--silence", self.silence, 15, 7 * 24 * 3600)?),
+            silence: Duration::from_secs(within("silence", self.silence, &(15..=7 * 24 * 3600))?),
             log_format: self.log_format.unwrap_or_else(settings::default_log_format),
         })
     }

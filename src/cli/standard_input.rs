@@ -12,7 +12,7 @@ use std::{
 
 use clap::ValueEnum;
 
-use super::{CliError, places};
+use super::{CliError, places, say_aside};
 use crate::{
     config::JobSettings,
     limits::SPILL_BUFFER_BYTES,
@@ -41,20 +41,14 @@ pub(super) enum Kind {
     Sdf,
 }
 
-impl Kind {
-    fn extension(self) -> &'static str {
-        match self {
-            Self::Smi => "smi",
-            Self::Csv => "csv",
-            Self::Tsv => "tsv",
-            Self::Sdf => "sdf",
-        }
-    }
-}
-
 /// Whether standard input is among the inputs.
 pub(super) fn is_wanted(settings: &JobSettings) -> bool {
-    settings.input.iter().any(|input| input.as_os_str() == "-")
+    times(settings) > 0
+}
+
+fn times(settings: &JobSettings) -> usize {
+    let inputs = settings.input.iter();
+    inputs.filter(|input| input.as_os_str() == "-").count()
 }
 
 /// The copy of standard input.
@@ -70,7 +64,7 @@ impl Kept {
 
     /// Says where the copy is, for a job that is not done.
     pub(super) fn say(&self) {
-        say(format_args!(
+        say_aside(&format!(
             "{} holds the copy of standard input; --resume reads it from there",
             self.path.display()
         ));
@@ -78,8 +72,7 @@ impl Kept {
 
     /// Removes the copy when the job is done.
     pub(super) fn remove(&self) -> Result<(), CliError> {
-        fs::remove_file(&self.path)
-            .map_err(|error| StoreError::io(&self.path, "remove", &error).into())
+        Ok(disk::remove(&self.path)?)
     }
 }
 
@@ -87,11 +80,7 @@ impl Kept {
 /// not valid, which the attempt will report.
 pub(super) fn keep(settings: &JobSettings, kind: Kind) -> Result<Option<Kept>, CliError> {
     let stdin = std::io::stdin();
-    let times = settings
-        .input
-        .iter()
-        .filter(|input| input.as_os_str() == "-");
-    if times.count() > 1 {
+    if times(settings) > 1 {
         return Err(CliError::StandardInput("it can be read once only"));
     }
     if stdin.is_terminal() {
@@ -116,7 +105,7 @@ pub(super) fn keep(settings: &JobSettings, kind: Kind) -> Result<Option<Kept>, C
     }
     let bytes = copy(stdin.lock(), &path)?;
     let size = ByteSize(bytes);
-    say(format_args!(
+    say_aside(&format!(
         "copied standard input ({size}) to {}; the copy is removed when the job is done",
         path.display()
     ));
@@ -128,7 +117,7 @@ pub(super) fn say_left(output: &Path) {
     for kind in Kind::value_variants() {
         let path = beside(output, *kind);
         if path.exists() {
-            say(format_args!("{} is no longer needed", path.display()));
+            say_aside(&format!("{} is no longer needed", path.display()));
         }
     }
 }
@@ -150,7 +139,8 @@ fn beside(output: &Path, kind: Kind) -> PathBuf {
     let output = std::path::absolute(output).unwrap_or_else(|_| output.into());
     let mut name: OsString = output.file_name().unwrap_or_default().into();
     name.push(".stdin.");
-    name.push(kind.extension());
+    let word = kind.to_possible_value().expect("no format is hidden");
+    name.push(word.get_name());
     output.with_file_name(name)
 }
 
@@ -190,8 +180,4 @@ fn copy_into(from: &mut impl Read, part: &Path) -> Result<u64, CliError> {
     }
     file.sync()?;
     Ok(bytes)
-}
-
-fn say(what: std::fmt::Arguments<'_>) {
-    let _ = writeln!(std::io::stderr(), "molsieve: {what}");
 }

@@ -51,29 +51,13 @@ pub(super) enum WorkerError {
     Assignment(#[from] AssignmentError),
     /// The process can't become the user.
     #[error("cannot become user {uid}: {reason}")]
-    User {
-        /// The user.
-        uid: u32,
-        /// The message of the operating system.
-        reason: String,
-    },
+    User { uid: u32, reason: String },
     /// Another system call failed.
     #[error("the worker cannot {action}: {reason}")]
     System {
-        /// What was attempted.
         action: &'static str,
-        /// The message of the operating system.
         reason: String,
     },
-}
-
-impl WorkerError {
-    pub(super) fn exit(&self) -> Exit {
-        match self {
-            Self::Assignment(_) => Exit::Usage,
-            Self::User { .. } | Self::System { .. } => Exit::Failed,
-        }
-    }
 }
 
 /// `molsieve worker`.
@@ -92,10 +76,8 @@ pub(super) fn worker() -> Result<Exit, CliError> {
     }
     nix::sys::prctl::set_no_new_privs().map_err(|errno| system("give up new privileges", errno))?;
     // A working directory could not be unmounted. Paths in an assignment are absolute.
-    std::env::set_current_dir("/").map_err(|error| WorkerError::System {
-        action: "change to the root directory",
-        reason: plain(&error),
-    })?;
+    std::env::set_current_dir("/")
+        .map_err(|error| system("change to the root directory", error))?;
     let (sender, go) = mpsc::sync_channel(1);
     start_thread("alive", say_alive)?;
     start_thread("lifeline", move || hold_lifeline(&sender))?;
@@ -109,11 +91,8 @@ const GONE: &str = "the daemon is gone; nothing was begun";
 
 /// The assignment on standard input; `None` if the daemon ended before it sent one.
 fn assignment() -> Result<Option<Assignment>, WorkerError> {
-    let line = read_line(ASSIGNMENT_BYTES_MAX).map_err(|error| WorkerError::System {
-        action: "read its assignment",
-        reason: plain(&error),
-    })?;
-    match line {
+    let line = read_line(ASSIGNMENT_BYTES_MAX);
+    match line.map_err(|error| system("read its assignment", error))? {
         Line::End => Ok(None),
         Line::TooLong => Err(AssignmentError::TooLong.into()),
         Line::Whole(line) => Ok(Some(Assignment::parse(&line)?)),
@@ -160,8 +139,8 @@ fn become_user(user: &RunAs) -> Result<(), WorkerError> {
     Ok(())
 }
 
-fn system(action: &'static str, errno: Errno) -> WorkerError {
-    let reason = plain(&errno.into());
+fn system(action: &'static str, error: impl Into<std::io::Error>) -> WorkerError {
+    let reason = plain(&error.into());
     WorkerError::System { action, reason }
 }
 
@@ -170,10 +149,9 @@ fn start_thread(
     body: impl FnOnce() + Send + 'static,
 ) -> Result<(), WorkerError> {
     let started = thread::Builder::new().name(name.into()).spawn(body);
-    started.map(drop).map_err(|error| WorkerError::System {
-        action: "start a thread",
-        reason: plain(&error),
-    })
+    started
+        .map(drop)
+        .map_err(|error| system("start a thread", error))
 }
 
 fn say_alive() {

@@ -7,7 +7,7 @@
 //! ///
 //! /// Further paragraphs: what --help and OpenAPI say too
 //! #[arg(clap's attributes)]
-//! #[resume(same)]        the files of a job depend on it; else #[resume(any)]
+//! #[same_on_resume(true)]  the files of a job depend on it
 //! #[serde(alias = "…")]  optional
 //! name: Option<Type>, in LEAST..=MOST, else DEFAULT;
 //! ```
@@ -49,16 +49,6 @@ macro_rules! given_value {
     };
 }
 
-/// Whether `#[resume(…)]` demands the same value.
-macro_rules! same_on_resume {
-    (same) => {
-        true
-    };
-    (any) => {
-        false
-    };
-}
-
 /// Defines all types of settings. `common` settings belong to every job; each further group to the task it
 /// names.
 macro_rules! settings {
@@ -68,7 +58,7 @@ macro_rules! settings {
             $(
                 $(#[doc = $doc:tt])*
                 #[arg $arg:tt]
-                #[resume($resume:ident)]
+                #[same_on_resume($same:literal)]
                 $(#[serde $serde:tt])?
                 $name:ident: $type:ty $(, in $range:expr)? $(, else $default:expr)?;
             )*
@@ -79,7 +69,7 @@ macro_rules! settings {
                 $(
                     $(#[doc = $own_doc:tt])*
                     #[arg $own_arg:tt]
-                    #[resume($own_resume:ident)]
+                    #[same_on_resume($own_same:literal)]
                     $own:ident: $own_type:ty $(, in $own_range:expr)? $(, else $own_default:expr)?;
                 )*
             }
@@ -203,23 +193,27 @@ macro_rules! settings {
 
         impl JobSettings {
             /// All settings, in the order in which they are written.
-            pub const ALL: &[SettingInfo] = &[
+            pub(super) const ALL: &[SettingInfo] = &[
                 $( SettingInfo {
                     name: stringify!($name),
+                    documentation: concat!($($doc, "\n"),*),
                     task: None,
-                    same_on_resume: same_on_resume!($resume),
+                    same_on_resume: $same,
                     unset: <$type as Given>::UNSET,
+                    schema: || <$type as Given>::schema(None $(.or(Some($range)))?),
                 }, )*
                 $($( SettingInfo {
                     name: stringify!($own),
+                    documentation: concat!($($own_doc, "\n"),*),
                     task: Some(Task::$task),
-                    same_on_resume: same_on_resume!($own_resume),
+                    same_on_resume: $own_same,
                     unset: <$own_type as Given>::UNSET,
+                    schema: || <$own_type as Given>::schema(None $(.or(Some($own_range)))?),
                 }, )*)*
             ];
 
             /// The settings that are given.
-            pub fn given(&self) -> impl Iterator<Item = &'static SettingInfo> {
+            pub(super) fn given(&self) -> impl Iterator<Item = &'static SettingInfo> {
                 let given = [
                     $( !self.$name.is_unset(), )*
                     $($( !self.$own.is_unset(), )*)*
@@ -239,18 +233,10 @@ macro_rules! settings {
                 }
             }
 
-            /// Every path in the settings.
-            pub fn paths_mut(&mut self) -> Vec<&mut PathBuf> {
-                let mut paths = Vec::new();
-                $( paths.extend(self.$name.values_mut().iter_mut().filter_map(Value::path_mut)); )*
-                $($( paths.extend(self.$own.values_mut().iter_mut().filter_map(Value::path_mut)); )*)*
-                paths
-            }
-
             /// Refuses values out of range.
             pub(super) fn check_ranges(&self) -> Result<(), ConfigError> {
-                $($( within(stringify!($name), self.$name.as_ref(), &($range))?; )?)*
-                $($($( within(stringify!($own), self.$own.as_ref(), &($own_range))?; )?)*)*
+                $($( self.$name.map(|value| within(stringify!($name), value, &($range))).transpose()?; )?)*
+                $($($( self.$own.map(|value| within(stringify!($own), value, &($own_range))).transpose()?; )?)*)*
                 Ok(())
             }
 
@@ -267,22 +253,6 @@ macro_rules! settings {
                     overwrite: self.overwrite,
                     resume: self.resume,
                 })
-            }
-
-            /// Name, documentation and JSON schema of each setting.
-            pub(super) fn schemas() -> Vec<(&'static str, String, serde_json::Value)> {
-                vec![
-                    $( (
-                        stringify!($name),
-                        concat!($($doc, "\n"),*).into(),
-                        <$type as Given>::schema(None $(.or(Some($range)))?),
-                    ), )*
-                    $($( (
-                        stringify!($own),
-                        concat!($($own_doc, "\n"),*).into(),
-                        <$own_type as Given>::schema(None $(.or(Some($own_range)))?),
-                    ), )*)*
-                ]
             }
         }
 
@@ -307,4 +277,4 @@ macro_rules! settings {
     };
 }
 
-pub(super) use {checked_type, checked_value, given_value, same_on_resume, settings};
+pub(super) use {checked_type, checked_value, given_value, settings};

@@ -33,9 +33,10 @@ pub(super) fn json_schema() -> Json {
         none) or dedup (keep the first record of each molecule)."
             .into();
     properties.insert("task".into(), task);
-    for (name, documentation, mut schema) in JobSettings::schemas() {
-        schema["description"] = description(&documentation).into();
-        properties.insert(name.into(), schema);
+    for info in JobSettings::ALL {
+        let mut schema = (info.schema)();
+        schema["description"] = description(info.documentation).into();
+        properties.insert(info.name.into(), schema);
     }
     properties["input"]["minItems"] = 1.into();
     properties["output"]["type"] = "string".into();

@@ -1,13 +1,13 @@
 //! The list of all settings. A new setting is an entry here and code that uses it, nothing else: flags, help,
-//! job file, HTTP body, OpenAPI, `job.toml` and the identity of a run follow. `define` says what the parts of
-//! an entry mean.
+//! job file, HTTP body, OpenAPI, `job.toml` and the identity of a run follow. A setting that is a path is
+//! in [`JobSettings::paths_mut`] too. `define` says what the parts of an entry mean.
 
 use std::{num::NonZeroUsize, ops::RangeInclusive, path::PathBuf};
 
 use serde_json::{Value as Json, json};
 
 use super::{
-    define::{checked_type, checked_value, given_value, same_on_resume, settings},
+    define::{checked_type, checked_value, given_value, settings},
     error::ConfigError,
     value::{Dedup, Given, SettingInfo, Task, Value, within},
 };
@@ -50,56 +50,56 @@ settings! {
         /// A directory stands for all files in it, a pattern such as 'lib/*.parquet' for the files it matches.
         /// May be repeated; files are read in the order given.
         #[arg(short, long = "input", value_name = "FILE", num_args = 1..)]
-        #[resume(any)]
+        #[same_on_resume(false)]
         #[serde(alias = "inputs")]
         input: Vec<PathBuf>;
 
         /// Directory to write the products to
         #[arg(short, long, value_name = "DIR")]
-        #[resume(any)]
+        #[same_on_resume(false)]
         output: Option<PathBuf>, else return Err(ConfigError::Missing("output"));
 
         /// Output directory of an earlier job whose products are left out
         ///
         /// They count as seen before. May be repeated.
-        #[arg(long, value_name = "DIR", num_args = 1..)]
-        #[resume(any)]
+        #[arg(long, value_name = "DIR", num_args = 1.., hide_short_help = true)]
+        #[same_on_resume(false)]
         exclude: Vec<PathBuf>;
 
         /// Column of the SMILES, by name or number [default: by its name]
         ///
         /// Numbers start at 1. Default: the first column named isomeric_smiles, smiles, canonical_smiles,
         /// structure, …
-        #[arg(long, value_name = "NAME")]
-        #[resume(same)]
+        #[arg(long, value_name = "NAME", hide_short_help = true)]
+        #[same_on_resume(true)]
         smiles_column: Option<String>;
 
         /// Column of the id, by name or number [default: by its name]
         ///
         /// Numbers start at 1. Default: the first column named id, identifier, compound_id, chembl_id, …, name;
         /// without such a column, the row number.
-        #[arg(long, value_name = "NAME")]
-        #[resume(same)]
+        #[arg(long, value_name = "NAME", hide_short_help = true)]
+        #[same_on_resume(true)]
         id_column: Option<String>;
 
         /// The text files have no header: the first line is a row
-        #[arg(long)]
-        #[resume(same)]
+        #[arg(long, hide_short_help = true)]
+        #[same_on_resume(true)]
         no_header: bool;
 
         /// How to treat products that were seen before [default: exact]
-        #[arg(long, value_enum, value_name = "HOW")]
-        #[resume(same)]
+        #[arg(long, value_enum, value_name = "HOW", hide_short_help = true)]
+        #[same_on_resume(true)]
         dedup: Option<Dedup>, else Dedup::Exact;
 
         /// What computes keys and probes the filter [default: auto]
         #[arg(long, value_enum, value_name = "ENGINE")]
-        #[resume(any)]
+        #[same_on_resume(false)]
         engine: Option<EngineChoice>, else EngineChoice::Auto;
 
         /// Chemistry threads [default: the CPUs this process may use]
         #[arg(short, long, value_name = "N")]
-        #[resume(any)]
+        #[same_on_resume(false)]
         threads: Option<NonZeroUsize>, in NonZeroUsize::MIN..=THREADS_MAX;
 
         /// Most resident memory, for example 2GiB [default: half of what there is]
@@ -107,7 +107,7 @@ settings! {
         /// The job refuses to start if it can't keep the limit. Default: half of the memory of the machine or
         /// of its cgroup.
         #[arg(short, long, value_name = "SIZE")]
-        #[resume(any)]
+        #[same_on_resume(false)]
         memory: Option<ByteSize>, in ByteSize(0)..=ByteSize(JOB_MEMORY_BYTES_MAX),
             else ByteSize(machine::memory_limit().0 / 2);
 
@@ -115,12 +115,12 @@ settings! {
         ///
         /// Default: estimated from a sample of the input.
         #[arg(long, value_name = "N", help_heading = TUNING, hide_short_help = true)]
-        #[resume(any)]
+        #[same_on_resume(false)]
         expected_products: Option<u64>, in 1..=EXPECTED_PRODUCTS_MAX;
 
         /// False-positive rate to size the filter for [default: 1e-9]
         #[arg(long, value_name = "P", help_heading = TUNING, hide_short_help = true)]
-        #[resume(any)]
+        #[same_on_resume(false)]
         false_positive_rate: Option<f64>, in 1e-15..=0.5, else FALSE_POSITIVE_RATE_DEFAULT;
 
         /// CPU seconds a parent may use without giving a product [default: 120]
@@ -128,28 +128,28 @@ settings! {
         /// A parent that exceeds them is tried once more alone, and rejected if it exceeds them again. A
         /// parent that gives products may take any time.
         #[arg(long, value_name = "SECONDS", help_heading = TUNING, hide_short_help = true)]
-        #[resume(any)]
+        #[same_on_resume(false)]
         parent_timeout: Option<u64>, in 1..=PARENT_TIMEOUT_MAX, else PARENT_TIMEOUT_DEFAULT;
 
         /// Size at which a Parquet part is closed [default: 64MiB]
         #[arg(long, value_name = "SIZE", help_heading = TUNING, hide_short_help = true)]
-        #[resume(same)]
+        #[same_on_resume(true)]
         part_size: Option<ByteSize>, in ByteSize(PART_BYTES_MIN)..=ByteSize(PART_BYTES_MAX),
             else ByteSize(PART_BYTES_DEFAULT);
 
         /// Compression of the parts: zstd[:1-9], snappy, lz4 or none [default: zstd:3]
         #[arg(long, value_name = "HOW", help_heading = TUNING, hide_short_help = true)]
-        #[resume(same)]
+        #[same_on_resume(true)]
         compression: Option<PartCompression>, else PartCompression::default();
 
         /// Size of a slot of the ring [default: from the memory limit]
         #[arg(long, value_name = "SIZE", help_heading = TUNING, hide_short_help = true)]
-        #[resume(any)]
+        #[same_on_resume(false)]
         slot_size: Option<ByteSize>, in ByteSize(SLOT_BYTES_MIN as u64)..=ByteSize(SLOT_BYTES_MAX as u64);
 
         /// Slots of the ring [default: two per thread, as the memory limit allows]
         #[arg(long, value_name = "N", help_heading = TUNING, hide_short_help = true)]
-        #[resume(any)]
+        #[same_on_resume(false)]
         slots: Option<usize>, in SLOTS_MIN..=SLOTS_MAX;
     }
 
@@ -161,30 +161,30 @@ settings! {
         /// May be repeated. Without rules the library is cleaned: each molecule is parsed, written as canonical
         /// SMILES and deduplicated.
         #[arg(short, long, value_name = "FILE", num_args = 1..)]
-        #[resume(any)]
+        #[same_on_resume(false)]
         rules: Vec<PathBuf>;
 
         /// What tells molecules apart [default: canonical]
         #[arg(long, value_enum, value_name = "KEY")]
-        #[resume(same)]
+        #[same_on_resume(true)]
         key: Option<KeyKind>, else KeyKind::Canonical;
 
         /// Add molecular weight, logP, TPSA, H-bond donors and acceptors, rotatable bonds
         #[arg(long)]
-        #[resume(same)]
+        #[same_on_resume(true)]
         properties: bool;
 
         /// Most distinct products of one parent [default: 25000]
         ///
         /// The manifest names each parent that has more.
         #[arg(long, value_name = "N", help_heading = TUNING, hide_short_help = true)]
-        #[resume(same)]
+        #[same_on_resume(true)]
         max_products_per_parent: Option<u32>, in 1..=PRODUCTS_PER_PARENT_MAX,
             else PRODUCTS_PER_PARENT_DEFAULT;
 
         /// How products are finished [default: fast]
         #[arg(long, value_enum, value_name = "HOW", help_heading = TUNING, hide_short_help = true)]
-        #[resume(same)]
+        #[same_on_resume(true)]
         chemistry: Option<Method>, else Method::Fast;
     }
 
@@ -192,14 +192,14 @@ settings! {
     Dedup DedupFlags, DedupWork {
         /// Write the molecules that remain as canonical SMILES
         #[arg(long)]
-        #[resume(same)]
+        #[same_on_resume(true)]
         canonical: bool;
 
         /// Have RDKit check all records of N molecules drawn at random
         ///
         /// Records for which RDKit disagrees are listed in manifest.json, and the exit code is 4.
         #[arg(long, value_name = "N")]
-        #[resume(any)]
+        #[same_on_resume(false)]
         check: Option<u64>, in 0..=CHECK_MAX;
     }
 }

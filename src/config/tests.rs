@@ -3,7 +3,7 @@ use std::{ffi::OsStr, num::NonZeroUsize, os::unix::ffi::OsStrExt, path::Path};
 use clap::Parser;
 use serde_json::{Value as Json, json};
 
-use super::{schema::json_schema, *};
+use super::{schema::json_schema, value::SettingInfo, *};
 use crate::units::ByteSize;
 
 #[derive(Parser)]
@@ -125,6 +125,16 @@ fn every_setting_survives_being_written_as_a_job_file_and_being_checked() {
             assert_eq!(again.check().unwrap(), spec, "{}", info.name);
             assert_eq!(spec.settings().check().unwrap(), spec, "{}", info.name);
         }
+    }
+}
+
+#[test]
+fn every_path_is_among_the_paths_of_the_settings() {
+    for (info, [job, _]) in jobs() {
+        let mapped = job.clone().with_paths(|path| path.join("x"));
+        let [before, after] = [job, mapped].map(|job| json!(job)[info.name].clone());
+        let is_path = (info.schema)().to_string().contains("^/");
+        assert_eq!(before != after, is_path, "{}", info.name);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::{fmt, num::NonZeroUsize, ops::RangeInclusive, path::PathBuf};
 
-use clap::{ValueEnum, builder::PossibleValue};
+use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 
@@ -37,14 +37,6 @@ pub enum Task {
 }
 
 impl Task {
-    /// The word in a job file.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Derive => "derive",
-            Self::Dedup => "dedup",
-        }
-    }
-
     /// The subcommand that has the settings of this task.
     pub(super) fn command(self) -> &'static str {
         match self {
@@ -54,89 +46,81 @@ impl Task {
     }
 }
 
-impl ValueEnum for EngineChoice {
-    fn value_variants<'a>() -> &'a [Self] {
-        &Self::ALL
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        Some(PossibleValue::new(self.name()).help(self.about()))
-    }
-}
-
-impl ValueEnum for KeyKind {
-    fn value_variants<'a>() -> &'a [Self] {
-        &[Self::Canonical, Self::Structure]
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        let help = match self {
-            Self::Canonical => "MurmurHash3_x64_128 of the canonical SMILES",
-            Self::Structure => "The structure key, as molsieve key prints it",
-        };
-        Some(PossibleValue::new(self.name()).help(help))
-    }
-}
-
-impl ValueEnum for Method {
-    fn value_variants<'a>() -> &'a [Self] {
-        &[Self::Fast, Self::Reference]
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        Some(match self {
-            Self::Fast => PossibleValue::new("fast")
-                .help("Shortcuts where they provably give the same answer"),
-            Self::Reference => {
-                PossibleValue::new("reference").help("The plain loop: sanitize every product fully")
+/// Gives an enum of a library module its words on the command line, each with its text in `--help`.
+macro_rules! command_line_words {
+    ($type:ty { $($variant:ident: $word:literal, $help:literal;)* }) => {
+        impl clap::ValueEnum for $type {
+            fn value_variants<'a>() -> &'a [Self] {
+                &[$( Self::$variant ),*]
             }
-        })
-    }
+
+            fn to_possible_value(&self) -> Option<clap::builder::PossibleValue> {
+                let (word, help) = match self {
+                    $( Self::$variant => ($word, $help), )*
+                };
+                Some(clap::builder::PossibleValue::new(word).help(help))
+            }
+        }
+    };
 }
+
+pub(crate) use command_line_words;
+
+command_line_words!(EngineChoice {
+    Auto: "auto", "The best engine this machine has";
+    Cpu: "cpu", "fastbloom on the CPU";
+    Cuda: "cuda", "An NVIDIA GPU";
+    Wgpu: "wgpu", "Any other GPU";
+});
+
+command_line_words!(KeyKind {
+    Canonical: "canonical", "MurmurHash3_x64_128 of the canonical SMILES";
+    Structure: "structure", "The structure key, as molsieve key prints it";
+});
+
+command_line_words!(Method {
+    Fast: "fast", "Shortcuts where they provably give the same answer";
+    Reference: "reference", "The plain loop: sanitize every product fully";
+});
 
 /// What is known of a setting beside its type.
-#[derive(Debug, PartialEq, Eq)]
 pub struct SettingInfo {
     /// The key in a job file; the flag is the same with hyphens.
-    pub name: &'static str,
+    pub(super) name: &'static str,
+    /// The doc comment of its entry.
+    pub(super) documentation: &'static str,
     /// The only task that has it; `None`: every job has it.
-    pub task: Option<Task>,
+    pub(super) task: Option<Task>,
     /// Whether the files a job writes depend on it, so that a resumed run must have the same value. Paths
     /// and sizes that are compared in another way (by content, by the plan) do not count.
-    pub same_on_resume: bool,
+    pub(super) same_on_resume: bool,
     /// What a resumed run says of the value when it is not given.
     pub(super) unset: &'static str,
+    /// Its JSON schema.
+    pub(super) schema: fn() -> Json,
 }
 
-/// A setting as it may be given: `Option<V>`, `Vec<PathBuf>` or `bool`.
-pub trait Given: Sized {
+/// A setting as it may be given: `Option<V>`, `Vec<PathBuf>` or `bool`. Its default means that it is not given.
+pub trait Given: Default + PartialEq {
     /// Type of a value that is given.
-    type Value: Value;
+    type Value;
     /// What a resumed run says of a value that is not given.
     const UNSET: &'static str = "not given";
 
-    fn is_unset(&self) -> bool;
+    fn is_unset(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// This value if it is given, else `other`.
-    fn or(self, other: Self) -> Self;
-    /// The values that are given.
-    fn values_mut(&mut self) -> &mut [Self::Value];
+    fn or(self, other: Self) -> Self {
+        if self.is_unset() { other } else { self }
+    }
+
     fn schema(range: Option<RangeInclusive<Self::Value>>) -> Json;
 }
 
-impl<V: Value> Given for Option<V> {
+impl<V: Value + PartialEq> Given for Option<V> {
     type Value = V;
-
-    fn is_unset(&self) -> bool {
-        self.is_none()
-    }
-
-    fn or(self, other: Self) -> Self {
-        Option::or(self, other)
-    }
-
-    fn values_mut(&mut self) -> &mut [V] {
-        self.as_mut_slice()
-    }
 
     fn schema(range: Option<RangeInclusive<V>>) -> Json {
         let mut schema = V::schema(range.as_ref());
@@ -156,18 +140,6 @@ impl<V: Value> Given for Option<V> {
 impl Given for Vec<PathBuf> {
     type Value = PathBuf;
 
-    fn is_unset(&self) -> bool {
-        self.is_empty()
-    }
-
-    fn or(self, other: Self) -> Self {
-        if self.is_empty() { other } else { self }
-    }
-
-    fn values_mut(&mut self) -> &mut [PathBuf] {
-        self
-    }
-
     fn schema(_: Option<RangeInclusive<PathBuf>>) -> Json {
         json!({ "type": "array", "items": PathBuf::schema(None), "maxItems": JOB_PATHS_MAX })
     }
@@ -176,18 +148,6 @@ impl Given for Vec<PathBuf> {
 impl Given for bool {
     type Value = bool;
     const UNSET: &'static str = "false";
-
-    fn is_unset(&self) -> bool {
-        !self
-    }
-
-    fn or(self, other: Self) -> Self {
-        self || other
-    }
-
-    fn values_mut(&mut self) -> &mut [bool] {
-        std::slice::from_mut(self)
-    }
 
     fn schema(_: Option<RangeInclusive<bool>>) -> Json {
         json!({ "type": "boolean" })
@@ -198,31 +158,17 @@ impl Given for bool {
 pub trait Value: Sized {
     /// The JSON schema of values in `range`.
     fn schema(range: Option<&RangeInclusive<Self>>) -> Json;
-
-    fn path_mut(&mut self) -> Option<&mut PathBuf> {
-        None
-    }
 }
 
 impl Value for PathBuf {
     fn schema(_: Option<&RangeInclusive<Self>>) -> Json {
         json!({ "type": "string", "pattern": "^/[^\\u0000]*$" })
     }
-
-    fn path_mut(&mut self) -> Option<&mut PathBuf> {
-        Some(self)
-    }
 }
 
 impl Value for String {
     fn schema(_: Option<&RangeInclusive<Self>>) -> Json {
         json!({ "type": "string" })
-    }
-}
-
-impl Value for bool {
-    fn schema(_: Option<&RangeInclusive<Self>>) -> Json {
-        json!({ "type": "boolean" })
     }
 }
 
@@ -281,18 +227,16 @@ impl Value for ByteSize {
     }
 }
 
-/// Refuses a value outside of its range.
-pub(super) fn within<V: PartialOrd + fmt::Display>(
+/// The value of a setting or flag, if it is in its range.
+pub fn within<V: PartialOrd + fmt::Display>(
     setting: &'static str,
-    value: Option<&V>,
+    value: V,
     range: &RangeInclusive<V>,
-) -> Result<(), ConfigError> {
-    match value {
-        Some(value) if !range.contains(value) => {
-            let (least, most) = (range.start(), range.end());
-            let reason = format!("{value} is not between {least} and {most}");
-            Err(ConfigError::Value { setting, reason })
-        }
-        _ => Ok(()),
+) -> Result<V, ConfigError> {
+    if range.contains(&value) {
+        return Ok(value);
     }
+    let (least, most) = (range.start(), range.end());
+    let reason = format!("{value} is not between {least} and {most}");
+    Err(ConfigError::Value { setting, reason })
 }

@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use serde_json::Value;
+
 use super::{
     error::{ConfigError, flag},
     path::written_path,
@@ -62,11 +64,15 @@ impl JobSettings {
         info.task.is_some_and(|owner| owner != task) && !harmless
     }
 
+    /// Every path in the settings.
+    pub fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let lists = self.input.iter_mut().chain(&mut self.exclude);
+        lists.chain(&mut self.rules).chain(&mut self.output)
+    }
+
     /// Each path by `map`.
     pub fn with_paths(mut self, map: impl Fn(&Path) -> PathBuf) -> Self {
-        for path in self.paths_mut() {
-            *path = map(path);
-        }
+        self.paths_mut().for_each(|path| *path = map(path));
         self
     }
 }
@@ -168,17 +174,17 @@ impl JobSpec {
         let task = self.task();
         let compared = JobSettings::ALL
             .iter()
-            .filter(|info| info.same_on_resume && info.task.is_none_or(|owner| owner == task));
-        let mut identity: BTreeMap<_, _> = compared
-            .map(|info| {
-                let value = written.get(info.name).map(|value| match value.as_str() {
-                    Some(text) => text.to_owned(),
-                    None => value.to_string(),
-                });
-                (flag(info.name), value.unwrap_or_else(|| info.unset.into()))
-            })
-            .collect();
-        identity.insert("task".into(), task.name().into());
-        identity
+            .filter(|info| info.same_on_resume && info.task.is_none_or(|owner| owner == task))
+            .map(|info| (flag(info.name), info.name, info.unset));
+        let of_task = ("task".to_owned(), "task", "");
+        let text = |value: &Value| {
+            value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned)
+        };
+        compared
+            .chain([of_task])
+            .map(|(key, name, unset)| (key, written.get(name).map_or_else(|| unset.into(), text)))
+            .collect()
     }
 }

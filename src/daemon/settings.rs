@@ -8,7 +8,7 @@ use super::{
     job::{Resources, RetryPolicy},
     paths::PathError,
 };
-use crate::{machine, nvidia::Nvidia, units::ByteSize};
+use crate::{config::ConfigError, machine, nvidia::Nvidia, units::ByteSize};
 
 /// The settings of a daemon.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,17 +78,8 @@ pub enum SettingsError {
         reason: String,
     },
     /// A value is out of range.
-    #[error("{flag}: {value} is not between {least} and {most}")]
-    Value {
-        /// The flag.
-        flag: &'static str,
-        /// What was given.
-        value: String,
-        /// The least it may be.
-        least: String,
-        /// The most it may be.
-        most: String,
-    },
+    #[error(transparent)]
+    Value(#[from] ConfigError),
 }
 
 /// Default budget: percentage of the available memory.
@@ -143,24 +134,6 @@ pub fn group(flag: &'static str, name: &str) -> Result<NamedGroup, SettingsError
             reason: crate::store::plain(&error.into()),
         }),
     }
-}
-
-/// `value`, if it lies between `least` and `most`.
-pub fn within<T: PartialOrd + ToString>(
-    flag: &'static str,
-    value: T,
-    least: T,
-    most: T,
-) -> Result<T, SettingsError> {
-    if value >= least && value <= most {
-        return Ok(value);
-    }
-    Err(SettingsError::Value {
-        flag,
-        value: value.to_string(),
-        least: least.to_string(),
-        most: most.to_string(),
-    })
 }
 
 #[cfg(test)]

@@ -78,10 +78,7 @@ impl Job {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn prepare(spec: JobSpec, program: Option<&Path>) -> Result<Self, PrepareError> {
-        let rules = match spec.rules() {
-            [] => RuleSet::empty(),
-            files => RuleSet::load(files)?,
-        };
+        let rules = RuleSet::load(spec.rules())?;
         let columns = ColumnChoice {
             smiles: spec.smiles_column.clone(),
             id: spec.id_column.clone(),

@@ -1,6 +1,8 @@
 //! The memory sum and its items: every buffer has one.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
+
+use serde::{Deserialize, Serialize};
 
 use super::{Needs, Plan};
 use crate::{
@@ -18,13 +20,13 @@ use crate::{
 };
 
 /// One line of the memory sum.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MemoryItem {
     /// What it is for.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// Its bound.
     pub bytes: u64,
-    /// How it comes about.
+    /// How the bound is computed.
     pub detail: String,
 }
 
@@ -46,7 +48,7 @@ impl MemoryPlan {
 
     fn add(&mut self, name: &'static str, bytes: usize, detail: impl Into<String>) {
         self.items.push(MemoryItem {
-            name,
+            name: name.into(),
             bytes: bytes as u64,
             detail: detail.into(),
         });
@@ -172,8 +174,8 @@ impl Needs<'_> {
 /// use: these and half of what the budget leaves, at most [`SETTLE_BYTES_MAX`].
 fn add_settling(plan: &mut Plan) {
     let memory = &mut plan.memory;
-    let freed = |name| ["ring", "filter", "sieve"].contains(&name);
-    let freed = memory.items.iter().filter(|item| freed(item.name));
+    let freed = |item: &&MemoryItem| ["ring", "filter", "sieve"].contains(&item.name.as_ref());
+    let freed = memory.items.iter().filter(freed);
     let freed: u64 = freed.map(|item| item.bytes).sum();
     let spare = memory.budget.0.saturating_sub(memory.total());
     let bytes = (freed + spare / 2).clamp(SETTLE_BYTES_MIN as u64, SETTLE_BYTES_MAX as u64);

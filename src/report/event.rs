@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::manifest::Manifest;
-use crate::{account::Counts, plan::Plan};
+use crate::{
+    account::Counts,
+    plan::{MemoryItem, Plan},
+};
 
 /// Version of the events.
 pub const VERSION: u64 = 1;
@@ -101,28 +104,12 @@ pub struct PlannedMemory {
     /// Sum of the items.
     pub total_bytes: u64,
     /// What the memory is for.
-    pub items: Vec<PlannedMemoryItem>,
-}
-
-/// An item of the memory sum.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PlannedMemoryItem {
-    /// What it is for.
-    pub name: String,
-    /// Its bound.
-    pub bytes: u64,
-    /// How the bound is computed.
-    pub detail: String,
+    pub items: Vec<MemoryItem>,
 }
 
 impl From<&Plan> for Planned {
     fn from(plan: &Plan) -> Self {
         let (estimate, memory) = (&plan.estimate, &plan.memory);
-        let items = memory.items.iter().map(|item| PlannedMemoryItem {
-            name: item.name.into(),
-            bytes: item.bytes,
-            detail: item.detail.clone(),
-        });
         Self {
             parents: estimate.parents,
             parents_exact: estimate.parents_exact,
@@ -144,7 +131,7 @@ impl From<&Plan> for Planned {
             memory: PlannedMemory {
                 budget_bytes: memory.budget.0,
                 total_bytes: memory.total(),
-                items: items.collect(),
+                items: memory.items.clone(),
             },
         }
     }
@@ -250,11 +237,6 @@ impl Event {
             event: self,
         };
         serde_json::to_value(line).expect("an event has string keys")
-    }
-
-    /// The event as an object without the version, as `molsieve plan --json` prints it.
-    pub fn object(&self) -> String {
-        serde_json::to_string(self).expect("an event has string keys")
     }
 
     /// Reads a line. The version comes first, so that an event of another version is reported as such

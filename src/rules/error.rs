@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::place::Position;
+use crate::limits::{ERRORS_MAX, RULE_FILE_BYTES_MAX, RULES_MAX};
 
 /// Maximum number of characters that a message quotes from a parser's message, a key or a name.
 const QUOTED_CHARS_MAX: usize = 200;
@@ -40,47 +41,30 @@ impl std::error::Error for RuleError {}
 /// What is wrong with a rule file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RuleFault {
-    /// The file is missing, is a directory, or may not be read.
-    #[error("can't be read: {reason}")]
-    Unreadable {
-        /// The kind of I/O error, for tests and callers that tell a missing file from others.
-        kind: std::io::ErrorKind,
-        /// The operating system's message.
-        reason: String,
-    },
+    /// The file is missing, is a directory, or may not be read; the operating system's message.
+    #[error("can't be read: {0}")]
+    Unreadable(String),
     /// The file is not UTF-8.
     #[error("isn't UTF-8 text; save it as UTF-8")]
     NotUtf8,
-    /// The file is larger than [`RULE_FILE_BYTES_MAX`](crate::limits::RULE_FILE_BYTES_MAX).
-    #[error("is larger than {bytes_max} bytes, the most a rule file may have")]
-    FileTooLarge {
-        /// The limit.
-        bytes_max: usize,
-    },
+    /// The file is larger than [`RULE_FILE_BYTES_MAX`].
+    #[error("is larger than {RULE_FILE_BYTES_MAX} bytes, the most a rule file may have")]
+    FileTooLarge,
     /// The file's extension names no known format.
     #[error("has an unknown extension; rule files end in .toml, .yaml, .yml, .csv or .tsv")]
     UnknownFormat,
-    /// The file is not well-formed TOML, YAML, CSV or TSV.
-    #[error("{message}")]
-    Syntax {
-        /// The parser's message, on one line.
-        message: String,
-    },
+    /// The file is not well-formed TOML, YAML, CSV or TSV; the parser's message, on one line.
+    #[error("{0}")]
+    Syntax(String),
     /// The file is well-formed and holds no rule.
     #[error("holds no rules")]
     NoRules,
-    /// The files together hold more than [`RULES_MAX`](crate::limits::RULES_MAX) rules.
-    #[error("has more than {rules_max} rules in all; the rest of the file wasn't read")]
-    TooManyRules {
-        /// The limit.
-        rules_max: usize,
-    },
-    /// More than [`ERRORS_MAX`](crate::limits::ERRORS_MAX) errors were found; the others are not listed.
-    #[error("has more errors than the {errors_max} listed; correct these first")]
-    TooManyErrors {
-        /// The limit.
-        errors_max: usize,
-    },
+    /// The files together hold more than [`RULES_MAX`] rules.
+    #[error("has more than {RULES_MAX} rules in all; the rest of the file wasn't read")]
+    TooManyRules,
+    /// More than [`ERRORS_MAX`] errors were found; the others are not listed.
+    #[error("has more errors than the {ERRORS_MAX} listed; correct these first")]
+    TooManyErrors,
     /// An unknown key or CSV column.
     #[error("unknown key \"{}\"; {}", printable(key), suggestion(*nearest, known))]
     UnknownKey {
@@ -100,11 +84,8 @@ pub enum RuleFault {
         first: String,
     },
     /// A rule without name or SMIRKS, or an example without `from` or `to`.
-    #[error("\"{key}\" is missing")]
-    MissingKey {
-        /// The key that is missing.
-        key: &'static str,
-    },
+    #[error("\"{0}\" is missing")]
+    MissingKey(&'static str),
     /// A value of the wrong type.
     #[error("\"{}\" must be {expected}, not {found}", printable(key))]
     WrongType {
@@ -116,11 +97,8 @@ pub enum RuleFault {
         found: &'static str,
     },
     /// A value that is empty or blank.
-    #[error("\"{key}\" is empty")]
-    EmptyValue {
-        /// The key.
-        key: &'static str,
-    },
+    #[error("\"{0}\" is empty")]
+    EmptyValue(&'static str),
     /// A value over its length limit.
     #[error("\"{key}\" has {bytes} bytes; the most is {bytes_max}")]
     TooLong {
@@ -142,38 +120,18 @@ pub enum RuleFault {
     /// A name that starts or ends with a blank.
     #[error("the name starts or ends with a blank")]
     NameEdgeBlank,
-    /// A control character or line separator in a name, label or tag.
-    #[error("\"{key}\" holds the control character U+{:04X}", u32::from(*character))]
-    ControlCharacter {
-        /// The key.
-        key: &'static str,
-        /// The character.
-        character: char,
-    },
-    /// A blank or a character outside ASCII in a SMIRKS, SMARTS or SMILES.
-    #[error("\"{key}\" holds {character:?} (U+{:04X}); it takes visible ASCII characters and no blanks", u32::from(*character))]
-    BadCharacter {
-        /// The key.
-        key: &'static str,
-        /// The character.
-        character: char,
-    },
-    /// A bracket that is never closed, at the position of the bracket.
-    #[error("\"{key}\": this '{bracket}' is never closed")]
-    Unclosed {
-        /// The key.
-        key: &'static str,
-        /// `(`, `[` or `{`.
-        bracket: char,
-    },
-    /// A closing bracket that no opening one matches, at its position.
-    #[error("\"{key}\": this '{bracket}' closes nothing")]
-    Unopened {
-        /// The key.
-        key: &'static str,
-        /// `)`, `]` or `}`.
-        bracket: char,
-    },
+    /// A control character or line separator in a name, label or tag; the key and the character.
+    #[error("\"{0}\" holds the control character U+{code:04X}", code = u32::from(*.1))]
+    ControlCharacter(&'static str, char),
+    /// A blank or a character outside ASCII in a SMIRKS, SMARTS or SMILES; the key and the character.
+    #[error("\"{0}\" holds {1:?} (U+{code:04X}); it takes visible ASCII characters and no blanks", code = u32::from(*.1))]
+    BadCharacter(&'static str, char),
+    /// A bracket that is never closed, at the position of the bracket; the key and the bracket.
+    #[error("\"{0}\": this '{1}' is never closed")]
+    Unclosed(&'static str, char),
+    /// A closing bracket that no opening one matches, at its position; the key and the bracket.
+    #[error("\"{0}\": this '{1}' closes nothing")]
+    Unopened(&'static str, char),
     /// A SMIRKS without `>>`.
     #[error(
         "the SMIRKS needs exactly one \">>\" between reactant and products; it has no such sign"
@@ -196,14 +154,6 @@ pub enum RuleFault {
     /// A SMIRKS with a `.` between reactants, at the position of that `.`.
     #[error("the SMIRKS has two reactants; molsieve applies rules to one molecule at a time")]
     TwoReactants,
-    /// RDKit, or a check that needs it, refuses a well-formed part of a rule.
-    #[error("\"{key}\": {message}")]
-    Refused {
-        /// The key.
-        key: &'static str,
-        /// Why, in one line.
-        message: String,
-    },
 }
 
 /// Makes quoted text fit a one-line message: control characters and line breaks become blanks, runs of blanks become

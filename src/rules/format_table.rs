@@ -42,7 +42,7 @@ pub(super) fn read(source: &Source<'_>, usual: u8) -> (Node, Vec<Fault>) {
             Ok(false) => break,
             Err(error) => {
                 let message = super::error::printable(&error.to_string());
-                faults.push((source.position(0), RuleFault::Syntax { message }));
+                faults.push((source.position(0), RuleFault::Syntax(message)));
                 break;
             }
         }
@@ -69,7 +69,7 @@ pub(super) fn read(source: &Source<'_>, usual: u8) -> (Node, Vec<Fault>) {
 
 /// Number of rows that [`read`] skipped.
 pub(super) fn rows_left_out((_, faults): &(Node, Vec<Fault>)) -> usize {
-    let in_row = |fault: &&Fault| matches!(fault.1, RuleFault::Syntax { .. });
+    let in_row = |fault: &&Fault| matches!(fault.1, RuleFault::Syntax(_));
     faults.iter().filter(in_row).count()
 }
 
@@ -131,7 +131,7 @@ fn columns(
     let missing = REQUIRED
         .iter()
         .find(|key| !columns.iter().flatten().any(|column| column == *key));
-    faults.extend(missing.map(|key| (source.position(0), RuleFault::MissingKey { key })));
+    faults.extend(missing.map(|key| (source.position(0), RuleFault::MissingKey(key))));
     missing.is_none().then_some(columns)
 }
 
@@ -143,7 +143,7 @@ fn row(source: &Source<'_>, columns: &[Option<String>], cells: Vec<Cell>) -> Res
             cells.len(),
             columns.len()
         );
-        return Err((source.position(at), RuleFault::Syntax { message }));
+        return Err((source.position(at), RuleFault::Syntax(message)));
     }
     let entries = columns.iter().zip(cells).filter_map(|(column, cell)| {
         let key = column.clone()?;
@@ -194,9 +194,8 @@ fn cells(
         };
         if !closed || !ended {
             let message = "this field's closing quote is missing or isn't the field's end";
-            let message = message.to_owned();
             let position = source.position(at.min(bytes.len()));
-            return Err((position, RuleFault::Syntax { message }));
+            return Err((position, RuleFault::Syntax(message.into())));
         }
         cells.push(Cell {
             text: text.to_owned(),

@@ -16,7 +16,7 @@ pub(super) fn read(source: &Source<'_>) -> Result<Node, (Position, RuleFault)> {
     let start = |error: &toml::de::Error| error.span().map_or(0, |span| span.start);
     if let Some(first) = errors.iter().min_by_key(|error| start(error)) {
         let message = printable(first.message());
-        return Err((source.position(start(first)), RuleFault::Syntax { message }));
+        return Err((source.position(start(first)), RuleFault::Syntax(message)));
     }
     Ok(Node {
         at: 0,

@@ -27,7 +27,7 @@ pub(super) fn read(source: &Source<'_>) -> Result<Node, (Position, RuleFault)> {
         let span = error.location().map(|location| location.span());
         let position = source.position(span.map_or(0, |span| start(source.text, span)));
         let message = message(&error, source, position);
-        (position, RuleFault::Syntax { message })
+        (position, RuleFault::Syntax(message))
     })
 }
 
@@ -90,6 +90,15 @@ impl<'de> Deserialize<'de> for Value {
 
 struct ValueVisitor;
 
+/// No key accepts a number, whatever its type.
+macro_rules! numbers {
+    ($($visit:ident: $type:ty),*) => { $(
+        fn $visit<E>(self, _: $type) -> Result<Value, E> {
+            Ok(Value::Other("a number"))
+        }
+    )* };
+}
+
 impl<'de> Visitor<'de> for ValueVisitor {
     type Value = Value;
 
@@ -133,23 +142,5 @@ impl<'de> Visitor<'de> for ValueVisitor {
         Ok(Value::Flag(value))
     }
 
-    fn visit_i64<E>(self, _: i64) -> Result<Value, E> {
-        Ok(Value::Other("a number"))
-    }
-
-    fn visit_i128<E>(self, _: i128) -> Result<Value, E> {
-        Ok(Value::Other("a number"))
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<Value, E> {
-        Ok(Value::Other("a number"))
-    }
-
-    fn visit_u128<E>(self, _: u128) -> Result<Value, E> {
-        Ok(Value::Other("a number"))
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<Value, E> {
-        Ok(Value::Other("a number"))
-    }
+    numbers!(visit_i64: i64, visit_i128: i128, visit_u64: u64, visit_u128: u128, visit_f64: f64);
 }

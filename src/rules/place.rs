@@ -213,8 +213,8 @@ fn step(position: Position, character: char) -> Position {
             column: 1,
         },
         _ => Position {
-            line: position.line,
             column: position.column + 1,
+            ..position
         },
     }
 }

@@ -135,7 +135,6 @@ impl Draft {
         Some(Rule {
             origin: Origin {
                 file: file.clone(),
-                name: name.place.start(),
                 smirks: smirks.place,
                 exclude: exclude_places,
                 require: require_place,
@@ -162,25 +161,27 @@ impl RuleReader<'_, '_> {
         let mut draft = Draft::default();
         let mut require_key: Option<&str> = None;
         for Entry { key, key_at, node } in entries {
-            match key.as_str() {
+            let Some(key) = RULE_KEYS.iter().copied().find(|known| known == key) else {
+                self.fault(*key_at, unknown_key(key, RULE_KEYS));
+                continue;
+            };
+            match key {
                 "name" => draft.name = self.name(node),
                 "smirks" => draft.smirks = self.smirks(node),
                 // YAML allows an optional key without a value.
-                _ if matches!(node.value, Value::Null) && RULE_KEYS.contains(&key.as_str()) => {}
-                "label" => draft.label = self.caption("label", node),
-                "tags" => draft.tags.extend(self.tags("tags", node)),
-                "scope_classes" => draft.tags.extend(self.tags("scope_classes", node)),
+                _ if matches!(node.value, Value::Null) => {}
+                "label" => draft.label = self.label(node),
+                "tags" | "scope_classes" => draft.tags.extend(self.tags(key, node)),
                 "exclude" => draft.exclude = self.exclude(node),
                 "require" | "query_smarts" => match require_key.replace(key) {
                     None => draft.require = self.require(key, node),
                     Some(first) => {
-                        let (key, first) = (key.clone(), first.to_owned());
+                        let (key, first) = (key.to_owned(), first.to_owned());
                         self.fault(*key_at, RuleFault::RepeatedKey { key, first });
                     }
                 },
-                "add_hydrogens" => draft.add_hydrogens = self.flag("add_hydrogens", node),
-                "examples" => draft.examples = self.examples(node),
-                _ => self.fault(*key_at, unknown_key(key, RULE_KEYS)),
+                "add_hydrogens" => draft.add_hydrogens = self.flag(key, node),
+                _ => draft.examples = self.examples(node),
             }
         }
         draft
@@ -203,18 +204,13 @@ impl RuleReader<'_, '_> {
 
     fn exclude(&mut self, node: &Node) -> Vec<Placed> {
         let patterns = self.texts("exclude", node, SMIRKS_BYTES_MAX, char::is_whitespace);
-        let mut checked = Vec::with_capacity(patterns.len());
-        for pattern in patterns {
-            checked.extend(self.smarts("exclude", pattern));
-        }
-        checked
+        let patterns = patterns.into_iter();
+        patterns
+            .filter_map(|pattern| self.smarts("exclude", pattern))
+            .collect()
     }
 
-    fn require(&mut self, key: &str, node: &Node) -> Option<Placed> {
-        let key = match key {
-            "require" => "require",
-            _ => "query_smarts",
-        };
+    fn require(&mut self, key: &'static str, node: &Node) -> Option<Placed> {
         let pattern = self.text(key, node, SMIRKS_BYTES_MAX)?;
         self.smarts(key, pattern)
     }
@@ -257,27 +253,26 @@ impl RuleReader<'_, '_> {
         let (mut from, mut to) = (None, Vec::new());
         for Entry { key, key_at, node } in entries {
             match key.as_str() {
-                "from" => from = self.smiles("from", node),
+                "from" => {
+                    let text = self.text("from", node, SMIRKS_BYTES_MAX);
+                    from = text.and_then(|text| self.smiles("from", text.trimmed()));
+                }
                 "to" => to = self.texts("to", node, SMIRKS_BYTES_MAX, char::is_whitespace),
                 _ => self.fault(*key_at, unknown_key(key, EXAMPLE_KEYS)),
             }
         }
-        let mut products = Vec::with_capacity(to.len());
-        for product in to {
-            let checked = check_characters("to", &product.text);
-            products.extend(self.accepted(product, checked).map(|product| product.text));
-        }
-        let position = self.source.position(node.at);
+        let products = to
+            .into_iter()
+            .filter_map(|product| self.smiles("to", product));
+        let to = products.map(|product| product.text).collect();
         Some(Example {
             from: from?.text,
-            to: products,
-            line: position.line,
-            column: position.column,
+            to,
+            line: self.source.position(node.at).line,
         })
     }
 
-    fn smiles(&mut self, key: &'static str, node: &Node) -> Option<Placed> {
-        let smiles = self.text(key, node, SMIRKS_BYTES_MAX)?.trimmed();
+    fn smiles(&mut self, key: &'static str, smiles: Placed) -> Option<Placed> {
         let checked = check_characters(key, &smiles.text);
         self.accepted(smiles, checked)
     }
@@ -288,16 +283,16 @@ impl RuleReader<'_, '_> {
         self.accepted(pattern, checked)
     }
 
-    fn caption(&mut self, key: &'static str, node: &Node) -> Option<Placed> {
-        let caption = self.text(key, node, LABEL_BYTES_MAX)?;
-        self.without_controls(key, caption)
+    fn label(&mut self, node: &Node) -> Option<Placed> {
+        let label = self.text("label", node, LABEL_BYTES_MAX)?;
+        self.without_controls("label", label)
     }
 
     fn without_controls(&mut self, key: &'static str, text: Placed) -> Option<Placed> {
         let Some(character) = text.text.chars().find(|c| is_control(*c)) else {
             return Some(text);
         };
-        let fault = RuleFault::ControlCharacter { key, character };
+        let fault = RuleFault::ControlCharacter(key, character);
         self.faults.push((text.place.start(), fault));
         None
     }
@@ -369,7 +364,7 @@ impl RuleReader<'_, '_> {
     ) -> bool {
         let bytes = text.len();
         let fault = if text.trim().is_empty() {
-            RuleFault::EmptyValue { key }
+            RuleFault::EmptyValue(key)
         } else if bytes > bytes_max {
             RuleFault::TooLong {
                 key,
@@ -405,7 +400,7 @@ impl RuleReader<'_, '_> {
         };
         for key in needed {
             if !entries.iter().any(|entry| entry.key == *key) {
-                self.fault(node.at, RuleFault::MissingKey { key });
+                self.fault(node.at, RuleFault::MissingKey(key));
             }
         }
         Some(entries)

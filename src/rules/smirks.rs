@@ -41,7 +41,7 @@ pub(super) fn check_smarts(key: &'static str, smarts: &str) -> Result<(), Found>
 /// Checks that a SMIRKS, SMARTS or SMILES is visible ASCII, so that its bytes are its characters.
 pub(super) fn check_characters(key: &'static str, text: &str) -> Result<(), Found> {
     match text.char_indices().find(|(_, c)| !c.is_ascii_graphic()) {
-        Some((byte, character)) => Err((byte, RuleFault::BadCharacter { key, character })),
+        Some((byte, character)) => Err((byte, RuleFault::BadCharacter(key, character))),
         None => Ok(()),
     }
 }
@@ -74,7 +74,7 @@ fn dots(key: &'static str, text: &str) -> Result<Vec<usize>, Found> {
                     matches!((opening, bracket), ('(', ')') | ('[', ']') | ('{', '}'))
                 });
                 if !matching {
-                    return Err((byte, RuleFault::Unopened { key, bracket }));
+                    return Err((byte, RuleFault::Unopened(key, bracket)));
                 }
             }
             '.' if open.is_empty() => dots.push(byte),
@@ -82,7 +82,7 @@ fn dots(key: &'static str, text: &str) -> Result<Vec<usize>, Found> {
         }
     }
     match open.pop() {
-        Some((byte, bracket)) => Err((byte, RuleFault::Unclosed { key, bracket })),
+        Some((byte, bracket)) => Err((byte, RuleFault::Unclosed(key, bracket))),
         None => Ok(dots),
     }
 }

@@ -1,6 +1,5 @@
 //! Every fault by its value and place, every format, and files made of noise.
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
@@ -152,14 +151,10 @@ fn places_of_a_toml_file() {
     };
     assert_eq!(phenol.origin.file.as_ref(), Path::new("r.toml"));
     assert_eq!(phenol.origin.to_string(), "r.toml:4:11");
-    assert_eq!(phenol.origin.name, at(3, 9));
     assert_eq!(phenol.origin.smirks.start(), at(4, 11));
     assert_eq!(phenol.origin.exclude[0].start(), at(7, 13));
     assert_eq!(phenol.origin.require.as_ref().unwrap().start(), at(8, 12));
-    assert_eq!(
-        (phenol.examples[0].line, phenol.examples[0].column),
-        (9, 13)
-    );
+    assert_eq!(phenol.examples[0].line, 9);
     assert_eq!(
         ester.origin.smirks.start(),
         at(14, 1),
@@ -252,9 +247,9 @@ fn smirks_structure() {
         assert_eq!(parse("r.toml", &rule_toml(good)).len(), 1, "{good}");
     }
     let key = "smirks";
-    let unclosed = |bracket| RuleFault::Unclosed { key, bracket };
-    let unopened = |bracket| RuleFault::Unopened { key, bracket };
-    let character = |character| RuleFault::BadCharacter { key, character };
+    let unclosed = |bracket| RuleFault::Unclosed(key, bracket);
+    let unopened = |bracket| RuleFault::Unopened(key, bracket);
+    let character = |character| RuleFault::BadCharacter(key, character);
     for (bad, fault, byte) in [
         ("CN", RuleFault::NoArrow, 0),
         ("C>N", RuleFault::NoArrow, 1),
@@ -284,58 +279,48 @@ fn smirks_structure() {
 #[test]
 fn patterns_and_examples_are_checked_too() {
     let with = |line: &str| fault("r.toml", &format!("{}{line}", rule_toml("C>>N")));
-    let fault = RuleFault::Unclosed {
-        key: "exclude",
-        bracket: '[',
-    };
-    assert_eq!(with("exclude = ['N', '[OH']"), (fault, 4, 18));
-    let fault = RuleFault::Unopened {
-        key: "require",
-        bracket: ')',
-    };
-    assert_eq!(with("require = 'CO)'"), (fault, 4, 14));
-    let fault = RuleFault::BadCharacter {
-        key: "from",
-        character: ' ',
-    };
-    assert_eq!(with("examples = [{from='C C', to='C'}]"), (fault, 4, 21));
-    assert_eq!(
-        with("examples = [{to='C'}]"),
-        (RuleFault::MissingKey { key: "from" }, 4, 13)
-    );
+    let unclosed = RuleFault::Unclosed("exclude", '[');
+    let unopened = RuleFault::Unopened("require", ')');
+    let blank = RuleFault::BadCharacter("from", ' ');
+    for (line, expected, column) in [
+        ("exclude = ['N', '[OH']", unclosed, 18),
+        ("require = 'CO)'", unopened, 14),
+        ("examples = [{from='C C', to='C'}]", blank, 21),
+        ("examples = [{to='C'}]", RuleFault::MissingKey("from"), 13),
+    ] {
+        assert_eq!(with(line), (expected, 4, column), "{line}");
+    }
     assert!(matches!(
         with("examples = [{from='C', to='C', form='N'}]").0,
         RuleFault::UnknownKey { key, nearest: Some("from"), .. } if key == "form"
     ));
 }
 
+/// Fails unless each file has its fault, at its line and column.
+#[track_caller]
+fn assert_faults<const N: usize>(faults: [(&str, &str, RuleFault, usize, usize); N]) {
+    for (file, text, expected, line, column) in faults {
+        assert_eq!(fault(file, text), (expected, line, column), "{file} {text}");
+    }
+}
+
 #[test]
 fn names() {
-    let named = |name: &str| {
-        fault(
-            "r.toml",
-            &format!("[[rule]]\nname = {name}\nsmirks = 'C>>N'"),
-        )
-    };
+    let file = |name: &str| format!("[[rule]]\nname = {name}\nsmirks = 'C>>N'");
+    let named = |name: &str| fault("r.toml", &file(name));
     assert_eq!(named("' a'"), (RuleFault::NameEdgeBlank, 2, 8));
-    assert_eq!(named("''"), (RuleFault::EmptyValue { key: "name" }, 2, 8));
-    let fault = RuleFault::ControlCharacter {
-        key: "name",
-        character: '\n',
-    };
-    assert_eq!(named("\"a\\nb\""), (fault, 2, 9));
+    assert_eq!(named("''"), (RuleFault::EmptyValue("name"), 2, 8));
+    let control = RuleFault::ControlCharacter("name", '\n');
+    assert_eq!(named("\"a\\nb\""), (control, 2, 9));
+    let longest = "n".repeat(NAME_BYTES_MAX);
     let long = RuleFault::TooLong {
         key: "name",
         bytes: NAME_BYTES_MAX + 1,
         bytes_max: NAME_BYTES_MAX,
     };
-    assert_eq!(
-        named(&format!("'{}'", "n".repeat(NAME_BYTES_MAX + 1))).0,
-        long
-    );
-    let longest = "n".repeat(NAME_BYTES_MAX);
-    let text = format!("[[rule]]\nname='{longest}'\nsmirks='C>>N'");
-    assert_eq!(parse("r.toml", &text).rules()[0].name, longest);
+    assert_eq!(named(&format!("'{longest}n'")).0, long);
+    let set = parse("r.toml", &file(&format!("'{longest}'")));
+    assert_eq!(set.rules()[0].name, longest);
 }
 
 #[test]
@@ -353,25 +338,17 @@ fn smirks_length() {
 
 #[test]
 fn missing_and_empty() {
-    let missing = |key| RuleFault::MissingKey { key };
-    let empty = |key| RuleFault::EmptyValue { key };
-    assert_eq!(
-        fault("r.toml", "\n[[rule]]\nname='x'"),
-        (missing("smirks"), 2, 1)
-    );
-    assert_eq!(fault("r.yaml", "- smirks: C>>N"), (missing("name"), 1, 3));
-    assert_eq!(
-        fault("r.csv", "smirks,tags\nC>>N,a"),
-        (missing("name"), 1, 1)
-    );
-    assert_eq!(fault("r.csv", "name,smirks\nx,"), (empty("smirks"), 2, 3));
-    assert_eq!(
-        fault("r.yaml", "- name: x\n  smirks: ' '"),
-        (empty("smirks"), 2, 11)
-    );
+    let (missing, empty) = (RuleFault::MissingKey, RuleFault::EmptyValue);
+    let tags = format!("{}tags = ['a', '']", rule_toml("C>>N"));
+    assert_faults([
+        ("r.toml", "\n[[rule]]\nname='x'", missing("smirks"), 2, 1),
+        ("r.yaml", "- smirks: C>>N", missing("name"), 1, 3),
+        ("r.csv", "smirks,tags\nC>>N,a", missing("name"), 1, 1),
+        ("r.csv", "name,smirks\nx,", empty("smirks"), 2, 3),
+        ("r.yaml", "- name: x\n  smirks: ' '", empty("smirks"), 2, 11),
+        ("r.toml", &tags, empty("tags"), 4, 14),
+    ]);
     assert_eq!(fault("r.yaml", "- name:\n  smirks: C>>N").0, empty("name"));
-    let text = format!("{}tags = ['a', '']", rule_toml("C>>N"));
-    assert_eq!(fault("r.toml", &text), (empty("tags"), 4, 14));
     for (file, text) in [
         ("r.toml", "# nothing\n"),
         ("r.toml", "rule = []"),
@@ -391,14 +368,11 @@ fn unknown_and_repeated_keys() {
         error.to_string(),
         "r.toml:4:1: rule \"x\": unknown key \"smrks\"; did you mean \"smirks\"?"
     );
-    let (fault_, line, column) = fault("r.toml", "[[rul]]\nname='x'");
-    let known = &["rule", "rules", "reactions"][..];
-    let expected = RuleFault::UnknownKey {
+    let rul = RuleFault::UnknownKey {
         key: "rul".to_owned(),
         nearest: Some("rule"),
-        known,
+        known: &["rule", "rules", "reactions"],
     };
-    assert_eq!((fault_, line, column), (expected, 1, 3));
     assert!(matches!(
         fault("r.yaml", "- name: x\n  smirks: C>>N\n  yield: 3"),
         (RuleFault::UnknownKey { nearest: None, .. }, 3, 3)
@@ -417,14 +391,12 @@ fn unknown_and_repeated_keys() {
         first: first.to_owned(),
     };
     let text = format!("{}require = 'C'\nquery_smarts = 'C'", rule_toml("C>>N"));
-    assert_eq!(
-        fault("r.toml", &text),
-        (repeated("query_smarts", "require"), 5, 1)
-    );
-    assert_eq!(
-        fault("r.csv", "name,smirks,NAME\nx,C>>N,y"),
-        (repeated("name", "name"), 1, 13)
-    );
+    let names = "name,smirks,NAME\nx,C>>N,y";
+    assert_faults([
+        ("r.toml", "[[rul]]\nname='x'", rul, 1, 3),
+        ("r.toml", &text, repeated("query_smarts", "require"), 5, 1),
+        ("r.csv", names, repeated("name", "name"), 1, 13),
+    ]);
 }
 
 #[test]
@@ -434,32 +406,21 @@ fn wrong_types() {
         expected,
         found,
     };
-    let texts = "text in quotes";
-    assert_eq!(
-        fault("r.yaml", "- name: 12\n  smirks: C>>N"),
-        (wrong("name", texts, "a number"), 1, 9)
-    );
-    assert_eq!(
-        fault("r.yaml", "- name: x\n  smirks: [c]"),
-        (wrong("smirks", texts, "a list"), 2, 11)
-    );
-    assert_eq!(
-        fault("r.yaml", "- C>>N").0,
-        wrong("rule", "a table of keys and values", "text")
-    );
-    assert_eq!(
-        fault("r.yaml", "hello").0,
-        wrong("the file", "a list of rules", "text")
-    );
-    assert_eq!(
-        fault("r.toml", "[rule]\nname='x'\nsmirks='C>>N'").0,
-        wrong("rule", "a list of rules", "a table")
-    );
-    let text = format!("{}tags = 3", rule_toml("C>>N"));
-    assert_eq!(
-        fault("r.toml", &text),
-        (wrong("tags", "text or a list of texts", "a number"), 4, 8)
-    );
+    let (texts, rules) = ("text in quotes", "a list of rules");
+    let tags = format!("{}tags = 3", rule_toml("C>>N"));
+    let tags_fault = wrong("tags", "text or a list of texts", "a number");
+    let rule_fault = wrong("rule", "a table of keys and values", "text");
+    let number = "- name: 12\n  smirks: C>>N";
+    let list = "- name: x\n  smirks: [c]";
+    let table = "[rule]\nname='x'\nsmirks='C>>N'";
+    assert_faults([
+        ("r.yaml", number, wrong("name", texts, "a number"), 1, 9),
+        ("r.yaml", list, wrong("smirks", texts, "a list"), 2, 11),
+        ("r.yaml", "- C>>N", rule_fault, 1, 3),
+        ("r.yaml", "hello", wrong("the file", rules, "text"), 1, 1),
+        ("r.toml", table, wrong("rule", rules, "a table"), 1, 2),
+        ("r.toml", &tags, tags_fault, 4, 8),
+    ]);
     assert_eq!(
         parse("r.yaml", "- {name: no, smirks: C>>N}").rules()[0].name,
         "no",
@@ -507,7 +468,7 @@ fn syntax_errors_name_their_place_in_one_line() {
         ),
     ] {
         let error = error(file, text);
-        assert!(matches!(error.fault, RuleFault::Syntax { .. }), "{error}");
+        assert!(matches!(error.fault, RuleFault::Syntax(_)), "{error}");
         assert_eq!(error.to_string(), expected);
     }
 }
@@ -538,7 +499,7 @@ fn duplicate_names_name_the_first_place_across_files() {
             first.display()
         )
     );
-    let (rules, errors) = RuleSet::load_all(&[first, second]);
+    let (rules, errors, _) = RuleSet::load_all(&[first, second]);
     assert_eq!(errors, [error]);
     let names: Vec<&str> = rules.iter().map(|rule| rule.name.as_str()).collect();
     assert_eq!(names, ["x", "y"]);
@@ -549,20 +510,11 @@ fn files_that_cannot_be_read() {
     let dir = tempfile::tempdir().unwrap();
     let load = |path: PathBuf| RuleSet::load(&[path]).unwrap_err();
     let missing = load(dir.path().join("none.toml"));
-    assert!(matches!(
-        missing.fault,
-        RuleFault::Unreadable {
-            kind: ErrorKind::NotFound,
-            ..
-        }
-    ));
-    assert!(
-        missing.to_string().contains("none.toml: can't be read: "),
-        "{missing}"
-    );
+    let expected = "none.toml: can't be read: no such file or directory";
+    assert!(missing.to_string().ends_with(expected), "{missing}");
     let folder = dir.path().join("folder.toml");
     std::fs::create_dir(&folder).unwrap();
-    assert!(matches!(load(folder).fault, RuleFault::Unreadable { .. }));
+    assert!(matches!(load(folder).fault, RuleFault::Unreadable(_)));
     let latin = load(write(&dir, "latin.toml", b"\n# caf\xe9\n"));
     assert_eq!(latin.fault, RuleFault::NotUtf8);
     assert_eq!(latin.position, Some(at(2, 6)));
@@ -588,8 +540,7 @@ fn the_largest_file_is_read_and_one_byte_more_is_not() {
     );
     text.push('\n');
     let error = RuleSet::load(&[write(&dir, "b.csv", &text)]).unwrap_err();
-    let bytes_max = RULE_FILE_BYTES_MAX;
-    assert_eq!(error.fault, RuleFault::FileTooLarge { bytes_max });
+    assert_eq!(error.fault, RuleFault::FileTooLarge);
 }
 
 #[test]
@@ -604,8 +555,7 @@ fn rules_are_counted_over_all_files() {
     );
     let more = write(&dir, "more.toml", rule_toml("C>>N"));
     let error = RuleSet::load(&[full, more.clone()]).unwrap_err();
-    let rules_max = RULES_MAX;
-    assert_eq!(error.fault, RuleFault::TooManyRules { rules_max });
+    assert_eq!(error.fault, RuleFault::TooManyRules);
     assert_eq!(
         (error.file.as_ref(), error.position),
         (more.as_path(), Some(at(1, 1)))
@@ -615,7 +565,7 @@ fn rules_are_counted_over_all_files() {
         row(RULES_MAX),
         row(RULES_MAX + 1)
     );
-    let (rules, errors) = RuleSet::load_all(&[write(&dir, "over.csv", over), more]);
+    let (rules, errors, _) = RuleSet::load_all(&[write(&dir, "over.csv", over), more]);
     assert_eq!((rules.len(), errors.len()), (RULES_MAX, 1), "said once");
     assert_eq!(errors[0].position, Some(at(RULES_MAX + 2, 1)));
 }
@@ -626,7 +576,7 @@ fn load_all_reports_everything_and_says_when_it_stops() {
     let text = "[[rule]]\nname='a'\nsmirks='CN'\nlable='x'\n[[rule]]\nsmirks='C>>N'\n\
                 [[rule]]\nname='b'\nsmirks='C>>N'\n";
     let file = write(&dir, "r.toml", text);
-    let (rules, errors) = RuleSet::load_all(&[dir.path().join("none.csv"), file]);
+    let (rules, errors, _) = RuleSet::load_all(&[dir.path().join("none.csv"), file]);
     assert_eq!(rules.len(), 1);
     let places: Vec<_> = errors.iter().map(|error| error.position).collect();
     assert_eq!(
@@ -643,43 +593,14 @@ fn load_all_reports_everything_and_says_when_it_stops() {
 
     let rows: String = (0..ERRORS_MAX + 7).map(|i| format!("r{i},CN\n")).collect();
     let file = write(&dir, "bad.csv", format!("name,smirks\n{rows}"));
-    let (rules, errors) = RuleSet::load_all(&[file]);
+    let (rules, errors, _) = RuleSet::load_all(&[file]);
     assert_eq!((rules.len(), errors.len()), (0, ERRORS_MAX + 1));
-    let errors_max = ERRORS_MAX;
-    assert_eq!(
-        errors[ERRORS_MAX].fault,
-        RuleFault::TooManyErrors { errors_max }
-    );
+    assert_eq!(errors[ERRORS_MAX].fault, RuleFault::TooManyErrors);
 }
 
 #[test]
 fn no_files_no_rules() {
-    assert_eq!(RuleSet::load(&[]).unwrap(), RuleSet::empty());
-    assert!(RuleSet::empty().is_empty());
-}
-
-#[test]
-fn a_refusal_points_into_the_file() {
-    let set = parse("r.toml", TOML);
-    let rule = &set.rules()[0];
-    let refusal = |part, byte| rule.refusal(part, byte, "bad\n  thing").to_string();
-    let named = "rule \"phenol_o_methylation\"";
-    assert_eq!(
-        refusal(RulePart::Smirks, Some(5)),
-        format!("r.toml:4:16: {named}: \"smirks\": bad thing")
-    );
-    assert_eq!(
-        refusal(RulePart::Exclude(0), None),
-        format!("r.toml:7:13: {named}: \"exclude\": bad thing")
-    );
-    assert_eq!(
-        refusal(RulePart::Require, Some(1)),
-        format!("r.toml:8:13: {named}: \"require\": bad thing")
-    );
-    assert_eq!(
-        refusal(RulePart::Example(0), None),
-        format!("r.toml:9:13: {named}: \"examples\": bad thing")
-    );
+    assert!(RuleSet::load(&[]).unwrap().is_empty());
 }
 
 #[test]
@@ -695,7 +616,7 @@ fn messages_are_one_line_whatever_the_file_holds() {
 fn aliases_cannot_blow_a_file_up() {
     let text = "t".repeat(1 << 20);
     let text = format!("- name: &a {text}\n  tags: [{}]", "*a,".repeat(2000));
-    let RuleFault::Syntax { message } = error("r.yaml", &text).fault else {
+    let RuleFault::Syntax(message) = error("r.yaml", &text).fault else {
         panic!("read in full")
     };
     assert!(message.contains("ScalarBytes"), "{message}");

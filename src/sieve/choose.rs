@@ -36,31 +36,6 @@ pub enum EngineChoice {
     Wgpu,
 }
 
-impl EngineChoice {
-    /// All of them, in the order in which help lists them.
-    pub const ALL: [Self; 4] = [Self::Auto, Self::Cpu, Self::Cuda, Self::Wgpu];
-
-    /// Its name on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Auto => "auto",
-            Self::Cpu => "cpu",
-            Self::Cuda => "cuda",
-            Self::Wgpu => "wgpu",
-        }
-    }
-
-    /// What it is, in a few words.
-    pub fn about(self) -> &'static str {
-        match self {
-            Self::Auto => "The best engine this machine has",
-            Self::Cpu => "fastbloom on the CPU",
-            Self::Cuda => "An NVIDIA GPU",
-            Self::Wgpu => "Any other GPU",
-        }
-    }
-}
-
 /// The engine a job runs on.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Chosen {

@@ -3,7 +3,7 @@
 use std::{collections::HashSet, path::Path};
 
 use molsieve::rules::{
-    LABEL_BYTES_MAX, NAME_BYTES_MAX, Position, RULES_MAX, Rule, RulePart, RuleSet, SMIRKS_BYTES_MAX,
+    LABEL_BYTES_MAX, NAME_BYTES_MAX, Position, RULES_MAX, Rule, RuleSet, SMIRKS_BYTES_MAX,
 };
 
 use super::assert_one_line;
@@ -66,17 +66,21 @@ fn check_smirks(smirks: &str) {
 
 /// Fails unless every part of a rule has a position for an error of RDKit.
 fn check_places(rule: &Rule, text: &str) {
-    let parts = [RulePart::Smirks, RulePart::Require].into_iter();
-    let parts = parts.chain((0..rule.exclude.len()).map(RulePart::Exclude));
-    let parts = parts.chain((0..rule.examples.len()).map(RulePart::Example));
-    for part in parts {
-        for byte in [None, Some(0), Some(rule.smirks.len() - 1)] {
-            let error = rule.refusal(part, byte, "refused\nby RDKit");
-            assert_one_line(&error.to_string());
+    let origin = &rule.origin;
+    assert_eq!(origin.exclude.len(), rule.exclude.len());
+    assert_eq!(origin.require.is_some(), rule.require.is_some());
+    let patterns = origin.exclude.iter().chain(&origin.require);
+    for place in patterns.chain([&origin.smirks]) {
+        for byte in [0, rule.smirks.len() - 1] {
+            check_position(place.at(byte), text);
         }
-        let error = rule.refusal(part, None, "refused");
-        check_position(error.position.expect("a refusal has a place"), text);
     }
+    let lines = text.split('\n').count();
+    assert!(
+        rule.examples
+            .iter()
+            .all(|example| (1..=lines + 1).contains(&example.line))
+    );
     assert_one_line(&rule.origin.to_string());
 }
 

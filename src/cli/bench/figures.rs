@@ -25,21 +25,16 @@ pub(super) fn title(report: &Report) -> String {
 /// The conditions of the measurement, by name.
 pub(super) fn about(report: &Report) -> Vec<(&'static str, String)> {
     let machine = &report.machine;
+    let memory = ByteSize(machine.memory_bytes);
+    let (processor, processors) = (&machine.processor, machine.processors);
+    let kernel = &machine.kernel;
+    let rows = format!("{:.0} bytes of text on average", report.row_bytes);
     let mut about = vec![
         (
             "machine",
-            format!(
-                "{}, {} processors, {}, {}",
-                machine.processor,
-                machine.processors,
-                ByteSize(machine.memory_bytes),
-                machine.kernel
-            ),
+            format!("{processor}, {processors} processors, {memory}, {kernel}"),
         ),
-        (
-            "rows",
-            format!("{:.0} bytes of text on average", report.row_bytes),
-        ),
+        ("rows", rows),
     ];
     about.extend(report.chemistry.iter().flat_map(about_chemistry));
     about.extend(report.keys.as_ref().map(about_keys));
@@ -56,24 +51,20 @@ pub(super) fn about(report: &Report) -> Vec<(&'static str, String)> {
 }
 
 fn about_chemistry(chemistry: &Chemistry) -> [(&'static str, String); 4] {
+    let speed = format!(
+        "{} products/s per core ({} products of {} molecules by {})",
+        count(chemistry.products_per_second_per_core as u64),
+        chemistry.products,
+        chemistry.molecules,
+        chemistry.rule
+    );
+    let times = format!(
+        "{:.2} times as fast as the reference; µs per product:",
+        chemistry.times_as_fast_as_reference
+    );
     [
-        (
-            "chemistry",
-            format!(
-                "{} products/s per core ({} products of {} molecules by {})",
-                count(chemistry.products_per_second_per_core as u64),
-                chemistry.products,
-                chemistry.molecules,
-                chemistry.rule
-            ),
-        ),
-        (
-            "",
-            format!(
-                "{:.2} times as fast as the reference; µs per product:",
-                chemistry.times_as_fast_as_reference
-            ),
-        ),
+        ("chemistry", speed),
+        ("", times),
         ("", stages("fast", &chemistry.fast)),
         ("", stages("reference", &chemistry.reference)),
     ]
@@ -94,10 +85,8 @@ fn about_keys(keys: &KeyTimes) -> (&'static str, String) {
 
 /// The time of each stage of the chemistry, in one line.
 fn stages(way: &str, times: &StageTimes) -> String {
-    let stages = times.named().map(|(name, microseconds)| {
-        let name = if name == "whole" { "together" } else { name };
-        format!("{name} {microseconds:.1}")
-    });
+    let stages = times.named();
+    let stages = stages.map(|(name, microseconds)| format!("{name} {microseconds:.1}"));
     format!("  {way:9} {}", stages.join(", "))
 }
 
@@ -127,54 +116,29 @@ pub(super) fn engine_title(engine: &EngineReport) -> String {
 pub(super) const COLUMNS: [&str; 6] = ["step", "filter", "keys/s", "accesses/s", "GB/s", "ceiling"];
 
 /// A row of the table, as text.
-pub(super) struct Row {
-    step: &'static str,
-    filter: String,
-    keys: String,
-    accesses: String,
-    gigabytes: String,
-    share: String,
-}
+pub(super) type Row = [String; 6];
 
-impl Row {
-    fn new(step: &'static str, filter: &str, figure: &Figure) -> Self {
-        Self {
-            step,
-            filter: filter.into(),
-            keys: count(figure.keys_per_second as u64),
-            accesses: figure.accesses_per_second.map_or("-".into(), millions),
-            gigabytes: gigabytes(figure.bytes_per_second),
-            share: format!("{:.1} %", 100.0 * figure.share_of_ceiling),
-        }
-    }
-
-    pub fn cells(&self) -> [&str; 6] {
-        let Self {
-            step,
-            filter,
-            keys,
-            accesses,
-            gigabytes,
-            share,
-        } = self;
-        [step, filter, keys, accesses, gigabytes, share]
-    }
+fn row(step: &str, filter: &str, figure: &Figure) -> Row {
+    [
+        step.into(),
+        filter.into(),
+        count(figure.keys_per_second as u64),
+        figure.accesses_per_second.map_or("-".into(), millions),
+        gigabytes(figure.bytes_per_second),
+        format!("{:.1} %", 100.0 * figure.share_of_ceiling),
+    ]
 }
 
 /// All figures of an engine: by step, then by size of filter.
 pub(super) fn rows(engine: &EngineReport) -> Vec<Row> {
-    let hash = engine
-        .hash
-        .iter()
-        .map(|figure| Row::new("hash", "-", figure));
+    let hash = engine.hash.iter().map(|figure| row("hash", "-", figure));
     let keys = engine.structure_keys.iter();
-    let keys = keys.map(|figure| Row::new("structure key", "-", figure));
+    let keys = keys.map(|figure| row("structure key", "-", figure));
     let mut rows: Vec<_> = hash.chain(keys).collect();
     for (step, figures) in series(engine) {
-        let of_step = figures.iter();
-        rows.extend(
-            of_step.map(|(bytes, figure)| Row::new(step, &ByteSize(*bytes).to_string(), figure)),
-        );
+        let of_size =
+            |(bytes, figure): &(u64, Figure)| row(step, &ByteSize(*bytes).to_string(), figure);
+        rows.extend(figures.iter().map(of_size));
     }
     rows
 }

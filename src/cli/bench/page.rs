@@ -1,9 +1,10 @@
 //! The report as a self-contained HTML page: no scripts, and no external fonts or images.
 
+use std::fmt::Display;
+
 use super::{
     figures::{COLUMNS, about, engine_title, notes, rows, title},
-    html::escaped,
-    plot,
+    plot::{escaped, plots},
 };
 use crate::bench::{EngineReport, Report};
 
@@ -36,7 +37,7 @@ pub(super) fn page(report: &Report) -> String {
         body += &format!("<tr><th>{name}</th><td>{what}</td></tr>\n");
     }
     body += "</table>\n";
-    body += &plot::plots(&report.engines);
+    body += &plots(&report.engines);
     body.extend(report.engines.iter().map(table));
     format!(
         "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
@@ -49,8 +50,8 @@ fn table(engine: &EngineReport) -> String {
     let mut table = format!("<h2>{}</h2>\n", escaped(&engine_title(engine)));
     let rows = rows(engine);
     if !rows.is_empty() {
-        table += &format!("<table>\n{}", line("th", COLUMNS));
-        table.extend(rows.iter().map(|row| line("td", row.cells())));
+        table += &format!("<table>\n{}", line("th", &COLUMNS));
+        table.extend(rows.iter().map(|row| line("td", row)));
         table += "</table>\n";
     }
     let notes = notes(engine);
@@ -62,7 +63,7 @@ fn table(engine: &EngineReport) -> String {
 }
 
 /// A row of the table; the first two cells are words, the others numbers.
-fn line(cell: &str, texts: [&str; 6]) -> String {
+fn line(cell: &str, texts: &[impl Display]) -> String {
     let cells = texts.iter().enumerate().map(|(place, text)| {
         let class = if place < 2 { "" } else { " class=\"n\"" };
         format!("<{cell}{class}>{text}</{cell}>")

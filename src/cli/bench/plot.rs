@@ -1,6 +1,6 @@
 //! Plots as inline SVG: keys per second over the size of the filter, both logarithmic, a line per engine.
 
-use super::{figures::series, html::escaped};
+use super::figures::series;
 use crate::{bench::EngineReport, units::ByteSize};
 
 const WIDTH: f64 = 460.0;
@@ -27,14 +27,11 @@ pub(super) fn plots(engines: &[EngineReport]) -> String {
         let lines: Vec<_> = engines
             .iter()
             .map(|engine| {
-                let [absent, present, insert, end_to_end] = series(engine);
-                let (_, figures) = [absent, present, insert, end_to_end][step].clone();
+                let (_, figures) = &series(engine)[step];
                 let points = figures.iter();
                 let points = points.map(|(bytes, figure)| (*bytes as f64, figure.keys_per_second));
-                (
-                    format!("{}, {}", engine.engine, engine.device),
-                    points.collect(),
-                )
+                let name = format!("{}, {}", engine.engine, engine.device);
+                (name, points.collect())
             })
             .collect();
         plot(name, &lines)
@@ -135,9 +132,23 @@ fn line(number: usize, name: &str, points: &[(f64, f64)]) -> String {
     )
 }
 
+/// Escapes text for HTML.
+pub(super) fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn text_does_not_become_markup() {
+        let text = escaped("a>>b & <\"c\">");
+        assert_eq!(text, "a&gt;&gt;b &amp; &lt;&quot;c&quot;&gt;");
+    }
 
     #[test]
     fn plots_hold_their_points() {

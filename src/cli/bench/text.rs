@@ -1,5 +1,7 @@
 //! The report as text for a terminal.
 
+use std::fmt::Display;
+
 use super::figures::{COLUMNS, about, engine_title, notes, rows, title};
 use crate::bench::{EngineReport, Report};
 
@@ -25,11 +27,11 @@ pub(super) fn text(report: &Report) -> String {
 
 /// An engine's table, with its head; empty without figures.
 fn table(engine: &EngineReport) -> Vec<String> {
-    let line = |[step, filter, keys, accesses, gigabytes, share]: [&str; 6]| {
+    fn line([step, filter, keys, accesses, gigabytes, share]: &[impl Display; 6]) -> String {
         format!("  {step:<13} {filter:<10} {keys:>15} {accesses:>11} {gigabytes:>9} {share:>9}")
-    };
+    }
     let rows = rows(engine);
-    let head = (!rows.is_empty()).then(|| line(COLUMNS));
-    let rows = rows.iter().map(|row| line(row.cells()));
+    let head = (!rows.is_empty()).then(|| line(&COLUMNS));
+    let rows = rows.iter().map(line);
     head.into_iter().chain(rows).collect()
 }

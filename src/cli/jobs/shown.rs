@@ -16,10 +16,6 @@ use crate::{
     units::{ByteSize, count, counted, duration, percent},
 };
 
-/// A job, with what is shown of it.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Shown<'a>(pub(super) &'a JobView);
-
 /// The settings that are shown. They may be those of an earlier version, so all of them are optional.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -35,69 +31,64 @@ impl ShownSettings {
     }
 }
 
-impl Shown<'_> {
-    /// The exit code of a command that waited for this job.
-    pub(super) fn exit(&self) -> Exit {
-        match (self.0.state, self.0.exit_code) {
-            (State::Done, Some(4)) => Exit::Incomplete,
-            (State::Done, _) => Exit::Done,
-            (State::Failed, Some(2)) => Exit::Usage,
-            (State::Failed, Some(3)) => Exit::Input,
-            _ => Exit::Failed,
+/// The exit code of a command that waited for this job.
+pub(super) fn exit(job: &JobView) -> Exit {
+    match (job.state, job.exit_code) {
+        (State::Done, Some(4)) => Exit::Incomplete,
+        (State::Done, _) => Exit::Done,
+        (State::Failed, Some(2)) => Exit::Usage,
+        (State::Failed, Some(3)) => Exit::Input,
+        _ => Exit::Failed,
+    }
+}
+
+/// The state of a job and the reason, as a sentence that begins with `job 17`.
+pub(super) fn stands(job: &JobView, now: Timestamp) -> String {
+    let why = job.error.as_deref();
+    let why = why.map_or(String::new(), |error| format!(": {}", plain(error)));
+    match job.state {
+        State::Queued => "waits for free resources".into(),
+        State::Starting => "is starting".into(),
+        State::Running => "is running".into(),
+        State::Stopping if job.cancel_asked => "is being stopped".into(),
+        State::Stopping => "stops at a checkpoint; it resumes when the daemon is back".into(),
+        State::Done if job.exit_code == Some(4) => {
+            "is done; some rows were rejected or capped".into()
+        }
+        State::Done => "is done".into(),
+        State::Failed => format!("has failed{why}"),
+        State::Cancelled => "was cancelled".into(),
+        State::Interrupted => {
+            let wait = job.retry_at.map(|at| between(now, at));
+            let when = match wait.filter(|wait| !wait.is_zero()) {
+                Some(wait) => format!("resumes in {}", duration(wait)),
+                None => "resumes as soon as resources are free".into(),
+            };
+            format!("was interrupted and {when}{why}")
         }
     }
+}
 
-    /// Its state and the reason, as a sentence that begins with `job 17`.
-    pub(super) fn stands(&self, now: Timestamp) -> String {
-        let job = self.0;
-        let why = job
-            .error
-            .as_deref()
-            .map_or(String::new(), |error| format!(": {}", plain(error)));
-        match job.state {
-            State::Queued => "waits for free resources".into(),
-            State::Starting => "is starting".into(),
-            State::Running => "is running".into(),
-            State::Stopping if job.cancel_asked => "is being stopped".into(),
-            State::Stopping => "stops at a checkpoint; it resumes when the daemon is back".into(),
-            State::Done if job.exit_code == Some(4) => {
-                "is done; some rows were rejected or capped".into()
-            }
-            State::Done => "is done".into(),
-            State::Failed => format!("has failed{why}"),
-            State::Cancelled => "was cancelled".into(),
-            State::Interrupted => {
-                let wait = job.retry_at.map(|at| between(now, at));
-                let when = match wait.filter(|wait| !wait.is_zero()) {
-                    Some(wait) => format!("resumes in {}", duration(wait)),
-                    None => "resumes as soon as resources are free".into(),
-                };
-                format!("was interrupted and {when}{why}")
-            }
-        }
-    }
+/// The last progress event of a job. It may be that of a process of an earlier version.
+fn progress(job: &JobView) -> Option<Result<Progress, String>> {
+    let progress = job.progress.as_ref().map(Progress::deserialize)?;
+    Some(progress.map_err(|error| format!("cannot be read: {error}")))
+}
 
-    /// The last progress event. It may be that of a process of an earlier version.
-    fn progress(&self) -> Option<Result<Progress, String>> {
-        let progress = self.0.progress.as_ref().map(Progress::deserialize)?;
-        Some(progress.map_err(|error| format!("cannot be read: {error}")))
-    }
+fn user(job: &JobView) -> String {
+    let name = job.user.name.as_deref().map(plain);
+    name.unwrap_or_else(|| job.user.uid.to_string())
+}
 
-    fn user(&self) -> String {
-        let name = self.0.user.name.as_deref().map(plain);
-        name.unwrap_or_else(|| self.0.user.uid.to_string())
-    }
-
-    /// How much of it is done.
-    fn share(&self) -> String {
-        match (self.0.state, self.progress()) {
-            (State::Done, _) => "100.0 %".into(),
-            (_, Some(Ok(progress))) if progress.parents > 0 => percent(
-                progress.counts.parents_read.min(progress.parents),
-                progress.parents,
-            ),
-            _ => "-".into(),
-        }
+/// How much of a job is done.
+fn share(job: &JobView) -> String {
+    match (job.state, progress(job)) {
+        (State::Done, _) => "100.0 %".into(),
+        (_, Some(Ok(progress))) if progress.parents > 0 => percent(
+            progress.counts.parents_read.min(progress.parents),
+            progress.parents,
+        ),
+        _ => "-".into(),
     }
 }
 
@@ -108,35 +99,28 @@ pub(super) fn table(jobs: &[JobView], now: Timestamp) -> String {
     const RIGHT: [bool; 7] = [true, false, false, false, true, true, true];
     let mut rows = vec![HEAD.map(str::to_owned)];
     rows.extend(jobs.iter().map(|job| {
-        let shown = Shown(job);
-        let products = shown.progress().and_then(Result::ok);
+        let products = progress(job).and_then(Result::ok);
         let products = products.map(|progress| count(progress.counts.products_unique));
         [
             job.id.to_string(),
             job.name.as_deref().map_or_else(|| "-".into(), plain),
-            shown.user(),
+            user(job),
             job.state.to_string(),
-            shown.share(),
+            share(job),
             products.unwrap_or_else(|| "-".into()),
             age(between(job.submitted_at, now)),
         ]
     }));
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
-    let widths: Vec<usize> = (0..HEAD.len())
-        .map(|column| width(column).unwrap_or(0))
-        .collect();
+    let widths: [usize; 7] = std::array::from_fn(|column| {
+        let cells = rows.iter().map(|row| row[column].chars().count());
+        cells.max().unwrap_or(0)
+    });
     let line = |row: &[String; 7]| {
-        let cells = row
-            .iter()
-            .zip(&widths)
-            .zip(RIGHT)
-            .map(|((cell, width), right)| {
-                if right {
-                    format!("{cell:>width$}")
-                } else {
-                    format!("{cell:<width$}")
-                }
-            });
+        let cells = row.iter().zip(widths).zip(RIGHT);
+        let cells = cells.map(|((cell, width), right)| match right {
+            true => format!("{cell:>width$}"),
+            false => format!("{cell:<width$}"),
+        });
         cells.collect::<Vec<_>>().join("  ")
     };
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
@@ -144,19 +128,16 @@ pub(super) fn table(jobs: &[JobView], now: Timestamp) -> String {
 
 /// All of one job. `node` explains why the job waits.
 pub(super) fn status(job: &JobView, node: Option<&NodeView>, now: Timestamp) -> String {
-    let shown = Shown(job);
-    let name = job
-        .name
-        .as_deref()
-        .map_or(String::new(), |name| format!("  {}", plain(name)));
-    let mut lines = vec![format!("Job {}{name}  of {}", job.id, shown.user())];
+    let name = job.name.as_deref();
+    let name = name.map_or(String::new(), |name| format!("  {}", plain(name)));
+    let mut lines = vec![format!("Job {}{name}  of {}", job.id, user(job))];
     let mut line = |label: &str, text: String| lines.push(format!("  {label:<10} {text}"));
     // The budget may have been larger when the job was submitted.
     let stands = match node {
         Some(node) if !fits_node(&job.demand, &node.budget) => {
             "needs more than the node has for jobs, and waits until it has more".into()
         }
-        _ => shown.stands(now),
+        _ => stands(job, now),
     };
     line("state", format!("{}: it {stands}", job.state));
     if let Some(node) = node {
@@ -171,10 +152,9 @@ pub(super) fn status(job: &JobView, node: Option<&NodeView>, now: Timestamp) -> 
         line("started", moment(started, now) + &attempts);
     }
     if let Some(ended) = job.ended_at {
-        let after = job
-            .started_at
-            .map(|started| duration(between(started, ended)));
-        let after = after.map_or(String::new(), |time| format!(", {time} after its start"));
+        let after = job.started_at.map_or(String::new(), |started| {
+            format!(", {} after its start", duration(between(started, ended)))
+        });
         line("ended", moment(ended, now) + &after);
     }
     if let Some(code) = job.exit_code {
@@ -184,7 +164,7 @@ pub(super) fn status(job: &JobView, node: Option<&NodeView>, now: Timestamp) -> 
     if job.priority != 0 {
         line("priority", job.priority.to_string());
     }
-    match shown.progress() {
+    match progress(job) {
         Some(Ok(progress)) => {
             // The last progress event is older than the end.
             match job.state {
@@ -199,12 +179,11 @@ pub(super) fn status(job: &JobView, node: Option<&NodeView>, now: Timestamp) -> 
     match ShownSettings::of(job) {
         Ok(settings) => {
             let output = Vec::from_iter(settings.output);
-            let lists = [
-                ("input", settings.input),
-                ("rules", settings.rules),
-                ("output", output),
-            ];
-            for (label, paths) in lists {
+            let labels = ["input", "rules", "output"];
+            for (label, paths) in labels
+                .into_iter()
+                .zip([settings.input, settings.rules, output])
+            {
                 if let Some(text) = listed(&paths) {
                     line(label, text);
                 }
@@ -217,19 +196,15 @@ pub(super) fn status(job: &JobView, node: Option<&NodeView>, now: Timestamp) -> 
 
 /// How it ended.
 pub(super) fn ended(job: &JobView, last: &Progress) -> String {
-    let text = format!(
-        "job {} {}",
-        job.id,
-        Shown(job).stands(Timestamp::UNIX_EPOCH)
-    );
+    let stands = stands(job, Timestamp::UNIX_EPOCH);
+    let text = format!("job {} {stands}", job.id);
     if job.state != State::Done {
         return text;
     }
-    let seconds = job
-        .started_at
-        .zip(job.ended_at)
-        .map(|(from, to)| between(from, to));
-    let after = seconds.map_or(String::new(), |time| format!(" after {}", duration(time)));
+    let times = job.started_at.zip(job.ended_at);
+    let after = times.map_or(String::new(), |(from, to)| {
+        format!(" after {}", duration(between(from, to)))
+    });
     let output =
         ShownSettings::of(job).map_or_else(|error| Some(format!("settings {error}")), |s| s.output);
     let output = output.as_deref().map_or(String::new(), plain);

@@ -5,9 +5,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{DaemonArgs, print_json, watch};
+use super::{DaemonArgs, watch};
 use crate::{
-    cli::{CliError, Exit, places, run, say},
+    cli::{CliError, Exit, places, run, say, say_json},
     config::{DeriveFlags, JobSettings},
     daemon::{
         api::SubmissionBody,
@@ -28,16 +28,20 @@ pub(in crate::cli) struct SubmitArgs {
     /// Name of the job
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// Jobs of higher priority start first: -10 to 10, above 0 for admins only
+    /// Priority: -10 to 10, above 0 for admins only
+    ///
+    /// Jobs of higher priority start first.
     #[arg(
         long,
         value_name = "P",
-        allow_negative_numbers = true,
-        default_value_t = 0
+        default_value_t = 0,
+        allow_negative_numbers = true
     )]
     #[arg(value_parser = clap::value_parser!(i32).range(-10..=10))]
     priority: i32,
-    /// Idempotency key: submissions with the same key and settings make one job [default: a random key]
+    /// Idempotency key [default: a random key]
+    ///
+    /// Submissions with the same key and settings make one job.
     #[arg(long, value_name = "WORD")]
     once: Option<IdempotencyKey>,
     /// Watch the job until it ends, and exit with its exit code
@@ -72,23 +76,22 @@ pub(in crate::cli) fn submit(args: SubmitArgs) -> Result<Exit, CliError> {
     let job = client
         .submit(&body, &key)
         .map_err(|error| explained(error, &key))?;
-    report(&job, args.daemon.json, args.wait)?;
+    report(&job, args.daemon.json, args.wait);
     if args.wait {
         return watch::watch(&client, &job, args.daemon.json);
     }
     Ok(Exit::Done)
 }
 
-fn report(job: &JobView, json: bool, wait: bool) -> Result<(), CliError> {
+fn report(job: &JobView, json: bool, wait: bool) {
     if json {
-        return print_json(job);
+        return say_json(job);
     }
     let JobView { id, state, .. } = job;
     say(&match wait {
         true => format!("job {id} {state}"),
         false => format!("job {id} {state}; molsieve watch {id} shows its progress"),
     });
-    Ok(())
 }
 
 /// The body of the request.
@@ -114,11 +117,7 @@ fn absolute(mut settings: JobSettings, folder: &Path) -> Result<JobSettings, Sou
         }
         *input = absolute_input(input, folder);
     }
-    let paths = settings.rules.iter_mut().chain(&mut settings.exclude);
-    for path in paths.chain(&mut settings.output) {
-        *path = joined(folder, path);
-    }
-    Ok(settings)
+    Ok(settings.with_paths(|path| joined(folder, path)))
 }
 
 /// A pattern stays a pattern. Pattern characters in the working directory are escaped.

@@ -1,16 +1,11 @@
 //! Watching a job to its end: `molsieve watch` and `molsieve submit --wait`.
 
-use std::io::Write;
-
 use serde::Deserialize;
 use tokio::signal::unix::{SignalKind, signal};
 
-use super::{
-    line_of,
-    shown::{self, Shown},
-};
+use super::{line_of, shown};
 use crate::{
-    cli::{CliError, Exit, progress::Display, say},
+    cli::{CliError, Exit, progress::Display, say, say_aside},
     daemon::{
         client::{Client, WatchEvent, Watched},
         job::State,
@@ -32,7 +27,9 @@ pub(super) fn watch(client: &Client, job: &JobView, json: bool) -> Result<Exit, 
     let watched = client.watch(job.id.0, job.seq, asked_to_leave(), &mut |event| {
         view.take(event)
     });
-    view.clear();
+    if let Some(display) = &view.display {
+        display.clear();
+    }
     match watched? {
         Watched::Ended(job) => Ok(view.end(&job)),
         Watched::Left => Ok(view.leave()),
@@ -95,10 +92,9 @@ impl View {
 
     /// Writes a line to standard error, with `--json` too.
     fn say(&self, text: &str) {
-        let line = format!("molsieve: {text}");
         match &self.display {
-            Some(display) => display.say(&line),
-            None => write_line(&line),
+            Some(display) => display.say(text),
+            None => say_aside(text),
         }
     }
 
@@ -108,17 +104,8 @@ impl View {
         }
         // The end is shown by `end`. Not every event changes the state.
         if !job.state.is_final() && self.shown.replace(job.state) != Some(job.state) {
-            self.say(&format!(
-                "job {} {}",
-                self.id,
-                Shown(job).stands(jiff::Timestamp::now())
-            ));
-        }
-    }
-
-    fn clear(&self) {
-        if let Some(display) = &self.display {
-            display.finish();
+            let stands = shown::stands(job, jiff::Timestamp::now());
+            self.say(&format!("job {} {stands}", self.id));
         }
     }
 
@@ -130,7 +117,7 @@ impl View {
                 _ => self.say(&text),
             }
         }
-        Shown(job).exit()
+        shown::exit(job)
     }
 
     fn leave(&self) -> Exit {
@@ -143,9 +130,4 @@ impl View {
         ));
         Exit::Stopped
     }
-}
-
-fn write_line(line: &str) {
-    // Best effort: standard error may be closed.
-    let _ = writeln!(std::io::stderr(), "{line}");
 }

@@ -149,12 +149,12 @@ fn an_interrupted_job_says_when_it_goes_on() {
         "state": "interrupted", "error": "killed by signal 9", "retry_at": "2026-11-25T17:10:04Z",
     });
     assert_eq!(
-        Shown(&job(&interrupted)).stands(now()),
+        stands(&job(&interrupted), now()),
         "was interrupted and resumes in 4.0 s: killed by signal 9"
     );
     let due = json!({ "state": "interrupted", "retry_at": "2026-11-25T17:00:04Z" });
     assert_eq!(
-        Shown(&job(&due)).stands(now()),
+        stands(&job(&due), now()),
         "was interrupted and resumes as soon as resources are free"
     );
 }
@@ -172,7 +172,7 @@ fn who_waits_for_a_job_ends_as_it_did() {
         ("cancelled", None, Exit::Failed),
     ] {
         let job = job(&json!({ "state": state, "exit_code": code }));
-        assert_eq!(Shown(&job).exit(), exit, "{state} {code:?}");
+        assert_eq!(super::exit(&job), exit, "{state} {code:?}");
     }
 }
 
