@@ -26,7 +26,8 @@ named! {
         Bonds = "bonds",
         /// Stereo marks of double bonds that contradict each other.
         Marks = "marks",
-        /// Stereo centres that are not tetrahedral, or of uncommon elements, or with neighbours that RDKit may rank equal.
+        /// Stereo centres that are not tetrahedral, or of uncommon elements, or with neighbours that RDKit may rank
+        /// equal.
         Chirality = "chirality",
         /// A stereo mark on a nitrogen that several rings share.
         NitrogenCentre = "nitrogen centre",

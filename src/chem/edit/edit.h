@@ -18,9 +18,9 @@
 namespace molsieve::edit {
 
 // stereo.cc: which stereo a product truly has, as RDKit's (legacy) perception finds it. Confirms the chirality of every
-// centre, and refers the stereo of double bonds to the substituents of the highest CIP rank. False: RDKit has to look at
-// the product, because a centre is not certain (equal substituents, dependence on other centres, ring stereo), or a
-// double bond could gain stereo.
+// centre, and refers the stereo of double bonds to the substituents of the highest CIP rank. False: RDKit has to look
+// at the product, because a centre is not certain (equal substituents, dependence on other centres, ring stereo), or
+// a double bond could gain stereo.
 bool confirm_stereo(Molecule &product);
 
 // A parent with its rings as RDKit lists them. Refers to the molecule it was read from.

@@ -70,8 +70,8 @@ impl Access {
     };
 }
 
-/// Batches of the look-ups of `kernels/sieve.cu`. While one warp waits, the other warps keep the memory of a GPU busy. So
-/// accesses matter more than rounds. In a half-full filter with 30 bits a key:
+/// Batches of the look-ups of `kernels/sieve.cu`. While one warp waits, the other warps keep the memory of a GPU busy.
+/// So accesses matter more than rounds. In a half-full filter with 30 bits a key:
 ///
 /// | batches | accesses of an absent key | rounds of a warp of absent keys | rounds of a present key |
 /// |---|---|---|---|
