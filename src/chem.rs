@@ -1,21 +1,7 @@
 //! The chemistry: makes products of parents with RDKit.
 //!
 //! `bridge` is the raw bridge to C++, [`Transformer`] the safe interface, and [`check`] runs the examples of rules. The C++
-//! below `src/chem` does the work:
-//!
-//! | file | what |
-//! |---|---|
-//! | `transformer.cc` | enumerates rules and sites, makes one product at a time, writes it into the slot |
-//! | `canonical.cc` | molecules that RDKit alone reads and writes |
-//! | `startup.cc` | what happens once per process |
-//! | `failure.cc` | RDKit's exceptions and errors, by kind and as text |
-//! | `key_set.cc` | the keys of a parent's products |
-//! | `rules/` | compiles rules and finds their sites |
-//! | `model/` | the flat molecule, its valences, rings and CIP ranks |
-//! | `parse/` | SMILES to the flat molecule, and that to RDKit's |
-//! | `edit/` | products as flat molecules, proved to need no sanitization |
-//! | `write/` | canonical SMILES of such products |
-//! | `rdkit/` | RDKit's log as `tracing` events; replacements for two of its functions |
+//! below `src/chem` does the work; ARCHITECTURE.md lists its files.
 //!
 //! A transformer belongs to one thread: RDKit locks a mutex for every recursive SMARTS, and its molecules can't be shared
 //! while they change.

@@ -15,7 +15,7 @@
 //! | `bonds` | assigns double and triple bonds, from the atoms alone |
 //! | `bridges` | bonds that are the only connection of two parts |
 //! | `six_rings` | aromatic rings in which the Kekulé form does not matter |
-//! | `atom`, `molecule` | the molecule as flat arrays |
+//! | `atom`, `molecule`, `list` | the molecule as flat arrays, and lists of its atoms |
 //! | `colours`, `refine` | colours of atoms, and their refinement |
 //! | `avx512`, `simd` | the refinement of eight atoms at a time |
 //! | `aromatic` | rings in which stereo marks do not count |
@@ -43,6 +43,7 @@ mod elements;
 mod key_kind;
 mod key_maker;
 mod kinds;
+mod list;
 mod molecule;
 mod reason;
 mod refine;

@@ -37,7 +37,7 @@
 //! A module uses modules of the lines above its own and of its own line, never of a line below. No two
 //! files import each other, directly or through others. `tests/it/layers.rs` reads this list and checks both.
 //!
-//! 1. `limits`, `units`, `key`, `machine`, `sync`, `faults`
+//! 1. `limits`, `units`, `key`, `machine`, `sync`, `named`, `faults`
 //! 2. `store`
 //! 3. `rules`, `reject`, `account`, `slot`
 //! 4. `ring`, `chem`, `identity`, `table`
@@ -60,6 +60,7 @@ pub mod identity;
 pub mod key;
 pub mod limits;
 pub mod machine;
+mod named;
 pub mod nvidia;
 pub mod pipeline;
 pub mod plan;

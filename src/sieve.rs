@@ -19,6 +19,7 @@
 //! |---|---|
 //! | `engine` | the trait of an engine |
 //! | `filter` | the size of a filter |
+//! | `rows` | what every program on a device reads and writes |
 //! | `cpu` | the reference engine: fastbloom itself |
 //! | [`gpu`] | the order of work on any GPU |
 //! | [`cuda`] | NVIDIA GPUs |
@@ -38,6 +39,7 @@ mod engine;
 mod error;
 mod filter;
 pub mod gpu;
+mod rows;
 pub mod steps;
 pub mod structure_key;
 pub mod wgpu;
@@ -49,6 +51,7 @@ pub use cpu::CpuEngine;
 pub use engine::{Engine, Tally};
 pub use error::EngineError;
 pub use filter::FilterShape;
+pub use rows::{Keyed, Texts};
 
 #[cfg(doc)]
 use crate::{

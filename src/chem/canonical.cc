@@ -2,7 +2,6 @@
 
 #include <GraphMol/FileParsers/FileParsers.h>
 #include <GraphMol/SmilesParse/CanonicalizeStereoGroups.h>
-#include <GraphMol/SmilesParse/SmilesParse.h>
 #include <GraphMol/SmilesParse/SmilesWrite.h>
 #include <GraphMol/StereoGroup.h>
 
@@ -10,6 +9,7 @@
 
 #include "molsieve/src/chem/bridge.rs.h"
 #include "molsieve/src/chem/failure.h"
+#include "molsieve/src/chem/parse/parse.h"
 #include "molsieve/src/chem/rdkit/log.h"
 
 namespace molsieve {
@@ -19,9 +19,24 @@ using RDKit::RWMol;
 
 bool has_relative_groups(const ROMol &mol) {
   const auto &groups = mol.getStereoGroups();
-  return std::any_of(groups.begin(), groups.end(), [](const RDKit::StereoGroup &group) {
+  return std::ranges::any_of(groups, [](const RDKit::StereoGroup &group) {
     return group.getGroupType() != RDKit::StereoGroupType::STEREO_ABSOLUTE;
   });
+}
+
+std::unique_ptr<RWMol> read_smiles(const std::string &smiles,
+                                   std::unique_ptr<RWMol> (*parse)(const std::string &)) {
+  take_logged_errors();
+  std::unique_ptr<RWMol> mol;
+  try {
+    mol = parse(smiles);
+  } catch (const std::exception &e) {
+    throw Unusable(kind_of(e), one_line(e.what()));
+  }
+  if (!mol) {
+    throw Unusable(Failure::Syntax, parse_failure("RDKit cannot read this SMILES"));
+  }
+  return mol;
 }
 
 std::unique_ptr<RWMol> read_mol_block(rust::Slice<const std::uint8_t> block) {
@@ -43,20 +58,6 @@ namespace {
 
 // Groups of relative centres that are brought into one form; the work doubles with each.
 constexpr unsigned int STEREO_GROUPS_MAX = 8;
-
-std::unique_ptr<RWMol> read_smiles(const std::string &smiles) {
-  take_logged_errors();
-  std::unique_ptr<RWMol> mol;
-  try {
-    mol.reset(RDKit::SmilesToMol(smiles));
-  } catch (const std::exception &e) {
-    throw Unusable(kind_of(e), one_line(e.what()));
-  }
-  if (!mol) {
-    throw Unusable(Failure::Syntax, parse_failure(UNREADABLE_SMILES));
-  }
-  return mol;
-}
 
 // The canonical SMILES, with the groups of the molecule's centres if there are any. `identity`: in one form.
 std::string write(const ROMol &mol, bool with_groups, bool identity) {
@@ -99,7 +100,8 @@ Answer answer(Read read, bool with_groups, bool identity) {
 }  // namespace
 
 Answer smiles_to_smiles(rust::Slice<const std::uint8_t> smiles, bool identity) {
-  return answer([&] { return read_smiles(as_string(smiles)); }, identity, identity);
+  const auto read = [&] { return read_smiles(as_string(smiles), parse::with_rdkit); };
+  return answer(read, identity, identity);
 }
 
 Answer mol_block_to_smiles(rust::Slice<const std::uint8_t> block, bool identity) {

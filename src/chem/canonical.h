@@ -20,6 +20,10 @@ Answer smiles_to_smiles(rust::Slice<const std::uint8_t> smiles, bool identity);
 // The same for a mol block; without `identity`, with its enhanced stereo as drawn.
 Answer mol_block_to_smiles(rust::Slice<const std::uint8_t> block, bool identity);
 
+// What `parse` makes of a SMILES: parse::with_rdkit or parse::fast. Throws Unusable.
+std::unique_ptr<RDKit::RWMol> read_smiles(
+    const std::string &smiles, std::unique_ptr<RDKit::RWMol> (*parse)(const std::string &));
+
 // Throws Unusable.
 std::unique_ptr<RDKit::RWMol> read_mol_block(rust::Slice<const std::uint8_t> block);
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{ChemistryError, Method, Progress, RdKit, TransformSettings, Transformer};
 use crate::{
-    limits::{PRODUCTS_PER_PARENT_DEFAULT, SLOT_BYTES_MIN},
+    limits::PRODUCTS_PER_PARENT_DEFAULT,
     reject::Rejection,
     rules::{Example, Rule},
     slot::{ParentFlags, Slot, SlotLayout, SlotParent},
@@ -14,15 +14,8 @@ use crate::{
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RuleFault {
     /// RDKit rejects the SMIRKS or one of the SMARTS.
-    #[error("{origin}: rule \"{rule}\": {reason}")]
-    Compile {
-        /// File, line and column of the SMIRKS.
-        origin: String,
-        /// The rule's name.
-        rule: String,
-        /// RDKit's text.
-        reason: String,
-    },
+    #[error(transparent)]
+    Compile(ChemistryError),
     /// An example's SMILES can't be read.
     #[error("{origin}: rule \"{rule}\": the example's `{smiles}` is not a molecule: {reason}")]
     ExampleSmiles {
@@ -37,9 +30,9 @@ pub enum RuleFault {
     },
     /// An example gives other products than it states.
     #[error(
-        "{origin}: rule \"{rule}\": `{from}` gives {}{}",
+        "{origin}: rule \"{rule}\": `{from}` gives {}; the example says {}",
         list(made),
-        unexpected(expected)
+        list(expected)
     )]
     ExampleProducts {
         /// File and line.
@@ -63,10 +56,6 @@ fn list(smiles: &[String]) -> String {
     }
 }
 
-fn unexpected(expected: &[String]) -> String {
-    format!("; the example says {}", list(expected))
-}
-
 /// The result of checking a rule.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct RuleCheck {
@@ -88,22 +77,11 @@ pub fn check_rule(rdkit: RdKit, rule: &Rule) -> Result<RuleCheck, ChemistryError
         products_per_parent_max: PRODUCTS_PER_PARENT_DEFAULT,
     };
     let mut transformer = Transformer::without_rules(settings)?;
-    match transformer.add(rule) {
-        Err(ChemistryError::Rule {
-            origin,
-            rule,
-            reason,
-        }) => {
-            return Ok(RuleCheck {
-                faults: vec![RuleFault::Compile {
-                    origin,
-                    rule,
-                    reason,
-                }],
-                ..RuleCheck::default()
-            });
-        }
-        other => other?,
+    if let Err(error) = transformer.add(rule) {
+        return Ok(RuleCheck {
+            faults: vec![RuleFault::Compile(error)],
+            without_hydrogens: false,
+        });
     }
     let mut faults = Vec::new();
     for example in &rule.examples {
@@ -155,8 +133,7 @@ fn run_example(
 
 /// All products of the current parent.
 fn products(transformer: &mut Transformer) -> Result<BTreeSet<String>, ChemistryError> {
-    let layout = SlotLayout::new(SLOT_BYTES_MIN, false).expect("the smallest slot has a layout");
-    let mut slot = Slot::new(layout);
+    let mut slot = Slot::new(SlotLayout::smallest(false));
     let mut made = BTreeSet::new();
     loop {
         slot.clear();

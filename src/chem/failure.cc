@@ -30,7 +30,7 @@ Failure kind_of(const std::exception &e) {
 }
 
 std::string one_line(std::string text) {
-  std::replace_if(text.begin(), text.end(), [](char c) { return c == '\n' || c == '\t'; }, ' ');
+  std::ranges::replace_if(text, [](char c) { return c == '\n' || c == '\t'; }, ' ');
   const auto reason_bytes_max = rdkit_reason_bytes_max();
   if (text.size() > reason_bytes_max) {
     text.resize(reason_bytes_max);

@@ -17,8 +17,6 @@ struct Unusable : std::runtime_error {
   Failure failure;
 };
 
-constexpr const char *UNREADABLE_SMILES = "RDKit cannot read this SMILES";
-
 // The kind of an exception that RDKit throws because of a molecule.
 Failure kind_of(const std::exception &e);
 

@@ -14,7 +14,6 @@
 
 #include "molsieve/src/chem/bridge.rs.h"
 #include "molsieve/src/chem/canonical.h"
-#include "molsieve/src/chem/edit/stereo.h"
 #include "molsieve/src/chem/failure.h"
 #include "molsieve/src/chem/parse/parse.h"
 #include "molsieve/src/chem/rdkit/log.h"
@@ -125,21 +124,16 @@ Failure Transformer::refuse(Failure failure, std::string reason) {
 
 Failure Transformer::begin(rust::Slice<const std::uint8_t> smiles) {
   end();
-  take_logged_errors();
+  const auto text = as_string(smiles);
+  // RDKit reads text behind a space, such as a CXSMILES extension.
+  const bool may_edit = !settings_->reference && text.find(' ') == std::string::npos;
   std::unique_ptr<RWMol> mol;
-  bool extended = false;
   try {
-    const auto text = as_string(smiles);
-    // RDKit reads text behind a space, such as a CXSMILES extension.
-    extended = text.find(' ') != std::string::npos;
-    mol = settings_->reference || extended ? parse::with_rdkit(text) : parse::fast(text);
-  } catch (const std::exception &e) {
-    return refuse(kind_of(e), one_line(e.what()));
+    mol = read_smiles(text, may_edit ? parse::fast : parse::with_rdkit);
+  } catch (const Unusable &e) {
+    return refuse(e.failure, e.what());
   }
-  if (!mol) {
-    return refuse(Failure::Syntax, parse_failure(UNREADABLE_SMILES));
-  }
-  return start(std::move(mol), !settings_->reference && !extended);
+  return start(std::move(mol), may_edit);
 }
 
 Failure Transformer::begin_mol_block(rust::Slice<const std::uint8_t> block,
@@ -151,7 +145,7 @@ Failure Transformer::begin_mol_block(rust::Slice<const std::uint8_t> block,
   try {
     return start(read_mol_block(block), false);
   } catch (const Unusable &e) {
-    return refuse(e.failure, one_line(e.what()));
+    return refuse(e.failure, e.what());
   } catch (const std::exception &e) {
     return refuse(kind_of(e), one_line(e.what()));
   }
@@ -267,8 +261,7 @@ bool Transformer::make_next(ParentReport &report) {
       match_next_rule();
       if (p.sites_capped) {
         add_cap(report, Cap::Sites);
-        report.capped += rules_[p.rule].edits.size();
-        count(RuleCount::Capped, rules_[p.rule].edits.size());
+        count_capped(report, rules_[p.rule].edits.size());
         p.sites_capped = false;
       }
       continue;
@@ -322,8 +315,7 @@ void Transformer::take_parent(ParentReport &report) {
 void Transformer::take_product(std::size_t product, ParentReport &report) {
   auto &p = *parent_;
   if (p.full) {
-    ++report.capped;
-    count(RuleCount::Capped);
+    count_capped(report);
     return;
   }
   p.made = nullptr;
@@ -394,8 +386,7 @@ void Transformer::take_smiles(std::size_t atoms, ParentReport &report) {
   }
   if (p.smiles.size() > settings_->product_bytes_max) {
     add_cap(report, Cap::Length);
-    ++report.capped;
-    count(RuleCount::Capped);
+    count_capped(report);
     return;
   }
   std::uint64_t low, high;
@@ -407,8 +398,7 @@ void Transformer::take_smiles(std::size_t atoms, ParentReport &report) {
   }
   if (seen_.size() > settings_->products_per_parent_max) {
     add_cap(report, Cap::Products);
-    ++report.capped;
-    count(RuleCount::Capped);
+    count_capped(report);
     p.full = true;
     return;
   }
@@ -452,14 +442,17 @@ void Transformer::count(RuleCount what, std::uint64_t products) {
   }
 }
 
+void Transformer::count_capped(ParentReport &report, std::uint64_t products) {
+  report.capped += products;
+  count(RuleCount::Capped, products);
+}
+
 // Counts the products that are not made because the cap on products is reached.
 void Transformer::count_rest(ParentReport &report) {
   auto &p = *parent_;
   for (;;) {
     if (p.matched) {
-      const auto left = (p.matches.size() - p.match) * rules_[p.rule].edits.size();
-      report.capped += left;
-      count(RuleCount::Capped, left);
+      count_capped(report, (p.matches.size() - p.match) * rules_[p.rule].edits.size());
       ++p.rule;
     }
     if (p.rule == rules_.size()) {

@@ -66,6 +66,7 @@ class Transformer {
   bool make_by_edit(std::size_t product, ParentReport &report);
   RDKit::RWMol &make_with_rdkit(std::size_t product, ParentReport &report);
   void count(RuleCount what, std::uint64_t products = 1);
+  void count_capped(ParentReport &report, std::uint64_t products = 1);
   void count_rest(ParentReport &report);
   bool write_row(ProductSpace &space, std::uint32_t parent, ParentReport &report);
 

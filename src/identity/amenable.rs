@@ -1,52 +1,40 @@
 //! Whether the stable colours of a molecule identify it: the test of Arvind, Köbler, Rattan and Verbitsky (2015) for
 //! *amenable* graphs.
 
+use bytemuck::Zeroable;
+
 use super::{
     atom::{Atom, NO_ATOM, ONES, PLACES, sum_of_bytes},
     colours::{Colours, FEW},
+    list::List,
     molecule::Molecule,
 };
 
 /// The cells of a molecule: a cell has the atoms of one colour, and the first of them is its number.
-#[derive(Debug)]
+#[derive(Debug, Zeroable)]
 pub(super) struct Cells {
     /// For each cell, its number of atoms; 0 for `NO_ATOM`.
     size: [u8; PLACES],
     /// The cells with several atoms.
-    large: [u8; PLACES],
-    large_count: usize,
+    large: List<u8>,
 }
 
 impl Cells {
-    pub fn new() -> Self {
-        Self {
-            size: [0; PLACES],
-            large: [0; PLACES],
-            large_count: 0,
-        }
-    }
-
     /// Sorts atoms into cells. At least one cell must have several atoms.
     pub fn fill(&mut self, colours: &Colours, count: usize) {
         self.size[..count].fill(0);
-        self.large_count = 0;
+        self.large.clear();
         for &cell in &colours.representative[..count] {
             let size = &mut self.size[usize::from(cell)];
             *size += 1;
-            // Kept if this atom is the cell's second, else overwritten by the next.
-            self.large[self.large_count] = cell;
-            self.large_count += usize::from(*size == 2);
+            self.large.push_if(*size == 2, cell);
         }
-    }
-
-    fn large(&self) -> &[u8] {
-        &self.large[..self.large_count]
     }
 }
 
 /// Working memory for the test. Two cells of several atoms are joined if an atom of one has some, but not all, atoms of
 /// the other as neighbours. For each cell:
-#[derive(Debug)]
+#[derive(Debug, Zeroable)]
 pub(super) struct Amenable {
     /// A cell of the same component; see `root`.
     joined: [u8; PLACES],
@@ -70,15 +58,6 @@ struct Component {
 }
 
 impl Amenable {
-    pub fn new() -> Self {
-        Self {
-            joined: [0; PLACES],
-            edges: [0; PLACES],
-            faulty: [false; PLACES],
-            mixed: [false; PLACES],
-        }
-    }
-
     /// The cell whose atoms must be individualised first. `None` if the colours identify the graph.
     pub fn first_fault(&mut self, graph: Graph<'_>) -> Option<u8> {
         if graph.is_simple() {
@@ -89,7 +68,7 @@ impl Amenable {
         let fault = |&&cell: &&u8| self.faulty[usize::from(self.root(cell))];
         // Of the faulty components, the smallest cell, which takes the fewest leaves; then the least colour.
         let rank = |&&cell: &&u8| (graph.size(cell), graph.colours.of[usize::from(cell)]);
-        let faulty = graph.cells.large().iter().filter(fault);
+        let faulty = graph.cells.large.iter().filter(fault);
         faulty.min_by_key(rank).copied()
     }
 
@@ -101,12 +80,12 @@ impl Amenable {
     }
 
     fn look_at_all(&mut self, graph: Graph<'_>) {
-        for &cell in graph.cells.large() {
+        for &cell in graph.cells.large.iter() {
             let at = usize::from(cell);
             (self.joined[at], self.edges[at]) = (cell, 0);
             (self.faulty[at], self.mixed[at]) = (false, false);
         }
-        for &cell in graph.cells.large() {
+        for &cell in graph.cells.large.iter() {
             self.look_at(graph, cell);
         }
     }
@@ -137,7 +116,7 @@ impl Amenable {
     /// Components must be trees in which cells grow with the distance from the least one, and only the least cell may be
     /// mixed.
     fn check_components(&mut self, graph: Graph<'_>) {
-        for &root in graph.cells.large() {
+        for &root in graph.cells.large.iter() {
             if self.joined[usize::from(root)] == root {
                 let fault = self.is_faulty(graph, &self.sum_up(graph, root));
                 self.faulty[usize::from(root)] = fault;
@@ -154,7 +133,7 @@ impl Amenable {
             least: NO_ATOM,
             one_size: true,
         };
-        let large = graph.cells.large().iter();
+        let large = graph.cells.large.iter();
         for &cell in large.filter(|&&cell| self.root(cell) == root) {
             let at = usize::from(cell);
             let rank = |cell: u8| (graph.size(cell), !self.mixed[usize::from(cell)]);
@@ -210,7 +189,7 @@ impl<'a> Graph<'a> {
             let edges = (0..FEW).map(joins).sum::<u8>();
             (self.size(cell) == 2) & (usize::from(atom.degree) <= FEW) & (edges <= 1)
         };
-        self.cells.large().iter().all(simple)
+        self.cells.large.iter().all(simple)
     }
 
     /// The first atom of a cell, which stands for all of its atoms.

@@ -21,6 +21,14 @@ pub(super) fn bytes_of_bits(bits: u8) -> u64 {
     (spread + 0x7f * ONES) >> 7 & ONES
 }
 
+/// The index of the first byte that equals this one.
+pub(super) fn first_equal(bytes: [u8; 8], byte: u8) -> Option<usize> {
+    // Equal bytes become zero, and the lowest zero byte is found (Hacker's Delight, 6-1).
+    let differ = u64::from_le_bytes(bytes) ^ (u64::from(byte) * ONES);
+    let same = differ.wrapping_sub(ONES) & !differ & (ONES << 7);
+    (same != 0).then(|| same.trailing_zeros() as usize / 8)
+}
+
 /// The index of no atom.
 pub(super) const NO_ATOM: u8 = 255;
 
@@ -145,10 +153,7 @@ impl Atom {
 
     /// The index of a neighbour in the list. Not valid for [`NO_ATOM`].
     pub fn slot_of(&self, neighbour: u8) -> Option<usize> {
-        // Equal bytes become zero, and the lowest zero byte is found (Hacker's Delight, 6-1).
-        let differ = u64::from_le_bytes(self.neighbours) ^ (u64::from(neighbour) * ONES);
-        let same = differ.wrapping_sub(ONES) & !differ & (ONES << 7);
-        (same != 0).then(|| same.trailing_zeros() as usize / 8)
+        first_equal(self.neighbours, neighbour)
     }
 
     /// Assigns an order to bonds that were single, a bit for each. Writes all orders at once: a read of the whole word

@@ -7,73 +7,38 @@
 //! perceives those as aromatic in every form, so the form does not matter. Molecules with other remaining atoms, whose
 //! forms are different molecules to RDKit (cyclooctatetraenes, pentalenes, porphyrins …), are left to RDKit.
 
+use bytemuck::Zeroable;
+
 use super::{
     atom::{AROMATIC, Atom, NEIGHBOURS_MAX, ONES, PLACES, SINGLE, bytes_of_bits},
-    bridges::Bridges,
+    bridges::{Bridge, Bridges},
+    list::List,
     molecule::Molecule,
     reason::Reason,
     six_rings::{SixRings, bits, is_plain},
 };
 
 /// Working memory for the assignment.
-#[derive(Debug)]
+#[derive(Debug, Zeroable)]
 pub(super) struct BondAssigner {
-    open: OpenAtoms,
+    /// Atoms that have electron pairs to assign.
+    open: List<u8>,
     queue: Queue,
     rings: SixRings,
     bridges: Bridges,
 }
 
-/// Atoms that have electron pairs to assign.
-#[derive(Debug)]
-struct OpenAtoms {
-    atoms: [u8; PLACES],
-    count: usize,
-}
-
-impl OpenAtoms {
-    /// Keeps those for which `wanted` is true.
-    fn keep(&mut self, mut wanted: impl FnMut(u8) -> bool) {
-        let mut kept = 0;
-        for i in 0..self.count {
-            let index = self.atoms[i];
-            self.atoms[kept] = index;
-            kept += usize::from(wanted(index));
-        }
-        self.count = kept;
-    }
-
-    fn all(&self) -> &[u8] {
-        &self.atoms[..self.count]
-    }
-}
-
 impl BondAssigner {
-    pub fn new() -> Self {
-        Self {
-            open: OpenAtoms {
-                atoms: [0; PLACES],
-                count: 0,
-            },
-            queue: Queue {
-                atoms: [0; 2 * PLACES],
-                count: 0,
-            },
-            rings: SixRings::new(),
-            bridges: Bridges::new(),
-        }
-    }
-
     /// Assigns all bonds, in `Atom::assigned`.
     pub fn assign(&mut self, mol: &mut Molecule) -> Result<(), Reason> {
         begin(mol, &mut self.open);
         self.queue.count = 0;
-        for &atom in self.open.all() {
+        for &atom in self.open.iter() {
             self.queue.look_at(mol, usize::from(atom))?;
         }
         assign_forced(mol, &mut self.queue)?;
         let is_open = |&atom: &u8| mol.atoms[usize::from(atom)].open > 0;
-        if self.open.all().iter().any(is_open) {
+        if self.open.iter().any(is_open) {
             self.assign_rings(mol)?;
         }
         compare_with_text(mol)
@@ -82,10 +47,9 @@ impl BondAssigner {
     fn assign_rings(&mut self, mol: &mut Molecule) -> Result<(), Reason> {
         loop {
             let (rings, open) = (&mut self.rings, &mut self.open);
-            open.keep(|index| {
+            open.retain(|index| {
                 mol.atoms[usize::from(index)].open > 0 && !rings.assign_simple(mol, index)
             });
-            let open = open.all();
             let is_no_ring = |&index: &u8| {
                 let atom = &mol.atoms[usize::from(index)];
                 atom.may_take & !atom.in_ring != 0
@@ -101,13 +65,11 @@ impl BondAssigner {
                 return Err(Reason::Bonds);
             }
             for bridge in found {
-                let (here, above) = (usize::from(bridge.here), bridge.above);
-                assign_bridge(mol, &mut self.queue, here, above, bridge.odd)?;
+                assign_bridge(mol, &mut self.queue, bridge)?;
             }
             assign_forced(mol, &mut self.queue)?;
         }
-        let open = self.open.all();
-        for &index in open {
+        for &index in self.open.iter() {
             let atom = &mut mol.atoms[usize::from(index)];
             if atom.open == 0 {
                 continue;
@@ -118,7 +80,7 @@ impl BondAssigner {
             atom.assign(self.rings.of(index), AROMATIC);
         }
         if mol.any_aromatic {
-            self.rings.check_form(mol, open)
+            self.rings.check_form(mol, &self.open)
         } else {
             Ok(())
         }
@@ -126,7 +88,7 @@ impl BondAssigner {
 }
 
 /// Atoms with only one bond that can take their pairs.
-#[derive(Debug)]
+#[derive(Debug, Zeroable)]
 pub(super) struct Queue {
     atoms: [u8; 2 * PLACES],
     count: usize,
@@ -153,17 +115,15 @@ impl Queue {
     }
 }
 
-fn begin(mol: &mut Molecule, open: &mut OpenAtoms) {
-    open.count = 0;
+fn begin(mol: &mut Molecule, open: &mut List<u8>) {
+    open.clear();
     for (index, atom) in mol.atoms_mut().iter_mut().enumerate() {
         atom.open = atom.unsaturation;
         atom.assigned = SINGLES[usize::from(atom.degree)];
         atom.may_take = 0;
-        // Kept if it is open, else overwritten by the next.
-        open.atoms[open.count] = index as u8;
-        open.count += usize::from(atom.open > 0);
+        open.push_if(atom.open > 0, index as u8);
     }
-    for &index in open.all() {
+    for &index in open.iter() {
         let atom = &mol.atoms[usize::from(index)];
         // `NO_ATOM` is not open.
         let takes = |slot: usize| {
@@ -245,21 +205,14 @@ fn close_atom(mol: &mut Molecule, queue: &mut Queue, index: usize) -> Result<(),
     Ok(())
 }
 
-fn assign_bridge(
-    mol: &mut Molecule,
-    queue: &mut Queue,
-    here: usize,
-    above: u8,
-    odd: bool,
-) -> Result<(), Reason> {
+fn assign_bridge(mol: &mut Molecule, queue: &mut Queue, bridge: &Bridge) -> Result<(), Reason> {
+    let &Bridge { here, above, odd } = bridge;
+    let here = usize::from(here);
     let slot = mol.atoms[here].slot_of(above).expect("a bridge is a bond");
     if mol.atoms[here].may_take >> slot & 1 == 0 {
         // Another bridge has assigned it already: both must agree.
-        return if (mol.atoms[here].assigned[slot] > SINGLE) == odd {
-            Ok(())
-        } else {
-            Err(Reason::Bonds)
-        };
+        let agrees = (mol.atoms[here].assigned[slot] > SINGLE) == odd;
+        return agrees.then_some(()).ok_or(Reason::Bonds);
     }
     if odd {
         return assign_pairs(mol, queue, here, slot, 1);
@@ -273,12 +226,8 @@ fn assign_bridge(
 
 /// The assigned bonds must be those of the text, where the text has them.
 fn compare_with_text(mol: &Molecule) -> Result<(), Reason> {
-    let faults = mol
-        .atoms()
-        .iter()
-        .map(contradictions)
-        .fold(0, |all, one| all | one);
-    if faults == 0 {
+    let faults = mol.atoms().iter().map(contradictions);
+    if faults.fold(0, |all, one| all | one) == 0 {
         Ok(())
     } else {
         Err(Reason::Aromatic)

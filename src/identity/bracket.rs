@@ -2,7 +2,7 @@
 
 use super::{
     atom::{Atom, Chirality, HYDROGEN},
-    elements::{Symbol, aromatic_symbol, symbol},
+    elements::{aromatic_symbol, symbol},
     reason::Reason,
 };
 
@@ -26,15 +26,10 @@ pub(super) fn read_bracket(text: &[u8], at: &mut usize) -> Result<Atom, Reason> 
         }
     }
     atom.isotope = isotope.to_le_bytes();
-    let Symbol {
-        number,
-        aromatic,
-        bytes,
-    } = match aromatic_symbol(&text[*at..]) {
-        Some(symbol) => symbol,
-        None => symbol(&text[*at..]).ok_or(Reason::Wildcard)?,
-    };
-    (atom.number, atom.aromatic) = (number, aromatic);
+    let aromatic = aromatic_symbol(&text[*at..]);
+    let symbol = aromatic.or_else(|| symbol(&text[*at..]));
+    let (number, bytes) = symbol.ok_or(Reason::Wildcard)?;
+    (atom.number, atom.aromatic) = (number, aromatic.is_some());
     *at += bytes;
     if peek(*at) == b'@' {
         *at += 1;

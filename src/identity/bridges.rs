@@ -1,9 +1,11 @@
 //! Bridges: bonds that are the only connection of two parts of the open atoms (Tarjan 1974), and their electron pairs.
 
-use super::{atom::PLACES, molecule::Molecule};
+use bytemuck::Zeroable;
+
+use super::{atom::PLACES, list::List, molecule::Molecule};
 
 /// The state of an atom in the depth-first search.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Zeroable)]
 struct Visit {
     /// Number in the order of visits, from 1.
     order: u8,
@@ -18,7 +20,7 @@ struct Visit {
 }
 
 /// A bond between an atom and its parent in the search tree.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Zeroable)]
 pub(super) struct Bridge {
     pub here: u8,
     pub above: u8,
@@ -27,27 +29,18 @@ pub(super) struct Bridge {
 }
 
 /// Working memory for the search.
-#[derive(Debug)]
+#[derive(Debug, Zeroable)]
 pub(super) struct Bridges {
     visits: [Visit; PLACES],
     visited: u8,
-    found: [Bridge; PLACES],
-    count: usize,
+    found: List<Bridge>,
 }
 
 impl Bridges {
-    pub fn new() -> Self {
-        Self {
-            visits: [Visit::default(); PLACES],
-            visited: 0,
-            found: [Bridge::default(); PLACES],
-            count: 0,
-        }
-    }
-
     /// Finds all bridges, descendants before ancestors.
     pub fn find(&mut self, mol: &Molecule, open: &[u8]) -> &[Bridge] {
-        (self.visited, self.count) = (0, 0);
+        self.visited = 0;
+        self.found.clear();
         for &index in open {
             self.visits[usize::from(index)].order = 0;
         }
@@ -57,7 +50,7 @@ impl Bridges {
                 self.search(mol, root);
             }
         }
-        &self.found[..self.count]
+        &self.found
     }
 
     fn search(&mut self, mol: &Molecule, root: u8) {
@@ -108,12 +101,8 @@ impl Bridges {
         above.odd ^= done.odd;
         let open = |index: u8| mol.atoms[usize::from(index)].open;
         if done.low > above.order && open(here).min(open(done.above)) == 1 {
-            self.found[self.count] = Bridge {
-                here,
-                above: done.above,
-                odd: done.odd,
-            };
-            self.count += 1;
+            let Visit { above, odd, .. } = done;
+            self.found.push(Bridge { here, above, odd });
         }
         done.above
     }

@@ -5,6 +5,8 @@
 //! once they are refined. Otherwise each atom of one colour is individualised in turn, and the least key is taken,
 //! which does not depend on the order of the text either (McKay 1981).
 
+use bytemuck::Zeroable;
+
 use super::{
     amenable::{Amenable, Cells, Graph},
     colours::{Colours, mix},
@@ -32,15 +34,6 @@ struct Level {
     stereo: Stereo,
 }
 
-impl Level {
-    fn new() -> Box<Self> {
-        Box::new(Self {
-            colours: Colours::new(),
-            stereo: Stereo::new(),
-        })
-    }
-}
-
 /// Working memory for keys.
 #[derive(Debug)]
 pub(super) struct Canon {
@@ -54,8 +47,8 @@ pub(super) struct Canon {
 impl Canon {
     pub fn new() -> Self {
         Self {
-            cells: Cells::new(),
-            amenable: Amenable::new(),
+            cells: Cells::zeroed(),
+            amenable: Amenable::zeroed(),
             leaves: 0,
             levels: [const { None }; DEPTH_MAX],
         }
@@ -106,7 +99,12 @@ impl Canon {
         let mut least: Option<Key> = None;
         for member in (0..mol.count).filter(|&index| colours.same(one, index as u8)) {
             // Taken out while deeper levels use theirs.
-            let mut level = self.levels[depth].take().unwrap_or_else(Level::new);
+            let mut level = self.levels[depth].take().unwrap_or_else(|| {
+                Box::new(Level {
+                    colours: Colours::new(),
+                    stereo: Stereo::zeroed(),
+                })
+            });
             let Level {
                 colours: own,
                 stereo: own_stereo,
@@ -138,9 +136,8 @@ impl Canon {
             return None;
         }
         // For a pending centre: the first of its neighbours that have equal colours.
-        let pending = &stereo.pending[..stereo.pending_count];
         let colour = |index: u8| colours.of[usize::from(index)];
-        let alike = pending.iter().filter_map(|&index| {
+        let alike = stereo.pending.iter().filter_map(|&index| {
             let neighbours = || {
                 mol.atoms[usize::from(index)]
                     .neighbours()

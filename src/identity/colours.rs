@@ -1,5 +1,7 @@
 //! Colours of atoms, and what each atom sees of its neighbours.
 
+use bytemuck::Zeroable;
+
 use super::atom::{Atom, NO_ATOM, PLACES};
 
 /// Entries of the table in which colours are counted.
@@ -9,7 +11,7 @@ pub(super) const TABLE: usize = 1024;
 pub(super) const ORDER_BITS: u64 = 11;
 
 /// A colour per atom, and how many different ones there are.
-#[derive(Debug)]
+#[derive(Debug, Zeroable)]
 pub(super) struct Colours {
     /// 0 for [`NO_ATOM`].
     pub of: [u64; PLACES],
@@ -25,11 +27,8 @@ pub(super) struct Colours {
 impl Colours {
     pub fn new() -> Self {
         Self {
-            of: [0; PLACES],
-            distinct: 0,
-            seen: [0; PLACES],
-            table: [NO_ATOM; TABLE],
             representative: [NO_ATOM; PLACES],
+            ..Self::zeroed()
         }
     }
 
@@ -39,7 +38,7 @@ impl Colours {
 }
 
 /// What atoms see, a byte per bond: the neighbour, and the bits by which its colour is rotated.
-#[derive(Debug)]
+#[derive(Debug, Zeroable)]
 pub(super) struct Around {
     pub near: [u64; PLACES],
     pub rotation: [u64; PLACES],
@@ -48,14 +47,6 @@ pub(super) struct Around {
 }
 
 impl Around {
-    pub fn new() -> Self {
-        Self {
-            near: [u64::MAX; PLACES],
-            rotation: [0; PLACES],
-            wide: false,
-        }
-    }
-
     pub fn set(&mut self, index: usize, atom: &Atom) {
         self.near[index] = u64::from_le_bytes(atom.neighbours);
         self.rotation[index] = u64::from_le_bytes(atom.assigned) * ORDER_BITS;

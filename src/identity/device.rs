@@ -2,18 +2,22 @@
 //! generated here, so that each of them is defined once. With `MOLSIEVE_WRITE=1` the test writes the part; otherwise
 //! it compares.
 
-use std::{env, fmt::Write, fs, path::Path};
+use std::{array::from_fn, env, fmt::Write, fs, path::Path};
 
 use super::{
     atom::{
         AROMATIC, Atom, BORON, CARBON, DOUBLE, HYDROGEN, NEIGHBOURS_MAX, NITROGEN, NO_ATOM, OXYGEN,
         PHOSPHORUS, SELENIUM, SINGLE, SULFUR, TELLURIUM,
     },
-    bracket,
-    canon::{self, DEFINITION},
-    colours, elements, kinds,
+    bracket::SIGNS_MAX,
+    canon::{DEFINITION, INDIVIDUALISED},
+    colours::{self, ORDER_BITS},
+    elements,
+    kinds::BY_PHOSPHORUS,
     reason::Reason,
-    stereo, stereo_bond, text,
+    stereo::{CENTRE_EVEN, CENTRE_ODD, OTHER_SIDE, SAME_SIDE, STEREO_MIX},
+    stereo_bond::STEREO_RING_MIN,
+    text::{BRANCHES_MAX, RING_NUMBERS},
 };
 
 const BEGIN: &str = "// ── From src/identity";
@@ -61,52 +65,27 @@ fn kind_of(number: u8) -> Kind {
         let aromatic = elements::aromatic_valence(&atom(charge, 2));
         assert!(AROMATIC_CHARGES.contains(&charge) || aromatic.is_none());
     }
-    let of_charges = |of: &dyn Fn(i8) -> u8, first: i8, values: &mut [u8]| {
-        for (value, charge) in values.iter_mut().zip(first..) {
-            *value = of(charge);
-        }
-    };
-    let mut kind = Kind {
-        alone,
-        certain: [0; 4],
-        aromatic: [0; 3],
-        hydrogens: std::array::from_fn(|used| {
-            elements::implicit_hydrogens(number, used as u8).unwrap_or(NO_ATOM)
-        }),
-    };
-    of_charges(
-        &|charge| certain(charge, 1),
-        *CHARGES.start(),
-        &mut kind.certain,
-    );
     let aromatic = |charge| elements::aromatic_valence(&atom(charge, 2)).unwrap_or(0);
-    of_charges(&aromatic, *AROMATIC_CHARGES.start(), &mut kind.aromatic);
-    kind
+    let hydrogens = |used| elements::implicit_hydrogens(number, used).unwrap_or(NO_ATOM);
+    Kind {
+        alone,
+        certain: from_fn(|i| certain(CHARGES.start() + i as i8, 1)),
+        aromatic: from_fn(|i| aromatic(AROMATIC_CHARGES.start() + i as i8)),
+        hydrogens: from_fn(|used| hydrogens(used as u8)),
+    }
 }
 
 fn define(to: &mut String, name: &str, value: impl std::fmt::Display) {
     writeln!(to, "#define {name} {value}").unwrap();
 }
 
-fn table(to: &mut String, name: &str, values: &[u8]) {
+fn table(to: &mut String, name: &str, values: impl IntoIterator<Item = u8>) {
     writeln!(to, "__constant__ const u8 {name}[] = {{").unwrap();
+    let values: Vec<_> = values.into_iter().map(|value| value.to_string()).collect();
     for line in values.chunks(24) {
-        let line: Vec<_> = line.iter().map(u8::to_string).collect();
         writeln!(to, "    {},", line.join(", ")).unwrap();
     }
     to.push_str("};\n");
-}
-
-/// `AtomMap` as `ATOM_MAP`.
-fn capitals(name: &str) -> String {
-    let mut capitals = String::new();
-    for letter in name.chars() {
-        if letter.is_uppercase() && !capitals.is_empty() {
-            capitals.push('_');
-        }
-        capitals.push(letter.to_ascii_uppercase());
-    }
-    capitals
 }
 
 fn statuses(to: &mut String) {
@@ -114,7 +93,12 @@ fn statuses(to: &mut String) {
     to.push_str("// TOO_LARGE: too many atoms for the device, or a search for equal atoms that takes too long here;\n");
     to.push_str("// the CPU has to compute the key.\nenum class Status : u8 {\n    KEY,\n");
     for reason in Reason::ALL {
-        writeln!(to, "    {},", capitals(&format!("{reason:?}"))).unwrap();
+        writeln!(
+            to,
+            "    {},",
+            reason.name().to_uppercase().replace(' ', "_")
+        )
+        .unwrap();
     }
     to.push_str("    TOO_LARGE = 255,\n};\n");
 }
@@ -131,35 +115,25 @@ fn valences(to: &mut String) {
         }
     }
     to.push_str("\n// By the atomic number: the kind of valences.\n");
-    table(to, "KINDS", &of_element);
+    table(to, "KINDS", of_element);
     to.push_str("// The kind of elements that have a certain valence only without bonds.\n");
     let alone: Vec<_> = (0..kinds.len()).filter(|&kind| kinds[kind].alone).collect();
     assert_eq!(alone.len(), 1);
     define(to, "ALONE", alone[0]);
     to.push_str("// By the kind and the charge, from -2 to 1: a bit per certain valence.\n");
-    table(
-        to,
-        "CERTAIN",
-        &kinds
-            .iter()
-            .flat_map(|kind| kind.certain)
-            .collect::<Vec<_>>(),
-    );
+    table(to, "CERTAIN", kinds.iter().flat_map(|kind| kind.certain));
     to.push_str(
         "// By the kind and the charge, from -1 to 1: the valence of an aromatic atom; 0 for none.\n",
     );
-    let aromatic: Vec<_> = kinds.iter().flat_map(|kind| kind.aromatic).collect();
-    table(to, "AROMATIC_VALENCES", &aromatic);
+    let aromatic = kinds.iter().flat_map(|kind| kind.aromatic);
+    table(to, "AROMATIC_VALENCES", aromatic);
     to.push_str(
         "// By the kind and the electron pairs in bonds, up to 7: hydrogens of an atom outside brackets; 255 for no such state.\n",
     );
     table(
         to,
         "HYDROGENS",
-        &kinds
-            .iter()
-            .flat_map(|kind| kind.hydrogens)
-            .collect::<Vec<_>>(),
+        kinds.iter().flat_map(|kind| kind.hydrogens),
     );
 }
 
@@ -170,73 +144,67 @@ fn symbols(to: &mut String) {
     let bytes = elements::SYMBOLS
         .iter()
         .flat_map(|symbol| [symbol[0], *symbol.get(1).unwrap_or(&b' ')]);
-    table(to, "SYMBOLS", &bytes.collect::<Vec<_>>());
+    table(to, "SYMBOLS", bytes);
     define(to, "SYMBOLS_COUNT", elements::SYMBOLS.len());
     to.push_str(
         "// By letter, from A to z: the element that it means outside brackets; 0 for none.\n",
     );
     let plain = (b'A'..=b'z').map(|letter| {
-        let place = elements::PLAIN_LETTERS
-            .iter()
-            .position(|&known| known == letter);
-        place.map_or(0, |place| elements::PLAIN[place].0)
+        let mut known = elements::PLAIN_LETTERS.iter().zip(elements::PLAIN);
+        let found = known.find(|(known, _)| **known == letter);
+        found.map_or(0, |(_, (number, _))| number)
     });
-    table(to, "PLAIN", &plain.collect::<Vec<_>>());
+    table(to, "PLAIN", plain);
 }
 
 /// The generated part.
 fn part() -> String {
+    let [first, second] = colours::MIX;
     let mut to = format!(
-        "{BEGIN}: tables, limits and numbers, written by the test in src/identity/device.rs ──\n\n"
+        "{BEGIN}: tables, limits and numbers, written by the test in src/identity/device.rs ──
+
+// Part of every key.
+#define DEFINITION {DEFINITION}
+// The most neighbours of an atom; ring closure numbers; the most branches that are open at a time; the
+// most signs of a charge, a larger charge takes a number.
+#define NEIGHBOURS_MAX {NEIGHBOURS_MAX}
+#define RING_NUMBERS {RING_NUMBERS}
+#define BRANCHES_MAX {BRANCHES_MAX}
+#define SIGNS_MAX {SIGNS_MAX}
+// RDKit's limit: double bonds in smaller rings can only be cis.
+#define STEREO_RING_MIN {STEREO_RING_MIN}
+// The bits by which a neighbour's colour is rotated for each order of the bond.
+#define ORDER_BITS {ORDER_BITS}
+// The constants that are mixed into colours.
+#define MIX_FIRST {first:#x}ull
+#define MIX_SECOND {second:#x}ull
+#define STEREO_MIX {STEREO_MIX:#x}ull
+#define INDIVIDUALISED {INDIVIDUALISED:#x}ull
+#define BY_PHOSPHORUS {BY_PHOSPHORUS:#x}ull
+// The parity of a centre; the geometry of a double bond, added at both ends.
+#define CENTRE_EVEN {CENTRE_EVEN}
+#define CENTRE_ODD {CENTRE_ODD}
+#define SAME_SIDE {SAME_SIDE}
+#define OTHER_SIDE {OTHER_SIDE}
+
+// The order of a bond; 1 to 3 count pairs of electrons.
+enum : u8 {{ SINGLE = {SINGLE}, DOUBLE = {DOUBLE}, TRIPLE = 3, AROMATIC = {AROMATIC} }};
+
+// Elements with a name.
+enum : u8 {{
+    HYDROGEN = {HYDROGEN},
+    BORON = {BORON},
+    CARBON = {CARBON},
+    NITROGEN = {NITROGEN},
+    OXYGEN = {OXYGEN},
+    PHOSPHORUS = {PHOSPHORUS},
+    SULFUR = {SULFUR},
+    ARSENIC = 33,
+    SELENIUM = {SELENIUM},
+    TELLURIUM = {TELLURIUM},
+}};
+"
     );
-    to.push_str("// Part of every key.\n");
-    define(&mut to, "DEFINITION", DEFINITION);
-    to.push_str("// The most neighbours of an atom; ring closure numbers; the most branches that are open at a time; the\n");
-    to.push_str("// most signs of a charge, a larger charge takes a number.\n");
-    define(&mut to, "NEIGHBOURS_MAX", NEIGHBOURS_MAX);
-    define(&mut to, "RING_NUMBERS", text::RING_NUMBERS);
-    define(&mut to, "BRANCHES_MAX", text::BRANCHES_MAX);
-    define(&mut to, "SIGNS_MAX", bracket::SIGNS_MAX);
-    to.push_str("// RDKit's limit: double bonds in smaller rings can only be cis.\n");
-    define(&mut to, "STEREO_RING_MIN", stereo_bond::STEREO_RING_MIN);
-    to.push_str(
-        "// The bits by which a neighbour's colour is rotated for each order of the bond.\n",
-    );
-    define(&mut to, "ORDER_BITS", colours::ORDER_BITS);
-    to.push_str("// The constants that are mixed into colours.\n");
-    let hex = |word: u64| format!("{word:#x}ull");
-    define(&mut to, "MIX_FIRST", hex(colours::MIX[0]));
-    define(&mut to, "MIX_SECOND", hex(colours::MIX[1]));
-    define(&mut to, "STEREO_MIX", hex(stereo::STEREO_MIX));
-    define(&mut to, "INDIVIDUALISED", hex(canon::INDIVIDUALISED));
-    define(&mut to, "BY_PHOSPHORUS", hex(kinds::BY_PHOSPHORUS));
-    to.push_str("// The parity of a centre; the geometry of a double bond, added at both ends.\n");
-    define(&mut to, "CENTRE_EVEN", stereo::CENTRE_EVEN);
-    define(&mut to, "CENTRE_ODD", stereo::CENTRE_ODD);
-    define(&mut to, "SAME_SIDE", stereo::SAME_SIDE);
-    define(&mut to, "OTHER_SIDE", stereo::OTHER_SIDE);
-    to.push_str("\n// The order of a bond; 1 to 3 count pairs of electrons.\n");
-    writeln!(
-        to,
-        "enum : u8 {{ SINGLE = {SINGLE}, DOUBLE = {DOUBLE}, TRIPLE = 3, AROMATIC = {AROMATIC} }};"
-    )
-    .unwrap();
-    to.push_str("\n// Elements with a name.\nenum : u8 {\n");
-    for (name, number) in [
-        ("HYDROGEN", HYDROGEN),
-        ("BORON", BORON),
-        ("CARBON", CARBON),
-        ("NITROGEN", NITROGEN),
-        ("OXYGEN", OXYGEN),
-        ("PHOSPHORUS", PHOSPHORUS),
-        ("SULFUR", SULFUR),
-        ("ARSENIC", 33),
-        ("SELENIUM", SELENIUM),
-        ("TELLURIUM", TELLURIUM),
-    ] {
-        writeln!(to, "    {name} = {number},").unwrap();
-    }
-    to.push_str("};\n");
     statuses(&mut to);
     symbols(&mut to);
     valences(&mut to);

@@ -42,15 +42,8 @@ pub(super) const PLAIN: [(u8, bool); 16] = [
 /// The letters of [`PLAIN`].
 pub(super) const PLAIN_LETTERS: [u8; 14] = *b"BCNOFPSIbcnops";
 
-/// An element's symbol at the start of a text.
-pub(super) struct Symbol {
-    pub number: u8,
-    pub aromatic: bool,
-    pub bytes: usize,
-}
-
-/// Reads a symbol in brackets.
-pub(super) fn symbol(text: &[u8]) -> Option<Symbol> {
+/// Reads a symbol in brackets at the start of a text: the atomic number, and the bytes of the symbol.
+pub(super) fn symbol(text: &[u8]) -> Option<(u8, usize)> {
     let bytes = match text {
         [a, b, ..] if a.is_ascii_uppercase() && b.is_ascii_lowercase() => 2,
         [a, ..] if a.is_ascii_uppercase() => 1,
@@ -65,16 +58,12 @@ pub(super) fn symbol(text: &[u8]) -> Option<Symbol> {
         b"S" => 16,
         _ => SYMBOLS.iter().position(|&symbol| symbol == wanted)? + 1,
     };
-    Some(Symbol {
-        number: number as u8,
-        aromatic: false,
-        bytes,
-    })
+    Some((number as u8, bytes))
 }
 
-/// Reads the symbol of an aromatic atom in brackets.
-pub(super) fn aromatic_symbol(text: &[u8]) -> Option<Symbol> {
-    let (number, bytes) = match text {
+/// The same for an aromatic atom.
+pub(super) fn aromatic_symbol(text: &[u8]) -> Option<(u8, usize)> {
+    Some(match text {
         [b's', b'e', ..] => (SELENIUM, 2),
         [b't', b'e', ..] => (TELLURIUM, 2),
         [b's' | b't' | b'a', b'i' | b's', ..] => return None,
@@ -85,11 +74,6 @@ pub(super) fn aromatic_symbol(text: &[u8]) -> Option<Symbol> {
         [b'p', ..] => (PHOSPHORUS, 1),
         [b'b', ..] => (BORON, 1),
         _ => return None,
-    };
-    Some(Symbol {
-        number,
-        aromatic: true,
-        bytes,
     })
 }
 

@@ -3,26 +3,21 @@
 use serde::{Deserialize, Serialize};
 
 use super::DEFINITION;
+use crate::named::named;
 
-/// What tells molecules apart (`--key`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "lowercase")]
-pub enum KeyKind {
-    /// The MurmurHash3_x64_128 of the canonical SMILES ([`crate::key`]).
-    Canonical,
-    /// The structure key ([`crate::identity`]).
-    Structure,
+named! {
+    /// What tells molecules apart (`--key`).
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+    #[serde(rename_all = "lowercase")]
+    pub enum KeyKind {
+        /// The MurmurHash3_x64_128 of the canonical SMILES ([`crate::key`]).
+        Canonical = "canonical",
+        /// The structure key ([`crate::identity`]).
+        Structure = "structure",
+    }
 }
 
 impl KeyKind {
-    /// The word on the command line and in job files.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Canonical => "canonical",
-            Self::Structure => "structure",
-        }
-    }
-
     /// Number of its definition, if the definition may change between versions.
     pub fn definition(self) -> Option<u8> {
         match self {

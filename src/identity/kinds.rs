@@ -8,6 +8,8 @@
 
 use std::hint::select_unpredictable;
 
+use bytemuck::Zeroable;
+
 use super::{
     atom::{Atom, DOUBLE, NO_ATOM, PHOSPHORUS, PLACES},
     colours::{Colours, FEW, mix},
@@ -15,7 +17,7 @@ use super::{
 };
 
 /// For each atom, a hash of its surroundings.
-#[derive(Debug)]
+#[derive(Debug, Zeroable)]
 pub(super) struct Kinds {
     /// 0 for [`NO_ATOM`].
     of: [u64; PLACES],
@@ -27,13 +29,6 @@ pub(super) struct Kinds {
 pub(super) const BY_PHOSPHORUS: u64 = 0x5050;
 
 impl Kinds {
-    pub fn new() -> Self {
-        Self {
-            of: [0; PLACES],
-            next: [0; PLACES],
-        }
-    }
-
     /// Whether kinds, and so RDKit's ranks, distinguish all neighbours of marked centres and double bonds that colours
     /// distinguish.
     pub fn distinguish(

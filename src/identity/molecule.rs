@@ -1,5 +1,7 @@
 //! A molecule as flat arrays of fixed size, reused for every text.
 
+use bytemuck::Zeroable;
+
 #[cfg(target_arch = "x86_64")]
 use super::simd::Simd;
 use super::{
@@ -27,7 +29,7 @@ impl Molecule {
     pub fn new() -> Self {
         Self {
             atoms: [Atom::NONE; PLACES],
-            around: Around::new(),
+            around: Around::zeroed(),
             #[cfg(target_arch = "x86_64")]
             simd: Simd::detect(),
             count: 0,

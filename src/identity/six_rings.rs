@@ -2,8 +2,11 @@
 
 use std::hint::select_unpredictable;
 
+use bytemuck::Zeroable;
+
 use super::{
-    atom::{AROMATIC, Atom, CARBON, NITROGEN, NO_ATOM, ONES, OXYGEN, PLACES, SULFUR},
+    atom::{AROMATIC, Atom, CARBON, NITROGEN, NO_ATOM, OXYGEN, PLACES, SULFUR, first_equal},
+    list::List,
     molecule::Molecule,
     reason::Reason,
 };
@@ -15,26 +18,17 @@ type Walk = [u8; 8];
 const RING: usize = 6;
 
 /// Working memory for finding rings.
-#[derive(Debug)]
+#[derive(Debug, Zeroable)]
 pub(super) struct SixRings {
     /// For each atom, a bit per bond that is in such a ring.
     bonds: [u8; PLACES],
     /// For the check of a Kekulé form: the atoms of a bond have sides 1 and 2; 0 for not yet known.
     sides: [u8; PLACES],
-    stack: [u8; PLACES],
+    stack: List<u8>,
     partner: [u8; PLACES],
 }
 
 impl SixRings {
-    pub fn new() -> Self {
-        Self {
-            bonds: [0; PLACES],
-            sides: [0; PLACES],
-            stack: [0; PLACES],
-            partner: [NO_ATOM; PLACES],
-        }
-    }
-
     /// A bit per bond of an atom that is in such a ring.
     pub fn of(&self, index: u8) -> u8 {
         self.bonds[usize::from(index)]
@@ -110,10 +104,8 @@ impl SixRings {
     /// Rings that the text has as aromatic must have a Kekulé form. (Those that it has with double bonds have one.)
     pub fn check_form(&mut self, mol: &Molecule, open: &[u8]) -> Result<(), Reason> {
         for &index in open {
-            (
-                self.sides[usize::from(index)],
-                self.partner[usize::from(index)],
-            ) = (0, NO_ATOM);
+            let at = usize::from(index);
+            (self.sides[at], self.partner[at]) = (0, NO_ATOM);
         }
         for &root in open {
             if mol.atoms[usize::from(root)].open > 0 && self.sides[usize::from(root)] == 0 {
@@ -130,22 +122,18 @@ impl SixRings {
             let atom = &mol.atoms[usize::from(index)];
             atom.open > 0 && atom.aromatic && self.partner[usize::from(index)] == NO_ATOM
         };
-        if open.iter().any(alone) {
-            Err(Reason::Aromatic)
-        } else {
-            Ok(())
-        }
+        let fault = open.iter().any(alone).then_some(Reason::Aromatic);
+        fault.map_or(Ok(()), Err)
     }
 
     /// Gives the two atoms of every bond of a component different sides.
     fn assign_sides(&mut self, mol: &Molecule, root: u8) -> Result<(), Reason> {
         let aromatic = mol.atoms[usize::from(root)].aromatic;
         self.sides[usize::from(root)] = 1;
-        self.stack[0] = root;
-        let mut height = 1;
-        while height > 0 {
-            height -= 1;
-            let here = usize::from(self.stack[height]);
+        self.stack.clear();
+        self.stack.push(root);
+        while let Some(here) = self.stack.pop() {
+            let here = usize::from(here);
             let atom = &mol.atoms[here];
             for slot in bits(atom.may_take) {
                 let other = usize::from(atom.neighbours[slot]);
@@ -154,8 +142,7 @@ impl SixRings {
                 }
                 if self.sides[other] == 0 {
                     self.sides[other] = 3 - self.sides[here];
-                    self.stack[height] = other as u8;
-                    height += 1;
+                    self.stack.push(other as u8);
                 }
             }
         }
@@ -223,10 +210,9 @@ fn is_without_chord(mol: &Molecule, walk: &Walk) -> bool {
     })
 }
 
-/// Whether an atom is in a path: a byte of the word becomes zero (as in [`super::atom::Atom::slot_of`]).
+/// Whether an atom is in a path.
 fn is_in(walk: &Walk, index: u8) -> bool {
-    let differ = u64::from_le_bytes(*walk) ^ (u64::from(index) * ONES);
-    differ.wrapping_sub(ONES) & !differ & (ONES << 7) != 0
+    first_equal(*walk, index).is_some()
 }
 
 /// The possible partners of an atom.
@@ -252,12 +238,7 @@ pub(super) fn is_plain(atom: &Atom) -> bool {
 fn two_bits(word: u8) -> Option<[usize; 2]> {
     let second = word & word.wrapping_sub(1);
     let two = (second != 0) & (second & second.wrapping_sub(1) == 0);
-    two.then(|| {
-        [
-            word.trailing_zeros() as usize,
-            second.trailing_zeros() as usize,
-        ]
-    })
+    two.then(|| [word, second].map(|word| word.trailing_zeros() as usize))
 }
 
 /// The numbers of the bits that are set, the lowest first.

@@ -3,11 +3,14 @@
 //! double bond is stereo if its neighbours differ. What it adds to colours may make others differ. Marks of which the
 //! neighbours never differ are dropped, except ring stereo centres.
 
+use bytemuck::Zeroable;
+
 use super::{
     aromatic::may_be_aromatic,
     atom::{ATOMS_MAX, Atom, CARBON, Chirality, DOUBLE, NITROGEN, PLACES},
     colours::{Colours, mix},
     kinds::Kinds,
+    list::List,
     molecule::Molecule,
     reason::Reason,
     refine::refine,
@@ -25,38 +28,26 @@ pub(super) const OTHER_SIDE: u8 = 32;
 pub(super) const STEREO_MIX: u64 = 0xa5;
 
 /// The marks of a molecule.
-#[derive(Debug)]
+#[derive(Debug, Zeroable)]
 pub(super) struct Stereo {
     /// The ends of double bonds with stereo.
     ends: [bool; PLACES],
     /// Marked centres whose neighbours do not differ yet.
-    pub pending: [u8; PLACES],
-    pub pending_count: usize,
-    bonds: [(u8, u8); PLACES],
-    bonds_count: usize,
+    pub pending: List<u8>,
+    bonds: List<(u8, u8)>,
 }
 
 impl Stereo {
-    pub fn new() -> Self {
-        Self {
-            ends: [false; PLACES],
-            pending: [0; PLACES],
-            pending_count: 0,
-            bonds: [(0, 0); PLACES],
-            bonds_count: 0,
-        }
-    }
-
     pub fn clear(&mut self, atoms: usize) {
         self.ends[..atoms].fill(false);
-        (self.pending_count, self.bonds_count) = (0, 0);
+        self.pending.clear();
+        self.bonds.clear();
     }
 
     /// Copies the pending centres; the colours include the rest already.
     pub fn copy_pending(&mut self, from: &Self) {
-        let pending = from.pending_count;
-        self.pending[..pending].copy_from_slice(&from.pending[..pending]);
-        (self.pending_count, self.bonds_count) = (pending, 0);
+        self.pending = from.pending;
+        self.bonds.clear();
     }
 
     /// Finds the marks that may be stereo, and adds them to the colours until nothing changes. Returns whether there is
@@ -70,11 +61,7 @@ impl Stereo {
         self.clear(mol.count);
         self.collect_centres(mol)?;
         self.collect_bonds(mol)?;
-        let (centres, bonds) = (
-            &self.pending[..self.pending_count],
-            &self.bonds[..self.bonds_count],
-        );
-        if !kinds.distinguish(mol, colours, centres, bonds) {
+        if !kinds.distinguish(mol, colours, &self.pending, &self.bonds) {
             return Err(Reason::Chirality);
         }
         let mut any = false;
@@ -83,11 +70,11 @@ impl Stereo {
             refine(mol, colours);
         }
         self.keep_ring_centres(mol, colours)?;
-        self.bonds_count = 0;
+        self.bonds.clear();
         if mol.any_side && self.marks_conflict(mol) {
             return Err(Reason::Marks);
         }
-        Ok(any || self.pending_count > 0)
+        Ok(any || !self.pending.is_empty())
     }
 
     /// Whether a double bond without stereo lies between two with stereo. Both of its ends then have marks, and RDKit may
@@ -114,39 +101,32 @@ impl Stereo {
     pub fn apply(&mut self, mol: &Molecule, colours: &mut Colours) -> Result<bool, Reason> {
         let mut now = [0u8; PLACES];
         let mut any = false;
-        let pending = std::mem::take(&mut self.pending_count);
-        for i in 0..pending {
-            let index = self.pending[i];
+        self.pending.retain(|index| {
             let atom = &mol.atoms[usize::from(index)];
-            if neighbours_differ(atom, colours) {
-                now[usize::from(index)] += if is_odd(atom, colours) {
-                    CENTRE_ODD
-                } else {
-                    CENTRE_EVEN
-                };
+            let differ = neighbours_differ(atom, colours);
+            if differ {
+                let odd = is_odd(atom, colours);
+                now[usize::from(index)] += if odd { CENTRE_ODD } else { CENTRE_EVEN };
                 any = true;
-            } else {
-                self.pending[self.pending_count] = index;
-                self.pending_count += 1;
             }
-        }
-        let bonds = std::mem::take(&mut self.bonds_count);
-        for i in 0..bonds {
-            let (a, b) = self.bonds[i];
-            match sides(mol, a, b, colours)? {
-                Some(same) => {
-                    let code = if same { SAME_SIDE } else { OTHER_SIDE };
-                    now[usize::from(a)] += code;
-                    now[usize::from(b)] += code;
-                    (self.ends[usize::from(a)], self.ends[usize::from(b)]) = (true, true);
-                    any = true;
+            !differ
+        });
+        let mut fault = Ok(());
+        self.bonds.retain(|(a, b)| {
+            let same = sides(mol, a, b, colours).unwrap_or_else(|reason| {
+                fault = Err(reason);
+                None
+            });
+            if let Some(same) = same {
+                for end in [a, b].map(usize::from) {
+                    now[end] += if same { SAME_SIDE } else { OTHER_SIDE };
+                    self.ends[end] = true;
                 }
-                None => {
-                    self.bonds[self.bonds_count] = (a, b);
-                    self.bonds_count += 1;
-                }
+                any = true;
             }
-        }
+            same.is_none()
+        });
+        fault?;
         if any {
             for (index, &code) in now[..mol.count].iter().enumerate() {
                 if code != 0 {
@@ -167,8 +147,7 @@ impl Stereo {
                 if may_be_aromatic(mol, index) {
                     return Err(Reason::Aromatic);
                 }
-                self.pending[self.pending_count] = index as u8;
-                self.pending_count += 1;
+                self.pending.push(index as u8);
             }
         }
         Ok(())
@@ -188,10 +167,8 @@ impl Stereo {
                 let able = |atom: &Atom| atom.degree == 2 || atom.degree == 3;
                 if marked && able(atom) && able(end) && !in_small_ring(mol, index, slot) {
                     // RDKit writes some double bonds of other elements as another molecule.
-                    if ![atom, end]
-                        .iter()
-                        .all(|end| matches!(end.number, CARBON | NITROGEN))
-                    {
+                    let usual = |end: &Atom| matches!(end.number, CARBON | NITROGEN);
+                    if !usual(atom) || !usual(end) {
                         return Err(Reason::Chirality);
                     }
                     let ends = [index, usize::from(other)];
@@ -199,11 +176,10 @@ impl Stereo {
                     {
                         return Err(Reason::Aromatic);
                     }
-                    if self.bonds_count == ATOMS_MAX {
+                    if self.bonds.len() == ATOMS_MAX {
                         return Err(Reason::Size);
                     }
-                    self.bonds[self.bonds_count] = (index as u8, other);
-                    self.bonds_count += 1;
+                    self.bonds.push((index as u8, other));
                 }
             }
         }
@@ -213,76 +189,51 @@ impl Stereo {
     /// Keeps centres with equal neighbours that share a ring system with another such centre. If only some atoms of one
     /// colour are marked, RDKit may write the same SMILES for two molecules, so RDKit decides.
     fn keep_ring_centres(&mut self, mol: &Molecule, colours: &Colours) -> Result<(), Reason> {
-        let pending = std::mem::take(&mut self.pending_count);
-        let mut able = [0u8; PLACES];
-        let mut count = 0;
-        for &index in &self.pending[..pending] {
-            if is_ring_centre(mol, usize::from(index), colours) {
-                able[count] = index;
-                count += 1;
-            }
-        }
+        let kept = &mut self.pending;
+        kept.retain(|index| is_ring_centre(mol, usize::from(index), colours));
+        let able = *kept;
         let mut systems = [0u8; PLACES];
-        let able = &able[..count];
         for (i, &index) in able.iter().enumerate() {
             if systems[usize::from(index)] == 0 {
                 mark_ring_system(mol, index, i as u8 + 1, &mut systems);
             }
         }
-        for &index in able {
-            let system = systems[usize::from(index)];
-            if able
-                .iter()
-                .filter(|&&other| systems[usize::from(other)] == system)
-                .count()
-                > 1
-            {
-                self.pending[self.pending_count] = index;
-                self.pending_count += 1;
-            }
-        }
-        let kept = &self.pending[..self.pending_count];
+        kept.retain(|index| {
+            let same = |other: &&u8| systems[usize::from(**other)] == systems[usize::from(index)];
+            able.iter().filter(same).count() > 1
+        });
+        let (kept, systems): (&[u8], _) = (kept, &systems);
         let bare = |(index, atom): (usize, &Atom)| {
             atom.chirality == Chirality::None
                 && kept.iter().any(|&kept| colours.same(kept, index as u8))
         };
         let partly = !kept.is_empty() && mol.atoms().iter().enumerate().any(bare);
         // The same for two centres of one colour and two of another colour in one ring system.
-        let like = |one: u8| {
-            let within = |other: u8| systems[usize::from(other)] == systems[usize::from(one)];
-            let like = |other: u8| other != one && within(other) && colours.same(one, other);
-            kept.iter().any(|&other| like(other))
+        let beside = move |one: u8, same: bool| {
+            let system = systems[usize::from(one)];
+            let others = kept.iter().copied().filter(move |&other| other != one);
+            others.filter(move |&other| {
+                systems[usize::from(other)] == system && colours.same(one, other) == same
+            })
         };
-        let mixed = |&one: &u8| {
-            let beside = |&other: &u8| {
-                systems[usize::from(other)] == systems[usize::from(one)]
-                    && !colours.same(one, other)
-                    && like(other)
-            };
-            like(one) && kept.iter().any(beside)
-        };
-        if partly || kept.iter().any(mixed) {
-            Err(Reason::RingStereo)
-        } else {
-            Ok(())
-        }
+        let has_like = |one: u8| beside(one, true).next().is_some();
+        let mixed = |&one: &u8| has_like(one) && beside(one, false).any(has_like);
+        let fault = (partly || kept.iter().any(mixed)).then_some(Reason::RingStereo);
+        fault.map_or(Ok(()), Err)
     }
 }
 
 /// Marks the atoms that ring bonds connect.
 fn mark_ring_system(mol: &Molecule, from: u8, system: u8, systems: &mut [u8; PLACES]) {
-    let mut stack = [0u8; PLACES];
-    stack[0] = from;
+    let mut stack = List::zeroed();
+    stack.push(from);
     systems[usize::from(from)] = system;
-    let mut height = 1;
-    while height > 0 {
-        height -= 1;
-        let atom = &mol.atoms[usize::from(stack[height])];
+    while let Some(here) = stack.pop() {
+        let atom = &mol.atoms[usize::from(here)];
         for (slot, other) in atom.neighbours() {
             if atom.bond_in_ring(slot) && systems[usize::from(other)] == 0 {
                 systems[usize::from(other)] = system;
-                stack[height] = other;
-                height += 1;
+                stack.push(other);
             }
         }
     }

@@ -1,5 +1,7 @@
 //! Structure keys from the text alone.
 
+use bytemuck::Zeroable;
+
 use super::{
     atom::{Atom, CARBON},
     bonds::BondAssigner,
@@ -41,10 +43,10 @@ impl StructureKeys {
             mol: Molecule::new(),
             reader: Reader::new(),
             valences: ValenceTable::new(),
-            bonds: BondAssigner::new(),
+            bonds: BondAssigner::zeroed(),
             colours: Colours::new(),
-            stereo: Stereo::new(),
-            kinds: Kinds::new(),
+            stereo: Stereo::zeroed(),
+            kinds: Kinds::zeroed(),
             canon: Canon::new(),
         }
     }

@@ -71,9 +71,7 @@ const PLAIN_ATOMS: [Atom; 16] = {
 };
 
 /// Bytes that can't be the first of a branch; 0 is the end of the text.
-const NOT_FIRST: [bool; 256] = not_first();
-
-const fn not_first() -> [bool; 256] {
+const NOT_FIRST: [bool; 256] = {
     let mut not = [false; 256];
     let bytes = *b"\0().0123456789%";
     let mut i = 0;
@@ -82,7 +80,7 @@ const fn not_first() -> [bool; 256] {
         i += 1;
     }
     not
-}
+};
 
 /// Working memory of the reader.
 #[derive(Debug)]

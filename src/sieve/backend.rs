@@ -2,7 +2,7 @@
 
 use super::{
     cpu::CpuEngine,
-    cuda::{self, CudaSieve, Gpu},
+    cuda::{CudaKeys, CudaSieve, Gpu},
     engine::Engine,
     error::EngineError,
     gpu::{GpuEngine, device::Room},
@@ -56,7 +56,11 @@ impl Backend {
         count: usize,
     ) -> Result<Vec<Box<dyn KeyDevice>>, EngineError> {
         match self {
-            Self::Cuda(gpu) => cuda::key_devices(gpu, room, count),
+            Self::Cuda(gpu) => {
+                let devices = CudaKeys::open_several(gpu.index, room, count)?;
+                let boxed = |device| -> Box<dyn KeyDevice> { Box::new(device) };
+                Ok(devices.into_iter().map(boxed).collect())
+            }
             Self::Cpu | Self::Wgpu(_) => Ok(Vec::new()),
         }
     }

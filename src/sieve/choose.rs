@@ -12,28 +12,33 @@ use super::{
     backend::Backend,
     cuda,
     engine::Engine,
-    error::EngineError,
+    error::{EngineError, injected_loss},
     gpu::device::Room,
     structure_key::{KeyDevices, device::KeyRoom},
     wgpu::{self, Adapter},
 };
-use crate::limits::{CUDA_HOST_BYTES, KEY_DEVICES_MAX, WGPU_HOST_BYTES};
+use crate::{
+    limits::{CUDA_HOST_BYTES, KEY_DEVICES_MAX, WGPU_HOST_BYTES},
+    named::named,
+};
 
 /// The environment variable that names the adapter for `--engine wgpu`: a part of its name, or its index.
 pub const ADAPTER_VARIABLE: &str = "MOLSIEVE_ADAPTER";
 
-/// `--engine`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum EngineChoice {
-    /// The best engine this machine has.
-    Auto,
-    /// fastbloom on the CPU.
-    Cpu,
-    /// An NVIDIA GPU.
-    Cuda,
-    /// Any other GPU.
-    Wgpu,
+named! {
+    /// `--engine`.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    pub enum EngineChoice {
+        /// The best engine this machine has.
+        Auto = "auto",
+        /// fastbloom on the CPU.
+        Cpu = "cpu",
+        /// An NVIDIA GPU.
+        Cuda = "cuda",
+        /// Any other GPU.
+        Wgpu = "wgpu",
+    }
 }
 
 /// The engine a job runs on.
@@ -48,20 +53,20 @@ pub struct Chosen {
 
 /// Chooses, without opening anything.
 pub fn choose(choice: EngineChoice, room: &Room) -> Result<Chosen, EngineError> {
-    let named = |backend| Chosen {
+    let (backend, skipped) = match choice {
+        EngineChoice::Cpu => (Backend::Cpu, None),
+        EngineChoice::Cuda => (find_gpu(room)?, None),
+        EngineChoice::Wgpu => (Backend::Wgpu(named_adapter(room)?), None),
+        EngineChoice::Auto => best(room),
+    };
+    Ok(Chosen {
         host_bytes: host_bytes(&backend, room),
         backend,
-        skipped: None,
-    };
-    match choice {
-        EngineChoice::Cpu => Ok(Chosen::CPU),
-        EngineChoice::Cuda => find_gpu(room).map(named),
-        EngineChoice::Wgpu => named_adapter(room).map(Backend::Wgpu).map(named),
-        EngineChoice::Auto => Ok(best(room)),
-    }
+        skipped,
+    })
 }
 
-fn best(room: &Room) -> Chosen {
+fn best(room: &Room) -> (Backend, Option<Vec<String>>) {
     let mut skipped = Vec::new();
     let mut found = |found: Result<Backend, EngineError>| {
         found.map_err(|error| skipped.push(error.to_string())).ok()
@@ -69,11 +74,7 @@ fn best(room: &Room) -> Chosen {
     let backend = found(find_gpu(room))
         .or_else(|| found(find_hardware_adapter(room)))
         .unwrap_or(Backend::Cpu);
-    Chosen {
-        host_bytes: host_bytes(&backend, room),
-        backend,
-        skipped: Some(skipped),
-    }
+    (backend, Some(skipped))
 }
 
 fn host_bytes(backend: &Backend, room: &Room) -> usize {
@@ -214,9 +215,8 @@ impl Chosen {
         room: KeyRoom,
         count: usize,
     ) -> Result<Option<KeyDevices>, EngineError> {
-        #[cfg(feature = "failpoints")]
         if self.backend != Backend::Cpu {
-            crate::sieve::error::injected_loss(self.name(), "open_keys")?;
+            injected_loss(self.name(), "open_keys")?;
         }
         KeyDevices::new(self.backend.open_keys(room, count)?, room)
     }
@@ -228,9 +228,8 @@ impl Chosen {
 
     /// Opens it with an empty filter. `threads` is for the CPU engine.
     pub fn open(&self, room: Room, threads: usize) -> Result<Box<dyn Engine>, EngineError> {
-        #[cfg(feature = "failpoints")]
         if self.backend != Backend::Cpu {
-            crate::sieve::error::injected_loss(self.name(), "open")?;
+            injected_loss(self.name(), "open")?;
         }
         self.backend.open(room, threads)
     }

@@ -9,25 +9,12 @@
 //!   a MIG UUID. The engine uses the first.
 //! - A lane allocates, copies, launches and waits (`lane`). Two programs run on lanes: [`CudaSieve`] and
 //!   [`CudaKeys`]. Each allocates all of its memory when it is opened.
-//!
-//! | module | contents |
-//! |---|---|
-//! | `driver` | the driver: whether it is there, its devices, its errors |
-//! | `library` | which file the driver's library is loaded from |
-//! | `image` | the compiled kernels |
-//! | `lane` | one stream, with allocation, copies, launches and waits |
-//! | `open` | a GPU that is open for one program |
-//! | `pinned` | page-locked host memory |
-//! | `sieve` | the program `kernels/sieve.cu` |
-//! | `buffers` | the buffers of a slot, and the arguments of each sieve kernel |
-//! | `structure_key` | the program `kernels/structure_key.cu` |
 
 mod buffers;
 mod driver;
 mod image;
 mod lane;
 mod library;
-mod open;
 mod pinned;
 mod sieve;
 mod structure_key;
@@ -36,4 +23,4 @@ pub use driver::{Gpu, driver_library, first_gpu, gpus};
 pub use image::KernelImage;
 pub(super) use sieve::check_room;
 pub use sieve::{CUDA_LANES, CudaSieve};
-pub use structure_key::{CudaKeys, key_devices};
+pub use structure_key::CudaKeys;

@@ -59,12 +59,31 @@ pub enum EngineError {
     Threads(String),
 }
 
-/// Simulates device loss if this is the call that a test has chosen.
-#[cfg(feature = "failpoints")]
-pub(crate) fn injected_loss(engine: &'static str, call: &'static str) -> Result<(), EngineError> {
-    if !crate::faults::device_call(call) {
+/// Refuses a part of a program that takes more than the device allows.
+pub(super) fn check_size(
+    engine: &'static str,
+    part: &'static str,
+    bytes: u64,
+    bytes_max: u64,
+) -> Result<(), EngineError> {
+    if bytes <= bytes_max {
         return Ok(());
     }
-    let reason = format!("{call}: on purpose");
-    Err(EngineError::Lost { engine, reason })
+    Err(EngineError::TooLarge {
+        engine,
+        part,
+        bytes,
+        bytes_max,
+    })
+}
+
+/// Simulates device loss if this is the call that a test has chosen.
+pub(super) fn injected_loss(engine: &'static str, call: &'static str) -> Result<(), EngineError> {
+    #[cfg(feature = "failpoints")]
+    if crate::faults::device_call(call) {
+        let reason = format!("{call}: on purpose");
+        return Err(EngineError::Lost { engine, reason });
+    }
+    let _ = (engine, call);
+    Ok(())
 }

@@ -13,8 +13,6 @@
 
 pub(in crate::sieve) mod device;
 mod engine;
-#[cfg(feature = "failpoints")]
-mod failing;
 
 pub use device::{BLOCK_ROWS, Device, Kernel, Room, TEXT_PAD_BYTES};
 pub use engine::GpuEngine;

@@ -7,30 +7,21 @@ use super::{
     conformance::{Disagreement, conform, conform_on_inserts},
     *,
 };
-use crate::slot::Slot;
+use crate::slot::{Slot, SlotLayout};
 
-fn cpu(shape: FilterShape, layout: &crate::slot::SlotLayout) -> Result<CpuEngine, EngineError> {
-    CpuEngine::new(shape, layout.rows_max, 2)
+fn cpu(shape: FilterShape, layout: &SlotLayout) -> Result<Box<dyn Engine>, EngineError> {
+    Ok(Box::new(CpuEngine::new(shape, layout.rows_max, 2)?))
 }
 
 #[test]
 fn the_cpu_engine_conforms() {
-    let account = conform(
-        &mut |shape, layout| Ok(Box::new(cpu(shape, layout)?)),
-        2_000,
-    )
-    .unwrap();
+    let account = conform(&mut cpu, 2_000).unwrap();
     assert!(account.slots > 20_000, "{account:?}");
     let million = FilterShape {
         bits: 64 * 300_007,
         hashes: 13,
     };
-    conform_on_inserts(
-        &mut |shape, layout| Ok(Box::new(cpu(shape, layout)?)),
-        million,
-        1_000_000,
-    )
-    .unwrap();
+    conform_on_inserts(&mut cpu, million, 1_000_000).unwrap();
 }
 
 /// What an engine does wrong, once.
@@ -46,7 +37,7 @@ enum Fault {
 
 /// The reference engine with one fault, in slot number `at`.
 struct Faulty {
-    engine: CpuEngine,
+    engine: Box<dyn Engine>,
     fault: Fault,
     at: usize,
 }

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "molsieve/src/chem/edit/stereo.h"
 #include "molsieve/src/chem/model/read.h"
 #include "molsieve/src/chem/model/valence.h"
 
@@ -17,7 +16,7 @@ enum Role : std::uint8_t { UNTOUCHED, MAPPED, SKIPPED };
 bool Parent::read(const RDKit::ROMol &from) {
   rings = from.getRingInfo();
   if (!read_molecule(from, mol) ||
-      std::any_of(mol.atoms.begin(), mol.atoms.end(), may_need_cleanup)) {
+      std::ranges::any_of(mol.atoms, may_need_cleanup)) {
     return false;
   }
   certainty = ring_certainty(mol, *rings);
@@ -29,43 +28,41 @@ bool Parent::read(const RDKit::ROMol &from) {
 
 bool Edit::apply(const Parent &parent, const RDKit::MatchVectType &match, Molecule &product,
                  Workspace &work) const {
+  const Making m{parent, parent.mol, match, product, work};
   return parent.certainty != RingCertainty::Ambiguous &&
-         parent.mol.atoms.size() + atoms_.size() <= ATOMS_MAX &&
-         begin(parent.mol, match, product, work) && add_rest(parent.mol, match, product, work) &&
-         complete_atoms(parent.mol, product, work) && carry_stereo(parent.mol, product, work) &&
-         rings_hold(parent, match, product, work) && confirm_stereo(product);
+         parent.mol.atoms.size() + atoms_.size() <= ATOMS_MAX && begin(m) && add_rest(m) &&
+         complete_atoms(m) && carry_stereo(m) && rings_hold(m) && confirm_stereo(product);
 }
 
 // Begins the product with the template, whose mapped atoms take over properties of the parent's.
-bool Edit::begin(const Molecule &parent, const RDKit::MatchVectType &match, Molecule &product,
-                 Workspace &work) const {
-  const auto size = parent.atoms.size();
-  std::fill_n(work.product_of.begin(), size, NO_INDEX);
-  std::fill_n(work.parent_of.begin(), size + atoms_.size(), NO_INDEX);
-  std::fill_n(work.role.begin(), size, UNTOUCHED);
-  std::fill_n(work.visited.begin(), size, false);
-  product.clear();
+bool Edit::begin(const Making &m) const {
+  const auto size = m.parent.atoms.size();
+  std::fill_n(m.work.product_of.begin(), size, NO_INDEX);
+  std::fill_n(m.work.parent_of.begin(), size + atoms_.size(), NO_INDEX);
+  std::fill_n(m.work.role.begin(), size, UNTOUCHED);
+  std::fill_n(m.work.visited.begin(), size, false);
+  m.product.clear();
   for (const auto &atom : atoms_) {
-    product.atoms.push_back(atom.atom);
+    m.product.atoms.push_back(atom.atom);
   }
   for (const auto &bond : bonds_) {
-    if (!product.add_bond(bond.begin, bond.end, bond.type)) {
+    if (!m.product.add_bond(bond.begin, bond.end, bond.type)) {
       return false;
     }
-    product.bonds.back().stereo = bond.stereo;
-    product.bonds.back().stereo_atoms = bond.stereo_atoms;
+    m.product.bonds.back().stereo = bond.stereo;
+    m.product.bonds.back().stereo_atoms = bond.stereo_atoms;
   }
-  product.has_chirality = has_chirality_;
-  product.has_stereo = has_stereo_;
-  for (const auto &[query, index] : match) {
+  m.product.has_chirality = has_chirality_;
+  m.product.has_stereo = has_stereo_;
+  for (const auto &[query, index] : m.match) {
     const auto place = becomes_[query];
-    work.role[index] = place == NO_INDEX ? SKIPPED : MAPPED;
+    m.work.role[index] = place == NO_INDEX ? SKIPPED : MAPPED;
     if (place == NO_INDEX) {
       continue;
     }
-    work.product_of[index] = place;
-    work.parent_of[place] = index;
-    if (!take_over(atoms_[place], parent.atoms[index], product.atoms[place])) {
+    m.work.product_of[index] = place;
+    m.work.parent_of[place] = index;
+    if (!take_over(atoms_[place], m.parent.atoms[index], m.product.atoms[place])) {
       return false;
     }
   }
@@ -94,16 +91,15 @@ bool Edit::take_over(const TemplateAtom &from, const Atom &original, Atom &atom)
 }
 
 // Adds the rest of the parent, breadth first from each mapped atom in the order of the match.
-bool Edit::add_rest(const Molecule &parent, const RDKit::MatchVectType &match, Molecule &product,
-                    Workspace &work) const {
-  for (const auto &pair : match) {
+bool Edit::add_rest(const Making &m) const {
+  for (const auto &pair : m.match) {
     const auto start = static_cast<std::uint16_t>(pair.second);
-    if (work.role[start] != MAPPED) {
+    if (m.work.role[start] != MAPPED) {
       continue;
     }
-    work.queue.assign(1, start);
-    for (std::size_t i = 0; i < work.queue.size(); ++i) {
-      if (!add_around(parent, work.queue[i], product, work)) {
+    m.work.queue.assign(1, start);
+    for (std::size_t i = 0; i < m.work.queue.size(); ++i) {
+      if (!add_around(m, m.work.queue[i])) {
         return false;
       }
     }
@@ -111,59 +107,55 @@ bool Edit::add_rest(const Molecule &parent, const RDKit::MatchVectType &match, M
   return true;
 }
 
-bool Edit::add_around(const Molecule &parent, std::uint16_t from, Molecule &product,
-                      Workspace &work) const {
-  work.visited[from] = true;
-  const auto &atom = parent.atoms[from];
+bool Edit::add_around(const Making &m, std::uint16_t from) const {
+  m.work.visited[from] = true;
+  const auto &atom = m.parent.atoms[from];
   for (unsigned int i = 0; i < atom.degree; ++i) {
     const auto neighbour = atom.neighbours[i];
-    if (!work.visited[neighbour] && work.role[neighbour] != SKIPPED &&
-        !add_neighbour(parent, from, i, product, work)) {
+    if (!m.work.visited[neighbour] && m.work.role[neighbour] != SKIPPED &&
+        !add_neighbour(m, from, i)) {
       return false;
     }
   }
   return true;
 }
 
-bool Edit::add_neighbour(const Molecule &parent, std::uint16_t from, unsigned int place,
-                         Molecule &product, Workspace &work) const {
-  const auto neighbour = parent.atoms[from].neighbours[place];
-  const auto &bond = parent.bonds[parent.atoms[from].bonds[place]];
-  if (work.role[from] == MAPPED && work.role[neighbour] == MAPPED) {
+bool Edit::add_neighbour(const Making &m, std::uint16_t from, unsigned int place) const {
+  const auto neighbour = m.parent.atoms[from].neighbours[place];
+  const auto &bond = m.parent.bonds[m.parent.atoms[from].bonds[place]];
+  if (m.work.role[from] == MAPPED && m.work.role[neighbour] == MAPPED) {
     // Between mapped atoms the template decides, unless neither of its sides has a bond there.
-    const auto a = work.product_of[from], b = work.product_of[neighbour];
-    return product.bond_between(a, b) != NO_INDEX || breaks_bond(a, b) ||
-           copy_bond(bond, product, work);
+    const auto a = m.work.product_of[from], b = m.work.product_of[neighbour];
+    return m.product.bond_between(a, b) != NO_INDEX || breaks_bond(a, b) || copy_bond(m, bond);
   }
-  if (work.product_of[neighbour] == NO_INDEX) {
-    const auto index = static_cast<std::uint16_t>(product.atoms.size());
-    product.atoms.push_back(parent.atoms[neighbour]);
-    product.atoms.back().degree = 0;
-    work.product_of[neighbour] = index;
-    work.parent_of[index] = neighbour;
-    work.queue.push_back(neighbour);
+  if (m.work.product_of[neighbour] == NO_INDEX) {
+    const auto index = static_cast<std::uint16_t>(m.product.atoms.size());
+    m.product.atoms.push_back(m.parent.atoms[neighbour]);
+    m.product.atoms.back().degree = 0;
+    m.work.product_of[neighbour] = index;
+    m.work.parent_of[index] = neighbour;
+    m.work.queue.push_back(neighbour);
   }
-  return copy_bond(bond, product, work);
+  return copy_bond(m, bond);
 }
 
 bool Edit::breaks_bond(std::uint16_t a, std::uint16_t b) const {
-  return std::any_of(joined_.begin(), joined_.end(), [&](const auto &pair) {
+  return std::ranges::any_of(joined_, [&](const auto &pair) {
     return (pair.first == a && pair.second == b) || (pair.first == b && pair.second == a);
   });
 }
 
-bool Edit::copy_bond(const Bond &bond, Molecule &product, const Workspace &work) {
-  const auto begin = work.product_of[bond.begin], end = work.product_of[bond.end];
+bool Edit::copy_bond(const Making &m, const Bond &bond) {
+  const auto begin = m.work.product_of[bond.begin], end = m.work.product_of[bond.end];
   if (bond.type == AROMATIC) {
-    product.atoms[begin].aromatic = product.atoms[end].aromatic = true;
+    m.product.atoms[begin].aromatic = m.product.atoms[end].aromatic = true;
   }
-  return product.add_bond(begin, end, bond.type);
+  return m.product.add_bond(begin, end, bond.type);
 }
 
-bool Edit::is_changed(const Molecule &parent, const Molecule &product, const Workspace &work,
-                      std::uint16_t index) const {
+bool Edit::is_changed(const Making &m, std::uint16_t index) const {
   return index < atoms_.size() ||
-         product.atoms[index].degree != parent.atoms[work.parent_of[index]].degree;
+         m.product.atoms[index].degree != m.parent.atoms[m.work.parent_of[index]].degree;
 }
 
 namespace {
@@ -180,14 +172,14 @@ bool complete(Molecule &product, std::uint16_t index) {
 }  // namespace
 
 // Hydrogens, valence and chirality of every atom.
-bool Edit::complete_atoms(const Molecule &parent, Molecule &product, const Workspace &work) const {
-  for (std::uint16_t i = 0; i < product.atoms.size(); ++i) {
-    if (is_changed(parent, product, work, i) && !complete(product, i)) {
+bool Edit::complete_atoms(const Making &m) const {
+  for (std::uint16_t i = 0; i < m.product.atoms.size(); ++i) {
+    if (is_changed(m, i) && !complete(m.product, i)) {
       return false;
     }
-    const auto origin = work.parent_of[i];
-    if (origin != NO_INDEX && parent.atoms[origin].chirality != NO_CHIRALITY &&
-        !carry_chirality(parent, product, work, i)) {
+    const auto origin = m.work.parent_of[i];
+    if (origin != NO_INDEX && m.parent.atoms[origin].chirality != NO_CHIRALITY &&
+        !carry_chirality(m, i)) {
       return false;
     }
   }

@@ -8,19 +8,15 @@ namespace molsieve::edit {
 namespace {
 
 // Chirality refers to the order of the atom's bonds, which may be another in the product.
-bool reorder_chirality(const Molecule &parent, Molecule &product, const Edit::Workspace &work,
-                       std::uint16_t index) {
-  auto &atom = product.atoms[index];
-  const auto &original = parent.atoms[work.parent_of[index]];
+bool reorder_chirality(const Edit::Making &m, std::uint16_t index) {
+  auto &atom = m.product.atoms[index];
+  const auto &original = m.parent.atoms[m.work.parent_of[index]];
   std::array<std::uint8_t, NEIGHBOURS_MAX> places;
   for (unsigned int i = 0; i < atom.degree; ++i) {
-    const auto *begin = atom.neighbours.begin();
-    const auto *found =
-        std::find(begin, begin + atom.degree, work.product_of[original.neighbours[i]]);
-    if (found == begin + atom.degree) {
+    places[i] = atom.place_of(m.work.product_of[original.neighbours[i]]);
+    if (places[i] == atom.degree) {
       return false;
     }
-    places[i] = found - begin;
   }
   if (is_odd_permutation(atom.degree, [&](unsigned int i) { return places[i]; })) {
     atom.chirality = inverted(atom.chirality);
@@ -31,26 +27,24 @@ bool reorder_chirality(const Molecule &parent, Molecule &product, const Edit::Wo
 }  // namespace
 
 // The chirality of an atom that has one in the parent.
-bool Edit::carry_chirality(const Molecule &parent, Molecule &product, const Workspace &work,
-                      std::uint16_t index) const {
-  auto &atom = product.atoms[index];
+bool Edit::carry_chirality(const Making &m, std::uint16_t index) const {
+  auto &atom = m.product.atoms[index];
   if (index < atoms_.size()) {
-    atom.chirality = mapped_chirality(parent, product, work, index);
-  } else if (atom.degree != parent.atoms[work.parent_of[index]].degree) {
+    atom.chirality = mapped_chirality(m, index);
+  } else if (atom.degree != m.parent.atoms[m.work.parent_of[index]].degree) {
     atom.chirality = NO_CHIRALITY;
-  } else if (!reorder_chirality(parent, product, work, index)) {
+  } else if (!reorder_chirality(m, index)) {
     return false;
   }
-  product.has_chirality |= atom.chirality != NO_CHIRALITY;
+  m.product.has_chirality |= atom.chirality != NO_CHIRALITY;
   return true;
 }
 
 // RDKit keeps the chirality of a mapped atom if at most one of its neighbours is replaced; the new neighbour takes the
 // position of the old one.
-Chirality Edit::mapped_chirality(const Molecule &parent, const Molecule &product, const Workspace &work,
-                              std::uint16_t index) const {
-  const auto &before = parent.atoms[work.parent_of[index]];
-  const auto &after = product.atoms[index];
+Chirality Edit::mapped_chirality(const Making &m, std::uint16_t index) const {
+  const auto &before = m.parent.atoms[m.work.parent_of[index]];
+  const auto &after = m.product.atoms[index];
   const auto rule = atoms_[index].chirality_rule;
   if (rule > 2) {
     return NO_CHIRALITY;
@@ -64,12 +58,12 @@ Chirality Edit::mapped_chirality(const Molecule &parent, const Molecule &product
   std::array<std::uint8_t, NEIGHBOURS_MAX> places;
   unsigned int count = 0, unknown = 0, seen = 0;
   for (unsigned int i = 0; i < after.degree; ++i) {
-    const auto origin = work.parent_of[after.neighbours[i]];
-    const auto *begin = before.neighbours.begin(), *end = begin + before.degree;
-    const auto *found = origin == NO_INDEX ? end : std::find(begin, end, origin);
-    unknown += found == end;
-    places[count++] = found == end ? UNKNOWN : found - begin;
-    seen |= found == end ? 0 : 1u << (found - begin);
+    const auto origin = m.work.parent_of[after.neighbours[i]];
+    const auto place = origin == NO_INDEX ? before.degree : before.place_of(origin);
+    const bool is_known = place != before.degree;
+    unknown += !is_known;
+    places[count++] = is_known ? place : UNKNOWN;
+    seen |= is_known ? 1u << place : 0;
   }
   if (unknown > 1 || (unknown == 1 && after.degree < before.degree)) {
     return fallback;
@@ -91,29 +85,29 @@ Chirality Edit::mapped_chirality(const Molecule &parent, const Molecule &product
 }
 
 // Stereo of double bonds that the edit does not change.
-bool Edit::carry_stereo(const Molecule &parent, Molecule &product, const Workspace &work) const {
-  if (!parent.has_stereo) {
+bool Edit::carry_stereo(const Making &m) const {
+  if (!m.parent.has_stereo) {
     return true;
   }
-  for (const auto &bond : parent.bonds) {
-    const auto begin = work.product_of[bond.begin], end = work.product_of[bond.end];
+  for (const auto &bond : m.parent.bonds) {
+    const auto begin = m.work.product_of[bond.begin], end = m.work.product_of[bond.end];
     if (bond.stereo == NO_STEREO || begin == NO_INDEX || end == NO_INDEX) {
       continue;
     }
-    const auto index = product.bond_between(begin, end);
-    if (index == NO_INDEX || product.bonds[index].type != DOUBLE) {
+    const auto index = m.product.bond_between(begin, end);
+    if (index == NO_INDEX || m.product.bonds[index].type != DOUBLE) {
       continue;
     }
-    auto &copy = product.bonds[index];
+    auto &copy = m.product.bonds[index];
     if (begin < atoms_.size() || end < atoms_.size() || copy.begin != begin ||
-        product.atoms[begin].degree != parent.atoms[bond.begin].degree ||
-        product.atoms[end].degree != parent.atoms[bond.end].degree) {
+        m.product.atoms[begin].degree != m.parent.atoms[bond.begin].degree ||
+        m.product.atoms[end].degree != m.parent.atoms[bond.end].degree) {
       return false;
     }
     copy.stereo = bond.stereo;
-    copy.stereo_atoms = {work.product_of[bond.stereo_atoms[0]],
-                         work.product_of[bond.stereo_atoms[1]]};
-    product.has_stereo = true;
+    copy.stereo_atoms = {m.work.product_of[bond.stereo_atoms[0]],
+                         m.work.product_of[bond.stereo_atoms[1]]};
+    m.product.has_stereo = true;
   }
   return true;
 }

@@ -100,7 +100,7 @@ bool Edit::directions_are_complete(const RWMol &mol) const {
 
 // Whether a double bond of the template that has stereo ends at an atom.
 bool Edit::ends_stereo(std::uint16_t atom) const {
-  return std::any_of(bonds_.begin(), bonds_.end(), [&](const Bond &bond) {
+  return std::ranges::any_of(bonds_, [&](const Bond &bond) {
     return bond.stereo != NO_STEREO && (bond.begin == atom || bond.end == atom);
   });
 }
@@ -109,22 +109,11 @@ bool Edit::read_atom(const RDKit::Atom &from) {
   TemplateAtom out;
   from.getPropIfPresent(properties::reactionMapNum, out.map);
   out.takes_element = from.getAtomicNum() == 0;
-  const auto found = chirality(from);
-  if ((!out.takes_element && !is_ordinary(from.getAtomicNum())) ||
-      from.hasProp(properties::_MolFileAtomQuery) || from.getNumRadicalElectrons() != 0 ||
-      from.getDegree() > PRODUCT_DEGREE_MAX || std::abs(from.getFormalCharge()) > 9 ||
-      from.hasProp(properties::smilesSymbol) ||
-      from.hasProp(properties::_supplementalSmilesLabel) || !found) {
+  if (!read_stated(from, out.atom) || (!out.takes_element && !is_ordinary(out.atom.number)) ||
+      from.hasProp(properties::_MolFileAtomQuery)) {
     return false;
   }
-  out.atom.chirality = *found;
   has_chirality_ |= out.atom.chirality != NO_CHIRALITY;
-  out.atom.number = from.getAtomicNum();
-  out.atom.charge = from.getFormalCharge();
-  out.atom.isotope = from.getIsotope();
-  out.atom.explicit_hydrogens = from.getNumExplicitHs();
-  out.atom.no_implicit = from.getNoImplicit();
-  out.atom.aromatic = from.getIsAromatic();
   from.getPropIfPresent(properties::molInversionFlag, out.chirality_rule);
   out.sets_charge = from.hasProp(properties::_QueryFormalCharge);
   out.sets_isotope = from.hasProp(properties::_QueryIsotope);
@@ -136,18 +125,8 @@ bool Edit::read_atom(const RDKit::Atom &from) {
 
 bool Edit::read_bond(const RWMol &mol, const RDKit::Bond &from) {
   Bond bond;
-  bond.begin = from.getBeginAtomIdx();
-  bond.end = from.getEndAtomIdx();
-  const auto type = bond_type(from);
-  if (!type) {
-    return false;
-  }
-  bond.type = *type;
-  const auto direction = from.getBondDir();
-  if (from.getIsAromatic() != (bond.type == AROMATIC) || from.hasProp(properties::NullBond) ||
-      from.hasProp(properties::_MolFileBondQuery) ||
-      (direction != RDKit::Bond::NONE && direction != RDKit::Bond::ENDUPRIGHT &&
-       direction != RDKit::Bond::ENDDOWNRIGHT)) {
+  if (!read_stated(from, bond) || from.hasProp(properties::NullBond) ||
+      from.hasProp(properties::_MolFileBondQuery)) {
     return false;
   }
   if (bond.type == DOUBLE && !from.hasProp("_UnknownStereoRxnBond")) {

@@ -17,6 +17,12 @@
 
 namespace molsieve::edit {
 
+// stereo.cc: which stereo a product truly has, as RDKit's (legacy) perception finds it. Confirms the chirality of every
+// centre, and refers the stereo of double bonds to the substituents of the highest CIP rank. False: RDKit has to look
+// at the product, because a centre is not certain (equal substituents, dependence on other centres, ring stereo), or
+// a double bond could gain stereo.
+bool confirm_stereo(Molecule &product);
+
 // A parent with its rings as RDKit lists them. Refers to the molecule it was read from.
 struct Parent {
   // False: RDKit has to make the products of this parent; nothing else may be used then.
@@ -41,6 +47,15 @@ class Edit {
     std::array<std::uint8_t, ATOMS_MAX> role;         // per parent atom
     std::array<bool, ATOMS_MAX> visited;
     std::vector<std::uint16_t> queue;
+  };
+
+  // A product while it is made.
+  struct Making {
+    const Parent &from;
+    const Molecule &parent;  // of `from`
+    const RDKit::MatchVectType &match;
+    Molecule &product;
+    Workspace &work;
   };
 
   // Makes the product for a match. False: the product needs RDKit.
@@ -73,36 +88,26 @@ class Edit {
   bool own_bonds_hold(const RDKit::RWMol &sanitized);
 
   // apply.cc
-  bool begin(const Molecule &parent, const RDKit::MatchVectType &match, Molecule &product,
-             Workspace &work) const;
+  bool begin(const Making &m) const;
   static bool take_over(const TemplateAtom &from, const Atom &original, Atom &atom);
-  bool add_rest(const Molecule &parent, const RDKit::MatchVectType &match, Molecule &product,
-                Workspace &work) const;
-  bool add_around(const Molecule &parent, std::uint16_t from, Molecule &product,
-                  Workspace &work) const;
-  bool add_neighbour(const Molecule &parent, std::uint16_t from, unsigned int place,
-                     Molecule &product, Workspace &work) const;
+  bool add_rest(const Making &m) const;
+  bool add_around(const Making &m, std::uint16_t from) const;
+  bool add_neighbour(const Making &m, std::uint16_t from, unsigned int place) const;
   bool breaks_bond(std::uint16_t a, std::uint16_t b) const;
-  static bool copy_bond(const Bond &bond, Molecule &product, const Workspace &work);
-  bool is_changed(const Molecule &parent, const Molecule &product, const Workspace &work,
-                  std::uint16_t index) const;
-  bool complete_atoms(const Molecule &parent, Molecule &product, const Workspace &work) const;
+  static bool copy_bond(const Making &m, const Bond &bond);
+  bool is_changed(const Making &m, std::uint16_t index) const;
+  bool complete_atoms(const Making &m) const;
 
   // chirality.cc
-  bool carry_chirality(const Molecule &parent, Molecule &product, const Workspace &work,
-                       std::uint16_t index) const;
-  Chirality mapped_chirality(const Molecule &parent, const Molecule &product,
-                             const Workspace &work, std::uint16_t index) const;
-  bool carry_stereo(const Molecule &parent, Molecule &product, const Workspace &work) const;
+  bool carry_chirality(const Making &m, std::uint16_t index) const;
+  Chirality mapped_chirality(const Making &m, std::uint16_t index) const;
+  bool carry_stereo(const Making &m) const;
 
   // proof.cc
-  bool rings_hold(const Parent &parent, const RDKit::MatchVectType &match, Molecule &product,
-                  const Workspace &work) const;
-  bool new_bonds_hold(const Molecule &parent, const Molecule &product, const Workspace &work,
-                      bool &ring_closed) const;
-  bool template_bonds_hold(const Molecule &parent, const Molecule &product,
-                           const Workspace &work) const;
-  bool skeleton_holds(const Parent &parent, const Molecule &product, const Workspace &work) const;
+  bool rings_hold(const Making &m) const;
+  bool new_bonds_hold(const Making &m, bool &ring_closed) const;
+  bool template_bonds_hold(const Making &m) const;
+  bool skeleton_holds(const Making &m) const;
 
   std::vector<TemplateAtom> atoms_;
   std::vector<Bond> bonds_;

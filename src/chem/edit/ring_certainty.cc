@@ -67,8 +67,8 @@ bool are_bridged(const std::vector<Bonds> &rings) {
 }
 
 bool has_small_ring(const std::vector<Bonds> &rings) {
-  return std::any_of(rings.begin(), rings.end(),
-                     [](const Bonds &ring) { return ring.count() < MEETING_RING_MIN; });
+  return std::ranges::any_of(
+      rings, [](const Bonds &ring) { return ring.count() < MEETING_RING_MIN; });
 }
 
 // Most molecules: no small ring, and no two rings that share two bonds.
@@ -150,8 +150,7 @@ unsigned int independent_rings(const Molecule &mol, const Bonds &bonds, bool aro
 unsigned int independent(std::vector<Bonds> rings) {
   unsigned int count = 0;
   for (std::size_t bond = 0; bond < BONDS_MAX && !rings.empty(); ++bond) {
-    const auto found = std::find_if(rings.begin(), rings.end(),
-                                    [=](const Bonds &ring) { return ring[bond]; });
+    const auto found = std::ranges::find_if(rings, [=](const Bonds &ring) { return ring[bond]; });
     if (found == rings.end()) {
       continue;
     }

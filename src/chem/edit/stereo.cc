@@ -1,4 +1,4 @@
-#include "molsieve/src/chem/edit/stereo.h"
+#include "molsieve/src/chem/edit/edit.h"
 
 #include <algorithm>
 
@@ -11,12 +11,7 @@ namespace {
 // A double bond without stereo between two that have it would look to RDKit as if it had some, since
 // the single bonds on both its sides have directions.
 bool might_spread(const Molecule &mol) {
-  std::array<bool, ATOMS_MAX> has_stereo{};
-  for (const auto &bond : mol.bonds) {
-    if (bond.stereo != NO_STEREO) {
-      has_stereo[bond.begin] = has_stereo[bond.end] = true;
-    }
-  }
+  const auto has_stereo = stereo_ends(mol);
   const auto has_direction = [&](std::uint16_t index, std::uint16_t other) {
     const auto &atom = mol.atoms[index];
     for (unsigned int i = 0; i < atom.degree; ++i) {
@@ -26,7 +21,7 @@ bool might_spread(const Molecule &mol) {
     }
     return has_stereo[index];
   };
-  return std::any_of(mol.bonds.begin(), mol.bonds.end(), [&](const auto &bond) {
+  return std::ranges::any_of(mol.bonds, [&](const auto &bond) {
     return bond.type == DOUBLE && bond.stereo == NO_STEREO &&
            has_direction(bond.begin, bond.end) && has_direction(bond.end, bond.begin);
   });
@@ -98,17 +93,17 @@ bool confirm_stereo(Molecule &product) {
   if (!product.has_chirality && !product.has_stereo) {
     return true;
   }
-  const bool has_isotopes = std::any_of(product.atoms.begin(), product.atoms.end(),
-                                        [](const auto &atom) { return atom.isotope != 0; });
-  if (has_isotopes || (product.has_stereo && (might_spread(product) || is_crossed(product))) ||
+  const auto has_isotope = [](const Atom &atom) { return atom.isotope != 0; };
+  if (std::ranges::any_of(product.atoms, has_isotope) ||
+      (product.has_stereo && (might_spread(product) || is_crossed(product))) ||
       !rank_by_cip(product)) {
     return false;
   }
-  return std::all_of(product.atoms.begin(), product.atoms.end(),
-                     [&](const Atom &atom) {
-                       return atom.chirality == NO_CHIRALITY || is_certain_centre(product, atom);
-                     }) &&
-         std::all_of(product.bonds.begin(), product.bonds.end(), [&](Bond &bond) {
+  const auto holds = [&](const Atom &atom) {
+    return atom.chirality == NO_CHIRALITY || is_certain_centre(product, atom);
+  };
+  return std::ranges::all_of(product.atoms, holds) &&
+         std::ranges::all_of(product.bonds, [&](Bond &bond) {
            return bond.stereo == NO_STEREO || confirm_bond(product, bond);
          });
 }

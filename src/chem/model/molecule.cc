@@ -31,13 +31,19 @@ bool Molecule::add_bond(std::uint16_t begin, std::uint16_t end, BondType type) {
 }
 
 std::uint16_t Molecule::bond_between(std::uint16_t a, std::uint16_t b) const {
-  const auto &atom = atoms[a];
-  for (unsigned int i = 0; i < atom.degree; ++i) {
-    if (atom.neighbours[i] == b) {
-      return atom.bonds[i];
+  const auto place = atoms[a].place_of(b);
+  return place == atoms[a].degree ? NO_INDEX : atoms[a].bonds[place];
+}
+
+std::bitset<ATOMS_MAX> stereo_ends(const Molecule &mol) {
+  std::bitset<ATOMS_MAX> ends;
+  for (const auto &bond : mol.bonds) {
+    if (bond.stereo != NO_STEREO) {
+      ends.set(bond.begin);
+      ends.set(bond.end);
     }
   }
-  return NO_INDEX;
+  return ends;
 }
 
 bool is_saturated_carbon(const Molecule &mol, const Atom &atom) {

@@ -2,7 +2,9 @@
 // canonical SMILES. RDKit's own molecules stay at the edges: matching, and whatever is not covered here.
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <bitset>
 #include <cstddef>
 #include <cstdint>
 
@@ -28,7 +30,7 @@ enum BondType : std::uint8_t { UNSPECIFIED = 0, SINGLE = 1, DOUBLE = 2, TRIPLE =
 enum BondStereo : std::uint8_t { NO_STEREO = 0, Z = 2, E = 3 };
 enum Chirality : std::uint8_t { NO_CHIRALITY = 0, CLOCKWISE = 1, COUNTERCLOCKWISE = 2 };
 // `/` and `\` between the begin and the end of a bond.
-enum class Direction : std::uint8_t { None, Up, Down };
+enum class Direction : std::uint8_t { None = 0, Down = 3, Up = 4 };
 
 // A vector of at most N items, which lie in the object itself. The caller checks that there is room.
 template <typename T, std::size_t N>
@@ -72,6 +74,11 @@ struct Atom {
   std::array<std::uint16_t, NEIGHBOURS_MAX> bonds;
   std::array<std::uint16_t, NEIGHBOURS_MAX> neighbours;
 
+  // Where a neighbour is in the list; the degree if it is none.
+  unsigned int place_of(std::uint16_t neighbour) const {
+    const auto end = neighbours.begin() + degree;
+    return std::find(neighbours.begin(), end, neighbour) - neighbours.begin();
+  }
   int hydrogens() const { return explicit_hydrogens + implicit_hydrogens; }
   int total_degree() const { return degree + hydrogens(); }
   int valence() const { return explicit_valence + implicit_hydrogens; }
@@ -108,13 +115,12 @@ struct Molecule {
 // Whether any bond of an atom has a property.
 template <typename Property>
 bool any_bond(const Molecule &mol, const Atom &atom, Property has_property) {
-  for (unsigned int i = 0; i < atom.degree; ++i) {
-    if (has_property(mol.bonds[atom.bonds[i]])) {
-      return true;
-    }
-  }
-  return false;
+  return std::any_of(atom.bonds.begin(), atom.bonds.begin() + atom.degree,
+                     [&](auto bond) { return has_property(mol.bonds[bond]); });
 }
+
+// Per atom: whether it is an end of a double bond with stereo.
+std::bitset<ATOMS_MAX> stereo_ends(const Molecule &mol);
 
 // Whether an atom is a neutral carbon with four single bonds, those to hydrogens included.
 bool is_saturated_carbon(const Molecule &mol, const Atom &atom);
@@ -136,10 +142,13 @@ inline Direction flipped(Direction direction) {
                                         : Direction::None;
 }
 
-// Insertion sort: for the neighbours of an atom, of which there are few.
+// Insertion sort, which is stable: for the neighbours of an atom and other short lists.
 template <typename T, typename Before>
 void sort_few(T *items, unsigned int count, Before before) {
   for (unsigned int i = 1; i < count; ++i) {
+    if (!before(items[i], items[i - 1])) {
+      continue;
+    }
     const T moving = items[i];
     auto j = i;
     for (; j > 0 && before(moving, items[j - 1]); --j) {

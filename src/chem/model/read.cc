@@ -3,6 +3,8 @@
 #include <GraphMol/Chirality.h>
 #include <GraphMol/RingInfo.h>
 
+#include <algorithm>
+
 namespace molsieve {
 
 namespace properties = RDKit::common_properties;
@@ -17,15 +19,6 @@ std::optional<BondType> bond_type(const RDKit::Bond &bond) {
   }
 }
 
-std::optional<Chirality> chirality(const RDKit::Atom &atom) {
-  switch (atom.getChiralTag()) {
-    case RDKit::Atom::CHI_UNSPECIFIED: return NO_CHIRALITY;
-    case RDKit::Atom::CHI_TETRAHEDRAL_CW: return CLOCKWISE;
-    case RDKit::Atom::CHI_TETRAHEDRAL_CCW: return COUNTERCLOCKWISE;
-    default: return {};
-  }
-}
-
 bool is_ordinary(unsigned int atomic_number) {
   switch (atomic_number) {
     case BORON: case CARBON: case NITROGEN: case OXYGEN: case FLUORINE: case SILICON:
@@ -36,31 +29,46 @@ bool is_ordinary(unsigned int atomic_number) {
   }
 }
 
-namespace {
-
-bool read_atom(const RDKit::Atom &from, Molecule &mol) {
-  if (!is_ordinary(from.getAtomicNum()) || from.getDegree() > PRODUCT_DEGREE_MAX ||
-      from.getNumRadicalElectrons() != 0 || std::abs(from.getFormalCharge()) > 9 ||
-      from.getIsotope() > 0xffff || from.hasQuery() || from.getMonomerInfo() ||
-      from.hasProp(properties::molAtomMapNumber) ||
-      from.hasProp(properties::_ringStereoAtoms) || from.hasProp(properties::smilesSymbol) ||
-      from.hasProp(properties::_supplementalSmilesLabel)) {
-    return false;
+bool read_stated(const RDKit::Atom &from, Atom &atom) {
+  switch (from.getChiralTag()) {
+    case RDKit::Atom::CHI_UNSPECIFIED: atom.chirality = NO_CHIRALITY; break;
+    case RDKit::Atom::CHI_TETRAHEDRAL_CW: atom.chirality = CLOCKWISE; break;
+    case RDKit::Atom::CHI_TETRAHEDRAL_CCW: atom.chirality = COUNTERCLOCKWISE; break;
+    default: return false;
   }
-  Atom atom;
   atom.number = from.getAtomicNum();
   atom.charge = from.getFormalCharge();
   atom.isotope = from.getIsotope();
   atom.explicit_hydrogens = from.getNumExplicitHs();
-  atom.implicit_hydrogens = from.getTotalNumHs() - from.getNumExplicitHs();
-  atom.explicit_valence = from.getTotalValence() - atom.implicit_hydrogens;
   atom.no_implicit = from.getNoImplicit();
   atom.aromatic = from.getIsAromatic();
-  const auto found = chirality(from);
-  if (!found) {
+  return from.getDegree() <= PRODUCT_DEGREE_MAX && from.getNumRadicalElectrons() == 0 &&
+         std::abs(from.getFormalCharge()) <= 9 && !from.hasProp(properties::smilesSymbol) &&
+         !from.hasProp(properties::_supplementalSmilesLabel);
+}
+
+bool read_stated(const RDKit::Bond &from, Bond &bond) {
+  const auto type = bond_type(from);
+  const auto direction = from.getBondDir();
+  bond.begin = from.getBeginAtomIdx();
+  bond.end = from.getEndAtomIdx();
+  bond.type = type.value_or(UNSPECIFIED);
+  return type && from.getIsAromatic() == (type == AROMATIC) &&
+         (direction == RDKit::Bond::NONE || direction == RDKit::Bond::ENDUPRIGHT ||
+          direction == RDKit::Bond::ENDDOWNRIGHT);
+}
+
+namespace {
+
+bool read_atom(const RDKit::Atom &from, Molecule &mol) {
+  Atom atom;
+  if (!read_stated(from, atom) || !is_ordinary(from.getAtomicNum()) || from.getIsotope() > 0xffff ||
+      from.hasQuery() || from.getMonomerInfo() || from.hasProp(properties::molAtomMapNumber) ||
+      from.hasProp(properties::_ringStereoAtoms)) {
     return false;
   }
-  atom.chirality = *found;
+  atom.implicit_hydrogens = from.getTotalNumHs() - from.getNumExplicitHs();
+  atom.explicit_valence = from.getTotalValence() - atom.implicit_hydrogens;
   mol.has_chirality |= atom.chirality != NO_CHIRALITY;
   mol.atoms.push_back(atom);
   return true;
@@ -68,22 +76,10 @@ bool read_atom(const RDKit::Atom &from, Molecule &mol) {
 
 bool read_bond(const RDKit::Bond &from, Molecule &mol, bool &has_direction) {
   Bond bond;
-  bond.begin = from.getBeginAtomIdx();
-  bond.end = from.getEndAtomIdx();
-  const auto type = bond_type(from);
-  if (!type) {
+  if (!read_stated(from, bond) || from.hasQuery()) {
     return false;
   }
-  bond.type = *type;
-  if (from.hasQuery() || from.getIsAromatic() != (bond.type == AROMATIC)) {
-    return false;
-  }
-  const auto direction = from.getBondDir();
-  if (direction == RDKit::Bond::ENDUPRIGHT || direction == RDKit::Bond::ENDDOWNRIGHT) {
-    has_direction |= bond.type == SINGLE;
-  } else if (direction != RDKit::Bond::NONE) {
-    return false;
-  }
+  has_direction |= bond.type == SINGLE && from.getBondDir() != RDKit::Bond::NONE;
   switch (from.getStereo()) {
     case RDKit::Bond::STEREONONE: break;
     case RDKit::Bond::STEREOZ: bond.stereo = Z; break;
@@ -105,19 +101,12 @@ bool read_bond(const RDKit::Bond &from, Molecule &mol, bool &has_direction) {
 
 // Whether each single bond with a direction is beside a double bond with stereo.
 bool directions_are_used(const RDKit::ROMol &from, const Molecule &mol) {
-  std::array<bool, ATOMS_MAX> has_stereo{};
-  for (const auto &bond : mol.bonds) {
-    if (bond.stereo != NO_STEREO) {
-      has_stereo[bond.begin] = has_stereo[bond.end] = true;
-    }
-  }
-  for (const auto *bond : from.bonds()) {
-    if (bond->getBondDir() != RDKit::Bond::NONE && !has_stereo[bond->getBeginAtomIdx()] &&
-        !has_stereo[bond->getEndAtomIdx()]) {
-      return false;
-    }
-  }
-  return true;
+  const auto has_stereo = stereo_ends(mol);
+  auto bonds = from.bonds();
+  return std::all_of(bonds.begin(), bonds.end(), [&](const auto *bond) {
+    return bond->getBondDir() == RDKit::Bond::NONE || has_stereo[bond->getBeginAtomIdx()] ||
+           has_stereo[bond->getEndAtomIdx()];
+  });
 }
 
 }  // namespace

@@ -123,9 +123,7 @@ class Perceiver {
   }
 
   void link_rings() {
-    for (unsigned int i = 0; i < candidates_.size(); ++i) {
-      linked_[i].reset();
-    }
+    linked_.fill({});
     for (unsigned int i = 0; i < candidates_.size(); ++i) {
       for (unsigned int j = i + 1; j < candidates_.size(); ++j) {
         const auto a = candidates_[i], b = candidates_[j];

@@ -46,6 +46,11 @@ void for_each_bit(const std::bitset<N> &set, F f) {
   }
 }
 
+// Whether any bond of the atom is conjugated.
+inline bool is_conjugated(const Molecule &mol, const Atom &atom) {
+  return any_bond(mol, atom, [](const Bond &bond) { return bond.conjugated; });
+}
+
 // text.cc: the part of SMILES that libraries are written in.
 bool read_text(std::string_view smiles, Draft &mol);
 

@@ -27,21 +27,15 @@ bool can_conjugate(const Atom &atom) {
 Hybridization by_orbitals(const Draft &mol, const Atom &atom) {
   const int free = valences_of(atom.number).outer_electrons - atom.valence() - atom.charge;
   switch (atom.total_degree() + free / 2) {
-    case 0: case 1:
-      return Hybridization::S;
-    case 2:
-      return Hybridization::SP;
-    case 3:
-      return Hybridization::SP2;
+    case 0: case 1: return Hybridization::S;
+    case 2: return Hybridization::SP;
+    case 3: return Hybridization::SP2;
     case 4:
-      return atom.total_degree() > 3 || !any_bond(mol, atom, [](const Bond &bond) { return bond.conjugated; }) ? Hybridization::SP3
-                                                                       : Hybridization::SP2;
-    case 5:
-      return Hybridization::SP3D;
-    case 6:
-      return Hybridization::SP3D2;
-    default:
-      return Hybridization::UNSPECIFIED;
+      return atom.total_degree() <= 3 && is_conjugated(mol, atom) ? Hybridization::SP2
+                                                                  : Hybridization::SP3;
+    case 5: return Hybridization::SP3D;
+    case 6: return Hybridization::SP3D2;
+    default: return Hybridization::UNSPECIFIED;
   }
 }
 

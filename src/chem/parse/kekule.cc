@@ -64,11 +64,9 @@ class Kekulizer {
   void mark_candidates() {
     needs_.reset();
     done_.reset();
-    bool any = false;
-    for (const auto index : system_) {
-      any |= is_aromatic(*molecule_, molecule_->atoms[index]);
-    }
-    if (!any) {
+    if (std::ranges::none_of(system_, [this](auto index) {
+          return is_aromatic(*molecule_, molecule_->atoms[index]);
+        })) {
       return;
     }
     single_.reset();
@@ -198,7 +196,7 @@ class Kekulizer {
     if (choices_.empty() || returns_++ == RETURNS_MAX) {
       return false;
     }
-    const auto from = std::find(order_.begin(), order_.end(), choices_.back().atom);
+    const auto from = std::ranges::find(order_, choices_.back().atom);
     queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(head_));
     queue_.insert(queue_.begin(), from, order_.end());
     head_ = next_ = 0;
@@ -258,8 +256,8 @@ class Kekulizer {
 }  // namespace
 
 bool kekulize(Draft &mol) {
-  if (std::none_of(mol.atoms.begin(), mol.atoms.end(), [](const Atom &a) { return a.aromatic; }) &&
-      std::none_of(mol.bonds.begin(), mol.bonds.end(), [](const Bond &b) { return b.aromatic; })) {
+  if (std::ranges::none_of(mol.atoms, [](const Atom &a) { return a.aromatic; }) &&
+      std::ranges::none_of(mol.bonds, [](const Bond &b) { return b.aromatic; })) {
     return true;
   }
   thread_local Kekulizer kekulizer;

@@ -73,14 +73,6 @@ void add_atoms(const Draft &from, RWMol &mol, bool with_stereo) {
   }
 }
 
-RDKit::Bond::BondDir rdkit_direction(Direction direction) {
-  switch (direction) {
-    case Direction::Up: return RDKit::Bond::ENDUPRIGHT;
-    case Direction::Down: return RDKit::Bond::ENDDOWNRIGHT;
-    default: return RDKit::Bond::NONE;
-  }
-}
-
 void add_bonds(const Draft &from, RWMol &mol, bool with_stereo) {
   for (const auto &bond : from.bonds) {
     auto made = std::make_unique<RDKit::Bond>(static_cast<RDKit::Bond::BondType>(bond.type));
@@ -88,7 +80,7 @@ void add_bonds(const Draft &from, RWMol &mol, bool with_stereo) {
     made->setEndAtomIdx(bond.end);
     made->setIsAromatic(bond.aromatic);
     made->setIsConjugated(bond.conjugated);
-    made->setBondDir(rdkit_direction(bond.direction));
+    made->setBondDir(static_cast<RDKit::Bond::BondDir>(bond.direction));
     if (with_stereo && bond.stereo != NO_STEREO) {
       made->getStereoAtoms().assign(bond.stereo_atoms.begin(), bond.stereo_atoms.end());
       made->setStereo(static_cast<RDKit::Bond::BondStereo>(bond.stereo));
@@ -108,16 +100,14 @@ void add_rings(const Draft &from, RWMol &mol) {
 }
 
 bool complete_valences(Draft &mol) {
-  return std::none_of(mol.atoms.begin(), mol.atoms.end(),
-                      [&](const Atom &atom) { return needs_cleanup(mol, atom); }) &&
-         std::all_of(mol.atoms.begin(), mol.atoms.end(),
-                     [&](Atom &atom) { return complete_valence(mol, atom); });
+  const auto needs_rdkit = [&](const Atom &atom) { return needs_cleanup(mol, atom); };
+  return std::ranges::none_of(mol.atoms, needs_rdkit) &&
+         std::ranges::all_of(mol.atoms, [&](Atom &atom) { return complete_valence(mol, atom); });
 }
 
 // The bonds are single, double or triple ones.
 bool has_radicals(const Draft &mol) {
-  return std::any_of(mol.atoms.begin(), mol.atoms.end(),
-                     [&](const Atom &atom) { return is_radical(mol, atom); });
+  return std::ranges::any_of(mol.atoms, [&](const Atom &atom) { return is_radical(mol, atom); });
 }
 
 // Hydrogens that an aromatic atom would lose, such as pyrrole's, become explicit. Outside rings no

@@ -93,7 +93,7 @@ class RingFinder {
     const auto first_ring = molecule_->rings.size();
     AtomSet left = fragment;
     while (left.any()) {
-      trim(loose, left);
+      trim(loose, &left);
       pick_starts(fragment);
       if (starts_.empty()) {
         if (holds_cage(fragment)) {
@@ -135,12 +135,14 @@ class RingFinder {
     return cage;
   }
 
-  // Removes the bonds of loose atoms until no atom is loose.
-  void trim(AtomSet &loose, AtomSet &left) {
+  // Removes the bonds of loose atoms until no atom is loose. With `left`: only of those in it, which leave it.
+  void trim(AtomSet &loose, AtomSet *left) {
     for (auto i = loose._Find_first(); i < DRAFT_ATOMS_MAX; i = loose._Find_first()) {
       loose.reset(i);
-      if (left[i]) {
-        left.reset(i);
+      if (!left || (*left)[i]) {
+        if (left) {
+          left->reset(i);
+        }
         cut(static_cast<unsigned int>(i), active_, &loose);
       }
     }
@@ -199,34 +201,32 @@ class RingFinder {
       if (found_.sizes.empty()) {
         AtomSet loose;
         loose.set(start);
-        for (auto i = loose._Find_first(); i < DRAFT_ATOMS_MAX; i = loose._Find_first()) {
-          loose.reset(i);
-          cut(static_cast<unsigned int>(i), active_, &loose);
-        }
+        trim(loose, nullptr);
         continue;
       }
-      std::size_t offset = 0;
-      for (const auto size : found_.sizes) {
-        const auto *ring = &found_.atoms[offset];
-        const auto atoms = as_set(ring, size);
-        if (!is_known(atoms) && !keep(ring, size, atoms)) {
-          return false;
-        }
-        if (!record(atoms, start, sightings)) {
-          return false;
-        }
-        offset += size;
+      if (!each_found([&](const std::uint16_t *ring, unsigned int size, const AtomSet &atoms) {
+            return (is_known(atoms) || keep(ring, size, atoms)) && record(atoms, start, sightings);
+          })) {
+        return false;
       }
     }
     return resolve_sightings(sightings);
   }
 
-  static AtomSet as_set(const std::uint16_t *ring, unsigned int size) {
-    AtomSet atoms;
-    for (unsigned int i = 0; i < size; ++i) {
-      atoms.set(ring[i]);
+  // Calls `f` with the atoms of each ring that was found, their number, and both as a set, until it returns false.
+  template <typename F>
+  bool each_found(F f) const {
+    std::size_t offset = 0;
+    for (const auto size : found_.sizes) {
+      const auto *ring = &found_.atoms[offset];
+      AtomSet atoms;
+      std::for_each(ring, ring + size, [&](auto atom) { atoms.set(atom); });
+      if (!f(ring, size, atoms)) {
+        return false;
+      }
+      offset += size;
     }
-    return atoms;
+    return true;
   }
 
   bool is_known(const AtomSet &atoms) const {
@@ -261,16 +261,16 @@ class RingFinder {
         repeated_.push_back(i);
       }
     }
-    std::sort(repeated_.begin(), repeated_.end(), [this](auto a, auto b) {
+    std::ranges::sort(repeated_, [this](auto a, auto b) {
       return is_less(sightings_[a].atoms, sightings_[b].atoms);
     });
     for (const auto i : repeated_) {
-      again_.clear();
+      found_.clear();
       for (const auto start : sightings_[i].starts) {
         auto active = active_;
         for (std::size_t j = 0; j < count; ++j) {
           const auto &starts = sightings_[j].starts;
-          if (std::find(starts.begin(), starts.end(), start) == starts.end()) {
+          if (std::ranges::find(starts, start) == starts.end()) {
             continue;
           }
           for (const auto other : starts) {
@@ -279,10 +279,7 @@ class RingFinder {
             }
           }
         }
-        found_.clear();
         search(start, active);
-        again_.atoms.insert(again_.atoms.end(), found_.atoms.begin(), found_.atoms.end());
-        again_.sizes.insert(again_.sizes.end(), found_.sizes.begin(), found_.sizes.end());
       }
       if (!keep_smallest()) {
         return false;
@@ -303,23 +300,16 @@ class RingFinder {
   }
 
   bool keep_smallest() {
-    if (again_.sizes.empty()) {
+    if (found_.sizes.empty()) {
       return true;
     }
-    const auto smallest = *std::min_element(again_.sizes.begin(), again_.sizes.end());
-    std::size_t offset = 0;
-    for (const auto size : again_.sizes) {
-      const auto *ring = &again_.atoms[offset];
-      offset += size;
-      const auto atoms = as_set(ring, size);
-      if (size == smallest && !is_known(atoms) && !keep(ring, size, atoms)) {
-        return false;
-      }
-    }
-    return true;
+    const auto smallest = *std::ranges::min_element(found_.sizes);
+    return each_found([&](const std::uint16_t *ring, unsigned int size, const AtomSet &atoms) {
+      return size != smallest || is_known(atoms) || keep(ring, size, atoms);
+    });
   }
 
-  // All smallest rings through an atom, breadth first.
+  // Adds all smallest rings through an atom to those found, breadth first.
   void search(std::uint16_t root, const BondSet &active_bonds) {
     const auto active = active_bonds & in_ring_;
     enum : std::uint8_t { UNSEEN, WAITING, DONE };
@@ -391,8 +381,7 @@ class RingFinder {
     for (unsigned int i = 0; i < size; ++i) {
       const auto &atom = molecule_->atoms[ring[i]];
       const auto next = ring[i + 1 == size ? 0 : i + 1];
-      const auto place = std::find(atom.neighbours.begin(), atom.neighbours.end(), next);
-      const auto bond = atom.bonds[place - atom.neighbours.begin()];
+      const auto bond = atom.bonds[atom.place_of(next)];
       molecule_->ring_atoms[start + i] = ring[i];
       molecule_->ring_bonds[start + i] = bond;
       bonds.set(bond);
@@ -411,7 +400,7 @@ class RingFinder {
   RingChoice choice_;
   std::vector<Sighting> sightings_;
   std::vector<std::size_t> repeated_;
-  Found found_, again_;
+  Found found_;
   std::array<std::uint8_t, DRAFT_ATOMS_MAX> state_;
   std::array<std::uint16_t, DRAFT_ATOMS_MAX> parent_, depth_;
 };

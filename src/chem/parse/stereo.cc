@@ -3,6 +3,7 @@
 #include <GraphMol/RDKitBase.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "molsieve/src/chem/model/cip.h"
 #include "molsieve/src/chem/parse/draft.h"
@@ -13,9 +14,11 @@ namespace {
 
 using Hybridization = RDKit::Atom::HybridizationType;
 
-bool in_ring_of_three(const Draft &mol, unsigned int index) {
+// Whether an atom or a bond is in a ring of less than `size`; `sets` has what is in each ring.
+template <typename Sets>
+bool in_ring_below(unsigned int size, const Draft &mol, const Sets &sets, unsigned int index) {
   for (unsigned int i = 0; i < mol.rings.size(); ++i) {
-    if (mol.rings[i].size == 3 && mol.ring_atom_sets[i][index]) {
+    if (mol.rings[i].size < size && sets[i][index]) {
       return true;
     }
   }
@@ -55,8 +58,8 @@ bool is_centre_of_three(const Draft &mol, const Atom &atom, unsigned int index) 
   switch (atom.number) {
     case NITROGEN:
       return atom.hybridization == Hybridization::SP3 &&
-             !any_bond(mol, atom, [](const Bond &bond) { return bond.conjugated; }) &&
-             (in_ring_of_three(mol, index) || is_bridgehead(mol, atom));
+             !is_conjugated(mol, atom) &&
+             (in_ring_below(4, mol, mol.ring_atom_sets, index) || is_bridgehead(mol, atom));
     case PHOSPHORUS:
       return true;
     case SULFUR: case SELENIUM:
@@ -109,15 +112,7 @@ Round assign_centres(Draft &mol) {
 }
 
 bool in_small_ring(const Draft &mol, unsigned int bond) {
-  if (!mol.bonds[bond].in_ring) {
-    return false;
-  }
-  for (unsigned int i = 0; i < mol.rings.size(); ++i) {
-    if (mol.rings[i].size < STEREO_RING_MIN && mol.ring_bond_sets[i][bond]) {
-      return true;
-    }
-  }
-  return false;
+  return mol.bonds[bond].in_ring && in_ring_below(STEREO_RING_MIN, mol, mol.ring_bond_sets, bond);
 }
 
 bool has_direction(const Bond &bond) { return bond.direction != Direction::None; }
@@ -194,16 +189,13 @@ bool assign_bonds(Draft &mol, Round &round) {
   return true;
 }
 
-bool has_directed_bond(const Draft &mol, const Atom &atom) {
-  return any_bond(mol, atom, has_direction);
-}
-
 // Whether any direction is beside a double bond that could be E or Z.
 bool directs_double_bond(const Draft &mol) {
   for (unsigned int i = 0; i < mol.bonds.size(); ++i) {
     const auto &bond = mol.bonds[i];
     if (bond.type == DOUBLE && !in_small_ring(mol, i) &&
-        (has_directed_bond(mol, mol.atoms[bond.begin]) || has_directed_bond(mol, mol.atoms[bond.end]))) {
+        (any_bond(mol, mol.atoms[bond.begin], has_direction) ||
+         any_bond(mol, mol.atoms[bond.end], has_direction))) {
       return true;
     }
   }
@@ -236,7 +228,7 @@ void clear_useless_directions(Draft &mol) {
 
 // A chiral centre without a CIP code may be one because of its ring, or none at all.
 bool holds_unclear_centre(const Draft &mol) {
-  return std::any_of(mol.atoms.begin(), mol.atoms.end(), [](const Atom &atom) {
+  return std::ranges::any_of(mol.atoms, [](const Atom &atom) {
     return atom.chirality != NO_CHIRALITY && !atom.cip_code;
   });
 }
@@ -251,13 +243,9 @@ bool set_stereo(Draft &mol) {
   Round centres{true, false}, bonds{mol.has_direction && directs_double_bond(mol), false};
   for (;;) {
     centres = centres.open ? assign_centres(mol) : Round{};
-    if (bonds.open) {
-      bonds = {};
-      if (!assign_bonds(mol, bonds)) {
-        return false;
-      }
-    } else {
-      bonds = {};
+    const bool look_at_bonds = std::exchange(bonds, {}).open;
+    if (look_at_bonds && !assign_bonds(mol, bonds)) {
+      return false;
     }
     if (!(centres.open || bonds.open) || !(centres.assigned || bonds.assigned)) {
       break;

@@ -1,7 +1,8 @@
 // Reads SMILES: the organic subset, bracket atoms of the commoner elements, branches, ring closures, fragments,
 // and the symbols @ @@ / \.
 #include <algorithm>
-#include <optional>
+#include <numeric>
+#include <utility>
 #include <vector>
 
 #include "molsieve/src/chem/model/valence.h"
@@ -11,19 +12,10 @@ namespace molsieve::parse {
 
 namespace {
 
-
 // The bond symbol between two atoms or before a ring closure.
 struct Link {
   BondType type = UNSPECIFIED;
   Direction direction = Direction::None;
-};
-
-// A ring closure digit that is not closed yet.
-struct OpenRing {
-  bool open = false;
-  std::uint16_t atom;
-  std::uint16_t closure;
-  Link link;
 };
 
 struct Closure {
@@ -49,7 +41,7 @@ class Reader {
     molecule_ = &mol;
     at_ = 0;
     open_rings_ = 0;
-    ring_numbers_.fill({});
+    ring_numbers_.fill(NO_INDEX);
     branches_.clear();
     closures_.clear();
     digits_.clear();
@@ -112,23 +104,12 @@ class Reader {
   Link read_link() {
     Link link;
     switch (peek()) {
-      case '-':
-        link.type = SINGLE;
-        break;
-      case '=':
-        link.type = DOUBLE;
-        break;
-      case '#':
-        link.type = TRIPLE;
-        break;
-      case '/':
-        link.direction = Direction::Up;
-        break;
-      case '\\':
-        link.direction = Direction::Down;
-        break;
-      default:
-        return link;
+      case '-': link.type = SINGLE; break;
+      case '=': link.type = DOUBLE; break;
+      case '#': link.type = TRIPLE; break;
+      case '/': link.direction = Direction::Up; break;
+      case '\\': link.direction = Direction::Down; break;
+      default: return link;
     }
     ++at_;
     molecule_->has_direction |= link.direction != Direction::None;
@@ -155,18 +136,18 @@ class Reader {
         active_ + 1u != molecule_->atoms.size()) {
       return false;
     }
-    auto &ring = ring_numbers_[number];
-    if (!ring.open) {
-      ring = {true, active_, static_cast<std::uint16_t>(closures_.size()), link};
+    auto &open = ring_numbers_[number];
+    if (open == NO_INDEX) {
+      open = static_cast<std::uint16_t>(closures_.size());
       closures_.push_back({static_cast<std::uint16_t>(number), active_, 0, link, {}, 0});
+      digits_.push_back({active_, open});
       ++open_rings_;
     } else {
-      ring.open = false;
-      closures_[ring.closure].second = active_;
-      closures_[ring.closure].second_link = link;
+      closures_[open].second = active_;
+      closures_[open].second_link = link;
+      digits_.push_back({active_, std::exchange(open, NO_INDEX)});
       --open_rings_;
     }
-    digits_.push_back({active_, ring.closure});
     return true;
   }
 
@@ -184,72 +165,30 @@ class Reader {
     const char c = peek();
     const char next = peek(1);
     ++at_;
+    atom.aromatic = is_lower(c);
     switch (c) {
-      case 'B':
-        atom.number = next == 'r' ? 35 : 5;
-        at_ += next == 'r';
-        break;
-      case 'C':
-        atom.number = next == 'l' ? 17 : 6;
-        at_ += next == 'l';
-        break;
-      case 'N':
-        atom.number = 7;
-        break;
-      case 'O':
-        atom.number = 8;
-        break;
-      case 'F':
-        atom.number = 9;
-        break;
-      case 'P':
-        atom.number = 15;
-        break;
-      case 'S':
-        atom.number = 16;
-        if (bracket && (next == 'i' || next == 'e')) {
-          atom.number = next == 'i' ? 14 : 34;
-          ++at_;
-        }
-        break;
-      case 'I':
-        atom.number = 53;
-        break;
-      default:
-        return read_aromatic_symbol(atom, c, bracket);
+      case 'B': case 'b': atom.number = BORON; break;
+      case 'C': case 'c': atom.number = CARBON; break;
+      case 'N': case 'n': atom.number = NITROGEN; break;
+      case 'O': case 'o': atom.number = OXYGEN; break;
+      case 'F': atom.number = FLUORINE; break;
+      case 'P': case 'p': atom.number = PHOSPHORUS; break;
+      case 'S': case 's': atom.number = SULFUR; break;
+      case 'I': atom.number = IODINE; break;
+      default: return false;
     }
+    const auto number_before = atom.number;
+    if (c == 'B' && next == 'r') {
+      atom.number = BROMINE;
+    } else if (c == 'C' && next == 'l') {
+      atom.number = CHLORINE;
+    } else if (bracket && c == 'S' && next == 'i') {
+      atom.number = SILICON;
+    } else if (bracket && atom.number == SULFUR && next == 'e') {
+      atom.number = SELENIUM;
+    }
+    at_ += atom.number != number_before;
     // Another letter would make it another element.
-    return !bracket || !is_lower(peek());
-  }
-
-  bool read_aromatic_symbol(Atom &atom, char c, bool bracket) {
-    switch (c) {
-      case 'b':
-        atom.number = 5;
-        break;
-      case 'c':
-        atom.number = 6;
-        break;
-      case 'n':
-        atom.number = 7;
-        break;
-      case 'o':
-        atom.number = 8;
-        break;
-      case 'p':
-        atom.number = 15;
-        break;
-      case 's':
-        atom.number = 16;
-        if (bracket && peek() == 'e') {
-          atom.number = 34;
-          ++at_;
-        }
-        break;
-      default:
-        return false;
-    }
-    atom.aromatic = true;
     return !bracket || !is_lower(peek());
   }
 
@@ -337,10 +276,8 @@ class Reader {
   // bond symbol is written; if the first has none, at the second.
   bool close_rings() {
     by_number_.resize(closures_.size());
-    for (std::size_t i = 0; i < closures_.size(); ++i) {
-      by_number_[i] = static_cast<std::uint16_t>(i);
-    }
-    std::stable_sort(by_number_.begin(), by_number_.end(), [this](auto a, auto b) {
+    std::iota(by_number_.begin(), by_number_.end(), std::uint16_t{0});
+    std::ranges::stable_sort(by_number_, [this](auto a, auto b) {
       return closures_[a].number < closures_[b].number;
     });
     for (const auto index : by_number_) {
@@ -377,10 +314,7 @@ class Reader {
       }
       bool odd = atom.degree == 3 && begins_fragment_[i];
       const auto written = bonds_as_written(i, atom);
-      if (!written) {
-        return false;
-      }
-      odd ^= is_odd_permutation(atom.degree, [&](unsigned int j) { return (*written)[j]; });
+      odd ^= is_odd_permutation(atom.degree, [&](unsigned int j) { return written[j]; });
       if (odd) {
         atom.chirality = inverted(atom.chirality);
       }
@@ -388,43 +322,26 @@ class Reader {
     return true;
   }
 
-  // The bonds of an atom in the order of the text, as indices into the atom's own list: the atom
-  // before, ring closures, atoms after.
-  std::optional<std::array<std::uint8_t, NEIGHBOURS_MAX>> bonds_as_written(unsigned int index,
-                                                                           const Atom &atom) const {
+  // The bonds of an atom in the order of the text, as indices of the atom's own list: that to the atom before (at most
+  // one), ring closures (one for each digit), those to atoms after. The list has the same without the ring closures,
+  // and then the ring closures.
+  std::array<std::uint8_t, NEIGHBOURS_MAX> bonds_as_written(unsigned int index,
+                                                            const Atom &atom) const {
     std::array<std::uint8_t, NEIGHBOURS_MAX> written{};
     unsigned int count = 0;
-    const auto place = [&](unsigned int bond) {
-      return static_cast<std::uint8_t>(
-          std::find(atom.bonds.begin(), atom.bonds.begin() + atom.degree, bond) -
-          atom.bonds.begin());
-    };
+    std::uint8_t plain = 0;
     const auto first_closure_bond = molecule_->bonds.size() - closures_.size();
-    // Bonds that are no ring closures were made in the order of the text.
-    unsigned int plain = 0;
-    while (plain < atom.degree && atom.bonds[plain] < first_closure_bond) {
-      ++plain;
-    }
-    unsigned int j = 0;
-    for (; j < plain && atom.neighbours[j] < index; ++j) {
-      written[count++] = static_cast<std::uint8_t>(j);
-    }
-    if (j > 1) {
-      return std::nullopt;
+    if (atom.bonds[0] < first_closure_bond && atom.neighbours[0] < index) {
+      written[count++] = plain++;
     }
     for (const auto &digit : digits_) {
       if (digit.atom == index) {
-        if (count == atom.degree) {
-          return std::nullopt;
-        }
-        written[count++] = place(closures_[digit.closure].bond);
+        const auto bond = closures_[digit.closure].bond;
+        written[count++] = std::ranges::find(atom.bonds, bond) - atom.bonds.begin();
       }
     }
-    for (; j < plain; ++j) {
-      if (count == atom.degree) {
-        return std::nullopt;
-      }
-      written[count++] = static_cast<std::uint8_t>(j);
+    while (count < atom.degree) {
+      written[count++] = plain++;
     }
     return written;
   }
@@ -435,7 +352,7 @@ class Reader {
   std::uint16_t active_ = 0;
   AtomSet begins_fragment_;
   unsigned int open_rings_ = 0;
-  std::array<OpenRing, 100> ring_numbers_{};
+  std::array<std::uint16_t, 100> ring_numbers_;  // the closure that is open, or NO_INDEX
   std::vector<std::uint16_t> branches_;
   std::vector<Closure> closures_;
   std::vector<Digit> digits_;

@@ -61,7 +61,7 @@ class DirectionSetter {
       }
     }
     // RDKit's weights are the sums of bond numbers. Where they are equal, its order is that of addresses.
-    std::sort(order_.begin(), order_.end(), [](const auto &a, const auto &b) { return a > b; });
+    std::ranges::sort(order_, [](const auto &a, const auto &b) { return a > b; });
     for (const auto &entry : order_) {
       direct(*mol_.getBondWithIdx(entry.second));
     }
@@ -94,7 +94,7 @@ class DirectionSetter {
         waits_[index] = true;
         weight += index;
         auto &others = beside_[index];
-        if (std::find(others.begin(), others.end(), bond.getIdx()) == others.end()) {
+        if (std::ranges::find(others, bond.getIdx()) == others.end()) {
           others.push_back(bond.getIdx());
         }
       }
@@ -131,7 +131,7 @@ class DirectionSetter {
   static bool is_trans(const Bond &bond, const Bond &one, const Bond &two) {
     const auto &references = bond.getStereoAtoms();
     const auto is_other = [&](unsigned int atom) {
-      return std::find(references.begin(), references.end(), static_cast<int>(atom)) ==
+      return std::ranges::find(references, static_cast<int>(atom)) ==
              references.end();
     };
     const bool trans =
@@ -155,7 +155,7 @@ class DirectionSetter {
     for (const auto *single : {one.first, two.first}) {
       if (waits_[single->getIdx()]) {
         const auto &others = beside_[single->getIdx()];
-        std::copy_if(others.begin(), others.end(), std::back_inserter(next),
+        std::ranges::copy_if(others, std::back_inserter(next),
                      [&](auto other) { return waits_[other]; });
       }
     }

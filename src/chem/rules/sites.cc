@@ -65,8 +65,7 @@ bool Elements::has(const Elements &needed) const {
 
 std::size_t SiteFinder::add_reactant(const std::string &smarts,
                                      const RDKit::ChemicalReaction &reaction) {
-  const auto found = std::find_if(reactants_.begin(), reactants_.end(),
-                                  [&](const auto &reactant) { return reactant.smarts == smarts; });
+  const auto found = std::ranges::find(reactants_, smarts, &Reactant::smarts);
   if (found != reactants_.end()) {
     return found - reactants_.begin();
   }
@@ -83,8 +82,7 @@ std::size_t SiteFinder::add_reactant(const std::string &smarts,
 }
 
 std::optional<std::size_t> SiteFinder::add_query(const std::string &smarts) {
-  const auto found = std::find_if(queries_.begin(), queries_.end(),
-                                  [&](const auto &query) { return query.smarts == smarts; });
+  const auto found = std::ranges::find(queries_, smarts, &Query::smarts);
   if (found != queries_.end()) {
     return found - queries_.begin();
   }
@@ -139,9 +137,8 @@ bool SiteFinder::find(const SiteQuery &query, std::vector<MatchVectType> &matche
     const auto &excluded = covered(index);
     capped |= excluded.capped;  // atoms of further matches are not protected
     std::erase_if(matches, [&](const MatchVectType &match) {
-      return std::any_of(match.begin(), match.end(), [&](const auto &pair) {
-        return std::binary_search(excluded.atoms.begin(), excluded.atoms.end(),
-                                  static_cast<unsigned int>(pair.second));
+      return std::ranges::any_of(match, [&](const auto &pair) {
+        return std::ranges::binary_search(excluded.atoms, static_cast<unsigned int>(pair.second));
       });
     });
   }
@@ -183,7 +180,7 @@ const SiteFinder::Query &SiteFinder::covered(std::size_t index) {
       query.atoms.push_back(pair.second);
     }
   }
-  std::sort(query.atoms.begin(), query.atoms.end());
+  std::ranges::sort(query.atoms);
   query.atoms.erase(std::unique(query.atoms.begin(), query.atoms.end()), query.atoms.end());
   return query;
 }

@@ -44,9 +44,7 @@ SmilesWriter::Side SmilesWriter::side(std::uint16_t index, std::uint16_t double_
     }
     side.directed |= bond_uses_[bond] > 0;
     if (side.first == NO_INDEX || bond_visit_[bond] < first_visit) {
-      if (side.first != NO_INDEX) {
-        side.second = side.first;
-      }
+      side.second = side.first;
       side.first = bond;
       first_visit = bond_visit_[bond];
     } else {
@@ -56,11 +54,12 @@ SmilesWriter::Side SmilesWriter::side(std::uint16_t index, std::uint16_t double_
   return side;
 }
 
-// Whether the stereo of a double bond refers to the atom at the far end of a single bond.
-bool SmilesWriter::is_reference(const Bond &bond, std::uint16_t atom,
-                                std::uint16_t single_bond) const {
-  const auto far = mol_->bonds[single_bond].other(atom);
-  return far == bond.stereo_atoms[0] || far == bond.stereo_atoms[1];
+// Whether the stereo of a double bond does not refer to the atom at the far end of this single bond, but of the other.
+bool SmilesWriter::refers_to_second(const Bond &bond, const Side &side,
+                                    std::uint16_t single_bond) const {
+  const auto far = mol_->bonds[single_bond].other(side.atom);
+  return mol_->atoms[side.atom].degree == 3 && far != bond.stereo_atoms[0] &&
+         far != bond.stereo_atoms[1];
 }
 
 bool SmilesWriter::closes_backwards(std::uint16_t index) const {
@@ -74,8 +73,8 @@ bool SmilesWriter::direct_bond(std::uint16_t index) {
   if (atom_visit_[begin] >= atom_visit_[end]) {
     std::swap(begin, end);
   }
-  auto one = side(begin, index);
-  auto two = side(end, index);
+  const auto one = side(begin, index);
+  const auto two = side(end, index);
   if (one.first == NO_INDEX || two.first == NO_INDEX) {
     return true;
   }
@@ -96,39 +95,38 @@ bool SmilesWriter::direct_bond(std::uint16_t index) {
   return true;
 }
 
-// The direction on the side that is written first is given or can be chosen; it determines the other.
-bool SmilesWriter::direct_from_first(const Bond &bond, std::uint16_t index, Side &one,
-                                     Side &two, std::uint16_t &controlling) {
-  auto direction = Direction::Up;
-  if (!one.directed) {
-    direction_[one.first] = direction;
-    count(one.first, one.atom);
-  } else if (bond_uses_[one.first] > 0) {
-    direction = direction_[one.first];
-    count(one.first, one.atom);
-  } else {
-    if (one.second == NO_INDEX || bond_uses_[one.second] == 0) {
-      return false;
+// The direction of one of a side's bonds, which its first bond then has too; `controlling` is the bond that has it.
+// None: RDKit would reject the state.
+Direction SmilesWriter::given_direction(const Side &side, std::uint16_t &controlling) {
+  const bool first = bond_uses_[side.first] > 0;
+  if (!first) {
+    if (side.second == NO_INDEX || bond_uses_[side.second] == 0) {
+      return Direction::None;
     }
-    direction = direction_[one.second];
+    direction_[side.first] = direction_[side.second];
+    controlling = side.second;
+  }
+  count(side.first, side.atom, first ? 1 : 2);
+  return direction_[side.first];
+}
+
+// The direction on the side that is written first is given or can be chosen; it determines the other.
+bool SmilesWriter::direct_from_first(const Bond &bond, std::uint16_t index, const Side &one,
+                                     const Side &two, std::uint16_t &controlling) {
+  auto direction = Direction::Up;
+  if (one.directed) {
+    direction = given_direction(one, controlling);
+  } else {
     direction_[one.first] = direction;
-    count(one.first, one.atom, 2);
-    controlling = one.second;
+    count(one.first, one.atom);
   }
   if (direction == Direction::None) {
     return false;
   }
   auto other = bond.stereo == E ? direction : flipped(direction);
-  bool flips = false;
-  if (mol_->atoms[one.atom].degree == 3 && !is_reference(bond, one.atom, controlling)) {
-    flips = true;
-    other = flipped(other);
-  }
-  if (mol_->atoms[two.atom].degree == 3 && !is_reference(bond, two.atom, two.first)) {
-    flips = true;
-    other = flipped(other);
-  }
-  if (!flips && closes_backwards(index)) {
+  const bool flips_one = refers_to_second(bond, one, controlling);
+  const bool flips_two = refers_to_second(bond, two, two.first);
+  if (flips_one != flips_two || (!flips_one && closes_backwards(index))) {
     other = flipped(other);
   }
   direction_[two.first] = other;
@@ -137,52 +135,34 @@ bool SmilesWriter::direct_from_first(const Bond &bond, std::uint16_t index, Side
 }
 
 // A ring closure has already given the direction on the side that is written later.
-bool SmilesWriter::direct_from_second(const Bond &bond, Side &one, Side &two) {
-  auto direction = Direction::None;
+bool SmilesWriter::direct_from_second(const Bond &bond, const Side &one, const Side &two) {
   auto controlling = two.first;
-  if (bond_uses_[two.first] > 0) {
-    direction = direction_[two.first];
-    count(two.first, two.atom);
-  } else {
-    if (two.second == NO_INDEX || bond_uses_[two.second] == 0) {
-      return false;
-    }
-    direction = direction_[two.second];
-    direction_[two.first] = direction;
-    count(two.first, two.atom, 2);
-    controlling = two.second;
-  }
+  const auto direction = given_direction(two, controlling);
   if (direction == Direction::None) {
     return false;
   }
-  auto other = bond.stereo == Z ? direction : flipped(direction);
-  if (mol_->atoms[two.atom].degree == 3 && !is_reference(bond, two.atom, controlling)) {
-    other = flipped(other);
-  }
-  if (mol_->atoms[one.atom].degree == 3 && !is_reference(bond, one.atom, one.first)) {
-    other = flipped(other);
-  }
-  direction_[one.first] = flipped(other);
+  const auto other = bond.stereo == Z ? direction : flipped(direction);
+  const bool flips =
+      refers_to_second(bond, two, controlling) != refers_to_second(bond, one, one.first);
+  direction_[one.first] = flips ? other : flipped(other);
   count(one.first, one.atom);
   return true;
 }
 
 // The direction of the second single bond at each end, which repeats the information of the first.
 void SmilesWriter::direct_seconds(std::uint16_t index, const Side &one, const Side &two) {
-  if (mol_->atoms[one.atom].degree == 3 && one.second != NO_INDEX) {
-    if (bond_uses_[one.second] == 0) {
-      const auto first = direction_[one.first];
+  for (const auto *side : {&one, &two}) {
+    if (mol_->atoms[side->atom].degree != 3 || side->second == NO_INDEX) {
+      continue;
+    }
+    if (bond_uses_[side->second] == 0) {
       // In a branch it is read from the other side.
-      direction_[one.second] = same_branch(index, one.second) ? flipped(first) : first;
+      const bool flips = side == &one ? same_branch(index, side->second)
+                                      : closure_number_[side->second] == 0;
+      const auto first = direction_[side->first];
+      direction_[side->second] = flips ? flipped(first) : first;
     }
-    count(one.second, one.atom);
-  }
-  if (mol_->atoms[two.atom].degree == 3 && two.second != NO_INDEX) {
-    if (bond_uses_[two.second] == 0) {
-      const auto first = direction_[two.first];
-      direction_[two.second] = closure_number_[two.second] == 0 ? flipped(first) : first;
-    }
-    count(two.second, two.atom);
+    count(side->second, side->atom);
   }
 }
 
@@ -248,13 +228,9 @@ void SmilesWriter::direct_next(const Side &two) {
 
 // Whether an atom has a double bond with stereo, other than the given bond.
 bool SmilesWriter::ends_stereo(std::uint16_t index, std::uint16_t except) const {
-  const auto &atom = mol_->atoms[index];
-  for (unsigned int i = 0; i < atom.degree; ++i) {
-    if (atom.bonds[i] != except && mol_->bonds[atom.bonds[i]].stereo != NO_STEREO) {
-      return true;
-    }
-  }
-  return false;
+  return any_bond(*mol_, mol_->atoms[index], [&](const Bond &bond) {
+    return &bond != &mol_->bonds[except] && bond.stereo != NO_STEREO;
+  });
 }
 
 // Removes directions that repeat the information of others.

@@ -160,17 +160,7 @@ void Ranker::sort_signatures(unsigned int length) {
     });
     return;
   }
-  for (unsigned int i = 1; i < length; ++i) {
-    if (!(signatures_[i] < signatures_[i - 1])) {
-      continue;
-    }
-    const auto moving = signatures_[i];
-    auto j = i;
-    for (; j > 0 && moving < signatures_[j - 1]; --j) {
-      signatures_[j] = signatures_[j - 1];
-    }
-    signatures_[j] = moving;
-  }
+  sort_few(signatures_.data(), length, std::less<>());
 }
 
 // Sets the class of the atoms behind the first of the new classes, and activates the classes of their neighbours.
@@ -202,12 +192,8 @@ void Ranker::renumber(unsigned int offset, unsigned int length) {
 }
 
 bool Ranker::has_ties() const {
-  for (unsigned int i = 0; i < size_; ++i) {
-    if (count_[i] == 0) {
-      return true;
-    }
-  }
-  return false;
+  const auto end = count_.begin() + size_;
+  return std::find(count_.begin(), end, 0) != end;
 }
 
 // Whether RDKit would make a comparison that is not made here: of the chirality of centres in rings next to tied atoms,

@@ -23,9 +23,7 @@ void print_number(unsigned int number, std::string &text) {
 
 }  // namespace
 
-SmilesWriter::SmilesWriter() {
-  steps_.reserve(4 * ATOMS_MAX);
-}
+SmilesWriter::SmilesWriter() { steps_.reserve(4 * ATOMS_MAX); }
 
 bool SmilesWriter::write(const Molecule &mol, std::string &text) {
   text.clear();
@@ -58,12 +56,10 @@ void SmilesWriter::prepare() {
   const auto bonds = mol_->bonds.size();
   steps_.clear();
   colour_.assign(atoms, WHITE);
-  closures_.resize(atoms);
-  closure_count_.assign(atoms, 0);
+  closures_.assign(atoms, {});
   closure_number_.assign(bonds, 0);
   number_in_use_.assign(CLOSURES_MAX, false);
-  bond_order_.resize(atoms);
-  bond_order_count_.assign(atoms, 0);
+  bond_order_.assign(atoms, {});
   atom_visit_.assign(atoms, 0);
   bond_visit_.assign(bonds, 0);
   direction_.assign(bonds, Direction::None);
@@ -78,7 +74,6 @@ void SmilesWriter::find_closures(std::uint16_t index, std::uint16_t by) {
   const auto &atom = mol_->atoms[index];
   colour_[index] = GREY;
   Neighbours nexts;
-  unsigned int count = 0;
   for (unsigned int i = 0; i < atom.degree; ++i) {
     if (atom.bonds[i] == by) {
       continue;
@@ -90,17 +85,16 @@ void SmilesWriter::find_closures(std::uint16_t index, std::uint16_t by) {
     } else if (bond.in_ring) {
       priority += (BOND_TYPES - bond.type) * ATOMS * ATOMS;
     }
-    nexts[count++] = {priority, atom.neighbours[i], atom.bonds[i]};
+    nexts.push_back({priority, atom.neighbours[i], atom.bonds[i]});
   }
-  sort_few(nexts.data(), count,
+  sort_few(nexts.begin(), nexts.size(),
            [](const auto &a, const auto &b) { return a.priority < b.priority; });
-  for (unsigned int i = 0; i < count; ++i) {
-    const auto next = nexts[i].atom;
-    if (colour_[next] == WHITE) {
-      find_closures(next, nexts[i].bond);
-    } else if (colour_[next] == GREY) {
-      closures_[next][closure_count_[next]++] = nexts[i].bond;
-      closures_[index][closure_count_[index]++] = nexts[i].bond;
+  for (const auto &next : nexts) {
+    if (colour_[next.atom] == WHITE) {
+      find_closures(next.atom, next.bond);
+    } else if (colour_[next.atom] == GREY) {
+      closures_[next.atom].push_back(next.bond);
+      closures_[index].push_back(next.bond);
     }
   }
   colour_[index] = BLACK;
@@ -112,26 +106,20 @@ bool SmilesWriter::walk(std::uint16_t index, std::uint16_t by) {
   steps_.push_back({Kind::Atom, index, 0});
   atom_visit_[index] = steps_.size();
   colour_[index] = GREY;
-  const auto note = [&](std::uint16_t bond) {
-    bond_order_[index][bond_order_count_[index]++] = bond;
-  };
+  auto &order = bond_order_[index];
   if (by != NO_INDEX) {
-    note(by);
+    order.push_back(by);
   }
-  for (unsigned int i = 0; i < closure_count_[index]; ++i) {
-    note(closures_[index][i]);
-  }
+  const auto &closures = closures_[index];
+  std::ranges::for_each(closures, [&](auto bond) { order.push_back(bond); });
   if (!write_closures(index)) {
     return false;
   }
   Neighbours nexts;
-  unsigned int count = 0;
   for (unsigned int i = 0; i < atom.degree; ++i) {
     const auto neighbour = atom.neighbours[i];
-    const auto closures = closures_[index].begin();
     if (atom.bonds[i] == by || colour_[neighbour] != WHITE ||
-        std::find(closures, closures + closure_count_[index], atom.bonds[i]) !=
-            closures + closure_count_[index]) {
+        std::count(closures.begin(), closures.end(), atom.bonds[i]) != 0) {
       continue;
     }
     const auto &bond = mol_->bonds[atom.bonds[i]];
@@ -139,19 +127,19 @@ bool SmilesWriter::walk(std::uint16_t index, std::uint16_t by) {
     if (bond.in_ring) {
       priority += (BOND_TYPES - bond.type) * ATOMS * ATOMS;
     }
-    nexts[count++] = {priority, neighbour, atom.bonds[i]};
+    nexts.push_back({priority, neighbour, atom.bonds[i]});
   }
-  sort_few(nexts.data(), count,
+  sort_few(nexts.begin(), nexts.size(),
            [](const auto &a, const auto &b) { return a.priority < b.priority; });
-  for (unsigned int i = 0; i < count; ++i) {
-    const bool branch = i + 1 < count;
-    note(nexts[i].bond);
+  for (const auto &next : nexts) {
+    const bool branch = &next != &nexts.back();
+    order.push_back(next.bond);
     if (branch) {
       steps_.push_back({Kind::Open, 0, 0});
     }
-    steps_.push_back({Kind::Bond, nexts[i].bond, index});
-    bond_visit_[nexts[i].bond] = steps_.size();
-    if (!walk(nexts[i].atom, nexts[i].bond)) {
+    steps_.push_back({Kind::Bond, next.bond, index});
+    bond_visit_[next.bond] = steps_.size();
+    if (!walk(next.atom, next.bond)) {
       return false;
     }
     if (branch) {
@@ -164,17 +152,15 @@ bool SmilesWriter::walk(std::uint16_t index, std::uint16_t by) {
 
 // A number that is closed here can be used again only by later atoms.
 bool SmilesWriter::write_closures(std::uint16_t index) {
-  std::array<std::uint16_t, PRODUCT_DEGREE_MAX> closed;
-  unsigned int closed_count = 0;
-  for (unsigned int i = 0; i < closure_count_[index]; ++i) {
-    const auto bond = closures_[index][i];
+  Indices closed;
+  for (const auto bond : closures_[index]) {
     auto &number = closure_number_[bond];
     if (number != 0) {
       steps_.push_back({Kind::Bond, bond, index});
       bond_visit_[bond] = steps_.size();
-      closed[closed_count++] = number;
+      closed.push_back(number);
     } else {
-      const auto free = std::find(number_in_use_.begin(), number_in_use_.end(), false);
+      const auto free = std::ranges::find(number_in_use_, false);
       if (free == number_in_use_.end()) {
         return false;
       }
@@ -183,8 +169,8 @@ bool SmilesWriter::write_closures(std::uint16_t index) {
     }
     steps_.push_back({Kind::Ring, number, 0});
   }
-  for (unsigned int i = 0; i < closed_count; ++i) {
-    number_in_use_[closed[i] - 1] = false;
+  for (const auto number : closed) {
+    number_in_use_[number - 1] = false;
   }
   return true;
 }
@@ -208,7 +194,7 @@ void SmilesWriter::orient_centres() {
     const bool has_hydrogen =
         atom.explicit_hydrogens == 1 || atom.implicit_hydrogens == 1;
     if (atom.degree == 3 && ((first && atom.explicit_hydrogens == 1) ||
-                             (!has_hydrogen && closure_count_[index] == 1))) {
+                             (!has_hydrogen && closures_[index].size() == 1))) {
       odd = !odd;
     }
     chirality_[index] = odd == (atom.chirality == CLOCKWISE) ? COUNTERCLOCKWISE : CLOCKWISE;
@@ -220,16 +206,15 @@ void SmilesWriter::print(std::string &text) const {
   // was closed.
   std::array<std::uint16_t, CLOSURES_MAX + 1> shown{};
   std::array<bool, CLOSURES_MAX + 2> taken{};
-  std::array<std::uint16_t, PRODUCT_DEGREE_MAX> closed;
-  unsigned int closed_count = 0;
+  Indices closed;
   for (const auto &step : steps_) {
     switch (step.kind) {
       case Kind::Atom:
-        for (unsigned int i = 0; i < closed_count; ++i) {
-          taken[shown[closed[i]]] = false;
-          shown[closed[i]] = 0;
+        for (const auto number : closed) {
+          taken[shown[number]] = false;
+          shown[number] = 0;
         }
-        closed_count = 0;
+        closed.clear();
         print_atom(step.index, text);
         break;
       case Kind::Bond:
@@ -238,7 +223,7 @@ void SmilesWriter::print(std::string &text) const {
       case Kind::Ring: {
         auto &number = shown[step.index];
         if (number != 0) {
-          closed[closed_count++] = step.index;
+          closed.push_back(step.index);
         } else {
           number = 1;
           while (taken[number]) {
@@ -252,12 +237,8 @@ void SmilesWriter::print(std::string &text) const {
         print_number(number, text);
         break;
       }
-      case Kind::Open:
-        text += '(';
-        break;
-      case Kind::Close:
-        text += ')';
-        break;
+      case Kind::Open: text += '('; break;
+      case Kind::Close: text += ')'; break;
     }
   }
 }
@@ -356,14 +337,9 @@ void SmilesWriter::print_bond(const Step &step, std::string &text) const {
         text += ':';
       }
       break;
-    case DOUBLE:
-      text += '=';
-      break;
-    case TRIPLE:
-      text += '#';
-      break;
-    case UNSPECIFIED:
-      break;
+    case DOUBLE: text += '='; break;
+    case TRIPLE: text += '#'; break;
+    case UNSPECIFIED: break;
   }
 }
 

@@ -29,7 +29,9 @@ class SmilesWriter {
     std::uint16_t atom;
     std::uint16_t bond;
   };
-  using Neighbours = std::array<Neighbour, PRODUCT_DEGREE_MAX>;
+  using Neighbours = FixedVector<Neighbour, PRODUCT_DEGREE_MAX>;
+  // Bonds of an atom, or numbers of ring closures at it.
+  using Indices = FixedVector<std::uint16_t, PRODUCT_DEGREE_MAX>;
   // The single bonds at one end of a double bond, in the order in which they are visited.
   struct Side {
     std::uint16_t atom;
@@ -47,15 +49,16 @@ class SmilesWriter {
   bool direct_bonds();
   bool direct_bond(std::uint16_t bond);
   Side side(std::uint16_t atom, std::uint16_t double_bond) const;
-  bool direct_from_first(const Bond &bond, std::uint16_t index, Side &one, Side &two,
+  Direction given_direction(const Side &side, std::uint16_t &controlling);
+  bool direct_from_first(const Bond &bond, std::uint16_t index, const Side &one, const Side &two,
                          std::uint16_t &controlling);
-  bool direct_from_second(const Bond &bond, Side &one, Side &two);
+  bool direct_from_second(const Bond &bond, const Side &one, const Side &two);
   void direct_seconds(std::uint16_t index, const Side &one, const Side &two);
   void reverse_late_bonds(const Side &one, const Side &two, std::uint16_t controlling);
   void direct_next(const Side &two);
   void count(std::uint16_t bond, std::uint16_t atom, unsigned int times = 1);
   bool same_branch(std::uint16_t double_bond, std::uint16_t single_bond) const;
-  bool is_reference(const Bond &bond, std::uint16_t atom, std::uint16_t single_bond) const;
+  bool refers_to_second(const Bond &bond, const Side &side, std::uint16_t single_bond) const;
   bool closes_backwards(std::uint16_t bond) const;
   void drop_redundant();
   void drop_around(std::uint16_t bond, std::uint16_t atom);
@@ -69,13 +72,10 @@ class SmilesWriter {
   Ranker ranks_;
   std::vector<Step> steps_;
   std::vector<std::uint8_t> colour_;
-  // Ring closures of each atom in the order in which they are written.
-  std::vector<std::array<std::uint16_t, PRODUCT_DEGREE_MAX>> closures_;
-  std::vector<std::uint8_t> closure_count_;
+  std::vector<Indices> closures_;  // ring closures of each atom in the order in which they are written
   std::vector<std::uint16_t> closure_number_;  // per bond; 0: no closure (yet)
   std::vector<bool> number_in_use_;
-  std::vector<std::array<std::uint16_t, PRODUCT_DEGREE_MAX>> bond_order_;  // as written
-  std::vector<std::uint8_t> bond_order_count_;
+  std::vector<Indices> bond_order_;  // as written
   std::vector<std::uint16_t> atom_visit_, bond_visit_;
   std::vector<Direction> direction_;
   std::vector<std::uint16_t> bond_uses_, atom_uses_;  // how many double bonds need the direction

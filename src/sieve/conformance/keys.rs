@@ -14,52 +14,17 @@ use crate::{
 const NATURAL_PRODUCTS: &str = include_str!("../../../examples/natural_products.csv");
 
 /// Cages, salts, repeated components, isotopes, stereo marks, metals, atom maps, open rings, and texts that are not
-/// SMILES.
-const UNCOMMON: [&str; 43] = [
-    "CC1C[C@H](C)C[C@@H](C)C1",
-    "C12C3C4C1C5C2C3C45",
-    "C12C3C1C23",
-    "C1C2CC3CC1CC(C2)C3",
-    "C12C3C4C5C1C6C7C2C8C3C9C4C%10C5C6C%11C7C8C9C%10%11",
-    "C12C3C4C1C5C2C3C45.C12C3C4C1C5C2C3C45",
-    "F[C@H]1C[C@@H](F)C[C@H](F)C1",
-    "F/C=C/F",
-    "F/C=C\\C=C/F",
-    "C[N+](C)(C)CC([O-])=O",
-    "C[N+](=O)[O-]",
-    "CN(=O)=O",
-    "[Na+].[Cl-]",
-    "[13CH4]",
-    "[2H]C([2H])([2H])O",
-    "[H][H]",
-    "[H]OC",
-    "C[Fe]C",
-    "[U](C)(C)(C)(C)(C)(C)(C)(C)C",
-    "[CH3:1]C",
-    "*CC",
-    "C1CC",
-    "c1cccc1",
-    "C%10CC%10",
-    "C%01CC%01",
-    "C[N@]1CC1C",
-    "C[P@]1C=CC=C1C",
-    "C[S@](=O)O[S@](=O)C",
-    "C[C@H](C=C)C1CC(C1)[C@H](C)C=C",
-    "CN=P(C)=O",
-    "C[C@H](F)c1ccc[cH-]1",
-    "[Fe+++]",
-    "C[C@H]1CCCCC1",
-    "C1CCC1",
-    "[1000CH4]",
-    "CN(=O)=C",
-    "C1=CC2=CC=C12",
-    "C1=CC2C=CC1C=C2",
-    "F/C1=C(F)/CCCCC1",
-    "F/C1=C(F)/CCCCCC1",
-    "C/C=C/1CCC(C)CC1",
-    "c1ccc2c(ccc(O)c2C([O-])=O)c1",
-    "c1c2c(ccc1)c1NC(CCCCCCCCCCCc(c2)c1)=O",
-];
+/// SMILES, separated by blanks.
+const UNCOMMON: &str = r"
+    CC1C[C@H](C)C[C@@H](C)C1 C12C3C4C1C5C2C3C45 C12C3C1C23 C1C2CC3CC1CC(C2)C3
+    C12C3C4C5C1C6C7C2C8C3C9C4C%10C5C6C%11C7C8C9C%10%11 C12C3C4C1C5C2C3C45.C12C3C4C1C5C2C3C45
+    F[C@H]1C[C@@H](F)C[C@H](F)C1 F/C=C/F F/C=C\C=C/F C[N+](C)(C)CC([O-])=O C[N+](=O)[O-] CN(=O)=O
+    [Na+].[Cl-] [13CH4] [2H]C([2H])([2H])O [H][H] [H]OC C[Fe]C [U](C)(C)(C)(C)(C)(C)(C)(C)C [CH3:1]C
+    *CC C1CC c1cccc1 C%10CC%10 C%01CC%01 C[N@]1CC1C C[P@]1C=CC=C1C C[S@](=O)O[S@](=O)C
+    C[C@H](C=C)C1CC(C1)[C@H](C)C=C CN=P(C)=O C[C@H](F)c1ccc[cH-]1 [Fe+++] C[C@H]1CCCCC1 C1CCC1
+    [1000CH4] CN(=O)=C C1=CC2=CC=C12 C1=CC2C=CC1C=C2 F/C1=C(F)/CCCCC1 F/C1=C(F)/CCCCCC1
+    C/C=C/1CCC(C)CC1 c1ccc2c(ccc(O)c2C([O-])=O)c1 c1c2c(ccc1)c1NC(CCCCCCCCCCCc(c2)c1)=O
+";
 
 /// Characters that replace others.
 const ALPHABET: &[u8] = b"CNOFPSIBcnops[]()=#-+/\\@.%0123456789Hlr*";
@@ -131,7 +96,7 @@ pub fn natural_products() -> impl Iterator<Item = &'static str> {
 fn texts() -> (Vec<Vec<u8>>, usize) {
     let mut texts: Vec<Vec<u8>> = natural_products().map(|smiles| smiles.into()).collect();
     let shipped = texts.len();
-    texts.extend(UNCOMMON.iter().map(|&text| text.into()));
+    texts.extend(UNCOMMON.split_ascii_whitespace().map(|text| text.into()));
     let mut random = Random::new(1);
     for place in 0..texts.len() * CHANGED_PER_TEXT {
         let text = texts[place / CHANGED_PER_TEXT].clone();
@@ -159,7 +124,10 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::sieve::error::EngineError;
+    use crate::sieve::{
+        error::EngineError,
+        rows::{Keyed, Texts},
+    };
 
     /// The CPU in place of a device, with a fault if wanted.
     struct OnCpu {
@@ -174,20 +142,16 @@ mod tests {
 
         fn compute_keys(
             &mut self,
-            text: &[u8],
-            text_end: &[u32],
-            keys: &mut [[u64; 2]],
-            statuses: &mut [u8],
+            texts: Texts<'_>,
+            to: &mut Keyed<'_>,
         ) -> Result<(), EngineError> {
-            let mut begin = 0;
-            for (row, end) in text_end.iter().enumerate() {
-                let outcome = self.keys.key(&text[begin..*end as usize]);
-                begin = *end as usize;
-                (keys[row], statuses[row]) = match outcome {
+            for (row, text) in texts.rows().enumerate() {
+                let (key, status) = (&mut to.keys[row], &mut to.codes[row]);
+                (*key, *status) = match self.keys.key(text) {
                     Ok(key) => (key.words(), 0),
                     Err(reason) => ([0; 2], 1 + reason as u8),
                 };
-                (self.fault)(row, &mut keys[row], &mut statuses[row]);
+                (self.fault)(row, key, status);
             }
             Ok(())
         }

@@ -119,15 +119,9 @@ pub struct Location {
 
 impl fmt::Display for Location {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            shape: FilterShape { bits, hashes },
-            case,
-            slot,
-            row,
-        } = self;
-        write!(
-            f,
-            "{case}, row {row} of slot {slot}, a filter of {bits} bits and {hashes} hashes"
-        )
+        let (case, row, slot) = (self.case, self.row, self.slot);
+        let FilterShape { bits, hashes } = self.shape;
+        write!(f, "{case}, row {row} of slot {slot}, ")?;
+        write!(f, "a filter of {bits} bits and {hashes} hashes")
     }
 }

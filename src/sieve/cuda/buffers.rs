@@ -53,34 +53,29 @@ impl Buffers {
         scalars: &'a Scalars,
         launch: &mut LaunchArgs<'a>,
     ) {
-        let Scalars {
-            rows,
-            table_mask,
-            bits,
-            hashes,
-        } = scalars;
-        let Self {
-            text,
-            text_end,
-            keys,
-            table,
-            places,
-            verdicts,
-            tally,
-        } = self;
+        let (keys, rows) = (&mut self.keys, &scalars.rows);
+        let (bits, hashes) = (&scalars.bits, &scalars.hashes);
         match kernel {
-            Kernel::HashRows => launch.arg(&*text).arg(&*text_end).arg(rows).arg(keys),
+            Kernel::HashRows => launch
+                .arg(&self.text)
+                .arg(&self.text_end)
+                .arg(rows)
+                .arg(keys),
             Kernel::ClaimRows => {
-                launch.arg(&*keys).arg(rows).arg(table);
-                launch.arg(table_mask).arg(places)
+                launch.arg(&*keys).arg(rows).arg(&mut self.table);
+                launch.arg(&scalars.table_mask).arg(&mut self.places)
             }
             Kernel::LookUp => {
-                launch.arg(&*keys).arg(rows).arg(&*table).arg(&*places);
+                launch
+                    .arg(&*keys)
+                    .arg(rows)
+                    .arg(&self.table)
+                    .arg(&self.places);
                 launch.arg(&*filter).arg(bits).arg(hashes);
-                launch.arg(verdicts).arg(tally)
+                launch.arg(&mut self.verdicts).arg(&mut self.tally)
             }
             Kernel::InsertNew => {
-                launch.arg(&*keys).arg(rows).arg(&*verdicts);
+                launch.arg(&*keys).arg(rows).arg(&self.verdicts);
                 launch.arg(filter).arg(bits).arg(hashes)
             }
             Kernel::InsertKeys => {

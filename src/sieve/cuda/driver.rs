@@ -7,7 +7,7 @@ use std::{
 };
 
 use cudarc::driver::{
-    CudaContext, DriverError,
+    CudaContext, CudaFunction, CudaModule, DriverError,
     result::device,
     sys::{self, CUctx_flags, CUdevice_attribute as Attribute, CUresult},
 };
@@ -23,6 +23,8 @@ const DRIVER_INTERFACE_MIN: i32 = 12_000;
 
 /// What a toolkit's stub answers to every call.
 const STUB: DriverError = DriverError(CUresult::CUDA_ERROR_STUB_LIBRARY);
+
+const NO_GPU: &str = "the NVIDIA driver shows no GPU";
 
 /// A GPU that the driver shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +68,7 @@ pub fn gpus() -> Result<Vec<Gpu>, EngineError> {
 /// The GPU that the engine uses: the first.
 pub fn first_gpu() -> Result<Gpu, EngineError> {
     let first = gpus()?.into_iter().next();
-    first.ok_or_else(|| absent("the NVIDIA driver shows no GPU"))
+    first.ok_or_else(|| absent(NO_GPU))
 }
 
 /// The file that the driver's library was loaded from.
@@ -74,11 +76,20 @@ pub fn driver_library() -> Result<&'static Path, EngineError> {
     library::file().map_err(|missing| absent(&missing))
 }
 
-/// Opens a context on a GPU. Threads that wait for this GPU sleep.
-pub(super) fn context(index: usize) -> Result<Arc<CudaContext>, EngineError> {
+/// Opens a GPU for one program: a context on it, and its free memory in bytes. Threads that wait for this GPU sleep.
+pub(super) fn open(index: usize) -> Result<(Arc<CudaContext>, u64), EngineError> {
     check_driver()?;
     make_waits_sleep(index)?;
-    or_failed("cuDevicePrimaryCtxRetain", CudaContext::new(index))
+    let context = or_failed("cuDevicePrimaryCtxRetain", CudaContext::new(index))?;
+    let (free, _) = or_failed("cuMemGetInfo", context.mem_get_info())?;
+    // SAFETY: a buffer belongs to one lane. A program that shares one between lanes orders its kernels itself.
+    unsafe { context.disable_event_tracking() };
+    Ok((context, free as u64))
+}
+
+/// The kernel of this name.
+pub(super) fn function(module: &Arc<CudaModule>, name: &str) -> Result<CudaFunction, EngineError> {
+    or_failed("cuModuleGetFunction", module.load_function(name))
 }
 
 /// Sets the schedule of the primary context, which must happen before the context is retained. By default a thread
@@ -125,17 +136,14 @@ fn find_driver() -> Result<(), EngineError> {
             "the NVIDIA driver is too old: it supports CUDA {major}.{minor}, and molsieve needs 12.0 (driver 525 or newer)"
         )));
     }
-    match cudarc::driver::result::init() {
-        Ok(()) => Ok(()),
-        Err(STUB) => Err(absent(&library::stub(file))),
-        Err(DriverError(CUresult::CUDA_ERROR_NO_DEVICE)) => {
-            Err(absent("the NVIDIA driver shows no GPU"))
-        }
-        Err(error) => Err(absent(&format!(
+    cudarc::driver::result::init().map_err(|error| match error {
+        STUB => absent(&library::stub(file)),
+        DriverError(CUresult::CUDA_ERROR_NO_DEVICE) => absent(NO_GPU),
+        error => absent(&format!(
             "the NVIDIA driver does not start: {}",
             plain(error)
-        ))),
-    }
+        )),
+    })
 }
 
 fn absent(missing: &str) -> EngineError {
@@ -155,12 +163,9 @@ pub(super) fn or_failed<T>(
 
 fn engine_error(call: &'static str, error: DriverError) -> EngineError {
     use CUresult as E;
-    let reason = plain(error);
+    let (engine, reason) = (NAME, plain(error));
     match error.0 {
-        E::CUDA_ERROR_OUT_OF_MEMORY => EngineError::OutOfMemory {
-            engine: NAME,
-            reason,
-        },
+        E::CUDA_ERROR_OUT_OF_MEMORY => EngineError::OutOfMemory { engine, reason },
         // After one of these every further call in this process fails (NVIDIA's documentation).
         E::CUDA_ERROR_ECC_UNCORRECTABLE
         | E::CUDA_ERROR_NVLINK_UNCORRECTABLE
@@ -181,11 +186,11 @@ fn engine_error(call: &'static str, error: DriverError) -> EngineError {
         | E::CUDA_ERROR_DEINITIALIZED
         | E::CUDA_ERROR_NO_DEVICE
         | E::CUDA_ERROR_UNKNOWN => EngineError::Lost {
-            engine: NAME,
+            engine,
             reason: format!("{call}: {reason}"),
         },
         _ => EngineError::Failed {
-            engine: NAME,
+            engine,
             call,
             reason,
         },

@@ -36,21 +36,26 @@ struct MachineCode {
 }
 
 macro_rules! compiled {
+    ($name:literal, $architecture:literal, $capability:expr) => {
+        MachineCode {
+            architecture: $architecture,
+            capability: $capability,
+            cubin: include_bytes!(concat!(
+                "../../../kernels/",
+                $name,
+                ".",
+                $architecture,
+                ".cubin"
+            )),
+        }
+    };
     ($name:literal) => {
         CompiledKernels {
             name: $name,
             ptx: include_str!(concat!("../../../kernels/", $name, ".ptx")),
             machine_code: [
-                MachineCode {
-                    architecture: "sm_80",
-                    capability: (8, 0),
-                    cubin: include_bytes!(concat!("../../../kernels/", $name, ".sm_80.cubin")),
-                },
-                MachineCode {
-                    architecture: "sm_90",
-                    capability: (9, 0),
-                    cubin: include_bytes!(concat!("../../../kernels/", $name, ".sm_90.cubin")),
-                },
+                compiled!($name, "sm_80", (8, 0)),
+                compiled!($name, "sm_90", (9, 0)),
             ],
         }
     };
@@ -96,7 +101,10 @@ impl CompiledKernels {
         let capability = or_failed("cuDeviceGetAttribute", context.compute_capability())?;
         let (module, image) = match self.load_machine_code(context, capability)? {
             Some((module, architecture)) => (module, KernelImage::MachineCode(architecture)),
-            None => (self.load_ptx(context)?, KernelImage::Ptx),
+            None => {
+                let module = context.load_module(Ptx::from_src(self.ptx));
+                (or_failed("cuModuleLoadData", module)?, KernelImage::Ptx)
+            }
         };
         let (major, minor) = capability;
         tracing::debug!(
@@ -149,11 +157,6 @@ impl CompiledKernels {
             .filter_map(|line| line.trim().strip_prefix(".param ."))
             .filter_map(|line| line.split(' ').next())
             .collect()
-    }
-
-    fn load_ptx(&self, context: &Arc<CudaContext>) -> Result<Arc<CudaModule>, EngineError> {
-        let module = context.load_module(Ptx::from_src(self.ptx));
-        or_failed("cuModuleLoadData", module)
     }
 }
 

@@ -3,20 +3,22 @@
 //! Each slot on the GPU has a lane of its own, so that the copies of one slot overlap the kernels of another. Events
 //! keep the kernels that use the filter in order.
 
-use cudarc::driver::{CudaEvent, CudaFunction, CudaSlice};
+use std::sync::Arc;
+
+use cudarc::driver::{CudaContext, CudaEvent, CudaFunction, CudaSlice};
 
 use super::{
     buffers::{Buffers, Scalars, TALLY_LEN},
-    driver::NAME,
+    driver::{self, NAME},
     image::{self, KernelImage},
     lane::Lane,
-    open::{self, OpenGpu, check_memory},
     pinned::Pinned,
 };
 use crate::{
     sieve::{
-        error::EngineError,
+        error::{EngineError, check_size},
         gpu::device::{BLOCK_ROWS, Device, Kernel, Room},
+        rows::{Keyed, Texts},
     },
     slot::{HostMemory, HostWords},
 };
@@ -49,8 +51,8 @@ struct SlotLane {
 }
 
 impl SlotLane {
-    fn open(gpu: &OpenGpu, room: &Room) -> Result<Self, EngineError> {
-        let lane = gpu.lane()?;
+    fn open(context: &Arc<CudaContext>, room: &Room) -> Result<Self, EngineError> {
+        let lane = Lane::open(context)?;
         Ok(Self {
             buffers: Buffers::new(&lane, room)?,
             tally: lane.pinned(size_of::<[u32; TALLY_LEN]>())?,
@@ -69,13 +71,13 @@ impl SlotLane {
 impl CudaSieve {
     /// Opens the GPU with this index and allocates everything.
     pub fn open(index: usize, room: Room) -> Result<Self, EngineError> {
-        let gpu = OpenGpu::open(index)?;
-        check_room(&room, gpu.free_bytes)?;
-        let (module, image) = gpu.load(&image::SIEVE)?;
-        let function = |kernel: Kernel| open::function(&module, kernel.name());
+        let (context, free_bytes) = driver::open(index)?;
+        check_room(&room, free_bytes)?;
+        let (module, image) = image::SIEVE.load(&context)?;
+        let function = |kernel: Kernel| driver::function(&module, kernel.name());
         let kernels = Kernel::ALL.into_iter().map(function);
         let kernels = kernels.collect::<Result<_, _>>()?;
-        let lanes = (0..CUDA_LANES).map(|_| SlotLane::open(&gpu, &room));
+        let lanes = (0..CUDA_LANES).map(|_| SlotLane::open(&context, &room));
         let lanes = lanes.collect::<Result<Vec<_>, _>>()?;
         let filter = lanes[0].lane.zeroed(room.filter.bits / 64)?;
         let device = Self {
@@ -134,17 +136,12 @@ impl Device for CudaSieve {
         Ok(HostMemory::Foreign(Box::new(pinned)))
     }
 
-    unsafe fn copy_rows_in(
-        &mut self,
-        lane: usize,
-        text: &[u8],
-        text_end: &[u32],
-    ) -> Result<(), EngineError> {
+    unsafe fn copy_rows_in(&mut self, lane: usize, texts: Texts<'_>) -> Result<(), EngineError> {
         let SlotLane { lane, buffers, .. } = &mut self.lanes[lane];
         lane.clear(&mut buffers.table)?;
         lane.clear(&mut buffers.tally)?;
-        lane.copy_in(text, &mut buffers.text)?;
-        lane.copy_in(text_end, &mut buffers.text_end)
+        lane.copy_in(texts.bytes, &mut buffers.text)?;
+        lane.copy_in(texts.ends, &mut buffers.text_end)
     }
 
     fn copy_keys_in(&mut self, lane: usize, keys: &[[u64; 2]]) -> Result<(), EngineError> {
@@ -184,30 +181,20 @@ impl Device for CudaSieve {
         Ok(())
     }
 
-    unsafe fn copy_rows_out(
-        &mut self,
-        lane: usize,
-        keys: &mut [[u64; 2]],
-        verdicts: &mut [u8],
-    ) -> Result<(), EngineError> {
+    unsafe fn copy_rows_out(&mut self, lane: usize, to: &mut Keyed<'_>) -> Result<(), EngineError> {
         let SlotLane {
             lane,
             buffers,
             tally,
             ..
         } = &mut self.lanes[lane];
-        lane.copy_out(&buffers.keys, bytemuck::cast_slice_mut(keys))?;
-        lane.copy_out(&buffers.verdicts, verdicts)?;
+        lane.copy_out(&buffers.keys, bytemuck::cast_slice_mut(to.keys))?;
+        lane.copy_out(&buffers.verdicts, to.codes)?;
         let tally: &mut [u32] = bytemuck::cast_slice_mut(tally.words_mut());
         lane.copy_out(&buffers.tally, &mut tally[..TALLY_LEN])
     }
 
-    fn finish(
-        &mut self,
-        lane: usize,
-        _keys: &mut [[u64; 2]],
-        _verdicts: &mut [u8],
-    ) -> Result<[u32; 3], EngineError> {
+    fn finish(&mut self, lane: usize, _to: &mut Keyed<'_>) -> Result<[u32; 3], EngineError> {
         let lane = &self.lanes[lane];
         lane.lane.wait()?;
         Ok(lane.tally())
@@ -226,7 +213,7 @@ impl Device for CudaSieve {
 /// Refuses a filter and slots of all lanes that take more than `bytes_max`.
 pub(in crate::sieve) fn check_room(room: &Room, bytes_max: u64) -> Result<(), EngineError> {
     let part = "filter with room for three slots";
-    check_memory(part, room.bytes(CUDA_LANES), bytes_max)
+    check_size(NAME, part, room.bytes(CUDA_LANES), bytes_max)
 }
 
 #[cfg(test)]
@@ -235,40 +222,19 @@ mod tests {
 
     #[test]
     fn launch_passes_the_parameters_that_kernels_declare() {
-        let (pointer, word, bits) = ("u64", "u32", "u64");
-        let rows = word;
+        // Pointers and numbers of bits are u64.
         for (kernel, expected) in [
-            (Kernel::HashRows, vec![pointer, pointer, rows, pointer]),
-            (
-                Kernel::ClaimRows,
-                vec![pointer, rows, pointer, word, pointer],
-            ),
-            (
-                Kernel::LookUp,
-                vec![
-                    pointer, rows, pointer, pointer, pointer, bits, word, pointer, pointer,
-                ],
-            ),
-            (
-                Kernel::InsertNew,
-                vec![pointer, rows, pointer, pointer, bits, word],
-            ),
-            (Kernel::InsertKeys, vec![pointer, rows, pointer, bits, word]),
-            (Kernel::FillAtRandom, vec![pointer, rows, pointer, bits]),
-            (
-                Kernel::ReadAtRandom,
-                vec![pointer, rows, pointer, bits, word],
-            ),
-            (
-                Kernel::AddAtRandom,
-                vec![pointer, rows, pointer, bits, word],
-            ),
+            (Kernel::HashRows, "u64 u64 u32 u64"),
+            (Kernel::ClaimRows, "u64 u32 u64 u32 u64"),
+            (Kernel::LookUp, "u64 u32 u64 u64 u64 u64 u32 u64 u64"),
+            (Kernel::InsertNew, "u64 u32 u64 u64 u64 u32"),
+            (Kernel::InsertKeys, "u64 u32 u64 u64 u32"),
+            (Kernel::FillAtRandom, "u64 u32 u64 u64"),
+            (Kernel::ReadAtRandom, "u64 u32 u64 u64 u32"),
+            (Kernel::AddAtRandom, "u64 u32 u64 u64 u32"),
         ] {
-            assert_eq!(
-                image::SIEVE.parameters(kernel.name()),
-                expected,
-                "{kernel:?}"
-            );
+            let found = image::SIEVE.parameters(kernel.name()).join(" ");
+            assert_eq!(found, expected, "{kernel:?}");
         }
     }
 }

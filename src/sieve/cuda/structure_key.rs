@@ -11,14 +11,14 @@ use cudarc::driver::{
 };
 
 use super::{
-    driver::{Gpu, NAME, or_failed},
+    driver::{self, NAME, or_failed},
     image::{self, KernelImage},
     lane::Lane,
-    open::{self, OpenGpu, check_memory},
 };
 use crate::{
     sieve::{
-        error::EngineError,
+        error::{EngineError, check_size},
+        rows::{Keyed, Texts},
         structure_key::device::{KeyDevice, KeyRoom},
     },
     slot::HostMemory,
@@ -43,17 +43,6 @@ pub struct CudaKeys {
     lane: Lane,
 }
 
-/// Opens `count` devices that compute structure keys on an NVIDIA GPU.
-pub fn key_devices(
-    gpu: &Gpu,
-    room: KeyRoom,
-    count: usize,
-) -> Result<Vec<Box<dyn KeyDevice>>, EngineError> {
-    let devices = CudaKeys::open_several(gpu.index, room, count)?;
-    let boxed = |device| -> Box<dyn KeyDevice> { Box::new(device) };
-    Ok(devices.into_iter().map(boxed).collect())
-}
-
 impl CudaKeys {
     /// Opens the GPU with this index and allocates everything.
     pub fn open(index: usize, room: KeyRoom) -> Result<Self, EngineError> {
@@ -67,13 +56,27 @@ impl CudaKeys {
         room: KeyRoom,
         count: usize,
     ) -> Result<Vec<Self>, EngineError> {
-        let gpu = OpenGpu::open(index)?;
-        let (module, image) = gpu.load(&image::STRUCTURE_KEY)?;
-        let kernel = open::function(&module, KERNEL)?;
+        let (context, free_bytes) = driver::open(index)?;
+        let (module, image) = image::STRUCTURE_KEY.load(&context)?;
+        let kernel = driver::function(&module, KERNEL)?;
         let buffers = count as u64 * buffer_bytes(room);
-        let bytes = local_bytes(&gpu.context, &kernel)? + buffers;
-        check_memory(MEMORY, bytes, gpu.free_bytes)?;
-        let device = |_| Self::new(gpu.lane()?, kernel.clone(), image, room);
+        let bytes = local_bytes(&context, &kernel)? + buffers;
+        check_size(NAME, MEMORY, bytes, free_bytes)?;
+        let device = |_| {
+            let lane = Lane::open(&context)?;
+            let device = Self {
+                kernel: kernel.clone(),
+                image,
+                text: lane.zeroed(room.text_bytes_max)?,
+                text_end: lane.zeroed(room.rows_max)?,
+                keys: lane.zeroed(2 * room.rows_max)?,
+                statuses: lane.zeroed(room.rows_max)?,
+                room,
+                lane,
+            };
+            device.lane.wait()?;
+            Ok(device)
+        };
         (0..count).map(device).collect()
     }
 
@@ -82,38 +85,12 @@ impl CudaKeys {
         self.image
     }
 
-    fn new(
-        lane: Lane,
-        kernel: CudaFunction,
-        image: KernelImage,
-        room: KeyRoom,
-    ) -> Result<Self, EngineError> {
-        let device = Self {
-            kernel,
-            image,
-            text: lane.zeroed(room.text_bytes_max)?,
-            text_end: lane.zeroed(room.rows_max)?,
-            keys: lane.zeroed(2 * room.rows_max)?,
-            statuses: lane.zeroed(room.rows_max)?,
-            room,
-            lane,
-        };
-        device.lane.wait()?;
-        Ok(device)
-    }
-
     /// Starts the copies and the kernel of a batch.
-    fn start(
-        &mut self,
-        text: &[u8],
-        text_end: &[u32],
-        keys: &mut [[u64; 2]],
-        statuses: &mut [u8],
-    ) -> Result<(), EngineError> {
+    fn start(&mut self, texts: Texts<'_>, to: &mut Keyed<'_>) -> Result<(), EngineError> {
         let lane = &self.lane;
-        lane.copy_in(text, &mut self.text)?;
-        lane.copy_in(text_end, &mut self.text_end)?;
-        let rows = text_end.len() as u32;
+        lane.copy_in(texts.bytes, &mut self.text)?;
+        lane.copy_in(texts.ends, &mut self.text_end)?;
+        let rows = texts.ends.len() as u32;
         // SAFETY: the arguments are those of the kernel in `kernels/structure_key.cu`, in number, order and
         // type (tests compare them with the PTX and run them). The buffers are this lane's and hold `rows`
         // rows, and the ends that were copied in lie within the text.
@@ -123,8 +100,8 @@ impl CudaKeys {
                 launch.arg(&mut self.keys).arg(&mut self.statuses);
             })
         }?;
-        lane.copy_out(&self.keys, bytemuck::cast_slice_mut(keys))?;
-        lane.copy_out(&self.statuses, statuses)
+        lane.copy_out(&self.keys, bytemuck::cast_slice_mut(to.keys))?;
+        lane.copy_out(&self.statuses, to.codes)
     }
 }
 
@@ -138,27 +115,17 @@ impl KeyDevice for CudaKeys {
         Ok(HostMemory::Foreign(Box::new(pinned)))
     }
 
-    fn compute_keys(
-        &mut self,
-        text: &[u8],
-        text_end: &[u32],
-        keys: &mut [[u64; 2]],
-        statuses: &mut [u8],
-    ) -> Result<(), EngineError> {
-        let rows = text_end.len();
-        assert!(rows <= self.room.rows_max && text.len() <= self.room.text_bytes_max);
-        assert!(keys.len() == rows && statuses.len() == rows);
+    fn compute_keys(&mut self, texts: Texts<'_>, to: &mut Keyed<'_>) -> Result<(), EngineError> {
+        let (rows, bytes) = (texts.ends.len(), texts.bytes.len());
+        assert!(rows <= self.room.rows_max && bytes <= self.room.text_bytes_max);
+        assert!(to.keys.len() == rows && to.codes.len() == rows);
         // The kernel reads all bytes between two ends.
-        assert!(
-            text_end.is_sorted()
-                && text_end
-                    .last()
-                    .is_none_or(|end| *end as usize == text.len())
-        );
+        let ends_at = |end: &u32| *end as usize == bytes;
+        assert!(texts.ends.is_sorted() && texts.ends.last().is_none_or(ends_at));
         if rows == 0 {
             return Ok(());
         }
-        let started = self.start(text, text_end, keys, statuses);
+        let started = self.start(texts, to);
         // Waits even after an error: copies from and to the caller's slices may be under way.
         let waited = self.lane.wait();
         started.and(waited)
@@ -208,8 +175,8 @@ mod tests {
             text_bytes_max: 100_000,
         };
         assert_eq!(buffer_bytes(room), 100_000 + 21 * 4_096);
-        assert_eq!(check_memory(MEMORY, 10, 10), Ok(()));
-        let refused = check_memory(MEMORY, 11, 10).unwrap_err();
+        assert_eq!(check_size(NAME, MEMORY, 10, 10), Ok(()));
+        let refused = check_size(NAME, MEMORY, 11, 10).unwrap_err();
         assert!(matches!(refused, EngineError::TooLarge { .. }));
     }
 }

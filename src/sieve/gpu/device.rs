@@ -1,7 +1,13 @@
 //! What a GPU must do for the sieve: the kernels, the room that they need, and the calls of a device.
 
 use crate::{
-    sieve::{engine::table_len, error::EngineError, filter::FilterShape},
+    named::named,
+    sieve::{
+        engine::table_len,
+        error::EngineError,
+        filter::FilterShape,
+        rows::{Keyed, Texts},
+    },
     slot::{HostMemory, SlotLayout},
 };
 
@@ -11,55 +17,31 @@ pub const BLOCK_ROWS: u32 = 256;
 /// Kernels read whole words, so they may read so many bytes past the end of a slot's text.
 pub const TEXT_PAD_BYTES: usize = 32;
 
-/// The kernels, by the names they have in `kernels/sieve.cu` and `shaders/sieve.wgsl`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kernel {
-    /// Keys of a slot's rows.
-    HashRows,
-    /// A table from each key to the first row that has it.
-    ClaimRows,
-    /// Verdicts and their tally.
-    LookUp,
-    /// Inserts the new keys into the filter.
-    InsertNew,
-    /// Inserts keys from the host into the filter.
-    InsertKeys,
-    /// Sets half of the filter's bits at random. Only `steps` launches this kernel and the two after it, once keys
-    /// were copied in.
-    FillAtRandom,
-    /// For each row, reads as many random words of the filter as a key has bits. Changes the keys.
-    ReadAtRandom,
-    /// For each row, sets as many random bits of the filter as a key has. Changes the keys.
-    AddAtRandom,
+named! {
+    /// The kernels, by the names they have in `kernels/sieve.cu` and `shaders/sieve.wgsl`.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Kernel {
+        /// Keys of a slot's rows.
+        HashRows = "hash_rows",
+        /// A table from each key to the first row that has it.
+        ClaimRows = "claim_rows",
+        /// Verdicts and their tally.
+        LookUp = "look_up",
+        /// Inserts the new keys into the filter.
+        InsertNew = "insert_new",
+        /// Inserts keys from the host into the filter.
+        InsertKeys = "insert_keys",
+        /// Sets half of the filter's bits at random. Only `steps` launches this kernel and the two after it, once keys
+        /// were copied in.
+        FillAtRandom = "fill_at_random",
+        /// For each row, reads as many random words of the filter as a key has bits. Changes the keys.
+        ReadAtRandom = "read_at_random",
+        /// For each row, sets as many random bits of the filter as a key has. Changes the keys.
+        AddAtRandom = "add_at_random",
+    }
 }
 
 impl Kernel {
-    /// All of them; a kernel's index here is `kernel as usize`.
-    pub const ALL: [Self; 8] = [
-        Self::HashRows,
-        Self::ClaimRows,
-        Self::LookUp,
-        Self::InsertNew,
-        Self::InsertKeys,
-        Self::FillAtRandom,
-        Self::ReadAtRandom,
-        Self::AddAtRandom,
-    ];
-
-    /// Its name in the source.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::HashRows => "hash_rows",
-            Self::ClaimRows => "claim_rows",
-            Self::LookUp => "look_up",
-            Self::InsertNew => "insert_new",
-            Self::InsertKeys => "insert_keys",
-            Self::FillAtRandom => "fill_at_random",
-            Self::ReadAtRandom => "read_at_random",
-            Self::AddAtRandom => "add_at_random",
-        }
-    }
-
     /// Whether it reads the filter or writes to it.
     pub fn uses_filter(self) -> bool {
         !matches!(self, Self::HashRows | Self::ClaimRows)
@@ -132,12 +114,7 @@ pub trait Device: Send {
     /// # Safety
     /// Until [`Device::finish`] of this lane has returned or the device was dropped, the slices do not move and are not
     /// written to, even if this call fails.
-    unsafe fn copy_rows_in(
-        &mut self,
-        lane: usize,
-        text: &[u8],
-        text_end: &[u32],
-    ) -> Result<(), EngineError>;
+    unsafe fn copy_rows_in(&mut self, lane: usize, texts: Texts<'_>) -> Result<(), EngineError>;
 
     /// Copies keys to the lane, in place of those that [`Kernel::HashRows`] computes. The caller may reuse the slice
     /// when the call returns.
@@ -151,21 +128,11 @@ pub trait Device: Send {
     /// # Safety
     /// Until [`Device::finish`] of this lane has returned or the device was dropped, the slices do not move and are not
     /// used, even if this call fails.
-    unsafe fn copy_rows_out(
-        &mut self,
-        lane: usize,
-        keys: &mut [[u64; 2]],
-        verdicts: &mut [u8],
-    ) -> Result<(), EngineError>;
+    unsafe fn copy_rows_out(&mut self, lane: usize, to: &mut Keyed<'_>) -> Result<(), EngineError>;
 
     /// Waits for the lane and returns the tally that was copied back, by verdict. Takes the slices that
     /// [`Device::copy_rows_out`] was given: some devices write to them only now.
-    fn finish(
-        &mut self,
-        lane: usize,
-        keys: &mut [[u64; 2]],
-        verdicts: &mut [u8],
-    ) -> Result<[u32; 3], EngineError>;
+    fn finish(&mut self, lane: usize, to: &mut Keyed<'_>) -> Result<[u32; 3], EngineError>;
 
     /// Waits for all lanes and copies the filter back.
     fn copy_filter_out(&mut self, words: &mut [u64]) -> Result<(), EngineError>;

@@ -3,14 +3,13 @@
 use std::collections::VecDeque;
 
 use super::device::{Device, Kernel, Room};
-#[cfg(feature = "failpoints")]
-use super::failing::Failing;
 use crate::{
     sieve::{
         engine::{Engine, Tally},
-        error::EngineError,
+        error::{EngineError, injected_loss},
+        rows::{Keyed, Texts},
     },
-    slot::{HostMemory, Slot},
+    slot::{ColumnsMut, HostMemory, Slot},
 };
 
 /// The kernels that a slot takes, in this order.
@@ -24,10 +23,7 @@ const SLOT_KERNELS: [Kernel; 4] = [
 /// The sieve on a GPU.
 pub struct GpuEngine<D> {
     // Before the slots: it is dropped first, and waits for copies from and to them.
-    #[cfg(not(feature = "failpoints"))]
     device: D,
-    #[cfg(feature = "failpoints")]
-    device: Failing<D>,
     /// Slots that are begun and not finished, the oldest first.
     begun: VecDeque<Slot>,
     /// The lane of the oldest slot; later slots have the next lanes.
@@ -38,8 +34,6 @@ pub struct GpuEngine<D> {
 impl<D: Device> GpuEngine<D> {
     /// Takes a device that was made with this room and holds an empty filter.
     pub fn new(device: D, room: Room) -> Self {
-        #[cfg(feature = "failpoints")]
-        let device = Failing(device);
         Self {
             begun: VecDeque::with_capacity(device.lanes()),
             device,
@@ -78,8 +72,11 @@ impl<D: Device> Engine for GpuEngine<D> {
         let mut tally = [0; 3];
         if rows > 0 {
             let columns = slot.columns_mut();
-            let (keys, verdicts) = (&mut columns.key[..rows], &mut columns.verdict[..rows]);
-            tally = self.device.finish(self.oldest_lane, keys, verdicts)?;
+            let mut to = outcome_columns(columns, rows);
+            // Copies must have ended when this returns, even after an injected loss.
+            let finished = self.device.finish(self.oldest_lane, &mut to);
+            injected_loss(self.name(), "finish")?;
+            tally = finished?;
         }
         self.oldest_lane = (self.oldest_lane + 1) % self.device.lanes();
         let [new, maybe, duplicate] = tally.map(u64::from);
@@ -92,6 +89,7 @@ impl<D: Device> Engine for GpuEngine<D> {
     }
 
     fn slot_memory(&self, bytes: usize) -> Result<HostMemory, EngineError> {
+        injected_loss(self.name(), "slot_memory")?;
         self.device.slot_memory(bytes)
     }
 
@@ -99,15 +97,15 @@ impl<D: Device> Engine for GpuEngine<D> {
         let lanes = self.device.lanes();
         for (i, keys) in keys.chunks(self.room.rows_max).enumerate() {
             let lane = i % lanes;
-            self.device.copy_keys_in(lane, keys)?;
-            let rows = keys.len() as u32;
-            self.device.launch(lane, Kernel::InsertKeys, rows)?;
+            copy_keys_in(&mut self.device, lane, keys)?;
+            launch(&mut self.device, lane, Kernel::InsertKeys, keys.len())?;
         }
         Ok(())
     }
 
     fn filter_words(&mut self) -> Result<Vec<u64>, EngineError> {
         let mut words = vec![0; self.room.filter.bits / 64];
+        injected_loss(self.name(), "copy_filter_out")?;
         self.device.copy_filter_out(&mut words)?;
         Ok(words)
     }
@@ -118,21 +116,49 @@ fn start(device: &mut impl Device, lane: usize, slot: &mut Slot) -> Result<(), E
     let (rows, text_bytes, given) = (slot.rows(), slot.text_bytes(), slot.keys_given);
     let columns = slot.columns_mut();
     // With the keys given no kernel reads the text, but the copy clears the lane's table and tally.
-    let (text, text_end) = match given {
-        false => (&columns.text[..text_bytes], &columns.text_end[..rows]),
-        true => (&columns.text[..1], &columns.text_end[..1]),
+    let (text_bytes, count) = if given { (1, 1) } else { (text_bytes, rows) };
+    let texts = Texts {
+        bytes: &columns.text[..text_bytes],
+        ends: &columns.text_end[..count],
     };
+    injected_loss(device.name(), "copy_rows_in")?;
     // SAFETY: the engine holds the slot until the lane is finished or, after an error, the device was
     // dropped, and does not use its columns until then; moving the slot does not move them.
-    unsafe { device.copy_rows_in(lane, text, text_end) }?;
+    unsafe { device.copy_rows_in(lane, texts) }?;
     if given {
-        device.copy_keys_in(lane, &columns.key[..rows])?;
+        copy_keys_in(device, lane, &columns.key[..rows])?;
     }
     let kernels = SLOT_KERNELS.into_iter();
     for kernel in kernels.filter(|&kernel| !(given && kernel == Kernel::HashRows)) {
-        device.launch(lane, kernel, rows as u32)?;
+        launch(device, lane, kernel, rows)?;
     }
-    let (keys, verdicts) = (&mut columns.key[..rows], &mut columns.verdict[..rows]);
+    injected_loss(device.name(), "copy_rows_out")?;
     // SAFETY: as above.
-    unsafe { device.copy_rows_out(lane, keys, verdicts) }
+    unsafe { device.copy_rows_out(lane, &mut outcome_columns(columns, rows)) }
+}
+
+fn outcome_columns(columns: ColumnsMut<'_>, rows: usize) -> Keyed<'_> {
+    Keyed {
+        keys: &mut columns.key[..rows],
+        codes: &mut columns.verdict[..rows],
+    }
+}
+
+fn copy_keys_in(
+    device: &mut impl Device,
+    lane: usize,
+    keys: &[[u64; 2]],
+) -> Result<(), EngineError> {
+    injected_loss(device.name(), "copy_keys_in")?;
+    device.copy_keys_in(lane, keys)
+}
+
+fn launch(
+    device: &mut impl Device,
+    lane: usize,
+    kernel: Kernel,
+    rows: usize,
+) -> Result<(), EngineError> {
+    injected_loss(device.name(), kernel.name())?;
+    device.launch(lane, kernel, rows as u32)
 }

@@ -5,6 +5,7 @@ use crate::{
     sieve::{
         error::EngineError,
         gpu::device::{Device, Kernel},
+        rows::{Keyed, Texts},
     },
     slot::{HostMemory, Slot},
 };
@@ -40,9 +41,9 @@ impl<D: Device> GpuSteps<D> {
         self.wait()
     }
 
-    fn load(&mut self, text: &[u8], text_end: &[u32]) -> Result<(), EngineError> {
+    fn load(&mut self, texts: Texts<'_>) -> Result<(), EngineError> {
         // SAFETY: the slices outlive this call, and the lane is waited for even if this fails.
-        let begun = unsafe { self.device.copy_rows_in(LANE, text, text_end) };
+        let begun = unsafe { self.device.copy_rows_in(LANE, texts) };
         let waited = self.wait();
         begun.and(waited)
     }
@@ -52,10 +53,11 @@ impl<D: Device> GpuSteps<D> {
         self.unload(&mut [[0; 2]], &mut [0])
     }
 
-    fn unload(&mut self, keys: &mut [[u64; 2]], verdicts: &mut [u8]) -> Result<(), EngineError> {
+    fn unload(&mut self, keys: &mut [[u64; 2]], codes: &mut [u8]) -> Result<(), EngineError> {
+        let to = &mut Keyed { keys, codes };
         // SAFETY: the slices outlive this call, and the lane is waited for even if this fails.
-        let begun = unsafe { self.device.copy_rows_out(LANE, keys, verdicts) };
-        let finished = self.device.finish(LANE, keys, verdicts);
+        let begun = unsafe { self.device.copy_rows_out(LANE, to) };
+        let finished = self.device.finish(LANE, to);
         begun?;
         let [_, maybe, _] = finished?;
         self.maybe = maybe;
@@ -71,9 +73,10 @@ impl<D: Device> Steps for GpuSteps<D> {
     fn load_rows(&mut self, slot: &Slot) -> Result<(), EngineError> {
         self.rows = slot.rows() as u32;
         let columns = slot.columns();
-        let text = &columns.text[..slot.text_bytes()];
-        let ends = &columns.text_end[..slot.rows()];
-        self.load(text, ends)
+        self.load(Texts {
+            bytes: &columns.text[..slot.text_bytes()],
+            ends: &columns.text_end[..slot.rows()],
+        })
     }
 
     fn unload_rows(&mut self, slot: &mut Slot) -> Result<(), EngineError> {
@@ -87,7 +90,10 @@ impl<D: Device> Steps for GpuSteps<D> {
 
     fn load_keys(&mut self, keys: &[[u64; 2]]) -> Result<(), EngineError> {
         // Copying any rows in clears the table of first rows.
-        self.load(b"C", &[1])?;
+        self.load(Texts {
+            bytes: b"C",
+            ends: &[1],
+        })?;
         self.device.copy_keys_in(LANE, keys)?;
         self.rows = keys.len() as u32;
         self.repeat(Kernel::ClaimRows, 1)

@@ -5,7 +5,13 @@
 //! stereo marks apart from those without, and each group by length. The caller numbers texts in its own order.
 
 use super::device::{KeyDevice, KeyOutcome, KeyRoom};
-use crate::{sieve::error::EngineError, slot::HostMemory};
+use crate::{
+    sieve::{
+        error::EngineError,
+        rows::{Keyed, Texts},
+    },
+    slot::HostMemory,
+};
 
 /// Rows for a device.
 ///
@@ -120,12 +126,12 @@ impl KeyBatch {
     pub fn compute_keys(&mut self, device: &mut dyn KeyDevice) -> Result<(), EngineError> {
         let (rows, text_bytes) = (self.rows, self.text_bytes);
         let columns = self.columns();
-        device.compute_keys(
-            &columns.text[..text_bytes],
-            &columns.text_end[..rows],
-            &mut columns.keys[..rows],
-            &mut columns.statuses[..rows],
-        )
+        let texts = Texts {
+            bytes: &columns.text[..text_bytes],
+            ends: &columns.text_end[..rows],
+        };
+        let (keys, codes) = (&mut columns.keys[..rows], &mut columns.statuses[..rows]);
+        device.compute_keys(texts, &mut Keyed { keys, codes })
     }
 
     /// The outcome of the text with this index; `None` if the batch had no room for it or if it was `None`.
@@ -174,21 +180,17 @@ mod tests {
 
         fn compute_keys(
             &mut self,
-            text: &[u8],
-            text_end: &[u32],
-            keys: &mut [[u64; 2]],
-            statuses: &mut [u8],
+            texts: Texts<'_>,
+            to: &mut Keyed<'_>,
         ) -> Result<(), EngineError> {
-            let mut begin = 0;
-            let mut last = work_of(b"");
-            for (row, end) in text_end.iter().enumerate() {
-                let text = &text[begin..*end as usize];
-                begin = *end as usize;
-                assert!(last <= work_of(text), "rows are sorted by their work");
-                last = work_of(text);
-                keys[row] = crate::key::Key::of(text).words();
-                statuses[row] = 0;
+            assert!(
+                texts.rows().is_sorted_by_key(work_of),
+                "rows are sorted by their work"
+            );
+            for (key, text) in to.keys.iter_mut().zip(texts.rows()) {
+                *key = crate::key::Key::of(text).words();
             }
+            to.codes.fill(0);
             Ok(())
         }
     }

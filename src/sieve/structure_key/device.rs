@@ -6,7 +6,10 @@ use crate::{
     identity::Reason,
     key::Key,
     limits::{PARENT_BATCH_BYTES_MAX, PARENT_SMILES_BYTES_MAX},
-    sieve::error::EngineError,
+    sieve::{
+        error::EngineError,
+        rows::{Keyed, Texts},
+    },
     slot::HostMemory,
 };
 
@@ -43,18 +46,12 @@ pub trait KeyDevice: Send {
         Ok(HostMemory::pageable(bytes))
     }
 
-    /// Writes a key and a status for each row, and returns when they are complete. Row `i` ends at byte
-    /// `text_end[i]` of the text, where the next row begins. [`KeyOutcome::of`] decodes a status.
+    /// Writes a key and a status for each row, and returns when they are complete. [`KeyOutcome::of`] decodes a
+    /// status.
     ///
     /// # Panics
     /// If the batch is larger than the device's room, or if the slices differ in length.
-    fn compute_keys(
-        &mut self,
-        text: &[u8],
-        text_end: &[u32],
-        keys: &mut [[u64; 2]],
-        statuses: &mut [u8],
-    ) -> Result<(), EngineError>;
+    fn compute_keys(&mut self, texts: Texts<'_>, to: &mut Keyed<'_>) -> Result<(), EngineError>;
 }
 
 /// What a device returns for a row.

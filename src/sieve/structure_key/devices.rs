@@ -12,7 +12,7 @@ use super::{
     batch::KeyBatch,
     device::{KeyDevice, KeyOutcome, KeyRoom},
 };
-use crate::sieve::error::EngineError;
+use crate::sieve::error::{EngineError, injected_loss};
 
 /// How often a worker that waits for a device checks whether the job stops.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
@@ -95,8 +95,7 @@ impl TakenDevice<'_> {
         let Some(mut lane) = self.lane.take() else {
             return Ok(());
         };
-        #[cfg(feature = "failpoints")]
-        crate::sieve::error::injected_loss(self.of.name, "compute_keys")?;
+        injected_loss(self.of.name, "compute_keys")?;
         let Lane { device, batch } = &mut lane;
         let texts: Vec<_> = texts.collect();
         batch.fill(&texts);
@@ -125,7 +124,11 @@ mod tests {
     };
 
     use super::*;
-    use crate::{identity::Reason, key::Key};
+    use crate::{
+        identity::Reason,
+        key::Key,
+        sieve::rows::{Keyed, Texts},
+    };
 
     /// Computes keys of the bytes. A row that begins with `?` has a reason, with `+` is too large, with `!` loses
     /// the device.
@@ -138,17 +141,12 @@ mod tests {
 
         fn compute_keys(
             &mut self,
-            text: &[u8],
-            text_end: &[u32],
-            keys: &mut [[u64; 2]],
-            statuses: &mut [u8],
+            texts: Texts<'_>,
+            to: &mut Keyed<'_>,
         ) -> Result<(), EngineError> {
-            let mut begin = 0;
-            for (row, end) in text_end.iter().enumerate() {
-                let text = &text[begin..*end as usize];
-                begin = *end as usize;
-                keys[row] = Key::of(text).words();
-                statuses[row] = match text[0] {
+            for (row, text) in texts.rows().enumerate() {
+                to.keys[row] = Key::of(text).words();
+                to.codes[row] = match text[0] {
                     b'?' => 1 + Reason::Valence as u8,
                     b'+' => u8::MAX,
                     b'!' => return Err(lost()),

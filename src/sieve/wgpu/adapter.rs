@@ -1,15 +1,22 @@
-//! The adapters of the machine.
+//! The adapters of the machine, and what each can bind: a program that needs more is refused before anything is
+//! allocated.
 //!
 //! Listing them loads every installed Vulkan driver. Mesa's drivers write to standard error if XDG_RUNTIME_DIR is
 //! not set; the command line sets it.
 
 use ::wgpu as api;
 
-use super::{
-    faults::{NAME, failed},
-    limits::{binding_bytes_max, check_sizes},
+use super::faults::{NAME, failed};
+use crate::sieve::{
+    error::{EngineError, check_size},
+    gpu::device::{BLOCK_ROWS, Room},
 };
-use crate::sieve::{error::EngineError, gpu::device::Room};
+
+/// The most bindings that the filter is spread over.
+pub const FILTER_PIECES: usize = 4;
+
+/// The workgroups that every adapter allows in one dimension of a dispatch.
+const WORKGROUPS_MAX: usize = 65_535;
 
 /// An adapter: a GPU under one of the graphics interfaces that reach it.
 #[derive(Clone, Debug, PartialEq)]
@@ -56,22 +63,43 @@ impl Adapter {
 
     /// Refuses what the adapter can't bind.
     pub fn check(&self, room: &Room) -> Result<(), EngineError> {
-        let binding_bytes_max = binding_bytes_max(&self.limits());
+        let binding_bytes_max = self.binding_bytes_max();
         check_sizes(room, binding_bytes_max, binding_bytes_max)
     }
 
-    pub(super) fn limits(&self) -> api::Limits {
-        self.adapter.limits()
+    /// The largest binding, in whole words of the filter.
+    pub(super) fn binding_bytes_max(&self) -> u64 {
+        let limits = self.adapter.limits();
+        let bytes_max = limits.max_storage_buffer_binding_size;
+        bytes_max.min(limits.max_buffer_size) / 8 * 8
     }
 
     /// Opens the adapter with all that it allows.
     pub(super) fn open(&self) -> Result<(api::Device, api::Queue), EngineError> {
         let descriptor = api::DeviceDescriptor {
             label: Some(NAME),
-            required_limits: self.limits(),
+            required_limits: self.adapter.limits(),
             ..Default::default()
         };
         pollster::block_on(self.adapter.request_device(&descriptor))
             .map_err(|error| failed("opening the adapter", error))
     }
+}
+
+/// Refuses what the adapter can't bind.
+pub(super) fn check_sizes(
+    room: &Room,
+    binding_bytes_max: u64,
+    piece_bytes: u64,
+) -> Result<(), EngineError> {
+    let check_part = |part, bytes: usize, max| check_size(NAME, part, bytes as u64, max);
+    let key_bytes = size_of::<[u64; 2]>();
+    let rows_max = WORKGROUPS_MAX * BLOCK_ROWS as usize;
+    let filter_bytes_max = FILTER_PIECES as u64 * piece_bytes;
+    check_part("filter", room.filter.bytes(), filter_bytes_max)?;
+    check_part("text of a slot", room.text_bytes(), binding_bytes_max)?;
+    let table_bytes = 4 * room.table_len() + 16;
+    check_part("table of a slot's rows", table_bytes, binding_bytes_max)?;
+    let keys_bytes_max = binding_bytes_max.min((rows_max * key_bytes) as u64);
+    check_part("keys of a slot", room.rows_max * key_bytes, keys_bytes_max)
 }

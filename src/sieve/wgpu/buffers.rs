@@ -2,11 +2,8 @@
 
 use ::wgpu as api;
 
-use super::{lane::Lane, limits::FILTER_PIECES};
+use super::{adapter::FILTER_PIECES, lane::Lane};
 use crate::sieve::gpu::device::{Kernel, Room};
-
-/// The first of the filter's bindings.
-const FILTER_BINDING: usize = 7;
 
 /// The buffers, by their bindings in the shader.
 pub(super) struct Buffers {
@@ -17,6 +14,7 @@ pub(super) struct Buffers {
     pub(super) table: api::Buffer,
     pub(super) places: api::Buffer,
     pub(super) verdicts: api::Buffer,
+    /// The last bindings.
     pub(super) filter: Vec<api::Buffer>,
     /// Results on their way to the host. No binding.
     pub(super) staging: api::Buffer,
@@ -74,29 +72,23 @@ impl Buffers {
 
     /// The buffers that a kernel uses, with their bindings.
     pub(super) fn of_kernel(&self, kernel: Kernel) -> Vec<(u32, &api::Buffer)> {
-        let numbers = bindings(kernel).iter();
-        numbers
-            .map(|&number| (number as u32, self.binding(number)))
+        let of_slot = [
+            &self.shape,
+            &self.text,
+            &self.text_end,
+            &self.keys,
+            &self.table,
+            &self.places,
+            &self.verdicts,
+        ];
+        let all = (0..).zip(of_slot.into_iter().chain(&self.filter));
+        all.filter(|(binding, _)| bindings(kernel).contains(binding))
             .collect()
-    }
-
-    /// The buffer of a binding.
-    fn binding(&self, number: usize) -> &api::Buffer {
-        match number {
-            0 => &self.shape,
-            1 => &self.text,
-            2 => &self.text_end,
-            3 => &self.keys,
-            4 => &self.table,
-            5 => &self.places,
-            6 => &self.verdicts,
-            _ => &self.filter[number - FILTER_BINDING],
-        }
     }
 }
 
 /// The bindings that a kernel uses.
-fn bindings(kernel: Kernel) -> &'static [usize] {
+fn bindings(kernel: Kernel) -> &'static [u32] {
     match kernel {
         Kernel::HashRows => &[0, 1, 2, 3],
         Kernel::ClaimRows => &[0, 3, 4, 5],

@@ -1,15 +1,15 @@
 //! The sieve through wgpu: `shaders/sieve.wgsl`, on one lane.
 
 use super::{
-    adapter::Adapter,
+    adapter::{Adapter, check_sizes},
     buffers::{Buffers, Shape},
     faults::NAME,
     lane::{Bound, Lane},
-    limits::{binding_bytes_max, check_sizes},
 };
 use crate::sieve::{
     error::EngineError,
     gpu::device::{BLOCK_ROWS, Device, Kernel, Room},
+    rows::{Keyed, Texts},
 };
 
 /// The source of the kernels.
@@ -38,7 +38,7 @@ impl WgpuSieve {
         shader: &str,
         filter_binding_bytes_max: u64,
     ) -> Result<Self, EngineError> {
-        let binding_bytes_max = binding_bytes_max(&adapter.limits());
+        let binding_bytes_max = adapter.binding_bytes_max();
         let piece_bytes = binding_bytes_max.min(filter_binding_bytes_max);
         check_sizes(&room, binding_bytes_max, piece_bytes)?;
         let lane = Lane::open(adapter)?;
@@ -79,17 +79,12 @@ impl Device for WgpuSieve {
         1
     }
 
-    unsafe fn copy_rows_in(
-        &mut self,
-        _lane: usize,
-        text: &[u8],
-        text_end: &[u32],
-    ) -> Result<(), EngineError> {
+    unsafe fn copy_rows_in(&mut self, _lane: usize, texts: Texts<'_>) -> Result<(), EngineError> {
         let to = &self.buffers;
-        self.lane.copy_in(text, &to.text)?;
-        let ends = bytemuck::cast_slice(text_end);
+        self.lane.copy_in(texts.bytes, &to.text)?;
+        let ends = bytemuck::cast_slice(texts.ends);
         self.lane.copy_in(ends, &to.text_end)?;
-        self.write_shape(text_end.len())?;
+        self.write_shape(texts.ends.len())?;
         self.lane.clear(&self.buffers.table);
         self.lane.clear(&self.buffers.verdicts);
         self.lane.check()
@@ -110,41 +105,27 @@ impl Device for WgpuSieve {
     unsafe fn copy_rows_out(
         &mut self,
         _lane: usize,
-        keys: &mut [[u64; 2]],
-        verdicts: &mut [u8],
+        to: &mut Keyed<'_>,
     ) -> Result<(), EngineError> {
-        let Staged {
-            keys_end,
-            verdicts_end,
-            end,
-        } = Staged::of(keys, verdicts);
+        let [keys_end, verdicts_end, _] = staged_ends(to);
         let tally_at = 4 * self.room.table_len() as u64;
         let (lane, from) = (&mut self.lane, &self.buffers);
         let to = &from.staging;
         lane.copy((&from.keys, 0), (to, 0), keys_end);
         lane.copy((&from.verdicts, 0), (to, keys_end), verdicts_end - keys_end);
-        lane.copy(
-            (&from.table, tally_at),
-            (to, verdicts_end),
-            end - verdicts_end,
-        );
+        lane.copy((&from.table, tally_at), (to, verdicts_end), TALLY_BYTES);
         lane.check()
     }
 
-    fn finish(
-        &mut self,
-        _lane: usize,
-        keys: &mut [[u64; 2]],
-        verdicts: &mut [u8],
-    ) -> Result<[u32; 3], EngineError> {
-        let staged = Staged::of(keys, verdicts);
+    fn finish(&mut self, _lane: usize, to: &mut Keyed<'_>) -> Result<[u32; 3], EngineError> {
+        let [keys_end, verdicts_end, end] = staged_ends(to);
         let mut tally = [0; 3];
         let staging = &self.buffers.staging;
-        self.lane.copy_out(staging, staged.end, |bytes| {
-            let (rest, staged_tally) = bytes.split_at(staged.verdicts_end as usize);
-            let (staged_keys, staged_verdicts) = rest.split_at(staged.keys_end as usize);
-            bytemuck::cast_slice_mut(keys).copy_from_slice(staged_keys);
-            verdicts.copy_from_slice(&staged_verdicts[..verdicts.len()]);
+        self.lane.copy_out(staging, end, |bytes| {
+            let (rest, staged_tally) = bytes.split_at(verdicts_end as usize);
+            let (staged_keys, staged_verdicts) = rest.split_at(keys_end as usize);
+            bytemuck::cast_slice_mut(to.keys).copy_from_slice(staged_keys);
+            to.codes.copy_from_slice(&staged_verdicts[..to.codes.len()]);
             bytemuck::cast_slice_mut(&mut tally).copy_from_slice(staged_tally);
         })?;
         Ok(tally)
@@ -167,23 +148,13 @@ impl Device for WgpuSieve {
     }
 }
 
-/// The offsets of keys, verdicts and tally of a slot's rows in the staging buffer, in bytes.
-struct Staged {
-    keys_end: u64,
-    verdicts_end: u64,
-    end: u64,
-}
+const TALLY_BYTES: u64 = size_of::<[u32; 3]>() as u64;
 
-impl Staged {
-    fn of(keys: &[[u64; 2]], verdicts: &[u8]) -> Self {
-        let keys_end = size_of_val(keys) as u64;
-        let verdicts_end = keys_end + verdicts.len().next_multiple_of(4) as u64;
-        Self {
-            keys_end,
-            verdicts_end,
-            end: verdicts_end + size_of::<[u32; 3]>() as u64,
-        }
-    }
+/// Where the keys, the verdicts and the tally of a slot's rows end in the staging buffer, in bytes.
+fn staged_ends(rows: &Keyed<'_>) -> [u64; 3] {
+    let keys_end = size_of_val(rows.keys) as u64;
+    let verdicts_end = keys_end + rows.codes.len().next_multiple_of(4) as u64;
+    [keys_end, verdicts_end, verdicts_end + TALLY_BYTES]
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! A device that is lost at a chosen call.
 
 use molsieve::sieve::{
-    EngineError,
+    EngineError, Keyed, Texts,
     gpu::{Device, Kernel},
 };
 
@@ -36,15 +36,10 @@ impl<D: Device> Device for FailingDevice<D> {
         self.device.lanes()
     }
 
-    unsafe fn copy_rows_in(
-        &mut self,
-        lane: usize,
-        text: &[u8],
-        text_end: &[u32],
-    ) -> Result<(), EngineError> {
+    unsafe fn copy_rows_in(&mut self, lane: usize, texts: Texts<'_>) -> Result<(), EngineError> {
         let device = self.device()?;
         // SAFETY: the caller's promise is the same.
-        unsafe { device.copy_rows_in(lane, text, text_end) }
+        unsafe { device.copy_rows_in(lane, texts) }
     }
 
     fn copy_keys_in(&mut self, lane: usize, keys: &[[u64; 2]]) -> Result<(), EngineError> {
@@ -55,25 +50,15 @@ impl<D: Device> Device for FailingDevice<D> {
         self.device()?.launch(lane, kernel, rows)
     }
 
-    unsafe fn copy_rows_out(
-        &mut self,
-        lane: usize,
-        keys: &mut [[u64; 2]],
-        verdicts: &mut [u8],
-    ) -> Result<(), EngineError> {
+    unsafe fn copy_rows_out(&mut self, lane: usize, to: &mut Keyed<'_>) -> Result<(), EngineError> {
         let device = self.device()?;
         // SAFETY: as above.
-        unsafe { device.copy_rows_out(lane, keys, verdicts) }
+        unsafe { device.copy_rows_out(lane, to) }
     }
 
-    fn finish(
-        &mut self,
-        lane: usize,
-        keys: &mut [[u64; 2]],
-        verdicts: &mut [u8],
-    ) -> Result<[u32; 3], EngineError> {
+    fn finish(&mut self, lane: usize, to: &mut Keyed<'_>) -> Result<[u32; 3], EngineError> {
         // Copies are over when this returns, even if it is to fail.
-        let finished = self.device.finish(lane, keys, verdicts);
+        let finished = self.device.finish(lane, to);
         self.device()?;
         finished
     }

@@ -4,7 +4,7 @@ use std::{ffi::c_void, sync::Arc};
 
 use libloading::Library;
 use molsieve::sieve::{
-    EngineError,
+    EngineError, Keyed, Texts,
     gpu::{Device, Kernel, Room},
 };
 use tempfile::TempDir;
@@ -125,18 +125,13 @@ impl Device for HostDevice {
         self.lanes.len()
     }
 
-    unsafe fn copy_rows_in(
-        &mut self,
-        lane: usize,
-        text: &[u8],
-        text_end: &[u32],
-    ) -> Result<(), EngineError> {
+    unsafe fn copy_rows_in(&mut self, lane: usize, texts: Texts<'_>) -> Result<(), EngineError> {
         let lane = &mut self.lanes[lane];
         let bytes: &mut [u8] = bytemuck::cast_slice_mut(&mut lane.text);
-        bytes[..text.len()].copy_from_slice(text);
+        bytes[..texts.bytes.len()].copy_from_slice(texts.bytes);
         // Bytes after the text must not matter.
-        bytes[text.len()..].fill(0xa5);
-        lane.text_end[..text_end.len()].copy_from_slice(text_end);
+        bytes[texts.bytes.len()..].fill(0xa5);
+        lane.text_end[..texts.ends.len()].copy_from_slice(texts.ends);
         lane.table.fill(0);
         lane.tally = [0; 3];
         Ok(())
@@ -196,25 +191,15 @@ impl Device for HostDevice {
         Ok(())
     }
 
-    unsafe fn copy_rows_out(
-        &mut self,
-        lane: usize,
-        keys: &mut [[u64; 2]],
-        verdicts: &mut [u8],
-    ) -> Result<(), EngineError> {
+    unsafe fn copy_rows_out(&mut self, lane: usize, to: &mut Keyed<'_>) -> Result<(), EngineError> {
         let lane = &self.lanes[lane];
         let words: &[[u64; 2]] = bytemuck::cast_slice(&lane.keys);
-        keys.copy_from_slice(&words[..keys.len()]);
-        verdicts.copy_from_slice(&lane.verdicts[..verdicts.len()]);
+        to.keys.copy_from_slice(&words[..to.keys.len()]);
+        to.codes.copy_from_slice(&lane.verdicts[..to.codes.len()]);
         Ok(())
     }
 
-    fn finish(
-        &mut self,
-        lane: usize,
-        _keys: &mut [[u64; 2]],
-        _verdicts: &mut [u8],
-    ) -> Result<[u32; 3], EngineError> {
+    fn finish(&mut self, lane: usize, _to: &mut Keyed<'_>) -> Result<[u32; 3], EngineError> {
         Ok(self.lanes[lane].tally)
     }
 

@@ -4,7 +4,7 @@
 use molsieve::{
     key::Key,
     sieve::{
-        FilterShape,
+        FilterShape, Keyed,
         cuda::CudaSieve,
         gpu::{Device, Kernel, Room},
         steps::{Access, GpuSteps, PROBE_BATCHES, Steps, accesses_of_absent},
@@ -154,9 +154,13 @@ fn words_of(device: &mut impl Device) -> Vec<u64> {
 
 fn keys_of(device: &mut impl Device) -> Vec<[u64; 2]> {
     let (mut keys, mut verdicts) = (vec![[0; 2]; ROWS], vec![0; ROWS]);
+    let mut to = Keyed {
+        keys: &mut keys,
+        codes: &mut verdicts,
+    };
     // SAFETY: both outlive the lane's end, which is waited for.
-    unsafe { device.copy_rows_out(0, &mut keys, &mut verdicts) }.unwrap();
-    device.finish(0, &mut keys, &mut verdicts).unwrap();
+    unsafe { device.copy_rows_out(0, &mut to) }.unwrap();
+    device.finish(0, &mut to).unwrap();
     keys
 }
 

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use libloading::Library;
 use molsieve::{
     identity::StructureKeys,
-    sieve::{EngineError, structure_key::KeyDevice},
+    sieve::{EngineError, Keyed, Texts, structure_key::KeyDevice},
 };
 use tempfile::TempDir;
 
@@ -202,14 +202,8 @@ impl KeyDevice for Kernel {
         "host"
     }
 
-    fn compute_keys(
-        &mut self,
-        text: &[u8],
-        text_end: &[u32],
-        keys: &mut [[u64; 2]],
-        statuses: &mut [u8],
-    ) -> Result<(), EngineError> {
-        self.run(text, text_end, keys, statuses);
+    fn compute_keys(&mut self, texts: Texts<'_>, to: &mut Keyed<'_>) -> Result<(), EngineError> {
+        self.run(texts.bytes, texts.ends, to.keys, to.codes);
         Ok(())
     }
 }

@@ -7,7 +7,7 @@ use std::{
 
 use bytemuck::{AnyBitPattern, NoUninit};
 use molsieve::sieve::{
-    EngineError,
+    EngineError, Keyed, Texts,
     gpu::{BLOCK_ROWS, Device, Kernel, Room, TEXT_PAD_BYTES},
 };
 
@@ -251,12 +251,7 @@ impl Device for SieveDevice {
         LANES
     }
 
-    unsafe fn copy_rows_in(
-        &mut self,
-        lane: usize,
-        text: &[u8],
-        text_end: &[u32],
-    ) -> Result<(), EngineError> {
+    unsafe fn copy_rows_in(&mut self, lane: usize, texts: Texts<'_>) -> Result<(), EngineError> {
         let Lane {
             text: to,
             text_end: ends,
@@ -265,12 +260,12 @@ impl Device for SieveDevice {
             ..
         } = self.lanes[lane];
         // Bytes after the text must not matter.
-        let padded = (text.len() + TEXT_PAD_BYTES).next_multiple_of(16);
+        let padded = (texts.bytes.len() + TEXT_PAD_BYTES).next_multiple_of(16);
         self.fit(to, padded);
-        self.memory.buffer_mut(to).bytes[text.len()..].fill(0xa5);
-        self.write(to, text);
-        self.fit(ends, 4 * text_end.len());
-        self.write(ends, text_end);
+        self.memory.buffer_mut(to).bytes[texts.bytes.len()..].fill(0xa5);
+        self.write(to, texts.bytes);
+        self.fit(ends, 4 * texts.ends.len());
+        self.write(ends, texts.ends);
         self.memory.buffer_mut(table).bytes.fill(0);
         self.memory.buffer_mut(tally).bytes.fill(0);
         Ok(())
@@ -302,23 +297,13 @@ impl Device for SieveDevice {
             .map_err(|fault| failed(&fault))
     }
 
-    unsafe fn copy_rows_out(
-        &mut self,
-        lane: usize,
-        keys: &mut [[u64; 2]],
-        verdicts: &mut [u8],
-    ) -> Result<(), EngineError> {
-        self.read(self.lanes[lane].keys, keys);
-        self.read(self.lanes[lane].verdicts, verdicts);
+    unsafe fn copy_rows_out(&mut self, lane: usize, to: &mut Keyed<'_>) -> Result<(), EngineError> {
+        self.read(self.lanes[lane].keys, to.keys);
+        self.read(self.lanes[lane].verdicts, to.codes);
         Ok(())
     }
 
-    fn finish(
-        &mut self,
-        lane: usize,
-        _keys: &mut [[u64; 2]],
-        _verdicts: &mut [u8],
-    ) -> Result<[u32; 3], EngineError> {
+    fn finish(&mut self, lane: usize, _to: &mut Keyed<'_>) -> Result<[u32; 3], EngineError> {
         let mut tally = [0; 3];
         self.read(self.lanes[lane].tally, &mut tally);
         Ok(tally)

@@ -7,7 +7,7 @@ use fastbloom::BloomFilter;
 use molsieve::{
     key::Key,
     sieve::{
-        Engine, FilterShape,
+        Engine, FilterShape, Keyed, Texts,
         conformance::{Batch, conform, row_of_key},
         gpu::{Device, GpuEngine, Kernel, Room},
     },
@@ -212,15 +212,23 @@ pub fn loads_per_absent_look_up(kernels: &Kernels) -> f64 {
         .collect();
     let rows = keys.len() as u32;
     let mut verdicts = vec![u8::MAX; keys.len()];
+    let texts = Texts {
+        bytes: b"C",
+        ends: &[1],
+    };
     // SAFETY: the device copies before the call returns.
-    unsafe { device.copy_rows_in(0, b"C", &[1]) }.unwrap();
+    unsafe { device.copy_rows_in(0, texts) }.unwrap();
     device.copy_keys_in(0, &keys).unwrap();
     device.launch(0, Kernel::ClaimRows, rows).unwrap();
     let before = device.filter_loads();
     device.launch(0, Kernel::LookUp, rows).unwrap();
     let loads = device.filter_loads() - before;
+    let mut to = Keyed {
+        keys: &mut keys,
+        codes: &mut verdicts,
+    };
     // SAFETY: as above.
-    unsafe { device.copy_rows_out(0, &mut keys, &mut verdicts) }.unwrap();
+    unsafe { device.copy_rows_out(0, &mut to) }.unwrap();
     assert!(
         verdicts
             .iter()
