@@ -18,7 +18,8 @@ pub(super) use self::submit::{SubmitArgs, submit};
 use super::{CliError, Exit, report_error, say};
 use crate::{
     daemon::{
-        client::{Client, ClientError, JobQuery},
+        action::ListQuery,
+        client::{Client, ClientError},
         job::State,
         paths::{self, Side},
         view::JobView,
@@ -124,10 +125,10 @@ fn print_json(object: &impl Serialize) -> Result<(), CliError> {
 pub(super) fn list(args: &ListArgs) -> Result<Exit, CliError> {
     let client = args.daemon.client()?;
     let uid = args.user.as_deref().map(uid).transpose()?;
-    let states = args.state.iter().map(|state| state.name().to_owned());
-    let jobs = client.jobs(&JobQuery {
-        states: states.collect(),
+    let jobs = client.jobs(&ListQuery {
+        states: args.state.clone(),
         uid,
+        before: None,
         limit: args.limit,
     })?;
     if args.daemon.json {

@@ -77,12 +77,6 @@ impl Shown<'_> {
         }
     }
 
-    /// The last progress event. It may be that of a process of an earlier version.
-    fn progress(&self) -> Option<Result<Progress, String>> {
-        let progress = self.0.progress.as_ref().map(Progress::deserialize)?;
-        Some(progress.map_err(|error| format!("cannot be read: {error}")))
-    }
-
     fn user(&self) -> String {
         let name = self.0.user.name.as_deref().map(plain);
         name.unwrap_or_else(|| self.0.user.uid.to_string())
@@ -90,9 +84,9 @@ impl Shown<'_> {
 
     /// How much of it is done.
     fn share(&self) -> String {
-        match (self.0.state, self.progress()) {
+        match (self.0.state, &self.0.progress) {
             (State::Done, _) => "100.0 %".into(),
-            (_, Some(Ok(progress))) if progress.parents > 0 => percent(
+            (_, Some(progress)) if progress.parents > 0 => percent(
                 progress.counts.parents_read.min(progress.parents),
                 progress.parents,
             ),
@@ -109,8 +103,8 @@ pub(super) fn table(jobs: &[JobView], now: Timestamp) -> String {
     let mut rows = vec![HEAD.map(str::to_owned)];
     rows.extend(jobs.iter().map(|job| {
         let shown = Shown(job);
-        let products = shown.progress().and_then(Result::ok);
-        let products = products.map(|progress| count(progress.counts.products_unique));
+        let progress = job.progress.as_ref();
+        let products = progress.map(|progress| count(progress.counts.products_unique));
         [
             job.id.to_string(),
             job.name.as_deref().map_or_else(|| "-".into(), plain),
@@ -184,17 +178,13 @@ pub(super) fn status(job: &JobView, node: Option<&NodeView>, now: Timestamp) -> 
     if job.priority != 0 {
         line("priority", job.priority.to_string());
     }
-    match shown.progress() {
-        Some(Ok(progress)) => {
-            // The last progress event is older than the end.
-            match job.state {
-                State::Done => line("rows", count(progress.counts.parents_read)),
-                _ => line("rows", position(&progress)),
-            };
-            line("products", products(&progress));
-        }
-        Some(Err(error)) => line("progress", error),
-        None => {}
+    if let Some(progress) = &job.progress {
+        // The last progress event is older than the end.
+        match job.state {
+            State::Done => line("rows", count(progress.counts.parents_read)),
+            _ => line("rows", position(progress)),
+        };
+        line("products", products(progress));
     }
     match ShownSettings::of(job) {
         Ok(settings) => {
