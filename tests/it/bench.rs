@@ -46,7 +46,7 @@ fn assert_measured(engine: &Value, name: &str, filters: &[u64]) {
         Some(reason) if name == "wgpu" => {
             assert_eq!(reason, "with this engine the CPU computes them")
         }
-        Some(reason) => assert!(reason.contains("structure keys takes"), "{reason}"),
+        Some(reason) => assert!(reason.contains("structure keys needs"), "{reason}"),
     }
     let measured = engine["filters"].as_array().unwrap();
     let sizes: Vec<_> = measured

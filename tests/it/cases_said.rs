@@ -208,17 +208,17 @@ fn a_library_or_rule_file_given_as_job_file_is_refused_with_the_flag_to_use() {
             Molsieve::new(verb)
                 .arg(&file)
                 .run()
-                .refuses(2, &["is no job file", &words]);
+                .refuses(2, &["this is not a job file", &words]);
         }
         let parquet = folder.write("l.parquet", b"PAR1\xFF\xFE");
         Molsieve::new(verb)
             .arg(parquet)
             .run()
-            .refuses(2, &["is no job file", "--input"]);
+            .refuses(2, &["this is not a job file", "--input"]);
     }
     fs::create_dir(folder.path("lib")).unwrap();
     let run = Molsieve::new("run").arg(folder.path("lib")).run();
-    run.refuses(2, &["lib: is no job file", "--input"]);
+    run.refuses(2, &["lib: this is not a job file", "--input"]);
     for (name, text) in [
         ("r.toml", FLUORINATION),
         ("r.yaml", "- name: a\n  smirks: 'C>>N'\n"),
@@ -228,7 +228,7 @@ fn a_library_or_rule_file_given_as_job_file_is_refused_with_the_flag_to_use() {
         Molsieve::new("run")
             .arg(rules)
             .run()
-            .refuses(2, &["is no job file", "--rules"]);
+            .refuses(2, &["this is not a job file", "--rules"]);
     }
 }
 

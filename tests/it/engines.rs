@@ -122,7 +122,7 @@ fn auto_chooses_cuda_if_driver_and_memory_allow() {
     assert_eq!(chosen("768MiB", gibibyte), "cuda, stand-in");
     let too_small = chosen("768MiB", "1000000");
     assert!(
-        too_small.starts_with("cpu (engine cuda: the filter with room for three slots takes"),
+        too_small.starts_with("cpu (engine cuda: the filter with room for three slots needs"),
         "{too_small}"
     );
     let no_budget = chosen("256MiB", gibibyte);
@@ -394,7 +394,7 @@ fn a_filter_that_the_adapter_cannot_bind_is_refused_by_the_plan() {
         .run(too_many)
         .env("MOLSIEVE_ADAPTER", "llvmpipe")
         .run();
-    refused.refuses(2, &["engine wgpu: the filter takes", "at most 512 MiB"]);
+    refused.refuses(2, &["engine wgpu: the filter needs", "at most 512 MiB"]);
     assert_absent(&material.folder.out());
 }
 

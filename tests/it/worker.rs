@@ -272,7 +272,7 @@ fn an_unusable_order_is_refused() {
     let cases = [
         (format!("{other_version}\n"), "version 2"),
         (format!("{other_key}\n"), "inputt"),
-        ("garbage\n".into(), "no order"),
+        ("garbage\n".into(), "cannot be read"),
         ("x".repeat(2 << 20), "longer than"),
     ];
     for (line, word) in cases {
