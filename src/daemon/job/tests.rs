@@ -177,7 +177,7 @@ fn an_error_names_job_state_and_happening() {
     let error = job.apply(ended(Some(0), 1), 300, &POLICY).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "job 17: ended can't happen while it is queued"
+        "job 17: event ended is not possible in state queued"
     );
 }
 
@@ -210,7 +210,7 @@ fn a_job_that_gets_no_further_is_given_up_with_the_reason() {
     );
     assert_eq!(
         job.course.error.unwrap(),
-        "given up after 8 attempts in a row that got no further; the last: no such file"
+        "failed after 8 attempts in a row without progress; the last error: no such file"
     );
 }
 
