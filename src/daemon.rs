@@ -50,12 +50,12 @@ mod supervise;
 pub mod systemd;
 pub mod view;
 
-use std::{future::pending, path::Path, sync::Arc, time::Duration};
+use std::{future::pending, os::unix::fs::DirBuilderExt, path::Path, sync::Arc, time::Duration};
 
 use nix::unistd::Uid;
 use tokio::{
     net::{UnixListener, unix::UCred},
-    runtime::{Builder, Runtime},
+    runtime::Builder,
     signal::unix::{Signal, SignalKind, signal},
     sync::watch,
     time::{interval, sleep, timeout},
@@ -63,7 +63,7 @@ use tokio::{
 
 use self::{
     core::{Core, StartedCore},
-    http::{Edge, HttpCounts, Limits},
+    http::{Edge, Limits},
     peer::{PeerPolicy, Peers},
     refusal::Refusal,
     settings::ServeSettings,
@@ -114,7 +114,8 @@ pub fn serve(settings: ServeSettings) -> Result<(), ServeError> {
     // Before there is a second thread, because it changes the environment.
     let handed = systemd::adopt()?;
     allow_many_files();
-    make_directory(&settings.state_dir)?;
+    // Only the daemon's user can read it.
+    make_directory(&settings.state_dir, 0o700).map_err(failed("make the state directory"))?;
     let gpus = gpus(settings.budget.gpus);
     let beginning = core::start(&settings, gpus, runtime.handle())?;
     // Only now: the lock on the state directory excludes a second daemon.
@@ -123,7 +124,8 @@ pub fn serve(settings: ServeSettings) -> Result<(), ServeError> {
         None => listen(&settings)?,
     };
     let ended = runtime.block_on(run(settings, beginning, listening));
-    close(runtime);
+    // Blocked look-ups are not waited for.
+    runtime.shutdown_timeout(Duration::from_secs(1));
     ended
 }
 
@@ -132,11 +134,6 @@ fn failed(action: &'static str) -> impl Fn(std::io::Error) -> ServeError {
         action,
         reason: plain(&error),
     }
-}
-
-/// Does not wait for blocked look-ups.
-fn close(runtime: Runtime) {
-    runtime.shutdown_timeout(Duration::from_secs(1));
 }
 
 async fn run(
@@ -152,8 +149,8 @@ async fn run(
     } = beginning;
     let peers = Arc::new(Peers::new(PeerPolicy {
         daemon_uid: Uid::effective().as_raw(),
-        group: settings.group.as_ref().map(|group| group.gid),
-        admin_group: settings.admin_group.as_ref().map(|group| group.gid),
+        group: settings.group,
+        admin_group: settings.admin_group,
     }));
     let supervisor = tokio::spawn(supervise::supervise(
         core.clone(),
@@ -207,12 +204,7 @@ fn edge(core: Core, peers: Arc<Peers>) -> Arc<Edge> {
             .caller(peer.uid(), peer.gid())
             .map_err(|denied| denied.to_string())
     };
-    Edge::new(
-        core,
-        access,
-        Limits::default(),
-        Arc::new(HttpCounts::default()),
-    )
+    Edge::new(core, access, Limits::default())
 }
 
 fn status(settings: &ServeSettings) -> String {
@@ -227,51 +219,30 @@ fn status(settings: &ServeSettings) -> String {
 
 /// Creates the socket.
 fn listen(settings: &ServeSettings) -> Result<Listening, ServeError> {
-    if let Some(folder) = settings.socket.parent() {
-        make_directory_for_socket(folder)?;
+    if let Some(folder) = settings.socket.parent().filter(|folder| !folder.exists()) {
+        // Everybody may enter it: the mode of the socket says who may connect.
+        make_directory(folder, 0o755).map_err(failed("make the socket's directory"))?;
     }
     let root = Uid::effective().is_root();
-    let (mode, group) = match (&settings.group, root) {
-        (Some(group), _) => (0o660, Some(group.gid)),
-        (None, true) => (0o666, None),
-        (None, false) => (0o600, None),
+    let mode = match (settings.group, root) {
+        (Some(_), _) => 0o660,
+        (None, true) => 0o666,
+        (None, false) => 0o600,
     };
-    Ok(systemd::bind(&settings.socket, mode, group)?)
+    Ok(systemd::bind(&settings.socket, mode, settings.group)?)
 }
 
-/// Creates the state directory, which only the daemon's user can read.
-fn make_directory(path: &Path) -> Result<(), ServeError> {
-    use std::os::unix::fs::DirBuilderExt;
-    let made = std::fs::DirBuilder::new()
+fn make_directory(path: &Path, mode: u32) -> std::io::Result<()> {
+    std::fs::DirBuilder::new()
         .recursive(true)
-        .mode(0o700)
-        .create(path);
-    made.map_err(failed("make the state directory"))
-}
-
-/// Creates the socket's directory. Everybody may enter it: the mode of the socket says who may connect.
-fn make_directory_for_socket(path: &Path) -> Result<(), ServeError> {
-    use std::os::unix::fs::DirBuilderExt;
-    if path.exists() {
-        return Ok(());
-    }
-    let made = std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o755)
-        .create(path);
-    made.map_err(failed("make the socket's directory"))
+        .mode(mode)
+        .create(path)
 }
 
 /// UUIDs of the GPUs for jobs; none for a GPU that NVML does not report.
 fn gpus(count: u32) -> Vec<Option<String>> {
-    let mut uuids: Vec<Option<String>> = match Nvidia::look() {
-        Ok(nvidia) => nvidia
-            .devices
-            .into_iter()
-            .map(|device| device.uuid)
-            .collect(),
-        Err(_) => Vec::new(),
-    };
+    let devices = Nvidia::look().map_or_else(|_| Vec::new(), |nvidia| nvidia.devices);
+    let mut uuids: Vec<_> = devices.into_iter().map(|device| device.uuid).collect();
     uuids.resize(count as usize, None);
     uuids
 }

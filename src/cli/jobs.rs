@@ -17,7 +17,8 @@ pub(super) use self::submit::{SubmitArgs, submit};
 use super::{CliError, Exit, report_error, say, say_json};
 use crate::{
     daemon::{
-        client::{Client, JobQuery},
+        action::ListQuery,
+        client::Client,
         job::State,
         paths::{self, Side},
         view::JobView,
@@ -115,10 +116,10 @@ fn state(text: &str) -> Result<State, String> {
 pub(super) fn list(args: &ListArgs) -> Result<Exit, CliError> {
     let client = args.daemon.client()?;
     let uid = args.user.as_deref().map(uid).transpose()?;
-    let states = args.state.iter().map(|state| state.name().to_owned());
-    let jobs = client.jobs(&JobQuery {
-        states: states.collect(),
+    let jobs = client.jobs(&ListQuery {
+        states: args.state.clone(),
         uid,
+        before: None,
         limit: args.limit,
     })?;
     if args.daemon.json {

@@ -189,7 +189,7 @@ mod tests {
             gpus: 2,
         };
         assert_eq!(settings.budget, budget);
-        assert_eq!(settings.admin_group.map(|group| group.gid), Some(0));
+        assert_eq!(settings.admin_group, Some(0));
         assert_eq!(settings.group, None);
         let retry = RetryPolicy {
             failures_max: 8,

@@ -20,7 +20,6 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper::{Method, Request, Response, StatusCode, body::Incoming, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 use tokio::{
     net::UnixStream,
     runtime::Runtime,
@@ -33,9 +32,12 @@ pub use self::{
     key::IdempotencyKey,
 };
 use super::{
+    action::ListQuery,
     api::SubmissionBody,
+    job::State,
     view::{ErrorBody, JobList, JobView, NodeView},
 };
+use crate::report::event::{Event, Progress};
 
 /// Largest answer that is read.
 const ANSWER_BYTES_MAX: usize = 64 << 20;
@@ -75,24 +77,13 @@ const BUSY_TRIES: u32 = 4;
 /// Longest wait between two attempts that a busy daemon may ask for.
 const BUSY_SECONDS_MAX: u64 = 5;
 
-/// Which jobs to list.
-#[derive(Clone, Debug, Default)]
-pub struct JobQuery {
-    /// Only those in one of these states, as the API names them; all if empty.
-    pub states: Vec<String>,
-    /// Only those of this user.
-    pub uid: Option<u32>,
-    /// At most so many.
-    pub limit: u32,
-}
-
 /// What a watched job does.
 #[derive(Clone, Debug, PartialEq)]
 pub enum WatchEvent {
     /// It changed; holds the job after the change.
     State(Box<JobView>),
     /// Its process reported progress.
-    Progress(Value),
+    Progress(Box<Progress>),
     /// The daemon stopped answering; the client waits for it to return.
     Lost,
     /// The daemon answers again.
@@ -160,16 +151,17 @@ impl Client {
     }
 
     /// Jobs, newest first: requests pages until it has `query.limit` jobs or there are no more.
-    pub fn jobs(&self, query: &JobQuery) -> Result<Vec<JobView>, ClientError> {
+    pub fn jobs(&self, query: &ListQuery) -> Result<Vec<JobView>, ClientError> {
         let mut jobs = Vec::new();
-        let mut before = None;
+        let mut page_query = query.clone();
         loop {
             let left = query.limit.saturating_sub(jobs.len() as u32);
-            let page: JobList = self.get(&target(query, left.min(PAGE_JOBS), before))?;
+            page_query.limit = left.clamp(1, PAGE_JOBS);
+            let page: JobList = self.get(&target(&page_query))?;
             let nothing = page.jobs.is_empty();
             jobs.extend(page.jobs);
-            before = page.next_before.map(|id| id.0);
-            if nothing || before.is_none() || jobs.len() >= query.limit as usize {
+            page_query.before = page.next_before;
+            if nothing || page.next_before.is_none() || jobs.len() >= query.limit as usize {
                 jobs.truncate(query.limit as usize);
                 return Ok(jobs);
             }
@@ -308,11 +300,12 @@ impl Client {
                             return Ok(Some(job));
                         }
                     }
-                    "progress" => on(WatchEvent::Progress(
-                        self.parse("a progress event", event.data.as_bytes())?,
-                    )),
-                    // An event of a later version.
-                    _ => {}
+                    // A daemon of another version may send other events; the next state is still read.
+                    _ => {
+                        if let Ok(Event::Progress(progress)) = Event::parse(event.data.as_bytes()) {
+                            on(WatchEvent::Progress(progress));
+                        }
+                    }
                 }
             }
         }
@@ -477,16 +470,17 @@ fn request(
         .expect("keys and targets are visible ASCII characters")
 }
 
-fn target(query: &JobQuery, limit: u32, before: Option<u64>) -> String {
+fn target(query: &ListQuery) -> String {
     let mut pairs = form_urlencoded::Serializer::new(String::new());
-    pairs.append_pair("limit", &limit.max(1).to_string());
+    pairs.append_pair("limit", &query.limit.to_string());
     if !query.states.is_empty() {
-        pairs.append_pair("state", &query.states.join(","));
+        let states = query.states.iter().copied().map(State::name);
+        pairs.append_pair("state", &states.collect::<Vec<_>>().join(","));
     }
     if let Some(uid) = query.uid {
         pairs.append_pair("user", &uid.to_string());
     }
-    if let Some(before) = before {
+    if let Some(before) = query.before {
         pairs.append_pair("before", &before.to_string());
     }
     format!("/v1/jobs?{}", pairs.finish())

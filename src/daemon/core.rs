@@ -14,4 +14,4 @@ mod take;
 
 pub use core_loop::{StartedCore, start};
 pub use handle::Core;
-pub(super) use message::{Launch, ProcessMessage, ProcessStart, Wanted};
+pub(super) use message::{Answer, Launch, ProcessMessage, ProcessStart, Wanted};

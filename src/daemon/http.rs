@@ -40,7 +40,7 @@ mod stream;
 #[cfg(test)]
 mod tests;
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::{
     net::{UnixListener, UnixStream},
@@ -49,8 +49,7 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-pub use counts::HttpCounts;
-pub use edge::{Access, Edge};
+pub use edge::Edge;
 pub use limits::Limits;
 pub use routes::OPENAPI;
 
@@ -66,7 +65,10 @@ pub async fn serve(listener: UnixListener, edge: Arc<Edge>, shutdown: watch::Rec
             Some(_) = connections.join_next() => {}
             (stream, permit) = accept(&listener, &edge) => {
                 let served = connection::serve(stream, edge.clone(), router.clone(), shutdown.clone());
-                connections.spawn(holding(permit, served));
+                connections.spawn(async move {
+                    served.await;
+                    drop(permit);
+                });
             }
         }
     }
@@ -76,11 +78,6 @@ pub async fn serve(listener: UnixListener, edge: Arc<Edge>, shutdown: watch::Rec
         tracing::warn!("some requests in flight have not finished in time and are dropped");
     }
     connections.shutdown().await;
-}
-
-async fn holding<P>(permit: P, work: impl Future<Output = ()>) {
-    work.await;
-    drop(permit);
 }
 
 /// Pause after an accept fails: too many files are open, or the peer is gone.

@@ -15,7 +15,10 @@ mod transitions;
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
+
+use crate::report::event::Progress;
 
 /// Number of a job: 1, 2, 3 … in the order of submission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -33,21 +36,12 @@ pub type Millis = i64;
 
 /// State of a job; done, failed and cancelled are final.
 #[derive(
-    Clone,
-    Copy,
-    Debug,
-    PartialEq,
-    Eq,
-    PartialOrd,
-    Ord,
-    Hash,
-    Serialize,
-    Deserialize,
-    utoipa::ToSchema,
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema,
 )]
 #[serde(rename_all = "lowercase")]
 pub enum State {
     /// Waits to be started.
+    #[default]
     Queued,
     /// Its process has been started and plans.
     Starting,
@@ -121,7 +115,7 @@ impl fmt::Display for State {
 
 /// What to do with an output directory that is not empty: refuse it, replace what an earlier job wrote
 /// there, or resume that job.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Mode {
     /// Refuse it.
@@ -134,7 +128,7 @@ pub enum Mode {
 }
 
 /// Whether a job needs a GPU.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum GpuDemand {
     /// No GPU.
@@ -146,7 +140,7 @@ pub enum GpuDemand {
 }
 
 /// Resources that a job occupies while it runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Demand {
     /// Memory budget.
     pub memory_bytes: u64,
@@ -157,7 +151,7 @@ pub struct Demand {
 }
 
 /// Memory, threads and GPUs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Resources {
     /// Memory.
     pub memory_bytes: u64,
@@ -193,26 +187,21 @@ pub enum Ending {
 pub struct Job {
     /// Its number.
     pub id: JobId,
-    /// The user who submitted it.
-    pub uid: u32,
-    /// The user's primary group.
-    pub gid: u32,
-    /// Name that its user gave to it.
-    pub name: Option<String>,
-    /// The settings, as JSON with the keys of a job file; paths are absolute, memory and threads are set.
-    pub settings: serde_json::Value,
-    /// What to do with an output directory that is not empty.
-    pub mode: Mode,
-    /// -10 to 10; higher goes first.
-    pub priority: i32,
-    /// Resources that it occupies while it runs.
-    pub demand: Demand,
+    /// As it was submitted.
+    pub submission: Submission,
+    /// When it was submitted.
+    pub submitted_at: Millis,
+    /// The part that changes.
+    pub course: Course,
+}
+
+/// The part of a job that changes. The store keeps it as JSON, also as it was after earlier events.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Course {
     /// Its state.
     pub state: State,
     /// Why its process was asked to stop, if it was.
     pub ending: Option<Ending>,
-    /// When it was submitted.
-    pub submitted_at: Millis,
     /// When it was first started.
     pub started_at: Option<Millis>,
     /// When it ended.
@@ -234,32 +223,68 @@ pub struct Job {
     /// Why it failed, or why it was interrupted last.
     pub error: Option<String>,
     /// Its process, while there is one.
+    /// The stored name is older than the field's.
+    #[serde(rename = "worker")]
     pub process: Option<ProcessIdentity>,
-    /// The last progress event of its last process, once that process has ended.
-    pub progress: Option<serde_json::Value>,
+    /// The last progress event of its last process, once that process has ended; in answers, also that of its
+    /// present process.
+    #[serde(deserialize_with = "readable")]
+    pub progress: Option<Box<Progress>>,
     /// Number of its last state event, from 1.
     pub seq: u64,
 }
 
-/// A job as it is submitted and checked.
-#[derive(Clone, Debug, PartialEq)]
+/// The stored progress; none if it is that of another version.
+fn readable<'de, D: Deserializer<'de>>(stored: D) -> Result<Option<Box<Progress>>, D::Error> {
+    let stored = Option::<serde_json::Value>::deserialize(stored)?;
+    Ok(stored.and_then(|stored| serde_json::from_value(stored).ok()))
+}
+
+/// A job as it is submitted and checked, which never changes. The store keeps what is skipped here in columns of
+/// its own, and the rest as JSON.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Submission {
-    /// The user.
+    /// The user who submits it.
+    #[serde(skip)]
     pub uid: u32,
     /// The user's primary group.
     pub gid: u32,
-    /// Name that the user gave to it.
+    /// Name that its user gives to it.
     pub name: Option<String>,
-    /// As in [`Job`].
+    /// The settings, as JSON with the keys of a job file; paths are absolute, memory and threads are set.
+    #[serde(skip)]
     pub settings: serde_json::Value,
-    /// As in [`Job`].
+    /// What to do with an output directory that is not empty.
     pub mode: Mode,
-    /// As in [`Job`].
+    /// -10 to 10; higher goes first.
+    #[serde(skip)]
     pub priority: i32,
-    /// As in [`Job`].
+    /// Resources that it occupies while it runs.
     pub demand: Demand,
-    /// The user's idempotency key, and a digest of the body submitted with it.
+    /// The user's idempotency key, and a digest of the body submitted with it; none in a stored job.
+    #[serde(skip)]
     pub idempotency: Option<(String, [u8; 32])>,
+}
+
+#[cfg(test)]
+impl Submission {
+    /// A submission with nothing special.
+    pub(super) fn plain() -> Self {
+        Self {
+            uid: 1,
+            gid: 1,
+            name: None,
+            settings: serde_json::json!({ "input": ["/a"], "output": "/o" }),
+            mode: Mode::Refuse,
+            priority: 0,
+            demand: Demand {
+                memory_bytes: 1 << 30,
+                threads: 2,
+                gpu: GpuDemand::None,
+            },
+            idempotency: None,
+        }
+    }
 }
 
 /// An event in the life of a job.
@@ -297,7 +322,7 @@ pub struct ProcessEnd {
     /// Rows that were finished when it ended.
     pub rows_read: u64,
     /// Its last progress event.
-    pub progress: Option<serde_json::Value>,
+    pub progress: Option<Box<Progress>>,
 }
 
 /// How often and when an interrupted job is retried.

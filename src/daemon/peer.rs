@@ -51,17 +51,11 @@ pub struct Account {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
     /// The policy does not allow the user.
-    #[error("user {uid} may not use this daemon")]
-    NotServed {
-        /// The user.
-        uid: u32,
-    },
+    #[error("user {0} may not use this daemon")]
+    NotServed(u32),
     /// A job would have to run as a user without an account.
-    #[error("user {uid} has no account on this machine")]
-    NoAccount {
-        /// The user.
-        uid: u32,
-    },
+    #[error("user {0} has no account on this machine")]
+    NoAccount(u32),
     /// The account database cannot be read.
     #[error("the account of user {uid} cannot be looked up: {reason}")]
     LookUp {
@@ -102,7 +96,7 @@ impl Peers {
                 group => self.is_member(uid, gid, group)?,
             };
         if !served {
-            return Err(Denied::NotServed { uid });
+            return Err(Denied::NotServed(uid));
         }
         Ok(Caller { uid, gid, admin })
     }
@@ -113,7 +107,7 @@ impl Peers {
         if self.policy.daemon_uid != 0 {
             return Ok(None);
         }
-        let account = self.account(uid)?.ok_or(Denied::NoAccount { uid })?;
+        let account = self.account(uid)?.ok_or(Denied::NoAccount(uid))?;
         Ok(Some(RunAs {
             uid,
             gid: account.gid,
@@ -127,14 +121,6 @@ impl Peers {
         let look_up = tokio::task::spawn_blocking(move || peers.account(uid).map(drop));
         // The next look-up reports the error.
         look_up.await.ok();
-    }
-
-    /// The user's name, else the uid.
-    pub fn user_name(&self, uid: u32) -> String {
-        match self.account(uid) {
-            Ok(Some(account)) => account.name.clone(),
-            Ok(None) | Err(_) => uid.to_string(),
-        }
     }
 
     /// The user's account; `None` if there is none.
@@ -227,10 +213,8 @@ mod tests {
     fn a_user_without_an_account_may_look_but_has_no_job_run() {
         let peers = peers(0, None, None);
         assert!(!peers.caller(STRANGER, STRANGER).unwrap().admin);
-        let denied = Denied::NoAccount { uid: STRANGER };
+        let denied = Denied::NoAccount(STRANGER);
         assert_eq!(peers.run_as(STRANGER), Err(denied));
-        assert_eq!(peers.user_name(STRANGER), STRANGER.to_string());
-        assert_eq!(peers.user_name(0), "root");
     }
 
     #[test]
@@ -238,7 +222,7 @@ mod tests {
         let peers = peers(1_000, None, None);
         assert!(peers.caller(1_000, 1_000).unwrap().admin);
         assert!(peers.caller(0, 0).unwrap().admin);
-        let denied = Denied::NotServed { uid: NOBODY_UID };
+        let denied = Denied::NotServed(NOBODY_UID);
         assert_eq!(peers.caller(NOBODY_UID, NOBODY_UID), Err(denied));
         assert_eq!(peers.run_as(1_000), Ok(None));
     }
@@ -250,7 +234,7 @@ mod tests {
         assert!(!by_account.caller(NOBODY_UID, 100).unwrap().admin);
         let by_socket = peers(0, Some(SOME_GROUP), None);
         assert!(!by_socket.caller(NOBODY_UID, SOME_GROUP).unwrap().admin);
-        let denied = Denied::NotServed { uid: NOBODY_UID };
+        let denied = Denied::NotServed(NOBODY_UID);
         assert_eq!(by_socket.caller(NOBODY_UID, NOBODY_UID), Err(denied));
         let admins = peers(1_000, None, Some(NOBODY_UID));
         assert!(admins.caller(NOBODY_UID, NOBODY_UID).unwrap().admin);

@@ -116,11 +116,7 @@ impl Assignment {
 
 /// Whether a line from the daemon is [`GO`].
 pub fn is_go(line: &[u8]) -> bool {
-    #[derive(Deserialize)]
-    struct Go {
-        go: bool,
-    }
-    serde_json::from_slice(line).is_ok_and(|Go { go }| go)
+    serde_json::from_slice(line).is_ok_and(|line: serde_json::Value| line["go"] == true)
 }
 
 #[cfg(test)]

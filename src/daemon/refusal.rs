@@ -1,5 +1,7 @@
 //! Why a request is refused: by the core ([`Refusal`]), and the fixed words for it ([`ErrorCode`]).
 
+use std::fmt;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -94,23 +96,9 @@ pub enum ErrorCode {
     Encode,
 }
 
-impl ErrorCode {
+impl fmt::Display for ErrorCode {
     /// The word, as in JSON.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::NotFound => "not_found",
-            Self::MethodNotAllowed => "method_not_allowed",
-            Self::ContentType => "content_type",
-            Self::BodyTooLarge => "body_too_large",
-            Self::BodyTooSlow => "body_too_slow",
-            Self::Invalid => "invalid",
-            Self::Forbidden => "forbidden",
-            Self::NotEnded => "not_ended",
-            Self::IdempotencyConflict => "idempotency_conflict",
-            Self::TooLarge => "too_large",
-            Self::Busy => "busy",
-            Self::Store => "store",
-            Self::Encode => "encode",
-        }
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
     }
 }

@@ -39,7 +39,7 @@ pub const AGEING_MS: Millis = 30 * 60 * 1_000;
 
 /// A waiting job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Waiting {
+pub(super) struct Waiting {
     /// Its number.
     pub id: JobId,
     /// Its user.
@@ -56,7 +56,7 @@ pub struct Waiting {
 
 /// A job that has a process, or is about to have one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Running {
+pub(super) struct Running {
     /// Its number.
     pub id: JobId,
     /// Its user.
@@ -69,7 +69,7 @@ pub struct Running {
 
 /// A job to start now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Grant {
+pub(super) struct Grant {
     /// The job.
     pub id: JobId,
     /// Whether it has a GPU.
@@ -78,7 +78,7 @@ pub struct Grant {
 
 /// The waiting jobs.
 #[derive(Debug, Default)]
-pub struct Queue {
+pub(super) struct Queue {
     /// Jobs that may start, by priority.
     levels: BTreeMap<i32, Level>,
     /// Jobs that may start later, by time.
@@ -137,12 +137,12 @@ pub fn fits_node(demand: &Demand, budget: &Resources) -> bool {
 impl Waiting {
     /// The job as a waiting one; none if it does not wait.
     pub fn of(job: &Job) -> Option<Self> {
-        job.state.is_waiting().then(|| Self {
+        job.course.state.is_waiting().then(|| Self {
             id: job.id,
-            uid: job.uid,
-            priority: job.priority,
-            demand: job.demand,
-            ready_at: job.retry_at.unwrap_or(job.submitted_at),
+            uid: job.submission.uid,
+            priority: job.submission.priority,
+            demand: job.submission.demand,
+            ready_at: job.course.retry_at.unwrap_or(job.submitted_at),
             passed: 0,
         })
     }
@@ -182,11 +182,6 @@ impl Queue {
         self.positions.len()
     }
 
-    /// Whether no job waits.
-    pub fn is_empty(&self) -> bool {
-        self.positions.is_empty()
-    }
-
     /// A waiting job.
     pub fn get(&self, id: JobId) -> Option<&Waiting> {
         match self.positions.get(&id)? {
@@ -195,11 +190,6 @@ impl Queue {
                 self.levels.get(priority)?.lines.get(uid)?.get(&id)
             }
         }
-    }
-
-    /// The job that the node is reserved for, if there is one.
-    pub fn reserved(&self) -> Option<JobId> {
-        self.reserved
     }
 
     /// When the next job with a later start may start. Until then a round can start something only after a job

@@ -20,9 +20,9 @@ pub struct ServeSettings {
     /// Resources that all running jobs together may occupy.
     pub budget: Resources,
     /// The group whose members may use it, besides the daemon's own user.
-    pub group: Option<NamedGroup>,
+    pub group: Option<u32>,
     /// The group whose members may see and stop every job.
-    pub admin_group: Option<NamedGroup>,
+    pub admin_group: Option<u32>,
     /// How long a job that has ended is kept.
     pub keep: Duration,
     /// How often and when an interrupted job is retried.
@@ -31,15 +31,6 @@ pub struct ServeSettings {
     pub silence: Duration,
     /// Format of the daemon's log.
     pub log_format: LogFormat,
-}
-
-/// A group of users.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NamedGroup {
-    /// Its name.
-    pub name: String,
-    /// Its number.
-    pub gid: u32,
 }
 
 /// Format of the daemon's log.
@@ -114,19 +105,15 @@ pub fn default_log_format() -> LogFormat {
     }
 }
 
-/// The group of this name, or of this number.
-pub fn group(flag: &'static str, name: &str) -> Result<NamedGroup, SettingsError> {
-    let by_number = |gid: u32| Group::from_gid(gid.into());
-    let found = match name.parse() {
-        Ok(gid) => by_number(gid),
+/// The number of the group of this name, or of this number.
+pub fn group(flag: &'static str, name: &str) -> Result<u32, SettingsError> {
+    let found = match name.parse::<u32>() {
+        Ok(gid) => Group::from_gid(gid.into()),
         Err(_) => Group::from_name(name),
     };
     let name = name.to_owned();
     match found {
-        Ok(Some(group)) => Ok(NamedGroup {
-            name: group.name,
-            gid: group.gid.as_raw(),
-        }),
+        Ok(Some(group)) => Ok(group.gid.as_raw()),
         Ok(None) => Err(SettingsError::NoGroup { flag, name }),
         Err(error) => Err(SettingsError::Groups {
             flag,
@@ -142,12 +129,8 @@ mod tests {
 
     #[test]
     fn groups_are_found_by_name_and_number() {
-        let root = NamedGroup {
-            name: "root".into(),
-            gid: 0,
-        };
-        assert_eq!(group("--group", "root"), Ok(root.clone()));
-        assert_eq!(group("--group", "0"), Ok(root));
+        assert_eq!(group("--group", "root"), Ok(0));
+        assert_eq!(group("--group", "0"), Ok(0));
         let error = group("--group", "no-such-group-here").unwrap_err();
         assert_eq!(
             error.to_string(),

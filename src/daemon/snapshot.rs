@@ -2,25 +2,8 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use serde_json::Value;
-
 use super::job::{Job, JobId, Resources, State};
-
-/// A job, and what its process reported last.
-#[derive(Clone, Debug, PartialEq)]
-pub struct JobSnapshot {
-    /// The job.
-    pub job: Job,
-    /// The last `progress` event of its process.
-    pub progress: Option<Arc<Value>>,
-}
-
-impl From<Job> for JobSnapshot {
-    fn from(job: Job) -> Self {
-        let progress = job.progress.clone().map(Arc::new);
-        Self { job, progress }
-    }
-}
+use crate::report::event::Progress;
 
 /// Notice of a change. It says that something has changed; what has changed is read from the core.
 #[derive(Clone, Debug)]
@@ -29,7 +12,7 @@ pub enum Notice {
     /// holds no more than the state, because slow readers keep notices in memory and jobs can be large.
     State(JobId, State),
     /// The process of a job reported progress.
-    Progress(JobId, Arc<Value>),
+    Progress(JobId, Arc<Progress>),
     /// The log of a job grew; `Core::log` has the text.
     Log(JobId),
 }
@@ -38,7 +21,7 @@ pub enum Notice {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Submitted {
     /// The job.
-    pub snapshot: JobSnapshot,
+    pub job: Job,
     /// Whether it is new: false if the same body was submitted before with the same key.
     pub new: bool,
 }

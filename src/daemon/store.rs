@@ -59,18 +59,7 @@ pub use self::{
     reader::Reader,
     tx::{Inserted, Tx},
 };
-use super::job::{Demand, Ending, JobId, Millis, ProcessIdentity, State};
-
-/// States of a job that has not ended.
-const UNFINISHED: [State; 5] = [
-    State::Queued,
-    State::Starting,
-    State::Running,
-    State::Stopping,
-    State::Interrupted,
-];
-/// States of a job that has ended.
-const ENDED: [State; 3] = [State::Done, State::Failed, State::Cancelled];
+use super::job::{Job, State};
 
 /// The job store; one process at a time opens it for a state directory.
 #[derive(Debug)]
@@ -78,29 +67,6 @@ pub struct Store {
     connection: Connection,
     path: PathBuf,
     _lock: File,
-}
-
-/// What scheduling needs to know of a job that has not ended.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Unfinished {
-    /// Its number.
-    pub id: JobId,
-    /// Its user.
-    pub uid: u32,
-    /// Its priority.
-    pub priority: i32,
-    /// Resources that it occupies while it runs.
-    pub demand: Demand,
-    /// Its state.
-    pub state: State,
-    /// Why its process was asked to stop, if it was.
-    pub ending: Option<Ending>,
-    /// When it was submitted.
-    pub submitted_at: Millis,
-    /// If it is interrupted: when it may be resumed.
-    pub retry_at: Option<Millis>,
-    /// Its process, while there is one.
-    pub process: Option<ProcessIdentity>,
 }
 
 impl Store {
@@ -126,21 +92,23 @@ impl Store {
         Ok(answer)
     }
 
-    /// Calls `visit` with every job that has not ended, state by state, the oldest of each first. Does not read
-    /// their settings.
-    pub fn unfinished(&self, mut visit: impl FnMut(Unfinished)) -> Result<(), JobStoreError> {
-        UNFINISHED
+    /// Every job that has not ended, state by state, the oldest of each first. Their settings are not read: they
+    /// are null.
+    pub fn unfinished(&self) -> Result<Vec<Job>, JobStoreError> {
+        let mut jobs = Vec::new();
+        State::ALL
             .into_iter()
-            .try_for_each(|state| row::visit_in(&self.connection, state, &mut visit))
-            .map_err(|error| JobStoreError::sql(&self.path, error))
+            .filter(|state| !state.is_final())
+            .try_for_each(|state| row::add_in(&self.connection, state, &mut jobs))
+            .map_err(|error| JobStoreError::sql(&self.path, error))?;
+        Ok(jobs)
     }
 
     /// Number of jobs in each state.
     pub fn counts(&self) -> Result<BTreeMap<State, u64>, JobStoreError> {
         let count = |state| Ok((state, row::count_in(&self.connection, state)?));
-        UNFINISHED
+        State::ALL
             .into_iter()
-            .chain(ENDED)
             .map(count)
             .collect::<rusqlite::Result<_>>()
             .map_err(|error| JobStoreError::sql(&self.path, error))

@@ -20,7 +20,7 @@ use tokio::{
 };
 
 use super::{
-    core::{Core, Launch, ProcessMessage, ProcessStart, Wanted},
+    core::{Answer, Core, Launch, ProcessMessage, ProcessStart, Wanted},
     job::{JobId, Mode, ProcessEnd, ProcessIdentity},
     peer::Peers,
     protocol::{Assignment, GO, RunAs},
@@ -133,16 +133,24 @@ impl JobProcess {
         }
     }
 
-    /// Has the store record the process, then sends the assignment. If the job is to stop already, closes the
-    /// lifeline instead, which ends the process.
+    /// Has the store record the process, then sends the assignment.
     async fn assign(&mut self, start: &ProcessStart) {
-        let process = self.process.identity().clone();
+        let process = self.process.identity.clone();
+        let assignment = assignment(start, self.process.run_as.as_ref());
         let spawned = |answer| ProcessMessage::Spawned(process, answer);
-        let known = self.core.report_and_wait(self.id, spawned).await;
+        self.send_once_recorded(spawned, &assignment).await;
+    }
+
+    /// Sends a line once the store has recorded a step. If the job is to stop already, closes the lifeline
+    /// instead, which ends the process.
+    async fn send_once_recorded(
+        &mut self,
+        step: impl FnOnce(Answer<()>) -> ProcessMessage,
+        line: &str,
+    ) {
+        let known = self.core.report_and_wait(self.id, step).await;
         if known.is_ok() && *self.wanted.borrow() == Wanted::Work {
-            self.process
-                .send(&assignment(start, self.process.run_as()))
-                .await;
+            self.process.send(line).await;
         } else {
             self.process.cut_lifeline();
         }
@@ -175,31 +183,18 @@ impl JobProcess {
             }
         };
         match event {
-            Event::Planned(_) => self.allow_to_write().await,
+            Event::Planned(_) => self.send_once_recorded(ProcessMessage::Planned, GO).await,
             // Real progress events are ten times smaller.
             Event::Progress(_) if line.len() > PROGRESS_BYTES_MAX => {}
-            Event::Progress(ref progress) => {
+            Event::Progress(progress) => {
                 if !std::mem::replace(&mut self.opened, true) {
                     self.core.report(self.id, ProcessMessage::Opened).await;
                 }
-                let object = event.value();
-                self.report.progress(progress, &object);
-                self.core.progress(self.id, object);
+                self.core.progress(self.id, progress.as_ref().clone());
+                self.report.progress(progress);
             }
             Event::Failed(ended) | Event::Stopped(ended) => self.report.reason = Some(ended.error),
             Event::Alive | Event::Restarted { .. } | Event::Done { .. } => {}
-        }
-    }
-
-    async fn allow_to_write(&mut self) {
-        let known = self
-            .core
-            .report_and_wait(self.id, ProcessMessage::Planned)
-            .await;
-        if known.is_ok() && *self.wanted.borrow() == Wanted::Work {
-            self.process.send(GO).await;
-        } else {
-            self.process.cut_lifeline();
         }
     }
 

@@ -1,7 +1,7 @@
 //! The JSON of the HTTP interface, one type for each object. The daemon writes these types, the client
 //! reads them, and the OpenAPI document is derived from them: a field's doc comment is its description.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -9,9 +9,8 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{
-    job::{Demand, Ending, JobId, Millis, Mode, Resources, State},
+    job::{Demand, Ending, Job, JobId, Millis, Mode, Resources, State},
     refusal::ErrorCode,
-    snapshot::JobSnapshot,
 };
 use crate::{nvidia::NvidiaDevice, report::event::Progress};
 
@@ -68,7 +67,7 @@ pub struct JobView {
     pub worker_pid: Option<u32>,
     /// The last progress event of its process.
     #[schema(value_type = Option<Progress>, required = true)]
-    pub progress: Option<Value>,
+    pub progress: Option<Box<Progress>>,
     /// Number of its last state event.
     pub seq: u64,
 }
@@ -85,32 +84,32 @@ pub struct JobUser {
 
 impl JobView {
     /// A job and the name of its user, if the user has one.
-    pub fn new(snapshot: &JobSnapshot, user_name: Option<&str>) -> Self {
-        let job = &snapshot.job;
+    pub fn new(job: &Job, user_name: Option<&str>) -> Self {
+        let (submission, course) = (&job.submission, &job.course);
         Self {
             id: job.id,
-            name: job.name.clone(),
+            name: submission.name.clone(),
             user: JobUser {
-                uid: job.uid,
+                uid: submission.uid,
                 name: user_name.map(str::to_owned),
             },
-            state: job.state,
-            priority: job.priority,
-            mode: job.mode,
-            settings: job.settings.clone(),
-            demand: job.demand,
+            state: course.state,
+            priority: submission.priority,
+            mode: submission.mode,
+            settings: submission.settings.clone(),
+            demand: submission.demand,
             submitted_at: timestamp(job.submitted_at),
-            started_at: job.started_at.map(timestamp),
-            ended_at: job.ended_at.map(timestamp),
-            attempts: job.attempts,
-            failures: job.failures,
-            retry_at: job.retry_at.map(timestamp),
-            cancel_asked: job.ending == Some(Ending::Cancel),
-            exit_code: job.exit_code,
-            error: job.error.clone(),
-            worker_pid: job.process.as_ref().map(|process| process.pid),
-            progress: snapshot.progress.as_deref().cloned(),
-            seq: job.seq,
+            started_at: course.started_at.map(timestamp),
+            ended_at: course.ended_at.map(timestamp),
+            attempts: course.attempts,
+            failures: course.failures,
+            retry_at: course.retry_at.map(timestamp),
+            cancel_asked: course.ending == Some(Ending::Cancel),
+            exit_code: course.exit_code,
+            error: course.error.clone(),
+            worker_pid: course.process.as_ref().map(|process| process.pid),
+            progress: course.progress.clone(),
+            seq: course.seq,
         }
     }
 }
@@ -169,7 +168,7 @@ pub struct ErrorBody {
 pub struct ErrorDetail {
     /// A fixed word for each kind of error.
     #[schema(value_type = ErrorCode)]
-    pub code: Cow<'static, str>,
+    pub code: String,
     /// The error in one line, for people.
     pub message: String,
     /// The header, the parameter or the part of the body that is wrong, such as `settings.input[0]`.

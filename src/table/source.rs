@@ -152,7 +152,6 @@ impl Library {
             files: self.files.clone().into_iter(),
             current: None,
             rows_read: 0,
-            bytes_done: 0,
             failed: None,
         })
     }
@@ -163,8 +162,6 @@ pub struct LibraryReader {
     files: std::vec::IntoIter<InputFile>,
     current: Option<FileRows>,
     rows_read: u64,
-    /// Bytes of the files before the current one.
-    bytes_done: u64,
     failed: Option<SourceError>,
 }
 
@@ -184,31 +181,18 @@ impl LibraryReader {
         rows_max: usize,
     ) -> Result<bool, SourceError> {
         batch.clear();
-        if let Some(error) = &self.failed {
-            return Err(error.clone());
-        }
-        while batch.len() < rows_max.max(1) && batch.text_bytes() < PARENT_BATCH_BYTES_MAX {
-            match self.next_row(batch) {
-                Ok(true) => self.rows_read += 1,
-                Ok(false) => break,
-                Err(error) => {
-                    self.failed = Some(error.clone());
-                    return Err(error);
-                }
-            }
-        }
-        Ok(!batch.is_empty())
+        self.unless_failed(|reader| {
+            while batch.len() < rows_max.max(1)
+                && batch.text_bytes() < PARENT_BATCH_BYTES_MAX
+                && reader.next_row(batch)?
+            {}
+            Ok(!batch.is_empty())
+        })
     }
 
     /// Rows returned or skipped so far.
     pub fn rows_read(&self) -> u64 {
         self.rows_read
-    }
-
-    /// Bytes of the files read so far, as stored: a measure of progress, out of
-    /// [`Library::bytes`]. It runs ahead of the rows by at most the read buffers.
-    pub fn bytes_read(&self) -> u64 {
-        self.bytes_done + self.current.as_ref().map_or(0, FileRows::disk_bytes)
     }
 
     /// Skips the next `rows` rows, or as many as there are, to resume after a checkpoint; returns how many.
@@ -217,31 +201,40 @@ impl LibraryReader {
     /// # Errors
     /// As [`next_batch`](Self::next_batch).
     pub fn skip_rows(&mut self, rows: u64) -> Result<u64, SourceError> {
+        self.unless_failed(|reader| {
+            let mut skipped = 0;
+            while skipped < rows {
+                match reader.skip_in_file(rows - skipped)? {
+                    0 => break,
+                    step => skipped += step,
+                }
+            }
+            reader.rows_read += skipped;
+            Ok(skipped)
+        })
+    }
+
+    /// Does `work` unless earlier work has failed; then returns its error again.
+    fn unless_failed<T>(
+        &mut self,
+        work: impl FnOnce(&mut Self) -> Result<T, SourceError>,
+    ) -> Result<T, SourceError> {
         if let Some(error) = &self.failed {
             return Err(error.clone());
         }
-        let mut skipped = 0;
-        while skipped < rows {
-            match self.skip_in_file(rows - skipped) {
-                Ok(0) => break,
-                Ok(step) => skipped += step,
-                Err(error) => {
-                    self.failed = Some(error.clone());
-                    return Err(error);
-                }
-            }
-        }
-        self.rows_read += skipped;
-        Ok(skipped)
+        let done = work(self);
+        self.failed = done.as_ref().err().cloned();
+        done
     }
 
     fn next_row(&mut self, batch: &mut ParentBatch) -> Result<bool, SourceError> {
         let row = self.rows_read;
         while let Some(rows) = self.current()? {
             if rows.next_row(row, batch)? {
+                self.rows_read += 1;
                 return Ok(true);
             }
-            self.leave_file();
+            self.current = None;
         }
         Ok(false)
     }
@@ -253,7 +246,7 @@ impl LibraryReader {
             if skipped > 0 {
                 return Ok(skipped);
             }
-            self.leave_file();
+            self.current = None;
         }
         Ok(0)
     }
@@ -266,11 +259,5 @@ impl LibraryReader {
             self.current = Some(file.open_rows()?);
         }
         Ok(self.current.as_mut())
-    }
-
-    fn leave_file(&mut self) {
-        if let Some(rows) = self.current.take() {
-            self.bytes_done += rows.disk_bytes();
-        }
     }
 }

@@ -227,7 +227,6 @@ impl Reading {
                 return Ok(End::Stopped);
             }
         }
-        assert_eq!(reader.bytes_read(), library.bytes());
         batch.clear();
         Ok(End::Whole)
     }

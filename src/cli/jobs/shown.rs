@@ -69,12 +69,6 @@ pub(super) fn stands(job: &JobView, now: Timestamp) -> String {
     }
 }
 
-/// The last progress event of a job. It may be that of a process of an earlier version.
-fn progress(job: &JobView) -> Option<Result<Progress, String>> {
-    let progress = job.progress.as_ref().map(Progress::deserialize)?;
-    Some(progress.map_err(|error| format!("cannot be read: {error}")))
-}
-
 fn user(job: &JobView) -> String {
     let name = job.user.name.as_deref().map(plain);
     name.unwrap_or_else(|| job.user.uid.to_string())
@@ -82,9 +76,9 @@ fn user(job: &JobView) -> String {
 
 /// How much of a job is done.
 fn share(job: &JobView) -> String {
-    match (job.state, progress(job)) {
+    match (job.state, &job.progress) {
         (State::Done, _) => "100.0 %".into(),
-        (_, Some(Ok(progress))) if progress.parents > 0 => percent(
+        (_, Some(progress)) if progress.parents > 0 => percent(
             progress.counts.parents_read.min(progress.parents),
             progress.parents,
         ),
@@ -99,8 +93,8 @@ pub(super) fn table(jobs: &[JobView], now: Timestamp) -> String {
     const RIGHT: [bool; 7] = [true, false, false, false, true, true, true];
     let mut rows = vec![HEAD.map(str::to_owned)];
     rows.extend(jobs.iter().map(|job| {
-        let products = progress(job).and_then(Result::ok);
-        let products = products.map(|progress| count(progress.counts.products_unique));
+        let progress = job.progress.as_ref();
+        let products = progress.map(|progress| count(progress.counts.products_unique));
         [
             job.id.to_string(),
             job.name.as_deref().map_or_else(|| "-".into(), plain),
@@ -164,17 +158,13 @@ pub(super) fn status(job: &JobView, node: Option<&NodeView>, now: Timestamp) -> 
     if job.priority != 0 {
         line("priority", job.priority.to_string());
     }
-    match progress(job) {
-        Some(Ok(progress)) => {
-            // The last progress event is older than the end.
-            match job.state {
-                State::Done => line("rows", count(progress.counts.parents_read)),
-                _ => line("rows", position(&progress)),
-            };
-            line("products", products(&progress));
-        }
-        Some(Err(error)) => line("progress", error),
-        None => {}
+    if let Some(progress) = &job.progress {
+        // The last progress event is older than the end.
+        match job.state {
+            State::Done => line("rows", count(progress.counts.parents_read)),
+            _ => line("rows", position(progress)),
+        };
+        line("products", products(progress));
     }
     match ShownSettings::of(job) {
         Ok(settings) => {

@@ -1,6 +1,5 @@
 //! Watching a job to its end: `molsieve watch` and `molsieve submit --wait`.
 
-use serde::Deserialize;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{line_of, shown};
@@ -11,7 +10,10 @@ use crate::{
         job::State,
         view::JobView,
     },
-    report::{answer::ClientAnswer, event::Progress},
+    report::{
+        answer::ClientAnswer,
+        event::{Event, Progress},
+    },
 };
 
 /// Shows `job` until it has ended. Returns the exit code for it.
@@ -75,15 +77,12 @@ impl View {
     fn take(&mut self, event: WatchEvent) {
         match event {
             WatchEvent::State(job) => self.state(&job),
-            WatchEvent::Progress(event) => match &mut self.display {
+            WatchEvent::Progress(progress) => match &mut self.display {
                 Some(display) => {
-                    // A daemon of another version may send other fields; the next state is still shown.
-                    if let Ok(progress) = Progress::deserialize(&event) {
-                        self.progress = progress;
-                        display.show(|| self.progress.clone());
-                    }
+                    self.progress = *progress;
+                    display.show(|| self.progress.clone());
                 }
-                None => say(&event.to_string()),
+                None => say(&Event::Progress(progress).line()),
             },
             WatchEvent::Lost => self.say("the daemon does not answer; waiting for it to return"),
             WatchEvent::Back => self.say("the daemon answers again"),

@@ -102,7 +102,7 @@ impl ApiError {
         };
         ErrorBody {
             error: ErrorDetail {
-                code: self.status().1.name().into(),
+                code: self.status().1.to_string(),
                 message: self.to_string(),
                 field: self.field().map(str::to_owned),
                 needs,

@@ -121,39 +121,32 @@ fn read(body: &[u8]) -> Result<SubmissionBody, ApiError> {
         return read;
     }
     // JSON Schema, and some languages, accept 4.0 as an integer.
-    match serde_json::from_slice(body).map(with_whole_numbers) {
-        Ok((value, true)) => read_as_written(value.to_string().as_bytes()),
-        _ => read,
+    let value = serde_json::from_slice::<Value>(body).ok();
+    match value.and_then(|mut value| make_whole(&mut value).then_some(value)) {
+        Some(value) => read_as_written(value.to_string().as_bytes()),
+        None => read,
     }
 }
 
 /// Replaces floating-point numbers that are whole by integers; says whether there were any.
-fn with_whole_numbers(mut value: Value) -> (Value, bool) {
+fn make_whole(value: &mut Value) -> bool {
     /// Every whole number up to this one has its own floating-point number.
     const WHOLE_MAX: f64 = (1u64 << 53) as f64;
-    let mut changed = false;
-    match &mut value {
+    match value {
         Value::Number(number) => {
             let float = number.as_f64().filter(|_| number.is_f64());
-            if let Some(whole) = float.filter(|n| n.fract() == 0.0 && n.abs() <= WHOLE_MAX) {
-                (*number, changed) = ((whole as i64).into(), true);
-            }
+            let whole = float.filter(|n| n.fract() == 0.0 && n.abs() <= WHOLE_MAX);
+            whole.map(|whole| *number = (whole as i64).into()).is_some()
         }
-        Value::Array(items) => {
-            for item in items {
-                let (whole, was_not) = with_whole_numbers(item.take());
-                (*item, changed) = (whole, changed | was_not);
-            }
-        }
-        Value::Object(members) => {
-            for member in members.values_mut() {
-                let (whole, was_not) = with_whole_numbers(member.take());
-                (*member, changed) = (whole, changed | was_not);
-            }
-        }
-        _ => {}
+        Value::Array(items) => any_made_whole(items),
+        Value::Object(members) => any_made_whole(members.values_mut()),
+        _ => false,
     }
-    (value, changed)
+}
+
+fn any_made_whole<'a>(values: impl IntoIterator<Item = &'a mut Value>) -> bool {
+    let values = values.into_iter();
+    values.fold(false, |changed, value| make_whole(value) | changed)
 }
 
 fn read_as_written(body: &[u8]) -> Result<SubmissionBody, ApiError> {

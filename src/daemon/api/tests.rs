@@ -8,11 +8,14 @@ use super::*;
 use crate::{
     daemon::{
         action::{ListQuery, SubmitRequest},
-        job::{Demand, GpuDemand, Job, JobId, Mode, ProcessIdentity, Resources, State},
+        job::{
+            Course, Demand, GpuDemand, Job, JobId, Mode, ProcessIdentity, Resources, State,
+            Submission,
+        },
         refusal::{ErrorCode, Refusal},
-        snapshot::JobSnapshot,
         view::JobView,
     },
+    report::event::Progress,
     units::ByteSize,
 };
 
@@ -53,11 +56,13 @@ fn settings(more: Value) -> Value {
     json!({ "settings": settings })
 }
 
-/// Status, field and message of a refused submission.
-fn refused(body: &Value) -> (u16, String, String) {
+/// Asserts that a submission is refused for this field, with these words in the message.
+#[track_caller]
+fn assert_refused(body: &Value, field: &str, words: &str) {
     let error = submit(body).unwrap_err();
-    let field = error.field().unwrap_or_default().to_owned();
-    (error.status().0.as_u16(), field, error.to_string())
+    assert_eq!(error.status().0, StatusCode::BAD_REQUEST, "{body}: {error}");
+    assert_eq!(error.field().unwrap_or_default(), field, "{body}: {error}");
+    assert!(error.to_string().contains(words), "{body}: {error}");
 }
 
 #[test]
@@ -81,103 +86,39 @@ fn a_whole_number_may_be_written_with_a_point() {
     let body = br#"{"settings":{"input":["/a"],"output":"/o","threads":4.0},"priority":-2.0}"#;
     let job = submit_bytes(body, &[]).unwrap();
     assert_eq!((job.settings.threads.unwrap().get(), job.priority), (4, -2));
-    let (status, field, _) = refused(&settings(json!({ "threads": 4.5 })));
-    assert_eq!((status, field.as_str()), (400, "settings.threads"));
+    assert_refused(&settings(json!({ "threads": 4.5 })), "settings.threads", "");
 }
 
 #[test]
 fn what_is_wrong_with_a_submission_is_named() {
-    let cases = [
-        (
-            settings(json!({"memroy": 1})),
-            "settings.memroy",
-            "unknown field",
-        ),
-        (
-            settings(json!({"memory": "lots"})),
-            "settings.memory",
-            "not a size",
-        ),
-        (
-            settings(json!({"threads": 0})),
-            "settings.threads",
-            "nonzero",
-        ),
-        (
-            settings(json!({"input": ["/a", "b"]})),
-            "settings.input[1]",
-            "absolute",
-        ),
-        (
-            settings(json!({"input": ["/a", 1]})),
-            "settings.input[1]",
-            "string",
-        ),
-        (
-            settings(json!({"rules": ["r.toml"]})),
-            "settings.rules[0]",
-            "absolute",
-        ),
-        (
-            settings(json!({"exclude": ["../x"]})),
-            "settings.exclude[0]",
-            "absolute",
-        ),
-        (
-            settings(json!({"output": "out"})),
-            "settings.output",
-            "absolute",
-        ),
-        (
-            settings(json!({"output": "/o\0"})),
-            "settings.output",
-            "NUL",
-        ),
-        (
-            settings(json!({"output": null})),
-            "settings.output",
-            "missing",
-        ),
-        (settings(json!({"input": []})), "settings.input", "missing"),
-        (
-            settings(json!({"overwrite": true})),
-            "settings.overwrite",
-            "use `mode`",
-        ),
-        (
-            settings(json!({"resume": true})),
-            "settings.resume",
-            "use `mode`",
-        ),
-        (
-            settings(json!({"slots": 1})),
-            "settings.slots",
-            "not between",
-        ),
-        (
-            settings(json!({"part_size": "1KiB"})),
-            "settings.part_size",
-            "not between",
-        ),
-        (
-            settings(json!({"memory": "2048TiB"})),
-            "settings.memory",
-            "more than",
-        ),
-        (
-            settings(json!({"engine": "tpu"})),
-            "settings.engine",
-            "unknown variant",
-        ),
+    for (more, field, words) in [
+        (json!({"memroy": 1}), "memroy", "unknown field"),
+        (json!({"memory": "lots"}), "memory", "not a size"),
+        (json!({"threads": 0}), "threads", "nonzero"),
+        (json!({"input": ["/a", "b"]}), "input[1]", "absolute"),
+        (json!({"input": ["/a", 1]}), "input[1]", "string"),
+        (json!({"rules": ["r.toml"]}), "rules[0]", "absolute"),
+        (json!({"exclude": ["../x"]}), "exclude[0]", "absolute"),
+        (json!({"output": "out"}), "output", "absolute"),
+        (json!({"output": "/o\0"}), "output", "NUL"),
+        (json!({"output": null}), "output", "missing"),
+        (json!({"input": []}), "input", "missing"),
+        (json!({"overwrite": true}), "overwrite", "use `mode`"),
+        (json!({"resume": true}), "resume", "use `mode`"),
+        (json!({"slots": 1}), "slots", "not between"),
+        (json!({"part_size": "1KiB"}), "part_size", "not between"),
+        (json!({"memory": "2048TiB"}), "memory", "more than"),
+        (json!({"engine": "tpu"}), "engine", "unknown variant"),
+    ] {
+        assert_refused(&settings(more), &format!("settings.{field}"), words);
+    }
+    for (body, field, words) in [
         (json!({}), "settings", "missing"),
         (json!({"settings": []}), "settings", "expected an object"),
         (json!({"settings": {}, "user": 1}), "user", "unknown field"),
         (json!([{}]), "", "expected an object"),
-    ];
-    for (body, field, words) in cases {
-        let (status, found, message) = refused(&body);
-        assert_eq!((status, found.as_str()), (400, field), "{body}: {message}");
-        assert!(message.contains(words), "{body}: {message}");
+    ] {
+        assert_refused(&body, field, words);
     }
     for (key, value, words) in [
         ("priority", json!(11), "from -10 to 10"),
@@ -188,9 +129,7 @@ fn what_is_wrong_with_a_submission_is_named() {
     ] {
         let mut body = settings(json!({}));
         body[key] = value;
-        let (status, found, message) = refused(&body);
-        assert_eq!((status, found.as_str()), (400, key), "{message}");
-        assert!(message.contains(words), "{message}");
+        assert_refused(&body, key, words);
     }
 }
 
@@ -329,62 +268,55 @@ fn refusals_of_the_core_have_their_statuses() {
     assert_eq!(json["error"]["node"]["memory_bytes"], 4);
 }
 
-pub(in crate::daemon) fn snapshot() -> JobSnapshot {
-    let process = ProcessIdentity {
-        pid: 44,
-        started_ticks: 1,
-        boot_id: "b".into(),
-    };
-    JobSnapshot {
-        job: Job {
-            id: JobId(17),
+pub(in crate::daemon) fn job() -> Job {
+    Job {
+        id: JobId(17),
+        submission: Submission {
             uid: 1000,
-            gid: 1000,
             name: Some("mine".into()),
-            settings: json!({"input": ["/a"], "output": "/o"}),
             mode: Mode::Resume,
             priority: 2,
-            demand: Demand {
-                memory_bytes: 1 << 30,
-                threads: 2,
-                gpu: GpuDemand::IfFree,
-            },
-            state: State::Running,
-            ending: None,
-            submitted_at: 1_795_626_000_000,
-            started_at: Some(1_795_626_000_250),
-            ended_at: None,
-            attempts: 1,
-            failures: 0,
-            rows_reached: 0,
-            retry_at: None,
-            begun: true,
-            opened: true,
-            exit_code: None,
-            error: None,
-            process: Some(process),
-            progress: None,
-            seq: 4,
+            ..Submission::plain()
         },
-        progress: Some(std::sync::Arc::new(json!({"rows_read": 9}))),
+        submitted_at: 1_795_626_000_000,
+        course: Course {
+            state: State::Running,
+            started_at: Some(1_795_626_000_250),
+            attempts: 1,
+            process: Some(ProcessIdentity {
+                pid: 44,
+                started_ticks: 1,
+                boot_id: "b".into(),
+            }),
+            progress: Some(Box::new(progress())),
+            seq: 4,
+            ..Course::default()
+        },
+    }
+}
+
+fn progress() -> Progress {
+    Progress {
+        rows_read: 9,
+        ..Progress::default()
     }
 }
 
 #[test]
 fn a_job_is_told_with_times_in_utc() {
     assert_eq!(
-        serde_json::to_value(JobView::new(&snapshot(), Some("ada"))).unwrap(),
+        serde_json::to_value(JobView::new(&job(), Some("ada"))).unwrap(),
         json!({
             "id": 17, "name": "mine", "user": {"uid": 1000, "name": "ada"}, "state": "running",
             "priority": 2, "mode": "resume", "settings": {"input": ["/a"], "output": "/o"},
-            "demand": {"memory_bytes": 1 << 30, "threads": 2, "gpu": "if_free"},
+            "demand": {"memory_bytes": 1 << 30, "threads": 2, "gpu": "none"},
             "submitted_at": "2026-11-25T17:00:00Z", "started_at": "2026-11-25T17:00:00.25Z",
             "ended_at": null, "attempts": 1, "failures": 0, "retry_at": null, "cancel_asked": false,
-            "exit_code": null, "error": null, "worker_pid": 44, "progress": {"rows_read": 9}, "seq": 4,
+            "exit_code": null, "error": null, "worker_pid": 44, "progress": progress(), "seq": 4,
         })
     );
-    let mut late = snapshot();
-    late.job.submitted_at = i64::MAX;
+    let mut late = job();
+    late.submitted_at = i64::MAX;
     let view = JobView::new(&late, None);
     assert_eq!(
         view.submitted_at.to_string(),

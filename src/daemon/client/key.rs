@@ -3,14 +3,12 @@
 use std::{fmt, fs::File, io::Read, str::FromStr};
 
 use super::error::{ClientError, start};
+use crate::limits::IDEMPOTENCY_KEY_BYTES_MAX;
 
 /// The key of a submission: 1 to 128 visible ASCII characters. Submissions with the same key and the same body
 /// make one job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey(String);
-
-/// Longest key.
-const KEY_BYTES_MAX: usize = 128;
 
 impl IdempotencyKey {
     /// A random key.
@@ -32,9 +30,9 @@ impl FromStr for IdempotencyKey {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let visible = text.bytes().all(|byte| byte.is_ascii_graphic());
-        if !visible || !(1..=KEY_BYTES_MAX).contains(&text.len()) {
+        if !visible || !(1..=IDEMPOTENCY_KEY_BYTES_MAX).contains(&text.len()) {
             return Err(format!(
-                "a key is 1 to {KEY_BYTES_MAX} visible ASCII characters"
+                "a key is 1 to {IDEMPOTENCY_KEY_BYTES_MAX} visible ASCII characters"
             ));
         }
         Ok(Self(text.into()))

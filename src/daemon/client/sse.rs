@@ -1,14 +1,14 @@
-//! Server-sent events out of a stream of bytes, as the HTML standard defines them: lines end with LF, CR
-//! or both, a blank line ends an event, a line that begins with a colon is a comment.
+//! Server-sent events out of a stream of bytes, as the daemon writes them: lines end with LF, a blank line ends an
+//! event, a line that begins with a colon is a comment.
 
 /// An event.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SseEvent {
-    /// Its kind; `message` by default.
+    /// Its kind.
     pub event: String,
     /// Its id, if it has one.
     pub id: Option<String>,
-    /// Its data; several `data` lines are joined by line ends.
+    /// Its data.
     pub data: String,
 }
 
@@ -26,131 +26,86 @@ pub enum SseError {
 /// Parses a stream piece by piece.
 #[derive(Debug)]
 pub struct SseReader {
-    /// The incomplete line.
-    line: Vec<u8>,
-    /// Whether the last byte was a CR, whose LF may follow.
-    after_cr: bool,
-    /// Whether a line has been read; a byte-order mark may precede the first one.
-    begun: bool,
-    event: SseEvent,
-    has_data: bool,
+    /// The incomplete event.
+    pending: Vec<u8>,
     bytes_max: usize,
 }
 
 impl SseReader {
     /// A reader of events of at most `bytes_max` bytes each.
     pub fn new(bytes_max: usize) -> Self {
-        Self {
-            line: Vec::new(),
-            after_cr: false,
-            begun: false,
-            event: SseEvent::default(),
-            has_data: false,
-            bytes_max,
-        }
+        let pending = Vec::new();
+        Self { pending, bytes_max }
     }
 
     /// Appends `bytes` and returns the events that are now complete.
     pub fn take(&mut self, bytes: &[u8]) -> Result<Vec<SseEvent>, SseError> {
+        let mut searched = self.pending.len().saturating_sub(1);
+        self.pending.extend_from_slice(bytes);
         let mut events = Vec::new();
-        for &byte in bytes {
-            let lf_of_cr = byte == b'\n' && self.after_cr;
-            self.after_cr = byte == b'\r';
-            match byte {
-                b'\n' if lf_of_cr => {}
-                b'\n' | b'\r' => events.extend(self.end_line()?),
-                _ if self.line.len() + self.event.data.len() >= self.bytes_max => {
-                    return Err(SseError::TooLarge(self.bytes_max));
-                }
-                _ => self.line.push(byte),
-            }
+        while let Some(end) = memchr::memmem::find(&self.pending[searched..], b"\n\n") {
+            let event: Vec<u8> = self.pending.drain(..searched + end + 2).collect();
+            events.extend(parse(&event)?);
+            searched = 0;
+        }
+        if self.pending.len() > self.bytes_max {
+            return Err(SseError::TooLarge(self.bytes_max));
         }
         Ok(events)
     }
+}
 
-    fn end_line(&mut self) -> Result<Option<SseEvent>, SseError> {
-        let line = std::mem::take(&mut self.line);
-        let line = std::str::from_utf8(&line).map_err(|_| SseError::NotUtf8)?;
-        let first = !std::mem::replace(&mut self.begun, true);
-        let line = if first {
-            line.trim_start_matches('\u{feff}')
-        } else {
-            line
-        };
-        if line.is_empty() {
-            return Ok(self.end_event());
-        }
+/// The event of these lines; none if they have no data.
+fn parse(lines: &[u8]) -> Result<Option<SseEvent>, SseError> {
+    let lines = std::str::from_utf8(lines).map_err(|_| SseError::NotUtf8)?;
+    let mut event = SseEvent::default();
+    for line in lines.lines() {
         let (field, value) = line.split_once(':').unwrap_or((line, ""));
-        let value = value.strip_prefix(' ').unwrap_or(value);
+        let value = value.strip_prefix(' ').unwrap_or(value).to_owned();
         match field {
-            "event" => self.event.event = value.to_owned(),
-            "id" => self.event.id = Some(value.to_owned()),
-            "data" => {
-                if self.has_data {
-                    self.event.data.push('\n');
-                }
-                self.event.data.push_str(value);
-                self.has_data = true;
-            }
-            // A comment, `retry`, or a field of a later standard.
+            "event" => event.event = value,
+            "id" => event.id = Some(value),
+            "data" => event.data = value,
+            // A comment, or a field of a later version.
             _ => {}
         }
-        Ok(None)
     }
-
-    /// Ends an event; one without data is dropped.
-    fn end_event(&mut self) -> Option<SseEvent> {
-        let mut event = std::mem::take(&mut self.event);
-        if !std::mem::take(&mut self.has_data) {
-            return None;
-        }
-        if event.event.is_empty() {
-            event.event = "message".into();
-        }
-        Some(event)
-    }
+    Ok(Some(event).filter(|event| !event.data.is_empty()))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const STREAM: &str = "\u{feff}: hello\n\nevent: state\r\nid: 4\r\ndata: {\"a\":\r\ndata: 1}\r\n\r\n\
-                          event: progress\rdata:{\"é\":2}\r\r: \n\nid: 5\n\ndata\n\n";
+    const STREAM: &str = ": hello\n\nevent: state\nid: 4\ndata: {\"a\":1}\n\n\
+                          event: progress\ndata:{\"é\":2}\n\n: \n\nid: 5\n\n";
 
-    fn expected() -> Vec<SseEvent> {
+    #[test]
+    fn events_are_the_same_however_their_bytes_are_split() {
         let event = |event: &str, id: Option<&str>, data: &str| SseEvent {
             event: event.into(),
             id: id.map(Into::into),
             data: data.into(),
         };
-        vec![
-            event("state", Some("4"), "{\"a\":\n1}"),
+        let expected = [
+            event("state", Some("4"), "{\"a\":1}"),
             event("progress", None, "{\"é\":2}"),
-            event("message", None, ""),
-        ]
-    }
-
-    #[test]
-    fn events_are_the_same_however_their_bytes_are_split() {
-        for size in 1..STREAM.len() {
+        ];
+        for size in 1..=STREAM.len() {
             let mut reader = SseReader::new(64);
             let events = STREAM.as_bytes().chunks(size);
             let events: Vec<_> = events.flat_map(|part| reader.take(part).unwrap()).collect();
-            assert_eq!(events, expected(), "split every {size} bytes");
+            assert_eq!(events, expected, "split every {size} bytes");
         }
     }
 
     #[test]
     fn an_event_without_end_is_not_kept() {
-        let mut reader = SseReader::new(16);
-        assert_eq!(reader.take(&[b'x'; 64]), Err(SseError::TooLarge(16)));
-        let mut reader = SseReader::new(16);
-        let lines = b"data: 123\n".repeat(20);
-        assert_eq!(reader.take(&lines), Err(SseError::TooLarge(16)));
-        assert_eq!(
-            SseReader::new(16).take(b"data: \xff\n"),
-            Err(SseError::NotUtf8)
-        );
+        for event in [b"x".repeat(64), b"data: 123\n".repeat(20)] {
+            let read = SseReader::new(16).take(&event);
+            assert_eq!(read, Err(SseError::TooLarge(16)));
+        }
+        let read = SseReader::new(16).take(b"data: \xff\n\n");
+        assert_eq!(read, Err(SseError::NotUtf8));
     }
 }

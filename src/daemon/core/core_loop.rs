@@ -20,12 +20,12 @@ use super::{
 };
 use crate::{
     daemon::{
-        job::{Demand, GpuDemand, Job, JobEvent, JobId, Millis, Resources, State},
+        job::{GpuDemand, Job, JobEvent, JobId, Millis, Resources, State},
         refusal::Refusal,
         schedule::{Grant, Queue, Running, Waiting},
         settings::ServeSettings,
         snapshot::{Figures, Notice},
-        store::{JobStoreError, Reader, Store, Unfinished},
+        store::{JobStoreError, Reader, Store},
     },
     limits::{BATCH_MESSAGES_MAX, WAITING_JOBS_MAX},
 };
@@ -166,16 +166,14 @@ impl CoreLoop {
 
     /// Takes over the jobs of an earlier daemon.
     fn take_up(&mut self) -> Result<(), JobStoreError> {
-        let mut found = Vec::new();
-        self.store.unfinished(|job| found.push(job))?;
         let mut gone = Vec::new();
-        for job in found {
-            if job.state.is_waiting() {
-                self.queue.insert(Waiting::from(&job));
+        for job in self.store.unfinished()? {
+            if let Some(waiting) = Waiting::of(&job) {
+                self.queue.insert(waiting);
                 continue;
             }
             let id = job.id;
-            match &job.process {
+            match &job.course.process {
                 Some(process) => {
                     let orphan = Launch::Orphan(id, process.clone());
                     // The receiver exists: `start` returns it later.
@@ -184,9 +182,9 @@ impl CoreLoop {
                 // It had no assignment yet, and will get none.
                 None => gone.push(Message::Process(id, ProcessMessage::Gone)),
             }
-            let gpu = job.demand.gpu != GpuDemand::None;
+            let gpu = job.submission.demand.gpu != GpuDemand::None;
             let gpu = gpu.then(|| self.free_gpu()).flatten();
-            self.engage(id, job.uid, job.demand, gpu);
+            self.engage(&job, gpu);
         }
         if !gone.is_empty() {
             self.commit(gone);
@@ -255,7 +253,7 @@ impl CoreLoop {
         }
         let mut answer = effect.answer;
         if let Ok(Reply::Submitted(submitted)) = &mut answer {
-            submitted.snapshot.progress = self.shared.progress_of(&submitted.snapshot.job);
+            self.shared.add_progress(&mut submitted.job);
         }
         message.answer(answer, || self.figures());
     }
@@ -268,24 +266,25 @@ impl CoreLoop {
                 self.queue.remove(job.id);
             }
         }
-        if job.ending.is_some()
+        let course = &job.course;
+        if course.ending.is_some()
             && let Some(worker) = self.active.get(&job.id)
         {
             worker.wanted.send_replace(Wanted::Stop);
         }
-        if job.state.is_final() {
-            *self.ended.entry(job.state).or_default() += 1;
+        if course.state.is_final() {
+            *self.ended.entry(course.state).or_default() += 1;
         }
-        if job.state == State::Interrupted {
+        if course.state == State::Interrupted {
             self.interruptions += 1;
         }
         // That the process is recorded is not a change of state.
-        if job.state != State::Starting || job.process.is_none() {
-            let error = job.error.as_deref().unwrap_or_default();
-            let (id, user, state) = (job.id, job.uid, job.state.name());
+        if course.state != State::Starting || course.process.is_none() {
+            let error = course.error.as_deref().unwrap_or_default();
+            let (id, user, state) = (job.id, job.submission.uid, course.state.name());
             tracing::info!(job = id.0, user, state, error, "job {id} is {state}");
         }
-        self.publish(Notice::State(job.id, job.state));
+        self.publish(Notice::State(job.id, course.state));
     }
 
     fn publish(&self, notice: Notice) {
@@ -342,13 +341,13 @@ impl CoreLoop {
             return self.note(job);
         };
         let gpu = gpu.then(|| self.free_gpu()).flatten();
-        let wanted = self.engage(job.id, job.uid, job.demand, gpu);
+        let wanted = self.engage(&job, gpu);
         let start = ProcessStart {
             id: job.id,
-            uid: job.uid,
+            uid: job.submission.uid,
             settings,
             mode: job.mode_of_next_attempt(),
-            opened: job.opened,
+            opened: job.course.opened,
             gpu: gpu.map(|index| self.shared.gpus.get(index).cloned().flatten()),
             wanted,
         };
@@ -358,18 +357,12 @@ impl CoreLoop {
     }
 
     /// Adds a job to the active ones.
-    fn engage(
-        &mut self,
-        id: JobId,
-        uid: u32,
-        demand: Demand,
-        gpu: Option<usize>,
-    ) -> watch::Receiver<Wanted> {
+    fn engage(&mut self, job: &Job, gpu: Option<usize>) -> watch::Receiver<Wanted> {
         let (wanted, receiver) = watch::channel(Wanted::Work);
         let running = Running {
-            id,
-            uid,
-            demand,
+            id: job.id,
+            uid: job.submission.uid,
+            demand: job.submission.demand,
             gpu: gpu.is_some(),
         };
         let worker = ActiveJob {
@@ -377,7 +370,7 @@ impl CoreLoop {
             gpu,
             wanted,
         };
-        self.active.insert(id, worker);
+        self.active.insert(job.id, worker);
         receiver
     }
 
@@ -427,19 +420,6 @@ impl CoreLoop {
             ended: self.ended.clone(),
             interruptions: self.interruptions,
         })
-    }
-}
-
-impl From<&Unfinished> for Waiting {
-    fn from(job: &Unfinished) -> Self {
-        Self {
-            id: job.id,
-            uid: job.uid,
-            priority: job.priority,
-            demand: job.demand,
-            ready_at: job.retry_at.unwrap_or(job.submitted_at),
-            passed: 0,
-        }
     }
 }
 

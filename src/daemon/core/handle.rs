@@ -8,7 +8,6 @@ use std::{
     },
 };
 
-use serde_json::Value;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::message::{Answer, Message, ProcessMessage};
@@ -19,13 +18,14 @@ use crate::{
         job::{Job, JobId},
         refusal::Refusal,
         settings::ServeSettings,
-        snapshot::{Figures, JobSnapshot, Notice, Submitted},
+        snapshot::{Figures, Notice, Submitted},
         store::{JobStoreError, Reader},
     },
     limits::{
         EVENT_BACKLOG_MAX, EVENTS_PER_READ_MAX, LOG_READ_BYTES_MAX, MESSAGES_WAITING_MAX,
         READS_WAITING_MAX,
     },
+    report::event::Progress,
 };
 
 /// A query for the reader thread.
@@ -46,7 +46,7 @@ pub(super) struct Shared {
     pub(super) gpus: Vec<Option<String>>,
     pub(super) notices: broadcast::Sender<Notice>,
     /// The last progress event of each running job.
-    progress: Mutex<HashMap<JobId, Arc<Value>>>,
+    progress: Mutex<HashMap<JobId, Arc<Progress>>>,
     open: AtomicBool,
 }
 
@@ -60,13 +60,14 @@ impl Shared {
         self.progress().remove(&id);
     }
 
-    /// The last progress event of the current process of a job, else that of its last process.
-    pub(super) fn progress_of(&self, job: &Job) -> Option<Arc<Value>> {
-        let now = self.progress().get(&job.id).cloned();
-        now.or_else(|| job.progress.clone().map(Arc::new))
+    /// Sets the last progress event of a job to that of its current process, if there is one.
+    pub(super) fn add_progress(&self, job: &mut Job) {
+        if let Some(now) = self.progress().get(&job.id) {
+            job.course.progress = Some(Box::new(now.as_ref().clone()));
+        }
     }
 
-    fn progress(&self) -> MutexGuard<'_, HashMap<JobId, Arc<Value>>> {
+    fn progress(&self) -> MutexGuard<'_, HashMap<JobId, Arc<Progress>>> {
         self.progress.lock().unwrap_or_else(|p| p.into_inner())
     }
 }
@@ -114,28 +115,27 @@ impl Core {
     }
 
     /// Jobs that the caller may see.
-    pub async fn list(
-        &self,
-        caller: Caller,
-        query: ListQuery,
-    ) -> Result<Vec<JobSnapshot>, Refusal> {
+    pub async fn list(&self, caller: Caller, query: ListQuery) -> Result<Vec<Job>, Refusal> {
         let visible_to = (!caller.admin).then_some(caller.uid);
         let jobs = self
             .read(move |reader| reader.list(&query, visible_to))
             .await?;
-        Ok(jobs.into_iter().map(|job| self.snapshot(job)).collect())
+        Ok(jobs
+            .into_iter()
+            .map(|job| self.with_progress(job))
+            .collect())
     }
 
     /// One job.
-    pub async fn show(&self, caller: Caller, id: JobId) -> Result<JobSnapshot, Refusal> {
+    pub async fn show(&self, caller: Caller, id: JobId) -> Result<Job, Refusal> {
         let job = self.read(move |reader| reader.job(id)).await?;
         let job = job.filter(|job| caller.may_see(job));
-        job.map(|job| self.snapshot(job))
+        job.map(|job| self.with_progress(job))
             .ok_or(Refusal::NotFound(id))
     }
 
     /// Stops a job for good.
-    pub async fn cancel(&self, caller: Caller, id: JobId) -> Result<JobSnapshot, Refusal> {
+    pub async fn cancel(&self, caller: Caller, id: JobId) -> Result<Job, Refusal> {
         self.ask(|answer| Message::Cancel(caller, id, answer)).await
     }
 
@@ -150,7 +150,7 @@ impl Core {
         caller: Caller,
         id: JobId,
         after: u64,
-    ) -> Result<Vec<JobSnapshot>, Refusal> {
+    ) -> Result<Vec<Job>, Refusal> {
         let ask = move |reader: &Reader| reader.history(id, after, EVENTS_PER_READ_MAX);
         let jobs = self.read(ask).await?;
         if jobs.iter().any(|job| !caller.may_see(job)) {
@@ -159,7 +159,7 @@ impl Core {
         if jobs.is_empty() {
             self.show(caller, id).await?;
         }
-        Ok(jobs.into_iter().map(JobSnapshot::from).collect())
+        Ok(jobs)
     }
 
     /// The log of a job from byte `from` on, at most 64 KiB, and where it begins: later than `from` where the
@@ -221,7 +221,7 @@ impl Core {
     }
 
     /// Publishes progress of a job process.
-    pub(in crate::daemon) fn progress(&self, id: JobId, progress: Value) {
+    pub(in crate::daemon) fn progress(&self, id: JobId, progress: Progress) {
         let progress = Arc::new(progress);
         self.shared.progress().insert(id, Arc::clone(&progress));
         // There may be no receivers.
@@ -231,9 +231,9 @@ impl Core {
             .ok();
     }
 
-    fn snapshot(&self, job: Job) -> JobSnapshot {
-        let progress = self.shared.progress_of(&job);
-        JobSnapshot { job, progress }
+    fn with_progress(&self, mut job: Job) -> Job {
+        self.shared.add_progress(&mut job);
+        job
     }
 
     async fn tell(&self, message: Message) {

@@ -6,9 +6,9 @@ use crate::{
     config::JobSettings,
     daemon::{
         action::Caller,
-        job::{JobId, Mode, ProcessEnd, ProcessIdentity, Submission},
+        job::{Job, JobId, Mode, ProcessEnd, ProcessIdentity, Submission},
         refusal::Refusal,
-        snapshot::{Figures, JobSnapshot, Submitted},
+        snapshot::{Figures, Submitted},
     },
 };
 
@@ -20,7 +20,7 @@ pub(in crate::daemon) enum Message {
     /// A user submits a job.
     Submit(Box<Submission>, Answer<Submitted>),
     /// A user cancels a job.
-    Cancel(Caller, JobId, Answer<JobSnapshot>),
+    Cancel(Caller, JobId, Answer<Job>),
     /// A user forgets a job.
     Forget(Caller, JobId, Answer<()>),
     /// A request for the core's figures.

@@ -9,7 +9,7 @@ use crate::{
         action::Caller,
         job::{Ending, Job, JobEvent, JobId, Millis, RetryPolicy, Submission},
         refusal::Refusal,
-        snapshot::{Figures, JobSnapshot, Submitted},
+        snapshot::{Figures, Submitted},
         store::{Inserted, JobStoreError, Tx},
     },
 };
@@ -25,7 +25,7 @@ pub(super) struct Effect {
 /// An answer that is not a refusal.
 pub(super) enum Reply {
     Submitted(Box<Submitted>),
-    Job(Box<JobSnapshot>),
+    Job(Box<Job>),
     Nothing,
 }
 
@@ -107,13 +107,9 @@ pub(super) fn apply_event(
     let Some(mut job) = tx.job(id)? else {
         return Ok(Effect::answer(Err(Refusal::NotFound(id))));
     };
-    let before = job.seq;
     if let Err(impossible) = job.apply(event, terms.now, &terms.retry) {
         tracing::debug!(job = id.0, "{impossible}");
         return Ok(Effect::answer(Err(Refusal::Busy)));
-    }
-    if job.seq == before {
-        return Ok(Effect::nothing());
     }
     tx.update(&job, terms.now)?;
     Ok(Effect::changed(job))
@@ -136,11 +132,11 @@ pub(super) fn admit(
     let Some(job) = tx.job(id)? else {
         return Ok(None);
     };
-    let (event, settings) = match JobSettings::deserialize(&job.settings) {
+    let (event, settings) = match JobSettings::deserialize(&job.submission.settings) {
         Ok(settings) => (JobEvent::Admitted, Some(settings)),
         Err(error) => {
             let reason = format!("the stored settings of the job cannot be read: {error}");
-            tracing::error!(job = id.0, user = job.uid, "{reason}");
+            tracing::error!(job = id.0, user = job.submission.uid, "{reason}");
             (JobEvent::Unreadable(reason), None)
         }
     };
@@ -152,12 +148,7 @@ fn submit(tx: &Tx<'_>, submission: &Submission, terms: &Terms) -> Result<Effect,
     if terms.draining || terms.full {
         return Ok(Effect::answer(Err(Refusal::Busy)));
     }
-    let submitted = |job: Job, new| {
-        Reply::Submitted(Box::new(Submitted {
-            snapshot: job.into(),
-            new,
-        }))
-    };
+    let submitted = |job: Job, new| Reply::Submitted(Box::new(Submitted { job, new }));
     Ok(match tx.insert(submission.clone(), terms.now)? {
         Inserted::New(job) => Effect {
             changed: Some(job.clone()),
@@ -173,20 +164,20 @@ fn cancel(tx: &Tx<'_>, caller: Caller, id: JobId, terms: &Terms) -> Result<Effec
         Ok(job) => job,
         Err(refusal) => return Ok(Effect::answer(Err(refusal))),
     };
-    if job.state.is_final() || job.ending == Some(Ending::Cancel) {
-        return Ok(Effect::answer(Ok(Reply::Job(Box::new(job.into())))));
+    if job.course.state.is_final() || job.course.ending == Some(Ending::Cancel) {
+        return Ok(Effect::answer(Ok(Reply::Job(Box::new(job)))));
     }
     let mut effect = apply_event(tx, id, JobEvent::CancelAsked, terms)?;
     if effect.answer.is_ok() {
         let now = effect.changed.clone().unwrap_or(job);
-        effect.answer = Ok(Reply::Job(Box::new(now.into())));
+        effect.answer = Ok(Reply::Job(Box::new(now)));
     }
     Ok(effect)
 }
 
 fn forget(tx: &Tx<'_>, caller: Caller, id: JobId) -> Result<Effect, JobStoreError> {
     let answer = match own(tx, caller, id)? {
-        Ok(job) if job.state.is_final() => {
+        Ok(job) if job.course.state.is_final() => {
             tx.remove(id)?;
             Ok(Reply::Nothing)
         }
@@ -205,7 +196,7 @@ fn own(tx: &Tx<'_>, caller: Caller, id: JobId) -> Result<Result<Job, Refusal>, J
 impl Caller {
     /// Whether this user may see and stop a job.
     pub fn may_see(&self, job: &Job) -> bool {
-        self.admin || self.uid == job.uid
+        self.admin || self.uid == job.submission.uid
     }
 }
 
@@ -240,10 +231,7 @@ impl Message {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::daemon::{
-        job::{Demand, GpuDemand, Mode, State},
-        store::Store,
-    };
+    use crate::daemon::{job::State, store::Store};
 
     const CONTEXT: Terms = Terms {
         now: 1,
@@ -257,28 +245,11 @@ mod tests {
         full: false,
     };
 
-    fn submission() -> Submission {
-        Submission {
-            uid: 1,
-            gid: 1,
-            name: None,
-            settings: serde_json::json!({ "input": ["/a"], "output": "/o" }),
-            mode: Mode::Refuse,
-            priority: 0,
-            demand: Demand {
-                memory_bytes: 1,
-                threads: 1,
-                gpu: GpuDemand::None,
-            },
-            idempotency: None,
-        }
-    }
-
     /// Admits a job whose stored settings were replaced by `settings`.
     fn admit_with(settings: &str) -> Admitted {
         let folder = tempfile::tempdir().unwrap();
         let mut store = Store::open(folder.path()).unwrap();
-        let inserted = store.write(|tx| tx.insert(submission(), 0));
+        let inserted = store.write(|tx| tx.insert(Submission::plain(), 0));
         let Ok(Inserted::New(job)) = inserted else {
             panic!("{inserted:?}");
         };
@@ -297,7 +268,7 @@ mod tests {
     #[test]
     fn a_job_with_readable_settings_starts() {
         let admitted = admit_with(r#"{"input":["/b"],"output":"/o"}"#);
-        assert_eq!(admitted.job.state, State::Starting);
+        assert_eq!(admitted.job.course.state, State::Starting);
         let settings = admitted.settings.unwrap();
         assert_eq!(settings.input, [std::path::PathBuf::from("/b")]);
     }
@@ -311,9 +282,9 @@ mod tests {
             ("", "invalid type: string"),
         ] {
             let admitted = admit_with(settings);
-            assert_eq!(admitted.job.state, State::Failed, "{settings}");
+            assert_eq!(admitted.job.course.state, State::Failed, "{settings}");
             assert_eq!(admitted.settings, None);
-            let found = admitted.job.error.unwrap();
+            let found = admitted.job.course.error.unwrap();
             assert!(found.contains("the stored settings"), "{found}");
             assert!(found.contains(error), "{found}");
         }

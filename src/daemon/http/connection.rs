@@ -43,16 +43,16 @@ pub(super) async fn serve(
     };
     let share = edge.shares.of(credentials.uid());
     let Ok(_permit) = share.connections.clone().try_acquire_owned() else {
-        edge.counts.refuse();
+        edge.counts.refused.inc();
         return refuse(stream, &ApiError::TooMany("connections of this user"));
     };
     let _open = Counted::new(&edge.counts.open);
     // The account database may be on the network.
     let asked = edge.clone();
-    let caller = tokio::task::spawn_blocking(move || asked.access.caller(&credentials)).await;
+    let caller = tokio::task::spawn_blocking(move || (asked.access)(&credentials)).await;
     let caller = caller.unwrap_or_else(|_| Err("the account cannot be looked up".into()));
     if caller.is_err() {
-        edge.counts.refuse();
+        edge.counts.refused.inc();
     }
     let activity = Activity::new();
     let io = ActivityStream::new(stream, activity.clone(), &edge.limits);
@@ -80,7 +80,7 @@ pub(super) async fn serve(
     tokio::select! {
         closed = in_time(http.as_mut(), &activity, &edge.limits) => {
             if closed == Closed::TooSlow {
-                edge.counts.time_out();
+                edge.counts.timed_out.inc();
             }
             return;
         }

@@ -1,80 +1,75 @@
-//! Counters of the HTTP side, for the metrics.
-
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+//! Counters and gauges of the HTTP side, as the metrics show them.
 
 use hyper::StatusCode;
+use prometheus_client::{
+    encoding::EncodeLabelSet,
+    metrics::{counter::Counter, family::Family, gauge::Gauge},
+    registry::Registry,
+};
 
-/// Counters since the daemon's start, and the open connections.
-#[derive(Debug, Default)]
+/// Counters since the daemon's start, the open connections and the open streams. Clones share their values.
+#[derive(Clone, Debug, Default)]
 pub struct HttpCounts {
-    answers: [AtomicU64; 4],
-    pub(super) open: AtomicU64,
-    streams: AtomicU64,
-    refused: AtomicU64,
-    timed_out: AtomicU64,
+    answers: Family<StatusClass, Counter>,
+    /// Connections that were refused: the user has too many, or may not use the daemon.
+    pub(super) refused: Counter,
+    /// Connections that were closed because their client was too slow or idle.
+    pub(super) timed_out: Counter,
+    /// Open connections.
+    pub(super) open: Gauge,
+    /// Open streams of events and logs.
+    pub(super) streams: Gauge,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StatusClass {
+    status: &'static str,
+}
+
+/// The classes of answers.
+const CLASSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
+
 impl HttpCounts {
-    /// Answers by the class of their status: `2xx`, `3xx`, `4xx`, `5xx`.
-    pub fn answers(&self) -> [(&'static str, u64); 4] {
-        let names = ["2xx", "3xx", "4xx", "5xx"];
-        std::array::from_fn(|class| (names[class], self.answers[class].load(Relaxed)))
-    }
-
-    /// Connections that are open.
-    pub fn open_connections(&self) -> u64 {
-        self.open.load(Relaxed)
-    }
-
-    /// Streams of events and logs that are open.
-    pub fn open_streams(&self) -> u64 {
-        self.streams.load(Relaxed)
-    }
-
-    /// Connections that were refused: the user has too many, or may not use the daemon.
-    pub fn refused_connections(&self) -> u64 {
-        self.refused.load(Relaxed)
-    }
-
-    /// Connections that were closed because their client was too slow or idle.
-    pub fn timed_out_connections(&self) -> u64 {
-        self.timed_out.load(Relaxed)
-    }
-
     pub(super) fn answered(&self, status: StatusCode) {
         let class = usize::from(status.as_u16() / 100).clamp(2, 5) - 2;
-        self.answers[class].fetch_add(1, Relaxed);
+        self.answers(CLASSES[class]).inc();
     }
 
-    pub(super) fn stream_opened(&self) {
-        self.streams.fetch_add(1, Relaxed);
+    /// The answers of a class.
+    pub(super) fn answers(&self, status: &'static str) -> Counter {
+        self.answers.get_or_create_owned(&StatusClass { status })
     }
 
-    pub(super) fn stream_closed(&self) {
-        self.streams.fetch_sub(1, Relaxed);
-    }
-
-    pub(super) fn refuse(&self) {
-        self.refused.fetch_add(1, Relaxed);
-    }
-
-    pub(super) fn time_out(&self) {
-        self.timed_out.fetch_add(1, Relaxed);
+    /// Adds them to the metrics.
+    pub(super) fn register(&self, registry: &mut Registry) {
+        // A class without answers is shown as 0.
+        for class in CLASSES {
+            self.answers(class);
+        }
+        let help = "Requests answered, by the class of the status";
+        registry.register("http_requests", help, self.answers.clone());
+        let help = "Connections refused: the user has too many, or may not use the daemon";
+        registry.register("http_connections_refused", help, self.refused.clone());
+        let help = "Connections closed because the client was slow or idle";
+        registry.register("http_connections_timed_out", help, self.timed_out.clone());
+        registry.register("http_connections", "Open connections", self.open.clone());
+        let help = "Open streams of events and logs";
+        registry.register("http_streams", help, self.streams.clone());
     }
 }
 
 /// Counts one more until it is dropped.
-pub(super) struct Counted<'a>(&'a AtomicU64);
+pub(super) struct Counted(Gauge);
 
-impl<'a> Counted<'a> {
-    pub(super) fn new(gauge: &'a AtomicU64) -> Self {
-        gauge.fetch_add(1, Relaxed);
-        Self(gauge)
+impl Counted {
+    pub(super) fn new(gauge: &Gauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
     }
 }
 
-impl Drop for Counted<'_> {
+impl Drop for Counted {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Relaxed);
+        self.0.dec();
     }
 }

@@ -13,24 +13,16 @@ use super::{
 };
 use crate::daemon::{action::Caller, api::ApiError, core::Core};
 
-/// Decides whether the process at the other end of a connection may use the daemon, and as whom.
-pub trait Access: Send + Sync {
-    /// The caller, or the reason for the refusal in one line.
-    fn caller(&self, peer: &UCred) -> Result<Caller, String>;
-}
-
-impl<F: Fn(&UCred) -> Result<Caller, String> + Send + Sync> Access for F {
-    fn caller(&self, peer: &UCred) -> Result<Caller, String> {
-        self(peer)
-    }
-}
+/// Decides whether the process at the other end of a connection may use the daemon, and as whom: the caller, or the
+/// reason for the refusal in one line.
+type Access = dyn Fn(&UCred) -> Result<Caller, String> + Send + Sync;
 
 /// What all connections share.
 pub struct Edge {
     pub(super) core: Core,
-    pub(super) access: Box<dyn Access>,
+    pub(super) access: Box<Access>,
     pub(super) limits: Limits,
-    pub(super) counts: Arc<HttpCounts>,
+    pub(super) counts: HttpCounts,
     pub(super) shares: Shares,
     pub(super) names: Names,
 }
@@ -39,16 +31,15 @@ impl Edge {
     /// The HTTP side of a core.
     pub fn new(
         core: Core,
-        access: impl Access + 'static,
+        access: impl Fn(&UCred) -> Result<Caller, String> + Send + Sync + 'static,
         limits: Limits,
-        counts: Arc<HttpCounts>,
     ) -> Arc<Self> {
         Arc::new(Self {
             core,
             access: Box::new(access),
             shares: Shares::new(&limits),
             limits,
-            counts,
+            counts: HttpCounts::default(),
             names: Names::default(),
         })
     }

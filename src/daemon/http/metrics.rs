@@ -10,16 +10,16 @@ use prometheus_client::{
     metrics::{
         counter::{ConstCounter, Counter},
         family::Family,
-        gauge::Gauge,
+        gauge::{ConstGauge, Gauge},
     },
-    registry::{Registry, Unit},
+    registry::{Metric, Registry, Unit},
 };
 
 use super::counts::HttpCounts;
 use crate::{
     daemon::{core::Core, job::State, refusal::Refusal, snapshot::Figures, view::NodeView},
     machine,
-    nvidia::Nvidia,
+    nvidia::{Nvidia, NvidiaDevice},
 };
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -30,11 +30,6 @@ struct InState {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct OfGpu {
     uuid: String,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct WithStatus {
-    status: &'static str,
 }
 
 /// The node.
@@ -58,7 +53,7 @@ pub(super) async fn text(core: &Core, http: &HttpCounts) -> Result<String, Refus
     let figures = core.figures().await?;
     let mut registry = Registry::with_prefix("molsieve");
     jobs(&mut registry, core, &figures);
-    requests(&mut registry, http);
+    http.register(&mut registry);
     if let Some(nvidia) = nvidia().await {
         gpus(&mut registry, &nvidia);
     }
@@ -80,12 +75,23 @@ fn load() -> Option<[f64; 3]> {
     Some([fields.next()?, fields.next()?, fields.next()?])
 }
 
-fn gauge(registry: &mut Registry, name: &str, help: &str, unit: Option<Unit>, value: i64) {
-    let gauge: Gauge = Gauge::default();
-    gauge.set(value);
+fn register(
+    registry: &mut Registry,
+    name: &str,
+    help: &str,
+    unit: Option<Unit>,
+    metric: impl Metric,
+) {
     match unit {
-        Some(unit) => registry.register_with_unit(name, help, unit, gauge),
-        None => registry.register(name, help, gauge),
+        Some(unit) => registry.register_with_unit(name, help, unit, metric),
+        None => registry.register(name, help, metric),
+    }
+}
+
+/// Registers gauges: name, help, unit and value of each.
+fn gauges<const N: usize>(registry: &mut Registry, gauges: [(&str, &str, Option<Unit>, u64); N]) {
+    for (name, help, unit, value) in gauges {
+        register(registry, name, help, unit, ConstGauge::new(value));
     }
 }
 
@@ -108,136 +114,70 @@ fn jobs(registry: &mut Registry, core: &Core, figures: &Figures) {
     let help = "Jobs that have ended since the daemon's start, by state";
     registry.register("jobs_ended", help, ended);
     let help = "Job processes that ended early since the daemon's start";
-    registry.register(
-        "worker_interruptions",
-        help,
-        ConstCounter::new(figures.interruptions),
-    );
+    let interruptions = ConstCounter::new(figures.interruptions);
+    registry.register("worker_interruptions", help, interruptions);
     let (budget, admitted) = (core.settings().budget, figures.admitted);
+    let may = "Budget of all running jobs together";
+    let have = "Occupied by running jobs";
     let bytes = || Some(Unit::Bytes);
-    let (may, have) = (
-        "Budget of all running jobs together",
-        "Occupied by running jobs",
-    );
-    gauge(
-        registry,
-        "memory_budget",
-        may,
-        bytes(),
-        budget.memory_bytes as i64,
-    );
-    gauge(
-        registry,
-        "memory_admitted",
-        have,
-        bytes(),
-        admitted.memory_bytes as i64,
-    );
-    gauge(registry, "threads_budget", may, None, budget.threads.into());
-    gauge(
-        registry,
-        "threads_admitted",
-        have,
-        None,
-        admitted.threads.into(),
-    );
-    gauge(registry, "gpus_budget", may, None, budget.gpus.into());
-    gauge(registry, "gpus_admitted", have, None, admitted.gpus.into());
-    gauge(
-        registry,
-        "jobs_waiting",
-        "Waiting jobs",
-        None,
-        figures.waiting as i64,
-    );
-}
-
-fn requests(registry: &mut Registry, http: &HttpCounts) {
-    let answers = Family::<WithStatus, Counter>::default();
-    for (status, count) in http.answers() {
-        answers.get_or_create(&WithStatus { status }).inc_by(count);
-    }
-    registry.register(
-        "http_requests",
-        "Requests answered, by the class of the status",
-        answers,
-    );
-    let help = "Connections refused: the user has too many, or may not use the daemon";
-    let refused = ConstCounter::new(http.refused_connections());
-    registry.register("http_connections_refused", help, refused);
-    let help = "Connections closed because the client was slow or idle";
-    let timed_out = ConstCounter::new(http.timed_out_connections());
-    registry.register("http_connections_timed_out", help, timed_out);
-    let (open, streams) = (http.open_connections(), http.open_streams());
-    gauge(
-        registry,
-        "http_connections",
-        "Open connections",
-        None,
-        open as i64,
-    );
-    gauge(
-        registry,
-        "http_streams",
-        "Open streams of events and logs",
-        None,
-        streams as i64,
-    );
+    let gauged = [
+        ("memory_budget", may, bytes(), budget.memory_bytes),
+        ("memory_admitted", have, bytes(), admitted.memory_bytes),
+        ("threads_budget", may, None, budget.threads.into()),
+        ("threads_admitted", have, None, admitted.threads.into()),
+        ("gpus_budget", may, None, budget.gpus.into()),
+        ("gpus_admitted", have, None, admitted.gpus.into()),
+        ("jobs_waiting", "Waiting jobs", None, figures.waiting),
+    ];
+    gauges(registry, gauged);
 }
 
 fn gpus(registry: &mut Registry, nvidia: &Nvidia) {
-    let memory = Family::<OfGpu, Gauge>::default();
-    let free = Family::<OfGpu, Gauge>::default();
-    let celsius = Family::<OfGpu, Gauge>::default();
-    let errors = Family::<OfGpu, Gauge>::default();
-    for device in &nvidia.devices {
-        let Some(uuid) = device.uuid.clone() else {
-            continue;
-        };
-        let label = OfGpu { uuid };
-        let set = |family: &Family<OfGpu, Gauge>, value: Option<u64>| {
-            if let Some(value) = value {
-                family.get_or_create(&label).set(value as i64);
+    type Value = fn(&NvidiaDevice) -> Option<u64>;
+    let gauged: [(&str, &str, Option<Unit>, Value); 4] = [
+        (
+            "gpu_memory",
+            "Memory of the GPU",
+            Some(Unit::Bytes),
+            |gpu| gpu.memory_bytes,
+        ),
+        (
+            "gpu_memory_free",
+            "Free memory of the GPU",
+            Some(Unit::Bytes),
+            |gpu| gpu.free_bytes,
+        ),
+        (
+            "gpu_temperature",
+            "Temperature of the GPU",
+            Some(Unit::Celsius),
+            |gpu| gpu.temperature_celsius.map(u64::from),
+        ),
+        (
+            "gpu_uncorrected_errors",
+            "Uncorrected memory errors since the driver was loaded",
+            None,
+            |gpu| gpu.uncorrected_errors,
+        ),
+    ];
+    for (name, help, unit, value) in gauged {
+        let family = Family::<OfGpu, Gauge>::default();
+        for device in &nvidia.devices {
+            if let (Some(uuid), Some(value)) = (device.uuid.clone(), value(device)) {
+                family.get_or_create(&OfGpu { uuid }).set(value as i64);
             }
-        };
-        set(&memory, device.memory_bytes);
-        set(&free, device.free_bytes);
-        set(&celsius, device.temperature_celsius.map(u64::from));
-        set(&errors, device.uncorrected_errors);
+        }
+        register(registry, name, help, unit, family);
     }
-    registry.register_with_unit("gpu_memory", "Memory of the GPU", Unit::Bytes, memory);
-    registry.register_with_unit(
-        "gpu_memory_free",
-        "Free memory of the GPU",
-        Unit::Bytes,
-        free,
-    );
-    registry.register_with_unit(
-        "gpu_temperature",
-        "Temperature of the GPU",
-        Unit::Celsius,
-        celsius,
-    );
-    let help = "Uncorrected memory errors since the driver was loaded";
-    registry.register("gpu_uncorrected_errors", help, errors);
 }
 
 fn process(registry: &mut Registry) {
     let (now, most) = (machine::memory_bytes(), machine::peak_memory_bytes());
     let bytes = || Some(Unit::Bytes);
-    gauge(
-        registry,
-        "daemon_resident_memory",
-        "Memory of the daemon",
-        bytes(),
-        now as i64,
-    );
-    let help = "Peak memory of the daemon";
-    gauge(
-        registry,
-        "daemon_resident_memory_max",
-        help,
-        bytes(),
-        most as i64,
-    );
+    let (of_now, of_most) = ("Memory of the daemon", "Peak memory of the daemon");
+    let gauged = [
+        ("daemon_resident_memory", of_now, bytes(), now),
+        ("daemon_resident_memory_max", of_most, bytes(), most),
+    ];
+    gauges(registry, gauged);
 }

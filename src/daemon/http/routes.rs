@@ -28,9 +28,8 @@ use crate::{
     daemon::{
         action::ListQuery,
         api::{self, ApiError, EventParams, ListParams, LogParams, NoParams},
-        job::JobId,
+        job::{Job, JobId},
         refusal::Refusal,
-        snapshot::JobSnapshot,
         view::{ErrorBody, JobList, JobView, NodeView},
     },
     limits::{HTTP_JOBS_BYTES_MAX, HTTP_LIST_BYTES_MAX, LIST_PAGE_JOBS},
@@ -105,13 +104,12 @@ async fn submit(submission: Submission) -> Result<Response, ApiError> {
         held,
     } = submission;
     let submitted = session.core().submit(session.caller, request).await?;
-    let job = &submitted.snapshot.job;
     let status = match submitted.new {
         true => StatusCode::CREATED,
         false => StatusCode::OK,
     };
-    let location = [(header::LOCATION, format!("/v1/jobs/{}", job.id))];
-    let answer = job_answer(&session, &submitted.snapshot, held).await?;
+    let location = [(header::LOCATION, format!("/v1/jobs/{}", submitted.job.id))];
+    let answer = job_answer(&session, &submitted.job, held).await?;
     Ok((status, location, answer).into_response())
 }
 
@@ -135,12 +133,12 @@ async fn list(session: Session, Params(params): Params<ListParams>) -> Result<Re
             ..query.clone()
         };
         let page = session.core().list(session.caller, page).await?;
-        for snapshot in &page {
+        for job in &page {
             if text.len() >= HTTP_LIST_BYTES_MAX {
                 break;
             }
-            append(&mut text, &view(&session, snapshot).await)?;
-            (before, left) = (Some(snapshot.job.id), left - 1);
+            append(&mut text, &view(&session, job).await)?;
+            (before, left) = (Some(job.id), left - 1);
         }
         if text.len() >= HTTP_LIST_BYTES_MAX || left == 0 {
             break before;
@@ -161,8 +159,8 @@ async fn list(session: Session, Params(params): Params<ListParams>) -> Result<Re
 )]
 async fn show(session: Session, Id(id): Id, _: Params<NoParams>) -> Result<Response, ApiError> {
     let held = session.memory(HTTP_JOBS_BYTES_MAX).await;
-    let snapshot = session.core().show(session.caller, id).await?;
-    job_answer(&session, &snapshot, Some(held)).await
+    let job = session.core().show(session.caller, id).await?;
+    job_answer(&session, &job, Some(held)).await
 }
 
 /// Stop a job for good
@@ -176,12 +174,12 @@ async fn show(session: Session, Id(id): Id, _: Params<NoParams>) -> Result<Respo
 )]
 async fn cancel(session: Session, Id(id): Id, _: Params<NoParams>) -> Result<Response, ApiError> {
     let held = session.memory(HTTP_JOBS_BYTES_MAX).await;
-    let snapshot = session.core().cancel(session.caller, id).await?;
-    let status = match snapshot.job.state.is_final() {
+    let job = session.core().cancel(session.caller, id).await?;
+    let status = match job.course.state.is_final() {
         true => StatusCode::OK,
         false => StatusCode::ACCEPTED,
     };
-    let answer = job_answer(&session, &snapshot, Some(held)).await?;
+    let answer = job_answer(&session, &job, Some(held)).await?;
     Ok((status, answer).into_response())
 }
 
@@ -218,10 +216,10 @@ async fn events(
     let permit = session.stream()?;
     // Subscribe before the job is read, so that nothing in between is missed.
     let notices = session.core().notices();
-    let snapshot = session.core().show(session.caller, id).await?;
+    let job = session.core().show(session.caller, id).await?;
     let from = stream::From {
-        user_name: session.user_name(snapshot.job.uid).await,
-        snapshot,
+        user_name: session.user_name(job.submission.uid).await,
+        job,
         after,
         heartbeat: session.peer.edge.limits.heartbeat,
     };
@@ -243,8 +241,8 @@ async fn log(
 ) -> Result<Response, ApiError> {
     let permit = params.follow.then(|| session.stream()).transpose()?;
     let notices = session.core().notices();
-    let snapshot = session.core().show(session.caller, id).await?;
-    let notices = (params.follow && !snapshot.job.state.is_final()).then_some(notices);
+    let job = session.core().show(session.caller, id).await?;
+    let notices = (params.follow && !job.course.state.is_final()).then_some(notices);
     let (sink, receiver) = sink(&session, permit);
     tokio::spawn(stream::log(source(&session, id), notices, id, sink));
     Ok(with_type(TEXT, pieces(receiver)))
@@ -314,17 +312,17 @@ struct JobPath {
     id: u64,
 }
 
-async fn view(session: &Session, snapshot: &JobSnapshot) -> JobView {
-    let name = session.user_name(snapshot.job.uid).await;
-    JobView::new(snapshot, name.as_deref())
+async fn view(session: &Session, job: &Job) -> JobView {
+    let name = session.user_name(job.submission.uid).await;
+    JobView::new(job, name.as_deref())
 }
 
 async fn job_answer(
     session: &Session,
-    snapshot: &JobSnapshot,
+    job: &Job,
     held: Option<Held>,
 ) -> Result<Response, ApiError> {
-    json(&view(session, snapshot).await, held)
+    json(&view(session, job).await, held)
 }
 
 fn json(value: &impl Serialize, held: Option<Held>) -> Result<Response, ApiError> {
@@ -363,7 +361,7 @@ fn sink(session: &Session, permit: Option<Held>) -> (Sink, mpsc::Receiver<Bytes>
         pieces,
         Arc::clone(&peer.share),
         peer.ending.clone(),
-        Arc::clone(&peer.edge.counts),
+        &peer.edge.counts,
         permit,
     );
     (sink, receiver)

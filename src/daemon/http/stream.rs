@@ -6,7 +6,6 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use serde_json::Value;
 use tokio::{
     sync::{
         broadcast::{Receiver, error::RecvError},
@@ -17,26 +16,26 @@ use tokio::{
 
 use super::{
     body::kept,
-    counts::HttpCounts,
+    counts::{Counted, HttpCounts},
     shares::{Held, UserShares},
 };
 use crate::{
     daemon::{
         action::Caller,
         core::Core,
-        job::JobId,
+        job::{Job, JobId},
         refusal::Refusal,
-        snapshot::{JobSnapshot, Notice},
+        snapshot::Notice,
         view::JobView,
     },
     limits::HTTP_SMALL_BYTES,
+    report::event::{Event, Progress},
 };
 
 /// What a stream reads about its job.
 pub(super) trait Source: Send + 'static {
     /// As [`Core::history`].
-    fn history(&self, after: u64)
-    -> impl Future<Output = Result<Vec<JobSnapshot>, Refusal>> + Send;
+    fn history(&self, after: u64) -> impl Future<Output = Result<Vec<Job>, Refusal>> + Send;
     /// As [`Core::log`].
     fn log(&self, from: u64) -> impl Future<Output = Result<(u64, Vec<u8>), Refusal>> + Send;
     /// Whether the job has ended.
@@ -51,7 +50,7 @@ pub(super) struct OfJob {
 }
 
 impl Source for OfJob {
-    async fn history(&self, after: u64) -> Result<Vec<JobSnapshot>, Refusal> {
+    async fn history(&self, after: u64) -> Result<Vec<Job>, Refusal> {
         self.core.history(self.caller, self.id, after).await
     }
 
@@ -60,15 +59,15 @@ impl Source for OfJob {
     }
 
     async fn ended(&self) -> Result<bool, Refusal> {
-        let snapshot = self.core.show(self.caller, self.id).await?;
-        Ok(snapshot.job.state.is_final())
+        let job = self.core.show(self.caller, self.id).await?;
+        Ok(job.course.state.is_final())
     }
 }
 
 /// Where a stream of events begins.
 pub(super) struct From {
     /// The job as it is.
-    pub(super) snapshot: JobSnapshot,
+    pub(super) job: Job,
     /// Number of the last event that the client has.
     pub(super) after: u64,
     /// Interval of comments.
@@ -82,14 +81,14 @@ pub(super) struct From {
 pub(super) struct Over;
 
 /// Sends the past and future events of a job until it has ended. The caller must have subscribed to `events`
-/// before it read `from.snapshot`.
+/// before it read `from.job`.
 pub(super) async fn events(source: impl Source, events: Receiver<Notice>, from: From, sink: Sink) {
-    let id = from.snapshot.job.id;
+    let (id, course) = (from.job.id, &from.job.course);
     let mut following = Following {
         source,
         // A number that does not exist yet would hide the events before it.
-        last: from.after.min(from.snapshot.job.seq),
-        ended: from.snapshot.job.state.is_final() && from.after >= from.snapshot.job.seq,
+        last: from.after.min(course.seq),
+        ended: course.state.is_final() && from.after >= course.seq,
         user_name: from.user_name,
         sink,
     };
@@ -143,20 +142,20 @@ impl<S: Source> Following<S> {
             if page.is_empty() {
                 break;
             }
-            for snapshot in &page {
-                self.state(snapshot).await?;
+            for job in &page {
+                self.state(job).await?;
             }
         }
         Ok(())
     }
 
-    async fn state(&mut self, snapshot: &JobSnapshot) -> Result<(), Over> {
-        if snapshot.job.seq <= self.last {
+    async fn state(&mut self, job: &Job) -> Result<(), Over> {
+        if job.course.seq <= self.last {
             return Ok(());
         }
-        self.last = snapshot.job.seq;
-        self.ended = snapshot.job.state.is_final();
-        let text = state_event(snapshot, self.user_name.as_deref())?;
+        self.last = job.course.seq;
+        self.ended = job.course.state.is_final();
+        let text = state_event(job, self.user_name.as_deref())?;
         self.sink.send(text).await
     }
 }
@@ -225,22 +224,20 @@ async fn more(
     }
 }
 
-fn state_event(snapshot: &JobSnapshot, user_name: Option<&str>) -> Result<Vec<u8>, Over> {
-    let mut text = format!("event: state\nid: {}\ndata: ", snapshot.job.seq).into_bytes();
+fn state_event(job: &Job, user_name: Option<&str>) -> Result<Vec<u8>, Over> {
+    let mut text = format!("event: state\nid: {}\ndata: ", job.course.seq).into_bytes();
     // JSON has no line breaks of its own.
-    serde_json::to_writer(&mut text, &JobView::new(snapshot, user_name)).map_err(|error| {
-        tracing::error!(
-            job = snapshot.job.id.0,
-            "cannot write an event as JSON: {error}"
-        );
+    serde_json::to_writer(&mut text, &JobView::new(job, user_name)).map_err(|error| {
+        tracing::error!(job = job.id.0, "cannot write an event as JSON: {error}");
         Over
     })?;
     text.extend_from_slice(b"\n\n");
     Ok(text)
 }
 
-fn progress_event(progress: &Value) -> Vec<u8> {
-    format!("event: progress\ndata: {progress}\n\n").into_bytes()
+fn progress_event(progress: &Progress) -> Vec<u8> {
+    let event = Event::Progress(Box::new(progress.clone()));
+    format!("event: progress\ndata: {}\n\n", event.line()).into_bytes()
 }
 
 /// The receiving end of a stream: a client, while it is connected and the daemon does not stop.
@@ -248,7 +245,7 @@ pub(super) struct Sink {
     pieces: mpsc::Sender<Bytes>,
     share: Arc<UserShares>,
     ending: watch::Receiver<bool>,
-    counts: Arc<HttpCounts>,
+    _open: Counted,
     _permit: Option<Held>,
 }
 
@@ -257,15 +254,14 @@ impl Sink {
         pieces: mpsc::Sender<Bytes>,
         share: Arc<UserShares>,
         ending: watch::Receiver<bool>,
-        counts: Arc<HttpCounts>,
+        counts: &HttpCounts,
         permit: Option<Held>,
     ) -> Self {
-        counts.stream_opened();
         Self {
             pieces,
             share,
             ending,
-            counts,
+            _open: Counted::new(&counts.streams),
             _permit: permit,
         }
     }
@@ -294,11 +290,5 @@ impl Sink {
             _ = ending.wait_for(|ends| *ends) => {}
         }
         Over
-    }
-}
-
-impl Drop for Sink {
-    fn drop(&mut self) {
-        self.counts.stream_closed();
     }
 }

@@ -12,7 +12,7 @@ use tokio::{
     task::JoinHandle,
 };
 
-use super::*;
+use super::{counts::HttpCounts, *};
 use crate::{
     daemon::{action::Caller, core::Core},
     limits as named,
@@ -25,7 +25,7 @@ struct Daemon {
     _folder: tempfile::TempDir,
     path: PathBuf,
     ending: watch::Sender<bool>,
-    counts: Arc<HttpCounts>,
+    counts: HttpCounts,
     task: JoinHandle<()>,
 }
 
@@ -38,16 +38,26 @@ fn anyone(peer: &UCred) -> Result<Caller, String> {
 }
 
 impl Daemon {
-    fn start(limits: Limits) -> Self {
+    fn start() -> Self {
+        Self::limited(|_| {})
+    }
+
+    /// With other limits than the default.
+    fn limited(change: impl FnOnce(&mut Limits)) -> Self {
+        let mut limits = Limits::default();
+        change(&mut limits);
         Self::with_access(limits, anyone)
     }
 
-    fn with_access(limits: Limits, access: impl Access + 'static) -> Self {
+    fn with_access(
+        limits: Limits,
+        access: impl Fn(&UCred) -> Result<Caller, String> + Send + Sync + 'static,
+    ) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("socket");
         let listener = UnixListener::bind(&path).unwrap();
-        let counts = Arc::new(HttpCounts::default());
-        let edge = Edge::new(Core::busy(), access, limits, counts.clone());
+        let edge = Edge::new(Core::busy(), access, limits);
+        let counts = edge.counts.clone();
         let (ending, ends) = watch::channel(false);
         let task = tokio::spawn(serve(listener, edge, ends));
         Self {
@@ -78,7 +88,7 @@ impl Daemon {
 
     async fn no_connection_is_left(&self) {
         let closed = async {
-            while self.counts.open_connections() > 0 {
+            while self.counts.open.get() > 0 {
                 sleep(Duration::from_millis(5)).await;
             }
         };
@@ -113,7 +123,7 @@ fn short(milliseconds: u64) -> Duration {
 
 #[tokio::test]
 async fn paths_that_do_not_exist_and_methods_they_do_not_have() {
-    let daemon = Daemon::start(Limits::default());
+    let daemon = Daemon::start();
     for path in [
         "/",
         "/v1",
@@ -160,7 +170,7 @@ async fn paths_that_do_not_exist_and_methods_they_do_not_have() {
 
 #[tokio::test]
 async fn what_needs_no_core_is_served() {
-    let daemon = Daemon::start(Limits::default());
+    let daemon = Daemon::start();
     assert_eq!(body(&daemon.get("/healthz").await), "ok\n");
     assert_eq!(body(&daemon.get("/v1/openapi.json").await), *OPENAPI);
     let busy = daemon.get("/readyz").await;
@@ -176,26 +186,19 @@ async fn what_needs_no_core_is_served() {
         nothing.contains("content-type: application/json\r\n"),
         "{nothing}"
     );
-    let wrong = daemon
-        .ask("PUT /v1/jobs HTTP/1.1\r\nconnection: close\r\n\r\n")
-        .await;
-    assert_eq!(status(&wrong), "405");
-    assert!(wrong.contains("allow: "), "{wrong}");
     let head = daemon
         .ask("HEAD /v1/openapi.json HTTP/1.1\r\nconnection: close\r\n\r\n")
         .await;
     assert_eq!((status(&head), body(&head)), ("200", ""));
     let length = format!("content-length: {}\r\n", OPENAPI.len());
     assert!(head.contains(&length), "{head}");
-    assert_eq!(
-        daemon.counts.answers(),
-        [("2xx", 3), ("3xx", 0), ("4xx", 2), ("5xx", 1)]
-    );
+    let answers = ["2xx", "3xx", "4xx", "5xx"].map(|class| daemon.counts.answers(class).get());
+    assert_eq!(answers, [3, 0, 1, 1]);
 }
 
 #[tokio::test]
 async fn a_connection_serves_one_request_after_the_other() {
-    let daemon = Daemon::start(Limits::default());
+    let daemon = Daemon::start();
     let two = "GET /healthz HTTP/1.1\r\n\r\nGET /nowhere HTTP/1.1\r\nconnection: close\r\n\r\n";
     let answers = daemon.ask(two).await;
     let (first, second) = (answers.find(" 200 OK"), answers.find(" 404 Not Found"));
@@ -204,25 +207,17 @@ async fn a_connection_serves_one_request_after_the_other() {
 
 #[tokio::test]
 async fn idle_connections_are_closed() {
-    let limits = Limits {
-        idle_time: short(100),
-        ..Limits::default()
-    };
-    let daemon = Daemon::start(limits);
+    let daemon = Daemon::limited(|limits| limits.idle_time = short(100));
     assert_eq!(daemon.ask("").await, "");
     let kept = daemon.ask("GET /healthz HTTP/1.1\r\n\r\n").await;
     assert_eq!(status(&kept), "200");
     daemon.no_connection_is_left().await;
-    assert_eq!(daemon.counts.timed_out_connections(), 2);
+    assert_eq!(daemon.counts.timed_out.get(), 2);
 }
 
 #[tokio::test]
 async fn a_head_that_trickles_in_is_cut_off() {
-    let limits = Limits {
-        head_time: short(200),
-        ..Limits::default()
-    };
-    let daemon = Daemon::start(limits);
+    let daemon = Daemon::limited(|limits| limits.head_time = short(200));
     let mut slow = daemon.connect().await;
     let head = "GET /healthz HTTP/1.1\r\nx: y\r\n";
     let mut sent = 0;
@@ -239,12 +234,12 @@ async fn a_head_that_trickles_in_is_cut_off() {
         }
     }
     assert_eq!(all(&mut slow).await, "");
-    assert_eq!(daemon.counts.timed_out_connections(), 1);
+    assert_eq!(daemon.counts.timed_out.get(), 1);
 }
 
 #[tokio::test]
 async fn heads_are_bounded() {
-    let daemon = Daemon::start(Limits::default());
+    let daemon = Daemon::start();
     let long = format!("GET /healthz HTTP/1.1\r\nx: {}\r\n\r\n", "a".repeat(20_000));
     assert_eq!(status(&daemon.ask(long).await), "431");
     let many = format!("GET /healthz HTTP/1.1\r\n{}\r\n", "x: y\r\n".repeat(65));
@@ -258,7 +253,7 @@ const POST: &str = "POST /v1/jobs HTTP/1.1\r\ncontent-type: application/json\r\n
 
 #[tokio::test]
 async fn large_bodies_are_refused_unread() {
-    let daemon = Daemon::start(Limits::default());
+    let daemon = Daemon::start();
     let said = daemon
         .ask(format!("{POST}content-length: 1073741824\r\n\r\n"))
         .await;
@@ -276,7 +271,7 @@ async fn large_bodies_are_refused_unread() {
 
 #[tokio::test]
 async fn a_body_of_the_largest_size_is_read() {
-    let daemon = Daemon::start(Limits::default());
+    let daemon = Daemon::start();
     let mut text = r#"{"settings":{"input":["/a"],"output":"/o"}}"#.to_owned();
     text.push_str(&" ".repeat(named::HTTP_BODY_BYTES_MAX - text.len()));
     let post = format!(
@@ -299,11 +294,7 @@ async fn a_body_of_the_largest_size_is_read() {
 
 #[tokio::test]
 async fn a_body_that_does_not_come_is_not_waited_for() {
-    let limits = Limits {
-        body_time: short(100),
-        ..Limits::default()
-    };
-    let daemon = Daemon::start(limits);
+    let daemon = Daemon::limited(|limits| limits.body_time = short(100));
     let answer = daemon
         .ask(format!("{POST}content-length: 100\r\n\r\n{{"))
         .await;
@@ -313,7 +304,7 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
 
 #[tokio::test]
 async fn garbage_and_half_requests_end_their_connection_only() {
-    let daemon = Daemon::start(Limits::default());
+    let daemon = Daemon::start();
     for garbage in [
         &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],
         b"\r\n\r\n\r\n\0\0\0\0",
@@ -345,16 +336,12 @@ async fn garbage_and_half_requests_end_their_connection_only() {
 
 #[tokio::test]
 async fn a_user_can_have_only_so_many_connections() {
-    let limits = Limits {
-        connections_per_user: 2,
-        ..Limits::default()
-    };
-    let daemon = Daemon::start(limits);
+    let daemon = Daemon::limited(|limits| limits.connections_per_user = 2);
     let held = (daemon.connect().await, daemon.connect().await);
     let answer = all(&mut daemon.connect().await).await;
     assert_eq!(status(&answer), "503");
     assert!(body(&answer).contains(r#""code":"busy""#), "{answer}");
-    assert_eq!(daemon.counts.refused_connections(), 1);
+    assert_eq!(daemon.counts.refused.get(), 1);
     drop(held);
     daemon.no_connection_is_left().await;
     assert_eq!(body(&daemon.get("/healthz").await), "ok\n");
@@ -362,11 +349,7 @@ async fn a_user_can_have_only_so_many_connections() {
 
 #[tokio::test]
 async fn connections_beyond_the_limit_wait_to_be_accepted() {
-    let limits = Limits {
-        connections: 1,
-        ..Limits::default()
-    };
-    let daemon = Daemon::start(limits);
+    let daemon = Daemon::limited(|limits| limits.connections = 1);
     let first = daemon.connect().await;
     let waits = daemon.get("/healthz");
     tokio::pin!(waits);
@@ -382,16 +365,12 @@ async fn whoever_may_not_use_the_daemon_is_told_so() {
     let answer = daemon.ask("GET /healthz HTTP/1.1\r\n\r\n").await;
     assert_eq!(status(&answer), "403");
     assert!(body(&answer).contains("not in the group"), "{answer}");
-    assert_eq!(daemon.counts.refused_connections(), 1);
+    assert_eq!(daemon.counts.refused.get(), 1);
 }
 
 #[tokio::test]
 async fn an_answer_that_nobody_reads_is_given_up() {
-    let limits = Limits {
-        write_time: short(100),
-        ..Limits::default()
-    };
-    let daemon = Daemon::start(limits);
+    let daemon = Daemon::limited(|limits| limits.write_time = short(100));
     let mut stream = daemon.connect().await;
     let many = "GET /v1/openapi.json HTTP/1.1\r\n\r\n".repeat(100);
     stream.write_all(many.as_bytes()).await.unwrap();
@@ -401,7 +380,7 @@ async fn an_answer_that_nobody_reads_is_given_up() {
 
 #[tokio::test]
 async fn at_its_end_the_daemon_finishes_what_is_in_flight() {
-    let daemon = Daemon::start(Limits::default());
+    let daemon = Daemon::start();
     let mut idle = daemon.connect().await;
     let mut posting = daemon.connect().await;
     let part = format!("{POST}content-length: 2\r\n\r\n{{");
@@ -418,11 +397,7 @@ async fn at_its_end_the_daemon_finishes_what_is_in_flight() {
 
 #[tokio::test]
 async fn a_request_that_does_not_end_does_not_hold_the_daemon() {
-    let limits = Limits {
-        drain_time: short(100),
-        ..Limits::default()
-    };
-    let daemon = Daemon::start(limits);
+    let daemon = Daemon::limited(|limits| limits.drain_time = short(100));
     let mut posting = daemon.connect().await;
     let part = format!("{POST}content-length: 2\r\n\r\n{{");
     posting.write_all(part.as_bytes()).await.unwrap();

@@ -10,18 +10,8 @@ const POLICY: RetryPolicy = RetryPolicy {
 
 fn submitted(mode: Mode) -> Job {
     let submission = Submission {
-        uid: 1_000,
-        gid: 1_000,
-        name: None,
-        settings: serde_json::json!({}),
         mode,
-        priority: 0,
-        demand: Demand {
-            memory_bytes: 1 << 30,
-            threads: 2,
-            gpu: GpuDemand::None,
-        },
-        idempotency: None,
+        ..Submission::plain()
     };
     Job::new(JobId(17), submission, 100)
 }
@@ -139,9 +129,9 @@ fn every_pair_of_situation_and_happening_is_as_the_table_says() {
             let mut next = job.clone();
             match next.apply(event, 300, &POLICY) {
                 Ok(()) => {
-                    assert_eq!(next.seq, job.seq + 1);
-                    check(&next);
-                    letter(next.state)
+                    assert_eq!(next.course.seq, job.course.seq + 1);
+                    check(&next.course);
+                    letter(next.course.state)
                 }
                 Err(_) => {
                     assert_eq!(next, job, "refused, and changed all the same");
@@ -154,7 +144,7 @@ fn every_pair_of_situation_and_happening_is_as_the_table_says() {
 }
 
 /// What is true of every job.
-fn check(job: &Job) {
+fn check(job: &Course) {
     let state = job.state;
     assert_eq!(job.ended_at.is_some(), state.is_final(), "{job:?}");
     assert_eq!(
@@ -169,7 +159,9 @@ fn check(job: &Job) {
     match state {
         State::Stopping => assert!(job.ending.is_some(), "{job:?}"),
         State::Cancelled => assert_eq!(job.ending, Some(Ending::Cancel), "{job:?}"),
-        State::Done | State::Failed => assert_ne!(job.ending, Some(Ending::Drain), "{job:?}"),
+        State::Done | State::Failed => {
+            assert_ne!(job.ending, Some(Ending::Drain), "{job:?}")
+        }
         _ => assert_eq!(job.ending, None, "{job:?}"),
     }
     match state {
@@ -185,7 +177,7 @@ fn an_error_names_job_state_and_happening() {
     let error = job.apply(ended(Some(0), 1), 300, &POLICY).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "job 17: ended can't happen while it is queued"
+        "job 17: event ended is not possible in state queued"
     );
 }
 
@@ -202,14 +194,14 @@ fn names_of_states_are_those_in_json() {
 fn a_job_that_gets_no_further_is_given_up_with_the_reason() {
     let mut job = submitted(Mode::Refuse);
     let mut waits = Vec::new();
-    while !job.state.is_final() {
+    while !job.course.state.is_final() {
         job.apply(Admitted, 0, &POLICY).unwrap();
         job.apply(NotSpawned("no such file".into()), 0, &POLICY)
             .unwrap();
-        waits.extend(job.retry_at);
+        waits.extend(job.course.retry_at);
     }
     assert_eq!(
-        (job.state, job.attempts, job.failures),
+        (job.course.state, job.course.attempts, job.course.failures),
         (State::Failed, 8, 8)
     );
     assert_eq!(
@@ -217,8 +209,8 @@ fn a_job_that_gets_no_further_is_given_up_with_the_reason() {
         [1, 2, 4, 8, 16, 32, 64].map(|seconds| seconds * 1_000)
     );
     assert_eq!(
-        job.error.unwrap(),
-        "given up after 8 attempts in a row that got no further; the last: no such file"
+        job.course.error.unwrap(),
+        "failed after 8 attempts in a row without progress; the last error: no such file"
     );
 }
 
@@ -230,8 +222,11 @@ fn what_the_daemon_causes_is_not_counted_and_waits_for_nothing() {
         if last == DrainAsked {
             job.apply(ended(Some(75), 0), 500, &POLICY).unwrap();
         }
-        assert_eq!((job.state, job.failures), (State::Interrupted, 0));
-        assert_eq!(job.retry_at, Some(500));
+        assert_eq!(
+            (job.course.state, job.course.failures),
+            (State::Interrupted, 0)
+        );
+        assert_eq!(job.course.retry_at, Some(500));
     }
 }
 
@@ -243,8 +238,11 @@ fn cancel_wins_over_drain_whichever_comes_first() {
             job.apply(event, 500, &POLICY).unwrap();
         }
         job.apply(ended(Some(75), 40), 600, &POLICY).unwrap();
-        assert_eq!(job.state, State::Cancelled);
-        assert_eq!((job.ended_at, job.exit_code), (Some(600), Some(75)));
+        assert_eq!(job.course.state, State::Cancelled);
+        assert_eq!(
+            (job.course.ended_at, job.course.exit_code),
+            (Some(600), Some(75))
+        );
     }
 }
 
@@ -270,7 +268,7 @@ fn the_next_attempt_goes_on_with_what_is_there() {
 
 /// What a supervisor can meet next. `pick` chooses among it, `rows` is how far the worker comes.
 fn next_of_a_supervisor(job: &Job, alive: &mut bool, pick: usize, rows: u64) -> Option<JobEvent> {
-    let mut possible = match job.state {
+    let mut possible = match job.course.state {
         State::Queued | State::Interrupted => vec![Admitted, Admitted, CancelAsked],
         State::Starting | State::Stopping if !*alive => {
             vec![Spawned(process()), NotSpawned("no memory".into()), Orphaned]
@@ -280,7 +278,7 @@ fn next_of_a_supervisor(job: &Job, alive: &mut bool, pick: usize, rows: u64) -> 
         State::Stopping => vec![ended(Some(0), rows), ended(Some(1), rows), DrainAsked],
         State::Done | State::Failed | State::Cancelled => return None,
     };
-    if job.state.holds_process() {
+    if job.course.state.holds_process() {
         possible.extend([DrainAsked, CancelAsked]);
         if *alive {
             possible.extend([ended(Some(75), rows), ended(None, rows), Orphaned]);
@@ -305,7 +303,7 @@ proptest! {
         let (mut job, mut alive, mut now) = (submitted(Mode::Refuse), false, 0);
         for (pick, rows, passes) in steps {
             now += passes;
-            let rows = job.rows_reached.saturating_sub(10) + rows;
+            let rows = job.course.rows_reached.saturating_sub(10) + rows;
             let Some(next) = next_of_a_supervisor(&job, &mut alive, pick, rows) else {
                 for late in [Admitted, Begun, CancelAsked, DrainAsked, ended(Some(0), 1), Orphaned] {
                     let end = job.clone();
@@ -316,13 +314,13 @@ proptest! {
             };
             let before = job.clone();
             job.apply(next.clone(), now, &POLICY).unwrap();
-            check(&job);
-            prop_assert_eq!(job.seq, before.seq + 1);
-            prop_assert!(job.rows_reached >= before.rows_reached);
+            check(&job.course);
+            prop_assert_eq!(job.course.seq, before.course.seq + 1);
+            prop_assert!(job.course.rows_reached >= before.course.rows_reached);
             if let JobEvent::Ended(end) = next {
-                let done = before.begun && matches!(end.exit_code, Some(0 | 4));
-                prop_assert_eq!(job.state == State::Done, done);
-                prop_assert_eq!(job.exit_code, end.exit_code);
+                let done = before.course.begun && matches!(end.exit_code, Some(0 | 4));
+                prop_assert_eq!(job.course.state == State::Done, done);
+                prop_assert_eq!(job.course.exit_code, end.exit_code);
             }
         }
     }
@@ -338,7 +336,7 @@ proptest! {
                 for event in [Admitted, Spawned(process()), Begun, ended(None, rows)] {
                     job.apply(event, 0, &POLICY).unwrap();
                 }
-                prop_assert_eq!(job.state, State::Interrupted);
+                prop_assert_eq!(job.course.state, State::Interrupted);
             }
         }
     }

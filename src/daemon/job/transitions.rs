@@ -1,6 +1,6 @@
 //! How events change the state of a job.
 //!
-//! One table, [`Job::allows`], says which event each state allows; one function for each kind of event says
+//! One table, [`Course::allows`], says which event each state allows; one function for each kind of event says
 //! what follows. Every event raises `seq`, even one that changes nothing else.
 //!
 //! | exit code of the process | runs | stops for a cancel | stops for a drain |
@@ -12,7 +12,7 @@
 //! A process that was never allowed to write cannot have done the job: there 0 and 4 count as any other code.
 
 use super::{
-    Ending, Impossible, Job, JobEvent, JobId, Millis, Mode, ProcessEnd, RetryPolicy, State,
+    Course, Ending, Impossible, Job, JobEvent, JobId, Millis, Mode, ProcessEnd, RetryPolicy, State,
     Submission,
 };
 
@@ -28,29 +28,12 @@ impl Job {
     pub fn new(id: JobId, submission: Submission, now: Millis) -> Self {
         Self {
             id,
-            uid: submission.uid,
-            gid: submission.gid,
-            name: submission.name,
-            settings: submission.settings,
-            mode: submission.mode,
-            priority: submission.priority,
-            demand: submission.demand,
-            state: State::Queued,
-            ending: None,
+            submission,
             submitted_at: now,
-            started_at: None,
-            ended_at: None,
-            attempts: 0,
-            failures: 0,
-            rows_reached: 0,
-            retry_at: None,
-            begun: false,
-            opened: false,
-            exit_code: None,
-            error: None,
-            process: None,
-            progress: None,
-            seq: 1,
+            course: Course {
+                seq: 1,
+                ..Course::default()
+            },
         }
     }
 
@@ -64,40 +47,52 @@ impl Job {
         now: Millis,
         policy: &RetryPolicy,
     ) -> Result<(), Impossible> {
-        if !self.allows(&event) {
+        let course = &mut self.course;
+        if !course.allows(&event) {
             return Err(Impossible {
                 id: self.id,
-                state: self.state,
+                state: course.state,
                 event: event.name(),
             });
         }
         match event {
-            JobEvent::Admitted => self.start(now),
+            JobEvent::Admitted => course.start(now),
             JobEvent::Unreadable(reason) => {
-                self.error = Some(reason);
-                self.finish(State::Failed, now);
+                course.error = Some(reason);
+                course.finish(State::Failed, now);
             }
-            JobEvent::Spawned(process) => self.process = Some(process),
+            JobEvent::Spawned(process) => course.process = Some(process),
             JobEvent::NotSpawned(reason) => {
-                self.interrupted(self.rows_reached, reason, now, policy)
+                course.interrupted(course.rows_reached, reason, now, policy)
             }
             JobEvent::Begun => {
-                self.begun = true;
-                self.state = State::Running;
+                course.begun = true;
+                course.state = State::Running;
             }
-            JobEvent::Opened => self.opened = true,
-            JobEvent::CancelAsked => self.cancel(now),
+            JobEvent::Opened => course.opened = true,
+            JobEvent::CancelAsked => course.cancel(now),
             JobEvent::DrainAsked => {
-                self.ending.get_or_insert(Ending::Drain);
-                self.state = State::Stopping;
+                course.ending.get_or_insert(Ending::Drain);
+                course.state = State::Stopping;
             }
-            JobEvent::Ended(end) => self.process_ended(end, now, policy),
-            JobEvent::Orphaned => self.orphaned(now),
+            JobEvent::Ended(end) => course.process_ended(end, self.submission.mode, now, policy),
+            JobEvent::Orphaned => course.orphaned(now),
         }
-        self.seq += 1;
+        course.seq += 1;
         Ok(())
     }
 
+    /// What the next process does with an output directory that is not empty.
+    pub fn mode_of_next_attempt(&self) -> Mode {
+        match self.submission.mode {
+            Mode::Refuse if self.course.begun => Mode::Resume,
+            Mode::Overwrite if self.course.opened => Mode::Resume,
+            mode => mode,
+        }
+    }
+}
+
+impl Course {
     /// Whether the state allows an event.
     fn allows(&self, event: &JobEvent) -> bool {
         use State::{Running, Starting, Stopping};
@@ -117,15 +112,6 @@ impl Job {
         }
     }
 
-    /// What the next process does with an output directory that is not empty.
-    pub fn mode_of_next_attempt(&self) -> Mode {
-        match self.mode {
-            Mode::Refuse if self.begun => Mode::Resume,
-            Mode::Overwrite if self.opened => Mode::Resume,
-            mode => mode,
-        }
-    }
-
     fn start(&mut self, now: Millis) {
         self.state = State::Starting;
         self.started_at.get_or_insert(now);
@@ -142,7 +128,7 @@ impl Job {
         }
     }
 
-    fn process_ended(&mut self, end: ProcessEnd, now: Millis, policy: &RetryPolicy) {
+    fn process_ended(&mut self, end: ProcessEnd, mode: Mode, now: Millis, policy: &RetryPolicy) {
         self.exit_code = end.exit_code;
         self.progress = end.progress.or(self.progress.take());
         let cancelled = self.ending == Some(Ending::Cancel);
@@ -150,7 +136,7 @@ impl Job {
             Some(code) => format!("its process ended with exit code {code}"),
             None => "its process was killed".into(),
         });
-        match self.exit_class(end.exit_code) {
+        match self.exit_class(end.exit_code, mode) {
             ExitClass::Done => {
                 self.rows_reached = self.rows_reached.max(end.rows_read);
                 self.error = None;
@@ -164,10 +150,10 @@ impl Job {
         }
     }
 
-    fn exit_class(&self, exit_code: Option<i32>) -> ExitClass {
+    fn exit_class(&self, exit_code: Option<i32>, mode: Mode) -> ExitClass {
         match exit_code {
             // A process that resumes a complete run has nothing to write.
-            Some(0 | 4) if self.begun || self.mode == Mode::Resume => ExitClass::Done,
+            Some(0 | 4) if self.begun || mode == Mode::Resume => ExitClass::Done,
             Some(1..=3) => ExitClass::Failed,
             _ => ExitClass::Interrupted,
         }

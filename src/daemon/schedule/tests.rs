@@ -82,7 +82,7 @@ fn higher_priority_first_then_the_user_with_less_then_the_older_job() {
     let grants = queue.round(&NODE, &already, 0);
     // User 2 has nothing; then user 1 has less than user 3; then as much, and the later turn.
     assert_eq!(ids(&grants), [9, 3, 1, 4, 2]);
-    assert!(queue.is_empty());
+    assert_eq!(queue.len(), 0);
 }
 
 #[test]
@@ -118,7 +118,7 @@ fn after_eight_passes_the_node_is_reserved() {
         ids(&queue.round(&NODE, &running, 0)),
         [2, 3, 4, 5, 6, 7, 8, 9]
     );
-    assert_eq!(queue.reserved(), Some(JobId(1)));
+    assert_eq!(queue.reserved, Some(JobId(1)));
     assert!(queue.round(&NODE, &running, 0).is_empty());
     // The reservation goes with the job, whether it is started or cancelled.
     queue.remove(JobId(1));
@@ -145,7 +145,7 @@ fn a_node_that_has_shrunk_starts_what_fits_it() {
     let running = [running(job(100, 1, 12)), running(job(101, 1, u32::MAX))];
     assert!(queue.round(&NODE, &running, 0).is_empty());
     assert_eq!(ids(&queue.round(&NODE, &[], 0)), [2]);
-    assert_eq!((queue.len(), queue.reserved()), (1, None));
+    assert_eq!((queue.len(), queue.reserved), (1, None));
 }
 
 #[test]
@@ -170,39 +170,4 @@ fn demands_beyond_all_numbers_are_not_admitted() {
             .round(&budget, &[running(huge), running(huge)], 0)
             .is_empty()
     );
-}
-
-/// By hand: `cargo test --release --lib rounds_of_20_000 -- --ignored --nocapture`.
-#[test]
-#[ignore = "prints times"]
-fn rounds_of_20_000() {
-    for (what, users, sizes, free) in [
-        ("one user, equal jobs", 1, 1, 7),
-        ("100 users, equal jobs", 100, 1, 7),
-        ("20,000 users, 1,000 sizes", 20_000, 1_000, 1),
-        ("one user, one small job at the end", 1, 19_999, 1),
-    ] {
-        let budget = Resources {
-            threads: 100_000,
-            ..NODE
-        };
-        let mut queue = queue((0..20_000).map(|id| {
-            let size = if id == 19_999 {
-                1
-            } else {
-                8 + (id % sizes) as u32
-            };
-            job(id, (id % users) as u32, size)
-        }));
-        let busy = [running(job(100_000, 1 << 20, 100_000 - free))];
-        let took = [0, 1].map(|_| {
-            let start = std::time::Instant::now();
-            let grants = queue.round(&budget, &busy, 0);
-            (start.elapsed(), grants.len())
-        });
-        println!(
-            "{what}: first (all find their place) {:?}, then {:?}",
-            took[0], took[1]
-        );
-    }
 }

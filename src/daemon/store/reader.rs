@@ -6,11 +6,11 @@ use rusqlite::{Connection, Result as Sql, params};
 
 use super::{
     JobStoreError, log, open,
-    row::{self, Course, Json, integer, number},
+    row::{self, Json, integer, number},
 };
 use crate::daemon::{
     action::ListQuery,
-    job::{Job, JobId},
+    job::{Course, Job, JobId},
 };
 
 /// A second, read-only connection, which never waits for the writer. Each call sees one state of the store.
@@ -64,9 +64,10 @@ impl Reader {
                 )?
                 .query_map(params![integer(id.0), integer(after), limit], |row| {
                     let Json(course) = row.get::<_, Json<Course>>(0)?;
-                    let mut then = job.clone();
-                    course.put_into(&mut then);
-                    Ok(then)
+                    Ok(Job {
+                        course,
+                        ..job.clone()
+                    })
                 })?
                 .collect()
         })

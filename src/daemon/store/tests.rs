@@ -8,24 +8,22 @@ use serde_json::{Value, json};
 use super::*;
 use crate::daemon::{
     action::ListQuery,
-    job::{GpuDemand, Job, Mode, Submission},
+    job::{Course, Job, JobId, Submission},
 };
+
+/// A new store, and its directory.
+fn fresh() -> (tempfile::TempDir, Store) {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    (dir, store)
+}
 
 /// A submission of user `uid` with nothing special.
 fn submission(uid: u32) -> Submission {
     Submission {
         uid,
         gid: uid,
-        name: None,
-        settings: json!({"input": "/data/library.smi", "output": "/data/out", "memory": 1 << 30}),
-        mode: Mode::Refuse,
-        priority: 0,
-        demand: Demand {
-            memory_bytes: 1 << 30,
-            threads: 2,
-            gpu: GpuDemand::IfFree,
-        },
-        idempotency: None,
+        ..Submission::plain()
     }
 }
 
@@ -38,10 +36,10 @@ fn insert(store: &mut Store, submission: Submission) -> Job {
     job
 }
 
-/// Writes `job` after `change`, as its next event.
-fn change(store: &mut Store, job: &mut Job, change: impl FnOnce(&mut Job)) {
-    change(job);
-    job.seq += 1;
+/// Writes `job` after `change` of its course, as its next event.
+fn change(store: &mut Store, job: &mut Job, change: impl FnOnce(&mut Course)) {
+    change(&mut job.course);
+    job.course.seq += 1;
     store.write(|tx| tx.update(job, 2_000)).unwrap();
 }
 

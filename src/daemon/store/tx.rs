@@ -5,8 +5,8 @@ use std::{cell::RefCell, path::Path};
 use rusqlite::{Connection, OptionalExtension, Result as Sql, Transaction, params};
 
 use super::{
-    ENDED, JobStoreError, log,
-    row::{self, Course, Given, Json, integer},
+    JobStoreError, log,
+    row::{self, Json, integer},
 };
 use crate::daemon::job::{Job, JobId, Millis, State, Submission};
 
@@ -55,9 +55,13 @@ impl<'a> Tx<'a> {
     }
 
     /// Stores a job, unless its key was used before.
-    pub fn insert(&self, submission: Submission, now: Millis) -> Result<Inserted, JobStoreError> {
+    pub fn insert(
+        &self,
+        mut submission: Submission,
+        now: Millis,
+    ) -> Result<Inserted, JobStoreError> {
         self.run(|connection| {
-            let key = submission.idempotency.clone();
+            let key = submission.idempotency.take();
             if let Some((key, digest)) = &key
                 && let Some(earlier) = submitted_before(connection, submission.uid, key, digest)?
             {
@@ -69,7 +73,7 @@ impl<'a> Tx<'a> {
                     .prepare_cached(
                         "INSERT INTO idempotency (uid, key, digest, job_id) VALUES (?1, ?2, ?3, ?4)",
                     )?
-                    .execute(params![job.uid, key, digest, integer(job.id.0)])?;
+                    .execute(params![job.submission.uid, key, digest, integer(job.id.0)])?;
             }
             Ok(Inserted::New(job))
         })
@@ -80,8 +84,7 @@ impl<'a> Tx<'a> {
         self.run(|connection| row::job(connection, id))
     }
 
-    /// Writes the part of a job that changes ([`Job`]'s fields from `state` on except `submitted_at`), at time
-    /// `now`, and stores it as an event if `seq` is new.
+    /// Writes the course of a job, at time `now`, and stores it as an event if `seq` is new.
     pub fn update(&self, job: &Job, now: Millis) -> Result<(), JobStoreError> {
         let found = self.run(|connection| {
             let found = connection
@@ -90,9 +93,9 @@ impl<'a> Tx<'a> {
                 )?
                 .execute(params![
                     integer(job.id.0),
-                    Json(Course::of(job)),
-                    job.state.name(),
-                    job.ended_at,
+                    Json(&job.course),
+                    job.course.state.name(),
+                    job.course.ended_at,
                 ])?;
             if found > 0 {
                 add_event(connection, job, now)?;
@@ -132,7 +135,8 @@ impl<'a> Tx<'a> {
 
     /// Deletes jobs that ended before a time, at most `limit` of them, the oldest first. Returns how many.
     pub fn prune(&self, ended_before: Millis, limit: u32) -> Result<usize, JobStoreError> {
-        let [done, failed, cancelled] = ENDED.map(State::name);
+        let [done, failed, cancelled] =
+            [State::Done, State::Failed, State::Cancelled].map(State::name);
         self.run(|connection| {
             connection
                 .prepare_cached(
@@ -185,13 +189,13 @@ fn insert_job(connection: &Connection, submission: Submission, now: Millis) -> S
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
         )?
         .execute(params![
-            job.uid,
-            job.priority,
+            job.submission.uid,
+            job.submission.priority,
             job.submitted_at,
-            Json(Given::of(&job)),
-            Json(Course::of(&job)),
-            Json(&job.settings),
-            job.state.name(),
+            Json(&job.submission),
+            Json(&job.course),
+            Json(&job.submission.settings),
+            job.course.state.name(),
         ])?;
     job.id = JobId(connection.last_insert_rowid().unsigned_abs());
     add_event(connection, &job, now)?;
@@ -206,8 +210,8 @@ fn add_event(connection: &Connection, job: &Job, now: Millis) -> Sql<()> {
             "INSERT INTO events (job_id, seq, at, course) VALUES (?1, ?2, ?3, ?4)
              ON CONFLICT (job_id, seq) DO NOTHING",
         )?
-        .execute(params![id, integer(job.seq), now, Json(Course::of(job))])?;
-    let last_gone = job.seq.saturating_sub(LAST_EVENTS);
+        .execute(params![id, integer(job.course.seq), now, Json(&job.course)])?;
+    let last_gone = job.course.seq.saturating_sub(LAST_EVENTS);
     if new > 0 && last_gone > FIRST_EVENTS {
         connection
             .prepare_cached("DELETE FROM events WHERE job_id = ?1 AND seq > ?2 AND seq <= ?3")?

@@ -38,8 +38,8 @@ pub(super) struct Process {
     /// Its standard error.
     pub(super) text: Text,
     lifeline: Option<tokio::net::UnixStream>,
-    identity: ProcessIdentity,
-    run_as: Option<RunAs>,
+    pub(super) identity: ProcessIdentity,
+    pub(super) run_as: Option<RunAs>,
 }
 
 impl Process {
@@ -65,14 +65,6 @@ impl Process {
             identity: identity(pid).ok_or("the job process ended at once")?,
             run_as,
         })
-    }
-
-    pub(super) fn identity(&self) -> &ProcessIdentity {
-        &self.identity
-    }
-
-    pub(super) fn run_as(&self) -> Option<&RunAs> {
-        self.run_as.as_ref()
     }
 
     /// Sends a line. If that fails, the process is ending, which its exit status shows.

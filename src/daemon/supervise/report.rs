@@ -3,7 +3,6 @@
 use std::{io, os::unix::process::ExitStatusExt, process::ExitStatus};
 
 use nix::sys::signal::Signal;
-use serde_json::Value;
 
 use crate::{daemon::job::ProcessEnd, report::event::Progress, store::plain};
 
@@ -17,18 +16,18 @@ pub(super) struct Report {
     /// The last line that is not an event, and why.
     pub(super) unreadable: Option<String>,
     rows_through: u64,
-    progress: Option<Value>,
+    progress: Option<Box<Progress>>,
 }
 
 /// Longest reason that is kept.
 const REASON_BYTES_MAX: usize = 8 << 10;
 
 impl Report {
-    /// Takes a progress event, and its JSON object.
-    pub(super) fn progress(&mut self, progress: &Progress, object: &Value) {
+    /// Takes a progress event.
+    pub(super) fn progress(&mut self, progress: Box<Progress>) {
         // Rows that the sink has written count; rows that were only read are read again.
         self.rows_through = progress.counts.parents_read;
-        self.progress = Some(object.clone());
+        self.progress = Some(progress);
     }
 
     /// How the process ended.
@@ -38,10 +37,8 @@ impl Report {
             Ok(status) => status.signal().map(by_signal),
             Err(error) => Some(format!("cannot wait for the job process: {}", plain(error))),
         };
-        let mut reason = self.killed.take().or(signal).or(self.reason.take());
-        if reason.is_none() {
-            reason = self.unreadable.take();
-        }
+        let reported = self.reason.take().or(self.unreadable.take());
+        let mut reason = self.killed.take().or(signal).or(reported);
         if let Some(reason) = &mut reason {
             let end = reason.floor_char_boundary(REASON_BYTES_MAX);
             reason.truncate(end);

@@ -142,11 +142,11 @@ impl ParentBatch {
     /// Adds a row with a SMILES. The row gets a fault if the SMILES is empty, too long or not UTF-8.
     pub(super) fn push_smiles(&mut self, row: u64, smiles: &[u8], id: Option<&[u8]>) {
         let smiles = smiles.trim_ascii();
-        match SmilesFault::find(smiles) {
-            None => self.push(row, TextKind::Smiles, smiles, id, None),
-            Some(fault) => {
-                let (kind, code) = (TextKind::Smiles, fault.code());
-                self.push_fault(row, kind, smiles, id, code, format_args!("{fault}"))
+        let kind = TextKind::Smiles;
+        match smiles_fault(smiles) {
+            None => self.push(row, kind, smiles, id, None),
+            Some((code, reason)) => {
+                self.push_fault(row, kind, smiles, id, code, format_args!("{reason}"))
             }
         }
     }
@@ -227,64 +227,28 @@ fn floor_char(text: &[u8], bytes_max: usize) -> usize {
         .unwrap_or(bytes_max)
 }
 
-/// Why bytes can't be a SMILES, without chemistry.
-enum SmilesFault {
-    Empty,
-    TooLong { bytes: usize },
-    Nul { position: usize },
-    NotUtf8 { byte: u8, position: usize },
-}
-
-impl SmilesFault {
-    fn find(smiles: &[u8]) -> Option<SmilesFault> {
-        if smiles.is_empty() {
-            return Some(SmilesFault::Empty);
-        }
-        if smiles.len() > LINE_BYTES_MAX {
-            return Some(SmilesFault::TooLong {
-                bytes: smiles.len(),
-            });
-        }
-        if let Err(error) = std::str::from_utf8(smiles) {
-            let at = error.valid_up_to();
-            return Some(SmilesFault::NotUtf8 {
-                byte: smiles[at],
-                position: at + 1,
-            });
-        }
-        let nul = memchr::memchr(0, smiles)?;
-        Some(SmilesFault::Nul { position: nul + 1 })
+/// Why bytes can't be a SMILES, without chemistry; `None` if they may be one. Positions count bytes from 1.
+fn smiles_fault(smiles: &[u8]) -> Option<(RejectCode, String)> {
+    let bytes = smiles.len();
+    if bytes == 0 {
+        return Some((RejectCode::Empty, "SMILES is empty".to_owned()));
     }
-
-    fn code(&self) -> RejectCode {
-        match self {
-            SmilesFault::Empty => RejectCode::Empty,
-            SmilesFault::TooLong { .. } => RejectCode::TooLarge,
-            SmilesFault::Nul { .. } | SmilesFault::NotUtf8 { .. } => RejectCode::Encoding,
-        }
+    if bytes > LINE_BYTES_MAX {
+        let reason = format!("SMILES is {bytes} bytes long, at most {LINE_BYTES_MAX} are read");
+        return Some((RejectCode::TooLarge, reason));
     }
-}
-
-impl fmt::Display for SmilesFault {
-    /// Positions count bytes from 1.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            SmilesFault::Empty => f.write_str("SMILES is empty"),
-            SmilesFault::TooLong { bytes } => {
-                write!(
-                    f,
-                    "SMILES is {bytes} bytes long, at most {LINE_BYTES_MAX} are read"
-                )
-            }
-            SmilesFault::Nul { position } => {
-                write!(f, "SMILES holds a NUL byte at position {position}")
-            }
-            SmilesFault::NotUtf8 { byte, position } => write!(
-                f,
-                "SMILES is not UTF-8 (byte 0x{byte:02X} at position {position})"
-            ),
-        }
-    }
+    let reason = if let Err(error) = std::str::from_utf8(smiles) {
+        let at = error.valid_up_to();
+        let byte = smiles[at];
+        format!(
+            "SMILES is not UTF-8 (byte 0x{byte:02X} at position {})",
+            at + 1
+        )
+    } else {
+        let at = memchr::memchr(0, smiles)?;
+        format!("SMILES holds a NUL byte at position {}", at + 1)
+    };
+    Some((RejectCode::Encoding, reason))
 }
 
 #[cfg(test)]

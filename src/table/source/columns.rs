@@ -171,14 +171,32 @@ pub(super) fn find(columns: &[String], chosen: Option<&str>, role: ColumnRole) -
     }
 }
 
-/// Names of the other columns that the user may have meant instead of column `taken`. For SMILES: all with a known
-/// name, except `parent_smiles`.
-pub(super) fn passed_over(columns: &[String], taken: usize, role: ColumnRole) -> Vec<String> {
-    let meant = |name: &str| name != "parentsmiles" && known(role).contains(&name);
+/// Says, where the user chose no SMILES column, which of several columns with a known name was taken;
+/// `parent_smiles` doesn't count.
+pub(super) fn note_of_others(
+    columns: &[String],
+    taken: usize,
+    choice: &ColumnChoice,
+) -> Option<String> {
+    let others = passed_over(columns, taken);
+    if choice.smiles.is_some() || others.is_empty() {
+        return None;
+    }
+    let taken = &columns[taken];
+    let others: Vec<_> = others.iter().map(|other| format!("`{other}`")).collect();
+    Some(format!(
+        "the SMILES are taken from column `{taken}`, not from {}; choose with --smiles-column",
+        others.join(" or ")
+    ))
+}
+
+/// Names of the other columns that may hold the SMILES.
+fn passed_over(columns: &[String], taken: usize) -> Vec<&str> {
+    let meant = |name: &str| name != "parentsmiles" && SMILES_NAMES.contains(&name);
     let others = columns.iter().enumerate().filter(|&(i, _)| i != taken);
     others
         .filter(|(_, column)| meant(&normal(column.as_bytes())))
-        .map(|(_, column)| column.clone())
+        .map(|(_, column)| column.as_str())
         .collect()
 }
 
@@ -268,10 +286,7 @@ mod tests {
         ] {
             let file = columns(&["CanonicalSMILES", name]);
             assert_eq!(find(&file, None, ColumnRole::Smiles), Some(1), "{name}");
-            assert_eq!(
-                passed_over(&file, 1, ColumnRole::Smiles),
-                ["CanonicalSMILES"]
-            );
+            assert_eq!(passed_over(&file, 1), ["CanonicalSMILES"]);
         }
         for name in [
             "ChEMBL ID",
@@ -305,7 +320,7 @@ mod tests {
         let two = columns(&["mono_smiles", "QSAR ready SMILES"]);
         assert_eq!(find(&two, None, ColumnRole::Smiles), None);
         let own = columns(&["smiles", "parent_smiles"]);
-        assert!(passed_over(&own, 0, ColumnRole::Smiles).is_empty());
+        assert!(passed_over(&own, 0).is_empty());
     }
 
     #[test]

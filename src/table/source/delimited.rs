@@ -105,8 +105,7 @@ impl Delimited {
             match self.record.feed_line(line) {
                 Fed::Complete => self.push_record(line, number..=number, row, batch),
                 Fed::QuoteOpen if fresh => self.span_lines(lines, row, batch)?,
-                Fed::QuoteOpen => push_unclosed(line, number, row, batch),
-                Fed::TooManyFields => push_too_many(line, number, row, batch),
+                fed => push_unfinished(fed, line, number, row, batch),
             }
             return Ok(true);
         }
@@ -165,15 +164,21 @@ impl Delimited {
         let span = number..=lines.number();
         match fed {
             Fed::Complete if self.record.fields() == self.layout.fields => match like_row {
-                Some(line) => push_swallowing(&self.first, number, line, row, batch),
+                Some(line) => push_fault(
+                    &self.first,
+                    row,
+                    batch,
+                    format_args!(
+                        "line {number} opens a quote that isn't closed before line {line}, which looks like a row"
+                    ),
+                ),
                 None => {
                     self.push_record(&[], span, row, batch);
                     self.further.clear();
                 }
             },
             Fed::Complete => self.push_record(&self.first, span, row, batch),
-            Fed::QuoteOpen => push_unclosed(&self.first, number, row, batch),
-            Fed::TooManyFields => push_too_many(&self.first, number, row, batch),
+            fed => push_unfinished(fed, &self.first, number, row, batch),
         }
         Ok(())
     }
@@ -206,9 +211,7 @@ impl Delimited {
         }
         let (first, last) = numbers.into_inner();
         let plural = if fields == 1 { "" } else { "s" };
-        let mut fault = |reason: fmt::Arguments<'_>| {
-            batch.push_fault(row, TextKind::Smiles, line, None, RejectCode::Table, reason)
-        };
+        let mut fault = |reason: fmt::Arguments<'_>| push_fault(line, row, batch, reason);
         if first == last {
             fault(format_args!(
                 "line {first} has {fields} field{plural}, the header has {columns}"
@@ -221,28 +224,22 @@ impl Delimited {
     }
 }
 
-fn push_unclosed(line: &[u8], number: u64, row: u64, batch: &mut ParentBatch) {
-    let reason = format_args!("line {number} opens a quote that isn't closed");
+fn push_fault(line: &[u8], row: u64, batch: &mut ParentBatch, reason: fmt::Arguments<'_>) {
     batch.push_fault(row, TextKind::Smiles, line, None, RejectCode::Table, reason);
 }
 
-/// Line `number` opens a quote, and line `line_like_row` within the record looks like a row.
-fn push_swallowing(
-    line: &[u8],
-    number: u64,
-    line_like_row: u64,
-    row: u64,
-    batch: &mut ParentBatch,
-) {
-    let reason = format_args!(
-        "line {number} opens a quote that isn't closed before line {line_like_row}, which looks like a row"
-    );
-    batch.push_fault(row, TextKind::Smiles, line, None, RejectCode::Table, reason);
-}
-
-fn push_too_many(line: &[u8], number: u64, row: u64, batch: &mut ParentBatch) {
-    let reason = format_args!("line {number} has more than {CSV_FIELDS_MAX} fields");
-    batch.push_fault(row, TextKind::Smiles, line, None, RejectCode::Table, reason);
+/// Adds the fault of line `number`, which is no complete record.
+fn push_unfinished(fed: Fed, line: &[u8], number: u64, row: u64, batch: &mut ParentBatch) {
+    let mut fault = |reason: fmt::Arguments<'_>| push_fault(line, row, batch, reason);
+    if fed == Fed::TooManyFields {
+        fault(format_args!(
+            "line {number} has more than {CSV_FIELDS_MAX} fields"
+        ));
+    } else {
+        fault(format_args!(
+            "line {number} opens a quote that isn't closed"
+        ));
+    }
 }
 
 /// The fields of a header line.
@@ -251,44 +248,17 @@ fn push_too_many(line: &[u8], number: u64, row: u64, batch: &mut ParentBatch) {
 /// What is wrong with it, to follow "the header".
 pub(super) fn header_fields(line: &[u8], delimiter: u8) -> Result<Vec<String>, String> {
     let mut record = Record::new(delimiter);
+    let text = |field: &[u8]| String::from_utf8_lossy(field).trim().to_owned();
     record.start();
     match record.feed_line(line) {
-        Fed::Complete => Ok((0..record.fields())
-            .map(|i| {
-                String::from_utf8_lossy(record.unquoted_field(i))
-                    .trim()
-                    .to_owned()
-            })
-            .collect()),
+        Fed::Complete => Ok(record.unquoted_fields().map(text).collect()),
         Fed::QuoteOpen => Err("opens a quote that isn't closed on its line".to_owned()),
         Fed::TooManyFields => Err(format!("has more than {CSV_FIELDS_MAX} columns")),
     }
 }
 
-/// Splits single lines into fields.
-pub(super) struct Fields {
-    record: Record,
-}
-
-impl Fields {
-    pub fn new(delimiter: u8) -> Fields {
-        let record = Record::new(delimiter);
-        Fields { record }
-    }
-
-    /// The fields of a line; `None` if a quote stays open, or there are too many.
-    pub fn split(&mut self, line: &[u8]) -> Option<Vec<&[u8]>> {
-        self.record.start();
-        if self.record.feed_line(line) != Fed::Complete {
-            return None;
-        }
-        let fields = 0..self.record.fields();
-        Some(fields.map(|i| self.record.unquoted_field(i)).collect())
-    }
-}
-
 /// A record being parsed: its unquoted fields, concatenated.
-struct Record {
+pub(super) struct Record {
     quotes: bool,
     parser: csv_core::Reader,
     bytes: Vec<u8>,
@@ -306,7 +276,7 @@ enum Fed {
 
 impl Record {
     /// Tabs and spaces always end a field; other delimiters not within quotes.
-    fn new(delimiter: u8) -> Record {
+    pub fn new(delimiter: u8) -> Record {
         Record::with_quotes(delimiter, !matches!(delimiter, b'\t' | b' '))
     }
 
@@ -323,6 +293,12 @@ impl Record {
             ends: vec![0; CSV_FIELDS_MAX],
             ends_len: 0,
         }
+    }
+
+    /// The fields of a single line; `None` if a quote stays open, or there are too many.
+    pub fn split(&mut self, line: &[u8]) -> Option<Vec<&[u8]>> {
+        self.start();
+        (self.feed_line(line) == Fed::Complete).then(|| self.unquoted_fields().collect())
     }
 
     fn start(&mut self) {
@@ -372,6 +348,10 @@ impl Record {
     fn field(&self, i: usize) -> &[u8] {
         let start = if i == 0 { 0 } else { self.ends[i - 1] };
         &self.bytes[start..self.ends[i]]
+    }
+
+    fn unquoted_fields(&self) -> impl Iterator<Item = &[u8]> {
+        (0..self.fields()).map(|i| self.unquoted_field(i))
     }
 
     /// The field; where quotes are not parsed, without a pair of quotes around it.

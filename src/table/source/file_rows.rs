@@ -27,11 +27,7 @@ pub(super) enum Layout {
 
 /// The rows of one file, one after another.
 pub(super) enum FileRows {
-    Parquet {
-        rows: Box<ParquetRows>,
-        rows_all: u64,
-        bytes_all: u64,
-    },
+    Parquet(Box<ParquetRows>),
     Text {
         lines: Box<Lines>,
         parser: TextParser,
@@ -46,19 +42,13 @@ pub(super) enum TextParser {
 }
 
 impl FileRows {
-    /// The rows of the file at `path` from the first; `bytes` is its size as stored.
-    pub fn open(
-        path: &Path,
-        bytes: u64,
-        packing: Packing,
-        layout: &Layout,
-    ) -> Result<FileRows, SourceError> {
+    /// The rows of the file at `path` from the first.
+    pub fn open(path: &Path, packing: Packing, layout: &Layout) -> Result<FileRows, SourceError> {
         match layout {
-            Layout::Parquet(layout) => Ok(FileRows::Parquet {
-                rows: Box::new(ParquetRows::open(path, layout)?),
-                rows_all: layout.rows,
-                bytes_all: bytes,
-            }),
+            Layout::Parquet(layout) => {
+                let rows = ParquetRows::open(path, layout)?;
+                Ok(FileRows::Parquet(Box::new(rows)))
+            }
             text => Ok(FileRows::Text {
                 lines: Lines::open(path, packing)?.into(),
                 parser: TextParser::new(text, true),
@@ -81,7 +71,7 @@ impl FileRows {
     /// Appends the next row to `batch` as number `row`; false at the end.
     pub fn next_row(&mut self, row: u64, batch: &mut ParentBatch) -> Result<bool, SourceError> {
         match self {
-            FileRows::Parquet { rows, .. } => rows.next_row(row, batch),
+            FileRows::Parquet(rows) => rows.next_row(row, batch),
             FileRows::Text { lines, parser } => match parser {
                 TextParser::Smiles(parser) => parser.next_row(lines, row, batch),
                 TextParser::Delimited(parser) => parser.next_row(lines, row, batch),
@@ -92,7 +82,7 @@ impl FileRows {
 
     /// Skips `rows` rows, or as many as there are; returns how many.
     pub fn skip_rows(&mut self, rows: u64) -> Result<u64, SourceError> {
-        if let FileRows::Parquet { rows: file, .. } = self {
+        if let FileRows::Parquet(file) = self {
             return file.skip_rows(rows);
         }
         let mut scratch = ParentBatch::default();
@@ -102,23 +92,6 @@ impl FileRows {
             skipped += 1;
         }
         Ok(skipped)
-    }
-
-    /// Bytes of the file read so far, as stored. For Parquet: its size times the share of rows read.
-    pub fn disk_bytes(&self) -> u64 {
-        match self {
-            FileRows::Text { lines, .. } => lines.disk_bytes(),
-            FileRows::Parquet {
-                rows,
-                rows_all,
-                bytes_all,
-            } => {
-                let (read, all) = (u128::from(rows.rows_read()), u128::from(*rows_all));
-                // A file without rows counts as read.
-                let share = (u128::from(*bytes_all) * read).checked_div(all);
-                share.map_or(*bytes_all, |bytes| bytes as u64)
-            }
-        }
     }
 }
 

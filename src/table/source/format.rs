@@ -207,7 +207,8 @@ fn check_line_ends(path: &Path, head: &[u8]) -> Result<(), SourceError> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum TextFormat {
     Smiles,
-    Delimited { delimiter: u8 },
+    /// A table, and the byte between its fields.
+    Delimited(u8),
     Sdf,
 }
 
@@ -215,8 +216,8 @@ impl From<TextFormat> for InputFormat {
     fn from(format: TextFormat) -> InputFormat {
         match format {
             TextFormat::Smiles => InputFormat::Smiles,
-            TextFormat::Delimited { delimiter: b'\t' } => InputFormat::Tsv,
-            TextFormat::Delimited { .. } => InputFormat::Csv,
+            TextFormat::Delimited(b'\t') => InputFormat::Tsv,
+            TextFormat::Delimited(_) => InputFormat::Csv,
             TextFormat::Sdf => InputFormat::Sdf,
         }
     }
@@ -239,17 +240,17 @@ pub(super) fn text_format(
     }
     let header = delimiter_of_header(first_line, choice, extension);
     match extension {
-        Some(InputFormat::Csv) => Ok(TextFormat::Delimited {
-            delimiter: header.unwrap_or_else(|| likely_delimiter(first_line, b',')),
-        }),
-        Some(InputFormat::Tsv) => Ok(TextFormat::Delimited {
-            delimiter: header.unwrap_or_else(|| likely_delimiter(first_line, b'\t')),
-        }),
+        Some(InputFormat::Csv) => Ok(TextFormat::Delimited(
+            header.unwrap_or_else(|| likely_delimiter(first_line, b',')),
+        )),
+        Some(InputFormat::Tsv) => Ok(TextFormat::Delimited(
+            header.unwrap_or_else(|| likely_delimiter(first_line, b'\t')),
+        )),
         _ => match (header, extension) {
             (Some(delimiter), _) if !is_smiles_header(first_line, delimiter) => {
-                Ok(TextFormat::Delimited { delimiter })
+                Ok(TextFormat::Delimited(delimiter))
             }
-            (Some(delimiter), None) => Ok(TextFormat::Delimited { delimiter }),
+            (Some(delimiter), None) => Ok(TextFormat::Delimited(delimiter)),
             (_, Some(_)) => Ok(TextFormat::Smiles),
             (None, None) => Err(SourceError::UnknownFormat {
                 path: path.to_owned(),
@@ -330,42 +331,14 @@ mod tests {
             ("a.smi", "CCO ethanol\n", TextFormat::Smiles),
             ("a.smi.gz", "smiles id\nCCO 1\n", TextFormat::Smiles),
             ("a.smi", "smiles\tid\nCCO\t1\n", TextFormat::Smiles),
-            (
-                "a.smi",
-                "id\tsmiles\n",
-                TextFormat::Delimited { delimiter: b'\t' },
-            ),
-            (
-                "a.txt",
-                "smiles\tid\tmw\n",
-                TextFormat::Delimited { delimiter: b'\t' },
-            ),
-            (
-                "a.txt",
-                "id,smiles\n",
-                TextFormat::Delimited { delimiter: b',' },
-            ),
-            (
-                "a.csv",
-                "\"id\";\"SMILES\"\n",
-                TextFormat::Delimited { delimiter: b';' },
-            ),
-            (
-                "a.csv",
-                "a\tb\tc\n",
-                TextFormat::Delimited { delimiter: b'\t' },
-            ),
-            (
-                "a.tsv",
-                "smiles\n",
-                TextFormat::Delimited { delimiter: b'\t' },
-            ),
+            ("a.smi", "id\tsmiles\n", TextFormat::Delimited(b'\t')),
+            ("a.txt", "smiles\tid\tmw\n", TextFormat::Delimited(b'\t')),
+            ("a.txt", "id,smiles\n", TextFormat::Delimited(b',')),
+            ("a.csv", "\"id\";\"SMILES\"\n", TextFormat::Delimited(b';')),
+            ("a.csv", "a\tb\tc\n", TextFormat::Delimited(b'\t')),
+            ("a.tsv", "smiles\n", TextFormat::Delimited(b'\t')),
             ("a.txt", "t\n\n\n\nM  END\n", TextFormat::Sdf),
-            (
-                "a",
-                "smiles,id\n",
-                TextFormat::Delimited { delimiter: b',' },
-            ),
+            ("a", "smiles,id\n", TextFormat::Delimited(b',')),
         ];
         for (name, text, expected) in cases {
             assert_eq!(format(name, text), Ok(expected), "{name}: {text:?}");

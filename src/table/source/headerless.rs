@@ -1,13 +1,16 @@
 //! Tables without a header: finds the SMILES column from the first rows.
 
 use super::columns::ColumnChoice;
-use super::delimited::Fields;
+use super::delimited::Record;
 use super::smiles_likeness::looks_like_smiles;
 
 /// Maximum number of rows examined.
 const ROWS_MAX: usize = 100;
 /// At least this many tenths of them must look like SMILES.
 const TENTHS_MIN: usize = 9;
+
+/// Delimiters of a table without a header, likeliest first.
+const DELIMITERS: [u8; 5] = [b'\t', b',', b';', b'|', b' '];
 
 /// The complete lines of a table's head, without blank lines and comments.
 pub(super) fn first_rows(head: &[u8], whole: bool) -> Vec<&[u8]> {
@@ -36,7 +39,7 @@ pub(super) struct Headerless {
 /// The column that looks like SMILES in nine rows of ten, if all rows have the same number of fields. Of several such
 /// columns the one with the longest text.
 pub(super) fn find(rows: &[&[u8]], delimiter: u8) -> Option<Headerless> {
-    let mut fields = Fields::new(delimiter);
+    let mut fields = Record::new(delimiter);
     let count = fields.split(rows.first()?)?.len();
     let mut seen = vec![(0usize, 0usize); count];
     for row in rows {
@@ -72,24 +75,20 @@ pub(super) fn find_behind_ids(rows: &[&[u8]]) -> Option<Headerless> {
     if first_like.count() * 10 >= rows.len() {
         return None;
     }
-    let found = [b'\t', b',', b';', b'|', b' '];
-    found
+    DELIMITERS
         .into_iter()
         .find_map(|delimiter| find(rows, delimiter).filter(|found| found.fields > 1))
 }
 
 /// A delimiter that gives most rows at least `fields_min` fields, and the number of fields of the first row.
 pub(super) fn delimiter_for(rows: &[&[u8]], fields_min: usize) -> Option<(u8, usize)> {
-    [b'\t', b',', b';', b'|', b' ']
-        .into_iter()
-        .find_map(|delimiter| {
-            let mut fields = Fields::new(delimiter);
-            let mut count = |row: &[u8]| fields.split(row).map_or(0, |row| row.len());
-            let wide = rows.iter().filter(|row| count(row) >= fields_min).count();
-            let first = rows.first().map_or(0, |row| count(row));
-            (first >= fields_min && wide * 10 >= rows.len() * TENTHS_MIN)
-                .then_some((delimiter, first))
-        })
+    DELIMITERS.into_iter().find_map(|delimiter| {
+        let mut fields = Record::new(delimiter);
+        let mut count = |row: &[u8]| fields.split(row).map_or(0, |row| row.len());
+        let wide = rows.iter().filter(|row| count(row) >= fields_min).count();
+        let first = rows.first().map_or(0, |row| count(row));
+        (first >= fields_min && wide * 10 >= rows.len() * TENTHS_MIN).then_some((delimiter, first))
+    })
 }
 
 /// Names for `fields` columns without names: their numbers.

@@ -74,7 +74,7 @@ impl InputFile {
 
     /// The file's rows, from the first.
     pub(super) fn open_rows(&self) -> Result<FileRows, SourceError> {
-        FileRows::open(&self.path, self.bytes, self.packing, &self.layout)
+        FileRows::open(&self.path, self.packing, &self.layout)
     }
 
     fn inspect_parquet(
@@ -91,11 +91,7 @@ impl InputFile {
             rows: Some(layout.rows),
             smiles_column: Some(layout.smiles.path.clone()),
             id_column: layout.id.as_ref().map(|id| id.path.clone()),
-            notes: {
-                let mut notes = note_of_others(&layout.smiles.path, &layout.smiles_others);
-                notes.extend(layout.unused_id.clone());
-                notes
-            },
+            notes: layout.notes.clone(),
             layout: Layout::Parquet(layout),
         })
     }
@@ -109,23 +105,18 @@ impl InputFile {
         let (head, whole) = text_head(path, packing)?;
         let start = TextStart::read(path, packing, &head, whole)?;
         let format = match start.separator {
-            Some(delimiter) => TextFormat::Delimited { delimiter },
+            Some(delimiter) => TextFormat::Delimited(delimiter),
             None => format::text_format(path, &head, &start.header.text, choice)?,
         };
         let found = match format {
             TextFormat::Smiles => smiles_layout(path, &start, choice)?,
-            TextFormat::Delimited { delimiter } => {
-                delimited_layout(path, &start, delimiter, choice)?
-            }
+            TextFormat::Delimited(delimiter) => delimited_layout(path, &start, delimiter, choice)?,
             TextFormat::Sdf => sdf_layout(path, &head, choice)?,
         };
         let file = InputFile {
             path: path.to_owned(),
             format: match &found.layout {
-                Layout::Delimited(layout) => TextFormat::Delimited {
-                    delimiter: layout.delimiter,
-                }
-                .into(),
+                Layout::Delimited(layout) => TextFormat::Delimited(layout.delimiter).into(),
                 _ => format.into(),
             },
             packing,
@@ -320,13 +311,9 @@ fn delimited_layout(
         smiles,
         id,
     };
-    let others = match choice.smiles {
-        Some(_) => Vec::new(),
-        None => columns::passed_over(&names, smiles, ColumnRole::Smiles),
-    };
     Ok(Found {
         layout: Layout::Delimited(layout),
-        notes: note_of_others(&names[smiles], &others),
+        notes: Vec::from_iter(columns::note_of_others(&names, smiles, choice)),
         smiles_column: Some(names[smiles].clone()),
         id_column: id.map(|id| names[id].clone()),
     })
@@ -374,18 +361,6 @@ fn headerless_layout(
         id_column,
         notes: vec![note],
     })
-}
-
-/// Says which of several columns with SMILES was taken.
-fn note_of_others(taken: &str, others: &[String]) -> Vec<String> {
-    if others.is_empty() {
-        return Vec::new();
-    }
-    let others: Vec<_> = others.iter().map(|other| format!("`{other}`")).collect();
-    vec![format!(
-        "the SMILES are taken from column `{taken}`, not from {}; choose with --smiles-column",
-        others.join(" or ")
-    )]
 }
 
 /// A chosen SMILES column that isn't a tag of this file leaves the mol block in use, so that it

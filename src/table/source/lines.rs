@@ -133,7 +133,7 @@ impl Lines {
 
     /// Bytes of the file consumed, as stored. For compressed text this runs ahead of the lines by at most one read
     /// buffer.
-    pub fn disk_bytes(&self) -> u64 {
+    fn disk_bytes(&self) -> u64 {
         self.disk_bytes.load(Ordering::Relaxed)
     }
 

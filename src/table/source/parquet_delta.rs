@@ -11,6 +11,7 @@
 use parquet::basic::Encoding;
 use parquet::column::page::Page;
 
+use super::parquet_thrift::Thrift;
 use crate::limits::PARQUET_DELTA_VALUES_MAX;
 
 /// Fails if the streams of a page state more values than the page has, or than the limit. Pages of an `optional`
@@ -118,18 +119,8 @@ impl Header {
     }
 }
 
-/// Reads a varint of at most 64 bits.
 fn varint(from: &mut &[u8]) -> Option<u64> {
-    let mut value = 0;
-    for shift in (0..64).step_by(7) {
-        let (&byte, behind) = from.split_first()?;
-        *from = behind;
-        value |= u64::from(byte & 0x7F) << shift;
-        if byte & 0x80 == 0 {
-            return Some(value);
-        }
-    }
-    None
+    Thrift::new(from).varint().ok()
 }
 
 #[cfg(test)]

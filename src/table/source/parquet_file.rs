@@ -1,7 +1,6 @@
 //! A Parquet file opened for reading: its bytes at any offset, where its footer lies, and errors of the
 //! `parquet` crate as [`SourceError`]s.
 
-use std::fmt;
 use std::fs::File;
 use std::io::{self, BufReader, Read};
 use std::ops::Range;
@@ -150,23 +149,13 @@ pub(super) fn guarded<T>(
         })?
         .map_err(|error| match error {
             ParquetError::External(error) => match error.downcast_ref::<io::Error>() {
-                Some(error) if error.raw_os_error().is_some() => {
-                    SourceError::unreadable(path, error)
-                }
-                Some(error)
-                    if error
-                        .get_ref()
-                        .is_some_and(|inner| inner.is::<BeyondLimits>()) =>
-                {
-                    SourceError::TooLarge {
-                        path: path.to_owned(),
-                        reason: one_line(&error.to_string()),
+                Some(error) => no_damage(path, error).unwrap_or_else(|| match error.kind() {
+                    io::ErrorKind::UnexpectedEof => {
+                        SourceError::corrupt(path, "a page runs past the end of the file")
                     }
-                }
-                Some(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                    SourceError::corrupt(path, "a page runs past the end of the file")
-                }
-                _ => SourceError::corrupt(path, error),
+                    _ => SourceError::corrupt(path, error),
+                }),
+                None => SourceError::corrupt(path, error),
             },
             ParquetError::General(reason) | ParquetError::EOF(reason) => {
                 SourceError::corrupt(path, reason)
@@ -175,17 +164,22 @@ pub(super) fn guarded<T>(
         })
 }
 
-/// The file is intact but needs more than the limits allow; the text says what and how to help.
-#[derive(Debug)]
-pub(super) struct BeyondLimits(pub String);
-
-impl fmt::Display for BeyondLimits {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+/// The error of a disk that fails, or of a file that exceeds a limit; `None` if the file is damaged.
+pub(super) fn no_damage(path: &Path, error: &io::Error) -> Option<SourceError> {
+    if error.raw_os_error().is_some() {
+        return Some(SourceError::unreadable(path, error));
     }
+    let beyond = error.get_ref()?.downcast_ref::<BeyondLimits>()?;
+    Some(SourceError::TooLarge {
+        path: path.to_owned(),
+        reason: one_line(&beyond.0),
+    })
 }
 
-impl std::error::Error for BeyondLimits {}
+/// The file is intact but needs more than the limits allow; the text says what and how to help.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct BeyondLimits(String);
 
 /// A [`BeyondLimits`] as an I/O error, which passes through the `parquet` crate unchanged.
 pub(super) fn beyond_limits(reason: String) -> io::Error {

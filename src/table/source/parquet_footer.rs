@@ -12,9 +12,9 @@ use parquet::file::metadata::ColumnChunkMetaData;
 use parquet::schema::types::ColumnDescPtr;
 
 use super::error::SourceError;
-use super::parquet_file::{BeyondLimits, PageFile, beyond_limits};
+use super::parquet_file::{PageFile, beyond_limits, no_damage};
 use super::parquet_leaves::{FooterThrift, Leaf, read_leaves};
-use super::parquet_thrift::{Thrift, kind};
+use super::parquet_thrift::{Thrift, kind, wrong};
 
 /// The part of a footer up to the list of row groups.
 pub(super) struct Schema {
@@ -59,26 +59,14 @@ pub(super) fn read_schema(path: &Path, file: &PageFile) -> Result<Schema, Source
 }
 
 fn footer_error(path: &Path, error: &io::Error) -> SourceError {
-    if error.raw_os_error().is_some() {
-        return SourceError::unreadable(path, error);
-    }
-    if let Some(BeyondLimits(reason)) = error
-        .get_ref()
-        .and_then(|e| e.downcast_ref::<BeyondLimits>())
-    {
-        return SourceError::TooLarge {
-            path: path.to_owned(),
-            reason: reason.clone(),
+    no_damage(path, error).unwrap_or_else(|| {
+        let reason = match error.kind() {
+            io::ErrorKind::UnexpectedEof => "it is truncated".to_owned(),
+            _ => error.to_string(),
         };
-    }
-    let reason = match error.kind() {
-        io::ErrorKind::UnexpectedEof => "it is truncated".to_owned(),
-        _ => error.to_string(),
-    };
-    SourceError::corrupt(
-        path,
-        format_args!("its Parquet footer can't be read: {reason}"),
-    )
+        let reason = format_args!("its Parquet footer can't be read: {reason}");
+        SourceError::corrupt(path, reason)
+    })
 }
 
 fn schema_at(file: &PageFile, footer: Range<u64>) -> io::Result<Schema> {
@@ -91,8 +79,8 @@ fn schema_at(file: &PageFile, footer: Range<u64>) -> io::Result<Schema> {
             (4, kind::LIST) => {
                 let (_, groups) = thrift.list()?;
                 return Ok(Schema {
-                    leaves: leaves.ok_or_else(|| io::Error::other("it has no schema"))?,
-                    rows: rows.ok_or_else(|| io::Error::other("it has no number of rows"))?,
+                    leaves: leaves.ok_or_else(|| wrong("it has no schema"))?,
+                    rows: rows.ok_or_else(|| wrong("it has no number of rows"))?,
                     listing: Listing {
                         at: footer.start + thrift.read,
                         groups,
@@ -103,7 +91,7 @@ fn schema_at(file: &PageFile, footer: Range<u64>) -> io::Result<Schema> {
             _ => thrift.skip(kind)?,
         }
     }
-    Err(io::Error::other("it lists no row groups"))
+    Err(wrong("it lists no row groups"))
 }
 
 /// Reads the row groups of a footer, one after another.
@@ -127,24 +115,13 @@ impl Groups {
     /// After the last row group: checks that the footer ends at its stored length. A corrupted size or type makes
     /// it end elsewhere.
     pub fn check_end(&mut self, path: &Path) -> Result<(), SourceError> {
-        const GROUPS: i64 = 4;
-        let mut last = GROUPS;
-        let end = loop {
-            match self.thrift.field(&mut last) {
-                Ok(Some((_, kind))) => {
-                    if let Err(error) = self.thrift.skip(kind) {
-                        break Err(error);
-                    }
-                }
-                Ok(None) => break Ok(self.listing.at + self.thrift.read),
-                Err(error) => break Err(error),
-            }
-        };
-        end.and_then(|end| match end == self.listing.footer_end {
-            true => Ok(()),
-            false => Err(io::Error::other("it doesn't end where it should")),
-        })
-        .map_err(|error| footer_error(path, &error))
+        // The fields after the row groups.
+        let rest = self.thrift.skip(kind::STRUCT);
+        rest.map_err(|error| footer_error(path, &error))?;
+        if self.listing.at + self.thrift.read != self.listing.footer_end {
+            return Err(footer_error(path, &wrong("it doesn't end where it should")));
+        }
+        Ok(())
     }
 
     pub fn next(&mut self, path: &Path) -> Result<Option<GroupFooter>, SourceError> {
@@ -183,7 +160,7 @@ impl Groups {
                 _ => self.thrift.skip(kind)?,
             }
         }
-        let whole = || io::Error::other("a row group lacks a column or its number of rows");
+        let whole = || wrong("a row group lacks a column or its number of rows");
         Ok(GroupFooter {
             rows: rows.ok_or_else(whole)?,
             chunks: chunks
@@ -235,7 +212,7 @@ fn read_chunk_metadata(thrift: &mut FooterThrift) -> io::Result<Chunk> {
     }
     for needed in [CODEC, VALUES, UNPACKED, PACKED, DATA] {
         if there & 1 << needed == 0 {
-            return Err(io::Error::other("a column chunk lacks a size or its place"));
+            return Err(wrong("a column chunk lacks a size or its place"));
         }
     }
     Ok(chunk)

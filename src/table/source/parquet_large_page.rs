@@ -13,7 +13,8 @@ use parquet::basic::{Encoding, Type as PhysicalType};
 use parquet::column::page::Page;
 
 use super::parquet_file::beyond_limits;
-use super::parquet_streams::{Cursor, Delta, Hybrid, cursor, one_byte, wrong};
+use super::parquet_streams::{Cursor, Delta, Hybrid, cursor, one_byte};
+use super::parquet_thrift::wrong;
 use crate::limits::LINE_BYTES_MAX;
 
 /// A small page ends once it has this many values, or this many bytes of values.

@@ -7,11 +7,11 @@ use parquet::basic::{Repetition, Type as PhysicalType};
 use parquet::schema::types::{ColumnDescPtr, ColumnDescriptor, ColumnPath, Type};
 
 use super::parquet_file::{ReadAt, beyond_limits};
-use super::parquet_thrift::{Thrift, kind};
+use super::parquet_thrift::{Thrift, kind, wrong};
 use crate::limits::{COLUMN_NAME_BYTES_MAX, PARQUET_SCHEMA_BYTES_MAX};
 
 /// A column that holds values: a leaf of the schema.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Leaf {
     /// The names from the root to it, joined by dots.
     pub path: String,
@@ -60,15 +60,9 @@ fn read_element(thrift: &mut FooterThrift, is_root: bool) -> io::Result<Element>
         children: 0,
         repetition: if is_root { 0 } else { -1 },
         leaf: Leaf {
-            path: String::new(),
-            depth: 0,
             physical: -1,
             length: -1,
-            converted: None,
-            scale: 0,
-            logical: None,
-            max_def_level: 0,
-            max_rep_level: 0,
+            ..Leaf::default()
         },
     };
     let narrow = |value: i64| i32::try_from(value).map_err(io::Error::other);
@@ -88,7 +82,7 @@ fn read_element(thrift: &mut FooterThrift, is_root: bool) -> io::Result<Element>
     }
     // The root needs neither.
     if !is_root && (element.name.is_empty() || !(0..=2).contains(&element.repetition)) {
-        return Err(io::Error::other("a column has no name or no repetition"));
+        return Err(wrong("a column has no name or no repetition"));
     }
     Ok(element)
 }
@@ -147,7 +141,7 @@ pub(super) fn read_leaves(thrift: &mut FooterThrift) -> io::Result<Vec<Leaf>> {
         let element = read_element(thrift, number == 0)?;
         let Some(parent) = open.last_mut() else {
             if number > 0 {
-                return Err(io::Error::other("its schema has two roots"));
+                return Err(wrong("its schema has two roots"));
             }
             open.push(Open {
                 children_left: element.children,
@@ -159,7 +153,7 @@ pub(super) fn read_leaves(thrift: &mut FooterThrift) -> io::Result<Vec<Leaf>> {
         parent.children_left = parent
             .children_left
             .checked_sub(1)
-            .ok_or_else(|| io::Error::other("its schema has a column too many"))?;
+            .ok_or_else(|| wrong("its schema has a column too many"))?;
         path.truncate(parent.path_bytes);
         if !path.is_empty() {
             path.push('.');
@@ -171,7 +165,7 @@ pub(super) fn read_leaves(thrift: &mut FooterThrift) -> io::Result<Vec<Leaf>> {
         );
         if element.children > 0 {
             if open.len() > 64 || path.len() as u64 > COLUMN_NAME_BYTES_MAX {
-                return Err(io::Error::other("its columns are nested too deeply"));
+                return Err(wrong("its columns are nested too deeply"));
             }
             open.push(Open {
                 children_left: element.children,

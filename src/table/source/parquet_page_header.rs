@@ -4,7 +4,7 @@ use std::io::{self, BufRead};
 
 use parquet::basic::Encoding;
 
-use super::parquet_thrift::{Thrift, kind};
+use super::parquet_thrift::{Thrift, kind, wrong};
 use crate::limits::PARQUET_DELTA_VALUES_MAX;
 
 /// The fields of a page header that the reader needs.
@@ -38,9 +38,8 @@ impl PageHeader {
             packed: true,
             ..PageHeader::default()
         };
-        let size = |value: i64| {
-            u64::try_from(value).map_err(|_| io::Error::other("a page has a negative size"))
-        };
+        let size =
+            |value: i64| u64::try_from(value).map_err(|_| wrong("a page has a negative size"));
         let mut last = 0;
         while let Some((field, kind)) = thrift.field(&mut last)? {
             match (field, kind) {

@@ -17,10 +17,8 @@ use crate::limits::PARQUET_PAGE_BYTES_MAX;
 pub(super) struct ParquetLayout {
     pub smiles: Leaf,
     pub id: Option<Leaf>,
-    /// Other columns that may hold the SMILES.
-    pub smiles_others: Vec<String>,
-    /// A note about a column that has the name of an id and can't be used as one.
-    pub unused_id: Option<String>,
+    /// What a user should know of how the columns were found.
+    pub notes: Vec<String>,
     /// The indices of these leaves in the schema.
     wanted: Vec<usize>,
     listing: Listing,
@@ -46,15 +44,12 @@ pub(super) fn inspect(path: &Path, choice: &ColumnChoice) -> Result<ParquetLayou
     let flat = flat_names(&schema.leaves, |leaf| {
         ColumnType::of(leaf).fits(ColumnRole::Smiles)
     });
+    let mut notes = Vec::from_iter(columns::note_of_others(&flat, found.smiles, choice));
+    if choice.id.is_none() {
+        notes.extend(unused_id(&schema.leaves, found.id));
+    }
     let mut layout = ParquetLayout {
-        smiles_others: match choice.smiles {
-            Some(_) => Vec::new(),
-            None => columns::passed_over(&flat, found.smiles, ColumnRole::Smiles),
-        },
-        unused_id: match choice.id {
-            Some(_) => None,
-            None => unused_id(&schema.leaves, found.id),
-        },
+        notes,
         smiles: schema.leaves[found.smiles].clone(),
         id: found.id.map(|id| schema.leaves[id].clone()),
         wanted: [Some(found.smiles), found.id]

@@ -1,10 +1,12 @@
-//! The integer streams inside a Parquet page, decoded from a file value by value.
+//! The integer streams inside a Parquet page, decoded from a file value by value. Their variable-length numbers
+//! are those of Thrift's compact protocol.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufReader, Read};
 use std::sync::Arc;
 
 use super::parquet_file::ReadAt;
+use super::parquet_thrift::{Thrift, wrong};
 
 /// A buffered reader from a position of a shared file.
 pub(super) type Cursor = BufReader<ReadAt>;
@@ -14,30 +16,8 @@ pub(super) fn cursor(file: &Arc<File>, at: u64) -> Cursor {
     BufReader::with_capacity(32 << 10, ReadAt::new(Arc::clone(file), at))
 }
 
-/// The error of a damaged page.
-pub(super) fn wrong(what: &'static str) -> io::Error {
-    io::Error::other(what)
-}
-
 pub(super) fn one_byte(from: &mut Cursor) -> io::Result<u8> {
-    let byte = *from
-        .fill_buf()?
-        .first()
-        .ok_or(io::ErrorKind::UnexpectedEof)?;
-    from.consume(1);
-    Ok(byte)
-}
-
-fn read_varint(from: &mut Cursor) -> io::Result<u64> {
-    let mut value = 0;
-    for shift in (0..64).step_by(7) {
-        let byte = one_byte(from)?;
-        value |= u64::from(byte & 0x7F) << shift;
-        if byte & 0x80 == 0 {
-            return Ok(value);
-        }
-    }
-    Err(wrong("a number is too long"))
+    Thrift::new(from).byte()
 }
 
 /// Reads bit-packed numbers, least significant bit first.
@@ -94,7 +74,7 @@ impl Hybrid {
                 self.packed_left -= 1;
                 return Ok(self.packed.take(&mut self.from, self.bits)? as u32);
             }
-            let head = read_varint(&mut self.from)?;
+            let head = Thrift::new(&mut self.from).varint()?;
             if head & 1 == 1 {
                 self.packed_left = (head >> 1) * 8;
             } else {
@@ -127,9 +107,9 @@ pub(super) struct Delta {
 impl Delta {
     pub fn open(file: &Arc<File>, at: u64) -> io::Result<Delta> {
         let mut from = cursor(file, at);
-        let (block_values, miniblocks) = (read_varint(&mut from)?, read_varint(&mut from)?);
-        let left = read_varint(&mut from)?;
-        let number = zigzag(read_varint(&mut from)?);
+        let mut head = Thrift::new(&mut from);
+        let (block_values, miniblocks) = (head.varint()?, head.varint()?);
+        let (left, number) = (head.varint()?, head.integer()?);
         if miniblocks == 0 || miniblocks > 1024 || block_values / miniblocks == 0 {
             return Err(wrong("a delta stream has blocks of no sense"));
         }
@@ -184,7 +164,7 @@ impl Delta {
         if self.miniblock_left == 0 {
             self.miniblock += 1;
             if self.miniblock >= self.widths.len() {
-                self.least = zigzag(read_varint(&mut self.from)?);
+                self.least = Thrift::new(&mut self.from).integer()?;
                 self.widths.resize(self.miniblocks as usize, 0);
                 self.from.read_exact(&mut self.widths)?;
                 self.miniblock = 0;
@@ -197,8 +177,4 @@ impl Delta {
         self.number = self.number.wrapping_add(self.least).wrapping_add(delta);
         Ok(self.number)
     }
-}
-
-fn zigzag(value: u64) -> i64 {
-    (value >> 1).cast_signed() ^ -((value & 1).cast_signed())
 }

@@ -166,7 +166,8 @@ fn cut_short() -> io::Error {
     io::ErrorKind::UnexpectedEof.into()
 }
 
-fn wrong(what: &'static str) -> io::Error {
+/// The error of damage.
+pub(super) fn wrong(what: &'static str) -> io::Error {
     io::Error::other(what)
 }
 

@@ -131,10 +131,10 @@ impl SpotReader<'_> {
                 self.rows = Some(FileRows::open_text_at(&file.path, &file.layout, offset)?)
             }
             None => self.rows = Some(file.open_rows()?),
-            Some(FileRows::Parquet { .. }) => {}
+            Some(FileRows::Parquet(_)) => {}
         }
-        if let Some(FileRows::Parquet { rows, rows_all, .. }) = &mut self.rows {
-            let part = u128::from(offset) * u128::from(*rows_all) / u128::from(file.bytes);
+        if let (Some(FileRows::Parquet(rows)), Some(rows_all)) = (&mut self.rows, file.rows) {
+            let part = u128::from(offset) * u128::from(rows_all) / u128::from(file.bytes);
             rows.skip_rows((part as u64).saturating_sub(rows.rows_read()))?;
         }
         Ok(())

@@ -3,19 +3,21 @@
 use std::sync::Mutex;
 
 use bytes::Bytes;
-use serde_json::json;
 use tokio::sync::{broadcast, mpsc};
 
 use super::*;
-use crate::daemon::{
-    http::{
-        counts::HttpCounts,
-        shares::Shares,
-        stream::{self, From, Sink, Source},
+use crate::{
+    daemon::{
+        http::{
+            counts::HttpCounts,
+            shares::Shares,
+            stream::{self, From, Sink, Source},
+        },
+        job::{Job, JobId, State, Submission},
+        refusal::Refusal,
+        snapshot::Notice,
     },
-    job::{Demand, GpuDemand, Job, JobId, Mode, State},
-    refusal::Refusal,
-    snapshot::{JobSnapshot, Notice},
+    report::event::{Event, Progress},
 };
 
 const ID: JobId = JobId(3);
@@ -23,16 +25,16 @@ const ID: JobId = JobId(3);
 /// What a core has of a job.
 #[derive(Clone, Default)]
 struct Memory {
-    history: Arc<Mutex<Vec<JobSnapshot>>>,
+    history: Arc<Mutex<Vec<Job>>>,
     log: Arc<Mutex<Vec<u8>>>,
     /// The log before this byte is not kept.
     log_begins: u64,
 }
 
 impl Source for Memory {
-    async fn history(&self, after: u64) -> Result<Vec<JobSnapshot>, Refusal> {
+    async fn history(&self, after: u64) -> Result<Vec<Job>, Refusal> {
         let history = self.history.lock().unwrap();
-        let later = history.iter().filter(|view| view.job.seq > after);
+        let later = history.iter().filter(|job| job.course.seq > after);
         Ok(later.take(2).cloned().collect())
     }
 
@@ -47,45 +49,14 @@ impl Source for Memory {
         let history = self.history.lock().unwrap();
         Ok(history
             .last()
-            .is_some_and(|view| view.job.state == State::Done))
+            .is_some_and(|job| job.course.state == State::Done))
     }
 }
 
-fn view(seq: u64, state: State) -> JobSnapshot {
-    let demand = Demand {
-        memory_bytes: 1,
-        threads: 1,
-        gpu: GpuDemand::None,
-    };
-    JobSnapshot {
-        job: Job {
-            id: ID,
-            uid: 1,
-            gid: 1,
-            name: None,
-            settings: json!({}),
-            mode: Mode::Refuse,
-            priority: 0,
-            demand,
-            state,
-            ending: None,
-            submitted_at: 0,
-            started_at: None,
-            ended_at: None,
-            attempts: 0,
-            failures: 0,
-            rows_reached: 0,
-            retry_at: None,
-            begun: false,
-            opened: false,
-            exit_code: None,
-            error: None,
-            process: None,
-            progress: None,
-            seq,
-        },
-        progress: None,
-    }
+fn job(seq: u64, state: State) -> Job {
+    let mut job = Job::new(ID, Submission::plain(), 0);
+    (job.course.seq, job.course.state) = (seq, state);
+    job
 }
 
 struct Stream {
@@ -101,7 +72,7 @@ impl Stream {
         let (stream, sink) = Self::new(memory);
         let now = stream.memory.history.lock().unwrap().last().cloned();
         let from = From {
-            snapshot: now.unwrap(),
+            job: now.unwrap(),
             after,
             heartbeat,
             user_name: Some("ada".into()),
@@ -123,7 +94,7 @@ impl Stream {
         let (sender, pieces) = mpsc::channel(1);
         let (ending, ends) = watch::channel(false);
         let share = Shares::new(&Limits::default()).of(1);
-        let sink = Sink::new(sender, share, ends, Arc::new(HttpCounts::default()), None);
+        let sink = Sink::new(sender, share, ends, &HttpCounts::default(), None);
         let stream = Self {
             memory,
             core,
@@ -134,7 +105,7 @@ impl Stream {
     }
 
     fn happens(&self, seq: u64, state: State) {
-        self.memory.history.lock().unwrap().push(view(seq, state));
+        self.memory.history.lock().unwrap().push(job(seq, state));
         let _ = self.core.send(Notice::State(ID, state));
     }
 
@@ -165,7 +136,7 @@ fn states(seqs: std::ops::RangeInclusive<u64>, last: State) -> Memory {
     let memory = Memory::default();
     let end = *seqs.end();
     let state = |seq| if seq == end { last } else { State::Queued };
-    *memory.history.lock().unwrap() = seqs.map(|seq| view(seq, state(seq))).collect();
+    *memory.history.lock().unwrap() = seqs.map(|seq| job(seq, state(seq))).collect();
     memory
 }
 
@@ -206,14 +177,17 @@ async fn what_happens_follows_what_has_happened() {
     let _ = stream.core.send(Notice::State(ID, State::Running));
     assert_eq!(numbers(&[stream.next().await.unwrap()]), [Some(1)]);
     assert_eq!(numbers(&[stream.next().await.unwrap()]), [Some(2)]);
-    let _ = stream
-        .core
-        .send(Notice::Progress(JobId(4), Arc::new(json!({"rows": 1}))));
-    let _ = stream
-        .core
-        .send(Notice::Progress(ID, Arc::new(json!({"rows": 2}))));
+    for (id, rows_read) in [(JobId(4), 1), (ID, 2)] {
+        let progress = Progress {
+            rows_read,
+            ..Progress::default()
+        };
+        let _ = stream.core.send(Notice::Progress(id, Arc::new(progress)));
+    }
     let progress = stream.next().await.unwrap();
-    assert_eq!(progress, "event: progress\ndata: {\"rows\":2}\n\n");
+    let event = progress.strip_prefix("event: progress\ndata: ").unwrap();
+    let event = Event::parse(event.strip_suffix("\n\n").unwrap().as_bytes());
+    assert!(matches!(event, Ok(Event::Progress(progress)) if progress.rows_read == 2));
     stream.happens(3, State::Done);
     assert_eq!(numbers(&stream.rest().await), [Some(3)]);
 }

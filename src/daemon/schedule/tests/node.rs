@@ -64,7 +64,7 @@ impl SimulatedNode {
     pub fn round(&mut self) -> Vec<Grant> {
         self.running.retain(|(_, end)| *end > self.now);
         let running: Vec<_> = self.running.iter().map(|(running, _)| *running).collect();
-        let reserved = self.queue.reserved();
+        let reserved = self.queue.reserved;
         let grants = self.queue.round(&self.budget, &running, self.now);
         if let Some(holder) = reserved {
             assert!(grants.first().is_none_or(|first| first.id == holder));
@@ -123,7 +123,7 @@ impl SimulatedNode {
             let could_start =
                 arrival.waiting.ready_at <= self.now && fits_node(&waiting.demand, &free);
             assert!(
-                !could_start || self.queue.reserved().is_some(),
+                !could_start || self.queue.reserved.is_some(),
                 "idle: {waiting:?}"
             );
         }
@@ -135,15 +135,15 @@ impl SimulatedNode {
     /// If more is taken than there is.
     pub fn free(&self) -> Resources {
         let mut free = self.budget;
-        for (job, _) in &self.running {
-            let fits = "the node is over-committed";
-            let demand = &job.demand;
-            free.memory_bytes = free
-                .memory_bytes
-                .checked_sub(demand.memory_bytes)
-                .expect(fits);
-            free.threads = free.threads.checked_sub(demand.threads).expect(fits);
-            free.gpus = free.gpus.checked_sub(job.gpu.into()).expect(fits);
+        for (Running { demand, gpu, .. }, _) in &self.running {
+            let left = || {
+                Some(Resources {
+                    memory_bytes: free.memory_bytes.checked_sub(demand.memory_bytes)?,
+                    threads: free.threads.checked_sub(demand.threads)?,
+                    gpus: free.gpus.checked_sub(u32::from(*gpu))?,
+                })
+            };
+            free = left().expect("the node is over-committed");
         }
         free
     }

@@ -1,4 +1,4 @@
-use std::{fs, time::Instant};
+use std::fs;
 
 use super::*;
 use super::{
@@ -8,8 +8,7 @@ use super::{
 
 #[test]
 fn a_full_disk_is_said_and_the_store_goes_on() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut store = Store::open(dir.path()).unwrap();
+    let (dir, mut store) = fresh();
     let large = || Submission {
         settings: wide(10_000),
         ..submission(1)
@@ -52,12 +51,11 @@ fn a_full_disk_is_said_and_the_store_goes_on() {
 
 #[test]
 fn the_first_and_the_last_events_are_kept() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut store = Store::open(dir.path()).unwrap();
+    let (dir, mut store) = fresh();
     let mut job = insert(&mut store, submission(1));
     let last = 300;
-    while job.seq < last {
-        change(&mut store, &mut job, |job| job.attempts += 1);
+    while job.course.seq < last {
+        change(&mut store, &mut job, |course| course.attempts += 1);
     }
     // The same event again is none.
     store.write(|tx| tx.update(&job, 3)).unwrap();
@@ -67,9 +65,9 @@ fn the_first_and_the_last_events_are_kept() {
         assert!(
             history
                 .iter()
-                .all(|then| u64::from(then.attempts) + 1 == then.seq)
+                .all(|then| u64::from(then.course.attempts) + 1 == then.course.seq)
         );
-        history.iter().map(|then| then.seq).collect()
+        history.iter().map(|then| then.course.seq).collect()
     };
     let kept: Vec<u64> = (1..=FIRST_EVENTS)
         .chain(last - LAST_EVENTS + 1..=last)
@@ -87,8 +85,7 @@ fn said(at: usize) -> u8 {
 
 #[test]
 fn a_log_keeps_its_beginning_and_its_end() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut store = Store::open(dir.path()).unwrap();
+    let (dir, mut store) = fresh();
     let id = insert(&mut store, submission(1)).id;
     let other = insert(&mut store, submission(1)).id;
     store.write(|tx| tx.append_log(other, b"mine")).unwrap();
@@ -151,8 +148,7 @@ fn read_all(reader: &Reader, id: JobId, max: usize) -> Vec<usize> {
 
 #[test]
 fn every_list_is_read_from_an_index_and_needs_no_sorting() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path()).unwrap();
+    let (_dir, store) = fresh();
     let plan = |sql: &str| -> String {
         let mut statement = store
             .connection
@@ -193,15 +189,13 @@ fn every_list_is_read_from_an_index_and_needs_no_sorting() {
 
 #[test]
 fn the_wal_stays_small_while_a_reader_is_open() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut store = Store::open(dir.path()).unwrap();
+    let (dir, mut store) = fresh();
     let reader = Reader::open(dir.path()).unwrap();
     let query = ListQuery {
         limit: 10,
         ..ListQuery::default()
     };
     let mut largest = 0;
-    let begun = Instant::now();
     for group in 1..=200u64 {
         store
             .write(|tx| (0..100).try_for_each(|_| tx.insert(submission(1), 1).map(|_| ())))
@@ -212,69 +206,5 @@ fn the_wal_stays_small_while_a_reader_is_open() {
             .len();
         largest = largest.max(wal);
     }
-    println!(
-        "20,000 submissions by the hundred: {:?}; the WAL had {largest} bytes at most",
-        begun.elapsed()
-    );
     assert!(largest < 3 * open::WAL_BYTES as u64, "{largest}");
-}
-
-/// By hand: `cargo test --release --lib daemon::store::tests::bounds::speed -- --ignored
-/// --nocapture`.
-#[test]
-#[ignore = "prints figures"]
-fn speed() {
-    let before = resident_kib();
-    let dir = tempfile::tempdir().unwrap();
-    let mut store = Store::open(dir.path()).unwrap();
-    let wide = || Submission {
-        settings: wide(500),
-        ..submission(1)
-    };
-    for group in [1, 16, 256] {
-        let begun = Instant::now();
-        let transactions = 4096 / group;
-        for _ in 0..transactions {
-            store
-                .write(|tx| (0..group).try_for_each(|_| tx.insert(wide(), 1).map(|_| ())))
-                .unwrap();
-        }
-        let each = begun.elapsed() / 4096;
-        println!("{group} submissions a transaction: {each:?} for each");
-    }
-    for _ in 0..40 {
-        store
-            .write(|tx| (0..200).try_for_each(|_| tx.insert(wide(), 1).map(|_| ())))
-            .unwrap();
-    }
-    let reader = Reader::open(dir.path()).unwrap();
-    for states in [vec![], vec![State::Queued], UNFINISHED.to_vec()] {
-        for uid in [None, Some(1)] {
-            let query = ListQuery {
-                states: states.clone(),
-                uid,
-                before: None,
-                limit: 100,
-            };
-            let begun = Instant::now();
-            for _ in 0..100 {
-                assert_eq!(reader.list(&query, None).unwrap().len(), 100);
-            }
-            println!(
-                "a page of 100, {} states, user {uid:?}: {:?}",
-                states.len(),
-                begun.elapsed() / 100
-            );
-        }
-    }
-    let begun = Instant::now();
-    let mut count = 0;
-    store.unfinished(|_| count += 1).unwrap();
-    println!("{count} unfinished jobs: {:?}", begun.elapsed());
-    println!("all of it took {} KiB of memory", resident_kib() - before);
-}
-
-fn resident_kib() -> i64 {
-    let pages = fs::read_to_string("/proc/self/statm").unwrap();
-    pages.split(' ').nth(1).unwrap().parse::<i64>().unwrap() * 4
 }

@@ -40,8 +40,7 @@ fn nobody_else_can_read_the_files() {
 
 #[test]
 fn a_second_daemon_is_told_who_holds_the_store() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path()).unwrap();
+    let (dir, store) = fresh();
     let refused = Store::open(dir.path()).unwrap_err();
     assert_eq!(
         refused,
@@ -98,8 +97,7 @@ fn an_empty_file_gets_the_schema_and_a_failing_step_leaves_the_last_one() {
 
 #[test]
 fn a_newer_schema_is_refused() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path()).unwrap();
+    let (dir, store) = fresh();
     store
         .connection
         .pragma_update(None, "user_version", 99)
@@ -185,8 +183,7 @@ fn write_at(path: &Path, at: u64, bytes: &[u8]) {
 
 #[test]
 fn a_row_that_is_not_what_was_written_is_damage() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut store = Store::open(dir.path()).unwrap();
+    let (_dir, mut store) = fresh();
     let job = insert(&mut store, submission(1));
     store
         .connection

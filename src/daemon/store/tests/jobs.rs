@@ -1,5 +1,8 @@
 use super::*;
-use crate::daemon::job::ProcessIdentity;
+use crate::{
+    daemon::job::{Demand, Ending, GpuDemand, Mode, ProcessIdentity},
+    report::event::Progress,
+};
 
 /// A submission with every field set to something special.
 fn special() -> Submission {
@@ -21,35 +24,38 @@ fn special() -> Submission {
 
 #[test]
 fn every_field_comes_back() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut store = Store::open(dir.path()).unwrap();
+    let (dir, mut store) = fresh();
     let mut job = insert(&mut store, special());
     assert_eq!(
-        (job.state, job.seq, job.submitted_at),
+        (job.course.state, job.course.seq, job.submitted_at),
         (State::Queued, 1, 1_000)
     );
     let reader = Reader::open(dir.path()).unwrap();
     assert_eq!(reader.job(job.id).unwrap().as_ref(), Some(&job));
 
     let first = job.clone();
-    change(&mut store, &mut job, |job| {
-        job.state = State::Stopping;
-        job.ending = Some(Ending::Cancel);
-        job.started_at = Some(-1);
-        job.ended_at = Some(i64::MAX);
-        job.attempts = 3;
-        job.failures = 2;
-        job.rows_reached = 1 << 40;
-        job.retry_at = Some(5);
-        job.begun = true;
-        job.opened = true;
-        job.exit_code = Some(-75);
-        job.error = Some("the worker said \u{fffd}\0".into());
-        job.process = Some(ProcessIdentity {
+    change(&mut store, &mut job, |course| {
+        course.state = State::Stopping;
+        course.ending = Some(Ending::Cancel);
+        course.started_at = Some(-1);
+        course.ended_at = Some(i64::MAX);
+        course.attempts = 3;
+        course.failures = 2;
+        course.rows_reached = 1 << 40;
+        course.retry_at = Some(5);
+        course.begun = true;
+        course.opened = true;
+        course.exit_code = Some(-75);
+        course.error = Some("the worker said \u{fffd}\0".into());
+        course.process = Some(ProcessIdentity {
             pid: u32::MAX,
             started_ticks: 1 << 62,
             boot_id: "b-1".into(),
         });
+        course.progress = Some(Box::new(Progress {
+            elapsed_seconds: 0.1 + 0.2,
+            ..Progress::default()
+        }));
     });
     assert_eq!(reader.job(job.id).unwrap().as_ref(), Some(&job));
     assert_eq!(
@@ -63,12 +69,11 @@ fn every_field_comes_back() {
 
 #[test]
 fn every_state_is_found_by_its_name() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut store = Store::open(dir.path()).unwrap();
+    let (dir, mut store) = fresh();
     let reader = Reader::open(dir.path()).unwrap();
-    for state in UNFINISHED.into_iter().chain(ENDED) {
+    for state in State::ALL {
         let mut job = insert(&mut store, submission(1));
-        change(&mut store, &mut job, |job| job.state = state);
+        change(&mut store, &mut job, |course| course.state = state);
         let query = ListQuery {
             states: vec![state],
             limit: 9,
@@ -84,10 +89,9 @@ fn every_state_is_found_by_its_name() {
 
 #[test]
 fn a_key_gives_the_same_job_again() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut store = Store::open(dir.path()).unwrap();
+    let (dir, mut store) = fresh();
     let mut job = insert(&mut store, special());
-    change(&mut store, &mut job, |job| job.state = State::Running);
+    change(&mut store, &mut job, |course| course.state = State::Running);
     drop(store);
 
     let mut store = Store::open(dir.path()).unwrap();
@@ -108,8 +112,7 @@ fn a_key_gives_the_same_job_again() {
 
 #[test]
 fn twice_the_same_key_in_one_transaction_is_one_job() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut store = Store::open(dir.path()).unwrap();
+    let (_dir, mut store) = fresh();
     let pair = store
         .write(|tx| Ok::<_, JobStoreError>((tx.insert(special(), 1)?, tx.insert(special(), 2)?)));
     let (Inserted::New(new), Inserted::Known(known)) = pair.unwrap() else {
@@ -120,11 +123,10 @@ fn twice_the_same_key_in_one_transaction_is_one_job() {
 
 #[test]
 fn a_failed_transaction_leaves_nothing() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut store = Store::open(dir.path()).unwrap();
+    let (dir, mut store) = fresh();
     let mut gone = insert(&mut store, submission(1));
     store.write(|tx| tx.remove(gone.id)).unwrap();
-    gone.seq += 1;
+    gone.course.seq += 1;
     // Even if the caller does not look at the answer.
     let answer: Result<(), JobStoreError> = store.write(|tx| {
         tx.insert(submission(1), 1)?;
@@ -138,8 +140,7 @@ fn a_failed_transaction_leaves_nothing() {
 
 #[test]
 fn what_is_unfinished_is_shown_after_a_restart() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut store = Store::open(dir.path()).unwrap();
+    let (dir, mut store) = fresh();
     let mut jobs: Vec<Job> = (0..4)
         .map(|_| insert(&mut store, special_without_key()))
         .collect();
@@ -148,31 +149,25 @@ fn what_is_unfinished_is_shown_after_a_restart() {
         started_ticks: 8,
         boot_id: "b".into(),
     };
-    change(&mut store, &mut jobs[1], |job| {
-        job.state = State::Interrupted;
-        job.retry_at = Some(77);
+    change(&mut store, &mut jobs[1], |course| {
+        course.state = State::Interrupted;
+        course.retry_at = Some(77);
     });
-    change(&mut store, &mut jobs[2], |job| job.state = State::Done);
-    change(&mut store, &mut jobs[3], |job| {
-        job.state = State::Stopping;
-        job.ending = Some(Ending::Drain);
-        job.process = Some(worker.clone());
+    change(&mut store, &mut jobs[2], |course| {
+        course.state = State::Done
+    });
+    change(&mut store, &mut jobs[3], |course| {
+        course.state = State::Stopping;
+        course.ending = Some(Ending::Drain);
+        course.process = Some(worker.clone());
     });
     drop(store);
 
-    let mut seen = Vec::new();
-    let store = Store::open(dir.path()).unwrap();
-    store.unfinished(|job| seen.push(job)).unwrap();
-    let expected = [&jobs[0], &jobs[3], &jobs[1]].map(|job| Unfinished {
-        id: job.id,
-        uid: job.uid,
-        priority: job.priority,
-        demand: job.demand,
-        state: job.state,
-        ending: job.ending,
-        submitted_at: job.submitted_at,
-        retry_at: job.retry_at,
-        process: job.process.clone(),
+    let seen = Store::open(dir.path()).unwrap().unfinished().unwrap();
+    let expected = [0, 3, 1].map(|at: usize| {
+        let mut job = jobs[at].clone();
+        job.submission.settings = Value::Null;
+        job
     });
     assert_eq!(seen, expected);
 }
@@ -186,17 +181,16 @@ fn special_without_key() -> Submission {
 
 #[test]
 fn only_ended_jobs_are_pruned_the_oldest_first() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut store = Store::open(dir.path()).unwrap();
+    let (dir, mut store) = fresh();
     let mut jobs: Vec<Job> = (0..5).map(|_| insert(&mut store, submission(1))).collect();
     for (at, job) in [30, 10, 20, 99].into_iter().zip(&mut jobs) {
-        change(&mut store, job, |job| {
-            job.state = State::Failed;
-            job.ended_at = Some(at);
+        change(&mut store, job, |course| {
+            course.state = State::Failed;
+            course.ended_at = Some(at);
         });
         store.write(|tx| tx.append_log(job.id, b"said")).unwrap();
     }
-    change(&mut store, &mut jobs[4], |job| job.ended_at = Some(1));
+    change(&mut store, &mut jobs[4], |course| course.ended_at = Some(1));
     assert_eq!(store.write(|tx| tx.prune(99, 2)).unwrap(), 2);
     let left: Vec<u64> = all(dir.path()).iter().map(|job| job.id.0).collect();
     assert_eq!(left, [1, 4, 5]);
@@ -208,12 +202,11 @@ fn only_ended_jobs_are_pruned_the_oldest_first() {
 
 #[test]
 fn lists_are_what_was_asked_for() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut store = Store::open(dir.path()).unwrap();
+    let (dir, mut store) = fresh();
     for number in 0..12 {
         let mut job = insert(&mut store, submission(1 + number % 2));
         let state = [State::Queued, State::Running, State::Done][number as usize / 4];
-        change(&mut store, &mut job, |job| job.state = state);
+        change(&mut store, &mut job, |course| course.state = state);
     }
     let reader = Reader::open(dir.path()).unwrap();
     let query = |states: &[State], uid, before: Option<u64>, limit| ListQuery {

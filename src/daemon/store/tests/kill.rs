@@ -38,8 +38,8 @@ fn the_writer() {
                     panic!("no key, no other job");
                 };
                 tx.append_log(job.id, &[b'y'; 10_000])?;
-                job.state = State::Running;
-                job.seq += 1;
+                job.course.state = State::Running;
+                job.course.seq += 1;
                 tx.update(&job, 2)?;
                 ids.push(job.id);
             }
@@ -98,8 +98,10 @@ fn what_was_committed_survives_sigkill() {
         let mut groups = BTreeMap::<String, u64>::new();
         let reader = Reader::open(dir.path()).unwrap();
         for job in &jobs {
-            *groups.entry(job.settings["group"].to_string()).or_default() += 1;
-            assert_eq!((job.state, job.seq), (State::Running, 2));
+            *groups
+                .entry(job.submission.settings["group"].to_string())
+                .or_default() += 1;
+            assert_eq!((job.course.state, job.course.seq), (State::Running, 2));
             assert_eq!(reader.history(job.id, 0, 9).unwrap().len(), 2);
             assert_eq!(
                 reader.log(job.id, 0, 1 << 20).unwrap(),
