@@ -71,7 +71,7 @@ enum Command {
     /// are compared without RDKit; docs/identity.md says how.
     #[command(after_long_help = DEDUP_EXIT_CODES)]
     Dedup(Box<JobArgs<DedupFlags>>),
-    /// Show how many products a job would make and how it would use its memory; writes nothing
+    /// Show how many products a job would make, and its use of memory; writes nothing
     Plan(Box<JobArgs<DeriveFlags>>),
     /// Print the structure key of SMILES, which is the same for every SMILES of a molecule
     ///

@@ -41,7 +41,7 @@ pub(super) struct DaemonArgs {
     ///
     /// Default: $MOLSIEVE_SOCKET, else $XDG_RUNTIME_DIR/molsieve/molsieve.sock if it exists, else
     /// /run/molsieve/molsieve.sock.
-    #[arg(long, value_name = "PATH", help_heading = "Daemon")]
+    #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
     /// Print JSON, one object per line
     #[arg(long)]

@@ -19,7 +19,7 @@ use crate::{
 /// Flags of `molsieve serve`.
 #[derive(clap::Args, Debug)]
 pub(super) struct ServeArgs {
-    /// Socket to listen at; a socket passed by systemd replaces it [default: by user]
+    /// Socket to listen at, unless systemd passes one [default: by user]
     ///
     /// Default: /run/molsieve/molsieve.sock for root, else $XDG_RUNTIME_DIR/molsieve/molsieve.sock.
     #[arg(long, value_name = "PATH")]
@@ -32,9 +32,9 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "DIR")]
     state: Option<PathBuf>,
 
-    /// Memory for all running jobs, for example 64GiB [default: 80 % of what there is]
+    /// Memory for all running jobs [default: 80 % of what there is]
     ///
-    /// Default: 80 % of the memory of the machine or of its cgroup.
+    /// For example 64GiB. Default: 80 % of the memory of the machine or of its cgroup.
     #[arg(long, value_name = "SIZE", help_heading = "Budget of all jobs")]
     memory: Option<ByteSize>,
 
@@ -48,7 +48,7 @@ pub(super) struct ServeArgs {
     #[arg(long, value_name = "N", help_heading = "Budget of all jobs")]
     gpus: Option<u32>,
 
-    /// Group whose members may use the daemon [default: everybody if root runs it]
+    /// Group whose members may use the daemon [default: all if root runs it]
     ///
     /// The daemon's own user may always use it.
     #[arg(long, value_name = "NAME", help_heading = "Permissions")]

@@ -165,7 +165,7 @@ settings! {
         rules: Vec<PathBuf>;
 
         /// What tells molecules apart [default: canonical]
-        #[arg(long, value_enum, value_name = "KEY")]
+        #[arg(long, value_enum, value_name = "KEY", hide_short_help = true)]
         #[same_on_resume(true)]
         key: Option<KeyKind>, else KeyKind::Canonical;
 

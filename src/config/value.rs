@@ -124,10 +124,10 @@ impl<V: Value + PartialEq> Given for Option<V> {
 
     fn schema(range: Option<RangeInclusive<V>>) -> Json {
         let mut schema = V::schema(range.as_ref());
-        if let Some(choices) = schema["anyOf"].as_array_mut() {
+        if let Some(Json::Array(choices)) = schema.get_mut("anyOf") {
             choices.push(json!({ "type": "null" }));
         }
-        if let Some(words) = schema["enum"].as_array_mut() {
+        if let Some(Json::Array(words)) = schema.get_mut("enum") {
             words.push(Json::Null);
         }
         if schema["type"].is_string() {

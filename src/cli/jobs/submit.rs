@@ -31,18 +31,14 @@ pub(in crate::cli) struct SubmitArgs {
     /// Priority: -10 to 10, above 0 for admins only
     ///
     /// Jobs of higher priority start first.
-    #[arg(
-        long,
-        value_name = "P",
-        default_value_t = 0,
-        allow_negative_numbers = true
-    )]
+    #[arg(long, value_name = "P", default_value_t = 0)]
+    #[arg(allow_negative_numbers = true, hide_short_help = true)]
     #[arg(value_parser = clap::value_parser!(i32).range(-10..=10))]
     priority: i32,
     /// Idempotency key [default: a random key]
     ///
     /// Submissions with the same key and settings make one job.
-    #[arg(long, value_name = "WORD")]
+    #[arg(long, value_name = "WORD", hide_short_help = true)]
     once: Option<IdempotencyKey>,
     /// Watch the job until it ends, and exit with its exit code
     #[arg(short, long)]
