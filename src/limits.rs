@@ -39,7 +39,7 @@ pub const SMIRKS_BYTES_MAX: usize = 4096;
 pub const NAME_BYTES_MAX: usize = 128;
 /// Longest label and longest tag.
 pub const LABEL_BYTES_MAX: usize = 1024;
-/// Most errors that [`RuleSet::load_all`] lists.
+/// Most errors that `RuleSet::load_all` lists.
 pub const ERRORS_MAX: usize = 1000;
 
 /// Stack of a stage's thread. RDKit's writer and ring search recurse along chains of atoms. Only the pages that are

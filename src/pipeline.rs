@@ -20,7 +20,7 @@
 //! What stages share is small and by subject: `control` (how a job ends early), `meters` (counters and times) and
 //! `resources` (what an attempt works with). `stages` gives each stage the parts it uses.
 //!
-//! The first error stops the ring, so every stage notices it and ends. The last checkpoint ([`checkpoint`]) stays, and
+//! The first error stops the ring, so every stage notices it and ends. The last checkpoint (`checkpoint`) stays, and
 //! `--resume` continues from it.
 
 mod attempt;

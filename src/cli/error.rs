@@ -2,12 +2,15 @@
 
 use std::path::PathBuf;
 
-use super::{Exit, attempts, worker::WorkerError};
+use super::{Exit, attempts};
 use crate::{
     bench::BenchError,
     chem::ChemistryError,
     config::ConfigError,
-    daemon::{ServeError, client::ClientError, paths::PathError, settings::SettingsError},
+    daemon::{
+        ServeError, client::ClientError, paths::PathError, protocol::AssignmentError,
+        settings::SettingsError,
+    },
     pipeline::{PipelineError, PrepareError},
     plan::PlanError,
     report::manifest::ManifestError,
@@ -146,6 +149,23 @@ pub(super) enum CliError {
     /// There is nothing to resume, and no input to start with.
     #[error("{}: there is no run to resume; to start one, give its --input", .0.display())]
     NothingToResume(PathBuf),
+}
+
+/// Why a job process can't begin.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum WorkerError {
+    /// The assignment can't be used.
+    #[error(transparent)]
+    Assignment(#[from] AssignmentError),
+    /// The process can't become the user.
+    #[error("cannot become user {uid}: {reason}")]
+    User { uid: u32, reason: String },
+    /// Another system call failed.
+    #[error("the worker cannot {action}: {reason}")]
+    System {
+        action: &'static str,
+        reason: String,
+    },
 }
 
 impl CliError {

@@ -25,6 +25,7 @@ use nix::{
 
 use super::{
     CliError, Exit,
+    error::WorkerError,
     run::{self, Stops},
     say_event,
 };
@@ -42,23 +43,6 @@ const LAST_RESORT: Duration = Duration::from_secs(60);
 
 /// The umask of a job that runs as another user than the daemon: the usual one.
 const UMASK: u32 = 0o022;
-
-/// Why a job process can't begin.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum WorkerError {
-    /// The assignment can't be used.
-    #[error(transparent)]
-    Assignment(#[from] AssignmentError),
-    /// The process can't become the user.
-    #[error("cannot become user {uid}: {reason}")]
-    User { uid: u32, reason: String },
-    /// Another system call failed.
-    #[error("the worker cannot {action}: {reason}")]
-    System {
-        action: &'static str,
-        reason: String,
-    },
-}
 
 /// `molsieve worker`.
 pub(super) fn worker() -> Result<Exit, CliError> {

@@ -11,6 +11,10 @@ use std::{
 };
 
 use bodies::TARGETS;
+use molsieve::{
+    pipeline::{CHECKPOINT, Checkpoint, Identity, JOB},
+    store::sealed::decode,
+};
 
 fn fuzz_folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fuzz")
@@ -48,6 +52,14 @@ fn rules() {
 #[test]
 fn sealed() {
     replay("sealed");
+}
+
+/// Seeds of an earlier version would only show that other versions are refused.
+#[test]
+fn the_seeds_of_sealed_files_are_of_the_current_version() {
+    let seed = |name| fs::read(fuzz_folder().join("corpus/sealed").join(name)).unwrap();
+    decode::<Checkpoint>(CHECKPOINT, &seed("checkpoint")).unwrap();
+    decode::<Identity>(JOB, &seed("job")).unwrap();
 }
 
 #[test]

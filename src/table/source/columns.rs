@@ -27,7 +27,7 @@ impl ColumnChoice {
     }
 }
 
-/// Usual names of a SMILES column, normalized by [`normal`], likeliest first: names that promise stereo, then
+/// Usual names of a SMILES column, normalized by `normal`, likeliest first: names that promise stereo, then
 /// names that don't mention it, then names of SMILES without stereo. `parentsmiles` comes late because the files
 /// that molsieve writes have it beside `smiles`.
 pub const SMILES_NAMES: [&str; 35] = [
@@ -68,7 +68,7 @@ pub const SMILES_NAMES: [&str; 35] = [
     "nonisomericsmiles",
 ];
 
-/// Usual names of an id column, normalized by [`normal`], likeliest first: identifiers before names, because
+/// Usual names of an id column, normalized by `normal`, likeliest first: identifiers before names, because
 /// names need not be unique.
 pub const ID_NAMES: [&str; 49] = [
     "id",
@@ -155,7 +155,7 @@ pub(super) fn resolve(
 
 /// The chosen column, or without a choice the column with the likeliest known name.
 ///
-/// A chosen name matches exactly, else ignoring case, else after [`normal`]; a number that is no name is a column
+/// A chosen name matches exactly, else ignoring case, else after `normal`; a number that is no name is a column
 /// number from 1. Without a known name, the only column whose name ends in `smiles` holds the SMILES. Of
 /// columns with the same name the first one counts.
 pub(super) fn find(columns: &[String], chosen: Option<&str>, role: ColumnRole) -> Option<usize> {
