@@ -501,7 +501,7 @@ compare() {
 # The memory of a job's largest process, beside what its plan allows it.
 compare_memory() {
     local verb=$1 on_cuda=$((${job_peak[$1-cuda]} / 1024)) on_cpu=$((${job_peak[$1-cpu]} / 1024)) status=ok
-    local driver='an unknown share' plan='\{"bytes":([0-9]+),"detail":"the driver of the engine cuda"'
+    local driver='an unknown share' plan='"bytes":([0-9]+),"detail":"the driver of the engine cuda"'
     [[ $(contents "$logs/1-cuda.out") =~ $plan ]] && driver="$((BASH_REMATCH[1] >> 20)) MiB"
     [ "$on_cuda" -le "$JOB_MEMORY_MIB" ] || status=FAILED
     note "$status" "5-$verb-memory" "VmHWM $on_cuda MiB on cuda, $on_cpu MiB on cpu: $((on_cuda - on_cpu)) MiB more, \

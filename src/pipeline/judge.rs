@@ -14,7 +14,7 @@ use crate::{
 /// What the sieve sends to the sink.
 pub(super) enum Judged {
     /// A slot with its verdicts.
-    Slot(Permit, Tally),
+    Slot(Permit, Box<Tally>),
     /// There was no further slot in the input.
     End,
 }
@@ -51,7 +51,8 @@ pub(super) fn judge(
         };
         let finished = times.measure(&times.sieve, || engine.finish())?;
         let (slot, tally) = finished.expect("a slot is begun for every ticket");
-        if judged.send(Judged::Slot(ticket.with(slot), tally)).is_err() {
+        let slot = Judged::Slot(ticket.with(slot), Box::new(tally));
+        if judged.send(slot).is_err() {
             break; // the sink has failed and reported it
         }
     }

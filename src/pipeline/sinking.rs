@@ -21,7 +21,7 @@ pub(super) fn sink<'a>(
             // Slots that still wait are made again; a stop must not wait for them.
             Ok(_) if control.is_stopping() => break,
             Ok(Judged::Slot(slot, tally)) => {
-                times.measure(&times.sink, || take(&mut files, slot, tally))?;
+                times.measure(&times.sink, || take(&mut files, slot, *tally))?;
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,

@@ -315,8 +315,8 @@ impl Help {
         let listing = self.of("").to_owned();
         let verbs = listing
             .lines()
-            .skip_while(|line| !line.starts_with("Commands:"))
-            .skip(1);
+            .skip_while(|line| !line.starts_with("Usage:"))
+            .skip(2);
         let verbs = verbs.take_while(|line| !line.is_empty());
         let verbs = verbs
             .filter_map(|line| line.split_whitespace().next())

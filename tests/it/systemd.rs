@@ -247,7 +247,7 @@ fn the_daemon_notifies_the_service_manager_and_serves_an_inherited_socket() {
         }
         assert_eq!(said, "WATCHDOG=1\n", "{what} is waited for");
     };
-    heard("READY=1\nSTATUS=taking jobs");
+    heard("READY=1\nSTATUS=accepting jobs");
     heard("WATCHDOG=1");
     let mut client = UnixStream::connect(&path).unwrap();
     client

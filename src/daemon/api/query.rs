@@ -107,7 +107,7 @@ pub struct LogParams {
 pub fn parameters<T: DeserializeOwned>(uri: &Uri) -> Result<T, ApiError> {
     let pairs = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
     let mut names = Vec::new();
-    for (name, _) in pairs.clone() {
+    for (name, _) in pairs {
         if names.contains(&name) {
             return Err(ApiError::invalid(name, "is given twice"));
         }
