@@ -11,13 +11,8 @@ use crate::{
     sieve::{Engine, Tally},
 };
 
-/// What the sieve sends to the sink.
-pub(super) enum Judged {
-    /// A slot with its verdicts.
-    Slot(Permit, Box<Tally>),
-    /// There was no further slot in the input.
-    End,
-}
+/// What the sieve sends to the sink: a slot with its verdicts; `None` if there was no further slot in the input.
+pub(super) type Judged = Option<(Permit, Tally)>;
 
 /// Judges slots until the input ends or the job stops. The engine holds as many slots as it takes; this thread waits
 /// for another only while the engine holds none, because the slots it holds may be all there are.
@@ -46,13 +41,12 @@ pub(super) fn judge(
         }
         let Some(ticket) = begun.pop_front() else {
             // A sink that is gone has reported its error.
-            let _ = judged.send(Judged::End);
+            let _ = judged.send(None);
             break;
         };
         let finished = times.measure(&times.sieve, || engine.finish())?;
         let (slot, tally) = finished.expect("a slot is begun for every ticket");
-        let slot = Judged::Slot(ticket.with(slot), Box::new(tally));
-        if judged.send(slot).is_err() {
+        if judged.send(Some((ticket.with(slot), tally))).is_err() {
             break; // the sink has failed and reported it
         }
     }

@@ -14,14 +14,14 @@ pub(super) fn sink<'a>(
     let mut all_judged = false;
     loop {
         match judged.recv_timeout(files.time_to_checkpoint()) {
-            Ok(Judged::End) => {
+            Ok(None) => {
                 all_judged = true;
                 break;
             }
             // Slots that still wait are made again; a stop must not wait for them.
             Ok(_) if control.is_stopping() => break,
-            Ok(Judged::Slot(slot, tally)) => {
-                times.measure(&times.sink, || take(&mut files, slot, *tally))?;
+            Ok(Some((slot, tally))) => {
+                times.measure(&times.sink, || take(&mut files, slot, tally))?;
             }
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => break,

@@ -3,11 +3,7 @@
 //! Each rule has a list of places that break it still. The lists are only ever shortened: an entry that no
 //! longer occurs fails the test.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, fs, path::Path};
 
 use syn::{
     ImplItemFn, ItemFn, ItemMod, TraitItemFn,
@@ -118,7 +114,7 @@ fn files(below: &str, endings: &[&str]) -> Vec<String> {
     files
 }
 
-fn relative(path: &PathBuf) -> String {
+fn relative(path: &Path) -> String {
     let relative = path.strip_prefix(root()).unwrap_or(path);
     relative.to_string_lossy().into_owned()
 }

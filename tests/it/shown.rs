@@ -340,7 +340,7 @@ fn files_named_in_the_text_exist() {
     for page in all_pages() {
         for (line, code) in page.inline_code() {
             let known = |root: &&str| markdown::exists(&self::root().join(root), &code);
-            if markdown::is_file(&code) && !ROOTS.iter().any(|root| known(&root)) {
+            if markdown::is_file(&code) && !ROOTS.iter().any(known) {
                 faults.push(format!("{}:{line}: no such file: {code}", page.name));
             }
         }

@@ -77,7 +77,7 @@ fn read_items(
             Item::Mod(item) if is_test(&item.attrs) => drop(item),
             Item::Mod(item) => {
                 let name = item.ident.to_string();
-                let inner = [path.as_slice(), &[name.clone()]].concat();
+                let inner = [path.as_slice(), std::slice::from_ref(&name)].concat();
                 let folder = format!("{folder}{name}/");
                 match item.content {
                     Some((_, items)) => read_items(src, file, &folder, inner, items, to),
