@@ -61,7 +61,7 @@ fn assert_ended_clearly(run: &Run, call: u64, kind: &str) {
 }
 
 #[test]
-fn every_call_to_the_file_system_may_fail() {
+fn every_call_to_the_file_system_may_fail_slow() {
     let material = SmallJob::new();
     fail_at_every_site(
         &material,
@@ -72,7 +72,7 @@ fn every_call_to_the_file_system_may_fail() {
 
 /// The same for a job that never fills a part and takes checkpoints by time.
 #[test]
-fn every_call_may_fail_in_a_job_that_never_fills_a_part() {
+fn every_call_may_fail_in_a_job_that_never_fills_a_part_slow() {
     let material = SmallJob::new();
     let job = |out: &Path| {
         Molsieve::new("run --resume --threads 2 --slot-size 512KiB --memory 256MiB")
