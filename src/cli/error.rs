@@ -169,7 +169,7 @@ pub(super) enum WorkerError {
 }
 
 impl CliError {
-    /// The table of exit codes. What it does not name is a failure.
+    /// The table of exit codes. It names every error, so that a new one gets its code on purpose.
     pub(super) fn exit(&self) -> Exit {
         match self {
             Self::Config(_)
@@ -192,10 +192,16 @@ impl CliError {
             Self::Store(error)
             | Self::Manifest(ManifestError::Store(error))
             | Self::Pipeline(PipelineError::Store(error)) => match error {
+                StoreError::NotEmpty(_)
+                | StoreError::Unfinished(_)
+                | StoreError::NoRun(_)
+                | StoreError::Foreign(_)
+                | StoreError::Busy(_)
+                | StoreError::OtherVersion(_)
+                | StoreError::NotADirectory(_) => Exit::Usage,
                 StoreError::DiskFull(_) | StoreError::Damaged { .. } | StoreError::Io { .. } => {
                     Exit::Failed
                 }
-                _ => Exit::Usage,
             },
             Self::Rules(_)
             | Self::Source(_)
@@ -218,10 +224,26 @@ impl CliError {
                 | PipelineError::Trial(TrialError::Chemistry(error)),
             ) => match error {
                 ChemistryError::Rule { .. } => Exit::Input,
-                _ => Exit::Failed,
+                ChemistryError::StartUp(_) | ChemistryError::Failed(_) => Exit::Failed,
             },
             Self::Stopped(_) => Exit::Stopped,
-            _ => Exit::Failed,
+            Self::Pipeline(_)
+            | Self::Trial(_)
+            | Self::Prepare(PrepareError::Plan(PlanError::Trial(_)))
+            | Self::Attempt { .. }
+            | Self::Crashed { .. }
+            | Self::Manifest(ManifestError::Unreadable { .. })
+            | Self::Worker(WorkerError::User { .. } | WorkerError::System { .. })
+            | Self::Signals(_)
+            | Self::Bench(_)
+            | Self::Client(_)
+            | Self::Serve(_)
+            | Self::Log(_)
+            | Self::Stream(_)
+            | Self::TooLarge(_)
+            | Self::Unsure { .. }
+            | Self::NoFolder(_)
+            | Self::CannotWrite { .. } => Exit::Failed,
         }
     }
 }
