@@ -1,19 +1,26 @@
 //! Compiles the C++ side of `src/chem` against RDKit and says how to link it.
 //!
 //! RDKit is found in `$CONDA_PREFIX`, the variable that rdkit-sys reads too: the prefix that
-//! `scripts/rdkit-prefix.sh` lays out, a conda environment, or `/usr`.
+//! `scripts/rdkit-prefix.sh` lays out, a conda environment, or `/usr`. It must be of the release that
+//! `scripts/rdkit-wheels.txt` pins; the third number may differ. `scripts/rdkit-port.sh` builds with others.
 
 use std::{
     env, fs,
     path::{Path, PathBuf},
 };
 
-const RDKIT_LIBRARIES: [&str; 7] = [
+/// States the release, and nothing else does.
+const PINS: &str = "scripts/rdkit-wheels.txt";
+/// Another release to build with.
+const OTHER_RELEASE: &str = "MOLSIEVE_RDKIT_RELEASE";
+
+const RDKIT_LIBRARIES: [&str; 8] = [
     "ChemReactions",
     "Descriptors",
     "FileParsers",
     "GraphMol",
     "RDGeneral",
+    "RingDecomposerLib",
     "SmilesParse",
     "SubstructMatch",
 ];
@@ -25,9 +32,11 @@ fn main() {
     assert!(
         headers.join("GraphMol/ROMol.h").exists(),
         "no RDKit headers in {}: run scripts/rdkit-prefix.sh .rdkit, or point CONDA_PREFIX at the \
-         prefix of an RDKit 2025.03",
+         prefix of an RDKit",
         headers.display()
     );
+    let release = check_release(&headers);
+    println!("cargo:rustc-env=MOLSIEVE_RDKIT={release}");
 
     let sources = cpp_files(Path::new("src/chem"));
     let mut build = cxx_build::bridge("src/chem/bridge.rs");
@@ -64,6 +73,62 @@ fn main() {
             prefix.join("lib").display()
         );
     }
+}
+
+/// A release of RDKit: year, month, and the number of the revision.
+type Release = [u32; 3];
+
+/// The release of the headers, as RDKit writes it. Panics if it is not the one that is needed.
+fn check_release(headers: &Path) -> String {
+    println!("cargo:rerun-if-changed={PINS}");
+    println!("cargo:rerun-if-env-changed={OTHER_RELEASE}");
+    let pins = fs::read_to_string(PINS).unwrap_or_else(|error| panic!("{PINS}: {error}"));
+    let pinned = pins.lines().find_map(|line| line.strip_prefix("rdkit=="));
+    let needed = env::var(OTHER_RELEASE).ok();
+    let needed = numbers(needed.as_deref().or(pinned).unwrap_or_default());
+    let needed = needed.unwrap_or_else(|| panic!("{PINS} states no release of RDKit"));
+    let versions = headers.join("RDGeneral/versions.h");
+    println!("cargo:rerun-if-changed={}", versions.display());
+    let text = fs::read_to_string(&versions).unwrap_or_default();
+    let found = text.rsplit("RDKIT_VERSION_CHECK(").find_map(numbers);
+    let Some(found) = found else {
+        println!(
+            "cargo:warning={} states no release; RDKit {} is needed",
+            versions.display(),
+            written(needed)
+        );
+        return written(needed);
+    };
+    assert!(
+        found[..2] == needed[..2],
+        "molsieve needs RDKit {}, and the one in {} is {}. scripts/rdkit-prefix.sh .rdkit lays the right one out; \
+         then unset CONDA_PREFIX and RDKIT_PREFIX",
+        written(needed),
+        headers.display(),
+        written(found)
+    );
+    if found != needed {
+        println!(
+            "cargo:warning=RDKit {} is used, though molsieve was proved with {}",
+            written(found),
+            written(needed)
+        );
+    }
+    written(found)
+}
+
+/// The three numbers that a text begins with, however they are separated.
+fn numbers(text: &str) -> Option<Release> {
+    let mut numbers = text
+        .split(|c: char| !c.is_ascii_digit())
+        .filter(|part| !part.is_empty())
+        .map_while(|part| part.parse().ok());
+    let begins = text.trim_start().starts_with(|c: char| c.is_ascii_digit());
+    begins.then(|| Some([numbers.next()?, numbers.next()?, numbers.next()?]))?
+}
+
+fn written([year, month, revision]: Release) -> String {
+    format!("{year}.{month:02}.{revision}")
 }
 
 /// Every C++ source and header below `folder`, in the order of their paths.

@@ -39,7 +39,7 @@ typedef unsigned long long u64;
 // ── From src/identity: tables, limits and numbers, written by the test in src/identity/device.rs ──
 
 // Part of every key.
-#define DEFINITION 2
+#define DEFINITION 3
 // The most neighbours of an atom; ring closure numbers; the most branches that are open at a time; the
 // most signs of a charge, a larger charge takes a number.
 #define NEIGHBOURS_MAX 8
@@ -1728,9 +1728,9 @@ __device__ static bool is_ring_centre(const Atom &atom, const Colours &colours) 
         count++;
     }
     if (out == 2)
-        return !same(colours, first_out, second_out);
+        return distinct < count && !same(colours, first_out, second_out);
     if (out == 1)
-        return count >= 2;
+        return distinct < count;
     return (count == 4 && distinct == 3) || (count == 3 && distinct == 2);
 }
 

@@ -16,12 +16,20 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = "x86_64-unknown-linux-gnu"
-CHOICE = ["MIT", "Apache-2.0", "BSD-3-Clause", "ISC", "Zlib", "Unicode-3.0"]
+CHOICE = ["MIT", "Apache-2.0", "BSD-3-Clause", "ISC", "Zlib", "Unicode-3.0", "bzip2-1.0.6"]
+
+
+def rdkit_release():
+    """As RDKit writes it, from the one place that states it."""
+    pins = (ROOT / "scripts/rdkit-wheels.txt").read_text()
+    year, month, revision = re.search(r"^rdkit==(\d+)\.(\d+)\.(\d+)", pins, re.MULTILINE).groups()
+    return f"{year}.{int(month):02}.{revision}"
+
 
 # What the binary or the package has that is no crate: where, whose, which licence, what it is.
 BUNDLED = [
-    ("usr/lib/molsieve/libRDKit*", ["2006-2025 Greg Landrum, T5 Informatics GmbH and other RDKit contributors"],
-     "BSD-3-Clause", "RDKit 2025.03.6, https://www.rdkit.org"),
+    ("usr/lib/molsieve/libRDKit*", ["2006-2026 Greg Landrum, T5 Informatics GmbH and other RDKit contributors"],
+     "BSD-3-Clause", f"RDKit {rdkit_release()}, https://www.rdkit.org"),
     ("usr/lib/molsieve/libRDKitRingDecomposerLib*",
      ["2016 University of Hamburg, ZBH - Center for Bioinformatics, Niek Andresen, Florian Flachsenberg, "
       "Matthias Rarey"], "BSD-3-Clause", "RingDecomposerLib, part of RDKit's libraries"),

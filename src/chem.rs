@@ -39,16 +39,21 @@ impl RdKit {
     ///
     /// # Errors
     ///
-    /// [`ChemistryError::StartUp`] if RDKit does not work as its headers promise.
+    /// [`ChemistryError::StartUp`] if the library is of another release than its headers, or does not work as they
+    /// promise.
     pub fn initialise() -> Result<Self, ChemistryError> {
         static ONCE: std::sync::OnceLock<Result<(), String>> = std::sync::OnceLock::new();
-        ONCE.get_or_init(|| ffi::initialise().map_err(|error| error.what().to_owned()))
+        let start = || {
+            check_release(&ffi::rdkit_version())?;
+            ffi::initialise().map_err(|error| error.what().to_owned())
+        };
+        ONCE.get_or_init(start)
             .clone()
             .map(|()| Self(()))
             .map_err(ChemistryError::StartUp)
     }
 
-    /// RDKit's version, for example `2025.03.6`.
+    /// RDKit's version: year, month and a number, such as `2026.09.1`.
     pub fn version(self) -> String {
         ffi::rdkit_version()
     }
@@ -92,6 +97,19 @@ impl RdKit {
     pub fn identity_smiles(self, smiles: &str) -> Result<String, Rejection> {
         answer(ffi::smiles_to_smiles(smiles.as_bytes(), true))
     }
+}
+
+/// Returns an error if a library of release `found` can't be used: its year and month must be those of the headers.
+fn check_release(found: &str) -> Result<(), String> {
+    const BUILT_WITH: &str = env!("MOLSIEVE_RDKIT");
+    let series = |release: &str| release.splitn(3, '.').take(2).collect::<Vec<_>>().join(".");
+    if series(found) == series(BUILT_WITH) {
+        return Ok(());
+    }
+    Err(format!(
+        "this molsieve was built with release {BUILT_WITH}, and the library that was found is {found}; install molsieve \
+         again with its own libraries, or in its repository run scripts/rdkit-prefix.sh .rdkit and build it again"
+    ))
 }
 
 fn answer(answer: ffi::Answer) -> Result<String, Rejection> {

@@ -139,6 +139,8 @@ pub mod ffi {
         fn log_line(level: LogLevel, line: &[u8]);
         /// Most bytes kept of a text of RDKit's.
         fn rdkit_reason_bytes_max() -> usize;
+        /// Most rings of a molecule.
+        fn rings_max() -> u32;
     }
 
     unsafe extern "C++" {
@@ -208,6 +210,10 @@ fn log_line(level: ffi::LogLevel, line: &[u8]) {
 
 fn rdkit_reason_bytes_max() -> usize {
     crate::limits::RDKIT_REASON_BYTES_MAX
+}
+
+fn rings_max() -> u32 {
+    crate::limits::RINGS_MAX
 }
 
 // `RuleAccount` is passed to C++ as plain numbers.

@@ -13,6 +13,9 @@
 namespace molsieve {
 
 Failure kind_of(const std::exception &e) {
+  if (const auto *unusable = dynamic_cast<const Unusable *>(&e)) {
+    return unusable->failure;
+  }
   if (dynamic_cast<const RDKit::AtomValenceException *>(&e)) {
     return Failure::Valence;
   }

@@ -5,10 +5,13 @@
 #include <RDGeneral/versions.h>
 
 #include <array>
+#include <cstdlib>
+#include <cstring>
 
 #include "molsieve/src/chem/bridge.rs.h"
 #include "molsieve/src/chem/canonical.h"
 #include "molsieve/src/chem/rdkit/log.h"
+#include "molsieve/src/chem/rdkit/relevant_cycles.h"
 #include "molsieve/src/chem/transformer.h"
 
 namespace molsieve {
@@ -16,6 +19,21 @@ namespace molsieve {
 using RDKit::ROMol;
 
 namespace {
+
+// RDKit reads some of its behaviour from the environment, every time. A job's output depends on none of it.
+void set_defaults() {
+  constexpr std::array<std::array<const char *, 2>, 3> DEFAULTS{{
+      {"RDK_USE_LEGACY_STEREO_PERCEPTION", "1"},
+      {"RDK_USE_LEGACY_RING_FINDING", "0"},
+      {"RDK_ENABLE_NONTETRAHEDRAL_STEREO", "1"},
+  }};
+  for (const auto &[name, value] : DEFAULTS) {
+    // Only what is set is changed, since no other thread may look at the environment meanwhile.
+    if (const auto *found = std::getenv(name); found && std::strcmp(found, value) != 0) {
+      setenv(name, value, 1);
+    }
+  }
+}
 
 // With headers of another version than the library, members of atoms and bonds are read from wrong places.
 void check_layout() {
@@ -37,6 +55,8 @@ void check_layout() {
 }  // namespace
 
 void initialise() {
+  set_defaults();
+  limit_rings();
   capture_rdkit_log();
   check_layout();
   // Touches what RDKit builds on first use: periodic table, SMILES and SMARTS parsers, ring finder,

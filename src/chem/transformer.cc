@@ -172,9 +172,7 @@ Failure Transformer::start(std::unique_ptr<RWMol> mol, bool may_edit) {
   }
   parent_ = std::make_unique<Parent>(RDKit::ROMOL_SPTR(mol.release()));
   parent_->groups_to_report = has_relative_groups(*parent_->mol);
-  // An environment variable of RDKit's selects its newer stereo perception, which edits do not cover.
-  is_editable_ = may_edit && RDKit::Chirality::getUseLegacyStereoPerception() &&
-                 flat_.read(*parent_->mol);
+  is_editable_ = may_edit && flat_.read(*parent_->mol);
   seen_.clear();
   parent_->mol->clearAllAtomBookmarks();
   sites_.begin(*parent_->mol);

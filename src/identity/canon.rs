@@ -18,7 +18,7 @@ use super::{
 use crate::key::Key;
 
 /// The version of the definition of the structure key. Keys of different versions must not be compared.
-pub const DEFINITION: u8 = 2;
+pub const DEFINITION: u8 = 3;
 
 /// The most leaves of the search; a molecule that needs more is left to RDKit.
 const LEAVES_MAX: usize = 1_000;

@@ -1,5 +1,5 @@
 //! Which marks of the text are stereo, and what they add to the colours of atoms. RDKit decides this from its ranks
-//! (its legacy perception, the default in 2025.03); this module decides it from colours in the same way. A centre or a
+//! (its legacy perception, the default); this module decides it from colours in the same way. A centre or a
 //! double bond is stereo if its neighbours differ. What it adds to colours may make others differ. Marks of which the
 //! neighbours never differ are dropped, except ring stereo centres.
 

@@ -99,14 +99,12 @@ pub(super) fn is_ring_centre(mol: &Molecule, index: usize, colours: &Colours) ->
         }
     }
     let inside = &inside[..count];
+    let distinct = (0..count)
+        .filter(|&i| (0..i).all(|j| !colours.same(inside[i], inside[j])))
+        .count();
     match out {
-        2 => !colours.same(outside[0], outside[1]),
-        1 => count >= 2,
-        _ => {
-            let distinct = (0..count)
-                .filter(|&i| (0..i).all(|j| !colours.same(inside[i], inside[j])))
-                .count();
-            (count == 4 && distinct == 3) || (count == 3 && distinct == 2)
-        }
+        2 => distinct < count && !colours.same(outside[0], outside[1]),
+        1 => distinct < count,
+        _ => (count == 4 && distinct == 3) || (count == 3 && distinct == 2),
     }
 }

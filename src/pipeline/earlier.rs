@@ -56,6 +56,17 @@ pub enum EarlierRunError {
         /// The definition of this molsieve's keys.
         ours: u8,
     },
+    /// The keys are of canonical SMILES of another release of RDKit, which may write a molecule otherwise.
+    #[error("--exclude {}: its keys are of canonical SMILES by RDKit {theirs}, and this molsieve writes those of \
+        {ours}: run it again", directory.display())]
+    Release {
+        /// The output directory of the earlier run.
+        directory: PathBuf,
+        /// RDKit's version then.
+        theirs: String,
+        /// RDKit's version now.
+        ours: String,
+    },
     /// A part has no such column of keys.
     #[error("--exclude {}: has no column `{column}` of 16 bytes; a run with another --key leaves another column",
         part.display())]
@@ -76,8 +87,9 @@ pub enum EarlierRunError {
 }
 
 impl EarlierRun {
-    /// The run in an output directory. It must be complete, its parts must be there and have keys of this kind.
-    pub fn open(directory: &Path, key: KeyKind) -> Result<Self, EarlierRunError> {
+    /// The run in an output directory. It must be complete, its parts must be there and have keys of this kind;
+    /// `rdkit` is RDKit's version.
+    pub fn open(directory: &Path, key: KeyKind, rdkit: &str) -> Result<Self, EarlierRunError> {
         let manifest = Manifest::read(directory)?
             .ok_or_else(|| EarlierRunError::NotComplete(directory.into()))?;
         let theirs = manifest.key_definition;
@@ -91,6 +103,16 @@ impl EarlierRun {
                 key: key.name(),
                 theirs,
                 ours,
+            });
+        }
+        if manifest.key == KeyKind::Canonical
+            && key == KeyKind::Canonical
+            && manifest.software.rdkit != rdkit
+        {
+            return Err(EarlierRunError::Release {
+                directory: directory.into(),
+                theirs: manifest.software.rdkit,
+                ours: rdkit.into(),
             });
         }
         let mut run = Self {

@@ -86,11 +86,12 @@ impl Job {
         };
         let library = Library::open(&spec.input, &columns)?
             .with_page_bytes_max(plan::page_bytes_max(spec.memory));
+        let rdkit = RdKit::initialise()?;
+        let release = rdkit.version();
         let earlier = spec.exclude.iter();
-        let earlier = earlier.map(|directory| EarlierRun::open(directory, spec.key()));
+        let earlier = earlier.map(|directory| EarlierRun::open(directory, spec.key(), &release));
         let earlier = earlier.collect::<Result<Vec<_>, _>>()?;
         let excluded = earlier.iter().map(EarlierRun::rows).sum();
-        let rdkit = RdKit::initialise()?;
         // RDKit refuses a rule here, where the message can name its file and line.
         let transformer = Transformer::new(rdkit, &rules, spec.transform_settings())?;
         warn_of_hydrogens(&rules, transformer.rules_without_hydrogens());

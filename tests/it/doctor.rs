@@ -1,8 +1,8 @@
 //! `molsieve doctor`: its report agrees with what jobs find.
 
-use std::path::Path;
+use std::{path::Path, process::Command};
 
-use crate::kit::{Folder, Molsieve, shim};
+use crate::kit::{Folder, Molsieve, library::rdkit_release, shim};
 use serde_json::Value;
 
 fn doctor(folder: &Folder, flags: &str) -> Molsieve {
@@ -38,6 +38,33 @@ fn the_report_on_the_cpu_engine_fits_a_screen() {
             run.stdout
         );
     }
+}
+
+#[test]
+fn a_library_of_another_release_of_rdkit_is_named() {
+    let folder = Folder::new();
+    let source = folder.write(
+        "other.cc",
+        "namespace RDKit { extern const char *rdkitVersion; const char *rdkitVersion = \"2024.03.1\"; }\n",
+    );
+    let library = folder.path("other.so");
+    let compiler = std::env::var("CXX").unwrap_or_else(|_| "c++".into());
+    let status = Command::new(compiler)
+        .args(["-shared", "-fPIC", "-o"])
+        .args([&library, &source])
+        .status();
+    assert!(status.unwrap().success());
+    let release = rdkit_release();
+    let run = Molsieve::new("key CCO").env("LD_PRELOAD", library).run();
+    run.refuses(
+        1,
+        &[
+            "built with release",
+            &release,
+            "2024.03.1",
+            "scripts/rdkit-prefix.sh",
+        ],
+    );
 }
 
 #[test]

@@ -45,14 +45,9 @@ fn run(folder: &Folder, method: &str, input: &Path, rules: &Path, env: &[(&str, 
 /// Runs both chemistries; returns the share of products made by the fast path.
 #[track_caller]
 fn assert_equal(input: &Path, rules: &Path) -> f64 {
-    assert_equal_with(input, rules, &[])
-}
-
-#[track_caller]
-fn assert_equal_with(input: &Path, rules: &Path, env: &[(&str, &str)]) -> f64 {
     let folder = Folder::new();
-    let fast = run(&folder, "fast", input, rules, env);
-    let reference = run(&folder, "reference", input, rules, env);
+    let fast = run(&folder, "fast", input, rules, &[]);
+    let reference = run(&folder, "reference", input, rules, &[]);
     assert_eq!(fast.manifest["counts"], reference.manifest["counts"]);
     for (one, other) in fast.files.iter().zip(&reference.files) {
         assert_eq!(one.0, other.0);
@@ -134,12 +129,52 @@ fn a_molecule_gives_the_same_products_each_time() {
     }
 }
 
-/// RDKit reads this variable itself; the fast path does not implement the newer perception.
+/// RDKit reads these variables itself, each time it finds rings or stereo.
 #[test]
-fn rdkits_newer_stereo_perception_uses_the_reference_chemistry() {
-    let env = [("RDK_USE_LEGACY_STEREO_PERCEPTION", "0")];
-    let share = assert_equal_with(&shipped_library(), &shipped_rules(), &env);
-    assert_eq!(share, 0.0);
+fn the_environment_does_not_change_the_products() {
+    let folder = Folder::new();
+    let env = [
+        ("RDK_USE_LEGACY_STEREO_PERCEPTION", "0"),
+        ("RDK_USE_LEGACY_RING_FINDING", "1"),
+        ("RDK_ENABLE_NONTETRAHEDRAL_STEREO", "0"),
+    ];
+    let kinds = std::fs::read_to_string(oracle("kinds.smi")).unwrap();
+    let some: String = kinds.lines().take(300).map(|l| format!("{l}\n")).collect();
+    let input = folder.write("kinds.smi", some);
+    for method in ["fast", "reference"] {
+        let outcome = |env: &[(&str, &str)]| {
+            let folder = Folder::new();
+            run(&folder, method, &input, &shipped_rules(), env)
+        };
+        let (with, without) = (outcome(&env), outcome(&[]));
+        assert_eq!(with.manifest["counts"], without.manifest["counts"]);
+        assert!(with.files == without.files, "{method}");
+    }
+}
+
+/// The rings that RDKit lists double in number with each ring of this molecule: it would list them for ever, and fill
+/// the memory.
+#[test]
+fn a_molecule_with_too_many_rings_is_rejected() {
+    let folder = Folder::new();
+    let cycle = |rings: usize| {
+        let middle = "c1ccc(cc1)".repeat(rings - 2);
+        format!("c12ccc(cc1){middle}c1ccc2cc1")
+    };
+    let input = folder.write("cycles.smi", format!("{} a\n{} b\n", cycle(40), cycle(8)));
+    for method in ["fast", "reference"] {
+        let out = folder.path(method);
+        let run = Molsieve::new("run --chemistry").arg(method);
+        run.input(&input)
+            .output(&out)
+            .rules(shipped_rules())
+            .run()
+            .ends_with(4);
+        let manifest = std::fs::read_to_string(out.join("manifest.json")).unwrap();
+        let manifest: Value = serde_json::from_str(&manifest).unwrap();
+        assert_eq!(manifest["counts"]["parents_rejected"], 1, "{manifest}");
+        assert_eq!(manifest["rejected_by_code"]["too_large"], 1, "{manifest}");
+    }
 }
 
 #[test]

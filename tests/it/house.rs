@@ -12,6 +12,7 @@ use syn::{
 };
 
 use super::layers::crate_files::is_test;
+use crate::kit::library::rdkit_release;
 
 /// Lines of a function, from its signature to its closing brace.
 const FUNCTION_LINES_MAX: usize = 80;
@@ -186,6 +187,57 @@ fn lengths(file: &str) -> (usize, Lengths) {
     let mut lengths = Lengths::default();
     lengths.visit_file(&parsed);
     (text.lines().count() - lengths.lines_of_tests, lengths)
+}
+
+/// The release of RDKit is stated in scripts/rdkit-wheels.txt. Prose may name it, but no other: CHANGELOG.md and
+/// benches/results, which tell of the past, are not read here.
+#[test]
+fn prose_and_sources_name_the_pinned_release_of_rdkit_only() {
+    let release = rdkit_release();
+    let endings = [
+        "rs", "cc", "h", "cu", "md", "sh", "py", "toml", "txt", "json", "jsonl", "smi",
+    ];
+    let mut found = BTreeSet::new();
+    let places = [
+        "src",
+        "tests",
+        "docs",
+        "scripts",
+        "packaging",
+        "examples",
+        "README.md",
+    ];
+    let pages = [
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "build.rs",
+        "Dockerfile",
+        ".cargo",
+    ];
+    for file in places
+        .iter()
+        .chain(&pages)
+        .flat_map(|place| files(place, &endings))
+    {
+        let text = fs::read_to_string(root().join(&file)).unwrap_or_default();
+        for (at, _) in text.match_indices("20") {
+            let word: String = text[at..]
+                .chars()
+                .take_while(|c| c.is_ascii_digit() || *c == '.')
+                .collect();
+            let word = word.trim_end_matches('.');
+            let parts: Vec<&str> = word.split('.').collect();
+            let is_release = parts[0].len() == 4
+                && matches!(parts.get(1), Some(&("03" | "09" | "3" | "9")))
+                && parts.len() <= 3;
+            let is_pinned = release.starts_with(word) || word == release.replace(".0", ".");
+            // Releases that tests make up are of 2024.
+            if is_release && !is_pinned && parts[0] != "2024" {
+                found.insert(format!("{file}: {word}"));
+            }
+        }
+    }
+    compare(&found, &[], "these name another release of RDKit");
 }
 
 #[test]

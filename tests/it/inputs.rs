@@ -209,7 +209,7 @@ fn properties_equal_those_of_rdkit() {
     let batch = &batches[0];
     let real = |name: &str, row| batch[name].as_primitive::<Float64Type>().value(row);
     let count = |name: &str, row| batch[name].as_primitive::<UInt16Type>().value(row);
-    // rdkit 2025.3.6 in Python: rdMolDescriptors._CalcMolWt, CalcCrippenDescriptors, CalcTPSA,
+    // RDKit in Python: rdMolDescriptors._CalcMolWt, CalcCrippenDescriptors, CalcTPSA,
     // CalcNumHBD, CalcNumHBA, CalcNumRotatableBonds
     let close = |value: f64, expected: f64| (value - expected).abs() < 1e-6;
     assert!(close(real("mw", 0), 180.159), "{}", real("mw", 0));

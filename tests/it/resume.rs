@@ -136,6 +136,43 @@ fn a_run_with_keys_of_another_definition_is_not_resumed() {
 }
 
 #[test]
+fn a_run_of_another_release_of_rdkit_is_not_resumed() {
+    let folder = Folder::new();
+    let input = library_of_repeats(&folder, 100);
+    let running = job(&folder, &input, "").start();
+    wait_until("a part", || !output::parts(&folder.out()).is_empty());
+    running.signal(Signal::TERM);
+    running.wait(Duration::from_secs(5)).ends_with(75);
+    let path = folder.out().join(".molsieve/job");
+    let mut begun: Value = sealed::decode(JOB, &fs::read(&path).unwrap()).unwrap();
+    begun["settings"]["RDKit"] = "2024.03.1".into();
+    fs::write(&path, sealed::encode(JOB, &begun)).unwrap();
+    let resumed = Molsieve::new("run --resume").output(folder.out()).run();
+    resumed.refuses(2, &["RDKit was 2024.03.1 and is 20"]);
+}
+
+#[test]
+fn canonical_smiles_of_another_release_of_rdkit_are_not_excluded() {
+    let folder = Folder::new();
+    let input = folder.write("a.smi", smiles_lines(30));
+    let run = |name: &str, flags: &str| {
+        Molsieve::new("run")
+            .args(flags)
+            .input(&input)
+            .rules(shipped_rules())
+            .output(folder.path(name))
+            .run()
+    };
+    run("first", "").ends_with(0);
+    let manifest = folder.path("first/manifest.json");
+    let mut text: Value = serde_json::from_str(&fs::read_to_string(&manifest).unwrap()).unwrap();
+    text["software"]["rdkit"] = "2024.03.1".into();
+    fs::write(&manifest, text.to_string()).unwrap();
+    let exclude = format!("--exclude {}", folder.path("first").display());
+    run("second", &exclude).refuses(3, &["by RDKit 2024.03.1", "run it again"]);
+}
+
+#[test]
 fn a_different_run_is_not_resumed() {
     let folder = Folder::new();
     let input = library_of_repeats(&folder, 100);

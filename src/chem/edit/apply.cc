@@ -15,22 +15,13 @@ enum Role : std::uint8_t { UNTOUCHED, MAPPED, SKIPPED };
 
 bool Parent::read(const RDKit::ROMol &from) {
   rings = from.getRingInfo();
-  if (!read_molecule(from, mol) ||
-      std::ranges::any_of(mol.atoms, may_need_cleanup)) {
-    return false;
-  }
-  certainty = ring_certainty(mol, *rings);
-  if (certainty == RingCertainty::Tangled) {
-    skeleton = skeleton_of(mol);
-  }
-  return true;
+  return read_molecule(from, mol) && std::ranges::none_of(mol.atoms, may_need_cleanup);
 }
 
 bool Edit::apply(const Parent &parent, const RDKit::MatchVectType &match, Molecule &product,
                  Workspace &work) const {
   const Making m{parent, parent.mol, match, product, work};
-  return parent.certainty != RingCertainty::Ambiguous &&
-         parent.mol.atoms.size() + atoms_.size() <= ATOMS_MAX && begin(m) && add_rest(m) &&
+  return parent.mol.atoms.size() + atoms_.size() <= ATOMS_MAX && begin(m) && add_rest(m) &&
          complete_atoms(m) && carry_stereo(m) && rings_hold(m) && confirm_stereo(product);
 }
 

@@ -25,19 +25,6 @@ namespace {
 
 bool has_direction(const RDKit::Bond &bond) { return bond.getBondDir() != RDKit::Bond::NONE; }
 
-// Whether RDKit finds the same rings whatever the parent.
-bool are_certain(const Molecule &rings) {
-  RWMol mol;
-  for (const auto &atom : rings.atoms) {
-    mol.addAtom(new RDKit::Atom(atom.number), false, true);
-  }
-  for (const auto &bond : rings.bonds) {
-    mol.addBond(bond.begin, bond.end, RDKit::Bond::SINGLE);
-  }
-  RDKit::MolOps::symmetrizeSSSR(mol);
-  return ring_certainty(rings, *mol.getRingInfo()) >= RingCertainty::Certain;
-}
-
 }  // namespace
 
 std::optional<Edit> Edit::compile(const RDKit::ChemicalReaction &reaction, std::size_t product) {
@@ -185,7 +172,7 @@ bool Edit::read_reactant(const ROMol &mol) {
 // Rings of new atoms are the same in every product. Checks once whether RDKit finds them as the template states them,
 // with carbons in place of the mapped atoms.
 bool Edit::own_rings_hold(const RWMol &mol) {
-  auto own = own_molecule();
+  const auto own = own_molecule();
   RWMol trial(mol);
   if (!make_trial(trial, own)) {
     return false;
@@ -197,11 +184,7 @@ bool Edit::own_rings_hold(const RWMol &mol) {
       return false;
     }
   }
-  for (unsigned int i = 0; i < own.atoms.size(); ++i) {
-    auto &atom = own.atoms[i];
-    atom.explicit_hydrogens = trial.getAtomWithIdx(i)->getTotalDegree() - atom.degree;
-  }
-  return own_bonds_hold(trial) && are_certain(own);
+  return own_bonds_hold(trial);
 }
 
 // The template with only the bonds between new atoms. Also finds which of them are in rings.

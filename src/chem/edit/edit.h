@@ -2,7 +2,6 @@
 // same order, and proves that sanitizing it would change nothing.
 #pragma once
 
-#include "molsieve/src/chem/edit/ring_certainty.h"
 #include "molsieve/src/chem/model/molecule.h"
 
 #include <GraphMol/ChemReactions/Reaction.h>
@@ -30,8 +29,6 @@ struct Parent {
 
   Molecule mol;
   const RDKit::RingInfo *rings = nullptr;
-  RingCertainty certainty = RingCertainty::Ambiguous;
-  std::vector<bool> skeleton;  // see skeleton_of(); only where the rings are tangled
 };
 
 // One product template of a rule.
@@ -106,8 +103,10 @@ class Edit {
   // proof.cc
   bool rings_hold(const Making &m) const;
   bool new_bonds_hold(const Making &m, bool &ring_closed) const;
+  bool closes_apart(const Making &m, std::size_t bond) const;
+  bool is_new_in_ring(const Making &m, std::size_t bond) const;
+  bool closes_one_ring(const Making &m) const;
   bool template_bonds_hold(const Making &m) const;
-  bool skeleton_holds(const Making &m) const;
 
   std::vector<TemplateAtom> atoms_;
   std::vector<Bond> bonds_;

@@ -2,6 +2,9 @@
 #include "molsieve/src/chem/edit/edit.h"
 
 #include <algorithm>
+#include <array>
+#include <numeric>
+#include <vector>
 
 namespace molsieve::edit {
 
@@ -26,6 +29,16 @@ std::uint16_t bond_before(const Making &m, const Bond &bond) {
   return begin == NO_INDEX || end == NO_INDEX ? NO_INDEX : m.parent.bond_between(begin, end);
 }
 
+// Whether a ring has an ether or thioether that is in further rings: RDKit's model lets it give electrons only if one
+// of its rings is small.
+bool shares_ether(const Molecule &mol, const RDKit::RingInfo &rings, int ring) {
+  return std::ranges::any_of(rings.atomRings()[ring], [&](auto index) {
+    const auto &atom = mol.atoms[index];
+    return (atom.number == OXYGEN || atom.number == SULFUR) && atom.degree == 2 &&
+           rings.numAtomRings(index) > 1;
+  });
+}
+
 // Bonds that the parent had and the product has not. A ring bond among them must be in one ring only:
 // then the other rings stay the rings they are.
 bool lost_bonds_hold(const Making &m, bool &ring_opened) {
@@ -37,7 +50,9 @@ bool lost_bonds_hold(const Making &m, bool &ring_opened) {
       if (!bond.in_ring || kept_bond(m, bond) != NO_INDEX) {
         continue;
       }
-      if (bond.type == AROMATIC || m.from.rings->numBondRings(index) != 1) {
+      const auto &rings = m.from.rings->bondMembers(index);
+      if (bond.type == AROMATIC || rings.size() != 1 ||
+          shares_ether(m.parent, *m.from.rings, rings[0])) {
         return false;
       }
       ring_opened = true;
@@ -96,7 +111,7 @@ bool is_alike(const Making &m, std::uint16_t index) {
 }
 
 // A changed atom takes part in an aromatic ring as before, or in none before and after.
-bool atom_holds(const Making &m, std::uint16_t index, bool ring_opened) {
+bool atom_holds(const Making &m, std::uint16_t index) {
   const auto &after = m.product.atoms[index];
   const auto origin = m.work.parent_of[index];
   const auto &before = m.parent.atoms[origin];
@@ -109,18 +124,37 @@ bool atom_holds(const Making &m, std::uint16_t index, bool ring_opened) {
   if (before.aromatic) {
     return false;
   }
-  if (!after.in_ring || is_saturated_carbon(m.product, after)) {
-    return true;
-  }
-  // The atom may have been a saturated carbon, which ring_certainty() takes to be in no aromatic ring.
-  return !ring_opened && m.from.certainty == RingCertainty::Unique &&
+  return !after.in_ring || is_saturated_carbon(m.product, after) ||
          has_only_saturated_rings(m, origin);
 }
+
+// Sets of atoms that bonds join.
+class Joined {
+ public:
+  explicit Joined(std::size_t atoms) : of_(atoms) { std::iota(of_.begin(), of_.end(), 0); }
+
+  // False: they were joined before, so the bond closes a ring.
+  bool join(const Bond &bond) {
+    const auto begin = find(bond.begin), end = find(bond.end);
+    of_[begin] = end;
+    return begin != end;
+  }
+
+ private:
+  std::uint16_t find(std::uint16_t atom) {
+    while (of_[atom] != atom) {
+      atom = of_[atom] = of_[of_[atom]];
+    }
+    return atom;
+  }
+
+  std::vector<std::uint16_t> of_;
+};
 
 }  // namespace
 
 // The atoms and bonds of the product already have its Kekulé structure and aromaticity, because no ring that is or
-// could become aromatic was changed: see ARCHITECTURE.md for the argument.
+// could become aromatic was changed: see docs/chemistry.md for the argument.
 bool Edit::rings_hold(const Making &m) const {
   bool opened = false, closed = false;
   if (find_rings(m.product) != 1 || !lost_bonds_hold(m, opened) || !new_bonds_hold(m, closed) ||
@@ -128,49 +162,81 @@ bool Edit::rings_hold(const Making &m) const {
     return false;
   }
   for (std::uint16_t i = 0; i < m.product.atoms.size(); ++i) {
-    if (m.work.parent_of[i] != NO_INDEX && is_changed(m, i) && !atom_holds(m, i, opened)) {
+    if (m.work.parent_of[i] != NO_INDEX && is_changed(m, i) && !atom_holds(m, i)) {
       return false;
     }
-  }
-  if (m.from.certainty == RingCertainty::Tangled &&
-      (opened || closed || !skeleton_holds(m))) {
-    return false;
   }
   return !(opened || closed) || double_bonds_hold(m);
 }
 
-// The rings, and the chains between them, are those of the parent.
-bool Edit::skeleton_holds(const Making &m) const {
-  if (std::ranges::find(own_ring_, true) != own_ring_.end()) {
-    return false;
-  }
-  for (std::size_t i = 0; i < m.from.skeleton.size(); ++i) {
-    if (m.from.skeleton[i] && kept_bond(m, m.parent.bonds[i]) == NO_INDEX) {
+// Every ring that the edit closes has a saturated carbon in it, so it can't be aromatic; and it leaves the rings that
+// RDKit finds as they are.
+bool Edit::new_bonds_hold(const Making &m, bool &ring_closed) const {
+  for (std::size_t i = 0; i < bonds_.size(); ++i) {
+    if (!is_new_in_ring(m, i)) {
+      continue;
+    }
+    ring_closed = true;
+    const auto &bond = m.product.bonds[i];
+    if ((!is_saturated_carbon(m.product, m.product.atoms[bond.begin]) &&
+         !is_saturated_carbon(m.product, m.product.atoms[bond.end])) ||
+        !closes_apart(m, i)) {
       return false;
     }
   }
-  return true;
+  return !ring_closed || closes_one_ring(m);
 }
 
-// Every ring that the edit closes has a saturated carbon in it, so it can't be aromatic.
-bool Edit::new_bonds_hold(const Making &m, bool &ring_closed) const {
+// Whether a bond of the product that the template made closes a ring with atoms of the parent.
+bool Edit::is_new_in_ring(const Making &m, std::size_t index) const {
+  const auto &bond = m.product.bonds[index];
+  return bond.in_ring && !own_ring_[index] && bond_before(m, bond) == NO_INDEX;
+}
+
+// Whether the shortest ring through a new bond shares at most one bond with the rings of the parent, and one with those
+// of new atoms. Breadth first from one end of the bond to the other.
+bool Edit::closes_apart(const Making &m, std::size_t index) const {
+  const auto &closing = m.product.bonds[index];
   const auto was_in_ring = [&](const Bond &bond) {
     const auto before = bond_before(m, bond);
     return before != NO_INDEX && m.parent.bonds[before].in_ring;
   };
-  for (std::size_t i = 0; i < bonds_.size(); ++i) {
-    const auto &bond = m.product.bonds[i];
-    if (!bond.in_ring || own_ring_[i] || bond_before(m, bond) != NO_INDEX) {
-      continue;
-    }
-    ring_closed = true;
-    if ((!is_saturated_carbon(m.product, m.product.atoms[bond.begin]) &&
-         !is_saturated_carbon(m.product, m.product.atoms[bond.end])) ||
-        !closes_apart(m.product, bond, was_in_ring)) {
-      return false;
+  // Per atom: the distance, and how many bonds of such rings a shortest path has.
+  std::array<std::uint16_t, ATOMS_MAX> distance, old_bonds, own_bonds;
+  std::fill_n(distance.begin(), m.product.atoms.size(), NO_INDEX);
+  std::vector<std::uint16_t> queue{closing.begin};
+  distance[closing.begin] = old_bonds[closing.begin] = own_bonds[closing.begin] = 0;
+  for (std::size_t head = 0; distance[closing.end] == NO_INDEX; ++head) {
+    const auto from = queue[head];
+    const auto &atom = m.product.atoms[from];
+    for (unsigned int i = 0; i < atom.degree; ++i) {
+      const auto by = atom.bonds[i];
+      const auto to = atom.neighbours[i];
+      if (by == index || !m.product.bonds[by].in_ring || distance[to] != NO_INDEX) {
+        continue;
+      }
+      distance[to] = distance[from] + 1;
+      old_bonds[to] = old_bonds[from] + was_in_ring(m.product.bonds[by]);
+      own_bonds[to] = own_bonds[from] + (by < own_ring_.size() && own_ring_[by]);
+      queue.push_back(to);
     }
   }
-  return true;
+  return old_bonds[closing.end] < 2 && own_bonds[closing.end] < 2;
+}
+
+// All new bonds in rings are in one ring together.
+bool Edit::closes_one_ring(const Making &m) const {
+  Joined joined(m.product.atoms.size());
+  for (std::size_t i = 0; i < m.product.bonds.size(); ++i) {
+    if (i >= bonds_.size() || !is_new_in_ring(m, i)) {
+      joined.join(m.product.bonds[i]);
+    }
+  }
+  unsigned int rings = 0;
+  for (std::size_t i = 0; i < bonds_.size(); ++i) {
+    rings += is_new_in_ring(m, i) && !joined.join(m.product.bonds[i]);
+  }
+  return rings < 2;
 }
 
 // An aromatic bond of the template between atoms of the parent is one that the parent has. A double bond to which

@@ -12,6 +12,7 @@ namespace {
 // RDKit's bounds.
 constexpr unsigned int FUSED_RING_SIZE_MAX = 24;
 constexpr unsigned int COMBINED_RINGS_MAX = 6;
+constexpr unsigned int LARGE_RING_MIN = 9;
 
 using RingSet = std::bitset<RINGS_MAX>;
 
@@ -48,7 +49,7 @@ class Perceiver {
     for (unsigned int i = 0; i < molecule_->atoms.size(); ++i) {
       const auto &atom = molecule_->atoms[i];
       if (atom.in_ring) {
-        gives_[i] = contribution(atom, i);
+        gives_[i] = is_bridge(atom, i) ? Gives::NONE : contribution(atom, i);
         able_[i] = gives_[i] != Gives::NONE && is_able(atom);
       }
     }
@@ -79,6 +80,21 @@ class Perceiver {
       --electrons;
     }
     return electrons % 2 == 1 ? Gives::ONE : Gives::TWO;
+  }
+
+  // An ether or thioether, all rings of which are large.
+  bool is_bridge(const Atom &atom, unsigned int index) const {
+    if ((atom.number != OXYGEN && atom.number != SULFUR) || atom.degree != 2 || atom.charge != 0 ||
+        any_bond(*molecule_, atom, [](const Bond &bond) { return bond.type != SINGLE; })) {
+      return false;
+    }
+    for (unsigned int ring = 0; ring < molecule_->rings.size(); ++ring) {
+      if (molecule_->rings[ring].size < LARGE_RING_MIN &&
+          molecule_->ring_atom_sets[ring][index]) {
+        return false;
+      }
+    }
+    return true;
   }
 
   // The atom at the far end of a double or triple bond that is in no ring, or -1.
@@ -207,13 +223,14 @@ class Perceiver {
     if (!follows_rule(once & ~more)) {
       return;
     }
-    for_each_bit(once, [this](unsigned int atom) { molecule_->atoms[atom].aromatic = true; });
     const auto outer = odd & ~many;
     for_each_bit(outer, [this](unsigned int index) {
       auto &bond = molecule_->bonds[index];
       bond.aromatic = true;
-      if (bond.type != TRIPLE) {
+      if (bond.type == SINGLE || bond.type == DOUBLE) {
         bond.type = AROMATIC;
+        molecule_->atoms[bond.begin].aromatic = true;
+        molecule_->atoms[bond.end].aromatic = true;
       }
     });
     done |= outer;

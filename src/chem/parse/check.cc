@@ -1,6 +1,7 @@
 // For tests of the fast parser: compares every field of its molecule with RDKit's.
 #include <GraphMol/RingInfo.h>
 
+#include <algorithm>
 #include <sstream>
 
 #include "molsieve/src/chem/rdkit/log.h"
@@ -13,23 +14,35 @@ namespace {
 using RDKit::ROMol;
 using RDKit::RWMol;
 
-void print_value(std::ostream &out, const RDKit::RDValue &value) {
-  if (value.getTag() == RDKit::RDTypeTag::VecStringTag) {
-    for (const auto &text : RDKit::rdvalue_cast<std::vector<std::string>>(value)) {
-      out << text << '+';
-    }
-    return;
-  }
+std::string text_of(const RDKit::RDValue &value) {
   std::string text;
-  RDKit::rdvalue_tostring(value, text);
-  out << text;
+  if (value.getTag() == RDKit::RDTypeTag::VecStringTag) {
+    for (const auto &item : RDKit::rdvalue_cast<std::vector<std::string>>(value)) {
+      text += item + '+';
+    }
+  } else {
+    RDKit::rdvalue_tostring(value, text);
+  }
+  return text;
 }
 
-// In their order, which RDKit's copies keep.
+// The entries of a dictionary of properties; RDKit before 2025.09 has no iterators for them.
+template <typename Properties>
+const auto &entries(const Properties &properties) {
+  if constexpr (requires { properties.begin(); }) {
+    return properties;
+  } else {
+    return properties.getData();
+  }
+}
+
+// In their order, which RDKit's copies keep. RDKit may leave an empty list of computed properties.
 void print_properties(std::ostream &out, const RDKit::Dict &properties) {
-  for (const auto &property : properties.getData()) {
-    out << ' ' << property.key << '/' << property.val.getTag() << '=';
-    print_value(out, property.val);
+  for (const auto &property : entries(properties)) {
+    const auto text = text_of(property.val);
+    if (!text.empty() || property.key != RDKit::detail::computedPropName) {
+      out << ' ' << property.key << '/' << property.val.getTag() << '=' << text;
+    }
   }
   out << '\n';
 }
@@ -62,10 +75,12 @@ void print_bond(std::ostream &out, const RDKit::Bond &bond) {
   print_properties(out, bond.getDict());
 }
 
+// In an order of our own.
 void print_rings(std::ostream &out, const RDKit::RingInfo &rings) {
   out << "rings of type " << rings.getRingType() << '\n';
-  for (const auto *lists : {&rings.atomRings(), &rings.bondRings()}) {
-    for (const auto &ring : *lists) {
+  for (auto lists : {rings.atomRings(), rings.bondRings()}) {
+    std::ranges::sort(lists);
+    for (const auto &ring : lists) {
       out << "ring";
       for (const auto member : ring) {
         out << ' ' << member;

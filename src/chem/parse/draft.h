@@ -28,8 +28,9 @@ struct Ring {
 
 struct Draft : Molecule {
   bool has_direction = false;  // of any bond
+  bool has_ranks = false;      // set by set_stereo()
   unsigned int aromatic_rings = 0;
-  // The rings that RDKit lists, in its order.
+  // The rings that RDKit lists.
   FixedVector<Ring, RINGS_MAX> rings;
   unsigned int ring_members = 0;
   std::array<std::uint16_t, RING_MEMBERS_MAX> ring_atoms;
@@ -54,7 +55,7 @@ inline bool is_conjugated(const Molecule &mol, const Atom &atom) {
 // text.cc: the part of SMILES that libraries are written in.
 bool read_text(std::string_view smiles, Draft &mol);
 
-// rings.cc: RDKit's symmetrized smallest set of smallest rings, in its order.
+// rings.cc
 bool list_rings(Draft &mol);
 
 // kekule.cc

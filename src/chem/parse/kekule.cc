@@ -31,6 +31,7 @@ class Kekulizer {
         system_.clear();
         system_set_.reset();
         collect_system(i);
+        std::ranges::sort(system_);
         mark_candidates();
         if (!assign_double_bonds()) {
           return false;
@@ -41,7 +42,7 @@ class Kekulizer {
   }
 
  private:
-  // The atoms of the rings that share bonds with this one, each once, depth first. Recursion is at most
+  // The atoms of the rings that share bonds with this one, each once. Recursion is at most
   // RINGS_MAX deep.
   void collect_system(unsigned int ring) {
     seen_rings_.set(ring);
@@ -163,6 +164,7 @@ class Kekulizer {
       choices_.pop_back();
     }
     molecule_->bonds[atom.bonds[place]].type = DOUBLE;
+    molecule_->bonds[atom.bonds[place]].direction = Direction::None;
     assigned_.set(atom.bonds[place]);
     needs_.reset(current);
     needs_.reset(atom.neighbours[place]);
@@ -173,8 +175,11 @@ class Kekulizer {
   Choice look_around(std::uint16_t current) {
     const auto &atom = molecule_->atoms[current];
     Choice choice{current, 0, {}};
-    const auto queued_before = queue_.size();
-    for (std::uint8_t i = 0; i < atom.degree; ++i) {
+    std::array<std::uint8_t, NEIGHBOURS_MAX> places{0, 1, 2, 3, 4, 5};
+    sort_few(places.data(), atom.degree,
+             [&](auto a, auto b) { return atom.neighbours[a] < atom.neighbours[b]; });
+    for (unsigned int k = 0; k < atom.degree; ++k) {
+      const auto i = places[k];
       const auto other = atom.neighbours[i];
       if (done_[other] || !system_set_[other]) {
         continue;
@@ -187,7 +192,6 @@ class Kekulizer {
         choice.places[choice.count++] = i;
       }
     }
-    std::reverse(queue_.begin() + static_cast<std::ptrdiff_t>(queued_before), queue_.end());
     return choice;
   }
 

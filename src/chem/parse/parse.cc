@@ -3,7 +3,6 @@
 // once, with every field as RDKit's steps would have left it. tests/parse.rs compares the two.
 #include "molsieve/src/chem/parse/parse.h"
 
-#include <GraphMol/Chirality.h>
 #include <GraphMol/MolOps.h>
 #include <GraphMol/RingInfo.h>
 #include <GraphMol/SmilesParse/SmilesParse.h>
@@ -49,9 +48,9 @@ const RDKit::Dict &properties_of(const Atom &atom) {
 }
 
 void set_properties(RDKit::Atom &atom, const Atom &from) {
-  constexpr std::size_t RANK_PLACE = 1;  // after the list of computed properties
   atom.getDict() = properties_of(from);
-  atom.getDict().getData()[RANK_PLACE].val = static_cast<unsigned int>(from.cip_rank);
+  atom.getDict().setVal(RDKit::common_properties::_CIPRank,
+                        static_cast<unsigned int>(from.cip_rank));
 }
 
 void add_atoms(const Draft &from, RWMol &mol, bool with_stereo) {
@@ -66,7 +65,7 @@ void add_atoms(const Draft &from, RWMol &mol, bool with_stereo) {
     made->setHybridization(static_cast<RDKit::Atom::HybridizationType>(atom.hybridization));
     (*made).*Valences::explicit_valence = atom.explicit_valence;
     (*made).*Valences::implicit_valence = atom.implicit_hydrogens;
-    if (with_stereo) {
+    if (with_stereo && from.has_ranks) {
       set_properties(*made, atom);
     }
     mol.addAtom(made.release(), false, true);
@@ -145,8 +144,7 @@ bool perceive(const std::string &smiles, Draft &mol) {
 
 std::unique_ptr<RWMol> try_fast(const std::string &smiles) {
   thread_local Draft draft;
-  // An environment variable of RDKit's selects its newer perception.
-  if (!RDKit::Chirality::getUseLegacyStereoPerception() || !perceive(smiles, draft)) {
+  if (!perceive(smiles, draft)) {
     return nullptr;
   }
   const bool with_stereo = set_stereo(draft);

@@ -1,34 +1,27 @@
-// The smallest rings, found from the atoms of degree two as RDKit's own search does (Figueras, J. Chem. Inf. Comput.
-// Sci. 1996, 36, 986), so that rings have the same order and begin at the same atom. Cages in which every atom has
-// three ring bonds are left to RDKit.
+// The rings that RDKit lists: the relevant cycles, which are no sums of shorter ones, so that they depend on the molecule
+// alone (Vismara, Electron. J. Comb. 1997, 4, R9; RDKit uses RingDecomposerLib). RDKit lists them in another order, on
+// which nothing depends.
 #include <algorithm>
 #include <vector>
 
 #include "molsieve/src/chem/parse/draft.h"
-#include "molsieve/src/chem/parse/ring_choice.h"
 
 namespace molsieve::parse {
 
 namespace {
 
-// Neither an atom, a bond nor a depth.
 constexpr std::uint16_t UNREACHED = 0xffff;
+// More need not be counted, since so many rings are left to RDKit.
+constexpr std::uint32_t PATHS_MAX = RINGS_MAX + 1;
 
-// A ring that was found, and the atoms from which it was found.
-struct Sighting {
-  AtomSet atoms;
-  std::vector<std::uint16_t> starts;
-};
-
-// The atoms of a few rings, one after the other.
-struct Found {
-  std::vector<std::uint16_t> atoms;
-  std::vector<std::uint16_t> sizes;
-
-  void clear() {
-    atoms.clear();
-    sizes.clear();
-  }
+// Cycles of the same length that differ in the shortest paths from the highest atom, `root`, to two atoms: `one` and
+// `two` are neighbours, or both are neighbours of `top`.
+struct Family {
+  std::uint16_t size;
+  std::uint16_t root, one, two;
+  std::uint16_t top;  // UNREACHED: none
+  std::uint32_t cycles;
+  BondSet first;  // one of the cycles
 };
 
 // Reuses its memory for the next molecule.
@@ -36,373 +29,277 @@ class RingFinder {
  public:
   bool find(Draft &mol) {
     molecule_ = &mol;
-    choice_.start(mol);
     mol.rings.clear();
     mol.ring_members = 0;
-    active_.reset();
     molsieve::find_rings(mol);
-    in_ring_.reset();
-    for (unsigned int i = 0; i < mol.bonds.size(); ++i) {
-      active_.set(i);
-      in_ring_[i] = mol.bonds[i].in_ring;
-    }
-    for (unsigned int i = 0; i < mol.atoms.size(); ++i) {
-      degree_[i] = mol.atoms[i].degree;
-    }
     AtomSet seen;
     for (unsigned int i = 0; i < mol.atoms.size(); ++i) {
-      if (!seen[i] && !find_in_fragment(collect_fragment(i, seen))) {
-        return false;
+      if (mol.atoms[i].in_ring && !seen[i]) {
+        collect_system(static_cast<std::uint16_t>(i), seen);
+        if (!find_in_system()) {
+          return false;
+        }
       }
     }
-    choice_.finish();
-    mark_rings();
     return true;
   }
 
  private:
-  AtomSet collect_fragment(unsigned int from, AtomSet &seen) {
-    AtomSet fragment;
-    fragment.set(from);
-    queue_.assign(1, static_cast<std::uint16_t>(from));
-    for (std::size_t head = 0; head < queue_.size(); ++head) {
-      const auto &atom = molecule_->atoms[queue_[head]];
-      for (unsigned int i = 0; i < atom.degree; ++i) {
-        if (!fragment[atom.neighbours[i]]) {
-          fragment.set(atom.neighbours[i]);
-          queue_.push_back(atom.neighbours[i]);
-        }
-      }
-    }
-    seen |= fragment;
-    return fragment;
-  }
-
-  bool find_in_fragment(const AtomSet &fragment) {
-    unsigned int bonds = 0;
-    AtomSet loose;  // ends of chains
-    for_each_bit(fragment, [&](unsigned int i) {
-      bonds += molecule_->atoms[i].degree;
-      loose[i] = degree_[i] < 2;
-    });
-    bonds /= 2;
-    const auto expected = bonds + 1 - fragment.count();
-    if (expected == 0) {
-      return true;
-    }
-    const auto first_ring = molecule_->rings.size();
-    AtomSet left = fragment;
-    while (left.any()) {
-      trim(loose, &left);
-      pick_starts(fragment);
-      if (starts_.empty()) {
-        if (holds_cage(fragment)) {
-          return false;
-        }
-        break;
-      }
-      if (!find_from_starts()) {
-        return false;
-      }
-      for (const auto start : starts_) {
-        left.reset(start);
-        cut(start, active_, &loose);
-      }
-    }
-    return choice_.choose(first_ring, static_cast<unsigned int>(expected));
-  }
-
-  // From here on, what is not in a listed ring counts as outside rings, as for RDKit.
-  void mark_rings() {
-    for (auto &atom : molecule_->atoms) {
-      atom.in_ring = false;
-    }
-    for (auto &bond : molecule_->bonds) {
-      bond.in_ring = false;
-    }
-    for (const auto &ring : molecule_->rings) {
-      for (unsigned int i = ring.start; i < ring.start + ring.size; ++i) {
-        molecule_->atoms[molecule_->ring_atoms[i]].in_ring = true;
-        molecule_->bonds[molecule_->ring_bonds[i]].in_ring = true;
-      }
-    }
-  }
-
-  // Whether only atoms of degree three and more are left.
-  bool holds_cage(const AtomSet &fragment) const {
-    bool cage = false;
-    for_each_bit(fragment, [&](unsigned int i) { cage |= degree_[i] == 3; });
-    return cage;
-  }
-
-  // Removes the bonds of loose atoms until no atom is loose. With `left`: only of those in it, which leave it.
-  void trim(AtomSet &loose, AtomSet *left) {
-    for (auto i = loose._Find_first(); i < DRAFT_ATOMS_MAX; i = loose._Find_first()) {
-      loose.reset(i);
-      if (!left || (*left)[i]) {
-        if (left) {
-          left->reset(i);
-        }
-        cut(static_cast<unsigned int>(i), active_, &loose);
-      }
-    }
-  }
-
-  // Removes the bonds of an atom; with `loose`, also updates the degrees.
-  void cut(unsigned int index, BondSet &active, AtomSet *loose) {
+  // Calls `f` with each neighbour in a ring and the bond to it.
+  template <typename F>
+  void each_neighbour(std::uint16_t index, F f) const {
     const auto &atom = molecule_->atoms[index];
     for (unsigned int i = 0; i < atom.degree; ++i) {
-      const auto bond = atom.bonds[i];
-      if (!active[bond]) {
-        continue;
+      if (molecule_->bonds[atom.bonds[i]].in_ring) {
+        f(atom.neighbours[i], atom.bonds[i]);
       }
-      active.reset(bond);
-      if (loose) {
-        const auto other = atom.neighbours[i];
-        if (degree_[other] <= 2) {
-          loose->set(other);
+    }
+  }
+
+  // The atoms that ring bonds connect.
+  void collect_system(std::uint16_t from, AtomSet &seen) {
+    seen.set(from);
+    system_.assign(1, from);
+    system_bonds_ = 0;
+    for (std::size_t head = 0; head < system_.size(); ++head) {
+      each_neighbour(system_[head], [&](auto other, auto) {
+        ++system_bonds_;
+        if (!seen[other]) {
+          seen.set(other);
+          system_.push_back(other);
         }
-        --degree_[other];
-        --degree_[index];
-      }
+      });
     }
+    system_bonds_ /= 2;
   }
 
-  // One atom out of each chain of atoms of degree two.
-  void pick_starts(const AtomSet &fragment) {
-    starts_.clear();
-    AtomSet taken;
-    for_each_bit(fragment, [&](unsigned int i) {
-      if (degree_[i] != 2 || taken[i]) {
-        return;
-      }
-      starts_.push_back(static_cast<std::uint16_t>(i));
-      taken.set(i);
-      queue_.assign(1, static_cast<std::uint16_t>(i));
-      while (!queue_.empty()) {
-        const auto &atom = molecule_->atoms[queue_.back()];
-        queue_.pop_back();
-        for (unsigned int j = 0; j < atom.degree; ++j) {
-          const auto other = atom.neighbours[j];
-          if (active_[atom.bonds[j]] && degree_[other] == 2 && !taken[other]) {
-            taken.set(other);
-            queue_.push_back(other);
-          }
+  bool find_in_system() {
+    if (system_bonds_ == system_.size()) {
+      return keep_closed(system_[0], ~BondSet());
+    }
+    families_.clear();
+    for (const auto root : system_) {
+      search(root);
+      find_families(root);
+    }
+    std::ranges::stable_sort(families_, {}, &Family::size);
+    return keep_relevant(system_bonds_ + 1 - system_.size());
+  }
+
+  // Keeps the ring that bonds close, one of whose atoms is `from`.
+  bool keep_closed(std::uint16_t from, const BondSet &bonds) {
+    ring_.assign(1, from);
+    auto before = UNREACHED;
+    do {
+      auto next = UNREACHED;
+      each_neighbour(ring_.back(), [&](auto other, auto bond) {
+        if (bonds[bond] && other != before) {
+          next = other;
         }
-      }
-    });
+      });
+      before = ring_.back();
+      ring_.push_back(next);
+    } while (ring_.back() != from);
+    ring_.pop_back();
+    return keep();
   }
 
-  bool find_from_starts() {
-    std::size_t sightings = 0;
-    for (const auto start : starts_) {
-      found_.clear();
-      search(start, active_);
-      if (found_.sizes.empty()) {
-        AtomSet loose;
-        loose.set(start);
-        trim(loose, nullptr);
-        continue;
-      }
-      if (!each_found([&](const std::uint16_t *ring, unsigned int size, const AtomSet &atoms) {
-            return (is_known(atoms) || keep(ring, size, atoms)) && record(atoms, start, sightings);
-          })) {
-        return false;
-      }
+  // Breadth first. Finds the atoms that a shortest path of atoms below the root leads to, and one such path.
+  void search(std::uint16_t root) {
+    for (const auto atom : system_) {
+      distance_[atom] = UNREACHED;
+      paths_[atom] = 0;
     }
-    return resolve_sightings(sightings);
-  }
-
-  // Calls `f` with the atoms of each ring that was found, their number, and both as a set, until it returns false.
-  template <typename F>
-  bool each_found(F f) const {
-    std::size_t offset = 0;
-    for (const auto size : found_.sizes) {
-      const auto *ring = &found_.atoms[offset];
-      AtomSet atoms;
-      std::for_each(ring, ring + size, [&](auto atom) { atoms.set(atom); });
-      if (!f(ring, size, atoms)) {
-        return false;
-      }
-      offset += size;
-    }
-    return true;
-  }
-
-  bool is_known(const AtomSet &atoms) const {
-    const auto end = molecule_->ring_atom_sets.begin() + molecule_->rings.size();
-    return std::find(molecule_->ring_atom_sets.begin(), end, atoms) != end;
-  }
-
-  bool record(const AtomSet &atoms, std::uint16_t start, std::size_t &count) {
-    for (std::size_t i = 0; i < count; ++i) {
-      auto &sighting = sightings_[i];
-      if (sighting.atoms == atoms) {
-        const bool anew = sighting.starts.back() != start;
-        sighting.starts.push_back(start);
-        return anew;
-      }
-    }
-    if (count == sightings_.size()) {
-      sightings_.emplace_back();
-    }
-    sightings_[count].atoms = atoms;
-    sightings_[count].starts.assign(1, start);
-    ++count;
-    return true;
-  }
-
-  // If two starts lead to the same ring, larger rings may have been missed: searches again from each start without
-  // the bonds of the others.
-  bool resolve_sightings(std::size_t count) {
-    repeated_.clear();
-    for (std::size_t i = 0; i < count; ++i) {
-      if (sightings_[i].starts.size() > 1) {
-        repeated_.push_back(i);
-      }
-    }
-    std::ranges::sort(repeated_, [this](auto a, auto b) {
-      return is_less(sightings_[a].atoms, sightings_[b].atoms);
-    });
-    for (const auto i : repeated_) {
-      found_.clear();
-      for (const auto start : sightings_[i].starts) {
-        auto active = active_;
-        for (std::size_t j = 0; j < count; ++j) {
-          const auto &starts = sightings_[j].starts;
-          if (std::ranges::find(starts, start) == starts.end()) {
-            continue;
-          }
-          for (const auto other : starts) {
-            if (other != start) {
-              cut(other, active, nullptr);
-            }
-          }
-        }
-        search(start, active);
-      }
-      if (!keep_smallest()) {
-        return false;
-      }
-    }
-    return true;
-  }
-
-  // Compares sets as numbers: the highest atom counts most. RDKit resolves repeated rings in this order.
-  bool is_less(const AtomSet &a, const AtomSet &b) const {
-    const auto differ = a ^ b;
-    for (auto i = molecule_->atoms.size(); i-- > 0;) {
-      if (differ[i]) {
-        return b[i];
-      }
-    }
-    return false;
-  }
-
-  bool keep_smallest() {
-    if (found_.sizes.empty()) {
-      return true;
-    }
-    const auto smallest = *std::ranges::min_element(found_.sizes);
-    return each_found([&](const std::uint16_t *ring, unsigned int size, const AtomSet &atoms) {
-      return size != smallest || is_known(atoms) || keep(ring, size, atoms);
-    });
-  }
-
-  // Adds all smallest rings through an atom to those found, breadth first.
-  void search(std::uint16_t root, const BondSet &active_bonds) {
-    const auto active = active_bonds & in_ring_;
-    enum : std::uint8_t { UNSEEN, WAITING, DONE };
-    std::fill_n(state_.begin(), molecule_->atoms.size(), UNSEEN);
-    parent_[root] = UNREACHED;
-    depth_[root] = 0;
+    distance_[root] = 0;
+    paths_[root] = 1;
+    path_atoms_[root].reset();
+    path_bonds_[root].reset();
     queue_.assign(1, root);
-    unsigned int smallest = ~0u;
     for (std::size_t head = 0; head < queue_.size(); ++head) {
-      const auto current = queue_[head];
-      state_[current] = DONE;
-      const unsigned int depth = depth_[current] + 1u;
-      if (depth > smallest) {
-        return;
-      }
-      const auto &atom = molecule_->atoms[current];
-      for (unsigned int i = 0; i < atom.degree; ++i) {
-        const auto other = atom.neighbours[i];
-        if (!active[atom.bonds[i]] || state_[other] == DONE || parent_[current] == other) {
-          continue;
+      const auto from = queue_[head];
+      each_neighbour(from, [&](auto to, auto bond) {
+        if (distance_[to] == UNREACHED) {
+          distance_[to] = distance_[from] + 1;
+          queue_.push_back(to);
         }
-        if (state_[other] == UNSEEN) {
-          parent_[other] = current;
-          state_[other] = WAITING;
-          depth_[other] = static_cast<std::uint16_t>(depth);
-          queue_.push_back(other);
-        } else if (const auto size = join(root, current, other); size > 1) {
-          if (size > smallest) {
-            found_.atoms.resize(found_.atoms.size() - size);
-            return;
+        if (to > root || paths_[from] == 0 || distance_[to] != distance_[from] + 1) {
+          return;
+        }
+        if (paths_[to] == 0) {
+          path_atoms_[to] = path_atoms_[from];
+          path_atoms_[to].set(to);
+          path_bonds_[to] = path_bonds_[from];
+          path_bonds_[to].set(bond);
+        }
+        paths_[to] = std::min(paths_[to] + paths_[from], PATHS_MAX);
+      });
+    }
+  }
+
+  void find_families(std::uint16_t root) {
+    for (const auto atom : queue_) {
+      if (paths_[atom] == 0 || atom == root) {
+        continue;
+      }
+      nearer_.clear();
+      each_neighbour(atom, [&](auto other, auto bond) {
+        if (paths_[other] == 0) {
+          return;
+        }
+        if (distance_[other] < distance_[atom]) {
+          nearer_.push_back({other, bond});
+        } else if (distance_[other] == distance_[atom] && other < atom) {
+          add_family(root, {atom, bond}, {other, bond}, UNREACHED);
+        }
+      });
+      for (std::size_t i = 0; i < nearer_.size(); ++i) {
+        for (std::size_t j = i + 1; j < nearer_.size(); ++j) {
+          add_family(root, nearer_[i], nearer_[j], atom);
+        }
+      }
+    }
+  }
+
+  // An end of a path, and the bond by which it leads on.
+  struct Step {
+    std::uint16_t atom, bond;
+  };
+
+  void add_family(std::uint16_t root, Step one, Step two, std::uint16_t top) {
+    if ((path_atoms_[one.atom] & path_atoms_[two.atom]).any()) {
+      return;
+    }
+    auto bonds = path_bonds_[one.atom] | path_bonds_[two.atom];
+    bonds.set(one.bond);
+    bonds.set(two.bond);
+    const auto size = distance_[one.atom] + distance_[two.atom] + (top == UNREACHED ? 1 : 2);
+    families_.push_back({static_cast<std::uint16_t>(size), root, one.atom, two.atom, top,
+                         paths_[one.atom] * paths_[two.atom], bonds});
+  }
+
+  // Keeps the families that are no sums of shorter cycles, of which `independent` are enough to make all.
+  bool keep_relevant(std::size_t independent) {
+    basis_.clear();
+    for (std::size_t begin = 0; begin < families_.size() && basis_.size() < independent;) {
+      auto end = begin;
+      relevant_.clear();
+      for (; end < families_.size() && families_[end].size == families_[begin].size; ++end) {
+        const auto rest = reduced(families_[end].first);
+        if (rest.any()) {
+          relevant_.push_back(rest);
+          if (!keep_family(families_[end])) {
+            return false;
           }
-          smallest = size;
-          found_.sizes.push_back(static_cast<std::uint16_t>(size));
+        }
+      }
+      for (const auto &cycle : relevant_) {
+        if (const auto rest = reduced(cycle); rest.any()) {
+          basis_.push_back(rest);
+        }
+      }
+      begin = end;
+    }
+    return true;
+  }
+
+  // What is left of a cycle once cycles of the basis are added so that their first bonds are not in it.
+  BondSet reduced(BondSet cycle) const {
+    for (const auto &other : basis_) {
+      if (cycle[other._Find_first()]) {
+        cycle ^= other;
+      }
+    }
+    return cycle;
+  }
+
+  bool keep_family(const Family &family) {
+    if (family.cycles > RINGS_MAX) {
+      return false;
+    }
+    if (family.cycles == 1) {
+      return keep_closed(family.root, family.first);
+    }
+    search(family.root);  // again: what it found was overwritten
+    std::vector<std::vector<std::uint16_t>> ones, twos;
+    list_paths(family.root, family.one, ones);
+    list_paths(family.root, family.two, twos);
+    for (const auto &one : ones) {
+      for (const auto &two : twos) {
+        ring_.assign(one.rbegin(), one.rend());  // from the root
+        if (family.top != UNREACHED) {
+          ring_.push_back(family.top);
+        }
+        ring_.insert(ring_.end(), two.begin(), two.end() - 1);
+        if (!keep()) {
+          return false;
         }
       }
     }
+    return true;
   }
 
-  // Appends the ring from the root to `current`, on to `other` and back, and gives its size; zero if the two paths
-  // meet before the root.
-  unsigned int join(std::uint16_t root, std::uint16_t current, std::uint16_t other) {
-    const auto from = found_.atoms.size();
-    for (auto i = current;; i = parent_[i]) {
-      found_.atoms.push_back(i);
-      if (i == root) {
-        break;
+  // All shortest paths from an atom down to the root.
+  void list_paths(std::uint16_t root, std::uint16_t from,
+                  std::vector<std::vector<std::uint16_t>> &paths) {
+    std::vector<std::vector<std::uint16_t>> open{{from}};
+    while (!open.empty()) {
+      const auto path = std::move(open.back());
+      open.pop_back();
+      const auto end = path.back();
+      if (end == root) {
+        paths.push_back(path);
+        continue;
       }
+      each_neighbour(end, [&](auto next, auto) {
+        if (paths_[next] != 0 && distance_[next] + 1 == distance_[end]) {
+          open.push_back(path);
+          open.back().push_back(next);
+        }
+      });
     }
-    std::reverse(found_.atoms.begin() + static_cast<std::ptrdiff_t>(from), found_.atoms.end());
-    const auto middle = found_.atoms.size();
-    for (auto i = other; i != root; i = parent_[i]) {
-      const auto begin = found_.atoms.begin() + static_cast<std::ptrdiff_t>(from);
-      const auto end = found_.atoms.begin() + static_cast<std::ptrdiff_t>(middle);
-      if (std::find(begin, end, i) != end) {
-        found_.atoms.resize(from);
-        return 0;
-      }
-      found_.atoms.push_back(i);
-    }
-    return static_cast<unsigned int>(found_.atoms.size() - from);
   }
 
-  bool keep(const std::uint16_t *ring, unsigned int size, const AtomSet &atoms) {
+  // Lists a ring from its lowest atom on, towards the lower of that atom's neighbours.
+  bool keep() {
+    const auto size = ring_.size();
     if (molecule_->rings.full() || molecule_->ring_members + size > RING_MEMBERS_MAX) {
       return false;
     }
+    std::ranges::rotate(ring_, std::ranges::min_element(ring_));
+    if (ring_.back() < ring_[1]) {
+      std::reverse(ring_.begin() + 1, ring_.end());
+    }
     const auto start = molecule_->ring_members;
+    AtomSet atoms;
     BondSet bonds;
-    for (unsigned int i = 0; i < size; ++i) {
-      const auto &atom = molecule_->atoms[ring[i]];
-      const auto next = ring[i + 1 == size ? 0 : i + 1];
-      const auto bond = atom.bonds[atom.place_of(next)];
-      molecule_->ring_atoms[start + i] = ring[i];
+    for (std::size_t i = 0; i < size; ++i) {
+      const auto &atom = molecule_->atoms[ring_[i]];
+      const auto bond = atom.bonds[atom.place_of(ring_[i + 1 == size ? 0 : i + 1])];
+      molecule_->ring_atoms[start + i] = ring_[i];
       molecule_->ring_bonds[start + i] = bond;
+      atoms.set(ring_[i]);
       bonds.set(bond);
     }
     molecule_->ring_atom_sets[molecule_->rings.size()] = atoms;
     molecule_->ring_bond_sets[molecule_->rings.size()] = bonds;
-    molecule_->rings.push_back({static_cast<std::uint16_t>(start), static_cast<std::uint16_t>(size)});
+    molecule_->rings.push_back(
+        {static_cast<std::uint16_t>(start), static_cast<std::uint16_t>(size)});
     molecule_->ring_members += size;
     return true;
   }
 
   Draft *molecule_ = nullptr;
-  std::array<std::int16_t, DRAFT_ATOMS_MAX> degree_{};
-  BondSet active_, in_ring_;
-  std::vector<std::uint16_t> starts_, queue_;
-  RingChoice choice_;
-  std::vector<Sighting> sightings_;
-  std::vector<std::size_t> repeated_;
-  Found found_;
-  std::array<std::uint8_t, DRAFT_ATOMS_MAX> state_;
-  std::array<std::uint16_t, DRAFT_ATOMS_MAX> parent_, depth_;
+  std::vector<std::uint16_t> system_, queue_, ring_;
+  std::size_t system_bonds_ = 0;
+  std::vector<Step> nearer_;
+  std::vector<Family> families_;
+  std::vector<BondSet> basis_, relevant_;
+  // Of the last search, per atom: the distance from the root, the number of shortest paths of atoms below the root, and
+  // one such path without the root.
+  std::array<std::uint16_t, DRAFT_ATOMS_MAX> distance_;
+  std::array<std::uint32_t, DRAFT_ATOMS_MAX> paths_;
+  std::array<AtomSet, DRAFT_ATOMS_MAX> path_atoms_;
+  std::array<BondSet, DRAFT_ATOMS_MAX> path_bonds_;
 };
 
 }  // namespace

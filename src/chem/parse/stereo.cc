@@ -189,13 +189,10 @@ bool assign_bonds(Draft &mol, Round &round) {
   return true;
 }
 
-// Whether any direction is beside a double bond that could be E or Z.
-bool directs_double_bond(const Draft &mol) {
+// Whether any double bond is not in a small ring.
+bool has_free_double_bond(const Draft &mol) {
   for (unsigned int i = 0; i < mol.bonds.size(); ++i) {
-    const auto &bond = mol.bonds[i];
-    if (bond.type == DOUBLE && !in_small_ring(mol, i) &&
-        (any_bond(mol, mol.atoms[bond.begin], has_direction) ||
-         any_bond(mol, mol.atoms[bond.end], has_direction))) {
+    if (mol.bonds[i].type == DOUBLE && !in_small_ring(mol, i)) {
       return true;
     }
   }
@@ -226,6 +223,16 @@ void clear_useless_directions(Draft &mol) {
   }
 }
 
+// Whether any atom is or could be a centre.
+bool has_possible_centre(const Draft &mol) {
+  for (unsigned int i = 0; i < mol.atoms.size(); ++i) {
+    if (mol.atoms[i].chirality != NO_CHIRALITY || may_be_centre(mol, mol.atoms[i], i)) {
+      return true;
+    }
+  }
+  return false;
+}
+
 // A chiral centre without a CIP code may be one because of its ring, or none at all.
 bool holds_unclear_centre(const Draft &mol) {
   return std::ranges::any_of(mol.atoms, [](const Atom &atom) {
@@ -237,10 +244,15 @@ bool holds_unclear_centre(const Draft &mol) {
 
 // False: RDKit has to assign the stereo. Only what this step sets has then changed.
 bool set_stereo(Draft &mol) {
+  Round centres{true, false}, bonds{has_free_double_bond(mol), false};
+  mol.has_ranks = bonds.open || has_possible_centre(mol);
+  if (!mol.has_ranks) {
+    clear_useless_directions(mol);
+    return true;
+  }
   if (!rank_by_cip(mol)) {
     return false;
   }
-  Round centres{true, false}, bonds{mol.has_direction && directs_double_bond(mol), false};
   for (;;) {
     centres = centres.open ? assign_centres(mol) : Round{};
     const bool look_at_bonds = std::exchange(bonds, {}).open;

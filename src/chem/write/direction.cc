@@ -1,7 +1,4 @@
-// The slashes of a canonical SMILES: directions of single bonds that give the stereo of double bonds. The rules are
-// RDKit's (Canon::canonicalizeDoubleBond and what follows it), since the choice among the many equivalent ways to
-// place slashes is what makes the SMILES canonical.
-#include "molsieve/src/chem/write/smiles.h"
+#include "molsieve/src/chem/write/direction.h"
 
 #include <algorithm>
 
@@ -15,26 +12,80 @@ bool can_have_direction(const Bond &bond) {
 
 }  // namespace
 
-// False: RDKit would reach a state that it rejects.
-bool SmilesWriter::direct_bonds() {
-  for (std::size_t i = 0; i < steps_.size(); ++i) {
-    if (steps_[i].kind == Kind::Bond && mol_->bonds[steps_[i].index].stereo != NO_STEREO &&
-        !direct_bond(steps_[i].index)) {
-      return false;
+void Slashes::clear(const Molecule &mol) { direction_.assign(mol.bonds.size(), Direction::None); }
+
+bool Slashes::place(const Molecule &mol, const Visits &visits) {
+  mol_ = &mol;
+  visits_ = &visits;
+  clear(mol);
+  uses_.assign(mol.bonds.size(), 0);
+  atom_uses_.assign(mol.atoms.size(), 0);
+  done_.assign(mol.bonds.size(), false);
+  find_stereo();
+  for (const auto &start : stereo_) {
+    queue_.assign(1, start.bond);
+    for (std::size_t head = 0; head < queue_.size(); ++head) {
+      const auto bond = queue_[head];
+      if (done_[bond]) {
+        continue;
+      }
+      if (!direct(bond)) {
+        return false;
+      }
+      done_[bond] = true;
+      const auto &next = stereo_[place_of_[bond]].next;
+      queue_.insert(queue_.end(), next.begin(), next.end());
     }
+  }
+  if (spreads()) {
+    return false;
   }
   drop_redundant();
   return true;
 }
 
-void SmilesWriter::count(std::uint16_t bond, std::uint16_t atom, unsigned int times) {
-  bond_uses_[bond] += 1;
-  atom_uses_[atom] += times;
+// The double bonds with most others beside them come first, then those that are visited first.
+void Slashes::find_stereo() {
+  stereo_.clear();
+  for (const auto &[bond, from] : visits_->followed) {
+    if (mol_->bonds[bond].stereo != NO_STEREO) {
+      stereo_.push_back({bond, next_stereo(mol_->bonds[bond])});
+    }
+  }
+  std::ranges::stable_sort(stereo_, std::ranges::greater(),
+                           [](const Stereo &stereo) { return stereo.next.size(); });
+  place_of_.resize(mol_->bonds.size());
+  for (std::size_t i = 0; i < stereo_.size(); ++i) {
+    place_of_[stereo_[i].bond] = static_cast<std::uint16_t>(i);
+  }
+}
+
+// In the order in which they are visited.
+std::vector<std::uint16_t> Slashes::next_stereo(const Bond &bond) const {
+  std::vector<std::uint16_t> next;
+  for (const auto end : {bond.begin, bond.end}) {
+    const auto &atom = mol_->atoms[end];
+    for (unsigned int i = 0; i < atom.degree; ++i) {
+      if (!can_have_direction(mol_->bonds[atom.bonds[i]])) {
+        continue;
+      }
+      const auto &far = mol_->atoms[atom.neighbours[i]];
+      const auto far_end = far.bonds.begin() + far.degree;
+      const auto found = std::find_if(far.bonds.begin(), far_end, [&](auto other) {
+        return mol_->bonds[other].stereo != NO_STEREO;
+      });
+      if (found != far_end) {
+        next.push_back(*found);
+      }
+    }
+  }
+  std::ranges::sort(next, {}, [this](auto other) { return visits_->bond[other]; });
+  return next;
 }
 
 // A later neighbour becomes the first only if it was visited earlier, as in RDKit's loop.
-SmilesWriter::Side SmilesWriter::side(std::uint16_t index, std::uint16_t double_bond) const {
-  Side side{index};
+Slashes::End Slashes::end_of(std::uint16_t index, std::uint16_t double_bond, bool is_begin) const {
+  End end{index, {}, {}};
   unsigned int first_visit = mol_->bonds.size() + 1;
   const auto &atom = mol_->atoms[index];
   for (unsigned int i = 0; i < atom.degree; ++i) {
@@ -42,242 +93,192 @@ SmilesWriter::Side SmilesWriter::side(std::uint16_t index, std::uint16_t double_
     if (bond == double_bond || !can_have_direction(mol_->bonds[bond])) {
       continue;
     }
-    side.directed |= bond_uses_[bond] > 0;
-    if (side.first == NO_INDEX || bond_visit_[bond] < first_visit) {
-      side.second = side.first;
-      side.first = bond;
-      first_visit = bond_visit_[bond];
+    const bool is_later = visits_->atom[index] < visits_->atom[atom.neighbours[i]];
+    const Single single{bond, (is_later == is_begin) != (visits_->closure[bond] != 0)};
+    end.directed |= uses_[bond] > 0;
+    if (!end.first.exists() || visits_->bond[bond] < first_visit) {
+      end.second = end.first;
+      end.first = single;
+      first_visit = visits_->bond[bond];
     } else {
-      side.second = bond;
+      end.second = single;
     }
   }
-  return side;
+  return end;
 }
 
-// Whether the stereo of a double bond does not refer to the atom at the far end of this single bond, but of the other.
-bool SmilesWriter::refers_to_second(const Bond &bond, const Side &side,
-                                    std::uint16_t single_bond) const {
-  const auto far = mol_->bonds[single_bond].other(side.atom);
-  return mol_->atoms[side.atom].degree == 3 && far != bond.stereo_atoms[0] &&
-         far != bond.stereo_atoms[1];
-}
-
-bool SmilesWriter::closes_backwards(std::uint16_t index) const {
+bool Slashes::direct(std::uint16_t index) {
   const auto &bond = mol_->bonds[index];
-  return bond.begin > bond.end + 1 && closure_number_[index] != 0;
-}
-
-bool SmilesWriter::direct_bond(std::uint16_t index) {
-  const auto &bond = mol_->bonds[index];
-  auto begin = bond.begin, end = bond.end;
-  if (atom_visit_[begin] >= atom_visit_[end]) {
-    std::swap(begin, end);
-  }
-  const auto one = side(begin, index);
-  const auto two = side(end, index);
-  if (one.first == NO_INDEX || two.first == NO_INDEX) {
+  const auto is_end = [this](std::uint16_t atom) {
+    return mol_->atoms[atom].degree == 2 || mol_->atoms[atom].degree == 3;
+  };
+  if (!is_end(bond.begin) || !is_end(bond.end)) {
     return true;
   }
-  auto controlling = one.first;
-  const bool from_first = !two.directed;
-  if (from_first) {
-    if (!direct_from_first(bond, index, one, two, controlling)) {
-      return false;
-    }
-  } else if (!direct_from_second(bond, one, two)) {
+  auto begin = bond.begin, end = bond.end;
+  if (visits_->atom[begin] >= visits_->atom[end]) {
+    std::swap(begin, end);
+  }
+  const auto one = end_of(begin, index, true);
+  const auto two = end_of(end, index, false);
+  if (!one.first.exists() || !two.first.exists()) {
+    return true;
+  }
+  if (one.directed && two.directed) {
+    return settle(bond, one, two);
+  }
+  const auto &from = two.directed ? two : one;
+  const auto &to = two.directed ? one : two;
+  auto given = from.first;
+  if (!give(from, given)) {
     return false;
   }
-  direct_seconds(index, one, two);
-  if (from_first) {
-    reverse_late_bonds(one, two, controlling);
-  }
-  direct_next(two);
+  direction_[to.first.bond] = across(bond, from, given, to, to.first);
+  use(to.first, to.atom);
+  complete(one);
+  complete(two);
   return true;
 }
 
-// The direction of one of a side's bonds, which its first bond then has too; `controlling` is the bond that has it.
-// None: RDKit would reject the state.
-Direction SmilesWriter::given_direction(const Side &side, std::uint16_t &controlling) {
-  const bool first = bond_uses_[side.first] > 0;
-  if (!first) {
-    if (side.second == NO_INDEX || bond_uses_[side.second] == 0) {
-      return Direction::None;
+// The direction at one end, chosen if none is given; `given` is the bond that has it. False: RDKit warns that directions
+// contradict each other.
+bool Slashes::give(const End &end, Single &given) {
+  if (!end.directed) {
+    direction_[end.first.bond] = Direction::Up;
+    use(end.first, end.atom);
+    return true;
+  }
+  const bool second = end.second.exists() && uses_[end.second.bond] > 0;
+  if (uses_[end.first.bond] > 0) {
+    use(end.first, end.atom);
+    if (second) {
+      use(end.second, end.atom);
+      return agree(end.first, end.second);
     }
-    direction_[side.first] = direction_[side.second];
-    controlling = side.second;
+    return true;
   }
-  count(side.first, side.atom, first ? 1 : 2);
-  return direction_[side.first];
-}
-
-// The direction on the side that is written first is given or can be chosen; it determines the other.
-bool SmilesWriter::direct_from_first(const Bond &bond, std::uint16_t index, const Side &one,
-                                     const Side &two, std::uint16_t &controlling) {
-  auto direction = Direction::Up;
-  if (one.directed) {
-    direction = given_direction(one, controlling);
-  } else {
-    direction_[one.first] = direction;
-    count(one.first, one.atom);
-  }
-  if (direction == Direction::None) {
-    return false;
-  }
-  auto other = bond.stereo == E ? direction : flipped(direction);
-  const bool flips_one = refers_to_second(bond, one, controlling);
-  const bool flips_two = refers_to_second(bond, two, two.first);
-  if (flips_one != flips_two || (!flips_one && closes_backwards(index))) {
-    other = flipped(other);
-  }
-  direction_[two.first] = other;
-  count(two.first, two.atom);
+  copy(end.second, end.first);
+  use(end.second, end.atom);
+  use(end.first, end.atom);
+  given = end.second;
   return true;
 }
 
-// A ring closure has already given the direction on the side that is written later.
-bool SmilesWriter::direct_from_second(const Bond &bond, const Side &one, const Side &two) {
-  auto controlling = two.first;
-  const auto direction = given_direction(two, controlling);
-  if (direction == Direction::None) {
-    return false;
-  }
-  const auto other = bond.stereo == Z ? direction : flipped(direction);
-  const bool flips =
-      refers_to_second(bond, two, controlling) != refers_to_second(bond, one, one.first);
-  direction_[one.first] = flips ? other : flipped(other);
-  count(one.first, one.atom);
-  return true;
-}
-
-// The direction of the second single bond at each end, which repeats the information of the first.
-void SmilesWriter::direct_seconds(std::uint16_t index, const Side &one, const Side &two) {
-  for (const auto *side : {&one, &two}) {
-    if (mol_->atoms[side->atom].degree != 3 || side->second == NO_INDEX) {
-      continue;
-    }
-    if (bond_uses_[side->second] == 0) {
-      // In a branch it is read from the other side.
-      const bool flips = side == &one ? same_branch(index, side->second)
-                                      : closure_number_[side->second] == 0;
-      const auto first = direction_[side->first];
-      direction_[side->second] = flips ? flipped(first) : first;
-    }
-    count(side->second, side->atom);
-  }
-}
-
-bool SmilesWriter::same_branch(std::uint16_t double_bond, std::uint16_t single_bond) const {
-  bool inside = false;
-  int depth = 0;
-  for (const auto &step : steps_) {
-    if (step.kind == Kind::Bond && (step.index == double_bond || step.index == single_bond)) {
-      if (inside) {
-        return depth == 0;
+// Both ends already have directions, as in a ring of alternating double bonds. False: they contradict each other.
+bool Slashes::settle(const Bond &bond, const End &one, const End &two) {
+  for (const auto *end : {&one, &two}) {
+    if (end->second.exists()) {
+      if (uses_[end->first.bond] == 0) {
+        copy(end->second, end->first);
+      } else if (uses_[end->second.bond] == 0) {
+        copy(end->first, end->second);
+      } else if (!agree(end->first, end->second)) {
+        return false;
       }
-      inside = true;
-    } else if (inside && step.kind == Kind::Open) {
-      ++depth;
-    } else if (inside && step.kind == Kind::Close) {
-      --depth;
+      use(end->second, end->atom);
     }
+    use(end->first, end->atom);
   }
-  return false;
+  return across(bond, one, one.first, two, two.first) == direction_[two.first.bond];
 }
 
-// The direction of a single bond that is written after the atom it starts from is reversed.
-void SmilesWriter::reverse_late_bonds(const Side &one, const Side &two, std::uint16_t controlling) {
-  if (bond_visit_[controlling] <= atom_visit_[one.atom]) {
-    return;
-  }
-  if (bond_uses_[controlling] == 1) {
-    if (closure_number_[controlling] == 0) {
-      direction_[controlling] = flipped(direction_[controlling]);
-    }
-  } else if (bond_uses_[two.first] == 1) {
-    direction_[two.first] = flipped(direction_[two.first]);
-    if (two.second != NO_INDEX && bond_uses_[two.second] >= 1) {
-      direction_[two.second] = flipped(direction_[two.second]);
-    }
+// The direction of the second single bond, which repeats the information of the first.
+void Slashes::complete(const End &end) {
+  if (mol_->atoms[end.atom].degree == 3 && end.second.exists() && uses_[end.second.bond] == 0) {
+    copy(end.first, end.second);
+    use(end.second, end.atom);
   }
 }
 
-// If another double bond with stereo follows directly, its other single bond has to agree.
-void SmilesWriter::direct_next(const Side &two) {
-  const auto index = mol_->bonds[two.first].other(two.atom);
-  const auto &atom = mol_->atoms[index];
-  if (atom.degree != 3) {
-    return;
-  }
-  auto other = NO_INDEX;
-  bool stereo = false;
-  for (unsigned int i = 0; i < atom.degree; ++i) {
-    const auto &bond = mol_->bonds[atom.bonds[i]];
-    if (bond.type == DOUBLE && bond.stereo != NO_STEREO) {
-      stereo = true;
-    } else if (bond.type == SINGLE && atom.bonds[i] != two.first) {
-      other = atom.bonds[i];
-    }
-  }
-  if (!stereo || other == NO_INDEX || direction_[other] != Direction::None) {
-    return;
-  }
-  const auto direction = direction_[two.first];
-  direction_[other] = closes_backwards(other) ? flipped(direction) : direction;
-  count(other, index);
+// Two bonds at one end have opposite directions, unless one of them is read the other way.
+void Slashes::copy(const Single &from, const Single &to) {
+  const auto direction = direction_[from.bond];
+  direction_[to.bond] = from.flipped == to.flipped ? flipped(direction) : direction;
 }
 
-// Whether an atom has a double bond with stereo, other than the given bond.
-bool SmilesWriter::ends_stereo(std::uint16_t index, std::uint16_t except) const {
-  return any_bond(*mol_, mol_->atoms[index], [&](const Bond &bond) {
-    return &bond != &mol_->bonds[except] && bond.stereo != NO_STEREO;
+bool Slashes::agree(const Single &one, const Single &two) const {
+  return (direction_[one.bond] == direction_[two.bond]) == (one.flipped != two.flipped);
+}
+
+// The direction that a bond at the other end must have.
+Direction Slashes::across(const Bond &bond, const End &from, const Single &given, const End &to,
+                          const Single &wanted) const {
+  const auto refers_to_second = [&](const End &end, const Single &single) {
+    const auto far = mol_->bonds[single.bond].other(end.atom);
+    return mol_->atoms[end.atom].degree == 3 && far != bond.stereo_atoms[0] &&
+           far != bond.stereo_atoms[1];
+  };
+  const bool flips = (bond.stereo == Z) ^ refers_to_second(from, given) ^
+                     refers_to_second(to, wanted) ^ (given.flipped != wanted.flipped);
+  const auto direction = direction_[given.bond];
+  return flips ? flipped(direction) : direction;
+}
+
+void Slashes::use(const Single &single, std::uint16_t atom) {
+  ++uses_[single.bond];
+  ++atom_uses_[atom];
+}
+
+// Whether directions on both sides of a double bond without stereo would give it some.
+bool Slashes::spreads() const {
+  const auto has_direction = [this](std::uint16_t index) {
+    const auto &atom = mol_->atoms[index];
+    return std::any_of(atom.bonds.begin(), atom.bonds.begin() + atom.degree,
+                       [this](auto bond) { return uses_[bond] != 0; });
+  };
+  return std::ranges::any_of(mol_->bonds, [&](const Bond &bond) {
+    return bond.type == DOUBLE && bond.stereo == NO_STEREO && has_direction(bond.begin) &&
+           has_direction(bond.end);
   });
 }
 
 // Removes directions that repeat the information of others.
-void SmilesWriter::drop_redundant() {
-  for (const auto &step : steps_) {
-    if (step.kind != Kind::Bond) {
+void Slashes::drop_redundant() {
+  for (const auto &[index, from] : visits_->followed) {
+    const auto &bond = mol_->bonds[index];
+    if (!can_have_direction(bond) || uses_[index] == 0) {
+      direction_[index] = Direction::None;
       continue;
     }
-    const auto &bond = mol_->bonds[step.index];
-    if (!can_have_direction(bond) || bond_uses_[step.index] == 0) {
-      direction_[step.index] = Direction::None;
-      continue;
-    }
-    for (const auto atom : {step.from, bond.other(step.from)}) {
-      if (ends_stereo(atom, step.index)) {
-        drop_around(step.index, atom);
-      }
-    }
+    drop_at(index, from);
+    drop_at(index, bond.other(from));
   }
 }
 
-void SmilesWriter::drop_around(std::uint16_t index, std::uint16_t at) {
-  const auto release = [&](std::uint16_t bond) {
-    if (--bond_uses_[bond] == 0) {
-      direction_[bond] = Direction::None;
-      --atom_uses_[mol_->bonds[bond].begin];
-      --atom_uses_[mol_->bonds[bond].end];
-    }
-  };
-  const auto needed_once = [&](std::uint16_t bond) {
+// At an end of another double bond with two directions, one of them.
+void Slashes::drop_at(std::uint16_t index, std::uint16_t at) {
+  const auto &atom = mol_->atoms[at];
+  const auto end = atom.bonds.begin() + atom.degree;
+  if (atom_uses_[at] < 2 || std::none_of(atom.bonds.begin(), end, [&](auto bond) {
+        return bond != index && mol_->bonds[bond].stereo != NO_STEREO;
+      })) {
+    return;
+  }
+  const auto other = std::find_if(atom.bonds.begin(), end, [&](auto bond) {
+    return bond != index && can_have_direction(mol_->bonds[bond]);
+  });
+  if (other == end) {
+    return;
+  }
+  const auto is_needed = [&](std::uint16_t bond) {
     return atom_uses_[mol_->bonds[bond].begin] == 1 || atom_uses_[mol_->bonds[bond].end] == 1;
   };
-  bool possible = false, adjusted = false;
-  const auto &atom = mol_->atoms[at];
-  for (unsigned int i = 0; i < atom.degree; ++i) {
-    const auto other = atom.bonds[i];
-    if (other == index || !can_have_direction(mol_->bonds[other])) {
-      continue;
-    }
-    possible = true;
-    if (bond_uses_[other] >= bond_uses_[index] && !needed_once(other)) {
-      adjusted = true;
-      release(other);
-    }
+  if (uses_[*other] >= uses_[index] && !is_needed(*other)) {
+    release(*other, at);
+  } else if (!is_needed(index)) {
+    release(index, at);
   }
-  if (possible && !adjusted && !needed_once(index)) {
-    release(index);
+}
+
+void Slashes::release(std::uint16_t bond, std::uint16_t at) {
+  if (--uses_[bond] != 0) {
+    return;
+  }
+  direction_[bond] = Direction::None;
+  --atom_uses_[at];
+  const auto other = mol_->bonds[bond].other(at);
+  if (atom_uses_[other] != 0) {
+    --atom_uses_[other];
   }
 }
 

@@ -44,7 +44,7 @@ bool SmilesWriter::write(const Molecule &mol, std::string &text) {
   if (mol.has_chirality) {
     orient_centres();
   }
-  if (mol.has_stereo && !direct_bonds()) {
+  if (mol.has_stereo && !slashes_.place(mol, visits_)) {
     return false;
   }
   print(text);
@@ -57,16 +57,13 @@ void SmilesWriter::prepare() {
   steps_.clear();
   colour_.assign(atoms, WHITE);
   closures_.assign(atoms, {});
-  closure_number_.assign(bonds, 0);
+  visits_.closure.assign(bonds, 0);
   number_in_use_.assign(CLOSURES_MAX, false);
   bond_order_.assign(atoms, {});
-  atom_visit_.assign(atoms, 0);
-  bond_visit_.assign(bonds, 0);
-  direction_.assign(bonds, Direction::None);
-  if (mol_->has_stereo) {
-    bond_uses_.assign(bonds, 0);
-    atom_uses_.assign(atoms, 0);
-  }
+  visits_.atom.assign(atoms, 0);
+  visits_.bond.assign(bonds, 0);
+  visits_.followed.clear();
+  slashes_.clear(*mol_);
 }
 
 // A first walk in canonical order finds the bonds that close rings.
@@ -104,7 +101,7 @@ void SmilesWriter::find_closures(std::uint16_t index, std::uint16_t by) {
 bool SmilesWriter::walk(std::uint16_t index, std::uint16_t by) {
   const auto &atom = mol_->atoms[index];
   steps_.push_back({Kind::Atom, index, 0});
-  atom_visit_[index] = steps_.size();
+  visits_.atom[index] = steps_.size();
   colour_[index] = GREY;
   auto &order = bond_order_[index];
   if (by != NO_INDEX) {
@@ -137,8 +134,7 @@ bool SmilesWriter::walk(std::uint16_t index, std::uint16_t by) {
     if (branch) {
       steps_.push_back({Kind::Open, 0, 0});
     }
-    steps_.push_back({Kind::Bond, next.bond, index});
-    bond_visit_[next.bond] = steps_.size();
+    follow(next.bond, index);
     if (!walk(next.atom, next.bond)) {
       return false;
     }
@@ -150,14 +146,19 @@ bool SmilesWriter::walk(std::uint16_t index, std::uint16_t by) {
   return true;
 }
 
+void SmilesWriter::follow(std::uint16_t bond, std::uint16_t from) {
+  steps_.push_back({Kind::Bond, bond, from});
+  visits_.bond[bond] = steps_.size();
+  visits_.followed.push_back({bond, from});
+}
+
 // A number that is closed here can be used again only by later atoms.
 bool SmilesWriter::write_closures(std::uint16_t index) {
   Indices closed;
   for (const auto bond : closures_[index]) {
-    auto &number = closure_number_[bond];
+    auto &number = visits_.closure[bond];
     if (number != 0) {
-      steps_.push_back({Kind::Bond, bond, index});
-      bond_visit_[bond] = steps_.size();
+      follow(bond, index);
       closed.push_back(number);
     } else {
       const auto free = std::ranges::find(number_in_use_, false);
@@ -323,7 +324,7 @@ void SmilesWriter::print_atom(std::uint16_t index, std::string &text) const {
 
 void SmilesWriter::print_bond(const Step &step, std::string &text) const {
   const auto &bond = mol_->bonds[step.index];
-  const auto direction = direction_[step.index];
+  const auto direction = slashes_[step.index];
   const bool between_aromatic =
       mol_->atoms[bond.begin].aromatic && mol_->atoms[bond.end].aromatic;
   switch (bond.type) {

@@ -29,6 +29,18 @@ pub fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
+/// The release of RDKit that is pinned, as RDKit writes it: year, month and a number.
+pub fn rdkit_release() -> String {
+    let pins = std::fs::read_to_string(repository().join("scripts/rdkit-wheels.txt")).unwrap();
+    let pin = pins.lines().find_map(|line| line.strip_prefix("rdkit=="));
+    let numbers: Vec<u32> = pin
+        .unwrap()
+        .split(|c: char| !c.is_ascii_digit())
+        .map_while(|number| number.parse().ok())
+        .collect();
+    format!("{}.{:02}.{}", numbers[0], numbers[1], numbers[2])
+}
+
 /// (id, SMILES) of the first `n` molecules of the shipped library.
 pub fn shipped_molecules(n: usize) -> Vec<(String, String)> {
     let mut table = csv::Reader::from_path(shipped_library()).unwrap();
@@ -111,7 +123,7 @@ pub fn parquet_file(
     writer.close().unwrap();
 }
 
-/// Phenol and p-cresol as RDKit 2025.03.6 writes them.
+/// Phenol and p-cresol as RDKit writes them.
 pub const PHENOL_AND_CRESOL_SDF: &str = "phenol
      RDKit          2D
 
