@@ -16,7 +16,7 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/*
 WORKDIR /src
 # RDKit comes first, because it changes less often than the sources.
-COPY scripts/rdkit-prefix.sh scripts/rdkit-wheels.txt scripts/
+COPY scripts/rdkit-prefix.sh scripts/rdkit-release.sh scripts/rdkit-wheels.txt scripts/
 RUN scripts/rdkit-prefix.sh .rdkit
 COPY . .
 RUN cargo build --release --locked --bin molsieve

@@ -146,7 +146,7 @@ fn aromaticity_of_bridged_rings_is_perceived_anew() {
     assert_makes(
         &["C1=CC2C3=C(C=C1)C2=CC=C3"],
         &["[CX4;!H0:1]>>[C:1]O"],
-        &[("OC12C=CC=CC3=C1C=CC=C32", "m0", "r0")],
+        &[("OC12C=CC=Cc3c1cccc32", "m0", "r0")],
     );
 }
 
@@ -158,7 +158,7 @@ fn faults_found_by_generated_rules_stay_fixed() {
         &["c1c2c3c4c(c1=CC2=CC=3)C=C4"],
         &["[C;!H0;R:1]>>[C:1]-C1OCCO1"],
         &[
-            ("C1=CC2=C1C1=CC=C3C1=CC2=C3C1OCCO1", "m0", "r0"),
+            ("C1=Cc2c1c1cc3c2=CC=C3C=1C1OCCO1", "m0", "r0"),
             ("C1=Cc2c1c1cc3c2=CC(C2OCCO2)=C3C=1", "m0", "r0"),
             ("C1=Cc2c1c1cc3c2=C(C2OCCO2)C=C3C=1", "m0", "r0"),
             ("C1=C2C=c3cc2c(c2c3C(C3OCCO3)=C2)=C1", "m0", "r0"),
@@ -171,7 +171,7 @@ fn faults_found_by_generated_rules_stay_fixed() {
         &[
             ("C1=C2CC(=[14C]3C=C(C4CC4)C=C13)C1=C2[13CH2]1", "m0", "r0"),
             ("C1=C2CC(=[14C]3C1=CC=C3C1CC1)C1=C2[13CH2]1", "m0", "r0"),
-            ("c1cc2c(C3CC3)c3c4c(c([14c]-2c1)C3)[13CH2]4", "m0", "r0"),
+            ("C1=C[14C]2=C3CC(=C(C4CC4)C2=C1)C1=C3[13CH2]1", "m0", "r0"),
             ("C1=C[14C]2=C3CC(=CC2=C1C1CC1)C1=C3[13CH2]1", "m0", "r0"),
         ],
     );
@@ -185,7 +185,7 @@ fn faults_found_by_generated_rules_stay_fixed() {
                 "r0",
             ),
             (
-                "C1=CC2(c3c[nH]c4ccccc34)C3=C4N=CC4=C(C4C5CCC4CC5)C(=C3)N12",
+                "C1=CC2(c3c[nH]c4ccccc34)c3cc(c(C4C5CCC4CC5)c4c3N=C4)N12",
                 "m0",
                 "r0",
             ),
@@ -219,7 +219,7 @@ fn faults_found_by_generated_rules_stay_fixed() {
     assert_makes(
         &["[H]c1cn2sc([H])c2c2c1C2"],
         &["[c:3](:[c;H1:1][c:2]):[c;X3:4]-[C;!H0:5]>>[C:5]-%50-[c:1](:[c:3]:[c:4]%50):[c:2]"],
-        &[("C1=C2C3=C(c4csn41)C23", "m0", "r0")],
+        &[("c1sn2cc3c4c(c12)C34", "m0", "r0")],
     );
     assert_makes(
         &["O=[P@@](=C)C"],
@@ -229,29 +229,26 @@ fn faults_found_by_generated_rules_stay_fixed() {
     assert_makes(
         &["c1ccccc1"],
         &["[c;!H0;+0:1]>>[c:1]-C1c2cc1c1cc2-1"],
-        &[("C1=C2C3=CC(=C12)C3c1ccccc1", "m0", "r0")],
+        &[("c1ccc(C2c3cc2c2cc3-2)cc1", "m0", "r0")],
     );
     assert_makes(
         &["C1=C2C3=C(C3)C3=C1C1=C2C31"],
         &["[C;H1:1]>>[C:1]C1OCCO1"],
-        &[
-            ("C1COC(c2c3c4c(c5c2C2=C3C25)C4)O1", "m0", "r0"),
-            ("C1=C2C3=C(C3)C3=C1C1=C2C31C1OCCO1", "m0", "r0"),
-        ],
+        &[("c1c2c3c(c4c1C1=C2C14C1OCCO1)C3", "m0", "r0")],
     );
 }
 
-/// The substituents of a bridged ring system decide which of its rings RDKit finds, and so which bonds it writes as
-/// ring bonds.
+/// RDKit's rings are relevant cycles. Its search before 2026.09 found others, depending on the substituents of a bridged
+/// ring system and on the order of its atoms.
 #[test]
-fn rings_joined_to_a_bridged_ring_system_decide_which_of_its_rings_are_found() {
+fn rings_joined_to_a_bridged_ring_system_do_not_change_its_rings() {
     let parent = "C1C2=C3CC(=C1C1=CCC1=C3)C2";
     assert_makes(
         &[parent],
         &["[CX3:1]=[CX3:2]>>[*:1](-c1ccccc1)=[C:2]"],
         &[
             ("C1=C2CC(c3ccccc3)=C2C2=C3CC1=C(C3)C2", "m0", "r0"),
-            ("C1=C2C3=C4CC(=C(C(=C2C1)c1ccccc1)C4)C3", "m0", "r0"),
+            ("C1=C2C3=C4CC(=C(C4)C(c4ccccc4)=C2C1)C3", "m0", "r0"),
         ],
     );
     assert_makes(
@@ -259,13 +256,13 @@ fn rings_joined_to_a_bridged_ring_system_decide_which_of_its_rings_are_found() {
         &["[C;H1:1][C:2]>>[C:2][C:1]-CC1C=CC1"],
         &[
             ("C1=CC(CC2=C3C(=CC4=C5CC(=C3C5)C4)C2)C1", "m0", "r0"),
-            ("C1=CC(CC2C3=C4CC(=C(C5=CCC=25)C4)C3)C1", "m0", "r0"),
+            ("C1=CC(CC2=C3CC=C3C3=C4CC(=C2C4)C3)C1", "m0", "r0"),
         ],
     );
     assert_makes(
         &[parent],
         &["[C;R:3]=;@[C;!H0:1]-,=[C;X3:2]>>[C:2]-[C:1](C1CCCCC1)=[C:3]"],
-        &[("C1=C2C3=C4CC(=C(C(=C2C1)C1CCCCC1)C4)C3", "m0", "r0")],
+        &[("C1=C2C3=C4CC(=C(C4)C(C4CCCCC4)=C2C1)C3", "m0", "r0")],
     );
 }
 
