@@ -8,7 +8,7 @@ Builds molsieve with a release of RDKit, runs every proof, and prints what diffe
 
 usage: scripts/rdkit-port.sh RELEASE [--seconds N] [--library FILE]... [--without-tests] [--work DIR]
 
-  RELEASE          as RDKit writes it, such as 2027.03.1; it needs wheels in the package index
+  RELEASE          year, month and number, as RDKit writes it; it needs wheels in the package index
   --seconds N      how long to make up rules and molecules for  (default: 300)
   --library FILE   a library of your own beside the shipped one; may be repeated
   --without-tests  does not build and run the tests that look into molecules (parser, keys, examples), which takes

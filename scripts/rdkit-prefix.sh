@@ -3,8 +3,8 @@
 #
 # usage: scripts/rdkit-prefix.sh PREFIX [RELEASE]
 #
-# RELEASE  the one that scripts/rdkit-wheels.txt pins by hash (default), or any other that has wheels
-#          (2026.03.6); pip's checksums of another one are not pinned
+# RELEASE  the one that scripts/rdkit-wheels.txt pins by hash (default), or any other that has wheels,
+#          whose checksums are not pinned
 #
 # Needs python3 with pip. Does nothing when PREFIX is complete and made from the same pins.
 # Keeps only the libraries that molsieve needs: the wheels link every library against all of Boost,

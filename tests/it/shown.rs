@@ -47,7 +47,7 @@ const NOT_RUN: [(&str, &str, &str); 8] = [
     ),
     (
         "docs/first-job.md",
-        "RDKIT_PREFIX=/usr",
+        "RDKIT_PREFIX=$CONDA_PREFIX",
         "needs an installed RDKit",
     ),
     (

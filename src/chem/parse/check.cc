@@ -26,7 +26,7 @@ std::string text_of(const RDKit::RDValue &value) {
   return text;
 }
 
-// The entries of a dictionary of properties; RDKit before 2025.09 has no iterators for them.
+// The entries of a dictionary of properties; earlier releases of RDKit have no iterators for them.
 template <typename Properties>
 const auto &entries(const Properties &properties) {
   if constexpr (requires { properties.begin(); }) {
