@@ -1,7 +1,6 @@
 #include "molsieve/src/chem/transformer.h"
 
 #include <GraphMol/ChemReactions/ReactionRunner.h>
-#include <GraphMol/Chirality.h>
 #include <GraphMol/Descriptors/MolDescriptors.h>
 #include <GraphMol/MolOps.h>
 #include <GraphMol/SmilesParse/SmilesWrite.h>

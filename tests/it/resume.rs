@@ -117,16 +117,22 @@ fn a_run_resumes_with_its_original_settings() {
     Made::at(&folder.out()).assert_is(&expected);
 }
 
-#[test]
-fn a_run_with_keys_of_another_definition_is_not_resumed() {
-    let folder = Folder::new();
-    let input = library_of_repeats(&folder, 100);
-    let running = job(&folder, &input, "--key structure").start();
+/// Stops a job after its first part; returns the file that says what the run is, and its content.
+fn stopped(folder: &Folder, input: &Path, flags: &str) -> (PathBuf, Value) {
+    let running = job(folder, input, flags).start();
     wait_until("a part", || !output::parts(&folder.out()).is_empty());
     running.signal(Signal::TERM);
     running.wait(Duration::from_secs(5)).ends_with(75);
     let path = folder.out().join(".molsieve/job");
-    let mut begun: Value = sealed::decode(JOB, &fs::read(&path).unwrap()).unwrap();
+    let begun = sealed::decode(JOB, &fs::read(&path).unwrap()).unwrap();
+    (path, begun)
+}
+
+#[test]
+fn a_run_with_keys_of_another_definition_is_not_resumed() {
+    let folder = Folder::new();
+    let input = library_of_repeats(&folder, 100);
+    let (path, mut begun) = stopped(&folder, &input, "--key structure");
     let key = &mut begun["settings"]["--key"];
     assert_eq!(*key, format!("structure, definition {DEFINITION}"));
     *key = "structure, definition 1".into();
@@ -139,12 +145,7 @@ fn a_run_with_keys_of_another_definition_is_not_resumed() {
 fn a_run_of_another_release_of_rdkit_is_not_resumed() {
     let folder = Folder::new();
     let input = library_of_repeats(&folder, 100);
-    let running = job(&folder, &input, "").start();
-    wait_until("a part", || !output::parts(&folder.out()).is_empty());
-    running.signal(Signal::TERM);
-    running.wait(Duration::from_secs(5)).ends_with(75);
-    let path = folder.out().join(".molsieve/job");
-    let mut begun: Value = sealed::decode(JOB, &fs::read(&path).unwrap()).unwrap();
+    let (path, mut begun) = stopped(&folder, &input, "");
     begun["settings"]["RDKit"] = "2024.03.1".into();
     fs::write(&path, sealed::encode(JOB, &begun)).unwrap();
     let resumed = Molsieve::new("run --resume").output(folder.out()).run();

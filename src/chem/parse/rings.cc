@@ -14,6 +14,9 @@ constexpr std::uint16_t UNREACHED = 0xffff;
 // More need not be counted, since so many rings are left to RDKit.
 constexpr std::uint32_t PATHS_MAX = RINGS_MAX + 1;
 
+// Bounds the working memory. Molecules have some dozens; what has more is left to RDKit.
+constexpr std::size_t FAMILIES_MAX = 4096;
+
 // Cycles of the same length that differ in the shortest paths from the highest atom, `root`, to two atoms: `one` and
 // `two` are neighbours, or both are neighbours of `top`.
 struct Family {
@@ -81,6 +84,9 @@ class RingFinder {
     for (const auto root : system_) {
       search(root);
       find_families(root);
+      if (families_.size() > FAMILIES_MAX) {
+        return false;
+      }
     }
     std::ranges::stable_sort(families_, {}, &Family::size);
     return keep_relevant(system_bonds_ + 1 - system_.size());
