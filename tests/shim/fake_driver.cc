@@ -88,10 +88,15 @@ static long long setting(const char *name, long long otherwise) {
     return value ? atoll(value) : otherwise;
 }
 
-// Whether a call that a test can make fail succeeds.
+// Whether a call that a test can make fail succeeds. From the first that fails on the device is lost, and does nothing
+// that is still in a stream: who has seen the error may free the memory of such work without waiting for it.
 static bool succeeds() {
     static long long calls_left = setting("FAKE_CUDA_CALLS", 1ll << 62);
-    return calls_left-- > 0;
+    bool lost = calls_left-- <= 0;
+    if (lost)
+        for (Stream *stream : streams)
+            stream->left.clear();
+    return !lost;
 }
 
 // From 0 to count - 1 (xorshift; Marsaglia 2003). Every process draws the same.
