@@ -101,8 +101,8 @@ void describe(const ROMol &product, Parent &parent) {
 
 Transformer::Transformer(const TransformerSettings &settings)
     : settings_(std::make_unique<TransformerSettings>(settings)),
-      sites_(settings.sites_max),
-      sites_with_hydrogens_(settings.sites_max) {}
+      sites_(settings.sites_max, !settings.reference),
+      sites_with_hydrogens_(settings.sites_max, !settings.reference) {}
 Transformer::~Transformer() = default;
 
 bool Transformer::add_rule(rust::Str smirks, rust::Slice<const rust::String> exclude,

@@ -10,6 +10,7 @@
 #include "molsieve/src/chem/failure.h"
 #include "molsieve/src/chem/rdkit/log.h"
 #include "molsieve/src/chem/rules/atom_query.h"
+#include "molsieve/src/chem/rules/smarts_text.h"
 
 namespace molsieve {
 
@@ -105,23 +106,13 @@ void add_asked(const RDKit::Atom::QUERYATOM_QUERY &query, Asked &asked) {
 // Whether a recursive SMARTS in the text of an atom asks for hydrogens and is not negated. Reads RDKit's text of the
 // atom, since its headers and its library disagree about where a recursive query stores its molecule.
 bool any_within_asks(const std::string &text) {
-  for (auto at = text.find("$("); at != std::string::npos; at = text.find("$(", at)) {
-    const bool negated = at > 0 && text[at - 1] == '!';
-    const auto begin = at += 2;
-    for (unsigned int depth = 1; at < text.size() && depth > 0; ++at) {
-      depth += text[at] == '(';
-      depth -= text[at] == ')';
+  return std::ranges::any_of(recursive_texts(text), [](const RecursiveText &recursive) {
+    if (recursive.negated) {
+      return false;
     }
-    if (negated) {
-      continue;
-    }
-    const std::unique_ptr<RDKit::ROMol> inner(
-        RDKit::SmartsToMol(text.substr(begin, at - 1 - begin)));
-    if (inner && asks_for_hydrogens(*inner)) {
-      return true;
-    }
-  }
-  return false;
+    const std::unique_ptr<RDKit::ROMol> inner(RDKit::SmartsToMol(recursive.smarts));
+    return inner && asks_for_hydrogens(*inner);
+  });
 }
 
 Asked asked_of(const RDKit::Atom &atom) {

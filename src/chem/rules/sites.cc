@@ -36,7 +36,27 @@ bool add_needed(const RDKit::Atom::QUERYATOM_QUERY &query, Elements &needed) {
   return true;
 }
 
+// RDKit's settings of a reaction from SMIRKS are the default ones too, but for a silent limit of 1,000 matches.
+RDKit::SubstructMatchParameters search_settings(unsigned int matches_max) {
+  RDKit::SubstructMatchParameters settings;
+  settings.uniquify = false;
+  settings.maxMatches = matches_max;
+  return settings;
+}
+
+RDKit::SubstructMatchParameters query_settings(unsigned int matches_max) {
+  auto settings = search_settings(matches_max);
+  settings.maxRecursiveMatches = matches_max;
+  return settings;
+}
+
 }  // namespace
+
+SiteFinder::SiteFinder(unsigned int sites_max, bool share_atoms)
+    : sites_max_(sites_max),
+      share_atoms_(share_atoms),
+      reactant_atoms_(search_settings(sites_max + 1)),
+      query_atoms_(query_settings(sites_max)) {}
 
 Elements Elements::of_query(const RDKit::ROMol &query) {
   Elements needed;
@@ -71,12 +91,7 @@ std::size_t SiteFinder::add_reactant(const std::string &smarts,
   }
   Reactant reactant;
   reactant.smarts = smarts;
-  reactant.pattern = reaction.getReactants()[0];
-  // The reaction's own settings, but for RDKit's silent limit of 1,000 matches.
-  reactant.settings = reaction.getSubstructParams();
-  reactant.settings.uniquify = false;
-  reactant.settings.maxMatches = sites_max_ + 1;
-  reactant.elements = Elements::of_query(*reactant.pattern);
+  reactant.pattern = pattern_of(smarts, reaction.getReactants()[0], reactant_atoms_);
   reactants_.push_back(std::move(reactant));
   return reactants_.size() - 1;
 }
@@ -86,19 +101,27 @@ std::optional<std::size_t> SiteFinder::add_query(const std::string &smarts) {
   if (found != queries_.end()) {
     return found - queries_.begin();
   }
-  Query query;
-  query.smarts = smarts;
-  query.pattern.reset(RDKit::SmartsToMol(smarts));
-  if (!query.pattern || query.pattern->getNumAtoms() == 0) {
+  const RDKit::ROMOL_SPTR mol(RDKit::SmartsToMol(smarts));
+  if (!mol || mol->getNumAtoms() == 0) {
     return {};
   }
-  query.elements = Elements::of_query(*query.pattern);
+  Query query;
+  query.smarts = smarts;
+  query.pattern = pattern_of(smarts, mol, query_atoms_);
   queries_.push_back(std::move(query));
   return queries_.size() - 1;
 }
 
+SiteFinder::Pattern SiteFinder::pattern_of(const std::string &smarts, RDKit::ROMOL_SPTR mol,
+                                           AtomKinds &kinds) {
+  auto shared = share_atoms_ ? SharedPattern::of(smarts, *mol, kinds) : std::nullopt;
+  auto elements = Elements::of_query(*mol);
+  return {std::move(mol), kinds.settings(), elements, std::move(shared)};
+}
+
 void SiteFinder::begin(const RDKit::ROMol &parent) {
   parent_ = &parent;
+  ++parents_;
   elements_ = Elements::of_molecule(parent);
   for (auto &reactant : reactants_) {
     reactant.evaluated = false;
@@ -110,7 +133,7 @@ void SiteFinder::begin(const RDKit::ROMol &parent) {
 
 bool SiteFinder::find(const SiteQuery &query, std::vector<MatchVectType> &matches) {
   matches.clear();
-  if (!elements_.has(reactants_[query.reactant].elements)) {
+  if (!elements_.has(reactants_[query.reactant].pattern.elements)) {
     return false;
   }
   bool capped = false;
@@ -145,10 +168,25 @@ bool SiteFinder::find(const SiteQuery &query, std::vector<MatchVectType> &matche
   return capped;
 }
 
+std::vector<MatchVectType> SiteFinder::search(Pattern &pattern) {
+  if (pattern.shared) {
+    const Target target{*parent_, parents_};
+    switch (pattern.shared->evaluate(target)) {
+      case Found::NONE:
+        return {};
+      case Found::SOME:
+        return pattern.shared->search(target);
+      case Found::UNKNOWN:
+        break;
+    }
+  }
+  return RDKit::SubstructMatch(*parent_, *pattern.mol, pattern.settings);
+}
+
 SiteFinder::Reactant &SiteFinder::evaluated(std::size_t index) {
   auto &reactant = reactants_[index];
   if (!reactant.evaluated) {
-    reactant.matches = RDKit::SubstructMatch(*parent_, *reactant.pattern, reactant.settings);
+    reactant.matches = search(reactant.pattern);
     reactant.capped = reactant.matches.size() > sites_max_;
     if (reactant.capped) {
       reactant.matches.resize(sites_max_);
@@ -166,14 +204,10 @@ const SiteFinder::Query &SiteFinder::covered(std::size_t index) {
   query.evaluated = true;
   query.capped = false;
   query.atoms.clear();
-  if (!elements_.has(query.elements)) {
+  if (!elements_.has(query.pattern.elements)) {
     return query;
   }
-  RDKit::SubstructMatchParameters settings;
-  settings.uniquify = false;
-  settings.maxMatches = sites_max_;
-  settings.maxRecursiveMatches = sites_max_;
-  const auto matches = RDKit::SubstructMatch(*parent_, *query.pattern, settings);
+  const auto matches = search(query.pattern);
   query.capped = matches.size() == sites_max_;
   for (const auto &match : matches) {
     for (const auto &pair : match) {

@@ -7,10 +7,13 @@
 
 #include <bitset>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
+
+#include "molsieve/src/chem/rules/shared_pattern.h"
 
 namespace molsieve {
 
@@ -36,7 +39,8 @@ struct SiteQuery {
 // one thread, since RDKit locks a mutex for every recursive SMARTS.
 class SiteFinder {
  public:
-  explicit SiteFinder(unsigned int sites_max) : sites_max_(sites_max) {}
+  // `share_atoms`: patterns share the matches of their atoms. The sites are the same.
+  SiteFinder(unsigned int sites_max, bool share_atoms);
 
   std::size_t add_reactant(const std::string &smarts, const RDKit::ChemicalReaction &reaction);
   // The index of a SMARTS, or nothing if RDKit cannot read it. Throws what RDKit throws.
@@ -47,31 +51,41 @@ class SiteFinder {
   bool find(const SiteQuery &query, std::vector<RDKit::MatchVectType> &matches);
 
  private:
-  struct Reactant {
-    std::string smarts;
-    RDKit::ROMOL_SPTR pattern;
+  // A pattern and how it is searched for.
+  struct Pattern {
+    RDKit::ROMOL_SPTR mol;
     RDKit::SubstructMatchParameters settings;
     Elements elements;
+    std::optional<SharedPattern> shared;
+  };
+  struct Reactant {
+    std::string smarts;
+    Pattern pattern;
     bool evaluated = false;
     bool capped = false;
     std::vector<RDKit::MatchVectType> matches;
   };
   struct Query {
     std::string smarts;
-    std::unique_ptr<RDKit::RWMol> pattern;
-    Elements elements;
+    Pattern pattern;
     bool evaluated = false;
     bool capped = false;
     std::vector<unsigned int> atoms;  // in any match, in ascending order
   };
 
+  Pattern pattern_of(const std::string &smarts, RDKit::ROMOL_SPTR mol, AtomKinds &kinds);
+  std::vector<RDKit::MatchVectType> search(Pattern &pattern);
   Reactant &evaluated(std::size_t index);
   const Query &covered(std::size_t index);
 
   unsigned int sites_max_;
+  bool share_atoms_;
+  AtomKinds reactant_atoms_;
+  AtomKinds query_atoms_;
   std::vector<Reactant> reactants_;
   std::vector<Query> queries_;
   const RDKit::ROMol *parent_ = nullptr;
+  std::uint64_t parents_ = 0;
   Elements elements_;
 };
 
