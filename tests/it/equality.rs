@@ -112,6 +112,31 @@ fn crossed_double_bonds_use_the_reference_chemistry() {
     assert_eq!(assert_equal(&input, &rules), 0.0);
 }
 
+/// RDKit ends the search for a recursive SMARTS at a limit. What it has found by then depends on the order in which it
+/// searches. The cage has 36,360 ways that are 15 atoms long.
+#[test]
+fn recursive_smarts_agree_beyond_the_limit_of_their_matches() {
+    let folder = Folder::new();
+    let cage = "C12C3C4C5C1C1C6C2C2C3C3C4C4C5C1C1C6C2C3C41";
+    let chain = "CC(C)CCCCCCCCCCCCCCCCC(C)C";
+    let input = folder.write("cage.smi", format!("{cage}\n{chain}\n"));
+    let way = "C~".repeat(14) + "C";
+    let rules = folder.write(
+        "rules.toml",
+        format!(
+            "[[rule]]\nname = 'asked'\nsmirks = '[C;!H0;$({way}):1]>>[C:1]F'\n\
+             [[rule]]\nname = 'denied'\nsmirks = '[C;!H0;!$({way}~C):1]>>[C:1]Cl'\n\
+             [[rule]]\nname = 'excluded'\nsmirks = '[C;!H0:1]>>[C:1]Br'\nexclude = ['[$({way})]']\n"
+        ),
+    );
+    let outcome = |method| run(&folder, method, &input, &rules, &[]);
+    let (fast, reference) = (outcome("fast"), outcome("reference"));
+    assert_eq!(fast.manifest["counts"], reference.manifest["counts"]);
+    assert!(fast.files == reference.files);
+    let by_rule = &fast.manifest["counts"]["products_unique"];
+    assert!(by_rule.as_u64() > Some(15), "{by_rule}");
+}
+
 /// In RDKit itself the products of these molecules depend on the addresses of their bonds.
 #[test]
 fn a_molecule_gives_the_same_products_each_time() {

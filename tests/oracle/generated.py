@@ -41,6 +41,7 @@ CANDIDATES = 400  # rules tried for a round, most of them no rules or without ma
 OUTCOMES_OF_A_ROUND = 12_000
 OUTCOMES_OF_A_RULE = 300  # rules with more would leave no room for others
 OUTCOMES_OF_A_PAIR = 250
+RULE_BYTES = 4096  # molsieve refuses longer ones
 REPEATS, MANY_REPEATS = 30, 300  # of the loop in Python, before a difference is taken for a true one
 MOLECULES_TRIED = 8  # with a new rule, to see whether RunReactants raises and whether products are valid
 INVALID_KEPT = 0.15  # share that is kept of the rules without valid products
@@ -76,7 +77,7 @@ def make_round(seed, number):
     for _ in range(CANDIDATES):
         smirks = random_rules.rule(pick, pool)
         reaction = compiled(smirks)
-        if reaction is None or smirks in rules:
+        if reaction is None or smirks in rules or len(smirks) > RULE_BYTES:
             continue
         matches = [count_matches(mol, reaction) for mol in pool]
         outcomes = sum(matches) * reaction.GetNumProductTemplates()

@@ -166,7 +166,36 @@ def symbol_of(atom):
     return symbol.lower() if atom.GetIsAromatic() else symbol
 
 
-def atom_query(atom, general, pick):
+def surroundings(atom, general, pick, depth):
+    """SMARTS of a piece of the atom's molecule that begins at the atom."""
+    mol = atom.GetOwningMol()
+    chosen = [atom.GetIdx()]
+    for _ in range(pick.choice([1, 1, 2, 3, 4, 6])):
+        edge = sorted({n.GetIdx() for i in chosen for n in mol.GetAtomWithIdx(i).GetNeighbors()} - set(chosen))
+        if not edge:
+            break
+        chosen.append(pick.choice(edge))
+    template = Template()
+    for index in chosen:
+        template.add(index, atom_query(mol.GetAtomWithIdx(index), general, pick, depth + 1))
+    for bond in mol.GetBonds():
+        ends = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
+        if set(ends) <= set(chosen):
+            template.bonds[ends] = bond_query(bond, general, pick)
+    closures = {}
+    tree = spanning(template, chosen[0], pick, set(chosen), closures, iter(range(RING_FIRST, 100)))
+    return branch_text(template, chosen[0], tree, closures, pick)
+
+
+def recursive_query(atom, general, pick, depth):
+    """A recursive SMARTS, which often matches the atom."""
+    if pick.random() < 0.7:
+        return f"$({surroundings(atom, general, pick, depth)})"
+    other = pick.choice(list(atom.GetOwningMol().GetAtoms()))
+    return pick.choice(["!", "!", ""]) + f"$({surroundings(other, general, pick, depth)})"
+
+
+def atom_query(atom, general, pick, depth=0):
     symbol = symbol_of(atom)
     charge, hydrogens = atom.GetFormalCharge(), atom.GetTotalNumHs()
     head, plain = symbol, True
@@ -189,6 +218,8 @@ def atom_query(atom, general, pick):
                f"R{ringed}", f"r{rings.MinAtomRingSize(atom.GetIdx())}" if ringed else "R0"]  # fmt: skip
     for option in pick.sample(options, pick.choice([0, 0, 1, 1, 2])):
         text += ";" + option
+    while depth < 2 and pick.random() < general / 2:
+        text += ";" + ",".join(recursive_query(atom, general, pick, depth) for _ in range(pick.choice([1, 1, 2])))
     return text
 
 

@@ -89,6 +89,7 @@ AtomKind::AtomKind(std::string key, const std::string &text, const RDKit::QueryA
     : key_(std::move(key)),
       alone_(std::make_unique<RDKit::RWMol>()),
       settings_(all.settings()),
+      element_(needed_element(*atom.getQuery())),
       recursive_(has_recursion(*atom.getQuery())) {
   alone_->addAtom(new RDKit::QueryAtom(atom), false, true);
   settings_.maxMatches = all.matches_max();
@@ -124,6 +125,9 @@ Found AtomKind::compare(const Target &target) {
   auto any = Found::NONE;
   matches_.assign(target.mol.getNumAtoms(), false);
   for (const auto *atom : target.mol.atoms()) {
+    if (element_ && !element_->is_that_of(*atom)) {
+      continue;
+    }
     const auto found = recursive_ ? match(query, *atom, target) : found_if(query.Match(atom));
     if (found == Found::UNKNOWN) {
       return found;
@@ -182,7 +186,9 @@ std::unique_ptr<RecursiveSmarts> RecursiveSmarts::compile(const std::string &sma
 // bond, whose direction counts too, or atoms that its text does not tell apart.
 bool RecursiveSmarts::plan(AtomKinds &all) {
   const auto kinds = all.of_pattern(smarts_, *pattern_);
-  const auto is_dative = [](const auto *bond) { return bond->getBondType() == RDKit::Bond::DATIVE; };
+  const auto is_dative = [](const RDKit::Bond *bond) {
+    return bond->getBondType() == RDKit::Bond::DATIVE;
+  };
   if (!kinds || std::ranges::any_of(pattern_->bonds(), is_dative)) {
     return false;
   }
@@ -273,7 +279,8 @@ std::optional<std::vector<AtomKind *>> AtomKinds::of_pattern(const std::string &
     }
     const auto &text = texts[atom->getIdx()];
     auto key = text + ' ' + described(*query->getQuery());
-    const auto known = std::ranges::find_if(kinds_, [&](const auto &kind) { return kind->key() == key; });
+    const auto known = std::ranges::find_if(
+        kinds_, [&](const auto &kind) { return kind->key() == key; });
     if (known != kinds_.end()) {
       kinds.push_back(known->get());
     } else {

@@ -14,6 +14,8 @@
 #include <string>
 #include <vector>
 
+#include "molsieve/src/chem/rules/atom_query.h"
+
 namespace molsieve {
 
 // The molecule that patterns are compared with.
@@ -74,6 +76,7 @@ class AtomKind {
   std::string key_;
   std::unique_ptr<RDKit::RWMol> alone_;  // a pattern of this atom
   RDKit::SubstructMatchParameters settings_;
+  std::optional<QueriedElement> element_;  // that all matches have
   bool recursive_;
   bool understood_;  // the leaves are all recursive SMARTS of the query
   std::vector<Leaf> leaves_;

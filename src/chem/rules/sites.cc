@@ -16,26 +16,6 @@ namespace {
 // searches again, so that memory stays within what the plan counts for a rule.
 constexpr std::size_t MATCHES_KEPT_MAX = 64;
 
-// Adds the element that every match of a query atom has. False: there is no such element.
-bool add_needed(const RDKit::Atom::QUERYATOM_QUERY &query, Elements &needed) {
-  if (query.getNegation()) {
-    return false;
-  }
-  if (query.getDescription() == "AtomAnd") {
-    return std::any_of(query.beginChildren(), query.endChildren(),
-                       [&](const auto &child) { return add_needed(*child, needed); });
-  }
-  const auto element = queried_element(query);
-  if (!element || element->number < 1 || element->number >= 128) {
-    return false;
-  }
-  auto &set = element->form == QueriedElement::ANY         ? needed.any
-              : element->form == QueriedElement::ALIPHATIC ? needed.aliphatic
-                                                           : needed.aromatic;
-  set.set(element->number);
-  return true;
-}
-
 // RDKit's settings of a reaction from SMIRKS are the default ones too, but for a silent limit of 1,000 matches.
 RDKit::SubstructMatchParameters search_settings(unsigned int matches_max) {
   RDKit::SubstructMatchParameters settings;
@@ -61,9 +41,14 @@ SiteFinder::SiteFinder(unsigned int sites_max, bool share_atoms)
 Elements Elements::of_query(const RDKit::ROMol &query) {
   Elements needed;
   for (const auto *atom : query.atoms()) {
-    if (atom->hasQuery()) {
-      add_needed(*atom->getQuery(), needed);
+    const auto element = atom->hasQuery() ? needed_element(*atom->getQuery()) : std::nullopt;
+    if (!element || element->number < 1 || element->number >= 128) {
+      continue;
     }
+    auto &set = element->form == QueriedElement::ANY         ? needed.any
+                : element->form == QueriedElement::ALIPHATIC ? needed.aliphatic
+                                                             : needed.aromatic;
+    set.set(element->number);
   }
   return needed;
 }
