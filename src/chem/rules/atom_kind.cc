@@ -84,10 +84,8 @@ Found negated_if(bool negated, Found found) {
 
 }  // namespace
 
-AtomKind::AtomKind(std::string key, const std::string &text, const RDKit::QueryAtom &atom,
-                   AtomKinds &all)
-    : key_(std::move(key)),
-      alone_(std::make_unique<RDKit::RWMol>()),
+AtomKind::AtomKind(const std::string &text, const RDKit::QueryAtom &atom, AtomKinds &all)
+    : alone_(std::make_unique<RDKit::RWMol>()),
       settings_(all.settings()),
       element_(needed_element(*atom.getQuery())),
       recursive_(has_recursion(*atom.getQuery())) {
@@ -277,29 +275,29 @@ std::optional<std::vector<AtomKind *>> AtomKinds::of_pattern(const std::string &
     if (!query || !query->hasQuery()) {
       return {};
     }
-    const auto &text = texts[atom->getIdx()];
-    auto key = text + ' ' + described(*query->getQuery());
-    const auto known = std::ranges::find_if(
-        kinds_, [&](const auto &kind) { return kind->key() == key; });
-    if (known != kinds_.end()) {
-      kinds.push_back(known->get());
-    } else {
-      // The kind may add others: those within its recursive SMARTS.
-      auto kind = std::make_unique<AtomKind>(std::move(key), text, *query, *this);
-      kinds.push_back(kinds_.emplace_back(std::move(kind)).get());
-    }
+    kinds.push_back(&kind_of(texts[atom->getIdx()], *query));
   }
   return kinds;
 }
 
+AtomKind &AtomKinds::kind_of(const std::string &text, const RDKit::QueryAtom &atom) {
+  const auto key = text + ' ' + described(*atom.getQuery());
+  const auto known = kinds_.find(key);
+  if (known != kinds_.end()) {
+    return *known->second;
+  }
+  // This may add other kinds: those within its recursive SMARTS.
+  auto kind = std::make_unique<AtomKind>(text, atom, *this);
+  return *kinds_.emplace(key, std::move(kind)).first->second;
+}
+
 RecursiveSmarts *AtomKinds::recursive(const std::string &smarts) {
-  const auto known = std::ranges::find_if(
-      recursive_, [&](const auto &recursive) { return recursive->smarts() == smarts; });
+  const auto known = recursive_.find(smarts);
   if (known != recursive_.end()) {
-    return known->get();
+    return known->second.get();
   }
   auto compiled = RecursiveSmarts::compile(smarts, *this);
-  return compiled ? recursive_.emplace_back(std::move(compiled)).get() : nullptr;
+  return recursive_.emplace(smarts, std::move(compiled)).first->second.get();
 }
 
 }  // namespace molsieve

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 #include "molsieve/src/chem/rules/atom_query.h"
@@ -51,10 +52,9 @@ class RecursiveSmarts;
 // A kind of pattern atom.
 class AtomKind {
  public:
-  // `text`: that of the atom. `key`: tells kinds apart.
-  AtomKind(std::string key, const std::string &text, const RDKit::QueryAtom &atom, AtomKinds &all);
+  // `text`: that of the atom.
+  AtomKind(const std::string &text, const RDKit::QueryAtom &atom, AtomKinds &all);
 
-  const std::string &key() const { return key_; }
   bool is_recursive() const { return recursive_; }
   Found evaluate(const Target &target);
   // By index in the target, once that is evaluated.
@@ -73,7 +73,6 @@ class AtomKind {
   Found match(const RDKit::Atom::QUERYATOM_QUERY &query, const RDKit::Atom &atom,
               const Target &target);
 
-  std::string key_;
   std::unique_ptr<RDKit::RWMol> alone_;  // a pattern of this atom
   RDKit::SubstructMatchParameters settings_;
   std::optional<QueriedElement> element_;  // that all matches have
@@ -90,7 +89,6 @@ class RecursiveSmarts {
   // Nothing if RDKit cannot read the text, or the search would need more than kinds of atoms and bonds.
   static std::unique_ptr<RecursiveSmarts> compile(const std::string &smarts, AtomKinds &all);
 
-  const std::string &smarts() const { return smarts_; }
   Found evaluate(const Target &target);
   const std::vector<char> &matches() const { return matches_; }
 
@@ -142,8 +140,10 @@ class AtomKinds {
 
  private:
   RDKit::SubstructMatchParameters settings_;
-  std::vector<std::unique_ptr<AtomKind>> kinds_;
-  std::vector<std::unique_ptr<RecursiveSmarts>> recursive_;
+  AtomKind &kind_of(const std::string &text, const RDKit::QueryAtom &atom);
+
+  std::unordered_map<std::string, std::unique_ptr<AtomKind>> kinds_;
+  std::unordered_map<std::string, std::unique_ptr<RecursiveSmarts>> recursive_;  // by text
 };
 
 }  // namespace molsieve
