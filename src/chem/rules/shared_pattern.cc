@@ -9,7 +9,9 @@ namespace {
 class LookedUpAtom final : public RDKit::QueryAtom {
  public:
   LookedUpAtom(const RDKit::QueryAtom &atom, const std::vector<char> &matches)
-      : QueryAtom(atom), matches_(&matches) {}
+      : QueryAtom(atom), matches_(&matches) {
+    setQuery(nullptr);  // takes much memory and is no longer looked at
+  }
   RDKit::Atom *copy() const override { return new LookedUpAtom(*this); }
   bool Match(const RDKit::Atom *atom) const override { return (*matches_)[atom->getIdx()]; }
 
