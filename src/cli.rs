@@ -9,6 +9,7 @@ mod bench;
 mod doctor;
 mod error;
 mod events;
+mod foreign_flag;
 mod generate;
 mod jobs;
 mod key;
@@ -222,7 +223,8 @@ impl Exit {
 /// Runs the program on the process's arguments.
 pub fn main() -> ExitCode {
     let (attempt, args) = Attempt::of(std::env::args_os().collect());
-    let cli = Cli::parse_from(&args);
+    let cli = Cli::try_parse_from(&args)
+        .unwrap_or_else(|error| foreign_flag::explain(error, &args).exit());
     // The daemon starts its own log.
     if !matches!(cli.command, Command::Serve(_)) {
         start_log();

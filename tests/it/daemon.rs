@@ -47,6 +47,18 @@ impl Work {
         Daemon::start(&self.folder, FOR_TWO)
     }
 
+    /// A job that runs in a daemon, and one that has no room beside it. The daemon is stopped.
+    fn submit_two(&self) -> (u64, u64) {
+        let daemon = self.daemon();
+        let mut large = self.settings("large");
+        large["memory"] = json!("400MiB");
+        let first = daemon.submit(&self.settings("first"));
+        daemon.wait_for(first, "running");
+        let second = daemon.submit(&large);
+        assert_eq!(daemon.stop(), Some(0));
+        (first, second)
+    }
+
     /// The parts that `molsieve run` makes of the same job.
     fn expected(&self) -> Vec<(String, Vec<u8>)> {
         let output = self.folder.path("expected");
@@ -354,14 +366,7 @@ fn a_stopped_daemon_leaves_jobs_at_a_checkpoint_and_resumes_them() {
 #[test]
 fn a_job_too_large_for_a_smaller_node_waits_and_reports_why() {
     let work = Work::new(600);
-    let daemon = work.daemon();
-    let mut large = work.settings("large");
-    large["memory"] = json!("400MiB");
-    // It does not fit beside another job.
-    let first = daemon.submit(&work.settings("first"));
-    daemon.wait_for(first, "running");
-    let id = daemon.submit(&large);
-    assert_eq!(daemon.stop(), Some(0));
+    let (first, id) = work.submit_two();
     let small = "--memory 200MiB --threads 2 --gpus 0 --retry-delay 0";
     let daemon = Daemon::start(&work.folder, small);
     // It does not delay other jobs.
@@ -384,13 +389,7 @@ fn a_job_too_large_for_a_smaller_node_waits_and_reports_why() {
 #[test]
 fn a_job_whose_stored_settings_cannot_be_read_fails_and_others_run() {
     let work = Work::new(600);
-    let daemon = work.daemon();
-    let mut large = work.settings("large");
-    large["memory"] = json!("400MiB");
-    let first = daemon.submit(&work.settings("first"));
-    daemon.wait_for(first, "running");
-    let id = daemon.submit(&large);
-    assert_eq!(daemon.stop(), Some(0));
+    let (first, id) = work.submit_two();
     let store = rusqlite::Connection::open(work.folder.path("state/jobs.sqlite3")).unwrap();
     let damage = "UPDATE jobs SET settings = '{\"inputt\": 1}' WHERE id = ?1";
     assert_eq!(store.execute(damage, [id as i64]), Ok(1));

@@ -290,8 +290,18 @@ fn meaningless_combinations_are_refused() {
     ] {
         let run = run.ends_with(2);
         assert!(run.stderr.contains("unexpected argument"), "{}", run.stderr);
+        assert!(
+            run.stderr.contains("is a flag of 'molsieve run'"),
+            "{}",
+            run.stderr
+        );
         crate::kit::assert_absent(&out);
     }
+    Molsieve::new("run --check 5")
+        .input(&input)
+        .output(&out)
+        .run()
+        .refuses(2, &["'--check' is a flag of 'molsieve dedup'"]);
     dedup("--check 2000000", &input, &out)
         .run()
         .refuses(2, &["--check"]);

@@ -181,7 +181,7 @@ std::unique_ptr<RecursiveSmarts> RecursiveSmarts::compile(const std::string &sma
 }
 
 // Orders the atoms so that each is a neighbour of an earlier one. False: the pattern has several components, a dative
-// bond, whose direction counts too, or atoms that its text does not tell apart.
+// bond, whose direction counts too, or atoms that its text does not distinguish.
 bool RecursiveSmarts::plan(AtomKinds &all) {
   const auto kinds = all.of_pattern(smarts_, *pattern_);
   const auto is_dative = [](const RDKit::Bond *bond) {

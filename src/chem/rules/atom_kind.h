@@ -22,7 +22,7 @@ namespace molsieve {
 // The molecule that patterns are compared with.
 struct Target {
   const RDKit::ROMol &mol;
-  std::uint64_t number;  // tells targets apart
+  std::uint64_t number;  // distinguishes targets
 };
 
 // Whether a pattern or a part of one matches a target somewhere. UNKNOWN: a search has reached its limit, where RDKit's
@@ -126,7 +126,7 @@ class AtomKinds {
  public:
   explicit AtomKinds(const RDKit::SubstructMatchParameters &settings) : settings_(settings) {}
 
-  // The kinds of a pattern's atoms that RDKit has read from `smarts`; nothing if the text does not tell them apart.
+  // The kinds of a pattern's atoms that RDKit has read from `smarts`; nothing if the text does not distinguish them.
   std::optional<std::vector<AtomKind *>> of_pattern(const std::string &smarts,
                                                     const RDKit::ROMol &pattern);
   // Nothing where RecursiveSmarts::compile returns nothing.
@@ -139,9 +139,9 @@ class AtomKinds {
   }
 
  private:
-  RDKit::SubstructMatchParameters settings_;
   AtomKind &kind_of(const std::string &text, const RDKit::QueryAtom &atom);
 
+  RDKit::SubstructMatchParameters settings_;
   std::unordered_map<std::string, std::unique_ptr<AtomKind>> kinds_;
   std::unordered_map<std::string, std::unique_ptr<RecursiveSmarts>> recursive_;  // by text
 };

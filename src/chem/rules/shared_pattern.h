@@ -12,7 +12,7 @@ namespace molsieve {
 // A copy of a pattern whose atoms look their matches up. RDKit searches for it as for the pattern itself.
 class SharedPattern {
  public:
-  // Nothing if the atoms can't be told apart by the text that RDKit has read the pattern from.
+  // Nothing if the text that RDKit has read the pattern from does not distinguish its atoms.
   static std::optional<SharedPattern> of(const std::string &smarts, const RDKit::ROMol &pattern,
                                          AtomKinds &kinds);
 
