@@ -90,8 +90,9 @@ show() {
     case $1 in
         build) grep -E -A 3 '(error|warning: RDKit)' "$work/build.log" | head -n 40 ;;
         tests) grep -E '^test .* FAILED|panicked|^  (left|right)|differs|^(fast|RDKit):' "$work/tests.log" | head -n 40 ;;
+        keys) grep -E -A 10 '^false (merge|split)' "$work/keys.log" | head -n 60 ;;
         *) tail -n 40 "$work/$1.log" ;;
-    esac
+    esac || tail -n 40 "$work/$1.log"
 }
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
