@@ -133,8 +133,8 @@ fn recursive_smarts_agree_beyond_the_limit_of_their_matches() {
     let (fast, reference) = (outcome("fast"), outcome("reference"));
     assert_eq!(fast.manifest["counts"], reference.manifest["counts"]);
     assert!(fast.files == reference.files);
-    let by_rule = &fast.manifest["counts"]["products_unique"];
-    assert!(by_rule.as_u64() > Some(15), "{by_rule}");
+    let unique = &fast.manifest["counts"]["products_unique"];
+    assert!(unique.as_u64() > Some(15), "{unique}");
 }
 
 /// In RDKit itself the products of these molecules depend on the addresses of their bonds.

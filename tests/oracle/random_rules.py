@@ -137,12 +137,26 @@ def piece_of(mol, pick):
     if rings and pick.random() < 0.15:
         chosen = list(pick.choice(rings))
         size = len(chosen) + pick.choice([0, 0, 1, 2])
+    return grown(mol, chosen, size, pick)
+
+
+def grown(mol, chosen, size, pick):
+    """The atoms with random neighbours added, up to a size."""
+    chosen = list(chosen)
     while len(chosen) < size:
         edge = sorted({n.GetIdx() for i in chosen for n in mol.GetAtomWithIdx(i).GetNeighbors()} - set(chosen))
         if not edge:
             break
         chosen.append(pick.choice(edge))
     return chosen
+
+
+def add_bonds(template, mol, chosen, general, pick):
+    """Adds the bonds of the molecule between the chosen atoms."""
+    for bond in mol.GetBonds():
+        ends = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
+        if set(ends) <= set(chosen):
+            template.bonds[ends] = bond_query(bond, general, pick)
 
 
 def reactant_of(mol, chosen, pick, tame):
@@ -152,10 +166,7 @@ def reactant_of(mol, chosen, pick, tame):
     for number, index in enumerate(chosen, 1):
         mapped = pick.random() >= unmapped or number == 1
         template.add(index, atom_query(mol.GetAtomWithIdx(index), general, pick), number if mapped else 0)
-    for bond in mol.GetBonds():
-        ends = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
-        if set(ends) <= set(chosen):
-            template.bonds[ends] = bond_query(bond, general, pick)
+    add_bonds(template, mol, chosen, general, pick)
     if pick.random() < 0.08:  # hydrogens as atoms
         template.branches[pick.choice(chosen)].append(pick.choice(["[H]", "[H]", "[#1]", "[2H]", "[H:40]"]))
     return template
@@ -169,19 +180,11 @@ def symbol_of(atom):
 def surroundings(atom, general, pick, depth):
     """SMARTS of a piece of the atom's molecule that begins at the atom."""
     mol = atom.GetOwningMol()
-    chosen = [atom.GetIdx()]
-    for _ in range(pick.choice([1, 1, 2, 3, 4, 6])):
-        edge = sorted({n.GetIdx() for i in chosen for n in mol.GetAtomWithIdx(i).GetNeighbors()} - set(chosen))
-        if not edge:
-            break
-        chosen.append(pick.choice(edge))
+    chosen = grown(mol, [atom.GetIdx()], pick.choice([2, 2, 3, 4, 5, 7]), pick)
     template = Template()
     for index in chosen:
         template.add(index, atom_query(mol.GetAtomWithIdx(index), general, pick, depth + 1))
-    for bond in mol.GetBonds():
-        ends = bond.GetBeginAtomIdx(), bond.GetEndAtomIdx()
-        if set(ends) <= set(chosen):
-            template.bonds[ends] = bond_query(bond, general, pick)
+    add_bonds(template, mol, chosen, general, pick)
     closures = {}
     tree = spanning(template, chosen[0], pick, set(chosen), closures, iter(range(RING_FIRST, 100)))
     return branch_text(template, chosen[0], tree, closures, pick)

@@ -88,8 +88,8 @@ static long long setting(const char *name, long long otherwise) {
     return value ? atoll(value) : otherwise;
 }
 
-// Whether a call that a test can make fail succeeds. From the first that fails on the device is lost, and does nothing
-// that is still in a stream: who has seen the error may free the memory of such work without waiting for it.
+// Whether a call that a test can make fail succeeds. Once one has failed, the device is lost: it does nothing that is
+// still in a stream, so the memory that such work uses may be freed without a wait.
 static bool succeeds() {
     static long long calls_left = setting("FAKE_CUDA_CALLS", 1ll << 62);
     bool lost = calls_left-- <= 0;

@@ -174,16 +174,19 @@ Found AtomKind::search(const Target &target) {
 
 std::unique_ptr<RecursiveSmarts> RecursiveSmarts::compile(const std::string &smarts,
                                                           AtomKinds &all) {
-  std::unique_ptr<RecursiveSmarts> recursive(new RecursiveSmarts(smarts, all.matches_max()));
-  recursive->pattern_ = read_smarts(smarts);
-  const bool usable = recursive->pattern_ && recursive->pattern_->getNumAtoms() > 0;
-  return usable && recursive->plan(all) ? std::move(recursive) : nullptr;
+  auto pattern = read_smarts(smarts);
+  if (!pattern || pattern->getNumAtoms() == 0) {
+    return nullptr;
+  }
+  std::unique_ptr<RecursiveSmarts> recursive(
+      new RecursiveSmarts(std::move(pattern), all.matches_max()));
+  return recursive->plan(smarts, all) ? std::move(recursive) : nullptr;
 }
 
 // Orders the atoms so that each is a neighbour of an earlier one. False: the pattern has several components, a dative
 // bond, whose direction counts too, or atoms that its text does not distinguish.
-bool RecursiveSmarts::plan(AtomKinds &all) {
-  const auto kinds = all.of_pattern(smarts_, *pattern_);
+bool RecursiveSmarts::plan(const std::string &smarts, AtomKinds &all) {
+  const auto kinds = all.of_pattern(smarts, *pattern_);
   const auto is_dative = [](const RDKit::Bond *bond) {
     return bond->getBondType() == RDKit::Bond::DATIVE;
   };

@@ -105,15 +105,14 @@ class RecursiveSmarts {
     std::vector<Closing> closings;
   };
 
-  explicit RecursiveSmarts(std::string smarts, unsigned int matches_max)
-      : smarts_(std::move(smarts)), matches_max_(matches_max) {}
-  bool plan(AtomKinds &all);
+  RecursiveSmarts(std::unique_ptr<RDKit::ROMol> pattern, unsigned int matches_max)
+      : pattern_(std::move(pattern)), matches_max_(matches_max) {}
+  bool plan(const std::string &smarts, AtomKinds &all);
   Found find_all(const Target &target);
   bool extend(const Target &target, std::size_t step);
 
-  std::string smarts_;
-  unsigned int matches_max_;
   std::unique_ptr<RDKit::ROMol> pattern_;
+  unsigned int matches_max_;
   std::vector<Step> steps_;  // the first has no bond
   Remembered found_;
   std::vector<char> matches_;

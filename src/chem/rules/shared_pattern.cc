@@ -23,7 +23,7 @@ class LookedUpAtom final : public RDKit::QueryAtom {
 
 std::optional<SharedPattern> SharedPattern::of(const std::string &smarts,
                                                const RDKit::ROMol &pattern, AtomKinds &kinds) {
-  auto of_atoms = kinds.of_pattern(smarts, pattern);
+  const auto of_atoms = kinds.of_pattern(smarts, pattern);
   if (!of_atoms) {
     return {};
   }
@@ -36,7 +36,11 @@ std::optional<SharedPattern> SharedPattern::of(const std::string &smarts,
                            (*of_atoms)[atom->getIdx()]->matches());
     shared.mol_->replaceAtom(atom->getIdx(), &looked_up);
   }
-  shared.kinds_ = std::move(*of_atoms);
+  for (auto *kind : *of_atoms) {
+    if (std::ranges::find(shared.kinds_, kind) == shared.kinds_.end()) {
+      shared.kinds_.push_back(kind);
+    }
+  }
   std::ranges::stable_partition(shared.kinds_,
                                 [](const auto *kind) { return !kind->is_recursive(); });
   return shared;

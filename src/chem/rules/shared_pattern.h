@@ -27,7 +27,7 @@ class SharedPattern {
 
   std::unique_ptr<RDKit::RWMol> mol_;
   RDKit::SubstructMatchParameters settings_;
-  std::vector<AtomKind *> kinds_;  // those with recursive SMARTS behind the others
+  std::vector<AtomKind *> kinds_;  // each once, those with recursive SMARTS behind the others
 };
 
 }  // namespace molsieve
