@@ -24,6 +24,11 @@ else
         "comparisons with Python are skipped" >&2
 fi
 
+# A name used twice or not defined, before anything is built.
+if [ -n "${MOLSIEVE_PYTHON:-}" ]; then
+    "$MOLSIEVE_PYTHON" -m ruff check --quiet --no-cache --select E9,F,PLE benches packaging scripts tests
+fi
+
 install_lavapipe
 export MOLSIEVE_REQUIRE_ENGINES=${MOLSIEVE_REQUIRE_ENGINES-wgpu}
 # The embedded kernels are what their source compiles to; no GPU is needed to see that.

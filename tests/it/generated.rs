@@ -26,7 +26,13 @@ fn random_rules_on_random_molecules_agree_with_the_plain_loop_slow() {
         .args(["--seconds", &seconds, "--seed", SEED])
         .env("PYTHONDONTWRITEBYTECODE", "1");
     let compared = run_command(command);
-    assert_eq!(compared.code, Some(0), "{}", compared.stdout);
+    assert_eq!(
+        compared.code,
+        Some(0),
+        "{}{}",
+        compared.stdout,
+        compared.stderr
+    );
     let made = total(&compared.stdout, "products made");
     assert!(made >= PRODUCTS_MIN, "{made} products prove little");
 }

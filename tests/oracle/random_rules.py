@@ -137,10 +137,10 @@ def piece_of(mol, pick):
     if rings and pick.random() < 0.15:
         chosen = list(pick.choice(rings))
         size = len(chosen) + pick.choice([0, 0, 1, 2])
-    return grown(mol, chosen, size, pick)
+    return enlarged(mol, chosen, size, pick)
 
 
-def grown(mol, chosen, size, pick):
+def enlarged(mol, chosen, size, pick):
     """The atoms with random neighbours added, up to a size."""
     chosen = list(chosen)
     while len(chosen) < size:
@@ -180,7 +180,7 @@ def symbol_of(atom):
 def surroundings(atom, general, pick, depth):
     """SMARTS of a piece of the atom's molecule that begins at the atom."""
     mol = atom.GetOwningMol()
-    chosen = grown(mol, [atom.GetIdx()], pick.choice([2, 2, 3, 4, 5, 7]), pick)
+    chosen = enlarged(mol, [atom.GetIdx()], pick.choice([2, 2, 3, 4, 5, 7]), pick)
     template = Template()
     for index in chosen:
         template.add(index, atom_query(mol.GetAtomWithIdx(index), general, pick, depth + 1))
