@@ -99,22 +99,11 @@ impl DiskFile {
             .map_err(|error| self.error("write", &error))
     }
 
-    /// Takes the file's lock; false if another process holds it. The lock ends with the process.
+    /// Takes the file's lock, which ends with the process; false if another process holds it, and still does after
+    /// [`LOCK_PATIENCE`].
     pub(super) fn try_lock(&self) -> Result<bool, StoreError> {
-        self.lock_by(File::try_lock)
-    }
-
-    /// As `try_lock`, but waits as long as [`try_lock_patiently`].
-    pub(super) fn try_lock_patiently(&self) -> Result<bool, StoreError> {
-        self.lock_by(try_lock_patiently)
-    }
-
-    fn lock_by(
-        &self,
-        lock: impl Fn(&File) -> Result<(), fs::TryLockError>,
-    ) -> Result<bool, StoreError> {
         let locked = match faults::call("lock", &self.path) {
-            Ok(()) => lock(&self.file),
+            Ok(()) => try_lock_patiently(&self.file),
             Err(error) => Err(fs::TryLockError::Error(error)),
         };
         match locked {
@@ -265,10 +254,10 @@ pub fn free_bytes(path: &Path) -> Result<u64, StoreError> {
 }
 
 /// How long to wait for a lock that its holder is about to release.
-const LOCK_PATIENCE: Duration = Duration::from_millis(500);
+const LOCK_PATIENCE: Duration = Duration::from_secs(1);
 
-/// Takes a file's lock, and waits up to half a second for it. A child that a process forked shortly before its own
-/// end holds the lock until the child executes its program.
+/// Takes a file's lock, and waits up to a second for it. A process that was killed holds the lock until the kernel has
+/// freed its memory, and a child that it had just forked until the child executes its program.
 pub fn try_lock_patiently(file: &File) -> Result<(), fs::TryLockError> {
     let until = Instant::now() + LOCK_PATIENCE;
     loop {

@@ -1,7 +1,7 @@
 //! The lock of an output directory: one process at a time works in it.
 //!
 //! It is the kernel's lock on `.molsieve/lock`, so the kernel releases it when its process ends, and nobody ever
-//! has to remove a stale lock. A child that the process has just forked may hold the lock some milliseconds longer.
+//! has to remove a stale lock. That may take a moment, so nobody gives up at once.
 
 use std::path::Path;
 
@@ -21,7 +21,7 @@ impl Lock {
     pub(super) fn take(path: &Path, directory: &Path) -> Result<Self, StoreError> {
         let file = DiskFile::create(path)?;
         // The process that held the lock before may have removed the file after we opened it.
-        if !file.try_lock_patiently()? || !file.is_at_its_path() {
+        if !file.try_lock()? || !file.is_at_its_path() {
             return Err(StoreError::Busy(directory.into()));
         }
         Ok(Self { file })

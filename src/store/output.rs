@@ -331,7 +331,7 @@ impl Drop for PendingFile {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
+    use std::{fs, thread, time::Duration};
 
     use super::*;
 
@@ -416,6 +416,20 @@ mod tests {
         let refused = OutputDir::open(&path, Existing::Refuse).unwrap_err();
         assert_eq!(refused, StoreError::Unfinished(path.clone()));
         OutputDir::open(&path, Existing::Resume).unwrap();
+    }
+
+    #[test]
+    fn a_directory_that_is_about_to_be_left_is_waited_for() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("out");
+        let output = OutputDir::open(&path, Existing::Refuse).unwrap();
+        // As when a process that was killed still frees its memory.
+        let leaving = thread::spawn(move || {
+            thread::sleep(Duration::from_millis(200));
+            drop(output);
+        });
+        OutputDir::check(&path, Existing::Resume).unwrap();
+        leaving.join().unwrap();
     }
 
     #[test]
