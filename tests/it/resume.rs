@@ -179,11 +179,13 @@ fn a_different_run_is_not_resumed() {
     let input = library_of_repeats(&folder, 100);
     let running = job(&folder, &input, "").start();
     wait_until("a part", || !output::parts(&folder.out()).is_empty());
-    // A running job locks its directory.
+    // A running job locks its directory. It is held, since who finds the lock taken waits a moment for it.
+    running.signal_all(Signal::STOP);
     let second = |flags: &str| job(&folder, &input, flags).run();
     for flags in ["", "--resume", "--overwrite"] {
         second(flags).refuses(2, &["another molsieve process"]);
     }
+    running.signal_all(Signal::CONT);
     running.signal(Signal::TERM);
     running.wait(Duration::from_secs(5)).ends_with(75);
     let changed = "not the run that was begun";
