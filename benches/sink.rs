@@ -20,7 +20,10 @@
 
 mod common;
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use molsieve::{
@@ -28,7 +31,7 @@ use molsieve::{
     sieve::{CpuEngine, Engine, FilterShape},
     slot::Slot,
     store::{Existing, OutputDir},
-    table::sink::{Part, ProductSink, SinkSettings, parquet_file::ParquetSettings},
+    table::sink::{Encoders, Part, ProductSink, SinkSettings, parquet_file::ParquetSettings},
 };
 
 /// Enough for more than one row group.
@@ -87,7 +90,8 @@ fn sieved(slots: Vec<Slot>) -> Vec<Slot> {
 fn pass(place: &tempfile::TempDir, slots: &[Slot]) -> Pass {
     let path = place.path().join("out");
     let output = OutputDir::open(&path, Existing::Refuse).unwrap();
-    let mut sink = ProductSink::new(&output, settings(), None, Vec::new(), None).unwrap();
+    let encoders = Arc::new(Encoders::new(1).unwrap());
+    let mut sink = ProductSink::new(&output, settings(), None, encoders, None).unwrap();
     let began = Instant::now();
     slots.iter().for_each(|slot| sink.write(slot).unwrap());
     let write = began.elapsed();

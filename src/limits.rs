@@ -170,10 +170,10 @@ pub const FINGERPRINT_BLOCKS: u64 = 1_024;
 
 /// Rows turned into Arrow arrays at a time.
 pub const SINK_CHUNK_ROWS: usize = 4_096;
-/// Smallest and largest row group, in encoded bytes.
+/// Smallest and largest row group, in bytes of content before encoding.
 pub const ROW_GROUP_BYTES_MIN: usize = 2 * MIB;
 /// See [`ROW_GROUP_BYTES_MIN`].
-pub const ROW_GROUP_BYTES_MAX: usize = 64 * MIB;
+pub const ROW_GROUP_BYTES_MAX: usize = 16 * MIB;
 /// A part is closed when it reaches this many bytes (`--part-size`). At 25,000 products a second
 /// that is about a minute's work.
 pub const PART_BYTES_DEFAULT: u64 = 64 * MIB as u64;
@@ -304,8 +304,11 @@ pub const COMPILED_RULE_BYTES: usize = 32 * KIB;
 pub const SEEN_KEY_BYTES: usize = 64;
 /// Decoding of the inputs: buffers, one decompressed page per column, the decoder's tables.
 pub const SOURCE_BYTES: usize = 8 * MIB;
-/// Encoding of a part beside its row group: pages being filled, zstd's tables, arrays of a chunk.
-pub const SINK_BYTES: usize = 12 * MIB;
+/// Encoding of a row group beside its content and what becomes of it: pages being filled, a compressor of the default
+/// level, a thread's stack.
+pub const ENCODER_BYTES: usize = 3 * MIB;
+/// The arrays of a chunk while they grow, and what the file's writer holds.
+pub const GATHER_BYTES: usize = 3 * MIB;
 /// Buffers of the spills, and packing of the rows that are to be settled.
 pub const SPILL_BYTES: usize = 2 * MIB;
 /// Host memory of a CUDA context and the driver's libraries. Not measured yet.

@@ -7,7 +7,8 @@
 //! | `chem-0` … | takes a batch of parents, fills slots with their products | a free slot |
 //! | `sieve` | passes slots in input order to the engine | a filled slot; the oldest in the engine |
 //! | `sieve-0` … | the cpu engine's pool | work |
-//! | `sink` | encodes the new rows, publishes parts | a judged slot |
+//! | `sink-0` … | the encoders: rows into arrays, row groups into pages | work |
+//! | `sink` | writes the new rows in order, publishes parts | a judged slot |
 //! | the caller's | watches for requests to stop and slow parents, reports progress | 100 ms |
 //!
 //! Workers decode their batches themselves, one at a time under a lock: decoding takes under a hundredth of the

@@ -9,7 +9,7 @@
 //! + ring        slots × slot size
 //! + filter      at most a quarter of the budget
 //! + sieve       the cpu engine's table and threads
-//! + sink        one row group and what encodes it, the spills' buffers
+//! + sink        the open row group; encoders × (a row group, what becomes of it, the rows of a slot); the spills' buffers
 //! + keys        of dedup on a GPU: devices × a batch's texts and keys, threads × its outcomes
 //! + engine      what a GPU's driver takes on the host
 //! ≤ budget      (--memory)
@@ -20,8 +20,8 @@
 //!
 //! Slot size, row group size and the largest filter follow from the budget alone, and the batch size
 //! from the sample, never from the number of threads: files are the same for any number of them. If
-//! the sum is over the budget, slots go first (down to two), then, unless `--threads` was given,
-//! threads; what still does not fit is refused.
+//! the sum is over the budget, slots go first (down to two) and encoders (down to one), then, unless
+//! `--threads` was given, threads; what still does not fit is refused.
 
 mod estimate;
 mod items;
@@ -67,8 +67,10 @@ pub struct Plan {
     pub filter: FilterShape,
     /// Distinct products the filter is made for.
     pub filter_products: u64,
-    /// Encoded bytes at which a row group is closed.
+    /// Bytes of content at which a row group is closed.
     pub row_group_bytes: usize,
+    /// Threads of the sink: so many row groups are encoded at a time.
+    pub encoders: usize,
     /// Parents a worker takes at a time.
     pub batch_parents: usize,
     /// Memory that settling works in, bytes.
@@ -144,7 +146,12 @@ impl Needs<'_> {
     /// With the engine that was asked for, or the best for which there is room.
     fn fit_engine(&self) -> Result<Plan, PlanError> {
         // Filter and slots follow from the budget and the sample alone, whatever the engine.
-        let least = self.sized(&Chosen::CPU, 1, SLOTS_MIN);
+        let least = Workforce {
+            threads: 1,
+            slots: SLOTS_MIN,
+            encoders: 1,
+        };
+        let least = self.sized(&Chosen::CPU, least);
         let chosen = choose(self.spec.engine, &Room::new(least.filter, &least.slot))?;
         let on_chosen = self.fit_threads(&chosen);
         let Some(instead) = chosen.cpu_instead() else {
@@ -176,21 +183,41 @@ impl Needs<'_> {
         let budget = self.spec.memory.0;
         let wanted = self.spec.slots.unwrap_or(2 * threads + 2);
         let least = self.spec.slots.unwrap_or(SLOTS_MIN);
-        let plan = self.sized(engine, threads, least);
+        let sized = |threads, slots, encoders| {
+            let workforce = Workforce {
+                threads,
+                slots,
+                encoders,
+            };
+            self.sized(engine, workforce)
+        };
+        let plan = sized(threads, least, 1);
         if plan.memory.total() > budget {
-            let fits = |fewer: &usize| self.sized(engine, *fewer, least).memory.total() <= budget;
+            let fits = |fewer: &usize| sized(*fewer, least, 1).memory.total() <= budget;
             return Err(PlanError::Budget {
                 threads: (1..threads).rev().find(fits),
                 plan: Box::new(plan.memory),
             });
         }
-        let spare = (budget - plan.memory.total()) as usize / plan.slot.bytes;
-        let slots = wanted.min(least + spare).min(SLOTS_MAX);
-        match slots == plan.slots {
+        let spare = (budget - plan.memory.total()) as usize;
+        // Encoders get a quarter of what is left, slots the rest.
+        let encoder = plan.encoder_bytes(self.spec);
+        let encoders = (1 + spare / 4 / encoder).min(threads);
+        let spare = spare - (encoders - 1) * encoder;
+        let slots = wanted.min(least + spare / plan.slot.bytes).min(SLOTS_MAX);
+        match (slots, encoders) == (plan.slots, plan.encoders) {
             true => Ok(plan),
-            false => Ok(self.sized(engine, threads, slots)),
+            false => Ok(sized(threads, slots, encoders)),
         }
     }
+}
+
+/// How much of a job goes on at a time. Files do not depend on it.
+#[derive(Clone, Copy)]
+struct Workforce {
+    threads: usize,
+    slots: usize,
+    encoders: usize,
 }
 
 /// The largest Parquet page a budget allows. Two columns are read, and each page exists before and

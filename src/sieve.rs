@@ -19,6 +19,7 @@
 //! |---|---|
 //! | `engine` | the trait of an engine |
 //! | `filter` | the size of a filter |
+//! | `first_rows` | repeats within a slot, found by the workers |
 //! | `rows` | what every program on a device reads and writes |
 //! | `cpu` | the reference engine: fastbloom itself |
 //! | [`gpu`] | the order of work on any GPU |
@@ -38,6 +39,7 @@ pub mod cuda;
 mod engine;
 mod error;
 mod filter;
+mod first_rows;
 pub mod gpu;
 mod rows;
 pub mod steps;
@@ -51,6 +53,7 @@ pub use cpu::CpuEngine;
 pub use engine::{Engine, Tally};
 pub use error::EngineError;
 pub use filter::FilterShape;
+pub use first_rows::FirstRows;
 pub use rows::{Keyed, Texts};
 
 #[cfg(doc)]

@@ -28,6 +28,8 @@ pub struct Slot {
     pub account: Account,
     /// Whether the worker filled the key column. Otherwise the sieve computes the keys: [`Key::of`] each SMILES.
     pub keys_given: bool,
+    /// Whether the verdict column says which rows repeat an earlier one of the slot. Then the keys are given too.
+    pub marked: bool,
     /// In the last slot of a batch: the row after the batch. A run can be resumed from there, because each batch
     /// begins in a slot of its own.
     pub batch_end: Option<u64>,
@@ -60,6 +62,7 @@ impl Slot {
             parent_text_bytes: 0,
             account: Account::default(),
             keys_given: false,
+            marked: false,
             batch_end: None,
         }
     }
@@ -70,6 +73,7 @@ impl Slot {
         (self.parents, self.parent_text_bytes) = (0, 0);
         self.account.clear();
         self.keys_given = false;
+        self.marked = false;
         self.batch_end = None;
     }
 

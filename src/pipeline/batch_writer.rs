@@ -4,6 +4,7 @@ use super::{error::PipelineError, resources::WorkerPorts};
 use crate::{
     reject::Rejection,
     ring::{Permit, Stopped},
+    sieve::FirstRows,
     slot::{ParentFlags, Slot, SlotParent},
     table::source::ParentRow,
 };
@@ -28,6 +29,8 @@ pub(super) struct BatchWriter<'a> {
     /// Number of the slot within the batch.
     part: u64,
     slot: Permit,
+    /// Where the engine wants slots to be marked.
+    first_rows: Option<&'a mut FirstRows>,
 }
 
 impl<'a> BatchWriter<'a> {
@@ -36,6 +39,7 @@ impl<'a> BatchWriter<'a> {
         ports: &'a WorkerPorts<'a>,
         worker: usize,
         batch: u64,
+        first_rows: Option<&'a mut FirstRows>,
     ) -> Result<Self, Stopped> {
         Ok(Self {
             ports,
@@ -43,6 +47,7 @@ impl<'a> BatchWriter<'a> {
             batch,
             part: 0,
             slot: ports.ring.acquire(batch)?,
+            first_rows,
         })
     }
 
@@ -67,7 +72,8 @@ impl<'a> BatchWriter<'a> {
     }
 
     /// Submits the slot and waits for the next one.
-    pub(super) fn next(self) -> Result<Self, Stopped> {
+    pub(super) fn next(mut self) -> Result<Self, Stopped> {
+        self.mark_slot();
         let ring = self.ports.ring;
         ring.submit(self.slot, self.batch, self.part, false);
         let slot = ring.acquire(self.batch)?;
@@ -109,11 +115,20 @@ impl<'a> BatchWriter<'a> {
         Ok((next, index))
     }
 
+    /// Does what the sieve would have to do alone for the slots of all workers.
+    fn mark_slot(&mut self) {
+        let times = self.ports.times;
+        if let Some(first_rows) = &mut self.first_rows {
+            times.measure(&times.sieve, || first_rows.mark_slot(&mut self.slot));
+        }
+    }
+
     /// Submits the last slot of the batch. `next_row`: the row after the batch.
     pub(super) fn end(mut self, next_row: Option<u64>) -> Result<(), Interruption> {
         let ended = self.ports.in_work.end(self.worker);
         ended.map_err(|error| Interruption::Failed(error.into()))?;
         self.slot.batch_end = next_row;
+        self.mark_slot();
         let ring = self.ports.ring;
         ring.submit(self.slot, self.batch, self.part, true);
         Ok(())

@@ -43,7 +43,10 @@ use crate::{
         sealed::{self, Kind, hex},
         spill::SpillLength,
     },
-    table::{sink::Part, source::SourceError},
+    table::{
+        sink::{Density, Part},
+        source::SourceError,
+    },
 };
 
 /// The file of an [`Identity`]. Version 2: settings are texts as in a job file.
@@ -51,10 +54,10 @@ pub const JOB: Kind = Kind {
     name: "job",
     version: 2,
 };
-/// The file of a [`Checkpoint`].
+/// The file of a [`Checkpoint`]. Version 4: row groups and parts close by their content before encoding.
 pub const CHECKPOINT: Kind = Kind {
     name: "checkpoint",
-    version: 3,
+    version: 4,
 };
 
 /// How far a run is.
@@ -62,6 +65,8 @@ pub const CHECKPOINT: Kind = Kind {
 pub struct Checkpoint {
     pub(super) phase: Phase,
     pub(super) parts: Vec<Part>,
+    /// What encoding made of the last of them.
+    pub(super) density: Density,
     pub(super) lengths: Lengths,
     pub(super) rejects: SpillLength,
     /// The rows of the open part.

@@ -56,6 +56,8 @@ pub(super) struct WorkerPorts<'a> {
     pub(super) key_devices: Option<&'a KeyDevices>,
     /// With `--check`.
     pub(super) checks: Option<&'a Checks>,
+    /// Whether workers mark the repeats within a slot.
+    pub(super) marks_slots: bool,
 }
 
 impl WorkerPorts<'_> {

@@ -1,7 +1,7 @@
 //! The files of a run and its state: what is written, how far the run is, checkpoints.
 
 use std::{
-    sync::atomic::Ordering::Relaxed,
+    sync::{Arc, atomic::Ordering::Relaxed},
     time::{Duration, Instant},
 };
 
@@ -23,7 +23,8 @@ use crate::{
     slot::{Slot, Verdict},
     store::{OutputDir, disk, sealed},
     table::sink::{
-        Part, ProductSink, RejectLog, Rewrite, SinkSettings, publish_rejects, row_log::PART_ROWS,
+        Begun, Encoders, Gathered, Part, ProductSink, RejectLog, Rewrite, SinkSettings,
+        publish_rejects, row_log::PART_ROWS,
     },
 };
 
@@ -46,6 +47,7 @@ pub(super) struct RunFiles<'a> {
     pub(super) control: &'a Control,
     pub(super) meters: &'a Meters,
     pub(super) products: ProductSink<'a>,
+    encoders: Arc<Encoders>,
     pub(super) spills: Spills,
     rejects: RejectLog,
     /// As of the slot written last; what it says of files is as of the last checkpoint.
@@ -83,14 +85,21 @@ impl<'a> RunFiles<'a> {
         let mut state = begun.cloned().unwrap_or_default();
         let rules = &mut state.account.by_rule;
         rules.resize(job.rules.len(), RuleAccount::default());
-        let parts = state.parts.clone();
-        let under_way = begun.map(|begun| begun.part_rows);
+        let encoders = Encoders::new(job.plan.encoders)?;
+        let begun_sink = begun.map(|begun| Begun {
+            parts: begun.parts.clone(),
+            density: begun.density,
+            part_rows: begun.part_rows,
+        });
+        let encoders = Arc::new(encoders);
+        let for_products = Arc::clone(&encoders);
         let mut files = Self {
             job,
             output,
             control,
             meters,
-            products: ProductSink::new(output, settings, rewrite, parts, under_way)?,
+            products: ProductSink::new(output, settings, rewrite, for_products, begun_sink)?,
+            encoders,
             spills,
             rejects,
             batch_start: None,
@@ -118,9 +127,14 @@ impl<'a> RunFiles<'a> {
         })
     }
 
-    /// Writes a slot that the sieve has judged, and adds its account.
-    pub(super) fn write(&mut self, slot: &Slot, tally: Tally) -> Result<(), PipelineError> {
-        self.products.write(slot)?;
+    /// Appends the rows of a slot that the sieve has judged, and adds its account.
+    pub(super) fn write(
+        &mut self,
+        slot: &Slot,
+        gathered: Gathered,
+        tally: Tally,
+    ) -> Result<(), PipelineError> {
+        self.products.append(gathered)?;
         self.spills.write(slot)?;
         self.rejects.write(slot)?;
         let Checkpoint {
@@ -206,6 +220,7 @@ impl<'a> RunFiles<'a> {
             }
         };
         state.parts = self.products.parts().to_vec();
+        state.density = self.products.density();
         state.elapsed_seconds = self.meters.elapsed().as_secs_f64();
         state.stages = self.meters.times.stages();
         state.chemistry = self.meters.times.chemistry();
@@ -239,7 +254,9 @@ impl<'a> RunFiles<'a> {
     }
 
     /// Shows what is written.
-    pub(super) fn show(&self) {
+    pub(super) fn show(&mut self) {
+        let encoding = self.products.take_encoding_time().as_nanos() as u64;
+        self.meters.times.sink.fetch_add(encoding, Relaxed);
         let bytes = self.products.bytes() + self.spills.bytes();
         let (counts, parts) = (self.state.account.counts, self.products.parts().len());
         self.meters.set_written(counts, bytes, parts);
@@ -251,7 +268,7 @@ impl<'a> RunFiles<'a> {
         self.products.close_part()?;
         self.show();
         let rejects = self.output.work_file(REJECTS);
-        let rejects = publish_rejects(self.output, &rejects, self.state.rejects)?;
+        let rejects = publish_rejects(self.output, &rejects, self.state.rejects, &self.encoders)?;
         let peak_memory_bytes = self
             .state
             .peak_memory_bytes

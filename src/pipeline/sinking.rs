@@ -1,29 +1,56 @@
 //! The sink's thread: writes the new rows of judged slots, keeps the *maybe* rows, adds accounts up, takes checkpoints.
 
-use std::sync::mpsc::{self, RecvTimeoutError};
+use std::{
+    collections::VecDeque,
+    sync::{
+        atomic::Ordering::Relaxed,
+        mpsc::{self, RecvTimeoutError},
+    },
+    time::Duration,
+};
 
 use super::{checkpoint::Phase, error::PipelineError, judge::Judged, run_files::RunFiles};
-use crate::{ring::Permit, sieve::Tally};
+use crate::{
+    ring::Permit,
+    sieve::Tally,
+    table::sink::{Gathered, SinkError, Task},
+};
+
+/// A slot whose rows are being gathered, and what the sieve counted in it.
+type Gathering = (Task<(Permit, Result<Gathered, SinkError>)>, Tally);
 
 /// Takes slots until there are no more, or the job stops. Returns the files if the input was read to its end.
+///
+/// Rows are gathered on the pool, of as many slots at a time as it has threads; this thread appends them in order.
 pub(super) fn sink<'a>(
     mut files: RunFiles<'a>,
     judged: &mpsc::Receiver<Judged>,
 ) -> Result<Option<RunFiles<'a>>, PipelineError> {
     let (control, times) = (files.control, &files.meters.times);
+    let mut gathering: VecDeque<Gathering> = VecDeque::new();
     let mut all_judged = false;
     loop {
-        match judged.recv_timeout(files.time_to_checkpoint()) {
-            Ok(None) => {
-                all_judged = true;
-                break;
-            }
-            // Slots that still wait are made again; a stop must not wait for them.
-            Ok(_) if control.is_stopping() => break,
+        let next = match gathering.len() {
+            _ if all_judged => Err(RecvTimeoutError::Timeout),
+            0 => judged.recv_timeout(files.time_to_checkpoint()),
+            some if some < files.job.plan.encoders => judged.recv_timeout(Duration::ZERO),
+            _ => Err(RecvTimeoutError::Timeout),
+        };
+        // Slots that still wait are made again; a stop must not wait for them.
+        if control.is_stopping() {
+            break;
+        }
+        match next {
             Ok(Some((slot, tally))) => {
-                times.measure(&times.sink, || take(&mut files, slot, tally))?;
+                gathering.push_back((files.products.start_gathering(slot), tally));
+                continue;
             }
-            Err(RecvTimeoutError::Timeout) => {}
+            Ok(None) => all_judged = true,
+            Err(RecvTimeoutError::Timeout) => match gathering.pop_front() {
+                Some(oldest) => take(&mut files, oldest)?,
+                None if all_judged => break,
+                None => {}
+            },
             Err(RecvTimeoutError::Disconnected) => break,
         }
         if files.time_to_checkpoint().is_zero() {
@@ -43,12 +70,24 @@ pub(super) fn sink<'a>(
     Ok(Some(files))
 }
 
-/// Writes a slot, and closes the part if it is full where the batch ends.
-fn take(files: &mut RunFiles<'_>, slot: Permit, tally: Tally) -> Result<(), PipelineError> {
+/// Appends the rows of a slot once they are gathered, and closes the part if it is full where the batch ends.
+fn take(files: &mut RunFiles<'_>, (task, tally): Gathering) -> Result<(), PipelineError> {
+    let times = &files.meters.times;
+    let ((slot, gathered), time) = task.join()?;
+    times.sink.fetch_add(time.as_nanos() as u64, Relaxed);
+    times.measure(&times.sink, || append(files, slot, gathered?, tally))
+}
+
+fn append(
+    files: &mut RunFiles<'_>,
+    slot: Permit,
+    gathered: Gathered,
+    tally: Tally,
+) -> Result<(), PipelineError> {
     if slot.batch_end.is_none() && files.batch_start.is_none() {
         files.note_batch_start()?;
     }
-    files.write(&slot, tally)?;
+    files.write(&slot, gathered, tally)?;
     if let Some(next_row) = slot.batch_end {
         drop(slot);
         files.batch_start = None;

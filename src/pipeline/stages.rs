@@ -109,6 +109,7 @@ fn read<'a>(
         poisoned: &resources.poisoned,
         key_devices: resources.key_devices.as_ref(),
         checks: resources.checks.as_ref(),
+        marks_slots: engine.wants_marked_slots(),
     };
     // Every slot and the end fit, so that the sieve never waits to report the end.
     let (judged, to_sink) = mpsc::sync_channel(job.plan.slots + 1);

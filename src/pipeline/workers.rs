@@ -7,7 +7,7 @@ use super::{
     resources::WorkerPorts,
     transform::Transforming,
 };
-use crate::{config::Work, table::source::ParentBatch};
+use crate::{config::Work, sieve::FirstRows, table::source::ParentBatch};
 
 /// The body of worker number `worker`: batch after batch until the input ends or the job stops.
 pub(super) fn work(ports: &WorkerPorts<'_>, worker: usize) -> Result<(), PipelineError> {
@@ -15,12 +15,20 @@ pub(super) fn work(ports: &WorkerPorts<'_>, worker: usize) -> Result<(), Pipelin
         Work::Dedup(_) => RowWork::Identify(Box::new(Identifier::new(ports))),
         Work::Derive(_) => RowWork::Transform(Box::new(Transforming::new(ports)?)),
     };
+    let rows_max = ports.job.plan.slot.rows_max;
+    let mut first_rows = ports.marks_slots.then(|| FirstRows::new(rows_max));
     let mut batch = ParentBatch::new();
     while !ports.control.is_stopping() {
         let Some(number) = ports.take(&mut batch)? else {
             break;
         };
-        match work_on(ports, &mut row_work, &batch, number, worker) {
+        match work_on(
+            ports,
+            &mut row_work,
+            first_rows.as_mut(),
+            &batch,
+            (worker, number),
+        ) {
             Ok(()) => {}
             Err(Interruption::Stopped) => break,
             Err(Interruption::Failed(error)) => return Err(error),
@@ -40,14 +48,14 @@ enum RowWork<'a> {
 fn work_on(
     ports: &WorkerPorts<'_>,
     row_work: &mut RowWork<'_>,
+    first_rows: Option<&mut FirstRows>,
     batch: &ParentBatch,
-    number: u64,
-    worker: usize,
+    (worker, number): (usize, u64),
 ) -> Result<(), Interruption> {
     if let RowWork::Identify(identifier) = row_work {
         identifier.ask_device(batch)?;
     }
-    let mut writer = BatchWriter::begin(ports, worker, number)?;
+    let mut writer = BatchWriter::begin(ports, worker, number, first_rows)?;
     for (index, parent) in batch.iter().enumerate() {
         if ports.control.is_stopping() {
             return Err(Interruption::Stopped);

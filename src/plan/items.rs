@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 use super::{Needs, Plan};
 use crate::{
     account::RuleAccount,
-    config::Work,
+    config::{JobSpec, Work},
     limits::{
         BASE_BYTES, CHECKED_MOLECULE_BYTES, CHEMISTRY_THREAD_BYTES, COMPILED_RULE_BYTES,
         SEEN_KEY_BYTES, SETTLE_BYTES_MAX, SETTLE_BYTES_MIN, SOURCE_BYTES, SPILL_BYTES,
     },
     sieve::{
-        CpuEngine,
+        CpuEngine, FirstRows,
         structure_key::{KeyBatch, KeyOutcome, KeyRoom},
     },
     units::{ByteSize, count},
@@ -80,6 +80,14 @@ pub(super) fn mebibytes(bytes: u64) -> String {
     format!("{:.1} MiB", bytes as f64 / (1 << 20) as f64)
 }
 
+impl Plan {
+    /// What an encoder takes: a row group, what becomes of it, and the rows of a slot, twice: as arrays and for the log.
+    pub(super) fn encoder_bytes(&self, spec: &JobSpec) -> usize {
+        let parquet = spec.parquet(self.row_group_bytes);
+        parquet.sink_bytes(1) - parquet.sink_bytes(0) + 2 * self.slot.bytes
+    }
+}
+
 impl Needs<'_> {
     /// Adds up what a plan of certain sizes takes.
     pub(super) fn add_items(&self, plan: &mut Plan) {
@@ -104,15 +112,20 @@ impl Needs<'_> {
 
         memory.add("filter", plan.filter.bytes(), filter_detail);
         let sieve = CpuEngine::bytes(plan.slot.rows_max, threads);
-        memory.add("sieve", sieve, "engine cpu: table and threads");
+        let tables = threads * FirstRows::bytes(plan.slot.rows_max);
+        memory.add("sieve", sieve + tables, "engine cpu: tables and threads");
 
         let row_group = plan.row_group_bytes;
-        let encoder = spec.parquet(row_group).encoder_bytes();
+        let sink = spec.parquet(row_group).sink_bytes(0) + SPILL_BYTES;
+        let encoder = plan.encoder_bytes(spec);
         let detail = format!(
-            "a row group of {}, its encoder, the spills",
+            "{} encoders × {}, row groups of {}",
+            plan.encoders,
+            mebibytes(encoder as u64),
             size(row_group)
         );
-        memory.add("sink", encoder + SPILL_BYTES + row_group, detail);
+        let encoders = plan.encoders * encoder;
+        plan.memory.add("sink", sink + encoders, detail);
 
         self.add_keys(plan);
         self.add_optional(plan);

@@ -1,7 +1,7 @@
 //! Sizes that follow from the budget and the sample alone, never from the number of threads or slots: files are the
 //! same for any number of them.
 
-use super::{MemoryPlan, Needs, Plan};
+use super::{MemoryPlan, Needs, Plan, Workforce};
 use crate::{
     config::Work,
     limits::{
@@ -13,8 +13,8 @@ use crate::{
 };
 
 impl Needs<'_> {
-    /// The plan for a given engine and number of threads and slots, whether it fits or not.
-    pub(super) fn sized(&self, engine: &Chosen, threads: usize, slots: usize) -> Plan {
+    /// The plan for a given engine and workforce, whether it fits or not.
+    pub(super) fn sized(&self, engine: &Chosen, workforce: Workforce) -> Plan {
         let (spec, estimate) = (self.spec, self.estimate);
         let budget = spec.memory.0 as usize;
         let slot_bytes = spec.slot_size.map(|size| size.0 as usize);
@@ -43,13 +43,14 @@ impl Needs<'_> {
         let mut plan = Plan {
             estimate,
             memory: MemoryPlan::new(spec.memory),
-            threads,
-            slots,
+            threads: workforce.threads,
+            slots: workforce.slots,
+            encoders: workforce.encoders,
             slot,
             engine: engine.clone(),
             filter,
             filter_products,
-            row_group_bytes: (budget / 64).clamp(ROW_GROUP_BYTES_MIN, ROW_GROUP_BYTES_MAX),
+            row_group_bytes: (budget / 128).clamp(ROW_GROUP_BYTES_MIN, ROW_GROUP_BYTES_MAX),
             batch_parents,
             settle_bytes: 0,
         };

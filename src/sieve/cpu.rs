@@ -1,8 +1,8 @@
 //! The reference engine: fastbloom on the CPU.
 //!
 //! Keys, look-ups and inserts run on all processors that the process may use: the filter is
-//! `fastbloom::AtomicBloomFilter`, setting bits commutes, and look-ups and inserts never overlap. Only
-//! the search for repeats inside the slot is sequential. All work on a slot has ended when `begin` returns.
+//! `fastbloom::AtomicBloomFilter`, setting bits commutes, and look-ups and inserts never overlap. The search for repeats
+//! inside a slot is sequential, so in a job the workers do it before. All work on a slot has ended when `begin` returns.
 
 use std::{hint::black_box, sync::atomic::Ordering::Relaxed};
 
@@ -10,9 +10,10 @@ use fastbloom::AtomicBloomFilter;
 use rayon::prelude::*;
 
 use super::{
-    engine::{Engine, Tally, table_len},
+    engine::{Engine, Tally},
     error::EngineError,
     filter::FilterShape,
+    first_rows::FirstRows,
 };
 use crate::{
     key::Key,
@@ -29,8 +30,8 @@ const THREAD_BYTES: usize = 256 << 10;
 pub struct CpuEngine {
     pub(super) filter: AtomicBloomFilter,
     pub(super) pool: rayon::ThreadPool,
-    /// Open-addressed table of the rows of a slot by key: row + 1, or 0 where empty.
-    first_rows: Vec<u32>,
+    /// For slots that no worker has marked.
+    first_rows: FirstRows,
     /// The slot that was begun, with its result.
     begun: Option<(Slot, Tally)>,
 }
@@ -48,7 +49,7 @@ impl CpuEngine {
         let filter = AtomicBloomFilter::with_num_bits(shape.bits)
             .seed(&0)
             .hashes(shape.hashes);
-        let first_rows = vec![0; table_len(rows_max)];
+        let first_rows = FirstRows::new(rows_max);
         Ok(Self {
             filter,
             pool,
@@ -59,27 +60,7 @@ impl CpuEngine {
 
     /// Bytes that the engine uses, without the filter.
     pub fn bytes(rows_max: usize, threads: usize) -> usize {
-        table_len(rows_max) * size_of::<u32>() + threads * THREAD_BYTES
-    }
-
-    /// Marks every row as duplicate whose key an earlier row has, and all others as new.
-    fn mark_first_rows(&mut self, keys: &[[u64; 2]], verdicts: &mut [u8]) {
-        let mask = self.first_rows.len() - 1;
-        self.first_rows.fill(0);
-        for (row, key) in keys.iter().enumerate() {
-            // The filter uses the first word, so the second one distributes the rows.
-            let mut place = key[1] as usize & mask;
-            verdicts[row] = loop {
-                match self.first_rows[place] {
-                    0 => {
-                        self.first_rows[place] = row as u32 + 1;
-                        break Verdict::New as u8;
-                    }
-                    first if keys[first as usize - 1] == *key => break Verdict::Duplicate as u8,
-                    _ => place = (place + 1) & mask,
-                }
-            };
-        }
+        FirstRows::bytes(rows_max) + threads * THREAD_BYTES
     }
 }
 
@@ -88,9 +69,13 @@ impl Engine for CpuEngine {
         "cpu"
     }
 
+    fn wants_marked_slots(&self) -> bool {
+        true
+    }
+
     fn begin(&mut self, mut slot: Slot) -> Result<(), EngineError> {
         assert!(self.begun.is_none(), "one slot at a time");
-        let (rows, given) = (slot.rows(), slot.keys_given);
+        let (rows, given, marked) = (slot.rows(), slot.keys_given, slot.marked);
         let columns = slot.columns_mut();
         let (text, ends) = (&*columns.text, &*columns.text_end);
         let keys = &mut columns.key[..rows];
@@ -98,7 +83,9 @@ impl Engine for CpuEngine {
         if !given {
             self.pool.install(|| hash_rows(text, ends, keys));
         }
-        self.mark_first_rows(keys, verdicts);
+        if !marked {
+            self.first_rows.mark(keys, verdicts);
+        }
         let (keys, filter) = (&*keys, &self.filter);
         self.pool.install(|| {
             look_up(filter, keys, verdicts);

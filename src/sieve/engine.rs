@@ -16,6 +16,12 @@ pub trait Engine: Send {
         1
     }
 
+    /// Whether it is faster with slots whose repeats are marked ([`FirstRows`](super::FirstRows)). Every engine accepts
+    /// both kinds.
+    fn wants_marked_slots(&self) -> bool {
+        false
+    }
+
     /// Takes a slot and starts to write its key and verdict columns and to insert its new keys.
     ///
     /// # Panics

@@ -47,6 +47,10 @@ impl Engine for Faulty {
         "faulty"
     }
 
+    fn wants_marked_slots(&self) -> bool {
+        self.engine.wants_marked_slots()
+    }
+
     fn begin(&mut self, slot: Slot) -> Result<(), EngineError> {
         self.engine.begin(slot)
     }

@@ -129,6 +129,12 @@ impl SpillWriter {
         self.write_block(payload, items)
     }
 
+    /// Appends a block that was sealed before.
+    pub fn push_sealed(&mut self, block: &Block) -> Result<(), StoreError> {
+        self.end_block()?;
+        self.write_sealed(&block.bytes, block.items)
+    }
+
     /// Writes all appended items to the file, without a sync.
     pub fn flush(&mut self) -> Result<SpillLength, StoreError> {
         self.end_block()?;
@@ -159,16 +165,59 @@ impl SpillWriter {
     }
 
     fn write_block(&mut self, payload: &[u8], items: u32) -> Result<(), StoreError> {
-        assert!(payload.len() <= SPILL_BLOCK_BYTES_MAX);
-        let lengths = payload.len() as u128 | u128::from(items) << 32;
-        let head = lengths | u128::from(checksum(payload, items)) << 64;
+        let mut block = Block::with_capacity(payload.len());
+        block.extend(payload);
+        self.write_sealed(&block.sealed(items).bytes, items)
+    }
+
+    fn write_sealed(&mut self, block: &[u8], items: u32) -> Result<(), StoreError> {
         self.file
-            .write_all(&head.to_le_bytes())
-            .and_then(|()| self.file.write_all(payload))
+            .write_all(block)
             .map_err(|error| StoreError::io(self.file.path(), "write", &error))?;
-        self.length.bytes += (BLOCK_HEAD_BYTES + payload.len()) as u64;
+        self.length.bytes += block.len() as u64;
         self.length.items += u64::from(items);
         Ok(())
+    }
+}
+
+/// A block by itself: what makes it needs no file.
+#[derive(Clone, Debug)]
+pub struct Block {
+    /// Head and payload. The head is made when the block is sealed.
+    bytes: Vec<u8>,
+    items: u32,
+}
+
+impl Block {
+    /// An empty block, with room for a payload.
+    pub fn with_capacity(payload_bytes: usize) -> Self {
+        let mut bytes = Vec::with_capacity(BLOCK_HEAD_BYTES + payload_bytes);
+        bytes.resize(BLOCK_HEAD_BYTES, 0);
+        Self { bytes, items: 0 }
+    }
+
+    /// The payload.
+    pub fn payload(&self) -> &[u8] {
+        &self.bytes[BLOCK_HEAD_BYTES..]
+    }
+
+    /// Adds to the payload.
+    pub fn extend(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Ends the block, which holds `items` items.
+    ///
+    /// # Panics
+    /// If the payload is longer than a block's may be.
+    pub fn sealed(mut self, items: u32) -> Self {
+        let (head, payload) = self.bytes.split_at_mut(BLOCK_HEAD_BYTES);
+        assert!(payload.len() <= SPILL_BLOCK_BYTES_MAX);
+        let lengths = payload.len() as u128 | u128::from(items) << 32;
+        let number = lengths | u128::from(checksum(payload, items)) << 64;
+        head.copy_from_slice(&number.to_le_bytes());
+        self.items = items;
+        self
     }
 }
 

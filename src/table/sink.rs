@@ -2,8 +2,9 @@
 //!
 //! Constraints:
 //! - Columns are copied once, from the slot into the arrays the encoder reads, at most
-//!   [`SINK_CHUNK_ROWS`] rows at a time.
-//! - A row group is closed when its encoded bytes reach [`ParquetSettings::row_group_bytes`], a part when
+//!   [`SINK_CHUNK_ROWS`](crate::limits::SINK_CHUNK_ROWS) rows at a time.
+//! - Slots are gathered and row groups encoded on a pool ([`Encoders`]), several at a time; files get them in order.
+//! - A row group is closed when its content reaches [`ParquetSettings::row_group_bytes`], a part when
 //!   the caller says so: by content alone, never by time, so that equal jobs write equal files.
 //! - A part is published (see [`crate::store`]) as soon as it is closed.
 //! - The rows of the open part are in a log too ([`row_log`]), from which the encoder is restored to the state of a
@@ -12,32 +13,32 @@
 //!
 //! Columns and their types are those of DESIGN's output contract; see [`product_schema`].
 
+mod encoders;
 mod error;
+mod gather;
 pub mod parquet_file;
 mod rejects;
 pub mod row_log;
 
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc, time::Duration};
 
 use arrow::{
-    array::{
-        ArrayRef, DictionaryArray, FixedSizeBinaryBuilder, Float64Builder, RecordBatch,
-        StringArray, StringBuilder, UInt16Array, UInt16Builder, UInt64Builder,
-    },
-    datatypes::{DataType, Field, Schema, SchemaRef, UInt16Type},
+    array::{RecordBatch, StringArray},
+    datatypes::{DataType, Field, Schema, SchemaRef},
 };
+use serde::{Deserialize, Serialize};
 
+pub use encoders::{Encoders, Task};
 pub use error::SinkError;
+pub use gather::{Gathered, Gatherer};
 pub use parquet_file::Part;
 pub use rejects::{Reject, RejectLog, publish_rejects, read_rejects, reject_schema};
 
-use error::encode_error;
 use parquet_file::{ParquetFile, ParquetSettings};
 use row_log::{PART_ROWS, RowLog};
 
 use crate::{
-    limits::SINK_CHUNK_ROWS,
-    slot::{Slot, Verdict},
+    slot::Slot,
     store::{OutputDir, StoreError, part_name, spill::SpillLength},
 };
 
@@ -89,42 +90,85 @@ pub fn product_schema(settings: &SinkSettings, rewritten: bool) -> SchemaRef {
 /// The SMILES to write for some rows of a slot.
 pub type Rewrite<'a> = dyn Fn(&Slot, &[usize]) -> Vec<String> + Send + 'a;
 
+/// How much encoding makes of content: as seen last, in a whole part or, before there is one, in the first row group. The
+/// open part's row groups may still be in work when its size is asked for; so the size is a function of the rows alone.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Density {
+    /// 0: nothing is encoded yet.
+    content_bytes: u64,
+    encoded_bytes: u64,
+}
+
+/// Bytes of content that a byte takes, before anything is encoded. Molecules compress to a third, products to less.
+const CONTENT_BYTES_GUESSED: u64 = 3;
+
+impl Density {
+    fn encoded(self, content_bytes: u64) -> u64 {
+        if self == Self::default() {
+            return content_bytes / CONTENT_BYTES_GUESSED;
+        }
+        let bytes = u128::from(content_bytes) * u128::from(self.encoded_bytes);
+        (bytes / u128::from(self.content_bytes.max(1))) as u64
+    }
+}
+
+/// What a sink continues from.
+pub struct Begun {
+    /// The parts published so far.
+    pub parts: Vec<Part>,
+    /// As [`ProductSink::density`] said.
+    pub density: Density,
+    /// The rows of the next part that a checkpoint has recorded and that are encoded again.
+    pub part_rows: SpillLength,
+}
+
 /// Writes the new products.
 pub struct ProductSink<'a> {
     output: &'a OutputDir,
-    settings: SinkSettings,
+    gatherer: Gatherer,
     /// With `--canonical`: returns the SMILES to write.
     rewrite: Option<Box<Rewrite<'a>>>,
-    schema: SchemaRef,
-    rule_names: Arc<StringArray>,
+    encoders: Arc<Encoders>,
     part: Option<ParquetFile>,
     parts: Vec<Part>,
+    density: Density,
     /// The rows of the open part.
     log: RowLog,
+    /// Time of the encoders' threads, not yet reported.
+    encoding_time: Duration,
 }
 
 impl<'a> ProductSink<'a> {
-    /// A sink that continues after the published `parts`. `under_way`: the rows of the next part that a checkpoint has
-    /// recorded and that are encoded again; `None` for a run from the start.
+    /// A sink for a run from the start, or for one that continues.
     pub fn new(
         output: &'a OutputDir,
         settings: SinkSettings,
         rewrite: Option<Box<Rewrite<'a>>>,
-        parts: Vec<Part>,
-        under_way: Option<SpillLength>,
+        encoders: Arc<Encoders>,
+        begun: Option<Begun>,
     ) -> Result<Self, SinkError> {
         let schema = product_schema(&settings, rewrite.is_some());
         let rule_names = Arc::new(StringArray::from(settings.rule_names.clone()));
+        let under_way = begun.as_ref().map(|begun| begun.part_rows);
         let log = RowLog::new(output.work_file(PART_ROWS), under_way)?;
+        let (parts, density) = match begun {
+            Some(begun) => (begun.parts, begun.density),
+            None => (Vec::new(), Density::default()),
+        };
         let mut sink = Self {
             output,
-            settings,
+            gatherer: Gatherer {
+                settings: Arc::new(settings),
+                schema,
+                rule_names,
+            },
             rewrite,
-            schema,
-            rule_names,
+            encoders,
             part: None,
             parts,
+            density,
             log,
+            encoding_time: Duration::ZERO,
         };
         if let Some(length) = under_way.filter(|length| *length != SpillLength::EMPTY) {
             sink.make_again(length)?;
@@ -134,29 +178,59 @@ impl<'a> ProductSink<'a> {
 
     /// Encodes the rows in the log again, in the same batches as before.
     fn make_again(&mut self, length: SpillLength) -> Result<(), SinkError> {
-        let (schema, rule_names) = (Arc::clone(&self.schema), Arc::clone(&self.rule_names));
+        let Gatherer {
+            schema, rule_names, ..
+        } = self.gatherer.clone();
         let path = self.output.work_file(PART_ROWS);
         row_log::read(&path, length, &schema, &rule_names, |batch| {
             self.write_batch(batch)
         })
     }
 
-    /// Writes the rows of `slot` whose verdict is *new*.
-    pub fn write(&mut self, slot: &Slot) -> Result<(), SinkError> {
-        let columns = slot.columns();
-        let rows: Vec<usize> = (0..slot.rows())
-            .filter(|row| columns.verdict(*row) == Verdict::New)
-            .collect();
-        for chunk in rows.chunks(SINK_CHUNK_ROWS) {
-            let batch = self.encode(slot, chunk)?;
-            self.log.push(&batch)?;
-            self.write_batch(&batch)?;
+    /// Starts gathering the rows of `slot` whose verdict is *new*, on the encoders' threads. The slot comes back with
+    /// them.
+    pub fn start_gathering<S>(&self, slot: S) -> Task<(S, Result<Gathered, SinkError>)>
+    where
+        S: Deref<Target = Slot> + Send + 'static,
+    {
+        let rewritten = self.rewritten(&slot);
+        let gatherer = self.gatherer.clone();
+        self.encoders.start(move || {
+            let gathered = gatherer.gather(&slot, rewritten.as_deref());
+            (slot, gathered)
+        })
+    }
+
+    /// With `--canonical`: what RDKit writes for the new rows.
+    fn rewritten(&self, slot: &Slot) -> Option<Vec<String>> {
+        let rewrite = self.rewrite.as_ref()?;
+        Some(rewrite(slot, &gather::new_rows(slot)))
+    }
+
+    /// Appends the rows of a slot.
+    pub fn append(&mut self, gathered: Gathered) -> Result<(), SinkError> {
+        for (batch, record) in gathered.0 {
+            self.log.push(&record)?;
+            self.write_batch(batch)?;
         }
         Ok(())
     }
 
-    fn write_batch(&mut self, batch: &RecordBatch) -> Result<(), SinkError> {
-        self.open_part()?.write(batch)
+    fn write_batch(&mut self, batch: RecordBatch) -> Result<(), SinkError> {
+        let density_known = self.density != Density::default();
+        let part = self.open_part()?;
+        part.write(batch)?;
+        if !density_known && let Some(density) = part.density_of_first_row_group()? {
+            self.density = density;
+        }
+        Ok(())
+    }
+
+    /// Gathers and appends the rows of `slot` whose verdict is *new*.
+    pub fn write(&mut self, slot: &Slot) -> Result<(), SinkError> {
+        let rewritten = self.rewritten(slot);
+        let gathered = self.gatherer.gather(slot, rewritten.as_deref())?;
+        self.append(gathered)
     }
 
     /// The end of the log of the open part's rows.
@@ -189,22 +263,32 @@ impl<'a> ProductSink<'a> {
     fn open_part(&mut self) -> Result<&mut ParquetFile, SinkError> {
         if self.part.is_none() {
             let name = part_name(self.parts.len());
-            let settings = self.settings.parquet;
-            self.part = Some(ParquetFile::begin(
-                self.output,
-                &name,
-                &self.schema,
-                settings,
-            )?);
+            let Gatherer {
+                settings, schema, ..
+            } = &self.gatherer;
+            let part =
+                ParquetFile::begin(self.output, &name, schema, settings.parquet, &self.encoders);
+            self.part = Some(part?);
         }
         Ok(self.part.as_mut().expect("it was begun just now"))
     }
 
     /// Publishes the open part, if there is one.
     pub fn close_part(&mut self) -> Result<(), SinkError> {
-        if let Some(part) = self.part.take() {
-            self.parts.push(part.publish(self.output)?);
+        let Some(mut part) = self.part.take() else {
+            return Ok(());
+        };
+        part.end()?;
+        self.encoding_time += part.take_encoding_time();
+        let content_bytes = part.content_bytes();
+        let part = part.publish(self.output)?;
+        if content_bytes > 0 {
+            self.density = Density {
+                content_bytes,
+                encoded_bytes: part.file.bytes,
+            };
         }
+        self.parts.push(part);
         Ok(())
     }
 
@@ -213,9 +297,15 @@ impl<'a> ProductSink<'a> {
         &self.parts
     }
 
-    /// Bytes of the open part, those in its unfinished row group included.
+    /// What encoding made of the content of the last part.
+    pub fn density(&self) -> Density {
+        self.density
+    }
+
+    /// Bytes that the open part will have, as the last one suggests: a function of the rows alone.
     pub fn part_bytes(&self) -> u64 {
-        self.part.as_ref().map_or(0, ParquetFile::bytes)
+        let content = self.part.as_ref().map_or(0, ParquetFile::content_bytes);
+        self.density.encoded(content)
     }
 
     /// Bytes published and pending.
@@ -224,86 +314,9 @@ impl<'a> ProductSink<'a> {
         published + self.part_bytes()
     }
 
-    fn encode(&self, slot: &Slot, rows: &[usize]) -> Result<RecordBatch, SinkError> {
-        let columns = slot.columns();
-        let n = rows.len();
-        let rewritten = self.rewrite.as_ref().map(|rewrite| rewrite(slot, rows));
-        let mut smiles = StringBuilder::with_capacity(n, 64 * n);
-        let mut key = FixedSizeBinaryBuilder::with_capacity(n, 16);
-        let mut parent_row = UInt64Builder::with_capacity(n);
-        let mut parent_id = StringBuilder::with_capacity(n, 16 * n);
-        let mut parent_smiles = StringBuilder::with_capacity(n, 64 * n);
-        let mut rule = UInt16Builder::with_capacity(n);
-        let mut site = UInt16Builder::with_capacity(n);
-        // The rows of a parent are adjacent.
-        let (mut last, mut of_last) = (None, (0, "", ""));
-        for (i, &row) in rows.iter().enumerate() {
-            let index = columns.parent[row];
-            if last != Some(index) {
-                let parent = columns.parent(index as usize);
-                let smiles = if self.settings.molecules {
-                    ""
-                } else {
-                    text(parent.smiles)?
-                };
-                of_last = (parent.row, text(parent.id)?, smiles);
-                last = Some(index);
-            }
-            let (number, id, smiles_of_parent) = of_last;
-            let own = text(columns.smiles(row))?;
-            match &rewritten {
-                Some(rewritten) => smiles.append_value(&rewritten[i]),
-                None => smiles.append_value(own),
-            }
-            key.append_value(columns.key(row).bytes())
-                .map_err(encode_error)?;
-            parent_row.append_value(number);
-            parent_id.append_value(id);
-            if !self.settings.molecules {
-                parent_smiles.append_value(smiles_of_parent);
-            } else if rewritten.is_some() {
-                parent_smiles.append_value(own);
-            }
-            rule.append_value(columns.rule[row]);
-            site.append_value(columns.site[row]);
-        }
-        let names = Arc::clone(&self.rule_names) as ArrayRef;
-        let rule =
-            DictionaryArray::<UInt16Type>::try_new(rule.finish(), names).map_err(encode_error)?;
-        let mut arrays: Vec<ArrayRef> = vec![
-            Arc::new(smiles.finish()),
-            Arc::new(key.finish()),
-            Arc::new(parent_row.finish()),
-            Arc::new(parent_id.finish()),
-        ];
-        if !self.settings.molecules || rewritten.is_some() {
-            arrays.push(Arc::new(parent_smiles.finish()));
-        }
-        if !self.settings.molecules {
-            arrays.push(Arc::new(rule));
-            arrays.push(Arc::new(site.finish()));
-        }
-        if self.settings.properties {
-            arrays.extend((0..3).map(|i| reals(columns.real_properties, rows, i)));
-            arrays.extend((0..3).map(|i| counts(columns.count_properties, rows, i)));
-        }
-        RecordBatch::try_new(Arc::clone(&self.schema), arrays).map_err(encode_error)
+    /// Time that the encoders' threads took for row groups since the last call.
+    pub fn take_encoding_time(&mut self) -> Duration {
+        let of_part = self.part.as_mut().map(ParquetFile::take_encoding_time);
+        std::mem::take(&mut self.encoding_time) + of_part.unwrap_or_default()
     }
-}
-
-fn reals(values: &[f64], rows: &[usize], property: usize) -> ArrayRef {
-    let mut column = Float64Builder::with_capacity(rows.len());
-    rows.iter()
-        .for_each(|row| column.append_value(values[3 * row + property]));
-    Arc::new(column.finish())
-}
-
-fn counts(values: &[u16], rows: &[usize], property: usize) -> ArrayRef {
-    Arc::new(UInt16Array::from_iter_values(
-        rows.iter().map(|row| values[3 * row + property]),
-    ))
-}
-
-fn text(bytes: &[u8]) -> Result<&str, SinkError> {
-    std::str::from_utf8(bytes).map_err(encode_error)
 }

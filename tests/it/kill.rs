@@ -235,7 +235,7 @@ fn kill_again_and_again(job: &Job, kills_wanted: u64) {
     let parts = expected.parts();
     assert!(
         if job.fills_parts {
-            parts > 3
+            parts > 2
         } else {
             parts <= 2
         },

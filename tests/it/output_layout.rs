@@ -9,7 +9,7 @@ use std::{
 
 use crate::kit::{
     Folder, Molsieve, Run,
-    library::{THREE_RULES, rule_file, smiles_lines},
+    library::{THREE_RULES, rule_file, shipped_rules, smiles_lines},
     output::{self, assert_complete, counted},
     wait_until,
 };
@@ -91,7 +91,7 @@ fn overwriting_removes_what_a_job_wrote_and_nothing_else() {
 #[test]
 fn the_products_folder_only_ever_contains_complete_parts() {
     let folder = Folder::new();
-    let rules = rule_file(&folder, &THREE_RULES);
+    let rules = shipped_rules();
     let input = folder.write("a.smi", smiles_lines(600));
     let job = || {
         Molsieve::new("run --memory 256MiB --threads 2 --part-size 64KiB --resume")

@@ -11,6 +11,7 @@ use crate::{
         engine::{Engine, Tally},
         error::EngineError,
         filter::FilterShape,
+        first_rows::FirstRows,
     },
     slot::{Slot, SlotLayout, Verdict},
 };
@@ -18,6 +19,8 @@ use crate::{
 /// An engine and the oracle.
 pub(super) struct Comparison {
     engine: Box<dyn Engine>,
+    /// Marks every other slot, where the engine wants that.
+    first_rows: Option<FirstRows>,
     shape: FilterShape,
     oracle: BloomFilter,
     /// Slots that the engine does not hold.
@@ -47,6 +50,7 @@ impl Comparison {
         Ok(Self {
             slots: slots.collect::<Result<_, EngineError>>()?,
             begun: VecDeque::new(),
+            first_rows: (engine.wants_marked_slots()).then(|| FirstRows::new(layout.rows_max)),
             engine,
             shape,
             oracle: BloomFilter::with_num_bits(shape.bits)
@@ -66,6 +70,11 @@ impl Comparison {
             return Err(Disagreement::Slots { more: false });
         };
         fill(&mut slot, batch);
+        if let Some(first_rows) = &mut self.first_rows
+            && self.coverage.slots.is_multiple_of(2)
+        {
+            first_rows.mark_slot(&mut slot);
+        }
         self.engine.begin(slot)?;
         self.begun.push_back(Expected {
             place: Location {

@@ -11,6 +11,9 @@ pub enum SinkError {
     /// The encoder refuses what it is given; a fault of molsieve.
     #[error("cannot encode a part: {0}")]
     Encode(String),
+    /// The threads that encode can't be started.
+    #[error("cannot start the sink's threads: {0}")]
+    Threads(String),
 }
 
 pub(super) fn encode_error(error: impl std::fmt::Display) -> SinkError {

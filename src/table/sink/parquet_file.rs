@@ -1,26 +1,38 @@
 //! A Parquet file: written under a temporary name, published when it is complete.
 
 use std::{
+    collections::VecDeque,
     io::{self, Write},
     ops::RangeInclusive,
     path::Path,
     str::FromStr,
     sync::Arc,
+    time::Duration,
 };
 
-use arrow::{array::RecordBatch, datatypes::SchemaRef};
+use arrow::{
+    array::{Array, AsArray, RecordBatch},
+    datatypes::{DataType, SchemaRef},
+};
 use parquet::{
-    arrow::ArrowWriter,
+    arrow::{ArrowWriter, arrow_writer::ArrowRowGroupWriterFactory},
     basic::{Compression, Encoding, ZstdLevel},
     errors::ParquetError,
-    file::properties::{EnabledStatistics, WriterProperties, WriterVersion},
+    file::{
+        properties::{EnabledStatistics, WriterProperties, WriterVersion},
+        writer::SerializedFileWriter,
+    },
     schema::types::ColumnPath,
 };
 use serde::{Deserialize, Serialize};
 
-use super::error::{SinkError, encode_error};
+use super::{
+    Density,
+    encoders::{Encoders, RowGroup, Task, encode_row_group},
+    error::{SinkError, encode_error},
+};
 use crate::{
-    limits::SINK_BYTES,
+    limits::{ENCODER_BYTES, GATHER_BYTES},
     store::{OutputDir, PendingFile, Published, StoreError},
 };
 
@@ -33,13 +45,10 @@ pub struct Part {
     pub rows: u64,
 }
 
-/// Columns of a part, with the properties: each has a compressor of its own.
-const COLUMNS_MAX: usize = 13;
-
 /// How a Parquet file is encoded.
 #[derive(Clone, Copy, Debug)]
 pub struct ParquetSettings {
-    /// Encoded bytes at which a row group is closed.
+    /// Bytes of content, not yet encoded, at which a row group is closed.
     pub row_group_bytes: usize,
     /// How pages are compressed.
     pub compression: PartCompression,
@@ -136,9 +145,11 @@ impl ParquetSettings {
         }
     }
 
-    /// Most memory that encoding takes beside the row group, bytes.
-    pub fn encoder_bytes(self) -> usize {
-        SINK_BYTES + COLUMNS_MAX * self.compression.table_bytes()
+    /// Most memory that the sink takes, with so many row groups being encoded: each has its content, what becomes of
+    /// it, and a compressor.
+    pub fn sink_bytes(self, encoders: usize) -> usize {
+        let encoder = 2 * self.row_group_bytes + ENCODER_BYTES + self.compression.table_bytes();
+        self.row_group_bytes + GATHER_BYTES + encoders * encoder
     }
 }
 
@@ -155,11 +166,24 @@ impl Write for Held {
     }
 }
 
-/// A Parquet file that is being written.
+/// A Parquet file that is being written. Row groups are closed by their content alone and encoded on a pool, several at
+/// a time; the file gets them in order. So its bytes do not depend on the number of threads.
 pub(super) struct ParquetFile {
-    writer: ArrowWriter<Held>,
+    writer: SerializedFileWriter<Held>,
+    column_writers: ArrowRowGroupWriterFactory,
+    schema: SchemaRef,
+    encoders: Arc<Encoders>,
     row_group_bytes: usize,
+    /// The open row group, and the bytes of its content.
+    open: Vec<RecordBatch>,
+    open_bytes: usize,
+    /// Row groups that are being encoded.
+    encoding: VecDeque<Task<RowGroup>>,
+    row_groups: usize,
     rows: u64,
+    content_bytes: u64,
+    /// Time that row groups took to encode, not yet reported.
+    encoding_time: Duration,
 }
 
 impl ParquetFile {
@@ -168,29 +192,75 @@ impl ParquetFile {
         name: &str,
         schema: &SchemaRef,
         settings: ParquetSettings,
+        encoders: &Arc<Encoders>,
     ) -> Result<Self, SinkError> {
         let pending = output.begin(name)?;
-        let held = Held(Some(pending));
+        let target = pending.target().to_owned();
         let properties = writer_properties(settings);
-        let writer = ArrowWriter::try_new(held, Arc::clone(schema), Some(properties))
-            .map_err(encode_error)?;
+        let held = Held(Some(pending));
+        // It adds the Arrow schema to the file's properties.
+        let writer = ArrowWriter::try_new(held, Arc::clone(schema), Some(properties));
+        let parts = writer.and_then(ArrowWriter::into_serialized_writer);
+        let (writer, column_writers) = parts.map_err(|error| parquet_error(&target, error))?;
         Ok(Self {
             writer,
+            column_writers,
+            schema: Arc::clone(schema),
+            encoders: Arc::clone(encoders),
             row_group_bytes: settings.row_group_bytes,
+            open: Vec::new(),
+            open_bytes: 0,
+            encoding: VecDeque::new(),
+            row_groups: 0,
             rows: 0,
+            content_bytes: 0,
+            encoding_time: Duration::ZERO,
         })
     }
 
-    pub(super) fn write(&mut self, batch: &RecordBatch) -> Result<(), SinkError> {
+    pub(super) fn write(&mut self, batch: RecordBatch) -> Result<(), SinkError> {
+        let bytes = content_bytes(&batch);
         self.rows += batch.num_rows() as u64;
-        let target = self.target().to_owned();
-        let written = self.writer.write(batch).and_then(|()| {
-            if self.writer.in_progress_size() >= self.row_group_bytes {
-                self.writer.flush()?;
+        self.content_bytes += bytes as u64;
+        self.open_bytes += bytes;
+        self.open.push(batch);
+        if self.open_bytes >= self.row_group_bytes {
+            self.close_row_group()?;
+        }
+        Ok(())
+    }
+
+    /// Has the open row group encoded. Waits while as many are being encoded as may be.
+    fn close_row_group(&mut self) -> Result<(), SinkError> {
+        while self.encoding.len() >= self.encoders.threads() {
+            self.append_oldest()?;
+        }
+        let batches = std::mem::take(&mut self.open);
+        self.open_bytes = 0;
+        let writers = self.column_writers.create_column_writers(self.row_groups);
+        let (writers, schema) = (writers.map_err(encode_error)?, Arc::clone(&self.schema));
+        self.row_groups += 1;
+        let encode = move || encode_row_group(writers, &schema, &batches);
+        self.encoding.push_back(self.encoders.start(encode));
+        Ok(())
+    }
+
+    /// Writes the oldest row group that is being encoded to the file.
+    fn append_oldest(&mut self) -> Result<(), SinkError> {
+        let Some(oldest) = self.encoding.pop_front() else {
+            return Ok(());
+        };
+        let (encoded, time) = oldest.join()?;
+        self.encoding_time += time;
+        let appended = encoded.and_then(|columns| {
+            let mut row_group = self.writer.next_row_group()?;
+            for column in columns {
+                column.append_to_row_group(&mut row_group)?;
             }
-            Ok(())
+            row_group.close()
         });
-        written.map_err(|error| parquet_error(&target, error))
+        let failed = appended.err();
+        failed.map_or(Ok(()), |error| Err(parquet_error(self.target(), error)))
     }
 
     fn target(&self) -> &Path {
@@ -198,18 +268,46 @@ impl ParquetFile {
         held.map_or(Path::new(""), PendingFile::target)
     }
 
-    /// Bytes written and waiting in the open row group.
-    pub(super) fn bytes(&self) -> u64 {
-        (self.writer.bytes_written() + self.writer.in_progress_size()) as u64
+    /// Bytes of the rows written so far before encoding: a function of the rows alone.
+    pub(super) fn content_bytes(&self) -> u64 {
+        self.content_bytes
+    }
+
+    /// What encoding made of the first row group; waits until that is known. `None` while it is open.
+    pub(super) fn density_of_first_row_group(&mut self) -> Result<Option<Density>, SinkError> {
+        if self.row_groups != 1 {
+            return Ok(None);
+        }
+        let before = self.writer.bytes_written();
+        self.append_oldest()?;
+        Ok(Some(Density {
+            content_bytes: self.content_bytes,
+            encoded_bytes: (self.writer.bytes_written() - before) as u64,
+        }))
+    }
+
+    /// Time that row groups took to encode since the last call.
+    pub(super) fn take_encoding_time(&mut self) -> Duration {
+        std::mem::take(&mut self.encoding_time)
+    }
+
+    /// Encodes what is left; afterwards the file has all row groups.
+    pub(super) fn end(&mut self) -> Result<(), SinkError> {
+        if !self.open.is_empty() {
+            self.close_row_group()?;
+        }
+        while !self.encoding.is_empty() {
+            self.append_oldest()?;
+        }
+        Ok(())
     }
 
     pub(super) fn publish(mut self, output: &OutputDir) -> Result<Part, SinkError> {
-        let target = self.target().to_owned();
-        // Writes the last row group and the footer. Taking the writer apart instead (`into_inner`) would
-        // turn an error of the disk into a text.
-        self.writer
-            .finish()
-            .map_err(|error| parquet_error(&target, error))?;
+        self.end()?;
+        // Writes the footer. Taking the writer apart instead (`into_inner`) would turn an error of the disk into a
+        // text.
+        let finished = self.writer.finish();
+        finished.map_err(|error| parquet_error(self.target(), error))?;
         let pending = self.writer.inner_mut().0.take();
         let pending = pending.expect("it is taken here only, and the writer is consumed");
         Ok(Part {
@@ -217,6 +315,21 @@ impl ParquetFile {
             rows: self.rows,
         })
     }
+}
+
+/// Bytes of the values of a batch, as plain pages would hold them.
+fn content_bytes(batch: &RecordBatch) -> usize {
+    let rows = batch.num_rows();
+    let of_column = |column: &arrow::array::ArrayRef| match column.data_type() {
+        DataType::Utf8 => {
+            let offsets = column.as_string::<i32>().value_offsets();
+            (offsets[rows] - offsets[0]) as usize + rows * size_of::<i32>()
+        }
+        DataType::FixedSizeBinary(width) => rows * *width as usize,
+        DataType::Dictionary(key, _) => rows * key.primitive_width().unwrap_or(0),
+        other => rows * other.primitive_width().unwrap_or(0),
+    };
+    batch.columns().iter().map(of_column).sum()
 }
 
 /// The file system's own error, if it caused the encoder's.
@@ -251,4 +364,84 @@ fn writer_properties(settings: ParquetSettings) -> WriterProperties {
         .set_column_compression(ColumnPath::from("key"), Compression::UNCOMPRESSED)
         .set_column_statistics_enabled(ColumnPath::from("key"), EnabledStatistics::None)
         .build()
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::{
+        array::{ArrayRef, StringArray, UInt64Array},
+        datatypes::{Field, Schema},
+    };
+    use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+    use super::*;
+    use crate::store::Existing;
+
+    const ROW_GROUP_BYTES: usize = 200_000;
+
+    fn batches() -> Vec<RecordBatch> {
+        let fields = [("smiles", DataType::Utf8), ("parent_row", DataType::UInt64)];
+        let fields = fields.map(|(name, data_type)| Field::new(name, data_type, false));
+        let schema = Arc::new(Schema::new(fields.to_vec()));
+        let batch = |number: u64| {
+            let rows = 500 + 700 * (number % 3);
+            let text = |row: u64| format!("C{}", (row * 2_654_435_761) ^ number).repeat(3);
+            let columns: [ArrayRef; 2] = [
+                Arc::new(StringArray::from_iter_values((0..rows).map(text))),
+                Arc::new(UInt64Array::from_iter_values((0..rows).map(|row| row / 9))),
+            ];
+            RecordBatch::try_new(Arc::clone(&schema), columns.to_vec()).unwrap()
+        };
+        (0..60).map(batch).collect()
+    }
+
+    fn written(folder: &Path, batches: &[RecordBatch], threads: usize) -> Part {
+        let output = OutputDir::open(folder, Existing::Overwrite).unwrap();
+        let encoders = Arc::new(Encoders::new(threads).unwrap());
+        let (schema, settings) = (batches[0].schema(), ParquetSettings::new(ROW_GROUP_BYTES));
+        let begun = ParquetFile::begin(&output, "part.parquet", &schema, settings, &encoders);
+        let mut file = begun.unwrap();
+        for batch in batches {
+            file.write(batch.clone()).unwrap();
+        }
+        file.publish(&output).unwrap()
+    }
+
+    #[test]
+    fn a_file_is_the_same_whatever_the_number_of_encoders() {
+        let folder = tempfile::tempdir().unwrap();
+        let batches = batches();
+        let one = written(&folder.path().join("1"), &batches, 1);
+        for threads in [2, 3, 16] {
+            let other = written(&folder.path().join(threads.to_string()), &batches, threads);
+            assert_eq!(other, one, "{threads} threads");
+        }
+        let file = std::fs::File::open(folder.path().join("3/part.parquet")).unwrap();
+        let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+        assert_eq!(reader.schema(), &batches[0].schema());
+        let groups = reader.metadata().row_groups().to_vec();
+        let bytes: usize = batches.iter().map(content_bytes).sum();
+        let largest = batches.iter().map(content_bytes).max().unwrap();
+        assert!(groups.len() > 10, "{} row groups", groups.len());
+        assert!(groups.len() >= bytes / (ROW_GROUP_BYTES + largest));
+        let read: Vec<_> = reader.with_batch_size(100_000).build().unwrap().collect();
+        let read: Vec<RecordBatch> = read.into_iter().map(Result::unwrap).collect();
+        let whole = |batches: &[RecordBatch]| {
+            arrow::compute::concat_batches(&batches[0].schema(), batches).unwrap()
+        };
+        assert_eq!(whole(&read), whole(&batches));
+        assert_eq!(one.rows, whole(&batches).num_rows() as u64);
+    }
+
+    #[test]
+    fn the_content_of_a_batch_is_that_of_its_rows() {
+        let batch = &batches()[1];
+        let texts = batch.column(0).as_string::<i32>();
+        let text: usize = texts.iter().map(|text| text.unwrap().len()).sum();
+        assert_eq!(content_bytes(batch), text + batch.num_rows() * (4 + 8));
+        let half = batch.slice(300, 200);
+        let texts = half.column(0).as_string::<i32>();
+        let text: usize = texts.iter().map(|text| text.unwrap().len()).sum();
+        assert_eq!(content_bytes(&half), text + 200 * 12);
+    }
 }

@@ -8,6 +8,7 @@ use arrow::{
 };
 
 use super::{
+    encoders::Encoders,
     error::{SinkError, encode_error},
     parquet_file::{ParquetFile, ParquetSettings, Part},
 };
@@ -79,9 +80,11 @@ pub fn publish_rejects(
     output: &OutputDir,
     path: &Path,
     length: SpillLength,
+    encoders: &Arc<Encoders>,
 ) -> Result<Option<Part>, SinkError> {
     let mut sink = RejectSink {
         output,
+        encoders,
         file: None,
         waiting: Vec::new(),
         waiting_bytes: 0,
@@ -115,6 +118,7 @@ pub fn read_rejects<R: Read>(
 /// Encodes rejects.
 struct RejectSink<'a> {
     output: &'a OutputDir,
+    encoders: &'a Arc<Encoders>,
     file: Option<ParquetFile>,
     waiting: Vec<Reject>,
     waiting_bytes: usize,
@@ -137,7 +141,7 @@ pub struct Reject {
 
 /// Bytes of text of the rejects that are encoded together.
 const REJECTS_WAITING_BYTES_MAX: usize = 256 << 10;
-/// Encoded bytes at which a row group of rejects is closed.
+/// Bytes at which a row group of rejects is closed.
 const REJECTS_ROW_GROUP_BYTES: usize = 1 << 20;
 
 impl Reject {
@@ -207,9 +211,10 @@ impl RejectSink<'_> {
                 "rejects.parquet",
                 &schema,
                 ParquetSettings::new(REJECTS_ROW_GROUP_BYTES),
+                self.encoders,
             )?),
         };
-        file.write(&batch)?;
+        file.write(batch)?;
         self.waiting.clear();
         self.waiting_bytes = 0;
         Ok(())

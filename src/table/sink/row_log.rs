@@ -32,7 +32,7 @@ use crate::{
     limits::{PART_ROWS_PIECE_BYTES, PART_ROWS_RECORD_BYTES_MAX},
     store::{
         StoreError,
-        spill::{Kind, SpillLength, SpillReader, SpillWriter},
+        spill::{Block, Kind, SpillLength, SpillReader, SpillWriter},
     },
 };
 
@@ -43,8 +43,6 @@ pub const PART_ROWS: &str = "part-rows";
 pub(super) struct RowLog {
     path: PathBuf,
     spill: SpillWriter,
-    /// The block that is being filled.
-    piece: Vec<u8>,
 }
 
 impl RowLog {
@@ -55,11 +53,7 @@ impl RowLog {
             Some(length) if length != SpillLength::EMPTY => SpillWriter::resume(&path, length)?,
             _ => SpillWriter::create(&path, Kind::PartRows)?,
         };
-        Ok(Self {
-            path,
-            spill,
-            piece: Vec::with_capacity(PART_ROWS_PIECE_BYTES),
-        })
+        Ok(Self { path, spill })
     }
 
     /// Discards all rows: their part is closed, and a checkpoint says so.
@@ -68,15 +62,10 @@ impl RowLog {
         Ok(())
     }
 
-    /// Appends a batch, which has rows.
-    pub(super) fn push(&mut self, batch: &RecordBatch) -> Result<(), SinkError> {
-        for column in batch.columns() {
-            self.push_column(column)?;
-        }
-        self.spill
-            .push_block(&self.piece, batch.num_rows() as u32)?;
-        self.piece.clear();
-        Ok(())
+    /// Appends a batch.
+    pub(super) fn push(&mut self, record: &[Block]) -> Result<(), StoreError> {
+        let mut blocks = record.iter();
+        blocks.try_for_each(|block| self.spill.push_sealed(block))
     }
 
     /// Where the log ends.
@@ -88,7 +77,30 @@ impl RowLog {
     pub(super) fn sync(&mut self) -> Result<SpillLength, StoreError> {
         self.spill.sync()
     }
+}
 
+/// The record of a batch, which has rows.
+pub(super) fn record(batch: &RecordBatch) -> Result<Vec<Block>, SinkError> {
+    let mut record = RecordWriter {
+        sealed: Vec::new(),
+        piece: Block::with_capacity(PART_ROWS_PIECE_BYTES),
+    };
+    for column in batch.columns() {
+        record.push_column(column)?;
+    }
+    let RecordWriter { mut sealed, piece } = record;
+    sealed.push(piece.sealed(batch.num_rows() as u32));
+    Ok(sealed)
+}
+
+/// Cuts the record of a batch into blocks.
+struct RecordWriter {
+    sealed: Vec<Block>,
+    /// The block that is being filled.
+    piece: Block,
+}
+
+impl RecordWriter {
     fn push_column(&mut self, column: &ArrayRef) -> Result<(), SinkError> {
         let Some(starts) = run_starts(column) else {
             self.put_number(0)?;
@@ -109,26 +121,30 @@ impl RowLog {
         }
         for buffer in array.buffers() {
             self.put_number(buffer.len())?;
-            self.put(buffer.as_slice())?;
+            self.put(buffer.as_slice());
         }
         Ok(())
     }
 
     fn put_number(&mut self, number: usize) -> Result<(), SinkError> {
         let number = u32::try_from(number).map_err(encode_error)?;
-        Ok(self.put(&number.to_le_bytes())?)
+        self.put(&number.to_le_bytes());
+        Ok(())
     }
 
-    fn put(&mut self, mut bytes: &[u8]) -> Result<(), StoreError> {
-        while self.piece.len() + bytes.len() > PART_ROWS_PIECE_BYTES {
-            let (now, later) = bytes.split_at(PART_ROWS_PIECE_BYTES - self.piece.len());
-            self.piece.extend_from_slice(now);
-            self.spill.push_block(&self.piece, 0)?;
-            self.piece.clear();
+    fn put(&mut self, mut bytes: &[u8]) {
+        loop {
+            let room = PART_ROWS_PIECE_BYTES - self.piece.payload().len();
+            if bytes.len() <= room {
+                return self.piece.extend(bytes);
+            }
+            let (now, later) = bytes.split_at(room);
+            self.piece.extend(now);
+            let next = Block::with_capacity(PART_ROWS_PIECE_BYTES);
+            self.sealed
+                .push(std::mem::replace(&mut self.piece, next).sealed(0));
             bytes = later;
         }
-        self.piece.extend_from_slice(bytes);
-        Ok(())
     }
 }
 
@@ -160,7 +176,7 @@ pub(super) fn read(
     length: SpillLength,
     schema: &SchemaRef,
     dictionary: &StringArray,
-    mut use_batch: impl FnMut(&RecordBatch) -> Result<(), SinkError>,
+    mut use_batch: impl FnMut(RecordBatch) -> Result<(), SinkError>,
 ) -> Result<(), SinkError> {
     let mut log = SpillReader::open(path, Kind::PartRows, length)?;
     let mut record = Vec::new();
@@ -172,7 +188,7 @@ pub(super) fn read(
         if rows > 0 {
             let batch = decode(&record, rows as usize, schema, dictionary)
                 .ok_or_else(|| log.damaged("a batch of rows can't be read"))?;
-            use_batch(&batch)?;
+            use_batch(batch)?;
             record.clear();
         }
     }
@@ -314,7 +330,7 @@ mod tests {
         let mut batches = Vec::new();
         let schema = batch(1, 1).schema();
         read(path, length, &schema, &rule_names(), |batch| {
-            batches.push(batch.clone());
+            batches.push(batch);
             Ok(())
         })?;
         Ok(batches)
@@ -332,15 +348,17 @@ mod tests {
             batch(4_096, 20),
         ];
         let mut log = RowLog::new(path.clone(), None).unwrap();
-        batches.iter().for_each(|batch| log.push(batch).unwrap());
+        batches
+            .iter()
+            .for_each(|batch| log.push(&record(batch).unwrap()).unwrap());
         let length = log.sync().unwrap();
         assert_eq!(length.items, 8_200);
-        log.push(&batches[1]).unwrap();
+        log.push(&record(&batches[1]).unwrap()).unwrap();
         log.flush().unwrap();
         drop(log);
         assert_eq!(read_all(&path, length).unwrap(), batches);
         let mut log = RowLog::new(path.clone(), Some(length)).unwrap();
-        log.push(&batches[2]).unwrap();
+        log.push(&record(&batches[2]).unwrap()).unwrap();
         let length = log.flush().unwrap();
         assert_eq!(read_all(&path, length).unwrap()[4], batches[2]);
         log.restart().unwrap();
@@ -350,14 +368,9 @@ mod tests {
 
     #[test]
     fn a_record_that_is_no_batch_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join(PART_ROWS);
         let whole = batch(40, 5);
-        let mut log = RowLog::new(path.clone(), None).unwrap();
-        for column in whole.columns() {
-            log.push_column(column).unwrap();
-        }
-        let record = log.piece.clone();
+        let record = record(&whole).unwrap();
+        let record: Vec<u8> = record.iter().flat_map(Block::payload).copied().collect();
         let schema = whole.schema();
         let read = |record: &[u8], rows| decode(record, rows, &schema, &rule_names());
         assert_eq!(read(&record, 40).unwrap(), whole);

@@ -1,0 +1,90 @@
+//! The threads that turn rows into arrays and encode row groups.
+
+use std::{
+    sync::mpsc,
+    time::{Duration, Instant},
+};
+
+use arrow::{array::RecordBatch, datatypes::SchemaRef};
+use parquet::{
+    arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, compute_leaves},
+    errors::ParquetError,
+};
+use rayon::prelude::*;
+
+use super::error::{SinkError, encode_error};
+
+/// Stack of an encoder's thread: neither the encoder nor zstd recurses.
+const STACK_BYTES: usize = 1 << 20;
+
+/// A pool of threads. A panic on one of them is an error of the task.
+pub struct Encoders {
+    pool: rayon::ThreadPool,
+    threads: usize,
+}
+
+/// What a task on the pool gives, and the time it took.
+pub struct Task<T>(mpsc::Receiver<(T, Duration)>);
+
+impl<T> Task<T> {
+    /// Waits for the end of the task.
+    pub fn join(self) -> Result<(T, Duration), SinkError> {
+        let ended = self.0.recv();
+        ended.map_err(|_| encode_error("a thread of the sink has panicked"))
+    }
+}
+
+impl Encoders {
+    /// Starts the threads.
+    pub fn new(threads: usize) -> Result<Self, SinkError> {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(|i| format!("sink-{i}"))
+            .stack_size(STACK_BYTES)
+            // The task's sender is dropped, which its owner notices.
+            .panic_handler(|_| {})
+            .build()
+            .map_err(|error| SinkError::Threads(error.to_string()))?;
+        Ok(Self { pool, threads })
+    }
+
+    /// Number of threads: so many row groups are encoded at a time, and so many slots gathered.
+    pub fn threads(&self) -> usize {
+        self.threads
+    }
+
+    /// Starts a task.
+    pub fn start<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Task<T> {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        self.pool.spawn(move || {
+            let began = Instant::now();
+            let done = work();
+            // Nobody waits for it if the job has stopped.
+            let _ = sender.send((done, began.elapsed()));
+        });
+        Task(receiver)
+    }
+}
+
+/// The encoded columns of a row group.
+pub(super) type RowGroup = Result<Vec<ArrowColumnChunk>, ParquetError>;
+
+/// Encodes the columns of a row group side by side; to be called in the pool.
+pub(super) fn encode_row_group(
+    writers: Vec<ArrowColumnWriter>,
+    schema: &SchemaRef,
+    batches: &[RecordBatch],
+) -> RowGroup {
+    let columns = writers.into_par_iter().enumerate();
+    let encode = |(index, mut writer): (usize, ArrowColumnWriter)| {
+        let field = schema.field(index);
+        for batch in batches {
+            // No column is nested: each has one leaf.
+            for leaf in compute_leaves(field, batch.column(index))? {
+                writer.write(&leaf)?;
+            }
+        }
+        writer.close()
+    };
+    columns.with_max_len(1).map(encode).collect()
+}
