@@ -12,7 +12,10 @@ use super::{
     checkpoint::Checkpoint,
     control::{Kept, Stuck},
 };
-use crate::{account::Counts, chem::ChemistryTimes, report::manifest::Stages, ring::RingState};
+use crate::{
+    account::Counts, chem::ChemistryTimes, report::manifest::Stages, ring::RingState,
+    table::sink::Spent,
+};
 
 /// The state of a running job.
 #[derive(Clone, Debug, Default)]
@@ -145,6 +148,15 @@ impl Times {
         let result = work();
         stage.fetch_add(began.elapsed().as_nanos() as u64, Relaxed);
         result
+    }
+
+    /// Adds the time that tasks of the sink took, in place of the time that its thread waited for them.
+    pub(super) fn add_to_sink(&self, spent: Spent) {
+        let nanos = |time: Duration| time.as_nanos() as u64;
+        let (work, waited) = (nanos(spent.work), nanos(spent.waited));
+        // The wait is in a measurement that is not over, so the sum may not have it yet.
+        let replace = |sum: u64| Some((sum + work).saturating_sub(waited));
+        let _ = self.sink.fetch_update(Relaxed, Relaxed, replace);
     }
 
     /// Adds the chemistry of a batch.

@@ -255,8 +255,7 @@ impl<'a> RunFiles<'a> {
 
     /// Shows what is written.
     pub(super) fn show(&mut self) {
-        let encoding = self.products.take_encoding_time().as_nanos() as u64;
-        self.meters.times.sink.fetch_add(encoding, Relaxed);
+        self.meters.times.add_to_sink(self.products.take_spent());
         let bytes = self.products.bytes() + self.spills.bytes();
         let (counts, parts) = (self.state.account.counts, self.products.parts().len());
         self.meters.set_written(counts, bytes, parts);

@@ -2,10 +2,7 @@
 
 use std::{
     collections::VecDeque,
-    sync::{
-        atomic::Ordering::Relaxed,
-        mpsc::{self, RecvTimeoutError},
-    },
+    sync::mpsc::{self, RecvTimeoutError},
     time::Duration,
 };
 
@@ -73,9 +70,11 @@ pub(super) fn sink<'a>(
 /// Appends the rows of a slot once they are gathered, and closes the part if it is full where the batch ends.
 fn take(files: &mut RunFiles<'_>, (task, tally): Gathering) -> Result<(), PipelineError> {
     let times = &files.meters.times;
-    let ((slot, gathered), time) = task.join()?;
-    times.sink.fetch_add(time.as_nanos() as u64, Relaxed);
-    times.measure(&times.sink, || append(files, slot, gathered?, tally))
+    times.measure(&times.sink, || {
+        let ((slot, gathered), spent) = task.join()?;
+        times.add_to_sink(spent);
+        append(files, slot, gathered?, tally)
+    })
 }
 
 fn append(

@@ -20,7 +20,7 @@ pub mod parquet_file;
 mod rejects;
 pub mod row_log;
 
-use std::{ops::Deref, sync::Arc, time::Duration};
+use std::{ops::Deref, sync::Arc};
 
 use arrow::{
     array::{RecordBatch, StringArray},
@@ -28,7 +28,7 @@ use arrow::{
 };
 use serde::{Deserialize, Serialize};
 
-pub use encoders::{Encoders, Task};
+pub use encoders::{Encoders, Spent, Task};
 pub use error::SinkError;
 pub use gather::{Gathered, Gatherer};
 pub use parquet_file::Part;
@@ -134,8 +134,8 @@ pub struct ProductSink<'a> {
     density: Density,
     /// The rows of the open part.
     log: RowLog,
-    /// Time of the encoders' threads, not yet reported.
-    encoding_time: Duration,
+    /// Time that row groups of closed parts took to encode, not yet reported.
+    spent: Spent,
 }
 
 impl<'a> ProductSink<'a> {
@@ -168,7 +168,7 @@ impl<'a> ProductSink<'a> {
             parts,
             density,
             log,
-            encoding_time: Duration::ZERO,
+            spent: Spent::default(),
         };
         if let Some(length) = under_way.filter(|length| *length != SpillLength::EMPTY) {
             sink.make_again(length)?;
@@ -279,7 +279,7 @@ impl<'a> ProductSink<'a> {
             return Ok(());
         };
         part.end()?;
-        self.encoding_time += part.take_encoding_time();
+        self.spent += part.take_spent();
         let content_bytes = part.content_bytes();
         let part = part.publish(self.output)?;
         if content_bytes > 0 {
@@ -314,9 +314,14 @@ impl<'a> ProductSink<'a> {
         published + self.part_bytes()
     }
 
-    /// Time that the encoders' threads took for row groups since the last call.
-    pub fn take_encoding_time(&mut self) -> Duration {
-        let of_part = self.part.as_mut().map(ParquetFile::take_encoding_time);
-        std::mem::take(&mut self.encoding_time) + of_part.unwrap_or_default()
+    /// Time that row groups took to encode since the last call.
+    pub fn take_spent(&mut self) -> Spent {
+        let mut spent = std::mem::take(&mut self.spent);
+        spent += self
+            .part
+            .as_mut()
+            .map(ParquetFile::take_spent)
+            .unwrap_or_default();
+        spent
     }
 }

@@ -1,6 +1,7 @@
 //! The threads that turn rows into arrays and encode row groups.
 
 use std::{
+    ops::AddAssign,
     sync::mpsc,
     time::{Duration, Instant},
 };
@@ -23,14 +24,33 @@ pub struct Encoders {
     threads: usize,
 }
 
-/// What a task on the pool gives, and the time it took.
+/// A task on the pool.
 pub struct Task<T>(mpsc::Receiver<(T, Duration)>);
+
+/// Time that tasks took, and that others waited for them.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Spent {
+    /// On the pool.
+    pub work: Duration,
+    /// In [`Task::join`].
+    pub waited: Duration,
+}
+
+impl AddAssign for Spent {
+    fn add_assign(&mut self, other: Self) {
+        self.work += other.work;
+        self.waited += other.waited;
+    }
+}
 
 impl<T> Task<T> {
     /// Waits for the end of the task.
-    pub fn join(self) -> Result<(T, Duration), SinkError> {
+    pub fn join(self) -> Result<(T, Spent), SinkError> {
+        let began = Instant::now();
         let ended = self.0.recv();
-        ended.map_err(|_| encode_error("a thread of the sink has panicked"))
+        let waited = began.elapsed();
+        let (done, work) = ended.map_err(|_| encode_error("a thread of the sink has panicked"))?;
+        Ok((done, Spent { work, waited }))
     }
 }
 

@@ -7,7 +7,6 @@ use std::{
     path::Path,
     str::FromStr,
     sync::Arc,
-    time::Duration,
 };
 
 use arrow::{
@@ -28,7 +27,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Density,
-    encoders::{Encoders, RowGroup, Task, encode_row_group},
+    encoders::{Encoders, RowGroup, Spent, Task, encode_row_group},
     error::{SinkError, encode_error},
 };
 use crate::{
@@ -183,7 +182,7 @@ pub(super) struct ParquetFile {
     rows: u64,
     content_bytes: u64,
     /// Time that row groups took to encode, not yet reported.
-    encoding_time: Duration,
+    spent: Spent,
 }
 
 impl ParquetFile {
@@ -214,7 +213,7 @@ impl ParquetFile {
             row_groups: 0,
             rows: 0,
             content_bytes: 0,
-            encoding_time: Duration::ZERO,
+            spent: Spent::default(),
         })
     }
 
@@ -250,8 +249,8 @@ impl ParquetFile {
         let Some(oldest) = self.encoding.pop_front() else {
             return Ok(());
         };
-        let (encoded, time) = oldest.join()?;
-        self.encoding_time += time;
+        let (encoded, spent) = oldest.join()?;
+        self.spent += spent;
         let appended = encoded.and_then(|columns| {
             let mut row_group = self.writer.next_row_group()?;
             for column in columns {
@@ -287,8 +286,8 @@ impl ParquetFile {
     }
 
     /// Time that row groups took to encode since the last call.
-    pub(super) fn take_encoding_time(&mut self) -> Duration {
-        std::mem::take(&mut self.encoding_time)
+    pub(super) fn take_spent(&mut self) -> Spent {
+        std::mem::take(&mut self.spent)
     }
 
     /// Encodes what is left; afterwards the file has all row groups.
