@@ -170,6 +170,10 @@ pub const FINGERPRINT_BLOCKS: u64 = 1_024;
 
 /// Rows turned into Arrow arrays at a time.
 pub const SINK_CHUNK_ROWS: usize = 4_096;
+/// Bytes of texts at which such a chunk ends, with the row that crosses the bound.
+pub const SINK_CHUNK_BYTES: usize = MIB;
+/// Bytes of such chunks that an encoder makes of a slot at once, per byte of the slot: in most jobs all of them.
+pub const GATHERED_PER_SLOT: usize = 2;
 /// Smallest and largest row group, in bytes of content before encoding.
 pub const ROW_GROUP_BYTES_MIN: usize = 2 * MIB;
 /// See [`ROW_GROUP_BYTES_MIN`].

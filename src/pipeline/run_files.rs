@@ -134,7 +134,7 @@ impl<'a> RunFiles<'a> {
         gathered: Gathered,
         tally: Tally,
     ) -> Result<(), PipelineError> {
-        self.products.append(gathered)?;
+        self.products.append(slot, gathered)?;
         self.spills.write(slot)?;
         self.rejects.write(slot)?;
         let Checkpoint {

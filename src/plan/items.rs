@@ -10,7 +10,8 @@ use crate::{
     config::{JobSpec, Work},
     limits::{
         BASE_BYTES, CHECKED_MOLECULE_BYTES, CHEMISTRY_THREAD_BYTES, COMPILED_RULE_BYTES,
-        SEEN_KEY_BYTES, SETTLE_BYTES_MAX, SETTLE_BYTES_MIN, SOURCE_BYTES, SPILL_BYTES,
+        GATHERED_PER_SLOT, SEEN_KEY_BYTES, SETTLE_BYTES_MAX, SETTLE_BYTES_MIN, SOURCE_BYTES,
+        SPILL_BYTES,
     },
     sieve::{
         CpuEngine, FirstRows,
@@ -81,10 +82,11 @@ pub(super) fn mebibytes(bytes: u64) -> String {
 }
 
 impl Plan {
-    /// What an encoder takes: a row group, what becomes of it, and the rows of a slot, twice: as arrays and for the log.
+    /// What an encoder takes: a row group, what becomes of it, and the rows of a slot: as arrays, and for the log, which
+    /// does not repeat a parent.
     pub(super) fn encoder_bytes(&self, spec: &JobSpec) -> usize {
         let parquet = spec.parquet(self.row_group_bytes);
-        parquet.sink_bytes(1) - parquet.sink_bytes(0) + 2 * self.slot.bytes
+        parquet.sink_bytes(1) - parquet.sink_bytes(0) + (GATHERED_PER_SLOT + 1) * self.slot.bytes
     }
 }
 

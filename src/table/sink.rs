@@ -34,6 +34,7 @@ pub use gather::{Gathered, Gatherer};
 pub use parquet_file::Part;
 pub use rejects::{Reject, RejectLog, publish_rejects, read_rejects, reject_schema};
 
+use gather::Rest;
 use parquet_file::{ParquetFile, ParquetSettings};
 use row_log::{PART_ROWS, RowLog};
 
@@ -196,7 +197,7 @@ impl<'a> ProductSink<'a> {
         let rewritten = self.rewritten(&slot);
         let gatherer = self.gatherer.clone();
         self.encoders.start(move || {
-            let gathered = gatherer.gather(&slot, rewritten.as_deref());
+            let gathered = gatherer.gather(&slot, Rest::all(rewritten));
             (slot, gathered)
         })
     }
@@ -207,13 +208,25 @@ impl<'a> ProductSink<'a> {
         Some(rewrite(slot, &gather::new_rows(slot)))
     }
 
-    /// Appends the rows of a slot.
-    pub fn append(&mut self, gathered: Gathered) -> Result<(), SinkError> {
-        for (batch, record) in gathered.0 {
-            self.log.push(&record)?;
-            self.write_batch(batch)?;
+    /// Appends the rows of a slot. What is not gathered yet is gathered here, piece by piece.
+    pub fn append(&mut self, slot: &Slot, mut gathered: Gathered) -> Result<(), SinkError> {
+        loop {
+            for (batch, record) in gathered.batches {
+                self.log.push(&record)?;
+                self.write_batch(batch)?;
+            }
+            let Some(rest) = gathered.rest else {
+                return Ok(());
+            };
+            gathered = self.gatherer.gather(slot, rest)?;
         }
-        Ok(())
+    }
+
+    /// Gathers and appends the rows of `slot` whose verdict is *new*.
+    pub fn write(&mut self, slot: &Slot) -> Result<(), SinkError> {
+        let all = Rest::all(self.rewritten(slot));
+        let gathered = self.gatherer.gather(slot, all)?;
+        self.append(slot, gathered)
     }
 
     fn write_batch(&mut self, batch: RecordBatch) -> Result<(), SinkError> {
@@ -224,13 +237,6 @@ impl<'a> ProductSink<'a> {
             self.density = density;
         }
         Ok(())
-    }
-
-    /// Gathers and appends the rows of `slot` whose verdict is *new*.
-    pub fn write(&mut self, slot: &Slot) -> Result<(), SinkError> {
-        let rewritten = self.rewritten(slot);
-        let gathered = self.gatherer.gather(slot, rewritten.as_deref())?;
-        self.append(gathered)
     }
 
     /// The end of the log of the open part's rows.

@@ -108,3 +108,17 @@ pub(super) fn encode_row_group(
     };
     columns.with_max_len(1).map(encode).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_on_the_pool_is_an_error_of_its_task() {
+        let encoders = Encoders::new(1).unwrap();
+        let panics = encoders.start(|| panic!("on purpose"));
+        let works = encoders.start(|| 7);
+        assert!(panics.join().is_err());
+        assert_eq!(works.join().unwrap().0, 7);
+    }
+}

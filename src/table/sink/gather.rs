@@ -13,10 +13,11 @@ use arrow::{
 use super::{
     SinkSettings,
     error::{SinkError, encode_error},
+    parquet_file::content_bytes,
     row_log,
 };
 use crate::{
-    limits::SINK_CHUNK_ROWS,
+    limits::{GATHERED_PER_SLOT, SINK_CHUNK_BYTES, SINK_CHUNK_ROWS},
     slot::{Slot, Verdict},
     store::spill::Block,
 };
@@ -29,8 +30,30 @@ pub struct Gatherer {
     pub(super) rule_names: Arc<StringArray>,
 }
 
-/// The new rows of a slot, at most [`SINK_CHUNK_ROWS`] in a batch.
-pub struct Gathered(pub(super) Vec<(RecordBatch, Vec<Block>)>);
+/// New rows of a slot, in batches of at most [`SINK_CHUNK_ROWS`] and about [`SINK_CHUNK_BYTES`].
+pub struct Gathered {
+    pub(super) batches: Vec<(RecordBatch, Vec<Block>)>,
+    /// What is left. The texts of a parent are repeated in each of its rows, so rows may take many times the slot.
+    pub(super) rest: Option<Rest>,
+}
+
+/// The new rows of a slot that are still to be gathered.
+pub struct Rest {
+    /// New rows before them.
+    first: usize,
+    /// With `--canonical`: what RDKit writes for all new rows.
+    rewritten: Option<Vec<String>>,
+}
+
+impl Rest {
+    /// All new rows. `rewritten`: their SMILES, where RDKit writes them.
+    pub(super) fn all(rewritten: Option<Vec<String>>) -> Self {
+        Self {
+            first: 0,
+            rewritten,
+        }
+    }
+}
 
 /// The rows of a slot whose verdict is *new*.
 pub(super) fn new_rows(slot: &Slot) -> Vec<usize> {
@@ -40,19 +63,41 @@ pub(super) fn new_rows(slot: &Slot) -> Vec<usize> {
         .collect()
 }
 
+/// Where the chunk ends that begins with new row number `first`.
+fn chunk_end(slot: &Slot, rows: &[usize], first: usize, rewritten: Option<&[String]>) -> usize {
+    let columns = slot.columns();
+    let (mut end, mut bytes) = (first, 0);
+    while end < rows.len() && end - first < SINK_CHUNK_ROWS && bytes < SINK_CHUNK_BYTES {
+        let parent = columns.parent(columns.parent[rows[end]] as usize);
+        bytes += columns.smiles(rows[end]).len() + parent.id.len() + parent.smiles.len();
+        bytes += rewritten.map_or(0, |texts| texts[end].len());
+        end += 1;
+    }
+    end
+}
+
 impl Gatherer {
-    /// Gathers the new rows of a slot. `rewritten`: their SMILES, where RDKit writes them.
-    pub fn gather(&self, slot: &Slot, rewritten: Option<&[String]>) -> Result<Gathered, SinkError> {
+    /// Gathers new rows of a slot until they take [`GATHERED_PER_SLOT`] times the bytes of the slot.
+    pub(super) fn gather(&self, slot: &Slot, rest: Rest) -> Result<Gathered, SinkError> {
         let rows = new_rows(slot);
-        let chunks = rows.chunks(SINK_CHUNK_ROWS).enumerate();
-        let gather = |(number, chunk): (usize, &[usize])| {
-            let first = number * SINK_CHUNK_ROWS;
-            let rewritten = rewritten.map(|texts| &texts[first..first + chunk.len()]);
-            let batch = self.batch(slot, chunk, rewritten)?;
+        let Rest {
+            mut first,
+            rewritten,
+        } = rest;
+        let (mut batches, mut bytes) = (Vec::new(), 0);
+        while first < rows.len() && bytes < GATHERED_PER_SLOT * slot.layout().bytes {
+            let chunk = &rows[first..chunk_end(slot, &rows, first, rewritten.as_deref())];
+            let range = first..first + chunk.len();
+            let texts = rewritten.as_deref().map(|texts| &texts[range]);
+            let batch = self.batch(slot, chunk, texts)?;
+            bytes += content_bytes(&batch);
+            first += chunk.len();
             let record = row_log::record(&batch)?;
-            Ok::<_, SinkError>((batch, record))
-        };
-        chunks.map(gather).collect::<Result<_, _>>().map(Gathered)
+            batches.push((batch, record));
+        }
+        let left = first < rows.len();
+        let rest = left.then_some(Rest { first, rewritten });
+        Ok(Gathered { batches, rest })
     }
 
     fn batch(
@@ -141,4 +186,90 @@ fn counts(values: &[u16], rows: &[usize], property: usize) -> ArrayRef {
 
 fn text(bytes: &[u8]) -> Result<&str, SinkError> {
     std::str::from_utf8(bytes).map_err(encode_error)
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::{array::AsArray, datatypes::UInt64Type};
+
+    use super::*;
+    use crate::{
+        key::Key,
+        slot::SlotParent,
+        table::sink::{parquet_file::ParquetSettings, product_schema},
+    };
+
+    const PARENT_BYTES: usize = 4_000;
+    const ROWS: usize = 3_000;
+
+    fn gatherer() -> Gatherer {
+        let settings = SinkSettings {
+            rule_names: vec!["cleavage".into()],
+            properties: false,
+            key_column: "key",
+            molecules: false,
+            parquet: ParquetSettings::new(1 << 20),
+        };
+        Gatherer {
+            schema: product_schema(&settings, false),
+            rule_names: Arc::new(StringArray::from(settings.rule_names.clone())),
+            settings: Arc::new(settings),
+        }
+    }
+
+    /// Many small products of one large parent, each third a repeat.
+    fn slot() -> Slot {
+        let mut slot = Slot::smallest(false);
+        let parent = SlotParent {
+            row: 5,
+            id: b"large",
+            smiles: &[b'C'; PARENT_BYTES],
+            ..SlotParent::default()
+        };
+        let index = slot.push_parent(parent).unwrap();
+        for row in 0..ROWS {
+            let text = format!("C{row}");
+            assert!(slot.push_row(text.as_bytes(), index, Key::of(text.as_bytes())));
+            let repeat = row % 3 == 2;
+            let verdict = if repeat {
+                Verdict::Duplicate
+            } else {
+                Verdict::New
+            };
+            slot.columns_mut().verdict[row] = verdict as u8;
+        }
+        slot
+    }
+
+    #[test]
+    fn rows_that_take_far_more_than_their_slot_are_gathered_in_pieces() {
+        let (slot, gatherer) = (slot(), gatherer());
+        let bytes_max = GATHERED_PER_SLOT * slot.layout().bytes + SINK_CHUNK_BYTES;
+        let (mut rest, mut pieces, mut texts) = (Some(Rest::all(None)), 0, Vec::new());
+        while let Some(left) = rest {
+            let gathered = gatherer.gather(&slot, left).unwrap();
+            let bytes: usize = gathered
+                .batches
+                .iter()
+                .map(|(batch, _)| content_bytes(batch))
+                .sum();
+            assert!(bytes < bytes_max + ROWS * 40, "{bytes}");
+            for (batch, _) in &gathered.batches {
+                let smiles = batch.column(0).as_string::<i32>();
+                texts.extend(smiles.iter().map(|text| text.unwrap().to_owned()));
+                let parents = batch.column(2).as_primitive::<UInt64Type>();
+                assert!(parents.values().iter().all(|row| *row == 5));
+            }
+            rest = gathered.rest;
+            pieces += 1;
+        }
+        let expected = (0..ROWS).filter(|row| row % 3 != 2);
+        assert!(
+            texts
+                .iter()
+                .cloned()
+                .eq(expected.map(|row| format!("C{row}")))
+        );
+        assert!(pieces > 3, "{pieces}");
+    }
 }

@@ -317,7 +317,7 @@ impl ParquetFile {
 }
 
 /// Bytes of the values of a batch, as plain pages would hold them.
-fn content_bytes(batch: &RecordBatch) -> usize {
+pub(super) fn content_bytes(batch: &RecordBatch) -> usize {
     let rows = batch.num_rows();
     let of_column = |column: &arrow::array::ArrayRef| match column.data_type() {
         DataType::Utf8 => {
