@@ -17,7 +17,7 @@ use std::{
 use crate::kit::{
     Molsieve, Running,
     draw::Draw,
-    library::{SmallJob, smiles_lines},
+    library::{SmallJob, THREE_RULES, rule_file, smiles_lines},
     output::{self, Made, manifest, names, read_parquet},
     report,
 };
@@ -32,9 +32,17 @@ struct Job {
 impl Job {
     fn new(fills_parts: bool) -> Self {
         let mut small = SmallJob::new();
-        let lines = smiles_lines(if fills_parts { 400 } else { 600 });
-        let twice = format!("{lines}C1CC broken\n{lines}");
-        small.input = small.folder.write("b.smi", twice);
+        if fills_parts {
+            let more = [
+                ("chlorination", "[cH:1]>>[c:1]Cl"),
+                ("bromination", "[cH:1]>>[c:1]Br"),
+            ];
+            small.rules = rule_file(&small.folder, &[THREE_RULES.as_slice(), &more].concat());
+        } else {
+            let lines = smiles_lines(600);
+            let twice = format!("{lines}C1CC broken\n{lines}");
+            small.input = small.folder.write("b.smi", twice);
+        }
         Self { small, fills_parts }
     }
 
