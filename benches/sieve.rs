@@ -29,6 +29,7 @@ use std::{
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use fastbloom::BloomFilter;
 use molsieve::{
+    cores::Cores,
     key::Key,
     sieve::{CpuEngine, Engine, FilterShape},
     slot::{Slot, text_range},
@@ -122,7 +123,7 @@ fn touched_words(shape: FilterShape) -> Vec<u64> {
 
 fn engine_pass(shape: FilterShape, threads: usize, slots: &mut Vec<Slot>) -> Duration {
     let rows_max = slots[0].layout().rows_max;
-    let mut engine = CpuEngine::new(shape, rows_max, threads).unwrap();
+    let mut engine = CpuEngine::new(shape, rows_max, &Cores::new(threads)).unwrap();
     let began = Instant::now();
     let sieved = slots.drain(..).map(|slot| engine.sieve(slot).unwrap());
     let (sieved, tallies): (Vec<_>, Vec<_>) = sieved.unzip();

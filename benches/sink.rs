@@ -27,6 +27,7 @@ use std::{
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use molsieve::{
+    cores::Cores,
     limits::ROW_GROUP_BYTES_MIN,
     sieve::{CpuEngine, Engine, FilterShape},
     slot::Slot,
@@ -81,7 +82,7 @@ fn sink(criterion: &mut Criterion) {
 }
 
 fn sieved(slots: Vec<Slot>) -> Vec<Slot> {
-    let mut engine = CpuEngine::new(FILTER, common::layout().rows_max, 1).unwrap();
+    let mut engine = CpuEngine::new(FILTER, common::layout().rows_max, &Cores::new(1)).unwrap();
     let sieved = |slot| engine.sieve(slot).unwrap().0;
     slots.into_iter().map(sieved).collect()
 }
@@ -90,7 +91,7 @@ fn sieved(slots: Vec<Slot>) -> Vec<Slot> {
 fn pass(place: &tempfile::TempDir, slots: &[Slot]) -> Pass {
     let path = place.path().join("out");
     let output = OutputDir::open(&path, Existing::Refuse).unwrap();
-    let encoders = Arc::new(Encoders::new(1).unwrap());
+    let encoders = Arc::new(Encoders::new(1, &Cores::new(1)).unwrap());
     let mut sink = ProductSink::new(&output, settings(), None, encoders, None).unwrap();
     let began = Instant::now();
     slots.iter().for_each(|slot| sink.write(slot).unwrap());

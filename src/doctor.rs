@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::{
     chem::RdKit,
+    cores::Cores,
     machine::{self, FileSystem, Limits},
     nvidia::Nvidia,
     sieve::{
@@ -201,9 +202,9 @@ impl Checks {
     }
 
     fn on_cpu(&self) -> EngineFinding {
-        let threads = machine::processors();
+        let cores = Cores::new(machine::processors());
         let state = self.check_engine(|filter, layout| {
-            Ok(Box::new(CpuEngine::new(filter, layout.rows_max, threads)?))
+            Ok(Box::new(CpuEngine::new(filter, layout.rows_max, &cores)?))
         });
         finding("cpu", None, false, state)
     }

@@ -37,7 +37,7 @@
 //! A module uses modules of the lines above its own and of its own line, never of a line below. No two
 //! files import each other, directly or through others. `tests/it/layers.rs` reads this list and checks both.
 //!
-//! 1. `limits`, `units`, `key`, `machine`, `sync`, `named`, `faults`
+//! 1. `limits`, `units`, `key`, `machine`, `sync`, `cores`, `named`, `faults`
 //! 2. `store`
 //! 3. `rules`, `reject`, `account`, `slot`
 //! 4. `ring`, `chem`, `identity`, `table`
@@ -52,6 +52,7 @@ pub mod bench;
 pub mod chem;
 pub mod cli;
 pub mod config;
+pub mod cores;
 pub mod daemon;
 pub mod doctor;
 #[cfg(feature = "failpoints")]

@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::{measure::Effort, report::Absent};
 use crate::{
+    cores::Cores,
     limits::{SLOT_BYTES_DEFAULT_MAX, SLOT_BYTES_MIN},
     machine,
     nvidia::Nvidia,
@@ -162,7 +163,7 @@ impl Subject {
 
     /// Opens the engine as a job does, with an empty filter.
     pub fn open(&self, room: Room) -> Result<Box<dyn Engine>, EngineError> {
-        self.on.open(room, self.threads)
+        self.on.open(room, &Cores::new(self.threads))
     }
 
     /// Opens its steps, with an empty filter.

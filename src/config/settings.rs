@@ -24,8 +24,11 @@ use crate::{
     units::ByteSize,
 };
 
-/// Default false-positive rate: of 10^8 products it costs less than one.
-pub const FALSE_POSITIVE_RATE_DEFAULT: f64 = 1e-9;
+/// Default false-positive rate with `--dedup exact`, where settling restores every false positive. A lower one takes
+/// more memory and time than settling does.
+pub const FALSE_POSITIVE_RATE_EXACT: f64 = 1e-3;
+/// Default false-positive rate with `--dedup bloom`: of 10^8 products it costs less than one.
+pub const FALSE_POSITIVE_RATE_BLOOM: f64 = 1e-9;
 /// Default of `--parent-timeout`, seconds.
 pub const PARENT_TIMEOUT_DEFAULT: u64 = 120;
 /// Most distinct molecules that can be checked: each is kept until the end.
@@ -118,10 +121,12 @@ settings! {
         #[same_on_resume(false)]
         expected_products: Option<u64>, in 1..=EXPECTED_PRODUCTS_MAX;
 
-        /// False-positive rate to size the filter for [default: 1e-9]
+        /// False-positive rate to size the filter for [default: 1e-3; 1e-9 with --dedup bloom]
+        ///
+        /// With --dedup exact false positives cost no product, only a little time.
         #[arg(long, value_name = "P", help_heading = TUNING, hide_short_help = true)]
         #[same_on_resume(false)]
-        false_positive_rate: Option<f64>, in 1e-15..=0.5, else FALSE_POSITIVE_RATE_DEFAULT;
+        false_positive_rate: Option<f64>, in 1e-15..=0.5;
 
         /// CPU seconds a parent may use without giving a product [default: 120]
         ///

@@ -11,8 +11,8 @@ use serde_json::Value;
 use super::{
     error::{ConfigError, flag},
     path::written_path,
-    settings::{JobSettings, JobSpec, Work},
-    value::{SettingInfo, Task},
+    settings::{FALSE_POSITIVE_RATE_BLOOM, FALSE_POSITIVE_RATE_EXACT, JobSettings, JobSpec, Work},
+    value::{Dedup, SettingInfo, Task},
 };
 use crate::{
     chem::TransformSettings, identity::KeyKind, limits::PRODUCTS_PER_PARENT_DEFAULT,
@@ -119,6 +119,14 @@ impl JobSpec {
     /// Whether RDKit writes the molecules that a deduplication keeps.
     pub fn canonical(&self) -> bool {
         matches!(&self.work, Work::Dedup(work) if work.canonical)
+    }
+
+    /// The rate of false positives to size the filter for.
+    pub fn false_positive_rate(&self) -> f64 {
+        self.false_positive_rate.unwrap_or(match self.dedup {
+            Dedup::Exact => FALSE_POSITIVE_RATE_EXACT,
+            Dedup::Bloom => FALSE_POSITIVE_RATE_BLOOM,
+        })
     }
 
     /// Distinct molecules of a deduplication whose records RDKit checks.

@@ -4,7 +4,10 @@
 
 use std::{
     collections::BTreeSet,
-    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
 };
 
 use super::{
@@ -21,7 +24,7 @@ use super::{
 };
 use crate::{
     config::Work,
-    machine,
+    cores::Cores,
     ring::Ring,
     settle,
     sieve::{
@@ -40,11 +43,13 @@ pub fn run(
     stop: &AtomicBool,
     watch: &mut dyn FnMut(&Snapshot),
 ) -> Result<Outcome, PipelineError> {
-    let (mut engines, lost) = open(job)?;
+    let cores = Cores::new(job.plan.threads);
+    let (mut engines, lost) = open(job, &cores)?;
     let output = OutputDir::open(&job.spec.output, job.spec.existing())?;
     let mut attempt = Attempt {
         job,
         output: &output,
+        cores: &cores,
         existing: job.spec.existing(),
         keep: job.spec.existing() == Existing::Resume,
         lost,
@@ -55,7 +60,7 @@ pub fn run(
             Err(PipelineError::Engine(error)) if on_device => {
                 attempt.lost = Some(lost_engine(&error));
                 attempt.existing = Existing::Resume;
-                engines = open_chosen(job, &Chosen::CPU)?;
+                engines = open_chosen(job, &Chosen::CPU, &cores)?;
             }
             outcome => break outcome,
         }
@@ -80,9 +85,9 @@ struct Engines {
 
 /// Opens the engine that was chosen. If its device is there and fails, returns the CPU engine and the reason; if `auto`
 /// chose it, on any error.
-fn open(job: &Job) -> Result<(Engines, Option<String>), EngineError> {
+fn open(job: &Job, cores: &Arc<Cores>) -> Result<(Engines, Option<String>), EngineError> {
     let chosen = &job.plan.engine;
-    match open_chosen(job, chosen) {
+    match open_chosen(job, chosen, cores) {
         Ok(engines) => Ok((engines, None)),
         Err(error) if chosen.name() == Chosen::CPU.name() => Err(error),
         Err(error @ (EngineError::Absent { .. } | EngineError::TooLarge { .. }))
@@ -90,15 +95,17 @@ fn open(job: &Job) -> Result<(Engines, Option<String>), EngineError> {
         {
             Err(error)
         }
-        Err(error) => Ok((open_chosen(job, &Chosen::CPU)?, Some(lost_engine(&error)))),
+        Err(error) => {
+            let instead = open_chosen(job, &Chosen::CPU, cores)?;
+            Ok((instead, Some(lost_engine(&error))))
+        }
     }
 }
 
-fn open_chosen(job: &Job, chosen: &Chosen) -> Result<Engines, EngineError> {
+fn open_chosen(job: &Job, chosen: &Chosen, cores: &Arc<Cores>) -> Result<Engines, EngineError> {
     let plan = &job.plan;
-    let cpus = machine::processors();
     let room = Room::new(plan.filter, &plan.slot);
-    let sieve = chosen.open(room, plan.threads.min(cpus))?;
+    let sieve = chosen.open(room, cores)?;
     let keys = match job.spec.work {
         Work::Dedup(_) => {
             let room = KeyRoom::for_batches(plan.batch_parents);
@@ -118,6 +125,8 @@ fn lost_engine(error: &EngineError) -> String {
 struct Attempt<'a> {
     job: &'a Job,
     output: &'a OutputDir,
+    /// What all stages work on.
+    cores: &'a Arc<Cores>,
     /// How to treat what is in the directory.
     existing: Existing,
     /// Whether there is a checkpoint to keep if the job fails.
@@ -210,6 +219,7 @@ impl<'a> Attempt<'a> {
         let resources = Resources {
             job,
             output,
+            cores: Arc::clone(self.cores),
             ring,
             engine: name,
             engine_lost: self.lost.clone(),

@@ -2,6 +2,7 @@
 
 use super::{error::PipelineError, resources::WorkerPorts};
 use crate::{
+    cores::Core,
     reject::Rejection,
     ring::{Permit, Stopped},
     sieve::FirstRows,
@@ -25,6 +26,8 @@ impl From<Stopped> for Interruption {
 pub(super) struct BatchWriter<'a> {
     ports: &'a WorkerPorts<'a>,
     worker: usize,
+    /// The worker's.
+    core: &'a mut Core,
     batch: u64,
     /// Number of the slot within the batch.
     part: u64,
@@ -37,16 +40,17 @@ impl<'a> BatchWriter<'a> {
     /// Waits for the batch's first slot.
     pub(super) fn begin(
         ports: &'a WorkerPorts<'a>,
-        worker: usize,
+        (worker, core): (usize, &'a mut Core),
         batch: u64,
         first_rows: Option<&'a mut FirstRows>,
     ) -> Result<Self, Stopped> {
         Ok(Self {
             ports,
             worker,
+            slot: core.lend(|| ports.ring.acquire(batch))?,
+            core,
             batch,
             part: 0,
-            slot: ports.ring.acquire(batch)?,
             first_rows,
         })
     }
@@ -59,6 +63,11 @@ impl<'a> BatchWriter<'a> {
     pub(super) fn begin_rdkit(&self, row: u64) -> Result<(), Interruption> {
         let recorded = self.ports.in_work.begin(self.worker, row);
         recorded.map_err(|error| Interruption::Failed(error.into()))
+    }
+
+    /// Lets the sieve or the sink have the core, if they wait for one.
+    pub(super) fn give_way(&mut self) {
+        self.core.give_way();
     }
 
     /// Restarts the parent's time: it has made products.
@@ -76,7 +85,7 @@ impl<'a> BatchWriter<'a> {
         self.mark_slot();
         let ring = self.ports.ring;
         ring.submit(self.slot, self.batch, self.part, false);
-        let slot = ring.acquire(self.batch)?;
+        let slot = self.core.lend(|| ring.acquire(self.batch))?;
         Ok(Self {
             slot,
             part: self.part + 1,

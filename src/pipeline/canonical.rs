@@ -1,14 +1,26 @@
 //! `--canonical`: RDKit writes the canonical SMILES of the new rows, on a thread pool, while the sink waits.
 
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
 
 use rayon::prelude::*;
 
 use super::{error::PipelineError, in_work::InWork};
-use crate::{chem::RdKit, limits::STAGE_STACK_BYTES, slot::Slot};
+use crate::{
+    chem::RdKit,
+    cores::{Cores, Rank},
+    limits::STAGE_STACK_BYTES,
+    slot::Slot,
+};
+
+/// Rows that one task writes: many enough that taking a core does not count.
+const TASK_ROWS: usize = 64;
 
 pub(super) struct Canonical<'a> {
     pool: rayon::ThreadPool,
+    cores: Arc<Cores>,
     rdkit: RdKit,
     unread: &'a AtomicU64,
 }
@@ -16,17 +28,18 @@ pub(super) struct Canonical<'a> {
 impl<'a> Canonical<'a> {
     pub(super) fn new(
         rdkit: RdKit,
-        threads: usize,
+        cores: &Arc<Cores>,
         unread: &'a AtomicU64,
     ) -> Result<Self, PipelineError> {
         let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
+            .num_threads(cores.count())
             .thread_name(|i| format!("canon-{i}"))
             .stack_size(STAGE_STACK_BYTES)
             .build()
             .map_err(|error| PipelineError::Spawn(error.to_string()))?;
         Ok(Self {
             pool,
+            cores: Arc::clone(cores),
             rdkit,
             unread,
         })
@@ -56,6 +69,12 @@ impl<'a> Canonical<'a> {
                 text.into_owned()
             })
         };
-        self.pool.install(|| rows.par_iter().map(write).collect())
+        let write_all = |rows: &[usize]| -> Vec<String> {
+            let _core = self.cores.take(Rank::Sink);
+            rows.iter().map(write).collect()
+        };
+        let tasks = rows.par_chunks(TASK_ROWS);
+        self.pool
+            .install(|| tasks.flat_map_iter(write_all).collect())
     }
 }

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     chem,
+    cores::Core,
     identity::{KeyMaker, Reason},
     key::Key,
     reject::{RejectCode, Rejection},
@@ -36,15 +37,18 @@ impl<'a> Identifier<'a> {
     }
 
     /// Has a device make the keys of a batch, where the job has any. The worker holds no slot while it waits.
-    pub(super) fn ask_device(&mut self, batch: &ParentBatch) -> Result<(), Interruption> {
+    pub(super) fn ask_device(
+        &mut self,
+        batch: &ParentBatch,
+        core: &mut Core,
+    ) -> Result<(), Interruption> {
         self.outcomes.clear();
         let WorkerPorts { control, times, .. } = self.ports;
         let Some(devices) = self.ports.key_devices else {
             return Ok(());
         };
-        let device = devices
-            .take(&|| control.is_stopping())
-            .ok_or(Interruption::Stopped)?;
+        let device = core.lend(|| devices.take(&|| control.is_stopping()));
+        let device = device.ok_or(Interruption::Stopped)?;
         let asked = times.measure(&times.chemistry, || {
             device.compute_keys(batch.iter().map(for_device), &mut self.outcomes)
         });

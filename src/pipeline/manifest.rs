@@ -110,7 +110,7 @@ impl Manifest {
                 bits: plan.filter.bits as u64,
                 hashes: plan.filter.hashes,
                 products_planned: plan.filter_products,
-                false_positive_rate_planned: job.spec.false_positive_rate,
+                false_positive_rate_planned: job.spec.false_positive_rate(),
                 false_positive_rate_final: plan
                     .filter
                     .false_positive_rate(counts.products_unique - account.settled),

@@ -13,6 +13,7 @@ use super::{
     meters::Times,
 };
 use crate::{
+    cores::{Core, Cores},
     ring::Ring,
     sieve::{Engine, structure_key::KeyDevices},
     store::OutputDir,
@@ -23,6 +24,8 @@ use crate::{
 pub(super) struct Resources<'a> {
     pub(super) job: &'a Job,
     pub(super) output: &'a OutputDir,
+    /// What all stages work on.
+    pub(super) cores: Arc<Cores>,
     pub(super) ring: Arc<Ring>,
     /// Name of the engine.
     pub(super) engine: &'static str,
@@ -45,6 +48,7 @@ pub(super) struct Input {
 /// What all workers of a job share.
 pub(super) struct WorkerPorts<'a> {
     pub(super) job: &'a Job,
+    pub(super) cores: &'a Arc<Cores>,
     pub(super) dispenser: &'a Mutex<Dispenser>,
     pub(super) ring: &'a Arc<Ring>,
     pub(super) control: &'a Control,
@@ -62,9 +66,18 @@ pub(super) struct WorkerPorts<'a> {
 
 impl WorkerPorts<'_> {
     /// Fills `batch` and returns its number; `None` at the end of the input.
-    pub(super) fn take(&self, batch: &mut ParentBatch) -> Result<Option<u64>, SourceError> {
-        let dispenser = self.dispenser.lock();
-        let mut dispenser = dispenser.unwrap_or_else(PoisonError::into_inner);
+    pub(super) fn take(
+        &self,
+        batch: &mut ParentBatch,
+        core: &mut Core,
+    ) -> Result<Option<u64>, SourceError> {
+        let mut dispenser = match self.dispenser.try_lock() {
+            Ok(dispenser) => dispenser,
+            Err(_) => {
+                let dispenser = core.lend(|| self.dispenser.lock());
+                dispenser.unwrap_or_else(PoisonError::into_inner)
+            }
+        };
         let (times, parents_max) = (self.times, self.job.plan.batch_parents);
         let taken = times.measure(&times.source, || dispenser.take(batch, parents_max))?;
         self.rows_read.store(dispenser.reader.rows_read(), Relaxed);

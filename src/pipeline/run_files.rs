@@ -16,6 +16,7 @@ use super::{
 use crate::{
     account::{Account, Counts, RuleAccount},
     config::{Dedup, Work},
+    cores::Cores,
     limits::{CHECKPOINT_SECONDS, UNWRITTEN_BYTES},
     machine,
     settle::{self, Spills},
@@ -64,8 +65,7 @@ impl<'a> RunFiles<'a> {
     /// Begins a run, or continues one after a checkpoint. `rewrite`: with `--canonical`, how rows are written.
     /// `engine`: to be given the keys of earlier runs; `None` if the input is read already.
     pub(super) fn begin(
-        job: &'a Job,
-        output: &'a OutputDir,
+        (job, output, cores): (&'a Job, &'a OutputDir, &Arc<Cores>),
         (control, meters): (&'a Control, &'a Meters),
         begun: Option<&Checkpoint>,
         rewrite: Option<Box<Rewrite<'a>>>,
@@ -85,7 +85,7 @@ impl<'a> RunFiles<'a> {
         let mut state = begun.cloned().unwrap_or_default();
         let rules = &mut state.account.by_rule;
         rules.resize(job.rules.len(), RuleAccount::default());
-        let encoders = Encoders::new(job.plan.encoders)?;
+        let encoders = Encoders::new(job.plan.encoders, cores)?;
         let begun_sink = begun.map(|begun| Begun {
             parts: begun.parts.clone(),
             density: begun.density,

@@ -31,7 +31,12 @@ pub(super) fn run(
     mut input: Option<Input>,
     watcher: &mut Watcher<'_>,
 ) -> Result<Outcome, PipelineError> {
-    let Resources { job, output, .. } = *resources;
+    let Resources {
+        job,
+        output,
+        ref cores,
+        ..
+    } = *resources;
     let control = &Control::new(Arc::clone(&resources.ring), job.spec.parent_time_max());
     let watched = Watched {
         control,
@@ -41,7 +46,13 @@ pub(super) fn run(
     let files = watcher.during(|| {
         let engine = input.as_mut().map(|input| &mut input.engine);
         let rewrite = rewrite(resources, meters)?;
-        RunFiles::begin(job, output, (control, meters), begun, rewrite, engine)
+        RunFiles::begin(
+            (job, output, cores),
+            (control, meters),
+            begun,
+            rewrite,
+            engine,
+        )
     })?;
     let files = match input {
         Some(input) => read(resources, files, input, watched, watcher)?,
@@ -78,7 +89,7 @@ fn rewrite<'a>(
     if !job.spec.canonical() {
         return Ok(None);
     }
-    let canonical = Canonical::new(job.rdkit, job.plan.threads, &meters.left_as_written)?;
+    let canonical = Canonical::new(job.rdkit, &resources.cores, &meters.left_as_written)?;
     // After the workers' entries.
     let first = job.plan.threads;
     Ok(Some(Box::new(move |slot, rows| {
@@ -100,6 +111,7 @@ fn read<'a>(
     let (control, meters) = (watched.control, watched.meters);
     let ports = &WorkerPorts {
         job,
+        cores: &resources.cores,
         dispenser: &dispenser,
         ring,
         control,

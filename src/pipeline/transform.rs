@@ -103,7 +103,10 @@ impl<'a> Transforming<'a> {
             match progress {
                 Progress::Finished => return Ok(writer),
                 Progress::Paused if control.is_stopping() => return Err(Interruption::Stopped),
-                Progress::Paused => writer.note_progress(),
+                Progress::Paused => {
+                    writer.note_progress();
+                    writer.give_way();
+                }
                 Progress::SlotFull => {
                     writer.note_progress();
                     let continued = SlotParent {

@@ -7,7 +7,12 @@ use super::{
     resources::WorkerPorts,
     transform::Transforming,
 };
-use crate::{config::Work, sieve::FirstRows, table::source::ParentBatch};
+use crate::{
+    config::Work,
+    cores::{Core, Rank},
+    sieve::FirstRows,
+    table::source::ParentBatch,
+};
 
 /// The body of worker number `worker`: batch after batch until the input ends or the job stops.
 pub(super) fn work(ports: &WorkerPorts<'_>, worker: usize) -> Result<(), PipelineError> {
@@ -18,14 +23,15 @@ pub(super) fn work(ports: &WorkerPorts<'_>, worker: usize) -> Result<(), Pipelin
     let rows_max = ports.job.plan.slot.rows_max;
     let mut first_rows = ports.marks_slots.then(|| FirstRows::new(rows_max));
     let mut batch = ParentBatch::new();
+    let mut core = ports.cores.take(Rank::Worker);
     while !ports.control.is_stopping() {
-        let Some(number) = ports.take(&mut batch)? else {
+        let Some(number) = ports.take(&mut batch, &mut core)? else {
             break;
         };
         match work_on(
             ports,
             &mut row_work,
-            first_rows.as_mut(),
+            (first_rows.as_mut(), &mut core),
             &batch,
             (worker, number),
         ) {
@@ -48,18 +54,19 @@ enum RowWork<'a> {
 fn work_on(
     ports: &WorkerPorts<'_>,
     row_work: &mut RowWork<'_>,
-    first_rows: Option<&mut FirstRows>,
+    (first_rows, core): (Option<&mut FirstRows>, &mut Core),
     batch: &ParentBatch,
     (worker, number): (usize, u64),
 ) -> Result<(), Interruption> {
     if let RowWork::Identify(identifier) = row_work {
-        identifier.ask_device(batch)?;
+        identifier.ask_device(batch, core)?;
     }
-    let mut writer = BatchWriter::begin(ports, worker, number, first_rows)?;
+    let mut writer = BatchWriter::begin(ports, (worker, core), number, first_rows)?;
     for (index, parent) in batch.iter().enumerate() {
         if ports.control.is_stopping() {
             return Err(Interruption::Stopped);
         }
+        writer.give_way();
         writer = match row_work {
             RowWork::Transform(transforming) => transforming.add(writer, parent)?,
             RowWork::Identify(identifier) => identifier.add(writer, index, parent)?,

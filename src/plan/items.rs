@@ -171,7 +171,7 @@ impl Needs<'_> {
     fn filter_detail(&self, plan: &Plan) -> String {
         let (filter, products) = (plan.filter, plan.filter_products);
         let rate = filter.false_positive_rate(products);
-        let smaller = if rate > 1.5 * self.spec.false_positive_rate {
+        let smaller = if rate > 1.5 * self.spec.false_positive_rate() {
             ", as large as the budget allows"
         } else {
             ""

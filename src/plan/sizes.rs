@@ -31,7 +31,7 @@ impl Needs<'_> {
             .max(1);
         let filter = FilterShape::for_items(
             filter_products,
-            spec.false_positive_rate,
+            spec.false_positive_rate(),
             FILTER_BITS_MIN,
             8 * (budget / FILTER_BUDGET_DIVISOR),
         );

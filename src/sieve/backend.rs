@@ -1,5 +1,7 @@
 //! An engine on a device, before it is opened.
 
+use std::sync::Arc;
+
 use super::{
     cpu::CpuEngine,
     cuda::{CudaKeys, CudaSieve, Gpu},
@@ -9,6 +11,8 @@ use super::{
     structure_key::device::{KeyDevice, KeyRoom},
     wgpu::{Adapter, WgpuSieve},
 };
+
+use crate::cores::Cores;
 
 /// See the module's documentation.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,10 +44,10 @@ impl Backend {
         }
     }
 
-    /// Opens the engine with an empty filter. `threads` is for the CPU engine.
-    pub fn open(&self, room: Room, threads: usize) -> Result<Box<dyn Engine>, EngineError> {
+    /// Opens the engine with an empty filter. `cores` are those that the CPU engine works on.
+    pub fn open(&self, room: Room, cores: &Arc<Cores>) -> Result<Box<dyn Engine>, EngineError> {
         Ok(match self {
-            Self::Cpu => Box::new(CpuEngine::new(room.filter, room.rows_max, threads)?),
+            Self::Cpu => Box::new(CpuEngine::new(room.filter, room.rows_max, cores)?),
             Self::Cuda(gpu) => Box::new(GpuEngine::new(CudaSieve::open(gpu.index, room)?, room)),
             Self::Wgpu(adapter) => Box::new(GpuEngine::new(WgpuSieve::open(adapter, room)?, room)),
         })

@@ -4,7 +4,7 @@
 //! why the ones before were skipped. If an engine is named and can't be used, the job fails with the reason. A
 //! software renderer is slower than the `cpu` engine: it is used only with `--engine wgpu` and [`ADAPTER_VARIABLE`].
 
-use std::{env, path::Path};
+use std::{env, path::Path, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,7 @@ use super::{
     wgpu::{self, Adapter},
 };
 use crate::{
+    cores::Cores,
     limits::{CUDA_HOST_BYTES, KEY_DEVICES_MAX, WGPU_HOST_BYTES},
     named::named,
 };
@@ -226,12 +227,12 @@ impl Chosen {
         self.skipped.is_some()
     }
 
-    /// Opens it with an empty filter. `threads` is for the CPU engine.
-    pub fn open(&self, room: Room, threads: usize) -> Result<Box<dyn Engine>, EngineError> {
+    /// Opens it with an empty filter. `cores` are those that the CPU engine works on.
+    pub fn open(&self, room: Room, cores: &Arc<Cores>) -> Result<Box<dyn Engine>, EngineError> {
         if self.backend != Backend::Cpu {
             injected_loss(self.name(), "open")?;
         }
-        self.backend.open(room, threads)
+        self.backend.open(room, cores)
     }
 }
 

@@ -1,13 +1,15 @@
 //! The reference engine: fastbloom on the CPU.
 //!
-//! Keys, look-ups and inserts run on all processors that the process may use: the filter is
-//! `fastbloom::AtomicBloomFilter`, setting bits commutes, and look-ups and inserts never overlap. The search for repeats
-//! inside a slot is sequential, so in a job the workers do it before. All work on a slot has ended when `begin` returns.
+//! Look-ups and inserts run on the cores of the job that are free: the filter is `fastbloom::AtomicBloomFilter`, setting
+//! bits commutes, and look-ups and inserts never overlap. The search for repeats inside a slot is sequential, so in a job
+//! the workers do it before. All work on a slot has ended when `begin` returns.
 
-use std::{hint::black_box, sync::atomic::Ordering::Relaxed};
+use std::{
+    hint::black_box,
+    sync::{Arc, Mutex, PoisonError, atomic::Ordering::Relaxed},
+};
 
 use fastbloom::AtomicBloomFilter;
-use rayon::prelude::*;
 
 use super::{
     engine::{Engine, Tally},
@@ -16,12 +18,14 @@ use super::{
     first_rows::FirstRows,
 };
 use crate::{
+    cores::{Cores, Rank},
     key::Key,
+    machine,
     slot::{Slot, Verdict, text_range},
 };
 
 /// Rows that one task handles: enough that the cost of a task does not count (a key takes tens of nanoseconds).
-const TASK_ROWS: usize = 512;
+pub(super) const TASK_ROWS: usize = 512;
 
 /// Memory of one of the engine's threads: its stack and the allocator's share.
 const THREAD_BYTES: usize = 256 << 10;
@@ -29,31 +33,77 @@ const THREAD_BYTES: usize = 256 << 10;
 /// See the module's documentation.
 pub struct CpuEngine {
     pub(super) filter: AtomicBloomFilter,
-    pub(super) pool: rayon::ThreadPool,
+    pub(super) crew: Crew,
     /// For slots that no worker has marked.
     first_rows: FirstRows,
     /// The slot that was begun, with its result.
     begun: Option<(Slot, Tally)>,
 }
 
-impl CpuEngine {
-    /// An empty filter, and room for slots of up to `rows_max` rows.
-    pub fn new(shape: FilterShape, rows_max: usize, threads: usize) -> Result<Self, EngineError> {
+/// The threads of the engine: the calling one, and as many more as there are free cores.
+pub(super) struct Crew {
+    cores: Arc<Cores>,
+    pub(super) pool: rayon::ThreadPool,
+}
+
+impl Crew {
+    fn new(cores: &Arc<Cores>) -> Result<Self, EngineError> {
         let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
+            .num_threads(cores.count().min(machine::processors()))
             .thread_name(|i| format!("sieve-{i}"))
             .stack_size(THREAD_BYTES)
             .build()
             .map_err(|error| EngineError::Threads(error.to_string()))?;
+        Ok(Self {
+            cores: Arc::clone(cores),
+            pool,
+        })
+    }
+
+    /// Calls `work` with every task, in any order. The caller holds a core. Others join as long as cores are free, which
+    /// they are where workers wait for this engine.
+    pub(super) fn for_each<T: Send>(
+        &self,
+        tasks: impl ExactSizeIterator<Item = T> + Send,
+        work: impl Fn(T) + Sync,
+    ) {
+        let others = tasks.len().min(self.cores.count()).saturating_sub(1);
+        let tasks = Mutex::new(tasks);
+        let work_on = || {
+            let next = || tasks.lock().unwrap_or_else(PoisonError::into_inner).next();
+            while let Some(task) = next() {
+                work(task);
+            }
+        };
+        self.pool.in_place_scope(|scope| {
+            let free = (0..others).map_while(|_| self.cores.take_free(Rank::Sieve));
+            for core in free {
+                let work_on = &work_on;
+                scope.spawn(move |_| {
+                    let _core = core;
+                    work_on();
+                });
+            }
+            work_on();
+        });
+    }
+}
+
+impl CpuEngine {
+    /// An empty filter, and room for slots of up to `rows_max` rows. It works on `cores`.
+    pub fn new(
+        shape: FilterShape,
+        rows_max: usize,
+        cores: &Arc<Cores>,
+    ) -> Result<Self, EngineError> {
         // The source hash is the key's first word, so the filter's own hasher and its seed are never used.
         let filter = AtomicBloomFilter::with_num_bits(shape.bits)
             .seed(&0)
             .hashes(shape.hashes);
-        let first_rows = FirstRows::new(rows_max);
         Ok(Self {
             filter,
-            pool,
-            first_rows,
+            crew: Crew::new(cores)?,
+            first_rows: FirstRows::new(rows_max),
             begun: None,
         })
     }
@@ -75,22 +125,21 @@ impl Engine for CpuEngine {
 
     fn begin(&mut self, mut slot: Slot) -> Result<(), EngineError> {
         assert!(self.begun.is_none(), "one slot at a time");
+        let (crew, filter) = (&self.crew, &self.filter);
+        let _core = crew.cores.take(Rank::Sieve);
         let (rows, given, marked) = (slot.rows(), slot.keys_given, slot.marked);
         let columns = slot.columns_mut();
-        let (text, ends) = (&*columns.text, &*columns.text_end);
         let keys = &mut columns.key[..rows];
         let verdicts = &mut columns.verdict[..rows];
         if !given {
-            self.pool.install(|| hash_rows(text, ends, keys));
+            hash_rows(crew, columns.text, columns.text_end, keys);
         }
         if !marked {
             self.first_rows.mark(keys, verdicts);
         }
-        let (keys, filter) = (&*keys, &self.filter);
-        self.pool.install(|| {
-            look_up(filter, keys, verdicts);
-            insert_new(filter, keys, verdicts);
-        });
+        let keys = &*keys;
+        look_up(crew, filter, keys, verdicts);
+        insert_new(crew, filter, keys, verdicts);
         let tally = tally(verdicts);
         self.begun = Some((slot, tally));
         Ok(())
@@ -101,7 +150,8 @@ impl Engine for CpuEngine {
     }
 
     fn insert(&mut self, keys: &[[u64; 2]]) -> Result<(), EngineError> {
-        self.pool.install(|| insert_keys(&self.filter, keys));
+        let _core = self.crew.cores.take(Rank::Sieve);
+        insert_keys(&self.crew, &self.filter, keys);
         Ok(())
     }
 
@@ -110,32 +160,44 @@ impl Engine for CpuEngine {
     }
 }
 
-// The steps, with the names of the kernels that do the same on a GPU. Each is called in the engine's pool.
+// The steps, with the names of the kernels that do the same on a GPU.
 
 /// Computes the key of each row.
-pub(super) fn hash_rows(text: &[u8], text_end: &[u32], keys: &mut [[u64; 2]]) {
-    let rows = keys.par_iter_mut().enumerate().with_min_len(TASK_ROWS);
-    rows.for_each(|(row, key)| {
-        *key = Key::of(&text[text_range(text_end, row)]).words();
+pub(super) fn hash_rows(crew: &Crew, text: &[u8], text_end: &[u32], keys: &mut [[u64; 2]]) {
+    let tasks = keys.chunks_mut(TASK_ROWS).enumerate();
+    crew.for_each(tasks, |(task, keys)| {
+        for (key, row) in keys.iter_mut().zip(TASK_ROWS * task..) {
+            *key = Key::of(&text[text_range(text_end, row)]).words();
+        }
     });
 }
 
 /// Marks those new rows as maybe that the filter may have seen.
-pub(super) fn look_up(filter: &AtomicBloomFilter, keys: &[[u64; 2]], verdicts: &mut [u8]) {
-    let rows = verdicts.par_iter_mut().zip(keys).with_min_len(TASK_ROWS);
-    rows.for_each(|(verdict, key)| {
-        if *verdict == Verdict::New as u8 && filter.contains_hash(key[0]) {
-            *verdict = Verdict::Maybe as u8;
+pub(super) fn look_up(
+    crew: &Crew,
+    filter: &AtomicBloomFilter,
+    keys: &[[u64; 2]],
+    verdicts: &mut [u8],
+) {
+    let tasks = verdicts.chunks_mut(TASK_ROWS).zip(keys.chunks(TASK_ROWS));
+    crew.for_each(tasks, |(verdicts, keys)| {
+        let groups = verdicts.chunks_mut(WARM_KEYS).zip(keys.chunks(WARM_KEYS));
+        for (verdicts, keys) in groups {
+            keys.iter()
+                .for_each(|key| warm(filter, key[0], PROBES_OF_ABSENT));
+            for (verdict, key) in verdicts.iter_mut().zip(keys) {
+                if *verdict == Verdict::New as u8 && filter.contains_hash(key[0]) {
+                    *verdict = Verdict::Maybe as u8;
+                }
+            }
         }
     });
 }
 
 /// Inserts the keys of the new rows into the filter.
-fn insert_new(filter: &AtomicBloomFilter, keys: &[[u64; 2]], verdicts: &[u8]) {
-    let rows = verdicts
-        .par_chunks(TASK_ROWS)
-        .zip(keys.par_chunks(TASK_ROWS));
-    rows.for_each(|(verdicts, keys)| {
+fn insert_new(crew: &Crew, filter: &AtomicBloomFilter, keys: &[[u64; 2]], verdicts: &[u8]) {
+    let tasks = verdicts.chunks(TASK_ROWS).zip(keys.chunks(TASK_ROWS));
+    crew.for_each(tasks, |(verdicts, keys)| {
         let is_new = |(verdict, _): &(&u8, _)| **verdict == Verdict::New as u8;
         let rows = verdicts.iter().zip(keys).filter(is_new);
         insert_all(filter, rows.map(|(_, key)| key[0]));
@@ -143,13 +205,18 @@ fn insert_new(filter: &AtomicBloomFilter, keys: &[[u64; 2]], verdicts: &[u8]) {
 }
 
 /// Inserts all keys into the filter.
-pub(super) fn insert_keys(filter: &AtomicBloomFilter, keys: &[[u64; 2]]) {
-    keys.par_chunks(TASK_ROWS)
-        .for_each(|keys| insert_all(filter, keys.iter().map(|key| key[0])));
+pub(super) fn insert_keys(crew: &Crew, filter: &AtomicBloomFilter, keys: &[[u64; 2]]) {
+    crew.for_each(keys.chunks(TASK_ROWS), |keys| {
+        insert_all(filter, keys.iter().map(|key| key[0]));
+    });
 }
 
 /// Keys whose words are prefetched together: their lines fit the first-level cache, their pages its TLB.
 const WARM_KEYS: usize = 12;
+
+/// Words that are read in advance for a look-up: in a filter that is half full, every second absent key needs no more
+/// than one, and three of four no more than two.
+const PROBES_OF_ABSENT: u32 = 2;
 
 /// Inserts source hashes, on this thread. An atomic write makes the processor wait for the word before it continues.
 /// So the words of several keys are read first, which the processor does in parallel.
@@ -157,7 +224,9 @@ fn insert_all(filter: &AtomicBloomFilter, sources: impl Iterator<Item = u64>) {
     let mut group = [0; WARM_KEYS];
     let mut held = 0;
     let insert = |group: &[u64]| {
-        group.iter().for_each(|source| warm(filter, *source));
+        group
+            .iter()
+            .for_each(|source| warm(filter, *source, filter.num_hashes()));
         group.iter().for_each(|source| {
             filter.insert_hash(*source);
         });
@@ -173,13 +242,13 @@ fn insert_all(filter: &AtomicBloomFilter, sources: impl Iterator<Item = u64>) {
     insert(&group[..held]);
 }
 
-/// Reads the words that fastbloom sets bits in: `index = (hash × bits) >> 64`, its double hashing. If fastbloom ever
+/// Reads the first `words_max` words that fastbloom looks for a key's bits in: `index = (hash × bits) >> 64`, its double hashing. If fastbloom ever
 /// places its bits differently, this stops helping, and the results stay the same.
-fn warm(filter: &AtomicBloomFilter, source: u64) {
+fn warm(filter: &AtomicBloomFilter, source: u64, words_max: u32) {
     let (words, bits) = (filter.as_slice(), filter.num_bits() as u64);
     let step = source.wrapping_mul(0x517c_c1b7_2722_0a95);
     let (mut hash, mut seen) = (source, 0);
-    for _ in 0..filter.num_hashes() {
+    for _ in 0..filter.num_hashes().min(words_max) {
         let bit = (u128::from(hash) * u128::from(bits)) >> 64;
         seen |= words[(bit >> 6) as usize].load(Relaxed);
         hash = hash.rotate_left(5).wrapping_add(step);

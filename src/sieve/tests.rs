@@ -7,10 +7,17 @@ use super::{
     conformance::{Disagreement, conform, conform_on_inserts},
     *,
 };
-use crate::slot::{Slot, SlotLayout};
+use crate::{
+    cores::Cores,
+    slot::{Slot, SlotLayout},
+};
 
 fn cpu(shape: FilterShape, layout: &SlotLayout) -> Result<Box<dyn Engine>, EngineError> {
-    Ok(Box::new(CpuEngine::new(shape, layout.rows_max, 2)?))
+    Ok(Box::new(CpuEngine::new(
+        shape,
+        layout.rows_max,
+        &Cores::new(2),
+    )?))
 }
 
 #[test]

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::step::{Access, Steps};
 use crate::{
+    cores::Cores,
     sieve::{
         cpu::{self, CpuEngine},
         error::EngineError,
@@ -32,7 +33,7 @@ impl CpuSteps {
     /// An empty filter and room for rows and text.
     pub fn new(room: &Room, threads: usize) -> Result<Self, EngineError> {
         Ok(Self {
-            engine: CpuEngine::new(room.filter, room.rows_max, threads)?,
+            engine: CpuEngine::new(room.filter, room.rows_max, &Cores::new(threads))?,
             text: vec![0; room.text_bytes_max],
             text_end: vec![0; room.rows_max],
             rows: 0,
@@ -52,7 +53,7 @@ impl Steps for CpuSteps {
         let columns = slot.columns();
         let text = &columns.text[..slot.text_bytes()];
         let ends = &columns.text_end[..slot.rows()];
-        self.engine.pool.install(|| {
+        self.engine.crew.pool.install(|| {
             copy(&mut self.text[..text.len()], text);
             copy(&mut self.text_end[..ends.len()], ends);
         });
@@ -61,7 +62,7 @@ impl Steps for CpuSteps {
 
     fn unload_rows(&mut self, slot: &mut Slot) -> Result<(), EngineError> {
         let (rows, columns) = (slot.rows(), slot.columns_mut());
-        self.engine.pool.install(|| {
+        self.engine.crew.pool.install(|| {
             copy(&mut columns.key[..rows], &self.keys[..rows]);
             copy(&mut columns.verdict[..rows], &self.verdicts[..rows]);
         });
@@ -72,9 +73,7 @@ impl Steps for CpuSteps {
         let (text, ends) = (&self.text, &self.text_end);
         let keys = &mut self.keys[..self.rows];
         for _ in 0..passes {
-            self.engine
-                .pool
-                .install(|| cpu::hash_rows(text, ends, keys));
+            cpu::hash_rows(&self.engine.crew, text, ends, keys);
         }
         Ok(())
     }
@@ -90,10 +89,7 @@ impl Steps for CpuSteps {
         let mut found = 0;
         for _ in 0..passes {
             verdicts.fill(Verdict::New as u8);
-            let filter = &self.engine.filter;
-            self.engine
-                .pool
-                .install(|| cpu::look_up(filter, keys, verdicts));
+            cpu::look_up(&self.engine.crew, &self.engine.filter, keys, verdicts);
             let maybe = |verdict: &&u8| **verdict == Verdict::Maybe as u8;
             found += verdicts.iter().filter(maybe).count() as u64;
         }
@@ -101,16 +97,16 @@ impl Steps for CpuSteps {
     }
 
     fn insert(&mut self, passes: u32) -> Result<(), EngineError> {
-        let (filter, keys) = (&self.engine.filter, &self.keys[..self.rows]);
+        let keys = &self.keys[..self.rows];
         for _ in 0..passes {
-            self.engine.pool.install(|| cpu::insert_keys(filter, keys));
+            cpu::insert_keys(&self.engine.crew, &self.engine.filter, keys);
         }
         Ok(())
     }
 
     fn fill_at_random(&mut self) -> Result<(), EngineError> {
         let words = self.engine.filter.as_slice();
-        self.engine.pool.install(|| {
+        self.engine.crew.pool.install(|| {
             let words = words.par_iter().enumerate().with_min_len(COPY_BYTES / 8);
             words.for_each(|(number, word)| word.store(mixed(number as u64 + 1), Relaxed));
         });
@@ -168,7 +164,7 @@ impl CpuSteps {
         };
         let keys = &mut self.keys[..self.rows];
         for _ in 0..passes {
-            self.engine.pool.install(|| {
+            self.engine.crew.pool.install(|| {
                 let tasks = keys.par_chunks_mut(ACCESS_TASK_KEYS);
                 tasks.for_each(|keys| keys.iter_mut().for_each(access_for));
             });

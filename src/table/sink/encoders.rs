@@ -2,18 +2,17 @@
 
 use std::{
     ops::AddAssign,
-    sync::mpsc,
+    sync::{Arc, mpsc},
     time::{Duration, Instant},
 };
 
+use super::error::{SinkError, encode_error};
+use crate::cores::{Cores, Rank};
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use parquet::{
     arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, compute_leaves},
     errors::ParquetError,
 };
-use rayon::prelude::*;
-
-use super::error::{SinkError, encode_error};
 
 /// Stack of an encoder's thread: neither the encoder nor zstd recurses.
 const STACK_BYTES: usize = 1 << 20;
@@ -22,6 +21,7 @@ const STACK_BYTES: usize = 1 << 20;
 pub struct Encoders {
     pool: rayon::ThreadPool,
     threads: usize,
+    cores: Arc<Cores>,
 }
 
 /// A task on the pool.
@@ -55,8 +55,8 @@ impl<T> Task<T> {
 }
 
 impl Encoders {
-    /// Starts the threads.
-    pub fn new(threads: usize) -> Result<Self, SinkError> {
+    /// Starts the threads, which work on `cores`.
+    pub fn new(threads: usize, cores: &Arc<Cores>) -> Result<Self, SinkError> {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .thread_name(|i| format!("sink-{i}"))
@@ -65,7 +65,11 @@ impl Encoders {
             .panic_handler(|_| {})
             .build()
             .map_err(|error| SinkError::Threads(error.to_string()))?;
-        Ok(Self { pool, threads })
+        Ok(Self {
+            pool,
+            threads,
+            cores: Arc::clone(cores),
+        })
     }
 
     /// Number of threads: so many row groups are encoded at a time, and so many slots gathered.
@@ -76,7 +80,9 @@ impl Encoders {
     /// Starts a task.
     pub fn start<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Task<T> {
         let (sender, receiver) = mpsc::sync_channel(1);
+        let cores = Arc::clone(&self.cores);
         self.pool.spawn(move || {
+            let _core = cores.take(Rank::Sink);
             let began = Instant::now();
             let done = work();
             // Nobody waits for it if the job has stopped.
@@ -89,13 +95,13 @@ impl Encoders {
 /// The encoded columns of a row group.
 pub(super) type RowGroup = Result<Vec<ArrowColumnChunk>, ParquetError>;
 
-/// Encodes the columns of a row group side by side; to be called in the pool.
+/// Encodes the columns of a row group; to be called in the pool.
 pub(super) fn encode_row_group(
     writers: Vec<ArrowColumnWriter>,
     schema: &SchemaRef,
     batches: &[RecordBatch],
 ) -> RowGroup {
-    let columns = writers.into_par_iter().enumerate();
+    let columns = writers.into_iter().enumerate();
     let encode = |(index, mut writer): (usize, ArrowColumnWriter)| {
         let field = schema.field(index);
         for batch in batches {
@@ -106,7 +112,7 @@ pub(super) fn encode_row_group(
         }
         writer.close()
     };
-    columns.with_max_len(1).map(encode).collect()
+    columns.map(encode).collect()
 }
 
 #[cfg(test)]
@@ -115,7 +121,7 @@ mod tests {
 
     #[test]
     fn a_panic_on_the_pool_is_an_error_of_its_task() {
-        let encoders = Encoders::new(1).unwrap();
+        let encoders = Encoders::new(1, &Cores::new(1)).unwrap();
         let panics = encoders.start(|| panic!("on purpose"));
         let works = encoders.start(|| 7);
         assert!(panics.join().is_err());

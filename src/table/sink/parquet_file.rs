@@ -367,6 +367,7 @@ fn writer_properties(settings: ParquetSettings) -> WriterProperties {
 
 #[cfg(test)]
 mod tests {
+    use crate::cores::Cores;
     use arrow::{
         array::{ArrayRef, StringArray, UInt64Array},
         datatypes::{Field, Schema},
@@ -396,7 +397,7 @@ mod tests {
 
     fn written(folder: &Path, batches: &[RecordBatch], threads: usize) -> Part {
         let output = OutputDir::open(folder, Existing::Overwrite).unwrap();
-        let encoders = Arc::new(Encoders::new(threads).unwrap());
+        let encoders = Arc::new(Encoders::new(threads, &Cores::new(threads)).unwrap());
         let (schema, settings) = (batches[0].schema(), ParquetSettings::new(ROW_GROUP_BYTES));
         let begun = ParquetFile::begin(&output, "part.parquet", &schema, settings, &encoders);
         let mut file = begun.unwrap();
