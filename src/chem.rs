@@ -385,16 +385,22 @@ impl Transformer {
 
 /// Checks what a SMILES must be before RDKit or a structure key reads it: not too long, without control characters.
 pub fn check_text(smiles: &[u8]) -> Result<(), Rejection> {
+    check_length(smiles)?;
+    if smiles.iter().any(u8::is_ascii_control) {
+        // RDKit would silently stop reading there.
+        return Err(RejectCode::Encoding
+            .because("the SMILES contains a line break or another control character"));
+    }
+    Ok(())
+}
+
+/// Refuses a SMILES that is longer than a parent's may be.
+pub fn check_length(smiles: &[u8]) -> Result<(), Rejection> {
     if smiles.len() > PARENT_SMILES_BYTES_MAX {
         return Err(RejectCode::TooLarge.because(format!(
             "the SMILES is {} bytes long, at most {PARENT_SMILES_BYTES_MAX} are allowed",
             smiles.len()
         )));
-    }
-    if smiles.iter().any(u8::is_ascii_control) {
-        // RDKit would silently stop reading there.
-        return Err(RejectCode::Encoding
-            .because("the SMILES contains a line break or another control character"));
     }
     Ok(())
 }

@@ -195,9 +195,14 @@ impl Core {
         work()
     }
 
+    /// Whether a higher rank waits than a worker's.
+    pub fn is_wanted(&self) -> bool {
+        self.cores.urgent.load(Relaxed) > 0
+    }
+
     /// Lets a higher rank that waits go first. Costs next to nothing if none does.
     pub fn give_way(&mut self) {
-        if self.cores.urgent.load(Relaxed) > 0 {
+        if self.is_wanted() {
             self.lend(|| ());
         }
     }

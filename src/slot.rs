@@ -146,6 +146,35 @@ impl Slot {
         Some(index as u32)
     }
 
+    /// Adds a molecule as it was read: a parent that is its own row, with its key. Whether it fits.
+    pub fn push_molecule(&mut self, parent: SlotParent<'_>, smiles: &[u8], key: Key) -> bool {
+        let (row, index) = (self.rows, self.parents);
+        let (text, parent_text) = (self.text_bytes, self.parent_text_bytes);
+        let (text_end, id_end) = (text + smiles.len(), parent_text + parent.id.len());
+        let layout = &self.layout;
+        if row == layout.rows_max
+            || index == layout.parents_max
+            || text_end > layout.text_bytes_max
+            || id_end > layout.parent_text_bytes_max
+        {
+            return false;
+        }
+        let columns = self.columns_mut();
+        columns.parent_text[parent_text..id_end].copy_from_slice(parent.id);
+        columns.parent_text_end[index] = [id_end as u32; 3];
+        columns.parent_row[index] = parent.row;
+        columns.parent_flags[index] = parent.flags.byte();
+        columns.text[text..text_end].copy_from_slice(smiles);
+        columns.text_end[row] = text_end as u32;
+        columns.key[row] = key.words();
+        columns.parent[row] = index as u32;
+        (columns.rule[row], columns.site[row]) = (0, 0);
+        (self.rows, self.text_bytes) = (row + 1, text_end);
+        (self.parents, self.parent_text_bytes) = (index + 1, id_end);
+        self.account.counts.parents_read += 1;
+        true
+    }
+
     /// Adds a row with its key: a molecule of parent number `parent` as it is. Whether it fits.
     pub fn push_row(&mut self, smiles: &[u8], parent: u32, key: Key) -> bool {
         let (row, begin) = (self.rows, self.text_bytes);

@@ -142,7 +142,7 @@ settings! {
         part_size: Option<ByteSize>, in ByteSize(PART_BYTES_MIN)..=ByteSize(PART_BYTES_MAX),
             else ByteSize(PART_BYTES_DEFAULT);
 
-        /// Compression of the parts: zstd[:1-9], snappy, lz4 or none [default: zstd:3]
+        /// Compression of the parts: zstd[:1-9], snappy, lz4 or none [default: zstd:1]
         #[arg(long, value_name = "HOW", help_heading = TUNING, hide_short_help = true)]
         #[same_on_resume(true)]
         compression: Option<PartCompression>, else PartCompression::default();

@@ -163,6 +163,7 @@ impl JobSpec {
         ParquetSettings {
             row_group_bytes,
             compression: self.compression,
+            rows_differ: matches!(self.work, Work::Dedup(_)),
         }
     }
 

@@ -45,11 +45,13 @@ impl KeyMaker {
 
     /// The key from the text alone, where that is certain.
     pub fn direct(&mut self, smiles: &[u8]) -> Result<Key, Reason> {
-        // A CXSMILES extension follows a space.
-        if smiles.contains(&b' ') {
-            return Err(Reason::Text);
-        }
-        self.keys.key(smiles)
+        // A CXSMILES extension follows a space, which no text without RDKit has.
+        self.keys
+            .key(smiles)
+            .map_err(|reason| match smiles.contains(&b' ') {
+                true => Reason::Text,
+                false => reason,
+            })
     }
 
     /// The key from RDKit's canonical SMILES, with the enhanced stereo of a molecule that has some (CXSMILES), so that a

@@ -1,5 +1,7 @@
 //! Writes what a batch of parents gives into slots.
 
+use std::time::{Duration, Instant};
+
 use super::{error::PipelineError, resources::WorkerPorts};
 use crate::{
     cores::Core,
@@ -28,6 +30,8 @@ pub(super) struct BatchWriter<'a> {
     worker: usize,
     /// The worker's.
     core: &'a mut Core,
+    /// How long it was lent since the batch's first slot.
+    lent: Duration,
     batch: u64,
     /// Number of the slot within the batch.
     part: u64,
@@ -49,6 +53,7 @@ impl<'a> BatchWriter<'a> {
             worker,
             slot: core.lend(|| ports.ring.acquire(batch))?,
             core,
+            lent: Duration::ZERO,
             batch,
             part: 0,
             first_rows,
@@ -67,7 +72,16 @@ impl<'a> BatchWriter<'a> {
 
     /// Lets the sieve or the sink have the core, if they wait for one.
     pub(super) fn give_way(&mut self) {
-        self.core.give_way();
+        if self.core.is_wanted() {
+            let began = Instant::now();
+            self.core.give_way();
+            self.lent += began.elapsed();
+        }
+    }
+
+    /// How long the core was lent since the batch's first slot.
+    pub(super) fn lent(&self) -> Duration {
+        self.lent
     }
 
     /// Restarts the parent's time: it has made products.
@@ -85,7 +99,9 @@ impl<'a> BatchWriter<'a> {
         self.mark_slot();
         let ring = self.ports.ring;
         ring.submit(self.slot, self.batch, self.part, false);
+        let began = Instant::now();
         let slot = self.core.lend(|| ring.acquire(self.batch))?;
+        self.lent += began.elapsed();
         Ok(Self {
             slot,
             part: self.part + 1,

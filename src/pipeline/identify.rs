@@ -15,7 +15,7 @@ use crate::{
     key::Key,
     reject::{RejectCode, Rejection},
     sieve::structure_key::KeyOutcome,
-    slot::{ParentFlags, SlotParent},
+    slot::SlotParent,
     table::source::{ParentBatch, ParentRow, TextKind},
 };
 
@@ -25,6 +25,8 @@ pub(super) struct Identifier<'a> {
     keys: KeyMaker,
     /// What a device answered for the rows of the batch; `None` for a row that no device was asked about.
     outcomes: Vec<Option<KeyOutcome>>,
+    /// For the text of a row number.
+    number: Vec<u8>,
 }
 
 impl<'a> Identifier<'a> {
@@ -33,6 +35,7 @@ impl<'a> Identifier<'a> {
             ports,
             keys: KeyMaker::new(ports.job.rdkit),
             outcomes: Vec::new(),
+            number: Vec::new(),
         }
     }
 
@@ -62,12 +65,10 @@ impl<'a> Identifier<'a> {
         index: usize,
         parent: ParentRow<'_>,
     ) -> Result<BatchWriter<'w>, Interruption> {
-        let number = parent.row.to_string();
-        let id = id_of(parent, &number);
-        let times = self.ports.times;
+        let mut number = std::mem::take(&mut self.number);
+        let id = id_of(parent, &mut number);
         let outcome = self.outcomes.get(index).copied().flatten();
-        let identify = || self.identify(&writer, parent, outcome);
-        let (smiles, key, reason) = match times.measure(&times.chemistry, identify) {
+        let (smiles, key, reason) = match self.identify(&writer, parent, outcome) {
             Ok(identified) => identified,
             Err(Fault::Row(rejection)) => return Ok(writer.reject(parent, id, rejection)?),
             Err(Fault::Job(interruption)) => return Err(interruption),
@@ -78,14 +79,16 @@ impl<'a> Identifier<'a> {
             id,
             ..SlotParent::default()
         };
-        let (mut writer, mut index) = writer.push(accepted)?;
-        while !writer.slot_mut().push_row(&smiles, index, key) {
-            let continued = SlotParent {
-                flags: ParentFlags::CONTINUED,
-                ..accepted
-            };
-            (writer, index) = writer.next()?.push(continued)?;
+        let mut writer = writer;
+        if !writer.slot_mut().push_molecule(accepted, &smiles, key) {
+            writer = writer.next()?;
+            let fits = writer.slot_mut().push_molecule(accepted, &smiles, key);
+            assert!(
+                fits,
+                "limits.rs asserts that an empty slot holds the longest parent"
+            );
         }
+        self.number = number;
         let slot = writer.slot_mut();
         slot.keys_given = true;
         let keys = &mut slot.account.keys;
@@ -111,12 +114,16 @@ impl<'a> Identifier<'a> {
             TextKind::MolBlock => in_rdkit(writer, row, || smiles_of(rdkit, parent))?,
         };
         let smiles = smiles.map_err(Fault::Row)?;
-        chem::check_text(&smiles).map_err(Fault::Row)?;
+        chem::check_length(&smiles).map_err(Fault::Row)?;
         let direct = match outcome {
             Some(KeyOutcome::Key(key)) => Ok(key),
             Some(KeyOutcome::Reason(reason)) => Err(reason),
             Some(KeyOutcome::TooLarge) | None => self.keys.direct(&smiles),
         };
+        // No text with a control character has a key without RDKit.
+        if direct.is_err() {
+            chem::check_text(&smiles).map_err(Fault::Row)?;
+        }
         let (key, reason) = match direct {
             Ok(key) => (key, None),
             Err(reason) => {

@@ -142,6 +142,11 @@ impl Times {
         }
     }
 
+    /// Adds time of a worker.
+    pub(super) fn add_to_chemistry(&self, worked: Duration) {
+        self.chemistry.fetch_add(worked.as_nanos() as u64, Relaxed);
+    }
+
     /// Adds the time that `work` takes to a stage.
     pub(super) fn measure<T>(&self, stage: &AtomicU64, work: impl FnOnce() -> T) -> T {
         let began = Instant::now();

@@ -1,6 +1,6 @@
 //! A row of the input as a parent: its id and its SMILES.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, io::Write};
 
 use crate::{
     chem::RdKit,
@@ -8,11 +8,15 @@ use crate::{
     table::source::{ParentRow, RowId, TextKind},
 };
 
-/// The id of a row; `number` is the text of its row number.
-pub(super) fn id_of<'p>(parent: ParentRow<'p>, number: &'p str) -> &'p [u8] {
+/// The id of a row. `number` takes the text of its row number, if that is the id.
+pub(super) fn id_of<'p>(parent: ParentRow<'p>, number: &'p mut Vec<u8>) -> &'p [u8] {
     match parent.id {
         RowId::Named(id) => id.as_bytes(),
-        RowId::RowNumber => number.as_bytes(),
+        RowId::RowNumber => {
+            number.clear();
+            write!(number, "{}", parent.row).expect("writing to a Vec can't fail");
+            number
+        }
     }
 }
 

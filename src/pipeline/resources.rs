@@ -17,7 +17,7 @@ use crate::{
     ring::Ring,
     sieve::{Engine, structure_key::KeyDevices},
     store::OutputDir,
-    table::source::{Library, LibraryReader, ParentBatch, SourceError},
+    table::source::{self, Library, LibraryReader, ParentBatch, SourceError},
 };
 
 /// What the stages of an attempt work with. Each stage is given the parts it uses.
@@ -79,12 +79,16 @@ impl WorkerPorts<'_> {
             }
         };
         let (times, parents_max) = (self.times, self.job.plan.batch_parents);
-        let taken = times.measure(&times.source, || dispenser.take(batch, parents_max))?;
-        self.rows_read.store(dispenser.reader.rows_read(), Relaxed);
-        if taken.is_none() {
-            self.ring.finish(dispenser.next);
-        }
-        Ok(taken)
+        times.measure(&times.source, || {
+            let taken = dispenser.take(batch, parents_max)?;
+            self.rows_read.store(dispenser.reader.rows_read(), Relaxed);
+            if taken.is_none() {
+                self.ring.finish(dispenser.next);
+            }
+            drop(dispenser);
+            source::complete(batch);
+            Ok(taken)
+        })
     }
 }
 
@@ -113,7 +117,7 @@ impl Dispenser {
         batch: &mut ParentBatch,
         parents_max: usize,
     ) -> Result<Option<u64>, SourceError> {
-        if self.ended || !self.reader.next_batch(batch, parents_max)? {
+        if self.ended || !self.reader.take_batch(batch, parents_max)? {
             self.ended = true;
             return Ok(None);
         }

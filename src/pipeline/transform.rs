@@ -42,8 +42,8 @@ impl<'a> Transforming<'a> {
         parent: ParentRow<'_>,
     ) -> Result<BatchWriter<'w>, Interruption> {
         writer.begin_rdkit(parent.row)?;
-        let number = parent.row.to_string();
-        let id = id_of(parent, &number);
+        let mut number = Vec::new();
+        let id = id_of(parent, &mut number);
         let times = self.ports.times;
         let smiles = match times.measure(&times.chemistry, || self.begin(parent)) {
             Ok(smiles) => smiles,

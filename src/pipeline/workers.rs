@@ -1,5 +1,7 @@
 //! The chemistry workers: each takes a batch of parents and fills slots with what they give.
 
+use std::time::Instant;
+
 use super::{
     batch_writer::{BatchWriter, Interruption},
     error::PipelineError,
@@ -62,6 +64,7 @@ fn work_on(
         identifier.ask_device(batch, core)?;
     }
     let mut writer = BatchWriter::begin(ports, (worker, core), number, first_rows)?;
+    let began = Instant::now();
     for (index, parent) in batch.iter().enumerate() {
         if ports.control.is_stopping() {
             return Err(Interruption::Stopped);
@@ -72,8 +75,13 @@ fn work_on(
             RowWork::Identify(identifier) => identifier.add(writer, index, parent)?,
         };
     }
-    if let RowWork::Transform(transforming) = row_work {
-        transforming.end_batch();
+    match row_work {
+        RowWork::Transform(transforming) => transforming.end_batch(),
+        // A molecule takes so little that reading the clock for each would count.
+        RowWork::Identify(_) => {
+            let worked = began.elapsed().saturating_sub(writer.lent());
+            ports.times.add_to_chemistry(worked);
+        }
     }
     let last = batch.len().checked_sub(1).map(|last| batch.get(last).row);
     writer.end(last.map(|row| row + 1))

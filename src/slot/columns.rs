@@ -103,6 +103,7 @@ impl<'a> Columns<'a> {
     }
 
     /// A parent of the slot.
+    #[inline]
     pub fn parent(&self, index: usize) -> SlotParent<'a> {
         let begin = match index {
             0 => 0,

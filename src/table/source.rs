@@ -140,7 +140,9 @@ impl Library {
     /// # Errors
     /// As [`LibraryReader::next_batch`].
     pub fn sample(&self, n: usize) -> Result<ParentBatch, SourceError> {
-        sample::sample(&self.files, n)
+        let mut sample = sample::sample(&self.files, n)?;
+        complete(&mut sample);
+        Ok(sample)
     }
 
     /// Reads the library from its first row.
@@ -155,6 +157,11 @@ impl Library {
             failed: None,
         })
     }
+}
+
+/// Completes the rows of a batch that [`LibraryReader::take_batch`] has filled: divides lines, checks SMILES and ids.
+pub fn complete(batch: &mut ParentBatch) {
+    smiles_lines::complete(batch);
 }
 
 /// Reads a library from start to end, batch by batch.
@@ -176,6 +183,21 @@ impl LibraryReader {
     /// [`SourceError::Corrupt`] or [`SourceError::Unreadable`] where a file is damaged or can't be read. `batch`
     /// holds the rows before; every later call returns the same error.
     pub fn next_batch(
+        &mut self,
+        batch: &mut ParentBatch,
+        rows_max: usize,
+    ) -> Result<bool, SourceError> {
+        let any = self.take_batch(batch, rows_max)?;
+        complete(batch);
+        Ok(any)
+    }
+
+    /// As [`next_batch`](Self::next_batch), without what many threads can do at a time: the rows may be used after
+    /// [`complete`].
+    ///
+    /// # Errors
+    /// As above.
+    pub fn take_batch(
         &mut self,
         batch: &mut ParentBatch,
         rows_max: usize,

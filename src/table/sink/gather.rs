@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use arrow::{
     array::{
-        ArrayRef, DictionaryArray, FixedSizeBinaryBuilder, Float64Builder, RecordBatch,
-        StringArray, StringBuilder, UInt16Array, UInt16Builder, UInt64Builder,
+        ArrayRef, DictionaryArray, FixedSizeBinaryArray, Float64Builder, RecordBatch, StringArray,
+        UInt16Array, UInt64Array,
     },
+    buffer::OffsetBuffer,
     datatypes::{SchemaRef, UInt16Type},
 };
 
@@ -18,7 +19,7 @@ use super::{
 };
 use crate::{
     limits::{GATHERED_PER_SLOT, SINK_CHUNK_BYTES, SINK_CHUNK_ROWS},
-    slot::{Slot, Verdict},
+    slot::{Columns, Slot, SlotParent, Verdict},
     store::spill::Block,
 };
 
@@ -63,19 +64,6 @@ pub(super) fn new_rows(slot: &Slot) -> Vec<usize> {
         .collect()
 }
 
-/// Where the chunk ends that begins with new row number `first`.
-fn chunk_end(slot: &Slot, rows: &[usize], first: usize, rewritten: Option<&[String]>) -> usize {
-    let columns = slot.columns();
-    let (mut end, mut bytes) = (first, 0);
-    while end < rows.len() && end - first < SINK_CHUNK_ROWS && bytes < SINK_CHUNK_BYTES {
-        let parent = columns.parent(columns.parent[rows[end]] as usize);
-        bytes += columns.smiles(rows[end]).len() + parent.id.len() + parent.smiles.len();
-        bytes += rewritten.map_or(0, |texts| texts[end].len());
-        end += 1;
-    }
-    end
-}
-
 impl Gatherer {
     /// Gathers new rows of a slot until they take [`GATHERED_PER_SLOT`] times the bytes of the slot.
     pub(super) fn gather(&self, slot: &Slot, rest: Rest) -> Result<Gathered, SinkError> {
@@ -86,12 +74,10 @@ impl Gatherer {
         } = rest;
         let (mut batches, mut bytes) = (Vec::new(), 0);
         while first < rows.len() && bytes < GATHERED_PER_SLOT * slot.layout().bytes {
-            let chunk = &rows[first..chunk_end(slot, &rows, first, rewritten.as_deref())];
-            let range = first..first + chunk.len();
-            let texts = rewritten.as_deref().map(|texts| &texts[range]);
-            let batch = self.batch(slot, chunk, texts)?;
+            let texts = rewritten.as_deref().map(|texts| &texts[first..]);
+            let batch = self.chunk(slot, &rows[first..], texts)?;
             bytes += content_bytes(&batch);
-            first += chunk.len();
+            first += batch.num_rows();
             let record = row_log::record(&batch)?;
             batches.push((batch, record));
         }
@@ -100,68 +86,63 @@ impl Gatherer {
         Ok(Gathered { batches, rest })
     }
 
-    fn batch(
+    /// The first of these rows, as many as make a batch.
+    fn chunk(
         &self,
         slot: &Slot,
         rows: &[usize],
         rewritten: Option<&[String]>,
     ) -> Result<RecordBatch, SinkError> {
         let columns = slot.columns();
-        let n = rows.len();
-        let mut smiles = StringBuilder::with_capacity(n, 64 * n);
-        let mut key = FixedSizeBinaryBuilder::with_capacity(n, 16);
-        let mut parent_row = UInt64Builder::with_capacity(n);
-        let mut parent_id = StringBuilder::with_capacity(n, 16 * n);
-        let mut parent_smiles = StringBuilder::with_capacity(n, 64 * n);
-        let mut rule = UInt16Builder::with_capacity(n);
-        let mut site = UInt16Builder::with_capacity(n);
+        let molecules = self.settings.molecules;
+        let rows = &rows[..rows.len().min(SINK_CHUNK_ROWS)];
+        let mut smiles = Texts::with_capacity(rows.len());
+        let mut parent_id = Texts::with_capacity(rows.len());
+        let mut parent_smiles = Texts::with_capacity(rows.len());
+        let mut parent_row = Vec::with_capacity(rows.len());
         // The rows of a parent are adjacent.
-        let (mut last, mut of_last) = (None, (0, "", ""));
-        for (i, &row) in rows.iter().enumerate() {
+        let (mut last, mut parent) = (None, SlotParent::default());
+        let mut taken = 0;
+        for &row in rows {
+            let texts = [&smiles, &parent_id, &parent_smiles];
+            if texts.map(|texts| texts.bytes.len()).iter().sum::<usize>() >= SINK_CHUNK_BYTES {
+                break;
+            }
             let index = columns.parent[row];
             if last != Some(index) {
-                let parent = columns.parent(index as usize);
-                let smiles = if self.settings.molecules {
-                    ""
-                } else {
-                    text(parent.smiles)?
-                };
-                of_last = (parent.row, text(parent.id)?, smiles);
+                parent = columns.parent(index as usize);
                 last = Some(index);
             }
-            let (number, id, smiles_of_parent) = of_last;
-            let own = text(columns.smiles(row))?;
-            match &rewritten {
-                Some(rewritten) => smiles.append_value(&rewritten[i]),
-                None => smiles.append_value(own),
+            let own = columns.smiles(row);
+            match rewritten {
+                Some(rewritten) => smiles.push(rewritten[taken].as_bytes()),
+                None => smiles.push(own),
             }
-            key.append_value(columns.key(row).bytes())
-                .map_err(encode_error)?;
-            parent_row.append_value(number);
-            parent_id.append_value(id);
-            if !self.settings.molecules {
-                parent_smiles.append_value(smiles_of_parent);
+            parent_row.push(parent.row);
+            parent_id.push(parent.id);
+            if !molecules {
+                parent_smiles.push(parent.smiles);
             } else if rewritten.is_some() {
-                parent_smiles.append_value(own);
+                parent_smiles.push(own);
             }
-            rule.append_value(columns.rule[row]);
-            site.append_value(columns.site[row]);
+            taken += 1;
         }
-        let names = Arc::clone(&self.rule_names) as ArrayRef;
-        let rule =
-            DictionaryArray::<UInt16Type>::try_new(rule.finish(), names).map_err(encode_error)?;
+        let rows = &rows[..taken];
         let mut arrays: Vec<ArrayRef> = vec![
-            Arc::new(smiles.finish()),
-            Arc::new(key.finish()),
-            Arc::new(parent_row.finish()),
-            Arc::new(parent_id.finish()),
+            smiles.finish()?,
+            keys(&columns, rows)?,
+            Arc::new(UInt64Array::from(parent_row)),
+            parent_id.finish()?,
         ];
-        if !self.settings.molecules || rewritten.is_some() {
-            arrays.push(Arc::new(parent_smiles.finish()));
+        if !molecules || rewritten.is_some() {
+            arrays.push(parent_smiles.finish()?);
         }
-        if !self.settings.molecules {
-            arrays.push(Arc::new(rule));
-            arrays.push(Arc::new(site.finish()));
+        if !molecules {
+            let names = Arc::clone(&self.rule_names) as ArrayRef;
+            let rules = numbers(columns.rule, rows);
+            let rules = DictionaryArray::<UInt16Type>::try_new(rules, names);
+            arrays.push(Arc::new(rules.map_err(encode_error)?));
+            arrays.push(Arc::new(numbers(columns.site, rows)));
         }
         if self.settings.properties {
             arrays.extend((0..3).map(|i| reals(columns.real_properties, rows, i)));
@@ -169,6 +150,49 @@ impl Gatherer {
         }
         RecordBatch::try_new(Arc::clone(&self.schema), arrays).map_err(encode_error)
     }
+}
+
+/// A column of texts that is being filled.
+struct Texts {
+    bytes: Vec<u8>,
+    /// Where each text begins, and where the last one ends.
+    offsets: Vec<i32>,
+}
+
+impl Texts {
+    fn with_capacity(rows: usize) -> Self {
+        let mut offsets = Vec::with_capacity(rows + 1);
+        offsets.push(0);
+        Self {
+            bytes: Vec::with_capacity(32 * rows),
+            offsets,
+        }
+    }
+
+    fn push(&mut self, text: &[u8]) {
+        self.bytes.extend_from_slice(text);
+        // A chunk is far below 2 GiB.
+        self.offsets.push(self.bytes.len() as i32);
+    }
+
+    /// The column. Its texts must be UTF-8.
+    fn finish(self) -> Result<ArrayRef, SinkError> {
+        let offsets = OffsetBuffer::new(self.offsets.into());
+        let texts = StringArray::try_new(offsets, self.bytes.into(), None);
+        Ok(Arc::new(texts.map_err(encode_error)?))
+    }
+}
+
+fn keys(columns: &Columns<'_>, rows: &[usize]) -> Result<ArrayRef, SinkError> {
+    let mut bytes = Vec::with_capacity(16 * rows.len());
+    rows.iter()
+        .for_each(|row| bytes.extend_from_slice(&columns.key(*row).bytes()));
+    let keys = FixedSizeBinaryArray::try_new(16, bytes.into(), None);
+    Ok(Arc::new(keys.map_err(encode_error)?))
+}
+
+fn numbers(values: &[u16], rows: &[usize]) -> UInt16Array {
+    UInt16Array::from_iter_values(rows.iter().map(|row| values[*row]))
 }
 
 fn reals(values: &[f64], rows: &[usize], property: usize) -> ArrayRef {
@@ -182,10 +206,6 @@ fn counts(values: &[u16], rows: &[usize], property: usize) -> ArrayRef {
     Arc::new(UInt16Array::from_iter_values(
         rows.iter().map(|row| values[3 * row + property]),
     ))
-}
-
-fn text(bytes: &[u8]) -> Result<&str, SinkError> {
-    std::str::from_utf8(bytes).map_err(encode_error)
 }
 
 #[cfg(test)]

@@ -1,7 +1,6 @@
 //! A flat batch of rows: one arena of bytes, one entry per row.
 
 use std::fmt;
-use std::io::Write;
 
 use crate::{
     limits::{
@@ -14,10 +13,10 @@ use crate::{
 /// A flat, reusable batch of consecutive input rows. Allocate it once and [`clear`](Self::clear) it between
 /// uses.
 ///
-/// Holds at most `PARENT_BATCH_BYTES_MAX` bytes and one row more (see `limits`).
+/// Holds at most `PARENT_BATCH_BYTES_MAX` bytes and one row more (see `limits`), and a fault of each row.
 #[derive(Debug, Default)]
 pub struct ParentBatch {
-    /// Text, id and fault of each row, concatenated.
+    /// What was read of each row, in their order; behind it ids and faults that were not read so.
     arena: Vec<u8>,
     rows: Vec<Entry>,
 }
@@ -70,11 +69,56 @@ pub enum TextKind {
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     row: u64,
-    text_end: usize,
-    id_end: usize,
-    fault_end: usize,
+    state: State,
+    text: Span,
+    /// Empty: the row number is the id.
+    id: Span,
+    fault_text: Span,
     kind: TextKind,
     fault: Option<RejectCode>,
+}
+
+/// How far a row is read. What costs most is left to [`ParentBatch::complete`], which many threads can do at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// `text` is a line that holds SMILES and id.
+    Line,
+    /// `text` and `id` are fields as they were read.
+    Fields,
+    /// All is as [`ParentRow`] says.
+    Complete,
+}
+
+/// A range of the arena.
+#[derive(Debug, Clone, Copy, Default)]
+struct Span {
+    begin: usize,
+    end: usize,
+}
+
+impl Span {
+    fn len(self) -> usize {
+        self.end - self.begin
+    }
+
+    /// The range of `part`, which lies in `whole`, whose range this is.
+    fn of_part(self, whole: &[u8], part: &[u8]) -> Self {
+        let begin = self.begin + (part.as_ptr().addr() - whole.as_ptr().addr());
+        Self {
+            begin,
+            end: begin + part.len(),
+        }
+    }
+}
+
+/// The parts of a line.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct LineParts<'a> {
+    pub smiles: &'a [u8],
+    /// With its bars; empty without one.
+    pub extension: &'a [u8],
+    /// May be surrounded by blanks.
+    pub id: &'a [u8],
 }
 
 impl ParentBatch {
@@ -115,39 +159,135 @@ impl ParentBatch {
     /// The `i`th row of the batch; panics if there are not so many.
     pub fn get(&self, i: usize) -> ParentRow<'_> {
         let entry = self.rows[i];
-        let start = if i == 0 {
-            0
-        } else {
-            self.rows[i - 1].fault_end
-        };
-        let string = |start: usize, end: usize| {
-            std::str::from_utf8(&self.arena[start..end]).expect("ids and faults are pushed as str")
+        debug_assert_eq!(entry.state, State::Complete, "row {}", entry.row);
+        let string = |span: Span| {
+            std::str::from_utf8(self.bytes(span)).expect("ids and faults are pushed as str")
         };
         ParentRow {
             row: entry.row,
-            id: if entry.text_end == entry.id_end {
-                RowId::RowNumber
-            } else {
-                RowId::Named(string(entry.text_end, entry.id_end))
+            id: match entry.id.len() {
+                0 => RowId::RowNumber,
+                _ => RowId::Named(string(entry.id)),
             },
-            text: &self.arena[start..entry.text_end],
+            text: self.bytes(entry.text),
             kind: entry.kind,
             fault: entry.fault.map(|code| RowFault {
                 code,
-                reason: string(entry.id_end, entry.fault_end),
+                reason: string(entry.fault_text),
             }),
         }
     }
 
+    fn bytes(&self, span: Span) -> &[u8] {
+        &self.arena[span.begin..span.end]
+    }
+
+    /// Where a line can be appended, to be added as a row with [`push_line`](Self::push_line), or else removed.
+    pub(super) fn text_mut(&mut self) -> &mut Vec<u8> {
+        &mut self.arena
+    }
+
+    /// Adds the text from `begin` on as a row that is a line without blanks at its end.
+    pub(super) fn push_line(&mut self, row: u64, begin: usize) {
+        let end = self.arena.len();
+        self.push_entry(row, State::Line, Span { begin, end }, Span::default());
+    }
+
     /// Adds a row with a SMILES. The row gets a fault if the SMILES is empty, too long or not UTF-8.
     pub(super) fn push_smiles(&mut self, row: u64, smiles: &[u8], id: Option<&[u8]>) {
-        let smiles = smiles.trim_ascii();
-        let kind = TextKind::Smiles;
-        match smiles_fault(smiles) {
-            None => self.push(row, kind, smiles, id, None),
-            Some((code, reason)) => {
-                self.push_fault(row, kind, smiles, id, code, format_args!("{reason}"))
+        if smiles.len() > LINE_BYTES_MAX {
+            let smiles = smiles.trim_ascii();
+            if let Some((code, reason)) = smiles_fault(smiles) {
+                let reason = format_args!("{reason}");
+                return self.push_fault(row, TextKind::Smiles, smiles, id, code, reason);
             }
+        }
+        let text = self.append(smiles.trim_ascii());
+        let id = id.unwrap_or_default().trim_ascii();
+        let id = self.append(&id[..id.len().min(ID_BYTES_MAX + 1)]);
+        self.push_entry(row, State::Fields, text, id);
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Span {
+        let begin = self.arena.len();
+        self.arena.extend_from_slice(bytes);
+        let end = self.arena.len();
+        Span { begin, end }
+    }
+
+    fn push_entry(&mut self, row: u64, state: State, text: Span, id: Span) {
+        self.rows.push(Entry {
+            row,
+            state,
+            text,
+            id,
+            fault_text: Span::default(),
+            kind: TextKind::Smiles,
+            fault: None,
+        });
+    }
+
+    /// Completes all rows: divides lines by `parts`, and checks SMILES and ids.
+    pub(super) fn complete(&mut self, parts: impl Fn(&[u8]) -> LineParts<'_>) {
+        for i in 0..self.rows.len() {
+            if self.rows[i].state == State::Line {
+                self.divide_line(i, &parts);
+            }
+            if self.rows[i].state == State::Fields {
+                self.check_fields(i);
+            }
+        }
+    }
+
+    fn divide_line(&mut self, i: usize, parts: impl Fn(&[u8]) -> LineParts<'_>) {
+        let span = self.rows[i].text;
+        let line = self.bytes(span);
+        let LineParts {
+            smiles,
+            extension,
+            id,
+        } = parts(line);
+        let id_span = span.of_part(line, id);
+        let text = if extension.is_empty() {
+            span.of_part(line, smiles)
+        } else {
+            let joined = [smiles, b" ", extension].concat();
+            self.append(&joined)
+        };
+        let entry = &mut self.rows[i];
+        (entry.text, entry.id, entry.state) = (text, id_span, State::Fields);
+    }
+
+    fn check_fields(&mut self, i: usize) {
+        let Entry { text, id, .. } = self.rows[i];
+        let bytes = self.bytes(text);
+        let smiles = bytes.trim_ascii();
+        let smiles_span = text.of_part(bytes, smiles);
+        let fault = match is_printable(smiles) && !smiles.is_empty() {
+            true => None,
+            false => smiles_fault(smiles),
+        };
+        let bytes = self.bytes(id);
+        let named = bytes.trim_ascii();
+        let as_read = named.len() <= ID_BYTES_MAX && std::str::from_utf8(named).is_ok();
+        let id = match as_read {
+            true => id.of_part(bytes, named),
+            false => {
+                let named = named.to_vec();
+                let begin = self.arena.len();
+                push_id(&mut self.arena, &named);
+                let end = self.arena.len();
+                Span { begin, end }
+            }
+        };
+        let entry = &mut self.rows[i];
+        (entry.text, entry.id, entry.state) = (smiles_span, id, State::Complete);
+        if let Some((code, reason)) = fault {
+            let kept = floor_char(self.bytes(smiles_span), TEXT_KEPT_BYTES_MAX);
+            let fault_text = self.append(reason.as_bytes());
+            let entry = &mut self.rows[i];
+            entry.text.end = entry.text.begin + kept;
+            (entry.fault, entry.fault_text) = (Some(code), fault_text);
         }
     }
 
@@ -179,22 +319,30 @@ impl ParentBatch {
         id: Option<&[u8]>,
         fault: Option<(RejectCode, fmt::Arguments<'_>)>,
     ) {
-        self.arena.extend_from_slice(text);
-        let text_end = self.arena.len();
+        let text = self.append(text);
+        let begin = self.arena.len();
         push_id(&mut self.arena, id.unwrap_or_default().trim_ascii());
-        let id_end = self.arena.len();
-        if let Some((_, reason)) = fault {
-            write!(self.arena, "{reason}").expect("writing to a Vec can't fail");
-        }
+        let end = self.arena.len();
+        let (code, reason) = fault.unzip();
+        let reason = reason.map(|reason| reason.to_string()).unwrap_or_default();
+        let fault_text = self.append(reason.as_bytes());
         self.rows.push(Entry {
             row,
-            text_end,
-            id_end,
-            fault_end: self.arena.len(),
+            state: State::Complete,
+            text,
+            id: Span { begin, end },
+            fault_text,
             kind,
-            fault: fault.map(|(code, _)| code),
+            fault: code,
         });
     }
+}
+
+/// Whether all bytes are ASCII that can be seen, so that the text is UTF-8 without blanks and NUL bytes.
+pub(super) fn is_printable(text: &[u8]) -> bool {
+    // Without an early end, so that many bytes are looked at at a time.
+    text.iter()
+        .fold(true, |all, byte| all & byte.is_ascii_graphic())
 }
 
 /// Appends `id` as UTF-8 of at most `ID_BYTES_MAX` bytes.
@@ -255,12 +403,18 @@ fn smiles_fault(smiles: &[u8]) -> Option<(RejectCode, String)> {
 mod tests {
     use super::*;
 
+    fn complete(batch: &mut ParentBatch) {
+        batch.complete(|line| panic!("{line:?} is no line"));
+    }
+
     #[test]
     fn rows_come_back_as_pushed() {
         let mut batch = ParentBatch::new();
         batch.push_smiles(4, b" CCO ", Some(b" ethanol "));
         batch.push_smiles(5, b"", None);
         batch.push_mol_block(6, b"\n\n\nM  END\n", Some(b""));
+        assert_eq!(batch.text_bytes(), 3 + 7 + 10);
+        complete(&mut batch);
         let rows: Vec<_> = batch.iter().collect();
         assert_eq!(rows[0].text, b"CCO");
         assert_eq!(rows[0].id, RowId::Named("ethanol"));
@@ -272,7 +426,6 @@ mod tests {
         assert_eq!(rows[1].fault, Some(empty));
         assert_eq!(rows[2].id, RowId::RowNumber);
         assert_eq!(rows[2].kind, TextKind::MolBlock);
-        assert_eq!(batch.text_bytes(), 3 + 7 + 15 + 10);
         batch.clear();
         assert!(batch.is_empty() && batch.text_bytes() == 0);
     }
@@ -284,6 +437,7 @@ mod tests {
         batch.push_smiles(1, b"CC\0O", None);
         let long = vec![b'C'; LINE_BYTES_MAX + 1];
         batch.push_smiles(2, &long, None);
+        complete(&mut batch);
         let faults: Vec<_> = batch.iter().map(|row| row.fault.unwrap().reason).collect();
         assert_eq!(
             faults,
@@ -303,6 +457,7 @@ mod tests {
         batch.push_smiles(1, b"C", Some("é".repeat(ID_BYTES_MAX).as_bytes()));
         batch.push_smiles(2, b"C", Some(&[0xFF; ID_BYTES_MAX]));
         batch.push_smiles(3, b"C", Some("x".repeat(ID_BYTES_MAX).as_bytes()));
+        complete(&mut batch);
         let ids: Vec<_> = batch
             .iter()
             .map(|row| match row.id {

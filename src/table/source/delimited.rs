@@ -98,7 +98,7 @@ impl Delimited {
             }
             let fresh = matches!(next, NextLine::Fresh);
             if fresh && lines.too_long() {
-                push_long_line(lines, row, batch);
+                push_long_line(lines, lines.line(), row, batch);
                 return Ok(true);
             }
             self.record.start();

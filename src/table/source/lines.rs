@@ -73,8 +73,16 @@ impl Lines {
     /// [`SourceError::Unreadable`]. For compressed text also [`SourceError::Corrupt`] if the stream is truncated or
     /// damaged, and [`SourceError::Window`].
     pub fn advance(&mut self) -> Result<bool, SourceError> {
-        let start = self.position;
-        self.line.clear();
+        let mut line = std::mem::take(&mut self.line);
+        line.clear();
+        let advanced = self.advance_onto(&mut line);
+        self.line = line;
+        advanced
+    }
+
+    /// As [`advance`](Self::advance), with the line appended to `text` and not held: at most `LINE_BYTES_MAX` bytes and one.
+    pub fn advance_onto(&mut self, text: &mut Vec<u8>) -> Result<bool, SourceError> {
+        let (start, begin) = (self.position, text.len());
         self.line_bytes = 0;
         loop {
             let chunk = match self.text.fill_buf() {
@@ -88,8 +96,8 @@ impl Lines {
             let end = memchr::memchr(b'\n', chunk);
             let content = end.unwrap_or(chunk.len());
             // One byte more than the limit, for `\r`.
-            let room = (LINE_BYTES_MAX + 1).saturating_sub(self.line.len());
-            self.line.extend_from_slice(&chunk[..content.min(room)]);
+            let room = (LINE_BYTES_MAX + 1).saturating_sub(text.len() - begin);
+            text.extend_from_slice(&chunk[..content.min(room)]);
             self.line_bytes += content as u64;
             let taken = content + usize::from(end.is_some());
             self.position += taken as u64;
@@ -102,7 +110,7 @@ impl Lines {
             return Ok(false);
         }
         self.number += 1;
-        self.strip(start == 0);
+        self.strip(text, begin, start == 0);
         Ok(true)
     }
 
@@ -150,14 +158,16 @@ impl Lines {
         Ok(self.disk_bytes() as f64 * share)
     }
 
-    fn strip(&mut self, first: bool) {
+    /// Removes what does not belong to the line that begins at `begin`.
+    fn strip(&mut self, text: &mut Vec<u8>, begin: usize, first: bool) {
         const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
-        if self.line.last() == Some(&b'\r') && self.line.len() as u64 == self.line_bytes {
-            self.line.pop();
+        let line = &text[begin..];
+        if line.last() == Some(&b'\r') && line.len() as u64 == self.line_bytes {
+            text.pop();
             self.line_bytes -= 1;
         }
-        if first && self.line.starts_with(BYTE_ORDER_MARK) {
-            self.line.drain(..BYTE_ORDER_MARK.len());
+        if first && text[begin..].starts_with(BYTE_ORDER_MARK) {
+            text.drain(begin..begin + BYTE_ORDER_MARK.len());
             self.line_bytes -= BYTE_ORDER_MARK.len() as u64;
         }
     }

@@ -10,7 +10,7 @@
 
 use std::borrow::Cow;
 
-use super::batch::{ParentBatch, TextKind};
+use super::batch::{LineParts, ParentBatch, TextKind, is_printable};
 use super::columns::names_smiles;
 use super::error::SourceError;
 use super::lines::Lines;
@@ -19,66 +19,61 @@ use crate::{limits::LINE_BYTES_MAX, reject::RejectCode};
 /// Turns lines into rows.
 pub(super) struct SmilesLines {
     header_possible: bool,
-    /// SMILES and extension, with a space between them.
-    joined: Vec<u8>,
 }
 
 impl SmilesLines {
     /// `header_possible`: whether the first line may be a header.
     pub fn new(header_possible: bool) -> SmilesLines {
-        SmilesLines {
-            header_possible,
-            joined: Vec::new(),
-        }
+        SmilesLines { header_possible }
     }
 
-    /// Appends the next row to `batch` as number `row`; false at the end.
+    /// Appends the next row to `batch` as number `row`; false at the end. The row is completed by [`complete`].
     pub fn next_row(
         &mut self,
         lines: &mut Lines,
         row: u64,
         batch: &mut ParentBatch,
     ) -> Result<bool, SourceError> {
-        while lines.advance()? {
-            let line = lines.line().trim_ascii_end();
+        let begin = batch.text_bytes();
+        loop {
+            let text = batch.text_mut();
+            text.truncate(begin);
+            if !lines.advance_onto(text)? {
+                return Ok(false);
+            }
+            text.truncate(begin + text[begin..].trim_ascii_end().len());
             if lines.too_long() {
-                push_long_line(lines, row, batch);
+                let line = text.split_off(begin);
+                push_long_line(lines, &line, row, batch);
                 return Ok(true);
             }
-            if line.trim_ascii_start().is_empty() || line.trim_ascii_start()[0] == b'#' {
+            let line = &text[begin..];
+            let first = line.iter().find(|byte| !byte.is_ascii_whitespace());
+            if matches!(first, None | Some(b'#')) {
                 continue;
             }
-            let Parts {
-                smiles,
-                extension,
-                id,
-            } = parts(line);
-            let first = std::mem::replace(&mut self.header_possible, false);
-            if first && names_smiles(smiles) {
+            let is_first = std::mem::replace(&mut self.header_possible, false);
+            if is_first && names_smiles(parts(line).smiles) {
                 continue;
             }
-            if extension.is_empty() {
-                batch.push_smiles(row, smiles, Some(id));
-            } else {
-                self.joined.clear();
-                self.joined.extend_from_slice(smiles);
-                self.joined.push(b' ');
-                self.joined.extend_from_slice(extension);
-                batch.push_smiles(row, &self.joined, Some(id));
-            }
+            batch.push_line(row, begin);
             return Ok(true);
         }
-        Ok(false)
     }
 }
 
+/// Completes the rows of a batch, of whatever format.
+pub(super) fn complete(batch: &mut ParentBatch) {
+    batch.complete(parts);
+}
+
 /// Appends the fault of a line over the length limit.
-pub(super) fn push_long_line(lines: &Lines, row: u64, batch: &mut ParentBatch) {
+pub(super) fn push_long_line(lines: &Lines, line: &[u8], row: u64, batch: &mut ParentBatch) {
     let (number, bytes) = (lines.number(), lines.line_bytes());
     batch.push_fault(
         row,
         TextKind::Smiles,
-        lines.line(),
+        &line[..line.len().min(LINE_BYTES_MAX)],
         None,
         RejectCode::TooLarge,
         format_args!("line {number} is {bytes} bytes long, at most {LINE_BYTES_MAX} are read"),
@@ -94,29 +89,20 @@ pub fn smiles_of_line(line: &[u8]) -> Cow<'_, [u8]> {
     [parts.smiles, b" ", parts.extension].concat().into()
 }
 
-/// The parts of a line.
-#[derive(Debug, PartialEq, Eq)]
-struct Parts<'a> {
-    smiles: &'a [u8],
-    /// With its bars; empty without one.
-    extension: &'a [u8],
-    /// May be surrounded by blanks.
-    id: &'a [u8],
-}
-
 /// Splits a line that has no trailing blanks.
-fn parts(line: &[u8]) -> Parts<'_> {
+fn parts(line: &[u8]) -> LineParts<'_> {
     if first_field_is_empty(line) {
-        return Parts {
-            smiles: b"",
-            extension: b"",
-            id: line,
+        let (none, id) = line.split_at(0);
+        return LineParts {
+            smiles: none,
+            extension: none,
+            id,
         };
     }
     let (smiles, rest) = split(line.trim_ascii_start());
     let rest = rest.trim_ascii_start();
     let (extension, id) = rest.split_at(extension_bytes(rest));
-    Parts {
+    LineParts {
         smiles,
         extension,
         id,
@@ -148,11 +134,13 @@ fn extension_bytes(text: &[u8]) -> usize {
 
 /// The first word of `line` and what follows it.
 pub(super) fn split(line: &[u8]) -> (&[u8], &[u8]) {
-    let end = line
-        .iter()
-        .position(u8::is_ascii_whitespace)
-        .unwrap_or(line.len());
-    line.split_at(end)
+    let end = memchr::memchr2(b' ', b'\t', line).unwrap_or(line.len());
+    // Other blanks are rare.
+    let end = match is_printable(&line[..end]) {
+        true => Some(end),
+        false => line.iter().position(u8::is_ascii_whitespace),
+    };
+    line.split_at(end.unwrap_or(line.len()))
 }
 
 #[cfg(test)]
@@ -161,7 +149,7 @@ mod tests {
 
     #[track_caller]
     fn assert_parts(line: &str, expected: [&str; 3]) {
-        let Parts {
+        let LineParts {
             smiles,
             extension,
             id,
