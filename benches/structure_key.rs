@@ -65,7 +65,7 @@ fn read(path: &str) -> Vec<String> {
 }
 
 fn compare(rdkit: RdKit, name: &str, all: &[String]) {
-    let (mut keys, mut plain) = (StructureKeys::new(), StructureKeys::without_avx512());
+    let (mut keys, mut plain) = (StructureKeys::new(), StructureKeys::plain());
     let molecules: Vec<_> = all
         .iter()
         .filter(|smiles| keys.key(smiles.as_bytes()).is_ok())

@@ -17,7 +17,7 @@
 //! | `six_rings` | aromatic rings in which the Kekulé form does not matter |
 //! | `atom`, `molecule`, `list` | the molecule as flat arrays, and lists of its atoms |
 //! | `colours`, `refine` | colours of atoms, and their refinement |
-//! | `avx512`, `simd` | the refinement of eight atoms at a time |
+//! | `avx512`, `simd` | the refinement of eight atoms at a time, and which instructions there are |
 //! | `aromatic` | rings in which stereo marks do not count |
 //! | `key_kind` | the two kinds of key a job can use |
 //! | `kinds` | differences that RDKit's ranks always see |

@@ -100,7 +100,9 @@ settings! {
         #[same_on_resume(false)]
         engine: Option<EngineChoice>, else EngineChoice::Auto;
 
-        /// Chemistry threads [default: the CPUs this process may use]
+        /// Cores to keep busy [default: the CPUs this process may use]
+        ///
+        /// All stages share them. A thread that only waits, or writes to files, takes none.
         #[arg(short, long, value_name = "N")]
         #[same_on_resume(false)]
         threads: Option<NonZeroUsize>, in NonZeroUsize::MIN..=THREADS_MAX;

@@ -30,6 +30,7 @@ pub(super) struct BondAssigner {
 
 impl BondAssigner {
     /// Assigns all bonds, in `Atom::assigned`.
+    #[inline(always)]
     pub fn assign(&mut self, mol: &mut Molecule) -> Result<(), Reason> {
         begin(mol, &mut self.open);
         self.queue.count = 0;
@@ -115,6 +116,7 @@ impl Queue {
     }
 }
 
+#[inline(always)]
 fn begin(mol: &mut Molecule, open: &mut List<u8>) {
     open.clear();
     for (index, atom) in mol.atoms_mut().iter_mut().enumerate() {
@@ -150,6 +152,7 @@ const SINGLES: [[u8; NEIGHBOURS_MAX]; NEIGHBOURS_MAX + 1] = {
     all
 };
 
+#[inline(always)]
 fn assign_forced(mol: &mut Molecule, queue: &mut Queue) -> Result<(), Reason> {
     while queue.count > 0 {
         queue.count -= 1;

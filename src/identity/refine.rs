@@ -24,6 +24,7 @@ pub(super) enum Properties {
 const RANKED: u64 = (1 << 40) - 1;
 
 /// Sets the first colours, and what each atom sees.
+#[inline(always)]
 pub(super) fn begin(mol: &mut Molecule, properties: Properties, colours: &mut Colours) {
     mol.around.wide = false;
     for index in 0..mol.count {
@@ -40,6 +41,7 @@ pub(super) fn begin(mol: &mut Molecule, properties: Properties, colours: &mut Co
 }
 
 /// Refines until nothing changes.
+#[inline(always)]
 pub(super) fn refine(mol: &Molecule, colours: &mut Colours) {
     #[cfg(target_arch = "x86_64")]
     if let Some(simd) = mol.simd
@@ -66,6 +68,7 @@ pub(super) fn refine(mol: &Molecule, colours: &mut Colours) {
 
 /// One more round, summed over all atoms in two ways. If the colours identify the graph, so do the sums. The order of
 /// the atoms does not matter.
+#[inline(always)]
 pub(super) fn sum_up(mol: &Molecule, colours: &Colours) -> [u64; 2] {
     #[cfg(target_arch = "x86_64")]
     if let Some(simd) = mol.simd
@@ -81,6 +84,7 @@ pub(super) fn sum_up(mol: &Molecule, colours: &Colours) -> [u64; 2] {
     sums
 }
 
+#[inline(always)]
 fn two_steps(mol: &Molecule, colours: &mut Colours) {
     let Colours { of, seen, .. } = colours;
     step(mol, of, seen);
@@ -88,6 +92,7 @@ fn two_steps(mol: &Molecule, colours: &mut Colours) {
 }
 
 /// One round.
+#[inline(always)]
 fn step(mol: &Molecule, from: &[u64; PLACES], to: &mut [u64; PLACES]) {
     for (index, to) in to.iter_mut().enumerate().take(mol.count) {
         *to = next_colour(mol, index, from);
@@ -130,6 +135,7 @@ fn still_equal(atoms: usize, colours: &Colours) -> bool {
 }
 
 /// Counts the distinct colours, and finds the first atom of each.
+#[inline(always)]
 fn count(atoms: usize, colours: &mut Colours) -> usize {
     let places = (4 * atoms).next_power_of_two().clamp(128, TABLE);
     let Colours {

@@ -1,4 +1,7 @@
-//! Whether the processor has the instructions that `avx512` uses.
+//! Which instructions the processor has: those that `avx512` uses, and those of [`Modern`].
+
+use super::{reason::Reason, structure_keys::StructureKeys};
+use crate::key::Key;
 
 /// Proof that the processor has AVX-512 F, BW, DQ and VL: only [`Simd::detect`] makes one.
 #[derive(Clone, Copy, Debug)]
@@ -13,5 +16,31 @@ impl Simd {
             && is_x86_feature_detected!("avx512vl")
             && is_x86_feature_detected!("popcnt");
         has.then_some(Self(()))
+    }
+}
+
+/// Proof that the processor has BMI, BMI2, LZCNT, POPCNT and AVX2, as those since 2013 and 2015 have.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Modern(());
+
+impl Modern {
+    /// `None` if the processor lacks some of them.
+    pub fn detect() -> Option<Self> {
+        let has = is_x86_feature_detected!("bmi1")
+            && is_x86_feature_detected!("bmi2")
+            && is_x86_feature_detected!("lzcnt")
+            && is_x86_feature_detected!("popcnt")
+            && is_x86_feature_detected!("avx2");
+        has.then_some(Self(()))
+    }
+
+    /// As [`StructureKeys::key_of`], compiled for these instructions.
+    pub fn key(self, keys: &mut StructureKeys, smiles: &[u8]) -> Result<Key, Reason> {
+        #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+        fn compiled(keys: &mut StructureKeys, smiles: &[u8]) -> Result<Key, Reason> {
+            keys.key_of(smiles)
+        }
+        // SAFETY: a `Modern` proves that the processor has the features.
+        unsafe { compiled(keys, smiles) }
     }
 }

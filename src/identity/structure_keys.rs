@@ -2,6 +2,8 @@
 
 use bytemuck::Zeroable;
 
+#[cfg(target_arch = "x86_64")]
+use super::simd::Modern;
 use super::{
     atom::{Atom, CARBON},
     bonds::BondAssigner,
@@ -28,6 +30,8 @@ pub struct StructureKeys {
     stereo: Stereo,
     kinds: Kinds,
     canon: Canon,
+    #[cfg(target_arch = "x86_64")]
+    modern: Option<Modern>,
 }
 
 impl Default for StructureKeys {
@@ -48,19 +52,35 @@ impl StructureKeys {
             stereo: Stereo::zeroed(),
             kinds: Kinds::zeroed(),
             canon: Canon::new(),
+            #[cfg(target_arch = "x86_64")]
+            modern: Modern::detect(),
         }
     }
 
-    /// The same, without AVX-512.
+    /// The same, with the instructions that every x86-64 processor has.
     #[doc(hidden)]
-    pub fn without_avx512() -> Self {
+    pub fn plain() -> Self {
         let mut keys = Self::new();
         keys.mol.disable_avx512();
+        #[cfg(target_arch = "x86_64")]
+        {
+            keys.modern = None;
+        }
         keys
     }
 
     /// The key of a SMILES.
     pub fn key(&mut self, smiles: &[u8]) -> Result<Key, Reason> {
+        #[cfg(target_arch = "x86_64")]
+        if let Some(modern) = self.modern {
+            return modern.key(self, smiles);
+        }
+        self.key_of(smiles)
+    }
+
+    /// The same, compiled into the caller, for the instructions that the caller may use.
+    #[inline(always)]
+    pub(super) fn key_of(&mut self, smiles: &[u8]) -> Result<Key, Reason> {
         self.reader.read(smiles, &mut self.mol)?;
         self.valences.complete(&mut self.mol)?;
         self.bonds.assign(&mut self.mol)?;
@@ -69,6 +89,7 @@ impl StructureKeys {
     }
 
     /// Colours the atoms, stereo included.
+    #[inline(always)]
     fn colour(&mut self) -> Result<(), Reason> {
         let (mol, colours) = (&mut self.mol, &mut self.colours);
         if mol.any_chirality || mol.any_side {

@@ -120,6 +120,7 @@ impl Reader {
     }
 
     /// Reads a whole text.
+    #[inline(always)]
     pub fn read(&mut self, text: &[u8], mol: &mut Molecule) -> Result<(), Reason> {
         mol.clear();
         self.clear();

@@ -58,6 +58,7 @@ impl ValenceTable {
     }
 
     /// Sets the hydrogens and the unsaturation of every atom; hydrogens written as atoms become counts.
+    #[inline(always)]
     pub fn complete(&self, mol: &mut Molecule) -> Result<(), Reason> {
         let mut any_aromatic = false;
         for index in 0..mol.count {

@@ -22,7 +22,7 @@ impl Makers {
         let rdkit = RdKit::initialise().expect("RDKit works");
         Self {
             keys: StructureKeys::new(),
-            atom_by_atom: StructureKeys::without_avx512(),
+            atom_by_atom: StructureKeys::plain(),
             rdkit,
             maker: KeyMaker::new(rdkit),
         }

@@ -196,7 +196,7 @@ fn randomly_changed_texts_are_accepted_only_as_rdkit_reads_them() {
 /// Keys with vector instructions equal those without. (Without such instructions both use the scalar code.)
 #[test]
 fn keys_do_not_depend_on_the_processor() {
-    let (mut keys, mut atom_by_atom) = (StructureKeys::new(), StructureKeys::without_avx512());
+    let (mut keys, mut atom_by_atom) = (StructureKeys::new(), StructureKeys::plain());
     let kinds = std::fs::read_to_string(repository().join("tests/oracle/kinds.smi")).unwrap();
     let (library, mut random) = (smiles_lines(SHIPPED), Draw(23));
     let hard = HARD.lines().filter(|line| !line.starts_with('#'));

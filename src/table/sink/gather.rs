@@ -96,9 +96,13 @@ impl Gatherer {
         let columns = slot.columns();
         let molecules = self.settings.molecules;
         let rows = &rows[..rows.len().min(SINK_CHUNK_ROWS)];
-        let mut smiles = Texts::with_capacity(rows.len());
-        let mut parent_id = Texts::with_capacity(rows.len());
-        let mut parent_smiles = Texts::with_capacity(rows.len());
+        let text_bytes = slot.text_bytes() / slot.rows().max(1) + 1;
+        let mut smiles = Texts::with_capacity(rows.len(), text_bytes);
+        let mut parent_id = Texts::with_capacity(rows.len(), 8);
+        let mut parent_smiles = match molecules {
+            true => Texts::with_capacity(0, 0),
+            false => Texts::with_capacity(rows.len(), text_bytes),
+        };
         let mut parent_row = Vec::with_capacity(rows.len());
         // The rows of a parent are adjacent.
         let (mut last, mut parent) = (None, SlotParent::default());
@@ -160,11 +164,12 @@ struct Texts {
 }
 
 impl Texts {
-    fn with_capacity(rows: usize) -> Self {
+    /// Room for so many texts of so many bytes, which may be more or longer.
+    fn with_capacity(rows: usize, bytes: usize) -> Self {
         let mut offsets = Vec::with_capacity(rows + 1);
         offsets.push(0);
         Self {
-            bytes: Vec::with_capacity(32 * rows),
+            bytes: Vec::with_capacity(bytes * rows),
             offsets,
         }
     }

@@ -374,10 +374,13 @@ fn writer_properties(settings: ParquetSettings, schema: &Schema) -> WriterProper
                 .set_column_encoding(column.clone(), encoding);
         }
         if is_key {
-            // It is random: neither its bounds nor compressing it help anybody.
-            properties = properties
-                .set_column_compression(column.clone(), Compression::UNCOMPRESSED)
-                .set_column_statistics_enabled(column, EnabledStatistics::None);
+            // It is random, so it can't be compressed.
+            properties =
+                properties.set_column_compression(column.clone(), Compression::UNCOMPRESSED);
+        }
+        // Nobody looks for rows between two keys or two SMILES.
+        if is_key || field.name().ends_with("smiles") {
+            properties = properties.set_column_statistics_enabled(column, EnabledStatistics::None);
         }
     }
     properties.build()
