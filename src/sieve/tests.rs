@@ -148,3 +148,26 @@ fn a_filter_is_as_large_as_it_must_be_and_no_larger_than_it_may() {
     let ratio = oracle.expected_false_pos(1_000_000) / shape.false_positive_rate(1_000_000);
     assert!((0.999..1.001).contains(&ratio), "{ratio}");
 }
+
+#[test]
+fn a_filter_has_as_few_hashes_as_its_rate_allows() {
+    let unbounded = usize::MAX >> 8;
+    for (rate, hashes) in [(1e-3, 6), (1e-9, 17), (0.5, 1)] {
+        let shape = FilterShape::for_items(1_000_000, rate, 1_024, unbounded);
+        assert_eq!(shape.hashes, hashes, "{rate}");
+        let reached = shape.false_positive_rate(1_000_000);
+        assert!(reached < 1.0001 * rate, "{rate}: {reached}");
+        // The smallest filter for the rate, which has more hashes.
+        let smallest = 1e6 * -f64::ln(rate) / std::f64::consts::LN_2.powi(2);
+        assert!((shape.bits as f64) < 1.151 * smallest, "{rate}: {shape:?}");
+        // Where the smallest filter has more bits than the rate needs, one hash may do.
+        let roomy = FilterShape::for_items(10, rate, 1 << 20, unbounded);
+        assert_eq!(roomy.bits, 1 << 20);
+        assert!(roomy.hashes <= 2 && roomy.false_positive_rate(10) <= rate);
+        // Too few bits: the best that they allow.
+        let capped = FilterShape::for_items(1_000_000, rate, 1_024, 4_000_000);
+        if rate < 0.1 {
+            assert_eq!((capped.bits, capped.hashes), (4_000_000, 3));
+        }
+    }
+}
