@@ -20,8 +20,9 @@ usage: gpu-check.sh [--first | --second] [RESULTS]        (default: gpu-check)
    8          90 s   compute-sanitizer memcheck on doctor of cuda
    9          60 s   compute-sanitizer racecheck on the sieve with one filter
   10   40 s, 20 s    bench of cpu, of wgpu
+  11          60 s   bench --scaling: jobs on the cpu with 1, 2, 4 ... all cores
 
---first does steps 1 to 5 (at most 4 minutes), --second does step 1 and 6 to 10 (at most 6.5 minutes).
+--first does steps 1 to 5 (at most 4 minutes), --second does step 1 and 6 to 11 (at most 7.5 minutes).
 Without either, all steps run in less than 8 minutes: a step gets at most the time that is left, and steps
 without any time left are skipped, which counts as a failure. A step that reaches its limit has hung and is
 killed. After two GPU steps in a row that hang, the other GPU steps are skipped.
@@ -34,6 +35,7 @@ RESULTS gets at most 8 files, less than 16 MiB together, written again after eve
   ceilings.json        of step 3
   bench.json           of step 6, or of step 4 where step 6 wrote none
   bench.html           of step 6
+  scaling.json         of step 11; its page and plot are in the logs
 
 --second adds its lines to the summary.txt that --first has left in RESULTS.
 Ends with 0 if all is well, 1 if a step fails or there is no GPU, 2 for a wrong call. Steps whose tool
@@ -329,7 +331,7 @@ begin() {
     if [ "$half" = second ]; then
         [ ! -f "$results/summary.txt" ] || mapfile -t summary <"$results/summary.txt"
     else
-        rm -f "$results"/{doctor,ceilings,bench}.json "$results/bench.html" "$results"/logs{,-first,-second}.tar.gz
+        rm -f "$results"/{doctor,ceilings,bench,scaling}.json "$results/bench.html" "$results"/logs{,-first,-second}.tar.gz
     fi
     summary+=("molsieve GPU check${half:+, $half half}, $(date -u +%Y-%m-%dT%H:%M:%SZ), $(uname -n)")
     find_binary
@@ -389,7 +391,7 @@ first_step() {
     finish
 }
 
-# ── 2, 3, 4, 6, 10: doctor and bench ─────────────────────────────────────────────────────────────────────────
+# ── 2, 3, 4, 6, 10, 11: doctor and bench ─────────────────────────────────────────────────────────────────────────
 
 doctor_knows_cuda() {
     [[ $(contents "$logs/2-doctor.out") =~ \"device\":\"[^\"]*\",\"engine\":\"cuda\" ]] && return
@@ -442,6 +444,17 @@ other_benches() {
     bench cpu 10-bench-cpu 40 cpu 0.2 256MiB
     absent="engine wgpu: there is no "
     bench gpu 10-bench-wgpu 20 wgpu 0.2 256MiB
+}
+# A job with one thread takes as many times the seconds as there are cores; so all jobs together take half a minute.
+scaling_bench() {
+    local hundredths=$((400 / $(nproc)))
+    [ "$hundredths" -le 50 ] || hundredths=50
+    [ "$hundredths" -ge 2 ] || hundredths=2
+    local seconds
+    printf -v seconds '0.%02d' "$hundredths"
+    TMPDIR=$work step cpu 11-scaling 60 "$binary" bench --scaling --engine cpu --repeat 1 \
+        --seconds "${GPU_CHECK_SECONDS:-$seconds}" --json --html "$logs/11-scaling.html"
+    publish 11-scaling.out scaling.json
 }
 
 # ── 5: jobs ──────────────────────────────────────────────────────────────────────────────────────────────────
@@ -592,5 +605,6 @@ if [ "$half" != first ]; then
     sanitize memcheck 8-memcheck 90
     sanitize racecheck 9-racecheck 60 --quick
     other_benches
+    scaling_bench
 fi
 finish

@@ -1,5 +1,5 @@
 //! Measures this machine's engines: each step of the sieve and the whole sieve, compared with the speed of memory, and
-//! RDKit on one core.
+//! RDKit on one core. [`scaling`] measures how whole jobs become faster with threads.
 //!
 //! | figure | what is timed | ceiling |
 //! |---|---|---|
@@ -37,6 +37,7 @@ mod input;
 mod keys;
 mod measure;
 mod report;
+mod scaling;
 mod selection;
 mod structure_key;
 mod subject;
@@ -48,9 +49,12 @@ pub use report::{
     Absent, Assessment, Chemistry, EngineKeys, EngineReport, EngineShare, Figure, FilterReport,
     KeyTimes, Report, Skipped, StageTimes,
 };
+pub use scaling::{
+    JobKind, JobScaling, Limit, Scaling, ScalingPoint, ScalingSelection, SerialPart, scaling,
+};
 pub use selection::{Part, Selection};
 
-use crate::{chem::RdKit, machine};
+use crate::chem::RdKit;
 use subject::Subject;
 
 /// Measures all that is selected. Calls `say` with the name of each measurement before it starts.
@@ -61,19 +65,9 @@ pub fn run(
 ) -> Result<Report, BenchError> {
     let (subjects, absent) = Subject::find(&selection.engines)?;
     let mut report = Report {
-        molsieve: env!("CARGO_PKG_VERSION"),
-        rdkit: rdkit.version(),
-        date: format!("{:.0}", jiff::Timestamp::now()),
-        machine: machine::look(),
-        seconds: selection.effort.seconds,
-        trial: selection.effort.is_trial(),
-        row_bytes: input::mean_row_bytes(),
         only: selection.only.clone(),
-        chemistry: None,
-        keys: None,
-        engines: Vec::new(),
         absent,
-        assessment: None,
+        ..Report::new(rdkit, selection.effort)
     };
     if selection.wants(Part::Chemistry) {
         say("RDKit on one core");

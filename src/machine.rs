@@ -67,6 +67,16 @@ fn cpu_time(thread: i32) -> Option<Duration> {
     clock_gettime(clock).ok().map(Duration::from)
 }
 
+/// CPU time that the calling thread has used.
+pub fn thread_cpu_time() -> Duration {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
+}
+
+/// CPU time that all threads of this process have used.
+pub fn process_cpu_time() -> Duration {
+    clock_gettime(ClockId::CLOCK_PROCESS_CPUTIME_ID).map_or(Duration::ZERO, Duration::from)
+}
+
 /// Memory that this process may use: that of the machine, or the limit of its cgroup if that is less.
 pub fn memory_limit() -> ByteSize {
     let machine = kilobytes_in("/proc/meminfo", "MemTotal:").unwrap_or(1 << 30);

@@ -18,6 +18,8 @@
 //! When the input is read, ring and engine free their memory and the *maybe* rows are settled ([`crate::settle`]); the
 //! sink's files stay open.
 //!
+//! A benchmark can replace the work of the workers by slots that an earlier run has kept (`prepared`).
+//!
 //! What stages share is small and by subject: `control` (how a job ends early), `meters` (counters and times) and
 //! `resources` (what an attempt works with). `stages` gives each stage the parts it uses.
 //!
@@ -40,6 +42,7 @@ mod judge;
 mod manifest;
 mod meters;
 mod parents;
+mod prepared;
 mod resources;
 mod run_files;
 mod settling;
@@ -56,4 +59,5 @@ pub use control::{Kept, Outcome, Stuck};
 pub use earlier::{EarlierRun, EarlierRunError};
 pub use error::PipelineError;
 pub use job::{Job, PrepareError};
-pub use meters::Snapshot;
+pub use meters::{SerialTimes, Snapshot};
+pub use prepared::{KeptSlots, RowOrigin};

@@ -77,6 +77,23 @@ impl Slot {
         self.batch_end = None;
     }
 
+    /// Takes over all rows and counts of a slot of the same layout.
+    ///
+    /// # Panics
+    /// If the layouts differ.
+    pub fn copy_from(&mut self, other: &Self) {
+        assert!(self.layout == other.layout);
+        // The memory that an engine allocates may be longer.
+        let words = self.layout.bytes / size_of::<u64>();
+        self.memory.words_mut()[..words].copy_from_slice(&other.memory.words()[..words]);
+        (self.rows, self.text_bytes) = (other.rows, other.text_bytes);
+        (self.parents, self.parent_text_bytes) = (other.parents, other.parent_text_bytes);
+        self.account.clone_from(&other.account);
+        self.keys_given = other.keys_given;
+        self.marked = other.marked;
+        self.batch_end = other.batch_end;
+    }
+
     /// Products in the slot.
     pub fn rows(&self) -> usize {
         self.rows
@@ -288,5 +305,32 @@ mod tests {
         assert_eq!(parents, slot.layout().parents_max);
         slot.clear();
         assert_eq!(slot.push_parent(long), Some(0));
+    }
+
+    #[test]
+    fn a_copy_has_all_rows_and_counts() {
+        let mut slot = Slot::smallest(false);
+        let parent = SlotParent {
+            row: 7,
+            id: b"Z1",
+            ..SlotParent::default()
+        };
+        assert_eq!(slot.push_parent(parent), Some(0));
+        assert!(slot.push_row(b"CO", 0, Key::of(b"CO")));
+        (slot.keys_given, slot.batch_end) = (true, Some(8));
+        // An engine's memory may be longer than the slab.
+        let layout = slot.layout().clone();
+        let memory = HostMemory::pageable(layout.bytes + 4_096);
+        let mut copy = Slot::within(layout, memory);
+        assert!(copy.push_row(b"CCCC", 0, Key::of(b"CCCC")));
+        copy.copy_from(&slot);
+        slot.copy_from(&copy);
+        for slot in [&slot, &copy] {
+            assert_eq!((slot.rows(), slot.parents(), slot.text_bytes()), (1, 1, 2));
+            assert_eq!((slot.smiles(0), slot.key(0)), (&b"CO"[..], Key::of(b"CO")));
+            assert_eq!(slot.parent(0), parent);
+            assert_eq!(slot.account.counts.parents_read, 1);
+            assert!(slot.keys_given && !slot.marked && slot.batch_end == Some(8));
+        }
     }
 }

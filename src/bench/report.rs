@@ -2,8 +2,16 @@
 
 use serde::Serialize;
 
-use super::{measure::Timing, selection::Part};
-use crate::machine::Machine;
+use super::{
+    input,
+    measure::{Effort, Timing},
+    scaling::Scaling,
+    selection::Part,
+};
+use crate::{
+    chem::RdKit,
+    machine::{self, Machine},
+};
 
 /// Everything that was measured.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -36,6 +44,8 @@ pub struct Report {
     /// selected.
     #[serde(rename = "verdict")]
     pub assessment: Option<Assessment>,
+    /// How jobs become faster with threads, with `--scaling`; nothing else is measured then.
+    pub scaling: Option<Scaling>,
 }
 
 /// RDKit's speed on one core.
@@ -206,6 +216,26 @@ impl Figure {
 }
 
 impl Report {
+    /// A report of this machine without figures.
+    pub(super) fn new(rdkit: RdKit, effort: Effort) -> Self {
+        Self {
+            molsieve: env!("CARGO_PKG_VERSION"),
+            rdkit: rdkit.version(),
+            date: format!("{:.0}", jiff::Timestamp::now()),
+            machine: machine::look(),
+            seconds: effort.seconds,
+            trial: effort.is_trial(),
+            row_bytes: input::mean_row_bytes(),
+            only: Vec::new(),
+            chemistry: None,
+            keys: None,
+            engines: Vec::new(),
+            absent: Vec::new(),
+            assessment: None,
+            scaling: None,
+        }
+    }
+
     /// Whether every engine was measured completely.
     pub fn is_whole(&self) -> bool {
         self.engines.iter().all(|engine| engine.failed.is_none())

@@ -3,6 +3,7 @@
 mod figures;
 mod page;
 mod plot;
+mod scaling;
 mod text;
 
 use std::{
@@ -11,11 +12,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{CliError, Exit, say};
+use super::{
+    CliError, Exit,
+    run::{Stops, stop_on_signals},
+    say,
+};
 use crate::{
-    bench::{self, Effort, Part, Selection},
+    bench::{self, Effort, Part, Report, ScalingSelection, Selection},
     chem::RdKit,
-    config::command_line_words,
+    config::{THREADS_MAX, command_line_words},
     report::answer,
     sieve::EngineChoice,
     store::{StoreError, disk},
@@ -27,15 +32,32 @@ pub(super) struct BenchArgs {
     /// Measure this engine; repeatable [default: all engines of this machine, except software renderers]
     #[arg(long = "engine", value_name = "NAME")]
     engines: Vec<EngineChoice>,
-    /// Seconds per figure
+    /// Seconds per figure; with --scaling, about the time of a job with all threads
     #[arg(long, value_name = "S", default_value = "1", value_parser = seconds)]
     seconds: f64,
     /// Measure no filter above this size [default: the largest that fits]
-    #[arg(long, value_name = "SIZE")]
+    #[arg(long, value_name = "SIZE", conflicts_with = "scaling")]
     max_filter: Option<ByteSize>,
     /// Measure only this part, with its ceilings; repeatable [default: all parts]
-    #[arg(long, value_name = "WHAT")]
+    #[arg(long, value_name = "WHAT", conflicts_with = "scaling")]
     only: Vec<Part>,
+    /// Run whole jobs with 1, 2, 4 … all processors instead: speed-up, and what limits it
+    #[arg(long)]
+    scaling: bool,
+    /// With --scaling: numbers of threads, for example 1,8,64
+    #[arg(long, value_name = "N,…", value_delimiter = ',', requires = "scaling",
+        value_parser = clap::value_parser!(u64).range(1..=THREADS_MAX.get() as u64))]
+    threads: Vec<u64>,
+    /// With --scaling: how many times each job runs with each number of threads
+    #[arg(long, value_name = "N", default_value_t = 3, requires = "scaling",
+        value_parser = clap::value_parser!(u64).range(1..=1_000))]
+    repeat: u64,
+    /// With --scaling: a library instead of a generated one
+    #[arg(long, value_name = "FILE", requires = "scaling")]
+    input: Option<PathBuf>,
+    /// With --scaling: rules instead of [cH:1]>>[c:1]F
+    #[arg(long, value_name = "FILE", requires = "scaling")]
+    rules: Option<PathBuf>,
     /// Print one JSON object
     #[arg(long)]
     pub(super) json: bool,
@@ -62,14 +84,6 @@ fn seconds(text: &str) -> Result<f64, String> {
 
 /// Measures and prints the report.
 pub(super) fn bench(args: &BenchArgs) -> Result<Exit, CliError> {
-    let selection = Selection {
-        engines: args.engines.clone(),
-        effort: Effort {
-            seconds: args.seconds,
-        },
-        filter_bytes_max: args.max_filter.map(|size| size.0),
-        only: args.only.clone(),
-    };
     let shown = std::io::stderr().is_terminal();
     let mut progress = |what: &str| {
         tracing::info!("measuring {what}");
@@ -78,7 +92,7 @@ pub(super) fn bench(args: &BenchArgs) -> Result<Exit, CliError> {
             let _ = writeln!(std::io::stderr(), "measuring {what}");
         }
     };
-    let report = bench::run(RdKit::initialise()?, &selection, &mut progress)?;
+    let report = measure(args, &mut progress)?;
     if let Some(path) = &args.html {
         write_page(path, &page::page(&report))?;
     }
@@ -91,6 +105,33 @@ pub(super) fn bench(args: &BenchArgs) -> Result<Exit, CliError> {
         true => Exit::Done,
         false => Exit::Failed,
     })
+}
+
+fn measure(args: &BenchArgs, progress: &mut dyn FnMut(&str)) -> Result<Report, CliError> {
+    let effort = Effort {
+        seconds: args.seconds,
+    };
+    let engines = args.engines.clone();
+    let rdkit = RdKit::initialise()?;
+    if args.scaling {
+        let selection = ScalingSelection {
+            engines,
+            threads: args.threads.iter().map(|n| *n as usize).collect(),
+            rounds: args.repeat as usize,
+            effort,
+            input: args.input.clone(),
+            rules: args.rules.clone(),
+        };
+        let stop = stop_on_signals(Stops::FromOutside)?;
+        return Ok(bench::scaling(rdkit, &selection, &stop, progress)?);
+    }
+    let selection = Selection {
+        engines,
+        effort,
+        filter_bytes_max: args.max_filter.map(|size| size.0),
+        only: args.only.clone(),
+    };
+    Ok(bench::run(rdkit, &selection, progress)?)
 }
 
 /// Writes a temporary file beside the target and renames it, so that a page is never incomplete.

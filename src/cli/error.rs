@@ -80,7 +80,7 @@ pub(super) enum CliError {
     #[error(transparent)]
     Worker(#[from] WorkerError),
     #[error(transparent)]
-    Bench(#[from] BenchError),
+    Bench(BenchError),
     /// A named engine is not available.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -168,6 +168,20 @@ pub(super) enum WorkerError {
     },
 }
 
+impl From<BenchError> for CliError {
+    /// An error of a job that `bench` runs has the exit code that it has elsewhere.
+    fn from(error: BenchError) -> Self {
+        match error {
+            BenchError::Config(error) => Self::Config(error),
+            BenchError::Prepare(error) => Self::Prepare(*error),
+            BenchError::Pipeline(error) => Self::Pipeline(error),
+            BenchError::Source(error) => Self::Source(error),
+            BenchError::Store(error) => Self::Store(error),
+            error => Self::Bench(error),
+        }
+    }
+}
+
 impl CliError {
     /// The table of exit codes. It names every error, so that a new one gets its code on purpose.
     pub(super) fn exit(&self) -> Exit {
@@ -185,7 +199,7 @@ impl CliError {
             | Self::DiskTooSmall { .. }
             | Self::Worker(WorkerError::Assignment(_))
             | Self::Prepare(PrepareError::Plan(PlanError::Budget { .. } | PlanError::Engine(_)))
-            | Self::Bench(BenchError::Engine(_))
+            | Self::Bench(BenchError::Engine(_) | BenchError::TooManyProducts(_))
             | Self::Engine(_)
             | Self::Manifest(ManifestError::Newer { .. })
             | Self::Pipeline(PipelineError::Changed(_)) => Exit::Usage,
@@ -206,6 +220,7 @@ impl CliError {
             Self::Rules(_)
             | Self::Source(_)
             | Self::StandardInputEmpty
+            | Self::Bench(BenchError::NoSmiles(_))
             | Self::Prepare(
                 PrepareError::Rules(_)
                 | PrepareError::Source(_)

@@ -343,7 +343,7 @@ pub(super) fn end_on_signals(stops: Stops) -> Result<Arc<AtomicBool>, CliError> 
 
 /// A flag that Ctrl-C and SIGTERM set. A second signal ends the process at once; the last checkpoint stays
 /// valid.
-fn stop_on_signals(stops: Stops) -> Result<Arc<AtomicBool>, CliError> {
+pub(super) fn stop_on_signals(stops: Stops) -> Result<Arc<AtomicBool>, CliError> {
     let stop = Arc::new(AtomicBool::new(false));
     on_signals(stops, |signal| {
         let exit = Exit::Stopped as i32;

@@ -37,7 +37,7 @@ pub const CHECK_MAX: u64 = 1_000_000;
 const PART_BYTES_MIN: u64 = 64 << 10;
 const PART_BYTES_MAX: u64 = 1 << 40;
 /// Most chemistry threads: more than any node has, and small enough that the sums of a plan do not overflow.
-const THREADS_MAX: NonZeroUsize = NonZeroUsize::new(4_096).expect("4,096 is not 0");
+pub const THREADS_MAX: NonZeroUsize = NonZeroUsize::new(4_096).expect("4,096 is not 0");
 /// Most products a filter can be sized for.
 const EXPECTED_PRODUCTS_MAX: u64 = 1 << 40;
 const PARENT_TIMEOUT_MAX: u64 = 7 * 24 * 3600;

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{error::PipelineError, resources::WorkerPorts};
+use super::{error::PipelineError, prepared::RowOrigin, resources::WorkerPorts};
 use crate::{
     cores::Core,
     reject::Rejection,
@@ -96,6 +96,7 @@ impl<'a> BatchWriter<'a> {
 
     /// Submits the slot and waits for the next one.
     pub(super) fn next(mut self) -> Result<Self, Stopped> {
+        self.keep_slot();
         self.mark_slot();
         let ring = self.ports.ring;
         ring.submit(self.slot, self.batch, self.part, false);
@@ -140,6 +141,13 @@ impl<'a> BatchWriter<'a> {
         Ok((next, index))
     }
 
+    /// Keeps a copy of the slot, if a benchmark wants it.
+    fn keep_slot(&self) {
+        if let RowOrigin::WorkAndKeep(kept) = &self.ports.job.row_origin {
+            kept.keep(self.batch, &self.slot);
+        }
+    }
+
     /// Does what the sieve would have to do alone for the slots of all workers.
     fn mark_slot(&mut self) {
         let times = self.ports.times;
@@ -153,6 +161,7 @@ impl<'a> BatchWriter<'a> {
         let ended = self.ports.in_work.end(self.worker);
         ended.map_err(|error| Interruption::Failed(error.into()))?;
         self.slot.batch_end = next_row;
+        self.keep_slot();
         self.mark_slot();
         let ring = self.ports.ring;
         ring.submit(self.slot, self.batch, self.part, true);

@@ -5,7 +5,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::earlier::{EarlierRun, EarlierRunError};
+use super::{
+    earlier::{EarlierRun, EarlierRunError},
+    prepared::RowOrigin,
+};
 use crate::{
     chem::{ChemistryError, RdKit, Transformer, check::ON_HYDROGENS},
     config::{JobSettings, JobSpec},
@@ -34,6 +37,8 @@ pub struct Job {
     pub job_toml: String,
     /// The executable that tries parents in processes of its own, if there is one; see [`Job::prepare`].
     pub program: Option<PathBuf>,
+    /// Where its workers take rows from: [`RowOrigin::Work`] unless a benchmark sets another.
+    pub row_origin: RowOrigin,
 }
 
 /// Why a job can't begin. Nothing is written when one of these occurs.
@@ -116,6 +121,7 @@ impl Job {
             rdkit,
             job_toml,
             program: program.map(Into::into),
+            row_origin: RowOrigin::Work,
         })
     }
 

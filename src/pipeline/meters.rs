@@ -13,7 +13,7 @@ use super::{
     control::{Kept, Stuck},
 };
 use crate::{
-    account::Counts, chem::ChemistryTimes, report::manifest::Stages, ring::RingState,
+    account::Counts, chem::ChemistryTimes, machine, report::manifest::Stages, ring::RingState,
     table::sink::Spent,
 };
 
@@ -30,6 +30,8 @@ pub struct Snapshot {
     pub ring: RingState,
     /// Work done per stage, added over threads.
     pub stages: Stages,
+    /// CPU time of the parts that one thread at a time does.
+    pub serial: SerialTimes,
     /// Bytes written.
     pub bytes_written: u64,
     /// Parts published.
@@ -111,6 +113,7 @@ impl Meters {
             rows_read: self.rows_read.load(Relaxed),
             ring,
             stages: self.times.stages(),
+            serial: self.times.serial.seconds(),
             settled: (to_settle > 0).then(settled),
             ..written.clone()
         }
@@ -126,6 +129,54 @@ pub(super) struct Times {
     pub(super) sieve: AtomicU64,
     pub(super) sink: AtomicU64,
     pub(super) settle: AtomicU64,
+    pub(super) serial: SerialClocks,
+}
+
+/// CPU seconds of the parts of a job that one thread at a time does, however many threads there are. The job can't
+/// be faster than the slowest of them. What such a thread has a pool do is not in its time.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct SerialTimes {
+    /// Reading and decoding, by one worker at a time.
+    pub source: f64,
+    /// The thread of the sieve.
+    pub sieve: f64,
+    /// The thread of the sink.
+    pub sink: f64,
+    /// Settling, which begins when the other parts have ended.
+    pub settle: f64,
+}
+
+/// Nanoseconds of CPU time of what [`SerialTimes`] lists, since this process began.
+#[derive(Default)]
+pub(super) struct SerialClocks {
+    pub(super) source: AtomicU64,
+    pub(super) sieve: AtomicU64,
+    pub(super) sink: AtomicU64,
+    pub(super) settle: AtomicU64,
+}
+
+impl SerialClocks {
+    /// Adds the CPU time that the calling thread uses for `work`.
+    pub(super) fn measure<T>(clock: &AtomicU64, work: impl FnOnce() -> T) -> T {
+        let began = machine::thread_cpu_time();
+        let result = work();
+        let used = machine::thread_cpu_time().saturating_sub(began);
+        clock.fetch_add(used.as_nanos() as u64, Relaxed);
+        result
+    }
+
+    fn seconds(&self) -> SerialTimes {
+        SerialTimes {
+            source: in_seconds(&self.source),
+            sieve: in_seconds(&self.sieve),
+            sink: in_seconds(&self.sink),
+            settle: in_seconds(&self.settle),
+        }
+    }
+}
+
+fn in_seconds(nanoseconds: &AtomicU64) -> f64 {
+    Duration::from_nanos(nanoseconds.load(Relaxed)).as_secs_f64()
 }
 
 impl Times {
@@ -139,6 +190,7 @@ impl Times {
             sieve: nanos(stages.sieve),
             sink: nanos(stages.sink),
             settle: nanos(stages.settle),
+            serial: SerialClocks::default(),
         }
     }
 
@@ -171,13 +223,12 @@ impl Times {
     }
 
     pub(super) fn stages(&self) -> Stages {
-        let seconds = |stage: &AtomicU64| Duration::from_nanos(stage.load(Relaxed)).as_secs_f64();
         Stages {
-            source: seconds(&self.source),
-            chemistry: seconds(&self.chemistry),
-            sieve: seconds(&self.sieve),
-            sink: seconds(&self.sink),
-            settle: seconds(&self.settle),
+            source: in_seconds(&self.source),
+            chemistry: in_seconds(&self.chemistry),
+            sieve: in_seconds(&self.sieve),
+            sink: in_seconds(&self.sink),
+            settle: in_seconds(&self.settle),
         }
     }
 

@@ -10,7 +10,7 @@ use super::{
     control::Control,
     in_work::{InWork, Poisoned},
     job::Job,
-    meters::Times,
+    meters::{SerialClocks, Times},
 };
 use crate::{
     cores::{Core, Cores},
@@ -80,7 +80,8 @@ impl WorkerPorts<'_> {
         };
         let (times, parents_max) = (self.times, self.job.plan.batch_parents);
         times.measure(&times.source, || {
-            let taken = dispenser.take(batch, parents_max)?;
+            let taken =
+                SerialClocks::measure(&times.serial.source, || dispenser.take(batch, parents_max))?;
             self.rows_read.store(dispenser.reader.rows_read(), Relaxed);
             if taken.is_none() {
                 self.ring.finish(dispenser.next);

@@ -11,7 +11,7 @@ use super::{
     control::{Control, Outcome},
     error::PipelineError,
     judge::judge,
-    meters::Meters,
+    meters::{Meters, SerialClocks},
     resources::{Input, Resources, WorkerPorts},
     run_files::RunFiles,
     settling, sinking,
@@ -131,9 +131,14 @@ fn read<'a>(
             let work = move || workers::work(ports, i);
             stages.push(control.spawn(scope, format!("chem-{i}"), work)?);
         }
-        let sieve = move || judge(ring, &meters.times, engine, judged);
+        let serial = &meters.times.serial;
+        let sieve = move || {
+            SerialClocks::measure(&serial.sieve, || judge(ring, &meters.times, engine, judged))
+        };
         stages.push(control.spawn(scope, "sieve".into(), sieve)?);
-        let sink = control.spawn(scope, "sink".into(), move || sinking::sink(files, &to_sink))?;
+        let sink = control.spawn(scope, "sink".into(), move || {
+            SerialClocks::measure(&serial.sink, || sinking::sink(files, &to_sink))
+        })?;
         watcher.until(&|| sink.is_finished(), watched);
         // When a job stops, the part is saved before anything waits for the workers.
         let files = sink.join().ok().flatten().flatten();
@@ -155,7 +160,8 @@ fn settle<'a>(
             if control.is_stopping() {
                 return Ok(files);
             }
-            settling::settle(files)
+            let settle = &watched.meters.times.serial.settle;
+            SerialClocks::measure(settle, || settling::settle(files))
         })?;
         watcher.until(&|| settled.is_finished(), watched);
         Ok(settled.join().ok().flatten())

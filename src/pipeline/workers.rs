@@ -6,6 +6,7 @@ use super::{
     batch_writer::{BatchWriter, Interruption},
     error::PipelineError,
     identify::Identifier,
+    prepared::{KeptSlots, RowOrigin},
     resources::WorkerPorts,
     transform::Transforming,
 };
@@ -18,9 +19,10 @@ use crate::{
 
 /// The body of worker number `worker`: batch after batch until the input ends or the job stops.
 pub(super) fn work(ports: &WorkerPorts<'_>, worker: usize) -> Result<(), PipelineError> {
-    let mut row_work = match ports.job.spec.work {
-        Work::Dedup(_) => RowWork::Identify(Box::new(Identifier::new(ports))),
-        Work::Derive(_) => RowWork::Transform(Box::new(Transforming::new(ports)?)),
+    let mut row_work = match (&ports.job.row_origin, &ports.job.spec.work) {
+        (RowOrigin::Kept(kept), _) => RowWork::Copy(kept),
+        (_, Work::Dedup(_)) => RowWork::Identify(Box::new(Identifier::new(ports))),
+        (_, Work::Derive(_)) => RowWork::Transform(Box::new(Transforming::new(ports)?)),
     };
     let rows_max = ports.job.plan.slot.rows_max;
     let mut first_rows = ports.marks_slots.then(|| FirstRows::new(rows_max));
@@ -51,6 +53,8 @@ enum RowWork<'a> {
     Transform(Box<Transforming<'a>>),
     /// Makes its key.
     Identify(Box<Identifier<'a>>),
+    /// Nothing: the slots of its batch are there.
+    Copy(&'a KeptSlots),
 }
 
 fn work_on(
@@ -60,8 +64,12 @@ fn work_on(
     batch: &ParentBatch,
     (worker, number): (usize, u64),
 ) -> Result<(), Interruption> {
-    if let RowWork::Identify(identifier) = row_work {
-        identifier.ask_device(batch, core)?;
+    match row_work {
+        RowWork::Copy(kept) => {
+            return copy_batch(ports, kept, (first_rows, core), (worker, number));
+        }
+        RowWork::Identify(identifier) => identifier.ask_device(batch, core)?,
+        RowWork::Transform(_) => {}
     }
     let mut writer = BatchWriter::begin(ports, (worker, core), number, first_rows)?;
     let began = Instant::now();
@@ -73,6 +81,7 @@ fn work_on(
         writer = match row_work {
             RowWork::Transform(transforming) => transforming.add(writer, parent)?,
             RowWork::Identify(identifier) => identifier.add(writer, index, parent)?,
+            RowWork::Copy(_) => writer,
         };
     }
     match row_work {
@@ -82,7 +91,30 @@ fn work_on(
             let worked = began.elapsed().saturating_sub(writer.lent());
             ports.times.add_to_chemistry(worked);
         }
+        RowWork::Copy(_) => {}
     }
     let last = batch.len().checked_sub(1).map(|last| batch.get(last).row);
     writer.end(last.map(|row| row + 1))
+}
+
+/// Submits copies of the slots of batch `number` of worker `worker`.
+fn copy_batch(
+    ports: &WorkerPorts<'_>,
+    kept: &KeptSlots,
+    (first_rows, core): (Option<&mut FirstRows>, &mut Core),
+    (worker, number): (usize, u64),
+) -> Result<(), Interruption> {
+    let slots = kept.of_batch(number);
+    let mut writer = BatchWriter::begin(ports, (worker, core), number, first_rows)?;
+    let mut batch_end = None;
+    for (part, slot) in slots.iter().enumerate() {
+        if part > 0 {
+            writer = writer.next()?;
+        }
+        writer.give_way();
+        let times = ports.times;
+        times.measure(&times.chemistry, || writer.slot_mut().copy_from(slot));
+        batch_end = slot.batch_end;
+    }
+    writer.end(batch_end)
 }

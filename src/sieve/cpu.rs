@@ -40,7 +40,7 @@ pub struct CpuEngine {
     begun: Option<(Slot, Tally)>,
 }
 
-/// The threads of the engine: the calling one, and as many more as there are free cores.
+/// The threads of the engine: one works on a slot, and as many more as there are free cores join.
 pub(super) struct Crew {
     cores: Arc<Cores>,
     pub(super) pool: rayon::ThreadPool,
@@ -57,6 +57,14 @@ impl Crew {
         Ok(Self {
             cores: Arc::clone(cores),
             pool,
+        })
+    }
+
+    /// Does `work` on one of the threads, once it has a core, while the caller waits.
+    fn work<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+        self.pool.install(|| {
+            let _core = self.cores.take(Rank::Sieve);
+            work()
         })
     }
 
@@ -125,22 +133,24 @@ impl Engine for CpuEngine {
 
     fn begin(&mut self, mut slot: Slot) -> Result<(), EngineError> {
         assert!(self.begun.is_none(), "one slot at a time");
-        let (crew, filter) = (&self.crew, &self.filter);
-        let _core = crew.cores.take(Rank::Sieve);
+        let (crew, filter, first_rows) = (&self.crew, &self.filter, &mut self.first_rows);
         let (rows, given, marked) = (slot.rows(), slot.keys_given, slot.marked);
         let columns = slot.columns_mut();
         let keys = &mut columns.key[..rows];
         let verdicts = &mut columns.verdict[..rows];
-        if !given {
-            hash_rows(crew, columns.text, columns.text_end, keys);
-        }
-        if !marked {
-            self.first_rows.mark(keys, verdicts);
-        }
-        let keys = &*keys;
-        look_up(crew, filter, keys, verdicts);
-        insert_new(crew, filter, keys, verdicts);
-        let tally = tally(verdicts);
+        let (text, text_end) = (&*columns.text, &*columns.text_end);
+        let tally = crew.work(|| {
+            if !given {
+                hash_rows(crew, text, text_end, keys);
+            }
+            if !marked {
+                first_rows.mark(keys, verdicts);
+            }
+            let keys = &*keys;
+            look_up(crew, filter, keys, verdicts);
+            insert_new(crew, filter, keys, verdicts);
+            tally(verdicts)
+        });
         self.begun = Some((slot, tally));
         Ok(())
     }
@@ -150,8 +160,7 @@ impl Engine for CpuEngine {
     }
 
     fn insert(&mut self, keys: &[[u64; 2]]) -> Result<(), EngineError> {
-        let _core = self.crew.cores.take(Rank::Sieve);
-        insert_keys(&self.crew, &self.filter, keys);
+        self.crew.work(|| insert_keys(&self.crew, &self.filter, keys));
         Ok(())
     }
 

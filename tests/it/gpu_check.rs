@@ -147,6 +147,7 @@ fn a_hang_and_a_crash_fail_only_their_own_steps_slow() {
         "8-memcheck",
         "9-racecheck",
         "10-bench-cpu",
+        "11-scaling",
     ] {
         check.says(step, "ok", "");
     }
@@ -218,7 +219,7 @@ fn a_successful_check_reports_success_and_figures_slow() {
         "{}",
         check.summary
     );
-    for name in ["doctor.json", "bench.json"] {
+    for name in ["doctor.json", "bench.json", "scaling.json"] {
         let text = fs::read_to_string(check.folder.path("results").join(name)).unwrap();
         serde_json::from_str::<serde_json::Value>(&text).unwrap();
     }

@@ -17,6 +17,7 @@ mod kit;
 mod bad_input;
 mod bad_settings;
 mod bench;
+mod bench_scaling;
 mod bounds;
 mod cases_chemistry;
 mod cases_parquet;

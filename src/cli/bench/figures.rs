@@ -1,8 +1,8 @@
 //! The figures of a report as words and cells, which the text and the page share.
 
 use crate::{
-    bench::{Chemistry, EngineReport, Figure, FilterReport, KeyTimes, Report, StageTimes},
-    units::{ByteSize, count},
+    bench::{Chemistry, EngineReport, Figure, FilterReport, KeyTimes, Report, Scaling, StageTimes},
+    units::{ByteSize, count, counted},
 };
 
 pub(super) fn title(report: &Report) -> String {
@@ -16,8 +16,12 @@ pub(super) fn title(report: &Report) -> String {
         true => "; too short for reliable figures",
         false => "",
     };
+    let each = match &report.scaling {
+        Some(_) => "for a job with all threads",
+        None => "per figure",
+    };
     format!(
-        "molsieve {molsieve}, RDKit {rdkit}, {date}, {} s per figure{trial}",
+        "molsieve {molsieve}, RDKit {rdkit}, {date}, {} s {each}{trial}",
         report.seconds
     )
 }
@@ -28,14 +32,16 @@ pub(super) fn about(report: &Report) -> Vec<(&'static str, String)> {
     let memory = ByteSize(machine.memory_bytes);
     let (processor, processors) = (&machine.processor, machine.processors);
     let kernel = &machine.kernel;
+    let mut about = vec![(
+        "machine",
+        format!("{processor}, {processors} processors, {memory}, {kernel}"),
+    )];
+    if let Some(scaling) = &report.scaling {
+        about.extend(about_scaling(scaling));
+        return about;
+    }
     let rows = format!("{:.0} bytes of text on average", report.row_bytes);
-    let mut about = vec![
-        (
-            "machine",
-            format!("{processor}, {processors} processors, {memory}, {kernel}"),
-        ),
-        ("rows", rows),
-    ];
+    about.push(("rows", rows));
     about.extend(report.chemistry.iter().flat_map(about_chemistry));
     about.extend(report.keys.as_ref().map(about_keys));
     about.push((
@@ -48,6 +54,23 @@ pub(super) fn about(report: &Report) -> Vec<(&'static str, String)> {
         about.push((absent.engine, format!("not available: {}", absent.missing)));
     }
     about
+}
+
+/// The conditions of a scaling run, by name.
+fn about_scaling(scaling: &Scaling) -> [(&'static str, String); 5] {
+    let rounds = counted(scaling.rounds as u64, "round");
+    [
+        ("molecules", scaling.input.clone()),
+        ("rules", scaling.rules.clone()),
+        ("files", format!("on {}", scaling.file_system)),
+        ("runs", format!("{rounds} in turns, medians")),
+        (
+            "columns",
+            "CPU: µs of all threads per row; source, sieve, sink, settle: µs of the one thread that does this part; \
+             limit: what is busy for the largest share of the time"
+                .into(),
+        ),
+    ]
 }
 
 fn about_chemistry(chemistry: &Chemistry) -> [(&'static str, String); 4] {

@@ -5,6 +5,7 @@ use std::fmt::Display;
 use super::{
     figures::{COLUMNS, about, engine_title, notes, rows, title},
     plot::{escaped, plots},
+    scaling,
 };
 use crate::bench::{EngineReport, Report};
 
@@ -37,6 +38,7 @@ pub(super) fn page(report: &Report) -> String {
         body += &format!("<tr><th>{name}</th><td>{what}</td></tr>\n");
     }
     body += "</table>\n";
+    body.extend(report.scaling.iter().map(scaling::section));
     body += &plots(&report.engines);
     body.extend(report.engines.iter().map(table));
     format!(

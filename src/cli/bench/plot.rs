@@ -1,4 +1,5 @@
-//! Plots as inline SVG: keys per second over the size of the filter, both logarithmic, a line per engine.
+//! Plots as inline SVG, both axes logarithmic: keys per second over the size of the filter, a line per engine; the
+//! speed-up over the number of threads, a line per job.
 
 use super::figures::series;
 use crate::{bench::EngineReport, units::ByteSize};
@@ -40,7 +41,7 @@ pub(super) fn plots(engines: &[EngineReport]) -> String {
 }
 
 /// A named line and its points.
-type Line = (String, Vec<(f64, f64)>);
+pub(super) type Line = (String, Vec<(f64, f64)>);
 
 /// The powers of ten that enclose the numbers; `None` if there are none.
 fn decades(values: impl Iterator<Item = f64>) -> Option<(i32, i32)> {
@@ -84,10 +85,71 @@ fn plot(name: &str, lines: &[Line]) -> String {
     svg + "</svg>\n"
 }
 
+/// The speed-up of each job over the number of threads, beside the straight line of a linear speed-up. Lines of fewer
+/// than two points show nothing.
+pub(super) fn speed_ups(lines: &[Line]) -> String {
+    let points = || lines.iter().flat_map(|(_, points)| points);
+    let (Some(first), Some(last)) = (
+        points().map(|(threads, _)| *threads).reduce(f64::min),
+        points().map(|(threads, _)| *threads).reduce(f64::max),
+    ) else {
+        return String::new();
+    };
+    if first == last {
+        return String::new();
+    }
+    let speed_ups = || points().map(|(_, speed_up)| speed_up.max(0.01));
+    let (least, most) = (
+        speed_ups().fold(1.0, f64::min),
+        speed_ups().fold(last / first, f64::max),
+    );
+    let x = |threads: f64| {
+        let share = (threads / first).log2() / (last / first).log2();
+        LEFT + share * (WIDTH - LEFT - RIGHT)
+    };
+    let y = |speed_up: f64| {
+        let share = (speed_up.max(least) / least).log2() / (most / least).log2();
+        HEIGHT - BOTTOM - share * (HEIGHT - BOTTOM - TOP)
+    };
+    let height = HEIGHT + NAME_HEIGHT * lines.len() as f64;
+    let mut svg = format!(
+        "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\">\
+         <text x=\"{LEFT}\" y=\"14\">speed-up over the number of threads; grey: linear</text>\n\
+         <line x1=\"{:.1}\" y1=\"{:.1}\" x2=\"{:.1}\" y2=\"{:.1}\" stroke=\"#bbb\"/>\n",
+        x(first),
+        y(1.0),
+        x(last),
+        y(last / first)
+    );
+    let mut threads: Vec<_> = points().map(|(threads, _)| *threads as u64).collect();
+    threads.sort_unstable();
+    threads.dedup();
+    for threads in threads {
+        let (x, speed_up) = (x(threads as f64), threads as f64 / first);
+        let below = HEIGHT - BOTTOM + 16.0;
+        svg +=
+            &format!("<text x=\"{x:.1}\" y=\"{below:.1}\" text-anchor=\"middle\">{threads}</text>");
+        let rounded = (100.0 * speed_up).round() / 100.0;
+        svg += &labelled_line(&rounded.to_string(), y(speed_up));
+    }
+    for (number, (name, points)) in lines.iter().enumerate() {
+        let placed = points
+            .iter()
+            .map(|(threads, speed_up)| (x(*threads), y(*speed_up)));
+        svg += &line(number, name, &placed.collect::<Vec<_>>());
+    }
+    svg + "</svg>\n"
+}
+
 fn grid_line(decade: i32, y: f64) -> String {
+    labelled_line(&format!("10<tspan dy=\"-4\">{decade}</tspan>"), y)
+}
+
+/// A line across the plot, with its value beside it.
+fn labelled_line(label: &str, y: f64) -> String {
     format!(
         "<line x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\" stroke=\"#ddd\"/>\
-         <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">10<tspan dy=\"-4\">{decade}</tspan></text>\n",
+         <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{label}</text>\n",
         WIDTH - RIGHT,
         LEFT - 4.0,
         y + 4.0
@@ -148,6 +210,26 @@ mod tests {
     fn text_does_not_become_markup() {
         let text = escaped("a>>b & <\"c\">");
         assert_eq!(text, "a&gt;&gt;b &amp; &lt;&quot;c&quot;&gt;");
+    }
+
+    #[test]
+    fn the_speed_up_has_a_line_per_job_and_needs_two_numbers_of_threads() {
+        assert_eq!(speed_ups(&[]), "");
+        let name = || "derive".to_owned();
+        assert_eq!(speed_ups(&[(name(), vec![(2.0, 1.0)])]), "");
+        let lines = [
+            (name(), vec![(1.0, 1.0), (2.0, 1.9), (6.0, 5.5)]),
+            (name(), vec![(1.0, 1.0), (2.0, 0.7), (6.0, 6.5)]),
+        ];
+        let svg = speed_ups(&lines);
+        // The lowest point lies on the lower edge, the highest on the upper.
+        for edge in [HEIGHT - BOTTOM, TOP] {
+            assert!(svg.contains(&format!("cy=\"{edge:.1}\"")), "{svg}");
+        }
+        assert_eq!(svg.matches("<polyline").count(), 2);
+        assert_eq!(svg.matches("<circle").count(), 6);
+        assert_eq!(svg.matches(">6</text>").count(), 2, "both axes: {svg}");
+        assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
     }
 
     #[test]

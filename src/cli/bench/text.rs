@@ -2,7 +2,10 @@
 
 use std::fmt::Display;
 
-use super::figures::{COLUMNS, about, engine_title, notes, rows, title};
+use super::{
+    figures::{COLUMNS, about, engine_title, notes, rows, title},
+    scaling,
+};
 use crate::bench::{EngineReport, Report};
 
 /// The whole text.
@@ -11,6 +14,7 @@ pub(super) fn text(report: &Report) -> String {
     for (name, what) in about(report) {
         lines.push(format!("  {name:<10} {what}"));
     }
+    lines.extend(report.scaling.iter().flat_map(scaling::text));
     for engine in &report.engines {
         lines.push(String::new());
         lines.push(format!("  {}", engine_title(engine)));
