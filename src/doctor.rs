@@ -9,6 +9,7 @@ use crate::{
     chem::RdKit,
     machine::{self, FileSystem, Limits},
     nvidia::Nvidia,
+    property::PropertySet,
     sieve::{
         CpuEngine, Engine, EngineChoice, EngineError, FilterShape, choose, conformance,
         cuda::{self, CudaKeys, CudaSieve, Gpu, KernelImage},
@@ -137,7 +138,7 @@ impl Findings {
             bits: 1 << 20,
             hashes: 7,
         };
-        let room = Room::new(smallest, &SlotLayout::smallest(false));
+        let room = Room::new(smallest, &SlotLayout::smallest(PropertySet::NONE));
         let auto = choose(EngineChoice::Auto, &room);
         Ok(Self {
             molsieve: env!("CARGO_PKG_VERSION"),

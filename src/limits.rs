@@ -326,7 +326,7 @@ pub const FILTER_BITS_MIN: usize = 1_024;
 
 const _: () = assert!(PART_ROWS_PIECE_BYTES <= SPILL_BLOCK_BYTES_MAX);
 // A packed block of rows, with the row that crosses its bound, fits the smallest slot.
-const _: () = assert!(SETTLE_BLOCK_ROWS * 160 < SLOT_BYTES_MIN);
+const _: () = assert!(SETTLE_BLOCK_ROWS * 224 < SLOT_BYTES_MIN);
 const _: () = assert!(
     SETTLE_BLOCK_PARENT_BYTES + PARENT_SMILES_BYTES_MAX + ID_BYTES_MAX < TEXT_KEPT_BYTES_MAX
         && SETTLE_BLOCK_TEXT_BYTES + (PRODUCT_SMILES_BYTES_MAX as usize) < 128 * KIB

@@ -1,13 +1,12 @@
 #include "molsieve/src/chem/transformer.h"
 
 #include <GraphMol/ChemReactions/ReactionRunner.h>
-#include <GraphMol/Descriptors/MolDescriptors.h>
 #include <GraphMol/MolOps.h>
 #include <GraphMol/SmilesParse/SmilesWrite.h>
 #include <GraphMol/Substruct/SubstructMatch.h>
 
 #include <algorithm>
-#include <array>
+#include <bit>
 #include <chrono>
 #include <cstring>
 
@@ -64,6 +63,8 @@ struct Parent {
   RDKit::MOL_SPTR_VECT outcome;           // of RDKit's reaction runner, if `has_run`
   bool has_run = false;
   RDKit::ROMol *made = nullptr;  // the product as RDKit's molecule, or null
+  bool is_flat = false;          // the product was made on the flat molecule
+  bool is_checked = false;       // … and by RDKit too
   bool sites_capped = false;
   bool full = false;  // it has as many distinct products as a parent may have
   bool groups_to_report = false;  // it has enhanced stereo, which no product keeps
@@ -72,8 +73,7 @@ struct Parent {
   bool pending = false;
   std::string smiles;
   std::uint16_t site = 0;
-  std::array<double, 3> reals{};
-  std::array<std::uint16_t, 3> counts{};
+  describe::Values values;
 };
 
 namespace {
@@ -85,24 +85,25 @@ const std::string &canonical(Parent &parent) {
   return parent.canonical;
 }
 
-void add_cap(ParentReport &report, Cap cap) { report.caps |= static_cast<std::uint32_t>(cap); }
-
-void describe(const ROMol &product, Parent &parent) {
-  namespace d = RDKit::Descriptors;
-  double log_p, refractivity;
-  d::calcCrippenDescriptors(product, log_p, refractivity);
-  parent.reals = {d::calcAMW(product), log_p, d::calcTPSA(product)};
-  parent.counts = {static_cast<std::uint16_t>(d::calcNumHBD(product)),
-                   static_cast<std::uint16_t>(d::calcNumHBA(product)),
-                   static_cast<std::uint16_t>(d::calcNumRotatableBonds(product))};
+// Writes the values of some properties in the order of their numbers, side by side.
+template <typename T>
+void write_values(const describe::Values &values, std::uint32_t properties, std::size_t row, rust::Slice<T> column) {
+  auto *to = column.data() + row * std::popcount(properties);
+  for (; properties != 0; properties &= properties - 1) {
+    *to++ = static_cast<T>(values[std::countr_zero(properties)]);
+  }
 }
+
+void add_cap(ParentReport &report, Cap cap) { report.caps |= static_cast<std::uint32_t>(cap); }
 
 }  // namespace
 
 Transformer::Transformer(const TransformerSettings &settings)
     : settings_(std::make_unique<TransformerSettings>(settings)),
       sites_(settings.sites_max, !settings.reference),
-      sites_with_hydrogens_(settings.sites_max, !settings.reference) {}
+      sites_with_hydrogens_(settings.sites_max, !settings.reference),
+      properties_(settings.real_properties | settings.count_properties),
+      describer_(properties_) {}
 Transformer::~Transformer() = default;
 
 bool Transformer::add_rule(rust::Str smirks, rust::Slice<const rust::String> exclude,
@@ -195,7 +196,8 @@ Fill Transformer::fill(ProductSpace &space, std::uint32_t parent, std::uint32_t 
     if (parent_->pending && !write_row(space, parent, report)) {
       return Fill::SlotFull;
     }
-    const auto worked_ns = report.match_ns + report.react_ns + report.finish_ns + report.write_ns;
+    const auto worked_ns = report.match_ns + report.react_ns + report.finish_ns + report.write_ns +
+                           report.describe_ns;
     if (quantum-- == 0 || worked_ns > PAUSE_AFTER_NS) {
       return Fill::Paused;
     }
@@ -218,10 +220,8 @@ bool Transformer::write_row(ProductSpace &space, std::uint32_t parent, ParentRep
   space.parent[row] = parent;
   space.rule[row] = static_cast<std::uint16_t>(p.rule);
   space.site[row] = p.site;
-  if (settings_->properties) {
-    std::copy(p.reals.begin(), p.reals.end(), space.real_properties.begin() + 3 * row);
-    std::copy(p.counts.begin(), p.counts.end(), space.count_properties.begin() + 3 * row);
-  }
+  write_values(p.values, settings_->real_properties, row, space.real_properties);
+  write_values(p.values, settings_->count_properties, row, space.count_properties);
   ++space.rows;
   ++report.written;
   count(RuleCount::Made);
@@ -305,6 +305,7 @@ void Transformer::take_parent(ParentReport &report) {
     }
   }
   p.made = p.mol.get();
+  p.is_flat = false;
   take_smiles(p.mol->getNumAtoms(), report);
 }
 
@@ -316,7 +317,9 @@ void Transformer::take_product(std::size_t product, ParentReport &report) {
     return;
   }
   p.made = nullptr;
-  if (make_by_edit(product, report)) {
+  p.is_checked = false;
+  p.is_flat = make_by_edit(product, report);
+  if (p.is_flat) {
     ++report.on_graphs;
     take_smiles(product_.atoms.size(), report);
     return;
@@ -402,13 +405,51 @@ void Transformer::take_smiles(std::size_t atoms, ParentReport &report) {
   if (!p.made && (high & (settings_->check_one_in - 1)) == 0) {
     check(report);
   }
-  if (settings_->properties) {
-    if (!p.made) {
-      p.made = &make_with_rdkit(p.product - 1, report);
-    }
-    describe(*p.made, p);
+  if (!properties_.empty()) {
+    describe(report);
   }
   p.pending = true;
+}
+
+// Computes the properties of the pending product: on the flat molecule, if it was made there and is covered.
+void Transformer::describe(ParentReport &report) {
+  auto &p = *parent_;
+  const bool is_flat = describe_flat(p.values, report);
+  if (is_flat && !p.is_checked) {
+    return;
+  }
+  report.described_by_rdkit += !is_flat;
+  if (!p.made) {
+    p.made = &make_with_rdkit(p.product - 1, report);
+  }
+  const Timer timer(report.describe_ns);
+  describe::Values expected;
+  describe::describe_with_rdkit(*p.made, properties_, expected);
+  if (is_flat && !describe::same_values(p.values, expected, properties_)) {
+    throw std::runtime_error("the properties of " + p.smiles + " differ between the fast way and the reference; " +
+                             "please report it, and use the reference way (--chemistry reference)");
+  }
+  p.values = expected;
+}
+
+// False: RDKit has to compute the properties.
+bool Transformer::describe_flat(describe::Values &values, ParentReport &report) {
+  auto &p = *parent_;
+  const Timer timer(report.describe_ns);
+  RingCounts rings;
+  if (p.is_flat) {
+    const auto &edit = *rules_[p.rule].edits[p.product - 1];
+    return (!describer_.needs_rings() || edit.count_rings(flat_, product_, workspace_, rings)) &&
+           describer_.describe(product_, rings, values);
+  }
+  if (!is_editable_ || p.made != p.mol.get()) {
+    return false;
+  }
+  if (describer_.needs_rings()) {
+    rings = flat_.count_rings();
+  }
+  const auto centres = describer_.needs_centres() ? describe::centres_with_rdkit(*p.mol) : 0;
+  return describer_.describe_perceived(flat_.mol, rings, centres, values);
 }
 
 // Makes the product with RDKit too, after it was made on the flat molecule. Throws if the SMILES differ.
@@ -424,6 +465,7 @@ void Transformer::check(ParentReport &report) {
     throw std::runtime_error("the fast way gives " + p.smiles + ", the reference " + expected +
                              "; please report it, and use the reference way (--chemistry reference)");
   }
+  p.is_checked = true;
   ++report.checked;
 }
 

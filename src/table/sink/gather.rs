@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow::{
     array::{
-        ArrayRef, DictionaryArray, FixedSizeBinaryBuilder, Float64Builder, RecordBatch,
+        ArrayRef, DictionaryArray, FixedSizeBinaryBuilder, Float64Array, Int16Array, RecordBatch,
         StringArray, StringBuilder, UInt16Array, UInt16Builder, UInt64Builder,
     },
     datatypes::{SchemaRef, UInt16Type},
@@ -18,7 +18,8 @@ use super::{
 };
 use crate::{
     limits::{GATHERED_PER_SLOT, SINK_CHUNK_BYTES, SINK_CHUNK_ROWS},
-    slot::{Slot, Verdict},
+    property::{Property, PropertyKind, PropertySet},
+    slot::{Columns, Slot, Verdict},
     store::spill::Block,
 };
 
@@ -163,25 +164,36 @@ impl Gatherer {
             arrays.push(Arc::new(rule));
             arrays.push(Arc::new(site.finish()));
         }
-        if self.settings.properties {
-            arrays.extend((0..3).map(|i| reals(columns.real_properties, rows, i)));
-            arrays.extend((0..3).map(|i| counts(columns.count_properties, rows, i)));
-        }
+        arrays.extend(properties(self.settings.properties, &columns, rows));
         RecordBatch::try_new(Arc::clone(&self.schema), arrays).map_err(encode_error)
     }
 }
 
-fn reals(values: &[f64], rows: &[usize], property: usize) -> ArrayRef {
-    let mut column = Float64Builder::with_capacity(rows.len());
-    rows.iter()
-        .for_each(|row| column.append_value(values[3 * row + property]));
-    Arc::new(column.finish())
-}
-
-fn counts(values: &[u16], rows: &[usize], property: usize) -> ArrayRef {
-    Arc::new(UInt16Array::from_iter_values(
-        rows.iter().map(|row| values[3 * row + property]),
-    ))
+/// The columns of properties.
+fn properties(set: PropertySet, columns: &Columns<'_>, rows: &[usize]) -> Vec<ArrayRef> {
+    let (reals, counts) = (set.reals().len(), set.counts().len());
+    let (mut next_real, mut next_count) = (0.., 0..);
+    let column = |property: Property| -> ArrayRef {
+        let count = |row: &usize, place| columns.count_properties[counts * row + place];
+        let rows = rows.iter();
+        match property.kind() {
+            PropertyKind::Real => {
+                let place = next_real.next().unwrap_or_default();
+                let values = rows.map(|row| columns.real_properties[reals * row + place]);
+                Arc::new(Float64Array::from_iter_values(values))
+            }
+            PropertyKind::Count => {
+                let place = next_count.next().unwrap_or_default();
+                Arc::new(UInt16Array::from_iter_values(rows.map(|row| count(row, place))))
+            }
+            PropertyKind::Signed => {
+                let place = next_count.next().unwrap_or_default();
+                let values = rows.map(|row| count(row, place).cast_signed());
+                Arc::new(Int16Array::from_iter_values(values))
+            }
+        }
+    };
+    set.iter().map(column).collect()
 }
 
 fn text(bytes: &[u8]) -> Result<&str, SinkError> {
@@ -205,7 +217,7 @@ mod tests {
     fn gatherer() -> Gatherer {
         let settings = SinkSettings {
             rule_names: vec!["cleavage".into()],
-            properties: false,
+            properties: PropertySet::NONE,
             key_column: "key",
             molecules: false,
             parquet: ParquetSettings::new(1 << 20),
@@ -219,7 +231,7 @@ mod tests {
 
     /// Many small products of one large parent, each third a repeat.
     fn slot() -> Slot {
-        let mut slot = Slot::smallest(false);
+        let mut slot = Slot::smallest(PropertySet::NONE);
         let parent = SlotParent {
             row: 5,
             id: b"large",
