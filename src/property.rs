@@ -81,7 +81,9 @@ impl PropertySet {
 
     /// The properties, in the order of their columns.
     pub fn iter(self) -> impl Iterator<Item = Property> {
-        Property::ALL.into_iter().filter(move |property| self.has(*property))
+        Property::ALL
+            .into_iter()
+            .filter(move |property| self.has(*property))
     }
 
     /// Whether a property is among them.
@@ -96,12 +98,16 @@ impl PropertySet {
 
     /// Those that are reals.
     pub fn reals(self) -> Self {
-        self.iter().filter(|property| property.kind() == PropertyKind::Real).collect()
+        self.iter()
+            .filter(|property| property.kind() == PropertyKind::Real)
+            .collect()
     }
 
     /// Those that are whole numbers.
     pub fn counts(self) -> Self {
-        self.iter().filter(|property| property.kind() != PropertyKind::Real).collect()
+        self.iter()
+            .filter(|property| property.kind() != PropertyKind::Real)
+            .collect()
     }
 
     /// How many there are.
@@ -117,7 +123,11 @@ impl PropertySet {
 
 impl FromIterator<Property> for PropertySet {
     fn from_iter<I: IntoIterator<Item = Property>>(properties: I) -> Self {
-        Self(properties.into_iter().fold(0, |bits, property| bits | 1 << property as u32))
+        Self(
+            properties
+                .into_iter()
+                .fold(0, |bits, property| bits | 1 << property as u32),
+        )
     }
 }
 
@@ -132,7 +142,9 @@ impl FromStr for Property {
     type Err = UnknownProperty;
 
     fn from_str(name: &str) -> Result<Self, UnknownProperty> {
-        let found = Self::ALL.into_iter().find(|property| property.name() == name);
+        let found = Self::ALL
+            .into_iter()
+            .find(|property| property.name() == name);
         found.ok_or_else(|| UnknownProperty { name: name.into() })
     }
 }
@@ -145,7 +157,10 @@ impl FromStr for PropertySet {
         match text {
             ALL => Ok(Self::ALL),
             NONE => Ok(Self::NONE),
-            names => names.split(',').map(|name| name.trim().parse::<Property>()).collect(),
+            names => names
+                .split(',')
+                .map(|name| name.trim().parse::<Property>())
+                .collect(),
         }
     }
 }
@@ -174,7 +189,10 @@ impl Serialize for PropertySet {
 impl<'de> Deserialize<'de> for PropertySet {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
-        #[serde(untagged, expecting = "properties must be a list of names, true or false")]
+        #[serde(
+            untagged,
+            expecting = "properties must be a list of names, true or false"
+        )]
         enum Given {
             Whether(bool),
             Names(Vec<String>),
@@ -184,7 +202,9 @@ impl<'de> Deserialize<'de> for PropertySet {
             Given::Whether(false) => Ok(Self::NONE),
             Given::Names(names) => {
                 let properties = names.iter().map(|name| name.parse::<Property>());
-                properties.collect::<Result<_, _>>().map_err(D::Error::custom)
+                properties
+                    .collect::<Result<_, _>>()
+                    .map_err(D::Error::custom)
             }
         }
     }
@@ -210,13 +230,25 @@ mod tests {
 
     #[test]
     fn a_set_is_a_list_or_a_truth_value() {
-        let read = |text: &str| serde_json::from_str::<PropertySet>(text).map_err(|e| e.to_string());
+        let read =
+            |text: &str| serde_json::from_str::<PropertySet>(text).map_err(|e| e.to_string());
         assert_eq!(read("true"), Ok(PropertySet::ALL));
         assert_eq!(read("false"), Ok(PropertySet::NONE));
-        assert_eq!(read(r#"["hba", "mw", "hba"]"#), Ok("mw,hba".parse().unwrap()));
-        assert!(read(r#"["hba", "weight"]"#).unwrap_err().contains("\"weight\""));
+        assert_eq!(
+            read(r#"["hba", "mw", "hba"]"#),
+            Ok("mw,hba".parse().unwrap())
+        );
+        assert!(
+            read(r#"["hba", "weight"]"#)
+                .unwrap_err()
+                .contains("\"weight\"")
+        );
         assert!(read("3").unwrap_err().contains("a list of names"));
-        for set in [PropertySet::NONE, PropertySet::ALL, "mw,charge".parse().unwrap()] {
+        for set in [
+            PropertySet::NONE,
+            PropertySet::ALL,
+            "mw,charge".parse().unwrap(),
+        ] {
             assert_eq!(read(&serde_json::to_string(&set).unwrap()), Ok(set));
         }
     }

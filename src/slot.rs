@@ -210,11 +210,17 @@ mod tests {
                 );
                 let slot = Slot::new(layout.clone());
                 assert_eq!(slot.columns().key.len(), layout.rows_max);
-                assert_eq!(slot.columns().count_properties.is_empty(), properties.is_empty());
+                assert_eq!(
+                    slot.columns().count_properties.is_empty(),
+                    properties.is_empty()
+                );
             }
         }
         for bytes in [1000, 1 << 31] {
-            assert_eq!(SlotLayout::new(bytes, PropertySet::NONE), Err(LayoutError(bytes)));
+            assert_eq!(
+                SlotLayout::new(bytes, PropertySet::NONE),
+                Err(LayoutError(bytes))
+            );
         }
     }
 

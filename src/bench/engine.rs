@@ -123,7 +123,10 @@ impl Bench<'_> {
 
     /// Measures what does not depend on the filter. Returns the rate of copies to where rows are hashed.
     fn copy_and_hash(&self, report: &mut EngineReport) -> Result<f64, BenchError> {
-        let layout = SlotLayout::new(self.subject.large_slot_bytes(self.effort), PropertySet::NONE)?;
+        let layout = SlotLayout::new(
+            self.subject.large_slot_bytes(self.effort),
+            PropertySet::NONE,
+        )?;
         let room = Room::new(shape(FILTER_BYTES[0]), &layout);
         let mut steps = self.subject.steps(room)?;
         let memory = steps.slot_memory(layout.bytes)?;
@@ -166,7 +169,10 @@ impl Bench<'_> {
     /// Measures one filter: first the ceilings, then the steps, then the whole sieve.
     fn filter(&self, bytes: u64, copied: f64) -> Result<FilterReport, BenchError> {
         let filter = shape(bytes);
-        let layout = SlotLayout::new(self.subject.large_slot_bytes(self.effort), PropertySet::NONE)?;
+        let layout = SlotLayout::new(
+            self.subject.large_slot_bytes(self.effort),
+            PropertySet::NONE,
+        )?;
         let room = Room {
             // Keys alone.
             text_bytes_max: 64,

@@ -268,4 +268,5 @@ macro_rules! same_numbers {
 }
 
 same_numbers!(Mw Clogp Tpsa Hbd Hba RotatableBonds ExactMass HeavyAtoms Rings AromaticRings FractionCsp3 Charge StereoCentres);
-const _: () = assert!(crate::property::Property::ALL.len() == ffi::Property::StereoCentres.repr as usize + 1);
+const _: () =
+    assert!(crate::property::Property::ALL.len() == ffi::Property::StereoCentres.repr as usize + 1);

@@ -439,8 +439,12 @@ bool Transformer::describe_flat(describe::Values &values, ParentReport &report) 
   RingCounts rings;
   if (p.is_flat) {
     const auto &edit = *rules_[p.rule].edits[p.product - 1];
-    return (!describer_.needs_rings() || edit.count_rings(flat_, product_, workspace_, rings)) &&
-           describer_.describe(product_, rings, values);
+    bool same = false;
+    if ((describer_.needs_rings() || describer_.needs_centres()) &&
+        !edit.count_rings(flat_, product_, workspace_, rings, same)) {
+      return false;
+    }
+    return describer_.describe(product_, rings, {same ? p.mol.get() : nullptr, workspace_.parent_of.data()}, values);
   }
   if (!is_editable_ || p.made != p.mol.get()) {
     return false;

@@ -8,7 +8,12 @@ use serde_json::{Value as Json, json};
 
 use super::error::ConfigError;
 use crate::{
-    chem::Method, identity::KeyKind, limits::JOB_PATHS_MAX, property::{Property, PropertySet}, sieve::EngineChoice, units::ByteSize,
+    chem::Method,
+    identity::KeyKind,
+    limits::JOB_PATHS_MAX,
+    property::{Property, PropertySet},
+    sieve::EngineChoice,
+    units::ByteSize,
 };
 
 /// `--dedup`.

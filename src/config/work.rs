@@ -16,8 +16,7 @@ use super::{
 };
 use crate::{
     chem::TransformSettings, identity::KeyKind, limits::PRODUCTS_PER_PARENT_DEFAULT,
-    property::PropertySet,
-    store::Existing, table::sink::parquet_file::ParquetSettings,
+    property::PropertySet, store::Existing, table::sink::parquet_file::ParquetSettings,
 };
 
 /// Settings of other tasks that earlier versions wrote into the `job.toml` of a deduplication, where they have
@@ -181,7 +180,11 @@ impl JobSpec {
         let of_task = ("task".to_owned(), "task", "");
         let text = |value: &Value| match value {
             Value::String(text) => text.clone(),
-            Value::Array(words) => words.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(","),
+            Value::Array(words) => words
+                .iter()
+                .filter_map(Value::as_str)
+                .collect::<Vec<_>>()
+                .join(","),
             other => other.to_string(),
         };
         compared

@@ -31,8 +31,10 @@ use crate::{
 /// A row's parent, rule, site, length and properties at most.
 const ROW_BYTES_MAX: usize = 12 + 8 * Property::ALL.len();
 /// What a block unpacks to at most: its texts, its columns, and a row that crosses the bounds.
-const UNPACKED_BYTES_MAX: usize =
-    SETTLE_BLOCK_PARENT_BYTES + SETTLE_BLOCK_TEXT_BYTES + SETTLE_BLOCK_ROWS * ROW_BYTES_MAX + (64 << 10);
+const UNPACKED_BYTES_MAX: usize = SETTLE_BLOCK_PARENT_BYTES
+    + SETTLE_BLOCK_TEXT_BYTES
+    + SETTLE_BLOCK_ROWS * ROW_BYTES_MAX
+    + (64 << 10);
 
 /// Packs rows into a spill.
 pub struct RowWriter {

@@ -1,9 +1,7 @@
 //! How a slab is divided into columns.
 
 use crate::{
-    limits::{
-        ID_BYTES_MAX, REASON_BYTES_MAX, SLOT_BYTES_MAX, SLOT_BYTES_MIN, TEXT_KEPT_BYTES_MAX,
-    },
+    limits::{ID_BYTES_MAX, REASON_BYTES_MAX, SLOT_BYTES_MAX, SLOT_BYTES_MIN, TEXT_KEPT_BYTES_MAX},
     property::PropertySet,
 };
 

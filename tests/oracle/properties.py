@@ -24,7 +24,6 @@ from collections import Counter
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
-import pyarrow.parquet as pq
 from rdkit import Chem, RDLogger
 from rdkit.Chem import rdMolDescriptors as descriptors
 
@@ -76,6 +75,8 @@ def compare_chunk(texts, rows):
 
 def chunks_of(out):
     """The texts as read and the properties of the rows, some at a time."""
+    import pyarrow.parquet as pq  # releases.py uses this file with other Pythons, which may lack it
+
     for part in sorted(out.glob("products/part-*.parquet")):
         columns = ["parent_smiles", *REFERENCE]
         for batch in pq.ParquetFile(part).iter_batches(batch_size=ROWS_PER_CHUNK, columns=columns):

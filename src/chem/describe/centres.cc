@@ -2,7 +2,10 @@
 // The stereo of the molecule is confirmed already, so that a second round of ranks finds the rest.
 #include "molsieve/src/chem/describe/describe.h"
 
+#include <GraphMol/QueryOps.h>
+
 #include <algorithm>
+#include <array>
 
 #include "molsieve/src/chem/model/cip.h"
 
@@ -12,34 +15,55 @@ namespace {
 
 enum class Answer : std::uint8_t { No, Yes, Unknown };
 
-bool has_aromatic_bond(const Molecule &mol, const Atom &atom) {
-  return any_bond(mol, atom, [](const Bond &bond) { return bond.type == AROMATIC; });
+bool is_multiple(const Bond &bond) { return bond.type != SINGLE; }
+
+// Whether the single bonds of a nitrogen are conjugated, as those of an amide or aniline are.
+Answer is_conjugated(const Molecule &mol, const Atom &nitrogen) {
+  auto answer = Answer::No;
+  for (unsigned int i = 0; i < nitrogen.degree; ++i) {
+    const auto &neighbour = mol.atoms[nitrogen.neighbours[i]];
+    if (!any_bond(mol, neighbour, is_multiple)) {
+      continue;
+    }
+    if (neighbour.number == CARBON && neighbour.charge == 0 && neighbour.total_degree() == 3) {
+      return Answer::Yes;
+    }
+    answer = Answer::Unknown;
+  }
+  return answer;
 }
 
-// A nitrogen of three neighbours without hydrogen is one only in a ring of three or as a bridgehead, both of which need
-// three bonds or two neighbours in rings; RDKit decides.
-Answer may_nitrogen_be_centre(const Molecule &mol, const Atom &atom) {
+Answer is_bridgehead(const Origin &origin, std::uint16_t index) {
+  if (!origin.parent || origin.parent_of[index] == NO_INDEX) {
+    return Answer::Unknown;
+  }
+  const auto *atom = origin.parent->getAtomWithIdx(origin.parent_of[index]);
+  return RDKit::queryIsAtomBridgehead(atom) ? Answer::Yes : Answer::No;
+}
+
+// A nitrogen of three neighbours without hydrogen is a centre only in a ring of three or as a bridgehead, and only if it
+// is a pyramid.
+Answer may_nitrogen_be_centre(const Molecule &mol, const Atom &atom, const Origin &origin, std::uint16_t index) {
   unsigned int in_ring = 0;
   for (unsigned int i = 0; i < atom.degree; ++i) {
     in_ring += mol.bonds[atom.bonds[i]].in_ring;
   }
-  if (in_ring < 2 || has_aromatic_bond(mol, atom)) {
+  if (in_ring < 2 || any_bond(mol, atom, is_multiple)) {
     return Answer::No;
   }
-  if (in_ring == 3) {
-    return Answer::Unknown;
+  const bool in_ring_of_three = is_in_ring_of_three(mol, atom);
+  if (!in_ring_of_three && in_ring < 3) {
+    return Answer::No;
   }
-  for (unsigned int i = 0; i < atom.degree; ++i) {
-    for (unsigned int j = i + 1; j < atom.degree; ++j) {
-      if (mol.bond_between(atom.neighbours[i], atom.neighbours[j]) != NO_INDEX) {
-        return Answer::Unknown;
-      }
-    }
+  const auto conjugated = is_conjugated(mol, atom);
+  if (conjugated != Answer::No) {
+    return conjugated == Answer::Yes ? Answer::No : Answer::Unknown;
   }
-  return Answer::No;
+  return in_ring_of_three ? Answer::Yes : is_bridgehead(origin, index);
 }
 
-Answer may_be_centre(const Molecule &mol, const Atom &atom) {
+Answer may_be_centre(const Molecule &mol, const Origin &origin, std::uint16_t index) {
+  const auto &atom = mol.atoms[index];
   const int neighbours = atom.total_degree();
   if (neighbours > 4 || neighbours < 3 || (atom.degree < 3 && atom.number != PHOSPHORUS)) {
     return Answer::No;
@@ -49,7 +73,7 @@ Answer may_be_centre(const Molecule &mol, const Atom &atom) {
   }
   switch (atom.number) {
     case NITROGEN:
-      return may_nitrogen_be_centre(mol, atom);
+      return may_nitrogen_be_centre(mol, atom, origin, index);
     case PHOSPHORUS:
       return Answer::Yes;
     case SULFUR: case SELENIUM:
@@ -69,11 +93,11 @@ void set_cip_codes(Molecule &mol) {
 
 }  // namespace
 
-bool count_centres(Molecule &mol, unsigned int &centres) {
+bool count_centres(Molecule &mol, const Origin &origin, unsigned int &centres) {
   std::array<std::uint16_t, ATOMS_MAX> possible;
   unsigned int count = 0;
   for (std::uint16_t i = 0; i < mol.atoms.size(); ++i) {
-    const auto answer = may_be_centre(mol, mol.atoms[i]);
+    const auto answer = may_be_centre(mol, origin, i);
     if (answer == Answer::Unknown || mol.atoms[i].isotope != 0) {
       return false;
     }

@@ -87,9 +87,9 @@ bool Describer::needs_rings() const {
 
 bool Describer::needs_centres() const { return properties_.has(Property::StereoCentres); }
 
-bool Describer::describe(Molecule &mol, const RingCounts &rings, Values &values) {
+bool Describer::describe(Molecule &mol, const RingCounts &rings, const Origin &origin, Values &values) {
   unsigned int centres = 0;
-  return (!needs_centres() || count_centres(mol, centres)) &&
+  return (!needs_centres() || count_centres(mol, origin, centres)) &&
          describe_perceived(mol, rings, centres, values);
 }
 

@@ -41,6 +41,13 @@ class Values {
   std::array<double, PROPERTIES_MAX> of_{};
 };
 
+// A parent whose rings a product has too, and no others; null if it has others. Per atom of the product: the parent's
+// atom, or NO_INDEX.
+struct Origin {
+  const RDKit::ROMol *parent = nullptr;
+  const std::uint16_t *parent_of = nullptr;
+};
+
 class Describer {
  public:
   explicit Describer(PropertySet properties) : properties_(properties) {}
@@ -50,9 +57,9 @@ class Describer {
   // Whether RDKit has to say how many centres a molecule has that it has perceived already.
   bool needs_centres() const;
 
-  // Describes a molecule whose valences and ring membership are complete, and whose stereo is confirmed. Ranks its
+  // Describes a product whose valences and ring membership are complete, and whose stereo is confirmed. Ranks its
   // atoms anew if centres are asked for. False: RDKit has to describe it.
-  bool describe(Molecule &mol, const RingCounts &rings, Values &values);
+  bool describe(Molecule &mol, const RingCounts &rings, const Origin &origin, Values &values);
   // The same for a molecule of which RDKit has counted the centres.
   bool describe_perceived(const Molecule &mol, const RingCounts &rings, unsigned int centres, Values &values);
 
@@ -75,10 +82,13 @@ unsigned int count_donors(const Molecule &mol);
 unsigned int count_acceptors(const Molecule &mol);
 unsigned int count_rotatable_bonds(const Molecule &mol);
 
+// Whether an atom is in a ring of three, which RDKit lists in any case.
+bool is_in_ring_of_three(const Molecule &mol, const Atom &atom);
+
 // surface.cc: the polar surface area of Ertl et al., by RDKit's table.
 double polar_surface(const Molecule &mol);
 
 // centres.cc: the possible stereo centres. False: RDKit has to count them.
-bool count_centres(Molecule &mol, unsigned int &centres);
+bool count_centres(Molecule &mol, const Origin &origin, unsigned int &centres);
 
 }  // namespace molsieve::describe

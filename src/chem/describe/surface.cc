@@ -12,20 +12,6 @@ struct Surroundings {
   bool in_ring_of_three = false;
 };
 
-bool is_in_ring_of_three(const Molecule &mol, const Atom &atom) {
-  if (!atom.in_ring) {
-    return false;
-  }
-  for (unsigned int i = 0; i < atom.degree; ++i) {
-    for (unsigned int j = i + 1; j < atom.degree; ++j) {
-      if (mol.bond_between(atom.neighbours[i], atom.neighbours[j]) != NO_INDEX) {
-        return true;
-      }
-    }
-  }
-  return false;
-}
-
 Surroundings surroundings(const Molecule &mol, const Atom &atom) {
   Surroundings s;
   s.neighbours = atom.degree;
@@ -120,6 +106,20 @@ double estimate(const Surroundings &s, double base, double per_neighbour) {
 }
 
 }  // namespace
+
+bool is_in_ring_of_three(const Molecule &mol, const Atom &atom) {
+  if (!atom.in_ring) {
+    return false;
+  }
+  for (unsigned int i = 0; i < atom.degree; ++i) {
+    for (unsigned int j = i + 1; j < atom.degree; ++j) {
+      if (mol.bond_between(atom.neighbours[i], atom.neighbours[j]) != NO_INDEX) {
+        return true;
+      }
+    }
+  }
+  return false;
+}
 
 double polar_surface(const Molecule &mol) {
   double sum = 0;

@@ -61,8 +61,10 @@ class Edit {
   bool apply(const Parent &parent, const RDKit::MatchVectType &match, Molecule &product,
              Workspace &work) const;
 
-  // How many rings RDKit lists for the product that `apply` has just made. False: that is not certain.
-  bool count_rings(const Parent &parent, const Molecule &product, const Workspace &work, RingCounts &counts) const;
+  // How many rings RDKit lists for the product that `apply` has just made. `same`: they are all rings of the parent, and
+  // those of new atoms. False: the number is not certain.
+  bool count_rings(const Parent &parent, const Molecule &product, const Workspace &work, RingCounts &counts,
+                   bool &same) const;
 
  private:
   struct TemplateAtom {

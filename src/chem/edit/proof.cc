@@ -270,8 +270,9 @@ bool Edit::template_bonds_hold(const Making &m) const {
 // The rings of the parent all of whose bonds are left, those of new atoms, and the one that the edit closes: see
 // condition 7 in docs/chemistry.md. A ring that the edit closes has a saturated carbon.
 bool Edit::count_rings(const Parent &parent, const Molecule &product, const Workspace &work,
-                       RingCounts &counts) const {
+                       RingCounts &counts, bool &same) const {
   counts = own_rings_;
+  same = true;
   for (const auto &ring : parent.rings->bondRings()) {
     bool is_kept = true, is_aromatic = true;
     for (const auto bond : ring) {
@@ -279,12 +280,14 @@ bool Edit::count_rings(const Parent &parent, const Molecule &product, const Work
       is_kept &= kept != NO_INDEX;
       is_aromatic &= kept != NO_INDEX && product.bonds[kept].type == AROMATIC;
     }
+    same &= is_kept;
     counts.all += is_kept;
     counts.aromatic += is_aromatic;
   }
   for (std::size_t i = 0; i < bonds_.size(); ++i) {
     if (is_new_in_ring(parent.mol, product, work, i)) {
       ++counts.all;
+      same = false;
       break;
     }
   }

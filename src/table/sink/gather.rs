@@ -184,7 +184,9 @@ fn properties(set: PropertySet, columns: &Columns<'_>, rows: &[usize]) -> Vec<Ar
             }
             PropertyKind::Count => {
                 let place = next_count.next().unwrap_or_default();
-                Arc::new(UInt16Array::from_iter_values(rows.map(|row| count(row, place))))
+                Arc::new(UInt16Array::from_iter_values(
+                    rows.map(|row| count(row, place)),
+                ))
             }
             PropertyKind::Signed => {
                 let place = next_count.next().unwrap_or_default();
