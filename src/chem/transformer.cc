@@ -6,15 +6,15 @@
 #include <GraphMol/Substruct/SubstructMatch.h>
 
 #include <algorithm>
-#include <bit>
-#include <chrono>
 #include <cstring>
 
 #include "molsieve/src/chem/bridge.rs.h"
 #include "molsieve/src/chem/canonical.h"
 #include "molsieve/src/chem/failure.h"
+#include "molsieve/src/chem/parent.h"
 #include "molsieve/src/chem/parse/parse.h"
 #include "molsieve/src/chem/rdkit/log.h"
+#include "molsieve/src/chem/timer.h"
 
 namespace molsieve {
 
@@ -27,71 +27,11 @@ namespace {
 // A call of fill() ends after the product that takes it over this time, so that a slow parent is reported in time.
 constexpr std::uint64_t PAUSE_AFTER_NS = 50'000'000;
 
-// Adds the time until it goes out of scope. Two clock readings, under 0.1 µs.
-class Timer {
- public:
-  explicit Timer(std::uint64_t &nanoseconds)
-      : nanoseconds_(nanoseconds), began_(std::chrono::steady_clock::now()) {}
-  ~Timer() {
-    nanoseconds_ += std::chrono::duration_cast<std::chrono::nanoseconds>(
-                        std::chrono::steady_clock::now() - began_)
-                        .count();
-  }
-  Timer(const Timer &) = delete;
-  Timer &operator=(const Timer &) = delete;
-
- private:
-  std::uint64_t &nanoseconds_;
-  std::chrono::steady_clock::time_point began_;
-};
-
-}  // namespace
-
-struct Parent {
-  explicit Parent(RDKit::ROMOL_SPTR molecule) : mol(std::move(molecule)) {}
-
-  RDKit::ROMOL_SPTR mol;
-  RDKit::ROMOL_SPTR with_hydrogens;  // the same with hydrogens as atoms; null until asked for
-  std::string canonical;  // empty until asked for
-
-  // The position of the enumeration: product `product` of the outcome of match `match` of rule `rule`.
-  std::size_t rule = 0;
-  bool matched = false;  // `matches` belongs to `rule`
-  std::vector<MatchVectType> matches;
-  std::size_t match = 0;
-  std::size_t product = 0, products = 0;  // of the match
-  RDKit::MOL_SPTR_VECT outcome;           // of RDKit's reaction runner, if `has_run`
-  bool has_run = false;
-  RDKit::ROMol *made = nullptr;  // the product as RDKit's molecule, or null
-  bool is_flat = false;          // the product was made on the flat molecule
-  bool is_checked = false;       // … and by RDKit too
-  bool sites_capped = false;
-  bool full = false;  // it has as many distinct products as a parent may have
-  bool groups_to_report = false;  // it has enhanced stereo, which no product keeps
-
-  // A product that is not written yet.
-  bool pending = false;
-  std::string smiles;
-  std::uint16_t site = 0;
-  describe::Values values;
-};
-
-namespace {
-
 const std::string &canonical(Parent &parent) {
   if (parent.canonical.empty()) {
     parent.canonical = RDKit::MolToSmiles(*parent.mol);
   }
   return parent.canonical;
-}
-
-// Writes the values of some properties in the order of their numbers, side by side.
-template <typename T>
-void write_values(const describe::Values &values, std::uint32_t properties, std::size_t row, rust::Slice<T> column) {
-  auto *to = column.data() + row * std::popcount(properties);
-  for (; properties != 0; properties &= properties - 1) {
-    *to++ = static_cast<T>(values[std::countr_zero(properties)]);
-  }
 }
 
 void add_cap(ParentReport &report, Cap cap) { report.caps |= static_cast<std::uint32_t>(cap); }
@@ -220,8 +160,7 @@ bool Transformer::write_row(ProductSpace &space, std::uint32_t parent, ParentRep
   space.parent[row] = parent;
   space.rule[row] = static_cast<std::uint16_t>(p.rule);
   space.site[row] = p.site;
-  write_values(p.values, settings_->real_properties, row, space.real_properties);
-  write_values(p.values, settings_->count_properties, row, space.count_properties);
+  write_properties(space);
   ++space.rows;
   ++report.written;
   count(RuleCount::Made);
@@ -409,51 +348,6 @@ void Transformer::take_smiles(std::size_t atoms, ParentReport &report) {
     describe(report);
   }
   p.pending = true;
-}
-
-// Computes the properties of the pending product: on the flat molecule, if it was made there and is covered.
-void Transformer::describe(ParentReport &report) {
-  auto &p = *parent_;
-  const bool is_flat = describe_flat(p.values, report);
-  if (is_flat && !p.is_checked) {
-    return;
-  }
-  report.described_by_rdkit += !is_flat;
-  if (!p.made) {
-    p.made = &make_with_rdkit(p.product - 1, report);
-  }
-  const Timer timer(report.describe_ns);
-  describe::Values expected;
-  describe::describe_with_rdkit(*p.made, properties_, expected);
-  if (is_flat && !describe::same_values(p.values, expected, properties_)) {
-    throw std::runtime_error("the properties of " + p.smiles + " differ between the fast way and the reference; " +
-                             "please report it, and use the reference way (--chemistry reference)");
-  }
-  p.values = expected;
-}
-
-// False: RDKit has to compute the properties.
-bool Transformer::describe_flat(describe::Values &values, ParentReport &report) {
-  auto &p = *parent_;
-  const Timer timer(report.describe_ns);
-  RingCounts rings;
-  if (p.is_flat) {
-    const auto &edit = *rules_[p.rule].edits[p.product - 1];
-    bool same = false;
-    if ((describer_.needs_rings() || describer_.needs_centres()) &&
-        !edit.count_rings(flat_, product_, workspace_, rings, same)) {
-      return false;
-    }
-    return describer_.describe(product_, rings, {same ? p.mol.get() : nullptr, workspace_.parent_of.data()}, values);
-  }
-  if (!is_editable_ || p.made != p.mol.get()) {
-    return false;
-  }
-  if (describer_.needs_rings()) {
-    rings = flat_.count_rings();
-  }
-  const auto centres = describer_.needs_centres() ? describe::centres_with_rdkit(*p.mol) : 0;
-  return describer_.describe_perceived(flat_.mol, rings, centres, values);
 }
 
 // Makes the product with RDKit too, after it was made on the flat molecule. Throws if the SMILES differ.

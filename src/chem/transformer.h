@@ -64,8 +64,11 @@ class Transformer {
   void take_product(std::size_t product, ParentReport &report);
   void take_smiles(std::size_t atoms, ParentReport &report);
   void check(ParentReport &report);
+  // describe/product.cc
   void describe(ParentReport &report);
   bool describe_flat(describe::Values &values, ParentReport &report);
+  void write_properties(ProductSpace &space) const;
+
   bool make_by_edit(std::size_t product, ParentReport &report);
   RDKit::RWMol &make_with_rdkit(std::size_t product, ParentReport &report);
   void count(RuleCount what, std::uint64_t products = 1);

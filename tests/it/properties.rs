@@ -75,8 +75,8 @@ fn the_summary_and_the_job_file_name_the_properties_in_the_order_of_the_columns(
         .input(shipped_library())
         .rules(rule_file(&folder, &THREE_RULES))
         .output(folder.out())
-        .run();
-    run.ends_with(0);
+        .run()
+        .ends_with(0);
     assert!(
         run.stdout.contains("properties mw,charge, by RDKit for"),
         "{run:#?}"
