@@ -102,13 +102,11 @@ fn results(job: &Job, manifest: &Manifest) -> Vec<String> {
 /// With `--properties`: for how many products RDKit computed them, which takes longest.
 fn described(job: &Job, manifest: &Manifest) -> Option<String> {
     let properties = job.spec.properties();
-    let by_rdkit = manifest.chemistry_products.described_by_rdkit;
-    (!properties.is_empty()).then(|| {
-        format!(
-            "  properties {properties}, by RDKit for {}",
-            counted(by_rdkit, "product")
-        )
-    })
+    let by_rdkit = match manifest.chemistry_products.described_by_rdkit {
+        0 => String::new(),
+        products => format!("; computed by RDKit for {}", counted(products, "product")),
+    };
+    (!properties.is_empty()).then(|| format!("  properties {properties}{by_rdkit}"))
 }
 
 /// What was special about this run; nothing of most.
