@@ -26,6 +26,7 @@ use std::{
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use molsieve::{
     limits::{SLOT_BYTES_MIN, SLOTS_MIN},
+    property::PropertySet,
     ring::Ring,
     slot::SlotLayout,
 };
@@ -45,7 +46,7 @@ fn ring(criterion: &mut Criterion) {
 }
 
 fn layout() -> SlotLayout {
-    SlotLayout::new(SLOT_BYTES_MIN, false).unwrap()
+    SlotLayout::new(SLOT_BYTES_MIN, PropertySet::NONE).unwrap()
 }
 
 fn on_same_thread(slots: u64) -> Duration {

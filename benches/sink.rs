@@ -29,6 +29,7 @@ use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use molsieve::{
     cores::Cores,
     limits::ROW_GROUP_BYTES_MIN,
+    property::PropertySet,
     sieve::{CpuEngine, Engine, FilterShape},
     slot::Slot,
     store::{Existing, OutputDir},
@@ -114,7 +115,7 @@ fn settings() -> SinkSettings {
     let rules = common::shipped_rules();
     SinkSettings {
         rule_names: rules.rules().iter().map(|rule| rule.name.clone()).collect(),
-        properties: false,
+        properties: PropertySet::NONE,
         key_column: "key",
         molecules: false,
         parquet: ParquetSettings::new(ROW_GROUP_BYTES_MIN),

@@ -24,6 +24,7 @@ use crate::{
         PARENT_ATOMS_MAX, PARENT_SMILES_BYTES_MAX, PRODUCT_SMILES_BYTES_MAX,
         PRODUCTS_CHECKED_ONE_IN, PRODUCTS_PER_CALL, SITES_PER_RULE_MAX,
     },
+    property::PropertySet,
     reject::{RejectCode, Rejection},
     rules::{Rule, RuleSet},
     slot::{ParentFlags, Slot},
@@ -172,8 +173,8 @@ pub enum Method {
 pub struct TransformSettings {
     /// How products are finished.
     pub method: Method,
-    /// Whether to compute the property columns.
-    pub properties: bool,
+    /// The properties to compute of each product.
+    pub properties: PropertySet,
     /// Most distinct products of one parent.
     pub products_per_parent_max: u32,
 }
@@ -215,12 +216,18 @@ pub struct ChemistryTimes {
     pub finish: Duration,
     /// Writing canonical SMILES.
     pub write: Duration,
+    /// Computing properties.
+    #[serde(default)]
+    pub describe: Duration,
     /// Products made on flat molecules; RDKit made the others.
     #[serde(default)]
     pub on_graphs: u64,
     /// Products made on flat molecules and by RDKit too, with the same SMILES.
     #[serde(default)]
     pub checked: u64,
+    /// Products whose properties RDKit had to compute.
+    #[serde(default)]
+    pub described_by_rdkit: u64,
 }
 
 impl std::ops::AddAssign for ChemistryTimes {
@@ -230,8 +237,10 @@ impl std::ops::AddAssign for ChemistryTimes {
         self.react += other.react;
         self.finish += other.finish;
         self.write += other.write;
+        self.describe += other.describe;
         self.on_graphs += other.on_graphs;
         self.checked += other.checked;
+        self.described_by_rdkit += other.described_by_rdkit;
     }
 }
 
@@ -252,7 +261,8 @@ impl Transformer {
     fn without_rules(settings: TransformSettings) -> Result<Self, ChemistryError> {
         let settings = ffi::TransformerSettings {
             reference: settings.method == Method::Reference,
-            properties: settings.properties,
+            real_properties: settings.properties.reals().bits(),
+            count_properties: settings.properties.counts().bits(),
             parent_atoms_max: PARENT_ATOMS_MAX,
             product_bytes_max: PRODUCT_SMILES_BYTES_MAX,
             products_per_parent_max: settings.products_per_parent_max,
@@ -362,8 +372,10 @@ impl Transformer {
         self.times.react += Duration::from_nanos(report.react_ns);
         self.times.finish += Duration::from_nanos(report.finish_ns);
         self.times.write += Duration::from_nanos(report.write_ns);
+        self.times.describe += Duration::from_nanos(report.describe_ns);
         self.times.on_graphs += report.on_graphs;
         self.times.checked += report.checked;
+        self.times.described_by_rdkit += report.described_by_rdkit;
         slot.flag_parent(parent, flags(report.caps));
         match fill {
             ffi::Fill::Finished => Ok(Progress::Finished),

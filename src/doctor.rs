@@ -10,6 +10,7 @@ use crate::{
     cores::Cores,
     machine::{self, FileSystem, Limits},
     nvidia::Nvidia,
+    property::PropertySet,
     sieve::{
         CpuEngine, Engine, EngineChoice, EngineError, FilterShape, choose, conformance,
         cuda::{self, CudaKeys, CudaSieve, Gpu, KernelImage},
@@ -138,7 +139,7 @@ impl Findings {
             bits: 1 << 20,
             hashes: 7,
         };
-        let room = Room::new(smallest, &SlotLayout::smallest(false));
+        let room = Room::new(smallest, &SlotLayout::smallest(PropertySet::NONE));
         let auto = choose(EngineChoice::Auto, &room);
         Ok(Self {
             molsieve: env!("CARGO_PKG_VERSION"),

@@ -37,7 +37,7 @@
 //! A module uses modules of the lines above its own and of its own line, never of a line below. No two
 //! files import each other, directly or through others. `tests/it/layers.rs` reads this list and checks both.
 //!
-//! 1. `limits`, `units`, `key`, `machine`, `sync`, `cores`, `named`, `faults`
+//! 1. `limits`, `units`, `key`, `machine`, `sync`, `cores`, `named`, `property`, `faults`
 //! 2. `store`
 //! 3. `rules`, `reject`, `account`, `slot`
 //! 4. `ring`, `chem`, `identity`, `table`
@@ -65,6 +65,7 @@ mod named;
 pub mod nvidia;
 pub mod pipeline;
 pub mod plan;
+pub mod property;
 pub mod reject;
 pub mod report;
 pub mod ring;

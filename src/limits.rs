@@ -299,7 +299,7 @@ pub const PRIORITY_MAX: i32 = 10;
 /// Program, RDKit's 26 libraries and their tables, and the buffers of start-up.
 pub const BASE_BYTES: usize = 44 * MIB;
 /// One chemistry worker: RDKit's working memory for parents up to [`PARENT_ATOMS_MAX`] atoms, the
-/// allocator's partly used pages, the batch of parents and the stack.
+/// allocator's partly used pages, the batch of parents, the stack, and 320 KiB of types of atoms for `clogp`.
 pub const CHEMISTRY_THREAD_BYTES: usize = 4 * MIB;
 /// One compiled rule in one worker, with the sites of its reactant that other rules use too.
 pub const COMPILED_RULE_BYTES: usize = 32 * KIB;
@@ -326,7 +326,7 @@ pub const FILTER_BITS_MIN: usize = 1_024;
 
 const _: () = assert!(PART_ROWS_PIECE_BYTES <= SPILL_BLOCK_BYTES_MAX);
 // A packed block of rows, with the row that crosses its bound, fits the smallest slot.
-const _: () = assert!(SETTLE_BLOCK_ROWS * 160 < SLOT_BYTES_MIN);
+const _: () = assert!(SETTLE_BLOCK_ROWS * 224 < SLOT_BYTES_MIN);
 const _: () = assert!(
     SETTLE_BLOCK_PARENT_BYTES + PARENT_SMILES_BYTES_MAX + ID_BYTES_MAX < TEXT_KEPT_BYTES_MAX
         && SETTLE_BLOCK_TEXT_BYTES + (PRODUCT_SMILES_BYTES_MAX as usize) < 128 * KIB

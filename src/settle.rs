@@ -19,6 +19,7 @@ pub mod rows;
 
 use crate::{
     key::Key,
+    property::PropertySet,
     slot::{Slot, Verdict},
     store::{
         OutputDir, StoreError,
@@ -61,7 +62,7 @@ impl Spills {
         output: &OutputDir,
         begun: Option<(Lengths, OpenBlock)>,
         exact: bool,
-        properties: bool,
+        properties: PropertySet,
     ) -> Result<Self, StoreError> {
         let lengths = begun.as_ref().map(|(lengths, _)| *lengths);
         let keys = |name, begun| SpillWriter::open(&output.work_file(name), Kind::Keys, begun);

@@ -13,7 +13,7 @@ pub use layout::{LayoutError, SlotLayout};
 pub use memory::{HostMemory, HostWords};
 pub use parent::{ParentFlags, SlotParent};
 
-use crate::{account::Account, key::Key};
+use crate::{account::Account, key::Key, property::PropertySet};
 
 /// A slab with its columns and how far they are filled.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ impl Slot {
     }
 
     /// An empty slot over the smallest slab there may be.
-    pub fn smallest(properties: bool) -> Self {
+    pub fn smallest(properties: PropertySet) -> Self {
         Self::new(SlotLayout::smallest(properties))
     }
 
@@ -239,7 +239,7 @@ impl Slot {
 mod tests {
     use super::*;
     use crate::{
-        limits::{SLOT_BYTES_MIN, TEXT_KEPT_BYTES_MAX},
+        limits::{SETTLE_BLOCK_ROWS, SLOT_BYTES_MIN, TEXT_KEPT_BYTES_MAX},
         reject::RejectCode,
     };
 
@@ -247,26 +247,32 @@ mod tests {
     fn a_layout_fills_its_slab_and_no_more() {
         let odd = SLOT_BYTES_MIN + 12_345;
         for bytes in [SLOT_BYTES_MIN, odd, 1 << 20, (1 << 22) + 7] {
-            for properties in [false, true] {
+            for properties in [PropertySet::NONE, PropertySet::ALL, "hba".parse().unwrap()] {
                 let layout = SlotLayout::new(bytes, properties).unwrap();
                 assert_eq!(layout.column_bytes(), layout.bytes);
                 assert!(
-                    layout.rows_max > 3_000 && layout.text_bytes_max > 64 << 10,
+                    layout.rows_max > SETTLE_BLOCK_ROWS && layout.text_bytes_max > 128 << 10,
                     "{layout:?}"
                 );
                 let slot = Slot::new(layout.clone());
                 assert_eq!(slot.columns().key.len(), layout.rows_max);
-                assert_eq!(slot.columns().count_properties.is_empty(), !properties);
+                assert_eq!(
+                    slot.columns().count_properties.is_empty(),
+                    properties.is_empty()
+                );
             }
         }
         for bytes in [1000, 1 << 31] {
-            assert_eq!(SlotLayout::new(bytes, false), Err(LayoutError(bytes)));
+            assert_eq!(
+                SlotLayout::new(bytes, PropertySet::NONE),
+                Err(LayoutError(bytes))
+            );
         }
     }
 
     #[test]
     fn parents_come_back_as_they_went_in_until_the_slot_is_full() {
-        let mut slot = Slot::new(SlotLayout::new(SLOT_BYTES_MIN, false).unwrap());
+        let mut slot = Slot::new(SlotLayout::new(SLOT_BYTES_MIN, PropertySet::NONE).unwrap());
         let text = vec![b'C'; TEXT_KEPT_BYTES_MAX];
         let long = SlotParent {
             row: 7,
@@ -309,7 +315,7 @@ mod tests {
 
     #[test]
     fn a_copy_has_all_rows_and_counts() {
-        let mut slot = Slot::smallest(false);
+        let mut slot = Slot::smallest(PropertySet::NONE);
         let parent = SlotParent {
             row: 7,
             id: b"Z1",

@@ -18,6 +18,7 @@ use criterion::Criterion;
 use molsieve::{
     chem::{Method, Progress, RdKit, TransformSettings, Transformer},
     limits::{BATCH_PARENTS_MAX, PRODUCTS_PER_PARENT_DEFAULT, SLOT_BYTES_DEFAULT_MAX},
+    property::PropertySet,
     rules::RuleSet,
     slot::{ParentFlags, Slot, SlotLayout, SlotParent},
     table::source::{ColumnChoice, Library, ParentBatch, RowId},
@@ -108,7 +109,7 @@ pub fn fluorination() -> RuleSet {
 pub fn transformer(rules: &RuleSet, method: Method) -> Transformer {
     let settings = TransformSettings {
         method,
-        properties: false,
+        properties: PropertySet::NONE,
         products_per_parent_max: PRODUCTS_PER_PARENT_DEFAULT,
     };
     Transformer::new(rdkit(), rules, settings).unwrap()
@@ -116,7 +117,7 @@ pub fn transformer(rules: &RuleSet, method: Method) -> Transformer {
 
 /// The slot of a job with a budget of 1 GiB or more, no properties.
 pub fn layout() -> SlotLayout {
-    SlotLayout::new(SLOT_BYTES_DEFAULT_MAX, false).unwrap()
+    SlotLayout::new(SLOT_BYTES_DEFAULT_MAX, PropertySet::NONE).unwrap()
 }
 
 /// What a worker does with its parents, without ring and source: fills `slot`, and whenever the slot

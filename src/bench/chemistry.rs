@@ -14,6 +14,7 @@ use super::{
 use crate::{
     chem::{ChemistryTimes, Method, Progress, RdKit, TransformSettings, Transformer},
     limits::PRODUCTS_PER_PARENT_DEFAULT,
+    property::PropertySet,
     rules::RuleSet,
     slot::{Slot, SlotParent},
 };
@@ -24,7 +25,7 @@ pub(super) fn measure(rdkit: RdKit, effort: Effort) -> Result<Chemistry, BenchEr
     let rules = RuleSet::parse(Path::new("bench.toml"), RULE)?;
     let mut fast = Side::new(rdkit, &rules, Method::Fast)?;
     let mut reference = Side::new(rdkit, &rules, Method::Reference)?;
-    let mut slot = Slot::smallest(false);
+    let mut slot = Slot::smallest(PropertySet::NONE);
     effort.time(u32::MAX, &mut |passes| -> Result<_, BenchError> {
         let began = Instant::now();
         for _ in 0..passes {
@@ -57,7 +58,7 @@ impl Side {
     fn new(rdkit: RdKit, rules: &RuleSet, method: Method) -> Result<Self, BenchError> {
         let settings = TransformSettings {
             method,
-            properties: false,
+            properties: PropertySet::NONE,
             products_per_parent_max: PRODUCTS_PER_PARENT_DEFAULT,
         };
         Ok(Self {

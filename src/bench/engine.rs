@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     limits::{SLOT_BYTES_DEFAULT_MAX, SLOT_BYTES_MIN},
+    property::PropertySet,
     sieve::{
         EngineError,
         gpu::Room,
@@ -122,7 +123,10 @@ impl Bench<'_> {
 
     /// Measures what does not depend on the filter. Returns the rate of copies to where rows are hashed.
     fn copy_and_hash(&self, report: &mut EngineReport) -> Result<f64, BenchError> {
-        let layout = SlotLayout::new(self.subject.large_slot_bytes(self.effort), false)?;
+        let layout = SlotLayout::new(
+            self.subject.large_slot_bytes(self.effort),
+            PropertySet::NONE,
+        )?;
         let room = Room::new(shape(FILTER_BYTES[0]), &layout);
         let mut steps = self.subject.steps(room)?;
         let memory = steps.slot_memory(layout.bytes)?;
@@ -165,7 +169,10 @@ impl Bench<'_> {
     /// Measures one filter: first the ceilings, then the steps, then the whole sieve.
     fn filter(&self, bytes: u64, copied: f64) -> Result<FilterReport, BenchError> {
         let filter = shape(bytes);
-        let layout = SlotLayout::new(self.subject.large_slot_bytes(self.effort), false)?;
+        let layout = SlotLayout::new(
+            self.subject.large_slot_bytes(self.effort),
+            PropertySet::NONE,
+        )?;
         let room = Room {
             // Keys alone.
             text_bytes_max: 64,
@@ -253,7 +260,7 @@ impl Bench<'_> {
             true => SLOT_BYTES_MIN,
             false => SLOT_BYTES_DEFAULT_MAX,
         };
-        let layout = SlotLayout::new(slot_bytes, false)?;
+        let layout = SlotLayout::new(slot_bytes, PropertySet::NONE)?;
         let filter = shape(bytes);
         let mut run = WholeSieve::new(self.subject, Room::new(filter, &layout), layout)?;
         let timing = self.effort.time(1, &mut |_| run.pass())?;

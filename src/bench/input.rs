@@ -125,11 +125,11 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::slot::SlotLayout;
+    use crate::{property::PropertySet, slot::SlotLayout};
 
     #[test]
     fn rows_are_distinct_and_as_long_as_products_are() {
-        let mut slot = Slot::new(SlotLayout::smallest(false));
+        let mut slot = Slot::new(SlotLayout::smallest(PropertySet::NONE));
         let mut seen = HashSet::new();
         let filled = fill(&mut slot, 0, usize::MAX);
         assert!(filled.rows > 1_000, "{filled:?}");

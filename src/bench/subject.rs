@@ -8,6 +8,7 @@ use crate::{
     limits::{SLOT_BYTES_DEFAULT_MAX, SLOT_BYTES_MIN},
     machine,
     nvidia::Nvidia,
+    property::PropertySet,
     sieve::{
         ADAPTER_VARIABLE, Backend, Engine, EngineChoice, EngineError, FilterShape,
         cuda::{self, CudaSieve},
@@ -193,5 +194,5 @@ fn smallest_room() -> Room {
         bits: 1 << 20,
         hashes: 1,
     };
-    Room::new(filter, &SlotLayout::smallest(false))
+    Room::new(filter, &SlotLayout::smallest(PropertySet::NONE))
 }

@@ -9,6 +9,7 @@ use super::{
     subject::Subject,
 };
 use crate::{
+    property::PropertySet,
     sieve::{Engine, EngineError, gpu::Room},
     slot::{Slot, SlotLayout},
 };
@@ -86,7 +87,7 @@ impl<'a> WholeSieve<'a> {
             self.in_filter = 0;
         }
         // A driver may load a kernel only when it is first used.
-        let layout = SlotLayout::smallest(false);
+        let layout = SlotLayout::smallest(PropertySet::NONE);
         let mut slot = Slot::new(layout);
         input::fill(&mut slot, u64::MAX >> 24, 1);
         match &mut self.engine {

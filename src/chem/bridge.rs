@@ -61,6 +61,25 @@ pub mod ffi {
         Columns,
     }
 
+    /// The numbers of [`crate::property::Property`].
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    #[repr(u8)]
+    enum Property {
+        Mw,
+        Clogp,
+        Tpsa,
+        Hbd,
+        Hba,
+        RotatableBonds,
+        ExactMass,
+        HeavyAtoms,
+        Rings,
+        AromaticRings,
+        FractionCsp3,
+        Charge,
+        StereoCentres,
+    }
+
     /// Level of a line that RDKit logs.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     enum LogLevel {
@@ -82,7 +101,9 @@ pub mod ffi {
     struct TransformerSettings {
         /// Make every product with RDKit and sanitize it.
         reference: bool,
-        properties: bool,
+        /// Bits by [`Property`]: those that are reals, and those that are whole numbers.
+        real_properties: u32,
+        count_properties: u32,
         parent_atoms_max: u32,
         product_bytes_max: u32,
         products_per_parent_max: u32,
@@ -99,9 +120,8 @@ pub mod ffi {
         parent: &'a mut [u32],
         rule: &'a mut [u16],
         site: &'a mut [u16],
-        /// mw, clogp, tpsa per row; empty without `--properties`.
+        /// Per row, the properties asked for that are reals; then those that are whole numbers, in two's complement.
         real_properties: &'a mut [f64],
-        /// hbd, hba, rotatable bonds per row; empty without `--properties`.
         count_properties: &'a mut [u16],
         rows: u32,
         text_bytes: u32,
@@ -125,11 +145,14 @@ pub mod ffi {
         /// Products made on flat molecules, and those of them that RDKit made as well.
         on_graphs: u64,
         checked: u64,
-        /// Time spent finding sites, running reactions, finishing products and writing SMILES.
+        /// Products whose properties RDKit had to compute.
+        described_by_rdkit: u64,
+        /// Time spent finding sites, running reactions, finishing products, writing SMILES and computing properties.
         match_ns: u64,
         react_ns: u64,
         finish_ns: u64,
         write_ns: u64,
+        describe_ns: u64,
     }
 
     extern "Rust" {
@@ -234,3 +257,16 @@ const _: () = {
     let capped = offset_of!(RuleAccount, capped) / NUMBER;
     assert!(capped == ffi::RuleCount::Capped.repr as usize);
 };
+
+// `Property` is passed to C++ as bits by number.
+macro_rules! same_numbers {
+    ($($property:ident)*) => { $(
+        const _: () = assert!(
+            crate::property::Property::$property as u8 == ffi::Property::$property.repr
+        );
+    )* };
+}
+
+same_numbers!(Mw Clogp Tpsa Hbd Hba RotatableBonds ExactMass HeavyAtoms Rings AromaticRings FractionCsp3 Charge StereoCentres);
+const _: () =
+    assert!(crate::property::Property::ALL.len() == ffi::Property::StereoCentres.repr as usize + 1);

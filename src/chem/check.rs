@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::{ChemistryError, Method, Progress, RdKit, TransformSettings, Transformer};
 use crate::{
     limits::PRODUCTS_PER_PARENT_DEFAULT,
+    property::PropertySet,
     reject::Rejection,
     rules::{Example, Rule},
     slot::{ParentFlags, Slot, SlotLayout, SlotParent},
@@ -73,7 +74,7 @@ pub const ON_HYDROGENS: &str = "RDKit keeps hydrogens implicit, so a rule that a
 pub fn check_rule(rdkit: RdKit, rule: &Rule) -> Result<RuleCheck, ChemistryError> {
     let settings = TransformSettings {
         method: Method::Reference,
-        properties: false,
+        properties: PropertySet::NONE,
         products_per_parent_max: PRODUCTS_PER_PARENT_DEFAULT,
     };
     let mut transformer = Transformer::without_rules(settings)?;
@@ -133,7 +134,7 @@ fn run_example(
 
 /// All products of the current parent.
 fn products(transformer: &mut Transformer) -> Result<BTreeSet<String>, ChemistryError> {
-    let mut slot = Slot::new(SlotLayout::smallest(false));
+    let mut slot = Slot::new(SlotLayout::smallest(PropertySet::NONE));
     let mut made = BTreeSet::new();
     loop {
         slot.clear();

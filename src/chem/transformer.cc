@@ -1,21 +1,20 @@
 #include "molsieve/src/chem/transformer.h"
 
 #include <GraphMol/ChemReactions/ReactionRunner.h>
-#include <GraphMol/Descriptors/MolDescriptors.h>
 #include <GraphMol/MolOps.h>
 #include <GraphMol/SmilesParse/SmilesWrite.h>
 #include <GraphMol/Substruct/SubstructMatch.h>
 
 #include <algorithm>
-#include <array>
-#include <chrono>
 #include <cstring>
 
 #include "molsieve/src/chem/bridge.rs.h"
 #include "molsieve/src/chem/canonical.h"
 #include "molsieve/src/chem/failure.h"
+#include "molsieve/src/chem/parent.h"
 #include "molsieve/src/chem/parse/parse.h"
 #include "molsieve/src/chem/rdkit/log.h"
+#include "molsieve/src/chem/timer.h"
 
 namespace molsieve {
 
@@ -28,56 +27,6 @@ namespace {
 // A call of fill() ends after the product that takes it over this time, so that a slow parent is reported in time.
 constexpr std::uint64_t PAUSE_AFTER_NS = 50'000'000;
 
-// Adds the time until it goes out of scope. Two clock readings, under 0.1 µs.
-class Timer {
- public:
-  explicit Timer(std::uint64_t &nanoseconds)
-      : nanoseconds_(nanoseconds), began_(std::chrono::steady_clock::now()) {}
-  ~Timer() {
-    nanoseconds_ += std::chrono::duration_cast<std::chrono::nanoseconds>(
-                        std::chrono::steady_clock::now() - began_)
-                        .count();
-  }
-  Timer(const Timer &) = delete;
-  Timer &operator=(const Timer &) = delete;
-
- private:
-  std::uint64_t &nanoseconds_;
-  std::chrono::steady_clock::time_point began_;
-};
-
-}  // namespace
-
-struct Parent {
-  explicit Parent(RDKit::ROMOL_SPTR molecule) : mol(std::move(molecule)) {}
-
-  RDKit::ROMOL_SPTR mol;
-  RDKit::ROMOL_SPTR with_hydrogens;  // the same with hydrogens as atoms; null until asked for
-  std::string canonical;  // empty until asked for
-
-  // The position of the enumeration: product `product` of the outcome of match `match` of rule `rule`.
-  std::size_t rule = 0;
-  bool matched = false;  // `matches` belongs to `rule`
-  std::vector<MatchVectType> matches;
-  std::size_t match = 0;
-  std::size_t product = 0, products = 0;  // of the match
-  RDKit::MOL_SPTR_VECT outcome;           // of RDKit's reaction runner, if `has_run`
-  bool has_run = false;
-  RDKit::ROMol *made = nullptr;  // the product as RDKit's molecule, or null
-  bool sites_capped = false;
-  bool full = false;  // it has as many distinct products as a parent may have
-  bool groups_to_report = false;  // it has enhanced stereo, which no product keeps
-
-  // A product that is not written yet.
-  bool pending = false;
-  std::string smiles;
-  std::uint16_t site = 0;
-  std::array<double, 3> reals{};
-  std::array<std::uint16_t, 3> counts{};
-};
-
-namespace {
-
 const std::string &canonical(Parent &parent) {
   if (parent.canonical.empty()) {
     parent.canonical = RDKit::MolToSmiles(*parent.mol);
@@ -87,22 +36,14 @@ const std::string &canonical(Parent &parent) {
 
 void add_cap(ParentReport &report, Cap cap) { report.caps |= static_cast<std::uint32_t>(cap); }
 
-void describe(const ROMol &product, Parent &parent) {
-  namespace d = RDKit::Descriptors;
-  double log_p, refractivity;
-  d::calcCrippenDescriptors(product, log_p, refractivity);
-  parent.reals = {d::calcAMW(product), log_p, d::calcTPSA(product)};
-  parent.counts = {static_cast<std::uint16_t>(d::calcNumHBD(product)),
-                   static_cast<std::uint16_t>(d::calcNumHBA(product)),
-                   static_cast<std::uint16_t>(d::calcNumRotatableBonds(product))};
-}
-
 }  // namespace
 
 Transformer::Transformer(const TransformerSettings &settings)
     : settings_(std::make_unique<TransformerSettings>(settings)),
       sites_(settings.sites_max, !settings.reference),
-      sites_with_hydrogens_(settings.sites_max, !settings.reference) {}
+      sites_with_hydrogens_(settings.sites_max, !settings.reference),
+      properties_(settings.real_properties | settings.count_properties),
+      describer_(properties_) {}
 Transformer::~Transformer() = default;
 
 bool Transformer::add_rule(rust::Str smirks, rust::Slice<const rust::String> exclude,
@@ -195,7 +136,8 @@ Fill Transformer::fill(ProductSpace &space, std::uint32_t parent, std::uint32_t 
     if (parent_->pending && !write_row(space, parent, report)) {
       return Fill::SlotFull;
     }
-    const auto worked_ns = report.match_ns + report.react_ns + report.finish_ns + report.write_ns;
+    const auto worked_ns = report.match_ns + report.react_ns + report.finish_ns + report.write_ns +
+                           report.describe_ns;
     if (quantum-- == 0 || worked_ns > PAUSE_AFTER_NS) {
       return Fill::Paused;
     }
@@ -218,10 +160,7 @@ bool Transformer::write_row(ProductSpace &space, std::uint32_t parent, ParentRep
   space.parent[row] = parent;
   space.rule[row] = static_cast<std::uint16_t>(p.rule);
   space.site[row] = p.site;
-  if (settings_->properties) {
-    std::copy(p.reals.begin(), p.reals.end(), space.real_properties.begin() + 3 * row);
-    std::copy(p.counts.begin(), p.counts.end(), space.count_properties.begin() + 3 * row);
-  }
+  write_properties(space);
   ++space.rows;
   ++report.written;
   count(RuleCount::Made);
@@ -305,6 +244,7 @@ void Transformer::take_parent(ParentReport &report) {
     }
   }
   p.made = p.mol.get();
+  p.is_flat = false;
   take_smiles(p.mol->getNumAtoms(), report);
 }
 
@@ -316,7 +256,9 @@ void Transformer::take_product(std::size_t product, ParentReport &report) {
     return;
   }
   p.made = nullptr;
-  if (make_by_edit(product, report)) {
+  p.is_checked = false;
+  p.is_flat = make_by_edit(product, report);
+  if (p.is_flat) {
     ++report.on_graphs;
     take_smiles(product_.atoms.size(), report);
     return;
@@ -402,11 +344,8 @@ void Transformer::take_smiles(std::size_t atoms, ParentReport &report) {
   if (!p.made && (high & (settings_->check_one_in - 1)) == 0) {
     check(report);
   }
-  if (settings_->properties) {
-    if (!p.made) {
-      p.made = &make_with_rdkit(p.product - 1, report);
-    }
-    describe(*p.made, p);
+  if (!properties_.empty()) {
+    describe(report);
   }
   p.pending = true;
 }
@@ -424,6 +363,7 @@ void Transformer::check(ParentReport &report) {
     throw std::runtime_error("the fast way gives " + p.smiles + ", the reference " + expected +
                              "; please report it, and use the reference way (--chemistry reference)");
   }
+  p.is_checked = true;
   ++report.checked;
 }
 

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "molsieve/src/chem/describe/describe.h"
 #include "molsieve/src/chem/edit/edit.h"
 #include "molsieve/src/chem/key_set.h"
 #include "molsieve/src/chem/rules/compile.h"
@@ -63,6 +64,11 @@ class Transformer {
   void take_product(std::size_t product, ParentReport &report);
   void take_smiles(std::size_t atoms, ParentReport &report);
   void check(ParentReport &report);
+  // describe/product.cc
+  void describe(ParentReport &report);
+  bool describe_flat(describe::Values &values, ParentReport &report);
+  void write_properties(ProductSpace &space) const;
+
   bool make_by_edit(std::size_t product, ParentReport &report);
   RDKit::RWMol &make_with_rdkit(std::size_t product, ParentReport &report);
   void count(RuleCount what, std::uint64_t products = 1);
@@ -80,6 +86,8 @@ class Transformer {
   Molecule product_;
   edit::Edit::Workspace workspace_;
   write::SmilesWriter writer_;
+  describe::PropertySet properties_;
+  describe::Describer describer_;
   KeySet seen_;
   std::uint64_t *by_rule_ = nullptr;  // of the space that is being filled
   std::string reason_;

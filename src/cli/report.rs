@@ -69,6 +69,7 @@ pub(super) fn summary(job: &Job, manifest: &Manifest) -> String {
     let mut lines = results(job, manifest);
     lines.extend(invalid(&manifest.by_rule));
     lines.extend(columns(job));
+    lines.extend(described(job, manifest));
     lines.extend(remarks(manifest));
     lines.extend(left_out(manifest));
     lines.join("\n")
@@ -96,6 +97,16 @@ fn results(job: &Job, manifest: &Manifest) -> Vec<String> {
         ),
         format!("  filter     {}", filter(manifest)),
     ]
+}
+
+/// With `--properties`: for how many products RDKit computed them, which takes longest.
+fn described(job: &Job, manifest: &Manifest) -> Option<String> {
+    let properties = job.spec.properties();
+    let by_rdkit = match manifest.chemistry_products.described_by_rdkit {
+        0 => String::new(),
+        products => format!("; computed by RDKit for {}", counted(products, "product")),
+    };
+    (!properties.is_empty()).then(|| format!("  properties {properties}{by_rdkit}"))
 }
 
 /// What was special about this run; nothing of most.

@@ -19,6 +19,7 @@ use crate::{
         PRODUCTS_PER_PARENT_MAX, SLOT_BYTES_MAX, SLOT_BYTES_MIN, SLOTS_MAX, SLOTS_MIN,
     },
     machine,
+    property::PropertySet,
     sieve::EngineChoice,
     table::sink::parquet_file::PartCompression,
     units::ByteSize,
@@ -176,10 +177,13 @@ settings! {
         #[same_on_resume(true)]
         key: Option<KeyKind>, else KeyKind::Canonical;
 
-        /// Add molecular weight, logP, TPSA, H-bond donors and acceptors, rotatable bonds
-        #[arg(long)]
+        /// Add columns of properties: all, or those named, such as mw,clogp
+        ///
+        /// Names: mw, clogp, tpsa, hbd, hba, rotatable_bonds, exact_mass, heavy_atoms, rings, aromatic_rings,
+        /// fraction_csp3, charge, stereo_centres. The values are RDKit's. Columns are in this order.
+        #[arg(long, value_name = "NAME,…", num_args = 0..=1, default_missing_value = "all")]
         #[same_on_resume(true)]
-        properties: bool;
+        properties: Option<PropertySet>, else PropertySet::NONE;
 
         /// Most distinct products of one parent [default: 25000]
         ///

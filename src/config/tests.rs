@@ -4,7 +4,10 @@ use clap::Parser;
 use serde_json::{Value as Json, json};
 
 use super::{schema::json_schema, value::SettingInfo, *};
-use crate::units::ByteSize;
+use crate::{
+    property::{Property, PropertySet},
+    units::ByteSize,
+};
 
 #[derive(Parser)]
 struct Flags<F: clap::Args> {
@@ -303,6 +306,53 @@ fn a_path_that_is_not_utf8_survives_being_written() {
         written_path(Path::new(OsStr::from_bytes(b"/50%\xFF"))),
         Path::new("\0/50%25%FF")
     );
+}
+
+#[test]
+fn properties_are_named_by_flag_and_job_file() {
+    let of_flags = |text: &str| flags::<DeriveFlags>(text).map(|settings| settings.properties);
+    let some: PropertySet = "mw,hba".parse().unwrap();
+    assert_eq!(of_flags("-i a").unwrap(), None);
+    assert_eq!(
+        of_flags("-i a --properties -o b").unwrap(),
+        Some(PropertySet::ALL)
+    );
+    for text in ["--properties hba,mw", "--properties=mw,hba,mw"] {
+        assert_eq!(of_flags(text).unwrap(), Some(some), "{text}");
+    }
+    let refused = of_flags("--properties mw,weight").unwrap_err().to_string();
+    assert!(
+        refused.contains("\"weight\"; there are mw, clogp"),
+        "{refused}"
+    );
+    let of_file = |text: &str| job_file(text).map(|settings| settings.properties);
+    assert_eq!(
+        of_file("properties = true").unwrap(),
+        Some(PropertySet::ALL)
+    );
+    assert_eq!(of_file("properties = ['hba', 'mw']").unwrap(), Some(some));
+    let refused = of_file("properties = ['weight']").unwrap_err().to_string();
+    assert!(refused.contains("\"weight\""), "{refused}");
+    let identity = |text: &str| {
+        let job = job_file(&format!("input = ['a']\noutput = 'o'\n{text}"));
+        job.unwrap().check().unwrap().identity()
+    };
+    assert_eq!(
+        identity("properties = ['hba', 'mw']")["--properties"],
+        "mw,hba"
+    );
+}
+
+#[test]
+fn the_help_names_every_property() {
+    let info = JobSettings::ALL
+        .iter()
+        .find(|info| info.name == "properties")
+        .unwrap();
+    let text = info.documentation.replace('\n', " ");
+    let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let names = Property::ALL.map(Property::name).join(", ");
+    assert!(text.contains(&format!("Names: {names}.")), "{text}");
 }
 
 #[test]

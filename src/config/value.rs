@@ -8,7 +8,12 @@ use serde_json::{Value as Json, json};
 
 use super::error::ConfigError;
 use crate::{
-    chem::Method, identity::KeyKind, limits::JOB_PATHS_MAX, sieve::EngineChoice, units::ByteSize,
+    chem::Method,
+    identity::KeyKind,
+    limits::JOB_PATHS_MAX,
+    property::{Property, PropertySet},
+    sieve::EngineChoice,
+    units::ByteSize,
 };
 
 /// `--dedup`.
@@ -205,6 +210,19 @@ macro_rules! words {
 }
 
 words!(EngineChoice, Dedup, KeyKind, Task, Method);
+
+impl Value for PropertySet {
+    fn schema(_: Option<&RangeInclusive<Self>>) -> Json {
+        let names = Property::ALL.map(Property::name);
+        json!({
+            "anyOf": [
+                { "type": "array", "items": { "type": "string", "enum": names } },
+                { "type": "boolean" },
+            ],
+            "examples": [["mw", "clogp"], true],
+        })
+    }
+}
 
 impl Value for ByteSize {
     /// A number of bytes, or a text whose unit keeps every number of up to three digits in the range.

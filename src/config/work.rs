@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     chem::TransformSettings, identity::KeyKind, limits::PRODUCTS_PER_PARENT_DEFAULT,
-    store::Existing, table::sink::parquet_file::ParquetSettings,
+    property::PropertySet, store::Existing, table::sink::parquet_file::ParquetSettings,
 };
 
 /// Settings of other tasks that earlier versions wrote into the `job.toml` of a deduplication, where they have
@@ -60,7 +60,8 @@ impl JobSettings {
     fn is_foreign(&self, info: &SettingInfo, task: Task) -> bool {
         let harmless = WITHOUT_EFFECT.contains(&info.name)
             || (info.name == "key" && self.key == Some(KeyKind::Structure))
-            || (info.name == "check" && self.check == Some(0));
+            || (info.name == "check" && self.check == Some(0))
+            || (info.name == "properties" && self.properties == Some(PropertySet::NONE));
         info.task.is_some_and(|owner| owner != task) && !harmless
     }
 
@@ -111,8 +112,8 @@ impl JobSpec {
         }
     }
 
-    /// Whether the output has the property columns.
-    pub fn properties(&self) -> bool {
+    /// The properties that are columns of the output.
+    pub fn properties(&self) -> PropertySet {
         self.transform_settings().properties
     }
 
@@ -152,7 +153,7 @@ impl JobSpec {
             },
             Work::Dedup(_) => TransformSettings {
                 method: Default::default(),
-                properties: false,
+                properties: PropertySet::NONE,
                 products_per_parent_max: PRODUCTS_PER_PARENT_DEFAULT,
             },
         }
@@ -186,10 +187,14 @@ impl JobSpec {
             .filter(|info| info.same_on_resume && info.task.is_none_or(|owner| owner == task))
             .map(|info| (flag(info.name), info.name, info.unset));
         let of_task = ("task".to_owned(), "task", "");
-        let text = |value: &Value| {
-            value
-                .as_str()
-                .map_or_else(|| value.to_string(), str::to_owned)
+        let text = |value: &Value| match value {
+            Value::String(text) => text.clone(),
+            Value::Array(words) => words
+                .iter()
+                .filter_map(Value::as_str)
+                .collect::<Vec<_>>()
+                .join(","),
+            other => other.to_string(),
         };
         compared
             .chain([of_task])

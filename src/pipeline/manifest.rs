@@ -26,6 +26,7 @@ impl From<ChemistryTimes> for ChemistryStages {
             react: times.react.as_secs_f64(),
             finish: times.finish.as_secs_f64(),
             write: times.write.as_secs_f64(),
+            describe: times.describe.as_secs_f64(),
         }
     }
 }
@@ -144,6 +145,7 @@ impl Manifest {
             chemistry_products: ChemistryProducts {
                 on_graphs: chemistry.on_graphs,
                 checked: chemistry.checked,
+                described_by_rdkit: chemistry.described_by_rdkit,
             },
             slot_wait_seconds: end.ring.waited.as_secs_f64(),
             slot_waits: end.ring.waits,

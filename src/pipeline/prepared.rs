@@ -76,10 +76,10 @@ impl KeptSlots {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::key::Key;
+    use crate::{key::Key, property::PropertySet};
 
     fn slot(smiles: &[u8]) -> Slot {
-        let mut slot = Slot::smallest(false);
+        let mut slot = Slot::smallest(PropertySet::NONE);
         assert!(slot.push_row(smiles, 0, Key::of(smiles)));
         slot
     }

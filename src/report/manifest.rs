@@ -159,6 +159,9 @@ pub struct ChemistryStages {
     pub finish: f64,
     /// Writing canonical SMILES.
     pub write: f64,
+    /// Computing properties.
+    #[serde(default)]
+    pub describe: f64,
 }
 
 /// How products were made.
@@ -168,6 +171,9 @@ pub struct ChemistryProducts {
     pub on_graphs: u64,
     /// On graphs and, for comparison, by RDKit too.
     pub checked: u64,
+    /// Products whose properties RDKit computed; those of the others were computed on graphs.
+    #[serde(default)]
+    pub described_by_rdkit: u64,
 }
 
 /// A published file.

@@ -4,7 +4,7 @@
 use std::{collections::VecDeque, sync::Arc};
 
 use super::*;
-use crate::limits::SLOT_BYTES_MIN;
+use crate::{limits::SLOT_BYTES_MIN, property::PropertySet};
 
 #[cfg(not(feature = "shuttle"))]
 use std::thread;
@@ -13,7 +13,7 @@ use std::thread;
 use shuttle::thread;
 
 fn layout() -> SlotLayout {
-    SlotLayout::new(SLOT_BYTES_MIN, false).unwrap()
+    SlotLayout::new(SLOT_BYTES_MIN, PropertySet::NONE).unwrap()
 }
 
 /// Slots of each batch.

@@ -6,19 +6,20 @@
 //! parents u32
 //! per parent   row u64, bytes of its id u32, bytes of its SMILES u32, id, SMILES
 //! per row      parent u32, rule u16, site u16, bytes of its SMILES u32, SMILES,
-//!              with properties: mw, clogp, tpsa f64, hbd, hba, rotatable bonds u16
+//!              its properties: those that are reals f64, then those that are whole numbers u16
 //! ```
 //!
 //! Keys are in another spill, in the same order. A block is closed at
 //! [`SETTLE_BLOCK_ROWS`] rows or by its bytes, so that it fits the smallest slot there is.
 
-use std::path::Path;
+use std::{ops::Range, path::Path};
 
 use serde::{Deserialize, Serialize};
 use zstd::bulk::{Compressor, Decompressor};
 
 use crate::{
     limits::{SETTLE_BLOCK_PARENT_BYTES, SETTLE_BLOCK_ROWS, SETTLE_BLOCK_TEXT_BYTES},
+    property::{Property, PropertySet},
     slot::{ParentFlags, Slot, SlotParent},
     store::{
         StoreError,
@@ -27,14 +28,18 @@ use crate::{
     },
 };
 
+/// A row's parent, rule, site, length and properties at most.
+const ROW_BYTES_MAX: usize = 12 + 8 * Property::ALL.len();
 /// What a block unpacks to at most: its texts, its columns, and a row that crosses the bounds.
-const UNPACKED_BYTES_MAX: usize =
-    SETTLE_BLOCK_PARENT_BYTES + SETTLE_BLOCK_TEXT_BYTES + SETTLE_BLOCK_ROWS * 64 + (64 << 10);
+const UNPACKED_BYTES_MAX: usize = SETTLE_BLOCK_PARENT_BYTES
+    + SETTLE_BLOCK_TEXT_BYTES
+    + SETTLE_BLOCK_ROWS * ROW_BYTES_MAX
+    + (64 << 10);
 
 /// Packs rows into a spill.
 pub struct RowWriter {
     spill: SpillWriter,
-    properties: bool,
+    properties: PropertySet,
     block: OpenBlock,
     compressor: Compressor<'static>,
 }
@@ -58,7 +63,7 @@ impl RowWriter {
     pub fn new(
         path: &Path,
         begun: Option<(SpillLength, OpenBlock)>,
-        properties: bool,
+        properties: PropertySet,
     ) -> Result<Self, StoreError> {
         let (begun, block) = begun.unzip();
         let compressor =
@@ -91,13 +96,12 @@ impl RowWriter {
         block.rows.extend(columns.site[row].to_le_bytes());
         block.rows.extend((smiles.len() as u32).to_le_bytes());
         block.rows.extend_from_slice(smiles);
-        if self.properties {
-            let real = &columns.real_properties[3 * row..3 * row + 3];
-            let count = &columns.count_properties[3 * row..3 * row + 3];
-            let (real, count) = (real.iter(), count.iter());
-            block.rows.extend(real.flat_map(|x| x.to_le_bytes()));
-            block.rows.extend(count.flat_map(|x| x.to_le_bytes()));
-        }
+        let reals = of_row(row, self.properties.reals().len());
+        let counts = of_row(row, self.properties.counts().len());
+        let reals = columns.real_properties[reals].iter();
+        let counts = columns.count_properties[counts].iter();
+        block.rows.extend(reals.flat_map(|x| x.to_le_bytes()));
+        block.rows.extend(counts.flat_map(|x| x.to_le_bytes()));
         block.row_count += 1;
         // The columns of a row count as text here, which closes a block a little early.
         let full = block.row_count as usize == SETTLE_BLOCK_ROWS
@@ -206,16 +210,19 @@ fn unpack_row(
     columns.text_end[row] = text_end as u32;
     columns.parent[row] = parent;
     (columns.rule[row], columns.site[row]) = (rule, site);
-    if properties {
-        for i in 0..3 {
-            columns.real_properties[3 * row + i] = f64::from_bits(from.u64()?);
-        }
-        for i in 0..3 {
-            columns.count_properties[3 * row + i] = from.u16()?;
-        }
+    for i in of_row(row, properties.reals().len()) {
+        columns.real_properties[i] = f64::from_bits(from.u64()?);
+    }
+    for i in of_row(row, properties.counts().len()) {
+        columns.count_properties[i] = from.u16()?;
     }
     slot.set_filled(row + 1, text_end);
     Ok(text_end)
+}
+
+/// Where a row's values are among those of all rows, of which each has `values`.
+fn of_row(row: usize, values: usize) -> Range<usize> {
+    values * row..values * (row + 1)
 }
 
 /// Bytes still to be read.

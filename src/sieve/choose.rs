@@ -239,11 +239,11 @@ impl Chosen {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{sieve::FilterShape, slot::SlotLayout};
+    use crate::{property::PropertySet, sieve::FilterShape, slot::SlotLayout};
 
     fn room(bits: usize) -> Room {
         let filter = FilterShape { bits, hashes: 7 };
-        Room::new(filter, &SlotLayout::smallest(false))
+        Room::new(filter, &SlotLayout::smallest(PropertySet::NONE))
     }
 
     #[test]

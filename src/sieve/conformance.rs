@@ -21,7 +21,7 @@ pub use preimage::row_of_key;
 pub use report::{Batch, Coverage, Disagreement, KeyMismatch, Location};
 
 use super::{engine::Engine, error::EngineError, filter::FilterShape};
-use crate::{key::Key, slot::SlotLayout};
+use crate::{key::Key, property::PropertySet, slot::SlotLayout};
 
 /// Makes an engine with an empty filter for slots of the smallest layout.
 pub type Make<'a> =
@@ -42,7 +42,7 @@ fn conform_on(
     shapes: &[FilterShape],
     random_slots: u64,
 ) -> Result<Coverage, Disagreement> {
-    let layout = SlotLayout::smallest(false);
+    let layout = SlotLayout::smallest(PropertySet::NONE);
     let mut coverage = Coverage::default();
     for &shape in shapes {
         let mut comparison = Comparison::new(make(shape, &layout)?, shape, &layout)?;
@@ -75,7 +75,7 @@ pub fn conform_on_inserts(
     shape: FilterShape,
     count: usize,
 ) -> Result<(), Disagreement> {
-    let layout = SlotLayout::smallest(false);
+    let layout = SlotLayout::smallest(PropertySet::NONE);
     let mut comparison = Comparison::new(make(shape, &layout)?, shape, &layout)?;
     comparison.insert(&batches::random_keys(count))?;
     comparison.compare_filters()

@@ -160,7 +160,8 @@ impl Engine for CpuEngine {
     }
 
     fn insert(&mut self, keys: &[[u64; 2]]) -> Result<(), EngineError> {
-        self.crew.work(|| insert_keys(&self.crew, &self.filter, keys));
+        self.crew
+            .work(|| insert_keys(&self.crew, &self.filter, keys));
         Ok(())
     }
 

@@ -60,8 +60,8 @@ const FITS: &str = "a slab has the bytes of its layout";
 columns! { |layout|
     /// Per product: first and second word of the key.
     key: [u64; 2], layout.rows_max;
-    /// Per product, with `--properties`: mw, clogp, tpsa.
-    real_properties: f64, 3 * layout.property_rows();
+    /// Per product: the layout's properties that are reals, side by side.
+    real_properties: f64, layout.real_values();
     /// Per parent: 0-based row over all inputs.
     parent_row: u64, layout.parents_max;
     /// Per product: where its SMILES ends in `text`.
@@ -74,8 +74,8 @@ columns! { |layout|
     rule: u16, layout.rows_max;
     /// Per product: index of the match among the rule's matches in the parent.
     site: u16, layout.rows_max;
-    /// Per product, with `--properties`: hbd, hba, rotatable bonds.
-    count_properties: u16, 3 * layout.property_rows();
+    /// Per product: the layout's properties that are whole numbers, side by side, in two's complement.
+    count_properties: u16, layout.count_values();
     /// Per product: its [`Verdict`] as a byte.
     verdict: u8, layout.rows_max;
     /// Per parent: its [`ParentFlags`].

@@ -1,10 +1,11 @@
 //! How a slab is divided into columns.
 
-use crate::limits::{
-    ID_BYTES_MAX, REASON_BYTES_MAX, SLOT_BYTES_MAX, SLOT_BYTES_MIN, TEXT_KEPT_BYTES_MAX,
+use crate::{
+    limits::{ID_BYTES_MAX, REASON_BYTES_MAX, SLOT_BYTES_MAX, SLOT_BYTES_MIN, TEXT_KEPT_BYTES_MAX},
+    property::PropertySet,
 };
 
-/// How a slab is divided. A function of its size and of whether properties are asked for.
+/// How a slab is divided. A function of its size and of the properties that are asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlotLayout {
     /// Bytes of the slab.
@@ -17,8 +18,8 @@ pub struct SlotLayout {
     pub text_bytes_max: usize,
     /// Bytes of the parents' ids, SMILES and reasons.
     pub parent_text_bytes_max: usize,
-    /// Whether the property columns are there.
-    pub properties: bool,
+    /// The properties of a product.
+    pub properties: PropertySet,
 }
 
 /// A layout can't be made: the slab is outside the range a slot may have.
@@ -28,14 +29,15 @@ pub struct LayoutError(pub usize);
 
 impl SlotLayout {
     /// Divides a slab of `bytes`.
-    pub fn new(bytes: usize, properties: bool) -> Result<Self, LayoutError> {
+    pub fn new(bytes: usize, properties: PropertySet) -> Result<Self, LayoutError> {
         if !(SLOT_BYTES_MIN..=SLOT_BYTES_MAX).contains(&bytes) {
             return Err(LayoutError(bytes));
         }
         let bytes = bytes / 8 * 8;
-        // The columns take 51 bytes a row, 81 with properties; the SMILES and its share of its
-        // parent's text take about as much again. Whole eights keep every column aligned.
-        let rows_max = bytes / if properties { 160 } else { 128 } / 8 * 8;
+        // The columns but for properties take 51 bytes a row; the SMILES and its share of its parent's
+        // text take about as much again, and more. Whole eights keep every column aligned.
+        let property_bytes = 8 * properties.reals().len() + 2 * properties.counts().len();
+        let rows_max = bytes / (128 + 3 * property_bytes / 2) / 8 * 8;
         let mut layout = Self {
             bytes,
             rows_max,
@@ -51,13 +53,18 @@ impl SlotLayout {
     }
 
     /// The smallest slab there may be.
-    pub fn smallest(properties: bool) -> Self {
+    pub fn smallest(properties: PropertySet) -> Self {
         Self::new(SLOT_BYTES_MIN, properties).expect("its size is in the range")
     }
 
-    /// Products that have properties.
-    pub(super) fn property_rows(&self) -> usize {
-        if self.properties { self.rows_max } else { 0 }
+    /// Values of the properties that are reals, in all rows.
+    pub(super) fn real_values(&self) -> usize {
+        self.properties.reals().len() * self.rows_max
+    }
+
+    /// The same for those that are whole numbers.
+    pub(super) fn count_values(&self) -> usize {
+        self.properties.counts().len() * self.rows_max
     }
 }
 

@@ -39,6 +39,7 @@ use parquet_file::{ParquetFile, ParquetSettings};
 use row_log::{PART_ROWS, RowLog};
 
 use crate::{
+    property::{PropertyKind, PropertySet},
     slot::Slot,
     store::{OutputDir, StoreError, part_name, spill::SpillLength},
 };
@@ -48,8 +49,8 @@ use crate::{
 pub struct SinkSettings {
     /// Names of the rules, by index. A job without rules has the one name of its cleaning step.
     pub rule_names: Vec<String>,
-    /// Whether slots carry the property columns.
-    pub properties: bool,
+    /// The properties that slots carry.
+    pub properties: PropertySet,
     /// Name of the column of the keys.
     pub key_column: &'static str,
     /// Whether rows are molecules of the input rather than products of them: then they have no rule, no site
@@ -79,12 +80,14 @@ pub fn product_schema(settings: &SinkSettings, rewritten: bool) -> SchemaRef {
         ));
         fields.push(Field::new("site", DataType::UInt16, false));
     }
-    if settings.properties {
-        let real = |name| Field::new(name, DataType::Float64, false);
-        let count = |name| Field::new(name, DataType::UInt16, false);
-        fields.extend([real("mw"), real("clogp"), real("tpsa")]);
-        fields.extend([count("hbd"), count("hba"), count("rotatable_bonds")]);
-    }
+    fields.extend(settings.properties.iter().map(|property| {
+        let data_type = match property.kind() {
+            PropertyKind::Real => DataType::Float64,
+            PropertyKind::Count => DataType::UInt16,
+            PropertyKind::Signed => DataType::Int16,
+        };
+        Field::new(property.name(), data_type, false)
+    }));
     Arc::new(Schema::new(fields))
 }
 

@@ -9,6 +9,7 @@ use std::{
 use molsieve::{
     key::Key,
     limits::SPILL_BLOCK_BYTES_MAX,
+    property::PropertySet,
     settle::rows::unpack,
     slot::Slot,
     store::spill::{Kind, SpillReader},
@@ -43,7 +44,7 @@ pub fn spill(input: &[u8]) {
         rejects(&[(payload, u32::from(*items))]);
     }
     if let [rows, switches, payload @ ..] = input {
-        let properties = switches & 1 == 1;
+        let properties = switches & 1;
         rows_of_block(payload, u32::from(*rows), properties, None);
         let longer = usize::from(switches >> 1);
         let packed = packed(payload, payload.len() + longer);
@@ -163,10 +164,10 @@ fn packed(unpacked: &[u8], length: usize) -> Vec<u8> {
 
 /// Unpacks rows; if they can be, the slot holds what is in the block, which is `unpacked` if it is
 /// known.
-fn rows_of_block(payload: &[u8], rows: u32, properties: bool, unpacked: Option<&[u8]>) {
+fn rows_of_block(payload: &[u8], rows: u32, properties: u8, unpacked: Option<&[u8]>) {
     thread_local! {
         static SLOTS: RefCell<[Slot; 2]> =
-            RefCell::new([false, true].map(Slot::smallest));
+            RefCell::new([PropertySet::NONE, PropertySet::ALL].map(Slot::smallest));
     }
     SLOTS.with_borrow_mut(|slots| {
         let slot = &mut slots[usize::from(properties)];
@@ -199,13 +200,12 @@ fn unpacked_again(slot: &Slot) -> Vec<u8> {
         bytes.extend(columns.site[row].to_le_bytes());
         bytes.extend((smiles.len() as u32).to_le_bytes());
         bytes.extend(smiles);
-        if slot.layout().properties {
-            let three = 3 * row..3 * row + 3;
-            let real = &columns.real_properties[three.clone()];
-            bytes.extend(real.iter().flat_map(|real| real.to_le_bytes()));
-            let counts = &columns.count_properties[three];
-            bytes.extend(counts.iter().flat_map(|count| count.to_le_bytes()));
-        }
+        let properties = slot.layout().properties;
+        let of_row = |values: usize| values * row..values * (row + 1);
+        let reals = &columns.real_properties[of_row(properties.reals().len())];
+        bytes.extend(reals.iter().flat_map(|real| real.to_le_bytes()));
+        let counts = &columns.count_properties[of_row(properties.counts().len())];
+        bytes.extend(counts.iter().flat_map(|count| count.to_le_bytes()));
     }
     bytes
 }

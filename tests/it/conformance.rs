@@ -19,6 +19,7 @@ use fastbloom::BloomFilter;
 use host_device::{Kernels, kernels_of};
 use molsieve::{
     key::Key,
+    property::PropertySet,
     sieve::{
         Engine, EngineError, FilterShape,
         conformance::{Coverage, Disagreement, conform, conform_on_inserts},
@@ -174,7 +175,7 @@ fn wgpu_conforms() {
             1_000_000,
         )
         .unwrap();
-        let layout = SlotLayout::smallest(false);
+        let layout = SlotLayout::smallest(PropertySet::NONE);
         let device = WgpuSieve::open(&adapter, Room::new(MILLION, &layout)).unwrap();
         assert_keys_are_read_when_the_call_returns(device, &layout);
     }
@@ -308,7 +309,7 @@ fn cuda_conforms() {
         println!("{gpu:?}: {account:?}");
         conform_on_inserts(&mut make, MILLION, 1_000_000).unwrap();
         random_accesses::assert_on_cuda(gpu.index);
-        let layout = SlotLayout::smallest(false);
+        let layout = SlotLayout::smallest(PropertySet::NONE);
         let device = CudaSieve::open(gpu.index, Room::new(MILLION, &layout)).unwrap();
         assert_keys_are_read_when_the_call_returns(device, &layout);
     }

@@ -13,6 +13,7 @@ use crate::kit::{
     report, shim, skip_engine,
 };
 use molsieve::{
+    property::PropertySet,
     sieve::{
         EngineError, FilterShape,
         cuda::{self, CudaKeys, CudaSieve},
@@ -286,7 +287,7 @@ fn dropped_devices_release_their_memory() {
     };
     let _alone = alone();
     let most_bytes = usize::try_from(gpu.memory_bytes).unwrap() / 10 * 6;
-    let layout = SlotLayout::smallest(false);
+    let layout = SlotLayout::smallest(PropertySet::NONE);
     let filter = FilterShape {
         bits: 8 * (most_bytes / 8 * 8),
         hashes: 7,

@@ -215,8 +215,21 @@ fn properties_equal_those_of_rdkit() {
     assert!(close(real("mw", 0), 180.159), "{}", real("mw", 0));
     assert!(close(real("clogp", 0), 1.3101), "{}", real("clogp", 0));
     assert!(close(real("tpsa", 0), 63.6), "{}", real("tpsa", 0));
-    let counts = ["hbd", "hba", "rotatable_bonds"].map(|name| count(name, 0));
-    assert_eq!(counts, [1, 3, 2]);
+    let counts = [
+        "hbd",
+        "hba",
+        "rotatable_bonds",
+        "heavy_atoms",
+        "rings",
+        "aromatic_rings",
+    ];
+    assert_eq!(counts.map(|name| count(name, 0)), [1, 3, 2, 13, 1, 1]);
+    assert!(
+        close(real("exact_mass", 0), 180.042_259),
+        "{}",
+        real("exact_mass", 0)
+    );
+    assert!(close(real("fraction_csp3", 1), 1.0));
     assert!(close(real("mw", 1), 46.069), "{}", real("mw", 1));
 }
 

@@ -48,6 +48,7 @@ mod layers;
 mod oracle;
 mod output_layout;
 mod parse;
+mod properties;
 mod ptx;
 mod reject_codes;
 mod resume;

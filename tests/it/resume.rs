@@ -189,7 +189,7 @@ fn a_different_run_is_not_resumed() {
     running.signal(Signal::TERM);
     running.wait(Duration::from_secs(5)).ends_with(75);
     let changed = "not the run that was begun";
-    second("--resume --properties").refuses(2, &[changed, "--properties was false"]);
+    second("--resume --properties mw").refuses(2, &[changed, "--properties was false"]);
     second("--resume --dedup bloom").refuses(2, &[changed, "--dedup was exact"]);
     Molsieve::new("run --resume")
         .rules(rule_file(&folder, &THREE_RULES))

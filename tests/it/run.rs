@@ -15,8 +15,15 @@ fn parts_have_the_documented_columns() {
     let folder = Folder::new();
     let input = folder.write("a.smi", "Oc1ccccc1 phenol\n");
     let rules = rule_file(&folder, &THREE_RULES);
-    for (flags, properties) in [("run", false), ("run --properties", true)] {
-        let out = folder.path(if properties { "with" } else { "without" });
+    let some = PROPERTIES
+        .into_iter()
+        .filter(|(name, _)| ["mw", "hba", "charge"].contains(name));
+    for (flags, properties) in [
+        ("run", vec![]),
+        ("run --properties", PROPERTIES.to_vec()),
+        ("run --properties charge,mw,hba,mw", some.collect()),
+    ] {
+        let out = folder.path(&properties.len().to_string());
         Molsieve::new(flags)
             .input(&input)
             .rules(&rules)
@@ -24,7 +31,7 @@ fn parts_have_the_documented_columns() {
             .run()
             .ends_with(0);
         let (schema, _) = output::read_parquet(&output::parts(&out)[0]);
-        assert_eq!(columns_of(&schema), documented_columns(properties));
+        assert_eq!(columns_of(&schema), documented_columns(&properties));
         assert!(schema.fields().iter().all(|field| !field.is_nullable()));
     }
 }
@@ -37,7 +44,25 @@ fn columns_of(schema: &Schema) -> Vec<(&str, DataType)> {
         .collect()
 }
 
-fn documented_columns(properties: bool) -> Vec<(&'static str, DataType)> {
+type Column = (&'static str, DataType);
+
+const PROPERTIES: [Column; 13] = [
+    ("mw", DataType::Float64),
+    ("clogp", DataType::Float64),
+    ("tpsa", DataType::Float64),
+    ("hbd", DataType::UInt16),
+    ("hba", DataType::UInt16),
+    ("rotatable_bonds", DataType::UInt16),
+    ("exact_mass", DataType::Float64),
+    ("heavy_atoms", DataType::UInt16),
+    ("rings", DataType::UInt16),
+    ("aromatic_rings", DataType::UInt16),
+    ("fraction_csp3", DataType::Float64),
+    ("charge", DataType::Int16),
+    ("stereo_centres", DataType::UInt16),
+];
+
+fn documented_columns(properties: &[Column]) -> Vec<Column> {
     let dictionary = DataType::Dictionary(Box::new(DataType::UInt16), Box::new(DataType::Utf8));
     let mut columns = vec![
         ("smiles", DataType::Utf8),
@@ -48,10 +73,7 @@ fn documented_columns(properties: bool) -> Vec<(&'static str, DataType)> {
         ("rule", dictionary),
         ("site", DataType::UInt16),
     ];
-    if properties {
-        columns.extend(["mw", "clogp", "tpsa"].map(|name| (name, DataType::Float64)));
-        columns.extend(["hbd", "hba", "rotatable_bonds"].map(|name| (name, DataType::UInt16)));
-    }
+    columns.extend_from_slice(properties);
     columns
 }
 

@@ -4,7 +4,7 @@ usage: generated.py --molsieve FILE [--seconds N] [--seed N] [--round N] [--thre
 
 A round makes some hundred molecules (random_molecules.py) and as many rules that match some of them (random_rules.py),
 runs `molsieve run` on them both ways, runs the loop of plain_loop.py, and compares every row with its provenance, the
-rejects and the counts. Rounds follow until the seconds have passed; the same seed and round give the same molecules
+rejects and the counts. In the first round and each fourth after it, also every property: they take RDKit most of the time. Rounds follow until the seconds have passed; the same seed and round give the same molecules
 and rules on any machine.
 
 Where they differ, each pair of molecule and rule is done again by itself, and the loop in Python several hundred
@@ -30,6 +30,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import plain_loop
+import properties
 import pyarrow.parquet as pq
 import random_molecules
 import random_rules
@@ -46,13 +47,15 @@ REPEATS, MANY_REPEATS = 30, 300  # of the loop in Python, before a difference is
 MOLECULES_TRIED = 8  # with a new rule, to see whether RunReactants raises and whether products are valid
 INVALID_KEPT = 0.15  # share that is kept of the rules without valid products
 PARENTS_PER_CHUNK = 25
+DESCRIBED_ONE_IN = 4  # rounds in which properties are compared
 PAIRS_SINGLED_OUT = 40  # differing pairs of a round that are looked into; the rest is counted
 PAIRS_OF_A_RULE = 3  # of these
 SHOWN_OF_A_RULE = 1
 JOINT_OF_A_ROUND = 3  # differences that take several rules
 WAYS = ("fast", "reference")
 TRUE, REFUSED, NOT_LOOKED_INTO = "TRUE DIFFERENCES", "rules refused by molsieve only", "differing pairs not looked into"
-FAILURES = (TRUE, REFUSED, NOT_LOOKED_INTO)
+PROPERTIES = "properties that differ"
+FAILURES = (TRUE, REFUSED, NOT_LOOKED_INTO, PROPERTIES)
 COUNTS = ("products_made", "products_invalid", "products_unchanged", "products_symmetric")
 
 
@@ -64,6 +67,7 @@ class Round:
     name: str
     molecules: list
     rules: list  # SMIRKS
+    describe: bool  # whether properties are compared too
     refused: list = field(default_factory=list)  # SMIRKS that one side takes and the other refuses
 
 
@@ -84,7 +88,7 @@ def make_round(seed, number):
         if 0 < outcomes <= min(room, OUTCOMES_OF_A_RULE) and max(matches) <= OUTCOMES_OF_A_PAIR and worth_running(reaction, pool, matches, pick):
             rules[smirks] = None
             room -= outcomes
-    return Round(f"seed {seed} round {number}", molecules, list(rules))
+    return Round(f"seed {seed} round {number}", molecules, list(rules), number % DESCRIBED_ONE_IN == 1)
 
 
 def compiled(smirks):
@@ -124,14 +128,16 @@ class Made:
     products: dict
     rejects: dict  # row: reason
     counts: dict
+    properties: dict  # SMILES: its properties by name
     on_graphs: int = 0
+    described_by_rdkit: int = 0
 
 
 class Molsieve:
     def __init__(self, program, threads):
         self.program, self.threads = program, threads
 
-    def run(self, way, molecules, rules):
+    def run(self, way, molecules, rules, describe=False):
         """What `molsieve run` makes. Ends the comparison if the program fails."""
         with tempfile.TemporaryDirectory(prefix="molsieve-generated-") as folder:
             library, rule_file, out = (Path(folder, name) for name in ("library.smi", "rules.toml", "out"))
@@ -139,11 +145,11 @@ class Molsieve:
             write_rules(rule_file, rules)
             command = [self.program, "run", "--input", library, "--rules", rule_file, "--output", out, "--chemistry", way,
                        "--threads", str(self.threads), "--memory", "1GiB", "--dedup", "exact",
-                       "--expected-products", "100000", "--max-products-per-parent", "1000000"]  # fmt: skip
+                       "--expected-products", "100000", "--max-products-per-parent", "1000000", *["--properties"] * describe]  # fmt: skip
             done = subprocess.run(command, capture_output=True, text=True, check=False)
             if done.returncode not in (0, 4):
                 raise Failed(done.returncode, done.stderr)
-            return read_output(out)
+            return read_output(out, describe)
 
     def refused(self, rules):
         """Messages of `molsieve rules check` by the index of the rule."""
@@ -176,18 +182,22 @@ def write_rules(path, rules):
     path.write_text("".join(f"[[rule]]\nname = 'r{i}'\nsmirks = '{smirks}'\n" for i, smirks in enumerate(rules)))
 
 
-def read_output(out):
-    products = {}
-    for part in sorted([*out.glob("part-*.parquet"), *out.glob("products/part-*.parquet")]):
+def read_output(out, describe):
+    products, described = {}, {}
+    for part in sorted(out.glob("products/part-*.parquet")):
         table = pq.read_table(part, columns=["smiles", "parent_row", "rule", "site"])
         for smiles, row, rule, site in zip(*(column.to_pylist() for column in table.columns)):
             products[smiles] = (row, int(rule[1:]), site)
+        if describe:
+            values = pq.read_table(part, columns=list(properties.REFERENCE)).to_pylist()
+            described.update(zip(table.column("smiles").to_pylist(), values))
     rejects = {}
     if (out / "rejects.parquet").exists():
         table = pq.read_table(out / "rejects.parquet").to_pylist()
         rejects = {row.get("row", row.get("parent_row")): row.get("reason", "") for row in table}
     manifest = json.loads((out / "manifest.json").read_text())
-    return Made(products, rejects, manifest["counts"], manifest["chemistry_products"]["on_graphs"])
+    made = manifest["chemistry_products"]
+    return Made(products, rejects, manifest["counts"], described, made["on_graphs"], made["described_by_rdkit"])
 
 
 # ---- the loop in Python --------------------------------------------------------------------------
@@ -203,7 +213,7 @@ def python_rules(rules):
     return _compiled[1]
 
 
-def python_chunk(molecules, rules):
+def python_chunk(molecules, rules, describe=False):
     """The loop's chunk of each molecule; its row is 0."""
     found = []
     for text in molecules:
@@ -212,22 +222,24 @@ def python_chunk(molecules, rules):
         if parent is None:
             chunk.rejected.append(0)
         else:
-            plain_loop.products_of(parent, 0, python_rules(rules), chunk)
+            plain_loop.products_of(parent, 0, python_rules(rules), chunk, properties.described if describe else None)
         found.append(chunk)
     return found
 
 
 def gathered(chunks):
     """What the chunks of the molecules give together, as a job would."""
-    products, counts, rejects = {}, Counter(), {}
+    products, counts, rejects, described = {}, Counter(), {}, {}
     for row, chunk in enumerate(chunks):
         for smiles, where in chunk.products:
             _, rule, site = plain_loop.placed(where)
             products.setdefault(smiles, (row, rule, site))
+        for (smiles, _), values in zip(chunk.products, chunk.described):
+            described.setdefault(smiles, values)
         counts.update(chunk.counts)
         if chunk.rejected:
             rejects[row] = "unreadable"
-    return Made(products, rejects, {name: counts[name] for name in COUNTS})
+    return Made(products, rejects, {name: counts[name] for name in COUNTS}, described)
 
 
 def python_answers(text, rules, repeats, seed):
@@ -341,12 +353,17 @@ class Comparison:
         self.counts["products made"] += expected.counts["products_made"]
         try:
             with ThreadPoolExecutor(len(WAYS)) as threads:
-                jobs = {way: threads.submit(self.molsieve.run, way, molecules, made.rules) for way in WAYS}
+                jobs = {way: threads.submit(self.molsieve.run, way, molecules, made.rules, made.describe) for way in WAYS}
                 ways = {way: job.result() for way, job in jobs.items()}
         except Failed as failed:
             self.report_failure(made.name, molecules, made.rules, failed)
             return
         self.counts["products made on graphs"] += ways["fast"].on_graphs
+        if made.describe:
+            self.counts["products described"] += len(expected.properties)
+            self.counts["  of them by RDKit in molsieve"] += ways["fast"].described_by_rdkit
+            for way in WAYS:
+                self.compare_properties(made, molecules, expected, ways[way], way)
         self.counts["products invalid"] += expected.counts["products_invalid"]
         pairs = sorted({pair for way in WAYS for pair in differing(expected, ways[way])})
         rejected = sorted({row for way in WAYS for row in ways[way].rejects.keys() ^ expected.rejects.keys()})
@@ -355,6 +372,19 @@ class Comparison:
             pairs = self.miscounted_pairs(molecules, made.rules, chunks)
         if pairs:
             self.look_into(made, molecules, pairs)
+
+    def compare_properties(self, made, molecules, expected, found, way):
+        """Of the products that both have made at the same place."""
+        for smiles, place in expected.products.items():
+            if found.products.get(smiles) != place:
+                continue
+            values, right = found.properties[smiles], expected.properties[smiles]
+            for name in properties.differences(values, right):
+                self.counts[PROPERTIES] += 1
+                if self.counts[PROPERTIES] <= 20:
+                    row, rule, _ = place
+                    print(f"DIFFERENCE {way}≠python | {made.name} | {name} of {smiles} is {values[name]}, in Python {right[name]}"
+                          f" | {molecules[row]} | {made.rules[rule]}")  # fmt: skip
 
     def drop_refused(self, made):
         """Leaves out what molsieve refuses; that is a difference, since Python takes all of them."""
@@ -367,7 +397,10 @@ class Comparison:
 
     def loop_in_python(self, made):
         starts = range(0, len(made.molecules), PARENTS_PER_CHUNK)
-        jobs = [self.pool.submit(python_chunk, made.molecules[at : at + PARENTS_PER_CHUNK], made.rules) for at in starts]
+        jobs = [
+            self.pool.submit(python_chunk, made.molecules[at : at + PARENTS_PER_CHUNK], made.rules, made.describe)
+            for at in starts
+        ]
         return [chunk for job in jobs for chunk in job.result()]
 
     # ---- what differs

@@ -30,7 +30,7 @@ import tomllib
 from collections import Counter, deque
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rdkit import Chem, RDLogger
@@ -143,9 +143,10 @@ class Chunk:
     counts: Counter
     rejected: list  # row numbers
     failed: list  # (row, rule name, message) where RunReactants itself raised
+    described: list = field(default_factory=list)  # what `describe` says of each product, if asked for
 
 
-def products_of(parent, row, rules, chunk):
+def products_of(parent, row, rules, chunk, describe=None):
     """Appends to `chunk` what `parent` gives under `rules`: the reference itself."""
     parent_smiles = Chem.MolToSmiles(parent)
     if not rules:
@@ -168,6 +169,8 @@ def products_of(parent, row, rules, chunk):
                 else:
                     given.add(smiles)
                     chunk.products.append((smiles, place(row, rule_index, site)))
+                    if describe:
+                        chunk.described.append(describe(Chem.RemoveHs(product) if rule.add_hydrogens else product))
 
 
 def outcomes_of(parent, row, rule, chunk):

@@ -38,6 +38,13 @@ PROPERTIES = {
     "hbd": (pa.uint16(), pl.UInt16, "USMALLINT"),
     "hba": (pa.uint16(), pl.UInt16, "USMALLINT"),
     "rotatable_bonds": (pa.uint16(), pl.UInt16, "USMALLINT"),
+    "exact_mass": (pa.float64(), pl.Float64, "DOUBLE"),
+    "heavy_atoms": (pa.uint16(), pl.UInt16, "USMALLINT"),
+    "rings": (pa.uint16(), pl.UInt16, "USMALLINT"),
+    "aromatic_rings": (pa.uint16(), pl.UInt16, "USMALLINT"),
+    "fraction_csp3": (pa.float64(), pl.Float64, "DOUBLE"),
+    "charge": (pa.int16(), pl.Int16, "SMALLINT"),
+    "stereo_centres": (pa.uint16(), pl.UInt16, "USMALLINT"),
 }
 
 

@@ -20,10 +20,8 @@ import sys
 from collections import defaultdict
 from pathlib import Path
 
-PROPERTIES = ["mw", "clogp", "tpsa", "hbd", "hba", "rotatable_bonds"]
 
-
-def describe(smiles, chem, descriptors):
+def describe(smiles, chem, described):
     """What the release at hand makes of a SMILES."""
     try:
         mol = chem.MolFromSmiles(smiles)
@@ -33,27 +31,22 @@ def describe(smiles, chem, descriptors):
         return {"smiles": None}
     written = chem.MolToSmiles(mol)
     again = chem.MolFromSmiles(written)
-    values = [
-        descriptors._CalcMolWt(mol), descriptors.CalcCrippenDescriptors(mol)[0], descriptors.CalcTPSA(mol),
-        descriptors.CalcNumHBD(mol), descriptors.CalcNumHBA(mol), descriptors.CalcNumRotatableBonds(mol),
-    ]
     return {
         "smiles": written,
         "stable": again is not None and chem.MolToSmiles(again) == written,
         "aromatic": sorted(atom.GetIdx() for atom in mol.GetAtoms() if atom.GetIsAromatic()),
-        "rings": mol.GetRingInfo().NumRings(),
-        **dict(zip(PROPERTIES, (round(value, 6) for value in values))),
+        "properties": {name: round(value, 6) for name, value in described(mol).items()},
     }
 
 
 def describe_all():
     from rdkit import Chem, RDLogger, rdBase
-    from rdkit.Chem import rdMolDescriptors
+    from properties import described
 
     RDLogger.DisableLog("rdApp.*")
     print(json.dumps(rdBase.rdkitVersion))
     for line in sys.stdin:
-        print(json.dumps(describe(line.strip(), Chem, rdMolDescriptors)))
+        print(json.dumps(describe(line.strip(), Chem, described)))
 
 
 def read_library(path, limit):
@@ -90,11 +83,9 @@ def kinds(one, other):
             yield "canonical SMILES: atoms, charges or hydrogens", a, b
     if one["stable"] != other["stable"]:
         yield f"read again, RDKit writes the same only in {'the first' if one['stable'] else 'the other'}", a, b
-    if one["rings"] != other["rings"]:
-        yield "number of rings", one["rings"], other["rings"]
-    for name in PROPERTIES:
-        if abs(one[name] - other[name]) > 1e-4:
-            yield f"property {name}", one[name], other[name]
+    for name, value in one["properties"].items():
+        if abs(value - other["properties"][name]) > 1e-4:
+            yield f"property {name}", value, other["properties"][name]
 
 
 def outcomes(python, smiles):

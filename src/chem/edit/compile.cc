@@ -184,7 +184,20 @@ bool Edit::own_rings_hold(const RWMol &mol) {
       return false;
     }
   }
+  count_own_rings(trial);
   return own_bonds_hold(trial);
+}
+
+void Edit::count_own_rings(const RWMol &sanitized) {
+  const auto &rings = *sanitized.getRingInfo();
+  for (unsigned int i = 0; i < rings.numRings(); ++i) {
+    if (std::ranges::all_of(rings.atomRings()[i], [&](auto atom) { return atoms_[atom].map == 0; })) {
+      ++own_rings_.all;
+      own_rings_.aromatic += std::ranges::all_of(rings.bondRings()[i], [&](auto bond) {
+        return sanitized.getBondWithIdx(bond)->getIsAromatic();
+      });
+    }
+  }
 }
 
 // The template with only the bonds between new atoms. Also finds which of them are in rings.

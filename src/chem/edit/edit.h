@@ -27,6 +27,8 @@ struct Parent {
   // False: RDKit has to make the products of this parent; nothing else may be used then.
   bool read(const RDKit::ROMol &from);
 
+  RingCounts count_rings() const;
+
   Molecule mol;
   const RDKit::RingInfo *rings = nullptr;
 };
@@ -59,6 +61,11 @@ class Edit {
   bool apply(const Parent &parent, const RDKit::MatchVectType &match, Molecule &product,
              Workspace &work) const;
 
+  // How many rings RDKit lists for the product that `apply` has just made. `same`: they are all rings of the parent, and
+  // those of new atoms. False: the number is not certain.
+  bool count_rings(const Parent &parent, const Molecule &product, const Workspace &work, RingCounts &counts,
+                   bool &same) const;
+
  private:
   struct TemplateAtom {
     Atom atom;
@@ -83,6 +90,7 @@ class Edit {
   Molecule own_molecule();
   bool make_trial(RDKit::RWMol &trial, const Molecule &own) const;
   bool own_bonds_hold(const RDKit::RWMol &sanitized);
+  void count_own_rings(const RDKit::RWMol &sanitized);
 
   // apply.cc
   bool begin(const Making &m) const;
@@ -105,12 +113,14 @@ class Edit {
   bool new_bonds_hold(const Making &m, bool &ring_closed) const;
   bool closes_apart(const Making &m, std::size_t bond) const;
   bool is_new_in_ring(const Making &m, std::size_t bond) const;
+  bool is_new_in_ring(const Molecule &parent, const Molecule &product, const Workspace &work, std::size_t bond) const;
   bool closes_one_ring(const Making &m) const;
   bool template_bonds_hold(const Making &m) const;
 
   std::vector<TemplateAtom> atoms_;
   std::vector<Bond> bonds_;
   std::vector<bool> own_ring_;  // per template bond: in a ring of new atoms
+  RingCounts own_rings_;        // of new atoms only
   bool has_chirality_ = false;
   bool has_stereo_ = false;
   // Per atom of the reactant template: the atom of the product template, or NO_INDEX.

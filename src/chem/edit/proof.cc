@@ -18,16 +18,20 @@ unsigned int multiple_bonds(const Molecule &mol, const Atom &atom) {
 }
 
 // The bond of the product that was this bond of the parent, or NO_INDEX.
-std::uint16_t kept_bond(const Making &m, const Bond &bond) {
-  const auto begin = m.work.product_of[bond.begin], end = m.work.product_of[bond.end];
-  return begin == NO_INDEX || end == NO_INDEX ? NO_INDEX : m.product.bond_between(begin, end);
+std::uint16_t kept_bond(const Molecule &product, const Edit::Workspace &work, const Bond &bond) {
+  const auto begin = work.product_of[bond.begin], end = work.product_of[bond.end];
+  return begin == NO_INDEX || end == NO_INDEX ? NO_INDEX : product.bond_between(begin, end);
 }
 
+std::uint16_t kept_bond(const Making &m, const Bond &bond) { return kept_bond(m.product, m.work, bond); }
+
 // The bond of the parent that became this bond of the product, or NO_INDEX.
-std::uint16_t bond_before(const Making &m, const Bond &bond) {
-  const auto begin = m.work.parent_of[bond.begin], end = m.work.parent_of[bond.end];
-  return begin == NO_INDEX || end == NO_INDEX ? NO_INDEX : m.parent.bond_between(begin, end);
+std::uint16_t bond_before(const Molecule &parent, const Edit::Workspace &work, const Bond &bond) {
+  const auto begin = work.parent_of[bond.begin], end = work.parent_of[bond.end];
+  return begin == NO_INDEX || end == NO_INDEX ? NO_INDEX : parent.bond_between(begin, end);
 }
+
+std::uint16_t bond_before(const Making &m, const Bond &bond) { return bond_before(m.parent, m.work, bond); }
 
 // Whether a ring has an ether or thioether that is in further rings: RDKit's model lets it give electrons only if one
 // of its rings is small.
@@ -189,8 +193,13 @@ bool Edit::new_bonds_hold(const Making &m, bool &ring_closed) const {
 
 // Whether a bond of the product that the template made closes a ring with atoms of the parent.
 bool Edit::is_new_in_ring(const Making &m, std::size_t index) const {
-  const auto &bond = m.product.bonds[index];
-  return bond.in_ring && !own_ring_[index] && bond_before(m, bond) == NO_INDEX;
+  return is_new_in_ring(m.parent, m.product, m.work, index);
+}
+
+bool Edit::is_new_in_ring(const Molecule &parent, const Molecule &product, const Workspace &work,
+                          std::size_t index) const {
+  const auto &bond = product.bonds[index];
+  return bond.in_ring && !own_ring_[index] && bond_before(parent, work, bond) == NO_INDEX;
 }
 
 // Whether the shortest ring through a new bond shares at most one bond with the rings of the parent, and one with those
@@ -256,6 +265,44 @@ bool Edit::template_bonds_hold(const Making &m) const {
     }
   }
   return true;
+}
+
+// The rings of the parent all of whose bonds are left, those of new atoms, and the one that the edit closes: see
+// condition 7 in docs/chemistry.md. A ring that the edit closes has a saturated carbon.
+bool Edit::count_rings(const Parent &parent, const Molecule &product, const Workspace &work,
+                       RingCounts &counts, bool &same) const {
+  counts = own_rings_;
+  same = true;
+  for (const auto &ring : parent.rings->bondRings()) {
+    bool is_kept = true, is_aromatic = true;
+    for (const auto bond : ring) {
+      const auto kept = kept_bond(product, work, parent.mol.bonds[bond]);
+      is_kept &= kept != NO_INDEX;
+      is_aromatic &= kept != NO_INDEX && product.bonds[kept].type == AROMATIC;
+    }
+    same &= is_kept;
+    counts.all += is_kept;
+    counts.aromatic += is_aromatic;
+  }
+  for (std::size_t i = 0; i < bonds_.size(); ++i) {
+    if (is_new_in_ring(parent.mol, product, work, i)) {
+      ++counts.all;
+      same = false;
+      break;
+    }
+  }
+  // No molecule has fewer rings than bonds that close one.
+  return counts.all + product.atoms.size() >= product.bonds.size() + 1;
+}
+
+RingCounts Parent::count_rings() const {
+  RingCounts counts;
+  for (const auto &ring : rings->bondRings()) {
+    ++counts.all;
+    counts.aromatic +=
+        std::ranges::all_of(ring, [&](auto bond) { return mol.bonds[bond].type == AROMATIC; });
+  }
+  return counts;
 }
 
 }  // namespace molsieve::edit

@@ -176,4 +176,12 @@ bool neighbours_tie(const Molecule &mol, const Atom &atom) {
   return false;
 }
 
+char cip_code(const Molecule &mol, const Atom &atom) {
+  bool clockwise = atom.chirality == CLOCKWISE;
+  clockwise ^= is_odd_permutation(
+      atom.degree, [&](unsigned int i) { return mol.atoms[atom.neighbours[i]].cip_rank; });
+  clockwise ^= atom.degree == 3 && atom.hydrogens() == 1;
+  return clockwise ? 'R' : 'S';
+}
+
 }  // namespace molsieve

@@ -15,4 +15,7 @@ bool rank_by_cip_and_stereo(Molecule &mol);
 // Whether any two neighbours of an atom have the same rank.
 bool neighbours_tie(const Molecule &mol, const Atom &atom);
 
+// R or S of a chiral atom whose neighbours have different ranks.
+char cip_code(const Molecule &mol, const Atom &atom);
+
 }  // namespace molsieve

@@ -112,6 +112,12 @@ struct Molecule {
   std::uint16_t bond_between(std::uint16_t a, std::uint16_t b) const;
 };
 
+// How many rings a molecule has, as RDKit lists them.
+struct RingCounts {
+  unsigned int all = 0;
+  unsigned int aromatic = 0;
+};
+
 // Whether any bond of an atom has a property.
 template <typename Property>
 bool any_bond(const Molecule &mol, const Atom &atom, Property has_property) {

@@ -77,14 +77,6 @@ bool may_be_centre(const Draft &mol, const Atom &atom, unsigned int index) {
   return atom.degree != 3 || atom.hydrogens() == 1 || is_centre_of_three(mol, atom, index);
 }
 
-char cip_code(const Draft &mol, const Atom &atom) {
-  bool clockwise = atom.chirality == CLOCKWISE;
-  clockwise ^= is_odd_permutation(
-      atom.degree, [&](unsigned int i) { return mol.atoms[atom.neighbours[i]].cip_rank; });
-  clockwise ^= atom.degree == 3 && atom.hydrogens() == 1;
-  return clockwise ? 'R' : 'S';
-}
-
 // Whether a round found something, and whether it left something undecided.
 struct Round {
   bool open = false;

@@ -161,6 +161,7 @@ fn staged_ends(rows: &Keyed<'_>) -> [u64; 3] {
 mod tests {
     use super::*;
     use crate::{
+        property::PropertySet,
         sieve::{Engine, FilterShape, gpu::GpuEngine, wgpu::adapters},
         slot::{Slot, SlotLayout},
     };
@@ -176,7 +177,7 @@ mod tests {
 
     #[test]
     fn a_device_that_is_lost_is_an_error_wherever_it_is_lost() {
-        let layout = SlotLayout::smallest(false);
+        let layout = SlotLayout::smallest(PropertySet::NONE);
         let filter = FilterShape {
             bits: 1_024,
             hashes: 7,

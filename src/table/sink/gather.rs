@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use arrow::{
     array::{
-        ArrayRef, DictionaryArray, FixedSizeBinaryArray, Float64Builder, RecordBatch, StringArray,
-        UInt16Array, UInt64Array,
+        ArrayRef, DictionaryArray, FixedSizeBinaryArray, Float64Array, Int16Array, RecordBatch,
+        StringArray, UInt16Array, UInt64Array,
     },
     buffer::OffsetBuffer,
     datatypes::{SchemaRef, UInt16Type},
@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     limits::{GATHERED_PER_SLOT, SINK_CHUNK_BYTES, SINK_CHUNK_ROWS},
+    property::{Property, PropertyKind, PropertySet},
     slot::{Columns, Slot, SlotParent, Verdict},
     store::spill::Block,
 };
@@ -148,10 +149,7 @@ impl Gatherer {
             arrays.push(Arc::new(rules.map_err(encode_error)?));
             arrays.push(Arc::new(numbers(columns.site, rows)));
         }
-        if self.settings.properties {
-            arrays.extend((0..3).map(|i| reals(columns.real_properties, rows, i)));
-            arrays.extend((0..3).map(|i| counts(columns.count_properties, rows, i)));
-        }
+        arrays.extend(properties(self.settings.properties, &columns, rows));
         RecordBatch::try_new(Arc::clone(&self.schema), arrays).map_err(encode_error)
     }
 }
@@ -200,17 +198,33 @@ fn numbers(values: &[u16], rows: &[usize]) -> UInt16Array {
     UInt16Array::from_iter_values(rows.iter().map(|row| values[*row]))
 }
 
-fn reals(values: &[f64], rows: &[usize], property: usize) -> ArrayRef {
-    let mut column = Float64Builder::with_capacity(rows.len());
-    rows.iter()
-        .for_each(|row| column.append_value(values[3 * row + property]));
-    Arc::new(column.finish())
-}
-
-fn counts(values: &[u16], rows: &[usize], property: usize) -> ArrayRef {
-    Arc::new(UInt16Array::from_iter_values(
-        rows.iter().map(|row| values[3 * row + property]),
-    ))
+/// The columns of properties.
+fn properties(set: PropertySet, columns: &Columns<'_>, rows: &[usize]) -> Vec<ArrayRef> {
+    let (reals, counts) = (set.reals().len(), set.counts().len());
+    let (mut next_real, mut next_count) = (0.., 0..);
+    let column = |property: Property| -> ArrayRef {
+        let count = |row: &usize, place| columns.count_properties[counts * row + place];
+        let rows = rows.iter();
+        match property.kind() {
+            PropertyKind::Real => {
+                let place = next_real.next().unwrap_or_default();
+                let values = rows.map(|row| columns.real_properties[reals * row + place]);
+                Arc::new(Float64Array::from_iter_values(values))
+            }
+            PropertyKind::Count => {
+                let place = next_count.next().unwrap_or_default();
+                Arc::new(UInt16Array::from_iter_values(
+                    rows.map(|row| count(row, place)),
+                ))
+            }
+            PropertyKind::Signed => {
+                let place = next_count.next().unwrap_or_default();
+                let values = rows.map(|row| count(row, place).cast_signed());
+                Arc::new(Int16Array::from_iter_values(values))
+            }
+        }
+    };
+    set.iter().map(column).collect()
 }
 
 #[cfg(test)]
@@ -230,7 +244,7 @@ mod tests {
     fn gatherer() -> Gatherer {
         let settings = SinkSettings {
             rule_names: vec!["cleavage".into()],
-            properties: false,
+            properties: PropertySet::NONE,
             key_column: "key",
             molecules: false,
             parquet: ParquetSettings::new(1 << 20),
@@ -244,7 +258,7 @@ mod tests {
 
     /// Many small products of one large parent, each third a repeat.
     fn slot() -> Slot {
-        let mut slot = Slot::smallest(false);
+        let mut slot = Slot::smallest(PropertySet::NONE);
         let parent = SlotParent {
             row: 5,
             id: b"large",

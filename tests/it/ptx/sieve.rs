@@ -6,6 +6,7 @@ use std::{collections::HashSet, sync::OnceLock};
 use fastbloom::BloomFilter;
 use molsieve::{
     key::Key,
+    property::PropertySet,
     sieve::{
         Engine, FilterShape, Keyed, Texts,
         conformance::{Batch, conform, row_of_key},
@@ -39,7 +40,7 @@ pub fn compare(kernels: &Kernels) -> Result<String, String> {
 pub fn compare_briefly(kernels: &Kernels, notes: &Notes, lines: bool) -> Result<(), String> {
     static TRIALS: OnceLock<Vec<Trial>> = OnceLock::new();
     let trials = TRIALS.get_or_init(|| SHAPES.into_iter().map(Trial::new).collect());
-    let layout = SlotLayout::smallest(false);
+    let layout = SlotLayout::smallest(PropertySet::NONE);
     for trial in trials {
         let room = Room::new(trial.shape, &layout);
         let device = SieveDevice::new(kernels, room, 1).with_notes(notes, lines);
@@ -195,7 +196,7 @@ pub fn loads_per_absent_look_up(kernels: &Kernels) -> f64 {
         bits: 1 << 20,
         hashes: 30,
     };
-    let room = Room::new(shape, &SlotLayout::smallest(false));
+    let room = Room::new(shape, &SlotLayout::smallest(PropertySet::NONE));
     let mut device = SieveDevice::new(kernels, room, 1);
     let mut draw = Draw(1);
     let words: Vec<u64> = (0..shape.bits / 64)

@@ -1,0 +1,75 @@
+// Properties of the product that a transformer has just made.
+#include <bit>
+
+#include "molsieve/src/chem/bridge.rs.h"
+#include "molsieve/src/chem/parent.h"
+#include "molsieve/src/chem/timer.h"
+#include "molsieve/src/chem/transformer.h"
+
+namespace molsieve {
+
+namespace {
+
+// Writes the values of some properties in the order of their numbers, side by side.
+template <typename T>
+void write_values(const describe::Values &values, std::uint32_t properties, std::size_t row, rust::Slice<T> column) {
+  auto *to = column.data() + row * std::popcount(properties);
+  for (; properties != 0; properties &= properties - 1) {
+    *to++ = static_cast<T>(values[std::countr_zero(properties)]);
+  }
+}
+
+}  // namespace
+
+// Computes the properties of the pending product: on the flat molecule, if it was made there and is covered.
+void Transformer::describe(ParentReport &report) {
+  auto &p = *parent_;
+  const bool is_flat = describe_flat(p.values, report);
+  if (is_flat && !p.is_checked) {
+    return;
+  }
+  report.described_by_rdkit += !is_flat;
+  if (!p.made) {
+    p.made = &make_with_rdkit(p.product - 1, report);
+  }
+  const Timer timer(report.describe_ns);
+  describe::Values expected;
+  describe::describe_with_rdkit(*p.made, properties_, expected);
+  if (is_flat && !describe::same_values(p.values, expected, properties_)) {
+    throw std::runtime_error("the properties of " + p.smiles + " differ between the fast way and the reference; " +
+                             "please report it, and use the reference way (--chemistry reference)");
+  }
+  p.values = expected;
+}
+
+// False: RDKit has to compute the properties.
+bool Transformer::describe_flat(describe::Values &values, ParentReport &report) {
+  auto &p = *parent_;
+  const Timer timer(report.describe_ns);
+  RingCounts rings;
+  if (p.is_flat) {
+    const auto &edit = *rules_[p.rule].edits[p.product - 1];
+    bool same = false;
+    if ((describer_.needs_rings() || describer_.needs_centres()) &&
+        !edit.count_rings(flat_, product_, workspace_, rings, same)) {
+      return false;
+    }
+    return describer_.describe(product_, rings, {same ? p.mol.get() : nullptr, workspace_.parent_of.data()}, values);
+  }
+  if (!is_editable_ || p.made != p.mol.get()) {
+    return false;
+  }
+  if (describer_.needs_rings()) {
+    rings = flat_.count_rings();
+  }
+  const auto centres = describer_.needs_centres() ? describe::centres_with_rdkit(*p.mol) : 0;
+  return describer_.describe_perceived(flat_.mol, rings, centres, values);
+}
+
+void Transformer::write_properties(ProductSpace &space) const {
+  const auto &values = parent_->values;
+  write_values(values, settings_->real_properties, space.rows, space.real_properties);
+  write_values(values, settings_->count_properties, space.rows, space.count_properties);
+}
+
+}  // namespace molsieve
