@@ -446,7 +446,7 @@ fn the_readme_is_short() {
         .unwrap()
         .lines()
         .count();
-    assert!(lines <= 160, "README.md has {lines} lines, more than 160");
+    assert!(lines <= 150, "README.md has {lines} lines, more than 150");
 }
 
 #[test]
