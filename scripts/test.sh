@@ -37,6 +37,6 @@ export MOLSIEVE_REQUIRE_ENGINES=${MOLSIEVE_REQUIRE_ENGINES-wgpu}
 # Faults on purpose; first, so that the binary left behind is the one without them.
 cargo test --release --locked --features failpoints --test it -- faults::
 cargo test --release --locked --lib --bins --tests
-# The ring again, under a scheduler that tries thousands of interleavings.
-cargo test --release --locked --features shuttle --lib ring::
+# Ring and cores again, under a scheduler that tries thousands of interleavings.
+cargo test --release --locked --features shuttle --lib -- ring:: cores::
 target/release/molsieve rules check examples/rules/*.toml

@@ -1,5 +1,5 @@
-//! The primitives the ring is built on: the operating system's, or shuttle's when its scheduler
-//! tries the ring's interleavings (feature `shuttle`).
+//! The primitives that ring and cores are built on: the operating system's, or shuttle's when its scheduler
+//! tries their interleavings (feature `shuttle`).
 
 #[cfg(not(feature = "shuttle"))]
 pub use std::sync::{Condvar, Mutex, MutexGuard};
