@@ -169,7 +169,7 @@ fn a_batch_of_several_slots_is_kept_completely_or_not_at_all() {
 #[test]
 fn a_crash_costs_the_time_since_the_last_checkpoint() {
     let folder = Folder::new();
-    let job = |out: &Path| shipped("--properties").output(out);
+    let job = |out: &Path| shipped("--chemistry reference").output(out);
     let whole = folder.path("whole");
     job(&whole).run().ends_with(0);
     let expected = Made::at(&whole);
