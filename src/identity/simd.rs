@@ -1,8 +1,5 @@
 //! Which instructions the processor has: those that `avx512` uses, and those of [`Modern`].
 
-use super::{reason::Reason, structure_keys::StructureKeys};
-use crate::key::Key;
-
 /// Proof that the processor has AVX-512 F, BW, DQ and VL: only [`Simd::detect`] makes one.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Simd(());
@@ -34,13 +31,14 @@ impl Modern {
         has.then_some(Self(()))
     }
 
-    /// As [`StructureKeys::key_of`], compiled for these instructions.
-    pub fn key(self, keys: &mut StructureKeys, smiles: &[u8]) -> Result<Key, Reason> {
+    /// Does `work`, compiled for these instructions as far as it is inlined.
+    #[inline(always)]
+    pub fn run<T>(self, work: impl FnOnce() -> T) -> T {
         #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-        fn compiled(keys: &mut StructureKeys, smiles: &[u8]) -> Result<Key, Reason> {
-            keys.key_of(smiles)
+        fn compiled<T>(work: impl FnOnce() -> T) -> T {
+            work()
         }
         // SAFETY: a `Modern` proves that the processor has the features.
-        unsafe { compiled(keys, smiles) }
+        unsafe { compiled(work) }
     }
 }

@@ -73,7 +73,10 @@ impl StructureKeys {
     pub fn key(&mut self, smiles: &[u8]) -> Result<Key, Reason> {
         #[cfg(target_arch = "x86_64")]
         if let Some(modern) = self.modern {
-            return modern.key(self, smiles);
+            return modern.run(
+                #[inline(always)]
+                || self.key_of(smiles),
+            );
         }
         self.key_of(smiles)
     }
