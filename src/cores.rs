@@ -5,7 +5,7 @@
 //! - A core that comes free goes to the highest rank that waits ([`Rank`]).
 //! - Whoever waits for something else (a slot, a lock, a device) lends its core meanwhile ([`Core::lend`]).
 //! - A worker lets go between molecules when a higher rank waits ([`Core::give_way`]).
-//! - A worker may be inside RDKit for minutes. So sieve and sink wait [`PATIENCE`] at the most and then work all the same:
+//! - A worker may be inside RDKit for minutes. So sieve and sink wait a tenth of a second at the most and then work all the same:
 //!   no stage depends on another's letting go.
 
 use std::{
