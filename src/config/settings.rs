@@ -26,8 +26,8 @@ use crate::{
 };
 
 /// Default false-positive rate with `--dedup exact`, where settling restores every false positive. A lower one takes
-/// more memory and time than settling does.
-pub const FALSE_POSITIVE_RATE_EXACT: f64 = 1e-3;
+/// more memory and time; with a higher one more rows stand behind all others, where settling writes them.
+pub const FALSE_POSITIVE_RATE_EXACT: f64 = 1e-6;
 /// Default false-positive rate with `--dedup bloom`: of 10^8 products it costs less than one.
 pub const FALSE_POSITIVE_RATE_BLOOM: f64 = 1e-9;
 /// Default of `--parent-timeout`, seconds.
@@ -124,9 +124,9 @@ settings! {
         #[same_on_resume(false)]
         expected_products: Option<u64>, in 1..=EXPECTED_PRODUCTS_MAX;
 
-        /// False-positive rate to size the filter for [default: 1e-3; 1e-9 with --dedup bloom]
+        /// False-positive rate to size the filter for [default: 1e-6; 1e-9 with --dedup bloom]
         ///
-        /// With --dedup exact false positives cost no product, only a little time.
+        /// With --dedup exact a false positive costs no product: its row is written after all others.
         #[arg(long, value_name = "P", help_heading = TUNING, hide_short_help = true)]
         #[same_on_resume(false)]
         false_positive_rate: Option<f64>, in 1e-15..=0.5;

@@ -13,7 +13,7 @@ impl FilterShape {
     /// A filter that holds `items` keys at a rate of false positives of `rate`, in at most `bits_max` bits.
     ///
     /// The smallest such filter has `-n ln p / (ln 2)^2` bits and `-log2 p` hashes (Bloom 1970). With a little more room
-    /// (15 %) many fewer hashes do: 6 for a rate of 10^-3 instead of 10. Each hash is an access to memory, so
+    /// (15 %) many fewer hashes do: 11 for a rate of 10^-6 instead of 20. Each hash is an access to memory, so
     /// the fewest are taken. If `bits_max` is too few for the rate, the filter has the number of hashes that is best for its
     /// size.
     pub fn for_items(items: u64, rate: f64, bits_min: usize, bits_max: usize) -> Self {

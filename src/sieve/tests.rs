@@ -152,7 +152,7 @@ fn a_filter_is_as_large_as_it_must_be_and_no_larger_than_it_may() {
 #[test]
 fn a_filter_has_as_few_hashes_as_its_rate_allows() {
     let unbounded = usize::MAX >> 8;
-    for (rate, hashes) in [(1e-3, 6), (1e-9, 17), (0.5, 1)] {
+    for (rate, hashes) in [(1e-3, 6), (1e-6, 11), (1e-9, 17), (0.5, 1)] {
         let shape = FilterShape::for_items(1_000_000, rate, 1_024, unbounded);
         assert_eq!(shape.hashes, hashes, "{rate}");
         let reached = shape.false_positive_rate(1_000_000);
