@@ -299,7 +299,7 @@ pub const PRIORITY_MAX: i32 = 10;
 /// Program, RDKit's 26 libraries and their tables, and the buffers of start-up.
 pub const BASE_BYTES: usize = 44 * MIB;
 /// One chemistry worker: RDKit's working memory for parents up to [`PARENT_ATOMS_MAX`] atoms, the
-/// allocator's partly used pages, the batch of parents, the stack, and 320 KiB of types of atoms for `clogp`.
+/// allocator's partly used pages, the batch of parents, the stack, and 400 KiB of types of atoms for `clogp`.
 pub const CHEMISTRY_THREAD_BYTES: usize = 4 * MIB;
 /// One compiled rule in one worker, with the sites of its reactant that other rules use too.
 pub const COMPILED_RULE_BYTES: usize = 32 * KIB;

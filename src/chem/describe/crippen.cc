@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "molsieve/src/chem/describe/pattern.h"
 
@@ -15,28 +16,35 @@ namespace {
 constexpr unsigned int MATCHES_MAX = 1000;
 constexpr int HYDROGENS_MAX = 8;  // of an atom
 constexpr std::uint8_t HYDROGEN = 1;
+constexpr std::size_t TYPES_MAX = 255;
 // The elements of a flat molecule but oxygen.
 constexpr Element OTHERS[] = {BORON,      CARBON, NITROGEN, FLUORINE, SILICON, PHOSPHORUS,
                               SULFUR, CHLORINE, SELENIUM, BROMINE,  IODINE};
 
-struct Type {
-  Pattern pattern;
-  double log_p;
-};
-
 // RDKit's table. Empty if it has anything that is not covered: then RDKit computes each logP.
 struct Table {
-  std::vector<Type> types;
+  std::vector<Pattern> patterns;
+  // Per type: what it contributes. The last is of atoms that no pattern matches.
+  std::vector<double> log_p;
+  // Per element: the patterns that may begin with it.
+  std::array<std::vector<std::uint8_t>, IODINE + 1> by_element;
 
   Table() {
     for (const auto &entry : *RDKit::Descriptors::CrippenParamCollection::getParams()) {
       auto pattern = Pattern::parse(entry.smarts);
-      if (!pattern || !is_covered(*pattern)) {
-        types.clear();
+      if (!pattern || !is_covered(*pattern) || patterns.size() == TYPES_MAX) {
+        patterns.clear();
         return;
       }
-      types.push_back({std::move(*pattern), entry.logp});
+      for (unsigned int number = 0; number <= IODINE; ++number) {
+        if (pattern->may_begin_with(static_cast<std::uint8_t>(number))) {
+          by_element[number].push_back(static_cast<std::uint8_t>(patterns.size()));
+        }
+      }
+      patterns.push_back(std::move(*pattern));
+      log_p.push_back(entry.logp);
     }
+    log_p.push_back(0);
   }
 
   // Whether the surroundings that types are kept by have all that the pattern looks at: the neighbours of an atom, and
@@ -50,9 +58,11 @@ struct Table {
                           std::ranges::none_of(OTHERS, [&](auto number) { return pattern.may_begin_with(number); }));
   }
 
-  double log_p(const Molecule &mol, Place place) const {
-    const auto found = std::ranges::find_if(types, [&](const Type &type) { return type.pattern.matches(mol, place); });
-    return found == types.end() ? 0 : found->log_p;
+  std::uint8_t type_of(const Molecule &mol, Place place) const {
+    const auto &candidates = by_element[place.hydrogen != 0 ? HYDROGEN : mol.atoms[place.atom].number];
+    const auto found = std::ranges::find_if(
+        candidates, [&](auto type) { return patterns[type].matches(mol, place); });
+    return found == candidates.end() ? static_cast<std::uint8_t>(patterns.size()) : *found;
   }
 };
 
@@ -103,11 +113,11 @@ CrippenTypes::Entry &CrippenTypes::Cache::place_of(const Key &key) {
   }
   auto hash = key[0] * 0x9e3779b97f4a7c15u ^ key[1] * 0xc2b2ae3d27d4eb4fu;
   hash ^= hash >> 32;
-  return entries_[hash * 0x9e3779b97f4a7c15u >> 52];
+  return entries_[hash * 0x9e3779b97f4a7c15u >> ENTRIES_SHIFT];
 }
 
 bool CrippenTypes::log_p(const Molecule &mol, double &sum) {
-  if (table().types.empty() || !is_covered(mol)) {
+  if (table().patterns.empty() || !is_covered(mol)) {
     return false;
   }
   leave_room_for_numbers();
@@ -118,16 +128,17 @@ bool CrippenTypes::log_p(const Molecule &mol, double &sum) {
     take_surroundings(mol, i);
   }
   // RDKit adds the hydrogens behind all atoms.
+  const auto &log_p = table().log_p;
   sum = 0;
   for (std::uint16_t i = 0; i < mol.atoms.size(); ++i) {
     if (mol.atoms[i].number == OXYGEN) {
-      contributions_[i] = of_oxygen(mol, i);
+      types_[i] = of_oxygen(mol, i);
     }
-    sum += contributions_[i].atom;
+    sum += log_p[types_[i].atom];
   }
   for (std::uint16_t i = 0; i < mol.atoms.size(); ++i) {
     for (int hydrogen = 0; hydrogen < mol.atoms[i].hydrogens(); ++hydrogen) {
-      sum += contributions_[i].hydrogen;
+      sum += log_p[types_[i].hydrogen];
     }
   }
   return true;
@@ -147,16 +158,16 @@ void CrippenTypes::take_surroundings(const Molecule &mol, std::uint16_t index) {
     entry.key = key;
     entry.number = ++last_number_;
     if (atom.number != OXYGEN) {
-      entry.contribution = {table().log_p(mol, {index, 0}), table().log_p(mol, {index, 1})};
+      entry.types = {table().type_of(mol, {index, 0}), table().type_of(mol, {index, 1})};
     }
   }
   numbers_[index] = entry.number;
-  contributions_[index] = entry.contribution;
+  types_[index] = entry.types;
 }
 
-CrippenTypes::Contribution CrippenTypes::of_oxygen(const Molecule &mol, std::uint16_t index) {
+CrippenTypes::Types CrippenTypes::of_oxygen(const Molecule &mol, std::uint16_t index) {
   const auto &atom = mol.atoms[index];
-  const auto match = [&] { return Contribution{table().log_p(mol, {index, 0}), table().log_p(mol, {index, 1})}; };
+  const auto match = [&] { return Types{table().type_of(mol, {index, 0}), table().type_of(mol, {index, 1})}; };
   if (atom.degree > 2) {
     return match();
   }
@@ -171,7 +182,7 @@ CrippenTypes::Contribution CrippenTypes::of_oxygen(const Molecule &mol, std::uin
   if (entry.number == 0 || entry.key != key) {
     entry = {key, ++last_number_, match()};
   }
-  return entry.contribution;
+  return entry.types;
 }
 
 // Before numbers would be given twice, forgets all entries.

@@ -17,16 +17,16 @@ class CrippenTypes {
   bool log_p(const Molecule &mol, double &sum);
 
  private:
-  // What an atom contributes, and what each of its hydrogens does.
-  struct Contribution {
-    double atom = 0, hydrogen = 0;
+  // The numbers of an atom's type and of the type of its hydrogens.
+  struct Types {
+    std::uint8_t atom = 0, hydrogen = 0;
   };
   // Exact descriptions of surroundings, as words.
   using Key = std::array<std::uint64_t, 2>;
   struct Entry {
     Key key{};
     std::uint32_t number = 0;  // 0: empty. A number is given once, so an entry that was replaced has another one.
-    Contribution contribution;
+    Types types;
   };
 
   // A cache of fixed size: an entry replaces the one in its place.
@@ -36,12 +36,13 @@ class CrippenTypes {
     void clear() { entries_.clear(); }
 
    private:
-    static constexpr std::size_t ENTRIES = 4096;
+    static constexpr unsigned int ENTRIES_SHIFT = 64 - 13;
+    static constexpr std::size_t ENTRIES = 1 << 13;
     std::vector<Entry> entries_;
   };
 
   void take_surroundings(const Molecule &mol, std::uint16_t index);
-  Contribution of_oxygen(const Molecule &mol, std::uint16_t index);
+  Types of_oxygen(const Molecule &mol, std::uint16_t index);
   void leave_room_for_numbers();
 
   Cache by_neighbours_;
@@ -49,7 +50,7 @@ class CrippenTypes {
   std::uint32_t last_number_ = 0;
   std::array<std::uint32_t, ATOMS_MAX> codes_;
   std::array<std::uint32_t, ATOMS_MAX> numbers_;  // of the entries by neighbours
-  std::array<Contribution, ATOMS_MAX> contributions_;
+  std::array<Types, ATOMS_MAX> types_;
 };
 
 }  // namespace molsieve::describe

@@ -2,6 +2,7 @@
 #include <bit>
 
 #include "molsieve/src/chem/bridge.rs.h"
+#include "molsieve/src/chem/model/read.h"
 #include "molsieve/src/chem/parent.h"
 #include "molsieve/src/chem/timer.h"
 #include "molsieve/src/chem/transformer.h"
@@ -56,14 +57,19 @@ bool Transformer::describe_flat(describe::Values &values, ParentReport &report) 
     }
     return describer_.describe(product_, rings, {same ? p.mol.get() : nullptr, workspace_.parent_of.data()}, values);
   }
-  if (!is_editable_ || p.made != p.mol.get()) {
+  if (settings_->reference || !p.made) {
     return false;
   }
-  if (describer_.needs_rings()) {
-    rings = flat_.count_rings();
+  const bool is_parent = is_editable_ && p.made == p.mol.get();
+  if (!is_parent && !read_constitution(*p.made, product_)) {
+    return false;
   }
-  const auto centres = describer_.needs_centres() ? describe::centres_with_rdkit(*p.mol) : 0;
-  return describer_.describe_perceived(flat_.mol, rings, centres, values);
+  const auto &mol = is_parent ? flat_.mol : product_;
+  if (describer_.needs_rings()) {
+    rings = edit::count_rings(mol, *p.made->getRingInfo());
+  }
+  const auto centres = describer_.needs_centres() ? describe::centres_with_rdkit(*p.made) : 0;
+  return describer_.describe_perceived(mol, rings, centres, values);
 }
 
 void Transformer::write_properties(ProductSpace &space) const {

@@ -27,11 +27,12 @@ struct Parent {
   // False: RDKit has to make the products of this parent; nothing else may be used then.
   bool read(const RDKit::ROMol &from);
 
-  RingCounts count_rings() const;
-
   Molecule mol;
   const RDKit::RingInfo *rings = nullptr;
 };
+
+// How many rings RDKit lists for a molecule whose bonds have the same order.
+RingCounts count_rings(const Molecule &mol, const RDKit::RingInfo &rings);
 
 // One product template of a rule.
 class Edit {

@@ -295,9 +295,9 @@ bool Edit::count_rings(const Parent &parent, const Molecule &product, const Work
   return counts.all + product.atoms.size() >= product.bonds.size() + 1;
 }
 
-RingCounts Parent::count_rings() const {
+RingCounts count_rings(const Molecule &mol, const RDKit::RingInfo &rings) {
   RingCounts counts;
-  for (const auto &ring : rings->bondRings()) {
+  for (const auto &ring : rings.bondRings()) {
     ++counts.all;
     counts.aromatic +=
         std::ranges::all_of(ring, [&](auto bond) { return mol.bonds[bond].type == AROMATIC; });

@@ -60,6 +60,26 @@ bool read_stated(const RDKit::Bond &from, Bond &bond) {
 
 namespace {
 
+void read_valence(const RDKit::Atom &from, Atom &atom) {
+  atom.implicit_hydrogens = from.getTotalNumHs() - from.getNumExplicitHs();
+  atom.explicit_valence = from.getTotalValence() - atom.implicit_hydrogens;
+}
+
+// Sets the neighbours of each atom, and what is in rings.
+void join(const RDKit::ROMol &from, const RDKit::RingInfo &rings, Molecule &mol) {
+  for (const auto *atom : from.atoms()) {
+    auto &to = mol.atoms[atom->getIdx()];
+    for (const auto *bond : from.atomBonds(atom)) {
+      to.bonds[to.degree] = bond->getIdx();
+      to.neighbours[to.degree++] = bond->getOtherAtomIdx(atom->getIdx());
+    }
+    to.in_ring = rings.numAtomRings(atom->getIdx()) != 0;
+  }
+  for (unsigned int i = 0; i < mol.bonds.size(); ++i) {
+    mol.bonds[i].in_ring = rings.numBondRings(i) != 0;
+  }
+}
+
 bool read_atom(const RDKit::Atom &from, Molecule &mol) {
   Atom atom;
   if (!read_stated(from, atom) || !is_ordinary(from.getAtomicNum()) || from.getIsotope() > 0xffff ||
@@ -67,8 +87,7 @@ bool read_atom(const RDKit::Atom &from, Molecule &mol) {
       from.hasProp(properties::_ringStereoAtoms)) {
     return false;
   }
-  atom.implicit_hydrogens = from.getTotalNumHs() - from.getNumExplicitHs();
-  atom.explicit_valence = from.getTotalValence() - atom.implicit_hydrogens;
+  read_valence(from, atom);
   mol.has_chirality |= atom.chirality != NO_CHIRALITY;
   mol.atoms.push_back(atom);
   return true;
@@ -111,6 +130,32 @@ bool directions_are_used(const RDKit::ROMol &from, const Molecule &mol) {
 
 }  // namespace
 
+bool read_constitution(const RDKit::ROMol &from, Molecule &mol) {
+  mol.clear();
+  const auto *rings = from.getRingInfo();
+  if (from.getNumAtoms() > ATOMS_MAX || from.getNumBonds() > BONDS_MAX || !rings->isInitialized()) {
+    return false;
+  }
+  for (const auto *atom : from.atoms()) {
+    Atom to;
+    // Of what is read here, chirality alone is not the constitution's.
+    if (!read_stated(*atom, to) || !is_ordinary(to.number) || atom->hasQuery()) {
+      return false;
+    }
+    read_valence(*atom, to);
+    mol.atoms.push_back(to);
+  }
+  for (const auto *bond : from.bonds()) {
+    Bond to;
+    if (!read_stated(*bond, to) || bond->hasQuery()) {
+      return false;
+    }
+    mol.bonds.push_back(to);
+  }
+  join(from, *rings, mol);
+  return true;
+}
+
 bool read_molecule(const RDKit::ROMol &from, Molecule &mol) {
   mol.clear();
   if (from.getNumAtoms() > ATOMS_MAX || from.getNumBonds() > BONDS_MAX ||
@@ -133,18 +178,7 @@ bool read_molecule(const RDKit::ROMol &from, Molecule &mol) {
   if (mol.has_stereo != has_direction || (has_direction && !directions_are_used(from, mol))) {
     return false;
   }
-  const auto *rings = from.getRingInfo();
-  for (const auto *atom : from.atoms()) {
-    auto &to = mol.atoms[atom->getIdx()];
-    for (const auto *bond : from.atomBonds(atom)) {
-      to.bonds[to.degree] = bond->getIdx();
-      to.neighbours[to.degree++] = bond->getOtherAtomIdx(atom->getIdx());
-    }
-    to.in_ring = rings->numAtomRings(atom->getIdx()) != 0;
-  }
-  for (unsigned int i = 0; i < mol.bonds.size(); ++i) {
-    mol.bonds[i].in_ring = rings->numBondRings(i) != 0;
-  }
+  join(from, *from.getRingInfo(), mol);
   return true;
 }
 

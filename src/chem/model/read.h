@@ -23,4 +23,8 @@ bool read_stated(const RDKit::Bond &from, Bond &bond);
 // Reads a sanitized molecule. False: RDKit has to make the products of this molecule.
 bool read_molecule(const RDKit::ROMol &from, Molecule &mol);
 
+// Reads the atoms, bonds and rings of a sanitized molecule without its stereo. False: the flat molecule has nothing for
+// something in it.
+bool read_constitution(const RDKit::ROMol &from, Molecule &mol);
+
 }  // namespace molsieve
