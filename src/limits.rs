@@ -71,9 +71,9 @@ pub const KEY_DEVICES_MAX: usize = 16;
 
 // ── Sources ─────────────────────────────────────────────────────────────────────────────────────
 
-/// A batch of parents is complete once its texts, ids and faults reach this many bytes. The row that crosses the
-/// bound is still in the batch, so one batch holds at most
-/// `PARENT_BATCH_BYTES_MAX + LINE_BYTES_MAX + ID_BYTES_MAX` bytes and a reason.
+/// A batch of parents is complete once its texts, ids and faults, as they are read, reach this many bytes. The row that
+/// crosses the bound is still in the batch: at most `LINE_BYTES_MAX + ID_BYTES_MAX` bytes and a reason. Ids that are not
+/// UTF-8 are written again, in at most three times their bytes, and rows of lines may get a fault of under 100 bytes.
 pub const PARENT_BATCH_BYTES_MAX: usize = 256 * KIB;
 
 /// Longest line of a text library, without its line end. A longer one is skipped without being stored, and its row is

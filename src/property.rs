@@ -33,7 +33,7 @@ macro_rules! properties {
 
         impl Property {
             /// How it is kept.
-            pub fn kind(self) -> PropertyKind {
+            pub const fn kind(self) -> PropertyKind {
                 match self {
                     $( Self::$value => PropertyKind::$kind, )+
                 }
@@ -69,6 +69,18 @@ properties! {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct PropertySet(u32);
 
+/// A bit for each property that is a real.
+const REALS: u32 = {
+    let (mut bits, mut number) = (0, 0);
+    while number < Property::ALL.len() {
+        if matches!(Property::ALL[number].kind(), PropertyKind::Real) {
+            bits |= 1 << number;
+        }
+        number += 1;
+    }
+    bits
+};
+
 /// Names of the whole set and of the empty one.
 const ALL: &str = "all";
 const NONE: &str = "none";
@@ -98,16 +110,12 @@ impl PropertySet {
 
     /// Those that are reals.
     pub fn reals(self) -> Self {
-        self.iter()
-            .filter(|property| property.kind() == PropertyKind::Real)
-            .collect()
+        Self(self.0 & REALS)
     }
 
     /// Those that are whole numbers.
     pub fn counts(self) -> Self {
-        self.iter()
-            .filter(|property| property.kind() != PropertyKind::Real)
-            .collect()
+        Self(self.0 & !REALS)
     }
 
     /// How many there are.

@@ -30,8 +30,8 @@ pub(super) struct BatchWriter<'a> {
     worker: usize,
     /// The worker's.
     core: &'a mut Core,
-    /// How long it was lent since the batch's first slot.
-    lent: Duration,
+    /// Time since the batch's first slot that went to waiting and to other stages.
+    aside: Duration,
     batch: u64,
     /// Number of the slot within the batch.
     part: u64,
@@ -53,7 +53,7 @@ impl<'a> BatchWriter<'a> {
             worker,
             slot: core.lend(|| ports.ring.acquire(batch))?,
             core,
-            lent: Duration::ZERO,
+            aside: Duration::ZERO,
             batch,
             part: 0,
             first_rows,
@@ -75,13 +75,13 @@ impl<'a> BatchWriter<'a> {
         if self.core.is_wanted() {
             let began = Instant::now();
             self.core.give_way();
-            self.lent += began.elapsed();
+            self.aside += began.elapsed();
         }
     }
 
-    /// How long the core was lent since the batch's first slot.
-    pub(super) fn lent(&self) -> Duration {
-        self.lent
+    /// Time since the batch's first slot that went to waiting and to other stages.
+    pub(super) fn aside(&self) -> Duration {
+        self.aside
     }
 
     /// Restarts the parent's time: it has made products.
@@ -97,12 +97,12 @@ impl<'a> BatchWriter<'a> {
     /// Submits the slot and waits for the next one.
     pub(super) fn next(mut self) -> Result<Self, Stopped> {
         self.keep_slot();
+        let began = Instant::now();
         self.mark_slot();
         let ring = self.ports.ring;
         ring.submit(self.slot, self.batch, self.part, false);
-        let began = Instant::now();
         let slot = self.core.lend(|| ring.acquire(self.batch))?;
-        self.lent += began.elapsed();
+        self.aside += began.elapsed();
         Ok(Self {
             slot,
             part: self.part + 1,

@@ -3,6 +3,7 @@
 use std::{
     collections::VecDeque,
     sync::{Arc, mpsc},
+    time::Instant,
 };
 
 use super::{error::PipelineError, meters::Times};
@@ -35,7 +36,12 @@ pub(super) fn judge(
         };
         if let Some(permit) = next {
             let (ticket, slot) = permit.split();
-            times.measure(&times.sieve, || engine.begin(slot))?;
+            let began = Instant::now();
+            engine.begin(slot)?;
+            times.add(
+                &times.sieve,
+                began.elapsed().saturating_sub(engine.take_waited()),
+            );
             begun.push_back(ticket);
             continue;
         }

@@ -194,16 +194,16 @@ impl Times {
         }
     }
 
-    /// Adds time of a worker.
-    pub(super) fn add_to_chemistry(&self, worked: Duration) {
-        self.chemistry.fetch_add(worked.as_nanos() as u64, Relaxed);
+    /// Adds time to a stage.
+    pub(super) fn add(&self, stage: &AtomicU64, worked: Duration) {
+        stage.fetch_add(worked.as_nanos() as u64, Relaxed);
     }
 
     /// Adds the time that `work` takes to a stage.
     pub(super) fn measure<T>(&self, stage: &AtomicU64, work: impl FnOnce() -> T) -> T {
         let began = Instant::now();
         let result = work();
-        stage.fetch_add(began.elapsed().as_nanos() as u64, Relaxed);
+        self.add(stage, began.elapsed());
         result
     }
 

@@ -88,8 +88,8 @@ fn work_on(
         RowWork::Transform(transforming) => transforming.end_batch(),
         // A molecule takes so little that reading the clock for each would count.
         RowWork::Identify(_) => {
-            let worked = began.elapsed().saturating_sub(writer.lent());
-            ports.times.add_to_chemistry(worked);
+            let worked = began.elapsed().saturating_sub(writer.aside());
+            ports.times.add(&ports.times.chemistry, worked);
         }
         RowWork::Copy(_) => {}
     }

@@ -7,6 +7,7 @@
 use std::{
     hint::black_box,
     sync::{Arc, Mutex, PoisonError, atomic::Ordering::Relaxed},
+    time::{Duration, Instant},
 };
 
 use fastbloom::AtomicBloomFilter;
@@ -38,6 +39,8 @@ pub struct CpuEngine {
     first_rows: FirstRows,
     /// The slot that was begun, with its result.
     begun: Option<(Slot, Tally)>,
+    /// For cores, not yet reported.
+    waited: Duration,
 }
 
 /// The threads of the engine: one works on a slot, and as many more as there are free cores join.
@@ -60,11 +63,13 @@ impl Crew {
         })
     }
 
-    /// Does `work` on one of the threads, once it has a core, while the caller waits.
-    fn work<T: Send>(&self, work: impl FnOnce() -> T + Send) -> T {
+    /// Does `work` on one of the threads, once it has a core, while the caller waits. Returns also how long that took.
+    fn work<T: Send>(&self, work: impl FnOnce() -> T + Send) -> (T, Duration) {
+        let began = Instant::now();
         self.pool.install(|| {
             let _core = self.cores.take(Rank::Sieve);
-            work()
+            let waited = began.elapsed();
+            (work(), waited)
         })
     }
 
@@ -113,6 +118,7 @@ impl CpuEngine {
             crew: Crew::new(cores)?,
             first_rows: FirstRows::new(rows_max),
             begun: None,
+            waited: Duration::ZERO,
         })
     }
 
@@ -139,7 +145,7 @@ impl Engine for CpuEngine {
         let keys = &mut columns.key[..rows];
         let verdicts = &mut columns.verdict[..rows];
         let (text, text_end) = (&*columns.text, &*columns.text_end);
-        let tally = crew.work(|| {
+        let (tally, waited) = crew.work(|| {
             if !given {
                 hash_rows(crew, text, text_end, keys);
             }
@@ -152,7 +158,12 @@ impl Engine for CpuEngine {
             tally(verdicts)
         });
         self.begun = Some((slot, tally));
+        self.waited += waited;
         Ok(())
+    }
+
+    fn take_waited(&mut self) -> Duration {
+        std::mem::take(&mut self.waited)
     }
 
     fn finish(&mut self) -> Result<Option<(Slot, Tally)>, EngineError> {

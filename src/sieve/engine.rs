@@ -1,5 +1,7 @@
 //! The trait of an engine, and the tally of a slot.
 
+use std::time::Duration;
+
 use super::error::EngineError;
 use crate::slot::{HostMemory, Slot, Verdict};
 
@@ -30,6 +32,11 @@ pub trait Engine: Send {
 
     /// Waits for the oldest slot that is begun and not finished, and returns it. `None` if there is none.
     fn finish(&mut self) -> Result<Option<(Slot, Tally)>, EngineError>;
+
+    /// How long `begin` has waited for a core since the last call.
+    fn take_waited(&mut self) -> Duration {
+        Duration::ZERO
+    }
 
     /// Begins and finishes one slot. No other slot may be begun.
     fn sieve(&mut self, slot: Slot) -> Result<(Slot, Tally), EngineError> {

@@ -95,11 +95,6 @@ bool Describer::describe(Molecule &mol, const RingCounts &rings, const Origin &o
 
 bool Describer::describe_perceived(const Molecule &mol, const RingCounts &rings,
                                    unsigned int centres, Values &values) {
-  values[Property::StereoCentres] = centres;
-  return describe_but_centres(mol, rings, values);
-}
-
-bool Describer::describe_but_centres(const Molecule &mol, const RingCounts &rings, Values &values) {
   const auto set = [&](Property property, auto value) {
     if (properties_.has(property)) {
       values[property] = value(mol);
@@ -120,6 +115,7 @@ bool Describer::describe_but_centres(const Molecule &mol, const RingCounts &ring
   values[Property::HeavyAtoms] = mol.atoms.size();
   values[Property::Rings] = rings.all;
   values[Property::AromaticRings] = rings.aromatic;
+  values[Property::StereoCentres] = centres;
   return true;
 }
 

@@ -64,8 +64,6 @@ class Describer {
   bool describe_perceived(const Molecule &mol, const RingCounts &rings, unsigned int centres, Values &values);
 
  private:
-  bool describe_but_centres(const Molecule &mol, const RingCounts &rings, Values &values);
-
   PropertySet properties_;
   CrippenTypes crippen_;
 };

@@ -247,15 +247,18 @@ impl ParentBatch {
             extension,
             id,
         } = parts(line);
-        let id_span = span.of_part(line, id);
-        let text = if extension.is_empty() {
-            span.of_part(line, smiles)
-        } else {
-            let joined = [smiles, b" ", extension].concat();
-            self.append(&joined)
-        };
+        let id = span.of_part(line, id);
+        let mut text = span.of_part(line, smiles);
+        if !extension.is_empty() {
+            // Joined in place: blanks stand between them.
+            let extension = span.of_part(line, extension);
+            self.arena[text.end] = b' ';
+            self.arena
+                .copy_within(extension.begin..extension.end, text.end + 1);
+            text.end += 1 + extension.len();
+        }
         let entry = &mut self.rows[i];
-        (entry.text, entry.id, entry.state) = (text, id_span, State::Fields);
+        (entry.text, entry.id, entry.state) = (text, id, State::Fields);
     }
 
     fn check_fields(&mut self, i: usize) {
