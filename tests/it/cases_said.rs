@@ -10,10 +10,10 @@ use std::{
 };
 
 use crate::kit::{
-    Folder, Molsieve, assert_absent,
-    library::{repository, smiles_lines},
+    Folder, Molsieve, Python, args, assert_absent,
+    library::smiles_lines,
     output::{self, manifest},
-    python, run_command, skipped,
+    run_command, skipped,
 };
 
 const FLUORINATION: &str = "[[rule]]\nname = 'f'\nsmirks = '[cH:1]>>[c:1]F'\n";
@@ -458,20 +458,12 @@ fn add_hydrogens_gives_what_rdkit_gives() {
             .any(|row| row.smiles == "Cn1cccc1" && row.rule == "pyrrole")
     );
     assert!(rows.iter().all(|row| row.rule != "same"), "unchanged");
-    let Some(python) = python("comparison with Python") else {
+    let Some(python) = Python::find("comparison with Python") else {
         return;
     };
-    let mut command = Command::new(python);
-    command
-        .arg(repository().join("tests/oracle/plain_loop.py"))
-        .env("PYTHONDONTWRITEBYTECODE", "1");
-    command
-        .arg("--input")
-        .arg(&input)
-        .arg("--rules")
-        .arg(&rules);
-    command.arg("--compare").arg(folder.out());
-    let compared = run_command(command);
+    let out = folder.out();
+    let args = args!["--input", &input, "--rules", &rules, "--compare", out];
+    let compared = python.oracle("plain_loop.py", args);
     assert_eq!(compared.code, Some(0), "{compared:#?}");
 }
 

@@ -3,9 +3,7 @@
 //! Runs about two minutes of `scripts/equal.sh --generated`, always the same rules and molecules in the same order. `MOLSIEVE_PYTHON`
 //! names a Python that has `tests/oracle/requirements.txt` (scripts/test.sh sets it). Without one the test reports a skip; with `MOLSIEVE_REQUIRE_PYTHON` it fails. `MOLSIEVE_GENERATED_SECONDS` makes it longer or shorter.
 
-use std::process::Command;
-
-use crate::kit::{library::repository, python, run_command};
+use crate::kit::{Python, args};
 
 const SECONDS_DEFAULT: &str = "100";
 const SEED: &str = "1";
@@ -14,25 +12,14 @@ const PRODUCTS_MIN: u64 = 5_000;
 
 #[test]
 fn random_rules_on_random_molecules_agree_with_the_plain_loop_slow() {
-    let Some(python) = python("random rules") else {
+    let Some(python) = Python::find("random rules") else {
         return;
     };
     let seconds =
         std::env::var("MOLSIEVE_GENERATED_SECONDS").unwrap_or_else(|_| SECONDS_DEFAULT.into());
-    let mut command = Command::new(python);
-    command
-        .arg(repository().join("tests/oracle/generated.py"))
-        .args(["--molsieve", env!("CARGO_BIN_EXE_molsieve")])
-        .args(["--seconds", &seconds, "--seed", SEED])
-        .env("PYTHONDONTWRITEBYTECODE", "1");
-    let compared = run_command(command);
-    assert_eq!(
-        compared.code,
-        Some(0),
-        "{}{}",
-        compared.stdout,
-        compared.stderr
-    );
+    let molsieve = env!("CARGO_BIN_EXE_molsieve");
+    let args = args!["--molsieve", molsieve, "--seconds", seconds, "--seed", SEED];
+    let compared = python.oracle("generated.py", args).ends_with(0);
     let made = total(&compared.stdout, "products made");
     assert!(made >= PRODUCTS_MIN, "{made} products prove little");
 }

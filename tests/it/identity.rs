@@ -4,10 +4,9 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::kit::{
-    Folder, Molsieve,
+    Folder, Molsieve, Python, args,
     draw::Draw,
     library::{repository, smiles_lines},
-    python, run_command,
 };
 use molsieve::{
     chem::RdKit,
@@ -239,32 +238,23 @@ fn any_bytes_give_an_error_or_a_key() {
 /// Runs the comparison for large libraries on small ones: random, Kekulé and explicit-hydrogen SMILES.
 #[test]
 fn the_large_scale_comparison_passes_on_small_libraries() {
-    let Some(python) = python("comparison on all kinds") else {
+    let Some(python) = Python::find("comparison on all kinds") else {
         return;
     };
     let folder = Folder::new();
     let stereo = folder.path("stereo.smi");
-    let oracle = repository().join("tests/oracle");
-    let mut make = std::process::Command::new(&python);
-    make.arg(oracle.join("kinds_stereo.py"))
-        .arg(&stereo)
-        .args(["--rows", "400", "--seed", "3"]);
-    run_command(make).ends_with(0);
-    let mut prove = std::process::Command::new(&python);
-    prove
-        .arg(oracle.join("structure_key.py"))
-        .args([
-            &oracle.join("kinds.smi"),
-            &stereo,
-            &repository().join("examples/natural_products.csv"),
-        ])
-        .args([
-            "--processes",
-            "2",
-            "--binary",
-            env!("CARGO_BIN_EXE_molsieve"),
-        ]);
-    run_command(prove).ends_with(0);
+    let make = args![&stereo, "--rows", "400", "--seed", "3"];
+    python.oracle("kinds_stereo.py", make).ends_with(0);
+    let prove = args![
+        repository().join("tests/oracle/kinds.smi"),
+        &stereo,
+        repository().join("examples/natural_products.csv"),
+        "--processes",
+        "2",
+        "--binary",
+        env!("CARGO_BIN_EXE_molsieve"),
+    ];
+    python.oracle("structure_key.py", prove).ends_with(0);
 }
 
 #[test]

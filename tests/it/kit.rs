@@ -15,4 +15,5 @@ pub use process::{
     Folder, Molsieve, Run, Running, alone, assert_absent, only_test, run_command,
     run_command_within, wait_until,
 };
-pub use skip::{python, report, skip_engine, skipped};
+pub(crate) use skip::args;
+pub use skip::{Python, report, skip_engine, skipped};

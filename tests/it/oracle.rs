@@ -3,55 +3,32 @@
 //! `MOLSIEVE_PYTHON` names a Python that has `tests/oracle/requirements.txt` (scripts/test.sh sets
 //! it). Without one these tests report a skip; with `MOLSIEVE_REQUIRE_PYTHON` they fail.
 
-use std::{ffi::OsString, path::Path, process::Command};
+use std::path::Path;
 
 use crate::kit::{
-    Folder, Molsieve, Run,
-    library::{repository, shipped_library, shipped_rules, smiles_lines},
-    output, python, run_command,
+    Folder, Molsieve, Python, Run, args,
+    library::{shipped_library, shipped_rules, smiles_lines},
+    output,
 };
 
-/// Converts texts and paths into arguments.
-macro_rules! args {
-    ($($arg:expr),* $(,)?) => { &[$(OsString::from($arg)),*] };
-}
-
-/// A Python with the packages that `tests/oracle/` needs.
-struct Python(OsString);
-
-impl Python {
-    /// `None` if there is none; the skip is then reported.
-    fn find() -> Option<Self> {
-        python("comparison with Python").map(Self)
-    }
-
-    /// Runs one of `tests/oracle/`.
-    fn run(&self, script: &str, args: &[OsString]) -> Run {
-        let mut command = Command::new(&self.0);
-        command
-            .arg(repository().join("tests/oracle").join(script))
-            .args(args)
-            .env("PYTHONDONTWRITEBYTECODE", "1");
-        run_command(command)
-    }
-
-    /// Compares a job with the plain loop over the same input and the shipped rules.
-    fn compare(&self, input: &Path, output: &Path) -> Run {
-        let args = args![
-            "--input",
-            input,
-            "--rules",
-            shipped_rules(),
-            "--compare",
-            output
-        ];
-        self.run("plain_loop.py", args)
-    }
+/// Compares a job with the plain loop over the same input and the shipped rules.
+fn compare(python: &Python, input: &Path, output: &Path) -> Run {
+    let args = args![
+        "--input",
+        input,
+        "--rules",
+        shipped_rules(),
+        "--compare",
+        output
+    ];
+    python.oracle("plain_loop.py", args)
 }
 
 #[test]
 fn the_shipped_library_under_all_rules_agrees_with_the_plain_loop_slow() {
-    let Some(python) = Python::find() else { return };
+    let Some(python) = Python::find("comparison with Python") else {
+        return;
+    };
     let folder = Folder::new();
     Molsieve::new("run --dedup bloom --false-positive-rate 1e-12 --part-size 256KiB")
         .input(shipped_library())
@@ -59,14 +36,16 @@ fn the_shipped_library_under_all_rules_agrees_with_the_plain_loop_slow() {
         .output(folder.out())
         .run()
         .ends_with(0);
-    let compared = python.compare(&shipped_library(), &folder.out());
+    let compared = compare(&python, &shipped_library(), &folder.out());
     assert_eq!(compared.code, Some(0), "{compared:#?}");
     assert!(compared.stdout.lines().any(|line| line == "equal"));
 }
 
 #[test]
 fn unusual_rows_are_read_as_by_the_plain_loop() {
-    let Some(python) = Python::find() else { return };
+    let Some(python) = Python::find("comparison with Python") else {
+        return;
+    };
     let folder = Folder::new();
     let mut text = b"SMILES id\n\n# a comment\nCCO ethanol\n   \n".to_vec();
     text.extend(b"Oc1ccccc1 phenol\nC1CC broken\nCC\xFF bad\nOC1=CC=CC=C1 again\n\tCCN\tx y\n");
@@ -77,13 +56,15 @@ fn unusual_rows_are_read_as_by_the_plain_loop() {
         .output(folder.out())
         .run()
         .ends_with(4);
-    let compared = python.compare(&input, &folder.out());
+    let compared = compare(&python, &input, &folder.out());
     assert_eq!(compared.code, Some(0), "{compared:#?}");
 }
 
 #[test]
 fn the_comparison_detects_a_missing_rule() {
-    let Some(python) = Python::find() else { return };
+    let Some(python) = Python::find("comparison with Python") else {
+        return;
+    };
     let folder = Folder::new();
     let rules = std::fs::read_to_string(shipped_rules()).unwrap();
     let (fewer, _) = rules.rsplit_once("[[rule]]").unwrap();
@@ -95,14 +76,16 @@ fn the_comparison_detects_a_missing_rule() {
         .output(folder.out())
         .run()
         .ends_with(0);
-    let compared = python.compare(&input, &folder.out());
+    let compared = compare(&python, &input, &folder.out());
     assert_eq!(compared.code, Some(1), "{compared:#?}");
     assert!(compared.stdout.contains("missing"), "{}", compared.stdout);
 }
 
 #[test]
 fn pyarrow_polars_and_duckdb_read_the_output() {
-    let Some(python) = Python::find() else { return };
+    let Some(python) = Python::find("comparison with Python") else {
+        return;
+    };
     let folder = Folder::new();
     for flags in ["run --overwrite", "run --overwrite --properties"] {
         Molsieve::new(flags)
@@ -112,7 +95,7 @@ fn pyarrow_polars_and_duckdb_read_the_output() {
             .output(folder.out())
             .run()
             .ends_with(0);
-        let read = python.run("readers.py", args![folder.out()]);
+        let read = python.oracle("readers.py", args![folder.out()]);
         assert_eq!(read.code, Some(0), "{read:#?}");
         for reader in ["pyarrow", "polars", "duckdb"] {
             assert!(read.stdout.to_lowercase().contains(reader), "{read:#?}");
@@ -122,7 +105,9 @@ fn pyarrow_polars_and_duckdb_read_the_output() {
 
 #[test]
 fn the_readers_detect_a_changed_byte() {
-    let Some(python) = Python::find() else { return };
+    let Some(python) = Python::find("comparison with Python") else {
+        return;
+    };
     let folder = Folder::new();
     Molsieve::new("run")
         .input(shipped_library())
@@ -134,7 +119,7 @@ fn the_readers_detect_a_changed_byte() {
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;
     std::fs::write(&part, bytes).unwrap();
-    let read = python.run("readers.py", args![folder.out()]);
+    let read = python.oracle("readers.py", args![folder.out()]);
     assert_eq!(read.code, Some(1), "{read:#?}");
     assert!(read.stdout.contains("MISMATCH"), "{read:#?}");
 }

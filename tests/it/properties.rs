@@ -1,31 +1,18 @@
 //! Property columns against RDKit's functions in Python, and how a user names properties.
 
 use crate::kit::{
-    Folder, Molsieve,
-    library::{THREE_RULES, repository, rule_file, shipped_library, shipped_rules, smiles_lines},
+    Folder, Molsieve, Python, args,
+    library::{THREE_RULES, made_both_ways, repository, rule_file, shipped_library, smiles_lines},
     output::{self, manifest},
-    python, run_command,
 };
-use std::{path::Path, process::Command};
+use std::path::Path;
 
 /// Runs tests/oracle/properties.py over SMILES files and returns what it printed.
 fn compare(libraries: &[&Path]) -> Option<String> {
-    let python = python("properties against RDKit in Python")?;
-    let mut command = Command::new(python);
-    command
-        .arg(repository().join("tests/oracle/properties.py"))
-        .args(["--molsieve", env!("CARGO_BIN_EXE_molsieve")])
-        .args(libraries)
-        .env("PYTHONDONTWRITEBYTECODE", "1");
-    let compared = run_command(command);
-    assert_eq!(
-        compared.code,
-        Some(0),
-        "{}{}",
-        compared.stdout,
-        compared.stderr
-    );
-    Some(compared.stdout)
+    let python = Python::find("properties against RDKit in Python")?;
+    let mut args = args!["--molsieve", env!("CARGO_BIN_EXE_molsieve")].to_vec();
+    args.extend(libraries.iter().map(|library| library.into()));
+    Some(python.oracle("properties.py", &args).ends_with(0).stdout)
 }
 
 #[test]
@@ -45,17 +32,7 @@ fn properties_of_many_kinds_of_molecules_equal_those_of_rdkit() {
 fn properties_of_products_equal_those_of_the_reference() {
     let folder = Folder::new();
     let input = folder.write("a.smi", smiles_lines(150));
-    let [fast, reference] = ["fast", "reference"].map(|chemistry| {
-        let out = folder.path(chemistry);
-        Molsieve::new("run --properties --chemistry")
-            .arg(chemistry)
-            .input(&input)
-            .rules(shipped_rules())
-            .output(&out)
-            .run()
-            .ends_with(0);
-        out
-    });
+    let [fast, reference] = made_both_ways(&folder, "run --properties", &input);
     assert_eq!(output::part_bytes(&fast), output::part_bytes(&reference));
     let by_rdkit = |out: &Path| {
         let products = &manifest(out)["chemistry_products"];

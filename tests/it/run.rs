@@ -4,7 +4,9 @@ use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use crate::kit::{
     Folder, Molsieve, assert_absent,
-    library::{THREE_RULES, rule_file, shipped_library, shipped_rules, smiles_lines},
+    library::{
+        THREE_RULES, made_both_ways, rule_file, shipped_library, shipped_rules, smiles_lines,
+    },
     output::{self, Row, assert_complete, counted, manifest, rows, smiles, smiles_sorted},
 };
 use arrow::datatypes::{DataType, Schema};
@@ -81,18 +83,9 @@ fn documented_columns(properties: &[Column]) -> Vec<Column> {
 fn fast_chemistry_writes_the_rows_of_the_plain_loop() {
     let folder = Folder::new();
     let input = folder.write("a.smi", smiles_lines(120));
-    let [fast, reference] = ["fast", "reference"].map(|chemistry| {
-        let out = folder.path(chemistry);
-        Molsieve::new("run --chemistry")
-            .arg(chemistry)
-            .input(&input)
-            .rules(shipped_rules())
-            .output(&out)
-            .run()
-            .ends_with(0);
-        assert_complete(&out);
-        out
-    });
+    let [fast, reference] = made_both_ways(&folder, "run", &input);
+    assert_complete(&fast);
+    assert_complete(&reference);
     let rows_of_reference = rows(&reference);
     assert!(rows_of_reference.len() > 4_000, "a job worth comparing");
     assert_eq!(rows(&fast), rows_of_reference);

@@ -166,8 +166,9 @@ fn outputs(page: &Page) -> (Vec<Vec<String>>, Vec<String>) {
 
 /// Runs a Python example, if there is a Python that has the packages of the oracle. Gives what went wrong.
 fn python_error(page: &Page, block: &Block, folder: &Path) -> Option<String> {
-    let python = crate::kit::python("the Python examples of the docs")?;
-    let ended = Command::new(python)
+    let python = crate::kit::Python::find("the Python examples of the docs")?;
+    let ended = python
+        .command()
         .args(["-c", &block.text()])
         .current_dir(folder)
         .output()

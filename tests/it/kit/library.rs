@@ -25,6 +25,23 @@ pub fn shipped_rules() -> PathBuf {
     repository().join("examples/rules/natural_products.toml")
 }
 
+/// The output directories of a job with the shipped rules, by the fast way and by the reference. `flags`: `run` and what
+/// follows.
+pub fn made_both_ways(folder: &Folder, flags: &str, input: &Path) -> [PathBuf; 2] {
+    ["fast", "reference"].map(|chemistry| {
+        let out = folder.path(chemistry);
+        Molsieve::new(flags)
+            .arg("--chemistry")
+            .arg(chemistry)
+            .input(input)
+            .rules(shipped_rules())
+            .output(&out)
+            .run()
+            .ends_with(0);
+        out
+    })
+}
+
 pub fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }

@@ -1,6 +1,8 @@
 //! Tests that can't run on this machine: each reports the skip, or fails if the environment demands the test.
 
-use std::{env, ffi::OsString, io::Write};
+use std::{env, ffi::OsString, io::Write, process::Command};
+
+use super::{Run, library::repository, run_command};
 
 /// Prints a line that the test harness doesn't capture, as it does the output of passing tests.
 pub fn report(line: &str) {
@@ -23,14 +25,39 @@ pub fn skip_engine(engine: &str, why: &str) {
     skipped(&format!("engine {engine}: {why}"));
 }
 
-/// A Python with the packages of `tests/oracle/requirements.txt`, named by `MOLSIEVE_PYTHON`. Without one, reports
-/// that `what` is skipped, or fails if `MOLSIEVE_REQUIRE_PYTHON` is set.
-pub fn python(what: &str) -> Option<OsString> {
-    let python = env::var_os("MOLSIEVE_PYTHON");
-    if python.is_none() {
-        let required = env::var_os("MOLSIEVE_REQUIRE_PYTHON").is_some();
-        assert!(!required, "MOLSIEVE_PYTHON is not set");
-        skipped(&format!("{what}: MOLSIEVE_PYTHON is not set"));
+/// Converts texts and paths into arguments.
+macro_rules! args {
+    ($($arg:expr),* $(,)?) => { &[$(std::ffi::OsString::from($arg)),*] };
+}
+pub(crate) use args;
+
+/// A Python with the packages of `tests/oracle/requirements.txt`, named by `MOLSIEVE_PYTHON`.
+pub struct Python(OsString);
+
+impl Python {
+    /// Without one, reports that `what` is skipped, or fails if `MOLSIEVE_REQUIRE_PYTHON` is set.
+    pub fn find(what: &str) -> Option<Self> {
+        let python = env::var_os("MOLSIEVE_PYTHON");
+        if python.is_none() {
+            let required = env::var_os("MOLSIEVE_REQUIRE_PYTHON").is_some();
+            assert!(!required, "MOLSIEVE_PYTHON is not set");
+            skipped(&format!("{what}: MOLSIEVE_PYTHON is not set"));
+        }
+        python.map(Self)
     }
-    python
+
+    /// A command that starts it.
+    pub fn command(&self) -> Command {
+        Command::new(&self.0)
+    }
+
+    /// Runs one of `tests/oracle/`.
+    pub fn oracle(&self, script: &str, args: &[OsString]) -> Run {
+        let mut command = self.command();
+        command
+            .arg(repository().join("tests/oracle").join(script))
+            .args(args)
+            .env("PYTHONDONTWRITEBYTECODE", "1");
+        run_command(command)
+    }
 }
