@@ -9,7 +9,7 @@
 //! | module | contents |
 //! |---|---|
 //! | `structure_keys` | keys from the text alone: the steps below, in order |
-//! | `text`, `bracket` | reads SMILES |
+//! | `text`, `quick_text`, `bracket` | reads SMILES; most of them quickly |
 //! | `elements` | symbols and valences of elements |
 //! | `valence` | hydrogens, nitro groups, valences |
 //! | `bonds` | assigns double and triple bonds, from the atoms alone |
@@ -17,7 +17,7 @@
 //! | `six_rings` | aromatic rings in which the Kekulé form does not matter |
 //! | `atom`, `molecule`, `list` | the molecule as flat arrays, and lists of its atoms |
 //! | `colours`, `refine` | colours of atoms, and their refinement |
-//! | `avx512`, `simd` | the refinement of eight atoms at a time, and which instructions there are |
+//! | `avx2`, `avx512`, `simd` | the refinement of four or eight atoms at a time, and which instructions there are |
 //! | `aromatic` | rings in which stereo marks do not count |
 //! | `key_kind` | the two kinds of key a job can use |
 //! | `kinds` | differences that RDKit's ranks always see |
@@ -30,6 +30,8 @@
 mod amenable;
 mod aromatic;
 mod atom;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod bonds;
@@ -45,6 +47,7 @@ mod key_maker;
 mod kinds;
 mod list;
 mod molecule;
+mod quick_text;
 mod reason;
 mod refine;
 #[cfg(target_arch = "x86_64")]

@@ -141,6 +141,11 @@ impl Atom {
         u64::from_le_bytes([a, b, c, d, e, f, self.unsaturation, self.nothing])
     }
 
+    /// Whether it is a hydrogen like those that are not written as atoms.
+    pub fn is_hydrogen_atom(&self) -> bool {
+        self.number == HYDROGEN && self.isotope == [0; 2] && self.charge == 0
+    }
+
     /// Whether it is written in brackets.
     pub fn bracket(&self) -> bool {
         self.plain == 0
@@ -161,6 +166,13 @@ impl Atom {
     pub fn assign(&mut self, slots: u8, order: u8) {
         let more = bytes_of_bits(slots) * u64::from(order - SINGLE);
         self.assigned = (u64::from_le_bytes(self.assigned) + more).to_le_bytes();
+    }
+
+    /// Sets a bond in the list.
+    #[inline(always)]
+    pub fn set_bond(&mut self, slot: u8, neighbour: u8, order: u8, side: i8) {
+        let slot = usize::from(slot) % NEIGHBOURS_MAX;
+        (self.neighbours[slot], self.orders[slot], self.sides[slot]) = (neighbour, order, side);
     }
 
     /// Neighbours and hydrogens.

@@ -58,7 +58,7 @@ impl Canon {
     pub fn key(
         &mut self,
         mol: &Molecule,
-        colours: &Colours,
+        colours: &mut Colours,
         stereo: &Stereo,
     ) -> Result<Key, Reason> {
         self.leaves = 0;
@@ -68,7 +68,7 @@ impl Canon {
     fn search(
         &mut self,
         mol: &Molecule,
-        colours: &Colours,
+        colours: &mut Colours,
         stereo: &Stereo,
         depth: usize,
     ) -> Result<Key, Reason> {
@@ -109,7 +109,7 @@ impl Canon {
                 colours: own,
                 stereo: own_stereo,
             } = &mut *level;
-            own.of[..mol.count].copy_from_slice(&colours.of[..mol.count]);
+            own.copy_from(colours, mol.count);
             own_stereo.copy_pending(stereo);
             let colour = &mut own.of[member];
             *colour = mix(*colour ^ INDIVIDUALISED);
@@ -166,7 +166,7 @@ impl Canon {
 }
 
 /// The key of a molecule that its colours identify.
-fn key_of(mol: &Molecule, colours: &Colours) -> Key {
+fn key_of(mol: &Molecule, colours: &mut Colours) -> Key {
     let whole = u64::from(DEFINITION) << 8 | mol.count as u64;
     Key::from_words(sum_up(mol, colours).map(|sum| mix(sum ^ whole)))
 }

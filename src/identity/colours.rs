@@ -3,6 +3,8 @@
 use bytemuck::Zeroable;
 
 use super::atom::{Atom, NO_ATOM, PLACES};
+#[cfg(target_arch = "x86_64")]
+use super::avx2::{Shown, ShownAt};
 
 /// Entries of the table in which colours are counted.
 pub(super) const TABLE: usize = 1024;
@@ -18,6 +20,9 @@ pub(super) struct Colours {
     pub distinct: usize,
     /// The colours of the next round.
     pub seen: [u64; PLACES],
+    /// The colours of this and of the next round, as neighbours see them.
+    #[cfg(target_arch = "x86_64")]
+    pub shown: [Shown; 2],
     /// A hash table of atoms by colour.
     pub table: [u8; TABLE],
     /// After refinement: for each atom, the first atom of the same colour, or [`NO_ATOM`].
@@ -32,21 +37,44 @@ impl Colours {
         }
     }
 
+    /// Copies the colours of the atoms.
+    pub fn copy_from(&mut self, other: &Self, atoms: usize) {
+        // Lanes after the last atom are 0.
+        let words = atoms.next_multiple_of(LANES);
+        self.of[..words].copy_from_slice(&other.of[..words]);
+    }
+
     pub fn same(&self, a: u8, b: u8) -> bool {
         self.of[usize::from(a)] == self.of[usize::from(b)]
     }
 }
 
-/// What atoms see, a byte per bond: the neighbour, and the bits by which its colour is rotated.
+/// Atoms of a group.
+pub(super) const LANES: usize = 4;
+
+/// What atoms see.
 #[derive(Debug, Zeroable)]
 pub(super) struct Around {
+    /// A byte per bond: the neighbour, and the bits by which its colour is rotated.
     pub near: [u64; PLACES],
     pub rotation: [u64; PLACES],
+    /// For each of the first bonds, where [`Shown`] has what is seen.
+    #[cfg(target_arch = "x86_64")]
+    pub places: [[ShownAt; FEW]; PLACES],
     /// Whether an atom has more than [`FEW`] neighbours.
     pub wide: bool,
 }
 
 impl Around {
+    pub fn new() -> Self {
+        Self {
+            #[cfg(target_arch = "x86_64")]
+            places: [ShownAt::NOTHING; PLACES],
+            ..Self::zeroed()
+        }
+    }
+
+    #[inline(always)]
     pub fn set(&mut self, index: usize, atom: &Atom) {
         self.near[index] = u64::from_le_bytes(atom.neighbours);
         self.rotation[index] = u64::from_le_bytes(atom.assigned) * ORDER_BITS;

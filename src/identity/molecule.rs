@@ -1,9 +1,7 @@
 //! A molecule as flat arrays of fixed size, reused for every text.
 
-use bytemuck::Zeroable;
-
 #[cfg(target_arch = "x86_64")]
-use super::simd::Simd;
+use super::simd::{Modern, Simd};
 use super::{
     atom::{Atom, PLACES},
     colours::Around,
@@ -18,6 +16,9 @@ pub(super) struct Molecule {
     /// Set if the processor can work on eight atoms at a time.
     #[cfg(target_arch = "x86_64")]
     pub simd: Option<Simd>,
+    /// Set if the processor can work on four atoms at a time.
+    #[cfg(target_arch = "x86_64")]
+    pub modern: Option<Modern>,
     pub count: usize,
     pub any_chirality: bool,
     pub any_side: bool,
@@ -29,9 +30,11 @@ impl Molecule {
     pub fn new() -> Self {
         Self {
             atoms: [Atom::NONE; PLACES],
-            around: Around::zeroed(),
+            around: Around::new(),
             #[cfg(target_arch = "x86_64")]
             simd: Simd::detect(),
+            #[cfg(target_arch = "x86_64")]
+            modern: Modern::detect(),
             count: 0,
             any_chirality: false,
             any_side: false,
@@ -40,11 +43,11 @@ impl Molecule {
         }
     }
 
-    /// Disables AVX-512, for tests.
-    pub fn disable_avx512(&mut self) {
+    /// Uses only the instructions that every processor has, for tests.
+    pub fn use_plain_instructions(&mut self) {
         #[cfg(target_arch = "x86_64")]
         {
-            self.simd = None;
+            (self.simd, self.modern) = (None, None);
         }
     }
 

@@ -3,13 +3,13 @@
 
 use std::hint::select_unpredictable;
 
-#[cfg(target_arch = "x86_64")]
-use super::avx512;
 use super::{
     atom::{NEIGHBOURS_MAX, NO_ATOM, PLACES},
-    colours::{Around, Colours, FEW, TABLE, mix},
+    colours::{Colours, FEW, ORDER_BITS, TABLE, mix},
     molecule::Molecule,
 };
+#[cfg(target_arch = "x86_64")]
+use super::{avx2, avx512};
 
 /// Which properties of atoms count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,19 +23,25 @@ pub(super) enum Properties {
 /// The bits of [`super::atom::Atom::invariant`] that count for ranks: no charge, no unsaturation.
 const RANKED: u64 = (1 << 40) - 1;
 
+/// A bit of first colours, which no property has.
+pub(super) const FIRST: u64 = 1 << 63;
+
 /// Sets the first colours, and what each atom sees.
 #[inline(always)]
 pub(super) fn begin(mol: &mut Molecule, properties: Properties, colours: &mut Colours) {
+    let counted = match properties {
+        Properties::All => u64::MAX,
+        Properties::Ranked => RANKED,
+    };
+    #[cfg(target_arch = "x86_64")]
+    if let (Some(modern), None) = (mol.modern, mol.simd) {
+        return avx2::begin(modern, mol, counted, colours);
+    }
     mol.around.wide = false;
     for index in 0..mol.count {
         let atom = &mol.atoms[index];
-        let invariant = atom.invariant();
-        let label = match properties {
-            Properties::All => invariant,
-            Properties::Ranked => invariant & RANKED,
-        };
-        colours.of[index] = mix(label | 1 << 63);
-        mol.around.set(index, &mol.atoms[index]);
+        colours.of[index] = mix(atom.invariant() & counted | FIRST);
+        mol.around.set(index, atom);
     }
     colours.distinct = 0;
 }
@@ -49,6 +55,23 @@ pub(super) fn refine(mol: &Molecule, colours: &mut Colours) {
     {
         return avx512::refine(simd, mol, colours);
     }
+    #[cfg(target_arch = "x86_64")]
+    if let (Some(modern), None) = (mol.modern, mol.simd)
+        && avx2::has_room(mol)
+    {
+        avx2::show(modern, mol, colours);
+        return refine_by(
+            mol,
+            colours,
+            #[inline(always)]
+            |mol, colours| avx2::two_steps(modern, mol, colours),
+        );
+    }
+    refine_by(mol, colours, two_steps);
+}
+
+#[inline(always)]
+fn refine_by(mol: &Molecule, colours: &mut Colours, two_steps: impl Fn(&Molecule, &mut Colours)) {
     // Few molecules need fewer rounds, so colours are not counted before.
     let mut counted = false;
     while colours.distinct < mol.count {
@@ -69,12 +92,18 @@ pub(super) fn refine(mol: &Molecule, colours: &mut Colours) {
 /// One more round, summed over all atoms in two ways. If the colours identify the graph, so do the sums. The order of
 /// the atoms does not matter.
 #[inline(always)]
-pub(super) fn sum_up(mol: &Molecule, colours: &Colours) -> [u64; 2] {
+pub(super) fn sum_up(mol: &Molecule, colours: &mut Colours) -> [u64; 2] {
     #[cfg(target_arch = "x86_64")]
     if let Some(simd) = mol.simd
         && avx512::has_room(mol)
     {
         return avx512::sum_up(simd, mol, colours);
+    }
+    #[cfg(target_arch = "x86_64")]
+    if let (Some(modern), None) = (mol.modern, mol.simd)
+        && avx2::has_room(mol)
+    {
+        return avx2::sum_up(modern, mol, colours);
     }
     let mut sums = [0u64; 2];
     for index in 0..mol.count {
@@ -102,21 +131,17 @@ fn step(mol: &Molecule, from: &[u64; PLACES], to: &mut [u64; PLACES]) {
 /// What an atom sees. Colours are mixed already, so their sum identifies the neighbours.
 #[inline(always)]
 fn next_colour(mol: &Molecule, index: usize, colours: &[u64; PLACES]) -> u64 {
-    let Around {
-        near,
-        rotation,
-        wide,
-    } = &mol.around;
+    let atom = &mol.atoms[index];
     let seen = |slot: usize| {
-        let colour = colours[usize::from((near[index] >> (8 * slot)) as u8)];
-        colour.rotate_left(u32::from((rotation[index] >> (8 * slot)) as u8))
+        let colour = colours[usize::from(atom.neighbours[slot])];
+        colour.rotate_left(u32::from(atom.assigned[slot]) * ORDER_BITS as u32)
     };
     // `NO_ATOM` adds 0, so the first four are summed whatever the degree.
     let mut sum = colours[index].wrapping_mul(5);
     for slot in 0..FEW {
         sum = sum.wrapping_add(seen(slot));
     }
-    if *wide && usize::from(mol.atoms[index].degree) > FEW {
+    if mol.around.wide && usize::from(atom.degree) > FEW {
         for slot in FEW..NEIGHBOURS_MAX {
             sum = sum.wrapping_add(seen(slot));
         }
@@ -137,7 +162,7 @@ fn still_equal(atoms: usize, colours: &Colours) -> bool {
 /// Counts the distinct colours, and finds the first atom of each.
 #[inline(always)]
 fn count(atoms: usize, colours: &mut Colours) -> usize {
-    let places = (4 * atoms).next_power_of_two().clamp(128, TABLE);
+    let places = (16 * atoms).next_power_of_two().clamp(128, TABLE);
     let Colours {
         of,
         table,

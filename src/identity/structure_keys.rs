@@ -2,8 +2,6 @@
 
 use bytemuck::Zeroable;
 
-#[cfg(target_arch = "x86_64")]
-use super::simd::Modern;
 use super::{
     atom::{Atom, CARBON},
     bonds::BondAssigner,
@@ -30,8 +28,6 @@ pub struct StructureKeys {
     stereo: Stereo,
     kinds: Kinds,
     canon: Canon,
-    #[cfg(target_arch = "x86_64")]
-    modern: Option<Modern>,
 }
 
 impl Default for StructureKeys {
@@ -52,27 +48,22 @@ impl StructureKeys {
             stereo: Stereo::zeroed(),
             kinds: Kinds::zeroed(),
             canon: Canon::new(),
-            #[cfg(target_arch = "x86_64")]
-            modern: Modern::detect(),
         }
     }
 
-    /// The same, with the instructions that every x86-64 processor has.
+    /// The same, in the plain way: with the instructions that every processor has, and with one reader for all texts.
     #[doc(hidden)]
     pub fn plain() -> Self {
         let mut keys = Self::new();
-        keys.mol.disable_avx512();
-        #[cfg(target_arch = "x86_64")]
-        {
-            keys.modern = None;
-        }
+        keys.mol.use_plain_instructions();
+        keys.reader.quick = false;
         keys
     }
 
     /// The key of a SMILES.
     pub fn key(&mut self, smiles: &[u8]) -> Result<Key, Reason> {
         #[cfg(target_arch = "x86_64")]
-        if let Some(modern) = self.modern {
+        if let Some(modern) = self.mol.modern {
             return modern.run(
                 #[inline(always)]
                 || self.key_of(smiles),
@@ -88,7 +79,7 @@ impl StructureKeys {
         self.valences.complete(&mut self.mol)?;
         self.bonds.assign(&mut self.mol)?;
         self.colour()?;
-        self.canon.key(&self.mol, &self.colours, &self.stereo)
+        self.canon.key(&self.mol, &mut self.colours, &self.stereo)
     }
 
     /// Colours the atoms, stereo included.

@@ -4,12 +4,11 @@
 use std::hint::select_unpredictable;
 
 use super::{
-    atom::{
-        AROMATIC, ATOMS_MAX, Atom, Chirality, HYDROGEN, NEIGHBOURS_MAX, NO_ATOM, PLACES, SINGLE,
-    },
+    atom::{AROMATIC, ATOMS_MAX, Atom, Chirality, NEIGHBOURS_MAX, NO_ATOM, PLACES, SINGLE},
     bracket::read_bracket,
     elements::{PLAIN, PLAIN_LETTERS},
     molecule::Molecule,
+    quick_text::Entries,
     reason::Reason,
 };
 
@@ -22,9 +21,9 @@ const CLOSURES_MAX: usize = ATOMS_MAX * NEIGHBOURS_MAX / 2;
 
 /// The bond symbol before an atom or a ring closure. Order 0: none is written, as with a stereo mark.
 #[derive(Clone, Copy, Debug, Default)]
-struct Link {
-    order: u8,
-    side: i8,
+pub(super) struct Link {
+    pub order: u8,
+    pub side: i8,
 }
 
 impl Link {
@@ -33,15 +32,16 @@ impl Link {
     }
 }
 
-/// A ring closure whose other end has not been read yet.
+/// One of the two ends of a ring closure, as it was read.
 #[derive(Clone, Copy, Debug)]
-struct OpenRing {
-    atom: u8,
-    slot: u8,
-    link: Link,
+pub(super) struct RingEnd {
+    pub atom: u8,
+    /// The index of the bond there.
+    pub slot: u8,
+    pub link: Link,
 }
 
-const NO_RING: OpenRing = OpenRing {
+const NO_RING: RingEnd = RingEnd {
     atom: NO_ATOM,
     slot: 0,
     link: Link { order: 0, side: 0 },
@@ -85,32 +85,37 @@ const NOT_FIRST: [bool; 256] = {
 /// Working memory of the reader.
 #[derive(Debug)]
 pub(super) struct Reader {
+    /// Whether texts are read by [`super::quick_text`] if it can.
+    pub quick: bool,
     /// The atom that the next one is bonded to.
     active: u8,
     link: Link,
-    rings: [OpenRing; RING_NUMBERS],
+    rings: [RingEnd; RING_NUMBERS],
     rings_open: usize,
-    branches: [u8; BRANCHES_MAX + 1],
+    pub(super) branches: [u8; BRANCHES_MAX + 1],
     branches_open: usize,
+    pub(super) entries: Entries,
     /// For each atom: its parent in the tree, its index among the parent's neighbours, and the first atom of its
     /// component.
-    above: [u8; PLACES],
-    slot_above: [u8; PLACES],
+    pub(super) above: [u8; PLACES],
+    pub(super) slot_above: [u8; PLACES],
     first: [u8; PLACES],
     /// The two atoms of each ring closure.
     closures: [(u8, u8); CLOSURES_MAX],
-    closures_count: usize,
+    pub(super) closures_count: usize,
 }
 
 impl Reader {
     pub fn new() -> Self {
         Self {
+            quick: true,
             active: NO_ATOM,
             link: Link::default(),
             rings: [NO_RING; RING_NUMBERS],
             rings_open: 0,
             branches: [0; BRANCHES_MAX + 1],
             branches_open: 0,
+            entries: Entries::new(),
             above: [NO_ATOM; PLACES],
             slot_above: [0; PLACES],
             first: [NO_ATOM; PLACES],
@@ -122,6 +127,17 @@ impl Reader {
     /// Reads a whole text.
     #[inline(always)]
     pub fn read(&mut self, text: &[u8], mol: &mut Molecule) -> Result<(), Reason> {
+        mol.clear();
+        if self.quick && self.read_quickly(text, mol) {
+            self.mark_rings(mol);
+            return Ok(());
+        }
+        self.read_slowly(text, mol)
+    }
+
+    /// Reads a text that [`super::quick_text`] leaves.
+    #[cold]
+    fn read_slowly(&mut self, text: &[u8], mol: &mut Molecule) -> Result<(), Reason> {
         mol.clear();
         self.clear();
         let mut at = 0;
@@ -143,8 +159,7 @@ impl Reader {
             } else if byte == b'[' {
                 let atom = read_bracket(text, &mut at)?;
                 mol.any_chirality |= atom.chirality != Chirality::None;
-                mol.any_hydrogen_atom |=
-                    atom.number == HYDROGEN && atom.isotope == [0; 2] && atom.charge == 0;
+                mol.any_hydrogen_atom |= atom.is_hydrogen_atom();
                 self.add(mol, &atom)?;
             } else {
                 self.read_sign(text, &mut at, mol)?;
@@ -272,7 +287,7 @@ impl Reader {
         let open = self.rings[number];
         if open.atom == NO_ATOM {
             let slot = push(mol, here, NO_ATOM, 0, 0)?;
-            self.rings[number] = OpenRing {
+            self.rings[number] = RingEnd {
                 atom: active,
                 slot,
                 link,
@@ -282,37 +297,37 @@ impl Reader {
         }
         self.rings[number] = NO_RING;
         self.rings_open -= 1;
-        let there = usize::from(open.atom);
-        // The same bond twice, or one between two components.
-        if there == here
-            || mol.atoms[here].slot_of(open.atom).is_some()
-            || self.first[here] != self.first[there]
-        {
+        // One between two components.
+        if self.first[here] != self.first[usize::from(open.atom)] {
             return Err(Reason::Text);
         }
-        let both = mol.atoms[here].aromatic && mol.atoms[there].aromatic;
-        let order = match (open.link.order, link.order) {
-            (0, 0) => order_of(link, both),
-            (order, 0) | (0, order) => order,
-            (one, other) if one == other => one,
-            _ => return Err(Reason::Text),
+        let mut end = RingEnd {
+            atom: active,
+            slot: 0,
+            link,
         };
-        // Either end may have the mark, each as seen from that end.
-        let side = match (open.link.side, link.side) {
-            (side, 0) => side,
-            (0, side) => -side,
-            (one, other) if one == -other => one,
-            _ => return Err(Reason::Marks),
-        };
-        let slot = usize::from(open.slot);
-        let atom = &mut mol.atoms[there];
-        (atom.neighbours[slot], atom.orders[slot], atom.sides[slot]) = (active, order, side);
-        let slot_here = push(mol, here, open.atom, order, -side)?;
-        mol.atoms[there].in_ring |= 1 << slot;
-        mol.atoms[here].in_ring |= 1 << slot_here;
-        self.closures[self.closures_count] = (open.atom, active);
-        self.closures_count += 1;
+        let bond = ring_bond(mol, &open, &end)?;
+        end.slot = push(mol, here, NO_ATOM, 0, 0)?;
+        self.close_ring(mol, &open, &end, bond);
         Ok(())
+    }
+
+    /// Adds the bond of a ring closure at both ends.
+    #[inline(always)]
+    pub(super) fn close_ring(
+        &mut self,
+        mol: &mut Molecule,
+        first: &RingEnd,
+        second: &RingEnd,
+        (order, side): (u8, i8),
+    ) {
+        for (end, other, side) in [(first, second, side), (second, first, -side)] {
+            let atom = &mut mol.atoms[usize::from(end.atom)];
+            atom.set_bond(end.slot, other.atom, order, side);
+            atom.in_ring |= 1 << (end.slot % 8);
+        }
+        self.closures[self.closures_count % CLOSURES_MAX] = (first.atom, second.atom);
+        self.closures_count += 1;
     }
 
     /// Marks the bonds in rings: those on the path between the two ends of each closure.
@@ -331,6 +346,34 @@ impl Reader {
     }
 }
 
+/// The order of a ring closure's bond, and the side of the bond that a mark gives the second atom.
+#[inline(always)]
+pub(super) fn ring_bond(
+    mol: &Molecule,
+    first: &RingEnd,
+    second: &RingEnd,
+) -> Result<(u8, i8), Reason> {
+    let [there, here] = [first, second].map(|end| &mol.atoms[usize::from(end.atom)]);
+    // The same bond twice.
+    if first.atom == second.atom || here.slot_of(first.atom).is_some() {
+        return Err(Reason::Text);
+    }
+    let order = match (first.link.order, second.link.order) {
+        (0, 0) => order_of(Link::default(), there.aromatic & here.aromatic),
+        (order, 0) | (0, order) => order,
+        (one, other) if one == other => one,
+        _ => return Err(Reason::Text),
+    };
+    // Either end may have the mark, each as seen from that end.
+    let side = match (first.link.side, second.link.side) {
+        (side, 0) => side,
+        (0, side) => -side,
+        (one, other) if one == -other => one,
+        _ => return Err(Reason::Marks),
+    };
+    Ok((order, side))
+}
+
 fn push(mol: &mut Molecule, atom: usize, neighbour: u8, order: u8, side: i8) -> Result<u8, Reason> {
     let atom = &mut mol.atoms[atom];
     let slot = usize::from(atom.degree);
@@ -345,12 +388,13 @@ fn push(mol: &mut Molecule, atom: usize, neighbour: u8, order: u8, side: i8) -> 
 }
 
 /// The order of a bond, as written or by default.
-fn order_of(link: Link, both_aromatic: bool) -> u8 {
+#[inline(always)]
+pub(super) fn order_of(link: Link, both_aromatic: bool) -> u8 {
     let implied = select_unpredictable(both_aromatic, AROMATIC, SINGLE);
     select_unpredictable(link.order == 0, implied, link.order)
 }
 
-fn link_of(byte: u8) -> Link {
+pub(super) const fn link_of(byte: u8) -> Link {
     let (order, side) = match byte {
         b'=' => (2, 0),
         b'#' => (3, 0),
@@ -363,7 +407,7 @@ fn link_of(byte: u8) -> Link {
 }
 
 /// `Atom::plain` of an element of two letters that needs no brackets.
-fn of_two_letters(first: u8, second: u8) -> Option<u8> {
+pub(super) fn of_two_letters(first: u8, second: u8) -> Option<u8> {
     match [first, second] {
         [b'C', b'l'] => Some(PLAIN.len() as u8 - 1),
         [b'B', b'r'] => Some(PLAIN.len() as u8),

@@ -192,7 +192,8 @@ fn randomly_changed_texts_are_accepted_only_as_rdkit_reads_them() {
     assert!(accepted > 1_000, "{accepted}");
 }
 
-/// Keys with vector instructions equal those without. (Without such instructions both use the scalar code.)
+/// Keys by vector instructions and by the quick reader equal those without. (Without such instructions both use the
+/// scalar code.)
 #[test]
 fn keys_do_not_depend_on_the_processor() {
     let (mut keys, mut atom_by_atom) = (StructureKeys::new(), StructureKeys::plain());
