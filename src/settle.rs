@@ -23,7 +23,7 @@ use crate::{
     slot::{Slot, Verdict},
     store::{
         OutputDir, StoreError,
-        spill::{Items, Kind, SpillLength, SpillReader, SpillWriter},
+        spill::{Block, Items, Kind, SpillLength, SpillReader, SpillWriter},
     },
 };
 use decide::Spilled;
@@ -78,18 +78,21 @@ impl Spills {
         })
     }
 
-    /// Writes the keys and *maybe* rows of a judged slot.
-    pub fn write(&mut self, slot: &Slot) -> Result<(), StoreError> {
+    /// Writes the keys of new rows, an item each.
+    pub fn write_keys(&mut self, keys: &Block) -> Result<(), StoreError> {
+        self.keys.push_sealed(keys)
+    }
+
+    /// Writes the *maybe* rows of a judged slot and their keys.
+    pub fn write_maybe(&mut self, slot: &Slot) -> Result<(), StoreError> {
+        if !self.exact {
+            return Ok(());
+        }
         let columns = slot.columns();
-        for row in 0..slot.rows() {
-            match columns.verdict(row) {
-                Verdict::New => self.keys.push(&columns.key(row).bytes())?,
-                Verdict::Maybe if self.exact => {
-                    self.maybe_keys.push(&columns.key(row).bytes())?;
-                    self.maybe_rows.push(slot, row)?;
-                }
-                Verdict::Maybe | Verdict::Duplicate => {}
-            }
+        let is_maybe = |row: &usize| columns.verdict(*row) == Verdict::Maybe;
+        for row in (0..slot.rows()).filter(is_maybe) {
+            self.maybe_keys.push(&columns.key(row).bytes())?;
+            self.maybe_rows.push(slot, row)?;
         }
         Ok(())
     }

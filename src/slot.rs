@@ -14,16 +14,14 @@ pub use memory::{HostMemory, HostWords};
 pub use parent::{ParentFlags, SlotParent};
 
 use crate::{account::Account, key::Key, property::PropertySet};
+use columns::Filled;
 
 /// A slab with its columns and how far they are filled.
 #[derive(Debug)]
 pub struct Slot {
     layout: SlotLayout,
     memory: HostMemory,
-    rows: usize,
-    text_bytes: usize,
-    parents: usize,
-    parent_text_bytes: usize,
+    filled: Filled,
     /// What became of the parents and products so far, but for what the sieve decides.
     pub account: Account,
     /// Whether the worker filled the key column. Otherwise the sieve computes the keys: [`Key::of`] each SMILES.
@@ -56,10 +54,7 @@ impl Slot {
         Self {
             layout,
             memory,
-            rows: 0,
-            text_bytes: 0,
-            parents: 0,
-            parent_text_bytes: 0,
+            filled: Filled::default(),
             account: Account::default(),
             keys_given: false,
             marked: false,
@@ -69,8 +64,7 @@ impl Slot {
 
     /// Drops all rows and counts; the slab stays.
     pub fn clear(&mut self) {
-        (self.rows, self.text_bytes) = (0, 0);
-        (self.parents, self.parent_text_bytes) = (0, 0);
+        self.filled = Filled::default();
         self.account.clear();
         self.keys_given = false;
         self.marked = false;
@@ -83,11 +77,10 @@ impl Slot {
     /// If the layouts differ.
     pub fn copy_from(&mut self, other: &Self) {
         assert!(self.layout == other.layout);
-        // The memory that an engine allocates may be longer.
-        let words = self.layout.bytes / size_of::<u64>();
-        self.memory.words_mut()[..words].copy_from_slice(&other.memory.words()[..words]);
-        (self.rows, self.text_bytes) = (other.rows, other.text_bytes);
-        (self.parents, self.parent_text_bytes) = (other.parents, other.parent_text_bytes);
+        let slab = bytemuck::must_cast_slice_mut(self.memory.words_mut());
+        let mut columns = ColumnsMut::of(&self.layout, slab);
+        columns.copy_from(&other.columns(), &self.layout, &other.filled);
+        self.filled = other.filled;
         self.account.clone_from(&other.account);
         self.keys_given = other.keys_given;
         self.marked = other.marked;
@@ -96,17 +89,22 @@ impl Slot {
 
     /// Products in the slot.
     pub fn rows(&self) -> usize {
-        self.rows
+        self.filled.rows
     }
 
     /// Parents in the slot.
     pub fn parents(&self) -> usize {
-        self.parents
+        self.filled.parents
     }
 
     /// Bytes of the products' SMILES.
     pub fn text_bytes(&self) -> usize {
-        self.text_bytes
+        self.filled.text_bytes
+    }
+
+    /// Bytes of the columns in use.
+    pub fn bytes_filled(&self) -> usize {
+        self.filled.bytes(&self.layout)
     }
 
     /// How the slab is divided.
@@ -137,8 +135,8 @@ impl Slot {
 
     /// Adds a parent, counts it and returns its index. `None`: it does not fit beside what the slot holds.
     pub fn push_parent(&mut self, parent: SlotParent<'_>) -> Option<u32> {
-        let index = self.parents;
-        let begin = self.parent_text_bytes;
+        let index = self.filled.parents;
+        let begin = self.filled.parent_text_bytes;
         let id = begin + parent.id.len();
         let smiles = id + parent.smiles.len();
         let reason = smiles + parent.reason.len();
@@ -152,8 +150,8 @@ impl Slot {
         columns.parent_text_end[index] = [id as u32, smiles as u32, reason as u32];
         columns.parent_row[index] = parent.row;
         columns.parent_flags[index] = parent.flags.byte();
-        self.parent_text_bytes = reason;
-        self.parents += 1;
+        self.filled.parent_text_bytes = reason;
+        self.filled.parents += 1;
         if !parent.flags.has(ParentFlags::CONTINUED) {
             self.account.counts.parents_read += 1;
         }
@@ -165,8 +163,8 @@ impl Slot {
 
     /// Adds a molecule as it was read: a parent that is its own row, with its key. Whether it fits.
     pub fn push_molecule(&mut self, parent: SlotParent<'_>, smiles: &[u8], key: Key) -> bool {
-        let (row, index) = (self.rows, self.parents);
-        let (text, parent_text) = (self.text_bytes, self.parent_text_bytes);
+        let (row, index) = (self.filled.rows, self.filled.parents);
+        let (text, parent_text) = (self.filled.text_bytes, self.filled.parent_text_bytes);
         let (text_end, id_end) = (text + smiles.len(), parent_text + parent.id.len());
         let layout = &self.layout;
         if row == layout.rows_max
@@ -186,15 +184,15 @@ impl Slot {
         columns.key[row] = key.words();
         columns.parent[row] = index as u32;
         (columns.rule[row], columns.site[row]) = (0, 0);
-        (self.rows, self.text_bytes) = (row + 1, text_end);
-        (self.parents, self.parent_text_bytes) = (index + 1, id_end);
+        (self.filled.rows, self.filled.text_bytes) = (row + 1, text_end);
+        (self.filled.parents, self.filled.parent_text_bytes) = (index + 1, id_end);
         self.account.counts.parents_read += 1;
         true
     }
 
     /// Adds a row with its key: a molecule of parent number `parent` as it is. Whether it fits.
     pub fn push_row(&mut self, smiles: &[u8], parent: u32, key: Key) -> bool {
-        let (row, begin) = (self.rows, self.text_bytes);
+        let (row, begin) = (self.filled.rows, self.filled.text_bytes);
         let end = begin + smiles.len();
         if row == self.layout.rows_max || end > self.layout.text_bytes_max {
             return false;
@@ -205,7 +203,7 @@ impl Slot {
         columns.key[row] = key.words();
         columns.parent[row] = parent;
         (columns.rule[row], columns.site[row]) = (0, 0);
-        (self.rows, self.text_bytes) = (row + 1, end);
+        (self.filled.rows, self.filled.text_bytes) = (row + 1, end);
         true
     }
 
@@ -220,7 +218,7 @@ impl Slot {
     /// If that is more than the layout holds.
     pub fn set_filled(&mut self, rows: usize, text_bytes: usize) {
         assert!(rows <= self.layout.rows_max && text_bytes <= self.layout.text_bytes_max);
-        (self.rows, self.text_bytes) = (rows, text_bytes);
+        (self.filled.rows, self.filled.text_bytes) = (rows, text_bytes);
     }
 
     /// All columns, to be read.

@@ -24,6 +24,7 @@ mod lock;
 mod output;
 pub mod sealed;
 pub mod spill;
+pub mod spill_thread;
 
 use std::{
     io,

@@ -41,7 +41,7 @@ use report::{RunTimes, points, words};
 /// Molecules that a thread derives products from in about a second, with the built-in rule.
 const PARENTS_PER_SECOND: f64 = 20_000.0;
 /// The job without chemistry has so many times the molecules, because it takes less time for each.
-const FACTOR_WITHOUT_CHEMISTRY: f64 = 8.0;
+const FACTOR_WITHOUT_CHEMISTRY: f64 = 16.0;
 /// Rows that a thread deduplicates in about a second.
 const DEDUP_ROWS_PER_SECOND: f64 = 300_000.0;
 /// Fewest rows of a generated library.

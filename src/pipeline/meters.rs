@@ -142,6 +142,8 @@ pub struct SerialTimes {
     pub sieve: f64,
     /// The thread of the sink.
     pub sink: f64,
+    /// The thread that writes the log of the open part's rows.
+    pub log: f64,
     /// Settling, which begins when the other parts have ended.
     pub settle: f64,
 }
@@ -152,10 +154,16 @@ pub(super) struct SerialClocks {
     pub(super) source: AtomicU64,
     pub(super) sieve: AtomicU64,
     pub(super) sink: AtomicU64,
+    pub(super) log: AtomicU64,
     pub(super) settle: AtomicU64,
 }
 
 impl SerialClocks {
+    /// Sets the CPU time that a thread has used.
+    pub(super) fn set(clock: &AtomicU64, used: Duration) {
+        clock.store(used.as_nanos() as u64, Relaxed);
+    }
+
     /// Adds the CPU time that the calling thread uses for `work`.
     pub(super) fn measure<T>(clock: &AtomicU64, work: impl FnOnce() -> T) -> T {
         let began = machine::thread_cpu_time();
@@ -170,6 +178,7 @@ impl SerialClocks {
             source: in_seconds(&self.source),
             sieve: in_seconds(&self.sieve),
             sink: in_seconds(&self.sink),
+            log: in_seconds(&self.log),
             settle: in_seconds(&self.settle),
         }
     }

@@ -50,7 +50,7 @@ impl KeptSlots {
 
     /// Keeps a copy of the next slot of a batch, unless there is no room left.
     pub(super) fn keep(&self, batch: u64, slot: &Slot) {
-        let bytes = slot.layout().bytes as u64;
+        let bytes = slot.bytes_filled() as u64;
         let mut kept = self.lock();
         kept.bytes += bytes;
         if kept.bytes > self.bytes_max {
@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn slots_are_kept_by_batch_in_their_order_until_the_room_is_used() {
         let first = slot(b"CO");
-        let bytes = first.layout().bytes as u64;
+        let bytes = first.bytes_filled() as u64;
         let kept = KeptSlots::new(3 * bytes);
         kept.keep(1, &first);
         kept.keep(0, &slot(b"CN"));

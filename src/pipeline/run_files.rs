@@ -11,7 +11,7 @@ use super::{
     error::PipelineError,
     in_work,
     job::Job,
-    meters::{Meters, seconds},
+    meters::{Meters, SerialClocks, seconds},
 };
 use crate::{
     account::{Account, Counts, RuleAccount},
@@ -134,8 +134,12 @@ impl<'a> RunFiles<'a> {
         gathered: Gathered,
         tally: Tally,
     ) -> Result<(), PipelineError> {
-        self.products.append(slot, gathered)?;
-        self.spills.write(slot)?;
+        let spills = &mut self.spills;
+        let products = &mut self.products;
+        products.append(slot, gathered, |keys| spills.write_keys(keys))?;
+        if tally.maybe > 0 {
+            spills.write_maybe(slot)?;
+        }
         self.rejects.write(slot)?;
         let Checkpoint {
             account, capped, ..
@@ -255,7 +259,9 @@ impl<'a> RunFiles<'a> {
 
     /// Shows what is written.
     pub(super) fn show(&mut self) {
-        self.meters.times.add_to_sink(self.products.take_spent());
+        let times = &self.meters.times;
+        times.add_to_sink(self.products.take_spent());
+        SerialClocks::set(&times.serial.log, self.products.log_cpu_time());
         let bytes = self.products.bytes() + self.spills.bytes();
         let (counts, parts) = (self.state.account.counts, self.products.parts().len());
         self.meters.set_written(counts, bytes, parts);

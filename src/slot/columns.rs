@@ -8,9 +8,10 @@ use super::{
 };
 use crate::key::Key;
 
-/// Defines the columns in slab order, each with the type of its elements and their number in a layout.
+/// Defines the columns in slab order, each with the type of its elements, their number in a layout, and how many are in
+/// use.
 macro_rules! columns {
-    (|$layout:ident| $($(#[$doc:meta])* $name:ident: $element:ty, $count:expr;)*) => {
+    (|$layout:ident, $filled:ident| $($(#[$doc:meta])* $name:ident: $element:ty, $count:expr, $used:expr;)*) => {
         /// The columns of a slot, to be written. Every slice has the length its layout allows, whatever the
         /// number of rows in use.
         pub struct ColumnsMut<'a> {
@@ -31,7 +32,20 @@ macro_rules! columns {
             }
         }
 
+        impl Filled {
+            /// Bytes of all columns that are in use.
+            pub(super) fn bytes(&self, $layout: &SlotLayout) -> usize {
+                let $filled = self;
+                0 $(+ size_of::<$element>() * $used)*
+            }
+        }
+
         impl<'a> ColumnsMut<'a> {
+            /// Copies what is in use from the columns of a slot of this layout.
+            pub(super) fn copy_from(&mut self, other: &Columns<'_>, $layout: &SlotLayout, $filled: &Filled) {
+                $(self.$name[..$used].copy_from_slice(&other.$name[..$used]);)*
+            }
+
             pub(super) fn of($layout: &SlotLayout, mut slab: &'a mut [u8]) -> Self {
                 Self {
                     $($name: {
@@ -55,35 +69,44 @@ macro_rules! columns {
     };
 }
 
+/// How far the columns of a slot are filled.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Filled {
+    pub rows: usize,
+    pub text_bytes: usize,
+    pub parents: usize,
+    pub parent_text_bytes: usize,
+}
+
 const FITS: &str = "a slab has the bytes of its layout";
 
-columns! { |layout|
+columns! { |layout, filled|
     /// Per product: first and second word of the key.
-    key: [u64; 2], layout.rows_max;
+    key: [u64; 2], layout.rows_max, filled.rows;
     /// Per product: the layout's properties that are reals, side by side.
-    real_properties: f64, layout.real_values();
+    real_properties: f64, layout.real_values(), layout.properties.reals().len() * filled.rows;
     /// Per parent: 0-based row over all inputs.
-    parent_row: u64, layout.parents_max;
+    parent_row: u64, layout.parents_max, filled.parents;
     /// Per product: where its SMILES ends in `text`.
-    text_end: u32, layout.rows_max;
+    text_end: u32, layout.rows_max, filled.rows;
     /// Per product: index of its parent in this slot.
-    parent: u32, layout.rows_max;
+    parent: u32, layout.rows_max, filled.rows;
     /// Per parent: where its id, its SMILES and its reason end in `parent_text`.
-    parent_text_end: [u32; 3], layout.parents_max;
+    parent_text_end: [u32; 3], layout.parents_max, filled.parents;
     /// Per product: index of its rule.
-    rule: u16, layout.rows_max;
+    rule: u16, layout.rows_max, filled.rows;
     /// Per product: index of the match among the rule's matches in the parent.
-    site: u16, layout.rows_max;
+    site: u16, layout.rows_max, filled.rows;
     /// Per product: the layout's properties that are whole numbers, side by side, in two's complement.
-    count_properties: u16, layout.count_values();
+    count_properties: u16, layout.count_values(), layout.properties.counts().len() * filled.rows;
     /// Per product: its [`Verdict`] as a byte.
-    verdict: u8, layout.rows_max;
+    verdict: u8, layout.rows_max, filled.rows;
     /// Per parent: its [`ParentFlags`].
-    parent_flags: u8, layout.parents_max;
+    parent_flags: u8, layout.parents_max, filled.parents;
     /// The products' SMILES, one after the other.
-    text: u8, layout.text_bytes_max;
+    text: u8, layout.text_bytes_max, filled.text_bytes;
     /// The parents' ids, SMILES and reasons, one after the other.
-    parent_text: u8, layout.parent_text_bytes_max;
+    parent_text: u8, layout.parent_text_bytes_max, filled.parent_text_bytes;
 }
 
 impl<'a> Columns<'a> {

@@ -20,7 +20,7 @@ pub mod parquet_file;
 mod rejects;
 pub mod row_log;
 
-use std::{ops::Deref, sync::Arc};
+use std::{ops::Deref, sync::Arc, time::Duration};
 
 use arrow::{
     array::{RecordBatch, StringArray},
@@ -34,14 +34,17 @@ pub use gather::{Gathered, Gatherer};
 pub use parquet_file::Part;
 pub use rejects::{Reject, RejectLog, publish_rejects, read_rejects, reject_schema};
 
-use gather::Rest;
+use gather::{GatheredBatch, Rest};
 use parquet_file::{ParquetFile, ParquetSettings};
 use row_log::{PART_ROWS, RowLog};
 
 use crate::{
     property::{PropertyKind, PropertySet},
     slot::Slot,
-    store::{OutputDir, StoreError, part_name, spill::SpillLength},
+    store::{
+        OutputDir, StoreError, part_name,
+        spill::{Block, SpillLength},
+    },
 };
 
 /// What the sink needs to know of the job.
@@ -154,7 +157,7 @@ impl<'a> ProductSink<'a> {
         let schema = product_schema(&settings, rewrite.is_some());
         let rule_names = Arc::new(StringArray::from(settings.rule_names.clone()));
         let under_way = begun.as_ref().map(|begun| begun.part_rows);
-        let log = RowLog::new(output.work_file(PART_ROWS), under_way)?;
+        let log = row_log::open(&output.work_file(PART_ROWS), under_way)?;
         let (parts, density) = match begun {
             Some(begun) => (begun.parts, begun.density),
             None => (Vec::new(), Density::default()),
@@ -211,12 +214,19 @@ impl<'a> ProductSink<'a> {
         Some(rewrite(slot, &gather::new_rows(slot)))
     }
 
-    /// Appends the rows of a slot. What is not gathered yet is gathered here, piece by piece.
-    pub fn append(&mut self, slot: &Slot, mut gathered: Gathered) -> Result<(), SinkError> {
+    /// Appends the rows of a slot. What is not gathered yet is gathered here, piece by piece. `take_keys` gets the keys of
+    /// the rows, an item each.
+    pub fn append(
+        &mut self,
+        slot: &Slot,
+        mut gathered: Gathered,
+        mut take_keys: impl FnMut(&Block) -> Result<(), StoreError>,
+    ) -> Result<(), SinkError> {
         loop {
-            for (batch, record) in gathered.batches {
-                self.log.push(&record)?;
-                self.write_batch(batch)?;
+            for GatheredBatch { rows, record, keys } in gathered.batches {
+                self.log.push(record)?;
+                take_keys(&keys)?;
+                self.write_batch(rows)?;
             }
             let Some(rest) = gathered.rest else {
                 return Ok(());
@@ -229,7 +239,7 @@ impl<'a> ProductSink<'a> {
     pub fn write(&mut self, slot: &Slot) -> Result<(), SinkError> {
         let all = Rest::all(self.rewritten(slot));
         let gathered = self.gatherer.gather(slot, all)?;
-        self.append(slot, gathered)
+        self.append(slot, gathered, |_| Ok(()))
     }
 
     fn write_batch(&mut self, batch: RecordBatch) -> Result<(), SinkError> {
@@ -323,9 +333,15 @@ impl<'a> ProductSink<'a> {
         published + self.part_bytes()
     }
 
-    /// Time that row groups took to encode since the last call.
+    /// CPU time that the thread has used which writes the log.
+    pub fn log_cpu_time(&self) -> Duration {
+        self.log.cpu_time()
+    }
+
+    /// Time that row groups took to encode, and the log to write, since the last call.
     pub fn take_spent(&mut self) -> Spent {
         let mut spent = std::mem::take(&mut self.spent);
+        spent.work += self.log.take_work();
         spent += self
             .part
             .as_mut()

@@ -52,7 +52,7 @@ fn assert_scaling(job: &Value, threads: &[u64], rounds: usize) {
         assert_eq!(of_rounds.len(), rounds, "{point}");
         let serial = point["serial"].as_array().unwrap();
         let parts: Vec<_> = serial.iter().map(|part| part["part"].as_str()).collect();
-        let expected = ["source", "sieve", "sink", "settle"];
+        let expected = ["source", "sieve", "sink", "log", "settle"];
         assert_eq!(parts, expected.map(Some));
         // Settling has nothing to do where the filter saw no repeat.
         for part in &serial[..3] {

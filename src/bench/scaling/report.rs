@@ -116,6 +116,8 @@ pub enum Limit {
     Sieve,
     /// The thread of the sink.
     Sink,
+    /// The thread that writes the log of the open part's rows.
+    Log,
     /// Settling, which begins when all other parts have ended.
     Settle,
 }
@@ -128,6 +130,7 @@ impl Limit {
             Self::Source => "source",
             Self::Sieve => "sieve",
             Self::Sink => "sink",
+            Self::Log => "log",
             Self::Settle => "settle",
         }
     }
@@ -179,6 +182,7 @@ impl ScalingPoint {
             part(Limit::Source, of_runs(|run| run.serial.source)),
             part(Limit::Sieve, of_runs(|run| run.serial.sieve)),
             part(Limit::Sink, of_runs(|run| run.serial.sink)),
+            part(Limit::Log, of_runs(|run| run.serial.log)),
             part(Limit::Settle, of_runs(|run| run.serial.settle)),
         ];
         let processors_busy = cpu / seconds;
@@ -266,6 +270,7 @@ mod tests {
                 source: 0.25,
                 sieve: 0.5,
                 sink,
+                log: 0.25,
                 settle: 0.125,
             },
         }

@@ -66,7 +66,7 @@ fn about_scaling(scaling: &Scaling) -> [(&'static str, String); 5] {
         ("runs", format!("{rounds} in turns, medians")),
         (
             "columns",
-            "CPU: µs of all threads per row; source, sieve, sink, settle: µs of the one thread that does this part; \
+            "CPU: µs of all threads per row; source, sieve, sink, log, settle: µs of the one thread that does this part; \
              limit: what is busy for the largest share of the time"
                 .into(),
         ),

@@ -20,7 +20,7 @@ pub(super) fn job_title(job: &JobScaling) -> String {
 }
 
 /// The heads of the table's columns.
-pub(super) const COLUMNS: [&str; 11] = [
+pub(super) const COLUMNS: [&str; 12] = [
     "threads",
     "rows/s",
     "speed-up",
@@ -30,6 +30,7 @@ pub(super) const COLUMNS: [&str; 11] = [
     "source",
     "sieve",
     "sink",
+    "log",
     "settle",
     "limit",
 ];
@@ -50,6 +51,7 @@ pub(super) fn row(point: &ScalingPoint) -> [String; COLUMNS.len()] {
         part(Limit::Source),
         part(Limit::Sieve),
         part(Limit::Sink),
+        part(Limit::Log),
         part(Limit::Settle),
         format!("{} {:.0} %", point.limit.name(), 100.0 * point.limit_share),
     ]
@@ -69,7 +71,7 @@ pub(super) fn text(scaling: &Scaling) -> Vec<String> {
 }
 
 fn line(cells: &[String; COLUMNS.len()]) -> String {
-    const WIDTHS: [usize; COLUMNS.len()] = [7, 11, 9, 10, 7, 11, 7, 6, 6, 7, 14];
+    const WIDTHS: [usize; COLUMNS.len()] = [7, 11, 9, 10, 7, 11, 7, 6, 6, 5, 7, 14];
     let cells = cells.iter().zip(WIDTHS);
     let cells = cells.map(|(cell, width)| format!("{cell:>width$}"));
     format!("  {}", cells.collect::<String>())

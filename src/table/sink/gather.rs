@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use arrow::{
     array::{
-        ArrayRef, DictionaryArray, FixedSizeBinaryArray, Float64Array, Int16Array, RecordBatch,
-        StringArray, UInt16Array, UInt64Array,
+        ArrayRef, AsArray, DictionaryArray, FixedSizeBinaryArray, Float64Array, Int16Array,
+        RecordBatch, StringArray, UInt16Array, UInt64Array,
     },
     buffer::OffsetBuffer,
     datatypes::{SchemaRef, UInt16Type},
@@ -34,9 +34,19 @@ pub struct Gatherer {
 
 /// New rows of a slot, in batches of at most [`SINK_CHUNK_ROWS`] and about [`SINK_CHUNK_BYTES`].
 pub struct Gathered {
-    pub(super) batches: Vec<(RecordBatch, Vec<Block>)>,
+    pub(super) batches: Vec<GatheredBatch>,
     /// What is left. The texts of a parent are repeated in each of its rows, so rows may take many times the slot.
     pub(super) rest: Option<Rest>,
+}
+
+/// Some new rows of a slot.
+pub(super) struct GatheredBatch {
+    /// For the encoder.
+    pub rows: RecordBatch,
+    /// For the log.
+    pub record: Vec<Block>,
+    /// For settling: their keys, an item each.
+    pub keys: Block,
 }
 
 /// The new rows of a slot that are still to be gathered.
@@ -79,8 +89,11 @@ impl Gatherer {
             let batch = self.chunk(slot, &rows[first..], texts)?;
             bytes += content_bytes(&batch);
             first += batch.num_rows();
-            let record = row_log::record(&batch)?;
-            batches.push((batch, record));
+            batches.push(GatheredBatch {
+                record: row_log::record(&batch)?,
+                keys: key_block(&batch),
+                rows: batch,
+            });
         }
         let left = first < rows.len();
         let rest = left.then_some(Rest { first, rewritten });
@@ -186,6 +199,14 @@ impl Texts {
     }
 }
 
+/// The keys of a batch, of whose columns they are the second.
+fn key_block(batch: &RecordBatch) -> Block {
+    let keys = batch.column(1).as_fixed_size_binary().value_data();
+    let mut block = Block::with_capacity(keys.len());
+    block.extend(keys);
+    block.sealed(batch.num_rows() as u32)
+}
+
 fn keys(columns: &Columns<'_>, rows: &[usize]) -> Result<ArrayRef, SinkError> {
     let mut bytes = Vec::with_capacity(16 * rows.len());
     rows.iter()
@@ -229,7 +250,7 @@ fn properties(set: PropertySet, columns: &Columns<'_>, rows: &[usize]) -> Vec<Ar
 
 #[cfg(test)]
 mod tests {
-    use arrow::{array::AsArray, datatypes::UInt64Type};
+    use arrow::datatypes::UInt64Type;
 
     use super::*;
     use crate::{
@@ -290,13 +311,13 @@ mod tests {
             let bytes: usize = gathered
                 .batches
                 .iter()
-                .map(|(batch, _)| content_bytes(batch))
+                .map(|batch| content_bytes(&batch.rows))
                 .sum();
             assert!(bytes < bytes_max + ROWS * 40, "{bytes}");
-            for (batch, _) in &gathered.batches {
-                let smiles = batch.column(0).as_string::<i32>();
+            for batch in &gathered.batches {
+                let smiles = batch.rows.column(0).as_string::<i32>();
                 texts.extend(smiles.iter().map(|text| text.unwrap().to_owned()));
-                let parents = batch.column(2).as_primitive::<UInt64Type>();
+                let parents = batch.rows.column(2).as_primitive::<UInt64Type>();
                 assert!(parents.values().iter().all(|row| *row == 5));
             }
             rest = gathered.rest;

@@ -16,7 +16,7 @@
 //!
 //! Columns have no nulls. Of a dictionary column the keys are kept; the caller knows the values.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use arrow::{
     array::{
@@ -32,51 +32,22 @@ use crate::{
     limits::{PART_ROWS_PIECE_BYTES, PART_ROWS_RECORD_BYTES_MAX},
     store::{
         StoreError,
-        spill::{Block, Kind, SpillLength, SpillReader, SpillWriter},
+        spill::{Block, Kind, SpillLength, SpillReader},
+        spill_thread::SpillThread,
     },
 };
 
 /// Name of the spill in `.molsieve/`.
 pub const PART_ROWS: &str = "part-rows";
 
-/// Appends the batches of the open part.
-pub(super) struct RowLog {
-    path: PathBuf,
-    spill: SpillWriter,
-}
+/// Appends the batches of the open part: records by [`record`].
+pub(super) type RowLog = SpillThread;
 
-impl RowLog {
-    /// A new log at `path`, or the first `length` of the one that is there.
-    pub(super) fn new(path: PathBuf, length: Option<SpillLength>) -> Result<Self, StoreError> {
-        // A log without rows may have been cut off while it was emptied: its head may be missing.
-        let spill = match length {
-            Some(length) if length != SpillLength::EMPTY => SpillWriter::resume(&path, length)?,
-            _ => SpillWriter::create(&path, Kind::PartRows)?,
-        };
-        Ok(Self { path, spill })
-    }
-
-    /// Discards all rows: their part is closed, and a checkpoint says so.
-    pub(super) fn restart(&mut self) -> Result<(), StoreError> {
-        self.spill = SpillWriter::create(&self.path, Kind::PartRows)?;
-        Ok(())
-    }
-
-    /// Appends a batch.
-    pub(super) fn push(&mut self, record: &[Block]) -> Result<(), StoreError> {
-        let mut blocks = record.iter();
-        blocks.try_for_each(|block| self.spill.push_sealed(block))
-    }
-
-    /// Where the log ends.
-    pub(super) fn flush(&mut self) -> Result<SpillLength, StoreError> {
-        self.spill.flush()
-    }
-
-    /// What was appended is on the disk when this returns.
-    pub(super) fn sync(&mut self) -> Result<SpillLength, StoreError> {
-        self.spill.sync()
-    }
+/// A new log at `path`, or the first `length` of the one that is there.
+pub(super) fn open(path: &Path, length: Option<SpillLength>) -> Result<RowLog, StoreError> {
+    // A log without rows may have been cut off while it was emptied: its head may be missing.
+    let begun = length.filter(|length| *length != SpillLength::EMPTY);
+    SpillThread::open(path, Kind::PartRows, begun)
 }
 
 /// The record of a batch, which has rows.
@@ -355,18 +326,18 @@ mod tests {
             batch(7, 0),
             batch(4_096, 20),
         ];
-        let mut log = RowLog::new(path.clone(), None).unwrap();
+        let mut log = open(&path, None).unwrap();
         batches
             .iter()
-            .for_each(|batch| log.push(&record(batch).unwrap()).unwrap());
+            .for_each(|batch| log.push(record(batch).unwrap()).unwrap());
         let length = log.sync().unwrap();
         assert_eq!(length.items, 8_200);
-        log.push(&record(&batches[1]).unwrap()).unwrap();
+        log.push(record(&batches[1]).unwrap()).unwrap();
         log.flush().unwrap();
         drop(log);
         assert_eq!(read_all(&path, length).unwrap(), batches);
-        let mut log = RowLog::new(path.clone(), Some(length)).unwrap();
-        log.push(&record(&batches[2]).unwrap()).unwrap();
+        let mut log = open(&path, Some(length)).unwrap();
+        log.push(record(&batches[2]).unwrap()).unwrap();
         let length = log.flush().unwrap();
         assert_eq!(read_all(&path, length).unwrap()[4], batches[2]);
         log.restart().unwrap();
