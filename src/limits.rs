@@ -198,6 +198,8 @@ pub const PART_ROWS_RECORD_BYTES_MAX: usize = SINK_CHUNK_ROWS
 pub const SPILL_RECORDS_WAITING: usize = 2;
 /// Bytes of items of a spill that are buffered in memory and written as one block.
 pub const SPILL_BUFFER_BYTES: usize = 64 * KIB;
+/// Bytes of the keys of new rows that are synced before a checkpoint asks for it.
+pub const SPILL_EARLY_SYNC_BYTES: usize = 8 * MIB;
 /// Largest block of a spill, which a reader allocates: a packed block of rows, or a reject with the longest text.
 pub const SPILL_BLOCK_BYTES_MAX: usize = 1_024 * KIB;
 /// Largest small working file of a run, and largest manifest. A part takes about 150 bytes.

@@ -67,7 +67,7 @@ impl Spills {
         let lengths = begun.as_ref().map(|(lengths, _)| *lengths);
         let keys = |name, begun| SpillWriter::open(&output.work_file(name), Kind::Keys, begun);
         Ok(Self {
-            keys: keys(KEYS, lengths.map(|lengths| lengths.keys))?,
+            keys: keys(KEYS, lengths.map(|lengths| lengths.keys))?.synced_early(),
             maybe_keys: keys(MAYBE_KEYS, lengths.map(|lengths| lengths.maybe_keys))?,
             maybe_rows: rows::RowWriter::new(
                 &output.work_file(MAYBE_ROWS),

@@ -20,6 +20,7 @@
 //! All calls to the file system are in [`disk`], so that tests can make each of them fail.
 
 pub mod disk;
+mod early_sync;
 mod lock;
 mod output;
 pub mod sealed;

@@ -85,6 +85,15 @@ impl DiskFile {
         &self.path
     }
 
+    /// Another handle of the same open file.
+    pub fn duplicate(&self) -> Result<Self, StoreError> {
+        let file = faults::call("duplicate", &self.path).and_then(|()| self.file.try_clone());
+        Ok(Self {
+            file: file.map_err(|error| self.error("duplicate", &error))?,
+            path: self.path.clone(),
+        })
+    }
+
     /// Syncs the content: it is on the disk when this returns.
     pub fn sync(&self) -> Result<(), StoreError> {
         faults::call("sync", &self.path)

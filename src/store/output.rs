@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 use super::{
     StoreError, WORK_DIR,
     disk::{self, DiskFile},
+    early_sync::EarlySync,
     lock::Lock,
     sealed::hex,
 };
@@ -185,11 +186,13 @@ impl OutputDir {
             hash: Sha256::new(),
             bytes: 0,
             published: false,
+            early_sync: EarlySync::default(),
         })
     }
 
     /// Publishes a file from [`OutputDir::begin`].
     pub fn publish(&self, mut pending: PendingFile) -> Result<Published, StoreError> {
+        pending.early_sync.end(&pending.file)?;
         let folder = pending.target.parent().unwrap_or(&self.path);
         pending.file.sync()?;
         if !folder.is_dir() {
@@ -293,9 +296,15 @@ pub struct PendingFile {
     hash: Sha256,
     bytes: u64,
     published: bool,
+    early_sync: EarlySync,
 }
 
 impl PendingFile {
+    /// Begins to sync what is written. Then little is left to be synced when the file is published.
+    pub fn sync_soon(&mut self) -> Result<(), StoreError> {
+        self.early_sync.begin(&self.file)
+    }
+
     /// The name under which it will be published.
     pub fn target(&self) -> &Path {
         &self.target
@@ -342,7 +351,10 @@ mod tests {
         let output = OutputDir::open(&path, Existing::Refuse).unwrap();
         let part = path.join(part_name(0));
         let mut pending = output.begin(&part_name(0)).unwrap();
-        pending.write_all(b"abc").unwrap();
+        pending.write_all(b"a").unwrap();
+        pending.sync_soon().unwrap();
+        pending.write_all(b"bc").unwrap();
+        pending.sync_soon().unwrap();
         assert!(!part.exists());
         let published = output.publish(pending).unwrap();
         assert_eq!(published.name, "products/part-00000.parquet");

@@ -21,10 +21,10 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{StoreError, disk::DiskFile};
+use super::{StoreError, disk::DiskFile, early_sync::EarlySync};
 use crate::{
     key::Key,
-    limits::{SPILL_BLOCK_BYTES_MAX, SPILL_BUFFER_BYTES},
+    limits::{SPILL_BLOCK_BYTES_MAX, SPILL_BUFFER_BYTES, SPILL_EARLY_SYNC_BYTES},
 };
 
 const MAGIC: &[u8] = b"MOLSPILL";
@@ -75,9 +75,17 @@ pub struct SpillWriter {
     length: SpillLength,
     payload: Vec<u8>,
     items: u32,
+    /// For a spill that is synced early: what has begun, and the bytes written since.
+    early_sync: Option<(EarlySync, usize)>,
 }
 
 impl SpillWriter {
+    /// The same, which syncs what it writes from time to time, so that little is left for [`Self::sync`].
+    pub fn synced_early(mut self) -> Self {
+        self.early_sync = Some(Default::default());
+        self
+    }
+
     /// Creates a spill at `path`; an earlier file is replaced.
     pub fn create(path: &Path, kind: Kind) -> Result<Self, StoreError> {
         let mut file = DiskFile::create(path)?;
@@ -106,6 +114,7 @@ impl SpillWriter {
             length,
             payload: Vec::new(),
             items: 0,
+            early_sync: None,
         }
     }
 
@@ -144,6 +153,9 @@ impl SpillWriter {
     /// Writes and syncs all appended items: they are on the disk when this returns.
     pub fn sync(&mut self) -> Result<SpillLength, StoreError> {
         self.end_block()?;
+        if let Some((early, _)) = &mut self.early_sync {
+            early.end(&self.file)?;
+        }
         self.file.sync()?;
         Ok(self.length)
     }
@@ -176,6 +188,13 @@ impl SpillWriter {
             .map_err(|error| StoreError::io(self.file.path(), "write", &error))?;
         self.length.bytes += block.len() as u64;
         self.length.items += u64::from(items);
+        if let Some((early, bytes)) = &mut self.early_sync {
+            *bytes += block.len();
+            if *bytes >= SPILL_EARLY_SYNC_BYTES {
+                *bytes = 0;
+                early.begin(&self.file)?;
+            }
+        }
         Ok(())
     }
 }

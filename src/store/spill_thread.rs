@@ -41,7 +41,7 @@ enum Order {
     /// Does something when all that was ordered before is done, and replies.
     Do(fn(&mut SpillWriter) -> Answer, SyncSender<Answer>),
     /// Begins the file again.
-    Restart(SyncSender<Answer>),
+    Restart,
 }
 
 type Answer = Result<SpillLength, StoreError>;
@@ -85,9 +85,9 @@ impl SpillThread {
         self.ask(|reply| Order::Do(SpillWriter::sync, reply))
     }
 
-    /// Discards all blocks.
+    /// Discards all blocks. The file may be emptied later.
     pub fn restart(&mut self) -> Result<(), StoreError> {
-        self.ask(Order::Restart).map(|_| ())
+        self.send(Order::Restart)
     }
 
     /// Time that the thread has worked since the last call.
@@ -155,8 +155,8 @@ impl Writing {
                     let answer = self.unless_failed(|writing| work(&mut writing.spill));
                     let _ = reply.send(answer);
                 }
-                Order::Restart(reply) => {
-                    let _ = reply.send(self.unless_failed(Self::restart));
+                Order::Restart => {
+                    let _ = self.unless_failed(Self::restart);
                 }
             }
             let nanoseconds = |time: Duration| time.as_nanos() as u64;
@@ -188,9 +188,9 @@ impl Writing {
         blocks.try_for_each(|block| self.spill.push_sealed(block))
     }
 
-    fn restart(&mut self) -> Answer {
+    fn restart(&mut self) -> Result<(), StoreError> {
         self.spill = SpillWriter::create(&self.path, self.kind)?;
-        self.spill.flush()
+        Ok(())
     }
 }
 

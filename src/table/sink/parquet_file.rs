@@ -236,7 +236,7 @@ impl ParquetFile {
     /// Has the open row group encoded. Waits while as many are being encoded as may be.
     fn close_row_group(&mut self) -> Result<(), SinkError> {
         while self.encoding.len() >= self.encoders.threads() {
-            self.append_oldest()?;
+            self.append_early()?;
         }
         let batches = std::mem::take(&mut self.open);
         self.open_bytes = 0;
@@ -246,6 +246,13 @@ impl ParquetFile {
         let encode = move || encode_row_group(writers, &schema, &batches);
         self.encoding.push_back(self.encoders.start(encode));
         Ok(())
+    }
+
+    /// Writes the oldest row group that is being encoded to the file, while further ones are made.
+    fn append_early(&mut self) -> Result<(), SinkError> {
+        self.append_oldest()?;
+        let held = self.writer.inner_mut().0.as_mut();
+        Ok(held.map_or(Ok(()), PendingFile::sync_soon)?)
     }
 
     /// Writes the oldest row group that is being encoded to the file.
@@ -282,7 +289,7 @@ impl ParquetFile {
             return Ok(None);
         }
         let before = self.writer.bytes_written();
-        self.append_oldest()?;
+        self.append_early()?;
         Ok(Some(Density {
             content_bytes: self.content_bytes,
             encoded_bytes: (self.writer.bytes_written() - before) as u64,
