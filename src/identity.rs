@@ -9,14 +9,15 @@
 //! | module | contents |
 //! |---|---|
 //! | `structure_keys` | keys from the text alone: the steps below, in order |
-//! | `text`, `quick_text`, `bracket` | reads SMILES; most of them quickly |
+//! | `quick_text`, `text` | read SMILES: nearly all quickly, and the rest |
+//! | `rings`, `bracket` | ring closures, and atoms in brackets |
 //! | `elements` | symbols and valences of elements |
 //! | `valence` | hydrogens, nitro groups, valences |
 //! | `bonds` | assigns double and triple bonds, from the atoms alone |
 //! | `bridges` | bonds that are the only connection of two parts |
 //! | `six_rings` | aromatic rings in which the Kekulé form does not matter |
 //! | `atom`, `molecule`, `list` | the molecule as flat arrays, and lists of its atoms |
-//! | `colours`, `refine` | colours of atoms, and their refinement |
+//! | `colours`, `shown`, `refine` | colours of atoms, and their refinement |
 //! | `avx2`, `avx512`, `simd` | the refinement of four or eight atoms at a time, and which instructions there are |
 //! | `aromatic` | rings in which stereo marks do not count |
 //! | `key_kind` | the two kinds of key a job can use |
@@ -50,6 +51,8 @@ mod molecule;
 mod quick_text;
 mod reason;
 mod refine;
+mod rings;
+mod shown;
 #[cfg(target_arch = "x86_64")]
 mod simd;
 mod six_rings;

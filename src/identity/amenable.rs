@@ -4,8 +4,8 @@
 use bytemuck::Zeroable;
 
 use super::{
-    atom::{Atom, NO_ATOM, ONES, PLACES, sum_of_bytes},
-    colours::{Colours, FEW},
+    atom::{Atom, FEW, NO_ATOM, ONES, PLACES, sum_of_bytes},
+    colours::Colours,
     list::List,
     molecule::Molecule,
 };

@@ -7,6 +7,9 @@ pub(super) const PLACES: usize = 256;
 /// The most neighbours of an atom.
 pub(super) const NEIGHBOURS_MAX: usize = 8;
 
+/// The most neighbours of nearly all atoms.
+pub(super) const FEW: usize = 4;
+
 /// A one in each byte, for arithmetic on all bytes of a word.
 pub(super) const ONES: u64 = 0x0101_0101_0101_0101;
 

@@ -4,53 +4,15 @@
 //! Gathers from memory are slow on many processors, and so are rotations by different bits. So each colour is stored
 //! once for each order of a bond, rotated already ([`Shown`]); what an atom sees is a sum of such words.
 
-use std::{arch::x86_64::*, array::from_fn};
-
-use bytemuck::Zeroable;
+use std::arch::x86_64::*;
 
 use super::{
-    atom::{Atom, NO_ATOM, PLACES},
-    colours::{Colours, FEW, LANES, MIX, ORDER_BITS},
+    atom::{Atom, FEW, PLACES},
+    colours::{Colours, FIRST, MIX, ORDER_BITS},
     molecule::Molecule,
-    refine::FIRST,
+    shown::{LANES, Shown, ShownAt},
     simd::Modern,
 };
-
-/// The colours of atoms as seen through a bond: rotated by the bond's order. Those for order 4 come first, then those
-/// for orders 1 to 3.
-#[derive(Debug, Zeroable)]
-pub(super) struct Shown([[u64; PLACES]; ORDERS]);
-
-/// The orders that [`Shown`] has.
-const ORDERS: usize = 4;
-
-/// The place of an atom's colour in [`Shown`]: less than the number of words there.
-#[derive(Clone, Copy, Debug, Zeroable)]
-pub(super) struct ShownAt(u16);
-
-impl ShownAt {
-    /// The places of an atom without neighbours.
-    pub const NOTHING: [Self; FEW] = [Self(NO_ATOM as u16); FEW];
-
-    /// From four pairs of bytes: an atom, and the order of the bond to it.
-    #[inline(always)]
-    fn of_pairs(pairs: u64) -> [Self; FEW] {
-        from_fn(|slot| Self((pairs >> (16 * slot)) as u16 % (ORDERS * PLACES) as u16))
-    }
-}
-
-impl Shown {
-    #[inline(always)]
-    fn at(&self, place: ShownAt) -> u64 {
-        // SAFETY: see `ShownAt`.
-        unsafe { *self.0.as_flattened().get_unchecked(usize::from(place.0)) }
-    }
-
-    /// The colours for order 4, then for 1 to 3.
-    fn orders(&mut self) -> &mut [[u64; PLACES]; ORDERS] {
-        &mut self.0
-    }
-}
 
 /// Whether this module can work on a molecule.
 pub(super) fn has_room(mol: &Molecule) -> bool {

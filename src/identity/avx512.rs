@@ -8,8 +8,8 @@
 use std::arch::x86_64::*;
 
 use super::{
-    atom::PLACES,
-    colours::{Colours, FEW, MIX},
+    atom::{FEW, PLACES},
+    colours::{Colours, MIX},
     molecule::Molecule,
     simd::Simd,
 };

@@ -2,9 +2,10 @@
 
 use bytemuck::Zeroable;
 
-use super::atom::{Atom, NO_ATOM, PLACES};
-#[cfg(target_arch = "x86_64")]
-use super::avx2::{Shown, ShownAt};
+use super::{
+    atom::{Atom, FEW, NO_ATOM, PLACES},
+    shown::{LANES, Shown, ShownAt},
+};
 
 /// Entries of the table in which colours are counted.
 pub(super) const TABLE: usize = 1024;
@@ -21,7 +22,6 @@ pub(super) struct Colours {
     /// The colours of the next round.
     pub seen: [u64; PLACES],
     /// The colours of this and of the next round, as neighbours see them.
-    #[cfg(target_arch = "x86_64")]
     pub shown: [Shown; 2],
     /// A hash table of atoms by colour.
     pub table: [u8; TABLE],
@@ -49,9 +49,6 @@ impl Colours {
     }
 }
 
-/// Atoms of a group.
-pub(super) const LANES: usize = 4;
-
 /// What atoms see.
 #[derive(Debug, Zeroable)]
 pub(super) struct Around {
@@ -59,7 +56,6 @@ pub(super) struct Around {
     pub near: [u64; PLACES],
     pub rotation: [u64; PLACES],
     /// For each of the first bonds, where [`Shown`] has what is seen.
-    #[cfg(target_arch = "x86_64")]
     pub places: [[ShownAt; FEW]; PLACES],
     /// Whether an atom has more than [`FEW`] neighbours.
     pub wide: bool,
@@ -68,7 +64,6 @@ pub(super) struct Around {
 impl Around {
     pub fn new() -> Self {
         Self {
-            #[cfg(target_arch = "x86_64")]
             places: [ShownAt::NOTHING; PLACES],
             ..Self::zeroed()
         }
@@ -82,8 +77,8 @@ impl Around {
     }
 }
 
-/// The most neighbours of nearly all atoms.
-pub(super) const FEW: usize = 4;
+/// A bit of first colours, which no property has.
+pub(super) const FIRST: u64 = 1 << 63;
 
 /// Mixes a word: every bit of the word affects every bit of the result, and different words stay different
 /// (Moremur's constants; Pelle Evensen 2019).

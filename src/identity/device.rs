@@ -15,9 +15,10 @@ use super::{
     elements,
     kinds::BY_PHOSPHORUS,
     reason::Reason,
+    rings::BRANCHES_MAX,
     stereo::{CENTRE_EVEN, CENTRE_ODD, OTHER_SIDE, SAME_SIDE, STEREO_MIX},
     stereo_bond::STEREO_RING_MIN,
-    text::{BRANCHES_MAX, RING_NUMBERS},
+    text::RING_NUMBERS,
 };
 
 const BEGIN: &str = "// ── From src/identity";

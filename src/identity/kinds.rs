@@ -11,8 +11,8 @@ use std::hint::select_unpredictable;
 use bytemuck::Zeroable;
 
 use super::{
-    atom::{Atom, DOUBLE, NO_ATOM, PHOSPHORUS, PLACES},
-    colours::{Colours, FEW, mix},
+    atom::{Atom, DOUBLE, FEW, NO_ATOM, PHOSPHORUS, PLACES},
+    colours::{Colours, mix},
     molecule::Molecule,
 };
 

@@ -8,7 +8,7 @@ use super::{
     bracket::read_bracket,
     elements::{PLAIN, PLAIN_LETTERS},
     molecule::Molecule,
-    text::{BRANCHES_MAX, Link, Reader, RingEnd, link_of, of_two_letters, order_of, ring_bond},
+    rings::{BRANCHES_MAX, Link, RingEnd, Tree, link_of, of_two_letters, order_of, ring_bond},
 };
 
 /// The most bytes: so there are at most as many atoms as there is room for.
@@ -144,9 +144,9 @@ impl Entry {
     }
 }
 
-/// Working memory.
+/// Atoms and ring closures in the order of the text.
 #[derive(Debug)]
-pub(super) struct Entries {
+struct Entries {
     atoms: [Entry; PLACES],
     closures: [Entry; PLACES],
     degrees: [u8; PLACES],
@@ -155,7 +155,7 @@ pub(super) struct Entries {
 }
 
 impl Entries {
-    pub fn new() -> Self {
+    fn new() -> Self {
         Self {
             atoms: [Entry::NONE; PLACES],
             closures: [Entry::NONE; PLACES],
@@ -210,15 +210,34 @@ impl Place {
     }
 }
 
-impl Reader {
+/// Reads what it can. Each thread has one.
+#[derive(Debug)]
+pub(super) struct QuickReader {
+    entries: Entries,
+    tree: Tree,
+}
+
+impl QuickReader {
+    pub fn new() -> Self {
+        Self {
+            entries: Entries::new(),
+            tree: Tree::new(),
+        }
+    }
+
     /// Reads a text. Returns whether it did; if not, the molecule is undefined.
     #[inline(always)]
-    pub(super) fn read_quickly(&mut self, text: &[u8], mol: &mut Molecule) -> bool {
+    pub fn read(&mut self, text: &[u8], mol: &mut Molecule) -> bool {
+        mol.clear();
         let closures = match self.list(text, mol) {
             Some(closures) => closures,
             None => return false,
         };
-        self.join_atoms(mol) && self.join_rings(mol, closures)
+        let joined = self.join_atoms(mol) && self.join_rings(mol, closures);
+        if joined {
+            self.tree.mark_rings(mol);
+        }
+        joined
     }
 
     /// Lists atoms and ring closures. Returns the number of the latter.
@@ -278,11 +297,11 @@ impl Reader {
             mol.atoms[index].degree = degree;
             if index == 0 {
                 mol.atoms[0].first = true;
-                self.above[0] = NO_ATOM;
+                self.tree.above[0] = NO_ATOM;
                 continue;
             }
             let (above, slot, link) = (entry.above(), entry.slot(), entry.link());
-            (self.above[index], self.slot_above[index]) = (above, slot);
+            (self.tree.above[index], self.tree.slot_above[index]) = (above, slot);
             let [there, here] = [usize::from(above), index];
             let order = order_of(link, mol.atoms[there].aromatic & mol.atoms[here].aromatic);
             mol.atoms[there].set_bond(slot, here as u8, order, link.side);
@@ -296,7 +315,7 @@ impl Reader {
     #[inline(always)]
     fn join_rings(&mut self, mol: &mut Molecule, closures: usize) -> bool {
         let mut open = [Entry::NONE; 10];
-        self.closures_count = 0;
+        self.tree.clear();
         for index in 0..closures {
             let entry = self.entries.closures[index % PLACES];
             let here = usize::from(entry.above());
@@ -320,7 +339,7 @@ impl Reader {
             let Ok(bond) = ring_bond(mol, &first, &second) else {
                 return false;
             };
-            self.close_ring(mol, &first, &second, bond);
+            self.tree.close_ring(mol, &first, &second, bond);
         }
         open == [Entry::NONE; 10]
     }

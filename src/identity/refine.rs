@@ -4,8 +4,8 @@
 use std::hint::select_unpredictable;
 
 use super::{
-    atom::{NEIGHBOURS_MAX, NO_ATOM, PLACES},
-    colours::{Colours, FEW, ORDER_BITS, TABLE, mix},
+    atom::{FEW, NEIGHBOURS_MAX, NO_ATOM, PLACES},
+    colours::{Colours, FIRST, ORDER_BITS, TABLE, mix},
     molecule::Molecule,
 };
 #[cfg(target_arch = "x86_64")]
@@ -22,9 +22,6 @@ pub(super) enum Properties {
 
 /// The bits of [`super::atom::Atom::invariant`] that count for ranks: no charge, no unsaturation.
 const RANKED: u64 = (1 << 40) - 1;
-
-/// A bit of first colours, which no property has.
-pub(super) const FIRST: u64 = 1 << 63;
 
 /// Sets the first colours, and what each atom sees.
 #[inline(always)]

@@ -9,6 +9,7 @@ use super::{
     colours::{Colours, mix},
     kinds::Kinds,
     molecule::Molecule,
+    quick_text::QuickReader,
     reason::Reason,
     refine::{Properties, begin, refine},
     stereo::Stereo,
@@ -21,6 +22,8 @@ use crate::key::Key;
 #[derive(Debug)]
 pub struct StructureKeys {
     mol: Molecule,
+    /// `None`: all texts are read by `reader`.
+    quick_reader: Option<Box<QuickReader>>,
     reader: Reader,
     valences: ValenceTable,
     bonds: BondAssigner,
@@ -41,6 +44,7 @@ impl StructureKeys {
     pub fn new() -> Self {
         Self {
             mol: Molecule::new(),
+            quick_reader: Some(QuickReader::new().into()),
             reader: Reader::new(),
             valences: ValenceTable::new(),
             bonds: BondAssigner::zeroed(),
@@ -56,7 +60,7 @@ impl StructureKeys {
     pub fn plain() -> Self {
         let mut keys = Self::new();
         keys.mol.use_plain_instructions();
-        keys.reader.quick = false;
+        keys.quick_reader = None;
         keys
     }
 
@@ -75,7 +79,10 @@ impl StructureKeys {
     /// The same, compiled into the caller, for the instructions that the caller may use.
     #[inline(always)]
     pub(super) fn key_of(&mut self, smiles: &[u8]) -> Result<Key, Reason> {
-        self.reader.read(smiles, &mut self.mol)?;
+        let quick_reader = self.quick_reader.as_mut();
+        if !quick_reader.is_some_and(|reader| reader.read(smiles, &mut self.mol)) {
+            self.reader.read(smiles, &mut self.mol)?;
+        }
         self.valences.complete(&mut self.mol)?;
         self.bonds.assign(&mut self.mol)?;
         self.colour()?;

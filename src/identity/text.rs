@@ -4,42 +4,16 @@
 use std::hint::select_unpredictable;
 
 use super::{
-    atom::{AROMATIC, ATOMS_MAX, Atom, Chirality, NEIGHBOURS_MAX, NO_ATOM, PLACES, SINGLE},
+    atom::{ATOMS_MAX, Atom, Chirality, NEIGHBOURS_MAX, NO_ATOM, PLACES},
     bracket::read_bracket,
     elements::{PLAIN, PLAIN_LETTERS},
     molecule::Molecule,
-    quick_text::Entries,
     reason::Reason,
+    rings::{BRANCHES_MAX, Link, RingEnd, Tree, link_of, of_two_letters, order_of, ring_bond},
 };
 
 /// Ring closure numbers.
 pub(super) const RING_NUMBERS: usize = 100;
-/// The most branches that are open at a time.
-pub(super) const BRANCHES_MAX: usize = 64;
-/// The most ring closures: each is a neighbour of two atoms.
-const CLOSURES_MAX: usize = ATOMS_MAX * NEIGHBOURS_MAX / 2;
-
-/// The bond symbol before an atom or a ring closure. Order 0: none is written, as with a stereo mark.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Link {
-    pub order: u8,
-    pub side: i8,
-}
-
-impl Link {
-    fn is_none(self) -> bool {
-        self.order == 0 && self.side == 0
-    }
-}
-
-/// One of the two ends of a ring closure, as it was read.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct RingEnd {
-    pub atom: u8,
-    /// The index of the bond there.
-    pub slot: u8,
-    pub link: Link,
-}
 
 const NO_RING: RingEnd = RingEnd {
     atom: NO_ATOM,
@@ -85,59 +59,34 @@ const NOT_FIRST: [bool; 256] = {
 /// Working memory of the reader.
 #[derive(Debug)]
 pub(super) struct Reader {
-    /// Whether texts are read by [`super::quick_text`] if it can.
-    pub quick: bool,
     /// The atom that the next one is bonded to.
     active: u8,
     link: Link,
     rings: [RingEnd; RING_NUMBERS],
     rings_open: usize,
-    pub(super) branches: [u8; BRANCHES_MAX + 1],
+    branches: [u8; BRANCHES_MAX + 1],
     branches_open: usize,
-    pub(super) entries: Entries,
-    /// For each atom: its parent in the tree, its index among the parent's neighbours, and the first atom of its
-    /// component.
-    pub(super) above: [u8; PLACES],
-    pub(super) slot_above: [u8; PLACES],
+    tree: Tree,
+    /// For each atom, the first atom of its component.
     first: [u8; PLACES],
-    /// The two atoms of each ring closure.
-    closures: [(u8, u8); CLOSURES_MAX],
-    pub(super) closures_count: usize,
 }
 
 impl Reader {
     pub fn new() -> Self {
         Self {
-            quick: true,
             active: NO_ATOM,
             link: Link::default(),
             rings: [NO_RING; RING_NUMBERS],
             rings_open: 0,
             branches: [0; BRANCHES_MAX + 1],
             branches_open: 0,
-            entries: Entries::new(),
-            above: [NO_ATOM; PLACES],
-            slot_above: [0; PLACES],
+            tree: Tree::new(),
             first: [NO_ATOM; PLACES],
-            closures: [(NO_ATOM, NO_ATOM); CLOSURES_MAX],
-            closures_count: 0,
         }
     }
 
     /// Reads a whole text.
-    #[inline(always)]
     pub fn read(&mut self, text: &[u8], mol: &mut Molecule) -> Result<(), Reason> {
-        mol.clear();
-        if self.quick && self.read_quickly(text, mol) {
-            self.mark_rings(mol);
-            return Ok(());
-        }
-        self.read_slowly(text, mol)
-    }
-
-    /// Reads a text that [`super::quick_text`] leaves.
-    #[cold]
-    fn read_slowly(&mut self, text: &[u8], mol: &mut Molecule) -> Result<(), Reason> {
         mol.clear();
         self.clear();
         let mut at = 0;
@@ -169,7 +118,7 @@ impl Reader {
         if !ended || mol.count == 0 {
             return Err(Reason::Text);
         }
-        self.mark_rings(mol);
+        self.tree.mark_rings(mol);
         Ok(())
     }
 
@@ -178,7 +127,7 @@ impl Reader {
             self.rings = [NO_RING; RING_NUMBERS];
         }
         (self.rings_open, self.branches_open) = (0, 0);
-        self.closures_count = 0;
+        self.tree.clear();
         (self.active, self.link) = (NO_ATOM, Link::default());
     }
 
@@ -255,7 +204,7 @@ impl Reader {
         let from = self.active;
         let link = std::mem::take(&mut self.link);
         self.active = index as u8;
-        self.above[index] = from;
+        self.tree.above[index] = from;
         if from == NO_ATOM {
             self.first[index] = index as u8;
             mol.atoms[index].first = true;
@@ -264,7 +213,7 @@ impl Reader {
         self.first[index] = self.first[usize::from(from)];
         let both = mol.atoms[usize::from(from)].aromatic & atom.aromatic;
         let order = order_of(link, both);
-        self.slot_above[index] = push(mol, usize::from(from), index as u8, order, link.side)?;
+        self.tree.slot_above[index] = push(mol, usize::from(from), index as u8, order, link.side)?;
         let own = &mut mol.atoms[index];
         (own.neighbours[0], own.orders[0], own.sides[0]) = (from, order, -link.side);
         own.degree = 1;
@@ -308,70 +257,9 @@ impl Reader {
         };
         let bond = ring_bond(mol, &open, &end)?;
         end.slot = push(mol, here, NO_ATOM, 0, 0)?;
-        self.close_ring(mol, &open, &end, bond);
+        self.tree.close_ring(mol, &open, &end, bond);
         Ok(())
     }
-
-    /// Adds the bond of a ring closure at both ends.
-    #[inline(always)]
-    pub(super) fn close_ring(
-        &mut self,
-        mol: &mut Molecule,
-        first: &RingEnd,
-        second: &RingEnd,
-        (order, side): (u8, i8),
-    ) {
-        for (end, other, side) in [(first, second, side), (second, first, -side)] {
-            let atom = &mut mol.atoms[usize::from(end.atom)];
-            atom.set_bond(end.slot, other.atom, order, side);
-            atom.in_ring |= 1 << (end.slot % 8);
-        }
-        self.closures[self.closures_count % CLOSURES_MAX] = (first.atom, second.atom);
-        self.closures_count += 1;
-    }
-
-    /// Marks the bonds in rings: those on the path between the two ends of each closure.
-    fn mark_rings(&mut self, mol: &mut Molecule) {
-        for &(one, other) in &self.closures[..self.closures_count] {
-            let (mut one, mut other) = (one, other);
-            while one != other {
-                // The parent of an atom precedes it.
-                let here = usize::from(one.max(other));
-                let above = self.above[here];
-                mol.atoms[here].in_ring |= 1;
-                mol.atoms[usize::from(above)].in_ring |= 1 << self.slot_above[here];
-                (one, other) = (one.min(other), above);
-            }
-        }
-    }
-}
-
-/// The order of a ring closure's bond, and the side of the bond that a mark gives the second atom.
-#[inline(always)]
-pub(super) fn ring_bond(
-    mol: &Molecule,
-    first: &RingEnd,
-    second: &RingEnd,
-) -> Result<(u8, i8), Reason> {
-    let [there, here] = [first, second].map(|end| &mol.atoms[usize::from(end.atom)]);
-    // The same bond twice.
-    if first.atom == second.atom || here.slot_of(first.atom).is_some() {
-        return Err(Reason::Text);
-    }
-    let order = match (first.link.order, second.link.order) {
-        (0, 0) => order_of(Link::default(), there.aromatic & here.aromatic),
-        (order, 0) | (0, order) => order,
-        (one, other) if one == other => one,
-        _ => return Err(Reason::Text),
-    };
-    // Either end may have the mark, each as seen from that end.
-    let side = match (first.link.side, second.link.side) {
-        (side, 0) => side,
-        (0, side) => -side,
-        (one, other) if one == -other => one,
-        _ => return Err(Reason::Marks),
-    };
-    Ok((order, side))
 }
 
 fn push(mol: &mut Molecule, atom: usize, neighbour: u8, order: u8, side: i8) -> Result<u8, Reason> {
@@ -385,34 +273,6 @@ fn push(mol: &mut Molecule, atom: usize, neighbour: u8, order: u8, side: i8) -> 
     atom.sides[slot] = side;
     atom.degree += 1;
     Ok(slot as u8)
-}
-
-/// The order of a bond, as written or by default.
-#[inline(always)]
-pub(super) fn order_of(link: Link, both_aromatic: bool) -> u8 {
-    let implied = select_unpredictable(both_aromatic, AROMATIC, SINGLE);
-    select_unpredictable(link.order == 0, implied, link.order)
-}
-
-pub(super) const fn link_of(byte: u8) -> Link {
-    let (order, side) = match byte {
-        b'=' => (2, 0),
-        b'#' => (3, 0),
-        b':' => (AROMATIC, 0),
-        b'/' => (0, 1),
-        b'\\' => (0, -1),
-        _ => (SINGLE, 0),
-    };
-    Link { order, side }
-}
-
-/// `Atom::plain` of an element of two letters that needs no brackets.
-pub(super) fn of_two_letters(first: u8, second: u8) -> Option<u8> {
-    match [first, second] {
-        [b'C', b'l'] => Some(PLAIN.len() as u8 - 1),
-        [b'B', b'r'] => Some(PLAIN.len() as u8),
-        _ => None,
-    }
 }
 
 fn ring_number(text: &[u8], at: &mut usize) -> Result<usize, Reason> {

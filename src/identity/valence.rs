@@ -2,10 +2,9 @@
 
 use super::{
     atom::{
-        AROMATIC, Atom, DOUBLE, HYDROGEN, NITROGEN, NO_ATOM, ONES, OXYGEN, PHOSPHORUS, PLACES,
+        AROMATIC, Atom, DOUBLE, FEW, HYDROGEN, NITROGEN, NO_ATOM, ONES, OXYGEN, PHOSPHORUS, PLACES,
         SINGLE, sum_of_bytes,
     },
-    colours::FEW,
     elements::{PLAIN, aromatic_valence, implicit_hydrogens, is_certain},
     molecule::Molecule,
     reason::Reason,
