@@ -141,9 +141,17 @@ impl FromIterator<Property> for PropertySet {
 
 /// A name that no property has.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no property \"{name}\"; there are {}", Property::ALL.map(Property::name).join(", "))]
+#[error("there is no property \"{name}\"; there are {}{}", Property::ALL.map(Property::name).join(", "), job_file_hint(name))]
 pub struct UnknownProperty {
     name: String,
+}
+
+/// What to do about a job file that follows `--properties` and was taken for a list.
+fn job_file_hint(name: &str) -> &'static str {
+    match name.ends_with(".toml") {
+        true => " (for all of them, put the job file before --properties)",
+        false => "",
+    }
 }
 
 impl FromStr for Property {

@@ -42,8 +42,8 @@ pub(super) fn two_steps(modern: Modern, mol: &Molecule, colours: &mut Colours) {
         shown: [now, next],
         ..
     } = colours;
-    step(modern, mol, (of, now), (seen, next));
-    step(modern, mol, (seen, next), (of, now));
+    step::<true>(modern, mol, (of, now), (seen, next));
+    step::<true>(modern, mol, (seen, next), (of, now));
 }
 
 /// As [`super::refine::sum_up`]. The colours must be shown, as they are after a refinement.
@@ -55,21 +55,21 @@ pub(super) fn sum_up(modern: Modern, mol: &Molecule, colours: &mut Colours) -> [
         shown: [now, next],
         ..
     } = colours;
-    step(modern, mol, (of, now), (seen, next));
+    step::<false>(modern, mol, (of, now), (seen, next));
     // SAFETY: as above.
     unsafe { sum_up_all(mol.count, seen) }
 }
 
-/// One round: each atom's colour and what it shows.
+/// One round: each atom's colour and, unless it is the last round, what it shows.
 #[inline(always)]
-fn step(
+fn step<const SHOW: bool>(
     _: Modern,
     mol: &Molecule,
     from: (&[u64; PLACES], &Shown),
     to: (&mut [u64; PLACES], &mut Shown),
 ) {
     // SAFETY: as above.
-    unsafe { step_all(mol, from, to) }
+    unsafe { step_all::<SHOW>(mol, from, to) }
 }
 
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
@@ -136,7 +136,7 @@ fn show_all(mol: &Molecule, colours: &mut Colours) {
 
 /// As [`super::refine::next_colour`], for all atoms.
 #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
-fn step_all(
+fn step_all<const SHOW: bool>(
     mol: &Molecule,
     (own, from): (&[u64; PLACES], &Shown),
     (to, shown): (&mut [u64; PLACES], &mut Shown),
@@ -149,7 +149,9 @@ fn step_all(
         let five = _mm256_add_epi64(own, _mm256_slli_epi64::<2>(own));
         let colours = mix(_mm256_add_epi64(five, seen));
         store(to, group, colours);
-        show_group(shown, group, colours);
+        if SHOW {
+            show_group(shown, group, colours);
+        }
     }
 }
 

@@ -43,6 +43,13 @@ pub struct CpuEngine {
     waited: Duration,
 }
 
+/// How many threads work on tasks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Workers {
+    One,
+    Several,
+}
+
 /// The threads of the engine: one works on a slot, and as many more as there are free cores join.
 pub(super) struct Crew {
     cores: Arc<Cores>,
@@ -73,23 +80,28 @@ impl Crew {
         })
     }
 
-    /// Calls `work` with every task, in any order. The caller holds a core. Others join as long as cores are free, which
-    /// they are where workers wait for this engine.
+    /// Calls `work` with every task, in any order, and with who works. The caller holds a core. Others join as long as cores
+    /// are free, which they are where workers wait for this engine.
     pub(super) fn for_each<T: Send>(
         &self,
         tasks: impl ExactSizeIterator<Item = T> + Send,
-        work: impl Fn(T) + Sync,
+        work: impl Fn(T, Workers) + Sync,
     ) {
         let others = tasks.len().min(self.cores.count()).saturating_sub(1);
+        let free = (0..others).map_while(|_| self.cores.take_free(Rank::Sieve));
+        let free: Vec<_> = free.collect();
+        let workers = match free.is_empty() {
+            true => Workers::One,
+            false => Workers::Several,
+        };
         let tasks = Mutex::new(tasks);
         let work_on = || {
             let next = || tasks.lock().unwrap_or_else(PoisonError::into_inner).next();
             while let Some(task) = next() {
-                work(task);
+                work(task, workers);
             }
         };
         self.pool.in_place_scope(|scope| {
-            let free = (0..others).map_while(|_| self.cores.take_free(Rank::Sieve));
             for core in free {
                 let work_on = &work_on;
                 scope.spawn(move |_| {
@@ -186,7 +198,7 @@ impl Engine for CpuEngine {
 /// Computes the key of each row.
 pub(super) fn hash_rows(crew: &Crew, text: &[u8], text_end: &[u32], keys: &mut [[u64; 2]]) {
     let tasks = keys.chunks_mut(TASK_ROWS).enumerate();
-    crew.for_each(tasks, |(task, keys)| {
+    crew.for_each(tasks, |(task, keys), _| {
         for (key, row) in keys.iter_mut().zip(TASK_ROWS * task..) {
             *key = Key::of(&text[text_range(text_end, row)]).words();
         }
@@ -201,7 +213,7 @@ pub(super) fn look_up(
     verdicts: &mut [u8],
 ) {
     let tasks = verdicts.chunks_mut(TASK_ROWS).zip(keys.chunks(TASK_ROWS));
-    crew.for_each(tasks, |(verdicts, keys)| {
+    crew.for_each(tasks, |(verdicts, keys), _| {
         let groups = verdicts.chunks_mut(WARM_KEYS).zip(keys.chunks(WARM_KEYS));
         for (verdicts, keys) in groups {
             keys.iter()
@@ -218,17 +230,17 @@ pub(super) fn look_up(
 /// Inserts the keys of the new rows into the filter.
 fn insert_new(crew: &Crew, filter: &AtomicBloomFilter, keys: &[[u64; 2]], verdicts: &[u8]) {
     let tasks = verdicts.chunks(TASK_ROWS).zip(keys.chunks(TASK_ROWS));
-    crew.for_each(tasks, |(verdicts, keys)| {
+    crew.for_each(tasks, |(verdicts, keys), workers| {
         let is_new = |(verdict, _): &(&u8, _)| **verdict == Verdict::New as u8;
         let rows = verdicts.iter().zip(keys).filter(is_new);
-        insert_all(filter, rows.map(|(_, key)| key[0]));
+        insert_all(filter, rows.map(|(_, key)| key[0]), workers);
     });
 }
 
 /// Inserts all keys into the filter.
 pub(super) fn insert_keys(crew: &Crew, filter: &AtomicBloomFilter, keys: &[[u64; 2]]) {
-    crew.for_each(keys.chunks(TASK_ROWS), |keys| {
-        insert_all(filter, keys.iter().map(|key| key[0]));
+    crew.for_each(keys.chunks(TASK_ROWS), |keys, workers| {
+        insert_all(filter, keys.iter().map(|key| key[0]), workers);
     });
 }
 
@@ -240,16 +252,24 @@ const WARM_KEYS: usize = 12;
 const PROBES_OF_ABSENT: u32 = 2;
 
 /// Inserts source hashes, on this thread. An atomic write makes the processor wait for the word before it continues.
-/// So the words of several keys are read first, which the processor does in parallel.
-fn insert_all(filter: &AtomicBloomFilter, sources: impl Iterator<Item = u64>) {
+/// So the words of several keys are read first, which the processor does in parallel. A thread that is alone needs no
+/// atomic writes.
+pub(super) fn insert_all(
+    filter: &AtomicBloomFilter,
+    sources: impl Iterator<Item = u64>,
+    workers: Workers,
+) {
     let mut group = [0; WARM_KEYS];
     let mut held = 0;
     let insert = |group: &[u64]| {
         group
             .iter()
             .for_each(|source| warm(filter, *source, filter.num_hashes()));
-        group.iter().for_each(|source| {
-            filter.insert_hash(*source);
+        group.iter().for_each(|source| match workers {
+            Workers::One => insert_alone(filter, *source),
+            Workers::Several => {
+                filter.insert_hash(*source);
+            }
         });
     };
     for source in sources {
@@ -263,18 +283,33 @@ fn insert_all(filter: &AtomicBloomFilter, sources: impl Iterator<Item = u64>) {
     insert(&group[..held]);
 }
 
-/// Reads the first `words_max` words that fastbloom looks for a key's bits in: `index = (hash × bits) >> 64`, its double hashing. If fastbloom ever
-/// places its bits differently, this stops helping, and the results stay the same.
+/// Reads the first `words_max` words that have bits of a key.
 fn warm(filter: &AtomicBloomFilter, source: u64, words_max: u32) {
-    let (words, bits) = (filter.as_slice(), filter.num_bits() as u64);
-    let step = source.wrapping_mul(0x517c_c1b7_2722_0a95);
-    let (mut hash, mut seen) = (source, 0);
-    for _ in 0..filter.num_hashes().min(words_max) {
-        let bit = (u128::from(hash) * u128::from(bits)) >> 64;
-        seen |= words[(bit >> 6) as usize].load(Relaxed);
-        hash = hash.rotate_left(5).wrapping_add(step);
+    let words = filter.as_slice();
+    let bits = bits_of(filter, source).take(words_max as usize);
+    black_box(bits.fold(0, |seen, (word, _)| seen | words[word].load(Relaxed)));
+}
+
+/// As fastbloom's `insert_hash`, while no other thread writes to the filter.
+fn insert_alone(filter: &AtomicBloomFilter, source: u64) {
+    let words = filter.as_slice();
+    for (word, bit) in bits_of(filter, source) {
+        let word = &words[word];
+        word.store(word.load(Relaxed) | bit, Relaxed);
     }
-    black_box(seen);
+}
+
+/// Where fastbloom has the bits of a key: `index = (hash × bits) >> 64`, its double hashing. For each, the word and the
+/// bit in it. The kernels do the same.
+fn bits_of(filter: &AtomicBloomFilter, source: u64) -> impl Iterator<Item = (usize, u64)> {
+    let bits = filter.num_bits() as u64;
+    let step = source.wrapping_mul(0x517c_c1b7_2722_0a95);
+    let mut hash = source;
+    (0..filter.num_hashes()).map(move |_| {
+        let index = (u128::from(hash) * u128::from(bits)) >> 64;
+        hash = hash.rotate_left(5).wrapping_add(step);
+        ((index >> 6) as usize, 1 << (index & 63))
+    })
 }
 
 fn tally(verdicts: &[u8]) -> Tally {

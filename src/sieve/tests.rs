@@ -1,10 +1,11 @@
 //! The conformance checks on the reference engine, and on engines with a fault.
 //! `tests/conformance.rs` checks the other engines.
 
-use fastbloom::BloomFilter;
+use fastbloom::{AtomicBloomFilter, BloomFilter};
 
 use super::{
     conformance::{Disagreement, conform, conform_on_inserts},
+    cpu::Workers,
     *,
 };
 use crate::{
@@ -29,6 +30,32 @@ fn the_cpu_engine_conforms() {
         hashes: 13,
     };
     conform_on_inserts(&mut cpu, million, 1_000_000).unwrap();
+}
+
+#[test]
+fn a_thread_alone_sets_the_bits_that_fastbloom_sets() {
+    let mut sources = vec![0, 1, u64::MAX, u64::MAX >> 1, 1 << 63];
+    sources.extend((1..5_000u64).map(|i| i.wrapping_mul(0x9e37_79b9_7f4a_7c15)));
+    for (bits, hashes) in [(64, 1), (128, 2), (64 * 300_007, 11), (64 * 4_096, 30)] {
+        let [alone, together, own] = [(); 3].map(|()| {
+            AtomicBloomFilter::with_num_bits(bits)
+                .seed(&0)
+                .hashes(hashes)
+        });
+        cpu::insert_all(&alone, sources.iter().copied(), Workers::One);
+        cpu::insert_all(&together, sources.iter().copied(), Workers::Several);
+        sources.iter().for_each(|source| {
+            own.insert_hash(*source);
+        });
+        let words = |filter: &AtomicBloomFilter| filter.iter().collect::<Vec<_>>();
+        assert!(words(&own).iter().any(|word| *word != 0));
+        assert_eq!(words(&alone), words(&own), "{bits} bits, {hashes} hashes");
+        assert_eq!(
+            words(&together),
+            words(&own),
+            "{bits} bits, {hashes} hashes"
+        );
+    }
 }
 
 /// What an engine does wrong, once.

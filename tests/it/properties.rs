@@ -70,4 +70,10 @@ fn an_unknown_property_is_refused_with_the_names_there_are() {
     for words in ["no property \"weight\"", "there are mw, clogp, tpsa"] {
         assert!(run.stderr.contains(words), "{run:#?}");
     }
+    // A job file behind the flag is taken for a list.
+    let run = Molsieve::new("run --properties job.toml")
+        .run()
+        .ends_with(2);
+    let advice = "put the job file before --properties";
+    assert!(run.stderr.contains(advice), "{run:#?}");
 }
