@@ -127,10 +127,16 @@ impl Slot {
         self.columns().parent(index)
     }
 
-    /// All parents of this slot.
-    pub fn each_parent(&self) -> impl Iterator<Item = SlotParent<'_>> {
+    /// The parents whose flags are wanted: of a slot with many, few are.
+    pub fn parents_with(
+        &self,
+        wanted: impl Fn(ParentFlags) -> bool,
+    ) -> impl Iterator<Item = SlotParent<'_>> {
         let columns = self.columns();
-        (0..self.parents()).map(move |index| columns.parent(index))
+        let flags = &columns.parent_flags[..self.parents()];
+        let flags = flags.iter().enumerate();
+        let wanted = flags.filter(move |(_, byte)| wanted(ParentFlags::from_byte(**byte)));
+        wanted.map(move |(index, _)| columns.parent(index))
     }
 
     /// Adds a parent, counts it and returns its index. `None`: it does not fit beside what the slot holds.

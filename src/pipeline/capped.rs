@@ -37,8 +37,8 @@ impl Capped {
     /// Adds the capped parents of a slot; returns how many of them are new.
     pub(super) fn add(&mut self, slot: &Slot) -> u64 {
         let mut new = 0;
-        for parent in slot.each_parent() {
-            if !parent.flags.capped() || self.last == Some(parent.row) {
+        for parent in slot.parents_with(ParentFlags::capped) {
+            if self.last == Some(parent.row) {
                 continue;
             }
             self.last = Some(parent.row);

@@ -47,7 +47,7 @@ impl RejectLog {
         if slot.account.counts.parents_rejected == 0 {
             return Ok(());
         }
-        for parent in slot.each_parent() {
+        for parent in slot.parents_with(|flags| flags.reject_code().is_some()) {
             let Some(code) = parent.flags.reject_code() else {
                 continue;
             };
