@@ -194,8 +194,8 @@ pub const PART_ROWS_PIECE_BYTES: usize = 256 * KIB;
 /// Most bytes of the rows that the encoder gets at once: [`SINK_CHUNK_ROWS`] rows with the longest texts.
 pub const PART_ROWS_RECORD_BYTES_MAX: usize = SINK_CHUNK_ROWS
     * (PRODUCT_SMILES_BYTES_MAX as usize + PARENT_SMILES_BYTES_MAX + ID_BYTES_MAX + 256);
-/// Records of such rows that wait for the thread that writes them.
-pub const SPILL_RECORDS_WAITING: usize = 2;
+/// Records of such rows that wait for the thread that writes them, beside the one that it writes.
+pub const SPILL_RECORDS_WAITING: usize = 1;
 /// Bytes of items of a spill that are buffered in memory and written as one block.
 pub const SPILL_BUFFER_BYTES: usize = 64 * KIB;
 /// Bytes of the keys of new rows that are synced before a checkpoint asks for it.
@@ -315,9 +315,10 @@ pub const SOURCE_BYTES: usize = 8 * MIB;
 /// Encoding of a row group beside its content and what becomes of it: pages being filled, a compressor of the default
 /// level, a thread's stack.
 pub const ENCODER_BYTES: usize = 3 * MIB;
-/// The arrays of a chunk while they grow, what the file's writer holds, and the records of rows that are being written
-/// or wait for that.
-pub const GATHER_BYTES: usize = 6 * MIB;
+/// The arrays of a chunk while they grow, and what the file's writer holds: 3 MiB. Two records of rows, one being written
+/// and one that waits: each has [`SINK_CHUNK_BYTES`] of texts, the row that crosses the bound, under 100 bytes of numbers for
+/// each of [`SINK_CHUNK_ROWS`] rows, and room for up to [`PART_ROWS_PIECE_BYTES`].
+pub const GATHER_BYTES: usize = 7 * MIB;
 /// Buffers of the spills, and packing of the rows that are to be settled.
 pub const SPILL_BYTES: usize = 2 * MIB;
 /// Host memory of a CUDA context and the driver's libraries. Not measured yet.

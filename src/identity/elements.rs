@@ -42,6 +42,18 @@ pub(super) const PLAIN: [(u8, bool); 16] = [
 /// The letters of [`PLAIN`].
 pub(super) const PLAIN_LETTERS: [u8; 14] = *b"BCNOFPSIbcnops";
 
+/// The atoms of [`PLAIN`].
+pub(super) const PLAIN_ATOMS: [Atom; PLAIN.len()] = {
+    let mut atoms = [Atom::NONE; PLAIN.len()];
+    let mut i = 0;
+    while i < atoms.len() {
+        (atoms[i].number, atoms[i].aromatic) = PLAIN[i];
+        atoms[i].plain = i as u8 + 1;
+        i += 1;
+    }
+    atoms
+};
+
 /// Reads a symbol in brackets at the start of a text: the atomic number, and the bytes of the symbol.
 pub(super) fn symbol(text: &[u8]) -> Option<(u8, usize)> {
     let bytes = match text {

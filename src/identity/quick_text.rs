@@ -4,9 +4,9 @@
 use std::hint::select_unpredictable;
 
 use super::{
-    atom::{Atom, Chirality, NEIGHBOURS_MAX, NO_ATOM, PLACES},
+    atom::{Chirality, NEIGHBOURS_MAX, NO_ATOM, PLACES},
     bracket::read_bracket,
-    elements::{PLAIN, PLAIN_LETTERS},
+    elements::{PLAIN, PLAIN_ATOMS, PLAIN_LETTERS},
     molecule::Molecule,
     rings::{BRANCHES_MAX, Link, RingEnd, Tree, link_of, of_two_letters, order_of, ring_bond},
 };
@@ -357,16 +357,4 @@ const PLAIN_INDICES: [u8; 256] = {
     indices[b'l' as usize] = PLAIN.len() as u8 - 2;
     indices[b'r' as usize] = PLAIN.len() as u8 - 1;
     indices
-};
-
-/// The atoms of [`PLAIN`].
-const PLAIN_ATOMS: [Atom; PLAIN.len()] = {
-    let mut atoms = [Atom::NONE; PLAIN.len()];
-    let mut i = 0;
-    while i < atoms.len() {
-        (atoms[i].number, atoms[i].aromatic) = PLAIN[i];
-        atoms[i].plain = i as u8 + 1;
-        i += 1;
-    }
-    atoms
 };

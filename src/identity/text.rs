@@ -6,7 +6,7 @@ use std::hint::select_unpredictable;
 use super::{
     atom::{ATOMS_MAX, Atom, Chirality, NEIGHBOURS_MAX, NO_ATOM, PLACES},
     bracket::read_bracket,
-    elements::{PLAIN, PLAIN_LETTERS},
+    elements::{PLAIN, PLAIN_ATOMS, PLAIN_LETTERS},
     molecule::Molecule,
     reason::Reason,
     rings::{BRANCHES_MAX, Link, RingEnd, Tree, link_of, of_two_letters, order_of, ring_bond},
@@ -21,7 +21,7 @@ const NO_RING: RingEnd = RingEnd {
     link: Link { order: 0, side: 0 },
 };
 
-/// For each byte, the atom without brackets that begins with it: an index in [`PLAIN_ATOMS`], 0 for none.
+/// For each byte, the atom without brackets that begins with it: 1 + its index in [`PLAIN_ATOMS`], 0 for none.
 const PLAIN_SYMBOLS: [u8; 256] = {
     let mut plain = [0; 256];
     let mut i = 0;
@@ -30,18 +30,6 @@ const PLAIN_SYMBOLS: [u8; 256] = {
         i += 1;
     }
     plain
-};
-
-/// The atoms of [`PLAIN_LETTERS`] after an empty one; an entry for every value of four bits.
-const PLAIN_ATOMS: [Atom; 16] = {
-    let mut atoms = [Atom::NONE; 16];
-    let mut i = 0;
-    while i < PLAIN_LETTERS.len() {
-        (atoms[i + 1].number, atoms[i + 1].aromatic) = PLAIN[i];
-        atoms[i + 1].plain = i as u8 + 1;
-        i += 1;
-    }
-    atoms
 };
 
 /// Bytes that can't be the first of a branch; 0 is the end of the text.
@@ -94,7 +82,10 @@ impl Reader {
             let plain = PLAIN_SYMBOLS[usize::from(byte)];
             if plain != 0 {
                 at += 1;
-                self.add(mol, &PLAIN_ATOMS[usize::from(plain & 15)])?;
+                self.add(
+                    mol,
+                    &PLAIN_ATOMS[usize::from(plain - 1) % PLAIN_ATOMS.len()],
+                )?;
                 // Chlorine and bromine were read as carbon and boron.
                 if let Some(&second @ (b'l' | b'r')) = text.get(at)
                     && let Some(plain) = of_two_letters(byte, second)

@@ -22,7 +22,7 @@ impl EarlySync {
         let thread = thread::Builder::new()
             .name("sync".into())
             .spawn(move || duplicate.sync());
-        let started = thread.map_err(|e| StoreError::io(file.path(), "start a thread for", &e));
+        let started = thread.map_err(|e| StoreError::io(file.path(), "start a thread to sync", &e));
         self.0 = Some(started?);
         Ok(())
     }

@@ -61,7 +61,7 @@ impl SpillThread {
         let thread = thread::Builder::new()
             .name("spill".into())
             .spawn(move || writing.obey(&received))
-            .map_err(|error| StoreError::io(path, "start a thread for", &error))?;
+            .map_err(|error| StoreError::io(path, "start a thread to write", &error))?;
         Ok(Self {
             path: path.to_owned(),
             orders: Some(orders),
