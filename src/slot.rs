@@ -71,12 +71,19 @@ impl Slot {
         self.batch_end = None;
     }
 
-    /// Takes over all rows and counts of a slot of the same layout.
+    /// A copy whose slab is as large as what is in use.
+    pub fn compact(&self) -> Self {
+        let mut copy = Self::new(self.layout.shrunk_to(&self.filled));
+        copy.copy_from(self);
+        copy
+    }
+
+    /// Takes over all rows and counts of another slot.
     ///
     /// # Panics
-    /// If the layouts differ.
+    /// If they don't fit, or have other properties.
     pub fn copy_from(&mut self, other: &Self) {
-        assert!(self.layout == other.layout);
+        assert!(self.layout.properties == other.layout.properties);
         let slab = bytemuck::must_cast_slice_mut(self.memory.words_mut());
         let mut columns = ColumnsMut::of(&self.layout, slab);
         columns.copy_from(&other.columns(), &self.layout, &other.filled);
@@ -100,11 +107,6 @@ impl Slot {
     /// Bytes of the products' SMILES.
     pub fn text_bytes(&self) -> usize {
         self.filled.text_bytes
-    }
-
-    /// Bytes of the columns in use.
-    pub fn bytes_filled(&self) -> usize {
-        self.filled.bytes(&self.layout)
     }
 
     /// How the slab is divided.
@@ -335,7 +337,9 @@ mod tests {
         assert!(copy.push_row(b"CCCC", 0, Key::of(b"CCCC")));
         copy.copy_from(&slot);
         slot.copy_from(&copy);
-        for slot in [&slot, &copy] {
+        let compact = slot.compact();
+        assert!(compact.layout().bytes < 1_000, "{:?}", compact.layout());
+        for slot in [&slot, &copy, &compact] {
             assert_eq!((slot.rows(), slot.parents(), slot.text_bytes()), (1, 1, 2));
             assert_eq!((slot.smiles(0), slot.key(0)), (&b"CO"[..], Key::of(b"CO")));
             assert_eq!(slot.parent(0), parent);

@@ -50,17 +50,12 @@ impl KeptSlots {
 
     /// Keeps a copy of the next slot of a batch, unless there is no room left.
     pub(super) fn keep(&self, batch: u64, slot: &Slot) {
-        let bytes = slot.bytes_filled() as u64;
+        let copy = slot.compact();
         let mut kept = self.lock();
-        kept.bytes += bytes;
-        if kept.bytes > self.bytes_max {
-            return;
+        kept.bytes += copy.layout().bytes as u64;
+        if kept.bytes <= self.bytes_max {
+            kept.batches.entry(batch).or_default().push(copy.into());
         }
-        drop(kept);
-        let mut copy = Slot::new(slot.layout().clone());
-        copy.copy_from(slot);
-        let mut kept = self.lock();
-        kept.batches.entry(batch).or_default().push(copy.into());
     }
 
     /// The slots of a batch in their order.
@@ -87,7 +82,7 @@ mod tests {
     #[test]
     fn slots_are_kept_by_batch_in_their_order_until_the_room_is_used() {
         let first = slot(b"CO");
-        let bytes = first.bytes_filled() as u64;
+        let bytes = first.compact().layout().bytes as u64;
         let kept = KeptSlots::new(3 * bytes);
         kept.keep(1, &first);
         kept.keep(0, &slot(b"CN"));

@@ -32,16 +32,8 @@ macro_rules! columns {
             }
         }
 
-        impl Filled {
-            /// Bytes of all columns that are in use.
-            pub(super) fn bytes(&self, $layout: &SlotLayout) -> usize {
-                let $filled = self;
-                0 $(+ size_of::<$element>() * $used)*
-            }
-        }
-
         impl<'a> ColumnsMut<'a> {
-            /// Copies what is in use from the columns of a slot of this layout.
+            /// Copies what is in use from the columns of a slot with the properties of this layout.
             pub(super) fn copy_from(&mut self, other: &Columns<'_>, $layout: &SlotLayout, $filled: &Filled) {
                 $(self.$name[..$used].copy_from_slice(&other.$name[..$used]);)*
             }

@@ -1,5 +1,6 @@
 //! How a slab is divided into columns.
 
+use super::columns::Filled;
 use crate::{
     limits::{ID_BYTES_MAX, REASON_BYTES_MAX, SLOT_BYTES_MAX, SLOT_BYTES_MIN, TEXT_KEPT_BYTES_MAX},
     property::PropertySet,
@@ -50,6 +51,21 @@ impl SlotLayout {
         layout.parent_text_bytes_max = (text_bytes * 2 / 5).max(PARENT_TEXT_BYTES_MIN);
         layout.text_bytes_max = text_bytes - layout.parent_text_bytes_max;
         Ok(layout)
+    }
+
+    /// The smallest layout that has room for what is filled.
+    pub(super) fn shrunk_to(&self, filled: &Filled) -> Self {
+        // Whole eights keep every column aligned.
+        let mut layout = Self {
+            bytes: 0,
+            rows_max: filled.rows.next_multiple_of(8),
+            parents_max: filled.parents.next_multiple_of(8),
+            text_bytes_max: filled.text_bytes,
+            parent_text_bytes_max: filled.parent_text_bytes,
+            properties: self.properties,
+        };
+        layout.bytes = layout.column_bytes();
+        layout
     }
 
     /// The smallest slab there may be.
