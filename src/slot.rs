@@ -4,6 +4,7 @@
 //! columns ([`ColumnsMut`]) by a [`SlotLayout`]; a GPU engine copies straight out of it.
 
 mod columns;
+mod filled;
 mod layout;
 mod memory;
 mod parent;
@@ -14,7 +15,7 @@ pub use memory::{HostMemory, HostWords};
 pub use parent::{ParentFlags, SlotParent};
 
 use crate::{account::Account, key::Key, property::PropertySet};
-use columns::Filled;
+use filled::Filled;
 
 /// A slab with its columns and how far they are filled.
 #[derive(Debug)]

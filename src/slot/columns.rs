@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::{
+    filled::Filled,
     layout::SlotLayout,
     parent::{ParentFlags, SlotParent},
 };
@@ -59,15 +60,6 @@ macro_rules! columns {
             }
         }
     };
-}
-
-/// How far the columns of a slot are filled.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Filled {
-    pub rows: usize,
-    pub text_bytes: usize,
-    pub parents: usize,
-    pub parent_text_bytes: usize,
 }
 
 const FITS: &str = "a slab has the bytes of its layout";

@@ -1,6 +1,6 @@
 //! How a slab is divided into columns.
 
-use super::columns::Filled;
+use super::filled::Filled;
 use crate::{
     limits::{ID_BYTES_MAX, REASON_BYTES_MAX, SLOT_BYTES_MAX, SLOT_BYTES_MIN, TEXT_KEPT_BYTES_MAX},
     property::PropertySet,
