@@ -4,7 +4,8 @@ use super::PlanError;
 use crate::{
     account::Counts,
     chem::TransformSettings,
-    config::JobSpec,
+    config::{JobSpec, Task},
+    identity::StructureKeys,
     limits::{SAMPLE_PARENTS, SAMPLE_PRODUCTS_PER_PARENT_MAX},
     reject::Rejection,
     table::source::Library,
@@ -70,12 +71,14 @@ pub(super) fn estimate(
         ..spec.transform_settings()
     };
     let candidates: Vec<Candidate> = sample.iter().filter_map(Candidate::of).collect();
-    let tried = try_parents(settings, &candidates)?;
-    let usable: Vec<Tried> = tried
-        .into_iter()
-        .flatten()
-        .filter(|tried| tried.usable)
-        .collect();
+    let (mut usable, candidates) = match spec.task() {
+        Task::Derive => (Vec::new(), candidates),
+        Task::Dedup => kept_as_written(candidates),
+    };
+    if !candidates.is_empty() {
+        let tried = try_parents(settings, &candidates)?;
+        usable.extend(tried.into_iter().flatten().filter(|tried| tried.usable));
+    }
     let sum = |of: fn(&Tried) -> u64| usable.iter().map(of).sum::<u64>();
     let (products, text_bytes) = (sum(|tried| tried.products), sum(|tried| tried.text_bytes));
     let mut counts = Counts::default();
@@ -90,6 +93,21 @@ pub(super) fn estimate(
         smiles_bytes: text_bytes as f64 / products.max(1) as f64,
         excluded: 0,
     })
+}
+
+/// Of a deduplication: what those rows give whose key does not take RDKit, and the other rows.
+fn kept_as_written(candidates: Vec<Candidate>) -> (Vec<Tried>, Vec<Candidate>) {
+    let mut keys = StructureKeys::new();
+    let mut kept = Vec::new();
+    let mut others = candidates;
+    others.retain(|candidate| {
+        let smiles = candidate.smiles().map(str::as_bytes);
+        let smiles = smiles.filter(|smiles| keys.key(smiles).is_ok());
+        let row = smiles.map(|smiles| Tried::of_row(smiles.len() as u64));
+        kept.extend(row);
+        row.is_none()
+    });
+    (kept, others)
 }
 
 /// The distinct products a sample would have given without the cap on its parents: of those not made,

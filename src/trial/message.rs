@@ -46,6 +46,11 @@ impl Candidate {
             mol_block: row.kind == TextKind::MolBlock,
         })
     }
+
+    /// Its SMILES, if that is how it is given.
+    pub fn smiles(&self) -> Option<&str> {
+        (!self.mol_block).then_some(self.text.as_str())
+    }
 }
 
 /// What a parent gives.
@@ -59,6 +64,18 @@ pub struct Tried {
     pub text_bytes: u64,
     /// What was made and not kept.
     pub counts: Counts,
+}
+
+impl Tried {
+    /// A row that is kept as it is written.
+    pub fn of_row(text_bytes: u64) -> Self {
+        Self {
+            usable: true,
+            products: 1,
+            text_bytes,
+            ..Self::default()
+        }
+    }
 }
 
 /// Why parents can't be tried.
