@@ -72,7 +72,7 @@ pub fn run(
     let spec = settings.check()?;
     // 3. A job that is ready: rules compiled, inputs opened, memory planned. Nothing is written yet.
     let job = Job::prepare(spec, program)?;
-    writeln!(out, "rules             {}", job.rules.len())?;
+    writeln!(out, "rules             {}", job.rules.total())?;
     // 4. The run. Setting `stop` would end it at a checkpoint, from which a job with `resume` continues.
     let stop = AtomicBool::new(false);
     match pipeline::run(&job, &stop, &mut |_progress| {})? {

@@ -384,6 +384,15 @@ impl Transformer {
         }
     }
 
+    /// The canonical SMILES of the current parent.
+    pub fn parent_smiles(&mut self) -> Result<&[u8], Rejection> {
+        let began = Instant::now();
+        let written = self.inner.pin_mut().parent_smiles();
+        self.times.write += began.elapsed();
+        let written = written.map_err(|error| RejectCode::Write.because(error.what()))?;
+        Ok(written.as_bytes())
+    }
+
     /// The time taken since the last call.
     pub fn take_times(&mut self) -> ChemistryTimes {
         std::mem::take(&mut self.times)

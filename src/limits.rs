@@ -20,6 +20,8 @@ pub const RINGS_MAX: u32 = 20_000;
 pub const PRODUCT_SMILES_BYTES_MAX: u32 = 8 * KIB as u32;
 /// Default for the distinct products one parent may give (`--max-products-per-parent`).
 pub const PRODUCTS_PER_PARENT_DEFAULT: u32 = 25_000;
+/// Most steps of a job (`--steps`).
+pub const STEPS_MAX: u32 = 8;
 /// Largest value of `--max-products-per-parent`: the worker keeps 24 bytes or more for each.
 pub const PRODUCTS_PER_PARENT_MAX: u32 = 1_000_000;
 /// Most matches of one rule in one parent (RDKit's own limit is 1,000, and silent).

@@ -48,6 +48,7 @@ mod run_files;
 mod settling;
 mod sinking;
 mod stages;
+mod step_input;
 mod transform;
 mod watcher;
 mod workers;

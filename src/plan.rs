@@ -36,15 +36,13 @@ use estimate::estimate;
 use items::mebibytes;
 
 use crate::{
-    chem::TransformSettings,
     config::{JobSpec, written_path},
-    limits::{PARQUET_PAGE_BYTES_MAX, SLOTS_MAX, SLOTS_MIN},
+    limits::{BATCH_PARENTS_MAX, PARQUET_PAGE_BYTES_MAX, SLOTS_MAX, SLOTS_MIN},
     machine,
-    rules::RuleSet,
     sieve::{Chosen, EngineError, FilterShape, choose, gpu::Room},
     slot::SlotLayout,
     table::source::{Library, SourceError},
-    trial::{Assignment, TrialError},
+    trial::{Assignment, Purpose, TrialError},
     units::ByteSize,
 };
 
@@ -110,20 +108,23 @@ fn advice(threads: Option<usize>) -> String {
 }
 
 /// Plans a job: transforms a sample, sizes everything, adds it up. `excluded` is the number of products
-/// of earlier runs that are to be left out.
+/// of earlier runs that are to be left out, `rules` the number of rules of each step.
 pub fn plan(
     spec: &JobSpec,
-    rules: &RuleSet,
+    rules: &[usize],
     library: &Library,
     excluded: u64,
     try_parents: &TryParents<'_>,
 ) -> Result<Plan, PlanError> {
     let mut estimate = estimate(spec, library, try_parents)?;
     estimate.excluded = excluded;
+    if spec.new_only() {
+        estimate.excluded += estimate.parents;
+    }
     let needs = Needs {
         spec,
         estimate,
-        rules: rules.len(),
+        rules: rules.iter().copied().max().unwrap_or_default(),
         page_bytes: library.page_bytes() as usize,
         unpack_bytes: library.unpack_bytes() as usize,
     };
@@ -134,12 +135,25 @@ pub fn plan(
 struct Needs<'a> {
     spec: &'a JobSpec,
     estimate: Estimate,
-    /// Number of rules.
+    /// Number of rules, of the step that has most.
     rules: usize,
     /// Bytes of the largest Parquet page of the inputs.
     page_bytes: usize,
     /// Bytes that unpacking text inputs takes.
     unpack_bytes: usize,
+}
+
+impl Plan {
+    /// Parents that a worker takes at a time in a step of `rows` parents.
+    pub fn batch_parents_of(&self, step: usize, rows: u64) -> usize {
+        match step {
+            0 | 1 => self.batch_parents,
+            step => {
+                let growth = self.estimate.growth(step);
+                sizes::batch_parents(&self.slot, growth, rows).min(BATCH_PARENTS_MAX)
+            }
+        }
+    }
 }
 
 impl Needs<'_> {
@@ -228,13 +242,14 @@ pub fn page_bytes_max(memory: ByteSize) -> usize {
 
 impl JobSpec {
     /// What parents of this job are tried with in a separate process.
-    pub fn assignment(&self, settings: TransformSettings) -> Assignment {
+    pub fn assignment(&self, purpose: Purpose) -> Assignment {
         let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
         Assignment {
-            rules: (self.rules().iter().map(absolute))
+            rules: (self.rules_of(purpose.step).iter().map(absolute))
                 .map(|path| written_path(&path))
                 .collect(),
-            settings,
+            settings: purpose.settings,
+            products_kept: purpose.products_kept,
             time_max: self.parent_time_max(),
         }
     }

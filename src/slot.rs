@@ -12,7 +12,7 @@ mod parent;
 pub use columns::{Columns, ColumnsMut, Verdict, text_range};
 pub use layout::{LayoutError, SlotLayout};
 pub use memory::{HostMemory, HostWords};
-pub use parent::{ParentFlags, SlotParent};
+pub use parent::{ParentFlags, Root, SlotParent};
 
 use crate::{account::Account, key::Key, property::PropertySet};
 use filled::Filled;
@@ -82,9 +82,10 @@ impl Slot {
     /// Takes over all rows and counts of another slot.
     ///
     /// # Panics
-    /// If they don't fit, or have other properties.
+    /// If they don't fit, or have other columns.
     pub fn copy_from(&mut self, other: &Self) {
-        assert!(self.layout.properties == other.layout.properties);
+        let columns = |layout: &SlotLayout| (layout.properties, layout.roots);
+        assert!(columns(&self.layout) == columns(&other.layout));
         let slab = bytemuck::must_cast_slice_mut(self.memory.words_mut());
         let mut columns = ColumnsMut::of(&self.layout, slab);
         columns.copy_from(&other.columns(), &self.layout, &other.filled);
@@ -159,6 +160,10 @@ impl Slot {
         columns.parent_text_end[index] = [id as u32, smiles as u32, reason as u32];
         columns.parent_row[index] = parent.row;
         columns.parent_flags[index] = parent.flags.byte();
+        if let Some(place) = columns.root_row.get_mut(index) {
+            *place = parent.root.row;
+            columns.parent_key[index] = parent.root.key;
+        }
         self.filled.parent_text_bytes = reason;
         self.filled.parents += 1;
         if !parent.flags.has(ParentFlags::CONTINUED) {
@@ -255,12 +260,15 @@ mod tests {
         let odd = SLOT_BYTES_MIN + 12_345;
         for bytes in [SLOT_BYTES_MIN, odd, 1 << 20, (1 << 22) + 7] {
             for properties in [PropertySet::NONE, PropertySet::ALL, "hba".parse().unwrap()] {
+                for roots in [false, true] {
+                    let layout = SlotLayout::divide(bytes, properties, roots).unwrap();
+                    assert_eq!(layout.column_bytes(), layout.bytes);
+                    assert!(
+                        layout.rows_max > SETTLE_BLOCK_ROWS && layout.text_bytes_max > 128 << 10,
+                        "{layout:?}"
+                    );
+                }
                 let layout = SlotLayout::new(bytes, properties).unwrap();
-                assert_eq!(layout.column_bytes(), layout.bytes);
-                assert!(
-                    layout.rows_max > SETTLE_BLOCK_ROWS && layout.text_bytes_max > 128 << 10,
-                    "{layout:?}"
-                );
                 let slot = Slot::new(layout.clone());
                 assert_eq!(slot.columns().key.len(), layout.rows_max);
                 assert_eq!(
@@ -287,14 +295,14 @@ mod tests {
             smiles: &text,
             reason: b"too long",
             flags: ParentFlags::rejected(RejectCode::TooLarge),
+            ..SlotParent::default()
         };
         assert_eq!(slot.push_parent(long), Some(0));
         let short = SlotParent {
             row: 8,
             id: b"8",
             smiles: b"CO",
-            reason: b"",
-            flags: ParentFlags::NONE,
+            ..SlotParent::default()
         };
         assert_eq!(slot.push_parent(short), Some(1));
         slot.flag_parent(1, ParentFlags::CAPPED_SITES);
@@ -318,6 +326,33 @@ mod tests {
         assert_eq!(parents, slot.layout().parents_max);
         slot.clear();
         assert_eq!(slot.push_parent(long), Some(0));
+    }
+
+    #[test]
+    fn parents_have_roots_where_the_layout_says_so() {
+        let root = Root {
+            row: 3,
+            key: [5, u64::MAX],
+        };
+        let parent = SlotParent {
+            row: 7,
+            id: b"Z1",
+            smiles: b"CO",
+            root,
+            ..SlotParent::default()
+        };
+        let rootless = SlotParent {
+            root: Root::default(),
+            ..parent
+        };
+        for (roots, expected) in [(true, parent), (false, rootless)] {
+            let layout = SlotLayout::divide(SLOT_BYTES_MIN, PropertySet::ALL, roots).unwrap();
+            assert_eq!(layout.smallest_like(), layout);
+            let mut slot = Slot::new(layout);
+            (0..3).for_each(|_| assert!(slot.push_parent(parent).is_some()));
+            assert_eq!(slot.parent(2), expected);
+            assert_eq!(slot.compact().parent(2), expected);
+        }
     }
 
     #[test]

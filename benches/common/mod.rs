@@ -137,6 +137,7 @@ pub fn transform(
             smiles: &parent.smiles,
             reason: b"",
             flags: ParentFlags::NONE,
+            ..SlotParent::default()
         };
         let mut index = slot.push_parent(entry).unwrap_or_else(|| {
             pass_on(slot);

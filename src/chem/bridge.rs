@@ -193,6 +193,7 @@ pub mod ffi {
             quantum: u32,
             report: &mut ParentReport,
         ) -> Result<Fill>;
+        fn parent_smiles(self: Pin<&mut Transformer>) -> Result<&str>;
         fn end(self: Pin<&mut Transformer>);
         fn reason(self: &Transformer) -> &str;
 

@@ -8,7 +8,7 @@ use crate::{
     property::PropertySet,
     reject::Rejection,
     rules::{Example, Rule},
-    slot::{ParentFlags, Slot, SlotLayout, SlotParent},
+    slot::{Slot, SlotLayout, SlotParent},
 };
 
 /// What is wrong with a rule.
@@ -138,15 +138,8 @@ fn products(transformer: &mut Transformer) -> Result<BTreeSet<String>, Chemistry
     let mut made = BTreeSet::new();
     loop {
         slot.clear();
-        let parent = SlotParent {
-            row: 0,
-            id: b"",
-            smiles: b"",
-            reason: b"",
-            flags: ParentFlags::default(),
-        };
         let parent = slot
-            .push_parent(parent)
+            .push_parent(SlotParent::default())
             .expect("an empty slot holds a parent");
         let progress = transformer.fill(&mut slot, parent)?;
         made.extend(

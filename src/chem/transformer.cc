@@ -233,15 +233,28 @@ SiteFinder &Transformer::finder_with_hydrogens() {
   return sites_with_hydrogens_;
 }
 
+rust::Str Transformer::parent_smiles() {
+  if (!parent_) {
+    throw std::logic_error("parent_smiles() without a parent");
+  }
+  auto &p = *parent_;
+  if (p.canonical.empty()) {
+    product_ = flat_.mol;  // products are made of the parent as it was read
+    if (!is_editable_ || find_rings(product_) != 1 || !edit::confirm_stereo(product_) ||
+        !writer_.write(product_, p.canonical)) {
+      p.canonical = RDKit::MolToSmiles(*p.mol);
+    }
+  }
+  return {p.canonical.data(), p.canonical.size()};
+}
+
 // Makes the parent itself a product.
 void Transformer::take_parent(ParentReport &report) {
   auto &p = *parent_;
   {
     const Timer timer(report.write_ns);
-    if (!is_editable_ || find_rings(flat_.mol) != 1 ||
-        !edit::confirm_stereo(flat_.mol) || !writer_.write(flat_.mol, p.smiles)) {
-      p.smiles = RDKit::MolToSmiles(*p.mol);
-    }
+    parent_smiles();
+    p.smiles = p.canonical;
   }
   p.made = p.mol.get();
   p.is_flat = false;

@@ -48,6 +48,8 @@ class Transformer {
   // Writes products of the current parent until the space is full, `quantum` products are made or the parent is
   // finished. Adds to the report.
   Fill fill(ProductSpace &space, std::uint32_t parent, std::uint32_t quantum, ParentReport &report);
+  // The canonical SMILES of the current parent.
+  rust::Str parent_smiles();
   // Drops the current parent and everything held for it.
   void end();
 

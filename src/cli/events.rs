@@ -15,9 +15,11 @@ use crate::{
 pub(super) fn progress(job: &Job, last: &Snapshot, now: &Snapshot) -> Progress {
     Progress {
         elapsed_seconds: now.elapsed.as_secs_f64(),
-        remaining_seconds: remaining(job, now).map(|left| left.as_secs_f64()),
-        parents: job.plan.estimate.parents,
-        parents_exact: job.plan.estimate.parents_exact,
+        remaining_seconds: remaining(now).map(|left| left.as_secs_f64()),
+        step: now.step as u64,
+        steps: job.spec.steps() as u64,
+        parents: now.rows.0,
+        parents_exact: now.rows.1,
         rows_read: now.rows_read,
         counts: now.counts,
         products_per_second: rate(now),
@@ -35,19 +37,19 @@ pub(super) fn progress(job: &Job, last: &Snapshot, now: &Snapshot) -> Progress {
     }
 }
 
-/// Products made per second since the start.
+/// Products made per second since the start of the step.
 fn rate(now: &Snapshot) -> u64 {
-    (now.counts.products_worked_out() as f64 / now.elapsed.as_secs_f64().max(1e-3)) as u64
+    (now.counts.products_worked_out() as f64 / now.step_elapsed.as_secs_f64().max(1e-3)) as u64
 }
 
-/// Time until the last row, at the mean rate so far; unknown in the first seconds.
-fn remaining(job: &Job, now: &Snapshot) -> Option<Duration> {
+/// Time until the last row of the step, at the mean rate so far; unknown in the first seconds.
+fn remaining(now: &Snapshot) -> Option<Duration> {
     let done = now.counts.parents_read;
-    let left = job.plan.estimate.parents.checked_sub(done)?;
-    if done == 0 || left == 0 || now.elapsed < Duration::from_secs(2) {
+    let left = now.rows.0.checked_sub(done)?;
+    if done == 0 || left == 0 || now.step_elapsed < Duration::from_secs(2) {
         return None;
     }
-    Some(now.elapsed.mul_f64(left as f64 / done as f64))
+    Some(now.step_elapsed.mul_f64(left as f64 / done as f64))
 }
 
 /// The stage that was busiest between two snapshots, with its share of the time it could have used.

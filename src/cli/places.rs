@@ -49,7 +49,7 @@ pub(super) fn check(spec: &JobSpec, job_file: Option<&Path>) -> Result<(), CliEr
     if spec.existing() == Existing::Resume {
         return Ok(());
     }
-    if let Some(rules) = spec.rules().iter().find(|rules| output.holds(rules)) {
+    if let Some(rules) = spec.rules().find(|rules| output.holds(rules)) {
         return refuse("the rule file", rules);
     }
     match job_file.filter(|file| output.holds(file) && !is_written_by_a_run(file)) {

@@ -65,9 +65,14 @@ fn slots_busy(progress: &Progress) -> u64 {
 
 /// How far the job is, and the time that it still needs.
 pub(super) fn position(progress: &Progress) -> String {
+    let step = match progress {
+        Progress { step: 0, steps, .. } if *steps > 0 => "the library itself: ".into(),
+        Progress { steps: 0 | 1, .. } => String::new(),
+        Progress { step, steps, .. } => format!("step {step} of {steps}: "),
+    };
     if let Some(settling) = progress.settling {
         return format!(
-            "settling: {} of the possible duplicates compared",
+            "{step}settling: {} of the possible duplicates compared",
             percent(settling.done, settling.of)
         );
     }
@@ -76,7 +81,7 @@ pub(super) fn position(progress: &Progress) -> String {
     let left = left.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     let left = left.map_or_else(String::new, |left| format!(", {} left", duration(left)));
     format!(
-        "{} of {about}{} rows{left}",
+        "{step}{} of {about}{} rows{left}",
         count(progress.counts.parents_read),
         count(progress.parents)
     )

@@ -4,7 +4,8 @@ use crate::{
     account::RejectCounts,
     config::{Dedup, Task},
     pipeline::{Job, Kept},
-    report::manifest::{Manifest, RuleCounts},
+    plan::Estimate,
+    report::manifest::{Manifest, RuleCounts, StepCounts},
     table::source::{InputFile, InputFormat},
     units::{ByteSize, count, counted, duration, percent},
 };
@@ -15,11 +16,6 @@ pub(super) fn plan(job: &Job) -> String {
     let files = job.library.files();
     let bytes = files.iter().map(|file| file.bytes).sum();
     let about = if estimate.parents_exact { "" } else { "about " };
-    let rules = match job.rules.len() {
-        0 if job.spec.task() == Task::Dedup => "none: the job deduplicates the library".into(),
-        0 => "none: the job cleans the library".into(),
-        n => count(n as u64),
-    };
     let inputs = match files {
         [one] => format!(
             "{} ({}, {})",
@@ -39,9 +35,9 @@ pub(super) fn plan(job: &Job) -> String {
          \x20 input      {inputs}\n\
          {}\
          \x20 rows       {about}{}\n\
-         \x20 rules      {rules}\n\
+         \x20 rules      {}\n\
          \nEstimate from {} rows{rejects}\n\
-         \x20 products   {:.1} per parent, about {} in all (repeats between parents included)\n\
+         \x20 products   {}\n\
          \x20 disk       about {}, and up to {} more while it runs\n\
          \nRun\n\
          \x20 threads    {}, {} parents at a time\n\
@@ -50,9 +46,9 @@ pub(super) fn plan(job: &Job) -> String {
          \nMemory\n{}",
         columns.collect::<String>(),
         count(estimate.parents),
+        rules(job),
         count(estimate.sampled),
-        estimate.products_per_parent,
-        count(estimate.products()),
+        products(estimate),
         ByteSize(estimate.disk_bytes()),
         ByteSize(estimate.disk_bytes_while_running()),
         plan.threads,
@@ -64,9 +60,40 @@ pub(super) fn plan(job: &Job) -> String {
     )
 }
 
+/// The number of rules, of each step where they differ.
+fn rules(job: &Job) -> String {
+    let of_steps = job.rules.counts();
+    match (of_steps.as_slice(), job.spec.task()) {
+        ([0], Task::Dedup) => "none: the job deduplicates the library".into(),
+        ([0], Task::Derive) => "none: the job cleans the library".into(),
+        ([n], _) => count(*n as u64),
+        (steps, _) => {
+            let steps = steps.iter().map(|n| count(*n as u64));
+            let steps: Vec<_> = steps.collect();
+            format!("{} in {} steps", steps.join(", "), steps.len())
+        }
+    }
+}
+
+/// The products that are expected, of each step if there are several.
+fn products(estimate: &Estimate) -> String {
+    let of_steps = estimate.products_by_step();
+    let all = count(estimate.products());
+    let per_parent = estimate.products_per_parent;
+    match of_steps.as_slice() {
+        [_] => format!("{per_parent:.1} per parent, about {all} in all (repeats between parents included)"),
+        steps => {
+            let steps = steps.iter().map(|products| count(products.ceil() as u64));
+            let steps = steps.collect::<Vec<_>>().join(", ");
+            format!("{per_parent:.1} per parent, about {steps} by step, {all} in all (repeats between parents included)")
+        }
+    }
+}
+
 /// The summary at the end: what the job made, and everything that it left out.
 pub(super) fn summary(job: &Job, manifest: &Manifest) -> String {
     let mut lines = results(job, manifest);
+    lines.extend(steps(manifest));
     lines.extend(invalid(&manifest.by_rule));
     lines.extend(columns(job));
     lines.extend(described(job, manifest));
@@ -97,6 +124,23 @@ fn results(job: &Job, manifest: &Manifest) -> Vec<String> {
         ),
         format!("  filter     {}", filter(manifest)),
     ]
+}
+
+/// What each step made, in a job of several.
+fn steps(manifest: &Manifest) -> Vec<String> {
+    let line = |step: &StepCounts| {
+        let counts = &step.counts;
+        let parents = if step.step == 1 { "molecule" } else { "product" };
+        format!(
+            "  step {}     {} from {}: {} made, {} seen before",
+            step.step,
+            counted(counts.products_unique, "unique product"),
+            counted(counts.parents_transformed, parents),
+            count(counts.products_made),
+            count(counts.products_duplicate),
+        )
+    };
+    manifest.steps.iter().map(line).collect()
 }
 
 /// With `--properties`: for how many products RDKit computed them, which takes longest.
@@ -253,7 +297,7 @@ fn headline(manifest: &Manifest) -> String {
         Task::Derive => format!(
             "{} from {} in {time} ({} products/s)",
             counted(counts.products_unique, "unique product"),
-            counted(counts.parents_transformed, "molecule"),
+            counted(molecules(manifest), "molecule"),
             rate(counts.products_worked_out()),
         ),
         Task::Dedup => format!(
@@ -263,6 +307,12 @@ fn headline(manifest: &Manifest) -> String {
             rate(counts.parents_read),
         ),
     }
+}
+
+/// Molecules of the library that were transformed.
+fn molecules(manifest: &Manifest) -> u64 {
+    let first = manifest.steps.first().map(|step| &step.counts);
+    first.unwrap_or(&manifest.counts).parents_transformed
 }
 
 fn made(manifest: &Manifest) -> String {

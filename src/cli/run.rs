@@ -235,10 +235,10 @@ fn end_with_stuck_thread(
 /// `molsieve try-parents`.
 pub(super) fn try_parents() -> Result<Exit, CliError> {
     let assignment = trial::assignment()?;
-    let rules: Vec<_> = assignment.rules.into_iter().map(read_path).collect();
+    let rules: Vec<_> = assignment.rules.iter().cloned().map(read_path).collect();
     let rules = RuleSet::load(&rules)?;
     let rdkit = RdKit::initialise()?;
-    trial::serve(rdkit, &rules, assignment.settings, assignment.time_max)?;
+    trial::serve(rdkit, &rules, &assignment)?;
     Ok(Exit::Done)
 }
 

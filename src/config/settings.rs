@@ -9,14 +9,14 @@ use serde_json::{Value as Json, json};
 use super::{
     define::{checked_type, checked_value, given_value, settings},
     error::ConfigError,
-    value::{Dedup, Given, SettingInfo, Task, Value, within},
+    value::{Dedup, Given, SettingInfo, StepSettings, Task, Value, within},
 };
 use crate::{
     chem::Method,
     identity::KeyKind,
     limits::{
         JOB_MEMORY_BYTES_MAX, PART_BYTES_DEFAULT, PRODUCTS_PER_PARENT_DEFAULT,
-        PRODUCTS_PER_PARENT_MAX, SLOT_BYTES_MAX, SLOT_BYTES_MIN, SLOTS_MAX, SLOTS_MIN,
+        PRODUCTS_PER_PARENT_MAX, SLOT_BYTES_MAX, SLOT_BYTES_MIN, SLOTS_MAX, SLOTS_MIN, STEPS_MAX,
     },
     machine,
     property::PropertySet,
@@ -172,6 +172,19 @@ settings! {
         #[same_on_resume(false)]
         rules: Vec<PathBuf>;
 
+        /// Times the rules are applied, each time to the new products of the time before [default: 1]
+        ///
+        /// A molecule that an earlier step has made is not made again. In a job file, [[step]] tables give each step
+        /// rules of its own.
+        #[arg(long, value_name = "K")]
+        #[same_on_resume(true)]
+        steps: Option<u32>, in 1..=STEPS_MAX, else 1;
+
+        /// Leave out products that are in the library itself
+        #[arg(long)]
+        #[same_on_resume(true)]
+        new_only: bool;
+
         /// What tells molecules apart [default: canonical]
         #[arg(long, value_enum, value_name = "KEY", hide_short_help = true)]
         #[same_on_resume(true)]
@@ -197,6 +210,11 @@ settings! {
         #[arg(long, value_enum, value_name = "HOW", help_heading = TUNING, hide_short_help = true)]
         #[same_on_resume(true)]
         chemistry: Option<Method>, else Method::Fast;
+
+        /// The steps, each with rules of its own
+        #[arg(skip)]
+        #[same_on_resume(false)]
+        step: Vec<StepSettings>;
     }
 
     /// Keep the first record of each molecule as it is.

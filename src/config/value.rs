@@ -10,7 +10,7 @@ use super::error::ConfigError;
 use crate::{
     chem::Method,
     identity::KeyKind,
-    limits::JOB_PATHS_MAX,
+    limits::{JOB_PATHS_MAX, STEPS_MAX},
     property::{Property, PropertySet},
     sieve::EngineChoice,
     units::ByteSize,
@@ -147,6 +147,29 @@ impl Given for Vec<PathBuf> {
 
     fn schema(_: Option<RangeInclusive<PathBuf>>) -> Json {
         json!({ "type": "array", "items": PathBuf::schema(None), "maxItems": JOB_PATHS_MAX })
+    }
+}
+
+/// A step of a job: a `[[step]]` table of a job file.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct StepSettings {
+    /// Its rule files.
+    pub rules: Vec<PathBuf>,
+}
+
+impl Given for Vec<StepSettings> {
+    type Value = StepSettings;
+
+    fn schema(_: Option<RangeInclusive<StepSettings>>) -> Json {
+        let rules = <Vec<PathBuf> as Given>::schema(None);
+        let step = json!({
+            "type": "object",
+            "properties": { "rules": rules },
+            "required": ["rules"],
+            "additionalProperties": false,
+        });
+        json!({ "type": "array", "items": step, "maxItems": STEPS_MAX })
     }
 }
 

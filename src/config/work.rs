@@ -15,7 +15,7 @@ use super::{
     value::{Dedup, SettingInfo, Task},
 };
 use crate::{
-    chem::TransformSettings, identity::KeyKind, limits::PRODUCTS_PER_PARENT_DEFAULT,
+    chem::TransformSettings, identity::KeyKind, limits::{PRODUCTS_PER_PARENT_DEFAULT, STEPS_MAX},
     property::PropertySet, store::Existing, table::sink::parquet_file::ParquetSettings,
 };
 
@@ -25,13 +25,43 @@ const WITHOUT_EFFECT: [&str; 2] = ["max_products_per_parent", "chemistry"];
 
 impl JobSettings {
     /// Checks every setting and fills in the defaults.
-    pub fn check(self) -> Result<JobSpec, ConfigError> {
+    pub fn check(mut self) -> Result<JobSpec, ConfigError> {
         if self.input.is_empty() {
             return Err(ConfigError::Missing("input"));
         }
         self.check_ranges()?;
         self.check_task()?;
+        self.check_steps()?;
         self.into_spec()
+    }
+
+    /// Refuses steps that contradict each other or have no rules, and sets their number.
+    fn check_steps(&mut self) -> Result<(), ConfigError> {
+        let wrong = |setting, reason: String| Err(ConfigError::Value { setting, reason });
+        let several = self.steps.is_some_and(|steps| steps > 1);
+        if self.step.is_empty() {
+            let needs_rules = "it needs --rules: without rules a job makes nothing new".to_owned();
+            return match (self.rules.is_empty(), several, self.new_only) {
+                (true, true, _) => wrong("steps", needs_rules),
+                (true, _, true) => wrong("new_only", needs_rules),
+                _ => Ok(()),
+            };
+        }
+        let tables = self.step.len() as u32;
+        if tables > STEPS_MAX {
+            return wrong("steps", format!("{tables} [[step]] tables are given, at most {STEPS_MAX} are allowed"));
+        }
+        if self.steps.is_some_and(|steps| steps != tables) {
+            return wrong("steps", format!("the job file has {tables} [[step]] tables; give one or the other"));
+        }
+        if !self.rules.is_empty() {
+            return wrong("rules", "the [[step]] tables of the job file have rules of their own; give one or the other".into());
+        }
+        if let Some(step) = self.step.iter().position(|step| step.rules.is_empty()) {
+            return wrong("steps", format!("[[step]] table {} has no rules", step + 1));
+        }
+        self.steps = Some(tables);
+        Ok(())
     }
 
     /// Refuses settings of another task.
@@ -68,7 +98,8 @@ impl JobSettings {
     /// Every path in the settings.
     pub fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
         let lists = self.input.iter_mut().chain(&mut self.exclude);
-        lists.chain(&mut self.rules).chain(&mut self.output)
+        let steps = self.step.iter_mut().flat_map(|step| &mut step.rules);
+        lists.chain(&mut self.rules).chain(steps).chain(&mut self.output)
     }
 
     /// Each path by `map`.
@@ -96,12 +127,38 @@ impl JobSpec {
         }
     }
 
-    /// Rule files; none for a job that cleans or deduplicates.
-    pub fn rules(&self) -> &[PathBuf] {
+    /// Number of steps: how often products are made of products, and once.
+    pub fn steps(&self) -> usize {
         match &self.work {
-            Work::Derive(work) => &work.rules,
+            Work::Derive(work) => work.steps as usize,
+            Work::Dedup(_) => 1,
+        }
+    }
+
+    /// Whether products carry what a job of several steps knows of them.
+    pub fn has_roots(&self) -> bool {
+        self.steps() > 1
+    }
+
+    /// Whether products that are in the library itself are left out.
+    pub fn new_only(&self) -> bool {
+        matches!(&self.work, Work::Derive(work) if work.new_only)
+    }
+
+    /// Rule files of a step, of which the first is 1; none for a job that cleans or deduplicates.
+    pub fn rules_of(&self, step: usize) -> &[PathBuf] {
+        match &self.work {
+            Work::Derive(work) => match work.step.get(step.wrapping_sub(1)) {
+                Some(step) => &step.rules,
+                None => &work.rules,
+            },
             Work::Dedup(_) => &[],
         }
+    }
+
+    /// The rule files of all steps.
+    pub fn rules(&self) -> impl Iterator<Item = &PathBuf> {
+        (1..=self.steps()).flat_map(|step| self.rules_of(step))
     }
 
     /// What tells molecules apart.

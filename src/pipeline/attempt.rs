@@ -19,7 +19,9 @@ use super::{
     job::Job,
     meters::{Meters, Snapshot},
     resources::{Dispenser, Input, Resources},
-    run_files, stages,
+    run_files,
+    stages::{self, Ended},
+    step_input::StepInput,
     watcher::Watcher,
 };
 use crate::{
@@ -142,16 +144,36 @@ impl<'a> Attempt<'a> {
         stop: &AtomicBool,
         watch: &mut dyn FnMut(&Snapshot),
     ) -> Result<Outcome, PipelineError> {
-        let begun = self.find_checkpoint()?;
+        let mut begun = self.find_checkpoint()?;
         self.keep &= begun.is_some();
-        let begun = begun.as_ref();
         let mut watcher = Watcher { stop, watch };
-        let (resources, input) = watcher.during(|| self.make_ready(begun, engines))?;
-        let meters = Meters::new(begun);
-        let outcome = stages::run(&resources, &meters, begun, input, &mut watcher);
-        // The first checkpoint says that nothing is done yet.
-        self.keep |= meters.checkpoints.load(Relaxed) > 1;
-        outcome
+        let mut engines = Some(engines);
+        loop {
+            let (job, cores) = (self.job, self.cores);
+            // Each step has a new engine: settling has taken the memory of the last one.
+            let engines = match engines.take() {
+                Some(engines) => engines,
+                None => watcher.during(|| Ok(open_chosen(job, &self.chosen(), cores)?))?,
+            };
+            let from = begun.as_ref();
+            let (resources, input) = watcher.during(|| self.make_ready(from, engines))?;
+            let meters = Meters::new(from, resources.step.step, resources.step.rows(job));
+            let ended = stages::run(&resources, &meters, from, input, &mut watcher);
+            // The first checkpoint says that nothing is done yet.
+            self.keep |= meters.checkpoints.load(Relaxed) > 1;
+            match ended? {
+                Ended::Step => begun = sealed::read(&self.output.work_dir(), CHECKPOINT)?,
+                Ended::Job(outcome) => return Ok(outcome),
+            }
+        }
+    }
+
+    /// The engine of the next step.
+    fn chosen(&self) -> Chosen {
+        match self.lost {
+            Some(_) => Chosen::CPU,
+            None => self.job.plan.engine.clone(),
+        }
     }
 
     /// The checkpoint to continue from, with everything after it removed; or `None`, with the directory prepared
@@ -197,7 +219,8 @@ impl<'a> Attempt<'a> {
         let mut engine = engines.sieve;
         let name = engine.name();
         let phase = begun.map(|begun| begun.phase).unwrap_or_default();
-        let mut poisoned = in_work::poisoned(output)?;
+        let step = StepInput::of(job, output, begun);
+        let mut poisoned = in_work::poisoned(output, step.step)?;
         let mut cleared = BTreeSet::new();
         let (ring, input) = match phase {
             Phase::Settling { .. } => (Ring::new(job.plan.slots, &job.plan.slot), None),
@@ -207,10 +230,10 @@ impl<'a> Attempt<'a> {
                         engine.insert(keys).map_err(PipelineError::from)
                     })?;
                 }
-                let dispenser = Dispenser::new(&job.library, next_row)?;
+                let dispenser = Dispenser::new(&step, job, next_row)?;
                 // If the engine failed, no parent is suspect.
                 if self.lost.is_none() {
-                    (poisoned, cleared) = in_work::after_interruption(job, output, next_row)?;
+                    (poisoned, cleared) = in_work::after_interruption(job, output, &step, next_row)?;
                 }
                 let ring = Ring::from_slots(slots(job, engine.as_ref())?);
                 (ring, Some(Input { dispenser, engine }))
@@ -227,6 +250,7 @@ impl<'a> Attempt<'a> {
             in_work: InWork::new(output, 2 * job.plan.threads, cleared)?,
             poisoned,
             checks: Checks::new(job.spec.molecules_checked(), job.rdkit),
+            step,
         };
         Ok((resources, input))
     }

@@ -124,6 +124,7 @@ impl<'a> BatchWriter<'a> {
             smiles: parent.text,
             reason: rejection.reason.as_bytes(),
             flags: ParentFlags::rejected(rejection.code),
+            root: parent.root.unwrap_or_default(),
         };
         Ok(self.push(rejected)?.0)
     }

@@ -9,7 +9,7 @@ use crate::{
 };
 
 impl CappedParent {
-    fn of(parent: SlotParent<'_>) -> Self {
+    fn of(parent: SlotParent<'_>, step: Option<u8>) -> Self {
         let caps = [
             (ParentFlags::CAPPED_PRODUCTS, "products per parent"),
             (ParentFlags::CAPPED_SITES, "sites per rule"),
@@ -17,6 +17,7 @@ impl CappedParent {
         ];
         let caps = caps.iter().filter(|cap| parent.flags.has(cap.0));
         Self {
+            step,
             row: parent.row,
             id: String::from_utf8_lossy(parent.id).into_owned(),
             caps: caps.map(|cap| cap.1.to_owned()).collect(),
@@ -34,8 +35,8 @@ pub struct Capped {
 }
 
 impl Capped {
-    /// Adds the capped parents of a slot; returns how many of them are new.
-    pub(super) fn add(&mut self, slot: &Slot) -> u64 {
+    /// Adds the capped parents of a slot; returns how many of them are new. `step`: in a job of several.
+    pub(super) fn add(&mut self, slot: &Slot, step: Option<u8>) -> u64 {
         let mut new = 0;
         for parent in slot.parents_with(ParentFlags::capped) {
             if self.last == Some(parent.row) {
@@ -44,9 +45,14 @@ impl Capped {
             self.last = Some(parent.row);
             new += 1;
             if self.named.len() < CAPPED_PARENTS_NAMED_MAX {
-                self.named.push(CappedParent::of(parent));
+                self.named.push(CappedParent::of(parent, step));
             }
         }
         new
+    }
+
+    /// The parents of another step follow.
+    pub(super) fn begin_step(&mut self) {
+        self.last = None;
     }
 }

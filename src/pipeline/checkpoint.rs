@@ -18,6 +18,7 @@ use std::{
     collections::BTreeMap,
     fs::File,
     io::{Read, Seek, SeekFrom},
+    ops::Range,
     path::Path,
 };
 
@@ -54,15 +55,20 @@ pub const JOB: Kind = Kind {
     name: "job",
     version: 2,
 };
-/// The file of a [`Checkpoint`]. Version 4: row groups and parts close by their content before encoding.
+/// The file of a [`Checkpoint`]. Version 5: steps.
 pub const CHECKPOINT: Kind = Kind {
     name: "checkpoint",
-    version: 4,
+    version: 5,
 };
 
 /// How far a run is.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Checkpoint {
+    /// The step in work, of which the first is 1; 0 reads what the library itself holds.
+    pub(super) step: usize,
+    /// The steps before it.
+    pub(super) done: Vec<StepDone>,
+    /// Of the step in work.
     pub(super) phase: Phase,
     pub(super) parts: Vec<Part>,
     /// What encoding made of the last of them.
@@ -77,6 +83,7 @@ pub struct Checkpoint {
     pub(super) unwritten_before: u64,
     /// The ordinals of the *maybe* rows that survive, once that is decided.
     pub(super) survivors: Option<SpillLength>,
+    /// Of the step in work.
     pub(super) account: Account,
     pub(super) capped: Capped,
     pub(super) elapsed_seconds: f64,
@@ -85,6 +92,53 @@ pub struct Checkpoint {
     pub(super) peak_memory_bytes: u64,
     /// Times the run was interrupted.
     pub(super) interruptions: u64,
+}
+
+impl Checkpoint {
+    /// Where a run begins.
+    pub(super) fn at_start(job: &Job) -> Self {
+        Self {
+            step: job.first_step(),
+            ..Self::default()
+        }
+    }
+
+    /// The parts, by number, of the step before the one in work.
+    pub(super) fn parts_of_step_before(&self) -> Range<usize> {
+        let ends: Vec<usize> = self.done.iter().map(|step| step.parts).collect();
+        match ends.as_slice() {
+            [.., begin, end] => *begin..*end,
+            [end] => 0..*end,
+            [] => 0..0,
+        }
+    }
+
+    /// The steps that make products, done or in work, each with its number and account.
+    pub(super) fn accounts(&self) -> impl Iterator<Item = (usize, &Account)> {
+        let first = self.step - self.done.len();
+        let accounts = self.done.iter().map(|step| &step.account);
+        let numbered = (first..).zip(accounts.chain([&self.account]));
+        numbered.filter(|(step, _)| *step > 0)
+    }
+
+    /// The account of all steps that make products.
+    pub(super) fn total(&self) -> Account {
+        let mut total = Account::default();
+        self.accounts().for_each(|(_, account)| total += account);
+        total
+    }
+}
+
+/// A step that is done.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct StepDone {
+    /// Parts published until it was done.
+    pub(super) parts: usize,
+    /// Rejects kept until it was done.
+    pub(super) rejects: u64,
+    /// Time the run took until it was done.
+    pub(super) elapsed_seconds: f64,
+    pub(super) account: Account,
 }
 
 /// What comes next.
@@ -111,6 +165,7 @@ impl Default for Phase {
 /// How far a run is, as its output directory shows: equal values mean that the run made no progress.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Standing {
+    step: usize,
     phase: Option<Phase>,
     poisoned: usize,
 }
@@ -123,8 +178,9 @@ impl Standing {
         let checkpoint: Option<Checkpoint> = sealed::read(&work, CHECKPOINT).ok().flatten();
         let poisoned: Option<Poisoned> = sealed::read(&work, POISONED).ok().flatten();
         Self {
+            step: checkpoint.as_ref().map_or(0, |checkpoint| checkpoint.step),
             phase: checkpoint.map(|checkpoint| checkpoint.phase),
-            poisoned: poisoned.map_or(0, |poisoned| poisoned.len()),
+            poisoned: poisoned.map_or(0, |poisoned| poisoned.rows.len()),
         }
     }
 }
@@ -232,7 +288,8 @@ fn named_with_definition(key: KeyKind) -> String {
 
 fn rules_digest(job: &Job) -> String {
     let mut hash = Sha256::new();
-    for rule in job.rules.rules() {
+    let steps = 1..=job.spec.steps();
+    for rule in steps.flat_map(|step| job.rules.of(step).rules()) {
         let require = rule.require.iter().map(String::as_str);
         let texts = [rule.name.as_str(), rule.smirks.as_str()].into_iter();
         let exclude = rule.exclude.iter().map(String::as_str);

@@ -106,7 +106,7 @@ impl<'a> Identifier<'a> {
         outcome: Option<KeyOutcome>,
     ) -> Result<Identified<'p>, Fault> {
         let (row, rdkit) = (parent.row, self.ports.job.rdkit);
-        if let Some(rejection) = self.ports.poisoned.get(&row) {
+        if let Some(rejection) = self.ports.poisoned.rows.get(&row) {
             return Err(Fault::Row(rejection.clone()));
         }
         let smiles = match parent.kind {

@@ -18,8 +18,9 @@ use std::{
 };
 
 use memmap2::MmapRaw;
+use serde::{Deserialize, Serialize};
 
-use super::{error::PipelineError, job::Job};
+use super::{error::PipelineError, job::Job, step_input::StepInput};
 use crate::{
     machine::WorkClock,
     reject::Rejection,
@@ -28,8 +29,8 @@ use crate::{
         disk::{self, DiskFile},
         sealed::{self, Kind},
     },
-    table::source::{LibraryReader, ParentBatch, ParentRow},
-    trial::{self, Candidate},
+    table::source::{ParentBatch, ParentRow},
+    trial::{self, Candidate, Purpose},
 };
 
 /// Name of the record in `.molsieve/`.
@@ -37,11 +38,15 @@ pub(super) const IN_WORK: &str = "in-work";
 /// The file of [`Poisoned`].
 pub(super) const POISONED: Kind = Kind {
     name: "poisoned",
-    version: 2,
+    version: 3,
 };
 
-/// Rows that must not be given to RDKit, with the reason.
-pub(super) type Poisoned = BTreeMap<u64, Rejection>;
+/// Rows of a step that must not be given to RDKit, with the reason.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Poisoned {
+    pub(super) step: usize,
+    pub(super) rows: BTreeMap<u64, Rejection>,
+}
 
 /// The parent that each worker processes.
 pub(super) struct InWork {
@@ -138,10 +143,15 @@ impl InWork {
     }
 }
 
-/// The rows that must not be processed again.
-pub(super) fn poisoned(output: &OutputDir) -> Result<Poisoned, StoreError> {
-    let poisoned = sealed::read(&output.work_dir(), POISONED)?;
-    Ok(poisoned.unwrap_or_default())
+/// The rows of a step that must not be processed again.
+pub(super) fn poisoned(output: &OutputDir, step: usize) -> Result<Poisoned, StoreError> {
+    let poisoned: Option<Poisoned> = sealed::read(&output.work_dir(), POISONED)?;
+    let poisoned = poisoned.filter(|poisoned| poisoned.step == step);
+    let none = || Poisoned {
+        step,
+        ..Poisoned::default()
+    };
+    Ok(poisoned.unwrap_or_else(none))
 }
 
 /// Tries the parents that workers were processing when the run was interrupted, from `next_row` on. Returns all rows
@@ -149,27 +159,32 @@ pub(super) fn poisoned(output: &OutputDir) -> Result<Poisoned, StoreError> {
 pub(super) fn after_interruption(
     job: &Job,
     output: &OutputDir,
+    input: &StepInput,
     next_row: u64,
 ) -> Result<(Poisoned, BTreeSet<u64>), PipelineError> {
-    let mut poisoned = poisoned(output)?;
+    let mut poisoned = poisoned(output, input.step)?;
     let account = disk::read(&output.work_file(IN_WORK), 1 << 20)?.unwrap_or_default();
     let (workers, _) = account.as_chunks::<8>();
     let rows = workers.iter().map(|row| u64::from_le_bytes(*row));
     let mut suspects: Vec<u64> = rows.filter_map(|row| row.checked_sub(1)).collect();
-    suspects.retain(|row| *row >= next_row && !poisoned.contains_key(row));
+    suspects.retain(|row| *row >= next_row && !poisoned.rows.contains_key(row));
     suspects.sort_unstable();
-    let candidates = find(job, next_row, &suspects)?;
+    let candidates = find(job, input, next_row, &suspects)?;
     let Some(program) = &job.program else {
         return Ok((poisoned, BTreeSet::new()));
     };
-    let assignment = job.spec.assignment(job.spec.transform_settings());
+    let assignment = job.spec.assignment(Purpose {
+        step: input.step,
+        settings: job.spec.transform_settings(),
+        products_kept: 0,
+    });
     let answers = trial::try_parents(program, &assignment, &candidates)?;
     let mut cleared = BTreeSet::new();
     for (candidate, answer) in candidates.iter().zip(answers) {
         match answer {
             Ok(_) => drop(cleared.insert(candidate.row)),
             Err(rejection) => {
-                poisoned.insert(candidate.row, rejection.shortened());
+                poisoned.rows.insert(candidate.row, rejection.shortened());
                 sealed::write(&output.work_dir(), POISONED, &poisoned)?;
             }
         }
@@ -178,12 +193,17 @@ pub(super) fn after_interruption(
 }
 
 /// Reads the rows of these numbers, which are sorted.
-fn find(job: &Job, next_row: u64, rows: &[u64]) -> Result<Vec<Candidate>, PipelineError> {
+fn find(
+    job: &Job,
+    input: &StepInput,
+    next_row: u64,
+    rows: &[u64],
+) -> Result<Vec<Candidate>, PipelineError> {
     let mut found = Vec::new();
     let Some(last) = rows.last() else {
         return Ok(found);
     };
-    let mut reader: LibraryReader = job.library.reader()?;
+    let mut reader = input.reader(job)?;
     reader.skip_rows(next_row)?;
     let mut batch = ParentBatch::new();
     while reader.rows_read() <= *last && reader.next_batch(&mut batch, job.plan.batch_parents)? {

@@ -23,8 +23,8 @@ use crate::{
 pub struct Job {
     /// Its settings.
     pub spec: JobSpec,
-    /// Its rules; none for a cleaning job.
-    pub rules: RuleSet,
+    /// The rules of its steps; none for a cleaning job. Steps with the same rule files share an entry.
+    pub rules: StepRules,
     /// Its inputs.
     pub library: Library,
     /// Earlier runs whose products are left out.
@@ -83,7 +83,7 @@ impl Job {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn prepare(spec: JobSpec, program: Option<&Path>) -> Result<Self, PrepareError> {
-        let rules = RuleSet::load(spec.rules())?;
+        let rules = StepRules::load(&spec)?;
         let columns = ColumnChoice {
             smiles: spec.smiles_column.clone(),
             id: spec.id_column.clone(),
@@ -97,18 +97,19 @@ impl Job {
         let earlier = earlier.map(|directory| EarlierRun::open(directory, spec.key(), &release));
         let earlier = earlier.collect::<Result<Vec<_>, _>>()?;
         let excluded = earlier.iter().map(EarlierRun::rows).sum();
-        // RDKit refuses a rule here, where the message can name its file and line.
-        let transformer = Transformer::new(rdkit, &rules, spec.transform_settings())?;
-        warn_of_hydrogens(&rules, transformer.rules_without_hydrogens());
-        drop(transformer);
+        for rules in rules.distinct() {
+            // RDKit refuses a rule here, where the message can name its file and line.
+            let transformer = Transformer::new(rdkit, rules, spec.transform_settings())?;
+            warn_of_hydrogens(rules, transformer.rules_without_hydrogens());
+        }
         let plan = plan::plan(
             &spec,
-            &rules,
+            &rules.counts(),
             &library,
             excluded,
-            &|settings, parents| match program {
-                Some(program) => trial::try_parents(program, &spec.assignment(settings), parents),
-                None => trial::try_here(rdkit, &rules, settings, parents),
+            &|purpose, parents| match program {
+                Some(program) => trial::try_parents(program, &spec.assignment(purpose), parents),
+                None => trial::try_here(rdkit, rules.of(purpose.step), purpose, parents),
             },
         )?;
         let job_toml = resolved(&spec, &plan).to_job_file();
@@ -125,16 +126,73 @@ impl Job {
         })
     }
 
-    /// The names the `rule` column can have.
-    pub fn rule_names(&self) -> Vec<String> {
-        if self.rules.is_empty() {
+    /// The names the `rule` column can have in the rows of a step.
+    pub fn rule_names(&self, step: usize) -> Vec<String> {
+        let rules = self.rules.of(step);
+        if rules.is_empty() {
             return vec![CLEANING_RULE.into()];
         }
-        self.rules
-            .rules()
-            .iter()
-            .map(|rule| rule.name.clone())
-            .collect()
+        let rules = rules.rules().iter();
+        rules.map(|rule| rule.name.clone()).collect()
+    }
+
+    /// The step with which the job begins: 0 reads what the library itself holds.
+    pub(super) fn first_step(&self) -> usize {
+        usize::from(!self.spec.new_only())
+    }
+}
+
+/// The rules of each step of a job.
+pub struct StepRules {
+    distinct: Vec<RuleSet>,
+    /// Per step, its entry in `distinct`.
+    of_step: Vec<usize>,
+    /// Those of step 0, which reads what the library itself holds.
+    none: RuleSet,
+}
+
+impl StepRules {
+    /// Reads the rule files of all steps, each list of files once.
+    fn load(spec: &JobSpec) -> Result<Self, RuleError> {
+        let mut read: Vec<&[PathBuf]> = Vec::new();
+        let mut rules = Self {
+            distinct: Vec::new(),
+            of_step: Vec::new(),
+            none: RuleSet::default(),
+        };
+        for step in 1..=spec.steps() {
+            let files = spec.rules_of(step);
+            let known = read.iter().position(|known| *known == files);
+            rules.of_step.push(known.unwrap_or(read.len()));
+            if known.is_none() {
+                rules.distinct.push(RuleSet::load(files)?);
+                read.push(files);
+            }
+        }
+        Ok(rules)
+    }
+
+    /// The rules of a step.
+    pub fn of(&self, step: usize) -> &RuleSet {
+        match step {
+            0 => &self.none,
+            step => &self.distinct[self.of_step[step - 1]],
+        }
+    }
+
+    /// The sets of rules, each once.
+    pub fn distinct(&self) -> &[RuleSet] {
+        &self.distinct
+    }
+
+    /// The number of rules, each counted once.
+    pub fn total(&self) -> usize {
+        self.distinct.iter().map(RuleSet::len).sum()
+    }
+
+    /// The number of rules of each step.
+    pub fn counts(&self) -> Vec<usize> {
+        (1..=self.of_step.len()).map(|step| self.of(step).len()).collect()
     }
 }
 

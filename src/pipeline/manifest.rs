@@ -2,16 +2,18 @@
 
 use std::{collections::BTreeMap, sync::atomic::Ordering::Relaxed};
 
-use super::{check::Checks, checkpoint::Checkpoint, meters::Meters, resources::Resources};
+use super::{
+    check::Checks, checkpoint::Checkpoint, job::Job, meters::Meters, resources::Resources,
+};
 use crate::{
-    account::RuleAccount,
+    account::{Account, RuleAccount},
     chem::ChemistryTimes,
     config::{Dedup, written_path},
     identity::{KeyKind, Reason},
     limits::{CAPPED_PARENTS_NAMED_MAX, KEY_REASONS_MAX},
     report::manifest::{
         ChemistryProducts, ChemistryStages, Manifest, ManifestFile, ManifestFilter, ManifestInput,
-        RuleCounts, SCHEMA_VERSION, Software,
+        RuleCounts, SCHEMA_VERSION, Software, StepCounts,
     },
     rules::{Rule, RuleSet},
     sieve::Chosen,
@@ -61,6 +63,39 @@ fn by_rule(accounts: &[RuleAccount], rules: &RuleSet) -> Vec<RuleCounts> {
     rules.rules().iter().zip(accounts).map(named).collect()
 }
 
+/// What the rules made in all steps, by name, in the order in which names come first.
+fn by_rule_of_all(state: &Checkpoint, job: &Job) -> Vec<RuleCounts> {
+    let mut all: Vec<RuleCounts> = Vec::new();
+    for (step, account) in state.accounts() {
+        for rule in by_rule(&account.by_rule, job.rules.of(step)) {
+            match all.iter_mut().find(|known| known.name == rule.name) {
+                Some(known) => *known += &rule,
+                None => all.push(rule),
+            }
+        }
+    }
+    all
+}
+
+/// What each step made, in a job of several.
+fn steps(state: &Checkpoint, job: &Job) -> Vec<StepCounts> {
+    if !job.spec.has_roots() {
+        return Vec::new();
+    }
+    let first_part = |step: usize| match step - job.first_step() {
+        0 => 0,
+        before => state.done[before - 1].parts,
+    };
+    let counts = |(step, account): (usize, &Account)| StepCounts {
+        step: step as u64,
+        counts: account.counts,
+        rejected_by_code: account.rejected_by_code,
+        first_part: first_part(step) as u64,
+        by_rule: by_rule(&account.by_rule, job.rules.of(step)),
+    };
+    state.accounts().map(counts).collect()
+}
+
 /// The engine that made the keys: the sieve makes keys of canonical SMILES, and the workers or the devices that
 /// they use make structure keys.
 fn keys_made_by(resources: &Resources<'_>) -> &'static str {
@@ -82,7 +117,8 @@ impl Manifest {
         let job = resources.job;
         let end = meters.snapshot(resources.ring.state());
         let chemistry = meters.times.chemistry();
-        let account = state.account;
+        let account = state.total();
+        let (by_rule, steps) = (by_rule_of_all(&state, job), steps(&state, job));
         let counts = account.counts;
         let exact = job.spec.dedup == Dedup::Exact;
         let lost = account.lost_expected.min(counts.products_maybe as f64);
@@ -121,8 +157,9 @@ impl Manifest {
                 expected_products_lost: if exact { 0.0 } else { lost },
             },
             inputs: inputs.collect(),
-            rules: job.rules.len() as u64,
-            by_rule: by_rule(&account.by_rule, &job.rules),
+            rules: job.rules.total() as u64,
+            by_rule,
+            steps,
             dedup: job.spec.dedup,
             task: job.spec.task(),
             key: job.spec.key(),

@@ -22,9 +22,15 @@ use crate::{
 pub struct Snapshot {
     /// Time since the start.
     pub elapsed: Duration,
-    /// Counts of what the sink has written.
+    /// Time since the start of the step.
+    pub step_elapsed: Duration,
+    /// The step in work; 0 reads what the library itself holds.
+    pub step: usize,
+    /// Rows of its input, and whether their number is known rather than estimated.
+    pub rows: (u64, bool),
+    /// Counts of what the sink has written in this step.
     pub counts: Counts,
-    /// Rows read from the inputs.
+    /// Rows read from the input of this step.
     pub rows_read: u64,
     /// The ring.
     pub ring: RingState,
@@ -58,13 +64,16 @@ pub(super) struct Meters {
     written: Mutex<Snapshot>,
     kept: Mutex<Kept>,
     started: Instant,
-    /// Time the run took before this process.
+    /// Time the run took before this process or step began.
     before: Duration,
+    /// Time the run took until the step began.
+    before_step: Duration,
 }
 
 impl Meters {
     /// Meters at zero, or those that a checkpoint has kept.
-    pub(super) fn new(begun: Option<&Checkpoint>) -> Self {
+    /// `rows`: of the input of step `step`, and whether their number is known.
+    pub(super) fn new(begun: Option<&Checkpoint>, step: usize, rows: (u64, bool)) -> Self {
         let zero = Checkpoint::default();
         let begun = begun.unwrap_or(&zero);
         let counts = begun.account.counts;
@@ -76,12 +85,15 @@ impl Meters {
             settled: AtomicU64::new(0),
             to_settle: AtomicU64::new(0),
             written: Mutex::new(Snapshot {
+                step,
+                rows,
                 counts,
                 ..Snapshot::default()
             }),
             kept: Mutex::default(),
             started: Instant::now(),
             before: seconds(begun.elapsed_seconds),
+            before_step: begun.done.last().map_or(Duration::ZERO, |step| seconds(step.elapsed_seconds)),
         }
     }
 
@@ -110,6 +122,7 @@ impl Meters {
         let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
         Snapshot {
             elapsed: self.elapsed(),
+            step_elapsed: self.elapsed().saturating_sub(self.before_step),
             rows_read: self.rows_read.load(Relaxed),
             ring,
             stages: self.times.stages(),

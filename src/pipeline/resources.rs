@@ -11,13 +11,14 @@ use super::{
     in_work::{InWork, Poisoned},
     job::Job,
     meters::{SerialClocks, Times},
+    step_input::StepInput,
 };
 use crate::{
     cores::{Core, Cores},
     ring::Ring,
     sieve::{Engine, structure_key::KeyDevices},
     store::OutputDir,
-    table::source::{self, Library, LibraryReader, ParentBatch, SourceError},
+    table::source::{self, LibraryReader, ParentBatch, SourceError},
 };
 
 /// What the stages of an attempt work with. Each stage is given the parts it uses.
@@ -37,6 +38,8 @@ pub(super) struct Resources<'a> {
     pub(super) poisoned: Poisoned,
     /// With `--check`.
     pub(super) checks: Option<Checks>,
+    /// What the step in work reads.
+    pub(super) step: StepInput,
 }
 
 /// The input, from the next row on, and the engine that has seen the products of the rows before.
@@ -48,6 +51,10 @@ pub(super) struct Input {
 /// What all workers of a job share.
 pub(super) struct WorkerPorts<'a> {
     pub(super) job: &'a Job,
+    /// The step in work.
+    pub(super) step: usize,
+    /// Parents of a batch.
+    pub(super) batch_parents: usize,
     pub(super) cores: &'a Arc<Cores>,
     pub(super) dispenser: &'a Mutex<Dispenser>,
     pub(super) ring: &'a Arc<Ring>,
@@ -78,7 +85,7 @@ impl WorkerPorts<'_> {
                 dispenser.unwrap_or_else(PoisonError::into_inner)
             }
         };
-        let (times, parents_max) = (self.times, self.job.plan.batch_parents);
+        let (times, parents_max) = (self.times, self.batch_parents);
         times.measure(&times.source, || {
             let taken =
                 SerialClocks::measure(&times.serial.source, || dispenser.take(batch, parents_max))?;
@@ -102,8 +109,8 @@ pub(super) struct Dispenser {
 
 impl Dispenser {
     /// Begins at a row at which an earlier run ended a batch, so that batches stay the same.
-    pub(super) fn new(library: &Library, first_row: u64) -> Result<Self, SourceError> {
-        let mut reader = library.reader()?;
+    pub(super) fn new(input: &StepInput, job: &Job, first_row: u64) -> Result<Self, SourceError> {
+        let mut reader = input.reader(job)?;
         reader.skip_rows(first_row)?;
         Ok(Self {
             reader,

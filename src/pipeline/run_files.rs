@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    checkpoint::{CHECKPOINT, Checkpoint, JOB, Phase},
+    checkpoint::{CHECKPOINT, Checkpoint, JOB, Phase, StepDone},
     control::{Control, Kept},
     error::PipelineError,
     in_work,
@@ -19,10 +19,10 @@ use crate::{
     cores::Cores,
     limits::{CHECKPOINT_SECONDS, UNWRITTEN_BYTES},
     machine,
-    settle::{self, Spills},
+    settle::{self, Lengths, Spills, rows::OpenBlock},
     sieve::{Engine, Tally},
     slot::{Slot, Verdict},
-    store::{OutputDir, disk, sealed},
+    store::{OutputDir, disk, sealed, spill::SpillLength},
     table::sink::{
         Begun, Encoders, Gathered, Part, ProductSink, RejectLog, Rewrite, SinkSettings,
         publish_rejects, row_log::PART_ROWS,
@@ -71,8 +71,10 @@ impl<'a> RunFiles<'a> {
         rewrite: Option<Box<Rewrite<'a>>>,
         engine: Option<&mut Box<dyn Engine>>,
     ) -> Result<Self, PipelineError> {
+        let mut state = begun.cloned().unwrap_or_else(|| Checkpoint::at_start(job));
         let settings = SinkSettings {
-            rule_names: job.rule_names(),
+            rule_names: job.rule_names(state.step),
+            step: job.spec.has_roots().then_some(state.step as u8),
             properties: job.spec.properties(),
             key_column: job.spec.key().column(),
             molecules: matches!(job.spec.work, Work::Dedup(_)),
@@ -82,9 +84,9 @@ impl<'a> RunFiles<'a> {
         let lengths = begun.map(|begun| (begun.lengths, begun.open_block.clone()));
         let spills = Spills::new(output, lengths, exact, job.spec.properties())?;
         let rejects = RejectLog::new(&output.work_file(REJECTS), begun.map(|begun| begun.rejects))?;
-        let mut state = begun.cloned().unwrap_or_default();
-        let rules = &mut state.account.by_rule;
-        rules.resize(job.rules.len(), RuleAccount::default());
+        let rules = job.rules.of(state.step).len();
+        let by_rule = &mut state.account.by_rule;
+        by_rule.resize(rules, RuleAccount::default());
         let encoders = Encoders::new(job.plan.encoders, cores)?;
         let begun_sink = begun.map(|begun| Begun {
             parts: begun.parts.clone(),
@@ -135,28 +137,50 @@ impl<'a> RunFiles<'a> {
         tally: Tally,
     ) -> Result<(), PipelineError> {
         let spills = &mut self.spills;
+        if self.state.step == 0 {
+            // Of what the library itself holds, only the keys are kept; and a row of it may be in the filter by accident.
+            let columns = slot.columns();
+            let seen = |row: &usize| columns.verdict(*row) != Verdict::Duplicate;
+            let rows = (0..slot.rows()).filter(seen);
+            let keys: Vec<_> = rows.map(|row| columns.key[row]).collect();
+            spills.exclude(&keys)?;
+            self.state.account.counts.parents_read += slot.account.counts.parents_read;
+            return Ok(());
+        }
         let products = &mut self.products;
         products.append(slot, gathered, |keys| spills.write_keys(keys))?;
         if tally.maybe > 0 {
             spills.write_maybe(slot)?;
         }
         self.rejects.write(slot)?;
+        let step = self.job.spec.has_roots().then_some(self.state.step as u8);
+        let before: u64 = self.state.accounts().map(|(_, account)| account.counts.products_unique).sum();
         let Checkpoint {
             account, capped, ..
         } = &mut self.state;
         // Of the rows the filter had not seen, this share was taken for seen.
         let filter = self.job.plan.filter;
-        let rate = filter.false_positive_rate(account.counts.products_unique);
+        let rate = filter.false_positive_rate(before);
         account.lost_expected += tally.new as f64 * rate / (1.0 - rate).max(f64::EPSILON);
         *account += &slot.account;
         account.counts += Counts {
-            parents_capped: capped.add(slot),
+            parents_capped: capped.add(slot, step),
             products_unique: tally.new,
             products_duplicate: tally.duplicate + tally.maybe,
             products_maybe: tally.maybe,
             ..Counts::default()
         };
         count_unique(account, slot);
+        Ok(())
+    }
+
+    /// Appends rows that settling has brought back. A further step must know their keys.
+    pub(super) fn write_settled(&mut self, slot: &Slot) -> Result<(), PipelineError> {
+        let (spills, is_last) = (&mut self.spills, self.state.step == self.job.spec.steps());
+        self.products.write(slot, |keys| match is_last {
+            true => Ok(()),
+            false => spills.write_keys(keys),
+        })?;
         Ok(())
     }
 
@@ -212,16 +236,49 @@ impl<'a> RunFiles<'a> {
         let lengths = self.spills.sync()?;
         let rejects = self.rejects.sync()?;
         let part_rows = self.products.sync_rows()?;
+        // Within a batch: the lengths at its start are within what was synced.
+        if self.batch_start.is_none() {
+            self.state.lengths = lengths;
+            self.state.open_block.clone_from(self.spills.open_block());
+            self.state.rejects = rejects;
+            self.state.part_rows = part_rows;
+        }
+        self.save()
+    }
+
+    /// Ends a step that another one follows, with a checkpoint at the start of that one.
+    pub(super) fn end_step(mut self) -> Result<(), PipelineError> {
+        self.products.close_part()?;
+        let (keys, rejects) = (self.spills.sync()?.keys, self.rejects.sync()?);
+        let state = &mut self.state;
+        state.done.push(StepDone {
+            parts: self.products.parts().len(),
+            rejects: rejects.items,
+            elapsed_seconds: self.meters.elapsed().as_secs_f64(),
+            account: std::mem::take(&mut state.account),
+        });
+        state.step += 1;
+        state.phase = Phase::default();
+        // The *maybe* rows are settled. Their files are cut off when the next step begins.
+        state.lengths = Lengths {
+            keys,
+            maybe_keys: SpillLength::EMPTY,
+            maybe_rows: SpillLength::EMPTY,
+        };
+        (state.rejects, state.part_rows) = (rejects, SpillLength::EMPTY);
+        (state.open_block, state.survivors) = (OpenBlock::default(), None);
+        state.unwritten_before = 0;
+        state.capped.begin_step();
+        self.save()?;
+        self.products.forget_rows()?;
+        Ok(())
+    }
+
+    /// Writes the checkpoint. What it says of files is on the disk.
+    fn save(&mut self) -> Result<(), PipelineError> {
         let state = match &mut self.batch_start {
-            // Its file lengths are within what was synced.
             Some(batch_start) => batch_start,
-            None => {
-                self.state.lengths = lengths;
-                self.state.open_block.clone_from(self.spills.open_block());
-                self.state.rejects = rejects;
-                self.state.part_rows = part_rows;
-                &mut self.state
-            }
+            None => &mut self.state,
         };
         state.parts = self.products.parts().to_vec();
         state.density = self.products.density();
@@ -273,7 +330,13 @@ impl<'a> RunFiles<'a> {
         self.products.close_part()?;
         self.show();
         let rejects = self.output.work_file(REJECTS);
-        let rejects = publish_rejects(self.output, &rejects, self.state.rejects, &self.encoders)?;
+        let ends = self.state.done.iter().map(|step| step.rejects);
+        let first = self.state.step - self.state.done.len();
+        let steps = (first..).zip(ends.chain([u64::MAX]));
+        let steps = steps.map(|(step, end)| (step as u8, end));
+        let steps = self.job.spec.has_roots().then(|| steps.collect());
+        let log = (rejects.as_path(), self.state.rejects);
+        let rejects = publish_rejects(self.output, log, steps, &self.encoders)?;
         let peak_memory_bytes = self
             .state
             .peak_memory_bytes

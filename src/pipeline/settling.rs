@@ -57,9 +57,9 @@ fn settle_from(files: &mut RunFiles<'_>, next_row: u64) -> Result<(), PipelineEr
     let survivors = survivors(files, &go_on)?;
     let mut reader = Survivors::new(files.output, lengths, &survivors)?;
     // Its size does not depend on the job's slots.
-    let mut slot = Slot::smallest(job.spec.properties());
+    let mut slot = Slot::new(job.plan.slot.smallest_like());
     while let Some(survivors) = reader.next(next_row, &mut slot)? {
-        files.products.write(&slot)?;
+        files.write_settled(&slot)?;
         files.state.account.settle(survivors);
         count_unique(&mut files.state.account, &slot);
         let next_row = reader.position();

@@ -23,14 +23,22 @@ use crate::{
     table::sink::Rewrite,
 };
 
-/// Runs the stages from where the checkpoint `begun` says. `input`: `None` once all of it is read.
+/// How the stages of a step ended.
+pub(super) enum Ended {
+    /// The step is done, and another one follows.
+    Step,
+    /// The job is done, or stopped.
+    Job(Outcome),
+}
+
+/// Runs the stages of a step from where the checkpoint `begun` says. `input`: `None` once all of it is read.
 pub(super) fn run(
     resources: &Resources<'_>,
     meters: &Meters,
     begun: Option<&Checkpoint>,
     mut input: Option<Input>,
     watcher: &mut Watcher<'_>,
-) -> Result<Outcome, PipelineError> {
+) -> Result<Ended, PipelineError> {
     let Resources {
         job,
         output,
@@ -67,17 +75,21 @@ pub(super) fn run(
         return Err(error);
     }
     if let Some(row) = reasons.timed_out {
-        return Ok(Outcome::TimedOut { row });
+        return Ok(Ended::Job(Outcome::TimedOut { row }));
     }
     if control.is_stopping() {
         let (kept, free) = (meters.kept(), reasons.disk_full);
-        return Ok(Outcome::Stopped { kept, free });
+        return Ok(Ended::Job(Outcome::Stopped { kept, free }));
     }
     let files = settled.ok_or_else(|| PipelineError::Panicked("sink".into()))?;
+    if resources.step.step < job.spec.steps() {
+        files.end_step()?;
+        return Ok(Ended::Step);
+    }
     let (state, rejects) = files.finish()?;
     let manifest = Manifest::new(resources, meters, state, rejects);
     output.write(MANIFEST, manifest.to_json().as_bytes())?;
-    Ok(Outcome::Done(Box::new(manifest)))
+    Ok(Ended::Job(Outcome::Done(Box::new(manifest))))
 }
 
 /// With `--canonical`: how rows are written.
@@ -111,6 +123,8 @@ fn read<'a>(
     let (control, meters) = (watched.control, watched.meters);
     let ports = &WorkerPorts {
         job,
+        step: resources.step.step,
+        batch_parents: (job.plan).batch_parents_of(resources.step.step, resources.step.rows(job).0),
         cores: &resources.cores,
         dispenser: &dispenser,
         ring,

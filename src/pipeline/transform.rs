@@ -11,8 +11,10 @@ use super::{
 use crate::{
     chem::{Progress, Transformer},
     identity::{KeyKind, KeyMaker},
+    key::Key,
+    property::PropertySet,
     reject::{RejectCode, Rejection},
-    slot::{ParentFlags, Slot, SlotParent, text_range},
+    slot::{ParentFlags, Root, Slot, SlotParent, text_range},
     table::source::{ParentRow, TextKind},
 };
 
@@ -28,9 +30,15 @@ impl<'a> Transforming<'a> {
     pub(super) fn new(ports: &'a WorkerPorts<'a>) -> Result<Self, PipelineError> {
         let job = ports.job;
         let structure_key = job.spec.key() == KeyKind::Structure;
+        let rules = job.rules.of(ports.step);
+        let mut settings = job.spec.transform_settings();
+        if ports.step == 0 {
+            // Only keys are kept of what the library itself holds.
+            settings.properties = PropertySet::NONE;
+        }
         Ok(Self {
             ports,
-            transformer: Transformer::new(job.rdkit, &job.rules, job.spec.transform_settings())?,
+            transformer: Transformer::new(job.rdkit, rules, settings)?,
             keys: structure_key.then(|| KeyMaker::new(job.rdkit).into()),
         })
     }
@@ -49,18 +57,42 @@ impl<'a> Transforming<'a> {
             Ok(smiles) => smiles,
             Err(rejection) => return Ok(writer.reject(parent, id, rejection)?),
         };
+        let root = match times.measure(&times.chemistry, || self.root(parent)) {
+            Ok(root) => root,
+            Err(rejection) => return Ok(writer.reject(parent, id, rejection)?),
+        };
         let accepted = SlotParent {
             row: parent.row,
             id,
             smiles: &smiles,
+            root,
             ..SlotParent::default()
         };
         self.write_products(writer, accepted)
     }
 
+    /// Where the current parent comes from, in a job of several steps.
+    fn root(&mut self, parent: ParentRow<'_>) -> Result<Root, Rejection> {
+        if let Some(root) = parent.root {
+            return Ok(root);
+        }
+        if !self.ports.job.plan.slot.roots {
+            return Ok(Root::default());
+        }
+        let canonical = self.transformer.parent_smiles()?;
+        let key = match &mut self.keys {
+            Some(maker) => maker.of_canonical(canonical).0,
+            None => Key::of(canonical),
+        };
+        Ok(Root {
+            row: parent.row,
+            key: key.words(),
+        })
+    }
+
     /// Parses a parent; returns its SMILES.
     fn begin<'p>(&mut self, parent: ParentRow<'p>) -> Result<Cow<'p, [u8]>, Rejection> {
-        if let Some(rejection) = self.ports.poisoned.get(&parent.row) {
+        if let Some(rejection) = self.ports.poisoned.rows.get(&parent.row) {
             return Err(rejection.clone());
         }
         let smiles = smiles_of(self.ports.job.rdkit, parent)?;

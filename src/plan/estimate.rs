@@ -6,15 +6,15 @@ use crate::{
     chem::TransformSettings,
     config::{JobSpec, Task},
     identity::StructureKeys,
-    limits::{SAMPLE_PARENTS, SAMPLE_PRODUCTS_PER_PARENT_MAX},
+    limits::{SAMPLE_PARENTS, SAMPLE_PRODUCTS_PER_PARENT_MAX, STEPS_MAX},
     reject::Rejection,
     table::source::Library,
-    trial::{Candidate, TrialError, Tried},
+    trial::{Candidate, Purpose, TrialError, Tried},
 };
 
 /// Transforms parents and discards their products; in separate processes where a parent may kill its process.
-pub type TryParents<'a> = dyn Fn(TransformSettings, &[Candidate]) -> Result<Vec<Result<Tried, Rejection>>, TrialError>
-    + 'a;
+pub type TryParents<'a> =
+    dyn Fn(Purpose, &[Candidate]) -> Result<Vec<Result<Tried, Rejection>>, TrialError> + 'a;
 
 /// What a job is expected to make.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -27,8 +27,10 @@ pub struct Estimate {
     pub sampled: u64,
     /// Of those, parents that can't be used.
     pub sampled_rejects: u64,
-    /// Distinct products per parent.
+    /// Distinct products per parent, of the library.
     pub products_per_parent: f64,
+    /// Of a product, by step from the second on. Nothing for the steps that a job does not have.
+    pub products_per_product: [f64; STEPS_MAX as usize - 1],
     /// Mean length of a product's SMILES, bytes.
     pub smiles_bytes: f64,
     /// Products of earlier runs, which are left out.
@@ -36,9 +38,33 @@ pub struct Estimate {
 }
 
 impl Estimate {
-    /// Products expected, repeats between parents counted.
+    /// Products expected of all steps, repeats between parents counted where they can't be foreseen.
     pub fn products(&self) -> u64 {
-        (self.parents as f64 * self.products_per_parent).ceil() as u64
+        self.products_by_step().iter().sum::<f64>().ceil() as u64
+    }
+
+    /// The same by step.
+    ///
+    /// A product of step `s` is made of `s` products of the step before, on average: its changes can be made in any
+    /// order, and each can be the last. It is counted once.
+    pub fn products_by_step(&self) -> Vec<f64> {
+        let first = self.parents as f64 * self.products_per_parent;
+        let later = self.products_per_product.iter().zip(2u8..);
+        let mut products = vec![first];
+        for (growth, step) in later.take_while(|(growth, _)| **growth > 0.0) {
+            let before = products.last().copied().unwrap_or_default();
+            products.push(before * growth / f64::from(step));
+        }
+        products
+    }
+
+    /// Distinct products of a parent of step `step`, of which the first is 1.
+    pub fn growth(&self, step: usize) -> f64 {
+        match step {
+            0 => 1.0,
+            1 => self.products_per_parent,
+            step => self.products_per_product[step - 2],
+        }
     }
 
     /// Largest number of bytes of temporary files in the output directory: the keys of products, and
@@ -62,6 +88,7 @@ pub(super) fn estimate(
     try_parents: &TryParents<'_>,
 ) -> Result<Estimate, PlanError> {
     let rows = library.rows_estimate()?;
+    let steps = spec.steps();
     let sample = library.sample(SAMPLE_PARENTS)?;
     let settings = TransformSettings {
         products_per_parent_max: spec
@@ -75,25 +102,71 @@ pub(super) fn estimate(
         Task::Derive => (Vec::new(), candidates),
         Task::Dedup => kept_as_written(candidates),
     };
+    let mut purpose = Purpose {
+        step: 1,
+        settings,
+        products_kept: if steps > 1 { SAMPLE_PRODUCTS_KEPT } else { 0 },
+    };
     if !candidates.is_empty() {
-        let tried = try_parents(settings, &candidates)?;
+        let tried = try_parents(purpose, &candidates)?;
         usable.extend(tried.into_iter().flatten().filter(|tried| tried.usable));
     }
-    let sum = |of: fn(&Tried) -> u64| usable.iter().map(of).sum::<u64>();
-    let (products, text_bytes) = (sum(|tried| tried.products), sum(|tried| tried.text_bytes));
-    let mut counts = Counts::default();
-    usable.iter().for_each(|tried| counts += tried.counts);
     let sampled = sample.len() as u64;
+    let (products, mut smiles_bytes) = yields(&usable);
+    let mut products_per_product = [0.0; STEPS_MAX as usize - 1];
+    let mut parents = drawn(&usable);
+    for growth in &mut products_per_product[..steps - 1] {
+        purpose.step += 1;
+        if parents.is_empty() {
+            break;
+        }
+        let tried = try_parents(purpose, &parents)?;
+        let usable: Vec<Tried> = tried.into_iter().flatten().collect();
+        let (products, bytes) = yields(&usable);
+        *growth = products / parents.len() as f64;
+        // Most products are those of the last step.
+        smiles_bytes = if products > 0.0 { bytes } else { smiles_bytes };
+        parents = drawn(&usable);
+    }
     Ok(Estimate {
         parents: rows.rows,
         parents_exact: rows.exact,
         sampled,
         sampled_rejects: sampled - usable.len() as u64,
-        products_per_parent: with_capped(products, &counts) / sampled.max(1) as f64,
-        smiles_bytes: text_bytes as f64 / products.max(1) as f64,
+        products_per_parent: products / sampled.max(1) as f64,
+        products_per_product,
+        smiles_bytes,
         excluded: 0,
     })
 }
+
+/// Distinct products of a sample, and the mean length of their SMILES in bytes.
+fn yields(usable: &[Tried]) -> (f64, f64) {
+    let sum = |of: fn(&Tried) -> u64| usable.iter().map(of).sum::<u64>();
+    let (products, text_bytes) = (sum(|tried| tried.products), sum(|tried| tried.text_bytes));
+    let mut counts = Counts::default();
+    usable.iter().for_each(|tried| counts += tried.counts);
+    let smiles_bytes = text_bytes as f64 / products.max(1) as f64;
+    (with_capped(products, &counts), smiles_bytes)
+}
+
+/// Products of a sample that are the sample of the next step: of each parent a share that follows its number of
+/// products.
+fn drawn(usable: &[Tried]) -> Vec<Candidate> {
+    let products: u64 = usable.iter().map(|tried| tried.products).sum();
+    let share = SAMPLE_PARENTS as f64 / products.max(1) as f64;
+    let (mut due, mut drawn) = (0.0, Vec::new());
+    for tried in usable {
+        due += share * tried.products as f64;
+        let wanted = (due as usize).saturating_sub(drawn.len());
+        let taken = tried.kept.iter().take(wanted).cloned();
+        drawn.extend(taken.map(Candidate::of_product));
+    }
+    drawn
+}
+
+/// Products that a sampled parent keeps at most for the sample of the next step.
+const SAMPLE_PRODUCTS_KEPT: usize = 16;
 
 /// Of a deduplication: what those rows give whose key does not take RDKit, and the other rows.
 fn kept_as_written(candidates: Vec<Candidate>) -> (Vec<Tried>, Vec<Candidate>) {
@@ -104,8 +177,9 @@ fn kept_as_written(candidates: Vec<Candidate>) -> (Vec<Tried>, Vec<Candidate>) {
         let smiles = candidate.smiles().map(str::as_bytes);
         let smiles = smiles.filter(|smiles| keys.key(smiles).is_ok());
         let row = smiles.map(|smiles| Tried::of_row(smiles.len() as u64));
+        let is_other = row.is_none();
         kept.extend(row);
-        row.is_none()
+        is_other
     });
     (kept, others)
 }

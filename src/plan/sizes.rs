@@ -22,8 +22,10 @@ impl Needs<'_> {
             let share = (budget / 256).max(1);
             (1usize << share.ilog2()).clamp(SLOT_BYTES_MIN, SLOT_BYTES_DEFAULT_MAX)
         });
-        let slot = SlotLayout::new(slot_bytes, spec.properties())
-            .unwrap_or_else(|_| SlotLayout::smallest(spec.properties()));
+        let (properties, roots) = (spec.properties(), spec.has_roots());
+        let slot = SlotLayout::divide(slot_bytes, properties, roots)
+            .or_else(|_| SlotLayout::divide(SLOT_BYTES_MIN, properties, roots))
+            .expect("the smallest size is in the range");
         // Room for a quarter more than the sample says: samples err, and full filters err too.
         let filter_products = spec
             .expected_products
@@ -35,11 +37,8 @@ impl Needs<'_> {
             FILTER_BITS_MIN,
             8 * (budget / FILTER_BUDGET_DIVISOR),
         );
-        // About three quarters of a slot, but many batches per job, so that no worker is left idle.
-        let per_slot = slot.rows_max as f64 * 0.75 / estimate.products_per_parent.max(1.0);
-        let batch_parents = (per_slot as usize)
-            .min(estimate.parents as usize / 128)
-            .clamp(1, batch_parents_max(&spec.work));
+        let batch_parents = batch_parents(&slot, estimate.products_per_parent, estimate.parents)
+            .min(batch_parents_max(&spec.work));
         let mut plan = Plan {
             estimate,
             memory: MemoryPlan::new(spec.memory),
@@ -57,6 +56,13 @@ impl Needs<'_> {
         self.add_items(&mut plan);
         plan
     }
+}
+
+/// Parents of a batch: their products fill about three quarters of a slot, but a step has many batches, so that no
+/// worker is left idle.
+pub(super) fn batch_parents(slot: &SlotLayout, products_per_parent: f64, parents: u64) -> usize {
+    let per_slot = slot.rows_max as f64 * 0.75 / products_per_parent.max(1.0);
+    (per_slot as usize).min(parents as usize / 128).max(1)
 }
 
 /// Most parents of a batch. Files depend on it, so it is the same for all engines.

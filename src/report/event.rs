@@ -142,13 +142,20 @@ impl From<&Plan> for Planned {
 pub struct Progress {
     /// Time since the start of the run, that of earlier attempts included.
     pub elapsed_seconds: f64,
-    /// Time until the last row is read, at the mean rate so far.
+    /// Time until the last row of the step is read, at the mean rate so far.
     pub remaining_seconds: Option<f64>,
-    /// Rows of the inputs.
+    /// The step in work, of which the first is 1; 0 reads what the library itself holds (`--new-only`). What follows is
+    /// of this step.
+    #[serde(default)]
+    pub step: u64,
+    /// Steps of the job.
+    #[serde(default)]
+    pub steps: u64,
+    /// Rows of its input.
     pub parents: u64,
     /// Whether they were counted rather than estimated.
     pub parents_exact: bool,
-    /// Rows read from the inputs.
+    /// Rows read from its input.
     pub rows_read: u64,
     /// What became of the rows and products that the sink has written.
     pub counts: Counts,

@@ -54,6 +54,9 @@ pub struct Manifest {
     /// What each rule made, in the order of the rules.
     #[serde(default)]
     pub by_rule: Vec<RuleCounts>,
+    /// What each step made, in a job of several: all other counts are sums over the steps.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub steps: Vec<StepCounts>,
     /// How products that the filter had seen were treated.
     #[serde(default = "of_schema_1")]
     pub dedup: Dedup,
@@ -233,9 +236,12 @@ pub struct ManifestInput {
 /// A parent at which a cap took effect.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CappedParent {
-    /// 0-based row over all inputs.
+    /// In a job of several steps: the step that it was a parent in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<u8>,
+    /// 0-based row over all inputs, or of the step before.
     pub row: u64,
-    /// Its id.
+    /// Its id, or that of the molecule of the library that it was made from.
     pub id: String,
     /// The caps.
     pub caps: Vec<String>,
@@ -256,6 +262,32 @@ pub struct RuleCounts {
     pub invalid: u64,
     /// Products that a cap kept from being made or written; of sites beyond the cap, at least as many.
     pub capped: u64,
+}
+
+impl std::ops::AddAssign<&RuleCounts> for RuleCounts {
+    fn add_assign(&mut self, other: &Self) {
+        self.made += other.made;
+        self.unique += other.unique;
+        self.unchanged += other.unchanged;
+        self.invalid += other.invalid;
+        self.capped += other.capped;
+    }
+}
+
+/// What a step made of its parents: the molecules of the library in the first step, the products of the step before in
+/// any other.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StepCounts {
+    /// Its number, from 1.
+    pub step: u64,
+    /// What became of parents and products.
+    pub counts: Counts,
+    /// Rejected parents by code.
+    pub rejected_by_code: RejectCounts,
+    /// Number of its first part, of those in `files`. Its last is the one before the first of the next step.
+    pub first_part: u64,
+    /// What each rule made, in the order of the rules.
+    pub by_rule: Vec<RuleCounts>,
 }
 
 /// What `--check` found.

@@ -4,7 +4,8 @@
 //!
 //! ```text
 //! parents u32
-//! per parent   row u64, bytes of its id u32, bytes of its SMILES u32, id, SMILES
+//! per parent   row u64, bytes of its id u32, bytes of its SMILES u32, id, SMILES; in a job of several steps also
+//!              the row of its root u64, and its key (two u64)
 //! per row      parent u32, rule u16, site u16, bytes of its SMILES u32, SMILES,
 //!              its properties: those that are reals f64, then those that are whole numbers u16
 //! ```
@@ -20,7 +21,7 @@ use zstd::bulk::{Compressor, Decompressor};
 use crate::{
     limits::{SETTLE_BLOCK_PARENT_BYTES, SETTLE_BLOCK_ROWS, SETTLE_BLOCK_TEXT_BYTES},
     property::{Property, PropertySet},
-    slot::{ParentFlags, Slot, SlotParent},
+    slot::{Root, Slot, SlotParent},
     store::{
         StoreError,
         sealed::as_hex,
@@ -87,6 +88,11 @@ impl RowWriter {
                 block.parents.extend((text.len() as u32).to_le_bytes());
             }
             block.parents.extend([parent.id, parent.smiles].concat());
+            if slot.layout().roots {
+                let Root { row, key } = parent.root;
+                let words = [row, key[0], key[1]];
+                block.parents.extend(words.map(u64::to_le_bytes).concat());
+            }
             block.parent_count += 1;
             block.last_parent = Some(parent.row);
         }
@@ -168,12 +174,20 @@ pub fn unpack(payload: &[u8], rows: u32, slot: &mut Slot) -> Result<(), &'static
     for _ in 0..parents {
         let row = from.u64()?;
         let (id, smiles) = (from.u32()? as usize, from.u32()? as usize);
+        let (id, smiles) = (from.take(id)?, from.take(smiles)?);
+        let root = match slot.layout().roots {
+            true => Root {
+                row: from.u64()?,
+                key: [from.u64()?, from.u64()?],
+            },
+            false => Root::default(),
+        };
         let parent = SlotParent {
             row,
-            id: from.take(id)?,
-            smiles: from.take(smiles)?,
-            reason: b"",
-            flags: ParentFlags::NONE,
+            id,
+            smiles,
+            root,
+            ..SlotParent::default()
         };
         slot.push_parent(parent).ok_or("too many parents")?;
     }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{
     filled::Filled,
     layout::SlotLayout,
-    parent::{ParentFlags, SlotParent},
+    parent::{ParentFlags, Root, SlotParent},
 };
 use crate::key::Key;
 
@@ -69,8 +69,12 @@ columns! { |layout, filled|
     key: [u64; 2], layout.rows_max, filled.rows;
     /// Per product: the layout's properties that are reals, side by side.
     real_properties: f64, layout.real_values(), layout.properties.reals().len() * filled.rows;
-    /// Per parent: 0-based row over all inputs.
+    /// Per parent: 0-based row over all inputs, or of the step before.
     parent_row: u64, layout.parents_max, filled.parents;
+    /// Per parent, in a slot with roots: the row of the molecule of the library that it was made from.
+    root_row: u64, layout.roots_max(), filled.roots(layout);
+    /// Per parent, in a slot with roots: first and second word of its own key.
+    parent_key: [u64; 2], layout.roots_max(), filled.roots(layout);
     /// Per product: where its SMILES ends in `text`.
     text_end: u32, layout.rows_max, filled.rows;
     /// Per product: index of its parent in this slot.
@@ -123,6 +127,14 @@ impl<'a> Columns<'a> {
             smiles: &self.parent_text[id..smiles],
             reason: &self.parent_text[smiles..reason],
             flags: ParentFlags::from_byte(self.parent_flags[index]),
+            root: self.root(index),
+        }
+    }
+
+    fn root(&self, index: usize) -> Root {
+        match (self.root_row.get(index), self.parent_key.get(index)) {
+            (Some(&row), Some(&key)) => Root { row, key },
+            _ => Root::default(),
         }
     }
 }

@@ -1,12 +1,12 @@
 //! How a slab is divided into columns.
 
-use super::filled::Filled;
+use super::{filled::Filled, parent::Root};
 use crate::{
     limits::{ID_BYTES_MAX, REASON_BYTES_MAX, SLOT_BYTES_MAX, SLOT_BYTES_MIN, TEXT_KEPT_BYTES_MAX},
     property::PropertySet,
 };
 
-/// How a slab is divided. A function of its size and of the properties that are asked for.
+/// How a slab is divided. A function of its size and of the columns that are asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SlotLayout {
     /// Bytes of the slab.
@@ -21,6 +21,8 @@ pub struct SlotLayout {
     pub parent_text_bytes_max: usize,
     /// The properties of a product.
     pub properties: PropertySet,
+    /// Whether a parent has a root: what a job of several steps needs.
+    pub roots: bool,
 }
 
 /// A layout can't be made: the slab is outside the range a slot may have.
@@ -31,6 +33,15 @@ pub struct LayoutError(pub usize);
 impl SlotLayout {
     /// Divides a slab of `bytes`.
     pub fn new(bytes: usize, properties: PropertySet) -> Result<Self, LayoutError> {
+        Self::divide(bytes, properties, false)
+    }
+
+    /// Divides a slab of `bytes`; with `roots`, each parent has one.
+    pub fn divide(
+        bytes: usize,
+        properties: PropertySet,
+        roots: bool,
+    ) -> Result<Self, LayoutError> {
         if !(SLOT_BYTES_MIN..=SLOT_BYTES_MAX).contains(&bytes) {
             return Err(LayoutError(bytes));
         }
@@ -38,7 +49,8 @@ impl SlotLayout {
         // The columns but for properties take 51 bytes a row; the SMILES and its share of its parent's
         // text take about as much again, and more. Whole eights keep every column aligned.
         let property_bytes = 8 * properties.reals().len() + 2 * properties.counts().len();
-        let rows_max = bytes / (128 + 3 * property_bytes / 2) / 8 * 8;
+        let root_bytes = if roots { ROOT_BYTES } else { 0 };
+        let rows_max = bytes / (128 + 3 * (property_bytes + root_bytes) / 2) / 8 * 8;
         let mut layout = Self {
             bytes,
             rows_max,
@@ -46,6 +58,7 @@ impl SlotLayout {
             text_bytes_max: 0,
             parent_text_bytes_max: 0,
             properties,
+            roots,
         };
         let text_bytes = bytes - layout.column_bytes();
         layout.parent_text_bytes_max = (text_bytes * 2 / 5).max(PARENT_TEXT_BYTES_MIN);
@@ -63,6 +76,7 @@ impl SlotLayout {
             text_bytes_max: filled.text_bytes,
             parent_text_bytes_max: filled.parent_text_bytes,
             properties: self.properties,
+            roots: self.roots,
         };
         layout.bytes = layout.column_bytes();
         layout
@@ -70,7 +84,17 @@ impl SlotLayout {
 
     /// The smallest slab there may be.
     pub fn smallest(properties: PropertySet) -> Self {
-        Self::new(SLOT_BYTES_MIN, properties).expect("its size is in the range")
+        Self::new(SLOT_BYTES_MIN, properties).expect(IN_RANGE)
+    }
+
+    /// The smallest slab with the columns of this one.
+    pub fn smallest_like(&self) -> Self {
+        Self::divide(SLOT_BYTES_MIN, self.properties, self.roots).expect(IN_RANGE)
+    }
+
+    /// Parents that have a root.
+    pub(super) fn roots_max(&self) -> usize {
+        if self.roots { self.parents_max } else { 0 }
     }
 
     /// Values of the properties that are reals, in all rows.
@@ -84,5 +108,8 @@ impl SlotLayout {
     }
 }
 
+const IN_RANGE: &str = "the smallest size is in the range";
+/// Bytes of a parent's root.
+const ROOT_BYTES: usize = size_of::<Root>();
 /// Bytes of the longest text kept of one row.
 const PARENT_TEXT_BYTES_MIN: usize = TEXT_KEPT_BYTES_MAX + ID_BYTES_MAX + REASON_BYTES_MAX;

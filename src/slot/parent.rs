@@ -5,9 +5,10 @@ use crate::reject::RejectCode;
 /// A parent in a slot.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SlotParent<'a> {
-    /// 0-based row over all inputs.
+    /// 0-based row over all inputs, or of the step before.
     pub row: u64,
-    /// Its id, or its row number as text.
+    /// Its id, or its row number as text. In a slot with roots: that of the molecule of the library that it was made
+    /// from.
     pub id: &'a [u8],
     /// Its SMILES as read.
     pub smiles: &'a [u8],
@@ -15,6 +16,17 @@ pub struct SlotParent<'a> {
     pub reason: &'a [u8],
     /// Rejected, capped, continued.
     pub flags: ParentFlags,
+    /// In a slot with roots: where it comes from.
+    pub root: Root,
+}
+
+/// Where a parent comes from, in a job of several steps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Root {
+    /// 0-based row, over all inputs, of the molecule of the library that it was made from.
+    pub row: u64,
+    /// The words of its own key.
+    pub key: [u64; 2],
 }
 
 /// What is known of a parent in a slot, in one byte:

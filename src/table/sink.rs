@@ -59,6 +59,8 @@ pub struct SinkSettings {
     /// Whether rows are molecules of the input rather than products of them: then they have no rule, no site
     /// and no parent of another SMILES.
     pub molecules: bool,
+    /// In a job of several steps: the one that makes the rows.
+    pub step: Option<u8>,
     /// How the parts are encoded.
     pub parquet: ParquetSettings,
 }
@@ -82,6 +84,14 @@ pub fn product_schema(settings: &SinkSettings, rewritten: bool) -> SchemaRef {
             false,
         ));
         fields.push(Field::new("site", DataType::UInt16, false));
+    }
+    if settings.step.is_some() {
+        fields.extend([
+            Field::new("step", DataType::UInt8, false),
+            Field::new("root_row", DataType::UInt64, false),
+            Field::new("root_id", DataType::Utf8, false),
+            Field::new("parent_key", DataType::FixedSizeBinary(16), false),
+        ]);
     }
     fields.extend(settings.properties.iter().map(|property| {
         let data_type = match property.kind() {
@@ -236,10 +246,15 @@ impl<'a> ProductSink<'a> {
     }
 
     /// Gathers and appends the rows of `slot` whose verdict is *new*.
-    pub fn write(&mut self, slot: &Slot) -> Result<(), SinkError> {
+    /// `take_keys` gets their keys, an item each.
+    pub fn write(
+        &mut self,
+        slot: &Slot,
+        take_keys: impl FnMut(&Block) -> Result<(), StoreError>,
+    ) -> Result<(), SinkError> {
         let all = Rest::all(self.rewritten(slot));
         let gathered = self.gatherer.gather(slot, all)?;
-        self.append(slot, gathered, |_| Ok(()))
+        self.append(slot, gathered, take_keys)
     }
 
     fn write_batch(&mut self, batch: RecordBatch) -> Result<(), SinkError> {

@@ -35,6 +35,7 @@ mod parquet_schema;
 mod parquet_streams;
 mod parquet_thrift;
 mod parquet_unpack;
+mod products;
 mod sample;
 mod sdf;
 mod smiles_likeness;
@@ -53,12 +54,14 @@ pub use format::names_a_format;
 pub use guard::{in_guarded_call, quiet};
 pub use input_file::InputFile;
 pub use inputs::{is_pattern, resolve as resolve_inputs};
+pub use products::Products;
 pub use sample::RowsEstimate;
 pub use smiles_lines::smiles_of_line;
 pub use unpack::Packing;
 
 use crate::limits::PARENT_BATCH_BYTES_MAX;
 use file_rows::{FileRows, Layout};
+use products::ProductReader;
 
 /// The files of a library, checked, in the order given.
 #[derive(Debug, Clone)]
@@ -150,12 +153,17 @@ impl Library {
     /// # Errors
     /// None at present: the reader opens each file when it reaches it.
     pub fn reader(&self) -> Result<LibraryReader, SourceError> {
-        Ok(LibraryReader {
+        Ok(LibraryReader::of(Rows::Files {
             files: self.files.clone().into_iter(),
             current: None,
-            rows_read: 0,
-            failed: None,
-        })
+        }))
+    }
+}
+
+impl Products {
+    /// Reads the products from the first. Rows are skipped before the first is read.
+    pub fn reader(&self) -> LibraryReader {
+        LibraryReader::of(Rows::Products(ProductReader::new(self.clone())))
     }
 }
 
@@ -164,15 +172,31 @@ pub fn complete(batch: &mut ParentBatch) {
     smiles_lines::complete(batch);
 }
 
-/// Reads a library from start to end, batch by batch.
+/// Reads a library, or the products of a step, from start to end, batch by batch.
 pub struct LibraryReader {
-    files: std::vec::IntoIter<InputFile>,
-    current: Option<FileRows>,
+    rows: Rows,
     rows_read: u64,
     failed: Option<SourceError>,
 }
 
+/// What a reader reads.
+enum Rows {
+    Files {
+        files: std::vec::IntoIter<InputFile>,
+        current: Option<FileRows>,
+    },
+    Products(ProductReader),
+}
+
 impl LibraryReader {
+    fn of(rows: Rows) -> Self {
+        Self {
+            rows,
+            rows_read: 0,
+            failed: None,
+        }
+    }
+
     /// Fills `batch` (cleared first) with the next rows; false at the end of all inputs.
     ///
     /// A batch ends at `rows_max` rows (at least 1), once its bytes reach
@@ -226,7 +250,7 @@ impl LibraryReader {
         self.unless_failed(|reader| {
             let mut skipped = 0;
             while skipped < rows {
-                match reader.skip_in_file(rows - skipped)? {
+                match reader.rows.skip_in_file(rows - skipped)? {
                     0 => break,
                     step => skipped += step,
                 }
@@ -250,36 +274,54 @@ impl LibraryReader {
     }
 
     fn next_row(&mut self, batch: &mut ParentBatch) -> Result<bool, SourceError> {
-        let row = self.rows_read;
-        while let Some(rows) = self.current()? {
+        let read = self.rows.next_row(self.rows_read, batch)?;
+        self.rows_read += u64::from(read);
+        Ok(read)
+    }
+}
+
+impl Rows {
+    /// Appends the next row to `batch` as number `row`; false at the end.
+    fn next_row(&mut self, row: u64, batch: &mut ParentBatch) -> Result<bool, SourceError> {
+        let (files, current) = match self {
+            Self::Files { files, current } => (files, current),
+            Self::Products(products) => return products.next_row(row, batch),
+        };
+        while let Some(rows) = open_next(files, current)? {
             if rows.next_row(row, batch)? {
-                self.rows_read += 1;
                 return Ok(true);
             }
-            self.current = None;
+            *current = None;
         }
         Ok(false)
     }
 
     /// Skips at most `rows` rows of one file and returns how many; 0 at the end of all inputs.
     fn skip_in_file(&mut self, rows: u64) -> Result<u64, SourceError> {
-        while let Some(file) = self.current()? {
+        let (files, current) = match self {
+            Self::Files { files, current } => (files, current),
+            Self::Products(products) => return Ok(products.skip_rows(rows)),
+        };
+        while let Some(file) = open_next(files, current)? {
             let skipped = file.skip_rows(rows)?;
             if skipped > 0 {
                 return Ok(skipped);
             }
-            self.current = None;
+            *current = None;
         }
         Ok(0)
     }
+}
 
-    /// The file being read, or else the next; `None` after the last.
-    fn current(&mut self) -> Result<Option<&mut FileRows>, SourceError> {
-        if self.current.is_none()
-            && let Some(file) = self.files.next()
-        {
-            self.current = Some(file.open_rows()?);
-        }
-        Ok(self.current.as_mut())
+/// The file being read, or else the next; `None` after the last.
+fn open_next<'a>(
+    files: &mut std::vec::IntoIter<InputFile>,
+    current: &'a mut Option<FileRows>,
+) -> Result<Option<&'a mut FileRows>, SourceError> {
+    if current.is_none()
+        && let Some(file) = files.next()
+    {
+        *current = Some(file.open_rows()?);
     }
+    Ok(current.as_mut())
 }

@@ -2,9 +2,10 @@
 
 use std::{io::Write, thread, time::Duration};
 
-use super::message::{Assignment, Candidate, LATE, READY, TrialError, Tried};
+use super::message::{Assignment, Candidate, LATE, Purpose, READY, TrialError, Tried};
 use crate::{
     chem::{ChemistryError, Progress, RdKit, TransformSettings, Transformer},
+    key::Key,
     limits::STAGE_STACK_BYTES,
     machine::WorkClock,
     reject::{RejectCode, Rejection},
@@ -29,17 +30,14 @@ pub fn assignment() -> Result<Assignment, TrialError> {
 
 /// Answers standard input line by line, on a stack like a worker's. Ends the process when a parent has exceeded its
 /// time: a thread inside RDKit can't be ended otherwise.
-pub fn serve(
-    rdkit: RdKit,
-    rules: &RuleSet,
-    settings: TransformSettings,
-    time_max: Duration,
-) -> Result<(), TrialError> {
+pub fn serve(rdkit: RdKit, rules: &RuleSet, assignment: &Assignment) -> Result<(), TrialError> {
+    let (settings, kept) = (assignment.settings, assignment.products_kept);
+    let time_max = assignment.time_max;
     let clock = WorkClock::default();
     thread::scope(|scope| {
         let served = thread::Builder::new()
             .stack_size(STAGE_STACK_BYTES)
-            .spawn_scoped(scope, || answer_all(rdkit, rules, settings, &clock));
+            .spawn_scoped(scope, || answer_all(rdkit, rules, (settings, kept), &clock));
         while served.as_ref().is_ok_and(|served| !served.is_finished()) {
             if clock.used().is_some_and(|used| used > time_max) {
                 let _ = writeln!(std::io::stdout(), "{LATE}");
@@ -58,7 +56,7 @@ pub fn serve(
 fn answer_all(
     rdkit: RdKit,
     rules: &RuleSet,
-    settings: TransformSettings,
+    settings: (TransformSettings, usize),
     clock: &WorkClock,
 ) -> Result<(), TrialError> {
     let mut trier = Trier::new(rdkit, rules, settings, clock)?;
@@ -82,10 +80,11 @@ fn answer_all(
 pub fn try_here(
     rdkit: RdKit,
     rules: &RuleSet,
-    settings: TransformSettings,
+    purpose: Purpose,
     candidates: &[Candidate],
 ) -> Result<Vec<Result<Tried, Rejection>>, TrialError> {
     let clock = WorkClock::default();
+    let settings = (purpose.settings, purpose.products_kept);
     let mut trier = Trier::new(rdkit, rules, settings, &clock)?;
     let tried = candidates.iter().map(|parent| trier.transform(parent));
     tried.map(|tried| Ok(Ok(tried?))).collect()
@@ -96,6 +95,7 @@ struct Trier<'a> {
     rdkit: RdKit,
     transformer: Transformer,
     slot: Slot,
+    products_kept: usize,
     clock: &'a WorkClock,
 }
 
@@ -103,13 +103,14 @@ impl<'a> Trier<'a> {
     fn new(
         rdkit: RdKit,
         rules: &RuleSet,
-        settings: TransformSettings,
+        (settings, products_kept): (TransformSettings, usize),
         clock: &'a WorkClock,
     ) -> Result<Self, ChemistryError> {
         Ok(Self {
             rdkit,
             transformer: Transformer::new(rdkit, rules, settings)?,
             slot: Slot::smallest(settings.properties),
+            products_kept,
             clock,
         })
     }
@@ -133,6 +134,7 @@ impl<'a> Trier<'a> {
             usable: begun.is_ok(),
             ..Tried::default()
         };
+        let mut kept = Vec::new();
         while tried.usable {
             slot.clear();
             let parent = slot.push_parent(SlotParent::default()).unwrap_or_default();
@@ -140,11 +142,29 @@ impl<'a> Trier<'a> {
             tried.products += slot.rows() as u64;
             tried.text_bytes += slot.text_bytes() as u64;
             tried.counts += slot.account.counts;
+            keep(&mut kept, slot, self.products_kept);
             if progress == Progress::Finished {
                 break;
             }
             self.clock.restart();
         }
+        tried.kept = kept.into_iter().map(|(_, smiles)| smiles).collect();
         Ok(tried)
+    }
+}
+
+/// Adds the products of a slot to those kept, of which the `most` with the least keys remain.
+fn keep(kept: &mut Vec<(Key, String)>, slot: &Slot, most: usize) {
+    if most == 0 {
+        return;
+    }
+    for row in 0..slot.rows() {
+        let smiles = slot.smiles(row);
+        let key = Key::of(smiles);
+        let place = kept.partition_point(|(other, _)| *other < key);
+        if place < most {
+            kept.insert(place, (key, String::from_utf8_lossy(smiles).into_owned()));
+            kept.truncate(most);
+        }
     }
 }

@@ -23,6 +23,8 @@ pub struct Assignment {
     pub rules: Vec<PathBuf>,
     /// How parents are transformed.
     pub settings: TransformSettings,
+    /// Products of each parent to be returned.
+    pub products_kept: usize,
     /// CPU time that one parent may use without giving a product.
     pub time_max: Duration,
 }
@@ -47,6 +49,15 @@ impl Candidate {
         })
     }
 
+    /// A product of an earlier step.
+    pub fn of_product(smiles: String) -> Self {
+        Self {
+            row: 0,
+            text: smiles,
+            mol_block: false,
+        }
+    }
+
     /// Its SMILES, if that is how it is given.
     pub fn smiles(&self) -> Option<&str> {
         (!self.mol_block).then_some(self.text.as_str())
@@ -54,7 +65,7 @@ impl Candidate {
 }
 
 /// What a parent gives.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tried {
     /// Whether it can be used.
     pub usable: bool,
@@ -64,6 +75,19 @@ pub struct Tried {
     pub text_bytes: u64,
     /// What was made and not kept.
     pub counts: Counts,
+    /// As many of the products as were asked for: those with the least keys.
+    pub kept: Vec<String>,
+}
+
+/// What parents are tried for.
+#[derive(Clone, Copy, Debug)]
+pub struct Purpose {
+    /// The step whose rules are applied.
+    pub step: usize,
+    /// How parents are transformed.
+    pub settings: TransformSettings,
+    /// Products of each parent to be returned.
+    pub products_kept: usize,
 }
 
 impl Tried {

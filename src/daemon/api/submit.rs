@@ -206,6 +206,9 @@ fn check_settings(settings: &JobSettings) -> Result<(), ApiError> {
     ] {
         check_paths(name, paths)?;
     }
+    for step in &settings.step {
+        check_paths("step", &step.rules)?;
+    }
     let memory = settings.memory.unwrap_or_default();
     if memory.0 > JOB_MEMORY_BYTES_MAX {
         let reason = format!("{memory} is more than {}", ByteSize(JOB_MEMORY_BYTES_MAX));

@@ -1,11 +1,11 @@
 //! Turns the new rows of a slot into arrays for the encoder and a record for the log.
 
-use std::sync::Arc;
+use std::{io::Write, sync::Arc};
 
 use arrow::{
     array::{
         ArrayRef, AsArray, DictionaryArray, FixedSizeBinaryArray, Float64Array, Int16Array,
-        RecordBatch, StringArray, UInt16Array, UInt64Array,
+        RecordBatch, StringArray, UInt8Array, UInt16Array, UInt64Array,
     },
     buffer::OffsetBuffer,
     datatypes::{SchemaRef, UInt16Type},
@@ -18,6 +18,7 @@ use super::{
     row_log,
 };
 use crate::{
+    key::Key,
     limits::{GATHERED_PER_SLOT, SINK_CHUNK_BYTES, SINK_CHUNK_ROWS},
     property::{Property, PropertyKind, PropertySet},
     slot::{Columns, Slot, SlotParent, Verdict},
@@ -118,12 +119,15 @@ impl Gatherer {
             false => Texts::with_capacity(rows.len(), text_bytes),
         };
         let mut parent_row = Vec::with_capacity(rows.len());
+        let mut roots = self.settings.step.map(|step| Roots::new(step, rows.len()));
         // The rows of a parent are adjacent.
         let (mut last, mut parent) = (None, SlotParent::default());
         let mut taken = 0;
         for &row in rows {
             let texts = [&smiles, &parent_id, &parent_smiles];
-            if texts.map(|texts| texts.bytes.len()).iter().sum::<usize>() >= SINK_CHUNK_BYTES {
+            let root_ids = roots.as_ref().map_or(0, |roots| roots.ids.bytes.len());
+            let bytes = texts.map(|texts| texts.bytes.len()).iter().sum::<usize>() + root_ids;
+            if bytes >= SINK_CHUNK_BYTES {
                 break;
             }
             let index = columns.parent[row];
@@ -137,7 +141,14 @@ impl Gatherer {
                 None => smiles.push(own),
             }
             parent_row.push(parent.row);
-            parent_id.push(parent.id);
+            match roots.as_mut().filter(|roots| roots.step > 1) {
+                // The id in the slot is that of the root.
+                Some(roots) => parent_id.push(roots.number(parent.row)),
+                None => parent_id.push(parent.id),
+            }
+            if let Some(roots) = &mut roots {
+                roots.push(&parent);
+            }
             if !molecules {
                 parent_smiles.push(parent.smiles);
             } else if rewritten.is_some() {
@@ -162,8 +173,57 @@ impl Gatherer {
             arrays.push(Arc::new(rules.map_err(encode_error)?));
             arrays.push(Arc::new(numbers(columns.site, rows)));
         }
+        if let Some(roots) = roots {
+            arrays.extend(roots.finish()?);
+        }
         arrays.extend(properties(self.settings.properties, &columns, rows));
         RecordBatch::try_new(Arc::clone(&self.schema), arrays).map_err(encode_error)
+    }
+}
+
+/// The columns that a job of several steps has, while they are filled.
+struct Roots {
+    step: u8,
+    rows: Vec<u64>,
+    ids: Texts,
+    parent_keys: Vec<u8>,
+    /// The text of a parent's row number.
+    number: Vec<u8>,
+}
+
+impl Roots {
+    fn new(step: u8, rows: usize) -> Self {
+        Self {
+            step,
+            rows: Vec::with_capacity(rows),
+            ids: Texts::with_capacity(rows, 8),
+            parent_keys: Vec::with_capacity(16 * rows),
+            number: Vec::new(),
+        }
+    }
+
+    fn number(&mut self, row: u64) -> &[u8] {
+        self.number.clear();
+        write!(self.number, "{row}").expect("writing to a Vec can't fail");
+        &self.number
+    }
+
+    fn push(&mut self, parent: &SlotParent<'_>) {
+        self.rows.push(parent.root.row);
+        self.ids.push(parent.id);
+        let key = Key::from_words(parent.root.key).bytes();
+        self.parent_keys.extend_from_slice(&key);
+    }
+
+    fn finish(self) -> Result<[ArrayRef; 4], SinkError> {
+        let steps = UInt8Array::from_value(self.step, self.rows.len());
+        let keys = FixedSizeBinaryArray::try_new(16, self.parent_keys.into(), None);
+        Ok([
+            Arc::new(steps),
+            Arc::new(UInt64Array::from(self.rows)),
+            self.ids.finish()?,
+            Arc::new(keys.map_err(encode_error)?),
+        ])
     }
 }
 
@@ -254,7 +314,6 @@ mod tests {
 
     use super::*;
     use crate::{
-        key::Key,
         slot::SlotParent,
         table::sink::{parquet_file::ParquetSettings, product_schema},
     };
@@ -268,6 +327,7 @@ mod tests {
             properties: PropertySet::NONE,
             key_column: "key",
             molecules: false,
+            step: None,
             parquet: ParquetSettings::new(1 << 20),
         };
         Gatherer {

@@ -3,7 +3,7 @@
 use std::{io::Read, path::Path, sync::Arc};
 
 use arrow::{
-    array::{ArrayRef, RecordBatch, StringArray, UInt64Array},
+    array::{ArrayRef, RecordBatch, StringArray, UInt8Array, UInt64Array},
     datatypes::{DataType, Field, Schema, SchemaRef},
 };
 
@@ -75,17 +75,20 @@ impl RejectLog {
 }
 
 /// Writes `rejects.parquet` (row number, id, text, reason and code of every row that can't be used) from
-/// what a [`RejectLog`] kept at `path`. Without rejects, writes no file.
+/// what a [`RejectLog`] kept at a path. Without rejects, writes no file. `steps`: in a job of several, each step with the
+/// number of rejects until it was done.
 pub fn publish_rejects(
     output: &OutputDir,
-    path: &Path,
-    length: SpillLength,
+    (path, length): (&Path, SpillLength),
+    steps: Option<Vec<(u8, u64)>>,
     encoders: &Arc<Encoders>,
 ) -> Result<Option<Part>, SinkError> {
     let mut sink = RejectSink {
         output,
         encoders,
         file: None,
+        steps,
+        published: 0,
         waiting: Vec::new(),
         waiting_bytes: 0,
     };
@@ -120,6 +123,9 @@ struct RejectSink<'a> {
     output: &'a OutputDir,
     encoders: &'a Arc<Encoders>,
     file: Option<ParquetFile>,
+    steps: Option<Vec<(u8, u64)>>,
+    /// Rejects written before those that wait.
+    published: u64,
     waiting: Vec<Reject>,
     waiting_bytes: usize,
 }
@@ -195,14 +201,22 @@ impl RejectSink<'_> {
             Arc::new(StringArray::from_iter_values(self.waiting.iter().map(of)))
         };
         let rows = UInt64Array::from_iter_values(self.waiting.iter().map(|r| r.row));
-        let columns: Vec<ArrayRef> = vec![
+        let mut columns: Vec<ArrayRef> = vec![
             Arc::new(rows),
             column(|reject| &reject.id),
             column(|reject| &reject.text),
             column(|reject| &reject.reason),
             column(|reject| reject.code.as_str()),
         ];
-        let schema = reject_schema();
+        if let Some(steps) = &self.steps {
+            let ordinals = (self.published..).take(self.waiting.len());
+            let step = |ordinal| {
+                let step = steps.iter().find(|(_, end)| ordinal < *end);
+                step.map_or(0, |(step, _)| *step)
+            };
+            columns.push(Arc::new(UInt8Array::from_iter_values(ordinals.map(step))));
+        }
+        let schema = reject_schema(self.steps.is_some());
         let batch = RecordBatch::try_new(Arc::clone(&schema), columns).map_err(encode_error)?;
         let file = match &mut self.file {
             Some(file) => file,
@@ -215,21 +229,26 @@ impl RejectSink<'_> {
             )?),
         };
         file.write(batch)?;
+        self.published += self.waiting.len() as u64;
         self.waiting.clear();
         self.waiting_bytes = 0;
         Ok(())
     }
 }
 
-/// The schema of `rejects.parquet`.
-pub fn reject_schema() -> SchemaRef {
-    Arc::new(Schema::new(vec![
+/// The schema of `rejects.parquet`; `steps`: of a job of several steps.
+pub fn reject_schema(steps: bool) -> SchemaRef {
+    let mut fields = vec![
         Field::new("row", DataType::UInt64, false),
         Field::new("id", DataType::Utf8, false),
         Field::new("text", DataType::Utf8, false),
         Field::new("reason", DataType::Utf8, false),
         Field::new("code", DataType::Utf8, false),
-    ]))
+    ];
+    if steps {
+        fields.push(Field::new("step", DataType::UInt8, false));
+    }
+    Arc::new(Schema::new(fields))
 }
 
 #[cfg(test)]

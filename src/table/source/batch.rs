@@ -8,6 +8,7 @@ use crate::{
         TEXT_KEPT_BYTES_MAX,
     },
     reject::RejectCode,
+    slot::Root,
 };
 
 /// A flat, reusable batch of consecutive input rows. Allocate it once and [`clear`](Self::clear) it between
@@ -36,6 +37,8 @@ pub struct ParentRow<'a> {
     /// Why the row can't be used; `None` if it can. A SMILES without fault is non-empty UTF-8 without NUL bytes;
     /// nothing else has been checked.
     pub fault: Option<RowFault<'a>>,
+    /// Of a product of an earlier step: where it comes from. Its id is then that of the molecule of the library.
+    pub root: Option<Root>,
 }
 
 /// Why a row can't be used.
@@ -76,6 +79,7 @@ struct Entry {
     fault_text: Span,
     kind: TextKind,
     fault: Option<RejectCode>,
+    root: Option<Root>,
 }
 
 /// How far a row is read. What costs most is left to [`ParentBatch::complete`], which many threads can do at a time.
@@ -175,6 +179,7 @@ impl ParentBatch {
                 code,
                 reason: string(entry.fault_text),
             }),
+            root: entry.root,
         }
     }
 
@@ -224,6 +229,23 @@ impl ParentBatch {
             fault_text: Span::default(),
             kind: TextKind::Smiles,
             fault: None,
+            root: None,
+        });
+    }
+
+    /// Adds a product of an earlier step. `id` is that of the molecule of the library that it was made from.
+    pub(super) fn push_product(&mut self, row: u64, smiles: &[u8], id: &[u8], root: Root) {
+        let text = self.append(smiles);
+        let id = self.append(id);
+        self.rows.push(Entry {
+            row,
+            state: State::Complete,
+            text,
+            id,
+            fault_text: Span::default(),
+            kind: TextKind::Smiles,
+            fault: None,
+            root: Some(root),
         });
     }
 
@@ -337,6 +359,7 @@ impl ParentBatch {
             fault_text,
             kind,
             fault: code,
+            root: None,
         });
     }
 }
