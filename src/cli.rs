@@ -17,6 +17,7 @@ mod live;
 mod places;
 mod progress;
 mod report;
+mod route;
 mod rules_check;
 mod run;
 mod serve;
@@ -82,6 +83,12 @@ enum Command {
         after_long_help = "Exit codes: 0 done; 1 failed; 2 usage; 4 done, and some SMILES can't be read."
     )]
     Key(key::KeyArgs),
+    /// Print the way from a molecule of the library to a product, rule by rule
+    #[command(
+        after_long_help = "Exit codes: 0 done; 1 failed, or no product is this molecule; 2 usage; 3 the library or the \
+rules can't be used."
+    )]
+    Route(route::RouteArgs),
     /// Transform the parents on standard input as a job would; used by `run`
     #[command(hide = true)]
     TryParents,
@@ -241,6 +248,7 @@ pub fn main() -> ExitCode {
         }
         Command::Plan(args) => (args.json, run::plan(*args)),
         Command::Key(args) => (false, key::key(&args)),
+        Command::Route(args) => (args.json, route::route(&args)),
         Command::TryParents => (false, run::try_parents()),
         Command::Worker => (true, worker::worker()),
         Command::Doctor(args) => (args.json, doctor::doctor(&args)),

@@ -43,7 +43,7 @@
 //! 4. `ring`, `chem`, `identity`, `table`
 //! 5. `sieve`, `settle`, `trial`, `nvidia`
 //! 6. `config`, `plan`
-//! 7. `pipeline`, `report`, `bench`, `doctor`
+//! 7. `pipeline`, `report`, `bench`, `doctor`, `route`
 //! 8. `daemon`
 //! 9. `cli`
 
@@ -69,6 +69,7 @@ pub mod property;
 pub mod reject;
 pub mod report;
 pub mod ring;
+pub mod route;
 pub mod rules;
 pub mod settle;
 pub mod sieve;

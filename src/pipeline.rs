@@ -41,7 +41,7 @@ mod job;
 mod judge;
 mod manifest;
 mod meters;
-mod parents;
+pub(crate) mod parents;
 mod prepared;
 mod resources;
 mod run_files;

@@ -118,9 +118,6 @@ pub fn plan(
 ) -> Result<Plan, PlanError> {
     let mut estimate = estimate(spec, library, try_parents)?;
     estimate.excluded = excluded;
-    if spec.new_only() {
-        estimate.excluded += estimate.parents;
-    }
     let needs = Needs {
         spec,
         estimate,

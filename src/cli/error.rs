@@ -14,6 +14,7 @@ use crate::{
     pipeline::{PipelineError, PrepareError},
     plan::PlanError,
     report::manifest::ManifestError,
+    route::RouteError,
     rules::RuleError,
     sieve::EngineError,
     store::StoreError,
@@ -81,6 +82,8 @@ pub(super) enum CliError {
     Worker(#[from] WorkerError),
     #[error(transparent)]
     Bench(BenchError),
+    #[error(transparent)]
+    Route(RouteError),
     /// A named engine is not available.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -168,6 +171,19 @@ pub(super) enum WorkerError {
     },
 }
 
+impl From<RouteError> for CliError {
+    /// An error that a job has too has the exit code that it has there.
+    fn from(error: RouteError) -> Self {
+        match error {
+            RouteError::Manifest(error) => Self::Manifest(error),
+            RouteError::Prepare(error) => Self::Prepare(error),
+            RouteError::Config(error) => Self::Config(error),
+            RouteError::Source(error) => Self::Source(error),
+            error => Self::Route(error),
+        }
+    }
+}
+
 impl From<BenchError> for CliError {
     /// An error of a job that `bench` runs has the exit code that it has elsewhere.
     fn from(error: BenchError) -> Self {
@@ -195,6 +211,7 @@ impl CliError {
             | Self::Path(_)
             | Self::Settings(_)
             | Self::NoUser(_)
+            | Self::Route(RouteError::NotComplete(_) | RouteError::NoRules(_) | RouteError::Smiles(_))
             | Self::NotUtf8
             | Self::DiskTooSmall { .. }
             | Self::Worker(WorkerError::Assignment(_))
@@ -251,6 +268,7 @@ impl CliError {
             | Self::Worker(WorkerError::User { .. } | WorkerError::System { .. })
             | Self::Signals(_)
             | Self::Bench(_)
+            | Self::Route(_)
             | Self::Client(_)
             | Self::Serve(_)
             | Self::Log(_)

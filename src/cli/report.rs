@@ -97,6 +97,7 @@ pub(super) fn summary(job: &Job, manifest: &Manifest) -> String {
     lines.extend(invalid(&manifest.by_rule));
     lines.extend(columns(job));
     lines.extend(described(job, manifest));
+    lines.extend(new_only(job));
     lines.extend(remarks(manifest));
     lines.extend(left_out(manifest));
     lines.join("\n")
@@ -151,6 +152,12 @@ fn described(job: &Job, manifest: &Manifest) -> Option<String> {
         products => format!("; computed by RDKit for {}", counted(products, "product")),
     };
     (!properties.is_empty()).then(|| format!("  properties {properties}{by_rdkit}"))
+}
+
+/// With `--new-only`: what it means for the counts.
+fn new_only(job: &Job) -> Option<String> {
+    let text = "  new only   a product that is in the library counts as a duplicate";
+    job.spec.new_only().then(|| text.into())
 }
 
 /// What was special about this run; nothing of most.

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// The id of a row. `number` takes the text of its row number, if that is the id.
-pub(super) fn id_of<'p>(parent: ParentRow<'p>, number: &'p mut Vec<u8>) -> &'p [u8] {
+pub(crate) fn id_of<'p>(parent: ParentRow<'p>, number: &'p mut Vec<u8>) -> &'p [u8] {
     match parent.id {
         RowId::Named(id) => id.as_bytes(),
         RowId::RowNumber => {
@@ -21,7 +21,7 @@ pub(super) fn id_of<'p>(parent: ParentRow<'p>, number: &'p mut Vec<u8>) -> &'p [
 }
 
 /// The SMILES of a row, or why it has none.
-pub(super) fn smiles_of<'p>(
+pub(crate) fn smiles_of<'p>(
     rdkit: RdKit,
     parent: ParentRow<'p>,
 ) -> Result<Cow<'p, [u8]>, Rejection> {

@@ -35,6 +35,8 @@ pub struct Estimate {
     pub smiles_bytes: f64,
     /// Products of earlier runs, which are left out.
     pub excluded: u64,
+    /// With `--new-only`: molecules of the library, which are left out too.
+    pub library_keys: u64,
 }
 
 impl Estimate {
@@ -58,6 +60,11 @@ impl Estimate {
         products
     }
 
+    /// Keys that the filter is to hold.
+    pub fn keys(&self) -> u64 {
+        self.products() + self.excluded + self.library_keys
+    }
+
     /// Distinct products of a parent of step `step`, of which the first is 1.
     pub fn growth(&self, step: usize) -> f64 {
         match step {
@@ -70,7 +77,7 @@ impl Estimate {
     /// Largest number of bytes of temporary files in the output directory: the keys of products, and
     /// twice that for partitions while they are settled.
     pub fn disk_bytes_while_running(&self) -> u64 {
-        3 * 16 * (self.products() + self.excluded)
+        3 * 16 * self.keys()
     }
 
     /// Bytes of all parts. Per row: the key as it is, SMILES compressed about 8 : 1 (the products of
@@ -137,6 +144,7 @@ pub(super) fn estimate(
         products_per_product,
         smiles_bytes,
         excluded: 0,
+        library_keys: if spec.new_only() { rows.rows } else { 0 },
     })
 }
 

@@ -29,7 +29,7 @@ impl Needs<'_> {
         // Room for a quarter more than the sample says: samples err, and full filters err too.
         let filter_products = spec
             .expected_products
-            .unwrap_or(estimate.products() / 4 * 5 + estimate.excluded)
+            .unwrap_or(estimate.products() / 4 * 5 + estimate.excluded + estimate.library_keys)
             .max(1);
         let filter = FilterShape::for_items(
             filter_products,
