@@ -171,7 +171,13 @@ impl Routes {
             by_step.insert(step, ways);
         }
         let mut routes = Vec::new();
-        follow(&by_step, product.step, product.key, &mut Vec::new(), &mut routes);
+        follow(
+            &by_step,
+            product.step,
+            product.key,
+            &mut Vec::new(),
+            &mut routes,
+        );
         Ok(routes)
     }
 
@@ -181,7 +187,11 @@ impl Routes {
         let canonical = canonical.map_err(|rejection| RouteError::Smiles(rejection.reason))?;
         let key = match self.manifest.key {
             KeyKind::Canonical => Key::of(canonical.as_bytes()),
-            KeyKind::Structure => KeyMaker::new(self.rdkit).of_canonical(canonical.as_bytes()).0,
+            KeyKind::Structure => {
+                KeyMaker::new(self.rdkit)
+                    .of_canonical(canonical.as_bytes())
+                    .0
+            }
         };
         let found = self.parts.find(key)?;
         found.ok_or_else(|| RouteError::NotFound {

@@ -211,7 +211,9 @@ impl CliError {
             | Self::Path(_)
             | Self::Settings(_)
             | Self::NoUser(_)
-            | Self::Route(RouteError::NotComplete(_) | RouteError::NoRules(_) | RouteError::Smiles(_))
+            | Self::Route(
+                RouteError::NotComplete(_) | RouteError::NoRules(_) | RouteError::Smiles(_),
+            )
             | Self::NotUtf8
             | Self::DiskTooSmall { .. }
             | Self::Worker(WorkerError::Assignment(_))

@@ -81,11 +81,15 @@ fn products(estimate: &Estimate) -> String {
     let all = count(estimate.products());
     let per_parent = estimate.products_per_parent;
     match of_steps.as_slice() {
-        [_] => format!("{per_parent:.1} per parent, about {all} in all (repeats between parents included)"),
+        [_] => format!(
+            "{per_parent:.1} per parent, about {all} in all (repeats between parents included)"
+        ),
         steps => {
             let steps = steps.iter().map(|products| count(products.ceil() as u64));
             let steps = steps.collect::<Vec<_>>().join(", ");
-            format!("{per_parent:.1} per parent, about {steps} by step, {all} in all (repeats between parents included)")
+            format!(
+                "{per_parent:.1} per parent, about {steps} by step, {all} in all (repeats between parents included)"
+            )
         }
     }
 }
@@ -131,7 +135,11 @@ fn results(job: &Job, manifest: &Manifest) -> Vec<String> {
 fn steps(manifest: &Manifest) -> Vec<String> {
     let line = |step: &StepCounts| {
         let counts = &step.counts;
-        let parents = if step.step == 1 { "molecule" } else { "product" };
+        let parents = if step.step == 1 {
+            "molecule"
+        } else {
+            "product"
+        };
         format!(
             "  step {}     {} from {}: {} made, {} seen before",
             step.step,

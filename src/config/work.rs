@@ -15,8 +15,12 @@ use super::{
     value::{Dedup, SettingInfo, Task},
 };
 use crate::{
-    chem::TransformSettings, identity::KeyKind, limits::{PRODUCTS_PER_PARENT_DEFAULT, STEPS_MAX},
-    property::PropertySet, store::Existing, table::sink::parquet_file::ParquetSettings,
+    chem::TransformSettings,
+    identity::KeyKind,
+    limits::{PRODUCTS_PER_PARENT_DEFAULT, STEPS_MAX},
+    property::PropertySet,
+    store::Existing,
+    table::sink::parquet_file::ParquetSettings,
 };
 
 /// Settings of other tasks that earlier versions wrote into the `job.toml` of a deduplication, where they have
@@ -49,10 +53,16 @@ impl JobSettings {
         }
         let tables = self.step.len() as u32;
         if tables > STEPS_MAX {
-            return wrong("steps", format!("{tables} [[step]] tables are given, at most {STEPS_MAX} are allowed"));
+            return wrong(
+                "steps",
+                format!("{tables} [[step]] tables are given, at most {STEPS_MAX} are allowed"),
+            );
         }
         if self.steps.is_some_and(|steps| steps != tables) {
-            return wrong("steps", format!("the job file has {tables} [[step]] tables; give one or the other"));
+            return wrong(
+                "steps",
+                format!("the job file has {tables} [[step]] tables; give one or the other"),
+            );
         }
         if !self.rules.is_empty() {
             return wrong("rules", "the [[step]] tables of the job file have rules of their own; give one or the other".into());
@@ -99,7 +109,10 @@ impl JobSettings {
     pub fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
         let lists = self.input.iter_mut().chain(&mut self.exclude);
         let steps = self.step.iter_mut().flat_map(|step| &mut step.rules);
-        lists.chain(&mut self.rules).chain(steps).chain(&mut self.output)
+        lists
+            .chain(&mut self.rules)
+            .chain(steps)
+            .chain(&mut self.output)
     }
 
     /// Each path by `map`.

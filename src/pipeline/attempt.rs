@@ -233,7 +233,8 @@ impl<'a> Attempt<'a> {
                 let dispenser = Dispenser::new(&step, job, next_row)?;
                 // If the engine failed, no parent is suspect.
                 if self.lost.is_none() {
-                    (poisoned, cleared) = in_work::after_interruption(job, output, &step, next_row)?;
+                    (poisoned, cleared) =
+                        in_work::after_interruption(job, output, &step, next_row)?;
                 }
                 let ring = Ring::from_slots(slots(job, engine.as_ref())?);
                 (ring, Some(Input { dispenser, engine }))

@@ -192,7 +192,9 @@ impl StepRules {
 
     /// The number of rules of each step.
     pub fn counts(&self) -> Vec<usize> {
-        (1..=self.of_step.len()).map(|step| self.of(step).len()).collect()
+        (1..=self.of_step.len())
+            .map(|step| self.of(step).len())
+            .collect()
     }
 }
 

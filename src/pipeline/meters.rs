@@ -93,7 +93,10 @@ impl Meters {
             kept: Mutex::default(),
             started: Instant::now(),
             before: seconds(begun.elapsed_seconds),
-            before_step: begun.done.last().map_or(Duration::ZERO, |step| seconds(step.elapsed_seconds)),
+            before_step: begun
+                .done
+                .last()
+                .map_or(Duration::ZERO, |step| seconds(step.elapsed_seconds)),
         }
     }
 

@@ -154,7 +154,11 @@ impl<'a> RunFiles<'a> {
         }
         self.rejects.write(slot)?;
         let step = self.job.spec.has_roots().then_some(self.state.step as u8);
-        let before: u64 = self.state.accounts().map(|(_, account)| account.counts.products_unique).sum();
+        let before: u64 = self
+            .state
+            .accounts()
+            .map(|(_, account)| account.counts.products_unique)
+            .sum();
         let Checkpoint {
             account, capped, ..
         } = &mut self.state;

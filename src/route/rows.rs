@@ -122,7 +122,8 @@ impl Parts {
             let batch = batch.map_err(|error| damaged(error.to_string()))?;
             let keys = batch.column_by_name(self.key_column);
             let keys = keys.and_then(|keys| keys.as_fixed_size_binary_opt());
-            let keys = keys.ok_or_else(|| damaged(format!("it has no column {}", self.key_column)))?;
+            let keys =
+                keys.ok_or_else(|| damaged(format!("it has no column {}", self.key_column)))?;
             if let Some(row) = keys.iter().position(|other| other == Some(&key.bytes())) {
                 return Ok(Some(before + row as u64));
             }
@@ -198,7 +199,9 @@ fn product_row(batch: &RecordBatch, key_column: &str, step: u64) -> Option<Produ
         step,
         rule: rule.to_owned(),
         site: column("site")?.as_primitive_opt::<UInt16Type>()?.value(0),
-        parent_row: column("parent_row")?.as_primitive_opt::<UInt64Type>()?.value(0),
+        parent_row: column("parent_row")?
+            .as_primitive_opt::<UInt64Type>()?
+            .value(0),
         parent_id: text("parent_id")?,
         parent_smiles: text("parent_smiles")?,
     })

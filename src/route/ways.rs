@@ -77,7 +77,10 @@ pub(super) fn find(
             thread.join().unwrap_or_else(panicked)
         })
     })?;
-    let mut found = search.found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let mut found = search
+        .found
+        .into_inner()
+        .unwrap_or_else(PoisonError::into_inner);
     found.sort_by_key(|way| (way.parent.row, way.product));
     Ok(found)
 }

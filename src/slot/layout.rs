@@ -37,11 +37,7 @@ impl SlotLayout {
     }
 
     /// Divides a slab of `bytes`; with `roots`, each parent has one.
-    pub fn divide(
-        bytes: usize,
-        properties: PropertySet,
-        roots: bool,
-    ) -> Result<Self, LayoutError> {
+    pub fn divide(bytes: usize, properties: PropertySet, roots: bool) -> Result<Self, LayoutError> {
         if !(SLOT_BYTES_MIN..=SLOT_BYTES_MAX).contains(&bytes) {
             return Err(LayoutError(bytes));
         }

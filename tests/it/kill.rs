@@ -25,14 +25,29 @@ use crate::kit::{
 /// A small job and its output directory.
 struct Job {
     small: SmallJob,
-    /// Whether the job fills several parts or none.
-    fills_parts: bool,
+    kind: Kind,
+}
+
+/// What a job does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Fills several parts.
+    Parts,
+    /// Fills no part.
+    NoParts,
+    /// Has several steps, and a part or more in each.
+    Steps,
 }
 
 impl Job {
-    fn new(fills_parts: bool) -> Self {
+    fn new(kind: Kind) -> Self {
         let mut small = SmallJob::new();
-        if fills_parts {
+        if kind == Kind::Steps {
+            let lines = smiles_lines(60);
+            small.input = small
+                .folder
+                .write("b.smi", format!("{lines}C1CC broken\n{lines}"));
+        } else if kind == Kind::Parts {
             let more = [
                 ("chlorination", "[cH:1]>>[c:1]Cl"),
                 ("bromination", "[cH:1]>>[c:1]Br"),
@@ -43,12 +58,17 @@ impl Job {
             let twice = format!("{lines}C1CC broken\n{lines}");
             small.input = small.folder.write("b.smi", twice);
         }
-        Self { small, fills_parts }
+        Self { small, kind }
     }
 
     fn start(&self) -> Running {
-        if self.fills_parts {
-            return self.small.run(&self.out()).start();
+        match self.kind {
+            Kind::Parts => return self.small.run(&self.out()).start(),
+            Kind::Steps => {
+                let run = self.small.run(&self.out()).args("--steps 3 --new-only");
+                return run.env("MOLSIEVE_CHECKPOINT_SECONDS", "0.02").start();
+            }
+            Kind::NoParts => {}
         }
         Molsieve::new("run --resume --threads 2 --slot-size 512KiB --memory 256MiB")
             .args("--false-positive-rate 0.5 --engine cpu")
@@ -133,6 +153,8 @@ fn stage(out: &Path) -> &'static str {
         "changing parts"
     } else if checkpoint["phase"].get("Settling").is_some() {
         "settling"
+    } else if checkpoint["step"].as_u64().unwrap() != 1 {
+        "reading in another step"
     } else {
         "reading"
     }
@@ -206,11 +228,11 @@ fn number(variable: &str, otherwise: u64) -> u64 {
     set.map_or(otherwise, |text| text.parse().unwrap())
 }
 
-/// The progress of a run: whether it is done or settling, the row of its checkpoint, and the kept rows of the current
-/// part.
-fn progress(out: &Path) -> (bool, bool, u64, u64) {
+/// The progress of a run: whether it is done, its step, whether it is settling, the row of its checkpoint, and the kept
+/// rows of the current part.
+fn progress(out: &Path) -> (bool, u64, bool, u64, u64) {
     let Ok(checkpoint) = fs::read(out.join(".molsieve/checkpoint")) else {
-        return (out.join("manifest.json").exists(), false, 0, 0);
+        return (out.join("manifest.json").exists(), 0, false, 0, 0);
     };
     let json = checkpoint.splitn(3, |byte| *byte == b'\n').nth(2).unwrap();
     let checkpoint: serde_json::Value = serde_json::from_slice(json).unwrap();
@@ -218,17 +240,23 @@ fn progress(out: &Path) -> (bool, bool, u64, u64) {
     let settling = next_row("Settling");
     let position = settling.or(next_row("Reading")).unwrap();
     let rows = checkpoint["part_rows"]["items"].as_u64().unwrap();
-    (false, settling.is_some(), position, rows)
+    let step = checkpoint["step"].as_u64().unwrap();
+    (false, step, settling.is_some(), position, rows)
 }
 
 #[test]
 fn a_run_killed_at_any_instant_ends_with_the_same_files_slow() {
-    kill_again_and_again(&Job::new(true), number("MOLSIEVE_KILLS", 24));
+    kill_again_and_again(&Job::new(Kind::Parts), number("MOLSIEVE_KILLS", 24));
 }
 
 #[test]
 fn a_killed_run_that_never_fills_a_part_ends_with_the_same_files_slow() {
-    kill_again_and_again(&Job::new(false), number("MOLSIEVE_KILLS", 50));
+    kill_again_and_again(&Job::new(Kind::NoParts), number("MOLSIEVE_KILLS", 50));
+}
+
+#[test]
+fn a_killed_run_of_several_steps_ends_with_the_same_files_slow() {
+    kill_again_and_again(&Job::new(Kind::Steps), number("MOLSIEVE_KILLS", 50));
 }
 
 fn kill_again_and_again(job: &Job, kills_wanted: u64) {
@@ -240,10 +268,9 @@ fn kill_again_and_again(job: &Job, kills_wanted: u64) {
     let whole = began.elapsed();
     let parts = expected.parts();
     assert!(
-        if job.fills_parts {
-            parts > 3
-        } else {
-            parts <= 2
+        match job.kind {
+            Kind::Parts | Kind::Steps => parts > 3,
+            Kind::NoParts => parts <= 2,
         },
         "{parts}"
     );

@@ -55,6 +55,7 @@ mod resume;
 mod run;
 mod shown;
 mod signals;
+mod steps;
 mod structure_key;
 mod systemd;
 mod worker;

@@ -2,11 +2,11 @@
 
 use std::{fs::File, path::PathBuf};
 
+use arrow::array::AsArray;
 use arrow::{
     array::{Array, FixedSizeBinaryArray, RecordBatch, StringArray, UInt64Array},
     datatypes::UInt64Type,
 };
-use arrow::array::AsArray;
 use parquet::arrow::{
     ProjectionMask,
     arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder},
@@ -157,7 +157,11 @@ impl Decoded {
     fn of(rows: &RecordBatch, key_column: &str) -> Option<Self> {
         let columns = ["smiles", key_column, "root_row", "root_id"];
         let columns = columns.map(|name| rows.column_by_name(name));
-        if columns.iter().flatten().any(|column| column.null_count() > 0) {
+        if columns
+            .iter()
+            .flatten()
+            .any(|column| column.null_count() > 0)
+        {
             return None;
         }
         let [smiles, keys, root_rows, root_ids] = columns;
