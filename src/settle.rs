@@ -7,6 +7,7 @@
 //! | `keys` | the key of every row that was let through as *new* |
 //! | `maybe-keys` | the key of every *maybe* row |
 //! | `maybe-rows` | the *maybe* rows themselves, packed, in the same order ([`rows`]) |
+//! | `maybe-places` | of each *maybe* row, the number of new rows that were made before it; where a step follows |
 //!
 //! A *maybe* row survives if its key was not let through and no earlier *maybe* row has it. Its key can't be let through
 //! later: bits of a filter are never cleared, so a key that the filter once took for seen stays seen.
@@ -16,6 +17,8 @@
 
 pub mod decide;
 pub mod rows;
+
+use std::path::Path;
 
 use crate::{
     key::Key,
@@ -33,8 +36,9 @@ use rows::OpenBlock;
 pub const KEYS: &str = "keys";
 const MAYBE_KEYS: &str = "maybe-keys";
 const MAYBE_ROWS: &str = "maybe-rows";
+const MAYBE_PLACES: &str = "maybe-places";
 /// Names of all files that settling needs.
-pub const FILES: [&str; 3] = [KEYS, MAYBE_KEYS, MAYBE_ROWS];
+pub const FILES: [&str; 4] = [KEYS, MAYBE_KEYS, MAYBE_ROWS, MAYBE_PLACES];
 
 /// How much of each spill counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -45,6 +49,8 @@ pub struct Lengths {
     pub maybe_keys: SpillLength,
     /// Of the *maybe* rows.
     pub maybe_rows: SpillLength,
+    /// Of their places.
+    pub maybe_places: SpillLength,
 }
 
 /// Writes what settling needs, slot by slot.
@@ -52,6 +58,8 @@ pub struct Spills {
     keys: SpillWriter,
     maybe_keys: SpillWriter,
     maybe_rows: rows::RowWriter,
+    /// Where a step follows, which reads the rows in the order in which they were made.
+    maybe_places: Option<SpillWriter>,
     /// Whether *maybe* rows are kept; without, they are dropped.
     exact: bool,
 }
@@ -61,12 +69,20 @@ impl Spills {
     pub fn new(
         output: &OutputDir,
         begun: Option<(Lengths, OpenBlock)>,
-        exact: bool,
+        (exact, with_places): (bool, bool),
         properties: PropertySet,
     ) -> Result<Self, StoreError> {
         let lengths = begun.as_ref().map(|(lengths, _)| *lengths);
         let keys = |name, begun| SpillWriter::open(&output.work_file(name), Kind::Keys, begun);
+        let places = || {
+            let path = output.work_file(MAYBE_PLACES);
+            // The step may be the first that has them.
+            let begun = lengths.map(|lengths| lengths.maybe_places);
+            let begun = begun.filter(|begun| *begun != SpillLength::EMPTY);
+            SpillWriter::open(&path, Kind::Ordinals, begun)
+        };
         Ok(Self {
+            maybe_places: with_places.then(places).transpose()?,
             keys: keys(KEYS, lengths.map(|lengths| lengths.keys))?.synced_early(),
             maybe_keys: keys(MAYBE_KEYS, lengths.map(|lengths| lengths.maybe_keys))?,
             maybe_rows: rows::RowWriter::new(
@@ -83,16 +99,25 @@ impl Spills {
         self.keys.push_sealed(keys)
     }
 
-    /// Writes the *maybe* rows of a judged slot and their keys.
-    pub fn write_maybe(&mut self, slot: &Slot) -> Result<(), StoreError> {
+    /// Writes the *maybe* rows of a judged slot and their keys. `new_before`: new rows of the slots before it.
+    pub fn write_maybe(&mut self, slot: &Slot, new_before: u64) -> Result<(), StoreError> {
         if !self.exact {
             return Ok(());
         }
         let columns = slot.columns();
-        let is_maybe = |row: &usize| columns.verdict(*row) == Verdict::Maybe;
-        for row in (0..slot.rows()).filter(is_maybe) {
-            self.maybe_keys.push(&columns.key(row).bytes())?;
-            self.maybe_rows.push(slot, row)?;
+        let mut place = new_before;
+        for row in 0..slot.rows() {
+            match columns.verdict(row) {
+                Verdict::New => place += 1,
+                Verdict::Duplicate => {}
+                Verdict::Maybe => {
+                    self.maybe_keys.push(&columns.key(row).bytes())?;
+                    self.maybe_rows.push(slot, row)?;
+                    if let Some(places) = &mut self.maybe_places {
+                        places.push(&place.to_le_bytes())?;
+                    }
+                }
+            }
         }
         Ok(())
     }
@@ -119,6 +144,7 @@ impl Spills {
             keys: self.keys.flush()?,
             maybe_keys: self.maybe_keys.flush()?,
             maybe_rows: self.maybe_rows.flush()?,
+            maybe_places: end_of(&mut self.maybe_places, SpillWriter::flush)?,
         })
     }
 
@@ -128,6 +154,7 @@ impl Spills {
             keys: self.keys.sync()?,
             maybe_keys: self.maybe_keys.sync()?,
             maybe_rows: self.maybe_rows.sync()?,
+            maybe_places: end_of(&mut self.maybe_places, SpillWriter::sync)?,
         })
     }
 
@@ -135,6 +162,37 @@ impl Spills {
     pub fn bytes(&self) -> u64 {
         self.keys.bytes() + self.maybe_keys.bytes() + self.maybe_rows.bytes()
     }
+}
+
+fn end_of(
+    spill: &mut Option<SpillWriter>,
+    end: fn(&mut SpillWriter) -> Result<SpillLength, StoreError>,
+) -> Result<SpillLength, StoreError> {
+    spill.as_mut().map_or(Ok(SpillLength::EMPTY), end)
+}
+
+/// Writes the places of the survivors to `path`, in their order, and returns how much that is. It is on the disk then.
+pub fn write_places(
+    output: &OutputDir,
+    lengths: Lengths,
+    survivors: &Spilled,
+    path: &Path,
+) -> Result<SpillLength, StoreError> {
+    let all = output.work_file(MAYBE_PLACES);
+    let mut all = Items::<8>::open(&all, Kind::Ordinals, lengths.maybe_places)?;
+    let mut ordinals = Items::<8>::open(&survivors.path, Kind::Ordinals, survivors.length)?;
+    let mut places = SpillWriter::create(path, Kind::Ordinals)?;
+    let mut next = 0;
+    while let Some(ordinal) = ordinals.next_item()?.map(u64::from_le_bytes) {
+        let mut place = None;
+        while next <= ordinal {
+            place = all.next_item()?;
+            next += 1;
+        }
+        let place = place.ok_or_else(|| all.damaged("it has too few places"))?;
+        places.push(&place)?;
+    }
+    places.sync()
 }
 
 /// Passes the keys that were let through to `insert`, some thousands at a time.

@@ -83,6 +83,10 @@ pub struct Checkpoint {
     pub(super) unwritten_before: u64,
     /// The ordinals of the *maybe* rows that survive, once that is decided.
     pub(super) survivors: Option<SpillLength>,
+    /// Their places among the new rows; where a step follows.
+    pub(super) places: Option<SpillLength>,
+    /// Parts published when the input was read: what follows is settled.
+    pub(super) settled_from: usize,
     /// Of the step in work.
     pub(super) account: Account,
     pub(super) capped: Capped,
@@ -134,6 +138,10 @@ impl Checkpoint {
 pub struct StepDone {
     /// Parts published until it was done.
     pub(super) parts: usize,
+    /// Parts published when its input was read: those that follow hold what settling has brought back.
+    pub(super) settled_from: usize,
+    /// The places of these rows among the others, if there are any.
+    pub(super) places: Option<SpillLength>,
     /// Rejects kept until it was done.
     pub(super) rejects: u64,
     /// Time the run took until it was done.

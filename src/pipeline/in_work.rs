@@ -182,9 +182,11 @@ pub(super) fn after_interruption(
     let mut cleared = BTreeSet::new();
     for (candidate, answer) in candidates.iter().zip(answers) {
         match answer {
-            Ok(_) => drop(cleared.insert(candidate.row)),
+            Ok(_) => drop(cleared.insert(candidate.ordinal)),
             Err(rejection) => {
-                poisoned.rows.insert(candidate.row, rejection.shortened());
+                poisoned
+                    .rows
+                    .insert(candidate.ordinal, rejection.shortened());
                 sealed::write(&output.work_dir(), POISONED, &poisoned)?;
             }
         }
@@ -207,7 +209,7 @@ fn find(
     reader.skip_rows(next_row)?;
     let mut batch = ParentBatch::new();
     while reader.rows_read() <= *last && reader.next_batch(&mut batch, job.plan.batch_parents)? {
-        let wanted = |row: &ParentRow<'_>| rows.binary_search(&row.row).is_ok();
+        let wanted = |row: &ParentRow<'_>| rows.binary_search(&row.ordinal).is_ok();
         found.extend(batch.iter().filter(wanted).filter_map(Candidate::of));
     }
     Ok(found)

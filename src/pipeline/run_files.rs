@@ -35,11 +35,18 @@ pub(super) const SURVIVORS: &str = "survivors";
 /// Sets [`CHECKPOINT_SECONDS`] otherwise, for tests.
 const INTERVAL_VARIABLE: &str = "MOLSIEVE_CHECKPOINT_SECONDS";
 
+/// The places of the *maybe* rows of a step that survive: a step reads those of the step before.
+pub(super) fn places(step: usize) -> &'static str {
+    const PLACES: [&str; 2] = ["places-even", "places-odd"];
+    PLACES[step % 2]
+}
+
 /// The files of `.molsieve/` that a checkpoint refers to.
 pub(super) fn kept() -> Vec<&'static str> {
     let files = [REJECTS, PART_ROWS, SURVIVORS, in_work::IN_WORK];
     let sealed = [CHECKPOINT, JOB, in_work::POISONED].map(|kind| kind.name);
-    [settle::FILES.as_slice(), &files, &sealed].concat()
+    let places = [places(0), places(1)];
+    [settle::FILES.as_slice(), &files, &places, &sealed].concat()
 }
 
 pub(super) struct RunFiles<'a> {
@@ -82,7 +89,12 @@ impl<'a> RunFiles<'a> {
         };
         let exact = job.spec.dedup == Dedup::Exact;
         let lengths = begun.map(|begun| (begun.lengths, begun.open_block.clone()));
-        let spills = Spills::new(output, lengths, exact, job.spec.properties())?;
+        let spills = Spills::new(
+            output,
+            lengths,
+            (exact, state.step < job.spec.steps()),
+            job.spec.properties(),
+        )?;
         let rejects = RejectLog::new(&output.work_file(REJECTS), begun.map(|begun| begun.rejects))?;
         let rules = job.rules.of(state.step).len();
         let by_rule = &mut state.account.by_rule;
@@ -150,7 +162,7 @@ impl<'a> RunFiles<'a> {
         let products = &mut self.products;
         products.append(slot, gathered, |keys| spills.write_keys(keys))?;
         if tally.maybe > 0 {
-            spills.write_maybe(slot)?;
+            spills.write_maybe(slot, self.state.account.counts.products_unique)?;
         }
         self.rejects.write(slot)?;
         let step = self.job.spec.has_roots().then_some(self.state.step as u8);
@@ -215,6 +227,15 @@ impl<'a> RunFiles<'a> {
             .saturating_sub(self.checkpoint_time.elapsed())
     }
 
+    /// Closes the part when the input is read, and takes a checkpoint from which settling begins.
+    pub(super) fn end_reading(&mut self) -> Result<(), PipelineError> {
+        self.state.phase = Phase::Settling { next_row: 0 };
+        self.spills.end()?;
+        self.products.close_part()?;
+        self.state.settled_from = self.products.parts().len();
+        self.close_part()
+    }
+
     /// Closes the part and takes a checkpoint.
     pub(super) fn close_part(&mut self) -> Result<(), PipelineError> {
         self.products.close_part()?;
@@ -257,6 +278,8 @@ impl<'a> RunFiles<'a> {
         let state = &mut self.state;
         state.done.push(StepDone {
             parts: self.products.parts().len(),
+            settled_from: state.settled_from,
+            places: state.places.take(),
             rejects: rejects.items,
             elapsed_seconds: self.meters.elapsed().as_secs_f64(),
             account: std::mem::take(&mut state.account),
@@ -268,6 +291,7 @@ impl<'a> RunFiles<'a> {
             keys,
             maybe_keys: SpillLength::EMPTY,
             maybe_rows: SpillLength::EMPTY,
+            maybe_places: SpillLength::EMPTY,
         };
         (state.rejects, state.part_rows) = (rejects, SpillLength::EMPTY);
         (state.open_block, state.survivors) = (OpenBlock::default(), None);

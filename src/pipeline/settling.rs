@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::{
     checkpoint::Phase,
     error::PipelineError,
-    run_files::{RunFiles, SURVIVORS, count_unique},
+    run_files::{RunFiles, SURVIVORS, count_unique, places},
 };
 use crate::{
     settle::{
@@ -102,8 +102,17 @@ fn survivors(
     disk::sync(&decided.path)?;
     disk::rename(&decided.path, &path)?;
     disk::remove(&folder)?;
-    let length = decided.length;
-    files.state.survivors = Some(length);
+    let survivors = Spilled {
+        path,
+        length: decided.length,
+    };
+    files.state.survivors = Some(survivors.length);
+    let step = files.state.step;
+    if step < files.job.spec.steps() {
+        let places = files.output.work_file(places(step));
+        let written = settle::write_places(files.output, lengths, &survivors, &places)?;
+        files.state.places = Some(written);
+    }
     files.checkpoint()?;
-    Ok(Spilled { path, length })
+    Ok(survivors)
 }

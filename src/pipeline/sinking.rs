@@ -61,9 +61,7 @@ pub(super) fn sink<'a>(
     if !all_judged || control.is_stopping() {
         return Ok(None);
     }
-    files.state.phase = Phase::Settling { next_row: 0 };
-    files.spills.end()?;
-    files.close_part()?;
+    files.end_reading()?;
     Ok(Some(files))
 }
 

@@ -1,9 +1,9 @@
 //! What a step reads: the library, or the products of the step before.
 
-use super::{checkpoint::Checkpoint, job::Job};
+use super::{checkpoint::Checkpoint, job::Job, run_files::places};
 use crate::{
     store::OutputDir,
-    table::source::{LibraryReader, Products, SourceError},
+    table::source::{LibraryReader, Products, Settled, SourceError},
 };
 
 /// The input of a step.
@@ -22,9 +22,19 @@ impl StepInput {
         let products = begun.filter(|_| step > 1).map(|begun| {
             let parts = begun.parts[begun.parts_of_step_before()].iter();
             let parts = parts.map(|part| (output.path().join(&part.file.name), part.rows));
+            let before = begun.parts_of_step_before();
+            let done = begun.done.last();
+            let settled = done.and_then(|done| {
+                let places = output.work_file(places(step - 1));
+                Some(Settled {
+                    first_part: done.settled_from - before.start,
+                    places: (places, done.places?),
+                })
+            });
             Products {
                 parts: parts.collect(),
                 key_column: job.spec.key().column(),
+                settled,
             }
         });
         Self { step, products }
@@ -33,7 +43,7 @@ impl StepInput {
     /// Reads it from its first row.
     pub(super) fn reader(&self, job: &Job) -> Result<LibraryReader, SourceError> {
         match &self.products {
-            Some(products) => Ok(products.reader()),
+            Some(products) => products.reader(),
             None => job.library.reader(),
         }
     }

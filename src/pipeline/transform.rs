@@ -49,7 +49,7 @@ impl<'a> Transforming<'a> {
         writer: BatchWriter<'w>,
         parent: ParentRow<'_>,
     ) -> Result<BatchWriter<'w>, Interruption> {
-        writer.begin_rdkit(parent.row)?;
+        writer.begin_rdkit(parent.ordinal)?;
         let mut number = Vec::new();
         let id = id_of(parent, &mut number);
         let times = self.ports.times;
@@ -92,7 +92,7 @@ impl<'a> Transforming<'a> {
 
     /// Parses a parent; returns its SMILES.
     fn begin<'p>(&mut self, parent: ParentRow<'p>) -> Result<Cow<'p, [u8]>, Rejection> {
-        if let Some(rejection) = self.ports.poisoned.rows.get(&parent.row) {
+        if let Some(rejection) = self.ports.poisoned.rows.get(&parent.ordinal) {
             return Err(rejection.clone());
         }
         let smiles = smiles_of(self.ports.job.rdkit, parent)?;

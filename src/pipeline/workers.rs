@@ -93,8 +93,11 @@ fn work_on(
         }
         RowWork::Copy(_) => {}
     }
-    let last = batch.len().checked_sub(1).map(|last| batch.get(last).row);
-    writer.end(last.map(|row| row + 1))
+    let last = batch
+        .len()
+        .checked_sub(1)
+        .map(|last| batch.get(last).ordinal);
+    writer.end(last.map(|ordinal| ordinal + 1))
 }
 
 /// Submits copies of the slots of batch `number` of worker `worker`.

@@ -82,6 +82,7 @@ impl Parts {
         Products {
             parts: self.steps[step as usize - 1].clone(),
             key_column: self.key_column,
+            settled: None,
         }
     }
 

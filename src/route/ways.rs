@@ -51,7 +51,7 @@ pub(super) fn find(
         1 => (job.library.reader()?, job.plan.estimate.parents),
         step => {
             let products = parts.products(step - 1);
-            (products.reader(), products.rows())
+            (products.reader()?, products.rows())
         }
     };
     let search = Search {

@@ -54,7 +54,7 @@ pub use format::names_a_format;
 pub use guard::{in_guarded_call, quiet};
 pub use input_file::InputFile;
 pub use inputs::{is_pattern, resolve as resolve_inputs};
-pub use products::Products;
+pub use products::{Products, Settled};
 pub use sample::RowsEstimate;
 pub use smiles_lines::smiles_of_line;
 pub use unpack::Packing;
@@ -161,9 +161,16 @@ impl Library {
 }
 
 impl Products {
-    /// Reads the products from the first. Rows are skipped before the first is read.
-    pub fn reader(&self) -> LibraryReader {
-        LibraryReader::of(Rows::Products(ProductReader::new(self.clone())))
+    /// Reads the products in the order in which they were made. Rows are skipped before the first is read.
+    ///
+    /// # Errors
+    /// [`SourceError::Store`] where the places of settled rows can't be read.
+    pub fn reader(&self) -> Result<LibraryReader, SourceError> {
+        let products = ProductReader::new(self.clone())?;
+        Ok(LibraryReader::of(Rows::Products(
+            Box::new(products),
+            self.rows(),
+        )))
     }
 }
 
@@ -185,7 +192,8 @@ enum Rows {
         files: std::vec::IntoIter<InputFile>,
         current: Option<FileRows>,
     },
-    Products(ProductReader),
+    /// With the number of rows that are left.
+    Products(Box<ProductReader>, u64),
 }
 
 impl LibraryReader {
@@ -285,7 +293,7 @@ impl Rows {
     fn next_row(&mut self, row: u64, batch: &mut ParentBatch) -> Result<bool, SourceError> {
         let (files, current) = match self {
             Self::Files { files, current } => (files, current),
-            Self::Products(products) => return products.next_row(row, batch),
+            Self::Products(products, _) => return products.next_row(batch),
         };
         while let Some(rows) = open_next(files, current)? {
             if rows.next_row(row, batch)? {
@@ -300,7 +308,11 @@ impl Rows {
     fn skip_in_file(&mut self, rows: u64) -> Result<u64, SourceError> {
         let (files, current) = match self {
             Self::Files { files, current } => (files, current),
-            Self::Products(products) => return Ok(products.skip_rows(rows)),
+            Self::Products(products, left) => {
+                let skipped = rows.min(*left);
+                *left -= skipped;
+                return products.skip_rows(skipped);
+            }
         };
         while let Some(file) = open_next(files, current)? {
             let skipped = file.skip_rows(rows)?;

@@ -32,8 +32,8 @@ pub struct Assignment {
 /// A parent to be tried.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Candidate {
-    /// 0-based row over all inputs.
-    pub row: u64,
+    /// Its place in the order in which rows are read, from 0.
+    pub ordinal: u64,
     pub(super) text: String,
     pub(super) mol_block: bool,
 }
@@ -43,7 +43,7 @@ impl Candidate {
     pub fn of(row: ParentRow<'_>) -> Option<Self> {
         let text = String::from_utf8(row.text.to_vec()).ok();
         text.filter(|_| row.fault.is_none()).map(|text| Self {
-            row: row.row,
+            ordinal: row.ordinal,
             text,
             mol_block: row.kind == TextKind::MolBlock,
         })
@@ -52,7 +52,7 @@ impl Candidate {
     /// A product of an earlier step.
     pub fn of_product(smiles: String) -> Self {
         Self {
-            row: 0,
+            ordinal: 0,
             text: smiles,
             mol_block: false,
         }

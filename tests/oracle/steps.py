@@ -2,7 +2,8 @@
 
 Step 0 is the library. The parents of step s are the molecules that step s-1 made, in their order, each read from its
 SMILES. A product that an earlier step or an earlier parent has made, or with --new-only the library holds, is left out.
-Every row is compared in its order: SMILES, key of the parent, step, root, parent, rule, site. With --ways N, all shortest
+Every row is compared: SMILES, key of the parent, step, root, parent, rule, site; and where settling has brought no row
+back, which then stands behind the others of its step, so is the order. With --ways N, all shortest
 ways to N products of the last step are compared with what `molsieve route --all` prints.
 
 Exit status: 0 equal, 1 differences, 2 usage or unusable input.
@@ -123,7 +124,11 @@ COLUMNS = ("smiles", "step", "root_row", "parent_row", "parent_smiles", "parent_
 def compare(directory, rows, counts):
     table = pq.read_table(directory / "products").to_pydict()
     made = list(zip(*(table[name] for name in COLUMNS)))
-    differences = 0
+    manifest = json.loads((directory / "manifest.json").read_text())
+    differences = misnamed_parents(table)
+    if manifest["filter"]["products_settled"]:
+        without_parent_row = [row[:3] + row[4:] for row in made]
+        made, rows = sorted(without_parent_row), sorted(row[:3] + row[4:] for row in rows)
     for number, (expected, found) in enumerate(itertools.zip_longest(rows, made)):
         if expected != found:
             differences += 1
@@ -136,7 +141,6 @@ def compare(directory, rows, counts):
     ids = dict(zip(table["root_row"], table["root_id"]))
     for root, root_id in zip(table["root_row"], table["root_id"]):
         differences += ids[root] != root_id
-    manifest = json.loads((directory / "manifest.json").read_text())
     for counted, step in itertools.zip_longest(counts, manifest.get("steps", [])):
         for name, expected in (counted or {}).items():
             found = step and step["counts"][name]
@@ -145,6 +149,18 @@ def compare(directory, rows, counts):
                 print(f"step {step and step['step']}: {name} is {found}, expected {expected}")
     print(f"{len(rows)} rows")
     return differences
+
+
+def misnamed_parents(table):
+    """Rows whose parent_row is not the row of their parent in the step before."""
+    by_step = defaultdict(list)
+    for smiles, step in zip(table["smiles"], table["step"]):
+        by_step[step].append(smiles)
+    parents = zip(table["step"], table["parent_row"], table["parent_smiles"])
+    wrong = [row for row in parents if row[0] > 1 and by_step[row[0] - 1][row[1]] != row[2]]
+    for row in wrong[:LISTED_MAX]:
+        print(f"step, parent_row, parent_smiles: {row} is not a row of the step before")
+    return len(wrong)
 
 
 def compare_ways(args, rows, ways):

@@ -27,6 +27,8 @@ pub struct ParentBatch {
 pub struct ParentRow<'a> {
     /// 0-based over all inputs, in the order given. Rows with a fault count too.
     pub row: u64,
+    /// Its place in the order in which rows are read: its number, except for a product of an earlier step.
+    pub ordinal: u64,
     /// The row's id, if the input has one.
     pub id: RowId<'a>,
     /// The SMILES as read, without surrounding blanks; or the mol block up to and including `M  END`, with `\n` after
@@ -72,6 +74,7 @@ pub enum TextKind {
 #[derive(Debug, Clone, Copy)]
 struct Entry {
     row: u64,
+    ordinal: u64,
     state: State,
     text: Span,
     /// Empty: the row number is the id.
@@ -169,6 +172,7 @@ impl ParentBatch {
         };
         ParentRow {
             row: entry.row,
+            ordinal: entry.ordinal,
             id: match entry.id.len() {
                 0 => RowId::RowNumber,
                 _ => RowId::Named(string(entry.id)),
@@ -223,6 +227,7 @@ impl ParentBatch {
     fn push_entry(&mut self, row: u64, state: State, text: Span, id: Span) {
         self.rows.push(Entry {
             row,
+            ordinal: row,
             state,
             text,
             id,
@@ -234,11 +239,18 @@ impl ParentBatch {
     }
 
     /// Adds a product of an earlier step. `id` is that of the molecule of the library that it was made from.
-    pub(super) fn push_product(&mut self, row: u64, smiles: &[u8], id: &[u8], root: Root) {
+    pub(super) fn push_product(
+        &mut self,
+        (row, ordinal): (u64, u64),
+        smiles: &[u8],
+        id: &[u8],
+        root: Root,
+    ) {
         let text = self.append(smiles);
         let id = self.append(id);
         self.rows.push(Entry {
             row,
+            ordinal,
             state: State::Complete,
             text,
             id,
@@ -353,6 +365,7 @@ impl ParentBatch {
         let fault_text = self.append(reason.as_bytes());
         self.rows.push(Entry {
             row,
+            ordinal: row,
             state: State::Complete,
             text,
             id: Span { begin, end },

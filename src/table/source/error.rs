@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use thiserror::Error;
 
 use super::unpack::Packing;
-use crate::limits::UNPACK_WINDOW_BYTES_MAX;
+use crate::{limits::UNPACK_WINDOW_BYTES_MAX, store::StoreError};
 
 /// Why a library can't be opened or read. Each message is one line that names the file and says what to do.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
@@ -24,6 +24,9 @@ pub enum SourceError {
     /// job).
     #[error("-: only run and dedup read a library from standard input; save it to a file first")]
     StandardInput,
+    /// A file of the job itself, from which products of an earlier step are read, can't be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// There is no such file or directory.
     #[error("{}: no such file or directory", Shown(.path))]
     NotFound { path: PathBuf },

@@ -1,4 +1,8 @@
 //! The products of a step, read back from the parts that the job has written, as parents of the next step.
+//!
+//! They are read in the order in which they were made, so that the next step depends on nothing else. The parts have that
+//! order but for the rows that settling has brought back, which stand behind the others. How many of the others were made
+//! before each of them is in a file ([`Settled`]).
 
 use std::{fs::File, path::PathBuf};
 
@@ -13,7 +17,11 @@ use parquet::arrow::{
 };
 
 use super::{batch::ParentBatch, error::SourceError, guard::quiet};
-use crate::{key::Key, slot::Root};
+use crate::{
+    key::Key,
+    slot::Root,
+    store::spill::{Items, Kind, SpillLength},
+};
 
 /// Rows that are decoded at a time.
 const ROWS_AT_A_TIME: usize = 1_024;
@@ -25,6 +33,17 @@ pub struct Products {
     pub parts: Vec<(PathBuf, u64)>,
     /// Name of the column of the keys.
     pub key_column: &'static str,
+    /// The rows that settling has brought back, if there are any.
+    pub settled: Option<Settled>,
+}
+
+/// The last rows of a step: those that settling has brought back.
+#[derive(Debug, Clone)]
+pub struct Settled {
+    /// The first of their parts.
+    pub first_part: usize,
+    /// A spill of their places: for each, how many of the other rows were made before it.
+    pub places: (PathBuf, SpillLength),
 }
 
 impl Products {
@@ -34,13 +53,30 @@ impl Products {
     }
 }
 
-/// Reads products from the first to the last.
+/// Reads products from the first that was made to the last.
 pub(super) struct ProductReader {
-    products: Products,
-    /// The next part.
-    next: usize,
+    others: PartsReader,
+    settled: Option<SettledReader>,
+    /// Rows returned or skipped.
+    rows_read: u64,
+}
+
+/// The settled rows, which are read between the others.
+struct SettledReader {
+    parts: PartsReader,
+    places: Items<8>,
+    /// The place of the next one.
+    next_place: Option<u64>,
+}
+
+/// Reads parts from the first row to the last.
+struct PartsReader {
+    parts: std::vec::IntoIter<(PathBuf, u64)>,
+    key_column: &'static str,
     part: Option<OpenPart>,
-    /// Rows that are to be skipped before the next one.
+    /// Number of the next row, of all rows of the step.
+    next_row: u64,
+    /// Rows that are to be skipped before it is read.
     to_skip: u64,
 }
 
@@ -60,46 +96,107 @@ struct Decoded {
 }
 
 impl ProductReader {
-    pub fn new(products: Products) -> Self {
-        Self {
-            products,
-            next: 0,
+    pub fn new(mut products: Products) -> Result<Self, SourceError> {
+        let settled = products.settled.take();
+        let of_settled = settled
+            .as_ref()
+            .map(|settled| products.parts.split_off(settled.first_part));
+        let rows = products.rows();
+        let reader = |parts: Vec<_>, next_row| PartsReader {
+            parts: parts.into_iter(),
+            key_column: products.key_column,
             part: None,
+            next_row,
             to_skip: 0,
+        };
+        let settled = settled.zip(of_settled).map(|(settled, parts)| {
+            let (path, length) = &settled.places;
+            let mut places = Items::open(path, Kind::Ordinals, *length)?;
+            let next_place = places.next_item()?;
+            Ok::<_, SourceError>(SettledReader {
+                parts: reader(parts, rows),
+                places,
+                next_place: next_place.map(u64::from_le_bytes),
+            })
+        });
+        Ok(Self {
+            settled: settled.transpose()?,
+            others: reader(products.parts, 0),
+            rows_read: 0,
+        })
+    }
+
+    /// Skips the first rows, of which there are so many. To be called before the first row is read.
+    pub fn skip_rows(&mut self, rows: u64) -> Result<u64, SourceError> {
+        for _ in 0..rows {
+            match &mut self.settled {
+                Some(settled) if settled.is_next(&self.others) => {
+                    settled.parts.skip_row();
+                    settled.advance()?;
+                }
+                _ => self.others.skip_row(),
+            }
         }
+        self.rows_read += rows;
+        Ok(rows)
     }
 
-    /// Skips the first rows and returns how many. To be called before the first row is read.
-    pub fn skip_rows(&mut self, rows: u64) -> u64 {
-        let skipped = rows.min(self.products.rows() - self.to_skip);
-        self.to_skip += skipped;
-        skipped
+    /// Appends the next row to `batch`; false at the end.
+    pub fn next_row(&mut self, batch: &mut ParentBatch) -> Result<bool, SourceError> {
+        let read = match &mut self.settled {
+            Some(settled) if settled.is_next(&self.others) => {
+                settled.advance()?;
+                settled.parts.next_row(self.rows_read, batch)?
+            }
+            _ => self.others.next_row(self.rows_read, batch)?,
+        };
+        self.rows_read += u64::from(read);
+        Ok(read)
+    }
+}
+
+impl SettledReader {
+    /// Whether the next settled row was made before the next of the others.
+    fn is_next(&self, others: &PartsReader) -> bool {
+        self.next_place
+            .is_some_and(|place| place <= others.next_row)
     }
 
-    /// Appends the next row to `batch` as number `row`; false at the end.
-    pub fn next_row(&mut self, row: u64, batch: &mut ParentBatch) -> Result<bool, SourceError> {
+    fn advance(&mut self) -> Result<(), SourceError> {
+        let place = self.places.next_item()?;
+        self.next_place = place.map(u64::from_le_bytes);
+        Ok(())
+    }
+}
+
+impl PartsReader {
+    fn skip_row(&mut self) {
+        self.to_skip += 1;
+        self.next_row += 1;
+    }
+
+    /// Appends the next row to `batch`, as the one that was made as number `ordinal`; false at the end.
+    fn next_row(&mut self, ordinal: u64, batch: &mut ParentBatch) -> Result<bool, SourceError> {
         loop {
             if let Some(part) = &mut self.part {
-                if part.next_row(row, batch, self.products.key_column)? {
+                if part.next_row((self.next_row, ordinal), batch, self.key_column)? {
+                    self.next_row += 1;
                     return Ok(true);
                 }
                 self.part = None;
             }
-            let Some((path, rows)) = self.products.parts.get(self.next) else {
+            let Some((path, rows)) = self.parts.next() else {
                 return Ok(false);
             };
-            self.next += 1;
-            if self.to_skip >= *rows {
+            if self.to_skip >= rows {
                 self.to_skip -= rows;
                 continue;
             }
             let skipped = std::mem::take(&mut self.to_skip);
-            self.part = Some(self.products.open(path.clone(), skipped)?);
+            self.part = Some(self.open(path, skipped)?);
         }
     }
-}
 
-impl Products {
     fn open(&self, path: PathBuf, skipped: u64) -> Result<OpenPart, SourceError> {
         let file = File::open(&path).map_err(|error| SourceError::unreadable(&path, &error))?;
         let columns = ["smiles", self.key_column, "root_row", "root_id"];
@@ -126,13 +223,13 @@ impl Products {
 impl OpenPart {
     fn next_row(
         &mut self,
-        row: u64,
+        numbers: (u64, u64),
         batch: &mut ParentBatch,
         key_column: &str,
     ) -> Result<bool, SourceError> {
         loop {
             if let Some(decoded) = &mut self.decoded
-                && decoded.push_next(row, batch)
+                && decoded.push_next(numbers, batch)
             {
                 return Ok(true);
             }
@@ -175,7 +272,7 @@ impl Decoded {
         })
     }
 
-    fn push_next(&mut self, row: u64, batch: &mut ParentBatch) -> bool {
+    fn push_next(&mut self, numbers: (u64, u64), batch: &mut ParentBatch) -> bool {
         let next = self.taken;
         let key = |bytes: &[u8]| bytes.first_chunk().map(|key| Key::from(*key).words());
         if next == self.smiles.len() {
@@ -189,7 +286,7 @@ impl Decoded {
             key,
         };
         let (smiles, id) = (self.smiles.value(next), self.root_ids.value(next));
-        batch.push_product(row, smiles.as_bytes(), id.as_bytes(), root);
+        batch.push_product(numbers, smiles.as_bytes(), id.as_bytes(), root);
         self.taken += 1;
         true
     }

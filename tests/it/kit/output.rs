@@ -96,13 +96,15 @@ pub fn rows(output: &Path) -> Vec<Row> {
 
 fn rows_of(batch: &RecordBatch) -> Vec<Row> {
     let column = |name: &str| batch.column_by_name(name).unwrap();
+    let keys = batch.column_by_name("key");
+    let keys = keys.unwrap_or_else(|| column("structure_key"));
     let text = |name, i| column(name).as_string::<i32>().value(i).to_owned();
     let rules = column("rule").as_dictionary::<UInt16Type>();
     let rule_names = rules.values().as_string::<i32>();
     (0..batch.num_rows())
         .map(|i| Row {
             smiles: text("smiles", i),
-            key: column("key").as_fixed_size_binary().value(i).to_vec(),
+            key: keys.as_fixed_size_binary().value(i).to_vec(),
             parent_row: column("parent_row").as_primitive::<UInt64Type>().value(i),
             parent_id: text("parent_id", i),
             parent_smiles: text("parent_smiles", i),
