@@ -95,7 +95,9 @@ fn pass(place: &tempfile::TempDir, slots: &[Slot]) -> Pass {
     let encoders = Arc::new(Encoders::new(1, &Cores::new(1)).unwrap());
     let mut sink = ProductSink::new(&output, settings(), None, encoders, None).unwrap();
     let began = Instant::now();
-    slots.iter().for_each(|slot| sink.write(slot).unwrap());
+    slots
+        .iter()
+        .for_each(|slot| sink.write(slot, |_| Ok(())).unwrap());
     let write = began.elapsed();
     sink.close_part().unwrap();
     let publish = began.elapsed() - write;
@@ -118,6 +120,7 @@ fn settings() -> SinkSettings {
         properties: PropertySet::NONE,
         key_column: "key",
         molecules: false,
+        step: None,
         parquet: ParquetSettings::new(ROW_GROUP_BYTES_MIN),
     }
 }

@@ -37,8 +37,18 @@ pub const KEYS: &str = "keys";
 const MAYBE_KEYS: &str = "maybe-keys";
 const MAYBE_ROWS: &str = "maybe-rows";
 const MAYBE_PLACES: &str = "maybe-places";
+/// Names of the places of the rows that survive, of steps with an even and an odd number: a step reads those of the step
+/// before.
+const PLACES: [&str; 2] = ["places-even", "places-odd"];
 /// Names of all files that settling needs.
-pub const FILES: [&str; 4] = [KEYS, MAYBE_KEYS, MAYBE_ROWS, MAYBE_PLACES];
+pub const FILES: [&str; 6] = [
+    KEYS,
+    MAYBE_KEYS,
+    MAYBE_ROWS,
+    MAYBE_PLACES,
+    PLACES[0],
+    PLACES[1],
+];
 
 /// How much of each spill counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -169,6 +179,11 @@ fn end_of(
     end: fn(&mut SpillWriter) -> Result<SpillLength, StoreError>,
 ) -> Result<SpillLength, StoreError> {
     spill.as_mut().map_or(Ok(SpillLength::EMPTY), end)
+}
+
+/// Name of the places of the rows of a step that survive.
+pub fn places_of(step: usize) -> &'static str {
+    PLACES[step % PLACES.len()]
 }
 
 /// Writes the places of the survivors to `path`, in their order, and returns how much that is. It is on the disk then.

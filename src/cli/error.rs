@@ -211,9 +211,6 @@ impl CliError {
             | Self::Path(_)
             | Self::Settings(_)
             | Self::NoUser(_)
-            | Self::Route(
-                RouteError::NotComplete(_) | RouteError::NoRules(_) | RouteError::Smiles(_),
-            )
             | Self::NotUtf8
             | Self::DiskTooSmall { .. }
             | Self::Worker(WorkerError::Assignment(_))
@@ -260,6 +257,7 @@ impl CliError {
                 ChemistryError::Rule { .. } => Exit::Input,
                 ChemistryError::StartUp(_) | ChemistryError::Failed(_) => Exit::Failed,
             },
+            Self::Route(error) => exit_of_route(error),
             Self::Stopped(_) => Exit::Stopped,
             Self::Pipeline(_)
             | Self::Trial(_)
@@ -270,7 +268,6 @@ impl CliError {
             | Self::Worker(WorkerError::User { .. } | WorkerError::System { .. })
             | Self::Signals(_)
             | Self::Bench(_)
-            | Self::Route(_)
             | Self::Client(_)
             | Self::Serve(_)
             | Self::Log(_)
@@ -280,5 +277,12 @@ impl CliError {
             | Self::NoFolder(_)
             | Self::CannotWrite { .. } => Exit::Failed,
         }
+    }
+}
+
+fn exit_of_route(error: &RouteError) -> Exit {
+    match error {
+        RouteError::NotComplete(_) | RouteError::NoRules(_) | RouteError::Smiles(_) => Exit::Usage,
+        _ => Exit::Failed,
     }
 }

@@ -43,7 +43,7 @@ pub(super) fn route(args: &RouteArgs) -> Result<Exit, CliError> {
         false => vec![routes.first(&args.smiles)?],
     };
     if args.json {
-        found.iter().for_each(|route| say_json(route));
+        found.iter().for_each(say_json);
         return Ok(Exit::Done);
     }
     let texts: Vec<_> = found.iter().map(text).collect();

@@ -36,6 +36,7 @@ use crate::{
     },
     slot::Slot,
     store::{Existing, OutputDir, StoreError, sealed},
+    table::source::{Products, Settled},
 };
 
 /// Runs a job to its end, or until `stop` is set. `watch` is called about ten times a second with
@@ -219,7 +220,7 @@ impl<'a> Attempt<'a> {
         let mut engine = engines.sieve;
         let name = engine.name();
         let phase = begun.map(|begun| begun.phase).unwrap_or_default();
-        let step = StepInput::of(job, output, begun);
+        let step = step_input(job, output, begun);
         let mut poisoned = in_work::poisoned(output, step.step)?;
         let mut cleared = BTreeSet::new();
         let (ring, input) = match phase {
@@ -255,6 +256,29 @@ impl<'a> Attempt<'a> {
         };
         Ok((resources, input))
     }
+}
+
+/// What the step in work reads.
+fn step_input(job: &Job, output: &OutputDir, begun: Option<&Checkpoint>) -> StepInput {
+    let step = begun.map_or(job.first_step(), |begun| begun.step);
+    let products = begun.filter(|_| step > 1).map(|begun| {
+        let before = begun.parts_of_step_before();
+        let parts = begun.parts[before.clone()].iter();
+        let parts = parts.map(|part| (output.path().join(&part.file.name), part.rows));
+        let settled = begun.done.last().and_then(|done| {
+            let places = output.work_file(settle::places_of(step - 1));
+            Some(Settled {
+                first_part: done.settled_from - before.start,
+                places: (places, done.places?),
+            })
+        });
+        Products {
+            parts: parts.collect(),
+            key_column: job.spec.key().column(),
+            settled,
+        }
+    });
+    StepInput { step, products }
 }
 
 /// The ring's slots, in memory that suits the engine.

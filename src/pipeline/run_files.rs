@@ -35,18 +35,11 @@ pub(super) const SURVIVORS: &str = "survivors";
 /// Sets [`CHECKPOINT_SECONDS`] otherwise, for tests.
 const INTERVAL_VARIABLE: &str = "MOLSIEVE_CHECKPOINT_SECONDS";
 
-/// The places of the *maybe* rows of a step that survive: a step reads those of the step before.
-pub(super) fn places(step: usize) -> &'static str {
-    const PLACES: [&str; 2] = ["places-even", "places-odd"];
-    PLACES[step % 2]
-}
-
 /// The files of `.molsieve/` that a checkpoint refers to.
 pub(super) fn kept() -> Vec<&'static str> {
     let files = [REJECTS, PART_ROWS, SURVIVORS, in_work::IN_WORK];
     let sealed = [CHECKPOINT, JOB, in_work::POISONED].map(|kind| kind.name);
-    let places = [places(0), places(1)];
-    [settle::FILES.as_slice(), &files, &places, &sealed].concat()
+    [settle::FILES.as_slice(), &files, &sealed].concat()
 }
 
 pub(super) struct RunFiles<'a> {

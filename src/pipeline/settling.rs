@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::{
     checkpoint::Phase,
     error::PipelineError,
-    run_files::{RunFiles, SURVIVORS, count_unique, places},
+    run_files::{RunFiles, SURVIVORS, count_unique},
 };
 use crate::{
     settle::{
@@ -109,7 +109,7 @@ fn survivors(
     files.state.survivors = Some(survivors.length);
     let step = files.state.step;
     if step < files.job.spec.steps() {
-        let places = files.output.work_file(places(step));
+        let places = files.output.work_file(settle::places_of(step));
         let written = settle::write_places(files.output, lengths, &survivors, &places)?;
         files.state.places = Some(written);
     }

@@ -72,9 +72,9 @@ columns! { |layout, filled|
     /// Per parent: 0-based row over all inputs, or of the step before.
     parent_row: u64, layout.parents_max, filled.parents;
     /// Per parent, in a slot with roots: the row of the molecule of the library that it was made from.
-    root_row: u64, layout.roots_max(), filled.roots(layout);
+    root_row: u64, layout.roots_max(), layout.roots_of(filled);
     /// Per parent, in a slot with roots: first and second word of its own key.
-    parent_key: [u64; 2], layout.roots_max(), filled.roots(layout);
+    parent_key: [u64; 2], layout.roots_max(), layout.roots_of(filled);
     /// Per product: where its SMILES ends in `text`.
     text_end: u32, layout.rows_max, filled.rows;
     /// Per product: index of its parent in this slot.

@@ -1,7 +1,5 @@
 //! How far a slot is filled.
 
-use super::layout::SlotLayout;
-
 /// How far the columns of a slot are filled.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Filled {
@@ -9,11 +7,4 @@ pub(super) struct Filled {
     pub text_bytes: usize,
     pub parents: usize,
     pub parent_text_bytes: usize,
-}
-
-impl Filled {
-    /// Parents that have a root.
-    pub fn roots(&self, layout: &SlotLayout) -> usize {
-        self.parents.min(layout.roots_max())
-    }
 }

@@ -93,6 +93,11 @@ impl SlotLayout {
         if self.roots { self.parents_max } else { 0 }
     }
 
+    /// Parents that have a root, of those in use.
+    pub(super) fn roots_of(&self, filled: &Filled) -> usize {
+        filled.parents.min(self.roots_max())
+    }
+
     /// Values of the properties that are reals, in all rows.
     pub(super) fn real_values(&self) -> usize {
         self.properties.reals().len() * self.rows_max
