@@ -108,9 +108,9 @@ settings! {
         #[same_on_resume(false)]
         threads: Option<NonZeroUsize>, in NonZeroUsize::MIN..=THREADS_MAX;
 
-        /// Most resident memory, for example 2GiB [default: half of what there is]
+        /// Most resident memory [default: half of what there is]
         ///
-        /// The job refuses to start if it can't keep the limit. Default: half of the memory of the machine or
+        /// For example 2GiB. The job refuses to start if it can't keep the limit. Default: half of the memory of the machine or
         /// of its cgroup.
         #[arg(short, long, value_name = "SIZE")]
         #[same_on_resume(false)]
@@ -172,16 +172,16 @@ settings! {
         #[same_on_resume(false)]
         rules: Vec<PathBuf>;
 
-        /// Times the rules are applied, each time to the new products of the time before [default: 1]
+        /// How often to apply the rules, each time to what is new [default: 1]
         ///
-        /// A molecule that an earlier step has made is not made again. In a job file, [[step]] tables give each step
-        /// rules of its own.
+        /// Each step transforms the products of the step before. A molecule that an earlier step has made is not made
+        /// again. In a job file, [[step]] tables give each step rules of its own.
         #[arg(long, value_name = "K")]
         #[same_on_resume(true)]
         steps: Option<u32>, in 1..=STEPS_MAX, else 1;
 
         /// Leave out products that are in the library itself
-        #[arg(long)]
+        #[arg(long, hide_short_help = true)]
         #[same_on_resume(true)]
         new_only: bool;
 

@@ -68,6 +68,9 @@ fn two_values(schema: &Json) -> [Json; 2] {
 fn job_with(info: &SettingInfo, value: &Json) -> JobSettings {
     let mut job = json!({ "input": ["/in"], "output": "/out" });
     job["task"] = json!(info.task.unwrap_or_default());
+    if info.task == Some(Task::Derive) && info.name != "step" {
+        job["rules"] = json!(["/rules"]);
+    }
     job[info.name] = value.clone();
     serde_json::from_value(job).unwrap()
 }
@@ -82,13 +85,15 @@ fn jobs() -> impl Iterator<Item = (&'static SettingInfo, [JobSettings; 2])> {
 }
 
 /// The settings on which the files of a job depend, other than through their plan or the content of files.
-const SAME_ON_RESUME: [&str; 11] = [
+const SAME_ON_RESUME: [&str; 13] = [
     "smiles_column",
     "id_column",
     "no_header",
     "dedup",
     "part_size",
     "compression",
+    "steps",
+    "new_only",
     "key",
     "properties",
     "max_products_per_parent",

@@ -169,7 +169,12 @@ impl Given for Vec<StepSettings> {
             "required": ["rules"],
             "additionalProperties": false,
         });
-        json!({ "type": "array", "items": step, "maxItems": STEPS_MAX })
+        json!({
+            "type": "array",
+            "items": step,
+            "maxItems": STEPS_MAX,
+            "examples": [[{ "rules": ["/rules/first.toml"] }], [{ "rules": ["/rules/second.toml"] }]],
+        })
     }
 }
 

@@ -7,21 +7,28 @@ use molsieve::{
     reject::Rejection,
     store::sealed::{Kind, decode, encode, encode_json},
 };
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::assert_one_line;
 
 /// A copy of a private kind of the pipeline.
 const POISONED: Kind = Kind {
     name: "poisoned",
-    version: 2,
+    version: 3,
 };
+
+/// A copy of what it holds.
+#[derive(Serialize, Deserialize)]
+struct Poisoned {
+    step: usize,
+    rows: BTreeMap<u64, Rejection>,
+}
 
 /// Reads an input as each kind of sealed file.
 pub fn sealed(input: &[u8]) {
     as_file_and_as_json::<Checkpoint>(CHECKPOINT, input);
     as_file_and_as_json::<Identity>(JOB, input);
-    as_file_and_as_json::<BTreeMap<u64, Rejection>>(POISONED, input);
+    as_file_and_as_json::<Poisoned>(POISONED, input);
 }
 
 fn as_file_and_as_json<T: Serialize + DeserializeOwned>(kind: Kind, input: &[u8]) {
