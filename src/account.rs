@@ -188,7 +188,7 @@ impl<'de> Deserialize<'de> for RejectCounts {
 /// writes these numbers in this order (`RuleCount` in `transformer.h`); a checkpoint stores them as a list, because it has
 /// one for each of thousands of rules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable, Serialize, Deserialize)]
-#[serde(from = "[u64; 5]", into = "[u64; 5]")]
+#[serde(from = "[u64; 8]", into = "[u64; 8]")]
 #[repr(C)]
 pub struct RuleAccount {
     /// All, those included that a cap kept from being made or written.
@@ -201,6 +201,12 @@ pub struct RuleAccount {
     pub capped: u64,
     /// Rows written.
     pub unique: u64,
+    /// Parents that have a site.
+    pub parents: u64,
+    /// Their sites.
+    pub sites: u64,
+    /// Time spent on finding sites and making products.
+    pub nanoseconds: u64,
 }
 
 impl AddAssign for RuleAccount {
@@ -209,14 +215,14 @@ impl AddAssign for RuleAccount {
     }
 }
 
-impl From<RuleAccount> for [u64; 5] {
+impl From<RuleAccount> for [u64; 8] {
     fn from(rule: RuleAccount) -> Self {
         bytemuck::cast(rule)
     }
 }
 
-impl From<[u64; 5]> for RuleAccount {
-    fn from(numbers: [u64; 5]) -> Self {
+impl From<[u64; 8]> for RuleAccount {
+    fn from(numbers: [u64; 8]) -> Self {
         bytemuck::cast(numbers)
     }
 }
@@ -245,7 +251,7 @@ mod tests {
     fn account(rules: u64) -> Account {
         let mut account = Account {
             by_rule: (0..rules)
-                .map(|i| [i, i + 1, i + 2, i + 3, i + 4].into())
+                .map(|i| std::array::from_fn(|number| i + number as u64).into())
                 .collect(),
             settled: 3,
             lost_expected: 0.25,
@@ -283,7 +289,7 @@ mod tests {
             sum.counts.parents_read - sum.counts.parents_rejected
         );
         assert_eq!(sum.counts.products_made, 3 * (50 + 30 + 11 + 5 + 3 + 2));
-        assert_eq!(sum.by_rule[1], [3, 6, 9, 12, 15].into());
+        assert_eq!(sum.by_rule[1], [3, 6, 9, 12, 15, 18, 21, 24].into());
         assert_eq!(sum.keys.by_rdkit[KEY_REASONS_MAX - 1], 27);
         assert_eq!((sum.settled, sum.lost_expected), (9, 0.75));
         let by_code: u64 = sum.rejected_by_code.iter().map(|(_, count)| count).sum();
@@ -309,7 +315,10 @@ mod tests {
         let json = serde_json::to_vec(&account).unwrap();
         assert_eq!(serde_json::from_slice::<Account>(&json).unwrap(), account);
         let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
-        assert_eq!(json["by_rule"][1], serde_json::json!([1, 2, 3, 4, 5]));
+        assert_eq!(
+            json["by_rule"][1],
+            serde_json::json!([1, 2, 3, 4, 5, 6, 7, 8])
+        );
         assert_eq!(json["rejected_by_code"]["syntax"], 5);
         assert!(json["rejected_by_code"].get("empty").is_none());
     }

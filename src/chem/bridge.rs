@@ -57,6 +57,10 @@ pub mod ffi {
         Capped,
         /// Counted in Rust.
         Unique,
+        /// Parents that have a site; their sites; time spent, in ns.
+        Parents,
+        Sites,
+        Nanoseconds,
         /// How many numbers there are.
         Columns,
     }
@@ -257,6 +261,12 @@ const _: () = {
     assert!(invalid == ffi::RuleCount::Invalid.repr as usize);
     let capped = offset_of!(RuleAccount, capped) / NUMBER;
     assert!(capped == ffi::RuleCount::Capped.repr as usize);
+    let parents = offset_of!(RuleAccount, parents) / NUMBER;
+    assert!(parents == ffi::RuleCount::Parents.repr as usize);
+    let sites = offset_of!(RuleAccount, sites) / NUMBER;
+    assert!(sites == ffi::RuleCount::Sites.repr as usize);
+    let nanoseconds = offset_of!(RuleAccount, nanoseconds) / NUMBER;
+    assert!(nanoseconds == ffi::RuleCount::Nanoseconds.repr as usize);
 };
 
 // `Property` is passed to C++ as bits by number.

@@ -34,6 +34,10 @@ const std::string &canonical(Parent &parent) {
   return parent.canonical;
 }
 
+std::uint64_t worked_ns(const ParentReport &report) {
+  return report.match_ns + report.react_ns + report.finish_ns + report.write_ns + report.describe_ns;
+}
+
 void add_cap(ParentReport &report, Cap cap) { report.caps |= static_cast<std::uint32_t>(cap); }
 
 }  // namespace
@@ -130,15 +134,14 @@ Fill Transformer::fill(ProductSpace &space, std::uint32_t parent, std::uint32_t 
     throw std::logic_error("fill() without room to count by rule");
   }
   by_rule_ = space.by_rule.data();
+  counted_ns_ = worked_ns(report);
   report.enhanced_stereo += parent_->groups_to_report;
   parent_->groups_to_report = false;
   for (;;) {
     if (parent_->pending && !write_row(space, parent, report)) {
       return Fill::SlotFull;
     }
-    const auto worked_ns = report.match_ns + report.react_ns + report.finish_ns + report.write_ns +
-                           report.describe_ns;
-    if (quantum-- == 0 || worked_ns > PAUSE_AFTER_NS) {
+    if (quantum-- == 0 || worked_ns(report) > PAUSE_AFTER_NS) {
       return Fill::Paused;
     }
     if (!make_next(report)) {
@@ -193,8 +196,11 @@ bool Transformer::make_next(ParentReport &report) {
       return false;
     }
     if (!p.matched) {
-      const Timer timer(report.match_ns);
-      match_next_rule();
+      {
+        const Timer timer(report.match_ns);
+        match_next_rule();
+      }
+      count_time(report);
       if (p.sites_capped) {
         add_cap(report, Cap::Sites);
         count_capped(report, rules_[p.rule].edits.size());
@@ -210,6 +216,7 @@ bool Transformer::make_next(ParentReport &report) {
     p.made = nullptr;
   }
   take_product(p.product++, report);
+  count_time(report);
   return true;
 }
 
@@ -221,6 +228,8 @@ void Transformer::match_next_rule() {
   const auto &rule = rules_[p.rule];
   auto &finder = rule.add_hydrogens ? finder_with_hydrogens() : sites_;
   p.sites_capped |= finder.find(rule.sites, p.matches);
+  number(RuleCount::Parents) += !p.matches.empty();
+  number(RuleCount::Sites) += p.matches.size();
 }
 
 // The finder of sites in the parent with its hydrogens as atoms.
@@ -380,16 +389,28 @@ void Transformer::check(ParentReport &report) {
   ++report.checked;
 }
 
+// A number of the current rule, of which there must be one.
+std::uint64_t &Transformer::number(RuleCount what) {
+  const auto columns = static_cast<std::size_t>(RuleCount::Columns);
+  return by_rule_[columns * parent_->rule + static_cast<std::size_t>(what)];
+}
+
 // Counts products of the current rule.
 void Transformer::count(RuleCount what, std::uint64_t products) {
   if (rules_.empty()) {
     return;
   }
-  auto *counts = by_rule_ + static_cast<std::size_t>(RuleCount::Columns) * parent_->rule;
-  counts[static_cast<std::size_t>(RuleCount::Made)] += products;
+  number(RuleCount::Made) += products;
   if (what != RuleCount::Made) {
-    counts[static_cast<std::size_t>(what)] += products;
+    number(what) += products;
   }
+}
+
+// Counts the time since the last call for the current rule.
+void Transformer::count_time(const ParentReport &report) {
+  const auto now_ns = worked_ns(report);
+  number(RuleCount::Nanoseconds) += now_ns - counted_ns_;
+  counted_ns_ = now_ns;
 }
 
 void Transformer::count_capped(ParentReport &report, std::uint64_t products) {

@@ -73,7 +73,9 @@ class Transformer {
 
   bool make_by_edit(std::size_t product, ParentReport &report);
   RDKit::RWMol &make_with_rdkit(std::size_t product, ParentReport &report);
+  std::uint64_t &number(RuleCount what);
   void count(RuleCount what, std::uint64_t products = 1);
+  void count_time(const ParentReport &report);
   void count_capped(ParentReport &report, std::uint64_t products = 1);
   void count_rest(ParentReport &report);
   bool write_row(ProductSpace &space, std::uint32_t parent, ParentReport &report);
@@ -92,6 +94,7 @@ class Transformer {
   describe::Describer describer_;
   KeySet seen_;
   std::uint64_t *by_rule_ = nullptr;  // of the space that is being filled
+  std::uint64_t counted_ns_ = 0;      // time of the report that is counted by rule
   std::string reason_;
 };
 

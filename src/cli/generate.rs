@@ -173,6 +173,8 @@ mod tests {
     #[test]
     fn the_short_help_of_every_command_fits_on_a_screen() {
         const LINES_MAX: usize = 24;
+        // The list of commands has no details to leave out.
+        const LIST_LINES_MAX: usize = 32;
         const COLUMNS_MAX: usize = 100;
         let mut long = Vec::new();
         let commands = commands(Cli::command().term_width(COLUMNS_MAX), true).into_iter();
@@ -181,7 +183,9 @@ mod tests {
             let help = command.render_help().to_string();
             let lines = help.lines().count();
             let wide = help.lines().any(|line| line.chars().count() > COLUMNS_MAX);
-            if lines > LINES_MAX || wide {
+            let is_list = command.get_name() == Cli::command().get_name();
+            let lines_max = if is_list { LIST_LINES_MAX } else { LINES_MAX };
+            if lines > lines_max || wide {
                 long.push(format!("{lines} lines, wide: {wide}\n{help}"));
             }
         }

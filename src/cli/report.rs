@@ -98,6 +98,7 @@ fn products(estimate: &Estimate) -> String {
 pub(super) fn summary(job: &Job, manifest: &Manifest) -> String {
     let mut lines = results(job, manifest);
     lines.extend(steps(manifest));
+    lines.extend(unmatched(&manifest.by_rule));
     lines.extend(invalid(&manifest.by_rule));
     lines.extend(columns(job));
     lines.extend(described(job, manifest));
@@ -375,11 +376,29 @@ fn keys(manifest: &Manifest) -> String {
     )
 }
 
+/// Names the rules that no molecule has a site of, where others have.
+fn unmatched(by_rule: &[RuleCounts]) -> Option<String> {
+    let none = by_rule.iter().filter(|rule| rule.sites == 0);
+    let none: Vec<_> = none.collect();
+    let named = none.iter().take(RULES_NAMED);
+    let named: Vec<_> = named.map(|rule| format!("\"{}\"", rule.name)).collect();
+    let more = match none.len().saturating_sub(named.len()) {
+        0 => String::new(),
+        n => format!(" and {}", counted(n as u64, "more rule")),
+    };
+    (!none.is_empty()).then(|| {
+        format!(
+            "  unmatched  {}{more}: no site in any molecule",
+            named.join(", ")
+        )
+    })
+}
+
 /// Names the rules with many invalid products, the worst first.
 fn invalid(by_rule: &[RuleCounts]) -> Option<String> {
     let mut worst: Vec<_> = by_rule.iter().filter(|rule| is_notable(rule)).collect();
     worst.sort_by_key(|rule| std::cmp::Reverse(rule.invalid));
-    let named = worst.iter().take(INVALID_RULES_NAMED).map(|rule| {
+    let named = worst.iter().take(RULES_NAMED).map(|rule| {
         let made = rule.made - rule.capped;
         format!(
             "\"{}\" {} of {} ({})",
@@ -402,8 +421,8 @@ fn invalid(by_rule: &[RuleCounts]) -> Option<String> {
     })
 }
 
-/// Rules named in the summary for their invalid products.
-const INVALID_RULES_NAMED: usize = 5;
+/// Rules that a line of the summary names.
+const RULES_NAMED: usize = 5;
 
 /// Whether the author of a rule should know of its invalid products: they are all of its products, or 1 % and at
 /// least ten.

@@ -1,6 +1,6 @@
 //! Fills in the manifest of a job that is done.
 
-use std::{collections::BTreeMap, sync::atomic::Ordering::Relaxed};
+use std::{collections::BTreeMap, sync::atomic::Ordering::Relaxed, time::Duration};
 
 use super::{
     check::Checks, checkpoint::Checkpoint, job::Job, meters::Meters, resources::Resources,
@@ -54,6 +54,9 @@ fn by_reason(counts: [u64; KEY_REASONS_MAX]) -> BTreeMap<String, u64> {
 fn by_rule(accounts: &[RuleAccount], rules: &RuleSet) -> Vec<RuleCounts> {
     let named = |(rule, account): (&Rule, &RuleAccount)| RuleCounts {
         name: rule.name.clone(),
+        parents: account.parents,
+        sites: account.sites,
+        seconds: Duration::from_nanos(account.nanoseconds).as_secs_f64(),
         made: account.made,
         unique: account.unique,
         unchanged: account.unchanged,

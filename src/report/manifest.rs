@@ -248,10 +248,16 @@ pub struct CappedParent {
 }
 
 /// What a rule made. `made` includes repeats, which no other count has.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RuleCounts {
     /// The rule.
     pub name: String,
+    /// Parents that have a site.
+    #[serde(default)]
+    pub parents: u64,
+    /// Their sites.
+    #[serde(default)]
+    pub sites: u64,
     /// Product molecules made, those included that a cap kept from being made or written.
     pub made: u64,
     /// Rows written.
@@ -262,10 +268,16 @@ pub struct RuleCounts {
     pub invalid: u64,
     /// Products that a cap kept from being made or written; of sites beyond the cap, at least as many.
     pub capped: u64,
+    /// Time spent on finding sites and making products, summed over threads.
+    #[serde(default)]
+    pub seconds: f64,
 }
 
 impl std::ops::AddAssign<&RuleCounts> for RuleCounts {
     fn add_assign(&mut self, other: &Self) {
+        self.parents += other.parents;
+        self.sites += other.sites;
+        self.seconds += other.seconds;
         self.made += other.made;
         self.unique += other.unique;
         self.unchanged += other.unchanged;
@@ -276,7 +288,7 @@ impl std::ops::AddAssign<&RuleCounts> for RuleCounts {
 
 /// What a step made of its parents: the molecules of the library in the first step, the products of the step before in
 /// any other.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StepCounts {
     /// Its number, from 1.
     pub step: u64,
