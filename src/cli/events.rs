@@ -21,7 +21,12 @@ pub(super) fn progress(job: &Job, last: &Snapshot, now: &Snapshot) -> Progress {
         parents: now.rows.0,
         parents_exact: now.rows.1,
         rows_read: now.rows_read,
-        counts: now.counts,
+        earlier_rows: now.counts_before.parents_read,
+        counts: {
+            let mut counts = now.counts_before;
+            counts += now.counts;
+            counts
+        },
         products_per_second: rate(now),
         memory_bytes: machine::memory_bytes(),
         memory_budget_bytes: job.spec.memory.0,

@@ -82,7 +82,7 @@ pub(super) fn position(progress: &Progress) -> String {
     let left = left.map_or_else(String::new, |left| format!(", {} left", duration(left)));
     format!(
         "{step}{} of {about}{} rows{left}",
-        count(progress.counts.parents_read),
+        count(progress.rows_done()),
         count(progress.parents)
     )
 }
@@ -108,7 +108,7 @@ impl Display {
         let every = if let Some(live) = &self.live {
             live.show(|| {
                 let progress = progress();
-                let rows = progress.counts.parents_read;
+                let rows = progress.rows_done();
                 (lines(&progress), rows, progress.parents)
             });
             JSON_EVERY

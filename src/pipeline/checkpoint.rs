@@ -127,10 +127,19 @@ impl Checkpoint {
 
     /// The account of all steps that make products.
     pub(super) fn total(&self) -> Account {
-        let mut total = Account::default();
-        self.accounts().for_each(|(_, account)| total += account);
-        total
+        sum(self.accounts())
     }
+
+    /// The same without the step in work.
+    pub(super) fn total_before(&self) -> Account {
+        sum(self.accounts().filter(|(step, _)| *step < self.step))
+    }
+}
+
+fn sum<'a>(accounts: impl Iterator<Item = (usize, &'a Account)>) -> Account {
+    let mut sum = Account::default();
+    accounts.for_each(|(_, account)| sum += account);
+    sum
 }
 
 /// A step that is done.

@@ -30,6 +30,8 @@ pub struct Snapshot {
     pub rows: (u64, bool),
     /// Counts of what the sink has written in this step.
     pub counts: Counts,
+    /// Counts of the steps before it.
+    pub counts_before: Counts,
     /// Rows read from the input of this step.
     pub rows_read: u64,
     /// The ring.
@@ -88,6 +90,7 @@ impl Meters {
                 step,
                 rows,
                 counts,
+                counts_before: begun.total_before().counts,
                 ..Snapshot::default()
             }),
             kept: Mutex::default(),

@@ -107,6 +107,13 @@ pub struct PlannedMemory {
     pub items: Vec<MemoryItem>,
 }
 
+impl Progress {
+    /// Rows of the step's input whose products the sink has written.
+    pub fn rows_done(&self) -> u64 {
+        self.counts.parents_read.saturating_sub(self.earlier_rows)
+    }
+}
+
 impl From<&Plan> for Planned {
     fn from(plan: &Plan) -> Self {
         let (estimate, memory) = (&plan.estimate, &plan.memory);
@@ -144,8 +151,7 @@ pub struct Progress {
     pub elapsed_seconds: f64,
     /// Time until the last row of the step is read, at the mean rate so far.
     pub remaining_seconds: Option<f64>,
-    /// The step in work, of which the first is 1; 0 reads what the library itself holds (`--new-only`). What follows is
-    /// of this step.
+    /// The step in work, of which the first is 1; 0 reads what the library itself holds (`--new-only`).
     #[serde(default)]
     pub step: u64,
     /// Steps of the job.
@@ -157,9 +163,12 @@ pub struct Progress {
     pub parents_exact: bool,
     /// Rows read from its input.
     pub rows_read: u64,
-    /// What became of the rows and products that the sink has written.
+    /// Rows that earlier steps have read, which `counts` has too.
+    #[serde(default)]
+    pub earlier_rows: u64,
+    /// What became of the rows and products of all steps that the sink has written.
     pub counts: Counts,
-    /// Mean rate.
+    /// Mean rate in this step.
     pub products_per_second: u64,
     /// Resident memory of the process.
     pub memory_bytes: u64,

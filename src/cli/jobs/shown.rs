@@ -79,7 +79,7 @@ fn share(job: &JobView) -> String {
     match (job.state, &job.progress) {
         (State::Done, _) => "100.0 %".into(),
         (_, Some(progress)) if progress.parents > 0 => percent(
-            progress.counts.parents_read.min(progress.parents),
+            progress.rows_done().min(progress.parents),
             progress.parents,
         ),
         _ => "-".into(),
