@@ -23,6 +23,8 @@ pub struct Account {
     pub settled: u64,
     /// Distinct products expected to have been taken for seen by the filter.
     pub lost_expected: f64,
+    /// Distinct products that the cap on a step left out.
+    pub left_out: u64,
 }
 
 impl Account {
@@ -49,10 +51,22 @@ impl Account {
         }
     }
 
-    /// Counts rows that settling brought back: until now they were counted as duplicates.
-    pub fn settle(&mut self, rows: u64) {
+    /// Counts distinct products that the cap on a step leaves out: until now they were counted as duplicates.
+    pub fn leave_out(&mut self, products: u64) {
+        self.counts.products_capped += products;
+        self.counts.products_duplicate -= products;
+        self.left_out += products;
+    }
+
+    /// Counts rows that are written after all: until now they were counted as duplicates.
+    pub fn keep(&mut self, rows: u64) {
         self.counts.products_unique += rows;
         self.counts.products_duplicate -= rows;
+    }
+
+    /// Counts rows that settling brought back: until now they were counted as duplicates.
+    pub fn settle(&mut self, rows: u64) {
+        self.keep(rows);
         self.settled += rows;
     }
 }
@@ -71,6 +85,7 @@ impl AddAssign<&Account> for Account {
         self.keys += other.keys;
         self.settled += other.settled;
         self.lost_expected += other.lost_expected;
+        self.left_out += other.left_out;
     }
 }
 

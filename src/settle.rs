@@ -16,6 +16,7 @@
 //! not depend on the memory either.
 
 pub mod decide;
+pub mod limit;
 pub mod rows;
 
 use std::path::Path;
@@ -120,16 +121,27 @@ impl Spills {
             match columns.verdict(row) {
                 Verdict::New => place += 1,
                 Verdict::Duplicate => {}
-                Verdict::Maybe => {
-                    self.maybe_keys.push(&columns.key(row).bytes())?;
-                    self.maybe_rows.push(slot, row)?;
-                    if let Some(places) = &mut self.maybe_places {
-                        places.push(&place.to_le_bytes())?;
-                    }
-                }
+                Verdict::Maybe => self.push_maybe(slot, row, place)?,
             }
         }
         Ok(())
+    }
+
+    /// Writes the *new* rows of a judged slot too as if they were *maybe* rows: settling says which of them are kept.
+    pub fn write_all_as_maybe(&mut self, slot: &Slot) -> Result<(), StoreError> {
+        let columns = slot.columns();
+        let waits = |row: &usize| columns.verdict(*row) != Verdict::Duplicate;
+        let mut rows = (0..slot.rows()).filter(waits);
+        rows.try_for_each(|row| self.push_maybe(slot, row, 0))
+    }
+
+    fn push_maybe(&mut self, slot: &Slot, row: usize, place: u64) -> Result<(), StoreError> {
+        self.maybe_keys.push(&slot.key(row).bytes())?;
+        self.maybe_rows.push(slot, row)?;
+        match &mut self.maybe_places {
+            Some(places) => places.push(&place.to_le_bytes()),
+            None => Ok(()),
+        }
     }
 
     /// Writes keys of earlier runs: rows with these keys were seen before.

@@ -103,6 +103,7 @@ pub(super) fn summary(job: &Job, manifest: &Manifest) -> String {
     lines.extend(columns(job));
     lines.extend(described(job, manifest));
     lines.extend(new_only(job));
+    lines.extend(left_out_of_steps(job, manifest));
     lines.extend(remarks(manifest));
     lines.extend(left_out(manifest));
     lines.join("\n")
@@ -161,6 +162,16 @@ fn described(job: &Job, manifest: &Manifest) -> Option<String> {
         products => format!("; computed by RDKit for {}", counted(products, "product")),
     };
     (!properties.is_empty()).then(|| format!("  properties {properties}{by_rdkit}"))
+}
+
+/// With `--max-products-per-step`: what it left out.
+fn left_out_of_steps(job: &Job, manifest: &Manifest) -> Option<String> {
+    let most = job.spec.products_per_step_max()?;
+    Some(format!(
+        "  sample     {} left out, to keep at most {} a step",
+        counted(manifest.products_left_out, "distinct product"),
+        count(most),
+    ))
 }
 
 /// With `--new-only`: what it means for the counts.

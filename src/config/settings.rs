@@ -206,6 +206,14 @@ settings! {
         max_products_per_parent: Option<u32>, in 1..=PRODUCTS_PER_PARENT_MAX,
             else PRODUCTS_PER_PARENT_DEFAULT;
 
+        /// Most distinct products of a step: those with the least keys are kept
+        ///
+        /// A sample that depends on the products alone, not on their order. What it leaves out is counted as capped, and
+        /// no further step transforms it.
+        #[arg(long, value_name = "N", help_heading = TUNING, hide_short_help = true)]
+        #[same_on_resume(true)]
+        max_products_per_step: Option<u64>, in 1..=EXPECTED_PRODUCTS_MAX;
+
         /// How products are finished [default: fast]
         #[arg(long, value_enum, value_name = "HOW", help_heading = TUNING, hide_short_help = true)]
         #[same_on_resume(true)]

@@ -85,7 +85,7 @@ fn jobs() -> impl Iterator<Item = (&'static SettingInfo, [JobSettings; 2])> {
 }
 
 /// The settings on which the files of a job depend, other than through their plan or the content of files.
-const SAME_ON_RESUME: [&str; 13] = [
+const SAME_ON_RESUME: [&str; 14] = [
     "smiles_column",
     "id_column",
     "no_header",
@@ -97,6 +97,7 @@ const SAME_ON_RESUME: [&str; 13] = [
     "key",
     "properties",
     "max_products_per_parent",
+    "max_products_per_step",
     "chemistry",
     "canonical",
 ];

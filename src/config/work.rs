@@ -36,6 +36,12 @@ impl JobSettings {
         self.check_ranges()?;
         self.check_task()?;
         self.check_steps()?;
+        if self.max_products_per_step.is_some() && self.dedup == Some(Dedup::Bloom) {
+            return Err(ConfigError::Value {
+                setting: "max_products_per_step",
+                reason: "it needs --dedup exact, which knows the distinct products".into(),
+            });
+        }
         self.into_spec()
     }
 
@@ -151,6 +157,14 @@ impl JobSpec {
     /// Whether products carry what a job of several steps knows of them.
     pub fn has_roots(&self) -> bool {
         self.steps() > 1
+    }
+
+    /// Most distinct products of a step.
+    pub fn products_per_step_max(&self) -> Option<u64> {
+        match &self.work {
+            Work::Derive(work) => work.max_products_per_step,
+            Work::Dedup(_) => None,
+        }
     }
 
     /// Whether products that are in the library itself are left out.

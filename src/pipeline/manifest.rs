@@ -93,6 +93,7 @@ fn steps(state: &Checkpoint, job: &Job) -> Vec<StepCounts> {
         step: step as u64,
         counts: account.counts,
         rejected_by_code: account.rejected_by_code,
+        products_left_out: account.left_out,
         first_part: first_part(step) as u64,
         by_rule: by_rule(&account.by_rule, job.rules.of(step)),
     };
@@ -172,6 +173,7 @@ impl Manifest {
             keys_too_large_for_device: account.keys.too_large_for_device,
             left_as_written: meters.left_as_written.load(Relaxed),
             check: resources.checks.as_ref().map(Checks::account),
+            products_left_out: account.left_out,
             products_excluded: plan.estimate.excluded,
             interruptions: state.interruptions,
             engine: resources.engine.into(),

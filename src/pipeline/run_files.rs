@@ -152,10 +152,17 @@ impl<'a> RunFiles<'a> {
             self.state.account.counts.parents_read += slot.account.counts.parents_read;
             return Ok(());
         }
-        let products = &mut self.products;
-        products.append(slot, gathered, |keys| spills.write_keys(keys))?;
-        if tally.maybe > 0 {
-            spills.write_maybe(slot, self.state.account.counts.products_unique)?;
+        // With a cap on the step, no row is written before all are known.
+        let all_wait = self.job.spec.products_per_step_max().is_some();
+        let waiting = if all_wait { tally.new } else { 0 };
+        if all_wait {
+            spills.write_all_as_maybe(slot)?;
+        } else {
+            let products = &mut self.products;
+            products.append(slot, gathered, |keys| spills.write_keys(keys))?;
+            if tally.maybe > 0 {
+                spills.write_maybe(slot, self.state.account.counts.products_unique)?;
+            }
         }
         self.rejects.write(slot)?;
         let step = self.job.spec.has_roots().then_some(self.state.step as u8);
@@ -174,12 +181,14 @@ impl<'a> RunFiles<'a> {
         *account += &slot.account;
         account.counts += Counts {
             parents_capped: capped.add(slot, step),
-            products_unique: tally.new,
-            products_duplicate: tally.duplicate + tally.maybe,
+            products_unique: tally.new - waiting,
+            products_duplicate: tally.duplicate + tally.maybe + waiting,
             products_maybe: tally.maybe,
             ..Counts::default()
         };
-        count_unique(account, slot);
+        if !all_wait {
+            count_unique(account, slot);
+        }
         Ok(())
     }
 

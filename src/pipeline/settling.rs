@@ -11,6 +11,7 @@ use crate::{
     settle::{
         self, Survivors,
         decide::{self, DecideError, Spilled},
+        limit::limit,
     },
     slot::Slot,
     store::disk,
@@ -60,7 +61,11 @@ fn settle_from(files: &mut RunFiles<'_>, next_row: u64) -> Result<(), PipelineEr
     let mut slot = Slot::new(job.plan.slot.smallest_like());
     while let Some(survivors) = reader.next(next_row, &mut slot)? {
         files.write_settled(&slot)?;
-        files.state.account.settle(survivors);
+        // With a cap on the step every row waits, and none of them was a false positive.
+        match job.spec.products_per_step_max() {
+            Some(_) => files.state.account.keep(survivors),
+            None => files.state.account.settle(survivors),
+        }
         count_unique(&mut files.state.account, &slot);
         let next_row = reader.position();
         files.state.phase = Phase::Settling { next_row };
@@ -98,7 +103,16 @@ fn survivors(
         go_on,
         free_bytes: &|| disk::free_bytes(files.output.path()),
     };
-    let decided = decide::decide(&keys, &maybe, &folder, memory, &caller)?;
+    let mut decided = decide::decide(&keys, &maybe, &folder, memory, &caller)?;
+    if let Some(most) = files.job.spec.products_per_step_max() {
+        let distinct = decided.length.items;
+        let kept = limit(&decided, &maybe, most, &folder.join("kept"))?;
+        decided = kept.unwrap_or(decided);
+        files
+            .state
+            .account
+            .leave_out(distinct - decided.length.items);
+    }
     disk::sync(&decided.path)?;
     disk::rename(&decided.path, &path)?;
     disk::remove(&folder)?;

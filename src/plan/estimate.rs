@@ -35,6 +35,8 @@ pub struct Estimate {
     pub smiles_bytes: f64,
     /// Products of earlier runs, which are left out.
     pub excluded: u64,
+    /// Most distinct products of a step that are kept.
+    pub products_per_step_max: Option<u64>,
     /// With `--new-only`: molecules of the library, which are left out too.
     pub library_keys: u64,
 }
@@ -50,12 +52,16 @@ impl Estimate {
     /// A product of step `s` is made of `s` products of the step before, on average: its changes can be made in any
     /// order, and each can be the last. It is counted once.
     pub fn products_by_step(&self) -> Vec<f64> {
-        let first = self.parents as f64 * self.products_per_parent;
+        let kept = |products: f64| match self.products_per_step_max {
+            Some(most) => products.min(most as f64),
+            None => products,
+        };
+        let first = kept(self.parents as f64 * self.products_per_parent);
         let later = self.products_per_product.iter().zip(2u8..);
         let mut products = vec![first];
         for (growth, step) in later.take_while(|(growth, _)| **growth > 0.0) {
             let before = products.last().copied().unwrap_or_default();
-            products.push(before * growth / f64::from(step));
+            products.push(kept(before * growth / f64::from(step)));
         }
         products
     }
@@ -144,6 +150,7 @@ pub(super) fn estimate(
         products_per_product,
         smiles_bytes,
         excluded: 0,
+        products_per_step_max: spec.products_per_step_max(),
         library_keys: if spec.new_only() { rows.rows } else { 0 },
     })
 }

@@ -82,6 +82,9 @@ pub struct Manifest {
     pub left_as_written: u64,
     /// What RDKit found for the sampled molecules, with `--check`.
     pub check: Option<CheckAccount>,
+    /// Distinct products that `--max-products-per-step` left out; they are among the capped ones.
+    #[serde(default)]
+    pub products_left_out: u64,
     /// Products of earlier runs that were excluded.
     #[serde(default)]
     pub products_excluded: u64,
@@ -296,6 +299,9 @@ pub struct StepCounts {
     pub counts: Counts,
     /// Rejected parents by code.
     pub rejected_by_code: RejectCounts,
+    /// Distinct products that `--max-products-per-step` left out.
+    #[serde(default)]
+    pub products_left_out: u64,
     /// Number of its first part, of those in `files`. Its last is the one before the first of the next step.
     pub first_part: u64,
     /// What each rule made, in the order of the rules.

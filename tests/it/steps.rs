@@ -236,6 +236,10 @@ fn wrong_steps_are_refused_in_one_line() {
         (run("--steps 2"), "--steps: it needs --rules"),
         (run("--new-only"), "--new-only: it needs --rules"),
         (
+            run("--max-products-per-step 5 --dedup bloom").rules(&rules),
+            "--max-products-per-step: it needs --dedup exact",
+        ),
+        (
             job(&format!("{table}[[step]]\n")),
             "--steps: [[step]] table 2 has no rules",
         ),

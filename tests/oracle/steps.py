@@ -49,6 +49,7 @@ def parse_arguments():
     parser.add_argument("--step", action="append", default=[], type=Path, metavar="FILE",
                         help="rule file of the next step, in place of --rules and --steps")
     parser.add_argument("--new-only", action="store_true")
+    parser.add_argument("--max-products-per-step", type=int, metavar="N", help="keep those with the least keys")
     parser.add_argument("--ways", type=int, default=0, metavar="N")
     parser.add_argument("--molsieve", metavar="PROGRAM", help="for --ways")
     parser.add_argument("--compare", required=True, type=Path, metavar="DIR")
@@ -93,7 +94,7 @@ def run(args, steps):
         seen.update(made[0] for made in made_by([], library) if made)
     rows, ways, counts = [], defaultdict(list), []
     for step, specs in enumerate(steps, 1):
-        of_step, counted = [], Counter()
+        of_step, counted, new = [], Counter(), set()
         for row, made in enumerate(made_by(specs, [text for text, _ in parents])):
             text, root = parents[row]
             counted["parents_read"] += 1
@@ -105,17 +106,27 @@ def run(args, steps):
             for smiles, where in products:
                 _, rule, site = placed(where)
                 ways[step, smiles].append((row, text))
-                if smiles in seen:
+                if smiles in seen or smiles in new:
                     counted["products_duplicate"] += 1
                     continue
-                seen.add(smiles)
+                new.add(smiles)
                 key = mmh3.hash_bytes(canonical, 0, x64arch=True)
                 of_step.append((smiles, step, root, row, text, key, specs[rule][0], site))
+        if args.max_products_per_step and len(of_step) > args.max_products_per_step:
+            kept = set(sorted(new, key=hashed)[:args.max_products_per_step])
+            counted["products_capped"] = len(of_step) - len(kept)
+            of_step = [row for row in of_step if row[0] in kept]
+        seen.update(row[0] for row in of_step)
         counted["products_unique"] = len(of_step)
         counts.append(counted)
         rows.extend(of_step)
         parents = [(row[0], row[2]) for row in of_step]
     return rows, ways, counts
+
+
+def hashed(smiles):
+    """The words of a key, as numbers."""
+    return mmh3.hash64(smiles, 0, x64arch=True, signed=False)
 
 
 COLUMNS = ("smiles", "step", "root_row", "parent_row", "parent_smiles", "parent_key", "rule", "site")

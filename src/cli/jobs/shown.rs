@@ -78,10 +78,9 @@ fn user(job: &JobView) -> String {
 fn share(job: &JobView) -> String {
     match (job.state, &job.progress) {
         (State::Done, _) => "100.0 %".into(),
-        (_, Some(progress)) if progress.parents > 0 => percent(
-            progress.rows_done().min(progress.parents),
-            progress.parents,
-        ),
+        (_, Some(progress)) if progress.parents > 0 => {
+            percent(progress.rows_done().min(progress.parents), progress.parents)
+        }
         _ => "-".into(),
     }
 }
