@@ -100,6 +100,25 @@ fn steps(state: &Checkpoint, job: &Job) -> Vec<StepCounts> {
     state.accounts().map(counts).collect()
 }
 
+/// The filter as planned and at the end.
+fn filter(job: &Job, account: &Account) -> ManifestFilter {
+    let (plan, counts) = (&job.plan, account.counts);
+    let exact = job.spec.dedup == Dedup::Exact;
+    let lost = account.lost_expected.min(counts.products_maybe as f64);
+    let keys = counts.products_unique - account.settled;
+    let observed = account.settled as f64 / counts.products_unique.max(1) as f64;
+    ManifestFilter {
+        bits: plan.filter.bits as u64,
+        hashes: plan.filter.hashes,
+        products_planned: plan.filter_products,
+        false_positive_rate_planned: job.spec.false_positive_rate(),
+        false_positive_rate_final: plan.filter.false_positive_rate(keys),
+        false_positive_rate_observed: exact.then_some(observed),
+        products_settled: account.settled,
+        expected_products_lost: if exact { 0.0 } else { lost },
+    }
+}
+
 /// The engine that made the keys: the sieve makes keys of canonical SMILES, and the workers or the devices that
 /// they use make structure keys.
 fn keys_made_by(resources: &Resources<'_>) -> &'static str {
@@ -124,8 +143,6 @@ impl Manifest {
         let account = state.total();
         let (by_rule, steps) = (by_rule_of_all(&state, job), steps(&state, job));
         let counts = account.counts;
-        let exact = job.spec.dedup == Dedup::Exact;
-        let lost = account.lost_expected.min(counts.products_maybe as f64);
         let plan = &job.plan;
         let inputs = job.library.files().iter().map(|file| ManifestInput {
             path: written_path(&file.path).display().to_string(),
@@ -147,19 +164,7 @@ impl Manifest {
             rejects: rejects.map(ManifestFile::from),
             capped_parents: state.capped.named,
             capped_parents_named_max: CAPPED_PARENTS_NAMED_MAX as u64,
-            filter: ManifestFilter {
-                bits: plan.filter.bits as u64,
-                hashes: plan.filter.hashes,
-                products_planned: plan.filter_products,
-                false_positive_rate_planned: job.spec.false_positive_rate(),
-                false_positive_rate_final: plan
-                    .filter
-                    .false_positive_rate(counts.products_unique - account.settled),
-                false_positive_rate_observed: exact
-                    .then(|| account.settled as f64 / counts.products_unique.max(1) as f64),
-                products_settled: account.settled,
-                expected_products_lost: if exact { 0.0 } else { lost },
-            },
+            filter: filter(job, &account),
             inputs: inputs.collect(),
             rules: job.rules.total() as u64,
             by_rule,
