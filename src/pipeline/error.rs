@@ -15,7 +15,7 @@ use crate::{
 pub enum PipelineError {
     /// An input can't be read to its end.
     #[error(transparent)]
-    Source(#[from] SourceError),
+    Source(SourceError),
     /// RDKit failed.
     #[error(transparent)]
     Chemistry(#[from] ChemistryError),
@@ -46,4 +46,14 @@ pub enum PipelineError {
     /// A thread of the job panicked: a fault in molsieve.
     #[error("the thread {0} failed; this is a fault in molsieve, please report it")]
     Panicked(String),
+}
+
+impl From<SourceError> for PipelineError {
+    /// A file that the job itself has written is no input.
+    fn from(error: SourceError) -> Self {
+        match error {
+            SourceError::Store(error) => Self::Store(error),
+            error => Self::Source(error),
+        }
+    }
 }

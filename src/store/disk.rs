@@ -108,6 +108,19 @@ impl DiskFile {
             .map_err(|error| self.error("write", &error))
     }
 
+    /// Reads at an offset; returns how many bytes, 0 at the end of the file.
+    pub fn read_at(&self, bytes: &mut [u8], offset: u64) -> io::Result<usize> {
+        faults::call("read", &self.path)?;
+        self.file.read_at(bytes, offset)
+    }
+
+    /// Bytes of the file.
+    pub fn size(&self) -> Result<u64, StoreError> {
+        let metadata = self.file.metadata();
+        let metadata = metadata.map_err(|error| self.error("read", &error))?;
+        Ok(metadata.len())
+    }
+
     /// Takes the file's lock, which ends with the process; false if another process holds it, and still does after
     /// [`LOCK_PATIENCE`].
     pub(super) fn try_lock(&self) -> Result<bool, StoreError> {

@@ -85,6 +85,30 @@ fn every_call_may_fail_in_a_job_that_never_fills_a_part_slow() {
     fail_at_every_site(&material, &job, &["enospc", "short"]);
 }
 
+/// The same for a job of several steps, which reads its own parts.
+#[test]
+fn every_call_may_fail_in_a_job_of_several_steps_slow() {
+    let (material, job) = with_steps("--engine cpu --memory 256MiB");
+    fail_at_every_site(&material, &job, &["eio"]);
+}
+
+/// A job of several steps.
+fn with_steps(flags: &'static str) -> (SmallJob, impl Fn(&Path) -> Molsieve) {
+    let mut material = SmallJob::new();
+    let lines = format!("{}C1CC broken\n", smiles_lines(60));
+    material.input = material.folder.write("few.smi", lines);
+    let (input, rules) = (material.input.clone(), material.rules.clone());
+    let job = move |out: &Path| {
+        Molsieve::new("run --resume --threads 2 --steps 2 --new-only --false-positive-rate 0.5")
+            .args("--part-size 64KiB --slot-size 512KiB")
+            .args(flags)
+            .input(&input)
+            .rules(&rules)
+            .output(out)
+    };
+    (material, job)
+}
+
 fn fail_at_every_site(material: &SmallJob, job: &dyn Fn(&Path) -> Molsieve, kinds: &[&str]) {
     let whole = material.folder.path("whole");
     let log = material.folder.path("log");
@@ -132,6 +156,13 @@ fn a_device_may_be_lost_at_any_call() {
     lose_at_every_call(&material, 12, |out| {
         material.run_within("768MiB", out).args("--engine wgpu")
     });
+}
+
+/// The same in a job of several steps, each of which opens the device again.
+#[test]
+fn a_device_may_be_lost_in_any_step() {
+    let (material, job) = with_steps("--engine wgpu --memory 768MiB");
+    lose_at_every_call(&material, 12, job);
 }
 
 /// The same where the device also computes keys.

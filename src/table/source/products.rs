@@ -4,23 +4,39 @@
 //! order but for the rows that settling has brought back, which stand behind the others. How many of the others were made
 //! before each of them is in a file ([`Settled`]).
 
-use std::{fs::File, path::PathBuf};
+use std::{
+    io::{self, BufReader, Read},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
-use arrow::array::AsArray;
 use arrow::{
-    array::{Array, FixedSizeBinaryArray, RecordBatch, StringArray, UInt64Array},
+    array::{Array, AsArray, FixedSizeBinaryArray, RecordBatch, StringArray, UInt64Array},
     datatypes::UInt64Type,
 };
-use parquet::arrow::{
-    ProjectionMask,
-    arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder},
+use bytes::Bytes;
+use parquet::{
+    arrow::{
+        ProjectionMask,
+        arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder},
+    },
+    errors::{ParquetError, Result as ParquetResult},
+    file::reader::{ChunkReader, Length},
 };
 
-use super::{batch::ParentBatch, error::SourceError, guard::quiet};
+use super::{
+    batch::ParentBatch,
+    error::{SourceError, one_line},
+    guard::quiet,
+};
 use crate::{
     key::Key,
     slot::Root,
-    store::spill::{Items, Kind, SpillLength},
+    store::{
+        StoreError,
+        disk::DiskFile,
+        spill::{Items, Kind, SpillLength},
+    },
 };
 
 /// Rows that are decoded at a time.
@@ -198,7 +214,7 @@ impl PartsReader {
     }
 
     fn open(&self, path: PathBuf, skipped: u64) -> Result<OpenPart, SourceError> {
-        let file = File::open(&path).map_err(|error| SourceError::unreadable(&path, &error))?;
+        let file = PartFile::open(&path)?;
         let columns = ["smiles", self.key_column, "root_row", "root_id"];
         let reader = quiet(|| {
             let builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
@@ -209,14 +225,83 @@ impl PartsReader {
                 .with_offset(skipped as usize)
                 .build()
         });
-        let reader = reader
-            .map_err(|panic| SourceError::corrupt(&path, panic))?
-            .map_err(|error| SourceError::corrupt(&path, error))?;
+        let reader = reader.map_err(|panic| StoreError::damaged(&path, panic))?;
+        let reader = reader.map_err(|error| unreadable(&path, error))?;
         Ok(OpenPart {
             path,
             reader,
             decoded: None,
         })
+    }
+}
+
+/// The error for a part that can't be read.
+fn unreadable(path: &Path, error: ParquetError) -> StoreError {
+    let external = match &error {
+        ParquetError::External(external) => external.downcast_ref::<io::Error>(),
+        _ => None,
+    };
+    match external.filter(|external| external.raw_os_error().is_some()) {
+        Some(external) => StoreError::io(path, "read", external),
+        None => StoreError::damaged(path, one_line(&error.to_string())),
+    }
+}
+
+/// A part opened for the `parquet` crate.
+struct PartFile {
+    file: Arc<DiskFile>,
+    bytes: u64,
+}
+
+impl PartFile {
+    fn open(path: &Path) -> Result<Self, StoreError> {
+        let file = DiskFile::open(path)?;
+        Ok(Self {
+            bytes: file.size()?,
+            file: file.into(),
+        })
+    }
+}
+
+impl Length for PartFile {
+    fn len(&self) -> u64 {
+        self.bytes
+    }
+}
+
+impl ChunkReader for PartFile {
+    type T = BufReader<ReadPart>;
+
+    fn get_read(&self, start: u64) -> ParquetResult<Self::T> {
+        Ok(BufReader::new(ReadPart {
+            file: Arc::clone(&self.file),
+            at: start,
+        }))
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> ParquetResult<Bytes> {
+        let within = start.checked_add(length as u64);
+        if within.is_none_or(|end| end > self.bytes) {
+            let reason = format!("{length} bytes at {start} lie past the end");
+            return Err(ParquetError::EOF(reason));
+        }
+        let mut bytes = vec![0; length];
+        self.get_read(start)?.read_exact(&mut bytes)?;
+        Ok(bytes.into())
+    }
+}
+
+/// Reads a part from a position of its own.
+struct ReadPart {
+    file: Arc<DiskFile>,
+    at: u64,
+}
+
+impl Read for ReadPart {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_at(buffer, self.at)?;
+        self.at += read as u64;
+        Ok(read)
     }
 }
 
@@ -234,17 +319,14 @@ impl OpenPart {
                 return Ok(true);
             }
             let next = quiet(|| self.reader.next().transpose());
-            let next = next
-                .map_err(|panic| SourceError::corrupt(&self.path, panic))?
-                .map_err(|error| SourceError::corrupt(&self.path, error))?;
+            let next = next.map_err(|panic| StoreError::damaged(&self.path, panic))?;
+            let next = next.map_err(|error| unreadable(&self.path, error.into()))?;
             let Some(rows) = next else {
                 return Ok(false);
             };
             let decoded = Decoded::of(&rows, key_column);
-            let foreign = || {
-                let reason = "it is not a part that a job of several steps has written";
-                SourceError::corrupt(&self.path, reason)
-            };
+            let reason = "it is not a part that a job of several steps has written";
+            let foreign = || StoreError::damaged(&self.path, reason);
             self.decoded = Some(decoded.ok_or_else(foreign)?);
         }
     }
