@@ -175,7 +175,7 @@ settings! {
         /// How often to apply the rules, each time to what is new [default: 1]
         ///
         /// Each step transforms the products of the step before. A molecule that an earlier step has made is not made
-        /// again. In a job file, [[step]] tables give each step rules of its own.
+        /// again. In a job file, tables named step give each step rules of its own.
         #[arg(long, value_name = "K")]
         #[same_on_resume(true)]
         steps: Option<u32>, in 1..=STEPS_MAX, else 1;
