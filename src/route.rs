@@ -21,6 +21,7 @@ use crate::{
     key::Key,
     pipeline::{Job, PrepareError},
     report::manifest::{MANIFEST, Manifest, ManifestError},
+    sieve::EngineChoice,
     store::StoreError,
     table::source::SourceError,
 };
@@ -205,6 +206,9 @@ impl Routes {
         let settings = JobSettings::from_file(&self.directory.join("job.toml"))?;
         let settings = JobSettings {
             output: Some(self.directory.clone()),
+            // Another machine may have no GPU, and other cores.
+            engine: Some(EngineChoice::Cpu),
+            threads: None,
             ..settings
         };
         Ok(Job::prepare(settings.check()?, None)?)

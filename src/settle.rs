@@ -206,19 +206,9 @@ pub fn write_places(
     path: &Path,
 ) -> Result<SpillLength, StoreError> {
     let all = output.work_file(MAYBE_PLACES);
-    let mut all = Items::<8>::open(&all, Kind::Ordinals, lengths.maybe_places)?;
-    let mut ordinals = Items::<8>::open(&survivors.path, Kind::Ordinals, survivors.length)?;
+    let all = Items::<8>::open(&all, Kind::Ordinals, lengths.maybe_places)?;
     let mut places = SpillWriter::create(path, Kind::Ordinals)?;
-    let mut next = 0;
-    while let Some(ordinal) = ordinals.next_item()?.map(u64::from_le_bytes) {
-        let mut place = None;
-        while next <= ordinal {
-            place = all.next_item()?;
-            next += 1;
-        }
-        let place = place.ok_or_else(|| all.damaged("it has too few places"))?;
-        places.push(&place)?;
-    }
+    limit::for_each_chosen(survivors, all, |_, place| places.push(&place))?;
     places.sync()
 }
 

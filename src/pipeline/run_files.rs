@@ -134,6 +134,11 @@ impl<'a> RunFiles<'a> {
         })
     }
 
+    /// Whether new rows are written as they come: not in step 0, nor with a cap on the step, where all of them wait.
+    pub(super) fn writes_at_once(&self) -> bool {
+        self.state.step > 0 && self.job.spec.products_per_step_max().is_none()
+    }
+
     /// Appends the rows of a slot that the sieve has judged, and adds its account.
     pub(super) fn write(
         &mut self,
@@ -141,6 +146,7 @@ impl<'a> RunFiles<'a> {
         gathered: Gathered,
         tally: Tally,
     ) -> Result<(), PipelineError> {
+        let all_wait = !self.writes_at_once();
         let spills = &mut self.spills;
         if self.state.step == 0 {
             // Of what the library itself holds, only the keys are kept; and a row of it may be in the filter by accident.
@@ -153,7 +159,6 @@ impl<'a> RunFiles<'a> {
             return Ok(());
         }
         // With a cap on the step, no row is written before all are known.
-        let all_wait = self.job.spec.products_per_step_max().is_some();
         let waiting = if all_wait { tally.new } else { 0 };
         if all_wait {
             spills.write_all_as_maybe(slot)?;

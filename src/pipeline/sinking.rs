@@ -39,7 +39,10 @@ pub(super) fn sink<'a>(
         }
         match next {
             Ok(Some((slot, tally))) => {
-                gathering.push_back((files.products.start_gathering(slot), tally));
+                gathering.push_back((
+                    files.products.start_gathering(slot, files.writes_at_once()),
+                    tally,
+                ));
                 continue;
             }
             Ok(None) => all_judged = true,

@@ -68,17 +68,28 @@ fn for_each_survivor(
     maybe: &Spilled,
     mut take: impl FnMut(u64, [u64; 2]) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    let mut ordinals = Items::<8>::open(&survivors.path, Kind::Ordinals, survivors.length)?;
-    let mut keys = Items::<16>::open(&maybe.path, Kind::Keys, maybe.length)?;
+    let keys = Items::<16>::open(&maybe.path, Kind::Keys, maybe.length)?;
+    for_each_chosen(survivors, keys, |ordinal, key| {
+        take(ordinal, Key::from(key).words())
+    })
+}
+
+/// Passes each ordinal of `chosen` to `take`, with the item of that number.
+pub(super) fn for_each_chosen<const N: usize>(
+    chosen: &Spilled,
+    mut items: Items<N>,
+    mut take: impl FnMut(u64, [u8; N]) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut ordinals = Items::<8>::open(&chosen.path, Kind::Ordinals, chosen.length)?;
     let mut next = 0;
     while let Some(ordinal) = ordinals.next_item()?.map(u64::from_le_bytes) {
-        let mut key = None;
+        let mut item = None;
         while next <= ordinal {
-            key = keys.next_item()?;
+            item = items.next_item()?;
             next += 1;
         }
-        let key = key.ok_or_else(|| keys.damaged("it has too few keys"))?;
-        take(ordinal, Key::from(key).words())?;
+        let item = item.ok_or_else(|| items.damaged("it has too few items"))?;
+        take(ordinal, item)?;
     }
     Ok(())
 }

@@ -205,15 +205,22 @@ impl<'a> ProductSink<'a> {
     }
 
     /// Starts gathering the rows of `slot` whose verdict is *new*, on the encoders' threads. The slot comes back with
-    /// them.
-    pub fn start_gathering<S>(&self, slot: S) -> Task<(S, Result<Gathered, SinkError>)>
+    /// them. `wanted`: whether they are written now; otherwise none are gathered.
+    pub fn start_gathering<S>(
+        &self,
+        slot: S,
+        wanted: bool,
+    ) -> Task<(S, Result<Gathered, SinkError>)>
     where
         S: Deref<Target = Slot> + Send + 'static,
     {
-        let rewritten = self.rewritten(&slot);
+        let rewritten = if wanted { self.rewritten(&slot) } else { None };
         let gatherer = self.gatherer.clone();
         self.encoders.start(move || {
-            let gathered = gatherer.gather(&slot, Rest::all(rewritten));
+            let gathered = match wanted {
+                true => gatherer.gather(&slot, Rest::all(rewritten)),
+                false => Ok(Gathered::default()),
+            };
             (slot, gathered)
         })
     }

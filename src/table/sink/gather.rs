@@ -34,6 +34,7 @@ pub struct Gatherer {
 }
 
 /// New rows of a slot, in batches of at most [`SINK_CHUNK_ROWS`] and about [`SINK_CHUNK_BYTES`].
+#[derive(Default)]
 pub struct Gathered {
     pub(super) batches: Vec<GatheredBatch>,
     /// What is left. The texts of a parent are repeated in each of its rows, so rows may take many times the slot.
