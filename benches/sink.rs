@@ -121,6 +121,7 @@ fn settings() -> SinkSettings {
         key_column: "key",
         molecules: false,
         step: None,
+        reagents: None,
         parquet: ParquetSettings::new(ROW_GROUP_BYTES_MIN),
     }
 }

@@ -25,6 +25,7 @@ use crate::{
         PRODUCTS_CHECKED_ONE_IN, PRODUCTS_PER_CALL, SITES_PER_RULE_MAX,
     },
     property::PropertySet,
+    reagents::Combinations,
     reject::{RejectCode, Rejection},
     rules::{Rule, RuleSet},
     slot::{ParentFlags, Slot},
@@ -245,20 +246,33 @@ impl std::ops::AddAssign for ChemistryTimes {
 }
 
 impl Transformer {
-    /// Compiles the rules.
+    /// Compiles the rules. Those of several reactants make nothing.
     pub fn new(
-        _: RdKit,
+        rdkit: RdKit,
         rules: &RuleSet,
         settings: TransformSettings,
     ) -> Result<Self, ChemistryError> {
-        let mut transformer = Self::without_rules(settings)?;
+        Self::with_reagents(rdkit, rules, settings, Combinations::none())
+    }
+
+    /// Compiles the rules, of which those of several reactants combine parents with reagents.
+    pub fn with_reagents(
+        _: RdKit,
+        rules: &RuleSet,
+        settings: TransformSettings,
+        combinations: Combinations,
+    ) -> Result<Self, ChemistryError> {
+        let mut transformer = Self::without_rules(settings, combinations)?;
         for rule in rules.rules() {
             transformer.add(rule)?;
         }
         Ok(transformer)
     }
 
-    fn without_rules(settings: TransformSettings) -> Result<Self, ChemistryError> {
+    fn without_rules(
+        settings: TransformSettings,
+        combinations: Combinations,
+    ) -> Result<Self, ChemistryError> {
         let settings = ffi::TransformerSettings {
             reference: settings.method == Method::Reference,
             real_properties: settings.properties.reals().bits(),
@@ -268,8 +282,10 @@ impl Transformer {
             products_per_parent_max: settings.products_per_parent_max,
             sites_max: SITES_PER_RULE_MAX,
             check_one_in: PRODUCTS_CHECKED_ONE_IN,
+            reagents_per_row: combinations.per_row(),
+            reagent_bytes_max: combinations.kept_bytes_max(),
         };
-        let inner = ffi::new_transformer(&settings)
+        let inner = ffi::new_transformer(&settings, Box::new(combinations))
             .map_err(|error| ChemistryError::Failed(error.what().to_owned()))?;
         Ok(Self {
             inner,
@@ -291,7 +307,13 @@ impl Transformer {
         let matches_nothing = self
             .inner
             .pin_mut()
-            .add_rule(&rule.smirks, &rule.exclude, require, rule.add_hydrogens)
+            .add_rule(
+                &rule.smirks,
+                &rule.exclude,
+                require,
+                rule.add_hydrogens,
+                &rule.parent,
+            )
             .map_err(|error| ChemistryError::Rule {
                 origin: place_of_fault(rule, error.what()),
                 rule: rule.name.clone(),
@@ -304,15 +326,36 @@ impl Transformer {
         Ok(())
     }
 
-    /// Parses a parent.
-    pub fn begin(&mut self, smiles: &[u8]) -> Result<(), Rejection> {
-        self.begin_with(smiles, |inner| inner.begin(smiles))
+    /// Parses a parent, whose place in the order of reading is `ordinal`.
+    pub fn begin(&mut self, ordinal: u64, smiles: &[u8]) -> Result<(), Rejection> {
+        self.begin_with(smiles, |inner| inner.begin(ordinal, smiles))
     }
 
     /// The same for a mol block; `smiles` is what [`RdKit::mol_block_to_smiles`] gives for it. If RDKit reads another
     /// molecule from its own SMILES, the parent is the molecule of the block.
-    pub fn begin_mol_block(&mut self, block: &[u8], smiles: &[u8]) -> Result<(), Rejection> {
-        self.begin_with(smiles, |inner| inner.begin_mol_block(block, smiles))
+    pub fn begin_mol_block(
+        &mut self,
+        ordinal: u64,
+        block: &[u8],
+        smiles: &[u8],
+    ) -> Result<(), Rejection> {
+        self.begin_with(smiles, |inner| {
+            inner.begin_mol_block(ordinal, block, smiles)
+        })
+    }
+
+    /// Parses a molecule as a reagent.
+    pub fn read_reagent(&mut self, smiles: &[u8]) -> Result<(), Rejection> {
+        self.begin_with(smiles, |inner| inner.read_reagent(smiles))
+    }
+
+    /// Whether the reagent read last matches a reactant, by number, of a rule.
+    pub fn reagent_matches(&mut self, rule: usize, reactant: usize) -> Result<bool, Rejection> {
+        let matches = self
+            .inner
+            .pin_mut()
+            .reagent_matches(rule as u32, reactant as u8);
+        matches.map_err(|error| RejectCode::Rdkit.because(error.what()))
     }
 
     fn begin_with(
@@ -353,6 +396,7 @@ impl Transformer {
             parent: columns.parent,
             rule: columns.rule,
             site: columns.site,
+            reagents: columns.reagents,
             real_properties: columns.real_properties,
             count_properties: columns.count_properties,
             rows: rows as u32,

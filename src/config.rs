@@ -29,4 +29,4 @@ pub use settings::{
     THREADS_MAX, Work,
 };
 pub(crate) use value::command_line_words;
-pub use value::{Dedup, StepSettings, Task, within};
+pub use value::{Dedup, ReagentFile, StepSettings, Task, within};

@@ -39,7 +39,7 @@
 //!
 //! 1. `limits`, `units`, `key`, `machine`, `sync`, `cores`, `named`, `property`, `faults`
 //! 2. `store`
-//! 3. `rules`, `reject`, `account`, `slot`
+//! 3. `rules`, `reject`, `account`, `slot`, `reagents`
 //! 4. `ring`, `chem`, `identity`, `table`
 //! 5. `sieve`, `settle`, `trial`, `nvidia`
 //! 6. `config`, `plan`
@@ -66,6 +66,7 @@ pub mod nvidia;
 pub mod pipeline;
 pub mod plan;
 pub mod property;
+pub mod reagents;
 pub mod reject;
 pub mod report;
 pub mod ring;

@@ -38,6 +38,18 @@ pub const PRODUCTS_CHECKED_ONE_IN: u32 = 1024;
 pub const RULE_FILE_BYTES_MAX: usize = 16 << 20;
 /// Most rules of one job, over all its files.
 pub const RULES_MAX: usize = 4096;
+/// Most reactants of a rule: the parent, and reagents.
+pub const REACTANTS_MAX: usize = 4;
+/// Most reagents of a job, over all its sets.
+pub const REAGENTS_MAX: u32 = 1 << 31;
+/// Most sets of reagents that `--reagents` names.
+pub const REAGENT_SETS_MAX: usize = 64;
+/// Reagents that can't be used and that the manifest names, of each set.
+pub const REAGENTS_REJECTED_NAMED_MAX: usize = 20;
+/// Bytes of reagents that a thread keeps ready, at most: a 64th of the budget, and no more than this.
+pub const REAGENTS_KEPT_BYTES_MAX: usize = 32 * MIB;
+/// Reagents that a rule is tried with for the estimate of a job, of each of its lists.
+pub const REAGENTS_TRIED: usize = 8;
 /// Longest SMIRKS, SMARTS and SMILES in a rule.
 pub const SMIRKS_BYTES_MAX: usize = 4096;
 /// Longest rule name.

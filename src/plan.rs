@@ -6,6 +6,7 @@
 //!   base        program, RDKit's libraries and tables
 //! + chemistry   threads × (working memory + compiled rules + keys of one parent's products)
 //! + source      decoding of the inputs
+//! + reagents    their texts and lists; threads × those that are kept ready
 //! + ring        slots × slot size
 //! + filter      at most a quarter of the budget
 //! + sieve       the cpu engine's table and threads
@@ -37,12 +38,14 @@ use items::mebibytes;
 
 use crate::{
     config::{JobSpec, written_path},
-    limits::{BATCH_PARENTS_MAX, PARQUET_PAGE_BYTES_MAX, SLOTS_MAX, SLOTS_MIN},
+    limits::{
+        BATCH_PARENTS_MAX, PARQUET_PAGE_BYTES_MAX, REAGENTS_KEPT_BYTES_MAX, SLOTS_MAX, SLOTS_MIN,
+    },
     machine,
     sieve::{Chosen, EngineError, FilterShape, choose, gpu::Room},
     slot::SlotLayout,
     table::source::{Library, SourceError},
-    trial::{Assignment, Purpose, TrialError},
+    trial::{Assignment, Purpose, TrialError, TriedReagents},
     units::ByteSize,
 };
 
@@ -65,6 +68,8 @@ pub struct Plan {
     pub filter: FilterShape,
     /// Distinct products the filter is made for.
     pub filter_products: u64,
+    /// Bytes of reagents that a thread keeps ready.
+    pub kept_reagent_bytes: usize,
     /// Bytes of content at which a row group is closed.
     pub row_group_bytes: usize,
     /// Threads of the sink: so many row groups are encoded at a time.
@@ -114,19 +119,45 @@ pub fn plan(
     rules: &[usize],
     library: &Library,
     excluded: u64,
+    reagents: ReagentNeeds,
     try_parents: &TryParents<'_>,
 ) -> Result<Plan, PlanError> {
-    let mut estimate = estimate(spec, library, try_parents)?;
+    let mut estimate = estimate(spec, library, &reagents, try_parents)?;
     estimate.excluded = excluded;
     let needs = Needs {
         spec,
         estimate,
         rules: rules.iter().copied().max().unwrap_or_default(),
+        reagents,
         page_bytes: library.page_bytes() as usize,
         unpack_bytes: library.unpack_bytes() as usize,
     };
     needs.fit_engine()
 }
+
+/// What the rules of several reactants of a job need.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ReagentNeeds {
+    /// Bytes that the reagents take.
+    pub bytes: usize,
+    /// Reagents in all lists together.
+    pub listed: usize,
+    /// Reagents that a row names.
+    pub per_row: usize,
+    /// By step, combinations with a parent.
+    pub combinations: Vec<f64>,
+}
+
+impl ReagentNeeds {
+    /// Bytes of reagents that a thread keeps ready.
+    pub fn kept_bytes_max(&self, memory: ByteSize) -> usize {
+        let share = (memory.0 as usize / 64).min(REAGENTS_KEPT_BYTES_MAX);
+        share.min(self.listed * KEPT_REAGENT_BYTES)
+    }
+}
+
+/// What a reagent takes at most that is kept ready, with its molecule as RDKit holds it.
+const KEPT_REAGENT_BYTES: usize = 64 << 10;
 
 /// What a job needs, on whatever engine and with any number of threads and slots.
 struct Needs<'a> {
@@ -134,6 +165,8 @@ struct Needs<'a> {
     estimate: Estimate,
     /// Number of rules, of the step that has most.
     rules: usize,
+    /// Of a job with rules of several reactants.
+    reagents: ReagentNeeds,
     /// Bytes of the largest Parquet page of the inputs.
     page_bytes: usize,
     /// Bytes that unpacking text inputs takes.
@@ -247,6 +280,7 @@ impl JobSpec {
                 .collect(),
             settings: purpose.settings,
             products_kept: purpose.products_kept,
+            reagents: TriedReagents::default(),
             time_max: self.parent_time_max(),
         }
     }

@@ -1,9 +1,9 @@
 //! Reads rule files (TOML, YAML, CSV, TSV) into a checked [`RuleSet`].
 //!
 //! This module makes every check that needs no RDKit, once: each name is valid and unique over all files, each
-//! SMIRKS is one reaction of one reactant with balanced brackets, and no key is unknown, no value empty or over
-//! a limit. `chem` compiles the rules and finds what RDKit refuses; [`Rule::origin`] says where that is in the
-//! file.
+//! SMIRKS is one reaction with balanced brackets, each reactant is the parent or has reagents, and no key is unknown,
+//! no value empty or over a limit. `chem` compiles the rules and finds what RDKit refuses; [`Rule::origin`] says where
+//! that is in the file.
 //!
 //! A file of more than [`RULE_FILE_BYTES_MAX`] is refused; the parsers' trees take several times the size of the
 //! file. All lengths are in bytes; lines and columns count from 1.
@@ -13,6 +13,7 @@ mod format_table;
 mod format_toml;
 mod format_yaml;
 mod place;
+mod reactants;
 mod record;
 mod rule;
 mod smirks;

@@ -84,7 +84,7 @@ impl Slot {
     /// # Panics
     /// If they don't fit, or have other columns.
     pub fn copy_from(&mut self, other: &Self) {
-        let columns = |layout: &SlotLayout| (layout.properties, layout.roots);
+        let columns = |layout: &SlotLayout| (layout.properties, layout.roots, layout.reagents);
         assert!(columns(&self.layout) == columns(&other.layout));
         let slab = bytemuck::must_cast_slice_mut(self.memory.words_mut());
         let mut columns = ColumnsMut::of(&self.layout, slab);
@@ -261,7 +261,7 @@ mod tests {
         for bytes in [SLOT_BYTES_MIN, odd, 1 << 20, (1 << 22) + 7] {
             for properties in [PropertySet::NONE, PropertySet::ALL, "hba".parse().unwrap()] {
                 for roots in [false, true] {
-                    let layout = SlotLayout::divide(bytes, properties, roots).unwrap();
+                    let layout = SlotLayout::divide(bytes, properties, roots, 3).unwrap();
                     assert_eq!(layout.column_bytes(), layout.bytes);
                     assert!(
                         layout.rows_max > SETTLE_BLOCK_ROWS && layout.text_bytes_max > 128 << 10,
@@ -346,7 +346,7 @@ mod tests {
             ..parent
         };
         for (roots, expected) in [(true, parent), (false, rootless)] {
-            let layout = SlotLayout::divide(SLOT_BYTES_MIN, PropertySet::ALL, roots).unwrap();
+            let layout = SlotLayout::divide(SLOT_BYTES_MIN, PropertySet::ALL, roots, 1).unwrap();
             assert_eq!(layout.smallest_like(), layout);
             let mut slot = Slot::new(layout);
             (0..3).for_each(|_| assert!(slot.push_parent(parent).is_some()));

@@ -29,7 +29,7 @@ use std::{
 use serde::Serialize;
 
 pub use child::{assignment, serve, try_here};
-pub use message::{Assignment, Candidate, Purpose, TrialError, Tried};
+pub use message::{Assignment, Candidate, Purpose, TrialError, Tried, TriedReagents};
 
 use message::LATE;
 

@@ -130,7 +130,7 @@ pub fn transform(
 ) -> u64 {
     let mut products = 0;
     for (row, parent) in parents.iter().enumerate() {
-        transformer.begin(&parent.smiles).unwrap();
+        transformer.begin(0, &parent.smiles).unwrap();
         let mut entry = SlotParent {
             row: row as u64,
             id: parent.id.as_bytes(),

@@ -102,7 +102,7 @@ fn transform(transformer: &mut Transformer, slot: &mut Slot) -> Result<u64, Benc
     let mut products = 0;
     for smiles in MOLECULES {
         transformer
-            .begin(smiles.as_bytes())
+            .begin(0, smiles.as_bytes())
             .map_err(|rejection| BenchError::Molecule(rejection.reason))?;
         loop {
             slot.clear();

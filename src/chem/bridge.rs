@@ -114,6 +114,10 @@ pub mod ffi {
         sites_max: u32,
         /// RDKit also makes one of so many products that are made on flat molecules; a power of two.
         check_one_in: u32,
+        /// Reagents that a row names.
+        reagents_per_row: usize,
+        /// Bytes of reagents that are kept ready.
+        reagent_bytes_max: usize,
     }
 
     /// The product columns of a slot, of which `rows` and `text_bytes` are filled.
@@ -124,6 +128,8 @@ pub mod ffi {
         parent: &'a mut [u32],
         rule: &'a mut [u16],
         site: &'a mut [u16],
+        /// Per row, the numbers of its reagents.
+        reagents: &'a mut [u32],
         /// Per row, the properties asked for that are reals; then those that are whole numbers, in two's complement.
         real_properties: &'a mut [f64],
         count_properties: &'a mut [u16],
@@ -168,6 +174,21 @@ pub mod ffi {
         fn rdkit_reason_bytes_max() -> usize;
         /// Most rings of a molecule.
         fn rings_max() -> u32;
+
+        type Combinations;
+
+        /// None, whatever the rules.
+        fn no_combinations() -> Box<Combinations>;
+        /// Begins the combinations of a parent, as one of the reactants of a rule.
+        fn begin(self: &mut Combinations, ordinal: u64, rule: usize, reactant: usize);
+        /// The next combination: per other reactant, the position of a reagent in its list. False: there is none left.
+        fn next(self: &mut Combinations, positions: &mut [u32]) -> bool;
+        /// The list of the reagents for a reactant of a rule.
+        fn list_of(self: &Combinations, rule: usize, reactant: usize) -> u32;
+        /// The number of the reagent at a position of a list.
+        fn reagent_at(self: &Combinations, list: u32, position: u32) -> u32;
+        /// Reads the SMILES of a reagent.
+        fn read_smiles(self: &Combinations, reagent: u32, smiles: &mut Vec<u8>) -> Result<()>;
     }
 
     unsafe extern "C++" {
@@ -175,18 +196,26 @@ pub mod ffi {
 
         type Transformer;
 
-        fn new_transformer(settings: &TransformerSettings) -> Result<UniquePtr<Transformer>>;
+        fn new_transformer(
+            settings: &TransformerSettings,
+            combinations: Box<Combinations>,
+        ) -> Result<UniquePtr<Transformer>>;
         fn add_rule(
             self: Pin<&mut Transformer>,
             smirks: &str,
             exclude: &[String],
             require: &str,
             add_hydrogens: bool,
+            parent: &[u8],
         ) -> Result<bool>;
+        /// Why the molecule can't be used as a reagent, if it can't; then `reason` has the text.
+        fn read_reagent(self: Pin<&mut Transformer>, smiles: &[u8]) -> Result<Failure>;
+        fn reagent_matches(self: Pin<&mut Transformer>, rule: u32, reactant: u8) -> Result<bool>;
         /// Why the parent can't be used, if it can't; then `reason` has the text.
-        fn begin(self: Pin<&mut Transformer>, smiles: &[u8]) -> Result<Failure>;
+        fn begin(self: Pin<&mut Transformer>, ordinal: u64, smiles: &[u8]) -> Result<Failure>;
         fn begin_mol_block(
             self: Pin<&mut Transformer>,
+            ordinal: u64,
             block: &[u8],
             smiles: &[u8],
         ) -> Result<Failure>;
@@ -221,6 +250,12 @@ pub mod ffi {
         fn rdkit_version() -> String;
         fn boost_version() -> String;
     }
+}
+
+use crate::reagents::Combinations;
+
+fn no_combinations() -> Box<Combinations> {
+    Box::new(Combinations::none())
 }
 
 fn product_key(smiles: &[u8], low: &mut u64, high: &mut u64) {

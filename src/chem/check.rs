@@ -6,6 +6,7 @@ use super::{ChemistryError, Method, Progress, RdKit, TransformSettings, Transfor
 use crate::{
     limits::PRODUCTS_PER_PARENT_DEFAULT,
     property::PropertySet,
+    reagents::{Combinations, Reagents, RuleReagents, StepReagents},
     reject::Rejection,
     rules::{Example, Rule},
     slot::{Slot, SlotLayout, SlotParent},
@@ -77,7 +78,7 @@ pub fn check_rule(rdkit: RdKit, rule: &Rule) -> Result<RuleCheck, ChemistryError
         properties: PropertySet::NONE,
         products_per_parent_max: PRODUCTS_PER_PARENT_DEFAULT,
     };
-    let mut transformer = Transformer::without_rules(settings)?;
+    let mut transformer = Transformer::without_rules(settings, Combinations::none())?;
     if let Err(error) = transformer.add(rule) {
         return Ok(RuleCheck {
             faults: vec![RuleFault::Compile(error)],
@@ -86,6 +87,10 @@ pub fn check_rule(rdkit: RdKit, rule: &Rule) -> Result<RuleCheck, ChemistryError
     }
     let mut faults = Vec::new();
     for example in &rule.examples {
+        if rule.reactants > 1 {
+            transformer = Transformer::without_rules(settings, combined(rule, example))?;
+            transformer.add(rule)?;
+        }
         if let Some(fault) = run_example(rdkit, &mut transformer, rule, example)? {
             faults.push(fault);
         }
@@ -94,6 +99,21 @@ pub fn check_rule(rdkit: RdKit, rule: &Rule) -> Result<RuleCheck, ChemistryError
         faults,
         without_hydrogens: !transformer.rules_without_hydrogens().is_empty(),
     })
+}
+
+/// What an example combines: the molecules that it names.
+fn combined(rule: &Rule, example: &Example) -> Combinations {
+    let texts = example.from.iter();
+    let reagents = Reagents::in_memory(texts.map(|smiles| (&b""[..], smiles.as_bytes())));
+    let numbers = 0..example.from.len() as u32;
+    let step = StepReagents {
+        rules: vec![Some(RuleReagents {
+            parent: rule.parent.clone(),
+            lists: numbers.clone().map(Some).collect(),
+        })],
+        lists: numbers.map(|number| [number].into()).collect(),
+    };
+    Combinations::new(reagents.into(), step.into(), None, 0)
 }
 
 fn run_example(
@@ -116,8 +136,17 @@ fn run_example(
             Err(reason) => return Ok(Some(unreadable(smiles, reason))),
         };
     }
-    if let Err(reason) = transformer.begin(example.from.as_bytes()) {
-        return Ok(Some(unreadable(&example.from, reason)));
+    let readable = example.from.iter().try_for_each(|smiles| {
+        let read = transformer.begin(0, smiles.as_bytes());
+        read.map_err(|reason| unreadable(smiles, reason))
+    });
+    if let Err(fault) = readable {
+        return Ok(Some(fault));
+    }
+    // The parent is the last to be read.
+    let parent = &example.from[usize::from(rule.parent[0])];
+    if let Err(reason) = transformer.begin(0, parent.as_bytes()) {
+        return Ok(Some(unreadable(parent, reason)));
     }
     let made = products(transformer)?;
     if made == expected {
@@ -126,7 +155,7 @@ fn run_example(
     Ok(Some(RuleFault::ExampleProducts {
         origin,
         rule: rule.name.clone(),
-        from: example.from.clone(),
+        from: example.from.join(" + "),
         made: made.into_iter().collect(),
         expected: expected.into_iter().collect(),
     }))

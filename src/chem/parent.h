@@ -21,18 +21,19 @@ struct Parent {
   RDKit::ROMOL_SPTR with_hydrogens;  // the same with hydrogens as atoms; null until asked for
   std::string canonical;  // empty until asked for
 
-  // The position of the enumeration: product `product` of the outcome of match `match` of rule `rule`.
+  // The position of the enumeration: product `product` of the outcome at site `next_site - 1` of rule `rule`.
   std::size_t rule = 0;
-  bool matched = false;  // `matches` belongs to `rule`
+  std::size_t place = 0;  // which of the reactants that the parent can be it is
+  bool matched = false;   // `matches` belongs to `rule` and `place`
   std::vector<RDKit::MatchVectType> matches;
-  std::size_t match = 0;
-  std::size_t product = 0, products = 0;  // of the match
+  bool combined = false;  // with reagents: the sites are those of a combination
+  std::size_t next_site = 0, sites = 0;
+  std::size_t product = 0, products = 0;  // of the site
   RDKit::MOL_SPTR_VECT outcome;           // of RDKit's reaction runner, if `has_run`
   bool has_run = false;
   RDKit::ROMol *made = nullptr;  // the product as RDKit's molecule, or null
   bool is_flat = false;          // the product was made on the flat molecule
   bool is_checked = false;       // … and by RDKit too
-  bool sites_capped = false;
   bool full = false;  // it has as many distinct products as a parent may have
   bool groups_to_report = false;  // it has enhanced stereo, which no product keeps
 

@@ -62,8 +62,9 @@ void initialise() {
   // Touches what RDKit builds on first use: periodic table, SMILES and SMARTS parsers, ring finder,
   // reaction runner, writer, descriptors.
   const TransformerSettings settings{false, true, 1000, 1000, 1000, 1000, 1};
-  Transformer warm(settings);
-  warm.add_rule("[c:1][OX2H:2]>>[c:1][O:2]C", {}, "[$([#6]~[#7,#8])]", false);
+  Transformer warm(settings, no_combinations());
+  const std::array<std::uint8_t, 1> parent{0};
+  warm.add_rule("[c:1][OX2H:2]>>[c:1][O:2]C", {}, "[$([#6]~[#7,#8])]", false, {parent.data(), parent.size()});
   const std::string smiles = "C[C@H](O)c1cc(O)ccc1/C=C/[N+](=O)[O-]";
   std::array<std::uint8_t, 1024> text;
   std::array<std::uint32_t, 8> ends, parents;
@@ -73,10 +74,10 @@ void initialise() {
   std::array<std::uint64_t, static_cast<std::size_t>(RuleCount::Columns)> by_rule{};
   ProductSpace space{{text.data(), text.size()},   {ends.data(), ends.size()},
                      {parents.data(), parents.size()}, {rules.data(), rules.size()},
-                     {sites.data(), sites.size()}, {reals.data(), reals.size()},
+                     {sites.data(), sites.size()}, {}, {reals.data(), reals.size()},
                      {counts.data(), counts.size()},   0, 0,
                      {by_rule.data(), by_rule.size()}};
-  if (warm.begin(as_bytes(smiles)) != Failure::None) {
+  if (warm.begin(0, as_bytes(smiles)) != Failure::None) {
     throw std::runtime_error("RDKit fails its start-up check");
   }
   // On a busy machine a call pauses before the parent is finished, because it took too long.

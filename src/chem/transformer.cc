@@ -38,27 +38,37 @@ std::uint64_t worked_ns(const ParentReport &report) {
   return report.match_ns + report.react_ns + report.finish_ns + report.write_ns + report.describe_ns;
 }
 
-void add_cap(ParentReport &report, Cap cap) { report.caps |= static_cast<std::uint32_t>(cap); }
-
 }  // namespace
 
-Transformer::Transformer(const TransformerSettings &settings)
+Transformer::Transformer(const TransformerSettings &settings, rust::Box<Combinations> combinations)
     : settings_(std::make_unique<TransformerSettings>(settings)),
-      sites_(settings.sites_max, !settings.reference),
-      sites_with_hydrogens_(settings.sites_max, !settings.reference),
+      finders_(settings.sites_max, !settings.reference),
+      combiner_(settings, std::move(combinations)),
       properties_(settings.real_properties | settings.count_properties),
       describer_(properties_) {}
 Transformer::~Transformer() = default;
 
-bool Transformer::add_rule(rust::Str smirks, rust::Slice<const rust::String> exclude,
-                           rust::Str require, bool add_hydrogens) {
-  RuleText text{std::string(smirks), {}, std::string(require), add_hydrogens};
+bool Transformer::add_rule(rust::Str smirks, rust::Slice<const rust::String> exclude, rust::Str require,
+                           bool add_hydrogens, rust::Slice<const std::uint8_t> parent) {
+  RuleText text{std::string(smirks), {}, std::string(require), add_hydrogens, {parent.begin(), parent.end()}};
   for (const auto &smarts : exclude) {
     text.exclude.emplace_back(smarts);
   }
-  auto &finder = add_hydrogens ? sites_with_hydrogens_ : sites_;
-  rules_.push_back(compile_rule(text, finder, !settings_->reference));
+  rules_.push_back(compile_rule(text, finders_, combiner_.finders(), !settings_->reference));
   return rules_.back().matches_nothing;
+}
+
+Failure Transformer::read_reagent(rust::Slice<const std::uint8_t> smiles) {
+  try {
+    combiner_.read(as_string(smiles));
+  } catch (const Unusable &e) {
+    return refuse(e.failure, e.what());
+  }
+  return Failure::None;
+}
+
+bool Transformer::reagent_matches(std::uint32_t rule, std::uint8_t reactant) {
+  return combiner_.matches(rules_.at(rule), reactant);
 }
 
 Failure Transformer::refuse(Failure failure, std::string reason) {
@@ -66,8 +76,9 @@ Failure Transformer::refuse(Failure failure, std::string reason) {
   return failure;
 }
 
-Failure Transformer::begin(rust::Slice<const std::uint8_t> smiles) {
+Failure Transformer::begin(std::uint64_t ordinal, rust::Slice<const std::uint8_t> smiles) {
   end();
+  ordinal_ = ordinal;
   const auto text = as_string(smiles);
   // RDKit reads text behind a space, such as a CXSMILES extension.
   const bool may_edit = !settings_->reference && text.find(' ') == std::string::npos;
@@ -80,9 +91,9 @@ Failure Transformer::begin(rust::Slice<const std::uint8_t> smiles) {
   return start(std::move(mol), may_edit);
 }
 
-Failure Transformer::begin_mol_block(rust::Slice<const std::uint8_t> block,
+Failure Transformer::begin_mol_block(std::uint64_t ordinal, rust::Slice<const std::uint8_t> block,
                                      rust::Slice<const std::uint8_t> smiles) {
-  if (begin(smiles) == Failure::None && reads_back(as_string(smiles))) {
+  if (begin(ordinal, smiles) == Failure::None && reads_back(as_string(smiles))) {
     return Failure::None;
   }
   end();
@@ -119,7 +130,7 @@ Failure Transformer::start(std::unique_ptr<RWMol> mol, bool may_edit) {
   is_editable_ = may_edit && flat_.read(*parent_->mol);
   seen_.clear();
   parent_->mol->clearAllAtomBookmarks();
-  sites_.begin(*parent_->mol);
+  finders_.plain.begin(*parent_->mol);
   return Failure::None;
 }
 
@@ -163,6 +174,7 @@ bool Transformer::write_row(ProductSpace &space, std::uint32_t parent, ParentRep
   space.parent[row] = parent;
   space.rule[row] = static_cast<std::uint16_t>(p.rule);
   space.site[row] = p.site;
+  write_reagents(space);
   write_properties(space);
   ++space.rows;
   ++report.written;
@@ -171,75 +183,27 @@ bool Transformer::write_row(ProductSpace &space, std::uint32_t parent, ParentRep
   return true;
 }
 
-// Makes the next product. It becomes pending, or is counted and dropped. False: there is none left.
-bool Transformer::make_next(ParentReport &report) {
-  auto &p = *parent_;
-  if (rules_.empty()) {  // the job cleans a library
-    if (p.matched) {
-      return false;
-    }
-    p.matched = true;
-    take_parent(report);
-    return true;
+// Writes which reagents the pending product was made with.
+void Transformer::write_reagents(ProductSpace &space) const {
+  const auto width = settings_->reagents_per_row;
+  if (width == 0) {
+    return;
   }
-  while (p.product == p.products) {
-    if (p.full) {
-      count_rest(report);
-      return false;
-    }
-    if (p.matched && p.match == p.matches.size()) {
-      p.matched = false;
-      p.match = 0;
-      ++p.rule;
-    }
-    if (p.rule == rules_.size()) {
-      return false;
-    }
-    if (!p.matched) {
-      {
-        const Timer timer(report.match_ns);
-        match_next_rule();
-      }
-      count_time(report);
-      if (p.sites_capped) {
-        add_cap(report, Cap::Sites);
-        count_capped(report, rules_[p.rule].edits.size());
-        p.sites_capped = false;
-      }
-      continue;
-    }
-    p.site = static_cast<std::uint16_t>(p.match++);
-    p.product = 0;
-    p.products = rules_[p.rule].edits.size();
-    p.outcome.clear();
-    p.has_run = false;
-    p.made = nullptr;
+  const rust::Slice<std::uint32_t> numbers{space.reagents.data() + space.rows * width, width};
+  if (parent_->combined) {
+    combiner_.write_numbers(numbers);
+  } else {
+    std::fill(numbers.begin(), numbers.end(), NO_REAGENT);
   }
-  take_product(p.product++, report);
-  count_time(report);
-  return true;
 }
 
-// Finds the sites of the current rule.
-void Transformer::match_next_rule() {
-  auto &p = *parent_;
-  p.match = 0;
-  p.matched = true;
-  const auto &rule = rules_[p.rule];
-  auto &finder = rule.add_hydrogens ? finder_with_hydrogens() : sites_;
-  p.sites_capped |= finder.find(rule.sites, p.matches);
-  number(RuleCount::Parents) += !p.matches.empty();
-  number(RuleCount::Sites) += p.matches.size();
-}
-
-// The finder of sites in the parent with its hydrogens as atoms.
-SiteFinder &Transformer::finder_with_hydrogens() {
-  auto &p = *parent_;
-  if (!p.with_hydrogens) {
-    p.with_hydrogens.reset(RDKit::MolOps::addHs(*p.mol));
-    sites_with_hydrogens_.begin(*p.with_hydrogens);
+// What products are edited from at the current site: the flat parent, with its reagents if there are any. Null: RDKit has
+// to make them.
+const edit::Parent *Transformer::flat() const {
+  if (parent_->combined) {
+    return combiner_.flat();
   }
-  return sites_with_hydrogens_;
+  return is_editable_ ? &flat_ : nullptr;
 }
 
 rust::Str Transformer::parent_smiles() {
@@ -273,7 +237,7 @@ void Transformer::take_parent(ParentReport &report) {
 // Makes one product of the current match.
 void Transformer::take_product(std::size_t product, ParentReport &report) {
   auto &p = *parent_;
-  if (p.full) {
+  if (p.full && !p.combined) {
     count_capped(report);
     return;
   }
@@ -302,13 +266,14 @@ void Transformer::take_product(std::size_t product, ParentReport &report) {
 // Makes the product and its SMILES on the flat molecule. False: it is not proved that RDKit gives the same.
 bool Transformer::make_by_edit(std::size_t product, ParentReport &report) {
   const auto &edit = rules_[parent_->rule].edits[product];
-  if (!is_editable_ || !edit) {
+  const auto *from = flat();
+  if (!from || !edit) {
     return false;
   }
   {
     const Timer timer(report.react_ns);
-    const auto &match = parent_->matches[parent_->match - 1];
-    if (!edit->apply(flat_, match, product_, workspace_)) {
+    const auto &match = parent_->combined ? combiner_.match() : parent_->matches[parent_->site];
+    if (!edit->apply(*from, match, product_, workspace_)) {
       return false;
     }
   }
@@ -322,10 +287,10 @@ RWMol &Transformer::make_with_rdkit(std::size_t product, ParentReport &report) {
   if (!p.has_run) {
     p.has_run = true;
     const Timer timer(report.react_ns);
-    const auto &match = p.matches[p.match - 1];
     const auto &reactant = rules_[p.rule].add_hydrogens ? p.with_hydrogens : p.mol;
-    p.outcome = RDKit::ReactionRunnerUtils::generateOneProductSet(*rules_[p.rule].reaction,
-                                                                  {reactant}, {match});
+    p.outcome = p.combined ? combiner_.run()
+                           : RDKit::ReactionRunnerUtils::generateOneProductSet(
+                                 *rules_[p.rule].reaction, {reactant}, {p.matches[p.site]});
   }
   auto &mol = static_cast<RWMol &>(*p.outcome.at(product));
   const Timer timer(report.finish_ns);
@@ -352,15 +317,20 @@ void Transformer::take_smiles(std::size_t atoms, ParentReport &report) {
   }
   std::uint64_t low, high;
   product_key(as_bytes(p.smiles), low, high);
-  if (!seen_.insert(low, high)) {
+  auto &seen = p.combined ? seen_combined_ : seen_;
+  if (!seen.insert(low, high)) {
     ++report.symmetric;
     count(RuleCount::Made);
     return;
   }
-  if (seen_.size() > settings_->products_per_parent_max) {
+  if (seen.size() > settings_->products_per_parent_max) {
     add_cap(report, Cap::Products);
     count_capped(report);
-    p.full = true;
+    if (p.combined) {
+      leave_out_rest(report);
+    } else {
+      p.full = true;
+    }
     return;
   }
   if (!p.made && (high & (settings_->check_one_in - 1)) == 0) {
@@ -388,6 +358,8 @@ void Transformer::check(ParentReport &report) {
   p.is_checked = true;
   ++report.checked;
 }
+
+void Transformer::add_cap(ParentReport &report, Cap cap) { report.caps |= static_cast<std::uint32_t>(cap); }
 
 // A number of the current rule, of which there must be one.
 std::uint64_t &Transformer::number(RuleCount what) {
@@ -418,25 +390,9 @@ void Transformer::count_capped(ParentReport &report, std::uint64_t products) {
   count(RuleCount::Capped, products);
 }
 
-// Counts the products that are not made because the cap on products is reached.
-void Transformer::count_rest(ParentReport &report) {
-  auto &p = *parent_;
-  for (;;) {
-    if (p.matched) {
-      count_capped(report, (p.matches.size() - p.match) * rules_[p.rule].edits.size());
-      ++p.rule;
-    }
-    if (p.rule == rules_.size()) {
-      break;
-    }
-    match_next_rule();
-  }
-  p.matches.clear();
-  p.match = 0;
-}
-
-std::unique_ptr<Transformer> new_transformer(const TransformerSettings &settings) {
-  return std::make_unique<Transformer>(settings);
+std::unique_ptr<Transformer> new_transformer(const TransformerSettings &settings,
+                                             rust::Box<Combinations> combinations) {
+  return std::make_unique<Transformer>(settings, std::move(combinations));
 }
 
 }  // namespace molsieve

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "molsieve/src/chem/combine/combiner.h"
 #include "molsieve/src/chem/describe/describe.h"
 #include "molsieve/src/chem/edit/edit.h"
 #include "molsieve/src/chem/key_set.h"
@@ -25,25 +26,31 @@ struct TransformerSettings;
 enum class Fill : std::uint8_t;
 enum class Failure : std::uint8_t;
 enum class RuleCount : std::uint8_t;
+enum class Cap : std::uint32_t;
 
 // The current parent and the position in the enumeration of its products.
 struct Parent;
 
 class Transformer {
  public:
-  explicit Transformer(const TransformerSettings &settings);
+  Transformer(const TransformerSettings &settings, rust::Box<Combinations> combinations);
   ~Transformer();
 
-  // Compiles a rule; throws std::runtime_error with RDKit's text. True: the rule needs hydrogens as atoms and is
-  // not applied to parents that have them, so it matches nothing.
-  bool add_rule(rust::Str smirks, rust::Slice<const rust::String> exclude, rust::Str require,
-                bool add_hydrogens);
+  // Compiles a rule; throws std::runtime_error with RDKit's text. `parent`: which of its reactants the parent can be.
+  // True: the rule needs hydrogens as atoms and is not applied to parents that have them, so it matches nothing.
+  bool add_rule(rust::Str smirks, rust::Slice<const rust::String> exclude, rust::Str require, bool add_hydrogens,
+                rust::Slice<const std::uint8_t> parent);
 
-  // Parses a parent. If it can't be used, reason() has the text.
-  Failure begin(rust::Slice<const std::uint8_t> smiles);
+  // Parses a molecule as a reagent. If it can't be used, reason() has the text.
+  Failure read_reagent(rust::Slice<const std::uint8_t> smiles);
+  // Whether the molecule read last matches a reactant of a rule.
+  bool reagent_matches(std::uint32_t rule, std::uint8_t reactant);
+
+  // Parses a parent, whose place in the order of reading is `ordinal`. If it can't be used, reason() has the text.
+  Failure begin(std::uint64_t ordinal, rust::Slice<const std::uint8_t> smiles);
   // The same for a mol block and what mol_block_to_smiles gives for it. If RDKit reads another molecule from that SMILES
   // (porphyrins), the molecule of the block is used.
-  Failure begin_mol_block(rust::Slice<const std::uint8_t> block,
+  Failure begin_mol_block(std::uint64_t ordinal, rust::Slice<const std::uint8_t> block,
                           rust::Slice<const std::uint8_t> smiles);
   // Writes products of the current parent until the space is full, `quantum` products are made or the parent is
   // finished. Adds to the report.
@@ -59,8 +66,14 @@ class Transformer {
   Failure start(std::unique_ptr<RDKit::RWMol> mol, bool may_edit);
   Failure refuse(Failure failure, std::string reason);
   bool reads_back(const std::string &smiles);
-  SiteFinder &finder_with_hydrogens();
-  void match_next_rule();
+  SiteFinder &finder_of(const CompiledRule &rule);
+  bool next_sites(ParentReport &report);
+  bool next_place();
+  void match(ParentReport &report);
+  bool next_combination(ParentReport &report);
+  void begin_sites(std::size_t sites, bool capped, ParentReport &report);
+  const edit::Parent *flat() const;
+  void leave_out_rest(ParentReport &report);
   bool make_next(ParentReport &report);
   void take_parent(ParentReport &report);
   void take_product(std::size_t product, ParentReport &report);
@@ -73,18 +86,20 @@ class Transformer {
 
   bool make_by_edit(std::size_t product, ParentReport &report);
   RDKit::RWMol &make_with_rdkit(std::size_t product, ParentReport &report);
+  static void add_cap(ParentReport &report, Cap cap);
   std::uint64_t &number(RuleCount what);
   void count(RuleCount what, std::uint64_t products = 1);
   void count_time(const ParentReport &report);
   void count_capped(ParentReport &report, std::uint64_t products = 1);
-  void count_rest(ParentReport &report);
   bool write_row(ProductSpace &space, std::uint32_t parent, ParentReport &report);
+  void write_reagents(ProductSpace &space) const;
 
   std::unique_ptr<TransformerSettings> settings_;
   std::vector<CompiledRule> rules_;
-  SiteFinder sites_;
-  SiteFinder sites_with_hydrogens_;
+  SiteFinders finders_;
+  Combiner combiner_;
   std::unique_ptr<Parent> parent_;
+  std::uint64_t ordinal_ = 0;  // of the parent
   edit::Parent flat_;  // the parent, valid if `is_editable_`
   bool is_editable_ = false;
   Molecule product_;
@@ -92,12 +107,14 @@ class Transformer {
   write::SmilesWriter writer_;
   describe::PropertySet properties_;
   describe::Describer describer_;
-  KeySet seen_;
+  KeySet seen_;           // of the parent, but for what is made with reagents
+  KeySet seen_combined_;  // of the combination
   std::uint64_t *by_rule_ = nullptr;  // of the space that is being filled
   std::uint64_t counted_ns_ = 0;      // time of the report that is counted by rule
   std::string reason_;
 };
 
-std::unique_ptr<Transformer> new_transformer(const TransformerSettings &settings);
+std::unique_ptr<Transformer> new_transformer(const TransformerSettings &settings,
+                                             rust::Box<Combinations> combinations);
 
 }  // namespace molsieve

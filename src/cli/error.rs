@@ -241,6 +241,7 @@ impl CliError {
                 PrepareError::Rules(_)
                 | PrepareError::Source(_)
                 | PrepareError::Exclude(_)
+                | PrepareError::Reagents(_)
                 | PrepareError::Plan(PlanError::Source(_)),
             )
             | Self::Pipeline(PipelineError::Source(_) | PipelineError::Exclude(_)) => Exit::Input,

@@ -49,6 +49,9 @@ pub(super) fn check(spec: &JobSpec, job_file: Option<&Path>) -> Result<(), CliEr
     if spec.existing() == Existing::Resume {
         return Ok(());
     }
+    if let Some(set) = spec.reagents().iter().find(|set| output.holds(&set.path)) {
+        return refuse("the set of reagents", &set.path);
+    }
     if let Some(rules) = spec.rules().find(|rules| output.holds(rules)) {
         return refuse("the rule file", rules);
     }

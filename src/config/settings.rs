@@ -9,7 +9,7 @@ use serde_json::{Value as Json, json};
 use super::{
     define::{checked_type, checked_value, given_value, settings},
     error::ConfigError,
-    value::{Dedup, Given, SettingInfo, StepSettings, Task, Value, within},
+    value::{Dedup, Given, ReagentFile, SettingInfo, StepSettings, Task, Value, within},
 };
 use crate::{
     chem::Method,
@@ -171,6 +171,22 @@ settings! {
         #[arg(short, long, value_name = "FILE", num_args = 1..)]
         #[same_on_resume(false)]
         rules: Vec<PathBuf>;
+
+        /// Set of reagents for rules of several reactants; NAME is what a rule calls it
+        ///
+        /// A file of molecules, as for --input. May be repeated. A rule can also name a file itself, such as
+        /// reagents = { 2 = "amines.smi" }.
+        #[arg(long, value_name = "NAME=FILE", num_args = 1.., hide_short_help = true)]
+        #[same_on_resume(false)]
+        reagents: Vec<ReagentFile>;
+
+        /// Combine parents with reagents N times in all, drawn evenly [default: in all ways]
+        ///
+        /// Of all combinations of a step N are drawn by a hash, each as likely as any other, and only these are made.
+        /// Rules of one reactant are applied as always.
+        #[arg(long, value_name = "N", hide_short_help = true)]
+        #[same_on_resume(true)]
+        sample: Option<u64>, in 1..=EXPECTED_PRODUCTS_MAX;
 
         /// How often to apply the rules, each time to what is new [default: 1]
         ///

@@ -1,6 +1,6 @@
 //! What the value of a setting can be: how a flag and a job file are merged, and the JSON schema of the value.
 
-use std::{fmt, num::NonZeroUsize, ops::RangeInclusive, path::PathBuf};
+use std::{fmt, num::NonZeroUsize, ops::RangeInclusive, path::PathBuf, str::FromStr};
 
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
@@ -10,7 +10,7 @@ use super::error::ConfigError;
 use crate::{
     chem::Method,
     identity::KeyKind,
-    limits::{JOB_PATHS_MAX, STEPS_MAX},
+    limits::{JOB_PATHS_MAX, REAGENT_SETS_MAX, STEPS_MAX},
     property::{Property, PropertySet},
     sieve::EngineChoice,
     units::ByteSize,
@@ -174,6 +174,59 @@ impl Given for Vec<StepSettings> {
             "items": step,
             "maxItems": STEPS_MAX,
             "examples": [[{ "rules": ["/rules/first.toml"] }], [{ "rules": ["/rules/second.toml"] }]],
+        })
+    }
+}
+
+/// A set of reagents as it is given: `NAME=FILE`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ReagentFile {
+    /// What rules call it.
+    pub name: String,
+    /// Its file.
+    pub path: PathBuf,
+}
+
+impl FromStr for ReagentFile {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once('=') {
+            Some((name, path)) if !name.trim().is_empty() && !path.is_empty() => Ok(Self {
+                name: name.trim().to_owned(),
+                path: path.into(),
+            }),
+            _ => Err(format!(
+                "`{text}` is not NAME=FILE, such as amines=amines.smi"
+            )),
+        }
+    }
+}
+
+impl TryFrom<String> for ReagentFile {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
+    }
+}
+
+impl From<ReagentFile> for String {
+    fn from(ReagentFile { name, path }: ReagentFile) -> Self {
+        format!("{name}={}", path.display())
+    }
+}
+
+impl Given for Vec<ReagentFile> {
+    type Value = ReagentFile;
+
+    fn schema(_: Option<RangeInclusive<ReagentFile>>) -> Json {
+        json!({
+            "type": "array",
+            "items": { "type": "string", "pattern": "^[^=\\u0000]+=/[^\\u0000]*$" },
+            "maxItems": REAGENT_SETS_MAX,
+            "examples": [["amines=/sets/amines.smi"], ["acids=/sets/acids.smi"]],
         })
     }
 }

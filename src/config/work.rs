@@ -1,7 +1,7 @@
 //! From settings that may be given to a checked job, and what the rest of the program asks of it.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -12,7 +12,7 @@ use super::{
     error::{ConfigError, flag},
     path::written_path,
     settings::{FALSE_POSITIVE_RATE_BLOOM, FALSE_POSITIVE_RATE_EXACT, JobSettings, JobSpec, Work},
-    value::{Dedup, SettingInfo, Task},
+    value::{Dedup, ReagentFile, SettingInfo, Task},
 };
 use crate::{
     chem::TransformSettings,
@@ -36,6 +36,7 @@ impl JobSettings {
         self.check_ranges()?;
         self.check_task()?;
         self.check_steps()?;
+        self.check_reagents()?;
         if self.max_products_per_step.is_some() && self.dedup == Some(Dedup::Bloom) {
             return Err(ConfigError::Value {
                 setting: "max_products_per_step",
@@ -43,6 +44,19 @@ impl JobSettings {
             });
         }
         self.into_spec()
+    }
+
+    /// Refuses sets of reagents with one name.
+    fn check_reagents(&self) -> Result<(), ConfigError> {
+        let names = self.reagents.iter().map(|set| set.name.as_str());
+        let mut seen = BTreeSet::new();
+        match names.into_iter().find(|name| !seen.insert(*name)) {
+            Some(name) => Err(ConfigError::Value {
+                setting: "reagents",
+                reason: format!("two sets have the name \"{name}\""),
+            }),
+            None => Ok(()),
+        }
     }
 
     /// Refuses steps that contradict each other or have no rules, and sets their number.
@@ -115,9 +129,11 @@ impl JobSettings {
     pub fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
         let lists = self.input.iter_mut().chain(&mut self.exclude);
         let steps = self.step.iter_mut().flat_map(|step| &mut step.rules);
+        let reagents = self.reagents.iter_mut().map(|set| &mut set.path);
         lists
             .chain(&mut self.rules)
             .chain(steps)
+            .chain(reagents)
             .chain(&mut self.output)
     }
 
@@ -163,6 +179,22 @@ impl JobSpec {
     pub fn products_per_step_max(&self) -> Option<u64> {
         match &self.work {
             Work::Derive(work) => work.max_products_per_step,
+            Work::Dedup(_) => None,
+        }
+    }
+
+    /// Sets of reagents that were given by name.
+    pub fn reagents(&self) -> &[ReagentFile] {
+        match &self.work {
+            Work::Derive(work) => &work.reagents,
+            Work::Dedup(_) => &[],
+        }
+    }
+
+    /// How many combinations with reagents a step draws; otherwise it makes all of them.
+    pub fn sample(&self) -> Option<u64> {
+        match &self.work {
+            Work::Derive(work) => work.sample,
             Work::Dedup(_) => None,
         }
     }

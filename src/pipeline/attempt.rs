@@ -5,7 +5,7 @@
 use std::{
     collections::BTreeSet,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
 };
@@ -27,6 +27,7 @@ use super::{
 use crate::{
     config::Work,
     cores::Cores,
+    reagents::Reagents,
     ring::Ring,
     settle,
     sieve::{
@@ -56,6 +57,7 @@ pub fn run(
         existing: job.spec.existing(),
         keep: job.spec.existing() == Existing::Resume,
         lost,
+        reagents: OnceLock::new(),
     };
     let outcome = loop {
         let on_device = engines.sieve.name() != Chosen::CPU.name();
@@ -78,6 +80,9 @@ pub fn run(
     }
     outcome
 }
+
+/// The file of reagents that take too much memory.
+const REAGENTS: &str = "reagents";
 
 /// What an attempt works with.
 struct Engines {
@@ -136,6 +141,8 @@ struct Attempt<'a> {
     keep: bool,
     /// Why the engine is not the one that was chosen.
     lost: Option<String>,
+    /// The reagents of the job, once they are asked for.
+    reagents: OnceLock<Arc<Reagents>>,
 }
 
 impl<'a> Attempt<'a> {
@@ -167,6 +174,18 @@ impl<'a> Attempt<'a> {
                 Ended::Job(outcome) => return Ok(outcome),
             }
         }
+    }
+
+    /// The reagents of the job; in a file of the output directory if they take too much memory.
+    fn reagents(&self) -> Result<Arc<Reagents>, PipelineError> {
+        if let Some(reagents) = self.reagents.get() {
+            return Ok(Arc::clone(reagents));
+        }
+        let reagents = match &self.job.reagents {
+            Some(reagents) => reagents.texts(&self.output.work_file(REAGENTS))?,
+            None => Reagents::none().into(),
+        };
+        Ok(Arc::clone(self.reagents.get_or_init(|| reagents)))
     }
 
     /// The engine of the next step.
@@ -221,6 +240,8 @@ impl<'a> Attempt<'a> {
         let name = engine.name();
         let phase = begun.map(|begun| begun.phase).unwrap_or_default();
         let step = step_input(job, output, begun);
+        let rows = step.products.as_ref().map(Products::rows);
+        let reagents = job.ready_reagents(step.step, rows, &self.reagents()?)?;
         let mut poisoned = in_work::poisoned(output, step.step)?;
         let mut cleared = BTreeSet::new();
         let (ring, input) = match phase {
@@ -252,6 +273,7 @@ impl<'a> Attempt<'a> {
             in_work: InWork::new(output, 2 * job.plan.threads, cleared)?,
             poisoned,
             checks: Checks::new(job.spec.molecules_checked(), job.rdkit),
+            reagents,
             step,
         };
         Ok((resources, input))

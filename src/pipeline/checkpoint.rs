@@ -236,6 +236,9 @@ impl Identity {
                 format!("{} products of earlier runs", plan.estimate.excluded),
             ),
         ]);
+        if let Some(reagents) = &job.reagents {
+            settings.insert("reagents".into(), reagents.digest().into());
+        }
         let sizes = [
             ("bits of the filter", plan.filter.bits as u64),
             ("hashes of the filter", u64::from(plan.filter.hashes)),
@@ -315,6 +318,10 @@ fn rules_digest(job: &Job) -> String {
             hash.update(text);
         }
         hash.update([u8::from(rule.add_hydrogens)]);
+        if rule.reactants > 1 {
+            hash.update(&rule.parent);
+            hash.update(rule.reagents.keys().copied().collect::<Vec<u8>>());
+        }
     }
     hex(hash.finalize().as_slice())
 }

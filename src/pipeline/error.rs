@@ -1,6 +1,6 @@
 //! Why a job fails.
 
-use super::earlier::EarlierRunError;
+use super::{earlier::EarlierRunError, reagent_sets::ReagentError};
 use crate::{
     chem::ChemistryError,
     settle::decide::DecideError,
@@ -34,6 +34,9 @@ pub enum PipelineError {
     /// The products of an earlier run can't be read.
     #[error(transparent)]
     Exclude(#[from] EarlierRunError),
+    /// The reagents can't be kept, or not be read again.
+    #[error(transparent)]
+    Reagents(#[from] ReagentError),
     /// The run to be resumed has other settings, rules or inputs.
     #[error("--resume: this is not the run that was begun: {0}; --overwrite starts it again")]
     Changed(String),

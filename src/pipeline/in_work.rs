@@ -30,7 +30,7 @@ use crate::{
         sealed::{self, Kind},
     },
     table::source::{ParentBatch, ParentRow},
-    trial::{self, Candidate, Purpose},
+    trial::{self, Assignment, Candidate, Purpose},
 };
 
 /// Name of the record in `.molsieve/`.
@@ -173,11 +173,16 @@ pub(super) fn after_interruption(
     let Some(program) = &job.program else {
         return Ok((poisoned, BTreeSet::new()));
     };
-    let assignment = job.spec.assignment(Purpose {
+    let purpose = Purpose {
         step: input.step,
         settings: job.spec.transform_settings(),
         products_kept: 0,
-    });
+        share: 1.0,
+    };
+    let assignment = Assignment {
+        reagents: job.tried_reagents(input.step)?,
+        ..job.spec.assignment(purpose)
+    };
     let answers = trial::try_parents(program, &assignment, &candidates)?;
     let mut cleared = BTreeSet::new();
     for (candidate, answer) in candidates.iter().zip(answers) {

@@ -3,19 +3,23 @@
 use std::{
     num::NonZeroUsize,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use super::{
     earlier::{EarlierRun, EarlierRunError},
     prepared::RowOrigin,
+    reagent_sets::{JobReagents, ReadyReagents, ReagentError},
+    step_rules::StepRules,
 };
 use crate::{
     chem::{ChemistryError, RdKit, Transformer, check::ON_HYDROGENS},
     config::{JobSettings, JobSpec},
     plan::{self, Plan, PlanError},
+    reagents::{Reagents, Sample},
     rules::{RuleError, RuleSet},
     table::source::{ColumnChoice, Library, SourceError},
-    trial,
+    trial::{self, Assignment, TriedReagents},
     units::{ByteSize, counted},
 };
 
@@ -29,6 +33,10 @@ pub struct Job {
     pub library: Library,
     /// Earlier runs whose products are left out.
     pub earlier: Vec<EarlierRun>,
+    /// What its rules combine parents with, if any rule has several reactants.
+    pub reagents: Option<JobReagents>,
+    /// With `--sample`: the number of rows of its inputs.
+    library_rows: u64,
     /// Its plan.
     pub plan: Plan,
     /// RDKit, warmed up.
@@ -56,6 +64,9 @@ pub enum PrepareError {
     /// An earlier run whose products are to be left out can't be used.
     #[error(transparent)]
     Exclude(#[from] EarlierRunError),
+    /// The reagents of a rule can't be used.
+    #[error(transparent)]
+    Reagents(#[from] ReagentError),
     /// The job does not fit its memory limit, or an engine that was named can't be used.
     #[error(transparent)]
     Plan(#[from] PlanError),
@@ -102,22 +113,48 @@ impl Job {
             let transformer = Transformer::new(rdkit, rules, spec.transform_settings())?;
             warn_of_hydrogens(rules, transformer.rules_without_hydrogens());
         }
+        let reagents = JobReagents::read(&spec, &rules, rdkit)?;
+        let tried = reagents.as_ref().map(|reagents| reagents.tried(false));
+        let tried = tried.transpose()?.unwrap_or_default();
+        let needs = reagents
+            .as_ref()
+            .map(|reagents| reagents.needs(rules.of_steps()));
         let plan = plan::plan(
             &spec,
             &rules.counts(),
             &library,
             excluded,
-            &|purpose, parents| match program {
-                Some(program) => trial::try_parents(program, &spec.assignment(purpose), parents),
-                None => trial::try_here(rdkit, rules.of(purpose.step), purpose, parents),
+            needs.unwrap_or_default(),
+            &|purpose, parents| {
+                let reagents = tried.get(rules.number_of(purpose.step)).cloned();
+                let reagents = reagents.unwrap_or_default().drawn(purpose.share);
+                match program {
+                    Some(program) => {
+                        let assignment = Assignment {
+                            reagents,
+                            ..spec.assignment(purpose)
+                        };
+                        trial::try_parents(program, &assignment, parents)
+                    }
+                    None => {
+                        let rules = rules.of(purpose.step);
+                        trial::try_here(rdkit, rules, (purpose, &reagents), parents)
+                    }
+                }
             },
         )?;
+        let library_rows = match (spec.sample(), plan.estimate.parents_exact) {
+            (Some(_), false) => library.reader()?.skip_rows(u64::MAX)?,
+            _ => plan.estimate.parents,
+        };
         let job_toml = resolved(&spec, &plan).to_job_file();
         Ok(Self {
             spec,
             rules,
             library,
             earlier,
+            reagents,
+            library_rows,
             plan,
             rdkit,
             job_toml,
@@ -136,65 +173,44 @@ impl Job {
         rules.map(|rule| rule.name.clone()).collect()
     }
 
+    /// What parents of a step are tried with after a crash.
+    pub(super) fn tried_reagents(&self, step: usize) -> Result<TriedReagents, ReagentError> {
+        let Some(reagents) = self.reagents.as_ref().filter(|_| step > 0) else {
+            return Ok(TriedReagents::default());
+        };
+        let mut tried = reagents.tried(true)?;
+        Ok(tried.swap_remove(self.rules.number_of(step)))
+    }
+
+    /// What the rules of a step combine its parents with. `rows`: the number of parents, if it reads products. `texts`:
+    /// the reagents of the job.
+    pub(super) fn ready_reagents(
+        &self,
+        step: usize,
+        rows: Option<u64>,
+        texts: &Arc<Reagents>,
+    ) -> Result<ReadyReagents, ReagentError> {
+        let of_rules = self.reagents.as_ref().filter(|_| step > 0);
+        let reagents = of_rules.map(|all| &all.of_rules[self.rules.number_of(step)]);
+        let reagents = reagents.cloned().unwrap_or_default();
+        let parents = rows.unwrap_or(self.library_rows);
+        let sample = self.spec.sample().filter(|_| step > 0);
+        let sample = sample.map(|drawn| {
+            let sample = Sample::new(drawn, parents, &reagents);
+            sample.ok_or(ReagentError::TooManyToSample)
+        });
+        Ok(ReadyReagents {
+            texts: Arc::clone(texts),
+            step: reagents,
+            sample: sample.transpose()?,
+            kept_bytes_max: self.plan.kept_reagent_bytes,
+            per_row: self.plan.slot.reagents,
+        })
+    }
+
     /// The step with which the job begins: 0 reads what the library itself holds.
     pub(super) fn first_step(&self) -> usize {
         usize::from(!self.spec.new_only())
-    }
-}
-
-/// The rules of each step of a job.
-pub struct StepRules {
-    distinct: Vec<RuleSet>,
-    /// Per step, its entry in `distinct`.
-    of_step: Vec<usize>,
-    /// Those of step 0, which reads what the library itself holds.
-    none: RuleSet,
-}
-
-impl StepRules {
-    /// Reads the rule files of all steps, each list of files once.
-    fn load(spec: &JobSpec) -> Result<Self, RuleError> {
-        let mut read: Vec<&[PathBuf]> = Vec::new();
-        let mut rules = Self {
-            distinct: Vec::new(),
-            of_step: Vec::new(),
-            none: RuleSet::default(),
-        };
-        for step in 1..=spec.steps() {
-            let files = spec.rules_of(step);
-            let known = read.iter().position(|known| *known == files);
-            rules.of_step.push(known.unwrap_or(read.len()));
-            if known.is_none() {
-                rules.distinct.push(RuleSet::load(files)?);
-                read.push(files);
-            }
-        }
-        Ok(rules)
-    }
-
-    /// The rules of a step.
-    pub fn of(&self, step: usize) -> &RuleSet {
-        match step {
-            0 => &self.none,
-            step => &self.distinct[self.of_step[step - 1]],
-        }
-    }
-
-    /// The sets of rules, each once.
-    pub fn distinct(&self) -> &[RuleSet] {
-        &self.distinct
-    }
-
-    /// The number of rules, each counted once.
-    pub fn total(&self) -> usize {
-        self.distinct.iter().map(RuleSet::len).sum()
-    }
-
-    /// The number of rules of each step.
-    pub fn counts(&self) -> Vec<usize> {
-        (1..=self.of_step.len())
-            .map(|step| self.of(step).len())
-            .collect()
     }
 }
 

@@ -166,6 +166,7 @@ impl Manifest {
             capped_parents_named_max: CAPPED_PARENTS_NAMED_MAX as u64,
             filter: filter(job, &account),
             inputs: inputs.collect(),
+            reagents: (job.reagents.as_ref()).map_or_else(Vec::new, |read| read.sets.clone()),
             rules: job.rules.total() as u64,
             by_rule,
             steps,

@@ -11,6 +11,7 @@ use super::{
     in_work::{InWork, Poisoned},
     job::Job,
     meters::{SerialClocks, Times},
+    reagent_sets::ReadyReagents,
     step_input::StepInput,
 };
 use crate::{
@@ -40,6 +41,8 @@ pub(super) struct Resources<'a> {
     pub(super) checks: Option<Checks>,
     /// What the step in work reads.
     pub(super) step: StepInput,
+    /// What its rules combine parents with.
+    pub(super) reagents: ReadyReagents,
 }
 
 /// The input, from the next row on, and the engine that has seen the products of the rows before.
@@ -53,6 +56,8 @@ pub(super) struct WorkerPorts<'a> {
     pub(super) job: &'a Job,
     /// The step in work.
     pub(super) step: usize,
+    /// What its rules combine parents with.
+    pub(super) reagents: &'a ReadyReagents,
     /// Parents of a batch.
     pub(super) batch_parents: usize,
     pub(super) cores: &'a Arc<Cores>,

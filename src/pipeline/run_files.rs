@@ -12,6 +12,7 @@ use super::{
     in_work,
     job::Job,
     meters::{Meters, SerialClocks, seconds},
+    reagent_sets::ReadyReagents,
 };
 use crate::{
     account::{Account, Counts, RuleAccount},
@@ -66,6 +67,7 @@ impl<'a> RunFiles<'a> {
     /// `engine`: to be given the keys of earlier runs; `None` if the input is read already.
     pub(super) fn begin(
         (job, output, cores): (&'a Job, &'a OutputDir, &Arc<Cores>),
+        reagents: &ReadyReagents,
         (control, meters): (&'a Control, &'a Meters),
         begun: Option<&Checkpoint>,
         rewrite: Option<Box<Rewrite<'a>>>,
@@ -75,6 +77,7 @@ impl<'a> RunFiles<'a> {
         let settings = SinkSettings {
             rule_names: job.rule_names(state.step),
             step: job.spec.has_roots().then_some(state.step as u8),
+            reagents: (reagents.per_row > 0).then(|| Arc::clone(&reagents.texts)),
             properties: job.spec.properties(),
             key_column: job.spec.key().column(),
             molecules: matches!(job.spec.work, Work::Dedup(_)),

@@ -56,6 +56,7 @@ pub(super) fn run(
         let rewrite = rewrite(resources, meters)?;
         RunFiles::begin(
             (job, output, cores),
+            &resources.reagents,
             (control, meters),
             begun,
             rewrite,
@@ -124,6 +125,7 @@ fn read<'a>(
     let ports = &WorkerPorts {
         job,
         step: resources.step.step,
+        reagents: &resources.reagents,
         batch_parents: (job.plan).batch_parents_of(resources.step.step, resources.step.rows(job).0),
         cores: &resources.cores,
         dispenser: &dispenser,

@@ -38,7 +38,12 @@ impl<'a> Transforming<'a> {
         }
         Ok(Self {
             ports,
-            transformer: Transformer::new(job.rdkit, rules, settings)?,
+            transformer: Transformer::with_reagents(
+                job.rdkit,
+                rules,
+                settings,
+                ports.reagents.combinations(),
+            )?,
             keys: structure_key.then(|| KeyMaker::new(job.rdkit).into()),
         })
     }
@@ -97,8 +102,10 @@ impl<'a> Transforming<'a> {
         }
         let smiles = smiles_of(self.ports.job.rdkit, parent)?;
         match parent.kind {
-            TextKind::Smiles => self.transformer.begin(&smiles)?,
-            TextKind::MolBlock => self.transformer.begin_mol_block(parent.text, &smiles)?,
+            TextKind::Smiles => self.transformer.begin(parent.ordinal, &smiles)?,
+            TextKind::MolBlock => {
+                (self.transformer).begin_mol_block(parent.ordinal, parent.text, &smiles)?
+            }
         }
         Ok(smiles)
     }

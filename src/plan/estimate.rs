@@ -1,6 +1,6 @@
 //! What a job is expected to make, from a sample of its parents.
 
-use super::PlanError;
+use super::{PlanError, ReagentNeeds};
 use crate::{
     account::Counts,
     chem::TransformSettings,
@@ -98,9 +98,15 @@ impl Estimate {
 pub(super) fn estimate(
     spec: &JobSpec,
     library: &Library,
+    reagents: &ReagentNeeds,
     try_parents: &TryParents<'_>,
 ) -> Result<Estimate, PlanError> {
     let rows = library.rows_estimate()?;
+    let share = |step: usize, parents: f64| {
+        let combinations = reagents.combinations.get(step - 1).copied().unwrap_or(0.0);
+        let drawn = spec.sample().map_or(f64::INFINITY, |drawn| drawn as f64);
+        (drawn / (parents * combinations).max(1.0)).min(1.0)
+    };
     let steps = spec.steps();
     let sample = library.sample(SAMPLE_PARENTS)?;
     let settings = TransformSettings {
@@ -119,6 +125,7 @@ pub(super) fn estimate(
         step: 1,
         settings,
         products_kept: if steps > 1 { SAMPLE_PRODUCTS_KEPT } else { 0 },
+        share: share(1, rows.rows as f64),
     };
     if !candidates.is_empty() {
         let tried = try_parents(purpose, &candidates)?;
@@ -128,8 +135,10 @@ pub(super) fn estimate(
     let (products, mut smiles_bytes) = yields(&usable);
     let mut products_per_product = [0.0; STEPS_MAX as usize - 1];
     let mut parents = drawn(&usable);
+    let mut made = rows.rows as f64 * products / sampled.max(1) as f64;
     for growth in &mut products_per_product[..steps - 1] {
         purpose.step += 1;
+        purpose.share = share(purpose.step, made);
         if parents.is_empty() {
             break;
         }
@@ -137,6 +146,7 @@ pub(super) fn estimate(
         let usable: Vec<Tried> = tried.into_iter().flatten().collect();
         let (products, bytes) = yields(&usable);
         *growth = products / parents.len() as f64;
+        made *= *growth / purpose.step as f64;
         // Most products are those of the last step.
         smiles_bytes = if products > 0.0 { bytes } else { smiles_bytes };
         parents = drawn(&usable);

@@ -100,6 +100,12 @@ impl Needs<'_> {
         memory.add("base", BASE_BYTES, "program, RDKit's libraries and tables");
 
         let seen = spec.transform_settings().products_per_parent_max as usize * SEEN_KEY_BYTES;
+        // With reagents, the products of a combination are remembered too.
+        let seen = if self.reagents.listed > 0 {
+            2 * seen
+        } else {
+            seen
+        };
         let worker = CHEMISTRY_THREAD_BYTES + rules * COMPILED_RULE_BYTES + seen;
         let each = mebibytes(worker as u64);
         let detail = format!("{threads} threads × {each}, {rules} rules each");
@@ -107,6 +113,16 @@ impl Needs<'_> {
 
         let source = SOURCE_BYTES + 4 * self.page_bytes + self.unpack_bytes;
         memory.add("source", source, "decoding of the inputs");
+
+        if self.reagents.listed > 0 {
+            let kept = plan.kept_reagent_bytes;
+            let detail = format!(
+                "{} that match, and {threads} threads × {} kept ready",
+                count(self.reagents.listed as u64),
+                mebibytes(kept as u64)
+            );
+            memory.add("reagents", self.reagents.bytes + threads * kept, detail);
+        }
 
         let slot = plan.slot.bytes + rules * size_of::<RuleAccount>();
         let detail = format!("{} slots × {}", plan.slots, size(plan.slot.bytes));

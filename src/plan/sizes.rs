@@ -23,8 +23,9 @@ impl Needs<'_> {
             (1usize << share.ilog2()).clamp(SLOT_BYTES_MIN, SLOT_BYTES_DEFAULT_MAX)
         });
         let (properties, roots) = (spec.properties(), spec.has_roots());
-        let slot = SlotLayout::divide(slot_bytes, properties, roots)
-            .or_else(|_| SlotLayout::divide(SLOT_BYTES_MIN, properties, roots))
+        let reagents = self.reagents.per_row;
+        let slot = SlotLayout::divide(slot_bytes, properties, roots, reagents)
+            .or_else(|_| SlotLayout::divide(SLOT_BYTES_MIN, properties, roots, reagents))
             .expect("the smallest size is in the range");
         // Room for a quarter more than the sample says: samples err, and full filters err too.
         let filter_products = spec
@@ -49,6 +50,7 @@ impl Needs<'_> {
             engine: engine.clone(),
             filter,
             filter_products,
+            kept_reagent_bytes: self.reagents.kept_bytes_max(spec.memory),
             row_group_bytes: (budget / 128).clamp(ROW_GROUP_BYTES_MIN, ROW_GROUP_BYTES_MAX),
             batch_parents,
             settle_bytes: 0,

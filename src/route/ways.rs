@@ -122,8 +122,10 @@ impl Search<'_> {
         let (job, transformer) = (self.job, &mut maker.transformer);
         let smiles = parents::smiles_of(job.rdkit, parent).ok()?;
         match parent.kind {
-            TextKind::Smiles => transformer.begin(&smiles).ok()?,
-            TextKind::MolBlock => transformer.begin_mol_block(parent.text, &smiles).ok()?,
+            TextKind::Smiles => transformer.begin(parent.ordinal, &smiles).ok()?,
+            TextKind::MolBlock => {
+                (transformer.begin_mol_block(parent.ordinal, parent.text, &smiles)).ok()?
+            }
         }
         let mut number = Vec::new();
         let id = parents::id_of(parent, &mut number);

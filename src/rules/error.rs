@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::place::Position;
-use crate::limits::{ERRORS_MAX, RULE_FILE_BYTES_MAX, RULES_MAX};
+use crate::limits::{ERRORS_MAX, REACTANTS_MAX, RULE_FILE_BYTES_MAX, RULES_MAX};
 
 /// Maximum number of characters that a message quotes from a parser's message, a key or a name.
 const QUOTED_CHARS_MAX: usize = 200;
@@ -151,9 +151,45 @@ pub enum RuleFault {
     /// A SMIRKS with nothing on the right, or with an empty one among several products.
     #[error("the SMIRKS has no product here")]
     NoProduct,
-    /// A SMIRKS with a `.` between reactants, at the position of that `.`.
-    #[error("the SMIRKS has two reactants; molsieve applies rules to one molecule at a time")]
-    TwoReactants,
+    /// A SMIRKS with more reactants than a rule may have, at the position of the `.` before the first of them.
+    #[error("the SMIRKS has more than {REACTANTS_MAX} reactants")]
+    TooManyReactants,
+    /// A rule of several reactants without reagents for one of them, by number from 1.
+    #[error(
+        "the rule has {reactants} reactants and no reagents for number {reactant}; give a file or the name of a set: \
+         reagents = {{ {reactant} = \"amines.smi\" }}"
+    )]
+    NoReagents {
+        /// The reactant without reagents.
+        reactant: usize,
+        /// Number of reactants.
+        reactants: usize,
+    },
+    /// Reagents for the only reactant that the parent can be, by number from 1.
+    #[error("reactant {0} is the parent, so it takes no reagents; \"parent\" says which one it is")]
+    ReagentsOfParent(usize),
+    /// A key of `reagents` that is no number of a reactant.
+    #[error(
+        "\"{}\" is no reactant of this rule; its reactants are 1 to {reactants}",
+        printable(key)
+    )]
+    NoSuchReactant {
+        /// The key.
+        key: String,
+        /// Number of reactants.
+        reactants: usize,
+    },
+    /// A `parent` that is neither a number of a reactant nor `any`.
+    #[error("\"parent\" must be the number of a reactant, from 1 to {0}, or \"any\"")]
+    BadParent(usize),
+    /// An example with another number of molecules in `from` than the rule has reactants.
+    #[error("the example has {found} molecules in \"from\"; the rule has {reactants} reactants")]
+    ExampleReactants {
+        /// Molecules in `from`.
+        found: usize,
+        /// Number of reactants.
+        reactants: usize,
+    },
 }
 
 /// Makes quoted text fit a one-line message: control characters and line breaks become blanks, runs of blanks become

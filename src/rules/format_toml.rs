@@ -45,7 +45,11 @@ fn node(value: &Spanned<DeValue<'_>>) -> Node {
         DeValue::String(text) => Value::Text(text.to_string()),
         DeValue::Array(items) => Value::List(items.iter().map(node).collect()),
         DeValue::Table(table) => Value::Table(entries(table)),
-        DeValue::Integer(_) | DeValue::Float(_) => Value::Other("a number"),
+        DeValue::Integer(number) => {
+            let whole = u64::from_str_radix(number.as_str(), number.radix());
+            whole.map_or(Value::Other("a number"), Value::Whole)
+        }
+        DeValue::Float(_) => Value::Other("a number"),
         DeValue::Boolean(flag) => Value::Flag(*flag),
         DeValue::Datetime(_) => Value::Other("a date"),
     };

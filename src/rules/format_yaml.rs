@@ -90,7 +90,7 @@ impl<'de> Deserialize<'de> for Value {
 
 struct ValueVisitor;
 
-/// No key accepts a number, whatever its type.
+/// No key accepts a number of these types.
 macro_rules! numbers {
     ($($visit:ident: $type:ty),*) => { $(
         fn $visit<E>(self, _: $type) -> Result<Value, E> {
@@ -142,5 +142,13 @@ impl<'de> Visitor<'de> for ValueVisitor {
         Ok(Value::Flag(value))
     }
 
-    numbers!(visit_i64: i64, visit_i128: i128, visit_u64: u64, visit_u128: u128, visit_f64: f64);
+    fn visit_u64<E>(self, number: u64) -> Result<Value, E> {
+        Ok(Value::Whole(number))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<Value, E> {
+        Ok(u64::try_from(number).map_or(Value::Other("a number"), Value::Whole))
+    }
+
+    numbers!(visit_i128: i128, visit_u128: u128, visit_f64: f64);
 }

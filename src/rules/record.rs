@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::error::{RuleFault, is_control};
 use super::place::Position;
+use super::reactants::{ParentChoice, ParentText, ReactantKeys, ReagentsText};
 use super::rule::{Example, Origin, Rule};
 use super::smirks::{check_characters, check_smarts, check_smirks};
 use super::source::{Entry, Format, Node, Placed, Source, Value};
@@ -21,6 +22,8 @@ pub(super) const RULE_KEYS: &[&str] = &[
     "require",
     "query_smarts",
     "add_hydrogens",
+    "parent",
+    "reagents",
     "examples",
 ];
 
@@ -107,9 +110,12 @@ pub(super) fn read_rule(source: &Source<'_>, file: &Arc<Path>, node: &Node) -> P
     };
     let draft = reader.draft(entries);
     let named = draft.name.as_ref();
+    let named = named.map(|name| (name.text.clone(), name.place.start()));
+    let parent = reader.check_reactants(&draft);
+    let rule = parent.and_then(|parent| draft.finish(file, parent));
     ParsedRule {
-        named: named.map(|name| (name.text.clone(), name.place.start())),
-        rule: draft.finish(file).filter(|_| reader.faults.is_empty()),
+        named,
+        rule: rule.filter(|_| reader.faults.is_empty()),
         faults: reader.faults,
     }
 }
@@ -119,17 +125,31 @@ pub(super) fn read_rule(source: &Source<'_>, file: &Arc<Path>, node: &Node) -> P
 struct Draft {
     name: Option<Placed>,
     smirks: Option<Placed>,
+    reactants: usize,
     label: Option<Placed>,
     tags: Vec<Placed>,
     exclude: Vec<Placed>,
     require: Option<Placed>,
     add_hydrogens: bool,
-    examples: Vec<Example>,
+    parent: Option<ParentText>,
+    reagents: Vec<ReagentsText>,
+    examples: Vec<(Position, Example)>,
 }
 
 impl Draft {
-    fn finish(self, file: &Arc<Path>) -> Option<Rule> {
+    fn finish(self, file: &Arc<Path>, parent: Vec<u8>) -> Option<Rule> {
         let (name, smirks) = (self.name?, self.smirks?);
+        let mut reagents: Vec<_> = self
+            .reagents
+            .into_iter()
+            .filter_map(ReagentsText::named)
+            .collect();
+        reagents.sort_by_key(|(reactant, _)| *reactant);
+        let places = reagents.iter().map(|(_, set)| set.place.clone()).collect();
+        let reagents = reagents
+            .into_iter()
+            .map(|(reactant, set)| (reactant, set.text));
+        let examples = self.examples.into_iter().map(|(_, example)| example);
         let (exclude, exclude_places) = self.exclude.into_iter().map(Placed::split).unzip();
         let (require, require_place) = self.require.map(Placed::split).unzip();
         Some(Rule {
@@ -138,15 +158,19 @@ impl Draft {
                 smirks: smirks.place,
                 exclude: exclude_places,
                 require: require_place,
+                reagents: places,
             },
             name: name.text,
             smirks: smirks.text,
+            reactants: self.reactants,
+            parent,
+            reagents: reagents.collect(),
             label: self.label.map(|label| label.text),
             tags: self.tags.into_iter().map(|tag| tag.text).collect(),
             exclude,
             require,
             add_hydrogens: self.add_hydrogens,
-            examples: self.examples,
+            examples: examples.collect(),
         })
     }
 }
@@ -167,7 +191,11 @@ impl RuleReader<'_, '_> {
             };
             match key {
                 "name" => draft.name = self.name(node),
-                "smirks" => draft.smirks = self.smirks(node),
+                "smirks" => {
+                    if let Some((smirks, reactants)) = self.smirks(node) {
+                        (draft.smirks, draft.reactants) = (Some(smirks), reactants);
+                    }
+                }
                 // YAML allows an optional key without a value.
                 _ if matches!(node.value, Value::Null) => {}
                 "label" => draft.label = self.label(node),
@@ -181,6 +209,8 @@ impl RuleReader<'_, '_> {
                     }
                 },
                 "add_hydrogens" => draft.add_hydrogens = self.flag(key, node),
+                "parent" => draft.parent = Some(self.parent(node)),
+                "reagents" => draft.reagents = self.reagents(node),
                 _ => draft.examples = self.examples(node),
             }
         }
@@ -196,10 +226,72 @@ impl RuleReader<'_, '_> {
         self.without_controls("name", name)
     }
 
-    fn smirks(&mut self, node: &Node) -> Option<Placed> {
+    /// The SMIRKS and the number of its reactants.
+    fn smirks(&mut self, node: &Node) -> Option<(Placed, usize)> {
         let smirks = self.text("smirks", node, SMIRKS_BYTES_MAX)?.trimmed();
         let checked = check_smirks(&smirks.text);
-        self.accepted(smirks, checked)
+        let reactants = checked.as_ref().copied().unwrap_or_default();
+        let smirks = self.accepted(smirks, checked.map(drop))?;
+        Some((smirks, reactants))
+    }
+
+    /// Which reactants the parent can be: a number, or `any`.
+    fn parent(&self, node: &Node) -> ParentText {
+        let choice = match &node.value {
+            Value::Whole(number) => Some(ParentChoice::Number(*number)),
+            Value::Text(text) => ParentChoice::of_text(text),
+            _ => None,
+        };
+        let at = self.source.position(node.at);
+        ParentText { at, choice }
+    }
+
+    /// A table of reactants and their sets; in a row of a CSV file `2=amines.smi; 3=FILE`.
+    fn reagents(&mut self, node: &Node) -> Vec<ReagentsText> {
+        const KEY: &str = "reagents";
+        if let (Value::Text(text), Format::Table { .. }) = (&node.value, self.source.format) {
+            let pieces = self.source.place(text, node.at).pieces(|c| c == ';');
+            let entry = |piece: Placed| {
+                let (key, set) = piece.text.split_once('=').unwrap_or((&piece.text, ""));
+                let set = piece.piece(key.len() + 1, set).trimmed();
+                ReagentsText {
+                    at: piece.place.start(),
+                    key: key.trim().to_owned(),
+                    set: self.without_controls(KEY, set),
+                }
+            };
+            return pieces.into_iter().map(entry).collect();
+        }
+        let Some(entries) = self.table(KEY, &[], node) else {
+            return Vec::new();
+        };
+        let mut sets = Vec::new();
+        for Entry { key, key_at, node } in entries {
+            let set = self.text(KEY, node, LABEL_BYTES_MAX);
+            sets.push(ReagentsText {
+                at: self.source.position(*key_at),
+                key: key.clone(),
+                set: set.and_then(|set| self.without_controls(KEY, set.trimmed())),
+            });
+        }
+        sets
+    }
+
+    /// Which of the reactants the parent can be, from 0. Records what is wrong with the keys that concern them.
+    fn check_reactants(&mut self, draft: &Draft) -> Option<Vec<u8>> {
+        let examples = draft.examples.iter();
+        let keys = ReactantKeys {
+            reactants: draft.reactants,
+            smirks: &draft.smirks.as_ref()?.place,
+            parent: draft.parent.as_ref(),
+            reagents: &draft.reagents,
+            examples: examples
+                .map(|(at, example)| (*at, example.from.len()))
+                .collect(),
+        };
+        let (parent, mut faults) = keys.check();
+        self.faults.append(&mut faults);
+        Some(parent)
     }
 
     fn exclude(&mut self, node: &Node) -> Vec<Placed> {
@@ -242,34 +334,34 @@ impl RuleReader<'_, '_> {
             .collect()
     }
 
-    fn examples(&mut self, node: &Node) -> Vec<Example> {
+    fn examples(&mut self, node: &Node) -> Vec<(Position, Example)> {
         let items = self.list("examples", "a list of { from, to } tables", node);
         items.iter().filter_map(|item| self.example(item)).collect()
     }
 
-    fn example(&mut self, node: &Node) -> Option<Example> {
+    fn example(&mut self, node: &Node) -> Option<(Position, Example)> {
         const KEY: &str = "examples";
         let entries = self.table(KEY, &["from", "to"], node)?;
-        let (mut from, mut to) = (None, Vec::new());
+        let (mut from, mut to) = (Vec::new(), Vec::new());
         for Entry { key, key_at, node } in entries {
             match key.as_str() {
-                "from" => {
-                    let text = self.text("from", node, SMIRKS_BYTES_MAX);
-                    from = text.and_then(|text| self.smiles("from", text.trimmed()));
-                }
+                "from" => from = self.texts("from", node, SMIRKS_BYTES_MAX, char::is_whitespace),
                 "to" => to = self.texts("to", node, SMIRKS_BYTES_MAX, char::is_whitespace),
                 _ => self.fault(*key_at, unknown_key(key, EXAMPLE_KEYS)),
             }
         }
-        let products = to
-            .into_iter()
-            .filter_map(|product| self.smiles("to", product));
-        let to = products.map(|product| product.text).collect();
-        Some(Example {
-            from: from?.text,
-            to,
-            line: self.source.position(node.at).line,
-        })
+        let position = self.source.position(node.at);
+        let mut smiles = |key, texts: Vec<Placed>| -> Vec<String> {
+            let texts = texts.into_iter();
+            let smiles = texts.filter_map(|text| self.smiles(key, text.trimmed()));
+            smiles.map(|smiles| smiles.text).collect()
+        };
+        let example = Example {
+            from: smiles("from", from),
+            to: smiles("to", to),
+            line: position.line,
+        };
+        Some((position, example))
     }
 
     fn smiles(&mut self, key: &'static str, smiles: Placed) -> Option<Placed> {

@@ -1,19 +1,29 @@
 //! A rule and where its parts stand in its file.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::error::printable;
 use super::place::{Position, TextPlace};
+use super::smirks::reactant_text;
 
 /// A reaction rule: its name, its reaction, its restrictions and its place in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
     /// Unique; 1 to [`NAME_BYTES_MAX`](crate::limits::NAME_BYTES_MAX) bytes, no control characters, no blank at either end.
     pub name: String,
-    /// Visible ASCII with exactly one `>>`, one reactant and one or more products.
+    /// Visible ASCII with exactly one `>>`, one to [`REACTANTS_MAX`](crate::limits::REACTANTS_MAX) reactants and one or
+    /// more products.
     pub smirks: String,
+    /// Number of its reactants.
+    pub reactants: usize,
+    /// Which of them the parent can be, from 0, in the order in which they are tried.
+    pub parent: Vec<u8>,
+    /// By reactant, from 0: the reagents for it, as the name of a set or a file. None for a reactant that is always the
+    /// parent.
+    pub reagents: BTreeMap<u8, String>,
     /// Description for the reader.
     pub label: Option<String>,
     /// From `tags` and `scope_classes`, in the order of the file.
@@ -31,11 +41,27 @@ pub struct Rule {
     pub origin: Origin,
 }
 
+impl Rule {
+    /// The text of a reactant, by number from 0: equal texts match the same molecules.
+    pub fn reactant_text(&self, reactant: usize) -> String {
+        reactant_text(&self.smirks, reactant)
+    }
+
+    /// `FILE:LINE:COLUMN` of the reagents for a reactant, by number from 0.
+    pub fn origin_of_reagents(&self, reactant: u8) -> String {
+        let place = self.reagents.keys().position(|key| *key == reactant);
+        match place.and_then(|place| self.origin.reagents.get(place)) {
+            Some(place) => self.origin.at(place.start()),
+            None => self.origin.to_string(),
+        }
+    }
+}
+
 /// A parent and all products that the rule makes of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Example {
-    /// SMILES of the parent.
-    pub from: String,
+    /// SMILES of the parent; of a rule of several reactants, one for each, in their order.
+    pub from: Vec<String>,
     /// SMILES of the products; empty if the rule must make none.
     pub to: Vec<String>,
     /// 1-based line of the example.
@@ -53,13 +79,20 @@ pub struct Origin {
     pub exclude: Vec<TextPlace>,
     /// Place of [`Rule::require`].
     pub require: Option<TextPlace>,
+    /// Places of [`Rule::reagents`], in its order.
+    pub reagents: Vec<TextPlace>,
 }
 
 /// `FILE:LINE:COLUMN` of the SMIRKS.
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Position { line, column } = self.smirks.start();
+        f.write_str(&self.at(self.smirks.start()))
+    }
+}
+
+impl Origin {
+    fn at(&self, Position { line, column }: Position) -> String {
         let file = printable(&self.file.to_string_lossy());
-        write!(f, "{file}:{line}:{column}")
+        format!("{file}:{line}:{column}")
     }
 }

@@ -4,32 +4,55 @@
 //! separates templates only outside all brackets, so a whole side in parentheses is one template.
 
 use super::error::RuleFault;
+use crate::limits::REACTANTS_MAX;
 
 /// A fault and its byte in the text.
 type Found = (usize, RuleFault);
 
-/// Checks a SMIRKS: visible ASCII, balanced brackets, one `>>`, one reactant, no empty product.
-pub(super) fn check_smirks(smirks: &str) -> Result<(), Found> {
+/// Checks a SMIRKS: visible ASCII, balanced brackets, one `>>`, no empty reactant and no empty product. Returns the number
+/// of its reactants.
+pub(super) fn check_smirks(smirks: &str) -> Result<usize, Found> {
     const KEY: &str = "smirks";
     check_characters(KEY, smirks)?;
     let arrow = arrow(smirks)?;
-    let (reactant, products) = (&smirks[..arrow], &smirks[arrow + 2..]);
-    let reactant_dots = dots(KEY, reactant)?;
+    let (reactants, products) = (&smirks[..arrow], &smirks[arrow + 2..]);
+    let reactant_dots = dots(KEY, reactants)?;
     let product_dots = dots(KEY, products).map_err(|(byte, fault)| (arrow + 2 + byte, fault))?;
-    if let Some(dot) = reactant_dots.first() {
-        return Err((*dot, RuleFault::TwoReactants));
+    if let Some(dot) = reactant_dots.get(REACTANTS_MAX - 1) {
+        return Err((*dot, RuleFault::TooManyReactants));
     }
-    if reactant.is_empty() {
-        return Err((0, RuleFault::NoReactant));
-    }
+    let count = reactant_dots.len() + 1;
+    check_filled(reactants, reactant_dots).map_err(|byte| (byte, RuleFault::NoReactant))?;
+    check_filled(products, product_dots)
+        .map_err(|byte| (arrow + 2 + byte, RuleFault::NoProduct))?;
+    Ok(count)
+}
+
+/// Checks that something stands between the dots; the byte where nothing does.
+fn check_filled(side: &str, dots: Vec<usize>) -> Result<(), usize> {
     let mut start = 0;
-    for end in product_dots.into_iter().chain([products.len()]) {
+    for end in dots.into_iter().chain([side.len()]) {
         if start == end {
-            return Err((arrow + 2 + start, RuleFault::NoProduct));
+            return Err(start);
         }
         start = end + 1;
     }
     Ok(())
+}
+
+/// The text of a reactant of a valid SMIRKS, by number from 0: equal texts match the same molecules. An extension behind
+/// the reaction may change a pattern, so then it is the whole.
+pub(super) fn reactant_text(smirks: &str, reactant: usize) -> String {
+    let arrow = arrow(smirks).unwrap_or_default();
+    let side = &smirks[..arrow];
+    match dots("smirks", side) {
+        Ok(dots) if !smirks.contains('|') => {
+            let begin = reactant.checked_sub(1).map_or(0, |before| dots[before] + 1);
+            let end = dots.get(reactant).copied().unwrap_or(side.len());
+            side[begin..end].to_owned()
+        }
+        _ => format!("{reactant} {smirks}"),
+    }
 }
 
 /// Checks a SMARTS: visible ASCII, balanced brackets. `key` is the key of the text.

@@ -40,6 +40,8 @@ pub(super) enum Value {
     Null,
     /// True or false.
     Flag(bool),
+    /// A whole number from 0 on.
+    Whole(u64),
     /// A value of a type that no key accepts; the name of the type.
     Other(&'static str),
 }
@@ -138,7 +140,8 @@ impl Placed {
         (self.text, self.place)
     }
 
-    fn piece(&self, at: usize, text: &str) -> Placed {
+    /// A part of the text that begins at a byte.
+    pub(super) fn piece(&self, at: usize, text: &str) -> Placed {
         Placed {
             text: text.to_owned(),
             place: self.place.skip(at),
@@ -155,6 +158,7 @@ impl Value {
             Value::Table(_) => "a table",
             Value::Null => "nothing",
             Value::Flag(_) => "true or false",
+            Value::Whole(_) => "a number",
             Value::Other(name) => name,
         }
     }

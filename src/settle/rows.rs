@@ -7,6 +7,7 @@
 //! per parent   row u64, bytes of its id u32, bytes of its SMILES u32, id, SMILES; in a job of several steps also
 //!              the row of its root u64, and its key (two u64)
 //! per row      parent u32, rule u16, site u16, bytes of its SMILES u32, SMILES,
+//!              the numbers of its reagents u32,
 //!              its properties: those that are reals f64, then those that are whole numbers u16
 //! ```
 //!
@@ -19,7 +20,9 @@ use serde::{Deserialize, Serialize};
 use zstd::bulk::{Compressor, Decompressor};
 
 use crate::{
-    limits::{SETTLE_BLOCK_PARENT_BYTES, SETTLE_BLOCK_ROWS, SETTLE_BLOCK_TEXT_BYTES},
+    limits::{
+        REACTANTS_MAX, SETTLE_BLOCK_PARENT_BYTES, SETTLE_BLOCK_ROWS, SETTLE_BLOCK_TEXT_BYTES,
+    },
     property::{Property, PropertySet},
     slot::{Root, Slot, SlotParent},
     store::{
@@ -29,8 +32,8 @@ use crate::{
     },
 };
 
-/// A row's parent, rule, site, length and properties at most.
-const ROW_BYTES_MAX: usize = 12 + 8 * Property::ALL.len();
+/// A row's parent, rule, site, length, reagents and properties at most.
+const ROW_BYTES_MAX: usize = 12 + 4 * (REACTANTS_MAX - 1) + 8 * Property::ALL.len();
 /// What a block unpacks to at most: its texts, its columns, and a row that crosses the bounds.
 const UNPACKED_BYTES_MAX: usize = SETTLE_BLOCK_PARENT_BYTES
     + SETTLE_BLOCK_TEXT_BYTES
@@ -102,6 +105,9 @@ impl RowWriter {
         block.rows.extend(columns.site[row].to_le_bytes());
         block.rows.extend((smiles.len() as u32).to_le_bytes());
         block.rows.extend_from_slice(smiles);
+        let reagents = of_row(row, slot.layout().reagents);
+        let reagents = columns.reagents[reagents].iter();
+        block.rows.extend(reagents.flat_map(|x| x.to_le_bytes()));
         let reals = of_row(row, self.properties.reals().len());
         let counts = of_row(row, self.properties.counts().len());
         let reals = columns.real_properties[reals].iter();
@@ -218,12 +224,15 @@ fn unpack_row(
     if row >= rows_max || text_end > text_bytes_max || parent as usize >= slot.parents() {
         return Err("a block has more in it than a slot holds");
     }
-    let properties = slot.layout().properties;
+    let (properties, reagents) = (slot.layout().properties, slot.layout().reagents);
     let columns = slot.columns_mut();
     columns.text[text_bytes..text_end].copy_from_slice(smiles);
     columns.text_end[row] = text_end as u32;
     columns.parent[row] = parent;
     (columns.rule[row], columns.site[row]) = (rule, site);
+    for i in of_row(row, reagents) {
+        columns.reagents[i] = from.u32()?;
+    }
     for i in of_row(row, properties.reals().len()) {
         columns.real_properties[i] = f64::from_bits(from.u64()?);
     }

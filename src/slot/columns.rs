@@ -79,6 +79,8 @@ columns! { |layout, filled|
     text_end: u32, layout.rows_max, filled.rows;
     /// Per product: index of its parent in this slot.
     parent: u32, layout.rows_max, filled.rows;
+    /// Per product: the numbers of its reagents, side by side.
+    reagents: u32, layout.reagent_values(), layout.reagents * filled.rows;
     /// Per parent: where its id, its SMILES and its reason end in `parent_text`.
     parent_text_end: [u32; 3], layout.parents_max, filled.parents;
     /// Per product: index of its rule.

@@ -23,6 +23,8 @@ pub struct SlotLayout {
     pub properties: PropertySet,
     /// Whether a parent has a root: what a job of several steps needs.
     pub roots: bool,
+    /// Reagents that a product has room for.
+    pub reagents: usize,
 }
 
 /// A layout can't be made: the slab is outside the range a slot may have.
@@ -33,11 +35,16 @@ pub struct LayoutError(pub usize);
 impl SlotLayout {
     /// Divides a slab of `bytes`.
     pub fn new(bytes: usize, properties: PropertySet) -> Result<Self, LayoutError> {
-        Self::divide(bytes, properties, false)
+        Self::divide(bytes, properties, false, 0)
     }
 
-    /// Divides a slab of `bytes`; with `roots`, each parent has one.
-    pub fn divide(bytes: usize, properties: PropertySet, roots: bool) -> Result<Self, LayoutError> {
+    /// Divides a slab of `bytes`; with `roots`, each parent has one, and each product room for `reagents`.
+    pub fn divide(
+        bytes: usize,
+        properties: PropertySet,
+        roots: bool,
+        reagents: usize,
+    ) -> Result<Self, LayoutError> {
         if !(SLOT_BYTES_MIN..=SLOT_BYTES_MAX).contains(&bytes) {
             return Err(LayoutError(bytes));
         }
@@ -46,7 +53,8 @@ impl SlotLayout {
         // text take about as much again, and more. Whole eights keep every column aligned.
         let property_bytes = 8 * properties.reals().len() + 2 * properties.counts().len();
         let root_bytes = if roots { ROOT_BYTES } else { 0 };
-        let rows_max = bytes / (128 + 3 * (property_bytes + root_bytes) / 2) / 8 * 8;
+        let more_bytes = property_bytes + root_bytes + size_of::<u32>() * reagents;
+        let rows_max = bytes / (128 + 3 * more_bytes / 2) / 8 * 8;
         let mut layout = Self {
             bytes,
             rows_max,
@@ -55,6 +63,7 @@ impl SlotLayout {
             parent_text_bytes_max: 0,
             properties,
             roots,
+            reagents,
         };
         let text_bytes = bytes - layout.column_bytes();
         layout.parent_text_bytes_max = (text_bytes * 2 / 5).max(PARENT_TEXT_BYTES_MIN);
@@ -73,6 +82,7 @@ impl SlotLayout {
             parent_text_bytes_max: filled.parent_text_bytes,
             properties: self.properties,
             roots: self.roots,
+            reagents: self.reagents,
         };
         layout.bytes = layout.column_bytes();
         layout
@@ -85,7 +95,7 @@ impl SlotLayout {
 
     /// The smallest slab with the columns of this one.
     pub fn smallest_like(&self) -> Self {
-        Self::divide(SLOT_BYTES_MIN, self.properties, self.roots).expect(IN_RANGE)
+        Self::divide(SLOT_BYTES_MIN, self.properties, self.roots, self.reagents).expect(IN_RANGE)
     }
 
     /// Parents that have a root.
@@ -96,6 +106,11 @@ impl SlotLayout {
     /// Parents that have a root, of those in use.
     pub(super) fn roots_of(&self, filled: &Filled) -> usize {
         filled.parents.min(self.roots_max())
+    }
+
+    /// Numbers of reagents in all rows.
+    pub(super) fn reagent_values(&self) -> usize {
+        self.reagents * self.rows_max
     }
 
     /// Values of the properties that are reals, in all rows.

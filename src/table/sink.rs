@@ -40,6 +40,7 @@ use row_log::{PART_ROWS, RowLog};
 
 use crate::{
     property::{PropertyKind, PropertySet},
+    reagents::Reagents,
     slot::Slot,
     store::{
         OutputDir, StoreError, part_name,
@@ -61,6 +62,8 @@ pub struct SinkSettings {
     pub molecules: bool,
     /// In a job of several steps: the one that makes the rows.
     pub step: Option<u8>,
+    /// The reagents that rows name, if the job has rules of several reactants.
+    pub reagents: Option<Arc<Reagents>>,
     /// How the parts are encoded.
     pub parquet: ParquetSettings,
 }
@@ -84,6 +87,12 @@ pub fn product_schema(settings: &SinkSettings, rewritten: bool) -> SchemaRef {
             false,
         ));
         fields.push(Field::new("site", DataType::UInt16, false));
+    }
+    if settings.reagents.is_some() {
+        fields.extend(
+            ["reagent_ids", "reagent_smiles"]
+                .map(|name| Field::new_list(name, gather::list_item(), false)),
+        );
     }
     if settings.step.is_some() {
         fields.extend([

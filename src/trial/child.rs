@@ -2,7 +2,9 @@
 
 use std::{io::Write, thread, time::Duration};
 
-use super::message::{Assignment, Candidate, LATE, Purpose, READY, TrialError, Tried};
+use super::message::{
+    Assignment, Candidate, LATE, Purpose, READY, TrialError, Tried, TriedReagents,
+};
 use crate::{
     chem::{ChemistryError, Progress, RdKit, TransformSettings, Transformer},
     key::Key,
@@ -31,13 +33,12 @@ pub fn assignment() -> Result<Assignment, TrialError> {
 /// Answers standard input line by line, on a stack like a worker's. Ends the process when a parent has exceeded its
 /// time: a thread inside RDKit can't be ended otherwise.
 pub fn serve(rdkit: RdKit, rules: &RuleSet, assignment: &Assignment) -> Result<(), TrialError> {
-    let (settings, kept) = (assignment.settings, assignment.products_kept);
     let time_max = assignment.time_max;
     let clock = WorkClock::default();
     thread::scope(|scope| {
         let served = thread::Builder::new()
             .stack_size(STAGE_STACK_BYTES)
-            .spawn_scoped(scope, || answer_all(rdkit, rules, (settings, kept), &clock));
+            .spawn_scoped(scope, || answer_all(rdkit, rules, assignment, &clock));
         while served.as_ref().is_ok_and(|served| !served.is_finished()) {
             if clock.used().is_some_and(|used| used > time_max) {
                 let _ = writeln!(std::io::stdout(), "{LATE}");
@@ -56,10 +57,11 @@ pub fn serve(rdkit: RdKit, rules: &RuleSet, assignment: &Assignment) -> Result<(
 fn answer_all(
     rdkit: RdKit,
     rules: &RuleSet,
-    settings: (TransformSettings, usize),
+    assignment: &Assignment,
     clock: &WorkClock,
 ) -> Result<(), TrialError> {
-    let mut trier = Trier::new(rdkit, rules, settings, clock)?;
+    let settings = (assignment.settings, assignment.products_kept);
+    let mut trier = Trier::new(rdkit, rules, settings, &assignment.reagents, clock)?;
     let _ = writeln!(std::io::stdout(), "{READY}");
     for line in std::io::stdin().lines().map_while(Result::ok) {
         let candidate: Candidate =
@@ -80,12 +82,12 @@ fn answer_all(
 pub fn try_here(
     rdkit: RdKit,
     rules: &RuleSet,
-    purpose: Purpose,
+    (purpose, reagents): (Purpose, &TriedReagents),
     candidates: &[Candidate],
 ) -> Result<Vec<Result<Tried, Rejection>>, TrialError> {
     let clock = WorkClock::default();
     let settings = (purpose.settings, purpose.products_kept);
-    let mut trier = Trier::new(rdkit, rules, settings, &clock)?;
+    let mut trier = Trier::new(rdkit, rules, settings, reagents, &clock)?;
     let tried = candidates.iter().map(|parent| trier.transform(parent));
     tried.map(|tried| Ok(Ok(tried?))).collect()
 }
@@ -96,6 +98,7 @@ struct Trier<'a> {
     transformer: Transformer,
     slot: Slot,
     products_kept: usize,
+    reagents: &'a TriedReagents,
     clock: &'a WorkClock,
 }
 
@@ -104,13 +107,16 @@ impl<'a> Trier<'a> {
         rdkit: RdKit,
         rules: &RuleSet,
         (settings, products_kept): (TransformSettings, usize),
+        reagents: &'a TriedReagents,
         clock: &'a WorkClock,
     ) -> Result<Self, ChemistryError> {
+        let combinations = reagents.combinations();
         Ok(Self {
             rdkit,
-            transformer: Transformer::new(rdkit, rules, settings)?,
+            transformer: Transformer::with_reagents(rdkit, rules, settings, combinations)?,
             slot: Slot::smallest(settings.properties),
             products_kept,
+            reagents,
             clock,
         })
     }
@@ -127,20 +133,24 @@ impl<'a> Trier<'a> {
         let text = candidate.text.as_bytes();
         let begun = match candidate.mol_block {
             true => (self.rdkit.mol_block_to_smiles(text))
-                .and_then(|smiles| transformer.begin_mol_block(text, smiles.as_bytes())),
-            false => transformer.begin(text),
+                .and_then(|smiles| transformer.begin_mol_block(0, text, smiles.as_bytes())),
+            false => transformer.begin(0, text),
         };
         let mut tried = Tried {
             usable: begun.is_ok(),
             ..Tried::default()
         };
         let mut kept = Vec::new();
+        let (mut products, mut text_bytes) = (0.0, 0.0);
         while tried.usable {
             slot.clear();
             let parent = slot.push_parent(SlotParent::default()).unwrap_or_default();
             let progress = transformer.fill(slot, parent)?;
-            tried.products += slot.rows() as u64;
-            tried.text_bytes += slot.text_bytes() as u64;
+            for row in 0..slot.rows() {
+                let weight = self.reagents.weight(slot.columns().rule[row]);
+                products += weight;
+                text_bytes += weight * slot.smiles(row).len() as f64;
+            }
             tried.counts += slot.account.counts;
             keep(&mut kept, slot, self.products_kept);
             if progress == Progress::Finished {
@@ -148,6 +158,7 @@ impl<'a> Trier<'a> {
             }
             self.clock.restart();
         }
+        (tried.products, tried.text_bytes) = (products.round() as u64, text_bytes.round() as u64);
         tried.kept = kept.into_iter().map(|(_, smiles)| smiles).collect();
         Ok(tried)
     }

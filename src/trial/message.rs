@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     account::Counts,
     chem::{ChemistryError, TransformSettings},
+    reagents::{Combinations, Reagents, RuleReagents, StepReagents},
     store::plain,
     table::source::{ParentRow, TextKind},
 };
@@ -25,9 +26,74 @@ pub struct Assignment {
     pub settings: TransformSettings,
     /// Products of each parent to be returned.
     pub products_kept: usize,
+    /// What rules of several reactants combine the parents with.
+    pub reagents: TriedReagents,
     /// CPU time that one parent may use without giving a product.
     pub time_max: Duration,
 }
+
+/// What rules of several reactants combine parents with while they are tried.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct TriedReagents {
+    texts: Vec<String>,
+    /// Numbers of texts.
+    lists: Vec<Vec<u32>>,
+    /// Per rule of several reactants: which of them the parent can be, and their lists.
+    rules: Vec<Option<(Vec<u8>, Vec<Option<u32>>)>>,
+    /// Per rule: how many products of the job a product stands for.
+    weights: Vec<f64>,
+}
+
+impl TriedReagents {
+    /// Those of the rules of a step. `weights`: per rule, how many combinations of the job one stands for.
+    pub fn new(texts: Vec<String>, step: &StepReagents, weights: Vec<f64>) -> Self {
+        let rule = |rule: &RuleReagents| (rule.parent.clone(), rule.lists.clone());
+        Self {
+            texts,
+            lists: step.lists.iter().map(|list| list.to_vec()).collect(),
+            rules: step.rules.iter().map(|of| of.as_ref().map(rule)).collect(),
+            weights,
+        }
+    }
+
+    /// The same where a product of such a rule stands for `share` times as many.
+    #[must_use]
+    pub fn drawn(mut self, share: f64) -> Self {
+        let combine = self.rules.iter().map(Option::is_some);
+        for (weight, _) in self
+            .weights
+            .iter_mut()
+            .zip(combine)
+            .filter(|(_, combines)| *combines)
+        {
+            *weight *= share;
+        }
+        self
+    }
+
+    pub(super) fn combinations(&self) -> Combinations {
+        let texts = self.texts.iter();
+        let reagents = Reagents::in_memory(texts.map(|smiles| (&b""[..], smiles.as_bytes())));
+        let rule = |(parent, lists): &(Vec<u8>, Vec<Option<u32>>)| RuleReagents {
+            parent: parent.clone(),
+            lists: lists.clone(),
+        };
+        let step = StepReagents {
+            rules: self.rules.iter().map(|of| of.as_ref().map(rule)).collect(),
+            lists: self.lists.iter().map(|list| list[..].into()).collect(),
+        };
+        let combinations = Combinations::new(reagents.into(), step.into(), None, KEPT_BYTES_MAX);
+        combinations.with_room_for(0)
+    }
+
+    /// How many products of the job a product of a rule stands for.
+    pub(super) fn weight(&self, rule: u16) -> f64 {
+        self.weights.get(usize::from(rule)).copied().unwrap_or(1.0)
+    }
+}
+
+/// Bytes of reagents that are kept ready.
+const KEPT_BYTES_MAX: usize = 4 << 20;
 
 /// A parent to be tried.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -88,6 +154,8 @@ pub struct Purpose {
     pub settings: TransformSettings,
     /// Products of each parent to be returned.
     pub products_kept: usize,
+    /// The share of the combinations with reagents that the job draws.
+    pub share: f64,
 }
 
 impl Tried {

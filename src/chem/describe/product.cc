@@ -52,10 +52,11 @@ bool Transformer::describe_flat(describe::Values &values, ParentReport &report) 
     const auto &edit = *rules_[p.rule].edits[p.product - 1];
     bool same = false;
     if ((describer_.needs_rings() || describer_.needs_centres()) &&
-        !edit.count_rings(flat_, product_, workspace_, rings, same)) {
+        !edit.count_rings(*flat(), product_, workspace_, rings, same)) {
       return false;
     }
-    return describer_.describe(product_, rings, {same ? p.mol.get() : nullptr, workspace_.parent_of.data()}, values);
+    const auto *origin = same && !p.combined ? p.mol.get() : nullptr;
+    return describer_.describe(product_, rings, {origin, workspace_.parent_of.data()}, values);
   }
   if (settings_->reference || !p.made) {
     return false;

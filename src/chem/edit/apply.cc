@@ -14,7 +14,7 @@ enum Role : std::uint8_t { UNTOUCHED, MAPPED, SKIPPED };
 }  // namespace
 
 bool Parent::read(const RDKit::ROMol &from) {
-  rings = from.getRingInfo();
+  rings.read(*from.getRingInfo());
   return read_molecule(from, mol) && std::ranges::none_of(mol.atoms, may_need_cleanup);
 }
 

@@ -34,8 +34,16 @@ std::optional<Edit> Edit::compile(const RDKit::ChemicalReaction &reaction, std::
   }
   const auto mol = RDKit::ReactionRunnerUtils::convertTemplateToMol(pattern);
   Edit edit;
-  if (!edit.read_template(*mol) || !edit.read_reactant(*reaction.getReactants()[0]) ||
-      !edit.own_rings_hold(*mol)) {
+  if (!edit.read_template(*mol)) {
+    return {};
+  }
+  std::vector<bool> mapped(edit.atoms_.size(), false);
+  for (const auto &reactant : reaction.getReactants()) {
+    if (!edit.read_reactant(*reactant, mapped)) {
+      return {};
+    }
+  }
+  if (!edit.end_reactants(mapped) || !edit.own_rings_hold(*mol)) {
     return {};
   }
   return edit;
@@ -133,16 +141,16 @@ bool Edit::read_bond(const RWMol &mol, const RDKit::Bond &from) {
   return true;
 }
 
-// What becomes of the reactant's atoms.
-bool Edit::read_reactant(const ROMol &mol) {
-  std::vector<bool> mapped(atoms_.size(), false);
+// What becomes of a reactant's atoms. `mapped`: the atoms of the product that are those of a reactant.
+bool Edit::read_reactant(const ROMol &mol, std::vector<bool> &mapped) {
+  const auto first = becomes_.size();
   for (const auto *atom : mol.atoms()) {
     const auto map = atom->getAtomMapNum();
     auto place = NO_INDEX;
     for (std::uint16_t i = 0; map != 0 && i < atoms_.size(); ++i) {
       if (atoms_[i].map == map) {
-        if (place != NO_INDEX) {
-          return false;  // the atom appears twice in the product
+        if (place != NO_INDEX || mapped[i]) {
+          return false;  // the atom appears twice in the product, or two atoms have its number
         }
         place = i;
         mapped[i] = true;
@@ -151,11 +159,17 @@ bool Edit::read_reactant(const ROMol &mol) {
     becomes_.push_back(place);
   }
   for (const auto *bond : mol.bonds()) {
-    const auto a = becomes_[bond->getBeginAtomIdx()], b = becomes_[bond->getEndAtomIdx()];
+    const auto a = becomes_[first + bond->getBeginAtomIdx()];
+    const auto b = becomes_[first + bond->getEndAtomIdx()];
     if (a != NO_INDEX && b != NO_INDEX) {
       joined_.emplace_back(a, b);
     }
   }
+  return true;
+}
+
+// What becomes of the product's atoms, once all reactants are read.
+bool Edit::end_reactants(const std::vector<bool> &mapped) {
   for (std::size_t i = 0; i < atoms_.size(); ++i) {
     // Chirality on an atom of the parent, or a new wildcard.
     if ((mapped[i] && atoms_[i].atom.chirality != NO_CHIRALITY) ||

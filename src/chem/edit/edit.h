@@ -3,6 +3,7 @@
 #pragma once
 
 #include "molsieve/src/chem/model/molecule.h"
+#include "molsieve/src/chem/model/rings.h"
 
 #include <GraphMol/ChemReactions/Reaction.h>
 #include <GraphMol/RingInfo.h>
@@ -22,13 +23,13 @@ namespace molsieve::edit {
 // a double bond could gain stereo.
 bool confirm_stereo(Molecule &product);
 
-// A parent with its rings as RDKit lists them. Refers to the molecule it was read from.
+// A parent, or a parent and its reagents side by side, with its rings as RDKit lists them.
 struct Parent {
   // False: RDKit has to make the products of this parent; nothing else may be used then.
   bool read(const RDKit::ROMol &from);
 
   Molecule mol;
-  const RDKit::RingInfo *rings = nullptr;
+  Rings rings;
 };
 
 // How many rings RDKit lists for a molecule whose bonds have the same order.
@@ -84,7 +85,8 @@ class Edit {
   bool read_template(const RDKit::RWMol &mol);
   bool read_atom(const RDKit::Atom &from);
   bool read_bond(const RDKit::RWMol &mol, const RDKit::Bond &from);
-  bool read_reactant(const RDKit::ROMol &mol);
+  bool read_reactant(const RDKit::ROMol &mol, std::vector<bool> &mapped);
+  bool end_reactants(const std::vector<bool> &mapped);
   bool directions_are_complete(const RDKit::RWMol &mol) const;
   bool ends_stereo(std::uint16_t atom) const;
   bool own_rings_hold(const RDKit::RWMol &mol);
@@ -124,7 +126,7 @@ class Edit {
   RingCounts own_rings_;        // of new atoms only
   bool has_chirality_ = false;
   bool has_stereo_ = false;
-  // Per atom of the reactant template: the atom of the product template, or NO_INDEX.
+  // Per atom of the reactant templates, one after the other: the atom of the product template, or NO_INDEX.
   std::vector<std::uint16_t> becomes_;
   // Pairs of product template atoms whose reactant atoms the template joins by a bond.
   std::vector<std::pair<std::uint16_t, std::uint16_t>> joined_;

@@ -35,12 +35,28 @@ std::uint16_t bond_before(const Making &m, const Bond &bond) { return bond_befor
 
 // Whether a ring has an ether or thioether that is in further rings: RDKit's model lets it give electrons only if one
 // of its rings is small.
-bool shares_ether(const Molecule &mol, const RDKit::RingInfo &rings, int ring) {
-  return std::ranges::any_of(rings.atomRings()[ring], [&](auto index) {
+bool shares_ether(const Molecule &mol, const Rings &rings, std::size_t ring) {
+  return std::ranges::any_of(rings.atoms(ring), [&](auto index) {
     const auto &atom = mol.atoms[index];
     return (atom.number == OXYGEN || atom.number == SULFUR) && atom.degree == 2 &&
-           rings.numAtomRings(index) > 1;
+           rings.with_atom(index) > 1;
   });
+}
+
+// The only ring that a bond is in; the number of rings if it is in none, or in several.
+std::size_t only_ring_of(const Rings &rings, std::uint16_t bond) {
+  auto only = rings.size();
+  for (std::size_t i = 0; i < rings.size(); ++i) {
+    const auto members = rings.bonds(i);
+    if (std::ranges::find(members, bond) == members.end()) {
+      continue;
+    }
+    if (only != rings.size()) {
+      return rings.size();
+    }
+    only = i;
+  }
+  return only;
 }
 
 // Bonds that the parent had and the product has not. A ring bond among them must be in one ring only:
@@ -54,9 +70,9 @@ bool lost_bonds_hold(const Making &m, bool &ring_opened) {
       if (!bond.in_ring || kept_bond(m, bond) != NO_INDEX) {
         continue;
       }
-      const auto &rings = m.from.rings->bondMembers(index);
-      if (bond.type == AROMATIC || rings.size() != 1 ||
-          shares_ether(m.parent, *m.from.rings, rings[0])) {
+      const auto &rings = m.from.rings;
+      const auto ring = only_ring_of(rings, index);
+      if (bond.type == AROMATIC || ring == rings.size() || shares_ether(m.parent, rings, ring)) {
         return false;
       }
       ring_opened = true;
@@ -85,14 +101,17 @@ bool double_bonds_hold(const Making &m) {
 
 // Whether each ring of the parent that an atom is in has a saturated carbon in the product.
 bool has_only_saturated_rings(const Making &m, int origin) {
-  const auto &rings = m.from.rings->atomRings();
-  return std::ranges::all_of(rings, [&](const auto &ring) {
-    return std::ranges::find(ring, origin) == ring.end() ||
-           std::ranges::any_of(ring, [&](auto atom) {
-             const auto place = m.work.product_of[atom];
-             return place != NO_INDEX && is_saturated_carbon(m.product, m.product.atoms[place]);
-           });
-  });
+  const auto &rings = m.from.rings;
+  for (std::size_t i = 0; i < rings.size(); ++i) {
+    const auto ring = rings.atoms(i);
+    if (std::ranges::find(ring, origin) != ring.end() && std::ranges::none_of(ring, [&](auto atom) {
+          const auto place = m.work.product_of[atom];
+          return place != NO_INDEX && is_saturated_carbon(m.product, m.product.atoms[place]);
+        })) {
+      return false;
+    }
+  }
+  return true;
 }
 
 // Whether a changed atom gives to a ring what it gave before: charge, valence, neighbours and multiple bonds.
@@ -273,9 +292,9 @@ bool Edit::count_rings(const Parent &parent, const Molecule &product, const Work
                        RingCounts &counts, bool &same) const {
   counts = own_rings_;
   same = true;
-  for (const auto &ring : parent.rings->bondRings()) {
+  for (std::size_t i = 0; i < parent.rings.size(); ++i) {
     bool is_kept = true, is_aromatic = true;
-    for (const auto bond : ring) {
+    for (const auto bond : parent.rings.bonds(i)) {
       const auto kept = kept_bond(product, work, parent.mol.bonds[bond]);
       is_kept &= kept != NO_INDEX;
       is_aromatic &= kept != NO_INDEX && product.bonds[kept].type == AROMATIC;

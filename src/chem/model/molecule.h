@@ -38,6 +38,8 @@ class FixedVector {
  public:
   void clear() { size_ = 0; }
   void push_back(const T &item) { items_[size_++] = item; }
+  // Leaves the first `size` items.
+  void truncate(unsigned int size) { size_ = size; }
   bool full() const { return size_ == N; }
   unsigned int size() const { return size_; }
   T &operator[](std::size_t index) { return items_[index]; }

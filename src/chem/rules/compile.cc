@@ -16,17 +16,34 @@ namespace molsieve {
 
 namespace {
 
-// The part of a reaction SMARTS that determines the reactant's pattern. A `>` after `-` belongs to a dative bond and
-// separates nothing. An extension behind the reaction (`|…|`) may change the pattern.
-std::string reactant_text(const std::string &smirks) {
-  if (smirks.find('|') != std::string::npos) {
-    return smirks;
+// The parts of a reaction SMARTS that determine the patterns of its reactants. A `>` after `-` belongs to a dative bond
+// and separates nothing; a `.` separates reactants outside of all brackets. An extension behind the reaction (`|…|`) may
+// change the patterns.
+std::vector<std::string> reactant_texts(const std::string &smirks, std::size_t reactants) {
+  std::vector<std::string> texts(1);
+  int depth = 0;
+  for (std::size_t i = 0; i < smirks.size() && smirks.find('|') == std::string::npos; ++i) {
+    const auto c = smirks[i];
+    if (c == '>' && (i == 0 || smirks[i - 1] != '-')) {
+      break;
+    }
+    depth += c == '(' || c == '[' || c == '{';
+    depth -= c == ')' || c == ']' || c == '}';
+    if (c == '.' && depth == 0) {
+      texts.emplace_back();
+    } else {
+      texts.back() += c;
+    }
   }
-  auto arrow = smirks.find('>');
-  while (arrow != std::string::npos && arrow > 0 && smirks[arrow - 1] == '-') {
-    arrow = smirks.find('>', arrow + 1);
+  if (texts.size() == reactants && !texts[0].empty()) {
+    return texts;
   }
-  return smirks.substr(0, arrow);
+  texts.clear();
+  for (std::size_t i = 0; i < reactants; ++i) {
+    // No text of one pattern: it only tells the patterns apart.
+    texts.push_back(i == 0 ? smirks : smirks + " " + std::to_string(i));
+  }
+  return texts;
 }
 
 std::unique_ptr<RDKit::ChemicalReaction> read_reaction(const std::string &smirks) {
@@ -40,9 +57,10 @@ std::unique_ptr<RDKit::ChemicalReaction> read_reaction(const std::string &smirks
   if (!reaction) {
     throw std::runtime_error(parse_failure("RDKit cannot read this reaction"));
   }
-  if (reaction->getNumReactantTemplates() != 1) {
-    throw std::runtime_error("a rule has one reactant, this one has " +
-                             std::to_string(reaction->getNumReactantTemplates()));
+  const auto reactants = reaction->getNumReactantTemplates();
+  if (reactants == 0 || reactants > REACTANTS_MAX) {
+    throw std::runtime_error("a rule has 1 to " + std::to_string(REACTANTS_MAX) + " reactants, this one has " +
+                             std::to_string(reactants));
   }
   if (reaction->getNumProductTemplates() == 0) {
     throw std::runtime_error("the rule has no product");
@@ -67,6 +85,16 @@ std::size_t query_index(SiteFinder &finder, const std::string &smarts) {
     throw std::runtime_error("SMARTS '" + smarts + "': " + parse_failure("RDKit cannot read it"));
   }
   return *index;
+}
+
+SiteQuery site_query(SiteFinder &finder, const std::string &smarts, const RDKit::ROMOL_SPTR &pattern,
+                     const std::vector<std::string> &exclude) {
+  SiteQuery query;
+  query.reactant = finder.add_reactant(smarts, pattern);
+  for (const auto &excluded : exclude) {
+    query.exclude.push_back(query_index(finder, excluded));
+  }
+  return query;
 }
 
 // Whether every match of the pattern has an ordinary hydrogen: no isotope, no ion and not H2, which RDKit keeps as
@@ -145,7 +173,8 @@ bool asks_for_hydrogens(const RDKit::ROMol &pattern) {
 }
 
 bool needs_hydrogens(const RDKit::ChemicalReaction &reaction, const std::string &require) {
-  if (asks_for_hydrogens(*reaction.getReactants()[0])) {
+  const auto asks = [](const auto &reactant) { return asks_for_hydrogens(*reactant); };
+  if (std::ranges::any_of(reaction.getReactants(), asks)) {
     return true;
   }
   const std::unique_ptr<RDKit::ROMol> pattern(require.empty() ? nullptr
@@ -155,22 +184,33 @@ bool needs_hydrogens(const RDKit::ChemicalReaction &reaction, const std::string 
 
 }  // namespace
 
-CompiledRule compile_rule(const RuleText &text, SiteFinder &finder, bool with_edits) {
+CompiledRule compile_rule(const RuleText &text, SiteFinders &in_parents, SiteFinders &in_reagents, bool with_edits) {
   take_logged_errors();
   CompiledRule rule;
   rule.add_hydrogens = text.add_hydrogens;
+  rule.parent = text.parent;
   rule.reaction = read_reaction(text.smirks);
-  rule.sites.reactant = finder.add_reactant(reactant_text(text.smirks), *rule.reaction);
+  const auto &templates = rule.reaction->getReactants();
+  const auto texts = reactant_texts(text.smirks, templates.size());
+  auto &finder = in_parents.of(text.add_hydrogens);
+  for (std::size_t i = 0; i < templates.size(); ++i) {
+    Reactant reactant;
+    reactant.atoms = templates[i]->getNumAtoms();
+    if (std::ranges::find(text.parent, i) != text.parent.end()) {
+      reactant.in_parent = site_query(finder, texts[i], templates[i], text.exclude);
+      if (!text.require.empty()) {
+        reactant.in_parent.require = query_index(finder, text.require);
+      }
+    }
+    if (templates.size() > 1) {
+      reactant.in_reagent = site_query(in_reagents.of(text.add_hydrogens), texts[i], templates[i], text.exclude);
+    }
+    rule.reactants.push_back(std::move(reactant));
+  }
   for (unsigned int i = 0; i < rule.reaction->getNumProductTemplates(); ++i) {
     rule.edits.push_back(with_edits && !text.add_hydrogens
                              ? edit::Edit::compile(*rule.reaction, i)
                              : std::nullopt);
-  }
-  for (const auto &smarts : text.exclude) {
-    rule.sites.exclude.push_back(query_index(finder, smarts));
-  }
-  if (!text.require.empty()) {
-    rule.sites.require = query_index(finder, text.require);
   }
   rule.matches_nothing =
       !text.add_hydrogens && needs_hydrogens(*rule.reaction, text.require);

@@ -3,6 +3,7 @@
 
 #include <GraphMol/ChemReactions/Reaction.h>
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -13,18 +14,45 @@
 
 namespace molsieve {
 
+// At most so many reactants of a rule: its parent and the reagents.
+constexpr std::size_t REACTANTS_MAX = 4;
+
 struct RuleText {
   std::string smirks;
   std::vector<std::string> exclude;
   std::string require;  // empty: nothing is required
   bool add_hydrogens = false;
+  // Which reactants the parent can be, in this order.
+  std::vector<std::uint8_t> parent{0};
+};
+
+// Finders of sites in parents, or in reagents.
+struct SiteFinders {
+  SiteFinders(unsigned int sites_max, bool share_atoms)
+      : plain(sites_max, share_atoms), with_hydrogens(sites_max, share_atoms) {}
+  SiteFinder &of(bool add_hydrogens) { return add_hydrogens ? with_hydrogens : plain; }
+
+  SiteFinder plain;
+  // Those in molecules with their hydrogens as atoms.
+  SiteFinder with_hydrogens;
+};
+
+// A reactant template of a rule.
+struct Reactant {
+  unsigned int atoms = 0;
+  SiteQuery in_parent;   // for the finders of parents; set if the parent can be this reactant
+  SiteQuery in_reagent;  // for the finders of reagents; set if there are several reactants
 };
 
 // What a rule needs at run time. Compiled once per thread.
 struct CompiledRule {
+  bool combines() const { return reactants.size() > 1; }
+
   std::unique_ptr<RDKit::ChemicalReaction> reaction;
-  SiteQuery sites;
-  // Whether it is applied to the parent with its hydrogens as atoms; `sites` then refers to the finder for that molecule.
+  std::vector<Reactant> reactants;
+  // Which of them the parent can be, in this order.
+  std::vector<std::uint8_t> parent;
+  // Whether it is applied to molecules with their hydrogens as atoms; its sites are then for the finders of these.
   bool add_hydrogens = false;
   // Per product template: the edit on the flat molecule, where the template allows it.
   std::vector<std::optional<edit::Edit>> edits;
@@ -32,8 +60,8 @@ struct CompiledRule {
   bool matches_nothing = false;
 };
 
-// Compiles a rule and adds its patterns to the finder. `with_edits`: products may be made on flat molecules. Throws
+// Compiles a rule and adds its patterns to the finders. `with_edits`: products may be made on flat molecules. Throws
 // std::runtime_error with RDKit's text.
-CompiledRule compile_rule(const RuleText &text, SiteFinder &finder, bool with_edits);
+CompiledRule compile_rule(const RuleText &text, SiteFinders &in_parents, SiteFinders &in_reagents, bool with_edits);
 
 }  // namespace molsieve

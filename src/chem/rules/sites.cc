@@ -68,15 +68,14 @@ bool Elements::has(const Elements &needed) const {
          (needed.any & ~any).none();
 }
 
-std::size_t SiteFinder::add_reactant(const std::string &smarts,
-                                     const RDKit::ChemicalReaction &reaction) {
+std::size_t SiteFinder::add_reactant(const std::string &smarts, RDKit::ROMOL_SPTR pattern) {
   const auto found = std::ranges::find(reactants_, smarts, &Reactant::smarts);
   if (found != reactants_.end()) {
     return found - reactants_.begin();
   }
   Reactant reactant;
   reactant.smarts = smarts;
-  reactant.pattern = pattern_of(smarts, reaction.getReactants()[0], reactant_atoms_);
+  reactant.pattern = pattern_of(smarts, std::move(pattern), reactant_atoms_);
   reactants_.push_back(std::move(reactant));
   return reactants_.size() - 1;
 }

@@ -1,7 +1,6 @@
 // Where rules apply in a parent.
 #pragma once
 
-#include <GraphMol/ChemReactions/Reaction.h>
 #include <GraphMol/RDKitBase.h>
 #include <GraphMol/Substruct/SubstructMatch.h>
 
@@ -42,7 +41,8 @@ class SiteFinder {
   // `share_atoms`: patterns share the matches of their atoms. The sites are the same.
   SiteFinder(unsigned int sites_max, bool share_atoms);
 
-  std::size_t add_reactant(const std::string &smarts, const RDKit::ChemicalReaction &reaction);
+  // Adds a reactant template that was read from this SMARTS; equal texts are one pattern.
+  std::size_t add_reactant(const std::string &smarts, RDKit::ROMOL_SPTR pattern);
   // The index of a SMARTS, or nothing if RDKit cannot read it. Throws what RDKit throws.
   std::optional<std::size_t> add_query(const std::string &smarts);
 

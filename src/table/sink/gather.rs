@@ -5,10 +5,10 @@ use std::{io::Write, sync::Arc};
 use arrow::{
     array::{
         ArrayRef, AsArray, DictionaryArray, FixedSizeBinaryArray, Float64Array, Int16Array,
-        RecordBatch, StringArray, UInt8Array, UInt16Array, UInt64Array,
+        ListArray, RecordBatch, StringArray, UInt8Array, UInt16Array, UInt64Array,
     },
     buffer::OffsetBuffer,
-    datatypes::{SchemaRef, UInt16Type},
+    datatypes::{DataType, Field, FieldRef, SchemaRef, UInt16Type},
 };
 
 use super::{
@@ -21,6 +21,7 @@ use crate::{
     key::Key,
     limits::{GATHERED_PER_SLOT, SINK_CHUNK_BYTES, SINK_CHUNK_ROWS},
     property::{Property, PropertyKind, PropertySet},
+    reagents::{NO_REAGENT, ReagentText, Reagents},
     slot::{Columns, Slot, SlotParent, Verdict},
     store::spill::Block,
 };
@@ -121,13 +122,17 @@ impl Gatherer {
         };
         let mut parent_row = Vec::with_capacity(rows.len());
         let mut roots = self.settings.step.map(|step| Roots::new(step, rows.len()));
+        let per_row = slot.layout().reagents;
+        let mut reagents = self.settings.reagents.as_deref().map(ReagentLists::new);
         // The rows of a parent are adjacent.
         let (mut last, mut parent) = (None, SlotParent::default());
         let mut taken = 0;
         for &row in rows {
             let texts = [&smiles, &parent_id, &parent_smiles];
             let root_ids = roots.as_ref().map_or(0, |roots| roots.ids.bytes.len());
-            let bytes = texts.map(|texts| texts.bytes.len()).iter().sum::<usize>() + root_ids;
+            let of_reagents = reagents.as_ref().map_or(0, ReagentLists::bytes);
+            let bytes = texts.map(|texts| texts.bytes.len()).iter().sum::<usize>();
+            let bytes = bytes + root_ids + of_reagents;
             if bytes >= SINK_CHUNK_BYTES {
                 break;
             }
@@ -149,6 +154,9 @@ impl Gatherer {
             }
             if let Some(roots) = &mut roots {
                 roots.push(&parent);
+            }
+            if let Some(reagents) = &mut reagents {
+                reagents.push(&columns.reagents[per_row * row..per_row * (row + 1)])?;
             }
             if !molecules {
                 parent_smiles.push(parent.smiles);
@@ -173,6 +181,9 @@ impl Gatherer {
             let rules = DictionaryArray::<UInt16Type>::try_new(rules, names);
             arrays.push(Arc::new(rules.map_err(encode_error)?));
             arrays.push(Arc::new(numbers(columns.site, rows)));
+        }
+        if let Some(reagents) = reagents {
+            arrays.extend(reagents.finish()?);
         }
         if let Some(roots) = roots {
             arrays.extend(roots.finish()?);
@@ -225,6 +236,57 @@ impl Roots {
             self.ids.finish()?,
             Arc::new(keys.map_err(encode_error)?),
         ])
+    }
+}
+
+/// The columns that name reagents, while they are filled.
+struct ReagentLists<'a> {
+    reagents: &'a Reagents,
+    ids: Texts,
+    smiles: Texts,
+    /// Where the list of each row begins, and where the last one ends.
+    offsets: Vec<i32>,
+    text: ReagentText,
+}
+
+/// What the lists of reagents hold.
+pub(super) fn list_item() -> FieldRef {
+    Arc::new(Field::new_list_field(DataType::Utf8, false))
+}
+
+impl<'a> ReagentLists<'a> {
+    fn new(reagents: &'a Reagents) -> Self {
+        Self {
+            reagents,
+            ids: Texts::with_capacity(0, 0),
+            smiles: Texts::with_capacity(0, 0),
+            offsets: vec![0],
+            text: ReagentText::default(),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        self.ids.bytes.len() + self.smiles.bytes.len()
+    }
+
+    /// Adds the list of a row.
+    fn push(&mut self, numbers: &[u32]) -> Result<(), SinkError> {
+        for number in numbers.iter().filter(|number| **number != NO_REAGENT) {
+            self.reagents.read(*number, &mut self.text)?;
+            self.ids.push(self.text.id());
+            self.smiles.push(self.text.smiles());
+        }
+        self.offsets.push(self.ids.offsets.len() as i32 - 1);
+        Ok(())
+    }
+
+    fn finish(self) -> Result<[ArrayRef; 2], SinkError> {
+        let offsets = OffsetBuffer::new(self.offsets.into());
+        let list = |texts: Texts| -> Result<ArrayRef, SinkError> {
+            let list = ListArray::try_new(list_item(), offsets.clone(), texts.finish()?, None);
+            Ok(Arc::new(list.map_err(encode_error)?))
+        };
+        Ok([list(self.ids)?, list(self.smiles)?])
     }
 }
 
@@ -329,6 +391,7 @@ mod tests {
             key_column: "key",
             molecules: false,
             step: None,
+            reagents: None,
             parquet: ParquetSettings::new(1 << 20),
         };
         Gatherer {

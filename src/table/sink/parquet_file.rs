@@ -335,6 +335,11 @@ pub(super) fn content_bytes(batch: &RecordBatch) -> usize {
             let offsets = column.as_string::<i32>().value_offsets();
             (offsets[rows] - offsets[0]) as usize + rows * size_of::<i32>()
         }
+        DataType::List(_) => {
+            let items = column.as_list::<i32>().values();
+            let texts = items.as_string::<i32>().values().len();
+            texts + (rows + items.len()) * size_of::<i32>()
+        }
         DataType::FixedSizeBinary(width) => rows * *width as usize,
         DataType::Dictionary(key, _) => rows * key.primitive_width().unwrap_or(0),
         other => rows * other.primitive_width().unwrap_or(0),
@@ -364,7 +369,11 @@ fn writer_properties(settings: ParquetSettings, schema: &Schema) -> WriterProper
         .set_max_row_group_row_count(None);
     // SMILES, keys and reals do not repeat, so a dictionary would only cost time; parents and rules do.
     for field in schema.fields() {
-        let column = ColumnPath::from(field.name().as_str());
+        let name = field.name().clone();
+        let column = match field.data_type() {
+            DataType::List(item) => [name, "list".into(), item.name().clone()].to_vec().into(),
+            _ => ColumnPath::from(name),
+        };
         let is_key = matches!(field.data_type(), DataType::FixedSizeBinary(_));
         let repeats = !is_key
             && !settings.rows_differ
@@ -386,7 +395,8 @@ fn writer_properties(settings: ParquetSettings, schema: &Schema) -> WriterProper
                 properties.set_column_compression(column.clone(), Compression::UNCOMPRESSED);
         }
         // Nobody looks for rows between two keys or two SMILES.
-        if is_key || field.name().ends_with("smiles") {
+        let is_list = matches!(field.data_type(), DataType::List(_));
+        if is_key || is_list || field.name().ends_with("smiles") {
             properties = properties.set_column_statistics_enabled(column, EnabledStatistics::None);
         }
     }

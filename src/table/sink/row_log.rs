@@ -11,7 +11,8 @@
 //! ```text
 //! runs u32         0: every row has its own value; otherwise the number of runs of equal values
 //! length u32 …     of each run, in rows
-//! bytes u32, …     the array's buffers as Arrow lays them out, of the rows or of one value per run
+//! bytes u32, …     the array's buffers as Arrow lays them out, of the rows or of one value per run; of lists, then the
+//!                  number of their items as u32 and the buffers of these
 //! ```
 //!
 //! Columns have no nulls. Of a dictionary column the keys are kept; the caller knows the values.
@@ -94,7 +95,13 @@ impl RecordWriter {
             self.put_number(buffer.len())?;
             self.put(buffer.as_slice());
         }
-        Ok(())
+        match (array.data_type(), array.child_data()) {
+            (DataType::List(_), [items]) => {
+                self.put_number(items.len())?;
+                self.put_buffers(items)
+            }
+            _ => Ok(()),
+        }
     }
 
     fn put_number(&mut self, number: usize) -> Result<(), SinkError> {
@@ -231,6 +238,7 @@ fn decode_array(
     // Bytes of a value in each buffer; arrow panics at a buffer that ends within one.
     let widths: &[usize] = match data_type {
         DataType::Utf8 => &[size_of::<i32>(), 1],
+        DataType::List(_) => &[size_of::<i32>()],
         DataType::Dictionary(key, _) => &[key.primitive_width()?],
         other => &[other.primitive_width().unwrap_or(1)],
     };
@@ -243,8 +251,14 @@ fn decode_array(
         *from = rest;
         array = array.add_buffer(Buffer::from(buffer));
     }
-    if matches!(data_type, DataType::Dictionary(..)) {
-        array = array.add_child_data(dictionary.to_data());
+    match data_type {
+        DataType::Dictionary(..) => array = array.add_child_data(dictionary.to_data()),
+        DataType::List(item) => {
+            let items = take_number(from)?;
+            let items = decode_array(from, items, item.data_type(), dictionary)?;
+            array = array.add_child_data(items.to_data());
+        }
+        _ => {}
     }
     // Checks offsets, texts and keys of dictionaries.
     array.build().ok().map(make_array)

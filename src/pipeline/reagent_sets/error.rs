@@ -1,0 +1,87 @@
+//! Why the reagents of a job can't be used.
+
+use std::path::PathBuf;
+
+use crate::{
+    chem::ChemistryError, limits::REAGENTS_MAX, store::StoreError, table::source::SourceError,
+};
+
+/// Why the reagents of a job can't be used.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum ReagentError {
+    /// A rule names a set that is neither given nor a file.
+    #[error(
+        "{origin}: rule \"{rule}\": there is no set of reagents \"{set}\": give --reagents {set}=FILE, or name a file"
+    )]
+    Unknown {
+        /// File, line and column.
+        origin: String,
+        /// The rule's name.
+        rule: String,
+        /// The set.
+        set: String,
+    },
+    /// A set is given that no rule takes.
+    #[error("--reagents {set}: no rule takes the set \"{set}\"{}", known(taken))]
+    Unused {
+        /// The set.
+        set: String,
+        /// Those that rules take.
+        taken: Vec<String>,
+    },
+    /// A set can't be read.
+    #[error("{origin}: rule \"{rule}\": {source}")]
+    Source {
+        /// File, line and column.
+        origin: String,
+        /// The rule's name.
+        rule: String,
+        /// Why.
+        source: SourceError,
+    },
+    /// A set that was read before can't be read again.
+    #[error(transparent)]
+    Again(#[from] SourceError),
+    /// No molecule of a set matches a reactant.
+    #[error(
+        "{origin}: rule \"{rule}\": none of the {rows} molecules of {} matches reactant {reactant}",
+        set.display()
+    )]
+    NoMatch {
+        /// File, line and column.
+        origin: String,
+        /// The rule's name.
+        rule: String,
+        /// The file.
+        set: PathBuf,
+        /// From 1.
+        reactant: usize,
+        /// Rows of the file.
+        rows: u64,
+    },
+    /// There are more reagents than can be numbered.
+    #[error("the sets of reagents have more than {REAGENTS_MAX} molecules")]
+    TooMany,
+    /// A sample is asked for, and there is nothing to draw from.
+    #[error("--sample: no rule combines its parent with reagents")]
+    NothingToSample,
+    /// A sample is asked for, of more combinations than can be counted.
+    #[error("--sample: there are too many combinations to draw from")]
+    TooManyToSample,
+    /// A thread can't be started, or panicked.
+    #[error("a thread that reads reagents failed: {0}")]
+    Thread(String),
+    /// The reagents can't be kept.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// RDKit refuses a rule.
+    #[error(transparent)]
+    Chemistry(#[from] ChemistryError),
+}
+
+fn known(taken: &[String]) -> String {
+    match taken {
+        [] => String::new(),
+        taken => format!("; the rules take {}", taken.join(", ")),
+    }
+}
