@@ -19,6 +19,8 @@ mod progress;
 mod report;
 mod route;
 mod rules_check;
+mod rules_convert;
+mod rules_table;
 mod run;
 mod serve;
 mod standard_input;
@@ -180,14 +182,19 @@ RDKit disagrees about a checked row; 75 stopped at a checkpoint, --resume contin
 #[derive(Subcommand, Debug)]
 enum RulesCommand {
     /// Compile each rule, run its examples, and list every fault with its line
-    Check {
-        /// Rule files: TOML, YAML, CSV or TSV
-        #[arg(required = true, value_name = "FILE")]
-        files: Vec<PathBuf>,
-        /// Print JSON, one object per line
-        #[arg(long)]
-        json: bool,
-    },
+    #[command(
+        after_long_help = "Exit codes: 0 done; 1 failed; 2 usage; 3 a rule has a fault, or the library can't be used."
+    )]
+    Check(rules_check::CheckArgs),
+    /// Write rules as molsieve's TOML: rule files of any kind, and the lists of other RDKit-based tools
+    ///
+    /// Everything that can't be written as TOML is named on standard error, one line each: faulty rules, and
+    /// keys of other tools that molsieve does not have.
+    #[command(
+        after_long_help = "Exit codes: 0 done; 1 failed; 2 usage; 3 a file can't be read, or no rule is valid: nothing \
+is written; 4 done, and faulty rules were left out."
+    )]
+    Convert(rules_convert::ConvertArgs),
 }
 
 /// This executable, even after its file was replaced: the attempts of a job and the trials of parents are
@@ -253,9 +260,8 @@ pub fn main() -> ExitCode {
         Command::Worker => (true, worker::worker()),
         Command::Doctor(args) => (args.json, doctor::doctor(&args)),
         Command::Bench(args) => (args.json, bench::bench(&args)),
-        Command::Rules(RulesCommand::Check { files, json }) => {
-            (json, rules_check::check(&files, json))
-        }
+        Command::Rules(RulesCommand::Check(args)) => (args.json, rules_check::check(&args)),
+        Command::Rules(RulesCommand::Convert(args)) => (false, rules_convert::convert(&args)),
         Command::Serve(args) => (false, serve::serve(*args)),
         Command::Submit(args) => (args.daemon.json, jobs::submit(*args)),
         Command::Ls(args) => (args.daemon.json, jobs::list(&args)),

@@ -22,6 +22,7 @@
 pub mod disk;
 mod early_sync;
 mod lock;
+mod new_file;
 mod output;
 pub mod sealed;
 pub mod spill;
@@ -32,6 +33,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+pub use new_file::write_new;
 pub use output::{Existing, Found, OutputDir, PRODUCTS_DIR, PendingFile, Published, part_name};
 
 /// Folder of the working files of an unfinished run.
@@ -58,6 +60,9 @@ pub enum StoreError {
     /// The output path is a file.
     #[error("{}: the output must be a directory", .0.display())]
     NotADirectory(PathBuf),
+    /// A file that must be new exists.
+    #[error("{}: this file exists, and it is not replaced; use another name", .0.display())]
+    Exists(PathBuf),
     /// The disk is full.
     #[error("{}: no space left on the disk", .0.display())]
     DiskFull(PathBuf),

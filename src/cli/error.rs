@@ -119,6 +119,20 @@ pub(super) enum CliError {
     /// A file can't be written.
     #[error("{}: {reason}", path.display())]
     CannotWrite { path: PathBuf, reason: String },
+    /// `rules convert` writes TOML, and the file has the extension of another format.
+    #[error("--output {}: convert writes TOML; use a name that ends in .toml", .0.display())]
+    OutputNotToml(PathBuf),
+    /// Converted rules are longer than a rule file may be.
+    #[error(
+        "the rules take {bytes} bytes, and a rule file has at most {bytes_max}; convert fewer files at a time"
+    )]
+    ConvertedTooLarge { bytes: usize, bytes_max: usize },
+    /// RDKit does not return from a row of the sample library.
+    #[error(
+        "row {row} of the library (counted from 0): RDKit has worked on it for {seconds} s; remove the row, or \
+         use --rows {row} to stop before it"
+    )]
+    SampleStuck { row: u64, seconds: u64 },
     /// The output directory contains a file that the job reads.
     #[error(
         "{}: {what} lies in the output directory {}, whose files the job replaces; use another directory",
@@ -206,6 +220,7 @@ impl CliError {
             | Self::NothingToResume(_)
             | Self::InputInOutput { .. }
             | Self::OutputIsNoFile { .. }
+            | Self::OutputNotToml(_)
             | Self::StandardInput(_)
             | Self::StandardInputKept(_)
             | Self::Path(_)
@@ -221,19 +236,9 @@ impl CliError {
             | Self::Pipeline(PipelineError::Changed(_)) => Exit::Usage,
             Self::Store(error)
             | Self::Manifest(ManifestError::Store(error))
-            | Self::Pipeline(PipelineError::Store(error)) => match error {
-                StoreError::NotEmpty(_)
-                | StoreError::Unfinished(_)
-                | StoreError::NoRun(_)
-                | StoreError::Foreign(_)
-                | StoreError::Busy(_)
-                | StoreError::OtherVersion(_)
-                | StoreError::NotADirectory(_) => Exit::Usage,
-                StoreError::DiskFull(_) | StoreError::Damaged { .. } | StoreError::Io { .. } => {
-                    Exit::Failed
-                }
-            },
+            | Self::Pipeline(PipelineError::Store(error)) => exit_of_store(error),
             Self::Rules(_)
+            | Self::ConvertedTooLarge { .. }
             | Self::Source(_)
             | Self::StandardInputEmpty
             | Self::Bench(BenchError::NoSmiles(_))
@@ -276,7 +281,24 @@ impl CliError {
             | Self::TooLarge(_)
             | Self::Unsure { .. }
             | Self::NoFolder(_)
+            | Self::SampleStuck { .. }
             | Self::CannotWrite { .. } => Exit::Failed,
+        }
+    }
+}
+
+fn exit_of_store(error: &StoreError) -> Exit {
+    match error {
+        StoreError::NotEmpty(_)
+        | StoreError::Unfinished(_)
+        | StoreError::NoRun(_)
+        | StoreError::Foreign(_)
+        | StoreError::Busy(_)
+        | StoreError::OtherVersion(_)
+        | StoreError::NotADirectory(_)
+        | StoreError::Exists(_) => Exit::Usage,
+        StoreError::DiskFull(_) | StoreError::Damaged { .. } | StoreError::Io { .. } => {
+            Exit::Failed
         }
     }
 }

@@ -2,29 +2,52 @@
 
 use std::path::PathBuf;
 
-use super::{CliError, Exit, say};
+use super::{
+    CliError, Exit,
+    rules_table::{self, TableArgs},
+    say,
+};
 use crate::{
     chem::{
         RdKit,
-        check::{ON_HYDROGENS, check_rule},
+        check::{ON_HYDROGENS, RuleFault, check_rule},
     },
     report::answer::{Checked, RulesAnswer, line},
-    rules::RuleSet,
+    rules::{Loaded, RuleSet},
     units::counted,
 };
 
+/// The arguments of `rules check`.
+#[derive(clap::Args, Debug)]
+pub(super) struct CheckArgs {
+    /// Rule files: TOML, YAML, CSV, TSV, JSON, or text with a reaction SMARTS on each line
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    #[command(flatten)]
+    table: TableArgs,
+    /// Print JSON, one object per line
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
 /// Compiles every rule of the files, runs their examples and prints one line for each fault and each warning.
-/// Warnings do not change the exit code.
-pub(super) fn check(files: &[PathBuf], json: bool) -> Result<Exit, CliError> {
+/// Warnings do not change the exit code. Prints the table, if it is asked for, behind the result.
+pub(super) fn check(args: &CheckArgs) -> Result<Exit, CliError> {
+    let library = args.table.open()?;
     let rdkit = RdKit::initialise()?;
-    let (rules, errors, seen) = RuleSet::load_all(files);
-    let mut faults: Vec<String> = errors.iter().map(ToString::to_string).collect();
-    let mut warnings = Vec::new();
+    let loaded = Loaded::of(&args.files);
+    let (rules, seen, json) = (loaded.rules, loaded.rules_seen, args.json);
+    let mut faults: Vec<String> = loaded.errors.iter().map(ToString::to_string).collect();
+    let mut warnings: Vec<String> = loaded.notes.iter().map(ToString::to_string).collect();
     let mut faulty = seen.saturating_sub(rules.len());
     let mut examples = 0;
+    let mut compiled = Vec::new();
     for rule in &rules {
         let verdict = check_rule(rdkit, rule)?;
         faulty += usize::from(!verdict.faults.is_empty());
+        if !matches!(verdict.faults[..], [RuleFault::Compile(_), ..]) {
+            compiled.push(rule.clone());
+        }
         faults.extend(verdict.faults.iter().map(ToString::to_string));
         if verdict.without_hydrogens {
             let (origin, name) = (&rule.origin, &rule.name);
@@ -60,6 +83,9 @@ pub(super) fn check(files: &[PathBuf], json: bool) -> Result<Exit, CliError> {
         true => line(&RulesAnswer::Checked(checked)),
         false => result(&checked),
     });
+    if args.table.table && !compiled.is_empty() {
+        rules_table::print(rdkit, &args.table, library, RuleSet::of(compiled), json)?;
+    }
     Ok(if faults.is_empty() {
         Exit::Done
     } else {

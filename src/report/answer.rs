@@ -16,8 +16,48 @@ pub enum RulesAnswer {
         /// The warning, with file, line and column.
         error: String,
     },
-    /// The result, last.
+    /// The result of the check.
     Checked(Checked),
+    /// With `--table`, behind the result: what a rule matches in the sample library.
+    Matches(RuleMatches),
+    /// With `--table`, last: the sample library.
+    Sample(RuleSample),
+}
+
+/// What a rule matches in a sample library.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleMatches {
+    /// The rule's name.
+    pub rule: String,
+    /// Parents that have a site.
+    pub parents: u64,
+    /// Their sites.
+    pub sites: u64,
+    /// Products made, repeats and capped ones included.
+    pub made: u64,
+    /// Molecules that this rule made first in the sample.
+    pub distinct: u64,
+    /// Products equal to their parent.
+    pub unchanged: u64,
+    /// Products that RDKit can't sanitize.
+    pub invalid: u64,
+    /// Products that a cap kept from being made, at least.
+    pub capped: u64,
+    /// Time spent on finding sites and making products.
+    pub nanoseconds: u64,
+}
+
+/// The rows of a sample library.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleSample {
+    /// The library; `None` is the one that molsieve ships.
+    pub library: Option<String>,
+    /// Rows read.
+    pub rows: u64,
+    /// Rows that RDKit can't use.
+    pub rejected: u64,
+    /// Rows whose products took too long and were not all made.
+    pub late: u64,
 }
 
 /// The result of `molsieve rules check`.

@@ -51,9 +51,12 @@ pub enum RuleFault {
     #[error("is larger than {RULE_FILE_BYTES_MAX} bytes, the most a rule file may have")]
     FileTooLarge,
     /// The file's extension names no known format.
-    #[error("has an unknown extension; rule files end in .toml, .yaml, .yml, .csv or .tsv")]
+    #[error(
+        "has an unknown extension; rule files end in .toml, .yaml, .yml, .csv or .tsv; lists of other tools in .json, \
+         or in .smirks, .smarts or .txt with a reaction SMARTS on each line"
+    )]
     UnknownFormat,
-    /// The file is not well-formed TOML, YAML, CSV or TSV; the parser's message, on one line.
+    /// The file is not well-formed TOML, YAML, CSV, TSV or JSON; the parser's message, on one line.
     #[error("{0}")]
     Syntax(String),
     /// The file is well-formed and holds no rule.
@@ -75,6 +78,9 @@ pub enum RuleFault {
         /// All known keys.
         known: &'static [&'static str],
     },
+    /// Something of another tool that molsieve lacks and that changes what rules make; what it is and what to do.
+    #[error("{0}")]
+    Foreign(String),
     /// Two keys or CSV columns of one rule with the same meaning.
     #[error("\"{key}\" repeats \"{first}\"; keep one of them")]
     RepeatedKey {

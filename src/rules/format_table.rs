@@ -3,8 +3,9 @@
 use csv::{ReaderBuilder, StringRecord};
 
 use super::error::RuleFault;
+use super::foreign::{Meaning, Meanings, meanings};
 use super::place::Position;
-use super::record::{self, COLUMN_KEYS};
+use super::record::{self, COLUMN_KEYS, RULE_KEYS};
 use super::source::{Entry, Node, Source, Value};
 use crate::limits::{ERRORS_MAX, RULES_MAX};
 
@@ -12,6 +13,14 @@ use crate::limits::{ERRORS_MAX, RULES_MAX};
 const REQUIRED: [&str; 2] = ["name", "smirks"];
 
 type Fault = (Position, RuleFault);
+
+/// A column of the header.
+struct Column {
+    /// In small letters.
+    key: String,
+    /// Whether an empty cell is a fault.
+    required: bool,
+}
 
 struct Cell {
     text: String,
@@ -32,7 +41,7 @@ pub(super) fn read(source: &Source<'_>, usual: u8) -> (Node, Vec<Fault>) {
         .delimiter(delimiter)
         .from_reader(&source.text.as_bytes()[begin..]);
     let mut record = StringRecord::new();
-    let mut header: Option<Vec<Option<String>>> = None;
+    let mut header: Option<Vec<Option<Column>>> = None;
     let mut rules = Vec::new();
     let mut faults = Vec::new();
     // Read one row over the limit, so that the caller reports it.
@@ -98,44 +107,66 @@ fn delimiter(text: &str, usual: u8) -> (usize, u8) {
     let known = |delimiter: u8| {
         let fields = line.split(char::from(delimiter));
         let key = |field: &str| field.trim().trim_matches('"').trim().to_ascii_lowercase();
-        fields
-            .filter(|field| COLUMN_KEYS.contains(&key(field).as_str()))
-            .count()
+        let keys: Vec<String> = fields.map(key).collect();
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let each = meanings(&keys).each.into_iter();
+        each.filter(|meaning| *meaning != Meaning::Unknown).count()
     };
     // Among equals prefer the usual one.
     let best = ALL.into_iter().max_by_key(|d| (known(*d), *d == usual));
     (begin, best.unwrap_or(usual))
 }
 
-/// The key of each column; `None` for a column with a fault. Without a required column the result is `None`, because
-/// each row would only repeat the fault.
+/// The columns; `None` for a column with a fault. Without a required column the result is `None`, because each row
+/// would only repeat the fault.
 fn columns(
     source: &Source<'_>,
     cells: Vec<Cell>,
     faults: &mut Vec<Fault>,
-) -> Option<Vec<Option<String>>> {
-    let mut columns: Vec<Option<String>> = Vec::new();
-    for cell in cells {
-        let key = cell.text.trim().to_ascii_lowercase();
-        let fault = if !COLUMN_KEYS.contains(&key.as_str()) {
-            Some(record::unknown_key(cell.text.trim(), COLUMN_KEYS))
-        } else if columns.contains(&Some(key.clone())) {
-            let (key, first) = (key.clone(), key.clone());
-            Some(RuleFault::RepeatedKey { key, first })
-        } else {
-            None
+) -> Option<Vec<Option<Column>>> {
+    let keys: Vec<String> = cells
+        .iter()
+        .map(|cell| cell.text.trim().to_ascii_lowercase())
+        .collect();
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let Meanings { each, foreign } = meanings(&keys);
+    let mut columns: Vec<Option<Column>> = Vec::new();
+    for ((cell, key), meaning) in cells.iter().zip(&keys).zip(&each) {
+        let repeated = columns.iter().flatten().any(|column| column.key == *key);
+        let fault = match meaning {
+            _ if repeated => Some(repeated_key(key, key)),
+            Meaning::Repeats(first) => Some(repeated_key(key, keys[*first])),
+            Meaning::Own(own) if COLUMN_KEYS.contains(own) => None,
+            Meaning::Neutral | Meaning::Changing(_) => None,
+            _ => match record::unknown_key(cell.text.trim(), COLUMN_KEYS) {
+                // A table of another tool has columns of its own; a row says that they are left out.
+                RuleFault::UnknownKey { nearest: None, .. }
+                    if foreign && !RULE_KEYS.contains(key) =>
+                {
+                    None
+                }
+                fault => Some(fault),
+            },
         };
-        columns.push(fault.is_none().then_some(key));
+        columns.push(fault.is_none().then(|| Column {
+            key: (*key).to_owned(),
+            required: matches!(meaning, Meaning::Own(own) if REQUIRED.contains(own)),
+        }));
         faults.extend(fault.map(|fault| (source.position(cell.at), fault)));
     }
-    let missing = REQUIRED
-        .iter()
-        .find(|key| !columns.iter().flatten().any(|column| column == *key));
+    // Rules of other tools get a name.
+    let needed = if foreign { &REQUIRED[1..] } else { &REQUIRED };
+    let missing = needed.iter().find(|key| !each.contains(&Meaning::Own(key)));
     faults.extend(missing.map(|key| (source.position(0), RuleFault::MissingKey(key))));
     missing.is_none().then_some(columns)
 }
 
-fn row(source: &Source<'_>, columns: &[Option<String>], cells: Vec<Cell>) -> Result<Node, Fault> {
+fn repeated_key(key: &str, first: &str) -> RuleFault {
+    let (key, first) = (key.to_owned(), first.to_owned());
+    RuleFault::RepeatedKey { key, first }
+}
+
+fn row(source: &Source<'_>, columns: &[Option<Column>], cells: Vec<Cell>) -> Result<Node, Fault> {
     let at = cells.first().map_or(0, |cell| cell.at);
     if cells.len() != columns.len() {
         let message = format!(
@@ -146,10 +177,10 @@ fn row(source: &Source<'_>, columns: &[Option<String>], cells: Vec<Cell>) -> Res
         return Err((source.position(at), RuleFault::Syntax(message)));
     }
     let entries = columns.iter().zip(cells).filter_map(|(column, cell)| {
-        let key = column.clone()?;
-        let needed = !cell.text.trim().is_empty() || REQUIRED.contains(&key.as_str());
-        needed.then_some(Entry {
-            key,
+        let column = column.as_ref()?;
+        let needed = !cell.text.trim().is_empty() || column.required;
+        needed.then(|| Entry {
+            key: column.key.clone(),
             key_at: cell.at,
             node: Node {
                 at: cell.at,

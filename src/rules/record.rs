@@ -34,7 +34,7 @@ pub(super) const COLUMN_KEYS: &[&str] = match RULE_KEYS {
 };
 
 /// The keys under which a file may list its rules.
-const LIST_KEYS: &[&str] = &["rule", "rules", "reactions"];
+pub(super) const LIST_KEYS: &[&str] = &["rule", "rules", "reactions"];
 
 const EXAMPLE_KEYS: &[&str] = &["from", "to"];
 

@@ -14,6 +14,9 @@ pub(super) enum Format {
     Table {
         delimiter: u8,
     },
+    Json,
+    /// A reaction SMARTS on each line.
+    List,
 }
 
 /// The text of a rule file, without its byte order mark.
@@ -95,7 +98,7 @@ impl<'t> Source<'t> {
             Format::Toml if raw.starts_with("\"\"\"") => (3, Quoting::Backslash),
             Format::Toml if raw.starts_with("'''") => (3, Quoting::Plain),
             Format::Toml if raw.starts_with('\'') => (1, Quoting::Plain),
-            Format::Toml | Format::Yaml if raw.starts_with('"') && !is_content => {
+            Format::Toml | Format::Yaml | Format::Json if raw.starts_with('"') && !is_content => {
                 (1, Quoting::Backslash)
             }
             Format::Yaml if raw.starts_with('\'') && !is_content => (1, Quoting::Doubled('\'')),

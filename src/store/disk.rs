@@ -183,6 +183,31 @@ pub fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
         .map_err(|error| StoreError::io(to, "rename into place", &error))
 }
 
+/// Renames a file within a directory, unless there is something with the new name.
+///
+/// # Errors
+/// [`StoreError::Exists`] if there is.
+pub fn rename_new(from: &Path, to: &Path) -> Result<(), StoreError> {
+    use rustix::{
+        fs::{CWD, RenameFlags, renameat_with},
+        io::Errno,
+    };
+    let renamed = faults::call("rename", to).and_then(|()| {
+        match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
+            // The file system can't refuse. Then a file may appear between this look and the renaming.
+            Err(Errno::INVAL | Errno::NOSYS) if fs::symlink_metadata(to).is_err() => {
+                fs::rename(from, to)
+            }
+            Err(Errno::INVAL | Errno::NOSYS) => Err(io::ErrorKind::AlreadyExists.into()),
+            renamed => renamed.map_err(io::Error::from),
+        }
+    });
+    renamed.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => StoreError::Exists(to.into()),
+        _ => StoreError::io(to, "rename into place", &error),
+    })
+}
+
 /// Syncs a directory: changes of its entries are on the disk when this returns.
 pub fn sync_dir(path: &Path) -> Result<(), StoreError> {
     faults::call("sync-directory", path)

@@ -3,12 +3,19 @@
 use std::{collections::HashSet, path::Path};
 
 use molsieve::rules::{
-    LABEL_BYTES_MAX, NAME_BYTES_MAX, Position, RULES_MAX, Rule, RuleSet, SMIRKS_BYTES_MAX,
+    LABEL_BYTES_MAX, NAME_BYTES_MAX, Position, RULES_MAX, Rule, RuleSet, SMIRKS_BYTES_MAX, to_toml,
 };
 
 use super::assert_one_line;
 
-const FILES: [&str; 4] = ["rules.toml", "rules.yaml", "rules.csv", "rules.tsv"];
+const FILES: [&str; 6] = [
+    "rules.toml",
+    "rules.yaml",
+    "rules.csv",
+    "rules.tsv",
+    "rules.json",
+    "rules.smirks",
+];
 
 /// Reads an input as a rule file.
 pub fn rules(input: &[u8]) {
@@ -36,6 +43,13 @@ fn check_set(set: &RuleSet, text: &str) {
         check_rule(rule);
         check_places(rule, text);
     }
+    let written = RuleSet::parse(Path::new("written.toml"), &to_toml(set.rules()));
+    let written = written.expect("what molsieve writes can be read");
+    for (written, rule) in written.rules().iter().zip(set.rules()) {
+        assert_eq!(written.name, rule.name);
+        assert_eq!(written.smirks, rule.smirks);
+    }
+    assert_eq!(written.len(), set.len());
 }
 
 /// Checks what the docs of the fields state.

@@ -52,6 +52,7 @@ mod properties;
 mod ptx;
 mod reject_codes;
 mod resume;
+mod rules;
 mod run;
 mod shown;
 mod signals;

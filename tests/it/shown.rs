@@ -288,6 +288,7 @@ impl Help {
             return Vec::new();
         };
         let verb = match *verb {
+            "rules" if words.get(1) == Some(&"convert") => "rules convert",
             "rules" => "rules check",
             verb => verb,
         };

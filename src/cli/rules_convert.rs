@@ -1,0 +1,90 @@
+//! `molsieve rules convert`.
+
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+};
+
+use super::{CliError, Exit, say_aside};
+use crate::{
+    limits::RULE_FILE_BYTES_MAX,
+    rules::{Loaded, to_toml},
+    store::{StoreError, plain, write_new},
+    units::counted,
+};
+
+/// The arguments of `rules convert`.
+#[derive(clap::Args, Debug)]
+pub(super) struct ConvertArgs {
+    /// Rule files: TOML, YAML, CSV, TSV, JSON, or text with a reaction SMARTS on each line
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Write to this new file [default: standard output]
+    #[arg(short, long, value_name = "OUT.toml")]
+    output: Option<PathBuf>,
+}
+
+/// Writes the rules of all files as TOML, and one line on standard error for everything that is left out.
+pub(super) fn convert(args: &ConvertArgs) -> Result<Exit, CliError> {
+    if let Some(output) = &args.output {
+        let extension = output.extension();
+        if !extension.is_some_and(|extension| extension.eq_ignore_ascii_case("toml")) {
+            return Err(CliError::OutputNotToml(output.clone()));
+        }
+        if output.symlink_metadata().is_ok() {
+            return Err(StoreError::Exists(output.clone()).into());
+        }
+    }
+    let loaded = Loaded::of(&args.files);
+    for note in &loaded.notes {
+        say_aside(&note.to_string());
+    }
+    for error in &loaded.errors {
+        say_aside(&error.to_string());
+    }
+    if loaded.is_partial || loaded.rules.is_empty() {
+        say_aside(match loaded.is_partial {
+            true => "nothing is written, because not every file could be read",
+            false => "nothing is written, because no rule is valid",
+        });
+        return Ok(Exit::Input);
+    }
+    let text = to_toml(&loaded.rules);
+    if text.len() > RULE_FILE_BYTES_MAX {
+        return Err(CliError::ConvertedTooLarge {
+            bytes: text.len(),
+            bytes_max: RULE_FILE_BYTES_MAX,
+        });
+    }
+    match &args.output {
+        Some(output) => write_new(output, text.as_bytes())?,
+        None => print(&text)?,
+    }
+    let written = loaded.rules.len();
+    let left_out = loaded.rules_seen.saturating_sub(written) as u64;
+    if args.output.is_some() || left_out > 0 {
+        let left_out = match left_out {
+            0 => String::new(),
+            n => format!(", {} with faults left out", counted(n, "rule")),
+        };
+        say_aside(&format!(
+            "{} written{left_out}",
+            counted(written as u64, "rule")
+        ));
+    }
+    Ok(match loaded.errors.is_empty() {
+        true => Exit::Done,
+        false => Exit::Incomplete,
+    })
+}
+
+/// Writes to standard output. A closed pipe is no error.
+fn print(text: &str) -> Result<(), CliError> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(CliError::Stream(plain(&error)))
+        }
+        _ => Ok(()),
+    }
+}
