@@ -15,6 +15,7 @@ mod jobs;
 mod key;
 mod live;
 mod places;
+mod plan;
 mod progress;
 mod report;
 mod route;

@@ -64,5 +64,6 @@ pub use error::PipelineError;
 pub use job::{Job, PrepareError};
 pub use meters::{SerialTimes, Snapshot};
 pub use prepared::{KeptSlots, RowOrigin};
+pub(crate) use reagent_sets::ReadyReagents;
 pub use reagent_sets::{JobReagents, ReagentError};
 pub use step_rules::StepRules;

@@ -19,11 +19,13 @@ use crate::{
     config::{ConfigError, JobSettings, Task},
     identity::{KeyKind, KeyMaker},
     key::Key,
+    limits::JOB_MEMORY_BYTES_MAX,
     pipeline::{Job, PrepareError},
     report::manifest::{MANIFEST, Manifest, ManifestError},
     sieve::EngineChoice,
     store::StoreError,
     table::source::SourceError,
+    units::ByteSize,
 };
 use rows::{Parts, ProductRow};
 use ways::Way;
@@ -108,7 +110,19 @@ pub struct RouteStep {
     pub rule: String,
     /// Index of the match among the rule's matches.
     pub site: u16,
+    /// The reagents, if the rule has several reactants.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reagents: Vec<RouteReagent>,
     /// What was made.
+    pub smiles: String,
+}
+
+/// A reagent of a step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct RouteReagent {
+    /// Its id, or its row number in its set.
+    pub id: String,
+    /// Its SMILES as read.
     pub smiles: String,
 }
 
@@ -209,6 +223,8 @@ impl Routes {
             // Another machine may have no GPU, and other cores.
             engine: Some(EngineChoice::Cpu),
             threads: None,
+            // Reagents are then held in memory, since nothing is written.
+            memory: Some(ByteSize(JOB_MEMORY_BYTES_MAX)),
             ..settings
         };
         Ok(Job::prepare(settings.check()?, None)?)

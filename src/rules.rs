@@ -46,7 +46,8 @@ use source::{Format, Node, Source};
 pub use toml_text::to_toml;
 
 pub use crate::limits::{
-    ERRORS_MAX, LABEL_BYTES_MAX, NAME_BYTES_MAX, RULE_FILE_BYTES_MAX, RULES_MAX, SMIRKS_BYTES_MAX,
+    ERRORS_MAX, LABEL_BYTES_MAX, NAME_BYTES_MAX, REACTANTS_MAX, RULE_FILE_BYTES_MAX, RULES_MAX,
+    SMIRKS_BYTES_MAX,
 };
 
 /// The rules of a job, in the order of the files and within each file. They are well-formed, at most

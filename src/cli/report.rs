@@ -1,103 +1,20 @@
-//! The plan and the summary of a job, for people.
+//! The summary of a job, for people.
 
 use crate::{
     account::RejectCounts,
     config::{Dedup, Task},
     pipeline::{Job, Kept},
-    plan::Estimate,
-    report::manifest::{Manifest, RuleCounts, StepCounts},
+    report::manifest::{Manifest, ManifestReagents, ManifestSample, RuleCounts, StepCounts},
     table::source::{InputFile, InputFormat},
     units::{ByteSize, count, counted, duration, percent},
 };
-
-/// `molsieve plan`.
-pub(super) fn plan(job: &Job) -> String {
-    let (plan, estimate) = (&job.plan, &job.plan.estimate);
-    let files = job.library.files();
-    let bytes = files.iter().map(|file| file.bytes).sum();
-    let about = if estimate.parents_exact { "" } else { "about " };
-    let inputs = match files {
-        [one] => format!(
-            "{} ({}, {})",
-            one.path.display(),
-            one.format,
-            ByteSize(bytes)
-        ),
-        many => format!("{} files, {}", many.len(), ByteSize(bytes)),
-    };
-    let columns = columns(job).into_iter().map(|line| line + "\n");
-    let rejects = match estimate.sampled_rejects {
-        0 => String::new(),
-        n => format!(" ({} of them can't be used)", count(n)),
-    };
-    format!(
-        "Job\n\
-         \x20 input      {inputs}\n\
-         {}\
-         \x20 rows       {about}{}\n\
-         \x20 rules      {}\n\
-         \nEstimate from {} rows{rejects}\n\
-         \x20 products   {}\n\
-         \x20 disk       about {}, and up to {} more while it runs\n\
-         \nRun\n\
-         \x20 threads    {}, {} parents at a time\n\
-         \x20 engine     {}\n\
-         \x20 filter     {} bits, {} hashes\n\
-         \nMemory\n{}",
-        columns.collect::<String>(),
-        count(estimate.parents),
-        rules(job),
-        count(estimate.sampled),
-        products(estimate),
-        ByteSize(estimate.disk_bytes()),
-        ByteSize(estimate.disk_bytes_while_running()),
-        plan.threads,
-        plan.batch_parents,
-        plan.engine.description(),
-        count(plan.filter.bits as u64),
-        plan.filter.hashes,
-        plan.memory,
-    )
-}
-
-/// The number of rules, of each step where they differ.
-fn rules(job: &Job) -> String {
-    let of_steps = job.rules.counts();
-    match (of_steps.as_slice(), job.spec.task()) {
-        ([0], Task::Dedup) => "none: the job deduplicates the library".into(),
-        ([0], Task::Derive) => "none: the job cleans the library".into(),
-        ([n], _) => count(*n as u64),
-        (steps, _) => {
-            let steps = steps.iter().map(|n| count(*n as u64));
-            let steps: Vec<_> = steps.collect();
-            format!("{} in {} steps", steps.join(", "), steps.len())
-        }
-    }
-}
-
-/// The products that are expected, of each step if there are several.
-fn products(estimate: &Estimate) -> String {
-    let of_steps = estimate.products_by_step();
-    let all = count(estimate.products());
-    let per_parent = estimate.products_per_parent;
-    match of_steps.as_slice() {
-        [_] => format!(
-            "{per_parent:.1} per parent, about {all} in all (repeats between parents included)"
-        ),
-        steps => {
-            let steps = steps.iter().map(|products| count(products.ceil() as u64));
-            let steps = steps.collect::<Vec<_>>().join(", ");
-            format!(
-                "{per_parent:.1} per parent, about {steps} by step, {all} in all (repeats between parents included)"
-            )
-        }
-    }
-}
 
 /// The summary at the end: what the job made, and everything that it left out.
 pub(super) fn summary(job: &Job, manifest: &Manifest) -> String {
     let mut lines = results(job, manifest);
     lines.extend(steps(manifest));
+    lines.extend(reagents(&manifest.reagents));
+    lines.extend(samples(manifest));
     lines.extend(unmatched(&manifest.by_rule));
     lines.extend(invalid(&manifest.by_rule));
     lines.extend(columns(job));
@@ -152,6 +69,46 @@ fn steps(manifest: &Manifest) -> Vec<String> {
         )
     };
     manifest.steps.iter().map(line).collect()
+}
+
+/// The sets of reagents: how much of them is used.
+pub(super) fn reagents(sets: &[ManifestReagents]) -> Vec<String> {
+    let line = |set: &ManifestReagents| {
+        let used = set.rows - set.rejected - set.without_match;
+        let mut left = Vec::new();
+        if set.without_match > 0 {
+            left.push(format!("{} match no rule", count(set.without_match)));
+        }
+        if set.rejected > 0 {
+            left.push(format!(
+                "{} can't be used, see manifest.json",
+                count(set.rejected)
+            ));
+        }
+        let left = match left.as_slice() {
+            [] => String::new(),
+            left => format!(" ({})", left.join(", ")),
+        };
+        let of = counted(set.rows, "molecule");
+        format!("  reagents   {}: {} of {of}{left}", set.path, count(used))
+    };
+    sets.iter().map(line).collect()
+}
+
+/// With `--sample`: what was drawn.
+fn samples(manifest: &Manifest) -> Vec<String> {
+    let line = |sample: &ManifestSample| {
+        let step = match manifest.steps.is_empty() {
+            true => String::new(),
+            false => format!("step {}: ", sample.step),
+        };
+        let all = count(sample.combinations as u64);
+        format!(
+            "  sample     {step}{} of {all} combinations",
+            count(sample.drawn)
+        )
+    };
+    manifest.samples.iter().map(line).collect()
 }
 
 /// With `--properties`: for how many products RDKit computed them, which takes longest.
@@ -263,7 +220,7 @@ fn left_out(manifest: &Manifest) -> Vec<String> {
 const INPUTS_SHOWN_MAX: usize = 5;
 
 /// The columns that were read, in one line if all inputs have the same, with remarks on how they were found.
-fn columns(job: &Job) -> Vec<String> {
+pub(super) fn columns(job: &Job) -> Vec<String> {
     let files = job.library.files();
     let mut said: Vec<(String, &InputFile)> = Vec::new();
     for file in files {

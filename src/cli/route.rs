@@ -80,9 +80,15 @@ fn text(route: &Route) -> String {
         root.smiles, root.id, root.row
     )];
     lines.extend(route.steps.iter().map(|step| {
+        let with = step.reagents.iter();
+        let with = with.map(|reagent| format!(" + {} ({})", reagent.smiles, reagent.id));
         format!(
-            "step {}   {}  {}, site {}",
-            step.step, step.smiles, step.rule, step.site
+            "step {}   {}  {}, site {}{}",
+            step.step,
+            step.smiles,
+            step.rule,
+            step.site,
+            with.collect::<String>()
         )
     }));
     lines.join("\n")

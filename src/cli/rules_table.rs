@@ -245,10 +245,10 @@ impl Counter<'_> {
 
     fn begin(&mut self, text: &[u8], kind: TextKind) -> Result<(), Rejection> {
         match kind {
-            TextKind::Smiles => self.transformer.begin(text),
+            TextKind::Smiles => self.transformer.begin(0, text),
             TextKind::MolBlock => {
                 let smiles = self.rdkit.mol_block_to_smiles(text)?;
-                self.transformer.begin_mol_block(text, smiles.as_bytes())
+                self.transformer.begin_mol_block(0, text, smiles.as_bytes())
             }
         }
     }

@@ -12,7 +12,7 @@ use std::{
 use super::{
     CliError, Exit, JobArgs, THIS_PROGRAM,
     attempts::{self, Attempt},
-    places,
+    places, plan,
     progress::Reporter,
     report, say, say_aside, say_event, say_json, standard_input,
 };
@@ -307,7 +307,7 @@ pub(super) fn plan(args: JobArgs<DeriveFlags>) -> Result<Exit, CliError> {
     let job = Job::prepare(spec, Some(Path::new(THIS_PROGRAM)))?;
     match json {
         true => say_json(&Event::Planned(Box::new(Planned::from(&job.plan)))),
-        false => say(&report::plan(&job)),
+        false => say(&plan::plan(&job)),
     }
     Ok(Exit::Done)
 }

@@ -16,7 +16,7 @@ use crate::{
     chem::{ChemistryError, RdKit, Transformer, check::ON_HYDROGENS},
     config::{JobSettings, JobSpec},
     plan::{self, Plan, PlanError},
-    reagents::{Reagents, Sample},
+    reagents::{Reagents, Sample, StepReagents},
     rules::{RuleError, RuleSet},
     table::source::{ColumnChoice, Library, SourceError},
     trial::{self, Assignment, TriedReagents},
@@ -182,27 +182,43 @@ impl Job {
         Ok(tried.swap_remove(self.rules.number_of(step)))
     }
 
+    /// Its reagents, if it has any and they are in memory.
+    pub(crate) fn reagents_in_memory(&self) -> Arc<Reagents> {
+        let reagents = self.reagents.as_ref().and_then(JobReagents::in_memory);
+        reagents.map_or_else(|| Reagents::none().into(), Arc::clone)
+    }
+
+    /// What the rules of a step combine parents with.
+    fn reagents_of(&self, step: usize) -> Arc<StepReagents> {
+        let reagents = self.reagents.as_ref().filter(|_| step > 0);
+        let reagents = reagents.map(|all| &all.of_rules[self.rules.number_of(step)]);
+        reagents.cloned().unwrap_or_default()
+    }
+
+    /// With `--sample`: what a step of `parents` parents draws; `None` too if there are more combinations than can be
+    /// counted.
+    pub(super) fn sample(&self, step: usize, parents: u64) -> Option<Sample> {
+        let drawn = self.spec.sample().filter(|_| step > 0)?;
+        Sample::new(drawn, parents, &self.reagents_of(step))
+    }
+
     /// What the rules of a step combine its parents with. `rows`: the number of parents, if it reads products. `texts`:
     /// the reagents of the job.
-    pub(super) fn ready_reagents(
+    pub(crate) fn ready_reagents(
         &self,
         step: usize,
         rows: Option<u64>,
         texts: &Arc<Reagents>,
     ) -> Result<ReadyReagents, ReagentError> {
-        let of_rules = self.reagents.as_ref().filter(|_| step > 0);
-        let reagents = of_rules.map(|all| &all.of_rules[self.rules.number_of(step)]);
-        let reagents = reagents.cloned().unwrap_or_default();
         let parents = rows.unwrap_or(self.library_rows);
-        let sample = self.spec.sample().filter(|_| step > 0);
-        let sample = sample.map(|drawn| {
-            let sample = Sample::new(drawn, parents, &reagents);
-            sample.ok_or(ReagentError::TooManyToSample)
-        });
+        let sample = self.sample(step, parents);
+        if sample.is_none() && self.spec.sample().is_some() && step > 0 {
+            return Err(ReagentError::TooManyToSample);
+        }
         Ok(ReadyReagents {
             texts: Arc::clone(texts),
-            step: reagents,
-            sample: sample.transpose()?,
+            step: self.reagents_of(step),
+            sample,
             kept_bytes_max: self.plan.kept_reagent_bytes,
             per_row: self.plan.slot.reagents,
         })

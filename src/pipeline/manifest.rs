@@ -13,7 +13,7 @@ use crate::{
     limits::{CAPPED_PARENTS_NAMED_MAX, KEY_REASONS_MAX},
     report::manifest::{
         ChemistryProducts, ChemistryStages, Manifest, ManifestFile, ManifestFilter, ManifestInput,
-        RuleCounts, SCHEMA_VERSION, Software, StepCounts,
+        ManifestSample, RuleCounts, SCHEMA_VERSION, Software, StepCounts,
     },
     rules::{Rule, RuleSet},
     sieve::Chosen,
@@ -100,6 +100,20 @@ fn steps(state: &Checkpoint, job: &Job) -> Vec<StepCounts> {
     state.accounts().map(counts).collect()
 }
 
+/// With `--sample`: what each step has drawn.
+fn samples(state: &Checkpoint, job: &Job) -> Vec<ManifestSample> {
+    let sample = |(step, account): (usize, &Account)| {
+        let sample = job.sample(step, account.counts.parents_read)?;
+        let (drawn, combinations) = sample.size();
+        Some(ManifestSample {
+            step: step as u64,
+            drawn,
+            combinations,
+        })
+    };
+    state.accounts().filter_map(sample).collect()
+}
+
 /// The filter as planned and at the end.
 fn filter(job: &Job, account: &Account) -> ManifestFilter {
     let (plan, counts) = (&job.plan, account.counts);
@@ -142,6 +156,7 @@ impl Manifest {
         let chemistry = meters.times.chemistry();
         let account = state.total();
         let (by_rule, steps) = (by_rule_of_all(&state, job), steps(&state, job));
+        let samples = samples(&state, job);
         let counts = account.counts;
         let plan = &job.plan;
         let inputs = job.library.files().iter().map(|file| ManifestInput {
@@ -167,6 +182,7 @@ impl Manifest {
             filter: filter(job, &account),
             inputs: inputs.collect(),
             reagents: (job.reagents.as_ref()).map_or_else(Vec::new, |read| read.sets.clone()),
+            samples,
             rules: job.rules.total() as u64,
             by_rule,
             steps,

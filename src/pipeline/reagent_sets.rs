@@ -179,6 +179,11 @@ impl JobReagents {
         texts + bits + lists
     }
 
+    /// The reagents, if they are in memory.
+    pub(super) fn in_memory(&self) -> Option<&Arc<Reagents>> {
+        self.texts.as_ref()
+    }
+
     /// The reagents. Those that take too much memory are written to a file at `path` first.
     pub(super) fn texts(&self, path: &Path) -> Result<Arc<Reagents>, ReagentError> {
         if let Some(texts) = &self.texts {
@@ -295,7 +300,7 @@ impl JobReagents {
 
 /// What the rules of a step combine parents with, ready for the workers.
 #[derive(Clone)]
-pub(super) struct ReadyReagents {
+pub(crate) struct ReadyReagents {
     pub texts: Arc<Reagents>,
     pub step: Arc<StepReagents>,
     pub sample: Option<Sample>,

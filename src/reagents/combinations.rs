@@ -84,9 +84,9 @@ impl Sample {
         Some(Self { drawn, all })
     }
 
-    /// The share of the combinations that is drawn.
-    pub fn share(&self) -> f64 {
-        self.drawn as f64 / (self.all as f64).max(1.0)
+    /// The combinations that are drawn, and about how many there are.
+    pub fn size(&self) -> (u64, f64) {
+        (self.drawn as u64, self.all as f64)
     }
 
     /// The first stratum that has an index from `index` on.
@@ -380,7 +380,7 @@ mod tests {
         let sample = Sample::new(100, 1_000_000, &step).unwrap();
         let mean: f64 = (0..100).map(|i| sample.index_of(i) as f64).sum::<f64>() / 100.0;
         assert!((mean / 12_000_000.0 - 1.0).abs() < 0.02, "{mean}");
-        assert!((sample.share() - 100.0 / 24_000_000.0).abs() < 1e-12);
+        assert_eq!(sample.size(), (100, 24_000_000.0));
     }
 
     #[test]

@@ -275,7 +275,7 @@ mod tests {
     fn reagents_that_take_too_much_memory_are_only_counted() {
         let least = |bytes_max| {
             let mut writer = ReagentWriter::in_memory(bytes_max);
-            (0..1_000).for_each(|_| drop(writer.push(b"A1", b"CCN").unwrap()));
+            (0..1_000).for_each(|number| assert_eq!(writer.push(b"A1", b"CCN"), Ok(number)));
             assert_eq!(writer.count(), 1_000);
             writer.into_memory().map(|reagents| reagents.bytes())
         };

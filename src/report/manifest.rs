@@ -53,6 +53,9 @@ pub struct Manifest {
     /// The sets of reagents that rules combine parents with.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub reagents: Vec<ManifestReagents>,
+    /// With `--sample`: what each step has drawn.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub samples: Vec<ManifestSample>,
     /// Number of rules.
     pub rules: u64,
     /// What each rule made, in the order of the rules.
@@ -238,6 +241,17 @@ pub struct ManifestInput {
     /// Remarks on how the columns were found.
     #[serde(default)]
     pub notes: Vec<String>,
+}
+
+/// A sample of the combinations of parents with reagents.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ManifestSample {
+    /// The step, from 1.
+    pub step: u64,
+    /// Combinations drawn. A parent that does not match its reactant gives no product.
+    pub drawn: u64,
+    /// All combinations of parents and reagents.
+    pub combinations: f64,
 }
 
 /// A set of reagents.
@@ -465,6 +479,7 @@ impl Manifest {
     /// Rows that are not in the output as they should be: rejected, left as written, or disputed by RDKit.
     pub fn rows_at_fault(&self) -> u64 {
         let disagreements = self.check.as_ref().map_or(0, |check| check.disagreements);
-        self.counts.parents_rejected + disagreements + self.left_as_written
+        let reagents = self.reagents.iter().map(|set| set.rejected).sum::<u64>();
+        self.counts.parents_rejected + reagents + disagreements + self.left_as_written
     }
 }

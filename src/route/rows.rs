@@ -14,7 +14,7 @@ use parquet::arrow::{
     arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder},
 };
 
-use super::{RouteError, RouteStep};
+use super::{RouteError, RouteReagent, RouteStep};
 use crate::{
     key::Key,
     report::manifest::Manifest,
@@ -38,6 +38,7 @@ pub(super) struct ProductRow {
     pub parent_row: u64,
     pub parent_id: String,
     pub parent_smiles: String,
+    pub reagents: Vec<RouteReagent>,
 }
 
 impl ProductRow {
@@ -47,6 +48,7 @@ impl ProductRow {
             step: self.step,
             rule: self.rule.clone(),
             site: self.site,
+            reagents: self.reagents.clone(),
             smiles: self.smiles.clone(),
         }
     }
@@ -205,5 +207,25 @@ fn product_row(batch: &RecordBatch, key_column: &str, step: u64) -> Option<Produ
             .value(0),
         parent_id: text("parent_id")?,
         parent_smiles: text("parent_smiles")?,
+        reagents: reagents(batch)?,
     })
+}
+
+/// The reagents of the only row of a batch; none if the run has no such columns.
+fn reagents(batch: &RecordBatch) -> Option<Vec<RouteReagent>> {
+    let texts = |name: &str| -> Option<Vec<String>> {
+        let Some(column) = batch.column_by_name(name) else {
+            return Some(Vec::new());
+        };
+        let items = column.as_list_opt::<i32>()?.value(0);
+        let items = items.as_string_opt::<i32>()?;
+        items.iter().map(|item| item.map(str::to_owned)).collect()
+    };
+    let (ids, smiles) = (texts("reagent_ids")?, texts("reagent_smiles")?);
+    let pairs = ids.into_iter().zip(smiles);
+    Some(
+        pairs
+            .map(|(id, smiles)| RouteReagent { id, smiles })
+            .collect(),
+    )
 }

@@ -6,13 +6,14 @@ use std::{
     thread,
 };
 
-use super::{RouteError, RouteRoot, RouteStep, rows::Parts};
+use super::{RouteError, RouteReagent, RouteRoot, RouteStep, rows::Parts};
 use crate::{
     chem::{Progress, Transformer},
     identity::{KeyKind, KeyMaker},
     key::Key,
     limits::STAGE_STACK_BYTES,
-    pipeline::{Job, PrepareError, parents},
+    pipeline::{Job, PrepareError, ReadyReagents, parents},
+    reagents::{NO_REAGENT, ReagentText},
     slot::{Slot, SlotParent},
     table::source::{LibraryReader, ParentBatch, ParentRow, TextKind},
 };
@@ -32,6 +33,7 @@ struct Search<'a> {
     job: &'a Job,
     step: u64,
     targets: &'a BTreeSet<[u64; 2]>,
+    reagents: ReadyReagents,
     reader: Mutex<LibraryReader>,
     found: Mutex<Vec<Way>>,
     /// Rows to be read.
@@ -47,17 +49,20 @@ pub(super) fn find(
     targets: &BTreeSet<[u64; 2]>,
     watch: &(dyn Fn(u64, u64, u64) + Sync),
 ) -> Result<Vec<Way>, RouteError> {
-    let (reader, rows) = match step {
-        1 => (job.library.reader()?, job.plan.estimate.parents),
+    let (reader, rows, parents) = match step {
+        1 => (job.library.reader()?, job.plan.estimate.parents, None),
         step => {
             let products = parts.products(step - 1);
-            (products.reader()?, products.rows())
+            (products.reader()?, products.rows(), Some(products.rows()))
         }
     };
+    let reagents = job.ready_reagents(step as usize, parents, &job.reagents_in_memory());
+    let reagents = reagents.map_err(PrepareError::from)?;
     let search = Search {
         job,
         step,
         targets,
+        reagents,
         reader: Mutex::new(reader),
         found: Mutex::default(),
         rows,
@@ -93,7 +98,9 @@ impl Search<'_> {
     /// The body of a thread.
     fn work(&self) -> Result<(), RouteError> {
         let (job, rules) = (self.job, self.job.rules.of(self.step as usize));
-        let transformer = Transformer::new(job.rdkit, rules, job.spec.transform_settings());
+        let (settings, combinations) =
+            (job.spec.transform_settings(), self.reagents.combinations());
+        let transformer = Transformer::with_reagents(job.rdkit, rules, settings, combinations);
         let mut maker = Maker {
             transformer: transformer.map_err(PrepareError::from)?,
             keys: (job.spec.key() == KeyKind::Structure).then(|| KeyMaker::new(job.rdkit)),
@@ -144,6 +151,7 @@ impl Search<'_> {
                     let columns = maker.slot.columns();
                     (columns.rule[row], columns.site[row])
                 };
+                let reagents = self.reagents_of(&maker.slot, row);
                 let rule = &job.rules.of(self.step as usize).rules()[usize::from(rule)];
                 ways.push(Way {
                     product,
@@ -151,6 +159,7 @@ impl Search<'_> {
                         step: self.step,
                         rule: rule.name.clone(),
                         site,
+                        reagents,
                         smiles: text(maker.slot.smiles(row)),
                     },
                     parent: RouteRoot {
@@ -165,6 +174,25 @@ impl Search<'_> {
                 return Some(ways);
             }
         }
+    }
+}
+
+impl Search<'_> {
+    /// The reagents that a row of a slot was made with; they are in memory.
+    fn reagents_of(&self, slot: &Slot, row: usize) -> Vec<RouteReagent> {
+        let per_row = slot.layout().reagents;
+        let numbers = &slot.columns().reagents[per_row * row..per_row * (row + 1)];
+        let numbers = numbers.iter().filter(|number| **number != NO_REAGENT);
+        let reagent = |number: &u32| {
+            let mut reagent = ReagentText::default();
+            self.reagents.texts.read(*number, &mut reagent).ok()?;
+            let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+            Some(RouteReagent {
+                id: text(reagent.id()),
+                smiles: text(reagent.smiles()),
+            })
+        };
+        numbers.filter_map(reagent).collect()
     }
 }
 

@@ -160,17 +160,6 @@ pub enum RuleFault {
     /// A SMIRKS with more reactants than a rule may have, at the position of the `.` before the first of them.
     #[error("the SMIRKS has more than {REACTANTS_MAX} reactants")]
     TooManyReactants,
-    /// A rule of several reactants without reagents for one of them, by number from 1.
-    #[error(
-        "the rule has {reactants} reactants and no reagents for number {reactant}; give a file or the name of a set: \
-         reagents = {{ {reactant} = \"amines.smi\" }}"
-    )]
-    NoReagents {
-        /// The reactant without reagents.
-        reactant: usize,
-        /// Number of reactants.
-        reactants: usize,
-    },
     /// Reagents for the only reactant that the parent can be, by number from 1.
     #[error("reactant {0} is the parent, so it takes no reagents; \"parent\" says which one it is")]
     ReagentsOfParent(usize),

@@ -440,7 +440,11 @@ fn any_rules() -> impl Strategy<Value = Vec<Rule>> {
                 add_hydrogens,
                 examples: examples
                     .into_iter()
-                    .map(|(from, to)| Example { from, to, line: 1 })
+                    .map(|(from, to)| Example {
+                        from: vec![from],
+                        to,
+                        line: 1,
+                    })
                     .collect(),
                 ..template[0].clone()
             }

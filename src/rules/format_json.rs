@@ -142,7 +142,9 @@ impl Walk<'_> {
             "true" => Value::Flag(true),
             "false" => Value::Flag(false),
             "null" | "" => Value::Null,
-            _ => Value::Other("a number"),
+            number => number
+                .parse()
+                .map_or(Value::Other("a number"), Value::Whole),
         }
     }
 }

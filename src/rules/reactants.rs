@@ -1,7 +1,7 @@
 //! Rules of several reactants: which of them is the parent, and which reagents the others take.
 
 use super::error::RuleFault;
-use super::place::{Position, TextPlace};
+use super::place::Position;
 use super::source::Placed;
 
 /// `parent` as written.
@@ -17,10 +17,18 @@ pub(super) enum ParentChoice {
     Number(u64),
 }
 
+/// The `parent` of a rule whose parent can be each reactant.
+pub(super) const ANY_PARENT: &str = "any";
+
+/// The name of the set for a reactant, by number from 0, of a rule that names none: its number from 1.
+pub(super) fn default_set(reactant: u8) -> String {
+    (reactant + 1).to_string()
+}
+
 impl ParentChoice {
     pub fn of_text(text: &str) -> Option<Self> {
         match text.trim() {
-            "any" => Some(Self::Any),
+            ANY_PARENT => Some(Self::Any),
             number => number.parse().ok().map(Self::Number),
         }
     }
@@ -50,9 +58,8 @@ impl ReagentsText {
 
 /// What a rule says of its reactants.
 pub(super) struct ReactantKeys<'a> {
-    /// Number of reactants, and where the SMIRKS stands.
+    /// Number of reactants.
     pub reactants: usize,
-    pub smirks: &'a TextPlace,
     pub parent: Option<&'a ParentText>,
     pub reagents: &'a [ReagentsText],
     /// Per example, its place and the number of molecules in `from`.
@@ -78,20 +85,6 @@ impl ReactantKeys<'_> {
                 Some(_) => continue,
             };
             faults.push((entry.at, fault));
-        }
-        let has_reagents = |reactant| {
-            let mut entries = self.reagents.iter();
-            entries.any(|entry| entry.reactant(reactants) == Some(reactant))
-        };
-        let lacking = (0..reactants).find(|reactant| {
-            reactants > 1 && !is_always_parent(*reactant) && !has_reagents(*reactant)
-        });
-        if let Some(reactant) = lacking {
-            let fault = RuleFault::NoReagents {
-                reactant: reactant + 1,
-                reactants,
-            };
-            faults.push((self.smirks.start(), fault));
         }
         for (at, found) in &self.examples {
             if *found != reactants {

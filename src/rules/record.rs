@@ -1,11 +1,12 @@
 //! Turns the tree of a file into rules and makes every check that needs no RDKit. Each fault has a position.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::error::{RuleFault, is_control};
 use super::place::Position;
-use super::reactants::{ParentChoice, ParentText, ReactantKeys, ReagentsText};
+use super::reactants::{ParentChoice, ParentText, ReactantKeys, ReagentsText, default_set};
 use super::rule::{Example, Origin, Rule};
 use super::smirks::{check_characters, check_smarts, check_smirks};
 use super::source::{Entry, Format, Node, Placed, Source, Value};
@@ -139,16 +140,18 @@ struct Draft {
 impl Draft {
     fn finish(self, file: &Arc<Path>, parent: Vec<u8>) -> Option<Rule> {
         let (name, smirks) = (self.name?, self.smirks?);
-        let mut reagents: Vec<_> = self
-            .reagents
+        let named = self.reagents.into_iter().filter_map(ReagentsText::named);
+        let named: BTreeMap<u8, Placed> = named.collect();
+        let reactants = 0..self.reactants as u8;
+        let others = reactants.filter(|reactant| parent != [*reactant]);
+        let reagents = others.map(|reactant| match named.get(&reactant) {
+            Some(set) => (reactant, set.text.clone()),
+            None => (reactant, default_set(reactant)),
+        });
+        let reagents = reagents.collect();
+        let places = named
             .into_iter()
-            .filter_map(ReagentsText::named)
-            .collect();
-        reagents.sort_by_key(|(reactant, _)| *reactant);
-        let places = reagents.iter().map(|(_, set)| set.place.clone()).collect();
-        let reagents = reagents
-            .into_iter()
-            .map(|(reactant, set)| (reactant, set.text));
+            .map(|(reactant, set)| (reactant, set.place));
         let examples = self.examples.into_iter().map(|(_, example)| example);
         let (exclude, exclude_places) = self.exclude.into_iter().map(Placed::split).unzip();
         let (require, require_place) = self.require.map(Placed::split).unzip();
@@ -158,13 +161,13 @@ impl Draft {
                 smirks: smirks.place,
                 exclude: exclude_places,
                 require: require_place,
-                reagents: places,
+                reagents: places.collect(),
             },
             name: name.text,
             smirks: smirks.text,
             reactants: self.reactants,
             parent,
-            reagents: reagents.collect(),
+            reagents,
             label: self.label.map(|label| label.text),
             tags: self.tags.into_iter().map(|tag| tag.text).collect(),
             exclude,
@@ -280,12 +283,14 @@ impl RuleReader<'_, '_> {
     /// Which of the reactants the parent can be, from 0. Records what is wrong with the keys that concern them.
     fn check_reactants(&mut self, draft: &Draft) -> Option<Vec<u8>> {
         let examples = draft.examples.iter();
+        draft.smirks.as_ref()?;
         let keys = ReactantKeys {
             reactants: draft.reactants,
-            smirks: &draft.smirks.as_ref()?.place,
             parent: draft.parent.as_ref(),
             reagents: &draft.reagents,
+            // What is wrong with a molecule of an example is said already.
             examples: examples
+                .filter(|_| self.faults.is_empty())
                 .map(|(at, example)| (*at, example.from.len()))
                 .collect(),
         };

@@ -21,8 +21,8 @@ pub struct Rule {
     pub reactants: usize,
     /// Which of them the parent can be, from 0, in the order in which they are tried.
     pub parent: Vec<u8>,
-    /// By reactant, from 0: the reagents for it, as the name of a set or a file. None for a reactant that is always the
-    /// parent.
+    /// By reactant, from 0: the reagents for it, as the name of a set or a file. A rule that names none for a reactant
+    /// takes the set whose name is the number of the reactant, from 1. None for a reactant that is always the parent.
     pub reagents: BTreeMap<u8, String>,
     /// Description for the reader.
     pub label: Option<String>,
@@ -49,8 +49,7 @@ impl Rule {
 
     /// `FILE:LINE:COLUMN` of the reagents for a reactant, by number from 0.
     pub fn origin_of_reagents(&self, reactant: u8) -> String {
-        let place = self.reagents.keys().position(|key| *key == reactant);
-        match place.and_then(|place| self.origin.reagents.get(place)) {
+        match self.origin.reagents.get(&reactant) {
             Some(place) => self.origin.at(place.start()),
             None => self.origin.to_string(),
         }
@@ -79,8 +78,8 @@ pub struct Origin {
     pub exclude: Vec<TextPlace>,
     /// Place of [`Rule::require`].
     pub require: Option<TextPlace>,
-    /// Places of [`Rule::reagents`], in its order.
-    pub reagents: Vec<TextPlace>,
+    /// Places of [`Rule::reagents`], where the rule names them.
+    pub reagents: BTreeMap<u8, TextPlace>,
 }
 
 /// `FILE:LINE:COLUMN` of the SMIRKS.

@@ -102,7 +102,7 @@ fn every_format_gives_the_same_rules() {
         assert_eq!(phenol.require.as_deref(), Some("[OX2H]c"));
         assert_eq!(phenol.examples.len(), usize::from(has_examples));
         for example in &phenol.examples {
-            assert_eq!(example.from, "Oc1ccccc1");
+            assert_eq!(example.from, ["Oc1ccccc1"]);
             assert_eq!(example.to, ["COc1ccccc1"]);
         }
         assert_eq!(ester.name, "ester (cleavage) / α");

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::reactants::{ANY_PARENT, default_set};
 use super::rule::{Example, Rule};
 
 /// The rules as a rule file: one `[[rule]]` table each, with every key that is set. Reading the text gives the same
@@ -16,6 +17,9 @@ fn table(rule: &Rule) -> String {
     let Rule {
         name,
         smirks,
+        reactants,
+        parent,
+        reagents,
         label,
         tags,
         exclude,
@@ -46,6 +50,19 @@ fn table(rule: &Rule) -> String {
     if *add_hydrogens {
         line("add_hydrogens", "true".into());
     }
+    match parent[..] {
+        [0] => {}
+        [only] if *reactants > 1 => line("parent", (only + 1).to_string()),
+        _ => line("parent", text(ANY_PARENT)),
+    }
+    let named = reagents.iter();
+    let named = named.filter(|(reactant, set)| **set != default_set(**reactant));
+    let sets: Vec<String> = named
+        .map(|(reactant, set)| format!("{} = {}", reactant + 1, text(set)))
+        .collect();
+    if !sets.is_empty() {
+        line("reagents", format!("{{ {} }}", sets.join(", ")));
+    }
     if !examples.is_empty() {
         let lines: Vec<String> = examples.iter().map(example).collect();
         line("examples", format!("[\n{}]", lines.concat()));
@@ -54,7 +71,11 @@ fn table(rule: &Rule) -> String {
 }
 
 fn example(Example { from, to, line: _ }: &Example) -> String {
-    format!("  {{ from = {}, to = {} }},\n", text(from), list(to))
+    let from = match &from[..] {
+        [parent] => text(parent),
+        reactants => list(reactants),
+    };
+    format!("  {{ from = {from}, to = {} }},\n", list(to))
 }
 
 fn list(texts: &[String]) -> String {

@@ -3,7 +3,8 @@
 use std::{collections::HashSet, path::Path};
 
 use molsieve::rules::{
-    LABEL_BYTES_MAX, NAME_BYTES_MAX, Position, RULES_MAX, Rule, RuleSet, SMIRKS_BYTES_MAX, to_toml,
+    LABEL_BYTES_MAX, NAME_BYTES_MAX, Position, REACTANTS_MAX, RULES_MAX, Rule, RuleSet,
+    SMIRKS_BYTES_MAX, to_toml,
 };
 
 use super::assert_one_line;
@@ -61,13 +62,22 @@ fn check_rule(rule: &Rule) {
         assert!(text.len() <= LABEL_BYTES_MAX && !text.contains(is_control));
     }
     let examples = rule.examples.iter();
-    let smiles = examples.flat_map(|example| example.to.iter().chain([&example.from]));
+    let smiles = examples.flat_map(|example| example.to.iter().chain(&example.from));
     let patterns = rule.exclude.iter().chain(&rule.require);
     for text in patterns.chain(smiles).chain([&rule.smirks]) {
         assert!((1..=SMIRKS_BYTES_MAX).contains(&text.len()));
         assert!(text.bytes().all(|byte| byte.is_ascii_graphic()), "{text}");
     }
     check_smirks(&rule.smirks);
+    let is_reactant = |number: &u8| usize::from(*number) < rule.reactants;
+    assert!((1..=REACTANTS_MAX).contains(&rule.reactants));
+    assert!(!rule.parent.is_empty() && rule.parent.iter().all(is_reactant));
+    // A reactant that is not always the parent has reagents.
+    let always = matches!(rule.parent[..], [_]);
+    assert_eq!(rule.reagents.len(), rule.reactants - usize::from(always));
+    assert!(rule.reagents.keys().all(is_reactant));
+    let counts = rule.examples.iter().map(|example| example.from.len());
+    assert!(counts.into_iter().all(|count| count == rule.reactants));
 }
 
 /// One `>>`, where the `>` of a dative bond `->` does not count, and something on both sides of it.

@@ -50,6 +50,7 @@ mod output_layout;
 mod parse;
 mod properties;
 mod ptx;
+mod reactants;
 mod reject_codes;
 mod resume;
 mod rules;

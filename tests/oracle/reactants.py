@@ -66,7 +66,7 @@ def read_set(path):
     """SMILES and id of the rows that RDKit can read; the id is the word behind the SMILES and its extension."""
     with path.open("rb") as file:
         for number, line in enumerate(file):
-            [text] = plain_loop.smiles_lines([line]) or [""]
+            text = next(plain_loop.smiles_lines([line]), "")
             behind = line.decode("utf-8").strip()[len(text):].split()
             if Chem.MolFromSmiles(text) is not None:
                 yield text, behind[0] if behind else str(number)

@@ -21,6 +21,21 @@ pub enum ReagentError {
         /// The set.
         set: String,
     },
+    /// A rule has several reactants and no reagents for one of them.
+    #[error(
+        "{origin}: rule \"{rule}\" has {reactants} reactants and no reagents for number {reactant}: give --reagents \
+         {reactant}=FILE, or name a file in the rule, as in reagents = {{ {reactant} = \"amines.smi\" }}"
+    )]
+    None {
+        /// File, line and column.
+        origin: String,
+        /// The rule's name.
+        rule: String,
+        /// Number of reactants.
+        reactants: usize,
+        /// From 1.
+        reactant: u8,
+    },
     /// A set is given that no rule takes.
     #[error("--reagents {set}: no rule takes the set \"{set}\"{}", known(taken))]
     Unused {

@@ -96,8 +96,17 @@ fn path_of(spec: &JobSpec, rule: &Rule, reactant: u8, name: &str) -> Result<Path
     }
     let folder = rule.origin.file.parent().unwrap_or(Path::new(""));
     let path = folder.join(name);
-    if path.exists() || name.contains(['.', '/', '*']) {
+    let is_named = rule.origin.reagents.contains_key(&reactant);
+    if is_named && (path.exists() || name.contains(['.', '/', '*'])) {
         return Ok(path);
+    }
+    if !is_named {
+        return Err(ReagentError::None {
+            origin: rule.origin.to_string(),
+            rule: rule.name.clone(),
+            reactants: rule.reactants,
+            reactant: reactant + 1,
+        });
     }
     Err(ReagentError::Unknown {
         origin: rule.origin_of_reagents(reactant),
