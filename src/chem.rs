@@ -8,6 +8,7 @@
 
 mod bridge;
 pub mod check;
+mod times;
 
 use std::{
     pin::Pin,
@@ -17,6 +18,8 @@ use std::{
 use bridge::ffi;
 use cxx::UniquePtr;
 use serde::{Deserialize, Serialize};
+
+pub use times::ChemistryTimes;
 
 use crate::{
     account::{Counts, RuleAccount},
@@ -202,47 +205,6 @@ pub struct Transformer {
     /// Whether the current parent is to fail.
     #[cfg(feature = "failpoints")]
     fails: bool,
-}
-
-/// The time that the chemistry took, and the number of products made on flat molecules.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ChemistryTimes {
-    /// Parsing and sanitizing parents.
-    pub parse: Duration,
-    /// Finding the sites of rules.
-    pub find_sites: Duration,
-    /// Running reactions.
-    pub react: Duration,
-    /// Finishing products, so that their SMILES can be written.
-    pub finish: Duration,
-    /// Writing canonical SMILES.
-    pub write: Duration,
-    /// Computing properties.
-    #[serde(default)]
-    pub describe: Duration,
-    /// Products made on flat molecules; RDKit made the others.
-    #[serde(default)]
-    pub on_graphs: u64,
-    /// Products made on flat molecules and by RDKit too, with the same SMILES.
-    #[serde(default)]
-    pub checked: u64,
-    /// Products whose properties RDKit had to compute.
-    #[serde(default)]
-    pub described_by_rdkit: u64,
-}
-
-impl std::ops::AddAssign for ChemistryTimes {
-    fn add_assign(&mut self, other: Self) {
-        self.parse += other.parse;
-        self.find_sites += other.find_sites;
-        self.react += other.react;
-        self.finish += other.finish;
-        self.write += other.write;
-        self.describe += other.describe;
-        self.on_graphs += other.on_graphs;
-        self.checked += other.checked;
-        self.described_by_rdkit += other.described_by_rdkit;
-    }
 }
 
 impl Transformer {

@@ -219,7 +219,7 @@ pub const SPILL_BLOCK_BYTES_MAX: usize = 1_024 * KIB;
 /// Largest small working file of a run, and largest manifest. A part takes about 150 bytes.
 pub const SEALED_BYTES_MAX: u64 = 256 * MIB as u64;
 /// Rows packed into one block until they are settled.
-pub const SETTLE_BLOCK_ROWS: usize = 2_048;
+pub const SETTLE_BLOCK_ROWS: usize = 1_920;
 /// Bytes of products' SMILES at which such a block is closed.
 pub const SETTLE_BLOCK_TEXT_BYTES: usize = 96 * KIB;
 /// Bytes of parents' ids and SMILES at which such a block is closed.

@@ -8,6 +8,7 @@
 //! A file of more than [`RULE_FILE_BYTES_MAX`] is refused; the parsers' trees take several times the size of the
 //! file. All lengths are in bytes; lines and columns count from 1.
 
+mod draft;
 mod error;
 mod foreign;
 mod foreign_lists;

@@ -13,6 +13,7 @@ use std::{
 use super::CliError;
 use crate::{
     config::{JobSpec, WRITTEN_BY},
+    pipeline::Job,
     store::{Existing, disk},
     table::source::{names_a_format, resolve_inputs},
 };
@@ -49,14 +50,30 @@ pub(super) fn check(spec: &JobSpec, job_file: Option<&Path>) -> Result<(), CliEr
     if spec.existing() == Existing::Resume {
         return Ok(());
     }
-    if let Some(set) = spec.reagents().iter().find(|set| output.holds(&set.path)) {
-        return refuse("the set of reagents", &set.path);
-    }
     if let Some(rules) = spec.rules().find(|rules| output.holds(rules)) {
         return refuse("the rule file", rules);
     }
     match job_file.filter(|file| output.holds(file) && !is_written_by_a_run(file)) {
         Some(file) => refuse("the job file", file),
+        None => Ok(()),
+    }
+}
+
+/// The same for the sets of reagents, which rules may name.
+pub(super) fn check_reagents(job: &Job) -> Result<(), CliError> {
+    let Some(output) = Output::at(&job.spec.output) else {
+        return Ok(());
+    };
+    let sets = job.reagents.iter().flat_map(|reagents| &reagents.sets);
+    match sets
+        .map(|set| Path::new(&set.path))
+        .find(|path| output.holds(path))
+    {
+        Some(path) => Err(CliError::InputInOutput {
+            what: "the set of reagents",
+            path: path.into(),
+            output: job.spec.output.clone(),
+        }),
         None => Ok(()),
     }
 }

@@ -346,7 +346,7 @@ fn keys(manifest: &Manifest) -> String {
 
 /// Names the rules that no molecule has a site of, where others have.
 fn unmatched(by_rule: &[RuleCounts]) -> Option<String> {
-    let none = by_rule.iter().filter(|rule| rule.sites == 0);
+    let none = by_rule.iter().filter(|rule| rule.parents == 0);
     let none: Vec<_> = none.collect();
     let named = none.iter().take(RULES_NAMED);
     let named: Vec<_> = named.map(|rule| format!("\"{}\"", rule.name)).collect();

@@ -323,9 +323,11 @@ fn text(matches: &[RuleMatches], sample: &RuleSample) -> String {
         }
         // The first row is the head.
         let rule = number.checked_sub(1).and_then(|rule| matches.get(rule));
-        if rule.is_some_and(|rule| rule.sites == 0) {
-            text += "  matches nothing";
-        }
+        text += match rule {
+            Some(rule) if rule.parents == 0 => "  matches nothing",
+            Some(rule) if rule.sites == 0 => "  needs reagents",
+            _ => "",
+        };
         lines.push(text);
     }
     lines.push(String::new());
@@ -361,7 +363,7 @@ fn remarks(matches: &[RuleMatches], sample: &RuleSample) -> Vec<String> {
     }
     let unmatched: Vec<&str> = matches
         .iter()
-        .filter(|rule| rule.sites == 0)
+        .filter(|rule| rule.parents == 0)
         .map(|rule| rule.rule.as_str())
         .collect();
     if !unmatched.is_empty() {

@@ -123,6 +123,7 @@ pub(super) fn run_job(
     places::check(&spec, job_file.as_deref())?;
     OutputDir::check(&spec.output, spec.existing())?;
     let job = Job::prepare(spec, Some(Path::new(THIS_PROGRAM)))?;
+    places::check_reagents(&job)?;
     check_free_space(&job)?;
     for file in job.library.files() {
         for note in &file.notes {
@@ -305,6 +306,7 @@ pub(super) fn plan(args: JobArgs<DeriveFlags>) -> Result<Exit, CliError> {
         places::check(&spec, job_file.as_deref())?;
     }
     let job = Job::prepare(spec, Some(Path::new(THIS_PROGRAM)))?;
+    places::check_reagents(&job)?;
     match json {
         true => say_json(&Event::Planned(Box::new(Planned::from(&job.plan)))),
         false => say(&plan::plan(&job)),

@@ -164,7 +164,7 @@ settings! {
     /// Apply rules to each molecule; without rules, clean the library: parse each molecule, write its
     /// canonical SMILES, deduplicate.
     Derive DeriveFlags, DeriveWork {
-        /// Reaction rules: TOML, YAML or CSV files
+        /// Reaction rules: TOML, YAML, CSV, JSON or text files
         ///
         /// May be repeated. Without rules the library is cleaned: each molecule is parsed, written as canonical
         /// SMILES and deduplicated.
@@ -172,11 +172,11 @@ settings! {
         #[same_on_resume(false)]
         rules: Vec<PathBuf>;
 
-        /// Set of reagents for rules of several reactants; NAME is what a rule calls it
+        /// Reagents for rules of several reactants
         ///
-        /// A file of molecules, as for --input. May be repeated. A rule can also name a file itself, such as
-        /// reagents = { 2 = "amines.smi" }.
-        #[arg(long, value_name = "NAME=FILE", num_args = 1.., hide_short_help = true)]
+        /// A file of molecules, as for --input; NAME is what rules call it, or the number of the reactant. May be
+        /// repeated. A rule can also name a file itself, as in reagents = { 2 = "amines.smi" }.
+        #[arg(long, value_name = "NAME=FILE", num_args = 1..)]
         #[same_on_resume(false)]
         reagents: Vec<ReagentFile>;
 

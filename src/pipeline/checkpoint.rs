@@ -209,6 +209,9 @@ pub struct Identity {
     settings: BTreeMap<String, String>,
     /// SHA-256 of the rules.
     rules: String,
+    /// SHA-256 of the reagents that they use.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    reagents: Option<String>,
     inputs: Vec<InputIdentity>,
     /// Sizes that the plan chose, by name.
     sizes: BTreeMap<String, u64>,
@@ -236,9 +239,6 @@ impl Identity {
                 format!("{} products of earlier runs", plan.estimate.excluded),
             ),
         ]);
-        if let Some(reagents) = &job.reagents {
-            settings.insert("reagents".into(), reagents.digest().into());
-        }
         let sizes = [
             ("bits of the filter", plan.filter.bits as u64),
             ("hashes of the filter", u64::from(plan.filter.hashes)),
@@ -256,6 +256,7 @@ impl Identity {
         Ok(Self {
             settings,
             rules: rules_digest(job),
+            reagents: (job.reagents.as_ref()).map(|reagents| reagents.digest().into()),
             inputs: inputs.collect::<Result<_, SourceError>>()?,
             sizes: sizes.map(|(name, value)| (name.into(), value)).into(),
         })
@@ -273,6 +274,9 @@ impl Identity {
         }
         if self.rules != begun.rules {
             return changed("the rules are others".into());
+        }
+        if self.reagents != begun.reagents {
+            return changed("the reagents are others".into());
         }
         if self.inputs.len() != begun.inputs.len() {
             let (then, now) = (begun.inputs.len(), self.inputs.len());

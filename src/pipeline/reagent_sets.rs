@@ -91,56 +91,19 @@ impl JobReagents {
                 .threads
                 .map_or_else(machine::processors, |threads| threads.get()),
         };
-        let lists = uses
-            .iter()
-            .map(|taken| taken.list + 1)
-            .max()
-            .unwrap_or_default() as usize;
+        let lists = uses.iter().map(|taken| taken.list as usize + 1);
         let mut read = Read {
             writer: ReagentWriter::in_memory(spec.memory.0 as usize / MEMORY_SHARE),
-            lists: vec![Vec::new(); lists],
+            lists: vec![Vec::new(); lists.max().unwrap_or_default()],
             hash: Sha256::new(),
         };
         let (mut sets, mut libraries, mut used) = (Vec::new(), Vec::new(), Vec::new());
         for (number, path) in paths.iter().enumerate() {
-            let first = uses
-                .iter()
-                .find(|taken| taken.set == number)
-                .expect("a rule takes it");
-            let failed = |source| ReagentError::Source {
-                origin: first.rule.origin_of_reagents(first.reactant),
-                rule: first.rule.name.clone(),
-                source,
-            };
-            let library = Library::open(std::slice::from_ref(path), &ColumnChoice::default())
-                .map_err(failed)?
-                .with_page_bytes_max(plan::page_bytes_max(spec.memory));
-            tracing::info!("reading reagents: {}", path.display());
-            let mut rows = UsedRows::default();
-            let mut set = ManifestReagents::of(path);
-            let taken: Vec<&Use<'_>> = one_of_each_list(&uses, number);
-            let reader = Mutex::new(Batches::new(library.reader().map_err(failed)?));
-            matching.run(&reader, &taken, &mut |row, matched| {
-                read.row(row, matched, &taken, (&mut set, &mut rows))
-            })?;
-            let ended = reader.into_inner().unwrap_or_else(PoisonError::into_inner);
-            ended.failed.map_or(Ok(()), |error| Err(failed(error)))?;
+            let of_set: Vec<&Use<'_>> = uses.iter().filter(|taken| taken.set == number).collect();
+            let (set, library, rows) = read.set(path, &of_set, &matching)?;
             sets.push(set);
             libraries.push(library);
             used.push(rows);
-        }
-        for taken in &uses {
-            let matching = read.lists[taken.list as usize].len() as u64;
-            sets[taken.set].note_rule(&taken.rule.name, taken.reactant, matching);
-            if matching == 0 {
-                return Err(ReagentError::NoMatch {
-                    origin: taken.rule.origin_of_reagents(taken.reactant),
-                    rule: taken.rule.name.clone(),
-                    set: paths[taken.set].clone(),
-                    reactant: usize::from(taken.reactant) + 1,
-                    rows: sets[taken.set].rows,
-                });
-            }
         }
         let Read {
             writer,
@@ -325,6 +288,47 @@ struct Read {
 }
 
 impl Read {
+    /// Reads a set. `uses`: the reactants that take it, of which there is one at least.
+    fn set(
+        &mut self,
+        path: &Path,
+        uses: &[&Use<'_>],
+        matching: &Matching<'_>,
+    ) -> Result<(ManifestReagents, Library, UsedRows), ReagentError> {
+        let first = uses[0];
+        let failed = |source| ReagentError::Source {
+            origin: first.rule.origin_of_reagents(first.reactant),
+            rule: first.rule.name.clone(),
+            source,
+        };
+        let library = Library::open(&[path.to_owned()], &ColumnChoice::default());
+        let page_bytes_max = plan::page_bytes_max(matching.spec.memory);
+        let library = library.map_err(failed)?.with_page_bytes_max(page_bytes_max);
+        tracing::info!("reading reagents: {}", path.display());
+        let (mut set, mut rows) = (ManifestReagents::of(path), UsedRows::default());
+        let taken = one_of_each_list(uses);
+        let batches = Mutex::new(Batches::new(library.reader().map_err(failed)?));
+        matching.run(&batches, &taken, &mut |row, matched| {
+            self.row(row, matched, &taken, (&mut set, &mut rows))
+        })?;
+        let ended = batches.into_inner().unwrap_or_else(PoisonError::into_inner);
+        ended.failed.map_or(Ok(()), |error| Err(failed(error)))?;
+        for taken in uses {
+            let matching = self.lists[taken.list as usize].len() as u64;
+            set.note_rule(&taken.rule.name, taken.reactant, matching);
+            if matching == 0 {
+                return Err(ReagentError::NoMatch {
+                    origin: taken.rule.origin_of_reagents(taken.reactant),
+                    rule: taken.rule.name.clone(),
+                    set: path.to_owned(),
+                    reactant: usize::from(taken.reactant) + 1,
+                    rows: set.rows,
+                });
+            }
+        }
+        Ok((set, library, rows))
+    }
+
     /// Takes a row of a set.
     fn row(
         &mut self,

@@ -284,8 +284,8 @@ impl Translated {
         match meaning {
             Meaning::Own("name") if entry.key != "name" => {
                 // An id may be a number.
-                if let (Value::Other(_), Some(number)) = (&*value, number_at(source, entry.node.at))
-                {
+                let is_number = matches!(value, Value::Other(_) | Value::Whole(_));
+                if let Some(number) = number_at(source, entry.node.at).filter(|_| is_number) {
                     *value = Value::Text(number.to_owned());
                 }
             }

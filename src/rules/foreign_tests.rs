@@ -239,8 +239,8 @@ fn lists_of_reaction_smarts() {
         assert!(notes[0].contains(":7:22: warning: \"score\" is left out"));
         assert!(notes[1].contains("has the name \"Nitro group\" too"));
     }
-    let error = only_error("r.smirks", "C.N>>CN two\nC>>N\n");
-    assert!(error.starts_with("r.smirks:1:2: rule \"two\": "), "{error}");
+    let error = only_error("r.smirks", "C.N.O.S.P>>CN two\nC>>N\n");
+    assert!(error.starts_with("r.smirks:1:8: rule \"two\": "), "{error}");
     let error = only_error("r.txt", "name,smirks\nx,C>>N\n");
     assert!(error.contains("a reaction SMARTS on each line"), "{error}");
 }

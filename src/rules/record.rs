@@ -1,13 +1,13 @@
 //! Turns the tree of a file into rules and makes every check that needs no RDKit. Each fault has a position.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::draft::Draft;
 use super::error::{RuleFault, is_control};
 use super::place::Position;
-use super::reactants::{ParentChoice, ParentText, ReactantKeys, ReagentsText, default_set};
-use super::rule::{Example, Origin, Rule};
+use super::reactants::{ParentChoice, ParentText, ReactantKeys, ReagentsText};
+use super::rule::{Example, Rule};
 use super::smirks::{check_characters, check_smarts, check_smirks};
 use super::source::{Entry, Format, Node, Placed, Source, Value};
 use crate::limits::{LABEL_BYTES_MAX, NAME_BYTES_MAX, SMIRKS_BYTES_MAX};
@@ -118,63 +118,6 @@ pub(super) fn read_rule(source: &Source<'_>, file: &Arc<Path>, node: &Node) -> P
         named,
         rule: rule.filter(|_| reader.faults.is_empty()),
         faults: reader.faults,
-    }
-}
-
-/// A rule in which parts may be missing.
-#[derive(Default)]
-struct Draft {
-    name: Option<Placed>,
-    smirks: Option<Placed>,
-    reactants: usize,
-    label: Option<Placed>,
-    tags: Vec<Placed>,
-    exclude: Vec<Placed>,
-    require: Option<Placed>,
-    add_hydrogens: bool,
-    parent: Option<ParentText>,
-    reagents: Vec<ReagentsText>,
-    examples: Vec<(Position, Example)>,
-}
-
-impl Draft {
-    fn finish(self, file: &Arc<Path>, parent: Vec<u8>) -> Option<Rule> {
-        let (name, smirks) = (self.name?, self.smirks?);
-        let named = self.reagents.into_iter().filter_map(ReagentsText::named);
-        let named: BTreeMap<u8, Placed> = named.collect();
-        let reactants = 0..self.reactants as u8;
-        let others = reactants.filter(|reactant| parent != [*reactant]);
-        let reagents = others.map(|reactant| match named.get(&reactant) {
-            Some(set) => (reactant, set.text.clone()),
-            None => (reactant, default_set(reactant)),
-        });
-        let reagents = reagents.collect();
-        let places = named
-            .into_iter()
-            .map(|(reactant, set)| (reactant, set.place));
-        let examples = self.examples.into_iter().map(|(_, example)| example);
-        let (exclude, exclude_places) = self.exclude.into_iter().map(Placed::split).unzip();
-        let (require, require_place) = self.require.map(Placed::split).unzip();
-        Some(Rule {
-            origin: Origin {
-                file: file.clone(),
-                smirks: smirks.place,
-                exclude: exclude_places,
-                require: require_place,
-                reagents: places.collect(),
-            },
-            name: name.text,
-            smirks: smirks.text,
-            reactants: self.reactants,
-            parent,
-            reagents,
-            label: self.label.map(|label| label.text),
-            tags: self.tags.into_iter().map(|tag| tag.text).collect(),
-            exclude,
-            require,
-            add_hydrogens: self.add_hydrogens,
-            examples: examples.collect(),
-        })
     }
 }
 

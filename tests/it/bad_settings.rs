@@ -32,7 +32,11 @@ const WRONG_RULES: [WrongRule; 13] = [
     },
     WrongRule {
         text: "[[rule]]\nname = 'x'\nsmirks = '[c:1].[O:2]>>[c:1][O:2]C'\n",
-        words: &["r.toml:3:16: rule \"x\"", "two reactants"],
+        words: &[
+            "r.toml:3:11: rule \"x\"",
+            "2 reactants",
+            "--reagents 2=FILE",
+        ],
     },
     WrongRule {
         text: "[[rule]]\nname = 'x'\nsmirks = '[c:1]>>'\n",

@@ -22,6 +22,10 @@ use crate::kit::{
     report,
 };
 
+/// A rule that combines phenols with reagents.
+const ETHERS: &str = "\n[[rule]]\nname = 'ether'\nreagents = { 2 = 'alcohols.smi' }\n\
+    smirks = '[c:1][OX2H:2].[CX4:3][OX2H]>>[c:1][O:2][C:3]'\n";
+
 /// A small job and its output directory.
 struct Job {
     small: SmallJob,
@@ -31,7 +35,7 @@ struct Job {
 /// What a job does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
-    /// Fills several parts.
+    /// Fills several parts, some rows with reagents.
     Parts,
     /// Fills no part.
     NoParts,
@@ -53,6 +57,12 @@ impl Job {
                 ("bromination", "[cH:1]>>[c:1]Br"),
             ];
             small.rules = rule_file(&small.folder, &[THREE_RULES.as_slice(), &more].concat());
+            let alcohols = (1..9).map(|length| format!("{}O a{length}\n", "C".repeat(length)));
+            small
+                .folder
+                .write("alcohols.smi", alcohols.collect::<String>());
+            let ethers = fs::read_to_string(&small.rules).unwrap() + ETHERS;
+            fs::write(&small.rules, ethers).unwrap();
         } else {
             let lines = smiles_lines(600);
             let twice = format!("{lines}C1CC broken\n{lines}");

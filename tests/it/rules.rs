@@ -11,7 +11,7 @@ use crate::kit::{
 const TRANSFORMS: &str = "transforms:\n\
     - name: OH_TO_OME\n  code: OH_TO_OME\n  family: phenol_mod\n  scope_classes: [polyphenol]\n  \
     query_smarts: 'c[OX2H]'\n  smirks: '[c:1][OX2H:2]>>[c:1][O:2]C'\n\
-    - name: TWO\n  code: TWO\n  smirks: 'C.N>>CN'\n";
+    - name: TWO\n  code: TWO\n  smirks: 'C>N>CN'\n";
 
 #[test]
 fn convert_writes_a_file_that_gives_the_same_products() {
@@ -25,7 +25,7 @@ fn convert_writes_a_file_that_gives_the_same_products() {
     let lines: Vec<&str> = run.stderr.lines().collect();
     for (line, words) in lines.iter().zip([
         "transforms.yaml:3:3: warning: \"code\" is left out",
-        "transforms.yaml:10:13: rule \"TWO\": the SMIRKS has two reactants",
+        "transforms.yaml:10:13: rule \"TWO\": the SMIRKS has agents",
         "molsieve: 2 rules written, 1 rule with faults left out",
     ]) {
         assert!(line.contains(words), "{line}");
@@ -81,7 +81,7 @@ fn convert_prints_rules_of_our_own_in_full() {
 fn convert_writes_nothing_where_it_can_not_read_everything() {
     let folder = Folder::new();
     let (out, good) = (folder.path("o.toml"), folder.write("a.smirks", "C>>N\n"));
-    let faulty = folder.write("b.smirks", "C.N>>CN\n");
+    let faulty = folder.write("b.smirks", "C>N>CN\n");
     let config = folder.write("c.yaml", "rules: [R1, R2]\nhalogens: [F]\n");
     let unreadable = folder.path("none.yaml");
     for (files, words) in [

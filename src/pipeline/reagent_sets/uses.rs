@@ -116,9 +116,9 @@ fn path_of(spec: &JobSpec, rule: &Rule, reactant: u8, name: &str) -> Result<Path
 }
 
 /// Of the uses of a set, one for each list.
-pub(super) fn one_of_each_list<'u, 'a>(uses: &'u [Use<'a>], set: usize) -> Vec<&'u Use<'a>> {
+pub(super) fn one_of_each_list<'u, 'a>(uses: &[&'u Use<'a>]) -> Vec<&'u Use<'a>> {
     let mut one: Vec<&Use<'a>> = Vec::new();
-    for taken in uses.iter().filter(|taken| taken.set == set) {
+    for taken in uses {
         if one.iter().all(|other| other.list != taken.list) {
             one.push(taken);
         }

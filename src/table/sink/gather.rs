@@ -129,11 +129,10 @@ impl Gatherer {
         let mut taken = 0;
         for &row in rows {
             let texts = [&smiles, &parent_id, &parent_smiles];
-            let root_ids = roots.as_ref().map_or(0, |roots| roots.ids.bytes.len());
-            let of_reagents = reagents.as_ref().map_or(0, ReagentLists::bytes);
             let bytes = texts.map(|texts| texts.bytes.len()).iter().sum::<usize>();
-            let bytes = bytes + root_ids + of_reagents;
-            if bytes >= SINK_CHUNK_BYTES {
+            let more = roots.as_ref().map_or(0, |roots| roots.ids.bytes.len())
+                + reagents.as_ref().map_or(0, ReagentLists::bytes);
+            if bytes + more >= SINK_CHUNK_BYTES {
                 break;
             }
             let index = columns.parent[row];
@@ -176,20 +175,23 @@ impl Gatherer {
             arrays.push(parent_smiles.finish()?);
         }
         if !molecules {
-            let names = Arc::clone(&self.rule_names) as ArrayRef;
-            let rules = numbers(columns.rule, rows);
-            let rules = DictionaryArray::<UInt16Type>::try_new(rules, names);
-            arrays.push(Arc::new(rules.map_err(encode_error)?));
-            arrays.push(Arc::new(numbers(columns.site, rows)));
+            arrays.extend(self.rules(&columns, rows)?);
         }
-        if let Some(reagents) = reagents {
-            arrays.extend(reagents.finish()?);
-        }
-        if let Some(roots) = roots {
-            arrays.extend(roots.finish()?);
-        }
+        let of_reagents = reagents.map(ReagentLists::finish).transpose()?;
+        arrays.extend(of_reagents.into_iter().flatten());
+        let of_roots = roots.map(Roots::finish).transpose()?;
+        arrays.extend(of_roots.into_iter().flatten());
         arrays.extend(properties(self.settings.properties, &columns, rows));
         RecordBatch::try_new(Arc::clone(&self.schema), arrays).map_err(encode_error)
+    }
+
+    /// The columns of rules and sites.
+    fn rules(&self, columns: &Columns<'_>, rows: &[usize]) -> Result<[ArrayRef; 2], SinkError> {
+        let names = Arc::clone(&self.rule_names) as ArrayRef;
+        let rules = numbers(columns.rule, rows);
+        let rules = DictionaryArray::<UInt16Type>::try_new(rules, names);
+        let sites = numbers(columns.site, rows);
+        Ok([Arc::new(rules.map_err(encode_error)?), Arc::new(sites)])
     }
 }
 
