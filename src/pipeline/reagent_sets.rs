@@ -27,7 +27,7 @@ use crate::{
     reagents::{Combinations, ReagentText, ReagentWriter, Reagents, Sample, StepReagents},
     report::manifest::{ManifestReagents, RejectedReagent},
     store::{StoreError, sealed::hex},
-    table::source::{ColumnChoice, Library, ParentBatch},
+    table::source::{ColumnChoice, Library, ParentBatch, SourceError},
     trial::TriedReagents,
 };
 use matching::{Batches, Matched, Matching, ROWS_AT_A_TIME};
@@ -157,10 +157,7 @@ impl JobReagents {
         Ok(writer.into_file(path)?.into())
     }
 
-    fn for_each_used(
-        &self,
-        take: &mut dyn FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
-    ) -> Result<(), ReagentError> {
+    fn for_each_used(&self, take: &mut TakeText<'_>) -> Result<(), ReagentError> {
         let rdkit = RdKit::initialise()?;
         for (library, used) in self.libraries.iter().zip(&self.used) {
             let mut reader = library.reader()?;
@@ -280,6 +277,9 @@ impl ReadyReagents {
     }
 }
 
+/// Takes the id and the SMILES of a reagent.
+type TakeText<'a> = dyn FnMut(&[u8], &[u8]) -> Result<(), StoreError> + 'a;
+
 /// What is read of all sets.
 struct Read {
     writer: ReagentWriter,
@@ -296,10 +296,10 @@ impl Read {
         matching: &Matching<'_>,
     ) -> Result<(ManifestReagents, Library, UsedRows), ReagentError> {
         let first = uses[0];
-        let failed = |source| ReagentError::Source {
+        let failed = |source: SourceError| ReagentError::Source {
             origin: first.rule.origin_of_reagents(first.reactant),
             rule: first.rule.name.clone(),
-            source,
+            source: source.into(),
         };
         let library = Library::open(&[path.to_owned()], &ColumnChoice::default());
         let page_bytes_max = plan::page_bytes_max(matching.spec.memory);

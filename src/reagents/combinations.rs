@@ -7,11 +7,13 @@
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::texts::{ReagentText, Reagents};
 use crate::store::StoreError;
 
 /// The reagents of a rule that has several reactants.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuleReagents {
     /// Which of its reactants the parent can be, in this order.
     pub parent: Vec<u8>,

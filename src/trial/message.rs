@@ -38,8 +38,7 @@ pub struct TriedReagents {
     texts: Vec<String>,
     /// Numbers of texts.
     lists: Vec<Vec<u32>>,
-    /// Per rule of several reactants: which of them the parent can be, and their lists.
-    rules: Vec<Option<(Vec<u8>, Vec<Option<u32>>)>>,
+    rules: Vec<Option<RuleReagents>>,
     /// Per rule: how many products of the job a product stands for.
     weights: Vec<f64>,
 }
@@ -47,11 +46,10 @@ pub struct TriedReagents {
 impl TriedReagents {
     /// Those of the rules of a step. `weights`: per rule, how many combinations of the job one stands for.
     pub fn new(texts: Vec<String>, step: &StepReagents, weights: Vec<f64>) -> Self {
-        let rule = |rule: &RuleReagents| (rule.parent.clone(), rule.lists.clone());
         Self {
             texts,
             lists: step.lists.iter().map(|list| list.to_vec()).collect(),
-            rules: step.rules.iter().map(|of| of.as_ref().map(rule)).collect(),
+            rules: step.rules.clone(),
             weights,
         }
     }
@@ -74,12 +72,8 @@ impl TriedReagents {
     pub(super) fn combinations(&self) -> Combinations {
         let texts = self.texts.iter();
         let reagents = Reagents::in_memory(texts.map(|smiles| (&b""[..], smiles.as_bytes())));
-        let rule = |(parent, lists): &(Vec<u8>, Vec<Option<u32>>)| RuleReagents {
-            parent: parent.clone(),
-            lists: lists.clone(),
-        };
         let step = StepReagents {
-            rules: self.rules.iter().map(|of| of.as_ref().map(rule)).collect(),
+            rules: self.rules.clone(),
             lists: self.lists.iter().map(|list| list[..].into()).collect(),
         };
         let combinations = Combinations::new(reagents.into(), step.into(), None, KEPT_BYTES_MAX);

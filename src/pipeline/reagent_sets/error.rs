@@ -52,11 +52,11 @@ pub enum ReagentError {
         /// The rule's name.
         rule: String,
         /// Why.
-        source: SourceError,
+        source: Box<SourceError>,
     },
     /// A set that was read before can't be read again.
     #[error(transparent)]
-    Again(#[from] SourceError),
+    Again(Box<SourceError>),
     /// No molecule of a set matches a reactant.
     #[error(
         "{origin}: rule \"{rule}\": none of the {rows} molecules of {} matches reactant {reactant}",
@@ -92,6 +92,12 @@ pub enum ReagentError {
     /// RDKit refuses a rule.
     #[error(transparent)]
     Chemistry(#[from] ChemistryError),
+}
+
+impl From<SourceError> for ReagentError {
+    fn from(error: SourceError) -> Self {
+        Self::Again(error.into())
+    }
 }
 
 fn known(taken: &[String]) -> String {
