@@ -35,6 +35,8 @@ use uses::{Use, of_rules, one_of_each_list, uses};
 
 /// Most combinations with a parent that is tried after a crash.
 const COMBINATIONS_TRIED_MAX: u128 = 100_000;
+/// Bytes that a number in a list takes while the lists grow and are copied once.
+const LISTED_BYTES: u64 = 16;
 /// The share of the budget that ids and SMILES of reagents may take; otherwise they lie in a file.
 const MEMORY_SHARE: usize = 8;
 
@@ -49,6 +51,8 @@ pub struct JobReagents {
     libraries: Vec<Library>,
     /// By set: the rows that rules use, as ranges in [`Self::libraries`].
     used: Vec<UsedRows>,
+    /// Reagents in all.
+    count: u32,
     digest: String,
 }
 
@@ -95,6 +99,8 @@ impl JobReagents {
         let mut read = Read {
             writer: ReagentWriter::in_memory(spec.memory.0 as usize / MEMORY_SHARE),
             lists: vec![Vec::new(); lists.max().unwrap_or_default()],
+            listed: 0,
+            listed_max: spec.memory.0 / LISTED_BYTES,
             hash: Sha256::new(),
         };
         let (mut sets, mut libraries, mut used) = (Vec::new(), Vec::new(), Vec::new());
@@ -109,9 +115,11 @@ impl JobReagents {
             writer,
             lists,
             hash,
+            ..
         } = read;
         let lists: Vec<Arc<[u32]>> = lists.into_iter().map(Into::into).collect();
         Ok(Some(Self {
+            count: writer.count(),
             texts: writer.into_memory().map(Arc::new),
             of_rules: of_rules(rules, &uses, &lists),
             sets,
@@ -154,6 +162,9 @@ impl JobReagents {
         }
         let mut writer = ReagentWriter::create(path)?;
         self.for_each_used(&mut |id, smiles| writer.push(id, smiles).map(|_| ()))?;
+        if writer.count() != self.count {
+            return Err(ReagentError::Changed);
+        }
         Ok(writer.into_file(path)?.into())
     }
 
@@ -284,6 +295,9 @@ type TakeText<'a> = dyn FnMut(&[u8], &[u8]) -> Result<(), StoreError> + 'a;
 struct Read {
     writer: ReagentWriter,
     lists: Vec<Vec<u32>>,
+    /// Numbers in all lists.
+    listed: u64,
+    listed_max: u64,
     hash: Sha256,
 }
 
@@ -371,6 +385,10 @@ impl Read {
         let number = self.writer.push(&id, &smiles)?;
         for (taken, _) in taken.iter().zip(&matches).filter(|(_, matches)| **matches) {
             self.lists[taken.list as usize].push(number);
+            self.listed += 1;
+        }
+        if self.listed > self.listed_max {
+            return Err(ReagentError::Memory(self.listed));
         }
         Ok(())
     }

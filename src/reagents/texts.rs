@@ -1,9 +1,9 @@
 //! Ids and SMILES of reagents, by number: in memory, or in a file.
 //!
-//! A record is the length of its id (u16, little-endian), the id, and the SMILES. The file has all records one after the
-//! other, and then the end of each as u64.
+//! A record is the length of its id (u16, little-endian), the id, and the SMILES. A file has all records one after the
+//! other; a second one, whose name ends in `.ends`, has the end of each as u64.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::store::{StoreError, disk::DiskFile};
 
@@ -17,7 +17,7 @@ pub struct Reagents {
 #[derive(Debug)]
 enum Place {
     Memory { records: Vec<u8>, ends: Vec<u64> },
-    File { file: DiskFile, records_bytes: u64 },
+    File { records: DiskFile, ends: DiskFile },
 }
 
 /// Id and SMILES of a reagent.
@@ -95,23 +95,20 @@ impl Reagents {
                 text.record.extend_from_slice(record);
                 Ok(())
             }
-            Place::File {
-                file,
-                records_bytes,
-            } => {
-                let mut ends = [0; 2 * END_BYTES];
+            Place::File { records, ends } => {
+                let mut bytes = [0; 2 * END_BYTES];
                 // The first record begins at 0.
                 let (skipped, place) = match number {
                     0 => (END_BYTES, 0),
                     _ => (0, u64::from(number - 1) * END_BYTES as u64),
                 };
-                read_exact(file, &mut ends[skipped..], records_bytes + place)?;
+                read_exact(ends, &mut bytes[skipped..], place)?;
                 let [begin, end] = [0, END_BYTES].map(|at| {
-                    let end = ends[at..].first_chunk();
+                    let end = bytes[at..].first_chunk();
                     end.map_or(0, |end| u64::from_le_bytes(*end))
                 });
                 text.record.resize(end.saturating_sub(begin) as usize, 0);
-                read_exact(file, &mut text.record, begin)
+                read_exact(records, &mut text.record, begin)
             }
         }
     }
@@ -131,11 +128,18 @@ fn read_exact(file: &DiskFile, mut bytes: &mut [u8], mut offset: u64) -> Result<
     Ok(())
 }
 
+/// The file of the ends of the records at `path`.
+fn ends_of(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".ends");
+    name.into()
+}
+
 /// Collects reagents.
 pub struct ReagentWriter {
-    /// Where they are written to; otherwise they stay in memory.
-    file: Option<DiskFile>,
-    /// Of the file: what is not written yet.
+    /// The files of records and ends that they are written to; otherwise they stay in memory.
+    files: Option<[DiskFile; 2]>,
+    /// Of files: what is not written yet.
     records: Vec<u8>,
     ends: Vec<u64>,
     end: u64,
@@ -150,7 +154,7 @@ impl ReagentWriter {
     /// Collects them in memory as long as they take at most `bytes_max`, and otherwise only counts them.
     pub fn in_memory(bytes_max: usize) -> Self {
         Self {
-            file: None,
+            files: None,
             records: Vec::new(),
             ends: Vec::new(),
             end: 0,
@@ -159,10 +163,10 @@ impl ReagentWriter {
         }
     }
 
-    /// Writes them into a file at `path`.
+    /// Writes them into a file at `path` and one beside it.
     pub fn create(path: &Path) -> Result<Self, StoreError> {
         Ok(Self {
-            file: Some(DiskFile::create(path)?),
+            files: Some([DiskFile::create(path)?, DiskFile::create(&ends_of(path))?]),
             ..Self::in_memory(usize::MAX)
         })
     }
@@ -170,11 +174,8 @@ impl ReagentWriter {
     /// Adds one and returns its number.
     pub fn push(&mut self, id: &[u8], smiles: &[u8]) -> Result<u32, StoreError> {
         let number = self.push_in_memory(id, smiles);
-        if let Some(file) = &self.file
-            && self.records.len() >= WRITTEN_BYTES
-        {
-            file.write_at(&self.records, self.end - self.records.len() as u64)?;
-            self.records.clear();
+        if self.files.is_some() && self.records.len() >= WRITTEN_BYTES {
+            self.write()?;
         }
         Ok(number)
     }
@@ -199,6 +200,19 @@ impl ReagentWriter {
         self.end + (END_BYTES as u64) * (u64::from(self.count) + 1) > self.bytes_max as u64
     }
 
+    /// Writes what is not written yet.
+    fn write(&mut self) -> Result<(), StoreError> {
+        if let Some([records, ends]) = &self.files {
+            records.write_at(&self.records, self.end - self.records.len() as u64)?;
+            let written = u64::from(self.count) - self.ends.len() as u64;
+            let bytes: Vec<u8> = self.ends.iter().flat_map(|end| end.to_le_bytes()).collect();
+            ends.write_at(&bytes, written * END_BYTES as u64)?;
+            self.records.clear();
+            self.ends.clear();
+        }
+        Ok(())
+    }
+
     /// Those collected so far.
     pub fn count(&self) -> u32 {
         self.count
@@ -215,17 +229,13 @@ impl ReagentWriter {
         })
     }
 
-    /// Completes the file at `path` and opens it.
-    pub fn into_file(self, path: &Path) -> Result<Reagents, StoreError> {
-        if let Some(file) = &self.file {
-            file.write_at(&self.records, self.end - self.records.len() as u64)?;
-            let ends: Vec<u8> = self.ends.iter().flat_map(|end| end.to_le_bytes()).collect();
-            file.write_at(&ends, self.end)?;
-        }
+    /// Completes the files at `path` and opens them.
+    pub fn into_file(mut self, path: &Path) -> Result<Reagents, StoreError> {
+        self.write()?;
         Ok(Reagents {
             place: Place::File {
-                file: DiskFile::open(path)?,
-                records_bytes: self.end,
+                records: DiskFile::open(path)?,
+                ends: DiskFile::open(&ends_of(path))?,
             },
             count: self.count,
         })

@@ -31,12 +31,8 @@ const WRONG_RULES: [WrongRule; 13] = [
         words: &["r.toml:3:", "rule \"x\"", "syntax error at position 7"],
     },
     WrongRule {
-        text: "[[rule]]\nname = 'x'\nsmirks = '[c:1].[O:2]>>[c:1][O:2]C'\n",
-        words: &[
-            "r.toml:3:11: rule \"x\"",
-            "2 reactants",
-            "--reagents 2=FILE",
-        ],
+        text: "[[rule]]\nname = 'x'\nsmirks = '[c:1].[O:2].C.N.S>>[c:1][O:2]C'\n",
+        words: &["r.toml:3:26: rule \"x\"", "more than 4 reactants"],
     },
     WrongRule {
         text: "[[rule]]\nname = 'x'\nsmirks = '[c:1]>>'\n",

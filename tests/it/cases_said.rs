@@ -556,7 +556,7 @@ fn rules_check_counts_all_rules() {
     let folder = Folder::new();
     let rules = folder.write(
         "seven.csv",
-        "name,smirks\na,[cH:1]>>[c:1]F\nb,[cH:1>>[c:1]F\nc,[cH:1]>>\nd,\n a,C>>N\nf,C.C>>N\ng,\"C>>N\n",
+        "name,smirks\na,[cH:1]>>[c:1]F\nb,[cH:1>>[c:1]F\nc,[cH:1]>>\nd,\n a,C>>N\nf,C.C.C.C.C>>N\ng,\"C>>N\n",
     );
     let run = Molsieve::new("rules check").arg(&rules).run().ends_with(3);
     let last = run.stdout.lines().last().unwrap();

@@ -25,7 +25,7 @@ fn convert_writes_a_file_that_gives_the_same_products() {
     let lines: Vec<&str> = run.stderr.lines().collect();
     for (line, words) in lines.iter().zip([
         "transforms.yaml:3:3: warning: \"code\" is left out",
-        "transforms.yaml:10:13: rule \"TWO\": the SMIRKS has agents",
+        "transforms.yaml:10:14: rule \"TWO\": the SMIRKS has agents",
         "molsieve: 2 rules written, 1 rule with faults left out",
     ]) {
         assert!(line.contains(words), "{line}");

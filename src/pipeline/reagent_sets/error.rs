@@ -77,6 +77,14 @@ pub enum ReagentError {
     /// There are more reagents than can be numbered.
     #[error("the sets of reagents have more than {REAGENTS_MAX} molecules")]
     TooMany,
+    /// The numbers of the reagents do not fit the budget.
+    #[error(
+        "--memory is too small for the reagents: more than {0} match; give it more memory, or fewer reagents"
+    )]
+    Memory(u64),
+    /// A set has changed since it was read.
+    #[error("a set of reagents has changed while the job started; start it again")]
+    Changed,
     /// A sample is asked for, and there is nothing to draw from.
     #[error("--sample: no rule combines its parent with reagents")]
     NothingToSample,
