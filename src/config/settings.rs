@@ -174,9 +174,10 @@ settings! {
 
         /// Reagents for rules of several reactants
         ///
-        /// A file of molecules, as for --input; NAME is what rules call it, or the number of the reactant. May be
-        /// repeated. A rule can also name a file itself, as in reagents = { 2 = "amines.smi" }.
-        #[arg(long, value_name = "NAME=FILE", num_args = 1..)]
+        /// SET is NAME=FILE, such as amines=amines.smi: a file of molecules, as for --input, and what rules call it, or the
+        /// number of the reactant. May be repeated. A rule can also name a file itself, as in
+        /// reagents = { 2 = "amines.smi" }.
+        #[arg(long, value_name = "SET", num_args = 1.., hide_short_help = true)]
         #[same_on_resume(false)]
         reagents: Vec<ReagentFile>;
 
