@@ -84,6 +84,14 @@ pub mod ffi {
         StereoCentres,
     }
 
+    /// Numbers of [`crate::limits`] and [`crate::reagents`] that C++ states too.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    #[repr(u32)]
+    enum Shared {
+        ReactantsMax = 4,
+        NoReagent = 0xffff_ffff,
+    }
+
     /// Level of a line that RDKit logs.
     #[derive(Debug, Clone, Copy, PartialEq, Eq)]
     enum LogLevel {
@@ -302,6 +310,11 @@ const _: () = {
     assert!(sites == ffi::RuleCount::Sites.repr as usize);
     let nanoseconds = offset_of!(RuleAccount, nanoseconds) / NUMBER;
     assert!(nanoseconds == ffi::RuleCount::Nanoseconds.repr as usize);
+};
+
+const _: () = {
+    assert!(crate::limits::REACTANTS_MAX == ffi::Shared::ReactantsMax.repr as usize);
+    assert!(crate::reagents::NO_REAGENT == ffi::Shared::NoReagent.repr);
 };
 
 // `Property` is passed to C++ as bits by number.

@@ -11,7 +11,7 @@ use crate::{
         ServeError, client::ClientError, paths::PathError, protocol::AssignmentError,
         settings::SettingsError,
     },
-    pipeline::{PipelineError, PrepareError},
+    pipeline::{PipelineError, PrepareError, ReagentError},
     plan::PlanError,
     report::manifest::ManifestError,
     route::RouteError,
@@ -246,7 +246,6 @@ impl CliError {
                 PrepareError::Rules(_)
                 | PrepareError::Source(_)
                 | PrepareError::Exclude(_)
-                | PrepareError::Reagents(_)
                 | PrepareError::Plan(PlanError::Source(_)),
             )
             | Self::Pipeline(PipelineError::Source(_) | PipelineError::Exclude(_)) => Exit::Input,
@@ -263,6 +262,7 @@ impl CliError {
                 ChemistryError::Rule { .. } => Exit::Input,
                 ChemistryError::StartUp(_) | ChemistryError::Failed(_) => Exit::Failed,
             },
+            Self::Prepare(PrepareError::Reagents(error)) => exit_of_reagents(error),
             Self::Route(error) => exit_of_route(error),
             Self::Stopped(_) => Exit::Stopped,
             Self::Pipeline(_)
@@ -300,6 +300,19 @@ fn exit_of_store(error: &StoreError) -> Exit {
         StoreError::DiskFull(_) | StoreError::Damaged { .. } | StoreError::Io { .. } => {
             Exit::Failed
         }
+    }
+}
+
+fn exit_of_reagents(error: &ReagentError) -> Exit {
+    match error {
+        ReagentError::Unused { .. }
+        | ReagentError::NothingToSample
+        | ReagentError::TooManyToSample
+        | ReagentError::Memory(_) => Exit::Usage,
+        ReagentError::Thread(_) | ReagentError::Store(_) | ReagentError::Chemistry(_) => {
+            Exit::Failed
+        }
+        _ => Exit::Input,
     }
 }
 

@@ -2,13 +2,13 @@
 
 use std::{
     io::{self, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use super::{CliError, Exit, say_aside};
 use crate::{
     limits::RULE_FILE_BYTES_MAX,
-    rules::{Loaded, to_toml},
+    rules::{Loaded, Rule, to_toml},
     store::{StoreError, plain, write_new},
     units::counted,
 };
@@ -49,7 +49,11 @@ pub(super) fn convert(args: &ConvertArgs) -> Result<Exit, CliError> {
         });
         return Ok(Exit::Input);
     }
-    let text = to_toml(&loaded.rules);
+    let mut rules = loaded.rules;
+    if let Some(output) = &args.output {
+        rules.iter_mut().for_each(|rule| keep_sets(rule, output));
+    }
+    let text = to_toml(&rules);
     if text.len() > RULE_FILE_BYTES_MAX {
         return Err(CliError::ConvertedTooLarge {
             bytes: text.len(),
@@ -60,7 +64,7 @@ pub(super) fn convert(args: &ConvertArgs) -> Result<Exit, CliError> {
         Some(output) => write_new(output, text.as_bytes())?,
         None => print(&text)?,
     }
-    let written = loaded.rules.len();
+    let written = rules.len();
     let left_out = loaded.rules_seen.saturating_sub(written) as u64;
     if args.output.is_some() || left_out > 0 {
         let left_out = match left_out {
@@ -76,6 +80,24 @@ pub(super) fn convert(args: &ConvertArgs) -> Result<Exit, CliError> {
         true => Exit::Done,
         false => Exit::Incomplete,
     })
+}
+
+/// A rule names the files of its sets from the folder of its own file. Where that is another one than that of `output`,
+/// their whole paths are written.
+fn keep_sets(rule: &mut Rule, output: &Path) {
+    let folder = rule.origin.file.parent().unwrap_or(Path::new(""));
+    if folder == output.parent().unwrap_or(Path::new("")) {
+        return;
+    }
+    let named = &rule.origin.reagents;
+    let sets = rule.reagents.iter_mut();
+    for (_, set) in sets.filter(|(reactant, _)| named.contains_key(reactant)) {
+        let path = std::path::absolute(folder.join(&*set));
+        let path = path.ok().filter(|path| path.exists());
+        if let Some(path) = path.as_deref().and_then(Path::to_str) {
+            *set = path.to_owned();
+        }
+    }
 }
 
 /// Writes to standard output. A closed pipe is no error.

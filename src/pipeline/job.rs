@@ -114,8 +114,11 @@ impl Job {
             warn_of_hydrogens(rules, transformer.rules_without_hydrogens());
         }
         let reagents = JobReagents::read(&spec, &rules, rdkit)?;
-        let tried = reagents.as_ref().map(|reagents| reagents.tried(false));
-        let tried = tried.transpose()?.unwrap_or_default();
+        let few = |reagents: &JobReagents| -> Result<Vec<_>, ReagentError> {
+            let sets = 0..rules.distinct().len();
+            sets.map(|rules| reagents.tried(rules, false)).collect()
+        };
+        let tried = reagents.as_ref().map(few).transpose()?.unwrap_or_default();
         let needs = reagents
             .as_ref()
             .map(|reagents| reagents.needs(rules.of_steps()));
@@ -178,8 +181,7 @@ impl Job {
         let Some(reagents) = self.reagents.as_ref().filter(|_| step > 0) else {
             return Ok(TriedReagents::default());
         };
-        let mut tried = reagents.tried(true)?;
-        Ok(tried.swap_remove(self.rules.number_of(step)))
+        reagents.tried(self.rules.number_of(step), true)
     }
 
     /// Its reagents, if it has any and they are in memory.

@@ -7,7 +7,7 @@ mod uses;
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
 use sha2::{Digest, Sha256};
@@ -30,7 +30,7 @@ use crate::{
     table::source::{ColumnChoice, Library, ParentBatch, SourceError},
     trial::TriedReagents,
 };
-use matching::{Batches, Matched, Matching, ROWS_AT_A_TIME};
+use matching::{Matched, Matching, ROWS_AT_A_TIME};
 use uses::{Use, of_rules, one_of_each_list, uses};
 
 /// Most combinations with a parent that is tried after a crash.
@@ -49,7 +49,7 @@ pub struct JobReagents {
     /// What was read.
     pub sets: Vec<ManifestReagents>,
     libraries: Vec<Library>,
-    /// By set: the rows that rules use, as ranges in [`Self::libraries`].
+    /// By set: the rows that rules use.
     used: Vec<UsedRows>,
     /// Reagents in all.
     count: u32,
@@ -72,6 +72,7 @@ impl UsedRows {
         word.is_some_and(|word| word >> (row % 64) & 1 == 1)
     }
 }
+
 impl JobReagents {
     /// Reads all sets that the rules of a job take. `None`: no rule has several reactants.
     pub(super) fn read(
@@ -200,49 +201,48 @@ impl JobReagents {
         self.of_rules.first().map_or(&[], |step| &step.lists)
     }
 
-    /// What a parent is tried with: all reagents, or a few of each list, spread over it, if there are very many
-    /// combinations. By set of rules.
-    pub(super) fn tried(&self, all: bool) -> Result<Vec<TriedReagents>, ReagentError> {
-        let few = |list: &[u32], most: usize| -> Vec<u32> {
-            let count = list.len().min(most);
-            (0..count).map(|i| list[i * list.len() / count]).collect()
+    /// What a parent is tried with under a set of rules: all reagents of its rules, or a few of each list, spread over
+    /// it. All are given only if there are not very many combinations.
+    pub(super) fn tried(&self, rules: usize, all: bool) -> Result<TriedReagents, ReagentError> {
+        let step = &self.of_rules[rules];
+        let most = match all && step.of_parent() <= COMBINATIONS_TRIED_MAX {
+            true => usize::MAX,
+            false => REAGENTS_TRIED,
         };
-        let tried = |step: &Arc<StepReagents>| {
-            let most = match all && step.of_parent() <= COMBINATIONS_TRIED_MAX {
-                true => usize::MAX,
-                false => REAGENTS_TRIED,
+        let of_rules = step.rules.iter().flatten();
+        let used: BTreeSet<u32> = of_rules
+            .flat_map(|rule| &rule.lists)
+            .flatten()
+            .copied()
+            .collect();
+        // Lists of other steps may be long.
+        let lists = step.lists.iter().zip(0..).map(|(list, number)| {
+            let count = if used.contains(&number) {
+                list.len().min(most)
+            } else {
+                0
             };
-            let lists = step.lists.iter().map(|list| few(list, most));
-            let lists = lists.map(Arc::<[u32]>::from);
-            StepReagents {
-                rules: step.rules.clone(),
-                lists: lists.collect(),
-            }
-        };
-        let mut tried: Vec<StepReagents> = self.of_rules.iter().map(tried).collect();
-        let numbers = tried.iter().flat_map(|step| &step.lists);
-        let numbers: BTreeSet<u32> = numbers.flat_map(|list| list.iter().copied()).collect();
+            (0..count).map(|i| list[i * list.len() / count]).collect()
+        });
+        let lists: Vec<Vec<u32>> = lists.collect();
+        let numbers: BTreeSet<u32> = lists.iter().flatten().copied().collect();
         let texts = self.some_texts(&numbers)?;
         let places: BTreeMap<u32, u32> = numbers.iter().zip(0..).map(|(n, at)| (*n, at)).collect();
-        let weights = self.of_rules.iter().zip(&tried).map(|(step, tried)| {
-            let weight = |rule: usize| match &step.rules[rule] {
-                Some(_) => step.of_rule(rule) as f64 / (tried.of_rule(rule) as f64).max(1.0),
-                None => 1.0,
-            };
-            (0..step.rules.len()).map(weight).collect::<Vec<f64>>()
-        });
-        let weights: Vec<Vec<f64>> = weights.collect();
-        for list in tried.iter_mut().flat_map(|step| &mut step.lists) {
-            *list = list
-                .iter()
-                .map(|number| places[number])
-                .collect::<Vec<u32>>()
-                .into();
-        }
-        let tried = tried.iter().zip(weights);
-        Ok(tried
-            .map(|(step, weights)| TriedReagents::new(texts.clone(), step, weights))
-            .collect())
+        let placed = lists
+            .iter()
+            .map(|list| list.iter().map(|number| places[number]));
+        let tried = StepReagents {
+            rules: step.rules.clone(),
+            lists: placed
+                .map(|list| list.collect::<Vec<u32>>().into())
+                .collect(),
+        };
+        let weight = |rule: usize| match &step.rules[rule] {
+            Some(_) => step.of_rule(rule) as f64 / (tried.of_rule(rule) as f64).max(1.0),
+            None => 1.0,
+        };
+        let weights = (0..step.rules.len()).map(weight).collect();
+        Ok(TriedReagents::new(texts, &tried, weights))
     }
 
     /// The SMILES of some reagents.
@@ -321,12 +321,10 @@ impl Read {
         tracing::info!("reading reagents: {}", path.display());
         let (mut set, mut rows) = (ManifestReagents::of(path), UsedRows::default());
         let taken = one_of_each_list(uses);
-        let batches = Mutex::new(Batches::new(library.reader().map_err(failed)?));
-        matching.run(&batches, &taken, &mut |row, matched| {
+        let reader = library.reader().map_err(failed)?;
+        matching.run(reader, &taken, &failed, &mut |row, matched| {
             self.row(row, matched, &taken, (&mut set, &mut rows))
         })?;
-        let ended = batches.into_inner().unwrap_or_else(PoisonError::into_inner);
-        ended.failed.map_or(Ok(()), |error| Err(failed(error)))?;
         for taken in uses {
             let matching = self.lists[taken.list as usize].len() as u64;
             set.note_rule(&taken.rule.name, taken.reactant, matching);

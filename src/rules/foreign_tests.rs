@@ -469,16 +469,7 @@ fn mutated() -> impl Strategy<Value = (&'static str, String)> {
         Just("null".to_owned()),
         Just("\\u0000".to_owned()),
     ];
-    let edits = prop::collection::vec((any::<prop::sample::Index>(), 0..8usize, noise), 1..6);
-    (file, edits).prop_map(|((file, text), edits)| {
-        let mut characters: Vec<char> = text.chars().collect();
-        for (index, cut, noise) in edits {
-            let start = index.index(characters.len() + 1);
-            let end = (start + cut).min(characters.len());
-            characters.splice(start..end, noise.chars());
-        }
-        (file, characters.into_iter().collect())
-    })
+    super::tests::with_noise(file, noise)
 }
 
 proptest! {

@@ -655,6 +655,14 @@ fn mutated() -> impl Strategy<Value = (&'static str, String)> {
         Just("\"\"\"\n".to_owned()),
         Just("\\\n ".to_owned()),
     ];
+    with_noise(file, noise)
+}
+
+/// A file with some of its characters replaced by noise, left out or repeated.
+pub(super) fn with_noise(
+    file: impl Strategy<Value = (&'static str, &'static str)>,
+    noise: impl Strategy<Value = String>,
+) -> impl Strategy<Value = (&'static str, String)> {
     let edits = prop::collection::vec((any::<prop::sample::Index>(), 0..8usize, noise), 1..6);
     (file, edits).prop_map(|((file, text), edits)| {
         let mut characters: Vec<char> = text.chars().collect();

@@ -14,6 +14,9 @@ namespace molsieve {
 
 using RDKit::ROMOL_SPTR;
 
+static_assert(REACTANTS_MAX == static_cast<std::size_t>(Shared::ReactantsMax));
+static_assert(NO_REAGENT == static_cast<std::uint32_t>(Shared::NoReagent));
+
 Combiner::Combiner(const TransformerSettings &settings, rust::Box<Combinations> combinations)
     : settings_(std::make_unique<TransformerSettings>(settings)),
       combinations_(std::move(combinations)),
@@ -22,7 +25,6 @@ Combiner::~Combiner() = default;
 
 void Combiner::begin(const CompiledRule &rule, std::size_t number, std::size_t place, const CombinedParent &parent) {
   rule_ = &rule;
-  number_ = number;
   place_ = place;
   parent_ = parent;
   is_first_ = true;

@@ -80,7 +80,7 @@ class Combiner {
   SiteFinders finders_;
 
   const CompiledRule *rule_ = nullptr;
-  std::size_t number_ = 0, place_ = 0;  // of the rule; of the parent among its reactants
+  std::size_t place_ = 0;  // of the parent among the reactants
   CombinedParent parent_;
   bool is_first_ = false;  // no combination was prepared since begin()
   // By reactant; nothing at the parent's place.

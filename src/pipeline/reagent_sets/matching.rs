@@ -1,12 +1,8 @@
 //! The rows of a set, matched with the reactants that take it on several threads.
 
 use std::{
-    collections::BTreeMap,
-    sync::{
-        Mutex, PoisonError,
-        mpsc::{self, SyncSender},
-    },
-    thread,
+    sync::mpsc::{self, Receiver, SyncSender},
+    thread::{self, Scope},
 };
 
 use super::{
@@ -22,6 +18,7 @@ use crate::{
     config::JobSpec,
     limits::STAGE_STACK_BYTES,
     reject::Rejection,
+    store::plain,
     table::source::{LibraryReader, ParentBatch, ParentRow, SourceError},
 };
 
@@ -30,34 +27,6 @@ pub(super) const ROWS_AT_A_TIME: usize = 4_096;
 
 /// What a row of a set gives: id, SMILES, and whether it matches, by use; or why it can't be used.
 pub(super) type Matched = (Vec<u8>, Result<(Vec<u8>, Vec<bool>), Rejection>);
-
-/// The rows of a set, batch by batch.
-pub(super) struct Batches {
-    reader: LibraryReader,
-    next: u64,
-    pub failed: Option<SourceError>,
-}
-
-impl Batches {
-    pub fn new(reader: LibraryReader) -> Self {
-        Self {
-            reader,
-            next: 0,
-            failed: None,
-        }
-    }
-
-    /// Fills a batch and returns its number; `None` at the end, or once reading has failed.
-    fn take(&mut self, batch: &mut ParentBatch) -> Option<u64> {
-        let read = self.reader.next_batch(batch, ROWS_AT_A_TIME);
-        self.failed = self.failed.take().or(read.as_ref().err().cloned());
-        if !read.unwrap_or(false) {
-            return None;
-        }
-        self.next += 1;
-        Some(self.next - 1)
-    }
-}
 
 /// How rows are matched: on several threads.
 pub(super) struct Matching<'a> {
@@ -70,64 +39,88 @@ pub(super) struct Matching<'a> {
 /// The rows of a batch, each by its number.
 type MatchedRows = Vec<(u64, Matched)>;
 
+/// A thread that matches one batch at a time.
+struct Worker {
+    batches: SyncSender<ParentBatch>,
+    answers: Receiver<Result<MatchedRows, ReagentError>>,
+}
+
 impl Matching<'_> {
-    /// Matches all rows, and passes them to `take` in their order.
+    /// Matches all rows, and passes them to `take` in their order. Batches go to the threads in turn, and a thread gets
+    /// the next one when its answer to the last is taken: so no more batches than threads are in memory.
     pub fn run(
         &self,
-        batches: &Mutex<Batches>,
+        mut reader: LibraryReader,
         taken: &[&Use<'_>],
+        failed: &dyn Fn(SourceError) -> ReagentError,
         take: &mut dyn FnMut(u64, Matched) -> Result<(), ReagentError>,
     ) -> Result<(), ReagentError> {
-        let (sender, matched) = mpsc::sync_channel(self.threads);
+        let mut take_answer = |worker: &Worker| -> Result<(), ReagentError> {
+            let answer = worker.answers.recv();
+            let rows = answer.unwrap_or_else(|_| Err(ended_early()))?;
+            rows.into_iter()
+                .try_for_each(|(row, matched)| take(row, matched))
+        };
         thread::scope(|scope| {
-            for _ in 0..self.threads {
-                let sender = sender.clone();
-                let work = move || self.work(batches, taken, &sender);
-                let thread = thread::Builder::new().stack_size(STAGE_STACK_BYTES);
-                let started = thread.spawn_scoped(scope, work);
-                started.map_err(|error| ReagentError::Thread(error.to_string()))?;
-            }
-            drop(sender);
-            // Those that came before their turn: at most one batch of each thread, and what the channel holds.
-            let (mut early, mut next) = (BTreeMap::new(), 0);
-            for answer in matched {
-                let (number, rows): (u64, MatchedRows) = answer?;
-                early.insert(number, rows);
-                while let Some(rows) = early.remove(&next) {
-                    rows.into_iter()
-                        .try_for_each(|(row, matched)| take(row, matched))?;
-                    next += 1;
+            let workers = (0..self.threads).map(|_| self.start(scope, taken));
+            let workers = workers.collect::<Result<Vec<_>, _>>()?;
+            let of_batch = |number: usize| &workers[number % workers.len()];
+            let mut next = 0;
+            loop {
+                if next >= workers.len() {
+                    take_answer(of_batch(next))?;
                 }
+                let mut batch = ParentBatch::new();
+                let more = reader.next_batch(&mut batch, ROWS_AT_A_TIME);
+                if !more.map_err(failed)? {
+                    break;
+                }
+                let sent = of_batch(next).batches.send(batch);
+                sent.map_err(|_| ended_early())?;
+                next += 1;
             }
-            Ok(())
+            // The batch before these was taken when the end was met.
+            let first_left = (next + 1).saturating_sub(workers.len());
+            (first_left..next).try_for_each(|number| take_answer(of_batch(number)))
         })
     }
 
-    /// The body of a thread: until there are no more rows, or nobody wants the answers.
+    fn start<'scope>(
+        &'scope self,
+        scope: &'scope Scope<'scope, '_>,
+        taken: &'scope [&'scope Use<'_>],
+    ) -> Result<Worker, ReagentError> {
+        let (batches, to_match) = mpsc::sync_channel(1);
+        let (answer, answers) = mpsc::sync_channel(1);
+        let thread = thread::Builder::new().stack_size(STAGE_STACK_BYTES);
+        let started = thread.spawn_scoped(scope, move || self.work(taken, &to_match, &answer));
+        started.map_err(|error| ReagentError::Thread(plain(&error)))?;
+        Ok(Worker { batches, answers })
+    }
+
+    /// The body of a thread: until there are no more batches, or nobody wants the answers.
     fn work(
         &self,
-        batches: &Mutex<Batches>,
         taken: &[&Use<'_>],
-        sender: &SyncSender<Result<(u64, MatchedRows), ReagentError>>,
+        batches: &Receiver<ParentBatch>,
+        answer: &SyncSender<Result<MatchedRows, ReagentError>>,
     ) {
         let mut matcher = match Matcher::new(self.rdkit, self.rules, self.spec) {
             Ok(matcher) => matcher,
-            Err(error) => return drop(sender.send(Err(error.into()))),
+            Err(error) => return drop(answer.send(Err(error.into()))),
         };
-        let mut batch = ParentBatch::new();
-        loop {
-            let mut reading = batches.lock().unwrap_or_else(PoisonError::into_inner);
-            let Some(number) = reading.take(&mut batch) else {
-                return;
-            };
-            drop(reading);
+        for batch in batches {
             let rows = batch.iter();
             let rows = rows.map(|row| (row.row, matcher.match_row(row, taken, self.rdkit)));
-            if sender.send(Ok((number, rows.collect()))).is_err() {
+            if answer.send(Ok(rows.collect())).is_err() {
                 return;
             }
         }
     }
+}
+
+fn ended_early() -> ReagentError {
+    ReagentError::Thread("it ended early".into())
 }
 
 /// Compiled rules of one thread, by set of rules.
