@@ -14,11 +14,15 @@ const PINS: &str = "scripts/rdkit-wheels.txt";
 /// Another release to build with.
 const OTHER_RELEASE: &str = "MOLSIEVE_RDKIT_RELEASE";
 
-const RDKIT_LIBRARIES: [&str; 8] = [
+const RDKIT_LIBRARIES: [&str; 12] = [
     "ChemReactions",
+    "Depictor",
     "Descriptors",
+    "EnumerateStereoisomers",
     "FileParsers",
+    "FilterCatalog",
     "GraphMol",
+    "MolStandardize",
     "RDGeneral",
     "RingDecomposerLib",
     "SmilesParse",

