@@ -25,17 +25,32 @@ pub struct Account {
     pub lost_expected: f64,
     /// Distinct products that the cap on a step left out.
     pub left_out: u64,
+    /// Products and parents left out, by filter, in the order of [`crate::filter::FilterSet::iter`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by_filter: Vec<u64>,
 }
 
 impl Account {
-    /// Sets everything to zero and keeps the memory of `by_rule`.
+    /// Sets everything to zero and keeps the memory of `by_rule` and `by_filter`.
     pub fn clear(&mut self) {
         let mut by_rule = std::mem::take(&mut self.by_rule);
+        let mut by_filter = std::mem::take(&mut self.by_filter);
         by_rule.clear();
+        by_filter.clear();
         *self = Self {
             by_rule,
+            by_filter,
             ..Self::default()
         };
+    }
+
+    /// Counts a parent that a filter leaves out.
+    pub fn filter_parent(&mut self, filter: usize) {
+        self.counts.parents_filtered += 1;
+        if self.by_filter.len() <= filter {
+            self.by_filter.resize(filter + 1, 0);
+        }
+        self.by_filter[filter] += 1;
     }
 
     /// Counts a rejected parent.
@@ -86,12 +101,18 @@ impl AddAssign<&Account> for Account {
         self.settled += other.settled;
         self.lost_expected += other.lost_expected;
         self.left_out += other.left_out;
+        if self.by_filter.len() < other.by_filter.len() {
+            self.by_filter.resize(other.by_filter.len(), 0);
+        }
+        for (filter, others) in self.by_filter.iter_mut().zip(&other.by_filter) {
+            *filter += others;
+        }
     }
 }
 
 /// What became of parents and products. Every parent read and every product made is counted in one
-/// place: `parents_read = parents_transformed + parents_rejected`, and `products_made` is the sum of
-/// unique, duplicate, symmetric, unchanged, invalid and capped ones.
+/// place: `parents_read = parents_transformed + parents_rejected + parents_filtered`, and `products_made` is the sum of
+/// unique, duplicate, symmetric, unchanged, invalid, capped and filtered ones.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
 #[repr(C)]
 #[derive(Serialize, Deserialize, utoipa::ToSchema)]
@@ -123,6 +144,19 @@ pub struct Counts {
     /// Parents with enhanced stereo (CXSMILES), which is in none of their products' SMILES.
     #[serde(default)]
     pub enhanced_stereo_dropped: u64,
+    /// Parents that a filter leaves out: no rule is applied to them.
+    #[serde(default)]
+    pub parents_filtered: u64,
+    /// Products that a filter leaves out.
+    #[serde(default)]
+    pub products_filtered: u64,
+    /// Products with open stereo centres that `--expand-stereo` has replaced by their stereoisomers. They are in no other
+    /// count; the stereoisomers are.
+    #[serde(default)]
+    pub products_expanded: u64,
+    /// Of those, products that have more stereoisomers than were asked for.
+    #[serde(default)]
+    pub products_expanded_in_part: u64,
 }
 
 impl Counts {
@@ -142,13 +176,15 @@ impl AddAssign for Counts {
     fn add_assign(&mut self, other: Self) {
         add(self, &other);
         // A parent may be read in one slot and rejected in a later one, so these two don't add up slot by slot.
-        self.parents_transformed = self.parents_read.saturating_sub(self.parents_rejected);
+        let left_out = self.parents_rejected + self.parents_filtered;
+        self.parents_transformed = self.parents_read.saturating_sub(left_out);
         self.products_made = self.products_unique
             + self.products_duplicate
             + self.products_symmetric
             + self.products_unchanged
             + self.products_invalid
-            + self.products_capped;
+            + self.products_capped
+            + self.products_filtered;
     }
 }
 
@@ -203,7 +239,7 @@ impl<'de> Deserialize<'de> for RejectCounts {
 /// writes these numbers in this order (`RuleCount` in `transformer.h`); a checkpoint stores them as a list, because it has
 /// one for each of thousands of rules.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable, Serialize, Deserialize)]
-#[serde(from = "[u64; 8]", into = "[u64; 8]")]
+#[serde(from = "[u64; 9]", into = "[u64; 9]")]
 #[repr(C)]
 pub struct RuleAccount {
     /// All, those included that a cap kept from being made or written.
@@ -214,6 +250,8 @@ pub struct RuleAccount {
     pub invalid: u64,
     /// Products that a cap kept from being made or written; of sites beyond the cap, at least as many.
     pub capped: u64,
+    /// Products that a filter leaves out.
+    pub filtered: u64,
     /// Rows written.
     pub unique: u64,
     /// Parents that have a site.
@@ -230,14 +268,14 @@ impl AddAssign for RuleAccount {
     }
 }
 
-impl From<RuleAccount> for [u64; 8] {
+impl From<RuleAccount> for [u64; 9] {
     fn from(rule: RuleAccount) -> Self {
         bytemuck::cast(rule)
     }
 }
 
-impl From<[u64; 8]> for RuleAccount {
-    fn from(numbers: [u64; 8]) -> Self {
+impl From<[u64; 9]> for RuleAccount {
+    fn from(numbers: [u64; 9]) -> Self {
         bytemuck::cast(numbers)
     }
 }
@@ -270,6 +308,7 @@ mod tests {
                 .collect(),
             settled: 3,
             lost_expected: 0.25,
+            by_filter: vec![0, 5],
             ..Account::default()
         };
         account.counts += Counts {
@@ -282,6 +321,7 @@ mod tests {
             products_unchanged: 5,
             products_invalid: 3,
             products_capped: 2,
+            products_filtered: 5,
             enhanced_stereo_dropped: 1,
             ..Counts::default()
         };
@@ -303,8 +343,9 @@ mod tests {
             sum.counts.parents_transformed,
             sum.counts.parents_read - sum.counts.parents_rejected
         );
-        assert_eq!(sum.counts.products_made, 3 * (50 + 30 + 11 + 5 + 3 + 2));
-        assert_eq!(sum.by_rule[1], [3, 6, 9, 12, 15, 18, 21, 24].into());
+        assert_eq!(sum.counts.products_made, 3 * (50 + 30 + 11 + 5 + 3 + 2 + 5));
+        assert_eq!(sum.by_rule[1], [3, 6, 9, 12, 15, 18, 21, 24, 27].into());
+        assert_eq!(sum.by_filter, [0, 15]);
         assert_eq!(sum.keys.by_rdkit[KEY_REASONS_MAX - 1], 27);
         assert_eq!((sum.settled, sum.lost_expected), (9, 0.75));
         let by_code: u64 = sum.rejected_by_code.iter().map(|(_, count)| count).sum();
@@ -332,7 +373,7 @@ mod tests {
         let json: serde_json::Value = serde_json::from_slice(&json).unwrap();
         assert_eq!(
             json["by_rule"][1],
-            serde_json::json!([1, 2, 3, 4, 5, 6, 7, 8])
+            serde_json::json!([1, 2, 3, 4, 5, 6, 7, 8, 9])
         );
         assert_eq!(json["rejected_by_code"]["syntax"], 5);
         assert!(json["rejected_by_code"].get("empty").is_none());

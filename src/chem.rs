@@ -8,6 +8,7 @@
 
 mod bridge;
 pub mod check;
+pub mod drops;
 mod times;
 
 use std::{
@@ -23,6 +24,7 @@ pub use times::ChemistryTimes;
 
 use crate::{
     account::{Counts, RuleAccount},
+    filter::{Filter, FilterSet},
     limits::{
         PARENT_ATOMS_MAX, PARENT_SMILES_BYTES_MAX, PRODUCT_SMILES_BYTES_MAX,
         PRODUCTS_CHECKED_ONE_IN, PRODUCTS_PER_CALL, SITES_PER_RULE_MAX,
@@ -156,6 +158,15 @@ pub enum ChemistryError {
         /// RDKit's text.
         reason: String,
     },
+    /// RDKit rejects a SMARTS of a filter. The message has further lines if RDKit says where: the SMARTS, and a caret under
+    /// the place.
+    #[error("{place}RDKit cannot read this SMARTS: {reason}")]
+    Filter {
+        /// File and line, if it is in a file.
+        place: String,
+        /// RDKit's text, with the SMARTS.
+        reason: String,
+    },
     /// RDKit failed for a reason other than the molecule (out of memory, a broken invariant).
     #[error("RDKit failed: {0}")]
     Failed(String),
@@ -181,6 +192,8 @@ pub struct TransformSettings {
     pub properties: PropertySet,
     /// Most distinct products of one parent.
     pub products_per_parent_max: u32,
+    /// Most stereoisomers that a product with open centres is replaced by; 0: it is written as it is.
+    pub stereoisomers_max: u32,
 }
 
 /// Why [`Transformer::fill`] returned.
@@ -200,6 +213,8 @@ pub struct Transformer {
     times: ChemistryTimes,
     /// Number of rules.
     rules: usize,
+    /// Number of filters of products.
+    filters: usize,
     /// Rules that match nothing because they ask for hydrogens as atoms.
     without_hydrogens: Vec<usize>,
     /// Whether the current parent is to fail.
@@ -246,6 +261,7 @@ impl Transformer {
             check_one_in: PRODUCTS_CHECKED_ONE_IN,
             reagents_per_row: combinations.per_row(),
             reagent_bytes_max: combinations.kept_bytes_max(),
+            stereoisomers_max: settings.stereoisomers_max,
         };
         let inner = ffi::new_transformer(&settings, Box::new(combinations))
             .map_err(|error| ChemistryError::Failed(error.what().to_owned()))?;
@@ -253,10 +269,69 @@ impl Transformer {
             inner,
             times: ChemistryTimes::default(),
             rules: 0,
+            filters: 0,
             without_hydrogens: Vec::new(),
             #[cfg(feature = "failpoints")]
             fails: false,
         })
+    }
+
+    /// Compiles filters. They leave products out, and [`Transformer::filter_parent`] says which parents.
+    pub fn filter_by(&mut self, filters: &FilterSet) -> Result<(), ChemistryError> {
+        self.filters = filters.on_products.len();
+        let both = [(false, &filters.on_products), (true, &filters.on_parents)];
+        for (on_parents, filters) in both {
+            for filter in filters {
+                self.add_filter(on_parents, filter)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn add_filter(&mut self, on_parents: bool, filter: &Filter) -> Result<(), ChemistryError> {
+        let mut inner = self.inner.pin_mut();
+        let (patterns, required) = match filter {
+            Filter::Where(condition) => {
+                let property = ffi::Property {
+                    repr: condition.property as u8,
+                };
+                let comparison = ffi::Comparison {
+                    repr: condition.comparison as u8,
+                };
+                inner.add_condition(on_parents, property, comparison, condition.number);
+                return Ok(());
+            }
+            Filter::Alerts(catalogue) => {
+                let catalogue = ffi::Catalogue {
+                    repr: *catalogue as u8,
+                };
+                let added = inner.add_alerts(on_parents, catalogue);
+                return added.map_err(|error| ChemistryError::Failed(error.what().to_owned()));
+            }
+            Filter::Require(patterns) => (patterns, true),
+            Filter::Reject(patterns) => (patterns, false),
+        };
+        inner.as_mut().add_smarts(on_parents, required);
+        for pattern in &patterns.patterns {
+            let added = inner.as_mut().add_pattern(on_parents, &pattern.smarts);
+            added.map_err(|error| ChemistryError::Filter {
+                place: pattern.place(patterns.file()),
+                reason: with_caret(error.what(), &pattern.smarts),
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Has what is dropped added to a sample.
+    pub fn explain(&mut self, log: drops::DropLog) {
+        self.inner.pin_mut().explain(Box::new(log));
+    }
+
+    /// The number of the first filter, of those of parents, that the current parent fails.
+    pub fn filter_parent(&mut self) -> Result<Option<usize>, Rejection> {
+        let failed = self.inner.pin_mut().filter_parent();
+        let failed = failed.map_err(|error| RejectCode::Rdkit.because(error.what()))?;
+        Ok(usize::try_from(failed).ok())
     }
 
     /// By index, the rules that match nothing because they ask for hydrogens as atoms.
@@ -351,6 +426,8 @@ impl Transformer {
         let (rows, text_bytes) = (slot.rows(), slot.text_bytes());
         let mut by_rule = std::mem::take(&mut slot.account.by_rule);
         by_rule.resize(self.rules, RuleAccount::default());
+        let mut by_filter = std::mem::take(&mut slot.account.by_filter);
+        by_filter.resize(by_filter.len().max(self.filters), 0);
         let columns = slot.columns_mut();
         let mut space = ffi::ProductSpace {
             text: columns.text,
@@ -364,6 +441,7 @@ impl Transformer {
             rows: rows as u32,
             text_bytes: text_bytes as u32,
             by_rule: bytemuck::cast_slice_mut(&mut by_rule),
+            by_filter: &mut by_filter,
         };
         let fill = self
             .inner
@@ -373,6 +451,7 @@ impl Transformer {
         let (rows, text_bytes) = (space.rows as usize, space.text_bytes as usize);
         slot.set_filled(rows, text_bytes);
         slot.account.by_rule = by_rule;
+        slot.account.by_filter = by_filter;
         add(&mut slot.account.counts, &report);
         self.times.find_sites += Duration::from_nanos(report.match_ns);
         self.times.react += Duration::from_nanos(report.react_ns);
@@ -450,12 +529,28 @@ fn place_of_fault(rule: &Rule, reason: &str) -> String {
     }
 }
 
+/// The reason with, where it names a position, the SMARTS and a caret under it.
+fn with_caret(reason: &str, smarts: &str) -> String {
+    let position = reason.rsplit_once(" at position ");
+    let position = position.and_then(|(_, digits)| digits.parse::<usize>().ok());
+    match position {
+        // RDKit counts from 1.
+        Some(position) if (1..=smarts.len() + 1).contains(&position) => {
+            format!("{reason}\n  {smarts}\n  {:>position$}", "^")
+        }
+        _ => format!("{reason}\n  {smarts}"),
+    }
+}
+
 fn add(counts: &mut Counts, report: &ffi::ParentReport) {
     counts.products_symmetric += report.symmetric;
     counts.products_unchanged += report.unchanged;
     counts.products_invalid += report.invalid;
     counts.products_capped += report.capped;
     counts.enhanced_stereo_dropped += report.enhanced_stereo;
+    counts.products_filtered += report.filtered;
+    counts.products_expanded += report.expanded;
+    counts.products_expanded_in_part += report.expanded_in_part;
 }
 
 fn flags(caps: u32) -> ParentFlags {

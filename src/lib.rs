@@ -39,7 +39,7 @@
 //!
 //! 1. `limits`, `units`, `key`, `machine`, `sync`, `cores`, `named`, `property`, `faults`
 //! 2. `store`
-//! 3. `rules`, `reject`, `account`, `slot`, `reagents`
+//! 3. `rules`, `reject`, `account`, `slot`, `reagents`, `filter`
 //! 4. `ring`, `chem`, `identity`, `table`
 //! 5. `sieve`, `settle`, `trial`, `nvidia`
 //! 6. `config`, `plan`
@@ -57,6 +57,7 @@ pub mod daemon;
 pub mod doctor;
 #[cfg(feature = "failpoints")]
 mod faults;
+pub mod filter;
 pub mod identity;
 pub mod key;
 pub mod limits;

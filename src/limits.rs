@@ -169,6 +169,24 @@ pub const KEY_REASONS_MAX: usize = 16;
 pub const RDKIT_REASON_BYTES_MAX: usize = 256;
 /// Longest reason of a reject: one short line.
 pub const REASON_BYTES_MAX: usize = 512;
+/// Filters that act on the products, or on the parents, of a step.
+pub const FILTERS_MAX: usize = 256;
+/// SMARTS of all these filters.
+pub const FILTER_PATTERNS_MAX: usize = 16 * KIB;
+/// Largest file of SMARTS.
+pub const FILTER_FILE_BYTES_MAX: u64 = 16 * MIB as u64;
+/// A compiled SMARTS of a filter in one worker.
+pub const FILTER_PATTERN_BYTES: usize = 32 * KIB;
+/// A catalogue of alerts in one worker: the largest have some hundred patterns.
+pub const FILTER_CATALOGUE_BYTES: usize = 24 * MIB;
+/// Most products with open centres become so many stereoisomers each.
+pub const STEREOISOMERS_MAX: u32 = 1_024;
+/// Most that `--explain-drops` keeps of each reason.
+pub const DROPS_MAX: u32 = 10_000;
+/// Texts of something dropped, in all; what has longer ones is not in the sample.
+pub const DROP_TEXT_BYTES_MAX: usize = 2 * KIB;
+/// What else it takes, with its place in the sample.
+pub const DROP_BYTES: usize = 320;
 /// Rows of the input whose products are counted to estimate the job.
 pub const SAMPLE_PARENTS: usize = 128;
 /// Distinct products made of one row of the sample. Further ones are counted, not made, so that planning takes

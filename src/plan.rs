@@ -38,6 +38,7 @@ use items::mebibytes;
 
 use crate::{
     config::{JobSpec, written_path},
+    filter::FilterSet,
     limits::{
         BATCH_PARENTS_MAX, PARQUET_PAGE_BYTES_MAX, REAGENTS_KEPT_BYTES_MAX, SLOTS_MAX, SLOTS_MIN,
     },
@@ -113,10 +114,10 @@ fn advice(threads: Option<usize>) -> String {
 }
 
 /// Plans a job: transforms a sample, sizes everything, adds it up. `excluded` is the number of products
-/// of earlier runs that are to be left out, `rules` the number of rules of each step.
+/// of earlier runs that are to be left out, `rules` the number of rules of each step, `filters` their filters.
 pub fn plan(
     spec: &JobSpec,
-    rules: &[usize],
+    (rules, filters): (&[usize], &[FilterSet]),
     library: &Library,
     excluded: u64,
     reagents: ReagentNeeds,
@@ -128,6 +129,7 @@ pub fn plan(
         spec,
         estimate,
         rules: rules.iter().copied().max().unwrap_or_default(),
+        filters,
         reagents,
         page_bytes: library.page_bytes() as usize,
         unpack_bytes: library.unpack_bytes() as usize,
@@ -165,6 +167,8 @@ struct Needs<'a> {
     estimate: Estimate,
     /// Number of rules, of the step that has most.
     rules: usize,
+    /// The filters of each step.
+    filters: &'a [FilterSet],
     /// Of a job with rules of several reactants.
     reagents: ReagentNeeds,
     /// Bytes of the largest Parquet page of the inputs.
@@ -281,6 +285,7 @@ impl JobSpec {
             settings: purpose.settings,
             products_kept: purpose.products_kept,
             reagents: TriedReagents::default(),
+            filters: FilterSet::default(),
             time_max: self.parent_time_max(),
         }
     }

@@ -11,6 +11,7 @@
 //! | `keys`, `maybe-keys`, `maybe-rows`, `rejects` | keys, rows and rejects that are needed at the end of the run | [`spill`] |
 //! | `part-rows` | the rows of the unfinished part, from which a resumed run encodes the part again | [`spill`] |
 //! | `survivors` | which *maybe* rows are new, once that is decided | [`spill`] |
+//! | `drops` | with `--explain-drops`: the sample of what the job drops | [`sealed`] |
 //! | `in-work` | the parents that workers are processing | see [`crate::pipeline`] |
 //! | `settle/` | partitions | [`spill`] |
 //!
@@ -34,7 +35,9 @@ use std::{
 };
 
 pub use new_file::write_new;
-pub use output::{Existing, Found, OutputDir, PRODUCTS_DIR, PendingFile, Published, part_name};
+pub use output::{
+    Existing, Found, OutputDir, PRODUCTS_DIR, PendingFile, Published, SIDE_FILES, part_name,
+};
 
 /// Folder of the working files of an unfinished run.
 pub const WORK_DIR: &str = ".molsieve";

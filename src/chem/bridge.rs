@@ -55,6 +55,7 @@ pub mod ffi {
         Unchanged,
         Invalid,
         Capped,
+        Filtered,
         /// Counted in Rust.
         Unique,
         /// Parents that have a site; their sites; time spent, in ns.
@@ -82,6 +83,39 @@ pub mod ffi {
         FractionCsp3,
         Charge,
         StereoCentres,
+    }
+
+    /// The numbers of [`crate::filter::Comparison`].
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    #[repr(u8)]
+    enum Comparison {
+        AtMost,
+        AtLeast,
+        Equal,
+        NotEqual,
+        Below,
+        Above,
+    }
+
+    /// The numbers of [`crate::filter::Catalogue`].
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    #[repr(u8)]
+    enum Catalogue {
+        Pains,
+        PainsA,
+        PainsB,
+        PainsC,
+        Brenk,
+        Nih,
+        Zinc,
+        Chembl,
+        ChemblBms,
+        ChemblDundee,
+        ChemblGlaxo,
+        ChemblInpharmatica,
+        ChemblLint,
+        ChemblMlsmr,
+        ChemblSurechembl,
     }
 
     /// Numbers of [`crate::limits`] and [`crate::reagents`] that C++ states too.
@@ -126,6 +160,8 @@ pub mod ffi {
         reagents_per_row: usize,
         /// Bytes of reagents that are kept ready.
         reagent_bytes_max: usize,
+        /// Most stereoisomers of a product with open centres; 0: products are written as they are.
+        stereoisomers_max: u32,
     }
 
     /// The product columns of a slot, of which `rows` and `text_bytes` are filled.
@@ -145,6 +181,8 @@ pub mod ffi {
         text_bytes: u32,
         /// Per rule: the numbers of [`crate::account::RuleAccount`]; added to.
         by_rule: &'a mut [u64],
+        /// Per filter of products: how many it leaves out; added to.
+        by_filter: &'a mut [u64],
     }
 
     /// What became of a parent's products so far. Every product made is counted once.
@@ -156,6 +194,11 @@ pub mod ffi {
         invalid: u64,
         /// Not made (beyond the cap on products or sites) or not kept (longer than a product may be).
         capped: u64,
+        /// Left out by a filter.
+        filtered: u64,
+        /// With open centres, replaced by their stereoisomers; and those of them that have more than may be written.
+        expanded: u64,
+        expanded_in_part: u64,
         /// Bits of [`Cap`].
         caps: u32,
         /// 1 if the parent has enhanced stereo, which is in none of its products' SMILES.
@@ -173,7 +216,32 @@ pub mod ffi {
         describe_ns: u64,
     }
 
+    /// A product or a parent that is not in the output, and why.
+    struct Dropped<'a> {
+        /// Number of the filter among those that are counted; `u32::MAX`: RDKit can't sanitize the product.
+        filter: u32,
+        /// Whether it is the parent itself.
+        is_parent: bool,
+        rule: u32,
+        site: u16,
+        /// Of the product; empty if it has none.
+        smiles: &'a str,
+        /// Of the property of the filter.
+        value: f64,
+        /// Number of the pattern of the filter that matches.
+        pattern: u32,
+        /// Name of the alert, or RDKit's text.
+        text: &'a str,
+    }
+
     extern "Rust" {
+        type DropLog;
+
+        /// Whether the next product that the current parent drops is wanted for the sample. To be called once for each.
+        fn wants(self: &mut DropLog, filter: u32, is_parent: bool) -> bool;
+        /// Adds what was wanted.
+        fn add(self: &mut DropLog, dropped: &Dropped<'_>);
+
         /// Low and high 64 bits of the key of a canonical SMILES.
         fn product_key(smiles: &[u8], low: &mut u64, high: &mut u64);
         /// Passes on a line that RDKit logged.
@@ -235,6 +303,26 @@ pub mod ffi {
             report: &mut ParentReport,
         ) -> Result<Fill>;
         fn parent_smiles(self: Pin<&mut Transformer>) -> Result<&str>;
+        /// Adds a filter of parents or of products behind those that there are.
+        fn add_condition(
+            self: Pin<&mut Transformer>,
+            on_parents: bool,
+            property: Property,
+            comparison: Comparison,
+            number: f64,
+        );
+        fn add_alerts(
+            self: Pin<&mut Transformer>,
+            on_parents: bool,
+            catalogue: Catalogue,
+        ) -> Result<()>;
+        fn add_smarts(self: Pin<&mut Transformer>, on_parents: bool, required: bool);
+        /// Adds a pattern to the filter added last.
+        fn add_pattern(self: Pin<&mut Transformer>, on_parents: bool, smarts: &str) -> Result<()>;
+        /// Has what is dropped explained.
+        fn explain(self: Pin<&mut Transformer>, drops: Box<DropLog>);
+        /// The number of the first filter that the current parent fails; -1 if it passes all.
+        fn filter_parent(self: Pin<&mut Transformer>) -> Result<i32>;
         fn end(self: Pin<&mut Transformer>);
         fn reason(self: &Transformer) -> &str;
 
@@ -260,7 +348,7 @@ pub mod ffi {
     }
 }
 
-use crate::reagents::Combinations;
+use crate::{chem::drops::DropLog, reagents::Combinations};
 
 fn no_combinations() -> Box<Combinations> {
     Box::new(Combinations::none())
@@ -304,6 +392,8 @@ const _: () = {
     assert!(invalid == ffi::RuleCount::Invalid.repr as usize);
     let capped = offset_of!(RuleAccount, capped) / NUMBER;
     assert!(capped == ffi::RuleCount::Capped.repr as usize);
+    let filtered = offset_of!(RuleAccount, filtered) / NUMBER;
+    assert!(filtered == ffi::RuleCount::Filtered.repr as usize);
     let parents = offset_of!(RuleAccount, parents) / NUMBER;
     assert!(parents == ffi::RuleCount::Parents.repr as usize);
     let sites = offset_of!(RuleAccount, sites) / NUMBER;
@@ -319,13 +409,16 @@ const _: () = {
 
 // `Property` is passed to C++ as bits by number.
 macro_rules! same_numbers {
-    ($($property:ident)*) => { $(
-        const _: () = assert!(
-            crate::property::Property::$property as u8 == ffi::Property::$property.repr
-        );
+    ($ours:path, $theirs:ident: $($value:ident)*) => { $(
+        const _: () = {
+            use $ours as Ours;
+            assert!(Ours::$value as u8 == ffi::$theirs::$value.repr);
+        };
     )* };
 }
 
-same_numbers!(Mw Clogp Tpsa Hbd Hba RotatableBonds ExactMass HeavyAtoms Rings AromaticRings FractionCsp3 Charge StereoCentres);
+same_numbers!(crate::filter::Comparison, Comparison: AtMost AtLeast Equal NotEqual Below Above);
+same_numbers!(crate::filter::Catalogue, Catalogue: Pains PainsA PainsB PainsC Brenk Nih Zinc Chembl ChemblBms ChemblDundee ChemblGlaxo ChemblInpharmatica ChemblLint ChemblMlsmr ChemblSurechembl);
+same_numbers!(crate::property::Property, Property: Mw Clogp Tpsa Hbd Hba RotatableBonds ExactMass HeavyAtoms Rings AromaticRings FractionCsp3 Charge StereoCentres);
 const _: () =
     assert!(crate::property::Property::ALL.len() == ffi::Property::StereoCentres.repr as usize + 1);

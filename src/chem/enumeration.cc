@@ -11,6 +11,10 @@ namespace molsieve {
 // Makes the next product. It becomes pending, or is counted and dropped. False: there is none left.
 bool Transformer::make_next(ParentReport &report) {
   auto &p = *parent_;
+  if (p.next_isomer < p.isomers.size()) {
+    take_isomer(report);
+    return true;
+  }
   if (rules_.empty()) {  // the job cleans a library
     if (p.matched) {
       return false;

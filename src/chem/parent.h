@@ -40,7 +40,11 @@ struct Parent {
   // A product that is not written yet.
   bool pending = false;
   std::string smiles;
+  std::uint64_t key_low = 0, key_high = 0;
   std::uint16_t site = 0;
+  // The stereoisomers that it is replaced by, from the next one on.
+  std::vector<std::string> isomers;
+  std::size_t next_isomer = 0;
   describe::Values values;
 };
 

@@ -145,6 +145,7 @@ Fill Transformer::fill(ProductSpace &space, std::uint32_t parent, std::uint32_t 
     throw std::logic_error("fill() without room to count by rule");
   }
   by_rule_ = space.by_rule.data();
+  by_filter_ = space.by_filter.data();
   counted_ns_ = worked_ns(report);
   report.enhanced_stereo += parent_->groups_to_report;
   parent_->groups_to_report = false;
@@ -255,12 +256,20 @@ void Transformer::take_product(std::size_t product, ParentReport &report) {
     atoms = p.made->getNumAtoms();
     const Timer timer(report.write_ns);
     p.smiles = RDKit::MolToSmiles(*p.made);
-  } catch (const std::exception &) {
-    ++report.invalid;
-    count(RuleCount::Invalid);
+  } catch (const std::exception &e) {
+    drop_invalid(e.what(), report);
     return;
   }
   take_smiles(atoms, report);
+}
+
+// Counts a product that RDKit can't sanitize.
+void Transformer::drop_invalid(const char *why, ParentReport &report) {
+  ++report.invalid;
+  count(RuleCount::Invalid);
+  if (drops_) {
+    log_drop(nullptr, false, why);
+  }
 }
 
 // Makes the product and its SMILES on the flat molecule. False: it is not proved that RDKit gives the same.
@@ -310,18 +319,34 @@ void Transformer::take_smiles(std::size_t atoms, ParentReport &report) {
     count(RuleCount::Unchanged);
     return;
   }
+  if (!is_new(report)) {
+    return;
+  }
+  if (!p.made && (p.key_high & (settings_->check_one_in - 1)) == 0) {
+    check(report);
+  }
+  if (!properties_.empty()) {
+    describe(report);
+  }
+  if (passes(report) && !expand(report)) {
+    p.pending = true;
+  }
+}
+
+// Whether the parent has not given the product before, and may give it. If not, the product is counted.
+bool Transformer::is_new(ParentReport &report) {
+  auto &p = *parent_;
   if (p.smiles.size() > settings_->product_bytes_max) {
     add_cap(report, Cap::Length);
     count_capped(report);
-    return;
+    return false;
   }
-  std::uint64_t low, high;
-  product_key(as_bytes(p.smiles), low, high);
+  product_key(as_bytes(p.smiles), p.key_low, p.key_high);
   auto &seen = p.combined ? seen_combined_ : seen_;
-  if (!seen.insert(low, high)) {
+  if (!seen.insert(p.key_low, p.key_high)) {
     ++report.symmetric;
     count(RuleCount::Made);
-    return;
+    return false;
   }
   if (seen.size() > settings_->products_per_parent_max) {
     add_cap(report, Cap::Products);
@@ -331,15 +356,9 @@ void Transformer::take_smiles(std::size_t atoms, ParentReport &report) {
     } else {
       p.full = true;
     }
-    return;
+    return false;
   }
-  if (!p.made && (high & (settings_->check_one_in - 1)) == 0) {
-    check(report);
-  }
-  if (!properties_.empty()) {
-    describe(report);
-  }
-  p.pending = true;
+  return true;
 }
 
 // Makes the product with RDKit too, after it was made on the flat molecule. Throws if the SMILES differ.

@@ -12,6 +12,7 @@
 #include "molsieve/src/chem/combine/combiner.h"
 #include "molsieve/src/chem/describe/describe.h"
 #include "molsieve/src/chem/edit/edit.h"
+#include "molsieve/src/chem/filter/filters.h"
 #include "molsieve/src/chem/key_set.h"
 #include "molsieve/src/chem/rules/compile.h"
 #include "molsieve/src/chem/rules/sites.h"
@@ -30,6 +31,8 @@ enum class Cap : std::uint32_t;
 
 // The current parent and the position in the enumeration of its products.
 struct Parent;
+// Of crate::chem::drops.
+struct DropLog;
 
 class Transformer {
  public:
@@ -60,6 +63,16 @@ class Transformer {
   // Drops the current parent and everything held for it.
   void end();
 
+  // Filters of parents or of products, in the order in which they are decided.
+  void add_condition(bool on_parents, Property property, Comparison comparison, double number);
+  void add_alerts(bool on_parents, Catalogue catalogue);
+  void add_smarts(bool on_parents, bool required);
+  void add_pattern(bool on_parents, rust::Str smarts);
+  // The number of the first filter that the current parent fails; -1 if it passes all.
+  std::int32_t filter_parent();
+  // Has what is dropped explained.
+  void explain(rust::Box<DropLog> drops);
+
   rust::Str reason() const { return {reason_.data(), reason_.size()}; }
 
  private:
@@ -78,7 +91,16 @@ class Transformer {
   void take_parent(ParentReport &report);
   void take_product(std::size_t product, ParentReport &report);
   void take_smiles(std::size_t atoms, ParentReport &report);
+  bool is_new(ParentReport &report);
   void check(ParentReport &report);
+  void drop_invalid(const char *why, ParentReport &report);
+  // filtering.cc
+  filter::Filters &filters(bool on_parents) { return on_parents ? parent_filters_ : product_filters_; }
+  void describe_for_filters();
+  bool passes(ParentReport &report);
+  void log_drop(const filter::Failed *failed, bool is_parent, const std::string &why);
+  bool expand(ParentReport &report);
+  void take_isomer(ParentReport &report);
   // describe/product.cc
   void describe(ParentReport &report);
   bool describe_flat(describe::Values &values, ParentReport &report);
@@ -105,8 +127,11 @@ class Transformer {
   Molecule product_;
   edit::Edit::Workspace workspace_;
   write::SmilesWriter writer_;
-  describe::PropertySet properties_;
+  describe::PropertySet properties_;  // of columns and filters
   describe::Describer describer_;
+  filter::Filters product_filters_, parent_filters_;
+  std::unique_ptr<rust::Box<DropLog>> drops_;  // null: nothing is explained
+  std::uint64_t *by_filter_ = nullptr;  // of the space that is being filled
   KeySet seen_;           // of the parent, but for what is made with reagents
   KeySet seen_combined_;  // of the combination
   std::uint64_t *by_rule_ = nullptr;  // of the space that is being filled

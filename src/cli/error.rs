@@ -11,6 +11,7 @@ use crate::{
         ServeError, client::ClientError, paths::PathError, protocol::AssignmentError,
         settings::SettingsError,
     },
+    filter::FilterError,
     pipeline::{PipelineError, PrepareError, ReagentError},
     plan::PlanError,
     report::manifest::ManifestError,
@@ -259,10 +260,12 @@ impl CliError {
                 PipelineError::Chemistry(error)
                 | PipelineError::Trial(TrialError::Chemistry(error)),
             ) => match error {
-                ChemistryError::Rule { .. } => Exit::Input,
+                ChemistryError::Rule { .. } | ChemistryError::Filter { .. } => Exit::Input,
                 ChemistryError::StartUp(_) | ChemistryError::Failed(_) => Exit::Failed,
             },
             Self::Prepare(PrepareError::Reagents(error)) => exit_of_reagents(error),
+            Self::Prepare(PrepareError::Filters(FilterError::Store(error))) => exit_of_store(error),
+            Self::Prepare(PrepareError::Filters(_)) => Exit::Input,
             Self::Route(error) => exit_of_route(error),
             Self::Stopped(_) => Exit::Stopped,
             Self::Pipeline(_)

@@ -1,5 +1,7 @@
 //! The summary of a job, for people.
 
+mod filters;
+
 use crate::{
     account::RejectCounts,
     config::{Dedup, Task},
@@ -205,6 +207,7 @@ fn left_out(manifest: &Manifest) -> Vec<String> {
             "  rejected   {rows} ({codes}); rejects.parquet has {whose} text and the reason"
         ));
     }
+    lines.extend(filters::lines(manifest));
     if counts.parents_capped > 0 {
         lines.push(format!(
             "  capped     {}, {} not made or not kept: {}",
@@ -313,6 +316,9 @@ fn made(manifest: &Manifest) -> String {
         match counts.products_capped {
             0 => String::new(),
             capped => format!(", {} capped", count(capped)),
+        } + &match counts.products_filtered {
+            0 => String::new(),
+            filtered => format!(", {} filtered", count(filtered)),
         },
     )
 }

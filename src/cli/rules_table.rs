@@ -168,6 +168,7 @@ fn transform(
         method: Method::Fast,
         properties: PropertySet::NONE,
         products_per_parent_max: SAMPLE_PRODUCTS_PER_PARENT_MAX,
+        stereoisomers_max: 0,
     };
     let mut counter = Counter {
         rdkit,

@@ -49,6 +49,14 @@ macro_rules! given_value {
     };
 }
 
+/// The name of a setting whose identifier may be raw (`r#where`).
+pub(super) const fn plain(name: &'static str) -> &'static str {
+    match name.as_bytes() {
+        [b'r', b'#', ..] => name.split_at(2).1,
+        _ => name,
+    }
+}
+
 /// Defines all types of settings. `common` settings belong to every job; each further group to the task it
 /// names.
 macro_rules! settings {
@@ -195,7 +203,7 @@ macro_rules! settings {
             /// All settings, in the order in which they are written.
             pub(super) const ALL: &[SettingInfo] = &[
                 $( SettingInfo {
-                    name: stringify!($name),
+                    name: plain(stringify!($name)),
                     documentation: concat!($($doc, "\n"),*),
                     task: None,
                     same_on_resume: $same,
@@ -203,7 +211,7 @@ macro_rules! settings {
                     schema: || <$type as Given>::schema(None $(.or(Some($range)))?),
                 }, )*
                 $($( SettingInfo {
-                    name: stringify!($own),
+                    name: plain(stringify!($own)),
                     documentation: concat!($($own_doc, "\n"),*),
                     task: Some(Task::$task),
                     same_on_resume: $own_same,
@@ -235,8 +243,8 @@ macro_rules! settings {
 
             /// Refuses values out of range.
             pub(super) fn check_ranges(&self) -> Result<(), ConfigError> {
-                $($( self.$name.map(|value| within(stringify!($name), value, &($range))).transpose()?; )?)*
-                $($($( self.$own.map(|value| within(stringify!($own), value, &($own_range))).transpose()?; )?)*)*
+                $($( self.$name.map(|value| within(plain(stringify!($name)), value, &($range))).transpose()?; )?)*
+                $($($( self.$own.map(|value| within(plain(stringify!($own)), value, &($own_range))).transpose()?; )?)*)*
                 Ok(())
             }
 

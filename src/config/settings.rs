@@ -7,16 +7,18 @@ use std::{num::NonZeroUsize, ops::RangeInclusive, path::PathBuf};
 use serde_json::{Value as Json, json};
 
 use super::{
-    define::{checked_type, checked_value, given_value, settings},
+    define::{checked_type, checked_value, given_value, plain, settings},
     error::ConfigError,
     value::{Dedup, Given, ReagentFile, SettingInfo, StepSettings, Task, Value, within},
 };
 use crate::{
     chem::Method,
+    filter::{Catalogues, Condition, SmartsSource},
     identity::KeyKind,
     limits::{
-        JOB_MEMORY_BYTES_MAX, PART_BYTES_DEFAULT, PRODUCTS_PER_PARENT_DEFAULT,
+        DROPS_MAX, JOB_MEMORY_BYTES_MAX, PART_BYTES_DEFAULT, PRODUCTS_PER_PARENT_DEFAULT,
         PRODUCTS_PER_PARENT_MAX, SLOT_BYTES_MAX, SLOT_BYTES_MIN, SLOTS_MAX, SLOTS_MIN, STEPS_MAX,
+        STEREOISOMERS_MAX,
     },
     machine,
     property::PropertySet,
@@ -44,6 +46,7 @@ const EXPECTED_PRODUCTS_MAX: u64 = 1 << 40;
 const PARENT_TIMEOUT_MAX: u64 = 7 * 24 * 3600;
 
 const TUNING: &str = "Limits and tuning";
+const FILTERS: &str = "Filters";
 
 settings! {
     /// Settings of every kind of job.
@@ -214,6 +217,79 @@ settings! {
         #[arg(long, value_name = "NAME,…", num_args = 0..=1, default_missing_value = "all")]
         #[same_on_resume(true)]
         properties: Option<PropertySet>, else PropertySet::NONE;
+
+        /// Keep only products for which this holds, such as 'mw <= 500'
+        ///
+        /// A property of --properties, one of <= < >= > == !=, a number. May be repeated; all must hold. What a filter
+        /// leaves out is counted by filter, and no further step transforms it.
+        #[arg(long, value_name = "CONDITION", help_heading = FILTERS)]
+        #[same_on_resume(true)]
+        r#where: Vec<Condition>;
+
+        /// Leave out products that match a catalogue of structural alerts
+        ///
+        /// The catalogues are RDKit's: pains, pains_a, pains_b, pains_c, brenk, nih, zinc, chembl, chembl_bms,
+        /// chembl_dundee, chembl_glaxo, chembl_inpharmatica, chembl_lint, chembl_mlsmr, chembl_surechembl.
+        #[arg(long, value_name = "NAME,…", help_heading = FILTERS, hide_short_help = true)]
+        #[same_on_resume(true)]
+        alerts: Option<Catalogues>;
+
+        /// Keep only products that a SMARTS matches
+        ///
+        /// A SMARTS, or a file of them, one on each line with a name behind it: the name of a file ends with .smarts, .sma,
+        /// .txt, .smi or .tsv, or begins with @. One SMARTS of a file must match. May be repeated; all must hold.
+        #[arg(long, value_name = "SMARTS", help_heading = FILTERS, hide_short_help = true)]
+        #[same_on_resume(true)]
+        require_smarts: Vec<SmartsSource>;
+
+        /// Leave out products that a SMARTS matches, or any SMARTS of a file
+        #[arg(long, value_name = "SMARTS", help_heading = FILTERS, hide_short_help = true)]
+        #[same_on_resume(true)]
+        reject_smarts: Vec<SmartsSource>;
+
+        /// Transform only parents for which this holds
+        ///
+        /// In a job of several steps, a product that is written may be no parent of the next step.
+        #[arg(long, value_name = "CONDITION", help_heading = FILTERS, hide_short_help = true)]
+        #[same_on_resume(true)]
+        parent_where: Vec<Condition>;
+
+        /// Don't transform parents that match a catalogue of structural alerts
+        #[arg(long, value_name = "NAME,…", help_heading = FILTERS, hide_short_help = true)]
+        #[same_on_resume(true)]
+        parent_alerts: Option<Catalogues>;
+
+        /// Transform only parents that a SMARTS matches
+        #[arg(long, value_name = "SMARTS", help_heading = FILTERS, hide_short_help = true)]
+        #[same_on_resume(true)]
+        parent_require_smarts: Vec<SmartsSource>;
+
+        /// Don't transform parents that a SMARTS matches
+        #[arg(long, value_name = "SMARTS", help_heading = FILTERS, hide_short_help = true)]
+        #[same_on_resume(true)]
+        parent_reject_smarts: Vec<SmartsSource>;
+
+        /// Filter only the products of the last step
+        ///
+        /// Products of earlier steps are written and transformed whatever they are. Filters of parents and those of
+        /// tables named step act as always.
+        #[arg(long, help_heading = FILTERS, hide_short_help = true)]
+        #[same_on_resume(true)]
+        filter_last: bool;
+
+        /// Write a sample of what is left out, N for each reason, to drops.parquet
+        ///
+        /// Products and parents that a filter leaves out, and products that RDKit can't sanitize, each with the reason.
+        #[arg(long, value_name = "N", help_heading = FILTERS, hide_short_help = true)]
+        #[same_on_resume(true)]
+        explain_drops: Option<u32>, in 1..=DROPS_MAX;
+
+        /// Replace products with open stereo centres by their stereoisomers, at most N of each
+        ///
+        /// RDKit enumerates them. If a product has more, N are drawn. Filters act on the product before.
+        #[arg(long, value_name = "N", hide_short_help = true)]
+        #[same_on_resume(true)]
+        expand_stereo: Option<u32>, in 1..=STEREOISOMERS_MAX;
 
         /// Most distinct products of one parent [default: 25000]
         ///

@@ -9,8 +9,9 @@ use serde_json::{Value as Json, json};
 use super::error::ConfigError;
 use crate::{
     chem::Method,
+    filter::{Catalogue, Catalogues, Comparison, Condition, SmartsSource},
     identity::KeyKind,
-    limits::{JOB_PATHS_MAX, REAGENT_SETS_MAX, STEPS_MAX},
+    limits::{FILTERS_MAX, JOB_PATHS_MAX, REAGENT_SETS_MAX, STEPS_MAX},
     property::{Property, PropertySet},
     sieve::EngineChoice,
     units::ByteSize,
@@ -151,11 +152,31 @@ impl Given for Vec<PathBuf> {
 }
 
 /// A step of a job: a `[[step]]` table of a job file.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct StepSettings {
     /// Its rule files.
     pub rules: Vec<PathBuf>,
+    /// Conditions on its products, beside those of the job.
+    #[serde(skip_serializing_if = "Given::is_unset")]
+    pub r#where: Vec<Condition>,
+    /// Catalogues of alerts that its products must not match.
+    #[serde(skip_serializing_if = "Given::is_unset")]
+    pub alerts: Option<Catalogues>,
+    /// SMARTS that its products must match.
+    #[serde(skip_serializing_if = "Given::is_unset")]
+    pub require_smarts: Vec<SmartsSource>,
+    /// SMARTS that its products must not match.
+    #[serde(skip_serializing_if = "Given::is_unset")]
+    pub reject_smarts: Vec<SmartsSource>,
+}
+
+impl StepSettings {
+    /// Every path in it.
+    pub(super) fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let smarts = self.require_smarts.iter_mut().chain(&mut self.reject_smarts);
+        self.rules.iter_mut().chain(smarts.filter_map(SmartsSource::path_mut))
+    }
 }
 
 impl Given for Vec<StepSettings> {
@@ -165,7 +186,13 @@ impl Given for Vec<StepSettings> {
         let rules = <Vec<PathBuf> as Given>::schema(None);
         let step = json!({
             "type": "object",
-            "properties": { "rules": rules },
+            "properties": {
+                "rules": rules,
+                "where": <Vec<Condition> as Given>::schema(None),
+                "alerts": <Option<Catalogues> as Given>::schema(None),
+                "require_smarts": <Vec<SmartsSource> as Given>::schema(None),
+                "reject_smarts": <Vec<SmartsSource> as Given>::schema(None),
+            },
             "required": ["rules"],
             "additionalProperties": false,
         });
@@ -227,6 +254,38 @@ impl Given for Vec<ReagentFile> {
             "items": { "type": "string", "pattern": "^[^=\\u0000]+=/[^\\u0000]*$" },
             "maxItems": REAGENT_SETS_MAX,
             "examples": [["amines=/sets/amines.smi"], ["acids=/sets/acids.smi"]],
+        })
+    }
+}
+
+impl Given for Vec<Condition> {
+    type Value = Condition;
+
+    fn schema(_: Option<RangeInclusive<Condition>>) -> Json {
+        let names = Property::ALL.map(Property::name).join("|");
+        let comparisons = Comparison::ALL.map(Comparison::name).join("|");
+        json!({
+            "type": "array",
+            "items": {
+                "type": "string",
+                "pattern": format!("^({names}) ?({comparisons}) ?-?[0-9]{{1,9}}(\\.[0-9]{{1,9}})?$"),
+            },
+            "maxItems": FILTERS_MAX,
+            "examples": [["mw <= 500", "clogp <= 5"]],
+        })
+    }
+}
+
+impl Given for Vec<SmartsSource> {
+    type Value = SmartsSource;
+
+    fn schema(_: Option<RangeInclusive<SmartsSource>>) -> Json {
+        json!({
+            "type": "array",
+            // A SMARTS, or a file with @ before its absolute path.
+            "items": { "type": "string", "pattern": "^(@/[^\\u0000]*|[!-?A-~][!-~]*)$" },
+            "maxItems": FILTERS_MAX,
+            "examples": [["[N+](=O)[O-]"], ["@/lists/alerts.smarts"]],
         })
     }
 }
@@ -301,6 +360,17 @@ impl Value for PropertySet {
                 { "type": "boolean" },
             ],
             "examples": [["mw", "clogp"], true],
+        })
+    }
+}
+
+impl Value for Catalogues {
+    fn schema(_: Option<&RangeInclusive<Self>>) -> Json {
+        let names = Catalogue::ALL.map(Catalogue::name);
+        json!({
+            "type": "array",
+            "items": { "type": "string", "enum": names },
+            "examples": [["pains", "brenk"]],
         })
     }
 }

@@ -12,10 +12,11 @@ use super::{
     error::{ConfigError, flag},
     path::written_path,
     settings::{FALSE_POSITIVE_RATE_BLOOM, FALSE_POSITIVE_RATE_EXACT, JobSettings, JobSpec, Work},
-    value::{Dedup, ReagentFile, SettingInfo, Task},
+    value::{Dedup, ReagentFile, SettingInfo, StepSettings, Task},
 };
 use crate::{
     chem::TransformSettings,
+    filter::{FiltersGiven, SmartsSource},
     identity::KeyKind,
     limits::{PRODUCTS_PER_PARENT_DEFAULT, STEPS_MAX},
     property::PropertySet,
@@ -128,12 +129,20 @@ impl JobSettings {
     /// Every path in the settings.
     pub fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
         let lists = self.input.iter_mut().chain(&mut self.exclude);
-        let steps = self.step.iter_mut().flat_map(|step| &mut step.rules);
+        let steps = self.step.iter_mut().flat_map(StepSettings::paths_mut);
         let reagents = self.reagents.iter_mut().map(|set| &mut set.path);
+        let smarts = [
+            &mut self.require_smarts,
+            &mut self.reject_smarts,
+            &mut self.parent_require_smarts,
+            &mut self.parent_reject_smarts,
+        ];
+        let smarts = smarts.into_iter().flatten().filter_map(SmartsSource::path_mut);
         lists
             .chain(&mut self.rules)
             .chain(steps)
             .chain(reagents)
+            .chain(smarts)
             .chain(&mut self.output)
     }
 
@@ -215,6 +224,39 @@ impl JobSpec {
         }
     }
 
+    /// The filters of the products of a step, of which the first is 1.
+    pub fn product_filters(&self, step: usize) -> FiltersGiven<'_> {
+        let Work::Derive(work) = &self.work else {
+            return FiltersGiven::default();
+        };
+        let mut given = FiltersGiven::default();
+        if !work.filter_last || step == self.steps() {
+            given.add(&work.r#where, &work.alerts, &work.require_smarts, &work.reject_smarts);
+        }
+        if let Some(own) = work.step.get(step.wrapping_sub(1)) {
+            given.add(&own.r#where, &own.alerts, &own.require_smarts, &own.reject_smarts);
+        }
+        given
+    }
+
+    /// The filters of the parents of every step.
+    pub fn parent_filters(&self) -> FiltersGiven<'_> {
+        let mut given = FiltersGiven::default();
+        if let Work::Derive(work) = &self.work {
+            let (require, reject) = (&work.parent_require_smarts, &work.parent_reject_smarts);
+            given.add(&work.parent_where, &work.parent_alerts, require, reject);
+        }
+        given
+    }
+
+    /// How much of what is left out, for each reason, is written with the reason.
+    pub fn drops_explained(&self) -> Option<usize> {
+        match &self.work {
+            Work::Derive(work) => work.explain_drops.map(|drops| drops as usize),
+            Work::Dedup(_) => None,
+        }
+    }
+
     /// The rule files of all steps.
     pub fn rules(&self) -> impl Iterator<Item = &PathBuf> {
         (1..=self.steps()).flat_map(|step| self.rules_of(step))
@@ -266,11 +308,13 @@ impl JobSpec {
                 method: work.chemistry,
                 properties: work.properties,
                 products_per_parent_max: work.max_products_per_parent,
+                stereoisomers_max: work.expand_stereo.unwrap_or(0),
             },
             Work::Dedup(_) => TransformSettings {
                 method: Default::default(),
                 properties: PropertySet::NONE,
                 products_per_parent_max: PRODUCTS_PER_PARENT_DEFAULT,
+                stereoisomers_max: 0,
             },
         }
     }

@@ -14,6 +14,7 @@ use super::{
     check::Checks,
     checkpoint::{CHECKPOINT, Checkpoint, Identity, JOB, Phase},
     control::Outcome,
+    drops,
     error::PipelineError,
     in_work::{self, InWork},
     job::Job,
@@ -274,6 +275,7 @@ impl<'a> Attempt<'a> {
             poisoned,
             checks: Checks::new(job.spec.molecules_checked(), job.rdkit),
             reagents,
+            drops: drops::open(job, output)?,
             step,
         };
         Ok((resources, input))

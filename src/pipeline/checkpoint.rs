@@ -55,10 +55,10 @@ pub const JOB: Kind = Kind {
     name: "job",
     version: 2,
 };
-/// The file of a [`Checkpoint`]. Version 5: steps.
+/// The file of a [`Checkpoint`]. Version 6: filters.
 pub const CHECKPOINT: Kind = Kind {
     name: "checkpoint",
-    version: 5,
+    version: 6,
 };
 
 /// How far a run is.
@@ -207,7 +207,7 @@ impl Standing {
 pub struct Identity {
     /// Settings by flag.
     settings: BTreeMap<String, String>,
-    /// SHA-256 of the rules.
+    /// SHA-256 of the rules and of the filters.
     rules: String,
     /// SHA-256 of the reagents that they use.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -273,7 +273,7 @@ impl Identity {
             }
         }
         if self.rules != begun.rules {
-            return changed("the rules are others".into());
+            return changed("the rules or the filters are others".into());
         }
         if self.reagents != begun.reagents {
             return changed("the reagents are others".into());
@@ -326,6 +326,11 @@ fn rules_digest(job: &Job) -> String {
             hash.update(&rule.parent);
             hash.update(rule.reagents.keys().copied().collect::<Vec<u8>>());
         }
+    }
+    for filters in job.filters.all().iter().filter(|filters| !filters.is_empty()) {
+        let text = serde_json::to_vec(filters).expect("filters are texts and numbers");
+        hash.update((text.len() as u64).to_le_bytes());
+        hash.update(text);
     }
     hex(hash.finalize().as_slice())
 }

@@ -181,6 +181,7 @@ pub(super) fn after_interruption(
     };
     let assignment = Assignment {
         reagents: job.tried_reagents(input.step)?,
+        filters: job.filters.of(input.step).clone(),
         ..job.spec.assignment(purpose)
     };
     let answers = trial::try_parents(program, &assignment, &candidates)?;

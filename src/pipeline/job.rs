@@ -10,11 +10,13 @@ use super::{
     earlier::{EarlierRun, EarlierRunError},
     prepared::RowOrigin,
     reagent_sets::{JobReagents, ReadyReagents, ReagentError},
+    step_filters::StepFilters,
     step_rules::StepRules,
 };
 use crate::{
     chem::{ChemistryError, RdKit, Transformer, check::ON_HYDROGENS},
     config::{JobSettings, JobSpec},
+    filter::FilterError,
     plan::{self, Plan, PlanError},
     reagents::{Reagents, Sample, StepReagents},
     rules::{RuleError, RuleSet},
@@ -29,6 +31,8 @@ pub struct Job {
     pub spec: JobSpec,
     /// The rules of its steps; none for a cleaning job. Steps with the same rule files share an entry.
     pub rules: StepRules,
+    /// The filters of its steps.
+    pub filters: StepFilters,
     /// Its inputs.
     pub library: Library,
     /// Earlier runs whose products are left out.
@@ -61,6 +65,9 @@ pub enum PrepareError {
     /// RDKit can't start, or refuses a rule.
     #[error(transparent)]
     Chemistry(#[from] ChemistryError),
+    /// A file of SMARTS for a filter can't be used.
+    #[error(transparent)]
+    Filters(#[from] FilterError),
     /// An earlier run whose products are to be left out can't be used.
     #[error(transparent)]
     Exclude(#[from] EarlierRunError),
@@ -95,6 +102,7 @@ impl Job {
     /// ```
     pub fn prepare(spec: JobSpec, program: Option<&Path>) -> Result<Self, PrepareError> {
         let rules = StepRules::load(&spec)?;
+        let filters = StepFilters::read(&spec)?;
         let columns = ColumnChoice {
             smiles: spec.smiles_column.clone(),
             id: spec.id_column.clone(),
@@ -113,6 +121,7 @@ impl Job {
             let transformer = Transformer::new(rdkit, rules, spec.transform_settings())?;
             warn_of_hydrogens(rules, transformer.rules_without_hydrogens());
         }
+        filters.check(rdkit, &spec)?;
         let reagents = JobReagents::read(&spec, &rules, rdkit)?;
         let few = |reagents: &JobReagents| -> Result<Vec<_>, ReagentError> {
             let sets = 0..rules.distinct().len();
@@ -124,24 +133,26 @@ impl Job {
             .map(|reagents| reagents.needs(rules.of_steps()));
         let plan = plan::plan(
             &spec,
-            &rules.counts(),
+            (&rules.counts(), filters.all()),
             &library,
             excluded,
             needs.unwrap_or_default(),
             &|purpose, parents| {
                 let reagents = tried.get(rules.number_of(purpose.step)).cloned();
                 let reagents = reagents.unwrap_or_default().drawn(purpose.share);
+                let filters = filters.of(purpose.step);
                 match program {
                     Some(program) => {
                         let assignment = Assignment {
                             reagents,
+                            filters: filters.clone(),
                             ..spec.assignment(purpose)
                         };
                         trial::try_parents(program, &assignment, parents)
                     }
                     None => {
                         let rules = rules.of(purpose.step);
-                        trial::try_here(rdkit, rules, (purpose, &reagents), parents)
+                        trial::try_here(rdkit, rules, (purpose, &reagents, filters), parents)
                     }
                 }
             },
@@ -154,6 +165,7 @@ impl Job {
         Ok(Self {
             spec,
             rules,
+            filters,
             library,
             earlier,
             reagents,

@@ -4,15 +4,17 @@ use std::{collections::BTreeMap, sync::atomic::Ordering::Relaxed, time::Duration
 
 use super::{
     check::Checks, checkpoint::Checkpoint, job::Job, meters::Meters, resources::Resources,
+    run_files::Further,
 };
 use crate::{
     account::{Account, RuleAccount},
     chem::ChemistryTimes,
     config::{Dedup, written_path},
+    filter::FilterSet,
     identity::{KeyKind, Reason},
     limits::{CAPPED_PARENTS_NAMED_MAX, KEY_REASONS_MAX},
     report::manifest::{
-        ChemistryProducts, ChemistryStages, Manifest, ManifestFile, ManifestFilter, ManifestInput,
+        ChemistryProducts, ChemistryStages, FilterCounts, Manifest, ManifestFile, ManifestFilter, ManifestInput,
         ManifestSample, RuleCounts, SCHEMA_VERSION, Software, StepCounts,
     },
     rules::{Rule, RuleSet},
@@ -62,6 +64,7 @@ fn by_rule(accounts: &[RuleAccount], rules: &RuleSet) -> Vec<RuleCounts> {
         unchanged: account.unchanged,
         invalid: account.invalid,
         capped: account.capped,
+        filtered: account.filtered,
     };
     rules.rules().iter().zip(accounts).map(named).collect()
 }
@@ -74,6 +77,28 @@ fn by_rule_of_all(state: &Checkpoint, job: &Job) -> Vec<RuleCounts> {
             match all.iter_mut().find(|known| known.name == rule.name) {
                 Some(known) => *known += &rule,
                 None => all.push(rule),
+            }
+        }
+    }
+    all
+}
+
+/// The counts of filters with the names of the filters.
+fn by_filter(counts: &[u64], filters: &FilterSet) -> Vec<FilterCounts> {
+    let counts = counts.iter().copied().chain(std::iter::repeat(0));
+    let named = filters.labels().into_iter().zip(counts);
+    let counted = named.map(|(filter, left_out)| FilterCounts { filter, left_out });
+    counted.collect()
+}
+
+/// What filters left out in all steps, by name, in the order in which names come first.
+fn by_filter_of_all(state: &Checkpoint, job: &Job) -> Vec<FilterCounts> {
+    let mut all: Vec<FilterCounts> = Vec::new();
+    for (step, account) in state.accounts() {
+        for counted in by_filter(&account.by_filter, job.filters.of(step)) {
+            match all.iter_mut().find(|known| known.filter == counted.filter) {
+                Some(known) => known.left_out += counted.left_out,
+                None => all.push(counted),
             }
         }
     }
@@ -96,6 +121,7 @@ fn steps(state: &Checkpoint, job: &Job) -> Vec<StepCounts> {
         products_left_out: account.left_out,
         first_part: first_part(step) as u64,
         by_rule: by_rule(&account.by_rule, job.rules.of(step)),
+        by_filter: by_filter(&account.by_filter, job.filters.of(step)),
     };
     state.accounts().map(counts).collect()
 }
@@ -144,18 +170,19 @@ fn keys_made_by(resources: &Resources<'_>) -> &'static str {
 }
 
 impl Manifest {
-    /// `state` is that of the run at its end, `rejects` the file of the rejects.
+    /// `state` is that of the run at its end, `further` the files beside the parts.
     pub(super) fn new(
         resources: &Resources<'_>,
         meters: &Meters,
         state: Checkpoint,
-        rejects: Option<Part>,
+        further: Further,
     ) -> Self {
         let job = resources.job;
         let end = meters.snapshot(resources.ring.state());
         let chemistry = meters.times.chemistry();
         let account = state.total();
         let (by_rule, steps) = (by_rule_of_all(&state, job), steps(&state, job));
+        let by_filter = by_filter_of_all(&state, job);
         let samples = samples(&state, job);
         let counts = account.counts;
         let plan = &job.plan;
@@ -176,7 +203,8 @@ impl Manifest {
             counts,
             rejected_by_code: account.rejected_by_code,
             files: state.parts.into_iter().map(ManifestFile::from).collect(),
-            rejects: rejects.map(ManifestFile::from),
+            rejects: further.rejects.map(ManifestFile::from),
+            drops: further.drops.map(ManifestFile::from),
             capped_parents: state.capped.named,
             capped_parents_named_max: CAPPED_PARENTS_NAMED_MAX as u64,
             filter: filter(job, &account),
@@ -185,6 +213,7 @@ impl Manifest {
             samples,
             rules: job.rules.total() as u64,
             by_rule,
+            by_filter,
             steps,
             dedup: job.spec.dedup,
             task: job.spec.task(),

@@ -15,6 +15,7 @@ use super::{
     step_input::StepInput,
 };
 use crate::{
+    chem::drops::DropSample,
     cores::{Core, Cores},
     ring::Ring,
     sieve::{Engine, structure_key::KeyDevices},
@@ -43,6 +44,8 @@ pub(super) struct Resources<'a> {
     pub(super) step: StepInput,
     /// What its rules combine parents with.
     pub(super) reagents: ReadyReagents,
+    /// With `--explain-drops`.
+    pub(super) drops: Option<Arc<DropSample>>,
 }
 
 /// The input, from the next row on, and the engine that has seen the products of the rows before.
@@ -72,6 +75,8 @@ pub(super) struct WorkerPorts<'a> {
     pub(super) key_devices: Option<&'a KeyDevices>,
     /// With `--check`.
     pub(super) checks: Option<&'a Checks>,
+    /// With `--explain-drops`.
+    pub(super) drops: Option<&'a Arc<DropSample>>,
     /// Whether workers mark the repeats within a slot.
     pub(super) marks_slots: bool,
 }

@@ -8,6 +8,7 @@ use std::{
 use super::{
     checkpoint::{CHECKPOINT, Checkpoint, JOB, Phase, StepDone},
     control::{Control, Kept},
+    drops,
     error::PipelineError,
     in_work,
     job::Job,
@@ -16,6 +17,7 @@ use super::{
 };
 use crate::{
     account::{Account, Counts, RuleAccount},
+    chem::drops::DropSample,
     config::{Dedup, Work},
     cores::Cores,
     limits::{CHECKPOINT_SECONDS, UNWRITTEN_BYTES},
@@ -26,7 +28,7 @@ use crate::{
     store::{OutputDir, disk, sealed, spill::SpillLength},
     table::sink::{
         Begun, Encoders, Gathered, Part, ProductSink, RejectLog, Rewrite, SinkSettings,
-        publish_rejects, row_log::PART_ROWS,
+        publish_drops, publish_rejects, row_log::PART_ROWS,
     },
 };
 
@@ -39,7 +41,7 @@ const INTERVAL_VARIABLE: &str = "MOLSIEVE_CHECKPOINT_SECONDS";
 /// The files of `.molsieve/` that a checkpoint refers to.
 pub(super) fn kept() -> Vec<&'static str> {
     let files = [REJECTS, PART_ROWS, SURVIVORS, in_work::IN_WORK];
-    let sealed = [CHECKPOINT, JOB, in_work::POISONED].map(|kind| kind.name);
+    let sealed = [CHECKPOINT, JOB, in_work::POISONED, drops::DROPS].map(|kind| kind.name);
     [settle::FILES.as_slice(), &files, &sealed].concat()
 }
 
@@ -52,6 +54,8 @@ pub(super) struct RunFiles<'a> {
     encoders: Arc<Encoders>,
     pub(super) spills: Spills,
     rejects: RejectLog,
+    /// With `--explain-drops`.
+    drops: Option<&'a Arc<DropSample>>,
     /// As of the slot written last; what it says of files is as of the last checkpoint.
     pub(super) state: Checkpoint,
     /// The state before the batch that is being written, if that takes more than one slot.
@@ -67,7 +71,7 @@ impl<'a> RunFiles<'a> {
     /// `engine`: to be given the keys of earlier runs; `None` if the input is read already.
     pub(super) fn begin(
         (job, output, cores): (&'a Job, &'a OutputDir, &Arc<Cores>),
-        reagents: &ReadyReagents,
+        (reagents, drops): (&ReadyReagents, Option<&'a Arc<DropSample>>),
         (control, meters): (&'a Control, &'a Meters),
         begun: Option<&Checkpoint>,
         rewrite: Option<Box<Rewrite<'a>>>,
@@ -112,6 +116,7 @@ impl<'a> RunFiles<'a> {
             encoders,
             spills,
             rejects,
+            drops,
             batch_start: None,
             checkpoint_phase: state.phase,
             checkpoint_time: Instant::now(),
@@ -324,6 +329,10 @@ impl<'a> RunFiles<'a> {
         state.stages = self.meters.times.stages();
         state.chemistry = self.meters.times.chemistry();
         state.peak_memory_bytes = state.peak_memory_bytes.max(machine::peak_memory_bytes());
+        // The sample may be ahead of the checkpoint: what is done again changes nothing in it.
+        if let Some(sample) = self.drops {
+            drops::save(self.output, sample)?;
+        }
         sealed::write(&self.output.work_dir(), CHECKPOINT, state)?;
         self.checkpoint_phase = state.phase;
         self.meters.checkpoints.fetch_add(1, Relaxed);
@@ -362,8 +371,8 @@ impl<'a> RunFiles<'a> {
         self.meters.set_written(counts, bytes, parts);
     }
 
-    /// Publishes everything but the manifest. Returns the state at the end, and the rejects, if there are any.
-    pub(super) fn finish(mut self) -> Result<(Checkpoint, Option<Part>), PipelineError> {
+    /// Publishes everything but the manifest. Returns the state at the end, and the files beside the parts.
+    pub(super) fn finish(mut self) -> Result<(Checkpoint, Further), PipelineError> {
         self.products.begin_first_part()?;
         self.products.close_part()?;
         self.show();
@@ -375,6 +384,13 @@ impl<'a> RunFiles<'a> {
         let steps = self.job.spec.has_roots().then(|| steps.collect());
         let log = (rejects.as_path(), self.state.rejects);
         let rejects = publish_rejects(self.output, log, steps, &self.encoders)?;
+        let sample = self.drops.map(|sample| drops::rows(self.job, sample));
+        let has_steps = self.job.spec.has_roots();
+        let drops = sample.map(|rows| publish_drops(self.output, &rows, has_steps, &self.encoders));
+        let further = Further {
+            rejects,
+            drops: drops.transpose()?.flatten(),
+        };
         let peak_memory_bytes = self
             .state
             .peak_memory_bytes
@@ -384,8 +400,14 @@ impl<'a> RunFiles<'a> {
             peak_memory_bytes,
             ..self.state
         };
-        Ok((state, rejects))
+        Ok((state, further))
     }
+}
+
+/// The files beside the parts, where there is anything in them.
+pub(super) struct Further {
+    pub(super) rejects: Option<Part>,
+    pub(super) drops: Option<Part>,
 }
 
 /// Counts the rows of a slot that are written, by rule.

@@ -56,7 +56,7 @@ pub(super) fn run(
         let rewrite = rewrite(resources, meters)?;
         RunFiles::begin(
             (job, output, cores),
-            &resources.reagents,
+            (&resources.reagents, resources.drops.as_ref()),
             (control, meters),
             begun,
             rewrite,
@@ -87,8 +87,8 @@ pub(super) fn run(
         files.end_step()?;
         return Ok(Ended::Step);
     }
-    let (state, rejects) = files.finish()?;
-    let manifest = Manifest::new(resources, meters, state, rejects);
+    let (state, further) = files.finish()?;
+    let manifest = Manifest::new(resources, meters, state, further);
     output.write(MANIFEST, manifest.to_json().as_bytes())?;
     Ok(Ended::Job(Outcome::Done(Box::new(manifest))))
 }
@@ -137,6 +137,7 @@ fn read<'a>(
         poisoned: &resources.poisoned,
         key_devices: resources.key_devices.as_ref(),
         checks: resources.checks.as_ref(),
+        drops: resources.drops.as_ref(),
         marks_slots: engine.wants_marked_slots(),
     };
     // Every slot and the end fit, so that the sieve never waits to report the end.

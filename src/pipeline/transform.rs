@@ -9,7 +9,11 @@ use super::{
     resources::WorkerPorts,
 };
 use crate::{
-    chem::{Progress, Transformer},
+    chem::{
+        Progress, Transformer,
+        drops::{DropLog, DropParents},
+    },
+    filter::FilterSet,
     identity::{KeyKind, KeyMaker},
     key::Key,
     property::PropertySet,
@@ -22,6 +26,9 @@ use crate::{
 pub(super) struct Transforming<'a> {
     ports: &'a WorkerPorts<'a>,
     transformer: Transformer,
+    filters: &'a FilterSet,
+    /// With `--explain-drops`: where the current parent is named.
+    drops: Option<DropParents>,
     /// With `--key structure`: makes the products' keys.
     keys: Option<Box<KeyMaker>>,
 }
@@ -35,15 +42,25 @@ impl<'a> Transforming<'a> {
         if ports.step == 0 {
             // Only keys are kept of what the library itself holds.
             settings.properties = PropertySet::NONE;
+            settings.stereoisomers_max = 0;
         }
+        let combinations = ports.reagents.combinations();
+        let mut transformer =
+            Transformer::with_reagents(job.rdkit, rules, settings, combinations)?;
+        let filters = job.filters.of(ports.step);
+        transformer.filter_by(filters)?;
+        let sample = ports.drops.filter(|_| ports.step > 0);
+        let drops = sample.map(|sample| {
+            let products = filters.on_products.len();
+            let (log, parents) = DropLog::new(sample, ports.step as u8, products);
+            transformer.explain(log);
+            parents
+        });
         Ok(Self {
             ports,
-            transformer: Transformer::with_reagents(
-                job.rdkit,
-                rules,
-                settings,
-                ports.reagents.combinations(),
-            )?,
+            transformer,
+            filters,
+            drops,
             keys: structure_key.then(|| KeyMaker::new(job.rdkit).into()),
         })
     }
@@ -73,7 +90,19 @@ impl<'a> Transforming<'a> {
             root,
             ..SlotParent::default()
         };
-        self.write_products(writer, accepted)
+        if let Some(drops) = &self.drops {
+            drops.begin(parent.ordinal, parent.row, id, &smiles);
+        }
+        match times.measure(&times.chemistry, || self.transformer.filter_parent()) {
+            Ok(None) => self.write_products(writer, accepted),
+            Ok(Some(filter)) => {
+                let filter = self.filters.on_products.len() + filter;
+                let (mut writer, _) = writer.push(accepted)?;
+                writer.slot_mut().account.filter_parent(filter);
+                Ok(writer)
+            }
+            Err(rejection) => Ok(writer.reject(parent, id, rejection)?),
+        }
     }
 
     /// Where the current parent comes from, in a job of several steps.

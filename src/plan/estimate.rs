@@ -212,7 +212,10 @@ fn kept_as_written(candidates: Vec<Candidate>) -> (Vec<Tried>, Vec<Candidate>) {
 /// The distinct products a sample would have given without the cap on its parents: of those not made,
 /// as large a share is taken to be distinct as of those made.
 fn with_capped(products: u64, counts: &Counts) -> f64 {
-    let left_out = counts.products_symmetric + counts.products_unchanged + counts.products_invalid;
+    let left_out = counts.products_symmetric
+        + counts.products_unchanged
+        + counts.products_invalid
+        + counts.products_filtered;
     let made = products + left_out;
     products as f64 * (1.0 + counts.products_capped as f64 / made.max(1) as f64)
 }

@@ -8,9 +8,10 @@ use super::{Needs, Plan};
 use crate::{
     account::RuleAccount,
     config::{JobSpec, Work},
+    filter::FilterSet,
     limits::{
         BASE_BYTES, CHECKED_MOLECULE_BYTES, CHEMISTRY_THREAD_BYTES, COMPILED_RULE_BYTES,
-        GATHERED_PER_SLOT, SEEN_KEY_BYTES, SETTLE_BYTES_MAX, SETTLE_BYTES_MIN, SOURCE_BYTES,
+        DROP_BYTES, DROP_TEXT_BYTES_MAX, FILTER_CATALOGUE_BYTES, FILTER_PATTERN_BYTES, GATHERED_PER_SLOT, SEEN_KEY_BYTES, SETTLE_BYTES_MAX, SETTLE_BYTES_MIN, SOURCE_BYTES,
         SPILL_BYTES,
     },
     sieve::{
@@ -111,6 +112,8 @@ impl Needs<'_> {
         let detail = format!("{threads} threads × {each}, {rules} rules each");
         memory.add("chemistry", threads * worker, detail);
 
+        self.add_filters(memory, threads);
+
         let source = SOURCE_BYTES + 4 * self.page_bytes + self.unpack_bytes;
         memory.add("source", source, "decoding of the inputs");
 
@@ -148,6 +151,26 @@ impl Needs<'_> {
         self.add_keys(plan);
         self.add_optional(plan);
         add_settling(plan);
+    }
+
+    /// What compiled filters take, those of the step that has most, and the sample of what they leave out.
+    fn add_filters(&self, memory: &mut MemoryPlan, threads: usize) {
+        let bytes = |filters: &FilterSet| {
+            filters.patterns() * FILTER_PATTERN_BYTES
+                + filters.catalogues() * FILTER_CATALOGUE_BYTES
+        };
+        let worker = self.filters.iter().map(bytes).max().unwrap_or_default();
+        if worker > 0 {
+            let detail = format!("{threads} threads × {}", mebibytes(worker as u64));
+            memory.add("filters", threads * worker, detail);
+        }
+        if let Some(most) = self.spec.drops_explained() {
+            let reasons: usize = self.filters.iter().map(|filters| filters.len() + 1).sum();
+            let each = DROP_TEXT_BYTES_MAX + DROP_BYTES;
+            let detail = format!("{} of each of {reasons} reasons", count(most as u64));
+            // Once more while they are written.
+            memory.add("drops", 2 * most * reasons * each, detail);
+        }
     }
 
     /// What making structure keys on a device takes of the host's memory, page-locked where the device wants it.

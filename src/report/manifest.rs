@@ -42,6 +42,9 @@ pub struct Manifest {
     pub files: Vec<ManifestFile>,
     /// The rejected rows' file, if there are any.
     pub rejects: Option<ManifestFile>,
+    /// With `--explain-drops`: the file of the sample, if anything was left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drops: Option<ManifestFile>,
     /// Parents at which a cap took effect: the first thousand; `counts` has their number.
     pub capped_parents: Vec<CappedParent>,
     /// Parents named at most in `capped_parents`.
@@ -61,6 +64,9 @@ pub struct Manifest {
     /// What each rule made, in the order of the rules.
     #[serde(default)]
     pub by_rule: Vec<RuleCounts>,
+    /// What each filter left out, in the order in which filters are decided; those of products come first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by_filter: Vec<FilterCounts>,
     /// What each step made, in a job of several: all other counts are sums over the steps.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub steps: Vec<StepCounts>,
@@ -349,9 +355,22 @@ pub struct RuleCounts {
     pub invalid: u64,
     /// Products that a cap kept from being made or written; of sites beyond the cap, at least as many.
     pub capped: u64,
+    /// Products that a filter leaves out.
+    #[serde(default)]
+    pub filtered: u64,
     /// Time spent on finding sites and making products, summed over threads.
     #[serde(default)]
     pub seconds: f64,
+}
+
+/// What a filter left out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilterCounts {
+    /// The filter: `where`, `require`, `reject` or `alerts` and what was given, with `parent` before it if it acts on
+    /// parents.
+    pub filter: String,
+    /// Products, or parents, that fail it and none before it.
+    pub left_out: u64,
 }
 
 impl std::ops::AddAssign<&RuleCounts> for RuleCounts {
@@ -364,6 +383,7 @@ impl std::ops::AddAssign<&RuleCounts> for RuleCounts {
         self.unchanged += other.unchanged;
         self.invalid += other.invalid;
         self.capped += other.capped;
+        self.filtered += other.filtered;
     }
 }
 
@@ -384,6 +404,9 @@ pub struct StepCounts {
     pub first_part: u64,
     /// What each rule made, in the order of the rules.
     pub by_rule: Vec<RuleCounts>,
+    /// What each filter left out.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub by_filter: Vec<FilterCounts>,
 }
 
 /// What `--check` found.

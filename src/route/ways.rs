@@ -101,8 +101,11 @@ impl Search<'_> {
         let (settings, combinations) =
             (job.spec.transform_settings(), self.reagents.combinations());
         let transformer = Transformer::with_reagents(job.rdkit, rules, settings, combinations);
+        let mut transformer = transformer.map_err(PrepareError::from)?;
+        let filters = job.filters.of(self.step as usize);
+        transformer.filter_by(filters).map_err(PrepareError::from)?;
         let mut maker = Maker {
-            transformer: transformer.map_err(PrepareError::from)?,
+            transformer,
             keys: (job.spec.key() == KeyKind::Structure).then(|| KeyMaker::new(job.rdkit)),
             slot: Slot::new(job.plan.slot.smallest_like()),
         };
@@ -133,6 +136,9 @@ impl Search<'_> {
             TextKind::MolBlock => {
                 (transformer.begin_mol_block(parent.ordinal, parent.text, &smiles)).ok()?
             }
+        }
+        if transformer.filter_parent().ok()?.is_some() {
+            return None;
         }
         let mut number = Vec::new();
         let id = parents::id_of(parent, &mut number);

@@ -169,7 +169,8 @@ impl OutputDir {
     pub fn clear_behind(&self, parts: usize, kept: &[&str]) -> Result<(), StoreError> {
         let mut stray = disk::entries(&self.work_dir())?;
         stray.retain(|entry| !entry.ends_with("lock") && !kept.iter().any(|k| entry.ends_with(k)));
-        stray.extend(["rejects.parquet", "manifest.json"].map(|name| self.path.join(name)));
+        let beside = SIDE_FILES.iter().chain(&["manifest.json"]);
+        stray.extend(beside.map(|name| self.path.join(name)));
         stray.iter().try_for_each(|entry| disk::remove(entry))?;
         Self::remove_parts(&self.path, parts)
     }
@@ -263,11 +264,15 @@ fn foreign(path: &Path, entries: Vec<PathBuf>) -> Result<Option<PathBuf>, StoreE
     Ok(parts.into_iter().find(|entry| part_number(entry).is_none()))
 }
 
+/// Tables that a job writes beside its parts.
+pub const SIDE_FILES: &[&str] = &["rejects.parquet", "drops.parquet"];
+
 /// Whether a job writes files of this name.
 fn is_ours(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let fixed = ["rejects.parquet", "job.toml", "manifest.json", WORK_DIR];
-    fixed.contains(&name.as_ref()) || part_number(path).is_some() || is_products_dir(path)
+    let fixed = ["job.toml", "manifest.json", WORK_DIR];
+    let fixed = SIDE_FILES.iter().chain(&fixed);
+    fixed.copied().any(|fixed| fixed == name) || part_number(path).is_some() || is_products_dir(path)
 }
 
 /// Whether this is a folder of parts. A link to one is not: the files elsewhere belong to somebody else.

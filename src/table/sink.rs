@@ -13,6 +13,7 @@
 //!
 //! Columns and their types are those of DESIGN's output contract; see [`product_schema`].
 
+mod drops;
 mod encoders;
 mod error;
 mod gather;
@@ -28,6 +29,7 @@ use arrow::{
 };
 use serde::{Deserialize, Serialize};
 
+pub use drops::{DropRow, publish_drops};
 pub use encoders::{Encoders, Spent, Task};
 pub use error::SinkError;
 pub use gather::{Gathered, Gatherer};

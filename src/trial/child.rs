@@ -7,6 +7,7 @@ use super::message::{
 };
 use crate::{
     chem::{ChemistryError, Progress, RdKit, TransformSettings, Transformer},
+    filter::FilterSet,
     key::Key,
     limits::STAGE_STACK_BYTES,
     machine::WorkClock,
@@ -61,7 +62,8 @@ fn answer_all(
     clock: &WorkClock,
 ) -> Result<(), TrialError> {
     let settings = (assignment.settings, assignment.products_kept);
-    let mut trier = Trier::new(rdkit, rules, settings, &assignment.reagents, clock)?;
+    let with = (&assignment.reagents, &assignment.filters);
+    let mut trier = Trier::new(rdkit, rules, settings, with, clock)?;
     let _ = writeln!(std::io::stdout(), "{READY}");
     for line in std::io::stdin().lines().map_while(Result::ok) {
         let candidate: Candidate =
@@ -82,12 +84,12 @@ fn answer_all(
 pub fn try_here(
     rdkit: RdKit,
     rules: &RuleSet,
-    (purpose, reagents): (Purpose, &TriedReagents),
+    (purpose, reagents, filters): (Purpose, &TriedReagents, &FilterSet),
     candidates: &[Candidate],
 ) -> Result<Vec<Result<Tried, Rejection>>, TrialError> {
     let clock = WorkClock::default();
     let settings = (purpose.settings, purpose.products_kept);
-    let mut trier = Trier::new(rdkit, rules, settings, reagents, &clock)?;
+    let mut trier = Trier::new(rdkit, rules, settings, (reagents, filters), &clock)?;
     let tried = candidates.iter().map(|parent| trier.transform(parent));
     tried.map(|tried| Ok(Ok(tried?))).collect()
 }
@@ -107,13 +109,15 @@ impl<'a> Trier<'a> {
         rdkit: RdKit,
         rules: &RuleSet,
         (settings, products_kept): (TransformSettings, usize),
-        reagents: &'a TriedReagents,
+        (reagents, filters): (&'a TriedReagents, &FilterSet),
         clock: &'a WorkClock,
     ) -> Result<Self, ChemistryError> {
         let combinations = reagents.combinations();
+        let mut transformer = Transformer::with_reagents(rdkit, rules, settings, combinations)?;
+        transformer.filter_by(filters)?;
         Ok(Self {
             rdkit,
-            transformer: Transformer::with_reagents(rdkit, rules, settings, combinations)?,
+            transformer,
             slot: Slot::smallest(settings.properties),
             products_kept,
             reagents,
@@ -142,7 +146,8 @@ impl<'a> Trier<'a> {
         };
         let mut kept = Vec::new();
         let (mut products, mut text_bytes) = (0.0, 0.0);
-        while tried.usable {
+        let passes = tried.usable && !matches!(transformer.filter_parent(), Ok(Some(_)));
+        while passes {
             slot.clear();
             let parent = slot.push_parent(SlotParent::default()).unwrap_or_default();
             let progress = transformer.fill(slot, parent)?;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     account::Counts,
     chem::{ChemistryError, TransformSettings},
+    filter::FilterSet,
     reagents::{Combinations, Reagents, RuleReagents, StepReagents},
     store::plain,
     table::source::{ParentRow, TextKind},
@@ -28,6 +29,8 @@ pub struct Assignment {
     pub products_kept: usize,
     /// What rules of several reactants combine the parents with.
     pub reagents: TriedReagents,
+    /// The filters of parents and products.
+    pub filters: FilterSet,
     /// CPU time that one parent may use without giving a product.
     pub time_max: Duration,
 }

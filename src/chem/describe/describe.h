@@ -52,6 +52,8 @@ class Describer {
  public:
   explicit Describer(PropertySet properties) : properties_(properties) {}
 
+  // Replaces the properties that are computed.
+  void set_properties(PropertySet properties) { properties_ = properties; }
   // Whether `describe` needs to know the rings.
   bool needs_rings() const;
   // Whether RDKit has to say how many centres a molecule has that it has perceived already.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::error::SourceError;
 use super::format::{EXTENSIONS, of_extension};
 use crate::limits::LIBRARY_FILES_MAX;
-use crate::store::PRODUCTS_DIR;
+use crate::store::{PRODUCTS_DIR, SIDE_FILES};
 
 /// The files that `inputs` name, in their order. A directory gives the files in its tree that have a known
 /// extension and are not hidden, sorted by path; the output directory of a job gives its products; a pattern
@@ -90,8 +90,9 @@ fn collect(
     for entry in fs::read_dir(directory).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
         let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-        // The rejects of a job lie beside its products and are no library.
-        if name.starts_with(b".") || name == b"rejects.parquet" {
+        // What a job writes beside its products is no library.
+        let is_side_file = SIDE_FILES.iter().any(|side| side.as_bytes() == name);
+        if name.starts_with(b".") || is_side_file {
             continue;
         }
         if path.is_dir() {
