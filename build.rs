@@ -14,7 +14,8 @@ const PINS: &str = "scripts/rdkit-wheels.txt";
 /// Another release to build with.
 const OTHER_RELEASE: &str = "MOLSIEVE_RDKIT_RELEASE";
 
-const RDKIT_LIBRARIES: [&str; 12] = [
+const RDKIT_LIBRARIES: [&str; 13] = [
+    "Catalogs",
     "ChemReactions",
     "Depictor",
     "Descriptors",

@@ -41,16 +41,16 @@ void Transformer::describe_for_filters() {
   properties_ = describe::PropertySet(settings_->real_properties | settings_->count_properties |
                                       product_filters_.properties());
   describer_.set_properties(properties_);
+  parent_describer_.set_properties(describe::PropertySet(parent_filters_.properties()));
 }
 
 std::int32_t Transformer::filter_parent() {
   if (!parent_ || parent_filters_.empty()) {
     return -1;
   }
-  const auto &mol = *parent_->mol;
   describe::Values values;
-  describe::describe_with_rdkit(mol, describe::PropertySet(parent_filters_.properties()), values);
-  filter::Subject subject(values, mol);
+  describe_parent(values);
+  filter::Subject subject(values, *parent_->mol);
   const auto failed = parent_filters_.first_failed(subject, settings_->reference);
   if (!failed) {
     return -1;

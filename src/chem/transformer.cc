@@ -45,7 +45,8 @@ Transformer::Transformer(const TransformerSettings &settings, rust::Box<Combinat
       finders_(settings.sites_max, !settings.reference),
       combiner_(settings, std::move(combinations)),
       properties_(settings.real_properties | settings.count_properties),
-      describer_(properties_) {}
+      describer_(properties_),
+      parent_describer_(describe::PropertySet(0)) {}
 Transformer::~Transformer() = default;
 
 bool Transformer::add_rule(rust::Str smirks, rust::Slice<const rust::String> exclude, rust::Str require,

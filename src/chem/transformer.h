@@ -104,6 +104,7 @@ class Transformer {
   // describe/product.cc
   void describe(ParentReport &report);
   bool describe_flat(describe::Values &values, ParentReport &report);
+  void describe_parent(describe::Values &values);
   void write_properties(ProductSpace &space) const;
 
   bool make_by_edit(std::size_t product, ParentReport &report);
@@ -129,6 +130,7 @@ class Transformer {
   write::SmilesWriter writer_;
   describe::PropertySet properties_;  // of columns and filters
   describe::Describer describer_;
+  describe::Describer parent_describer_;  // for the filters of parents
   filter::Filters product_filters_, parent_filters_;
   std::unique_ptr<rust::Box<DropLog>> drops_;  // null: nothing is explained
   std::uint64_t *by_filter_ = nullptr;  // of the space that is being filled

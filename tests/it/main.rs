@@ -38,6 +38,7 @@ mod equality;
 mod examples;
 #[cfg(feature = "failpoints")]
 mod faults;
+mod filters;
 mod generated;
 mod gpu_check;
 mod house;

@@ -73,6 +73,25 @@ bool Transformer::describe_flat(describe::Values &values, ParentReport &report) 
   return describer_.describe_perceived(mol, rings, centres, values);
 }
 
+// Computes the properties that the filters of parents need.
+void Transformer::describe_parent(describe::Values &values) {
+  const auto &mol = *parent_->mol;
+  if (parent_filters_.properties() == 0) {
+    return;
+  }
+  if (is_editable_) {
+    RingCounts rings;
+    if (parent_describer_.needs_rings()) {
+      rings = edit::count_rings(flat_.mol, *mol.getRingInfo());
+    }
+    const auto centres = parent_describer_.needs_centres() ? describe::centres_with_rdkit(mol) : 0;
+    if (parent_describer_.describe_perceived(flat_.mol, rings, centres, values)) {
+      return;
+    }
+  }
+  describe::describe_with_rdkit(mol, describe::PropertySet(parent_filters_.properties()), values);
+}
+
 void Transformer::write_properties(ProductSpace &space) const {
   const auto &values = parent_->values;
   write_values(values, settings_->real_properties, space.rows, space.real_properties);

@@ -27,9 +27,7 @@ std::size_t Patterns::add(const std::string &smarts, RDKit::ROMOL_SPTR mol) {
   Pattern pattern;
   pattern.smarts = smarts;
   pattern.elements = Elements::of_query(*mol);
-  if (!smarts.empty()) {
-    pattern.shared = SharedPattern::of(smarts, *mol, *kinds_);
-  }
+  pattern.shared = SharedPattern::of(smarts, *mol, *kinds_);
   pattern.mol = std::move(mol);
   patterns_.push_back(std::move(pattern));
   return patterns_.size() - 1;

@@ -283,6 +283,18 @@ std::optional<std::vector<AtomKind *>> AtomKinds::of_pattern(const std::string &
   return kinds;
 }
 
+std::optional<std::vector<AtomKind *>> AtomKinds::of_simple_pattern(const RDKit::ROMol &pattern) {
+  std::vector<AtomKind *> kinds;
+  for (const auto *atom : pattern.atoms()) {
+    const auto *query = dynamic_cast<const RDKit::QueryAtom *>(atom);
+    if (!query || !query->hasQuery() || has_recursion(*query->getQuery())) {
+      return {};
+    }
+    kinds.push_back(&kind_of("", *query));
+  }
+  return kinds;
+}
+
 AtomKind &AtomKinds::kind_of(const std::string &text, const RDKit::QueryAtom &atom) {
   const auto key = text + ' ' + described(*atom.getQuery());
   const auto known = kinds_.find(key);

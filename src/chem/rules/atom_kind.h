@@ -128,6 +128,8 @@ class AtomKinds {
   // The kinds of a pattern's atoms that RDKit has read from `smarts`; nothing if the text does not distinguish them.
   std::optional<std::vector<AtomKind *>> of_pattern(const std::string &smarts,
                                                     const RDKit::ROMol &pattern);
+  // The same for a pattern of unknown text; nothing if it has recursive SMARTS.
+  std::optional<std::vector<AtomKind *>> of_simple_pattern(const RDKit::ROMol &pattern);
   // Nothing where RecursiveSmarts::compile returns nothing.
   RecursiveSmarts *recursive(const std::string &smarts);
 

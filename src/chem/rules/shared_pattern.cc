@@ -23,7 +23,7 @@ class LookedUpAtom final : public RDKit::QueryAtom {
 
 std::optional<SharedPattern> SharedPattern::of(const std::string &smarts,
                                                const RDKit::ROMol &pattern, AtomKinds &kinds) {
-  const auto of_atoms = kinds.of_pattern(smarts, pattern);
+  const auto of_atoms = smarts.empty() ? kinds.of_simple_pattern(pattern) : kinds.of_pattern(smarts, pattern);
   if (!of_atoms) {
     return {};
   }

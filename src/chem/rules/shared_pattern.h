@@ -12,7 +12,8 @@ namespace molsieve {
 // A copy of a pattern whose atoms look their matches up. RDKit searches for it as for the pattern itself.
 class SharedPattern {
  public:
-  // Nothing if the text that RDKit has read the pattern from does not distinguish its atoms.
+  // Nothing if the text that RDKit has read the pattern from does not distinguish its atoms; or, if the text is not known
+  // (empty), if the pattern has recursive SMARTS.
   static std::optional<SharedPattern> of(const std::string &smarts, const RDKit::ROMol &pattern,
                                          AtomKinds &kinds);
 

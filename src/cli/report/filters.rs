@@ -15,8 +15,8 @@ pub(super) fn lines(manifest: &Manifest) -> Vec<String> {
         lines.push(format!("  filtered   {}", by_filter(&manifest.by_filter)));
     }
     if let Some(drops) = &manifest.drops {
-        let what = counted(drops.rows, "product or parent");
-        lines.push(format!("  dropped    drops.parquet has {what} that were left out, with the reasons"));
+        let what = count(drops.rows);
+        lines.push(format!("  dropped    drops.parquet has {what} of what was left out, with the reasons"));
     }
     let counts = &manifest.counts;
     if counts.products_expanded > 0 {
