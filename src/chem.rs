@@ -8,6 +8,7 @@
 
 mod bridge;
 pub mod check;
+mod clean;
 mod times;
 
 use std::{
@@ -19,10 +20,12 @@ use bridge::ffi;
 use cxx::UniquePtr;
 use serde::{Deserialize, Serialize};
 
+pub use clean::{Answer as CleanAnswer, Cleaned, Cleaner};
 pub use times::ChemistryTimes;
 
 use crate::{
     account::{Counts, RuleAccount},
+    cleaning::CleanSteps,
     limits::{
         PARENT_ATOMS_MAX, PARENT_SMILES_BYTES_MAX, PRODUCT_SMILES_BYTES_MAX,
         PRODUCTS_CHECKED_ONE_IN, PRODUCTS_PER_CALL, SITES_PER_RULE_MAX,
@@ -136,6 +139,7 @@ fn code(failure: ffi::Failure) -> Option<RejectCode> {
         ffi::Failure::Kekulize => RejectCode::Kekulize,
         ffi::Failure::Sanitize => RejectCode::Sanitize,
         ffi::Failure::Write => RejectCode::Write,
+        ffi::Failure::Clean => RejectCode::Clean,
         _ => RejectCode::Rdkit,
     })
 }
@@ -181,6 +185,9 @@ pub struct TransformSettings {
     pub properties: PropertySet,
     /// Most distinct products of one parent.
     pub products_per_parent_max: u32,
+    /// How parents are cleaned before a transformer is given them.
+    #[serde(default)]
+    pub clean: CleanSteps,
 }
 
 /// Why [`Transformer::fill`] returned.

@@ -111,6 +111,7 @@ pub fn transformer(rules: &RuleSet, method: Method) -> Transformer {
         method,
         properties: PropertySet::NONE,
         products_per_parent_max: PRODUCTS_PER_PARENT_DEFAULT,
+        clean: Default::default(),
     };
     Transformer::new(rdkit(), rules, settings).unwrap()
 }

@@ -60,6 +60,7 @@ impl Side {
             method,
             properties: PropertySet::NONE,
             products_per_parent_max: PRODUCTS_PER_PARENT_DEFAULT,
+            clean: Default::default(),
         };
         Ok(Self {
             transformer: Transformer::new(rdkit, rules, settings)?,

@@ -77,6 +77,7 @@ pub fn check_rule(rdkit: RdKit, rule: &Rule) -> Result<RuleCheck, ChemistryError
         method: Method::Reference,
         properties: PropertySet::NONE,
         products_per_parent_max: PRODUCTS_PER_PARENT_DEFAULT,
+        clean: Default::default(),
     };
     let mut transformer = Transformer::without_rules(settings, Combinations::none())?;
     if let Err(error) = transformer.add(rule) {

@@ -168,6 +168,7 @@ fn transform(
         method: Method::Fast,
         properties: PropertySet::NONE,
         products_per_parent_max: SAMPLE_PRODUCTS_PER_PARENT_MAX,
+        clean: Default::default(),
     };
     let mut counter = Counter {
         rdkit,

@@ -9,6 +9,7 @@ use serde_json::{Value as Json, json};
 use super::error::ConfigError;
 use crate::{
     chem::Method,
+    cleaning::{CleanStep, CleanSteps},
     identity::KeyKind,
     limits::{JOB_PATHS_MAX, REAGENT_SETS_MAX, STEPS_MAX},
     property::{Property, PropertySet},
@@ -301,6 +302,19 @@ impl Value for PropertySet {
                 { "type": "boolean" },
             ],
             "examples": [["mw", "clogp"], true],
+        })
+    }
+}
+
+impl Value for CleanSteps {
+    fn schema(_: Option<&RangeInclusive<Self>>) -> Json {
+        let names = CleanStep::ALL.map(CleanStep::name);
+        json!({
+            "anyOf": [
+                { "type": "array", "items": { "type": "string", "enum": names } },
+                { "type": "boolean" },
+            ],
+            "examples": [["fragment", "uncharge"], ["cleanup"]],
         })
     }
 }

@@ -16,6 +16,7 @@ use super::{
 };
 use crate::{
     chem::TransformSettings,
+    cleaning::CleanSteps,
     identity::KeyKind,
     limits::{PRODUCTS_PER_PARENT_DEFAULT, STEPS_MAX},
     property::PropertySet,
@@ -259,6 +260,14 @@ impl JobSpec {
         Duration::from_secs(self.parent_timeout)
     }
 
+    /// How the parents of a step are cleaned: only molecules of the library are.
+    pub fn clean_steps_of(&self, step: usize) -> CleanSteps {
+        match step {
+            0 | 1 => self.clean,
+            _ => CleanSteps::NONE,
+        }
+    }
+
     /// What a transformer must know of this job.
     pub fn transform_settings(&self) -> TransformSettings {
         match &self.work {
@@ -266,11 +275,13 @@ impl JobSpec {
                 method: work.chemistry,
                 properties: work.properties,
                 products_per_parent_max: work.max_products_per_parent,
+                clean: self.clean,
             },
             Work::Dedup(_) => TransformSettings {
                 method: Default::default(),
                 properties: PropertySet::NONE,
                 products_per_parent_max: PRODUCTS_PER_PARENT_DEFAULT,
+                clean: self.clean,
             },
         }
     }

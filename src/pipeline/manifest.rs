@@ -175,6 +175,7 @@ impl Manifest {
             },
             counts,
             rejected_by_code: account.rejected_by_code,
+            cleaning: (!job.spec.clean.is_empty()).then_some(account.cleaning),
             files: state.parts.into_iter().map(ManifestFile::from).collect(),
             rejects: rejects.map(ManifestFile::from),
             capped_parents: state.capped.named,

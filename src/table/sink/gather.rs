@@ -120,6 +120,7 @@ impl Gatherer {
             true => Texts::with_capacity(0, 0),
             false => Texts::with_capacity(rows.len(), text_bytes),
         };
+        let mut inputs = (self.settings.inputs).then(|| Texts::with_capacity(rows.len(), text_bytes));
         let mut parent_row = Vec::with_capacity(rows.len());
         let mut roots = self.settings.step.map(|step| Roots::new(step, rows.len()));
         let per_row = slot.layout().reagents;
@@ -131,6 +132,7 @@ impl Gatherer {
             let texts = [&smiles, &parent_id, &parent_smiles];
             let bytes = texts.map(|texts| texts.bytes.len()).iter().sum::<usize>();
             let more = roots.as_ref().map_or(0, |roots| roots.ids.bytes.len())
+                + inputs.as_ref().map_or(0, |inputs| inputs.bytes.len())
                 + reagents.as_ref().map_or(0, ReagentLists::bytes);
             if bytes + more >= SINK_CHUNK_BYTES {
                 break;
@@ -157,6 +159,13 @@ impl Gatherer {
             if let Some(reagents) = &mut reagents {
                 reagents.push(&columns.reagents[per_row * row..per_row * (row + 1)])?;
             }
+            if let Some(inputs) = &mut inputs {
+                inputs.push(match (parent.input, molecules) {
+                    ([], true) => own,
+                    ([], false) => parent.smiles,
+                    (input, _) => input,
+                });
+            }
             if !molecules {
                 parent_smiles.push(parent.smiles);
             } else if rewritten.is_some() {
@@ -173,6 +182,9 @@ impl Gatherer {
         ];
         if !molecules || rewritten.is_some() {
             arrays.push(parent_smiles.finish()?);
+        }
+        if let Some(inputs) = inputs {
+            arrays.push(inputs.finish()?);
         }
         if !molecules {
             arrays.extend(self.rules(&columns, rows)?);
@@ -392,6 +404,7 @@ mod tests {
             properties: PropertySet::NONE,
             key_column: "key",
             molecules: false,
+            inputs: false,
             step: None,
             reagents: None,
             parquet: ParquetSettings::new(1 << 20),
