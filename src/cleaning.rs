@@ -179,7 +179,11 @@ mod tests {
         assert_eq!(read("true"), Ok(CleanSteps::USUAL));
         assert_eq!(read("false"), Ok(CleanSteps::NONE));
         assert!(read(r#"["salts"]"#).unwrap_err().contains("\"salts\""));
-        for steps in [CleanSteps::NONE, CleanSteps::USUAL, "tautomer".parse().unwrap()] {
+        for steps in [
+            CleanSteps::NONE,
+            CleanSteps::USUAL,
+            "tautomer".parse().unwrap(),
+        ] {
             assert_eq!(read(&serde_json::to_string(&steps).unwrap()), Ok(steps));
         }
     }

@@ -35,6 +35,10 @@ pub const PRODUCTS_CHECKED_ONE_IN: u32 = 1024;
 /// Of so many molecules that are cleaned without RDKit, RDKit cleans one as well; a power of two.
 pub const CLEANED_CHECKED_ONE_IN: u64 = 1024;
 
+/// Most atoms of all tautomers of a molecule together, with `--clean=tautomer`. RDKit lists at most 1,000 tautomers, and
+/// holds up to 660 bytes for an atom of one.
+pub const TAUTOMER_ATOMS_MAX: u32 = 96_000;
+
 // ── Rules ───────────────────────────────────────────────────────────────────────────────────────
 
 /// Largest rule file.
@@ -322,6 +326,10 @@ pub const BASE_BYTES: usize = 44 * MIB;
 /// One chemistry worker: RDKit's working memory for parents up to [`PARENT_ATOMS_MAX`] atoms, the
 /// allocator's partly used pages, the batch of parents, the stack, and 400 KiB of types of atoms for `clogp`.
 pub const CHEMISTRY_THREAD_BYTES: usize = 4 * MIB;
+/// What a worker cleans molecules with: patterns, reactions, and a key maker of its own.
+pub const CLEANER_BYTES: usize = 2 * MIB;
+/// The tautomers of a molecule, in one worker.
+pub const TAUTOMERS_BYTES: usize = 72 * MIB;
 /// One compiled rule in one worker, with the sites of its reactant that other rules use too.
 pub const COMPILED_RULE_BYTES: usize = 32 * KIB;
 /// One entry of a worker's set of the keys of a parent's products (at most half full, 24 bytes each,

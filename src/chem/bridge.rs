@@ -282,7 +282,7 @@ pub mod ffi {
 
         type Cleaner;
 
-        fn new_cleaner(steps: u32) -> Result<UniquePtr<Cleaner>>;
+        fn new_cleaner(steps: u32, tautomer_atoms_max: u32) -> Result<UniquePtr<Cleaner>>;
         fn clean(self: Pin<&mut Cleaner>, smiles: &[u8]) -> CleanAnswer;
         fn clean_mol_block(self: Pin<&mut Cleaner>, block: &[u8]) -> CleanAnswer;
         /// The canonical SMILES of a SMILES without an extension.

@@ -5,6 +5,7 @@ use cxx::UniquePtr;
 use super::{ChemistryError, RdKit, answer, bridge::ffi, check_text, code};
 use crate::{
     cleaning::{CleanStep, CleanSteps},
+    limits::TAUTOMER_ATOMS_MAX,
     reject::Rejection,
 };
 
@@ -36,7 +37,7 @@ pub struct Cleaner {
 impl Cleaner {
     /// Builds what the steps need.
     pub fn new(_: RdKit, steps: CleanSteps) -> Result<Self, ChemistryError> {
-        let inner = ffi::new_cleaner(steps.bits())
+        let inner = ffi::new_cleaner(steps.bits(), TAUTOMER_ATOMS_MAX)
             .map_err(|error| ChemistryError::Failed(error.what().to_owned()))?;
         Ok(Self { inner })
     }

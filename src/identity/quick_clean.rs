@@ -136,7 +136,9 @@ impl QuickCleaner {
         }
         match (charged, firsts) {
             (false, 0 | 1) => CleanOutcome::Unchanged(key),
-            _ => self.decide_parts(smiles, key).unwrap_or(CleanOutcome::ByRdKit),
+            _ => self
+                .decide_parts(smiles, key)
+                .unwrap_or(CleanOutcome::ByRdKit),
         }
     }
 
@@ -358,7 +360,9 @@ impl Pieces {
         }
         for (index, atom) in mol.atoms().iter().enumerate() {
             let piece = self.piece[index];
-            let mut others = atom.neighbours().map(|(_, other)| self.piece[usize::from(other)]);
+            let mut others = atom
+                .neighbours()
+                .map(|(_, other)| self.piece[usize::from(other)]);
             if others.any(|other| other != piece) {
                 return None;
             }

@@ -190,7 +190,11 @@ mod tests {
 
     #[test]
     fn centres_are_counted_once() {
-        for (smiles, centres) in [("CC", 0), ("C[C@H](O)F", 1), ("C[C@@H](O)[C@@]1(N)[C@H](C)C1", 3)] {
+        for (smiles, centres) in [
+            ("CC", 0),
+            ("C[C@H](O)F", 1),
+            ("C[C@@H](O)[C@@]1(N)[C@H](C)C1", 3),
+        ] {
             assert_eq!(centres_of(smiles), centres);
         }
     }

@@ -106,10 +106,7 @@ impl<'a> Transforming<'a> {
     }
 
     /// Parses a parent, after cleaning; returns its SMILES as read, and what cleaning made of it.
-    fn begin<'p>(
-        &mut self,
-        parent: ParentRow<'p>,
-    ) -> Result<(Cow<'p, [u8]>, Clean), Rejection> {
+    fn begin<'p>(&mut self, parent: ParentRow<'p>) -> Result<(Cow<'p, [u8]>, Clean), Rejection> {
         if let Some(rejection) = self.ports.poisoned.rows.get(&parent.ordinal) {
             return Err(rejection.clone());
         }

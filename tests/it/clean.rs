@@ -21,7 +21,12 @@ fn catalogue(python: &Python, folder: &Folder, rows: &str) -> PathBuf {
 /// Compares `dedup` and `run` with RDKit, for each set of steps.
 fn compare(python: &Python, catalogue: &Path, steps: &[&str], more: &[&str]) -> String {
     let mut words = args!["--molsieve", env!("CARGO_BIN_EXE_molsieve")].to_vec();
-    words.extend(steps.iter().flat_map(|steps| ["--steps", steps]).map(Into::into));
+    words.extend(
+        steps
+            .iter()
+            .flat_map(|steps| ["--steps", steps])
+            .map(Into::into),
+    );
     words.extend(more.iter().map(Into::into));
     words.push(catalogue.into());
     python.oracle("clean.py", &words).ends_with(0).stdout
@@ -100,7 +105,10 @@ fn what_cleaning_did_is_in_the_columns_the_manifest_and_the_summary() {
 fn rules_are_applied_to_the_molecules_after_cleaning() {
     let folder = Folder::new();
     let input = folder.write("a.smi", SALTS);
-    let rules = rule_file(&folder, &[("ester", "[CX3:1](=[O:2])[OX2H:3]>>[C:1](=[O:2])[O:3]C")]);
+    let rules = rule_file(
+        &folder,
+        &[("ester", "[CX3:1](=[O:2])[OX2H:3]>>[C:1](=[O:2])[O:3]C")],
+    );
     let job = |flags: &str, out: &Path| {
         let job = Molsieve::new("run").args(flags).input(&input).rules(&rules);
         job.output(out).run().ends_with(0);
@@ -121,7 +129,13 @@ fn rules_are_applied_to_the_molecules_after_cleaning() {
 fn only_molecules_of_the_library_are_cleaned_in_a_job_of_several_steps() {
     let folder = Folder::new();
     let input = folder.write("a.smi", "CC[NH3+].[Cl-] amine\nCCCN.Cl homologue\n");
-    let rules = rule_file(&folder, &[("salt", "[CX4H3:1]>>[CH2:1]C(=O)[O-]"), ("chain", "[CX4H3:1]>>[CH2:1]C")]);
+    let rules = rule_file(
+        &folder,
+        &[
+            ("salt", "[CX4H3:1]>>[CH2:1]C(=O)[O-]"),
+            ("chain", "[CX4H3:1]>>[CH2:1]C"),
+        ],
+    );
     let job = |flags: &str, out: &Path| {
         let job = Molsieve::new("run --steps 2 --clean").args(flags);
         let job = job.input(&input).rules(&rules);
@@ -132,8 +146,14 @@ fn only_molecules_of_the_library_are_cleaned_in_a_job_of_several_steps() {
     job("", &all);
     let [smiles, parents, read] =
         ["smiles", "parent_smiles", "input_smiles"].map(|name| column(&all, name));
-    assert!(smiles.iter().all(|smiles| !smiles.contains("NH3+")), "{smiles:?}");
-    assert!(smiles.iter().any(|smiles| smiles.contains("[O-]")), "{smiles:?}");
+    assert!(
+        smiles.iter().all(|smiles| !smiles.contains("NH3+")),
+        "{smiles:?}"
+    );
+    assert!(
+        smiles.iter().any(|smiles| smiles.contains("[O-]")),
+        "{smiles:?}"
+    );
     for (parent, read) in parents.iter().zip(&read) {
         match parent.as_str() {
             "CCN" => assert_eq!(read, "CC[NH3+].[Cl-]"),
@@ -169,9 +189,16 @@ fn the_columns_survive_settling_and_do_not_depend_on_threads() {
         let job = Molsieve::new("dedup --clean").args(flags).input(&input);
         job.output(&out).run().ends_with(0);
         let bytes = output::part_bytes(&out);
-        let mut rows: Vec<_> = column(&out, "input_smiles").into_iter().zip(column(&out, "smiles")).collect();
+        let mut rows: Vec<_> = column(&out, "input_smiles")
+            .into_iter()
+            .zip(column(&out, "smiles"))
+            .collect();
         rows.sort();
-        (rows, bytes, manifest(&out)["filter"]["products_settled"].clone())
+        (
+            rows,
+            bytes,
+            manifest(&out)["filter"]["products_settled"].clone(),
+        )
     };
     let (expected, bytes, _) = rows("--threads 1");
     assert_eq!(rows("--threads 2").1, bytes);
@@ -187,12 +214,24 @@ fn an_unknown_step_is_refused_with_those_that_there_are() {
     let names = "there are cleanup, fragment, uncharge, tautomer, stereo";
     let job = Molsieve::new("run --clean=fragment,salts").input(&input);
     let refused = job.output(folder.out()).run().ends_with(2);
-    assert!(refused.stderr.contains("\"salts\"") && refused.stderr.contains(names), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("\"salts\"") && refused.stderr.contains(names),
+        "{}",
+        refused.stderr
+    );
     let text = "input = ['a.smi']\noutput = 'out'\nclean = ['salts']\n";
-    let refused = Molsieve::new("run").arg(folder.write("job.toml", text)).run();
+    let refused = Molsieve::new("run")
+        .arg(folder.write("job.toml", text))
+        .run();
     assert!(refused.stderr.contains(names), "{}", refused.stderr);
     let text = "input = ['a.smi']\noutput = 'out'\ntask = 'dedup'\nclean = ['stereo']\n";
-    Molsieve::new("dedup").arg(folder.write("job.toml", text)).run().ends_with(0);
+    Molsieve::new("dedup")
+        .arg(folder.write("job.toml", text))
+        .run()
+        .ends_with(0);
     let resolved = std::fs::read_to_string(folder.path("out/job.toml")).unwrap();
-    assert!(resolved.contains("clean = [\"cleanup\", \"stereo\"]"), "{resolved}");
+    assert!(
+        resolved.contains("clean = [\"cleanup\", \"stereo\"]"),
+        "{resolved}"
+    );
 }

@@ -42,9 +42,9 @@ class Cleaner:
             Chem.RemoveStereochemistry(mol)
         return mol
 
-    def of_text(self, text, read):
+    def of_text(self, text):
         """The canonical SMILES as read and after cleaning; None: RDKit can't read or clean it."""
-        mol = read(text)
+        mol = Chem.MolFromMolBlock(text) if is_mol_block(text) else Chem.MolFromSmiles(text)
         if mol is None or mol.GetNumAtoms() == 0:
             return None
         before = Chem.MolToSmiles(mol)
@@ -54,10 +54,14 @@ class Cleaner:
             return None
 
 
-def references(texts, steps, read):
+def is_mol_block(text):
+    return "\n" in text
+
+
+def references(texts, steps):
     RDLogger.DisableLog("rdApp.*")
     cleaner = Cleaner(steps)
-    return [cleaner.of_text(text, read) for text in texts]
+    return [cleaner.of_text(text) for text in texts]
 
 
 def output(molsieve, verb, steps, catalogue, folder):
@@ -80,7 +84,7 @@ def output(molsieve, verb, steps, catalogue, folder):
 def expected(texts, known, verb):
     rows, rejected, seen, changed = {}, set(), set(), 0
     for number, (text, answer) in enumerate(zip(texts, known)):
-        if "\n" in text:  # a mol block: its SMILES is RDKit's
+        if is_mol_block(text):  # its SMILES is RDKit's
             text = answer and answer[0]
         own = answer and (text if answer[0] == answer[1] else answer[1])
         written = own and own
@@ -132,16 +136,16 @@ def main():
     args = parser.parse_args()
     RDLogger.DisableLog("rdApp.*")
     texts = [line.split()[0] for line in Path(args.catalogue).read_text().splitlines()]
-    catalogue, read = args.catalogue, Chem.MolFromSmiles
+    catalogue = args.catalogue
     if args.sdf:
-        catalogue, read = str(Path(args.catalogue).with_suffix(".sdf")), Chem.MolFromMolBlock
+        catalogue = str(Path(catalogue).with_suffix(".sdf"))
         texts = [Chem.MolToMolBlock(mol) for mol in map(Chem.MolFromSmiles, texts) if mol]
         Path(catalogue).write_text("".join(f"{text}$$$$\n" for text in texts))
     chunks = [texts[start : start + 200] for start in range(0, len(texts), 200)]
     differences = 0
     with Pool(2) as pool:
         for steps in args.steps or ["fragment,uncharge"]:
-            answers = pool.map(partial(references, steps=steps.split(","), read=read), chunks, chunksize=1)
+            answers = pool.map(partial(references, steps=steps.split(",")), chunks, chunksize=1)
             known = [answer for chunk in answers for answer in chunk]
             for verb in args.verb or ["dedup", "run"]:
                 differences += compare(args.molsieve, verb, steps, catalogue, texts, known)

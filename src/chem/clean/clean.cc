@@ -19,6 +19,10 @@ std::uint64_t mixed(std::uint64_t sum, std::uint64_t number) {
   return (sum ^ number) * 0x9e3779b97f4a7c15 + (sum >> 29);
 }
 
+unsigned int hydrogens(const RDKit::Atom &atom) {
+  return atom.needsUpdatePropertyCache() ? atom.getNumExplicitHs() : atom.getTotalNumHs();
+}
+
 // A number that differs where a step has changed something that a SMILES states.
 std::uint64_t fingerprint(const ROMol &mol) {
   std::uint64_t sum = mol.getNumAtoms();
@@ -26,7 +30,7 @@ std::uint64_t fingerprint(const ROMol &mol) {
     sum = mixed(sum, static_cast<std::uint64_t>(atom->getAtomicNum()) << 32 |
                          static_cast<std::uint64_t>(atom->getFormalCharge() & 0xff) << 24 |
                          static_cast<std::uint64_t>(atom->getNumRadicalElectrons() & 0xff) << 16 |
-                         static_cast<std::uint64_t>(atom->getTotalNumHs() & 0xff) << 8 |
+                         static_cast<std::uint64_t>(hydrogens(*atom) & 0xff) << 8 |
                          static_cast<std::uint64_t>(atom->getChiralTag()));
     sum = mixed(sum, atom->getIsotope());
   }
@@ -38,16 +42,30 @@ std::uint64_t fingerprint(const ROMol &mol) {
   return sum;
 }
 
+// Stops the enumeration of tautomers when those found take too much memory.
+class TautomerGauge : public RDKit::MolStandardize::TautomerEnumeratorCallback {
+ public:
+  explicit TautomerGauge(std::uint32_t atoms_max) : atoms_max_(atoms_max) {}
+
+  bool operator()(const ROMol &mol, const RDKit::MolStandardize::TautomerEnumeratorResult &found) override {
+    return found.size() * mol.getNumAtoms() <= atoms_max_;
+  }
+
+ private:
+  std::size_t atoms_max_;
+};
+
 // RDKit reads text behind a space, such as a CXSMILES extension.
 bool is_plain(const std::string &text) { return text.find(' ') == std::string::npos; }
 
 }  // namespace
 
-Cleaner::Cleaner(std::uint32_t steps) : steps_(steps), uncharger_(true) {
+Cleaner::Cleaner(std::uint32_t steps, std::uint32_t tautomer_atoms_max) : steps_(steps), uncharger_(true) {
   if (steps & static_cast<std::uint32_t>(CleanStep::Tautomer)) {
     tautomers_ = std::make_unique<RDKit::MolStandardize::TautomerEnumerator>();
     // As TautomerEnumerator::canonicalize does: only the tautomer that is picked needs its stereo.
     tautomers_->setReassignStereo(false);
+    tautomers_->setCallback(std::make_shared<TautomerGauge>(tautomer_atoms_max));
   }
 }
 
@@ -148,6 +166,9 @@ void Cleaner::cleanup(RWMol &mol) {
 void Cleaner::take_tautomer(std::unique_ptr<RWMol> &mol, CleanAnswer &answer) {
   using RDKit::MolStandardize::TautomerEnumeratorStatus;
   const auto found = tautomers_->enumerate(*mol);
+  if (found.status() == TautomerEnumeratorStatus::Canceled) {
+    throw Unusable(Failure::TooLarge, "the molecule has too many and too large tautomers for --clean=tautomer");
+  }
   answer.capped = found.status() != TautomerEnumeratorStatus::Completed;
   if (found.empty()) {
     return;
@@ -173,6 +194,8 @@ std::string Cleaner::write(const ROMol &mol) {
   }
 }
 
-std::unique_ptr<Cleaner> new_cleaner(std::uint32_t steps) { return std::make_unique<Cleaner>(steps); }
+std::unique_ptr<Cleaner> new_cleaner(std::uint32_t steps, std::uint32_t tautomer_atoms_max) {
+  return std::make_unique<Cleaner>(steps, tautomer_atoms_max);
+}
 
 }  // namespace molsieve

@@ -26,8 +26,8 @@ struct CleanAnswer;  // of the bridge
 // A thread has one of its own.
 class Cleaner {
  public:
-  // `steps`: bits of CleanStep.
-  explicit Cleaner(std::uint32_t steps);
+  // `steps`: bits of CleanStep. `tautomer_atoms_max`: most atoms of all tautomers of a molecule together.
+  Cleaner(std::uint32_t steps, std::uint32_t tautomer_atoms_max);
 
   // The molecule after the steps, and which of them changed it.
   CleanAnswer clean(rust::Slice<const std::uint8_t> smiles);
@@ -56,6 +56,6 @@ class Cleaner {
   write::SmilesWriter writer_;
 };
 
-std::unique_ptr<Cleaner> new_cleaner(std::uint32_t steps);
+std::unique_ptr<Cleaner> new_cleaner(std::uint32_t steps, std::uint32_t tautomer_atoms_max);
 
 }  // namespace molsieve

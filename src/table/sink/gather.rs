@@ -120,7 +120,8 @@ impl Gatherer {
             true => Texts::with_capacity(0, 0),
             false => Texts::with_capacity(rows.len(), text_bytes),
         };
-        let mut inputs = (self.settings.inputs).then(|| Texts::with_capacity(rows.len(), text_bytes));
+        let mut inputs =
+            (self.settings.inputs).then(|| Texts::with_capacity(rows.len(), text_bytes));
         let mut parent_row = Vec::with_capacity(rows.len());
         let mut roots = self.settings.step.map(|step| Roots::new(step, rows.len()));
         let per_row = slot.layout().reagents;
