@@ -92,7 +92,7 @@ settings! {
         #[same_on_resume(true)]
         no_header: bool;
 
-        /// Clean the molecules first: remove salts and charges, or do these steps
+        /// Remove salts and charges first, or do these steps
         ///
         /// RDKit's MolStandardize. Steps: cleanup (part of every cleaning), fragment, uncharge, tautomer, stereo, done in
         /// this order. Without a list: fragment,uncharge. The SMILES as read is in the column input_smiles.

@@ -451,7 +451,7 @@ mod tests {
             ("C[NH3+].CCS(=O)(=O)[O-]", "CCS(=O)(=O)O fragment,uncharge"),
             // The reionizer moves a proton.
             ("CC(=O)[O-].OS(=O)(=O)CCCC.[Na+]", "by RDKit"),
-            ("CCN.CCO", "by RDKit"),
+            ("CCCO.CCCS", "by RDKit"),
             ("C1.C1", "by RDKit"),
             ("C[N@H+](CC)CCC.[Cl-]", "by RDKit"),
             ("C/C=C/[NH3+].[Cl-]", "by RDKit"),

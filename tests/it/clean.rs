@@ -174,8 +174,8 @@ fn only_molecules_of_the_library_are_cleaned_in_a_job_of_several_steps() {
 fn the_columns_survive_settling_and_do_not_depend_on_threads() {
     let folder = Folder::new();
     let mut lines = String::new();
-    for number in 1..400 {
-        let chain = "C".repeat(number % 150 + 1);
+    for number in 0..900 {
+        let chain = "C".repeat(number / 3 % 250 + 1);
         let text = match number % 3 {
             0 => format!("{chain}[NH3+].[Cl-]"),
             1 => format!("{chain}O"),
