@@ -4,9 +4,13 @@
 use std::{collections::BTreeMap, ops::AddAssign};
 
 use bytemuck::{Pod, Zeroable};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 
-use crate::{limits::KEY_REASONS_MAX, reject::RejectCode};
+use crate::{
+    cleaning::{CleanStep, CleanSteps},
+    limits::KEY_REASONS_MAX,
+    reject::RejectCode,
+};
 
 /// What became of the parents and products of a slot or a job.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -19,6 +23,9 @@ pub struct Account {
     pub by_rule: Vec<RuleAccount>,
     /// How structure keys were made.
     pub keys: KeyCounts,
+    /// With `--clean`: what was done to the molecules.
+    #[serde(default)]
+    pub cleaning: CleanCounts,
     /// Distinct products that the filter took for seen and that settling brought back.
     pub settled: u64,
     /// Distinct products expected to have been taken for seen by the filter.
@@ -98,6 +105,7 @@ impl AddAssign<&Account> for Account {
             *rule += *others;
         }
         self.keys += other.keys;
+        self.cleaning += other.cleaning;
         self.settled += other.settled;
         self.lost_expected += other.lost_expected;
         self.left_out += other.left_out;
@@ -157,6 +165,9 @@ pub struct Counts {
     /// Of those, products that have more stereoisomers than were asked for.
     #[serde(default)]
     pub products_expanded_in_part: u64,
+    /// Parents that `--clean` has changed.
+    #[serde(default)]
+    pub parents_cleaned: u64,
 }
 
 impl Counts {
@@ -296,6 +307,63 @@ impl AddAssign for KeyCounts {
     }
 }
 
+/// What `--clean` did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable, Serialize, Deserialize)]
+#[repr(C)]
+pub struct CleanCounts {
+    /// Parents that a step changed, by the step.
+    pub changed_by: CleanStepCounts,
+    /// Parents that were given to RDKit: of the others, the outcome is known without it.
+    pub by_rdkit: u64,
+    /// Of the others, those that RDKit has cleaned as well, to check the outcome.
+    pub checked: u64,
+    /// Parents for which RDKit stopped before it had all tautomers.
+    pub tautomers_capped: u64,
+}
+
+impl CleanCounts {
+    /// Counts a parent that these steps have changed.
+    pub fn count_changed(&mut self, steps: CleanSteps) {
+        (steps.iter()).for_each(|step| self.changed_by.0[step as usize] += 1);
+    }
+}
+
+impl AddAssign for CleanCounts {
+    fn add_assign(&mut self, other: Self) {
+        add(self, &other);
+    }
+}
+
+/// A number for each step of cleaning. In JSON: an object of the steps that have one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[repr(transparent)]
+pub struct CleanStepCounts([u64; CleanStep::ALL.len()]);
+
+impl CleanStepCounts {
+    /// The steps that changed parents, each with their number.
+    pub fn iter(&self) -> impl Iterator<Item = (CleanStep, u64)> {
+        let counted = CleanStep::ALL.into_iter().zip(self.0);
+        counted.filter(|(_, count)| *count > 0)
+    }
+}
+
+impl Serialize for CleanStepCounts {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter().map(|(step, count)| (step.name(), count)))
+    }
+}
+
+impl<'de> Deserialize<'de> for CleanStepCounts {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut counts = Self::default();
+        for (name, count) in BTreeMap::<String, u64>::deserialize(deserializer)? {
+            let step: CleanStep = name.parse().map_err(D::Error::custom)?;
+            counts.0[step as usize] = count;
+        }
+        Ok(counts)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -330,6 +398,8 @@ mod tests {
         }
         account.keys.by_rdkit[KEY_REASONS_MAX - 1] = 9;
         account.keys.too_large_for_device = 2;
+        account.cleaning.count_changed(CleanSteps::USUAL);
+        account.cleaning.by_rdkit = 8;
         account
     }
 
@@ -338,7 +408,7 @@ mod tests {
         let mut sum = Account::default();
         (0..3).for_each(|_| sum += &account(2));
         assert_eq!(sum.counts.parents_read, 300);
-        assert_eq!(sum.counts.parents_rejected, 3 * (0..13).sum::<u64>());
+        assert_eq!(sum.counts.parents_rejected, 3 * (0..14).sum::<u64>());
         assert_eq!(
             sum.counts.parents_transformed,
             sum.counts.parents_read - sum.counts.parents_rejected
@@ -348,6 +418,8 @@ mod tests {
         assert_eq!(sum.by_filter, [0, 15]);
         assert_eq!(sum.keys.by_rdkit[KEY_REASONS_MAX - 1], 27);
         assert_eq!((sum.settled, sum.lost_expected), (9, 0.75));
+        assert_eq!(sum.cleaning.by_rdkit, 24);
+        assert!(sum.cleaning.changed_by.iter().all(|(_, count)| count == 3));
         let by_code: u64 = sum.rejected_by_code.iter().map(|(_, count)| count).sum();
         assert_eq!(by_code, sum.counts.parents_rejected);
         assert_eq!(sum.rejected_by_code.of(RejectCode::Rdkit), 36);

@@ -9,6 +9,7 @@
 mod bridge;
 pub mod check;
 pub mod drops;
+mod clean;
 mod times;
 
 use std::{
@@ -20,11 +21,13 @@ use bridge::ffi;
 use cxx::UniquePtr;
 use serde::{Deserialize, Serialize};
 
+pub use clean::{Answer as CleanAnswer, Cleaned, Cleaner};
 pub use times::ChemistryTimes;
 
 use crate::{
     account::{Counts, RuleAccount},
     filter::{Filter, FilterSet},
+    cleaning::CleanSteps,
     limits::{
         PARENT_ATOMS_MAX, PARENT_SMILES_BYTES_MAX, PRODUCT_SMILES_BYTES_MAX,
         PRODUCTS_CHECKED_ONE_IN, PRODUCTS_PER_CALL, SITES_PER_RULE_MAX,
@@ -138,6 +141,7 @@ fn code(failure: ffi::Failure) -> Option<RejectCode> {
         ffi::Failure::Kekulize => RejectCode::Kekulize,
         ffi::Failure::Sanitize => RejectCode::Sanitize,
         ffi::Failure::Write => RejectCode::Write,
+        ffi::Failure::Clean => RejectCode::Clean,
         _ => RejectCode::Rdkit,
     })
 }
@@ -194,6 +198,9 @@ pub struct TransformSettings {
     pub products_per_parent_max: u32,
     /// Most stereoisomers that a product with open centres is replaced by; 0: it is written as it is.
     pub stereoisomers_max: u32,
+    /// How parents are cleaned before a transformer is given them.
+    #[serde(default)]
+    pub clean: CleanSteps,
 }
 
 /// Why [`Transformer::fill`] returned.

@@ -26,6 +26,7 @@
 //! | `amenable` | whether the colours identify a molecule |
 //! | `canon` | from colours to the key |
 //! | `reason` | why a key needs RDKit |
+//! | `quick_clean` | what cleaning makes of a molecule, where that is known without RDKit |
 //! | `key_maker` | keys of every molecule that RDKit can read |
 
 mod amenable;
@@ -48,6 +49,7 @@ mod key_maker;
 mod kinds;
 mod list;
 mod molecule;
+mod quick_clean;
 mod quick_text;
 mod reason;
 mod refine;
@@ -67,5 +69,6 @@ pub use key_kind::KeyKind;
 
 pub use canon::DEFINITION;
 pub use key_maker::{KeyMaker, Way};
+pub use quick_clean::{CleanOutcome, QuickCleaner};
 pub use reason::Reason;
 pub use structure_keys::StructureKeys;

@@ -37,7 +37,7 @@
 //! A module uses modules of the lines above its own and of its own line, never of a line below. No two
 //! files import each other, directly or through others. `tests/it/layers.rs` reads this list and checks both.
 //!
-//! 1. `limits`, `units`, `key`, `machine`, `sync`, `cores`, `named`, `property`, `faults`
+//! 1. `limits`, `units`, `key`, `machine`, `sync`, `cores`, `named`, `property`, `cleaning`, `faults`
 //! 2. `store`
 //! 3. `rules`, `reject`, `account`, `slot`, `reagents`, `filter`
 //! 4. `ring`, `chem`, `identity`, `table`
@@ -50,6 +50,7 @@
 pub mod account;
 pub mod bench;
 pub mod chem;
+pub mod cleaning;
 pub mod cli;
 pub mod config;
 pub mod cores;

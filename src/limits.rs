@@ -32,6 +32,13 @@ pub const PRODUCTS_PER_CALL: u32 = 256;
 /// ones. A power of two.
 pub const PRODUCTS_CHECKED_ONE_IN: u32 = 1024;
 
+/// Of so many molecules that are cleaned without RDKit, RDKit cleans one as well; a power of two.
+pub const CLEANED_CHECKED_ONE_IN: u64 = 1024;
+
+/// Most atoms of all tautomers of a molecule together, with `--clean=tautomer`. RDKit lists at most 1,000 tautomers, and
+/// holds up to 660 bytes for an atom of one.
+pub const TAUTOMER_ATOMS_MAX: u32 = 96_000;
+
 // ── Rules ───────────────────────────────────────────────────────────────────────────────────────
 
 /// Largest rule file.
@@ -225,7 +232,7 @@ pub const CHECKPOINT_SECONDS: u64 = 45;
 pub const PART_ROWS_PIECE_BYTES: usize = 256 * KIB;
 /// Most bytes of the rows that the encoder gets at once: [`SINK_CHUNK_ROWS`] rows with the longest texts.
 pub const PART_ROWS_RECORD_BYTES_MAX: usize = SINK_CHUNK_ROWS
-    * (PRODUCT_SMILES_BYTES_MAX as usize + PARENT_SMILES_BYTES_MAX + ID_BYTES_MAX + 256);
+    * (PRODUCT_SMILES_BYTES_MAX as usize + 2 * PARENT_SMILES_BYTES_MAX + ID_BYTES_MAX + 256);
 /// Records of such rows that wait for the thread that writes them, beside the one that it writes.
 pub const SPILL_RECORDS_WAITING: usize = 1;
 /// Bytes of items of a spill that are buffered in memory and written as one block.
@@ -337,6 +344,10 @@ pub const BASE_BYTES: usize = 44 * MIB;
 /// One chemistry worker: RDKit's working memory for parents up to [`PARENT_ATOMS_MAX`] atoms, the
 /// allocator's partly used pages, the batch of parents, the stack, and 400 KiB of types of atoms for `clogp`.
 pub const CHEMISTRY_THREAD_BYTES: usize = 4 * MIB;
+/// What a worker cleans molecules with: patterns, reactions, and a key maker of its own.
+pub const CLEANER_BYTES: usize = 2 * MIB;
+/// The tautomers of a molecule, in one worker.
+pub const TAUTOMERS_BYTES: usize = 72 * MIB;
 /// One compiled rule in one worker, with the sites of its reactant that other rules use too.
 pub const COMPILED_RULE_BYTES: usize = 32 * KIB;
 /// One entry of a worker's set of the keys of a parent's products (at most half full, 24 bytes each,
@@ -366,7 +377,7 @@ const _: () = assert!(PART_ROWS_PIECE_BYTES <= SPILL_BLOCK_BYTES_MAX);
 // A packed block of rows, with the row that crosses its bound, fits the smallest slot.
 const _: () = assert!(SETTLE_BLOCK_ROWS * 224 < SLOT_BYTES_MIN);
 const _: () = assert!(
-    SETTLE_BLOCK_PARENT_BYTES + PARENT_SMILES_BYTES_MAX + ID_BYTES_MAX < TEXT_KEPT_BYTES_MAX
+    SETTLE_BLOCK_PARENT_BYTES + 2 * PARENT_SMILES_BYTES_MAX + ID_BYTES_MAX < TEXT_KEPT_BYTES_MAX
         && SETTLE_BLOCK_TEXT_BYTES + (PRODUCT_SMILES_BYTES_MAX as usize) < 128 * KIB
 );
 const _: () =

@@ -32,6 +32,7 @@ mod canonical;
 mod capped;
 mod check;
 mod checkpoint;
+mod cleaning;
 mod control;
 mod earlier;
 mod drops;

@@ -39,11 +39,13 @@ pub enum RejectCode {
     Crash,
     /// RDKit failed in another way. Products that it made before the failure are kept.
     Rdkit,
+    /// RDKit reads the molecule but can't clean it (`--clean`).
+    Clean,
 }
 
 impl RejectCode {
     /// All codes; the number of a code is its index here.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Empty,
         Self::Encoding,
         Self::TooLarge,
@@ -57,6 +59,7 @@ impl RejectCode {
         Self::Timeout,
         Self::Crash,
         Self::Rdkit,
+        Self::Clean,
     ];
 
     /// The word in the column `code`.
@@ -75,6 +78,7 @@ impl RejectCode {
             Self::Timeout => "timeout",
             Self::Crash => "crash",
             Self::Rdkit => "rdkit",
+            Self::Clean => "clean",
         }
     }
 

@@ -148,18 +148,20 @@ impl Slot {
         let index = self.filled.parents;
         let begin = self.filled.parent_text_bytes;
         let id = begin + parent.id.len();
-        let smiles = id + parent.smiles.len();
+        let own = id + parent.smiles.len();
+        let smiles = own + input_bytes(parent.input);
         let reason = smiles + parent.reason.len();
         if index == self.layout.parents_max || reason > self.layout.parent_text_bytes_max {
             return None;
         }
         let columns = self.columns_mut();
         columns.parent_text[begin..id].copy_from_slice(parent.id);
-        columns.parent_text[id..smiles].copy_from_slice(parent.smiles);
+        columns.parent_text[id..own].copy_from_slice(parent.smiles);
+        write_input(&mut columns.parent_text[own..smiles], parent.input);
         columns.parent_text[smiles..reason].copy_from_slice(parent.reason);
         columns.parent_text_end[index] = [id as u32, smiles as u32, reason as u32];
         columns.parent_row[index] = parent.row;
-        columns.parent_flags[index] = parent.flags.byte();
+        columns.parent_flags[index] = flags_of(&parent).byte();
         if let Some(place) = columns.root_row.get_mut(index) {
             *place = parent.root.row;
             columns.parent_key[index] = parent.root.key;
@@ -180,26 +182,28 @@ impl Slot {
         let (row, index) = (self.filled.rows, self.filled.parents);
         let (text, parent_text) = (self.filled.text_bytes, self.filled.parent_text_bytes);
         let (text_end, id_end) = (text + smiles.len(), parent_text + parent.id.len());
+        let input_end = id_end + input_bytes(parent.input);
         let layout = &self.layout;
         if row == layout.rows_max
             || index == layout.parents_max
             || text_end > layout.text_bytes_max
-            || id_end > layout.parent_text_bytes_max
+            || input_end > layout.parent_text_bytes_max
         {
             return false;
         }
         let columns = self.columns_mut();
         columns.parent_text[parent_text..id_end].copy_from_slice(parent.id);
-        columns.parent_text_end[index] = [id_end as u32; 3];
+        write_input(&mut columns.parent_text[id_end..input_end], parent.input);
+        columns.parent_text_end[index] = [id_end, input_end, input_end].map(|end| end as u32);
         columns.parent_row[index] = parent.row;
-        columns.parent_flags[index] = parent.flags.byte();
+        columns.parent_flags[index] = flags_of(&parent).byte();
         columns.text[text..text_end].copy_from_slice(smiles);
         columns.text_end[row] = text_end as u32;
         columns.key[row] = key.words();
         columns.parent[row] = index as u32;
         (columns.rule[row], columns.site[row]) = (0, 0);
         (self.filled.rows, self.filled.text_bytes) = (row + 1, text_end);
-        (self.filled.parents, self.filled.parent_text_bytes) = (index + 1, id_end);
+        (self.filled.parents, self.filled.parent_text_bytes) = (index + 1, input_end);
         self.account.counts.parents_read += 1;
         true
     }
@@ -244,6 +248,29 @@ impl Slot {
     pub fn columns_mut(&mut self) -> ColumnsMut<'_> {
         let slab = bytemuck::must_cast_slice_mut(self.memory.words_mut());
         ColumnsMut::of(&self.layout, slab)
+    }
+}
+
+/// Bytes that a parent's SMILES as read takes behind its SMILES.
+fn input_bytes(input: &[u8]) -> usize {
+    match input.len() {
+        0 => 0,
+        bytes => 1 + bytes,
+    }
+}
+
+/// Writes it into these bytes.
+fn write_input(place: &mut [u8], input: &[u8]) {
+    if let Some((nul, text)) = place.split_first_mut() {
+        *nul = 0;
+        text.copy_from_slice(input);
+    }
+}
+
+fn flags_of(parent: &SlotParent<'_>) -> ParentFlags {
+    match parent.input {
+        [] => parent.flags,
+        _ => parent.flags.and(ParentFlags::CLEANED),
     }
 }
 
@@ -352,6 +379,41 @@ mod tests {
             (0..3).for_each(|_| assert!(slot.push_parent(parent).is_some()));
             assert_eq!(slot.parent(2), expected);
             assert_eq!(slot.compact().parent(2), expected);
+        }
+    }
+
+    #[test]
+    fn a_parent_that_was_cleaned_has_its_smiles_as_read_too() {
+        let mut slot = Slot::smallest(PropertySet::NONE);
+        let flags = ParentFlags::CONTINUED.and(ParentFlags::CLEANED);
+        let cleaned = SlotParent {
+            row: 7,
+            id: b"Z1",
+            smiles: b"CC(=O)O",
+            input: b"CC(=O)[O-].[Na+]",
+            flags,
+            ..SlotParent::default()
+        };
+        let as_read = SlotParent {
+            input: b"",
+            flags: ParentFlags::NONE,
+            ..cleaned
+        };
+        assert_eq!(slot.push_parent(cleaned), Some(0));
+        assert_eq!(slot.push_parent(as_read), Some(1));
+        let of_row = SlotParent {
+            smiles: b"",
+            ..cleaned
+        };
+        assert!(slot.push_molecule(of_row, b"CC(=O)O", Key::of(b"CC(=O)O")));
+        slot.flag_parent(0, ParentFlags::CAPPED_SITES);
+        let capped = SlotParent {
+            flags: flags.and(ParentFlags::CAPPED_SITES),
+            ..cleaned
+        };
+        for (index, parent) in [capped, as_read, of_row].into_iter().enumerate() {
+            assert_eq!(slot.parent(index), parent);
+            assert_eq!(slot.compact().parent(index), parent);
         }
     }
 

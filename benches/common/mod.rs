@@ -112,6 +112,7 @@ pub fn transformer(rules: &RuleSet, method: Method) -> Transformer {
         properties: PropertySet::NONE,
         products_per_parent_max: PRODUCTS_PER_PARENT_DEFAULT,
         stereoisomers_max: 0,
+        clean: Default::default(),
     };
     Transformer::new(rdkit(), rules, settings).unwrap()
 }

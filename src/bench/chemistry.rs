@@ -61,6 +61,7 @@ impl Side {
             properties: PropertySet::NONE,
             products_per_parent_max: PRODUCTS_PER_PARENT_DEFAULT,
             stereoisomers_max: 0,
+            clean: Default::default(),
         };
         Ok(Self {
             transformer: Transformer::new(rdkit, rules, settings)?,

@@ -33,6 +33,7 @@ pub mod ffi {
         Kekulize,
         Sanitize,
         Write,
+        Clean,
         Other,
     }
 
@@ -133,6 +134,31 @@ pub mod ffi {
         Info,
         Warning,
         Error,
+    }
+
+    /// The bits of [`crate::cleaning::CleanStep`].
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    #[repr(u32)]
+    enum CleanStep {
+        Cleanup = 1,
+        Fragment = 2,
+        Uncharge = 4,
+        Tautomer = 8,
+        Stereo = 16,
+    }
+
+    /// A molecule after cleaning, or why there is none.
+    struct CleanAnswer {
+        /// Its canonical SMILES if it has changed, or RDKit's text if there is a failure.
+        text: String,
+        failure: Failure,
+        changed: bool,
+        /// Bits of [`CleanStep`]: what changed it.
+        steps: u32,
+        /// Whether RDKit stopped before it had all tautomers.
+        capped: bool,
+        /// Whether it had enhanced stereo, which the text does not have.
+        drops_groups: bool,
     }
 
     /// A SMILES, or why there is none.
@@ -340,6 +366,16 @@ pub mod ffi {
         /// for all drawings of a molecule.
         fn mol_block_to_smiles(block: &[u8], identity: bool) -> Answer;
 
+        include!("molsieve/src/chem/clean/clean.h");
+
+        type Cleaner;
+
+        fn new_cleaner(steps: u32, tautomer_atoms_max: u32) -> Result<UniquePtr<Cleaner>>;
+        fn clean(self: Pin<&mut Cleaner>, smiles: &[u8]) -> CleanAnswer;
+        fn clean_mol_block(self: Pin<&mut Cleaner>, block: &[u8]) -> CleanAnswer;
+        /// The canonical SMILES of a SMILES without an extension.
+        fn canonical(self: Pin<&mut Cleaner>, smiles: &[u8]) -> Answer;
+
         include!("molsieve/src/chem/startup.h");
 
         fn initialise() -> Result<()>;
@@ -405,6 +441,17 @@ const _: () = {
 const _: () = {
     assert!(crate::limits::REACTANTS_MAX == ffi::Shared::ReactantsMax.repr as usize);
     assert!(crate::reagents::NO_REAGENT == ffi::Shared::NoReagent.repr);
+};
+
+// `CleanStep` is passed to C++ as bits by number.
+const _: () = {
+    use crate::cleaning::CleanStep;
+
+    assert!(1 << CleanStep::Cleanup as u32 == ffi::CleanStep::Cleanup.repr);
+    assert!(1 << CleanStep::Fragment as u32 == ffi::CleanStep::Fragment.repr);
+    assert!(1 << CleanStep::Uncharge as u32 == ffi::CleanStep::Uncharge.repr);
+    assert!(1 << CleanStep::Tautomer as u32 == ffi::CleanStep::Tautomer.repr);
+    assert!(1 << CleanStep::Stereo as u32 == ffi::CleanStep::Stereo.repr);
 };
 
 // `Property` is passed to C++ as bits by number.

@@ -78,6 +78,7 @@ pub fn check_rule(rdkit: RdKit, rule: &Rule) -> Result<RuleCheck, ChemistryError
         properties: PropertySet::NONE,
         products_per_parent_max: PRODUCTS_PER_PARENT_DEFAULT,
         stereoisomers_max: 0,
+        clean: Default::default(),
     };
     let mut transformer = Transformer::without_rules(settings, Combinations::none())?;
     if let Err(error) = transformer.add(rule) {

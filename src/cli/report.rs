@@ -20,6 +20,7 @@ pub(super) fn summary(job: &Job, manifest: &Manifest) -> String {
     lines.extend(unmatched(&manifest.by_rule));
     lines.extend(invalid(&manifest.by_rule));
     lines.extend(columns(job));
+    lines.extend(cleaned(manifest));
     lines.extend(described(job, manifest));
     lines.extend(new_only(job));
     lines.extend(left_out_of_steps(job, manifest));
@@ -121,6 +122,25 @@ fn described(job: &Job, manifest: &Manifest) -> Option<String> {
         products => format!("; computed by RDKit for {}", counted(products, "product")),
     };
     (!properties.is_empty()).then(|| format!("  properties {properties}{by_rdkit}"))
+}
+
+/// With `--clean`: what it changed, by step.
+fn cleaned(manifest: &Manifest) -> Option<String> {
+    let cleaning = manifest.cleaning.as_ref()?;
+    let changed = counted(manifest.counts.parents_cleaned, "molecule");
+    let steps = cleaning.changed_by.iter();
+    let steps: Vec<_> = steps
+        .map(|(step, molecules)| format!("{} by {step}", count(molecules)))
+        .collect();
+    let steps = match steps.is_empty() {
+        true => String::new(),
+        false => format!(": {}", steps.join(", ")),
+    };
+    let capped = match cleaning.tautomers_capped {
+        0 => String::new(),
+        molecules => format!("; RDKit did not list all tautomers of {}", count(molecules)),
+    };
+    Some(format!("  cleaned    {changed} changed{steps}{capped}"))
 }
 
 /// With `--max-products-per-step`: what it left out.

@@ -169,6 +169,7 @@ fn transform(
         properties: PropertySet::NONE,
         products_per_parent_max: SAMPLE_PRODUCTS_PER_PARENT_MAX,
         stereoisomers_max: 0,
+        clean: Default::default(),
     };
     let mut counter = Counter {
         rdkit,

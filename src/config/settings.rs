@@ -14,6 +14,7 @@ use super::{
 use crate::{
     chem::Method,
     filter::{Catalogues, Condition, SmartsSource},
+    cleaning::CleanSteps,
     identity::KeyKind,
     limits::{
         DROPS_MAX, JOB_MEMORY_BYTES_MAX, PART_BYTES_DEFAULT, PRODUCTS_PER_PARENT_DEFAULT,
@@ -93,6 +94,14 @@ settings! {
         #[arg(long, hide_short_help = true)]
         #[same_on_resume(true)]
         no_header: bool;
+
+        /// Remove salts and charges first, or do these steps
+        ///
+        /// RDKit's MolStandardize. Steps: cleanup (part of every cleaning), fragment, uncharge, tautomer, stereo, done in
+        /// this order. Without a list: fragment,uncharge. The SMILES as read is in the column input_smiles.
+        #[arg(long, value_name = "STEP,…", num_args = 0..=1, require_equals = true, default_missing_value = "usual")]
+        #[same_on_resume(true)]
+        clean: Option<CleanSteps>, else CleanSteps::NONE;
 
         /// How to treat products that were seen before [default: exact]
         #[arg(long, value_enum, value_name = "HOW", hide_short_help = true)]

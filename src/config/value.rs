@@ -10,6 +10,7 @@ use super::error::ConfigError;
 use crate::{
     chem::Method,
     filter::{Catalogue, Catalogues, Comparison, Condition, SmartsSource},
+    cleaning::{CleanStep, CleanSteps},
     identity::KeyKind,
     limits::{FILTERS_MAX, JOB_PATHS_MAX, REAGENT_SETS_MAX, STEPS_MAX},
     property::{Property, PropertySet},
@@ -371,6 +372,19 @@ impl Value for Catalogues {
             "type": "array",
             "items": { "type": "string", "enum": names },
             "examples": [["pains", "brenk"]],
+        })
+    }
+}
+
+impl Value for CleanSteps {
+    fn schema(_: Option<&RangeInclusive<Self>>) -> Json {
+        let names = CleanStep::ALL.map(CleanStep::name);
+        json!({
+            "anyOf": [
+                { "type": "array", "items": { "type": "string", "enum": names } },
+                { "type": "boolean" },
+            ],
+            "examples": [["fragment", "uncharge"], ["cleanup"]],
         })
     }
 }

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     chem::TransformSettings,
     filter::{FiltersGiven, SmartsSource},
+    cleaning::CleanSteps,
     identity::KeyKind,
     limits::{PRODUCTS_PER_PARENT_DEFAULT, STEPS_MAX},
     property::PropertySet,
@@ -301,6 +302,14 @@ impl JobSpec {
         Duration::from_secs(self.parent_timeout)
     }
 
+    /// How the parents of a step are cleaned: only molecules of the library are.
+    pub fn clean_steps_of(&self, step: usize) -> CleanSteps {
+        match step {
+            0 | 1 => self.clean,
+            _ => CleanSteps::NONE,
+        }
+    }
+
     /// What a transformer must know of this job.
     pub fn transform_settings(&self) -> TransformSettings {
         match &self.work {
@@ -309,12 +318,14 @@ impl JobSpec {
                 properties: work.properties,
                 products_per_parent_max: work.max_products_per_parent,
                 stereoisomers_max: work.expand_stereo.unwrap_or(0),
+                clean: self.clean,
             },
             Work::Dedup(_) => TransformSettings {
                 method: Default::default(),
                 properties: PropertySet::NONE,
                 products_per_parent_max: PRODUCTS_PER_PARENT_DEFAULT,
                 stereoisomers_max: 0,
+                clean: self.clean,
             },
         }
     }

@@ -21,7 +21,8 @@ use crate::key::Key;
 /// Computes keys without RDKit. Each thread has one; a molecule allocates nothing.
 #[derive(Debug)]
 pub struct StructureKeys {
-    mol: Molecule,
+    /// The molecule of the last text that was read.
+    pub(super) mol: Molecule,
     /// `None`: all texts are read by `reader`.
     quick_reader: Option<Box<QuickReader>>,
     reader: Reader,

@@ -122,6 +122,7 @@ impl<'a> BatchWriter<'a> {
             row: parent.row,
             id,
             smiles: parent.text,
+            input: &[],
             reason: rejection.reason.as_bytes(),
             flags: ParentFlags::rejected(rejection.code),
             root: parent.root.unwrap_or_default(),

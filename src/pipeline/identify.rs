@@ -5,6 +5,8 @@ use std::borrow::Cow;
 
 use super::{
     batch_writer::{BatchWriter, Interruption},
+    cleaning::{Clean, Cleaning},
+    error::PipelineError,
     parents::{id_of, smiles_of},
     resources::WorkerPorts,
 };
@@ -23,6 +25,8 @@ use crate::{
 pub(super) struct Identifier<'a> {
     ports: &'a WorkerPorts<'a>,
     keys: KeyMaker,
+    /// With `--clean`.
+    cleaning: Option<Cleaning>,
     /// What a device answered for the rows of the batch; `None` for a row that no device was asked about.
     outcomes: Vec<Option<KeyOutcome>>,
     /// For the text of a row number.
@@ -30,13 +34,14 @@ pub(super) struct Identifier<'a> {
 }
 
 impl<'a> Identifier<'a> {
-    pub(super) fn new(ports: &'a WorkerPorts<'a>) -> Self {
-        Self {
+    pub(super) fn new(ports: &'a WorkerPorts<'a>) -> Result<Self, PipelineError> {
+        Ok(Self {
             ports,
             keys: KeyMaker::new(ports.job.rdkit),
+            cleaning: Cleaning::new(ports)?,
             outcomes: Vec::new(),
             number: Vec::new(),
-        }
+        })
     }
 
     /// Has a device make the keys of a batch, where the job has any. The worker holds no slot while it waits.
@@ -47,7 +52,9 @@ impl<'a> Identifier<'a> {
     ) -> Result<(), Interruption> {
         self.outcomes.clear();
         let WorkerPorts { control, times, .. } = self.ports;
-        let Some(devices) = self.ports.key_devices else {
+        // What decides whether a molecule needs cleaning makes its key too.
+        let devices = self.ports.key_devices.filter(|_| self.cleaning.is_none());
+        let Some(devices) = devices else {
             return Ok(());
         };
         let device = core.lend(|| devices.take(&|| control.is_stopping()));
@@ -68,7 +75,13 @@ impl<'a> Identifier<'a> {
         let mut number = std::mem::take(&mut self.number);
         let id = id_of(parent, &mut number);
         let outcome = self.outcomes.get(index).copied().flatten();
-        let (smiles, key, reason) = match self.identify(&writer, parent, outcome) {
+        let Identified {
+            smiles,
+            key,
+            reason,
+            input,
+            clean,
+        } = match self.identify(&writer, parent, outcome) {
             Ok(identified) => identified,
             Err(Fault::Row(rejection)) => return Ok(writer.reject(parent, id, rejection)?),
             Err(Fault::Job(interruption)) => return Err(interruption),
@@ -77,6 +90,7 @@ impl<'a> Identifier<'a> {
         let accepted = SlotParent {
             row: parent.row,
             id,
+            input: &input,
             ..SlotParent::default()
         };
         let mut writer = writer;
@@ -96,6 +110,7 @@ impl<'a> Identifier<'a> {
         if let Some(reason) = reason {
             keys.by_rdkit[reason as usize] += 1;
         }
+        clean.count(&mut slot.account);
         Ok(writer)
     }
 
@@ -115,6 +130,20 @@ impl<'a> Identifier<'a> {
         };
         let smiles = smiles.map_err(Fault::Row)?;
         chem::check_length(&smiles).map_err(Fault::Row)?;
+        let (mut clean, mut outcome) = (Clean::default(), outcome);
+        if let Some(cleaning) = &mut self.cleaning {
+            let decision = cleaning.decide(parent, &smiles);
+            clean.key = decision.unchanged();
+            if clean.key.is_none() {
+                let finish = || cleaning.finish(decision, parent, &smiles);
+                clean = in_rdkit(writer, row, finish)?.map_err(Fault::Row)?;
+            }
+            if let Some(cleaned) = &mut clean.changed {
+                let cleaned = std::mem::take(&mut cleaned.smiles).into_bytes();
+                return self.identify_cleaned(writer, row, (cleaned, smiles), clean);
+            }
+            outcome = clean.key.map(KeyOutcome::Key);
+        }
         let direct = match outcome {
             Some(KeyOutcome::Key(key)) => Ok(key),
             Some(KeyOutcome::Reason(reason)) => Err(reason),
@@ -131,7 +160,7 @@ impl<'a> Identifier<'a> {
                 match (key, parent.kind) {
                     (Ok(key), _) => (key, Some(reason)),
                     (Err(_), TextKind::MolBlock) => {
-                        return self.identify_block(writer, parent, smiles);
+                        return self.identify_block(writer, parent, smiles, clean);
                     }
                     (Err(rejection), TextKind::Smiles) => return Err(Fault::Row(rejection)),
                 }
@@ -142,7 +171,34 @@ impl<'a> Identifier<'a> {
         {
             in_rdkit(writer, row, || checks.look(row, text, key, &mut self.keys))?;
         }
-        Ok((smiles, key, reason))
+        Ok(Identified::as_read(smiles, key, reason, clean))
+    }
+
+    /// A molecule that cleaning has changed: its SMILES now, and as read.
+    fn identify_cleaned<'p>(
+        &mut self,
+        writer: &BatchWriter<'_>,
+        row: u64,
+        (cleaned, read): (Vec<u8>, Cow<'p, [u8]>),
+        clean: Clean,
+    ) -> Result<Identified<'p>, Fault> {
+        chem::check_length(&cleaned).map_err(Fault::Row)?;
+        let (key, reason) = match clean.key {
+            Some(key) => (key, None),
+            None => self.keys.of_canonical(&cleaned),
+        };
+        if let Some(checks) = self.ports.checks.filter(|checks| checks.wants(key)) {
+            let text = String::from_utf8_lossy(&cleaned);
+            let look = || checks.look(row, &text, key, &mut self.keys);
+            in_rdkit(writer, row, look)?;
+        }
+        Ok(Identified {
+            smiles: cleaned.into(),
+            key,
+            reason,
+            input: read,
+            clean,
+        })
     }
 
     /// A mol block whose SMILES RDKit can't read back (porphyrins): its key is made from what RDKit writes.
@@ -151,6 +207,7 @@ impl<'a> Identifier<'a> {
         writer: &BatchWriter<'_>,
         parent: ParentRow<'p>,
         smiles: Cow<'p, [u8]>,
+        clean: Clean,
     ) -> Result<Identified<'p>, Fault> {
         let write = || self.ports.job.rdkit.mol_block_to_identity(parent.text);
         let written = in_rdkit(writer, parent.row, write)?.map_err(Fault::Row)?;
@@ -159,7 +216,7 @@ impl<'a> Identifier<'a> {
             return Err(Fault::Row(empty));
         }
         let (key, reason) = self.keys.of_canonical(written.as_bytes());
-        Ok((smiles, key, reason))
+        Ok(Identified::as_read(smiles, key, reason, clean))
     }
 }
 
@@ -182,8 +239,29 @@ fn in_rdkit<T>(writer: &BatchWriter<'_>, row: u64, work: impl FnOnce() -> T) -> 
     Ok(done)
 }
 
-/// The SMILES of a row, its key, and why RDKit was needed for it, if it was.
-type Identified<'p> = (Cow<'p, [u8]>, Key, Option<Reason>);
+/// A row with its key.
+struct Identified<'p> {
+    /// Its SMILES, or that of the molecule after cleaning.
+    smiles: Cow<'p, [u8]>,
+    key: Key,
+    /// Why RDKit was needed for the key, if it was.
+    reason: Option<Reason>,
+    /// Its SMILES, if cleaning has changed the molecule; otherwise empty.
+    input: Cow<'p, [u8]>,
+    clean: Clean,
+}
+
+impl<'p> Identified<'p> {
+    fn as_read(smiles: Cow<'p, [u8]>, key: Key, reason: Option<Reason>, clean: Clean) -> Self {
+        Self {
+            smiles,
+            key,
+            reason,
+            input: Cow::Borrowed(&[]),
+            clean,
+        }
+    }
+}
 
 /// What is wrong: with the row, or with the job.
 enum Fault {

@@ -173,9 +173,11 @@ pub(super) fn after_interruption(
     let Some(program) = &job.program else {
         return Ok((poisoned, BTreeSet::new()));
     };
+    let mut settings = job.spec.transform_settings();
+    settings.clean = job.spec.clean_steps_of(input.step);
     let purpose = Purpose {
         step: input.step,
-        settings: job.spec.transform_settings(),
+        settings,
         products_kept: 0,
         share: 1.0,
     };

@@ -202,6 +202,7 @@ impl Manifest {
             },
             counts,
             rejected_by_code: account.rejected_by_code,
+            cleaning: (!job.spec.clean.is_empty()).then_some(account.cleaning),
             files: state.parts.into_iter().map(ManifestFile::from).collect(),
             rejects: further.rejects.map(ManifestFile::from),
             drops: further.drops.map(ManifestFile::from),

@@ -85,6 +85,7 @@ impl<'a> RunFiles<'a> {
             properties: job.spec.properties(),
             key_column: job.spec.key().column(),
             molecules: matches!(job.spec.work, Work::Dedup(_)),
+            inputs: !job.spec.clean.is_empty(),
             parquet: job.spec.parquet(job.plan.row_group_bytes),
         };
         let exact = job.spec.dedup == Dedup::Exact;

@@ -4,13 +4,14 @@ use std::borrow::Cow;
 
 use super::{
     batch_writer::{BatchWriter, Interruption},
+    cleaning::{Clean, Cleaning},
     error::PipelineError,
     parents::{id_of, smiles_of},
     resources::WorkerPorts,
 };
 use crate::{
     chem::{
-        Progress, Transformer,
+        Progress, Transformer, check_length,
         drops::{DropLog, DropParents},
     },
     filter::FilterSet,
@@ -29,6 +30,8 @@ pub(super) struct Transforming<'a> {
     filters: &'a FilterSet,
     /// With `--explain-drops`: where the current parent is named.
     drops: Option<DropParents>,
+    /// With `--clean`.
+    cleaning: Option<Cleaning>,
     /// With `--key structure`: makes the products' keys.
     keys: Option<Box<KeyMaker>>,
 }
@@ -61,6 +64,7 @@ impl<'a> Transforming<'a> {
             transformer,
             filters,
             drops,
+            cleaning: Cleaning::new(ports)?,
             keys: structure_key.then(|| KeyMaker::new(job.rdkit).into()),
         })
     }
@@ -75,29 +79,36 @@ impl<'a> Transforming<'a> {
         let mut number = Vec::new();
         let id = id_of(parent, &mut number);
         let times = self.ports.times;
-        let smiles = match times.measure(&times.chemistry, || self.begin(parent)) {
-            Ok(smiles) => smiles,
+        let begun = times.measure(&times.chemistry, || self.begin(parent));
+        let (read, clean) = match begun {
+            Ok(begun) => begun,
             Err(rejection) => return Ok(writer.reject(parent, id, rejection)?),
         };
         let root = match times.measure(&times.chemistry, || self.root(parent)) {
             Ok(root) => root,
             Err(rejection) => return Ok(writer.reject(parent, id, rejection)?),
         };
+        let (smiles, input): (&[u8], &[u8]) = match &clean.changed {
+            Some(cleaned) => (cleaned.smiles.as_bytes(), &read),
+            None => (&read, b""),
+        };
         let accepted = SlotParent {
             row: parent.row,
             id,
-            smiles: &smiles,
+            smiles,
+            input,
             root,
             ..SlotParent::default()
         };
         if let Some(drops) = &self.drops {
-            drops.begin(parent.ordinal, parent.row, id, &smiles);
+            drops.begin(parent.ordinal, parent.row, id, accepted.smiles);
         }
         match times.measure(&times.chemistry, || self.transformer.filter_parent()) {
-            Ok(None) => self.write_products(writer, accepted),
+            Ok(None) => self.write_products(writer, accepted, &clean),
             Ok(Some(filter)) => {
                 let filter = self.filters.on_products.len() + filter;
                 let (mut writer, _) = writer.push(accepted)?;
+                clean.count(&mut writer.slot_mut().account);
                 writer.slot_mut().account.filter_parent(filter);
                 Ok(writer)
             }
@@ -124,28 +135,40 @@ impl<'a> Transforming<'a> {
         })
     }
 
-    /// Parses a parent; returns its SMILES.
-    fn begin<'p>(&mut self, parent: ParentRow<'p>) -> Result<Cow<'p, [u8]>, Rejection> {
+    /// Parses a parent, after cleaning; returns its SMILES as read, and what cleaning made of it.
+    fn begin<'p>(&mut self, parent: ParentRow<'p>) -> Result<(Cow<'p, [u8]>, Clean), Rejection> {
         if let Some(rejection) = self.ports.poisoned.rows.get(&parent.ordinal) {
             return Err(rejection.clone());
         }
         let smiles = smiles_of(self.ports.job.rdkit, parent)?;
-        match parent.kind {
-            TextKind::Smiles => self.transformer.begin(parent.ordinal, &smiles)?,
-            TextKind::MolBlock => {
-                (self.transformer).begin_mol_block(parent.ordinal, parent.text, &smiles)?
+        let clean = match &mut self.cleaning {
+            Some(cleaning) => {
+                check_length(&smiles)?;
+                let decision = cleaning.decide(parent, &smiles);
+                cleaning.finish(decision, parent, &smiles)?
+            }
+            None => Clean::default(),
+        };
+        let ordinal = parent.ordinal;
+        match (&clean.changed, parent.kind) {
+            (Some(cleaned), _) => (self.transformer).begin(ordinal, cleaned.smiles.as_bytes())?,
+            (None, TextKind::Smiles) => self.transformer.begin(ordinal, &smiles)?,
+            (None, TextKind::MolBlock) => {
+                (self.transformer).begin_mol_block(ordinal, parent.text, &smiles)?
             }
         }
-        Ok(smiles)
+        Ok((smiles, clean))
     }
 
     fn write_products<'w>(
         &mut self,
         writer: BatchWriter<'w>,
         accepted: SlotParent<'_>,
+        clean: &Clean,
     ) -> Result<BatchWriter<'w>, Interruption> {
         let WorkerPorts { control, times, .. } = self.ports;
         let (mut writer, mut index) = writer.push(accepted)?;
+        clean.count(&mut writer.slot_mut().account);
         loop {
             let slot = writer.slot_mut();
             let progress = times.measure(&times.chemistry, || {
@@ -161,6 +184,12 @@ impl<'a> Transforming<'a> {
                     let rejection = RejectCode::Rdkit.because(error.to_string()).shortened();
                     let rejected = ParentFlags::rejected(rejection.code);
                     let failed = SlotParent {
+                        // Rejects have the text as read.
+                        smiles: match accepted.input {
+                            [] => accepted.smiles,
+                            input => input,
+                        },
+                        input: b"",
                         reason: rejection.reason.as_bytes(),
                         flags: ParentFlags::CONTINUED.and(rejected),
                         ..accepted

@@ -21,7 +21,7 @@ use crate::{
 pub(super) fn work(ports: &WorkerPorts<'_>, worker: usize) -> Result<(), PipelineError> {
     let mut row_work = match (&ports.job.row_origin, &ports.job.spec.work) {
         (RowOrigin::Kept(kept), _) => RowWork::Copy(kept),
-        (_, Work::Dedup(_)) => RowWork::Identify(Box::new(Identifier::new(ports))),
+        (_, Work::Dedup(_)) => RowWork::Identify(Box::new(Identifier::new(ports)?)),
         (_, Work::Derive(_)) => RowWork::Transform(Box::new(Transforming::new(ports)?)),
     };
     let rows_max = ports.job.plan.slot.rows_max;

@@ -138,6 +138,8 @@ pub(super) fn estimate(
     let mut made = rows.rows as f64 * products / sampled.max(1) as f64;
     for growth in &mut products_per_product[..steps - 1] {
         purpose.step += 1;
+        // Only molecules of the library are cleaned.
+        purpose.settings.clean = Default::default();
         purpose.share = share(purpose.step, made);
         if parents.is_empty() {
             break;

@@ -7,12 +7,14 @@ use serde::{Deserialize, Serialize};
 use super::{Needs, Plan};
 use crate::{
     account::RuleAccount,
+    cleaning::CleanStep,
     config::{JobSpec, Work},
     filter::FilterSet,
     limits::{
-        BASE_BYTES, CHECKED_MOLECULE_BYTES, CHEMISTRY_THREAD_BYTES, COMPILED_RULE_BYTES,
-        DROP_BYTES, DROP_TEXT_BYTES_MAX, FILTER_CATALOGUE_BYTES, FILTER_PATTERN_BYTES, GATHERED_PER_SLOT, SEEN_KEY_BYTES, SETTLE_BYTES_MAX, SETTLE_BYTES_MIN, SOURCE_BYTES,
-        SPILL_BYTES,
+        BASE_BYTES, CHECKED_MOLECULE_BYTES, CHEMISTRY_THREAD_BYTES, CLEANER_BYTES, DROP_BYTES,
+        DROP_TEXT_BYTES_MAX, FILTER_CATALOGUE_BYTES, FILTER_PATTERN_BYTES,
+        COMPILED_RULE_BYTES, GATHERED_PER_SLOT, SEEN_KEY_BYTES, SETTLE_BYTES_MAX, SETTLE_BYTES_MIN,
+        SOURCE_BYTES, SPILL_BYTES, TAUTOMERS_BYTES,
     },
     sieve::{
         CpuEngine, FirstRows,
@@ -111,6 +113,15 @@ impl Needs<'_> {
         let each = mebibytes(worker as u64);
         let detail = format!("{threads} threads × {each}, {rules} rules each");
         memory.add("chemistry", threads * worker, detail);
+        if !spec.clean.is_empty() {
+            let tautomers = match spec.clean.has(CleanStep::Tautomer) {
+                true => TAUTOMERS_BYTES,
+                false => 0,
+            };
+            let cleaner = CLEANER_BYTES + tautomers;
+            let detail = format!("{threads} threads × {}", mebibytes(cleaner as u64));
+            memory.add("cleaning", threads * cleaner, detail);
+        }
 
         self.add_filters(memory, threads);
 

@@ -13,7 +13,7 @@ use std::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    account::{Counts, RejectCounts},
+    account::{CleanCounts, Counts, RejectCounts},
     config::{Dedup, Task},
     identity::KeyKind,
     limits::SEALED_BYTES_MAX,
@@ -38,6 +38,9 @@ pub struct Manifest {
     /// Rejected parents by code.
     #[serde(default)]
     pub rejected_by_code: RejectCounts,
+    /// With `--clean`: what was done to the molecules.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cleaning: Option<CleanCounts>,
     /// The published parts.
     pub files: Vec<ManifestFile>,
     /// The rejected rows' file, if there are any.

@@ -4,8 +4,8 @@
 //!
 //! ```text
 //! parents u32
-//! per parent   row u64, bytes of its id u32, bytes of its SMILES u32, id, SMILES; in a job of several steps also
-//!              the row of its root u64, and its key (two u64)
+//! per parent   row u64, bytes of its id u32, of its SMILES u32 and of its SMILES as read u32 (0: cleaning has not changed
+//!              it), these texts; in a job of several steps also the row of its root u64, and its key (two u64)
 //! per row      parent u32, rule u16, site u16, bytes of its SMILES u32, SMILES,
 //!              the numbers of its reagents u32,
 //!              its properties: those that are reals f64, then those that are whole numbers u16
@@ -87,10 +87,11 @@ impl RowWriter {
         let block = &mut self.block;
         if block.last_parent != Some(parent.row) {
             block.parents.extend(parent.row.to_le_bytes());
-            for text in [parent.id, parent.smiles] {
+            let texts = [parent.id, parent.smiles, parent.input];
+            for text in texts {
                 block.parents.extend((text.len() as u32).to_le_bytes());
             }
-            block.parents.extend([parent.id, parent.smiles].concat());
+            block.parents.extend(texts.concat());
             if slot.layout().roots {
                 let Root { row, key } = parent.root;
                 let words = [row, key[0], key[1]];
@@ -179,8 +180,9 @@ pub fn unpack(payload: &[u8], rows: u32, slot: &mut Slot) -> Result<(), &'static
     let parents = from.u32()?;
     for _ in 0..parents {
         let row = from.u64()?;
-        let (id, smiles) = (from.u32()? as usize, from.u32()? as usize);
-        let (id, smiles) = (from.take(id)?, from.take(smiles)?);
+        let lengths = [from.u32()?, from.u32()?, from.u32()?];
+        let [id, smiles, input] = lengths.map(|length| from.take(length as usize));
+        let (id, smiles, input) = (id?, smiles?, input?);
         let root = match slot.layout().roots {
             true => Root {
                 row: from.u64()?,
@@ -192,6 +194,7 @@ pub fn unpack(payload: &[u8], rows: u32, slot: &mut Slot) -> Result<(), &'static
             row,
             id,
             smiles,
+            input,
             root,
             ..SlotParent::default()
         };

@@ -123,12 +123,19 @@ impl<'a> Columns<'a> {
             _ => self.parent_text_end[index - 1][2] as usize,
         };
         let [id, smiles, reason] = self.parent_text_end[index].map(|end| end as usize);
+        let flags = ParentFlags::from_byte(self.parent_flags[index]);
+        let texts = &self.parent_text[id..smiles];
+        let (own, input) = match flags.has(ParentFlags::CLEANED) {
+            true => split_input(texts),
+            false => (texts, &texts[..0]),
+        };
         SlotParent {
             row: self.parent_row[index],
             id: &self.parent_text[begin..id],
-            smiles: &self.parent_text[id..smiles],
+            smiles: own,
+            input,
             reason: &self.parent_text[smiles..reason],
-            flags: ParentFlags::from_byte(self.parent_flags[index]),
+            flags,
             root: self.root(index),
         }
     }
@@ -139,6 +146,13 @@ impl<'a> Columns<'a> {
             _ => Root::default(),
         }
     }
+}
+
+/// The SMILES of a parent that cleaning has changed, and its SMILES as read, which a NUL precedes.
+fn split_input(texts: &[u8]) -> (&[u8], &[u8]) {
+    let mut texts = texts.splitn(2, |byte| *byte == 0);
+    let mut next = || texts.next().unwrap_or_default();
+    (next(), next())
 }
 
 /// The byte range of row `row` in a text column with these ends.

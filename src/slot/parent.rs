@@ -10,8 +10,10 @@ pub struct SlotParent<'a> {
     /// Its id, or its row number as text. In a slot with roots: that of the molecule of the library that it was made
     /// from.
     pub id: &'a [u8],
-    /// Its SMILES as read.
+    /// Its SMILES as read, or as cleaned.
     pub smiles: &'a [u8],
+    /// Its SMILES as read, if cleaning has changed the molecule; empty otherwise.
+    pub input: &'a [u8],
     /// Why it was rejected; empty otherwise.
     pub reason: &'a [u8],
     /// Rejected, capped, continued.
@@ -36,6 +38,7 @@ pub struct Root {
 /// | 0 | [`ParentFlags::CONTINUED`] |
 /// | 1 | rejected |
 /// | 2 – 4 | of a parent that is not rejected: the caps that took effect |
+/// | 5 | of a parent that is not rejected: whether cleaning has changed it |
 /// | 2 – 7 | of a rejected parent: the number of its [`RejectCode`] |
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ParentFlags(u8);
@@ -55,6 +58,8 @@ impl ParentFlags {
     pub const CAPPED_SITES: Self = Self(8);
     /// A product was too long to keep.
     pub const CAPPED_LENGTH: Self = Self(16);
+    /// Cleaning has changed it: in the slot, a NUL and its SMILES as read follow its SMILES.
+    pub(super) const CLEANED: Self = Self(32);
 
     /// It can't be used; its reason is set, and it has no products in this slot.
     pub fn rejected(code: RejectCode) -> Self {
@@ -69,7 +74,7 @@ impl ParentFlags {
         RejectCode::from_number(self.0 >> CODE_SHIFT)
     }
 
-    /// Whether all bits of `other`, [`Self::CONTINUED`] or a cap, are set.
+    /// Whether all bits of `other`, which is not that of a rejected parent, are set.
     pub fn has(self, other: Self) -> bool {
         let caps_apply = other == Self::CONTINUED || self.0 & REJECTED == 0;
         caps_apply && self.0 & other.0 == other.0

@@ -62,6 +62,8 @@ pub struct SinkSettings {
     /// Whether rows are molecules of the input rather than products of them: then they have no rule, no site
     /// and no parent of another SMILES.
     pub molecules: bool,
+    /// Whether rows have the SMILES of their parents as read beside it as cleaned.
+    pub inputs: bool,
     /// In a job of several steps: the one that makes the rows.
     pub step: Option<u8>,
     /// The reagents that rows name, if the job has rules of several reactants.
@@ -80,6 +82,9 @@ pub fn product_schema(settings: &SinkSettings, rewritten: bool) -> SchemaRef {
     ];
     if !settings.molecules || rewritten {
         fields.push(Field::new("parent_smiles", DataType::Utf8, false));
+    }
+    if settings.inputs {
+        fields.push(Field::new("input_smiles", DataType::Utf8, false));
     }
     if !settings.molecules {
         fields.push(Field::new_dictionary(

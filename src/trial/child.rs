@@ -6,8 +6,8 @@ use super::message::{
     Assignment, Candidate, LATE, Purpose, READY, TrialError, Tried, TriedReagents,
 };
 use crate::{
-    chem::{ChemistryError, Progress, RdKit, TransformSettings, Transformer},
     filter::FilterSet,
+    chem::{ChemistryError, Cleaner, Progress, RdKit, TransformSettings, Transformer},
     key::Key,
     limits::STAGE_STACK_BYTES,
     machine::WorkClock,
@@ -98,6 +98,8 @@ pub fn try_here(
 struct Trier<'a> {
     rdkit: RdKit,
     transformer: Transformer,
+    /// With `--clean`.
+    cleaner: Option<Cleaner>,
     slot: Slot,
     products_kept: usize,
     reagents: &'a TriedReagents,
@@ -118,6 +120,7 @@ impl<'a> Trier<'a> {
         Ok(Self {
             rdkit,
             transformer,
+            cleaner: Cleaner::of_steps(rdkit, settings.clean)?,
             slot: Slot::smallest(settings.properties),
             products_kept,
             reagents,
@@ -133,13 +136,8 @@ impl<'a> Trier<'a> {
     }
 
     fn transform_in_time(&mut self, candidate: &Candidate) -> Result<Tried, ChemistryError> {
+        let begun = self.begin(candidate);
         let (transformer, slot) = (&mut self.transformer, &mut self.slot);
-        let text = candidate.text.as_bytes();
-        let begun = match candidate.mol_block {
-            true => (self.rdkit.mol_block_to_smiles(text))
-                .and_then(|smiles| transformer.begin_mol_block(0, text, smiles.as_bytes())),
-            false => transformer.begin(0, text),
-        };
         let mut tried = Tried {
             usable: begun.is_ok(),
             ..Tried::default()
@@ -166,6 +164,24 @@ impl<'a> Trier<'a> {
         (tried.products, tried.text_bytes) = (products.round() as u64, text_bytes.round() as u64);
         tried.kept = kept.into_iter().map(|(_, smiles)| smiles).collect();
         Ok(tried)
+    }
+}
+
+impl Trier<'_> {
+    /// Parses a parent, cleaned if the job cleans.
+    fn begin(&mut self, candidate: &Candidate) -> Result<(), Rejection> {
+        let (text, transformer) = (candidate.text.as_bytes(), &mut self.transformer);
+        let answer = match &mut self.cleaner {
+            Some(cleaner) if candidate.mol_block => cleaner.clean_mol_block(text)?.cleaned,
+            Some(cleaner) => cleaner.clean(text)?.cleaned,
+            None => None,
+        };
+        match (answer, candidate.mol_block) {
+            (Some(cleaned), _) => transformer.begin(0, cleaned.smiles.as_bytes()),
+            (None, true) => (self.rdkit.mol_block_to_smiles(text))
+                .and_then(|smiles| transformer.begin_mol_block(0, text, smiles.as_bytes())),
+            (None, false) => transformer.begin(0, text),
+        }
     }
 }
 

@@ -26,6 +26,7 @@ mod cases_said;
 mod cases_sdf;
 mod cases_text;
 mod checkpoints;
+mod clean;
 mod conformance;
 mod corpora;
 mod daemon;

@@ -116,10 +116,9 @@ impl Gatherer {
         let text_bytes = slot.text_bytes() / slot.rows().max(1) + 1;
         let mut smiles = Texts::with_capacity(rows.len(), text_bytes);
         let mut parent_id = Texts::with_capacity(rows.len(), 8);
-        let mut parent_smiles = match molecules {
-            true => Texts::with_capacity(0, 0),
-            false => Texts::with_capacity(rows.len(), text_bytes),
-        };
+        let parents = if molecules { 0 } else { rows.len() };
+        let mut parent_smiles = Texts::with_capacity(parents, text_bytes);
+        let mut inputs = Texts::with_capacity(0, 0);
         let mut parent_row = Vec::with_capacity(rows.len());
         let mut roots = self.settings.step.map(|step| Roots::new(step, rows.len()));
         let per_row = slot.layout().reagents;
@@ -128,7 +127,7 @@ impl Gatherer {
         let (mut last, mut parent) = (None, SlotParent::default());
         let mut taken = 0;
         for &row in rows {
-            let texts = [&smiles, &parent_id, &parent_smiles];
+            let texts = [&smiles, &parent_id, &parent_smiles, &inputs];
             let bytes = texts.map(|texts| texts.bytes.len()).iter().sum::<usize>();
             let more = roots.as_ref().map_or(0, |roots| roots.ids.bytes.len())
                 + reagents.as_ref().map_or(0, ReagentLists::bytes);
@@ -141,10 +140,7 @@ impl Gatherer {
                 last = Some(index);
             }
             let own = columns.smiles(row);
-            match rewritten {
-                Some(rewritten) => smiles.push(rewritten[taken].as_bytes()),
-                None => smiles.push(own),
-            }
+            smiles.push(rewritten.map_or(own, |texts| texts[taken].as_bytes()));
             parent_row.push(parent.row);
             match roots.as_mut().filter(|roots| roots.step > 1) {
                 // The id in the slot is that of the root.
@@ -157,10 +153,11 @@ impl Gatherer {
             if let Some(reagents) = &mut reagents {
                 reagents.push(&columns.reagents[per_row * row..per_row * (row + 1)])?;
             }
-            if !molecules {
-                parent_smiles.push(parent.smiles);
-            } else if rewritten.is_some() {
-                parent_smiles.push(own);
+            if self.settings.inputs {
+                inputs.push(as_read(&parent, own, molecules));
+            }
+            if !molecules || rewritten.is_some() {
+                parent_smiles.push(if molecules { own } else { parent.smiles });
             }
             taken += 1;
         }
@@ -174,6 +171,8 @@ impl Gatherer {
         if !molecules || rewritten.is_some() {
             arrays.push(parent_smiles.finish()?);
         }
+        let of_inputs = self.settings.inputs.then(|| inputs.finish());
+        arrays.extend(of_inputs.transpose()?);
         if !molecules {
             arrays.extend(self.rules(&columns, rows)?);
         }
@@ -192,6 +191,15 @@ impl Gatherer {
         let rules = DictionaryArray::<UInt16Type>::try_new(rules, names);
         let sites = numbers(columns.site, rows);
         Ok([Arc::new(rules.map_err(encode_error)?), Arc::new(sites)])
+    }
+}
+
+/// The SMILES of a row's parent before cleaning. `own`: the SMILES of the row, which may be that of a molecule.
+fn as_read<'a>(parent: &SlotParent<'a>, own: &'a [u8], molecules: bool) -> &'a [u8] {
+    match (parent.input, molecules) {
+        ([], true) => own,
+        ([], false) => parent.smiles,
+        (input, _) => input,
     }
 }
 
@@ -392,6 +400,7 @@ mod tests {
             properties: PropertySet::NONE,
             key_column: "key",
             molecules: false,
+            inputs: false,
             step: None,
             reagents: None,
             parquet: ParquetSettings::new(1 << 20),
