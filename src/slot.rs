@@ -84,7 +84,16 @@ impl Slot {
     /// # Panics
     /// If they don't fit, or have other columns.
     pub fn copy_from(&mut self, other: &Self) {
-        let columns = |layout: &SlotLayout| (layout.properties, layout.roots, layout.reagents);
+        let columns = |layout: &SlotLayout| {
+            let SlotLayout {
+                properties,
+                roots,
+                reagents,
+                kept,
+                ..
+            } = *layout;
+            (properties, roots, reagents, kept)
+        };
         assert!(columns(&self.layout) == columns(&other.layout));
         let slab = bytemuck::must_cast_slice_mut(self.memory.words_mut());
         let mut columns = ColumnsMut::of(&self.layout, slab);
@@ -150,13 +159,19 @@ impl Slot {
         let id = begin + parent.id.len();
         let smiles = id + parent.smiles.len();
         let reason = smiles + parent.reason.len();
-        if index == self.layout.parents_max || reason > self.layout.parent_text_bytes_max {
+        let own = if self.layout.kept { parent.kept } else { &[] };
+        let kept = reason + own.len();
+        if index == self.layout.parents_max || kept > self.layout.parent_text_bytes_max {
             return None;
         }
         let columns = self.columns_mut();
         columns.parent_text[begin..id].copy_from_slice(parent.id);
         columns.parent_text[id..smiles].copy_from_slice(parent.smiles);
         columns.parent_text[smiles..reason].copy_from_slice(parent.reason);
+        columns.parent_text[reason..kept].copy_from_slice(own);
+        if let Some(end) = columns.parent_kept_end.get_mut(index) {
+            *end = kept as u32;
+        }
         columns.parent_text_end[index] = [id as u32, smiles as u32, reason as u32];
         columns.parent_row[index] = parent.row;
         columns.parent_flags[index] = parent.flags.byte();
@@ -164,7 +179,7 @@ impl Slot {
             *place = parent.root.row;
             columns.parent_key[index] = parent.root.key;
         }
-        self.filled.parent_text_bytes = reason;
+        self.filled.parent_text_bytes = kept;
         self.filled.parents += 1;
         if !parent.flags.has(ParentFlags::CONTINUED) {
             self.account.counts.parents_read += 1;
@@ -181,16 +196,22 @@ impl Slot {
         let (text, parent_text) = (self.filled.text_bytes, self.filled.parent_text_bytes);
         let (text_end, id_end) = (text + smiles.len(), parent_text + parent.id.len());
         let layout = &self.layout;
+        let own = if layout.kept { parent.kept } else { &[] };
+        let kept_end = id_end + own.len();
         if row == layout.rows_max
             || index == layout.parents_max
             || text_end > layout.text_bytes_max
-            || id_end > layout.parent_text_bytes_max
+            || kept_end > layout.parent_text_bytes_max
         {
             return false;
         }
         let columns = self.columns_mut();
         columns.parent_text[parent_text..id_end].copy_from_slice(parent.id);
         columns.parent_text_end[index] = [id_end as u32; 3];
+        columns.parent_text[id_end..kept_end].copy_from_slice(own);
+        if let Some(end) = columns.parent_kept_end.get_mut(index) {
+            *end = kept_end as u32;
+        }
         columns.parent_row[index] = parent.row;
         columns.parent_flags[index] = parent.flags.byte();
         columns.text[text..text_end].copy_from_slice(smiles);
@@ -199,7 +220,7 @@ impl Slot {
         columns.parent[row] = index as u32;
         (columns.rule[row], columns.site[row]) = (0, 0);
         (self.filled.rows, self.filled.text_bytes) = (row + 1, text_end);
-        (self.filled.parents, self.filled.parent_text_bytes) = (index + 1, id_end);
+        (self.filled.parents, self.filled.parent_text_bytes) = (index + 1, kept_end);
         self.account.counts.parents_read += 1;
         true
     }

@@ -85,10 +85,11 @@ fn jobs() -> impl Iterator<Item = (&'static SettingInfo, [JobSettings; 2])> {
 }
 
 /// The settings on which the files of a job depend, other than through their plan or the content of files.
-const SAME_ON_RESUME: [&str; 15] = [
+const SAME_ON_RESUME: [&str; 16] = [
     "smiles_column",
     "id_column",
     "no_header",
+    "keep_columns",
     "dedup",
     "part_size",
     "compression",

@@ -125,6 +125,7 @@ impl<'a> BatchWriter<'a> {
             reason: rejection.reason.as_bytes(),
             flags: ParentFlags::rejected(rejection.code),
             root: parent.root.unwrap_or_default(),
+            kept: &[],
         };
         Ok(self.push(rejected)?.0)
     }

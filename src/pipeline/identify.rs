@@ -77,6 +77,7 @@ impl<'a> Identifier<'a> {
         let accepted = SlotParent {
             row: parent.row,
             id,
+            kept: parent.kept,
             ..SlotParent::default()
         };
         let mut writer = writer;

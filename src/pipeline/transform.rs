@@ -71,6 +71,8 @@ impl<'a> Transforming<'a> {
             id,
             smiles: &smiles,
             root,
+            // Of what the library itself holds no row is written.
+            kept: if self.ports.step == 0 { &[] } else { parent.kept },
             ..SlotParent::default()
         };
         self.write_products(writer, accepted)
@@ -134,6 +136,7 @@ impl<'a> Transforming<'a> {
                     let failed = SlotParent {
                         reason: rejection.reason.as_bytes(),
                         flags: ParentFlags::CONTINUED.and(rejected),
+                        kept: &[],
                         ..accepted
                     };
                     return Ok(writer.push(failed)?.0);

@@ -14,7 +14,7 @@ use arrow::{
 use super::{
     SinkSettings,
     error::{SinkError, encode_error},
-    parquet_file::content_bytes,
+    kept_rows::KeptRows,
     row_log,
 };
 use crate::{
@@ -24,6 +24,7 @@ use crate::{
     reagents::{NO_REAGENT, ReagentText, Reagents},
     slot::{Columns, Slot, SlotParent, Verdict},
     store::spill::Block,
+    table::content::batch_bytes,
 };
 
 /// What the rows of a job's slots are turned into. Cheap to clone, for any thread.
@@ -89,11 +90,11 @@ impl Gatherer {
         let (mut batches, mut bytes) = (Vec::new(), 0);
         while first < rows.len() && bytes < GATHERED_PER_SLOT * slot.layout().bytes {
             let texts = rewritten.as_deref().map(|texts| &texts[first..]);
-            let batch = self.chunk(slot, &rows[first..], texts)?;
-            bytes += content_bytes(&batch);
+            let (batch, kept) = self.chunk(slot, &rows[first..], texts)?;
+            bytes += batch_bytes(&batch);
             first += batch.num_rows();
             batches.push(GatheredBatch {
-                record: row_log::record(&batch)?,
+                record: row_log::record(&batch, kept.as_ref())?,
                 keys: key_block(&batch),
                 rows: batch,
             });
@@ -104,12 +105,12 @@ impl Gatherer {
     }
 
     /// The first of these rows, as many as make a batch.
-    fn chunk(
-        &self,
-        slot: &Slot,
+    fn chunk<'s>(
+        &'s self,
+        slot: &'s Slot,
         rows: &[usize],
         rewritten: Option<&[String]>,
-    ) -> Result<RecordBatch, SinkError> {
+    ) -> Result<(RecordBatch, Option<KeptRows<'s>>), SinkError> {
         let columns = slot.columns();
         let molecules = self.settings.molecules;
         let rows = &rows[..rows.len().min(SINK_CHUNK_ROWS)];
@@ -124,6 +125,7 @@ impl Gatherer {
         let mut roots = self.settings.step.map(|step| Roots::new(step, rows.len()));
         let per_row = slot.layout().reagents;
         let mut reagents = self.settings.reagents.as_deref().map(ReagentLists::new);
+        let mut kept = self.settings.kept.as_deref().map(KeptRows::new);
         // The rows of a parent are adjacent.
         let (mut last, mut parent) = (None, SlotParent::default());
         let mut taken = 0;
@@ -131,14 +133,19 @@ impl Gatherer {
             let texts = [&smiles, &parent_id, &parent_smiles];
             let bytes = texts.map(|texts| texts.bytes.len()).iter().sum::<usize>();
             let more = roots.as_ref().map_or(0, |roots| roots.ids.bytes.len())
-                + reagents.as_ref().map_or(0, ReagentLists::bytes);
+                + reagents.as_ref().map_or(0, ReagentLists::bytes)
+                + kept.as_ref().map_or(0, KeptRows::bytes);
             if bytes + more >= SINK_CHUNK_BYTES {
                 break;
             }
             let index = columns.parent[row];
-            if last != Some(index) {
+            let same_parent = last == Some(index);
+            if !same_parent {
                 parent = columns.parent(index as usize);
                 last = Some(index);
+            }
+            if let Some(kept) = &mut kept {
+                kept.push(parent.kept, same_parent);
             }
             let own = columns.smiles(row);
             match rewritten {
@@ -182,7 +189,11 @@ impl Gatherer {
         let of_roots = roots.map(Roots::finish).transpose()?;
         arrays.extend(of_roots.into_iter().flatten());
         arrays.extend(properties(self.settings.properties, &columns, rows));
-        RecordBatch::try_new(Arc::clone(&self.schema), arrays).map_err(encode_error)
+        if let Some(kept) = &kept {
+            arrays.extend(kept.arrays()?);
+        }
+        let batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays);
+        Ok((batch.map_err(encode_error)?, kept))
     }
 
     /// The columns of rules and sites.
@@ -394,6 +405,7 @@ mod tests {
             molecules: false,
             step: None,
             reagents: None,
+            kept: None,
             parquet: ParquetSettings::new(1 << 20),
         };
         Gatherer {
@@ -437,7 +449,7 @@ mod tests {
             let bytes: usize = gathered
                 .batches
                 .iter()
-                .map(|batch| content_bytes(&batch.rows))
+                .map(|batch| batch_bytes(&batch.rows))
                 .sum();
             assert!(bytes < bytes_max + ROWS * 40, "{bytes}");
             for batch in &gathered.batches {

@@ -15,7 +15,13 @@
 //!                  number of their items as u32 and the buffers of these
 //! ```
 //!
-//! Columns have no nulls. Of a dictionary column the keys are kept; the caller knows the values.
+//! These columns have no nulls. Of a dictionary column the keys are kept; the caller knows the values. Behind them stand the
+//! kept columns, as the kept rows of which they are made ([`KeptColumns`]):
+//!
+//! ```text
+//! runs u32         the number of runs of rows that have one kept row
+//! rows u32, bytes u32, kept row …
+//! ```
 
 use std::path::Path;
 
@@ -28,7 +34,10 @@ use arrow::{
     datatypes::{DataType, SchemaRef, UInt64Type},
 };
 
-use super::error::{SinkError, encode_error};
+use super::{
+    error::{SinkError, encode_error},
+    kept_rows::KeptRows,
+};
 use crate::{
     limits::{PART_ROWS_PIECE_BYTES, PART_ROWS_RECORD_BYTES_MAX},
     store::{
@@ -36,6 +45,7 @@ use crate::{
         spill::{Block, Kind, SpillLength, SpillReader},
         spill_thread::SpillThread,
     },
+    table::kept::KeptColumns,
 };
 
 /// Name of the spill in `.molsieve/`.
@@ -52,13 +62,25 @@ pub(super) fn open(path: &Path, length: Option<SpillLength>) -> Result<RowLog, S
 }
 
 /// The record of a batch, which has rows.
-pub(super) fn record(batch: &RecordBatch) -> Result<Vec<Block>, SinkError> {
+pub(super) fn record(
+    batch: &RecordBatch,
+    kept: Option<&KeptRows<'_>>,
+) -> Result<Vec<Block>, SinkError> {
     let mut record = RecordWriter {
         sealed: Vec::new(),
         piece: Block::with_capacity(PART_ROWS_PIECE_BYTES),
     };
-    for column in batch.columns() {
+    let own = batch.num_columns() - kept.map_or(0, KeptRows::width);
+    for column in &batch.columns()[..own] {
         record.push_column(column)?;
+    }
+    if let Some(kept) = kept {
+        record.put_number(kept.runs().len())?;
+        for (rows, bytes) in kept.runs() {
+            record.put_number(*rows as usize)?;
+            record.put_number(bytes.len())?;
+            record.put(bytes);
+        }
     }
     let RecordWriter { mut sealed, piece } = record;
     sealed.push(piece.sealed(batch.num_rows() as u32));
@@ -155,13 +177,21 @@ fn run_starts(column: &ArrayRef) -> Option<Vec<u32>> {
     }
 }
 
-/// Passes the batches in the first `length` of the log at `path` to `use_batch`, in order. `dictionary`: the values of
-/// the dictionary column, if there is one.
+/// What the columns of a log are.
+#[derive(Clone, Copy)]
+pub(super) struct LogColumns<'a> {
+    pub schema: &'a SchemaRef,
+    /// The values of the dictionary column, if there is one.
+    pub dictionary: &'a StringArray,
+    /// The last columns, if some are kept.
+    pub kept: Option<&'a KeptColumns>,
+}
+
+/// Passes the batches in the first `length` of the log at `path` to `use_batch`, in order.
 pub(super) fn read(
     path: &Path,
     length: SpillLength,
-    schema: &SchemaRef,
-    dictionary: &StringArray,
+    log_columns: LogColumns<'_>,
     mut use_batch: impl FnMut(RecordBatch) -> Result<(), SinkError>,
 ) -> Result<(), SinkError> {
     let mut log = SpillReader::open(path, Kind::PartRows, length)?;
@@ -172,7 +202,7 @@ pub(super) fn read(
             return Err(log.damaged("a batch is longer than it can be").into());
         }
         if rows > 0 {
-            let batch = decode(&record, rows as usize, schema, dictionary)
+            let batch = decode(&record, rows as usize, log_columns)
                 .ok_or_else(|| log.damaged("a batch of rows can't be read"))?;
             use_batch(batch)?;
             record.clear();
@@ -186,14 +216,15 @@ pub(super) fn read(
 }
 
 /// The batch in a record; `None` if it is not one of this schema.
-fn decode(
-    mut record: &[u8],
-    rows: usize,
-    schema: &SchemaRef,
-    dictionary: &StringArray,
-) -> Option<RecordBatch> {
+fn decode(mut record: &[u8], rows: usize, log_columns: LogColumns<'_>) -> Option<RecordBatch> {
+    let LogColumns {
+        schema,
+        dictionary,
+        kept,
+    } = log_columns;
+    let own = schema.fields().len() - kept.map_or(0, KeptColumns::len);
     let mut columns = Vec::with_capacity(schema.fields().len());
-    for field in schema.fields() {
+    for field in schema.fields().iter().take(own) {
         columns.push(decode_column(
             &mut record,
             rows,
@@ -201,8 +232,26 @@ fn decode(
             dictionary,
         )?);
     }
+    if let Some(kept) = kept {
+        columns.extend(decode_kept(&mut record, rows, kept)?);
+    }
     let batch = RecordBatch::try_new(SchemaRef::clone(schema), columns).ok()?;
     record.is_empty().then_some(batch)
+}
+
+fn decode_kept(from: &mut &[u8], rows: usize, kept: &KeptColumns) -> Option<Vec<ArrayRef>> {
+    let runs = take_number(from)?;
+    let (mut rows_left, mut kept_rows) = (rows, KeptRows::new(kept));
+    for _ in 0..runs {
+        let (length, bytes) = (take_number(from)?, take_number(from)?);
+        let (kept_row, rest) = from.split_at_checked(bytes)?;
+        *from = rest;
+        rows_left = rows_left.checked_sub(length)?;
+        (0..length).for_each(|row| kept_rows.push(kept_row, row > 0));
+    }
+    // The row format panics at bytes that are not of its making.
+    let columns = kept_rows.arrays().ok()?;
+    (rows_left == 0).then_some(columns)
 }
 
 fn decode_column(
