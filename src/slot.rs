@@ -272,7 +272,10 @@ impl Slot {
 mod tests {
     use super::*;
     use crate::{
-        limits::{SETTLE_BLOCK_ROWS, SLOT_BYTES_MIN, TEXT_KEPT_BYTES_MAX},
+        limits::{
+            ID_BYTES_MAX, KEPT_ROW_BYTES_MAX, PARENT_SMILES_BYTES_MAX, PRODUCT_SMILES_BYTES_MAX,
+            SETTLE_BLOCK_ROWS, SETTLE_BLOCK_TEXT_BYTES, SLOT_BYTES_MIN, TEXT_KEPT_BYTES_MAX,
+        },
         reject::RejectCode,
     };
 
@@ -373,6 +376,41 @@ mod tests {
             (0..3).for_each(|_| assert!(slot.push_parent(parent).is_some()));
             assert_eq!(slot.parent(2), expected);
             assert_eq!(slot.compact().parent(2), expected);
+        }
+    }
+
+    #[test]
+    fn parents_have_kept_rows_where_the_layout_says_so() {
+        let kept = vec![7; KEPT_ROW_BYTES_MAX];
+        let smiles = [b'C'; PARENT_SMILES_BYTES_MAX];
+        let longest = SlotParent {
+            id: &[b'Z'; ID_BYTES_MAX],
+            smiles: &smiles,
+            kept: &kept,
+            ..SlotParent::default()
+        };
+        for with_kept in [true, false] {
+            let columns = (SLOT_BYTES_MIN, PropertySet::ALL, true, 3);
+            let layout = SlotLayout::divide_with(columns, with_kept).unwrap();
+            assert_eq!(layout.column_bytes(), layout.bytes);
+            assert_eq!(layout.smallest_like(), layout);
+            // The longest text of a block of settled rows fits.
+            let most = SETTLE_BLOCK_TEXT_BYTES + PRODUCT_SMILES_BYTES_MAX as usize;
+            assert!(layout.text_bytes_max >= most, "{layout:?}");
+            let mut slot = Slot::new(layout);
+            let short = SlotParent {
+                id: b"1",
+                kept: b"kept",
+                ..SlotParent::default()
+            };
+            assert_eq!(slot.push_parent(longest), Some(0));
+            assert!(slot.push_molecule(short, b"CO", Key::of(b"CO")));
+            for slot in [&slot, &slot.compact()] {
+                for (index, parent) in [longest, short].into_iter().enumerate() {
+                    let kept = if with_kept { parent.kept } else { b"" };
+                    assert_eq!(slot.parent(index), SlotParent { kept, ..parent });
+                }
+            }
         }
     }
 

@@ -72,7 +72,11 @@ impl<'a> Transforming<'a> {
             smiles: &smiles,
             root,
             // Of what the library itself holds no row is written.
-            kept: if self.ports.step == 0 { &[] } else { parent.kept },
+            kept: if self.ports.step == 0 {
+                &[]
+            } else {
+                parent.kept
+            },
             ..SlotParent::default()
         };
         self.write_products(writer, accepted)

@@ -87,7 +87,11 @@ impl Plan {
     /// does not repeat a parent.
     pub(super) fn encoder_bytes(&self, spec: &JobSpec) -> usize {
         let parquet = spec.parquet(self.row_group_bytes);
-        let kept = if self.slot.kept { KEPT_ENCODER_BYTES } else { 0 };
+        let kept = if self.slot.kept {
+            KEPT_ENCODER_BYTES
+        } else {
+            0
+        };
         let gathered = (GATHERED_PER_SLOT + 1) * self.slot.bytes;
         parquet.sink_bytes(1) - parquet.sink_bytes(0) + gathered + kept
     }

@@ -105,7 +105,9 @@ impl RowWriter {
                 block.parents.extend(words.map(u64::to_le_bytes).concat());
             }
             if kept {
-                block.parents.extend((parent.kept.len() as u32).to_le_bytes());
+                block
+                    .parents
+                    .extend((parent.kept.len() as u32).to_le_bytes());
                 block.parents.extend_from_slice(parent.kept);
             }
             block.parent_count += 1;

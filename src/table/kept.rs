@@ -84,7 +84,8 @@ impl KeptColumns {
             match field.data_type() {
                 DataType::Utf8 => {
                     let mut column = StringBuilder::new();
-                    values.for_each(|value| column.append_option(value.map(String::from_utf8_lossy)));
+                    values
+                        .for_each(|value| column.append_option(value.map(String::from_utf8_lossy)));
                     Arc::new(column.finish())
                 }
                 // A column of other files.
@@ -133,7 +134,11 @@ fn take_field<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
         .split_first_chunk::<4>()
         .expect("a row of text has a field for each column");
     let length = u32::from_le_bytes(*length);
-    let bytes = if length == MISSING { 0 } else { length as usize };
+    let bytes = if length == MISSING {
+        0
+    } else {
+        length as usize
+    };
     let (field, behind) = behind.split_at(bytes);
     *rest = behind;
     (length != MISSING).then_some(field)

@@ -129,7 +129,9 @@ fn add_kept(fields: &mut Vec<Field>, kept: &KeptColumns) {
         let mut field = field.as_ref().clone();
         if own.contains(&name(&field)) {
             while own.contains(&name(&field)) || taken.contains(&name(&field)) {
-                field = field.clone().with_name(format!("{KEPT_PREFIX}{}", field.name()));
+                field = field
+                    .clone()
+                    .with_name(format!("{KEPT_PREFIX}{}", field.name()));
             }
             taken.insert(name(&field));
         }
@@ -242,9 +244,7 @@ impl<'a> ProductSink<'a> {
             kept: settings.kept.as_deref(),
         };
         let path = self.output.work_file(PART_ROWS);
-        row_log::read(&path, length, columns, |batch| {
-            self.write_batch(batch)
-        })
+        row_log::read(&path, length, columns, |batch| self.write_batch(batch))
     }
 
     /// Starts gathering the rows of `slot` whose verdict is *new*, on the encoders' threads. The slot comes back with

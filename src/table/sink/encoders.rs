@@ -106,7 +106,10 @@ pub(super) fn encode_row_group(
         // A struct or a map has several columns of values.
         let mut own: Vec<ArrowColumnWriter> = Vec::new();
         for batch in batches {
-            for (nth, leaf) in compute_leaves(field, batch.column(index))?.iter().enumerate() {
+            for (nth, leaf) in compute_leaves(field, batch.column(index))?
+                .iter()
+                .enumerate()
+            {
                 if nth == own.len() {
                     let missing = || ParquetError::General("a column has no writer".to_owned());
                     own.push(writers.next().ok_or_else(missing)?);

@@ -90,7 +90,17 @@ impl Gatherer {
         let (mut batches, mut bytes) = (Vec::new(), 0);
         while first < rows.len() && bytes < GATHERED_PER_SLOT * slot.layout().bytes {
             let texts = rewritten.as_deref().map(|texts| &texts[first..]);
-            let (batch, kept) = self.chunk(slot, &rows[first..], texts)?;
+            let offered = &rows[first..];
+            let kept = self.settings.kept.as_deref();
+            let mut kept = kept.map(|columns| KeptRows::of(columns, slot, offered));
+            let most = kept.as_ref().map_or(offered.len(), KeptRows::rows);
+            let mut arrays = self.chunk(slot, &offered[..most], texts)?;
+            if let Some(kept) = &mut kept {
+                kept.truncate(arrays[0].len());
+                arrays.extend(kept.arrays()?);
+            }
+            let batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays);
+            let batch = batch.map_err(encode_error)?;
             bytes += batch_bytes(&batch);
             first += batch.num_rows();
             batches.push(GatheredBatch {
@@ -104,13 +114,13 @@ impl Gatherer {
         Ok(Gathered { batches, rest })
     }
 
-    /// The first of these rows, as many as make a batch.
-    fn chunk<'s>(
-        &'s self,
-        slot: &'s Slot,
+    /// The columns, but for kept ones, of the first of these rows, as many as make a batch.
+    fn chunk(
+        &self,
+        slot: &Slot,
         rows: &[usize],
         rewritten: Option<&[String]>,
-    ) -> Result<(RecordBatch, Option<KeptRows<'s>>), SinkError> {
+    ) -> Result<Vec<ArrayRef>, SinkError> {
         let columns = slot.columns();
         let molecules = self.settings.molecules;
         let rows = &rows[..rows.len().min(SINK_CHUNK_ROWS)];
@@ -125,7 +135,6 @@ impl Gatherer {
         let mut roots = self.settings.step.map(|step| Roots::new(step, rows.len()));
         let per_row = slot.layout().reagents;
         let mut reagents = self.settings.reagents.as_deref().map(ReagentLists::new);
-        let mut kept = self.settings.kept.as_deref().map(KeptRows::new);
         // The rows of a parent are adjacent.
         let (mut last, mut parent) = (None, SlotParent::default());
         let mut taken = 0;
@@ -133,19 +142,14 @@ impl Gatherer {
             let texts = [&smiles, &parent_id, &parent_smiles];
             let bytes = texts.map(|texts| texts.bytes.len()).iter().sum::<usize>();
             let more = roots.as_ref().map_or(0, |roots| roots.ids.bytes.len())
-                + reagents.as_ref().map_or(0, ReagentLists::bytes)
-                + kept.as_ref().map_or(0, KeptRows::bytes);
+                + reagents.as_ref().map_or(0, ReagentLists::bytes);
             if bytes + more >= SINK_CHUNK_BYTES {
                 break;
             }
             let index = columns.parent[row];
-            let same_parent = last == Some(index);
-            if !same_parent {
+            if last != Some(index) {
                 parent = columns.parent(index as usize);
                 last = Some(index);
-            }
-            if let Some(kept) = &mut kept {
-                kept.push(parent.kept, same_parent);
             }
             let own = columns.smiles(row);
             match rewritten {
@@ -189,11 +193,7 @@ impl Gatherer {
         let of_roots = roots.map(Roots::finish).transpose()?;
         arrays.extend(of_roots.into_iter().flatten());
         arrays.extend(properties(self.settings.properties, &columns, rows));
-        if let Some(kept) = &kept {
-            arrays.extend(kept.arrays()?);
-        }
-        let batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays);
-        Ok((batch.map_err(encode_error)?, kept))
+        Ok(arrays)
     }
 
     /// The columns of rules and sites.

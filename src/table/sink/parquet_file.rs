@@ -392,7 +392,7 @@ fn writer_properties(settings: ParquetSettings, schema: &Schema) -> WriterProper
 mod tests {
     use crate::cores::Cores;
     use arrow::{
-        array::{ArrayRef, StringArray, UInt64Array},
+        array::{ArrayRef, AsArray, StringArray, UInt64Array},
         datatypes::Field,
     };
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -443,8 +443,8 @@ mod tests {
         let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
         assert_eq!(reader.schema(), &batches[0].schema());
         let groups = reader.metadata().row_groups().to_vec();
-        let bytes: usize = batches.iter().map(content_bytes).sum();
-        let largest = batches.iter().map(content_bytes).max().unwrap();
+        let bytes: usize = batches.iter().map(batch_bytes).sum();
+        let largest = batches.iter().map(batch_bytes).max().unwrap();
         assert!(groups.len() > 10, "{} row groups", groups.len());
         assert!(groups.len() >= bytes / (ROW_GROUP_BYTES + largest));
         let read: Vec<_> = reader.with_batch_size(100_000).build().unwrap().collect();
@@ -461,7 +461,7 @@ mod tests {
         let batch = &batches()[1];
         let texts = batch.column(0).as_string::<i32>();
         let text: usize = texts.iter().map(|text| text.unwrap().len()).sum();
-        assert_eq!(content_bytes(batch), text + batch.num_rows() * (4 + 8));
+        assert_eq!(batch_bytes(batch), text + batch.num_rows() * (4 + 8));
         let half = batch.slice(300, 200);
         let texts = half.column(0).as_string::<i32>();
         let text: usize = texts.iter().map(|text| text.unwrap().len()).sum();

@@ -324,8 +324,12 @@ mod tests {
     use std::sync::Arc;
 
     use arrow::{
-        array::{DictionaryArray, FixedSizeBinaryBuilder, Float64Array, UInt16Array, UInt64Array},
+        array::{
+            DictionaryArray, FixedSizeBinaryBuilder, Float64Array, Int32Array, ListBuilder,
+            StringBuilder, UInt16Array, UInt64Array,
+        },
         datatypes::{Field, Schema, UInt16Type},
+        row::Rows,
     };
 
     use super::*;
@@ -370,8 +374,12 @@ mod tests {
 
     fn read_all(path: &Path, length: SpillLength) -> Result<Vec<RecordBatch>, SinkError> {
         let mut batches = Vec::new();
-        let schema = batch(1, 1).schema();
-        read(path, length, &schema, &rule_names(), |batch| {
+        let columns = LogColumns {
+            schema: &batch(1, 1).schema(),
+            dictionary: &rule_names(),
+            kept: None,
+        };
+        read(path, length, columns, |batch| {
             batches.push(batch);
             Ok(())
         })?;
@@ -392,15 +400,15 @@ mod tests {
         let mut log = open(&path, None).unwrap();
         batches
             .iter()
-            .for_each(|batch| log.push(record(batch).unwrap()).unwrap());
+            .for_each(|batch| log.push(record(batch, None).unwrap()).unwrap());
         let length = log.sync().unwrap();
         assert_eq!(length.items, 8_200);
-        log.push(record(&batches[1]).unwrap()).unwrap();
+        log.push(record(&batches[1], None).unwrap()).unwrap();
         log.flush().unwrap();
         drop(log);
         assert_eq!(read_all(&path, length).unwrap(), batches);
         let mut log = open(&path, Some(length)).unwrap();
-        log.push(record(&batches[2]).unwrap()).unwrap();
+        log.push(record(&batches[2], None).unwrap()).unwrap();
         let length = log.flush().unwrap();
         assert_eq!(read_all(&path, length).unwrap()[4], batches[2]);
         log.restart().unwrap();
@@ -411,24 +419,77 @@ mod tests {
     #[test]
     fn a_record_that_is_no_batch_is_refused() {
         let whole = batch(40, 5);
-        let record = record(&whole).unwrap();
+        refuses_what_is_no_batch(&whole, None);
+    }
+
+    /// Kept rows with texts, numbers and lists, some of them null.
+    fn kept_rows(columns: &KeptColumns, parents: usize) -> Rows {
+        let vendors = (0..parents).map(|row| (row % 3 > 0).then_some("vendor"));
+        let prices = (0..parents).map(|row| (row % 2 > 0).then_some(row as i32));
+        let mut lists = ListBuilder::new(StringBuilder::new());
+        for row in 0..parents {
+            lists.append_option((row % 4 > 0).then(|| vec![Some("a"); row % 4]));
+        }
+        let columns = columns.rows(&[
+            Arc::new(vendors.collect::<StringArray>()),
+            Arc::new(prices.collect::<Int32Array>()),
+            Arc::new(lists.finish()),
+        ]);
+        columns.unwrap()
+    }
+
+    #[test]
+    fn kept_columns_come_back_with_their_nulls_and_damage_is_no_panic() {
+        let list = DataType::new_list(DataType::Utf8, true);
+        let fields = [
+            ("vendor", DataType::Utf8),
+            ("price", DataType::Int32),
+            ("list", list),
+        ];
+        let fields = fields.map(|(name, of)| Field::new(name, of, true));
+        let columns = KeptColumns::new(fields.into()).unwrap();
+        for rows in [1, 40, 133] {
+            let own = batch(rows, 5);
+            let of_parents = kept_rows(&columns, rows.div_ceil(10));
+            let of_parents: Vec<_> = of_parents.iter().collect();
+            let mut kept = KeptRows::new(&columns);
+            (0..rows).for_each(|row| kept.push(of_parents[row / 10].data(), row % 10 > 0));
+            assert_eq!(kept.runs().len(), rows.div_ceil(10));
+            let schema = own.schema();
+            let fields = schema.fields().iter().chain(columns.fields()).cloned();
+            let schema = Schema::new(fields.collect::<Vec<_>>());
+            let arrays = own.columns().iter().cloned();
+            let arrays = arrays.chain(kept.arrays().unwrap()).collect();
+            let whole = RecordBatch::try_new(Arc::new(schema), arrays).unwrap();
+            refuses_what_is_no_batch(&whole, Some((&columns, &kept)));
+        }
+    }
+
+    fn refuses_what_is_no_batch(whole: &RecordBatch, kept: Option<(&KeptColumns, &KeptRows<'_>)>) {
+        let rows_all = whole.num_rows();
+        let record = record(whole, kept.map(|(_, kept)| kept)).unwrap();
         let record: Vec<u8> = record.iter().flat_map(Block::payload).copied().collect();
-        let schema = whole.schema();
-        let read = |record: &[u8], rows| decode(record, rows, &schema, &rule_names());
-        assert_eq!(read(&record, 40).unwrap(), whole);
-        for rows in [0, 39, 41, 4_000] {
+        let (schema, dictionary) = (whole.schema(), rule_names());
+        let columns = LogColumns {
+            schema: &schema,
+            dictionary: &dictionary,
+            kept: kept.map(|(columns, _)| columns),
+        };
+        let read = |record: &[u8], rows| decode(record, rows, columns);
+        assert_eq!(read(&record, rows_all).unwrap(), *whole);
+        for rows in [0, rows_all - 1, rows_all + 1, 4_000] {
             assert!(
                 read(&record, rows).is_none_or(|batch| batch.num_rows() == rows),
                 "{rows}"
             );
         }
         for end in 0..record.len() {
-            assert!(read(&record[..end], 40).is_none(), "{end}");
+            assert!(read(&record[..end], rows_all).is_none(), "{end}");
         }
         for at in 0..record.len() {
             let mut other = record.clone();
             other[at] ^= 0x81;
-            drop(read(&other, 40)); // another batch or none, but no panic
+            drop(read(&other, rows_all)); // another batch or none, but no panic
         }
     }
 }

@@ -247,7 +247,9 @@ impl fmt::Display for Missing<'_> {
             (None, ColumnRole::Smiles) => {
                 f.write_str("no column looks like SMILES; name it with --smiles-column")?;
             }
-            (None, ColumnRole::Id | ColumnRole::Kept) => f.write_str("no column looks like an id")?,
+            (None, ColumnRole::Id | ColumnRole::Kept) => {
+                f.write_str("no column looks like an id")?
+            }
         }
         f.write_str("; its columns are ")?;
         for (i, column) in self.columns.iter().take(COLUMNS_SHOWN_MAX).enumerate() {

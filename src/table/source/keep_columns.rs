@@ -30,11 +30,14 @@ impl KeepColumns {
 
     /// The columns of these names.
     fn named(names: Vec<String>) -> Result<Self, String> {
-        if let Some(twice) = (names.iter().enumerate()).find(|(i, name)| names[..*i].contains(name)) {
+        if let Some(twice) = (names.iter().enumerate()).find(|(i, name)| names[..*i].contains(name))
+        {
             return Err(format!("the column `{}` is named twice", twice.1));
         }
         match names.iter().any(|name| name.trim().is_empty()) {
-            true => Err("a name is empty; give names of columns, such as price,vendor, or all".into()),
+            true => {
+                Err("a name is empty; give names of columns, such as price,vendor, or all".into())
+            }
             false => Ok(Self::Named(names)),
         }
     }
@@ -48,7 +51,12 @@ impl FromStr for KeepColumns {
         match text {
             ALL => Ok(Self::All),
             NONE => Ok(Self::default()),
-            names => Self::named(names.split(',').map(|name| name.trim().to_owned()).collect()),
+            names => Self::named(
+                names
+                    .split(',')
+                    .map(|name| name.trim().to_owned())
+                    .collect(),
+            ),
         }
     }
 }
@@ -106,7 +114,11 @@ mod tests {
         for wrong in ["", "price,", "price,price"] {
             assert!(wrong.parse::<KeepColumns>().is_err(), "{wrong}");
         }
-        for set in [KeepColumns::All, KeepColumns::default(), named(&["b,c", "a"])] {
+        for set in [
+            KeepColumns::All,
+            KeepColumns::default(),
+            named(&["b,c", "a"]),
+        ] {
             let text = serde_json::to_string(&set).unwrap();
             assert_eq!(serde_json::from_str::<KeepColumns>(&text).unwrap(), set);
         }

@@ -16,7 +16,7 @@ use super::input_file::InputFile;
 use super::keep_columns::KeepColumns;
 use super::kept_of_file::{KeptOfFile, Places};
 use super::parquet_file::PageFile;
-use super::parquet_kept_schema::KeptSchema;
+use super::parquet_kept_schema::{KeptSchema, kept_type};
 use super::sdf;
 use crate::{
     limits::{
@@ -147,7 +147,9 @@ impl<'a> Found<'a> {
     ) -> Result<Vec<Option<usize>>, SourceError> {
         let mut places = Vec::with_capacity(names.len());
         for (kept, name) in names.iter().enumerate() {
-            let column = columns.find(name).ok_or_else(|| missing(file, name, columns))?;
+            let column = columns
+                .find(name)
+                .ok_or_else(|| missing(file, name, columns))?;
             let field = columns.fields[column].clone().with_name(name);
             if kept == self.fields.len() {
                 self.add(field.clone(), kept);
@@ -215,17 +217,23 @@ impl<'a> Found<'a> {
         };
         let columns = self.fields.len();
         if columns > KEPT_COLUMNS_MAX {
-            return Err(refused(0, format!(
-                "{columns} columns are to be kept, at most {KEPT_COLUMNS_MAX} can be; name those that you need with --keep-columns"
-            )));
+            return Err(refused(
+                0,
+                format!(
+                    "{columns} columns are to be kept, at most {KEPT_COLUMNS_MAX} can be; name those that you need with --keep-columns"
+                ),
+            ));
         }
         for (field, first) in self.fields.iter().zip(&self.first) {
             if !can_be_kept(field) {
-                return Err(refused(*first, format!(
-                    "column `{}` is {}, which can't be kept; name other columns with --keep-columns",
-                    one_line(field.name()),
-                    one_line(&field.data_type().to_string()),
-                )));
+                return Err(refused(
+                    *first,
+                    format!(
+                        "column `{}` is {}, which can't be kept; name other columns with --keep-columns",
+                        one_line(field.name()),
+                        one_line(&field.data_type().to_string()),
+                    ),
+                ));
             }
         }
         let columns = KeptColumns::new(self.fields.clone());
@@ -258,7 +266,10 @@ impl FileColumns {
             Layout::Parquet(layout) => {
                 let pages = PageFile::open(&file.path, PARQUET_PAGE_BYTES_MAX)?;
                 let schema = KeptSchema::read(&file.path, &pages)?;
-                let fields = unique(schema.fields.iter().map(|field| field.as_ref().clone()));
+                let fields = unique(schema.fields.iter().map(|field| {
+                    let kept = kept_type(field.data_type());
+                    field.as_ref().clone().with_data_type(kept)
+                }));
                 let used = [Some(&layout.smiles), layout.id.as_ref()];
                 let used = used.into_iter().flatten().filter(|leaf| leaf.depth == 1);
                 let used = used.filter_map(|leaf| {
@@ -301,7 +312,9 @@ impl FileColumns {
         match &file.layout {
             Layout::Parquet(_) => Places::Roots(places),
             Layout::Delimited(_) => Places::Fields(places),
-            Layout::Sdf(_) => Places::Tags(places.into_iter().map(|place| place.map(tag)).collect()),
+            Layout::Sdf(_) => {
+                Places::Tags(places.into_iter().map(|place| place.map(tag)).collect())
+            }
             Layout::Smiles { .. } => Places::Nowhere,
         }
     }
@@ -362,7 +375,11 @@ fn missing(file: &InputFile, name: &str, columns: &FileColumns) -> SourceError {
         path: file.path.clone(),
         role: ColumnRole::Kept,
         wanted: Some(name.to_owned()),
-        columns: columns.fields.iter().map(|field| field.name().clone()).collect(),
+        columns: columns
+            .fields
+            .iter()
+            .map(|field| field.name().clone())
+            .collect(),
     }
 }
 
@@ -381,7 +398,10 @@ fn keeps_null(field: &Field) -> Option<bool> {
     let mut writer = ArrowWriter::try_new(Vec::new(), schema, None).ok()?;
     writer.write(&batch).ok()?;
     let file = Bytes::from(writer.into_inner().ok()?);
-    let mut reader = ParquetRecordBatchReaderBuilder::try_new(file).ok()?.build().ok()?;
+    let mut reader = ParquetRecordBatchReaderBuilder::try_new(file)
+        .ok()?
+        .build()
+        .ok()?;
     let back = reader.next()?.ok()?;
     let same = back.column(0).data_type() == field.data_type();
     Some(same && back.column(0).logical_null_count() == 1)

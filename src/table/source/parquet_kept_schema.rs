@@ -25,7 +25,7 @@ use crate::limits::KEPT_FOOTER_BYTES_MAX;
 pub(super) struct KeptSchema {
     /// Without row groups.
     pub metadata: ParquetMetaData,
-    /// The columns that are not inside of others, as they are kept: see [`plain`].
+    /// The columns that are not inside of others, as they are read: values of a dictionary stand for themselves.
     pub fields: Fields,
 }
 
@@ -51,7 +51,14 @@ impl KeptSchema {
                 ),
             });
         };
-        guarded(path, || KeptSchema::of(&cut))
+        guarded(path, || KeptSchema::of(&cut)).map_err(|error| match error {
+            // Some writers have types that Arrow lacks.
+            SourceError::Corrupt { path, reason } => SourceError::Keep {
+                path,
+                reason: format!("its schema can't be read for --keep-columns: {reason}"),
+            },
+            other => other,
+        })
     }
 
     fn of(footer: &[u8]) -> ParquetResult<KeptSchema> {
@@ -61,8 +68,8 @@ impl KeptSchema {
         let fields = schema.fields().iter().map(|field| {
             let mut about = field.metadata().clone();
             about.remove(FIELD_ID);
-            let kept = Field::new(field.name(), plain(field.data_type()), field.is_nullable());
-            Arc::new(kept.with_metadata(about))
+            let read = Field::new(field.name(), plain(field.data_type()), field.is_nullable());
+            Arc::new(read.with_metadata(about))
         });
         Ok(KeptSchema {
             fields: fields.collect(),
@@ -84,15 +91,34 @@ impl KeptSchema {
     }
 }
 
-/// The type as which a column is kept: values of a dictionary stand for themselves, and fields inside have no metadata.
+/// The type as which a column is read: values of a dictionary stand for themselves, and fields inside have no metadata.
 fn plain(of: &DataType) -> DataType {
+    with_types(of, &|of| match of {
+        DataType::Dictionary(_, values) => Some(plain(values)),
+        DataType::RunEndEncoded(_, values) => Some(plain(values.data_type())),
+        _ => None,
+    })
+}
+
+/// The type as which a column that is read is kept. The encoder writes dates of 64 bits as numbers, which other readers
+/// do not take for dates.
+pub(super) fn kept_type(read: &DataType) -> DataType {
+    with_types(read, &|of| match of {
+        DataType::Date64 => Some(DataType::Date32),
+        _ => None,
+    })
+}
+
+/// A type with the types inside of it, and itself, replaced where `other` says so.
+fn with_types(of: &DataType, other: &dyn Fn(&DataType) -> Option<DataType>) -> DataType {
+    if let Some(other) = other(of) {
+        return other;
+    }
     let field = |field: &Arc<Field>| {
-        let kept = Field::new(field.name(), plain(field.data_type()), field.is_nullable());
-        Arc::new(kept)
+        let of = with_types(field.data_type(), other);
+        Arc::new(Field::new(field.name(), of, field.is_nullable()))
     };
     match of {
-        DataType::Dictionary(_, values) => plain(values),
-        DataType::RunEndEncoded(_, values) => plain(values.data_type()),
         DataType::List(item) => DataType::List(field(item)),
         DataType::LargeList(item) => DataType::LargeList(field(item)),
         DataType::FixedSizeList(item, length) => DataType::FixedSizeList(field(item), *length),

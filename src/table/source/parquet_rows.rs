@@ -18,8 +18,8 @@ use parquet::errors::{ParquetError, Result as ParquetResult};
 
 use super::batch::{ParentBatch, TextKind};
 use super::error::SourceError;
-use super::parquet_file::{PageFile, guarded};
 use super::kept_of_file::KeptOfFile;
+use super::parquet_file::{PageFile, guarded};
 use super::parquet_footer::{GroupFooter, Groups};
 use super::parquet_kept::{KeptGroup, KeptReader};
 use super::parquet_leaves::Leaf;

@@ -362,7 +362,9 @@ impl Decoded {
             return None;
         }
         let [smiles, keys, root_rows, root_ids] = columns;
-        let first_kept = rows.num_columns().checked_sub(kept.map_or(0, KeptColumns::len))?;
+        let first_kept = rows
+            .num_columns()
+            .checked_sub(kept.map_or(0, KeptColumns::len))?;
         let kept = kept.map(|kept| kept.rows(&rows.columns()[first_kept..]));
         let keys = keys?.as_fixed_size_binary_opt()?;
         Some(Self {

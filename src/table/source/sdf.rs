@@ -318,7 +318,9 @@ pub(super) fn all_tag_names(path: &Path, packing: Packing) -> Result<Vec<String>
             if names.len() == KEPT_TAGS_MAX {
                 return Err(SourceError::Keep {
                     path: path.to_owned(),
-                    reason: format!("has more than {KEPT_TAGS_MAX} tags, too many for --keep-columns"),
+                    reason: format!(
+                        "has more than {KEPT_TAGS_MAX} tags, too many for --keep-columns"
+                    ),
                 });
             }
             seen.insert(name.to_vec());
