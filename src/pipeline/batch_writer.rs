@@ -121,7 +121,7 @@ impl<'a> BatchWriter<'a> {
         let rejected = SlotParent {
             row: parent.row,
             id,
-            smiles: parent.text,
+            smiles: parent.text_kept(),
             reason: rejection.reason.as_bytes(),
             flags: ParentFlags::rejected(rejection.code),
             root: parent.root.unwrap_or_default(),

@@ -50,6 +50,13 @@ pub struct ParentRow<'a> {
     pub kept: &'a [u8],
 }
 
+impl<'a> ParentRow<'a> {
+    /// As much of the text as the rejects hold.
+    pub fn text_kept(&self) -> &'a [u8] {
+        &self.text[..floor_char(self.text, TEXT_KEPT_BYTES_MAX)]
+    }
+}
+
 /// Why a row can't be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RowFault<'a> {
