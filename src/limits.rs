@@ -107,6 +107,26 @@ pub const TEXT_KEPT_BYTES_MAX: usize = 100 * KIB;
 /// Longest mol block of an SDF record. Other tags of the record are skipped, not stored.
 pub const SDF_RECORD_BYTES_MAX: usize = MIB;
 
+/// Longest kept row: what `--keep-columns` carries of one row of the input. A row that has more is rejected.
+pub const KEPT_ROW_BYTES_MAX: usize = 64 * KIB;
+
+/// Rows of kept columns that are decoded from Parquet at a time: a dictionary may repeat the longest value in each.
+pub const KEPT_ROWS_PER_READ: usize = 16;
+
+/// Smallest size from which a Parquet page of a kept column may be read in pieces, whatever the budget. A larger one is
+/// allowed a 64th of the budget, shared by all kept columns.
+pub const KEPT_PAGE_BYTES_MIN: usize = 2 * MIB;
+
+/// Bytes that the schema, and the metadata of the writer, may take in the footer of a Parquet file of which columns are
+/// kept.
+pub const KEPT_FOOTER_BYTES_MAX: u64 = 4 * MIB as u64;
+
+/// Most columns that are kept.
+pub const KEPT_COLUMNS_MAX: usize = 1_024;
+
+/// Most tags of an SD file of which items are kept.
+pub const KEPT_TAGS_MAX: usize = 4 * KIB;
+
 /// Longest parent id. A longer one is cut and ends with `…`.
 pub const ID_BYTES_MAX: usize = KIB;
 
@@ -362,6 +382,14 @@ pub const ENCODER_BYTES: usize = 3 * MIB;
 /// and one that waits: each has [`SINK_CHUNK_BYTES`] of texts, the row that crosses the bound, under 100 bytes of numbers for
 /// each of [`SINK_CHUNK_ROWS`] rows, and room for up to [`PART_ROWS_PIECE_BYTES`].
 pub const GATHER_BYTES: usize = 7 * MIB;
+/// With kept columns, what a worker takes: the kept rows of a batch, as fields, as arrays and as kept rows.
+pub const KEPT_WORKER_BYTES: usize = 2 * MIB;
+/// With kept columns, what an encoder takes: the arrays of a chunk's kept rows, once and spread over its rows, and its record.
+pub const KEPT_ENCODER_BYTES: usize = 4 * MIB;
+/// What the writer of a kept column takes in each row group that is encoded, beside its content.
+pub const KEPT_COLUMN_WRITER_BYTES: usize = 32 * KIB;
+/// With kept columns and several steps: a page and a dictionary of a kept column, of the parts that a step reads.
+pub const KEPT_PART_COLUMN_BYTES: usize = MIB;
 /// Buffers of the spills, and packing of the rows that are to be settled.
 pub const SPILL_BYTES: usize = 2 * MIB;
 /// Host memory of a CUDA context and the driver's libraries. Not measured yet.
@@ -379,6 +407,11 @@ const _: () = assert!(SETTLE_BLOCK_ROWS * 224 < SLOT_BYTES_MIN);
 const _: () = assert!(
     SETTLE_BLOCK_PARENT_BYTES + 2 * PARENT_SMILES_BYTES_MAX + ID_BYTES_MAX < TEXT_KEPT_BYTES_MAX
         && SETTLE_BLOCK_TEXT_BYTES + (PRODUCT_SMILES_BYTES_MAX as usize) < 128 * KIB
+);
+// So does the longest parent with its kept row, alone in a block or with as much before it as a block may have.
+const _: () = assert!(
+    KEPT_ROW_BYTES_MAX + PARENT_SMILES_BYTES_MAX + ID_BYTES_MAX + KIB < TEXT_KEPT_BYTES_MAX
+        && KEPT_ROW_BYTES_MAX <= SETTLE_BLOCK_PARENT_BYTES
 );
 const _: () =
     assert!(SLOT_BYTES_MIN >= 4 * (TEXT_KEPT_BYTES_MAX + ID_BYTES_MAX + REASON_BYTES_MAX));

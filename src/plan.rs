@@ -133,6 +133,10 @@ pub fn plan(
         reagents,
         page_bytes: library.page_bytes() as usize,
         unpack_bytes: library.unpack_bytes() as usize,
+        kept: library.kept().map(|columns| KeptNeeds {
+            columns: columns.len(),
+            source_bytes: library.kept_bytes() as usize,
+        }),
     };
     needs.fit_engine()
 }
@@ -175,6 +179,15 @@ struct Needs<'a> {
     page_bytes: usize,
     /// Bytes that unpacking text inputs takes.
     unpack_bytes: usize,
+    /// With kept columns.
+    kept: Option<KeptNeeds>,
+}
+
+/// What kept columns need.
+struct KeptNeeds {
+    columns: usize,
+    /// Bytes that reading them takes.
+    source_bytes: usize,
 }
 
 impl Plan {

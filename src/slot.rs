@@ -84,7 +84,16 @@ impl Slot {
     /// # Panics
     /// If they don't fit, or have other columns.
     pub fn copy_from(&mut self, other: &Self) {
-        let columns = |layout: &SlotLayout| (layout.properties, layout.roots, layout.reagents);
+        let columns = |layout: &SlotLayout| {
+            let SlotLayout {
+                properties,
+                roots,
+                reagents,
+                kept,
+                ..
+            } = *layout;
+            (properties, roots, reagents, kept)
+        };
         assert!(columns(&self.layout) == columns(&other.layout));
         let slab = bytemuck::must_cast_slice_mut(self.memory.words_mut());
         let mut columns = ColumnsMut::of(&self.layout, slab);
@@ -151,7 +160,9 @@ impl Slot {
         let own = id + parent.smiles.len();
         let smiles = own + input_bytes(parent.input);
         let reason = smiles + parent.reason.len();
-        if index == self.layout.parents_max || reason > self.layout.parent_text_bytes_max {
+        let own = if self.layout.kept { parent.kept } else { &[] };
+        let kept = reason + own.len();
+        if index == self.layout.parents_max || kept > self.layout.parent_text_bytes_max {
             return None;
         }
         let columns = self.columns_mut();
@@ -159,6 +170,10 @@ impl Slot {
         columns.parent_text[id..own].copy_from_slice(parent.smiles);
         write_input(&mut columns.parent_text[own..smiles], parent.input);
         columns.parent_text[smiles..reason].copy_from_slice(parent.reason);
+        columns.parent_text[reason..kept].copy_from_slice(own);
+        if let Some(end) = columns.parent_kept_end.get_mut(index) {
+            *end = kept as u32;
+        }
         columns.parent_text_end[index] = [id as u32, smiles as u32, reason as u32];
         columns.parent_row[index] = parent.row;
         columns.parent_flags[index] = flags_of(&parent).byte();
@@ -166,7 +181,7 @@ impl Slot {
             *place = parent.root.row;
             columns.parent_key[index] = parent.root.key;
         }
-        self.filled.parent_text_bytes = reason;
+        self.filled.parent_text_bytes = kept;
         self.filled.parents += 1;
         if !parent.flags.has(ParentFlags::CONTINUED) {
             self.account.counts.parents_read += 1;
@@ -184,10 +199,12 @@ impl Slot {
         let (text_end, id_end) = (text + smiles.len(), parent_text + parent.id.len());
         let input_end = id_end + input_bytes(parent.input);
         let layout = &self.layout;
+        let own = if layout.kept { parent.kept } else { &[] };
+        let kept_end = input_end + own.len();
         if row == layout.rows_max
             || index == layout.parents_max
             || text_end > layout.text_bytes_max
-            || input_end > layout.parent_text_bytes_max
+            || kept_end > layout.parent_text_bytes_max
         {
             return false;
         }
@@ -195,6 +212,10 @@ impl Slot {
         columns.parent_text[parent_text..id_end].copy_from_slice(parent.id);
         write_input(&mut columns.parent_text[id_end..input_end], parent.input);
         columns.parent_text_end[index] = [id_end, input_end, input_end].map(|end| end as u32);
+        columns.parent_text[input_end..kept_end].copy_from_slice(own);
+        if let Some(end) = columns.parent_kept_end.get_mut(index) {
+            *end = kept_end as u32;
+        }
         columns.parent_row[index] = parent.row;
         columns.parent_flags[index] = flags_of(&parent).byte();
         columns.text[text..text_end].copy_from_slice(smiles);
@@ -203,7 +224,7 @@ impl Slot {
         columns.parent[row] = index as u32;
         (columns.rule[row], columns.site[row]) = (0, 0);
         (self.filled.rows, self.filled.text_bytes) = (row + 1, text_end);
-        (self.filled.parents, self.filled.parent_text_bytes) = (index + 1, input_end);
+        (self.filled.parents, self.filled.parent_text_bytes) = (index + 1, kept_end);
         self.account.counts.parents_read += 1;
         true
     }
@@ -278,7 +299,10 @@ fn flags_of(parent: &SlotParent<'_>) -> ParentFlags {
 mod tests {
     use super::*;
     use crate::{
-        limits::{SETTLE_BLOCK_ROWS, SLOT_BYTES_MIN, TEXT_KEPT_BYTES_MAX},
+        limits::{
+            ID_BYTES_MAX, KEPT_ROW_BYTES_MAX, PARENT_SMILES_BYTES_MAX, PRODUCT_SMILES_BYTES_MAX,
+            SETTLE_BLOCK_ROWS, SETTLE_BLOCK_TEXT_BYTES, SLOT_BYTES_MIN, TEXT_KEPT_BYTES_MAX,
+        },
         reject::RejectCode,
     };
 
@@ -414,6 +438,41 @@ mod tests {
         for (index, parent) in [capped, as_read, of_row].into_iter().enumerate() {
             assert_eq!(slot.parent(index), parent);
             assert_eq!(slot.compact().parent(index), parent);
+        }
+    }
+
+    #[test]
+    fn parents_have_kept_rows_where_the_layout_says_so() {
+        let kept = vec![7; KEPT_ROW_BYTES_MAX];
+        let smiles = [b'C'; PARENT_SMILES_BYTES_MAX];
+        let longest = SlotParent {
+            id: &[b'Z'; ID_BYTES_MAX],
+            smiles: &smiles,
+            kept: &kept,
+            ..SlotParent::default()
+        };
+        for with_kept in [true, false] {
+            let columns = (SLOT_BYTES_MIN, PropertySet::ALL, true, 3);
+            let layout = SlotLayout::divide_with(columns, with_kept).unwrap();
+            assert_eq!(layout.column_bytes(), layout.bytes);
+            assert_eq!(layout.smallest_like(), layout);
+            // The longest text of a block of settled rows fits.
+            let most = SETTLE_BLOCK_TEXT_BYTES + PRODUCT_SMILES_BYTES_MAX as usize;
+            assert!(layout.text_bytes_max >= most, "{layout:?}");
+            let mut slot = Slot::new(layout);
+            let short = SlotParent {
+                id: b"1",
+                kept: b"kept",
+                ..SlotParent::default()
+            };
+            assert_eq!(slot.push_parent(longest), Some(0));
+            assert!(slot.push_molecule(short, b"CO", Key::of(b"CO")));
+            for slot in [&slot, &slot.compact()] {
+                for (index, parent) in [longest, short].into_iter().enumerate() {
+                    let kept = if with_kept { parent.kept } else { b"" };
+                    assert_eq!(slot.parent(index), SlotParent { kept, ..parent });
+                }
+            }
         }
     }
 

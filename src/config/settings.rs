@@ -24,7 +24,7 @@ use crate::{
     machine,
     property::PropertySet,
     sieve::EngineChoice,
-    table::sink::parquet_file::PartCompression,
+    table::{sink::parquet_file::PartCompression, source::KeepColumns},
     units::ByteSize,
 };
 
@@ -102,6 +102,14 @@ settings! {
         #[arg(long, value_name = "STEP,…", num_args = 0..=1, require_equals = true, default_missing_value = "usual")]
         #[same_on_resume(true)]
         clean: Option<CleanSteps>, else CleanSteps::NONE;
+        /// Carry columns of the input to the products: all, or those named, such as price,vendor
+        ///
+        /// Each row has the values of the input row that it goes back to, behind all other columns; with dedup, those of the
+        /// record that is kept. Types stay as they are in Parquet; columns of CSV, TSV and SDF are text. In a job file, a
+        /// list of names, or true for all.
+        #[arg(long, value_name = "NAME,…", hide_short_help = true)]
+        #[same_on_resume(true)]
+        keep_columns: Option<KeepColumns>, else KeepColumns::default();
 
         /// How to treat products that were seen before [default: exact]
         #[arg(long, value_enum, value_name = "HOW", hide_short_help = true)]
@@ -340,6 +348,18 @@ settings! {
         #[arg(long, value_name = "N")]
         #[same_on_resume(false)]
         check: Option<u64>, in 0..=CHECK_MAX;
+    }
+}
+
+impl Value for KeepColumns {
+    fn schema(_: Option<&RangeInclusive<Self>>) -> Json {
+        json!({
+            "anyOf": [
+                { "type": "array", "items": { "type": "string", "minLength": 1 }, "uniqueItems": true },
+                { "type": "boolean" },
+            ],
+            "examples": [["price", "vendor"], true],
+        })
     }
 }
 

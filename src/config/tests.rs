@@ -90,6 +90,7 @@ const SAME_ON_RESUME: [&str; 16] = [
     "id_column",
     "no_header",
     "clean",
+    "keep_columns",
     "dedup",
     "part_size",
     "compression",

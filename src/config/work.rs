@@ -336,6 +336,7 @@ impl JobSpec {
             row_group_bytes,
             compression: self.compression,
             rows_differ: matches!(self.work, Work::Dedup(_)),
+            kept_columns: 0,
         }
     }
 

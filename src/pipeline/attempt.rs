@@ -300,6 +300,7 @@ fn step_input(job: &Job, output: &OutputDir, begun: Option<&Checkpoint>) -> Step
             parts: parts.collect(),
             key_column: job.spec.key().column(),
             settled,
+            kept: job.library.kept().cloned(),
         }
     });
     StepInput { step, products }

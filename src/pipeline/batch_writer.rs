@@ -121,11 +121,12 @@ impl<'a> BatchWriter<'a> {
         let rejected = SlotParent {
             row: parent.row,
             id,
-            smiles: parent.text,
+            smiles: parent.text_kept(),
             input: &[],
             reason: rejection.reason.as_bytes(),
             flags: ParentFlags::rejected(rejection.code),
             root: parent.root.unwrap_or_default(),
+            kept: &[],
         };
         Ok(self.push(rejected)?.0)
     }

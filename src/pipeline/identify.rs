@@ -91,6 +91,7 @@ impl<'a> Identifier<'a> {
             row: parent.row,
             id,
             input: &input,
+            kept: parent.kept,
             ..SlotParent::default()
         };
         let mut writer = writer;

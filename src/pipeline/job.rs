@@ -107,6 +107,7 @@ impl Job {
             smiles: spec.smiles_column.clone(),
             id: spec.id_column.clone(),
             no_header: spec.no_header,
+            keep: spec.keep_columns.clone(),
         };
         let library = Library::open(&spec.input, &columns)?
             .with_page_bytes_max(plan::page_bytes_max(spec.memory));

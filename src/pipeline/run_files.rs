@@ -82,6 +82,7 @@ impl<'a> RunFiles<'a> {
             rule_names: job.rule_names(state.step),
             step: job.spec.has_roots().then_some(state.step as u8),
             reagents: (reagents.per_row > 0).then(|| Arc::clone(&reagents.texts)),
+            kept: job.library.kept().cloned(),
             properties: job.spec.properties(),
             key_column: job.spec.key().column(),
             molecules: matches!(job.spec.work, Work::Dedup(_)),

@@ -98,6 +98,12 @@ impl<'a> Transforming<'a> {
             smiles,
             input,
             root,
+            // Of what the library itself holds no row is written.
+            kept: if self.ports.step == 0 {
+                &[]
+            } else {
+                parent.kept
+            },
             ..SlotParent::default()
         };
         if let Some(drops) = &self.drops {
@@ -192,6 +198,7 @@ impl<'a> Transforming<'a> {
                         input: b"",
                         reason: rejection.reason.as_bytes(),
                         flags: ParentFlags::CONTINUED.and(rejected),
+                        kept: &[],
                         ..accepted
                     };
                     return Ok(writer.push(failed)?.0);

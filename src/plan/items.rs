@@ -4,23 +4,24 @@ use std::{borrow::Cow, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Needs, Plan};
+use super::{KeptNeeds, Needs, Plan};
 use crate::{
     account::RuleAccount,
     cleaning::CleanStep,
     config::{JobSpec, Work},
     filter::FilterSet,
     limits::{
-        BASE_BYTES, CHECKED_MOLECULE_BYTES, CHEMISTRY_THREAD_BYTES, CLEANER_BYTES, DROP_BYTES,
-        DROP_TEXT_BYTES_MAX, FILTER_CATALOGUE_BYTES, FILTER_PATTERN_BYTES,
-        COMPILED_RULE_BYTES, GATHERED_PER_SLOT, SEEN_KEY_BYTES, SETTLE_BYTES_MAX, SETTLE_BYTES_MIN,
-        SOURCE_BYTES, SPILL_BYTES, TAUTOMERS_BYTES,
+        BASE_BYTES, CHECKED_MOLECULE_BYTES, CHEMISTRY_THREAD_BYTES, CLEANER_BYTES,
+        COMPILED_RULE_BYTES, DROP_BYTES, DROP_TEXT_BYTES_MAX, FILTER_CATALOGUE_BYTES,
+        FILTER_PATTERN_BYTES, GATHERED_PER_SLOT, KEPT_COLUMN_WRITER_BYTES, KEPT_ENCODER_BYTES, KEPT_PART_COLUMN_BYTES,
+        KEPT_WORKER_BYTES, SEEN_KEY_BYTES, SETTLE_BYTES_MAX, SETTLE_BYTES_MIN, SOURCE_BYTES,
+        SPILL_BYTES, TAUTOMERS_BYTES,
     },
     sieve::{
         CpuEngine, FirstRows,
         structure_key::{KeyBatch, KeyOutcome, KeyRoom},
     },
-    units::{ByteSize, count},
+    units::{ByteSize, count, counted},
 };
 
 /// One line of the memory sum.
@@ -89,7 +90,13 @@ impl Plan {
     /// does not repeat a parent.
     pub(super) fn encoder_bytes(&self, spec: &JobSpec) -> usize {
         let parquet = spec.parquet(self.row_group_bytes);
-        parquet.sink_bytes(1) - parquet.sink_bytes(0) + (GATHERED_PER_SLOT + 1) * self.slot.bytes
+        let kept = if self.slot.kept {
+            KEPT_ENCODER_BYTES
+        } else {
+            0
+        };
+        let gathered = (GATHERED_PER_SLOT + 1) * self.slot.bytes;
+        parquet.sink_bytes(1) - parquet.sink_bytes(0) + gathered + kept
     }
 }
 
@@ -127,6 +134,20 @@ impl Needs<'_> {
 
         let source = SOURCE_BYTES + 4 * self.page_bytes + self.unpack_bytes;
         memory.add("source", source, "decoding of the inputs");
+
+        if let Some(KeptNeeds {
+            columns,
+            source_bytes,
+        }) = self.kept
+        {
+            let steps = if spec.steps() > 1 { columns } else { 0 };
+            let bytes = source_bytes
+                + steps * KEPT_PART_COLUMN_BYTES
+                + (threads + 1) * KEPT_WORKER_BYTES
+                + (plan.encoders + 1) * columns * KEPT_COLUMN_WRITER_BYTES;
+            let detail = format!("{} kept", counted(columns as u64, "column"));
+            memory.add("columns", bytes, detail);
+        }
 
         if self.reagents.listed > 0 {
             let kept = plan.kept_reagent_bytes;

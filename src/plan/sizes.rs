@@ -24,8 +24,10 @@ impl Needs<'_> {
         });
         let (properties, roots) = (spec.properties(), spec.has_roots());
         let reagents = self.reagents.per_row;
-        let slot = SlotLayout::divide(slot_bytes, properties, roots, reagents)
-            .or_else(|_| SlotLayout::divide(SLOT_BYTES_MIN, properties, roots, reagents))
+        let kept = self.kept.is_some();
+        let divide = |bytes| SlotLayout::divide_with((bytes, properties, roots, reagents), kept);
+        let slot = divide(slot_bytes)
+            .or_else(|_| divide(SLOT_BYTES_MIN))
             .expect("the smallest size is in the range");
         // Room for a quarter more than the sample says: samples err, and full filters err too.
         let filter_products = spec

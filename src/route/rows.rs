@@ -85,6 +85,7 @@ impl Parts {
             parts: self.steps[step as usize - 1].clone(),
             key_column: self.key_column,
             settled: None,
+            kept: None,
         }
     }
 

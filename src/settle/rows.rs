@@ -5,7 +5,8 @@
 //! ```text
 //! parents u32
 //! per parent   row u64, bytes of its id u32, of its SMILES u32 and of its SMILES as read u32 (0: cleaning has not changed
-//!              it), these texts; in a job of several steps also the row of its root u64, and its key (two u64)
+//!              it), these texts; in a job of several steps also the row of its root u64, and its key (two u64); with
+//!              kept columns the bytes of its kept row u32, and these
 //! per row      parent u32, rule u16, site u16, bytes of its SMILES u32, SMILES,
 //!              the numbers of its reagents u32,
 //!              its properties: those that are reals f64, then those that are whole numbers u16
@@ -84,6 +85,15 @@ impl RowWriter {
     pub fn push(&mut self, slot: &Slot, row: usize) -> Result<(), StoreError> {
         let columns = slot.columns();
         let parent = columns.parent(columns.parent[row] as usize);
+        let kept = slot.layout().kept;
+        if kept && self.block.last_parent != Some(parent.row) {
+            // The longest kept row takes a block of its own.
+            let texts = parent.id.len() + parent.smiles.len() + parent.input.len();
+            let more = parent.kept.len() + texts;
+            if self.block.parents.len() + more > SETTLE_BLOCK_PARENT_BYTES {
+                self.end_block()?;
+            }
+        }
         let block = &mut self.block;
         if block.last_parent != Some(parent.row) {
             block.parents.extend(parent.row.to_le_bytes());
@@ -96,6 +106,12 @@ impl RowWriter {
                 let Root { row, key } = parent.root;
                 let words = [row, key[0], key[1]];
                 block.parents.extend(words.map(u64::to_le_bytes).concat());
+            }
+            if kept {
+                block
+                    .parents
+                    .extend((parent.kept.len() as u32).to_le_bytes());
+                block.parents.extend_from_slice(parent.kept);
             }
             block.parent_count += 1;
             block.last_parent = Some(parent.row);
@@ -190,11 +206,19 @@ pub fn unpack(payload: &[u8], rows: u32, slot: &mut Slot) -> Result<(), &'static
             },
             false => Root::default(),
         };
+        let kept = match slot.layout().kept {
+            true => {
+                let bytes = from.u32()? as usize;
+                from.take(bytes)?
+            }
+            false => &[],
+        };
         let parent = SlotParent {
             row,
             id,
             smiles,
             input,
+            kept,
             root,
             ..SlotParent::default()
         };

@@ -83,6 +83,8 @@ columns! { |layout, filled|
     reagents: u32, layout.reagent_values(), layout.reagents * filled.rows;
     /// Per parent: where its id, its SMILES and its reason end in `parent_text`.
     parent_text_end: [u32; 3], layout.parents_max, filled.parents;
+    /// Per parent, in a slot with kept rows: where its kept row ends in `parent_text`, behind its reason.
+    parent_kept_end: u32, layout.kept_max(), layout.kept_of(filled);
     /// Per product: index of its rule.
     rule: u16, layout.rows_max, filled.rows;
     /// Per product: index of the match among the rule's matches in the parent.
@@ -95,7 +97,7 @@ columns! { |layout, filled|
     parent_flags: u8, layout.parents_max, filled.parents;
     /// The products' SMILES, one after the other.
     text: u8, layout.text_bytes_max, filled.text_bytes;
-    /// The parents' ids, SMILES and reasons, one after the other.
+    /// The parents' ids, SMILES, reasons and kept rows, one after the other.
     parent_text: u8, layout.parent_text_bytes_max, filled.parent_text_bytes;
 }
 
@@ -120,7 +122,7 @@ impl<'a> Columns<'a> {
     pub fn parent(&self, index: usize) -> SlotParent<'a> {
         let begin = match index {
             0 => 0,
-            _ => self.parent_text_end[index - 1][2] as usize,
+            _ => self.end_of_parent(index - 1),
         };
         let [id, smiles, reason] = self.parent_text_end[index].map(|end| end as usize);
         let flags = ParentFlags::from_byte(self.parent_flags[index]);
@@ -129,15 +131,23 @@ impl<'a> Columns<'a> {
             true => split_input(texts),
             false => (texts, &texts[..0]),
         };
+        let kept = self.end_of_parent(index);
         SlotParent {
             row: self.parent_row[index],
             id: &self.parent_text[begin..id],
             smiles: own,
             input,
             reason: &self.parent_text[smiles..reason],
+            kept: &self.parent_text[reason..kept],
             flags,
             root: self.root(index),
         }
+    }
+
+    /// Where all that a parent has ends in `parent_text`.
+    fn end_of_parent(&self, index: usize) -> usize {
+        let kept = self.parent_kept_end.get(index);
+        *kept.unwrap_or(&self.parent_text_end[index][2]) as usize
     }
 
     fn root(&self, index: usize) -> Root {

@@ -25,6 +25,8 @@ pub struct SlotLayout {
     pub roots: bool,
     /// Reagents that a product has room for.
     pub reagents: usize,
+    /// Whether a parent has a kept row: what `--keep-columns` needs.
+    pub kept: bool,
 }
 
 /// A layout can't be made: the slab is outside the range a slot may have.
@@ -45,6 +47,14 @@ impl SlotLayout {
         roots: bool,
         reagents: usize,
     ) -> Result<Self, LayoutError> {
+        Self::divide_with((bytes, properties, roots, reagents), false)
+    }
+
+    /// As [`divide`](Self::divide); with `kept`, each parent has room for its kept row.
+    pub fn divide_with(
+        (bytes, properties, roots, reagents): (usize, PropertySet, bool, usize),
+        kept: bool,
+    ) -> Result<Self, LayoutError> {
         if !(SLOT_BYTES_MIN..=SLOT_BYTES_MAX).contains(&bytes) {
             return Err(LayoutError(bytes));
         }
@@ -64,9 +74,15 @@ impl SlotLayout {
             properties,
             roots,
             reagents,
+            kept,
         };
         let text_bytes = bytes - layout.column_bytes();
-        layout.parent_text_bytes_max = (text_bytes * 2 / 5).max(PARENT_TEXT_BYTES_MIN);
+        let parent_text = match kept {
+            // Parents have more to carry, but the smallest slot must hold a block of settled rows.
+            true => (text_bytes * 3 / 5).min(text_bytes.saturating_sub(SETTLED_TEXT_BYTES)),
+            false => text_bytes * 2 / 5,
+        };
+        layout.parent_text_bytes_max = parent_text.max(PARENT_TEXT_BYTES_MIN);
         layout.text_bytes_max = text_bytes - layout.parent_text_bytes_max;
         Ok(layout)
     }
@@ -83,6 +99,7 @@ impl SlotLayout {
             properties: self.properties,
             roots: self.roots,
             reagents: self.reagents,
+            kept: self.kept,
         };
         layout.bytes = layout.column_bytes();
         layout
@@ -95,7 +112,8 @@ impl SlotLayout {
 
     /// The smallest slab with the columns of this one.
     pub fn smallest_like(&self) -> Self {
-        Self::divide(SLOT_BYTES_MIN, self.properties, self.roots, self.reagents).expect(IN_RANGE)
+        let columns = (SLOT_BYTES_MIN, self.properties, self.roots, self.reagents);
+        Self::divide_with(columns, self.kept).expect(IN_RANGE)
     }
 
     /// Parents that have a root.
@@ -106,6 +124,16 @@ impl SlotLayout {
     /// Parents that have a root, of those in use.
     pub(super) fn roots_of(&self, filled: &Filled) -> usize {
         filled.parents.min(self.roots_max())
+    }
+
+    /// Parents that have a kept row.
+    pub(super) fn kept_max(&self) -> usize {
+        if self.kept { self.parents_max } else { 0 }
+    }
+
+    /// Parents that have a kept row, of those in use.
+    pub(super) fn kept_of(&self, filled: &Filled) -> usize {
+        filled.parents.min(self.kept_max())
     }
 
     /// Numbers of reagents in all rows.
@@ -127,5 +155,7 @@ impl SlotLayout {
 const IN_RANGE: &str = "the smallest size is in the range";
 /// Bytes of a parent's root.
 const ROOT_BYTES: usize = size_of::<Root>();
+/// Bytes of products' SMILES that a block of settled rows may have, and some more.
+const SETTLED_TEXT_BYTES: usize = 112 << 10;
 /// Bytes of the longest text kept of one row.
 const PARENT_TEXT_BYTES_MIN: usize = TEXT_KEPT_BYTES_MAX + ID_BYTES_MAX + REASON_BYTES_MAX;

@@ -16,6 +16,8 @@ pub struct SlotParent<'a> {
     pub input: &'a [u8],
     /// Why it was rejected; empty otherwise.
     pub reason: &'a [u8],
+    /// In a slot with kept rows: its own, see [`crate::limits::KEPT_ROW_BYTES_MAX`]. A rejected parent has none.
+    pub kept: &'a [u8],
     /// Rejected, capped, continued.
     pub flags: ParentFlags,
     /// In a slot with roots: where it comes from.

@@ -17,11 +17,12 @@ mod drops;
 mod encoders;
 mod error;
 mod gather;
+mod kept_rows;
 pub mod parquet_file;
 mod rejects;
 pub mod row_log;
 
-use std::{ops::Deref, sync::Arc, time::Duration};
+use std::{collections::HashSet, ops::Deref, sync::Arc, time::Duration};
 
 use arrow::{
     array::{RecordBatch, StringArray},
@@ -48,6 +49,7 @@ use crate::{
         OutputDir, StoreError, part_name,
         spill::{Block, SpillLength},
     },
+    table::kept::KeptColumns,
 };
 
 /// What the sink needs to know of the job.
@@ -68,6 +70,8 @@ pub struct SinkSettings {
     pub step: Option<u8>,
     /// The reagents that rows name, if the job has rules of several reactants.
     pub reagents: Option<Arc<Reagents>>,
+    /// The columns of the input that rows carry.
+    pub kept: Option<Arc<KeptColumns>>,
     /// How the parts are encoded.
     pub parquet: ParquetSettings,
 }
@@ -117,8 +121,33 @@ pub fn product_schema(settings: &SinkSettings, rewritten: bool) -> SchemaRef {
         };
         Field::new(property.name(), data_type, false)
     }));
+    if let Some(kept) = &settings.kept {
+        add_kept(&mut fields, kept);
+    }
     Arc::new(Schema::new(fields))
 }
+
+/// Adds the kept columns behind all others. One that has the name of another column, in whatever case, gets a prefix.
+fn add_kept(fields: &mut Vec<Field>, kept: &KeptColumns) {
+    let name = |field: &Field| field.name().to_lowercase();
+    let own: HashSet<String> = fields.iter().map(name).collect();
+    let mut taken: HashSet<String> = kept.fields().iter().map(|field| name(field)).collect();
+    for field in kept.fields() {
+        let mut field = field.as_ref().clone();
+        if own.contains(&name(&field)) {
+            while own.contains(&name(&field)) || taken.contains(&name(&field)) {
+                field = field
+                    .clone()
+                    .with_name(format!("{KEPT_PREFIX}{}", field.name()));
+            }
+            taken.insert(name(&field));
+        }
+        fields.push(field);
+    }
+}
+
+/// What the name of a kept column gets before it if another column has its name.
+const KEPT_PREFIX: &str = "input_";
 
 /// The SMILES to write for some rows of a slot.
 pub type Rewrite<'a> = dyn Fn(&Slot, &[usize]) -> Vec<String> + Send + 'a;
@@ -212,12 +241,17 @@ impl<'a> ProductSink<'a> {
     /// Encodes the rows in the log again, in the same batches as before.
     fn make_again(&mut self, length: SpillLength) -> Result<(), SinkError> {
         let Gatherer {
-            schema, rule_names, ..
+            schema,
+            rule_names,
+            settings,
         } = self.gatherer.clone();
+        let columns = row_log::LogColumns {
+            schema: &schema,
+            dictionary: &rule_names,
+            kept: settings.kept.as_deref(),
+        };
         let path = self.output.work_file(PART_ROWS);
-        row_log::read(&path, length, &schema, &rule_names, |batch| {
-            self.write_batch(batch)
-        })
+        row_log::read(&path, length, columns, |batch| self.write_batch(batch))
     }
 
     /// Starts gathering the rows of `slot` whose verdict is *new*, on the encoders' threads. The slot comes back with
@@ -323,8 +357,9 @@ impl<'a> ProductSink<'a> {
             let Gatherer {
                 settings, schema, ..
             } = &self.gatherer;
-            let part =
-                ParquetFile::begin(self.output, &name, schema, settings.parquet, &self.encoders);
+            let mut parquet = settings.parquet;
+            parquet.kept_columns = settings.kept.as_ref().map_or(0, |kept| kept.len());
+            let part = ParquetFile::begin(self.output, &name, schema, parquet, &self.encoders);
             self.part = Some(part?);
         }
         Ok(self.part.as_mut().expect("it was begun just now"))

@@ -22,10 +22,15 @@ mod guard;
 mod headerless;
 mod input_file;
 mod inputs;
+mod keep_columns;
+mod kept_files;
+mod kept_of_file;
 mod lines;
 mod parquet_delta;
 mod parquet_file;
 mod parquet_footer;
+mod parquet_kept;
+mod parquet_kept_schema;
 mod parquet_large_page;
 mod parquet_leaves;
 mod parquet_page_header;
@@ -44,7 +49,7 @@ mod smiles_lines;
 mod tests;
 mod unpack;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 pub use batch::{ParentBatch, ParentRow, RowFault, RowId, TextKind};
 pub use columns::{ColumnChoice, ID_NAMES, SMILES_NAMES};
@@ -54,19 +59,24 @@ pub use format::names_a_format;
 pub use guard::{in_guarded_call, quiet};
 pub use input_file::InputFile;
 pub use inputs::{is_pattern, resolve as resolve_inputs};
+pub use keep_columns::KeepColumns;
 pub use products::{Products, Settled};
 pub use sample::RowsEstimate;
 pub use smiles_lines::smiles_of_line;
 pub use unpack::Packing;
 
+use super::kept::KeptColumns;
 use crate::limits::PARENT_BATCH_BYTES_MAX;
 use file_rows::{FileRows, Layout};
+use kept_files::KeptFiles;
+use kept_of_file::KeptOfFile;
 use products::ProductReader;
 
 /// The files of a library, checked, in the order given.
 #[derive(Debug, Clone)]
 pub struct Library {
     files: Vec<InputFile>,
+    kept: Option<KeptFiles>,
 }
 
 impl Library {
@@ -88,7 +98,8 @@ impl Library {
                 path: first.path.clone(),
             });
         }
-        Ok(Library { files })
+        let kept = KeptFiles::find(&files, &columns.keep)?;
+        Ok(Library { files, kept })
     }
 
     /// Splits Parquet pages of more than `bytes_max` bytes into small pages.
@@ -98,6 +109,9 @@ impl Library {
             if let Layout::Parquet(layout) = &mut file.layout {
                 layout.page_bytes_max = bytes_max;
             }
+        }
+        if let Some(kept) = &mut self.kept {
+            kept.set_page_bytes_max(bytes_max);
         }
         self
     }
@@ -109,6 +123,16 @@ impl Library {
             _ => 0,
         };
         self.files.iter().map(page_bytes).max().unwrap_or(0)
+    }
+
+    /// The columns that rows keep, if there are some.
+    pub fn kept(&self) -> Option<&Arc<KeptColumns>> {
+        self.kept.as_ref().map(|kept| &kept.columns)
+    }
+
+    /// Memory for reading the kept columns, in bytes.
+    pub fn kept_bytes(&self) -> u64 {
+        self.kept.as_ref().map_or(0, KeptFiles::bytes)
     }
 
     /// Memory for decompressing text, in bytes.
@@ -153,10 +177,16 @@ impl Library {
     /// # Errors
     /// None at present: the reader opens each file when it reaches it.
     pub fn reader(&self) -> Result<LibraryReader, SourceError> {
-        Ok(LibraryReader::of(Rows::Files {
-            files: self.files.clone().into_iter(),
+        let of_file = |file| self.kept.as_ref().map(|kept| kept.of_file(file));
+        let files = self.files.iter().enumerate();
+        let files: Vec<_> = files
+            .map(|(number, file)| (file.clone(), of_file(number)))
+            .collect();
+        let rows = Rows::Files {
+            files: files.into_iter(),
             current: None,
-        }))
+        };
+        Ok(LibraryReader::of(rows, self.kept()))
     }
 }
 
@@ -167,10 +197,8 @@ impl Products {
     /// [`SourceError::Store`] where the places of settled rows can't be read.
     pub fn reader(&self) -> Result<LibraryReader, SourceError> {
         let products = ProductReader::new(self.clone())?;
-        Ok(LibraryReader::of(Rows::Products(
-            Box::new(products),
-            self.rows(),
-        )))
+        let rows = Rows::Products(Box::new(products), self.rows());
+        Ok(LibraryReader::of(rows, self.kept.as_ref()))
     }
 }
 
@@ -184,12 +212,16 @@ pub struct LibraryReader {
     rows: Rows,
     rows_read: u64,
     failed: Option<SourceError>,
+    kept: Option<Arc<KeptColumns>>,
 }
+
+/// A file, and where its kept columns are.
+type FileToRead = (InputFile, Option<KeptOfFile>);
 
 /// What a reader reads.
 enum Rows {
     Files {
-        files: std::vec::IntoIter<InputFile>,
+        files: std::vec::IntoIter<FileToRead>,
         current: Option<FileRows>,
     },
     /// With the number of rows that are left.
@@ -197,11 +229,12 @@ enum Rows {
 }
 
 impl LibraryReader {
-    fn of(rows: Rows) -> Self {
+    fn of(rows: Rows, kept: Option<&Arc<KeptColumns>>) -> Self {
         Self {
             rows,
             rows_read: 0,
             failed: None,
+            kept: kept.map(Arc::clone),
         }
     }
 
@@ -235,6 +268,7 @@ impl LibraryReader {
         rows_max: usize,
     ) -> Result<bool, SourceError> {
         batch.clear();
+        batch.set_kept(self.kept.as_ref());
         self.unless_failed(|reader| {
             while batch.len() < rows_max.max(1)
                 && batch.text_bytes() < PARENT_BATCH_BYTES_MAX
@@ -327,13 +361,16 @@ impl Rows {
 
 /// The file being read, or else the next; `None` after the last.
 fn open_next<'a>(
-    files: &mut std::vec::IntoIter<InputFile>,
+    files: &mut std::vec::IntoIter<FileToRead>,
     current: &'a mut Option<FileRows>,
 ) -> Result<Option<&'a mut FileRows>, SourceError> {
     if current.is_none()
-        && let Some(file) = files.next()
+        && let Some((file, kept)) = files.next()
     {
-        *current = Some(file.open_rows()?);
+        *current = Some(match kept {
+            Some(kept) => file.open_rows_keeping(&kept)?,
+            None => file.open_rows()?,
+        });
     }
     Ok(current.as_mut())
 }

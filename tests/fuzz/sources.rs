@@ -5,6 +5,7 @@
 //! | 1, 2 | 0 the rest as it is, 1 packed with gzip, 2 as it is under a name that ends in `.gz` |
 //! | 4, 8 | a SMILES column is chosen, an id column is |
 //! | 16 | the second extension |
+//! | 32 | all columns are kept |
 
 use std::{
     fs,
@@ -17,8 +18,8 @@ use flate2::{Compression, write::GzEncoder};
 use molsieve::{
     limits::ID_BYTES_MAX,
     table::source::{
-        ColumnChoice, InputFormat, Library, LibraryReader, ParentBatch, ParentRow, RowId,
-        SourceError, TextKind, in_guarded_call,
+        ColumnChoice, InputFormat, KeepColumns, Library, LibraryReader, ParentBatch, ParentRow,
+        RowId, SourceError, TextKind, in_guarded_call,
     },
 };
 use tempfile::TempDir;
@@ -69,6 +70,10 @@ fn choice(switches: u8) -> ColumnChoice {
         smiles: chosen(4, "smiles"),
         id: chosen(8, "id"),
         no_header: switches & 16 != 0,
+        keep: match switches & 32 {
+            0 => KeepColumns::default(),
+            _ => KeepColumns::All,
+        },
     }
 }
 

@@ -45,6 +45,7 @@ mod gpu_check;
 mod house;
 mod identity;
 mod inputs;
+mod keep_columns;
 mod kill;
 mod layers;
 mod oracle;

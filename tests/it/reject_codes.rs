@@ -144,3 +144,16 @@ fn the_code_stands_behind_the_reason_and_is_text() {
         &arrow::datatypes::DataType::Utf8
     );
 }
+
+/// A text that no small slot holds is cut in the rejects.
+#[test]
+fn a_smiles_that_is_longer_than_the_rejects_hold() {
+    let folder = Folder::new();
+    let input = folder.write("a.smi", format!("{} long\nCCO e\n", "C".repeat(300_000)));
+    for (name, job) in jobs(&folder) {
+        let out = folder.path(name);
+        let job = job.args("--memory 200MiB").input(&input);
+        assert_codes(job, &out, &["too_large", ""]);
+        assert_eq!(output::rejects(&out)[0].text.len(), 100 << 10);
+    }
+}

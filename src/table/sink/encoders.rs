@@ -101,18 +101,27 @@ pub(super) fn encode_row_group(
     schema: &SchemaRef,
     batches: &[RecordBatch],
 ) -> RowGroup {
-    let columns = writers.into_iter().enumerate();
-    let encode = |(index, mut writer): (usize, ArrowColumnWriter)| {
-        let field = schema.field(index);
+    let (mut writers, mut chunks) = (writers.into_iter(), Vec::new());
+    for (index, field) in schema.fields().iter().enumerate() {
+        // A struct or a map has several columns of values.
+        let mut own: Vec<ArrowColumnWriter> = Vec::new();
         for batch in batches {
-            // No column is nested: each has one leaf.
-            for leaf in compute_leaves(field, batch.column(index))? {
-                writer.write(&leaf)?;
+            for (nth, leaf) in compute_leaves(field, batch.column(index))?
+                .iter()
+                .enumerate()
+            {
+                if nth == own.len() {
+                    let missing = || ParquetError::General("a column has no writer".to_owned());
+                    own.push(writers.next().ok_or_else(missing)?);
+                }
+                own[nth].write(leaf)?;
             }
         }
-        writer.close()
-    };
-    columns.map(encode).collect()
+        for writer in own {
+            chunks.push(writer.close()?);
+        }
+    }
+    Ok(chunks)
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use arrow::{
 use super::{
     SinkSettings,
     error::{SinkError, encode_error},
-    parquet_file::content_bytes,
+    kept_rows::KeptRows,
     row_log,
 };
 use crate::{
@@ -24,6 +24,7 @@ use crate::{
     reagents::{NO_REAGENT, ReagentText, Reagents},
     slot::{Columns, Slot, SlotParent, Verdict},
     store::spill::Block,
+    table::content::batch_bytes,
 };
 
 /// What the rows of a job's slots are turned into. Cheap to clone, for any thread.
@@ -89,11 +90,21 @@ impl Gatherer {
         let (mut batches, mut bytes) = (Vec::new(), 0);
         while first < rows.len() && bytes < GATHERED_PER_SLOT * slot.layout().bytes {
             let texts = rewritten.as_deref().map(|texts| &texts[first..]);
-            let batch = self.chunk(slot, &rows[first..], texts)?;
-            bytes += content_bytes(&batch);
+            let offered = &rows[first..];
+            let kept = self.settings.kept.as_deref();
+            let mut kept = kept.map(|columns| KeptRows::of(columns, slot, offered));
+            let most = kept.as_ref().map_or(offered.len(), KeptRows::rows);
+            let mut arrays = self.chunk(slot, &offered[..most], texts)?;
+            if let Some(kept) = &mut kept {
+                kept.truncate(arrays[0].len());
+                arrays.extend(kept.arrays()?);
+            }
+            let batch = RecordBatch::try_new(Arc::clone(&self.schema), arrays);
+            let batch = batch.map_err(encode_error)?;
+            bytes += batch_bytes(&batch);
             first += batch.num_rows();
             batches.push(GatheredBatch {
-                record: row_log::record(&batch)?,
+                record: row_log::record(&batch, kept.as_ref())?,
                 keys: key_block(&batch),
                 rows: batch,
             });
@@ -103,13 +114,13 @@ impl Gatherer {
         Ok(Gathered { batches, rest })
     }
 
-    /// The first of these rows, as many as make a batch.
+    /// The columns, but for kept ones, of the first of these rows, as many as make a batch.
     fn chunk(
         &self,
         slot: &Slot,
         rows: &[usize],
         rewritten: Option<&[String]>,
-    ) -> Result<RecordBatch, SinkError> {
+    ) -> Result<Vec<ArrayRef>, SinkError> {
         let columns = slot.columns();
         let molecules = self.settings.molecules;
         let rows = &rows[..rows.len().min(SINK_CHUNK_ROWS)];
@@ -181,7 +192,7 @@ impl Gatherer {
         let of_roots = roots.map(Roots::finish).transpose()?;
         arrays.extend(of_roots.into_iter().flatten());
         arrays.extend(properties(self.settings.properties, &columns, rows));
-        RecordBatch::try_new(Arc::clone(&self.schema), arrays).map_err(encode_error)
+        Ok(arrays)
     }
 
     /// The columns of rules and sites.
@@ -403,6 +414,7 @@ mod tests {
             inputs: false,
             step: None,
             reagents: None,
+            kept: None,
             parquet: ParquetSettings::new(1 << 20),
         };
         Gatherer {
@@ -446,7 +458,7 @@ mod tests {
             let bytes: usize = gathered
                 .batches
                 .iter()
-                .map(|batch| content_bytes(&batch.rows))
+                .map(|batch| batch_bytes(&batch.rows))
                 .sum();
             assert!(bytes < bytes_max + ROWS * 40, "{bytes}");
             for batch in &gathered.batches {

@@ -10,7 +10,7 @@ use std::{
 };
 
 use arrow::{
-    array::{Array, AsArray, RecordBatch},
+    array::RecordBatch,
     datatypes::{DataType, Schema, SchemaRef},
 };
 use parquet::{
@@ -33,6 +33,7 @@ use super::{
 use crate::{
     limits::{ENCODER_BYTES, GATHER_BYTES},
     store::{OutputDir, PendingFile, Published, StoreError},
+    table::content::batch_bytes,
 };
 
 /// A published Parquet file.
@@ -53,6 +54,8 @@ pub struct ParquetSettings {
     pub compression: PartCompression,
     /// Whether no column repeats from row to row, as with molecules that have no parent in common.
     pub rows_differ: bool,
+    /// The last columns, of any type, which are encoded by the encoder's defaults: with a dictionary, as long as it is small.
+    pub kept_columns: usize,
 }
 
 /// `--compression`: how the pages of a part are compressed.
@@ -145,6 +148,7 @@ impl ParquetSettings {
             row_group_bytes,
             compression: PartCompression::default(),
             rows_differ: false,
+            kept_columns: 0,
         }
     }
 
@@ -222,7 +226,7 @@ impl ParquetFile {
     }
 
     pub(super) fn write(&mut self, batch: RecordBatch) -> Result<(), SinkError> {
-        let bytes = content_bytes(&batch);
+        let bytes = batch_bytes(&batch);
         self.rows += batch.num_rows() as u64;
         self.content_bytes += bytes as u64;
         self.open_bytes += bytes;
@@ -327,26 +331,6 @@ impl ParquetFile {
     }
 }
 
-/// Bytes of the values of a batch, as plain pages would hold them.
-pub(super) fn content_bytes(batch: &RecordBatch) -> usize {
-    let rows = batch.num_rows();
-    let of_column = |column: &arrow::array::ArrayRef| match column.data_type() {
-        DataType::Utf8 => {
-            let offsets = column.as_string::<i32>().value_offsets();
-            (offsets[rows] - offsets[0]) as usize + rows * size_of::<i32>()
-        }
-        DataType::List(_) => {
-            let items = column.as_list::<i32>().values();
-            let texts = items.as_string::<i32>().values().len();
-            texts + (rows + items.len()) * size_of::<i32>()
-        }
-        DataType::FixedSizeBinary(width) => rows * *width as usize,
-        DataType::Dictionary(key, _) => rows * key.primitive_width().unwrap_or(0),
-        other => rows * other.primitive_width().unwrap_or(0),
-    };
-    batch.columns().iter().map(of_column).sum()
-}
-
 /// The file system's own error, if it caused the encoder's.
 fn parquet_error(target: &Path, error: ParquetError) -> SinkError {
     match error {
@@ -368,7 +352,8 @@ fn writer_properties(settings: ParquetSettings, schema: &Schema) -> WriterProper
         .set_data_page_size_limit(512 << 10)
         .set_max_row_group_row_count(None);
     // SMILES, keys and reals do not repeat, so a dictionary would only cost time; parents and rules do.
-    for field in schema.fields() {
+    let own = schema.fields().len() - settings.kept_columns;
+    for field in schema.fields().iter().take(own) {
         let name = field.name().clone();
         let column = match field.data_type() {
             DataType::List(item) => [name, "list".into(), item.name().clone()].to_vec().into(),
@@ -407,7 +392,7 @@ fn writer_properties(settings: ParquetSettings, schema: &Schema) -> WriterProper
 mod tests {
     use crate::cores::Cores;
     use arrow::{
-        array::{ArrayRef, StringArray, UInt64Array},
+        array::{ArrayRef, AsArray, StringArray, UInt64Array},
         datatypes::Field,
     };
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
@@ -458,8 +443,8 @@ mod tests {
         let reader = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
         assert_eq!(reader.schema(), &batches[0].schema());
         let groups = reader.metadata().row_groups().to_vec();
-        let bytes: usize = batches.iter().map(content_bytes).sum();
-        let largest = batches.iter().map(content_bytes).max().unwrap();
+        let bytes: usize = batches.iter().map(batch_bytes).sum();
+        let largest = batches.iter().map(batch_bytes).max().unwrap();
         assert!(groups.len() > 10, "{} row groups", groups.len());
         assert!(groups.len() >= bytes / (ROW_GROUP_BYTES + largest));
         let read: Vec<_> = reader.with_batch_size(100_000).build().unwrap().collect();
@@ -476,10 +461,10 @@ mod tests {
         let batch = &batches()[1];
         let texts = batch.column(0).as_string::<i32>();
         let text: usize = texts.iter().map(|text| text.unwrap().len()).sum();
-        assert_eq!(content_bytes(batch), text + batch.num_rows() * (4 + 8));
+        assert_eq!(batch_bytes(batch), text + batch.num_rows() * (4 + 8));
         let half = batch.slice(300, 200);
         let texts = half.column(0).as_string::<i32>();
         let text: usize = texts.iter().map(|text| text.unwrap().len()).sum();
-        assert_eq!(content_bytes(&half), text + 200 * 12);
+        assert_eq!(batch_bytes(&half), text + 200 * 12);
     }
 }

@@ -15,7 +15,13 @@
 //!                  number of their items as u32 and the buffers of these
 //! ```
 //!
-//! Columns have no nulls. Of a dictionary column the keys are kept; the caller knows the values.
+//! These columns have no nulls. Of a dictionary column the keys are kept; the caller knows the values. Behind them stand the
+//! kept columns, as the kept rows of which they are made ([`KeptColumns`]):
+//!
+//! ```text
+//! runs u32         the number of runs of rows that have one kept row
+//! rows u32, bytes u32, kept row …
+//! ```
 
 use std::path::Path;
 
@@ -28,7 +34,10 @@ use arrow::{
     datatypes::{DataType, SchemaRef, UInt64Type},
 };
 
-use super::error::{SinkError, encode_error};
+use super::{
+    error::{SinkError, encode_error},
+    kept_rows::KeptRows,
+};
 use crate::{
     limits::{PART_ROWS_PIECE_BYTES, PART_ROWS_RECORD_BYTES_MAX},
     store::{
@@ -36,6 +45,7 @@ use crate::{
         spill::{Block, Kind, SpillLength, SpillReader},
         spill_thread::SpillThread,
     },
+    table::kept::KeptColumns,
 };
 
 /// Name of the spill in `.molsieve/`.
@@ -52,13 +62,25 @@ pub(super) fn open(path: &Path, length: Option<SpillLength>) -> Result<RowLog, S
 }
 
 /// The record of a batch, which has rows.
-pub(super) fn record(batch: &RecordBatch) -> Result<Vec<Block>, SinkError> {
+pub(super) fn record(
+    batch: &RecordBatch,
+    kept: Option<&KeptRows<'_>>,
+) -> Result<Vec<Block>, SinkError> {
     let mut record = RecordWriter {
         sealed: Vec::new(),
         piece: Block::with_capacity(PART_ROWS_PIECE_BYTES),
     };
-    for column in batch.columns() {
+    let own = batch.num_columns() - kept.map_or(0, KeptRows::width);
+    for column in &batch.columns()[..own] {
         record.push_column(column)?;
+    }
+    if let Some(kept) = kept {
+        record.put_number(kept.runs().len())?;
+        for (rows, bytes) in kept.runs() {
+            record.put_number(*rows as usize)?;
+            record.put_number(bytes.len())?;
+            record.put(bytes);
+        }
     }
     let RecordWriter { mut sealed, piece } = record;
     sealed.push(piece.sealed(batch.num_rows() as u32));
@@ -155,13 +177,21 @@ fn run_starts(column: &ArrayRef) -> Option<Vec<u32>> {
     }
 }
 
-/// Passes the batches in the first `length` of the log at `path` to `use_batch`, in order. `dictionary`: the values of
-/// the dictionary column, if there is one.
+/// What the columns of a log are.
+#[derive(Clone, Copy)]
+pub(super) struct LogColumns<'a> {
+    pub schema: &'a SchemaRef,
+    /// The values of the dictionary column, if there is one.
+    pub dictionary: &'a StringArray,
+    /// The last columns, if some are kept.
+    pub kept: Option<&'a KeptColumns>,
+}
+
+/// Passes the batches in the first `length` of the log at `path` to `use_batch`, in order.
 pub(super) fn read(
     path: &Path,
     length: SpillLength,
-    schema: &SchemaRef,
-    dictionary: &StringArray,
+    log_columns: LogColumns<'_>,
     mut use_batch: impl FnMut(RecordBatch) -> Result<(), SinkError>,
 ) -> Result<(), SinkError> {
     let mut log = SpillReader::open(path, Kind::PartRows, length)?;
@@ -172,7 +202,7 @@ pub(super) fn read(
             return Err(log.damaged("a batch is longer than it can be").into());
         }
         if rows > 0 {
-            let batch = decode(&record, rows as usize, schema, dictionary)
+            let batch = decode(&record, rows as usize, log_columns)
                 .ok_or_else(|| log.damaged("a batch of rows can't be read"))?;
             use_batch(batch)?;
             record.clear();
@@ -186,14 +216,15 @@ pub(super) fn read(
 }
 
 /// The batch in a record; `None` if it is not one of this schema.
-fn decode(
-    mut record: &[u8],
-    rows: usize,
-    schema: &SchemaRef,
-    dictionary: &StringArray,
-) -> Option<RecordBatch> {
+fn decode(mut record: &[u8], rows: usize, log_columns: LogColumns<'_>) -> Option<RecordBatch> {
+    let LogColumns {
+        schema,
+        dictionary,
+        kept,
+    } = log_columns;
+    let own = schema.fields().len() - kept.map_or(0, KeptColumns::len);
     let mut columns = Vec::with_capacity(schema.fields().len());
-    for field in schema.fields() {
+    for field in schema.fields().iter().take(own) {
         columns.push(decode_column(
             &mut record,
             rows,
@@ -201,8 +232,26 @@ fn decode(
             dictionary,
         )?);
     }
+    if let Some(kept) = kept {
+        columns.extend(decode_kept(&mut record, rows, kept)?);
+    }
     let batch = RecordBatch::try_new(SchemaRef::clone(schema), columns).ok()?;
     record.is_empty().then_some(batch)
+}
+
+fn decode_kept(from: &mut &[u8], rows: usize, kept: &KeptColumns) -> Option<Vec<ArrayRef>> {
+    let runs = take_number(from)?;
+    let (mut rows_left, mut kept_rows) = (rows, KeptRows::new(kept));
+    for _ in 0..runs {
+        let (length, bytes) = (take_number(from)?, take_number(from)?);
+        let (kept_row, rest) = from.split_at_checked(bytes)?;
+        *from = rest;
+        rows_left = rows_left.checked_sub(length)?;
+        (0..length).for_each(|row| kept_rows.push(kept_row, row > 0));
+    }
+    // The row format panics at bytes that are not of its making.
+    let columns = kept_rows.arrays().ok()?;
+    (rows_left == 0).then_some(columns)
 }
 
 fn decode_column(
@@ -275,8 +324,12 @@ mod tests {
     use std::sync::Arc;
 
     use arrow::{
-        array::{DictionaryArray, FixedSizeBinaryBuilder, Float64Array, UInt16Array, UInt64Array},
+        array::{
+            DictionaryArray, FixedSizeBinaryBuilder, Float64Array, Int32Array, ListBuilder,
+            StringBuilder, UInt16Array, UInt64Array,
+        },
         datatypes::{Field, Schema, UInt16Type},
+        row::Rows,
     };
 
     use super::*;
@@ -321,8 +374,12 @@ mod tests {
 
     fn read_all(path: &Path, length: SpillLength) -> Result<Vec<RecordBatch>, SinkError> {
         let mut batches = Vec::new();
-        let schema = batch(1, 1).schema();
-        read(path, length, &schema, &rule_names(), |batch| {
+        let columns = LogColumns {
+            schema: &batch(1, 1).schema(),
+            dictionary: &rule_names(),
+            kept: None,
+        };
+        read(path, length, columns, |batch| {
             batches.push(batch);
             Ok(())
         })?;
@@ -343,15 +400,15 @@ mod tests {
         let mut log = open(&path, None).unwrap();
         batches
             .iter()
-            .for_each(|batch| log.push(record(batch).unwrap()).unwrap());
+            .for_each(|batch| log.push(record(batch, None).unwrap()).unwrap());
         let length = log.sync().unwrap();
         assert_eq!(length.items, 8_200);
-        log.push(record(&batches[1]).unwrap()).unwrap();
+        log.push(record(&batches[1], None).unwrap()).unwrap();
         log.flush().unwrap();
         drop(log);
         assert_eq!(read_all(&path, length).unwrap(), batches);
         let mut log = open(&path, Some(length)).unwrap();
-        log.push(record(&batches[2]).unwrap()).unwrap();
+        log.push(record(&batches[2], None).unwrap()).unwrap();
         let length = log.flush().unwrap();
         assert_eq!(read_all(&path, length).unwrap()[4], batches[2]);
         log.restart().unwrap();
@@ -362,24 +419,77 @@ mod tests {
     #[test]
     fn a_record_that_is_no_batch_is_refused() {
         let whole = batch(40, 5);
-        let record = record(&whole).unwrap();
+        refuses_what_is_no_batch(&whole, None);
+    }
+
+    /// Kept rows with texts, numbers and lists, some of them null.
+    fn kept_rows(columns: &KeptColumns, parents: usize) -> Rows {
+        let vendors = (0..parents).map(|row| (row % 3 > 0).then_some("vendor"));
+        let prices = (0..parents).map(|row| (row % 2 > 0).then_some(row as i32));
+        let mut lists = ListBuilder::new(StringBuilder::new());
+        for row in 0..parents {
+            lists.append_option((row % 4 > 0).then(|| vec![Some("a"); row % 4]));
+        }
+        let columns = columns.rows(&[
+            Arc::new(vendors.collect::<StringArray>()),
+            Arc::new(prices.collect::<Int32Array>()),
+            Arc::new(lists.finish()),
+        ]);
+        columns.unwrap()
+    }
+
+    #[test]
+    fn kept_columns_come_back_with_their_nulls_and_damage_is_no_panic() {
+        let list = DataType::new_list(DataType::Utf8, true);
+        let fields = [
+            ("vendor", DataType::Utf8),
+            ("price", DataType::Int32),
+            ("list", list),
+        ];
+        let fields = fields.map(|(name, of)| Field::new(name, of, true));
+        let columns = KeptColumns::new(fields.into()).unwrap();
+        for rows in [1, 40, 133] {
+            let own = batch(rows, 5);
+            let of_parents = kept_rows(&columns, rows.div_ceil(10));
+            let of_parents: Vec<_> = of_parents.iter().collect();
+            let mut kept = KeptRows::new(&columns);
+            (0..rows).for_each(|row| kept.push(of_parents[row / 10].data(), row % 10 > 0));
+            assert_eq!(kept.runs().len(), rows.div_ceil(10));
+            let schema = own.schema();
+            let fields = schema.fields().iter().chain(columns.fields()).cloned();
+            let schema = Schema::new(fields.collect::<Vec<_>>());
+            let arrays = own.columns().iter().cloned();
+            let arrays = arrays.chain(kept.arrays().unwrap()).collect();
+            let whole = RecordBatch::try_new(Arc::new(schema), arrays).unwrap();
+            refuses_what_is_no_batch(&whole, Some((&columns, &kept)));
+        }
+    }
+
+    fn refuses_what_is_no_batch(whole: &RecordBatch, kept: Option<(&KeptColumns, &KeptRows<'_>)>) {
+        let rows_all = whole.num_rows();
+        let record = record(whole, kept.map(|(_, kept)| kept)).unwrap();
         let record: Vec<u8> = record.iter().flat_map(Block::payload).copied().collect();
-        let schema = whole.schema();
-        let read = |record: &[u8], rows| decode(record, rows, &schema, &rule_names());
-        assert_eq!(read(&record, 40).unwrap(), whole);
-        for rows in [0, 39, 41, 4_000] {
+        let (schema, dictionary) = (whole.schema(), rule_names());
+        let columns = LogColumns {
+            schema: &schema,
+            dictionary: &dictionary,
+            kept: kept.map(|(columns, _)| columns),
+        };
+        let read = |record: &[u8], rows| decode(record, rows, columns);
+        assert_eq!(read(&record, rows_all).unwrap(), *whole);
+        for rows in [0, rows_all - 1, rows_all + 1, 4_000] {
             assert!(
                 read(&record, rows).is_none_or(|batch| batch.num_rows() == rows),
                 "{rows}"
             );
         }
         for end in 0..record.len() {
-            assert!(read(&record[..end], 40).is_none(), "{end}");
+            assert!(read(&record[..end], rows_all).is_none(), "{end}");
         }
         for at in 0..record.len() {
             let mut other = record.clone();
             other[at] ^= 0x81;
-            drop(read(&other, 40)); // another batch or none, but no panic
+            drop(read(&other, rows_all)); // another batch or none, but no panic
         }
     }
 }

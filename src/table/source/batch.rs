@@ -1,6 +1,8 @@
 //! A flat batch of rows: one arena of bytes, one entry per row.
 
-use std::fmt;
+mod kept;
+
+use std::{fmt, sync::Arc};
 
 use crate::{
     limits::{
@@ -9,6 +11,7 @@ use crate::{
     },
     reject::RejectCode,
     slot::Root,
+    table::kept::KeptColumns,
 };
 
 /// A flat, reusable batch of consecutive input rows. Allocate it once and [`clear`](Self::clear) it between
@@ -20,6 +23,8 @@ pub struct ParentBatch {
     /// What was read of each row, in their order; behind it ids and faults that were not read so.
     arena: Vec<u8>,
     rows: Vec<Entry>,
+    /// The columns of the kept rows, if rows have some.
+    kept: Option<Arc<KeptColumns>>,
 }
 
 /// One row of the library.
@@ -41,6 +46,15 @@ pub struct ParentRow<'a> {
     pub fault: Option<RowFault<'a>>,
     /// Of a product of an earlier step: where it comes from. Its id is then that of the molecule of the library.
     pub root: Option<Root>,
+    /// Its kept row (see [`crate::table::kept`]); empty where no columns are kept, or with a fault.
+    pub kept: &'a [u8],
+}
+
+impl<'a> ParentRow<'a> {
+    /// As much of the text as the rejects hold.
+    pub fn text_kept(&self) -> &'a [u8] {
+        &self.text[..floor_char(self.text, TEXT_KEPT_BYTES_MAX)]
+    }
 }
 
 /// Why a row can't be used.
@@ -83,6 +97,17 @@ struct Entry {
     kind: TextKind,
     fault: Option<RejectCode>,
     root: Option<Root>,
+    kept: Kept,
+}
+
+/// What a row has in the kept columns.
+#[derive(Debug, Clone, Copy)]
+enum Kept {
+    None,
+    /// Its fields, of text.
+    Fields(Span),
+    /// Its kept row.
+    Row(Span),
 }
 
 /// How far a row is read. What costs most is left to [`ParentBatch::complete`], which many threads can do at a time.
@@ -134,7 +159,13 @@ impl ParentBatch {
         ParentBatch {
             arena: Vec::with_capacity(PARENT_BATCH_BYTES_MAX),
             rows: Vec::new(),
+            kept: None,
         }
+    }
+
+    /// Which columns the kept rows have that are added from now on.
+    pub(super) fn set_kept(&mut self, columns: Option<&Arc<KeptColumns>>) {
+        self.kept = columns.map(Arc::clone);
     }
 
     /// Removes the rows and keeps the memory.
@@ -184,6 +215,10 @@ impl ParentBatch {
                 reason: string(entry.fault_text),
             }),
             root: entry.root,
+            kept: match (entry.kept, entry.fault) {
+                (Kept::Row(kept), None) => self.bytes(kept),
+                _ => &[],
+            },
         }
     }
 
@@ -235,6 +270,7 @@ impl ParentBatch {
             kind: TextKind::Smiles,
             fault: None,
             root: None,
+            kept: Kept::None,
         });
     }
 
@@ -258,6 +294,7 @@ impl ParentBatch {
             kind: TextKind::Smiles,
             fault: None,
             root: Some(root),
+            kept: Kept::None,
         });
     }
 
@@ -271,6 +308,7 @@ impl ParentBatch {
                 self.check_fields(i);
             }
         }
+        self.complete_kept();
     }
 
     fn divide_line(&mut self, i: usize, parts: impl Fn(&[u8]) -> LineParts<'_>) {
@@ -373,6 +411,7 @@ impl ParentBatch {
             kind,
             fault: code,
             root: None,
+            kept: Kept::None,
         });
     }
 }

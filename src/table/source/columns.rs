@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::error::{ColumnRole, SourceError};
+use super::keep_columns::KeepColumns;
 
 /// The columns that the user named; `None`: find the column by its usual names.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub struct ColumnChoice {
     pub id: Option<String>,
     /// Whether text files have no header; columns are then named by their numbers from 1.
     pub no_header: bool,
+    /// The columns that rows carry.
+    pub keep: KeepColumns,
 }
 
 impl ColumnChoice {
@@ -210,6 +213,7 @@ fn known(role: ColumnRole) -> &'static [&'static str] {
     match role {
         ColumnRole::Smiles => &SMILES_NAMES,
         ColumnRole::Id => &ID_NAMES,
+        ColumnRole::Kept => &[],
     }
 }
 

@@ -53,6 +53,8 @@ pub(super) struct Delimited {
     held: bool,
     /// Parsers that check whether a further line looks like a row, with quotes and without.
     alone: [Record; 2],
+    /// The fields that are kept; `None` for a kept column that the table lacks.
+    kept: Vec<Option<usize>>,
 }
 
 /// The line to parse: the line in `Lines`, or a part of `further`.
@@ -74,7 +76,13 @@ impl Delimited {
             further_number: 0,
             held: false,
             alone: [true, false].map(|quotes| Record::with_quotes(layout.delimiter, quotes)),
+            kept: Vec::new(),
         }
+    }
+
+    /// Has rows keep these fields.
+    pub fn keep(&mut self, fields: &[Option<usize>]) {
+        self.kept = fields.to_vec();
     }
 
     /// Appends the next row to `batch` as number `row`; false at the end.
@@ -207,6 +215,11 @@ impl Delimited {
             let field = |column| self.record.unquoted_field(column);
             let id = self.layout.id.map(field);
             batch.push_smiles(row, field(self.layout.smiles), id);
+            if !self.kept.is_empty() {
+                // A table can't tell an empty text from a missing value.
+                let kept = self.kept.iter().map(|column| column.map(field));
+                batch.push_kept_fields(kept.map(|text| text.filter(|text| !text.is_empty())));
+            }
             return;
         }
         let (first, last) = numbers.into_inner();

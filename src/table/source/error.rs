@@ -110,6 +110,9 @@ pub enum SourceError {
         column: String,
         found: String,
     },
+    /// Columns can't be kept as `--keep-columns` asks.
+    #[error("{}: {reason}", Shown(.path))]
+    Keep { path: PathBuf, reason: String },
     /// A frame needs a larger window than the plan counted, or than the limit.
     #[error(
         "{}: its {packing} stream needs more than {mebibytes} MiB of memory to decompress; compress it again without --long, --ultra or -9",
@@ -135,6 +138,8 @@ pub enum ColumnRole {
     Smiles,
     /// The parent's id.
     Id,
+    /// None: it is kept.
+    Kept,
 }
 
 impl ColumnRole {
@@ -142,6 +147,7 @@ impl ColumnRole {
         match self {
             ColumnRole::Smiles => "text",
             ColumnRole::Id => "text, a number or a UUID",
+            ColumnRole::Kept => "of a type that Arrow has",
         }
     }
 }
@@ -151,6 +157,7 @@ impl fmt::Display for ColumnRole {
         f.write_str(match self {
             ColumnRole::Smiles => "the SMILES column",
             ColumnRole::Id => "the id column",
+            ColumnRole::Kept => "a kept column",
         })
     }
 }
@@ -240,7 +247,9 @@ impl fmt::Display for Missing<'_> {
             (None, ColumnRole::Smiles) => {
                 f.write_str("no column looks like SMILES; name it with --smiles-column")?;
             }
-            (None, ColumnRole::Id) => f.write_str("no column looks like an id")?,
+            (None, ColumnRole::Id | ColumnRole::Kept) => {
+                f.write_str("no column looks like an id")?
+            }
         }
         f.write_str("; its columns are ")?;
         for (i, column) in self.columns.iter().take(COLUMNS_SHOWN_MAX).enumerate() {

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::batch::ParentBatch;
 use super::delimited::{Delimited, DelimitedLayout};
 use super::error::SourceError;
+use super::kept_of_file::{KeptOfFile, Places};
 use super::lines::Lines;
 use super::parquet_rows::ParquetRows;
 use super::parquet_schema::ParquetLayout;
@@ -43,15 +44,21 @@ pub(super) enum TextParser {
 
 impl FileRows {
     /// The rows of the file at `path` from the first.
-    pub fn open(path: &Path, packing: Packing, layout: &Layout) -> Result<FileRows, SourceError> {
+    /// `kept`: where its kept columns are, if rows are to have them.
+    pub fn open(
+        path: &Path,
+        packing: Packing,
+        layout: &Layout,
+        kept: Option<&KeptOfFile>,
+    ) -> Result<FileRows, SourceError> {
         match layout {
             Layout::Parquet(layout) => {
-                let rows = ParquetRows::open(path, layout)?;
+                let rows = ParquetRows::open(path, layout, kept)?;
                 Ok(FileRows::Parquet(Box::new(rows)))
             }
             text => Ok(FileRows::Text {
                 lines: Lines::open(path, packing)?.into(),
-                parser: TextParser::new(text, true),
+                parser: TextParser::new(text, true).keeping(kept),
             }),
         }
     }
@@ -96,6 +103,20 @@ impl FileRows {
 }
 
 impl TextParser {
+    fn keeping(self, kept: Option<&KeptOfFile>) -> TextParser {
+        match (self, kept.map(|kept| &*kept.places)) {
+            (TextParser::Delimited(mut parser), Some(Places::Fields(places))) => {
+                parser.keep(places);
+                TextParser::Delimited(parser)
+            }
+            (TextParser::Sdf(mut parser), Some(Places::Tags(tags))) => {
+                parser.keep(tags);
+                TextParser::Sdf(parser)
+            }
+            (parser, _) => parser,
+        }
+    }
+
     fn new(layout: &Layout, from_start: bool) -> TextParser {
         match layout {
             Layout::Delimited(layout) => {

@@ -11,6 +11,7 @@ use super::error::{ColumnRole, SourceError};
 use super::file_rows::{FileRows, Layout};
 use super::format::{self, Container, InputFormat, TextFormat};
 use super::headerless;
+use super::kept_of_file::KeptOfFile;
 use super::lines::{self, Lines};
 use super::parquet_schema;
 use super::sdf::{self, SdfLayout};
@@ -38,6 +39,8 @@ pub struct InputFile {
     pub id_column: Option<String>,
     /// What a user should know of how its columns were found.
     pub notes: Vec<String>,
+    /// Where columns are kept: of a table of text all its columns, of an SD file the tags in its head.
+    pub(super) columns: Vec<String>,
     pub(super) layout: Layout,
 }
 
@@ -74,7 +77,12 @@ impl InputFile {
 
     /// The file's rows, from the first.
     pub(super) fn open_rows(&self) -> Result<FileRows, SourceError> {
-        FileRows::open(&self.path, self.packing, &self.layout)
+        FileRows::open(&self.path, self.packing, &self.layout, None)
+    }
+
+    /// The file's rows, from the first, with their kept columns.
+    pub(super) fn open_rows_keeping(&self, kept: &KeptOfFile) -> Result<FileRows, SourceError> {
+        FileRows::open(&self.path, self.packing, &self.layout, Some(kept))
     }
 
     fn inspect_parquet(
@@ -92,6 +100,7 @@ impl InputFile {
             smiles_column: Some(layout.smiles.path.clone()),
             id_column: layout.id.as_ref().map(|id| id.path.clone()),
             notes: layout.notes.clone(),
+            columns: Vec::new(),
             layout: Layout::Parquet(layout),
         })
     }
@@ -125,6 +134,10 @@ impl InputFile {
             smiles_column: found.smiles_column,
             id_column: found.id_column,
             notes: found.notes,
+            columns: match choice.keep.is_none() {
+                true => Vec::new(),
+                false => found.columns,
+            },
             layout: found.layout,
         };
         let mut batch = ParentBatch::default();
@@ -219,6 +232,8 @@ struct Found {
     smiles_column: Option<String>,
     id_column: Option<String>,
     notes: Vec<String>,
+    /// All columns, or all tags that were seen.
+    columns: Vec<String>,
 }
 
 /// A SMILES file, or the table without header that it turns out to be.
@@ -256,6 +271,7 @@ fn smiles_layout(
         smiles_column: None,
         id_column: None,
         notes: Vec::new(),
+        columns: Vec::new(),
     })
 }
 
@@ -316,6 +332,7 @@ fn delimited_layout(
         notes: Vec::from_iter(columns::note_of_others(&names, smiles, choice)),
         smiles_column: Some(names[smiles].clone()),
         id_column: id.map(|id| names[id].clone()),
+        columns: names,
     })
 }
 
@@ -360,6 +377,7 @@ fn headerless_layout(
         smiles_column: Some(names[smiles].clone()),
         id_column,
         notes: vec![note],
+        columns: names,
     })
 }
 
@@ -391,5 +409,6 @@ fn sdf_layout(path: &Path, head: &[u8], choice: &ColumnChoice) -> Result<Found, 
         smiles_column: smiles_tag,
         id_column: id_tag,
         notes: Vec::new(),
+        columns: tags,
     })
 }

@@ -22,6 +22,8 @@ pub(super) struct PageFile {
     pub bytes: u64,
     /// The largest page that is read into memory, in bytes.
     pub page_bytes_max: usize,
+    /// What part of the memory budget that is, as a divisor.
+    pub budget_divisor: u64,
 }
 
 impl PageFile {
@@ -33,6 +35,7 @@ impl PageFile {
             file: Arc::new(file),
             bytes,
             page_bytes_max,
+            budget_divisor: 64,
         })
     }
 

@@ -101,7 +101,7 @@ impl BoundedPages {
             .into());
         }
         if bytes > self.file.page_bytes_max as u64 {
-            let memory = (bytes * 64).div_ceil(1 << 20);
+            let memory = (bytes * self.file.budget_divisor).div_ceil(1 << 20);
             return Err(beyond_limits(format!(
                 "a column has a dictionary of {bytes} bytes, which needs --memory {memory}MiB; set that, or rewrite the file without dictionaries"
             ))
@@ -131,6 +131,14 @@ impl BoundedPages {
             )
             .into());
         }
+        if self.column.max_rep_level() > 0 || physical == PhysicalType::BOOLEAN {
+            return Err(beyond_limits(format!(
+                "column `{}` has a page of {} bytes, and pages of lists and truth values can't be read in pieces; rewrite the file with smaller pages, or set a larger --memory",
+                self.column.path(),
+                head.unpacked_bytes.max(head.packed_bytes),
+            ))
+            .into());
+        }
         let layout = PageLayout {
             values: head.values,
             encoding,
@@ -138,6 +146,7 @@ impl BoundedPages {
             width: match physical {
                 PhysicalType::INT32 | PhysicalType::FLOAT => 4,
                 PhysicalType::INT64 | PhysicalType::DOUBLE => 8,
+                PhysicalType::INT96 => 12,
                 _ => usize::try_from(self.column.type_length()).unwrap_or(0),
             },
             max_def_level: self.column.max_def_level(),

@@ -1,6 +1,6 @@
 //! Rows of a Parquet file, read page by page, so that a row group may have any size.
 //!
-//! The two columns are read through the column readers of the `parquet` crate and not as Arrow arrays. Values are
+//! The two columns, SMILES and ids, are read through the column readers of the `parquet` crate and not as Arrow arrays. Values are
 //! then slices of their page: no copy, and no growth where a dictionary value repeats. Text that isn't UTF-8
 //! is a fault of its row instead of an error of the file. Memory per column: the current page, a dictionary,
 //! and the pages that one read of at most `PARQUET_READ_ROWS_MAX` rows spans.
@@ -18,8 +18,10 @@ use parquet::errors::{ParquetError, Result as ParquetResult};
 
 use super::batch::{ParentBatch, TextKind};
 use super::error::SourceError;
+use super::kept_of_file::KeptOfFile;
 use super::parquet_file::{PageFile, guarded};
 use super::parquet_footer::{GroupFooter, Groups};
+use super::parquet_kept::{KeptGroup, KeptReader};
 use super::parquet_leaves::Leaf;
 use super::parquet_pages::BoundedPages;
 use super::parquet_schema::{ColumnType, ParquetLayout};
@@ -41,14 +43,22 @@ pub(super) struct ParquetRows {
     group: Option<Group>,
     id_text: Vec<u8>,
     rows_read: u64,
+    kept: Option<Arc<KeptReader>>,
 }
 
 impl ParquetRows {
-    pub fn open(path: &Path, layout: &ParquetLayout) -> Result<ParquetRows, SourceError> {
+    pub fn open(
+        path: &Path,
+        layout: &ParquetLayout,
+        kept: Option<&KeptOfFile>,
+    ) -> Result<ParquetRows, SourceError> {
         let file = PageFile::open(path, layout.page_bytes_max)?;
+        let kept = kept.map(|kept| KeptReader::open(path, kept)).transpose()?;
+        let kept = kept.flatten().map(Arc::new);
+        let leaves = kept.as_ref().map_or(&[][..], |kept| &kept.leaves);
         Ok(ParquetRows {
             path: path.to_owned(),
-            groups: layout.row_groups(&file),
+            groups: layout.row_groups_with(&file, leaves),
             file: Arc::new(file),
             layout: layout.clone(),
             ahead: None,
@@ -56,6 +66,7 @@ impl ParquetRows {
             group: None,
             id_text: Vec::new(),
             rows_read: 0,
+            kept,
         })
     }
 
@@ -68,6 +79,9 @@ impl ParquetRows {
     pub fn next_row(&mut self, row: u64, batch: &mut ParentBatch) -> Result<bool, SourceError> {
         loop {
             if let Some(group) = &mut self.group {
+                if let Some(kept) = group.kept.as_mut().filter(|_| group.buffered > 0) {
+                    guarded(&self.path, || kept.fill())?;
+                }
                 if group.take_buffered(row, &mut self.id_text, batch) {
                     self.rows_read += 1;
                     return Ok(true);
@@ -129,7 +143,8 @@ impl ParquetRows {
         let number = self.group_number;
         self.group_number += 1;
         let group = guarded(&self.path, || {
-            Group::open(&self.file, &footer, number, &self.layout)
+            let kept = self.kept.as_ref();
+            Group::open(&self.file, &footer, number, (&self.layout, kept))
         })?;
         self.group = Some(group);
         Ok(true)
@@ -146,6 +161,7 @@ struct Group {
     buffered: usize,
     smiles: Column<ByteArrayType>,
     id: Option<Box<dyn Ids>>,
+    kept: Option<KeptGroup>,
 }
 
 /// A column of ids of some type.
@@ -245,7 +261,7 @@ impl Group {
         file: &Arc<PageFile>,
         footer: &GroupFooter,
         number: usize,
-        layout: &ParquetLayout,
+        (layout, kept): (&ParquetLayout, Option<&Arc<KeptReader>>),
     ) -> ParquetResult<Group> {
         let rows = footer.rows;
         let (ColumnReader::ByteArrayColumnReader(reader), chunk) =
@@ -260,8 +276,9 @@ impl Group {
             None => None,
             Some(leaf) => Some(open_ids(file, footer, leaf)?),
         };
-        let bytes = footer
-            .chunks
+        let own = 1 + usize::from(id.is_some());
+        let kept = kept.map(|kept| KeptGroup::new(kept, &footer.chunks[own..], rows));
+        let bytes = footer.chunks[..own]
             .iter()
             .map(|chunk| u64::try_from(chunk.uncompressed_bytes).unwrap_or(0))
             .fold(0, u64::saturating_add);
@@ -274,6 +291,7 @@ impl Group {
             buffered: 0,
             smiles,
             id,
+            kept: kept.transpose()?,
         })
     }
 
@@ -299,7 +317,8 @@ impl Group {
                 None => 0,
                 Some(id) => id.fill(1)?,
             };
-        if more > 0 {
+        let kept_ended = self.kept.as_mut().is_none_or(KeptGroup::has_ended);
+        if more > 0 || !kept_ended {
             return Err(self.row_count_error("more"));
         }
         Ok(())
@@ -319,6 +338,9 @@ impl Group {
         self.smiles.skip(buffered, beyond)?;
         if let Some(id) = &mut self.id {
             id.skip(buffered, beyond)?;
+        }
+        if let Some(kept) = &mut self.kept {
+            kept.skip(buffered + beyond);
         }
         self.buffered -= buffered;
         self.rows_left -= beyond as u64;
@@ -344,6 +366,9 @@ impl Group {
                 RejectCode::Empty,
                 format_args!("SMILES is null"),
             ),
+        }
+        if let Some(kept) = &mut self.kept {
+            batch.push_kept(kept.take());
         }
         true
     }

@@ -30,6 +30,16 @@ pub(super) struct ParquetLayout {
 }
 
 impl ParquetLayout {
+    /// The list of row groups in the footer, with the chunks of other columns.
+    pub fn row_groups_of(&self, file: &PageFile, leaves: Vec<usize>) -> Groups {
+        Groups::new(file, self.listing, leaves)
+    }
+
+    /// The list of row groups in the footer, with the chunks of further columns behind those of SMILES and id.
+    pub fn row_groups_with(&self, file: &PageFile, leaves: &[usize]) -> Groups {
+        self.row_groups_of(file, [&self.wanted, leaves].concat())
+    }
+
     /// The list of row groups in the footer.
     pub fn row_groups(&self, file: &PageFile) -> Groups {
         Groups::new(file, self.listing, self.wanted.clone())

@@ -13,6 +13,7 @@ use std::{
 use arrow::{
     array::{Array, AsArray, FixedSizeBinaryArray, RecordBatch, StringArray, UInt64Array},
     datatypes::UInt64Type,
+    row::Rows,
 };
 use bytes::Bytes;
 use parquet::{
@@ -31,12 +32,14 @@ use super::{
 };
 use crate::{
     key::Key,
+    limits::KEPT_ROWS_PER_READ,
     slot::Root,
     store::{
         StoreError,
         disk::DiskFile,
         spill::{Items, Kind, SpillLength},
     },
+    table::kept::KeptColumns,
 };
 
 /// Rows that are decoded at a time.
@@ -51,6 +54,8 @@ pub struct Products {
     pub key_column: &'static str,
     /// The rows that settling has brought back, if there are any.
     pub settled: Option<Settled>,
+    /// The kept columns, which are the last ones of the parts.
+    pub kept: Option<Arc<KeptColumns>>,
 }
 
 /// The last rows of a step: those that settling has brought back.
@@ -89,6 +94,7 @@ struct SettledReader {
 struct PartsReader {
     parts: std::vec::IntoIter<(PathBuf, u64)>,
     key_column: &'static str,
+    kept: Option<Arc<KeptColumns>>,
     part: Option<OpenPart>,
     /// Number of the next row, of all rows of the step.
     next_row: u64,
@@ -108,6 +114,7 @@ struct Decoded {
     keys: FixedSizeBinaryArray,
     root_rows: UInt64Array,
     root_ids: StringArray,
+    kept: Option<Rows>,
     taken: usize,
 }
 
@@ -121,6 +128,7 @@ impl ProductReader {
         let reader = |parts: Vec<_>, next_row| PartsReader {
             parts: parts.into_iter(),
             key_column: products.key_column,
+            kept: products.kept.clone(),
             part: None,
             next_row,
             to_skip: 0,
@@ -195,7 +203,8 @@ impl PartsReader {
     fn next_row(&mut self, ordinal: u64, batch: &mut ParentBatch) -> Result<bool, SourceError> {
         loop {
             if let Some(part) = &mut self.part {
-                if part.next_row((self.next_row, ordinal), batch, self.key_column)? {
+                let columns = (self.key_column, self.kept.as_deref());
+                if part.next_row((self.next_row, ordinal), batch, columns)? {
                     self.next_row += 1;
                     return Ok(true);
                 }
@@ -215,13 +224,22 @@ impl PartsReader {
 
     fn open(&self, path: PathBuf, skipped: u64) -> Result<OpenPart, SourceError> {
         let file = PartFile::open(&path)?;
-        let columns = ["smiles", self.key_column, "root_row", "root_id"];
+        let names = ["smiles", self.key_column, "root_row", "root_id"];
+        let kept = self.kept.as_ref().map_or(0, |kept| kept.len());
         let reader = quiet(|| {
             let builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
-            let mask = ProjectionMask::columns(builder.parquet_schema(), columns);
+            let columns = builder.schema().fields();
+            let first_kept = columns.len().saturating_sub(kept);
+            let named = columns.iter().enumerate().take(first_kept);
+            let named = named.filter(|(_, field)| names.contains(&field.name().as_str()));
+            let roots = named.map(|(root, _)| root).chain(first_kept..columns.len());
+            let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
             builder
                 .with_projection(mask)
-                .with_batch_size(ROWS_AT_A_TIME)
+                .with_batch_size(match kept {
+                    0 => ROWS_AT_A_TIME,
+                    _ => KEPT_ROWS_PER_READ,
+                })
                 .with_offset(skipped as usize)
                 .build()
         });
@@ -310,7 +328,7 @@ impl OpenPart {
         &mut self,
         numbers: (u64, u64),
         batch: &mut ParentBatch,
-        key_column: &str,
+        (key_column, kept): (&str, Option<&KeptColumns>),
     ) -> Result<bool, SourceError> {
         loop {
             if let Some(decoded) = &mut self.decoded
@@ -324,7 +342,7 @@ impl OpenPart {
             let Some(rows) = next else {
                 return Ok(false);
             };
-            let decoded = Decoded::of(&rows, key_column);
+            let decoded = Decoded::of(&rows, key_column, kept);
             let reason = "it is not a part that a job of several steps has written";
             let foreign = || StoreError::damaged(&self.path, reason);
             self.decoded = Some(decoded.ok_or_else(foreign)?);
@@ -333,7 +351,7 @@ impl OpenPart {
 }
 
 impl Decoded {
-    fn of(rows: &RecordBatch, key_column: &str) -> Option<Self> {
+    fn of(rows: &RecordBatch, key_column: &str, kept: Option<&KeptColumns>) -> Option<Self> {
         let columns = ["smiles", key_column, "root_row", "root_id"];
         let columns = columns.map(|name| rows.column_by_name(name));
         if columns
@@ -344,12 +362,17 @@ impl Decoded {
             return None;
         }
         let [smiles, keys, root_rows, root_ids] = columns;
+        let first_kept = rows
+            .num_columns()
+            .checked_sub(kept.map_or(0, KeptColumns::len))?;
+        let kept = kept.map(|kept| kept.rows(&rows.columns()[first_kept..]));
         let keys = keys?.as_fixed_size_binary_opt()?;
         Some(Self {
             smiles: smiles?.as_string_opt()?.clone(),
             keys: (keys.value_length() == 16).then(|| keys.clone())?,
             root_rows: root_rows?.as_primitive_opt::<UInt64Type>()?.clone(),
             root_ids: root_ids?.as_string_opt()?.clone(),
+            kept: kept.transpose().ok()?,
             taken: 0,
         })
     }
@@ -369,6 +392,9 @@ impl Decoded {
         };
         let (smiles, id) = (self.smiles.value(next), self.root_ids.value(next));
         batch.push_product(numbers, smiles.as_bytes(), id.as_bytes(), root);
+        if let Some(kept) = &self.kept {
+            batch.push_kept(kept.row(next).data());
+        }
         self.taken += 1;
         true
     }

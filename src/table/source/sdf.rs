@@ -4,11 +4,17 @@
 //! the title line. The user may choose a tag for either instead. Other tags are skipped without being
 //! stored, so only the size of the mol block is limited.
 
+use std::collections::HashSet;
+use std::path::Path;
+
 use super::batch::{ParentBatch, TextKind};
 use super::error::SourceError;
 use super::lines::Lines;
+use super::unpack::Packing;
 use crate::{
-    limits::{ID_BYTES_MAX, LINE_BYTES_MAX, SDF_RECORD_BYTES_MAX},
+    limits::{
+        ID_BYTES_MAX, KEPT_ROW_BYTES_MAX, KEPT_TAGS_MAX, LINE_BYTES_MAX, SDF_RECORD_BYTES_MAX,
+    },
     reject::RejectCode,
 };
 
@@ -27,6 +33,15 @@ pub(super) struct Sdf {
     block: Vec<u8>,
     smiles: Vec<u8>,
     id: Vec<u8>,
+    kept: Vec<KeptItem>,
+}
+
+/// A data item that is kept.
+struct KeptItem {
+    /// `None` for a kept column that the file lacks.
+    tag: Option<String>,
+    /// Its lines in the record, without the last line end; `None` without the item.
+    value: Option<Vec<u8>>,
 }
 
 /// The parts of a record read so far.
@@ -40,6 +55,9 @@ struct Progress {
     second_block: bool,
     has_smiles: bool,
     tag: Tag,
+    /// The kept item whose lines follow, and the bytes that all kept items have.
+    kept: Option<usize>,
+    kept_bytes: usize,
 }
 
 /// The state of the scan after the mol block. The value of a tag may contain mol blocks and reactions as text; it
@@ -104,7 +122,17 @@ impl Sdf {
             block: Vec::new(),
             smiles: Vec::new(),
             id: Vec::new(),
+            kept: Vec::new(),
         }
+    }
+
+    /// Has rows keep the items of these tags.
+    pub fn keep(&mut self, tags: &[Option<String>]) {
+        let items = tags.iter().map(|tag| KeptItem {
+            tag: tag.clone(),
+            value: None,
+        });
+        self.kept = items.collect();
     }
 
     /// Appends the next row to `batch` as number `row`; false at the end.
@@ -120,6 +148,7 @@ impl Sdf {
         self.block.clear();
         self.smiles.clear();
         self.id.clear();
+        self.kept.iter_mut().for_each(|item| item.value = None);
         let mut progress = Progress {
             first_line: lines.number() + 1,
             ..Progress::default()
@@ -143,6 +172,9 @@ impl Sdf {
             }
         }
         self.push_record(&progress, row, batch);
+        if !self.kept.is_empty() {
+            batch.push_kept_fields(self.kept.iter().map(|item| item.value.as_deref()));
+        }
         Ok(true)
     }
 
@@ -161,6 +193,7 @@ impl Sdf {
     }
 
     fn take_tag_line(&mut self, line: &[u8], progress: &mut Progress) {
+        self.take_kept_line(line, progress);
         if progress.value.ends_other_block(line) {
             progress.second_block = true;
         } else if let Some(name) = tag_name(line) {
@@ -184,6 +217,30 @@ impl Sdf {
             if tag == Tag::Id || both {
                 set(&mut self.id, line, ID_BYTES_MAX);
             }
+        }
+    }
+
+    /// Takes a line of the items that are kept. A value ends with an empty line, as for RDKit.
+    fn take_kept_line(&mut self, line: &[u8], progress: &mut Progress) {
+        if let Some(name) = tag_name(line) {
+            let is_of_name =
+                |item: &KeptItem| item.tag.as_ref().is_some_and(|tag| tag.as_bytes() == name);
+            progress.kept = self.kept.iter().position(is_of_name);
+            if let Some(item) = progress.kept {
+                self.kept[item].value = Some(Vec::new());
+            }
+        } else if line.is_empty() {
+            progress.kept = None;
+        } else if let Some(item) = progress.kept {
+            let value = self.kept[item].value.get_or_insert_default();
+            // Enough to see that it is too much.
+            let room = (KEPT_ROW_BYTES_MAX + 1).saturating_sub(progress.kept_bytes);
+            let before = value.len();
+            if before > 0 {
+                value.push(b'\n');
+            }
+            value.extend_from_slice(&line[..line.len().min(room)]);
+            progress.kept_bytes += value.len() - before;
         }
     }
 
@@ -242,6 +299,35 @@ pub(super) fn tag_names(head: &[u8]) -> Vec<String> {
         }
     }
     names
+}
+
+/// The distinct tag names of an SD file, in the order in which they occur.
+pub(super) fn all_tag_names(path: &Path, packing: Packing) -> Result<Vec<String>, SourceError> {
+    let mut lines = Lines::open(path, packing)?;
+    let (mut names, mut seen) = (Vec::new(), HashSet::new());
+    let mut in_block = true;
+    while lines.advance()? {
+        let line = lines.line();
+        if ends_record(line) {
+            in_block = true;
+        } else if in_block {
+            in_block = !ends_block(line);
+        } else if let Some(name) = tag_name(line)
+            && !seen.contains(name)
+        {
+            if names.len() == KEPT_TAGS_MAX {
+                return Err(SourceError::Keep {
+                    path: path.to_owned(),
+                    reason: format!(
+                        "has more than {KEPT_TAGS_MAX} tags, too many for --keep-columns"
+                    ),
+                });
+            }
+            seen.insert(name.to_vec());
+            names.push(String::from_utf8_lossy(name).into_owned());
+        }
+    }
+    Ok(names)
 }
 
 /// Whether `head` contains a line that occurs only in mol blocks.
