@@ -33,7 +33,9 @@ use molsieve::{
     sieve::{CpuEngine, Engine, FilterShape},
     slot::Slot,
     store::{Existing, OutputDir},
-    table::sink::{Encoders, Part, ProductSink, SinkSettings, parquet_file::ParquetSettings},
+    table::sink::{
+        Encoders, Part, PartSettings, ProductSink, SinkSettings, parquet_file::ParquetSettings,
+    },
 };
 
 /// Enough for more than one row group.
@@ -122,7 +124,7 @@ fn settings() -> SinkSettings {
         molecules: false,
         step: None,
         reagents: None,
-        parquet: ParquetSettings::new(ROW_GROUP_BYTES_MIN),
+        parts: PartSettings::parquet(ParquetSettings::new(ROW_GROUP_BYTES_MIN)),
     }
 }
 

@@ -24,6 +24,7 @@ mod early_sync;
 mod lock;
 mod new_file;
 mod output;
+mod part_names;
 pub mod sealed;
 pub mod spill;
 pub mod spill_thread;
@@ -34,7 +35,8 @@ use std::{
 };
 
 pub use new_file::write_new;
-pub use output::{Existing, Found, OutputDir, PRODUCTS_DIR, PendingFile, Published, part_name};
+pub use output::{Existing, Found, OutputDir, PendingFile, Published};
+pub use part_names::{EXPORT_PREFIX, PRODUCTS_DIR, part_name, part_number};
 
 /// Folder of the working files of an unfinished run.
 pub const WORK_DIR: &str = ".molsieve";

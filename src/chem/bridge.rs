@@ -252,6 +252,12 @@ pub mod ffi {
         /// for all drawings of a molecule.
         fn mol_block_to_smiles(block: &[u8], identity: bool) -> Answer;
 
+        include!("molsieve/src/chem/mol_block.h");
+
+        /// The mol block of a SMILES, without a title. `depict`: with 2D coordinates whatever the molecule; otherwise
+        /// only where its stereo needs them.
+        fn smiles_to_mol_block(smiles: &[u8], depict: bool) -> Answer;
+
         include!("molsieve/src/chem/startup.h");
 
         fn initialise() -> Result<()>;

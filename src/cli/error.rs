@@ -11,6 +11,7 @@ use crate::{
         ServeError, client::ClientError, paths::PathError, protocol::AssignmentError,
         settings::SettingsError,
     },
+    export::ExportError,
     pipeline::{PipelineError, PrepareError, ReagentError},
     plan::PlanError,
     report::manifest::ManifestError,
@@ -18,7 +19,7 @@ use crate::{
     rules::RuleError,
     sieve::EngineError,
     store::StoreError,
-    table::source::SourceError,
+    table::{sink::SinkError, source::SourceError},
     trial::TrialError,
     units::ByteSize,
 };
@@ -144,9 +145,27 @@ pub(super) enum CliError {
         path: PathBuf,
         output: PathBuf,
     },
-    /// The output is given as a file or standard output.
+    /// A run can't be exported.
+    #[error(transparent)]
+    Exported(ExportError),
+    /// Flags of `export` contradict each other.
+    #[error("{0}")]
+    Export(String),
+    /// Rows can't go to standard output like this.
+    #[error("--output -: {0}")]
+    StandardOutput(&'static str),
+    /// The process of a job whose rows go to standard output ended abnormally several times without progress.
+    #[error("the job's process {how} {attempts} times without progress; the output is cut short")]
+    StreamCrashed { how: String, attempts: u32 },
+    /// The working files of such a job need more disk.
     #[error(
-        "--output {}: a job writes a directory of Parquet files, not a file; use --output {}",
+        "{}: the disk is nearly full ({free} free), and the output is cut short; set TMPDIR to a larger folder",
+        folder.display()
+    )]
+    StreamDisk { folder: PathBuf, free: ByteSize },
+    /// The output is given as a file.
+    #[error(
+        "--output {}: a job writes a directory of files, not a file; use --output {}",
         output.display(),
         instead.display()
     )]
@@ -198,6 +217,17 @@ impl From<RouteError> for CliError {
     }
 }
 
+impl From<ExportError> for CliError {
+    /// An error that a job has too has the exit code that it has there.
+    fn from(error: ExportError) -> Self {
+        match error {
+            ExportError::Manifest(error) => Self::Manifest(error),
+            ExportError::Sink(SinkError::Store(error)) => Self::Store(error),
+            error => Self::Exported(error),
+        }
+    }
+}
+
 impl From<BenchError> for CliError {
     /// An error of a job that `bench` runs has the exit code that it has elsewhere.
     fn from(error: BenchError) -> Self {
@@ -222,6 +252,14 @@ impl CliError {
             | Self::OutputIsNoFile { .. }
             | Self::OutputNotToml(_)
             | Self::StandardInput(_)
+            | Self::StandardOutput(_)
+            | Self::Export(_)
+            | Self::Exported(
+                ExportError::NotComplete(_)
+                | ExportError::NotParquet { .. }
+                | ExportError::NoStep { .. }
+                | ExportError::Column(_),
+            )
             | Self::StandardInputKept(_)
             | Self::Path(_)
             | Self::Settings(_)
@@ -229,7 +267,10 @@ impl CliError {
             | Self::NotUtf8
             | Self::DiskTooSmall { .. }
             | Self::Worker(WorkerError::Assignment(_))
-            | Self::Prepare(PrepareError::Plan(PlanError::Budget { .. } | PlanError::Engine(_)))
+            | Self::Prepare(
+                PrepareError::Column(_)
+                | PrepareError::Plan(PlanError::Budget { .. } | PlanError::Engine(_)),
+            )
             | Self::Bench(BenchError::Engine(_) | BenchError::TooManyProducts(_))
             | Self::Engine(_)
             | Self::Manifest(ManifestError::Newer { .. })
@@ -264,12 +305,15 @@ impl CliError {
             },
             Self::Prepare(PrepareError::Reagents(error)) => exit_of_reagents(error),
             Self::Route(error) => exit_of_route(error),
-            Self::Stopped(_) => Exit::Stopped,
+            Self::Stopped(_) | Self::Exported(ExportError::Stopped) => Exit::Stopped,
             Self::Pipeline(_)
             | Self::Trial(_)
             | Self::Prepare(PrepareError::Plan(PlanError::Trial(_)))
             | Self::Attempt { .. }
             | Self::Crashed { .. }
+            | Self::Exported(_)
+            | Self::StreamCrashed { .. }
+            | Self::StreamDisk { .. }
             | Self::Manifest(ManifestError::Unreadable { .. })
             | Self::Worker(WorkerError::User { .. } | WorkerError::System { .. })
             | Self::Signals(_)
@@ -318,7 +362,10 @@ fn exit_of_reagents(error: &ReagentError) -> Exit {
 
 fn exit_of_route(error: &RouteError) -> Exit {
     match error {
-        RouteError::NotComplete(_) | RouteError::NoRules(_) | RouteError::Smiles(_) => Exit::Usage,
+        RouteError::NotComplete(_)
+        | RouteError::NoRules(_)
+        | RouteError::NotParquet { .. }
+        | RouteError::Smiles(_) => Exit::Usage,
         _ => Exit::Failed,
     }
 }

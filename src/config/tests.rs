@@ -71,6 +71,9 @@ fn job_with(info: &SettingInfo, value: &Json) -> JobSettings {
     if info.task == Some(Task::Derive) && info.name != "step" {
         job["rules"] = json!(["/rules"]);
     }
+    if info.name == "coordinates" {
+        job["format"] = json!("sdf");
+    }
     job[info.name] = value.clone();
     serde_json::from_value(job).unwrap()
 }
@@ -85,11 +88,14 @@ fn jobs() -> impl Iterator<Item = (&'static SettingInfo, [JobSettings; 2])> {
 }
 
 /// The settings on which the files of a job depend, other than through their plan or the content of files.
-const SAME_ON_RESUME: [&str; 15] = [
+const SAME_ON_RESUME: [&str; 18] = [
     "smiles_column",
     "id_column",
     "no_header",
     "dedup",
+    "format",
+    "columns",
+    "coordinates",
     "part_size",
     "compression",
     "sample",

@@ -34,7 +34,8 @@ impl From<ChemistryTimes> for ChemistryStages {
 }
 
 impl From<Part> for ManifestFile {
-    fn from(Part { file, rows }: Part) -> Self {
+    fn from(part: Part) -> Self {
+        let Part { file, rows, .. } = part;
         Self {
             name: file.name,
             rows,
@@ -175,6 +176,7 @@ impl Manifest {
             },
             counts,
             rejected_by_code: account.rejected_by_code,
+            without_mol_block: state.parts.iter().map(|part| part.without_mol_block).sum(),
             files: state.parts.into_iter().map(ManifestFile::from).collect(),
             rejects: rejects.map(ManifestFile::from),
             capped_parents: state.capped.named,

@@ -38,6 +38,7 @@ mod equality;
 mod examples;
 #[cfg(feature = "failpoints")]
 mod faults;
+mod formats;
 mod generated;
 mod gpu_check;
 mod house;

@@ -380,7 +380,7 @@ mod tests {
     use super::*;
     use crate::{
         slot::SlotParent,
-        table::sink::{parquet_file::ParquetSettings, product_schema},
+        table::sink::{PartSettings, parquet_file::ParquetSettings, product_schema},
     };
 
     const PARENT_BYTES: usize = 4_000;
@@ -394,7 +394,7 @@ mod tests {
             molecules: false,
             step: None,
             reagents: None,
-            parquet: ParquetSettings::new(1 << 20),
+            parts: PartSettings::parquet(ParquetSettings::new(1 << 20)),
         };
         Gatherer {
             schema: product_schema(&settings, false),
