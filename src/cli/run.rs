@@ -62,12 +62,12 @@ fn supervise_stream(
     kind: standard_input::Kind,
     program: &[OsString],
 ) -> Result<Exit, CliError> {
-    stream::check(&mut settings, json)?;
+    stream::check(&settings, json)?;
     let mut stream = Stream::begin()?;
     let output = stream.output();
     settings.output = Some(output.clone());
     let kept = match standard_input::is_wanted(&settings) {
-        true => standard_input::keep(&settings, kind)?,
+        true => stream.guard(|| standard_input::keep(&settings, kind))?,
         false => None,
     };
     let ended = attempts::supervise(
@@ -121,15 +121,6 @@ fn attempt_job(settings: JobSettings, json: bool, attempt: &Attempt) -> Result<E
     };
     standard_input::replace(&mut settings);
     let is_stream = stream::replace(&mut settings);
-    if is_stream {
-        let first = JobSettings {
-            resume: false,
-            ..settings.clone()
-        };
-        let mut checked = first;
-        stream::check(&mut checked, json)?;
-        settings.format = checked.format;
-    }
     let stops = Stops::FromSupervisor;
     let planning = end_on_signals(stops)?;
     run_job(settings, (json, is_stream), planning, stops, || {

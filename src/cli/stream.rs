@@ -15,6 +15,7 @@ use std::{
     io::Read,
     os::unix::fs::{DirBuilderExt, MetadataExt},
     path::{Path, PathBuf},
+    thread,
     time::{Duration, Instant, SystemTime},
 };
 
@@ -23,8 +24,12 @@ use rustix::{
     io::Errno,
     stdio::stdout,
 };
+use signal_hook::{
+    consts::{SIGHUP, SIGINT, SIGTERM},
+    iterator::Signals,
+};
 
-use super::CliError;
+use super::{CliError, Exit};
 use crate::{
     config::JobSettings,
     store::{PRODUCTS_DIR, disk, part_number, plain},
@@ -43,8 +48,8 @@ pub(super) fn is_wanted(settings: &JobSettings) -> bool {
     settings.output.as_deref() == Some(Path::new("-"))
 }
 
-/// Refuses what a stream can't have, and gives it its format.
-pub(super) fn check(settings: &mut JobSettings, json: bool) -> Result<(), CliError> {
+/// Refuses what a stream can't have.
+pub(super) fn check(settings: &JobSettings, json: bool) -> Result<(), CliError> {
     let steps = settings
         .steps
         .map_or(settings.step.len(), |steps| steps as usize);
@@ -61,23 +66,20 @@ pub(super) fn check(settings: &mut JobSettings, json: bool) -> Result<(), CliErr
         Some(OutputFormat::Text(_, TextCompression::Gzip | TextCompression::Zstd)) => {
             "compress in the pipe, as with: molsieve run … -o - | gzip"
         }
-        _ => {
-            let smiles = OutputFormat::Text(TextKind::Smi, TextCompression::None);
-            settings.format.get_or_insert(smiles);
-            return Ok(());
-        }
+        _ => return Ok(()),
     };
     Err(CliError::StandardOutput(fault))
 }
 
-/// In an attempt: the directory in the place of `-`. Returns whether the rows go to standard output.
+/// In an attempt: the directory in the place of `-`, and the format. Returns whether the rows go to standard output.
 pub(super) fn replace(settings: &mut JobSettings) -> bool {
-    let folder = env::var_os(VARIABLE).filter(|_| is_wanted(settings));
-    let is_stream = folder.is_some();
-    if let Some(folder) = folder {
-        settings.output = Some(folder.into());
-    }
-    is_stream
+    let Some(folder) = env::var_os(VARIABLE).filter(|_| is_wanted(settings)) else {
+        return false;
+    };
+    settings.output = Some(folder.into());
+    let smiles = OutputFormat::Text(TextKind::Smi, TextCompression::None);
+    settings.format.get_or_insert(smiles);
+    true
 }
 
 /// What a look at the parts has led to.
@@ -127,6 +129,29 @@ impl Stream {
     /// The output directory of the attempts.
     pub(super) fn output(&self) -> PathBuf {
         self.folder.join("out")
+    }
+
+    /// Does work before there is an attempt. A request to stop removes the folder and ends the process.
+    pub(super) fn guard<T>(
+        &self,
+        work: impl FnOnce() -> Result<T, CliError>,
+    ) -> Result<T, CliError> {
+        let failed = |error: std::io::Error| CliError::Signals(plain(&error));
+        let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).map_err(failed)?;
+        let (handle, folder) = (signals.handle(), self.folder.clone());
+        let waiting = thread::Builder::new().spawn(move || {
+            if signals.forever().next().is_some() {
+                // Nothing can be done if this fails.
+                let _ = fs::remove_dir_all(&folder);
+                signal_hook::low_level::exit(Exit::Stopped as i32);
+            }
+        });
+        let waiting = waiting.map_err(failed)?;
+        let done = work();
+        handle.close();
+        // It ends with the process if it panics.
+        let _ = waiting.join();
+        done
     }
 
     /// The environment variable for an attempt.

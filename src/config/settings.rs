@@ -58,7 +58,9 @@ settings! {
         #[serde(alias = "inputs")]
         input: Vec<PathBuf>;
 
-        /// Directory to write the products to
+        /// Directory to write the products to; - prints them
+        ///
+        /// With - the products go to standard output, a SMILES and a name on each line, and everything else to standard error.
         #[arg(short, long, value_name = "DIR")]
         #[same_on_resume(false)]
         output: Option<PathBuf>, else return Err(ConfigError::Missing("output"));

@@ -59,6 +59,7 @@ mod run;
 mod shown;
 mod signals;
 mod steps;
+mod streams;
 mod structure_key;
 mod systemd;
 mod worker;
