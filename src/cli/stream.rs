@@ -215,9 +215,9 @@ impl Stream {
     /// Opens the first of the published parts behind what is printed already.
     fn open_next(&mut self) -> Result<bool, CliError> {
         let mut parts = disk::entries(&self.output().join(PRODUCTS_DIR))?;
-        parts.retain(|part| part_number(part).is_some());
-        parts.sort();
-        let Some(path) = parts.into_iter().next() else {
+        parts.sort_by_key(|part| part_number(part));
+        let first = parts.into_iter().find(|part| part_number(part).is_some());
+        let Some(path) = first else {
             return Ok(false);
         };
         let number = part_number(&path).unwrap_or_default();

@@ -227,8 +227,8 @@ fn columns_are_those_that_are_named_in_their_order() {
     assert!(batches[0].num_rows() > 0);
     let sdf = material.out("sdf", "--format sdf --columns parent_id");
     let text = self::text(&sdf);
-    let items = text.lines().filter(|line| line.starts_with(">  <"));
-    assert!(items.into_iter().all(|line| line == ">  <parent_id>"));
+    let mut items = text.lines().filter(|line| line.starts_with(">  <"));
+    assert!(items.all(|line| line == ">  <parent_id>"));
 }
 
 #[test]
@@ -362,10 +362,10 @@ fn an_export_can_be_of_one_step_and_of_other_columns() {
     assert!(!one.is_empty() && !two.is_empty());
     assert!(all == one.clone() + &two);
     let named = |text: &str, step: &str| {
-        let names = text
+        let mut names = text
             .lines()
             .map(|line| line.rsplit('|').nth(3).unwrap().to_owned());
-        assert!(names.into_iter().all(|name| name == step));
+        assert!(names.all(|name| name == step));
     };
     named(&one, "1");
     named(&two, "2");
