@@ -254,12 +254,6 @@ impl CliError {
             | Self::StandardInput(_)
             | Self::StandardOutput(_)
             | Self::Export(_)
-            | Self::Exported(
-                ExportError::NotComplete(_)
-                | ExportError::NotParquet { .. }
-                | ExportError::NoStep { .. }
-                | ExportError::Column(_),
-            )
             | Self::StandardInputKept(_)
             | Self::Path(_)
             | Self::Settings(_)
@@ -305,13 +299,13 @@ impl CliError {
             },
             Self::Prepare(PrepareError::Reagents(error)) => exit_of_reagents(error),
             Self::Route(error) => exit_of_route(error),
-            Self::Stopped(_) | Self::Exported(ExportError::Stopped) => Exit::Stopped,
+            Self::Exported(error) => exit_of_export(error),
+            Self::Stopped(_) => Exit::Stopped,
             Self::Pipeline(_)
             | Self::Trial(_)
             | Self::Prepare(PrepareError::Plan(PlanError::Trial(_)))
             | Self::Attempt { .. }
             | Self::Crashed { .. }
-            | Self::Exported(_)
             | Self::StreamCrashed { .. }
             | Self::StreamDisk { .. }
             | Self::Manifest(ManifestError::Unreadable { .. })
@@ -344,6 +338,17 @@ fn exit_of_store(error: &StoreError) -> Exit {
         StoreError::DiskFull(_) | StoreError::Damaged { .. } | StoreError::Io { .. } => {
             Exit::Failed
         }
+    }
+}
+
+fn exit_of_export(error: &ExportError) -> Exit {
+    match error {
+        ExportError::Stopped => Exit::Stopped,
+        ExportError::NotComplete(_)
+        | ExportError::NotParquet { .. }
+        | ExportError::NoStep { .. }
+        | ExportError::Column(_) => Exit::Usage,
+        ExportError::Part { .. } | ExportError::Manifest(_) | ExportError::Sink(_) => Exit::Failed,
     }
 }
 

@@ -146,7 +146,7 @@ settings! {
         /// Text may be compressed: smi.gz, smi.zst, csv.gz, csv.zst, sdf.gz, sdf.zst. A line of smi is a SMILES, a tab and a
         /// name of the row; csv and sdf have all columns. A job of several steps writes Parquet, from which molsieve export
         /// makes any other format.
-        #[arg(long, value_name = "FORMAT")]
+        #[arg(long, value_name = "FORMAT", hide_short_help = true)]
         #[same_on_resume(true)]
         format: Option<OutputFormat>, else OutputFormat::Parquet;
 

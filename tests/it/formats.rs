@@ -308,7 +308,7 @@ fn a_job_is_not_resumed_with_another_format() {
 
 #[test]
 fn an_export_has_the_text_of_a_job() {
-    let material = Material::new(40);
+    let material = Material::new(200);
     let out = material.out("out", "--properties mw");
     for format in ["smi", "csv", "sdf"] {
         let direct = material.out(format, &format!("--properties mw --format {format}"));

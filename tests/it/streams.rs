@@ -100,10 +100,10 @@ fn a_reader_that_leaves_ends_a_stream() {
 
 #[test]
 fn a_stream_whose_job_is_killed_prints_each_row_once() {
-    let material = Material::new(400);
+    let material = Material::new(900);
     let direct = material.out("direct", "--format smi");
     let expected = text(&direct);
-    let (job, temporary) = streamed(&material, "--threads 1");
+    let (job, temporary) = streamed(&material, "--threads 1 --chemistry reference");
     let mut running = job.env("MOLSIEVE_CHECKPOINT_SECONDS", "0.05").start();
     let mut kills = 0;
     while running.is_running() && kills < 2 {

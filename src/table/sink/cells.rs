@@ -152,7 +152,7 @@ mod tests {
             texts(Arc::new(numbers)),
             some(&["7", "-", "18446744073709551615"])
         );
-        let keys = FixedSizeBinaryArray::try_new(2, vec![0, 255, 16, 1].into(), None).unwrap();
+        let keys = FixedSizeBinaryArray::try_new(2, vec![0_u8, 255, 16, 1].into(), None).unwrap();
         assert_eq!(texts(Arc::new(keys)), some(&["00ff", "1001"]));
         let money = Decimal128Array::from(vec![Some(12_345), None]);
         let money = money.with_precision_and_scale(7, 2).unwrap();
