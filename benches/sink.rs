@@ -33,7 +33,9 @@ use molsieve::{
     sieve::{CpuEngine, Engine, FilterShape},
     slot::Slot,
     store::{Existing, OutputDir},
-    table::sink::{Encoders, Part, ProductSink, SinkSettings, parquet_file::ParquetSettings},
+    table::sink::{
+        Encoders, Part, PartSettings, ProductSink, SinkSettings, parquet_file::ParquetSettings,
+    },
 };
 
 /// Enough for more than one row group.
@@ -123,7 +125,7 @@ fn settings() -> SinkSettings {
         step: None,
         reagents: None,
         kept: None,
-        parquet: ParquetSettings::new(ROW_GROUP_BYTES_MIN),
+        parts: PartSettings::parquet(ParquetSettings::new(ROW_GROUP_BYTES_MIN)),
     }
 }
 

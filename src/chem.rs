@@ -102,6 +102,12 @@ impl RdKit {
         answer(ffi::smiles_to_smiles(smiles.as_bytes(), false))
     }
 
+    /// The mol block of a SMILES, without a title. Its coordinates are 0, except with `depict` or where the molecule's
+    /// stereo needs them: then they are RDKit's 2D coordinates.
+    pub fn mol_block(self, smiles: &[u8], depict: bool) -> Result<String, Rejection> {
+        answer(ffi::smiles_to_mol_block(smiles, depict))
+    }
+
     /// The canonical SMILES, with a CXSMILES extension if the molecule has enhanced stereo: equal exactly for equal
     /// molecules.
     pub fn identity_smiles(self, smiles: &str) -> Result<String, Rejection> {

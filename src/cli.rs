@@ -2,13 +2,15 @@
 //!
 //! A job writes its progress to standard error while it runs, and its summary to standard output when it
 //! ends: `molsieve run … > summary.txt` keeps the summary and shows the progress. With `--json` standard
-//! output carries one JSON object per line and nothing else.
+//! output carries one JSON object per line and nothing else. With `--output -` it carries the rows, and the summary goes to
+//! standard error.
 
 mod attempts;
 mod bench;
 mod doctor;
 mod error;
 mod events;
+mod export;
 mod foreign_flag;
 mod generate;
 mod jobs;
@@ -25,6 +27,7 @@ mod rules_table;
 mod run;
 mod serve;
 mod standard_input;
+mod stream;
 mod worker;
 
 use std::{
@@ -92,6 +95,12 @@ enum Command {
 rules can't be used."
     )]
     Route(route::RouteArgs),
+    /// Write the rows of a complete run as SMILES, CSV, SDF or Parquet, or with other columns
+    #[command(
+        after_long_help = "Exit codes: 0 done; 1 failed; 2 usage; 4 done, and RDKit makes no mol block of some molecules; \
+75 stopped on request."
+    )]
+    Export(export::ExportArgs),
     /// Transform the parents on standard input as a job would; used by `run`
     #[command(hide = true)]
     TryParents,
@@ -257,6 +266,7 @@ pub fn main() -> ExitCode {
         Command::Plan(args) => (args.json, run::plan(*args)),
         Command::Key(args) => (false, key::key(&args)),
         Command::Route(args) => (args.json, route::route(&args)),
+        Command::Export(args) => (false, export::export(&args)),
         Command::TryParents => (false, run::try_parents()),
         Command::Worker => (true, worker::worker()),
         Command::Doctor(args) => (args.json, doctor::doctor(&args)),

@@ -26,7 +26,7 @@ pub use job_file::WRITTEN_BY;
 pub use path::{read_path, written_path};
 pub use settings::{
     CommonFlags, DedupFlags, DedupWork, DeriveFlags, DeriveWork, JobSettings, JobSpec, ModeFlags,
-    THREADS_MAX, Work,
+    PART_BYTES_MIN, THREADS_MAX, Work,
 };
 pub(crate) use value::command_line_words;
 pub use value::{Dedup, ReagentFile, StepSettings, Task, within};

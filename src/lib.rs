@@ -43,7 +43,7 @@
 //! 4. `ring`, `chem`, `identity`, `table`
 //! 5. `sieve`, `settle`, `trial`, `nvidia`
 //! 6. `config`, `plan`
-//! 7. `pipeline`, `report`, `bench`, `doctor`, `route`
+//! 7. `pipeline`, `report`, `bench`, `doctor`, `route`, `export`
 //! 8. `daemon`
 //! 9. `cli`
 
@@ -56,6 +56,7 @@ pub mod config;
 pub mod cores;
 pub mod daemon;
 pub mod doctor;
+pub mod export;
 #[cfg(feature = "failpoints")]
 mod faults;
 pub mod filter;

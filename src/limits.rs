@@ -237,9 +237,17 @@ pub const GATHERED_PER_SLOT: usize = 2;
 pub const ROW_GROUP_BYTES_MIN: usize = 2 * MIB;
 /// See [`ROW_GROUP_BYTES_MIN`].
 pub const ROW_GROUP_BYTES_MAX: usize = 16 * MIB;
+/// About how many bytes of text a piece of a text file has: pieces are made on several threads.
+pub const TEXT_PIECE_BYTES: usize = MIB;
+/// Most bytes of a mol block per byte of its SMILES: an atom and a bond of V3000 take about 90.
+pub const MOL_BLOCK_BYTES_PER_SMILES_BYTE: usize = 100;
 /// A part is closed when it reaches this many bytes (`--part-size`). At 25,000 products a second
 /// that is about a minute's work.
 pub const PART_BYTES_DEFAULT: u64 = 64 * MIB as u64;
+/// Rows that `export` decodes at a time.
+pub const EXPORT_ROWS_AT_A_TIME: usize = 1_024;
+/// Parts of a stream that wait for its reader, on the disk.
+pub const STREAM_PARTS_MAX: usize = 4;
 /// Parents that the manifest names because a cap took effect; the others are only counted.
 pub const CAPPED_PARENTS_NAMED_MAX: usize = 1_000;
 
@@ -378,6 +386,13 @@ pub const SOURCE_BYTES: usize = 8 * MIB;
 /// Encoding of a row group beside its content and what becomes of it: pages being filled, a compressor of the default
 /// level, a thread's stack.
 pub const ENCODER_BYTES: usize = 3 * MIB;
+/// Making a piece of text: up to twice [`TEXT_PIECE_BYTES`] of rows and of text, which grows to twice its size at most, and
+/// of what compression makes of it.
+pub const TEXT_ENCODER_BYTES: usize = 8 * MIB;
+/// Zstandard for a text file: window, tables and buffers at level 3.
+pub const ZSTD_STREAM_BYTES: usize = 6 * MIB;
+/// Coordinates of a molecule: distances between all atoms of [`PARENT_ATOMS_MAX`].
+pub const DEPICTION_BYTES: usize = 8 * MIB;
 /// The arrays of a chunk while they grow, and what the file's writer holds: 3 MiB. Two records of rows, one being written
 /// and one that waits: each has [`SINK_CHUNK_BYTES`] of texts, the row that crosses the bound, under 100 bytes of numbers for
 /// each of [`SINK_CHUNK_ROWS`] rows, and room for up to [`PART_ROWS_PIECE_BYTES`].

@@ -57,6 +57,7 @@ mod step_rules;
 mod transform;
 mod watcher;
 mod workers;
+mod writing;
 
 pub use crate::account::Counts;
 pub use attempt::run;

@@ -6,6 +6,7 @@
 
 pub mod answer;
 pub mod event;
+mod format;
 pub mod manifest;
 
 #[cfg(test)]

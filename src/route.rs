@@ -24,7 +24,7 @@ use crate::{
     report::manifest::{MANIFEST, Manifest, ManifestError},
     sieve::EngineChoice,
     store::StoreError,
-    table::source::SourceError,
+    table::{sink::OutputFormat, source::SourceError},
     units::ByteSize,
 };
 use rows::{Parts, ProductRow};
@@ -39,6 +39,17 @@ pub enum RouteError {
     /// The run has no rules.
     #[error("{}: this run applies no rules, so there is no route to its molecules", .0.display())]
     NoRules(PathBuf),
+    /// The parts are text.
+    #[error(
+        "{}: the parts of this run are {format}, and routes are read from Parquet; run the job again with --format parquet",
+        directory.display()
+    )]
+    NotParquet {
+        /// The output directory.
+        directory: PathBuf,
+        /// The format of its parts.
+        format: OutputFormat,
+    },
     /// RDKit can't read the SMILES.
     #[error("cannot read the SMILES: {0}")]
     Smiles(String),
@@ -141,6 +152,12 @@ impl Routes {
         let manifest = manifest.ok_or_else(|| RouteError::NotComplete(directory.into()))?;
         if manifest.task == Task::Dedup || manifest.rules == 0 {
             return Err(RouteError::NoRules(directory.into()));
+        }
+        if let Some(format) = manifest.text_format() {
+            return Err(RouteError::NotParquet {
+                directory: directory.into(),
+                format,
+            });
         }
         Ok(Self {
             parts: Parts::of(directory, &manifest),

@@ -25,6 +25,7 @@ mod early_sync;
 mod lock;
 mod new_file;
 mod output;
+mod part_names;
 pub mod sealed;
 pub mod spill;
 pub mod spill_thread;
@@ -35,9 +36,8 @@ use std::{
 };
 
 pub use new_file::write_new;
-pub use output::{
-    Existing, Found, OutputDir, PRODUCTS_DIR, PendingFile, Published, SIDE_FILES, part_name,
-};
+pub use output::{Existing, Found, OutputDir, PendingFile, Published, SIDE_FILES};
+pub use part_names::{EXPORT_PREFIX, PRODUCTS_DIR, part_name, part_number};
 
 /// Folder of the working files of an unfinished run.
 pub const WORK_DIR: &str = ".molsieve";

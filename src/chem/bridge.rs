@@ -375,6 +375,11 @@ pub mod ffi {
         fn clean_mol_block(self: Pin<&mut Cleaner>, block: &[u8]) -> CleanAnswer;
         /// The canonical SMILES of a SMILES without an extension.
         fn canonical(self: Pin<&mut Cleaner>, smiles: &[u8]) -> Answer;
+        include!("molsieve/src/chem/mol_block.h");
+
+        /// The mol block of a SMILES, without a title. `depict`: with 2D coordinates whatever the molecule; otherwise
+        /// only where its stereo needs them.
+        fn smiles_to_mol_block(smiles: &[u8], depict: bool) -> Answer;
 
         include!("molsieve/src/chem/startup.h");
 

@@ -20,6 +20,9 @@
 //! - An attempt writes a byte into a pipe before it changes the output directory. The next attempt resumes
 //!   only if the byte was written; otherwise it starts as the first one did.
 //!
+//! With `--output -` the supervisor prints the rows too, and no attempt is resumed later: the first request to stop kills
+//! it ([`super::stream`]).
+//!
 //! An attempt is this program with `attempt SUPERVISOR PIPE first|again` before its arguments: the process id
 //! of the supervisor, the path of the pipe, and whether an earlier attempt has begun to write.
 
@@ -27,7 +30,10 @@ use std::{
     ffi::OsString,
     fs::OpenOptions,
     io::{PipeReader, Read, Write},
-    os::{fd::AsRawFd, unix::process::ExitStatusExt},
+    os::{
+        fd::{AsFd, AsRawFd},
+        unix::process::ExitStatusExt,
+    },
     path::PathBuf,
     process::{Child, Command, ExitStatus},
     time::{Duration, Instant},
@@ -39,7 +45,11 @@ use signal_hook::{
     iterator::Signals,
 };
 
-use super::{CliError, Exit, THIS_PROGRAM, say_aside, say_event, standard_input::Kept};
+use super::{
+    CliError, Exit, THIS_PROGRAM, say_aside, say_event,
+    standard_input::Kept,
+    stream::{Printed, Stream},
+};
 use crate::{pipeline::Standing, report::event::Event, store::plain};
 
 /// The signal on which an attempt stops at a checkpoint.
@@ -98,13 +108,24 @@ pub(super) fn supervise(
     json: bool,
     output: Option<&PathBuf>,
     kept: Option<&Kept>,
+    mut stream: Option<&mut Stream>,
 ) -> Result<Exit, CliError> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGCHLD])
         .map_err(|error| CliError::Signals(plain(&error)))?;
+    if stream.is_some() {
+        let added = signals.add_signal(SIGHUP);
+        added.map_err(|error| CliError::Signals(plain(&error)))?;
+    }
     let (mut again, mut failures, mut before) = (false, 0, None);
     loop {
-        let mut running = Running::start(args, again, kept)?;
-        let status = running.wait(&mut signals)?;
+        let mut running = Running::start(args, again, kept, stream.as_deref())?;
+        let status = match stream.as_deref_mut() {
+            None => running.wait(&mut signals)?,
+            Some(stream) => match running.print(&mut signals, stream)? {
+                Some(status) => status,
+                None => return Ok(Exit::Done),
+            },
+        };
         again |= running.has_opened();
         if running.asked.is_some() && status.code().is_none() {
             return Err(CliError::Stopped(stopped(output)));
@@ -193,14 +214,26 @@ struct Running {
 }
 
 impl Running {
-    fn start(args: &[OsString], again: bool, kept: Option<&Kept>) -> Result<Self, CliError> {
+    fn start(
+        args: &[OsString],
+        again: bool,
+        kept: Option<&Kept>,
+        stream: Option<&Stream>,
+    ) -> Result<Self, CliError> {
         let start = "start the job's process";
         let (reader, writer) = std::io::pipe().map_err(|error| failed(start, &error))?;
         // The child inherits the pipe. This process has no other thread that could start a child meanwhile.
         rustix::io::fcntl_setfd(&writer, rustix::io::FdFlags::empty())
             .and_then(|()| rustix::io::ioctl_fionbio(&reader, true))
             .map_err(|errno| failed(start, &errno.into()))?;
-        let child = Command::new(THIS_PROGRAM)
+        let mut command = Command::new(THIS_PROGRAM);
+        if let Some(stream) = stream {
+            // Standard output is for the rows.
+            let aside = std::io::stderr().as_fd().try_clone_to_owned();
+            command.stdout(aside.map_err(|error| failed(start, &error))?);
+            command.envs([stream.variable()]);
+        }
+        let child = command
             .arg(VERB)
             .arg(std::process::id().to_string())
             .arg(format!("/proc/self/fd/{}", writer.as_raw_fd()))
@@ -228,6 +261,39 @@ impl Running {
             }
             self.pass_on(signals.wait());
         }
+    }
+
+    /// Waits for its end, and prints its rows. Kills it when it is asked to stop. `None`: nobody reads the rows any more,
+    /// and it is killed.
+    fn print(
+        &mut self,
+        signals: &mut Signals,
+        stream: &mut Stream,
+    ) -> Result<Option<ExitStatus>, CliError> {
+        /// Longest time without a look at signals.
+        const TURN: Duration = Duration::from_millis(50);
+        let printed = loop {
+            if signals.pending().any(|signal| signal != SIGCHLD) {
+                break Err(CliError::Stopped(
+                    "stopped on request; the output is cut short".into(),
+                ));
+            }
+            let ended = self.child.try_wait();
+            let ended = ended.map_err(|error| failed("wait for the job's process", &error));
+            // What it has published is looked at after its end.
+            match (ended, stream.print(TURN)) {
+                (Err(error), _) | (_, Err(error)) => break Err(error),
+                (_, Ok(Printed::ReaderLeft)) => break Ok(None),
+                (Ok(Some(status)), Ok(Printed::All)) => break Ok(Some(status)),
+                _ => {}
+            }
+        };
+        if !matches!(printed, Ok(Some(_))) {
+            // It may have ended just now.
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+        printed
     }
 
     fn pass_on(&mut self, signals: impl Iterator<Item = i32>) {

@@ -12,6 +12,7 @@ use crate::{
         settings::SettingsError,
     },
     filter::FilterError,
+    export::ExportError,
     pipeline::{PipelineError, PrepareError, ReagentError},
     plan::PlanError,
     report::manifest::ManifestError,
@@ -19,7 +20,7 @@ use crate::{
     rules::RuleError,
     sieve::EngineError,
     store::StoreError,
-    table::source::SourceError,
+    table::{sink::SinkError, source::SourceError},
     trial::TrialError,
     units::ByteSize,
 };
@@ -145,9 +146,27 @@ pub(super) enum CliError {
         path: PathBuf,
         output: PathBuf,
     },
-    /// The output is given as a file or standard output.
+    /// A run can't be exported.
+    #[error(transparent)]
+    Exported(ExportError),
+    /// Flags of `export` contradict each other.
+    #[error("{0}")]
+    Export(String),
+    /// Rows can't go to standard output like this.
+    #[error("--output -: {0}")]
+    StandardOutput(&'static str),
+    /// The process of a job whose rows go to standard output ended abnormally several times without progress.
+    #[error("the job's process {how} {attempts} times without progress; the output is cut short")]
+    StreamCrashed { how: String, attempts: u32 },
+    /// The working files of such a job need more disk.
     #[error(
-        "--output {}: a job writes a directory of Parquet files, not a file; use --output {}",
+        "{}: the disk is nearly full ({free} free), and the output is cut short; set TMPDIR to a larger folder",
+        folder.display()
+    )]
+    StreamDisk { folder: PathBuf, free: ByteSize },
+    /// The output is given as a file.
+    #[error(
+        "--output {}: a job writes a directory of files, not a file; use --output {}",
         output.display(),
         instead.display()
     )]
@@ -199,6 +218,17 @@ impl From<RouteError> for CliError {
     }
 }
 
+impl From<ExportError> for CliError {
+    /// An error that a job has too has the exit code that it has there.
+    fn from(error: ExportError) -> Self {
+        match error {
+            ExportError::Manifest(error) => Self::Manifest(error),
+            ExportError::Sink(SinkError::Store(error)) => Self::Store(error),
+            error => Self::Exported(error),
+        }
+    }
+}
+
 impl From<BenchError> for CliError {
     /// An error of a job that `bench` runs has the exit code that it has elsewhere.
     fn from(error: BenchError) -> Self {
@@ -223,6 +253,8 @@ impl CliError {
             | Self::OutputIsNoFile { .. }
             | Self::OutputNotToml(_)
             | Self::StandardInput(_)
+            | Self::StandardOutput(_)
+            | Self::Export(_)
             | Self::StandardInputKept(_)
             | Self::Path(_)
             | Self::Settings(_)
@@ -230,7 +262,10 @@ impl CliError {
             | Self::NotUtf8
             | Self::DiskTooSmall { .. }
             | Self::Worker(WorkerError::Assignment(_))
-            | Self::Prepare(PrepareError::Plan(PlanError::Budget { .. } | PlanError::Engine(_)))
+            | Self::Prepare(
+                PrepareError::Column(_)
+                | PrepareError::Plan(PlanError::Budget { .. } | PlanError::Engine(_)),
+            )
             | Self::Bench(BenchError::Engine(_) | BenchError::TooManyProducts(_))
             | Self::Engine(_)
             | Self::Manifest(ManifestError::Newer { .. })
@@ -267,12 +302,15 @@ impl CliError {
             Self::Prepare(PrepareError::Filters(FilterError::Store(error))) => exit_of_store(error),
             Self::Prepare(PrepareError::Filters(_)) => Exit::Input,
             Self::Route(error) => exit_of_route(error),
+            Self::Exported(error) => exit_of_export(error),
             Self::Stopped(_) => Exit::Stopped,
             Self::Pipeline(_)
             | Self::Trial(_)
             | Self::Prepare(PrepareError::Plan(PlanError::Trial(_)))
             | Self::Attempt { .. }
             | Self::Crashed { .. }
+            | Self::StreamCrashed { .. }
+            | Self::StreamDisk { .. }
             | Self::Manifest(ManifestError::Unreadable { .. })
             | Self::Worker(WorkerError::User { .. } | WorkerError::System { .. })
             | Self::Signals(_)
@@ -306,6 +344,17 @@ fn exit_of_store(error: &StoreError) -> Exit {
     }
 }
 
+fn exit_of_export(error: &ExportError) -> Exit {
+    match error {
+        ExportError::Stopped => Exit::Stopped,
+        ExportError::NotComplete(_)
+        | ExportError::NotParquet { .. }
+        | ExportError::NoStep { .. }
+        | ExportError::Column(_) => Exit::Usage,
+        ExportError::Part { .. } | ExportError::Manifest(_) | ExportError::Sink(_) => Exit::Failed,
+    }
+}
+
 fn exit_of_reagents(error: &ReagentError) -> Exit {
     match error {
         ReagentError::Unused { .. }
@@ -321,7 +370,10 @@ fn exit_of_reagents(error: &ReagentError) -> Exit {
 
 fn exit_of_route(error: &RouteError) -> Exit {
     match error {
-        RouteError::NotComplete(_) | RouteError::NoRules(_) | RouteError::Smiles(_) => Exit::Usage,
+        RouteError::NotComplete(_)
+        | RouteError::NoRules(_)
+        | RouteError::NotParquet { .. }
+        | RouteError::Smiles(_) => Exit::Usage,
         _ => Exit::Failed,
     }
 }

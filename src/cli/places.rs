@@ -81,14 +81,17 @@ pub(super) fn check_reagents(job: &Job) -> Result<(), CliError> {
 /// Refuses a path with the extension of a molecule file, and standard output.
 fn check_name(output: &Path) -> Result<(), CliError> {
     let ends_in_slash = output.as_os_str().as_encoded_bytes().ends_with(b"/");
-    let instead = match output.as_os_str() == "-" {
-        true => PathBuf::from("out"),
-        false if output.exists() || ends_in_slash || !names_a_format(output) => return Ok(()),
-        false => stem(output),
-    };
+    if output.as_os_str() == "-" {
+        return Err(CliError::StandardOutput(
+            "only molsieve run and molsieve dedup write to standard output; use --output DIR",
+        ));
+    }
+    if output.exists() || ends_in_slash || !names_a_format(output) {
+        return Ok(());
+    }
     Err(CliError::OutputIsNoFile {
         output: output.into(),
-        instead,
+        instead: stem(output),
     })
 }
 

@@ -32,14 +32,18 @@ pub(super) fn summary(job: &Job, manifest: &Manifest) -> String {
 /// What was made, and with what memory.
 fn results(job: &Job, manifest: &Manifest) -> Vec<String> {
     let bytes: u64 = manifest.files.iter().map(|file| file.bytes).sum();
-    vec![
-        headline(manifest),
-        format!(
-            "  output     {}: {} in {}",
+    let output = match job.is_stream {
+        true => format!("standard output: {}", ByteSize(bytes)),
+        false => format!(
+            "{}: {} in {}",
             job.spec.output.display(),
             ByteSize(bytes),
             counted(manifest.files.len() as u64, "part"),
         ),
+    };
+    vec![
+        headline(manifest),
+        format!("  output     {output}"),
         match manifest.task {
             Task::Derive => made(manifest),
             Task::Dedup => keys(manifest),
@@ -173,6 +177,12 @@ fn remarks(manifest: &Manifest) -> Vec<String> {
         lines.push(format!(
             "  left       {} as written: RDKit cannot read them, please report it",
             counted(manifest.left_as_written, "row"),
+        ));
+    }
+    if manifest.without_mol_block > 0 {
+        lines.push(format!(
+            "  mol blocks {} without atoms: RDKit makes no mol block of the SMILES, which is beside it",
+            counted(manifest.without_mol_block, "record"),
         ));
     }
     if let Some(check) = &manifest.check {

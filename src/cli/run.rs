@@ -15,6 +15,7 @@ use super::{
     places, plan,
     progress::Reporter,
     report, say, say_aside, say_event, say_json, standard_input,
+    stream::{self, Stream},
 };
 use crate::{
     chem::RdKit,
@@ -45,9 +46,42 @@ pub(super) fn run<F: clap::Args + Into<JobSettings>>(
     };
     let output = flags.output.clone();
     let settings = over_file(flags, args.job.as_deref());
-    match attempt {
-        None => supervise(settings.ok(), output, json, kind, program),
-        Some(attempt) => attempt_job(settings?, json, attempt),
+    match (attempt, settings) {
+        (Some(attempt), settings) => attempt_job(settings?, json, attempt),
+        (None, Ok(settings)) if stream::is_wanted(&settings) => {
+            supervise_stream(settings, json, kind, program)
+        }
+        (None, settings) => supervise(settings.ok(), output, json, kind, program),
+    }
+}
+
+/// Runs a job in attempts and prints its rows.
+fn supervise_stream(
+    mut settings: JobSettings,
+    json: bool,
+    kind: standard_input::Kind,
+    program: &[OsString],
+) -> Result<Exit, CliError> {
+    stream::check(&settings, json)?;
+    let mut stream = Stream::begin()?;
+    let output = stream.output();
+    settings.output = Some(output.clone());
+    let kept = match standard_input::is_wanted(&settings) {
+        true => stream.guard(|| standard_input::keep(&settings, kind))?,
+        false => None,
+    };
+    let ended = attempts::supervise(
+        program,
+        json,
+        Some(&output),
+        kept.as_ref(),
+        Some(&mut stream),
+    );
+    match ended {
+        Err(CliError::Crashed { how, attempts, .. }) => {
+            Err(CliError::StreamCrashed { how, attempts })
+        }
+        ended => ended,
     }
 }
 
@@ -67,7 +101,7 @@ fn supervise(
         _ => None,
     };
     let output = output.or_else(|| settings?.output);
-    let ended = attempts::supervise(program, json, output.as_ref(), kept.as_ref());
+    let ended = attempts::supervise(program, json, output.as_ref(), kept.as_ref(), None);
     match (kept, &ended) {
         (Some(kept), Ok(Exit::Done | Exit::Incomplete)) => kept.remove()?,
         (Some(kept), _) => kept.say(),
@@ -86,8 +120,10 @@ fn attempt_job(settings: JobSettings, json: bool, attempt: &Attempt) -> Result<E
         ..settings
     };
     standard_input::replace(&mut settings);
+    let is_stream = stream::replace(&mut settings);
     let stops = Stops::FromSupervisor;
-    run_job(settings, json, end_on_signals(stops)?, stops, || {
+    let planning = end_on_signals(stops)?;
+    run_job(settings, (json, is_stream), planning, stops, || {
         attempt.opens_output()
     })
 }
@@ -102,10 +138,10 @@ pub(super) enum Stops {
 }
 
 /// Runs a job. Calls `go` when the job is planned. Before that it writes nothing, except that it finishes the
-/// clean-up of a complete run. `planning` is the flag of [`end_on_signals`].
+/// clean-up of a complete run. `planning` is the flag of [`end_on_signals`]; `is_stream`: see [`Job::is_stream`].
 pub(super) fn run_job(
     settings: JobSettings,
-    json: bool,
+    (json, is_stream): (bool, bool),
     planning: Arc<AtomicBool>,
     stops: Stops,
     go: impl FnOnce() -> Result<(), CliError>,
@@ -122,7 +158,8 @@ pub(super) fn run_job(
     let spec = settings.check()?;
     places::check(&spec, job_file.as_deref())?;
     OutputDir::check(&spec.output, spec.existing())?;
-    let job = Job::prepare(spec, Some(Path::new(THIS_PROGRAM)))?;
+    let mut job = Job::prepare(spec, Some(Path::new(THIS_PROGRAM)))?;
+    job.is_stream = is_stream;
     places::check_reagents(&job)?;
     check_free_space(&job)?;
     for file in job.library.files() {
@@ -198,6 +235,10 @@ fn done(manifest: Box<Manifest>, json: bool, text: impl FnOnce(&Manifest) -> Str
 }
 
 fn stopped(job: &Job, kept: &Kept, free: Option<u64>) -> CliError {
+    if let Some(free) = free.filter(|_| job.is_stream) {
+        let (folder, free) = (std::env::temp_dir(), ByteSize(free));
+        return CliError::StreamDisk { folder, free };
+    }
     let full = free.map_or_else(String::new, |free| {
         format!("the disk is nearly full ({} free); ", ByteSize(free))
     });
@@ -281,7 +322,13 @@ pub(super) fn begun(given: JobSettings, json: bool) -> Result<Begun, CliError> {
 /// Refuses a new job if the disk has less space than the job is expected to write.
 fn check_free_space(job: &Job) -> Result<(), CliError> {
     let (spec, estimate) = (&job.spec, &job.plan.estimate);
-    let needed = estimate.disk_bytes() + estimate.disk_bytes_while_running();
+    // The parts of a stream are taken away as they come.
+    let parts = if job.is_stream {
+        0
+    } else {
+        estimate.disk_bytes()
+    };
+    let needed = parts + estimate.disk_bytes_while_running();
     let free = disk::free_bytes(&spec.output)?;
     if spec.resume || spec.expected_products.is_some() || needed <= free {
         return Ok(());
@@ -298,8 +345,10 @@ pub(super) fn plan(args: JobArgs<DeriveFlags>) -> Result<Exit, CliError> {
     let json = args.json;
     let mut settings = over_file(args.settings.into(), args.job.as_deref())?;
     // A plan writes nothing, so it needs no output directory.
-    let has_place = settings.output.is_some();
-    settings.output.get_or_insert_with(|| PathBuf::from("."));
+    let has_place = settings.output.is_some() && !stream::is_wanted(&settings);
+    if !has_place {
+        settings.output = Some(PathBuf::from("."));
+    }
     let job_file = settings.job_file.clone();
     let spec = settings.check()?;
     if has_place {

@@ -65,9 +65,13 @@ pub(super) fn worker() -> Result<Exit, CliError> {
     let (sender, go) = mpsc::sync_channel(1);
     start_thread("alive", say_alive)?;
     start_thread("lifeline", move || hold_lifeline(&sender))?;
-    run::run_job(assignment.settings(), true, planning, stops, || {
-        wait_for(&go)
-    })
+    run::run_job(
+        assignment.settings(),
+        (true, false),
+        planning,
+        stops,
+        || wait_for(&go),
+    )
 }
 
 /// The message when the daemon ends before the job has begun.

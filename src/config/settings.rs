@@ -24,7 +24,10 @@ use crate::{
     machine,
     property::PropertySet,
     sieve::EngineChoice,
-    table::{sink::parquet_file::PartCompression, source::KeepColumns},
+    table::{
+        sink::{ColumnNames, Coordinates, OutputFormat, parquet_file::PartCompression},
+        source::KeepColumns,
+    },
     units::ByteSize,
 };
 
@@ -38,7 +41,7 @@ pub const PARENT_TIMEOUT_DEFAULT: u64 = 120;
 /// Most distinct molecules that can be checked: each is kept until the end.
 pub const CHECK_MAX: u64 = 1_000_000;
 /// Smallest part: in a smaller one the footer outweighs the rows.
-const PART_BYTES_MIN: u64 = 64 << 10;
+pub const PART_BYTES_MIN: u64 = 64 << 10;
 const PART_BYTES_MAX: u64 = 1 << 40;
 /// Most chemistry threads: more than any node has, and small enough that the sums of a plan do not overflow.
 pub const THREADS_MAX: NonZeroUsize = NonZeroUsize::new(4_096).expect("4,096 is not 0");
@@ -62,7 +65,9 @@ settings! {
         #[serde(alias = "inputs")]
         input: Vec<PathBuf>;
 
-        /// Directory to write the products to
+        /// Directory to write the products to; - prints them
+        ///
+        /// With - the products go to standard output, a SMILES and a name on each line, and everything else to standard error.
         #[arg(short, long, value_name = "DIR")]
         #[same_on_resume(false)]
         output: Option<PathBuf>, else return Err(ConfigError::Missing("output"));
@@ -159,16 +164,39 @@ settings! {
         #[same_on_resume(false)]
         parent_timeout: Option<u64>, in 1..=PARENT_TIMEOUT_MAX, else PARENT_TIMEOUT_DEFAULT;
 
-        /// Size at which a Parquet part is closed [default: 64MiB]
+        /// Format of the parts: parquet, smi, csv or sdf [default: parquet]
+        ///
+        /// Text may be compressed: smi.gz, smi.zst, csv.gz, csv.zst, sdf.gz, sdf.zst. A line of smi is a SMILES, a tab and a
+        /// name of the row; csv and sdf have all columns. A job of several steps writes Parquet, from which molsieve export
+        /// makes any other format.
+        #[arg(long, value_name = "FORMAT", hide_short_help = true)]
+        #[same_on_resume(true)]
+        format: Option<OutputFormat>, else OutputFormat::Parquet;
+
+        /// Columns to write, in this order, such as smiles,parent_id [default: all]
+        ///
+        /// For parquet, csv and sdf.
+        #[arg(long, value_name = "NAME,…", hide_short_help = true)]
+        #[same_on_resume(true)]
+        columns: Option<ColumnNames>;
+
+        /// Molecules of an SDF that have 2D coordinates [default: stereo]
+        ///
+        /// A mol block states stereo by coordinates. Where there are none, they are 0.
+        #[arg(long, value_enum, value_name = "WHICH", hide_short_help = true)]
+        #[same_on_resume(true)]
+        coordinates: Option<Coordinates>;
+
+        /// Size at which a part is closed [default: 64MiB]
         #[arg(long, value_name = "SIZE", help_heading = TUNING, hide_short_help = true)]
         #[same_on_resume(true)]
         part_size: Option<ByteSize>, in ByteSize(PART_BYTES_MIN)..=ByteSize(PART_BYTES_MAX),
             else ByteSize(PART_BYTES_DEFAULT);
 
-        /// Compression of the parts: zstd[:1-9], snappy, lz4 or none [default: zstd:1]
+        /// Compression of Parquet parts: zstd[:1-9], snappy, lz4 or none [default: zstd:1]
         #[arg(long, value_name = "HOW", help_heading = TUNING, hide_short_help = true)]
         #[same_on_resume(true)]
-        compression: Option<PartCompression>, else PartCompression::default();
+        compression: Option<PartCompression>;
 
         /// Size of a slot of the ring [default: from the memory limit]
         #[arg(long, value_name = "SIZE", help_heading = TUNING, hide_short_help = true)]
@@ -369,6 +397,24 @@ impl Value for PartCompression {
             "type": "string",
             "pattern": "^(zstd(:[1-9])?|snappy|lz4|none)$",
             "examples": ["zstd:3", "snappy"],
+        })
+    }
+}
+
+impl Value for OutputFormat {
+    fn schema(_: Option<&RangeInclusive<Self>>) -> Json {
+        json!({ "type": "string", "enum": Self::names().collect::<Vec<_>>() })
+    }
+}
+
+impl Value for ColumnNames {
+    fn schema(_: Option<&RangeInclusive<Self>>) -> Json {
+        json!({
+            "type": "array",
+            "items": { "type": "string", "minLength": 1 },
+            "minItems": 1,
+            "uniqueItems": true,
+            "examples": [["smiles"], ["smiles", "parent_id"]],
         })
     }
 }

@@ -71,6 +71,9 @@ fn job_with(info: &SettingInfo, value: &Json) -> JobSettings {
     if info.task == Some(Task::Derive) && info.name != "step" {
         job["rules"] = json!(["/rules"]);
     }
+    if info.name == "coordinates" {
+        job["format"] = json!("sdf");
+    }
     job[info.name] = value.clone();
     serde_json::from_value(job).unwrap()
 }
@@ -85,13 +88,16 @@ fn jobs() -> impl Iterator<Item = (&'static SettingInfo, [JobSettings; 2])> {
 }
 
 /// The settings on which the files of a job depend, other than through their plan or the content of files.
-const SAME_ON_RESUME: [&str; 16] = [
+const SAME_ON_RESUME: [&str; 31] = [
     "smiles_column",
     "id_column",
     "no_header",
     "clean",
     "keep_columns",
     "dedup",
+    "format",
+    "columns",
+    "coordinates",
     "part_size",
     "compression",
     "sample",
@@ -99,6 +105,17 @@ const SAME_ON_RESUME: [&str; 16] = [
     "new_only",
     "key",
     "properties",
+    "where",
+    "alerts",
+    "require_smarts",
+    "reject_smarts",
+    "parent_where",
+    "parent_alerts",
+    "parent_require_smarts",
+    "parent_reject_smarts",
+    "filter_last",
+    "explain_drops",
+    "expand_stereo",
     "max_products_per_parent",
     "max_products_per_step",
     "chemistry",

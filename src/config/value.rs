@@ -15,6 +15,7 @@ use crate::{
     limits::{FILTERS_MAX, JOB_PATHS_MAX, REAGENT_SETS_MAX, STEPS_MAX},
     property::{Property, PropertySet},
     sieve::EngineChoice,
+    table::sink::Coordinates,
     units::ByteSize,
 };
 
@@ -78,6 +79,11 @@ command_line_words!(EngineChoice {
     Cpu: "cpu", "fastbloom on the CPU";
     Cuda: "cuda", "An NVIDIA GPU";
     Wgpu: "wgpu", "Any other GPU";
+});
+
+command_line_words!(Coordinates {
+    Stereo: "stereo", "Molecules with stereo";
+    All: "2d", "All molecules";
 });
 
 command_line_words!(KeyKind {
@@ -350,7 +356,7 @@ macro_rules! words {
     )* };
 }
 
-words!(EngineChoice, Dedup, KeyKind, Task, Method);
+words!(EngineChoice, Dedup, KeyKind, Task, Method, Coordinates);
 
 impl Value for PropertySet {
     fn schema(_: Option<&RangeInclusive<Self>>) -> Json {

@@ -22,7 +22,10 @@ use crate::{
     limits::{PRODUCTS_PER_PARENT_DEFAULT, STEPS_MAX},
     property::PropertySet,
     store::Existing,
-    table::sink::parquet_file::ParquetSettings,
+    table::sink::{
+        OutputFormat, PartSettings, RowName, TextCompression, TextKind,
+        parquet_file::ParquetSettings,
+    },
 };
 
 /// Settings of other tasks that earlier versions wrote into the `job.toml` of a deduplication, where they have
@@ -39,6 +42,7 @@ impl JobSettings {
         self.check_task()?;
         self.check_steps()?;
         self.check_reagents()?;
+        self.check_format()?;
         if self.max_products_per_step.is_some() && self.dedup == Some(Dedup::Bloom) {
             return Err(ConfigError::Value {
                 setting: "max_products_per_step",
@@ -46,6 +50,58 @@ impl JobSettings {
             });
         }
         self.into_spec()
+    }
+
+    /// Refuses what a format has not, and fills in what it has.
+    fn check_format(&mut self) -> Result<(), ConfigError> {
+        let wrong = |setting, reason: String| Err(ConfigError::Value { setting, reason });
+        let format = self.format.unwrap_or(OutputFormat::Parquet);
+        let several = self.steps.is_some_and(|steps| steps > 1);
+        match format.text() {
+            None => drop(self.compression.get_or_insert_default()),
+            Some(_) if several => {
+                let reason = "a job of several steps reads its own Parquet parts; leave it out, and then use molsieve \
+                              export";
+                return wrong("format", reason.into());
+            }
+            Some(kind) if self.compression.is_some() => {
+                let name = OutputFormat::Text(kind, TextCompression::None);
+                let reason = format!("it is for Parquet; use --format {name}.gz or {name}.zst");
+                return wrong("compression", reason);
+            }
+            Some(_) => {}
+        }
+        if format.text() == Some(TextKind::Sdf) {
+            self.coordinates.get_or_insert_default();
+        } else if self.coordinates.is_some() {
+            return wrong(
+                "coordinates",
+                format!("{format} has none; use --format sdf"),
+            );
+        }
+        let Some(columns) = &self.columns else {
+            return Ok(());
+        };
+        if format.text() == Some(TextKind::Smi) {
+            return wrong(
+                "columns",
+                "smi has a SMILES and a name; use --format csv".into(),
+            );
+        }
+        let key = self.key.unwrap_or(KeyKind::Canonical).column();
+        let needed = ["smiles", key, "root_row", "root_id"];
+        match needed
+            .iter()
+            .find(|name| !columns.iter().any(|column| column == **name))
+        {
+            Some(missing) if several => {
+                let reason = format!(
+                    "the next step reads the column {missing}; leave --columns out, and then use molsieve export"
+                );
+                wrong("columns", reason)
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Refuses sets of reagents with one name.
@@ -330,13 +386,22 @@ impl JobSpec {
         }
     }
 
-    /// How parts are encoded.
-    pub fn parquet(&self, row_group_bytes: usize) -> ParquetSettings {
-        ParquetSettings {
-            row_group_bytes,
-            compression: self.compression,
-            rows_differ: matches!(self.work, Work::Dedup(_)),
-            kept_columns: 0,
+    /// How parts are written.
+    pub fn parts(&self, row_group_bytes: usize) -> PartSettings {
+        let is_derived = self.rules().next().is_some();
+        PartSettings {
+            format: self.format,
+            parquet: ParquetSettings {
+                row_group_bytes,
+                compression: self.compression.unwrap_or_default(),
+                rows_differ: matches!(self.work, Work::Dedup(_)),
+                kept_columns: 0,
+            },
+            columns: self.columns.clone(),
+            coordinates: self.coordinates.unwrap_or_default(),
+            row_name: RowName::of(is_derived, self.has_roots()),
+            key_column: self.key().column(),
+            header: true,
         }
     }
 

@@ -16,7 +16,7 @@ use crate::{
     key::Key,
     report::manifest::{Manifest, ManifestError},
     store::plain,
-    table::source::quiet,
+    table::{sink::OutputFormat, source::quiet},
 };
 
 /// Keys decoded at a time.
@@ -43,6 +43,15 @@ pub enum EarlierRunError {
     /// The manifest names a part that is not there.
     #[error("--exclude {}: this part is missing, though the manifest names it", .0.display())]
     PartMissing(PathBuf),
+    /// The parts are text.
+    #[error("--exclude {}: its parts are {format}, and keys are read from Parquet; run it again with --format parquet",
+        directory.display())]
+    NotParquet {
+        /// The output directory of the earlier run.
+        directory: PathBuf,
+        /// The format of its parts.
+        format: OutputFormat,
+    },
     /// The keys have another definition, so they can't be compared.
     #[error("--exclude {}: its {key} keys are of {}, this molsieve makes definition {ours}: run it again",
         directory.display(), theirs.map_or("an earlier definition".into(), |n| format!("definition {n}")))]
@@ -68,7 +77,7 @@ pub enum EarlierRunError {
         ours: String,
     },
     /// A part has no such column of keys.
-    #[error("--exclude {}: has no column `{column}` of 16 bytes; a run with another --key leaves another column",
+    #[error("--exclude {}: has no column `{column}` of 16 bytes; a run with another --key or --columns leaves others",
         part.display())]
     NoColumn {
         /// The part.
@@ -92,6 +101,12 @@ impl EarlierRun {
     pub fn open(directory: &Path, key: KeyKind, rdkit: &str) -> Result<Self, EarlierRunError> {
         let manifest = Manifest::read(directory)?
             .ok_or_else(|| EarlierRunError::NotComplete(directory.into()))?;
+        if let Some(format) = manifest.text_format() {
+            return Err(EarlierRunError::NotParquet {
+                directory: directory.into(),
+                format,
+            });
+        }
         let theirs = manifest.key_definition;
         // Keys of another kind stand in another column, which the parts will show.
         if let Some(ours) = key.definition()

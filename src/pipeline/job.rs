@@ -20,7 +20,10 @@ use crate::{
     plan::{self, Plan, PlanError},
     reagents::{Reagents, Sample, StepReagents},
     rules::{RuleError, RuleSet},
-    table::source::{ColumnChoice, Library, SourceError},
+    table::{
+        sink::UnknownColumn,
+        source::{ColumnChoice, Library, SourceError},
+    },
     trial::{self, Assignment, TriedReagents},
     units::{ByteSize, counted},
 };
@@ -49,6 +52,9 @@ pub struct Job {
     pub job_toml: String,
     /// The executable that tries parents in processes of its own, if there is one; see [`Job::prepare`].
     pub program: Option<PathBuf>,
+    /// Whether its rows go to standard output: parts are then small, another process takes them away, and their
+    /// concatenation counts. `false` unless the caller sets it.
+    pub is_stream: bool,
     /// Where its workers take rows from: [`RowOrigin::Work`] unless a benchmark sets another.
     pub row_origin: RowOrigin,
 }
@@ -74,6 +80,9 @@ pub enum PrepareError {
     /// The reagents of a rule can't be used.
     #[error(transparent)]
     Reagents(#[from] ReagentError),
+    /// A column that is to be written is none of the job's.
+    #[error(transparent)]
+    Column(#[from] UnknownColumn),
     /// The job does not fit its memory limit, or an engine that was named can't be used.
     #[error(transparent)]
     Plan(#[from] PlanError),
@@ -163,7 +172,7 @@ impl Job {
             _ => plan.estimate.parents,
         };
         let job_toml = resolved(&spec, &plan).to_job_file();
-        Ok(Self {
+        let job = Self {
             spec,
             rules,
             filters,
@@ -175,8 +184,11 @@ impl Job {
             rdkit,
             job_toml,
             program: program.map(Into::into),
+            is_stream: false,
             row_origin: RowOrigin::Work,
-        })
+        };
+        job.check_columns()?;
+        Ok(job)
     }
 
     /// The names the `rule` column can have in the rows of a step.

@@ -36,7 +36,8 @@ impl From<ChemistryTimes> for ChemistryStages {
 }
 
 impl From<Part> for ManifestFile {
-    fn from(Part { file, rows }: Part) -> Self {
+    fn from(part: Part) -> Self {
+        let Part { file, rows, .. } = part;
         Self {
             name: file.name,
             rows,
@@ -203,6 +204,7 @@ impl Manifest {
             counts,
             rejected_by_code: account.rejected_by_code,
             cleaning: (!job.spec.clean.is_empty()).then_some(account.cleaning),
+            without_mol_block: state.parts.iter().map(|part| part.without_mol_block).sum(),
             files: state.parts.into_iter().map(ManifestFile::from).collect(),
             rejects: further.rejects.map(ManifestFile::from),
             drops: further.drops.map(ManifestFile::from),

@@ -18,17 +18,17 @@ use super::{
 use crate::{
     account::{Account, Counts, RuleAccount},
     chem::drops::DropSample,
-    config::{Dedup, Work},
+    config::Dedup,
     cores::Cores,
-    limits::{CHECKPOINT_SECONDS, UNWRITTEN_BYTES},
+    limits::{CHECKPOINT_SECONDS, STREAM_PARTS_MAX, UNWRITTEN_BYTES},
     machine,
     settle::{self, Lengths, Spills, rows::OpenBlock},
     sieve::{Engine, Tally},
     slot::{Slot, Verdict},
-    store::{OutputDir, disk, sealed, spill::SpillLength},
+    store::{OutputDir, PRODUCTS_DIR, disk, sealed, spill::SpillLength},
     table::sink::{
-        Begun, Encoders, Gathered, Part, ProductSink, RejectLog, Rewrite, SinkSettings,
-        publish_drops, publish_rejects, row_log::PART_ROWS,
+        Begun, Encoders, Gathered, Part, ProductSink, RejectLog, Rewrite, publish_drops,
+        publish_rejects, row_log::PART_ROWS,
     },
 };
 
@@ -64,6 +64,8 @@ pub(super) struct RunFiles<'a> {
     checkpoint_phase: Phase,
     checkpoint_time: Instant,
     checkpoint_interval: Duration,
+    /// When the last part was closed.
+    part_closed: Instant,
 }
 
 impl<'a> RunFiles<'a> {
@@ -78,17 +80,8 @@ impl<'a> RunFiles<'a> {
         engine: Option<&mut Box<dyn Engine>>,
     ) -> Result<Self, PipelineError> {
         let mut state = begun.cloned().unwrap_or_else(|| Checkpoint::at_start(job));
-        let settings = SinkSettings {
-            rule_names: job.rule_names(state.step),
-            step: job.spec.has_roots().then_some(state.step as u8),
-            reagents: (reagents.per_row > 0).then(|| Arc::clone(&reagents.texts)),
-            kept: job.library.kept().cloned(),
-            properties: job.spec.properties(),
-            key_column: job.spec.key().column(),
-            molecules: matches!(job.spec.work, Work::Dedup(_)),
-            inputs: !job.spec.clean.is_empty(),
-            parquet: job.spec.parquet(job.plan.row_group_bytes),
-        };
+        let texts = (reagents.per_row > 0).then(|| Arc::clone(&reagents.texts));
+        let settings = job.sink_settings(state.step, texts);
         let exact = job.spec.dedup == Dedup::Exact;
         let lengths = begun.map(|begun| (begun.lengths, begun.open_block.clone()));
         let spills = Spills::new(
@@ -123,6 +116,7 @@ impl<'a> RunFiles<'a> {
             checkpoint_phase: state.phase,
             checkpoint_time: Instant::now(),
             checkpoint_interval: checkpoint_interval(),
+            part_closed: Instant::now(),
             state,
         };
         if begun.is_none() {
@@ -231,11 +225,38 @@ impl<'a> RunFiles<'a> {
         Ok(())
     }
 
-    /// Whether to close the part: by content alone, so that the files are a function of it.
+    /// Whether to close the part: by content alone, so that the files are a function of it. Of a stream only the
+    /// concatenation counts, so time may close its parts too.
     pub(super) fn is_full(&self) -> bool {
         let unwritten = UNWRITTEN_BYTES * self.state.account.counts.unwritten();
         let unwritten = unwritten - self.state.unwritten_before;
-        self.products.part_bytes() + unwritten >= self.job.spec.part_size.0
+        self.products.part_bytes() + unwritten >= self.job.spec.part_size.0 || self.is_stream_due()
+    }
+
+    /// The same while settled rows are written.
+    pub(super) fn is_full_of_settled(&self) -> bool {
+        self.products.part_bytes() >= self.job.spec.part_size.0 || self.is_stream_due()
+    }
+
+    /// Whether the reader of a stream should get the rows of the open part. The longer the stream, the later: parts are
+    /// listed in checkpoints, so their number grows with the logarithm of the time.
+    fn is_stream_due(&self) -> bool {
+        const SOONEST: Duration = Duration::from_millis(250);
+        self.job.is_stream
+            && self.products.has_open_part()
+            && self.part_closed.elapsed() >= SOONEST.max(self.meters.elapsed() / 32)
+    }
+
+    /// Waits while the reader of a stream is behind: what it has not read yet takes disk.
+    fn wait_for_reader(&self) -> Result<(), PipelineError> {
+        let products = self.output.path().join(PRODUCTS_DIR);
+        while self.job.is_stream
+            && !self.control.is_stopping()
+            && disk::entries(&products)?.len() >= STREAM_PARTS_MAX
+        {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Ok(())
     }
 
     /// Time until the next checkpoint is due, whatever the size of the part.
@@ -259,7 +280,8 @@ impl<'a> RunFiles<'a> {
         self.state.unwritten_before = UNWRITTEN_BYTES * self.state.account.counts.unwritten();
         self.checkpoint()?;
         self.products.forget_rows()?;
-        Ok(())
+        self.part_closed = Instant::now();
+        self.wait_for_reader()
     }
 
     /// Takes a checkpoint unless it would equal the last one.

@@ -73,7 +73,7 @@ fn settle_from(files: &mut RunFiles<'_>, next_row: u64) -> Result<(), PipelineEr
         if !go_on(slot.rows() as u64) {
             return Err(DecideError::Stopped.into());
         }
-        if files.products.part_bytes() >= job.spec.part_size.0 {
+        if files.is_full_of_settled() {
             files.close_part()?;
         } else if files.time_to_checkpoint().is_zero() {
             files.checkpoint()?;

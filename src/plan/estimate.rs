@@ -8,7 +8,10 @@ use crate::{
     identity::StructureKeys,
     limits::{SAMPLE_PARENTS, SAMPLE_PRODUCTS_PER_PARENT_MAX, STEPS_MAX},
     reject::Rejection,
-    table::source::Library,
+    table::{
+        sink::{OutputFormat, TextCompression, TextKind},
+        source::Library,
+    },
     trial::{Candidate, Purpose, TrialError, Tried},
 };
 
@@ -39,6 +42,8 @@ pub struct Estimate {
     pub products_per_step_max: Option<u64>,
     /// With `--new-only`: molecules of the library, which are left out too.
     pub library_keys: u64,
+    /// What the parts are.
+    pub format: OutputFormat,
 }
 
 impl Estimate {
@@ -86,11 +91,26 @@ impl Estimate {
         3 * 16 * self.keys()
     }
 
-    /// Bytes of all parts. Per row: the key as it is, SMILES compressed about 8 : 1 (the products of
-    /// a parent are adjacent and differ little) and a few bytes for the columns that repeat; seen
-    /// on natural products.
+    /// Bytes of all parts.
     pub fn disk_bytes(&self) -> u64 {
-        (self.products() as f64 * (16.0 + 4.0 + self.smiles_bytes / 8.0)) as u64
+        let smiles = self.smiles_bytes;
+        let row = match self.format {
+            // The key as it is, SMILES compressed about 8 : 1 (the products of a parent are adjacent and differ little) and
+            // a few bytes for the columns that repeat; seen on natural products.
+            OutputFormat::Parquet => 16.0 + 4.0 + smiles / 8.0,
+            OutputFormat::Text(kind, compression) => {
+                let text = match kind {
+                    TextKind::Smi => smiles + 48.0,
+                    TextKind::Csv => 2.0 * smiles + 96.0,
+                    TextKind::Sdf => 52.0 * smiles + 256.0,
+                };
+                match compression {
+                    TextCompression::None => text,
+                    TextCompression::Gzip | TextCompression::Zstd => text / 4.0,
+                }
+            }
+        };
+        (self.products() as f64 * row) as u64
     }
 }
 
@@ -164,6 +184,7 @@ pub(super) fn estimate(
         excluded: 0,
         products_per_step_max: spec.products_per_step_max(),
         library_keys: if spec.new_only() { rows.rows } else { 0 },
+        format: spec.format,
     })
 }
 

@@ -89,14 +89,14 @@ impl Plan {
     /// What an encoder takes: a row group, what becomes of it, and the rows of a slot: as arrays, and for the log, which
     /// does not repeat a parent.
     pub(super) fn encoder_bytes(&self, spec: &JobSpec) -> usize {
-        let parquet = spec.parquet(self.row_group_bytes);
+        let parts = spec.parts(self.row_group_bytes);
         let kept = if self.slot.kept {
             KEPT_ENCODER_BYTES
         } else {
             0
         };
         let gathered = (GATHERED_PER_SLOT + 1) * self.slot.bytes;
-        parquet.sink_bytes(1) - parquet.sink_bytes(0) + gathered + kept
+        parts.sink_bytes(1) - parts.sink_bytes(0) + gathered + kept
     }
 }
 
@@ -169,14 +169,14 @@ impl Needs<'_> {
         memory.add("sieve", sieve + tables, "engine cpu: tables and threads");
 
         let row_group = plan.row_group_bytes;
-        let sink = spec.parquet(row_group).sink_bytes(0) + SPILL_BYTES;
+        let sink = spec.parts(row_group).sink_bytes(0) + SPILL_BYTES;
         let encoder = plan.encoder_bytes(spec);
-        let detail = format!(
-            "{} encoders × {}, row groups of {}",
-            plan.encoders,
-            mebibytes(encoder as u64),
-            size(row_group)
-        );
+        let what = match spec.format.text() {
+            None => format!("row groups of {}", size(row_group)),
+            Some(_) => format!("text of {}", spec.format),
+        };
+        let each = mebibytes(encoder as u64);
+        let detail = format!("{} encoders × {each}, {what}", plan.encoders);
         let encoders = plan.encoders * encoder;
         plan.memory.add("sink", sink + encoders, detail);
 

@@ -96,6 +96,9 @@ pub struct Manifest {
     /// Rows that `--canonical` left as written because RDKit can't read them.
     #[serde(default)]
     pub left_as_written: u64,
+    /// Rows of SDF parts whose mol block is empty because RDKit makes none.
+    #[serde(default)]
+    pub without_mol_block: u64,
     /// What RDKit found for the sampled molecules, with `--check`.
     pub check: Option<CheckAccount>,
     /// Distinct products that `--max-products-per-step` left out; they are among the capped ones.
@@ -506,6 +509,10 @@ impl Manifest {
     pub fn rows_at_fault(&self) -> u64 {
         let disagreements = self.check.as_ref().map_or(0, |check| check.disagreements);
         let reagents = self.reagents.iter().map(|set| set.rejected).sum::<u64>();
-        self.counts.parents_rejected + reagents + disagreements + self.left_as_written
+        self.counts.parents_rejected
+            + reagents
+            + disagreements
+            + self.left_as_written
+            + self.without_mol_block
     }
 }

@@ -13,17 +13,9 @@ use super::{
     disk::{self, DiskFile},
     early_sync::EarlySync,
     lock::Lock,
+    part_names::{PRODUCTS_DIR, is_export, part_number},
     sealed::hex,
 };
-
-/// Folder of the published parts in an output directory. It holds nothing else, so that readers can open the
-/// folder as one data set.
-pub const PRODUCTS_DIR: &str = "products";
-
-/// The name of a part in its output directory.
-pub fn part_name(number: usize) -> String {
-    format!("{PRODUCTS_DIR}/part-{number:05}.parquet")
-}
 
 /// An output directory that this process has locked: no other process works in it.
 #[derive(Debug)]
@@ -244,14 +236,6 @@ impl OutputDir {
     }
 }
 
-/// The number in the name of a part.
-fn part_number(path: &Path) -> Option<usize> {
-    let name = path.file_name()?.to_str()?;
-    let digits = name.strip_prefix("part-")?.strip_suffix(".parquet")?;
-    let all_digits = digits.bytes().all(|byte| byte.is_ascii_digit());
-    digits.parse().ok().filter(|_| all_digits)
-}
-
 /// The first of `entries` and of the entries of the folder of parts that no job writes.
 fn foreign(path: &Path, entries: Vec<PathBuf>) -> Result<Option<PathBuf>, StoreError> {
     if let Some(entry) = entries.iter().find(|entry| !is_ours(entry)) {
@@ -272,7 +256,8 @@ fn is_ours(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let fixed = ["job.toml", "manifest.json", WORK_DIR];
     let fixed = SIDE_FILES.iter().chain(&fixed);
-    fixed.copied().any(|fixed| fixed == name) || part_number(path).is_some() || is_products_dir(path)
+    let is_part = part_number(path).is_some() || is_products_dir(path) || is_export(path, &name);
+    fixed.copied().any(|fixed| fixed == name) || is_part
 }
 
 /// Whether this is a folder of parts. A link to one is not: the files elsewhere belong to somebody else.
@@ -348,14 +333,19 @@ mod tests {
     use std::{fs, thread, time::Duration};
 
     use super::*;
+    use crate::store::part_name;
+
+    fn product(number: usize) -> String {
+        format!("{PRODUCTS_DIR}/{}", part_name(number, "parquet"))
+    }
 
     #[test]
     fn a_file_is_visible_only_when_published() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("out");
         let output = OutputDir::open(&path, Existing::Refuse).unwrap();
-        let part = path.join(part_name(0));
-        let mut pending = output.begin(&part_name(0)).unwrap();
+        let part = path.join(product(0));
+        let mut pending = output.begin(&product(0)).unwrap();
         pending.write_all(b"a").unwrap();
         pending.sync_soon().unwrap();
         pending.write_all(b"bc").unwrap();
@@ -368,7 +358,7 @@ mod tests {
         let sha256 = "ba7816bf8f01cfea414140de5dae2223";
         assert!(published.sha256.starts_with(sha256));
         assert_eq!(fs::read(&part).unwrap(), b"abc");
-        drop(output.begin(&part_name(1)).unwrap());
+        drop(output.begin(&product(1)).unwrap());
         output.finish().unwrap();
         let products = path.join(PRODUCTS_DIR);
         for folder in [path, products] {
@@ -454,15 +444,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("out");
         let output = OutputDir::open(&path, Existing::Refuse).unwrap();
-        for name in ["job.toml", &part_name(0), &part_name(1)] {
+        for name in ["job.toml", &product(0), &product(1)] {
             output.write(name, b"x").unwrap();
         }
         for name in ["checkpoint", "keys", "part-00002.parquet.tmp"] {
             fs::write(output.work_file(name), b"x").unwrap();
         }
         output.clear_behind(1, &["checkpoint", "keys"]).unwrap();
-        assert!(!path.join(part_name(1)).exists());
-        assert!(path.join(part_name(0)).exists() && path.join("job.toml").exists());
+        assert!(!path.join(product(1)).exists());
+        assert!(path.join(product(0)).exists() && path.join("job.toml").exists());
         assert_eq!(fs::read_dir(output.work_dir()).unwrap().count(), 3);
     }
 
@@ -477,7 +467,7 @@ mod tests {
         // One that was there already stays, and nothing in it.
         fs::create_dir(&path).unwrap();
         let output = OutputDir::open(&path, Existing::Refuse).unwrap();
-        output.write(&part_name(0), b"x").unwrap();
+        output.write(&product(0), b"x").unwrap();
         output.abandon().unwrap();
         assert_eq!(fs::read_dir(&path).unwrap().count(), 0);
         let file = dir.path().join("file");

@@ -1,9 +1,10 @@
-//! The sink: writes the new rows of slots into Parquet parts.
+//! The sink: writes the new rows of slots into parts: Parquet, or text ([`format`]).
 //!
 //! Constraints:
 //! - Columns are copied once, from the slot into the arrays the encoder reads, at most
 //!   [`SINK_CHUNK_ROWS`](crate::limits::SINK_CHUNK_ROWS) rows at a time.
-//! - Slots are gathered and row groups encoded on a pool ([`Encoders`]), several at a time; files get them in order.
+//! - Slots are gathered, row groups encoded and pieces of text made on a pool ([`Encoders`]), several at a time; files
+//!   get them in order.
 //! - A row group is closed when its content reaches [`ParquetSettings::row_group_bytes`], a part when
 //!   the caller says so: by content alone, never by time, so that equal jobs write equal files.
 //! - A part is published (see [`crate::store`]) as soon as it is closed.
@@ -14,31 +15,44 @@
 //! Columns and their types are those of DESIGN's output contract; see [`product_schema`].
 
 mod drops;
+mod cells;
+mod density;
 mod encoders;
 mod error;
+pub mod format;
 mod gather;
 mod kept_rows;
+mod pack;
 pub mod parquet_file;
+mod part_settings;
+mod parts;
 mod rejects;
 pub mod row_log;
+mod text_file;
+mod text_rows;
 
 use std::{collections::HashSet, ops::Deref, sync::Arc, time::Duration};
 
 use arrow::{
-    array::{RecordBatch, StringArray},
+    array::StringArray,
     datatypes::{DataType, Field, Schema, SchemaRef},
 };
-use serde::{Deserialize, Serialize};
 
 pub use drops::{DropRow, publish_drops};
+pub use density::Density;
 pub use encoders::{Encoders, Spent, Task};
 pub use error::SinkError;
+pub use format::{
+    ColumnNames, Coordinates, OutputFormat, RowName, TextCompression, TextKind, UnknownColumn,
+};
 pub use gather::{Gathered, Gatherer};
 pub use parquet_file::Part;
+pub use part_settings::PartSettings;
+pub use parts::{PartPlace, Parts};
 pub use rejects::{Reject, RejectLog, publish_rejects, read_rejects, reject_schema};
+pub use text_file::TextStream;
 
 use gather::{GatheredBatch, Rest};
-use parquet_file::{ParquetFile, ParquetSettings};
 use row_log::{PART_ROWS, RowLog};
 
 use crate::{
@@ -46,7 +60,7 @@ use crate::{
     reagents::Reagents,
     slot::Slot,
     store::{
-        OutputDir, StoreError, part_name,
+        OutputDir, StoreError,
         spill::{Block, SpillLength},
     },
     table::kept::KeptColumns,
@@ -72,8 +86,8 @@ pub struct SinkSettings {
     pub reagents: Option<Arc<Reagents>>,
     /// The columns of the input that rows carry.
     pub kept: Option<Arc<KeptColumns>>,
-    /// How the parts are encoded.
-    pub parquet: ParquetSettings,
+    /// How the parts are written.
+    pub parts: PartSettings,
 }
 
 /// The schema of the parts. `rewritten`: RDKit writes `smiles`, so molecules too have another `parent_smiles`.
@@ -152,28 +166,6 @@ const KEPT_PREFIX: &str = "input_";
 /// The SMILES to write for some rows of a slot.
 pub type Rewrite<'a> = dyn Fn(&Slot, &[usize]) -> Vec<String> + Send + 'a;
 
-/// How much encoding makes of content: as seen last, in a whole part or, before there is one, in the first row group. The
-/// open part's row groups may still be in work when its size is asked for; so the size is a function of the rows alone.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Density {
-    /// 0: nothing is encoded yet.
-    content_bytes: u64,
-    encoded_bytes: u64,
-}
-
-/// Bytes of content that a byte takes, before anything is encoded. Molecules compress to a third, products to less.
-const CONTENT_BYTES_GUESSED: u64 = 3;
-
-impl Density {
-    fn encoded(self, content_bytes: u64) -> u64 {
-        if self == Self::default() {
-            return content_bytes / CONTENT_BYTES_GUESSED;
-        }
-        let bytes = u128::from(content_bytes) * u128::from(self.encoded_bytes);
-        (bytes / u128::from(self.content_bytes.max(1))) as u64
-    }
-}
-
 /// What a sink continues from.
 pub struct Begun {
     /// The parts published so far.
@@ -191,13 +183,9 @@ pub struct ProductSink<'a> {
     /// With `--canonical`: returns the SMILES to write.
     rewrite: Option<Box<Rewrite<'a>>>,
     encoders: Arc<Encoders>,
-    part: Option<ParquetFile>,
-    parts: Vec<Part>,
-    density: Density,
+    parts: Parts<'a>,
     /// The rows of the open part.
     log: RowLog,
-    /// Time that row groups of closed parts took to encode, not yet reported.
-    spent: Spent,
 }
 
 impl<'a> ProductSink<'a> {
@@ -213,10 +201,14 @@ impl<'a> ProductSink<'a> {
         let rule_names = Arc::new(StringArray::from(settings.rule_names.clone()));
         let under_way = begun.as_ref().map(|begun| begun.part_rows);
         let log = row_log::open(&output.work_file(PART_ROWS), under_way)?;
-        let (parts, density) = match begun {
-            Some(begun) => (begun.parts, begun.density),
-            None => (Vec::new(), Density::default()),
-        };
+        let written = begun.map(|begun| (begun.parts, begun.density));
+        let parts = Parts::new(
+            (output, PartPlace::Products),
+            settings.parts.clone(),
+            &schema,
+            Arc::clone(&encoders),
+            written.unwrap_or_default(),
+        )?;
         let mut sink = Self {
             output,
             gatherer: Gatherer {
@@ -226,11 +218,8 @@ impl<'a> ProductSink<'a> {
             },
             rewrite,
             encoders,
-            part: None,
             parts,
-            density,
             log,
-            spent: Spent::default(),
         };
         if let Some(length) = under_way.filter(|length| *length != SpillLength::EMPTY) {
             sink.make_again(length)?;
@@ -251,7 +240,7 @@ impl<'a> ProductSink<'a> {
             kept: settings.kept.as_deref(),
         };
         let path = self.output.work_file(PART_ROWS);
-        row_log::read(&path, length, columns, |batch| self.write_batch(batch))
+        row_log::read(&path, length, columns, |batch| self.parts.write(batch))
     }
 
     /// Starts gathering the rows of `slot` whose verdict is *new*, on the encoders' threads. The slot comes back with
@@ -293,7 +282,7 @@ impl<'a> ProductSink<'a> {
             for GatheredBatch { rows, record, keys } in gathered.batches {
                 self.log.push(record)?;
                 take_keys(&keys)?;
-                self.write_batch(rows)?;
+                self.parts.write(rows)?;
             }
             let Some(rest) = gathered.rest else {
                 return Ok(());
@@ -314,16 +303,6 @@ impl<'a> ProductSink<'a> {
         self.append(slot, gathered, take_keys)
     }
 
-    fn write_batch(&mut self, batch: RecordBatch) -> Result<(), SinkError> {
-        let density_known = self.density != Density::default();
-        let part = self.open_part()?;
-        part.write(batch)?;
-        if !density_known && let Some(density) = part.density_of_first_row_group()? {
-            self.density = density;
-        }
-        Ok(())
-    }
-
     /// The end of the log of the open part's rows.
     pub fn flush_rows(&mut self) -> Result<SpillLength, StoreError> {
         self.log.flush()
@@ -331,9 +310,9 @@ impl<'a> ProductSink<'a> {
 
     /// Writes the rows of the open part to the disk. Returns an empty length if there is no open part.
     pub fn sync_rows(&mut self) -> Result<SpillLength, StoreError> {
-        match self.part {
-            Some(_) => self.log.sync(),
-            None => Ok(SpillLength::EMPTY),
+        match self.parts.is_open() {
+            true => self.log.sync(),
+            false => Ok(SpillLength::EMPTY),
         }
     }
 
@@ -345,65 +324,37 @@ impl<'a> ProductSink<'a> {
     /// Begins the first part although there is no row for it, so that a job without products leaves
     /// a table without rows, which readers can open.
     pub fn begin_first_part(&mut self) -> Result<(), SinkError> {
-        if self.parts.is_empty() {
-            self.open_part()?;
-        }
-        Ok(())
-    }
-
-    fn open_part(&mut self) -> Result<&mut ParquetFile, SinkError> {
-        if self.part.is_none() {
-            let name = part_name(self.parts.len());
-            let Gatherer {
-                settings, schema, ..
-            } = &self.gatherer;
-            let mut parquet = settings.parquet;
-            parquet.kept_columns = settings.kept.as_ref().map_or(0, |kept| kept.len());
-            let part = ParquetFile::begin(self.output, &name, schema, parquet, &self.encoders);
-            self.part = Some(part?);
-        }
-        Ok(self.part.as_mut().expect("it was begun just now"))
+        self.parts.begin_first()
     }
 
     /// Publishes the open part, if there is one.
     pub fn close_part(&mut self) -> Result<(), SinkError> {
-        let Some(mut part) = self.part.take() else {
-            return Ok(());
-        };
-        part.end()?;
-        self.spent += part.take_spent();
-        let content_bytes = part.content_bytes();
-        let part = part.publish(self.output)?;
-        if content_bytes > 0 {
-            self.density = Density {
-                content_bytes,
-                encoded_bytes: part.file.bytes,
-            };
-        }
-        self.parts.push(part);
-        Ok(())
+        self.parts.close()
     }
 
     /// The parts published so far.
     pub fn parts(&self) -> &[Part] {
-        &self.parts
+        self.parts.published()
+    }
+
+    /// Whether a part is open.
+    pub fn has_open_part(&self) -> bool {
+        self.parts.is_open()
     }
 
     /// What encoding made of the content of the last part.
     pub fn density(&self) -> Density {
-        self.density
+        self.parts.density()
     }
 
     /// Bytes that the open part will have, as the last one suggests: a function of the rows alone.
     pub fn part_bytes(&self) -> u64 {
-        let content = self.part.as_ref().map_or(0, ParquetFile::content_bytes);
-        self.density.encoded(content)
+        self.parts.open_bytes()
     }
 
     /// Bytes published and pending.
     pub fn bytes(&self) -> u64 {
-        let published: u64 = self.parts.iter().map(|part| part.file.bytes).sum();
-        published + self.part_bytes()
+        self.parts.bytes()
     }
 
     /// CPU time that the thread has used which writes the log.
@@ -413,13 +364,8 @@ impl<'a> ProductSink<'a> {
 
     /// Time that row groups took to encode, and the log to write, since the last call.
     pub fn take_spent(&mut self) -> Spent {
-        let mut spent = std::mem::take(&mut self.spent);
+        let mut spent = self.parts.take_spent();
         spent.work += self.log.take_work();
-        spent += self
-            .part
-            .as_mut()
-            .map(ParquetFile::take_spent)
-            .unwrap_or_default();
         spent
     }
 }

@@ -40,6 +40,7 @@ mod examples;
 #[cfg(feature = "failpoints")]
 mod faults;
 mod filters;
+mod formats;
 mod generated;
 mod gpu_check;
 mod house;
@@ -61,6 +62,7 @@ mod run;
 mod shown;
 mod signals;
 mod steps;
+mod streams;
 mod structure_key;
 mod systemd;
 mod worker;

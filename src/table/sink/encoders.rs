@@ -1,4 +1,4 @@
-//! The threads that turn rows into arrays and encode row groups.
+//! The threads that turn rows into arrays, encode row groups and make text.
 
 use std::{
     ops::AddAssign,
@@ -7,15 +7,15 @@ use std::{
 };
 
 use super::error::{SinkError, encode_error};
-use crate::cores::{Cores, Rank};
+use crate::{
+    cores::{Cores, Rank},
+    limits::STAGE_STACK_BYTES,
+};
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
 use parquet::{
     arrow::arrow_writer::{ArrowColumnChunk, ArrowColumnWriter, compute_leaves},
     errors::ParquetError,
 };
-
-/// Stack of an encoder's thread: neither the encoder nor zstd recurses.
-const STACK_BYTES: usize = 1 << 20;
 
 /// A pool of threads. A panic on one of them is an error of the task.
 pub struct Encoders {
@@ -60,7 +60,8 @@ impl Encoders {
         let pool = rayon::ThreadPoolBuilder::new()
             .num_threads(threads)
             .thread_name(|i| format!("sink-{i}"))
-            .stack_size(STACK_BYTES)
+            // RDKit, which writes mol blocks, recurses; only the pages that are used become resident.
+            .stack_size(STAGE_STACK_BYTES)
             // The task's sender is dropped, which its owner notices.
             .panic_handler(|_| {})
             .build()

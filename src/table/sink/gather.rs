@@ -399,7 +399,7 @@ mod tests {
     use super::*;
     use crate::{
         slot::SlotParent,
-        table::sink::{parquet_file::ParquetSettings, product_schema},
+        table::sink::{PartSettings, parquet_file::ParquetSettings, product_schema},
     };
 
     const PARENT_BYTES: usize = 4_000;
@@ -415,7 +415,7 @@ mod tests {
             step: None,
             reagents: None,
             kept: None,
-            parquet: ParquetSettings::new(1 << 20),
+            parts: PartSettings::parquet(ParquetSettings::new(1 << 20)),
         };
         Gatherer {
             schema: product_schema(&settings, false),

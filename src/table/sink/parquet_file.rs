@@ -26,7 +26,7 @@ use parquet::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Density,
+    density::Density,
     encoders::{Encoders, RowGroup, Spent, Task, encode_row_group},
     error::{SinkError, encode_error},
 };
@@ -43,6 +43,9 @@ pub struct Part {
     pub file: Published,
     /// Rows in it.
     pub rows: u64,
+    /// Rows of an SDF for which RDKit makes no mol block.
+    #[serde(default)]
+    pub without_mol_block: u64,
 }
 
 /// How a Parquet file is encoded.
@@ -161,7 +164,7 @@ impl ParquetSettings {
 }
 
 /// A file that can be taken back from the encoder after its last write.
-struct Held(Option<PendingFile>);
+pub(super) struct Held(pub(super) Option<PendingFile>);
 
 impl Write for Held {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -327,6 +330,7 @@ impl ParquetFile {
         Ok(Part {
             file: output.publish(pending)?,
             rows: self.rows,
+            without_mol_block: 0,
         })
     }
 }
