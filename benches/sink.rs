@@ -122,6 +122,7 @@ fn settings() -> SinkSettings {
         molecules: false,
         step: None,
         reagents: None,
+        duplicates: false,
         parquet: ParquetSettings::new(ROW_GROUP_BYTES_MIN),
     }
 }

@@ -6,6 +6,7 @@
 
 mod attempts;
 mod bench;
+mod diff;
 mod doctor;
 mod error;
 mod events;
@@ -92,6 +93,13 @@ enum Command {
 rules can't be used."
     )]
     Route(route::RouteArgs),
+    /// Compare two outputs: what only one of them has, by key, as counts and as files
+    ///
+    /// A and B are output directories of complete jobs whose keys are of the same kind.
+    #[command(
+        after_long_help = "Exit codes: 0 done, also if they differ; 1 failed; 2 usage; 3 an output can't be compared."
+    )]
+    Diff(diff::DiffArgs),
     /// Transform the parents on standard input as a job would; used by `run`
     #[command(hide = true)]
     TryParents,
@@ -257,6 +265,7 @@ pub fn main() -> ExitCode {
         Command::Plan(args) => (args.json, run::plan(*args)),
         Command::Key(args) => (false, key::key(&args)),
         Command::Route(args) => (args.json, route::route(&args)),
+        Command::Diff(args) => (args.json, diff::diff(&args)),
         Command::TryParents => (false, run::try_parents()),
         Command::Worker => (true, worker::worker()),
         Command::Doctor(args) => (args.json, doctor::doctor(&args)),

@@ -43,7 +43,7 @@
 //! 4. `ring`, `chem`, `identity`, `table`
 //! 5. `sieve`, `settle`, `trial`, `nvidia`
 //! 6. `config`, `plan`
-//! 7. `pipeline`, `report`, `bench`, `doctor`, `route`
+//! 7. `pipeline`, `report`, `bench`, `doctor`, `route`, `diff`
 //! 8. `daemon`
 //! 9. `cli`
 
@@ -54,6 +54,7 @@ pub mod cli;
 pub mod config;
 pub mod cores;
 pub mod daemon;
+pub mod diff;
 pub mod doctor;
 #[cfg(feature = "failpoints")]
 mod faults;

@@ -33,6 +33,7 @@ mod capped;
 mod check;
 mod checkpoint;
 mod control;
+mod duplicates;
 mod earlier;
 mod error;
 mod identify;

@@ -12,7 +12,8 @@
 //! | `part-rows` | the rows of the unfinished part, from which a resumed run encodes the part again | [`spill`] |
 //! | `survivors` | which *maybe* rows are new, once that is decided | [`spill`] |
 //! | `in-work` | the parents that workers are processing | see [`crate::pipeline`] |
-//! | `settle/` | partitions | [`spill`] |
+//! | `seen-rows` | with `--duplicates`, the rows that a deduplication has seen | [`spill`] |
+//! | `settle/`, `duplicates/` | partitions and sorted runs | [`spill`] |
 //!
 //! A file is published in an order that survives a power failure: write `NAME.tmp`, sync it, rename it into
 //! place, sync the directory. An error of fsync fails the job, because nobody can say which data was lost.
@@ -25,6 +26,7 @@ mod lock;
 mod new_file;
 mod output;
 pub mod sealed;
+pub mod sorter;
 pub mod spill;
 pub mod spill_thread;
 
@@ -33,7 +35,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub use new_file::write_new;
+pub use new_file::{NewFile, write_new};
 pub use output::{Existing, Found, OutputDir, PRODUCTS_DIR, PendingFile, Published, part_name};
 
 /// Folder of the working files of an unfinished run.

@@ -11,6 +11,7 @@ use crate::{
         ServeError, client::ClientError, paths::PathError, protocol::AssignmentError,
         settings::SettingsError,
     },
+    diff::DiffError,
     pipeline::{PipelineError, PrepareError, ReagentError},
     plan::PlanError,
     report::manifest::ManifestError,
@@ -84,6 +85,8 @@ pub(super) enum CliError {
     Bench(BenchError),
     #[error(transparent)]
     Route(RouteError),
+    #[error(transparent)]
+    Diff(DiffError),
     /// A named engine is not available.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -198,6 +201,17 @@ impl From<RouteError> for CliError {
     }
 }
 
+impl From<DiffError> for CliError {
+    /// An error of a manifest or of a file has the exit code that it has elsewhere.
+    fn from(error: DiffError) -> Self {
+        match error {
+            DiffError::Manifest(error) => Self::Manifest(error),
+            DiffError::Store(error) => Self::Store(error),
+            error => Self::Diff(error),
+        }
+    }
+}
+
 impl From<BenchError> for CliError {
     /// An error of a job that `bench` runs has the exit code that it has elsewhere.
     fn from(error: BenchError) -> Self {
@@ -264,6 +278,7 @@ impl CliError {
             },
             Self::Prepare(PrepareError::Reagents(error)) => exit_of_reagents(error),
             Self::Route(error) => exit_of_route(error),
+            Self::Diff(error) => exit_of_diff(error),
             Self::Stopped(_) => Exit::Stopped,
             Self::Pipeline(_)
             | Self::Trial(_)
@@ -320,5 +335,23 @@ fn exit_of_route(error: &RouteError) -> Exit {
     match error {
         RouteError::NotComplete(_) | RouteError::NoRules(_) | RouteError::Smiles(_) => Exit::Usage,
         _ => Exit::Failed,
+    }
+}
+
+fn exit_of_diff(error: &DiffError) -> Exit {
+    match error {
+        DiffError::NotComplete(_)
+        | DiffError::Same { .. }
+        | DiffError::OutputInSide { .. }
+        | DiffError::Memory { .. } => Exit::Usage,
+        DiffError::Kinds { .. }
+        | DiffError::Definitions { .. }
+        | DiffError::NotParquet(_)
+        | DiffError::Part { .. } => Exit::Input,
+        DiffError::Manifest(_)
+        | DiffError::Store(_)
+        | DiffError::Encode { .. }
+        | DiffError::Stopped
+        | DiffError::Threads(_) => Exit::Failed,
     }
 }

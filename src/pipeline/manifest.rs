@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, sync::atomic::Ordering::Relaxed, time::Duration
 
 use super::{
     check::Checks, checkpoint::Checkpoint, job::Job, meters::Meters, resources::Resources,
+    run_files::Beside,
 };
 use crate::{
     account::{Account, RuleAccount},
@@ -144,12 +145,12 @@ fn keys_made_by(resources: &Resources<'_>) -> &'static str {
 }
 
 impl Manifest {
-    /// `state` is that of the run at its end, `rejects` the file of the rejects.
+    /// `state` is that of the run at its end, `beside` the files beside the parts.
     pub(super) fn new(
         resources: &Resources<'_>,
         meters: &Meters,
         state: Checkpoint,
-        rejects: Option<Part>,
+        beside: Beside,
     ) -> Self {
         let job = resources.job;
         let end = meters.snapshot(resources.ring.state());
@@ -176,7 +177,8 @@ impl Manifest {
             counts,
             rejected_by_code: account.rejected_by_code,
             files: state.parts.into_iter().map(ManifestFile::from).collect(),
-            rejects: rejects.map(ManifestFile::from),
+            rejects: beside.rejects.map(ManifestFile::from),
+            duplicates: beside.duplicates.map(ManifestFile::from),
             capped_parents: state.capped.named,
             capped_parents_named_max: CAPPED_PARENTS_NAMED_MAX as u64,
             filter: filter(job, &account),

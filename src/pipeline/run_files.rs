@@ -23,10 +23,12 @@ use crate::{
     settle::{self, Lengths, Spills, rows::OpenBlock},
     sieve::{Engine, Tally},
     slot::{Slot, Verdict},
-    store::{OutputDir, disk, sealed, spill::SpillLength},
+    store::{OutputDir, StoreError, disk, sealed, spill::SpillLength},
     table::sink::{
         Begun, Encoders, Gathered, Part, ProductSink, RejectLog, Rewrite, SinkSettings,
-        publish_rejects, row_log::PART_ROWS,
+        publish_rejects,
+        row_log::PART_ROWS,
+        seen_rows::{SEEN_ROWS, SeenLog},
     },
 };
 
@@ -38,7 +40,7 @@ const INTERVAL_VARIABLE: &str = "MOLSIEVE_CHECKPOINT_SECONDS";
 
 /// The files of `.molsieve/` that a checkpoint refers to.
 pub(super) fn kept() -> Vec<&'static str> {
-    let files = [REJECTS, PART_ROWS, SURVIVORS, in_work::IN_WORK];
+    let files = [REJECTS, PART_ROWS, SURVIVORS, SEEN_ROWS, in_work::IN_WORK];
     let sealed = [CHECKPOINT, JOB, in_work::POISONED].map(|kind| kind.name);
     [settle::FILES.as_slice(), &files, &sealed].concat()
 }
@@ -52,6 +54,10 @@ pub(super) struct RunFiles<'a> {
     encoders: Arc<Encoders>,
     pub(super) spills: Spills,
     rejects: RejectLog,
+    /// With `--duplicates`.
+    seen: Option<SeenLog>,
+    /// With `--duplicates`: the file, once it is published.
+    pub(super) duplicates: Option<Part>,
     /// As of the slot written last; what it says of files is as of the last checkpoint.
     pub(super) state: Checkpoint,
     /// The state before the batch that is being written, if that takes more than one slot.
@@ -81,6 +87,7 @@ impl<'a> RunFiles<'a> {
             properties: job.spec.properties(),
             key_column: job.spec.key().column(),
             molecules: matches!(job.spec.work, Work::Dedup(_)),
+            duplicates: job.spec.duplicates(),
             parquet: job.spec.parquet(job.plan.row_group_bytes),
         };
         let exact = job.spec.dedup == Dedup::Exact;
@@ -92,6 +99,8 @@ impl<'a> RunFiles<'a> {
             job.spec.properties(),
         )?;
         let rejects = RejectLog::new(&output.work_file(REJECTS), begun.map(|begun| begun.rejects))?;
+        let seen = || SeenLog::new(&output.work_file(SEEN_ROWS), begun.and_then(|b| b.seen));
+        let seen = job.spec.duplicates().then(seen).transpose()?;
         let rules = job.rules.of(state.step).len();
         let by_rule = &mut state.account.by_rule;
         by_rule.resize(rules, RuleAccount::default());
@@ -112,6 +121,8 @@ impl<'a> RunFiles<'a> {
             encoders,
             spills,
             rejects,
+            seen,
+            duplicates: None,
             batch_start: None,
             checkpoint_phase: state.phase,
             checkpoint_time: Instant::now(),
@@ -146,9 +157,12 @@ impl<'a> RunFiles<'a> {
     pub(super) fn write(
         &mut self,
         slot: &Slot,
-        gathered: Gathered,
+        mut gathered: Gathered,
         tally: Tally,
     ) -> Result<(), PipelineError> {
+        if let Some(seen) = &mut self.seen {
+            seen.push(&std::mem::take(&mut gathered.seen))?;
+        }
         let all_wait = !self.writes_at_once();
         let spills = &mut self.spills;
         if self.state.step == 0 {
@@ -202,6 +216,9 @@ impl<'a> RunFiles<'a> {
 
     /// Appends rows that settling has brought back. A further step must know their keys.
     pub(super) fn write_settled(&mut self, slot: &Slot) -> Result<(), PipelineError> {
+        if let Some(seen) = &mut self.seen {
+            seen.push_settled(slot)?;
+        }
         let (spills, is_last) = (&mut self.spills, self.state.step == self.job.spec.steps());
         self.products.write(slot, |keys| match is_last {
             true => Ok(()),
@@ -216,12 +233,23 @@ impl<'a> RunFiles<'a> {
         self.state.lengths = self.spills.flush()?;
         self.state.open_block.clone_from(self.spills.open_block());
         self.state.rejects = self.rejects.flush()?;
+        self.state.seen = self.flush_seen()?;
         self.state.part_rows = self.products.flush_rows()?;
         // A checkpoint takes the parts from the sink, and there may be many: they are not copied here.
         let parts = std::mem::take(&mut self.state.parts);
         self.batch_start = Some(Box::new(self.state.clone()));
         self.state.parts = parts;
         Ok(())
+    }
+
+    /// With `--duplicates`: the end of the rows that were seen.
+    pub(super) fn flush_seen(&mut self) -> Result<Option<SpillLength>, StoreError> {
+        self.seen.as_mut().map(SeenLog::flush).transpose()
+    }
+
+    /// What encodes files.
+    pub(super) fn encoders(&self) -> &Arc<Encoders> {
+        &self.encoders
     }
 
     /// Whether to close the part: by content alone, so that the files are a function of it.
@@ -270,12 +298,13 @@ impl<'a> RunFiles<'a> {
         self.checkpoint_time = Instant::now();
         let lengths = self.spills.sync()?;
         let rejects = self.rejects.sync()?;
+        let seen = self.seen.as_mut().map(SeenLog::sync).transpose()?;
         let part_rows = self.products.sync_rows()?;
         // Within a batch: the lengths at its start are within what was synced.
         if self.batch_start.is_none() {
             self.state.lengths = lengths;
             self.state.open_block.clone_from(self.spills.open_block());
-            self.state.rejects = rejects;
+            (self.state.rejects, self.state.seen) = (rejects, seen);
             self.state.part_rows = part_rows;
         }
         self.save()
@@ -357,13 +386,14 @@ impl<'a> RunFiles<'a> {
         let times = &self.meters.times;
         times.add_to_sink(self.products.take_spent());
         SerialClocks::set(&times.serial.log, self.products.log_cpu_time());
-        let bytes = self.products.bytes() + self.spills.bytes();
+        let seen = self.seen.as_ref().map_or(0, SeenLog::bytes);
+        let bytes = self.products.bytes() + self.spills.bytes() + seen;
         let (counts, parts) = (self.state.account.counts, self.products.parts().len());
         self.meters.set_written(counts, bytes, parts);
     }
 
-    /// Publishes everything but the manifest. Returns the state at the end, and the rejects, if there are any.
-    pub(super) fn finish(mut self) -> Result<(Checkpoint, Option<Part>), PipelineError> {
+    /// Publishes everything but the manifest. Returns the state at the end, and the files beside the parts.
+    pub(super) fn finish(mut self) -> Result<(Checkpoint, Beside), PipelineError> {
         self.products.begin_first_part()?;
         self.products.close_part()?;
         self.show();
@@ -374,7 +404,10 @@ impl<'a> RunFiles<'a> {
         let steps = steps.map(|(step, end)| (step as u8, end));
         let steps = self.job.spec.has_roots().then(|| steps.collect());
         let log = (rejects.as_path(), self.state.rejects);
-        let rejects = publish_rejects(self.output, log, steps, &self.encoders)?;
+        let beside = Beside {
+            rejects: publish_rejects(self.output, log, steps, &self.encoders)?,
+            duplicates: self.duplicates,
+        };
         let peak_memory_bytes = self
             .state
             .peak_memory_bytes
@@ -384,8 +417,16 @@ impl<'a> RunFiles<'a> {
             peak_memory_bytes,
             ..self.state
         };
-        Ok((state, rejects))
+        Ok((state, beside))
     }
+}
+
+/// The files beside the parts.
+pub(super) struct Beside {
+    /// If there are any.
+    pub(super) rejects: Option<Part>,
+    /// If they were wanted.
+    pub(super) duplicates: Option<Part>,
 }
 
 /// Counts the rows of a slot that are written, by rule.

@@ -83,10 +83,12 @@ pub(super) fn mebibytes(bytes: u64) -> String {
 
 impl Plan {
     /// What an encoder takes: a row group, what becomes of it, and the rows of a slot: as arrays, and for the log, which
-    /// does not repeat a parent.
+    /// does not repeat a parent, and with `--duplicates` once more.
     pub(super) fn encoder_bytes(&self, spec: &JobSpec) -> usize {
         let parquet = spec.parquet(self.row_group_bytes);
-        parquet.sink_bytes(1) - parquet.sink_bytes(0) + (GATHERED_PER_SLOT + 1) * self.slot.bytes
+        let seen = usize::from(spec.duplicates());
+        let slots = GATHERED_PER_SLOT + 1 + seen;
+        parquet.sink_bytes(1) - parquet.sink_bytes(0) + slots * self.slot.bytes
     }
 }
 

@@ -42,6 +42,9 @@ pub struct Manifest {
     pub files: Vec<ManifestFile>,
     /// The rejected rows' file, if there are any.
     pub rejects: Option<ManifestFile>,
+    /// With `--duplicates`: the file that says which rows were merged into which.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duplicates: Option<ManifestFile>,
     /// Parents at which a cap took effect: the first thousand; `counts` has their number.
     pub capped_parents: Vec<CappedParent>,
     /// Parents named at most in `capped_parents`.

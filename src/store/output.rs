@@ -169,7 +169,8 @@ impl OutputDir {
     pub fn clear_behind(&self, parts: usize, kept: &[&str]) -> Result<(), StoreError> {
         let mut stray = disk::entries(&self.work_dir())?;
         stray.retain(|entry| !entry.ends_with("lock") && !kept.iter().any(|k| entry.ends_with(k)));
-        stray.extend(["rejects.parquet", "manifest.json"].map(|name| self.path.join(name)));
+        let beside = ["rejects.parquet", "duplicates.parquet", "manifest.json"];
+        stray.extend(beside.map(|name| self.path.join(name)));
         stray.iter().try_for_each(|entry| disk::remove(entry))?;
         Self::remove_parts(&self.path, parts)
     }
@@ -266,7 +267,13 @@ fn foreign(path: &Path, entries: Vec<PathBuf>) -> Result<Option<PathBuf>, StoreE
 /// Whether a job writes files of this name.
 fn is_ours(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let fixed = ["rejects.parquet", "job.toml", "manifest.json", WORK_DIR];
+    let fixed = [
+        "rejects.parquet",
+        "duplicates.parquet",
+        "job.toml",
+        "manifest.json",
+        WORK_DIR,
+    ];
     fixed.contains(&name.as_ref()) || part_number(path).is_some() || is_products_dir(path)
 }
 

@@ -13,12 +13,14 @@
 //!
 //! Columns and their types are those of DESIGN's output contract; see [`product_schema`].
 
+mod duplicates;
 mod encoders;
 mod error;
 mod gather;
 pub mod parquet_file;
 mod rejects;
 pub mod row_log;
+pub mod seen_rows;
 
 use std::{ops::Deref, sync::Arc, time::Duration};
 
@@ -28,6 +30,7 @@ use arrow::{
 };
 use serde::{Deserialize, Serialize};
 
+pub use duplicates::{DUPLICATES, Duplicate, DuplicateSink, duplicate_schema};
 pub use encoders::{Encoders, Spent, Task};
 pub use error::SinkError;
 pub use gather::{Gathered, Gatherer};
@@ -64,6 +67,8 @@ pub struct SinkSettings {
     pub step: Option<u8>,
     /// The reagents that rows name, if the job has rules of several reactants.
     pub reagents: Option<Arc<Reagents>>,
+    /// Whether all rows of a slot are recorded too, for `--duplicates`.
+    pub duplicates: bool,
     /// How the parts are encoded.
     pub parquet: ParquetSettings,
 }
@@ -226,10 +231,15 @@ impl<'a> ProductSink<'a> {
         let rewritten = if wanted { self.rewritten(&slot) } else { None };
         let gatherer = self.gatherer.clone();
         self.encoders.start(move || {
-            let gathered = match wanted {
+            let mut gathered = match wanted {
                 true => gatherer.gather(&slot, Rest::all(rewritten)),
                 false => Ok(Gathered::default()),
             };
+            if let Ok(gathered) = &mut gathered
+                && gatherer.settings.duplicates
+            {
+                gathered.seen = seen_rows::record(&slot, seen_rows::Appended::All);
+            }
             (slot, gathered)
         })
     }

@@ -40,6 +40,8 @@ pub struct Gathered {
     pub(super) batches: Vec<GatheredBatch>,
     /// What is left. The texts of a parent are repeated in each of its rows, so rows may take many times the slot.
     pub(super) rest: Option<Rest>,
+    /// With `--duplicates`: all rows of the slot, for the log of rows that were seen.
+    pub seen: Vec<Block>,
 }
 
 /// Some new rows of a slot.
@@ -100,7 +102,12 @@ impl Gatherer {
         }
         let left = first < rows.len();
         let rest = left.then_some(Rest { first, rewritten });
-        Ok(Gathered { batches, rest })
+        let seen = Vec::new();
+        Ok(Gathered {
+            batches,
+            rest,
+            seen,
+        })
     }
 
     /// The first of these rows, as many as make a batch.
@@ -394,6 +401,7 @@ mod tests {
             molecules: false,
             step: None,
             reagents: None,
+            duplicates: false,
             parquet: ParquetSettings::new(1 << 20),
         };
         Gatherer {

@@ -90,8 +90,9 @@ fn collect(
     for entry in fs::read_dir(directory).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
         let name = path.file_name().unwrap_or_default().as_encoded_bytes();
-        // The rejects of a job lie beside its products and are no library.
-        if name.starts_with(b".") || name == b"rejects.parquet" {
+        // Rejects and duplicates of a job lie beside its products and are no library.
+        let of_job = [b"rejects.parquet".as_slice(), b"duplicates.parquet"];
+        if name.starts_with(b".") || of_job.contains(&name) {
             continue;
         }
         if path.is_dir() {
