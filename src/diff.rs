@@ -8,11 +8,12 @@
 //! An output has each key once. If one has a key twice, because somebody has changed it, the first row with the key stands for
 //! all of them, and keys are counted apart from rows.
 
+mod error;
+mod join;
 mod rows;
 mod side;
 
 use std::{
-    cell::Cell,
     collections::BTreeMap,
     path::{Path, PathBuf},
 };
@@ -20,104 +21,23 @@ use std::{
 use rayon::ThreadPool;
 use serde::Serialize;
 
+pub use error::{DiffError, MEMORY_MIN};
+
 use crate::{
     identity::KeyKind,
-    limits::{DIFF_BASE_BYTES, SORT_BYTES_MIN},
-    report::manifest::{MANIFEST, ManifestError},
+    limits::DIFF_BASE_BYTES,
     store::{
         StoreError, disk,
-        sorter::{Sorted, Sorter},
+        sorter::{Expected, Sorted, Sorter},
     },
     units::ByteSize,
 };
+use join::{Counted, KEY_BYTES, ROW_BYTES, ROWS_A_CALL, find_only, finish, numbered};
 use rows::{OnlyRows, RowFile};
 use side::Side;
 
 /// Names of the files, of each side.
 const FILES: [&str; 2] = ["only-in-a.parquet", "only-in-b.parquet"];
-
-/// Why two outputs can't be compared.
-#[derive(Debug, thiserror::Error)]
-pub enum DiffError {
-    /// A folder holds no complete output.
-    #[error("{}: holds no {MANIFEST}, so no run is complete there", .0.display())]
-    NotComplete(PathBuf),
-    /// One folder was named twice.
-    #[error("{} and {}: these are the same folder; name two outputs", a.display(), b.display())]
-    Same {
-        /// The first.
-        a: PathBuf,
-        /// The second.
-        b: PathBuf,
-    },
-    /// The outputs have keys of two kinds.
-    #[error("{} has the column `{}` and {} has `{}`: keys of two kinds can't be compared; run one of them again with the \
-        --key of the other", a.display(), keys[0].column(), b.display(), keys[1].column())]
-    Kinds {
-        /// The first.
-        a: PathBuf,
-        /// The second.
-        b: PathBuf,
-        /// Their keys.
-        keys: [KeyKind; 2],
-    },
-    /// The outputs have structure keys of two definitions.
-    #[error("{} and {}: their structure keys are of two definitions, which can't be compared; run the older one again", a.display(), b.display())]
-    Definitions {
-        /// The first.
-        a: PathBuf,
-        /// The second.
-        b: PathBuf,
-    },
-    /// An output has parts that are no Parquet files.
-    #[error("{}: diff reads Parquet files only; run the job with --format parquet", .0.display())]
-    NotParquet(PathBuf),
-    /// The result would lie in an output.
-    #[error("--output {}: lies in the output {}; use another directory", output.display(), side.display())]
-    OutputInSide {
-        /// Where the result was to be.
-        output: PathBuf,
-        /// The output.
-        side: PathBuf,
-    },
-    /// The budget is too small.
-    #[error("--memory {memory}: diff needs at least {}", ByteSize(MEMORY_MIN))]
-    Memory {
-        /// The budget.
-        memory: ByteSize,
-    },
-    /// A part can't be read, or is not one of the output.
-    #[error("{}: {reason}", part.display())]
-    Part {
-        /// The part.
-        part: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// A result can't be encoded.
-    #[error("{}: cannot encode a row group: {reason}", path.display())]
-    Encode {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        reason: String,
-    },
-    /// The manifest can't be read.
-    #[error(transparent)]
-    Manifest(#[from] ManifestError),
-    /// A file can't be written or read back.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The caller asked to stop.
-    #[error("stopped; nothing was written")]
-    Stopped,
-    /// The threads can't be started.
-    #[error("cannot start the threads: {0}")]
-    Threads(String),
-}
-
-/// Least memory that a comparison works in.
-pub const MEMORY_MIN: u64 = (DIFF_BASE_BYTES + 4 * SORT_BYTES_MIN) as u64;
 
 /// Two outputs, ready to be compared.
 pub struct Comparison {
@@ -285,13 +205,19 @@ impl Comparison {
     ) -> Result<Difference, DiffError> {
         // Both sorters are in use while keys are compared.
         let each = (self.memory.0 as usize - DIFF_BASE_BYTES) / 2;
-        let sorter = |name| Sorter::new(&work.path, name, each, Some(&self.pool));
         let rows: u64 = self.sides.iter().map(|side| side.rows).sum();
+        let sorter = |name, item_bytes: usize| {
+            let expected = Expected {
+                items: rows,
+                bytes: rows.saturating_mul(item_bytes as u64),
+            };
+            Sorter::new(&work.path, name, each, expected, Some(&self.pool))
+        };
         let standing = |work, done, of| match go_on(Standing { work, done, of }) {
             true => Ok(()),
             false => Err(DiffError::Stopped),
         };
-        let mut keys = sorter("keys");
+        let mut keys = sorter("keys", KEY_BYTES + ROW_BYTES);
         let mut read = [0; 2];
         for (number, side) in (0..).zip(&self.sides) {
             side.for_each_key(|key| {
@@ -305,7 +231,7 @@ impl Comparison {
                 }
             })?;
         }
-        let mut only = sorter("rows");
+        let mut only = sorter("rows", ROW_BYTES);
         let sorted = finish(keys, rows, go_on)?;
         let counted = find_only(sorted, &mut only, |done| {
             standing(Work::Comparing, done, rows)
@@ -352,90 +278,6 @@ impl Comparison {
         let mut both = counts.into_iter().zip(published);
         Ok([(); 2].map(|()| both.next().expect("there are two sides")))
     }
-}
-
-/// Keys between two calls of `go_on`.
-const ROWS_A_CALL: u64 = 8_192;
-
-/// Distinct keys of a side, and of these the ones that the other side has not.
-#[derive(Clone, Copy, Default)]
-struct Counted {
-    keys: u64,
-    only: u64,
-}
-
-const KEY_BYTES: usize = 16;
-/// Of a row: its side, its number.
-const ROW_BYTES: usize = 9;
-type RowItem = [u8; ROW_BYTES];
-
-fn numbered(key: &[u8; KEY_BYTES], side: u8, row: u64) -> [u8; KEY_BYTES + ROW_BYTES] {
-    let mut item = [0; KEY_BYTES + ROW_BYTES];
-    item[..KEY_BYTES].copy_from_slice(key);
-    item[KEY_BYTES] = side;
-    item[KEY_BYTES + 1..].copy_from_slice(&row.to_be_bytes());
-    item
-}
-
-fn finish(
-    sorter: Sorter<'_>,
-    of: u64,
-    go_on: &dyn Fn(Standing) -> bool,
-) -> Result<Sorted, DiffError> {
-    let merged = Cell::new(0);
-    let sorted = sorter.finish(&|items| {
-        // Where items are merged more than once, the bar starts again.
-        merged.set((merged.get() + items) % of.max(1));
-        let (work, done) = (Work::Merging, merged.get());
-        go_on(Standing { work, done, of })
-    })?;
-    sorted.ok_or(DiffError::Stopped)
-}
-
-/// Goes through sorted keys, and gives the first row with each key that one side has to `only`.
-fn find_only(
-    mut sorted: Sorted,
-    only: &mut Sorter<'_>,
-    mut go_on: impl FnMut(u64) -> Result<(), DiffError>,
-) -> Result<[Counted; 2], DiffError> {
-    let mut counted = [Counted::default(); 2];
-    let mut key = [0; KEY_BYTES];
-    let mut firsts: [Option<RowItem>; 2] = [None; 2];
-    let mut items = 0;
-    while let Some(item) = sorted.next_item()? {
-        let whole = item.split_first_chunk::<KEY_BYTES>();
-        let whole = whole.and_then(|(next, row)| Some((*next, *row.first_chunk::<ROW_BYTES>()?)));
-        let (next, row) = whole.expect("every item was made by `numbered`");
-        if next != key {
-            end_key(std::mem::take(&mut firsts), &mut counted, only)?;
-            key = next;
-        }
-        firsts[usize::from(row[0])].get_or_insert(row);
-        items += 1;
-        if items % ROWS_A_CALL == 0 {
-            go_on(items)?;
-        }
-    }
-    end_key(firsts, &mut counted, only)?;
-    Ok(counted)
-}
-
-/// Counts a key, of which these are the first rows.
-fn end_key(
-    firsts: [Option<RowItem>; 2],
-    counted: &mut [Counted; 2],
-    only: &mut Sorter<'_>,
-) -> Result<(), StoreError> {
-    for (counted, first) in counted.iter_mut().zip(firsts) {
-        counted.keys += u64::from(first.is_some());
-    }
-    let (side, row) = match firsts {
-        [Some(row), None] => (0, row),
-        [None, Some(row)] => (1, row),
-        _ => return Ok(()),
-    };
-    counted[side].only += 1;
-    only.push(&row)
 }
 
 /// A folder for temporary files, in the output or where the system has them.

@@ -1,6 +1,10 @@
 //! The rows that only one side has: read again by their numbers, counted, written.
 
-use std::{io, path::Path, sync::Arc};
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use arrow::{
     array::{Array, AsArray, BooleanArray, RecordBatch},
@@ -172,8 +176,22 @@ impl OnlyCounts {
 
 /// A file of rows that is being written.
 pub(super) struct RowFile {
-    writer: ArrowWriter<NewFile>,
+    path: PathBuf,
+    writer: ArrowWriter<Held>,
     rows: u64,
+}
+
+/// A file that can be taken back from the encoder after its last write.
+struct Held(Option<NewFile>);
+
+impl Write for Held {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.as_mut().map_or(Ok(0), |file| file.write(bytes))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.as_mut().map_or(Ok(()), NewFile::flush)
+    }
 }
 
 impl RowFile {
@@ -189,9 +207,10 @@ impl RowFile {
             .set_dictionary_page_size_limit(256 << 10)
             .set_data_page_size_limit(512 << 10)
             .build();
-        let file = NewFile::create(path)?;
+        let file = Held(Some(NewFile::create(path)?));
         let writer = ArrowWriter::try_new(file, schema, Some(properties));
         Ok(Self {
+            path: path.into(),
             writer: writer.map_err(|error| encode_error(path, error))?,
             rows: 0,
         })
@@ -206,21 +225,24 @@ impl RowFile {
         if written.is_ok() && self.writer.in_progress_size() >= ROW_GROUP_BYTES {
             written = self.writer.flush();
         }
-        written.map_err(|error| encode_error(self.writer.inner().path(), error))
+        written.map_err(|error| encode_error(&self.path, error))
     }
 
     /// Writes what is left and the footer. The file still has to be published.
     pub fn finish(mut self) -> Result<(NewFile, WrittenFile), DiffError> {
+        // Taking the writer apart instead (`into_inner`) would turn an error of the disk into a text.
         let finished = self.writer.finish();
-        finished.map_err(|error| encode_error(self.writer.inner().path(), error))?;
+        finished.map_err(|error| encode_error(&self.path, error))?;
         let written = WrittenFile {
-            path: self.writer.inner().path().to_owned(),
             rows: self.rows,
             bytes: self.writer.bytes_written() as u64,
+            path: self.path,
         };
-        let path = written.path.clone();
-        let file = self.writer.into_inner();
-        Ok((file.map_err(|error| encode_error(&path, error))?, written))
+        let file = self.writer.inner_mut().0.take();
+        Ok((
+            file.expect("it is taken here only, and the writer is consumed"),
+            written,
+        ))
     }
 }
 

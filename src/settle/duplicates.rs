@@ -18,7 +18,7 @@ use crate::{
     limits::SORT_BYTES_MIN,
     store::{
         StoreError,
-        sorter::{Sorted, Sorter},
+        sorter::{Expected, Sorted, Sorter},
     },
     table::sink::{Duplicate, seen_rows},
 };
@@ -128,7 +128,7 @@ impl Join<'_> {
     }
 
     fn sort_by_key<E: From<StoreError>>(&self, marked: &Marked) -> Result<Sorted, Ended<E>> {
-        let mut by_key = Sorter::new(self.folder, "by-key", self.sorter_bytes, None);
+        let mut by_key = self.sorter("by-key");
         let mut item = Vec::new();
         self.for_each::<E>(|seen| {
             if seen.is_kept && !marked.has(seen.hash()) {
@@ -148,7 +148,7 @@ impl Join<'_> {
 
     /// Each row with the row that is kept in its place, by the number of the row.
     fn pair<E: From<StoreError>>(&self, mut by_key: Sorted) -> Result<Sorted, Ended<E>> {
-        let mut by_row = Sorter::new(self.folder, "by-row", self.sorter_bytes, None);
+        let mut by_row = self.sorter("by-row");
         let (mut key, mut kept, mut items) = ([0; 16], None::<(u64, Vec<u8>)>, 0);
         let mut pair = Vec::new();
         while let Some(item) = by_key.next_item()? {
@@ -182,6 +182,15 @@ impl Join<'_> {
             }
         }
         self.finish(by_row)
+    }
+
+    fn sorter(&self, name: &'static str) -> Sorter<'static> {
+        // Items are shorter than the rows that they come from.
+        let expected = Expected {
+            items: self.seen.length.items,
+            bytes: self.seen.length.bytes,
+        };
+        Sorter::new(self.folder, name, self.sorter_bytes, expected, None)
     }
 
     fn finish<E: From<StoreError>>(&self, sorter: Sorter<'_>) -> Result<Sorted, Ended<E>> {

@@ -60,11 +60,6 @@ impl NewFile {
         let folder = folder.filter(|folder| *folder != Path::new(""));
         disk::sync_dir(folder.unwrap_or(Path::new(".")))
     }
-
-    /// Where it will appear.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
 }
 
 impl Write for NewFile {

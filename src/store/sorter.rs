@@ -7,7 +7,7 @@
 //! Constraints:
 //!
 //! - `bytes_max` is at least [`SORT_BYTES_MIN`]; the items with their index take no more, and neither do the buffers of a
-//!   merge.
+//!   merge. Items and index are allocated once and never grow, since a vector that grows takes its old place and its new one.
 //! - Runs are left in the folder for the caller to remove with the folder.
 
 use std::{
@@ -28,12 +28,24 @@ use crate::limits::{SORT_BYTES_MIN, SORT_RUN_BYTES, SORT_RUNS_MERGED_MAX};
 pub const ITEM_BYTES_MAX: usize = u16::MAX as usize;
 /// Items between two calls of `go_on`.
 const ITEMS_A_CALL: u64 = 4_096;
+/// Least bytes of items that are held: a longest one and more.
+const HELD_BYTES_MIN: usize = 2 * (ITEM_BYTES_MAX + 1);
+
+/// What is to be sorted, at most. If it is more, there are more runs.
+#[derive(Clone, Copy, Debug)]
+pub struct Expected {
+    /// Items.
+    pub items: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
 
 /// Collects items and sorts them.
 pub struct Sorter<'a> {
     folder: PathBuf,
     /// Runs are named by it.
     name: &'static str,
+    /// For the merge.
     bytes_max: usize,
     /// What sorts; without it, the thread that calls.
     pool: Option<&'a ThreadPool>,
@@ -43,7 +55,6 @@ pub struct Sorter<'a> {
 }
 
 /// Items in memory.
-#[derive(Default)]
 struct Held {
     bytes: Vec<u8>,
     items: Vec<Place>,
@@ -69,14 +80,16 @@ impl<'a> Sorter<'a> {
         folder: &Path,
         name: &'static str,
         bytes_max: usize,
+        expected: Expected,
         pool: Option<&'a ThreadPool>,
     ) -> Self {
+        let bytes_max = bytes_max.max(SORT_BYTES_MIN);
         Self {
             folder: folder.into(),
             name,
-            bytes_max: bytes_max.max(SORT_BYTES_MIN),
+            bytes_max,
             pool,
-            held: Held::default(),
+            held: Held::with_room(bytes_max, expected),
             runs: VecDeque::new(),
             runs_made: 0,
         }
@@ -87,11 +100,7 @@ impl<'a> Sorter<'a> {
     /// # Panics
     /// If it is longer than [`ITEM_BYTES_MAX`].
     pub fn push(&mut self, item: &[u8]) -> Result<(), StoreError> {
-        let bytes = self.held.bytes.len() + item.len();
-        let index = (self.held.items.len() + 1) * size_of::<Place>();
-        if !self.held.items.is_empty()
-            && (bytes + index > self.bytes_max || bytes > u32::MAX as usize)
-        {
+        if !self.held.has_room(item.len()) {
             self.end_run()?;
         }
         self.held.push(item);
@@ -108,7 +117,7 @@ impl<'a> Sorter<'a> {
             self.end_run()?;
         }
         // Their memory is for the merge.
-        self.held = Held::default();
+        self.held = Held::empty();
         let merged_max = (self.bytes_max / SORT_RUN_BYTES).clamp(2, SORT_RUNS_MERGED_MAX);
         while self.runs.len() > merged_max {
             let count = merged_max.min(self.runs.len() - merged_max + 1);
@@ -159,6 +168,32 @@ impl<'a> Sorter<'a> {
 }
 
 impl Held {
+    fn empty() -> Self {
+        let (bytes, items) = (Vec::new(), Vec::new());
+        Self { bytes, items }
+    }
+
+    /// With room for what is expected, or for a run of it. What is not used does not become resident.
+    fn with_room(bytes_max: usize, expected: Expected) -> Self {
+        let of_item = expected.bytes.div_ceil(expected.items.max(1));
+        let of_item = (of_item as usize).clamp(1, ITEM_BYTES_MAX);
+        let items_max = (bytes_max - HELD_BYTES_MIN) / (size_of::<Place>() + of_item);
+        let items = usize::try_from(expected.items).unwrap_or(usize::MAX);
+        let items = items.clamp(1, items_max.max(1));
+        let bytes = usize::try_from(expected.bytes).unwrap_or(usize::MAX);
+        let room = bytes_max - items * size_of::<Place>();
+        let bytes = bytes.max(HELD_BYTES_MIN).min(room).min(u32::MAX as usize);
+        Self {
+            bytes: Vec::with_capacity(bytes),
+            items: Vec::with_capacity(items),
+        }
+    }
+
+    fn has_room(&self, bytes: usize) -> bool {
+        self.items.len() < self.items.capacity()
+            && bytes <= self.bytes.capacity() - self.bytes.len()
+    }
+
     fn push(&mut self, item: &[u8]) {
         assert!(item.len() <= ITEM_BYTES_MAX, "{} bytes", item.len());
         let mut head = [0; 8];
@@ -337,12 +372,17 @@ mod tests {
         (0..count).map(item).collect()
     }
 
+    const EXPECTED: Expected = Expected {
+        items: 60_000,
+        bytes: 60_000 * 90,
+    };
+
     fn sorted(items: &[Vec<u8>], bytes_max: usize, threads: usize) -> (Vec<Vec<u8>>, usize) {
         let folder = tempfile::tempdir().unwrap();
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
         let pool = pool.unwrap();
         let pool = (threads > 1).then_some(&pool);
-        let mut sorter = Sorter::new(folder.path(), "run", bytes_max, pool);
+        let mut sorter = Sorter::new(folder.path(), "run", bytes_max, EXPECTED, pool);
         for item in items {
             sorter.push(item).unwrap();
         }
@@ -376,7 +416,7 @@ mod tests {
     #[test]
     fn a_merge_stops_when_it_is_told_to() {
         let folder = tempfile::tempdir().unwrap();
-        let mut sorter = Sorter::new(folder.path(), "run", SORT_BYTES_MIN, None);
+        let mut sorter = Sorter::new(folder.path(), "run", SORT_BYTES_MIN, EXPECTED, None);
         for item in items(60_000) {
             sorter.push(&item).unwrap();
         }

@@ -174,12 +174,16 @@ impl<'a> SeenRow<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{property::PropertySet, slot::SlotParent};
+    use crate::{
+        property::PropertySet,
+        slot::{SlotLayout, SlotParent},
+    };
 
     /// Molecules that are new, dropped and kept in turn, of which some take several blocks.
     fn slot() -> Slot {
-        let mut slot = Slot::smallest(PropertySet::NONE);
-        for row in 0..400u64 {
+        let layout = SlotLayout::new(4 << 20, PropertySet::NONE).unwrap();
+        let mut slot = Slot::new(layout);
+        for row in 0..800u64 {
             let id = format!("id {row}");
             let parent = SlotParent {
                 row,
@@ -203,9 +207,9 @@ mod tests {
         let mut log = SeenLog::new(&path, None).unwrap();
         log.push(&record(&slot, Appended::All)).unwrap();
         let length = log.sync().unwrap();
-        assert_eq!(length.items, 400);
+        assert_eq!(length.items, 800);
         log.push_settled(&slot).unwrap();
-        assert_eq!(log.flush().unwrap().items, 400 + 134);
+        assert_eq!(log.flush().unwrap().items, 800 + 267);
         drop(log);
         let mut log = SeenLog::new(&path, Some(length)).unwrap();
         log.push_settled(&slot).unwrap();
@@ -221,7 +225,7 @@ mod tests {
             Ok(())
         })
         .unwrap();
-        assert!(rows.iter().copied().eq((0..400).chain((0..400).step_by(3))));
+        assert!(rows.iter().copied().eq((0..800).chain((0..800).step_by(3))));
     }
 
     #[test]
