@@ -126,6 +126,7 @@ fn settings() -> SinkSettings {
         reagents: None,
         kept: None,
         parts: PartSettings::parquet(ParquetSettings::new(ROW_GROUP_BYTES_MIN)),
+        duplicates: false,
     }
 }
 

@@ -7,6 +7,7 @@
 
 mod attempts;
 mod bench;
+mod diff;
 mod doctor;
 mod error;
 mod events;
@@ -101,6 +102,13 @@ rules can't be used."
 75 stopped on request."
     )]
     Export(export::ExportArgs),
+    /// Compare two outputs: what only one of them has, by key, as counts and as files
+    ///
+    /// A and B are output directories of complete jobs whose keys are of the same kind.
+    #[command(
+        after_long_help = "Exit codes: 0 done, also if they differ; 1 failed; 2 usage; 3 an output can't be compared."
+    )]
+    Diff(diff::DiffArgs),
     /// Transform the parents on standard input as a job would; used by `run`
     #[command(hide = true)]
     TryParents,
@@ -267,6 +275,7 @@ pub fn main() -> ExitCode {
         Command::Key(args) => (false, key::key(&args)),
         Command::Route(args) => (args.json, route::route(&args)),
         Command::Export(args) => (false, export::export(&args)),
+        Command::Diff(args) => (args.json, diff::diff(&args)),
         Command::TryParents => (false, run::try_parents()),
         Command::Worker => (true, worker::worker()),
         Command::Doctor(args) => (args.json, doctor::doctor(&args)),

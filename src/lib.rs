@@ -43,7 +43,7 @@
 //! 4. `ring`, `chem`, `identity`, `table`
 //! 5. `sieve`, `settle`, `trial`, `nvidia`
 //! 6. `config`, `plan`
-//! 7. `pipeline`, `report`, `bench`, `doctor`, `route`, `export`
+//! 7. `pipeline`, `report`, `bench`, `doctor`, `route`, `export`, `diff`
 //! 8. `daemon`
 //! 9. `cli`
 
@@ -55,6 +55,7 @@ pub mod cli;
 pub mod config;
 pub mod cores;
 pub mod daemon;
+pub mod diff;
 pub mod doctor;
 pub mod export;
 #[cfg(feature = "failpoints")]

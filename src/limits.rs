@@ -271,6 +271,12 @@ pub const SPILL_EARLY_SYNC_BYTES: usize = 8 * MIB;
 pub const SPILL_BLOCK_BYTES_MAX: usize = 1_024 * KIB;
 /// Largest small working file of a run, and largest manifest. A part takes about 150 bytes.
 pub const SEALED_BYTES_MAX: u64 = 256 * MIB as u64;
+/// Least memory that sorting through files works in.
+pub const SORT_BYTES_MIN: usize = 512 * KIB;
+/// What a run takes while it is merged with others: a buffer of the file, a block twice, its next item.
+pub const SORT_RUN_BYTES: usize = 4 * SPILL_BUFFER_BYTES;
+/// Most runs that are merged at a time.
+pub const SORT_RUNS_MERGED_MAX: usize = 64;
 /// Rows packed into one block until they are settled.
 pub const SETTLE_BLOCK_ROWS: usize = 1_920;
 /// Bytes of products' SMILES at which such a block is closed.
@@ -411,6 +417,9 @@ pub const SPILL_BYTES: usize = 2 * MIB;
 pub const CUDA_HOST_BYTES: usize = 320 * MIB;
 /// Host memory of a Vulkan driver, with wgpu's staging of a slot: 76 MiB with lavapipe.
 pub const WGPU_HOST_BYTES: usize = 160 * MIB;
+/// What `diff` takes beside what it sorts: program and buffers, the pages of one column chunk per column being read, the
+/// rows decoded from them, and the row group being written.
+pub const DIFF_BASE_BYTES: usize = 96 * MIB;
 /// Share of the budget that the filter may take, as a divisor.
 pub const FILTER_BUDGET_DIVISOR: usize = 4;
 /// Smallest filter, in bits.

@@ -34,6 +34,7 @@ mod check;
 mod checkpoint;
 mod cleaning;
 mod control;
+mod duplicates;
 mod earlier;
 mod drops;
 mod error;

@@ -16,6 +16,7 @@
 //! not depend on the memory either.
 
 pub mod decide;
+pub mod duplicates;
 pub mod limit;
 pub mod rows;
 

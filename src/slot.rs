@@ -160,8 +160,8 @@ impl Slot {
         let own = id + parent.smiles.len();
         let smiles = own + input_bytes(parent.input);
         let reason = smiles + parent.reason.len();
-        let own = if self.layout.kept { parent.kept } else { &[] };
-        let kept = reason + own.len();
+        let kept_row = if self.layout.kept { parent.kept } else { &[] };
+        let kept = reason + kept_row.len();
         if index == self.layout.parents_max || kept > self.layout.parent_text_bytes_max {
             return None;
         }
@@ -170,7 +170,7 @@ impl Slot {
         columns.parent_text[id..own].copy_from_slice(parent.smiles);
         write_input(&mut columns.parent_text[own..smiles], parent.input);
         columns.parent_text[smiles..reason].copy_from_slice(parent.reason);
-        columns.parent_text[reason..kept].copy_from_slice(own);
+        columns.parent_text[reason..kept].copy_from_slice(kept_row);
         if let Some(end) = columns.parent_kept_end.get_mut(index) {
             *end = kept as u32;
         }

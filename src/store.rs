@@ -13,7 +13,8 @@
 //! | `survivors` | which *maybe* rows are new, once that is decided | [`spill`] |
 //! | `drops` | with `--explain-drops`: the sample of what the job drops | [`sealed`] |
 //! | `in-work` | the parents that workers are processing | see [`crate::pipeline`] |
-//! | `settle/` | partitions | [`spill`] |
+//! | `seen-rows` | with `--duplicates`, the rows that a deduplication has seen | [`spill`] |
+//! | `settle/`, `duplicates/` | partitions and sorted runs | [`spill`] |
 //!
 //! A file is published in an order that survives a power failure: write `NAME.tmp`, sync it, rename it into
 //! place, sync the directory. An error of fsync fails the job, because nobody can say which data was lost.
@@ -27,6 +28,7 @@ mod new_file;
 mod output;
 mod part_names;
 pub mod sealed;
+pub mod sorter;
 pub mod spill;
 pub mod spill_thread;
 
@@ -35,7 +37,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-pub use new_file::write_new;
+pub use new_file::{NewFile, write_new};
 pub use output::{Existing, Found, OutputDir, PendingFile, Published, SIDE_FILES};
 pub use part_names::{EXPORT_PREFIX, PRODUCTS_DIR, part_name, part_number};
 

@@ -13,6 +13,7 @@ use crate::{
     },
     filter::FilterError,
     export::ExportError,
+    diff::DiffError,
     pipeline::{PipelineError, PrepareError, ReagentError},
     plan::PlanError,
     report::manifest::ManifestError,
@@ -86,6 +87,8 @@ pub(super) enum CliError {
     Bench(BenchError),
     #[error(transparent)]
     Route(RouteError),
+    #[error(transparent)]
+    Diff(DiffError),
     /// A named engine is not available.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -229,6 +232,17 @@ impl From<ExportError> for CliError {
     }
 }
 
+impl From<DiffError> for CliError {
+    /// An error of a manifest or of a file has the exit code that it has elsewhere.
+    fn from(error: DiffError) -> Self {
+        match error {
+            DiffError::Manifest(error) => Self::Manifest(error),
+            DiffError::Store(error) => Self::Store(error),
+            error => Self::Diff(error),
+        }
+    }
+}
+
 impl From<BenchError> for CliError {
     /// An error of a job that `bench` runs has the exit code that it has elsewhere.
     fn from(error: BenchError) -> Self {
@@ -303,6 +317,7 @@ impl CliError {
             Self::Prepare(PrepareError::Filters(_)) => Exit::Input,
             Self::Route(error) => exit_of_route(error),
             Self::Exported(error) => exit_of_export(error),
+            Self::Diff(error) => exit_of_diff(error),
             Self::Stopped(_) => Exit::Stopped,
             Self::Pipeline(_)
             | Self::Trial(_)
@@ -375,5 +390,23 @@ fn exit_of_route(error: &RouteError) -> Exit {
         | RouteError::NotParquet { .. }
         | RouteError::Smiles(_) => Exit::Usage,
         _ => Exit::Failed,
+    }
+}
+
+fn exit_of_diff(error: &DiffError) -> Exit {
+    match error {
+        DiffError::NotComplete(_)
+        | DiffError::Same { .. }
+        | DiffError::OutputInSide { .. }
+        | DiffError::Memory { .. } => Exit::Usage,
+        DiffError::Kinds { .. }
+        | DiffError::Definitions { .. }
+        | DiffError::NotParquet(_)
+        | DiffError::Part { .. } => Exit::Input,
+        DiffError::Manifest(_)
+        | DiffError::Store(_)
+        | DiffError::Encode { .. }
+        | DiffError::Stopped
+        | DiffError::Threads(_) => Exit::Failed,
     }
 }

@@ -24,6 +24,7 @@ pub(super) fn summary(job: &Job, manifest: &Manifest) -> String {
     lines.extend(described(job, manifest));
     lines.extend(new_only(job));
     lines.extend(left_out_of_steps(job, manifest));
+    lines.extend(duplicates(manifest));
     lines.extend(remarks(manifest));
     lines.extend(left_out(manifest));
     lines.join("\n")
@@ -161,6 +162,16 @@ fn left_out_of_steps(job: &Job, manifest: &Manifest) -> Option<String> {
 fn new_only(job: &Job) -> Option<String> {
     let text = "  new only   a product that is in the library counts as a duplicate";
     job.spec.new_only().then(|| text.into())
+}
+
+/// With `--duplicates`: the file.
+fn duplicates(manifest: &Manifest) -> Option<String> {
+    let file = manifest.duplicates.as_ref()?;
+    let rows = counted(file.rows, "row");
+    Some(format!(
+        "  merged     {rows}; {} says into which row each",
+        file.name
+    ))
 }
 
 /// What was special about this run; nothing of most.

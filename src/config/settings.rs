@@ -370,6 +370,14 @@ settings! {
         #[same_on_resume(true)]
         canonical: bool;
 
+        /// Write which rows were merged into which to duplicates.parquet
+        ///
+        /// One row for each row of the input that is left out because another one has its molecule: row number, id and SMILES,
+        /// and row number and id of the row that is kept.
+        #[arg(long)]
+        #[same_on_resume(true)]
+        duplicates: bool;
+
         /// Have RDKit check all records of N molecules drawn at random
         ///
         /// Records for which RDKit disagrees are listed in manifest.json, and the exit code is 4.

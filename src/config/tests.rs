@@ -88,7 +88,7 @@ fn jobs() -> impl Iterator<Item = (&'static SettingInfo, [JobSettings; 2])> {
 }
 
 /// The settings on which the files of a job depend, other than through their plan or the content of files.
-const SAME_ON_RESUME: [&str; 31] = [
+const SAME_ON_RESUME: [&str; 32] = [
     "smiles_column",
     "id_column",
     "no_header",
@@ -120,6 +120,7 @@ const SAME_ON_RESUME: [&str; 31] = [
     "max_products_per_step",
     "chemistry",
     "canonical",
+    "duplicates",
 ];
 
 #[test]
@@ -237,6 +238,7 @@ fn a_job_file_that_an_earlier_version_wrote_for_a_deduplication_is_read() {
     let spec = job_file(written).unwrap().check().unwrap();
     let expected = DedupWork {
         canonical: false,
+        duplicates: false,
         check: Some(7),
     };
     assert_eq!(spec.work, Work::Dedup(expected));

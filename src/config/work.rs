@@ -337,6 +337,11 @@ impl JobSpec {
         matches!(&self.work, Work::Dedup(work) if work.canonical)
     }
 
+    /// Whether a deduplication writes which rows were merged into which.
+    pub fn duplicates(&self) -> bool {
+        matches!(&self.work, Work::Dedup(work) if work.duplicates)
+    }
+
     /// The rate of false positives to size the filter for.
     pub fn false_positive_rate(&self) -> f64 {
         self.false_positive_rate.unwrap_or(match self.dedup {

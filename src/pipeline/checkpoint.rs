@@ -75,6 +75,9 @@ pub struct Checkpoint {
     pub(super) density: Density,
     pub(super) lengths: Lengths,
     pub(super) rejects: SpillLength,
+    /// With `--duplicates`: the rows that were seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) seen: Option<SpillLength>,
     /// The rows of the open part.
     pub(super) part_rows: SpillLength,
     /// *Maybe* rows after the last whole block of their spill.

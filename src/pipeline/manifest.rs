@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::atomic::Ordering::Relaxed, time::Duration
 
 use super::{
     check::Checks, checkpoint::Checkpoint, job::Job, meters::Meters, resources::Resources,
-    run_files::Further,
+    run_files::Beside,
 };
 use crate::{
     account::{Account, RuleAccount},
@@ -171,12 +171,12 @@ fn keys_made_by(resources: &Resources<'_>) -> &'static str {
 }
 
 impl Manifest {
-    /// `state` is that of the run at its end, `further` the files beside the parts.
+    /// `state` is that of the run at its end, `beside` the files beside the parts.
     pub(super) fn new(
         resources: &Resources<'_>,
         meters: &Meters,
         state: Checkpoint,
-        further: Further,
+        beside: Beside,
     ) -> Self {
         let job = resources.job;
         let end = meters.snapshot(resources.ring.state());
@@ -206,8 +206,9 @@ impl Manifest {
             cleaning: (!job.spec.clean.is_empty()).then_some(account.cleaning),
             without_mol_block: state.parts.iter().map(|part| part.without_mol_block).sum(),
             files: state.parts.into_iter().map(ManifestFile::from).collect(),
-            rejects: further.rejects.map(ManifestFile::from),
-            drops: further.drops.map(ManifestFile::from),
+            drops: beside.drops.map(ManifestFile::from),
+            rejects: beside.rejects.map(ManifestFile::from),
+            duplicates: beside.duplicates.map(ManifestFile::from),
             capped_parents: state.capped.named,
             capped_parents_named_max: CAPPED_PARENTS_NAMED_MAX as u64,
             filter: filter(job, &account),

@@ -25,10 +25,12 @@ use crate::{
     settle::{self, Lengths, Spills, rows::OpenBlock},
     sieve::{Engine, Tally},
     slot::{Slot, Verdict},
-    store::{OutputDir, PRODUCTS_DIR, disk, sealed, spill::SpillLength},
+    store::{OutputDir, PRODUCTS_DIR, StoreError, disk, sealed, spill::SpillLength},
     table::sink::{
         Begun, Encoders, Gathered, Part, ProductSink, RejectLog, Rewrite, publish_drops,
-        publish_rejects, row_log::PART_ROWS,
+        publish_rejects,
+        row_log::PART_ROWS,
+        seen_rows::{SEEN_ROWS, SeenLog},
     },
 };
 
@@ -40,8 +42,8 @@ const INTERVAL_VARIABLE: &str = "MOLSIEVE_CHECKPOINT_SECONDS";
 
 /// The files of `.molsieve/` that a checkpoint refers to.
 pub(super) fn kept() -> Vec<&'static str> {
-    let files = [REJECTS, PART_ROWS, SURVIVORS, in_work::IN_WORK];
     let sealed = [CHECKPOINT, JOB, in_work::POISONED, drops::DROPS].map(|kind| kind.name);
+    let files = [REJECTS, PART_ROWS, SURVIVORS, SEEN_ROWS, in_work::IN_WORK];
     [settle::FILES.as_slice(), &files, &sealed].concat()
 }
 
@@ -56,6 +58,10 @@ pub(super) struct RunFiles<'a> {
     rejects: RejectLog,
     /// With `--explain-drops`.
     drops: Option<&'a Arc<DropSample>>,
+    /// With `--duplicates`.
+    seen: Option<SeenLog>,
+    /// With `--duplicates`: the file, once it is published.
+    pub(super) duplicates: Option<Part>,
     /// As of the slot written last; what it says of files is as of the last checkpoint.
     pub(super) state: Checkpoint,
     /// The state before the batch that is being written, if that takes more than one slot.
@@ -91,6 +97,8 @@ impl<'a> RunFiles<'a> {
             job.spec.properties(),
         )?;
         let rejects = RejectLog::new(&output.work_file(REJECTS), begun.map(|begun| begun.rejects))?;
+        let seen = || SeenLog::new(&output.work_file(SEEN_ROWS), begun.and_then(|b| b.seen));
+        let seen = job.spec.duplicates().then(seen).transpose()?;
         let rules = job.rules.of(state.step).len();
         let by_rule = &mut state.account.by_rule;
         by_rule.resize(rules, RuleAccount::default());
@@ -112,6 +120,8 @@ impl<'a> RunFiles<'a> {
             spills,
             rejects,
             drops,
+            seen,
+            duplicates: None,
             batch_start: None,
             checkpoint_phase: state.phase,
             checkpoint_time: Instant::now(),
@@ -147,9 +157,12 @@ impl<'a> RunFiles<'a> {
     pub(super) fn write(
         &mut self,
         slot: &Slot,
-        gathered: Gathered,
+        mut gathered: Gathered,
         tally: Tally,
     ) -> Result<(), PipelineError> {
+        if let Some(seen) = &mut self.seen {
+            seen.push(&std::mem::take(&mut gathered.seen))?;
+        }
         let all_wait = !self.writes_at_once();
         let spills = &mut self.spills;
         if self.state.step == 0 {
@@ -203,6 +216,9 @@ impl<'a> RunFiles<'a> {
 
     /// Appends rows that settling has brought back. A further step must know their keys.
     pub(super) fn write_settled(&mut self, slot: &Slot) -> Result<(), PipelineError> {
+        if let Some(seen) = &mut self.seen {
+            seen.push_settled(slot)?;
+        }
         let (spills, is_last) = (&mut self.spills, self.state.step == self.job.spec.steps());
         self.products.write(slot, |keys| match is_last {
             true => Ok(()),
@@ -217,12 +233,23 @@ impl<'a> RunFiles<'a> {
         self.state.lengths = self.spills.flush()?;
         self.state.open_block.clone_from(self.spills.open_block());
         self.state.rejects = self.rejects.flush()?;
+        self.state.seen = self.flush_seen()?;
         self.state.part_rows = self.products.flush_rows()?;
         // A checkpoint takes the parts from the sink, and there may be many: they are not copied here.
         let parts = std::mem::take(&mut self.state.parts);
         self.batch_start = Some(Box::new(self.state.clone()));
         self.state.parts = parts;
         Ok(())
+    }
+
+    /// With `--duplicates`: the end of the rows that were seen.
+    pub(super) fn flush_seen(&mut self) -> Result<Option<SpillLength>, StoreError> {
+        self.seen.as_mut().map(SeenLog::flush).transpose()
+    }
+
+    /// What encodes files.
+    pub(super) fn encoders(&self) -> &Arc<Encoders> {
+        &self.encoders
     }
 
     /// Whether to close the part: by content alone, so that the files are a function of it. Of a stream only the
@@ -299,12 +326,13 @@ impl<'a> RunFiles<'a> {
         self.checkpoint_time = Instant::now();
         let lengths = self.spills.sync()?;
         let rejects = self.rejects.sync()?;
+        let seen = self.seen.as_mut().map(SeenLog::sync).transpose()?;
         let part_rows = self.products.sync_rows()?;
         // Within a batch: the lengths at its start are within what was synced.
         if self.batch_start.is_none() {
             self.state.lengths = lengths;
             self.state.open_block.clone_from(self.spills.open_block());
-            self.state.rejects = rejects;
+            (self.state.rejects, self.state.seen) = (rejects, seen);
             self.state.part_rows = part_rows;
         }
         self.save()
@@ -390,13 +418,14 @@ impl<'a> RunFiles<'a> {
         let times = &self.meters.times;
         times.add_to_sink(self.products.take_spent());
         SerialClocks::set(&times.serial.log, self.products.log_cpu_time());
-        let bytes = self.products.bytes() + self.spills.bytes();
+        let seen = self.seen.as_ref().map_or(0, SeenLog::bytes);
+        let bytes = self.products.bytes() + self.spills.bytes() + seen;
         let (counts, parts) = (self.state.account.counts, self.products.parts().len());
         self.meters.set_written(counts, bytes, parts);
     }
 
     /// Publishes everything but the manifest. Returns the state at the end, and the files beside the parts.
-    pub(super) fn finish(mut self) -> Result<(Checkpoint, Further), PipelineError> {
+    pub(super) fn finish(mut self) -> Result<(Checkpoint, Beside), PipelineError> {
         self.products.begin_first_part()?;
         self.products.close_part()?;
         self.show();
@@ -407,12 +436,12 @@ impl<'a> RunFiles<'a> {
         let steps = steps.map(|(step, end)| (step as u8, end));
         let steps = self.job.spec.has_roots().then(|| steps.collect());
         let log = (rejects.as_path(), self.state.rejects);
-        let rejects = publish_rejects(self.output, log, steps, &self.encoders)?;
         let sample = self.drops.map(|sample| drops::rows(self.job, sample));
         let has_steps = self.job.spec.has_roots();
         let drops = sample.map(|rows| publish_drops(self.output, &rows, has_steps, &self.encoders));
-        let further = Further {
-            rejects,
+        let beside = Beside {
+            rejects: publish_rejects(self.output, log, steps, &self.encoders)?,
+            duplicates: self.duplicates,
             drops: drops.transpose()?.flatten(),
         };
         let peak_memory_bytes = self
@@ -424,13 +453,17 @@ impl<'a> RunFiles<'a> {
             peak_memory_bytes,
             ..self.state
         };
-        Ok((state, further))
+        Ok((state, beside))
     }
 }
 
-/// The files beside the parts, where there is anything in them.
-pub(super) struct Further {
+/// The files beside the parts.
+pub(super) struct Beside {
+    /// If there are any.
     pub(super) rejects: Option<Part>,
+    /// If they were wanted.
+    pub(super) duplicates: Option<Part>,
+    /// If there are any in the sample.
     pub(super) drops: Option<Part>,
 }
 

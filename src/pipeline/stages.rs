@@ -9,6 +9,7 @@ use super::{
     canonical::Canonical,
     checkpoint::Checkpoint,
     control::{Control, Outcome},
+    duplicates,
     error::PipelineError,
     judge::judge,
     meters::{Meters, SerialClocks},
@@ -87,8 +88,8 @@ pub(super) fn run(
         files.end_step()?;
         return Ok(Ended::Step);
     }
-    let (state, further) = files.finish()?;
-    let manifest = Manifest::new(resources, meters, state, further);
+    let (state, beside) = files.finish()?;
+    let manifest = Manifest::new(resources, meters, state, beside);
     output.write(MANIFEST, manifest.to_json().as_bytes())?;
     Ok(Ended::Job(Outcome::Done(Box::new(manifest))))
 }
@@ -165,7 +166,7 @@ fn read<'a>(
     })
 }
 
-/// Settles on a thread of its own. Returns the files unless settling failed.
+/// Settles on a thread of its own, and then finds the duplicates. Returns the files unless that failed.
 fn settle<'a>(
     files: RunFiles<'a>,
     watched: Watched<'_>,
@@ -178,7 +179,7 @@ fn settle<'a>(
                 return Ok(files);
             }
             let settle = &watched.meters.times.serial.settle;
-            SerialClocks::measure(settle, || settling::settle(files))
+            SerialClocks::measure(settle, || duplicates::publish(settling::settle(files)?))
         })?;
         watcher.until(&|| settled.is_finished(), watched);
         Ok(settled.join().ok().flatten())

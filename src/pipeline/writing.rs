@@ -19,7 +19,9 @@ impl Job {
         let mut parts = self.spec.parts(self.plan.row_group_bytes);
         parts.header = !self.is_stream;
         let kept = self.library.kept().cloned();
-        parts.parquet.kept_columns = kept.as_ref().map_or(0, |kept| kept.len());
+        if self.spec.columns.is_none() {
+            parts.parquet.kept_columns = kept.as_ref().map_or(0, |kept| kept.len());
+        }
         SinkSettings {
             rule_names: self.rule_names(step),
             step: self.spec.has_roots().then_some(step as u8),
@@ -27,6 +29,7 @@ impl Job {
             properties: self.spec.properties(),
             key_column: self.spec.key().column(),
             molecules: matches!(self.spec.work, Work::Dedup(_)),
+            duplicates: self.spec.duplicates(),
             inputs: !self.spec.clean.is_empty(),
             kept,
             parts,

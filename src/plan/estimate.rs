@@ -40,6 +40,8 @@ pub struct Estimate {
     pub excluded: u64,
     /// Most distinct products of a step that are kept.
     pub products_per_step_max: Option<u64>,
+    /// With `--duplicates`: bytes that are kept of each row until the end.
+    pub seen_row_bytes: u64,
     /// With `--new-only`: molecules of the library, which are left out too.
     pub library_keys: u64,
     /// What the parts are.
@@ -86,9 +88,10 @@ impl Estimate {
     }
 
     /// Largest number of bytes of temporary files in the output directory: the keys of products, and
-    /// twice that for partitions while they are settled.
+    /// twice that for partitions while they are settled; with `--duplicates` also the rows that were seen.
     pub fn disk_bytes_while_running(&self) -> u64 {
-        3 * 16 * self.keys()
+        // With their keys and ids, rows are sorted twice.
+        3 * 16 * self.keys() + 2 * self.seen_row_bytes * self.parents
     }
 
     /// Bytes of all parts.
@@ -183,6 +186,10 @@ pub(super) fn estimate(
         smiles_bytes,
         excluded: 0,
         products_per_step_max: spec.products_per_step_max(),
+        seen_row_bytes: match spec.duplicates() {
+            true => SEEN_ROW_BYTES + smiles_bytes as u64,
+            false => 0,
+        },
         library_keys: if spec.new_only() { rows.rows } else { 0 },
         format: spec.format,
     })
@@ -212,6 +219,9 @@ fn drawn(usable: &[Tried]) -> Vec<Candidate> {
     }
     drawn
 }
+
+/// What is kept of a row that was seen, beside its SMILES: its key, its number, its id.
+const SEEN_ROW_BYTES: u64 = 48;
 
 /// Products that a sampled parent keeps at most for the sample of the next step.
 const SAMPLE_PRODUCTS_KEPT: usize = 16;

@@ -87,7 +87,7 @@ pub(super) fn mebibytes(bytes: u64) -> String {
 
 impl Plan {
     /// What an encoder takes: a row group, what becomes of it, and the rows of a slot: as arrays, and for the log, which
-    /// does not repeat a parent.
+    /// does not repeat a parent, and with `--duplicates` once more.
     pub(super) fn encoder_bytes(&self, spec: &JobSpec) -> usize {
         let parts = spec.parts(self.row_group_bytes);
         let kept = if self.slot.kept {
@@ -95,7 +95,8 @@ impl Plan {
         } else {
             0
         };
-        let gathered = (GATHERED_PER_SLOT + 1) * self.slot.bytes;
+        let seen = usize::from(spec.duplicates());
+        let gathered = (GATHERED_PER_SLOT + 1 + seen) * self.slot.bytes;
         parts.sink_bytes(1) - parts.sink_bytes(0) + gathered + kept
     }
 }

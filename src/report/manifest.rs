@@ -48,6 +48,9 @@ pub struct Manifest {
     /// With `--explain-drops`: the file of the sample, if anything was left out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drops: Option<ManifestFile>,
+    /// With `--duplicates`: the file that says which rows were merged into which.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub duplicates: Option<ManifestFile>,
     /// Parents at which a cap took effect: the first thousand; `counts` has their number.
     pub capped_parents: Vec<CappedParent>,
     /// Parents named at most in `capped_parents`.

@@ -2,7 +2,7 @@
 
 use std::{
     fs,
-    io::Write,
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
@@ -16,27 +16,69 @@ use super::{
 /// # Errors
 /// [`StoreError::Exists`] if there is something with this name.
 pub fn write_new(path: &Path, content: &[u8]) -> Result<(), StoreError> {
-    if fs::symlink_metadata(path).is_ok() {
-        return Err(StoreError::Exists(path.into()));
-    }
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{}.part", std::process::id()));
-    let beside = PathBuf::from(beside);
-    let written = write(&beside, content).and_then(|()| disk::rename_new(&beside, path));
-    if let Err(error) = written {
-        // The first error is the one to report.
-        let _ = disk::remove(&beside);
-        return Err(error);
-    }
-    let folder = path.parent().filter(|folder| *folder != Path::new(""));
-    disk::sync_dir(folder.unwrap_or(Path::new(".")))
-}
-
-fn write(path: &Path, content: &[u8]) -> Result<(), StoreError> {
-    let mut file = DiskFile::create(path)?;
+    let mut file = NewFile::create(path)?;
     file.write_all(content)
         .map_err(|error| StoreError::io(path, "write", &error))?;
-    file.sync()
+    file.publish()
+}
+
+/// A file that is being written beside its place. If it is dropped unpublished, it is removed.
+#[derive(Debug)]
+pub struct NewFile {
+    file: DiskFile,
+    path: PathBuf,
+    published: bool,
+}
+
+impl NewFile {
+    /// Begins a file that will appear at `path`.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] if there is something with this name.
+    pub fn create(path: &Path) -> Result<Self, StoreError> {
+        if fs::symlink_metadata(path).is_ok() {
+            return Err(StoreError::Exists(path.into()));
+        }
+        let mut beside = path.as_os_str().to_owned();
+        beside.push(format!(".{}.part", std::process::id()));
+        Ok(Self {
+            file: DiskFile::create(Path::new(&beside))?,
+            path: path.into(),
+            published: false,
+        })
+    }
+
+    /// Gives the file its name, once all of it is on the disk.
+    ///
+    /// # Errors
+    /// [`StoreError::Exists`] if something with this name has appeared.
+    pub fn publish(mut self) -> Result<(), StoreError> {
+        self.file.sync()?;
+        disk::rename_new(self.file.path(), &self.path)?;
+        self.published = true;
+        let folder = self.path.parent();
+        let folder = folder.filter(|folder| *folder != Path::new(""));
+        disk::sync_dir(folder.unwrap_or(Path::new(".")))
+    }
+}
+
+impl Write for NewFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for NewFile {
+    fn drop(&mut self) {
+        if !self.published {
+            // An error that led here is the one to report.
+            let _ = disk::remove(self.file.path());
+        }
+    }
 }
 
 #[cfg(test)]

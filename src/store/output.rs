@@ -249,7 +249,7 @@ fn foreign(path: &Path, entries: Vec<PathBuf>) -> Result<Option<PathBuf>, StoreE
 }
 
 /// Tables that a job writes beside its parts.
-pub const SIDE_FILES: &[&str] = &["rejects.parquet", "drops.parquet"];
+pub const SIDE_FILES: &[&str] = &["rejects.parquet", "drops.parquet", "duplicates.parquet"];
 
 /// Whether a job writes files of this name.
 fn is_ours(path: &Path) -> bool {

@@ -48,6 +48,10 @@ pub enum Kind {
     Rejects = 5,
     /// Rows of the unfinished part; see [`crate::table::sink`]'s `row_log`.
     PartRows = 6,
+    /// Items in the order of their bytes; see [`crate::store::sorter`].
+    Sorted = 7,
+    /// Rows that a deduplication has seen; see [`crate::table::sink`]'s `seen_rows`.
+    SeenRows = 8,
 }
 
 /// The length of a spill.

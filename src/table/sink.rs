@@ -17,6 +17,7 @@
 mod drops;
 mod cells;
 mod density;
+mod duplicates;
 mod encoders;
 mod error;
 pub mod format;
@@ -30,6 +31,7 @@ mod rejects;
 pub mod row_log;
 mod text_file;
 mod text_rows;
+pub mod seen_rows;
 
 use std::{collections::HashSet, ops::Deref, sync::Arc, time::Duration};
 
@@ -40,6 +42,7 @@ use arrow::{
 
 pub use drops::{DropRow, publish_drops};
 pub use density::Density;
+pub use duplicates::{DUPLICATES, Duplicate, DuplicateSink, duplicate_schema};
 pub use encoders::{Encoders, Spent, Task};
 pub use error::SinkError;
 pub use format::{
@@ -88,6 +91,8 @@ pub struct SinkSettings {
     pub kept: Option<Arc<KeptColumns>>,
     /// How the parts are written.
     pub parts: PartSettings,
+    /// Whether all rows of a slot are recorded too, for `--duplicates`.
+    pub duplicates: bool,
 }
 
 /// The schema of the parts. `rewritten`: RDKit writes `smiles`, so molecules too have another `parent_smiles`.
@@ -256,10 +261,15 @@ impl<'a> ProductSink<'a> {
         let rewritten = if wanted { self.rewritten(&slot) } else { None };
         let gatherer = self.gatherer.clone();
         self.encoders.start(move || {
-            let gathered = match wanted {
+            let mut gathered = match wanted {
                 true => gatherer.gather(&slot, Rest::all(rewritten)),
                 false => Ok(Gathered::default()),
             };
+            if let Ok(gathered) = &mut gathered
+                && gatherer.settings.duplicates
+            {
+                gathered.seen = seen_rows::record(&slot, seen_rows::Appended::All);
+            }
             (slot, gathered)
         })
     }

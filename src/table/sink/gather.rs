@@ -41,6 +41,8 @@ pub struct Gathered {
     pub(super) batches: Vec<GatheredBatch>,
     /// What is left. The texts of a parent are repeated in each of its rows, so rows may take many times the slot.
     pub(super) rest: Option<Rest>,
+    /// With `--duplicates`: all rows of the slot, for the log of rows that were seen.
+    pub seen: Vec<Block>,
 }
 
 /// Some new rows of a slot.
@@ -111,7 +113,12 @@ impl Gatherer {
         }
         let left = first < rows.len();
         let rest = left.then_some(Rest { first, rewritten });
-        Ok(Gathered { batches, rest })
+        let seen = Vec::new();
+        Ok(Gathered {
+            batches,
+            rest,
+            seen,
+        })
     }
 
     /// The columns, but for kept ones, of the first of these rows, as many as make a batch.
@@ -416,6 +423,7 @@ mod tests {
             reagents: None,
             kept: None,
             parts: PartSettings::parquet(ParquetSettings::new(1 << 20)),
+            duplicates: false,
         };
         Gatherer {
             schema: product_schema(&settings, false),

@@ -15,13 +15,14 @@ use super::{
     error::{SinkError, encode_error},
     format::{OutputFormat, TextCompression},
     pack::{Packed, Piece},
-    parquet_file::{Held, Part, content_bytes},
+    parquet_file::{Held, Part},
     part_settings::PartSettings,
     text_rows::TextForm,
 };
 use crate::{
     limits::TEXT_PIECE_BYTES,
     store::{OutputDir, StoreError},
+    table::content::batch_bytes,
 };
 
 /// What the pool makes of a piece: its text, and how many of its rows have no mol block.
@@ -96,7 +97,7 @@ impl<W: Write> TextStream<W> {
     /// Appends rows.
     pub fn write(&mut self, batch: &RecordBatch) -> Result<(), SinkError> {
         self.rows += batch.num_rows() as u64;
-        let bytes = content_bytes(batch) as u64;
+        let bytes = batch_bytes(batch) as u64;
         self.content_bytes += bytes;
         self.push(batch.clone(), bytes)
     }

@@ -219,7 +219,8 @@ pub fn assert_complete(output: &Path) {
         rows_listed += file["rows"].as_u64().unwrap();
     }
     let rejects = Some(&manifest["rejects"]).filter(|file| !file.is_null());
-    for file in files.iter().chain(rejects) {
+    let duplicates = Some(&manifest["duplicates"]).filter(|file| !file.is_null());
+    for file in files.iter().chain(rejects).chain(duplicates) {
         let name = file["name"].as_str().unwrap();
         let path = output.join(name);
         let rows: usize = read_parquet(&path)
@@ -232,6 +233,8 @@ pub fn assert_complete(output: &Path) {
         assert_eq!(file["sha256"], sha256(&path), "{name}");
     }
     expected.extend(rejects.map(|_| "rejects.parquet"));
+    expected.extend(duplicates.map(|_| "duplicates.parquet"));
+    expected.sort_unstable();
     assert_eq!(names(output), expected, "no file but those of the manifest");
     assert_eq!(
         parts(output).len(),
