@@ -127,6 +127,7 @@ fn settings() -> SinkSettings {
         kept: None,
         parts: PartSettings::parquet(ParquetSettings::new(ROW_GROUP_BYTES_MIN)),
         duplicates: false,
+        inputs: false,
     }
 }
 
