@@ -8,8 +8,10 @@
 
 mod bridge;
 pub mod check;
-pub mod drops;
 mod clean;
+pub mod drops;
+mod fault;
+mod filtering;
 mod times;
 
 use std::{
@@ -26,7 +28,6 @@ pub use times::ChemistryTimes;
 
 use crate::{
     account::{Counts, RuleAccount},
-    filter::{Filter, FilterSet},
     cleaning::CleanSteps,
     limits::{
         PARENT_ATOMS_MAX, PARENT_SMILES_BYTES_MAX, PRODUCT_SMILES_BYTES_MAX,
@@ -289,64 +290,6 @@ impl Transformer {
         })
     }
 
-    /// Compiles filters. They leave products out, and [`Transformer::filter_parent`] says which parents.
-    pub fn filter_by(&mut self, filters: &FilterSet) -> Result<(), ChemistryError> {
-        self.filters = filters.on_products.len();
-        let both = [(false, &filters.on_products), (true, &filters.on_parents)];
-        for (on_parents, filters) in both {
-            for filter in filters {
-                self.add_filter(on_parents, filter)?;
-            }
-        }
-        Ok(())
-    }
-
-    fn add_filter(&mut self, on_parents: bool, filter: &Filter) -> Result<(), ChemistryError> {
-        let mut inner = self.inner.pin_mut();
-        let (patterns, required) = match filter {
-            Filter::Where(condition) => {
-                let property = ffi::Property {
-                    repr: condition.property as u8,
-                };
-                let comparison = ffi::Comparison {
-                    repr: condition.comparison as u8,
-                };
-                inner.add_condition(on_parents, property, comparison, condition.number);
-                return Ok(());
-            }
-            Filter::Alerts(catalogue) => {
-                let catalogue = ffi::Catalogue {
-                    repr: *catalogue as u8,
-                };
-                let added = inner.add_alerts(on_parents, catalogue);
-                return added.map_err(|error| ChemistryError::Failed(error.what().to_owned()));
-            }
-            Filter::Require(patterns) => (patterns, true),
-            Filter::Reject(patterns) => (patterns, false),
-        };
-        inner.as_mut().add_smarts(on_parents, required);
-        for pattern in &patterns.patterns {
-            let added = inner.as_mut().add_pattern(on_parents, &pattern.smarts);
-            added.map_err(|error| ChemistryError::Filter {
-                place: pattern.place(patterns.file()),
-                reason: with_caret(error.what(), &pattern.smarts),
-            })?;
-        }
-        Ok(())
-    }
-
-    /// Has what is dropped added to a sample.
-    pub fn explain(&mut self, log: drops::DropLog) {
-        self.inner.pin_mut().explain(Box::new(log));
-    }
-
-    /// The number of the first filter, of those of parents, that the current parent fails.
-    pub fn filter_parent(&mut self) -> Result<Option<usize>, Rejection> {
-        let failed = self.inner.pin_mut().filter_parent();
-        let failed = failed.map_err(|error| RejectCode::Rdkit.because(error.what()))?;
-        Ok(usize::try_from(failed).ok())
-    }
-
     /// By index, the rules that match nothing because they ask for hydrogens as atoms.
     pub fn rules_without_hydrogens(&self) -> &[usize] {
         &self.without_hydrogens
@@ -365,7 +308,7 @@ impl Transformer {
                 &rule.parent,
             )
             .map_err(|error| ChemistryError::Rule {
-                origin: place_of_fault(rule, error.what()),
+                origin: fault::place(rule, error.what()),
                 rule: rule.name.clone(),
                 reason: error.what().to_owned(),
             })?;
@@ -522,37 +465,6 @@ pub fn check_length(smiles: &[u8]) -> Result<(), Rejection> {
         )));
     }
     Ok(())
-}
-
-/// File, line and column of what RDKit rejects: a SMARTS of the rule if the reason begins with it, else the SMIRKS.
-fn place_of_fault(rule: &Rule, reason: &str) -> String {
-    let origin = &rule.origin;
-    let faulty = |smarts: &str| reason.starts_with(&format!("SMARTS '{smarts}'"));
-    let excluded = rule.exclude.iter().position(|smarts| faulty(smarts));
-    let place = match excluded.and_then(|index| origin.exclude.get(index)) {
-        Some(place) => Some(place),
-        None => origin
-            .require
-            .as_ref()
-            .filter(|_| rule.require.as_deref().is_some_and(faulty)),
-    };
-    match place.map(|place| place.start()) {
-        Some(start) => format!("{}:{}:{}", origin.file.display(), start.line, start.column),
-        None => origin.to_string(),
-    }
-}
-
-/// The reason with, where it names a position, the SMARTS and a caret under it.
-fn with_caret(reason: &str, smarts: &str) -> String {
-    let position = reason.rsplit_once(" at position ");
-    let position = position.and_then(|(_, digits)| digits.parse::<usize>().ok());
-    match position {
-        // RDKit counts from 1.
-        Some(position) if (1..=smarts.len() + 1).contains(&position) => {
-            format!("{reason}\n  {smarts}\n  {:>position$}", "^")
-        }
-        _ => format!("{reason}\n  {smarts}"),
-    }
 }
 
 fn add(counts: &mut Counts, report: &ffi::ParentReport) {

@@ -8,6 +8,7 @@ pub mod answer;
 pub mod event;
 mod format;
 pub mod manifest;
+mod reagents;
 
 #[cfg(test)]
 mod tests;

@@ -266,7 +266,7 @@ pub mod ffi {
         /// Whether the next product that the current parent drops is wanted for the sample. To be called once for each.
         fn wants(self: &mut DropLog, filter: u32, is_parent: bool) -> bool;
         /// Adds what was wanted.
-        fn add(self: &mut DropLog, dropped: &Dropped<'_>);
+        fn add_drop(log: &mut DropLog, dropped: &Dropped<'_>);
 
         /// Low and high 64 bits of the key of a canonical SMILES.
         fn product_key(smiles: &[u8], low: &mut u64, high: &mut u64);
@@ -389,7 +389,23 @@ pub mod ffi {
     }
 }
 
-use crate::{chem::drops::DropLog, reagents::Combinations};
+use crate::{
+    chem::drops::{DropLog, LoggedDrop},
+    reagents::Combinations,
+};
+
+fn add_drop(log: &mut DropLog, dropped: &ffi::Dropped<'_>) {
+    log.add(&LoggedDrop {
+        filter: dropped.filter,
+        is_parent: dropped.is_parent,
+        rule: dropped.rule,
+        site: dropped.site,
+        smiles: dropped.smiles,
+        value: dropped.value,
+        pattern: dropped.pattern,
+        text: dropped.text,
+    });
+}
 
 fn no_combinations() -> Box<Combinations> {
     Box::new(Combinations::none())

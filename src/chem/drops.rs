@@ -11,7 +11,6 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::bridge::ffi::Dropped;
 use crate::limits::DROP_TEXT_BYTES_MAX;
 
 /// Something dropped.
@@ -68,7 +67,9 @@ impl DropSample {
             most,
             kept: Mutex::default(),
         };
-        known.into_iter().for_each(|(hash, drop)| sample.add(hash, drop));
+        known
+            .into_iter()
+            .for_each(|(hash, drop)| sample.add(hash, drop));
         sample
     }
 
@@ -79,7 +80,9 @@ impl DropSample {
     /// The hash from which on a drop of this reason is not wanted.
     fn unwanted_from(&self, step: u8, cause: Cause) -> u64 {
         let kept = self.kept();
-        let full = kept.get(&(step, cause)).filter(|drops| drops.len() >= self.most);
+        let full = kept
+            .get(&(step, cause))
+            .filter(|drops| drops.len() >= self.most);
         let last = full.and_then(BTreeMap::last_key_value);
         last.map_or(u64::MAX, |(hash, _)| *hash)
     }
@@ -136,6 +139,27 @@ fn lock(parent: &Mutex<LoggedParent>) -> MutexGuard<'_, LoggedParent> {
     parent.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Something dropped, as the chemistry says it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LoggedDrop<'a> {
+    /// Number of the filter among those of products, or of parents; `u32::MAX`: RDKit can't sanitize the product.
+    pub filter: u32,
+    /// Whether it is the parent itself.
+    pub is_parent: bool,
+    /// Number of the rule.
+    pub rule: u32,
+    /// Number of the site.
+    pub site: u16,
+    /// Of the product; empty if it has none.
+    pub smiles: &'a str,
+    /// Of the property of the filter.
+    pub value: f64,
+    /// Number of the pattern of the filter that matches.
+    pub pattern: u32,
+    /// Name of the alert, or RDKit's text.
+    pub text: &'a str,
+}
+
 /// What a transformer tells of what it drops.
 pub struct DropLog {
     sample: Arc<DropSample>,
@@ -183,7 +207,7 @@ impl DropLog {
         parent.hash < *unwanted_from
     }
 
-    pub(super) fn add(&mut self, dropped: &Dropped<'_>) {
+    pub(super) fn add(&mut self, dropped: &LoggedDrop<'_>) {
         let parent = lock(&self.parent.0);
         let texts = parent.smiles.len() + dropped.smiles.len() + dropped.text.len();
         if texts > DROP_TEXT_BYTES_MAX {
@@ -238,7 +262,9 @@ mod tests {
 
     #[test]
     fn the_sample_is_the_same_in_any_order_and_after_repeats() {
-        let hashed: Vec<_> = (0..1_000).map(|row| (hash([1, row, 0]), dropped(row))).collect();
+        let hashed: Vec<_> = (0..1_000)
+            .map(|row| (hash([1, row, 0]), dropped(row)))
+            .collect();
         let forward = DropSample::new(10, hashed.clone());
         let mut backward = hashed.clone();
         backward.reverse();
@@ -247,15 +273,30 @@ mod tests {
         assert_eq!(forward.drops().len(), 10);
         assert_eq!(forward.drops(), backward.drops());
         // Rows from everywhere, not the first ones.
-        assert!(forward.drops().iter().any(|(_, drop)| drop.parent_row > 500));
+        assert!(
+            forward
+                .drops()
+                .iter()
+                .any(|(_, drop)| drop.parent_row > 500)
+        );
     }
 
     #[test]
     fn each_reason_has_a_sample_of_its_own() {
         let sample = DropSample::new(2, Vec::new());
         for row in 0..9 {
-            let cause = if row < 8 { Cause::Filter(1) } else { Cause::Invalid };
-            sample.add(hash([1, row, 0]), Drop { cause, ..dropped(row) });
+            let cause = if row < 8 {
+                Cause::Filter(1)
+            } else {
+                Cause::Invalid
+            };
+            sample.add(
+                hash([1, row, 0]),
+                Drop {
+                    cause,
+                    ..dropped(row)
+                },
+            );
         }
         let causes: Vec<_> = sample.drops().iter().map(|(_, drop)| drop.cause).collect();
         assert_eq!(causes, [Cause::Filter(1), Cause::Filter(1), Cause::Invalid]);

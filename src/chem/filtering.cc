@@ -107,7 +107,7 @@ void Transformer::log_drop(const filter::Failed *failed, bool is_parent, const s
   }
   const auto text = one_line(why);
   dropped.text = {text.data(), text.size()};
-  log.add(dropped);
+  add_drop(log, dropped);
 }
 
 // Replaces the pending product by its stereoisomers. False: nothing in it is open.

@@ -11,9 +11,9 @@ use crate::{
         ServeError, client::ClientError, paths::PathError, protocol::AssignmentError,
         settings::SettingsError,
     },
-    filter::FilterError,
-    export::ExportError,
     diff::DiffError,
+    export::ExportError,
+    filter::FilterError,
     pipeline::{PipelineError, PrepareError, ReagentError},
     plan::PlanError,
     report::manifest::ManifestError,
@@ -308,13 +308,9 @@ impl CliError {
             | Self::Pipeline(
                 PipelineError::Chemistry(error)
                 | PipelineError::Trial(TrialError::Chemistry(error)),
-            ) => match error {
-                ChemistryError::Rule { .. } | ChemistryError::Filter { .. } => Exit::Input,
-                ChemistryError::StartUp(_) | ChemistryError::Failed(_) => Exit::Failed,
-            },
+            ) => exit_of_chemistry(error),
             Self::Prepare(PrepareError::Reagents(error)) => exit_of_reagents(error),
-            Self::Prepare(PrepareError::Filters(FilterError::Store(error))) => exit_of_store(error),
-            Self::Prepare(PrepareError::Filters(_)) => Exit::Input,
+            Self::Prepare(PrepareError::Filters(error)) => exit_of_filters(error),
             Self::Route(error) => exit_of_route(error),
             Self::Exported(error) => exit_of_export(error),
             Self::Diff(error) => exit_of_diff(error),
@@ -356,6 +352,20 @@ fn exit_of_store(error: &StoreError) -> Exit {
         StoreError::DiskFull(_) | StoreError::Damaged { .. } | StoreError::Io { .. } => {
             Exit::Failed
         }
+    }
+}
+
+fn exit_of_chemistry(error: &ChemistryError) -> Exit {
+    match error {
+        ChemistryError::Rule { .. } | ChemistryError::Filter { .. } => Exit::Input,
+        ChemistryError::StartUp(_) | ChemistryError::Failed(_) => Exit::Failed,
+    }
+}
+
+fn exit_of_filters(error: &FilterError) -> Exit {
+    match error {
+        FilterError::Store(error) => exit_of_store(error),
+        _ => Exit::Input,
     }
 }
 

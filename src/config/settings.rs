@@ -13,8 +13,8 @@ use super::{
 };
 use crate::{
     chem::Method,
-    filter::{Catalogues, Condition, SmartsSource},
     cleaning::CleanSteps,
+    filter::{Catalogues, Condition, SmartsSource},
     identity::KeyKind,
     limits::{
         DROPS_MAX, JOB_MEMORY_BYTES_MAX, PART_BYTES_DEFAULT, PRODUCTS_PER_PARENT_DEFAULT,
@@ -267,7 +267,7 @@ settings! {
         ///
         /// A property of --properties, one of <= < >= > == !=, a number. May be repeated; all must hold. What a filter
         /// leaves out is counted by filter, and no further step transforms it.
-        #[arg(long, value_name = "CONDITION", help_heading = FILTERS)]
+        #[arg(long, value_name = "CONDITION")]
         #[same_on_resume(true)]
         r#where: Vec<Condition>;
 

@@ -163,7 +163,7 @@ fn every_path_is_among_the_paths_of_the_settings() {
     for (info, [job, _]) in jobs() {
         let mapped = job.clone().with_paths(|path| path.join("x"));
         let [before, after] = [job, mapped].map(|job| json!(job)[info.name].clone());
-        let is_path = ["^/", "=/"]
+        let is_path = ["^/", "=/", "@/"]
             .iter()
             .any(|path| (info.schema)().to_string().contains(path));
         assert_eq!(before != after, is_path, "{}", info.name);

@@ -9,8 +9,8 @@ use serde_json::{Value as Json, json};
 use super::error::ConfigError;
 use crate::{
     chem::Method,
-    filter::{Catalogue, Catalogues, Comparison, Condition, SmartsSource},
     cleaning::{CleanStep, CleanSteps},
+    filter::{Catalogue, Catalogues, Comparison, Condition, SmartsSource},
     identity::KeyKind,
     limits::{FILTERS_MAX, JOB_PATHS_MAX, REAGENT_SETS_MAX, STEPS_MAX},
     property::{Property, PropertySet},
@@ -181,8 +181,13 @@ pub struct StepSettings {
 impl StepSettings {
     /// Every path in it.
     pub(super) fn paths_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
-        let smarts = self.require_smarts.iter_mut().chain(&mut self.reject_smarts);
-        self.rules.iter_mut().chain(smarts.filter_map(SmartsSource::path_mut))
+        let smarts = self
+            .require_smarts
+            .iter_mut()
+            .chain(&mut self.reject_smarts);
+        self.rules
+            .iter_mut()
+            .chain(smarts.filter_map(SmartsSource::path_mut))
     }
 }
 
@@ -278,7 +283,7 @@ impl Given for Vec<Condition> {
                 "pattern": format!("^({names}) ?({comparisons}) ?-?[0-9]{{1,9}}(\\.[0-9]{{1,9}})?$"),
             },
             "maxItems": FILTERS_MAX,
-            "examples": [["mw <= 500", "clogp <= 5"]],
+            "examples": [["mw <= 500"], ["mw <= 500", "clogp <= 5"]],
         })
     }
 }
@@ -292,7 +297,7 @@ impl Given for Vec<SmartsSource> {
             // A SMARTS, or a file with @ before its absolute path.
             "items": { "type": "string", "pattern": "^(@/[^\\u0000]*|[!-?A-~][!-~]*)$" },
             "maxItems": FILTERS_MAX,
-            "examples": [["[N+](=O)[O-]"], ["@/lists/alerts.smarts"]],
+            "examples": [["@/lists/alerts.smarts"], ["[N+](=O)[O-]"]],
         })
     }
 }
@@ -377,7 +382,7 @@ impl Value for Catalogues {
         json!({
             "type": "array",
             "items": { "type": "string", "enum": names },
-            "examples": [["pains", "brenk"]],
+            "examples": [["pains", "brenk"], ["chembl"]],
         })
     }
 }

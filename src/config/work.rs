@@ -16,8 +16,8 @@ use super::{
 };
 use crate::{
     chem::TransformSettings,
-    filter::{FiltersGiven, SmartsSource},
     cleaning::CleanSteps,
+    filter::{FiltersGiven, SmartsSource},
     identity::KeyKind,
     limits::{PRODUCTS_PER_PARENT_DEFAULT, STEPS_MAX},
     property::PropertySet,
@@ -194,7 +194,10 @@ impl JobSettings {
             &mut self.parent_require_smarts,
             &mut self.parent_reject_smarts,
         ];
-        let smarts = smarts.into_iter().flatten().filter_map(SmartsSource::path_mut);
+        let smarts = smarts
+            .into_iter()
+            .flatten()
+            .filter_map(SmartsSource::path_mut);
         lists
             .chain(&mut self.rules)
             .chain(steps)
@@ -288,10 +291,20 @@ impl JobSpec {
         };
         let mut given = FiltersGiven::default();
         if !work.filter_last || step == self.steps() {
-            given.add(&work.r#where, &work.alerts, &work.require_smarts, &work.reject_smarts);
+            given.add(
+                &work.r#where,
+                &work.alerts,
+                &work.require_smarts,
+                &work.reject_smarts,
+            );
         }
         if let Some(own) = work.step.get(step.wrapping_sub(1)) {
-            given.add(&own.r#where, &own.alerts, &own.require_smarts, &own.reject_smarts);
+            given.add(
+                &own.r#where,
+                &own.alerts,
+                &own.require_smarts,
+                &own.reject_smarts,
+            );
         }
         given
     }

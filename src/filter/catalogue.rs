@@ -81,7 +81,9 @@ impl FromStr for Catalogue {
     type Err = UnknownCatalogue;
 
     fn from_str(name: &str) -> Result<Self, UnknownCatalogue> {
-        let found = Self::ALL.into_iter().find(|known| known.name() == name.to_ascii_lowercase());
+        let found = Self::ALL
+            .into_iter()
+            .find(|known| known.name() == name.to_ascii_lowercase());
         found.ok_or_else(|| UnknownCatalogue { name: name.into() })
     }
 }
@@ -138,8 +140,14 @@ mod tests {
         assert_eq!(catalogues.to_string(), "brenk,pains,nih");
         let json = serde_json::to_string(&catalogues).unwrap();
         assert_eq!(json, r#"["brenk","pains","nih"]"#);
-        assert_eq!(serde_json::from_str::<Catalogues>(&json).unwrap(), catalogues);
+        assert_eq!(
+            serde_json::from_str::<Catalogues>(&json).unwrap(),
+            catalogues
+        );
         let refused = "pains,toxic".parse::<Catalogues>().unwrap_err().to_string();
-        assert!(refused.starts_with("there is no catalogue \"toxic\"; there are pains,"), "{refused}");
+        assert!(
+            refused.starts_with("there is no catalogue \"toxic\"; there are pains,"),
+            "{refused}"
+        );
     }
 }

@@ -83,7 +83,9 @@ impl FromStr for Condition {
         if name.is_empty() {
             return Err(fault(rest, ConditionFault::NoProperty));
         }
-        let property = name.parse().map_err(|error| fault(rest, UnknownProperty::into(error)))?;
+        let property = name
+            .parse()
+            .map_err(|error| fault(rest, UnknownProperty::into(error)))?;
         let rest = behind.trim_start();
         // A single = is what many people write.
         let words = Comparison::ALL.map(|comparison| (comparison.name(), comparison));
@@ -100,7 +102,10 @@ impl FromStr for Condition {
         if digits.is_empty() {
             return Err(fault(rest, ConditionFault::NoNumber));
         }
-        let number = digits.parse::<f64>().ok().filter(|number| number.is_finite());
+        let number = digits
+            .parse::<f64>()
+            .ok()
+            .filter(|number| number.is_finite());
         let number = number.ok_or_else(|| fault(rest, ConditionFault::Number))?;
         let behind = behind.trim_start();
         if !behind.is_empty() {

@@ -102,7 +102,10 @@ pub enum FilterError {
 
 impl FilterSet {
     /// Reads what settings name.
-    pub fn read(products: &FiltersGiven<'_>, parents: &FiltersGiven<'_>) -> Result<Self, FilterError> {
+    pub fn read(
+        products: &FiltersGiven<'_>,
+        parents: &FiltersGiven<'_>,
+    ) -> Result<Self, FilterError> {
         Ok(Self {
             on_products: products.read()?,
             on_parents: parents.read()?,
@@ -127,7 +130,10 @@ impl FilterSet {
     /// What each filter is called in counts, in the order in which they are counted.
     pub fn labels(&self) -> Vec<String> {
         let products = self.on_products.iter().map(Filter::to_string);
-        let parents = self.on_parents.iter().map(|filter| format!("parent {filter}"));
+        let parents = self
+            .on_parents
+            .iter()
+            .map(|filter| format!("parent {filter}"));
         products.chain(parents).collect()
     }
 
@@ -138,7 +144,9 @@ impl FilterSet {
 
     /// Catalogues of alerts.
     pub fn catalogues(&self) -> usize {
-        let alerts = self.iter().filter(|filter| matches!(filter, Filter::Alerts(_)));
+        let alerts = self
+            .iter()
+            .filter(|filter| matches!(filter, Filter::Alerts(_)));
         alerts.count()
     }
 }

@@ -66,7 +66,11 @@ impl fmt::Display for SmartsSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(text) => f.write_str(text),
-            Self::File(path) => path.file_name().unwrap_or(path.as_os_str()).display().fmt(f),
+            Self::File(path) => path
+                .file_name()
+                .unwrap_or(path.as_os_str())
+                .display()
+                .fmt(f),
         }
     }
 }
@@ -145,7 +149,13 @@ mod tests {
     fn a_file_has_a_smarts_and_a_name_on_each_line() {
         let content = "# alerts\n\n[N+](=O)[O-]\tnitro group\r\n  C=O  \n";
         let patterns = Pattern::all_of(content);
-        let read: Vec<_> = patterns.iter().map(|p| (p.smarts.as_str(), p.name.as_str(), p.line)).collect();
-        assert_eq!(read, [("[N+](=O)[O-]", "nitro group", 3), ("C=O", "C=O", 4)]);
+        let read: Vec<_> = patterns
+            .iter()
+            .map(|p| (p.smarts.as_str(), p.name.as_str(), p.line))
+            .collect();
+        assert_eq!(
+            read,
+            [("[N+](=O)[O-]", "nitro group", 3), ("C=O", "C=O", 4)]
+        );
     }
 }

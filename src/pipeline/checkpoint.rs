@@ -330,7 +330,12 @@ fn rules_digest(job: &Job) -> String {
             hash.update(rule.reagents.keys().copied().collect::<Vec<u8>>());
         }
     }
-    for filters in job.filters.all().iter().filter(|filters| !filters.is_empty()) {
+    for filters in job
+        .filters
+        .all()
+        .iter()
+        .filter(|filters| !filters.is_empty())
+    {
         let text = serde_json::to_vec(filters).expect("filters are texts and numbers");
         hash.update((text.len() as u64).to_le_bytes());
         hash.update(text);

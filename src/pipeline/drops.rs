@@ -20,7 +20,10 @@ pub(super) const DROPS: Kind = Kind {
 };
 
 /// The sample of a job that wants one, with what an earlier attempt has kept.
-pub(super) fn open(job: &Job, output: &OutputDir) -> Result<Option<Arc<DropSample>>, PipelineError> {
+pub(super) fn open(
+    job: &Job,
+    output: &OutputDir,
+) -> Result<Option<Arc<DropSample>>, PipelineError> {
     let Some(most) = job.spec.drops_explained() else {
         return Ok(None);
     };
@@ -39,7 +42,9 @@ pub(super) fn rows(job: &Job, sample: &DropSample) -> Vec<DropRow> {
     let mut drops: Vec<Drop> = sample.drops().into_iter().map(|(_, drop)| drop).collect();
     drops.sort_by(|a, b| {
         let order = |drop: &Drop| (drop.step, drop.cause, drop.parent_row, drop.rule, drop.site);
-        order(a).cmp(&order(b)).then_with(|| a.smiles.cmp(&b.smiles))
+        order(a)
+            .cmp(&order(b))
+            .then_with(|| a.smiles.cmp(&b.smiles))
     });
     drops.into_iter().map(|drop| row(job, drop)).collect()
 }
@@ -84,7 +89,10 @@ fn reason(filters: &FilterSet, number: usize, drop: &Drop) -> String {
         Some(Filter::Require(_)) => "no required SMARTS matches".into(),
         Some(Filter::Reject(patterns)) => {
             let pattern = patterns.patterns.get(drop.pattern as usize);
-            format!("matches {}", pattern.map_or("", |pattern| pattern.name.as_str()))
+            format!(
+                "matches {}",
+                pattern.map_or("", |pattern| pattern.name.as_str())
+            )
         }
         Some(Filter::Alerts(_)) => format!("matches {}", drop.text),
         None => String::new(),

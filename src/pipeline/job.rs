@@ -126,11 +126,7 @@ impl Job {
         let earlier = earlier.map(|directory| EarlierRun::open(directory, spec.key(), &release));
         let earlier = earlier.collect::<Result<Vec<_>, _>>()?;
         let excluded = earlier.iter().map(EarlierRun::rows).sum();
-        for rules in rules.distinct() {
-            // RDKit refuses a rule here, where the message can name its file and line.
-            let transformer = Transformer::new(rdkit, rules, spec.transform_settings())?;
-            warn_of_hydrogens(rules, transformer.rules_without_hydrogens());
-        }
+        check_rules(rdkit, &rules, &spec)?;
         filters.check(rdkit, &spec)?;
         let reagents = JobReagents::read(&spec, &rules, rdkit)?;
         let few = |reagents: &JobReagents| -> Result<Vec<_>, ReagentError> {
@@ -255,6 +251,15 @@ impl Job {
     pub(super) fn first_step(&self) -> usize {
         usize::from(!self.spec.new_only())
     }
+}
+
+/// Compiles each rule: RDKit refuses a rule here, where the message can name its file and line.
+fn check_rules(rdkit: RdKit, rules: &StepRules, spec: &JobSpec) -> Result<(), ChemistryError> {
+    for rules in rules.distinct() {
+        let transformer = Transformer::new(rdkit, rules, spec.transform_settings())?;
+        warn_of_hydrogens(rules, transformer.rules_without_hydrogens());
+    }
+    Ok(())
 }
 
 /// The name under which a job without rules files its rows.

@@ -14,8 +14,8 @@ use crate::{
     identity::{KeyKind, Reason},
     limits::{CAPPED_PARENTS_NAMED_MAX, KEY_REASONS_MAX},
     report::manifest::{
-        ChemistryProducts, ChemistryStages, FilterCounts, Manifest, ManifestFile, ManifestFilter, ManifestInput,
-        ManifestSample, RuleCounts, SCHEMA_VERSION, Software, StepCounts,
+        ChemistryProducts, ChemistryStages, FilterCounts, Manifest, ManifestFile, ManifestFilter,
+        ManifestInput, ManifestSample, RuleCounts, SCHEMA_VERSION, Software, StepCounts,
     },
     rules::{Rule, RuleSet},
     sieve::Chosen,

@@ -18,8 +18,8 @@ impl StepFilters {
     /// Reads what the settings name.
     pub(super) fn read(spec: &JobSpec) -> Result<Self, FilterError> {
         let parents = spec.parent_filters();
-        let of_step = (1..=spec.steps())
-            .map(|step| FilterSet::read(&spec.product_filters(step), &parents));
+        let of_step =
+            (1..=spec.steps()).map(|step| FilterSet::read(&spec.product_filters(step), &parents));
         Ok(Self {
             of_step: of_step.collect::<Result<_, _>>()?,
             none: FilterSet::default(),

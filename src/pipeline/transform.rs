@@ -48,8 +48,7 @@ impl<'a> Transforming<'a> {
             settings.stereoisomers_max = 0;
         }
         let combinations = ports.reagents.combinations();
-        let mut transformer =
-            Transformer::with_reagents(job.rdkit, rules, settings, combinations)?;
+        let mut transformer = Transformer::with_reagents(job.rdkit, rules, settings, combinations)?;
         let filters = job.filters.of(ports.step);
         transformer.filter_by(filters)?;
         let sample = ports.drops.filter(|_| ports.step > 0);

@@ -13,9 +13,9 @@ use crate::{
     limits::{
         BASE_BYTES, CHECKED_MOLECULE_BYTES, CHEMISTRY_THREAD_BYTES, CLEANER_BYTES,
         COMPILED_RULE_BYTES, DROP_BYTES, DROP_TEXT_BYTES_MAX, FILTER_CATALOGUE_BYTES,
-        FILTER_PATTERN_BYTES, GATHERED_PER_SLOT, KEPT_COLUMN_WRITER_BYTES, KEPT_ENCODER_BYTES, KEPT_PART_COLUMN_BYTES,
-        KEPT_WORKER_BYTES, SEEN_KEY_BYTES, SETTLE_BYTES_MAX, SETTLE_BYTES_MIN, SOURCE_BYTES,
-        SPILL_BYTES, TAUTOMERS_BYTES,
+        FILTER_PATTERN_BYTES, GATHERED_PER_SLOT, KEPT_COLUMN_WRITER_BYTES, KEPT_ENCODER_BYTES,
+        KEPT_PART_COLUMN_BYTES, KEPT_WORKER_BYTES, SEEN_KEY_BYTES, SETTLE_BYTES_MAX,
+        SETTLE_BYTES_MIN, SOURCE_BYTES, SPILL_BYTES, TAUTOMERS_BYTES,
     },
     sieve::{
         CpuEngine, FirstRows,
@@ -121,34 +121,13 @@ impl Needs<'_> {
         let each = mebibytes(worker as u64);
         let detail = format!("{threads} threads × {each}, {rules} rules each");
         memory.add("chemistry", threads * worker, detail);
-        if !spec.clean.is_empty() {
-            let tautomers = match spec.clean.has(CleanStep::Tautomer) {
-                true => TAUTOMERS_BYTES,
-                false => 0,
-            };
-            let cleaner = CLEANER_BYTES + tautomers;
-            let detail = format!("{threads} threads × {}", mebibytes(cleaner as u64));
-            memory.add("cleaning", threads * cleaner, detail);
-        }
-
+        self.add_cleaning(memory, threads);
         self.add_filters(memory, threads);
 
         let source = SOURCE_BYTES + 4 * self.page_bytes + self.unpack_bytes;
         memory.add("source", source, "decoding of the inputs");
 
-        if let Some(KeptNeeds {
-            columns,
-            source_bytes,
-        }) = self.kept
-        {
-            let steps = if spec.steps() > 1 { columns } else { 0 };
-            let bytes = source_bytes
-                + steps * KEPT_PART_COLUMN_BYTES
-                + (threads + 1) * KEPT_WORKER_BYTES
-                + (plan.encoders + 1) * columns * KEPT_COLUMN_WRITER_BYTES;
-            let detail = format!("{} kept", counted(columns as u64, "column"));
-            memory.add("columns", bytes, detail);
-        }
+        self.add_kept(memory, (threads, plan.encoders));
 
         if self.reagents.listed > 0 {
             let kept = plan.kept_reagent_bytes;
@@ -184,6 +163,36 @@ impl Needs<'_> {
         self.add_keys(plan);
         self.add_optional(plan);
         add_settling(plan);
+    }
+
+    /// What cleaning takes.
+    fn add_cleaning(&self, memory: &mut MemoryPlan, threads: usize) {
+        if !self.spec.clean.is_empty() {
+            let tautomers = match self.spec.clean.has(CleanStep::Tautomer) {
+                true => TAUTOMERS_BYTES,
+                false => 0,
+            };
+            let cleaner = CLEANER_BYTES + tautomers;
+            let detail = format!("{threads} threads × {}", mebibytes(cleaner as u64));
+            memory.add("cleaning", threads * cleaner, detail);
+        }
+    }
+
+    /// What columns of the input take that rows carry.
+    fn add_kept(&self, memory: &mut MemoryPlan, (threads, encoders): (usize, usize)) {
+        if let Some(KeptNeeds {
+            columns,
+            source_bytes,
+        }) = self.kept
+        {
+            let steps = if self.spec.steps() > 1 { columns } else { 0 };
+            let bytes = source_bytes
+                + steps * KEPT_PART_COLUMN_BYTES
+                + (threads + 1) * KEPT_WORKER_BYTES
+                + (encoders + 1) * columns * KEPT_COLUMN_WRITER_BYTES;
+            let detail = format!("{} kept", counted(columns as u64, "column"));
+            memory.add("columns", bytes, detail);
+        }
     }
 
     /// What compiled filters take, those of the step that has most, and the sample of what they leave out.

@@ -14,9 +14,9 @@
 //!
 //! Columns and their types are those of DESIGN's output contract; see [`product_schema`].
 
-mod drops;
 mod cells;
 mod density;
+mod drops;
 mod duplicates;
 mod encoders;
 mod error;
@@ -29,9 +29,9 @@ mod part_settings;
 mod parts;
 mod rejects;
 pub mod row_log;
+pub mod seen_rows;
 mod text_file;
 mod text_rows;
-pub mod seen_rows;
 
 use std::{collections::HashSet, ops::Deref, sync::Arc, time::Duration};
 
@@ -40,8 +40,8 @@ use arrow::{
     datatypes::{DataType, Field, Schema, SchemaRef},
 };
 
-pub use drops::{DropRow, publish_drops};
 pub use density::Density;
+pub use drops::{DropRow, publish_drops};
 pub use duplicates::{DUPLICATES, Duplicate, DuplicateSink, duplicate_schema};
 pub use encoders::{Encoders, Spent, Task};
 pub use error::SinkError;

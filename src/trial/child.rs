@@ -6,8 +6,8 @@ use super::message::{
     Assignment, Candidate, LATE, Purpose, READY, TrialError, Tried, TriedReagents,
 };
 use crate::{
-    filter::FilterSet,
     chem::{ChemistryError, Cleaner, Progress, RdKit, TransformSettings, Transformer},
+    filter::FilterSet,
     key::Key,
     limits::STAGE_STACK_BYTES,
     machine::WorkClock,

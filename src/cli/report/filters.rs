@@ -16,7 +16,9 @@ pub(super) fn lines(manifest: &Manifest) -> Vec<String> {
     }
     if let Some(drops) = &manifest.drops {
         let what = count(drops.rows);
-        lines.push(format!("  dropped    drops.parquet has {what} of what was left out, with the reasons"));
+        lines.push(format!(
+            "  dropped    drops.parquet has {what} of what was left out, with the reasons"
+        ));
     }
     let counts = &manifest.counts;
     if counts.products_expanded > 0 {
@@ -38,7 +40,10 @@ fn by_filter(filters: &[FilterCounts]) -> String {
     let named = named.map(|filter| format!("{} {}", filter.filter, count(filter.left_out)));
     let more = match filters.len().saturating_sub(FILTERS_NAMED) {
         0 => String::new(),
-        n => format!(", and {}; see by_filter in manifest.json", counted(n as u64, "more filter")),
+        n => format!(
+            ", and {}; see by_filter in manifest.json",
+            counted(n as u64, "more filter")
+        ),
     };
     let named: Vec<_> = named.collect();
     format!("{} left out: {}{more}", count(left_out), named.join(", "))

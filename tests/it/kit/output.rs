@@ -250,7 +250,11 @@ fn assert_counts_balance(counts: &serde_json::Value, rows: u64) {
     let sum = |names: &[&str]| names.iter().map(|name| count(name)).sum::<u64>();
     assert_eq!(
         count("parents_read"),
-        sum(&["parents_transformed", "parents_rejected"]),
+        sum(&[
+            "parents_transformed",
+            "parents_rejected",
+            "parents_filtered"
+        ]),
         "{counts}"
     );
     assert_eq!(
@@ -261,7 +265,8 @@ fn assert_counts_balance(counts: &serde_json::Value, rows: u64) {
             "products_symmetric",
             "products_unchanged",
             "products_invalid",
-            "products_capped"
+            "products_capped",
+            "products_filtered"
         ]),
         "{counts}"
     );
