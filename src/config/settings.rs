@@ -122,7 +122,7 @@ settings! {
         dedup: Option<Dedup>, else Dedup::Exact;
 
         /// What computes keys and probes the filter [default: auto]
-        #[arg(long, value_enum, value_name = "ENGINE")]
+        #[arg(long, value_enum, value_name = "ENGINE", hide_short_help = true)]
         #[same_on_resume(false)]
         engine: Option<EngineChoice>, else EngineChoice::Auto;
 
