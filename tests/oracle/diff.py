@@ -73,7 +73,7 @@ def only_in(table, other, key):
     found = connection.execute(
         f"select number from mine where {key} in (select {key} from mine except select {key} from theirs) order by number"
     ).fetchall()
-    return table.take([number for number, in found])
+    return table.take(pa.array([number for number, in found], pa.int64()))
 
 
 def distinct(table, key):
