@@ -18,7 +18,7 @@ fn given(job: Molsieve, flags: &[&str]) -> Molsieve {
 
 /// Runs a job over the shipped rules and some molecules; returns its output.
 fn run(folder: &Folder, name: &str, flags: &[&str]) -> std::path::PathBuf {
-    let input = folder.write("a.smi", smiles_lines(120));
+    let input = folder.write("a.smi", smiles_lines(25));
     let out = folder.path(name);
     given(Molsieve::new("run --memory 512MiB"), flags)
         .input(input)

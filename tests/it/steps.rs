@@ -257,7 +257,7 @@ fn wrong_steps_are_refused_in_one_line() {
         ),
         (
             job("[[step]]\nrule = ['rules.toml']\n"),
-            "toml:4:1: unknown field `rule`, expected `rules`",
+            "toml:4:1: unknown field `rule`, expected one of `rules`",
         ),
     ] {
         let end = run.run();
