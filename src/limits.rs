@@ -210,6 +210,8 @@ pub const FILTER_CATALOGUE_BYTES: usize = 24 * MIB;
 pub const STEREOISOMERS_MAX: u32 = 1_024;
 /// Most that `--explain-drops` keeps of each reason.
 pub const DROPS_MAX: u32 = 10_000;
+/// Most that it keeps in all: the file of the sample then stays below [`SEALED_BYTES_MAX`].
+pub const DROPS_IN_ALL_MAX: usize = 16 * KIB;
 /// Texts of something dropped, in all; what has longer ones is not in the sample.
 pub const DROP_TEXT_BYTES_MAX: usize = 2 * KIB;
 /// What else it takes, with its place in the sample.

@@ -209,7 +209,8 @@ impl DropLog {
 
     pub(super) fn add(&mut self, dropped: &LoggedDrop<'_>) {
         let parent = lock(&self.parent.0);
-        let texts = parent.smiles.len() + dropped.smiles.len() + dropped.text.len();
+        let of_parent = parent.id.len() + parent.smiles.len();
+        let texts = of_parent + dropped.smiles.len() + dropped.text.len();
         if texts > DROP_TEXT_BYTES_MAX {
             return;
         }

@@ -365,6 +365,7 @@ fn exit_of_chemistry(error: &ChemistryError) -> Exit {
 fn exit_of_filters(error: &FilterError) -> Exit {
     match error {
         FilterError::Store(error) => exit_of_store(error),
+        FilterError::TooManyDrops { .. } => Exit::Usage,
         _ => Exit::Input,
     }
 }

@@ -88,6 +88,18 @@ pub enum FilterError {
     /// There is no SMARTS where one should be.
     #[error("{0} has no SMARTS in it")]
     Empty(String),
+    /// The sample of what is left out would be too large.
+    #[error(
+        "--explain-drops {each} of {reasons} reasons is too much: at most {most} of each can be kept"
+    )]
+    TooManyDrops {
+        /// Of each reason.
+        each: usize,
+        /// Reasons.
+        reasons: usize,
+        /// How many of each there may be.
+        most: usize,
+    },
     /// There are too many.
     #[error("there are {found} {what}, at most {most} are allowed")]
     TooMany {
@@ -125,6 +137,11 @@ impl FilterSet {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Reasons for which something is dropped: each filter, and products that RDKit can't sanitize.
+    pub fn reasons(&self) -> usize {
+        self.len() + 1
     }
 
     /// What each filter is called in counts, in the order in which they are counted.

@@ -125,17 +125,17 @@ impl QuickCleaner {
         if marked && self.steps.has(CleanStep::Stereo) {
             return CleanOutcome::ByRdKit;
         }
-        let (mut charged, mut firsts) = (false, 0);
+        let mut charged = false;
         for atom in mol.atoms() {
             if atom.charge != 0 {
                 charged = true;
             } else if !ORDINARY[usize::from(atom.number)] || is_sulfoxide(atom) {
                 return CleanOutcome::ByRdKit;
             }
-            firsts += usize::from(atom.first);
         }
-        match (charged, firsts) {
-            (false, 0 | 1) => CleanOutcome::Unchanged(key),
+        // The text decides: of a fragment that begins with a hydrogen atom, the molecule no longer says where it begins.
+        match (charged, smiles.contains(&b'.')) {
+            (false, false) => CleanOutcome::Unchanged(key),
             _ => self
                 .decide_parts(smiles, key)
                 .unwrap_or(CleanOutcome::ByRdKit),
@@ -453,6 +453,10 @@ mod tests {
             ("CC(=O)[O-].OS(=O)(=O)CCCC.[Na+]", "by RDKit"),
             ("CCCO.CCCS", "by RDKit"),
             ("C1.C1", "by RDKit"),
+            // Hydrogens as atoms, which are none of the molecule.
+            ("[H]O[H].CCO", "by RDKit"),
+            ("CCO.[H]O[H]", "by RDKit"),
+            ("O.[H]c1ccc([H])c([H])c1", "by RDKit"),
             ("C[N@H+](CC)CCC.[Cl-]", "by RDKit"),
             ("C/C=C/[NH3+].[Cl-]", "by RDKit"),
             ("C/C=C/N.Cl", "C/C=C/N fragment"),

@@ -46,39 +46,52 @@ pub(super) fn rows(job: &Job, sample: &DropSample) -> Vec<DropRow> {
             .cmp(&order(b))
             .then_with(|| a.smiles.cmp(&b.smiles))
     });
-    drops.into_iter().map(|drop| row(job, drop)).collect()
+    let names = |step| StepNames {
+        filters: job.filters.of(step),
+        labels: job.filters.of(step).labels(),
+        rules: job.rule_names(step),
+    };
+    let names: Vec<_> = (1..=job.spec.steps()).map(names).collect();
+    let row = |drop: Drop| names[usize::from(drop.step) - 1].row(drop);
+    drops.into_iter().map(row).collect()
 }
 
-fn row(job: &Job, drop: Drop) -> DropRow {
-    let step = usize::from(drop.step);
-    let filters = job.filters.of(step);
-    let (kind, filter, reason) = match drop.cause {
-        Cause::Invalid => ("invalid", None, drop.text.clone()),
-        Cause::Filter(number) => {
-            let number = number as usize;
-            let kind = match number < filters.on_products.len() {
-                true => "filtered",
-                false => "parent filtered",
-            };
-            let label = filters.labels().swap_remove(number);
-            (kind, Some(label), reason(filters, number, &drop))
+/// What the numbers of a drop stand for.
+struct StepNames<'a> {
+    filters: &'a FilterSet,
+    labels: Vec<String>,
+    rules: Vec<String>,
+}
+
+impl StepNames<'_> {
+    fn row(&self, drop: Drop) -> DropRow {
+        let (kind, filter, reason) = match drop.cause {
+            Cause::Invalid => ("invalid", None, drop.text.clone()),
+            Cause::Filter(number) => {
+                let number = number as usize;
+                let kind = match number < self.filters.on_products.len() {
+                    true => "filtered",
+                    false => "parent filtered",
+                };
+                let label = self.labels[number].clone();
+                (kind, Some(label), reason(self.filters, number, &drop))
+            }
+        };
+        let rule = drop
+            .rule
+            .and_then(|rule| self.rules.get(rule as usize).cloned());
+        DropRow {
+            step: drop.step,
+            kind,
+            filter,
+            reason,
+            site: rule.is_some().then_some(drop.site),
+            rule,
+            smiles: (!drop.smiles.is_empty()).then_some(drop.smiles),
+            parent_row: drop.parent_row,
+            parent_id: drop.parent_id,
+            parent_smiles: drop.parent_smiles,
         }
-    };
-    let rule = drop.rule.and_then(|rule| {
-        let names = job.rule_names(step);
-        names.into_iter().nth(rule as usize)
-    });
-    DropRow {
-        step: drop.step,
-        kind,
-        filter,
-        reason,
-        site: rule.is_some().then_some(drop.site),
-        rule,
-        smiles: (!drop.smiles.is_empty()).then_some(drop.smiles),
-        parent_row: drop.parent_row,
-        parent_id: drop.parent_id,
-        parent_smiles: drop.parent_smiles,
     }
 }
 

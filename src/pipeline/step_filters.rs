@@ -4,6 +4,7 @@ use crate::{
     chem::{ChemistryError, RdKit, Transformer},
     config::JobSpec,
     filter::{FilterError, FilterSet},
+    limits::DROPS_IN_ALL_MAX,
     rules::RuleSet,
 };
 
@@ -20,10 +21,20 @@ impl StepFilters {
         let parents = spec.parent_filters();
         let of_step =
             (1..=spec.steps()).map(|step| FilterSet::read(&spec.product_filters(step), &parents));
-        Ok(Self {
+        let filters = Self {
             of_step: of_step.collect::<Result<_, _>>()?,
             none: FilterSet::default(),
-        })
+        };
+        let reasons: usize = filters.of_step.iter().map(FilterSet::reasons).sum();
+        let most = DROPS_IN_ALL_MAX / reasons;
+        match spec.drops_explained() {
+            Some(each) if each > most => Err(FilterError::TooManyDrops {
+                each,
+                reasons,
+                most,
+            }),
+            _ => Ok(filters),
+        }
     }
 
     /// Compiles each filter, so that RDKit refuses it before the work begins.

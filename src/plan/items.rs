@@ -207,11 +207,11 @@ impl Needs<'_> {
             memory.add("filters", threads * worker, detail);
         }
         if let Some(most) = self.spec.drops_explained() {
-            let reasons: usize = self.filters.iter().map(|filters| filters.len() + 1).sum();
+            let reasons: usize = self.filters.iter().map(FilterSet::reasons).sum();
             let each = DROP_TEXT_BYTES_MAX + DROP_BYTES;
             let detail = format!("{} of each of {reasons} reasons", count(most as u64));
-            // Once more while they are written.
-            memory.add("drops", 2 * most * reasons * each, detail);
+            // A checkpoint copies them and writes them as JSON, and then with a checksum before them.
+            memory.add("drops", 4 * most * reasons * each, detail);
         }
     }
 

@@ -7,6 +7,8 @@ use std::{
     time::Duration,
 };
 
+use arrow::array::AsArray;
+
 use crate::kit::{
     Folder, Molsieve, Python, daemon,
     library::{parquet_file, shipped_molecules, smiles_lines},
@@ -186,4 +188,17 @@ fn a_library_without_repeats_gives_an_empty_table() {
         "{}",
         run.stderr
     );
+}
+
+/// A vendor's salt is found again by what the vendor wrote.
+#[test]
+fn a_row_that_was_cleaned_is_listed_as_read() {
+    let folder = Folder::new();
+    let input = folder.write("a.smi", "OCCN a\nOCCN.Cl b\nOCC[NH3+].[Cl-] c\nNCCO d\n");
+    let out = folder.out();
+    dedup(&[input], "--clean", &out).run().ends_with(0);
+    let (_, batches) = read_parquet(&out.join("duplicates.parquet"));
+    let smiles = batches[0].column_by_name("smiles").unwrap();
+    let smiles: Vec<_> = smiles.as_string::<i32>().iter().flatten().collect();
+    assert_eq!(smiles, ["OCCN.Cl", "OCC[NH3+].[Cl-]", "NCCO"]);
 }

@@ -433,6 +433,11 @@ fn a_bad_filter_is_refused_in_a_few_lines() {
             "empty.smarts has no SMARTS in it",
         ),
         (&["--explain-drops", "0"], 2, "is not between 1 and 10000"),
+        (
+            &["--explain-drops", "9000", "--where", "mw < 3"],
+            2,
+            "at most 8192 of each",
+        ),
         (&["--expand-stereo", "0"], 2, "is not between 1 and 1024"),
     ] {
         let run = given(Molsieve::new("run"), flags)

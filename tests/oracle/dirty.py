@@ -19,7 +19,7 @@ OS(=O)(=O)O O=S(=O)([O-])[O-] OS(=O)(=O)[O-] O=[N+]([O-])O O=[N+]([O-])[O-] ON(=
 F[B-](F)(F)F CS(=O)(=O)O CS(=O)(=O)[O-] Cc1ccc(S(=O)(=O)O)cc1 Cc1ccc(S(=O)(=O)[O-])cc1 CC(=O)O CC(=O)[O-] OC(=O)C(F)(F)F
 O=C([O-])C(F)(F)F OC(=O)/C=C/C(=O)O OC(=O)/C=C\\C(=O)O OC(=O)C(=O)O O=C([O-])C(=O)[O-] OC(=O)C(O)C(O)C(=O)O
 OC(=O)[C@H](O)[C@@H](O)C(=O)O C1CCCCC1NC1CCCCC1 CCN(CC)CC CC[NH+](CC)CC OCl(=O)(=O)=O [O-]Cl(=O)(=O)=O CO CCO CN(C)C=O
-OC(=O)CC(O)(CC(=O)O)C(=O)O O=C(O)c1ccccc1 Oc1c([N+](=O)[O-])cc([N+](=O)[O-])cc1[N+](=O)[O-] NC(CO)(CO)CO [H+] [H][H] O=C=O""".split()
+OC(=O)CC(O)(CC(=O)O)C(=O)O O=C(O)c1ccccc1 Oc1c([N+](=O)[O-])cc([N+](=O)[O-])cc1[N+](=O)[O-] NC(CO)(CO)CO [H+] [H][H] [H]O[H] [H]Cl O=C=O""".split()
 
 # What a group is rewritten to: the first match of the pattern, by RDKit's reactions.
 FORMS = [

@@ -59,7 +59,12 @@ pub(super) fn record(slot: &Slot, appended: Appended) -> Vec<Block> {
             continue;
         }
         let parent = columns.parent(columns.parent[row] as usize);
-        let smiles = if is_kept { &[] } else { columns.smiles(row) };
+        let smiles = match (is_kept, parent.input) {
+            (true, _) => &[],
+            (false, []) => columns.smiles(row),
+            // Cleaning has changed it.
+            (false, input) => input,
+        };
         let mut head = [0; HEAD_BYTES];
         head[..16].copy_from_slice(&columns.key(row).bytes());
         head[16..24].copy_from_slice(&parent.row.to_le_bytes());
