@@ -195,7 +195,7 @@ macro_rules! settings {
         pub enum Work {
             $(
                 $(#[doc = $work_doc])*
-                $task($Work),
+                $task(Box<$Work>),
             )*
         }
 
@@ -251,9 +251,9 @@ macro_rules! settings {
             /// The job, with the settings of its task alone. To be called after the checks.
             pub(super) fn into_spec(self) -> Result<JobSpec, ConfigError> {
                 let work = match self.task.unwrap_or_default() {
-                    $( Task::$task => Work::$task($Work {
+                    $( Task::$task => Work::$task(Box::new($Work {
                         $( $own: checked_value!(self.$own $(, $own_default)?), )*
-                    }), )*
+                    })), )*
                 };
                 Ok(JobSpec {
                     $( $name: checked_value!(self.$name $(, $default)?), )*

@@ -241,7 +241,7 @@ fn a_job_file_that_an_earlier_version_wrote_for_a_deduplication_is_read() {
         duplicates: false,
         check: Some(7),
     };
-    assert_eq!(spec.work, Work::Dedup(expected));
+    assert_eq!(spec.work, Work::Dedup(expected.into()));
     assert_eq!(spec.key(), KeyKind::Structure);
 }
 

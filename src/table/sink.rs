@@ -1,11 +1,11 @@
-//! The sink: writes the new rows of slots into parts: Parquet, or text ([`format`]).
+//! The sink: writes the new rows of slots into parts: Parquet, or text ([`mod@format`]).
 //!
 //! Constraints:
 //! - Columns are copied once, from the slot into the arrays the encoder reads, at most
 //!   [`SINK_CHUNK_ROWS`](crate::limits::SINK_CHUNK_ROWS) rows at a time.
 //! - Slots are gathered, row groups encoded and pieces of text made on a pool ([`Encoders`]), several at a time; files
 //!   get them in order.
-//! - A row group is closed when its content reaches [`ParquetSettings::row_group_bytes`], a part when
+//! - A row group is closed when its content reaches [`row_group_bytes`](parquet_file::ParquetSettings::row_group_bytes), a part when
 //!   the caller says so: by content alone, never by time, so that equal jobs write equal files.
 //! - A part is published (see [`crate::store`]) as soon as it is closed.
 //! - The rows of the open part are in a log too ([`row_log`]), from which the encoder is restored to the state of a

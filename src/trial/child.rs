@@ -145,10 +145,11 @@ impl<'a> Trier<'a> {
         let mut kept = Vec::new();
         let (mut products, mut text_bytes) = (0.0, 0.0);
         let passes = tried.usable && !matches!(transformer.filter_parent(), Ok(Some(_)));
-        while passes {
+        let mut finished = !passes;
+        while !finished {
             slot.clear();
             let parent = slot.push_parent(SlotParent::default()).unwrap_or_default();
-            let progress = transformer.fill(slot, parent)?;
+            finished = transformer.fill(slot, parent)? == Progress::Finished;
             for row in 0..slot.rows() {
                 let weight = self.reagents.weight(slot.columns().rule[row]);
                 products += weight;
@@ -156,10 +157,9 @@ impl<'a> Trier<'a> {
             }
             tried.counts += slot.account.counts;
             keep(&mut kept, slot, self.products_kept);
-            if progress == Progress::Finished {
-                break;
+            if !finished {
+                self.clock.restart();
             }
-            self.clock.restart();
         }
         (tried.products, tried.text_bytes) = (products.round() as u64, text_bytes.round() as u64);
         tried.kept = kept.into_iter().map(|(_, smiles)| smiles).collect();
