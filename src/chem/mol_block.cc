@@ -3,6 +3,7 @@
 #include <GraphMol/Depictor/RDDepictor.h>
 #include <GraphMol/FileParsers/FileParsers.h>
 #include <GraphMol/FileParsers/FileWriters.h>
+#include <GraphMol/MolOps.h>
 
 #include "molsieve/src/chem/bridge.rs.h"
 #include "molsieve/src/chem/canonical.h"
@@ -31,6 +32,8 @@ std::string block_of(RDKit::RWMol &mol, bool depict) {
   RDKit::MolWriterParams params;
   params.includeStereo = depict || has_stereo(mol);
   if (params.includeStereo) {
+    // Open double bonds are marked as such: otherwise their coordinates would state a side.
+    RDKit::MolOps::findPotentialStereoBonds(mol);
     RDDepict::compute2DCoords(mol);
   }
   return RDKit::MolToMolBlock(mol, params);

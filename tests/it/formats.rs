@@ -34,7 +34,8 @@ impl Material {
         let mut table = "smiles,id\n\
             Oc1ccccc1,\"comma, and \"\"quotes\"\"\"\n\
             Cc1ccc(O)cc1,two  words\n\
-            C[C@H](O)c1ccccc1/C=C/c1ccccc1,>stereo\n"
+            C[C@H](O)c1ccccc1/C=C/c1ccccc1,>stereo\n\
+            Oc1cc2c(cc1)O/C(=C/c1ccccc1)C2=NO,open oxime beside a marked bond\n"
             .to_owned();
         // The shipped library has 600 molecules; with a further component each is another one.
         for round in 0..=molecules / 600 {
