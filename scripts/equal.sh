@@ -6,7 +6,7 @@ usage() {
     cat <<'TEXT'
 Compares the fast way of the chemistry with the reference over a library.
 
-usage: scripts/equal.sh [LIBRARY] [--rules FILE] [--kinds ROWS] [--rewrite SEED] [--threads N]
+usage: scripts/equal.sh [LIBRARY] [--rules FILE] [--kinds ROWS] [--rewrite SEED] [--direct] [--threads N]
        scripts/equal.sh --generated SECONDS [--seed N] [--round N] [--threads N]
 
   LIBRARY         .smi, .csv … as molsieve reads them  (default: examples/natural_products.csv)
@@ -15,6 +15,7 @@ usage: scripts/equal.sh [LIBRARY] [--rules FILE] [--kinds ROWS] [--rewrite SEED]
                   Kekulé form, explicit hydrogens, macrocycles, metals, wildcards, and cases made by hand
                   (tests/oracle/kinds.py; takes a package of drug-like molecules from the package index)
   --rewrite SEED  first writes every SMILES anew in random order (LIBRARY is then lines of SMILES and id)
+  --direct        compares SMILES written directly with canonical ones, both by the fast way (tests/oracle/direct.py)
   --threads N     (default: the CPUs this process may use)
   --generated SECONDS
                   instead of a library and rules: rounds of random rules on random molecules of all kinds, for
@@ -47,9 +48,9 @@ make_kinds() {
 }
 
 run() {
-    local method=$1 status=0
-    "$molsieve" run --input "$library" --rules "$rules" --output "$work/$method" --threads "$threads" \
-        --chemistry "$method" >"$work/log" 2>&1 || status=$?
+    local name=$1 status=0
+    "$molsieve" run --input "$library" --rules "$rules" --output "$work/$name" --threads "$threads" \
+        "${@:2}" >"$work/log" 2>&1 || status=$?
     # 4: done, and some rows were rejected or capped
     if [[ $status -ne 0 && $status -ne 4 ]]; then
         cat "$work/log" >&2
@@ -66,6 +67,7 @@ rules=$root/examples/rules/natural_products.toml
 kinds=
 rewrite=
 generated=
+direct=
 seed=1
 round=
 threads=$(nproc)
@@ -79,6 +81,10 @@ while [[ $# -gt 0 ]]; do
             [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || die "$1 needs a whole number above 0" 2
             declare "${1#--}=$2"
             shift 2
+            ;;
+        --direct)
+            direct=yes
+            shift
             ;;
         --rules)
             rules=${2:?--rules needs a file}
@@ -110,6 +116,12 @@ if [[ -n $rewrite ]]; then
     "$python" "$oracle/equal.py" --rewrite "$library" "$work/rewritten.smi" "$rewrite"
     library=$work/rewritten.smi
 fi
-run fast
-run reference
+if [[ -n $direct ]]; then
+    run canonical --key structure
+    run direct --smiles direct
+    "$python" "$oracle/direct.py" "$work/canonical" "$work/direct"
+    exit
+fi
+run fast --chemistry fast
+run reference --chemistry reference
 "$python" "$oracle/equal.py" "$work/fast" "$work/reference"

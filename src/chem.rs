@@ -12,6 +12,7 @@ mod clean;
 pub mod drops;
 mod fault;
 mod filtering;
+mod product_keys;
 mod times;
 
 use std::{
@@ -24,6 +25,7 @@ use cxx::UniquePtr;
 use serde::{Deserialize, Serialize};
 
 pub use clean::{Answer as CleanAnswer, Cleaned, Cleaner};
+pub use product_keys::{ProductKeys, StructureKey};
 pub use times::ChemistryTimes;
 
 use crate::{
@@ -31,7 +33,8 @@ use crate::{
     cleaning::CleanSteps,
     limits::{
         PARENT_ATOMS_MAX, PARENT_SMILES_BYTES_MAX, PRODUCT_SMILES_BYTES_MAX,
-        PRODUCTS_CHECKED_ONE_IN, PRODUCTS_PER_CALL, SITES_PER_RULE_MAX,
+        PRODUCTS_CHECKED_ONE_IN, PRODUCTS_PER_CALL, PRODUCTS_PER_PARENT_DEFAULT,
+        SITES_PER_RULE_MAX,
     },
     property::PropertySet,
     reagents::Combinations,
@@ -194,6 +197,17 @@ pub enum Method {
     Reference,
 }
 
+/// How the SMILES of products are written (`--smiles`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SmilesForm {
+    /// RDKit's canonical SMILES.
+    #[default]
+    Canonical,
+    /// A valid SMILES of the same molecule: a function of the parent's text, the rule and the site.
+    Direct,
+}
+
 /// Settings of a transformer beside its rules.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TransformSettings {
@@ -208,6 +222,22 @@ pub struct TransformSettings {
     /// How parents are cleaned before a transformer is given them.
     #[serde(default)]
     pub clean: CleanSteps,
+    /// How products are written: directly only by a transformer that is given what makes their keys.
+    #[serde(default)]
+    pub smiles: SmilesForm,
+}
+
+impl Default for TransformSettings {
+    fn default() -> Self {
+        Self {
+            method: Method::Fast,
+            properties: PropertySet::NONE,
+            products_per_parent_max: PRODUCTS_PER_PARENT_DEFAULT,
+            stereoisomers_max: 0,
+            clean: CleanSteps::NONE,
+            smiles: SmilesForm::Canonical,
+        }
+    }
 }
 
 /// Why [`Transformer::fill`] returned.
@@ -229,6 +259,8 @@ pub struct Transformer {
     rules: usize,
     /// Number of filters of products.
     filters: usize,
+    /// Whether products are written directly, with their structure keys.
+    gives_keys: bool,
     /// Rules that match nothing because they ask for hydrogens as atoms.
     without_hydrogens: Vec<usize>,
     /// Whether the current parent is to fail.
@@ -284,10 +316,17 @@ impl Transformer {
             times: ChemistryTimes::default(),
             rules: 0,
             filters: 0,
+            gives_keys: false,
             without_hydrogens: Vec::new(),
             #[cfg(feature = "failpoints")]
             fails: false,
         })
+    }
+
+    /// Has products written directly. The rows of a slot then have their structure keys.
+    pub fn write_directly(&mut self, keys: ProductKeys) {
+        self.inner.pin_mut().write_directly(Box::new(keys));
+        self.gives_keys = true;
     }
 
     /// By index, the rules that match nothing because they ask for hydrogens as atoms.
@@ -384,6 +423,7 @@ impl Transformer {
         by_rule.resize(self.rules, RuleAccount::default());
         let mut by_filter = std::mem::take(&mut slot.account.by_filter);
         by_filter.resize(by_filter.len().max(self.filters), 0);
+        let mut keys_by_rdkit = slot.account.keys.by_rdkit;
         let columns = slot.columns_mut();
         let mut space = ffi::ProductSpace {
             text: columns.text,
@@ -398,6 +438,8 @@ impl Transformer {
             text_bytes: text_bytes as u32,
             by_rule: bytemuck::cast_slice_mut(&mut by_rule),
             by_filter: &mut by_filter,
+            keys: bytemuck::cast_slice_mut(columns.key),
+            keys_by_rdkit: &mut keys_by_rdkit,
         };
         let fill = self
             .inner
@@ -408,12 +450,15 @@ impl Transformer {
         slot.set_filled(rows, text_bytes);
         slot.account.by_rule = by_rule;
         slot.account.by_filter = by_filter;
+        slot.account.keys.by_rdkit = keys_by_rdkit;
+        slot.keys_given |= self.gives_keys;
         add(&mut slot.account.counts, &report);
         self.times.find_sites += Duration::from_nanos(report.match_ns);
         self.times.react += Duration::from_nanos(report.react_ns);
         self.times.finish += Duration::from_nanos(report.finish_ns);
         self.times.write += Duration::from_nanos(report.write_ns);
         self.times.describe += Duration::from_nanos(report.describe_ns);
+        self.times.keys += Duration::from_nanos(report.key_ns);
         self.times.on_graphs += report.on_graphs;
         self.times.checked += report.checked;
         self.times.described_by_rdkit += report.described_by_rdkit;

@@ -102,6 +102,11 @@ rules can't be used."
 75 stopped on request."
     )]
     Export(export::ExportArgs),
+    /// Write the rows of a run with --smiles direct again, with canonical SMILES
+    #[command(
+        after_long_help = "Exit codes: 0 done; 1 failed; 2 usage; 4 done, and RDKit can't read some rows; 75 stopped on request."
+    )]
+    Canonicalize(export::CanonicalizeArgs),
     /// Compare two outputs: what only one of them has, by key, as counts and as files
     ///
     /// A and B are output directories of complete jobs whose keys are of the same kind.
@@ -275,6 +280,7 @@ pub fn main() -> ExitCode {
         Command::Key(args) => (false, key::key(&args)),
         Command::Route(args) => (args.json, route::route(&args)),
         Command::Export(args) => (false, export::export(&args)),
+        Command::Canonicalize(args) => (false, export::canonicalize(args)),
         Command::Diff(args) => (args.json, diff::diff(&args)),
         Command::TryParents => (false, run::try_parents()),
         Command::Worker => (true, worker::worker()),

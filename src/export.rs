@@ -3,6 +3,8 @@
 //! Rows are read from the Parquet parts, some at a time, and written in their order. Memory does not grow with the run:
 //! it holds a row group, and per thread of the sink a row group or a piece of text.
 
+mod canonical;
+
 use std::{
     fs::File,
     io::Write,
@@ -19,7 +21,10 @@ use parquet::arrow::{
     arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder},
 };
 
+use canonical::CanonicalWriter;
+
 use crate::{
+    chem::{ChemistryError, RdKit},
     cores::Cores,
     limits::{EXPORT_ROWS_AT_A_TIME, ROW_GROUP_BYTES_MAX},
     report::manifest::{MANIFEST, Manifest, ManifestError},
@@ -45,6 +50,8 @@ pub struct Wanted {
     pub coordinates: Coordinates,
     /// Of a run of several steps, the products of one; `None`: of all.
     pub step: Option<u64>,
+    /// Whether the SMILES are made canonical.
+    pub canonical: Option<RdKit>,
 }
 
 /// Why a run can't be exported.
@@ -85,6 +92,12 @@ pub enum ExportError {
         /// What is wrong with it.
         reason: String,
     },
+    /// RDKit can't be used.
+    #[error(transparent)]
+    Chemistry(#[from] ChemistryError),
+    /// The system starts no more threads.
+    #[error("threads can't be started: {0}")]
+    Threads(String),
     /// The export was stopped.
     #[error("the export was stopped on request; nothing of it is kept")]
     Stopped,
@@ -120,6 +133,8 @@ pub struct Exported {
     pub parts: Vec<Part>,
     /// Records of an SDF whose mol block is empty because RDKit makes none.
     pub without_mol_block: u64,
+    /// Rows whose SMILES is as it was because RDKit can't read it.
+    pub left_as_written: u64,
 }
 
 /// Whether to stop, and what is called with the number of rows written.
@@ -137,6 +152,8 @@ pub struct Export {
     /// The columns that are read, in the order of the parts.
     schema: SchemaRef,
     settings: PartSettings,
+    /// With which SMILES are made canonical.
+    canonical: Option<RdKit>,
 }
 
 impl Export {
@@ -175,6 +192,7 @@ impl Export {
             schema: schema.into(),
             parts,
             settings,
+            canonical: wanted.canonical,
         })
     }
 
@@ -199,7 +217,8 @@ impl Export {
             encoders,
             (Vec::new(), Density::default()),
         )?;
-        let rows = self.for_each_batch(watch, |batch| {
+        let canonical = self.canonical_writer(threads)?;
+        let rows = self.for_each_batch(canonical.as_ref(), watch, |batch| {
             parts.write(batch)?;
             match parts.open_bytes() >= part_bytes {
                 true => parts.close(),
@@ -212,6 +231,7 @@ impl Export {
         Ok(Exported {
             rows,
             without_mol_block: parts.iter().map(|part| part.without_mol_block).sum(),
+            left_as_written: canonical.map_or(0, |writer| writer.left_as_written()),
             parts,
         })
     }
@@ -226,17 +246,25 @@ impl Export {
         let encoders = Arc::new(Encoders::new(threads, &Cores::new(threads))?);
         let (settings, schema) = (&self.settings, &self.schema);
         let mut text = TextStream::begin((out, target), settings, schema, &encoders)?;
-        let rows = self.for_each_batch(watch, |batch| text.write(&batch))?;
+        let canonical = self.canonical_writer(threads)?;
+        let rows = self.for_each_batch(canonical.as_ref(), watch, |batch| text.write(&batch))?;
         Ok(Exported {
             rows,
             parts: Vec::new(),
             without_mol_block: text.end()?,
+            left_as_written: canonical.map_or(0, |writer| writer.left_as_written()),
         })
+    }
+
+    fn canonical_writer(&self, threads: usize) -> Result<Option<CanonicalWriter>, ExportError> {
+        let writer = |rdkit| CanonicalWriter::new(rdkit, threads);
+        self.canonical.map(writer).transpose()
     }
 
     /// Passes all rows to `take`, in order. Returns their number.
     fn for_each_batch(
         &self,
+        canonical: Option<&CanonicalWriter>,
         watch: &mut Watch<'_>,
         mut take: impl FnMut(RecordBatch) -> Result<(), SinkError>,
     ) -> Result<u64, ExportError> {
@@ -253,6 +281,10 @@ impl Export {
                     ));
                 }
                 rows += batch.num_rows() as u64;
+                let batch = match canonical {
+                    Some(writer) => writer.rewrite(batch)?,
+                    None => batch,
+                };
                 take(batch)?;
                 if watch.stop.load(Relaxed) {
                     return Err(ExportError::Stopped);

@@ -17,7 +17,7 @@ use std::{
 use criterion::Criterion;
 use molsieve::{
     chem::{Method, Progress, RdKit, TransformSettings, Transformer},
-    limits::{BATCH_PARENTS_MAX, PRODUCTS_PER_PARENT_DEFAULT, SLOT_BYTES_DEFAULT_MAX},
+    limits::{BATCH_PARENTS_MAX, SLOT_BYTES_DEFAULT_MAX},
     property::PropertySet,
     rules::RuleSet,
     slot::{ParentFlags, Slot, SlotLayout, SlotParent},
@@ -109,10 +109,7 @@ pub fn fluorination() -> RuleSet {
 pub fn transformer(rules: &RuleSet, method: Method) -> Transformer {
     let settings = TransformSettings {
         method,
-        properties: PropertySet::NONE,
-        products_per_parent_max: PRODUCTS_PER_PARENT_DEFAULT,
-        stereoisomers_max: 0,
-        clean: Default::default(),
+        ..TransformSettings::default()
     };
     Transformer::new(rdkit(), rules, settings).unwrap()
 }

@@ -13,7 +13,6 @@ use super::{
 };
 use crate::{
     chem::{ChemistryTimes, Method, Progress, RdKit, TransformSettings, Transformer},
-    limits::PRODUCTS_PER_PARENT_DEFAULT,
     property::PropertySet,
     rules::RuleSet,
     slot::{Slot, SlotParent},
@@ -58,10 +57,7 @@ impl Side {
     fn new(rdkit: RdKit, rules: &RuleSet, method: Method) -> Result<Self, BenchError> {
         let settings = TransformSettings {
             method,
-            properties: PropertySet::NONE,
-            products_per_parent_max: PRODUCTS_PER_PARENT_DEFAULT,
-            stereoisomers_max: 0,
-            clean: Default::default(),
+            ..TransformSettings::default()
         };
         Ok(Self {
             transformer: Transformer::new(rdkit, rules, settings)?,

@@ -209,6 +209,10 @@ pub mod ffi {
         by_rule: &'a mut [u64],
         /// Per filter of products: how many it leaves out; added to.
         by_filter: &'a mut [u64],
+        /// Per row, if SMILES are written directly: low and high 64 bits of its structure key.
+        keys: &'a mut [u64],
+        /// Per reason: rows whose structure key needed RDKit's canonical SMILES; added to.
+        keys_by_rdkit: &'a mut [u64],
     }
 
     /// What became of a parent's products so far. Every product made is counted once.
@@ -234,12 +238,14 @@ pub mod ffi {
         checked: u64,
         /// Products whose properties RDKit had to compute.
         described_by_rdkit: u64,
-        /// Time spent finding sites, running reactions, finishing products, writing SMILES and computing properties.
+        /// Time spent finding sites, running reactions, finishing products, writing SMILES, computing properties, and
+        /// making structure keys of SMILES that were written directly.
         match_ns: u64,
         react_ns: u64,
         finish_ns: u64,
         write_ns: u64,
         describe_ns: u64,
+        key_ns: u64,
     }
 
     /// A product or a parent that is not in the output, and why.
@@ -270,6 +276,20 @@ pub mod ffi {
 
         /// Low and high 64 bits of the key of a canonical SMILES.
         fn product_key(smiles: &[u8], low: &mut u64, high: &mut u64);
+        type ProductKeys;
+
+        /// Low and high 64 bits of the structure key of a SMILES that was written directly. False: RDKit has to make the
+        /// product.
+        fn direct_key(keys: &mut ProductKeys, smiles: &[u8], low: &mut u64, high: &mut u64)
+        -> bool;
+        /// The same of a canonical SMILES. Gives the number of the reason if the key is a hash of the text, or
+        /// `u32::MAX`.
+        fn canonical_key(
+            keys: &mut ProductKeys,
+            smiles: &[u8],
+            low: &mut u64,
+            high: &mut u64,
+        ) -> u32;
         /// Passes on a line that RDKit logged.
         fn log_line(level: LogLevel, line: &[u8]);
         /// Most bytes kept of a text of RDKit's.
@@ -310,6 +330,8 @@ pub mod ffi {
             add_hydrogens: bool,
             parent: &[u8],
         ) -> Result<bool>;
+        /// Has products written directly; `keys` makes their structure keys.
+        fn write_directly(self: Pin<&mut Transformer>, keys: Box<ProductKeys>);
         /// Why the molecule can't be used as a reagent, if it can't; then `reason` has the text.
         fn read_reagent(self: Pin<&mut Transformer>, smiles: &[u8]) -> Result<Failure>;
         fn reagent_matches(self: Pin<&mut Transformer>, rule: u32, reactant: u8) -> Result<bool>;
@@ -390,7 +412,10 @@ pub mod ffi {
 }
 
 use crate::{
-    chem::drops::{DropLog, LoggedDrop},
+    chem::{
+        drops::{DropLog, LoggedDrop},
+        product_keys::{ProductKeys, canonical_key, direct_key},
+    },
     reagents::Combinations,
 };
 

@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 
 use super::{ChemistryError, Method, Progress, RdKit, TransformSettings, Transformer};
 use crate::{
-    limits::PRODUCTS_PER_PARENT_DEFAULT,
     property::PropertySet,
     reagents::{Combinations, Reagents, RuleReagents, StepReagents},
     reject::Rejection,
@@ -75,10 +74,7 @@ pub const ON_HYDROGENS: &str = "RDKit keeps hydrogens implicit, so a rule that a
 pub fn check_rule(rdkit: RdKit, rule: &Rule) -> Result<RuleCheck, ChemistryError> {
     let settings = TransformSettings {
         method: Method::Reference,
-        properties: PropertySet::NONE,
-        products_per_parent_max: PRODUCTS_PER_PARENT_DEFAULT,
-        stereoisomers_max: 0,
-        clean: Default::default(),
+        ..TransformSettings::default()
     };
     let mut transformer = Transformer::without_rules(settings, Combinations::none())?;
     if let Err(error) = transformer.add(rule) {

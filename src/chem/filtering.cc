@@ -117,7 +117,14 @@ bool Transformer::expand(ParentReport &report) {
   }
   auto &p = *parent_;
   const Timer timer(report.finish_ns);
-  auto isomers = filter::stereoisomers(p.smiles, settings_->stereoisomers_max, p.key_low);
+  auto smiles = p.smiles;
+  auto seed = p.key_low;
+  if (keys_) {  // the isomers that are drawn are those of the canonical SMILES
+    smiles = RDKit::MolToSmiles(*read_smiles(smiles, parse::fast));
+    std::uint64_t high = 0;
+    product_key(as_bytes(smiles), seed, high);
+  }
+  auto isomers = filter::stereoisomers(smiles, settings_->stereoisomers_max, seed);
   if (isomers.smiles.empty()) {
     return false;
   }
@@ -132,6 +139,7 @@ bool Transformer::expand(ParentReport &report) {
 void Transformer::take_isomer(ParentReport &report) {
   auto &p = *parent_;
   p.smiles = std::move(p.isomers[p.next_isomer++]);
+  p.has_key = false;
   const auto parent = parent_smiles();
   if (p.smiles == std::string_view(parent.data(), parent.size())) {
     ++report.unchanged;

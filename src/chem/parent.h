@@ -14,12 +14,19 @@
 
 namespace molsieve {
 
+// Of crate::chem::product_keys.
+constexpr std::uint32_t NO_REASON = 0xffff'ffff;
+
 struct Parent {
   explicit Parent(RDKit::ROMOL_SPTR molecule) : mol(std::move(molecule)) {}
 
   RDKit::ROMOL_SPTR mol;
   RDKit::ROMOL_SPTR with_hydrogens;  // the same with hydrogens as atoms; null until asked for
+  std::string text;       // as read; empty if it was a mol block
   std::string canonical;  // empty until asked for
+  // The structure key of the parent itself, if `has_own_key`.
+  std::uint64_t own_key_low = 0, own_key_high = 0;
+  bool has_own_key = false;
 
   // The position of the enumeration: product `product` of the outcome at site `next_site - 1` of rule `rule`.
   std::size_t rule = 0;
@@ -40,7 +47,9 @@ struct Parent {
   // A product that is not written yet.
   bool pending = false;
   std::string smiles;
+  bool has_key = false;  // it is set already
   std::uint64_t key_low = 0, key_high = 0;
+  std::uint32_t key_reason = NO_REASON;  // of a structure key that needed RDKit
   std::uint16_t site = 0;
   // The stereoisomers that it is replaced by, from the next one on.
   std::vector<std::string> isomers;

@@ -76,7 +76,7 @@ void initialise() {
                      {parents.data(), parents.size()}, {rules.data(), rules.size()},
                      {sites.data(), sites.size()}, {}, {reals.data(), reals.size()},
                      {counts.data(), counts.size()},   0, 0,
-                     {by_rule.data(), by_rule.size()}, {}};
+                     {by_rule.data(), by_rule.size()}, {}, {}, {}};
   if (warm.begin(0, as_bytes(smiles)) != Failure::None) {
     throw std::runtime_error("RDKit fails its start-up check");
   }

@@ -15,11 +15,14 @@ pub struct ChemistryTimes {
     pub react: Duration,
     /// Finishing products, so that their SMILES can be written.
     pub finish: Duration,
-    /// Writing canonical SMILES.
+    /// Writing SMILES.
     pub write: Duration,
     /// Computing properties.
     #[serde(default)]
     pub describe: Duration,
+    /// Making structure keys, of SMILES that are written directly.
+    #[serde(default)]
+    pub keys: Duration,
     /// Products made on flat molecules; RDKit made the others.
     #[serde(default)]
     pub on_graphs: u64,
@@ -39,6 +42,7 @@ impl std::ops::AddAssign for ChemistryTimes {
         self.finish += other.finish;
         self.write += other.write;
         self.describe += other.describe;
+        self.keys += other.keys;
         self.on_graphs += other.on_graphs;
         self.checked += other.checked;
         self.described_by_rdkit += other.described_by_rdkit;

@@ -68,6 +68,10 @@ Failure Transformer::read_reagent(rust::Slice<const std::uint8_t> smiles) {
   return Failure::None;
 }
 
+void Transformer::write_directly(rust::Box<ProductKeys> keys) {
+  keys_ = std::make_unique<rust::Box<ProductKeys>>(std::move(keys));
+}
+
 bool Transformer::reagent_matches(std::uint32_t rule, std::uint8_t reactant) {
   return combiner_.matches(rules_.at(rule), reactant);
 }
@@ -89,7 +93,11 @@ Failure Transformer::begin(std::uint64_t ordinal, rust::Slice<const std::uint8_t
   } catch (const Unusable &e) {
     return refuse(e.failure, e.what());
   }
-  return start(std::move(mol), may_edit);
+  const auto failure = start(std::move(mol), may_edit);
+  if (failure == Failure::None) {
+    parent_->text = text;
+  }
+  return failure;
 }
 
 Failure Transformer::begin_mol_block(std::uint64_t ordinal, rust::Slice<const std::uint8_t> block,
@@ -178,6 +186,13 @@ bool Transformer::write_row(ProductSpace &space, std::uint32_t parent, ParentRep
   space.site[row] = p.site;
   write_reagents(space);
   write_properties(space);
+  if (keys_) {
+    space.keys[2 * row] = p.key_low;
+    space.keys[2 * row + 1] = p.key_high;
+    if (p.key_reason != NO_REASON) {
+      ++space.keys_by_rdkit.at(p.key_reason);
+    }
+  }
   ++space.rows;
   ++report.written;
   count(RuleCount::Made);
@@ -214,9 +229,9 @@ rust::Str Transformer::parent_smiles() {
   }
   auto &p = *parent_;
   if (p.canonical.empty()) {
-    product_ = flat_.mol;  // products are made of the parent as it was read
-    if (!is_editable_ || find_rings(product_) != 1 || !edit::confirm_stereo(product_) ||
-        !writer_.write(product_, p.canonical)) {
+    own_ = flat_.mol;  // products are made of the parent as it was read
+    if (!is_editable_ || find_rings(own_) != 1 || !edit::confirm_stereo(own_) ||
+        !writer_.write(own_, p.canonical)) {
       p.canonical = RDKit::MolToSmiles(*p.mol);
     }
   }
@@ -245,6 +260,7 @@ void Transformer::take_product(std::size_t product, ParentReport &report) {
   }
   p.made = nullptr;
   p.is_checked = false;
+  p.has_key = false;
   p.is_flat = make_by_edit(product, report);
   if (p.is_flat) {
     ++report.on_graphs;
@@ -283,12 +299,31 @@ bool Transformer::make_by_edit(std::size_t product, ParentReport &report) {
   {
     const Timer timer(report.react_ns);
     const auto &match = parent_->combined ? combiner_.match() : parent_->matches[parent_->site];
-    if (!edit->apply(*from, match, product_, workspace_)) {
+    // The key decides what stereo a direct SMILES truly has.
+    const bool confirm = !keys_ || describer_.needs_centres();
+    if (!edit->apply(*from, match, confirm, product_, workspace_)) {
       return false;
     }
   }
-  const Timer timer(report.write_ns);
-  return writer_.write(product_, parent_->smiles);
+  return write_edited(report);
+}
+
+// Writes the product that was made on the flat molecule. False: it is not proved that RDKit gives the same.
+bool Transformer::write_edited(ParentReport &report) {
+  auto &p = *parent_;
+  {
+    const Timer timer(report.write_ns);
+    if (!keys_) {
+      return writer_.write(product_, p.smiles);
+    }
+    if (!writer_.write_directly(product_, p.smiles)) {
+      return false;
+    }
+  }
+  const Timer timer(report.key_ns);
+  p.key_reason = NO_REASON;
+  p.has_key = direct_key(**keys_, as_bytes(p.smiles), p.key_low, p.key_high);
+  return p.has_key;
 }
 
 // Makes the product with RDKit's reaction runner and sanitizes it. Throws what RDKit throws.
@@ -314,8 +349,7 @@ RWMol &Transformer::make_with_rdkit(std::size_t product, ParentReport &report) {
 // Decides whether the product with this SMILES is written.
 void Transformer::take_smiles(std::size_t atoms, ParentReport &report) {
   auto &p = *parent_;
-  // Only with as many atoms as the parent can the SMILES be equal.
-  if (p.made != p.mol.get() && atoms == p.mol->getNumAtoms() && p.smiles == canonical(p)) {
+  if (p.made != p.mol.get() && is_unchanged(atoms, report)) {
     ++report.unchanged;
     count(RuleCount::Unchanged);
     return;
@@ -334,6 +368,41 @@ void Transformer::take_smiles(std::size_t atoms, ParentReport &report) {
   }
 }
 
+// Whether the product is its own parent.
+bool Transformer::is_unchanged(std::size_t atoms, ParentReport &report) {
+  auto &p = *parent_;
+  if (atoms != p.mol->getNumAtoms()) {
+    return false;
+  }
+  if (!keys_) {
+    parent_smiles();
+    return p.smiles == p.canonical;
+  }
+  identify(report);
+  const Timer timer(report.key_ns);
+  if (!p.has_own_key) {
+    p.has_own_key = !p.text.empty() && direct_key(**keys_, as_bytes(p.text), p.own_key_low, p.own_key_high);
+  }
+  if (!p.has_own_key) {
+    parent_smiles();
+    canonical_key(**keys_, as_bytes(p.canonical), p.own_key_low, p.own_key_high);
+    p.has_own_key = true;
+  }
+  return p.key_low == p.own_key_low && p.key_high == p.own_key_high;
+}
+
+// Sets the key of the product, unless it was set when it was written.
+void Transformer::identify(ParentReport &report) {
+  auto &p = *parent_;
+  if (!keys_) {
+    product_key(as_bytes(p.smiles), p.key_low, p.key_high);
+  } else if (!p.has_key) {
+    const Timer timer(report.key_ns);
+    p.key_reason = canonical_key(**keys_, as_bytes(p.smiles), p.key_low, p.key_high);
+    p.has_key = true;
+  }
+}
+
 // Whether the parent has not given the product before, and may give it. If not, the product is counted.
 bool Transformer::is_new(ParentReport &report) {
   auto &p = *parent_;
@@ -342,7 +411,7 @@ bool Transformer::is_new(ParentReport &report) {
     count_capped(report);
     return false;
   }
-  product_key(as_bytes(p.smiles), p.key_low, p.key_high);
+  identify(report);
   auto &seen = p.combined ? seen_combined_ : seen_;
   if (!seen.insert(p.key_low, p.key_high)) {
     ++report.symmetric;
@@ -371,12 +440,31 @@ void Transformer::check(ParentReport &report) {
     expected = RDKit::MolToSmiles(*p.made);
   } catch (const std::exception &) {
   }
-  if (expected != p.smiles) {
+  if (!is_same_molecule(expected)) {
     throw std::runtime_error("the fast way gives " + p.smiles + ", the reference " + expected +
                              "; please report it, and use the reference way (--chemistry reference)");
   }
   p.is_checked = true;
   ++report.checked;
+}
+
+// Whether the pending product is the molecule of this canonical SMILES.
+bool Transformer::is_same_molecule(const std::string &expected) {
+  const auto &p = *parent_;
+  if (!keys_ || expected == p.smiles) {
+    return expected == p.smiles;
+  }
+  std::uint64_t low = 0, high = 0;
+  canonical_key(**keys_, as_bytes(expected), low, high);
+  if (low != p.key_low || high != p.key_high) {
+    return false;
+  }
+  const auto rewritten = [](const std::string &smiles) {
+    return RDKit::MolToSmiles(*read_smiles(smiles, parse::with_rdkit));
+  };
+  const auto canonical = rewritten(p.smiles);
+  // RDKit's own SMILES may change when RDKit reads it.
+  return canonical == expected || canonical == rewritten(expected);
 }
 
 void Transformer::add_cap(ParentReport &report, Cap cap) { report.caps |= static_cast<std::uint32_t>(cap); }

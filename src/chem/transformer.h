@@ -33,6 +33,8 @@ enum class Cap : std::uint32_t;
 struct Parent;
 // Of crate::chem::drops.
 struct DropLog;
+// Of crate::chem::product_keys.
+struct ProductKeys;
 
 class Transformer {
  public:
@@ -43,6 +45,9 @@ class Transformer {
   // True: the rule needs hydrogens as atoms and is not applied to parents that have them, so it matches nothing.
   bool add_rule(rust::Str smirks, rust::Slice<const rust::String> exclude, rust::Str require, bool add_hydrogens,
                 rust::Slice<const std::uint8_t> parent);
+
+  // Has products written directly, as a function of parent, rule and site; `keys` tells their molecules apart.
+  void write_directly(rust::Box<ProductKeys> keys);
 
   // Parses a molecule as a reagent. If it can't be used, reason() has the text.
   Failure read_reagent(rust::Slice<const std::uint8_t> smiles);
@@ -91,7 +96,10 @@ class Transformer {
   void take_parent(ParentReport &report);
   void take_product(std::size_t product, ParentReport &report);
   void take_smiles(std::size_t atoms, ParentReport &report);
+  bool is_unchanged(std::size_t atoms, ParentReport &report);
   bool is_new(ParentReport &report);
+  void identify(ParentReport &report);
+  bool is_same_molecule(const std::string &expected);
   void check(ParentReport &report);
   void drop_invalid(const char *why, ParentReport &report);
   // filtering.cc
@@ -108,6 +116,7 @@ class Transformer {
   void write_properties(ProductSpace &space) const;
 
   bool make_by_edit(std::size_t product, ParentReport &report);
+  bool write_edited(ParentReport &report);
   RDKit::RWMol &make_with_rdkit(std::size_t product, ParentReport &report);
   static void add_cap(ParentReport &report, Cap cap);
   std::uint64_t &number(RuleCount what);
@@ -126,12 +135,14 @@ class Transformer {
   edit::Parent flat_;  // the parent, valid if `is_editable_`
   bool is_editable_ = false;
   Molecule product_;
+  Molecule own_;  // the parent as a product
   edit::Edit::Workspace workspace_;
   write::SmilesWriter writer_;
   describe::PropertySet properties_;  // of columns and filters
   describe::Describer describer_;
   describe::Describer parent_describer_;  // for the filters of parents
   filter::Filters product_filters_, parent_filters_;
+  std::unique_ptr<rust::Box<ProductKeys>> keys_;  // set: products are written directly
   std::unique_ptr<rust::Box<DropLog>> drops_;  // null: nothing is explained
   std::uint64_t *by_filter_ = nullptr;  // of the space that is being filled
   KeySet seen_;           // of the parent, but for what is made with reagents

@@ -377,7 +377,11 @@ fn exit_of_export(error: &ExportError) -> Exit {
         | ExportError::NotParquet { .. }
         | ExportError::NoStep { .. }
         | ExportError::Column(_) => Exit::Usage,
-        ExportError::Part { .. } | ExportError::Manifest(_) | ExportError::Sink(_) => Exit::Failed,
+        ExportError::Chemistry(error) => exit_of_chemistry(error),
+        ExportError::Part { .. }
+        | ExportError::Manifest(_)
+        | ExportError::Threads(_)
+        | ExportError::Sink(_) => Exit::Failed,
     }
 }
 

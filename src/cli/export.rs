@@ -10,11 +10,12 @@ use std::{
 
 use super::{CliError, Exit, run, say, say_aside};
 use crate::{
+    chem::RdKit,
     config::{PART_BYTES_MIN, THREADS_MAX},
     export::{Export, ExportError, Exported, Wanted, Watch},
     limits::PART_BYTES_DEFAULT,
     machine,
-    store::{EXPORT_PREFIX, Existing, OutputDir, StoreError, disk, part_name},
+    store::{CANONICAL_EXPORT, EXPORT_PREFIX, Existing, OutputDir, StoreError, disk, part_name},
     table::sink::{ColumnNames, Coordinates, OutputFormat, TextCompression, TextKind},
     units::{ByteSize, count, counted},
 };
@@ -42,6 +43,9 @@ pub(super) struct ExportArgs {
     /// Molecules of an SDF that have 2D coordinates [default: stereo]
     #[arg(long, value_enum, value_name = "WHICH")]
     coordinates: Option<Coordinates>,
+    /// Make the SMILES canonical, of a run with --smiles direct
+    #[arg(long)]
+    canonical: bool,
     /// Size at which a part is closed [default: 64MiB]
     #[arg(long, value_name = "SIZE")]
     part_size: Option<ByteSize>,
@@ -51,6 +55,43 @@ pub(super) struct ExportArgs {
     /// Replace an earlier export
     #[arg(long)]
     overwrite: bool,
+}
+
+/// The arguments of `canonicalize`.
+#[derive(clap::Args, Debug)]
+pub(super) struct CanonicalizeArgs {
+    /// Output directory of a complete run with --smiles direct
+    #[arg(value_name = "DIR")]
+    directory: PathBuf,
+    /// Directory for the Parquet parts [default: DIR/export-canonical]
+    #[arg(short, long, value_name = "OUT")]
+    output: Option<PathBuf>,
+    /// Size at which a part is closed [default: 64MiB]
+    #[arg(long, value_name = "SIZE")]
+    part_size: Option<ByteSize>,
+    /// Threads that read, write and run RDKit [default: the CPUs this process may use]
+    #[arg(short, long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+    /// Replace an earlier export
+    #[arg(long)]
+    overwrite: bool,
+}
+
+/// Writes the rows of a complete run with canonical SMILES.
+pub(super) fn canonicalize(args: CanonicalizeArgs) -> Result<Exit, CliError> {
+    let name = format!("{EXPORT_PREFIX}{CANONICAL_EXPORT}");
+    export(&ExportArgs {
+        output: Some(args.output.unwrap_or_else(|| args.directory.join(name))),
+        directory: args.directory,
+        format: Some(OutputFormat::Parquet),
+        columns: None,
+        step: None,
+        coordinates: None,
+        canonical: true,
+        part_size: args.part_size,
+        threads: args.threads,
+        overwrite: args.overwrite,
+    })
 }
 
 /// Where the rows go.
@@ -126,14 +167,22 @@ fn said_of(target: &Target, exported: &Exported) -> Exit {
         Target::File(file) => say(&format!("{}: {rows}, {bytes}", file.display())),
         Target::StandardOutput => {}
     }
-    if exported.without_mol_block == 0 {
-        return Exit::Done;
+    if exported.left_as_written > 0 {
+        say_aside(&format!(
+            "{} left as written: RDKit can't read the SMILES",
+            counted(exported.left_as_written, "row")
+        ));
     }
-    say_aside(&format!(
-        "{} without atoms: RDKit makes no mol block of the SMILES, which is beside it",
-        counted(exported.without_mol_block, "record")
-    ));
-    Exit::Incomplete
+    if exported.without_mol_block > 0 {
+        say_aside(&format!(
+            "{} without atoms: RDKit makes no mol block of the SMILES, which is beside it",
+            counted(exported.without_mol_block, "record")
+        ));
+    }
+    match exported.left_as_written + exported.without_mol_block {
+        0 => Exit::Done,
+        _ => Exit::Incomplete,
+    }
 }
 
 impl ExportArgs {
@@ -194,6 +243,10 @@ impl ExportArgs {
             columns: self.columns.clone(),
             coordinates: self.coordinates.unwrap_or_default(),
             step: self.step,
+            canonical: match self.canonical {
+                true => Some(RdKit::initialise().map_err(ExportError::from)?),
+                false => None,
+            },
         };
         Ok((
             target.unwrap_or_else(|| Target::Directory(default())),

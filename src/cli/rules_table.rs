@@ -15,7 +15,7 @@ use std::{
 use super::{CliError, report_error, say};
 use crate::{
     account::RuleAccount,
-    chem::{ChemistryError, Method, Progress, RdKit, TransformSettings, Transformer},
+    chem::{ChemistryError, Progress, RdKit, TransformSettings, Transformer},
     key::Key,
     limits::{SAMPLE_PRODUCTS_PER_PARENT_MAX, STAGE_STACK_BYTES},
     property::PropertySet,
@@ -165,11 +165,8 @@ fn transform(
     news: &SyncSender<News>,
 ) -> Ended {
     let settings = TransformSettings {
-        method: Method::Fast,
-        properties: PropertySet::NONE,
         products_per_parent_max: SAMPLE_PRODUCTS_PER_PARENT_MAX,
-        stereoisomers_max: 0,
-        clean: Default::default(),
+        ..TransformSettings::default()
     };
     let mut counter = Counter {
         rdkit,

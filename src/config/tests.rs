@@ -88,7 +88,7 @@ fn jobs() -> impl Iterator<Item = (&'static SettingInfo, [JobSettings; 2])> {
 }
 
 /// The settings on which the files of a job depend, other than through their plan or the content of files.
-const SAME_ON_RESUME: [&str; 32] = [
+const SAME_ON_RESUME: [&str; 33] = [
     "smiles_column",
     "id_column",
     "no_header",
@@ -104,6 +104,7 @@ const SAME_ON_RESUME: [&str; 32] = [
     "steps",
     "new_only",
     "key",
+    "smiles",
     "properties",
     "where",
     "alerts",

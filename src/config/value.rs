@@ -8,7 +8,7 @@ use serde_json::{Value as Json, json};
 
 use super::error::ConfigError;
 use crate::{
-    chem::Method,
+    chem::{Method, SmilesForm},
     cleaning::{CleanStep, CleanSteps},
     filter::{Catalogue, Catalogues, Comparison, Condition, SmartsSource},
     identity::KeyKind,
@@ -89,6 +89,11 @@ command_line_words!(Coordinates {
 command_line_words!(KeyKind {
     Canonical: "canonical", "MurmurHash3_x64_128 of the canonical SMILES";
     Structure: "structure", "The structure key, as molsieve key prints it";
+});
+
+command_line_words!(SmilesForm {
+    Canonical: "canonical", "RDKit's canonical SMILES";
+    Direct: "direct", "A valid SMILES, written straight from the product";
 });
 
 command_line_words!(Method {
@@ -361,7 +366,15 @@ macro_rules! words {
     )* };
 }
 
-words!(EngineChoice, Dedup, KeyKind, Task, Method, Coordinates);
+words!(
+    EngineChoice,
+    Dedup,
+    KeyKind,
+    Task,
+    Method,
+    SmilesForm,
+    Coordinates
+);
 
 impl Value for PropertySet {
     fn schema(_: Option<&RangeInclusive<Self>>) -> Json {

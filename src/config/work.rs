@@ -15,11 +15,11 @@ use super::{
     value::{Dedup, ReagentFile, SettingInfo, StepSettings, Task},
 };
 use crate::{
-    chem::TransformSettings,
+    chem::{SmilesForm, TransformSettings},
     cleaning::CleanSteps,
     filter::{FiltersGiven, SmartsSource},
     identity::KeyKind,
-    limits::{PRODUCTS_PER_PARENT_DEFAULT, STEPS_MAX},
+    limits::STEPS_MAX,
     property::PropertySet,
     store::Existing,
     table::sink::{
@@ -41,6 +41,7 @@ impl JobSettings {
         self.check_ranges()?;
         self.check_task()?;
         self.check_steps()?;
+        self.check_smiles()?;
         self.check_reagents()?;
         self.check_format()?;
         if self.max_products_per_step.is_some() && self.dedup == Some(Dedup::Bloom) {
@@ -114,6 +115,30 @@ impl JobSettings {
                 reason: format!("two sets have the name \"{name}\""),
             }),
             None => Ok(()),
+        }
+    }
+
+    /// Products that are written directly have the structure key, which this sets.
+    fn check_smiles(&mut self) -> Result<(), ConfigError> {
+        if self.smiles != Some(SmilesForm::Direct) {
+            return Ok(());
+        }
+        let wrong = |setting, reason: &str| {
+            let reason = reason.into();
+            Err(ConfigError::Value { setting, reason })
+        };
+        if self.rules.is_empty() && self.step.is_empty() {
+            return wrong(
+                "smiles",
+                "a job without rules writes canonical SMILES; leave it out",
+            );
+        }
+        match self.key.get_or_insert(KeyKind::Structure) {
+            KeyKind::Structure => Ok(()),
+            KeyKind::Canonical => wrong(
+                "key",
+                "--smiles direct writes no canonical SMILES, so its products have the key structure; leave --key out",
+            ),
         }
     }
 
@@ -340,6 +365,11 @@ impl JobSpec {
         }
     }
 
+    /// How products are written.
+    pub fn smiles(&self) -> SmilesForm {
+        self.transform_settings().smiles
+    }
+
     /// The properties that are columns of the output.
     pub fn properties(&self) -> PropertySet {
         self.transform_settings().properties
@@ -393,13 +423,11 @@ impl JobSpec {
                 products_per_parent_max: work.max_products_per_parent,
                 stereoisomers_max: work.expand_stereo.unwrap_or(0),
                 clean: self.clean,
+                smiles: work.smiles,
             },
             Work::Dedup(_) => TransformSettings {
-                method: Default::default(),
-                properties: PropertySet::NONE,
-                products_per_parent_max: PRODUCTS_PER_PARENT_DEFAULT,
-                stereoisomers_max: 0,
                 clean: self.clean,
+                ..TransformSettings::default()
             },
         }
     }

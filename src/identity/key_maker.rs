@@ -2,7 +2,7 @@
 
 use super::{reason::Reason, structure_keys::StructureKeys};
 use crate::{
-    chem::RdKit,
+    chem::{RdKit, StructureKey},
     key::Key,
     reject::{RejectCode, Rejection},
 };
@@ -80,5 +80,16 @@ impl KeyMaker {
                 (Key::of(&bytes), Some(reason))
             }
         }
+    }
+}
+
+impl StructureKey for KeyMaker {
+    fn direct(&mut self, smiles: &[u8]) -> Option<Key> {
+        Self::direct(self, smiles).ok()
+    }
+
+    fn canonical(&mut self, smiles: &[u8]) -> (Key, Option<usize>) {
+        let (key, reason) = self.of_canonical(smiles);
+        (key, reason.map(|reason| reason as usize))
     }
 }

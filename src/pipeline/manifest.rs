@@ -31,6 +31,7 @@ impl From<ChemistryTimes> for ChemistryStages {
             finish: times.finish.as_secs_f64(),
             write: times.write.as_secs_f64(),
             describe: times.describe.as_secs_f64(),
+            keys: times.keys.as_secs_f64(),
         }
     }
 }

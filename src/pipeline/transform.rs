@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     chem::{
-        Progress, Transformer, check_length,
+        ProductKeys, Progress, SmilesForm, Transformer, check_length,
         drops::{DropLog, DropParents},
     },
     filter::FilterSet,
@@ -32,8 +32,10 @@ pub(super) struct Transforming<'a> {
     drops: Option<DropParents>,
     /// With `--clean`.
     cleaning: Option<Cleaning>,
-    /// With `--key structure`: makes the products' keys.
+    /// With `--key structure`: makes keys of canonical SMILES.
     keys: Option<Box<KeyMaker>>,
+    /// Whether the transformer gives rows their keys: those of SMILES written directly.
+    is_direct: bool,
 }
 
 impl<'a> Transforming<'a> {
@@ -51,6 +53,10 @@ impl<'a> Transforming<'a> {
         let mut transformer = Transformer::with_reagents(job.rdkit, rules, settings, combinations)?;
         let filters = job.filters.of(ports.step);
         transformer.filter_by(filters)?;
+        let is_direct = settings.smiles == SmilesForm::Direct;
+        if is_direct {
+            transformer.write_directly(ProductKeys::new(KeyMaker::new(job.rdkit)));
+        }
         let sample = ports.drops.filter(|_| ports.step > 0);
         let drops = sample.map(|sample| {
             let products = filters.on_products.len();
@@ -65,6 +71,7 @@ impl<'a> Transforming<'a> {
             drops,
             cleaning: Cleaning::new(ports)?,
             keys: structure_key.then(|| KeyMaker::new(job.rdkit).into()),
+            is_direct,
         })
     }
 
@@ -179,7 +186,9 @@ impl<'a> Transforming<'a> {
             let progress = times.measure(&times.chemistry, || {
                 let first = slot.rows();
                 let progress = self.transformer.fill(slot, index);
-                self.add_keys(slot, first);
+                if !self.is_direct {
+                    self.add_keys(slot, first);
+                }
                 progress
             });
             let progress = match progress {

@@ -186,11 +186,14 @@ pub struct ChemistryStages {
     pub react: f64,
     /// Finishing products, so that their SMILES can be written.
     pub finish: f64,
-    /// Writing canonical SMILES.
+    /// Writing SMILES.
     pub write: f64,
     /// Computing properties.
     #[serde(default)]
     pub describe: f64,
+    /// Making structure keys, with `--smiles direct`.
+    #[serde(default)]
+    pub keys: f64,
 }
 
 /// How products were made.

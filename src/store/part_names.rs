@@ -11,6 +11,9 @@ pub const PRODUCTS_DIR: &str = "products";
 /// What the names of folders of exports begin with, before the format.
 pub const EXPORT_PREFIX: &str = "export-";
 
+/// What follows for rows with canonical SMILES.
+pub const CANONICAL_EXPORT: &str = "canonical";
+
 /// What the names of parts end in. The formats of the sink have these names.
 const PART_EXTENSIONS: [&str; 10] = [
     "parquet", "smi", "smi.gz", "smi.zst", "csv", "csv.gz", "csv.zst", "sdf", "sdf.gz", "sdf.zst",
@@ -33,7 +36,7 @@ pub fn part_number(path: &Path) -> Option<usize> {
 /// Whether this is the folder of an export of the run, with nothing but parts.
 pub(super) fn is_export(path: &Path, name: &str) -> bool {
     let format = name.strip_prefix(EXPORT_PREFIX);
-    format.is_some_and(|format| PART_EXTENSIONS.contains(&format))
+    format.is_some_and(|format| PART_EXTENSIONS.contains(&format) || format == CANONICAL_EXPORT)
         && !path.is_symlink()
         && path.is_dir()
         && disk::entries(path).is_ok_and(|parts| parts.iter().all(|p| part_number(p).is_some()))

@@ -6,8 +6,12 @@ use super::message::{
     Assignment, Candidate, LATE, Purpose, READY, TrialError, Tried, TriedReagents,
 };
 use crate::{
-    chem::{ChemistryError, Cleaner, Progress, RdKit, TransformSettings, Transformer},
+    chem::{
+        ChemistryError, Cleaner, ProductKeys, Progress, RdKit, SmilesForm, TransformSettings,
+        Transformer,
+    },
     filter::FilterSet,
+    identity::KeyMaker,
     key::Key,
     limits::STAGE_STACK_BYTES,
     machine::WorkClock,
@@ -117,6 +121,9 @@ impl<'a> Trier<'a> {
         let combinations = reagents.combinations();
         let mut transformer = Transformer::with_reagents(rdkit, rules, settings, combinations)?;
         transformer.filter_by(filters)?;
+        if settings.smiles == SmilesForm::Direct {
+            transformer.write_directly(ProductKeys::new(KeyMaker::new(rdkit)));
+        }
         Ok(Self {
             rdkit,
             transformer,

@@ -34,6 +34,7 @@ mod daemon_load;
 mod dedup;
 mod determinism;
 mod diff;
+mod direct;
 mod doctor;
 mod duplicates;
 mod engines;

@@ -18,11 +18,12 @@ bool Parent::read(const RDKit::ROMol &from) {
   return read_molecule(from, mol) && std::ranges::none_of(mol.atoms, may_need_cleanup);
 }
 
-bool Edit::apply(const Parent &parent, const RDKit::MatchVectType &match, Molecule &product,
+bool Edit::apply(const Parent &parent, const RDKit::MatchVectType &match, bool confirm, Molecule &product,
                  Workspace &work) const {
   const Making m{parent, parent.mol, match, product, work};
   return parent.mol.atoms.size() + atoms_.size() <= ATOMS_MAX && begin(m) && add_rest(m) &&
-         complete_atoms(m) && carry_stereo(m) && rings_hold(m) && confirm_stereo(product);
+         complete_atoms(m) && carry_stereo(m) && rings_hold(m) &&
+         (confirm ? confirm_stereo(product) : states_stereo(product));
 }
 
 // Begins the product with the template, whose mapped atoms take over properties of the parent's.

@@ -22,6 +22,9 @@ namespace molsieve::edit {
 // at the product, because a centre is not certain (equal substituents, dependence on other centres, ring stereo), or
 // a double bond could gain stereo.
 bool confirm_stereo(Molecule &product);
+// stereo.cc: whether its text states the stereo of the product, true or not, as RDKit's reaction runner leaves it. False:
+// RDKit would read other double bonds from the directions of the bonds around them.
+bool states_stereo(const Molecule &product);
 
 // A parent, or a parent and its reagents side by side, with its rings as RDKit lists them.
 struct Parent {
@@ -59,8 +62,9 @@ class Edit {
     Workspace &work;
   };
 
-  // Makes the product for a match. False: the product needs RDKit.
-  bool apply(const Parent &parent, const RDKit::MatchVectType &match, Molecule &product,
+  // Makes the product for a match. `confirm`: its stereo is what it truly has, as confirm_stereo finds it. False: the
+  // product needs RDKit.
+  bool apply(const Parent &parent, const RDKit::MatchVectType &match, bool confirm, Molecule &product,
              Workspace &work) const;
 
   // How many rings RDKit lists for the product that `apply` has just made. `same`: they are all rings of the parent, and

@@ -89,14 +89,16 @@ bool confirm_bond(const Molecule &mol, Bond &bond) {
 
 }  // namespace
 
+bool states_stereo(const Molecule &product) {
+  return !product.has_stereo || (!might_spread(product) && !is_crossed(product));
+}
+
 bool confirm_stereo(Molecule &product) {
   if (!product.has_chirality && !product.has_stereo) {
     return true;
   }
   const auto has_isotope = [](const Atom &atom) { return atom.isotope != 0; };
-  if (std::ranges::any_of(product.atoms, has_isotope) ||
-      (product.has_stereo && (might_spread(product) || is_crossed(product))) ||
-      !rank_by_cip(product)) {
+  if (std::ranges::any_of(product.atoms, has_isotope) || !states_stereo(product) || !rank_by_cip(product)) {
     return false;
   }
   const auto holds = [&](const Atom &atom) {

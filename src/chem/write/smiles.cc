@@ -26,16 +26,28 @@ void print_number(unsigned int number, std::string &text) {
 SmilesWriter::SmilesWriter() { steps_.reserve(4 * ATOMS_MAX); }
 
 bool SmilesWriter::write(const Molecule &mol, std::string &text) {
-  text.clear();
   mol_ = &mol;
+  is_direct_ = false;
   if (!ranks_.rank(mol)) {
     return false;
   }
-  prepare();
   std::uint16_t first = 0;
   while (ranks_[first] != 0) {
     ++first;
   }
+  return write_from(first, text);
+}
+
+bool SmilesWriter::write_directly(const Molecule &mol, std::string &text) {
+  mol_ = &mol;
+  is_direct_ = true;
+  return write_from(0, text);
+}
+
+bool SmilesWriter::write_from(std::uint16_t first, std::string &text) {
+  const auto &mol = *mol_;
+  text.clear();
+  prepare();
   find_closures(first, NO_INDEX);
   std::fill(colour_.begin(), colour_.end(), WHITE);
   if (!walk(first, NO_INDEX)) {
@@ -76,7 +88,7 @@ void SmilesWriter::find_closures(std::uint16_t index, std::uint16_t by) {
       continue;
     }
     const auto &bond = mol_->bonds[atom.bonds[i]];
-    std::int64_t priority = ranks_[atom.neighbours[i]];
+    std::int64_t priority = rank(atom.neighbours[i]);
     if (colour_[atom.neighbours[i]] == GREY) {
       priority += (BOND_TYPES - bond.type) * ATOMS - (BOND_TYPES + 1) * ATOMS * ATOMS;
     } else if (bond.in_ring) {
@@ -120,7 +132,7 @@ bool SmilesWriter::walk(std::uint16_t index, std::uint16_t by) {
       continue;
     }
     const auto &bond = mol_->bonds[atom.bonds[i]];
-    std::int64_t priority = ranks_[neighbour];
+    std::int64_t priority = rank(neighbour);
     if (bond.in_ring) {
       priority += (BOND_TYPES - bond.type) * ATOMS * ATOMS;
     }
@@ -194,7 +206,9 @@ void SmilesWriter::orient_centres() {
     const bool first = index == steps_.front().index;
     const bool has_hydrogen =
         atom.explicit_hydrogens == 1 || atom.implicit_hydrogens == 1;
-    if (atom.degree == 3 && ((first && atom.explicit_hydrogens == 1) ||
+    // RDKit overlooks a hydrogen there that is not explicit, as it may be after an edit.
+    const bool leads = first && (is_direct_ ? has_hydrogen : atom.explicit_hydrogens == 1);
+    if (atom.degree == 3 && (leads ||
                              (!has_hydrogen && closures_[index].size() == 1))) {
       odd = !odd;
     }

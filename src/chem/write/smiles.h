@@ -1,4 +1,4 @@
-// Writes the canonical SMILES of a product, the same text as RDKit::MolToSmiles.
+// Writes the SMILES of a product: the canonical one, the same text as RDKit::MolToSmiles, or a direct one.
 #pragma once
 
 #include "molsieve/src/chem/model/molecule.h"
@@ -17,6 +17,9 @@ class SmilesWriter {
   SmilesWriter();
   // Replaces `text`. The molecule is connected and its stereo confirmed. False: RDKit has to write it.
   bool write(const Molecule &mol, std::string &text);
+  // The same with the atoms ranked by their numbers: no canonical SMILES, but one of the same molecule. Its stereo need not
+  // be confirmed.
+  bool write_directly(const Molecule &mol, std::string &text);
 
  private:
   enum class Kind : std::uint8_t { Atom, Bond, Ring, Open, Close };
@@ -34,6 +37,8 @@ class SmilesWriter {
   // Bonds of an atom, or numbers of ring closures at it.
   using Indices = FixedVector<std::uint16_t, PRODUCT_DEGREE_MAX>;
 
+  bool write_from(std::uint16_t first, std::string &text);
+  std::uint16_t rank(std::uint16_t atom) const { return is_direct_ ? atom : ranks_[atom]; }
   void prepare();
   void find_closures(std::uint16_t atom, std::uint16_t by);
   bool walk(std::uint16_t atom, std::uint16_t by);
@@ -47,6 +52,7 @@ class SmilesWriter {
 
   const Molecule *mol_ = nullptr;
   Ranker ranks_;
+  bool is_direct_ = false;
   std::vector<Step> steps_;
   std::vector<std::uint8_t> colour_;
   std::vector<Indices> closures_;  // ring closures of each atom in the order in which they are written
