@@ -19,7 +19,7 @@ usage: scripts/equal.sh [LIBRARY] [--rules FILE] [--kinds ROWS] [--rewrite SEED]
   --threads N     (default: the CPUs this process may use)
   --generated SECONDS
                   instead of a library and rules: rounds of random rules on random molecules of all kinds, for
-                  SECONDS. Each round runs three ways: fast, reference, and the plain loop in Python
+                  SECONDS. Each round runs four ways: fast, reference, with direct SMILES, and the plain loop in Python
                   (tests/oracle/generated.py). If repeating the loop in Python explains a difference, it is
                   RDKit's own and is only counted; any other is printed with a small molecule that shows it
   --seed N        of --generated: the same seed gives the same molecules and rules anywhere  (default: 1)
