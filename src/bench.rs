@@ -46,8 +46,8 @@ mod whole;
 pub use error::BenchError;
 pub use measure::Effort;
 pub use report::{
-    Absent, Assessment, Chemistry, EngineKeys, EngineReport, EngineShare, Figure, FilterReport,
-    KeyTimes, Report, Skipped, StageTimes,
+    Absent, Assessment, Chemistry, DirectShares, EngineKeys, EngineReport, EngineShare, Figure,
+    FilterReport, KeyTimes, Report, Skipped, StageTimes,
 };
 pub use scaling::{
     JobKind, JobScaling, Limit, Scaling, ScalingPoint, ScalingSelection, SerialPart, scaling,

@@ -1,6 +1,8 @@
 //! What the figures mean for a job: the sieve's share of the work, and how much of it a GPU saves.
 
-use super::report::{Assessment, EngineKeys, EngineReport, EngineShare, Report};
+use super::report::{
+    Assessment, Chemistry, DirectShares, EngineKeys, EngineReport, EngineShare, Report,
+};
 use crate::units::{ByteSize, count};
 
 /// How the shares are calculated.
@@ -39,6 +41,30 @@ impl EngineKeys {
     }
 }
 
+impl DirectShares {
+    /// `sieved`: products that the engine `cpu` sieves per second, on all cores.
+    fn of(chemistry: &Chemistry, cores: usize, sieved: f64) -> Self {
+        let made = chemistry.direct_products_per_second_per_core * cores as f64;
+        let keys_seconds = 1e-6 * chemistry.direct.keys / cores as f64;
+        Self {
+            products_per_second: made,
+            keys: keys_seconds / in_turns(sieved, made),
+            sieve: share(sieved, made),
+        }
+    }
+
+    fn words(&self) -> String {
+        format!(
+            "With --smiles direct it makes about {} products/s; structure keys are {} of that job's work and the sieve is {}, so \
+             a GPU that does both can save no more than {}.",
+            rounded(self.products_per_second),
+            percent(self.keys),
+            percent(self.sieve),
+            percent(self.keys + self.sieve)
+        )
+    }
+}
+
 /// Assesses a report. `None` if no engine was measured completely, or if RDKit was not measured.
 pub(super) fn assess(report: &Report) -> Option<Assessment> {
     let measured: Vec<_> = report
@@ -71,7 +97,9 @@ pub(super) fn assess(report: &Report) -> Option<Assessment> {
     };
     let engines: Vec<_> = rates.iter().map(share_of).collect();
     let keys = EngineKeys::of(&report.engines);
+    let direct = on_cpu.map(|sieved| DirectShares::of(chemistry, cores, sieved));
     let mut words = words(cores, made, filter_bytes, &engines);
+    words.extend(direct.as_ref().map(DirectShares::words));
     words.extend(keys.iter().map(EngineKeys::words));
     Some(Assessment {
         cores,
@@ -81,6 +109,7 @@ pub(super) fn assess(report: &Report) -> Option<Assessment> {
         words,
         keys,
         engines,
+        direct,
     })
 }
 
@@ -192,6 +221,20 @@ mod tests {
             "The engine cuda (x) makes 52,000,000 structure keys/s, 3.46 times as many as the engine cpu."
         );
         assert!(keys("cpu", None).words().ends_with("structure keys/s."));
+    }
+
+    #[test]
+    fn keys_and_sieve_are_shares_of_the_work_of_a_direct_job() {
+        let shares = DirectShares {
+            products_per_second: 250_000.0,
+            keys: 0.104,
+            sieve: 0.026,
+        };
+        assert_eq!(
+            shares.words(),
+            "With --smiles direct it makes about 250,000 products/s; structure keys are 10.4 % of that job's work and the sieve \
+             is 2.6 %, so a GPU that does both can save no more than 13.0 %."
+        );
     }
 
     #[test]

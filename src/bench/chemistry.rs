@@ -12,28 +12,34 @@ use super::{
     report::{Chemistry, StageTimes},
 };
 use crate::{
-    chem::{ChemistryTimes, Method, Progress, RdKit, TransformSettings, Transformer},
+    chem::{ChemistryTimes, Method, ProductKeys, Progress, RdKit, TransformSettings, Transformer},
+    identity::KeyMaker,
     property::PropertySet,
     rules::RuleSet,
     slot::{Slot, SlotParent},
 };
 
-/// Measures a cheap rule, with which RDKit is fast and the sieve's share is large. The fast method and the reference
-/// alternate.
+/// Measures a cheap rule, with which RDKit is fast and the sieve's share is large. The fast method, with canonical SMILES and
+/// with direct ones, and the reference alternate.
 pub(super) fn measure(rdkit: RdKit, effort: Effort) -> Result<Chemistry, BenchError> {
     let rules = RuleSet::parse(Path::new("bench.toml"), RULE)?;
     let mut fast = Side::new(rdkit, &rules, Method::Fast)?;
     let mut reference = Side::new(rdkit, &rules, Method::Reference)?;
+    let mut direct = Side::new(rdkit, &rules, Method::Fast)?;
+    let keys = ProductKeys::new(KeyMaker::new(rdkit));
+    direct.transformer.write_directly(keys);
     let mut slot = Slot::smallest(PropertySet::NONE);
     effort.time(u32::MAX, &mut |passes| -> Result<_, BenchError> {
         let began = Instant::now();
         for _ in 0..passes {
             fast.pass(&mut slot)?;
+            direct.pass(&mut slot)?;
             reference.pass(&mut slot)?;
         }
         Ok(began.elapsed())
     })?;
     let (of_fast, of_reference) = (fast.medians(), reference.medians());
+    let of_direct = direct.medians();
     Ok(Chemistry {
         rule: "[cH:1]>>[c:1]F",
         molecules: MOLECULES.len(),
@@ -43,6 +49,8 @@ pub(super) fn measure(rdkit: RdKit, effort: Effort) -> Result<Chemistry, BenchEr
         times_as_fast_as_reference: of_reference.whole / of_fast.whole,
         fast: of_fast,
         reference: of_reference,
+        direct_products_per_second_per_core: 1e6 / of_direct.whole,
+        direct: of_direct,
     })
 }
 
@@ -90,6 +98,7 @@ impl Side {
             react: microseconds(|(_, times)| times.react),
             finish: microseconds(|(_, times)| times.finish),
             write: microseconds(|(_, times)| times.write),
+            keys: microseconds(|(_, times)| times.keys),
             whole: microseconds(|(whole, _)| *whole),
         }
     }
@@ -135,8 +144,9 @@ mod tests {
             "{chemistry:?}"
         );
         assert!(chemistry.times_as_fast_as_reference > 1.5, "{chemistry:?}");
-        for stages in [chemistry.fast, chemistry.reference] {
-            let sum = stages.named()[..5].iter().map(|stage| stage.1).sum::<f64>();
+        assert!(chemistry.direct.keys > 0.0, "{chemistry:?}");
+        for stages in [chemistry.fast, chemistry.direct, chemistry.reference] {
+            let sum = stages.named()[..6].iter().map(|stage| stage.1).sum::<f64>();
             // The stages are nearly all of the time, whatever else the machine does.
             assert!(
                 sum > 0.5 * stages.whole && sum < 1.5 * stages.whole,

@@ -67,6 +67,10 @@ pub struct Chemistry {
     pub fast: StageTimes,
     /// The stages of the plain loop.
     pub reference: StageTimes,
+    /// Products per second of one thread whose SMILES are written directly.
+    pub direct_products_per_second_per_core: f64,
+    /// The stages of the fast method with SMILES written directly.
+    pub direct: StageTimes,
 }
 
 /// Microseconds per distinct product, by stage. They include the time of discarded products and of parsing parents.
@@ -82,21 +86,24 @@ pub struct StageTimes {
     pub react: f64,
     /// Finishing products, so that their SMILES can be written.
     pub finish: f64,
-    /// Writing canonical SMILES.
+    /// Writing SMILES.
     pub write: f64,
+    /// Making structure keys of SMILES that are written directly.
+    pub keys: f64,
     /// All stages, by the wall clock.
     pub whole: f64,
 }
 
 impl StageTimes {
     /// Every stage with its name, all together last.
-    pub fn named(&self) -> [(&'static str, f64); 6] {
+    pub fn named(&self) -> [(&'static str, f64); 7] {
         [
             ("parse", self.parse),
             ("find sites", self.find_sites),
             ("react", self.react),
             ("finish", self.finish),
             ("write", self.write),
+            ("keys", self.keys),
             ("together", self.whole),
         ]
     }
@@ -272,8 +279,21 @@ pub struct Assessment {
     pub keys: Vec<EngineKeys>,
     /// Each engine's share.
     pub engines: Vec<EngineShare>,
+    /// A job that writes SMILES directly; `None` if the engine `cpu` was not measured.
+    pub direct: Option<DirectShares>,
     /// The same as sentences.
     pub words: Vec<String>,
+}
+
+/// What a job with `--smiles direct` does that a device could take over.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct DirectShares {
+    /// Products per second on all cores, structure keys included.
+    pub products_per_second: f64,
+    /// Share of the work that structure keys take.
+    pub keys: f64,
+    /// Share of the work that the sieve takes on the engine `cpu`.
+    pub sieve: f64,
 }
 
 /// The sieve's share of a job on one engine.

@@ -142,7 +142,11 @@ bool Edit::copy_bond(const Making &m, const Bond &bond) {
   if (bond.type == AROMATIC) {
     m.product.atoms[begin].aromatic = m.product.atoms[end].aromatic = true;
   }
-  return m.product.add_bond(begin, end, bond.type);
+  if (!m.product.add_bond(begin, end, bond.type)) {
+    return false;
+  }
+  m.product.bonds.back().in_ring = bond.in_ring;
+  return true;
 }
 
 bool Edit::is_changed(const Making &m, std::uint16_t index) const {

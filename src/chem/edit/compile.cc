@@ -7,6 +7,7 @@
 #include <GraphMol/MolOps.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "molsieve/src/chem/model/read.h"
 
@@ -46,6 +47,7 @@ std::optional<Edit> Edit::compile(const RDKit::ChemicalReaction &reaction, std::
   if (!edit.end_reactants(mapped) || !edit.own_rings_hold(*mol)) {
     return {};
   }
+  edit.hangs_ = edit.new_atoms_hang();
   return edit;
 }
 
@@ -234,6 +236,34 @@ Molecule Edit::own_molecule() {
     own_ring_[kept[i]] = own.bonds[i].in_ring;
   }
   return own;
+}
+
+// Whether the template is connected, and each group of new atoms hangs on it by one bond: they then close no ring, and the
+// product is connected.
+bool Edit::new_atoms_hang() const {
+  // Per atom: the least atom that bonds join it with, in all, and by new atoms only.
+  std::vector<std::uint16_t> all(atoms_.size()), of_new(atoms_.size());
+  std::iota(all.begin(), all.end(), 0);
+  of_new = all;
+  const auto join = [](std::vector<std::uint16_t> &of, std::uint16_t a, std::uint16_t b) {
+    const auto kept = std::min(of[a], of[b]), replaced = std::max(of[a], of[b]);
+    std::ranges::replace(of, replaced, kept);
+  };
+  const auto is_new = [&](std::uint16_t atom) { return atoms_[atom].map == 0; };
+  for (const auto &bond : bonds_) {
+    join(all, bond.begin, bond.end);
+    if (is_new(bond.begin) && is_new(bond.end)) {
+      join(of_new, bond.begin, bond.end);
+    }
+  }
+  std::vector<unsigned int> hangs_by(atoms_.size(), 0);
+  for (const auto &bond : bonds_) {
+    if (is_new(bond.begin) != is_new(bond.end)) {
+      ++hangs_by[of_new[is_new(bond.begin) ? bond.begin : bond.end]];
+    }
+  }
+  return std::ranges::all_of(all, [](auto first) { return first == 0; }) &&
+         std::ranges::all_of(hangs_by, [](auto bonds) { return bonds < 2; });
 }
 
 // Puts carbons in place of the mapped atoms, removes the bonds between them, and sanitizes. False: a new ring may depend

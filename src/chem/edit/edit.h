@@ -95,6 +95,7 @@ class Edit {
   bool ends_stereo(std::uint16_t atom) const;
   bool own_rings_hold(const RDKit::RWMol &mol);
   Molecule own_molecule();
+  bool new_atoms_hang() const;
   bool make_trial(RDKit::RWMol &trial, const Molecule &own) const;
   bool own_bonds_hold(const RDKit::RWMol &sanitized);
   void count_own_rings(const RDKit::RWMol &sanitized);
@@ -117,6 +118,7 @@ class Edit {
 
   // proof.cc
   bool rings_hold(const Making &m) const;
+  bool keeps_rings(const Making &m) const;
   bool new_bonds_hold(const Making &m, bool &ring_closed) const;
   bool closes_apart(const Making &m, std::size_t bond) const;
   bool is_new_in_ring(const Making &m, std::size_t bond) const;
@@ -128,6 +130,7 @@ class Edit {
   std::vector<Bond> bonds_;
   std::vector<bool> own_ring_;  // per template bond: in a ring of new atoms
   RingCounts own_rings_;        // of new atoms only
+  bool hangs_ = false;          // see new_atoms_hang()
   bool has_chirality_ = false;
   bool has_stereo_ = false;
   // Per atom of the reactant templates, one after the other: the atom of the product template, or NO_INDEX.

@@ -180,8 +180,13 @@ class Joined {
 // could become aromatic was changed: see docs/chemistry.md for the argument.
 bool Edit::rings_hold(const Making &m) const {
   bool opened = false, closed = false;
-  if (find_rings(m.product) != 1 || !lost_bonds_hold(m, opened) || !new_bonds_hold(m, closed) ||
-      !template_bonds_hold(m)) {
+  if (!lost_bonds_hold(m, opened)) {
+    return false;
+  }
+  if ((opened || !keeps_rings(m)) && (find_rings(m.product) != 1 || !new_bonds_hold(m, closed))) {
+    return false;
+  }
+  if (!template_bonds_hold(m)) {
     return false;
   }
   for (std::uint16_t i = 0; i < m.product.atoms.size(); ++i) {
@@ -190,6 +195,31 @@ bool Edit::rings_hold(const Making &m) const {
     }
   }
   return !(opened || closed) || double_bonds_hold(m);
+}
+
+// Where no ring of the parent is opened: whether the edit closes none, which is so if every bond that it makes leads to new
+// atoms that hang on the parent. The product then is connected, and what is in a ring is so in the parent. Sets that for what
+// the template made; the rest has it from the parent.
+bool Edit::keeps_rings(const Making &m) const {
+  if (!hangs_) {
+    return false;
+  }
+  for (std::uint16_t i = 0; i < atoms_.size(); ++i) {
+    const auto origin = m.work.parent_of[i];
+    m.product.atoms[i].in_ring = origin != NO_INDEX && m.parent.atoms[origin].in_ring;
+  }
+  for (std::size_t i = 0; i < bonds_.size(); ++i) {
+    auto &bond = m.product.bonds[i];
+    const auto before = bond_before(m, bond);
+    bond.in_ring = own_ring_[i] || (before != NO_INDEX && m.parent.bonds[before].in_ring);
+    if (own_ring_[i]) {
+      m.product.atoms[bond.begin].in_ring = m.product.atoms[bond.end].in_ring = true;
+    } else if (before == NO_INDEX && m.work.parent_of[bond.begin] != NO_INDEX &&
+               m.work.parent_of[bond.end] != NO_INDEX) {
+      return false;
+    }
+  }
+  return true;
 }
 
 // Every ring that the edit closes has a saturated carbon in it, so it can't be aromatic; and it leaves the rings that

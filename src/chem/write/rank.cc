@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <tuple>
 
 namespace molsieve::write {
 
@@ -14,17 +13,10 @@ constexpr std::int16_t LAST = -1;
 static_assert(ATOMS_MAX <= 1 << 10);
 // Above this size an insertion sort is slower.
 constexpr unsigned int SMALL = 12;
+// Below the invariant of an atom in its signature.
+constexpr unsigned int CHIRALITY_BITS = 2;
 
 }  // namespace
-
-bool Ranker::Signature::operator<(const Signature &other) const {
-  return std::tie(invariant, chirality, around) <
-         std::tie(other.invariant, other.chirality, other.around);
-}
-
-bool Ranker::Signature::operator==(const Signature &other) const {
-  return invariant == other.invariant && chirality == other.chirality && around == other.around;
-}
 
 bool Ranker::rank(const Molecule &mol) {
   mol_ = &mol;
@@ -69,7 +61,7 @@ Ranker::Signature Ranker::signature(std::uint16_t index, std::uint16_t place) co
   for (unsigned int i = 0; i < atom.degree; ++i) {
     around |= std::uint64_t{codes[i]} << (48 - 16 * i);
   }
-  return {invariant_[index], around, index, place, chirality(index)};
+  return {invariant_[index] << CHIRALITY_BITS | chirality(index), around, index, place};
 }
 
 // 1 or 2 for a stereo centre whose neighbours are all in different classes, by the order of these.

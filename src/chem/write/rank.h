@@ -22,13 +22,15 @@ class Ranker {
   // What two atoms of a class are compared by: the invariant of the atom, the chirality of a stereo centre, its bonds
   // and the classes of its neighbours.
   struct Signature {
-    std::uint64_t invariant;
+    std::uint64_t own;  // the invariant, then the chirality
     std::uint64_t around;
     std::uint16_t atom;
     std::uint16_t place;  // in its class before sorting
-    std::uint8_t chirality;
-    bool operator<(const Signature &other) const;
-    bool operator==(const Signature &other) const;
+
+    bool operator<(const Signature &other) const {
+      return own < other.own || (own == other.own && around < other.around);
+    }
+    bool operator==(const Signature &other) const { return own == other.own && around == other.around; }
   };
 
   void describe_atoms();

@@ -73,10 +73,11 @@ fn about_scaling(scaling: &Scaling) -> [(&'static str, String); 5] {
     ]
 }
 
-fn about_chemistry(chemistry: &Chemistry) -> [(&'static str, String); 4] {
+fn about_chemistry(chemistry: &Chemistry) -> [(&'static str, String); 5] {
     let speed = format!(
-        "{} products/s per core ({} products of {} molecules by {})",
+        "{} products/s per core, {} with direct SMILES ({} products of {} molecules by {})",
         count(chemistry.products_per_second_per_core as u64),
+        count(chemistry.direct_products_per_second_per_core as u64),
         chemistry.products,
         chemistry.molecules,
         chemistry.rule
@@ -89,6 +90,7 @@ fn about_chemistry(chemistry: &Chemistry) -> [(&'static str, String); 4] {
         ("chemistry", speed),
         ("", times),
         ("", stages("fast", &chemistry.fast)),
+        ("", stages("direct", &chemistry.direct)),
         ("", stages("reference", &chemistry.reference)),
     ]
 }
