@@ -128,7 +128,7 @@ SiteFinder &Transformer::finder_of(const CompiledRule &rule) {
   auto &p = *parent_;
   if (rule.add_hydrogens && !p.with_hydrogens) {
     p.with_hydrogens.reset(RDKit::MolOps::addHs(*p.mol));
-    finders_.with_hydrogens.begin(*p.with_hydrogens);
+    finders_.with_hydrogens.begin({nullptr, [this]() -> const RDKit::ROMol & { return *parent_->with_hydrogens; }});
   }
   return finders_.of(rule.add_hydrogens);
 }

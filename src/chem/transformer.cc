@@ -131,7 +131,7 @@ Failure Transformer::start(std::unique_ptr<RWMol> mol, bool may_edit) {
   is_editable_ = may_edit && flat_.read(*parent_->mol);
   seen_.clear();
   parent_->mol->clearAllAtomBookmarks();
-  finders_.plain.begin(*parent_->mol);
+  finders_.plain.begin({is_editable_ ? &flat_ : nullptr, [this]() -> const ROMol & { return *parent_->mol; }});
   return Failure::None;
 }
 

@@ -95,10 +95,10 @@ std::unique_ptr<Reagent> Combiner::make(std::size_t reactant, std::uint32_t numb
   const auto mol = parse(smiles);
   const auto searched = with_hydrogens_if_asked(mol);
   auto &finder = finders_.of(rule_->add_hydrogens);
-  finder.begin(*searched);
+  reagent->is_flat = may_be_flat(smiles) && !rule_->add_hydrogens && flat_.read(*mol);
+  finder.begin({reagent->is_flat ? &flat_ : nullptr, [&]() -> const RDKit::ROMol & { return *searched; }});
   reagent->capped = finder.find(rule_->reactants[reactant].in_reagent, reagent->matches);
   reagent->matches.shrink_to_fit();
-  reagent->is_flat = may_be_flat(smiles) && !rule_->add_hydrogens && flat_.read(*mol);
   if (reagent->is_flat) {
     reagent->flat.take(flat_);
   } else {
@@ -247,13 +247,13 @@ void Combiner::read(const std::string &smiles) {
     throw Unusable(Failure::TooLarge, "the molecule has " + std::to_string(read_->getNumAtoms()) + " atoms, at most " +
                                           std::to_string(settings_->parent_atoms_max) + " are allowed");
   }
-  finders_.plain.begin(*read_);
+  finders_.plain.begin({nullptr, [this]() -> const RDKit::ROMol & { return *read_; }});
 }
 
 bool Combiner::matches(const CompiledRule &rule, std::size_t place) {
   if (rule.add_hydrogens && !read_with_hydrogens_) {
     read_with_hydrogens_.reset(RDKit::MolOps::addHs(*read_));
-    finders_.with_hydrogens.begin(*read_with_hydrogens_);
+    finders_.with_hydrogens.begin({nullptr, [this]() -> const RDKit::ROMol & { return *read_with_hydrogens_; }});
   }
   finders_.of(rule.add_hydrogens).find(rule.reactants[place].in_reagent, found_);
   return !found_.empty();
