@@ -7,6 +7,7 @@ usage() {
 Compares the fast way of the chemistry with the reference over a library.
 
 usage: scripts/equal.sh [LIBRARY] [--rules FILE] [--kinds ROWS] [--rewrite SEED] [--threads N]
+       scripts/equal.sh --patterns [LIBRARY] [--kinds ROWS]
        scripts/equal.sh --generated SECONDS [--seed N] [--round N] [--threads N]
 
   LIBRARY         .smi, .csv … as molsieve reads them  (default: examples/natural_products.csv)
@@ -16,6 +17,8 @@ usage: scripts/equal.sh [LIBRARY] [--rules FILE] [--kinds ROWS] [--rewrite SEED]
                   (tests/oracle/kinds.py; takes a package of drug-like molecules from the package index)
   --rewrite SEED  first writes every SMILES anew in random order (LIBRARY is then lines of SMILES and id)
   --threads N     (default: the CPUs this process may use)
+  --patterns      instead of running rules: compares the matches of some 3,500 SMARTS and their order with those of RDKit's
+                  search, in one process (tests/it/search.rs). LIBRARY has a SMILES at the beginning of each line
   --generated SECONDS
                   instead of a library and rules: rounds of random rules on random molecules of all kinds, for
                   SECONDS. Each round runs three ways: fast, reference, and the plain loop in Python
@@ -66,6 +69,7 @@ rules=$root/examples/rules/natural_products.toml
 kinds=
 rewrite=
 generated=
+patterns=
 seed=1
 round=
 threads=$(nproc)
@@ -79,6 +83,10 @@ while [[ $# -gt 0 ]]; do
             [[ ${2:-} =~ ^[1-9][0-9]*$ ]] || die "$1 needs a whole number above 0" 2
             declare "${1#--}=$2"
             shift 2
+            ;;
+        --patterns)
+            patterns=1
+            shift
             ;;
         --rules)
             rules=${2:?--rules needs a file}
@@ -109,6 +117,13 @@ trap 'rm -rf "$work"' EXIT
 if [[ -n $rewrite ]]; then
     "$python" "$oracle/equal.py" --rewrite "$library" "$work/rewritten.smi" "$rewrite"
     library=$work/rewritten.smi
+fi
+if [[ -n $patterns ]]; then
+    # shellcheck source=scripts/setup.sh
+    . "$root/scripts/setup.sh"
+    MOLSIEVE_SEARCH_FILE=$(realpath "$library") MOLSIEVE_PYTHON=$python MOLSIEVE_REQUIRE_PYTHON=1 \
+        cargo test --release --locked --test it -- --nocapture search::a_named_file
+    exit
 fi
 run fast
 run reference

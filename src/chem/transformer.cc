@@ -27,13 +27,6 @@ namespace {
 // A call of fill() ends after the product that takes it over this time, so that a slow parent is reported in time.
 constexpr std::uint64_t PAUSE_AFTER_NS = 50'000'000;
 
-const std::string &canonical(Parent &parent) {
-  if (parent.canonical.empty()) {
-    parent.canonical = RDKit::MolToSmiles(*parent.mol);
-  }
-  return parent.canonical;
-}
-
 std::uint64_t worked_ns(const ParentReport &report) {
   return report.match_ns + report.react_ns + report.finish_ns + report.write_ns + report.describe_ns;
 }
@@ -57,6 +50,14 @@ bool Transformer::add_rule(rust::Str smirks, rust::Slice<const rust::String> exc
   }
   rules_.push_back(compile_rule(text, finders_, combiner_.finders(), !settings_->reference));
   return rules_.back().matches_nothing;
+}
+
+bool Transformer::rdkit_searches(std::uint32_t number) const {
+  const auto &rule = rules_.at(number);
+  const auto &in_parents = rule.add_hydrogens ? finders_.with_hydrogens : finders_.plain;
+  return std::ranges::any_of(rule.parent, [&](std::uint8_t reactant) {
+    return in_parents.needs_rdkit(rule.reactants[reactant].in_parent);
+  });
 }
 
 Failure Transformer::read_reagent(rust::Slice<const std::uint8_t> smiles) {
@@ -83,9 +84,13 @@ Failure Transformer::begin(std::uint64_t ordinal, rust::Slice<const std::uint8_t
   const auto text = as_string(smiles);
   // RDKit reads text behind a space, such as a CXSMILES extension.
   const bool may_edit = !settings_->reference && text.find(' ') == std::string::npos;
+  const bool is_drafted = may_edit && drafted_.read(text);
+  if (is_drafted && drafted_.flatten(flat_.mol, flat_.rings)) {
+    return start_drafted();
+  }
   std::unique_ptr<RWMol> mol;
   try {
-    mol = read_smiles(text, may_edit ? parse::fast : parse::with_rdkit);
+    mol = read_smiles(text, is_drafted ? parse::fast : parse::with_rdkit);
   } catch (const Unusable &e) {
     return refuse(e.failure, e.what());
   }
@@ -110,7 +115,7 @@ Failure Transformer::begin_mol_block(std::uint64_t ordinal, rust::Slice<const st
 // Whether the parent is the molecule whose SMILES, with or without an extension, this is.
 bool Transformer::reads_back(const std::string &smiles) {
   try {
-    return canonical(*parent_) == smiles.substr(0, smiles.find(' '));
+    return canonical() == smiles.substr(0, smiles.find(' '));
   } catch (const std::exception &) {
     return false;
   }
@@ -121,18 +126,40 @@ Failure Transformer::start(std::unique_ptr<RWMol> mol, bool may_edit) {
   if (mol->getNumAtoms() == 0) {
     return refuse(Failure::Empty, "the molecule has no atoms");
   }
-  if (mol->getNumAtoms() > settings_->parent_atoms_max) {
-    return refuse(Failure::TooLarge,
-                  "the molecule has " + std::to_string(mol->getNumAtoms()) + " atoms, at most " +
-                      std::to_string(settings_->parent_atoms_max) + " are allowed");
+  if (const auto failure = check_size(mol->getNumAtoms()); failure != Failure::None) {
+    return failure;
   }
   parent_ = std::make_unique<Parent>(RDKit::ROMOL_SPTR(mol.release()));
-  parent_->groups_to_report = has_relative_groups(*parent_->mol);
-  is_editable_ = may_edit && flat_.read(*parent_->mol);
-  seen_.clear();
-  parent_->mol->clearAllAtomBookmarks();
-  finders_.plain.begin({is_editable_ ? &flat_ : nullptr, [this]() -> const ROMol & { return *parent_->mol; }});
+  parent_->groups_to_report = has_relative_groups(*parent_->mol());
+  is_editable_ = may_edit && flat_.read(*parent_->mol());
+  parent_->mol()->clearAllAtomBookmarks();
+  begin_search(is_editable_ ? &flat_ : nullptr);
   return Failure::None;
+}
+
+// Makes the flat molecule that was parsed the parent. RDKit's molecule is made when it is needed.
+Failure Transformer::start_drafted() {
+  const auto atoms = flat_.mol.atoms.size();
+  if (const auto failure = check_size(atoms); failure != Failure::None) {
+    return failure;
+  }
+  parent_ = std::make_unique<Parent>(drafted_, atoms);
+  is_editable_ = flat_.is_covered();
+  begin_search(&flat_);
+  return Failure::None;
+}
+
+Failure Transformer::check_size(std::size_t atoms) {
+  const auto atoms_max = settings_->parent_atoms_max;
+  return atoms <= atoms_max
+             ? Failure::None
+             : refuse(Failure::TooLarge, "the molecule has " + std::to_string(atoms) + " atoms, at most " +
+                                             std::to_string(atoms_max) + " are allowed");
+}
+
+void Transformer::begin_search(const edit::Parent *flat) {
+  seen_.clear();
+  finders_.plain.begin({flat, [this]() -> const ROMol & { return *parent_->mol(); }});
 }
 
 void Transformer::end() { parent_.reset(); }
@@ -212,15 +239,22 @@ rust::Str Transformer::parent_smiles() {
   if (!parent_) {
     throw std::logic_error("parent_smiles() without a parent");
   }
+  const auto &smiles = canonical();
+  return {smiles.data(), smiles.size()};
+}
+
+const std::string &Transformer::canonical() {
   auto &p = *parent_;
   if (p.canonical.empty()) {
-    product_ = flat_.mol;  // products are made of the parent as it was read
-    if (!is_editable_ || find_rings(product_) != 1 || !edit::confirm_stereo(product_) ||
-        !writer_.write(product_, p.canonical)) {
-      p.canonical = RDKit::MolToSmiles(*p.mol);
+    auto &copy = parent_copy_;  // products are made of the parent as it was read
+    if (is_editable_) {
+      copy = flat_.mol;
+    }
+    if (!is_editable_ || find_rings(copy) != 1 || !edit::confirm_stereo(copy) || !writer_.write(copy, p.canonical)) {
+      p.canonical = RDKit::MolToSmiles(*p.mol());
     }
   }
-  return {p.canonical.data(), p.canonical.size()};
+  return p.canonical;
 }
 
 // Makes the parent itself a product.
@@ -228,12 +262,11 @@ void Transformer::take_parent(ParentReport &report) {
   auto &p = *parent_;
   {
     const Timer timer(report.write_ns);
-    parent_smiles();
-    p.smiles = p.canonical;
+    p.smiles = canonical();
   }
-  p.made = p.mol.get();
+  p.is_itself = true;
   p.is_flat = false;
-  take_smiles(p.mol->getNumAtoms(), report);
+  take_smiles(p.atoms, report);
 }
 
 // Makes one product of the current match.
@@ -297,7 +330,7 @@ RWMol &Transformer::make_with_rdkit(std::size_t product, ParentReport &report) {
   if (!p.has_run) {
     p.has_run = true;
     const Timer timer(report.react_ns);
-    const auto &reactant = rules_[p.rule].add_hydrogens ? p.with_hydrogens : p.mol;
+    const auto &reactant = rules_[p.rule].add_hydrogens ? p.with_hydrogens : p.mol();
     p.outcome = p.combined ? combiner_.run()
                            : RDKit::ReactionRunnerUtils::generateOneProductSet(
                                  *rules_[p.rule].reaction, {reactant}, {p.matches[p.site]});
@@ -315,7 +348,7 @@ RWMol &Transformer::make_with_rdkit(std::size_t product, ParentReport &report) {
 void Transformer::take_smiles(std::size_t atoms, ParentReport &report) {
   auto &p = *parent_;
   // Only with as many atoms as the parent can the SMILES be equal.
-  if (p.made != p.mol.get() && atoms == p.mol->getNumAtoms() && p.smiles == canonical(p)) {
+  if (!p.is_itself && atoms == p.atoms && p.smiles == canonical()) {
     ++report.unchanged;
     count(RuleCount::Unchanged);
     return;
@@ -323,7 +356,7 @@ void Transformer::take_smiles(std::size_t atoms, ParentReport &report) {
   if (!is_new(report)) {
     return;
   }
-  if (!p.made && (p.key_high & (settings_->check_one_in - 1)) == 0) {
+  if (!p.made && !p.is_itself && (p.key_high & (settings_->check_one_in - 1)) == 0) {
     check(report);
   }
   if (!properties_.empty()) {

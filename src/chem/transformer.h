@@ -14,6 +14,7 @@
 #include "molsieve/src/chem/edit/edit.h"
 #include "molsieve/src/chem/filter/filters.h"
 #include "molsieve/src/chem/key_set.h"
+#include "molsieve/src/chem/parse/parse.h"
 #include "molsieve/src/chem/rules/compile.h"
 #include "molsieve/src/chem/rules/sites.h"
 #include "molsieve/src/chem/write/smiles.h"
@@ -30,7 +31,7 @@ enum class RuleCount : std::uint8_t;
 enum class Cap : std::uint32_t;
 
 // The current parent and the position in the enumeration of its products.
-struct Parent;
+class Parent;
 // Of crate::chem::drops.
 struct DropLog;
 
@@ -43,6 +44,9 @@ class Transformer {
   // True: the rule needs hydrogens as atoms and is not applied to parents that have them, so it matches nothing.
   bool add_rule(rust::Str smirks, rust::Slice<const rust::String> exclude, rust::Str require, bool add_hydrogens,
                 rust::Slice<const std::uint8_t> parent);
+
+  // Whether RDKit has to search for a pattern of a rule, whatever the molecule.
+  bool rdkit_searches(std::uint32_t rule) const;
 
   // Parses a molecule as a reagent. If it can't be used, reason() has the text.
   Failure read_reagent(rust::Slice<const std::uint8_t> smiles);
@@ -77,6 +81,10 @@ class Transformer {
 
  private:
   Failure start(std::unique_ptr<RDKit::RWMol> mol, bool may_edit);
+  Failure start_drafted();
+  Failure check_size(std::size_t atoms);
+  void begin_search(const edit::Parent *flat);
+  const std::string &canonical();
   Failure refuse(Failure failure, std::string reason);
   bool reads_back(const std::string &smiles);
   SiteFinder &finder_of(const CompiledRule &rule);
@@ -104,6 +112,7 @@ class Transformer {
   // describe/product.cc
   void describe(ParentReport &report);
   bool describe_flat(describe::Values &values, ParentReport &report);
+  bool describe_editable(describe::Describer &describer, describe::Values &values);
   void describe_parent(describe::Values &values);
   void write_properties(ProductSpace &space) const;
 
@@ -123,9 +132,11 @@ class Transformer {
   Combiner combiner_;
   std::unique_ptr<Parent> parent_;
   std::uint64_t ordinal_ = 0;  // of the parent
-  edit::Parent flat_;  // the parent, valid if `is_editable_`
+  parse::Drafted drafted_;  // the parent, unless RDKit has parsed it
+  edit::Parent flat_;       // the parent, valid if `is_editable_`
   bool is_editable_ = false;
   Molecule product_;
+  Molecule parent_copy_;  // for its canonical SMILES
   edit::Edit::Workspace workspace_;
   write::SmilesWriter writer_;
   describe::PropertySet properties_;  // of columns and filters

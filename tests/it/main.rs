@@ -61,6 +61,7 @@ mod reject_codes;
 mod resume;
 mod rules;
 mod run;
+mod search;
 mod shown;
 mod signals;
 mod steps;

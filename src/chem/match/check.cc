@@ -5,15 +5,17 @@
 
 #include <sstream>
 
+#include "molsieve/src/chem/filter/alerts.h"
 #include "molsieve/src/chem/parse/parse.h"
 
 namespace molsieve {
 
 namespace {
 
-std::unique_ptr<RDKit::ROMol> read_pattern(const std::string &smarts) {
+// Nothing if RDKit can't read it.
+std::unique_ptr<RDKit::ROMol> read_pattern(const std::string &smarts, bool merge_hydrogens) {
   try {
-    return std::unique_ptr<RDKit::ROMol>(RDKit::SmartsToMol(smarts));
+    return std::unique_ptr<RDKit::ROMol>(RDKit::SmartsToMol(smarts, 0, merge_hydrogens));
   } catch (const std::exception &) {
     return nullptr;
   }
@@ -34,24 +36,33 @@ std::string written(const std::vector<RDKit::MatchVectType> &matches) {
 
 }  // namespace
 
-MatchCheck::MatchCheck(const std::string &patterns, std::uint32_t matches_max) : kinds_(matches_max) {
+SearchCheck::SearchCheck(const std::string &smarts, std::uint32_t matches_max) : kinds_(matches_max) {
   settings_.uniquify = false;
   settings_.maxMatches = matches_max;
   settings_.maxRecursiveMatches = matches_max;
-  std::istringstream lines(patterns);
-  for (std::string smarts; std::getline(lines, smarts);) {
-    auto mol = read_pattern(smarts);
-    if (!mol) {
-      unreadable_ += smarts + '\n';
-    } else if (auto plan = kinds_.plan(smarts, *mol)) {
-      patterns_.push_back({smarts, std::move(mol), std::move(*plan)});
-    } else {
-      left_to_rdkit_ += smarts + '\n';
+  std::istringstream lines(smarts);
+  for (std::string line; std::getline(lines, line);) {
+    add(line, false);
+    // As catalogues of alerts read it: hydrogens belong to the atoms that they are on.
+    if (line.find('H') != std::string::npos || line.find("#1]") != std::string::npos) {
+      add(line, true);
     }
   }
 }
 
-std::unique_ptr<std::string> MatchCheck::compare(const std::string &smiles) {
+void SearchCheck::add(const std::string &smarts, bool merge_hydrogens) {
+  auto mol = read_pattern(smarts, merge_hydrogens);
+  if (!mol) {
+    return;
+  }
+  if (auto plan = kinds_.plan(smarts, *mol)) {
+    patterns_.push_back({smarts, std::move(mol), std::move(*plan)});
+  } else if (!merge_hydrogens) {
+    left_to_rdkit_ += smarts + '\n';
+  }
+}
+
+std::unique_ptr<std::string> SearchCheck::compare(const std::string &smiles) {
   std::unique_ptr<RDKit::RWMol> mol;
   try {
     mol = parse::fast(smiles);
@@ -62,23 +73,21 @@ std::unique_ptr<std::string> MatchCheck::compare(const std::string &smiles) {
     return std::make_unique<std::string>();
   }
   if (parent_.read(*mol) && target_.read(parent_.mol, parent_.rings)) {
-    ++flat_;
     difference = compare_in(*mol, smiles);
   }
   if (difference.empty() && target_.read(*mol)) {
-    ++not_flat_;
     difference = compare_in(*mol, smiles);
   }
   return std::make_unique<std::string>(std::move(difference));
 }
 
 // Compares the matches in a molecule that the target has read.
-std::string MatchCheck::compare_in(const RDKit::ROMol &mol, const std::string &smiles) {
+std::string SearchCheck::compare_in(const RDKit::ROMol &mol, const std::string &smiles) {
   std::vector<RDKit::MatchVectType> ours;
   for (auto &pattern : patterns_) {
     const auto found = pattern.plan.find(target_, settings_.maxMatches, ours);
     if (found == match::Found::UNKNOWN) {
-      ++unknown_;
+      ++at_limit_;
       continue;
     }
     ++searches_;
@@ -91,8 +100,16 @@ std::string MatchCheck::compare_in(const RDKit::ROMol &mol, const std::string &s
   return {};
 }
 
-std::unique_ptr<MatchCheck> new_match_check(const std::string &patterns, std::uint32_t matches_max) {
-  return std::make_unique<MatchCheck>(patterns, matches_max);
+std::unique_ptr<SearchCheck> new_search_check(const std::string &smarts, std::uint32_t matches_max) {
+  return std::make_unique<SearchCheck>(smarts, matches_max);
+}
+
+std::unique_ptr<std::string> catalogue_smarts() {
+  auto lines = std::make_unique<std::string>();
+  for (const auto &smarts : filter::catalogue_smarts()) {
+    *lines += smarts + '\n';
+  }
+  return lines;
 }
 
 }  // namespace molsieve

@@ -16,24 +16,22 @@
 
 namespace molsieve {
 
-class MatchCheck {
+class SearchCheck {
  public:
-  // `patterns`: SMARTS, one a line. At most `matches_max` matches of each are compared.
-  MatchCheck(const std::string &patterns, std::uint32_t matches_max);
+  // `smarts`: one a line. At most `matches_max` matches of each are compared.
+  SearchCheck(const std::string &smarts, std::uint32_t matches_max);
 
-  // Compares the matches of every pattern in a molecule. Gives the first difference, or nothing.
+  // Compares the matches of every pattern in a molecule: in the flat molecule, and in what is read from RDKit's. Gives the
+  // first difference, or nothing.
   std::unique_ptr<std::string> compare(const std::string &smiles);
 
-  // The patterns that RDKit can't read, and those that are left to it, one a line.
-  const std::string &unreadable() const { return unreadable_; }
+  // SMARTS that are left to RDKit, one a line.
   const std::string &left_to_rdkit() const { return left_to_rdkit_; }
-  // Searches that were compared, matches that they found, and those that were left to RDKit on the way.
+  std::size_t patterns() const { return patterns_.size(); }
+  // Searches that were compared, matches that they found, and searches that were left to RDKit at its limit.
   std::uint64_t searches() const { return searches_; }
   std::uint64_t matches() const { return matches_; }
-  std::uint64_t unknown() const { return unknown_; }
-  // Molecules that were compared as flat molecules, and those that had to be read from RDKit's.
-  std::uint64_t flat() const { return flat_; }
-  std::uint64_t not_flat() const { return not_flat_; }
+  std::uint64_t at_limit() const { return at_limit_; }
 
  private:
   struct Pattern {
@@ -42,6 +40,7 @@ class MatchCheck {
     match::Plan plan;
   };
 
+  void add(const std::string &smarts, bool merge_hydrogens);
   std::string compare_in(const RDKit::ROMol &mol, const std::string &smiles);
 
   RDKit::SubstructMatchParameters settings_;
@@ -49,10 +48,13 @@ class MatchCheck {
   match::Target target_;
   edit::Parent parent_;
   std::vector<Pattern> patterns_;
-  std::string unreadable_, left_to_rdkit_;
-  std::uint64_t searches_ = 0, matches_ = 0, unknown_ = 0, flat_ = 0, not_flat_ = 0;
+  std::string left_to_rdkit_;
+  std::uint64_t searches_ = 0, matches_ = 0, at_limit_ = 0;
 };
 
-std::unique_ptr<MatchCheck> new_match_check(const std::string &patterns, std::uint32_t matches_max);
+std::unique_ptr<SearchCheck> new_search_check(const std::string &smarts, std::uint32_t matches_max);
+
+// The SMARTS of RDKit's catalogues of alerts, one a line.
+std::unique_ptr<std::string> catalogue_smarts();
 
 }  // namespace molsieve

@@ -169,7 +169,7 @@ bool SiteFinder::find(const SiteQuery &query, std::vector<MatchVectType> &matche
 }
 
 std::vector<MatchVectType> SiteFinder::search_with_rdkit(const Pattern &pattern) {
-  ++rdkit_searches_;
+  ++searches_.by_rdkit;
   return RDKit::SubstructMatch(searched_.rdkit(), *pattern.mol, pattern.settings);
 }
 
@@ -181,7 +181,7 @@ SiteFinder::Reactant &SiteFinder::evaluated(std::size_t index) {
   auto &pattern = reactant.pattern;
   if (has_target_ && pattern.plan &&
       pattern.plan->find(target_, pattern.settings.maxMatches, reactant.matches) != match::Found::UNKNOWN) {
-    ++own_searches_;
+    ++searches_.own;
   } else {
     reactant.matches = search_with_rdkit(pattern);
   }
@@ -212,7 +212,7 @@ void SiteFinder::cover(Query &query) {
     std::size_t matches = 0;
     query.atoms.assign(target_.size(), false);
     if (plan->cover(target_, sites_max_, query.atoms, matches) != match::Found::UNKNOWN) {
-      ++own_searches_;
+      ++searches_.own;
       query.any = matches != 0;
       query.capped = matches == sites_max_;
       return;

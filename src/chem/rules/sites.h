@@ -64,9 +64,11 @@ class SiteFinder {
   // Fills `matches` with the sites of a rule, in RDKit's order. True: a pattern has more matches than `sites_max`.
   bool find(const SiteQuery &query, std::vector<RDKit::MatchVectType> &matches);
 
-  // Searches so far: molsieve's own, and RDKit's.
-  std::uint64_t own_searches() const { return own_searches_; }
-  std::uint64_t rdkit_searches() const { return rdkit_searches_; }
+  // Searches so far.
+  struct Searches {
+    std::uint64_t own = 0, by_rdkit = 0;
+  };
+  Searches searches() const { return searches_; }
 
  private:
   // A pattern and how it is searched for.
@@ -107,7 +109,7 @@ class SiteFinder {
   std::vector<Query> queries_;
   Searched searched_;
   Elements elements_;
-  std::uint64_t own_searches_ = 0, rdkit_searches_ = 0;
+  Searches searches_;
 };
 
 }  // namespace molsieve
