@@ -7,6 +7,7 @@ usage() {
 Compares the fast way of the chemistry with the reference over a library.
 
 usage: scripts/equal.sh [LIBRARY] [--rules FILE] [--kinds ROWS] [--rewrite SEED] [--direct] [--threads N]
+       scripts/equal.sh --patterns [LIBRARY] [--kinds ROWS]
        scripts/equal.sh --generated SECONDS [--seed N] [--round N] [--threads N]
 
   LIBRARY         .smi, .csv … as molsieve reads them  (default: examples/natural_products.csv)
@@ -17,6 +18,8 @@ usage: scripts/equal.sh [LIBRARY] [--rules FILE] [--kinds ROWS] [--rewrite SEED]
   --rewrite SEED  first writes every SMILES anew in random order (LIBRARY is then lines of SMILES and id)
   --direct        compares SMILES written directly with canonical ones, both by the fast way (tests/oracle/direct.py)
   --threads N     (default: the CPUs this process may use)
+  --patterns      instead of running rules: compares the matches of some 3,500 SMARTS and their order with those of RDKit's
+                  search, in one process (tests/it/search.rs). LIBRARY has a SMILES at the beginning of each line
   --generated SECONDS
                   instead of a library and rules: rounds of random rules on random molecules of all kinds, for
                   SECONDS. Each round runs four ways: fast, reference, with direct SMILES, and the plain loop in Python
@@ -68,6 +71,7 @@ kinds=
 rewrite=
 generated=
 direct=
+patterns=
 seed=1
 round=
 threads=$(nproc)
@@ -84,6 +88,10 @@ while [[ $# -gt 0 ]]; do
             ;;
         --direct)
             direct=yes
+            shift
+            ;;
+        --patterns)
+            patterns=1
             shift
             ;;
         --rules)
@@ -115,6 +123,13 @@ trap 'rm -rf "$work"' EXIT
 if [[ -n $rewrite ]]; then
     "$python" "$oracle/equal.py" --rewrite "$library" "$work/rewritten.smi" "$rewrite"
     library=$work/rewritten.smi
+fi
+if [[ -n $patterns ]]; then
+    # shellcheck source=scripts/setup.sh
+    . "$root/scripts/setup.sh"
+    MOLSIEVE_SEARCH_FILE=$(realpath "$library") MOLSIEVE_PYTHON=$python MOLSIEVE_REQUIRE_PYTHON=1 \
+        cargo test --release --locked --test it -- --nocapture search::a_named_file
+    exit
 fi
 if [[ -n $direct ]]; then
     run canonical --key structure

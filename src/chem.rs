@@ -13,6 +13,7 @@ pub mod drops;
 mod fault;
 mod filtering;
 mod product_keys;
+mod search_check;
 mod times;
 
 use std::{
@@ -26,6 +27,8 @@ use serde::{Deserialize, Serialize};
 
 pub use clean::{Answer as CleanAnswer, Cleaned, Cleaner};
 pub use product_keys::{ProductKeys, StructureKey};
+#[doc(hidden)]
+pub use search_check::SearchCheck;
 pub use times::ChemistryTimes;
 
 use crate::{
@@ -99,6 +102,18 @@ impl RdKit {
             (!difference.is_empty()).then(|| difference.into_owned()),
             fast,
         )
+    }
+
+    /// For tests: compares molsieve's search for SMARTS, one a line, with RDKit's, up to a number of matches.
+    #[doc(hidden)]
+    pub fn search_check(self, smarts: &str, matches_max: u32) -> SearchCheck {
+        SearchCheck::new(smarts, matches_max)
+    }
+
+    /// For tests: the SMARTS of RDKit's catalogues of alerts, one a line.
+    #[doc(hidden)]
+    pub fn catalogue_smarts(self) -> String {
+        ffi::catalogue_smarts().to_string_lossy().into_owned()
     }
 
     /// The canonical SMILES of a SMILES.
@@ -334,6 +349,13 @@ impl Transformer {
         &self.without_hydrogens
     }
 
+    /// Whether RDKit has to search for a pattern of a rule, by index, whatever the molecule.
+    pub fn rdkit_searches(&self, rule: usize) -> Result<bool, ChemistryError> {
+        self.inner
+            .rdkit_searches(rule as u32)
+            .map_err(|error| ChemistryError::Failed(error.what().to_owned()))
+    }
+
     fn add(&mut self, rule: &Rule) -> Result<(), ChemistryError> {
         let require = rule.require.as_deref().unwrap_or_default();
         let matches_nothing = self
@@ -462,6 +484,8 @@ impl Transformer {
         self.times.on_graphs += report.on_graphs;
         self.times.checked += report.checked;
         self.times.described_by_rdkit += report.described_by_rdkit;
+        self.times.searches_on_graphs += report.searches_on_graphs;
+        self.times.searches_by_rdkit += report.searches_by_rdkit;
         slot.flag_parent(parent, flags(report.caps));
         match fill {
             ffi::Fill::Finished => Ok(Progress::Finished),

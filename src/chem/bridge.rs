@@ -238,6 +238,9 @@ pub mod ffi {
         checked: u64,
         /// Products whose properties RDKit had to compute.
         described_by_rdkit: u64,
+        /// Searches for a pattern in the parent: on flat molecules, and by RDKit.
+        searches_on_graphs: u64,
+        searches_by_rdkit: u64,
         /// Time spent finding sites, running reactions, finishing products, writing SMILES, computing properties, and
         /// making structure keys of SMILES that were written directly.
         match_ns: u64,
@@ -332,6 +335,8 @@ pub mod ffi {
         ) -> Result<bool>;
         /// Has products written directly; `keys` makes their structure keys.
         fn write_directly(self: Pin<&mut Transformer>, keys: Box<ProductKeys>);
+        /// Whether RDKit has to search for a pattern of a rule, whatever the molecule.
+        fn rdkit_searches(self: &Transformer, rule: u32) -> Result<bool>;
         /// Why the molecule can't be used as a reagent, if it can't; then `reason` has the text.
         fn read_reagent(self: Pin<&mut Transformer>, smiles: &[u8]) -> Result<Failure>;
         fn reagent_matches(self: Pin<&mut Transformer>, rule: u32, reactant: u8) -> Result<bool>;
@@ -379,6 +384,23 @@ pub mod ffi {
         /// For tests: how the fast parser's molecule differs from RDKit's. `fast`: RDKit's parser was
         /// not needed.
         fn parse_differs(smiles: &CxxString, fast: &mut bool) -> UniquePtr<CxxString>;
+
+        include!("molsieve/src/chem/match/check.h");
+
+        /// For tests: compares the search for patterns with RDKit's.
+        type SearchCheck;
+
+        fn new_search_check(smarts: &CxxString, matches_max: u32) -> UniquePtr<SearchCheck>;
+        /// The first difference in a molecule; empty if there is none.
+        fn compare(self: Pin<&mut SearchCheck>, smiles: &CxxString) -> UniquePtr<CxxString>;
+        /// SMARTS that are left to RDKit, one a line.
+        fn left_to_rdkit(self: &SearchCheck) -> &CxxString;
+        fn patterns(self: &SearchCheck) -> usize;
+        fn searches(self: &SearchCheck) -> u64;
+        fn matches(self: &SearchCheck) -> u64;
+        fn at_limit(self: &SearchCheck) -> u64;
+        /// The SMARTS of RDKit's catalogues of alerts, one a line.
+        fn catalogue_smarts() -> UniquePtr<CxxString>;
 
         include!("molsieve/src/chem/canonical.h");
 

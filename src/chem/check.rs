@@ -64,11 +64,17 @@ pub struct RuleCheck {
     pub faults: Vec<RuleFault>,
     /// It asks for hydrogens as atoms and therefore matches nothing.
     pub without_hydrogens: bool,
+    /// RDKit has to search for one of its patterns.
+    pub searched_by_rdkit: bool,
 }
 
 /// Advice for rules that match nothing because they ask for hydrogens as atoms.
 pub const ON_HYDROGENS: &str = "RDKit keeps hydrogens implicit, so a rule that asks for [H] as an atom \
     matches nothing; set add_hydrogens = true, or count hydrogens, as in [OH]";
+
+/// What it means that RDKit has to search for a pattern of a rule.
+pub const ON_SEARCHES: &str = "RDKit searches for a pattern of this rule, which molsieve's faster search does not cover; \
+    the sites are the same";
 
 /// Compiles a rule and runs its examples.
 pub fn check_rule(rdkit: RdKit, rule: &Rule) -> Result<RuleCheck, ChemistryError> {
@@ -80,7 +86,7 @@ pub fn check_rule(rdkit: RdKit, rule: &Rule) -> Result<RuleCheck, ChemistryError
     if let Err(error) = transformer.add(rule) {
         return Ok(RuleCheck {
             faults: vec![RuleFault::Compile(error)],
-            without_hydrogens: false,
+            ..RuleCheck::default()
         });
     }
     let mut faults = Vec::new();
@@ -96,7 +102,17 @@ pub fn check_rule(rdkit: RdKit, rule: &Rule) -> Result<RuleCheck, ChemistryError
     Ok(RuleCheck {
         faults,
         without_hydrogens: !transformer.rules_without_hydrogens().is_empty(),
+        searched_by_rdkit: searched_by_rdkit(rule, settings)?,
     })
+}
+
+/// Whether a job leaves the search for one of a rule's patterns to RDKit.
+fn searched_by_rdkit(rule: &Rule, settings: TransformSettings) -> Result<bool, ChemistryError> {
+    let method = Method::Fast;
+    let settings = TransformSettings { method, ..settings };
+    let mut transformer = Transformer::without_rules(settings, Combinations::none())?;
+    transformer.add(rule)?;
+    transformer.rdkit_searches(0)
 }
 
 /// What an example combines: the molecules that it names.

@@ -86,7 +86,11 @@ void Transformer::match(ParentReport &report) {
   auto &p = *parent_;
   const auto &rule = rules_[p.rule];
   const auto place = rule.parent[p.place];
-  const bool capped = finder_of(rule).find(rule.reactants[place].in_parent, p.matches);
+  auto &finder = finder_of(rule);
+  const auto before = finder.searches();
+  const bool capped = finder.find(rule.reactants[place].in_parent, p.matches);
+  report.searches_on_graphs += finder.searches().own - before.own;
+  report.searches_by_rdkit += finder.searches().by_rdkit - before.by_rdkit;
   number(RuleCount::Parents) += p.place == 0 && !p.matches.empty();
   if (!rule.combines()) {
     begin_sites(p.matches.size(), capped, report);
@@ -98,7 +102,8 @@ void Transformer::match(ParentReport &report) {
   p.combined = !p.matches.empty();
   if (p.combined) {
     const auto *flat = is_editable_ && !rule.add_hydrogens ? &flat_ : nullptr;
-    combiner_.begin(rule, p.rule, place, {ordinal_, rule.add_hydrogens ? &p.with_hydrogens : &p.mol, flat, &p.matches});
+    const auto mol = [&p, &rule] { return rule.add_hydrogens ? p.with_hydrogens : p.mol(); };
+    combiner_.begin(rule, p.rule, place, {ordinal_, mol, flat, &p.matches});
   }
 }
 
@@ -127,8 +132,8 @@ void Transformer::begin_sites(std::size_t sites, bool capped, ParentReport &repo
 SiteFinder &Transformer::finder_of(const CompiledRule &rule) {
   auto &p = *parent_;
   if (rule.add_hydrogens && !p.with_hydrogens) {
-    p.with_hydrogens.reset(RDKit::MolOps::addHs(*p.mol));
-    finders_.with_hydrogens.begin(*p.with_hydrogens);
+    p.with_hydrogens.reset(RDKit::MolOps::addHs(*p.mol()));
+    finders_.with_hydrogens.begin({nullptr, [this]() -> const RDKit::ROMol & { return *parent_->with_hydrogens; }});
   }
   return finders_.of(rule.add_hydrogens);
 }

@@ -50,7 +50,7 @@ std::int32_t Transformer::filter_parent() {
   }
   describe::Values values;
   describe_parent(values);
-  filter::Subject subject(values, *parent_->mol);
+  filter::Subject subject(values, [this]() -> const RDKit::ROMol & { return *parent_->mol(); });
   const auto failed = parent_filters_.first_failed(subject, settings_->reference);
   if (!failed) {
     return -1;

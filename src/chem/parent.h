@@ -11,16 +11,28 @@
 #include <vector>
 
 #include "molsieve/src/chem/describe/describe.h"
+#include "molsieve/src/chem/parse/parse.h"
 
 namespace molsieve {
 
 // Of crate::chem::product_keys.
 constexpr std::uint32_t NO_REASON = 0xffff'ffff;
 
-struct Parent {
-  explicit Parent(RDKit::ROMOL_SPTR molecule) : mol(std::move(molecule)) {}
+class Parent {
+ public:
+  explicit Parent(RDKit::ROMOL_SPTR mol) : atoms(mol->getNumAtoms()), mol_(std::move(mol)) {}
+  // `drafted` has to stay as it is.
+  Parent(const parse::Drafted &drafted, std::size_t atom_count) : atoms(atom_count), drafted_(&drafted) {}
 
-  RDKit::ROMOL_SPTR mol;
+  // RDKit's molecule, which is made when it is first asked for.
+  const RDKit::ROMOL_SPTR &mol() {
+    if (!mol_) {
+      mol_.reset(drafted_->make().release());
+    }
+    return mol_;
+  }
+
+  std::size_t atoms;
   RDKit::ROMOL_SPTR with_hydrogens;  // the same with hydrogens as atoms; null until asked for
   std::string text;       // as read; empty if it was a mol block
   std::string canonical;  // empty until asked for
@@ -39,6 +51,7 @@ struct Parent {
   RDKit::MOL_SPTR_VECT outcome;           // of RDKit's reaction runner, if `has_run`
   bool has_run = false;
   RDKit::ROMol *made = nullptr;  // the product as RDKit's molecule, or null
+  bool is_itself = false;        // the product is the parent itself
   bool is_flat = false;          // the product was made on the flat molecule
   bool is_checked = false;       // … and by RDKit too
   bool full = false;  // it has as many distinct products as a parent may have
@@ -55,6 +68,10 @@ struct Parent {
   std::vector<std::string> isomers;
   std::size_t next_isomer = 0;
   describe::Values values;
+
+ private:
+  RDKit::ROMOL_SPTR mol_;
+  const parse::Drafted *drafted_ = nullptr;
 };
 
 }  // namespace molsieve

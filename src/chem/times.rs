@@ -32,6 +32,12 @@ pub struct ChemistryTimes {
     /// Products whose properties RDKit had to compute.
     #[serde(default)]
     pub described_by_rdkit: u64,
+    /// Searches for patterns in parents, on flat molecules.
+    #[serde(default)]
+    pub searches_on_graphs: u64,
+    /// Searches for patterns in parents that RDKit did.
+    #[serde(default)]
+    pub searches_by_rdkit: u64,
 }
 
 impl std::ops::AddAssign for ChemistryTimes {
@@ -46,5 +52,7 @@ impl std::ops::AddAssign for ChemistryTimes {
         self.on_graphs += other.on_graphs;
         self.checked += other.checked;
         self.described_by_rdkit += other.described_by_rdkit;
+        self.searches_on_graphs += other.searches_on_graphs;
+        self.searches_by_rdkit += other.searches_by_rdkit;
     }
 }

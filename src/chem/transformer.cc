@@ -27,13 +27,6 @@ namespace {
 // A call of fill() ends after the product that takes it over this time, so that a slow parent is reported in time.
 constexpr std::uint64_t PAUSE_AFTER_NS = 50'000'000;
 
-const std::string &canonical(Parent &parent) {
-  if (parent.canonical.empty()) {
-    parent.canonical = RDKit::MolToSmiles(*parent.mol);
-  }
-  return parent.canonical;
-}
-
 std::uint64_t worked_ns(const ParentReport &report) {
   return report.match_ns + report.react_ns + report.finish_ns + report.write_ns + report.describe_ns;
 }
@@ -59,6 +52,14 @@ bool Transformer::add_rule(rust::Str smirks, rust::Slice<const rust::String> exc
   return rules_.back().matches_nothing;
 }
 
+bool Transformer::rdkit_searches(std::uint32_t number) const {
+  const auto &rule = rules_.at(number);
+  const auto &in_parents = rule.add_hydrogens ? finders_.with_hydrogens : finders_.plain;
+  return std::ranges::any_of(rule.parent, [&](std::uint8_t reactant) {
+    return in_parents.needs_rdkit(rule.reactants[reactant].in_parent);
+  });
+}
+
 Failure Transformer::read_reagent(rust::Slice<const std::uint8_t> smiles) {
   try {
     combiner_.read(as_string(smiles));
@@ -82,22 +83,29 @@ Failure Transformer::refuse(Failure failure, std::string reason) {
 }
 
 Failure Transformer::begin(std::uint64_t ordinal, rust::Slice<const std::uint8_t> smiles) {
-  end();
   ordinal_ = ordinal;
-  const auto text = as_string(smiles);
+  const auto failure = begin_text(as_string(smiles));
+  if (failure == Failure::None) {
+    parent_->text.assign(smiles.begin(), smiles.end());
+  }
+  return failure;
+}
+
+Failure Transformer::begin_text(const std::string &text) {
+  end();
   // RDKit reads text behind a space, such as a CXSMILES extension.
   const bool may_edit = !settings_->reference && text.find(' ') == std::string::npos;
+  const bool is_drafted = may_edit && drafted_.read(text);
+  if (is_drafted && drafted_.flatten(flat_.mol, flat_.rings)) {
+    return start_drafted();
+  }
   std::unique_ptr<RWMol> mol;
   try {
-    mol = read_smiles(text, may_edit ? parse::fast : parse::with_rdkit);
+    mol = read_smiles(text, is_drafted ? parse::fast : parse::with_rdkit);
   } catch (const Unusable &e) {
     return refuse(e.failure, e.what());
   }
-  const auto failure = start(std::move(mol), may_edit);
-  if (failure == Failure::None) {
-    parent_->text = text;
-  }
-  return failure;
+  return start(std::move(mol), may_edit);
 }
 
 Failure Transformer::begin_mol_block(std::uint64_t ordinal, rust::Slice<const std::uint8_t> block,
@@ -118,7 +126,7 @@ Failure Transformer::begin_mol_block(std::uint64_t ordinal, rust::Slice<const st
 // Whether the parent is the molecule whose SMILES, with or without an extension, this is.
 bool Transformer::reads_back(const std::string &smiles) {
   try {
-    return canonical(*parent_) == smiles.substr(0, smiles.find(' '));
+    return canonical() == smiles.substr(0, smiles.find(' '));
   } catch (const std::exception &) {
     return false;
   }
@@ -129,18 +137,40 @@ Failure Transformer::start(std::unique_ptr<RWMol> mol, bool may_edit) {
   if (mol->getNumAtoms() == 0) {
     return refuse(Failure::Empty, "the molecule has no atoms");
   }
-  if (mol->getNumAtoms() > settings_->parent_atoms_max) {
-    return refuse(Failure::TooLarge,
-                  "the molecule has " + std::to_string(mol->getNumAtoms()) + " atoms, at most " +
-                      std::to_string(settings_->parent_atoms_max) + " are allowed");
+  if (const auto failure = check_size(mol->getNumAtoms()); failure != Failure::None) {
+    return failure;
   }
   parent_ = std::make_unique<Parent>(RDKit::ROMOL_SPTR(mol.release()));
-  parent_->groups_to_report = has_relative_groups(*parent_->mol);
-  is_editable_ = may_edit && flat_.read(*parent_->mol);
-  seen_.clear();
-  parent_->mol->clearAllAtomBookmarks();
-  finders_.plain.begin(*parent_->mol);
+  parent_->groups_to_report = has_relative_groups(*parent_->mol());
+  is_editable_ = may_edit && flat_.read(*parent_->mol());
+  parent_->mol()->clearAllAtomBookmarks();
+  begin_search(is_editable_ ? &flat_ : nullptr);
   return Failure::None;
+}
+
+// Makes the flat molecule that was parsed the parent. RDKit's molecule is made when it is needed.
+Failure Transformer::start_drafted() {
+  const auto atoms = flat_.mol.atoms.size();
+  if (const auto failure = check_size(atoms); failure != Failure::None) {
+    return failure;
+  }
+  parent_ = std::make_unique<Parent>(drafted_, atoms);
+  is_editable_ = flat_.is_covered();
+  begin_search(&flat_);
+  return Failure::None;
+}
+
+Failure Transformer::check_size(std::size_t atoms) {
+  const auto atoms_max = settings_->parent_atoms_max;
+  return atoms <= atoms_max
+             ? Failure::None
+             : refuse(Failure::TooLarge, "the molecule has " + std::to_string(atoms) + " atoms, at most " +
+                                             std::to_string(atoms_max) + " are allowed");
+}
+
+void Transformer::begin_search(const edit::Parent *flat) {
+  seen_.clear();
+  finders_.plain.begin({flat, [this]() -> const ROMol & { return *parent_->mol(); }});
 }
 
 void Transformer::end() { parent_.reset(); }
@@ -227,15 +257,22 @@ rust::Str Transformer::parent_smiles() {
   if (!parent_) {
     throw std::logic_error("parent_smiles() without a parent");
   }
+  const auto &smiles = canonical();
+  return {smiles.data(), smiles.size()};
+}
+
+const std::string &Transformer::canonical() {
   auto &p = *parent_;
   if (p.canonical.empty()) {
-    own_ = flat_.mol;  // products are made of the parent as it was read
-    if (!is_editable_ || find_rings(own_) != 1 || !edit::confirm_stereo(own_) ||
-        !writer_.write(own_, p.canonical)) {
-      p.canonical = RDKit::MolToSmiles(*p.mol);
+    auto &copy = parent_copy_;  // products are made of the parent as it was read
+    if (is_editable_) {
+      copy = flat_.mol;
+    }
+    if (!is_editable_ || find_rings(copy) != 1 || !edit::confirm_stereo(copy) || !writer_.write(copy, p.canonical)) {
+      p.canonical = RDKit::MolToSmiles(*p.mol());
     }
   }
-  return {p.canonical.data(), p.canonical.size()};
+  return p.canonical;
 }
 
 // Makes the parent itself a product.
@@ -243,12 +280,11 @@ void Transformer::take_parent(ParentReport &report) {
   auto &p = *parent_;
   {
     const Timer timer(report.write_ns);
-    parent_smiles();
-    p.smiles = p.canonical;
+    p.smiles = canonical();
   }
-  p.made = p.mol.get();
+  p.is_itself = true;
   p.is_flat = false;
-  take_smiles(p.mol->getNumAtoms(), report);
+  take_smiles(p.atoms, report);
 }
 
 // Makes one product of the current match.
@@ -332,7 +368,7 @@ RWMol &Transformer::make_with_rdkit(std::size_t product, ParentReport &report) {
   if (!p.has_run) {
     p.has_run = true;
     const Timer timer(report.react_ns);
-    const auto &reactant = rules_[p.rule].add_hydrogens ? p.with_hydrogens : p.mol;
+    const auto &reactant = rules_[p.rule].add_hydrogens ? p.with_hydrogens : p.mol();
     p.outcome = p.combined ? combiner_.run()
                            : RDKit::ReactionRunnerUtils::generateOneProductSet(
                                  *rules_[p.rule].reaction, {reactant}, {p.matches[p.site]});
@@ -349,7 +385,7 @@ RWMol &Transformer::make_with_rdkit(std::size_t product, ParentReport &report) {
 // Decides whether the product with this SMILES is written.
 void Transformer::take_smiles(std::size_t atoms, ParentReport &report) {
   auto &p = *parent_;
-  if (p.made != p.mol.get() && is_unchanged(atoms, report)) {
+  if (!p.is_itself && is_unchanged(atoms, report)) {
     ++report.unchanged;
     count(RuleCount::Unchanged);
     return;
@@ -357,7 +393,7 @@ void Transformer::take_smiles(std::size_t atoms, ParentReport &report) {
   if (!is_new(report)) {
     return;
   }
-  if (!p.made && (p.key_high & (settings_->check_one_in - 1)) == 0) {
+  if (!p.made && !p.is_itself && (p.key_high & (settings_->check_one_in - 1)) == 0) {
     check(report);
   }
   if (!properties_.empty()) {
@@ -366,105 +402,6 @@ void Transformer::take_smiles(std::size_t atoms, ParentReport &report) {
   if (passes(report) && !expand(report)) {
     p.pending = true;
   }
-}
-
-// Whether the product is its own parent.
-bool Transformer::is_unchanged(std::size_t atoms, ParentReport &report) {
-  auto &p = *parent_;
-  if (atoms != p.mol->getNumAtoms()) {
-    return false;
-  }
-  if (!keys_) {
-    parent_smiles();
-    return p.smiles == p.canonical;
-  }
-  identify(report);
-  const Timer timer(report.key_ns);
-  if (!p.has_own_key) {
-    p.has_own_key = !p.text.empty() && direct_key(**keys_, as_bytes(p.text), p.own_key_low, p.own_key_high);
-  }
-  if (!p.has_own_key) {
-    parent_smiles();
-    canonical_key(**keys_, as_bytes(p.canonical), p.own_key_low, p.own_key_high);
-    p.has_own_key = true;
-  }
-  return p.key_low == p.own_key_low && p.key_high == p.own_key_high;
-}
-
-// Sets the key of the product, unless it was set when it was written.
-void Transformer::identify(ParentReport &report) {
-  auto &p = *parent_;
-  if (!keys_) {
-    product_key(as_bytes(p.smiles), p.key_low, p.key_high);
-  } else if (!p.has_key) {
-    const Timer timer(report.key_ns);
-    p.key_reason = canonical_key(**keys_, as_bytes(p.smiles), p.key_low, p.key_high);
-    p.has_key = true;
-  }
-}
-
-// Whether the parent has not given the product before, and may give it. If not, the product is counted.
-bool Transformer::is_new(ParentReport &report) {
-  auto &p = *parent_;
-  if (p.smiles.size() > settings_->product_bytes_max) {
-    add_cap(report, Cap::Length);
-    count_capped(report);
-    return false;
-  }
-  identify(report);
-  auto &seen = p.combined ? seen_combined_ : seen_;
-  if (!seen.insert(p.key_low, p.key_high)) {
-    ++report.symmetric;
-    count(RuleCount::Made);
-    return false;
-  }
-  if (seen.size() > settings_->products_per_parent_max) {
-    add_cap(report, Cap::Products);
-    count_capped(report);
-    if (p.combined) {
-      leave_out_rest(report);
-    } else {
-      p.full = true;
-    }
-    return false;
-  }
-  return true;
-}
-
-// Makes the product with RDKit too, after it was made on the flat molecule. Throws if the SMILES differ.
-void Transformer::check(ParentReport &report) {
-  auto &p = *parent_;
-  std::string expected = "no valid molecule";
-  try {
-    p.made = &make_with_rdkit(p.product - 1, report);
-    expected = RDKit::MolToSmiles(*p.made);
-  } catch (const std::exception &) {
-  }
-  if (!is_same_molecule(expected)) {
-    throw std::runtime_error("the fast way gives " + p.smiles + ", the reference " + expected +
-                             "; please report it, and use the reference way (--chemistry reference)");
-  }
-  p.is_checked = true;
-  ++report.checked;
-}
-
-// Whether the pending product is the molecule of this canonical SMILES.
-bool Transformer::is_same_molecule(const std::string &expected) {
-  const auto &p = *parent_;
-  if (!keys_ || expected == p.smiles) {
-    return expected == p.smiles;
-  }
-  std::uint64_t low = 0, high = 0;
-  canonical_key(**keys_, as_bytes(expected), low, high);
-  if (low != p.key_low || high != p.key_high) {
-    return false;
-  }
-  const auto rewritten = [](const std::string &smiles) {
-    return RDKit::MolToSmiles(*read_smiles(smiles, parse::with_rdkit));
-  };
-  const auto canonical = rewritten(p.smiles);
-  // RDKit's own SMILES may change when RDKit reads it.
-  return canonical == expected || canonical == rewritten(expected);
 }
 
 void Transformer::add_cap(ParentReport &report, Cap cap) { report.caps |= static_cast<std::uint32_t>(cap); }

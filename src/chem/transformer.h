@@ -14,6 +14,7 @@
 #include "molsieve/src/chem/edit/edit.h"
 #include "molsieve/src/chem/filter/filters.h"
 #include "molsieve/src/chem/key_set.h"
+#include "molsieve/src/chem/parse/parse.h"
 #include "molsieve/src/chem/rules/compile.h"
 #include "molsieve/src/chem/rules/sites.h"
 #include "molsieve/src/chem/write/smiles.h"
@@ -30,7 +31,7 @@ enum class RuleCount : std::uint8_t;
 enum class Cap : std::uint32_t;
 
 // The current parent and the position in the enumeration of its products.
-struct Parent;
+class Parent;
 // Of crate::chem::drops.
 struct DropLog;
 // Of crate::chem::product_keys.
@@ -48,6 +49,8 @@ class Transformer {
 
   // Has products written directly, as a function of parent, rule and site; `keys` tells their molecules apart.
   void write_directly(rust::Box<ProductKeys> keys);
+  // Whether RDKit has to search for a pattern of a rule, whatever the molecule.
+  bool rdkit_searches(std::uint32_t rule) const;
 
   // Parses a molecule as a reagent. If it can't be used, reason() has the text.
   Failure read_reagent(rust::Slice<const std::uint8_t> smiles);
@@ -81,7 +84,12 @@ class Transformer {
   rust::Str reason() const { return {reason_.data(), reason_.size()}; }
 
  private:
+  Failure begin_text(const std::string &text);
   Failure start(std::unique_ptr<RDKit::RWMol> mol, bool may_edit);
+  Failure start_drafted();
+  Failure check_size(std::size_t atoms);
+  void begin_search(const edit::Parent *flat);
+  const std::string &canonical();
   Failure refuse(Failure failure, std::string reason);
   bool reads_back(const std::string &smiles);
   SiteFinder &finder_of(const CompiledRule &rule);
@@ -96,6 +104,7 @@ class Transformer {
   void take_parent(ParentReport &report);
   void take_product(std::size_t product, ParentReport &report);
   void take_smiles(std::size_t atoms, ParentReport &report);
+  // recognition.cc
   bool is_unchanged(std::size_t atoms, ParentReport &report);
   bool is_new(ParentReport &report);
   void identify(ParentReport &report);
@@ -112,6 +121,7 @@ class Transformer {
   // describe/product.cc
   void describe(ParentReport &report);
   bool describe_flat(describe::Values &values, ParentReport &report);
+  bool describe_editable(describe::Describer &describer, describe::Values &values);
   void describe_parent(describe::Values &values);
   void write_properties(ProductSpace &space) const;
 
@@ -132,10 +142,11 @@ class Transformer {
   Combiner combiner_;
   std::unique_ptr<Parent> parent_;
   std::uint64_t ordinal_ = 0;  // of the parent
-  edit::Parent flat_;  // the parent, valid if `is_editable_`
+  parse::Drafted drafted_;  // the parent, unless RDKit has parsed it
+  edit::Parent flat_;       // the parent, valid if `is_editable_`
   bool is_editable_ = false;
   Molecule product_;
-  Molecule own_;  // the parent as a product
+  Molecule parent_copy_;  // for its canonical SMILES
   edit::Edit::Workspace workspace_;
   write::SmilesWriter writer_;
   describe::PropertySet properties_;  // of columns and filters

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     chem::{
         RdKit,
-        check::{ON_HYDROGENS, RuleFault, check_rule},
+        check::{ON_HYDROGENS, ON_SEARCHES, RuleFault, check_rule},
     },
     report::answer::{Checked, RulesAnswer, line},
     rules::{Loaded, RuleSet},
@@ -39,6 +39,7 @@ pub(super) fn check(args: &CheckArgs) -> Result<Exit, CliError> {
     let (rules, seen, json) = (loaded.rules, loaded.rules_seen, args.json);
     let mut faults: Vec<String> = loaded.errors.iter().map(ToString::to_string).collect();
     let mut warnings: Vec<String> = loaded.notes.iter().map(ToString::to_string).collect();
+    let mut notes = Vec::new();
     let mut faulty = seen.saturating_sub(rules.len());
     let mut examples = 0;
     let mut compiled = Vec::new();
@@ -55,6 +56,10 @@ pub(super) fn check(args: &CheckArgs) -> Result<Exit, CliError> {
                 "{origin}: rule \"{name}\": warning: {ON_HYDROGENS}"
             ));
         }
+        if verdict.searched_by_rdkit {
+            let (origin, name) = (&rule.origin, &rule.name);
+            notes.push(format!("{origin}: rule \"{name}\": note: {ON_SEARCHES}"));
+        }
         examples += rule.examples.len() as u64;
     }
     let fault = |error: &String| RulesAnswer::Fault {
@@ -63,12 +68,15 @@ pub(super) fn check(args: &CheckArgs) -> Result<Exit, CliError> {
     let warning = |error: &String| RulesAnswer::Warning {
         error: error.clone(),
     };
+    let note = |note: &String| RulesAnswer::Note { note: note.clone() };
     if json {
         let answers = faults.iter().map(fault);
         let answers = answers.chain(warnings.iter().map(warning));
+        let answers = answers.chain(notes.iter().map(note));
         answers.for_each(|answer| say(&line(&answer)));
     } else {
-        faults.iter().chain(&warnings).for_each(|text| say(text));
+        let texts = faults.iter().chain(&warnings).chain(&notes);
+        texts.for_each(|text| say(text));
     }
     let without = rules.iter().filter(|rule| rule.examples.is_empty()).count();
     let checked = Checked {
@@ -78,6 +86,7 @@ pub(super) fn check(args: &CheckArgs) -> Result<Exit, CliError> {
         faults: faults.len() as u64,
         warnings: warnings.len() as u64,
         rules_without_examples: without as u64,
+        rules_searched_by_rdkit: notes.len() as u64,
     };
     say(&match json {
         true => line(&RulesAnswer::Checked(checked)),

@@ -14,8 +14,9 @@ use crate::{
     identity::{KeyKind, Reason},
     limits::{CAPPED_PARENTS_NAMED_MAX, KEY_REASONS_MAX},
     report::manifest::{
-        ChemistryProducts, ChemistryStages, FilterCounts, Manifest, ManifestFile, ManifestFilter,
-        ManifestInput, ManifestSample, RuleCounts, SCHEMA_VERSION, Software, StepCounts,
+        ChemistryProducts, ChemistrySearches, ChemistryStages, FilterCounts, Manifest,
+        ManifestFile, ManifestFilter, ManifestInput, ManifestSample, RuleCounts, SCHEMA_VERSION,
+        Software, StepCounts,
     },
     rules::{Rule, RuleSet},
     sieve::Chosen,
@@ -244,6 +245,10 @@ impl Manifest {
                 on_graphs: chemistry.on_graphs,
                 checked: chemistry.checked,
                 described_by_rdkit: chemistry.described_by_rdkit,
+            },
+            chemistry_searches: ChemistrySearches {
+                on_graphs: chemistry.searches_on_graphs,
+                by_rdkit: chemistry.searches_by_rdkit,
             },
             slot_wait_seconds: end.ring.waited.as_secs_f64(),
             slot_waits: end.ring.waits,

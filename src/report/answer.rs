@@ -16,6 +16,11 @@ pub enum RulesAnswer {
         /// The warning, with file, line and column.
         error: String,
     },
+    /// What is worth knowing of a rule.
+    Note {
+        /// The note, with file, line and column.
+        note: String,
+    },
     /// The result of the check.
     Checked(Checked),
     /// With `--table`, behind the result: what a rule matches in the sample library.
@@ -75,6 +80,8 @@ pub struct Checked {
     pub warnings: u64,
     /// Rules without an example.
     pub rules_without_examples: u64,
+    /// Rules with a pattern that RDKit has to search for.
+    pub rules_searched_by_rdkit: u64,
 }
 
 /// What the verbs of the daemon's client print. A job, `J`, is the object that the daemon's API gives.

@@ -134,6 +134,9 @@ pub struct Manifest {
     /// How products were made.
     #[serde(default)]
     pub chemistry_products: ChemistryProducts,
+    /// Searches for patterns.
+    #[serde(default)]
+    pub chemistry_searches: ChemistrySearches,
     /// Time that workers waited for a slot, summed over workers.
     pub slot_wait_seconds: f64,
     /// Times a worker waited for a slot.
@@ -206,6 +209,15 @@ pub struct ChemistryProducts {
     /// Products whose properties RDKit computed; those of the others were computed on graphs.
     #[serde(default)]
     pub described_by_rdkit: u64,
+}
+
+/// How patterns of rules were searched for in parents.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChemistrySearches {
+    /// On flat graphs.
+    pub on_graphs: u64,
+    /// By RDKit.
+    pub by_rdkit: u64,
 }
 
 /// A published file.

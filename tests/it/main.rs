@@ -62,6 +62,7 @@ mod reject_codes;
 mod resume;
 mod rules;
 mod run;
+mod search;
 mod shown;
 mod signals;
 mod steps;

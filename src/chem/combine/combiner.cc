@@ -92,13 +92,22 @@ std::unique_ptr<Reagent> Combiner::make(std::size_t reactant, std::uint32_t numb
   auto reagent = std::make_unique<Reagent>();
   reagent->number = number;
   const auto smiles = smiles_of(number);
-  const auto mol = parse(smiles);
-  const auto searched = with_hydrogens_if_asked(mol);
+  ROMOL_SPTR searched;
+  reagent->is_flat = !rule_->add_hydrogens && draft(smiles) && flat_.is_covered();
+  if (!reagent->is_flat) {
+    const auto mol = parse(smiles);
+    searched = with_hydrogens_if_asked(mol);
+    reagent->is_flat = may_be_flat(smiles) && !rule_->add_hydrogens && flat_.read(*mol);
+  }
   auto &finder = finders_.of(rule_->add_hydrogens);
-  finder.begin(*searched);
+  finder.begin({reagent->is_flat ? &flat_ : nullptr, [&]() -> const RDKit::ROMol & {
+                  if (!searched) {
+                    searched = parse(smiles);
+                  }
+                  return *searched;
+                }});
   reagent->capped = finder.find(rule_->reactants[reactant].in_reagent, reagent->matches);
   reagent->matches.shrink_to_fit();
-  reagent->is_flat = may_be_flat(smiles) && !rule_->add_hydrogens && flat_.read(*mol);
   if (reagent->is_flat) {
     reagent->flat.take(flat_);
   } else {
@@ -117,6 +126,11 @@ std::string Combiner::smiles_of(std::uint32_t number) const {
 // extension.
 bool Combiner::may_be_flat(const std::string &smiles) const {
   return !settings_->reference && smiles.find(' ') == std::string::npos;
+}
+
+// Parses to flat arrays, and lays the molecule down. False: RDKit's molecule is needed.
+bool Combiner::draft(const std::string &smiles) {
+  return may_be_flat(smiles) && drafted_.read(smiles) && drafted_.flatten(flat_.mol, flat_.rings);
 }
 
 ROMOL_SPTR Combiner::parse(const std::string &smiles) const {
@@ -204,7 +218,7 @@ RDKit::MOL_SPTR_VECT Combiner::run() {
   std::vector<RDKit::MatchVectType> matches;
   for (std::size_t i = 0; i < rule_->reactants.size(); ++i) {
     if (i == place_) {
-      mols.push_back(*parent_.mol);
+      mols.push_back(parent_.mol());
       matches.push_back((*parent_.matches)[site_[i]]);
       continue;
     }
@@ -239,21 +253,33 @@ void Combiner::write_numbers(rust::Slice<std::uint32_t> to) const {
 
 void Combiner::read(const std::string &smiles) {
   read_with_hydrogens_.reset();
-  read_ = parse(smiles);
-  if (read_->getNumAtoms() == 0) {
+  read_.reset();
+  const bool is_flat = draft(smiles);
+  if (!is_flat) {
+    read_ = parse(smiles);
+  }
+  const std::size_t atoms = is_flat ? flat_.mol.atoms.size() : read_->getNumAtoms();
+  if (atoms == 0) {
     throw Unusable(Failure::Empty, "the molecule has no atoms");
   }
-  if (read_->getNumAtoms() > settings_->parent_atoms_max) {
-    throw Unusable(Failure::TooLarge, "the molecule has " + std::to_string(read_->getNumAtoms()) + " atoms, at most " +
+  if (atoms > settings_->parent_atoms_max) {
+    throw Unusable(Failure::TooLarge, "the molecule has " + std::to_string(atoms) + " atoms, at most " +
                                           std::to_string(settings_->parent_atoms_max) + " are allowed");
   }
-  finders_.plain.begin(*read_);
+  finders_.plain.begin({is_flat ? &flat_ : nullptr, [this]() -> const RDKit::ROMol & { return *read_molecule(); }});
+}
+
+const ROMOL_SPTR &Combiner::read_molecule() {
+  if (!read_) {
+    read_.reset(drafted_.make().release());
+  }
+  return read_;
 }
 
 bool Combiner::matches(const CompiledRule &rule, std::size_t place) {
   if (rule.add_hydrogens && !read_with_hydrogens_) {
-    read_with_hydrogens_.reset(RDKit::MolOps::addHs(*read_));
-    finders_.with_hydrogens.begin(*read_with_hydrogens_);
+    read_with_hydrogens_.reset(RDKit::MolOps::addHs(*read_molecule()));
+    finders_.with_hydrogens.begin({nullptr, [this]() -> const RDKit::ROMol & { return *read_with_hydrogens_; }});
   }
   finders_.of(rule.add_hydrogens).find(rule.reactants[place].in_reagent, found_);
   return !found_.empty();

@@ -7,6 +7,7 @@
 
 #include <array>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <unordered_map>
@@ -14,6 +15,7 @@
 
 #include "molsieve/src/chem/combine/reagent.h"
 #include "molsieve/src/chem/edit/edit.h"
+#include "molsieve/src/chem/parse/parse.h"
 #include "molsieve/src/chem/rules/compile.h"
 #include "rust/cxx.h"
 
@@ -25,7 +27,7 @@ struct TransformerSettings;
 // The parent as one reactant of a rule.
 struct CombinedParent {
   std::uint64_t ordinal = 0;
-  const RDKit::ROMOL_SPTR *mol = nullptr;  // with hydrogens as atoms if the rule asks for them
+  std::function<RDKit::ROMOL_SPTR()> mol;  // gives it with hydrogens as atoms if the rule asks for them
   const edit::Parent *flat = nullptr;      // null: RDKit has to make the products
   const std::vector<RDKit::MatchVectType> *matches = nullptr;
 };
@@ -70,6 +72,8 @@ class Combiner {
   std::string smiles_of(std::uint32_t number) const;
   bool may_be_flat(const std::string &smiles) const;
   RDKit::ROMOL_SPTR parse(const std::string &smiles) const;
+  bool draft(const std::string &smiles);
+  const RDKit::ROMOL_SPTR &read_molecule();
   RDKit::ROMOL_SPTR with_hydrogens_if_asked(RDKit::ROMOL_SPTR mol) const;
   void lay_down(std::size_t first_changed);
   void count_sites();
@@ -101,8 +105,9 @@ class Combiner {
   std::unordered_map<Place, std::unique_ptr<Reagent>> kept_;
   std::size_t kept_bytes_ = 0;
   std::array<std::unique_ptr<Reagent>, REACTANTS_MAX> passing_;
-  edit::Parent flat_;  // for one reagent, while it is made
-  // The molecule read last.
+  parse::Drafted drafted_;  // the molecule parsed last
+  edit::Parent flat_;       // for one reagent, while it is made
+  // The molecule read last; null until RDKit's is needed.
   RDKit::ROMOL_SPTR read_;
   RDKit::ROMOL_SPTR read_with_hydrogens_;
   std::vector<RDKit::MatchVectType> found_;

@@ -37,7 +37,7 @@ Answer is_bridgehead(const Origin &origin, std::uint16_t index) {
   if (!origin.parent || origin.parent_of[index] == NO_INDEX) {
     return Answer::Unknown;
   }
-  const auto *atom = origin.parent->getAtomWithIdx(origin.parent_of[index]);
+  const auto *atom = origin.parent().getAtomWithIdx(origin.parent_of[index]);
   return RDKit::queryIsAtomBridgehead(atom) ? Answer::Yes : Answer::No;
 }
 

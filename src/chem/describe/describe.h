@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 
 #include "molsieve/src/chem/describe/crippen.h"
 #include "molsieve/src/chem/model/molecule.h"
@@ -41,10 +42,10 @@ class Values {
   std::array<double, PROPERTIES_MAX> of_{};
 };
 
-// A parent whose rings a product has too, and no others; null if it has others. Per atom of the product: the parent's
+// Gives a parent whose rings a product has too, and no others; empty if it has others. Per atom of the product: the parent's
 // atom, or NO_INDEX.
 struct Origin {
-  const RDKit::ROMol *parent = nullptr;
+  std::function<const RDKit::ROMol &()> parent;
   const std::uint16_t *parent_of = nullptr;
 };
 

@@ -31,7 +31,7 @@ void Transformer::describe(ParentReport &report) {
   }
   report.described_by_rdkit += !is_flat;
   if (!p.made) {
-    p.made = &make_with_rdkit(p.product - 1, report);
+    p.made = p.is_itself ? p.mol().get() : &make_with_rdkit(p.product - 1, report);
   }
   const Timer timer(report.describe_ns);
   describe::Values expected;
@@ -55,41 +55,47 @@ bool Transformer::describe_flat(describe::Values &values, ParentReport &report) 
         !edit.count_rings(*flat(), product_, workspace_, rings, same)) {
       return false;
     }
-    const auto *origin = same && !p.combined ? p.mol.get() : nullptr;
-    return describer_.describe(product_, rings, {origin, workspace_.parent_of.data()}, values);
+    describe::Origin origin;
+    if (same && !p.combined) {
+      origin = {[&p]() -> const RDKit::ROMol & { return *p.mol(); }, workspace_.parent_of.data()};
+    }
+    return describer_.describe(product_, rings, origin, values);
   }
-  if (settings_->reference || !p.made) {
+  if (settings_->reference || (!p.made && !p.is_itself)) {
     return false;
   }
-  const bool is_parent = is_editable_ && p.made == p.mol.get();
-  if (!is_parent && !read_constitution(*p.made, product_)) {
+  if (p.is_itself && is_editable_) {
+    return describe_editable(describer_, values);
+  }
+  const auto &made = p.is_itself ? *p.mol() : *p.made;
+  if (!read_constitution(made, product_)) {
     return false;
   }
-  const auto &mol = is_parent ? flat_.mol : product_;
   if (describer_.needs_rings()) {
-    rings = edit::count_rings(mol, *p.made->getRingInfo());
+    Rings listed;
+    listed.read(*made.getRingInfo());
+    rings = edit::count_rings(product_, listed);
   }
-  const auto centres = describer_.needs_centres() ? describe::centres_with_rdkit(*p.made) : 0;
-  return describer_.describe_perceived(mol, rings, centres, values);
+  const auto centres = describer_.needs_centres() ? describe::centres_with_rdkit(made) : 0;
+  return describer_.describe_perceived(product_, rings, centres, values);
+}
+
+// Describes the parent, which is editable. False: RDKit has to compute the properties.
+bool Transformer::describe_editable(describe::Describer &describer, describe::Values &values) {
+  RingCounts rings;
+  if (describer.needs_rings()) {
+    rings = edit::count_rings(flat_.mol, flat_.rings);
+  }
+  const auto centres = describer.needs_centres() ? describe::centres_with_rdkit(*parent_->mol()) : 0;
+  return describer.describe_perceived(flat_.mol, rings, centres, values);
 }
 
 // Computes the properties that the filters of parents need.
 void Transformer::describe_parent(describe::Values &values) {
-  const auto &mol = *parent_->mol;
-  if (parent_filters_.properties() == 0) {
+  if (parent_filters_.properties() == 0 || (is_editable_ && describe_editable(parent_describer_, values))) {
     return;
   }
-  if (is_editable_) {
-    RingCounts rings;
-    if (parent_describer_.needs_rings()) {
-      rings = edit::count_rings(flat_.mol, *mol.getRingInfo());
-    }
-    const auto centres = parent_describer_.needs_centres() ? describe::centres_with_rdkit(mol) : 0;
-    if (parent_describer_.describe_perceived(flat_.mol, rings, centres, values)) {
-      return;
-    }
-  }
-  describe::describe_with_rdkit(mol, describe::PropertySet(parent_filters_.properties()), values);
+  describe::describe_with_rdkit(*parent_->mol(), describe::PropertySet(parent_filters_.properties()), values);
 }
 
 void Transformer::write_properties(ProductSpace &space) const {

@@ -15,8 +15,10 @@ enum Role : std::uint8_t { UNTOUCHED, MAPPED, SKIPPED };
 
 bool Parent::read(const RDKit::ROMol &from) {
   rings.read(*from.getRingInfo());
-  return read_molecule(from, mol) && std::ranges::none_of(mol.atoms, may_need_cleanup);
+  return read_molecule(from, mol) && is_covered();
 }
+
+bool Parent::is_covered() const { return std::ranges::none_of(mol.atoms, may_need_cleanup); }
 
 bool Edit::apply(const Parent &parent, const RDKit::MatchVectType &match, bool confirm, Molecule &product,
                  Workspace &work) const {

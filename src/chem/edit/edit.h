@@ -30,13 +30,15 @@ bool states_stereo(const Molecule &product);
 struct Parent {
   // False: RDKit has to make the products of this parent; nothing else may be used then.
   bool read(const RDKit::ROMol &from);
+  // Whether products may be made of what `mol` and `rings` have.
+  bool is_covered() const;
 
   Molecule mol;
   Rings rings;
 };
 
-// How many rings RDKit lists for a molecule whose bonds have the same order.
-RingCounts count_rings(const Molecule &mol, const RDKit::RingInfo &rings);
+// How many rings RDKit lists for a molecule with these rings.
+RingCounts count_rings(const Molecule &mol, const Rings &rings);
 
 // One product template of a rule.
 class Edit {

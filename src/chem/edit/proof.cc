@@ -344,12 +344,12 @@ bool Edit::count_rings(const Parent &parent, const Molecule &product, const Work
   return counts.all + product.atoms.size() >= product.bonds.size() + 1;
 }
 
-RingCounts count_rings(const Molecule &mol, const RDKit::RingInfo &rings) {
+RingCounts count_rings(const Molecule &mol, const Rings &rings) {
   RingCounts counts;
-  for (const auto &ring : rings.bondRings()) {
+  for (std::size_t i = 0; i < rings.size(); ++i) {
     ++counts.all;
     counts.aromatic +=
-        std::ranges::all_of(ring, [&](auto bond) { return mol.bonds[bond].type == AROMATIC; });
+        std::ranges::all_of(rings.bonds(i), [&](auto bond) { return mol.bonds[bond].type == AROMATIC; });
   }
   return counts;
 }

@@ -72,6 +72,19 @@ RDKit::ROMOL_SPTR read(const char *smarts, bool merge_hydrogens) {
 
 }  // namespace
 
+std::vector<std::string> catalogue_smarts() {
+  std::vector<std::string> found;
+  for (const auto catalogue : {Catalogue::Pains, Catalogue::Brenk, Catalogue::Nih, Catalogue::Zinc, Catalogue::Chembl}) {
+    for (const auto part : parts_of(catalogue)) {
+      const auto *table = RDKit::GetFilterData(part);
+      for (unsigned int number = 0; table && number < RDKit::GetNumEntries(part); ++number) {
+        found.emplace_back(table[number].smarts);
+      }
+    }
+  }
+  return found;
+}
+
 Alerts::Alerts(Catalogue catalogue, Patterns &patterns) {
   for (const auto part : parts_of(catalogue)) {
     add(part, patterns);

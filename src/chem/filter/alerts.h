@@ -17,6 +17,9 @@ enum class Catalogue : std::uint8_t;
 
 namespace molsieve::filter {
 
+// The SMARTS of all catalogues, as far as RDKit shows them.
+std::vector<std::string> catalogue_smarts();
+
 class Alerts {
  public:
   // Adds the patterns of the catalogue to `patterns`. Throws what RDKit throws.

@@ -47,7 +47,9 @@ bool holds(double value, Comparison comparison, double number) {
 }  // namespace
 
 const RDKit::ROMol &Subject::mol() {
-  if (!mol_) {
+  if (!mol_ && give_) {
+    mol_ = &give_();
+  } else if (!mol_) {
     read_ = read_smiles(*smiles_, parse::fast);
     mol_ = read_.get();
   }

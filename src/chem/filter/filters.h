@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -28,7 +29,9 @@ class Subject {
  public:
   // `values`: those of the properties that the filters need. The molecule is read from the SMILES when it is needed.
   Subject(const describe::Values &values, const std::string &smiles) : values_(values), smiles_(&smiles) {}
-  Subject(const describe::Values &values, const RDKit::ROMol &mol) : values_(values), mol_(&mol) {}
+  // `mol` gives the molecule when it is needed.
+  Subject(const describe::Values &values, std::function<const RDKit::ROMol &()> mol)
+      : values_(values), give_(std::move(mol)) {}
 
   const describe::Values &values() const { return values_; }
   const RDKit::ROMol &mol();
@@ -36,6 +39,7 @@ class Subject {
  private:
   const describe::Values &values_;
   const std::string *smiles_ = nullptr;
+  std::function<const RDKit::ROMol &()> give_;
   std::unique_ptr<RDKit::ROMol> read_;
   const RDKit::ROMol *mol_ = nullptr;
 };

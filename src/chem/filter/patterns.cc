@@ -17,7 +17,7 @@ RDKit::SubstructMatchParameters settings() {
 
 }  // namespace
 
-Patterns::Patterns() : kinds_(std::make_unique<AtomKinds>(settings())) {}
+Patterns::Patterns() : kinds_(std::make_unique<match::Kinds>(settings().maxRecursiveMatches)) {}
 
 std::size_t Patterns::add(const std::string &smarts, RDKit::ROMOL_SPTR mol) {
   const auto known = std::ranges::find(patterns_, smarts, &Pattern::smarts);
@@ -27,7 +27,7 @@ std::size_t Patterns::add(const std::string &smarts, RDKit::ROMOL_SPTR mol) {
   Pattern pattern;
   pattern.smarts = smarts;
   pattern.elements = Elements::of_query(*mol);
-  pattern.shared = SharedPattern::of(smarts, *mol, *kinds_);
+  pattern.plan = kinds_->plan(smarts, *mol);
   pattern.mol = std::move(mol);
   patterns_.push_back(std::move(pattern));
   return patterns_.size() - 1;
@@ -36,7 +36,8 @@ std::size_t Patterns::add(const std::string &smarts, RDKit::ROMOL_SPTR mol) {
 void Patterns::begin(const RDKit::ROMol &mol) {
   mol_ = &mol;
   ++molecules_;
-  elements_ = Elements::of_molecule(mol);
+  has_target_ = target_.read(mol);
+  elements_ = has_target_ ? Elements::of_target(target_) : Elements::of_molecule(mol);
 }
 
 bool Patterns::matches(std::size_t number) {
@@ -49,25 +50,20 @@ bool Patterns::matches(std::size_t number) {
 }
 
 bool Patterns::matches_by_rdkit(std::size_t number) const {
-  return !RDKit::SubstructMatch(*mol_, *patterns_[number].mol, kinds_->settings()).empty();
+  return !RDKit::SubstructMatch(*mol_, *patterns_[number].mol, settings()).empty();
 }
 
 bool Patterns::search(Pattern &pattern) {
   if (!elements_.has(pattern.elements)) {
     return false;
   }
-  if (pattern.shared) {
-    const Target target{*mol_, molecules_};
-    switch (pattern.shared->evaluate(target)) {
-      case Found::NONE:
-        return false;
-      case Found::SOME:
-        return !pattern.shared->search(target).empty();
-      case Found::UNKNOWN:
-        break;
+  if (has_target_ && pattern.plan) {
+    const auto found = pattern.plan->exists(target_);
+    if (found != match::Found::UNKNOWN) {
+      return found == match::Found::SOME;
     }
   }
-  return !RDKit::SubstructMatch(*mol_, *pattern.mol, kinds_->settings()).empty();
+  return !RDKit::SubstructMatch(*mol_, *pattern.mol, settings()).empty();
 }
 
 }  // namespace molsieve::filter

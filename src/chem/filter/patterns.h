@@ -1,5 +1,5 @@
-// Whether patterns match one molecule at a time. Patterns share the matches of their atoms, and one with an element that
-// the molecule lacks is not searched for. The answers are those of RDKit's HasSubstructMatch.
+// Whether patterns match one molecule at a time. A pattern with an element that the molecule lacks is not searched for. The
+// answers are those of RDKit's HasSubstructMatch.
 #pragma once
 
 #include <GraphMol/RDKitBase.h>
@@ -10,7 +10,9 @@
 #include <string>
 #include <vector>
 
-#include "molsieve/src/chem/rules/shared_pattern.h"
+#include "molsieve/src/chem/match/kind.h"
+#include "molsieve/src/chem/match/plan.h"
+#include "molsieve/src/chem/match/target.h"
 #include "molsieve/src/chem/rules/sites.h"
 
 namespace molsieve::filter {
@@ -32,15 +34,17 @@ class Patterns {
     std::string smarts;
     RDKit::ROMOL_SPTR mol;
     Elements elements;
-    std::optional<SharedPattern> shared;
+    std::optional<match::Plan> plan;
     std::uint64_t searched = 0;  // the number of the molecule that `found` belongs to
     bool found = false;
   };
 
   bool search(Pattern &pattern);
 
-  // By pointer: patterns refer to them.
-  std::unique_ptr<AtomKinds> kinds_;
+  // By pointer: kinds refer to it.
+  std::unique_ptr<match::Kinds> kinds_;
+  match::Target target_;
+  bool has_target_ = false;
   std::vector<Pattern> patterns_;
   const RDKit::ROMol *mol_ = nullptr;
   std::uint64_t molecules_ = 0;

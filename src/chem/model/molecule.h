@@ -68,10 +68,11 @@ struct Atom {
   bool in_ring = false;
   Chirality chirality = NO_CHIRALITY;  // by the order of `bonds`
   std::uint16_t cip_rank = 0;          // see cip.h
-  // Only the parser sets these three.
+  // Of a molecule that was read, RDKit's number. An edit does not follow it.
+  std::uint8_t hybridization = 0;
+  // Only the parser sets these two.
   char cip_code = '\0';  // R, S, or none
   bool may_be_centre = false;
-  std::uint8_t hybridization = 0;  // RDKit's number
   // In the order in which RDKit goes over the atom's bonds.
   std::array<std::uint16_t, NEIGHBOURS_MAX> bonds;
   std::array<std::uint16_t, NEIGHBOURS_MAX> neighbours;

@@ -60,9 +60,10 @@ bool read_stated(const RDKit::Bond &from, Bond &bond) {
 
 namespace {
 
-void read_valence(const RDKit::Atom &from, Atom &atom) {
+void read_perceived(const RDKit::Atom &from, Atom &atom) {
   atom.implicit_hydrogens = from.getTotalNumHs() - from.getNumExplicitHs();
   atom.explicit_valence = from.getTotalValence() - atom.implicit_hydrogens;
+  atom.hybridization = from.getHybridization();
 }
 
 // Sets the neighbours of each atom, and what is in rings.
@@ -87,7 +88,7 @@ bool read_atom(const RDKit::Atom &from, Molecule &mol) {
       from.hasProp(properties::_ringStereoAtoms)) {
     return false;
   }
-  read_valence(from, atom);
+  read_perceived(from, atom);
   mol.has_chirality |= atom.chirality != NO_CHIRALITY;
   mol.atoms.push_back(atom);
   return true;
@@ -142,7 +143,7 @@ bool read_constitution(const RDKit::ROMol &from, Molecule &mol) {
     if (!read_stated(*atom, to) || !is_ordinary(to.number) || atom->hasQuery()) {
       return false;
     }
-    read_valence(*atom, to);
+    read_perceived(*atom, to);
     mol.atoms.push_back(to);
   }
   for (const auto *bond : from.bonds()) {

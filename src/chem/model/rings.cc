@@ -13,6 +13,12 @@ void Rings::read(const RDKit::RingInfo &from) {
   }
 }
 
+void Rings::add(Members atoms, Members bonds) {
+  atoms_.insert(atoms_.end(), atoms.begin(), atoms.end());
+  bonds_.insert(bonds_.end(), bonds.begin(), bonds.end());
+  ends_.push_back(atoms_.size());
+}
+
 void Rings::append(const Rings &other, std::uint16_t first_atom, std::uint16_t first_bond) {
   const auto begin = static_cast<std::uint32_t>(atoms_.size());
   for (const auto atom : other.atoms_) {

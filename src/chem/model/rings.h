@@ -17,6 +17,7 @@ class Rings {
 
   void clear() { truncate(0); }
   void read(const RDKit::RingInfo &from);
+  void add(Members atoms, Members bonds);
   // Adds the rings of another molecule whose first atom and bond get these numbers.
   void append(const Rings &other, std::uint16_t first_atom, std::uint16_t first_bond);
   // Leaves the first `rings` of them.

@@ -1,9 +1,11 @@
-// For tests of the fast parser: compares every field of its molecule with RDKit's.
+// For tests of the fast parser: compares every field of its molecules with RDKit's.
 #include <GraphMol/RingInfo.h>
 
 #include <algorithm>
+#include <span>
 #include <sstream>
 
+#include "molsieve/src/chem/edit/edit.h"
 #include "molsieve/src/chem/rdkit/log.h"
 #include "molsieve/src/chem/parse/parse.h"
 
@@ -107,6 +109,40 @@ std::string describe(RWMol &mol) {
   return out.str();
 }
 
+template <typename Members>
+void print_numbers(std::ostream &out, const char *name, const Members &members) {
+  out << name;
+  for (const auto member : members) {
+    out << ' ' << static_cast<int>(member);
+  }
+  out << '\n';
+}
+
+// Every field of a flat molecule, line by line.
+std::string describe(const edit::Parent &flat) {
+  std::ostringstream out;
+  const auto &mol = flat.mol;
+  out << "flat " << mol.has_chirality << ' ' << mol.has_stereo << ' ' << flat.is_covered() << '\n';
+  for (const auto &atom : mol.atoms) {
+    const int fields[] = {atom.number, atom.charge, atom.isotope, atom.explicit_hydrogens, atom.implicit_hydrogens,
+                          atom.explicit_valence, atom.degree, atom.no_implicit, atom.aromatic, atom.in_ring,
+                          atom.chirality, atom.cip_rank, atom.hybridization, atom.cip_code, atom.may_be_centre};
+    print_numbers(out, "atom", fields);
+    print_numbers(out, "bonds", std::span(atom.bonds).first(atom.degree));
+    print_numbers(out, "neighbours", std::span(atom.neighbours).first(atom.degree));
+  }
+  for (const auto &bond : mol.bonds) {
+    const int fields[] = {bond.begin, bond.end, bond.type, bond.in_ring, bond.stereo, bond.aromatic, bond.conjugated,
+                          static_cast<int>(bond.direction), bond.stereo_atoms[0], bond.stereo_atoms[1]};
+    print_numbers(out, "bond", fields);
+  }
+  for (std::size_t i = 0; i < flat.rings.size(); ++i) {
+    print_numbers(out, "ring", flat.rings.atoms(i));
+    print_numbers(out, "of bonds", flat.rings.bonds(i));
+  }
+  return out.str();
+}
+
 // The molecule as text, or the error in its place.
 template <typename Parse>
 std::string outcome(Parse parse) {
@@ -138,10 +174,19 @@ std::string difference(const std::string &ours, const std::string &theirs) {
 }  // namespace
 
 std::unique_ptr<std::string> parse_differs(const std::string &smiles, bool &fast) {
-  fast = parse::is_parsed_fast(smiles);
+  parse::Drafted drafted;
+  fast = drafted.read(smiles);
   const auto ours = outcome([&] { return parse::fast(smiles); });
   const auto theirs = outcome([&] { return parse::with_rdkit(smiles); });
-  return std::make_unique<std::string>(difference(ours, theirs));
+  auto differs = difference(ours, theirs);
+  edit::Parent flat, read;
+  if (fast && drafted.flatten(flat.mol, flat.rings) && differs.empty()) {
+    read.read(*drafted.make());
+    differs = difference(describe(flat), describe(read));
+  } else if (fast && drafted.has_stereo() && read.read(*drafted.make())) {
+    differs = "the flat molecule can be read, but is not laid down";
+  }
+  return std::make_unique<std::string>(std::move(differs));
 }
 
 }  // namespace molsieve

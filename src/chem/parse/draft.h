@@ -6,6 +6,7 @@
 #pragma once
 
 #include "molsieve/src/chem/model/molecule.h"
+#include "molsieve/src/chem/model/rings.h"
 
 #include <bitset>
 #include <string_view>
@@ -71,5 +72,8 @@ void set_hybridization(Draft &mol);
 
 // stereo.cc: ranks, possible centres, R and S, E and Z.
 bool set_stereo(Draft &mol);
+
+// flat.cc: what model/read.h reads from RDKit's molecule of a draft with stereo. False: it reads nothing.
+bool flatten(const Draft &from, Molecule &mol, Rings &rings);
 
 }  // namespace molsieve::parse

@@ -1,6 +1,6 @@
 // The fast way from SMILES to a molecule. RDKit's own goes over an object per atom and bond in each of
-// a dozen steps; here the steps work on flat arrays (draft.h), and the RDKit molecule is made
-// once, with every field as RDKit's steps would have left it. tests/parse.rs compares the two.
+// a dozen steps; here the steps work on flat arrays (draft.h). The RDKit molecule is made once, if it is needed, with every
+// field as RDKit's steps would have left it. tests/parse.rs compares the two.
 #include "molsieve/src/chem/parse/parse.h"
 
 #include <GraphMol/MolOps.h>
@@ -142,18 +142,26 @@ bool perceive(const std::string &smiles, Draft &mol) {
   return adjust_hydrogens(mol);
 }
 
-std::unique_ptr<RWMol> try_fast(const std::string &smiles) {
-  thread_local Draft draft;
-  if (!perceive(smiles, draft)) {
-    return nullptr;
+}  // namespace
+
+Drafted::Drafted() : draft_(std::make_unique<Draft>()) {}
+Drafted::~Drafted() = default;
+
+bool Drafted::read(const std::string &smiles) {
+  if (!perceive(smiles, *draft_)) {
+    return false;
   }
-  const bool with_stereo = set_stereo(draft);
+  has_stereo_ = set_stereo(*draft_);
+  return true;
+}
+
+std::unique_ptr<RWMol> Drafted::make() const {
   auto mol = std::make_unique<RWMol>();
-  add_atoms(draft, *mol, with_stereo);
-  add_bonds(draft, *mol, with_stereo);
-  add_rings(draft, *mol);
-  mol->setProp(RDKit::common_properties::numArom, static_cast<int>(draft.aromatic_rings), true);
-  if (with_stereo) {
+  add_atoms(*draft_, *mol, has_stereo_);
+  add_bonds(*draft_, *mol, has_stereo_);
+  add_rings(*draft_, *mol);
+  mol->setProp(RDKit::common_properties::numArom, static_cast<int>(draft_->aromatic_rings), true);
+  if (has_stereo_) {
     mol->setProp(RDKit::common_properties::_StereochemDone, 1, true);
   } else {
     RDKit::MolOps::assignStereochemistry(*mol, true, true, true);
@@ -161,17 +169,17 @@ std::unique_ptr<RWMol> try_fast(const std::string &smiles) {
   return mol;
 }
 
-}  // namespace
-
-bool is_parsed_fast(const std::string &smiles) { return try_fast(smiles) != nullptr; }
+bool Drafted::flatten(Molecule &mol, Rings &rings) const {
+  return has_stereo_ && parse::flatten(*draft_, mol, rings);
+}
 
 std::unique_ptr<RWMol> with_rdkit(const std::string &smiles) {
   return std::unique_ptr<RWMol>(RDKit::SmilesToMol(smiles));
 }
 
 std::unique_ptr<RWMol> fast(const std::string &smiles) {
-  auto mol = try_fast(smiles);
-  return mol ? std::move(mol) : with_rdkit(smiles);
+  thread_local Drafted drafted;
+  return drafted.read(smiles) ? drafted.make() : with_rdkit(smiles);
 }
 
 }  // namespace molsieve::parse

@@ -6,6 +6,9 @@
 #include <memory>
 #include <string>
 
+#include "molsieve/src/chem/model/molecule.h"
+#include "molsieve/src/chem/model/rings.h"
+
 namespace molsieve::parse {
 
 // RDKit's own parser.
@@ -15,14 +18,33 @@ std::unique_ptr<RDKit::RWMol> with_rdkit(const std::string &smiles);
 // pointer, exceptions and log lines are RDKit's own.
 std::unique_ptr<RDKit::RWMol> fast(const std::string &smiles);
 
-// Whether fast() does without RDKit's parser.
-bool is_parsed_fast(const std::string &smiles);
+struct Draft;
+
+// A SMILES that is parsed to flat arrays. The molecule that RDKit gives is made only when it is asked for.
+class Drafted {
+ public:
+  Drafted();
+  ~Drafted();
+
+  // False: RDKit has to parse the text.
+  bool read(const std::string &smiles);
+  // Whether it has the stereo too, which RDKit has to find otherwise.
+  bool has_stereo() const { return has_stereo_; }
+  // Of the text that was read: the molecule that with_rdkit gives.
+  std::unique_ptr<RDKit::RWMol> make() const;
+  // … and the flat molecule and the rings that are read from that. False: there are none, or RDKit has to find the stereo.
+  bool flatten(Molecule &mol, Rings &rings) const;
+
+ private:
+  std::unique_ptr<Draft> draft_;
+  bool has_stereo_ = false;
+};
 
 }  // namespace molsieve::parse
 
 namespace molsieve {
 
-// For tests: how the result of parse::fast differs from RDKit's, empty if it does not. `fast` says whether RDKit's
+// For tests: how the result of parse::fast, or the flat molecule, differs from RDKit's, empty if it does not. `fast` says whether RDKit's
 // parser was not needed.
 std::unique_ptr<std::string> parse_differs(const std::string &smiles, bool &fast);
 

@@ -10,7 +10,7 @@
 #include "molsieve/src/chem/failure.h"
 #include "molsieve/src/chem/rdkit/log.h"
 #include "molsieve/src/chem/rules/atom_query.h"
-#include "molsieve/src/chem/rules/smarts_text.h"
+#include "molsieve/src/chem/match/smarts_text.h"
 
 namespace molsieve {
 

@@ -28,8 +28,8 @@ struct RuleText {
 
 // Finders of sites in parents, or in reagents.
 struct SiteFinders {
-  SiteFinders(unsigned int sites_max, bool share_atoms)
-      : plain(sites_max, share_atoms), with_hydrogens(sites_max, share_atoms) {}
+  SiteFinders(unsigned int sites_max, bool own_search)
+      : plain(sites_max, own_search), with_hydrogens(sites_max, own_search) {}
   SiteFinder &of(bool add_hydrogens) { return add_hydrogens ? with_hydrogens : plain; }
 
   SiteFinder plain;

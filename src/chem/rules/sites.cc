@@ -32,11 +32,10 @@ RDKit::SubstructMatchParameters query_settings(unsigned int matches_max) {
 
 }  // namespace
 
-SiteFinder::SiteFinder(unsigned int sites_max, bool share_atoms)
-    : sites_max_(sites_max),
-      share_atoms_(share_atoms),
-      reactant_atoms_(search_settings(sites_max + 1)),
-      query_atoms_(query_settings(sites_max)) {}
+// RDKit ends the search for a recursive SMARTS after `sites_max` matches in queries, and after one more in reactants. Both
+// are left to it from `sites_max` matches on.
+SiteFinder::SiteFinder(unsigned int sites_max, bool own_search)
+    : sites_max_(sites_max), own_search_(own_search), kinds_(sites_max) {}
 
 Elements Elements::of_query(const RDKit::ROMol &query) {
   Elements needed;
@@ -63,6 +62,16 @@ Elements Elements::of_molecule(const RDKit::ROMol &mol) {
   return elements;
 }
 
+Elements Elements::of_target(const match::Target &target) {
+  Elements elements;
+  for (unsigned int atom = 0; atom < target.size(); ++atom) {
+    const auto number = target.atomic_number(atom);
+    (target.is_aromatic(atom) ? elements.aromatic : elements.aliphatic).set(number);
+    elements.any.set(number);
+  }
+  return elements;
+}
+
 bool Elements::has(const Elements &needed) const {
   return (needed.aliphatic & ~aliphatic).none() && (needed.aromatic & ~aromatic).none() &&
          (needed.any & ~any).none();
@@ -75,7 +84,7 @@ std::size_t SiteFinder::add_reactant(const std::string &smarts, RDKit::ROMOL_SPT
   }
   Reactant reactant;
   reactant.smarts = smarts;
-  reactant.pattern = pattern_of(smarts, std::move(pattern), reactant_atoms_);
+  reactant.pattern = pattern_of(smarts, std::move(pattern), search_settings(sites_max_ + 1));
   reactants_.push_back(std::move(reactant));
   return reactants_.size() - 1;
 }
@@ -91,22 +100,29 @@ std::optional<std::size_t> SiteFinder::add_query(const std::string &smarts) {
   }
   Query query;
   query.smarts = smarts;
-  query.pattern = pattern_of(smarts, mol, query_atoms_);
+  query.pattern = pattern_of(smarts, mol, query_settings(sites_max_));
   queries_.push_back(std::move(query));
   return queries_.size() - 1;
 }
 
 SiteFinder::Pattern SiteFinder::pattern_of(const std::string &smarts, RDKit::ROMOL_SPTR mol,
-                                           AtomKinds &kinds) {
-  auto shared = share_atoms_ ? SharedPattern::of(smarts, *mol, kinds) : std::nullopt;
+                                           const RDKit::SubstructMatchParameters &settings) {
+  auto plan = own_search_ ? kinds_.plan(smarts, *mol) : std::nullopt;
   auto elements = Elements::of_query(*mol);
-  return {std::move(mol), kinds.settings(), elements, std::move(shared)};
+  return {std::move(mol), settings, elements, std::move(plan)};
 }
 
-void SiteFinder::begin(const RDKit::ROMol &parent) {
-  parent_ = &parent;
-  ++parents_;
-  elements_ = Elements::of_molecule(parent);
+bool SiteFinder::needs_rdkit(const SiteQuery &query) const {
+  const auto is_left = [&](std::size_t index) { return !queries_[index].pattern.plan; };
+  return !reactants_[query.reactant].pattern.plan || std::ranges::any_of(query.exclude, is_left) ||
+         (query.require && is_left(*query.require));
+}
+
+void SiteFinder::begin(Searched searched) {
+  searched_ = std::move(searched);
+  has_target_ = own_search_ && (searched_.flat ? target_.read(searched_.flat->mol, searched_.flat->rings)
+                                               : target_.read(searched_.rdkit()));
+  elements_ = has_target_ ? Elements::of_target(target_) : Elements::of_molecule(searched_.rdkit());
   for (auto &reactant : reactants_) {
     reactant.evaluated = false;
   }
@@ -124,7 +140,7 @@ bool SiteFinder::find(const SiteQuery &query, std::vector<MatchVectType> &matche
   if (query.require) {
     const auto &required = covered(*query.require);
     capped |= required.capped;
-    if (required.atoms.empty()) {
+    if (!required.any) {
       return capped;
     }
   }
@@ -145,62 +161,72 @@ bool SiteFinder::find(const SiteQuery &query, std::vector<MatchVectType> &matche
     capped |= excluded.capped;  // atoms of further matches are not protected
     std::erase_if(matches, [&](const MatchVectType &match) {
       return std::ranges::any_of(match, [&](const auto &pair) {
-        return std::ranges::binary_search(excluded.atoms, static_cast<unsigned int>(pair.second));
+        return excluded.any && excluded.atoms[pair.second];
       });
     });
   }
   return capped;
 }
 
-std::vector<MatchVectType> SiteFinder::search(Pattern &pattern) {
-  if (pattern.shared) {
-    const Target target{*parent_, parents_};
-    switch (pattern.shared->evaluate(target)) {
-      case Found::NONE:
-        return {};
-      case Found::SOME:
-        return pattern.shared->search(target);
-      case Found::UNKNOWN:
-        break;
-    }
-  }
-  return RDKit::SubstructMatch(*parent_, *pattern.mol, pattern.settings);
+std::vector<MatchVectType> SiteFinder::search_with_rdkit(const Pattern &pattern) {
+  ++searches_.by_rdkit;
+  return RDKit::SubstructMatch(searched_.rdkit(), *pattern.mol, pattern.settings);
 }
 
 SiteFinder::Reactant &SiteFinder::evaluated(std::size_t index) {
   auto &reactant = reactants_[index];
-  if (!reactant.evaluated) {
-    reactant.matches = search(reactant.pattern);
-    reactant.capped = reactant.matches.size() > sites_max_;
-    if (reactant.capped) {
-      reactant.matches.resize(sites_max_);
-    }
-    reactant.evaluated = true;
+  if (reactant.evaluated) {
+    return reactant;
   }
+  auto &pattern = reactant.pattern;
+  if (has_target_ && pattern.plan &&
+      pattern.plan->find(target_, pattern.settings.maxMatches, reactant.matches) != match::Found::UNKNOWN) {
+    ++searches_.own;
+  } else {
+    reactant.matches = search_with_rdkit(pattern);
+  }
+  reactant.capped = reactant.matches.size() > sites_max_;
+  if (reactant.capped) {
+    reactant.matches.resize(sites_max_);
+  }
+  reactant.evaluated = true;
   return reactant;
 }
 
 const SiteFinder::Query &SiteFinder::covered(std::size_t index) {
   auto &query = queries_[index];
-  if (query.evaluated) {
-    return query;
-  }
-  query.evaluated = true;
-  query.capped = false;
-  query.atoms.clear();
-  if (!elements_.has(query.pattern.elements)) {
-    return query;
-  }
-  const auto matches = search(query.pattern);
-  query.capped = matches.size() == sites_max_;
-  for (const auto &match : matches) {
-    for (const auto &pair : match) {
-      query.atoms.push_back(pair.second);
+  if (!query.evaluated) {
+    query.evaluated = true;
+    query.capped = query.any = false;
+    if (elements_.has(query.pattern.elements)) {
+      cover(query);
     }
   }
-  std::ranges::sort(query.atoms);
-  query.atoms.erase(std::unique(query.atoms.begin(), query.atoms.end()), query.atoms.end());
   return query;
+}
+
+// Finds the atoms of all matches.
+void SiteFinder::cover(Query &query) {
+  auto &plan = query.pattern.plan;
+  if (has_target_ && plan) {
+    std::size_t matches = 0;
+    query.atoms.assign(target_.size(), false);
+    if (plan->cover(target_, sites_max_, query.atoms, matches) != match::Found::UNKNOWN) {
+      ++searches_.own;
+      query.any = matches != 0;
+      query.capped = matches == sites_max_;
+      return;
+    }
+  }
+  const auto matches = search_with_rdkit(query.pattern);
+  query.any = !matches.empty();
+  query.capped = matches.size() == sites_max_;
+  query.atoms.assign(searched_.rdkit().getNumAtoms(), false);
+  for (const auto &match : matches) {
+    for (const auto &pair : match) {
+      query.atoms[pair.second] = true;
+    }
+  }
 }
 
 }  // namespace molsieve

@@ -1,4 +1,4 @@
-#include "molsieve/src/chem/rules/smarts_text.h"
+#include "molsieve/src/chem/match/smarts_text.h"
 
 #include <algorithm>
 #include <cctype>
