@@ -54,6 +54,7 @@ class Parent {
   bool is_itself = false;        // the product is the parent itself
   bool is_flat = false;          // the product was made on the flat molecule
   bool is_checked = false;       // … and by RDKit too
+  bool is_written_flat = false;  // RDKit has made the product, but not its SMILES
   bool full = false;  // it has as many distinct products as a parent may have
   bool groups_to_report = false;  // it has enhanced stereo, which no product keeps
 

@@ -78,7 +78,9 @@ void Transformer::check(ParentReport &report) {
   auto &p = *parent_;
   std::string expected = "no valid molecule";
   try {
-    p.made = &make_with_rdkit(p.product - 1, report);
+    if (!p.made) {
+      p.made = &make_with_rdkit(p.product - 1, report);
+    }
     expected = RDKit::MolToSmiles(*p.made);
   } catch (const std::exception &) {
   }

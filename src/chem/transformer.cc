@@ -11,6 +11,7 @@
 #include "molsieve/src/chem/bridge.rs.h"
 #include "molsieve/src/chem/canonical.h"
 #include "molsieve/src/chem/failure.h"
+#include "molsieve/src/chem/model/read.h"
 #include "molsieve/src/chem/parent.h"
 #include "molsieve/src/chem/parse/parse.h"
 #include "molsieve/src/chem/rdkit/log.h"
@@ -296,6 +297,7 @@ void Transformer::take_product(std::size_t product, ParentReport &report) {
   }
   p.made = nullptr;
   p.is_checked = false;
+  p.is_written_flat = false;
   p.has_key = false;
   p.is_flat = make_by_edit(product, report);
   if (p.is_flat) {
@@ -307,13 +309,33 @@ void Transformer::take_product(std::size_t product, ParentReport &report) {
   try {
     p.made = &make_with_rdkit(product, report);
     atoms = p.made->getNumAtoms();
-    const Timer timer(report.write_ns);
-    p.smiles = RDKit::MolToSmiles(*p.made);
+    p.is_written_flat = write_made(report);
+    if (!p.is_written_flat) {
+      const Timer timer(report.write_ns);
+      p.smiles = RDKit::MolToSmiles(*p.made);
+    }
   } catch (const std::exception &e) {
     drop_invalid(e.what(), report);
     return;
   }
   take_smiles(atoms, report);
+}
+
+// Writes the product that RDKit has made as one on flat arrays. False: RDKit has to write it.
+bool Transformer::write_made(ParentReport &report) {
+  const auto &mol = *parent_->made;
+  if (settings_->reference || !mol.getRingInfo()->isInitialized()) {
+    return false;
+  }
+  {
+    const Timer timer(report.write_ns);
+    // RDKit's runner leaves double bonds with stereo in a state of its own.
+    if (!read_molecule(mol, product_) || product_.has_stereo || find_rings(product_) != 1 ||
+        (!keys_ && !edit::confirm_stereo(product_))) {
+      return false;
+    }
+  }
+  return write_edited(report);
 }
 
 // Counts a product that RDKit can't sanitize.
@@ -393,7 +415,7 @@ void Transformer::take_smiles(std::size_t atoms, ParentReport &report) {
   if (!is_new(report)) {
     return;
   }
-  if (!p.made && !p.is_itself && (p.key_high & (settings_->check_one_in - 1)) == 0) {
+  if ((p.is_flat || p.is_written_flat) && (p.key_high & (settings_->check_one_in - 1)) == 0) {
     check(report);
   }
   if (!properties_.empty()) {

@@ -127,6 +127,7 @@ class Transformer {
 
   bool make_by_edit(std::size_t product, ParentReport &report);
   bool write_edited(ParentReport &report);
+  bool write_made(ParentReport &report);
   RDKit::RWMol &make_with_rdkit(std::size_t product, ParentReport &report);
   static void add_cap(ParentReport &report, Cap cap);
   std::uint64_t &number(RuleCount what);

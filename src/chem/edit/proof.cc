@@ -60,14 +60,16 @@ std::size_t only_ring_of(const Rings &rings, std::uint16_t bond) {
 }
 
 // Bonds that the parent had and the product has not. A ring bond among them must be in one ring only:
-// then the other rings stay the rings they are.
+// then the other rings stay the rings they are. Bonds between atoms that are left out count for nothing: a ring that has
+// them and an atom that is kept loses two bonds between the two as well.
 bool lost_bonds_hold(const Making &m, bool &ring_opened) {
   for (const auto &pair : m.match) {
     const auto &atom = m.parent.atoms[pair.second];
     for (unsigned int i = 0; i < atom.degree; ++i) {
       const auto index = atom.bonds[i];
       const auto &bond = m.parent.bonds[index];
-      if (!bond.in_ring || kept_bond(m, bond) != NO_INDEX) {
+      const bool is_left_out = m.work.product_of[bond.begin] == NO_INDEX && m.work.product_of[bond.end] == NO_INDEX;
+      if (!bond.in_ring || is_left_out || kept_bond(m, bond) != NO_INDEX) {
         continue;
       }
       const auto &rings = m.from.rings;
@@ -90,7 +92,7 @@ bool double_bonds_hold(const Making &m) {
       continue;
     }
     const auto index = kept_bond(m, bond);
-    if (index != NO_INDEX && m.product.bonds[index].in_ring != bond.in_ring) {
+    if (index != NO_INDEX && m.product.bonds[index].type != SINGLE && m.product.bonds[index].in_ring != bond.in_ring) {
       return false;
     }
   }
@@ -114,15 +116,8 @@ bool has_only_saturated_rings(const Making &m, int origin) {
   return true;
 }
 
-// Whether a changed atom gives to a ring what it gave before: charge, valence, neighbours and multiple bonds.
-bool is_alike(const Making &m, std::uint16_t index) {
-  const auto &after = m.product.atoms[index];
-  const auto &before = m.parent.atoms[m.work.parent_of[index]];
-  if (after.charge != before.charge || after.valence() != before.valence() ||
-      after.total_degree() != before.total_degree() ||
-      multiple_bonds(m.product, after) != multiple_bonds(m.parent, before)) {
-    return false;
-  }
+// Whether the product has all double, triple and aromatic bonds that an atom of the parent has.
+bool keeps_multiple_bonds(const Making &m, const Atom &before) {
   return std::all_of(before.bonds.begin(), before.bonds.begin() + before.degree, [&](auto bond) {
     const auto type = m.parent.bonds[bond].type;
     if (type == SINGLE) {
@@ -133,6 +128,61 @@ bool is_alike(const Making &m, std::uint16_t index) {
   });
 }
 
+// Whether a changed atom gives to a ring what it gave before: charge, valence, neighbours and multiple bonds.
+bool is_alike(const Making &m, std::uint16_t index) {
+  const auto &after = m.product.atoms[index];
+  const auto &before = m.parent.atoms[m.work.parent_of[index]];
+  if (after.charge != before.charge || after.valence() != before.valence() ||
+      after.total_degree() != before.total_degree() ||
+      multiple_bonds(m.product, after) != multiple_bonds(m.parent, before)) {
+    return false;
+  }
+  return keeps_multiple_bonds(m, before);
+}
+
+// The other end of the only multiple bond of an atom, if that is a double bond outside of rings; null if it has none.
+const Atom *double_bonded(const Molecule &mol, const Atom &atom) {
+  const Atom *found = nullptr;
+  for (unsigned int i = 0; i < atom.degree; ++i) {
+    const auto &bond = mol.bonds[atom.bonds[i]];
+    if (bond.type == SINGLE) {
+      continue;
+    }
+    if (found || bond.type != DOUBLE || bond.in_ring) {
+      return nullptr;
+    }
+    found = &mol.atoms[atom.neighbours[i]];
+  }
+  return found;
+}
+
+// Whether an atom is a carbon like that of a ketone or an imine. RDKit's model takes the electrons of its double bond out
+// of any ring, whichever of these elements is at the other end.
+bool is_carbonyl_like(const Molecule &mol, const Atom &atom) {
+  if (atom.number != CARBON || atom.charge != 0 || atom.aromatic || atom.total_degree() != 3) {
+    return false;
+  }
+  const auto *end = double_bonded(mol, atom);
+  return end && (end->number == NITROGEN || end->number == OXYGEN || end->number == SULFUR);
+}
+
+// Whether an aromatic nitrogen gives one electron to its ring, as in pyridine, its N-oxide and its salts with a
+// substituent. Its bonds in the ring are aromatic.
+bool is_pyridine_like(const Molecule &mol, const Atom &atom) {
+  return atom.number == NITROGEN && atom.aromatic && multiple_bonds(mol, atom) == 2 &&
+         ((atom.charge == 0 && atom.total_degree() == 2) || (atom.charge == 1 && atom.total_degree() == 3));
+}
+
+// Whether a changed atom gives to every ring what it gave before, though its bonds outside of rings are others.
+bool gives_alike(const Making &m, std::uint16_t index) {
+  const auto &after = m.product.atoms[index];
+  const auto &before = m.parent.atoms[m.work.parent_of[index]];
+  if (is_carbonyl_like(m.parent, before)) {
+    return is_carbonyl_like(m.product, after);
+  }
+  return is_pyridine_like(m.parent, before) && is_pyridine_like(m.product, after) && keeps_multiple_bonds(m, before);
+}
+
 // A changed atom takes part in an aromatic ring as before, or in none before and after.
 bool atom_holds(const Making &m, std::uint16_t index) {
   const auto &after = m.product.atoms[index];
@@ -141,7 +191,7 @@ bool atom_holds(const Making &m, std::uint16_t index) {
   if (after.aromatic != before.aromatic) {
     return false;
   }
-  if (is_alike(m, index)) {
+  if (is_alike(m, index) || gives_alike(m, index)) {
     return true;
   }
   if (before.aromatic) {

@@ -15,11 +15,8 @@ constexpr std::int64_t BOND_TYPES = 32;
 // More rings open at once are left to RDKit.
 constexpr std::size_t CLOSURES_MAX = 99;
 
-void print_number(unsigned int number, std::string &text) {
-  std::array<char, 12> digits;
-  const auto end = std::to_chars(digits.begin(), digits.end(), number).ptr;
-  text.append(digits.begin(), end);
-}
+// At most five digits.
+char *print_number(unsigned int number, char *to) { return std::to_chars(to, to + 5, number).ptr; }
 
 }  // namespace
 
@@ -49,7 +46,6 @@ bool SmilesWriter::write_from(std::uint16_t first, std::string &text) {
   text.clear();
   prepare();
   find_closures(first, NO_INDEX);
-  std::fill(colour_.begin(), colour_.end(), WHITE);
   if (!walk(first, NO_INDEX)) {
     return false;
   }
@@ -68,6 +64,7 @@ void SmilesWriter::prepare() {
   const auto bonds = mol_->bonds.size();
   steps_.clear();
   colour_.assign(atoms, WHITE);
+  nexts_.assign(atoms, {});
   closures_.assign(atoms, {});
   visits_.closure.assign(bonds, 0);
   number_in_use_.assign(CLOSURES_MAX, false);
@@ -100,6 +97,7 @@ void SmilesWriter::find_closures(std::uint16_t index, std::uint16_t by) {
            [](const auto &a, const auto &b) { return a.priority < b.priority; });
   for (const auto &next : nexts) {
     if (colour_[next.atom] == WHITE) {
+      nexts_[index].push_back({next.atom, next.bond});
       find_closures(next.atom, next.bond);
     } else if (colour_[next.atom] == GREY) {
       closures_[next.atom].push_back(next.bond);
@@ -111,10 +109,8 @@ void SmilesWriter::find_closures(std::uint16_t index, std::uint16_t by) {
 
 // The second walk records the steps. False: more rings are open at once than are covered.
 bool SmilesWriter::walk(std::uint16_t index, std::uint16_t by) {
-  const auto &atom = mol_->atoms[index];
   steps_.push_back({Kind::Atom, index, 0});
   visits_.atom[index] = steps_.size();
-  colour_[index] = GREY;
   auto &order = bond_order_[index];
   if (by != NO_INDEX) {
     order.push_back(by);
@@ -124,24 +120,9 @@ bool SmilesWriter::walk(std::uint16_t index, std::uint16_t by) {
   if (!write_closures(index)) {
     return false;
   }
-  Neighbours nexts;
-  for (unsigned int i = 0; i < atom.degree; ++i) {
-    const auto neighbour = atom.neighbours[i];
-    if (atom.bonds[i] == by || colour_[neighbour] != WHITE ||
-        std::count(closures.begin(), closures.end(), atom.bonds[i]) != 0) {
-      continue;
-    }
-    const auto &bond = mol_->bonds[atom.bonds[i]];
-    std::int64_t priority = rank(neighbour);
-    if (bond.in_ring) {
-      priority += (BOND_TYPES - bond.type) * ATOMS * ATOMS;
-    }
-    nexts.push_back({priority, neighbour, atom.bonds[i]});
-  }
-  sort_few(nexts.begin(), nexts.size(),
-           [](const auto &a, const auto &b) { return a.priority < b.priority; });
+  const auto &nexts = nexts_[index];
   for (const auto &next : nexts) {
-    const bool branch = &next != &nexts.back();
+    const bool branch = &next + 1 != nexts.end();
     order.push_back(next.bond);
     if (branch) {
       steps_.push_back({Kind::Open, 0, 0});
@@ -154,7 +135,6 @@ bool SmilesWriter::walk(std::uint16_t index, std::uint16_t by) {
       steps_.push_back({Kind::Close, 0, 0});
     }
   }
-  colour_[index] = BLACK;
   return true;
 }
 
@@ -216,12 +196,14 @@ void SmilesWriter::orient_centres() {
   }
 }
 
-void SmilesWriter::print(std::string &text) const {
+void SmilesWriter::print(std::string &text) {
+  printed_.resize(STEP_BYTES_MAX * steps_.size() + ATOM_BYTES_MAX * mol_->atoms.size());
   // Ring closure numbers are assigned again while printing: the lowest free one, which is free again one atom after it
   // was closed.
   std::array<std::uint16_t, CLOSURES_MAX + 1> shown{};
   std::array<bool, CLOSURES_MAX + 2> taken{};
   Indices closed;
+  auto *to = printed_.data();
   for (const auto &step : steps_) {
     switch (step.kind) {
       case Kind::Atom:
@@ -230,10 +212,10 @@ void SmilesWriter::print(std::string &text) const {
           shown[number] = 0;
         }
         closed.clear();
-        print_atom(step.index, text);
+        to = print_atom(step.index, to);
         break;
       case Kind::Bond:
-        print_bond(step, text);
+        to = print_bond(step, to);
         break;
       case Kind::Ring: {
         auto &number = shown[step.index];
@@ -247,15 +229,16 @@ void SmilesWriter::print(std::string &text) const {
           taken[number] = true;
         }
         if (number > 9) {
-          text += '%';
+          *to++ = '%';
         }
-        print_number(number, text);
+        to = print_number(number, to);
         break;
       }
-      case Kind::Open: text += '('; break;
-      case Kind::Close: text += ')'; break;
+      case Kind::Open: *to++ = '('; break;
+      case Kind::Close: *to++ = ')'; break;
     }
   }
+  text.assign(printed_.data(), to);
 }
 
 namespace {
@@ -301,61 +284,65 @@ bool needs_bracket(const Atom &atom) {
 
 }  // namespace
 
-void SmilesWriter::print_atom(std::uint16_t index, std::string &text) const {
+char *SmilesWriter::print_atom(std::uint16_t index, char *to) const {
   const auto &atom = mol_->atoms[index];
   const bool bracket = needs_bracket(atom);
   if (bracket) {
-    text += '[';
+    *to++ = '[';
   }
   if (atom.isotope != 0) {
-    print_number(atom.isotope, text);
+    to = print_number(atom.isotope, to);
   }
   const auto *letters = symbol(atom.number);
-  text += atom.aromatic ? static_cast<char>(letters[0] - 'A' + 'a') : letters[0];
+  *to++ = atom.aromatic ? static_cast<char>(letters[0] - 'A' + 'a') : letters[0];
   if (letters[1] != '\0') {
-    text += letters[1];
-  }
-  if (atom.chirality != NO_CHIRALITY) {
-    text += chirality_[index] == CLOCKWISE ? "@@" : "@";
+    *to++ = letters[1];
   }
   if (!bracket) {
-    return;
+    return to;
+  }
+  if (atom.chirality != NO_CHIRALITY) {
+    *to++ = '@';
+    if (chirality_[index] == CLOCKWISE) {
+      *to++ = '@';
+    }
   }
   if (atom.hydrogens() != 0) {
-    text += 'H';
+    *to++ = 'H';
     if (atom.hydrogens() > 1) {
-      print_number(atom.hydrogens(), text);
+      to = print_number(atom.hydrogens(), to);
     }
   }
   if (atom.charge != 0) {
-    text += atom.charge > 0 ? '+' : '-';
+    *to++ = atom.charge > 0 ? '+' : '-';
     if (std::abs(atom.charge) > 1) {
-      print_number(std::abs(atom.charge), text);
+      to = print_number(std::abs(atom.charge), to);
     }
   }
-  text += ']';
+  *to++ = ']';
+  return to;
 }
 
-void SmilesWriter::print_bond(const Step &step, std::string &text) const {
+char *SmilesWriter::print_bond(const Step &step, char *to) const {
   const auto &bond = mol_->bonds[step.index];
   const auto direction = slashes_[step.index];
-  const bool between_aromatic =
-      mol_->atoms[bond.begin].aromatic && mol_->atoms[bond.end].aromatic;
+  const auto between_aromatic = [&] { return mol_->atoms[bond.begin].aromatic && mol_->atoms[bond.end].aromatic; };
   switch (bond.type) {
     case SINGLE:
     case AROMATIC:
       if (direction != Direction::None) {
-        text += direction == Direction::Up ? '/' : '\\';
-      } else if (bond.type == SINGLE && between_aromatic) {
-        text += '-';
-      } else if (bond.type == AROMATIC && !between_aromatic) {
-        text += ':';
+        *to++ = direction == Direction::Up ? '/' : '\\';
+      } else if (bond.type == SINGLE && between_aromatic()) {
+        *to++ = '-';
+      } else if (bond.type == AROMATIC && !between_aromatic()) {
+        *to++ = ':';
       }
       break;
-    case DOUBLE: text += '='; break;
-    case TRIPLE: text += '#'; break;
+    case DOUBLE: *to++ = '='; break;
+    case TRIPLE: *to++ = '#'; break;
     case UNSPECIFIED: break;
   }
+  return to;
 }
 
 }  // namespace molsieve::write

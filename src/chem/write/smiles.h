@@ -34,6 +34,14 @@ class SmilesWriter {
     std::uint16_t bond;
   };
   using Neighbours = FixedVector<Neighbour, PRODUCT_DEGREE_MAX>;
+  // An atom that follows another one, by a bond.
+  struct Next {
+    std::uint16_t atom;
+    std::uint16_t bond;
+  };
+  using Nexts = FixedVector<Next, PRODUCT_DEGREE_MAX>;
+  // Most characters of an atom, and of any other step.
+  static constexpr std::size_t ATOM_BYTES_MAX = 24, STEP_BYTES_MAX = 4;
   // Bonds of an atom, or numbers of ring closures at it.
   using Indices = FixedVector<std::uint16_t, PRODUCT_DEGREE_MAX>;
 
@@ -46,21 +54,23 @@ class SmilesWriter {
   bool write_closures(std::uint16_t atom);
   void orient_centres();
 
-  void print(std::string &text) const;
-  void print_atom(std::uint16_t index, std::string &text) const;
-  void print_bond(const Step &step, std::string &text) const;
+  void print(std::string &text);
+  char *print_atom(std::uint16_t index, char *to) const;
+  char *print_bond(const Step &step, char *to) const;
 
   const Molecule *mol_ = nullptr;
   Ranker ranks_;
   bool is_direct_ = false;
   std::vector<Step> steps_;
   std::vector<std::uint8_t> colour_;
-  std::vector<Indices> closures_;  // ring closures of each atom in the order in which they are written
+  std::vector<Nexts> nexts_;       // those of each atom in the order in which they are written
+  std::vector<Indices> closures_;  // ring closures of each atom, likewise
   std::vector<bool> number_in_use_;
   std::vector<Indices> bond_order_;  // as written
   Visits visits_;
   Slashes slashes_;
   std::vector<Chirality> chirality_;
+  std::vector<char> printed_;
 };
 
 }  // namespace molsieve::write
