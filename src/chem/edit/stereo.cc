@@ -52,9 +52,18 @@ bool is_crossed(const Molecule &mol) {
   return false;
 }
 
-// A saturated carbon with four different substituents.
-bool is_certain_centre(const Molecule &mol, const Atom &atom) {
-  return atom.degree >= 3 && is_saturated_carbon(mol, atom) && !neighbours_tie(mol, atom);
+// A saturated carbon, which is a centre if its substituents are different.
+bool may_be_centre(const Molecule &mol, const Atom &atom) {
+  return atom.degree >= 3 && is_saturated_carbon(mol, atom);
+}
+
+// Whether the ranks distinguish the substituents of all centres, and of all double bonds with stereo.
+bool are_distinguished(const Molecule &mol) {
+  const auto differs = [&](const Atom &atom) { return atom.chirality == NO_CHIRALITY || !neighbours_tie(mol, atom); };
+  return std::ranges::all_of(mol.atoms, differs) && std::ranges::all_of(mol.bonds, [&](const Bond &bond) {
+           return bond.stereo == NO_STEREO ||
+                  (!neighbours_tie(mol, mol.atoms[bond.begin]) && !neighbours_tie(mol, mol.atoms[bond.end]));
+         });
 }
 
 // Refers the stereo to the substituent of the highest rank at each end.
@@ -98,11 +107,15 @@ bool confirm_stereo(Molecule &product) {
     return true;
   }
   const auto has_isotope = [](const Atom &atom) { return atom.isotope != 0; };
-  if (std::ranges::any_of(product.atoms, has_isotope) || !states_stereo(product) || !rank_by_cip(product)) {
+  const auto may_hold = [&](const Atom &atom) {
+    return atom.chirality == NO_CHIRALITY || may_be_centre(product, atom);
+  };
+  if (std::ranges::any_of(product.atoms, has_isotope) || !std::ranges::all_of(product.atoms, may_hold) ||
+      !states_stereo(product) || !rank_by_cip_until(product, are_distinguished)) {
     return false;
   }
   const auto holds = [&](const Atom &atom) {
-    return atom.chirality == NO_CHIRALITY || is_certain_centre(product, atom);
+    return atom.chirality == NO_CHIRALITY || !neighbours_tie(product, atom);
   };
   return std::ranges::all_of(product.atoms, holds) &&
          std::ranges::all_of(product.bonds, [&](Bond &bond) {

@@ -51,12 +51,15 @@ class CipRanker {
   explicit CipRanker(Molecule &mol) : mol_(mol) {}
 
   template <typename First>
-  bool run(First first) {
+  bool run(First first, bool (*decided)(const Molecule &) = nullptr) {
     rank_by(first);
     unsigned int previous = 0;
     const auto rounds_max = mol_.atoms.size() / 2 + 1;
     for (unsigned int round = 0;
          round < rounds_max && ranks_ < mol_.atoms.size() && previous < ranks_; ++round) {
+      if (decided && decided(mol_)) {
+        return true;
+      }
       previous = ranks_;
       if (!refine()) {
         return false;
@@ -162,6 +165,10 @@ class CipRanker {
 }  // namespace
 
 bool rank_by_cip(Molecule &mol) { return CipRanker(mol).run(by_element); }
+
+bool rank_by_cip_until(Molecule &mol, bool (*decided)(const Molecule &)) {
+  return CipRanker(mol).run(by_element, decided);
+}
 
 bool rank_by_cip_and_stereo(Molecule &mol) { return CipRanker(mol).run(by_stereo); }
 

@@ -9,6 +9,10 @@ namespace molsieve {
 // False: an atom has more bonds and hydrogens than are covered.
 bool rank_by_cip(Molecule &mol);
 
+// The same, ended as soon as the ranks decide something. A round only splits classes, so different ranks stay different and
+// in their order.
+bool rank_by_cip_until(Molecule &mol, bool (*decided)(const Molecule &));
+
 // Ranks the atoms again, by the ranks they have and the CIP codes and double bond stereo found since.
 bool rank_by_cip_and_stereo(Molecule &mol);
 

@@ -81,6 +81,7 @@ class RingFinder {
       return keep_closed(system_[0], ~BondSet());
     }
     families_.clear();
+    reach_ = longest_needed() / 2;
     for (const auto root : system_) {
       search(root);
       find_families(root);
@@ -90,6 +91,42 @@ class RingFinder {
     }
     std::ranges::stable_sort(families_, {}, &Family::size);
     return keep_relevant(system_bonds_ + 1 - system_.size());
+  }
+
+  // The length of the longest cycle that one bond closes with a tree of shortest paths. These cycles make all others, so
+  // that no relevant one is longer.
+  unsigned int longest_needed() {
+    for (const auto atom : system_) {
+      distance_[atom] = UNREACHED;
+    }
+    queue_.assign(1, system_[0]);
+    distance_[system_[0]] = 0;
+    nearest_[system_[0]] = UNREACHED;
+    unsigned int longest = 0;
+    for (std::size_t head = 0; head < queue_.size(); ++head) {
+      const auto from = queue_[head];
+      each_neighbour(from, [&](auto to, auto) {
+        if (distance_[to] == UNREACHED) {
+          distance_[to] = distance_[from] + 1;
+          nearest_[to] = from;
+          queue_.push_back(to);
+        } else if (to != nearest_[from]) {
+          longest = std::max(longest, length_closed(from, to));
+        }
+      });
+    }
+    return longest;
+  }
+
+  // The length of the cycle that a bond between two atoms closes with the paths of the tree.
+  unsigned int length_closed(std::uint16_t one, std::uint16_t two) const {
+    unsigned int length = 1;
+    while (one != two) {
+      auto &further = distance_[one] >= distance_[two] ? one : two;
+      further = nearest_[further];
+      ++length;
+    }
+    return length;
   }
 
   // Keeps the ring that bonds close, one of whose atoms is `from`.
@@ -110,7 +147,7 @@ class RingFinder {
     return keep();
   }
 
-  // Breadth first. Finds the atoms that a shortest path of atoms below the root leads to, and one such path.
+  // Breadth first, as far as half a cycle reaches. Finds the atoms that a shortest path of atoms below the root leads to, and one such path.
   void search(std::uint16_t root) {
     for (const auto atom : system_) {
       distance_[atom] = UNREACHED;
@@ -123,6 +160,9 @@ class RingFinder {
     queue_.assign(1, root);
     for (std::size_t head = 0; head < queue_.size(); ++head) {
       const auto from = queue_[head];
+      if (distance_[from] == reach_) {
+        break;
+      }
       each_neighbour(from, [&](auto to, auto bond) {
         if (distance_[to] == UNREACHED) {
           distance_[to] = distance_[from] + 1;
@@ -296,6 +336,8 @@ class RingFinder {
 
   Draft *molecule_ = nullptr;
   std::vector<std::uint16_t> system_, queue_, ring_;
+  unsigned int reach_ = 0;  // of a search
+  std::array<std::uint16_t, DRAFT_ATOMS_MAX> nearest_;  // the atom before in a tree of shortest paths
   std::size_t system_bonds_ = 0;
   std::vector<Step> nearer_;
   std::vector<Family> families_;
