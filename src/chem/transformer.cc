@@ -315,7 +315,7 @@ bool Transformer::make_by_edit(std::size_t product, ParentReport &report) {
   }
   {
     const Timer timer(report.react_ns);
-    const auto &match = parent_->combined ? combiner_.match() : parent_->matches[parent_->site];
+    const auto &match = parent_->combined ? combiner_.match() : (*parent_->matches)[parent_->site];
     if (!edit->apply(*from, match, product_, workspace_)) {
       return false;
     }
@@ -333,7 +333,7 @@ RWMol &Transformer::make_with_rdkit(std::size_t product, ParentReport &report) {
     const auto &reactant = rules_[p.rule].add_hydrogens ? p.with_hydrogens : p.mol();
     p.outcome = p.combined ? combiner_.run()
                            : RDKit::ReactionRunnerUtils::generateOneProductSet(
-                                 *rules_[p.rule].reaction, {reactant}, {p.matches[p.site]});
+                                 *rules_[p.rule].reaction, {reactant}, {(*p.matches)[p.site]});
   }
   auto &mol = static_cast<RWMol &>(*p.outcome.at(product));
   const Timer timer(report.finish_ns);

@@ -58,9 +58,7 @@ pub(super) fn check(args: &CheckArgs) -> Result<Exit, CliError> {
         }
         if verdict.searched_by_rdkit {
             let (origin, name) = (&rule.origin, &rule.name);
-            notes.push(format!(
-                "{origin}: rule \"{name}\": note: {ON_SEARCHES}"
-            ));
+            notes.push(format!("{origin}: rule \"{name}\": note: {ON_SEARCHES}"));
         }
         examples += rule.examples.len() as u64;
     }

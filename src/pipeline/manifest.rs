@@ -14,8 +14,9 @@ use crate::{
     identity::{KeyKind, Reason},
     limits::{CAPPED_PARENTS_NAMED_MAX, KEY_REASONS_MAX},
     report::manifest::{
-        ChemistryProducts, ChemistrySearches, ChemistryStages, FilterCounts, Manifest, ManifestFile, ManifestFilter,
-        ManifestInput, ManifestSample, RuleCounts, SCHEMA_VERSION, Software, StepCounts,
+        ChemistryProducts, ChemistrySearches, ChemistryStages, FilterCounts, Manifest,
+        ManifestFile, ManifestFilter, ManifestInput, ManifestSample, RuleCounts, SCHEMA_VERSION,
+        Software, StepCounts,
     },
     rules::{Rule, RuleSet},
     sieve::Chosen,
