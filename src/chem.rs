@@ -9,10 +9,11 @@
 mod bridge;
 pub mod check;
 mod clean;
+mod comparisons;
 pub mod drops;
 mod fault;
 mod filtering;
-mod search_check;
+mod shared_numbers;
 mod times;
 
 use std::{
@@ -26,7 +27,7 @@ use serde::{Deserialize, Serialize};
 
 pub use clean::{Answer as CleanAnswer, Cleaned, Cleaner};
 #[doc(hidden)]
-pub use search_check::SearchCheck;
+pub use comparisons::SearchCheck;
 pub use times::ChemistryTimes;
 
 use crate::{
@@ -85,32 +86,6 @@ impl RdKit {
     /// The same as [`RdKit::identity_smiles`] for a mol block.
     pub fn mol_block_to_identity(self, block: &[u8]) -> Result<String, Rejection> {
         answer(ffi::mol_block_to_smiles(block, true))
-    }
-
-    /// For tests: how the molecule of the fast parser differs from that of RDKit's own, `None` if it does not; and
-    /// whether RDKit's parser was not needed.
-    #[doc(hidden)]
-    pub fn parse_differs(self, smiles: &str) -> (Option<String>, bool) {
-        cxx::let_cxx_string!(text = smiles);
-        let mut fast = false;
-        let difference = ffi::parse_differs(&text, &mut fast);
-        let difference = difference.to_string_lossy();
-        (
-            (!difference.is_empty()).then(|| difference.into_owned()),
-            fast,
-        )
-    }
-
-    /// For tests: compares molsieve's search for SMARTS, one a line, with RDKit's, up to a number of matches.
-    #[doc(hidden)]
-    pub fn search_check(self, smarts: &str, matches_max: u32) -> SearchCheck {
-        SearchCheck::new(smarts, matches_max)
-    }
-
-    /// For tests: the SMARTS of RDKit's catalogues of alerts, one a line.
-    #[doc(hidden)]
-    pub fn catalogue_smarts(self) -> String {
-        ffi::catalogue_smarts().to_string_lossy().into_owned()
     }
 
     /// The canonical SMILES of a SMILES.
