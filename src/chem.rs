@@ -9,11 +9,13 @@
 mod bridge;
 pub mod check;
 mod clean;
+mod comparisons;
 pub mod drops;
 mod fault;
 mod filtering;
 mod product_keys;
-mod search_check;
+mod settings;
+mod shared_numbers;
 mod times;
 
 use std::{
@@ -23,23 +25,20 @@ use std::{
 
 use bridge::ffi;
 use cxx::UniquePtr;
-use serde::{Deserialize, Serialize};
 
 pub use clean::{Answer as CleanAnswer, Cleaned, Cleaner};
-pub use product_keys::{ProductKeys, StructureKey};
 #[doc(hidden)]
-pub use search_check::SearchCheck;
+pub use comparisons::SearchCheck;
+pub use product_keys::{ProductKeys, StructureKey};
+pub use settings::{Method, SmilesForm, TransformSettings};
 pub use times::ChemistryTimes;
 
 use crate::{
     account::{Counts, RuleAccount},
-    cleaning::CleanSteps,
     limits::{
         PARENT_ATOMS_MAX, PARENT_SMILES_BYTES_MAX, PRODUCT_SMILES_BYTES_MAX,
-        PRODUCTS_CHECKED_ONE_IN, PRODUCTS_PER_CALL, PRODUCTS_PER_PARENT_DEFAULT,
-        SITES_PER_RULE_MAX,
+        PRODUCTS_CHECKED_ONE_IN, PRODUCTS_PER_CALL, SITES_PER_RULE_MAX,
     },
-    property::PropertySet,
     reagents::Combinations,
     reject::{RejectCode, Rejection},
     rules::{Rule, RuleSet},
@@ -88,32 +87,6 @@ impl RdKit {
     /// The same as [`RdKit::identity_smiles`] for a mol block.
     pub fn mol_block_to_identity(self, block: &[u8]) -> Result<String, Rejection> {
         answer(ffi::mol_block_to_smiles(block, true))
-    }
-
-    /// For tests: how the molecule of the fast parser differs from that of RDKit's own, `None` if it does not; and
-    /// whether RDKit's parser was not needed.
-    #[doc(hidden)]
-    pub fn parse_differs(self, smiles: &str) -> (Option<String>, bool) {
-        cxx::let_cxx_string!(text = smiles);
-        let mut fast = false;
-        let difference = ffi::parse_differs(&text, &mut fast);
-        let difference = difference.to_string_lossy();
-        (
-            (!difference.is_empty()).then(|| difference.into_owned()),
-            fast,
-        )
-    }
-
-    /// For tests: compares molsieve's search for SMARTS, one a line, with RDKit's, up to a number of matches.
-    #[doc(hidden)]
-    pub fn search_check(self, smarts: &str, matches_max: u32) -> SearchCheck {
-        SearchCheck::new(smarts, matches_max)
-    }
-
-    /// For tests: the SMARTS of RDKit's catalogues of alerts, one a line.
-    #[doc(hidden)]
-    pub fn catalogue_smarts(self) -> String {
-        ffi::catalogue_smarts().to_string_lossy().into_owned()
     }
 
     /// The canonical SMILES of a SMILES.
@@ -199,60 +172,6 @@ pub enum ChemistryError {
     /// RDKit failed for a reason other than the molecule (out of memory, a broken invariant).
     #[error("RDKit failed: {0}")]
     Failed(String),
-}
-
-/// How products are finished.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Method {
-    /// On flat molecules where the result is proved to be the same.
-    #[default]
-    Fast,
-    /// With RDKit, which sanitizes every product: the reference for [`Method::Fast`].
-    Reference,
-}
-
-/// How the SMILES of products are written (`--smiles`).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum SmilesForm {
-    /// RDKit's canonical SMILES.
-    #[default]
-    Canonical,
-    /// A valid SMILES of the same molecule: a function of the parent's text, the rule and the site.
-    Direct,
-}
-
-/// Settings of a transformer beside its rules.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TransformSettings {
-    /// How products are finished.
-    pub method: Method,
-    /// The properties to compute of each product.
-    pub properties: PropertySet,
-    /// Most distinct products of one parent.
-    pub products_per_parent_max: u32,
-    /// Most stereoisomers that a product with open centres is replaced by; 0: it is written as it is.
-    pub stereoisomers_max: u32,
-    /// How parents are cleaned before a transformer is given them.
-    #[serde(default)]
-    pub clean: CleanSteps,
-    /// How products are written: directly only by a transformer that is given what makes their keys.
-    #[serde(default)]
-    pub smiles: SmilesForm,
-}
-
-impl Default for TransformSettings {
-    fn default() -> Self {
-        Self {
-            method: Method::Fast,
-            properties: PropertySet::NONE,
-            products_per_parent_max: PRODUCTS_PER_PARENT_DEFAULT,
-            stereoisomers_max: 0,
-            clean: CleanSteps::NONE,
-            smiles: SmilesForm::Canonical,
-        }
-    }
 }
 
 /// Why [`Transformer::fill`] returned.

@@ -88,22 +88,23 @@ void Transformer::match(ParentReport &report) {
   const auto place = rule.parent[p.place];
   auto &finder = finder_of(rule);
   const auto before = finder.searches();
-  const bool capped = finder.find(rule.reactants[place].in_parent, p.matches);
+  bool capped = false;
+  p.matches = &finder.find(rule.reactants[place].in_parent, capped);
   report.searches_on_graphs += finder.searches().own - before.own;
   report.searches_by_rdkit += finder.searches().by_rdkit - before.by_rdkit;
-  number(RuleCount::Parents) += p.place == 0 && !p.matches.empty();
+  number(RuleCount::Parents) += p.place == 0 && !p.matches->empty();
   if (!rule.combines()) {
-    begin_sites(p.matches.size(), capped, report);
+    begin_sites(p.matches->size(), capped, report);
     return;
   }
   if (capped) {
     begin_sites(0, true, report);
   }
-  p.combined = !p.matches.empty();
+  p.combined = !p.matches->empty();
   if (p.combined) {
     const auto *flat = is_editable_ && !rule.add_hydrogens ? &flat_ : nullptr;
     const auto mol = [&p, &rule] { return rule.add_hydrogens ? p.with_hydrogens : p.mol(); };
-    combiner_.begin(rule, p.rule, place, {ordinal_, mol, flat, &p.matches});
+    combiner_.begin(rule, p.rule, place, {ordinal_, mol, flat, p.matches});
   }
 }
 

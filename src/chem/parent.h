@@ -44,7 +44,7 @@ class Parent {
   std::size_t rule = 0;
   std::size_t place = 0;  // which of the reactants that the parent can be it is
   bool matched = false;   // `matches` belongs to `rule` and `place`
-  std::vector<RDKit::MatchVectType> matches;
+  const std::vector<RDKit::MatchVectType> *matches = nullptr;  // of the finder
   bool combined = false;  // with reagents: the sites are those of a combination
   std::size_t next_site = 0, sites = 0;
   std::size_t product = 0, products = 0;  // of the site

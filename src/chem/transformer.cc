@@ -356,7 +356,7 @@ bool Transformer::make_by_edit(std::size_t product, ParentReport &report) {
   }
   {
     const Timer timer(report.react_ns);
-    const auto &match = parent_->combined ? combiner_.match() : parent_->matches[parent_->site];
+    const auto &match = parent_->combined ? combiner_.match() : (*parent_->matches)[parent_->site];
     // The key decides what stereo a direct SMILES truly has.
     const bool confirm = !keys_ || describer_.needs_centres();
     if (!edit->apply(*from, match, confirm, product_, workspace_)) {
@@ -393,7 +393,7 @@ RWMol &Transformer::make_with_rdkit(std::size_t product, ParentReport &report) {
     const auto &reactant = rules_[p.rule].add_hydrogens ? p.with_hydrogens : p.mol();
     p.outcome = p.combined ? combiner_.run()
                            : RDKit::ReactionRunnerUtils::generateOneProductSet(
-                                 *rules_[p.rule].reaction, {reactant}, {p.matches[p.site]});
+                                 *rules_[p.rule].reaction, {reactant}, {(*p.matches)[p.site]});
   }
   auto &mol = static_cast<RWMol &>(*p.outcome.at(product));
   const Timer timer(report.finish_ns);

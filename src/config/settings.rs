@@ -258,7 +258,7 @@ settings! {
         /// How products are written [default: canonical]
         ///
         /// direct is two to three times as fast: the SMILES is valid and states the same molecule, but RDKit would write
-        /// another text. Products are then told apart by the structure key. molsieve canonicalize makes the library
+        /// another text. Products are then recognised by the structure key. molsieve canonicalize makes the library
         /// canonical when the text is wanted.
         #[arg(long, value_enum, value_name = "FORM", hide_short_help = true)]
         #[same_on_resume(true)]

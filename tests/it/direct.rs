@@ -84,6 +84,7 @@ fn bytes(folder: &Folder, input: &Path, flags: &str) -> Vec<(String, Vec<u8>)> {
     let out = folder.out();
     Molsieve::new("run --smiles direct --overwrite --memory 256MiB --part-size 64KiB")
         .args(flags)
+        .env("MOLSIEVE_ADAPTER", "0")
         .input(input)
         .rules(shipped_rules())
         .output(&out)

@@ -7,8 +7,9 @@
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
 use crate::kit::{
-    Folder, Python, args,
-    library::{repository, smiles_lines},
+    Folder, Molsieve, Python, args,
+    library::{made_both_ways, repository, smiles_lines},
+    output::manifest,
     skipped,
 };
 use molsieve::chem::{RdKit, SearchCheck};
@@ -34,7 +35,7 @@ fn patterns(rdkit: RdKit) -> String {
         let files = ["natural_products.toml", "synthetic.toml"].map(|name| rules[0].join(name));
         let ours = ["nasty_rules.toml", "five.toml"].map(|name| rules[1].join(name));
         let files = files.into_iter().chain(ours);
-        let mut args = args![out].to_vec();
+        let mut args = args![&out].to_vec();
         args.extend(files.map(Into::into));
         python.oracle("smarts.py", &args).ends_with(0);
         lines += &fs::read_to_string(out).unwrap();
@@ -106,6 +107,42 @@ fn few_patterns_are_left_to_rdkit() {
         "[C,$(N->[#29])]",
     ];
     assert_eq!(left, expected);
+}
+
+#[test]
+fn the_manifest_counts_searches_by_molsieve_and_by_rdkit() {
+    let folder = Folder::new();
+    let input = folder.write("a.smi", smiles_lines(20));
+    let [fast, reference] = made_both_ways(&folder, "run", &input);
+    let searches = |out| {
+        let searches = &manifest(out)["chemistry_searches"];
+        ["on_graphs", "by_rdkit"].map(|way| searches[way].as_u64().unwrap())
+    };
+    let ([on_graphs, by_rdkit], [none, all]) = (searches(&fast), searches(&reference));
+    assert_eq!((by_rdkit, none, on_graphs), (0, 0, all));
+    assert!(all > 20 * 20, "{all}");
+}
+
+#[test]
+fn rules_check_notes_a_rule_with_a_pattern_that_is_left_to_rdkit() {
+    let folder = Folder::new();
+    let rules = folder.write(
+        "r.toml",
+        "[[rule]]\nname = \"plain\"\nsmirks = \"[cH:1]>>[c:1]F\"\n\n\
+         [[rule]]\nname = \"dative\"\nsmirks = \"[cH:1]>>[c:1]F\"\nexclude = [\"N->[#78]\"]\n",
+    );
+    let run = Molsieve::new("rules check").arg(&rules).run().ends_with(0);
+    let noted = run.stdout.lines().filter(|line| line.contains(": note: "));
+    let noted: Vec<&str> = noted.collect();
+    assert!(
+        matches!(noted[..], [line] if line.contains("rule \"dative\"")),
+        "{run:#?}"
+    );
+    assert!(run.stdout.ends_with("all good\n"), "{run:#?}");
+    let run = Molsieve::new("rules check --json").arg(&rules).run();
+    let lines = run.ends_with(0).json_lines();
+    assert_eq!(lines[0]["event"], "note");
+    assert_eq!(lines[1]["rules_searched_by_rdkit"], 1);
 }
 
 #[test]

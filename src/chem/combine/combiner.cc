@@ -106,8 +106,7 @@ std::unique_ptr<Reagent> Combiner::make(std::size_t reactant, std::uint32_t numb
                   }
                   return *searched;
                 }});
-  reagent->capped = finder.find(rule_->reactants[reactant].in_reagent, reagent->matches);
-  reagent->matches.shrink_to_fit();
+  reagent->matches = finder.find(rule_->reactants[reactant].in_reagent, reagent->capped);
   if (reagent->is_flat) {
     reagent->flat.take(flat_);
   } else {
@@ -281,8 +280,8 @@ bool Combiner::matches(const CompiledRule &rule, std::size_t place) {
     read_with_hydrogens_.reset(RDKit::MolOps::addHs(*read_molecule()));
     finders_.with_hydrogens.begin({nullptr, [this]() -> const RDKit::ROMol & { return *read_with_hydrogens_; }});
   }
-  finders_.of(rule.add_hydrogens).find(rule.reactants[place].in_reagent, found_);
-  return !found_.empty();
+  bool capped = false;
+  return !finders_.of(rule.add_hydrogens).find(rule.reactants[place].in_reagent, capped).empty();
 }
 
 }  // namespace molsieve

@@ -110,7 +110,6 @@ class Combiner {
   // The molecule read last; null until RDKit's is needed.
   RDKit::ROMOL_SPTR read_;
   RDKit::ROMOL_SPTR read_with_hydrogens_;
-  std::vector<RDKit::MatchVectType> found_;
 };
 
 }  // namespace molsieve

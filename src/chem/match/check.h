@@ -21,8 +21,8 @@ class SearchCheck {
   // `smarts`: one a line. At most `matches_max` matches of each are compared.
   SearchCheck(const std::string &smarts, std::uint32_t matches_max);
 
-  // Compares the matches of every pattern in a molecule: in the flat molecule, and in what is read from RDKit's. Gives the
-  // first difference, or nothing.
+  // Compares the matches of every pattern in a molecule: in the flat molecule, and in what is read from RDKit's. Gives
+  // the first difference, or nothing.
   std::unique_ptr<std::string> compare(const std::string &smiles);
 
   // SMARTS that are left to RDKit, one a line.

@@ -112,12 +112,12 @@ std::optional<Bounds> values_of(std::string_view what, Bounds stated) {
 
 // The sizes of rings within bounds, as bits; nothing if the bits don't distinguish them.
 std::optional<std::uint64_t> sizes_within(const Bounds &bounds) {
-  const bool has_end = bounds.highest != NO_BOUND;
-  if (bounds.lowest > static_cast<int>(RING_SIZE_LAST) || (has_end && bounds.highest >= static_cast<int>(RING_SIZE_LAST))) {
+  constexpr int LAST = RING_SIZE_LAST;
+  if (bounds.lowest > LAST || (bounds.highest >= LAST && bounds.highest != NO_BOUND)) {
     return {};
   }
   std::uint64_t sizes = 0;
-  for (int size = std::max(bounds.lowest, 0); size <= static_cast<int>(RING_SIZE_LAST) && size <= bounds.highest; ++size) {
+  for (int size = std::max(bounds.lowest, 0); size <= std::min(bounds.highest, LAST); ++size) {
     sizes |= std::uint64_t{1} << size;
   }
   return sizes;

@@ -1,5 +1,5 @@
-// Kinds of pattern atoms, which patterns share, and the atoms of a target that they match. Recursive SMARTS are patterns
-// of such kinds too.
+// Kinds of pattern atoms, which patterns share, and the atoms of a target that they match. Recursive SMARTS are
+// patterns of such kinds too.
 #pragma once
 
 #include <GraphMol/QueryAtom.h>
@@ -72,8 +72,8 @@ class RecursiveSmarts {
   AtomSet known_, matched_;
 };
 
-// All kinds of the patterns that are searched for with the same limit, in one target. Belongs to one thread. Kinds refer to
-// it, so it is not moved.
+// All kinds of the patterns that are searched for with the same limit, in one target. Belongs to one thread. Kinds
+// refer to it, so it is not moved.
 class Kinds {
  public:
   // RDKit ends the search for a recursive SMARTS after so many matches.

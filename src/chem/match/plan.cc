@@ -8,7 +8,7 @@ namespace molsieve::match {
 
 namespace {
 
-// The pattern's atom that RDKit's search places next: the lowest that has a neighbour that is placed, or else the lowest.
+// The pattern's atom that RDKit's search places next: the lowest with a neighbour that is placed, or else the lowest.
 unsigned int next_atom(const RDKit::ROMol &pattern, const std::vector<std::uint16_t> &step_of) {
   auto lowest = pattern.getNumAtoms();
   for (const auto *atom : pattern.atoms()) {

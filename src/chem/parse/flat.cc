@@ -30,19 +30,18 @@ bool add_bond(const Bond &from, Molecule &mol) {
   return from.aromatic == (bond.type == AROMATIC) && (bond.stereo == NO_STEREO || bond.type == DOUBLE);
 }
 
-// Whether there are directions exactly where there is stereo, and each is beside a double bond with stereo.
+// Whether single bonds have directions exactly if there is stereo, and then each direction is beside a double bond with
+// stereo.
 bool directions_are_used(const Draft &from, const Molecule &mol) {
   const auto ends = stereo_ends(mol);
-  bool any = false;
+  bool any = false, all_used = true;
   for (const auto &bond : from.bonds) {
     if (bond.direction != Direction::None) {
       any |= bond.type == SINGLE;
-      if (!ends[bond.begin] && !ends[bond.end]) {
-        return false;
-      }
+      all_used &= ends[bond.begin] || ends[bond.end];
     }
   }
-  return any == mol.has_stereo;
+  return any == mol.has_stereo && (!any || all_used);
 }
 
 }  // namespace

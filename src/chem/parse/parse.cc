@@ -1,6 +1,6 @@
 // The fast way from SMILES to a molecule. RDKit's own goes over an object per atom and bond in each of
-// a dozen steps; here the steps work on flat arrays (draft.h). The RDKit molecule is made once, if it is needed, with every
-// field as RDKit's steps would have left it. tests/parse.rs compares the two.
+// a dozen steps; here the steps work on flat arrays (draft.h). The RDKit molecule is made once, if it is needed, with
+// every field as RDKit's steps would have left it. tests/parse.rs compares the two.
 #include "molsieve/src/chem/parse/parse.h"
 
 #include <GraphMol/MolOps.h>

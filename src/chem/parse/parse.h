@@ -32,7 +32,8 @@ class Drafted {
   bool has_stereo() const { return has_stereo_; }
   // Of the text that was read: the molecule that with_rdkit gives.
   std::unique_ptr<RDKit::RWMol> make() const;
-  // … and the flat molecule and the rings that are read from that. False: there are none, or RDKit has to find the stereo.
+  // … and the flat molecule and the rings that are read from that. False: there are none, or RDKit has to find the
+  // stereo.
   bool flatten(Molecule &mol, Rings &rings) const;
 
  private:

@@ -3,6 +3,7 @@
 #include <GraphMol/SmilesParse/SmilesParse.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "molsieve/src/chem/rules/atom_query.h"
 
@@ -32,8 +33,8 @@ RDKit::SubstructMatchParameters query_settings(unsigned int matches_max) {
 
 }  // namespace
 
-// RDKit ends the search for a recursive SMARTS after `sites_max` matches in queries, and after one more in reactants. Both
-// are left to it from `sites_max` matches on.
+// RDKit ends the search for a recursive SMARTS after `sites_max` matches in queries, and after one more in reactants.
+// Both are left to it from `sites_max` matches on.
 SiteFinder::SiteFinder(unsigned int sites_max, bool own_search)
     : sites_max_(sites_max), own_search_(own_search), kinds_(sites_max) {}
 
@@ -131,41 +132,48 @@ void SiteFinder::begin(Searched searched) {
   }
 }
 
-bool SiteFinder::find(const SiteQuery &query, std::vector<MatchVectType> &matches) {
-  matches.clear();
+const std::vector<MatchVectType> &SiteFinder::find(const SiteQuery &query, bool &capped) {
+  sites_.clear();
+  capped = false;
   if (!elements_.has(reactants_[query.reactant].pattern.elements)) {
-    return false;
+    return sites_;
   }
-  bool capped = false;
   if (query.require) {
     const auto &required = covered(*query.require);
     capped |= required.capped;
     if (!required.any) {
-      return capped;
+      return sites_;
     }
   }
   auto &reactant = evaluated(query.reactant);
   capped |= reactant.capped;
-  if (reactant.matches.size() > MATCHES_KEPT_MAX) {
-    matches = std::move(reactant.matches);
+  const auto *sites = &reactant.matches;
+  if (sites->size() > MATCHES_KEPT_MAX) {
+    sites_ = std::move(reactant.matches);
     reactant.matches = {};
     reactant.evaluated = false;
-  } else {
-    matches = reactant.matches;
+    sites = &sites_;
   }
   for (const auto index : query.exclude) {
-    if (matches.empty()) {
+    if (sites->empty()) {
       break;
     }
     const auto &excluded = covered(index);
     capped |= excluded.capped;  // atoms of further matches are not protected
-    std::erase_if(matches, [&](const MatchVectType &match) {
-      return std::ranges::any_of(match, [&](const auto &pair) {
-        return excluded.any && excluded.atoms[pair.second];
-      });
-    });
+    const auto is_excluded = [&](const MatchVectType &match) {
+      return std::ranges::any_of(match, [&](const auto &pair) { return excluded.atoms[pair.second]; });
+    };
+    if (!excluded.any || std::ranges::none_of(*sites, is_excluded)) {
+      continue;
+    }
+    if (sites == &sites_) {
+      std::erase_if(sites_, is_excluded);
+    } else {
+      std::ranges::remove_copy_if(*sites, std::back_inserter(sites_), is_excluded);
+      sites = &sites_;
+    }
   }
-  return capped;
+  return *sites;
 }
 
 std::vector<MatchVectType> SiteFinder::search_with_rdkit(const Pattern &pattern) {

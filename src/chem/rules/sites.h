@@ -45,8 +45,8 @@ struct Searched {
 };
 
 // Searches for patterns in one molecule at a time. Rules with the same reactant share its matches, and every exclude or
-// require SMARTS is evaluated once. A pattern with an element that the molecule lacks is not searched for at all. Belongs
-// to one thread.
+// require SMARTS is evaluated once. A pattern with an element that the molecule lacks is not searched for at all.
+// Belongs to one thread.
 class SiteFinder {
  public:
   // `own_search`: molsieve searches for the patterns that it covers. The sites are the same.
@@ -61,8 +61,8 @@ class SiteFinder {
 
   // What is given must live until the next molecule.
   void begin(Searched searched);
-  // Fills `matches` with the sites of a rule, in RDKit's order. True: a pattern has more matches than `sites_max`.
-  bool find(const SiteQuery &query, std::vector<RDKit::MatchVectType> &matches);
+  // The sites of a rule, in RDKit's order, until the next call. `capped`: a pattern has more matches than `sites_max`.
+  const std::vector<RDKit::MatchVectType> &find(const SiteQuery &query, bool &capped);
 
   // Searches so far.
   struct Searches {
@@ -107,6 +107,7 @@ class SiteFinder {
   bool has_target_ = false;
   std::vector<Reactant> reactants_;
   std::vector<Query> queries_;
+  std::vector<RDKit::MatchVectType> sites_;  // found last, unless they are all matches of a reactant
   Searched searched_;
   Elements elements_;
   Searches searches_;

@@ -1,14 +1,42 @@
-//! For tests: compares molsieve's search for patterns with RDKit's.
+//! For tests: compares molsieve's own ways with RDKit's, within one process.
 
 use cxx::UniquePtr;
 
-use super::bridge::ffi;
+use super::{RdKit, bridge::ffi};
+
+impl RdKit {
+    /// For tests: how the molecule of the fast parser differs from that of RDKit's own, `None` if it does not; and
+    /// whether RDKit's parser was not needed.
+    #[doc(hidden)]
+    pub fn parse_differs(self, smiles: &str) -> (Option<String>, bool) {
+        cxx::let_cxx_string!(text = smiles);
+        let mut fast = false;
+        let difference = ffi::parse_differs(&text, &mut fast);
+        let difference = difference.to_string_lossy();
+        (
+            (!difference.is_empty()).then(|| difference.into_owned()),
+            fast,
+        )
+    }
+
+    /// For tests: compares molsieve's search for SMARTS, one a line, with RDKit's, up to a number of matches.
+    #[doc(hidden)]
+    pub fn search_check(self, smarts: &str, matches_max: u32) -> SearchCheck {
+        SearchCheck::new(smarts, matches_max)
+    }
+
+    /// For tests: the SMARTS of RDKit's catalogues of alerts, one a line.
+    #[doc(hidden)]
+    pub fn catalogue_smarts(self) -> String {
+        ffi::catalogue_smarts().to_string_lossy().into_owned()
+    }
+}
 
 /// Patterns that molsieve and RDKit search for.
 pub struct SearchCheck(UniquePtr<ffi::SearchCheck>);
 
 impl SearchCheck {
-    pub(super) fn new(smarts: &str, matches_max: u32) -> Self {
+    fn new(smarts: &str, matches_max: u32) -> Self {
         cxx::let_cxx_string!(text = smarts);
         Self(ffi::new_search_check(&text, matches_max))
     }
