@@ -331,7 +331,7 @@ bool Transformer::write_made(ParentReport &report) {
     const Timer timer(report.write_ns);
     // RDKit's runner leaves double bonds with stereo in a state of its own.
     if (!read_molecule(mol, product_) || product_.has_stereo || find_rings(product_) != 1 ||
-        (!keys_ && !edit::confirm_stereo(product_))) {
+        !(keys_ ? edit::states_stereo(product_) : edit::confirm_stereo(product_))) {
       return false;
     }
   }

@@ -199,7 +199,8 @@ def read_output(out, describe, form):
             products.setdefault(smiles, (row, int(rule[1:]), site))
         if describe:
             values = pq.read_table(part, columns=list(properties.REFERENCE)).to_pylist()
-            described.update(zip(texts, values))
+            for smiles, value in zip(texts, values):
+                described.setdefault(smiles, value)
     rejects = {}
     if (out / "rejects.parquet").exists():
         table = pq.read_table(out / "rejects.parquet").to_pylist()

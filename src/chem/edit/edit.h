@@ -23,7 +23,8 @@ namespace molsieve::edit {
 // a double bond could gain stereo.
 bool confirm_stereo(Molecule &product);
 // stereo.cc: whether its text states the stereo of the product, true or not, as RDKit's reaction runner leaves it. False:
-// RDKit would read other double bonds from the directions of the bonds around them.
+// an atom has chirality that is no saturated carbon, or RDKit would read other double bonds from the directions of the bonds
+// around them.
 bool states_stereo(const Molecule &product);
 
 // A parent, or a parent and its reagents side by side, with its rings as RDKit lists them.

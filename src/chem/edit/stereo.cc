@@ -99,7 +99,11 @@ bool confirm_bond(const Molecule &mol, Bond &bond) {
 }  // namespace
 
 bool states_stereo(const Molecule &product) {
-  return !product.has_stereo || (!might_spread(product) && !is_crossed(product));
+  const auto may_hold = [&](const Atom &atom) {
+    return atom.chirality == NO_CHIRALITY || may_be_centre(product, atom);
+  };
+  return std::ranges::all_of(product.atoms, may_hold) &&
+         (!product.has_stereo || (!might_spread(product) && !is_crossed(product)));
 }
 
 bool confirm_stereo(Molecule &product) {
@@ -107,11 +111,7 @@ bool confirm_stereo(Molecule &product) {
     return true;
   }
   const auto has_isotope = [](const Atom &atom) { return atom.isotope != 0; };
-  const auto may_hold = [&](const Atom &atom) {
-    return atom.chirality == NO_CHIRALITY || may_be_centre(product, atom);
-  };
-  if (std::ranges::any_of(product.atoms, has_isotope) || !std::ranges::all_of(product.atoms, may_hold) ||
-      !states_stereo(product) || !rank_by_cip_until(product, are_distinguished)) {
+  if (std::ranges::any_of(product.atoms, has_isotope) || !states_stereo(product) || !rank_by_cip_until(product, are_distinguished)) {
     return false;
   }
   const auto holds = [&](const Atom &atom) {
