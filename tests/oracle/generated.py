@@ -307,6 +307,11 @@ def same_molecules(found, answer):
     return rows[0] == rows[1] and counts == expected
 
 
+def reads_otherwise(answer):
+    """Whether RDKit reads another SMILES from one that it has written. It then can't say what a direct SMILES is."""
+    return any(reread(smiles) != smiles for smiles, *_ in answer[0])
+
+
 def as_read(made):
     """The same, with the SMILES that RDKit gives for its own."""
     products = {}
@@ -336,7 +341,9 @@ class Pair:
             return False
         if (rows, counts) in self.answers:
             return True
-        if way == "direct" and any(same_molecules(self.ways[way], answer) for answer in self.answers):
+        if way == "direct" and any(
+            same_molecules(self.ways[way], answer) or reads_otherwise(answer) for answer in self.answers
+        ):
             return True
         if all(len(options) == 1 for options in self.options.values()):
             return False
