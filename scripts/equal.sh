@@ -18,7 +18,7 @@ usage: scripts/equal.sh [LIBRARY] [--rules FILE] [--kinds ROWS] [--rewrite SEED]
   --rewrite SEED  first writes every SMILES anew in random order (LIBRARY is then lines of SMILES and id)
   --direct        compares SMILES written directly with canonical ones, both by the fast way (tests/oracle/direct.py)
   --threads N     (default: the CPUs this process may use)
-  --patterns      instead of running rules: compares the matches of some 3,500 SMARTS and their order with those of RDKit's
+  --patterns      instead of running rules: compares the matches of some 5,000 SMARTS and their order with those of RDKit's
                   search, in one process (tests/it/search.rs). LIBRARY has a SMILES at the beginning of each line
   --generated SECONDS
                   instead of a library and rules: rounds of random rules on random molecules of all kinds, for
