@@ -82,7 +82,7 @@ fn columns_filters_and_stereoisomers_are_those_of_canonical_smiles() {
 /// The bytes of the parts of a run with direct SMILES.
 fn bytes(folder: &Folder, input: &Path, flags: &str) -> Vec<(String, Vec<u8>)> {
     let out = folder.out();
-    Molsieve::new("run --smiles direct --overwrite --memory 256MiB --part-size 64KiB")
+    Molsieve::new("run --smiles direct --overwrite --memory 768MiB --part-size 64KiB")
         .args(flags)
         .env("MOLSIEVE_ADAPTER", "0")
         .input(input)
@@ -107,7 +107,7 @@ fn threads_engines_and_interruptions_change_no_byte() {
         }
     }
     let job = || {
-        Molsieve::new("run --smiles direct --memory 256MiB --part-size 64KiB --slot-size 512KiB")
+        Molsieve::new("run --smiles direct --memory 768MiB --part-size 64KiB --slot-size 512KiB")
             .args("--threads 2")
             .input(&input)
             .rules(shipped_rules())
