@@ -8,7 +8,7 @@ Compares the fast way of the chemistry with the reference over a library.
 
 usage: scripts/equal.sh [LIBRARY] [--rules FILE] [--kinds ROWS] [--rewrite SEED] [--direct] [--threads N]
        scripts/equal.sh --patterns [LIBRARY] [--kinds ROWS]
-       scripts/equal.sh --generated SECONDS [--seed N] [--round N] [--threads N]
+       scripts/equal.sh --generated SECONDS [--seed N] [--round N] [--direct] [--threads N]
 
   LIBRARY         .smi, .csv … as molsieve reads them  (default: examples/natural_products.csv)
   --rules FILE    (default: the shipped rules; tests/oracle/ has five.toml and nasty_rules.toml)
@@ -16,13 +16,14 @@ usage: scripts/equal.sh [LIBRARY] [--rules FILE] [--kinds ROWS] [--rewrite SEED]
                   Kekulé form, explicit hydrogens, macrocycles, metals, wildcards, and cases made by hand
                   (tests/oracle/kinds.py; takes a package of drug-like molecules from the package index)
   --rewrite SEED  first writes every SMILES anew in random order (LIBRARY is then lines of SMILES and id)
-  --direct        compares SMILES written directly with canonical ones, both by the fast way (tests/oracle/direct.py)
+  --direct        compares SMILES written directly with canonical ones, both by the fast way (tests/oracle/direct.py);
+                  with --generated, adds them as a fourth way
   --threads N     (default: the CPUs this process may use)
   --patterns      instead of running rules: compares the matches of some 5,000 SMARTS and their order with those of RDKit's
                   search, in one process (tests/it/search.rs). LIBRARY has a SMILES at the beginning of each line
   --generated SECONDS
                   instead of a library and rules: rounds of random rules on random molecules of all kinds, for
-                  SECONDS. Each round runs four ways: fast, reference, with direct SMILES, and the plain loop in Python
+                  SECONDS. Each round runs three ways: fast, reference, and the plain loop in Python
                   (tests/oracle/generated.py). If repeating the loop in Python explains a difference, it is
                   RDKit's own and is only counted; any other is printed with a small molecule that shows it
   --seed N        of --generated: the same seed gives the same molecules and rules anywhere  (default: 1)
@@ -115,7 +116,7 @@ else
 fi
 if [[ -n $generated ]]; then
     exec "$python" "$oracle/generated.py" --molsieve "$molsieve" --seconds "$generated" --seed "$seed" \
-        --threads "$threads" ${round:+--round "$round"}
+        --threads "$threads" ${round:+--round "$round"} ${direct:+--direct}
 fi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
