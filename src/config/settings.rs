@@ -257,7 +257,7 @@ settings! {
 
         /// How products are written [default: canonical]
         ///
-        /// direct is two to three times as fast: the SMILES is valid and states the same molecule, but RDKit would write
+        /// direct is faster: the SMILES is valid and states the same molecule, but RDKit would write
         /// another text. Products are then recognised by the structure key. molsieve canonicalize makes the library
         /// canonical when the text is wanted.
         #[arg(long, value_enum, value_name = "FORM", hide_short_help = true)]
