@@ -16,10 +16,25 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::sync::{Condvar, Mutex, MutexGuard};
+use crate::{
+    limits::STAGE_STACK_BYTES,
+    sync::{Condvar, Mutex, MutexGuard},
+};
 
 /// Longest wait of sieve and sink for a core.
 const PATIENCE: Duration = Duration::from_millis(100);
+
+/// Threads on which RDKit runs. It recurses deeply; of a stack only the pages that are used become resident.
+pub fn chemistry_pool(
+    threads: usize,
+    name: &'static str,
+) -> Result<rayon::ThreadPool, rayon::ThreadPoolBuildError> {
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .thread_name(move |i| format!("{name}-{i}"))
+        .stack_size(STAGE_STACK_BYTES)
+        .build()
+}
 
 /// Who goes first, lowest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

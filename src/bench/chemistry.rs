@@ -149,7 +149,7 @@ mod tests {
             let sum = stages.named()[..6].iter().map(|stage| stage.1).sum::<f64>();
             // The stages are nearly all of the time, whatever else the machine does.
             assert!(
-                sum > 0.3 * stages.whole && sum < 1.5 * stages.whole,
+                sum > 0.5 * stages.whole && sum < 1.5 * stages.whole,
                 "{stages:?}"
             );
         }

@@ -34,7 +34,7 @@ class Parent {
 
   std::size_t atoms;
   RDKit::ROMOL_SPTR with_hydrogens;  // the same with hydrogens as atoms; null until asked for
-  std::string text;       // as read; empty if it was a mol block
+  std::string text;       // as read, for its key; empty if it was a mol block
   std::string canonical;  // empty until asked for
   // The structure key of the parent itself, if `has_own_key`.
   std::uint64_t own_key_low = 0, own_key_high = 0;

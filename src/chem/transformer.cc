@@ -86,7 +86,7 @@ Failure Transformer::refuse(Failure failure, std::string reason) {
 Failure Transformer::begin(std::uint64_t ordinal, rust::Slice<const std::uint8_t> smiles) {
   ordinal_ = ordinal;
   const auto failure = begin_text(as_string(smiles));
-  if (failure == Failure::None) {
+  if (failure == Failure::None && keys_) {
     parent_->text.assign(smiles.begin(), smiles.end());
   }
   return failure;

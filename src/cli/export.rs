@@ -46,6 +46,13 @@ pub(super) struct ExportArgs {
     /// Make the SMILES canonical, of a run with --smiles direct
     #[arg(long)]
     canonical: bool,
+    #[command(flatten)]
+    writing: WritingArgs,
+}
+
+/// How an export is written.
+#[derive(clap::Args, Debug)]
+struct WritingArgs {
     /// Size at which a part is closed [default: 64MiB]
     #[arg(long, value_name = "SIZE")]
     part_size: Option<ByteSize>,
@@ -66,15 +73,8 @@ pub(super) struct CanonicalizeArgs {
     /// Directory for the Parquet parts [default: DIR/export-canonical]
     #[arg(short, long, value_name = "OUT")]
     output: Option<PathBuf>,
-    /// Size at which a part is closed [default: 64MiB]
-    #[arg(long, value_name = "SIZE")]
-    part_size: Option<ByteSize>,
-    /// Threads that read, write and run RDKit [default: the CPUs this process may use]
-    #[arg(short, long, value_name = "N")]
-    threads: Option<NonZeroUsize>,
-    /// Replace an earlier export
-    #[arg(long)]
-    overwrite: bool,
+    #[command(flatten)]
+    writing: WritingArgs,
 }
 
 /// Writes the rows of a complete run with canonical SMILES.
@@ -88,9 +88,7 @@ pub(super) fn canonicalize(args: CanonicalizeArgs) -> Result<Exit, CliError> {
         step: None,
         coordinates: None,
         canonical: true,
-        part_size: args.part_size,
-        threads: args.threads,
-        overwrite: args.overwrite,
+        writing: args.writing,
     })
 }
 
@@ -108,7 +106,7 @@ const LINE_EVERY: Duration = Duration::from_secs(5);
 pub(super) fn export(args: &ExportArgs) -> Result<Exit, CliError> {
     let (target, wanted) = args.resolve()?;
     let export = Export::open(&args.directory, &wanted)?;
-    let threads = match args.threads {
+    let threads = match args.writing.threads {
         Some(threads) if threads > THREADS_MAX => {
             return Err(CliError::Export(format!(
                 "--threads: at most {THREADS_MAX}"
@@ -117,7 +115,10 @@ pub(super) fn export(args: &ExportArgs) -> Result<Exit, CliError> {
         Some(threads) => threads.get(),
         None => machine::processors(),
     };
-    let part_bytes = args.part_size.map_or(PART_BYTES_DEFAULT, |size| size.0);
+    let part_bytes = args
+        .writing
+        .part_size
+        .map_or(PART_BYTES_DEFAULT, |size| size.0);
     if part_bytes < PART_BYTES_MIN {
         let least = ByteSize(PART_BYTES_MIN);
         return Err(CliError::Export(format!("--part-size: at least {least}")));
@@ -143,7 +144,9 @@ pub(super) fn export(args: &ExportArgs) -> Result<Exit, CliError> {
             let written = export.write_parts(&output, part_bytes, threads, &mut watch);
             finish(output, written)?
         }
-        Target::File(file) => write_file(&export, file, args.overwrite, threads, &mut watch)?,
+        Target::File(file) => {
+            write_file(&export, file, args.writing.overwrite, threads, &mut watch)?
+        }
         Target::StandardOutput => match write_out(&export, threads, &mut watch)? {
             Some(exported) => exported,
             None => return Ok(Exit::Done),
@@ -187,7 +190,7 @@ fn said_of(target: &Target, exported: &Exported) -> Exit {
 
 impl ExportArgs {
     fn existing(&self) -> Existing {
-        match self.overwrite {
+        match self.writing.overwrite {
             true => Existing::Overwrite,
             false => Existing::Refuse,
         }

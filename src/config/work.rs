@@ -365,9 +365,12 @@ impl JobSpec {
         }
     }
 
-    /// How products are written.
-    pub fn smiles(&self) -> SmilesForm {
-        self.transform_settings().smiles
+    /// How the SMILES of rows are written; `None`: as they were read.
+    pub fn smiles(&self) -> Option<SmilesForm> {
+        match &self.work {
+            Work::Derive(work) => Some(work.smiles),
+            Work::Dedup(work) => work.canonical.then_some(SmilesForm::Canonical),
+        }
     }
 
     /// The properties that are columns of the output.

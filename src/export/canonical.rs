@@ -17,7 +17,7 @@ use rayon::prelude::*;
 use super::ExportError;
 use crate::{
     chem::{ChemistryError, RdKit, TransformSettings, Transformer},
-    limits::STAGE_STACK_BYTES,
+    cores::chemistry_pool,
     rules::RuleSet,
 };
 
@@ -39,11 +39,7 @@ pub(super) struct CanonicalWriter {
 
 impl CanonicalWriter {
     pub(super) fn new(rdkit: RdKit, threads: usize) -> Result<Self, ExportError> {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(threads)
-            .thread_name(|i| format!("canon-{i}"))
-            .stack_size(STAGE_STACK_BYTES)
-            .build()
+        let pool = chemistry_pool(threads, "canon")
             .map_err(|error| ExportError::Threads(error.to_string()))?;
         Ok(Self {
             pool,

@@ -10,8 +10,7 @@ use rayon::prelude::*;
 use super::{error::PipelineError, in_work::InWork};
 use crate::{
     chem::RdKit,
-    cores::{Cores, Rank},
-    limits::STAGE_STACK_BYTES,
+    cores::{Cores, Rank, chemistry_pool},
     slot::Slot,
 };
 
@@ -31,11 +30,7 @@ impl<'a> Canonical<'a> {
         cores: &Arc<Cores>,
         unread: &'a AtomicU64,
     ) -> Result<Self, PipelineError> {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(cores.count())
-            .thread_name(|i| format!("canon-{i}"))
-            .stack_size(STAGE_STACK_BYTES)
-            .build()
+        let pool = chemistry_pool(cores.count(), "canon")
             .map_err(|error| PipelineError::Spawn(error.to_string()))?;
         Ok(Self {
             pool,

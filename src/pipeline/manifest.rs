@@ -37,6 +37,16 @@ impl From<ChemistryTimes> for ChemistryStages {
     }
 }
 
+impl From<ChemistryTimes> for ChemistryProducts {
+    fn from(times: ChemistryTimes) -> Self {
+        Self {
+            on_graphs: times.on_graphs,
+            checked: times.checked,
+            described_by_rdkit: times.described_by_rdkit,
+        }
+    }
+}
+
 impl From<Part> for ManifestFile {
     fn from(part: Part) -> Self {
         let Part { file, rows, .. } = part;
@@ -224,6 +234,7 @@ impl Manifest {
             dedup: job.spec.dedup,
             task: job.spec.task(),
             key: job.spec.key(),
+            smiles: job.spec.smiles(),
             key_definition: job.spec.key().definition(),
             keys_by_rdkit: by_reason(account.keys.by_rdkit),
             keys_made_by: keys_made_by(resources).into(),
@@ -241,11 +252,7 @@ impl Manifest {
             elapsed_seconds: end.elapsed.as_secs_f64(),
             stage_seconds: end.stages,
             chemistry_seconds: chemistry.into(),
-            chemistry_products: ChemistryProducts {
-                on_graphs: chemistry.on_graphs,
-                checked: chemistry.checked,
-                described_by_rdkit: chemistry.described_by_rdkit,
-            },
+            chemistry_products: chemistry.into(),
             chemistry_searches: ChemistrySearches {
                 on_graphs: chemistry.searches_on_graphs,
                 by_rdkit: chemistry.searches_by_rdkit,

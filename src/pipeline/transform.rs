@@ -70,7 +70,8 @@ impl<'a> Transforming<'a> {
             filters,
             drops,
             cleaning: Cleaning::new(ports)?,
-            keys: structure_key.then(|| KeyMaker::new(job.rdkit).into()),
+            keys: (structure_key && (!is_direct || job.plan.slot.roots))
+                .then(|| KeyMaker::new(job.rdkit).into()),
             is_direct,
         })
     }

@@ -16,6 +16,7 @@ pub use super::reagents::{ManifestReagents, ManifestSample, ReagentUse, Rejected
 
 use crate::{
     account::{CleanCounts, Counts, RejectCounts},
+    chem::SmilesForm,
     config::{Dedup, Task},
     identity::KeyKind,
     limits::SEALED_BYTES_MAX,
@@ -86,6 +87,9 @@ pub struct Manifest {
     /// The kind of key.
     #[serde(default = "canonical")]
     pub key: KeyKind,
+    /// How the SMILES of rows are written; `None`: as they were read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub smiles: Option<SmilesForm>,
     /// Definition of the structure key: keys of two definitions can't be compared.
     pub key_definition: Option<u8>,
     /// Rows for whose structure key RDKit was needed, by reason.

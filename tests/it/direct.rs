@@ -132,6 +132,8 @@ fn a_direct_library_can_be_made_canonical() {
     let input = folder.write("a.smi", smiles_lines(100));
     let rules = rule_file(&folder, &THREE_RULES);
     let [canonical, direct] = run_both(&folder, &input, &rules, "");
+    assert_eq!(manifest(&canonical)["smiles"], "canonical");
+    assert_eq!(manifest(&direct)["smiles"], "direct");
     assert_ne!(output::smiles(&canonical), output::smiles(&direct));
     Molsieve::new("canonicalize")
         .arg(&direct)

@@ -306,17 +306,17 @@ std::optional<bool> matches_bond(const BondQuery &query, BondType type, bool in_
       yes += *answer;
     }
     matches = what == "BondAnd" ? yes == children : what == "BondOr" ? yes != 0 : yes == 1;
-  } else {
+  } else if (what == "BondOrder" || what == "SingleOrAromaticBond" || what == "BondInRing") {
     const auto value = static_cast<const RDKit::BOND_EQUALS_QUERY &>(query).getVal();
     if (what == "BondOrder") {
       matches = static_cast<int>(type) == value;
     } else if (what == "SingleOrAromaticBond") {
       matches = (type == SINGLE || type == AROMATIC) == (value != 0);
-    } else if (what == "BondInRing") {
-      matches = in_ring == (value != 0);
     } else {
-      return {};
+      matches = in_ring == (value != 0);
     }
+  } else {
+    return {};
   }
   return matches != query.getNegation();
 }
