@@ -1,11 +1,20 @@
 #include "molsieve/src/chem/clean/clean.h"
 
 #include <GraphMol/MolOps.h>
+#include <GraphMol/MolStandardize/AcidBaseCatalog/AcidBaseCatalogParams.h>
+#include <GraphMol/MolStandardize/MolStandardize.h>
+#include <GraphMol/MolStandardize/TransformCatalog/TransformCatalogParams.h>
+#include <GraphMol/SmilesParse/SmilesParse.h>
 #include <GraphMol/SmilesParse/SmilesWrite.h>
+
+#include <algorithm>
+#include <ranges>
+#include <tuple>
 
 #include "molsieve/src/chem/bridge.rs.h"
 #include "molsieve/src/chem/canonical.h"
 #include "molsieve/src/chem/failure.h"
+#include "molsieve/src/chem/model/read.h"
 #include "molsieve/src/chem/parse/parse.h"
 
 namespace molsieve {
@@ -42,6 +51,38 @@ std::uint64_t fingerprint(const ROMol &mol) {
   return sum;
 }
 
+// Normalizer's default.
+constexpr unsigned int NORMALIZER_ROUNDS = 200;
+
+// Two molecules that differ in it have different SMILES.
+struct Composition {
+  explicit Composition(const ROMol &mol) : atoms(mol.getNumAtoms()) {
+    for (const auto *atom : mol.atoms()) {
+      charge += atom->getFormalCharge();
+      hydrogens += molsieve::hydrogens(*atom);
+    }
+  }
+  bool operator==(const Composition &) const = default;
+
+  unsigned int atoms, hydrogens = 0;
+  int charge = 0;
+};
+
+// Whether a fragment is larger: its atoms with their hydrogens, and its weight as LargestFragmentChooser counts it.
+using FragmentSize = std::tuple<unsigned int, double>;
+
+FragmentSize size_of(const ROMol &mol, const std::vector<int> &fragment) {
+  unsigned int atoms = 0;
+  double weight = 0.0;
+  for (const auto index : fragment) {
+    const auto &atom = *mol.getAtomWithIdx(index);
+    atoms += 1 + atom.getTotalNumHs();
+    weight += 100 * atom.getAtomicNum() + atom.getIsotope() - atom.getFormalCharge() * .1;
+    weight += atom.getTotalNumHs();
+  }
+  return {atoms, weight};
+}
+
 // Stops the enumeration of tautomers when those found take too much memory.
 class TautomerGauge : public RDKit::MolStandardize::TautomerEnumeratorCallback {
  public:
@@ -55,12 +96,33 @@ class TautomerGauge : public RDKit::MolStandardize::TautomerEnumeratorCallback {
   std::size_t atoms_max_;
 };
 
+// Whether an atom may be a metal.
+bool may_be_metal(const RDKit::Atom *atom) {
+  return atom->getAtomicNum() != 1 && !is_ordinary(atom->getAtomicNum());
+}
+
+bool is_charged(const RDKit::Atom *atom) { return atom->getFormalCharge() != 0; }
+
 // RDKit reads text behind a space, such as a CXSMILES extension.
 bool is_plain(const std::string &text) { return text.find(' ') == std::string::npos; }
 
 }  // namespace
 
 Cleaner::Cleaner(std::uint32_t steps, std::uint32_t tautomer_atoms_max) : steps_(steps), uncharger_(true) {
+  namespace standard = RDKit::MolStandardize;
+  const auto &defaults = standard::defaultCleanupParameters;
+  const standard::TransformCatalogParams catalogue(defaults.normalizations);
+  for (const auto &transform : catalogue.getTransformations()) {
+    transform->initReactantMatchers();
+    transforms_.push_back({patterns_.add("", transform->getReactants().at(0)), transform});
+  }
+  const standard::AcidBaseCatalogParams acids(defaults.acidbaseFile);
+  for (const auto &[acid, base] : acids.getPairs()) {
+    acids_.push_back({patterns_.add("", acid), patterns_.add("", base)});
+  }
+  for (const auto &correction : standard::CHARGE_CORRECTIONS) {
+    corrected_.push_back(patterns_.add("", RDKit::ROMOL_SPTR(RDKit::SmartsToMol(correction.Smarts))));
+  }
   if (steps & static_cast<std::uint32_t>(CleanStep::Tautomer)) {
     tautomers_ = std::make_unique<RDKit::MolStandardize::TautomerEnumerator>();
     // As TautomerEnumerator::canonicalize does: only the tautomer that is picked needs its stereo.
@@ -101,11 +163,12 @@ CleanAnswer Cleaner::answer(Read read) {
     if (mol->getNumAtoms() == 0) {
       return answer;
     }
-    const auto before = write(*mol);
+    const Composition composition(*mol);
+    auto before = write_flat(*mol);
     const bool has_groups = has_relative_groups(*mol);
     run(mol, answer);
     const auto after = RDKit::MolToSmiles(*mol);
-    answer.changed = after != before;
+    answer.changed = composition != Composition(*mol) || after != (before ? *before : write(*read()));
     if (!answer.changed) {
       answer.steps = 0;
       return answer;
@@ -136,10 +199,10 @@ void Cleaner::run(std::unique_ptr<RWMol> &mol, CleanAnswer &answer) {
   cleanup(*mol);
   end(CleanStep::Cleanup);
   if (wants(CleanStep::Fragment)) {
-    chooser_.chooseInPlace(*mol);
+    choose_fragment(*mol);
     end(CleanStep::Fragment);
   }
-  if (wants(CleanStep::Uncharge)) {
+  if (wants(CleanStep::Uncharge) && std::ranges::any_of(mol->atoms(), is_charged)) {
     uncharger_.unchargeInPlace(*mol);
     end(CleanStep::Uncharge);
   }
@@ -153,13 +216,81 @@ void Cleaner::run(std::unique_ptr<RWMol> &mol, CleanAnswer &answer) {
   }
 }
 
-// MolStandardize::cleanupInPlace, which makes the objects anew for each molecule.
+// MolStandardize::cleanupInPlace, which makes the objects anew for each molecule. What would change nothing is left out.
 void Cleaner::cleanup(RWMol &mol) {
   RDKit::MolOps::removeHs(mol);
-  metals_.disconnectInPlace(mol);
-  normalizer_.normalizeInPlace(mol);
-  reionizer_.reionizeInPlace(mol);
+  if (std::ranges::any_of(mol.atoms(), may_be_metal)) {
+    metals_.disconnectInPlace(mol);
+  }
+  normalize(mol);
+  if (may_move_protons()) {
+    reionizer_.reionizeInPlace(mol);
+  }
   RDKit::MolOps::assignStereochemistry(mol, true, true);
+}
+
+// Normalizer::normalizeInPlace, which searches for each transform by RDKit. Leaves the molecule searched for patterns.
+void Cleaner::normalize(RWMol &mol) {
+  if (!mol.getRingInfo()->isSymmSssr()) {
+    RDKit::MolOps::symmetrizeSSSR(mol);
+  }
+  for (unsigned int round = 0; round < NORMALIZER_ROUNDS; ++round) {
+    patterns_.begin(mol);
+    const auto changes = [&](const Transform &transform) {
+      return patterns_.matches(transform.pattern) && transform.reaction->runReactant(mol, false);
+    };
+    if (std::ranges::none_of(transforms_, changes)) {
+      return;
+    }
+    constexpr auto sanitized = RDKit::MolOps::SANITIZE_ALL ^ RDKit::MolOps::SANITIZE_CLEANUP ^
+                               RDKit::MolOps::SANITIZE_PROPERTIES;
+    try {
+      unsigned int failed = 0;
+      RDKit::MolOps::sanitizeMol(mol, failed, sanitized);
+    } catch (const RDKit::MolSanitizeException &) {
+      // As the normalizer does: the molecule goes on as it is.
+    }
+  }
+  patterns_.begin(mol);
+}
+
+// Whether Reionizer::reionizeInPlace may change the molecule: charges are corrected, or there is an acid that is stronger
+// than that of a base. The acids are in the order of their strength.
+bool Cleaner::may_move_protons() {
+  const auto matches = [this](std::size_t pattern) { return patterns_.matches(pattern); };
+  if (std::ranges::any_of(corrected_, matches)) {
+    return true;
+  }
+  const auto bases = acids_ | std::views::reverse;
+  const auto weakest = std::ranges::find_if(bases, matches, &Acid::base);
+  return weakest != bases.end() &&
+         std::any_of(acids_.begin(), weakest.base() - 1, [&](const Acid &acid) { return matches(acid.acid); });
+}
+
+// LargestFragmentChooser::chooseInPlace, which writes the SMILES of each fragment.
+void Cleaner::choose_fragment(RWMol &mol) {
+  std::vector<std::vector<int>> fragments;
+  RDKit::MolOps::getMolFrags(mol, fragments);
+  if (fragments.size() == 1) {
+    return;
+  }
+  std::vector<FragmentSize> sizes;
+  for (const auto &fragment : fragments) {
+    sizes.push_back(size_of(mol, fragment));
+  }
+  const auto largest = std::ranges::max_element(sizes);
+  if (std::ranges::count(sizes, *largest) > 1) {
+    // The SMILES decide.
+    chooser_.chooseInPlace(mol);
+    return;
+  }
+  mol.beginBatchEdit();
+  for (std::size_t i = 0; i < fragments.size(); ++i) {
+    if (static_cast<std::ptrdiff_t>(i) != largest - sizes.begin()) {
+      std::ranges::for_each(fragments[i], [&](int atom) { mol.removeAtom(atom); });
+    }
+  }
+  mol.commitBatchEdit();
 }
 
 // TautomerEnumerator::canonicalize, which does not say whether a limit cut the tautomers off.
@@ -178,20 +309,27 @@ void Cleaner::take_tautomer(std::unique_ptr<RWMol> &mol, CleanAnswer &answer) {
   mol = std::make_unique<RWMol>(*picked);
 }
 
-// The canonical SMILES of a sanitized molecule.
+// The canonical SMILES of a molecule.
 std::string Cleaner::write(const ROMol &mol) {
-  std::string text;
-  if (flat_.read(mol)) {
-    written_ = flat_.mol;
-    if (find_rings(written_) == 1 && edit::confirm_stereo(written_) && writer_.write(written_, text)) {
-      return text;
-    }
+  if (auto text = write_flat(mol)) {
+    return std::move(*text);
   }
   try {
     return RDKit::MolToSmiles(mol);
   } catch (const std::exception &e) {
     throw Unusable(Failure::Write, one_line(std::string("RDKit cannot write its SMILES: ") + e.what()));
   }
+}
+
+// The same by the flat molecule; nothing where that is not proved to be RDKit's.
+std::optional<std::string> Cleaner::write_flat(const ROMol &mol) {
+  std::string text;
+  if (!flat_.read(mol)) {
+    return {};
+  }
+  written_ = flat_.mol;
+  const bool is_written = find_rings(written_) == 1 && edit::confirm_stereo(written_) && writer_.write(written_, text);
+  return is_written ? std::optional(std::move(text)) : std::nullopt;
 }
 
 std::unique_ptr<Cleaner> new_cleaner(std::uint32_t steps, std::uint32_t tautomer_atoms_max) {
