@@ -22,7 +22,7 @@ class Parent {
  public:
   explicit Parent(RDKit::ROMOL_SPTR mol) : atoms(mol->getNumAtoms()), mol_(std::move(mol)) {}
   // `drafted` has to stay as it is.
-  Parent(const parse::Drafted &drafted, std::size_t atom_count) : atoms(atom_count), drafted_(&drafted) {}
+  Parent(parse::Drafted &drafted, std::size_t atom_count) : atoms(atom_count), drafted_(&drafted) {}
 
   // RDKit's molecule, which is made when it is first asked for.
   const RDKit::ROMOL_SPTR &mol() {
@@ -72,7 +72,7 @@ class Parent {
 
  private:
   RDKit::ROMOL_SPTR mol_;
-  const parse::Drafted *drafted_ = nullptr;
+  parse::Drafted *drafted_ = nullptr;
 };
 
 }  // namespace molsieve

@@ -96,13 +96,12 @@ Failure Transformer::begin_text(const std::string &text) {
   end();
   // RDKit reads text behind a space, such as a CXSMILES extension.
   const bool may_edit = !settings_->reference && text.find(' ') == std::string::npos;
-  const bool is_drafted = may_edit && drafted_.read(text);
-  if (is_drafted && drafted_.flatten(flat_.mol, flat_.rings)) {
+  if (may_edit && drafted_.read_flat(text, flat_.mol, flat_.rings)) {
     return start_drafted();
   }
   std::unique_ptr<RWMol> mol;
   try {
-    mol = read_smiles(text, is_drafted ? parse::fast : parse::with_rdkit);
+    mol = read_smiles(text, may_edit ? parse::fast : parse::with_rdkit);
   } catch (const Unusable &e) {
     return refuse(e.failure, e.what());
   }

@@ -129,7 +129,7 @@ bool Combiner::may_be_flat(const std::string &smiles) const {
 
 // Parses to flat arrays, and lays the molecule down. False: RDKit's molecule is needed.
 bool Combiner::draft(const std::string &smiles) {
-  return may_be_flat(smiles) && drafted_.read(smiles) && drafted_.flatten(flat_.mol, flat_.rings);
+  return may_be_flat(smiles) && drafted_.read_flat(smiles, flat_.mol, flat_.rings);
 }
 
 ROMOL_SPTR Combiner::parse(const std::string &smiles) const {

@@ -99,23 +99,16 @@ void Target::clear(unsigned int atoms) {
   std::fill_n(degrees_.begin(), atoms, 0);
 }
 
-// False: the value is not one that there is room for.
-bool Target::set(unsigned int atom, Fact fact, int value) {
-  const auto place = place_of(fact);
-  (fact >= Fact::RARE ? rare_ : common_)[atom] |= place.bits(value);
-  return value >= place.value_min() && value <= place.value_max();
-}
-
 bool Target::add_atom(unsigned int index, const Stated &atom) {
   if (atom.number >= ELEMENT_INDEX.size() || atom.isotope > 0xffff || atom.valence > 0xff || atom.hydrogens > 0xff) {
     return false;
   }
   add_to_class(index, atom.number, atom.aromatic);
   hydrogens_[index] = atom.hydrogens;
-  return set(index, Fact::NUMBER, atom.number) && set(index, Fact::AROMATIC, atom.aromatic) &&
-         set(index, Fact::IMPLICIT_HYDROGENS, atom.hydrogens) && set(index, Fact::VALENCE, atom.valence) &&
-         set(index, Fact::CHARGE, atom.charge) && set(index, Fact::HYBRIDIZATION, atom.hybridization) &&
-         set(index, Fact::ISOTOPE, atom.isotope);
+  return set<Fact::NUMBER>(index, atom.number) && set<Fact::AROMATIC>(index, atom.aromatic) &&
+         set<Fact::IMPLICIT_HYDROGENS>(index, atom.hydrogens) && set<Fact::VALENCE>(index, atom.valence) &&
+         set<Fact::CHARGE>(index, atom.charge) && set<Fact::HYBRIDIZATION>(index, atom.hybridization) &&
+         set<Fact::ISOTOPE>(index, atom.isotope);
 }
 
 void Target::add_to_class(unsigned int index, unsigned int number, bool aromatic) {
@@ -148,9 +141,9 @@ bool Target::complete() {
   bool fits = true;
   for (unsigned int i = 0; i < size_ && fits; ++i) {
     degree_max_ = std::max<unsigned int>(degree_max_, degrees_[i]);
-    fits = count_neighbours(i) && set(i, Fact::DEGREE, degrees_[i]) &&
-           set(i, Fact::TOTAL_DEGREE, degrees_[i] + hydrogens_[i]) && set(i, Fact::IN_RING, rings_of_[i] != 0) &&
-           set(i, Fact::RINGS, rings_of_[i]) && set(i, Fact::SMALLEST_RING, smallest_ring_[i]);
+    fits = count_neighbours(i) && set<Fact::DEGREE>(i, degrees_[i]) &&
+           set<Fact::TOTAL_DEGREE>(i, degrees_[i] + hydrogens_[i]) && set<Fact::IN_RING>(i, rings_of_[i] != 0) &&
+           set<Fact::RINGS>(i, rings_of_[i]) && set<Fact::SMALLEST_RING>(i, smallest_ring_[i]);
   }
   return fits;
 }
@@ -165,10 +158,10 @@ bool Target::count_neighbours(unsigned int atom) {
     hetero += number != CARBON && number != HYDROGEN;
     aliphatic_hetero += number != CARBON && number != HYDROGEN && !is_aromatic(link->atom);
   }
-  return set(atom, Fact::RING_BONDS, ring_bonds) && set(atom, Fact::HYDROGENS, hydrogens_[atom] + hydrogens) &&
-         set(atom, Fact::HETERO_NEIGHBOURS, hetero) &&
-         set(atom, Fact::ALIPHATIC_HETERO_NEIGHBOURS, aliphatic_hetero) &&
-         set(atom, Fact::OTHER_THAN_HYDROGEN, degrees_[atom] - light);
+  return set<Fact::RING_BONDS>(atom, ring_bonds) && set<Fact::HYDROGENS>(atom, hydrogens_[atom] + hydrogens) &&
+         set<Fact::HETERO_NEIGHBOURS>(atom, hetero) &&
+         set<Fact::ALIPHATIC_HETERO_NEIGHBOURS>(atom, aliphatic_hetero) &&
+         set<Fact::OTHER_THAN_HYDROGEN>(atom, degrees_[atom] - light);
 }
 
 }  // namespace molsieve::match

@@ -150,7 +150,13 @@ class Target {
   bool add_link(unsigned int from, unsigned int to, unsigned int state);
   void add_ring_member(unsigned int atom, unsigned int size);
   bool complete();
-  bool set(unsigned int atom, Fact fact, int value);
+  // False: the value is not one that there is room for.
+  template <Fact FACT>
+  bool set(unsigned int atom, int value) {
+    constexpr auto place = place_of(FACT);
+    (FACT >= Fact::RARE ? rare_ : common_)[atom] |= place.bits(value);
+    return value >= place.value_min() && value <= place.value_max();
+  }
   bool count_neighbours(unsigned int atom);
 
   unsigned int size_ = 0;

@@ -72,6 +72,9 @@ void set_hybridization(Draft &mol);
 
 // stereo.cc: ranks, possible centres, R and S, E and Z.
 bool set_stereo(Draft &mol);
+// The same for what the text gives stereo to, without the possible centres and the ranks of RDKit's molecule. False: it is not
+// certain without them, or RDKit has to find it.
+bool set_stated_stereo(Draft &mol);
 
 // flat.cc: what model/read.h reads from RDKit's molecule of a draft with stereo. False: it reads nothing.
 bool flatten(const Draft &from, Molecule &mol, Rings &rings);

@@ -148,6 +148,7 @@ Drafted::Drafted() : draft_(std::make_unique<Draft>()) {}
 Drafted::~Drafted() = default;
 
 bool Drafted::read(const std::string &smiles) {
+  unranked_.clear();
   if (!perceive(smiles, *draft_)) {
     return false;
   }
@@ -155,7 +156,23 @@ bool Drafted::read(const std::string &smiles) {
   return true;
 }
 
-std::unique_ptr<RWMol> Drafted::make() const {
+bool Drafted::read_flat(const std::string &smiles, Molecule &mol, Rings &rings) {
+  unranked_.clear();
+  if (!perceive(smiles, *draft_)) {
+    return false;
+  }
+  if (set_stated_stereo(*draft_)) {
+    unranked_ = smiles;
+  } else if (has_stereo_ = set_stereo(*draft_); !has_stereo_) {
+    return false;
+  }
+  return flatten(*draft_, mol, rings);
+}
+
+std::unique_ptr<RWMol> Drafted::make() {
+  if (!unranked_.empty()) {
+    read(std::string(unranked_));
+  }
   auto mol = std::make_unique<RWMol>();
   add_atoms(*draft_, *mol, has_stereo_);
   add_bonds(*draft_, *mol, has_stereo_);
@@ -167,10 +184,6 @@ std::unique_ptr<RWMol> Drafted::make() const {
     RDKit::MolOps::assignStereochemistry(*mol, true, true, true);
   }
   return mol;
-}
-
-bool Drafted::flatten(Molecule &mol, Rings &rings) const {
-  return has_stereo_ && parse::flatten(*draft_, mol, rings);
 }
 
 std::unique_ptr<RWMol> with_rdkit(const std::string &smiles) {

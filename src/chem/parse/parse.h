@@ -30,15 +30,16 @@ class Drafted {
   bool read(const std::string &smiles);
   // Whether it has the stereo too, which RDKit has to find otherwise.
   bool has_stereo() const { return has_stereo_; }
+  // The same as read(), and lays down the flat molecule and the rings that would be read from the molecule that with_rdkit gives. False also
+  // where there are none, or RDKit has to find the stereo.
+  bool read_flat(const std::string &smiles, Molecule &mol, Rings &rings);
   // Of the text that was read: the molecule that with_rdkit gives.
-  std::unique_ptr<RDKit::RWMol> make() const;
-  // … and the flat molecule and the rings that are read from that. False: there are none, or RDKit has to find the
-  // stereo.
-  bool flatten(Molecule &mol, Rings &rings) const;
+  std::unique_ptr<RDKit::RWMol> make();
 
  private:
   std::unique_ptr<Draft> draft_;
   bool has_stereo_ = false;
+  std::string unranked_;     // the text, if only the stereo that it states was looked for
 };
 
 }  // namespace molsieve::parse

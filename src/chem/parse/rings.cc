@@ -2,6 +2,7 @@
 // alone (Vismara, Electron. J. Comb. 1997, 4, R9; RDKit uses RingDecomposerLib). RDKit lists them in another order, on
 // which nothing depends.
 #include <algorithm>
+#include <span>
 #include <vector>
 
 #include "molsieve/src/chem/parse/draft.h"
@@ -17,8 +18,8 @@ constexpr std::uint32_t PATHS_MAX = RINGS_MAX + 1;
 // Bounds the working memory. Molecules have some dozens; what has more is left to RDKit.
 constexpr std::size_t FAMILIES_MAX = 4096;
 
-// Cycles of the same length that differ in the shortest paths from the highest atom, `root`, to two atoms: `one` and
-// `two` are neighbours, or both are neighbours of `top`.
+// Cycles of the same length that differ in the shortest paths from the atom of the highest place, `root`, to two atoms: `one`
+// and `two` are neighbours, or both are neighbours of `top`.
 struct Family {
   std::uint16_t size;
   std::uint16_t root, one, two;
@@ -82,7 +83,7 @@ class RingFinder {
     }
     families_.clear();
     reach_ = longest_needed() / 2;
-    for (const auto root : system_) {
+    for (const auto root : order_system()) {
       search(root);
       find_families(root);
       if (families_.size() > FAMILIES_MAX) {
@@ -91,6 +92,20 @@ class RingFinder {
     }
     std::ranges::stable_sort(families_, {}, &Family::size);
     return keep_relevant(system_bonds_ + 1 - system_.size());
+  }
+
+  // Numbers the atoms, those at which bonds branch last, and returns these. Each cycle of a system of several rings has one of
+  // them, so that its atom of the highest place is one.
+  std::span<const std::uint16_t> order_system() {
+    const auto branches = std::partition(system_.begin(), system_.end(), [this](auto atom) {
+      unsigned int bonds = 0;
+      each_neighbour(atom, [&](auto, auto) { ++bonds; });
+      return bonds < 3;
+    });
+    for (std::size_t i = 0; i < system_.size(); ++i) {
+      place_[system_[i]] = static_cast<std::uint16_t>(i);
+    }
+    return {branches, system_.end()};
   }
 
   // The length of the longest cycle that one bond closes with a tree of shortest paths. These cycles make all others, so
@@ -147,7 +162,8 @@ class RingFinder {
     return keep();
   }
 
-  // Breadth first, as far as half a cycle reaches. Finds the atoms that a shortest path of atoms below the root leads to, and one such path.
+  // Breadth first, as far as half a cycle reaches. Finds the atoms that a shortest path of atoms
+  // of lower places leads to, and one such path.
   void search(std::uint16_t root) {
     for (const auto atom : system_) {
       distance_[atom] = UNREACHED;
@@ -168,7 +184,7 @@ class RingFinder {
           distance_[to] = distance_[from] + 1;
           queue_.push_back(to);
         }
-        if (to > root || paths_[from] == 0 || distance_[to] != distance_[from] + 1) {
+        if (place_[to] > place_[root] || paths_[from] == 0 || distance_[to] != distance_[from] + 1) {
           return;
         }
         if (paths_[to] == 0) {
@@ -194,7 +210,7 @@ class RingFinder {
         }
         if (distance_[other] < distance_[atom]) {
           nearer_.push_back({other, bond});
-        } else if (distance_[other] == distance_[atom] && other < atom) {
+        } else if (distance_[other] == distance_[atom] && place_[other] < place_[atom]) {
           add_family(root, {atom, bond}, {other, bond}, UNREACHED);
         }
       });
@@ -338,12 +354,13 @@ class RingFinder {
   std::vector<std::uint16_t> system_, queue_, ring_;
   unsigned int reach_ = 0;  // of a search
   std::array<std::uint16_t, DRAFT_ATOMS_MAX> nearest_;  // the atom before in a tree of shortest paths
+  std::array<std::uint16_t, DRAFT_ATOMS_MAX> place_;    // in the system
   std::size_t system_bonds_ = 0;
   std::vector<Step> nearer_;
   std::vector<Family> families_;
   std::vector<BondSet> basis_, relevant_;
-  // Of the last search, per atom: the distance from the root, the number of shortest paths of atoms below the root, and
-  // one such path without the root.
+  // Of the last search, per atom: the distance from the root, the number of shortest paths of atoms of lower places, and one
+  // such path without the root.
   std::array<std::uint16_t, DRAFT_ATOMS_MAX> distance_;
   std::array<std::uint32_t, DRAFT_ATOMS_MAX> paths_;
   std::array<AtomSet, DRAFT_ATOMS_MAX> path_atoms_;

@@ -232,7 +232,46 @@ bool holds_unclear_centre(const Draft &mol) {
   });
 }
 
+// Whether the ranks tell the neighbours apart of all chiral atoms, and of all double bonds with directions on both sides.
+bool are_told_apart(const Molecule &mol) {
+  const auto is_told = [&](const Atom &atom) { return !neighbours_tie(mol, atom); };
+  const auto is_directed = [&](std::uint16_t index) {
+    return any_bond(mol, mol.atoms[index], [](const Bond &bond) { return bond.type != DOUBLE && has_direction(bond); });
+  };
+  return std::ranges::all_of(mol.atoms, [&](const Atom &atom) { return atom.chirality == NO_CHIRALITY || is_told(atom); }) &&
+         std::ranges::all_of(mol.bonds, [&](const Bond &bond) {
+           return bond.type != DOUBLE || !is_directed(bond.begin) || !is_directed(bond.end) ||
+                  (is_told(mol.atoms[bond.begin]) && is_told(mol.atoms[bond.end]));
+         });
+}
+
 }  // namespace
+
+// What is not stated can get no stereo, so that its ranks need not be known; and different ranks stay different, so that
+// all that is stated is found in the first round.
+bool set_stated_stereo(Draft &mol) {
+  bool any_chiral = false;
+  for (unsigned int i = 0; i < mol.atoms.size(); ++i) {
+    if (mol.atoms[i].chirality != NO_CHIRALITY) {
+      any_chiral = true;
+      if (!may_be_centre(mol, mol.atoms[i], i)) {
+        return false;
+      }
+    }
+  }
+  if (!any_chiral && !mol.has_direction) {
+    return true;
+  }
+  if (!rank_by_cip_until(mol, are_told_apart) || !are_told_apart(mol)) {
+    return false;
+  }
+  Round bonds;
+  if (!assign_bonds(mol, bonds)) {
+    return false;
+  }
+  clear_useless_directions(mol);
+  return true;
+}
 
 // False: RDKit has to assign the stereo. Only what this step sets has then changed.
 bool set_stereo(Draft &mol) {
