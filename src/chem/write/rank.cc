@@ -9,8 +9,12 @@ namespace {
 
 constexpr std::int16_t NOT_ACTIVE = -2;
 constexpr std::int16_t LAST = -1;
-// A class takes ten bits of a bond's code, below two for stereo and four for the type.
-static_assert(ATOMS_MAX <= 1 << 10);
+// A bond's code: the class of the neighbour, two bits for stereo and four for the type.
+constexpr unsigned int CLASS_BITS = 10, BOND_BITS = 6;
+static_assert(ATOMS_MAX <= 1 << CLASS_BITS);
+// In the number that all atoms are sorted by first.
+constexpr unsigned int PLACE_BITS = 9;
+static_assert(ATOMS_MAX <= 1 << PLACE_BITS);
 // Above this size an insertion sort is slower.
 constexpr unsigned int SMALL = 12;
 // Below the invariant of an atom in its signature.
@@ -23,6 +27,11 @@ bool Ranker::rank(const Molecule &mol) {
   size_ = mol.atoms.size();
   describe_atoms();
   start();
+  if (sort_packed()) {
+    renumber(0, size_);
+  } else {
+    activate(0);
+  }
   refine();
   if (!has_ties()) {
     return true;
@@ -45,7 +54,7 @@ void Ranker::describe_atoms() {
                std::uint64_t{atom.chirality != NO_CHIRALITY};
     for (unsigned int j = 0; j < atom.degree; ++j) {
       const auto &bond = mol_->bonds[atom.bonds[j]];
-      bond_code_[i][j] = bond.type << 12 | bond.stereo << 10;
+      bond_code_[i][j] = bond.type << (CLASS_BITS + 2) | bond.stereo << CLASS_BITS;
     }
   }
 }
@@ -95,7 +104,39 @@ void Ranker::start() {
   touched_.reset();
   count_[0] = size_;
   active_ = LAST;
-  activate(0);
+}
+
+// Sorts and splits the class of all atoms, as sort_class() does, by one number for each atom. False: some do not fit.
+bool Ranker::sort_packed() {
+  for (unsigned int i = 0; i < size_; ++i) {
+    const auto &atom = mol_->atoms[i];
+    const auto hydrogens = static_cast<unsigned int>(atom.hydrogens());
+    // Of two neighbours or more, some are in the same class, so that chirality is not compared yet.
+    if (atom.isotope != 0 || hydrogens > 7 || (atom.chirality != NO_CHIRALITY && atom.degree < 2)) {
+      return false;
+    }
+    std::array<std::uint16_t, PRODUCT_DEGREE_MAX> codes;
+    std::copy_n(bond_code_[i].begin(), atom.degree, codes.begin());
+    sort_few(codes.data(), atom.degree, std::greater<>());
+    std::uint64_t around = 0;
+    for (unsigned int j = 0; j < atom.degree; ++j) {
+      around |= std::uint64_t{codes[j]} >> CLASS_BITS << BOND_BITS * (PRODUCT_DEGREE_MAX - 1 - j);
+    }
+    const std::uint64_t own = std::uint64_t{atom.degree} << 19 | std::uint64_t{atom.number} << 12 | hydrogens << 9 |
+                              std::uint64_t{static_cast<std::uint8_t>(atom.charge)} << 1 | (atom.chirality != NO_CHIRALITY);
+    packed_[i] = (own << BOND_BITS * PRODUCT_DEGREE_MAX | around) << PLACE_BITS | i;
+  }
+  std::sort(packed_.begin(), packed_.begin() + size_);
+  unsigned int class_begin = 0;
+  for (unsigned int i = 0; i < size_; ++i) {
+    order_[i] = packed_[i] & ((1u << PLACE_BITS) - 1);
+    count_[order_[i]] = 0;
+    if (i > 0 && packed_[i] >> PLACE_BITS != packed_[i - 1] >> PLACE_BITS) {
+      class_begin = i;
+    }
+    ++count_[order_[class_begin]];
+  }
+  return true;
 }
 
 void Ranker::activate(std::uint16_t atom) {

@@ -37,6 +37,7 @@ class Ranker {
   Signature signature(std::uint16_t atom, std::uint16_t place) const;
   std::uint8_t chirality(std::uint16_t atom) const;
   void start();
+  bool sort_packed();
   void refine();
   void sort_class(unsigned int offset, unsigned int length);
   void sort_signatures(unsigned int length);
@@ -59,6 +60,7 @@ class Ranker {
   std::array<bool, ATOMS_MAX> changed_;
   std::bitset<ATOMS_MAX> touched_;
   std::array<Signature, ATOMS_MAX> signatures_;
+  std::array<std::uint64_t, ATOMS_MAX> packed_;
   std::int16_t active_ = -1;
 };
 
