@@ -181,8 +181,8 @@ std::unique_ptr<std::string> parse_differs(const std::string &smiles, bool &fast
   auto differs = difference(ours, theirs);
   edit::Parent flat, read;
   if (drafted.read_flat(smiles, flat.mol, flat.rings) && differs.empty()) {
-    differs = read.read(*drafted.make()) ? difference(describe(flat), describe(read))
-                                         : "a flat molecule is laid down that cannot be read";
+    read.read(*drafted.make());
+    differs = difference(describe(flat), describe(read));
   } else if (differs.empty() && drafted.read(smiles) && drafted.has_stereo() && read.read(*drafted.make())) {
     differs = "the flat molecule can be read, but is not laid down";
   }
