@@ -122,6 +122,7 @@ void Transformer::begin_sites(std::size_t sites, bool capped, ParentReport &repo
   auto &p = *parent_;
   p.next_site = 0;
   p.sites = sites;
+  p.given.clear();
   number(RuleCount::Sites) += sites;
   if (capped) {
     add_cap(report, Cap::Sites);

@@ -55,6 +55,14 @@ class Parent {
   bool is_flat = false;          // the product was made on the flat molecule
   bool is_checked = false;       // … and by RDKit too
   bool is_written_flat = false;  // RDKit has made the product, but not its SMILES
+  bool is_settled = false;       // its text or its key would be the same for any order of the atoms
+  bool is_given = false;         // the parent has given it, now or before
+  // Of the current rule, the flat products that were given and are settled.
+  struct Given {
+    std::uint16_t site;
+    std::size_t product;
+  };
+  std::vector<Given> given;
   bool full = false;  // it has as many distinct products as a parent may have
   bool groups_to_report = false;  // it has enhanced stereo, which no product keeps
 

@@ -1,6 +1,8 @@
 // Recognises products: the parent itself, what it has given before, and what RDKit makes in another way.
 #include <GraphMol/SmilesParse/SmilesWrite.h>
 
+#include <algorithm>
+
 #include "molsieve/src/chem/bridge.rs.h"
 #include "molsieve/src/chem/canonical.h"
 #include "molsieve/src/chem/parent.h"
@@ -9,6 +11,13 @@
 #include "molsieve/src/chem/transformer.h"
 
 namespace molsieve {
+
+namespace {
+
+// A match is compared with so many others of its rule.
+constexpr std::size_t GIVEN_MAX = 32;
+
+}  // namespace
 
 // Whether the product is its own parent.
 bool Transformer::is_unchanged(std::size_t atoms, ParentReport &report) {
@@ -45,6 +54,29 @@ void Transformer::identify(ParentReport &report) {
   }
 }
 
+// Whether a product of the current match was given before at another site, since equal parts of the parent can be exchanged so
+// that one match becomes the other.
+bool Transformer::repeats(std::size_t product, ParentReport &report) {
+  const auto &p = *parent_;
+  if (p.given.empty()) {
+    return false;
+  }
+  const Timer timer(report.react_ns);
+  const auto &matches = *p.matches;
+  return std::ranges::any_of(p.given, [&](const Parent::Given &given) {
+    return given.product == product && exchange_.leads(flat_.mol, matches[given.site], matches[p.site]);
+  });
+}
+
+// Remembers the product, which was made on the flat molecule, for repeats().
+void Transformer::remember_given(std::size_t product) {
+  auto &p = *parent_;
+  if (p.is_given && p.is_settled && !p.combined && p.given.size() < GIVEN_MAX &&
+      !rules_[p.rule].edits[product]->makes_stereo()) {
+    p.given.push_back({p.site, product});
+  }
+}
+
 // Whether the parent has not given the product before, and may give it. If not, the product is counted.
 bool Transformer::is_new(ParentReport &report) {
   auto &p = *parent_;
@@ -54,6 +86,7 @@ bool Transformer::is_new(ParentReport &report) {
     return false;
   }
   identify(report);
+  p.is_given = true;
   auto &seen = p.combined ? seen_combined_ : seen_;
   if (!seen.insert(p.key_low, p.key_high)) {
     ++report.symmetric;

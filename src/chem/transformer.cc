@@ -294,14 +294,22 @@ void Transformer::take_product(std::size_t product, ParentReport &report) {
     count_capped(report);
     return;
   }
+  if (repeats(product, report)) {
+    ++report.on_graphs;
+    ++report.symmetric;
+    count(RuleCount::Made);
+    return;
+  }
   p.made = nullptr;
   p.is_checked = false;
   p.is_written_flat = false;
   p.has_key = false;
+  p.is_given = false;
   p.is_flat = make_by_edit(product, report);
   if (p.is_flat) {
     ++report.on_graphs;
     take_smiles(product_.atoms.size(), report);
+    remember_given(product);
     return;
   }
   std::size_t atoms;
@@ -371,8 +379,11 @@ bool Transformer::write_edited(ParentReport &report) {
   {
     const Timer timer(report.write_ns);
     if (!keys_) {
-      return writer_.write(product_, p.smiles);
+      const bool is_written = writer_.write(product_, p.smiles);
+      p.is_settled = writer_.is_settled();
+      return is_written;
     }
+    p.is_settled = true;
     if (!writer_.write_directly(product_, p.smiles)) {
       return false;
     }

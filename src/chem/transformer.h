@@ -12,6 +12,7 @@
 #include "molsieve/src/chem/combine/combiner.h"
 #include "molsieve/src/chem/describe/describe.h"
 #include "molsieve/src/chem/edit/edit.h"
+#include "molsieve/src/chem/edit/exchange.h"
 #include "molsieve/src/chem/filter/filters.h"
 #include "molsieve/src/chem/key_set.h"
 #include "molsieve/src/chem/parse/parse.h"
@@ -107,6 +108,8 @@ class Transformer {
   // recognition.cc
   bool is_unchanged(std::size_t atoms, ParentReport &report);
   bool is_new(ParentReport &report);
+  bool repeats(std::size_t product, ParentReport &report);
+  void remember_given(std::size_t product);
   void identify(ParentReport &report);
   bool is_same_molecule(const std::string &expected);
   void check(ParentReport &report);
@@ -149,6 +152,7 @@ class Transformer {
   Molecule product_;
   Molecule parent_copy_;  // for its canonical SMILES
   edit::Edit::Workspace workspace_;
+  edit::Exchange exchange_;
   write::SmilesWriter writer_;
   describe::PropertySet properties_;  // of columns and filters
   describe::Describer describer_;

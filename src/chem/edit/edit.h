@@ -70,6 +70,9 @@ class Edit {
   bool apply(const Parent &parent, const RDKit::MatchVectType &match, bool confirm, Molecule &product,
              Workspace &work) const;
 
+  // Whether the template states stereo, which may be another one at another site.
+  bool makes_stereo() const { return has_chirality_ || has_stereo_; }
+
   // How many rings RDKit lists for the product that `apply` has just made. `same`: they are all rings of the parent, and
   // those of new atoms. False: the number is not certain.
   bool count_rings(const Parent &parent, const Molecule &product, const Workspace &work, RingCounts &counts,

@@ -33,12 +33,14 @@ bool Ranker::rank(const Molecule &mol) {
     activate(0);
   }
   refine();
+  is_settled_ = true;
   if (!has_ties()) {
     return true;
   }
   if (is_special()) {
     return false;
   }
+  is_settled_ = has_twins_only();
   break_ties();
   return true;
 }
@@ -227,6 +229,19 @@ void Ranker::renumber(unsigned int offset, unsigned int length) {
 bool Ranker::has_ties() const {
   const auto end = count_.begin() + size_;
   return std::find(count_.begin(), end, 0) != end;
+}
+
+// Whether tied atoms have no neighbour but the same one.
+bool Ranker::has_twins_only() const {
+  for (unsigned int i = 0; i < size_; ++i) {
+    const auto &atom = mol_->atoms[order_[i]];
+    const auto &first = mol_->atoms[order_[class_[order_[i]]]];
+    const bool is_tied = count_[order_[class_[order_[i]]]] > 1;
+    if (is_tied && (atom.degree != 1 || first.degree != 1 || atom.neighbours[0] != first.neighbours[0])) {
+      return false;
+    }
+  }
+  return true;
 }
 
 // Whether RDKit would make a comparison that is not made here: of the chirality of centres in rings next to tied atoms,

@@ -16,6 +16,8 @@ class Ranker {
   // Ranks the atoms. False: the molecule is one of the highly symmetrical ones for which RDKit makes further
   // comparisons.
   bool rank(const Molecule &mol);
+  // Whether the ranks do not depend on the order of the atoms: only equal neighbours of one atom, which have no others, were tied.
+  bool is_settled() const { return is_settled_; }
   std::uint16_t operator[](std::size_t atom) const { return class_[atom]; }
 
  private:
@@ -48,6 +50,7 @@ class Ranker {
   void single_out(std::uint16_t atom);
   bool is_special() const;
   bool has_ties() const;
+  bool has_twins_only() const;
 
   const Molecule *mol_ = nullptr;
   unsigned int size_ = 0;
@@ -62,6 +65,7 @@ class Ranker {
   std::array<Signature, ATOMS_MAX> signatures_;
   std::array<std::uint64_t, ATOMS_MAX> packed_;
   std::int16_t active_ = -1;
+  bool is_settled_ = false;
 };
 
 }  // namespace molsieve::write

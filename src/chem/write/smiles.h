@@ -17,7 +17,9 @@ class SmilesWriter {
   SmilesWriter();
   // Replaces `text`. The molecule is connected and its stereo confirmed. False: RDKit has to write it.
   bool write(const Molecule &mol, std::string &text);
-  // The same with the atoms ranked by their numbers: no canonical SMILES, but one of the same molecule. Its stereo need not
+  // Whether the text that write() has made would be the same for any order of the atoms.
+  bool is_settled() const { return ranks_.is_settled(); }
+  // Writes with the atoms ranked by their numbers: no canonical SMILES, but one of the same molecule. Its stereo need not
   // be confirmed.
   bool write_directly(const Molecule &mol, std::string &text);
 
