@@ -137,6 +137,75 @@ fn recursive_smarts_agree_beyond_the_limit_of_their_matches() {
     assert!(unique.as_u64() > Some(15), "{unique}");
 }
 
+/// Molecules with equal parts: each fragment on both sides of each linker, and rings, cages and stereo that depends on them.
+fn symmetrical_library() -> String {
+    const FRAGMENTS: [&str; 10] = [
+        "c1ccccc1",
+        "c1ccc(O)cc1",
+        "C(C)(C)C",
+        "C(F)(F)F",
+        "CC",
+        "C1CCNCC1",
+        "C[C@H](F)O",
+        "C=CC",
+        "/C=C/C",
+        "S(=O)(=O)C",
+    ];
+    const LINKERS: [(&str, &str); 6] = [
+        ("C", ""),
+        ("N", "C"),
+        ("C", "O"),
+        ("[C@@H]", "c9cccc(C)c9"),
+        ("C9C", "CC9"),
+        ("CC(C)(C)OC", "C#N"),
+    ];
+    const OTHERS: [&str; 12] = [
+        "C12C3C4C1C5C4C3C25",
+        "C1CC2CCC1CC2",
+        "C1CC1C1CC1",
+        "C1C[C@H](C)C[C@@H](C)C1",
+        "C[C@H]1CC[C@@H](C)CC1",
+        "OC[C@@H](O)[C@H](O)CO",
+        "C/C=C/C(C)(C)/C=C/C",
+        "C/C=C/C(O)/C=C\\C",
+        "CC(C)=C(C)C",
+        "c1ccc2ccccc2c1",
+        "c1cc2cc3ccccc3cc2cc1",
+        "CC(C)(C)c1cc(C(C)(C)C)cc(C(C)(C)C)c1",
+    ];
+    let pairs = FRAGMENTS
+        .iter()
+        .flat_map(|part| LINKERS.map(|(begin, end)| format!("{begin}({part})({part}){end}")));
+    pairs
+        .chain(OTHERS.map(String::from))
+        .map(|smiles| smiles + "\n")
+        .collect()
+}
+
+/// Sites that an exchange of equal parts makes one are counted without making their products.
+#[test]
+fn equal_sites_are_counted_as_the_reference_counts_them() {
+    let folder = Folder::new();
+    let input = folder.write("library.smi", symmetrical_library());
+    let rules = folder.write(
+        "rules.txt",
+        "[cH:1]>>[c:1]F fluorination\n\
+         [CX4;!H0:1]>>[C:1]O hydroxylation\n\
+         [CH2:1]([C:2])[C:3]>>[C@H:1](Cl)([C:2])[C:3] made-centre\n\
+         [C:1][F]>>[C:1] loss\n\
+         [C:1]=[C:2]>>[C:1]1O[C:2]1 epoxidation\n\
+         [c:1][cH:2][cH:3]>>[c:1][c:2](Br)[c:3](Br) two-atoms\n\
+         [N,O;!H0:1]>>[*:1]C(C)=O acetylation\n\
+         [C:1][C:2]>>[C:1].[C:2] cleavage\n",
+    );
+    let outcome = |method| run(&folder, method, &input, &rules, &[]);
+    let (fast, reference) = (outcome("fast"), outcome("reference"));
+    assert_eq!(fast.manifest["counts"], reference.manifest["counts"]);
+    assert!(fast.files == reference.files);
+    let symmetric = &fast.manifest["counts"]["products_symmetric"];
+    assert!(symmetric.as_u64() > Some(300), "{symmetric}");
+}
+
 /// In RDKit itself the products of these molecules depend on the addresses of their bonds.
 #[test]
 fn a_molecule_gives_the_same_products_each_time() {
