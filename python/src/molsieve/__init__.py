@@ -1,0 +1,49 @@
+"""molsieve: apply reaction rules to a chemical library, and write each distinct product once.
+
+>>> run = molsieve.run(["Oc1ccccc1"], {"o_methylation": "[c:1][OX2H:2]>>[c:1][O:2]C"}, "out")
+>>> run.to_arrow()["smiles"].to_pylist()
+['COc1ccccc1']
+"""
+
+from __future__ import annotations
+
+from . import rules
+from ._errors import (
+    BrokenInstall,
+    DaemonError,
+    Error,
+    Failed,
+    InputError,
+    Interrupted,
+    NoDaemon,
+    Stopped,
+    UsageError,
+)
+from ._jobs import dedup, diff, plan, run
+from ._keys import keys
+from ._program import program
+from ._run import Route, Run, Step
+from ._run import open_run as open
+
+__all__ = [
+    "BrokenInstall",
+    "DaemonError",
+    "Error",
+    "Failed",
+    "InputError",
+    "Interrupted",
+    "NoDaemon",
+    "Route",
+    "Run",
+    "Step",
+    "Stopped",
+    "UsageError",
+    "dedup",
+    "diff",
+    "keys",
+    "open",
+    "plan",
+    "program",
+    "rules",
+    "run",
+]
