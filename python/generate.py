@@ -171,6 +171,7 @@ class Settings:
             verbs = [verb for verb, its in self.verbs.items() if name in its] or ["run"]
             how = "switch" if name in MODES else self.how(name)
             flags_of.append(f'    "{name}": Flag("{how}", {json.dumps(verbs)}),')
+        classes += ["class AllSettings(RunSettings, DedupSettings, total=False):", ALL_DOC, "", ""]
         aliases = [f"{name} = {shape}" for name, shape in self.aliases.items()]
         aliases = [line for alias in aliases for line in wrap_alias(alias)]
         return [*SETTINGS_HEAD, *aliases, "", "", *STEP, "", "", *classes, *FLAG, *flags_of, "}"]
@@ -346,6 +347,8 @@ class Step(_StepAlways, total=False):
     reject_smarts: str | Sequence[str]
     require_smarts: str | Sequence[str]
     where: str | Sequence[str]'''.split("\n")
+
+ALL_DOC = '    """Settings of either."""'
 
 FLAG = '''class Flag(NamedTuple):
     """How a setting is passed to the program, and which functions have it."""

@@ -8,6 +8,8 @@
 from __future__ import annotations
 
 from . import rules
+from ._async_client import AsyncClient
+from ._client import Client, Event, Watch
 from ._errors import (
     BrokenInstall,
     DaemonError,
@@ -26,9 +28,12 @@ from ._run import Route, Run, Step
 from ._run import open_run as open
 
 __all__ = [
+    "AsyncClient",
     "BrokenInstall",
+    "Client",
     "DaemonError",
     "Error",
+    "Event",
     "Failed",
     "InputError",
     "Interrupted",
@@ -38,6 +43,7 @@ __all__ = [
     "Step",
     "Stopped",
     "UsageError",
+    "Watch",
     "dedup",
     "diff",
     "keys",

@@ -152,6 +152,10 @@ class DedupSettings(Settings, total=False):
     """Write which rows were merged into which to duplicates.parquet."""
 
 
+class AllSettings(RunSettings, DedupSettings, total=False):
+    """Settings of either."""
+
+
 class Flag(NamedTuple):
     """How a setting is passed to the program, and which functions have it."""
 

@@ -59,7 +59,7 @@ def check(rules: Rules) -> Checked:
     >>> checked.rules, bool(checked)
     (108, True)
     >>> print(molsieve.rules.check({"methylation": "[c:1][OX2H:2[>>[c:1][O:2]C"}))
-    the rules:2:32: rule "methylation": "methylation": this '[' is never closed
+    the rules:2:30: rule "methylation": "smirks": this '[' is never closed
     """
     with tempfile.TemporaryDirectory(prefix="molsieve-") as folder:
         inputs = Inputs(Path(folder) / "inputs")
