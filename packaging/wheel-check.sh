@@ -10,16 +10,15 @@ what README.md shows.
 usage: packaging/wheel-check.sh WHEEL [WHERE…]        (default: bookworm trixie)
 
 WHERE is one of
-  a suite of Debian  a minimal system, unpacked in a folder by debootstrap, with Python from the distribution, and
-                     without a compiler; needs root, debootstrap and a Debian mirror
+  a suite of Debian  a minimal system, unpacked in memory (1 GiB) by debootstrap, with Python from the distribution,
+                     and without a compiler; needs root, debootstrap and a Debian mirror
   a Python           a command such as python3.12, or a path; the wheel goes into a temporary venv
 
 pip fetches what the wheel depends on from the package index, with this machine's settings of pip. A suite is
 SKIPPED, and the script says so, without root, without the right to mount, or if its glibc is older than the wheel
 needs. With MOLSIEVE_REQUIRE_DEBIAN=1 that is an error.
 
-PROVE_FOLDER  where systems are unpacked, and Debian's packages kept for the next time (default: target/prove);
-              the systems are removed at the end
+PROVE_FOLDER  where Debian's packages are kept for the next time (default: target/prove)
 TEXT
 }
 
@@ -78,8 +77,8 @@ pip_settings() {
 
 unpack() {
     local options=(--variant=minbase --include=python3-venv "--cache-dir=$folder/debs")
-    # In a mount namespace too: debootstrap mounts /proc, and a signal must not leave the mount behind.
-    unshare --mount debootstrap "${options[@]}" "$suite" "$root" "$(debian_mirror)" &&
+    mount -t tmpfs -o size=3g,mode=0755 tmpfs "$root"
+    debootstrap "${options[@]}" "$suite" "$root" "$(debian_mirror)" &&
         network_settings "$root" && pip_settings && return
     echo "debootstrap can't unpack $suite from $(debian_mirror); is the mirror reachable?"
     tail -n 5 "$root/debootstrap/debootstrap.log" 2>/dev/null
@@ -120,10 +119,10 @@ check_suite() {
     [ "$(id -u)" = 0 ] || { skipped "$suite" "needs root, for chroot and mounts" && return; }
     command -v debootstrap >/dev/null ||
         { skipped "$suite" "debootstrap is missing; install it with: apt-get install debootstrap" && return; }
-    unshare --mount true 2>/dev/null || { skipped "$suite" "this container may not mount" && return; }
-    root=$folder/wheel-$suite-$$
+    [ -n "${WHEEL_CHECK_NAMESPACE:-}" ] || { skipped "$suite" "this container may not mount" && return; }
+    root=$work/$suite
     install=/tmp/${wheel##*/}
-    mkdir -p "$folder/debs"
+    mkdir -p "$root" "$folder/debs"
     step "debootstrap" unpack
     glibc=$(inside "$root" getconf GNU_LIBC_VERSION | grep -o '[0-9]*$')
     if [ "$glibc" -lt "$(oldest_glibc)" ]; then
@@ -137,7 +136,7 @@ check_suite() {
         step "the example of README.md prints what it shows" example_in_root
         step "molsieve on the PATH, its libraries, its rules, doctor" command_in_root
     fi
-    rm -rf --one-file-system "$root"
+    umount --recursive "$root"
 }
 
 example_in_venv() {
@@ -165,6 +164,10 @@ check_python() {
     exit 2
 }
 [ -f "$1" ] || die "there is no wheel $1; make one with packaging/wheel.sh" 2
+# All mounts are made in a namespace that ends with this script, whatever ends it.
+if [ "$(id -u)" = 0 ] && [ -z "${WHEEL_CHECK_NAMESPACE:-}" ] && unshare --mount true 2>/dev/null; then
+    WHEEL_CHECK_NAMESPACE=1 exec unshare --mount "${BASH_SOURCE[0]}" "$@"
+fi
 wheel=$(realpath "$1")
 shift
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -173,9 +176,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 folder=$(realpath -m "${PROVE_FOLDER:-target/prove}")
 work=$(mktemp -d)
 log=$work/log
-root=
-# Mounts end with the command that made them, so a root is plain files.
-trap 'rm -rf "$work"; [ -z "$root" ] || rm -rf --one-file-system "$root"' EXIT
+trap 'umount --recursive --quiet "$work"/* 2>/dev/null || true; rm -rf --one-file-system "$work"' EXIT
 echo "wheel-check: ${wheel##*/}: needs glibc 2.$(oldest_glibc) or newer"
 [ $# -gt 0 ] || set -- bookworm trixie
 for where in "$@"; do
