@@ -8,6 +8,7 @@
 from __future__ import annotations
 
 from . import rules
+from ._answers import Job, Manifest, Planned, Progress
 from ._async_client import AsyncClient
 from ._client import Client, Event, Watch
 from ._errors import (
@@ -37,7 +38,11 @@ __all__ = [
     "Failed",
     "InputError",
     "Interrupted",
+    "Job",
+    "Manifest",
     "NoDaemon",
+    "Planned",
+    "Progress",
     "Route",
     "Run",
     "Step",

@@ -188,7 +188,7 @@ def table_of(library: Any) -> pa.Table:
         frame = library if hasattr(library, "columns") else library.to_frame("smiles")
         return pa.Table.from_pandas(frame, preserve_index=False)
     if module == "polars":
-        frame = library if hasattr(library, "columns") else library.to_frame("smiles").rename({library.name: "smiles"})
+        frame = library if hasattr(library, "columns") else library.rename("smiles").to_frame()
         return frame.to_arrow()
     return pa.table(library)
 

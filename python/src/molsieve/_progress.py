@@ -25,7 +25,7 @@ class Bar:
 
     def take(self, event: dict[str, Any]) -> None:
         """Takes an event."""
-        if self.shown and event["event"] == "progress":
+        if self.shown and event["event"] == "progress" and event["elapsed_seconds"] >= DELAY_SECONDS:
             self._show(event)
 
     def _show(self, progress: dict[str, Any]) -> None:
@@ -51,4 +51,4 @@ def bar(rows: int) -> Any:
         warnings.simplefilter("ignore")
         from tqdm.auto import tqdm
 
-        return tqdm(total=rows, unit=" rows", unit_scale=True, delay=DELAY_SECONDS, leave=False)
+        return tqdm(total=rows, unit=" rows", unit_scale=True, leave=False)
