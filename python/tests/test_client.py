@@ -100,20 +100,10 @@ def test_a_watch_is_closed_from_another_thread(client: molsieve.Client) -> None:
 
 
 def test_a_restart_of_the_daemon_is_waited_for() -> None:
-    serve = [
-        molsieve.program(),
-        "serve",
-        "--socket",
-        "socket",
-        "--state",
-        "state",
-        "--memory",
-        "1GiB",
-        "--threads",
-        "1",
-    ]
+    budget = "--memory 1GiB --threads 1 --gpus 0".split()
+    serve = [molsieve.program(), "serve", "--socket", "socket", "--state", "state", *budget]
     client = molsieve.Client("socket")
-    with subprocess.Popen([*serve, "--threads", "1", "--gpus", "0"], stderr=subprocess.DEVNULL) as daemon:
+    with subprocess.Popen(serve, stderr=subprocess.DEVNULL) as daemon:
         until(lambda: Path("socket").exists())
         rules = molsieve.rules
         flags: Any = {**SMALL, "max_products_per_parent": 200}
@@ -122,7 +112,7 @@ def test_a_restart_of_the_daemon_is_waited_for() -> None:
         assert next(watch).job
         daemon.send_signal(signal.SIGTERM)
     until(lambda: not listens("socket"))
-    with subprocess.Popen([*serve, "--threads", "1", "--gpus", "0"], stderr=subprocess.DEVNULL) as daemon:
+    with subprocess.Popen(serve, stderr=subprocess.DEVNULL) as daemon:
         last = [event.job for event in watch if event.job][-1]
         assert last["state"] == "done"
         daemon.send_signal(signal.SIGTERM)

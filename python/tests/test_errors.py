@@ -151,13 +151,21 @@ def test_a_broken_wheel_says_so(how: str, monkeypatch: pytest.MonkeyPatch) -> No
         assert script.returncode != 0 and len(script.stderr.splitlines()) == 1
 
 
+def interrupt_when_begun(output: str) -> None:
+    """Ctrl-C, soon after a job has begun to work."""
+    while not Path(output, ".molsieve").exists():
+        time.sleep(0.02)
+    time.sleep(0.3)
+    os.kill(os.getpid(), signal.SIGINT)
+
+
 def test_ctrl_c_stops_at_a_checkpoint_and_resume_gives_the_same_bytes() -> None:
     library = molsieve.rules.natural_product_library
     rules = molsieve.rules.natural_products
     flags: Any = {"memory": "512MiB", "steps": 2, "max_products_per_step": 2000}
     frame = pl.read_csv(library).select("smiles", "name")
     expected = molsieve.run(frame, rules, "expected", **flags)
-    threading.Timer(1.0, lambda: os.kill(os.getpid(), signal.SIGINT)).start()
+    threading.Thread(target=interrupt_when_begun, args=("out",)).start()
     with pytest.raises(molsieve.Interrupted, match=r"stopped at a checkpoint.*resume=True continues") as stopped:
         molsieve.run(frame, rules, "out", **flags)
     assert isinstance(stopped.value, KeyboardInterrupt) and not isinstance(stopped.value, Exception)

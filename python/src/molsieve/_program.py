@@ -27,6 +27,7 @@ VARIABLE = "MOLSIEVE"
 STDERR_LINES_MAX = 1000
 # Seconds that a program gets to end after SIGTERM.
 END_SECONDS = 20
+NOT_BEGUN = "stopped before the job had written anything, or by a second Ctrl-C"
 
 
 def program() -> str:
@@ -157,7 +158,8 @@ class Child:
         if self.interrupts and not self.is_job:
             raise KeyboardInterrupt
         if self.interrupts and code in (STOPPED, -signal.SIGINT):
-            error = of_exit(STOPPED, self.event, stderr, self.rename)
+            said = self.event and self.event["event"] == "stopped"
+            error = of_exit(STOPPED, self.event if said else {"error": NOT_BEGUN}, stderr, self.rename)
             raise Interrupted(error.message, RESUME)
         if code not in GOOD:
             raise of_exit(code, self.event, stderr, self.rename)

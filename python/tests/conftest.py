@@ -1,4 +1,4 @@
-"""What the tests and the doctests share: a folder for each, and one daemon for all."""
+"""What the tests share: a folder for each, and one daemon for all."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -23,7 +22,7 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     flags = ["--socket", str(socket), "--state", str(folder / "state"), "--memory", "2GiB", "--threads", "2"]
     serve = [molsieve.program(), "serve", *flags, "--gpus", "0", "--retry-delay", "0"]
     with (folder / "log").open("wb") as log, subprocess.Popen(serve, stderr=log) as process:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 90
         while not socket.exists():
             assert process.poll() is None and time.monotonic() < deadline, (folder / "log").read_text()
             time.sleep(0.02)
@@ -32,9 +31,6 @@ def daemon(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest.fixture(autouse=True)
-def in_a_folder_of_its_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, doctest_namespace: dict[str, Any], daemon: Path
-) -> None:
+def in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("library.smi").write_text(LIBRARY)
-    doctest_namespace.update(molsieve=molsieve, daemon=daemon)
