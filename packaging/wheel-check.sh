@@ -76,9 +76,13 @@ pip_settings() {
 }
 
 unpack() {
-    local options=(--variant=minbase --include=python3-venv "--cache-dir=$folder/debs")
+    local debs=$folder/debs-$suite script=/usr/share/debootstrap/scripts/$suite
+    local options=(--variant=minbase --include=python3-venv "--cache-dir=$debs")
+    mkdir -p "$debs"
+    # An older debootstrap does not know the newest suites; they are unpacked as all others.
+    [ -e "$script" ] || script=/usr/share/debootstrap/scripts/sid
     mount -t tmpfs -o size=3g,mode=0755 tmpfs "$root"
-    debootstrap "${options[@]}" "$suite" "$root" "$(debian_mirror)" &&
+    debootstrap "${options[@]}" "$suite" "$root" "$(debian_mirror)" "$script" &&
         network_settings "$root" && pip_settings && return
     echo "debootstrap can't unpack $suite from $(debian_mirror); is the mirror reachable?"
     tail -n 5 "$root/debootstrap/debootstrap.log" 2>/dev/null
@@ -122,7 +126,7 @@ check_suite() {
     [ -n "${WHEEL_CHECK_NAMESPACE:-}" ] || { skipped "$suite" "this container may not mount" && return; }
     root=$work/$suite
     install=/tmp/${wheel##*/}
-    mkdir -p "$root" "$folder/debs"
+    mkdir -p "$root"
     step "debootstrap" unpack
     glibc=$(inside "$root" getconf GNU_LIBC_VERSION | grep -o '[0-9]*$')
     if [ "$glibc" -lt "$(oldest_glibc)" ]; then
@@ -175,14 +179,23 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . packaging/debian-root.sh
 folder=$(realpath -m "${PROVE_FOLDER:-target/prove}")
 work=$(mktemp -d)
-log=$work/log
-trap 'umount --recursive --quiet "$work"/* 2>/dev/null || true; rm -rf --one-file-system "$work"' EXIT
+trap 'kill $(jobs -p) 2>/dev/null || true; umount --recursive --quiet "$work"/* 2>/dev/null || true; rm -rf --one-file-system "$work"' EXIT
 echo "wheel-check: ${wheel##*/}: needs glibc 2.$(oldest_glibc) or newer"
 [ $# -gt 0 ] || set -- bookworm trixie
+# Suites at the same time, each with a log of its own.
+declare -A running
 for where in "$@"; do
-    echo "$where"
+    log=$work/${where//\//-}.log
     case $where in
-        */* | python*) check_python "$where" ;;
-        *) check_suite "$where" ;;
+        */* | python*) echo "$where" && check_python "$where" ;;
+        *) (check_suite "$where") >"$work/$where.txt" 2>&1 & running[$where]=$! ;;
     esac
 done
+failed=0
+for where in "$@"; do
+    [ -n "${running[$where]:-}" ] || continue
+    wait "${running[$where]}" || failed=1
+    echo "$where"
+    cat "$work/$where.txt"
+done
+exit "$failed"

@@ -31,18 +31,6 @@ die() {
 
 MIB_MAX=40
 
-# The tools, once for each version of their list.
-install_tools() {
-    local wanted=packaging/wheel-requirements.txt
-    cmp -s "$wanted" "$tools/requirements.txt" && return
-    echo "wheel: installing build, auditwheel and twine in $tools (once)" >&2
-    rm -rf "$tools"
-    python3 -m venv "$tools"
-    "$tools/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$wanted" >&2 ||
-        die "pip can't install $wanted from the package index"
-    cp "$wanted" "$tools/requirements.txt"
-}
-
 # The package in python/ as a wheel of its own, unpacked in $work/wheel.
 build_package() {
     local source=$work/source/python
@@ -106,6 +94,8 @@ check_size() {
 binary=$(realpath "$1")
 folder=$(realpath -m "$2")
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+# shellcheck source=scripts/python.sh
+. scripts/python.sh
 tools=$PWD/target/wheel-tools
 SOURCE_DATE_EPOCH=${SOURCE_DATE_EPOCH:-$(git log -1 --format=%ct)}
 export SOURCE_DATE_EPOCH PYTHONDONTWRITEBYTECODE=1
@@ -113,7 +103,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 umask 022
 
-install_tools
+venv_with "$(cat packaging/wheel-requirements.txt)" "$tools"
 version=$(sed -n '/^\[package\]/,/^\[/ s/^version = "\(.*\)"/\1/p' Cargo.toml)
 build_package
 add_binary
