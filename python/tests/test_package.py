@@ -1,4 +1,4 @@
-"""The package itself: its generated files, and the command it installs."""
+"""The package itself: its types, its generated files, and the command it installs."""
 
 from __future__ import annotations
 
@@ -19,6 +19,12 @@ PYTHON = Path(__file__).parents[1]
 
 def python(*arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, *arguments], cwd=PYTHON, capture_output=True, text=True, check=False)
+
+
+def test_types_and_style_have_no_fault() -> None:
+    for command in ["mypy --no-incremental --cache-dir=/dev/null", "ruff check --no-cache .", "ruff format --check ."]:
+        said = python("-m", *command.split())
+        assert said.returncode == 0, said.stdout
 
 
 def test_generated_files_are_up_to_date() -> None:

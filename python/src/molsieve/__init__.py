@@ -25,8 +25,10 @@ from ._errors import (
 from ._jobs import dedup, diff, plan, run
 from ._keys import keys
 from ._program import program
-from ._run import Route, Run, Step
-from ._run import open_run as open
+from ._run import Route, Run, Step, open_run
+
+# Not in __all__: `from molsieve import *` leaves Python's own `open` alone.
+open = open_run
 
 __all__ = [
     "AsyncClient",
@@ -52,7 +54,6 @@ __all__ = [
     "dedup",
     "diff",
     "keys",
-    "open",
     "plan",
     "program",
     "rules",
