@@ -91,7 +91,7 @@ def test_ctrl_c_in_a_cell_stops_at_a_checkpoint(kernel: tuple[KernelManager, Blo
     assert (stopped["status"], stopped["ename"]) == ("error", "Interrupted")
     assert "stopped at a checkpoint" in stopped["evalue"] and "resume=True" in stopped["evalue"]
     # The kernel goes on, and so does the job.
-    resumed = run_cell(client, 'run = molsieve.run(frame, rules.natural_products, "out", resume=True, **flags)')
+    resumed = run_cell(client, 'run = molsieve.run(output="out", resume=True)')
     assert resumed["status"] == "ok", resumed
     assert molsieve.open("out").manifest["interruptions"] == 1
     expected = run_cell(client, 'molsieve.run(frame, rules.natural_products, "expected", **flags)')

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import itertools
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -191,9 +192,18 @@ def test_a_notebook_shows_counts_and_structures() -> None:
 
 
 def test_a_notebook_without_rdkit_shows_smiles(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(__import__("sys").modules, "rdkit.Chem", None)
+    monkeypatch.setitem(sys.modules, "rdkit.Chem", None)
     html = molsieve.run(["Oc1ccccc1"], RULES, "<out>", memory=MEMORY)._repr_html_()
     assert "<code>COc1ccccc1</code>" in html and "&lt;out&gt;" in html and "<svg" not in html
+
+
+def test_a_package_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    run = molsieve.dedup(SMILES, "out", memory=MEMORY)
+    monkeypatch.setitem(sys.modules, "polars", None)
+    monkeypatch.setitem(sys.modules, "pandas", None)
+    for read in (run.scan, run.to_polars, run.to_pandas):
+        with pytest.raises(ImportError, match=r"this needs (polars|pandas); install it with pip install \1"):
+            read()
 
 
 def test_exports_are_returned() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from ._answers import Difference, Planned
 from ._arguments import arguments, check_names, job_file
-from ._errors import InputError, UsageError
+from ._errors import Failed, Interrupted, Stopped
 from ._library import Inputs, Library, Rules, beside
 from ._program import ask_json, follow
 from ._progress import Bar
@@ -119,12 +119,15 @@ def job(
     if library is None and not settings.get("resume"):
         raise TypeError(f"molsieve.{verb} needs a library; only resume=True takes the one that the job was begun with")
     inputs = Inputs(beside(output), resume=bool(settings.get("resume")), overwrite=bool(settings.get("overwrite")))
-    files = inputs.arguments(library, rules, job_file(settings))
     try:
+        files = inputs.arguments(library, rules, job_file(settings))
         with Bar(progress) as bar:
             flags = [f"--output={os.fspath(output)}", *arguments(settings), "--json"]
             follow([verb, *files, *flags], bar.take, inputs.rename)
-    except (UsageError, InputError):
+    except (Failed, Stopped, Interrupted):
+        # The job can be resumed, and needs the files for that.
+        raise
+    except BaseException:
         inputs.remove_unused()
         raise
     inputs.remove()

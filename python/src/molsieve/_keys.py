@@ -76,7 +76,7 @@ def array_of_keys(smiles: pa.ChunkedArray) -> pa.Array:
 
     if not len(smiles):
         return pa.array([], pa.binary(KEY_BYTES))
-    with Child(["key"], stdin=subprocess.PIPE) as child, ThreadPoolExecutor(1) as writer:
+    with ThreadPoolExecutor(1) as writer, Child(["key"], stdin=subprocess.PIPE) as child:
         assert child.process.stdin and child.process.stdout
         written = writer.submit(write, smiles, child.process.stdin)
         answers = list(read(child.process.stdout))

@@ -103,7 +103,6 @@ class Inputs:
             write_parquet(library, path)
         except BaseException:
             path.unlink(missing_ok=True)
-            self.remove_unused()
             raise
         yield self._publish(path, "the molecules")
 
@@ -200,7 +199,11 @@ def rules_text(rules: Mapping[str, Any] | Sequence[Any]) -> str:
     return json.dumps([with_absolute_reagents(rule) for rule in rules], ensure_ascii=False, indent=1) + "\n"
 
 
-def with_absolute_reagents(rule: Mapping[str, Any]) -> dict[str, Any]:
+def with_absolute_reagents(rule: Any) -> dict[str, Any]:
+    if not isinstance(rule, Mapping):
+        raise TypeError(
+            f"a rule is a file, or a mapping with the keys of a rule file, and this is {type(rule).__name__}"
+        )
     copy = dict(rule)
     if isinstance(copy.get("reagents"), Mapping):
         copy["reagents"] = {

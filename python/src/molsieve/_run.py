@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
@@ -83,9 +84,7 @@ class Run:
         >>> run.scan().filter(pl.col("mw") < 200).select("smiles").collect().height
         3
         """
-        import polars
-
-        return polars.scan_parquet(self._parts())
+        return cast("polars.LazyFrame", needed("polars").scan_parquet(self._parts()))
 
     def to_polars(self) -> polars.DataFrame:
         """The products as a Polars DataFrame. Needs Polars."""
@@ -97,6 +96,7 @@ class Run:
 
     def to_pandas(self) -> pandas.DataFrame:
         """The products as a pandas DataFrame. Needs pandas."""
+        needed("pandas")
         return cast("pandas.DataFrame", self.to_arrow().to_pandas())
 
     def rejects(self) -> pa.Table:
@@ -212,6 +212,14 @@ class Route:
 
 
 REJECTS = [("row", "uint64"), ("id", "string"), ("text", "string"), ("reason", "string"), ("code", "string")]
+
+
+def needed(module: str) -> Any:
+    """A module that the package does not depend on."""
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ImportError(f"this needs {module}; install it with pip install {module}", name=module) from error
 
 
 def read_parquet(files: list[str]) -> pa.Table:
