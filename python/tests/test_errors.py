@@ -109,7 +109,7 @@ def test_a_molecule_that_was_not_made_has_no_route() -> None:
 def test_a_library_of_something_else_is_a_type_error() -> None:
     with pytest.raises(TypeError, match="item 1 of the library is int, and a SMILES is str: 7"):
         molsieve.run(["C", 7], None, "out")
-    with pytest.raises(TypeError, match="a rule is a file, or a mapping .* this is int"):
+    with pytest.raises(TypeError, match=r"a rule is a file, or a mapping .* this is int"):
         molsieve.run(SMILES, [7], "out")  # type: ignore[list-item]
     with pytest.raises(TypeError, match="needs a library"):
         molsieve.run(None, None, "out")
