@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Writes src/molsieve/_settings.py and src/molsieve/_answers.py from the program's own definitions.
+"""Writes the types of settings and answers (FILES, in src/molsieve) from the program's own definitions.
 
 usage: python/generate.py MOLSIEVE [--check]
 
@@ -30,7 +30,9 @@ WIDTH = 116
 # What the structs of the manifest and of the answers are in, and those to begin with.
 SOURCES = ["report/manifest.rs", "report/reagents.rs", "report/event.rs", "report/answer.rs"]
 SOURCES += ["account.rs", "plan/items.rs", "diff.rs", "route.rs"]
-ROOTS = ["Manifest", "Planned", "Difference", "Checked", "Route"]
+# The files, and the structs that each begins with.
+FILES = {"_settings.py": [], "_daemon_answers.py": [], "_manifest.py": ["Manifest"]}
+FILES["_verb_answers.py"] = ["Planned", "Difference"]
 STRUCT = re.compile(r"((?:^///[^\n]*\n|^#\[[^\n]*\n)+)^pub struct (\w+) \{\n(.*?)^\}", re.MULTILINE | re.DOTALL)
 RUST_TYPES = {
     "String": "str",
@@ -201,7 +203,7 @@ def wrap_alias(alias: str) -> list[str]:
 
 
 class Answers:
-    """_answers.py: what the daemon and the program answer."""
+    """What the daemon and the program answer."""
 
     def __init__(self, document: dict[str, Any]) -> None:
         self.schemas = document["components"]["schemas"]
@@ -212,11 +214,19 @@ class Answers:
                 docs = [line.strip().removeprefix("///").strip() for line in head.split("\n") if "///" in line]
                 self.structs[name] = f"{' '.join(docs)}\n{body}"
 
-    def lines(self) -> list[str]:
-        lines = [*ANSWERS_HEAD]
+    def of_daemon(self) -> list[str]:
+        lines = [*head("Answers of the daemon", "Any, Literal, TypedDict")]
         for name, schema in self.schemas.items():
             lines += self.of_schema(name, schema)
-        for name in self.reachable():
+        return lines[:-2]
+
+    def of_program(self, roots: list[str]) -> list[str]:
+        structs = self.reachable(roots)
+        kinds = [kind for name in structs for _, kind, _, _ in fields(self.structs[name])]
+        shared = sorted({kind for kind in kinds if kind in self.schemas})
+        imports = ["", f"from ._daemon_answers import {', '.join(shared)}"] if shared else []
+        lines = [*head("Answers of the program", "TypedDict", *imports)]
+        for name in structs:
             lines += self.of_struct(name)
         return lines[:-2]
 
@@ -248,7 +258,7 @@ class Answers:
             return f"dict[str, {self.type_of(values) if isinstance(values, dict) else 'Any'}]"
         return {"boolean": "bool", "integer": "int", "number": "float", "string": "str", "null": "None"}[kind]
 
-    def reachable(self) -> list[str]:
+    def reachable(self, roots: list[str]) -> list[str]:
         """The structs to write, those that others name first."""
         order: list[str] = []
 
@@ -261,7 +271,7 @@ class Answers:
                         visit(word)
             order.append(name)
 
-        for name in ROOTS:
+        for name in roots:
             visit(name)
         return order
 
@@ -359,13 +369,10 @@ FLAG = '''class Flag(NamedTuple):
 
 FLAGS = {'''.split("\n")
 
-ANSWERS_HEAD = '''"""Answers of the daemon and the program. python/generate.py writes this file from them."""
 
-from __future__ import annotations
-
-from typing import Any, Literal, TypedDict
-
-'''.split("\n")
+def head(what: str, names: str, *imports: str) -> list[str]:
+    doc = f'"""{what}. python/generate.py writes this file from their definitions."""'
+    return [doc, "", "from __future__ import annotations", "", f"from typing import {names}", *imports, "", ""]
 
 
 def main() -> int:
@@ -374,12 +381,14 @@ def main() -> int:
         print(__doc__, file=sys.stderr)
         return 2
     document = openapi(arguments[0])
-    files = {
-        PACKAGE / "_settings.py": Settings(document, arguments[0]).lines(),
-        PACKAGE / "_answers.py": Answers(document).lines(),
-    }
+    answers = Answers(document)
     stale = False
-    for path, lines in files.items():
+    for name, roots in FILES.items():
+        path = PACKAGE / name
+        if roots:
+            lines = answers.of_program(roots)
+        else:
+            lines = Settings(document, arguments[0]).lines() if name == "_settings.py" else answers.of_daemon()
         text = "\n".join(lines) + "\n"
         if path.exists() and path.read_text() == text:
             continue

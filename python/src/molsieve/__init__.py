@@ -8,9 +8,9 @@
 from __future__ import annotations
 
 from . import rules
-from ._answers import Job, Manifest, Planned, Progress
 from ._async_client import AsyncClient
 from ._client import Client, Event, Watch
+from ._daemon_answers import Job, Progress
 from ._errors import (
     BrokenInstall,
     DaemonError,
@@ -24,8 +24,10 @@ from ._errors import (
 )
 from ._jobs import dedup, diff, plan, run
 from ._keys import keys
+from ._manifest import Manifest
 from ._program import program
 from ._run import Route, Run, Step, open_run
+from ._verb_answers import Difference, Planned
 
 # Not in __all__: `from molsieve import *` leaves Python's own `open` alone.
 open = open_run
@@ -35,6 +37,7 @@ __all__ = [
     "BrokenInstall",
     "Client",
     "DaemonError",
+    "Difference",
     "Error",
     "Event",
     "Failed",

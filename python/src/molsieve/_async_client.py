@@ -6,8 +6,8 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from ._answers import Job, Node, State
 from ._client import Client, Event, Stream
+from ._daemon_answers import Job, Node, State
 from ._settings import AnyPath, AnyPaths
 
 if TYPE_CHECKING:

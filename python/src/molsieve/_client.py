@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 from urllib.parse import urlencode
 
-from ._answers import Job, JobList, Node, Progress, State, Submission
 from ._arguments import check_names, items, text
+from ._daemon_answers import Job, JobList, Node, Progress, State, Submission
 from ._errors import DaemonError, NoDaemon
 from ._settings import FLAGS, AnyPath, AnyPaths
 

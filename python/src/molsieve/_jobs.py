@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from ._answers import Difference, Planned
 from ._arguments import arguments, check_names, job_file
 from ._errors import Failed, Interrupted, Stopped
 from ._library import Inputs, Library, Rules, beside
@@ -16,6 +15,7 @@ from ._program import ask_json, follow
 from ._progress import Bar
 from ._run import Run
 from ._settings import AnyPath, DedupSettings, RunSettings
+from ._verb_answers import Difference, Planned
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -11,8 +11,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from ._answers import Manifest
 from ._errors import Error, UsageError
+from ._manifest import Manifest
 from ._program import ask, ask_json
 from ._settings import AnyPath, Coordinates, Format
 
