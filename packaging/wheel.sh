@@ -105,10 +105,10 @@ umask 022
 
 venv_with "$(cat packaging/wheel-requirements.txt)" "$tools"
 version=$(sed -n '/^\[package\]/,/^\[/ s/^version = "\(.*\)"/\1/p' Cargo.toml)
+said=$("$binary" --version)
+[ "$said" = "molsieve $version" ] || die "Cargo.toml names version $version, the binary says: $said"
 build_package
 add_binary
-said=$("$package/molsieve/bin/molsieve" --version)
-[ "$said" = "molsieve $version" ] || die "Cargo.toml names version $version, the binary says: $said"
 glibc=$(newest_glibc)
 draft=$(pack linux_x86_64)
 tag=$(audited_tag "$draft")
