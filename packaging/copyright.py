@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Prints the Debian copyright file of the package: molsieve's own licence, the bundled libraries', and
-those of every crate that is linked into the binary.
+"""Prints the copyright file of the Debian package or of the wheel, in Debian's format: molsieve's own
+licence, the bundled libraries', and those of every crate that is linked into the binary.
 
-usage: packaging/copyright.py        (in the repository; needs cargo and the crates of Cargo.lock)
+usage: packaging/copyright.py [--wheel]      (in the repository; needs cargo and the crates of Cargo.lock)
 
 Where a crate leaves the choice, the first of CHOICE is taken. Ends with 1 if a crate has a licence whose text
 is not here.
@@ -26,29 +26,35 @@ def rdkit_release():
     return f"{year}.{int(month):02}.{revision}"
 
 
+WHEEL = sys.argv[1:] == ["--wheel"]
+# Where the package has the libraries and the binary, and the text of the Apache licence.
+LIBRARIES, BINARY, APACHE = ("usr/lib/molsieve", "/usr/bin/molsieve", "/usr/share/common-licenses/Apache-2.0")
+if WHEEL:
+    LIBRARIES, BINARY, APACHE = ("molsieve/lib/molsieve", "molsieve/bin/molsieve", "LICENSE-APACHE")
+
 # What the binary or the package has that is no crate: where, whose, which licence, what it is.
 BUNDLED = [
-    ("usr/lib/molsieve/libRDKit*", ["2006-2026 Greg Landrum, T5 Informatics GmbH and other RDKit contributors"],
+    (f"{LIBRARIES}/libRDKit*", ["2006-2026 Greg Landrum, T5 Informatics GmbH and other RDKit contributors"],
      "BSD-3-Clause", f"RDKit {rdkit_release()}, https://www.rdkit.org"),
-    ("usr/lib/molsieve/libRDKitRingDecomposerLib*",
+    (f"{LIBRARIES}/libRDKitRingDecomposerLib*",
      ["2016 University of Hamburg, ZBH - Center for Bioinformatics, Niek Andresen, Florian Flachsenberg, "
       "Matthias Rarey"], "BSD-3-Clause", "RingDecomposerLib, part of RDKit's libraries"),
-    ("usr/lib/molsieve/libRDKitmaeparser*", ["2017 Schrodinger, LLC"], "MIT",
+    (f"{LIBRARIES}/libRDKitmaeparser*", ["2017 Schrodinger, LLC"], "MIT",
      "maeparser, part of RDKit's libraries"),
-    ("usr/lib/molsieve/libRDKitcoordgen*", ["2017 Schrodinger, LLC"], "BSD-3-Clause",
+    (f"{LIBRARIES}/libRDKitcoordgen*", ["2017 Schrodinger, LLC"], "BSD-3-Clause",
      "CoordGen, part of RDKit's libraries"),
-    ("usr/lib/molsieve/libRDKitRDChemDrawLib* usr/lib/molsieve/libRDKitChemDraw*",
+    (f"{LIBRARIES}/libRDKitRDChemDrawLib* {LIBRARIES}/libRDKitChemDraw*",
      ["1986-2025 Revvity Signals, Inc.", "2024-2025 RDKit contributors"], "BSD-3-Clause",
      "the CDX reader, part of RDKit's libraries"),
-    ("usr/lib/molsieve/libboost_*", ["1998-2024 the Boost authors"], "BSL-1.0",
+    (f"{LIBRARIES}/libboost_*", ["1998-2024 the Boost authors"], "BSL-1.0",
      "Boost 1.85, https://www.boost.org"),
     ("bundled/libboost_iostreams/zlib/*", ["1995-2024 Jean-loup Gailly and Mark Adler"], "Zlib",
-     "zlib, within usr/lib/molsieve/libboost_iostreams*"),
+     f"zlib, within {LIBRARIES}/libboost_iostreams*"),
     ("bundled/libboost_iostreams/bzip2/*", ["1996-2019 Julian R Seward"], "bzip2-1.0.6",
-     "bzip2, within usr/lib/molsieve/libboost_iostreams*"),
+     f"bzip2, within {LIBRARIES}/libboost_iostreams*"),
     ("bundled/libRDKitChemDraw/expat/*",
      ["1998-2000 Thai Open Source Software Center Ltd and Clark Cooper", "2001-2024 Expat maintainers"], "MIT",
-     "Expat, within usr/lib/molsieve/libRDKitChemDraw*"),
+     f"Expat, within {LIBRARIES}/libRDKitChemDraw*"),
     ("crates/libsqlite3-sys/sqlite3/*", ["none; dedicated to the public domain by its authors"], "public-domain",
      "SQLite, https://www.sqlite.org"),
     ("crates/zstd-sys/zstd/*", ["Meta Platforms, Inc. and affiliates"], "BSD-3-Clause", "Zstandard"),
@@ -114,7 +120,7 @@ def paragraph(files, copyrights, name, comment=None):
 def licence_text(name):
     """The paragraph with the text of a licence."""
     if name == "Apache-2.0":
-        text = "On Debian systems the text is in /usr/share/common-licenses/Apache-2.0."
+        text = f"The text is in {APACHE}, beside this file." if WHEEL else f"On Debian systems the text is in {APACHE}."
     elif name == "public-domain":
         text = "The authors disclaim copyright to this source code."
     elif name == "MIT":
@@ -130,7 +136,7 @@ def main():
     print("Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\n"
           "Upstream-Name: molsieve\n"
           "Source: the repository that this package was built from\n"
-          "Comment: Paths below crates/ are the crates that are linked into /usr/bin/molsieve.\n")
+          f"Comment: Paths below crates/ are the crates that are linked into {BINARY}.\n")
     own = re.search(r"Copyright \(c\) (.*)", (ROOT / "LICENSE-MIT").read_text())[1]
     paragraph(["*"], [own], "MIT or Apache-2.0")
     used = {"MIT", "Apache-2.0"}

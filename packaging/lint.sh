@@ -53,7 +53,7 @@ else
     echo "SKIPPED   units: systemd-analyze is not installed"
 fi
 lint Dockerfile hadolint
-lint scripts shellcheck --exclude=SC1091,SC2016,SC2317 packaging/*.sh packaging/deb/{postinst,postrm,prerm}
+lint scripts shellcheck --exclude=SC1091,SC2016,SC2317 packaging/*.sh python/test.sh packaging/deb/{postinst,postrm,prerm}
 package=$(find target/deb -name 'molsieve_*_amd64.deb' 2>/dev/null | sort -V | tail -n 1)
 if [ -n "$package" ]; then
     lint "$package" lintian --allow-root --fail-on error "$package"

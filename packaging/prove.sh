@@ -37,50 +37,23 @@ note() {
     echo "prove: $1" >&2
 }
 
-# The mirror that this machine's apt uses for Debian itself.
-mirror() {
-    local found
-    found=$(apt-get indextargets --format '$(SITE) $(RELEASE) $(CREATED_BY)' 2>/dev/null |
-        awk '$2 == "bookworm" && $3 == "Packages" { print $1; exit }')
-    echo "${found:-http://deb.debian.org/debian}"
-}
+# shellcheck source=packaging/debian-root.sh
+. "$(dirname "${BASH_SOURCE[0]}")/debian-root.sh"
 
 # fresh NAME: a new Debian root in $folder/NAME. The unpacked system is kept for the next time.
 fresh() {
     if [ ! -f "$folder/debian/.complete" ]; then
         note "unpacking Debian 12 (once)"
         rm -rf "$folder/debian"
-        debootstrap --variant=minbase bookworm "$folder/debian" "$(mirror)" >"$folder/debootstrap.log" ||
+        debootstrap --variant=minbase bookworm "$folder/debian" "$(debian_mirror)" >"$folder/debootstrap.log" ||
             die "debootstrap failed; see $folder/debootstrap.log"
-        apt_settings "$folder/debian"
+        network_settings "$folder/debian"
+        chroot "$folder/debian" apt-get update -qq
         touch "$folder/debian/.complete"
     fi
     discard "$1"
     cp -a --reflink=auto "$folder/debian" "$folder/$1"
     rm "$folder/$1/.complete"
-}
-
-# The root reaches the same mirror the same way.
-apt_settings() {
-    local root=$1 file
-    for file in /etc/apt/apt.conf /etc/apt/apt.conf.d/*proxy*; do
-        [ ! -f "$file" ] || cp "$file" "$root/etc/apt/apt.conf.d/"
-    done
-    cp /etc/resolv.conf "$root/etc/resolv.conf"
-    chroot "$root" apt-get update -qq
-}
-
-# inside ROOT COMMAND…: runs it there, with /proc, /sys and the device nodes that every program expects.
-inside() {
-    local root=$1
-    shift
-    unshare --mount --fork bash -euc '
-        root=$1 && shift
-        mount -t proc proc "$root/proc"
-        mount -t sysfs -o ro sysfs "$root/sys" 2>/dev/null || true
-        mount --rbind /dev "$root/dev"
-        exec chroot "$root" env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-            LC_ALL=C.UTF-8 HOME=/root DEBIAN_FRONTEND=noninteractive "$@"' - "$root" "$@"
 }
 
 # Mounts are made in namespaces that end with the command, so a root is plain files.

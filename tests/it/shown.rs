@@ -5,6 +5,8 @@
 //!   that varies: within a line for some characters, alone on a line for any number of lines. The temporary folder is
 //!   shown as `/data`; it holds a link to examples/.
 //! - A block marked `python` runs behind the commands before it; only its failure is an error.
+//! - A block marked `py` needs the Python package, which this test does not have: packaging/wheel-check.sh runs the one
+//!   of README.md.
 //! - A block whose first line names a file (`toml file=rules.toml`) is written to that file first.
 //! - A block marked `sh` can't run in a test. `NOT_RUN` lists each with the reason. The test checks its syntax, and that
 //!   each flag given to molsieve exists.
@@ -28,7 +30,7 @@ use markdown::{Block, Page};
 use shell::Shell;
 
 /// Blocks marked `sh`: the page, the start of the block's first line, and why no test runs it.
-const NOT_RUN: [(&str, &str, &str); 8] = [
+const NOT_RUN: [(&str, &str, &str); 10] = [
     ("CONTRIBUTING.md", "./scripts/test.sh", "runs this test"),
     (
         "CONTRIBUTING.md",
@@ -36,9 +38,19 @@ const NOT_RUN: [(&str, &str, &str); 8] = [
         "builds and runs this test",
     ),
     (
+        "CONTRIBUTING.md",
+        "packaging/wheel.sh",
+        "needs root; python/test.sh does this",
+    ),
+    (
         "README.md",
         "./scripts/demo.sh",
         "installs packages and builds; scripts/test.sh does that set-up",
+    ),
+    (
+        "README.md",
+        "pip install",
+        "needs a wheel; packaging/wheel-check.sh does this in bare systems",
     ),
     (
         "docs/first-job.md",

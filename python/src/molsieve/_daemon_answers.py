@@ -1,0 +1,432 @@
+"""Answers of the daemon. python/generate.py writes this file from their definitions."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypedDict
+
+
+class _CountsAlways(TypedDict):
+    parents_capped: int
+    """Parents at which a cap took effect."""
+    parents_read: int
+    """Rows of the input."""
+    parents_rejected: int
+    """Rows that can't be used; they are in `rejects.parquet`."""
+    parents_transformed: int
+    """Rows whose products were made."""
+    products_capped: int
+    """Products that a cap kept from being made or written; of sites beyond the cap, at least as many."""
+    products_duplicate: int
+    """Products given before by another parent; until they are settled, as far as the filter can tell."""
+    products_invalid: int
+    """Products that RDKit can't sanitize."""
+    products_made: int
+    """Product molecules made, those included that a cap kept from being made or written."""
+    products_maybe: int
+    """Products that the filter took for seen: settled exactly, or dropped with `--dedup bloom`."""
+    products_symmetric: int
+    """Products that the same parent had given before."""
+    products_unchanged: int
+    """Products equal to their parent."""
+    products_unique: int
+    """Rows written."""
+
+
+class Counts(_CountsAlways, total=False):
+    """What became of parents and products. Every parent read and every product made is counted in one place:
+    `parents_read = parents_transformed + parents_rejected + parents_filtered`, and `products_made` is the sum of
+    unique, duplicate, symmetric, unchanged, invalid, capped and filtered ones."""
+
+    enhanced_stereo_dropped: int
+    """Parents with enhanced stereo (CXSMILES), which is in none of their products' SMILES."""
+    parents_cleaned: int
+    """Parents that `--clean` has changed."""
+    parents_filtered: int
+    """Parents that a filter leaves out: no rule is applied to them."""
+    products_expanded: int
+    """Products with open stereo centres that `--expand-stereo` has replaced by their stereoisomers. They are in no
+    other count; the stereoisomers are."""
+    products_expanded_in_part: int
+    """Of those, products that have more stereoisomers than were asked for."""
+    products_filtered: int
+    """Products that a filter leaves out."""
+
+
+class Demand(TypedDict):
+    """Resources that a job occupies while it runs."""
+
+    gpu: GpuDemand
+    """A GPU."""
+    memory_bytes: int
+    """Memory budget."""
+    threads: int
+    """Chemistry workers."""
+
+
+class Error(TypedDict):
+    """The body of every answer that is not a success."""
+
+    error: ErrorDetail
+    """What is wrong."""
+
+
+ErrorCode = Literal[
+    "not_found", "method_not_allowed", "content_type", "body_too_large", "body_too_slow", "invalid", "forbidden",
+    "not_ended", "idempotency_conflict", "too_large", "busy", "store", "encode"
+]
+"""The fixed words for kinds of errors."""
+
+
+class _ErrorDetailAlways(TypedDict):
+    code: ErrorCode
+    """A fixed word for each kind of error."""
+    message: str
+    """The error in one line, for people."""
+
+
+class ErrorDetail(_ErrorDetailAlways, total=False):
+    """An error."""
+
+    field: str
+    """The header, the parameter or the part of the body that is wrong, such as `settings.input[0]`."""
+    needs: Demand
+    """With `too_large`: the resources that the job needs."""
+    node: Resources
+    """With `too_large`: the resources that the node has for jobs."""
+
+
+EventKind = Literal["state", "progress"]
+"""Kinds of server-sent events."""
+
+
+GpuDemand = Literal["none", "if_free", "one"]
+"""Whether a job needs a GPU."""
+
+
+class Job(TypedDict):
+    """A job as clients see it."""
+
+    attempts: int
+    """Number of job processes started for it."""
+    cancel_asked: bool
+    """Whether it was cancelled."""
+    demand: Demand
+    """Resources that it occupies while it runs."""
+    ended_at: str | None
+    """Time at which it reached a final state."""
+    error: str | None
+    """Why it failed, or why it was interrupted last."""
+    exit_code: int | None
+    """Exit code of its last process."""
+    failures: int
+    """Consecutive interruptions without progress."""
+    id: int
+    """Number of the job: 1, 2, 3 … in the order of submission."""
+    mode: Mode
+    """What the job does with an output directory that is not empty."""
+    name: str | None
+    """Name that its user gave to it."""
+    priority: int
+    """Higher goes first."""
+    progress: Progress | None
+    retry_at: str | None
+    """Time at which an interrupted job starts again at the earliest."""
+    seq: int
+    """Number of its last state event."""
+    settings: dict[str, Any]
+    """As submitted; memory and threads are set."""
+    started_at: str | None
+    """Time at which it was first started."""
+    state: State
+    """Current state."""
+    submitted_at: str
+    """Time of submission."""
+    user: JobUser
+    """The user who submitted it."""
+    worker_pid: int | None
+    """Process id of its process, while there is one."""
+
+
+class JobList(TypedDict):
+    """One page of jobs, newest first."""
+
+    jobs: list[Job]
+    """The jobs."""
+    next_before: int | None
+    """Value of `before` for the next page; null if this is the last."""
+
+
+class _JobSettingsAlways(TypedDict):
+    input: list[str]
+    """Library to read: files, directories or patterns; - is standard input."""
+    output: str
+    """Directory to write the products to; - prints them."""
+
+
+class JobSettings(_JobSettingsAlways, total=False):
+    """The keys of a job file. Paths are absolute. `overwrite` and `resume` are not settings: see `mode`."""
+
+    alerts: list[Literal["pains", "pains_a", "pains_b", "pains_c", "brenk", "nih", "zinc", "chembl", "chembl_bms", "chembl_dundee", "chembl_glaxo", "chembl_inpharmatica", "chembl_lint", "chembl_mlsmr", "chembl_surechembl"]] | None
+    """Leave out products that match a catalogue of structural alerts."""
+    canonical: bool
+    """Write the molecules that remain as canonical SMILES."""
+    check: int | None
+    """Have RDKit check all records of N molecules drawn at random."""
+    chemistry: Literal["fast", "reference"] | None
+    """How products are finished [default: fast]."""
+    clean: list[Literal["cleanup", "fragment", "uncharge", "tautomer", "stereo"]] | bool | None
+    """Remove salts and charges first, or do these steps."""
+    columns: list[str] | None
+    """Columns to write, in this order, such as smiles,parent_id [default: all]."""
+    compression: str | None
+    """Compression of Parquet parts: zstd[:1-9], snappy, lz4 or none [default: zstd:1]."""
+    coordinates: Literal["stereo", "2d"] | None
+    """Molecules of an SDF that have 2D coordinates [default: stereo]."""
+    dedup: Literal["exact", "bloom"] | None
+    """How to treat products that were seen before [default: exact]."""
+    duplicates: bool
+    """Write which rows were merged into which to duplicates.parquet."""
+    engine: Literal["auto", "cpu", "cuda", "wgpu"] | None
+    """What computes keys and probes the filter [default: auto]."""
+    exclude: list[str]
+    """Output directory of an earlier job whose products are left out."""
+    expand_stereo: int | None
+    """Replace products with open stereo centres by their stereoisomers, at most N of each."""
+    expected_products: int | None
+    """Distinct products to size the filter for [default: estimated]."""
+    explain_drops: int | None
+    """Write a sample of what is left out, N for each reason, to drops.parquet."""
+    false_positive_rate: float | None
+    """False-positive rate to size the filter for [default: 1e-6; 1e-9 with --dedup bloom]."""
+    filter_last: bool
+    """Filter only the products of the last step."""
+    format: Literal["parquet", "smi", "smi.gz", "smi.zst", "csv", "csv.gz", "csv.zst", "sdf", "sdf.gz", "sdf.zst"] | None
+    """Format of the parts: parquet, smi, csv or sdf [default: parquet]."""
+    id_column: str | None
+    """Column of the id, by name or number [default: by its name]."""
+    keep_columns: list[str] | bool | None
+    """Carry columns of the input to the products: all, or those named, such as price,vendor."""
+    key: Literal["canonical", "structure"] | None
+    """What tells molecules apart [default: canonical]."""
+    max_products_per_parent: int | None
+    """Most distinct products of one parent [default: 25000]."""
+    max_products_per_step: int | None
+    """Most distinct products of a step: those with the least keys are kept."""
+    memory: int | str | None
+    """Most resident memory [default: half of what there is]."""
+    new_only: bool
+    """Leave out products that are in the library itself."""
+    no_header: bool
+    """The text files have no header: the first line is a row."""
+    parent_alerts: list[Literal["pains", "pains_a", "pains_b", "pains_c", "brenk", "nih", "zinc", "chembl", "chembl_bms", "chembl_dundee", "chembl_glaxo", "chembl_inpharmatica", "chembl_lint", "chembl_mlsmr", "chembl_surechembl"]] | None
+    """Don't transform parents that match a catalogue of structural alerts."""
+    parent_reject_smarts: list[str]
+    """Don't transform parents that a SMARTS matches."""
+    parent_require_smarts: list[str]
+    """Transform only parents that a SMARTS matches."""
+    parent_timeout: int | None
+    """CPU seconds a parent may use without giving a product [default: 120]."""
+    parent_where: list[str]
+    """Transform only parents for which this holds."""
+    part_size: int | str | None
+    """Size at which a part is closed [default: 64MiB]."""
+    properties: list[Literal["mw", "clogp", "tpsa", "hbd", "hba", "rotatable_bonds", "exact_mass", "heavy_atoms", "rings", "aromatic_rings", "fraction_csp3", "charge", "stereo_centres"]] | bool | None
+    """Add columns of properties: all, or those named, such as mw,clogp."""
+    reagents: list[str]
+    """Reagents for rules of several reactants."""
+    reject_smarts: list[str]
+    """Leave out products that a SMARTS matches, or any SMARTS of a file."""
+    require_smarts: list[str]
+    """Keep only products that a SMARTS matches."""
+    rules: list[str]
+    """Reaction rules: TOML, YAML, CSV, JSON or text files."""
+    sample: int | None
+    """Combine parents with reagents N times in all, drawn evenly [default: in all ways]."""
+    slot_size: int | str | None
+    """Size of a slot of the ring [default: from the memory limit]."""
+    slots: int | None
+    """Slots of the ring [default: two per thread, as the memory limit allows]."""
+    smiles: Literal["canonical", "direct"] | None
+    """How products are written [default: canonical]."""
+    smiles_column: str | None
+    """Column of the SMILES, by name or number [default: by its name]."""
+    step: list[dict[str, Any]]
+    """The steps, each with rules of its own."""
+    steps: int | None
+    """How often to apply the rules, each time to what is new [default: 1]."""
+    task: Literal["derive", "dedup"] | None
+    """What the job does: derive (apply rules, or clean the library where there are none) or dedup (keep the first
+    record of each molecule)."""
+    threads: int | None
+    """Cores to keep busy [default: the CPUs this process may use]."""
+    where: list[str]
+    """Keep only products for which this holds, such as 'mw <= 500'."""
+
+
+class JobUser(TypedDict):
+    """The user of a job."""
+
+    name: str | None
+    """User name; null if the user has no account."""
+    uid: int
+    """User id."""
+
+
+Mode = Literal["refuse", "overwrite", "resume"]
+"""What to do with an output directory that is not empty: refuse it, replace what an earlier job wrote there, or
+resume that job."""
+
+
+class Node(TypedDict):
+    """The node: its budget, what running jobs occupy, and its devices."""
+
+    admitted: Resources
+    """Resources that running jobs occupy."""
+    budget: Resources
+    """Resources that all running jobs together may occupy."""
+    devices: list[NvidiaDevice]
+    """The NVIDIA devices that NVML reports."""
+    jobs: dict[str, int]
+    """Number of jobs by state."""
+    load: list[float]
+    """Load averages over 1, 5 and 15 minutes."""
+    memory_available_bytes: int
+    """Free memory of the node."""
+    molsieve: str
+    """Version of molsieve."""
+
+
+class _NvidiaDeviceAlways(TypedDict):
+    slowed_by: list[str]
+    """Why its clocks are reduced; empty if they are not."""
+
+
+class NvidiaDevice(_NvidiaDeviceAlways, total=False):
+    """A device and its health."""
+
+    bus_id: str | None
+    """Address on the PCI bus, for example `00000000:17:00.0`."""
+    ecc: bool | None
+    """Whether memory errors are corrected."""
+    free_bytes: int | None
+    """Free memory."""
+    memory_bytes: int | None
+    """All of its memory."""
+    mig: bool | None
+    """Whether the device is divided (multi-instance GPU)."""
+    name: str | None
+    """Marketing name."""
+    power_watts: int | None
+    """Power drawn."""
+    temperature_celsius: int | None
+    """Degrees Celsius."""
+    uncorrected_errors: int | None
+    """Memory errors since the driver was loaded that could not be corrected."""
+    uuid: str | None
+    """`GPU-` and 32 hex digits."""
+
+
+class _ProgressAlways(TypedDict):
+    busiest: str
+    """The busiest stage, with its share of the time it could have used."""
+    bytes_written: int
+    """Bytes written."""
+    counts: Counts
+    """What became of the rows and products of all steps that the sink has written."""
+    elapsed_seconds: float
+    """Time since the start of the run, that of earlier attempts included."""
+    memory_budget_bytes: int
+    """`--memory`."""
+    memory_bytes: int
+    """Resident memory of the process."""
+    parents: int
+    """Rows of its input."""
+    parents_exact: bool
+    """Whether they were counted rather than estimated."""
+    parts: int
+    """Parts published."""
+    products_per_second: int
+    """Mean rate in this step."""
+    ring: RingProgress
+    """The ring."""
+    rows_read: int
+    """Rows read from its input."""
+
+
+class Progress(_ProgressAlways, total=False):
+    """How far a job is."""
+
+    earlier_rows: int
+    """Rows that earlier steps have read, which `counts` has too."""
+    remaining_seconds: float | None
+    """Time until the last row of the step is read, at the mean rate so far."""
+    settling: Settling | None
+    step: int
+    """The step in work, of which the first is 1; 0 reads what the library itself holds (`--new-only`)."""
+    steps: int
+    """Steps of the job."""
+
+
+class Resources(TypedDict):
+    """Memory, threads and GPUs."""
+
+    gpus: int
+    """GPUs."""
+    memory_bytes: int
+    """Memory."""
+    threads: int
+    """Chemistry workers."""
+
+
+class RingProgress(TypedDict):
+    """The slots of the ring."""
+
+    free: int
+    """Free ones."""
+    slots: int
+    """All."""
+    workers_waiting: int
+    """Workers that wait for a free one."""
+
+
+class _ServerSentEventAlways(TypedDict):
+    data: str
+    """JSON of the event."""
+    event: EventKind
+    """Kind of the event."""
+
+
+class ServerSentEvent(_ServerSentEventAlways, total=False):
+    """What `text/event-stream` carries; see the description of the answer."""
+
+    id: str
+    """Number of the event."""
+
+
+class Settling(TypedDict):
+    """How far the exact deduplication is."""
+
+    done: int
+    """Keys and rows that were compared."""
+    of: int
+    """Keys and rows to compare."""
+
+
+State = Literal["queued", "starting", "running", "stopping", "done", "failed", "cancelled", "interrupted"]
+"""State of a job; done, failed and cancelled are final."""
+
+
+class _SubmissionAlways(TypedDict):
+    settings: JobSettings
+    """The keys of a job file. Paths are absolute. `overwrite` and `resume` are not settings: see `mode`."""
+
+
+class Submission(_SubmissionAlways, total=False):
+    """A job to submit."""
+
+    mode: Mode
+    """What to do with an output directory that is not empty."""
+    name: str | None
+    """What you call the job."""
+    priority: int
+    """Higher goes first; above 0 for admins only."""
