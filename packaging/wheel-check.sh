@@ -123,7 +123,7 @@ check_suite() {
     [ "$(id -u)" = 0 ] || { skipped "$suite" "needs root, for chroot and mounts" && return; }
     command -v debootstrap >/dev/null ||
         { skipped "$suite" "debootstrap is missing; install it with: apt-get install debootstrap" && return; }
-    [ -n "${WHEEL_CHECK_NAMESPACE:-}" ] || { skipped "$suite" "this container may not mount" && return; }
+    [ -n "${WHEEL_CHECK_FOLDER:-}" ] || { skipped "$suite" "this container may not mount" && return; }
     root=$work/$suite
     install=/tmp/${wheel##*/}
     mkdir -p "$root"
@@ -162,15 +162,25 @@ check_python() {
     rm -rf "$venv"
 }
 
+# Runs this script in namespaces and ends with its exit code: mounts and processes end with it, whatever ends it.
+in_namespaces() {
+    local code=0
+    WHEEL_CHECK_FOLDER=$work unshare --mount --pid --mount-proc --fork --kill-child "${BASH_SOURCE[0]}" "$@" &
+    # unshare ignores all that SIGKILL is not; the rest follows it.
+    trap 'kill -KILL $! 2>/dev/null || true; wait; rm -rf --one-file-system "$work"' EXIT
+    wait $! || code=$?
+    exit "$code"
+}
+
 [[ ${1:-} =~ ^(-h|--help)$ ]] && usage && exit 0
 [ $# -ge 1 ] || {
     usage >&2
     exit 2
 }
 [ -f "$1" ] || die "there is no wheel $1; make one with packaging/wheel.sh" 2
-# All mounts are made in a namespace that ends with this script, whatever ends it.
-if [ "$(id -u)" = 0 ] && [ -z "${WHEEL_CHECK_NAMESPACE:-}" ] && unshare --mount true 2>/dev/null; then
-    WHEEL_CHECK_NAMESPACE=1 exec unshare --mount "${BASH_SOURCE[0]}" "$@"
+work=${WHEEL_CHECK_FOLDER:-$(mktemp -d)}
+if [ "$(id -u)" = 0 ] && [ -z "${WHEEL_CHECK_FOLDER:-}" ] && unshare --mount --pid --fork true 2>/dev/null; then
+    in_namespaces "$@"
 fi
 wheel=$(realpath "$1")
 shift
@@ -178,8 +188,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 # shellcheck source=packaging/debian-root.sh
 . packaging/debian-root.sh
 folder=$(realpath -m "${PROVE_FOLDER:-target/prove}")
-work=$(mktemp -d)
-trap 'kill $(jobs -p) 2>/dev/null || true; umount --recursive --quiet "$work"/* 2>/dev/null || true; rm -rf --one-file-system "$work"' EXIT
+[ -n "${WHEEL_CHECK_FOLDER:-}" ] || trap 'rm -rf "$work"' EXIT
 echo "wheel-check: ${wheel##*/}: needs glibc 2.$(oldest_glibc) or newer"
 [ $# -gt 0 ] || set -- bookworm trixie
 # Suites at the same time, each with a log of its own.

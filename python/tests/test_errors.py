@@ -18,6 +18,7 @@ import pytest
 from jobs import MEMORY, RULES, SMILES, rule_file
 
 import molsieve
+from molsieve._program import Child
 
 
 def one_line(error: pytest.ExceptionInfo[molsieve.Error]) -> str:
@@ -151,6 +152,13 @@ def test_a_broken_wheel_says_so(how: str, monkeypatch: pytest.MonkeyPatch) -> No
     script = subprocess.run([sys.executable, "-m", "molsieve", "-V"], capture_output=True, text=True, check=False)
     if how != "missing":
         assert script.returncode != 0 and len(script.stderr.splitlines()) == 1
+
+
+def test_a_terminal_sends_ctrl_c_to_python_alone() -> None:
+    """A terminal signals the whole group. A program in that group would get a second Ctrl-C from the package."""
+    with Child(["key"]) as child:
+        assert os.getpgid(child.process.pid) == child.process.pid != os.getpgid(0)
+        assert child.end() == 0
 
 
 def interrupt_when_begun(output: str) -> None:
