@@ -85,7 +85,7 @@ impl Daemon {
     }
 
     pub fn peak_memory_bytes(&self) -> u64 {
-        high_water_mark(&format!("/proc/{}/status", self.pid()))
+        high_water_mark(self.pid())
     }
 
     pub fn kill(&mut self) {

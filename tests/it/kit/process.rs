@@ -211,7 +211,7 @@ impl Running {
 
     /// Peak memory so far of the started process, in bytes.
     pub fn supervisor_peak_bytes(&self) -> u64 {
-        high_water_mark(&format!("/proc/{}/status", self.child.id()))
+        high_water_mark(self.child.id())
     }
 
     /// Whether the job process has a child process.
@@ -239,14 +239,11 @@ impl Running {
     /// Waits for its end. After `limit`, kills it and fails the test.
     pub fn wait(mut self, limit: Duration) -> Run {
         let started = Instant::now();
-        let status_file = format!("/proc/{}/status", self.child.id());
         let mut peak_memory_bytes = 0;
         let status = loop {
-            peak_memory_bytes = peak_memory_bytes.max(high_water_mark(&status_file));
-            if let Some(worker) = self.worker() {
-                let worker = high_water_mark(&format!("/proc/{worker}/status"));
-                peak_memory_bytes = peak_memory_bytes.max(worker);
-            }
+            let processes = [Some(self.child.id()), self.worker()];
+            let peaks = processes.into_iter().flatten().map(high_water_mark);
+            peak_memory_bytes = peaks.fold(peak_memory_bytes, u64::max);
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
             }
@@ -282,8 +279,14 @@ fn text_of(file: &mut File) -> String {
     String::from_utf8(bytes).expect("molsieve says UTF-8 only")
 }
 
-pub fn high_water_mark(status_file: &str) -> u64 {
-    let text = fs::read_to_string(status_file).unwrap_or_default();
+/// Peak memory of a process, in bytes; 0 if it has ended.
+pub fn high_water_mark(pid: u32) -> u64 {
+    let program = |pid: &str| fs::read_link(format!("/proc/{pid}/exe")).ok();
+    // A process that was started just now may still have the memory of the process that started it, this one.
+    if program(&pid.to_string()) == program("self") {
+        return 0;
+    }
+    let text = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     text.lines()
         .find_map(|line| line.strip_prefix("VmHWM:"))
         .and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<u64>().ok())
