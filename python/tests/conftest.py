@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -12,6 +13,12 @@ import pytest
 import molsieve
 
 LIBRARY = "Oc1ccccc1 phenol\nOc1ccc(O)cc1 hydroquinone\nc1ccccc1O phenol-again\n"
+
+
+@pytest.fixture(autouse=True, scope="session")
+def ctrl_c() -> None:
+    """A shell starts what runs in the background with Ctrl-C ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
