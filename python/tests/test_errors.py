@@ -33,6 +33,8 @@ def test_an_unknown_setting_is_a_type_error_with_the_nearest_names() -> None:
         untyped(SMILES, None, "out", memroy="1GiB")
     with pytest.raises(TypeError, match=r"molsieve.run has no setting 'canonical'; molsieve.dedup has"):
         untyped(SMILES, None, "out", canonical=True)
+    with pytest.raises(TypeError, match=r"^step is a list of mappings.*; steps=2 applies"):
+        untyped(SMILES, None, "out", step=2)
     with pytest.raises(TypeError, match=r"has no setting 'zzz'$"):
         untyped(SMILES, None, "out", zzz=1)
     assert not Path("out").exists()

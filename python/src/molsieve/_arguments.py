@@ -58,10 +58,16 @@ def job_file(settings: Mapping[str, Any]) -> str:
         if value is None or not in_job_file(name, value):
             continue
         if FLAGS[name].how == "table":
-            tables += [table for step in value for table in ("[[step]]", *table_lines(step))]
+            tables += [line for step in steps_of(value) for line in ("[[step]]", *table_lines(step))]
         else:
             lines.append(f"{name} = {toml([text(item) for item in value])}")
     return "\n".join([*lines, *tables, ""]) if lines or tables else ""
+
+
+def steps_of(value: Any) -> list[Mapping[str, Any]]:
+    if isinstance(value, (list, tuple)) and all(isinstance(step, Mapping) for step in value):
+        return list(value)
+    raise TypeError("step is a list of mappings, each with the rules of a step; steps=2 applies the same rules twice")
 
 
 def table_lines(step: Mapping[str, Any]) -> list[str]:
