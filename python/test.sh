@@ -48,7 +48,7 @@ bare_systems() {
         echo "python/test.sh: SKIPPED bare Debian systems: this is $name, which may lack Debian's keys" >&2
         return
     fi
-    [ "$(id -u)" != 0 ] || command -v debootstrap >/dev/null || apt_install debootstrap
+    [ "$(id -u)" != 0 ] || command -v debootstrap >/dev/null || apt_install debootstrap debian-archive-keyring
     packaging/wheel-check.sh "$wheel" bookworm trixie
 }
 
