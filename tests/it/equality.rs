@@ -42,6 +42,16 @@ fn run(folder: &Folder, method: &str, input: &Path, rules: &Path, env: &[(&str, 
     }
 }
 
+/// Runs both chemistries; returns the counts.
+#[track_caller]
+fn assert_same(folder: &Folder, input: &Path, rules: &Path) -> Value {
+    let outcome = |method| run(folder, method, input, rules, &[]);
+    let (fast, reference) = (outcome("fast"), outcome("reference"));
+    assert_eq!(fast.manifest["counts"], reference.manifest["counts"]);
+    assert!(fast.files == reference.files);
+    fast.manifest["counts"].clone()
+}
+
 /// Runs both chemistries; returns the share of products made by the fast path.
 #[track_caller]
 fn assert_equal(input: &Path, rules: &Path) -> f64 {
@@ -129,11 +139,8 @@ fn recursive_smarts_agree_beyond_the_limit_of_their_matches() {
              [[rule]]\nname = 'excluded'\nsmirks = '[C;!H0:1]>>[C:1]Br'\nexclude = ['[$({way})]']\n"
         ),
     );
-    let outcome = |method| run(&folder, method, &input, &rules, &[]);
-    let (fast, reference) = (outcome("fast"), outcome("reference"));
-    assert_eq!(fast.manifest["counts"], reference.manifest["counts"]);
-    assert!(fast.files == reference.files);
-    let unique = &fast.manifest["counts"]["products_unique"];
+    let counts = assert_same(&folder, &input, &rules);
+    let unique = &counts["products_unique"];
     assert!(unique.as_u64() > Some(15), "{unique}");
 }
 
@@ -198,11 +205,8 @@ fn equal_sites_are_counted_as_the_reference_counts_them() {
          [N,O;!H0:1]>>[*:1]C(C)=O acetylation\n\
          [C:1][C:2]>>[C:1].[C:2] cleavage\n",
     );
-    let outcome = |method| run(&folder, method, &input, &rules, &[]);
-    let (fast, reference) = (outcome("fast"), outcome("reference"));
-    assert_eq!(fast.manifest["counts"], reference.manifest["counts"]);
-    assert!(fast.files == reference.files);
-    let symmetric = &fast.manifest["counts"]["products_symmetric"];
+    let counts = assert_same(&folder, &input, &rules);
+    let symmetric = &counts["products_symmetric"];
     assert!(symmetric.as_u64() > Some(300), "{symmetric}");
 }
 

@@ -223,6 +223,10 @@ void Cleaner::cleanup(RWMol &mol) {
     metals_.disconnectInPlace(mol);
   }
   normalize(mol);
+  if (mol.needsUpdatePropertyCache()) {
+    mol.updatePropertyCache(false);
+    patterns_.begin(mol);
+  }
   if (may_move_protons()) {
     reionizer_.reionizeInPlace(mol);
   }
@@ -271,7 +275,7 @@ bool Cleaner::may_move_protons() {
 void Cleaner::choose_fragment(RWMol &mol) {
   std::vector<std::vector<int>> fragments;
   RDKit::MolOps::getMolFrags(mol, fragments);
-  if (fragments.size() == 1) {
+  if (fragments.size() <= 1) {
     return;
   }
   std::vector<FragmentSize> sizes;
