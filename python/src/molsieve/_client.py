@@ -9,13 +9,13 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 from urllib.parse import urlencode
 
-from ._arguments import check_names, items, text
+from ._arguments import check_names, items, steps_of, text
 from ._daemon_answers import Job, JobList, Node, Progress, State, Submission
 from ._errors import DaemonError, NoDaemon
 from ._settings import FLAGS, AnyPath, AnyPaths
@@ -341,7 +341,7 @@ def job_settings(settings: dict[str, Any]) -> dict[str, Any]:
         if name == "exclude":
             found[name] = absolute(value)
         elif name == "step":
-            found[name] = [{**job_settings_of_step(step), "rules": absolute(step["rules"])} for step in value]
+            found[name] = [{**job_settings_of_step(step), "rules": absolute(step.get("rules", ()))} for step in steps_of(value)]
         elif how in ("list", "switch or list", "repeated") and not isinstance(value, bool):
             found[name] = [PATHS.get(name, text)(item) for item in items(value)]
         else:
@@ -349,7 +349,7 @@ def job_settings(settings: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def job_settings_of_step(step: dict[str, Any]) -> dict[str, Any]:
+def job_settings_of_step(step: Mapping[str, Any]) -> dict[str, Any]:
     return job_settings({name: value for name, value in step.items() if name != "rules"})
 
 
