@@ -341,7 +341,7 @@ def job_settings(settings: dict[str, Any]) -> dict[str, Any]:
         if name == "exclude":
             found[name] = absolute(value)
         elif name == "step":
-            found[name] = [{**job_settings_of_step(step), "rules": absolute(step.get("rules", ()))} for step in steps_of(value)]
+            found[name] = [job_step(step) for step in steps_of(value)]
         elif how in ("list", "switch or list", "repeated") and not isinstance(value, bool):
             found[name] = [PATHS.get(name, text)(item) for item in items(value)]
         else:
@@ -349,8 +349,9 @@ def job_settings(settings: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def job_settings_of_step(step: Mapping[str, Any]) -> dict[str, Any]:
-    return job_settings({name: value for name, value in step.items() if name != "rules"})
+def job_step(step: Mapping[str, Any]) -> dict[str, Any]:
+    settings = job_settings({name: value for name, value in step.items() if name != "rules"})
+    return {**settings, "rules": absolute(step.get("rules", ()))}
 
 
 def absolute_reagents(value: Any) -> str:
