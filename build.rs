@@ -14,7 +14,10 @@ const PINS: &str = "scripts/rdkit-wheels.txt";
 /// Another release to build with.
 const OTHER_RELEASE: &str = "MOLSIEVE_RDKIT_RELEASE";
 
-const RDKIT_LIBRARIES: [&str; 13] = [
+/// What Rust and C++ call of each other.
+const BRIDGES: [&str; 2] = ["src/chem/bridge.rs", "src/chem/draw.rs"];
+
+const RDKIT_LIBRARIES: [&str; 14] = [
     "Catalogs",
     "ChemReactions",
     "Depictor",
@@ -23,6 +26,7 @@ const RDKIT_LIBRARIES: [&str; 13] = [
     "FileParsers",
     "FilterCatalog",
     "GraphMol",
+    "MolDraw2D",
     "MolStandardize",
     "RDGeneral",
     "RingDecomposerLib",
@@ -44,7 +48,7 @@ fn main() {
     println!("cargo:rustc-env=MOLSIEVE_RDKIT={release}");
 
     let sources = cpp_files(Path::new("src/chem"));
-    let mut build = cxx_build::bridge("src/chem/bridge.rs");
+    let mut build = cxx_build::bridges(BRIDGES);
     build
         .files(sources.iter().filter(|file| has_extension(file, "cc")))
         .std("c++20")
@@ -58,7 +62,9 @@ fn main() {
     }
     build.compile("molsieve_chem");
 
-    println!("cargo:rerun-if-changed=src/chem/bridge.rs");
+    for bridge in BRIDGES {
+        println!("cargo:rerun-if-changed={bridge}");
+    }
     for file in &sources {
         println!("cargo:rerun-if-changed={}", file.display());
     }

@@ -70,7 +70,10 @@ import os, re, shutil, subprocess, sys
 
 source, target, patchelf = sys.argv[1:]
 roots = """ChemReactions DataStructs Depictor Descriptors EnumerateStereoisomers FileParsers FilterCatalog Fingerprints
-GraphMol MolStandardize RDGeneral ScaffoldNetwork SmilesParse SubstructMatch""".split()
+GraphMol MolDraw2D MolStandardize RDGeneral ScaffoldNetwork SmilesParse SubstructMatch""".split()
+
+# Only RDKit's bitmaps need cairo (src/chem/draw/picture.cc), and it would bring fontconfig and X11 along.
+left_out = {"libcairo"}
 
 
 def dynamic_symbols(path, kinds):
@@ -98,7 +101,7 @@ def really_needed(name):
     wanted = dynamic_symbols(libraries[name], "U")
     offers = {}
     for other in needed(libraries[name]):
-        if other in libraries:
+        if other in libraries and stem(other) not in left_out:
             if other not in defined:
                 needs_python = any(s.startswith("Py") for s in dynamic_symbols(libraries[other], "U"))
                 defined[other] = set() if needs_python else dynamic_symbols(libraries[other], "TBDR")

@@ -10,6 +10,7 @@ mod bridge;
 pub mod check;
 mod clean;
 mod comparisons;
+pub mod draw;
 pub mod drops;
 mod fault;
 mod filtering;

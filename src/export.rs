@@ -6,7 +6,6 @@
 mod canonical;
 
 use std::{
-    fs::File,
     io::Write,
     path::{Path, PathBuf},
     sync::{
@@ -16,10 +15,6 @@ use std::{
 };
 
 use arrow::{array::RecordBatch, datatypes::SchemaRef};
-use parquet::arrow::{
-    ProjectionMask,
-    arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder},
-};
 
 use canonical::CanonicalWriter;
 
@@ -28,14 +23,14 @@ use crate::{
     cores::Cores,
     limits::{EXPORT_ROWS_AT_A_TIME, ROW_GROUP_BYTES_MAX},
     report::manifest::{MANIFEST, Manifest, ManifestError},
-    store::{OutputDir, StoreError, plain},
+    store::{OutputDir, StoreError},
     table::{
+        part::{Part, PartError, Reading},
         sink::{
-            ColumnNames, Coordinates, Density, Encoders, OutputFormat, Part, PartPlace,
+            self, ColumnNames, Coordinates, Density, Encoders, OutputFormat, PartPlace,
             PartSettings, Parts, RowName, SinkError, TextStream, UnknownColumn, format,
             parquet_file::ParquetSettings,
         },
-        source::quiet,
     },
 };
 
@@ -85,13 +80,8 @@ pub enum ExportError {
     #[error(transparent)]
     Column(#[from] UnknownColumn),
     /// A part can't be read, or is not one of the run.
-    #[error("{}: {reason}", part.display())]
-    Part {
-        /// The part.
-        part: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
+    #[error(transparent)]
+    Part(#[from] PartError),
     /// RDKit can't be used.
     #[error(transparent)]
     Chemistry(#[from] ChemistryError),
@@ -130,7 +120,7 @@ pub struct Exported {
     /// Rows.
     pub rows: u64,
     /// Its files; none if the rows went elsewhere.
-    pub parts: Vec<Part>,
+    pub parts: Vec<sink::Part>,
     /// Records of an SDF whose mol block is empty because RDKit makes none.
     pub without_mol_block: u64,
     /// Rows whose SMILES is as it was because RDKit can't read it.
@@ -180,14 +170,13 @@ impl Export {
         let Some((first, _)) = parts.first() else {
             return Err(ExportError::NotComplete(directory.into()));
         };
-        let schema = builder(first)?.schema().clone();
+        let first = Part::open(first)?;
+        let schema = first.schema();
         // Names are checked before columns are left out.
-        format::places(&schema, wanted.columns.as_ref())?;
-        let read = settings.columns_read(&schema);
-        let schema = schema.project(&read).map_err(|error| ExportError::Part {
-            part: first.clone(),
-            reason: error.to_string(),
-        })?;
+        format::places(schema, wanted.columns.as_ref())?;
+        let read = settings.columns_read(schema);
+        let schema = schema.project(&read);
+        let schema = schema.map_err(|error| first.damaged(error.to_string()))?;
         Ok(Self {
             schema: schema.into(),
             parts,
@@ -269,16 +258,20 @@ impl Export {
         mut take: impl FnMut(RecordBatch) -> Result<(), SinkError>,
     ) -> Result<u64, ExportError> {
         let mut rows = 0;
+        let columns = self.schema.fields().iter();
+        let columns: Vec<_> = columns.map(|field| field.name().as_str()).collect();
         for (part, _) in &self.parts {
-            let damaged = damaged(part);
-            let mut reader = self.reader(part)?;
-            // The parquet crate may panic on a damaged file.
-            while let Some(batch) = quiet(|| reader.next()).map_err(&damaged)? {
-                let batch = batch.map_err(|error| damaged(error.to_string()))?;
+            let part = Part::open(part)?;
+            let reading = Reading {
+                columns: Some(&columns),
+                rows_at_a_time: EXPORT_ROWS_AT_A_TIME,
+                ..Reading::default()
+            };
+            for batch in part.batches(reading)? {
+                let batch = batch?;
                 if batch.schema().fields() != self.schema.fields() {
-                    return Err(damaged(
-                        "its columns are not those of the first part".into(),
-                    ));
+                    let reason = "its columns are not those of the first part";
+                    return Err(part.damaged(reason).into());
                 }
                 rows += batch.num_rows() as u64;
                 let batch = match canonical {
@@ -293,22 +286,6 @@ impl Export {
             }
         }
         Ok(rows)
-    }
-
-    /// Reads the columns of a part that are needed.
-    fn reader(&self, part: &Path) -> Result<ParquetRecordBatchReader, ExportError> {
-        let damaged = damaged(part);
-        let builder = builder(part)?;
-        let fields = builder.schema().fields().iter();
-        let read = |name: &str| self.schema.field_with_name(name).is_ok();
-        let places = fields.enumerate().filter(|(_, field)| read(field.name()));
-        let places: Vec<_> = places.map(|(place, _)| place).collect();
-        let mask = ProjectionMask::roots(builder.parquet_schema(), places);
-        let builder = builder
-            .with_projection(mask)
-            .with_batch_size(EXPORT_ROWS_AT_A_TIME);
-        let reader = quiet(|| builder.build()).map_err(&damaged)?;
-        reader.map_err(|error| damaged(error.to_string()))
     }
 }
 
@@ -342,18 +319,4 @@ fn parts_of(
         parts.truncate(*next);
     }
     Ok(parts.split_off(firsts[place].1.min(parts.len())))
-}
-
-fn damaged(part: &Path) -> impl Fn(String) -> ExportError {
-    |reason| ExportError::Part {
-        part: part.into(),
-        reason,
-    }
-}
-
-fn builder(part: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>, ExportError> {
-    let damaged = damaged(part);
-    let file = File::open(part).map_err(|error| damaged(plain(&error)))?;
-    let builder = quiet(|| ParquetRecordBatchReaderBuilder::try_new(file)).map_err(&damaged)?;
-    builder.map_err(|error| damaged(error.to_string()))
 }

@@ -24,10 +24,15 @@ use crate::{
     report::manifest::{MANIFEST, Manifest, ManifestError},
     sieve::EngineChoice,
     store::StoreError,
-    table::{sink::OutputFormat, source::SourceError},
+    table::{
+        part::PartError,
+        product::{ProductRow, Reagent},
+        sink::OutputFormat,
+        source::SourceError,
+    },
     units::ByteSize,
 };
-use rows::{Parts, ProductRow};
+use rows::{Parts, step_of};
 use ways::Way;
 
 /// Why there is no route.
@@ -62,13 +67,8 @@ pub enum RouteError {
         smiles: String,
     },
     /// A part can't be read, or is not one of the run.
-    #[error("{}: {reason}", part.display())]
-    Part {
-        /// The part.
-        part: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
+    #[error(transparent)]
+    Part(#[from] PartError),
     /// The manifest can't be read.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
@@ -123,17 +123,8 @@ pub struct RouteStep {
     pub site: u16,
     /// The reagents, if the rule has several reactants.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub reagents: Vec<RouteReagent>,
+    pub reagents: Vec<Reagent>,
     /// What was made.
-    pub smiles: String,
-}
-
-/// A reagent of a step.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct RouteReagent {
-    /// Its id, or its row number in its set.
-    pub id: String,
-    /// Its SMILES as read.
     pub smiles: String,
 }
 
@@ -170,10 +161,10 @@ impl Routes {
     /// The way by which the run made a molecule.
     pub fn first(&self, smiles: &str) -> Result<Route, RouteError> {
         let mut row = self.product(smiles)?;
-        let mut steps = vec![row.step()];
+        let mut steps = vec![step_of(&row)];
         while row.step > 1 {
             row = self.parts.row(row.step - 1, row.parent_row)?;
-            steps.push(row.step());
+            steps.push(step_of(&row));
         }
         steps.reverse();
         Ok(Route {
@@ -195,7 +186,7 @@ impl Routes {
     ) -> Result<Vec<Route>, RouteError> {
         let product = self.product(smiles)?;
         let job = self.job()?;
-        let mut targets = BTreeSet::from([product.key]);
+        let mut targets = BTreeSet::from([product.key.words()]);
         let mut by_step = BTreeMap::new();
         for step in (1..=product.step).rev() {
             let ways = ways::find(&job, &self.parts, step, &targets, watch)?;
@@ -206,7 +197,7 @@ impl Routes {
         follow(
             &by_step,
             product.step,
-            product.key,
+            product.key.words(),
             &mut Vec::new(),
             &mut routes,
         );

@@ -378,7 +378,7 @@ fn exit_of_export(error: &ExportError) -> Exit {
         | ExportError::NoStep { .. }
         | ExportError::Column(_) => Exit::Usage,
         ExportError::Chemistry(error) => exit_of_chemistry(error),
-        ExportError::Part { .. }
+        ExportError::Part(_)
         | ExportError::Manifest(_)
         | ExportError::Threads(_)
         | ExportError::Sink(_) => Exit::Failed,
@@ -417,7 +417,7 @@ fn exit_of_diff(error: &DiffError) -> Exit {
         DiffError::Kinds { .. }
         | DiffError::Definitions { .. }
         | DiffError::NotParquet(_)
-        | DiffError::Part { .. } => Exit::Input,
+        | DiffError::Part(_) => Exit::Input,
         DiffError::Manifest(_)
         | DiffError::Store(_)
         | DiffError::Encode { .. }

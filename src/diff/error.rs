@@ -7,6 +7,7 @@ use crate::{
     limits::{DIFF_BASE_BYTES, SORT_BYTES_MIN},
     report::manifest::{MANIFEST, ManifestError},
     store::StoreError,
+    table::part::PartError,
     units::ByteSize,
 };
 
@@ -64,13 +65,8 @@ pub enum DiffError {
         memory: ByteSize,
     },
     /// A part can't be read, or is not one of the output.
-    #[error("{}: {reason}", part.display())]
-    Part {
-        /// The part.
-        part: PathBuf,
-        /// What is wrong with it.
-        reason: String,
-    },
+    #[error(transparent)]
+    Part(#[from] PartError),
     /// A result can't be encoded.
     #[error("{}: cannot encode a row group: {reason}", path.display())]
     Encode {

@@ -15,22 +15,15 @@ use parquet::{
     arrow::ArrowWriter,
     basic::{Compression, ZstdLevel},
     errors::ParquetError,
-    file::{metadata::RowGroupMetaData, properties::WriterProperties},
+    file::properties::WriterProperties,
 };
 
-use super::{
-    DiffError, OnlyCounts, WrittenFile,
-    side::{Part, Side},
-};
+use super::{DiffError, OnlyCounts, WrittenFile, side::Side};
 use crate::{
     store::{NewFile, StoreError, sorter::Sorted},
-    table::source::quiet,
+    table::part::{Part, Reading},
 };
 
-/// Most rows decoded at a time.
-const ROWS_AT_A_TIME: usize = 1_024;
-/// Bytes, as they are encoded, of the rows decoded at a time.
-const BYTES_AT_A_TIME: usize = 1 << 20;
 /// Bytes at which a row group is closed, as they are encoded so far.
 const ROW_GROUP_BYTES: usize = 8 << 20;
 
@@ -90,8 +83,7 @@ pub(super) fn read(
     for part in &side.parts {
         let part = Part::open(part)?;
         let columns = counted_columns(part.schema());
-        let groups = part.footer.metadata().row_groups();
-        for (index, group) in groups.iter().enumerate() {
+        for (index, group) in part.row_groups().iter().enumerate() {
             let end = begin + group.num_rows().max(0) as u64;
             // Without a file and without columns to count by there is nothing to read.
             let is_needed = file.is_some() || !columns.is_empty();
@@ -99,10 +91,13 @@ pub(super) fn read(
                 begin = end;
                 continue;
             }
-            let columns = file.is_none().then_some(columns.as_slice());
-            let mut reader = part.reader(Some(index), columns, rows_at_a_time(group))?;
-            while let Some(batch) = quiet(|| reader.next()).map_err(|why| part.damaged(why))? {
-                let batch = batch.map_err(|error| part.damaged(error.to_string()))?;
+            let reading = Reading {
+                row_group: Some(index),
+                columns: file.is_none().then_some(columns.as_slice()),
+                ..Reading::default()
+            };
+            for batch in part.batches(reading)? {
+                let batch = batch?;
                 let mask = only.mask(number, begin, batch.num_rows())?;
                 begin += batch.num_rows() as u64;
                 let rows = filter_record_batch(&batch, &mask);
@@ -117,15 +112,6 @@ pub(super) fn read(
         }
     }
     Ok(counts)
-}
-
-/// How many rows of a row group to decode at a time.
-fn rows_at_a_time(group: &RowGroupMetaData) -> usize {
-    let rows = group.num_rows().max(1) as usize;
-    let of_row = (group.total_byte_size().max(0) as usize)
-        .div_ceil(rows)
-        .max(1);
-    (BYTES_AT_A_TIME / of_row).clamp(1, ROWS_AT_A_TIME)
 }
 
 const STEP: &str = "step";

@@ -2,27 +2,16 @@
 
 use std::{
     collections::BTreeMap,
-    fs::File,
     path::{Path, PathBuf},
 };
 
-use arrow::{
-    array::{Array, AsArray},
-    datatypes::SchemaRef,
-};
-use parquet::arrow::{
-    ProjectionMask,
-    arrow_reader::{
-        ArrowReaderMetadata, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
-    },
-};
+use arrow::array::{Array, AsArray};
 
 use super::{Counted, DiffError, KEY_BYTES, OnlyCounts, Share, SideCounts, WrittenFile};
 use crate::{
     identity::KeyKind,
     report::manifest::{Manifest, RuleCounts},
-    store::plain,
-    table::source::quiet,
+    table::part::{Part, PartError, Reading},
 };
 
 /// Keys decoded at a time.
@@ -60,7 +49,7 @@ impl Side {
             }
             if !part.is_file() {
                 let reason = "this part is missing, though the manifest names it".into();
-                return Err(DiffError::Part { part, reason });
+                return Err(PartError { part, reason }.into());
             }
             parts.push(part);
         }
@@ -88,9 +77,13 @@ impl Side {
         let column = self.key.column();
         for part in &self.parts {
             let part = Part::open(part)?;
-            let mut reader = part.reader(None, Some(&[column]), KEYS_AT_A_TIME)?;
-            while let Some(batch) = quiet(|| reader.next()).map_err(|why| part.damaged(why))? {
-                let batch = batch.map_err(|error| part.damaged(error.to_string()))?;
+            let keys_only = Reading {
+                columns: Some(&[column]),
+                rows_at_a_time: KEYS_AT_A_TIME,
+                ..Reading::default()
+            };
+            for batch in part.batches(keys_only)? {
+                let batch = batch?;
                 let keys = batch.column_by_name(column);
                 let keys = keys.and_then(|keys| keys.as_fixed_size_binary_opt());
                 let keys = keys.filter(|keys| keys.null_count() == 0);
@@ -134,66 +127,4 @@ fn shares(all: &[(String, u64)], mut only: BTreeMap<String, u64>) -> Vec<Share> 
         rows: *rows,
     };
     all.iter().map(share).collect()
-}
-
-/// A part, with its footer.
-pub(super) struct Part {
-    pub path: PathBuf,
-    file: File,
-    pub footer: ArrowReaderMetadata,
-}
-
-impl Part {
-    pub fn open(path: &Path) -> Result<Self, DiffError> {
-        let damaged = |reason: String| DiffError::Part {
-            part: path.into(),
-            reason,
-        };
-        let file = File::open(path).map_err(|error| damaged(plain(&error)))?;
-        // The parquet crate may panic on a damaged file.
-        let footer = quiet(|| ArrowReaderMetadata::load(&file, Default::default()));
-        let footer = footer.map_err(damaged)?;
-        Ok(Self {
-            footer: footer.map_err(|error| damaged(error.to_string()))?,
-            path: path.into(),
-            file,
-        })
-    }
-
-    pub fn schema(&self) -> &SchemaRef {
-        self.footer.schema()
-    }
-
-    /// Reads one row group, or all, and of it the columns of these names, or all; so many rows at a time.
-    pub fn reader(
-        &self,
-        row_group: Option<usize>,
-        columns: Option<&[&str]>,
-        rows: usize,
-    ) -> Result<ParquetRecordBatchReader, DiffError> {
-        let file = self.file.try_clone();
-        let file = file.map_err(|error| self.damaged(plain(&error)))?;
-        let reader = quiet(|| {
-            let footer = self.footer.clone();
-            let mut builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, footer);
-            if let Some(row_group) = row_group {
-                builder = builder.with_row_groups(vec![row_group]);
-            }
-            if let Some(columns) = columns {
-                let mask = builder.parquet_schema();
-                let mask = ProjectionMask::columns(mask, columns.iter().copied());
-                builder = builder.with_projection(mask);
-            }
-            builder.with_batch_size(rows).build()
-        });
-        let reader = reader.map_err(|why| self.damaged(why))?;
-        reader.map_err(|error| self.damaged(error.to_string()))
-    }
-
-    pub fn damaged(&self, reason: String) -> DiffError {
-        DiffError::Part {
-            part: self.path.clone(),
-            reason,
-        }
-    }
 }

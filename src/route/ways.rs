@@ -6,7 +6,7 @@ use std::{
     thread,
 };
 
-use super::{RouteError, RouteReagent, RouteRoot, RouteStep, rows::Parts};
+use super::{RouteError, RouteRoot, RouteStep, rows::Parts};
 use crate::{
     chem::{Progress, Transformer},
     identity::{KeyKind, KeyMaker},
@@ -14,6 +14,7 @@ use crate::{
     limits::STAGE_STACK_BYTES,
     pipeline::{Job, PrepareError, ReadyReagents, parents},
     reagents::{NO_REAGENT, ReagentText},
+    table::product::Reagent,
     slot::{Slot, SlotParent},
     table::source::{LibraryReader, ParentBatch, ParentRow, TextKind},
 };
@@ -185,7 +186,7 @@ impl Search<'_> {
 
 impl Search<'_> {
     /// The reagents that a row of a slot was made with; they are in memory.
-    fn reagents_of(&self, slot: &Slot, row: usize) -> Vec<RouteReagent> {
+    fn reagents_of(&self, slot: &Slot, row: usize) -> Vec<Reagent> {
         let per_row = slot.layout().reagents;
         let numbers = &slot.columns().reagents[per_row * row..per_row * (row + 1)];
         let numbers = numbers.iter().filter(|number| **number != NO_REAGENT);
@@ -193,7 +194,7 @@ impl Search<'_> {
             let mut reagent = ReagentText::default();
             self.reagents.texts.read(*number, &mut reagent).ok()?;
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-            Some(RouteReagent {
+            Some(Reagent {
                 id: text(reagent.id()),
                 smiles: text(reagent.smiles()),
             })
