@@ -17,7 +17,7 @@ const OTHER_RELEASE: &str = "MOLSIEVE_RDKIT_RELEASE";
 /// What Rust and C++ call of each other.
 const BRIDGES: [&str; 2] = ["src/chem/bridge.rs", "src/chem/draw.rs"];
 
-const RDKIT_LIBRARIES: [&str; 14] = [
+const RDKIT_LIBRARIES: [&str; 15] = [
     "Catalogs",
     "ChemReactions",
     "Depictor",
@@ -29,6 +29,7 @@ const RDKIT_LIBRARIES: [&str; 14] = [
     "MolDraw2D",
     "MolStandardize",
     "RDGeneral",
+    "RDGeometryLib",
     "RingDecomposerLib",
     "SmilesParse",
     "SubstructMatch",

@@ -17,6 +17,7 @@ mod generate;
 mod jobs;
 mod key;
 mod live;
+mod page;
 mod places;
 mod plan;
 mod progress;
@@ -114,6 +115,13 @@ rules can't be used."
         after_long_help = "Exit codes: 0 done, also if they differ; 1 failed; 2 usage; 3 an output can't be compared."
     )]
     Diff(diff::DiffArgs),
+    /// Write a page about a run: counts, plots and structures; or about what two runs have in common
+    ///
+    /// The page is one HTML file, which loads nothing. Large runs are sampled.
+    #[command(
+        after_long_help = "Exit codes: 0 done; 1 failed; 2 usage; 3 the runs can't be compared."
+    )]
+    Report(page::ReportArgs),
     /// Transform the parents on standard input as a job would; used by `run`
     #[command(hide = true)]
     TryParents,
@@ -282,6 +290,7 @@ pub fn main() -> ExitCode {
         Command::Export(args) => (false, export::export(&args)),
         Command::Canonicalize(args) => (false, export::canonicalize(args)),
         Command::Diff(args) => (args.json, diff::diff(&args)),
+        Command::Report(args) => (args.json, page::report(&args)),
         Command::TryParents => (false, run::try_parents()),
         Command::Worker => (true, worker::worker()),
         Command::Doctor(args) => (args.json, doctor::doctor(&args)),

@@ -43,7 +43,7 @@
 //! 4. `ring`, `chem`, `identity`, `table`
 //! 5. `sieve`, `settle`, `trial`, `nvidia`
 //! 6. `config`, `plan`
-//! 7. `pipeline`, `report`, `bench`, `doctor`, `route`, `export`, `diff`
+//! 7. `pipeline`, `report`, `bench`, `doctor`, `route`, `export`, `diff`, `page`
 //! 8. `daemon`
 //! 9. `cli`
 
@@ -67,6 +67,7 @@ pub mod limits;
 pub mod machine;
 mod named;
 pub mod nvidia;
+pub mod page;
 pub mod pipeline;
 pub mod plan;
 pub mod property;

@@ -9,6 +9,7 @@ pub mod event;
 mod format;
 pub mod manifest;
 mod reagents;
+pub mod timeline;
 
 #[cfg(test)]
 mod tests;

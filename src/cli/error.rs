@@ -12,6 +12,7 @@ use crate::{
         settings::SettingsError,
     },
     diff::DiffError,
+    page::PageError,
     export::ExportError,
     filter::FilterError,
     pipeline::{PipelineError, PrepareError, ReagentError},
@@ -89,6 +90,8 @@ pub(super) enum CliError {
     Route(RouteError),
     #[error(transparent)]
     Diff(DiffError),
+    #[error(transparent)]
+    Page(PageError),
     /// A named engine is not available.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -243,6 +246,18 @@ impl From<DiffError> for CliError {
     }
 }
 
+impl From<PageError> for CliError {
+    /// An error of a comparison, of a manifest or of RDKit has the exit code that it has elsewhere.
+    fn from(error: PageError) -> Self {
+        match error {
+            PageError::Diff(error) => error.into(),
+            PageError::Manifest(error) => Self::Manifest(error),
+            PageError::Chemistry(error) => Self::Chemistry(error),
+            error => Self::Page(error),
+        }
+    }
+}
+
 impl From<BenchError> for CliError {
     /// An error of a job that `bench` runs has the exit code that it has elsewhere.
     fn from(error: BenchError) -> Self {
@@ -274,6 +289,7 @@ impl CliError {
             | Self::Settings(_)
             | Self::NoUser(_)
             | Self::NotUtf8
+            | Self::Page(PageError::NotComplete(_))
             | Self::DiskTooSmall { .. }
             | Self::Worker(WorkerError::Assignment(_))
             | Self::Prepare(
@@ -333,6 +349,7 @@ impl CliError {
             | Self::TooLarge(_)
             | Self::Unsure { .. }
             | Self::NoFolder(_)
+            | Self::Page(_)
             | Self::SampleStuck { .. }
             | Self::CannotWrite { .. } => Exit::Failed,
         }

@@ -37,7 +37,7 @@ use crate::{
     config::written_path,
     identity::KeyKind,
     limits::{FINGERPRINT_BLOCK_BYTES, FINGERPRINT_BLOCKS},
-    report::manifest::Stages,
+    report::{manifest::Stages, timeline::Timeline},
     settle::{Lengths, rows::OpenBlock},
     store::{
         WORK_DIR,
@@ -99,6 +99,8 @@ pub struct Checkpoint {
     pub(super) peak_memory_bytes: u64,
     /// Times the run was interrupted.
     pub(super) interruptions: u64,
+    #[serde(default)]
+    pub(super) timeline: Timeline,
 }
 
 impl Checkpoint {

@@ -259,6 +259,7 @@ impl Manifest {
             },
             slot_wait_seconds: end.ring.waited.as_secs_f64(),
             slot_waits: end.ring.waits,
+            timeline: meters.whole_timeline().into_points(),
         }
     }
 }

@@ -13,7 +13,14 @@ use super::{
     control::{Kept, Stuck},
 };
 use crate::{
-    account::Counts, chem::ChemistryTimes, machine, report::manifest::Stages, ring::RingState,
+    account::Counts,
+    chem::ChemistryTimes,
+    machine,
+    report::{
+        manifest::Stages,
+        timeline::{Timeline, TimelinePoint},
+    },
+    ring::RingState,
     table::sink::Spent,
 };
 
@@ -65,6 +72,7 @@ pub(super) struct Meters {
     /// What the sink has written; nothing else is set.
     written: Mutex<Snapshot>,
     kept: Mutex<Kept>,
+    timeline: Mutex<Timeline>,
     started: Instant,
     /// Time the run took before this process or step began.
     before: Duration,
@@ -94,6 +102,7 @@ impl Meters {
                 ..Snapshot::default()
             }),
             kept: Mutex::default(),
+            timeline: Mutex::new(begun.timeline.clone()),
             started: Instant::now(),
             before: seconds(begun.elapsed_seconds),
             before_step: begun
@@ -120,6 +129,41 @@ impl Meters {
 
     pub(super) fn set_kept(&self, kept: Kept) {
         *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = kept;
+    }
+
+    /// Adds the present state to the timeline, if it is time.
+    pub(super) fn note_time(&self, snapshot: &Snapshot) {
+        let seconds = snapshot.elapsed.as_secs_f64();
+        let mut timeline = self.timeline.lock().unwrap_or_else(PoisonError::into_inner);
+        if timeline.is_due(seconds) {
+            timeline.add(self.point());
+        }
+    }
+
+    /// The timeline until now.
+    pub(super) fn timeline(&self) -> Timeline {
+        let timeline = self.timeline.lock();
+        timeline.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The timeline of a job that ends now.
+    pub(super) fn whole_timeline(&self) -> Timeline {
+        let mut timeline = self.timeline();
+        timeline.add(self.point());
+        timeline
+    }
+
+    fn point(&self) -> TimelinePoint {
+        let written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counts = written.counts_before;
+        counts += written.counts;
+        TimelinePoint {
+            seconds: self.elapsed().as_secs_f64(),
+            parents: counts.parents_read,
+            products: counts.products_made,
+            unique: counts.products_unique,
+            memory_bytes: machine::memory_bytes(),
+        }
     }
 
     pub(super) fn snapshot(&self, ring: RingState) -> Snapshot {

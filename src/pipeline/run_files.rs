@@ -380,6 +380,7 @@ impl<'a> RunFiles<'a> {
         state.elapsed_seconds = self.meters.elapsed().as_secs_f64();
         state.stages = self.meters.times.stages();
         state.chemistry = self.meters.times.chemistry();
+        state.timeline = self.meters.timeline();
         state.peak_memory_bytes = state.peak_memory_bytes.max(machine::peak_memory_bytes());
         // The sample may be ahead of the checkpoint: what is done again changes nothing in it.
         if let Some(sample) = self.drops {

@@ -49,9 +49,11 @@ impl Watcher<'_> {
             {
                 control.time_out(row);
             }
+            let snapshot = watched.snapshot();
+            watched.meters.note_time(&snapshot);
             (self.watch)(&Snapshot {
                 stuck: control.stuck(),
-                ..watched.snapshot()
+                ..snapshot
             });
             let pause = if control.is_stopping() { 20 } else { 100 };
             thread::park_timeout(Duration::from_millis(pause));

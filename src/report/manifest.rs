@@ -12,6 +12,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
+use super::timeline::TimelinePoint;
 pub use super::reagents::{ManifestReagents, ManifestSample, ReagentUse, RejectedReagent};
 
 use crate::{
@@ -145,6 +146,9 @@ pub struct Manifest {
     pub slot_wait_seconds: f64,
     /// Times a worker waited for a slot.
     pub slot_waits: u64,
+    /// How the job went over time.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub timeline: Vec<TimelinePoint>,
 }
 
 /// Schema 1 knew no exact deduplication.

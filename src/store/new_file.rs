@@ -1,4 +1,4 @@
-//! A single file that appears whole and replaces nothing.
+//! A single file that appears whole, and replaces another one only if that is wanted.
 
 use std::{
     fs,
@@ -28,6 +28,8 @@ pub struct NewFile {
     file: DiskFile,
     path: PathBuf,
     published: bool,
+    /// Whether it may take the place of another file.
+    replaces: bool,
 }
 
 impl NewFile {
@@ -39,12 +41,20 @@ impl NewFile {
         if fs::symlink_metadata(path).is_ok() {
             return Err(StoreError::Exists(path.into()));
         }
+        let mut file = Self::replace(path)?;
+        file.replaces = false;
+        Ok(file)
+    }
+
+    /// Begins a file that will appear at `path`, in the place of what is there.
+    pub fn replace(path: &Path) -> Result<Self, StoreError> {
         let mut beside = path.as_os_str().to_owned();
         beside.push(format!(".{}.part", std::process::id()));
         Ok(Self {
             file: DiskFile::create(Path::new(&beside))?,
             path: path.into(),
             published: false,
+            replaces: true,
         })
     }
 
@@ -54,7 +64,10 @@ impl NewFile {
     /// [`StoreError::Exists`] if something with this name has appeared.
     pub fn publish(mut self) -> Result<(), StoreError> {
         self.file.sync()?;
-        disk::rename_new(self.file.path(), &self.path)?;
+        match self.replaces {
+            true => disk::rename(self.file.path(), &self.path)?,
+            false => disk::rename_new(self.file.path(), &self.path)?,
+        }
         self.published = true;
         let folder = self.path.parent();
         let folder = folder.filter(|folder| *folder != Path::new(""));

@@ -1,0 +1,214 @@
+//! Pictures of some rows, each beside the parent that it was made of.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use serde::Serialize;
+
+use super::{
+    Watch, properties,
+    sample::{Sample, SampleRow},
+};
+use crate::{
+    chem::{
+        RdKit,
+        draw::{Depictor, Making, PictureSize},
+    },
+    config::JobSettings,
+    report::manifest::Manifest,
+    rules::RuleSet,
+    table::product::Reagent,
+};
+
+/// Most rows that are shown of a run.
+pub(super) const SHOWN_MAX: usize = 240;
+/// Most bytes of the pictures of a run.
+pub(super) const PICTURE_BYTES_MAX: usize = 7 << 20;
+/// Most bytes of one picture: of larger molecules there is none.
+const ONE_PICTURE_BYTES_MAX: usize = 96 << 10;
+/// Pixels of a picture.
+const SIZE: PictureSize = PictureSize {
+    width: 250,
+    height: 190,
+};
+
+/// A row with its pictures.
+#[derive(Clone, Debug, Serialize)]
+pub struct Structure {
+    /// Number of the row, 0-based over all parts; `None` for one of two runs.
+    pub row: Option<u64>,
+    /// The step that made it, from 1.
+    pub step: u64,
+    /// The rule that made it; none in a run without rules.
+    pub rule: Option<String>,
+    /// Index of the match among the rule's matches.
+    pub site: Option<u16>,
+    /// The product, or the molecule of a run without rules.
+    pub smiles: String,
+    /// 0-based row of the parent in the step before, or in the library.
+    pub parent_row: Option<u64>,
+    /// The parent's id, or that of the row of the library.
+    pub parent_id: String,
+    /// The parent.
+    pub parent_smiles: Option<String>,
+    /// In a run of several steps: the id of the molecule of the library.
+    pub root_id: Option<String>,
+    /// The reagents.
+    pub reagents: Vec<Reagent>,
+    /// Properties by name.
+    pub properties: BTreeMap<&'static str, f64>,
+    /// RDKit's picture.
+    pub svg: String,
+    /// That of the parent.
+    pub parent_svg: Option<String>,
+    /// Whether what the rule has changed is highlighted.
+    pub highlighted: bool,
+    /// Of two runs, the one that alone has this molecule: `a` or `b`.
+    pub only: Option<&'static str>,
+}
+
+/// Draws rows of a run.
+pub(super) struct Painter {
+    rdkit: RdKit,
+    depictor: Depictor,
+    /// By step and name.
+    rules: BTreeMap<(u64, String), usize>,
+    /// Why there are no rules, if the run has some.
+    pub fault: Option<String>,
+}
+
+impl Painter {
+    /// Reads the rules of a run, as far as its files still are where they were.
+    pub fn new(rdkit: RdKit, directory: &Path, manifest: &Manifest) -> Self {
+        let mut painter = Self {
+            rdkit,
+            depictor: Depictor::new(rdkit, SIZE),
+            rules: BTreeMap::new(),
+            fault: None,
+        };
+        if manifest.rules > 0 {
+            painter.fault = painter.read_rules(directory).err();
+        }
+        painter
+    }
+
+    fn read_rules(&mut self, directory: &Path) -> Result<(), String> {
+        let settings = JobSettings::from_file(&directory.join("job.toml"));
+        let spec = settings.and_then(JobSettings::check);
+        let spec = spec.map_err(|error| error.to_string())?;
+        let mut read: Vec<(&[PathBuf], usize)> = Vec::new();
+        let mut number = 0;
+        for step in 1..=spec.steps() {
+            let files = spec.rules_of(step);
+            let rules = RuleSet::load(files).map_err(|error| error.to_string())?;
+            let known = read.iter().find(|(known, _)| *known == files);
+            let first = known.map_or(number, |(_, first)| *first);
+            for (place, rule) in rules.rules().iter().enumerate() {
+                if first == number + place || known.is_none() {
+                    let added = self.depictor.add_rule(rule);
+                    added.map_err(|error| error.to_string())?;
+                }
+                let name = (step as u64, rule.name.clone());
+                self.rules.insert(name, first + place);
+            }
+            if known.is_none() {
+                read.push((files, first));
+                number += rules.len();
+            }
+        }
+        Ok(())
+    }
+
+    /// Pictures of a row; `None` if RDKit can't draw it, or only at great length.
+    pub fn draw(&mut self, row: &SampleRow) -> Option<Structure> {
+        let product = row.product.as_ref();
+        let reagents = product.map_or(&[][..], |product| &product.reagents);
+        let reagent_smiles = reagents.iter().map(|reagent| reagent.smiles.clone());
+        let reagent_smiles: Vec<_> = reagent_smiles.collect();
+        let making = product.map(|product| Making {
+            parent: &product.parent_smiles,
+            rule: self.rules.get(&(product.step, product.rule.clone())).copied(),
+            site: product.site,
+            reagents: &reagent_smiles,
+        });
+        let pictures = self.depictor.draw(&row.smiles, making).ok()?;
+        let largest = pictures.parent.as_ref().map_or(0, String::len);
+        if largest.max(pictures.product.len()) > ONE_PICTURE_BYTES_MAX {
+            return None;
+        }
+        let properties = row.properties.iter();
+        Some(Structure {
+            row: Some(row.number),
+            step: product.map_or(1, |product| product.step),
+            rule: product.map(|product| product.rule.clone()),
+            site: product.map(|product| product.site),
+            smiles: row.smiles.clone(),
+            parent_row: product.map(|product| product.parent_row),
+            parent_id: row.id.clone(),
+            parent_smiles: product.map(|product| product.parent_smiles.clone()),
+            root_id: product.and_then(|product| product.root_id.clone()),
+            reagents: reagents.to_vec(),
+            properties: properties.map(|(of, value)| (of.name(), *value)).collect(),
+            svg: pictures.product,
+            parent_svg: pictures.parent,
+            highlighted: pictures.highlighted,
+            only: None,
+        })
+    }
+
+    /// Draws some rows of a sample: of each rule in turn, in the order of steps and rules; without rules, at even distances.
+    /// At most `bytes_max` of pictures.
+    pub fn gallery(
+        &mut self,
+        sample: &Sample,
+        manifest: &Manifest,
+        bytes_max: usize,
+        watch: &Watch<'_>,
+    ) -> Vec<Structure> {
+        let mut rows = chosen(sample, manifest);
+        properties::complete(self.rdkit, &mut rows);
+        let mut bytes = 0;
+        let mut shown = Vec::new();
+        for (drawn, row) in (1..).zip(&rows) {
+            let Some(structure) = self.draw(row) else {
+                continue;
+            };
+            watch(drawn, rows.len() as u64);
+            bytes += structure.svg.len() + structure.parent_svg.as_ref().map_or(0, String::len);
+            if bytes > bytes_max {
+                break;
+            }
+            shown.push(structure);
+        }
+        shown
+    }
+}
+
+/// The rows to show.
+fn chosen(sample: &Sample, manifest: &Manifest) -> Vec<SampleRow> {
+    if sample.by_rule.is_empty() || manifest.rules == 0 {
+        let wanted = sample.even.len().min(SHOWN_MAX);
+        let places = (0..wanted).map(|i| i * sample.even.len() / wanted);
+        return places.map(|place| sample.even[place].clone()).collect();
+    }
+    let place_of = |rule: &str| manifest.by_rule.iter().position(|counts| counts.name == rule);
+    let mut groups: Vec<_> = sample.by_rule.iter().collect();
+    groups.sort_by_key(|((step, rule), _)| (*step, place_of(rule)));
+    // Of more rules than can be shown, some at even distances.
+    if groups.len() > SHOWN_MAX {
+        let all = groups.len();
+        groups = (0..SHOWN_MAX).map(|i| groups[i * all / SHOWN_MAX]).collect();
+    }
+    let mut rows = Vec::new();
+    for round in 0.. {
+        let of_round = groups.iter().filter_map(|(_, rows)| rows.get(round));
+        let before = rows.len();
+        rows.extend(of_round.take(SHOWN_MAX - before).cloned());
+        if rows.len() == before {
+            break;
+        }
+    }
+    rows
+}

@@ -1,0 +1,80 @@
+//! Two runs: what only one of them has.
+
+use std::path::{Path, PathBuf};
+
+use super::{
+    PageError, RunReport, Structure, Watch,
+    gallery::{PICTURE_BYTES_MAX, Painter},
+    run::key_column,
+    sample,
+};
+use crate::{
+    chem::RdKit,
+    diff::{Comparison, Difference, Standing},
+    store::disk,
+    units::ByteSize,
+};
+
+/// How two runs are compared.
+#[derive(Clone, Copy, Debug)]
+pub struct Settings {
+    /// Most resident memory.
+    pub memory: ByteSize,
+    /// Threads that sort keys.
+    pub threads: usize,
+}
+
+/// What only one of two runs has, with the rows themselves in a folder that goes with this.
+pub struct Only {
+    /// As counts.
+    pub difference: Difference,
+    folder: PathBuf,
+}
+
+impl Only {
+    /// Compares two runs.
+    pub(super) fn find(
+        directories: [&Path; 2],
+        settings: Settings,
+        go_on: &dyn Fn(Standing) -> bool,
+    ) -> Result<Self, PageError> {
+        let folder = std::env::temp_dir().join(format!("molsieve-report.{}", std::process::id()));
+        // One of an earlier process with this number, which was killed.
+        disk::remove(&folder).map_err(|error| PageError::Scratch(error.to_string()))?;
+        let Settings { memory, threads } = settings;
+        let comparison = Comparison::open(directories, Some(&folder), memory, threads)?;
+        // If this fails, it leaves no folder.
+        let difference = comparison.run(go_on)?;
+        Ok(Self { difference, folder })
+    }
+
+    /// Pictures of rows that only run number `number` has.
+    pub(super) fn gallery(
+        &self,
+        rdkit: RdKit,
+        number: usize,
+        directory: &Path,
+        run: &RunReport,
+        watch: &Watch<'_>,
+    ) -> Result<Vec<Structure>, PageError> {
+        let sides = [&self.difference.a, &self.difference.b];
+        let Some(file) = &sides[number].file else {
+            return Ok(Vec::new());
+        };
+        let rows = sample::read(&[file.path.clone()], key_column(&run.manifest))?;
+        let mut painter = Painter::new(rdkit, directory, &run.manifest);
+        let mut shown = painter.gallery(&rows, &run.manifest, PICTURE_BYTES_MAX / 2, watch);
+        for structure in &mut shown {
+            structure.row = None;
+            structure.only = Some(["a", "b"][number]);
+        }
+        Ok(shown)
+    }
+}
+
+impl Drop for Only {
+    fn drop(&mut self) {
+        // What is left of it is in the folder for temporary files.
+        let _ = disk::remove(&self.folder);
+    }
+}
