@@ -28,6 +28,7 @@ mod rules_convert;
 mod rules_table;
 mod run;
 mod serve;
+mod show;
 mod standard_input;
 mod stream;
 mod worker;
@@ -122,6 +123,11 @@ rules can't be used."
         after_long_help = "Exit codes: 0 done; 1 failed; 2 usage; 3 the runs can't be compared."
     )]
     Report(page::ReportArgs),
+    /// Print or draw rows of a run or of a Parquet file
+    ///
+    /// A table on a terminal is cut to its width. Properties in --where that have no column are computed.
+    #[command(after_long_help = "Exit codes: 0 done; 1 failed; 2 usage; 3 the file can't be read.")]
+    Show(show::ShowArgs),
     /// Transform the parents on standard input as a job would; used by `run`
     #[command(hide = true)]
     TryParents,
@@ -291,6 +297,7 @@ pub fn main() -> ExitCode {
         Command::Canonicalize(args) => (false, export::canonicalize(args)),
         Command::Diff(args) => (args.json, diff::diff(&args)),
         Command::Report(args) => (args.json, page::report(&args)),
+        Command::Show(args) => (args.json, show::show(&args)),
         Command::TryParents => (false, run::try_parents()),
         Command::Worker => (true, worker::worker()),
         Command::Doctor(args) => (args.json, doctor::doctor(&args)),

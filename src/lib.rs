@@ -43,7 +43,7 @@
 //! 4. `ring`, `chem`, `identity`, `table`
 //! 5. `sieve`, `settle`, `trial`, `nvidia`
 //! 6. `config`, `plan`
-//! 7. `pipeline`, `report`, `bench`, `doctor`, `route`, `export`, `diff`, `page`
+//! 7. `pipeline`, `report`, `bench`, `doctor`, `route`, `export`, `diff`, `picture`, `page`, `show`
 //! 8. `daemon`
 //! 9. `cli`
 
@@ -68,6 +68,7 @@ pub mod machine;
 mod named;
 pub mod nvidia;
 pub mod page;
+pub mod picture;
 pub mod pipeline;
 pub mod plan;
 pub mod property;
@@ -78,6 +79,7 @@ pub mod ring;
 pub mod route;
 pub mod rules;
 pub mod settle;
+pub mod show;
 pub mod sieve;
 pub mod slot;
 pub mod store;

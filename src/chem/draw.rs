@@ -22,6 +22,9 @@ mod ffi {
         site: u16,
         /// SMILES, in the order of the reactants.
         reagents: &'a [String],
+        /// Texts below the pictures; empty: none.
+        legend: &'a str,
+        parent_legend: &'a str,
         /// Pixels.
         width: i32,
         height: i32,
@@ -77,6 +80,15 @@ pub struct Making<'a> {
     pub reagents: &'a [String],
 }
 
+/// Texts below pictures; empty ones take no room.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Legends<'a> {
+    /// Below the product.
+    pub product: &'a str,
+    /// Below its parent.
+    pub parent: &'a str,
+}
+
 /// Pictures of a row, as SVG.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pictures {
@@ -124,7 +136,12 @@ impl Depictor {
     /// # Errors
     ///
     /// RDKit's reason if it can't read or draw one of them.
-    pub fn draw(&mut self, smiles: &str, making: Option<Making>) -> Result<Pictures, String> {
+    pub fn draw(
+        &mut self,
+        smiles: &str,
+        making: Option<Making>,
+        legends: Legends,
+    ) -> Result<Pictures, String> {
         let PictureSize { width, height } = self.size;
         let drawn = ffi::Drawn {
             smiles,
@@ -132,6 +149,8 @@ impl Depictor {
             rule: making.and_then(|making| making.rule).map_or(u32::MAX, |rule| rule as u32),
             site: making.map_or(0, |making| making.site),
             reagents: making.map_or(&[], |making| making.reagents),
+            legend: legends.product,
+            parent_legend: legends.parent,
             width: width.into(),
             height: height.into(),
         };

@@ -20,6 +20,7 @@ use crate::{
     report::manifest::ManifestError,
     route::RouteError,
     rules::RuleError,
+    show::ShowError,
     sieve::EngineError,
     store::StoreError,
     table::{sink::SinkError, source::SourceError},
@@ -92,6 +93,23 @@ pub(super) enum CliError {
     Diff(DiffError),
     #[error(transparent)]
     Page(PageError),
+    #[error(transparent)]
+    Show(ShowError),
+    /// The terminal shows no pictures.
+    #[error("--draw: this is no terminal that is known to show pictures; name a file, as in --draw=rows.svg")]
+    NoPictures,
+    /// A file is to have a format that there is not.
+    #[error("--draw={}: the name of a picture ends with .svg or .png", .0.display())]
+    PictureFormat(PathBuf),
+    /// So many pictures are too many.
+    #[error("--draw: at most {0} rows are drawn at once; see --limit and --skip")]
+    TooManyPictures(usize),
+    /// The rows have no column of molecules.
+    #[error("--draw: the rows have no column `smiles`")]
+    NoMolecules,
+    /// RDKit can't draw a molecule.
+    #[error("--draw: {0}")]
+    Undrawn(String),
     /// A named engine is not available.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -258,6 +276,16 @@ impl From<PageError> for CliError {
     }
 }
 
+impl From<ShowError> for CliError {
+    /// An error of a manifest has the exit code that it has elsewhere.
+    fn from(error: ShowError) -> Self {
+        match error {
+            ShowError::Manifest(error) => Self::Manifest(error),
+            error => Self::Show(error),
+        }
+    }
+}
+
 impl From<BenchError> for CliError {
     /// An error of a job that `bench` runs has the exit code that it has elsewhere.
     fn from(error: BenchError) -> Self {
@@ -290,6 +318,17 @@ impl CliError {
             | Self::NoUser(_)
             | Self::NotUtf8
             | Self::Page(PageError::NotComplete(_))
+            | Self::Show(
+                ShowError::NotComplete(_)
+                | ShowError::NotParquet { .. }
+                | ShowError::NoRule { .. }
+                | ShowError::NoColumn { .. }
+                | ShowError::Column(_),
+            )
+            | Self::NoPictures
+            | Self::PictureFormat(_)
+            | Self::TooManyPictures(_)
+            | Self::NoMolecules
             | Self::DiskTooSmall { .. }
             | Self::Worker(WorkerError::Assignment(_))
             | Self::Prepare(
@@ -307,6 +346,7 @@ impl CliError {
             | Self::ConvertedTooLarge { .. }
             | Self::Source(_)
             | Self::StandardInputEmpty
+            | Self::Show(_)
             | Self::Bench(BenchError::NoSmiles(_))
             | Self::Prepare(
                 PrepareError::Rules(_)
@@ -350,6 +390,7 @@ impl CliError {
             | Self::Unsure { .. }
             | Self::NoFolder(_)
             | Self::Page(_)
+            | Self::Undrawn(_)
             | Self::SampleStuck { .. }
             | Self::CannotWrite { .. } => Exit::Failed,
         }

@@ -73,7 +73,7 @@ fn progress() -> impl Fn(u64, u64, u64) + Sync {
 }
 
 /// A molecule a line, with what made it.
-fn text(route: &Route) -> String {
+pub(super) fn text(route: &Route) -> String {
     let root = &route.root;
     let mut lines = vec![format!(
         "library  {}  {}, row {}",

@@ -66,6 +66,20 @@ enum ConditionFault {
     More,
 }
 
+impl Condition {
+    /// Whether a value of the property fulfils it. No condition holds for what is not a number, but that it differs.
+    pub fn holds(&self, value: f64) -> bool {
+        match self.comparison {
+            Comparison::AtMost => value <= self.number,
+            Comparison::AtLeast => value >= self.number,
+            Comparison::Equal => value == self.number,
+            Comparison::NotEqual => value != self.number,
+            Comparison::Below => value < self.number,
+            Comparison::Above => value > self.number,
+        }
+    }
+}
+
 impl FromStr for Condition {
     type Err = ConditionError;
 

@@ -1,9 +1,6 @@
 //! Pictures of some rows, each beside the parent that it was made of.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::collections::BTreeMap;
 
 use serde::Serialize;
 
@@ -12,13 +9,9 @@ use super::{
     sample::{Sample, SampleRow},
 };
 use crate::{
-    chem::{
-        RdKit,
-        draw::{Depictor, Making, PictureSize},
-    },
-    config::JobSettings,
+    chem::{RdKit, draw::Legends},
+    picture::Painter,
     report::manifest::Manifest,
-    rules::RuleSet,
     table::product::Reagent,
 };
 
@@ -28,12 +21,6 @@ pub(super) const SHOWN_MAX: usize = 240;
 pub(super) const PICTURE_BYTES_MAX: usize = 7 << 20;
 /// Most bytes of one picture: of larger molecules there is none.
 const ONE_PICTURE_BYTES_MAX: usize = 96 << 10;
-/// Pixels of a picture.
-const SIZE: PictureSize = PictureSize {
-    width: 250,
-    height: 190,
-};
-
 /// A row with its pictures.
 #[derive(Clone, Debug, Serialize)]
 pub struct Structure {
@@ -69,77 +56,17 @@ pub struct Structure {
     pub only: Option<&'static str>,
 }
 
-/// Draws rows of a run.
-pub(super) struct Painter {
-    rdkit: RdKit,
-    depictor: Depictor,
-    /// By step and name.
-    rules: BTreeMap<(u64, String), usize>,
-    /// Why there are no rules, if the run has some.
-    pub fault: Option<String>,
-}
-
-impl Painter {
-    /// Reads the rules of a run, as far as its files still are where they were.
-    pub fn new(rdkit: RdKit, directory: &Path, manifest: &Manifest) -> Self {
-        let mut painter = Self {
-            rdkit,
-            depictor: Depictor::new(rdkit, SIZE),
-            rules: BTreeMap::new(),
-            fault: None,
-        };
-        if manifest.rules > 0 {
-            painter.fault = painter.read_rules(directory).err();
-        }
-        painter
-    }
-
-    fn read_rules(&mut self, directory: &Path) -> Result<(), String> {
-        let settings = JobSettings::from_file(&directory.join("job.toml"));
-        let spec = settings.and_then(JobSettings::check);
-        let spec = spec.map_err(|error| error.to_string())?;
-        let mut read: Vec<(&[PathBuf], usize)> = Vec::new();
-        let mut number = 0;
-        for step in 1..=spec.steps() {
-            let files = spec.rules_of(step);
-            let rules = RuleSet::load(files).map_err(|error| error.to_string())?;
-            let known = read.iter().find(|(known, _)| *known == files);
-            let first = known.map_or(number, |(_, first)| *first);
-            for (place, rule) in rules.rules().iter().enumerate() {
-                if first == number + place || known.is_none() {
-                    let added = self.depictor.add_rule(rule);
-                    added.map_err(|error| error.to_string())?;
-                }
-                let name = (step as u64, rule.name.clone());
-                self.rules.insert(name, first + place);
-            }
-            if known.is_none() {
-                read.push((files, first));
-                number += rules.len();
-            }
-        }
-        Ok(())
-    }
-
-    /// Pictures of a row; `None` if RDKit can't draw it, or only at great length.
-    pub fn draw(&mut self, row: &SampleRow) -> Option<Structure> {
+impl Structure {
+    /// Draws a row; `None` if RDKit can't, or only at great length.
+    fn draw(painter: &mut Painter, row: &SampleRow) -> Option<Self> {
         let product = row.product.as_ref();
-        let reagents = product.map_or(&[][..], |product| &product.reagents);
-        let reagent_smiles = reagents.iter().map(|reagent| reagent.smiles.clone());
-        let reagent_smiles: Vec<_> = reagent_smiles.collect();
-        let making = product.map(|product| Making {
-            parent: &product.parent_smiles,
-            rule: self.rules.get(&(product.step, product.rule.clone())).copied(),
-            site: product.site,
-            reagents: &reagent_smiles,
-        });
-        let pictures = self.depictor.draw(&row.smiles, making).ok()?;
+        let pictures = painter.draw(&row.smiles, product, Legends::default()).ok()?;
         let largest = pictures.parent.as_ref().map_or(0, String::len);
         if largest.max(pictures.product.len()) > ONE_PICTURE_BYTES_MAX {
             return None;
         }
         let properties = row.properties.iter();
-        Some(Structure {
+        Some(Self {
             row: Some(row.number),
             step: product.map_or(1, |product| product.step),
             rule: product.map(|product| product.rule.clone()),
@@ -149,7 +76,7 @@ impl Painter {
             parent_id: row.id.clone(),
             parent_smiles: product.map(|product| product.parent_smiles.clone()),
             root_id: product.and_then(|product| product.root_id.clone()),
-            reagents: reagents.to_vec(),
+            reagents: product.map_or_else(Vec::new, |product| product.reagents.clone()),
             properties: properties.map(|(of, value)| (of.name(), *value)).collect(),
             svg: pictures.product,
             parent_svg: pictures.parent,
@@ -157,33 +84,33 @@ impl Painter {
             only: None,
         })
     }
+}
 
-    /// Draws some rows of a sample: of each rule in turn, in the order of steps and rules; without rules, at even distances.
-    /// At most `bytes_max` of pictures.
-    pub fn gallery(
-        &mut self,
-        sample: &Sample,
-        manifest: &Manifest,
-        bytes_max: usize,
-        watch: &Watch<'_>,
-    ) -> Vec<Structure> {
-        let mut rows = chosen(sample, manifest);
-        properties::complete(self.rdkit, &mut rows);
-        let mut bytes = 0;
-        let mut shown = Vec::new();
-        for (drawn, row) in (1..).zip(&rows) {
-            let Some(structure) = self.draw(row) else {
-                continue;
-            };
-            watch(drawn, rows.len() as u64);
-            bytes += structure.svg.len() + structure.parent_svg.as_ref().map_or(0, String::len);
-            if bytes > bytes_max {
-                break;
-            }
-            shown.push(structure);
+/// Draws some rows of a sample: of each rule in turn, in the order of steps and rules; without rules, at even distances. At
+/// most `bytes_max` of pictures.
+pub(super) fn draw(
+    rdkit: RdKit,
+    painter: &mut Painter,
+    (sample, manifest): (&Sample, &Manifest),
+    bytes_max: usize,
+    watch: &Watch<'_>,
+) -> Vec<Structure> {
+    let mut rows = chosen(sample, manifest);
+    properties::complete(rdkit, &mut rows);
+    let mut bytes = 0;
+    let mut shown = Vec::new();
+    for (drawn, row) in (1..).zip(&rows) {
+        let Some(structure) = Structure::draw(painter, row) else {
+            continue;
+        };
+        watch(drawn, rows.len() as u64);
+        bytes += structure.svg.len() + structure.parent_svg.as_ref().map_or(0, String::len);
+        if bytes > bytes_max {
+            break;
         }
-        shown
+        shown.push(structure);
     }
+    shown
 }
 
 /// The rows to show.

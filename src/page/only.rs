@@ -4,12 +4,13 @@ use std::path::{Path, PathBuf};
 
 use super::{
     PageError, RunReport, Structure, Watch,
-    gallery::{PICTURE_BYTES_MAX, Painter},
+    gallery::{self, PICTURE_BYTES_MAX},
     run::key_column,
     sample,
 };
 use crate::{
     chem::RdKit,
+    picture::Painter,
     diff::{Comparison, Difference, Standing},
     store::disk,
     units::ByteSize,
@@ -62,8 +63,14 @@ impl Only {
             return Ok(Vec::new());
         };
         let rows = sample::read(&[file.path.clone()], key_column(&run.manifest))?;
-        let mut painter = Painter::new(rdkit, directory, &run.manifest);
-        let mut shown = painter.gallery(&rows, &run.manifest, PICTURE_BYTES_MAX / 2, watch);
+        let mut painter = Painter::of_run(rdkit, directory, &run.manifest);
+        let mut shown = gallery::draw(
+            rdkit,
+            &mut painter,
+            (&rows, &run.manifest),
+            PICTURE_BYTES_MAX / 2,
+            watch,
+        );
         for structure in &mut shown {
             structure.row = None;
             structure.only = Some(["a", "b"][number]);

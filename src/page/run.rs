@@ -14,13 +14,14 @@ use serde::Serialize;
 use super::{
     PageError, Stage, Structure, Watch,
     counts::stages,
-    gallery::{PICTURE_BYTES_MAX, Painter},
+    gallery::{self, PICTURE_BYTES_MAX},
     properties::{Histogram, histograms},
     sample::{self, SampleSize},
 };
 use crate::{
     chem::RdKit,
     config::Task,
+    picture::Painter,
     report::manifest::{Manifest, ManifestFile},
     table::part::{Part, PartError, Reading},
 };
@@ -113,7 +114,7 @@ impl RunReport {
                 .collect(),
         };
         let sample = sample::read(&parts, key_column(&manifest))?;
-        let mut painter = Painter::new(rdkit, directory, &manifest);
+        let mut painter = Painter::of_run(rdkit, directory, &manifest);
         let settings = std::fs::read_to_string(directory.join("job.toml"));
         Ok(Self {
             directory: std::path::absolute(directory).unwrap_or_else(|_| directory.into()),
@@ -123,7 +124,8 @@ impl RunReport {
             sample: sample.size,
             properties: histograms(rdkit, &sample.even),
             gallery: watch.map_or_else(Vec::new, |watch| {
-                painter.gallery(&sample, &manifest, PICTURE_BYTES_MAX, watch)
+                let rows = (&sample, &manifest);
+                gallery::draw(rdkit, &mut painter, rows, PICTURE_BYTES_MAX, watch)
             }),
             rules_fault: painter.fault,
             rejects: rejects(directory, &manifest)?,

@@ -11,7 +11,7 @@ use std::{
 
 use arrow::{
     array::{Array, AsArray, RecordBatch},
-    datatypes::{DataType, Float64Type, Int16Type, Schema, UInt8Type, UInt16Type},
+    datatypes::{DataType, Schema, UInt8Type, UInt16Type},
 };
 use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 use serde::Serialize;
@@ -20,7 +20,7 @@ use crate::{
     property::Property,
     table::{
         part::{Part, PartError, Reading},
-        product::ProductRow,
+        product::{ProductRow, property_value},
     },
 };
 
@@ -308,7 +308,7 @@ fn sample_row(
         Some(key_column) => Some(ProductRow::of(batch, row, key_column)?),
         None => None,
     };
-    let value = |property: Property| Some((property, value(batch, property.name(), row)?));
+    let value = |property| Some((property, property_value(batch, property, row)?));
     Some(SampleRow {
         number,
         smiles: text("smiles")?,
@@ -316,15 +316,4 @@ fn sample_row(
         product,
         properties: Property::ALL.into_iter().filter_map(value).collect(),
     })
-}
-
-/// The value of a property of a row, if there is a column of its type.
-pub(super) fn value(batch: &RecordBatch, name: &str, row: usize) -> Option<f64> {
-    let column = batch.column_by_name(name).filter(|column| column.is_valid(row))?;
-    match column.data_type() {
-        DataType::Float64 => Some(column.as_primitive::<Float64Type>().value(row)),
-        DataType::UInt16 => Some(column.as_primitive::<UInt16Type>().value(row).into()),
-        DataType::Int16 => Some(column.as_primitive::<Int16Type>().value(row).into()),
-        _ => None,
-    }
 }

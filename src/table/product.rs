@@ -2,10 +2,10 @@
 
 use arrow::{
     array::{Array, AsArray, RecordBatch},
-    datatypes::{UInt8Type, UInt16Type, UInt64Type},
+    datatypes::{DataType, Float64Type, Int16Type, UInt8Type, UInt16Type, UInt64Type},
 };
 
-use crate::key::Key;
+use crate::{key::Key, property::Property};
 
 /// A row of a part of a job with rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,4 +81,16 @@ fn reagents(batch: &RecordBatch, row: usize) -> Option<Vec<Reagent>> {
     let (ids, smiles) = (texts("reagent_ids")?, texts("reagent_smiles")?);
     let pairs = ids.into_iter().zip(smiles);
     Some(pairs.map(|(id, smiles)| Reagent { id, smiles }).collect())
+}
+
+/// The value of a property of a row, if there is a column of its type.
+pub fn property_value(batch: &RecordBatch, property: Property, row: usize) -> Option<f64> {
+    let column = batch.column_by_name(property.name());
+    let column = column.filter(|column| column.is_valid(row))?;
+    match column.data_type() {
+        DataType::Float64 => Some(column.as_primitive::<Float64Type>().value(row)),
+        DataType::UInt16 => Some(column.as_primitive::<UInt16Type>().value(row).into()),
+        DataType::Int16 => Some(column.as_primitive::<Int16Type>().value(row).into()),
+        _ => None,
+    }
 }

@@ -100,7 +100,7 @@ Pictures Depictor::draw(const Drawn &drawn) {
   Pictures pictures{};
   if (drawn.parent.empty()) {
     draw::lay_out(*row.mol);
-    pictures.product = draw::svg_of(*row.mol, {}, size);
+    pictures.product = draw::svg_of(*row.mol, {}, std::string(drawn.legend), size);
     return pictures;
   }
   row.parent = read(std::string(drawn.parent));
@@ -135,8 +135,8 @@ Pictures Depictor::draw(const Drawn &drawn) {
     }
   }
   draw::lay_out_beside(*row.mol, *row.parent, change.origin);
-  pictures.product = draw::svg_of(*row.mol, change.product, size);
-  pictures.parent = draw::svg_of(*row.parent, change.parent, size);
+  pictures.product = draw::svg_of(*row.mol, change.product, std::string(drawn.legend), size);
+  pictures.parent = draw::svg_of(*row.parent, change.parent, std::string(drawn.parent_legend), size);
   return pictures;
 }
 

@@ -107,16 +107,18 @@ void lay_out_beside(RDKit::ROMol &product, const RDKit::ROMol &parent, const std
   }
 }
 
-std::string svg_of(const RDKit::ROMol &mol, const Marks &marks, Size size) {
+std::string svg_of(const RDKit::ROMol &mol, const Marks &marks, const std::string &legend, Size size) {
   RDKit::MolDraw2DSVG drawer(size.width, size.height);
   auto &options = drawer.drawOptions();
   options.clearBackground = false;
   options.bondLineWidth = 1.5;
   options.fixedBondLength = BOND_PIXELS;
   options.padding = 0.03;
+  options.legendFontSize = 13;
+  options.legendFraction = 0.14;
   options.highlightBondWidthMultiplier = 10;
   const Highlights atoms(marks.atoms), bonds(marks.bonds);
-  drawer.drawMolecule(mol, "", &atoms.numbers, &bonds.numbers, &atoms.colours, &bonds.colours);
+  drawer.drawMolecule(mol, legend, &atoms.numbers, &bonds.numbers, &atoms.colours, &bonds.colours);
   drawer.finishDrawing();
   return drawer.getDrawingText();
 }

@@ -22,7 +22,7 @@ void lay_out(RDKit::ROMol &mol);
 // same way. `origin`: per atom of the product, the parent's atom, or -1.
 void lay_out_beside(RDKit::ROMol &product, const RDKit::ROMol &parent, const std::vector<int> &origin);
 
-// An SVG without background. Marked atoms and bonds have a colour each for what was changed, added and removed.
-std::string svg_of(const RDKit::ROMol &mol, const Marks &marks, Size size);
+// An SVG without background, with a legend below unless that is empty. Marked atoms and bonds have a colour each for what was changed, added and removed.
+std::string svg_of(const RDKit::ROMol &mol, const Marks &marks, const std::string &legend, Size size);
 
 }  // namespace molsieve::draw
