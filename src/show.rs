@@ -117,7 +117,8 @@ impl Rows {
                 true => Path::new("."),
                 false => above,
             });
-            let run = run.filter_map(|above| Some((above.to_owned(), Manifest::read(above).ok()??)));
+            let run =
+                run.filter_map(|above| Some((above.to_owned(), Manifest::read(above).ok()??)));
             return Ok(Self {
                 parts: vec![path.to_owned()],
                 run: run.into_iter().next(),
@@ -155,7 +156,9 @@ impl Rows {
     pub fn columns(&self, named: Option<&ColumnNames>) -> Result<Vec<String>, ShowError> {
         let schema = self.schema()?;
         let places = format::places(&schema, named)?.into_iter();
-        Ok(places.map(|place| schema.field(place).name().clone()).collect())
+        Ok(places
+            .map(|place| schema.field(place).name().clone())
+            .collect())
     }
 
     /// How many there are.
@@ -229,7 +232,10 @@ impl Rows {
         if query.step.is_some() && !has("step") {
             return lacks("--step", "step");
         }
-        let computed = query.conditions.iter().any(|condition| !has(condition.property.name()));
+        let computed = query
+            .conditions
+            .iter()
+            .any(|condition| !has(condition.property.name()));
         if computed && !has("smiles") {
             return lacks("--where", "smiles");
         }
@@ -276,7 +282,8 @@ impl Query {
         let rule = || is_among(&self.rules, rule_of(batch, row));
         let parent = || {
             let ids = ["parent_id", "root_id"];
-            ids.into_iter().any(|name| is_among(&self.parents, text(name)))
+            ids.into_iter()
+                .any(|name| is_among(&self.parents, text(name)))
         };
         let step = |wanted: u8| {
             let steps = batch.column_by_name("step");
@@ -319,10 +326,17 @@ impl Query {
 
 /// The rule of a row, which has a dictionary or, in other files than parts, a text.
 fn rule_of(batch: &RecordBatch, row: usize) -> Option<&str> {
-    let column = batch.column_by_name("rule").filter(|column| column.is_valid(row))?;
+    let column = batch
+        .column_by_name("rule")
+        .filter(|column| column.is_valid(row))?;
     if let Some(texts) = column.as_string_opt::<i32>() {
         return Some(texts.value(row));
     }
     let rules = column.as_dictionary_opt::<UInt16Type>()?;
-    Some(rules.values().as_string_opt::<i32>()?.value(rules.key(row)?))
+    Some(
+        rules
+            .values()
+            .as_string_opt::<i32>()?
+            .value(rules.key(row)?),
+    )
 }

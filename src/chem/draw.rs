@@ -146,7 +146,9 @@ impl Depictor {
         let drawn = ffi::Drawn {
             smiles,
             parent: making.map_or("", |making| making.parent),
-            rule: making.and_then(|making| making.rule).map_or(u32::MAX, |rule| rule as u32),
+            rule: making
+                .and_then(|making| making.rule)
+                .map_or(u32::MAX, |rule| rule as u32),
             site: making.map_or(0, |making| making.site),
             reagents: making.map_or(&[], |making| making.reagents),
             legend: legends.product,
@@ -195,7 +197,10 @@ const SHORTER: [(&str, &str); 8] = [
     ("stroke-linecap:butt;", ""),
     ("stroke-linejoin:miter;", ""),
     (";stroke-opacity:1", ""),
-    ("style='fill:none;stroke:#000000;stroke-width:1.5px'", "fill='none' stroke='#000' stroke-width='1.5'"),
+    (
+        "style='fill:none;stroke:#000000;stroke-width:1.5px'",
+        "fill='none' stroke='#000' stroke-width='1.5'",
+    ),
     ("version='1.1' baseProfile='full'\n", ""),
     ("xmlns:rdkit='http://www.rdkit.org/xml'\n", ""),
     ("xmlns:xlink='http://www.w3.org/1999/xlink'\n", ""),
@@ -204,6 +209,10 @@ const SHORTER: [(&str, &str); 8] = [
 /// The value of each property of a set, in its order, by RDKit. `None`: it can't read the SMILES.
 pub fn describe(_: RdKit, smiles: &str, properties: PropertySet) -> Option<Vec<f64>> {
     let mut values = [0.0; 32];
-    ffi::describe_smiles(smiles, properties.bits(), &mut values)
-        .then(|| properties.iter().map(|property| values[property as usize]).collect())
+    ffi::describe_smiles(smiles, properties.bits(), &mut values).then(|| {
+        properties
+            .iter()
+            .map(|property| values[property as usize])
+            .collect()
+    })
 }

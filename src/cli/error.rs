@@ -12,9 +12,9 @@ use crate::{
         settings::SettingsError,
     },
     diff::DiffError,
-    page::PageError,
     export::ExportError,
     filter::FilterError,
+    page::PageError,
     pipeline::{PipelineError, PrepareError, ReagentError},
     plan::PlanError,
     report::manifest::ManifestError,
@@ -96,7 +96,9 @@ pub(super) enum CliError {
     #[error(transparent)]
     Show(ShowError),
     /// The terminal shows no pictures.
-    #[error("--draw: this is no terminal that is known to show pictures; name a file, as in --draw=rows.svg")]
+    #[error(
+        "--draw: this is no terminal that is known to show pictures; name a file, as in --draw=rows.svg"
+    )]
     NoPictures,
     /// A file is to have a format that there is not.
     #[error("--draw={}: the name of a picture ends with .svg or .png", .0.display())]

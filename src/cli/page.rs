@@ -49,7 +49,10 @@ pub(super) struct ReportArgs {
 pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
     let to_stdout = args.output.as_deref() == Some(Path::new("-"));
     let path = args.output.clone().unwrap_or_else(|| usual_path(args));
-    if let Some(named) = args.output.as_ref().filter(|_| !to_stdout && !args.overwrite)
+    if let Some(named) = args
+        .output
+        .as_ref()
+        .filter(|_| !to_stdout && !args.overwrite)
         && named.symlink_metadata().is_ok()
     {
         return Err(StoreError::Exists(named.clone()).into());
@@ -130,5 +133,7 @@ fn write(report: &Report, path: &Path) -> Result<u64, CliError> {
     let file = file.map_err(|error| StoreError::io(path, "write", error.error()))?;
     file.publish()?;
     let size = path.metadata();
-    Ok(size.map_err(|error| StoreError::io(path, "read", &error))?.len())
+    Ok(size
+        .map_err(|error| StoreError::io(path, "read", &error))?
+        .len())
 }

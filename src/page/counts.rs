@@ -82,11 +82,17 @@ fn of_products(manifest: &Manifest) -> Vec<Loss> {
     let counts = &manifest.counts;
     let transforms = manifest.task == Task::Derive && manifest.rules > 0;
     let (again, seen) = match transforms {
-        true => ("made from the same parent before", "made before or excluded"),
+        true => (
+            "made from the same parent before",
+            "made before or excluded",
+        ),
         false => ("the same in one row", "repeats of an earlier row"),
     };
     losses([
-        ("invalid: RDKit can't sanitize them", counts.products_invalid),
+        (
+            "invalid: RDKit can't sanitize them",
+            counts.products_invalid,
+        ),
         ("equal to their parent", counts.products_unchanged),
         (again, counts.products_symmetric),
         ("left out by a filter", counts.products_filtered),

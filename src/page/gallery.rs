@@ -60,7 +60,9 @@ impl Structure {
     /// Draws a row; `None` if RDKit can't, or only at great length.
     fn draw(painter: &mut Painter, row: &SampleRow) -> Option<Self> {
         let product = row.product.as_ref();
-        let pictures = painter.draw(&row.smiles, product, Legends::default()).ok()?;
+        let pictures = painter
+            .draw(&row.smiles, product, Legends::default())
+            .ok()?;
         let largest = pictures.parent.as_ref().map_or(0, String::len);
         if largest.max(pictures.product.len()) > ONE_PICTURE_BYTES_MAX {
             return None;
@@ -120,13 +122,20 @@ fn chosen(sample: &Sample, manifest: &Manifest) -> Vec<SampleRow> {
         let places = (0..wanted).map(|i| i * sample.even.len() / wanted);
         return places.map(|place| sample.even[place].clone()).collect();
     }
-    let place_of = |rule: &str| manifest.by_rule.iter().position(|counts| counts.name == rule);
+    let place_of = |rule: &str| {
+        manifest
+            .by_rule
+            .iter()
+            .position(|counts| counts.name == rule)
+    };
     let mut groups: Vec<_> = sample.by_rule.iter().collect();
     groups.sort_by_key(|((step, rule), _)| (*step, place_of(rule)));
     // Of more rules than can be shown, some at even distances.
     if groups.len() > SHOWN_MAX {
         let all = groups.len();
-        groups = (0..SHOWN_MAX).map(|i| groups[i * all / SHOWN_MAX]).collect();
+        groups = (0..SHOWN_MAX)
+            .map(|i| groups[i * all / SHOWN_MAX])
+            .collect();
     }
     let mut rows = Vec::new();
     for round in 0.. {

@@ -60,7 +60,12 @@ fn embedded(report: &Report) -> io::Result<String> {
 }
 
 fn escaped(text: &str) -> String {
-    let pairs = [('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&quot;")];
+    let pairs = [
+        ('&', "&amp;"),
+        ('<', "&lt;"),
+        ('>', "&gt;"),
+        ('"', "&quot;"),
+    ];
     let mut escaped = text.to_owned();
     for (from, to) in pairs {
         escaped = escaped.replace(from, to);

@@ -10,8 +10,8 @@ use super::{
 };
 use crate::{
     chem::RdKit,
-    picture::Painter,
     diff::{Comparison, Difference, Standing},
+    picture::Painter,
     store::disk,
     units::ByteSize,
 };

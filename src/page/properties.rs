@@ -43,8 +43,7 @@ pub struct Histogram {
     pub mean: f64,
     /// The median.
     pub median: f64,
-    /// Ranges and how many rows each has. The last one has its end too; of a whole number, each has its beginning alone if
-    /// there are few values.
+    /// Ranges, each without its end, and how many rows each has.
     pub bins: Vec<Bin>,
 }
 
@@ -116,9 +115,15 @@ fn histogram(property: Property, mut values: Vec<f64>, computed: bool) -> Option
 /// Bins over sorted values: of equal width, with round ends.
 fn bins(values: &[f64], (min, max): (f64, f64), is_whole: bool) -> Vec<Bin> {
     let width = round_width((max - min) / BINS as f64);
-    let width = if is_whole { width.max(1.0).ceil() } else { width };
-    let first = (min / width).floor();
-    let number = ((max / width).floor() - first) as usize + 1;
+    let width = if is_whole {
+        width.max(1.0).ceil()
+    } else {
+        width
+    };
+    // A value that is the beginning of a bin is in it, whatever the rounding of the quotient.
+    let place = |value: f64| (value / width + 1e-9).floor();
+    let first = place(min);
+    let number = (place(max) - first) as usize + 1;
     let mut bins: Vec<Bin> = (0..number)
         .map(|i| Bin {
             from: (first + i as f64) * width,
@@ -127,8 +132,7 @@ fn bins(values: &[f64], (min, max): (f64, f64), is_whole: bool) -> Vec<Bin> {
         })
         .collect();
     for value in values {
-        let place = ((value / width).floor() - first) as usize;
-        bins[place.min(number - 1)].count += 1;
+        bins[(place(*value) - first) as usize].count += 1;
     }
     bins
 }
@@ -140,7 +144,10 @@ fn round_width(least: f64) -> f64 {
     }
     let power = 10f64.powf(least.log10().floor());
     let steps = [1.0, 2.0, 5.0, 10.0].map(|step| step * power);
-    steps.into_iter().find(|width| *width >= least).unwrap_or(10.0 * power)
+    steps
+        .into_iter()
+        .find(|width| *width >= least)
+        .unwrap_or(10.0 * power)
 }
 
 #[cfg(test)]
@@ -153,7 +160,10 @@ mod tests {
         let bins = bins(&values, (150.2, 400.0), false);
         assert_eq!((bins[0].from, bins[0].to), (140.0, 160.0));
         assert_eq!(bins.iter().map(|bin| bin.count).sum::<u64>(), 5);
-        assert_eq!(bins.last().map(|bin| (bin.from, bin.count)), Some((400.0, 1)));
+        assert_eq!(
+            bins.last().map(|bin| (bin.from, bin.count)),
+            Some((400.0, 1))
+        );
         assert!(bins.windows(2).all(|pair| pair[0].to == pair[1].from));
     }
 

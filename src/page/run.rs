@@ -103,7 +103,11 @@ pub struct DropExample {
 
 impl RunReport {
     /// Reads what there is to say of a run; with a gallery only if `watch` is given.
-    pub(super) fn of(rdkit: RdKit, directory: &Path, watch: Option<&Watch<'_>>) -> Result<Self, PageError> {
+    pub(super) fn of(
+        rdkit: RdKit,
+        directory: &Path,
+        watch: Option<&Watch<'_>>,
+    ) -> Result<Self, PageError> {
         let manifest = Manifest::read(directory)?;
         let manifest = manifest.ok_or_else(|| PageError::NotComplete(directory.into()))?;
         // Rows of text are not read again.
@@ -179,7 +183,9 @@ fn text(batch: &RecordBatch, name: &str, row: usize) -> Option<String> {
 }
 
 fn reject(batch: &RecordBatch, row: usize) -> Option<RejectExample> {
-    let rows = batch.column_by_name("row")?.as_primitive_opt::<UInt64Type>()?;
+    let rows = batch
+        .column_by_name("row")?
+        .as_primitive_opt::<UInt64Type>()?;
     Some(RejectExample {
         code: text(batch, "code", row)?,
         row: rows.value(row),

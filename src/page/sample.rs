@@ -80,7 +80,10 @@ struct Group {
 }
 
 /// Reads a sample of parts. `key_column`: that of a job with rules.
-pub(super) fn read(parts: &[PathBuf], key_column: Option<&'static str>) -> Result<Sample, PartError> {
+pub(super) fn read(
+    parts: &[PathBuf],
+    key_column: Option<&'static str>,
+) -> Result<Sample, PartError> {
     let (groups, mut size) = groups(parts)?;
     let rows: u64 = groups.iter().map(|group| group.rows).sum();
     let wanted = rows.min(ROWS_MAX);
@@ -97,7 +100,9 @@ pub(super) fn read(parts: &[PathBuf], key_column: Option<&'static str>) -> Resul
     }
     size.rows = even.len() as u64;
     let rows_of = |numbers: &mut dyn Iterator<Item = u64>| -> Vec<SampleRow> {
-        numbers.filter_map(|number| read.get(&number).cloned()).collect()
+        numbers
+            .filter_map(|number| read.get(&number).cloned())
+            .collect()
     };
     Ok(Sample {
         size,
@@ -127,7 +132,9 @@ fn groups(parts: &[PathBuf]) -> Result<(Vec<Group>, SampleSize), PartError> {
     }
     let all = groups.len();
     if all > ROW_GROUPS_MAX {
-        let kept: BTreeSet<usize> = (0..ROW_GROUPS_MAX).map(|i| i * all / ROW_GROUPS_MAX).collect();
+        let kept: BTreeSet<usize> = (0..ROW_GROUPS_MAX)
+            .map(|i| i * all / ROW_GROUPS_MAX)
+            .collect();
         let mut number = 0;
         groups.retain(|_| {
             number += 1;
@@ -219,10 +226,15 @@ fn rows_by_rule(batch: &RecordBatch) -> BTreeMap<(u64, String), Vec<u64>> {
     let steps = steps.and_then(|steps| steps.as_primitive_opt::<UInt8Type>());
     for (row, rule) in (0..).zip(rules.keys()) {
         let step = steps.map_or(1, |steps| steps.value(row as usize).into());
-        by_rule.entry((step, rule.unwrap_or_default())).or_default().push(row);
+        by_rule
+            .entry((step, rule.unwrap_or_default()))
+            .or_default()
+            .push(row);
     }
     let named = by_rule.into_iter().map(|((step, rule), rows)| {
-        let name = names.is_valid(rule.into()).then(|| names.value(rule.into()));
+        let name = names
+            .is_valid(rule.into())
+            .then(|| names.value(rule.into()));
         ((step, name.unwrap_or_default().to_owned()), rows)
     });
     named.collect()
@@ -291,7 +303,8 @@ fn columns(schema: &Schema, key_column: Option<&'static str>) -> Vec<&'static st
     ];
     let properties = Property::ALL.into_iter().map(Property::name);
     let all = of_products.into_iter().chain(key_column).chain(properties);
-    all.filter(|name| schema.field_with_name(name).is_ok()).collect()
+    all.filter(|name| schema.field_with_name(name).is_ok())
+        .collect()
 }
 
 fn sample_row(

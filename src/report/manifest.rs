@@ -12,8 +12,8 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::timeline::TimelinePoint;
 pub use super::reagents::{ManifestReagents, ManifestSample, ReagentUse, RejectedReagent};
+use super::timeline::TimelinePoint;
 
 use crate::{
     account::{CleanCounts, Counts, RejectCounts},

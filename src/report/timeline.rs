@@ -92,7 +92,9 @@ mod tests {
         assert!((POINTS_MAX / 2..=POINTS_MAX).contains(&points.len()));
         assert_eq!(points[0].seconds, 0.0);
         assert!(points[points.len() - 1].seconds > 99_000.0);
-        let gaps = points.windows(2).map(|pair| pair[1].seconds - pair[0].seconds);
+        let gaps = points
+            .windows(2)
+            .map(|pair| pair[1].seconds - pair[0].seconds);
         let (least, most) = gaps.fold((f64::MAX, 0.0f64), |(least, most), gap| {
             (least.min(gap), most.max(gap))
         });
@@ -104,7 +106,11 @@ mod tests {
         let mut timeline = Timeline::default();
         [0.0, 1.0, 2.0, 3.0].map(|seconds| timeline.add(at(seconds)));
         timeline.add(at(1.5));
-        let seconds: Vec<_> = timeline.into_points().iter().map(|point| point.seconds).collect();
+        let seconds: Vec<_> = timeline
+            .into_points()
+            .iter()
+            .map(|point| point.seconds)
+            .collect();
         assert_eq!(seconds, [0.0, 1.0, 1.5]);
     }
 }

@@ -107,8 +107,8 @@ impl Parts {
             let batch = batch?;
             let keys = batch.column_by_name(self.key_column);
             let keys = keys.and_then(|keys| keys.as_fixed_size_binary_opt());
-            let keys = keys
-                .ok_or_else(|| part.damaged(format!("it has no column {}", self.key_column)))?;
+            let keys =
+                keys.ok_or_else(|| part.damaged(format!("it has no column {}", self.key_column)))?;
             if let Some(row) = keys.iter().position(|other| other == Some(&key.bytes())) {
                 return Ok(Some(before + row as u64));
             }

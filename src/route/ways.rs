@@ -14,8 +14,8 @@ use crate::{
     limits::STAGE_STACK_BYTES,
     pipeline::{Job, PrepareError, ReadyReagents, parents},
     reagents::{NO_REAGENT, ReagentText},
-    table::product::Reagent,
     slot::{Slot, SlotParent},
+    table::product::Reagent,
     table::source::{LibraryReader, ParentBatch, ParentRow, TextKind},
 };
 

@@ -44,10 +44,17 @@ pub struct Reagent {
 impl ProductRow {
     /// Row number `row` of a batch with the columns of a job with rules; `None`: they are not those.
     pub fn of(batch: &RecordBatch, row: usize, key_column: &str) -> Option<Self> {
-        let column = |name: &str| batch.column_by_name(name).filter(|column| column.is_valid(row));
+        let column = |name: &str| {
+            batch
+                .column_by_name(name)
+                .filter(|column| column.is_valid(row))
+        };
         let text = |name| Some(column(name)?.as_string_opt::<i32>()?.value(row).to_owned());
         let rules = column("rule")?.as_dictionary_opt::<UInt16Type>()?;
-        let rule = rules.values().as_string_opt::<i32>()?.value(rules.key(row)?);
+        let rule = rules
+            .values()
+            .as_string_opt::<i32>()?
+            .value(rules.key(row)?);
         let key = column(key_column)?.as_fixed_size_binary_opt()?.value(row);
         let step = match batch.column_by_name("step") {
             Some(steps) => steps.as_primitive_opt::<UInt8Type>()?.value(row),
@@ -59,7 +66,9 @@ impl ProductRow {
             step: step.into(),
             rule: rule.to_owned(),
             site: column("site")?.as_primitive_opt::<UInt16Type>()?.value(row),
-            parent_row: column("parent_row")?.as_primitive_opt::<UInt64Type>()?.value(row),
+            parent_row: column("parent_row")?
+                .as_primitive_opt::<UInt64Type>()?
+                .value(row),
             parent_id: text("parent_id")?,
             parent_smiles: text("parent_smiles")?,
             root_id: text("root_id"),

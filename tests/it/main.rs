@@ -59,6 +59,7 @@ mod properties;
 mod ptx;
 mod reactants;
 mod reject_codes;
+mod report;
 mod resume;
 mod rules;
 mod run;

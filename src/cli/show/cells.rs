@@ -11,7 +11,13 @@ use serde_json::{Map, Value};
 use crate::show::FoundRow;
 
 /// Columns that a table shows only if they are named.
-pub(super) const NOT_SHOWN: [&str; 5] = ["key", "structure_key", "parent_key", "parent_row", "root_row"];
+pub(super) const NOT_SHOWN: [&str; 5] = [
+    "key",
+    "structure_key",
+    "parent_key",
+    "parent_row",
+    "root_row",
+];
 /// Least width to which a column is cut.
 const WIDTH_MIN: usize = 10;
 /// Blanks between columns.
@@ -43,11 +49,15 @@ fn value(column: &ArrayRef, row: usize) -> Value {
     match column.data_type() {
         DataType::Boolean => column.as_boolean().value(row).into(),
         kind if kind.is_unsigned_integer() => as_type(&DataType::UInt64)
-            .map_or(Value::Null, |cast| cast.as_primitive::<UInt64Type>().value(row).into()),
-        kind if kind.is_signed_integer() => as_type(&DataType::Int64)
-            .map_or(Value::Null, |cast| cast.as_primitive::<Int64Type>().value(row).into()),
-        kind if kind.is_floating() => as_type(&DataType::Float64)
-            .map_or(Value::Null, |cast| cast.as_primitive::<Float64Type>().value(row).into()),
+            .map_or(Value::Null, |cast| {
+                cast.as_primitive::<UInt64Type>().value(row).into()
+            }),
+        kind if kind.is_signed_integer() => as_type(&DataType::Int64).map_or(Value::Null, |cast| {
+            cast.as_primitive::<Int64Type>().value(row).into()
+        }),
+        kind if kind.is_floating() => as_type(&DataType::Float64).map_or(Value::Null, |cast| {
+            cast.as_primitive::<Float64Type>().value(row).into()
+        }),
         DataType::List(_) => {
             let items = column.as_list::<i32>().value(row);
             (0..items.len()).map(|item| value(&items, item)).collect()
@@ -66,7 +76,10 @@ fn text(column: &ArrayRef, row: usize) -> String {
     }
     let options = FormatOptions::default();
     let formatter = ArrayFormatter::try_new(column, &options);
-    formatter.map_or_else(|error| error.to_string(), |formatter| formatter.value(row).to_string())
+    formatter.map_or_else(
+        |error| error.to_string(),
+        |formatter| formatter.value(row).to_string(),
+    )
 }
 
 /// A number with at most three digits behind the point.
@@ -80,7 +93,9 @@ fn short(number: f64) -> String {
 
 /// Rows as a table. `width`: of the terminal, to which long texts are cut; else nothing is cut.
 pub(super) fn table(rows: &[FoundRow], columns: &[String], width: Option<usize>) -> String {
-    let heads: Vec<String> = std::iter::once("row".to_owned()).chain(columns.iter().cloned()).collect();
+    let heads: Vec<String> = std::iter::once("row".to_owned())
+        .chain(columns.iter().cloned())
+        .collect();
     let cells: Vec<Vec<String>> = rows.iter().map(|row| cells_of(row, columns)).collect();
     let is_number: Vec<bool> = std::iter::once(true)
         .chain(columns.iter().map(|name| {
@@ -106,7 +121,9 @@ pub(super) fn table(rows: &[FoundRow], columns: &[String], width: Option<usize>)
         let line = cells.collect::<Vec<_>>().join(&" ".repeat(GAP));
         line.trim_end().to_owned()
     };
-    let lines = std::iter::once(&heads).chain(&cells).map(|cells| line(cells));
+    let lines = std::iter::once(&heads)
+        .chain(&cells)
+        .map(|cells| line(cells));
     lines.collect::<Vec<_>>().join("\n")
 }
 
@@ -115,7 +132,9 @@ fn cells_of(row: &FoundRow, columns: &[String]) -> Vec<String> {
         let column = row.batch.column_by_name(name);
         let column = column.filter(|column| column.is_valid(0));
         // A line break would end the row.
-        column.map_or_else(String::new, |column| text(column, 0).replace(char::is_control, " "))
+        column.map_or_else(String::new, |column| {
+            text(column, 0).replace(char::is_control, " ")
+        })
     };
     let number = std::iter::once(row.number.to_string());
     number.chain(columns.iter().map(cell)).collect()
@@ -158,6 +177,9 @@ mod tests {
 
     #[test]
     fn reals_have_three_digits_at_most() {
-        assert_eq!([254.2390, -0.5, 3.0, 1e9].map(short), ["254.239", "-0.5", "3", "1000000000"]);
+        assert_eq!(
+            [254.2390, -0.5, 3.0, 1e9].map(short),
+            ["254.239", "-0.5", "3", "1000000000"]
+        );
     }
 }

@@ -31,10 +31,15 @@ impl Protocol {
         if variable("TMUX").is_some() || variable("STY").is_some() {
             return None;
         }
-        if is("TERM_PROGRAM", &["iTerm.app", "WezTerm", "vscode"]) || is("LC_TERMINAL", &["iTerm2"]) {
+        if is("TERM_PROGRAM", &["iTerm.app", "WezTerm", "vscode"]) || is("LC_TERMINAL", &["iTerm2"])
+        {
             return Some(Self::Iterm);
         }
-        let kitty = ["KITTY_WINDOW_ID", "GHOSTTY_RESOURCES_DIR", "KONSOLE_VERSION"];
+        let kitty = [
+            "KITTY_WINDOW_ID",
+            "GHOSTTY_RESOURCES_DIR",
+            "KONSOLE_VERSION",
+        ];
         let by_name = is("TERM", &["xterm-kitty", "xterm-ghostty"]);
         (by_name || kitty.into_iter().any(|name| variable(name).is_some())).then_some(Self::Kitty)
     }
@@ -75,7 +80,9 @@ pub(super) fn print_png(png: &[u8]) {
 /// Columns of the terminal that standard output is, if it is one.
 pub(super) fn width() -> Option<usize> {
     let out = std::io::stdout();
-    let size = out.is_terminal().then(|| rustix::termios::tcgetwinsize(&out).ok())??;
+    let size = out
+        .is_terminal()
+        .then(|| rustix::termios::tcgetwinsize(&out).ok())??;
     (size.ws_col > 0).then_some(size.ws_col.into())
 }
 
@@ -102,12 +109,24 @@ mod tests {
     #[test]
     fn a_large_picture_goes_to_kitty_in_chunks_of_which_the_last_says_so() {
         let shown = Protocol::Kitty.shown(&vec![7; 10_000]);
-        let chunks: Vec<_> = shown.trim_end().split("\x1b\\").filter(|chunk| !chunk.is_empty()).collect();
+        let chunks: Vec<_> = shown
+            .trim_end()
+            .split("\x1b\\")
+            .filter(|chunk| !chunk.is_empty())
+            .collect();
         assert_eq!(chunks.len(), 4);
         assert!(chunks[0].starts_with("\x1b_Ga=T,f=100,m=1;"));
-        assert!(chunks[1..3].iter().all(|chunk| chunk.starts_with("\x1b_Gm=1;")));
+        assert!(
+            chunks[1..3]
+                .iter()
+                .all(|chunk| chunk.starts_with("\x1b_Gm=1;"))
+        );
         assert!(chunks[3].starts_with("\x1b_Gm=0;"));
-        let text: String = chunks.iter().filter_map(|chunk| chunk.split_once(';')).map(|(_, text)| text).collect();
+        let text: String = chunks
+            .iter()
+            .filter_map(|chunk| chunk.split_once(';'))
+            .map(|(_, text)| text)
+            .collect();
         assert_eq!(STANDARD.decode(text).unwrap(), vec![7; 10_000]);
     }
 }
