@@ -1,6 +1,6 @@
-// Page of `molsieve report`, 1 of 5: elements, numbers, drawings, tables.
+// Page of `molsieve report`, 1 of 6: elements, numbers, drawings, tables.
 //
-// The files report_*.js are concatenated in the order base, charts, gallery, run, main, and run as one function. Data
+// The files report_*.js are concatenated in the order base, charts, gallery, run, pair, main, and run as one function. Data
 // becomes text nodes and attribute values only, never markup. Drawings are parsed as XML; `drawing` keeps their shapes.
 
 const SVG_SPACE = "http://www.w3.org/2000/svg";
@@ -88,10 +88,47 @@ function baseName(path) {
 
 // ---- drawings ----
 
-const SHAPES = new Set(["svg", "g", "path", "ellipse", "circle", "rect", "line", "polyline", "polygon", "text", "tspan", "defs"]);
+const SHAPES = new Set([
+  "svg",
+  "g",
+  "path",
+  "ellipse",
+  "circle",
+  "rect",
+  "line",
+  "polyline",
+  "polygon",
+  "text",
+  "tspan",
+  "defs",
+]);
 const KEPT_ATTRIBUTES = new Set([
-  "viewBox", "style", "transform", "d", "x", "y", "x1", "y1", "x2", "y2", "cx", "cy", "r", "rx", "ry", "width", "height", "points",
-  "fill", "stroke", "stroke-width", "opacity", "font-size", "text-anchor", "dy", "dx",
+  "viewBox",
+  "style",
+  "transform",
+  "d",
+  "x",
+  "y",
+  "x1",
+  "y1",
+  "x2",
+  "y2",
+  "cx",
+  "cy",
+  "r",
+  "rx",
+  "ry",
+  "width",
+  "height",
+  "points",
+  "fill",
+  "stroke",
+  "stroke-width",
+  "opacity",
+  "font-size",
+  "text-anchor",
+  "dy",
+  "dx",
 ]);
 let drawingsParsed = 0;
 
@@ -109,7 +146,10 @@ function drawing(text, name) {
     }
   }
   if (!image.hasAttribute("viewBox")) {
-    image.setAttribute("viewBox", `0 0 ${parseFloat(root.getAttribute("width")) || 250} ${parseFloat(root.getAttribute("height")) || 200}`);
+    image.setAttribute(
+      "viewBox",
+      `0 0 ${parseFloat(root.getAttribute("width")) || 250} ${parseFloat(root.getAttribute("height")) || 200}`,
+    );
   }
   image.removeAttribute("width");
   image.removeAttribute("height");
@@ -124,14 +164,22 @@ function drawing(text, name) {
 
 // A section of the page with its heading; `note` is a line below it.
 function section(id, title, note, ...children) {
-  return h("section", { id, "aria-labelledby": `${id}-title` },
-    h("h2", { id: `${id}-title` }, title), note ? h("p.note", note) : null, children);
+  return h(
+    "section",
+    { id, "aria-labelledby": `${id}-title` },
+    h("h2", { id: `${id}-title` }, title),
+    note ? h("p.note", note) : null,
+    children,
+  );
 }
 
 // Terms with their values. Values that are null or undefined are left out with their terms.
 function definitions(entries, list = "dl.facts") {
   const known = entries.filter(([, value]) => value !== null && value !== undefined);
-  return h(list, known.map(([term, value]) => h("div", h("dt", term), h("dd", value))));
+  return h(
+    list,
+    known.map(([term, value]) => h("div", h("dt", term), h("dd", value))),
+  );
 }
 
 // A part of the page that scrolls sideways when it is too wide, and that the keyboard can scroll.
@@ -158,7 +206,11 @@ function labelled(label, control) {
 }
 
 function select(options, change) {
-  return h("select", { change }, options.map(([value, text]) => h("option", { value }, text)));
+  return h(
+    "select",
+    { change },
+    options.map(([value, text]) => h("option", { value }, text)),
+  );
 }
 
 // ---- tables ----
@@ -187,7 +239,9 @@ function table(columns, rows, options) {
       if (!line.hidden) shown += 1;
       body.append(line);
     }
-    count.textContent = words.length ? `${whole(shown)} of ${whole(rows.length)} ${options.unit}` : `${whole(rows.length)} ${options.unit}`;
+    count.textContent = words.length
+      ? `${whole(shown)} of ${whole(rows.length)} ${options.unit}`
+      : `${whole(rows.length)} ${options.unit}`;
     more.hidden = view.all || shown <= (options.limit ?? Infinity);
   }
   function sortBy(index) {
@@ -206,7 +260,15 @@ function table(columns, rows, options) {
     frame.focus();
   }
   update();
-  const box = options.search && h("input", { type: "search", input: () => { view.query = box.value; update(); } });
+  const box =
+    options.search &&
+    h("input", {
+      type: "search",
+      input: () => {
+        view.query = box.value;
+        update();
+      },
+    });
   const tools = box && h("div.tools", options.tools, labelled(options.searchLabel, box), count);
   return h("div.table", tools, frame, more);
 }
@@ -222,14 +284,25 @@ function tableHead(column, sort) {
 }
 
 function tableRow(columns, row, most) {
-  return h("tr", columns.map((column, index) => {
-    const value = column.value(row);
-    const shown = column.show ? column.show(row) : column.number ? whole(value) : value;
-    const kinds = [column.number && "number", column.code && "code", column.number && value === 0 && "zero", column.bar && "bar"];
-    const share = column.bar && most[index] ? (100 * value) / most[index] : 0;
-    const attributes = { class: kinds.filter(Boolean).join(" ") || null, style: share ? `--share:${share.toFixed(2)}%` : null };
-    return column.head ? h("th", { ...attributes, scope: "row" }, shown) : h("td", attributes, shown);
-  }));
+  return h(
+    "tr",
+    columns.map((column, index) => {
+      const value = column.value(row);
+      const shown = column.show ? column.show(row) : column.number ? whole(value) : value;
+      const kinds = [
+        column.number && "number",
+        column.code && "code",
+        column.number && value === 0 && "zero",
+        column.bar && "bar",
+      ];
+      const share = column.bar && most[index] ? (100 * value) / most[index] : 0;
+      const attributes = {
+        class: kinds.filter(Boolean).join(" ") || null,
+        style: share ? `--share:${share.toFixed(2)}%` : null,
+      };
+      return column.head ? h("th", { ...attributes, scope: "row" }, shown) : h("td", attributes, shown);
+    }),
+  );
 }
 
 function ordered(view, columns) {
