@@ -125,12 +125,16 @@ const KEPT_ATTRIBUTES = new Set([
   "stroke",
   "stroke-width",
   "opacity",
+  "fill-opacity",
+  "fill-rule",
+  "stroke-dasharray",
+  "stroke-linecap",
+  "stroke-linejoin",
   "font-size",
   "text-anchor",
   "dy",
   "dx",
 ]);
-let drawingsParsed = 0;
 
 // The drawing in the text of an SVG, as an image with this name. Ids and classes are dropped, so that drawings can't affect
 // each other; so is everything that is not a plain shape.
@@ -156,7 +160,6 @@ function drawing(text, name) {
   image.setAttribute("class", "molecule");
   image.setAttribute("role", "img");
   image.setAttribute("aria-label", name);
-  drawingsParsed += 1;
   return image;
 }
 

@@ -73,6 +73,7 @@ function lossRows(stage, most, runs) {
   stage.losses.forEach((loss) => (loss.counts.some((count) => count > 0) ? some : none).push(loss));
   const left = [...stage.counts];
   const rows = some.map((loss) => {
+    const place = { "data-stage": stage.label, "data-loss": loss.label };
     const cells = loss.counts.flatMap((count, side) => [
       h(count ? "td.number" : "td.number.zero", count ? `−${whole(count)}` : "0"),
       h(count ? "td.number" : "td.number.zero", percent(count, stage.counts[side])),
@@ -81,7 +82,7 @@ function lossRows(stage, most, runs) {
       left[side] -= count;
       return funnelBar(Math.max(0, left[side]), count, most, side, runs);
     });
-    return h("tr.loss", { "data-stage": stage.label }, h("th", { scope: "row" }, loss.label), cells, h("td.bars", bars));
+    return h("tr.loss", place, h("th", { scope: "row" }, loss.label), cells, h("td.bars", bars));
   });
   if (none.length) {
     const labels = none.map((loss) => loss.label).join(", ");
@@ -107,7 +108,7 @@ function unitRow(before, after) {
 }
 
 function funnelBar(start, count, most, side, runs) {
-  const place = most ? `margin-left:${(100 * start) / most}%;width:${(100 * count) / most}%` : "width:0";
+  const place = count ? `margin-left:${(100 * start) / most}%;width:${(100 * count) / most}%` : "visibility:hidden";
   return h(runs > 1 ? `div.measure.side-${side ? "b" : "a"}` : "div.measure", { style: place });
 }
 
@@ -250,7 +251,8 @@ function histogramText(property, side) {
   const most = property.bins.reduce((best, bin) => (bin.count > best.count ? bin : best), property.bins[0]);
   const range = most.to > most.from ? `between ${real(most.from)} and ${real(most.to)}` : `of ${real(most.from)}`;
   return (
-    `${side ? `${side}: ` : `Histogram of ${property.meaning}: `}${whole(property.rows)} rows from ${real(property.min)} to ${real(property.max)}, ` +
+    `${side ? `${side}: ` : `Histogram of ${property.meaning}: `}` +
+    `${whole(property.rows)} rows from ${real(property.min)} to ${real(property.max)}, ` +
     `median ${real(property.median)}, mean ${real(property.mean)}; most, ${whole(most.count)}, have a value ${range}.`
   );
 }
@@ -271,7 +273,11 @@ function timeChart(title, lines, text, bound) {
   const seconds = Math.max(...lines.flatMap((line) => line.points.map((point) => point[0])));
   const highest = Math.max(bound?.value ?? 0, ...lines.flatMap((line) => line.points.map((point) => point[1]))) || 1;
   const frame = {
-    label: `${title} over ${duration(seconds)}. ${lines.map((line) => lineText(line, text)).join(" ")}${bound ? ` ${bound.name}: ${text(bound.value)}.` : ""}`,
+    label: [
+      `${title} over ${duration(seconds)}.`,
+      ...lines.map((line) => lineText(line, text)),
+      ...(bound ? [`${bound.name}: ${text(bound.value)}.`] : []),
+    ].join(" "),
     x: [0, seconds],
     y: [0, highest * 1.06],
     xTicks: timeTicks(seconds),
@@ -308,7 +314,8 @@ function byteTicks(highest) {
 
 function lineText(line, text) {
   const values = line.points.map((point) => point[1]);
-  return `${line.name}: ${text(Math.min(...values))} to ${text(Math.max(...values))}, ${text(values[values.length - 1])} at the end.`;
+  const range = `${text(Math.min(...values))} to ${text(Math.max(...values))}`;
+  return `${line.name}: ${range}, ${text(values[values.length - 1])} at the end.`;
 }
 
 // Values per second between the points of a timeline, as points at the later of the two.
@@ -374,29 +381,28 @@ function timeCharts(runs) {
   ];
 }
 
-// Peak memory against its budget.
+// Speed in a sentence, and peak memory against its budget.
 function memoryMeters(runs) {
   return h(
     "div.meters",
     runs.map((run, side) => {
-      const { peak_memory_bytes: peak, memory_budget_bytes: budget, elapsed_seconds, counts } = run.manifest;
-      const share = Math.min(100, (100 * peak) / budget);
-      const made = run.manifest.rules && run.manifest.task !== "dedup";
-      const speed =
-        elapsed_seconds > 0
-          ? `${whole((made ? counts.products_made - counts.products_capped : counts.parents_read) / elapsed_seconds)} ${made ? "products made" : "rows read"}/s. `
-          : "";
+      const { peak_memory_bytes: peak, memory_budget_bytes: budget } = run.manifest;
+      const memory = `Peak memory ${bytes(peak)} of ${bytes(budget)} allowed (${percent(peak, budget)}).`;
+      const share = Math.min(100, (100 * peak) / (budget || 1));
       return h(
         `div.meter.${CHART_KINDS[side]}`,
-        h(
-          "p",
-          runs.length > 1 ? h("b", `${SIDES[side]} `) : null,
-          `${speed}Peak memory ${bytes(peak)} of ${bytes(budget)} allowed (${percent(peak, budget)}).`,
-        ),
+        h("p", runs.length > 1 ? h("b", `${SIDES[side]} `) : null, speedText(run.manifest), memory),
         h("div.rail", { "aria-hidden": "true" }, h("div", { style: `width:${share.toFixed(1)}%` })),
       );
     }),
   );
+}
+
+// Products that took time per second of the whole job; without rules, rows.
+function speedText({ rules, task, counts, elapsed_seconds }) {
+  if (!(elapsed_seconds > 0)) return "";
+  if (!rules || task === "dedup") return `${whole(counts.parents_read / elapsed_seconds)} rows read per second. `;
+  return `${whole((counts.products_made - (counts.products_capped ?? 0)) / elapsed_seconds)} products made per second. `;
 }
 
 const STAGES = [

@@ -154,10 +154,10 @@ function structureCard(structure) {
       "article.card",
       { "data-row": row, "data-rule": rule || null },
       h("div.drawings", { class: origin ? "drawings pair" : "drawings" }, drawings(structure, origin), enlargeButton(row)),
-      h("h3", rule || parent_id || `row ${whole(row)}`),
+      h("h3", (origin && rule) || parent_id || `row ${whole(row)}`),
       definitions(
         [
-          [origin ? "parent" : "id", parent_id && rule ? parent_id : null],
+          ["parent", (origin && parent_id) || null],
           ["library", root_id && root_id !== parent_id ? root_id : null],
           [
             reagents.length === 1 ? "reagent" : "reagents",

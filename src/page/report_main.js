@@ -98,8 +98,23 @@ function followReader(sections) {
   sections.forEach((part) => observer.observe(part));
 }
 
+// A run with all fields that the sections read: manifests of older versions lack some.
+function complete(run) {
+  const manifest = { files: [], inputs: [], software: {}, counts: {}, ...run.manifest };
+  const sample = run.sample ?? { rows: 0, of: manifest.counts.products_unique ?? 0, row_groups: 0, of_row_groups: 0 };
+  const rejects = { rows: 0, examples: [], ...run.rejects };
+  const lists = {
+    funnel: run.funnel ?? [],
+    properties: run.properties ?? [],
+    gallery: run.gallery ?? [],
+    drops: run.drops ?? [],
+  };
+  return { ...run, ...lists, manifest, sample, rejects, settings: run.settings ?? "" };
+}
+
 function start() {
   const report = JSON.parse(document.getElementById("report").textContent);
+  report.runs = report.runs.map(complete);
   const byId = (id) => document.getElementById(id);
   byId("banner").append(...banner(report).flat().filter(Boolean));
   const sections = report.runs.length > 1 ? pairSections(report) : runSections(report);

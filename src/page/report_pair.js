@@ -1,4 +1,5 @@
-// Page of `molsieve report`, 5 of 6: the sections about two runs, A and B. `report.difference` is what `molsieve diff --json` prints.
+// Page of `molsieve report`, 5 of 6: the sections about two runs, A and B. `report.difference` is what
+// `molsieve diff --json` prints.
 
 function pairSections(report) {
   const { runs, difference } = report;
@@ -9,7 +10,7 @@ function pairSections(report) {
     difference && onlySection("rules", "Rules", "rule", difference, "by_rule"),
     difference && onlySection("steps", "Steps", "step", difference, "by_step"),
     propertiesSection(runs),
-    ...runs.map(onlyGallery),
+    ...runs.map((run, side) => onlyGallery(run, side, difference)),
     speedSection(runs),
     changedSettings(runs),
     pairFiles(runs),
@@ -88,7 +89,8 @@ function differenceSection({ difference }) {
     rdkit
       ? h(
           "p.warning",
-          `RDKit ${rdkit[0]} wrote A and RDKit ${rdkit[1]} wrote B. Keys of canonical SMILES depend on the release, so some differences may come from it.`,
+          `RDKit ${rdkit[0]} wrote A and RDKit ${rdkit[1]} wrote B. Keys of canonical SMILES depend on the release, ` +
+            "so some differences may come from it.",
         )
       : null,
   );
@@ -106,7 +108,8 @@ function onlySection(id, title, unit, difference, field) {
   );
   if (!rows.size) return null;
   const alone = (row) => (row.a?.only ?? 0) + (row.b?.only ?? 0);
-  const ranked = [...rows.values()].sort((a, b) => alone(b) - alone(a));
+  const ranked = [...rows.values()];
+  if (field === "by_rule") ranked.sort((a, b) => alone(b) - alone(a));
   const column = (side, key, label) => ({
     label,
     number: true,
@@ -137,11 +140,15 @@ function onlySection(id, title, unit, difference, field) {
   );
 }
 
-function onlyGallery(run, at) {
+function onlyGallery(run, at, difference) {
   const side = SIDES[at];
-  const note = run.gallery.length
-    ? `${plural(run.gallery.length, "structure")} that only ${side} has, a sample and not all.`
-    : `No structure is only in ${side}.`;
+  const all = difference?.[side.toLowerCase()].only;
+  const drawn = plural(run.gallery.length, "structure");
+  const note = !run.gallery.length
+    ? `No structure is only in ${side}.`
+    : run.gallery.length >= all
+      ? `All ${drawn} that only ${side} has.`
+      : `${drawn} ${all ? `of the ${whole(all)} ` : ""}that only ${side} has: a sample, not all.`;
   return section(
     `only-${side.toLowerCase()}`,
     `Structures only in ${side}`,

@@ -37,7 +37,8 @@ function summary(run) {
     ? `, ${percent(counts.products_unique, counts.products_made)} of the ${whole(counts.products_made)} made,`
     : "";
   const steps = run.manifest.steps?.length > 1 ? ` in ${run.manifest.steps.length} steps` : "";
-  return `${plural(rules, "rule")}, applied to ${plural(libraryRows(run), "molecule")}${steps}, gave ${unique}${made} ${time}. ${rejected}`;
+  const applied = `${plural(rules, "rule")}, applied to ${plural(libraryRows(run), "molecule")}${steps},`;
+  return `${applied} gave ${unique}${made} ${time}. ${rejected}`;
 }
 
 // Rows of the library: those of the first step, where there are several.
@@ -157,7 +158,8 @@ function rulesSection(run) {
       search: (rule) => rule.name,
     });
   const silent = by_rule.filter((rule) => !rule.made).length;
-  const note = `${plural(by_rule.length, "rule")}${silent ? `, ${whole(silent)} of them without a product` : ""}. Repeats are in “made” and in no other column.`;
+  const without = silent ? `, ${whole(silent)} of them without a product` : "";
+  const note = `${plural(by_rule.length, "rule")}${without}. Repeats are in “made” and in no other column.`;
   const place = h("div", make(by_rule));
   return section("rules", "Rules", note, place);
 }
@@ -265,10 +267,13 @@ function propertiesSection(runs) {
 
 function structuresSection(run) {
   if (!run.gallery.length) return null;
+  const { gallery: structures, sample, manifest } = run;
   const note =
-    `${plural(run.gallery.length, "structure")} of ${plural(run.sample.of, "row")}, spread over ` +
-    `${run.manifest.rules ? "steps and rules" : "the output"}, not all. They are drawn from ${sampleText(run.sample)}.`;
-  return section("structures", "Structures", note, gallery(run.gallery, "structures"));
+    structures.length >= sample.of
+      ? `All ${plural(sample.of, "row")} of the output.`
+      : `${plural(structures.length, "structure")} of ${plural(sample.of, "row")}, not all: spread over ` +
+        `${manifest.rules ? "steps and rules" : "the output"}, and drawn from ${sampleText(sample)}.`;
+  return section("structures", "Structures", note, gallery(structures, "structures"));
 }
 
 // ---- rejects ----
@@ -302,7 +307,7 @@ function rejectsSection(run) {
     examples.length
       ? [
           h("h3", "Examples"),
-          h("p.note", "The first rows of each code, not all."),
+          examples.length < total ? h("p.note", "The first rows of each code, not all.") : null,
           table(columns, examples, { caption: "Examples of rejected rows", unit: "rows", class: "texts" }),
         ]
       : null,
@@ -321,7 +326,10 @@ function dropsPart(drops) {
   ];
   return [
     h("h3", "Products that were left out"),
-    h("p.note", "A sample of what filters left out and of invalid products, not all; drops.parquet has more."),
+    h(
+      "p.note",
+      `${plural(drops.length, "product")} that filters left out or that are invalid: a sample, not all, from drops.parquet.`,
+    ),
     table(columns, drops, {
       caption: "A sample of products that were left out",
       sortable: true,
@@ -416,8 +424,12 @@ function filesSection(run) {
     "Files",
     `${plural(all.length, "file")}, ${bytes(total)}, in ${run.directory}`,
     folded(all.length, "files", table(columns, all, { caption: "Files of the run", unit: "files", class: "texts" })),
-    h("h3", "Inputs"),
-    folded(inputs.length, "inputs", table(read, inputs, { caption: "Inputs of the run", unit: "inputs", class: "texts" })),
+    inputs.length
+      ? [
+          h("h3", "Inputs"),
+          folded(inputs.length, "inputs", table(read, inputs, { caption: "Inputs of the run", unit: "inputs", class: "texts" })),
+        ]
+      : null,
     reagents.length
       ? [
           h("h3", "Reagents"),

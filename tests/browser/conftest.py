@@ -58,7 +58,10 @@ class Page:
 
     def media(self, medium: str = "", theme: str = "light") -> None:
         """Shows the page as on `print` or, with an empty text, on the screen."""
-        features = [{"name": "prefers-color-scheme", "value": theme}, {"name": "prefers-reduced-motion", "value": "reduce"}]
+        features = [
+            {"name": "prefers-color-scheme", "value": theme},
+            {"name": "prefers-reduced-motion", "value": "reduce"},
+        ]
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": medium, "features": features})
 
     def console(self) -> list[str]:
@@ -112,7 +115,9 @@ class Page:
 
     def control(self, label: str, inside: str = "body") -> WebElement:
         """The control with this label in the element that `inside` selects."""
-        find = "return [...document.querySelectorAll(arguments[0] + ' label')].find((label) => label.textContent === arguments[1])"
+        find = (
+            "return [...document.querySelectorAll(arguments[0] + ' label')].find((label) => label.textContent === arguments[1])"
+        )
         found = self.script(f"{find}?.control ?? null", inside, label)
         assert found is not None, f"no control has the label {label}"
         return found
