@@ -112,6 +112,14 @@ pub(super) enum CliError {
     /// The connection broke before the daemon confirmed the job.
     #[error("{error}; run molsieve submit --once {key} with the same job to submit it once only")]
     Unsure { error: ClientError, key: String },
+    /// `top` has no terminal to draw on.
+    #[error(
+        "top needs a terminal that can move its cursor; elsewhere molsieve ls lists the jobs and molsieve watch follows one"
+    )]
+    NoTerminal,
+    /// The terminal can't be set up or read.
+    #[error("the terminal: {0}")]
+    Terminal(String),
     /// The user does not exist.
     #[error("--user: there is no user {0}")]
     NoUser(String),
@@ -273,6 +281,7 @@ impl CliError {
             | Self::Path(_)
             | Self::Settings(_)
             | Self::NoUser(_)
+            | Self::NoTerminal
             | Self::NotUtf8
             | Self::DiskTooSmall { .. }
             | Self::Worker(WorkerError::Assignment(_))
@@ -325,6 +334,7 @@ impl CliError {
             | Self::Manifest(ManifestError::Unreadable { .. })
             | Self::Worker(WorkerError::User { .. } | WorkerError::System { .. })
             | Self::Signals(_)
+            | Self::Terminal(_)
             | Self::Bench(_)
             | Self::Client(_)
             | Self::Serve(_)
