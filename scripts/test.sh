@@ -31,6 +31,9 @@ fi
 
 install_lavapipe
 export MOLSIEVE_REQUIRE_ENGINES=${MOLSIEVE_REQUIRE_ENGINES-wgpu}
+# A terminal for the tests of top.
+command -v tmux >/dev/null || apt_install tmux
+export MOLSIEVE_REQUIRE_TMUX=1
 # The embedded kernels are what their source compiles to; no GPU is needed to see that.
 ./scripts/ptx.sh --check
 

@@ -31,6 +31,7 @@ mod serve;
 mod show;
 mod standard_input;
 mod stream;
+mod top;
 mod worker;
 
 use std::{
@@ -172,9 +173,15 @@ is not available."
     /// Follow a job until it ends; Ctrl-C leaves the job running
     #[command(after_long_help = jobs::WATCH_EXIT_CODES)]
     Watch(jobs::OneArgs),
+    /// Watch the daemon on the terminal: its node, its jobs and their progress
+    #[command(after_long_help = "Exit codes: 0 done; 1 failed; 2 usage, or this is no terminal.")]
+    Top(top::TopArgs),
     /// Print the log of a job
     #[command(after_long_help = jobs::EXIT_CODES)]
     Logs(jobs::LogsArgs),
+    /// Change the priority of jobs that have not ended
+    #[command(after_long_help = jobs::EXIT_CODES)]
+    Set(jobs::SetArgs),
     /// Cancel jobs; the files they have written stay
     #[command(after_long_help = jobs::EXIT_CODES)]
     Cancel(jobs::ManyArgs),
@@ -276,8 +283,7 @@ pub fn main() -> ExitCode {
     let (attempt, args) = Attempt::of(std::env::args_os().collect());
     let cli = Cli::try_parse_from(&args)
         .unwrap_or_else(|error| foreign_flag::explain(error, &args).exit());
-    // The daemon starts its own log.
-    if !matches!(cli.command, Command::Serve(_)) {
+    if cli.command.logs_to_stderr() {
         start_log();
     }
     quiet_panics();
@@ -309,7 +315,9 @@ pub fn main() -> ExitCode {
         Command::Ls(args) => (args.daemon.json, jobs::list(&args)),
         Command::Status(args) => (args.daemon.json, jobs::status(&args)),
         Command::Watch(args) => (args.daemon.json, jobs::watch(&args)),
+        Command::Top(args) => (false, top::top(&args)),
         Command::Logs(args) => (args.daemon.json, jobs::logs(&args)),
+        Command::Set(args) => (args.jobs.daemon.json, jobs::set(&args)),
         Command::Cancel(args) => (args.daemon.json, jobs::cancel(&args)),
         Command::Rm(args) => (args.daemon.json, jobs::forget(&args)),
         Command::Completions { shell } => (false, generate::completions(shell)),
@@ -369,6 +377,16 @@ fn start_log() {
 }
 
 impl Command {
+    /// Whether log messages go to standard error. The daemon starts its own log, and messages would spoil the screen of
+    /// `top`.
+    fn logs_to_stderr(&self) -> bool {
+        match self {
+            Self::Serve(_) => false,
+            Self::Top(_) => !std::io::stderr().is_terminal(),
+            _ => true,
+        }
+    }
+
     /// Whether Vulkan drivers may be loaded in this process.
     fn may_load_drivers(&self) -> bool {
         matches!(

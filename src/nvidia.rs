@@ -37,6 +37,10 @@ pub struct NvidiaDevice {
     pub free_bytes: Option<u64>,
     /// Degrees Celsius.
     pub temperature_celsius: Option<u32>,
+    /// Share of the time in which a kernel ran lately, in percent.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub utilisation_percent: Option<u32>,
     /// Power drawn.
     pub power_watts: Option<u32>,
     /// Whether memory errors are corrected.
@@ -102,6 +106,7 @@ impl NvidiaDevice {
             memory_bytes: memory.as_ref().map(|memory| memory.total),
             free_bytes: memory.as_ref().map(|memory| memory.free),
             temperature_celsius: device.temperature(TemperatureSensor::Gpu).ok(),
+            utilisation_percent: device.utilization_rates().ok().map(|rates| rates.gpu),
             power_watts: power.ok().map(|milliwatts| milliwatts / 1_000),
             ecc: ecc.ok().map(|ecc| ecc.currently_enabled),
             uncorrected_errors: errors.ok(),

@@ -87,6 +87,25 @@ def test_a_job_is_watched_and_cancelled(client: molsieve.Client) -> None:
     assert list(client.logs(job["id"])) == list(client.logs(job["id"], follow=True))
 
 
+def test_the_priority_of_a_job_is_changed(daemon: Path, client: molsieve.Client) -> None:
+    jobs = [long_job(client, f"out{at}") for at in range(3)]
+    last = jobs[-1]["id"]
+    assert client.set(last, priority=4)["priority"] == 4
+    assert client.job(last)["priority"] == 4
+    assert asyncio.run(molsieve.AsyncClient(daemon).set(last, priority=-4))["priority"] == -4
+    with pytest.raises(molsieve.DaemonError, match="from -10 to 10") as error:
+        client.set(last, priority=11)
+    assert error.value.code == "invalid"
+    with pytest.raises(molsieve.DaemonError, match="changes nothing"):
+        client.set(last)
+    for job in jobs:
+        client.cancel(job["id"])
+        client.wait(job["id"])
+    with pytest.raises(molsieve.DaemonError, match="has ended: it is cancelled") as error:
+        client.set(last, priority=1)
+    assert error.value.code == "ended"
+
+
 def test_a_watch_is_closed_from_another_thread(client: molsieve.Client) -> None:
     job = long_job(client, "out")
     watch = client.watch(job["id"])

@@ -44,7 +44,7 @@ pub struct Report {
     /// selected.
     #[serde(rename = "verdict")]
     pub assessment: Option<Assessment>,
-    /// How jobs become faster with threads, with `--scaling`; nothing else is measured then.
+    /// How jobs become faster with threads, with `--scaling`; beside it only the chemistry is measured then.
     pub scaling: Option<Scaling>,
 }
 

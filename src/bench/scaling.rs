@@ -10,7 +10,8 @@
 //! A job's time is that of [`pipeline::run`](crate::pipeline::run): from the start of its threads to the manifest, with
 //! every fsync. It does not include the start of the program and the plan. Each job runs once with each number of
 //! threads, then again with each, and so on, so that whatever else the machine does falls on all of them. All runs must
-//! write the same bytes; without chemistry, those that the run which filled the slots has written.
+//! write the same bytes; without chemistry, those that the run which filled the slots has written. Beside the jobs, the
+//! chemistry alone is measured on one core: what a job of one thread could reach.
 
 mod job;
 mod library;
@@ -24,7 +25,7 @@ use std::{
     },
 };
 
-use super::{error::BenchError, input::RULE, measure::Effort, report::Report};
+use super::{chemistry, error::BenchError, input::RULE, measure::Effort, report::Report};
 use crate::{
     chem::RdKit,
     machine::{self, FileSystem},
@@ -97,7 +98,9 @@ pub fn scaling(
         Some(path) => path.display().to_string(),
         None => built_in.to_owned(),
     };
+    (run.say)("RDKit on one core");
     let mut report = Report::new(rdkit, selection.effort);
+    report.chemistry = Some(chemistry::measure(rdkit, selection.effort)?);
     report.scaling = Some(Scaling {
         input: named(&selection.input, "made from the shipped natural products"),
         rules: named(&selection.rules, "[cH:1]>>[c:1]F"),

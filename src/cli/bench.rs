@@ -1,5 +1,6 @@
 //! `molsieve bench`.
 
+mod bars;
 mod figures;
 mod page;
 mod plot;

@@ -135,6 +135,14 @@ pub(super) enum CliError {
     /// The connection broke before the daemon confirmed the job.
     #[error("{error}; run molsieve submit --once {key} with the same job to submit it once only")]
     Unsure { error: ClientError, key: String },
+    /// `top` has no terminal to draw on.
+    #[error(
+        "top needs a terminal that can move its cursor; elsewhere molsieve ls lists the jobs and molsieve watch follows one"
+    )]
+    NoTerminal,
+    /// The terminal can't be set up or read.
+    #[error("the terminal: {0}")]
+    Terminal(String),
     /// The user does not exist.
     #[error("--user: there is no user {0}")]
     NoUser(String),
@@ -318,6 +326,7 @@ impl CliError {
             | Self::Path(_)
             | Self::Settings(_)
             | Self::NoUser(_)
+            | Self::NoTerminal
             | Self::NotUtf8
             | Self::Page(PageError::NotComplete(_))
             | Self::Show(
@@ -383,6 +392,7 @@ impl CliError {
             | Self::Manifest(ManifestError::Unreadable { .. })
             | Self::Worker(WorkerError::User { .. } | WorkerError::System { .. })
             | Self::Signals(_)
+            | Self::Terminal(_)
             | Self::Bench(_)
             | Self::Client(_)
             | Self::Serve(_)

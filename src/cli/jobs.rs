@@ -1,8 +1,8 @@
-//! The verbs that talk to the daemon: `submit`, `ls`, `status`, `watch`, `logs`, `cancel`, `rm`.
+//! The verbs that talk to the daemon: `submit`, `ls`, `status`, `watch`, `logs`, `set`, `cancel`, `rm`.
 //!
 //! With `--json` a job is printed as the HTTP interface sends it, one object per line.
 
-mod shown;
+pub(super) mod shown;
 mod submit;
 mod watch;
 
@@ -18,6 +18,7 @@ use super::{CliError, Exit, report_error, say, say_json};
 use crate::{
     daemon::{
         action::ListQuery,
+        api::ChangeBody,
         client::Client,
         job::State,
         paths::{self, Side},
@@ -34,15 +35,33 @@ Exit codes: those of the job: 0 done; 1 it failed or was cancelled, or the daemo
 refuses; 2 usage; 3 the input or the rules cannot be used; 4 done, and some rows were rejected or \
 capped; 75 no longer watched, the job continues.";
 
-/// Flags of every verb.
+/// The daemon to talk to.
 #[derive(clap::Args, Debug)]
-pub(super) struct DaemonArgs {
+pub(super) struct SocketArgs {
     /// Socket of the daemon [default: $MOLSIEVE_SOCKET, else the usual path]
     ///
     /// Default: $MOLSIEVE_SOCKET, else $XDG_RUNTIME_DIR/molsieve/molsieve.sock if it exists, else
     /// /run/molsieve/molsieve.sock.
     #[arg(long, value_name = "PATH")]
     socket: Option<PathBuf>,
+}
+
+impl SocketArgs {
+    /// The path of its socket.
+    pub(super) fn path(&self) -> Result<PathBuf, CliError> {
+        Ok(paths::socket(self.socket.clone(), Side::Client)?)
+    }
+
+    fn client(&self) -> Result<Client, CliError> {
+        Ok(Client::new(self.path()?)?)
+    }
+}
+
+/// Flags of every verb.
+#[derive(clap::Args, Debug)]
+pub(super) struct DaemonArgs {
+    #[command(flatten)]
+    socket: SocketArgs,
     /// Print JSON, one object per line
     #[arg(long)]
     pub(super) json: bool,
@@ -50,8 +69,7 @@ pub(super) struct DaemonArgs {
 
 impl DaemonArgs {
     fn client(&self) -> Result<Client, CliError> {
-        let path = paths::socket(self.socket.clone(), Side::Client)?;
-        Ok(Client::new(path)?)
+        self.socket.client()
     }
 }
 
@@ -90,6 +108,25 @@ pub(super) struct ManyArgs {
     ids: Vec<u64>,
     #[command(flatten)]
     pub(super) daemon: DaemonArgs,
+}
+
+/// `molsieve set`.
+#[derive(clap::Args, Debug)]
+pub(super) struct SetArgs {
+    #[command(flatten)]
+    pub(super) jobs: ManyArgs,
+    #[command(flatten)]
+    change: ChangeArgs,
+}
+
+/// What to change; at least one of the flags.
+#[derive(clap::Args, Debug)]
+#[group(required = true, multiple = true)]
+struct ChangeArgs {
+    /// Higher goes first, -10 to 10; above 0 for admins only
+    #[arg(long, value_name = "N", allow_negative_numbers = true)]
+    #[arg(value_parser = clap::value_parser!(i32).range(-10..=10))]
+    priority: Option<i32>,
 }
 
 /// `molsieve logs`.
@@ -235,12 +272,27 @@ pub(super) fn cancel(args: &ManyArgs) -> Result<Exit, CliError> {
             say_json(&job);
             return Ok(());
         }
-        let state = job.state;
-        say(&match state {
-            State::Cancelled => format!("job {id} is cancelled"),
-            State::Done | State::Failed => format!("job {id} had already ended: it is {state}"),
-            _ => format!("job {id} is being stopped"),
-        });
+        say(&shown::cancelled(&job));
+        Ok(())
+    })
+}
+
+/// `molsieve set`.
+pub(super) fn set(args: &SetArgs) -> Result<Exit, CliError> {
+    let client = args.jobs.daemon.client()?;
+    let ChangeArgs { priority } = args.change;
+    let change = ChangeBody { priority };
+    each(&args.jobs, |id| {
+        let job = client.set(id, &change)?;
+        if args.jobs.daemon.json {
+            say_json(&job);
+        } else {
+            let stands = shown::stands(&job, jiff::Timestamp::now());
+            say(&format!(
+                "job {id} has priority {}; it {stands}",
+                job.priority
+            ));
+        }
         Ok(())
     })
 }
@@ -253,7 +305,7 @@ pub(super) fn forget(args: &ManyArgs) -> Result<Exit, CliError> {
         say(&if args.daemon.json {
             line_of(ClientAnswer::Forgotten { id })
         } else {
-            format!("job {id} is forgotten; its output stays")
+            shown::forgotten(id)
         });
         Ok(())
     })

@@ -28,17 +28,21 @@ pub(super) struct Live {
 
 impl Live {
     pub(super) fn new() -> Self {
-        let plain = std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty());
         Self {
             drawn: RefCell::default(),
             drawn_at: Cell::new(None),
-            colours: !plain,
+            colours: Self::has_colours(),
         }
     }
 
     /// Whether the terminal can move its cursor.
     pub(super) fn is_possible() -> bool {
         std::env::var_os("TERM").as_deref() != Some(OsStr::new("dumb"))
+    }
+
+    /// Whether colours are wanted.
+    pub(super) fn has_colours() -> bool {
+        !std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty())
     }
 
     /// Draws `text` with a bar that is filled to `done` of `of`, if it is time.
@@ -95,20 +99,22 @@ impl Live {
 
 /// A bar of [`BAR_COLUMNS`].
 fn bar(done: u64, of: u64, colours: bool) -> String {
-    let share = done as f64 / of.max(1) as f64;
-    let filled = share.clamp(0.0, 1.0) * BAR_COLUMNS as f64;
-    let full = filled as usize;
-    let head = usize::from(filled > 0.0 && full < BAR_COLUMNS);
+    let [filled, rest] = bar_parts(done, of, BAR_COLUMNS);
     let [cyan, dim, end] = match colours {
         true => ["\x1b[36m", "\x1b[2m", "\x1b[0m"],
         false => [""; 3],
     };
-    let (full, head, rest) = (
-        "━".repeat(full),
-        "╸".repeat(head),
-        "─".repeat(BAR_COLUMNS - full - head),
-    );
-    format!("{cyan}{full}{head}{end}{dim}{rest}{end}")
+    format!("{cyan}{filled}{end}{dim}{rest}{end}")
+}
+
+/// The filled part of a bar of so many columns, and the rest.
+pub(super) fn bar_parts(done: u64, of: u64, columns: usize) -> [String; 2] {
+    let share = done as f64 / of.max(1) as f64;
+    let filled = share.clamp(0.0, 1.0) * columns as f64;
+    let full = filled as usize;
+    let head = usize::from(filled > 0.0 && full < columns);
+    let rest = columns - full - head;
+    ["━".repeat(full) + &"╸".repeat(head), "─".repeat(rest)]
 }
 
 /// Writes in one call, so that no other output comes in between.

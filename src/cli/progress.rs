@@ -19,7 +19,7 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 const JSON_EVERY: Duration = Duration::from_secs(1);
 
 /// The progress in several lines, for a terminal.
-fn lines(progress: &Progress) -> String {
+pub(super) fn lines(progress: &Progress) -> String {
     let counts = &progress.counts;
     let left_out = match counts.parents_rejected + counts.parents_capped {
         0 => String::new(),

@@ -20,10 +20,7 @@ pub fn admissible(
     request: SubmitRequest,
     node: &Resources,
 ) -> Result<Submission, Refusal> {
-    if request.priority > 0 && !caller.admin {
-        let reason = "only an admin may raise a job's priority above 0";
-        return Err(Refusal::Forbidden(reason.into()));
-    }
+    check_priority(caller, request.priority)?;
     let (settings, demand) = filled(request.settings, node);
     if !fits_node(&demand, node) {
         return Err(Refusal::TooLarge {
@@ -43,6 +40,15 @@ pub fn admissible(
         demand,
         idempotency: request.idempotency_key.map(|key| (key, request.digest)),
     })
+}
+
+/// Whether the caller may give this priority to a job.
+pub fn check_priority(caller: Caller, priority: i32) -> Result<(), Refusal> {
+    if priority > 0 && !caller.admin {
+        let reason = "only an admin may raise a job's priority above 0";
+        return Err(Refusal::Forbidden(reason.into()));
+    }
+    Ok(())
 }
 
 fn filled(settings: JobSettings, node: &Resources) -> (JobSettings, Demand) {

@@ -6,11 +6,13 @@
 //! |---|---|
 //! | `query` | parameters |
 //! | `submit` | the body of a submission |
+//! | `change` | the body of a change of a job |
 //! | `error` | every error: status, code, message, field |
 //! | `openapi` | the OpenAPI document |
 //!
 //! The routes are in [`super::http`], the JSON of answers in [`super::view`].
 
+mod change;
 mod error;
 mod openapi;
 mod query;
@@ -18,6 +20,7 @@ mod submit;
 #[cfg(test)]
 pub(super) mod tests;
 
+pub use change::{ChangeBody, change};
 pub use error::ApiError;
 pub use openapi::{ServerSentEvent, document};
 pub use query::{

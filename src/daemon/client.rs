@@ -6,6 +6,7 @@
 
 mod error;
 mod key;
+mod request;
 mod sse;
 
 use std::{
@@ -19,22 +20,25 @@ use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
 use hyper::{Method, Request, Response, StatusCode, body::Incoming, client::conn::http1, header};
 use hyper_util::rt::TokioIo;
-use serde::de::DeserializeOwned;
+use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
     net::UnixStream,
     runtime::Runtime,
     time::{Instant, sleep, timeout},
 };
 
-use self::{error::start, sse::SseReader};
+use self::{
+    error::start,
+    request::{JsonBody, request, target},
+    sse::SseReader,
+};
 pub use self::{
     error::{ApiError, ClientError},
     key::IdempotencyKey,
 };
 use super::{
     action::ListQuery,
-    api::SubmissionBody,
-    job::State,
+    api::{ChangeBody, SubmissionBody},
     view::{ErrorBody, JobList, JobView, NodeView},
 };
 use crate::report::event::{Event, Progress};
@@ -121,6 +125,14 @@ impl Client {
         })
     }
 
+    /// The same client, which waits at most so long for an answer.
+    #[must_use]
+    pub fn with_patience(mut self, answer: Duration) -> Self {
+        self.waits.answer = answer;
+        self.waits.connect = self.waits.connect.min(answer);
+        self
+    }
+
     /// Submits a job. If the connection breaks before the answer, sends the same body again with the same `key`
     /// a few times, so that the job is submitted once, whether or not the first request arrived.
     pub fn submit(
@@ -128,11 +140,13 @@ impl Client {
         job: &SubmissionBody,
         key: &IdempotencyKey,
     ) -> Result<JobView, ClientError> {
-        let body =
-            serde_json::to_vec(job).map_err(|error| ClientError::Encode(error.to_string()))?;
-        let body = Bytes::from(body);
+        let bytes = json(job)?;
+        let body = JsonBody {
+            bytes: &bytes,
+            key: Some(key),
+        };
         self.runtime.block_on(async {
-            let ask = || self.ask(Method::POST, "/v1/jobs", Some((&body, key)));
+            let ask = || self.ask(Method::POST, "/v1/jobs", Some(body));
             let first = ask().await;
             if !matches!(first, Err(ClientError::Broken { .. })) {
                 return first;
@@ -179,6 +193,18 @@ impl Client {
         self.runtime.block_on(self.ask(Method::POST, &target, None))
     }
 
+    /// Changes a job that has not ended. Returns the job after the change.
+    pub fn set(&self, id: u64, change: &ChangeBody) -> Result<JobView, ClientError> {
+        let bytes = json(change)?;
+        let body = JsonBody {
+            bytes: &bytes,
+            key: None,
+        };
+        let target = format!("/v1/jobs/{id}");
+        self.runtime
+            .block_on(self.ask(Method::PATCH, &target, Some(body)))
+    }
+
     /// Forgets a job that has ended. Its output stays.
     pub fn forget(&self, id: u64) -> Result<(), ClientError> {
         let target = format!("/v1/jobs/{id}");
@@ -219,14 +245,21 @@ impl Client {
         self.runtime.block_on(async {
             let answer = self.send(request(Method::GET, &target, None)).await?;
             let mut body = self.accepted(answer).await?.into_body();
-            while let Some(frame) = body.frame().await {
-                let frame = frame.map_err(|error| self.broken(&error))?;
+            loop {
+                let frame = match follow {
+                    true => body.frame().await,
+                    false => timeout(self.waits.answer, body.frame())
+                        .await
+                        .map_err(|_| self.broken(&"no answer in time"))?,
+                };
+                let Some(frame) = frame.transpose().map_err(|error| self.broken(&error))? else {
+                    return Ok(());
+                };
                 let bytes = frame.data_ref().map_or(&[][..], |bytes| bytes);
                 if out.write_all(bytes).and_then(|()| out.flush()).is_err() {
                     return Ok(());
                 }
             }
-            Ok(())
         })
     }
 
@@ -316,10 +349,10 @@ impl Client {
         &self,
         method: Method,
         target: &str,
-        job: Option<(&Bytes, &IdempotencyKey)>,
+        body: Option<JsonBody<'_>>,
     ) -> Result<T, ClientError> {
-        let body = self.exchange(method, target, job).await?;
-        self.parse("the answer", &body)
+        let answer = self.exchange(method, target, body).await?;
+        self.parse("the answer", &answer)
     }
 
     /// Sends a request, again while the daemon is busy, and reads the body of the answer.
@@ -327,12 +360,12 @@ impl Client {
         &self,
         method: Method,
         target: &str,
-        job: Option<(&Bytes, &IdempotencyKey)>,
+        body: Option<JsonBody<'_>>,
     ) -> Result<Bytes, ClientError> {
         let exchange = async {
             let mut tries = 1;
             loop {
-                let answer = self.send(request(method.clone(), target, job)).await?;
+                let answer = self.send(request(method.clone(), target, body)).await?;
                 if answer.status() != StatusCode::SERVICE_UNAVAILABLE || tries == BUSY_TRIES {
                     return self.read(self.accepted(answer).await?).await;
                 }
@@ -445,45 +478,11 @@ impl Client {
     }
 }
 
-fn request(
-    method: Method,
-    target: &str,
-    job: Option<(&Bytes, &IdempotencyKey)>,
-) -> Request<Full<Bytes>> {
-    let mut request = Request::builder()
-        .method(method)
-        .uri(target)
-        .header(header::HOST, "localhost")
-        .header(
-            header::USER_AGENT,
-            concat!("molsieve/", env!("CARGO_PKG_VERSION")),
-        )
-        .header(header::CONNECTION, "close");
-    if let Some((_, key)) = job {
-        request = request
-            .header(header::CONTENT_TYPE, "application/json")
-            .header("idempotency-key", key.as_str());
-    }
-    let body = job.map_or_else(Bytes::new, |(body, _)| body.clone());
-    request
-        .body(Full::new(body))
-        .expect("keys and targets are visible ASCII characters")
-}
-
-fn target(query: &ListQuery) -> String {
-    let mut pairs = form_urlencoded::Serializer::new(String::new());
-    pairs.append_pair("limit", &query.limit.to_string());
-    if !query.states.is_empty() {
-        let states = query.states.iter().copied().map(State::name);
-        pairs.append_pair("state", &states.collect::<Vec<_>>().join(","));
-    }
-    if let Some(uid) = query.uid {
-        pairs.append_pair("user", &uid.to_string());
-    }
-    if let Some(before) = query.before {
-        pairs.append_pair("before", &before.to_string());
-    }
-    format!("/v1/jobs?{}", pairs.finish())
+fn json(body: &impl Serialize) -> Result<Bytes, ClientError> {
+    let bytes = serde_json::to_vec(body);
+    bytes
+        .map(Bytes::from)
+        .map_err(|error| ClientError::Encode(error.to_string()))
 }
 
 #[cfg(test)]

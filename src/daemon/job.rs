@@ -187,7 +187,7 @@ pub enum Ending {
 pub struct Job {
     /// Its number.
     pub id: JobId,
-    /// As it was submitted.
+    /// As it was submitted; its priority may have been changed since.
     pub submission: Submission,
     /// When it was submitted.
     pub submitted_at: Millis,
@@ -240,8 +240,8 @@ fn readable<'de, D: Deserializer<'de>>(stored: D) -> Result<Option<Box<Progress>
     Ok(stored.and_then(|stored| serde_json::from_value(stored).ok()))
 }
 
-/// A job as it is submitted and checked, which never changes. The store keeps what is skipped here in columns of
-/// its own, and the rest as JSON.
+/// A job as it is submitted and checked. Nothing of it changes but the priority. The store keeps what is skipped here
+/// in columns of its own, and the rest as JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Submission {
     /// The user who submits it.
@@ -264,6 +264,21 @@ pub struct Submission {
     /// The user's idempotency key, and a digest of the body submitted with it; none in a stored job.
     #[serde(skip)]
     pub idempotency: Option<(String, [u8; 32])>,
+}
+
+/// What to change of a job that has not ended; a field that is not set stays as it is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct JobChange {
+    /// The new priority, -10 to 10.
+    pub priority: Option<i32>,
+}
+
+impl JobChange {
+    /// Whether a job is already as the change would make it.
+    pub fn is_made(&self, job: &Job) -> bool {
+        let Self { priority } = self;
+        priority.is_none_or(|priority| priority == job.submission.priority)
+    }
 }
 
 #[cfg(test)]
@@ -304,6 +319,8 @@ pub enum JobEvent {
     Opened,
     /// Its user cancels it.
     CancelAsked,
+    /// Its user changes it.
+    Changed(JobChange),
     /// The daemon stops.
     DrainAsked,
     /// Its process has ended.

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::job::{Demand, JobId, Resources};
+use super::job::{Demand, JobId, Resources, State};
 
 /// Why the core refuses a request.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -16,6 +16,9 @@ pub enum Refusal {
     /// A job that is not in a final state cannot be forgotten.
     #[error("job {0} has not ended; cancel it first")]
     NotEnded(JobId),
+    /// A job that is in a final state cannot be changed.
+    #[error("job {0} has ended: it is {1}, and nothing of it can be changed")]
+    Ended(JobId, State),
     /// The key was used with another job.
     #[error("this Idempotency-Key was used with another job, number {0}")]
     IdempotencyConflict(JobId),
@@ -84,6 +87,8 @@ pub enum ErrorCode {
     Forbidden,
     /// The job has not ended.
     NotEnded,
+    /// The job has ended.
+    Ended,
     /// The idempotency key was used with another job.
     IdempotencyConflict,
     /// The job does not fit the node.

@@ -157,6 +157,17 @@ impl Queue {
         self.later.insert((waiting.ready_at, waiting.id), waiting);
     }
 
+    /// Replaces a job whose priority was changed. It waits at its new level from now on, and how often it was passed
+    /// still counts. If the node was reserved for it, the next round decides anew.
+    pub fn replace(&mut self, waiting: Waiting, now: Millis) {
+        let passed = self.get(waiting.id).map_or(0, |before| before.passed);
+        self.insert(Waiting {
+            ready_at: waiting.ready_at.max(now),
+            passed,
+            ..waiting
+        });
+    }
+
     /// Removes a job.
     pub fn remove(&mut self, id: JobId) -> Option<Waiting> {
         self.reserved.take_if(|reserved| *reserved == id);

@@ -3,7 +3,7 @@
 
 use hyper::{HeaderMap, Method, Uri, header};
 use molsieve::daemon::api::{
-    self, ApiError, EventParams, ListParams, LogParams, NoParams, SubmissionBody,
+    self, ApiError, ChangeBody, EventParams, ListParams, LogParams, NoParams, SubmissionBody,
 };
 
 use super::assert_one_line;
@@ -19,6 +19,9 @@ pub fn request(input: &[u8]) {
     let headers: HeaderMap = lines.filter_map(header).collect();
     if method == Method::POST {
         check_submission(&uri, &headers, body);
+    }
+    if method == Method::PATCH {
+        check_change(&uri, &headers, body);
     }
     uri.path().split('/').for_each(|part| {
         api::job_id(part);
@@ -75,4 +78,17 @@ fn check_submission(uri: &Uri, headers: &HeaderMap, body: &[u8]) {
         api::submission(uri, headers, &again).expect("what was accepted is accepted again");
     back.digest = job.digest;
     assert_eq!(back, job);
+}
+
+/// The same of a change.
+fn check_change(uri: &Uri, headers: &HeaderMap, body: &[u8]) {
+    let change = match api::change(uri, headers, body) {
+        Ok(change) => change,
+        Err(error) => return check_error(&error),
+    };
+    let again = ChangeBody {
+        priority: change.priority,
+    };
+    let again = serde_json::to_vec(&again).expect("JSON is UTF-8");
+    assert_eq!(api::change(uri, headers, &again), Ok(change));
 }

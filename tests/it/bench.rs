@@ -163,6 +163,10 @@ fn the_cpu_engine_is_measured_and_reported_as_json_table_and_page() {
         "16 MiB",
         date,
         "A GPU can save no more than that",
+        "RDKit's plain loop",
+        "molsieve, canonical SMILES",
+        "molsieve, direct SMILES",
+        "prefers-color-scheme:dark",
         &rdkit_release(),
         "cpu",
     ] {

@@ -91,7 +91,9 @@ fn jobs_are_measured_with_several_numbers_of_threads() {
     let [rows, written] = ["rows", "rows_written"].map(|name| jobs[2][name].as_f64().unwrap());
     assert!((0.74..=0.75).contains(&(written / rows)), "{}", jobs[2]);
     let page = std::fs::read_to_string(page).unwrap();
-    for part in ["<svg", "speed-up over", "dedup from Parquet", "of linear"] {
+    let plots = ["RDKit's plain loop", "canonical SMILES", "direct SMILES"];
+    let tables = ["<svg", "speed-up over", "dedup from Parquet", "of linear"];
+    for part in plots.iter().chain(&tables) {
         assert!(page.contains(part), "{part}");
     }
     assert_eq!(

@@ -257,8 +257,11 @@ fn users_see_and_stop_their_own_jobs_only() {
     };
     let theirs = submit(NOBODY, input, "nobody/out");
     let id = theirs.to_string();
-    for verb in ["status", "watch", "logs", "cancel", "rm"] {
-        let run = daemon.molsieve_as(OTHER, &[verb, &id]);
+    let raised = ["set", "--priority", "-1", &id];
+    let others = ["status", "watch", "logs", "cancel", "rm"].map(|verb| vec![verb, &id]);
+    for args in [&others[..], &[raised.to_vec()]].concat() {
+        let verb = args[0];
+        let run = daemon.molsieve_as(OTHER, &args);
         assert_eq!(run.code, Some(1), "{verb}: {} {}", run.stdout, run.stderr);
         assert!(
             run.stderr.contains("there is no job"),
@@ -266,6 +269,13 @@ fn users_see_and_stop_their_own_jobs_only() {
             run.stderr
         );
     }
+    // A user may stand back, and only an admin push forward.
+    let set = |priority: &str| daemon.molsieve_as(NOBODY, &["set", &id, "--priority", priority]);
+    let run = set("1");
+    assert_eq!(run.code, Some(1), "{} {}", run.stdout, run.stderr);
+    assert!(run.stderr.contains("only an admin"), "{}", run.stderr);
+    assert_eq!(set("-2").code, Some(0));
+    assert_eq!(daemon.job(theirs)["priority"], -2);
     let seen = |uid: u32| daemon.molsieve_as(uid, &["ls", "--json"]).stdout;
     assert!(!seen(OTHER).contains("nobody/out") && seen(NOBODY).contains("nobody/out"));
     // A job process has the rights of its user, not those of the daemon.
@@ -341,6 +351,64 @@ fn a_cancelled_job_stops_and_frees_its_resources() {
     assert_eq!(again.status, 200, "{again:?}");
     daemon.wait_for(ids[1], "done");
     assert!(!work.folder.path("a/manifest.json").exists());
+}
+
+#[test]
+fn the_priority_of_waiting_jobs_can_be_changed_and_survives_a_restart() {
+    let work = Work::new(600);
+    let one = "--memory 200MiB --threads 1 --gpus 0 --retry-delay 0";
+    let daemon = Daemon::start(&work.folder, one);
+    let ids = ["a", "b", "c", "d"].map(|output| daemon.submit(&work.settings(output)));
+    daemon.wait_for(ids[0], "running");
+    let run = daemon
+        .molsieve(&format!("set {} {} --priority -4", ids[1], ids[2]))
+        .run();
+    assert_eq!(run.code, Some(0), "{} {}", run.stdout, run.stderr);
+    assert_eq!(
+        run.stdout,
+        "job 2 has priority -4; it waits for free resources\n\
+         job 3 has priority -4; it waits for free resources\n"
+    );
+    let set = |id: u64, body: &str| daemon.request("PATCH", &format!("/v1/jobs/{id}"), body);
+    let answer = set(ids[2], r#"{"priority": 7}"#);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(answer.json()["priority"], 7);
+    // Each change is an event of the job.
+    assert_eq!(answer.json()["seq"], 3);
+    let stream = daemon
+        .events(ids[2], 2)
+        .take(3)
+        .collect::<Vec<_>>()
+        .join("\n");
+    assert!(stream.contains(r#""priority":7"#), "{stream}");
+    assert_eq!(set(ids[2], r#"{"priority": 11}"#).status, 400);
+    assert_eq!(set(99, r#"{"priority": 1}"#).status, 404);
+    assert!(
+        daemon.log().contains("job 3 has priority 7"),
+        "{}",
+        daemon.log()
+    );
+    assert_eq!(daemon.stop(), Some(0));
+    let daemon = Daemon::start(&work.folder, one);
+    let priorities = ids.map(|id| daemon.job(id)["priority"].as_i64().unwrap());
+    assert_eq!(priorities, [0, -4, 7, 0]);
+    let started = ids.map(|id| daemon.wait_for(id, "done")["started_at"].to_string());
+    assert!(
+        started[2] < started[3] && started[3] < started[1],
+        "{started:?}"
+    );
+    let answer = daemon.request("PATCH", "/v1/jobs/3", r#"{"priority": 1}"#);
+    assert_eq!(
+        (answer.status, &answer.json()["error"]["code"]),
+        (409, &json!("ended"))
+    );
+    let run = daemon.molsieve("set 3 --priority 1").run();
+    assert_eq!(run.code, Some(1));
+    assert!(
+        run.stderr.contains("job 3 has ended: it is done"),
+        "{}",
+        run.stderr
+    );
 }
 
 #[test]

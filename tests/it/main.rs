@@ -70,4 +70,5 @@ mod steps;
 mod streams;
 mod structure_key;
 mod systemd;
+mod top;
 mod worker;

@@ -68,6 +68,10 @@ class AsyncClient:
         """One job."""
         return await asyncio.to_thread(self._client.job, job)
 
+    async def set(self, job: int, *, priority: int | None = None) -> Job:
+        """Changes a job that has not ended: `priority`, from -10 to 10, of which the higher goes first."""
+        return await asyncio.to_thread(self._client.set, job, priority=priority)
+
     async def cancel(self, job: int) -> Job:
         """Stops a job for good; the files it has written stay."""
         return await asyncio.to_thread(self._client.cancel, job)

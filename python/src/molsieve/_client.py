@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
 from urllib.parse import urlencode
 
 from ._arguments import check_names, items, steps_of, text
-from ._daemon_answers import Job, JobList, Node, Progress, State, Submission
+from ._daemon_answers import Change, Job, JobList, Node, Progress, State, Submission
 from ._errors import DaemonError, NoDaemon
 from ._settings import FLAGS, AnyPath, AnyPaths
 
@@ -125,6 +125,13 @@ class Client:
     def job(self, job: int) -> Job:
         """One job."""
         return cast("Job", self._ask("GET", f"/v1/jobs/{job}"))
+
+    def set(self, job: int, *, priority: int | None = None) -> Job:
+        """Changes a job that has not ended: `priority`, from -10 to 10, of which the higher goes first."""
+        change: Change = {}
+        if priority is not None:
+            change["priority"] = priority
+        return cast("Job", self._ask("PATCH", f"/v1/jobs/{job}", change))
 
     def cancel(self, job: int) -> Job:
         """Stops a job for good; the files it has written stay. Its process may take a while to stop."""

@@ -12,9 +12,8 @@ const TOP: f64 = 26.0;
 const BOTTOM: f64 = 44.0;
 /// Height of a line's name below the plot.
 const NAME_HEIGHT: f64 = 13.0;
-const COLOURS: [&str; 6] = [
-    "#1b6ca8", "#d1495b", "#1b9e6b", "#8d5fd3", "#c77f00", "#555",
-];
+/// Colours of lines, as classes c0, c1 … of the page.
+pub(super) const COLOURS: usize = 6;
 
 /// A plot for each step.
 pub(super) fn plots(engines: &[EngineReport]) -> String {
@@ -71,7 +70,7 @@ fn plot(name: &str, lines: &[Line]) -> String {
     let height = HEIGHT + NAME_HEIGHT * lines.len() as f64;
     let mut svg = format!(
         "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\">\
-         <text x=\"{LEFT}\" y=\"14\">{}: keys/s over the size of the filter</text>\n",
+         <text x=\"0\" y=\"14\" class=\"title\">{}: keys/s over the size of the filter</text>\n",
         escaped(name)
     );
     for decade in least..=most {
@@ -114,8 +113,8 @@ pub(super) fn speed_ups(lines: &[Line]) -> String {
     let height = HEIGHT + NAME_HEIGHT * lines.len() as f64;
     let mut svg = format!(
         "<svg viewBox=\"0 0 {WIDTH} {height}\" role=\"img\">\
-         <text x=\"{LEFT}\" y=\"14\">speed-up over the number of threads; grey: linear</text>\n\
-         <line x1=\"{:.1}\" y1=\"{:.1}\" x2=\"{:.1}\" y2=\"{:.1}\" stroke=\"#bbb\"/>\n",
+         <text x=\"0\" y=\"14\" class=\"title\">speed-up over the number of threads; grey: linear</text>\n\
+         <line x1=\"{:.1}\" y1=\"{:.1}\" x2=\"{:.1}\" y2=\"{:.1}\" class=\"linear\"/>\n",
         x(first),
         y(1.0),
         x(last),
@@ -148,7 +147,7 @@ fn grid_line(decade: i32, y: f64) -> String {
 /// A line across the plot, with its value beside it.
 fn labelled_line(label: &str, y: f64) -> String {
     format!(
-        "<line x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\" stroke=\"#ddd\"/>\
+        "<line x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\" class=\"grid\"/>\
          <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{label}</text>\n",
         WIDTH - RIGHT,
         LEFT - 4.0,
@@ -173,18 +172,18 @@ fn sizes(bytes: impl Iterator<Item = u64>, x: &impl Fn(f64) -> f64) -> String {
 
 /// A line with its points, and its name below the plot.
 fn line(number: usize, name: &str, points: &[(f64, f64)]) -> String {
-    let colour = COLOURS[number % COLOURS.len()];
+    let colour = number % COLOURS;
     let path: Vec<_> = points
         .iter()
         .map(|(x, y)| format!("{x:.1},{y:.1}"))
         .collect();
     let dots = points
         .iter()
-        .map(|(x, y)| format!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"{colour}\"/>"));
+        .map(|(x, y)| format!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" class=\"c{colour}\"/>"));
     let y = HEIGHT - 6.0 + NAME_HEIGHT * number as f64;
     format!(
-        "<polyline points=\"{}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>{}\
-         <rect x=\"{LEFT}\" y=\"{:.1}\" width=\"10\" height=\"3\" fill=\"{colour}\"/>\
+        "<polyline points=\"{}\" class=\"s{colour}\"/>{}\
+         <rect x=\"{LEFT}\" y=\"{:.1}\" width=\"10\" height=\"3\" class=\"c{colour}\"/>\
          <text x=\"{:.1}\" y=\"{y:.1}\">{}</text>\n",
         path.join(" "),
         dots.collect::<String>(),

@@ -77,15 +77,22 @@ fn line(cells: &[String; COLUMNS.len()]) -> String {
     format!("  {}", cells.collect::<String>())
 }
 
-/// The part of the page: a plot of all jobs, then a table for each.
-pub(super) fn section(scaling: &Scaling) -> String {
+/// The plot of all jobs.
+pub(super) fn plot(scaling: &Scaling) -> String {
     let lines: Vec<_> = scaling.jobs.iter().map(plot_line).collect();
-    let mut section = plot::speed_ups(&lines);
+    plot::speed_ups(&lines)
+}
+
+/// A table for each job.
+pub(super) fn tables(scaling: &Scaling) -> String {
+    let mut section = String::new();
     for job in &scaling.jobs {
-        section += &format!("<h2>{}</h2>\n<table>\n", escaped(&job_title(job)));
+        let title = escaped(&job_title(job));
+        section += &format!("<h2>{title}</h2>\n<div class=\"wide\"><table>\n");
         section += &html_row("th", &COLUMNS.map(str::to_owned));
         section.extend(job.points.iter().map(|point| html_row("td", &row(point))));
-        section += &format!("</table>\n<p>{}</p>\n", escaped(&job.words));
+        let words = escaped(&job.words);
+        section += &format!("</table></div>\n<p>{words}</p>\n");
     }
     section
 }

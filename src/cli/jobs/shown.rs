@@ -43,7 +43,7 @@ pub(super) fn exit(job: &JobView) -> Exit {
 }
 
 /// The state of a job and the reason, as a sentence that begins with `job 17`.
-pub(super) fn stands(job: &JobView, now: Timestamp) -> String {
+pub(in crate::cli) fn stands(job: &JobView, now: Timestamp) -> String {
     let why = job.error.as_deref();
     let why = why.map_or(String::new(), |error| format!(": {}", plain(error)));
     match job.state {
@@ -69,13 +69,20 @@ pub(super) fn stands(job: &JobView, now: Timestamp) -> String {
     }
 }
 
-fn user(job: &JobView) -> String {
+pub(in crate::cli) fn user(job: &JobView) -> String {
     let name = job.user.name.as_deref().map(plain);
     name.unwrap_or_else(|| job.user.uid.to_string())
 }
 
+/// The files of a job.
+pub(in crate::cli) fn paths(job: &JobView) -> Vec<String> {
+    let settings = ShownSettings::of(job).unwrap_or_default();
+    let paths = settings.input.into_iter().chain(settings.rules);
+    paths.chain(settings.output).collect()
+}
+
 /// How much of a job is done.
-fn share(job: &JobView) -> String {
+pub(in crate::cli) fn share(job: &JobView) -> String {
     match (job.state, &job.progress) {
         (State::Done, _) => "100.0 %".into(),
         (_, Some(progress)) if progress.parents > 0 => {
@@ -121,10 +128,27 @@ pub(super) fn table(jobs: &[JobView], now: Timestamp) -> String {
 
 /// All of one job. `node` explains why the job waits.
 pub(super) fn status(job: &JobView, node: Option<&NodeView>, now: Timestamp) -> String {
+    let mut lines = vec![title(job)];
+    let facts = facts(job, node, now).into_iter();
+    lines.extend(facts.map(|(label, text)| format!("  {label:<10} {text}")));
+    lines.join("\n")
+}
+
+/// Number, name and user of a job.
+pub(in crate::cli) fn title(job: &JobView) -> String {
     let name = job.name.as_deref();
     let name = name.map_or(String::new(), |name| format!("  {}", plain(name)));
-    let mut lines = vec![format!("Job {}{name}  of {}", job.id, user(job))];
-    let mut line = |label: &str, text: String| lines.push(format!("  {label:<10} {text}"));
+    format!("Job {}{name}  of {}", job.id, user(job))
+}
+
+/// All of one job, each fact with its label.
+pub(in crate::cli) fn facts(
+    job: &JobView,
+    node: Option<&NodeView>,
+    now: Timestamp,
+) -> Vec<(&'static str, String)> {
+    let mut facts = Vec::new();
+    let mut line = |label: &'static str, text: String| facts.push((label, text));
     // The budget may have been larger when the job was submitted.
     let stands = match node {
         Some(node) if !fits_node(&job.demand, &node.budget) => {
@@ -180,11 +204,11 @@ pub(super) fn status(job: &JobView, node: Option<&NodeView>, now: Timestamp) -> 
         }
         Err(error) => line("settings", error),
     }
-    lines.join("\n")
+    facts
 }
 
 /// How it ended.
-pub(super) fn ended(job: &JobView, last: &Progress) -> String {
+pub(in crate::cli) fn ended(job: &JobView, last: &Progress) -> String {
     let stands = stands(job, Timestamp::UNIX_EPOCH);
     let text = format!("job {} {stands}", job.id);
     if job.state != State::Done {
@@ -204,8 +228,23 @@ pub(super) fn ended(job: &JobView, last: &Progress) -> String {
     format!("{text}{after}\n  output     {output}; its manifest.json has all counts{made}")
 }
 
+/// A job after it was cancelled.
+pub(in crate::cli) fn cancelled(job: &JobView) -> String {
+    let (id, state) = (job.id, job.state);
+    match state {
+        State::Cancelled => format!("job {id} is cancelled"),
+        State::Done | State::Failed => format!("job {id} had already ended: it is {state}"),
+        _ => format!("job {id} is being stopped"),
+    }
+}
+
+/// A job that was removed from the list.
+pub(in crate::cli) fn forgotten(id: u64) -> String {
+    format!("job {id} is forgotten; its output stays")
+}
+
 /// The resources of a job, as text.
-pub(super) fn demand(demand: &Demand) -> String {
+pub(in crate::cli) fn demand(demand: &Demand) -> String {
     let (memory, threads) = (
         ByteSize(demand.memory_bytes),
         counted(demand.threads.into(), "thread"),
@@ -231,7 +270,7 @@ fn occupied(node: &NodeView) -> String {
     )
 }
 
-fn products(progress: &Progress) -> String {
+pub(in crate::cli) fn products(progress: &Progress) -> String {
     format!(
         "{} made, {} unique, {}/s",
         count(progress.counts.products_made),
@@ -251,7 +290,7 @@ fn listed(paths: &[String]) -> Option<String> {
 }
 
 /// Time from one moment to a later one; zero if it is earlier.
-fn between(from: Timestamp, to: Timestamp) -> Duration {
+pub(in crate::cli) fn between(from: Timestamp, to: Timestamp) -> Duration {
     Duration::try_from(to.duration_since(from)).unwrap_or_default()
 }
 
@@ -260,7 +299,7 @@ fn moment(at: Timestamp, now: Timestamp) -> String {
 }
 
 /// A duration in its largest unit.
-fn age(time: Duration) -> String {
+pub(in crate::cli) fn age(time: Duration) -> String {
     let seconds = time.as_secs();
     match seconds {
         0..60 => format!("{seconds} s"),
@@ -271,7 +310,7 @@ fn age(time: Duration) -> String {
 }
 
 /// A text of another user without control characters, so that it cannot move the terminal's cursor.
-fn plain(text: &str) -> String {
+pub(in crate::cli) fn plain(text: &str) -> String {
     let printable = |c: char| if c.is_control() { '\u{fffd}' } else { c };
     text.chars().map(printable).collect()
 }

@@ -5,7 +5,7 @@ use std::{fmt, marker::PhantomData, path::PathBuf};
 use axum::http::{HeaderMap, Uri, header};
 use serde::{
     Deserialize, Deserializer, Serialize,
-    de::{MapAccess, Visitor, value::MapAccessDeserializer},
+    de::{DeserializeOwned, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -77,7 +77,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     Ok(Some(key.into()))
 }
 
-fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
+pub(super) fn check_content_type(headers: &HeaderMap) -> Result<(), ApiError> {
     let kind = headers
         .get(header::CONTENT_TYPE)
         .map(|kind| kind.as_bytes());
@@ -95,16 +95,13 @@ pub(super) fn parse(
     idempotency_key: Option<String>,
 ) -> Result<SubmitRequest, ApiError> {
     let digest = Sha256::digest(body).into();
-    let body = read(body)?;
+    let body: SubmissionBody = read(body)?;
     let settings = body
         .settings
         .ok_or_else(|| ApiError::invalid("settings", "is missing"))?;
     check_settings(&settings)?;
     check_name(body.name.as_deref())?;
-    if !(-PRIORITY_MAX..=PRIORITY_MAX).contains(&body.priority) {
-        let reason = format!("must be from -{PRIORITY_MAX} to {PRIORITY_MAX}");
-        return Err(ApiError::invalid("priority", reason));
-    }
+    check_priority(body.priority)?;
     Ok(SubmitRequest {
         settings,
         name: body.name,
@@ -115,7 +112,16 @@ pub(super) fn parse(
     })
 }
 
-fn read(body: &[u8]) -> Result<SubmissionBody, ApiError> {
+pub(super) fn check_priority(priority: i32) -> Result<(), ApiError> {
+    if (-PRIORITY_MAX..=PRIORITY_MAX).contains(&priority) {
+        return Ok(());
+    }
+    let reason = format!("must be from -{PRIORITY_MAX} to {PRIORITY_MAX}");
+    Err(ApiError::invalid("priority", reason))
+}
+
+/// Reads a body that is an object.
+pub(super) fn read<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     let read = read_as_written(body);
     if read.is_ok() {
         return read;
@@ -149,7 +155,7 @@ fn any_made_whole<'a>(values: impl IntoIterator<Item = &'a mut Value>) -> bool {
     values.fold(false, |changed, value| make_whole(value) | changed)
 }
 
-fn read_as_written(body: &[u8]) -> Result<SubmissionBody, ApiError> {
+fn read_as_written<T: DeserializeOwned>(body: &[u8]) -> Result<T, ApiError> {
     let mut json = serde_json::Deserializer::from_slice(body);
     let mut track = serde_path_to_error::Track::new();
     let tracked = serde_path_to_error::Deserializer::new(&mut json, &mut track);

@@ -9,8 +9,8 @@ use crate::{
     daemon::{
         action::{ListQuery, SubmitRequest},
         job::{
-            Course, Demand, GpuDemand, Job, JobId, Mode, ProcessIdentity, Resources, State,
-            Submission,
+            Course, Demand, GpuDemand, Job, JobChange, JobId, Mode, ProcessIdentity, Resources,
+            State, Submission,
         },
         refusal::{ErrorCode, Refusal},
         view::JobView,
@@ -133,6 +133,46 @@ fn what_is_wrong_with_a_submission_is_named() {
     }
 }
 
+fn set(body: &[u8]) -> Result<JobChange, ApiError> {
+    let request = Request::patch("/v1/jobs/1").header("content-type", "application/json");
+    let request = request.body(()).unwrap();
+    change(request.uri(), request.headers(), body)
+}
+
+#[test]
+fn a_change_is_read_and_what_is_wrong_with_it_is_named() {
+    for (body, priority) in [
+        (r#"{"priority": 3}"#, 3),
+        (r#"{"priority": -10.0}"#, -10),
+        (r#"{"priority": 10}"#, 10),
+    ] {
+        let expected = JobChange {
+            priority: Some(priority),
+        };
+        assert_eq!(set(body.as_bytes()), Ok(expected), "{body}");
+    }
+    for (body, field, words) in [
+        ("{}", "", "changes nothing"),
+        (r#"{"priority": null}"#, "", "changes nothing"),
+        (r#"{"priority": 11}"#, "priority", "from -10 to 10"),
+        (r#"{"priority": -11}"#, "priority", "from -10 to 10"),
+        (r#"{"priority": 1.5}"#, "priority", "i32"),
+        (r#"{"priority": "high"}"#, "priority", "string"),
+        (r#"{"prioritty": 1}"#, "prioritty", "unknown field"),
+        (r#"[{"priority": 1}]"#, "", "expected an object"),
+        (r#"{"priority": 1}}"#, "", "trailing"),
+        ("", "", "EOF"),
+    ] {
+        let error = set(body.as_bytes()).unwrap_err();
+        assert_eq!(error.status().0, StatusCode::BAD_REQUEST, "{body}: {error}");
+        assert_eq!(error.field().unwrap_or_default(), field, "{body}: {error}");
+        assert!(error.to_string().contains(words), "{body}: {error}");
+    }
+    let request = Request::patch("/v1/jobs/1").body(()).unwrap();
+    let error = change(request.uri(), request.headers(), b"{}").unwrap_err();
+    assert_eq!(error, ApiError::ContentType);
+}
+
 #[test]
 fn json_that_breaks_off_or_goes_on_is_refused() {
     for body in ["", "{", "{}}", "nonsense", "{\"settings\":", "\u{0}"] {
@@ -247,6 +287,7 @@ fn refusals_of_the_core_have_their_statuses() {
     for (refusal, status, code) in [
         (Refusal::NotFound(JobId(1)), 404, "not_found"),
         (Refusal::NotEnded(JobId(1)), 409, "not_ended"),
+        (Refusal::Ended(JobId(1), State::Done), 409, "ended"),
         (
             Refusal::IdempotencyConflict(JobId(1)),
             409,

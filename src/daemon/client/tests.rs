@@ -149,6 +149,20 @@ fn an_answer_in_chunks_is_put_together() {
 }
 
 #[test]
+fn a_change_is_sent_as_json_and_the_job_comes_back() {
+    let job = job(17, "queued", 2);
+    let daemon = Daemon::new(vec![answer("200 OK", &job)]);
+    let change = ChangeBody { priority: Some(-3) };
+    assert_eq!(daemon.client().set(17, &change), Ok(view(&job)));
+    let request = daemon.requests().remove(0);
+    let (head, body) = request.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("PATCH /v1/jobs/17 HTTP/1.1\r\n"), "{head}");
+    assert!(head.contains("content-type: application/json"), "{head}");
+    assert!(!head.contains("idempotency-key"), "{head}");
+    assert_eq!(body, r#"{"priority":-3}"#);
+}
+
+#[test]
 fn errors_of_the_api_keep_code_message_and_field() {
     let sent = json!({ "error": {
         "code": "invalid", "message": "no such setting", "field": "settings.memroy",

@@ -20,6 +20,7 @@ use super::{
 };
 use crate::{
     daemon::{
+        action::Caller,
         job::{GpuDemand, Job, JobEvent, JobId, Millis, Resources, State},
         refusal::Refusal,
         schedule::{Grant, Queue, Running, Waiting},
@@ -236,7 +237,10 @@ impl CoreLoop {
 
     fn follow(&mut self, message: Message, effect: Effect) {
         if let Some(job) = effect.changed {
-            self.note(job);
+            match &message {
+                Message::Set(caller, ..) => self.note_change(*caller, &job),
+                _ => self.note(job),
+            }
         }
         match &message {
             Message::Process(id, ProcessMessage::Said(_)) => self.publish(Notice::Log(*id)),
@@ -285,6 +289,23 @@ impl CoreLoop {
             tracing::info!(job = id.0, user, state, error, "job {id} is {state}");
         }
         self.publish(Notice::State(job.id, course.state));
+    }
+
+    /// Updates memory to a committed job whose user has changed it, and publishes the change.
+    fn note_change(&mut self, caller: Caller, job: &Job) {
+        if let Some(waiting) = Waiting::of(job) {
+            self.queue.replace(waiting, now());
+        }
+        let (id, priority) = (job.id, job.submission.priority);
+        let (user, by) = (job.submission.uid, caller.uid);
+        tracing::info!(
+            job = id.0,
+            user,
+            by,
+            priority,
+            "job {id} has priority {priority}"
+        );
+        self.publish(Notice::State(id, job.course.state));
     }
 
     fn publish(&self, notice: Notice) {

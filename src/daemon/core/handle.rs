@@ -15,7 +15,7 @@ use crate::{
     daemon::{
         action::{Caller, ListQuery, SubmitRequest},
         admission,
-        job::{Job, JobId},
+        job::{Job, JobChange, JobId},
         refusal::Refusal,
         settings::ServeSettings,
         snapshot::{Figures, Notice, Submitted},
@@ -137,6 +137,12 @@ impl Core {
     /// Stops a job for good.
     pub async fn cancel(&self, caller: Caller, id: JobId) -> Result<Job, Refusal> {
         self.ask(|answer| Message::Cancel(caller, id, answer)).await
+    }
+
+    /// Changes a job that has not ended.
+    pub async fn set(&self, caller: Caller, id: JobId, change: JobChange) -> Result<Job, Refusal> {
+        let set = |answer| Message::Set(caller, id, change, answer);
+        self.ask(set).await.map(|job| self.with_progress(job))
     }
 
     /// Forgets a job that has ended.

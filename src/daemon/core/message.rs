@@ -6,7 +6,7 @@ use crate::{
     config::JobSettings,
     daemon::{
         action::Caller,
-        job::{Job, JobId, Mode, ProcessEnd, ProcessIdentity, Submission},
+        job::{Job, JobChange, JobId, Mode, ProcessEnd, ProcessIdentity, Submission},
         refusal::Refusal,
         snapshot::{Figures, Submitted},
     },
@@ -21,6 +21,8 @@ pub(in crate::daemon) enum Message {
     Submit(Box<Submission>, Answer<Submitted>),
     /// A user cancels a job.
     Cancel(Caller, JobId, Answer<Job>),
+    /// A user changes a job.
+    Set(Caller, JobId, JobChange, Answer<Job>),
     /// A user forgets a job.
     Forget(Caller, JobId, Answer<()>),
     /// A request for the core's figures.

@@ -7,7 +7,8 @@ use crate::{
     config::JobSettings,
     daemon::{
         action::Caller,
-        job::{Ending, Job, JobEvent, JobId, Millis, RetryPolicy, Submission},
+        admission,
+        job::{Ending, Job, JobChange, JobEvent, JobId, Millis, RetryPolicy, Submission},
         refusal::Refusal,
         snapshot::{Figures, Submitted},
         store::{Inserted, JobStoreError, Tx},
@@ -68,6 +69,7 @@ pub(super) fn take(tx: &Tx<'_>, message: &Message, terms: &Terms) -> Result<Effe
     match message {
         Message::Submit(submission, _) => submit(tx, submission, terms),
         Message::Cancel(caller, id, _) => cancel(tx, *caller, *id, terms),
+        Message::Set(caller, id, change, _) => set(tx, *caller, *id, *change, terms),
         Message::Forget(caller, id, _) => forget(tx, *caller, *id),
         Message::Process(id, ProcessMessage::Said(bytes)) => {
             tx.append_log(*id, bytes)?;
@@ -167,12 +169,44 @@ fn cancel(tx: &Tx<'_>, caller: Caller, id: JobId, terms: &Terms) -> Result<Effec
     if job.course.state.is_final() || job.course.ending == Some(Ending::Cancel) {
         return Ok(Effect::answer(Ok(Reply::Job(Box::new(job)))));
     }
-    let mut effect = apply_event(tx, id, JobEvent::CancelAsked, terms)?;
+    let effect = apply_event(tx, id, JobEvent::CancelAsked, terms)?;
+    Ok(with_job(effect, job))
+}
+
+/// Changes a job, and stores the change as an event. A change that changes nothing is none.
+fn set(
+    tx: &Tx<'_>,
+    caller: Caller,
+    id: JobId,
+    change: JobChange,
+    terms: &Terms,
+) -> Result<Effect, JobStoreError> {
+    let job = match own(tx, caller, id)? {
+        Ok(job) => job,
+        Err(refusal) => return Ok(Effect::answer(Err(refusal))),
+    };
+    if job.course.state.is_final() {
+        return Ok(Effect::answer(Err(Refusal::Ended(id, job.course.state))));
+    }
+    if change.is_made(&job) {
+        return Ok(Effect::answer(Ok(Reply::Job(Box::new(job)))));
+    }
+    if let Some(priority) = change.priority
+        && let Err(refusal) = admission::check_priority(caller, priority)
+    {
+        return Ok(Effect::answer(Err(refusal)));
+    }
+    let effect = apply_event(tx, id, JobEvent::Changed(change), terms)?;
+    Ok(with_job(effect, job))
+}
+
+/// An effect whose answer is the job after it; `job` if it changes nothing.
+fn with_job(mut effect: Effect, job: Job) -> Effect {
     if effect.answer.is_ok() {
         let now = effect.changed.clone().unwrap_or(job);
         effect.answer = Ok(Reply::Job(Box::new(now)));
     }
-    Ok(effect)
+    effect
 }
 
 fn forget(tx: &Tx<'_>, caller: Caller, id: JobId) -> Result<Effect, JobStoreError> {
@@ -215,8 +249,12 @@ impl Message {
         match (self, answer) {
             (Self::Submit(_, to), Ok(Reply::Submitted(submitted))) => to.send(Ok(*submitted)).ok(),
             (Self::Submit(_, to), Err(refusal)) => to.send(Err(refusal)).ok(),
-            (Self::Cancel(_, _, to), Ok(Reply::Job(view))) => to.send(Ok(*view)).ok(),
-            (Self::Cancel(_, _, to), Err(refusal)) => to.send(Err(refusal)).ok(),
+            (Self::Cancel(_, _, to) | Self::Set(_, _, _, to), Ok(Reply::Job(view))) => {
+                to.send(Ok(*view)).ok()
+            }
+            (Self::Cancel(_, _, to) | Self::Set(_, _, _, to), Err(refusal)) => {
+                to.send(Err(refusal)).ok()
+            }
             (Self::Forget(_, _, to), answer) => to.send(answer.map(|_| ())).ok(),
             (Self::Figures(to), answer) => to.send(answer.and_then(|_| figures())).ok(),
             (
@@ -271,6 +309,60 @@ mod tests {
         assert_eq!(admitted.job.course.state, State::Starting);
         let settings = admitted.settings.unwrap();
         assert_eq!(settings.input, [std::path::PathBuf::from("/b")]);
+    }
+
+    /// Submits a job of user 1 with priority -1 and changes it to `priority` as `uid`. Returns the answer, what is
+    /// stored afterwards, and whether the change was an event.
+    fn set_as(
+        uid: u32,
+        admin: bool,
+        priority: i32,
+        end: bool,
+    ) -> (Result<i32, Refusal>, i32, bool) {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(folder.path()).unwrap();
+        let submission = Submission {
+            priority: -1,
+            ..Submission::plain()
+        };
+        let id = JobId(1);
+        let caller = Caller { uid, gid: 1, admin };
+        let change = JobChange {
+            priority: Some(priority),
+        };
+        let effect = store.write(|tx| {
+            tx.insert(submission, 0)?;
+            if end {
+                apply_event(tx, id, JobEvent::CancelAsked, &CONTEXT)?;
+            }
+            set(tx, caller, id, change, &CONTEXT)
+        });
+        let Effect { changed, answer } = effect.unwrap();
+        drop(store);
+        // A daemon that starts again reads it.
+        let mut store = Store::open(folder.path()).unwrap();
+        let stored = store.write(|tx| tx.job(id)).unwrap().unwrap();
+        let answer = answer.map(|reply| match reply {
+            Reply::Job(job) => job.submission.priority,
+            _ => panic!("the answer is a job"),
+        });
+        (answer, stored.submission.priority, changed.is_some())
+    }
+
+    #[test]
+    fn a_priority_is_changed_by_its_user_and_by_admins() {
+        assert_eq!(set_as(1, false, -5, false), (Ok(-5), -5, true));
+        assert_eq!(set_as(1, false, 0, false), (Ok(0), 0, true));
+        assert_eq!(set_as(2, true, 10, false), (Ok(10), 10, true));
+        // A change that changes nothing is no event.
+        assert_eq!(set_as(1, false, -1, false), (Ok(-1), -1, false));
+        let (answer, stored, changed) = set_as(1, false, 1, false);
+        assert!(matches!(answer, Err(Refusal::Forbidden(_))), "{answer:?}");
+        assert_eq!((stored, changed), (-1, false));
+        let not_found = Err(Refusal::NotFound(JobId(1)));
+        assert_eq!(set_as(2, false, -5, false), (not_found, -1, false));
+        let ended = Err(Refusal::Ended(JobId(1), State::Cancelled));
+        assert_eq!(set_as(1, false, -5, true), (ended, -1, false));
     }
 
     #[test]

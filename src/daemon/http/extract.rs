@@ -14,7 +14,7 @@ use crate::{
     daemon::{
         action::SubmitRequest,
         api::{self, ApiError},
-        job::JobId,
+        job::{JobChange, JobId},
     },
     limits::{HTTP_BODY_BYTES_MAX, HTTP_JOBS_BYTES_MAX, HTTP_SMALL_BYTES},
 };
@@ -59,18 +59,13 @@ impl<S: Send + Sync> FromRequest<S> for Submission {
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let (mut parts, body) = request.into_parts();
         let session = Session::from_request_parts(&mut parts, state).await?;
-        let announced = body.size_hint().upper();
-        // A body that is announced as too large is not read.
-        if announced.is_some_and(|bytes| bytes > HTTP_BODY_BYTES_MAX as u64) {
-            return Err(ApiError::BodyTooLarge);
-        }
+        let announced = announced(&body)?;
         let small = announced.is_some_and(|bytes| bytes <= HTTP_SMALL_BYTES as u64);
         let held = match small {
             true => None,
             false => Some(session.memory(HTTP_JOBS_BYTES_MAX).await),
         };
-        let body = timeout(session.peer.edge.limits.body_time, read(body)).await;
-        let body = body.map_err(|_| ApiError::BodyTooSlow)??;
+        let body = in_time(&session, body).await?;
         let request = api::submission(&parts.uri, &parts.headers, &body)?;
         Ok(Self {
             session,
@@ -78,6 +73,45 @@ impl<S: Send + Sync> FromRequest<S> for Submission {
             held,
         })
     }
+}
+
+/// A change of a job, with a permit for the memory of the body and of the answer.
+pub(super) struct Change {
+    pub(super) session: Session,
+    pub(super) change: JobChange,
+    pub(super) held: Held,
+}
+
+impl<S: Send + Sync> FromRequest<S> for Change {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let (mut parts, body) = request.into_parts();
+        let session = Session::from_request_parts(&mut parts, state).await?;
+        announced(&body)?;
+        let held = session.memory(HTTP_JOBS_BYTES_MAX).await;
+        let body = in_time(&session, body).await?;
+        let change = api::change(&parts.uri, &parts.headers, &body)?;
+        Ok(Self {
+            session,
+            change,
+            held,
+        })
+    }
+}
+
+/// Bytes of a body, if its head announces them. A body that is announced as too large is not read.
+fn announced(body: &Body) -> Result<Option<u64>, ApiError> {
+    let announced = body.size_hint().upper();
+    match announced.is_some_and(|bytes| bytes > HTTP_BODY_BYTES_MAX as u64) {
+        true => Err(ApiError::BodyTooLarge),
+        false => Ok(announced),
+    }
+}
+
+async fn in_time(session: &Session, body: Body) -> Result<Bytes, ApiError> {
+    let body = timeout(session.peer.edge.limits.body_time, read(body)).await;
+    body.map_err(|_| ApiError::BodyTooSlow)?
 }
 
 async fn read(body: Body) -> Result<Bytes, ApiError> {

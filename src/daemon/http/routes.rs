@@ -19,7 +19,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     body::{kept_shrunk, pieces},
     edge::{Edge, Session},
-    extract::{Id, Params, Submission},
+    extract::{Change, Id, Params, Submission},
     metrics,
     shares::Held,
     stream::{self, OfJob, Sink},
@@ -45,7 +45,7 @@ pub static OPENAPI: LazyLock<String> = LazyLock::new(|| api::document(declared()
 fn declared() -> OpenApiRouter {
     OpenApiRouter::new()
         .routes(routes!(submit, list))
-        .routes(routes!(show, forget))
+        .routes(routes!(show, set, forget))
         .routes(routes!(cancel))
         .routes(routes!(events))
         .routes(routes!(log))
@@ -181,6 +181,28 @@ async fn cancel(session: Session, Id(id): Id, _: Params<NoParams>) -> Result<Res
     };
     let answer = job_answer(&session, &job, Some(held)).await?;
     Ok((status, answer).into_response())
+}
+
+/// Change a job that has not ended
+#[utoipa::path(
+    patch, path = "/v1/jobs/{id}", operation_id = "setJob", params(JobPath),
+    request_body = api::ChangeBody,
+    responses(
+        (status = 200, description = "The job as it is now. A new priority counts at once.", body = JobView),
+        (status = 408, description = "The body did not arrive in time.", body = ErrorBody),
+        (status = 409, description = "The job has ended.", body = ErrorBody),
+        (status = 413, description = "The body is larger than 131072 bytes.", body = ErrorBody),
+        (status = 415, description = "The body is not application/json.", body = ErrorBody),
+    )
+)]
+async fn set(Id(id): Id, change: Change) -> Result<Response, ApiError> {
+    let Change {
+        session,
+        change,
+        held,
+    } = change;
+    let job = session.core().set(session.caller, id, change).await?;
+    job_answer(&session, &job, Some(held)).await
 }
 
 /// Forget a job that has ended; its output stays

@@ -144,7 +144,7 @@ async fn paths_that_do_not_exist_and_methods_they_do_not_have() {
     }
     for (method, path, allow) in [
         ("PUT", "/v1/jobs", "POST,GET,HEAD"),
-        ("POST", "/v1/jobs/1", "GET,HEAD,DELETE"),
+        ("POST", "/v1/jobs/1", "GET,HEAD,DELETE,PATCH"),
         ("GET", "/v1/jobs/1/cancel", "POST"),
         ("OPTIONS", "/metrics", "GET,HEAD"),
     ] {

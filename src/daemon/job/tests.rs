@@ -43,6 +43,10 @@ fn after(events: impl IntoIterator<Item = JobEvent>) -> Job {
 
 use JobEvent::{Admitted, Begun, CancelAsked, DrainAsked, NotSpawned, Opened, Orphaned, Spawned};
 
+fn raised() -> JobEvent {
+    JobEvent::Changed(JobChange { priority: Some(3) })
+}
+
 fn running() -> Job {
     after([Admitted, Spawned(process()), Begun])
 }
@@ -76,21 +80,21 @@ fn situations() -> Vec<(&'static str, Job)> {
 }
 
 /// What each event makes of each situation; `-` is impossible. Columns: admitted, spawned, not
-/// spawned, begun, opened, cancel asked, drain asked, ended with 0, 1, 75, killed, orphaned.
+/// spawned, begun, opened, cancel asked, changed, drain asked, ended with 0, 1, 75, killed, orphaned.
 const TABLE: &str = "
-queued:                         S - - - - C - - - - - -
-admitted:                       - S I - - X X - - - - I
-planning:                       - - - R - X X I F I I I
-running:                        - - - - R X X D F I I I
-cancelled before it is spawned: - X C - - X X - - - - C
-planning and cancelled:         - - - - - X X C C C C C
-drained while planning:         - - - - - X X I F I I I
-running and cancelled:          - - - - X X X D C C C C
-drained:                        - - - - X X X D F I I I
-interrupted:                    S - - - - C - - - - - -
-done:                           - - - - - - - - - - - -
-failed:                         - - - - - - - - - - - -
-cancelled:                      - - - - - - - - - - - -
+queued:                         S - - - - C Q - - - - - -
+admitted:                       - S I - - X S X - - - - I
+planning:                       - - - R - X S X I F I I I
+running:                        - - - - R X R X D F I I I
+cancelled before it is spawned: - X C - - X X X - - - - C
+planning and cancelled:         - - - - - X X X C C C C C
+drained while planning:         - - - - - X X X I F I I I
+running and cancelled:          - - - - X X X X D C C C C
+drained:                        - - - - X X X X D F I I I
+interrupted:                    S - - - - C I - - - - - -
+done:                           - - - - - - - - - - - - -
+failed:                         - - - - - - - - - - - - -
+cancelled:                      - - - - - - - - - - - - -
 ";
 
 #[test]
@@ -102,6 +106,7 @@ fn every_pair_of_situation_and_happening_is_as_the_table_says() {
         Begun,
         Opened,
         CancelAsked,
+        raised(),
         DrainAsked,
         ended(Some(0), 9),
         ended(Some(1), 9),
@@ -247,6 +252,24 @@ fn cancel_wins_over_drain_whichever_comes_first() {
 }
 
 #[test]
+fn a_change_of_the_priority_changes_nothing_else() {
+    for (name, mut job) in situations() {
+        let before = job.clone();
+        let changed = job.apply(raised(), 700, &POLICY).is_ok();
+        assert_eq!(changed, !before.course.state.is_final(), "{name}");
+        let mut expected = before;
+        if changed {
+            expected.submission.priority = 3;
+            expected.course.seq += 1;
+        }
+        assert_eq!(job, expected, "{name}");
+        let made = JobChange { priority: Some(3) };
+        assert_eq!(made.is_made(&job), changed, "{name}");
+        assert!(JobChange::default().is_made(&job));
+    }
+}
+
+#[test]
 fn the_next_attempt_goes_on_with_what_is_there() {
     let modes = |mode| {
         let mut job = submitted(mode);
@@ -269,7 +292,7 @@ fn the_next_attempt_goes_on_with_what_is_there() {
 /// What a supervisor can meet next. `pick` chooses among it, `rows` is how far the worker comes.
 fn next_of_a_supervisor(job: &Job, alive: &mut bool, pick: usize, rows: u64) -> Option<JobEvent> {
     let mut possible = match job.course.state {
-        State::Queued | State::Interrupted => vec![Admitted, Admitted, CancelAsked],
+        State::Queued | State::Interrupted => vec![Admitted, Admitted, CancelAsked, raised()],
         State::Starting | State::Stopping if !*alive => {
             vec![Spawned(process()), NotSpawned("no memory".into()), Orphaned]
         }
@@ -279,7 +302,7 @@ fn next_of_a_supervisor(job: &Job, alive: &mut bool, pick: usize, rows: u64) -> 
         State::Done | State::Failed | State::Cancelled => return None,
     };
     if job.course.state.holds_process() {
-        possible.extend([DrainAsked, CancelAsked]);
+        possible.extend([DrainAsked, CancelAsked, raised()]);
         if *alive {
             possible.extend([ended(Some(75), rows), ended(None, rows), Orphaned]);
         }
@@ -305,7 +328,8 @@ proptest! {
             now += passes;
             let rows = job.course.rows_reached.saturating_sub(10) + rows;
             let Some(next) = next_of_a_supervisor(&job, &mut alive, pick, rows) else {
-                for late in [Admitted, Begun, CancelAsked, DrainAsked, ended(Some(0), 1), Orphaned] {
+                let late = [Admitted, Begun, CancelAsked, raised(), DrainAsked, ended(Some(0), 1), Orphaned];
+                for late in late {
                     let end = job.clone();
                     prop_assert!(job.apply(late, now, &POLICY).is_err());
                     prop_assert_eq!(&job, &end);

@@ -12,8 +12,8 @@
 //! A process that was never allowed to write cannot have done the job: there 0 and 4 count as any other code.
 
 use super::{
-    Course, Ending, Impossible, Job, JobEvent, JobId, Millis, Mode, ProcessEnd, RetryPolicy, State,
-    Submission,
+    Course, Ending, Impossible, Job, JobChange, JobEvent, JobId, Millis, Mode, ProcessEnd,
+    RetryPolicy, State, Submission,
 };
 
 /// What the exit code of a job process means.
@@ -71,6 +71,7 @@ impl Job {
             }
             JobEvent::Opened => course.opened = true,
             JobEvent::CancelAsked => course.cancel(now),
+            JobEvent::Changed(change) => self.submission.change(change),
             JobEvent::DrainAsked => {
                 course.ending.get_or_insert(Ending::Drain);
                 course.state = State::Stopping;
@@ -78,7 +79,7 @@ impl Job {
             JobEvent::Ended(end) => course.process_ended(end, self.submission.mode, now, policy),
             JobEvent::Orphaned => course.orphaned(now),
         }
-        course.seq += 1;
+        self.course.seq += 1;
         Ok(())
     }
 
@@ -89,6 +90,13 @@ impl Job {
             Mode::Overwrite if self.course.opened => Mode::Resume,
             mode => mode,
         }
+    }
+}
+
+impl Submission {
+    fn change(&mut self, change: JobChange) {
+        let JobChange { priority } = change;
+        self.priority = priority.unwrap_or(self.priority);
     }
 }
 
@@ -106,7 +114,7 @@ impl Course {
             JobEvent::Opened => {
                 matches!(self.state, Running | Stopping) && self.begun && self.process.is_some()
             }
-            JobEvent::CancelAsked => !self.state.is_final(),
+            JobEvent::CancelAsked | JobEvent::Changed(_) => !self.state.is_final(),
             JobEvent::DrainAsked | JobEvent::Orphaned => self.state.holds_process(),
             JobEvent::Ended(_) => self.state.holds_process() && self.process.is_some(),
         }
@@ -234,6 +242,7 @@ impl JobEvent {
             Self::Begun => "begun",
             Self::Opened => "opened",
             Self::CancelAsked => "cancel asked",
+            Self::Changed(_) => "changed",
             Self::DrainAsked => "drain asked",
             Self::Ended(_) => "ended",
             Self::Orphaned => "orphaned",

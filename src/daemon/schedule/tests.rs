@@ -86,6 +86,31 @@ fn higher_priority_first_then_the_user_with_less_then_the_older_job() {
 }
 
 #[test]
+fn a_changed_priority_counts_at_once_and_the_passes_stay() {
+    let one_at_a_time = Resources { threads: 1, ..NODE };
+    let late = 20 * AGEING_MS;
+    let often_passed = Waiting {
+        passed: 7,
+        ..job(4, 1, 1)
+    };
+    let mut queue = queue([job(1, 1, 1), job(2, 1, 1), job(3, 1, 1), often_passed]);
+    let mut next = |queue: &mut Queue| ids(&queue.round(&one_at_a_time, &[], late));
+    assert_eq!(next(&mut queue), [1]);
+    let with = |id, priority| Waiting {
+        priority,
+        ..job(id, 1, 1)
+    };
+    // The last comes first, and the first comes last, although it has waited for so long.
+    queue.replace(with(4, 1), late);
+    queue.replace(with(2, -1), late);
+    assert_eq!(queue.get(JobId(4)).unwrap().passed, 7);
+    assert_eq!(
+        [next(&mut queue), next(&mut queue), next(&mut queue)],
+        [[4], [3], [2]]
+    );
+}
+
+#[test]
 fn a_gpu_is_taken_if_free_and_waited_for_if_needed() {
     let budget = Resources { gpus: 1, ..NODE };
     let with = |id, gpu| {

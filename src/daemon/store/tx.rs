@@ -84,18 +84,19 @@ impl<'a> Tx<'a> {
         self.run(|connection| row::job(connection, id))
     }
 
-    /// Writes the course of a job, at time `now`, and stores it as an event if `seq` is new.
+    /// Writes the course and the priority of a job, at time `now`, and stores the course as an event if `seq` is new.
     pub fn update(&self, job: &Job, now: Millis) -> Result<(), JobStoreError> {
         let found = self.run(|connection| {
             let found = connection
                 .prepare_cached(
-                    "UPDATE jobs SET course = ?2, state = ?3, ended_at = ?4 WHERE id = ?1",
+                    "UPDATE jobs SET course = ?2, state = ?3, ended_at = ?4, priority = ?5 WHERE id = ?1",
                 )?
                 .execute(params![
                     integer(job.id.0),
                     Json(&job.course),
                     job.course.state.name(),
                     job.course.ended_at,
+                    job.submission.priority,
                 ])?;
             if found > 0 {
                 add_event(connection, job, now)?;

@@ -82,6 +82,7 @@ fn every_error() -> Vec<ApiError> {
         ApiError::Denied(text()),
         ApiError::TooMany("x"),
         Refusal::NotEnded(id).into(),
+        Refusal::Ended(id, State::Failed).into(),
         Refusal::IdempotencyConflict(id).into(),
         Refusal::TooLarge { needs, node }.into(),
         Refusal::Store(text()).into(),
@@ -125,6 +126,11 @@ fn what_a_request_may_hold_is_bounded_as_described() {
     assert_eq!(properties["priority"]["maximum"], limits::PRIORITY_MAX);
     assert_eq!(properties["priority"]["minimum"], -limits::PRIORITY_MAX);
     assert_eq!(properties["name"]["maxLength"], limits::JOB_NAME_CHARS_MAX);
+    let change = schema("Change");
+    assert_eq!(change["additionalProperties"], false);
+    let priority = &change["properties"]["priority"];
+    assert_eq!(priority["maximum"], limits::PRIORITY_MAX);
+    assert_eq!(priority["minimum"], -limits::PRIORITY_MAX);
     let document = document();
     let list = &document["paths"]["/v1/jobs"]["get"]["parameters"];
     let list = list.as_array().unwrap();
@@ -176,6 +182,7 @@ fn requests_and_answers_of_the_earlier_document_are_described() {
             "get /v1/jobs/{id}/log jobLog: 200 400 403 404 500 503",
             "get /v1/node showNode: 200 400 403 500 503",
             "get /v1/openapi.json openApi: 200 400 403 503",
+            "patch /v1/jobs/{id} setJob: 200 400 403 404 408 409 413 415 500 503",
             "post /v1/jobs submitJob: 200 201 400 403 408 409 413 415 422 500 503",
             "post /v1/jobs/{id}/cancel cancelJob: 200 202 400 403 404 500 503",
         ]
