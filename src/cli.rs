@@ -29,6 +29,7 @@ mod run;
 mod serve;
 mod standard_input;
 mod stream;
+mod ui;
 mod worker;
 
 use std::{
@@ -167,6 +168,14 @@ is not available."
     /// Remove ended jobs from the list; their output stays
     #[command(after_long_help = jobs::EXIT_CODES)]
     Rm(jobs::ManyArgs),
+    /// Show the daemon's jobs in a browser, on this machine only
+    ///
+    /// Prints the address and opens it in your browser. The address opens once and for you only. The page shows what you
+    /// may see of the daemon. Ctrl-C ends it; jobs continue.
+    #[command(
+        after_long_help = "Exit codes: 0 ended on request; 1 the daemon cannot be reached, or the port is in use; 2 usage."
+    )]
+    Ui(ui::UiArgs),
     /// Print the completions of a shell
     #[command(after_long_help = "Exit codes: 0 done; 2 usage.")]
     Completions {
@@ -296,6 +305,7 @@ pub fn main() -> ExitCode {
         Command::Logs(args) => (args.daemon.json, jobs::logs(&args)),
         Command::Cancel(args) => (args.daemon.json, jobs::cancel(&args)),
         Command::Rm(args) => (args.daemon.json, jobs::forget(&args)),
+        Command::Ui(args) => (args.daemon.json, ui::ui(&args)),
         Command::Completions { shell } => (false, generate::completions(shell)),
         Command::Man { folder } => (false, generate::man(&folder)),
     };

@@ -112,6 +112,9 @@ pub(super) enum CliError {
     /// The connection broke before the daemon confirmed the job.
     #[error("{error}; run molsieve submit --once {key} with the same job to submit it once only")]
     Unsure { error: ClientError, key: String },
+    /// The web server of `ui` can't start.
+    #[error("cannot listen at 127.0.0.1:{port}: {reason}")]
+    CannotListen { port: u16, reason: String },
     /// The user does not exist.
     #[error("--user: there is no user {0}")]
     NoUser(String),
@@ -327,6 +330,7 @@ impl CliError {
             | Self::Signals(_)
             | Self::Bench(_)
             | Self::Client(_)
+            | Self::CannotListen { .. }
             | Self::Serve(_)
             | Self::Log(_)
             | Self::Stream(_)

@@ -13,7 +13,10 @@ use std::{
 
 use nix::unistd::User;
 
-pub(super) use self::submit::{SubmitArgs, submit};
+pub(super) use self::{
+    submit::{SubmitArgs, submit},
+    watch::asked_to_leave,
+};
 use super::{CliError, Exit, report_error, say, say_json};
 use crate::{
     daemon::{
@@ -49,9 +52,13 @@ pub(super) struct DaemonArgs {
 }
 
 impl DaemonArgs {
-    fn client(&self) -> Result<Client, CliError> {
-        let path = paths::socket(self.socket.clone(), Side::Client)?;
-        Ok(Client::new(path)?)
+    pub(super) fn client(&self) -> Result<Client, CliError> {
+        Ok(Client::new(self.socket()?)?)
+    }
+
+    /// The path of the daemon's socket.
+    pub(super) fn socket(&self) -> Result<PathBuf, CliError> {
+        Ok(paths::socket(self.socket.clone(), Side::Client)?)
     }
 }
 

@@ -10,6 +10,7 @@ pub mod process;
 pub mod shim;
 pub mod skip;
 pub mod structure_key;
+pub mod ui;
 
 pub use process::{
     Folder, Molsieve, Run, Running, alone, assert_absent, only_test, run_command,

@@ -69,4 +69,5 @@ mod steps;
 mod streams;
 mod structure_key;
 mod systemd;
+mod ui;
 mod worker;
