@@ -206,12 +206,14 @@ const written = (read, show, rows) => ({ id, schema, required, given }) => {
     return text === "" ? undefined : read(text);
   });
 };
+// A size as a person writes it, if that is exact.
+const sizeText = (size) => (typeof size === "number" && /^[0-9]{1,3} /.test(bytes(size)) ? bytes(size) : size);
 const toLines = (text) => text.split("\n").map((line) => line.trim()).filter(Boolean);
 const fromLines = (value) => (Array.isArray(value) ? value.join("\n") : String(value));
 
 const TEXT = { wide: true, make: typed((text) => text) };
 const NUMBER = { make: typed(asNumber) };
-const SIZE = { make: typed((text) => (/^[0-9]+$/.test(text) ? Number(text) : text)) };
+const SIZE = { make: (given) => typed((text) => (/^[0-9]+$/.test(text) ? Number(text) : text))({ ...given, given: sizeText(given.given) }) };
 const LINES = { wide: true, hint: "One on each line.", make: written(toLines, fromLines, 2) };
 const LINES_OR_ALL = { wide: true, hint: "One on each line, or true for all.",
   make: written((text) => (text === "true" ? true : toLines(text)), fromLines, 2) };

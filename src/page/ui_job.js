@@ -15,8 +15,11 @@ export function jobView(id) {
   let job = null;
   let events = null;
   let again = 0;
+  let gone = false;
 
   const show = (now) => {
+    // An answer may come behind an event that is newer.
+    if (job && now.seq < job.seq) return;
     const before = job?.state;
     job = now;
     if (before && before !== now.state) announce(`${title(now)} ${standing(now)}.`);
@@ -43,11 +46,13 @@ export function jobView(id) {
   };
   // The first tick reads the job; later ones see that it was not removed elsewhere.
   const tick = async () => {
+    if (gone) return;
     let now;
     try {
       now = await ask("GET", `/v1/jobs/${id}`);
     } catch (error) {
       if (error.status !== 404) throw error;
+      gone = true;
       close();
       element.replaceChildren(h("h1", { tabindex: "-1" }, `Job ${id}`), h("p.none", `${error.message}. `, h("a", { href: "#/" }, "All jobs")));
       return;

@@ -34,7 +34,7 @@ export function bytes(number) {
   const units = ["B", "KiB", "MiB", "GiB", "TiB", "PiB"];
   let unit = 0;
   while (number >= 1024 && unit < units.length - 1) [number, unit] = [number / 1024, unit + 1];
-  const digits = unit === 0 || number >= 100 || Number.isInteger(number) ? 0 : 1;
+  const digits = Number.isInteger(number) ? 0 : 1;
   return `${number.toFixed(digits)} ${units[unit]}`;
 }
 
