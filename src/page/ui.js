@@ -3,7 +3,7 @@
 import { announce, ask, trouble } from "./ui_api.js";
 import { formView } from "./ui_form.js";
 import { jobView } from "./ui_job.js";
-import { age, badge, bytes, count, duration, h, isFinal, setText, share, shareText, standing, title, userName } from "./ui_text.js";
+import { age, badge, bytes, count, duration, h, isFinal, setText, share, shareText, signed, standing, title, userName } from "./ui_text.js";
 
 const POLL_MS = 2000;
 const PAGE_JOBS = 100;
@@ -176,6 +176,10 @@ function showRows(body, rows, jobs) {
 function jobRow(job) {
   const state = badge();
   const bar = h("progress", { max: 1, "aria-label": `Progress of job ${job.id}` });
+  const line = (name, text) => {
+    setText(texts[name], text);
+    texts[name].parentElement.classList.toggle("nothing", text === "–");
+  };
   const texts = Object.fromEntries(["share", "user", "priority", "products", "rate", "left", "age"].map((name) => [name, h("span")]));
   const cell = (name, label, ...content) => h("td", { class: columnClass(name), "data-label": label ?? name }, content);
   const element = h("tr",
@@ -199,12 +203,12 @@ function jobRow(job) {
     else bar.value = done;
     bar.hidden = done === null;
     const works = progress && now.state === "running";
-    setText(texts.share, shareText(now));
+    line("share", shareText(now));
     setText(texts.user, userName(now));
-    setText(texts.priority, String(now.priority));
-    setText(texts.products, progress ? count(progress.counts.products_unique) : "–");
-    setText(texts.rate, works ? count(progress.products_per_second) : "–");
-    setText(texts.left, works && progress.remaining_seconds !== null ? duration(progress.remaining_seconds) : "–");
+    setText(texts.priority, signed(now.priority));
+    line("products", progress ? count(progress.counts.products_unique) : "–");
+    line("rate", works ? count(progress.products_per_second) : "–");
+    line("left", works && progress.remaining_seconds !== null ? duration(progress.remaining_seconds) : "–");
     setText(texts.age, age(now.submitted_at));
     element.classList.toggle("ended", isFinal(now));
   };
@@ -214,11 +218,14 @@ function jobRow(job) {
 // ---- light and dark ----
 
 const THEMES = { "": "system", light: "light", dark: "dark" };
+const SYMBOLS = { "": "◐", light: "○", dark: "●" };
 
 function setTheme(theme) {
   const button = document.getElementById("theme");
   document.documentElement.dataset.theme = theme;
-  setText(button, `Theme: ${THEMES[theme]}`);
+  setText(button, SYMBOLS[theme]);
+  button.setAttribute("aria-label", `Theme: ${THEMES[theme]}`);
+  button.title = `Theme: ${THEMES[theme]}`;
   button.onclick = () => {
     const all = Object.keys(THEMES);
     const next = all[(all.indexOf(theme) + 1) % all.length];

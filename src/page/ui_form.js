@@ -4,13 +4,17 @@
 import { announce, ask, trouble } from "./ui_api.js";
 import { bytes, h, setText } from "./ui_text.js";
 
-// The settings that most jobs give, in groups; all others are further down.
+// What most jobs give, in groups; all other settings are further down.
 const GROUPS = [
-  ["Files", ["input", "rules", "output"]],
-  ["Products", ["properties", "where", "steps"]],
-  ["Resources", ["memory", "threads"]],
+  ["Files", ["settings.input", "settings.rules", "settings.output"], "Absolute paths on the machine of the daemon. It reads and writes them as you."],
+  ["Products", ["settings.properties", "settings.where", "settings.steps"]],
+  ["Job", ["name", "settings.memory", "settings.threads", "priority", "mode"]],
 ];
-const JOB_FIELDS = ["name", "priority", "mode"];
+// Defaults of the daemon that are others than those of a run.
+const DEFAULTS = { memory: "half of what the daemon gives to jobs", threads: "half of what the daemon gives to jobs" };
+
+// What is further down in the description, and most users need.
+const FURTHER = { rules: "Without rules the library is cleaned." };
 
 let openapi = null;
 
@@ -31,19 +35,21 @@ function form(schemas, job) {
   const resolve = (schema) => (schema.$ref ? { ...schemas[schema.$ref.split("/").at(-1)], description: schema.description } : schema);
   const settings = schemas.JobSettings.properties;
   const required = schemas.JobSettings.required;
-  const control = (name) => field(`settings.${name}`, resolve(settings[name]), required.includes(name), job?.settings[name]);
-  const about = (name) => field(name, resolve(schemas.Submission.properties[name]), false, name === "name" ? job?.name : job?.[name] || undefined);
-  const groups = GROUPS.map(([name, keys]) => ({ name, fields: keys.filter((key) => key in settings).map(control) }));
-  groups.push({ name: "Job", fields: JOB_FIELDS.map(about) });
-  const common = GROUPS.flatMap(([, keys]) => keys);
-  const others = Object.keys(settings).filter((name) => !common.includes(name)).map(control);
+  const control = (path) => {
+    const name = nameOf(path);
+    if (path === name) return field(path, resolve(schemas.Submission.properties[name]), false, job?.[name] || undefined);
+    return field(path, resolve(settings[name]), required.includes(name), job?.settings[name]);
+  };
+  const groups = GROUPS.map(([name, paths, note]) => ({ name, note, fields: paths.map(control) }));
+  const common = GROUPS.flatMap(([, paths]) => paths);
+  const others = Object.keys(settings).map((name) => `settings.${name}`).filter((path) => !common.includes(path)).map(control);
   const fields = [...groups.flatMap((group) => group.fields), ...others];
 
   const more = furtherSettings(others);
   const failure = h("p.failure", { role: "alert", tabindex: "-1", hidden: true });
   const submit = h("button.button.primary", { type: "submit" }, "Submit the job");
   const element = h("form", { novalidate: true, autocomplete: "off" },
-    groups.map((group) => h("fieldset.group", h("legend", group.name), h("div.fields", group.fields.map((each) => each.element)))),
+    groups.map((group) => h("fieldset.group", h("legend", group.name), group.note ? h("p.help.first", group.note) : null, h("div.fields", group.fields.map((each) => each.element)))),
     more, failure, h("div.tools.end", submit));
   const send = sender();
   element.addEventListener("submit", async (event) => {
@@ -146,7 +152,8 @@ function field(path, schema, required, given) {
   const label = name.charAt(0).toUpperCase() + name.slice(1).replaceAll("_", " ");
   const kind = kindOf(schema);
   const input = kind.make({ id, schema, required, given });
-  const [brief, ...rest] = (schema.description ?? "").split("\n");
+  const [first, ...rest] = (schema.description ?? "").split("\n");
+  const brief = helpOf(name, first);
   const help = h("p.help", { id: `${id}-help` }, brief, kind.hint ? ` ${kind.hint}` : "", rest.length ? h("span.rest", ` ${rest.join(" ")}`) : null);
   const error = h("p.fault", { id: `${id}-fault`, hidden: true });
   const named = [label, required ? h("span.required", " required") : null];
@@ -159,7 +166,7 @@ function field(path, schema, required, given) {
     const caption = h("label", { for: id }, named);
     element = h("div.field", kind === TRUTH ? [h("div.check", input.element, caption)] : [caption, input.element], error, help);
   }
-  element.classList.add(kind.wide ? "wide-field" : "narrow-field");
+  if (name in FURTHER) help.append(` ${FURTHER[name]}`);
   const fault = (message) => {
     setText(error, message);
     error.hidden = message === "";
@@ -168,6 +175,13 @@ function field(path, schema, required, given) {
   };
   const text = `${name} ${name.replaceAll("_", " ")} ${schema.description ?? ""}`.toLowerCase();
   return { path, label, text, element, value: input.value, fault, focus: () => input.controls()[0].focus() };
+}
+
+// The first sentence of a setting's description, without what only the command line has.
+function helpOf(name, text) {
+  const sentence = text.replace(/; - [^;]*$/, "");
+  const named = name in DEFAULTS ? sentence.replace(/\[default: .*\]$/, `[default: ${DEFAULTS[name]}]`) : sentence;
+  return /[.\]]$/.test(named) ? named : `${named}.`;
 }
 
 // The kinds of fields, by the schema.
@@ -211,13 +225,13 @@ const sizeText = (size) => (typeof size === "number" && /^[0-9]{1,3} /.test(byte
 const toLines = (text) => text.split("\n").map((line) => line.trim()).filter(Boolean);
 const fromLines = (value) => (Array.isArray(value) ? value.join("\n") : String(value));
 
-const TEXT = { wide: true, make: typed((text) => text) };
+const TEXT = { make: typed((text) => text) };
 const NUMBER = { make: typed(asNumber) };
-const SIZE = { make: (given) => typed((text) => (/^[0-9]+$/.test(text) ? Number(text) : text))({ ...given, given: sizeText(given.given) }) };
-const LINES = { wide: true, hint: "One on each line.", make: written(toLines, fromLines, 2) };
-const LINES_OR_ALL = { wide: true, hint: "One on each line, or true for all.",
+const SIZE = { hint: "Such as 512MiB.", make: (given) => typed((text) => (/^[0-9]+$/.test(text) ? Number(text) : text))({ ...given, given: sizeText(given.given) }) };
+const LINES = { hint: "One on each line.", make: written(toLines, fromLines, 2) };
+const LINES_OR_ALL = { hint: "One on each line, or true for all.",
   make: written((text) => (text === "true" ? true : toLines(text)), fromLines, 2) };
-const JSON_TEXT = { wide: true, hint: "As JSON.", make: written((text) => {
+const JSON_TEXT = { hint: "As JSON.", make: written((text) => {
   try {
     return JSON.parse(text);
   } catch {
@@ -230,13 +244,13 @@ const TRUTH = { make: ({ id, given }) => {
   return single(element, () => (element.checked ? true : undefined));
 } };
 const CHOICE = { make: ({ id, schema, given }) => {
-  const isSet = schema.enum.includes(given);
   const words = schema.enum.filter((word) => word !== null);
-  const element = h("select", { id }, h("option", { value: "" }, "default"),
-    words.map((word) => h("option", { value: word, selected: isSet && word === given }, word)));
-  return single(element, () => element.value || undefined);
+  // Without null among its values, the first one is the default.
+  const unset = schema.enum.includes(null) ? h("option", { value: "" }, "default") : null;
+  const element = h("select", { id }, unset, words.map((word) => h("option", { value: word, selected: word === given }, word)));
+  return single(element, () => (unset === null && element.value === words[0] ? undefined : element.value || undefined));
 } };
-const SEVERAL = { wide: true, make: ({ id, schema, given }) => {
+const SEVERAL = { make: ({ id, schema, given }) => {
   const words = (schema.anyOf ?? [schema]).find((option) => option.items).items.enum;
   const isOn = (word) => given === true || (Array.isArray(given) && given.includes(word));
   const boxes = words.map((word) => h("input", { type: "checkbox", id: `${id}-${word}`, value: word, checked: isOn(word) }));

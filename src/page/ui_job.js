@@ -1,7 +1,7 @@
 // Page of `molsieve ui`: one job, live: its events as they come, its log, its report, and what can be done with it.
 
 import { announce, ask, confirmed, send } from "./ui_api.js";
-import { badge, bytes, count, counted, duration, h, isFinal, moment, percent, setText, share, shareText, standing, title, userName } from "./ui_text.js";
+import { badge, bytes, count, counted, duration, h, isFinal, moment, percent, setText, share, shareText, signed, standing, title, userName } from "./ui_text.js";
 
 const AGAIN_MS = 3000;
 // As much of a log as is kept in the page.
@@ -9,7 +9,7 @@ const LOG_CHARS_MAX = 400000;
 const PRIORITY_MAX = 10;
 
 export function jobView(id) {
-  const parts = [headOf(id), progressPanel(), funnelPanel(), reportPanel(id), logPanel(id), factsPanel(), settingsPanel()];
+  const parts = [headOf(id), progressPanel(), funnelPanel(), reportPanel(id), logPanel(id), settingsPanel(), factsPanel()];
   const [head, , , , log] = parts;
   const element = h("article.job", head.element, h("div.panels", parts.slice(1).map((part) => part.element)));
   let job = null;
@@ -101,7 +101,7 @@ function headOf(id) {
   });
   const setPriority = (change) => async () => {
     update(await ask("PATCH", `/v1/jobs/${id}`, JSON.stringify({ priority: job.priority + change })));
-    announce(`Priority ${job.priority}.`);
+    announce(`Priority ${signed(job.priority)}.`);
   };
   const lower = button("Lower", setPriority(-1));
   const higher = button("Raise", setPriority(1));
@@ -116,8 +116,8 @@ function headOf(id) {
     [job, update] = [now, onUpdate];
     setText(heading, title(now));
     state.set(now);
-    setText(stands, `${userName(now)}’s job ${standing({ ...now, error: null })}.`);
-    setText(priority, String(now.priority));
+    setText(stands, headline(now));
+    setText(priority, signed(now.priority));
     const ended = isFinal(now);
     cancel.hidden = ended || now.cancel_asked;
     remove.hidden = !ended;
@@ -126,6 +126,15 @@ function headOf(id) {
     higher.disabled = now.priority >= PRIORITY_MAX;
   };
   return { element, set };
+}
+
+// What the badge does not say.
+function headline(job) {
+  const since = (from, to) => duration((new Date(to ?? Date.now()) - new Date(from)) / 1000);
+  const by = `by ${userName(job)}`;
+  if (job.state === "running") return `${by}, for ${since(job.started_at)}`;
+  if (isFinal(job)) return job.started_at ? `${by}, after ${since(job.started_at, job.ended_at)}` : by;
+  return `${by}; it ${standing({ ...job, error: null })}`;
 }
 
 function panel(name, ...content) {
@@ -138,14 +147,14 @@ function panel(name, ...content) {
 const FIGURES = [
   ["Rows done", (p) => `${count(Math.max(0, p.counts.parents_read - p.earlier_rows))} of ${p.parents_exact ? "" : "about "}${count(p.parents)}`],
   ["Products", (p) => count(p.counts.products_unique)],
-  ["Products made per second", (p) => count(p.products_per_second)],
-  ["Time left", (p, job) => (job.state === "running" && p.remaining_seconds !== null ? duration(p.remaining_seconds) : "–")],
+  ["Made per second", (p) => count(p.products_per_second)],
+  ["Time left", (p, job) => (isFinal(job) ? null : job.state === "running" && p.remaining_seconds !== null ? duration(p.remaining_seconds) : "–")],
   ["Elapsed", (p) => duration(p.elapsed_seconds)],
   ["Step", (p) => (p.steps > 1 ? `${p.step} of ${p.steps}` : null)],
   ["Memory", (p) => `${bytes(p.memory_bytes)} of ${bytes(p.memory_budget_bytes)}`],
-  ["Written", (p) => `${bytes(p.bytes_written)} in ${counted(p.parts, "part")}`],
+  ["Written", (p, job) => (isFinal(job) ? null : `${bytes(p.bytes_written)} in ${counted(p.parts, "part")}`)],
   ["Busiest stage", (p, job) => (job.state === "running" ? p.busiest || "–" : null)],
-  ["Deduplicating", (p) => (p.settling && p.settling.of > 0 ? percent(p.settling.done, p.settling.of) : null)],
+  ["Deduplicating", (p, job) => (!isFinal(job) && p.settling && p.settling.of > 0 ? percent(p.settling.done, p.settling.of) : null)],
 ];
 
 function progressPanel() {
@@ -258,6 +267,8 @@ function logPanel(id) {
 
   const append = (piece) => {
     const all = text.textContent + piece;
+    text.hidden = false;
+    setText(state, "");
     text.textContent = all.length > LOG_CHARS_MAX ? `…${all.slice(-LOG_CHARS_MAX)}` : all;
     if (follow.checked) text.scrollTop = text.scrollHeight;
   };
@@ -266,7 +277,8 @@ function logPanel(id) {
     const stop = new AbortController();
     reading = stop;
     text.textContent = "";
-    setText(state, "");
+    text.hidden = true;
+    setText(state, isFinal(job) ? "" : "Nothing so far.");
     try {
       const answer = await send(`/v1/jobs/${id}/log?follow=${!isFinal(job)}`, { signal: stop.signal });
       const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();

@@ -68,6 +68,8 @@ export function percent(part, whole) {
   return whole > 0 ? `${((100 * part) / whole).toFixed(1)} %` : "–";
 }
 
+export const signed = (number) => String(number).replace("-", "−");
+
 export const counted = (number, noun) => `${count(number)} ${noun}${number === 1 ? "" : "s"}`;
 
 // ---- jobs ----
