@@ -37,8 +37,10 @@ function form(schemas, job) {
   const required = schemas.JobSettings.required;
   const control = (path) => {
     const name = nameOf(path);
-    if (path === name) return field(path, resolve(schemas.Submission.properties[name]), false, job?.[name] || undefined);
-    return field(path, resolve(settings[name]), required.includes(name), job?.settings[name]);
+    if (path === name) return field(path, resolve(schemas.Submission.properties[name]), false, (name !== "mode" && job?.[name]) || undefined);
+    // A new job writes to a directory of its own.
+    const given = name === "output" ? undefined : job?.settings[name];
+    return field(path, resolve(settings[name]), required.includes(name), given);
   };
   const groups = GROUPS.map(([name, paths, note]) => ({ name, note, fields: paths.map(control) }));
   const common = GROUPS.flatMap(([, paths]) => paths);

@@ -268,6 +268,8 @@ def test_settings_are_copied_to_a_new_job(signed_in: Served, ui: Page) -> None:
     assert field(ui, "where").get_attribute("value") == "mw <= 321"
     assert field(ui, "name").get_attribute("value") == "copied"
     assert field(ui, "input").get_attribute("value") == str(LIBRARY)
+    # A new job writes to a directory of its own.
+    assert field(ui, "output").get_attribute("value") == ""
     chosen = [box.get_attribute("value") for box in ui.all("#f-properties input, #f-alerts input") if box.is_selected()]
     assert chosen == ["mw", "clogp", "pains"]
     assert ui.script("return document.querySelector('.more').open") is True
