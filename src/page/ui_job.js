@@ -238,7 +238,7 @@ function funnelPanel() {
 
 function reportPanel(id) {
   const address = `/jobs/${id}/report`;
-  const frame = h("iframe", { title: `Report of job ${id}`, sandbox: "allow-scripts allow-downloads", hidden: true });
+  const frame = h("iframe", { title: `Report of job ${id}`, sandbox: "allow-scripts", hidden: true });
   const note = h("p.note", { role: "status" }, "What the job made, as one page. The page is made anew each time, which can take some seconds.");
   const show = h("button.button", { type: "button", "aria-expanded": "false", click: () => toggle(frame.hidden) }, "Show the report");
   const link = h("a.button", { href: address, target: "_blank", rel: "noopener" }, "Open in a new tab");

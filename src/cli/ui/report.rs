@@ -55,7 +55,7 @@ pub(super) async fn report(
         .filter(|output| Path::new(output).is_absolute())
         .ok_or_else(|| Refused::Report("the job names no output directory".into()))?;
     let _permit = permits.try_acquire().map_err(|_| Refused::ReportsBusy)?;
-    let made = timeout(REPORT_TIME_MAX, made(output)).await;
+    let made = timeout(REPORT_TIME_MAX, made(THIS_PROGRAM, output)).await;
     let late = || format!("it takes more than {} s", REPORT_TIME_MAX.as_secs());
     let text = made.unwrap_or_else(|_| Err(late()));
     let text = text.map_err(Refused::Report)?;
@@ -81,10 +81,10 @@ async fn job(socket: &Path, id: JobId) -> Result<JobView, Refused> {
     Err(Refused::NoJob(error.error.message))
 }
 
-/// The report of an output directory, or the reason why there is none. The child ends when this is dropped.
-async fn made(output: &str) -> Result<Vec<u8>, String> {
+/// The report that `program`, which is molsieve, makes of an output directory, or the reason why there is none. The child ends when this is dropped.
+pub(super) async fn made(program: &str, output: &str) -> Result<Vec<u8>, String> {
     let cannot = |error: std::io::Error| plain(&error);
-    let mut child = Command::new(THIS_PROGRAM)
+    let mut child = Command::new(program)
         .args(["report", output, "--output", "-"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())

@@ -8,6 +8,7 @@ use super::{
     access::{Access, Exchange, Secret},
     guard, peer,
     refused::Refused,
+    report,
     route::{self, Action},
 };
 
@@ -249,4 +250,36 @@ fn tables_of_sockets_are_read() {
     assert_eq!(peer::owner(TABLE, server, client), None);
     assert_eq!(peer::owner(TABLE, at(1), server), None);
     assert_eq!(peer::owner("", client, server), None);
+}
+
+/// The report that another program makes, given the arguments of molsieve.
+fn made_by(program: &str) -> Result<Vec<u8>, String> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(report::made(program, "/out"))
+}
+
+#[test]
+fn a_report_is_what_the_child_prints() {
+    assert_eq!(made_by("/bin/echo").unwrap(), b"report /out --output -\n");
+}
+
+#[test]
+fn a_report_that_cannot_be_made_has_the_childs_reason() {
+    // It does not know these arguments.
+    let error = made_by("/bin/ls").unwrap_err();
+    assert!(error.contains("--output"), "{error}");
+    let error = made_by("/bin/false").unwrap_err();
+    assert_eq!(error, "it fails without a message");
+    let error = made_by("/nowhere/molsieve").unwrap_err();
+    assert!(error.contains("no such file"), "{error}");
+}
+
+#[test]
+fn an_endless_report_is_cut_off() {
+    // It prints its arguments until it is killed.
+    let error = made_by("/usr/bin/yes").unwrap_err();
+    assert!(error.contains("larger than 64 MiB"), "{error}");
 }
