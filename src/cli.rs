@@ -32,6 +32,7 @@ mod show;
 mod standard_input;
 mod stream;
 mod top;
+mod ui;
 mod worker;
 
 use std::{
@@ -188,6 +189,14 @@ is not available."
     /// Remove ended jobs from the list; their output stays
     #[command(after_long_help = jobs::EXIT_CODES)]
     Rm(jobs::ManyArgs),
+    /// Show the daemon's jobs in a browser, on this machine only
+    ///
+    /// Prints the address and opens it in your browser. The address opens once and for you only. The page shows what you
+    /// may see of the daemon. Ctrl-C ends it; jobs continue.
+    #[command(
+        after_long_help = "Exit codes: 0 ended on request; 1 the daemon cannot be reached, or the port is in use; 2 usage."
+    )]
+    Ui(ui::UiArgs),
     /// Print the completions of a shell
     #[command(after_long_help = "Exit codes: 0 done; 2 usage.")]
     Completions {
@@ -320,6 +329,7 @@ pub fn main() -> ExitCode {
         Command::Set(args) => (args.jobs.daemon.json, jobs::set(&args)),
         Command::Cancel(args) => (args.daemon.json, jobs::cancel(&args)),
         Command::Rm(args) => (args.daemon.json, jobs::forget(&args)),
+        Command::Ui(args) => (args.daemon.json, ui::ui(&args)),
         Command::Completions { shell } => (false, generate::completions(shell)),
         Command::Man { folder } => (false, generate::man(&folder)),
     };

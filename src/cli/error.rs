@@ -143,6 +143,9 @@ pub(super) enum CliError {
     /// The terminal can't be set up or read.
     #[error("the terminal: {0}")]
     Terminal(String),
+    /// The web server of `ui` can't start.
+    #[error("cannot listen at 127.0.0.1:{port}: {reason}")]
+    CannotListen { port: u16, reason: String },
     /// The user does not exist.
     #[error("--user: there is no user {0}")]
     NoUser(String),
@@ -395,6 +398,7 @@ impl CliError {
             | Self::Terminal(_)
             | Self::Bench(_)
             | Self::Client(_)
+            | Self::CannotListen { .. }
             | Self::Serve(_)
             | Self::Log(_)
             | Self::Stream(_)

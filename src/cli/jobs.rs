@@ -13,7 +13,10 @@ use std::{
 
 use nix::unistd::User;
 
-pub(super) use self::submit::{SubmitArgs, submit};
+pub(super) use self::{
+    submit::{SubmitArgs, submit},
+    watch::asked_to_leave,
+};
 use super::{CliError, Exit, report_error, say, say_json};
 use crate::{
     daemon::{
@@ -70,6 +73,11 @@ pub(super) struct DaemonArgs {
 impl DaemonArgs {
     fn client(&self) -> Result<Client, CliError> {
         self.socket.client()
+    }
+
+    /// The path of the daemon's socket.
+    pub(super) fn socket(&self) -> Result<PathBuf, CliError> {
+        self.socket.path()
     }
 }
 

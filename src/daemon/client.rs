@@ -6,23 +6,22 @@
 
 mod error;
 mod key;
+mod line;
 mod request;
 mod sse;
 
 use std::{
     future::Future,
-    io::{self, Write},
+    io::Write,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::{Method, Request, Response, StatusCode, body::Incoming, client::conn::http1, header};
-use hyper_util::rt::TokioIo;
+use hyper::{Method, Request, Response, StatusCode, body::Incoming, header};
 use serde::{Serialize, de::DeserializeOwned};
 use tokio::{
-    net::UnixStream,
     runtime::Runtime,
     time::{Instant, sleep, timeout},
 };
@@ -35,6 +34,7 @@ use self::{
 pub use self::{
     error::{ApiError, ClientError},
     key::IdempotencyKey,
+    line::pass,
 };
 use super::{
     action::ListQuery,
@@ -383,43 +383,7 @@ impl Client {
     }
 
     async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, ClientError> {
-        let stream = self.connect().await?;
-        let handshake = http1::handshake(TokioIo::new(stream)).await;
-        let (mut sender, connection) = handshake.map_err(|error| self.broken(&error))?;
-        // It ends with the answer, or with the runtime. Its errors come out of `sender` too.
-        tokio::spawn(connection);
-        let answer = timeout(self.waits.answer, sender.send_request(request)).await;
-        let answer = answer.map_err(|_| self.broken(&"no answer in time"))?;
-        answer.map_err(|error| {
-            if error.is_parse() {
-                self.protocol(&error)
-            } else {
-                self.broken(&error)
-            }
-        })
-    }
-
-    async fn connect(&self) -> Result<UnixStream, ClientError> {
-        let begin = Instant::now();
-        loop {
-            let error = match UnixStream::connect(&self.path).await {
-                Ok(stream) => return Ok(stream),
-                Err(error) => error,
-            };
-            match error.kind() {
-                // Its queue of connections is full.
-                io::ErrorKind::WouldBlock if begin.elapsed() < self.waits.connect => {
-                    sleep(Duration::from_millis(20)).await;
-                }
-                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
-                    return Err(ClientError::NoDaemon(self.path.clone()));
-                }
-                io::ErrorKind::PermissionDenied => {
-                    return Err(ClientError::Denied(self.path.clone()));
-                }
-                _ => return Err(self.broken(&crate::store::plain(&error))),
-            }
-        }
+        line::send(&self.path, &self.waits, request).await
     }
 
     /// The answer if its status is a success, else its error.
@@ -458,18 +422,11 @@ impl Client {
     }
 
     fn broken(&self, reason: &(impl ToString + ?Sized)) -> ClientError {
-        ClientError::Broken {
-            path: self.path.clone(),
-            reason: reason.to_string(),
-        }
+        line::broken(&self.path, reason)
     }
 
-    /// An answer that no daemon of this version sends.
     fn protocol(&self, reason: &(impl ToString + ?Sized)) -> ClientError {
-        ClientError::Protocol {
-            path: self.path.clone(),
-            reason: reason.to_string(),
-        }
+        line::protocol(&self.path, reason)
     }
 
     /// The socket.

@@ -103,6 +103,11 @@ pub enum ClientAnswer<J> {
         /// The line, without its end.
         line: String,
     },
+    /// `molsieve ui` serves its page.
+    Listening {
+        /// The address, with the token that opens it once.
+        address: String,
+    },
     /// The daemon has forgotten a job.
     Forgotten {
         /// Number of the job.

@@ -11,6 +11,7 @@ pub mod shim;
 pub mod skip;
 pub mod structure_key;
 pub mod tmux;
+pub mod ui;
 
 pub use process::{
     Folder, Molsieve, Run, Running, alone, assert_absent, only_test, run_command,

@@ -71,4 +71,5 @@ mod streams;
 mod structure_key;
 mod systemd;
 mod top;
+mod ui;
 mod worker;

@@ -30,7 +30,7 @@ use markdown::{Block, Page};
 use shell::Shell;
 
 /// Blocks marked `sh`: the page, the start of the block's first line, and why no test runs it.
-const NOT_RUN: [(&str, &str, &str); 10] = [
+const NOT_RUN: [(&str, &str, &str); 12] = [
     ("CONTRIBUTING.md", "./scripts/test.sh", "runs this test"),
     (
         "CONTRIBUTING.md",
@@ -52,6 +52,12 @@ const NOT_RUN: [(&str, &str, &str); 10] = [
         "pip install",
         "needs a wheel; packaging/wheel-check.sh does this in bare systems",
     ),
+    (
+        "docs/daemon.md",
+        "molsieve ui",
+        "runs until Ctrl-C; tests/it/ui.rs runs it",
+    ),
+    ("docs/daemon.md", "ssh -t -L 8642", "needs another machine"),
     (
         "docs/first-job.md",
         "./scripts/demo.sh",

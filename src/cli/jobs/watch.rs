@@ -39,7 +39,7 @@ pub(super) fn watch(client: &Client, job: &JobView, json: bool) -> Result<Exit, 
 }
 
 /// Ready when this process receives SIGINT (Ctrl-C) or SIGTERM.
-async fn asked_to_leave() {
+pub(in crate::cli) async fn asked_to_leave() {
     let (interrupt, terminate) = (
         signal(SignalKind::interrupt()),
         signal(SignalKind::terminate()),

@@ -30,7 +30,6 @@ pub struct Daemon {
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
-    #[allow(dead_code, reason = "failed assertions show it")]
     pub head: String,
     pub body: String,
 }
@@ -38,6 +37,32 @@ pub struct Answer {
 impl Answer {
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    /// A response as it came over the connection, which is closed after it.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (head, body) = text.split_once("\r\n\r\n")?;
+        let chunked = head
+            .to_ascii_lowercase()
+            .contains("transfer-encoding: chunked");
+        Some(Self {
+            status: head.split(' ').nth(1)?.parse().ok()?,
+            head: head.to_owned(),
+            body: if chunked {
+                dechunked(body)?
+            } else {
+                body.to_owned()
+            },
+        })
+    }
+
+    /// The first header of this name, in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        let lines = self.head.lines().skip(1);
+        let mut pairs = lines.filter_map(|line| line.split_once(": "));
+        pairs
+            .find(|(other, _)| other.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
     }
 }
 
@@ -139,19 +164,7 @@ impl Daemon {
         .ok()?;
         let mut text = String::new();
         stream.read_to_string(&mut text).ok()?;
-        let (head, body) = text.split_once("\r\n\r\n")?;
-        let chunked = head
-            .to_ascii_lowercase()
-            .contains("transfer-encoding: chunked");
-        Some(Answer {
-            status: head.split(' ').nth(1)?.parse().ok()?,
-            head: head.to_owned(),
-            body: if chunked {
-                dechunked(body)?
-            } else {
-                body.to_owned()
-            },
-        })
+        Answer::parse(&text)
     }
 
     /// Submits a job with these settings and returns its id.
