@@ -71,7 +71,7 @@ pub(super) struct DaemonArgs {
 }
 
 impl DaemonArgs {
-    fn client(&self) -> Result<Client, CliError> {
+    pub(super) fn client(&self) -> Result<Client, CliError> {
         self.socket.client()
     }
 
