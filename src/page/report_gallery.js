@@ -11,7 +11,7 @@ const COLOURS = [
 
 // The structures of a run. `name` tells galleries of one page apart.
 function gallery(structures, name) {
-  const view = { rule: "", step: "", query: "", order: "row", shown: CARDS_AT_ONCE, matching: structures, structures };
+  const view = { rule: "", step: "", query: "", order: "given", shown: CARDS_AT_ONCE, matching: structures, structures };
   const list = h(structures.some((structure) => structure.parent_svg) ? "ul.cards" : "ul.cards.single", { "aria-label": name });
   const count = h("p.count", { role: "status" });
   const more = h("button.more", {
@@ -85,6 +85,7 @@ function galleryControls(structures, view, change) {
     elements.push(labelled("Step", step));
   }
   const orders = [
+    ["given", rules.length > 1 ? "rule" : "as sampled"],
     ["row", "row"],
     ...names.flatMap((name) => [
       [`+${name}`, `${name}, lowest first`],
@@ -130,7 +131,8 @@ function matches(structure, view) {
 }
 
 function sorted(structures, order) {
-  if (order === "row") return structures;
+  if (order === "given") return structures;
+  if (order === "row") return [...structures].sort((a, b) => a.row - b.row);
   const name = order.slice(1);
   const sign = order[0] === "+" ? 1 : -1;
   const value = (structure) => structure.properties?.[name] ?? sign * Infinity;

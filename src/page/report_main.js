@@ -101,15 +101,21 @@ function followReader(sections) {
 // A run with all fields that the sections read: manifests of older versions lack some.
 function complete(run) {
   const manifest = { files: [], inputs: [], software: {}, counts: {}, ...run.manifest };
+  const { funnel = [], properties = [], drops = [], settings = "" } = run;
+  const names = properties.map((property) => property.name);
+  const gallery = (run.gallery ?? []).map((structure) => ({
+    ...structure,
+    properties: inOrder(structure.properties ?? {}, names),
+  }));
   const sample = run.sample ?? { rows: 0, of: manifest.counts.products_unique ?? 0, row_groups: 0, of_row_groups: 0 };
   const rejects = { rows: 0, examples: [], ...run.rejects };
-  const lists = {
-    funnel: run.funnel ?? [],
-    properties: run.properties ?? [],
-    gallery: run.gallery ?? [],
-    drops: run.drops ?? [],
-  };
-  return { ...run, ...lists, manifest, sample, rejects, settings: run.settings ?? "" };
+  return { ...run, manifest, funnel, properties, drops, settings, gallery, sample, rejects };
+}
+
+// The same values by name, in the order of these names, and then the others.
+function inOrder(values, names) {
+  const known = names.filter((name) => name in values).map((name) => [name, values[name]]);
+  return { ...Object.fromEntries(known), ...values };
 }
 
 function start() {

@@ -427,7 +427,11 @@ function filesSection(run) {
     inputs.length
       ? [
           h("h3", "Inputs"),
-          folded(inputs.length, "inputs", table(read, inputs, { caption: "Inputs of the run", unit: "inputs", class: "texts" })),
+          folded(
+            inputs.length,
+            "inputs",
+            table(read, inputs, { caption: "Inputs of the run", unit: "inputs", class: "texts" }),
+          ),
         ]
       : null,
     reagents.length
