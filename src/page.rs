@@ -93,6 +93,10 @@ impl Report {
         go_on: &dyn Fn(Standing) -> bool,
         watch: &Watch<'_>,
     ) -> Result<Self, PageError> {
+        let absolute = directories.map(|directory| {
+            std::path::absolute(directory).unwrap_or_else(|_| directory.into())
+        });
+        let directories = absolute.each_ref().map(PathBuf::as_path);
         let only = Only::find(directories, settings, go_on)?;
         let mut runs = Vec::with_capacity(2);
         for (number, directory) in directories.into_iter().enumerate() {

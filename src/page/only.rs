@@ -29,6 +29,8 @@ pub struct Settings {
 pub struct Only {
     /// As counts.
     pub difference: Difference,
+    /// The rows themselves, of each run that has such rows.
+    files: [Option<PathBuf>; 2],
     folder: PathBuf,
 }
 
@@ -45,8 +47,14 @@ impl Only {
         let Settings { memory, threads } = settings;
         let comparison = Comparison::open(directories, Some(&folder), memory, threads)?;
         // If this fails, it leaves no folder.
-        let difference = comparison.run(go_on)?;
-        Ok(Self { difference, folder })
+        let mut difference = comparison.run(go_on)?;
+        let sides = [&mut difference.a, &mut difference.b];
+        let files = sides.map(|side| side.file.take().map(|file| file.path));
+        Ok(Self {
+            difference,
+            files,
+            folder,
+        })
     }
 
     /// Pictures of rows that only run number `number` has.
@@ -58,11 +66,10 @@ impl Only {
         run: &RunReport,
         watch: &Watch<'_>,
     ) -> Result<Vec<Structure>, PageError> {
-        let sides = [&self.difference.a, &self.difference.b];
-        let Some(file) = &sides[number].file else {
+        let Some(file) = &self.files[number] else {
             return Ok(Vec::new());
         };
-        let rows = sample::read(&[file.path.clone()], key_column(&run.manifest))?;
+        let rows = sample::read(&[file.clone()], key_column(&run.manifest))?;
         let mut painter = Painter::of_run(rdkit, directory, &run.manifest);
         let mut shown = gallery::draw(
             rdkit,

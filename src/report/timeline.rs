@@ -104,7 +104,9 @@ mod tests {
     #[test]
     fn what_a_resumed_job_does_again_replaces_what_it_did() {
         let mut timeline = Timeline::default();
-        [0.0, 1.0, 2.0, 3.0].map(|seconds| timeline.add(at(seconds)));
+        for seconds in [0.0, 1.0, 2.0, 3.0] {
+            timeline.add(at(seconds));
+        }
         timeline.add(at(1.5));
         let seconds: Vec<_> = timeline
             .into_points()
