@@ -1,8 +1,10 @@
 //! Every error that ends the program, with its exit code.
 
+mod exit;
+
 use std::path::PathBuf;
 
-use super::{Exit, attempts};
+use super::attempts;
 use crate::{
     bench::BenchError,
     chem::ChemistryError,
@@ -13,10 +15,8 @@ use crate::{
     },
     diff::DiffError,
     export::ExportError,
-    filter::FilterError,
     page::PageError,
-    pipeline::{PipelineError, PrepareError, ReagentError},
-    plan::PlanError,
+    pipeline::{PipelineError, PrepareError},
     report::manifest::ManifestError,
     route::RouteError,
     rules::RuleError,
@@ -95,23 +95,8 @@ pub(super) enum CliError {
     Page(PageError),
     #[error(transparent)]
     Show(ShowError),
-    /// The terminal shows no pictures.
-    #[error(
-        "--draw: this is no terminal that is known to show pictures; name a file, as in --draw=rows.svg"
-    )]
-    NoPictures,
-    /// A file is to have a format that there is not.
-    #[error("--draw={}: the name of a picture ends with .svg or .png", .0.display())]
-    PictureFormat(PathBuf),
-    /// So many pictures are too many.
-    #[error("--draw: at most {0} rows are drawn at once; see --limit and --skip")]
-    TooManyPictures(usize),
-    /// The rows have no column of molecules.
-    #[error("--draw: the rows have no column `smiles`")]
-    NoMolecules,
-    /// RDKit can't draw a molecule.
-    #[error("--draw: {0}")]
-    Undrawn(String),
+    #[error(transparent)]
+    Draw(#[from] DrawError),
     /// A named engine is not available.
     #[error(transparent)]
     Engine(#[from] EngineError),
@@ -289,6 +274,28 @@ impl From<PageError> for CliError {
     }
 }
 
+/// Why `show` draws nothing.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum DrawError {
+    /// The terminal shows no pictures.
+    #[error(
+        "--draw: this is no terminal that is known to show pictures; name a file, as in --draw=rows.svg"
+    )]
+    NoTerminal,
+    /// A file is to have a format that there is not.
+    #[error("--draw={}: the name of a picture ends with .svg or .png", .0.display())]
+    Format(PathBuf),
+    /// So many pictures are too many.
+    #[error("--draw: at most {0} rows are drawn at once; see --limit and --skip")]
+    TooMany(usize),
+    /// The rows have no column of molecules.
+    #[error("--draw: the rows have no column `smiles`")]
+    NoMolecules,
+    /// RDKit can't draw a molecule.
+    #[error("--draw: {0}")]
+    Undrawn(String),
+}
+
 impl From<ShowError> for CliError {
     /// An error of a manifest has the exit code that it has elsewhere.
     fn from(error: ShowError) -> Self {
@@ -313,189 +320,3 @@ impl From<BenchError> for CliError {
     }
 }
 
-impl CliError {
-    /// The table of exit codes. It names every error, so that a new one gets its code on purpose.
-    pub(super) fn exit(&self) -> Exit {
-        match self {
-            Self::Config(_)
-            | Self::NothingToResume(_)
-            | Self::InputInOutput { .. }
-            | Self::OutputIsNoFile { .. }
-            | Self::OutputNotToml(_)
-            | Self::StandardInput(_)
-            | Self::StandardOutput(_)
-            | Self::Export(_)
-            | Self::StandardInputKept(_)
-            | Self::Path(_)
-            | Self::Settings(_)
-            | Self::NoUser(_)
-            | Self::NoTerminal
-            | Self::NotUtf8
-            | Self::Page(PageError::NotComplete(_))
-            | Self::Show(
-                ShowError::NotComplete(_)
-                | ShowError::NotParquet { .. }
-                | ShowError::NoRule { .. }
-                | ShowError::NoColumn { .. }
-                | ShowError::Column(_),
-            )
-            | Self::NoPictures
-            | Self::PictureFormat(_)
-            | Self::TooManyPictures(_)
-            | Self::NoMolecules
-            | Self::DiskTooSmall { .. }
-            | Self::Worker(WorkerError::Assignment(_))
-            | Self::Prepare(
-                PrepareError::Column(_)
-                | PrepareError::Plan(PlanError::Budget { .. } | PlanError::Engine(_)),
-            )
-            | Self::Bench(BenchError::Engine(_) | BenchError::TooManyProducts(_))
-            | Self::Engine(_)
-            | Self::Manifest(ManifestError::Newer { .. })
-            | Self::Pipeline(PipelineError::Changed(_)) => Exit::Usage,
-            Self::Store(error)
-            | Self::Manifest(ManifestError::Store(error))
-            | Self::Pipeline(PipelineError::Store(error)) => exit_of_store(error),
-            Self::Rules(_)
-            | Self::ConvertedTooLarge { .. }
-            | Self::Source(_)
-            | Self::StandardInputEmpty
-            | Self::Show(_)
-            | Self::Bench(BenchError::NoSmiles(_))
-            | Self::Prepare(
-                PrepareError::Rules(_)
-                | PrepareError::Source(_)
-                | PrepareError::Exclude(_)
-                | PrepareError::Plan(PlanError::Source(_)),
-            )
-            | Self::Pipeline(PipelineError::Source(_) | PipelineError::Exclude(_)) => Exit::Input,
-            Self::Chemistry(error)
-            | Self::Trial(TrialError::Chemistry(error))
-            | Self::Prepare(
-                PrepareError::Chemistry(error)
-                | PrepareError::Plan(PlanError::Trial(TrialError::Chemistry(error))),
-            )
-            | Self::Pipeline(
-                PipelineError::Chemistry(error)
-                | PipelineError::Trial(TrialError::Chemistry(error)),
-            ) => exit_of_chemistry(error),
-            Self::Prepare(PrepareError::Reagents(error)) => exit_of_reagents(error),
-            Self::Prepare(PrepareError::Filters(error)) => exit_of_filters(error),
-            Self::Route(error) => exit_of_route(error),
-            Self::Exported(error) => exit_of_export(error),
-            Self::Diff(error) => exit_of_diff(error),
-            Self::Stopped(_) => Exit::Stopped,
-            Self::Pipeline(_)
-            | Self::Trial(_)
-            | Self::Prepare(PrepareError::Plan(PlanError::Trial(_)))
-            | Self::Attempt { .. }
-            | Self::Crashed { .. }
-            | Self::StreamCrashed { .. }
-            | Self::StreamDisk { .. }
-            | Self::Manifest(ManifestError::Unreadable { .. })
-            | Self::Worker(WorkerError::User { .. } | WorkerError::System { .. })
-            | Self::Signals(_)
-            | Self::Terminal(_)
-            | Self::Bench(_)
-            | Self::Client(_)
-            | Self::CannotListen { .. }
-            | Self::Serve(_)
-            | Self::Log(_)
-            | Self::Stream(_)
-            | Self::TooLarge(_)
-            | Self::Unsure { .. }
-            | Self::NoFolder(_)
-            | Self::Page(_)
-            | Self::Undrawn(_)
-            | Self::SampleStuck { .. }
-            | Self::CannotWrite { .. } => Exit::Failed,
-        }
-    }
-}
-
-fn exit_of_store(error: &StoreError) -> Exit {
-    match error {
-        StoreError::NotEmpty(_)
-        | StoreError::Unfinished(_)
-        | StoreError::NoRun(_)
-        | StoreError::Foreign(_)
-        | StoreError::Busy(_)
-        | StoreError::OtherVersion(_)
-        | StoreError::NotADirectory(_)
-        | StoreError::Exists(_) => Exit::Usage,
-        StoreError::DiskFull(_) | StoreError::Damaged { .. } | StoreError::Io { .. } => {
-            Exit::Failed
-        }
-    }
-}
-
-fn exit_of_chemistry(error: &ChemistryError) -> Exit {
-    match error {
-        ChemistryError::Rule { .. } | ChemistryError::Filter { .. } => Exit::Input,
-        ChemistryError::StartUp(_) | ChemistryError::Failed(_) => Exit::Failed,
-    }
-}
-
-fn exit_of_filters(error: &FilterError) -> Exit {
-    match error {
-        FilterError::Store(error) => exit_of_store(error),
-        FilterError::TooManyDrops { .. } => Exit::Usage,
-        _ => Exit::Input,
-    }
-}
-
-fn exit_of_export(error: &ExportError) -> Exit {
-    match error {
-        ExportError::Stopped => Exit::Stopped,
-        ExportError::NotComplete(_)
-        | ExportError::NotParquet { .. }
-        | ExportError::NoStep { .. }
-        | ExportError::Column(_) => Exit::Usage,
-        ExportError::Chemistry(error) => exit_of_chemistry(error),
-        ExportError::Part(_)
-        | ExportError::Manifest(_)
-        | ExportError::Threads(_)
-        | ExportError::Sink(_) => Exit::Failed,
-    }
-}
-
-fn exit_of_reagents(error: &ReagentError) -> Exit {
-    match error {
-        ReagentError::Unused { .. }
-        | ReagentError::NothingToSample
-        | ReagentError::TooManyToSample
-        | ReagentError::Memory(_) => Exit::Usage,
-        ReagentError::Thread(_) | ReagentError::Store(_) | ReagentError::Chemistry(_) => {
-            Exit::Failed
-        }
-        _ => Exit::Input,
-    }
-}
-
-fn exit_of_route(error: &RouteError) -> Exit {
-    match error {
-        RouteError::NotComplete(_)
-        | RouteError::NoRules(_)
-        | RouteError::NotParquet { .. }
-        | RouteError::Smiles(_) => Exit::Usage,
-        _ => Exit::Failed,
-    }
-}
-
-fn exit_of_diff(error: &DiffError) -> Exit {
-    match error {
-        DiffError::NotComplete(_)
-        | DiffError::Same { .. }
-        | DiffError::OutputInSide { .. }
-        | DiffError::Memory { .. } => Exit::Usage,
-        DiffError::Kinds { .. }
-        | DiffError::Definitions { .. }
-        | DiffError::NotParquet(_)
-        | DiffError::Part(_) => Exit::Input,
-        DiffError::Manifest(_)
-        | DiffError::Store(_)
-        | DiffError::Encode { .. }
-        | DiffError::Stopped
-        | DiffError::Threads(_) => Exit::Failed,
-    }
-}

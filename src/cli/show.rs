@@ -8,7 +8,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{CliError, Exit, say, say_aside};
+use super::{CliError, Exit, error::DrawError, say, say_aside};
 use crate::{
     chem::{
         RdKit,
@@ -122,11 +122,11 @@ fn check_target(file: Option<&Path>, overwrite: bool) -> Result<(), CliError> {
         let shows = std::io::stdout().is_terminal() && terminal::Protocol::of_terminal().is_some();
         return match shows {
             true => Ok(()),
-            false => Err(CliError::NoPictures),
+            false => Err(DrawError::NoTerminal.into()),
         };
     };
     if format_of(file).is_none() {
-        return Err(CliError::PictureFormat(file.into()));
+        return Err(DrawError::Format(file.into()).into());
     }
     match !overwrite && file.symlink_metadata().is_ok() {
         true => Err(StoreError::Exists(file.into()).into()),
@@ -184,7 +184,7 @@ fn route(args: &ShowArgs, smiles: &str) -> Result<Exit, CliError> {
             parent: &made.parent_id,
         };
         let drawn = painter.draw(&made.smiles, Some(&made), legends);
-        pictures.push(drawn.map_err(CliError::Undrawn)?);
+        pictures.push(drawn.map_err(DrawError::Undrawn)?);
     }
     put(file.as_deref(), pictures, 1)
 }
@@ -203,7 +203,7 @@ fn draw_rows(
     rdkit: RdKit,
 ) -> Result<Exit, CliError> {
     if found.len() > DRAWN_MAX {
-        return Err(CliError::TooManyPictures(DRAWN_MAX));
+        return Err(DrawError::TooMany(DRAWN_MAX).into());
     }
     let mut painter = painter(rdkit, rows);
     if let Some(fault) = &painter.fault {
@@ -214,7 +214,7 @@ fn draw_rows(
     let mut pictures = Vec::new();
     for row in found {
         let Some(smiles) = cells::text_of(row, "smiles") else {
-            return Err(CliError::NoMolecules);
+            return Err(DrawError::NoMolecules.into());
         };
         let id = cells::text_of(row, "parent_id").unwrap_or_default();
         let (product, parent) = match &row.product {
@@ -243,7 +243,7 @@ fn put(file: Option<&Path>, pictures: Vec<Pictures>, columns: usize) -> Result<E
         return Ok(Exit::Done);
     }
     let grid = Grid::new(pictures, columns);
-    let png = || grid.png().ok_or(CliError::TooManyPictures(DRAWN_MAX / 2));
+    let png = || grid.png().ok_or(DrawError::TooMany(DRAWN_MAX / 2));
     let Some(file) = file else {
         terminal::print_png(&png()?);
         return Ok(Exit::Done);

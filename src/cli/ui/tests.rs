@@ -279,7 +279,12 @@ fn a_report_that_cannot_be_made_has_the_childs_reason() {
 
 #[test]
 fn an_endless_report_is_cut_off() {
-    // It prints its arguments until it is killed.
-    let error = made_by("/usr/bin/yes").unwrap_err();
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("endless");
+    std::fs::write(&program, "#!/bin/sh\nexec yes\n").unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(&program, mode).unwrap();
+    // It prints until it is killed.
+    let error = made_by(program.to_str().unwrap()).unwrap_err();
     assert!(error.contains("larger than 64 MiB"), "{error}");
 }
