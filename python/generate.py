@@ -28,7 +28,7 @@ PACKAGE = ROOT / "python" / "src" / "molsieve"
 WIDTH = 116
 
 # What the structs of the manifest and of the answers are in, and those to begin with.
-SOURCES = ["report/manifest.rs", "report/reagents.rs", "report/event.rs", "report/answer.rs"]
+SOURCES = ["report/manifest.rs", "report/reagents.rs", "report/timeline.rs", "report/event.rs", "report/answer.rs"]
 SOURCES += ["account.rs", "plan/items.rs", "diff.rs", "route.rs"]
 # The files, and the structs that each begins with.
 FILES = {"_settings.py": [], "_daemon_answers.py": [], "_manifest.py": ["Manifest"]}

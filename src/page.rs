@@ -35,6 +35,7 @@ use crate::{
     diff::{DiffError, Difference, Standing},
     report::manifest::{MANIFEST, ManifestError},
     table::part::PartError,
+    units::ByteSize,
 };
 
 /// What the page shows.
@@ -55,12 +56,22 @@ pub struct Report {
 /// Hears how many pictures of how many are drawn.
 pub type Watch<'a> = dyn Fn(u64, u64) + 'a;
 
+/// Least memory that a report is made in. It holds the rows of a sample, which are at most 16,384, and pictures of at most
+/// [`HTML_BYTES_MAX`], once as they are and once as they are embedded; and a row group.
+pub const MEMORY_MIN: u64 = 192 << 20;
+
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
 pub enum PageError {
     /// The directory holds no complete run.
     #[error("{}: holds no {MANIFEST}, so no run is complete there", .0.display())]
     NotComplete(PathBuf),
+    /// The budget is too small.
+    #[error("--memory {memory}: report needs at least {}", ByteSize(MEMORY_MIN))]
+    Memory {
+        /// The budget.
+        memory: ByteSize,
+    },
     /// The manifest can't be read.
     #[error(transparent)]
     Manifest(#[from] ManifestError),
@@ -93,9 +104,8 @@ impl Report {
         go_on: &dyn Fn(Standing) -> bool,
         watch: &Watch<'_>,
     ) -> Result<Self, PageError> {
-        let absolute = directories.map(|directory| {
-            std::path::absolute(directory).unwrap_or_else(|_| directory.into())
-        });
+        let absolute = directories
+            .map(|directory| std::path::absolute(directory).unwrap_or_else(|_| directory.into()));
         let directories = absolute.each_ref().map(PathBuf::as_path);
         let only = Only::find(directories, settings, go_on)?;
         let mut runs = Vec::with_capacity(2);

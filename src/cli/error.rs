@@ -319,4 +319,3 @@ impl From<BenchError> for CliError {
         }
     }
 }
-

@@ -11,7 +11,7 @@ use super::{CliError, Exit, live::Live, say, say_json};
 use crate::{
     chem::RdKit,
     machine,
-    page::{Report, Settings},
+    page::{MEMORY_MIN, PageError, Report, Settings},
     pipeline::PrepareError,
     store::{NewFile, StoreError, plain},
     units::{ByteSize, count, counted},
@@ -34,7 +34,7 @@ pub(super) struct ReportArgs {
     /// Replace the file that --output names
     #[arg(long)]
     overwrite: bool,
-    /// Of two runs: most resident memory, for example 2GiB [default: half of what there is]
+    /// Most resident memory, for example 2GiB [default: half of what there is]
     #[arg(short, long, value_name = "SIZE")]
     memory: Option<ByteSize>,
     /// Of two runs: threads that sort keys [default: the CPUs this process may use]
@@ -57,8 +57,13 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
     {
         return Err(StoreError::Exists(named.clone()).into());
     }
+    let memory = args.memory;
+    let memory = memory.unwrap_or_else(|| ByteSize(machine::memory_limit().0 / 2));
+    if memory.0 < MEMORY_MIN {
+        return Err(PageError::Memory { memory }.into());
+    }
     let rdkit = RdKit::initialise().map_err(PrepareError::from)?;
-    let report = make(args, rdkit)?;
+    let report = make(args, memory, rdkit)?;
     if args.json {
         say_json(&report);
         return Ok(Exit::Done);
@@ -93,7 +98,7 @@ fn usual_path(args: &ReportArgs) -> PathBuf {
     args.directory.join(name)
 }
 
-fn make(args: &ReportArgs, rdkit: RdKit) -> Result<Report, CliError> {
+fn make(args: &ReportArgs, memory: ByteSize, rdkit: RdKit) -> Result<Report, CliError> {
     let live = std::io::stderr().is_terminal() && Live::is_possible();
     let live = RefCell::new(live.then(Live::new));
     let show = |done, of, what: &str| {
@@ -105,9 +110,8 @@ fn make(args: &ReportArgs, rdkit: RdKit) -> Result<Report, CliError> {
     let made = match &args.other {
         None => Report::of_run(rdkit, &args.directory, &watch),
         Some(other) => {
-            let memory = args.memory;
             let settings = Settings {
-                memory: memory.unwrap_or_else(|| ByteSize(machine::memory_limit().0 / 2)),
+                memory,
                 threads: (args.threads).map_or_else(machine::processors, NonZeroUsize::get),
             };
             let go_on = |standing: crate::diff::Standing| {

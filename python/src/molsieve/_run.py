@@ -136,6 +136,31 @@ class Run:
         its library and its rules as files."""
         return [Route.of(way) for way in ask_json(["route", os.fspath(self), smiles, "--all"])]
 
+    def report(
+        self,
+        output: AnyPath | None = None,
+        *,
+        compared_with: AnyPath | Run | None = None,
+        memory: int | str | None = None,
+        overwrite: bool = False,
+    ) -> Path:
+        """Writes a page about the run: counts, plots, and structures beside their parents. Returns the file, which any
+        browser opens; without `output` it is report.html in the output folder. `compared_with` another run, the page says
+        what only one of them has.
+
+        >>> run = molsieve.run(["Oc1ccccc1"], {"bromination": "[cH:1]>>[c:1]Br"}, "out", memory="256MiB")
+        >>> run.report().name
+        'report.html'
+        """
+        others = [] if compared_with is None else [os.fspath(compared_with)]
+        flags = {"memory": memory, "output": None if output is None else os.fspath(output)}
+        given = [f"--{name}={value}" for name, value in flags.items() if value]
+        given += ["--overwrite"] if overwrite else []
+        said = ask(["report", os.fspath(self), *others, *given])
+        if output is not None:
+            return Path(output)
+        return Path(re.split(r": [\d.]+ [KMG]iB with ", said)[0])
+
     def export(
         self,
         output: AnyPath | None = None,

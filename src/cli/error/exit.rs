@@ -38,41 +38,22 @@ impl CliError {
             | Self::NotUtf8
             | Self::DiskTooSmall { .. }
             | Self::Worker(WorkerError::Assignment(_))
-            | Self::Prepare(
-                PrepareError::Column(_)
-                | PrepareError::Plan(PlanError::Budget { .. } | PlanError::Engine(_)),
-            )
             | Self::Bench(BenchError::Engine(_) | BenchError::TooManyProducts(_))
             | Self::Engine(_)
-            | Self::Manifest(ManifestError::Newer { .. })
-            | Self::Pipeline(PipelineError::Changed(_)) => Exit::Usage,
-            Self::Store(error)
-            | Self::Manifest(ManifestError::Store(error))
-            | Self::Pipeline(PipelineError::Store(error)) => exit_of_store(error),
+            | Self::Manifest(ManifestError::Newer { .. }) => Exit::Usage,
+            Self::Store(error) | Self::Manifest(ManifestError::Store(error)) => {
+                exit_of_store(error)
+            }
             Self::Rules(_)
             | Self::ConvertedTooLarge { .. }
             | Self::Source(_)
             | Self::StandardInputEmpty
-            | Self::Bench(BenchError::NoSmiles(_))
-            | Self::Prepare(
-                PrepareError::Rules(_)
-                | PrepareError::Source(_)
-                | PrepareError::Exclude(_)
-                | PrepareError::Plan(PlanError::Source(_)),
-            )
-            | Self::Pipeline(PipelineError::Source(_) | PipelineError::Exclude(_)) => Exit::Input,
-            Self::Chemistry(error)
-            | Self::Trial(TrialError::Chemistry(error))
-            | Self::Prepare(
-                PrepareError::Chemistry(error)
-                | PrepareError::Plan(PlanError::Trial(TrialError::Chemistry(error))),
-            )
-            | Self::Pipeline(
-                PipelineError::Chemistry(error)
-                | PipelineError::Trial(TrialError::Chemistry(error)),
-            ) => exit_of_chemistry(error),
-            Self::Prepare(PrepareError::Reagents(error)) => exit_of_reagents(error),
-            Self::Prepare(PrepareError::Filters(error)) => exit_of_filters(error),
+            | Self::Bench(BenchError::NoSmiles(_)) => Exit::Input,
+            Self::Chemistry(error) | Self::Trial(TrialError::Chemistry(error)) => {
+                exit_of_chemistry(error)
+            }
+            Self::Prepare(error) => exit_of_prepare(error),
+            Self::Pipeline(error) => exit_of_pipeline(error),
             Self::Route(error) => exit_of_route(error),
             Self::Exported(error) => exit_of_export(error),
             Self::Diff(error) => exit_of_diff(error),
@@ -80,9 +61,7 @@ impl CliError {
             Self::Show(error) => exit_of_show(error),
             Self::Draw(error) => exit_of_draw(error),
             Self::Stopped(_) => Exit::Stopped,
-            Self::Pipeline(_)
-            | Self::Trial(_)
-            | Self::Prepare(PrepareError::Plan(PlanError::Trial(_)))
+            Self::Trial(_)
             | Self::Attempt { .. }
             | Self::Crashed { .. }
             | Self::StreamCrashed { .. }
@@ -103,6 +82,36 @@ impl CliError {
             | Self::SampleStuck { .. }
             | Self::CannotWrite { .. } => Exit::Failed,
         }
+    }
+}
+
+fn exit_of_prepare(error: &PrepareError) -> Exit {
+    match error {
+        PrepareError::Column(_)
+        | PrepareError::Plan(PlanError::Budget { .. } | PlanError::Engine(_)) => Exit::Usage,
+        PrepareError::Rules(_)
+        | PrepareError::Source(_)
+        | PrepareError::Exclude(_)
+        | PrepareError::Plan(PlanError::Source(_)) => Exit::Input,
+        PrepareError::Chemistry(error)
+        | PrepareError::Plan(PlanError::Trial(TrialError::Chemistry(error))) => {
+            exit_of_chemistry(error)
+        }
+        PrepareError::Reagents(error) => exit_of_reagents(error),
+        PrepareError::Filters(error) => exit_of_filters(error),
+        PrepareError::Plan(PlanError::Trial(_)) => Exit::Failed,
+    }
+}
+
+fn exit_of_pipeline(error: &PipelineError) -> Exit {
+    match error {
+        PipelineError::Changed(_) => Exit::Usage,
+        PipelineError::Store(error) => exit_of_store(error),
+        PipelineError::Source(_) | PipelineError::Exclude(_) => Exit::Input,
+        PipelineError::Chemistry(error) | PipelineError::Trial(TrialError::Chemistry(error)) => {
+            exit_of_chemistry(error)
+        }
+        _ => Exit::Failed,
     }
 }
 
@@ -195,7 +204,7 @@ fn exit_of_diff(error: &DiffError) -> Exit {
 
 fn exit_of_page(error: &PageError) -> Exit {
     match error {
-        PageError::NotComplete(_) => Exit::Usage,
+        PageError::NotComplete(_) | PageError::Memory { .. } => Exit::Usage,
         PageError::Part(_) => Exit::Input,
         _ => Exit::Failed,
     }
