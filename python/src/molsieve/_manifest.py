@@ -288,6 +288,21 @@ class ChemistrySearches(TypedDict):
     """By RDKit."""
 
 
+class TimelinePoint(TypedDict):
+    """A job at one time."""
+
+    seconds: float
+    """Time since the start, without that between attempts."""
+    parents: int
+    """Rows of the input that were read and whose products were written or left out."""
+    products: int
+    """Products made."""
+    unique: int
+    """Rows written."""
+    memory_bytes: int
+    """Resident memory of the process."""
+
+
 class _ManifestAlways(TypedDict):
     schema_version: int
     """Version of the schema."""
@@ -384,3 +399,5 @@ class Manifest(_ManifestAlways, total=False):
     """What each step made, in a job of several: all other counts are sums over the steps."""
     smiles: str | None
     """How the SMILES of rows are written; `None`: as they were read."""
+    timeline: list[TimelinePoint]
+    """How the job went over time."""
