@@ -5,6 +5,13 @@ from __future__ import annotations
 from typing import Any, Literal, TypedDict
 
 
+class Change(TypedDict, total=False):
+    """What to change of a job that has not ended. What is left out stays as it is."""
+
+    priority: int
+    """Higher goes first; above 0 for admins only."""
+
+
 class _CountsAlways(TypedDict):
     parents_capped: int
     """Parents at which a cap took effect."""
@@ -72,7 +79,7 @@ class Error(TypedDict):
 
 ErrorCode = Literal[
     "not_found", "method_not_allowed", "content_type", "body_too_large", "body_too_slow", "invalid", "forbidden",
-    "not_ended", "idempotency_conflict", "too_large", "busy", "store", "encode"
+    "not_ended", "ended", "idempotency_conflict", "too_large", "busy", "store", "encode"
 ]
 """The fixed words for kinds of errors."""
 
@@ -299,6 +306,8 @@ class Node(TypedDict):
 class _NvidiaDeviceAlways(TypedDict):
     slowed_by: list[str]
     """Why its clocks are reduced; empty if they are not."""
+    utilisation_percent: int | None
+    """Share of the time in which a kernel ran lately, in percent."""
 
 
 class NvidiaDevice(_NvidiaDeviceAlways, total=False):

@@ -9,6 +9,7 @@ use std::{
 use serde_json::{Value, json};
 
 use super::*;
+use crate::daemon::job::State;
 
 /// What a daemon does with one connection: the pieces it writes, one after the other.
 type Recorded = Vec<String>;

@@ -94,7 +94,7 @@ fn a_changed_priority_counts_at_once_and_the_passes_stay() {
         ..job(4, 1, 1)
     };
     let mut queue = queue([job(1, 1, 1), job(2, 1, 1), job(3, 1, 1), often_passed]);
-    let mut next = |queue: &mut Queue| ids(&queue.round(&one_at_a_time, &[], late));
+    let next = |queue: &mut Queue| ids(&queue.round(&one_at_a_time, &[], late));
     assert_eq!(next(&mut queue), [1]);
     let with = |id, priority| Waiting {
         priority,

@@ -61,6 +61,7 @@ fn model_of(jobs: &[JobView], node: NodeView) -> Model {
             .and_then(|job| job.progress.as_mut())
         {
             progress.counts.products_made = made;
+            progress.elapsed_seconds = second as f64;
         }
         model.take(
             Answer::Listing(Box::new(listing)),
@@ -113,7 +114,7 @@ fn a_wide_terminal_shows_everything() {
             "molsieve 0.1.0 · 1 queued · 1 starting · 1 running",
             "memory ━━━━━╸────── 192 MiB of 400 MiB   threads ━━━━━━╸───── 1 of 2   12 GiB of memory free   load 1.5 0.8 0.2",
             "ID  NAME                      USER  STATE        PRIO",
-            " 1  phenols of the whole lib  ada   running         0  ━━━━━━╸─────   50.0 %  45,120  141,749  150 MiB of 192 MiB  3 min 05 s    1 h",
+            " 1  phenols of the whole lib  ada   running         0  ━━━━━━╸─────   50.0 %  45,120  141,749  150 MiB of 192 MiB  3 min 05 s     1 h",
             "Job 1  phenols of the whole library, methylated  of ada",
             "state      running: it is running",
             "rows       step 1 of 2: 500 of 1,000 rows, 3 min 05 s left",
