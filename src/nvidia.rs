@@ -38,8 +38,6 @@ pub struct NvidiaDevice {
     /// Degrees Celsius.
     pub temperature_celsius: Option<u32>,
     /// Share of the time in which a kernel ran lately, in percent.
-    #[serde(default)]
-    #[schema(required = true)]
     pub utilisation_percent: Option<u32>,
     /// Power drawn.
     pub power_watts: Option<u32>,

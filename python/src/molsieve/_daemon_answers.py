@@ -8,7 +8,7 @@ from typing import Any, Literal, TypedDict
 class Change(TypedDict, total=False):
     """What to change of a job that has not ended. What is left out stays as it is."""
 
-    priority: int | None
+    priority: int
     """Higher goes first; above 0 for admins only."""
 
 

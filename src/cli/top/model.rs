@@ -244,7 +244,7 @@ impl Model {
             job.priority = *self.sent.get(&job.id.0).unwrap_or(&job.priority);
         }
         order::sort(&mut self.jobs);
-        self.rates.take(&self.jobs, now);
+        self.rates.take(&self.jobs);
         self.keep_selection();
         let watched = match &self.view {
             View::List => return None,

@@ -18,7 +18,7 @@ use crate::daemon::job::JobChange;
 pub struct ChangeBody {
     /// Higher goes first; above 0 for admins only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schema(minimum = -10, maximum = 10)]
+    #[schema(minimum = -10, maximum = 10, nullable = false)]
     pub priority: Option<i32>,
 }
 

@@ -61,6 +61,7 @@ fn model_of(jobs: &[JobView], node: NodeView) -> Model {
             .and_then(|job| job.progress.as_mut())
         {
             progress.counts.products_made = made;
+            progress.elapsed_seconds = second as f64;
         }
         model.take(
             Answer::Listing(Box::new(listing)),
