@@ -178,23 +178,34 @@ fn only_the_paths_of_the_page_lead_to_the_daemon() {
 #[test]
 fn every_answer_forbids_what_the_page_does_not_need() {
     let signed = Signed::new();
-    let nobody = signed.ui.raw("GET", "/", &signed.ui.host(), "");
-    for answer in [
-        nobody,
-        signed.get("/"),
-        signed.get("/v1/node"),
-        signed.get("/x"),
-    ] {
+    let stranger = signed.ui.raw("GET", "/", &signed.ui.host(), "");
+    // Messages may do nothing at all.
+    let messages = [stranger, signed.get("/x")];
+    for message in &messages {
+        let policy = message.header("content-security-policy").unwrap();
+        assert!(
+            policy.contains("; sandbox") && !policy.contains("script"),
+            "{policy}"
+        );
+    }
+    let pages = [signed.get("/"), signed.get("/v1/node"), signed.get("/v1/x")];
+    for page in &pages {
+        let policy = page.header("content-security-policy").unwrap();
+        assert!(
+            policy.contains("script-src 'self'") && !policy.contains("unsafe"),
+            "{policy}"
+        );
+    }
+    for answer in messages.iter().chain(&pages) {
         let policy = answer.header("content-security-policy").unwrap();
         for part in [
             "default-src 'none'",
-            "script-src 'self'",
             "form-action 'none'",
+            "base-uri 'none'",
             "frame-ancestors 'none'",
         ] {
             assert!(policy.contains(part), "{answer:?}");
         }
-        assert!(!policy.contains("unsafe"), "{policy}");
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"));
         assert_eq!(answer.header("referrer-policy"), Some("no-referrer"));
         assert_eq!(answer.header("cache-control"), Some("no-store"));

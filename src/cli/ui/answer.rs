@@ -23,7 +23,7 @@ const SCRIPT: &str = "text/javascript; charset=utf-8";
 static ASSETS: [Asset; 7] = [
     Asset {
         path: "/",
-        kind: "text/html; charset=utf-8",
+        kind: HTML,
         text: include_str!("../../page/ui.html"),
     },
     Asset {
@@ -75,16 +75,25 @@ const PAGE_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'sel
 /// What a report may do: run its own scripts, as a page of no origin, and load nothing.
 const REPORT_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; \
     img-src data:; form-action 'none'; base-uri 'none'; frame-ancestors 'self'; sandbox allow-scripts";
-/// What a message in place of a report may do: nothing.
-const MESSAGE_POLICY: &str =
-    "default-src 'none'; style-src 'self'; frame-ancestors 'self'; sandbox";
+/// What a message may do: nothing. Its style is its own, because a browser without the session gets no other file.
+const MESSAGE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; \
+    base-uri 'none'; frame-ancestors 'none'; sandbox";
+/// The same in place of a report, which the page shows in a frame.
+const NO_REPORT_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; form-action 'none'; \
+    base-uri 'none'; frame-ancestors 'self'; sandbox";
+/// The type of pages.
+pub(super) const HTML: &str = "text/html; charset=utf-8";
 
 /// Sets the headers that every answer has. `is_report` is for all answers at the path of a report.
 pub(super) fn protect(answer: &mut Response<Body>, is_report: bool) {
-    let policy = match (is_report, answer.status().is_success()) {
-        (true, true) => REPORT_POLICY,
+    let is_html =
+        answer.headers().get(header::CONTENT_TYPE) == Some(&HeaderValue::from_static(HTML));
+    let is_message = is_html && !answer.status().is_success();
+    let policy = match (is_message, is_report) {
+        (false, false) => PAGE_POLICY,
+        (false, true) => REPORT_POLICY,
         (true, false) => MESSAGE_POLICY,
-        (false, _) => PAGE_POLICY,
+        (true, true) => NO_REPORT_POLICY,
     };
     let headers = answer.headers_mut();
     let mut set = |name: HeaderName, value| headers.insert(name, HeaderValue::from_static(value));
@@ -115,14 +124,16 @@ pub(super) fn with_type(kind: &'static str, text: impl Into<Bytes>) -> Response<
 }
 
 /// A page with one message.
-pub(super) fn message_page(message: &str) -> String {
-    format!(
+pub(super) fn message_page(message: &str) -> Response<Body> {
+    let text = format!(
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>molsieve</title>\
-         <meta name=\"viewport\" content=\"width=device-width\"><link rel=\"icon\" href=\"data:,\">\
-         <link rel=\"stylesheet\" href=\"/ui.css\"></head>\
-         <body class=\"message\"><main><h1>molsieve</h1><p>{}</p></main></body></html>\n",
+         <meta name=\"viewport\" content=\"width=device-width\">\
+         <style>:root {{ color-scheme: light dark; font: 16px/1.5 system-ui, sans-serif }} \
+         body {{ max-width: 38rem; margin: 12vh auto; padding: 0 1.25rem }}</style></head>\
+         <body><main><h1>molsieve</h1><p>{}</p></main></body></html>\n",
         escaped(message)
-    )
+    );
+    with_type(HTML, text)
 }
 
 fn escaped(text: &str) -> String {

@@ -2,7 +2,7 @@
 
 use hyper::{Response, StatusCode, header};
 
-use super::answer::{Body, bytes, message_page};
+use super::answer::{Body, message_page, with_type};
 use crate::{
     daemon::{
         client::ClientError,
@@ -88,14 +88,12 @@ impl Refused {
     pub(super) fn answer(&self, path: &str) -> Response<Body> {
         let (status, code) = self.status();
         let is_api = path.starts_with("/v1/") || path.starts_with("/ui/");
-        let (kind, text) = match is_api {
-            true => ("application/json", error_json(code, self.to_string())),
-            false => ("text/html; charset=utf-8", message_page(&self.to_string())),
+        let mut answer = match is_api {
+            true => with_type("application/json", error_json(code, self.to_string())),
+            false => message_page(&self.to_string()),
         };
-        let mut answer = Response::new(bytes(text));
         *answer.status_mut() = status;
         let headers = answer.headers_mut();
-        headers.insert(header::CONTENT_TYPE, header::HeaderValue::from_static(kind));
         // Part of the request may be unread.
         if matches!(self, Self::BodyTooLarge | Self::Body) {
             headers.insert(

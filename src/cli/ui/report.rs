@@ -14,7 +14,7 @@ use tokio::{
 };
 
 use super::{
-    answer::{Body, with_type},
+    answer::{Body, HTML, with_type},
     proxy::to_daemon,
     refused::Refused,
 };
@@ -59,7 +59,7 @@ pub(super) async fn report(
     let late = || format!("it takes more than {} s", REPORT_TIME_MAX.as_secs());
     let text = made.unwrap_or_else(|_| Err(late()));
     let text = text.map_err(Refused::Report)?;
-    Ok(with_type("text/html; charset=utf-8", text))
+    Ok(with_type(HTML, text))
 }
 
 /// The job, as far as the daemon shows it to this user.

@@ -1,6 +1,9 @@
 //! Tokens, heads of requests, paths, and the kernel's table of sockets.
 
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
+use std::{
+    net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream},
+    process::Command,
+};
 
 use hyper::{HeaderMap, Method, Uri, header::COOKIE};
 
@@ -280,11 +283,12 @@ fn a_report_that_cannot_be_made_has_the_childs_reason() {
 #[test]
 fn an_endless_report_is_cut_off() {
     let folder = tempfile::tempdir().unwrap();
-    let program = folder.path().join("endless");
-    std::fs::write(&program, "#!/bin/sh\nexec yes\n").unwrap();
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(&program, mode).unwrap();
-    // It prints until it is killed.
-    let error = made_by(program.to_str().unwrap()).unwrap_err();
+    // A shell writes the program: a file that this process has open for writing may not be run.
+    let write = "printf '#!/bin/sh\\nexec yes\\n' >endless && chmod 755 endless";
+    let mut shell = Command::new("sh");
+    shell.args(["-c", write]).current_dir(folder.path());
+    assert!(shell.status().unwrap().success());
+    let endless = folder.path().join("endless");
+    let error = made_by(endless.to_str().unwrap()).unwrap_err();
     assert!(error.contains("larger than 64 MiB"), "{error}");
 }
