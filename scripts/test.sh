@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Does the same set-up as scripts/demo.sh and runs all tests: units, the ring under shuttle's
-# scheduler, the binary on real files, the comparison with the plain loop in Python, and the Python package.
+# scheduler, the binary on real files, the comparison with the plain loop in Python, the pages in Chromium, and the Python
+# package.
 #
 # usage: scripts/test.sh
 #
@@ -43,5 +44,7 @@ cargo test --release --locked --lib --bins --tests
 # Ring and cores again, under a scheduler that tries thousands of interleavings.
 cargo test --release --locked --features shuttle --lib -- ring:: cores::
 target/release/molsieve rules check examples/rules/*.toml
+# The pages of `report` and `ui` in Chromium.
+tests/browser/test.sh
 # The wheel of this binary: the Python package, and bare Debian systems.
 python/test.sh

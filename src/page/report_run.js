@@ -240,7 +240,7 @@ function cappedPart({ capped_parents = [], counts }) {
 // How many rows a sample has, in words.
 function sampleText({ rows, of, row_groups, of_row_groups }) {
   if (rows >= of) return `all ${plural(of, "row")}`;
-  const groups = of_row_groups > 1 ? `, from ${whole(row_groups)} of ${whole(of_row_groups)} row groups` : "";
+  const groups = row_groups < of_row_groups ? `, from ${whole(row_groups)} of ${whole(of_row_groups)} row groups` : "";
   return `a sample of ${whole(rows)} of ${plural(of, "row")} (${percent(rows, of)})${groups}`;
 }
 

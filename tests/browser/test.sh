@@ -9,7 +9,8 @@ a person, a keyboard, a printer and a screen reader (axe-core) do.
 
 usage: tests/browser/test.sh [BINARY] [PYTEST-ARGUMENT...]    (default: target/release/molsieve)
 
-Chromium and its driver are the system's (apt-get, on Debian); the venv goes to target/browser.
+Chromium and its driver are the system's. On Debian they are installed where they are missing; elsewhere the tests are SKIPPED
+then, and the script says so. The venv goes to target/browser.
 
 PYTHON  the Python of the venv (default: python3)
 TEXT
@@ -28,6 +29,12 @@ cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 venv=$PWD/target/browser
 
 if ! command -v chromium >/dev/null || ! command -v chromedriver >/dev/null; then
+    name=$(. /etc/os-release && echo "$ID")
+    if [ "$name" != debian ]; then
+        echo "tests/browser/test.sh: SKIPPED the pages: there is no chromium with chromedriver, and $name has no" \
+            "packages of both" >&2
+        exit
+    fi
     apt_install chromium chromium-driver
 fi
 venv_with "$(cat tests/browser/requirements.txt)" "$venv" "${PYTHON:-python3}"
