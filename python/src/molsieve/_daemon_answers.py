@@ -306,8 +306,6 @@ class Node(TypedDict):
 class _NvidiaDeviceAlways(TypedDict):
     slowed_by: list[str]
     """Why its clocks are reduced; empty if they are not."""
-    utilisation_percent: int | None
-    """Share of the time in which a kernel ran lately, in percent."""
 
 
 class NvidiaDevice(_NvidiaDeviceAlways, total=False):
@@ -331,6 +329,8 @@ class NvidiaDevice(_NvidiaDeviceAlways, total=False):
     """Degrees Celsius."""
     uncorrected_errors: int | None
     """Memory errors since the driver was loaded that could not be corrected."""
+    utilisation_percent: int | None
+    """Share of the time in which a kernel ran lately, in percent."""
     uuid: str | None
     """`GPU-` and 32 hex digits."""
 
