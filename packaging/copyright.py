@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = "x86_64-unknown-linux-gnu"
-CHOICE = ["MIT", "Apache-2.0", "BSD-3-Clause", "ISC", "Zlib", "Unicode-3.0", "bzip2-1.0.6"]
+CHOICE = ["MIT", "Apache-2.0", "BSD-3-Clause", "BSD-2-Clause", "ISC", "Zlib", "Unicode-3.0", "bzip2-1.0.6"]
 
 
 def rdkit_release():
@@ -48,6 +48,13 @@ BUNDLED = [
      "the CDX reader, part of RDKit's libraries"),
     (f"{LIBRARIES}/libboost_*", ["1998-2024 the Boost authors"], "BSL-1.0",
      "Boost 1.85, https://www.boost.org"),
+    (f"{LIBRARIES}/libfreetype*", ["1996-2018 David Turner, Robert Wilhelm and Werner Lemberg"], "FTL",
+     "FreeType, https://freetype.org; portions of this software are copyright The FreeType Project"),
+    (f"{LIBRARIES}/libpng16*", ["1995-2017 Glenn Randers-Pehrson and the contributing authors"], "libpng", "libpng"),
+    (f"{LIBRARIES}/libbz2*", ["1996-2010 Julian R Seward"], "bzip2-1.0.6", "bzip2"),
+    ("bundled/libRDKitMolDraw2D/fonts/*",
+     ["2011 The Telex Project Authors, with Reserved Font Name Telex", "2014 The Comic Neue Project Authors"],
+     "OFL-1.1", f"the fonts of pictures, within {LIBRARIES}/libRDKitMolDraw2D*"),
     ("bundled/libboost_iostreams/zlib/*", ["1995-2024 Jean-loup Gailly and Mark Adler"], "Zlib",
      f"zlib, within {LIBRARIES}/libboost_iostreams*"),
     ("bundled/libboost_iostreams/bzip2/*", ["1996-2019 Julian R Seward"], "bzip2-1.0.6",

@@ -42,7 +42,7 @@ impl Live {
 
     /// Whether colours are wanted.
     pub(super) fn has_colours() -> bool {
-        !std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty())
+        std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty())
     }
 
     /// Draws `text` with a bar that is filled to `done` of `of`, if it is time.

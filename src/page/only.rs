@@ -69,7 +69,7 @@ impl Only {
         let Some(file) = &self.files[number] else {
             return Ok(Vec::new());
         };
-        let rows = sample::read(&[file.clone()], key_column(&run.manifest))?;
+        let rows = sample::read(std::slice::from_ref(file), key_column(&run.manifest))?;
         let mut painter = Painter::of_run(rdkit, directory, &run.manifest);
         let mut shown = gallery::draw(
             rdkit,

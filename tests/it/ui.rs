@@ -211,9 +211,10 @@ fn every_answer_forbids_what_the_page_does_not_need() {
         assert_eq!(answer.header("cache-control"), Some("no-store"));
     }
     let page = signed.get("/").body;
-    for (at, _) in page.match_indices("=\"http") {
-        panic!("the page refers to another site: {}", &page[at..]);
-    }
+    assert!(
+        !page.contains("=\"http"),
+        "the page refers to another site: {page}"
+    );
     assert!(
         !page.contains("<style") && !page.contains("onclick"),
         "{page}"
