@@ -254,3 +254,16 @@ def test_progress_is_shown_and_can_be_switched_off(
     assert "6 unique" in capsys.readouterr().err
     molsieve.run(SMILES, RULES, "b", memory=MEMORY, progress=False)
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_report_is_a_page_that_names_what_the_run_made() -> None:
+    run = molsieve.run(SMILES, RULES, "a", memory=MEMORY)
+    page = run.report()
+    assert page == Path("a/report.html")
+    assert "\\u003csvg" in page.read_text()
+    other = molsieve.run(SMILES[:2], RULES, "b", memory=MEMORY)
+    compared = run.report("both.html", compared_with=other, memory="256MiB")
+    assert '"difference":{' in compared.read_text()
+    with pytest.raises(molsieve.Error, match=r"both\.html"):
+        run.report("both.html")
+    assert run.report("both.html", overwrite=True).stat().st_size > 10_000

@@ -213,6 +213,22 @@ def test_a_running_job_is_cancelled_after_a_question(signed_in: Served, ui: Page
     assert f"#/job/{job}" not in [link.get_attribute("href") for link in ui.all(".jobs a")]
 
 
+def test_the_priority_of_a_job_is_changed(signed_in: Served, ui: Page) -> None:
+    job = signed_in.submit("preferred", library=signed_in.long_library())
+    go(ui, f"#/job/{job}")
+    wait_for_state(ui, "running")
+    for label, priority in (("Lower the priority", -1), ("Raise the priority", 0), ("Raise the priority", 1)):
+        ui.click(ui.one(f"[aria-label='{label}']"))
+        deadline = time.monotonic() + WAIT_SECONDS_MAX
+        while True:
+            shown = call(signed_in.program, "status", "--json", "--socket", signed_in.socket, job)
+            if json.loads(shown)["priority"] == priority:
+                break
+            assert time.monotonic() < deadline, shown
+            time.sleep(0.1)
+    call(signed_in.program, "cancel", "--socket", signed_in.socket, job)
+
+
 def test_an_error_is_shown_at_its_field(signed_in: Served, ui: Page) -> None:
     go(ui, "#/new")
     field(ui, "input").send_keys("/a.smi\nb.smi")

@@ -145,8 +145,8 @@ class Run:
         overwrite: bool = False,
     ) -> Path:
         """Writes a page about the run: counts, plots, and structures beside their parents. Returns the file, which any
-        browser opens; without `output` it is report.html in the output folder. `compared_with` another run, the page says
-        what only one of them has.
+        browser opens; without `output` it is report.html in the output folder. With `compared_with`, the page says what
+        only one of the two runs has.
 
         >>> run = molsieve.run(["Oc1ccccc1"], {"bromination": "[cH:1]>>[c:1]Br"}, "out", memory="256MiB")
         >>> run.report().name
