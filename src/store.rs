@@ -39,7 +39,10 @@ use std::{
 
 pub use new_file::{NewFile, write_new};
 pub use output::{Existing, Found, OutputDir, PendingFile, Published, SIDE_FILES};
-pub use part_names::{CANONICAL_EXPORT, EXPORT_PREFIX, PRODUCTS_DIR, part_name, part_number};
+pub use part_names::{
+    CANONICAL_EXPORT, COMPARISON_PREFIX, EXPORT_PREFIX, PRODUCTS_DIR, REPORT, part_name,
+    part_number,
+};
 
 /// Folder of the working files of an unfinished run.
 pub const WORK_DIR: &str = ".molsieve";

@@ -13,7 +13,7 @@ use crate::{
     machine,
     page::{MEMORY_MIN, PageError, Report, Settings},
     pipeline::PrepareError,
-    store::{NewFile, StoreError, plain},
+    store::{COMPARISON_PREFIX, NewFile, REPORT, StoreError, plain},
     units::{ByteSize, count, counted},
 };
 
@@ -88,11 +88,11 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
 /// Where the page goes if nothing else is said.
 fn usual_path(args: &ReportArgs) -> PathBuf {
     let name = match &args.other {
-        None => "report.html".to_owned(),
+        None => REPORT.to_owned(),
         Some(other) => {
             let other = std::path::absolute(other).unwrap_or_else(|_| other.clone());
             let name = other.file_name().unwrap_or_default();
-            format!("compared-with-{}.html", name.to_string_lossy())
+            format!("{COMPARISON_PREFIX}{}.html", name.to_string_lossy())
         }
     };
     args.directory.join(name)

@@ -13,7 +13,7 @@ use super::{
     disk::{self, DiskFile},
     early_sync::EarlySync,
     lock::Lock,
-    part_names::{PRODUCTS_DIR, is_export, part_number},
+    part_names::{PRODUCTS_DIR, is_export, is_page, part_number},
     sealed::hex,
 };
 
@@ -251,13 +251,14 @@ fn foreign(path: &Path, entries: Vec<PathBuf>) -> Result<Option<PathBuf>, StoreE
 /// Tables that a job writes beside its parts.
 pub const SIDE_FILES: &[&str] = &["rejects.parquet", "drops.parquet", "duplicates.parquet"];
 
-/// Whether a job writes files of this name.
+/// Whether a job writes files of this name, or another verb writes them beside it.
 fn is_ours(path: &Path) -> bool {
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let fixed = ["job.toml", "manifest.json", WORK_DIR];
     let fixed = SIDE_FILES.iter().chain(&fixed);
-    let is_part = part_number(path).is_some() || is_products_dir(path) || is_export(path, &name);
-    fixed.copied().any(|fixed| fixed == name) || is_part
+    let is_part = part_number(path).is_some() || is_products_dir(path);
+    let is_made_of_it = is_export(path, &name) || is_page(path, &name);
+    fixed.copied().any(|fixed| fixed == name) || is_part || is_made_of_it
 }
 
 /// Whether this is a folder of parts. A link to one is not: the files elsewhere belong to somebody else.

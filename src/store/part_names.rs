@@ -1,4 +1,4 @@
-//! The names of parts and of the folders that hold them.
+//! The names of parts, of the folders that hold them, and of pages about a run.
 
 use std::path::Path;
 
@@ -13,6 +13,12 @@ pub const EXPORT_PREFIX: &str = "export-";
 
 /// What follows for rows with canonical SMILES.
 pub const CANONICAL_EXPORT: &str = "canonical";
+
+/// The page about a run, in its output directory.
+pub const REPORT: &str = "report.html";
+
+/// What the names of pages that compare a run with another one begin with, before the other one's name.
+pub const COMPARISON_PREFIX: &str = "compared-with-";
 
 /// What the names of parts end in. The formats of the sink have these names.
 const PART_EXTENSIONS: [&str; 10] = [
@@ -31,6 +37,12 @@ pub fn part_number(path: &Path) -> Option<usize> {
     let all_digits = digits.bytes().all(|byte| byte.is_ascii_digit());
     let is_part = all_digits && PART_EXTENSIONS.contains(&extension);
     digits.parse().ok().filter(|_| is_part)
+}
+
+/// Whether this is a page about the run.
+pub(super) fn is_page(path: &Path, name: &str) -> bool {
+    let compares = name.starts_with(COMPARISON_PREFIX) && name.ends_with(".html");
+    (compares || name == REPORT) && !path.is_symlink() && path.is_file()
 }
 
 /// Whether this is the folder of an export of the run, with nothing but parts.

@@ -237,6 +237,12 @@ fn the_page_holds_the_report_and_nothing_from_elsewhere() {
         names(&out),
         ["job.toml", "manifest.json", "products", "report.html"]
     );
+    // A job that overwrites the run removes its page too.
+    let again = Molsieve::new("run --overwrite --memory 256MiB")
+        .input(&input)
+        .rules(&rules);
+    again.output(&out).run().ends_with(0);
+    assert_eq!(names(&out), ["job.toml", "manifest.json", "products"]);
     let other = folder.write("other.html", "mine");
     Molsieve::new("report")
         .arg(&out)
