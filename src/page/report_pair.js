@@ -11,6 +11,7 @@ function pairSections(report) {
     difference && onlySection("steps", "Steps", "step", difference, "by_step"),
     propertiesSection(runs),
     ...runs.map((run, side) => onlyGallery(run, side, difference)),
+    pairRejects(runs),
     speedSection(runs),
     changedSettings(runs),
     pairFiles(runs),
@@ -155,6 +156,17 @@ function onlyGallery(run, at, difference) {
     note,
     run.gallery.length ? gallery(run.gallery, `only in ${side}`) : null,
   );
+}
+
+// Rejected rows of both runs, by code.
+function pairRejects(runs) {
+  const [a, b] = runs.map((run) => run.manifest.rejected_by_code ?? {});
+  const codes = [...new Set([...Object.keys(a), ...Object.keys(b)])];
+  if (!codes.length) return null;
+  const side = (counts, at) => ({ label: SIDES[at], number: true, value: (code) => counts[code] ?? 0 });
+  const columns = [{ label: "code", value: (code) => code, head: true, code: true }, side(a, 0), side(b, 1)];
+  const options = { caption: "Rejected rows of both runs, by code", unit: "codes", class: "narrow figures" };
+  return section("rejects", "Rejected rows", null, table(columns, codes, options));
 }
 
 // Lines of the two job.toml: those that only one has stand side by side, by the name of the setting.
