@@ -34,15 +34,34 @@ pub(super) struct DiffArgs {
     /// Write the rows that only one has to DIR/only-in-a.parquet and DIR/only-in-b.parquet
     #[arg(short, long, value_name = "DIR")]
     output: Option<PathBuf>,
+    #[command(flatten)]
+    sorting: SortingArgs,
+    /// Print JSON: one object
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+/// What a comparison may use.
+#[derive(clap::Args, Debug)]
+pub(super) struct SortingArgs {
     /// Most resident memory, for example 2GiB [default: half of what there is]
     #[arg(short, long, value_name = "SIZE")]
     memory: Option<ByteSize>,
     /// Threads that sort keys [default: the CPUs this process may use]
     #[arg(short, long, value_name = "N")]
     threads: Option<NonZeroUsize>,
-    /// Print JSON: one object
-    #[arg(long)]
-    pub(super) json: bool,
+}
+
+impl SortingArgs {
+    pub(super) fn memory(&self) -> ByteSize {
+        let half = || ByteSize(machine::memory_limit().0 / 2);
+        self.memory.unwrap_or_else(half)
+    }
+
+    pub(super) fn threads(&self) -> usize {
+        self.threads
+            .map_or_else(machine::processors, NonZeroUsize::get)
+    }
 }
 
 /// Time between two lines of progress where there is no live display.
@@ -50,11 +69,7 @@ const LINE_EVERY: Duration = Duration::from_secs(10);
 
 /// Prints what only one of two outputs has, and writes it if that is wanted.
 pub(super) fn diff(args: &DiffArgs) -> Result<Exit, CliError> {
-    let memory = args.memory;
-    let memory = memory.unwrap_or_else(|| ByteSize(machine::memory_limit().0 / 2));
-    let threads = args
-        .threads
-        .map_or_else(machine::processors, NonZeroUsize::get);
+    let (memory, threads) = (args.sorting.memory(), args.sorting.threads());
     let outputs = [args.a.as_path(), args.b.as_path()];
     let comparison = Comparison::open(outputs, args.output.as_deref(), memory, threads)?;
     let stop = Arc::new(AtomicBool::new(false));

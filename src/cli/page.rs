@@ -3,14 +3,12 @@
 use std::{
     cell::RefCell,
     io::{BufWriter, IsTerminal, Write},
-    num::NonZeroUsize,
     path::{Path, PathBuf},
 };
 
-use super::{CliError, Exit, live::Live, say, say_json};
+use super::{CliError, Exit, diff::SortingArgs, live::Live, say, say_json};
 use crate::{
     chem::RdKit,
-    machine,
     page::{MEMORY_MIN, PageError, Report, Settings},
     pipeline::PrepareError,
     store::{COMPARISON_PREFIX, NewFile, REPORT, StoreError, plain},
@@ -34,12 +32,8 @@ pub(super) struct ReportArgs {
     /// Replace the file that --output names
     #[arg(long)]
     overwrite: bool,
-    /// Most resident memory, for example 2GiB [default: half of what there is]
-    #[arg(short, long, value_name = "SIZE")]
-    memory: Option<ByteSize>,
-    /// Of two runs: threads that sort keys [default: the CPUs this process may use]
-    #[arg(short, long, value_name = "N")]
-    threads: Option<NonZeroUsize>,
+    #[command(flatten)]
+    sorting: SortingArgs,
     /// Print all that the page shows as one JSON object, and write no page
     #[arg(long)]
     pub(super) json: bool,
@@ -57,8 +51,7 @@ pub(super) fn report(args: &ReportArgs) -> Result<Exit, CliError> {
     {
         return Err(StoreError::Exists(named.clone()).into());
     }
-    let memory = args.memory;
-    let memory = memory.unwrap_or_else(|| ByteSize(machine::memory_limit().0 / 2));
+    let memory = args.sorting.memory();
     if memory.0 < MEMORY_MIN {
         return Err(PageError::Memory { memory }.into());
     }
@@ -112,7 +105,7 @@ fn make(args: &ReportArgs, memory: ByteSize, rdkit: RdKit) -> Result<Report, Cli
         Some(other) => {
             let settings = Settings {
                 memory,
-                threads: (args.threads).map_or_else(machine::processors, NonZeroUsize::get),
+                threads: args.sorting.threads(),
             };
             let go_on = |standing: crate::diff::Standing| {
                 show(standing.done, standing.of, "keys compared");

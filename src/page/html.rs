@@ -8,14 +8,16 @@ use super::Report;
 pub const HTML_BYTES_MAX: usize = 10 << 20;
 
 const SKELETON: &str = include_str!("report.html");
-const STYLE: [&str; 4] = [
+const STYLE: [&str; 5] = [
+    include_str!("palette.css"),
     include_str!("report.css"),
     include_str!("report_tables.css"),
     include_str!("report_charts.css"),
     include_str!("report_gallery.css"),
 ];
 /// In the order in which they need each other.
-const SCRIPT: [&str; 6] = [
+const SCRIPT: [&str; 7] = [
+    include_str!("elements.js"),
     include_str!("report_base.js"),
     include_str!("report_charts.js"),
     include_str!("report_gallery.js"),

@@ -1,31 +1,11 @@
-// Page of `molsieve ui`: elements, numbers, times. Data becomes text nodes and attribute values only, never markup.
+// Page of `molsieve ui`: numbers, times, and, in front of it, elements.js.
 
-// Makes an element: `h("p.note", { title: "…" }, "text", node, …)`. An attribute that is a function becomes a listener;
-// attributes that are null, undefined or false, and such children, are left out.
-export function h(spec, ...children) {
-  const [tag, ...classes] = spec.split(".");
-  const element = document.createElement(tag);
-  if (classes.length) element.className = classes.join(" ");
-  const first = children[0];
-  if (first && Object.getPrototypeOf(first) === Object.prototype) {
-    for (const [name, value] of Object.entries(children.shift())) setAttribute(element, name, value);
-  }
-  element.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
-  return element;
-}
-
-function setAttribute(element, name, value) {
-  if (value === null || value === undefined || value === false) return;
-  if (typeof value === "function") element.addEventListener(name, value);
-  else element.setAttribute(name, value === true ? "" : value);
-}
+export { h };
 
 // Sets the text of an element if it is another one, so that nothing is drawn or read out anew without need.
 export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
-
-const INTEGER = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
 
 export const count = (number) => INTEGER.format(number);
 

@@ -29,7 +29,10 @@ static ASSETS: [Asset; 7] = [
     Asset {
         path: "/ui.css",
         kind: "text/css; charset=utf-8",
-        text: include_str!("../../page/ui.css"),
+        text: concat!(
+            include_str!("../../page/palette.css"),
+            include_str!("../../page/ui.css")
+        ),
     },
     Asset {
         path: "/ui.js",
@@ -54,7 +57,10 @@ static ASSETS: [Asset; 7] = [
     Asset {
         path: "/ui_text.js",
         kind: SCRIPT,
-        text: include_str!("../../page/ui_text.js"),
+        text: concat!(
+            include_str!("../../page/elements.js"),
+            include_str!("../../page/ui_text.js")
+        ),
     },
 ];
 
