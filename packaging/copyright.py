@@ -61,7 +61,7 @@ BUNDLED = [
      f"bzip2, within {LIBRARIES}/libboost_iostreams*"),
     ("bundled/libRDKitChemDraw/expat/*",
      ["1998-2000 Thai Open Source Software Center Ltd and Clark Cooper", "2001-2024 Expat maintainers"], "MIT",
-     f"Expat, within {LIBRARIES}/libRDKitChemDraw*"),
+     f"Expat, within {LIBRARIES}/libRDKitChemDraw* and {LIBRARIES}/libRDKitRDChemDrawLib*"),
     ("crates/libsqlite3-sys/sqlite3/*", ["none; dedicated to the public domain by its authors"], "public-domain",
      "SQLite, https://www.sqlite.org"),
     ("crates/zstd-sys/zstd/*", ["Meta Platforms, Inc. and affiliates"], "BSD-3-Clause", "Zstandard"),

@@ -5,10 +5,10 @@ use super::figures::series;
 use crate::{bench::EngineReport, units::ByteSize};
 
 const WIDTH: f64 = 460.0;
-const HEIGHT: f64 = 270.0;
+const HEIGHT: f64 = 278.0;
 const LEFT: f64 = 46.0;
 const RIGHT: f64 = 28.0;
-const TOP: f64 = 26.0;
+const TOP: f64 = 34.0;
 const BOTTOM: f64 = 44.0;
 /// Height of a line's name below the plot.
 const NAME_HEIGHT: f64 = 13.0;
@@ -244,7 +244,7 @@ mod tests {
             "{svg}"
         );
         assert_eq!(svg.matches("<circle").count(), 2);
-        assert!(svg.contains("0 0 460 283"), "room for one name");
+        assert!(svg.contains("0 0 460 291"), "room for one name");
         assert!(!svg.contains("NaN") && !svg.contains("inf"), "{svg}");
     }
 }
