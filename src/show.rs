@@ -167,10 +167,16 @@ impl Rows {
         rows.sum()
     }
 
-    /// Finds rows, in their order. RDKit computes the properties of conditions that have no column.
-    pub fn find(&self, query: &Query, rdkit: RdKit) -> Result<Vec<FoundRow>, ShowError> {
+    /// Passes rows to `take`, in their order, until it returns false. Returns their number. RDKit computes the properties of
+    /// conditions that have no column. A row that is kept keeps up to a thousand rows around it in memory.
+    pub fn find(
+        &self,
+        query: &Query,
+        rdkit: RdKit,
+        mut take: impl FnMut(FoundRow) -> bool,
+    ) -> Result<usize, ShowError> {
         self.check(query)?;
-        let mut found = Vec::new();
+        let mut found = 0;
         let (mut number, mut skipped) = (0, 0);
         for path in &self.parts {
             let part = Part::open(path)?;
@@ -189,14 +195,18 @@ impl Rows {
                         skipped += 1;
                         continue;
                     }
-                    if found.len() == query.limit {
+                    if found == query.limit {
                         return Ok(found);
                     }
-                    found.push(FoundRow {
+                    found += 1;
+                    let goes_on = take(FoundRow {
                         number: number + row as u64,
                         product: self.product(&batch, row),
                         batch: batch.slice(row, 1),
                     });
+                    if !goes_on {
+                        return Ok(found);
+                    }
                 }
                 number += batch.num_rows() as u64;
             }

@@ -4,7 +4,10 @@
 use cxx::UniquePtr;
 
 use super::{ChemistryError, RdKit};
-use crate::{property::PropertySet, rules::Rule};
+use crate::{
+    property::{Property, PropertySet},
+    rules::Rule,
+};
 
 #[allow(
     clippy::multiple_unsafe_ops_per_block,
@@ -208,7 +211,7 @@ const SHORTER: [(&str, &str); 8] = [
 
 /// The value of each property of a set, in its order, by RDKit. `None`: it can't read the SMILES.
 pub fn describe(_: RdKit, smiles: &str, properties: PropertySet) -> Option<Vec<f64>> {
-    let mut values = [0.0; 32];
+    let mut values = [0.0; Property::ALL.len()];
     ffi::describe_smiles(smiles, properties.bits(), &mut values).then(|| {
         properties
             .iter()

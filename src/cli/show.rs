@@ -8,6 +8,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use cells::Table;
+
 use super::{CliError, Exit, error::DrawError, say, say_aside};
 use crate::{
     chem::{
@@ -88,30 +90,35 @@ pub(super) fn show(args: &ShowArgs) -> Result<Exit, CliError> {
         skip: args.skip,
         limit: args.limit as usize,
     };
-    let found = rows.find(&query, rdkit)?;
     if let Some(file) = &args.draw {
-        return draw_rows(file.as_deref(), &rows, &found, rdkit);
+        return draw_rows(file.as_deref(), &rows, &query, rdkit);
     }
     let mut columns = rows.columns(args.columns.as_ref())?;
-    if args.columns.is_none() && !args.json {
-        columns.retain(|name| !cells::NOT_SHOWN.contains(&name.as_str()));
-    }
     if args.json {
-        for row in &found {
-            say(&cells::json(row, &columns));
-        }
+        rows.find(&query, rdkit, |row| {
+            say(&cells::json(&row, &columns));
+            true
+        })?;
         return Ok(Exit::Done);
     }
-    if !found.is_empty() {
-        say(&cells::table(&found, &columns, terminal::width()));
+    if args.columns.is_none() {
+        columns.retain(|name| !cells::NOT_SHOWN.contains(&name.as_str()));
     }
-    say_aside(&match found.len() == args.limit as usize {
+    let mut table = Table::new(columns);
+    let found = rows.find(&query, rdkit, |row| {
+        table.add(&row);
+        true
+    })?;
+    if found > 0 {
+        say(&table.text(terminal::width()));
+    }
+    say_aside(&match found == query.limit {
         true => format!(
             "{} of {}; --limit shows more, --skip later ones",
-            count(found.len() as u64),
+            count(found as u64),
             counted(rows.number()?, "row")
         ),
-        false => counted(found.len() as u64, "row"),
+        false => counted(found as u64, "row"),
     });
     Ok(Exit::Done)
 }
@@ -199,10 +206,10 @@ fn painter(rdkit: RdKit, rows: &Rows) -> Painter {
 fn draw_rows(
     file: Option<&Path>,
     rows: &Rows,
-    found: &[FoundRow],
+    query: &Query,
     rdkit: RdKit,
 ) -> Result<Exit, CliError> {
-    if found.len() > DRAWN_MAX {
+    if query.limit > DRAWN_MAX {
         return Err(DrawError::TooMany(DRAWN_MAX).into());
     }
     let mut painter = painter(rdkit, rows);
@@ -211,28 +218,36 @@ fn draw_rows(
             "changed atoms are not highlighted, because the rules can't be read: {fault}"
         ));
     }
-    let mut pictures = Vec::new();
-    for row in found {
-        let Some(smiles) = cells::text_of(row, "smiles") else {
-            return Err(DrawError::NoMolecules.into());
-        };
-        let id = cells::text_of(row, "parent_id").unwrap_or_default();
-        let (product, parent) = match &row.product {
-            Some(product) => (format!("{}, site {}", product.rule, product.site), id),
-            None if id.is_empty() => (format!("row {}", count(row.number)), id),
-            None => (id, String::new()),
-        };
-        let legends = Legends {
-            product: &product,
-            parent: &parent,
-        };
-        match painter.draw(&smiles, row.product.as_ref(), legends) {
-            Ok(drawn) => pictures.push(drawn),
-            Err(reason) => say_aside(&format!("row {}: not drawn: {reason}", count(row.number))),
-        }
+    let (mut pictures, mut has_molecules) = (Vec::new(), true);
+    rows.find(query, rdkit, |row| {
+        has_molecules = cells::text_of(&row, "smiles").is_some();
+        pictures.extend(draw_row(&mut painter, &row));
+        has_molecules
+    })?;
+    if !has_molecules {
+        return Err(DrawError::NoMolecules.into());
     }
     let columns = if pictures.len() > 3 { 2 } else { 1 };
     put(file, pictures, columns)
+}
+
+/// Pictures of a row with a molecule. Says why if RDKit can't draw it.
+fn draw_row(painter: &mut Painter, row: &FoundRow) -> Option<Pictures> {
+    let smiles = cells::text_of(row, "smiles")?;
+    let id = cells::text_of(row, "parent_id").unwrap_or_default();
+    let (product, parent) = match &row.product {
+        Some(product) => (format!("{}, site {}", product.rule, product.site), id),
+        None if id.is_empty() => (format!("row {}", count(row.number)), id),
+        None => (id, String::new()),
+    };
+    let legends = Legends {
+        product: &product,
+        parent: &parent,
+    };
+    let drawn = painter.draw(&smiles, row.product.as_ref(), legends);
+    drawn
+        .inspect_err(|reason| say_aside(&format!("row {}: not drawn: {reason}", count(row.number))))
+        .ok()
 }
 
 /// Writes pictures to a file or to the terminal.

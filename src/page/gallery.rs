@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::{
-    Watch, properties,
+    HTML_BYTES_MAX, Watch, properties,
     sample::{Sample, SampleRow},
 };
 use crate::{
@@ -17,8 +17,8 @@ use crate::{
 
 /// Most rows that are shown of a run.
 pub(super) const SHOWN_MAX: usize = 240;
-/// Most bytes of the pictures of a run.
-pub(super) const PICTURE_BYTES_MAX: usize = 7 << 20;
+/// Most bytes of the pictures of all runs. Embedded they are a tenth larger, and the page has other things too.
+pub(super) const PICTURE_BYTES_MAX: usize = HTML_BYTES_MAX / 10 * 7;
 /// Most bytes of one picture: of larger molecules there is none.
 const ONE_PICTURE_BYTES_MAX: usize = 96 << 10;
 /// A row with its pictures.

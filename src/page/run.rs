@@ -30,6 +30,8 @@ use crate::{
 const REJECTS_OF_CODE_MAX: usize = 5;
 /// Rejected rows that are read.
 const REJECTS_READ_MAX: usize = 200_000;
+/// Characters of a text of a rejected row that are shown; a row may be of any length.
+const REJECT_CHARS_MAX: usize = 1_000;
 /// Drops that are shown.
 const DROPS_MAX: usize = 60;
 
@@ -74,7 +76,7 @@ pub struct RejectExample {
     pub code: String,
     /// 0-based row over all inputs.
     pub row: u64,
-    /// Its id.
+    /// Its id. Like all texts here, it is cut if it is long, and then ends with `…`.
     pub id: String,
     /// Its text.
     pub text: String,
@@ -182,6 +184,15 @@ fn text(batch: &RecordBatch, name: &str, row: usize) -> Option<String> {
     column.is_valid(row).then(|| column.value(row).to_owned())
 }
 
+/// The beginning of a long text, with a mark that it goes on.
+fn cut(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(REJECT_CHARS_MAX) {
+        text.truncate(end);
+        text.push('…');
+    }
+    text
+}
+
 fn reject(batch: &RecordBatch, row: usize) -> Option<RejectExample> {
     let rows = batch
         .column_by_name("row")?
@@ -189,9 +200,9 @@ fn reject(batch: &RecordBatch, row: usize) -> Option<RejectExample> {
     Some(RejectExample {
         code: text(batch, "code", row)?,
         row: rows.value(row),
-        id: text(batch, "id", row)?,
-        text: text(batch, "text", row)?,
-        reason: text(batch, "reason", row)?,
+        id: cut(text(batch, "id", row)?),
+        text: cut(text(batch, "text", row)?),
+        reason: cut(text(batch, "reason", row)?),
     })
 }
 

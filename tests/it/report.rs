@@ -261,6 +261,23 @@ fn the_page_holds_the_report_and_nothing_from_elsewhere() {
 }
 
 #[test]
+fn a_long_text_of_a_rejected_row_is_cut() {
+    let folder = Folder::new();
+    let input = folder.write("a.smi", format!("CCO\n{} long\n", "C".repeat(300_000)));
+    let out = folder.path("out");
+    let run = Molsieve::new("run --memory 256MiB")
+        .input(&input)
+        .output(&out);
+    run.run().ends_with(4);
+    let printed = report(&[&out]);
+    let report: Value = serde_json::from_str(&printed).unwrap();
+    let text = &report["runs"][0]["rejects"]["examples"][0]["text"];
+    let text = text.as_str().unwrap();
+    assert!(text.ends_with('…') && text.chars().count() == 1_001);
+    assert!(printed.len() < 100_000);
+}
+
+#[test]
 fn what_has_no_report_is_refused_by_name() {
     let folder = Folder::new();
     let run = Molsieve::new("report")
@@ -357,6 +374,7 @@ fn shown_rows_are_those_that_were_asked_for() {
         ("--where weight<1", "there is no property"),
         ("--draw=rows.gif", "ends with .svg or .png"),
         ("--draw", "name a file"),
+        ("--draw=rows.svg -n 201", "at most 200 rows"),
     ] {
         let run = Molsieve::new("show")
             .arg(&out)

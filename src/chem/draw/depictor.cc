@@ -77,6 +77,23 @@ struct Depictor::Made {
     }
     return false;
   }
+
+  // Per atom of the row's molecule, the atom of the product. Reads the row's molecule from the product's own text if that is
+  // the same molecule: RDKit tells the order of the atoms in it. Without stereo, the same text has the same order in both.
+  std::vector<unsigned int> atoms_in(Row &row) const {
+    if (exact) {
+      row.mol = read(RDKit::MolToSmiles(*product));
+      return written_order(*product);
+    }
+    without_stereo(*product);
+    without_stereo(*row.mol);
+    const auto in_product = written_order(*product), in_row = written_order(*row.mol);
+    std::vector<unsigned int> atoms(in_product.size());
+    for (std::size_t i = 0; i < atoms.size() && in_row.size() == atoms.size(); ++i) {
+      atoms[in_row[i]] = in_product[i];
+    }
+    return atoms;
+  }
 };
 
 Depictor::Depictor() : in_parents_(OUTCOMES_MAX, false), in_reagents_(OUTCOMES_MAX, false) {}
@@ -111,28 +128,13 @@ Pictures Depictor::draw(const Drawn &drawn) {
   draw::Change change;
   change.origin.assign(row.mol->getNumAtoms(), -1);
   if (find_made(drawn, row, made)) {
-    auto to = row.mol;
-    if (made.exact) {
-      // The text that RDKit writes for the product has its atoms in an order that RDKit tells.
-      to = read(RDKit::MolToSmiles(*made.product));
-    } else {
-      without_stereo(*made.product);
-    }
-    auto order = written_order(*made.product);
-    if (!made.exact) {
-      without_stereo(*row.mol);
-      const auto in_row = written_order(*row.mol);
-      std::vector<unsigned int> by_atom(order.size());
-      for (std::size_t i = 0; i < order.size() && in_row.size() == order.size(); ++i) {
-        by_atom[in_row[i]] = order[i];
-      }
-      order = by_atom;
-    }
-    if (order.size() == to->getNumAtoms()) {
-      row.mol = to;
-      change = draw::moved(draw::find_change(*made.product, *row.parent, made.place), *made.product, *to, order);
+    const auto order = made.atoms_in(row);
+    if (order.size() == row.mol->getNumAtoms()) {
+      const auto made_change = draw::find_change(*made.product, *row.parent, made.place);
+      change = draw::moved(made_change, *made.product, *row.mol, order);
       pictures.highlighted = change.product.any() || change.parent.any();
     }
+    change.origin.resize(row.mol->getNumAtoms(), -1);
   }
   draw::lay_out_beside(*row.mol, *row.parent, change.origin);
   pictures.product = draw::svg_of(*row.mol, change.product, std::string(drawn.legend), size);
@@ -161,7 +163,7 @@ bool Depictor::find_made(const Drawn &drawn, Row &row, Made &made) {
   return made.product != nullptr;
 }
 
-// Looks at the site of the row first, then at all others.
+// Looks at the site of the row first. At the others only if it gives another molecule there.
 bool Depictor::try_sites(const CompiledRule &rule, std::uint8_t place, std::uint16_t site, Row &row, Made &made) {
   auto &finder = in_parents_.of(rule.add_hydrogens);
   finder.begin({nullptr, [&row]() -> const RDKit::ROMol & { return *row.reacting_parent; }});
@@ -171,7 +173,7 @@ bool Depictor::try_sites(const CompiledRule &rule, std::uint8_t place, std::uint
     return made.take(
         RDKit::ReactionRunnerUtils::generateOneProductSet(*rule.reaction, {row.reacting_parent}, {match}), rule, row);
   };
-  if (site < matches.size() && take(matches[site])) {
+  if (site < matches.size() && (take(matches[site]) || made.product)) {
     return true;
   }
   return std::ranges::any_of(matches, take);

@@ -91,40 +91,57 @@ fn short(number: f64) -> String {
     }
 }
 
-/// Rows as a table. `width`: of the terminal, to which long texts are cut; else nothing is cut.
-pub(super) fn table(rows: &[FoundRow], columns: &[String], width: Option<usize>) -> String {
-    let heads: Vec<String> = std::iter::once("row".to_owned())
-        .chain(columns.iter().cloned())
-        .collect();
-    let cells: Vec<Vec<String>> = rows.iter().map(|row| cells_of(row, columns)).collect();
-    let is_number: Vec<bool> = std::iter::once(true)
-        .chain(columns.iter().map(|name| {
-            let column = rows.first().and_then(|row| row.batch.column_by_name(name));
-            column.is_some_and(|column| column.data_type().is_numeric())
-        }))
-        .collect();
-    let mut widths: Vec<usize> = heads.iter().map(|head| head.chars().count()).collect();
-    for row in &cells {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = (*width).max(cell.chars().count());
+/// Rows as a table.
+pub(super) struct Table {
+    columns: Vec<String>,
+    /// Whether a column has numbers, which are aligned to the right; the row number is the first.
+    is_number: Vec<bool>,
+    /// The names of the columns, then the rows.
+    lines: Vec<Vec<String>>,
+}
+
+impl Table {
+    /// Without rows yet.
+    pub(super) fn new(columns: Vec<String>) -> Self {
+        let heads = std::iter::once("row".to_owned());
+        Self {
+            lines: vec![heads.chain(columns.iter().cloned()).collect()],
+            is_number: vec![true; 1 + columns.len()],
+            columns,
         }
     }
-    if let Some(width) = width {
-        shrink(&mut widths, width);
+
+    /// Adds a row behind those that there are.
+    pub(super) fn add(&mut self, row: &FoundRow) {
+        for (is_number, name) in self.is_number[1..].iter_mut().zip(&self.columns) {
+            let column = row.batch.column_by_name(name);
+            *is_number &= column.is_some_and(|column| column.data_type().is_numeric());
+        }
+        self.lines.push(cells_of(row, &self.columns));
     }
-    let line = |cells: &[String]| {
-        let cells = cells.iter().zip(&widths).zip(&is_number);
-        let cells = cells.map(|((cell, width), is_number)| match is_number {
-            true => format!("{:>width$}", cut(cell, *width)),
-            false => format!("{:<width$}", cut(cell, *width)),
-        });
-        let line = cells.collect::<Vec<_>>().join(&" ".repeat(GAP));
-        line.trim_end().to_owned()
-    };
-    let lines = std::iter::once(&heads)
-        .chain(&cells)
-        .map(|cells| line(cells));
-    lines.collect::<Vec<_>>().join("\n")
+
+    /// The table. `width`: of the terminal, to which long texts are cut; else nothing is cut.
+    pub(super) fn text(&self, width: Option<usize>) -> String {
+        let mut widths = vec![0; self.is_number.len()];
+        for line in &self.lines {
+            for (width, cell) in widths.iter_mut().zip(line) {
+                *width = (*width).max(cell.chars().count());
+            }
+        }
+        if let Some(width) = width {
+            shrink(&mut widths, width);
+        }
+        let text = |line: &Vec<String>| {
+            let cells = line.iter().zip(&widths).zip(&self.is_number);
+            let cells = cells.map(|((cell, width), is_number)| match is_number {
+                true => format!("{:>width$}", cut(cell, *width)),
+                false => format!("{:<width$}", cut(cell, *width)),
+            });
+            let text = cells.collect::<Vec<_>>().join(&" ".repeat(GAP));
+            text.trim_end().to_owned()
+        };
+        self.lines.iter().map(text).collect::<Vec<_>>().join("\n")
+    }
 }
 
 fn cells_of(row: &FoundRow, columns: &[String]) -> Vec<String> {
