@@ -1,6 +1,10 @@
 //! Two runs: what only one of them has.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::DirBuilder,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+};
 
 use super::{
     PageError, RunReport, Structure, Watch,
@@ -12,7 +16,7 @@ use crate::{
     chem::RdKit,
     diff::{Comparison, Difference, Standing},
     picture::Painter,
-    store::disk,
+    store::{disk, plain},
     units::ByteSize,
 };
 
@@ -31,8 +35,12 @@ pub struct Only {
     pub difference: Difference,
     /// The rows themselves, of each run that has such rows.
     files: [Option<PathBuf>; 2],
-    folder: PathBuf,
+    /// Where they are.
+    _folder: Folder,
 }
+
+/// A folder that goes when this does.
+struct Folder(PathBuf);
 
 impl Only {
     /// Compares two runs.
@@ -44,16 +52,22 @@ impl Only {
         let folder = std::env::temp_dir().join(format!("molsieve-report.{}", std::process::id()));
         // One of an earlier process with this number, which was killed.
         disk::remove(&folder).map_err(|error| PageError::Scratch(error.to_string()))?;
+        // Other users may have a folder of this name, and none may read the rows.
+        let made = DirBuilder::new().mode(0o700).create(&folder);
+        made.map_err(|error| {
+            PageError::Scratch(format!("{}: {}", folder.display(), plain(&error)))
+        })?;
+        let folder = Folder(folder);
         let Settings { memory, threads } = settings;
-        let comparison = Comparison::open(directories, Some(&folder), memory, threads)?;
-        // If this fails, it leaves no folder.
+        let rows = folder.0.join("rows");
+        let comparison = Comparison::open(directories, Some(&rows), memory, threads)?;
         let mut difference = comparison.run(go_on)?;
         let sides = [&mut difference.a, &mut difference.b];
         let files = sides.map(|side| side.file.take().map(|file| file.path));
         Ok(Self {
             difference,
             files,
-            folder,
+            _folder: folder,
         })
     }
 
@@ -86,9 +100,9 @@ impl Only {
     }
 }
 
-impl Drop for Only {
+impl Drop for Folder {
     fn drop(&mut self) {
         // What is left of it is in the folder for temporary files.
-        let _ = disk::remove(&self.folder);
+        let _ = disk::remove(&self.0);
     }
 }
