@@ -1,6 +1,10 @@
 //! Rows of an output for people to look at: those of a rule, of a parent, those that conditions hold for.
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::File,
+    io::{ErrorKind, Read},
+    path::{Path, PathBuf},
+};
 
 use arrow::{
     array::{Array, AsArray, RecordBatch},
@@ -36,6 +40,9 @@ pub enum ShowError {
         /// The format of its parts.
         format: OutputFormat,
     },
+    /// The file is of another format.
+    #[error("{}: is no Parquet file; show reads output directories and Parquet files", .0.display())]
+    OtherFile(PathBuf),
     /// No rule of the run has this name.
     #[error("--rule {rule}: this run has no such rule{}", like(.near))]
     NoRule {
@@ -111,6 +118,10 @@ impl Rows {
     /// Opens the output directory of a complete run, or a Parquet file.
     pub fn open(path: &Path) -> Result<Self, ShowError> {
         if !path.is_dir() {
+            // What can't be read at all is an error of the part.
+            if first_bytes(path).is_some_and(|bytes| &bytes != PARQUET) {
+                return Err(ShowError::OtherFile(path.into()));
+            }
             // A part stands in the folder `products` of its run, other files in the directory itself.
             let above = path.ancestors().skip(1).take(2);
             let run = above.map(|above| match above.as_os_str().is_empty() {
@@ -264,6 +275,19 @@ impl Rows {
             }
         }
         Ok(())
+    }
+}
+
+/// What each Parquet file begins with.
+const PARQUET: &[u8; 4] = b"PAR1";
+
+/// The first bytes of a file; `None` if it can't be read. A shorter file has zeros behind its end.
+fn first_bytes(path: &Path) -> Option<[u8; 4]> {
+    let mut bytes = [0; 4];
+    let mut file = File::open(path).ok()?;
+    match file.read_exact(&mut bytes) {
+        Err(error) if error.kind() != ErrorKind::UnexpectedEof => None,
+        _ => Some(bytes),
     }
 }
 

@@ -306,6 +306,9 @@ fn what_has_no_report_is_refused_by_name() {
         "{}",
         show.stderr
     );
+    let show = Molsieve::new("show").arg(&input).run().ends_with(2);
+    let said = &show.stderr;
+    assert!(said.contains("is no Parquet file"), "{said}");
 }
 
 #[test]

@@ -214,6 +214,7 @@ fn exit_of_show(error: &ShowError) -> Exit {
     match error {
         ShowError::NotComplete(_)
         | ShowError::NotParquet { .. }
+        | ShowError::OtherFile(_)
         | ShowError::NoRule { .. }
         | ShowError::NoColumn { .. }
         | ShowError::Column(_) => Exit::Usage,
