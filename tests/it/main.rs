@@ -64,6 +64,7 @@ mod resume;
 mod rules;
 mod run;
 mod search;
+mod settled_texts;
 mod shown;
 mod signals;
 mod steps;
