@@ -10,6 +10,7 @@
 mod core_loop;
 mod handle;
 mod message;
+mod room;
 mod take;
 
 pub use core_loop::{StartedCore, start};

@@ -2,7 +2,10 @@
 
 use serde::Deserialize;
 
-use super::message::{Message, ProcessMessage};
+use super::{
+    message::{Message, ProcessMessage},
+    room::Room,
+};
 use crate::{
     config::JobSettings,
     daemon::{
@@ -39,8 +42,6 @@ pub(super) struct Terms {
     pub(super) ended_before: Millis,
     /// Whether the daemon is stopping.
     pub(super) draining: bool,
-    /// Whether the queue of waiting jobs is full.
-    pub(super) full: bool,
 }
 
 /// Maximum number of jobs forgotten in one transaction.
@@ -65,9 +66,14 @@ impl Effect {
 }
 
 /// Applies a message. An error means that the store fails.
-pub(super) fn take(tx: &Tx<'_>, message: &Message, terms: &Terms) -> Result<Effect, JobStoreError> {
+pub(super) fn take(
+    tx: &Tx<'_>,
+    message: &Message,
+    terms: &Terms,
+    room: &Room<'_>,
+) -> Result<Effect, JobStoreError> {
     match message {
-        Message::Submit(submission, _) => submit(tx, submission, terms),
+        Message::Submit(submission, _) => submit(tx, submission, terms, room),
         Message::Cancel(caller, id, _) => cancel(tx, *caller, *id, terms),
         Message::Set(caller, id, change, _) => set(tx, *caller, *id, *change, terms),
         Message::Forget(caller, id, _) => forget(tx, *caller, *id),
@@ -83,7 +89,9 @@ pub(super) fn take(tx: &Tx<'_>, message: &Message, terms: &Terms) -> Result<Effe
             tx.prune(terms.ended_before, PRUNED_MAX)?;
             Ok(Effect::nothing())
         }
-        Message::Figures(_) | Message::Drain => Ok(Effect::nothing()),
+        Message::Figures(_) | Message::Standing(..) | Message::Reload | Message::Drain => {
+            Ok(Effect::nothing())
+        }
     }
 }
 
@@ -146,16 +154,32 @@ pub(super) fn admit(
     Ok(effect.changed.map(|job| Admitted { job, settings }))
 }
 
-fn submit(tx: &Tx<'_>, submission: &Submission, terms: &Terms) -> Result<Effect, JobStoreError> {
-    if terms.draining || terms.full {
+fn submit(
+    tx: &Tx<'_>,
+    submission: &Submission,
+    terms: &Terms,
+    room: &Room<'_>,
+) -> Result<Effect, JobStoreError> {
+    if terms.draining {
         return Ok(Effect::answer(Err(Refusal::Busy)));
     }
-    let submitted = |job: Job, new| Reply::Submitted(Box::new(Submitted { job, new }));
-    Ok(match tx.insert(submission.clone(), terms.now)? {
-        Inserted::New(job) => Effect {
-            changed: Some(job.clone()),
-            answer: Ok(submitted(job, true)),
+    let inserted = match room.refusal(submission) {
+        None => tx.insert(submission.clone(), terms.now)?,
+        // A job that was submitted before needs no room.
+        Some(refusal) => match tx.submitted_before(submission)? {
+            Some(known) => known,
+            None => return Ok(Effect::answer(Err(refusal))),
         },
+    };
+    let submitted = |job: Job, new| Reply::Submitted(Box::new(Submitted { job, new }));
+    Ok(match inserted {
+        Inserted::New(job) => {
+            room.take(job.submission.uid);
+            Effect {
+                changed: Some(job.clone()),
+                answer: Ok(submitted(job, true)),
+            }
+        }
         Inserted::Known(job) => Effect::answer(Ok(submitted(job, false))),
         Inserted::Conflict(id) => Effect::answer(Err(Refusal::IdempotencyConflict(id))),
     })
@@ -237,7 +261,10 @@ impl Caller {
 impl Message {
     /// Whether it comes from a client, which can retry.
     pub(super) fn is_request(&self) -> bool {
-        !matches!(self, Self::Process(..) | Self::Prune | Self::Drain)
+        !matches!(
+            self,
+            Self::Process(..) | Self::Prune | Self::Drain | Self::Reload
+        )
     }
 
     /// Answers the sender, who may be gone.
@@ -256,6 +283,7 @@ impl Message {
                 to.send(Err(refusal)).ok()
             }
             (Self::Forget(_, _, to), answer) => to.send(answer.map(|_| ())).ok(),
+            (Self::Standing(_, to), Err(refusal)) => to.send(Err(refusal)).ok(),
             (Self::Figures(to), answer) => to.send(answer.and_then(|_| figures())).ok(),
             (
                 Self::Process(_, ProcessMessage::Spawned(_, to) | ProcessMessage::Planned(to)),
@@ -280,7 +308,6 @@ mod tests {
         },
         ended_before: 0,
         draining: false,
-        full: false,
     };
 
     /// Admits a job whose stored settings were replaced by `settings`.
