@@ -10,8 +10,11 @@
 mod core_loop;
 mod handle;
 mod message;
+mod space;
 mod take;
 
 pub use core_loop::{StartedCore, start};
 pub use handle::Core;
-pub(super) use message::{Answer, Launch, ProcessMessage, ProcessStart, Wanted};
+pub(super) use message::{
+    Answer, Launch, ProcessMessage, ProcessStart, SpaceCheck, SpaceFinding, Wanted,
+};

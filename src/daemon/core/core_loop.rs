@@ -1,5 +1,8 @@
 //! The core's thread.
 
+mod full_disk;
+mod output_disk;
+
 use std::{
     collections::BTreeMap,
     sync::Arc,
@@ -13,9 +16,11 @@ use tokio::{
     time::timeout,
 };
 
+use self::full_disk::{FullDisk, LOOK_EVERY};
 use super::{
     handle::{Core, Shared},
     message::{Launch, Message, ProcessMessage, ProcessStart, Wanted},
+    space::SpaceQueue,
     take::{self, Admitted, Effect, Reply, Terms},
 };
 use crate::{
@@ -33,8 +38,6 @@ use crate::{
 
 /// Pause after an error of the store.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
-/// Longest time between two rounds of admission.
-const ROUND_EVERY: Duration = Duration::from_secs(60);
 
 /// A started core.
 pub struct StartedCore {
@@ -55,6 +58,9 @@ struct CoreLoop {
     active: BTreeMap<JobId, ActiveJob>,
     /// Jobs to start, until their admission is committed.
     granted: Vec<Grant>,
+    /// Jobs that wait for disk space.
+    space: SpaceQueue,
+    full_disk: FullDisk,
     /// Messages of job processes that the store failed to record.
     again: Vec<Message>,
     launches: mpsc::UnboundedSender<Launch>,
@@ -90,6 +96,8 @@ pub fn start(
         queue: Queue::default(),
         active: BTreeMap::new(),
         granted: Vec::new(),
+        space: SpaceQueue::default(),
+        full_disk: FullDisk::default(),
         again: Vec::new(),
         launches,
         draining: false,
@@ -123,8 +131,10 @@ fn spawn(
 
 impl CoreLoop {
     fn work(&mut self, messages: &mut mpsc::Receiver<Message>, runtime: &Handle) {
+        self.look_at_state_disk();
         self.admit();
         loop {
+            self.check_space();
             let pause = self.pause();
             let next = runtime.block_on(async { timeout(pause, messages.recv()).await });
             let batch = match next {
@@ -135,6 +145,7 @@ impl CoreLoop {
             if !batch.is_empty() {
                 self.commit(batch);
             }
+            self.look_at_state_disk();
             self.admit();
             let over = self.draining && self.active.is_empty() && self.again.is_empty();
             self.drained
@@ -144,14 +155,16 @@ impl CoreLoop {
 
     /// Time until there may be work without a message.
     fn pause(&self) -> Duration {
-        if !self.again.is_empty() || !self.granted.is_empty() {
+        let retries = !self.again.is_empty() || !self.granted.is_empty();
+        if retries || self.full_disk.is_full() || !self.store.reserve().1 {
             return STORE_PAUSE;
         }
         let now = now();
-        let wake = self.queue.next_wake(now).map_or(ROUND_EVERY, |at| {
+        let wakes = [self.queue.next_wake(now), self.space.next_wake(now)];
+        let wake = wakes.into_iter().flatten().min().map_or(LOOK_EVERY, |at| {
             Duration::from_millis((at - now).unsigned_abs())
         });
-        wake.min(ROUND_EVERY)
+        wake.min(LOOK_EVERY)
     }
 
     fn batch(&mut self, first: Message, messages: &mut mpsc::Receiver<Message>) -> Vec<Message> {
@@ -171,6 +184,9 @@ impl CoreLoop {
         for job in self.store.unfinished()? {
             if let Some(waiting) = Waiting::of(&job) {
                 self.queue.insert(waiting);
+                continue;
+            }
+            if self.space.note(&job) {
                 continue;
             }
             let id = job.id;
@@ -200,12 +216,15 @@ impl CoreLoop {
             retry: self.shared.settings.retry,
             ended_before: now - self.shared.settings.keep.as_millis() as Millis,
             draining: self.draining,
-            full: self.queue.len() >= WAITING_JOBS_MAX,
+            full: self.queue.len() + self.space.len() >= WAITING_JOBS_MAX,
         }
     }
 
     /// Applies messages in one transaction, then follows up on each.
     fn commit(&mut self, batch: Vec<Message>) {
+        if self.full_disk.is_full() {
+            return self.commit_from_reserve(batch);
+        }
         let terms = self.terms();
         let effects = self.store.write(|tx| {
             let taken = batch.iter().map(|message| take::take(tx, message, &terms));
@@ -217,6 +236,7 @@ impl CoreLoop {
                     self.follow(message, effect);
                 }
             }
+            Err(error) if self.store.is_full(&error) => self.commit_from_reserve(batch),
             Err(error) => self.not_stored(batch, &error),
         }
     }
@@ -226,7 +246,10 @@ impl CoreLoop {
         tracing::error!("{error}");
         for message in batch {
             if message.is_request() {
-                let refusal = Refusal::Store(error.to_string());
+                let refusal = match self.full_disk.is_full() {
+                    true => self.shared.state_full(),
+                    false => Refusal::Store(error.to_string()),
+                };
                 message.answer(Err(refusal), || Ok(Figures::default()));
             } else {
                 self.again.push(message);
@@ -239,12 +262,14 @@ impl CoreLoop {
         if let Some(job) = effect.changed {
             match &message {
                 Message::Set(caller, ..) => self.note_change(*caller, &job),
+                Message::Process(_, ProcessMessage::SpaceChecked(_)) => self.note_checked(&job),
                 _ => self.note(job),
             }
         }
         match &message {
             Message::Process(id, ProcessMessage::Said(_)) => self.publish(Notice::Log(*id)),
             Message::Drain => self.drain(),
+            Message::Process(id, ProcessMessage::SpaceChecked(_)) => self.space.checked(*id),
             // In any state: the process has ended.
             Message::Process(
                 id,
@@ -270,6 +295,7 @@ impl CoreLoop {
                 self.queue.remove(job.id);
             }
         }
+        self.space.note(&job);
         let course = &job.course;
         if course.ending.is_some()
             && let Some(worker) = self.active.get(&job.id)
@@ -287,6 +313,7 @@ impl CoreLoop {
             let error = course.error.as_deref().unwrap_or_default();
             let (id, user, state) = (job.id, job.submission.uid, course.state.name());
             tracing::info!(job = id.0, user, state, error, "job {id} is {state}");
+            output_disk::log_wait(&job);
         }
         self.publish(Notice::State(job.id, course.state));
     }
@@ -315,7 +342,7 @@ impl CoreLoop {
 
     /// Starts the jobs that are next.
     fn admit(&mut self) {
-        if self.draining {
+        if self.draining || self.full_disk.is_full() {
             return;
         }
         // Start no further job until earlier starts are committed.
@@ -352,6 +379,7 @@ impl CoreLoop {
                     }
                 }
             }
+            Err(error) if self.store.is_full(&error) => self.note_full_disk(),
             Err(error) => tracing::error!("{error}"),
         }
     }
@@ -406,7 +434,7 @@ impl CoreLoop {
         self.shared.close();
         let ids: Vec<JobId> = self.active.keys().copied().collect();
         let terms = self.terms();
-        let asked = self.store.write(|tx| {
+        let asked = self.store.write_from_reserve(|tx| {
             let ask = |id: &JobId| take::apply_event(tx, *id, JobEvent::DrainAsked, &terms);
             ids.iter()
                 .map(ask)
@@ -437,6 +465,9 @@ impl CoreLoop {
         Ok(Figures {
             admitted,
             waiting: self.queue.len() as u64,
+            waiting_for_space: self.space.len() as u64,
+            state_full: self.full_disk.is_full(),
+            reserve_bytes: self.store.reserve().0,
             jobs: jobs.map_err(|error| Refusal::Store(error.to_string()))?,
             ended: self.ended.clone(),
             interruptions: self.interruptions,

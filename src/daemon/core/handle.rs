@@ -48,9 +48,20 @@ pub(super) struct Shared {
     /// The last progress event of each running job.
     progress: Mutex<HashMap<JobId, Arc<Progress>>>,
     open: AtomicBool,
+    /// Whether the disk of the state directory is full.
+    state_full: AtomicBool,
 }
 
 impl Shared {
+    pub(super) fn set_state_full(&self, full: bool) {
+        self.state_full.store(full, Relaxed);
+    }
+
+    /// The refusal of what the disk of the state directory has no space for.
+    pub(super) fn state_full(&self) -> Refusal {
+        Refusal::StateFull(self.settings.state_dir.clone())
+    }
+
     /// Stops accepting jobs.
     pub(super) fn close(&self) {
         self.open.store(false, Relaxed);
@@ -85,6 +96,7 @@ impl Core {
             notices: broadcast::channel(EVENT_BACKLOG_MAX).0,
             progress: Mutex::default(),
             open: AtomicBool::new(true),
+            state_full: AtomicBool::new(false),
         };
         let core = Self {
             shared: Arc::new(shared),
@@ -186,9 +198,15 @@ impl Core {
         self.ask(Message::Figures).await
     }
 
-    /// Whether jobs are accepted: false while the daemon stops.
-    pub fn ready(&self) -> bool {
-        self.shared.open.load(Relaxed)
+    /// Whether jobs are accepted; else the reason.
+    pub fn ready(&self) -> Result<(), Refusal> {
+        if !self.shared.open.load(Relaxed) {
+            return Err(Refusal::Busy);
+        }
+        match self.shared.state_full.load(Relaxed) {
+            true => Err(self.shared.state_full()),
+            false => Ok(()),
+        }
     }
 
     /// Ready once the core's thread has ended, which it should not.

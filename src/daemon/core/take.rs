@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 
-use super::message::{Message, ProcessMessage};
+use super::message::{Message, ProcessMessage, SpaceFinding};
 use crate::{
     config::JobSettings,
     daemon::{
@@ -75,6 +75,9 @@ pub(super) fn take(tx: &Tx<'_>, message: &Message, terms: &Terms) -> Result<Effe
             tx.append_log(*id, bytes)?;
             Ok(Effect::nothing())
         }
+        Message::Process(id, ProcessMessage::SpaceChecked(finding)) => {
+            take_finding(tx, *id, *finding, terms)
+        }
         Message::Process(id, from) => match event_of(from) {
             Some(event) => apply_event(tx, *id, event, terms),
             None => Ok(Effect::nothing()),
@@ -95,7 +98,7 @@ fn event_of(from: &ProcessMessage) -> Option<JobEvent> {
         ProcessMessage::Opened => JobEvent::Opened,
         ProcessMessage::Ended(end) => JobEvent::Ended(end.clone()),
         ProcessMessage::Gone => JobEvent::Orphaned,
-        ProcessMessage::Said(_) => return None,
+        ProcessMessage::Said(_) | ProcessMessage::SpaceChecked(_) => return None,
     })
 }
 
@@ -144,6 +147,27 @@ pub(super) fn admit(
     };
     let effect = apply_event(tx, id, event, terms)?;
     Ok(effect.changed.map(|job| Admitted { job, settings }))
+}
+
+/// Applies the finding of a check to the job that waits.
+fn take_finding(
+    tx: &Tx<'_>,
+    id: JobId,
+    finding: SpaceFinding,
+    terms: &Terms,
+) -> Result<Effect, JobStoreError> {
+    let free_bytes = match finding {
+        SpaceFinding::Enough => return apply_event(tx, id, JobEvent::SpaceFound, terms),
+        SpaceFinding::Full(free_bytes) => free_bytes,
+    };
+    let Some(mut job) = tx.job(id)? else {
+        return Ok(Effect::nothing());
+    };
+    if !job.note_full_disk(free_bytes, terms.now) {
+        return Ok(Effect::nothing());
+    }
+    tx.update(&job, terms.now)?;
+    Ok(Effect::changed(job))
 }
 
 fn submit(tx: &Tx<'_>, submission: &Submission, terms: &Terms) -> Result<Effect, JobStoreError> {

@@ -303,10 +303,9 @@ async fn health(_: Session, _: Params<NoParams>) -> Response {
     responses((status = 200, description = "It does.", content_type = "text/plain", body = String))
 )]
 async fn ready(session: Session, _: Params<NoParams>) -> Result<Response, ApiError> {
-    match session.core().ready() {
-        true => Ok(with_type(TEXT, "ok\n")),
-        false => Err(ApiError::Refused(Refusal::Busy)),
-    }
+    let ready = session.core().ready();
+    ready.map_err(ApiError::NotReady)?;
+    Ok(with_type(TEXT, "ok\n"))
 }
 
 /// Metrics for Prometheus
