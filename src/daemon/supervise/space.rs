@@ -1,6 +1,6 @@
 //! Checks of full disks: a short process for each, as the user of the job that waits.
 
-use std::{process::Stdio, time::Duration};
+use std::{process::Stdio, sync::Arc, time::Duration};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -21,7 +21,7 @@ use crate::{
 const CHECK_TIME_MAX: Duration = Duration::from_secs(20);
 
 /// Checks a disk and reports the finding.
-pub(super) async fn check(core: Core, peers: &Peers, check: SpaceCheck) {
+pub(super) async fn check(core: Core, peers: &Arc<Peers>, check: SpaceCheck) {
     let id = check.id;
     peers.look_up_beside(check.uid).await;
     let finding = match timeout(CHECK_TIME_MAX, ask(peers, &check)).await {
