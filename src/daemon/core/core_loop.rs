@@ -160,7 +160,7 @@ impl CoreLoop {
             return STORE_PAUSE;
         }
         let now = now();
-        let wakes = [self.queue.next_wake(now), self.space.next_wake(now)];
+        let wakes = [self.queue.next_wake(now), self.next_space_check(now)];
         let wake = wakes.into_iter().flatten().min().map_or(LOOK_EVERY, |at| {
             Duration::from_millis((at - now).unsigned_abs())
         });

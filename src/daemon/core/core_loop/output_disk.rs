@@ -2,19 +2,31 @@
 
 use super::{CoreLoop, now};
 use crate::{
-    daemon::{core::message::Launch, job::Job, schedule::Waiting, snapshot::Notice},
+    daemon::{
+        core::message::Launch,
+        job::{Job, Millis},
+        schedule::Waiting,
+        snapshot::Notice,
+    },
     units::ByteSize,
 };
 
 impl CoreLoop {
     /// Has the disk checked on which the next job waits for space.
     pub(super) fn check_space(&mut self) {
-        if !self.draining
-            && let Some(check) = self.space.next_check(now())
+        let now = now();
+        if self.next_space_check(now).is_some()
+            && let Some(check) = self.space.next_check(now)
         {
             // If the supervisor is gone, the daemon is about to stop.
             self.launches.send(Launch::SpaceCheck(check)).ok();
         }
+    }
+
+    /// When the next check is due; none while no job would start anyway.
+    pub(super) fn next_space_check(&self, now: Millis) -> Option<Millis> {
+        let starts_jobs = !self.draining && !self.full_disk.is_full();
+        self.space.next_wake(now).filter(|_| starts_jobs)
     }
 
     /// Updates memory to a committed job whose disk was checked. Unless there is space, only the time of the next check
