@@ -29,6 +29,7 @@ mod rules_table;
 mod run;
 mod serve;
 mod show;
+mod space;
 mod standard_input;
 mod stream;
 mod top;
@@ -136,6 +137,9 @@ rules can't be used."
     /// Run one job for the daemon; used by `serve`
     #[command(hide = true)]
     Worker,
+    /// Check whether a user can write to a disk; used by `serve`
+    #[command(hide = true)]
+    CheckSpace,
     /// Check this machine: RDKit, limits, engines, devices
     #[command(
         after_long_help = "Exit codes: 0 every available engine works; 1 an engine fails; 2 usage, or a named engine \
@@ -315,6 +319,7 @@ pub fn main() -> ExitCode {
         Command::Show(args) => (args.json, show::show(&args)),
         Command::TryParents => (false, run::try_parents()),
         Command::Worker => (true, worker::worker()),
+        Command::CheckSpace => (false, worker::check_space()),
         Command::Doctor(args) => (args.json, doctor::doctor(&args)),
         Command::Bench(args) => (args.json, bench::bench(&args)),
         Command::Rules(RulesCommand::Check(args)) => (args.json, rules_check::check(&args)),
@@ -344,6 +349,10 @@ fn report_error(error: &CliError, json: bool) -> Exit {
         let ended = Ended {
             error: error.to_string(),
             exit_code: exit as u8,
+            shortage: match error {
+                CliError::NoSpace { shortage, .. } => Some(shortage.clone()),
+                _ => None,
+            },
         };
         say_event(&match exit {
             Exit::Stopped => Event::Stopped(ended),

@@ -63,7 +63,7 @@ mod writing;
 pub use crate::account::Counts;
 pub use attempt::run;
 pub use checkpoint::{CHECKPOINT, Checkpoint, Identity, JOB, Standing};
-pub use control::{Kept, Outcome, Stuck};
+pub use control::{DiskFull, Kept, Outcome, Stuck};
 pub use earlier::{EarlierRun, EarlierRunError};
 pub use error::PipelineError;
 pub use job::{Job, PrepareError};

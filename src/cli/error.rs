@@ -17,7 +17,7 @@ use crate::{
     export::ExportError,
     page::PageError,
     pipeline::{PipelineError, PrepareError},
-    report::manifest::ManifestError,
+    report::{event::Shortage, manifest::ManifestError},
     route::RouteError,
     rules::RuleError,
     show::ShowError,
@@ -80,6 +80,12 @@ pub(super) enum CliError {
         output: PathBuf,
         needed: ByteSize,
         free: ByteSize,
+    },
+    /// A disk is full. The daemon waits until there is as much space as the job needs.
+    #[error("{error}")]
+    NoSpace {
+        error: Box<CliError>,
+        shortage: Shortage,
     },
     #[error(transparent)]
     Manifest(#[from] ManifestError),

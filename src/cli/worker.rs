@@ -9,6 +9,8 @@
 //!
 //! The daemon sets `HOME`, `USER` and `LOGNAME` when it starts a job process.
 
+mod space;
+
 use std::{
     ffi::CString,
     io::{BufRead, Read},
@@ -23,6 +25,7 @@ use nix::{
     unistd::{Gid, Pid, Uid, getresgid, getresuid, initgroups, setgid, setuid},
 };
 
+pub(super) use self::space::check_space;
 use super::{
     CliError, Exit,
     error::WorkerError,
@@ -52,13 +55,7 @@ pub(super) fn worker() -> Result<Exit, CliError> {
     let Some(assignment) = assignment()? else {
         return Err(CliError::Stopped(GONE.into()));
     };
-    // Before the first thread starts: the kernel keeps some of this per thread.
-    if let Some(user) = &assignment.run_as {
-        become_user(user)?;
-        // The daemon's umask is meant for its own files.
-        rustix::process::umask(rustix::fs::Mode::from_raw_mode(UMASK));
-    }
-    nix::sys::prctl::set_no_new_privs().map_err(|errno| system("give up new privileges", errno))?;
+    step_down(assignment.run_as.as_ref())?;
     // A working directory could not be unmounted. Paths in an assignment are absolute.
     std::env::set_current_dir("/")
         .map_err(|error| system("change to the root directory", error))?;
@@ -103,6 +100,17 @@ fn read_line(bytes_max: u64) -> std::io::Result<Line> {
         _ if line.len() as u64 == bytes_max => Line::TooLong,
         _ => Line::End,
     })
+}
+
+/// Takes on the user of a job, if it is another one, and gives up new privileges. Call it before the first thread starts,
+/// because the kernel keeps some of this per thread.
+fn step_down(user: Option<&RunAs>) -> Result<(), WorkerError> {
+    if let Some(user) = user {
+        become_user(user)?;
+        // The daemon's umask is meant for its own files.
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(UMASK));
+    }
+    nix::sys::prctl::set_no_new_privs().map_err(|errno| system("give up new privileges", errno))
 }
 
 /// Takes on the user for good, with the user's groups and no others. Real, effective and saved ids

@@ -11,8 +11,12 @@ mod core_loop;
 mod handle;
 mod message;
 mod room;
+mod space;
 mod take;
+mod waits;
 
 pub use core_loop::{StartedCore, start};
 pub use handle::Core;
-pub(super) use message::{Answer, Launch, ProcessMessage, ProcessStart, Wanted};
+pub(super) use message::{
+    Answer, Launch, ProcessMessage, ProcessStart, SpaceCheck, SpaceFinding, Wanted,
+};

@@ -11,6 +11,7 @@
 //! Everything here is pure: an event goes in, the changed job comes out. Times are milliseconds since 1970,
 //! UTC.
 
+mod space;
 mod transitions;
 
 use std::fmt;
@@ -18,7 +19,8 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
-use crate::report::event::Progress;
+pub use self::space::SpaceWait;
+use crate::report::event::{Progress, Shortage};
 
 /// Number of a job: 1, 2, 3 … in the order of submission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -230,6 +232,12 @@ pub struct Course {
     /// present process.
     #[serde(deserialize_with = "readable")]
     pub progress: Option<Box<Progress>>,
+    /// The disk space that it waits for, if it is interrupted because a disk is full.
+    #[serde(default)]
+    pub space: Option<SpaceWait>,
+    /// How often the disk was found full since the job last made progress.
+    #[serde(default)]
+    pub space_checks: u32,
     /// Number of its last state event, from 1.
     pub seq: u64,
 }
@@ -331,6 +339,8 @@ pub enum JobEvent {
     Ended(ProcessEnd),
     /// A starting daemon found that its process is gone.
     Orphaned,
+    /// The disk has the space that it waits for.
+    SpaceFound,
 }
 
 /// How a job process ended.
@@ -344,6 +354,8 @@ pub struct ProcessEnd {
     pub rows_read: u64,
     /// Its last progress event.
     pub progress: Option<Box<Progress>>,
+    /// What the job lacks, if a disk is full.
+    pub shortage: Option<Shortage>,
 }
 
 /// How often and when an interrupted job is retried.

@@ -11,6 +11,8 @@
 //! [`EVENT_BYTES_MAX`](crate::report::event::EVENT_BYTES_MAX) is skipped, never stored. Only `done` can be that long, because its manifest names
 //! every file; how a job ended follows from the exit code.
 
+pub mod space;
+
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};

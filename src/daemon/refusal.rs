@@ -1,6 +1,6 @@
 //! Why a request is refused: by the core ([`Refusal`]), and the fixed words for it ([`ErrorCode`]).
 
-use std::fmt;
+use std::{fmt, path::PathBuf};
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -54,6 +54,12 @@ pub enum Refusal {
     /// The job store cannot be read or written.
     #[error("{0}")]
     Store(String),
+    /// The disk of the state directory is full.
+    #[error(
+        "the daemon accepts nothing new: the disk of its state directory {} is full; free some space there",
+        .0.display()
+    )]
+    StateFull(PathBuf),
     /// An answer, or the settings of a job, cannot be written as JSON.
     #[error("cannot write {what} as JSON: {reason}")]
     Encode {
@@ -108,6 +114,8 @@ pub enum ErrorCode {
     Busy,
     /// The job store cannot be read or written.
     Store,
+    /// The disk of the state directory is full.
+    StateFull,
     /// The answer cannot be written as JSON.
     Encode,
 }

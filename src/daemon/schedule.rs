@@ -197,7 +197,9 @@ pub fn fits_node(demand: &Demand, budget: &Resources) -> bool {
 impl Waiting {
     /// The job as a waiting one; none if it does not wait.
     pub fn of(job: &Job) -> Option<Self> {
-        job.course.state.is_waiting().then(|| Self {
+        // A job that waits for disk space is no candidate.
+        let waits = job.course.state.is_waiting() && job.course.space.is_none();
+        waits.then(|| Self {
             id: job.id,
             uid: job.submission.uid,
             gid: job.submission.gid,

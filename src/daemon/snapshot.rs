@@ -36,6 +36,12 @@ pub struct Figures {
     pub admitted: Resources,
     /// Number of waiting jobs.
     pub waiting: u64,
+    /// Number of jobs that wait for disk space.
+    pub waiting_for_space: u64,
+    /// Whether the disk of the state directory is full.
+    pub state_full: bool,
+    /// Bytes of that disk that are kept for what a full disk must not prevent.
+    pub reserve_bytes: u64,
     /// Number of jobs by state.
     pub jobs: BTreeMap<State, u64>,
     /// Number of jobs that have ended since the daemon's start, by state.

@@ -8,6 +8,7 @@
 //! | `lock` | locked by the running daemon (`flock`); contains its process id |
 //! | `jobs.sqlite3` | the database; `application_id` is "mols", `user_version` the schema's number |
 //! | `jobs.sqlite3-wal`, `-shm` | SQLite's write-ahead log and its index |
+//! | `reserve` | zeros that keep disk space free ([`RESERVE_BYTES`]) |
 //!
 //! | table | key | what |
 //! |---|---|---|
@@ -28,6 +29,11 @@
 //! has synced. A transaction without an answer is kept as a whole or not at all. After an error the
 //! transaction is rolled back, and the store stays usable.
 //!
+//! **A full disk.** [`Store::write`] fails, and keeps what there is. [`Store::write_from_reserve`] shortens `reserve` step
+//! by step until the transaction succeeds: that is for changes that end jobs or delete them. [`Store::refill`] makes it
+//! whole again. A deleted job leaves its pages to later ones without making the database smaller, so
+//! [`Store::has_space`] counts them too.
+//!
 //! **Migrations.** `store/migrations/NNNN.sql` brings schema NNNN - 1 to NNNN, each in one
 //! transaction that also sets `user_version`. A released one is never edited. A schema newer than this
 //! program's is refused. A field that is added to `given` or `course` needs
@@ -43,6 +49,7 @@ mod log;
 mod open;
 mod reader;
 mod recent;
+mod reserve;
 mod row;
 #[cfg(test)]
 mod tests;
@@ -56,9 +63,11 @@ use std::{
 
 use rusqlite::{Connection, TransactionBehavior};
 
+use self::reserve::Reserve;
 pub use self::{
     error::JobStoreError,
     reader::Reader,
+    reserve::RESERVE_BYTES,
     tx::{Inserted, Tx},
 };
 use super::job::{Job, State};
@@ -68,6 +77,7 @@ use super::job::{Job, State};
 pub struct Store {
     connection: Connection,
     path: PathBuf,
+    reserve: Reserve,
     _lock: File,
 }
 
@@ -92,6 +102,47 @@ impl Store {
         let answer = work(&tx)?;
         tx.commit()?;
         Ok(answer)
+    }
+
+    /// The same, and takes the space from the reserve if the disk is full.
+    pub fn write_from_reserve<T>(
+        &mut self,
+        work: impl Fn(&Tx<'_>) -> Result<T, JobStoreError>,
+    ) -> Result<T, JobStoreError> {
+        loop {
+            match self.write(&work) {
+                Err(error) if self.reserve.is_needed(&error) && self.reserve.release() => {}
+                written => return written,
+            }
+        }
+    }
+
+    /// Whether an error means that the disk is full.
+    pub fn is_full(&self, error: &JobStoreError) -> bool {
+        self.reserve.is_needed(error)
+    }
+
+    /// Makes the reserve whole if the disk has the space.
+    pub fn refill(&mut self) {
+        self.reserve.make();
+    }
+
+    /// Bytes of the reserve, and whether that is all of it.
+    pub fn reserve(&self) -> (u64, bool) {
+        (self.reserve.bytes(), self.reserve.is_whole())
+    }
+
+    /// Whether there is space for new jobs: the reserve, what is free on the disk and the free pages of the database are
+    /// together more than the whole reserve by one step; by two, if there was none before.
+    pub fn has_space(&self, before: bool) -> Result<bool, JobStoreError> {
+        let ask = |name| {
+            let asked = self
+                .connection
+                .pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+            asked.map_err(|error| JobStoreError::sql(&self.path, error))
+        };
+        let pages = ask("freelist_count")?.saturating_mul(ask("page_size")?);
+        Ok(self.reserve.suffices_with(pages.unsigned_abs(), before))
     }
 
     /// Every job that has not ended, state by state, the oldest of each first. Their settings are not read: they

@@ -10,6 +10,7 @@
 
 mod process;
 mod report;
+mod space;
 
 use std::{sync::Arc, time::Duration};
 
@@ -51,6 +52,9 @@ pub(super) async fn supervise(
             }
             Launch::Orphan(id, process) => {
                 tokio::spawn(async move { await_orphan(core, id, process).await });
+            }
+            Launch::SpaceCheck(check) => {
+                tokio::spawn(async move { space::check(core, &peers, check).await });
             }
         }
     }
@@ -193,7 +197,10 @@ impl JobProcess {
                 self.core.progress(self.id, progress.as_ref().clone());
                 self.report.progress(progress);
             }
-            Event::Failed(ended) | Event::Stopped(ended) => self.report.reason = Some(ended.error),
+            Event::Failed(ended) | Event::Stopped(ended) => {
+                self.report.reason = Some(ended.error);
+                self.report.shortage = ended.shortage;
+            }
             Event::Alive | Event::Restarted { .. } | Event::Done { .. } => {}
         }
     }

@@ -1,6 +1,8 @@
 //! The JSON of the HTTP interface, one type for each object. The daemon writes these types, the client
 //! reads them, and the OpenAPI document is derived from them: a field's doc comment is its description.
 
+mod space;
+
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
@@ -8,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+pub use self::space::SpaceWaitView;
 use super::{
     job::{Demand, Ending, Job, JobId, Millis, Mode, Resources, State},
     quota::{Quota, Used},
@@ -53,7 +56,8 @@ pub struct JobView {
     pub attempts: u32,
     /// Consecutive interruptions without progress.
     pub failures: u32,
-    /// Time at which an interrupted job starts again at the earliest.
+    /// Time at which an interrupted job starts again at the earliest, or at which the daemon checks again whether
+    /// the disk has the space that the job waits for.
     #[schema(value_type = Option<String>, format = DateTime, required = true)]
     pub retry_at: Option<Timestamp>,
     /// Whether it was cancelled.
@@ -70,6 +74,9 @@ pub struct JobView {
     /// The last progress event of its process.
     #[schema(value_type = Option<Progress>, required = true)]
     pub progress: Option<Box<Progress>>,
+    /// The disk space that the job waits for: it was interrupted because a disk is full.
+    #[schema(value_type = Option<SpaceWaitView>, required = true)]
+    pub waits_for_space: Option<SpaceWaitView>,
     /// Number of its last state event.
     pub seq: u64,
 }
@@ -111,6 +118,7 @@ impl JobView {
             error: course.error.clone(),
             worker_pid: course.process.as_ref().map(|process| process.pid),
             progress: course.progress.clone(),
+            waits_for_space: course.space.as_ref().map(SpaceWaitView::from),
             seq: course.seq,
         }
     }

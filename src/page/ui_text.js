@@ -102,7 +102,9 @@ export function standing(job) {
     case "done": return job.exit_code === 4 ? "is done; some rows were rejected or capped" : "is done";
     case "failed": return `has failed${why}`;
     case "cancelled": return "was cancelled";
-    case "interrupted": return `was interrupted and resumes${why}`;
+    case "interrupted": return job.waits_for_space
+      ? `waits for disk space: ${job.waits_for_space.path} needs ${bytes(job.waits_for_space.needed_bytes)} free`
+      : `was interrupted and resumes${why}`;
     default: return `is ${job.state}`;
   }
 }

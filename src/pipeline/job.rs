@@ -89,6 +89,13 @@ pub enum PrepareError {
 }
 
 impl Job {
+    /// Free bytes of disk with which the job begins a part: those of a part, or of all that it is expected to write.
+    pub fn disk_bytes_to_continue(&self) -> u64 {
+        let estimate = &self.plan.estimate;
+        let all = estimate.disk_bytes() + estimate.disk_bytes_while_running();
+        self.spec.part_size.0.min(all)
+    }
+
     /// Opens and plans everything a job needs, and finds what is wrong with rules and inputs. Writes nothing.
     ///
     /// `program` is the path of the `molsieve` executable, which tries parents that may crash RDKit in

@@ -45,6 +45,7 @@ mod examples;
 mod faults;
 mod filters;
 mod formats;
+mod full_disk;
 mod generated;
 mod gpu_check;
 mod house;

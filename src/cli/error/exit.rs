@@ -44,6 +44,7 @@ impl CliError {
             Self::Store(error) | Self::Manifest(ManifestError::Store(error)) => {
                 exit_of_store(error)
             }
+            Self::NoSpace { error, .. } => error.exit(),
             Self::Rules(_)
             | Self::ConvertedTooLarge { .. }
             | Self::Source(_)
@@ -125,9 +126,10 @@ fn exit_of_store(error: &StoreError) -> Exit {
         | StoreError::OtherVersion(_)
         | StoreError::NotADirectory(_)
         | StoreError::Exists(_) => Exit::Usage,
-        StoreError::DiskFull(_) | StoreError::Damaged { .. } | StoreError::Io { .. } => {
-            Exit::Failed
-        }
+        StoreError::DiskFull(_)
+        | StoreError::QuotaFull(_)
+        | StoreError::Damaged { .. }
+        | StoreError::Io { .. } => Exit::Failed,
     }
 }
 

@@ -1,5 +1,7 @@
 //! Jobs as text for people: a table, the status of one job, a line at its end.
 
+mod space;
+
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -58,6 +60,9 @@ pub(in crate::cli) fn stands(job: &JobView, now: Timestamp) -> String {
         State::Done => "is done".into(),
         State::Failed => format!("has failed{why}"),
         State::Cancelled => "was cancelled".into(),
+        State::Interrupted if let Some(space) = &job.waits_for_space => {
+            space::waits(space, job.retry_at, now)
+        }
         State::Interrupted => {
             let wait = job.retry_at.map(|at| between(now, at));
             let when = match wait.filter(|wait| !wait.is_zero()) {
@@ -105,7 +110,7 @@ pub(super) fn table(jobs: &[JobView], now: Timestamp) -> String {
             job.id.to_string(),
             job.name.as_deref().map_or_else(|| "-".into(), plain),
             user(job),
-            job.state.to_string(),
+            space::state(job),
             share(job),
             products.unwrap_or_else(|| "-".into()),
             age(between(job.submitted_at, now)),

@@ -38,7 +38,7 @@ struct Common {
 }
 
 /// Errors of the extractors, the layers and the core, which no handler declares.
-const COMMON: [Common; 5] = [
+const COMMON: [Common; 6] = [
     Common {
         name: "Invalid",
         status: "400",
@@ -68,6 +68,12 @@ const COMMON: [Common; 5] = [
         status: "503",
         description: "A queue is full, or the daemon is starting or stopping.",
         applies: |_| true,
+    },
+    Common {
+        name: "StateFull",
+        status: "507",
+        description: "The disk of the daemon's state directory is full.",
+        applies: |path| path.starts_with("/v1/jobs"),
     },
 ];
 

@@ -297,12 +297,16 @@ fn refusals_of_the_core_have_their_statuses() {
         (Refusal::Forbidden("no".into()), 403, "forbidden"),
         (Refusal::Busy, 503, "busy"),
         (Refusal::Store(store), 500, "store"),
+        (Refusal::StateFull("/state".into()), 507, "state_full"),
         (Refusal::encode("the answer", &"x"), 500, "encode"),
     ] {
         let error = ApiError::from(refusal);
         assert_eq!(error.status().0.as_u16(), status);
         assert_eq!(error.body().error.code, code);
     }
+    let not_ready = ApiError::NotReady(Refusal::StateFull("/state".into()));
+    assert_eq!(not_ready.status().0.as_u16(), 503);
+    assert_eq!(not_ready.body().error.code, "state_full");
     let json: Value =
         serde_json::from_str(&ApiError::from(Refusal::TooLarge { needs, node }).json()).unwrap();
     assert_eq!(json["error"]["needs"]["gpu"], "one");
@@ -353,7 +357,8 @@ fn a_job_is_told_with_times_in_utc() {
             "demand": {"memory_bytes": 1 << 30, "threads": 2, "gpu": "none"},
             "submitted_at": "2026-11-25T17:00:00Z", "started_at": "2026-11-25T17:00:00.25Z",
             "ended_at": null, "attempts": 1, "failures": 0, "retry_at": null, "cancel_asked": false,
-            "exit_code": null, "error": null, "worker_pid": 44, "progress": progress(), "seq": 4,
+            "exit_code": null, "error": null, "worker_pid": 44, "progress": progress(),
+            "waits_for_space": null, "seq": 4,
         })
     );
     let mut late = job();

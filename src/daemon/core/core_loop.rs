@@ -1,6 +1,8 @@
 //! The core's thread.
 
 mod fair;
+mod full_disk;
+mod output_disk;
 
 use std::{
     collections::BTreeMap,
@@ -15,18 +17,20 @@ use tokio::{
     time::timeout,
 };
 
+use self::full_disk::{FullDisk, LOOK_EVERY};
 use super::{
     handle::{Core, Shared},
     message::{Launch, Message, ProcessMessage, ProcessStart, Wanted},
     room::Room,
     take::{self, Admitted, Effect, Reply, Terms},
+    waits::Waits,
 };
 use crate::{
     daemon::{
         action::Caller,
         job::{GpuDemand, Job, JobEvent, JobId, Millis, Resources, State},
         refusal::Refusal,
-        schedule::{Grant, Queue, Running, Waiting},
+        schedule::{Grant, Running, Waiting},
         settings::ServeSettings,
         snapshot::{Figures, Notice},
         store::{JobStoreError, Reader, Store},
@@ -36,8 +40,6 @@ use crate::{
 
 /// Pause after an error of the store.
 const STORE_PAUSE: Duration = Duration::from_secs(1);
-/// Longest time between two rounds of admission.
-const ROUND_EVERY: Duration = Duration::from_secs(60);
 
 /// A started core.
 pub struct StartedCore {
@@ -54,10 +56,11 @@ pub struct StartedCore {
 struct CoreLoop {
     store: Store,
     shared: Arc<Shared>,
-    queue: Queue,
+    waits: Waits,
     active: BTreeMap<JobId, ActiveJob>,
     /// Jobs to start, until their admission is committed.
     granted: Vec<Grant>,
+    full_disk: FullDisk,
     /// Messages of job processes that the store failed to record.
     again: Vec<Message>,
     launches: mpsc::UnboundedSender<Launch>,
@@ -92,9 +95,10 @@ pub fn start(
     let mut core_loop = CoreLoop {
         store,
         shared: Arc::clone(core.shared()),
-        queue: Queue::default(),
+        waits: Waits::default(),
         active: BTreeMap::new(),
         granted: Vec::new(),
+        full_disk: FullDisk::default(),
         again: Vec::new(),
         launches,
         draining: false,
@@ -131,8 +135,10 @@ fn spawn(
 
 impl CoreLoop {
     fn work(&mut self, messages: &mut mpsc::Receiver<Message>, runtime: &Handle) {
+        self.look_at_state_disk();
         self.admit();
         loop {
+            self.check_space();
             let pause = self.pause();
             let next = runtime.block_on(async { timeout(pause, messages.recv()).await });
             let batch = match next {
@@ -143,6 +149,7 @@ impl CoreLoop {
             if !batch.is_empty() {
                 self.commit(batch);
             }
+            self.look_at_state_disk();
             self.admit();
             self.save_use(false);
             let over = self.draining && self.active.is_empty() && self.again.is_empty();
@@ -153,14 +160,16 @@ impl CoreLoop {
 
     /// Time until there may be work without a message.
     fn pause(&self) -> Duration {
-        if !self.again.is_empty() || !self.granted.is_empty() {
+        let retries = !self.again.is_empty() || !self.granted.is_empty();
+        if retries || self.full_disk.is_full() || !self.store.reserve().1 {
             return STORE_PAUSE;
         }
         let now = now();
-        let wake = self.queue.next_wake(now).map_or(ROUND_EVERY, |at| {
+        let wakes = [self.waits.queue.next_wake(now), self.next_space_check(now)];
+        let wake = wakes.into_iter().flatten().min().map_or(LOOK_EVERY, |at| {
             Duration::from_millis((at - now).unsigned_abs())
         });
-        wake.min(ROUND_EVERY)
+        wake.min(LOOK_EVERY)
     }
 
     fn batch(&mut self, first: Message, messages: &mut mpsc::Receiver<Message>) -> Vec<Message> {
@@ -178,8 +187,7 @@ impl CoreLoop {
     fn take_up(&mut self) -> Result<(), JobStoreError> {
         let mut gone = Vec::new();
         for job in self.store.unfinished()? {
-            if let Some(waiting) = Waiting::of(&job) {
-                self.queue.insert(waiting);
+            if self.waits.note(&job) {
                 continue;
             }
             let id = job.id;
@@ -215,8 +223,11 @@ impl CoreLoop {
 
     /// Applies messages in one transaction, then follows up on each.
     fn commit(&mut self, batch: Vec<Message>) {
+        if self.full_disk.is_full() {
+            return self.commit_from_reserve(batch);
+        }
         let (terms, settings) = (self.terms(), self.shared.settings());
-        let room = Room::new(&self.queue, &settings);
+        let room = Room::new(&self.waits, &settings);
         let effects = self.store.write(|tx| {
             let taken = batch
                 .iter()
@@ -229,6 +240,7 @@ impl CoreLoop {
                     self.follow(message, effect);
                 }
             }
+            Err(error) if self.store.is_full(&error) => self.commit_from_reserve(batch),
             Err(error) => self.not_stored(batch, &error),
         }
     }
@@ -238,7 +250,10 @@ impl CoreLoop {
         tracing::error!("{error}");
         for message in batch {
             if message.is_request() {
-                let refusal = Refusal::Store(error.to_string());
+                let refusal = match self.full_disk.is_full() {
+                    true => self.shared.state_full(),
+                    false => Refusal::Store(error.to_string()),
+                };
                 message.answer(Err(refusal), || Ok(Figures::default()));
             } else {
                 self.again.push(message);
@@ -251,6 +266,7 @@ impl CoreLoop {
         if let Some(job) = effect.changed {
             match &message {
                 Message::Set(caller, ..) => self.note_change(*caller, &job),
+                Message::Process(_, ProcessMessage::SpaceChecked(_)) => self.note_checked(&job),
                 _ => self.note(job),
             }
         }
@@ -258,6 +274,7 @@ impl CoreLoop {
             Message::Process(id, ProcessMessage::Said(_)) => self.publish(Notice::Log(*id)),
             Message::Drain => self.drain(),
             Message::Reload => self.set_policy(),
+            Message::Process(id, ProcessMessage::SpaceChecked(_)) => self.waits.space.checked(*id),
             // In any state: the process has ended.
             Message::Process(
                 id,
@@ -281,12 +298,7 @@ impl CoreLoop {
 
     /// Updates memory to a committed job, and publishes the change.
     fn note(&mut self, job: Job) {
-        match Waiting::of(&job) {
-            Some(waiting) => self.queue.insert(waiting),
-            None => {
-                self.queue.remove(job.id);
-            }
-        }
+        self.waits.note(&job);
         let course = &job.course;
         if course.ending.is_some()
             && let Some(worker) = self.active.get(&job.id)
@@ -304,6 +316,7 @@ impl CoreLoop {
             let error = course.error.as_deref().unwrap_or_default();
             let (id, user, state) = (job.id, job.submission.uid, course.state.name());
             tracing::info!(job = id.0, user, state, error, "job {id} is {state}");
+            output_disk::log_wait(&job);
         }
         self.publish(Notice::State(job.id, course.state));
     }
@@ -311,7 +324,7 @@ impl CoreLoop {
     /// Updates memory to a committed job whose user has changed it, and publishes the change.
     fn note_change(&mut self, caller: Caller, job: &Job) {
         if let Some(waiting) = Waiting::of(job) {
-            self.queue.replace(waiting, now());
+            self.waits.queue.replace(waiting, now());
         }
         let (id, priority) = (job.id, job.submission.priority);
         let (user, by) = (job.submission.uid, caller.uid);
@@ -332,7 +345,7 @@ impl CoreLoop {
 
     /// Starts the jobs that are next.
     fn admit(&mut self) {
-        if self.draining {
+        if self.draining || self.full_disk.is_full() {
             return;
         }
         // Start no further job until earlier starts are committed.
@@ -347,7 +360,7 @@ impl CoreLoop {
     fn round(&mut self) -> Vec<Grant> {
         let running: Vec<Running> = self.active.values().map(|worker| worker.running).collect();
         let budget = self.shared.settings().budget;
-        self.queue.round(&budget, &running, now())
+        self.waits.queue.round(&budget, &running, now())
     }
 
     /// Commits that the granted jobs are admitted, then has their processes started.
@@ -369,6 +382,7 @@ impl CoreLoop {
                     }
                 }
             }
+            Err(error) if self.store.is_full(&error) => self.note_full_disk(),
             Err(error) => tracing::error!("{error}"),
         }
     }
@@ -425,7 +439,7 @@ impl CoreLoop {
         self.save_use(true);
         let ids: Vec<JobId> = self.active.keys().copied().collect();
         let terms = self.terms();
-        let asked = self.store.write(|tx| {
+        let asked = self.store.write_from_reserve(|tx| {
             let ask = |id: &JobId| take::apply_event(tx, *id, JobEvent::DrainAsked, &terms);
             ids.iter()
                 .map(ask)
@@ -455,7 +469,10 @@ impl CoreLoop {
         let jobs = self.store.counts();
         Ok(Figures {
             admitted,
-            waiting: self.queue.len() as u64,
+            waiting: self.waits.len() as u64,
+            waiting_for_space: self.waits.space.len() as u64,
+            state_full: self.full_disk.is_full(),
+            reserve_bytes: self.store.reserve().0,
             jobs: jobs.map_err(|error| Refusal::Store(error.to_string()))?,
             ended: self.ended.clone(),
             interruptions: self.interruptions,

@@ -51,6 +51,8 @@ pub(super) struct Shared {
     /// The last progress event of each running job.
     progress: Mutex<HashMap<JobId, Arc<Progress>>>,
     open: AtomicBool,
+    /// Whether the disk of the state directory is full.
+    state_full: AtomicBool,
 }
 
 impl Shared {
@@ -58,6 +60,15 @@ impl Shared {
     pub(super) fn settings(&self) -> Arc<ServeSettings> {
         let settings = self.settings.read();
         Arc::clone(&settings.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(super) fn set_state_full(&self, full: bool) {
+        self.state_full.store(full, Relaxed);
+    }
+
+    /// The refusal of what the disk of the state directory has no space for.
+    pub(super) fn state_full(&self) -> Refusal {
+        Refusal::StateFull(self.settings().state_dir.clone())
     }
 
     /// Stops accepting jobs.
@@ -94,6 +105,7 @@ impl Core {
             notices: broadcast::channel(EVENT_BACKLOG_MAX).0,
             progress: Mutex::default(),
             open: AtomicBool::new(true),
+            state_full: AtomicBool::new(false),
         };
         let core = Self {
             shared: Arc::new(shared),
@@ -224,10 +236,13 @@ impl Core {
         self.ask(Message::Figures).await
     }
 
-    /// Whether jobs are accepted; why not, if the daemon stops or the queue is full for all but admins.
+    /// Whether jobs are accepted; why not, if the daemon stops, its disk is full, or the queue is full for all but admins.
     pub async fn ready(&self) -> Result<(), Refusal> {
         if !self.shared.open.load(Relaxed) {
             return Err(Refusal::Busy);
+        }
+        if self.shared.state_full.load(Relaxed) {
+            return Err(self.shared.state_full());
         }
         let waiting = self.figures().await?.waiting;
         match room::is_full(waiting) {

@@ -55,6 +55,30 @@ pub(in crate::daemon) enum ProcessMessage {
     Ended(ProcessEnd),
     /// It belonged to an earlier daemon, and is gone.
     Gone,
+    /// The disk on which its job waits for space was checked.
+    SpaceChecked(SpaceFinding),
+}
+
+/// What a check of a disk has found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::daemon) enum SpaceFinding {
+    /// The space that the job needs, or an error that the job's own process must report.
+    Enough,
+    /// Too few bytes, if they are known.
+    Full(Option<u64>),
+}
+
+/// A disk to check.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::daemon) struct SpaceCheck {
+    /// The job that waits.
+    pub id: JobId,
+    /// Its user.
+    pub uid: u32,
+    /// A path on the disk.
+    pub path: String,
+    /// Bytes that must be free.
+    pub needed_bytes: u64,
 }
 
 /// What the core wants of a job process.
@@ -72,6 +96,8 @@ pub(in crate::daemon) enum Launch {
     New(Box<ProcessStart>),
     /// Wait until the process of an earlier daemon has ended.
     Orphan(JobId, ProcessIdentity),
+    /// Check whether a disk has space again.
+    SpaceCheck(SpaceCheck),
 }
 
 /// A process to start.

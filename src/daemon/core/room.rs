@@ -2,10 +2,9 @@
 
 use std::{cell::RefCell, collections::HashMap};
 
+use super::waits::Waits;
 use crate::{
-    daemon::{
-        job::Submission, quota::Quota, refusal::Refusal, schedule::Queue, settings::ServeSettings,
-    },
+    daemon::{job::Submission, quota::Quota, refusal::Refusal, settings::ServeSettings},
     limits::{FEW_WAITING_JOBS, WAITING_JOBS_MAX, WAITING_JOBS_OF_ADMINS, WAITING_JOBS_OF_FEW},
     units::{count, counted},
 };
@@ -15,16 +14,16 @@ const FULL: usize = WAITING_JOBS_MAX - WAITING_JOBS_OF_ADMINS;
 
 /// What the queue has room for.
 pub(super) struct Room<'a> {
-    queue: &'a Queue,
+    waits: &'a Waits,
     settings: &'a ServeSettings,
     /// Jobs of the transaction, by user.
     added: RefCell<HashMap<u32, u64>>,
 }
 
 impl<'a> Room<'a> {
-    pub(super) fn new(queue: &'a Queue, settings: &'a ServeSettings) -> Self {
+    pub(super) fn new(waits: &'a Waits, settings: &'a ServeSettings) -> Self {
         Self {
-            queue,
+            waits,
             settings,
             added: RefCell::default(),
         }
@@ -34,8 +33,8 @@ impl<'a> Room<'a> {
     pub(super) fn refusal(&self, submission: &Submission) -> Option<Refusal> {
         let added = self.added.borrow();
         let uid = submission.uid;
-        let own = self.queue.count_of(uid) + added.get(&uid).copied().unwrap_or(0);
-        let all = self.queue.len() as u64 + added.values().sum::<u64>();
+        let own = self.waits.count_of(uid) + added.get(&uid).copied().unwrap_or(0);
+        let all = self.waits.len() as u64 + added.values().sum::<u64>();
         if submission.exempt {
             return (all >= WAITING_JOBS_MAX as u64).then_some(Refusal::QueueFull(all));
         }
@@ -79,14 +78,14 @@ mod tests {
         settings::ServeSettings,
     };
 
-    /// A queue in which users have so many waiting jobs.
-    fn queue(users: &[(u32, u64)]) -> Queue {
-        let mut queue = Queue::default();
+    /// Users have so many waiting jobs.
+    fn waits(users: &[(u32, u64)]) -> Waits {
+        let mut waits = Waits::default();
         let jobs = users
             .iter()
             .flat_map(|(uid, count)| (0..*count).map(|_| *uid));
         for (id, uid) in (1..).zip(jobs) {
-            queue.insert(Waiting {
+            waits.queue.insert(Waiting {
                 id: JobId(id),
                 uid,
                 gid: uid,
@@ -101,7 +100,7 @@ mod tests {
                 passed: 0,
             });
         }
-        queue
+        waits
     }
 
     fn submission(uid: u32, exempt: bool) -> Submission {
@@ -117,8 +116,8 @@ mod tests {
     fn one_user_fills_a_quarter_and_all_together_leave_room_for_admins() {
         let settings = ServeSettings::plain();
         let full = [(1, 5_000), (2, 5_000), (3, 5_000), (4, 3_000)];
-        let queue = queue(&full);
-        let room = Room::new(&queue, &settings);
+        let waits = waits(&full);
+        let room = Room::new(&waits, &settings);
         let refused = room.refusal(&submission(1, false));
         assert!(
             matches!(&refused, Some(Refusal::Quota(said)) if said.contains("5,000")),
@@ -153,8 +152,8 @@ mod tests {
     #[test]
     fn jobs_of_one_transaction_count() {
         let settings = ServeSettings::plain();
-        let queue = queue(&[(1, 4_999)]);
-        let room = Room::new(&queue, &settings);
+        let waits = waits(&[(1, 4_999)]);
+        let room = Room::new(&waits, &settings);
         assert_eq!(room.refusal(&submission(1, false)), None);
         room.take(1);
         assert!(room.refusal(&submission(1, false)).is_some());

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 
 use super::{
-    message::{Message, ProcessMessage},
+    message::{Message, ProcessMessage, SpaceFinding},
     room::Room,
 };
 use crate::{
@@ -81,6 +81,9 @@ pub(super) fn take(
             tx.append_log(*id, bytes)?;
             Ok(Effect::nothing())
         }
+        Message::Process(id, ProcessMessage::SpaceChecked(finding)) => {
+            take_finding(tx, *id, *finding, terms)
+        }
         Message::Process(id, from) => match event_of(from) {
             Some(event) => apply_event(tx, *id, event, terms),
             None => Ok(Effect::nothing()),
@@ -103,7 +106,7 @@ fn event_of(from: &ProcessMessage) -> Option<JobEvent> {
         ProcessMessage::Opened => JobEvent::Opened,
         ProcessMessage::Ended(end) => JobEvent::Ended(end.clone()),
         ProcessMessage::Gone => JobEvent::Orphaned,
-        ProcessMessage::Said(_) => return None,
+        ProcessMessage::Said(_) | ProcessMessage::SpaceChecked(_) => return None,
     })
 }
 
@@ -152,6 +155,27 @@ pub(super) fn admit(
     };
     let effect = apply_event(tx, id, event, terms)?;
     Ok(effect.changed.map(|job| Admitted { job, settings }))
+}
+
+/// Applies the finding of a check to the job that waits.
+fn take_finding(
+    tx: &Tx<'_>,
+    id: JobId,
+    finding: SpaceFinding,
+    terms: &Terms,
+) -> Result<Effect, JobStoreError> {
+    let free_bytes = match finding {
+        SpaceFinding::Enough => return apply_event(tx, id, JobEvent::SpaceFound, terms),
+        SpaceFinding::Full(free_bytes) => free_bytes,
+    };
+    let Some(mut job) = tx.job(id)? else {
+        return Ok(Effect::nothing());
+    };
+    if !job.note_full_disk(free_bytes, terms.now) {
+        return Ok(Effect::nothing());
+    }
+    tx.update(&job, terms.now)?;
+    Ok(Effect::changed(job))
 }
 
 fn submit(

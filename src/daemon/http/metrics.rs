@@ -130,6 +130,31 @@ fn jobs(registry: &mut Registry, core: &Core, figures: &Figures) {
         ("jobs_waiting", "Waiting jobs", None, figures.waiting),
     ];
     gauges(registry, gauged);
+    disks(registry, figures);
+}
+
+/// Full disks: jobs that wait for space, and the disk of the state directory.
+fn disks(registry: &mut Registry, figures: &Figures) {
+    let waiting = "Jobs that wait for space on a full disk";
+    let full = "Whether the disk of the state directory is full";
+    let reserve =
+        "Space kept on the disk of the state directory for what a full disk must not prevent";
+    let gauged = [
+        (
+            "jobs_waiting_for_space",
+            waiting,
+            None,
+            figures.waiting_for_space,
+        ),
+        ("state_disk_full", full, None, figures.state_full.into()),
+        (
+            "state_reserve",
+            reserve,
+            Some(Unit::Bytes),
+            figures.reserve_bytes,
+        ),
+    ];
+    gauges(registry, gauged);
 }
 
 fn gpus(registry: &mut Registry, nvidia: &Nvidia) {

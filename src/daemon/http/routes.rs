@@ -324,7 +324,8 @@ async fn health(_: Session, _: Params<NoParams>) -> Response {
     )
 )]
 async fn ready(session: Session, _: Params<NoParams>) -> Result<Response, ApiError> {
-    session.core().ready().await?;
+    let ready = session.core().ready().await;
+    ready.map_err(ApiError::NotReady)?;
     Ok(with_type(TEXT, "ok\n"))
 }
 

@@ -8,6 +8,7 @@
 //! | 0, 4 (some rows rejected) | done | done | done |
 //! | 1, 2, 3 | failed | cancelled | failed |
 //! | 75, any other, a signal | interrupted, counted | cancelled | interrupted, not counted |
+//! | any but 0 and 4, and a disk is full | waits for disk space ([`SpaceWait`](super::SpaceWait)) | cancelled | the same |
 //!
 //! A process that was never allowed to write cannot have done the job: there 0 and 4 count as any other code.
 
@@ -78,6 +79,7 @@ impl Job {
             }
             JobEvent::Ended(end) => course.process_ended(end, self.submission.mode, now, policy),
             JobEvent::Orphaned => course.orphaned(now),
+            JobEvent::SpaceFound => course.space_found(now),
         }
         self.course.seq += 1;
         Ok(())
@@ -117,6 +119,7 @@ impl Course {
             JobEvent::CancelAsked | JobEvent::Changed(_) => !self.state.is_final(),
             JobEvent::DrainAsked | JobEvent::Orphaned => self.state.holds_process(),
             JobEvent::Ended(_) => self.state.holds_process() && self.process.is_some(),
+            JobEvent::SpaceFound => self.state.is_waiting() && self.space.is_some(),
         }
     }
 
@@ -124,6 +127,7 @@ impl Course {
         self.state = State::Starting;
         self.started_at.get_or_insert(now);
         self.retry_at = None;
+        self.space = None;
         self.attempts = self.attempts.saturating_add(1);
     }
 
@@ -144,13 +148,17 @@ impl Course {
             Some(code) => format!("its process ended with exit code {code}"),
             None => "its process was killed".into(),
         });
-        match self.exit_class(end.exit_code, mode) {
-            ExitClass::Done => {
+        let shortage = end.shortage.filter(|_| !cancelled);
+        match (self.exit_class(end.exit_code, mode), shortage) {
+            (ExitClass::Failed | ExitClass::Interrupted, Some(shortage)) => {
+                self.wait_for_space(shortage, end.rows_read, reason, now);
+            }
+            (ExitClass::Done, _) => {
                 self.rows_reached = self.rows_reached.max(end.rows_read);
                 self.error = None;
                 self.finish(State::Done, now);
             }
-            ExitClass::Failed if !cancelled => {
+            (ExitClass::Failed, _) if !cancelled => {
                 self.error = Some(reason);
                 self.finish(State::Failed, now);
             }
@@ -175,7 +183,7 @@ impl Course {
             return self.finish(State::Cancelled, now);
         }
         if got_further {
-            self.failures = 0;
+            (self.failures, self.space_checks) = (0, 0);
         }
         if self.ending == Some(Ending::Drain) {
             return self.wait(reason, now);
@@ -203,7 +211,7 @@ impl Course {
         }
     }
 
-    fn wait(&mut self, reason: String, retry_at: Millis) {
+    pub(super) fn wait(&mut self, reason: String, retry_at: Millis) {
         self.state = State::Interrupted;
         self.error = Some(reason);
         self.retry_at = Some(retry_at);
@@ -214,7 +222,7 @@ impl Course {
     fn finish(&mut self, state: State, now: Millis) {
         self.state = state;
         self.ended_at = Some(now);
-        self.retry_at = None;
+        (self.retry_at, self.space) = (None, None);
         self.ending = self.ending.filter(|ending| *ending == Ending::Cancel);
         self.process = None;
     }
@@ -246,6 +254,7 @@ impl JobEvent {
             Self::DrainAsked => "drain asked",
             Self::Ended(_) => "ended",
             Self::Orphaned => "orphaned",
+            Self::SpaceFound => "space found",
         }
     }
 }

@@ -10,7 +10,7 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::{JobStoreError, Store};
+use super::{JobStoreError, Store, reserve::Reserve};
 use crate::store::disk::try_lock_patiently;
 
 /// Name of the database.
@@ -46,17 +46,32 @@ pub(super) fn store(dir: &Path) -> Result<Store, JobStoreError> {
         .map_err(|error| JobStoreError::io(dir, "create", &error))?;
     let lock = take_lock(dir)?;
     let path = dir.join(DATABASE);
-    make_private(dir, &path)?;
-    let mut connection = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-    check(&connection, &path)?;
-    let sql = |error| JobStoreError::sql(&path, error);
-    keep_durable(&connection).map_err(sql)?;
-    migrate(&mut connection, MIGRATIONS).map_err(sql)?;
+    let mut reserve = Reserve::of(dir);
+    let connection = loop {
+        match database(dir, &path) {
+            // A daemon that starts on a full disk must be able to end and to delete jobs.
+            Err(error) if reserve.is_needed(&error) && reserve.release() => {}
+            opened => break opened?,
+        }
+    };
+    reserve.make();
     Ok(Store {
         connection,
         path,
+        reserve,
         _lock: lock,
     })
+}
+
+/// The connection that writes.
+fn database(dir: &Path, path: &Path) -> Result<Connection, JobStoreError> {
+    make_private(dir, path)?;
+    let mut connection = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    check(&connection, path)?;
+    let sql = |error| JobStoreError::sql(path, error);
+    keep_durable(&connection).map_err(sql)?;
+    migrate(&mut connection, MIGRATIONS).map_err(sql)?;
+    Ok(connection)
 }
 
 /// A second connection that only reads.
@@ -96,11 +111,15 @@ fn take_lock(dir: &Path) -> Result<File, JobStoreError> {
         }
         Err(TryLockError::Error(error)) => return Err(io("lock")(error)),
     }
-    file.set_len(0)
+    let written = file
+        .set_len(0)
         .and_then(|()| file.rewind())
-        .and_then(|()| writeln!(file, "{}", std::process::id()))
-        .map_err(io("write"))?;
-    Ok(file)
+        .and_then(|()| writeln!(file, "{}", std::process::id()));
+    match written.map_err(io("write")) {
+        // The process id is only for a message.
+        Ok(()) | Err(JobStoreError::DiskFull(_)) => Ok(file),
+        Err(error) => Err(error),
+    }
 }
 
 /// Creates the database file before SQLite would, with a stricter mode. Does not open an existing file:

@@ -2,6 +2,7 @@ mod bounds;
 mod files;
 mod jobs;
 mod kill;
+mod reserve;
 
 use serde_json::{Value, json};
 

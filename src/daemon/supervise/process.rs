@@ -111,13 +111,8 @@ fn command(
     run_as: Option<&RunAs>,
     stdin: OwnedFd,
 ) -> std::io::Result<Command> {
-    let mut command = Command::new(program()?);
+    let mut command = bare_command("worker")?;
     command
-        .arg("worker")
-        .env_clear()
-        .envs(inherited())
-        .current_dir("/")
-        .process_group(0)
         .stdin(Stdio::from(stdin))
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
@@ -134,6 +129,18 @@ fn command(
     } else if let Some(home) = std::env::var_os("HOME") {
         command.env("HOME", home);
     }
+    Ok(command)
+}
+
+/// This program with a verb, in its own process group, with little of the daemon's environment.
+pub(super) fn bare_command(verb: &str) -> std::io::Result<Command> {
+    let mut command = Command::new(program()?);
+    command
+        .arg(verb)
+        .env_clear()
+        .envs(inherited())
+        .current_dir("/")
+        .process_group(0);
     Ok(command)
 }
 

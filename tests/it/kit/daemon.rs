@@ -69,6 +69,13 @@ impl Answer {
 impl Daemon {
     /// Starts a daemon in this folder; `flags` are separated by blanks.
     pub fn start(folder: &Folder, flags: &str) -> Self {
+        let daemon = Self::start_unready(folder, flags);
+        daemon.wait_until_ready();
+        daemon
+    }
+
+    /// Starts a daemon that need not accept jobs, and waits until it answers.
+    pub fn start_unready(folder: &Folder, flags: &str) -> Self {
         let (socket, log) = (folder.path("d.sock"), folder.path("daemon.log"));
         let stderr = File::options()
             .create(true)
@@ -91,11 +98,12 @@ impl Daemon {
             .spawn()
             .unwrap();
         let daemon = Self { child, socket, log };
-        daemon.wait_until_ready();
+        let answers = || daemon.try_request("GET", "/healthz", "").is_some();
+        assert!(within(PATIENCE, answers), "{}", daemon.log());
         daemon
     }
 
-    fn wait_until_ready(&self) {
+    pub fn wait_until_ready(&self) {
         let ready = || {
             self.try_request("GET", "/readyz", "")
                 .is_some_and(|a| a.status == 200)

@@ -160,6 +160,32 @@ fn an_interrupted_job_says_when_it_goes_on() {
 }
 
 #[test]
+fn a_job_that_waits_for_disk_space_says_how_much() {
+    let waits = |quota| {
+        job(&json!({
+            "state": "interrupted", "error": "no space left", "retry_at": "2026-11-25T17:11:04Z",
+            "waits_for_space": {
+                "path": "/out", "needed_bytes": 256 << 20, "free_bytes": 3 << 20, "quota": quota,
+                "since": "2026-11-25T17:03:00Z",
+            },
+        }))
+    };
+    assert_eq!(
+        stands(&waits(false), now()),
+        "waits for disk space since 7 min: /out has 3 MiB free, and the job needs 256 MiB; \
+         the next check is in 1 min 04 s"
+    );
+    assert_eq!(
+        stands(&waits(true), now()),
+        "waits for disk space since 7 min: the disk quota at /out is used up, and the job needs 256 MiB; \
+         the next check is in 1 min 04 s"
+    );
+    let table = table(&[waits(false), waits(true)], now());
+    assert!(table.contains("  interrupted (disk full)     "), "{table}");
+    assert!(table.contains("  interrupted (quota used up)"), "{table}");
+}
+
+#[test]
 fn who_waits_for_a_job_ends_as_it_did() {
     for (state, code, exit) in [
         ("done", Some(0), Exit::Done),

@@ -18,13 +18,15 @@ impl CoreLoop {
     pub(super) fn set_policy(&mut self) {
         let settings = self.shared.settings();
         let quotas = settings.quotas.clone();
-        self.queue.set_policy(quotas, settings.half_life_ms, now());
+        self.waits
+            .queue
+            .set_policy(quotas, settings.half_life_ms, now());
     }
 
     /// Takes up the recent use that an earlier daemon has stored.
     pub(super) fn restore_use(&mut self) -> Result<(), JobStoreError> {
         let stored = self.store.write(|tx| tx.recent_use())?;
-        self.queue.restore_use(stored);
+        self.waits.queue.restore_use(stored);
         Ok(())
     }
 
@@ -34,7 +36,7 @@ impl CoreLoop {
             return;
         }
         self.saved_at = Instant::now();
-        let changed = self.queue.take_changed_use(now());
+        let changed = self.waits.queue.take_changed_use(now());
         if changed.is_empty() {
             return;
         }
@@ -47,11 +49,11 @@ impl CoreLoop {
     pub(super) fn standing(&self, asked: Asked) -> Standing {
         let Asked { uid, gid, admin } = asked;
         let settings = self.shared.settings();
-        let waiting = self.queue.user(uid);
+        let waiting = self.waits.queue.user(uid);
         let gid = gid.or(waiting.map(|waiting| waiting.gid)).unwrap_or(uid);
         let exempt = admin || waiting.is_some_and(|waiting| waiting.exempt);
         let mut used = used_by(uid, self.active.values().map(|active| active.running));
-        used.waiting = self.queue.count_of(uid);
+        used.waiting = self.waits.count_of(uid);
         Standing {
             uid,
             exempt,
@@ -60,7 +62,7 @@ impl CoreLoop {
                 false => settings.quotas.of(uid, gid, &settings.budget),
             },
             used,
-            recent_use: self.queue.recent_use(uid, now()),
+            recent_use: self.waits.queue.recent_use(uid, now()),
         }
     }
 }

@@ -86,6 +86,8 @@ fn every_error() -> Vec<ApiError> {
         Refusal::IdempotencyConflict(id).into(),
         Refusal::TooLarge { needs, node }.into(),
         Refusal::Store(text()).into(),
+        Refusal::StateFull("/state".into()).into(),
+        ApiError::NotReady(Refusal::StateFull("/state".into())),
         Refusal::encode("x", &"y").into(),
     ]
 }

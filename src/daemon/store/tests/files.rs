@@ -30,7 +30,8 @@ fn nobody_else_can_read_the_files() {
             "jobs.sqlite3",
             "jobs.sqlite3-shm",
             "jobs.sqlite3-wal",
-            "lock"
+            "lock",
+            "reserve"
         ]
     );
     for name in names {
