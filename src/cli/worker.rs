@@ -53,15 +53,7 @@ pub(super) fn worker() -> Result<Exit, CliError> {
         return Err(CliError::Stopped(GONE.into()));
     };
     // Before the first thread starts: the kernel keeps some of this per thread.
-    if let Some(user) = &assignment.run_as {
-        become_user(user)?;
-        // The daemon's umask is meant for its own files.
-        rustix::process::umask(rustix::fs::Mode::from_raw_mode(UMASK));
-    }
-    nix::sys::prctl::set_no_new_privs().map_err(|errno| system("give up new privileges", errno))?;
-    // A working directory could not be unmounted. Paths in an assignment are absolute.
-    std::env::set_current_dir("/")
-        .map_err(|error| system("change to the root directory", error))?;
+    take_on(assignment.run_as.as_ref())?;
     let (sender, go) = mpsc::sync_channel(1);
     start_thread("alive", say_alive)?;
     start_thread("lifeline", move || hold_lifeline(&sender))?;
@@ -79,12 +71,31 @@ const GONE: &str = "the daemon is gone; nothing was begun";
 
 /// The assignment on standard input; `None` if the daemon ended before it sent one.
 fn assignment() -> Result<Option<Assignment>, WorkerError> {
+    let line = read_assignment()?;
+    let assignment = line.map(|line| Assignment::parse(&line)).transpose();
+    Ok(assignment?)
+}
+
+/// The first line of standard input; `None` if the daemon ended before it sent one.
+pub(super) fn read_assignment() -> Result<Option<Vec<u8>>, WorkerError> {
     let line = read_line(ASSIGNMENT_BYTES_MAX);
     match line.map_err(|error| system("read its assignment", error))? {
         Line::End => Ok(None),
         Line::TooLong => Err(AssignmentError::TooLong.into()),
-        Line::Whole(line) => Ok(Some(Assignment::parse(&line)?)),
+        Line::Whole(line) => Ok(Some(line)),
     }
+}
+
+/// Takes on the user of an assignment, if the daemon is root, and gives up what the process does not need.
+pub(super) fn take_on(run_as: Option<&RunAs>) -> Result<(), WorkerError> {
+    if let Some(user) = run_as {
+        become_user(user)?;
+        // The daemon's umask is meant for its own files.
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(UMASK));
+    }
+    nix::sys::prctl::set_no_new_privs().map_err(|errno| system("give up new privileges", errno))?;
+    // A working directory could not be unmounted. Paths in an assignment are absolute.
+    std::env::set_current_dir("/").map_err(|error| system("change to the root directory", error))
 }
 
 enum Line {
@@ -127,7 +138,7 @@ fn become_user(user: &RunAs) -> Result<(), WorkerError> {
     Ok(())
 }
 
-fn system(action: &'static str, error: impl Into<std::io::Error>) -> WorkerError {
+pub(super) fn system(action: &'static str, error: impl Into<std::io::Error>) -> WorkerError {
     let reason = plain(&error.into());
     WorkerError::System { action, reason }
 }

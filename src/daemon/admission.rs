@@ -38,6 +38,7 @@ pub fn admissible(
         mode: request.mode,
         priority: request.priority,
         demand,
+        options: request.options,
         idempotency: request.idempotency_key.map(|key| (key, request.digest)),
     })
 }
@@ -97,6 +98,7 @@ mod tests {
             name: None,
             priority,
             mode: Mode::Refuse,
+            options: Default::default(),
             idempotency_key: None,
             digest: [0; 32],
         };

@@ -6,7 +6,9 @@
 //! |---|---|
 //! | `query` | parameters |
 //! | `submit` | the body of a submission |
+//! | `options` | what a submission asks for besides the settings of a run |
 //! | `change` | the body of a change of a job |
+//! | `many` | which jobs to cancel, to forget or to wait for |
 //! | `error` | every error: status, code, message, field |
 //! | `openapi` | the OpenAPI document |
 //!
@@ -14,7 +16,9 @@
 
 mod change;
 mod error;
+mod many;
 mod openapi;
+mod options;
 mod query;
 mod submit;
 #[cfg(test)]
@@ -22,6 +26,7 @@ pub(super) mod tests;
 
 pub use change::{ChangeBody, change};
 pub use error::ApiError;
+pub use many::{SelectParams, WaitBody, wait};
 pub use openapi::{ServerSentEvent, document};
 pub use query::{
     EventParams, LIST_JOBS_DEFAULT, ListParams, LogParams, NoParams, job_id, parameters,

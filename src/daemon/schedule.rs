@@ -135,9 +135,10 @@ pub fn fits_node(demand: &Demand, budget: &Resources) -> bool {
 }
 
 impl Waiting {
-    /// The job as a waiting one; none if it does not wait.
+    /// The job as a waiting one; none if it does not wait, or waits for other jobs.
     pub fn of(job: &Job) -> Option<Self> {
-        job.course.state.is_waiting().then(|| Self {
+        let waits = job.course.state.is_waiting() && job.course.waits_for.is_empty();
+        waits.then(|| Self {
             id: job.id,
             uid: job.submission.uid,
             priority: job.submission.priority,

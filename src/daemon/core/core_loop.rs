@@ -15,6 +15,7 @@ use tokio::{
 
 use super::{
     handle::{Core, Shared},
+    held::Held,
     message::{Launch, Message, ProcessMessage, ProcessStart, Wanted},
     take::{self, Admitted, Effect, Reply, Terms},
 };
@@ -52,6 +53,8 @@ struct CoreLoop {
     store: Store,
     shared: Arc<Shared>,
     queue: Queue,
+    /// Jobs that wait for other jobs.
+    held: Held,
     active: BTreeMap<JobId, ActiveJob>,
     /// Jobs to start, until their admission is committed.
     granted: Vec<Grant>,
@@ -88,6 +91,7 @@ pub fn start(
         store,
         shared: Arc::clone(core.shared()),
         queue: Queue::default(),
+        held: Held::default(),
         active: BTreeMap::new(),
         granted: Vec::new(),
         again: Vec::new(),
@@ -169,8 +173,8 @@ impl CoreLoop {
     fn take_up(&mut self) -> Result<(), JobStoreError> {
         let mut gone = Vec::new();
         for job in self.store.unfinished()? {
-            if let Some(waiting) = Waiting::of(&job) {
-                self.queue.insert(waiting);
+            if job.course.state.is_waiting() {
+                self.wait(&job);
                 continue;
             }
             let id = job.id;
@@ -187,10 +191,29 @@ impl CoreLoop {
             let gpu = gpu.then(|| self.free_gpu()).flatten();
             self.engage(&job, gpu);
         }
+        for (id, uid) in self.store.notifications()? {
+            self.launches.send(Launch::Notify(id, uid)).ok();
+        }
         if !gone.is_empty() {
             self.commit(gone);
         }
         Ok(())
+    }
+
+    /// Puts a job into the queue, or keeps it beside the queue while it waits for other jobs.
+    fn wait(&mut self, job: &Job) {
+        self.held.note(job);
+        match Waiting::of(job) {
+            Some(waiting) => self.queue.insert(waiting),
+            None => {
+                self.queue.remove(job.id);
+            }
+        }
+    }
+
+    /// Number of waiting jobs.
+    fn waiting(&self) -> usize {
+        self.queue.len() + self.held.len()
     }
 
     fn terms(&self) -> Terms {
@@ -200,7 +223,7 @@ impl CoreLoop {
             retry: self.shared.settings.retry,
             ended_before: now - self.shared.settings.keep.as_millis() as Millis,
             draining: self.draining,
-            full: self.queue.len() >= WAITING_JOBS_MAX,
+            full: self.waiting() >= WAITING_JOBS_MAX,
         }
     }
 
@@ -242,6 +265,7 @@ impl CoreLoop {
                 _ => self.note(job),
             }
         }
+        effect.also.into_iter().for_each(|job| self.note(job));
         match &message {
             Message::Process(id, ProcessMessage::Said(_)) => self.publish(Notice::Log(*id)),
             Message::Drain => self.drain(),
@@ -264,12 +288,7 @@ impl CoreLoop {
 
     /// Updates memory to a committed job, and publishes the change.
     fn note(&mut self, job: Job) {
-        match Waiting::of(&job) {
-            Some(waiting) => self.queue.insert(waiting),
-            None => {
-                self.queue.remove(job.id);
-            }
-        }
+        self.wait(&job);
         let course = &job.course;
         if course.ending.is_some()
             && let Some(worker) = self.active.get(&job.id)
@@ -278,6 +297,10 @@ impl CoreLoop {
         }
         if course.state.is_final() {
             *self.ended.entry(course.state).or_default() += 1;
+            if job.submission.options.notify.is_some() {
+                let notify = Launch::Notify(job.id, job.submission.uid);
+                self.launches.send(notify).ok();
+            }
         }
         if course.state == State::Interrupted {
             self.interruptions += 1;
@@ -357,9 +380,14 @@ impl CoreLoop {
     }
 
     fn launch(&mut self, admitted: Admitted, gpu: bool) {
-        let Admitted { job, settings } = admitted;
+        let Admitted {
+            job,
+            settings,
+            also,
+        } = admitted;
         let Some(settings) = settings else {
-            return self.note(job);
+            self.note(job);
+            return also.into_iter().for_each(|job| self.note(job));
         };
         let gpu = gpu.then(|| self.free_gpu()).flatten();
         let wanted = self.engage(&job, gpu);
@@ -436,7 +464,7 @@ impl CoreLoop {
         let jobs = self.store.counts();
         Ok(Figures {
             admitted,
-            waiting: self.queue.len() as u64,
+            waiting: self.waiting() as u64,
             jobs: jobs.map_err(|error| Refusal::Store(error.to_string()))?,
             ended: self.ended.clone(),
             interruptions: self.interruptions,
