@@ -6,7 +6,6 @@
 //! |---|---|
 //! | `query` | parameters |
 //! | `submit` | the body of a submission |
-//! | `options` | what a submission asks for besides the settings of a run |
 //! | `change` | the body of a change of a job |
 //! | `many` | which jobs to cancel, to forget or to wait for |
 //! | `error` | every error: status, code, message, field |
@@ -18,7 +17,6 @@ mod change;
 mod error;
 mod many;
 mod openapi;
-mod options;
 mod query;
 mod submit;
 #[cfg(test)]

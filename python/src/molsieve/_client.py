@@ -186,7 +186,7 @@ class Client:
         user: int | None = None,
         everybody: bool = False,
     ) -> list[SelectedJob]:
-        """Forgets your jobs that have ended: all, or those in a state and with all of these labels. See `cancel_jobs`."""
+        """Forgets your jobs that have ended: all, or those in a state and with all of these labels."""
         return self._many("forget", state, label, user, everybody)
 
     def _many(self, what: str, state: Any, label: Any, user: int | None, everybody: bool) -> list[SelectedJob]:

@@ -1,5 +1,7 @@
 //! A submission: its headers, and its body of JSON with the settings of a job.
 
+mod options;
+
 use std::{fmt, marker::PhantomData, path::PathBuf};
 
 use axum::http::{HeaderMap, Uri, header};
@@ -11,9 +13,9 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use utoipa::ToSchema;
 
+use self::options::options;
 use super::{
     error::ApiError,
-    options::options,
     query::{NoParams, parameters, single},
 };
 use crate::{

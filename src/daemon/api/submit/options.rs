@@ -1,8 +1,11 @@
 //! The options of a submission, checked.
 
-use super::{error::ApiError, query::NUMBER_MAX, submit::SubmissionBody};
+use super::SubmissionBody;
 use crate::{
-    daemon::job::{JobId, Label, Notify, SubmitOptions},
+    daemon::{
+        api::{error::ApiError, query::NUMBER_MAX},
+        job::{JobId, Label, Notify, SubmitOptions},
+    },
     limits::{JOB_AFTER_MAX, JOB_LABELS_MAX, JOB_RETRIES_MAX},
 };
 
