@@ -17,6 +17,7 @@ mod generate;
 mod jobs;
 mod key;
 mod live;
+mod notify;
 mod page;
 mod places;
 mod plan;
@@ -140,6 +141,9 @@ rules can't be used."
     /// Check whether a user can write to a disk; used by `serve`
     #[command(hide = true)]
     CheckSpace,
+    /// Notify of the end of a job for the daemon; used by `serve`
+    #[command(hide = true)]
+    Notify,
     /// Check this machine: RDKit, limits, engines, devices
     #[command(
         after_long_help = "Exit codes: 0 every available engine works; 1 an engine fails; 2 usage, or a named engine \
@@ -178,6 +182,9 @@ is not available."
     /// Follow a job until it ends; Ctrl-C leaves the job running
     #[command(after_long_help = jobs::WATCH_EXIT_CODES)]
     Watch(jobs::OneArgs),
+    /// Wait until jobs have ended
+    #[command(after_long_help = jobs::WAIT_EXIT_CODES)]
+    Wait(jobs::WaitArgs),
     /// Watch the daemon on the terminal: its node, its jobs and their progress
     #[command(after_long_help = "Exit codes: 0 done; 1 failed; 2 usage, or this is no terminal.")]
     Top(top::TopArgs),
@@ -189,10 +196,10 @@ is not available."
     Set(jobs::SetArgs),
     /// Cancel jobs; the files they have written stay
     #[command(after_long_help = jobs::EXIT_CODES)]
-    Cancel(jobs::ManyArgs),
+    Cancel(jobs::BulkArgs),
     /// Remove ended jobs from the list; their output stays
     #[command(after_long_help = jobs::EXIT_CODES)]
-    Rm(jobs::ManyArgs),
+    Rm(jobs::BulkArgs),
     /// Show the daemon's jobs in a browser, on this machine only
     ///
     /// Prints the address and opens it in your browser. The address opens once and for you only. The page shows what you
@@ -320,6 +327,7 @@ pub fn main() -> ExitCode {
         Command::TryParents => (false, run::try_parents()),
         Command::Worker => (true, worker::worker()),
         Command::CheckSpace => (false, worker::check_space()),
+        Command::Notify => (false, notify::notify()),
         Command::Doctor(args) => (args.json, doctor::doctor(&args)),
         Command::Bench(args) => (args.json, bench::bench(&args)),
         Command::Rules(RulesCommand::Check(args)) => (args.json, rules_check::check(&args)),
@@ -329,6 +337,7 @@ pub fn main() -> ExitCode {
         Command::Ls(args) => (args.daemon.json, jobs::list(&args)),
         Command::Status(args) => (args.daemon.json, jobs::status(&args)),
         Command::Watch(args) => (args.daemon.json, jobs::watch(&args)),
+        Command::Wait(args) => (args.daemon.json, jobs::wait(&args)),
         Command::Top(args) => (false, top::top(&args)),
         Command::Logs(args) => (args.daemon.json, jobs::logs(&args)),
         Command::Set(args) => (args.jobs.daemon.json, jobs::set(&args)),

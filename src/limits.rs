@@ -377,6 +377,28 @@ pub const JOB_MEMORY_BYTES_MAX: u64 = 1 << 50;
 pub const JOB_NAME_CHARS_MAX: usize = 128;
 /// Longest `Idempotency-Key`.
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 128;
+/// Most labels of a job.
+pub const JOB_LABELS_MAX: usize = 16;
+/// Longest label.
+pub const JOB_LABEL_BYTES_MAX: usize = 64;
+/// Most jobs that a job waits for.
+pub const JOB_AFTER_MAX: usize = 1_000;
+/// Most retries that a job asks for.
+pub const JOB_RETRIES_MAX: u32 = 1_000;
+/// Longest text that says whom to notify.
+pub const NOTIFY_BYTES_MAX: usize = 1_024;
+/// Notifications at a time, each a process; one at a time for each user.
+pub const NOTIFICATIONS_MAX: usize = 8;
+/// Time of a notification; then its process is killed.
+pub const NOTIFY_SECONDS_MAX: u64 = 30;
+/// Output of a notification that is kept in the log of its job.
+pub const NOTIFY_OUTPUT_BYTES_MAX: usize = 8 * KIB;
+/// Most jobs that one request cancels or forgets, in one transaction.
+pub const SELECTED_JOBS_MAX: u32 = 1_000;
+/// Most jobs that one request waits for.
+pub const WAIT_JOBS_MAX: usize = 10_000;
+/// How long the daemon waits for an end of one of them before it answers.
+pub const WAIT_SECONDS_MAX: u64 = 20;
 /// Highest priority; the lowest is its negative.
 pub const PRIORITY_MAX: i32 = 10;
 

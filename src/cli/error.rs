@@ -140,6 +140,22 @@ pub(super) enum CliError {
     /// The user does not exist.
     #[error("--user: there is no user {0}")]
     NoUser(String),
+    /// The jobs of `submit --array` can't be made; none is submitted.
+    #[error("--array: {0}")]
+    Array(String),
+    /// An array was submitted in part.
+    #[error(
+        "{error}; {done} of {of} jobs are submitted: run the same command with --once {key} to submit the others"
+    )]
+    ArrayStopped {
+        error: Box<CliError>,
+        done: usize,
+        of: usize,
+        key: String,
+    },
+    /// More jobs than one command waits for.
+    #[error("{0} jobs are more than one command waits for; use labels to wait for fewer")]
+    TooManyJobs(usize),
     /// The current folder, where relative paths start, can't be found.
     #[error("cannot find the current folder: {0}")]
     NoFolder(String),
@@ -225,6 +241,9 @@ pub(super) enum WorkerError {
     /// The process can't become the user.
     #[error("cannot become user {uid}: {reason}")]
     User { uid: u32, reason: String },
+    /// The command can't be run, or the webhook does not accept the job.
+    #[error("cannot notify: {reason}")]
+    Notify { reason: String },
     /// Another system call failed.
     #[error("the worker cannot {action}: {reason}")]
     System {

@@ -55,10 +55,7 @@ pub(super) fn worker() -> Result<Exit, CliError> {
     let Some(assignment) = assignment()? else {
         return Err(CliError::Stopped(GONE.into()));
     };
-    step_down(assignment.run_as.as_ref())?;
-    // A working directory could not be unmounted. Paths in an assignment are absolute.
-    std::env::set_current_dir("/")
-        .map_err(|error| system("change to the root directory", error))?;
+    take_on(assignment.run_as.as_ref())?;
     let (sender, go) = mpsc::sync_channel(1);
     start_thread("alive", say_alive)?;
     start_thread("lifeline", move || hold_lifeline(&sender))?;
@@ -76,12 +73,32 @@ const GONE: &str = "the daemon is gone; nothing was begun";
 
 /// The assignment on standard input; `None` if the daemon ended before it sent one.
 fn assignment() -> Result<Option<Assignment>, WorkerError> {
+    let line = read_assignment()?;
+    let assignment = line.map(|line| Assignment::parse(&line)).transpose();
+    Ok(assignment?)
+}
+
+/// The first line of standard input; `None` if the daemon ended before it sent one.
+pub(super) fn read_assignment() -> Result<Option<Vec<u8>>, WorkerError> {
     let line = read_line(ASSIGNMENT_BYTES_MAX);
     match line.map_err(|error| system("read its assignment", error))? {
         Line::End => Ok(None),
         Line::TooLong => Err(AssignmentError::TooLong.into()),
-        Line::Whole(line) => Ok(Some(Assignment::parse(&line)?)),
+        Line::Whole(line) => Ok(Some(line)),
     }
+}
+
+/// Takes on the user of an assignment, if the daemon is root, and gives up what the process does not need. Call it before
+/// the first thread starts, because the kernel keeps some of this per thread.
+pub(super) fn take_on(run_as: Option<&RunAs>) -> Result<(), WorkerError> {
+    if let Some(user) = run_as {
+        become_user(user)?;
+        // The daemon's umask is meant for its own files.
+        rustix::process::umask(rustix::fs::Mode::from_raw_mode(UMASK));
+    }
+    nix::sys::prctl::set_no_new_privs().map_err(|errno| system("give up new privileges", errno))?;
+    // A working directory could not be unmounted. Paths in an assignment are absolute.
+    std::env::set_current_dir("/").map_err(|error| system("change to the root directory", error))
 }
 
 enum Line {
@@ -100,17 +117,6 @@ fn read_line(bytes_max: u64) -> std::io::Result<Line> {
         _ if line.len() as u64 == bytes_max => Line::TooLong,
         _ => Line::End,
     })
-}
-
-/// Takes on the user of a job, if it is another one, and gives up new privileges. Call it before the first thread starts,
-/// because the kernel keeps some of this per thread.
-fn step_down(user: Option<&RunAs>) -> Result<(), WorkerError> {
-    if let Some(user) = user {
-        become_user(user)?;
-        // The daemon's umask is meant for its own files.
-        rustix::process::umask(rustix::fs::Mode::from_raw_mode(UMASK));
-    }
-    nix::sys::prctl::set_no_new_privs().map_err(|errno| system("give up new privileges", errno))
 }
 
 /// Takes on the user for good, with the user's groups and no others. Real, effective and saved ids
@@ -135,7 +141,7 @@ fn become_user(user: &RunAs) -> Result<(), WorkerError> {
     Ok(())
 }
 
-fn system(action: &'static str, error: impl Into<std::io::Error>) -> WorkerError {
+pub(super) fn system(action: &'static str, error: impl Into<std::io::Error>) -> WorkerError {
     let reason = plain(&error.into());
     WorkerError::System { action, reason }
 }

@@ -48,6 +48,7 @@ pub fn admissible(
         mode: request.mode,
         priority: request.priority,
         demand,
+        options: request.options,
         idempotency: request.idempotency_key.map(|key| (key, request.digest)),
     })
 }
@@ -120,6 +121,7 @@ mod tests {
             name: None,
             priority,
             mode: Mode::Refuse,
+            options: Default::default(),
             idempotency_key: None,
             digest: [0; 32],
         };

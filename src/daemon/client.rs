@@ -7,6 +7,7 @@
 mod error;
 mod key;
 mod line;
+mod many;
 mod request;
 mod sse;
 
@@ -35,6 +36,7 @@ pub use self::{
     error::{ApiError, ClientError},
     key::IdempotencyKey,
     line::pass,
+    many::{Selection, WaitEvent},
 };
 use super::{
     action::ListQuery,
@@ -166,12 +168,21 @@ impl Client {
 
     /// Jobs, newest first: requests pages until it has `query.limit` jobs or there are no more.
     pub fn jobs(&self, query: &ListQuery) -> Result<Vec<JobView>, ClientError> {
+        self.pages(query, false)
+    }
+
+    /// The same of one's own jobs.
+    pub fn my_jobs(&self, query: &ListQuery) -> Result<Vec<JobView>, ClientError> {
+        self.pages(query, true)
+    }
+
+    fn pages(&self, query: &ListQuery, mine: bool) -> Result<Vec<JobView>, ClientError> {
         let mut jobs = Vec::new();
         let mut page_query = query.clone();
         loop {
             let left = query.limit.saturating_sub(jobs.len() as u32);
             page_query.limit = left.clamp(1, PAGE_JOBS);
-            let page: JobList = self.get(&target(&page_query))?;
+            let page: JobList = self.get(&target(&page_query, mine))?;
             let nothing = page.jobs.is_empty();
             jobs.extend(page.jobs);
             page_query.before = page.next_before;

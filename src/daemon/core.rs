@@ -9,6 +9,7 @@
 
 mod core_loop;
 mod handle;
+mod held;
 mod message;
 mod room;
 mod space;

@@ -11,6 +11,8 @@
 //! Everything here is pure: an event goes in, the changed job comes out. Times are milliseconds since 1970,
 //! UTC.
 
+mod notify;
+mod options;
 mod space;
 mod transitions;
 
@@ -21,6 +23,11 @@ use utoipa::ToSchema;
 
 pub use self::space::SpaceWait;
 use crate::report::event::{Progress, Shortage};
+
+pub use self::{
+    notify::{Notify, NotifyTarget},
+    options::{Label, SubmitOptions},
+};
 
 /// Number of a job: 1, 2, 3 … in the order of submission.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -55,7 +62,7 @@ pub enum State {
     Done,
     /// It failed; `error` says why.
     Failed,
-    /// Its user cancelled it.
+    /// Its user cancelled it, or a job that it was to wait for has failed or was cancelled.
     Cancelled,
     /// Its process ended early; the daemon resumes it.
     Interrupted,
@@ -202,6 +209,9 @@ pub struct Job {
 pub struct Course {
     /// Its state.
     pub state: State,
+    /// The jobs that it still waits for, while it is queued.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub waits_for_jobs: Vec<JobId>,
     /// Why its process was asked to stop, if it was.
     pub ending: Option<Ending>,
     /// When it was first started.
@@ -272,6 +282,9 @@ pub struct Submission {
     pub priority: i32,
     /// Resources that it occupies while it runs.
     pub demand: Demand,
+    /// Labels, jobs to wait for, retries, notification.
+    #[serde(default)]
+    pub options: SubmitOptions,
     /// The user's idempotency key, and a digest of the body submitted with it; none in a stored job.
     #[serde(skip)]
     pub idempotency: Option<(String, [u8; 32])>,
@@ -309,6 +322,7 @@ impl Submission {
                 threads: 2,
                 gpu: GpuDemand::None,
             },
+            options: SubmitOptions::default(),
             idempotency: None,
         }
     }
@@ -333,6 +347,8 @@ pub enum JobEvent {
     CancelAsked,
     /// Its user changes it.
     Changed(JobChange),
+    /// A job that it waits for has ended in this state.
+    DependencyEnded(JobId, State),
     /// The daemon stops.
     DrainAsked,
     /// Its process has ended.

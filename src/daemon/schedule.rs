@@ -195,10 +195,12 @@ pub fn fits_node(demand: &Demand, budget: &Resources) -> bool {
 }
 
 impl Waiting {
-    /// The job as a waiting one; none if it does not wait.
+    /// The job as a waiting one; none if it does not wait, or waits for something else.
     pub fn of(job: &Job) -> Option<Self> {
-        // A job that waits for disk space is no candidate.
-        let waits = job.course.state.is_waiting() && job.course.space.is_none();
+        // A job that waits for disk space or for other jobs is no candidate.
+        let course = &job.course;
+        let waits =
+            course.state.is_waiting() && course.space.is_none() && course.waits_for_jobs.is_empty();
         waits.then(|| Self {
             id: job.id,
             uid: job.submission.uid,

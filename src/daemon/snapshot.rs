@@ -29,6 +29,18 @@ pub struct Submitted {
     pub new: bool,
 }
 
+/// The jobs that one request has cancelled or forgotten.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Selected {
+    /// The jobs, newest first, and their states after that.
+    pub jobs: Vec<(JobId, State)>,
+    /// Where the next request continues; none if there are no more.
+    pub next_before: Option<JobId>,
+}
+
+/// State and exit code of a job.
+pub type End = (JobId, State, Option<i32>);
+
 /// What the core has admitted and counted.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Figures {

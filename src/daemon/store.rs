@@ -14,6 +14,9 @@
 //! |---|---|---|
 //! | `jobs` | `id`, never reused | `uid`, `priority`, `submitted_at`; `given`: the rest of what never changes; `course`: what does, as `priority`; `settings` |
 //! | `events` | `job_id`, `seq` | `course` after that event, and the time |
+//! | `labels` | `label`, `job_id` | the labels of each job |
+//! | `waits` | `job_id`, `for_id` | the jobs that a job waits for |
+//! | `notifications` | `job_id` | jobs whose end is still to be notified |
 //! | `idempotency` | `uid`, `key` | the job submitted with that key, and SHA-256 of what was submitted |
 //! | `recent_use` | `uid` | how much of the node the user has had lately (`schedule`), and when that was computed |
 //! | `logs` | `job_id`, `chunk` | output of the job processes; chunk n begins at byte n × 8 KiB |
@@ -70,7 +73,7 @@ pub use self::{
     reserve::RESERVE_BYTES,
     tx::{Inserted, Tx},
 };
-use super::job::{Job, State};
+use super::job::{Job, JobId, State};
 
 /// The job store; one process at a time opens it for a state directory.
 #[derive(Debug)]
@@ -155,6 +158,11 @@ impl Store {
             .try_for_each(|state| row::add_in(&self.connection, state, &mut jobs))
             .map_err(|error| JobStoreError::sql(&self.path, error))?;
         Ok(jobs)
+    }
+
+    /// The jobs whose end is still to be notified, with their users.
+    pub fn notifications(&self) -> Result<Vec<(JobId, u32)>, JobStoreError> {
+        tx::links::due(&self.connection).map_err(|error| JobStoreError::sql(&self.path, error))
     }
 
     /// Number of jobs in each state.

@@ -8,6 +8,7 @@
 //! - Everything kept of its output is bounded: the length of a line, the log, the time without output.
 //! - SIGTERM asks it to stop; after [`STOP_TIME_MAX`] it is killed.
 
+mod notify;
 mod process;
 mod report;
 mod space;
@@ -41,6 +42,8 @@ pub(super) async fn supervise(
     peers: Arc<Peers>,
     mut launches: mpsc::UnboundedReceiver<Launch>,
 ) {
+    let (notify, due) = mpsc::unbounded_channel();
+    tokio::spawn(notify::notify(core.clone(), Arc::clone(&peers), due));
     while let Some(launch) = launches.recv().await {
         let (core, peers) = (core.clone(), Arc::clone(&peers));
         match launch {
@@ -55,6 +58,10 @@ pub(super) async fn supervise(
             }
             Launch::SpaceCheck(check) => {
                 tokio::spawn(async move { space::check(core, &peers, check).await });
+            }
+            Launch::Notify(id, uid) => {
+                // Its receiver ends with the sender.
+                notify.send((id, uid)).ok();
             }
         }
     }

@@ -12,10 +12,10 @@ use utoipa::ToSchema;
 
 pub use self::space::SpaceWaitView;
 use super::{
-    job::{Demand, Ending, Job, JobId, Millis, Mode, Resources, State},
+    job::{Demand, Ending, Job, JobId, Label, Millis, Mode, Resources, State},
     quota::{Quota, Used},
     refusal::ErrorCode,
-    snapshot::Standing,
+    snapshot::{Selected, Standing},
 };
 use crate::{nvidia::NvidiaDevice, report::event::Progress};
 
@@ -38,6 +38,30 @@ pub struct JobView {
     pub priority: i32,
     /// What the job does with an output directory that is not empty.
     pub mode: Mode,
+    /// Words to find it by.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>, required = true)]
+    pub labels: Vec<Label>,
+    /// Jobs that must be done before it starts.
+    #[serde(default)]
+    #[schema(value_type = Vec<u64>, required = true)]
+    pub after: Vec<JobId>,
+    /// Jobs that must have ended before it starts, in whatever way.
+    #[serde(default)]
+    #[schema(value_type = Vec<u64>, required = true)]
+    pub after_any: Vec<JobId>,
+    /// Those of `after` and `after_any` that it still waits for.
+    #[serde(default)]
+    #[schema(value_type = Vec<u64>, required = true)]
+    pub waits_for_jobs: Vec<JobId>,
+    /// Restarts without progress that it asks for; null for those of the daemon.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub retries: Option<u32>,
+    /// Command or local address that reports its end.
+    #[serde(default)]
+    #[schema(required = true)]
+    pub notify: Option<String>,
     /// As submitted; memory and threads are set.
     #[schema(value_type = Object)]
     pub settings: Value,
@@ -95,6 +119,7 @@ impl JobView {
     /// A job and the name of its user, if the user has one.
     pub fn new(job: &Job, user_name: Option<&str>) -> Self {
         let (submission, course) = (&job.submission, &job.course);
+        let options = &submission.options;
         Self {
             id: job.id,
             name: submission.name.clone(),
@@ -105,6 +130,12 @@ impl JobView {
             state: course.state,
             priority: submission.priority,
             mode: submission.mode,
+            labels: options.labels.clone(),
+            after: options.after.clone(),
+            after_any: options.after_any.clone(),
+            waits_for_jobs: course.waits_for_jobs.clone(),
+            retries: options.retries,
+            notify: options.notify.as_ref().map(ToString::to_string),
             settings: submission.settings.clone(),
             demand: submission.demand,
             submitted_at: timestamp(job.submitted_at),
@@ -142,6 +173,57 @@ pub struct JobList {
     /// Value of `before` for the next page; null if this is the last.
     #[schema(value_type = Option<u64>, minimum = 1, required = true)]
     pub next_before: Option<JobId>,
+}
+
+/// The jobs that one request has cancelled or forgotten, newest first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SelectedJobs {
+    /// The jobs.
+    pub jobs: Vec<SelectedJob>,
+    /// Value of `before` for the next request; null if there are no more.
+    #[schema(value_type = Option<u64>, minimum = 1, required = true)]
+    pub next_before: Option<JobId>,
+}
+
+/// A job that was cancelled or forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SelectedJob {
+    /// Number of the job.
+    #[schema(value_type = u64, minimum = 1)]
+    pub id: JobId,
+    /// Its state after that.
+    pub state: State,
+}
+
+impl From<Selected> for SelectedJobs {
+    fn from(selected: Selected) -> Self {
+        let jobs = selected.jobs.into_iter();
+        Self {
+            jobs: jobs.map(|(id, state)| SelectedJob { id, state }).collect(),
+            next_before: selected.next_before,
+        }
+    }
+}
+
+/// Those of several jobs that have ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct EndList {
+    /// The jobs, in the order of their numbers.
+    pub ended: Vec<EndView>,
+}
+
+/// How a job has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = JobEnd)]
+pub struct EndView {
+    /// Number of the job.
+    #[schema(value_type = u64, minimum = 1)]
+    pub id: JobId,
+    /// Its state: done, failed or cancelled.
+    pub state: State,
+    /// Exit code of its last process.
+    #[schema(required = true)]
+    pub exit_code: Option<i32>,
 }
 
 /// The node: its budget, what running jobs occupy, and its devices.

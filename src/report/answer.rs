@@ -108,6 +108,13 @@ pub enum ClientAnswer<J> {
         /// The address, with the token that opens it once.
         address: String,
     },
+    /// The daemon has cancelled a job, or asked it to stop.
+    Cancelled {
+        /// Number of the job.
+        id: u64,
+        /// Its state after that.
+        state: String,
+    },
     /// The daemon has forgotten a job.
     Forgotten {
         /// Number of the job.

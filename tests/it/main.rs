@@ -51,6 +51,7 @@ mod gpu_check;
 mod house;
 mod identity;
 mod inputs;
+mod jobs;
 mod keep_columns;
 mod kill;
 mod layers;

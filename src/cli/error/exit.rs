@@ -34,6 +34,8 @@ impl CliError {
             | Self::Path(_)
             | Self::Settings(_)
             | Self::NoUser(_)
+            | Self::Array(_)
+            | Self::TooManyJobs(_)
             | Self::NoTerminal
             | Self::NotUtf8
             | Self::DiskTooSmall { .. }
@@ -62,13 +64,16 @@ impl CliError {
             Self::Show(error) => exit_of_show(error),
             Self::Draw(error) => exit_of_draw(error),
             Self::Stopped(_) => Exit::Stopped,
+            Self::ArrayStopped { error, .. } => error.exit(),
             Self::Trial(_)
             | Self::Attempt { .. }
             | Self::Crashed { .. }
             | Self::StreamCrashed { .. }
             | Self::StreamDisk { .. }
             | Self::Manifest(ManifestError::Unreadable { .. })
-            | Self::Worker(WorkerError::User { .. } | WorkerError::System { .. })
+            | Self::Worker(
+                WorkerError::User { .. } | WorkerError::System { .. } | WorkerError::Notify { .. },
+            )
             | Self::Signals(_)
             | Self::Terminal(_)
             | Self::Bench(_)

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use crate::{
     cli::{Exit, progress::position},
     daemon::{
-        job::{Demand, GpuDemand, State},
+        job::{Demand, GpuDemand, JobId, Label, State},
         schedule::fits_node,
         view::{JobView, NodeView},
     },
@@ -49,6 +49,9 @@ pub(in crate::cli) fn stands(job: &JobView, now: Timestamp) -> String {
     let why = job.error.as_deref();
     let why = why.map_or(String::new(), |error| format!(": {}", plain(error)));
     match job.state {
+        State::Queued if !job.waits_for_jobs.is_empty() => {
+            format!("waits for {}", numbers(&job.waits_for_jobs))
+        }
         State::Queued => "waits for free resources".into(),
         State::Starting => "is starting".into(),
         State::Running => "is running".into(),
@@ -59,6 +62,8 @@ pub(in crate::cli) fn stands(job: &JobView, now: Timestamp) -> String {
         }
         State::Done => "is done".into(),
         State::Failed => format!("has failed{why}"),
+        // The error of a job that its user has cancelled is older.
+        State::Cancelled if !job.cancel_asked => format!("was cancelled{why}"),
         State::Cancelled => "was cancelled".into(),
         State::Interrupted if let Some(space) = &job.waits_for_space => {
             space::waits(space, job.retry_at, now)
@@ -71,6 +76,27 @@ pub(in crate::cli) fn stands(job: &JobView, now: Timestamp) -> String {
             };
             format!("was interrupted and {when}{why}")
         }
+    }
+}
+
+/// The first few of several jobs.
+fn numbers(ids: &[JobId]) -> String {
+    const SHOWN: usize = 5;
+    let first: Vec<String> = ids.iter().take(SHOWN).map(JobId::to_string).collect();
+    let more = match ids.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let jobs = if ids.len() == 1 { "job" } else { "jobs" };
+    format!("{jobs} {}{more}", first.join(", "))
+}
+
+/// The state of a job as a list shows it.
+fn state_in_list(job: &JobView) -> String {
+    match job.waits_for_jobs.as_slice() {
+        [] => space::state(job),
+        [one] => format!("{} after {one}", job.state),
+        [first, more @ ..] => format!("{} after {first} +{}", job.state, more.len()),
     }
 }
 
@@ -110,7 +136,7 @@ pub(super) fn table(jobs: &[JobView], now: Timestamp) -> String {
             job.id.to_string(),
             job.name.as_deref().map_or_else(|| "-".into(), plain),
             user(job),
-            space::state(job),
+            state_in_list(job),
             share(job),
             products.unwrap_or_else(|| "-".into()),
             age(between(job.submitted_at, now)),
@@ -195,6 +221,9 @@ pub(in crate::cli) fn facts(
     if job.priority != 0 {
         line("priority", job.priority.to_string());
     }
+    for (label, text) in options(job) {
+        line(label, text);
+    }
     if let Some(progress) = &job.progress {
         // The last progress event is older than the end.
         match job.state {
@@ -219,6 +248,23 @@ pub(in crate::cli) fn facts(
         Err(error) => line("settings", error),
     }
     facts
+}
+
+/// What was asked of the job besides the settings of its run.
+fn options(job: &JobView) -> Vec<(&'static str, String)> {
+    let labels: Vec<_> = job.labels.iter().map(Label::as_str).collect();
+    let after = |ids: &[JobId]| (!ids.is_empty()).then(|| numbers(ids));
+    let facts = [
+        ("labels", (!labels.is_empty()).then(|| labels.join(" "))),
+        ("after", after(&job.after)),
+        ("after end", after(&job.after_any)),
+        ("retries", job.retries.map(|retries| retries.to_string())),
+        ("notify", job.notify.as_deref().map(plain)),
+    ];
+    let facts = facts.into_iter();
+    facts
+        .filter_map(|(label, text)| Some((label, text?)))
+        .collect()
 }
 
 /// How it ended.

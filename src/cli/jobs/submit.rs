@@ -1,17 +1,24 @@
 //! `molsieve submit`.
 
 use std::{
+    collections::BTreeSet,
     env,
     path::{Path, PathBuf},
 };
 
-use super::{DaemonArgs, watch};
+use super::{
+    DaemonArgs,
+    array::{self, Element},
+    options::OptionFlags,
+    wait::Waiting,
+    watch,
+};
 use crate::{
     cli::{CliError, Exit, places, run, say, say_json},
     config::{DeriveFlags, JobSettings},
     daemon::{
         api::SubmissionBody,
-        client::{ApiError, ClientError, IdempotencyKey},
+        client::{ApiError, Client, ClientError, IdempotencyKey},
         job::Mode,
         view::JobView,
     },
@@ -40,6 +47,16 @@ pub(in crate::cli) struct SubmitArgs {
     /// Submissions with the same key and settings make one job.
     #[arg(long, value_name = "WORD", hide_short_help = true)]
     once: Option<IdempotencyKey>,
+    /// One job for each of these files, in the order of their names
+    ///
+    /// In --output, {name}, {stem} and {number} stand for the file's name, for that without its extension, and for its number
+    /// from 1; without them, the jobs write into folders of --output. The jobs have a label in common. With --once,
+    /// files that come later can be added by the same command.
+    #[arg(long, value_name = "PATTERN", num_args = 1.., conflicts_with = "input")]
+    #[arg(hide_short_help = true)]
+    array: Vec<PathBuf>,
+    #[command(flatten)]
+    options: OptionFlags,
     /// Watch the job until it ends, and exit with its exit code
     #[arg(short, long)]
     wait: bool,
@@ -61,14 +78,29 @@ pub(in crate::cli) fn submit(args: SubmitArgs) -> Result<Exit, CliError> {
     } else {
         settings
     };
-    let spec = settings.clone().check()?;
-    places::check(&spec, settings.job_file.as_deref())?;
     let folder =
         env::current_dir().map_err(|error| CliError::NoFolder(crate::store::plain(&error)))?;
-    let settings = absolute(settings, &folder)?;
+    let again = args.once.is_some();
     let key = args.once.map_or_else(IdempotencyKey::random, Ok)?;
     let client = args.daemon.client()?;
-    let body = body(settings, args.name, args.priority);
+    if !args.array.is_empty() {
+        let body = args
+            .options
+            .add_to(body(settings.clone(), args.name, args.priority));
+        let array = Array {
+            elements: array::elements(&settings, &args.array, again)?,
+            folder: &folder,
+            key,
+            body,
+        };
+        return array.submit(&client, args.daemon.json, args.wait);
+    }
+    let spec = settings.clone().check()?;
+    places::check(&spec, settings.job_file.as_deref())?;
+    let settings = absolute(settings, &folder)?;
+    let body = args
+        .options
+        .add_to(body(settings, args.name, args.priority));
     let job = client
         .submit(&body, &key)
         .map_err(|error| explained(error, &key))?;
@@ -77,6 +109,76 @@ pub(in crate::cli) fn submit(args: SubmitArgs) -> Result<Exit, CliError> {
         return watch::watch(&client, &job, args.daemon.json);
     }
     Ok(Exit::Done)
+}
+
+/// The jobs of an array.
+struct Array<'a> {
+    elements: Vec<Element>,
+    folder: &'a Path,
+    key: IdempotencyKey,
+    /// The submission, without the settings and the name of each.
+    body: SubmissionBody,
+}
+
+impl Array<'_> {
+    fn submit(mut self, client: &Client, json: bool, wait: bool) -> Result<Exit, CliError> {
+        let label = array::label(&self.key);
+        self.body.labels.push(label.clone());
+        let mut bodies = Vec::new();
+        for Element { settings, name, .. } in &self.elements {
+            bodies.push(SubmissionBody {
+                settings: Some(absolute(settings.clone(), self.folder)?),
+                name: self.body.name.clone().or_else(|| name.clone()),
+                ..self.body.clone()
+            });
+        }
+        let mut ids = BTreeSet::new();
+        for (element, body) in self.elements.iter().zip(&bodies) {
+            let key = element.key(&self.key)?;
+            let job = client
+                .submit(body, &key)
+                .map_err(|error| self.stopped(ids.len(), explained(error, &key)))?;
+            ids.insert(job.id.0);
+            match json {
+                true => say_json(&job),
+                false => {
+                    let JobView { id, state, .. } = job;
+                    let input = element.settings.input.iter().map(|path| path.display());
+                    let input: Vec<_> = input.map(|path| path.to_string()).collect();
+                    say(&format!("job {id} {state}: {}", input.join(", ")));
+                }
+            }
+        }
+        if wait {
+            let waiting = Waiting {
+                client,
+                any: false,
+                until: None,
+                json,
+            };
+            return waiting.wait(ids);
+        }
+        if !json {
+            let jobs = counted(ids.len() as u64, "job");
+            say(&format!(
+                "{jobs}; molsieve wait --label {label} waits for the end"
+            ));
+        }
+        Ok(Exit::Done)
+    }
+
+    /// The error after so many submissions.
+    fn stopped(&self, done: usize, error: CliError) -> CliError {
+        match done {
+            0 => error,
+            done => CliError::ArrayStopped {
+                error: Box::new(error),
+                done,
+                of: self.elements.len(),
+                key: self.key.to_string(),
+            },
+        }
+    }
 }
 
 fn report(job: &JobView, json: bool, wait: bool) {
@@ -102,6 +204,7 @@ fn body(settings: JobSettings, name: Option<String>, priority: i32) -> Submissio
         name,
         priority,
         mode,
+        ..SubmissionBody::default()
     }
 }
 

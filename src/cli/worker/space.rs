@@ -1,7 +1,7 @@
 //! `molsieve check-space`, hidden from the help: checks a disk as the user whose job waits for space.
 //! [`crate::daemon::protocol::space`] describes its input and output.
 
-use super::{Line, read_line, step_down, system};
+use super::{Line, read_line, system, take_on};
 use crate::{
     cli::{CliError, Exit, error::WorkerError, say_json},
     daemon::protocol::{
@@ -14,7 +14,7 @@ use crate::{
 /// `molsieve check-space`.
 pub(in crate::cli) fn check_space() -> Result<Exit, CliError> {
     let question = question()?;
-    step_down(question.run_as.as_ref())?;
+    take_on(question.run_as.as_ref())?;
     let path = question.path.as_ref();
     let enough = space::has(path, question.needed_bytes)?;
     let free_bytes = space::of(path)?.free_bytes;

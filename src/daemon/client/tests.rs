@@ -240,6 +240,7 @@ fn pages_are_asked_for_until_there_are_enough() {
     let query = ListQuery {
         states: vec![State::Queued, State::Running],
         uid: Some(1000),
+        labels: vec!["a=1".parse().unwrap(), "b".parse().unwrap()],
         before: None,
         limit: 250,
     };
@@ -247,7 +248,8 @@ fn pages_are_asked_for_until_there_are_enough() {
     let ids: Vec<_> = jobs.iter().map(|job| job.id.0).collect();
     assert_eq!(ids, (151..401).rev().collect::<Vec<_>>());
     let requests = daemon.requests();
-    let second = "GET /v1/jobs?limit=50&state=queued%2Crunning&user=1000&before=201 ";
+    let second =
+        "GET /v1/jobs?limit=50&state=queued%2Crunning&label=a%3D1%2Cb&user=1000&before=201 ";
     assert!(requests[1].starts_with(second), "{}", requests[1]);
 }
 

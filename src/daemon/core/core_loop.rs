@@ -204,6 +204,9 @@ impl CoreLoop {
             let gpu = gpu.then(|| self.free_gpu()).flatten();
             self.engage(&job, gpu);
         }
+        for (id, uid) in self.store.notifications()? {
+            self.launches.send(Launch::Notify(id, uid)).ok();
+        }
         if !gone.is_empty() {
             self.commit(gone);
         }
@@ -270,6 +273,7 @@ impl CoreLoop {
                 _ => self.note(job),
             }
         }
+        effect.also.into_iter().for_each(|job| self.note(job));
         match &message {
             Message::Process(id, ProcessMessage::Said(_)) => self.publish(Notice::Log(*id)),
             Message::Drain => self.drain(),
@@ -307,6 +311,10 @@ impl CoreLoop {
         }
         if course.state.is_final() {
             *self.ended.entry(course.state).or_default() += 1;
+            if job.submission.options.notify.is_some() {
+                let notify = Launch::Notify(job.id, job.submission.uid);
+                self.launches.send(notify).ok();
+            }
         }
         if course.state == State::Interrupted {
             self.interruptions += 1;
@@ -388,9 +396,14 @@ impl CoreLoop {
     }
 
     fn launch(&mut self, admitted: Admitted, gpu: bool) {
-        let Admitted { job, settings } = admitted;
+        let Admitted {
+            job,
+            settings,
+            also,
+        } = admitted;
         let Some(settings) = settings else {
-            return self.note(job);
+            self.note(job);
+            return also.into_iter().for_each(|job| self.note(job));
         };
         let gpu = gpu.then(|| self.free_gpu()).flatten();
         let wanted = self.engage(&job, gpu);

@@ -16,12 +16,12 @@ use super::{
 };
 use crate::{
     daemon::{
-        action::{Caller, ListQuery, SubmitRequest},
+        action::{Bulk, Caller, ListQuery, SubmitRequest},
         admission,
         job::{Job, JobChange, JobId},
         refusal::Refusal,
         settings::ServeSettings,
-        snapshot::{Asked, Figures, Notice, Standing, Submitted},
+        snapshot::{Asked, End, Figures, Notice, Selected, Standing, Submitted},
         store::{JobStoreError, Reader},
     },
     limits::{
@@ -144,7 +144,7 @@ impl Core {
         let settings = self.settings();
         let submission =
             admission::admissible(caller, request, &settings.budget, &settings.quotas)?;
-        self.ask(|answer| Message::Submit(Box::new(submission), answer))
+        self.ask(|answer| Message::Submit(caller, Box::new(submission), answer))
             .await
     }
 
@@ -182,6 +182,33 @@ impl Core {
     /// Forgets a job that has ended.
     pub async fn forget(&self, caller: Caller, id: JobId) -> Result<(), Refusal> {
         self.ask(|answer| Message::Forget(caller, id, answer)).await
+    }
+
+    /// Cancels or forgets the jobs of a query that the caller may see, as many as its limit says.
+    pub async fn many(
+        &self,
+        caller: Caller,
+        bulk: Bulk,
+        query: ListQuery,
+    ) -> Result<Selected, Refusal> {
+        let many = |answer| Message::Many(caller, bulk, Box::new(query), answer);
+        self.ask(many).await
+    }
+
+    /// State and exit code of each of these jobs, in the order of their numbers. Fails if one does not exist, or
+    /// the caller may not see it.
+    pub async fn ends(&self, caller: Caller, ids: &Arc<[JobId]>) -> Result<Vec<End>, Refusal> {
+        let visible_to = (!caller.admin).then_some(caller.uid);
+        let asked = Arc::clone(ids);
+        let mut ends = self
+            .read(move |reader| reader.ends(&asked, visible_to))
+            .await?;
+        ends.sort_unstable_by_key(|(id, ..)| *id);
+        let missing = |id: &&JobId| ends.binary_search_by_key(*id, |(id, ..)| *id).is_err();
+        match ids.iter().find(missing) {
+            Some(id) => Err(Refusal::NotFound(*id)),
+            None => Ok(ends),
+        }
     }
 
     /// The job after each of its state events with a number above `after`, oldest first, at most ten.

@@ -5,10 +5,10 @@ use tokio::sync::{oneshot, watch};
 use crate::{
     config::JobSettings,
     daemon::{
-        action::Caller,
+        action::{Bulk, Caller, ListQuery},
         job::{Job, JobChange, JobId, Mode, ProcessEnd, ProcessIdentity, Submission},
         refusal::Refusal,
-        snapshot::{Asked, Figures, Standing, Submitted},
+        snapshot::{Asked, Figures, Selected, Standing, Submitted},
     },
 };
 
@@ -18,13 +18,15 @@ pub(in crate::daemon) type Answer<T> = oneshot::Sender<Result<T, Refusal>>;
 /// A message to the core.
 pub(in crate::daemon) enum Message {
     /// A user submits a job.
-    Submit(Box<Submission>, Answer<Submitted>),
+    Submit(Caller, Box<Submission>, Answer<Submitted>),
     /// A user cancels a job.
     Cancel(Caller, JobId, Answer<Job>),
     /// A user changes a job.
     Set(Caller, JobId, JobChange, Answer<Job>),
     /// A user forgets a job.
     Forget(Caller, JobId, Answer<()>),
+    /// A user cancels or forgets the jobs of a query.
+    Many(Caller, Bulk, Box<ListQuery>, Answer<Selected>),
     /// A request for the core's figures.
     Figures(Answer<Figures>),
     /// A request for a user's quota and what is used of it.
@@ -55,6 +57,8 @@ pub(in crate::daemon) enum ProcessMessage {
     Ended(ProcessEnd),
     /// It belonged to an earlier daemon, and is gone.
     Gone,
+    /// The notification of its job's end was made.
+    Notified,
     /// The disk on which its job waits for space was checked.
     SpaceChecked(SpaceFinding),
 }
@@ -98,6 +102,8 @@ pub(in crate::daemon) enum Launch {
     Orphan(JobId, ProcessIdentity),
     /// Check whether a disk has space again.
     SpaceCheck(SpaceCheck),
+    /// Notify of the end of a job of this user.
+    Notify(JobId, u32),
 }
 
 /// A process to start.

@@ -1,7 +1,11 @@
 //! Applies messages to the store, inside a transaction.
 
+mod bulk;
+mod dependencies;
+
 use serde::Deserialize;
 
+use self::dependencies::Dependencies;
 use super::{
     message::{Message, ProcessMessage, SpaceFinding},
     room::Room,
@@ -13,7 +17,7 @@ use crate::{
         admission,
         job::{Ending, Job, JobChange, JobEvent, JobId, Millis, RetryPolicy, Submission},
         refusal::Refusal,
-        snapshot::{Figures, Submitted},
+        snapshot::{Figures, Selected, Submitted},
         store::{Inserted, JobStoreError, Tx},
     },
 };
@@ -22,6 +26,8 @@ use crate::{
 pub(super) struct Effect {
     /// The job, if it has changed.
     pub(super) changed: Option<Job>,
+    /// Other jobs that have changed, after it, in this order.
+    pub(super) also: Vec<Job>,
     /// The answer to the sender.
     pub(super) answer: Result<Reply, Refusal>,
 }
@@ -30,6 +36,7 @@ pub(super) struct Effect {
 pub(super) enum Reply {
     Submitted(Box<Submitted>),
     Job(Box<Job>),
+    Selected(Selected),
     Nothing,
 }
 
@@ -48,18 +55,22 @@ pub(super) struct Terms {
 const PRUNED_MAX: u32 = 1_000;
 
 impl Effect {
-    fn nothing() -> Self {
+    pub(super) fn nothing() -> Self {
         Self::answer(Ok(Reply::Nothing))
     }
 
     fn answer(answer: Result<Reply, Refusal>) -> Self {
-        let changed = None;
-        Self { changed, answer }
+        Self {
+            changed: None,
+            also: Vec::new(),
+            answer,
+        }
     }
 
-    fn changed(job: Job) -> Self {
+    fn changed(job: Job, also: Vec<Job>) -> Self {
         Self {
             changed: Some(job),
+            also,
             answer: Ok(Reply::Nothing),
         }
     }
@@ -73,7 +84,8 @@ pub(super) fn take(
     room: &Room<'_>,
 ) -> Result<Effect, JobStoreError> {
     match message {
-        Message::Submit(submission, _) => submit(tx, submission, terms, room),
+        Message::Submit(caller, submission, _) => submit(tx, *caller, submission, (terms, room)),
+        Message::Many(caller, bulk, query, _) => bulk::many(tx, *caller, *bulk, query, terms),
         Message::Cancel(caller, id, _) => cancel(tx, *caller, *id, terms),
         Message::Set(caller, id, change, _) => set(tx, *caller, *id, *change, terms),
         Message::Forget(caller, id, _) => forget(tx, *caller, *id),
@@ -83,6 +95,10 @@ pub(super) fn take(
         }
         Message::Process(id, ProcessMessage::SpaceChecked(finding)) => {
             take_finding(tx, *id, *finding, terms)
+        }
+        Message::Process(id, ProcessMessage::Notified) => {
+            tx.notified(*id)?;
+            Ok(Effect::nothing())
         }
         Message::Process(id, from) => match event_of(from) {
             Some(event) => apply_event(tx, *id, event, terms),
@@ -106,7 +122,9 @@ fn event_of(from: &ProcessMessage) -> Option<JobEvent> {
         ProcessMessage::Opened => JobEvent::Opened,
         ProcessMessage::Ended(end) => JobEvent::Ended(end.clone()),
         ProcessMessage::Gone => JobEvent::Orphaned,
-        ProcessMessage::Said(_) | ProcessMessage::SpaceChecked(_) => return None,
+        ProcessMessage::Said(_) | ProcessMessage::SpaceChecked(_) | ProcessMessage::Notified => {
+            return None;
+        }
     })
 }
 
@@ -125,7 +143,11 @@ pub(super) fn apply_event(
         return Ok(Effect::answer(Err(Refusal::Busy)));
     }
     tx.update(&job, terms.now)?;
-    Ok(Effect::changed(job))
+    let also = match job.course.state.is_final() {
+        true => dependencies::follow_end(tx, &job, terms)?,
+        false => Vec::new(),
+    };
+    Ok(Effect::changed(job, also))
 }
 
 /// A job that is to be started, with the settings for its process.
@@ -133,6 +155,8 @@ pub(super) struct Admitted {
     pub(super) job: Job,
     /// None if the job has failed instead, because its stored settings cannot be read.
     pub(super) settings: Option<JobSettings>,
+    /// Other jobs that have changed with it.
+    pub(super) also: Vec<Job>,
 }
 
 /// Admits a waiting job. A job whose stored settings cannot be read fails with that error. None if the job is
@@ -154,7 +178,12 @@ pub(super) fn admit(
         }
     };
     let effect = apply_event(tx, id, event, terms)?;
-    Ok(effect.changed.map(|job| Admitted { job, settings }))
+    let also = effect.also;
+    Ok(effect.changed.map(|job| Admitted {
+        job,
+        settings,
+        also,
+    }))
 }
 
 /// Applies the finding of a check to the job that waits.
@@ -175,33 +204,51 @@ fn take_finding(
         return Ok(Effect::nothing());
     }
     tx.update(&job, terms.now)?;
-    Ok(Effect::changed(job))
+    Ok(Effect::changed(job, Vec::new()))
 }
 
 fn submit(
     tx: &Tx<'_>,
+    caller: Caller,
     submission: &Submission,
-    terms: &Terms,
-    room: &Room<'_>,
+    (terms, room): (&Terms, &Room<'_>),
 ) -> Result<Effect, JobStoreError> {
     if terms.draining {
         return Ok(Effect::answer(Err(Refusal::Busy)));
     }
-    let inserted = match room.refusal(submission) {
-        None => tx.insert(submission.clone(), terms.now)?,
-        // A job that was submitted before needs no room.
-        Some(refusal) => match tx.submitted_before(submission)? {
-            Some(known) => known,
-            None => return Ok(Effect::answer(Err(refusal))),
-        },
-    };
     let submitted = |job: Job, new| Reply::Submitted(Box::new(Submitted { job, new }));
+    // The jobs that it had to wait for may be forgotten by now, and it needs no room.
+    let inserted = match tx.submitted_before(submission)? {
+        Some(earlier) => earlier,
+        None => {
+            if let Some(refusal) = room.refusal(submission) {
+                return Ok(Effect::answer(Err(refusal)));
+            }
+            let Dependencies { unmet, broken } =
+                match dependencies::look_up(tx, caller, submission)? {
+                    Ok(dependencies) => dependencies,
+                    Err(refusal) => return Ok(Effect::answer(Err(refusal))),
+                };
+            let mut submission = submission.clone();
+            submission.options.unmet = unmet;
+            match (tx.insert(submission, terms.now)?, broken) {
+                (Inserted::New(job), Some((id, state))) => {
+                    let event = JobEvent::DependencyEnded(id, state);
+                    let mut effect = apply_event(tx, job.id, event, terms)?;
+                    let job = effect.changed.clone().unwrap_or(job);
+                    effect.answer = Ok(submitted(job, true));
+                    return Ok(effect);
+                }
+                (inserted, _) => inserted,
+            }
+        }
+    };
     Ok(match inserted {
         Inserted::New(job) => {
             room.take(job.submission.uid);
             Effect {
-                changed: Some(job.clone()),
-                answer: Ok(submitted(job, true)),
+                answer: Ok(submitted(job.clone(), true)),
+                ..Effect::changed(job, Vec::new())
             }
         }
         Inserted::Known(job) => Effect::answer(Ok(submitted(job, false))),
@@ -298,8 +345,12 @@ impl Message {
         figures: impl FnOnce() -> Result<Figures, Refusal>,
     ) {
         match (self, answer) {
-            (Self::Submit(_, to), Ok(Reply::Submitted(submitted))) => to.send(Ok(*submitted)).ok(),
-            (Self::Submit(_, to), Err(refusal)) => to.send(Err(refusal)).ok(),
+            (Self::Submit(_, _, to), Ok(Reply::Submitted(submitted))) => {
+                to.send(Ok(*submitted)).ok()
+            }
+            (Self::Submit(_, _, to), Err(refusal)) => to.send(Err(refusal)).ok(),
+            (Self::Many(_, _, _, to), Ok(Reply::Selected(selected))) => to.send(Ok(selected)).ok(),
+            (Self::Many(_, _, _, to), Err(refusal)) => to.send(Err(refusal)).ok(),
             (Self::Cancel(_, _, to) | Self::Set(_, _, _, to), Ok(Reply::Job(view))) => {
                 to.send(Ok(*view)).ok()
             }
@@ -388,7 +439,9 @@ mod tests {
             }
             set(tx, caller, id, change, &CONTEXT)
         });
-        let Effect { changed, answer } = effect.unwrap();
+        let Effect {
+            changed, answer, ..
+        } = effect.unwrap();
         drop(store);
         // A daemon that starts again reads it.
         let mut store = Store::open(folder.path()).unwrap();

@@ -106,9 +106,7 @@ impl<S: Send + Sync> FromRequest<S> for Change {
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let (mut parts, body) = request.into_parts();
         let session = Session::from_request_parts(&mut parts, state).await?;
-        announced(&body)?;
-        let held = session.memory(HTTP_JOBS_BYTES_MAX).await;
-        let body = in_time(&session, body).await?;
+        let (body, held) = self::body(&session, body).await?;
         let change = api::change(&parts.uri, &parts.headers, &body)?;
         Ok(Self {
             session,
@@ -116,6 +114,13 @@ impl<S: Send + Sync> FromRequest<S> for Change {
             held,
         })
     }
+}
+
+/// A body, with a permit for its memory and that of an answer with jobs.
+pub(super) async fn body(session: &Session, body: Body) -> Result<(Bytes, Held), ApiError> {
+    announced(&body)?;
+    let held = session.memory(HTTP_JOBS_BYTES_MAX).await;
+    Ok((in_time(session, body).await?, held))
 }
 
 /// Bytes of a body, if its head announces them. A body that is announced as too large is not read.

@@ -1,5 +1,7 @@
 //! The routes: path and method of each request, its handler, and its description in the OpenAPI document,
-//! which are one declaration.
+//! which are one declaration. Those about many jobs are in `many`.
+
+mod many;
 
 use std::sync::{Arc, LazyLock};
 
@@ -47,6 +49,9 @@ fn declared() -> OpenApiRouter {
         .routes(routes!(submit, list))
         .routes(routes!(show, set, forget))
         .routes(routes!(cancel))
+        .routes(routes!(many::cancel_many))
+        .routes(routes!(many::forget_many))
+        .routes(routes!(many::wait))
         .routes(routes!(events))
         .routes(routes!(log))
         .routes(routes!(node))
@@ -91,6 +96,8 @@ pub(super) fn router(edge: &Edge) -> Router {
             is that job.", body = JobView,
             headers(("Location" = String, description = "The job's path."))),
         (status = 408, description = "The body did not arrive in time.", body = ErrorBody),
+        (status = 404, description = "A job that it is to wait for does not exist, or another user owns it.",
+            body = ErrorBody),
         (status = 409, description = "The key was used with another job.", body = ErrorBody),
         (status = 413, description = "The body is larger than 131072 bytes.", body = ErrorBody),
         (status = 415, description = "The body is not application/json.", body = ErrorBody),
@@ -123,7 +130,9 @@ async fn submit(submission: Submission) -> Result<Response, ApiError> {
         for, or fewer if their text is long."))
 )]
 async fn list(session: Session, Params(params): Params<ListParams>) -> Result<Response, ApiError> {
-    let query = ListQuery::from(params);
+    let mine = params.mine.then_some(session.caller.uid);
+    let mut query = ListQuery::from(params);
+    query.uid = mine.or(query.uid);
     let held = session.memory(HTTP_JOBS_BYTES_MAX).await;
     let mut text = br#"{"jobs":["#.to_vec();
     let (mut left, mut before) = (query.limit, query.before);

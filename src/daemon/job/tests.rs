@@ -458,3 +458,63 @@ proptest! {
         prop_assert!(0 < wait && wait <= next && next <= delay_ms_max, "{wait} {next}");
     }
 }
+
+/// A job that waits for job 3, which must be done, and for job 4, which must have ended.
+fn waiting_for_two() -> Job {
+    let mut submission = Submission::plain();
+    submission.options.after = vec![JobId(3)];
+    submission.options.after_any = vec![JobId(4)];
+    submission.options.unmet = vec![JobId(3), JobId(4)];
+    Job::new(JobId(17), submission, 100)
+}
+
+#[test]
+fn a_job_waits_until_those_before_it_have_ended_as_they_must() {
+    let ended = JobEvent::DependencyEnded;
+    let mut job = waiting_for_two();
+    assert_eq!(job.course.waits_for_jobs, [JobId(3), JobId(4)]);
+    assert_eq!(job.submission.options.unmet, []);
+    assert!(job.clone().apply(Admitted, 1, &POLICY).is_err());
+    job.apply(ended(JobId(4), State::Failed), 1, &POLICY)
+        .unwrap();
+    assert_eq!((job.course.state, job.course.seq), (State::Queued, 2));
+    assert!(
+        job.clone()
+            .apply(ended(JobId(4), State::Done), 1, &POLICY)
+            .is_err()
+    );
+    let waits = job.clone();
+    job.apply(ended(JobId(3), State::Done), 1, &POLICY).unwrap();
+    job.apply(Admitted, 2, &POLICY).unwrap();
+
+    for (state, words) in [
+        (State::Failed, "has failed"),
+        (State::Cancelled, "was cancelled"),
+    ] {
+        let mut job = waits.clone();
+        job.apply(ended(JobId(3), state), 9, &POLICY).unwrap();
+        assert_eq!(job.course.state, State::Cancelled);
+        assert_eq!((job.course.ended_at, job.course.ending), (Some(9), None));
+        let error = job.course.error.unwrap();
+        assert!(error.contains("job 3") && error.contains(words), "{error}");
+    }
+    let mut cancelled = waits;
+    cancelled.apply(CancelAsked, 9, &POLICY).unwrap();
+    assert_eq!(cancelled.course.waits_for_jobs, []);
+}
+
+#[test]
+fn a_job_without_retries_fails_at_its_first_interruption_without_progress() {
+    let mut submission = Submission::plain();
+    submission.options.retries = Some(0);
+    let mut job = Job::new(JobId(17), submission, 100);
+    for event in [Admitted, Spawned(process()), Begun, ended(None, 5)] {
+        job.apply(event, 200, &POLICY).unwrap();
+    }
+    // It got further.
+    assert_eq!(job.course.state, State::Interrupted);
+    for event in [Admitted, Spawned(process()), Begun, ended(None, 5)] {
+        job.apply(event, 300, &POLICY).unwrap();
+    }
+    assert_eq!((job.course.state, job.course.attempts), (State::Failed, 2));
+}

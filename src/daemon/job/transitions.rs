@@ -26,13 +26,15 @@ enum ExitClass {
 
 impl Job {
     /// A job that was just submitted; its first state event is number 1.
-    pub fn new(id: JobId, submission: Submission, now: Millis) -> Self {
+    pub fn new(id: JobId, mut submission: Submission, now: Millis) -> Self {
+        let waits_for_jobs = std::mem::take(&mut submission.options.unmet);
         Self {
             id,
             submission,
             submitted_at: now,
             course: Course {
                 seq: 1,
+                waits_for_jobs,
                 ..Course::default()
             },
         }
@@ -48,6 +50,7 @@ impl Job {
         now: Millis,
         policy: &RetryPolicy,
     ) -> Result<(), Impossible> {
+        let policy = &self.submission.options.retry(policy);
         let course = &mut self.course;
         if !course.allows(&event) {
             return Err(Impossible {
@@ -73,6 +76,13 @@ impl Job {
             JobEvent::Opened => course.opened = true,
             JobEvent::CancelAsked => course.cancel(now),
             JobEvent::Changed(change) => self.submission.change(change),
+            JobEvent::DependencyEnded(id, state) => {
+                course.waits_for_jobs.retain(|other| *other != id);
+                if !self.submission.options.accepts(id, state) {
+                    course.error = Some(unmet(id, state));
+                    course.finish(State::Cancelled, now);
+                }
+            }
             JobEvent::DrainAsked => {
                 course.ending.get_or_insert(Ending::Drain);
                 course.state = State::Stopping;
@@ -95,6 +105,14 @@ impl Job {
     }
 }
 
+/// Why a job is cancelled that was to wait for another one.
+fn unmet(id: JobId, state: State) -> String {
+    match state {
+        State::Failed => format!("job {id}, which it was to wait for, has failed"),
+        _ => format!("job {id}, which it was to wait for, was cancelled"),
+    }
+}
+
 impl Submission {
     fn change(&mut self, change: JobChange) {
         let JobChange { priority } = change;
@@ -107,7 +125,12 @@ impl Course {
     fn allows(&self, event: &JobEvent) -> bool {
         use State::{Running, Starting, Stopping};
         match event {
-            JobEvent::Admitted | JobEvent::Unreadable(_) => self.state.is_waiting(),
+            JobEvent::Admitted | JobEvent::Unreadable(_) => {
+                self.state.is_waiting() && self.waits_for_jobs.is_empty()
+            }
+            JobEvent::DependencyEnded(id, _) => {
+                self.state.is_waiting() && self.waits_for_jobs.contains(id)
+            }
             JobEvent::Spawned(_) | JobEvent::NotSpawned(_) => {
                 matches!(self.state, Starting | Stopping) && self.process.is_none()
             }
@@ -221,6 +244,7 @@ impl Course {
 
     fn finish(&mut self, state: State, now: Millis) {
         self.state = state;
+        self.waits_for_jobs.clear();
         self.ended_at = Some(now);
         (self.retry_at, self.space) = (None, None);
         self.ending = self.ending.filter(|ending| *ending == Ending::Cancel);
@@ -251,6 +275,7 @@ impl JobEvent {
             Self::Opened => "opened",
             Self::CancelAsked => "cancel asked",
             Self::Changed(_) => "changed",
+            Self::DependencyEnded(..) => "dependency ended",
             Self::DrainAsked => "drain asked",
             Self::Ended(_) => "ended",
             Self::Orphaned => "orphaned",

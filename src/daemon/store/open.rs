@@ -23,6 +23,7 @@ const APPLICATION_ID: i64 = 0x6d6f_6c73;
 pub(super) const MIGRATIONS: &[&str] = &[
     include_str!("migrations/0001.sql"),
     include_str!("migrations/0002.sql"),
+    include_str!("migrations/0003.sql"),
 ];
 /// A file up to this size is checked as a whole.
 const WHOLE_CHECK_BYTES_MAX: u64 = 1 << 30;

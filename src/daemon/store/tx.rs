@@ -1,5 +1,7 @@
 //! Changes within a transaction.
 
+pub(super) mod links;
+
 use std::{cell::RefCell, path::Path};
 
 use rusqlite::{Connection, OptionalExtension, Result as Sql, Transaction, params};
@@ -213,6 +215,7 @@ fn insert_job(connection: &Connection, submission: Submission, now: Millis) -> S
             job.course.state.name(),
         ])?;
     job.id = JobId(connection.last_insert_rowid().unsigned_abs());
+    links::add(connection, &job)?;
     add_event(connection, &job, now)?;
     Ok(job)
 }

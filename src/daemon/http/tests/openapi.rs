@@ -128,6 +128,16 @@ fn what_a_request_may_hold_is_bounded_as_described() {
     assert_eq!(properties["priority"]["maximum"], limits::PRIORITY_MAX);
     assert_eq!(properties["priority"]["minimum"], -limits::PRIORITY_MAX);
     assert_eq!(properties["name"]["maxLength"], limits::JOB_NAME_CHARS_MAX);
+    assert_eq!(properties["labels"]["maxItems"], limits::JOB_LABELS_MAX);
+    for after in ["after", "after_any"] {
+        assert_eq!(properties[after]["maxItems"], limits::JOB_AFTER_MAX);
+    }
+    assert_eq!(properties["retries"]["maximum"], limits::JOB_RETRIES_MAX);
+    assert_eq!(properties["notify"]["maxLength"], limits::NOTIFY_BYTES_MAX);
+    assert_eq!(
+        schema("Wait")["properties"]["jobs"]["maxItems"],
+        limits::WAIT_JOBS_MAX
+    );
     let change = schema("Change");
     assert_eq!(change["additionalProperties"], false);
     let priority = &change["properties"]["priority"];
@@ -185,7 +195,10 @@ fn requests_and_answers_of_the_earlier_document_are_described() {
             "get /v1/node showNode: 200 400 403 500 503",
             "get /v1/openapi.json openApi: 200 400 403 503",
             "patch /v1/jobs/{id} setJob: 200 400 403 404 408 409 413 415 500 503",
-            "post /v1/jobs submitJob: 200 201 400 403 408 409 413 415 422 500 503",
+            "post /v1/jobs submitJob: 200 201 400 403 404 408 409 413 415 422 500 503",
+            "post /v1/jobs/cancel cancelJobs: 200 400 403 500 503",
+            "post /v1/jobs/forget forgetJobs: 200 400 403 500 503",
+            "post /v1/jobs/wait waitJobs: 200 400 403 404 408 413 415 500 503",
             "post /v1/jobs/{id}/cancel cancelJob: 200 202 400 403 404 500 503",
         ]
     );
