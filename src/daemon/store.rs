@@ -14,6 +14,7 @@
 //! | `jobs` | `id`, never reused | `uid`, `priority`, `submitted_at`; `given`: the rest of what never changes; `course`: what does, as `priority`; `settings` |
 //! | `events` | `job_id`, `seq` | `course` after that event, and the time |
 //! | `idempotency` | `uid`, `key` | the job submitted with that key, and SHA-256 of what was submitted |
+//! | `writers` | `schema` | the version of molsieve that has brought the file to that schema; not in files of before |
 //! | `logs` | `job_id`, `chunk` | output of the job processes; chunk n begins at byte n × 8 KiB |
 //!
 //! `given`, `course` and `settings` are JSON. `jobs.state` and `jobs.ended_at` repeat values of `course` for
@@ -28,8 +29,8 @@
 //! transaction is rolled back, and the store stays usable.
 //!
 //! **Migrations.** `store/migrations/NNNN.sql` brings schema NNNN - 1 to NNNN, each in one
-//! transaction that also sets `user_version`. A released one is never edited. A schema newer than this
-//! program's is refused. A field that is added to `given` or `course` needs
+//! transaction that also sets `user_version` and adds a row to `writers`. A released one is never edited. A schema newer
+//! than this program's is refused, with the version that it needs. A field that is added to `given` or `course` needs
 //! `#[serde(default)]`.
 //!
 //! **Limits.** Events of a job: the first 10 and the last 200. Log of a job: the first 512 KiB, and
@@ -37,6 +38,7 @@
 //! that. The file does not shrink: later jobs reuse the space of deleted ones. SQLite's
 //! page cache: 1 MiB for the [`Store`], 1 MiB for a [`Reader`].
 
+mod backup;
 mod error;
 mod log;
 mod open;
@@ -45,6 +47,7 @@ mod row;
 #[cfg(test)]
 mod tests;
 mod tx;
+mod writer;
 
 use std::{
     collections::BTreeMap,
@@ -55,6 +58,7 @@ use std::{
 use rusqlite::{Connection, TransactionBehavior};
 
 pub use self::{
+    backup::{Copied, backup},
     error::JobStoreError,
     reader::Reader,
     tx::{Inserted, Tx},

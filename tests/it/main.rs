@@ -14,6 +14,7 @@
 
 mod kit;
 
+mod admin;
 mod bad_input;
 mod bad_settings;
 mod bench;
@@ -31,6 +32,7 @@ mod conformance;
 mod corpora;
 mod daemon;
 mod daemon_load;
+mod daemon_soak;
 mod dedup;
 mod determinism;
 mod diff;

@@ -5,6 +5,7 @@ use crate::cli::Exit;
 use crate::{
     bench::BenchError,
     chem::ChemistryError,
+    daemon::store::JobStoreError,
     diff::DiffError,
     export::ExportError,
     filter::FilterError,
@@ -40,6 +41,12 @@ impl CliError {
             | Self::Worker(WorkerError::Assignment(_))
             | Self::Bench(BenchError::Engine(_) | BenchError::TooManyProducts(_))
             | Self::Engine(_)
+            | Self::Admin(
+                JobStoreError::NoStore(_)
+                | JobStoreError::Exists(_)
+                | JobStoreError::Foreign(_)
+                | JobStoreError::Newer { .. },
+            )
             | Self::Manifest(ManifestError::Newer { .. }) => Exit::Usage,
             Self::Store(error) | Self::Manifest(ManifestError::Store(error)) => {
                 exit_of_store(error)
@@ -74,6 +81,7 @@ impl CliError {
             | Self::Client(_)
             | Self::CannotListen { .. }
             | Self::Serve(_)
+            | Self::Admin(_)
             | Self::Log(_)
             | Self::Stream(_)
             | Self::TooLarge(_)

@@ -69,6 +69,11 @@ impl Answer {
 impl Daemon {
     /// Starts a daemon in this folder; `flags` are separated by blanks.
     pub fn start(folder: &Folder, flags: &str) -> Self {
+        Self::start_with(folder, flags, &[])
+    }
+
+    /// Like `start`, with more environment variables.
+    pub fn start_with(folder: &Folder, flags: &str, variables: &[(&str, String)]) -> Self {
         let (socket, log) = (folder.path("d.sock"), folder.path("daemon.log"));
         let stderr = File::options()
             .create(true)
@@ -83,6 +88,7 @@ impl Daemon {
             .arg(folder.path("state"))
             .args(flags.split_whitespace())
             .env_remove("MOLSIEVE_LOG")
+            .envs(variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(stderr)
