@@ -185,7 +185,7 @@ try_it_out() {
 # The newest package in target/deb.
 newest_package() {
     local package
-    package=$(find target/deb -name 'molsieve_*_amd64.deb' 2>/dev/null | sort -V | tail -n 1)
+    package=$(find target/deb -name 'molsieve_*_amd64.deb' 2>/dev/null | sort -V | tail -n 1) || true
     [ -n "$package" ] || die "there is no package; make one with packaging/build-deb.sh" 2
     echo "$package"
 }
@@ -232,7 +232,10 @@ case ${1:-} in
 esac
 if [ "$what" = systemd ] && [ $# -gt 0 ]; then exec "$(dirname "${BASH_SOURCE[0]}")/prove-systemd.sh" "$@"; fi
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-if [ "$what" = systemd ]; then exec packaging/prove-systemd.sh "$(newest_package)"; fi
+if [ "$what" = systemd ]; then
+    newest=$(newest_package)
+    exec packaging/prove-systemd.sh "$newest"
+fi
 [ "$(id -u)" = 0 ] || die "needs root, for chroot and mounts"
 command -v debootstrap >/dev/null || die "debootstrap is missing; install it with: apt-get install debootstrap"
 folder=$(realpath -m "${PROVE_FOLDER:-target/prove}")

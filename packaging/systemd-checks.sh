@@ -78,13 +78,13 @@ owned_by() {
 }
 
 another_sees_nothing() {
-    as bob molsieve ls | grep -qx 'no jobs' && said "no job" as bob molsieve status "$1" &&
+    as bob molsieve ls | contains '^no jobs$' && said "no job" as bob molsieve status "$1" &&
         said "no job" as bob molsieve cancel "$1" && said "no job" as bob molsieve logs "$1" &&
-        ! as bob molsieve ls --user alice | grep -q running && is alice "$1" state running
+        ! as bob molsieve ls --user alice | contains running && is alice "$1" state running
 }
 
 root_sees_all() {
-    inside_machine molsieve ls | grep -qE "^ *$1 .*alice"
+    inside_machine molsieve ls | contains "^ *$1 .*alice"
 }
 
 reads_only_its_own() {
@@ -96,13 +96,13 @@ reads_only_its_own() {
 }
 
 metrics() {
-    paged 'curl --unix-socket /run/molsieve/molsieve.sock http://molsieve/metrics' | grep -q '^molsieve_' &&
+    paged 'curl --unix-socket /run/molsieve/molsieve.sock http://molsieve/metrics' | contains '^molsieve_' &&
         inside_machine curl --fail --silent --unix-socket /run/molsieve/molsieve.sock http://molsieve/readyz
 }
 
 journal_has_fields() {
     paged 'journalctl -u molsieve' | tail -n 5
-    inside_machine journalctl --unit molsieve --output json | grep -q '"MOLSIEVE_JOB"'
+    inside_machine journalctl --unit molsieve --output json | contains '"MOLSIEVE_JOB"'
 }
 
 wrong_flag() {
@@ -112,7 +112,7 @@ wrong_flag() {
     sleep 4
     result="$(property molsieve.service ExecMainStatus) $(property molsieve.service ActiveState)"
     echo "$result"
-    [ "$result" = "2 failed" ] && inside_machine journalctl --unit molsieve --lines 30 | grep -q -e --memori
+    [ "$result" = "2 failed" ] && inside_machine journalctl --unit molsieve --lines 30 | contains memori
 }
 
 right_flag() {
@@ -121,15 +121,15 @@ right_flag() {
     inside_machine systemctl reset-failed molsieve.service molsieve.socket
     inside_machine systemctl restart molsieve.socket molsieve.service &&
         as alice molsieve ls >/dev/null &&
-        inside_machine curl --silent --unix-socket /run/molsieve/molsieve.sock http://molsieve/v1/node | grep -q 1073741824
+        inside_machine curl --silent --unix-socket /run/molsieve/molsieve.sock http://molsieve/v1/node | contains 1073741824
 }
 
 admins_see_all() {
-    inside_machine adduser carol adm && as carol molsieve ls | grep -q alice
+    inside_machine adduser carol adm && as carol molsieve ls | contains alice
 }
 
 too_large() {
-    said too_large as alice molsieve submit --json --input /srv/libraries/library.smi --output /home/alice/large \
+    said "the job needs more than the node has for jobs" as alice molsieve submit --input /srv/libraries/library.smi --output /home/alice/large \
         --memory 900GiB
 }
 
@@ -179,20 +179,20 @@ watchdog() {
     before=$(property molsieve.service MainPID)
     inside_machine kill -STOP "$before"
     within 90 restarted "$before" &&
-        inside_machine journalctl --unit molsieve | grep -q 'Watchdog timeout'
+        inside_machine journalctl --unit molsieve | contains 'Watchdog timeout'
 }
 
-# The kernel kills the job process, not the daemon; with more memory the job goes on by itself.
+# The kernel kills the job process, not the daemon; with more memory the job resumes by itself.
 memory_max() {
-    local before
+    local before id
     before=$(property molsieve.service MainPID)
-    inside_machine systemctl set-property --runtime molsieve.service MemoryMax=64M || return 1
-    inside_machine cat /sys/fs/cgroup/memory/system.slice/molsieve.service/memory.limit_in_bytes
-    within 60 was_killed "$1" || { echo "the kernel killed nothing"; return 1; }
-    as alice molsieve status "$1"
-    as alice molsieve logs "$1" | tail -n 3
+    inside_machine systemctl set-property --runtime molsieve.service MemoryMax=44M || return 1
+    id=$(submit alice /home/alice/small)
+    within 60 was_killed "$id" || { echo "the kernel killed nothing"; return 1; }
+    as alice molsieve status "$id"
+    job alice "$id" error | contains 'signal 9|SIGKILL|killed' || return 1
     inside_machine systemctl set-property --runtime molsieve.service MemoryMax=infinity
-    [ "$(property molsieve.service MainPID)" = "$before" ]
+    done_right alice "$id" /home/alice/small 2 && [ "$(property molsieve.service MainPID)" = "$before" ]
 }
 
 was_killed() {
@@ -204,6 +204,28 @@ reload() {
     before=$(property molsieve.service MainPID)
     inside_machine systemctl reload molsieve.service && [ "$(property molsieve.service MainPID)" = "$before" ] &&
         [ "$(inside_machine systemctl is-active molsieve.service)" = active ]
+}
+
+# The page's example of a configuration file, with the users and groups that it names.
+page_configuration() {
+    inside_machine bash -c 'useradd ada; groupadd students'
+    awk '/^```toml$/ { on = 1; next } /^```$/ { on = 0 } on' docs/operating.md | put_file /root/page.toml
+    inside_machine molsieve serve --check-config --config /root/page.toml
+}
+
+# A reload applies a quota without a restart; one with a wrong file fails and changes nothing.
+reload_configuration() {
+    local two_threads=(as bob molsieve submit --input /srv/libraries/library.smi --memory 200MiB --threads 2)
+    printf '[quota.user.bob]\nthreads = 1\n' | put_file /etc/molsieve/molsieve.toml
+    paged 'molsieve serve --check-config' && reload && said quota "${two_threads[@]}" --output /home/bob/two || return 1
+    echo 'colour = "red"' | put_file /etc/molsieve/molsieve.toml
+    said colour inside_machine molsieve serve --check-config || return 1
+    inside_machine systemctl reload molsieve.service
+    sleep 1
+    inside_machine journalctl --unit molsieve --lines 20 | contains colour &&
+        said quota "${two_threads[@]}" --output /home/bob/two || return 1
+    inside_machine rm /etc/molsieve/molsieve.toml
+    reload && "${two_threads[@]}" --output /home/bob/two
 }
 
 reboot() {
@@ -243,7 +265,7 @@ single() {
 /var/lib/molsieve-single 710 molsieve:molsieve
 /var/lib/molsieve-single/jobs 2750 molsieve:molsieve
 MODES
-        inside_machine adduser carol molsieve && inside_machine id -nG molsieve | grep -qw render
+        inside_machine adduser carol molsieve && inside_machine id -nG molsieve | contains render
 }
 
 single_job() {
@@ -301,7 +323,7 @@ user_unit_ends() {
 remove() {
     local id
     id=$(submit alice /home/alice/last)
-    within 60 works alice "$id" && paged 'apt-get remove molsieve' && ! inside_machine pgrep --full '/usr/bin/molsieve|self/exe' &&
+    within 60 works alice "$id" && paged 'apt-get remove molsieve' -y && ! inside_machine pgrep --full '/usr/bin/molsieve|self/exe' &&
         inside_machine bash -c '! command -v molsieve && [ -s /var/lib/molsieve/jobs.sqlite3 ] && [ -f /etc/default/molsieve ]'
 }
 
@@ -313,7 +335,7 @@ reinstalled() {
 }
 
 purge() {
-    paged 'apt-get purge molsieve' | tee -a "$log" | grep -q 'molsieve: removing /var/lib/molsieve' &&
+    paged 'apt-get purge molsieve' -y | tee -a "$log" | contains 'molsieve: removing /var/lib/molsieve' &&
         inside_machine bash -c 'for path in /var/lib/molsieve /var/cache/molsieve /etc/default/molsieve /run/molsieve \
                 /usr/bin/molsieve /usr/lib/molsieve /lib/systemd/system/molsieve.service; do
                 [ ! -e "$path" ] || { echo "$path is left"; exit 1; }
