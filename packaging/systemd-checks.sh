@@ -186,13 +186,14 @@ watchdog() {
 memory_max() {
     local before id
     before=$(property molsieve.service MainPID)
-    inside_machine systemctl set-property --runtime molsieve.service MemoryMax=44M || return 1
-    id=$(submit alice /home/alice/small)
+    inside_machine systemctl set-property --runtime molsieve.service MemoryMax=56M || return 1
+    id=$(as alice molsieve submit --json --input /srv/libraries/library.smi --rules /srv/libraries/rules.toml \
+        --output /home/alice/small --memory 900MiB --threads 4 --engine cpu | field id)
     within 60 was_killed "$id" || { echo "the kernel killed nothing"; return 1; }
     as alice molsieve status "$id"
     job alice "$id" error | contains 'signal 9|SIGKILL|killed' || return 1
     inside_machine systemctl set-property --runtime molsieve.service MemoryMax=infinity
-    done_right alice "$id" /home/alice/small 2 && [ "$(property molsieve.service MainPID)" = "$before" ]
+    within $((12 * seconds + 120)) is alice "$id" state "done" && [ "$(job alice "$id" attempts)" -ge 2 ] && [ "$(property molsieve.service MainPID)" = "$before" ]
 }
 
 was_killed() {
