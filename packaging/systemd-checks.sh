@@ -184,20 +184,23 @@ watchdog() {
 
 # The kernel kills the job process, not the daemon; with more memory the job resumes by itself.
 memory_max() {
-    local before id
+    local before id code=0
     before=$(property molsieve.service MainPID)
     inside_machine systemctl set-property --runtime molsieve.service MemoryMax=56M || return 1
     id=$(as alice molsieve submit --json --input /srv/libraries/library.smi --rules /srv/libraries/rules.toml \
         --output /home/alice/small --memory 900MiB --threads 4 --engine cpu | field id)
-    within 60 was_killed "$id" || { echo "the kernel killed nothing"; return 1; }
+    within 60 was_killed "$id" || code=1
     as alice molsieve status "$id"
-    job alice "$id" error | contains 'signal 9|SIGKILL|killed' || return 1
     inside_machine systemctl set-property --runtime molsieve.service MemoryMax=infinity
-    within $((12 * seconds + 120)) is alice "$id" state "done" && [ "$(job alice "$id" attempts)" -ge 2 ] && [ "$(property molsieve.service MainPID)" = "$before" ]
+    # Only a daemon that was killed too needs this.
+    inside_machine systemctl reset-failed molsieve.service molsieve.socket
+    inside_machine systemctl start molsieve.socket molsieve.service
+    [ "$code" = 0 ] && within $((12 * seconds + 120)) is alice "$id" state "done" &&
+        [ "$(property molsieve.service MainPID)" = "$before" ]
 }
 
 was_killed() {
-    [ "$(job alice "$1" failures)" -ge 1 ]
+    job alice "$1" error | contains 'signal 9|SIGKILL|killed'
 }
 
 reload() {

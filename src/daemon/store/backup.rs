@@ -18,7 +18,7 @@ use rusqlite::{
     backup::{self, StepResult},
 };
 
-use super::{JobStoreError, open};
+use super::{JobStoreError, open, row::number};
 use crate::store::{StoreError, disk};
 
 /// Pause before another attempt while another program locks the database.
@@ -78,7 +78,7 @@ fn copy(from: &Connection, part: &Path) -> Result<u64, JobStoreError> {
         });
     }
     let jobs = to
-        .query_row("SELECT count(*) FROM jobs", [], |row| row.get(0))
+        .query_row("SELECT count(*) FROM jobs", [], |row| number(row, 0))
         .map_err(sql)?;
     to.close().map_err(|(_, error)| sql(error))?;
     Ok(jobs)
