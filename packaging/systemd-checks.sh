@@ -149,7 +149,7 @@ interrupted() {
     shift
     runs=$((runs + 1))
     output=/home/alice/out-$runs
-    id=$(submit alice "$output")
+    id=$(submit alice "$output") || return 1
     check "$what: a job works" within 60 works alice "$id" || return
     check "$what" "$@" "$id" || return
     check "$what: the job ends by itself, with the same bytes" done_right alice "$id" "$output" "$attempts_min"
@@ -274,7 +274,7 @@ MODES
 
 single_job() {
     local id output=/var/lib/molsieve-single/jobs/carol
-    id=$(submit carol "$output")
+    id=$(submit carol "$output") || return 1
     done_right carol "$id" "$output" 1 && owned_by molsieve "$output" && as carol cat "$output/manifest.json" >/dev/null
 }
 
@@ -289,13 +289,13 @@ single_drop_in() {
     awk '/^```ini$/ { on = 1; next } /^```$/ { on = 0 } on' docs/operating.md |
         sed 's|/srv/libraries|/srv/results|' | put_file /etc/systemd/system/molsieve-single.service.d/override.conf
     inside_machine systemctl daemon-reload && inside_machine systemctl restart molsieve-single.service
-    id=$(submit carol /srv/results/carol)
+    id=$(submit carol /srv/results/carol) || return 1
     done_right carol "$id" /srv/results/carol 1
 }
 
 single_restart() {
     local id output=/var/lib/molsieve-single/jobs/again
-    id=$(submit carol "$output")
+    id=$(submit carol "$output") || return 1
     within 60 works carol "$id" && inside_machine systemctl restart molsieve-single.service &&
         done_right carol "$id" "$output" 2
 }
@@ -311,7 +311,7 @@ user_unit() {
     local id
     paged 'loginctl enable-linger alice' && within 30 as alice systemctl --user is-active basic.target &&
         paged_as alice 'systemctl --user enable --now molsieve.socket' || return 1
-    id=$(submit alice /home/alice/own)
+    id=$(submit alice /home/alice/own) || return 1
     [ "$id" = 1 ] && within 60 works alice "$id" && as alice systemctl --user restart molsieve.service &&
         done_right alice "$id" /home/alice/own 2 && owned_by alice /home/alice/own &&
         as alice bash -c '[ "$(stat -c %a ~/.local/state/molsieve)" = 700 ] && [ "$(stat -c %a "$XDG_RUNTIME_DIR/molsieve")" = 700 ]'
@@ -326,7 +326,7 @@ user_unit_ends() {
 
 remove() {
     local id
-    id=$(submit alice /home/alice/last)
+    id=$(submit alice /home/alice/last) || return 1
     within 60 works alice "$id" && paged 'apt-get remove molsieve' -y && ! inside_machine pgrep --full '/usr/bin/molsieve|self/exe' &&
         inside_machine bash -c '! command -v molsieve && [ -s /var/lib/molsieve/jobs.sqlite3 ] && [ -f /etc/default/molsieve ]'
 }

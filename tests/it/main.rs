@@ -74,4 +74,5 @@ mod structure_key;
 mod systemd;
 mod top;
 mod ui;
+mod upgrade;
 mod worker;
