@@ -279,7 +279,7 @@ single_job() {
 }
 
 single_keeps_others_out() {
-    said "ermission denied" as bob molsieve ls
+    said "you are not allowed to use this daemon" as bob molsieve ls
 }
 
 single_drop_in() {
