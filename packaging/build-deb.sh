@@ -90,6 +90,8 @@ documents() {
     local doc=usr/share/doc/molsieve
     packaging/copyright.py >"$work/copyright"
     put 0644 "$work/copyright" "$doc/copyright"
+    packaging/sbom.py "$tree" >"$work/sbom"
+    put 0644 "$work/sbom" "$doc/molsieve.cdx.json"
     put_gz README.md "$doc/README.md"
     # Flat, because the systemd units name operating.md.gz here. The pages for developers stay out.
     local page

@@ -59,6 +59,6 @@ if [ ! -x /usr/bin/molsieve ]; then
 fi
 verify --system "$work"/system/*
 verify --user "$work"/user/*
-exposure "$work/system/molsieve-single.service" 2.5
-exposure "$work/system/molsieve.service" 2.5
+exposure "$work/system/molsieve-single.service" 0.7
+exposure "$work/system/molsieve.service" 2.1
 exit "$failed"

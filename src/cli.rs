@@ -5,6 +5,7 @@
 //! output carries one JSON object per line and nothing else. With `--output -` it carries the rows, and the summary goes to
 //! standard error.
 
+mod admin;
 mod attempts;
 mod bench;
 mod diff;
@@ -167,6 +168,9 @@ is not available."
         after_long_help = "Exit codes: 0 stopped on request, running jobs are at a checkpoint; 1 failed; 2 usage."
     )]
     Serve(Box<serve::ServeArgs>),
+    /// Work on the daemon's state, as its administrator
+    #[command(subcommand)]
+    Admin(admin::AdminCommand),
     /// Submit a job to the daemon
     ///
     /// The flags are those of run. Relative paths start at the current folder. Without --memory or --threads
@@ -333,6 +337,7 @@ pub fn main() -> ExitCode {
         Command::Rules(RulesCommand::Check(args)) => (args.json, rules_check::check(&args)),
         Command::Rules(RulesCommand::Convert(args)) => (false, rules_convert::convert(&args)),
         Command::Serve(args) => (false, serve::serve(*args)),
+        Command::Admin(admin::AdminCommand::Backup(args)) => (args.json, admin::backup(&args)),
         Command::Submit(args) => (args.daemon.json, jobs::submit(*args)),
         Command::Ls(args) => (args.daemon.json, jobs::list(&args)),
         Command::Status(args) => (args.daemon.json, jobs::status(&args)),

@@ -102,8 +102,8 @@ pub enum ServeError {
 
 /// Time for job processes to stop when the daemon stops. Those that take longer are left to stop by themselves.
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(75);
-/// Interval at which old jobs are forgotten.
-const PRUNE_EVERY: Duration = Duration::from_secs(3600);
+/// Interval at which old jobs are forgotten, up to 1,000 each time: more than a daemon can end in it.
+const PRUNE_EVERY: Duration = Duration::from_secs(60);
 /// Threads for look-ups of names and devices, which may block.
 const BLOCKING_THREADS_MAX: usize = 4;
 /// Stack of such a thread.
@@ -275,9 +275,9 @@ async fn chores(core: Core) {
         }
     };
     let pruning = async {
-        let mut hours = interval(PRUNE_EVERY);
+        let mut times = interval(PRUNE_EVERY);
         loop {
-            hours.tick().await;
+            times.tick().await;
             core.prune().await;
         }
     };

@@ -11,7 +11,7 @@ use crate::{
     config::ConfigError,
     daemon::{
         ServeError, client::ClientError, paths::PathError, protocol::AssignmentError,
-        settings::SettingsError,
+        settings::SettingsError, store::JobStoreError,
     },
     diff::DiffError,
     export::ExportError,
@@ -114,6 +114,9 @@ pub(super) enum CliError {
     Settings(#[from] SettingsError),
     #[error(transparent)]
     Serve(#[from] ServeError),
+    /// The daemon's state can't be copied.
+    #[error(transparent)]
+    Admin(#[from] JobStoreError),
     /// Standard input or output failed.
     #[error("standard input or output: {0}")]
     Stream(String),

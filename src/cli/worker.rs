@@ -47,8 +47,13 @@ const LAST_RESORT: Duration = Duration::from_secs(60);
 /// The umask of a job that runs as another user than the daemon: the usual one.
 const UMASK: u32 = 0o022;
 
+/// What a job process adds to its badness when the kernel chooses what to kill for memory, of 1,000. A daemon with little
+/// memory of its own is larger than a job process that is just starting.
+const KILLED_FIRST: i32 = 500;
+
 /// `molsieve worker`.
 pub(super) fn worker() -> Result<Exit, CliError> {
+    be_killed_first();
     // The daemon resumes its jobs itself.
     let stops = Stops::FromOutside;
     let planning = run::end_on_signals(stops)?;
@@ -66,6 +71,17 @@ pub(super) fn worker() -> Result<Exit, CliError> {
         stops,
         || wait_for(&go),
     )
+}
+
+/// If memory runs out, the kernel is to kill this process and not the daemon. Everybody may raise their own score.
+fn be_killed_first() {
+    const SCORE: &str = "/proc/self/oom_score_adj";
+    let now = std::fs::read_to_string(SCORE).ok();
+    let now = now.and_then(|text| text.trim().parse::<i32>().ok());
+    if now.is_some_and(|score| score < KILLED_FIRST) {
+        // Without it the job works as well.
+        let _ = std::fs::write(SCORE, KILLED_FIRST.to_string());
+    }
 }
 
 /// The message when the daemon ends before the job has begun.

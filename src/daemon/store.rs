@@ -19,6 +19,7 @@
 //! | `notifications` | `job_id` | jobs whose end is still to be notified |
 //! | `idempotency` | `uid`, `key` | the job submitted with that key, and SHA-256 of what was submitted |
 //! | `recent_use` | `uid` | how much of the node the user has had lately (`schedule`), and when that was computed |
+//! | `writers` | `schema` | the version of molsieve that has brought the file to that schema; not in files of before |
 //! | `logs` | `job_id`, `chunk` | output of the job processes; chunk n begins at byte n × 8 KiB |
 //!
 //! `given`, `course` and `settings` are JSON. `jobs.state` and `jobs.ended_at` repeat values of `course` for
@@ -38,8 +39,8 @@
 //! [`Store::has_space`] counts them too.
 //!
 //! **Migrations.** `store/migrations/NNNN.sql` brings schema NNNN - 1 to NNNN, each in one
-//! transaction that also sets `user_version`. A released one is never edited. A schema newer than this
-//! program's is refused. A field that is added to `given` or `course` needs
+//! transaction that also sets `user_version` and adds a row to `writers`. A released one is never edited. A schema newer
+//! than this program's is refused, with the version that it needs. A field that is added to `given` or `course` needs
 //! `#[serde(default)]`.
 //!
 //! **Limits.** Events of a job: the first 10 and the last 200. Log of a job: the first 512 KiB, and
@@ -47,6 +48,7 @@
 //! that. The file does not shrink: later jobs reuse the space of deleted ones. SQLite's
 //! page cache: 1 MiB for the [`Store`], 1 MiB for a [`Reader`].
 
+mod backup;
 mod error;
 mod log;
 mod open;
@@ -57,6 +59,7 @@ mod row;
 #[cfg(test)]
 mod tests;
 mod tx;
+mod writer;
 
 use std::{
     collections::BTreeMap,
@@ -68,6 +71,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use self::reserve::Reserve;
 pub use self::{
+    backup::{Copied, backup},
     error::JobStoreError,
     reader::Reader,
     reserve::RESERVE_BYTES,

@@ -122,6 +122,21 @@ pub enum ClientAnswer<J> {
     },
 }
 
+/// What `molsieve admin` prints.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "lowercase")]
+pub enum AdminAnswer {
+    /// The daemon's state was copied.
+    Backup {
+        /// The copy.
+        file: String,
+        /// Jobs in it.
+        jobs: u64,
+        /// Its bytes.
+        bytes: u64,
+    },
+}
+
 /// The line to print, without the line end.
 pub fn line(answer: &impl Serialize) -> String {
     let object = serde_json::to_value(answer).expect("an answer has string keys");

@@ -14,6 +14,7 @@
 
 mod kit;
 
+mod admin;
 mod bad_input;
 mod bad_settings;
 mod bench;
@@ -32,6 +33,7 @@ mod conformance;
 mod corpora;
 mod daemon;
 mod daemon_load;
+mod daemon_soak;
 mod dedup;
 mod determinism;
 mod diff;
@@ -77,4 +79,5 @@ mod structure_key;
 mod systemd;
 mod top;
 mod ui;
+mod upgrade;
 mod worker;

@@ -5,6 +5,7 @@ use crate::cli::Exit;
 use crate::{
     bench::BenchError,
     chem::ChemistryError,
+    daemon::store::JobStoreError,
     diff::DiffError,
     export::ExportError,
     filter::FilterError,
@@ -42,6 +43,12 @@ impl CliError {
             | Self::Worker(WorkerError::Assignment(_))
             | Self::Bench(BenchError::Engine(_) | BenchError::TooManyProducts(_))
             | Self::Engine(_)
+            | Self::Admin(
+                JobStoreError::NoStore(_)
+                | JobStoreError::Exists(_)
+                | JobStoreError::Foreign(_)
+                | JobStoreError::Newer { .. },
+            )
             | Self::Manifest(ManifestError::Newer { .. }) => Exit::Usage,
             Self::Store(error) | Self::Manifest(ManifestError::Store(error)) => {
                 exit_of_store(error)
@@ -80,6 +87,7 @@ impl CliError {
             | Self::Client(_)
             | Self::CannotListen { .. }
             | Self::Serve(_)
+            | Self::Admin(_)
             | Self::Log(_)
             | Self::Stream(_)
             | Self::TooLarge(_)

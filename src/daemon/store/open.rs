@@ -10,7 +10,7 @@ use std::{
 
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::{JobStoreError, Store, reserve::Reserve};
+use super::{JobStoreError, Store, reserve::Reserve, writer};
 use crate::store::disk::try_lock_patiently;
 
 /// Name of the database.
@@ -79,8 +79,7 @@ fn database(dir: &Path, path: &Path) -> Result<Connection, JobStoreError> {
 pub(super) fn read_only(dir: &Path) -> Result<(Connection, PathBuf), JobStoreError> {
     let path = dir.join(DATABASE);
     let connection = connect(&path, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    let known = schema(&connection).map_err(|error| JobStoreError::sql(&path, error))?;
-    refuse_newer(&path, known)?;
+    refuse_newer(&connection, &path)?;
     Ok((connection, path))
 }
 
@@ -175,7 +174,7 @@ fn check(connection: &Connection, path: &Path) -> Result<(), JobStoreError> {
     if (tables > 0 || version > 0) && application != APPLICATION_ID {
         return Err(JobStoreError::Foreign(path.into()));
     }
-    refuse_newer(path, version)?;
+    refuse_newer(connection, path)?;
     let length = fs::metadata(path)
         .map_err(|error| JobStoreError::io(path, "read", &error))?
         .len();
@@ -202,13 +201,15 @@ fn check(connection: &Connection, path: &Path) -> Result<(), JobStoreError> {
     Ok(())
 }
 
-fn refuse_newer(path: &Path, found: u32) -> Result<(), JobStoreError> {
+fn refuse_newer(connection: &Connection, path: &Path) -> Result<(), JobStoreError> {
+    let found = schema(connection).map_err(|error| JobStoreError::sql(path, error))?;
     let known = MIGRATIONS.len() as u32;
     if found > known {
         return Err(JobStoreError::Newer {
             path: path.into(),
             found,
             known,
+            needs: writer::of_schema(connection, found),
         });
     }
     Ok(())
@@ -237,6 +238,7 @@ pub(super) fn migrate(connection: &mut Connection, migrations: &[&str]) -> rusql
     for (version, migration) in (1u32..).zip(migrations).skip(from as usize) {
         let step = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         step.execute_batch(migration)?;
+        writer::record(&step, version)?;
         step.pragma_update(None, "user_version", version)?;
         step.commit()?;
     }

@@ -1,3 +1,4 @@
+mod backup;
 mod bounds;
 mod files;
 mod jobs;

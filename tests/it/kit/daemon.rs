@@ -69,13 +69,22 @@ impl Answer {
 impl Daemon {
     /// Starts a daemon in this folder; `flags` are separated by blanks.
     pub fn start(folder: &Folder, flags: &str) -> Self {
-        let daemon = Self::start_unready(folder, flags);
+        Self::start_with(folder, flags, &[])
+    }
+
+    /// Like `start`, with more environment variables.
+    pub fn start_with(folder: &Folder, flags: &str, variables: &[(&str, String)]) -> Self {
+        let daemon = Self::spawn(folder, flags, variables);
         daemon.wait_until_ready();
         daemon
     }
 
     /// Starts a daemon that need not accept jobs, and waits until it answers.
     pub fn start_unready(folder: &Folder, flags: &str) -> Self {
+        Self::spawn(folder, flags, &[])
+    }
+
+    fn spawn(folder: &Folder, flags: &str, variables: &[(&str, String)]) -> Self {
         let (socket, log) = (folder.path("d.sock"), folder.path("daemon.log"));
         let stderr = File::options()
             .create(true)
@@ -92,6 +101,7 @@ impl Daemon {
             .env_remove("MOLSIEVE_LOG")
             // Its configuration is molsieve.toml in the folder, if the test has written one.
             .env("CONFIGURATION_DIRECTORY", folder.path(""))
+            .envs(variables.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(stderr)
