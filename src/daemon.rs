@@ -36,6 +36,7 @@ pub mod admission;
 pub mod api;
 pub mod client;
 pub mod core;
+pub mod gpus;
 pub mod http;
 pub mod job;
 pub mod paths;

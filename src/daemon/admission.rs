@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 
 use super::{
     action::{Caller, SubmitRequest},
-    job::{Demand, GpuDemand, Resources, Submission},
+    job::{Demand, GpuDemand, Job, JobChange, Resources, Submission},
     refusal::Refusal,
     schedule::fits_node,
 };
@@ -22,12 +22,7 @@ pub fn admissible(
 ) -> Result<Submission, Refusal> {
     check_priority(caller, request.priority)?;
     let (settings, demand) = filled(request.settings, node);
-    if !fits_node(&demand, node) {
-        return Err(Refusal::TooLarge {
-            needs: demand,
-            node: *node,
-        });
-    }
+    check_demand(demand, node)?;
     let settings =
         serde_json::to_value(&settings).map_err(|error| Refusal::encode("the settings", &error))?;
     Ok(Submission {
@@ -49,6 +44,35 @@ pub fn check_priority(caller: Caller, priority: i32) -> Result<(), Refusal> {
         return Err(Refusal::Forbidden(reason.into()));
     }
     Ok(())
+}
+
+/// Whether the caller may make this change of a job that has not ended.
+pub fn check_change(
+    caller: Caller,
+    job: &Job,
+    change: &JobChange,
+    node: &Resources,
+) -> Result<(), Refusal> {
+    if let Some(priority) = change.priority
+        && priority != job.submission.priority
+    {
+        check_priority(caller, priority)?;
+    }
+    if !change.is_of_resources() {
+        return Ok(());
+    }
+    if !job.course.state.is_waiting() {
+        return Err(Refusal::NotWaiting(job.id, job.course.state));
+    }
+    check_demand(change.demand(job.submission.demand), node)
+}
+
+/// Whether a job fits the node when nothing else runs.
+fn check_demand(needs: Demand, node: &Resources) -> Result<(), Refusal> {
+    match fits_node(&needs, node) {
+        true => Ok(()),
+        false => Err(Refusal::TooLarge { needs, node: *node }),
+    }
 }
 
 fn filled(settings: JobSettings, node: &Resources) -> (JobSettings, Demand) {

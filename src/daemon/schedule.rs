@@ -28,7 +28,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::job::{Demand, GpuDemand, Job, JobId, Millis, Resources};
+use super::job::{Demand, Job, JobId, Millis, Resources};
 
 mod round;
 
@@ -129,9 +129,7 @@ enum QueuePosition {
 
 /// Whether a job fits the node when nothing else runs.
 pub fn fits_node(demand: &Demand, budget: &Resources) -> bool {
-    demand.memory_bytes <= budget.memory_bytes
-        && demand.threads <= budget.threads
-        && (demand.gpu != GpuDemand::One || budget.gpus > 0)
+    demand.fits(budget)
 }
 
 impl Waiting {
@@ -157,7 +155,7 @@ impl Queue {
         self.later.insert((waiting.ready_at, waiting.id), waiting);
     }
 
-    /// Replaces a job whose priority was changed. It waits at its new level from now on, and how often it was passed
+    /// Replaces a job whose priority, memory or threads were changed. It waits at its new level from now on, and how often it was passed
     /// still counts. If the node was reserved for it, the next round decides anew.
     pub fn replace(&mut self, waiting: Waiting, now: Millis) {
         let passed = self.get(waiting.id).map_or(0, |before| before.passed);
@@ -191,6 +189,12 @@ impl Queue {
     /// Number of waiting jobs.
     pub fn len(&self) -> usize {
         self.positions.len()
+    }
+
+    /// The waiting jobs, in no order.
+    pub fn waiting(&self) -> impl Iterator<Item = &Waiting> {
+        let lines = self.levels.values().flat_map(|level| level.lines.values());
+        self.later.values().chain(lines.flat_map(BTreeMap::values))
     }
 
     /// A waiting job.

@@ -33,6 +33,8 @@ pub struct Figures {
     pub admitted: Resources,
     /// Number of waiting jobs.
     pub waiting: u64,
+    /// Number of those that need more than the node has for jobs.
+    pub too_large: u64,
     /// Number of jobs by state.
     pub jobs: BTreeMap<State, u64>,
     /// Number of jobs that have ended since the daemon's start, by state.

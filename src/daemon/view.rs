@@ -9,7 +9,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{
-    job::{Demand, Ending, Job, JobId, Millis, Mode, Resources, State},
+    job::{Demand, Ending, Job, JobId, Millis, Mode, Resources, State, WaitsFor},
     refusal::ErrorCode,
 };
 use crate::{nvidia::NvidiaDevice, report::event::Progress};
@@ -28,12 +28,16 @@ pub struct JobView {
     pub user: JobUser,
     /// Current state.
     pub state: State,
+    /// What it waits for; null if it does not wait.
+    #[serde(default)]
+    #[schema(value_type = Option<WaitsFor>, required = true)]
+    pub waits_for: Option<WaitsFor>,
     /// Higher goes first.
     #[schema(minimum = -10, maximum = 10)]
     pub priority: i32,
     /// What the job does with an output directory that is not empty.
     pub mode: Mode,
-    /// As submitted; memory and threads are set.
+    /// As submitted; memory and threads are set, and may have been changed since.
     #[schema(value_type = Object)]
     pub settings: Value,
     /// Resources that it occupies while it runs.
@@ -83,8 +87,8 @@ pub struct JobUser {
 }
 
 impl JobView {
-    /// A job and the name of its user, if the user has one.
-    pub fn new(job: &Job, user_name: Option<&str>) -> Self {
+    /// A job, the name of its user, if the user has one, and what the job waits for.
+    pub fn new(job: &Job, user_name: Option<&str>, waits_for: Option<WaitsFor>) -> Self {
         let (submission, course) = (&job.submission, &job.course);
         Self {
             id: job.id,
@@ -94,6 +98,7 @@ impl JobView {
                 name: user_name.map(str::to_owned),
             },
             state: course.state,
+            waits_for,
             priority: submission.priority,
             mode: submission.mode,
             settings: submission.settings.clone(),

@@ -8,8 +8,8 @@ use serde::Deserialize;
 use crate::{
     cli::{Exit, progress::position},
     daemon::{
-        job::{Demand, GpuDemand, State},
-        schedule::fits_node,
+        api::ChangeBody,
+        job::{Demand, GpuDemand, State, WaitsFor},
         view::{JobView, NodeView},
     },
     report::event::Progress,
@@ -47,6 +47,11 @@ pub(in crate::cli) fn stands(job: &JobView, now: Timestamp) -> String {
     let why = job.error.as_deref();
     let why = why.map_or(String::new(), |error| format!(": {}", plain(error)));
     match job.state {
+        _ if job.waits_for == Some(WaitsFor::LargerBudget) => format!(
+            "needs more than the node has for jobs, and waits until it has more, or until molsieve set {} --memory SIZE \
+             --threads N lowers what it needs",
+            job.id
+        ),
         State::Queued => "waits for free resources".into(),
         State::Starting => "is starting".into(),
         State::Running => "is running".into(),
@@ -66,6 +71,14 @@ pub(in crate::cli) fn stands(job: &JobView, now: Timestamp) -> String {
             };
             format!("was interrupted and {when}{why}")
         }
+    }
+}
+
+/// The state of a job in a table. A job that no freed resources will start is told apart.
+pub(in crate::cli) fn state(job: &JobView) -> String {
+    match job.waits_for {
+        Some(WaitsFor::LargerBudget) => format!("{}, too large", job.state),
+        _ => job.state.to_string(),
     }
 }
 
@@ -105,7 +118,7 @@ pub(super) fn table(jobs: &[JobView], now: Timestamp) -> String {
             job.id.to_string(),
             job.name.as_deref().map_or_else(|| "-".into(), plain),
             user(job),
-            job.state.to_string(),
+            state(job),
             share(job),
             products.unwrap_or_else(|| "-".into()),
             age(between(job.submitted_at, now)),
@@ -149,14 +162,7 @@ pub(in crate::cli) fn facts(
 ) -> Vec<(&'static str, String)> {
     let mut facts = Vec::new();
     let mut line = |label: &'static str, text: String| facts.push((label, text));
-    // The budget may have been larger when the job was submitted.
-    let stands = match node {
-        Some(node) if !fits_node(&job.demand, &node.budget) => {
-            "needs more than the node has for jobs, and waits until it has more".into()
-        }
-        _ => stands(job, now),
-    };
-    line("state", format!("{}: it {stands}", job.state));
+    line("state", format!("{}: it {}", job.state, stands(job, now)));
     if let Some(node) = node {
         line("node", occupied(node));
     }
@@ -236,6 +242,23 @@ pub(in crate::cli) fn cancelled(job: &JobView) -> String {
         State::Done | State::Failed => format!("job {id} had already ended: it is {state}"),
         _ => format!("job {id} is being stopped"),
     }
+}
+
+/// A job after it was changed.
+pub(super) fn changed(job: &JobView, change: &ChangeBody, now: Timestamp) -> String {
+    let has = [
+        change
+            .priority
+            .map(|_| format!("priority {}", job.priority)),
+        change
+            .memory
+            .map(|_| ByteSize(job.demand.memory_bytes).to_string()),
+        change
+            .threads
+            .map(|_| counted(job.demand.threads.into(), "thread")),
+    ];
+    let has = has.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    format!("job {} has {has}; it {}", job.id, stands(job, now))
 }
 
 /// A job that was removed from the list.

@@ -78,6 +78,7 @@ impl ApiError {
             Self::Denied(_) | Self::Refused(Refusal::Forbidden(_)) => (S::FORBIDDEN, C::Forbidden),
             Self::Refused(Refusal::NotEnded(_)) => (S::CONFLICT, C::NotEnded),
             Self::Refused(Refusal::Ended(..)) => (S::CONFLICT, C::Ended),
+            Self::Refused(Refusal::NotWaiting(..)) => (S::CONFLICT, C::NotWaiting),
             Self::Refused(Refusal::IdempotencyConflict(_)) => (S::CONFLICT, C::IdempotencyConflict),
             Self::Refused(Refusal::TooLarge { .. }) => (S::UNPROCESSABLE_ENTITY, C::TooLarge),
             Self::TooMany(_) | Self::Refused(Refusal::Busy) => (S::SERVICE_UNAVAILABLE, C::Busy),

@@ -14,8 +14,10 @@ use tokio::{
 };
 
 use super::{
+    change,
     handle::{Core, Shared},
     message::{Launch, Message, ProcessMessage, ProcessStart, Wanted},
+    oversized::Oversized,
     take::{self, Admitted, Effect, Reply, Terms},
 };
 use crate::{
@@ -52,6 +54,7 @@ struct CoreLoop {
     store: Store,
     shared: Arc<Shared>,
     queue: Queue,
+    oversized: Oversized,
     active: BTreeMap<JobId, ActiveJob>,
     /// Jobs to start, until their admission is committed.
     granted: Vec<Grant>,
@@ -88,6 +91,7 @@ pub fn start(
         store,
         shared: Arc::clone(core.shared()),
         queue: Queue::default(),
+        oversized: Oversized::default(),
         active: BTreeMap::new(),
         granted: Vec::new(),
         again: Vec::new(),
@@ -201,6 +205,7 @@ impl CoreLoop {
             ended_before: now - self.shared.settings.keep.as_millis() as Millis,
             draining: self.draining,
             full: self.queue.len() >= WAITING_JOBS_MAX,
+            budget: self.shared.settings.budget,
         }
     }
 
@@ -264,6 +269,7 @@ impl CoreLoop {
 
     /// Updates memory to a committed job, and publishes the change.
     fn note(&mut self, job: Job) {
+        self.oversized.note(&job, &self.shared.settings.budget);
         match Waiting::of(&job) {
             Some(waiting) => self.queue.insert(waiting),
             None => {
@@ -295,17 +301,12 @@ impl CoreLoop {
     fn note_change(&mut self, caller: Caller, job: &Job) {
         if let Some(waiting) = Waiting::of(job) {
             self.queue.replace(waiting, now());
+            // Its start was not committed, and it may need other resources now.
+            self.granted.retain(|grant| grant.id != job.id);
         }
-        let (id, priority) = (job.id, job.submission.priority);
-        let (user, by) = (job.submission.uid, caller.uid);
-        tracing::info!(
-            job = id.0,
-            user,
-            by,
-            priority,
-            "job {id} has priority {priority}"
-        );
-        self.publish(Notice::State(id, job.course.state));
+        self.oversized.note(job, &self.shared.settings.budget);
+        change::log(caller, job);
+        self.publish(Notice::State(job.id, job.course.state));
     }
 
     fn publish(&self, notice: Notice) {
@@ -319,6 +320,8 @@ impl CoreLoop {
             return;
         }
         // Start no further job until earlier starts are committed.
+        self.oversized
+            .look(&self.queue, &self.shared.settings.budget);
         if self.granted.is_empty() {
             self.granted = self.round();
         }
@@ -437,6 +440,7 @@ impl CoreLoop {
         Ok(Figures {
             admitted,
             waiting: self.queue.len() as u64,
+            too_large: self.oversized.count(),
             jobs: jobs.map_err(|error| Refusal::Store(error.to_string()))?,
             ended: self.ended.clone(),
             interruptions: self.interruptions,

@@ -15,7 +15,7 @@ use crate::{
     daemon::{
         action::{Caller, ListQuery, SubmitRequest},
         admission,
-        job::{Job, JobChange, JobId},
+        job::{Job, JobChange, JobId, WaitsFor},
         refusal::Refusal,
         settings::ServeSettings,
         snapshot::{Figures, Notice, Submitted},
@@ -101,6 +101,12 @@ impl Core {
     /// The settings of the daemon.
     pub fn settings(&self) -> &ServeSettings {
         &self.shared.settings
+    }
+
+    /// What a job waits for; `None` if it does not wait.
+    pub fn waits_for(&self, job: &Job) -> Option<WaitsFor> {
+        let now = jiff::Timestamp::now().as_millisecond();
+        WaitsFor::of(job, &self.shared.settings.budget, now)
     }
 
     /// Submits a job.

@@ -8,7 +8,9 @@ use crate::{
     daemon::{
         action::Caller,
         admission,
-        job::{Ending, Job, JobChange, JobEvent, JobId, Millis, RetryPolicy, Submission},
+        job::{
+            Ending, Job, JobChange, JobEvent, JobId, Millis, Resources, RetryPolicy, Submission,
+        },
         refusal::Refusal,
         snapshot::{Figures, Submitted},
         store::{Inserted, JobStoreError, Tx},
@@ -41,6 +43,8 @@ pub(super) struct Terms {
     pub(super) draining: bool,
     /// Whether the queue of waiting jobs is full.
     pub(super) full: bool,
+    /// What the node has for jobs.
+    pub(super) budget: Resources,
 }
 
 /// Maximum number of jobs forgotten in one transaction.
@@ -191,12 +195,13 @@ fn set(
     if change.is_made(&job) {
         return Ok(Effect::answer(Ok(Reply::Job(Box::new(job)))));
     }
-    if let Some(priority) = change.priority
-        && let Err(refusal) = admission::check_priority(caller, priority)
-    {
+    if let Err(refusal) = admission::check_change(caller, &job, &change, &terms.budget) {
         return Ok(Effect::answer(Err(refusal)));
     }
     let effect = apply_event(tx, id, JobEvent::Changed(change), terms)?;
+    if let Some(job) = effect.changed.as_ref().filter(|_| change.is_of_resources()) {
+        tx.update_submission(job)?;
+    }
     Ok(with_job(effect, job))
 }
 
@@ -268,8 +273,13 @@ impl Message {
 
 #[cfg(test)]
 mod tests {
+    use std::num::NonZeroUsize;
+
     use super::*;
-    use crate::daemon::{job::State, store::Store};
+    use crate::{
+        daemon::{job::State, store::Store},
+        units::ByteSize,
+    };
 
     const CONTEXT: Terms = Terms {
         now: 1,
@@ -281,6 +291,11 @@ mod tests {
         ended_before: 0,
         draining: false,
         full: false,
+        budget: Resources {
+            memory_bytes: 2 << 30,
+            threads: 4,
+            gpus: 0,
+        },
     };
 
     /// Admits a job whose stored settings were replaced by `settings`.
@@ -329,6 +344,7 @@ mod tests {
         let caller = Caller { uid, gid: 1, admin };
         let change = JobChange {
             priority: Some(priority),
+            ..JobChange::default()
         };
         let effect = store.write(|tx| {
             tx.insert(submission, 0)?;
@@ -363,6 +379,53 @@ mod tests {
         assert_eq!(set_as(2, false, -5, false), (not_found, -1, false));
         let ended = Err(Refusal::Ended(JobId(1), State::Cancelled));
         assert_eq!(set_as(1, false, -5, true), (ended, -1, false));
+    }
+
+    #[test]
+    fn memory_and_threads_are_stored_where_the_next_process_reads_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(folder.path()).unwrap();
+        let (id, owner) = (JobId(1), 1);
+        let mut set_as = |uid, memory: u64, threads| {
+            let caller = Caller {
+                uid,
+                gid: 1,
+                admin: false,
+            };
+            let change = JobChange {
+                memory: Some(ByteSize(memory)),
+                threads: NonZeroUsize::new(threads),
+                ..JobChange::default()
+            };
+            let set = store.write(|tx| {
+                if tx.job(id)?.is_none() {
+                    tx.insert(Submission::plain(), 0)?;
+                }
+                set(tx, caller, id, change, &CONTEXT)
+            });
+            set.unwrap().answer.map(|_| ())
+        };
+        assert_eq!(set_as(2, 1, 1), Err(Refusal::NotFound(id)));
+        let refused = set_as(owner, (2 << 30) + 1, 1);
+        assert!(
+            matches!(refused, Err(Refusal::TooLarge { .. })),
+            "{refused:?}"
+        );
+        let refused = set_as(owner, 1, 5);
+        assert!(
+            matches!(refused, Err(Refusal::TooLarge { .. })),
+            "{refused:?}"
+        );
+        assert_eq!(set_as(owner, 150 << 20, 4), Ok(()));
+        drop(store);
+        let mut store = Store::open(folder.path()).unwrap();
+        let waiting = store.unfinished().unwrap().remove(0);
+        assert_eq!(waiting.submission.demand.memory_bytes, 150 << 20);
+        let admitted = store.write(|tx| admit(tx, id, &CONTEXT)).unwrap().unwrap();
+        let settings = admitted.settings.unwrap();
+        assert_eq!(settings.memory, Some(ByteSize(150 << 20)));
+        assert_eq!(settings.threads, NonZeroUsize::new(4));
+        assert_eq!(admitted.job.submission.demand.threads, 4);
     }
 
     #[test]

@@ -128,6 +128,12 @@ fn jobs(registry: &mut Registry, core: &Core, figures: &Figures) {
         ("gpus_budget", may, None, budget.gpus.into()),
         ("gpus_admitted", have, None, admitted.gpus.into()),
         ("jobs_waiting", "Waiting jobs", None, figures.waiting),
+        (
+            "jobs_too_large",
+            "Waiting jobs that need more than the budget",
+            None,
+            figures.too_large,
+        ),
     ];
     gauges(registry, gauged);
 }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::daemon::job::GpuDemand;
 
 mod node;
 mod properties;
