@@ -18,7 +18,7 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | [`job`], [`snapshot`] | a job and its states; what the core tells about jobs |
+//! | [`job`], [`quota`], [`snapshot`] | a job and its states; what one user may have; what the core tells about jobs |
 //! | [`action`], [`refusal`], [`view`] | requests as values; why they are refused; the JSON of answers |
 //! | [`protocol`] | the protocol between the daemon and a job process |
 //! | [`paths`], [`settings`] | where socket and state are; the settings of the daemon |
@@ -30,6 +30,7 @@
 //! | [`api`], [`http`] | checked requests and the OpenAPI document; connections and routes |
 //! | [`client`] | the client's side of the socket |
 //! | [`systemd`] | readiness, watchdog and socket activation |
+//! | `listen`, `reload` | the daemon's own socket; settings that are read again |
 
 pub mod action;
 pub mod admission;
@@ -39,10 +40,13 @@ pub mod core;
 pub mod gpus;
 pub mod http;
 pub mod job;
+mod listen;
 pub mod paths;
 pub mod peer;
 pub mod protocol;
+pub mod quota;
 pub mod refusal;
+mod reload;
 pub mod schedule;
 pub mod settings;
 pub mod snapshot;
@@ -53,7 +57,6 @@ pub mod view;
 
 use std::{future::pending, os::unix::fs::DirBuilderExt, path::Path, sync::Arc, time::Duration};
 
-use nix::unistd::Uid;
 use tokio::{
     net::{UnixListener, unix::UCred},
     runtime::Builder,
@@ -67,11 +70,14 @@ use self::{
     http::{Edge, Limits},
     peer::{PeerPolicy, Peers},
     refusal::Refusal,
-    settings::ServeSettings,
+    reload::Reloader,
+    settings::{Loaded, ServeSettings, ServeSource},
     store::JobStoreError,
     systemd::{Listening, SocketError},
 };
-use crate::{nvidia::Nvidia, store::plain, units::ByteSize};
+use crate::{nvidia::Nvidia, store::plain};
+
+pub use reload::SetLevel;
 
 /// Why the daemon cannot start or continue.
 #[derive(Debug, thiserror::Error)]
@@ -104,8 +110,9 @@ const BLOCKING_THREADS_MAX: usize = 4;
 /// Stack of such a thread.
 const BLOCKING_STACK_BYTES: usize = 512 << 10;
 
-/// Accepts jobs until the process is asked to stop.
-pub fn serve(settings: ServeSettings) -> Result<(), ServeError> {
+/// Accepts jobs until the process is asked to stop. `loaded` is what `source` gave; a reload reads it again.
+pub fn serve(source: ServeSource, loaded: Loaded, set_level: SetLevel) -> Result<(), ServeError> {
+    let settings = &loaded.settings;
     let runtime = Builder::new_current_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS_MAX)
@@ -118,13 +125,13 @@ pub fn serve(settings: ServeSettings) -> Result<(), ServeError> {
     // Only the daemon's user can read it.
     make_directory(&settings.state_dir, 0o700).map_err(failed("make the state directory"))?;
     let gpus = gpus(settings.budget.gpus);
-    let beginning = core::start(&settings, gpus, runtime.handle())?;
+    let beginning = core::start(settings, gpus, runtime.handle())?;
     // Only now: the lock on the state directory excludes a second daemon.
     let listening = match handed {
         Some(handed) => handed,
-        None => listen(&settings)?,
+        None => listen(settings)?,
     };
-    let ended = runtime.block_on(run(settings, beginning, listening));
+    let ended = runtime.block_on(run(source, loaded, set_level, beginning, listening));
     // Blocked look-ups are not waited for.
     runtime.shutdown_timeout(Duration::from_secs(1));
     ended
@@ -138,7 +145,9 @@ fn failed(action: &'static str) -> impl Fn(std::io::Error) -> ServeError {
 }
 
 async fn run(
-    settings: ServeSettings,
+    source: ServeSource,
+    loaded: Loaded,
+    set_level: SetLevel,
     beginning: StartedCore,
     listening: Listening,
 ) -> Result<(), ServeError> {
@@ -148,11 +157,7 @@ async fn run(
         drained,
         threads,
     } = beginning;
-    let peers = Arc::new(Peers::new(PeerPolicy {
-        daemon_uid: Uid::effective().as_raw(),
-        group: settings.group,
-        admin_group: settings.admin_group,
-    }));
+    let peers = Arc::new(Peers::new(PeerPolicy::of(&loaded.settings)));
     let supervisor = tokio::spawn(supervise::supervise(
         core.clone(),
         Arc::clone(&peers),
@@ -160,20 +165,29 @@ async fn run(
     ));
     let (shut, shuts) = watch::channel(false);
     let listener = UnixListener::from_std(listening.listener).map_err(failed("listen"))?;
-    let edge = edge(core.clone(), peers);
+    let edge = edge(core.clone(), Arc::clone(&peers));
     let mut connections = tokio::spawn(http::serve(listener, edge, shuts));
     let chores = tokio::spawn(chores(core.clone()));
     let signals = Signals::install()?;
-    let status = status(&settings);
+    let status = reload::status(&loaded.settings);
     tracing::info!("{status}");
     systemd::ready(&status);
+    let mut reloader = Reloader {
+        source,
+        loaded,
+        set_level,
+        core: core.clone(),
+        peers,
+        socket: listening.file,
+    };
     tokio::select! {
-        () = signals.until_end(&status) => {}
+        () = signals.until_end(&mut reloader) => {}
         () = core.gone() => return Err(ServeError::CoreGone),
     }
     end(&core, drained, &shut, &mut connections).await;
     chores.abort();
     supervisor.abort();
+    drop(reloader);
     drop(core);
     drop(threads);
     Ok(())
@@ -208,29 +222,13 @@ fn edge(core: Core, peers: Arc<Peers>) -> Arc<Edge> {
     Edge::new(core, access, Limits::default())
 }
 
-fn status(settings: &ServeSettings) -> String {
-    let budget = settings.budget;
-    format!(
-        "accepting jobs; together they may use {}, {} threads and {} GPUs",
-        ByteSize(budget.memory_bytes),
-        budget.threads,
-        budget.gpus
-    )
-}
-
 /// Creates the socket.
 fn listen(settings: &ServeSettings) -> Result<Listening, ServeError> {
     if let Some(folder) = settings.socket.parent().filter(|folder| !folder.exists()) {
         // Everybody may enter it: the mode of the socket says who may connect.
         make_directory(folder, 0o755).map_err(failed("make the socket's directory"))?;
     }
-    let root = Uid::effective().is_root();
-    let mode = match (settings.group, root) {
-        (Some(_), _) => 0o660,
-        (None, true) => 0o666,
-        (None, false) => 0o600,
-    };
-    Ok(systemd::bind(&settings.socket, mode, settings.group)?)
+    Ok(listen::listen(settings)?)
 }
 
 fn make_directory(path: &Path, mode: u32) -> std::io::Result<()> {
@@ -304,18 +302,13 @@ impl Signals {
         })
     }
 
-    /// Waits for a signal to stop. A reload is acknowledged, so that its caller does not wait; there is no
-    /// configuration to read again.
-    async fn until_end(mut self, status: &str) {
+    /// Waits for a signal to stop, and reloads the configuration at SIGHUP.
+    async fn until_end(mut self, reloader: &mut Reloader) {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return,
                 _ = self.interrupt.recv() => return,
-                _ = self.reload.recv() => {
-                    systemd::reloading();
-                    tracing::info!("{status}");
-                    systemd::ready(status);
-                }
+                _ = self.reload.recv() => reloader.reload().await,
             }
         }
     }

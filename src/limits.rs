@@ -304,6 +304,14 @@ pub const BATCH_MESSAGES_MAX: usize = 256;
 pub const READS_WAITING_MAX: usize = 64;
 /// Queued jobs; each takes some hundred bytes of the daemon's memory.
 pub const WAITING_JOBS_MAX: usize = 20_000;
+/// Of these, the last ones are for root, the daemon's own user and admins.
+pub const WAITING_JOBS_OF_ADMINS: usize = 1_000;
+/// Before those, the last ones are for users who have few waiting jobs: fewer than [`FEW_WAITING_JOBS`].
+pub const WAITING_JOBS_OF_FEW: usize = 1_000;
+/// Waiting jobs of a user who has few.
+pub const FEW_WAITING_JOBS: usize = 100;
+/// Largest configuration file of the daemon.
+pub const SERVE_FILE_BYTES_MAX: usize = MIB;
 /// Events that a reader may lag behind before it has to read them from the store.
 pub const EVENT_BACKLOG_MAX: usize = 256;
 /// Largest progress event of a job process that the daemon stores and passes on.

@@ -213,6 +213,12 @@ pub(super) fn status(args: &OneArgs) -> Result<Exit, CliError> {
         _ => None,
     };
     say(&shown::status(&job, node.as_ref(), jiff::Timestamp::now()));
+    // So does the quota of its user.
+    if node.is_some()
+        && let Some(held) = client.user(job.user.uid)?.holds(&job.demand)
+    {
+        say(&shown::held_back(&held));
+    }
     Ok(Exit::Done)
 }
 

@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 use super::{
     action::{Caller, SubmitRequest},
     job::{Demand, GpuDemand, Job, JobChange, Resources, Submission},
+    quota::{Quota, QuotaRules, Used},
     refusal::Refusal,
     schedule::fits_node,
 };
@@ -14,20 +15,26 @@ use crate::{config::JobSettings, sieve::EngineChoice, units::ByteSize};
 /// A job that does not set its memory or threads gets one in this many parts of the budget.
 const SHARE: u64 = 2;
 
-/// The job of a request, if it can run on this node.
+/// The job of a request, if it can run on this node and within the quota of its user.
 pub fn admissible(
     caller: Caller,
     request: SubmitRequest,
     node: &Resources,
+    quotas: &QuotaRules,
 ) -> Result<Submission, Refusal> {
     check_priority(caller, request.priority)?;
-    let (settings, demand) = filled(request.settings, node);
-    check_demand(demand, node)?;
+    let quota = match caller.admin {
+        true => Quota::UNLIMITED,
+        false => quotas.of(caller.uid, caller.gid, node),
+    };
+    let (settings, demand) = filled(request.settings, node, &quota);
+    check_demand(demand, node, &quota)?;
     let settings =
         serde_json::to_value(&settings).map_err(|error| Refusal::encode("the settings", &error))?;
     Ok(Submission {
         uid: caller.uid,
         gid: caller.gid,
+        exempt: caller.admin,
         name: request.name,
         settings,
         mode: request.mode,
@@ -51,7 +58,7 @@ pub fn check_change(
     caller: Caller,
     job: &Job,
     change: &JobChange,
-    node: &Resources,
+    (node, quotas): (&Resources, &QuotaRules),
 ) -> Result<(), Refusal> {
     if let Some(priority) = change.priority
         && priority != job.submission.priority
@@ -64,22 +71,30 @@ pub fn check_change(
     if !job.course.state.is_waiting() {
         return Err(Refusal::NotWaiting(job.id, job.course.state));
     }
-    check_demand(change.demand(job.submission.demand), node)
+    let submission = &job.submission;
+    let quota = match submission.exempt {
+        true => Quota::UNLIMITED,
+        false => quotas.of(submission.uid, submission.gid, node),
+    };
+    check_demand(change.demand(submission.demand), node, &quota)
 }
 
-/// Whether a job fits the node when nothing else runs.
-fn check_demand(needs: Demand, node: &Resources) -> Result<(), Refusal> {
-    match fits_node(&needs, node) {
-        true => Ok(()),
-        false => Err(Refusal::TooLarge { needs, node: *node }),
+/// Whether a job fits the node, and its user's quota, when nothing else runs.
+fn check_demand(needs: Demand, node: &Resources, quota: &Quota) -> Result<(), Refusal> {
+    if !fits_node(&needs, node) {
+        return Err(Refusal::TooLarge { needs, node: *node });
+    }
+    match quota.holds(&Used::default(), &needs) {
+        Some(held) => Err(Refusal::Quota(format!("your quota is {held}"))),
+        None => Ok(()),
     }
 }
 
-fn filled(settings: JobSettings, node: &Resources) -> (JobSettings, Demand) {
-    let memory = settings
-        .memory
-        .unwrap_or(ByteSize(node.memory_bytes / SHARE));
-    let half = NonZeroUsize::new(node.threads.div_ceil(SHARE as u32) as usize);
+fn filled(settings: JobSettings, node: &Resources, quota: &Quota) -> (JobSettings, Demand) {
+    let half = (node.memory_bytes / SHARE).min(quota.memory_bytes);
+    let memory = settings.memory.unwrap_or(ByteSize(half));
+    let half = u64::from(node.threads).div_ceil(SHARE).min(quota.threads);
+    let half = NonZeroUsize::new(usize::try_from(half).unwrap_or(usize::MAX));
     let threads = settings.threads.or(half).unwrap_or(NonZeroUsize::MIN);
     let gpu = match settings.engine.unwrap_or(EngineChoice::Auto) {
         EngineChoice::Cpu => GpuDemand::None,
@@ -102,7 +117,12 @@ fn filled(settings: JobSettings, node: &Resources) -> (JobSettings, Demand) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::daemon::job::Mode;
+    use std::collections::HashMap;
+
+    use crate::daemon::{
+        job::Mode,
+        quota::{Amount, QuotaTable},
+    };
 
     const NODE: Resources = Resources {
         memory_bytes: 8 << 30,
@@ -111,6 +131,14 @@ mod tests {
     };
 
     fn ask(settings: JobSettings, priority: i32) -> Result<Submission, Refusal> {
+        ask_with(settings, priority, QuotaTable::default())
+    }
+
+    fn ask_with(
+        settings: JobSettings,
+        priority: i32,
+        quota: QuotaTable,
+    ) -> Result<Submission, Refusal> {
         let caller = Caller {
             uid: 1_000,
             gid: 1_000,
@@ -124,7 +152,11 @@ mod tests {
             idempotency_key: None,
             digest: [0; 32],
         };
-        admissible(caller, request, &NODE)
+        let quotas = QuotaRules {
+            users: HashMap::from([(1_000, quota)]),
+            ..QuotaRules::default()
+        };
+        admissible(caller, request, &NODE, &quotas)
     }
 
     #[test]
@@ -155,6 +187,24 @@ mod tests {
             let refusal = ask(settings, 0).unwrap_err();
             assert!(matches!(refusal, Refusal::TooLarge { node: NODE, .. }));
         }
+    }
+
+    #[test]
+    fn a_quota_lowers_the_defaults_and_refuses_what_is_above_it() {
+        let quota = QuotaTable {
+            threads: Some(Amount::Absolute(1)),
+            memory: Some(Amount::Percent(25)),
+            ..QuotaTable::default()
+        };
+        let job = ask_with(JobSettings::default(), 0, quota).unwrap();
+        assert_eq!((job.demand.memory_bytes, job.demand.threads), (2 << 30, 1));
+        let two = JobSettings {
+            threads: NonZeroUsize::new(2),
+            ..JobSettings::default()
+        };
+        let refusal = ask_with(two, 0, quota).unwrap_err();
+        let expected = "your quota is 1 thread, of which 0 are in use; the job needs 2";
+        assert_eq!(refusal, Refusal::Quota(expected.into()));
     }
 
     #[test]

@@ -39,7 +39,7 @@ pub use self::{
 use super::{
     action::ListQuery,
     api::{ChangeBody, SubmissionBody},
-    view::{ErrorBody, JobList, JobView, NodeView},
+    view::{ErrorBody, JobList, JobView, NodeView, UserView},
 };
 use crate::report::event::{Event, Progress};
 
@@ -215,6 +215,11 @@ impl Client {
     /// The node.
     pub fn node(&self) -> Result<NodeView, ClientError> {
         self.get("/v1/node")
+    }
+
+    /// A user's quota and what is used of it.
+    pub fn user(&self, uid: u32) -> Result<UserView, ClientError> {
+        self.get(&format!("/v1/users/{uid}"))
     }
 
     fn get<T: DeserializeOwned>(&self, target: &str) -> Result<T, ClientError> {

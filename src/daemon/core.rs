@@ -12,6 +12,7 @@ mod core_loop;
 mod handle;
 mod message;
 mod oversized;
+mod room;
 mod take;
 
 pub use core_loop::{StartedCore, start};

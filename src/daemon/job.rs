@@ -252,6 +252,9 @@ pub struct Submission {
     pub uid: u32,
     /// The user's primary group.
     pub gid: u32,
+    /// Whether quotas do not hold: an admin submits it.
+    #[serde(default)]
+    pub exempt: bool,
     /// Name that its user gives to it.
     pub name: Option<String>,
     /// The settings, as JSON with the keys of a job file; paths are absolute, memory and threads are set.
@@ -276,6 +279,7 @@ impl Submission {
         Self {
             uid: 1,
             gid: 1,
+            exempt: false,
             name: None,
             settings: serde_json::json!({ "input": ["/a"], "output": "/o" }),
             mode: Mode::Refuse,

@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::job::{Demand, JobId, Resources, State};
+use crate::units::count;
 
 /// Why the core refuses a request.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -44,7 +45,13 @@ pub enum Refusal {
         /// What is wrong with its value.
         reason: String,
     },
-    /// A queue of the daemon is full, or the daemon is stopping; a retry may succeed.
+    /// The user's quota does not allow it; the message says the quota and what is used.
+    #[error("{0}")]
+    Quota(String),
+    /// So many jobs of all users wait that only admins may submit more.
+    #[error("the queue is full: {} jobs wait; try again later", count(*.0))]
+    QueueFull(u64),
+    /// The daemon answers too slowly, or it is stopping; a retry may succeed.
     #[error("the daemon is busy or stopping; try again in a moment")]
     Busy,
     /// The job store cannot be read or written.
@@ -98,6 +105,10 @@ pub enum ErrorCode {
     IdempotencyConflict,
     /// The job does not fit the node.
     TooLarge,
+    /// The user's quota does not allow it.
+    Quota,
+    /// Too many jobs of all users wait.
+    QueueFull,
     /// The daemon is busy or stopping.
     Busy,
     /// The job store cannot be read or written.

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use super::job::{Job, JobId, Resources, State};
+use super::{
+    job::{Job, JobId, Resources, State},
+    quota::{Quota, Used},
+};
 use crate::report::event::Progress;
 
 /// Notice of a change. It says that something has changed; what has changed is read from the core.
@@ -41,4 +44,30 @@ pub struct Figures {
     pub ended: BTreeMap<State, u64>,
     /// Number of job processes that were interrupted since the daemon's start.
     pub interruptions: u64,
+}
+
+/// Whose quota is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The user.
+    pub uid: u32,
+    /// The user's primary group; without it, that of a waiting job counts.
+    pub gid: Option<u32>,
+    /// Whether the user is known to be an admin.
+    pub admin: bool,
+}
+
+/// A user's quota and what it is used for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Standing {
+    /// The user.
+    pub uid: u32,
+    /// Whether no quota holds.
+    pub exempt: bool,
+    /// The quota.
+    pub quota: Quota,
+    /// What the user has waiting and running.
+    pub used: Used,
+    /// The user's recent use of the node, 0 to 1.
+    pub recent_use: f64,
 }

@@ -14,6 +14,7 @@
 //! | `jobs` | `id`, never reused | `uid`, `priority`, `submitted_at`; `given`: the rest of what never changes; `course`: what does, as `priority`; `settings` |
 //! | `events` | `job_id`, `seq` | `course` after that event, and the time |
 //! | `idempotency` | `uid`, `key` | the job submitted with that key, and SHA-256 of what was submitted |
+//! | `recent_use` | `uid` | how much of the node the user has had lately (`schedule`), and when that was computed |
 //! | `logs` | `job_id`, `chunk` | output of the job processes; chunk n begins at byte n × 8 KiB |
 //!
 //! `given`, `course` and `settings` are JSON. `jobs.state` and `jobs.ended_at` repeat values of `course` for
@@ -41,6 +42,7 @@ mod error;
 mod log;
 mod open;
 mod reader;
+mod recent;
 mod row;
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,9 @@ use utoipa::ToSchema;
 
 use super::{
     job::{Demand, Ending, Job, JobId, Millis, Mode, Resources, State, WaitsFor},
+    quota::{Quota, Used},
     refusal::ErrorCode,
+    snapshot::Standing,
 };
 use crate::{nvidia::NvidiaDevice, report::event::Progress};
 
@@ -158,6 +160,111 @@ pub struct NodeView {
     /// Load averages over 1, 5 and 15 minutes.
     #[schema(value_type = Vec<f64>, min_items = 3, max_items = 3)]
     pub load: [f64; 3],
+}
+
+/// A user's quota, and what is used of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = User)]
+pub struct UserView {
+    /// The user.
+    pub user: JobUser,
+    /// Whether no quota holds: root, the daemon's own user and admins.
+    pub exempt: bool,
+    /// The most that the user may have waiting and running.
+    pub quota: QuotaView,
+    /// What the user has waiting and running.
+    pub used: UsedView,
+    /// The user's recent use of the node, 0 to 1: the mean dominant share, in which a time counts half for each
+    /// half-life that it is ago.
+    pub recent_use: f64,
+}
+
+/// A quota; null where there is no limit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Quota)]
+pub struct QuotaView {
+    /// Waiting jobs.
+    #[schema(required = true)]
+    pub waiting: Option<u64>,
+    /// Running jobs.
+    #[schema(required = true)]
+    pub running: Option<u64>,
+    /// Threads of running jobs.
+    #[schema(required = true)]
+    pub threads: Option<u64>,
+    /// Memory of running jobs.
+    #[schema(required = true)]
+    pub memory_bytes: Option<u64>,
+    /// GPUs of running jobs.
+    #[schema(required = true)]
+    pub gpus: Option<u64>,
+}
+
+/// What a user has waiting and running.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = Used)]
+pub struct UsedView {
+    /// Waiting jobs.
+    pub waiting: u64,
+    /// Running jobs.
+    pub running: u64,
+    /// Threads of running jobs.
+    pub threads: u64,
+    /// Memory of running jobs.
+    pub memory_bytes: u64,
+    /// GPUs of running jobs.
+    pub gpus: u64,
+}
+
+impl UserView {
+    /// A user, with the user's name if there is one.
+    pub fn new(standing: &Standing, name: Option<&str>) -> Self {
+        let limit = |most: u64| (most < u64::MAX).then_some(most);
+        let (quota, used) = (&standing.quota, &standing.used);
+        Self {
+            user: JobUser {
+                uid: standing.uid,
+                name: name.map(str::to_owned),
+            },
+            exempt: standing.exempt,
+            quota: QuotaView {
+                waiting: limit(quota.waiting),
+                running: limit(quota.running),
+                threads: limit(quota.threads),
+                memory_bytes: limit(quota.memory_bytes),
+                gpus: limit(quota.gpus),
+            },
+            used: UsedView {
+                waiting: used.waiting,
+                running: used.running,
+                threads: used.threads,
+                memory_bytes: used.memory_bytes,
+                gpus: used.gpus,
+            },
+            recent_use: standing.recent_use,
+        }
+    }
+
+    /// Which part of the quota holds a job back, with what is used, as a clause; none if it does not.
+    pub fn holds(&self, demand: &Demand) -> Option<String> {
+        let limit = |most: Option<u64>| most.unwrap_or(u64::MAX);
+        let (quota, used) = (&self.quota, &self.used);
+        let quota = Quota {
+            waiting: limit(quota.waiting),
+            running: limit(quota.running),
+            threads: limit(quota.threads),
+            memory_bytes: limit(quota.memory_bytes),
+            gpus: limit(quota.gpus),
+        };
+        let used = Used {
+            waiting: used.waiting,
+            running: used.running,
+            threads: used.threads,
+            memory_bytes: used.memory_bytes,
+            gpus: used.gpus,
+        };
+        quota.holds(&used, demand)
+    }
 }
 
 /// The body of every answer that is not a success.

@@ -143,8 +143,17 @@ pub(super) fn table(jobs: &[JobView], now: Timestamp) -> String {
 pub(super) fn status(job: &JobView, node: Option<&NodeView>, now: Timestamp) -> String {
     let mut lines = vec![title(job)];
     let facts = facts(job, node, now).into_iter();
-    lines.extend(facts.map(|(label, text)| format!("  {label:<10} {text}")));
+    lines.extend(facts.map(|(label, text)| fact(label, &text)));
     lines.join("\n")
+}
+
+/// The quota that holds a job back, as a line of its status.
+pub(super) fn held_back(held: &str) -> String {
+    fact("quota", &format!("holds the job back: {held}"))
+}
+
+fn fact(label: &str, text: &str) -> String {
+    format!("  {label:<10} {text}")
 }
 
 /// Number, name and user of a job.

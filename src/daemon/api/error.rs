@@ -81,6 +81,8 @@ impl ApiError {
             Self::Refused(Refusal::NotWaiting(..)) => (S::CONFLICT, C::NotWaiting),
             Self::Refused(Refusal::IdempotencyConflict(_)) => (S::CONFLICT, C::IdempotencyConflict),
             Self::Refused(Refusal::TooLarge { .. }) => (S::UNPROCESSABLE_ENTITY, C::TooLarge),
+            Self::Refused(Refusal::Quota(_)) => (S::TOO_MANY_REQUESTS, C::Quota),
+            Self::Refused(Refusal::QueueFull(_)) => (S::SERVICE_UNAVAILABLE, C::QueueFull),
             Self::TooMany(_) | Self::Refused(Refusal::Busy) => (S::SERVICE_UNAVAILABLE, C::Busy),
             Self::Refused(Refusal::Store(_)) => (S::INTERNAL_SERVER_ERROR, C::Store),
             Self::Refused(Refusal::Encode { .. }) => (S::INTERNAL_SERVER_ERROR, C::Encode),

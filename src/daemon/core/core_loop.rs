@@ -1,10 +1,12 @@
 //! The core's thread.
 
+mod fair;
+
 use std::{
     collections::BTreeMap,
     sync::Arc,
     thread::{self, JoinHandle},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::{
@@ -18,6 +20,7 @@ use super::{
     handle::{Core, Shared},
     message::{Launch, Message, ProcessMessage, ProcessStart, Wanted},
     oversized::Oversized,
+    room::Room,
     take::{self, Admitted, Effect, Reply, Terms},
 };
 use crate::{
@@ -30,7 +33,7 @@ use crate::{
         snapshot::{Figures, Notice},
         store::{JobStoreError, Reader, Store},
     },
-    limits::{BATCH_MESSAGES_MAX, WAITING_JOBS_MAX},
+    limits::BATCH_MESSAGES_MAX,
 };
 
 /// Pause after an error of the store.
@@ -67,6 +70,8 @@ struct CoreLoop {
     ended: BTreeMap<State, u64>,
     /// Interrupted job processes since the start.
     interruptions: u64,
+    /// When recent use was stored last.
+    saved_at: Instant,
 }
 
 /// A job that has a process, or is about to have one.
@@ -100,7 +105,10 @@ pub fn start(
         drained,
         ended: BTreeMap::new(),
         interruptions: 0,
+        saved_at: Instant::now(),
     };
+    core_loop.set_policy();
+    core_loop.restore_use()?;
     core_loop.take_up()?;
     let at_work = runtime.clone();
     let core_thread = spawn("core", move || core_loop.work(&mut messages, &at_work))?;
@@ -140,6 +148,7 @@ impl CoreLoop {
                 self.commit(batch);
             }
             self.admit();
+            self.save_use(false);
             let over = self.draining && self.active.is_empty() && self.again.is_empty();
             self.drained
                 .send_if_modified(|drained| over && !std::mem::replace(drained, over));
@@ -199,21 +208,23 @@ impl CoreLoop {
 
     fn terms(&self) -> Terms {
         let now = now();
+        let settings = self.shared.settings();
         Terms {
             now,
-            retry: self.shared.settings.retry,
-            ended_before: now - self.shared.settings.keep.as_millis() as Millis,
+            retry: settings.retry,
+            ended_before: now - settings.keep.as_millis() as Millis,
             draining: self.draining,
-            full: self.queue.len() >= WAITING_JOBS_MAX,
-            budget: self.shared.settings.budget,
         }
     }
 
     /// Applies messages in one transaction, then follows up on each.
     fn commit(&mut self, batch: Vec<Message>) {
-        let terms = self.terms();
+        let (terms, settings) = (self.terms(), self.shared.settings());
+        let room = Room::new(&self.queue, &settings);
         let effects = self.store.write(|tx| {
-            let taken = batch.iter().map(|message| take::take(tx, message, &terms));
+            let taken = batch
+                .iter()
+                .map(|message| take::take(tx, message, &terms, &room));
             taken.collect::<Result<Vec<Effect>, JobStoreError>>()
         });
         match effects {
@@ -250,6 +261,7 @@ impl CoreLoop {
         match &message {
             Message::Process(id, ProcessMessage::Said(_)) => self.publish(Notice::Log(*id)),
             Message::Drain => self.drain(),
+            Message::Reload => self.set_policy(),
             // In any state: the process has ended.
             Message::Process(
                 id,
@@ -264,12 +276,16 @@ impl CoreLoop {
         if let Ok(Reply::Submitted(submitted)) = &mut answer {
             self.shared.add_progress(&mut submitted.job);
         }
-        message.answer(answer, || self.figures());
+        match message {
+            // The asker may be gone.
+            Message::Standing(asked, to) => drop(to.send(Ok(self.standing(asked)))),
+            message => message.answer(answer, || self.figures()),
+        }
     }
 
     /// Updates memory to a committed job, and publishes the change.
     fn note(&mut self, job: Job) {
-        self.oversized.note(&job, &self.shared.settings.budget);
+        self.oversized.note(&job, &self.shared.settings().budget);
         match Waiting::of(&job) {
             Some(waiting) => self.queue.insert(waiting),
             None => {
@@ -304,7 +320,7 @@ impl CoreLoop {
             // Its start was not committed, and it may need other resources now.
             self.granted.retain(|grant| grant.id != job.id);
         }
-        self.oversized.note(job, &self.shared.settings.budget);
+        self.oversized.note(job, &self.shared.settings().budget);
         change::log(caller, job);
         self.publish(Notice::State(job.id, job.course.state));
     }
@@ -321,7 +337,7 @@ impl CoreLoop {
         }
         // Start no further job until earlier starts are committed.
         self.oversized
-            .look(&self.queue, &self.shared.settings.budget);
+            .look(&self.queue, &self.shared.settings().budget);
         if self.granted.is_empty() {
             self.granted = self.round();
         }
@@ -332,8 +348,8 @@ impl CoreLoop {
 
     fn round(&mut self) -> Vec<Grant> {
         let running: Vec<Running> = self.active.values().map(|worker| worker.running).collect();
-        self.queue
-            .round(&self.shared.settings.budget, &running, now())
+        let budget = self.shared.settings().budget;
+        self.queue.round(&budget, &running, now())
     }
 
     /// Commits that the granted jobs are admitted, then has their processes started.
@@ -400,13 +416,15 @@ impl CoreLoop {
 
     fn free_gpu(&self) -> Option<usize> {
         let taken = |index: &usize| self.active.values().any(|w| w.gpu == Some(*index));
-        (0..self.shared.settings.budget.gpus as usize).find(|index| !taken(index))
+        let gpus = self.shared.settings().budget.gpus as usize;
+        (0..gpus).find(|index| !taken(index))
     }
 
     /// The daemon stops: asks every job process to stop.
     fn drain(&mut self) {
         self.draining = true;
         self.shared.close();
+        self.save_use(true);
         let ids: Vec<JobId> = self.active.keys().copied().collect();
         let terms = self.terms();
         let asked = self.store.write(|tx| {

@@ -3,14 +3,17 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc, Mutex, MutexGuard,
+        Arc, Mutex, MutexGuard, PoisonError, RwLock,
         atomic::{AtomicBool, Ordering::Relaxed},
     },
 };
 
 use tokio::sync::{broadcast, mpsc, oneshot};
 
-use super::message::{Answer, Message, ProcessMessage};
+use super::{
+    message::{Answer, Message, ProcessMessage},
+    room,
+};
 use crate::{
     daemon::{
         action::{Caller, ListQuery, SubmitRequest},
@@ -18,7 +21,7 @@ use crate::{
         job::{Job, JobChange, JobId, WaitsFor},
         refusal::Refusal,
         settings::ServeSettings,
-        snapshot::{Figures, Notice, Submitted},
+        snapshot::{Asked, Figures, Notice, Standing, Submitted},
         store::{JobStoreError, Reader},
     },
     limits::{
@@ -41,7 +44,7 @@ pub struct Core {
 
 /// What handles and the core's threads share.
 pub(super) struct Shared {
-    pub(super) settings: ServeSettings,
+    settings: RwLock<Arc<ServeSettings>>,
     /// UUID of each GPU of the budget; none for a GPU whose UUID is unknown.
     pub(super) gpus: Vec<Option<String>>,
     pub(super) notices: broadcast::Sender<Notice>,
@@ -51,6 +54,12 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    /// The settings of the daemon, as the last reload has left them.
+    pub(super) fn settings(&self) -> Arc<ServeSettings> {
+        let settings = self.settings.read();
+        Arc::clone(&settings.unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Stops accepting jobs.
     pub(super) fn close(&self) {
         self.open.store(false, Relaxed);
@@ -80,7 +89,7 @@ impl Core {
         let (messages, to_core) = mpsc::channel(MESSAGES_WAITING_MAX);
         let (asks, to_reader) = mpsc::channel(READS_WAITING_MAX);
         let shared = Shared {
-            settings: settings.clone(),
+            settings: RwLock::new(Arc::new(settings.clone())),
             gpus,
             notices: broadcast::channel(EVENT_BACKLOG_MAX).0,
             progress: Mutex::default(),
@@ -98,15 +107,26 @@ impl Core {
         &self.shared
     }
 
-    /// The settings of the daemon.
-    pub fn settings(&self) -> &ServeSettings {
-        &self.shared.settings
+    /// The settings of the daemon, as the last reload has left them.
+    pub fn settings(&self) -> Arc<ServeSettings> {
+        self.shared.settings()
+    }
+
+    /// Replaces the settings. What a reload cannot change must be as before.
+    pub async fn reload(&self, settings: ServeSettings) {
+        let new = Arc::new(settings);
+        *self
+            .shared
+            .settings
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = new;
+        self.tell(Message::Reload).await;
     }
 
     /// What a job waits for; `None` if it does not wait.
     pub fn waits_for(&self, job: &Job) -> Option<WaitsFor> {
         let now = jiff::Timestamp::now().as_millisecond();
-        WaitsFor::of(job, &self.shared.settings.budget, now)
+        WaitsFor::of(job, &self.settings().budget, now)
     }
 
     /// Submits a job.
@@ -115,7 +135,9 @@ impl Core {
         caller: Caller,
         request: SubmitRequest,
     ) -> Result<Submitted, Refusal> {
-        let submission = admission::admissible(caller, request, &self.shared.settings.budget)?;
+        let settings = self.settings();
+        let submission =
+            admission::admissible(caller, request, &settings.budget, &settings.quotas)?;
         self.ask(|answer| Message::Submit(Box::new(submission), answer))
             .await
     }
@@ -187,14 +209,37 @@ impl Core {
             .await
     }
 
+    /// A user's quota and what is used of it. Admins may ask for every user, others for themselves.
+    pub async fn standing(&self, caller: Caller, uid: u32) -> Result<Option<Standing>, Refusal> {
+        let own = uid == caller.uid;
+        if !own && !caller.admin {
+            return Ok(None);
+        }
+        let asked = Asked {
+            uid,
+            gid: own.then_some(caller.gid),
+            admin: own && caller.admin || uid == 0,
+        };
+        self.ask(|answer| Message::Standing(asked, answer))
+            .await
+            .map(Some)
+    }
+
     /// What the core has admitted and counted.
     pub async fn figures(&self) -> Result<Figures, Refusal> {
         self.ask(Message::Figures).await
     }
 
-    /// Whether jobs are accepted: false while the daemon stops.
-    pub fn ready(&self) -> bool {
-        self.shared.open.load(Relaxed)
+    /// Whether jobs are accepted; why not, if the daemon stops or the queue is full for all but admins.
+    pub async fn ready(&self) -> Result<(), Refusal> {
+        if !self.shared.open.load(Relaxed) {
+            return Err(Refusal::Busy);
+        }
+        let waiting = self.figures().await?.waiting;
+        match room::is_full(waiting) {
+            true => Err(Refusal::QueueFull(waiting)),
+            false => Ok(()),
+        }
     }
 
     /// Ready once the core's thread has ended, which it should not.
@@ -278,25 +323,7 @@ impl Core {
 impl Core {
     /// A core that is always busy, for tests of the HTTP side.
     pub(crate) fn busy() -> Self {
-        let settings = ServeSettings {
-            socket: "/nowhere/socket".into(),
-            state_dir: "/nowhere".into(),
-            budget: crate::daemon::job::Resources {
-                memory_bytes: 1 << 40,
-                threads: 64,
-                gpus: 1,
-            },
-            group: None,
-            admin_group: None,
-            keep: Default::default(),
-            retry: crate::daemon::job::RetryPolicy {
-                failures_max: 1,
-                first_delay_ms: 0,
-                delay_ms_max: 0,
-            },
-            silence: Default::default(),
-            log_format: crate::daemon::settings::LogFormat::Text,
-        };
+        let settings = ServeSettings::plain();
         // No thread receives its messages.
         let (core, _, _) = Self::new(&settings, Vec::new());
         core.shared.close();

@@ -8,7 +8,7 @@ use crate::{
         action::Caller,
         job::{Job, JobChange, JobId, Mode, ProcessEnd, ProcessIdentity, Submission},
         refusal::Refusal,
-        snapshot::{Figures, Submitted},
+        snapshot::{Asked, Figures, Standing, Submitted},
     },
 };
 
@@ -27,6 +27,10 @@ pub(in crate::daemon) enum Message {
     Forget(Caller, JobId, Answer<()>),
     /// A request for the core's figures.
     Figures(Answer<Figures>),
+    /// A request for a user's quota and what is used of it.
+    Standing(Asked, Answer<Standing>),
+    /// The settings have changed.
+    Reload,
     /// A message about the process of a job.
     Process(JobId, ProcessMessage),
     /// Forget jobs that ended long ago.

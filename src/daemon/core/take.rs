@@ -2,15 +2,15 @@
 
 use serde::Deserialize;
 
-use super::message::{Message, ProcessMessage};
+use super::{
+    message::{Message, ProcessMessage},
+    room::Room,
+};
 use crate::{
     config::JobSettings,
     daemon::{
         action::Caller,
-        admission,
-        job::{
-            Ending, Job, JobChange, JobEvent, JobId, Millis, Resources, RetryPolicy, Submission,
-        },
+        job::{Ending, Job, JobChange, JobEvent, JobId, Millis, RetryPolicy, Submission},
         refusal::Refusal,
         snapshot::{Figures, Submitted},
         store::{Inserted, JobStoreError, Tx},
@@ -41,10 +41,6 @@ pub(super) struct Terms {
     pub(super) ended_before: Millis,
     /// Whether the daemon is stopping.
     pub(super) draining: bool,
-    /// Whether the queue of waiting jobs is full.
-    pub(super) full: bool,
-    /// What the node has for jobs.
-    pub(super) budget: Resources,
 }
 
 /// Maximum number of jobs forgotten in one transaction.
@@ -69,11 +65,16 @@ impl Effect {
 }
 
 /// Applies a message. An error means that the store fails.
-pub(super) fn take(tx: &Tx<'_>, message: &Message, terms: &Terms) -> Result<Effect, JobStoreError> {
+pub(super) fn take(
+    tx: &Tx<'_>,
+    message: &Message,
+    terms: &Terms,
+    room: &Room<'_>,
+) -> Result<Effect, JobStoreError> {
     match message {
-        Message::Submit(submission, _) => submit(tx, submission, terms),
+        Message::Submit(submission, _) => submit(tx, submission, terms, room),
         Message::Cancel(caller, id, _) => cancel(tx, *caller, *id, terms),
-        Message::Set(caller, id, change, _) => set(tx, *caller, *id, *change, terms),
+        Message::Set(caller, id, change, _) => set(tx, *caller, *id, *change, (terms, room)),
         Message::Forget(caller, id, _) => forget(tx, *caller, *id),
         Message::Process(id, ProcessMessage::Said(bytes)) => {
             tx.append_log(*id, bytes)?;
@@ -87,7 +88,9 @@ pub(super) fn take(tx: &Tx<'_>, message: &Message, terms: &Terms) -> Result<Effe
             tx.prune(terms.ended_before, PRUNED_MAX)?;
             Ok(Effect::nothing())
         }
-        Message::Figures(_) | Message::Drain => Ok(Effect::nothing()),
+        Message::Figures(_) | Message::Standing(..) | Message::Reload | Message::Drain => {
+            Ok(Effect::nothing())
+        }
     }
 }
 
@@ -150,16 +153,32 @@ pub(super) fn admit(
     Ok(effect.changed.map(|job| Admitted { job, settings }))
 }
 
-fn submit(tx: &Tx<'_>, submission: &Submission, terms: &Terms) -> Result<Effect, JobStoreError> {
-    if terms.draining || terms.full {
+fn submit(
+    tx: &Tx<'_>,
+    submission: &Submission,
+    terms: &Terms,
+    room: &Room<'_>,
+) -> Result<Effect, JobStoreError> {
+    if terms.draining {
         return Ok(Effect::answer(Err(Refusal::Busy)));
     }
-    let submitted = |job: Job, new| Reply::Submitted(Box::new(Submitted { job, new }));
-    Ok(match tx.insert(submission.clone(), terms.now)? {
-        Inserted::New(job) => Effect {
-            changed: Some(job.clone()),
-            answer: Ok(submitted(job, true)),
+    let inserted = match room.refusal(submission) {
+        None => tx.insert(submission.clone(), terms.now)?,
+        // A job that was submitted before needs no room.
+        Some(refusal) => match tx.submitted_before(submission)? {
+            Some(known) => known,
+            None => return Ok(Effect::answer(Err(refusal))),
         },
+    };
+    let submitted = |job: Job, new| Reply::Submitted(Box::new(Submitted { job, new }));
+    Ok(match inserted {
+        Inserted::New(job) => {
+            room.take(job.submission.uid);
+            Effect {
+                changed: Some(job.clone()),
+                answer: Ok(submitted(job, true)),
+            }
+        }
         Inserted::Known(job) => Effect::answer(Ok(submitted(job, false))),
         Inserted::Conflict(id) => Effect::answer(Err(Refusal::IdempotencyConflict(id))),
     })
@@ -183,7 +202,7 @@ fn set(
     caller: Caller,
     id: JobId,
     change: JobChange,
-    terms: &Terms,
+    (terms, room): (&Terms, &Room<'_>),
 ) -> Result<Effect, JobStoreError> {
     let job = match own(tx, caller, id)? {
         Ok(job) => job,
@@ -195,7 +214,7 @@ fn set(
     if change.is_made(&job) {
         return Ok(Effect::answer(Ok(Reply::Job(Box::new(job)))));
     }
-    if let Err(refusal) = admission::check_change(caller, &job, &change, &terms.budget) {
+    if let Err(refusal) = room.allows(caller, &job, &change) {
         return Ok(Effect::answer(Err(refusal)));
     }
     let effect = apply_event(tx, id, JobEvent::Changed(change), terms)?;
@@ -242,7 +261,10 @@ impl Caller {
 impl Message {
     /// Whether it comes from a client, which can retry.
     pub(super) fn is_request(&self) -> bool {
-        !matches!(self, Self::Process(..) | Self::Prune | Self::Drain)
+        !matches!(
+            self,
+            Self::Process(..) | Self::Prune | Self::Drain | Self::Reload
+        )
     }
 
     /// Answers the sender, who may be gone.
@@ -261,6 +283,7 @@ impl Message {
                 to.send(Err(refusal)).ok()
             }
             (Self::Forget(_, _, to), answer) => to.send(answer.map(|_| ())).ok(),
+            (Self::Standing(_, to), Err(refusal)) => to.send(Err(refusal)).ok(),
             (Self::Figures(to), answer) => to.send(answer.and_then(|_| figures())).ok(),
             (
                 Self::Process(_, ProcessMessage::Spawned(_, to) | ProcessMessage::Planned(to)),
@@ -277,7 +300,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        daemon::{job::State, store::Store},
+        daemon::{job::State, schedule::Queue, settings::ServeSettings, store::Store},
         units::ByteSize,
     };
 
@@ -290,12 +313,6 @@ mod tests {
         },
         ended_before: 0,
         draining: false,
-        full: false,
-        budget: Resources {
-            memory_bytes: 2 << 30,
-            threads: 4,
-            gpus: 0,
-        },
     };
 
     /// Admits a job whose stored settings were replaced by `settings`.
@@ -346,12 +363,19 @@ mod tests {
             priority: Some(priority),
             ..JobChange::default()
         };
+        let (queue, node) = (Queue::default(), ServeSettings::plain());
         let effect = store.write(|tx| {
             tx.insert(submission, 0)?;
             if end {
                 apply_event(tx, id, JobEvent::CancelAsked, &CONTEXT)?;
             }
-            set(tx, caller, id, change, &CONTEXT)
+            set(
+                tx,
+                caller,
+                id,
+                change,
+                (&CONTEXT, &Room::new(&queue, &node)),
+            )
         });
         let Effect { changed, answer } = effect.unwrap();
         drop(store);
@@ -386,6 +410,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut store = Store::open(folder.path()).unwrap();
         let (id, owner) = (JobId(1), 1);
+        let (queue, mut node) = (Queue::default(), ServeSettings::plain());
+        node.budget.memory_bytes = 2 << 30;
+        node.budget.threads = 4;
         let mut set_as = |uid, memory: u64, threads| {
             let caller = Caller {
                 uid,
@@ -401,7 +428,13 @@ mod tests {
                 if tx.job(id)?.is_none() {
                     tx.insert(Submission::plain(), 0)?;
                 }
-                set(tx, caller, id, change, &CONTEXT)
+                set(
+                    tx,
+                    caller,
+                    id,
+                    change,
+                    (&CONTEXT, &Room::new(&queue, &node)),
+                )
             });
             set.unwrap().answer.map(|_| ())
         };

@@ -32,6 +32,24 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
     }
 }
 
+/// The user in the path; none for `me`. Each uid has one spelling; other texts are paths that do not exist.
+pub(super) struct Who(pub(super) Option<u32>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Who {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        let Path(text) = path.map_err(|_| ApiError::NoSuchPath)?;
+        let uid = text.parse::<u32>().ok();
+        match uid.filter(|uid| uid.to_string() == text) {
+            Some(uid) => Ok(Self(Some(uid))),
+            None if text == "me" => Ok(Self(None)),
+            None => Err(ApiError::NoSuchPath),
+        }
+    }
+}
+
 /// The parameters of a request without a body.
 pub(super) struct Params<T>(pub(super) T);
 

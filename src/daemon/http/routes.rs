@@ -19,7 +19,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{
     body::{kept_shrunk, pieces},
     edge::{Edge, Session},
-    extract::{Change, Id, Params, Submission},
+    extract::{Change, Id, Params, Submission, Who},
     metrics,
     shares::Held,
     stream::{self, OfJob, Sink},
@@ -30,7 +30,7 @@ use crate::{
         api::{self, ApiError, EventParams, ListParams, LogParams, NoParams},
         job::{Job, JobId},
         refusal::Refusal,
-        view::{ErrorBody, JobList, JobView, NodeView},
+        view::{ErrorBody, JobList, JobView, NodeView, UserView},
     },
     limits::{HTTP_JOBS_BYTES_MAX, HTTP_LIST_BYTES_MAX, LIST_PAGE_JOBS},
 };
@@ -50,6 +50,7 @@ fn declared() -> OpenApiRouter {
         .routes(routes!(events))
         .routes(routes!(log))
         .routes(routes!(node))
+        .routes(routes!(user))
         .routes(routes!(openapi))
         .routes(routes!(health))
         .routes(routes!(ready))
@@ -95,6 +96,8 @@ pub(super) fn router(edge: &Edge) -> Router {
         (status = 415, description = "The body is not application/json.", body = ErrorBody),
         (status = 422, description = "The job does not fit the node even when nothing else runs; `needs` \
             and `node` give both.", body = ErrorBody),
+        (status = 429, description = "The user's quota does not allow the job; the message says the quota \
+            and what is used.", body = ErrorBody),
     )
 )]
 async fn submit(submission: Submission) -> Result<Response, ApiError> {
@@ -282,6 +285,20 @@ async fn node(session: Session, _: Params<NoParams>) -> Result<Response, ApiErro
     json(&metrics::node(session.core()).await?, None)
 }
 
+/// A user's quota, and what is used of it
+#[utoipa::path(
+    get, path = "/v1/users/{user}", operation_id = "showUser",
+    params(("user" = String, Path, description = "`me`, or for admins a uid.", pattern = "^(me|[0-9]{1,10})$")),
+    responses((status = 200, description = "The user.", body = UserView))
+)]
+async fn user(session: Session, Who(uid): Who, _: Params<NoParams>) -> Result<Response, ApiError> {
+    let uid = uid.unwrap_or(session.caller.uid);
+    let standing = session.core().standing(session.caller, uid).await?;
+    let standing = standing.ok_or(ApiError::NoSuchPath)?;
+    let name = session.user_name(uid).await;
+    json(&UserView::new(&standing, name.as_deref()), None)
+}
+
 /// This document
 #[utoipa::path(
     get, path = "/v1/openapi.json", operation_id = "openApi",
@@ -303,13 +320,15 @@ async fn health(_: Session, _: Params<NoParams>) -> Response {
 /// Whether the daemon accepts jobs
 #[utoipa::path(
     get, path = "/readyz", operation_id = "ready",
-    responses((status = 200, description = "It does.", content_type = "text/plain", body = String))
+    responses(
+        (status = 200, description = "It does.", content_type = "text/plain", body = String),
+        (status = 503, description = "It does not, or from admins only: the message says why.",
+            body = ErrorBody),
+    )
 )]
 async fn ready(session: Session, _: Params<NoParams>) -> Result<Response, ApiError> {
-    match session.core().ready() {
-        true => Ok(with_type(TEXT, "ok\n")),
-        false => Err(ApiError::Refused(Refusal::Busy)),
-    }
+    session.core().ready().await?;
+    Ok(with_type(TEXT, "ok\n"))
 }
 
 /// Metrics for Prometheus

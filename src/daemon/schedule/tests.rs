@@ -1,8 +1,10 @@
 use super::*;
 use crate::daemon::job::GpuDemand;
 
+mod fair;
 mod node;
 mod properties;
+mod random;
 
 const NODE: Resources = Resources {
     memory_bytes: 1 << 40,
@@ -14,6 +16,8 @@ fn job(id: u64, uid: u32, threads: u32) -> Waiting {
     Waiting {
         id: JobId(id),
         uid,
+        gid: uid,
+        exempt: false,
         priority: 0,
         demand: Demand {
             memory_bytes: u64::from(threads),

@@ -20,7 +20,10 @@ const LOCK: &str = "lock";
 /// "mols", as the first migration writes it.
 const APPLICATION_ID: i64 = 0x6d6f_6c73;
 /// Schema n is reached by the first n of these.
-pub(super) const MIGRATIONS: &[&str] = &[include_str!("migrations/0001.sql")];
+pub(super) const MIGRATIONS: &[&str] = &[
+    include_str!("migrations/0001.sql"),
+    include_str!("migrations/0002.sql"),
+];
 /// A file up to this size is checked as a whole.
 const WHOLE_CHECK_BYTES_MAX: u64 = 1 << 30;
 /// SQLite's page cache of a connection.

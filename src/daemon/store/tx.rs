@@ -79,6 +79,17 @@ impl<'a> Tx<'a> {
         })
     }
 
+    /// The result of a submission whose key was used before.
+    pub fn submitted_before(
+        &self,
+        submission: &Submission,
+    ) -> Result<Option<Inserted>, JobStoreError> {
+        let Some((key, digest)) = &submission.idempotency else {
+            return Ok(None);
+        };
+        self.run(|connection| submitted_before(connection, submission.uid, key, digest))
+    }
+
     /// One job.
     pub fn job(&self, id: JobId) -> Result<Option<Job>, JobStoreError> {
         self.run(|connection| row::job(connection, id))
@@ -170,7 +181,10 @@ impl<'a> Tx<'a> {
         error
     }
 
-    fn run<T>(&self, work: impl FnOnce(&Connection) -> Sql<T>) -> Result<T, JobStoreError> {
+    pub(super) fn run<T>(
+        &self,
+        work: impl FnOnce(&Connection) -> Sql<T>,
+    ) -> Result<T, JobStoreError> {
         if let Some(error) = &*self.failed.borrow() {
             return Err(error.clone());
         }

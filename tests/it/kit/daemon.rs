@@ -83,6 +83,8 @@ impl Daemon {
             .arg(folder.path("state"))
             .args(flags.split_whitespace())
             .env_remove("MOLSIEVE_LOG")
+            // Its configuration is molsieve.toml in the folder, if the test has written one.
+            .env("CONFIGURATION_DIRECTORY", folder.path(""))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(stderr)
@@ -111,6 +113,12 @@ impl Daemon {
 
     pub fn peak_memory_bytes(&self) -> u64 {
         high_water_mark(self.pid())
+    }
+
+    /// Sends SIGHUP: the daemon reads its configuration again.
+    pub fn hang_up(&self) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::HUP).unwrap();
     }
 
     pub fn kill(&mut self) {
