@@ -32,16 +32,6 @@ use crate::{
 /// no effect.
 const WITHOUT_EFFECT: [&str; 2] = ["max_products_per_parent", "chemistry"];
 
-impl Dedup {
-    /// The rate of false positives that a filter is sized for if none is given.
-    pub fn default_rate(self) -> f64 {
-        match self {
-            Self::Exact => FALSE_POSITIVE_RATE_EXACT,
-            Self::Bloom => FALSE_POSITIVE_RATE_BLOOM,
-        }
-    }
-}
-
 impl JobSettings {
     /// Checks every setting and fills in the defaults.
     pub fn check(mut self) -> Result<JobSpec, ConfigError> {
@@ -400,8 +390,10 @@ impl JobSpec {
 
     /// The rate of false positives to size the filter for.
     pub fn false_positive_rate(&self) -> f64 {
-        self.false_positive_rate
-            .unwrap_or(self.dedup.default_rate())
+        self.false_positive_rate.unwrap_or(match self.dedup {
+            Dedup::Exact => FALSE_POSITIVE_RATE_EXACT,
+            Dedup::Bloom => FALSE_POSITIVE_RATE_BLOOM,
+        })
     }
 
     /// Distinct molecules of a deduplication whose records RDKit checks.

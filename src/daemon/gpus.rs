@@ -25,6 +25,17 @@ pub struct GpuPolicy {
     pub hot_celsius: Option<u32>,
 }
 
+impl GpuPolicy {
+    /// Jobs that the GPUs take at a time, where `count` of them are used unless they are named.
+    pub fn places(&self, count: u32) -> u32 {
+        let gpus = match self.chosen.len() {
+            0 => count,
+            named => u32::try_from(named).unwrap_or(u32::MAX),
+        };
+        gpus.saturating_mul(self.jobs_each.max(1))
+    }
+}
+
 /// A name of a GPU.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GpuName {
@@ -141,9 +152,9 @@ pub fn count(devices: &[NvidiaDevice]) -> u32 {
 }
 
 impl Gpus {
-    /// The GPUs of a policy among those that NVML reports; without names the first `count`, of which NVML may know none.
+    /// The GPUs of a policy among those that NVML reports; without names the first ones for `places` jobs, of which NVML may know none.
     /// From now on each is known by its UUID: its index may change.
-    pub fn choose(policy: GpuPolicy, count: u32, devices: &[NvidiaDevice]) -> Self {
+    pub fn choose(policy: GpuPolicy, places: u32, devices: &[NvidiaDevice]) -> Self {
         let gpu = |unit: Option<&Unit<'_>>, name: String| Gpu {
             uuid: unit.and_then(|unit| unit.uuid).map(Into::into),
             name,
@@ -167,6 +178,7 @@ impl Gpus {
             }
         }
         if policy.chosen.is_empty() {
+            let count = places / policy.jobs_each.max(1);
             let first = (0..count as usize).map(|place| gpu(units.get(place), place.to_string()));
             gpus.extend(first);
         }
@@ -208,12 +220,6 @@ impl Gpus {
         news
     }
 
-    /// Jobs that all GPUs together take at a time, whether they are fit or not.
-    pub fn places(&self) -> u32 {
-        self.jobs_each()
-            .saturating_mul(u32::try_from(self.gpus.len()).unwrap_or(u32::MAX))
-    }
-
     fn jobs_each(&self) -> u32 {
         self.policy.jobs_each.max(1)
     }
@@ -223,11 +229,18 @@ impl Gpus {
         self.gpus.get(place)
     }
 
-    /// The place of the GPU with this UUID.
-    pub fn place_of(&self, uuid: &str) -> Option<usize> {
-        self.gpus
-            .iter()
-            .position(|gpu| gpu.uuid.as_deref() == Some(uuid))
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.gpus.is_empty()
+    }
+
+    /// The GPUs that take no job, a line for each.
+    pub fn troubles(&self) -> impl Iterator<Item = String> {
+        self.gpus.iter().filter_map(|gpu| {
+            let name = gpu.uuid.as_ref().unwrap_or(&gpu.name);
+            let trouble = gpu.trouble.as_ref()?;
+            Some(format!("GPU {name} takes no job: {trouble}"))
+        })
     }
 
     /// What each GPU has left beside the jobs that have it: place and device memory of each.

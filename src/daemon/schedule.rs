@@ -52,6 +52,7 @@ use std::{
 };
 
 use super::{
+    gpus::GpusLeft,
     job::{Demand, Job, JobId, Millis, Resources},
     quota::{Quota, QuotaRules, Used},
 };
@@ -62,6 +63,7 @@ mod skipped;
 mod walk;
 
 pub(super) use recent::RecentUse;
+pub(super) use round::device_bytes;
 
 /// How often a waiting job may be passed by later ones.
 pub const PASSES_MAX: u32 = 8;
@@ -111,6 +113,8 @@ pub(super) struct Grant {
     pub id: JobId,
     /// Whether it has a GPU.
     pub gpu: bool,
+    /// Which one, by its place among the GPUs for jobs.
+    pub place: Option<usize>,
 }
 
 /// The waiting jobs.
@@ -336,9 +340,27 @@ impl Queue {
     ///
     /// A job that does not fit the node at all, because the budget was reduced, waits for a larger budget and
     /// delays no other job.
+    #[cfg(test)]
     pub fn round(&mut self, budget: &Resources, running: &[Running], now: Millis) -> Vec<Grant> {
+        let taken = running.iter().filter(|job| job.gpu).count();
+        let places = budget.gpus.saturating_sub(taken as u32);
+        self.round_on(budget, GpusLeft::plain(places), running, now)
+    }
+
+    /// Removes and returns the jobs to start now, besides those that are `running`, on GPUs that have so much left. The
+    /// caller starts them, and passes them as running to the next round.
+    ///
+    /// A job that does not fit the node at all, because the budget was reduced or no GPU is fit for it, waits and
+    /// delays no other job.
+    pub fn round_on(
+        &mut self,
+        budget: &Resources,
+        gpus: GpusLeft,
+        running: &[Running],
+        now: Millis,
+    ) -> Vec<Grant> {
         self.promote(now);
-        let mut node = round::Node::new(budget, running);
+        let mut node = round::Node::new(budget, gpus, running);
         self.recent.occupy(&node.shares(), now);
         let holder = self.reserved.and_then(|id| self.get(id)).copied();
         let order = round::Order {

@@ -38,6 +38,8 @@ pub struct Figures {
     pub waiting: u64,
     /// Number of those that need more than the node has for jobs.
     pub too_large: u64,
+    /// The GPU of each running job that has one, by its place among the GPUs for jobs.
+    pub gpu_places: Vec<usize>,
     /// Number of jobs by state.
     pub jobs: BTreeMap<State, u64>,
     /// Number of jobs that have ended since the daemon's start, by state.

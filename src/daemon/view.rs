@@ -9,6 +9,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use super::{
+    gpus::JobGpu,
     job::{Demand, Ending, Job, JobId, Millis, Mode, Resources, State, WaitsFor},
     quota::{Quota, Used},
     refusal::ErrorCode,
@@ -155,6 +156,9 @@ pub struct NodeView {
     pub jobs: BTreeMap<State, u64>,
     /// The NVIDIA devices that NVML reports.
     pub devices: Vec<NvidiaDevice>,
+    /// The GPUs for jobs, and why some are left out.
+    #[serde(default)]
+    pub gpus: Vec<JobGpu>,
     /// Free memory of the node.
     pub memory_available_bytes: u64,
     /// Load averages over 1, 5 and 15 minutes.

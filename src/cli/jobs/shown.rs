@@ -52,6 +52,9 @@ pub(in crate::cli) fn stands(job: &JobView, now: Timestamp) -> String {
              --threads N lowers what it needs",
             job.id
         ),
+        _ if job.waits_for == Some(WaitsFor::Gpu) => {
+            "waits for a GPU that is fit; /v1/node says why each is left out".into()
+        }
         State::Queued => "waits for free resources".into(),
         State::Starting => "is starting".into(),
         State::Running => "is running".into(),

@@ -26,9 +26,10 @@ use super::{
 use crate::{
     daemon::{
         action::Caller,
+        gpus::{Gpus, GpusLeft},
         job::{GpuDemand, Job, JobEvent, JobId, Millis, Resources, State},
         refusal::Refusal,
-        schedule::{Grant, Queue, Running, Waiting},
+        schedule::{self, Grant, Queue, Running, Waiting},
         settings::ServeSettings,
         snapshot::{Figures, Notice},
         store::{JobStoreError, Reader, Store},
@@ -84,7 +85,7 @@ struct ActiveJob {
 /// Opens the store and starts the core's threads. `runtime` must outlive them.
 pub fn start(
     settings: &ServeSettings,
-    gpus: Vec<Option<String>>,
+    gpus: Gpus,
     runtime: &Handle,
 ) -> Result<StartedCore, JobStoreError> {
     let store = Store::open(&settings.state_dir)?;
@@ -197,7 +198,7 @@ impl CoreLoop {
                 None => gone.push(Message::Process(id, ProcessMessage::Gone)),
             }
             let gpu = job.submission.demand.gpu != GpuDemand::None;
-            let gpu = gpu.then(|| self.free_gpu()).flatten();
+            let gpu = gpu.then(|| self.gpus_left().find(0)).flatten();
             self.engage(&job, gpu);
         }
         if !gone.is_empty() {
@@ -349,14 +350,15 @@ impl CoreLoop {
     fn round(&mut self) -> Vec<Grant> {
         let running: Vec<Running> = self.active.values().map(|worker| worker.running).collect();
         let budget = self.shared.settings().budget;
-        self.queue.round(&budget, &running, now())
+        self.queue
+            .round_on(&budget, self.gpus_left(), &running, now())
     }
 
     /// Commits that the granted jobs are admitted, then has their processes started.
     fn start_granted(&mut self) {
         let (terms, granted) = (self.terms(), &self.granted);
         let admitted = self.store.write(|tx| {
-            let admit = |grant: &Grant| Ok((take::admit(tx, grant.id, &terms)?, grant.gpu));
+            let admit = |grant: &Grant| Ok((take::admit(tx, grant.id, &terms)?, grant.place));
             granted
                 .iter()
                 .map(admit)
@@ -375,12 +377,11 @@ impl CoreLoop {
         }
     }
 
-    fn launch(&mut self, admitted: Admitted, gpu: bool) {
+    fn launch(&mut self, admitted: Admitted, gpu: Option<usize>) {
         let Admitted { job, settings } = admitted;
         let Some(settings) = settings else {
             return self.note(job);
         };
-        let gpu = gpu.then(|| self.free_gpu()).flatten();
         let wanted = self.engage(&job, gpu);
         let start = ProcessStart {
             id: job.id,
@@ -388,7 +389,7 @@ impl CoreLoop {
             settings,
             mode: job.mode_of_next_attempt(),
             opened: job.course.opened,
-            gpu: gpu.map(|index| self.shared.gpus.get(index).cloned().flatten()),
+            gpu: gpu.map(|place| self.shared.gpus().get(place)?.uuid.clone()),
             wanted,
         };
         self.note(job);
@@ -414,10 +415,13 @@ impl CoreLoop {
         receiver
     }
 
-    fn free_gpu(&self) -> Option<usize> {
-        let taken = |index: &usize| self.active.values().any(|w| w.gpu == Some(*index));
-        let gpus = self.shared.settings().budget.gpus as usize;
-        (0..gpus).find(|index| !taken(index))
+    /// What the GPUs have left for further jobs.
+    fn gpus_left(&self) -> GpusLeft {
+        let taken = self.active.values().filter_map(|job| {
+            let bytes = schedule::device_bytes(&job.running.demand);
+            Some((job.gpu?, bytes))
+        });
+        self.shared.gpus().left(taken)
     }
 
     /// The daemon stops: asks every job process to stop.
@@ -459,6 +463,7 @@ impl CoreLoop {
             admitted,
             waiting: self.queue.len() as u64,
             too_large: self.oversized.count(),
+            gpu_places: self.active.values().filter_map(|job| job.gpu).collect(),
             jobs: jobs.map_err(|error| Refusal::Store(error.to_string()))?,
             ended: self.ended.clone(),
             interruptions: self.interruptions,

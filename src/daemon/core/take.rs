@@ -88,9 +88,11 @@ pub(super) fn take(
             tx.prune(terms.ended_before, PRUNED_MAX)?;
             Ok(Effect::nothing())
         }
-        Message::Figures(_) | Message::Standing(..) | Message::Reload | Message::Drain => {
-            Ok(Effect::nothing())
-        }
+        Message::Figures(_)
+        | Message::Standing(..)
+        | Message::Reload
+        | Message::Gpus
+        | Message::Drain => Ok(Effect::nothing()),
     }
 }
 
@@ -263,7 +265,7 @@ impl Message {
     pub(super) fn is_request(&self) -> bool {
         !matches!(
             self,
-            Self::Process(..) | Self::Prune | Self::Drain | Self::Reload
+            Self::Process(..) | Self::Prune | Self::Drain | Self::Reload | Self::Gpus
         )
     }
 

@@ -16,6 +16,8 @@ pub enum WaitsFor {
     Retry,
     /// Free memory, threads or GPUs.
     Resources,
+    /// A GPU that is fit: each one is left out, for example because it is too hot, or has too little memory for the job.
+    Gpu,
 }
 
 impl WaitsFor {

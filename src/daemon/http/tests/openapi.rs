@@ -32,7 +32,12 @@ fn words_of_states_and_modes_agree() {
     assert_eq!(schema("State")["enum"], json!(State::ALL));
     let modes = [Mode::Refuse, Mode::Overwrite, Mode::Resume];
     assert_eq!(schema("Mode")["enum"], json!(modes));
-    let waits = [WaitsFor::LargerBudget, WaitsFor::Retry, WaitsFor::Resources];
+    let waits = [
+        WaitsFor::LargerBudget,
+        WaitsFor::Retry,
+        WaitsFor::Resources,
+        WaitsFor::Gpu,
+    ];
     assert_eq!(schema("WaitsFor")["enum"], json!(waits));
     let gpus = [GpuDemand::None, GpuDemand::IfFree, GpuDemand::One];
     assert_eq!(schema("GpuDemand")["enum"], json!(gpus));
@@ -49,6 +54,7 @@ fn answers_have_the_fields_that_are_described() {
         admitted: Resources::default(),
         jobs: [(State::Queued, 1)].into(),
         devices: vec![crate::nvidia::NvidiaDevice::default()],
+        gpus: Vec::new(),
         memory_available_bytes: 1,
         load: [0.0; 3],
     };

@@ -9,6 +9,7 @@ fn special() -> Submission {
     Submission {
         uid: u32::MAX - 1,
         gid: 17,
+        exempt: true,
         name: Some("Chloroform, \"2\" \u{1f9ea}\n\0".into()),
         settings: json!({"a": [1.1, 2.5e-300, u64::MAX, -3, null, true, "\u{0}\""], "b": {"c": {}}}),
         mode: Mode::Overwrite,
