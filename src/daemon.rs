@@ -21,6 +21,7 @@
 //! | [`job`], [`quota`], [`snapshot`] | a job and its states; what one user may have; what the core tells about jobs |
 //! | [`action`], [`refusal`], [`view`] | requests as values; why they are refused; the JSON of answers |
 //! | [`protocol`] | the protocol between the daemon and a job process |
+//! | [`gpus`] | the GPUs that jobs use, and which are left out |
 //! | [`paths`], [`settings`] | where socket and state are; the settings of the daemon |
 //! | [`schedule`], [`admission`] | which jobs start next; a request as a job that fits the node |
 //! | [`peer`] | who is at the other end of a socket |
@@ -37,6 +38,7 @@ pub mod admission;
 pub mod api;
 pub mod client;
 pub mod core;
+pub mod gpus;
 pub mod http;
 pub mod job;
 mod listen;
@@ -66,6 +68,7 @@ use tokio::{
 
 use self::{
     core::{Core, StartedCore},
+    gpus::Gpus,
     http::{Edge, Limits},
     peer::{PeerPolicy, Peers},
     refusal::Refusal,
@@ -74,7 +77,10 @@ use self::{
     store::JobStoreError,
     systemd::{Listening, SocketError},
 };
-use crate::{nvidia::Nvidia, store::plain};
+use crate::{
+    nvidia::{Nvidia, NvidiaDevice},
+    store::plain,
+};
 
 pub use reload::SetLevel;
 
@@ -104,6 +110,8 @@ pub enum ServeError {
 const DRAIN_TIME_MAX: Duration = Duration::from_secs(75);
 /// Interval at which old jobs are forgotten, up to 1,000 each time: more than a daemon can end in it.
 const PRUNE_EVERY: Duration = Duration::from_secs(60);
+/// Interval at which the state of the GPUs is looked at.
+const LOOK_AT_GPUS_EVERY: Duration = Duration::from_secs(15);
 /// Threads for look-ups of names and devices, which may block.
 const BLOCKING_THREADS_MAX: usize = 4;
 /// Stack of such a thread.
@@ -123,7 +131,7 @@ pub fn serve(source: ServeSource, loaded: Loaded, set_level: SetLevel) -> Result
     allow_many_files();
     // Only the daemon's user can read it.
     make_directory(&settings.state_dir, 0o700).map_err(failed("make the state directory"))?;
-    let gpus = gpus(settings.budget.gpus);
+    let gpus = gpus(settings);
     let beginning = core::start(settings, gpus, runtime.handle())?;
     // Only now: the lock on the state directory excludes a second daemon.
     let listening = match handed {
@@ -237,12 +245,32 @@ fn make_directory(path: &Path, mode: u32) -> std::io::Result<()> {
         .create(path)
 }
 
-/// UUIDs of the GPUs for jobs; none for a GPU that NVML does not report.
-fn gpus(count: u32) -> Vec<Option<String>> {
-    let devices = Nvidia::look().map_or_else(|_| Vec::new(), |nvidia| nvidia.devices);
-    let mut uuids: Vec<_> = devices.into_iter().map(|device| device.uuid).collect();
-    uuids.resize(count as usize, None);
-    uuids
+/// The NVIDIA devices; none without a driver.
+fn devices() -> Vec<NvidiaDevice> {
+    Nvidia::look().map_or_else(|_| Vec::new(), |nvidia| nvidia.devices)
+}
+
+/// The GPUs for jobs.
+fn gpus(settings: &ServeSettings) -> Gpus {
+    let places = settings.budget.gpus;
+    let devices = match places {
+        0 => Vec::new(),
+        _ => devices(),
+    };
+    let gpus = Gpus::choose(settings.gpus.clone(), places, &devices);
+    gpus.troubles().for_each(|line| tracing::warn!("{line}"));
+    gpus
+}
+
+/// Looks at the GPUs at times, as long as there are some for jobs.
+async fn look_at_gpus(core: &Core) {
+    while core.has_gpus() {
+        sleep(LOOK_AT_GPUS_EVERY).await;
+        // NVML may block, so the main thread does not call it.
+        if let Ok(devices) = tokio::task::spawn_blocking(devices).await {
+            core.see_gpus(&devices).await;
+        }
+    }
 }
 
 /// Raises the limit of open files to the maximum: each connection and each job process needs some.
@@ -281,7 +309,7 @@ async fn chores(core: Core) {
             core.prune().await;
         }
     };
-    tokio::join!(watchdog, pruning);
+    tokio::join!(watchdog, pruning, look_at_gpus(&core));
 }
 
 /// The signals that the daemon handles.

@@ -447,6 +447,8 @@ pub const KEPT_PART_COLUMN_BYTES: usize = MIB;
 pub const SPILL_BYTES: usize = 2 * MIB;
 /// Host memory of a CUDA context and the driver's libraries. Not measured yet.
 pub const CUDA_HOST_BYTES: usize = 320 * MIB;
+/// Device memory of a CUDA context with the kernels loaded. Not measured yet.
+pub const CUDA_CONTEXT_BYTES: u64 = 1 << 30;
 /// Host memory of a Vulkan driver, with wgpu's staging of a slot: 76 MiB with lavapipe.
 pub const WGPU_HOST_BYTES: usize = 160 * MIB;
 /// What `diff` takes beside what it sorts: program and buffers, the pages of one column chunk per column being read, the

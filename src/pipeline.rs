@@ -28,6 +28,7 @@
 
 mod attempt;
 mod batch_writer;
+mod begun;
 mod canonical;
 mod capped;
 mod check;

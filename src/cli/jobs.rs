@@ -12,6 +12,7 @@ mod watch;
 
 use std::{
     io::{self, Write},
+    num::NonZeroUsize,
     path::PathBuf,
 };
 
@@ -34,6 +35,7 @@ use crate::{
         view::JobView,
     },
     report::answer::{self, ClientAnswer},
+    units::ByteSize,
 };
 
 pub(super) const EXIT_CODES: &str = "\
@@ -149,6 +151,12 @@ struct ChangeArgs {
     #[arg(long, value_name = "N", allow_negative_numbers = true)]
     #[arg(value_parser = clap::value_parser!(i32).range(-10..=10))]
     priority: Option<i32>,
+    /// Most resident memory of a job that waits, for example 2GiB
+    #[arg(short, long, value_name = "SIZE")]
+    memory: Option<ByteSize>,
+    /// Cores of a job that waits
+    #[arg(short, long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
 }
 
 /// `molsieve logs`.
@@ -295,18 +303,22 @@ impl Write for JsonLines {
 /// `molsieve set`.
 pub(super) fn set(args: &SetArgs) -> Result<Exit, CliError> {
     let client = args.jobs.daemon.client()?;
-    let ChangeArgs { priority } = args.change;
-    let change = ChangeBody { priority };
+    let ChangeArgs {
+        priority,
+        memory,
+        threads,
+    } = args.change;
+    let change = ChangeBody {
+        priority,
+        memory,
+        threads,
+    };
     Ok(each(&args.jobs.ids, args.jobs.daemon.json, |id| {
         let job = client.set(id, &change)?;
         if args.jobs.daemon.json {
             say_json(&job);
         } else {
-            let stands = shown::stands(&job, jiff::Timestamp::now());
-            say(&format!(
-                "job {id} has priority {}; it {stands}",
-                job.priority
-            ));
+            say(&shown::changed(&job, &change, jiff::Timestamp::now()));
         }
         Ok(())
     }))

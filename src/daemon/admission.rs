@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 
 use super::{
     action::{Caller, SubmitRequest},
-    job::{Demand, GpuDemand, Resources, Submission},
+    job::{Demand, GpuDemand, Job, JobChange, Resources, Submission},
     quota::{Quota, QuotaRules, Used},
     refusal::Refusal,
     schedule::fits_node,
@@ -28,15 +28,7 @@ pub fn admissible(
         false => quotas.of(caller.uid, caller.gid, node),
     };
     let (settings, demand) = filled(request.settings, node, &quota);
-    if !fits_node(&demand, node) {
-        return Err(Refusal::TooLarge {
-            needs: demand,
-            node: *node,
-        });
-    }
-    if let Some(held) = quota.holds(&Used::default(), &demand) {
-        return Err(Refusal::Quota(format!("your quota is {held}")));
-    }
+    check_demand(demand, node, &quota)?;
     let settings =
         serde_json::to_value(&settings).map_err(|error| Refusal::encode("the settings", &error))?;
     Ok(Submission {
@@ -60,6 +52,43 @@ pub fn check_priority(caller: Caller, priority: i32) -> Result<(), Refusal> {
         return Err(Refusal::Forbidden(reason.into()));
     }
     Ok(())
+}
+
+/// Whether the caller may make this change of a job that has not ended.
+pub fn check_change(
+    caller: Caller,
+    job: &Job,
+    change: &JobChange,
+    (node, quotas): (&Resources, &QuotaRules),
+) -> Result<(), Refusal> {
+    if let Some(priority) = change.priority
+        && priority != job.submission.priority
+    {
+        check_priority(caller, priority)?;
+    }
+    if !change.is_of_resources() {
+        return Ok(());
+    }
+    if !job.course.state.is_waiting() {
+        return Err(Refusal::NotWaiting(job.id, job.course.state));
+    }
+    let submission = &job.submission;
+    let quota = match submission.exempt {
+        true => Quota::UNLIMITED,
+        false => quotas.of(submission.uid, submission.gid, node),
+    };
+    check_demand(change.demand(submission.demand), node, &quota)
+}
+
+/// Whether a job fits the node, and its user's quota, when nothing else runs.
+fn check_demand(needs: Demand, node: &Resources, quota: &Quota) -> Result<(), Refusal> {
+    if !fits_node(&needs, node) {
+        return Err(Refusal::TooLarge { needs, node: *node });
+    }
+    match quota.holds(&Used::default(), &needs) {
+        Some(held) => Err(Refusal::Quota(format!("your quota is {held}"))),
+        None => Ok(()),
+    }
 }
 
 fn filled(settings: JobSettings, node: &Resources, quota: &Quota) -> (JobSettings, Demand) {

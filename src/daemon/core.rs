@@ -7,10 +7,12 @@
 //!   queue, a job with a process an entry in `active`, a job that has ended nothing.
 //! - A second thread reads, through its own connection: lists and histories do not wait for the writer.
 
+mod change;
 mod core_loop;
 mod handle;
 mod held;
 mod message;
+mod oversized;
 mod room;
 mod space;
 mod take;

@@ -11,22 +11,26 @@
 //! Everything here is pure: an event goes in, the changed job comes out. Times are milliseconds since 1970,
 //! UTC.
 
+mod change;
 mod notify;
 mod options;
 mod space;
 mod transitions;
+mod waits;
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
-pub use self::space::SpaceWait;
 use crate::report::event::{Progress, Shortage};
 
 pub use self::{
+    change::JobChange,
     notify::{Notify, NotifyTarget},
     options::{Label, SubmitOptions},
+    space::SpaceWait,
+    waits::WaitsFor,
 };
 
 /// Number of a job: 1, 2, 3 … in the order of submission.
@@ -196,7 +200,7 @@ pub enum Ending {
 pub struct Job {
     /// Its number.
     pub id: JobId,
-    /// As it was submitted; its priority may have been changed since.
+    /// As it was submitted; its priority, memory and threads may have been changed since.
     pub submission: Submission,
     /// When it was submitted.
     pub submitted_at: Millis,
@@ -258,7 +262,7 @@ fn readable<'de, D: Deserializer<'de>>(stored: D) -> Result<Option<Box<Progress>
     Ok(stored.and_then(|stored| serde_json::from_value(stored).ok()))
 }
 
-/// A job as it is submitted and checked. Nothing of it changes but the priority. The store keeps what is skipped here
+/// A job as it is submitted and checked. Of it change only the priority, the memory and the threads. The store keeps what is skipped here
 /// in columns of its own, and the rest as JSON.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Submission {
@@ -288,21 +292,6 @@ pub struct Submission {
     /// The user's idempotency key, and a digest of the body submitted with it; none in a stored job.
     #[serde(skip)]
     pub idempotency: Option<(String, [u8; 32])>,
-}
-
-/// What to change of a job that has not ended; a field that is not set stays as it is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct JobChange {
-    /// The new priority, -10 to 10.
-    pub priority: Option<i32>,
-}
-
-impl JobChange {
-    /// Whether a job is already as the change would make it.
-    pub fn is_made(&self, job: &Job) -> bool {
-        let Self { priority } = self;
-        priority.is_none_or(|priority| priority == job.submission.priority)
-    }
 }
 
 #[cfg(test)]

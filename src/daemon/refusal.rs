@@ -20,6 +20,9 @@ pub enum Refusal {
     /// A job that is in a final state cannot be changed.
     #[error("job {0} has ended: it is {1}, and nothing of it can be changed")]
     Ended(JobId, State),
+    /// What a job process occupies cannot be changed while it works.
+    #[error("job {0} is {1}: its memory and threads can be changed only while it waits")]
+    NotWaiting(JobId, State),
     /// The key was used with another job.
     #[error("this Idempotency-Key was used with another job, number {0}")]
     IdempotencyConflict(JobId),
@@ -102,6 +105,8 @@ pub enum ErrorCode {
     NotEnded,
     /// The job has ended.
     Ended,
+    /// The job does not wait.
+    NotWaiting,
     /// The idempotency key was used with another job.
     IdempotencyConflict,
     /// The job does not fit the node.

@@ -52,7 +52,8 @@ use std::{
 };
 
 use super::{
-    job::{Demand, GpuDemand, Job, JobId, Millis, Resources},
+    gpus::GpusLeft,
+    job::{Demand, Job, JobId, Millis, Resources},
     quota::{Quota, QuotaRules, Used},
 };
 
@@ -62,6 +63,7 @@ mod skipped;
 mod walk;
 
 pub(super) use recent::RecentUse;
+pub(super) use round::device_bytes;
 
 /// How often a waiting job may be passed by later ones.
 pub const PASSES_MAX: u32 = 8;
@@ -111,6 +113,8 @@ pub(super) struct Grant {
     pub id: JobId,
     /// Whether it has a GPU.
     pub gpu: bool,
+    /// Which one, by its place among the GPUs for jobs.
+    pub place: Option<usize>,
 }
 
 /// The waiting jobs.
@@ -189,9 +193,7 @@ enum QueuePosition {
 
 /// Whether a job fits the node when nothing else runs.
 pub fn fits_node(demand: &Demand, budget: &Resources) -> bool {
-    demand.memory_bytes <= budget.memory_bytes
-        && demand.threads <= budget.threads
-        && (demand.gpu != GpuDemand::One || budget.gpus > 0)
+    demand.fits(budget)
 }
 
 impl Waiting {
@@ -242,7 +244,7 @@ impl Queue {
         self.later.insert((waiting.ready_at, waiting.id), waiting);
     }
 
-    /// Replaces a job whose priority was changed. It waits at its new level from now on, and how often it was passed
+    /// Replaces a job whose priority, memory or threads were changed. It waits at its new level from now on, and how often it was passed
     /// still counts. If the node was reserved for it, the next round decides anew.
     pub fn replace(&mut self, waiting: Waiting, now: Millis) {
         let passed = self.get(waiting.id).map_or(0, |before| before.passed);
@@ -284,6 +286,14 @@ impl Queue {
     /// Number of waiting jobs.
     pub fn len(&self) -> usize {
         self.positions.len()
+    }
+
+    /// The waiting jobs, in no order.
+    pub fn waiting(&self) -> impl Iterator<Item = &Waiting> {
+        let lines = self.levels.values().flat_map(|level| level.lines.values());
+        self.later
+            .values()
+            .chain(lines.flat_map(|line| line.jobs.values()))
     }
 
     /// Number of waiting jobs of a user.
@@ -334,9 +344,27 @@ impl Queue {
     ///
     /// A job that does not fit the node at all, because the budget was reduced, waits for a larger budget and
     /// delays no other job.
+    #[cfg(test)]
     pub fn round(&mut self, budget: &Resources, running: &[Running], now: Millis) -> Vec<Grant> {
+        let taken = running.iter().filter(|job| job.gpu).count();
+        let places = budget.gpus.saturating_sub(taken as u32);
+        self.round_on(budget, GpusLeft::plain(places), running, now)
+    }
+
+    /// Removes and returns the jobs to start now, besides those that are `running`, on GPUs that have so much left. The
+    /// caller starts them, and passes them as running to the next round.
+    ///
+    /// A job that does not fit the node at all, because the budget was reduced or no GPU is fit for it, waits and
+    /// delays no other job.
+    pub fn round_on(
+        &mut self,
+        budget: &Resources,
+        gpus: GpusLeft,
+        running: &[Running],
+        now: Millis,
+    ) -> Vec<Grant> {
         self.promote(now);
-        let mut node = round::Node::new(budget, running);
+        let mut node = round::Node::new(budget, gpus, running);
         self.recent.occupy(&node.shares(), now);
         let holder = self.reserved.and_then(|id| self.get(id)).copied();
         let order = round::Order {

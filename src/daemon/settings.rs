@@ -30,6 +30,7 @@ pub use self::{
 };
 use self::{file::Table, list::RETRY_DELAY_SECONDS_MAX, quotas::ShownQuota};
 use super::{
+    gpus::{GpuPolicy, NoGpuName},
     job::{Millis, Resources, RetryPolicy},
     paths::{self, PathError},
     quota::QuotaRules,
@@ -45,6 +46,8 @@ pub struct ServeSettings {
     pub state_dir: PathBuf,
     /// Resources that all running jobs together may occupy.
     pub budget: Resources,
+    /// Which GPUs jobs use, and how.
+    pub gpus: GpuPolicy,
     /// What one user may have waiting and running.
     pub quotas: Arc<QuotaRules>,
     /// Time after which a user's use of the node counts half.
@@ -161,14 +164,16 @@ fn settings(
         let found = name.as_ref().map(|name| group(setting, name));
         found.transpose()
     };
+    let gpus = gpu_policy(values)?;
     Ok(ServeSettings {
         socket: values.socket.clone(),
         state_dir: values.state.clone(),
         budget: Resources {
             memory_bytes: values.memory.0,
             threads: values.threads,
-            gpus: values.gpus,
+            gpus: gpus.places(values.gpus),
         },
+        gpus,
         quotas: Arc::new(quotas),
         half_life_ms: milliseconds(values.half_life_hours * 3600),
         group: group("group", &values.group, origins.group)?,
@@ -183,6 +188,21 @@ fn settings(
         silence: Duration::from_secs(values.silence),
         log_format: values.log_format,
         log_level: values.log_level.clone(),
+    })
+}
+
+fn gpu_policy(values: &ServeValues) -> Result<GpuPolicy, ConfigError> {
+    let names = values.gpu_devices.iter().flatten();
+    let chosen = names.map(|name| {
+        name.parse().map_err(|error: NoGpuName| ConfigError::Value {
+            setting: "gpu_devices",
+            reason: error.to_string(),
+        })
+    });
+    Ok(GpuPolicy {
+        chosen: chosen.collect::<Result<_, _>>()?,
+        jobs_each: values.gpu_jobs,
+        hot_celsius: values.gpu_hot,
     })
 }
 
@@ -325,6 +345,7 @@ impl ServeSettings {
                 threads: 64,
                 gpus: 1,
             },
+            gpus: GpuPolicy::default(),
             quotas: Arc::default(),
             half_life_ms: 1,
             group: None,

@@ -48,8 +48,12 @@ pub struct Figures {
     pub admitted: Resources,
     /// Number of waiting jobs.
     pub waiting: u64,
-    /// Number of jobs that wait for disk space.
+    /// Number of those that wait for disk space.
     pub waiting_for_space: u64,
+    /// Number of those that need more than the node has for jobs.
+    pub too_large: u64,
+    /// The GPU of each running job that has one, by its place among the GPUs for jobs.
+    pub gpu_places: Vec<usize>,
     /// Whether the disk of the state directory is full.
     pub state_full: bool,
     /// Bytes of that disk that are kept for what a full disk must not prevent.

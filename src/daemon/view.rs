@@ -12,7 +12,8 @@ use utoipa::ToSchema;
 
 pub use self::space::SpaceWaitView;
 use super::{
-    job::{Demand, Ending, Job, JobId, Label, Millis, Mode, Resources, State},
+    gpus::JobGpu,
+    job::{Demand, Ending, Job, JobId, Label, Millis, Mode, Resources, State, WaitsFor},
     quota::{Quota, Used},
     refusal::ErrorCode,
     snapshot::{Selected, Standing},
@@ -33,6 +34,10 @@ pub struct JobView {
     pub user: JobUser,
     /// Current state.
     pub state: State,
+    /// What it waits for; null if it does not wait.
+    #[serde(default)]
+    #[schema(value_type = Option<WaitsFor>, required = true)]
+    pub waits_for: Option<WaitsFor>,
     /// Higher goes first.
     #[schema(minimum = -10, maximum = 10)]
     pub priority: i32,
@@ -62,7 +67,7 @@ pub struct JobView {
     #[serde(default)]
     #[schema(required = true)]
     pub notify: Option<String>,
-    /// As submitted; memory and threads are set.
+    /// As submitted; memory and threads are set, and may have been changed since.
     #[schema(value_type = Object)]
     pub settings: Value,
     /// Resources that it occupies while it runs.
@@ -116,8 +121,8 @@ pub struct JobUser {
 }
 
 impl JobView {
-    /// A job and the name of its user, if the user has one.
-    pub fn new(job: &Job, user_name: Option<&str>) -> Self {
+    /// A job, the name of its user, if the user has one, and what the job waits for.
+    pub fn new(job: &Job, user_name: Option<&str>, waits_for: Option<WaitsFor>) -> Self {
         let (submission, course) = (&job.submission, &job.course);
         let options = &submission.options;
         Self {
@@ -128,6 +133,7 @@ impl JobView {
                 name: user_name.map(str::to_owned),
             },
             state: course.state,
+            waits_for,
             priority: submission.priority,
             mode: submission.mode,
             labels: options.labels.clone(),
@@ -240,6 +246,9 @@ pub struct NodeView {
     pub jobs: BTreeMap<State, u64>,
     /// The NVIDIA devices that NVML reports.
     pub devices: Vec<NvidiaDevice>,
+    /// The GPUs for jobs, and why some are left out.
+    #[serde(default)]
+    pub gpus: Vec<JobGpu>,
     /// Free memory of the node.
     pub memory_available_bytes: u64,
     /// Load averages over 1, 5 and 15 minutes.

@@ -7,6 +7,7 @@ use std::{
 };
 
 use super::{
+    begun::begun_sizes,
     earlier::{EarlierRun, EarlierRunError},
     prepared::RowOrigin,
     reagent_sets::{JobReagents, ReadyReagents, ReagentError},
@@ -20,6 +21,7 @@ use crate::{
     plan::{self, Plan, PlanError},
     reagents::{Reagents, Sample, StepReagents},
     rules::{RuleError, RuleSet},
+    store::Existing,
     table::{
         sink::UnknownColumn,
         source::{ColumnChoice, Library, SourceError},
@@ -144,8 +146,10 @@ impl Job {
         let needs = reagents
             .as_ref()
             .map(|reagents| reagents.needs(rules.of_steps()));
+        let resumes = spec.existing() == Existing::Resume;
+        let begun = resumes.then(|| begun_sizes(&spec.output)).flatten();
         let plan = plan::plan(
-            &spec,
+            (&spec, begun),
             (&rules.counts(), filters.all()),
             &library,
             excluded,

@@ -93,6 +93,8 @@ fn check_change(uri: &Uri, headers: &HeaderMap, body: &[u8]) {
     };
     let again = ChangeBody {
         priority: change.priority,
+        memory: change.memory,
+        threads: change.threads,
     };
     let again = serde_json::to_vec(&again).expect("JSON is UTF-8");
     assert_eq!(api::change(uri, headers, &again), Ok(change));

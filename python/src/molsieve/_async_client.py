@@ -82,9 +82,12 @@ class AsyncClient:
         """One job."""
         return await asyncio.to_thread(self._client.job, job)
 
-    async def set(self, job: int, *, priority: int | None = None) -> Job:
-        """Changes a job that has not ended: `priority`, from -10 to 10, of which the higher goes first."""
-        return await asyncio.to_thread(self._client.set, job, priority=priority)
+    async def set(
+        self, job: int, *, priority: int | None = None, memory: int | str | None = None, threads: int | None = None
+    ) -> Job:
+        """Changes a job that has not ended: `priority`, from -10 to 10, of which the higher goes first; and of a job that
+        waits, `memory`, such as `"2GiB"`, and `threads`."""
+        return await asyncio.to_thread(self._client.set, job, priority=priority, memory=memory, threads=threads)
 
     async def cancel(self, job: int) -> Job:
         """Stops a job for good; the files it has written stay."""

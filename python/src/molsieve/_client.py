@@ -152,11 +152,18 @@ class Client:
         """One job."""
         return cast("Job", self._ask("GET", f"/v1/jobs/{job}"))
 
-    def set(self, job: int, *, priority: int | None = None) -> Job:
-        """Changes a job that has not ended: `priority`, from -10 to 10, of which the higher goes first."""
+    def set(
+        self, job: int, *, priority: int | None = None, memory: int | str | None = None, threads: int | None = None
+    ) -> Job:
+        """Changes a job that has not ended: `priority`, from -10 to 10, of which the higher goes first; and of a job that
+        waits, `memory`, such as `"2GiB"`, and `threads`."""
         change: Change = {}
         if priority is not None:
             change["priority"] = priority
+        if memory is not None:
+            change["memory"] = memory
+        if threads is not None:
+            change["threads"] = threads
         return cast("Job", self._ask("PATCH", f"/v1/jobs/{job}", change))
 
     def cancel(self, job: int) -> Job:

@@ -10,8 +10,8 @@ use serde::Deserialize;
 use crate::{
     cli::{Exit, progress::position},
     daemon::{
-        job::{Demand, GpuDemand, JobId, Label, State},
-        schedule::fits_node,
+        api::ChangeBody,
+        job::{Demand, GpuDemand, JobId, Label, State, WaitsFor},
         view::{JobView, NodeView},
     },
     report::event::Progress,
@@ -49,6 +49,14 @@ pub(in crate::cli) fn stands(job: &JobView, now: Timestamp) -> String {
     let why = job.error.as_deref();
     let why = why.map_or(String::new(), |error| format!(": {}", plain(error)));
     match job.state {
+        _ if job.waits_for == Some(WaitsFor::LargerBudget) => format!(
+            "needs more than the node has for jobs, and waits until it has more, or until molsieve set {} --memory SIZE \
+             --threads N lowers what it needs",
+            job.id
+        ),
+        _ if job.waits_for == Some(WaitsFor::Gpu) => {
+            "waits for a GPU that is fit; /v1/node says why each is left out".into()
+        }
         State::Queued if !job.waits_for_jobs.is_empty() => {
             format!("waits for {}", numbers(&job.waits_for_jobs))
         }
@@ -91,12 +99,13 @@ fn numbers(ids: &[JobId]) -> String {
     format!("{jobs} {}{more}", first.join(", "))
 }
 
-/// The state of a job as a list shows it.
-fn state_in_list(job: &JobView) -> String {
-    match job.waits_for_jobs.as_slice() {
-        [] => space::state(job),
-        [one] => format!("{} after {one}", job.state),
-        [first, more @ ..] => format!("{} after {first} +{}", job.state, more.len()),
+/// The state of a job in a table. A job that no freed resources will start is told apart.
+pub(in crate::cli) fn state(job: &JobView) -> String {
+    match (job.waits_for, job.waits_for_jobs.as_slice()) {
+        (Some(WaitsFor::LargerBudget), _) => format!("{}, too large", job.state),
+        (_, []) => space::state(job),
+        (_, [one]) => format!("{} after {one}", job.state),
+        (_, [first, more @ ..]) => format!("{} after {first} +{}", job.state, more.len()),
     }
 }
 
@@ -136,7 +145,7 @@ pub(super) fn table(jobs: &[JobView], now: Timestamp) -> String {
             job.id.to_string(),
             job.name.as_deref().map_or_else(|| "-".into(), plain),
             user(job),
-            state_in_list(job),
+            state(job),
             share(job),
             products.unwrap_or_else(|| "-".into()),
             age(between(job.submitted_at, now)),
@@ -189,14 +198,7 @@ pub(in crate::cli) fn facts(
 ) -> Vec<(&'static str, String)> {
     let mut facts = Vec::new();
     let mut line = |label: &'static str, text: String| facts.push((label, text));
-    // The budget may have been larger when the job was submitted.
-    let stands = match node {
-        Some(node) if !fits_node(&job.demand, &node.budget) => {
-            "needs more than the node has for jobs, and waits until it has more".into()
-        }
-        _ => stands(job, now),
-    };
-    line("state", format!("{}: it {stands}", job.state));
+    line("state", format!("{}: it {}", job.state, stands(job, now)));
     if let Some(node) = node {
         line("node", occupied(node));
     }
@@ -296,6 +298,23 @@ pub(in crate::cli) fn cancelled(job: &JobView) -> String {
         State::Done | State::Failed => format!("job {id} had already ended: it is {state}"),
         _ => format!("job {id} is being stopped"),
     }
+}
+
+/// A job after it was changed.
+pub(super) fn changed(job: &JobView, change: &ChangeBody, now: Timestamp) -> String {
+    let has = [
+        change
+            .priority
+            .map(|_| format!("priority {}", job.priority)),
+        change
+            .memory
+            .map(|_| ByteSize(job.demand.memory_bytes).to_string()),
+        change
+            .threads
+            .map(|_| counted(job.demand.threads.into(), "thread")),
+    ];
+    let has = has.into_iter().flatten().collect::<Vec<_>>().join(", ");
+    format!("job {} has {has}; it {}", job.id, stands(job, now))
 }
 
 /// A job that was removed from the list.

@@ -85,6 +85,7 @@ impl ApiError {
             Self::Denied(_) | Self::Refused(Refusal::Forbidden(_)) => (S::FORBIDDEN, C::Forbidden),
             Self::Refused(Refusal::NotEnded(_)) => (S::CONFLICT, C::NotEnded),
             Self::Refused(Refusal::Ended(..)) => (S::CONFLICT, C::Ended),
+            Self::Refused(Refusal::NotWaiting(..)) => (S::CONFLICT, C::NotWaiting),
             Self::Refused(Refusal::IdempotencyConflict(_)) => (S::CONFLICT, C::IdempotencyConflict),
             Self::Refused(Refusal::TooLarge { .. }) => (S::UNPROCESSABLE_ENTITY, C::TooLarge),
             Self::Refused(Refusal::Quota(_)) => (S::TOO_MANY_REQUESTS, C::Quota),

@@ -250,7 +250,7 @@ fn check_settings(settings: &JobSettings) -> Result<(), ApiError> {
         .clone()
         .check()
         .map(drop)
-        .map_err(|error| in_setting(&error))
+        .map_err(|error| in_setting("settings.", &error))
 }
 
 fn check_paths(name: &str, paths: &[PathBuf]) -> Result<(), ApiError> {
@@ -277,13 +277,11 @@ fn check_paths(name: &str, paths: &[PathBuf]) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// The flag `--part-size` is `settings.part_size` in the body.
-fn in_setting(error: &ConfigError) -> ApiError {
+/// The flag `--part-size` is `settings.part_size` in the body of a submission; `place` is what precedes the name.
+pub(super) fn in_setting(place: &str, error: &ConfigError) -> ApiError {
     let key = |flag: &str| {
-        format!(
-            "settings.{}",
-            flag.trim_start_matches('-').replace('-', "_")
-        )
+        let name = flag.trim_start_matches('-').replace('-', "_");
+        format!("{place}{name}")
     };
     match error {
         ConfigError::Missing(flag) => ApiError::invalid(key(flag), "is missing"),

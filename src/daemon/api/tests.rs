@@ -10,7 +10,7 @@ use crate::{
         action::{Caller, ListQuery, SubmitRequest},
         job::{
             Course, Demand, GpuDemand, Job, JobChange, JobId, Mode, ProcessIdentity, Resources,
-            State, Submission,
+            State, Submission, WaitsFor,
         },
         refusal::{ErrorCode, Refusal},
         view::JobView,
@@ -248,11 +248,22 @@ fn a_change_is_read_and_what_is_wrong_with_it_is_named() {
     ] {
         let expected = JobChange {
             priority: Some(priority),
+            ..JobChange::default()
         };
         assert_eq!(set(body.as_bytes()), Ok(expected), "{body}");
     }
+    let less = JobChange {
+        memory: Some(ByteSize(150 << 20)),
+        threads: std::num::NonZeroUsize::new(2),
+        ..JobChange::default()
+    };
+    assert_eq!(set(br#"{"memory": "150MiB", "threads": 2}"#), Ok(less));
     for (body, field, words) in [
         ("{}", "", "changes nothing"),
+        (r#"{"memory": "8EiB"}"#, "memory", "is not between"),
+        (r#"{"memory": -1}"#, "memory", ""),
+        (r#"{"threads": 0}"#, "threads", "nonzero"),
+        (r#"{"threads": 5000}"#, "threads", "is not between"),
         (r#"{"priority": null}"#, "", "changes nothing"),
         (r#"{"priority": 11}"#, "priority", "from -10 to 10"),
         (r#"{"priority": -11}"#, "priority", "from -10 to 10"),
@@ -455,11 +466,11 @@ fn progress() -> Progress {
 #[test]
 fn a_job_is_told_with_times_in_utc() {
     assert_eq!(
-        serde_json::to_value(JobView::new(&job(), Some("ada"))).unwrap(),
+        serde_json::to_value(JobView::new(&job(), Some("ada"), None)).unwrap(),
         json!({
             "id": 17, "name": "mine", "user": {"uid": 1000, "name": "ada"}, "state": "running",
             "labels": [], "after": [], "after_any": [], "waits_for_jobs": [], "retries": null, "notify": null,
-            "priority": 2, "mode": "resume", "settings": {"input": ["/a"], "output": "/o"},
+            "waits_for": null, "priority": 2, "mode": "resume", "settings": {"input": ["/a"], "output": "/o"},
             "demand": {"memory_bytes": 1 << 30, "threads": 2, "gpu": "none"},
             "submitted_at": "2026-11-25T17:00:00Z", "started_at": "2026-11-25T17:00:00.25Z",
             "ended_at": null, "attempts": 1, "failures": 0, "retry_at": null, "cancel_asked": false,
@@ -469,7 +480,7 @@ fn a_job_is_told_with_times_in_utc() {
     );
     let mut late = job();
     late.submitted_at = i64::MAX;
-    let view = JobView::new(&late, None);
+    let view = JobView::new(&late, None, Some(WaitsFor::Retry));
     assert_eq!(
         view.submitted_at.to_string(),
         "9999-12-30T22:00:00.999999999Z"

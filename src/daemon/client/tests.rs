@@ -153,7 +153,10 @@ fn an_answer_in_chunks_is_put_together() {
 fn a_change_is_sent_as_json_and_the_job_comes_back() {
     let job = job(17, "queued", 2);
     let daemon = Daemon::new(vec![answer("200 OK", &job)]);
-    let change = ChangeBody { priority: Some(-3) };
+    let change = ChangeBody {
+        priority: Some(-3),
+        ..ChangeBody::default()
+    };
     assert_eq!(daemon.client().set(17, &change), Ok(view(&job)));
     let request = daemon.requests().remove(0);
     let (head, body) = request.split_once("\r\n\r\n").unwrap();

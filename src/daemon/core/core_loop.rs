@@ -19,6 +19,7 @@ use tokio::{
 
 use self::full_disk::{FullDisk, LOOK_EVERY};
 use super::{
+    change,
     handle::{Core, Shared},
     message::{Launch, Message, ProcessMessage, ProcessStart, Wanted},
     room::Room,
@@ -28,9 +29,10 @@ use super::{
 use crate::{
     daemon::{
         action::Caller,
+        gpus::{Gpus, GpusLeft},
         job::{GpuDemand, Job, JobEvent, JobId, Millis, Resources, State},
         refusal::Refusal,
-        schedule::{Grant, Running, Waiting},
+        schedule::{self, Grant, Running, Waiting},
         settings::ServeSettings,
         snapshot::{Figures, Notice},
         store::{JobStoreError, Reader, Store},
@@ -84,7 +86,7 @@ struct ActiveJob {
 /// Opens the store and starts the core's threads. `runtime` must outlive them.
 pub fn start(
     settings: &ServeSettings,
-    gpus: Vec<Option<String>>,
+    gpus: Gpus,
     runtime: &Handle,
 ) -> Result<StartedCore, JobStoreError> {
     let store = Store::open(&settings.state_dir)?;
@@ -187,7 +189,7 @@ impl CoreLoop {
     fn take_up(&mut self) -> Result<(), JobStoreError> {
         let mut gone = Vec::new();
         for job in self.store.unfinished()? {
-            if self.waits.note(&job) {
+            if self.waits.note(&job, &self.shared.settings().budget) {
                 continue;
             }
             let id = job.id;
@@ -201,7 +203,7 @@ impl CoreLoop {
                 None => gone.push(Message::Process(id, ProcessMessage::Gone)),
             }
             let gpu = job.submission.demand.gpu != GpuDemand::None;
-            let gpu = gpu.then(|| self.free_gpu()).flatten();
+            let gpu = gpu.then(|| self.gpus_left().find(0)).flatten();
             self.engage(&job, gpu);
         }
         for (id, uid) in self.store.notifications()? {
@@ -302,7 +304,7 @@ impl CoreLoop {
 
     /// Updates memory to a committed job, and publishes the change.
     fn note(&mut self, job: Job) {
-        self.waits.note(&job);
+        self.waits.note(&job, &self.shared.settings().budget);
         let course = &job.course;
         if course.ending.is_some()
             && let Some(worker) = self.active.get(&job.id)
@@ -333,17 +335,13 @@ impl CoreLoop {
     fn note_change(&mut self, caller: Caller, job: &Job) {
         if let Some(waiting) = Waiting::of(job) {
             self.waits.queue.replace(waiting, now());
+            // Its start was not committed, and it may need other resources now.
+            self.granted.retain(|grant| grant.id != job.id);
         }
-        let (id, priority) = (job.id, job.submission.priority);
-        let (user, by) = (job.submission.uid, caller.uid);
-        tracing::info!(
-            job = id.0,
-            user,
-            by,
-            priority,
-            "job {id} has priority {priority}"
-        );
-        self.publish(Notice::State(id, job.course.state));
+        let budget = &self.shared.settings().budget;
+        self.waits.oversized.note(job, budget);
+        change::log(caller, job);
+        self.publish(Notice::State(job.id, job.course.state));
     }
 
     fn publish(&self, notice: Notice) {
@@ -357,6 +355,7 @@ impl CoreLoop {
             return;
         }
         // Start no further job until earlier starts are committed.
+        self.waits.look_at_budget(&self.shared.settings().budget);
         if self.granted.is_empty() {
             self.granted = self.round();
         }
@@ -368,14 +367,15 @@ impl CoreLoop {
     fn round(&mut self) -> Vec<Grant> {
         let running: Vec<Running> = self.active.values().map(|worker| worker.running).collect();
         let budget = self.shared.settings().budget;
-        self.waits.queue.round(&budget, &running, now())
+        let gpus = self.gpus_left();
+        self.waits.queue.round_on(&budget, gpus, &running, now())
     }
 
     /// Commits that the granted jobs are admitted, then has their processes started.
     fn start_granted(&mut self) {
         let (terms, granted) = (self.terms(), &self.granted);
         let admitted = self.store.write(|tx| {
-            let admit = |grant: &Grant| Ok((take::admit(tx, grant.id, &terms)?, grant.gpu));
+            let admit = |grant: &Grant| Ok((take::admit(tx, grant.id, &terms)?, grant.place));
             granted
                 .iter()
                 .map(admit)
@@ -395,7 +395,7 @@ impl CoreLoop {
         }
     }
 
-    fn launch(&mut self, admitted: Admitted, gpu: bool) {
+    fn launch(&mut self, admitted: Admitted, gpu: Option<usize>) {
         let Admitted {
             job,
             settings,
@@ -405,7 +405,6 @@ impl CoreLoop {
             self.note(job);
             return also.into_iter().for_each(|job| self.note(job));
         };
-        let gpu = gpu.then(|| self.free_gpu()).flatten();
         let wanted = self.engage(&job, gpu);
         let start = ProcessStart {
             id: job.id,
@@ -413,7 +412,7 @@ impl CoreLoop {
             settings,
             mode: job.mode_of_next_attempt(),
             opened: job.course.opened,
-            gpu: gpu.map(|index| self.shared.gpus.get(index).cloned().flatten()),
+            gpu: gpu.map(|place| self.shared.gpus().get(place)?.uuid.clone()),
             wanted,
         };
         self.note(job);
@@ -439,10 +438,13 @@ impl CoreLoop {
         receiver
     }
 
-    fn free_gpu(&self) -> Option<usize> {
-        let taken = |index: &usize| self.active.values().any(|w| w.gpu == Some(*index));
-        let gpus = self.shared.settings().budget.gpus as usize;
-        (0..gpus).find(|index| !taken(index))
+    /// What the GPUs have left for further jobs.
+    fn gpus_left(&self) -> GpusLeft {
+        let taken = self.active.values().filter_map(|job| {
+            let bytes = schedule::device_bytes(&job.running.demand);
+            Some((job.gpu?, bytes))
+        });
+        self.shared.gpus().left(taken)
     }
 
     /// The daemon stops: asks every job process to stop.
@@ -484,6 +486,8 @@ impl CoreLoop {
             admitted,
             waiting: self.waits.len() as u64,
             waiting_for_space: self.waits.space.len() as u64,
+            too_large: self.waits.oversized.count(),
+            gpu_places: self.active.values().filter_map(|job| job.gpu).collect(),
             state_full: self.full_disk.is_full(),
             reserve_bytes: self.store.reserve().0,
             jobs: jobs.map_err(|error| Refusal::Store(error.to_string()))?,

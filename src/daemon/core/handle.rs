@@ -18,8 +18,10 @@ use crate::{
     daemon::{
         action::{Bulk, Caller, ListQuery, SubmitRequest},
         admission,
-        job::{Job, JobChange, JobId},
+        gpus::{Gpus, JobGpu},
+        job::{GpuDemand, Job, JobChange, JobId, WaitsFor},
         refusal::Refusal,
+        schedule,
         settings::ServeSettings,
         snapshot::{Asked, End, Figures, Notice, Selected, Standing, Submitted},
         store::{JobStoreError, Reader},
@@ -28,6 +30,7 @@ use crate::{
         EVENT_BACKLOG_MAX, EVENTS_PER_READ_MAX, LOG_READ_BYTES_MAX, MESSAGES_WAITING_MAX,
         READS_WAITING_MAX,
     },
+    nvidia::NvidiaDevice,
     report::event::Progress,
 };
 
@@ -45,8 +48,8 @@ pub struct Core {
 /// What handles and the core's threads share.
 pub(super) struct Shared {
     settings: RwLock<Arc<ServeSettings>>,
-    /// UUID of each GPU of the budget; none for a GPU whose UUID is unknown.
-    pub(super) gpus: Vec<Option<String>>,
+    /// The GPUs for jobs.
+    gpus: Mutex<Gpus>,
     pub(super) notices: broadcast::Sender<Notice>,
     /// The last progress event of each running job.
     progress: Mutex<HashMap<JobId, Arc<Progress>>>,
@@ -69,6 +72,11 @@ impl Shared {
     /// The refusal of what the disk of the state directory has no space for.
     pub(super) fn state_full(&self) -> Refusal {
         Refusal::StateFull(self.settings().state_dir.clone())
+    }
+
+    /// The GPUs for jobs.
+    pub(super) fn gpus(&self) -> MutexGuard<'_, Gpus> {
+        self.gpus.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Stops accepting jobs.
@@ -95,13 +103,13 @@ impl Shared {
 impl Core {
     pub(super) fn new(
         settings: &ServeSettings,
-        gpus: Vec<Option<String>>,
+        gpus: Gpus,
     ) -> (Self, mpsc::Receiver<Message>, mpsc::Receiver<Ask>) {
         let (messages, to_core) = mpsc::channel(MESSAGES_WAITING_MAX);
         let (asks, to_reader) = mpsc::channel(READS_WAITING_MAX);
         let shared = Shared {
             settings: RwLock::new(Arc::new(settings.clone())),
-            gpus,
+            gpus: Mutex::new(gpus),
             notices: broadcast::channel(EVENT_BACKLOG_MAX).0,
             progress: Mutex::default(),
             open: AtomicBool::new(true),
@@ -133,6 +141,42 @@ impl Core {
             .write()
             .unwrap_or_else(PoisonError::into_inner) = new;
         self.tell(Message::Reload).await;
+    }
+
+    /// What a job waits for; `None` if it does not wait.
+    pub fn waits_for(&self, job: &Job) -> Option<WaitsFor> {
+        let now = jiff::Timestamp::now().as_millisecond();
+        let waits_for = WaitsFor::of(job, &self.settings().budget, now)?;
+        let demand = &job.submission.demand;
+        let lacks_gpu = || {
+            let bytes = schedule::device_bytes(demand);
+            demand.gpu == GpuDemand::One && !self.shared.gpus().left([]).could_take(bytes)
+        };
+        match waits_for {
+            WaitsFor::Resources if lacks_gpu() => Some(WaitsFor::Gpu),
+            other => Some(other),
+        }
+    }
+
+    /// Takes notice of the state of the NVIDIA devices.
+    pub async fn see_gpus(&self, devices: &[NvidiaDevice]) {
+        let news = self.shared.gpus().see(devices);
+        for line in &news {
+            tracing::warn!("{line}");
+        }
+        if !news.is_empty() {
+            self.tell(Message::Gpus).await;
+        }
+    }
+
+    /// The GPUs for jobs, of which jobs have these places.
+    pub fn job_gpus(&self, places: &[usize]) -> Vec<JobGpu> {
+        self.shared.gpus().shown(places)
+    }
+
+    /// Whether there are GPUs for jobs.
+    pub fn has_gpus(&self) -> bool {
+        !self.shared.gpus().is_empty()
     }
 
     /// Submits a job.
@@ -361,7 +405,7 @@ impl Core {
     pub(crate) fn busy() -> Self {
         let settings = ServeSettings::plain();
         // No thread receives its messages.
-        let (core, _, _) = Self::new(&settings, Vec::new());
+        let (core, _, _) = Self::new(&settings, Gpus::default());
         core.shared.close();
         core
     }

@@ -35,6 +35,8 @@ pub(in crate::daemon) enum Message {
     Reload,
     /// A message about the process of a job.
     Process(JobId, ProcessMessage),
+    /// A GPU was left out, or is well again.
+    Gpus,
     /// Forget jobs that ended long ago.
     Prune,
     /// The daemon stops: accept and start nothing more, and ask job processes to stop.

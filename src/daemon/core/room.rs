@@ -4,7 +4,14 @@ use std::{cell::RefCell, collections::HashMap};
 
 use super::waits::Waits;
 use crate::{
-    daemon::{job::Submission, quota::Quota, refusal::Refusal, settings::ServeSettings},
+    daemon::{
+        action::Caller,
+        admission,
+        job::{Job, JobChange, Submission},
+        quota::Quota,
+        refusal::Refusal,
+        settings::ServeSettings,
+    },
     limits::{FEW_WAITING_JOBS, WAITING_JOBS_MAX, WAITING_JOBS_OF_ADMINS, WAITING_JOBS_OF_FEW},
     units::{count, counted},
 };
@@ -51,6 +58,17 @@ impl<'a> Room<'a> {
             false => FULL - WAITING_JOBS_OF_FEW,
         };
         (all >= full as u64).then_some(Refusal::QueueFull(all))
+    }
+
+    /// Whether the caller may make this change, and the job fits after it.
+    pub(super) fn allows(
+        &self,
+        caller: Caller,
+        job: &Job,
+        change: &JobChange,
+    ) -> Result<(), Refusal> {
+        let ServeSettings { quotas, budget, .. } = self.settings;
+        admission::check_change(caller, job, change, (budget, quotas))
     }
 
     /// A job of this user is added.

@@ -14,7 +14,6 @@ use crate::{
     config::JobSettings,
     daemon::{
         action::Caller,
-        admission,
         job::{Ending, Job, JobChange, JobEvent, JobId, Millis, RetryPolicy, Submission},
         refusal::Refusal,
         snapshot::{Figures, Selected, Submitted},
@@ -87,7 +86,7 @@ pub(super) fn take(
         Message::Submit(caller, submission, _) => submit(tx, *caller, submission, (terms, room)),
         Message::Many(caller, bulk, query, _) => bulk::many(tx, *caller, *bulk, query, terms),
         Message::Cancel(caller, id, _) => cancel(tx, *caller, *id, terms),
-        Message::Set(caller, id, change, _) => set(tx, *caller, *id, *change, terms),
+        Message::Set(caller, id, change, _) => set(tx, *caller, *id, *change, (terms, room)),
         Message::Forget(caller, id, _) => forget(tx, *caller, *id),
         Message::Process(id, ProcessMessage::Said(bytes)) => {
             tx.append_log(*id, bytes)?;
@@ -108,9 +107,11 @@ pub(super) fn take(
             tx.prune(terms.ended_before, PRUNED_MAX)?;
             Ok(Effect::nothing())
         }
-        Message::Figures(_) | Message::Standing(..) | Message::Reload | Message::Drain => {
-            Ok(Effect::nothing())
-        }
+        Message::Figures(_)
+        | Message::Standing(..)
+        | Message::Reload
+        | Message::Gpus
+        | Message::Drain => Ok(Effect::nothing()),
     }
 }
 
@@ -274,7 +275,7 @@ fn set(
     caller: Caller,
     id: JobId,
     change: JobChange,
-    terms: &Terms,
+    (terms, room): (&Terms, &Room<'_>),
 ) -> Result<Effect, JobStoreError> {
     let job = match own(tx, caller, id)? {
         Ok(job) => job,
@@ -286,12 +287,13 @@ fn set(
     if change.is_made(&job) {
         return Ok(Effect::answer(Ok(Reply::Job(Box::new(job)))));
     }
-    if let Some(priority) = change.priority
-        && let Err(refusal) = admission::check_priority(caller, priority)
-    {
+    if let Err(refusal) = room.allows(caller, &job, &change) {
         return Ok(Effect::answer(Err(refusal)));
     }
     let effect = apply_event(tx, id, JobEvent::Changed(change), terms)?;
+    if let Some(job) = effect.changed.as_ref().filter(|_| change.is_of_resources()) {
+        tx.update_submission(job)?;
+    }
     Ok(with_job(effect, job))
 }
 
@@ -334,7 +336,7 @@ impl Message {
     pub(super) fn is_request(&self) -> bool {
         !matches!(
             self,
-            Self::Process(..) | Self::Prune | Self::Drain | Self::Reload
+            Self::Process(..) | Self::Prune | Self::Drain | Self::Reload | Self::Gpus
         )
     }
 
@@ -370,119 +372,4 @@ impl Message {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::daemon::{job::State, store::Store};
-
-    const CONTEXT: Terms = Terms {
-        now: 1,
-        retry: RetryPolicy {
-            failures_max: 1,
-            first_delay_ms: 0,
-            delay_ms_max: 0,
-        },
-        ended_before: 0,
-        draining: false,
-    };
-
-    /// Admits a job whose stored settings were replaced by `settings`.
-    fn admit_with(settings: &str) -> Admitted {
-        let folder = tempfile::tempdir().unwrap();
-        let mut store = Store::open(folder.path()).unwrap();
-        let inserted = store.write(|tx| tx.insert(Submission::plain(), 0));
-        let Ok(Inserted::New(job)) = inserted else {
-            panic!("{inserted:?}");
-        };
-        let path = folder.path().join("jobs.sqlite3");
-        let other = rusqlite::Connection::open(path).unwrap();
-        other
-            .execute("UPDATE jobs SET settings = ?1", [settings])
-            .unwrap();
-        let admitted = store.write(|tx| admit(tx, job.id, &CONTEXT));
-        let admitted = admitted.unwrap().unwrap();
-        let stored = store.write(|tx| tx.job(job.id)).unwrap();
-        assert_eq!(stored.as_ref(), Some(&admitted.job));
-        admitted
-    }
-
-    #[test]
-    fn a_job_with_readable_settings_starts() {
-        let admitted = admit_with(r#"{"input":["/b"],"output":"/o"}"#);
-        assert_eq!(admitted.job.course.state, State::Starting);
-        let settings = admitted.settings.unwrap();
-        assert_eq!(settings.input, [std::path::PathBuf::from("/b")]);
-    }
-
-    /// Submits a job of user 1 with priority -1 and changes it to `priority` as `uid`. Returns the answer, what is
-    /// stored afterwards, and whether the change was an event.
-    fn set_as(
-        uid: u32,
-        admin: bool,
-        priority: i32,
-        end: bool,
-    ) -> (Result<i32, Refusal>, i32, bool) {
-        let folder = tempfile::tempdir().unwrap();
-        let mut store = Store::open(folder.path()).unwrap();
-        let submission = Submission {
-            priority: -1,
-            ..Submission::plain()
-        };
-        let id = JobId(1);
-        let caller = Caller { uid, gid: 1, admin };
-        let change = JobChange {
-            priority: Some(priority),
-        };
-        let effect = store.write(|tx| {
-            tx.insert(submission, 0)?;
-            if end {
-                apply_event(tx, id, JobEvent::CancelAsked, &CONTEXT)?;
-            }
-            set(tx, caller, id, change, &CONTEXT)
-        });
-        let Effect {
-            changed, answer, ..
-        } = effect.unwrap();
-        drop(store);
-        // A daemon that starts again reads it.
-        let mut store = Store::open(folder.path()).unwrap();
-        let stored = store.write(|tx| tx.job(id)).unwrap().unwrap();
-        let answer = answer.map(|reply| match reply {
-            Reply::Job(job) => job.submission.priority,
-            _ => panic!("the answer is a job"),
-        });
-        (answer, stored.submission.priority, changed.is_some())
-    }
-
-    #[test]
-    fn a_priority_is_changed_by_its_user_and_by_admins() {
-        assert_eq!(set_as(1, false, -5, false), (Ok(-5), -5, true));
-        assert_eq!(set_as(1, false, 0, false), (Ok(0), 0, true));
-        assert_eq!(set_as(2, true, 10, false), (Ok(10), 10, true));
-        // A change that changes nothing is no event.
-        assert_eq!(set_as(1, false, -1, false), (Ok(-1), -1, false));
-        let (answer, stored, changed) = set_as(1, false, 1, false);
-        assert!(matches!(answer, Err(Refusal::Forbidden(_))), "{answer:?}");
-        assert_eq!((stored, changed), (-1, false));
-        let not_found = Err(Refusal::NotFound(JobId(1)));
-        assert_eq!(set_as(2, false, -5, false), (not_found, -1, false));
-        let ended = Err(Refusal::Ended(JobId(1), State::Cancelled));
-        assert_eq!(set_as(1, false, -5, true), (ended, -1, false));
-    }
-
-    #[test]
-    fn a_job_whose_stored_settings_cannot_be_read_fails_with_the_error() {
-        for (settings, error) in [
-            (r#"{"inputt":["/b"],"output":"/o"}"#, "inputt"),
-            (r#"{"input":["/b"],"threads":"many"}"#, "many"),
-            (r#"{"input":["/b"#, "invalid type: string"),
-            ("", "invalid type: string"),
-        ] {
-            let admitted = admit_with(settings);
-            assert_eq!(admitted.job.course.state, State::Failed, "{settings}");
-            assert_eq!(admitted.settings, None);
-            let found = admitted.job.course.error.unwrap();
-            assert!(found.contains("the stored settings"), "{found}");
-            assert!(found.contains(error), "{found}");
-        }
-    }
-}
+mod tests;

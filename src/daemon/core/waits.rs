@@ -1,8 +1,8 @@
 //! The jobs that wait, by what they wait for.
 
-use super::{held::Held, space::SpaceQueue};
+use super::{held::Held, oversized::Oversized, space::SpaceQueue};
 use crate::daemon::{
-    job::Job,
+    job::{Job, Resources},
     schedule::{Queue, Waiting},
 };
 
@@ -15,11 +15,14 @@ pub(super) struct Waits {
     pub(super) space: SpaceQueue,
     /// Those that wait for other jobs.
     held: Held,
+    /// Of all these, those that are too large for the budget.
+    pub(super) oversized: Oversized,
 }
 
 impl Waits {
     /// Takes notice of a job as it is now. Returns whether it waits.
-    pub(super) fn note(&mut self, job: &Job) -> bool {
+    pub(super) fn note(&mut self, job: &Job, budget: &Resources) -> bool {
+        self.oversized.note(job, budget);
         let otherwise = self.space.note(job) | self.held.note(job);
         match Waiting::of(job) {
             Some(waiting) => {
@@ -31,6 +34,11 @@ impl Waits {
                 otherwise
             }
         }
+    }
+
+    /// Takes notice of the budget as it is now.
+    pub(super) fn look_at_budget(&mut self, budget: &Resources) {
+        self.oversized.look(&self.queue, budget);
     }
 
     /// Number of jobs that wait.

@@ -17,7 +17,9 @@ use prometheus_client::{
 
 use super::counts::HttpCounts;
 use crate::{
-    daemon::{core::Core, job::State, refusal::Refusal, snapshot::Figures, view::NodeView},
+    daemon::{
+        core::Core, gpus::JobGpu, job::State, refusal::Refusal, snapshot::Figures, view::NodeView,
+    },
     machine,
     nvidia::{Nvidia, NvidiaDevice},
 };
@@ -39,6 +41,7 @@ pub(super) async fn node(core: &Core) -> Result<NodeView, Refusal> {
         molsieve: env!("CARGO_PKG_VERSION").into(),
         budget: core.settings().budget,
         admitted: figures.admitted,
+        gpus: core.job_gpus(&figures.gpu_places),
         jobs: figures.jobs,
         devices: nvidia()
             .await
@@ -54,6 +57,7 @@ pub(super) async fn text(core: &Core, http: &HttpCounts) -> Result<String, Refus
     let mut registry = Registry::with_prefix("molsieve");
     jobs(&mut registry, core, &figures);
     http.register(&mut registry);
+    left_out(&mut registry, &core.job_gpus(&[]));
     if let Some(nvidia) = nvidia().await {
         gpus(&mut registry, &nvidia);
     }
@@ -128,6 +132,12 @@ fn jobs(registry: &mut Registry, core: &Core, figures: &Figures) {
         ("gpus_budget", may, None, budget.gpus.into()),
         ("gpus_admitted", have, None, admitted.gpus.into()),
         ("jobs_waiting", "Waiting jobs", None, figures.waiting),
+        (
+            "jobs_too_large",
+            "Waiting jobs that need more than the budget",
+            None,
+            figures.too_large,
+        ),
     ];
     gauges(registry, gauged);
     disks(registry, figures);
@@ -155,6 +165,19 @@ fn disks(registry: &mut Registry, figures: &Figures) {
         ),
     ];
     gauges(registry, gauged);
+}
+
+/// The GPUs for jobs that take no further job.
+fn left_out(registry: &mut Registry, gpus: &[JobGpu]) {
+    let family = Family::<OfGpu, Gauge>::default();
+    for gpu in gpus {
+        if let Some(uuid) = gpu.uuid.clone() {
+            let left_out = i64::from(gpu.left_out.is_some());
+            family.get_or_create(&OfGpu { uuid }).set(left_out);
+        }
+    }
+    let help = "Whether the GPU takes no further job because it is not fit";
+    registry.register("gpu_left_out", help, family);
 }
 
 fn gpus(registry: &mut Registry, nvidia: &Nvidia) {

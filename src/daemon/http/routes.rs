@@ -200,11 +200,14 @@ async fn cancel(session: Session, Id(id): Id, _: Params<NoParams>) -> Result<Res
     patch, path = "/v1/jobs/{id}", operation_id = "setJob", params(JobPath),
     request_body = api::ChangeBody,
     responses(
-        (status = 200, description = "The job as it is now. A new priority counts at once.", body = JobView),
+        (status = 200, description = "The job as it is now. The change counts at once.", body = JobView),
         (status = 408, description = "The body did not arrive in time.", body = ErrorBody),
-        (status = 409, description = "The job has ended.", body = ErrorBody),
+        (status = 409, description = "The job has ended; or its memory or threads are to be changed, and it does \
+            not wait.", body = ErrorBody),
         (status = 413, description = "The body is larger than 131072 bytes.", body = ErrorBody),
         (status = 415, description = "The body is not application/json.", body = ErrorBody),
+        (status = 422, description = "With the change the job does not fit the node even when nothing else runs; \
+            `needs` and `node` give both.", body = ErrorBody),
     )
 )]
 async fn set(Id(id): Id, change: Change) -> Result<Response, ApiError> {
@@ -361,7 +364,7 @@ struct JobPath {
 
 async fn view(session: &Session, job: &Job) -> JobView {
     let name = session.user_name(job.submission.uid).await;
-    JobView::new(job, name.as_deref())
+    JobView::new(job, name.as_deref(), session.core().waits_for(job))
 }
 
 async fn job_answer(

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::units::ByteSize;
 
 const POLICY: RetryPolicy = RetryPolicy {
     failures_max: 8,
@@ -64,7 +65,10 @@ use JobEvent::{
 };
 
 fn raised() -> JobEvent {
-    JobEvent::Changed(JobChange { priority: Some(3) })
+    JobEvent::Changed(JobChange {
+        priority: Some(3),
+        ..JobChange::default()
+    })
 }
 
 fn running() -> Job {
@@ -337,9 +341,36 @@ fn a_change_of_the_priority_changes_nothing_else() {
             expected.course.seq += 1;
         }
         assert_eq!(job, expected, "{name}");
-        let made = JobChange { priority: Some(3) };
+        let made = JobChange {
+            priority: Some(3),
+            ..JobChange::default()
+        };
         assert_eq!(made.is_made(&job), changed, "{name}");
         assert!(JobChange::default().is_made(&job));
+    }
+}
+
+#[test]
+fn memory_and_threads_change_only_while_the_job_waits_and_its_settings_with_them() {
+    let less = JobChange {
+        memory: Some(ByteSize(150 << 20)),
+        threads: std::num::NonZeroUsize::new(1),
+        ..JobChange::default()
+    };
+    for (name, mut job) in situations() {
+        let before = job.clone();
+        let changed = job.apply(JobEvent::Changed(less), 700, &POLICY).is_ok();
+        assert_eq!(changed, before.course.state.is_waiting(), "{name}");
+        let mut expected = before;
+        if changed {
+            expected.submission.demand.memory_bytes = 150 << 20;
+            expected.submission.demand.threads = 1;
+            expected.submission.settings["memory"] = "150MiB".into();
+            expected.submission.settings["threads"] = 1.into();
+            expected.course.seq += 1;
+        }
+        assert_eq!(job, expected, "{name}");
+        assert_eq!(less.is_made(&job), changed, "{name}");
     }
 }
 

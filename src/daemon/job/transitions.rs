@@ -13,8 +13,8 @@
 //! A process that was never allowed to write cannot have done the job: there 0 and 4 count as any other code.
 
 use super::{
-    Course, Ending, Impossible, Job, JobChange, JobEvent, JobId, Millis, Mode, ProcessEnd,
-    RetryPolicy, State, Submission,
+    Course, Ending, Impossible, Job, JobEvent, JobId, Millis, Mode, ProcessEnd, RetryPolicy, State,
+    Submission,
 };
 
 /// What the exit code of a job process means.
@@ -113,13 +113,6 @@ fn unmet(id: JobId, state: State) -> String {
     }
 }
 
-impl Submission {
-    fn change(&mut self, change: JobChange) {
-        let JobChange { priority } = change;
-        self.priority = priority.unwrap_or(self.priority);
-    }
-}
-
 impl Course {
     /// Whether the state allows an event.
     fn allows(&self, event: &JobEvent) -> bool {
@@ -139,6 +132,8 @@ impl Course {
             JobEvent::Opened => {
                 matches!(self.state, Running | Stopping) && self.begun && self.process.is_some()
             }
+            // What a process occupies does not change while it works.
+            JobEvent::Changed(change) if change.is_of_resources() => self.state.is_waiting(),
             JobEvent::CancelAsked | JobEvent::Changed(_) => !self.state.is_final(),
             JobEvent::DrainAsked | JobEvent::Orphaned => self.state.holds_process(),
             JobEvent::Ended(_) => self.state.holds_process() && self.process.is_some(),

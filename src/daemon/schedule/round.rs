@@ -5,9 +5,14 @@ use std::collections::{BTreeMap, HashMap};
 use super::{
     Grant, Level, Running, Turns, Waiting, fits_node, recent::Recent, skipped::Skipped, walk::Walk,
 };
-use crate::daemon::{
-    job::{Demand, GpuDemand, JobId, Millis, Resources},
-    quota::{Quota, QuotaRules, Used},
+use crate::{
+    daemon::{
+        gpus::GpusLeft,
+        job::{Demand, GpuDemand, JobId, Millis, Resources},
+        quota::{Quota, QuotaRules, Used},
+    },
+    plan::device_bytes_max,
+    units::ByteSize,
 };
 
 /// The result of a round.
@@ -45,7 +50,7 @@ pub(super) fn play(
     let mut held: HashMap<u32, Skipped> = HashMap::new();
     let holder = holder.filter(|holder| {
         let quota = holder.quota(order.quotas, &node.budget);
-        fits_node(&holder.demand, &node.budget) && node.allows(holder, &quota)
+        node.could_run(&holder.demand) && node.allows(holder, &quota)
     });
     let mut first = holder.as_ref();
     let mut place = 0;
@@ -58,16 +63,16 @@ pub(super) fn play(
         let is_holder = holder.is_some_and(|holder| holder.id == waiting.id);
         let quota = waiting.quota(order.quotas, &node.budget);
         if is_holder && !result.grants.is_empty()
-            || !fits_node(&waiting.demand, &node.budget)
+            || !node.could_run(&waiting.demand)
             || !quota.allows_alone(&waiting.demand)
             || waits_for_own(&held, waiting.uid)
         {
             continue;
         }
         match node.take(waiting, &quota) {
-            Taken::Room { gpu } => {
-                let id = waiting.id;
-                result.grants.push(Grant { id, gpu });
+            Taken::Room { place } => {
+                let (id, gpu) = (waiting.id, place.is_some());
+                result.grants.push(Grant { id, gpu, place });
                 order.turns.take(waiting.uid);
                 walk.served(waiting, node, &order);
                 skipped.pass();
@@ -105,13 +110,14 @@ pub(super) type Share = u64;
 pub(super) struct Node {
     budget: Resources,
     free: Resources,
+    gpus: GpusLeft,
     users: HashMap<u32, Used>,
 }
 
 /// The result of an attempt to start a job.
 enum Taken {
-    /// It starts, perhaps with a GPU.
-    Room { gpu: bool },
+    /// It starts, perhaps with the GPU of this place.
+    Room { place: Option<usize> },
     /// The node has no room.
     NoRoom,
     /// The user's quota holds it back.
@@ -119,10 +125,11 @@ enum Taken {
 }
 
 impl Node {
-    pub fn new(budget: &Resources, running: &[Running]) -> Self {
+    pub fn new(budget: &Resources, gpus: GpusLeft, running: &[Running]) -> Self {
         let mut node = Self {
             budget: *budget,
             free: *budget,
+            gpus,
             users: HashMap::new(),
         };
         for job in running {
@@ -145,10 +152,15 @@ impl Node {
         quotas: &QuotaRules,
     ) -> bool {
         let quota = |job: &Waiting| job.quota(quotas, &self.budget);
-        let first = jobs.find(|job| {
-            fits_node(&job.demand, &self.budget) && quota(job).allows_alone(&job.demand)
-        });
+        let first =
+            jobs.find(|job| self.could_run(&job.demand) && quota(job).allows_alone(&job.demand));
         first.is_some_and(|job| !self.allows(job, &quota(job)))
+    }
+
+    /// Whether a job can start when nothing else runs, on GPUs as they are now.
+    fn could_run(&self, demand: &Demand) -> bool {
+        let has_gpu = || self.gpus.could_take(device_bytes(demand));
+        fits_node(demand, &self.budget) && (demand.gpu != GpuDemand::One || has_gpu())
     }
 
     fn is_full(&self) -> bool {
@@ -169,11 +181,17 @@ impl Node {
         if !self.allows(waiting, quota) {
             return Taken::Held;
         }
-        let gpu = match demand.gpu {
-            GpuDemand::None => false,
-            GpuDemand::IfFree => self.free.gpus > 0 && self.used(uid).gpus < quota.gpus,
-            GpuDemand::One => true,
+        let bytes = device_bytes(demand);
+        let may = self.used(uid).gpus < quota.gpus && self.free.gpus > 0;
+        let place = match demand.gpu {
+            GpuDemand::None => None,
+            GpuDemand::IfFree => self.gpus.find(bytes).filter(|_| may),
+            GpuDemand::One => match self.gpus.find(bytes) {
+                Some(place) => Some(place),
+                None => return Taken::NoRoom,
+            },
         };
+        let gpu = place.is_some();
         let left = || {
             Some(Resources {
                 memory_bytes: self.free.memory_bytes.checked_sub(demand.memory_bytes)?,
@@ -186,7 +204,10 @@ impl Node {
         };
         self.free = left;
         self.charge(uid, demand, gpu);
-        Taken::Room { gpu }
+        if let Some(place) = place {
+            self.gpus.take(place, bytes);
+        }
+        Taken::Room { place }
     }
 
     fn charge(&mut self, uid: u32, demand: &Demand, gpu: bool) {
@@ -210,6 +231,11 @@ impl Node {
             .max(part(used.threads, self.budget.threads.into()))
             .max(part(used.gpus, self.budget.gpus.into()))
     }
+}
+
+/// Memory of a GPU that a job may need.
+pub(in crate::daemon) fn device_bytes(demand: &Demand) -> u64 {
+    device_bytes_max(ByteSize(demand.memory_bytes), demand.threads)
 }
 
 /// The whole node as a share.

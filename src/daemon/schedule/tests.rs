@@ -1,4 +1,5 @@
 use super::*;
+use crate::daemon::job::GpuDemand;
 
 mod fair;
 mod node;
@@ -128,7 +129,11 @@ fn a_gpu_is_taken_if_free_and_waited_for_if_needed() {
         with(3, GpuDemand::IfFree),
     ]);
     let grants = queue.round(&budget, &[], 0);
-    let expected = [(1, true), (3, false)].map(|(id, gpu)| Grant { id: JobId(id), gpu });
+    let expected = [(1, Some(0)), (3, None)].map(|(id, place)| Grant {
+        id: JobId(id),
+        gpu: place.is_some(),
+        place,
+    });
     assert_eq!(grants, expected);
     let first = Running {
         gpu: true,

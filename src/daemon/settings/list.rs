@@ -10,7 +10,10 @@ use super::{
     value::{Origin, given, written},
 };
 use crate::{
-    daemon::paths::{self, Side},
+    daemon::{
+        gpus,
+        paths::{self, Side},
+    },
     machine,
     nvidia::Nvidia,
     units::ByteSize,
@@ -60,10 +63,31 @@ serve_settings! {
 
     /// GPUs for all running jobs; a GPU runs one job at a time [default: all]
     ///
-    /// Default: all GPUs of the NVIDIA driver.
+    /// Default: all GPUs of the NVIDIA driver, and of a divided GPU all slices.
     #[arg(long, value_name = "N", help_heading = BUDGET)]
     #[reload(false)]
-    gpus: u32, in 0..=256, else Nvidia::look().map_or(0, |nvidia| nvidia.devices.len() as u32);
+    gpus: u32, in 0..=256, else Nvidia::look().map_or(0, |nvidia| gpus::count(&nvidia.devices));
+
+    /// Which GPUs jobs use: UUIDs, indices, or GPU:SLICE [default: the first ones]
+    ///
+    /// As nvidia-smi -L prints them: GPU-… for a GPU, MIG-… for a slice of a divided one. Takes the place of --gpus.
+    #[arg(long, value_name = "GPU,…", value_delimiter = ',', help_heading = BUDGET, hide_short_help = true)]
+    #[reload(false)]
+    gpu_devices: Vec<String>;
+
+    /// Jobs that share a GPU at most [default: 1]
+    ///
+    /// Each starts only if the memory of the GPU holds what all of them may need.
+    #[arg(long, value_name = "N", help_heading = BUDGET, hide_short_help = true)]
+    #[reload(false)]
+    gpu_jobs: u32, in 1..=64, else 1;
+
+    /// Temperature from which on a GPU takes no further job [default: where it slows down]
+    ///
+    /// In degrees Celsius. Default: the temperature from which on the GPU reduces its clocks.
+    #[arg(long, value_name = "CELSIUS", help_heading = BUDGET, hide_short_help = true)]
+    #[reload(false)]
+    gpu_hot: u32, in 30..=120;
 
     /// Hours after which a user's use of the node counts half [default: 24]
     ///

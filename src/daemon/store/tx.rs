@@ -119,9 +119,24 @@ impl<'a> Tx<'a> {
         if found {
             return Ok(());
         }
-        let error = JobStoreError::NoJob(job.id);
-        self.failed.borrow_mut().get_or_insert(error.clone());
-        Err(error)
+        Err(self.fail(JobStoreError::NoJob(job.id)))
+    }
+
+    /// Writes the settings of a job, and what was submitted beside them.
+    pub fn update_submission(&self, job: &Job) -> Result<(), JobStoreError> {
+        let found = self.run(|connection| {
+            connection
+                .prepare_cached("UPDATE jobs SET given = ?2, settings = ?3 WHERE id = ?1")?
+                .execute(params![
+                    integer(job.id.0),
+                    Json(&job.submission),
+                    Json(&job.submission.settings),
+                ])
+        })?;
+        match found {
+            0 => Err(self.fail(JobStoreError::NoJob(job.id))),
+            _ => Ok(()),
+        }
     }
 
     /// Deletes a job, its events, log and key. Returns whether it existed.
@@ -160,6 +175,12 @@ impl<'a> Tx<'a> {
                 )?
                 .execute(params![ended_before, limit, done, failed, cancelled])
         })
+    }
+
+    /// Marks the transaction as failed.
+    fn fail(&self, error: JobStoreError) -> JobStoreError {
+        self.failed.borrow_mut().get_or_insert(error.clone());
+        error
     }
 
     pub(super) fn run<T>(

@@ -130,7 +130,7 @@ async fn run(core: &Core, peers: &Peers, job: &Job) -> Result<Made, String> {
     let name = run_as.as_ref().map(|user| user.name.clone());
     let notification = Notification {
         notify,
-        job: Box::new(JobView::new(job, name.as_deref())),
+        job: Box::new(JobView::new(job, name.as_deref(), None)),
         socket: core.settings().socket.clone(),
         run_as,
     };

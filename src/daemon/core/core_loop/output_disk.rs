@@ -31,7 +31,7 @@ impl CoreLoop {
     /// Updates memory to a committed job whose disk was checked. Unless there is space, only the time of the next check
     /// has changed.
     pub(super) fn note_checked(&mut self, job: &Job) {
-        self.waits.note(job);
+        self.waits.note(job, &self.shared.settings().budget);
         if job.course.space.is_some() {
             return;
         }

@@ -8,7 +8,7 @@ use crate::{
     daemon::{
         api::{ApiError, LIST_JOBS_DEFAULT, tests::job},
         http::OPENAPI,
-        job::{Demand, GpuDemand, JobId, Mode, Resources, State},
+        job::{Demand, GpuDemand, JobId, Mode, Resources, State, WaitsFor},
         quota::{Quota, Used},
         refusal::{ErrorCode, Refusal},
         snapshot::Standing,
@@ -34,13 +34,20 @@ fn words_of_states_and_modes_agree() {
     assert_eq!(schema("State")["enum"], json!(State::ALL));
     let modes = [Mode::Refuse, Mode::Overwrite, Mode::Resume];
     assert_eq!(schema("Mode")["enum"], json!(modes));
+    let waits = [
+        WaitsFor::LargerBudget,
+        WaitsFor::Retry,
+        WaitsFor::Resources,
+        WaitsFor::Gpu,
+    ];
+    assert_eq!(schema("WaitsFor")["enum"], json!(waits));
     let gpus = [GpuDemand::None, GpuDemand::IfFree, GpuDemand::One];
     assert_eq!(schema("GpuDemand")["enum"], json!(gpus));
 }
 
 #[test]
 fn answers_have_the_fields_that_are_described() {
-    let job = serde_json::to_value(JobView::new(&job(), None)).unwrap();
+    let job = serde_json::to_value(JobView::new(&job(), None, None)).unwrap();
     assert_eq!(keys(&schema("Job")["properties"]), keys(&job));
     assert_eq!(keys(&schema("Demand")["properties"]), keys(&job["demand"]));
     let node = NodeView {
@@ -49,6 +56,7 @@ fn answers_have_the_fields_that_are_described() {
         admitted: Resources::default(),
         jobs: [(State::Queued, 1)].into(),
         devices: vec![crate::nvidia::NvidiaDevice::default()],
+        gpus: Vec::new(),
         memory_available_bytes: 1,
         load: [0.0; 3],
     };
@@ -101,6 +109,7 @@ fn every_error() -> Vec<ApiError> {
         ApiError::TooMany("x"),
         Refusal::NotEnded(id).into(),
         Refusal::Ended(id, State::Failed).into(),
+        Refusal::NotWaiting(id, State::Running).into(),
         Refusal::IdempotencyConflict(id).into(),
         Refusal::TooLarge { needs, node }.into(),
         Refusal::Quota(text()).into(),
@@ -215,7 +224,7 @@ fn requests_and_answers_of_the_earlier_document_are_described() {
             "get /v1/node showNode: 200 400 403 500 503",
             "get /v1/openapi.json openApi: 200 400 403 503",
             "get /v1/users/{user} showUser: 200 400 403 404 500 503",
-            "patch /v1/jobs/{id} setJob: 200 400 403 404 408 409 413 415 500 503",
+            "patch /v1/jobs/{id} setJob: 200 400 403 404 408 409 413 415 422 500 503",
             "post /v1/jobs submitJob: 200 201 400 403 404 408 409 413 415 422 429 500 503",
             "post /v1/jobs/cancel cancelJobs: 200 400 403 500 503",
             "post /v1/jobs/forget forgetJobs: 200 400 403 500 503",
