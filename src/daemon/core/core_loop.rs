@@ -172,11 +172,16 @@ impl CoreLoop {
     /// Takes over the jobs of an earlier daemon.
     fn take_up(&mut self) -> Result<(), JobStoreError> {
         let mut gone = Vec::new();
-        for job in self.store.unfinished()? {
-            if job.course.state.is_waiting() {
-                self.wait(&job);
-                continue;
-            }
+        // Only those with a process are kept as a whole.
+        let mut active = Vec::new();
+        let Self {
+            store, queue, held, ..
+        } = self;
+        store.each_unfinished(|job| match job.course.state.is_waiting() {
+            true => wait(queue, held, &job),
+            false => active.push(job),
+        })?;
+        for job in active {
             let id = job.id;
             match &job.course.process {
                 Some(process) => {
@@ -198,17 +203,6 @@ impl CoreLoop {
             self.commit(gone);
         }
         Ok(())
-    }
-
-    /// Puts a job into the queue, or keeps it beside the queue while it waits for other jobs.
-    fn wait(&mut self, job: &Job) {
-        self.held.note(job);
-        match Waiting::of(job) {
-            Some(waiting) => self.queue.insert(waiting),
-            None => {
-                self.queue.remove(job.id);
-            }
-        }
     }
 
     /// Number of waiting jobs.
@@ -288,7 +282,7 @@ impl CoreLoop {
 
     /// Updates memory to a committed job, and publishes the change.
     fn note(&mut self, job: Job) {
-        self.wait(&job);
+        wait(&mut self.queue, &mut self.held, &job);
         let course = &job.course;
         if course.ending.is_some()
             && let Some(worker) = self.active.get(&job.id)
@@ -469,6 +463,17 @@ impl CoreLoop {
             ended: self.ended.clone(),
             interruptions: self.interruptions,
         })
+    }
+}
+
+/// Puts a job into the queue, or keeps it beside the queue while it waits for other jobs.
+fn wait(queue: &mut Queue, held: &mut Held, job: &Job) {
+    held.note(job);
+    match Waiting::of(job) {
+        Some(waiting) => queue.insert(waiting),
+        None => {
+            queue.remove(job.id);
+        }
     }
 }
 

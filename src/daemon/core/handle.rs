@@ -8,6 +8,7 @@ use std::{
     },
 };
 
+use nix::unistd::Uid;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::message::{Answer, Message, ProcessMessage};
@@ -109,6 +110,7 @@ impl Core {
         caller: Caller,
         request: SubmitRequest,
     ) -> Result<Submitted, Refusal> {
+        admission::check_notify(caller, &request.options, Uid::effective().as_raw())?;
         let submission = admission::admissible(caller, request, &self.shared.settings.budget)?;
         self.ask(|answer| Message::Submit(caller, Box::new(submission), answer))
             .await

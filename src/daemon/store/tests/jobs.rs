@@ -175,7 +175,9 @@ fn what_is_unfinished_is_shown_after_a_restart() {
     });
     drop(store);
 
-    let seen = Store::open(dir.path()).unwrap().unfinished().unwrap();
+    let mut seen = Vec::new();
+    let store = Store::open(dir.path()).unwrap();
+    store.each_unfinished(|job| seen.push(job)).unwrap();
     let expected = [0, 3, 1].map(|at: usize| {
         let mut job = jobs[at].clone();
         job.submission.settings = Value::Null;
@@ -319,9 +321,10 @@ fn a_list_by_label_reads_the_jobs_of_that_label_only() {
     let plan = format!("EXPLAIN QUERY PLAN {}", reader::LABELLED);
     let mut statement = store.connection.prepare(&plan).unwrap();
     let steps: Vec<String> = statement
-        .query_map(params![1, 1, None::<u32>, None::<u32>, "a", "[]"], |row| {
-            row.get(3)
-        })
+        .query_map(
+            rusqlite::params![1, 1, None::<u32>, None::<u32>, "a", "[]"],
+            |row| row.get(3),
+        )
         .unwrap()
         .collect::<Result<_, _>>()
         .unwrap();
