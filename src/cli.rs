@@ -200,9 +200,11 @@ is not available."
     Set(jobs::SetArgs),
     /// Cancel jobs; the files they have written stay
     #[command(after_long_help = jobs::EXIT_CODES)]
+    #[command(override_usage = "molsieve cancel [OPTIONS] [ID]...")]
     Cancel(jobs::BulkArgs),
     /// Remove ended jobs from the list; their output stays
     #[command(after_long_help = jobs::EXIT_CODES)]
+    #[command(override_usage = "molsieve rm [OPTIONS] [ID]...")]
     Rm(jobs::BulkArgs),
     /// Show the daemon's jobs in a browser, on this machine only
     ///

@@ -20,11 +20,14 @@ use super::{
 };
 use crate::{
     daemon::{job::NotifyTarget, protocol::Notification, view::JobView},
+    limits::NOTIFY_SECONDS_MAX,
     store::plain,
 };
 
 /// Time to connect, to write and for each read.
 const WAIT: Duration = Duration::from_secs(10);
+/// Time after which the kernel ends this process, whether there still is a daemon or not.
+const LAST_RESORT_SECONDS: u32 = NOTIFY_SECONDS_MAX as u32 + 5;
 /// Bytes of an answer that are read.
 const ANSWER_BYTES_MAX: u64 = 16 << 10;
 
@@ -35,6 +38,8 @@ pub(super) fn notify() -> Result<Exit, CliError> {
     };
     let notification = Notification::parse(&line).map_err(WorkerError::from)?;
     take_on(notification.run_as.as_ref())?;
+    // The daemon ends it earlier. This is for a daemon that was killed; it outlives the call of the command.
+    nix::unistd::alarm::set(LAST_RESORT_SECONDS);
     let target = notification.notify.target();
     let target = target.map_err(|reason| WorkerError::Notify { reason })?;
     match target {

@@ -5,7 +5,7 @@ use std::num::NonZeroUsize;
 
 use super::{
     action::{Caller, SubmitRequest},
-    job::{Demand, GpuDemand, Job, JobChange, Resources, Submission},
+    job::{Demand, GpuDemand, Job, JobChange, Resources, Submission, SubmitOptions},
     quota::{Quota, QuotaRules, Used},
     refusal::Refusal,
     schedule::fits_node,
@@ -43,6 +43,21 @@ pub fn admissible(
         options: request.options,
         idempotency: request.idempotency_key.map(|key| (key, request.digest)),
     })
+}
+
+/// Whether the caller may have a notification of a daemon of this user. A daemon that is not root runs everything as
+/// itself: there, a command of another user would have the rights of the daemon.
+pub fn check_notify(
+    caller: Caller,
+    options: &SubmitOptions,
+    daemon_uid: u32,
+) -> Result<(), Refusal> {
+    let as_caller = daemon_uid == 0 || [0, daemon_uid].contains(&caller.uid);
+    if options.notify.is_some() && !as_caller {
+        let reason = "this daemon runs all jobs as its own user, who alone may have notifications";
+        return Err(Refusal::Forbidden(reason.into()));
+    }
+    Ok(())
 }
 
 /// Whether the caller may give this priority to a job.
@@ -207,6 +222,27 @@ mod tests {
         let refusal = ask_with(two, 0, quota).unwrap_err();
         let expected = "your quota is 1 thread, of which 0 are in use; the job needs 2";
         assert_eq!(refusal, Refusal::Quota(expected.into()));
+    }
+
+    #[test]
+    fn no_user_has_a_command_run_with_the_rights_of_another() {
+        let options = SubmitOptions {
+            notify: Some("true".parse().unwrap()),
+            ..SubmitOptions::default()
+        };
+        let allowed = |uid, options: &SubmitOptions, daemon_uid| {
+            let caller = Caller {
+                uid,
+                gid: uid,
+                admin: true,
+            };
+            check_notify(caller, options, daemon_uid).is_ok()
+        };
+        // A daemon of root becomes the user.
+        assert!(allowed(1_000, &options, 0) && allowed(0, &options, 0));
+        assert!(allowed(1_000, &options, 1_000) && allowed(0, &options, 1_000));
+        assert!(!allowed(1_001, &options, 1_000));
+        assert!(allowed(1_001, &SubmitOptions::default(), 1_000));
     }
 
     #[test]

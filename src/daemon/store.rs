@@ -152,16 +152,14 @@ impl Store {
         Ok(self.reserve.suffices_with(pages.unsigned_abs(), before))
     }
 
-    /// Every job that has not ended, state by state, the oldest of each first. Their settings are not read: they
-    /// are null.
-    pub fn unfinished(&self) -> Result<Vec<Job>, JobStoreError> {
-        let mut jobs = Vec::new();
+    /// Passes on every job that has not ended, state by state, the oldest of each first. Their settings are not
+    /// read: they are null.
+    pub fn each_unfinished(&self, mut on: impl FnMut(Job)) -> Result<(), JobStoreError> {
         State::ALL
             .into_iter()
             .filter(|state| !state.is_final())
-            .try_for_each(|state| row::add_in(&self.connection, state, &mut jobs))
-            .map_err(|error| JobStoreError::sql(&self.path, error))?;
-        Ok(jobs)
+            .try_for_each(|state| row::each_in(&self.connection, state, &mut on))
+            .map_err(|error| JobStoreError::sql(&self.path, error))
     }
 
     /// The jobs whose end is still to be notified, with their users.

@@ -252,7 +252,7 @@ class Client:
         jobs = [self.job(one) for one in ids]
         return jobs[0] if isinstance(job, int) else jobs
 
-    def _ended(self, ids: list[int], until: float | None) -> set[int]:
+    def _ended(self, ids: list[int], until: float | None) -> frozenset[int]:
         """Those of the jobs that have ended; waits until there is one, and for a daemon that is gone."""
         lost: float | None = None
         wait = RETRY_SECONDS[0]
@@ -263,7 +263,7 @@ class Client:
             try:
                 answer = cast("EndList", self._ask("POST", "/v1/jobs/wait", {"jobs": ids}, seconds=seconds))
                 if answer["ended"]:
-                    return {job["id"] for job in answer["ended"]}
+                    return frozenset(job["id"] for job in answer["ended"])
                 lost = None
             except DaemonError as error:
                 if until is not None and time.monotonic() >= until:

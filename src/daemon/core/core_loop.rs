@@ -188,10 +188,16 @@ impl CoreLoop {
     /// Takes over the jobs of an earlier daemon.
     fn take_up(&mut self) -> Result<(), JobStoreError> {
         let mut gone = Vec::new();
-        for job in self.store.unfinished()? {
-            if self.waits.note(&job, &self.shared.settings().budget) {
-                continue;
+        // Only those with a process are kept as a whole.
+        let mut active = Vec::new();
+        let budget = self.shared.settings().budget;
+        let Self { store, waits, .. } = self;
+        store.each_unfinished(|job| {
+            if !waits.note(&job, &budget) {
+                active.push(job);
             }
+        })?;
+        for job in active {
             let id = job.id;
             match &job.course.process {
                 Some(process) => {

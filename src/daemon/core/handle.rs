@@ -8,6 +8,7 @@ use std::{
     },
 };
 
+use nix::unistd::Uid;
 use tokio::sync::{broadcast, mpsc, oneshot};
 
 use super::{
@@ -185,6 +186,7 @@ impl Core {
         caller: Caller,
         request: SubmitRequest,
     ) -> Result<Submitted, Refusal> {
+        admission::check_notify(caller, &request.options, Uid::effective().as_raw())?;
         let settings = self.settings();
         let submission =
             admission::admissible(caller, request, &settings.budget, &settings.quotas)?;

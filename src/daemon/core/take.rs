@@ -25,7 +25,7 @@ use crate::{
 pub(super) struct Effect {
     /// The job, if it has changed.
     pub(super) changed: Option<Job>,
-    /// Other jobs that have changed, after it, in this order.
+    /// Other jobs that have changed, after it, in this order, without their settings.
     pub(super) also: Vec<Job>,
     /// The answer to the sender.
     pub(super) answer: Result<Reply, Refusal>,
@@ -156,7 +156,7 @@ pub(super) struct Admitted {
     pub(super) job: Job,
     /// None if the job has failed instead, because its stored settings cannot be read.
     pub(super) settings: Option<JobSettings>,
-    /// Other jobs that have changed with it.
+    /// Other jobs that have changed with it, without their settings.
     pub(super) also: Vec<Job>,
 }
 

@@ -40,6 +40,12 @@ impl Job {
         }
     }
 
+    /// The job without its settings, which are most of its memory.
+    pub fn without_settings(mut self) -> Self {
+        self.submission.settings = serde_json::Value::Null;
+        self
+    }
+
     /// Applies an event and raises `seq` by one; changes nothing if the state does not allow the event.
     ///
     /// `planned` of a process whose job is already stopping does not become [`JobEvent::Begun`]: the state does

@@ -148,14 +148,15 @@ fn the_whole_queue_is_cancelled_and_forgotten_in_seconds_slow() {
         .unwrap();
     drop(store);
     let daemon = site.daemon();
+    let before = daemon.peak_memory_bytes() >> 20;
     let began = Instant::now();
     let run = daemon.molsieve("cancel --label many").run().ends_with(0);
     let cancelled = began.elapsed();
-    let numbers = run
-        .stdout
-        .split(' ')
-        .filter_map(|word| word.parse::<u64>().ok());
-    assert!(numbers.sum::<u64>() >= 19_000, "{}", run.stdout);
+    // One of them may have started meanwhile.
+    let count = ["cancelled 19,00", "cancelled 18,99"];
+    let begins = count.iter().any(|begin| run.stdout.starts_with(begin));
+    assert!(begins, "{}", run.stdout);
+    let said = run.stdout;
     let all = || {
         daemon.request("GET", "/v1/node", "").json()["jobs"]["cancelled"].as_u64() >= Some(19_000)
     };
@@ -167,8 +168,7 @@ fn the_whole_queue_is_cancelled_and_forgotten_in_seconds_slow() {
         .ends_with(0);
     let forgotten = began.elapsed();
     println!(
-        "cancelled in {cancelled:?}: {}forgotten in {forgotten:?}: {}; {} MiB at most",
-        run.stdout,
+        "{cancelled:?}: {said}{forgotten:?}: {}{before} MiB before, {} at most",
         run.stdout,
         daemon.peak_memory_bytes() >> 20
     );

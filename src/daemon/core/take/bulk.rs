@@ -62,7 +62,8 @@ fn one(
         Bulk::Cancel => {
             let cancelled = apply_event(tx, job.id, JobEvent::CancelAsked, terms)?;
             let state = cancelled.changed.as_ref().map(|job| job.course.state);
-            effect.also.extend(cancelled.changed);
+            let also = cancelled.changed.into_iter().map(Job::without_settings);
+            effect.also.extend(also);
             effect.also.extend(cancelled.also);
             Ok(state)
         }

@@ -46,7 +46,7 @@ pub(super) fn look_up(
 }
 
 /// Does what follows from the end of a job: those that wait for it become ready, or are cancelled, and so on. Returns
-/// the jobs that have changed, each as it is after each of its changes.
+/// the jobs that have changed, each as it is after each of its changes, without their settings.
 pub(super) fn follow_end(tx: &Tx<'_>, job: &Job, terms: &Terms) -> Result<Vec<Job>, JobStoreError> {
     let mut changed = Vec::new();
     let mut ended = vec![job.clone()];
@@ -63,6 +63,7 @@ pub(super) fn follow_end(tx: &Tx<'_>, job: &Job, terms: &Terms) -> Result<Vec<Jo
                 continue;
             }
             tx.update(&other, terms.now)?;
+            let other = other.without_settings();
             if other.course.state.is_final() {
                 ended.push(other.clone());
             }

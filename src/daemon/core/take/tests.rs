@@ -151,7 +151,9 @@ fn memory_and_threads_are_stored_where_the_next_process_reads_them() {
     assert_eq!(set_as(owner, 150 << 20, 4), Ok(()));
     drop(store);
     let mut store = Store::open(folder.path()).unwrap();
-    let waiting = store.unfinished().unwrap().remove(0);
+    let mut waiting = Vec::new();
+    store.each_unfinished(|job| waiting.push(job)).unwrap();
+    let waiting = waiting.remove(0);
     assert_eq!(waiting.submission.demand.memory_bytes, 150 << 20);
     let admitted = store.write(|tx| admit(tx, id, &CONTEXT)).unwrap().unwrap();
     let settings = admitted.settings.unwrap();

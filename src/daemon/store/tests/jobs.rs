@@ -176,7 +176,9 @@ fn what_is_unfinished_is_shown_after_a_restart() {
     });
     drop(store);
 
-    let seen = Store::open(dir.path()).unwrap().unfinished().unwrap();
+    let mut seen = Vec::new();
+    let store = Store::open(dir.path()).unwrap();
+    store.each_unfinished(|job| seen.push(job)).unwrap();
     let expected = [0, 3, 1].map(|at: usize| {
         let mut job = jobs[at].clone();
         job.submission.settings = Value::Null;
