@@ -5,7 +5,7 @@ use std::{os::unix::fs::PermissionsExt, path::PathBuf};
 use crate::kit::{
     Folder, Molsieve,
     daemon::{Daemon, PATIENCE, is_root, settings, within},
-    library::{THREE_RULES, rule_file, smiles_lines},
+    library::{shipped_rules, smiles_lines},
     output::Made,
 };
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ impl Work {
         let folder = Folder::new();
         Self {
             input: folder.write("a.smi", smiles_lines(molecules)),
-            rules: rule_file(&folder, &THREE_RULES),
+            rules: shipped_rules(),
             folder,
         }
     }

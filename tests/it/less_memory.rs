@@ -43,7 +43,7 @@ impl Work {
         let folder = Folder::new();
         let lines = smiles_lines(150);
         let input = folder.write("a.smi", format!("{lines}C1CC broken\n{lines}"));
-        let flags = format!("{flags} --part-size 256KiB");
+        let flags = format!("{flags} --part-size 64KiB");
         Self {
             folder,
             input,
@@ -128,20 +128,15 @@ fn half_the_memory_changes_no_byte_on_a_gpu_slow() {
     if wgpu::adapters().is_empty() {
         return crate::kit::skip_engine("wgpu", "there is no adapter");
     }
-    let work = Work::new("--engine cpu --false-positive-rate 0.1 --expected-products 2000");
-    let expected = work.whole();
+    let work = Work::new("--false-positive-rate 0.1 --expected-products 2000");
+    let whole = work.folder.path("whole");
+    let on_cpu = work.job("1GiB", 3, &whole).args("--engine cpu").run();
+    on_cpu.ends_with(4);
     let out = work.folder.out();
     let begun = work.job("1GiB", 2, &out).args("--engine wgpu").start();
-    // With another memory from the start, so other sizes: only the rows are the same.
     assert!(end_at(begun, &out, 2, true), "it had ended");
     let resumed = work.resume(MEMORY, 1).args("--engine wgpu").run();
     resumed.ends_with(4);
-    assert_complete(&out);
-    assert_eq!(sorted(&out), sorted(&work.folder.path("whole")));
-    drop(expected);
-    let whole = work.folder.path("whole-on-gpu");
-    let uninterrupted = work.job("1GiB", 3, &whole).args("--engine cpu").run();
-    uninterrupted.ends_with(4);
     Made::at(&out).assert_is(&Made::at(&whole));
 }
 

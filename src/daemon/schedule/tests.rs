@@ -2,6 +2,7 @@ use super::*;
 use crate::daemon::job::GpuDemand;
 
 mod fair;
+mod gpus;
 mod node;
 mod properties;
 mod random;
