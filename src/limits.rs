@@ -395,8 +395,9 @@ pub const NOTIFY_SECONDS_MAX: u64 = 30;
 pub const NOTIFY_OUTPUT_BYTES_MAX: usize = 8 * KIB;
 /// Most jobs that one request cancels or forgets, in one transaction.
 pub const SELECTED_JOBS_MAX: u32 = 1_000;
-/// Most jobs that one request waits for.
-pub const WAIT_JOBS_MAX: usize = 10_000;
+/// Most jobs that one request waits for: their numbers take less than [`HTTP_SMALL_BYTES`], so no permit for memory is
+/// held during the wait.
+pub const WAIT_JOBS_MAX: usize = 1_000;
 /// How long the daemon waits for an end of one of them before it answers.
 pub const WAIT_SECONDS_MAX: u64 = 20;
 /// Highest priority; the lowest is its negative.

@@ -156,8 +156,8 @@ pub(super) enum CliError {
         of: usize,
         key: String,
     },
-    /// More jobs than one command waits for.
-    #[error("{0} jobs are more than one command waits for; use labels to wait for fewer")]
+    /// More jobs than `wait --any` takes.
+    #[error("--any: {0} jobs are more than {max}; use labels to wait for fewer", max = crate::limits::WAIT_JOBS_MAX)]
     TooManyJobs(usize),
     /// The current folder, where relative paths start, can't be found.
     #[error("cannot find the current folder: {0}")]

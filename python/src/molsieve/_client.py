@@ -48,6 +48,8 @@ RETRY_SECONDS = (0.2, 5.0)
 # Attempts of a request while the daemon is busy.
 BUSY_TRIES = 4
 PAGE_JOBS = 200
+# Most jobs that one request waits for.
+WAIT_JOBS = 1000
 # Files of SMARTS, as the flags of filters take them.
 SMARTS_ENDINGS = (".smarts", ".sma", ".txt", ".smi", ".tsv")
 
@@ -248,7 +250,7 @@ class Client:
         until = None if timeout is None else time.monotonic() + timeout
         left = set(ids)
         while left:
-            left -= self._ended(sorted(left), until)
+            left -= self._ended(sorted(left)[:WAIT_JOBS], until)
         jobs = [self.job(one) for one in ids]
         return jobs[0] if isinstance(job, int) else jobs
 

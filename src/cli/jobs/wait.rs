@@ -96,13 +96,14 @@ pub(super) struct Waiting<'a> {
 impl Waiting<'_> {
     /// Waits, with a line for each job that ends. Returns the worst exit code of those.
     pub(super) fn wait(&self, mut ids: BTreeSet<u64>) -> Result<Exit, CliError> {
-        if ids.len() > WAIT_JOBS_MAX {
+        if self.any && ids.len() > WAIT_JOBS_MAX {
             return Err(CliError::TooManyJobs(ids.len()));
         }
         let mut leave = pin!(asked_to_leave());
         let mut worst = Exit::Done;
         while !ids.is_empty() {
-            let asked: Vec<u64> = ids.iter().copied().collect();
+            // Those that end leave room for the next.
+            let asked: Vec<u64> = ids.iter().copied().take(WAIT_JOBS_MAX).collect();
             let left = or_until(leave.as_mut(), self.until);
             let ended = self.client.wait(&asked, left, &mut remark)?;
             if ended.is_empty() {

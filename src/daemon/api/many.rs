@@ -86,7 +86,7 @@ impl SelectParams {
 #[schema(as = Wait)]
 pub struct WaitBody {
     /// Numbers of the jobs.
-    #[schema(min_items = 1, max_items = 10000)]
+    #[schema(min_items = 1, max_items = 1000)]
     pub jobs: Vec<u64>,
 }
 

@@ -1,11 +1,14 @@
 //! Jobs that wait for others.
 
-use std::time::Duration;
+use std::{thread, time::Duration};
 
 use serde_json::json;
 
 use super::Site;
-use crate::kit::daemon::{PATIENCE, is_root, within};
+use crate::kit::{
+    daemon::{PATIENCE, is_root, within},
+    draw::Draw,
+};
 
 #[test]
 fn a_job_starts_after_those_that_it_names_are_done_also_when_the_daemon_was_killed_meanwhile() {
@@ -184,7 +187,7 @@ fn a_chain_from_the_command_line_runs_in_its_order() {
     let set = daemon.molsieve(&format!("set {merge} --priority -1")).run();
     assert!(set.ends_with(0).stdout.contains("waits for jobs"));
     let watch = daemon.molsieve(&format!("watch {merge}")).start();
-    std::thread::sleep(Duration::from_millis(300));
+    thread::sleep(Duration::from_millis(300));
     occupant.resume();
     let watch = watch.wait(PATIENCE);
     assert_eq!(watch.code, Some(0), "{}", watch.stderr);
@@ -215,4 +218,47 @@ fn another_users_job_cannot_be_waited_for() {
         assert_eq!(run.code, Some(1), "{} {}", run.stdout, run.stderr);
         assert!(run.stderr.contains("there is no job 1"), "{}", run.stderr);
     }
+}
+
+#[test]
+fn a_chain_keeps_its_order_whenever_the_daemon_is_killed_slow() {
+    let site = Site::new();
+    let mut daemon = site.daemon();
+    let mut ids = vec![site.submit(&daemon, "o0", &json!({}))];
+    for at in 1..6 {
+        let before = *ids.last().unwrap();
+        let options = match at % 2 {
+            0 => json!({ "after": [before, ids[0]] }),
+            _ => json!({ "after_any": [before] }),
+        };
+        ids.push(site.submit(&daemon, &format!("o{at}"), &options));
+    }
+    let failing = site.submit_failing(&daemon, &json!({ "after": [ids[2]] }));
+    let cancelled = site.submit(&daemon, "never", &json!({ "after": [failing, ids[1]] }));
+    let mut draw = Draw(2_028);
+    for _ in 0..8 {
+        thread::sleep(Duration::from_millis(draw.below(700) as u64));
+        daemon.kill();
+        daemon = site.daemon();
+    }
+    for id in &ids {
+        daemon.wait_for(*id, "done");
+    }
+    daemon.wait_for(failing, "failed");
+    daemon.wait_for(cancelled, "cancelled");
+    let time = |id: u64, key: &str| {
+        let job = daemon.job(id);
+        let text = job[key]
+            .as_str()
+            .unwrap_or_else(|| panic!("{key}: {job:#}"));
+        text.parse::<jiff::Timestamp>().unwrap()
+    };
+    for pair in ids.windows(2) {
+        assert!(
+            time(pair[0], "ended_at") <= time(pair[1], "started_at"),
+            "{pair:?}"
+        );
+    }
+    assert!(time(ids[2], "ended_at") <= time(failing, "started_at"));
+    assert!(time(failing, "ended_at") <= time(cancelled, "ended_at"));
 }

@@ -137,3 +137,41 @@ fn wait_survives_a_restart_of_the_daemon() {
     wait.wait(PATIENCE).ends_with(0);
     assert_eq!(daemon.job(id)["state"], "done");
 }
+
+#[test]
+fn many_that_wait_hold_nothing_that_others_need() {
+    let site = Site::new();
+    let daemon = site.daemon();
+    let occupant = site.occupy(&daemon, &json!({}));
+    let body = json!({ "jobs": [occupant.id] }).to_string();
+    let began = std::time::Instant::now();
+    thread::scope(|scope| {
+        let waits: Vec<_> = (0..60)
+            .map(|_| scope.spawn(|| daemon.request("POST", "/v1/jobs/wait", &body)))
+            .collect();
+        settle();
+        // Lists take memory for their answers, and are answered at once.
+        for _ in 0..20 {
+            assert_eq!(daemon.request("GET", "/v1/jobs", "").status, 200);
+        }
+        assert!(
+            began.elapsed() < Duration::from_secs(10),
+            "{:?}",
+            began.elapsed()
+        );
+        daemon
+            .molsieve(&format!("cancel {}", occupant.id))
+            .run()
+            .ends_with(0);
+        occupant.resume();
+        for wait in waits {
+            let answer = wait.join().unwrap();
+            assert_eq!(answer.status, 200, "{answer:?}");
+            assert_eq!(
+                answer.json()["ended"][0]["state"],
+                "cancelled",
+                "{answer:?}"
+            );
+        }
+    });
+}

@@ -19,14 +19,13 @@ use crate::{
         http::{
             edge::Session,
             extract::{Params, body},
-            shares::Held,
         },
         job::JobId,
         refusal::Refusal,
         snapshot::{End, Notice},
         view::{EndList, EndView, ErrorBody, SelectedJobs},
     },
-    limits::{HTTP_JOBS_BYTES_MAX, WAIT_SECONDS_MAX},
+    limits::{HTTP_JOBS_BYTES_MAX, HTTP_SMALL_BYTES, WAIT_SECONDS_MAX},
 };
 
 /// Stop many jobs for good
@@ -75,11 +74,7 @@ async fn many(session: &Session, params: SelectParams, bulk: Bulk) -> Result<Res
     )
 )]
 pub(super) async fn wait(waiting: Waiting) -> Result<Response, ApiError> {
-    let Waiting {
-        session,
-        jobs,
-        held,
-    } = waiting;
+    let Waiting { session, jobs } = waiting;
     let _stream = session.stream()?;
     let until = Instant::now() + Duration::from_secs(WAIT_SECONDS_MAX);
     let mut ending = session.peer.ending.clone();
@@ -91,7 +86,11 @@ pub(super) async fn wait(waiting: Waiting) -> Result<Response, ApiError> {
         let ended: Vec<EndView> = ended.map(EndView::from).collect();
         let last = !ended.is_empty() || *ending.borrow() || Instant::now() >= until;
         if last {
-            return json(&EndList { ended }, Some(held));
+            let held = match ended.len() * END_BYTES > HTTP_SMALL_BYTES {
+                true => Some(session.memory(ended.len() * END_BYTES).await),
+                false => None,
+            };
+            return json(&EndList { ended }, held);
         }
         tokio::select! {
             _ = ending.wait_for(|ends| *ends) => {}
@@ -115,12 +114,14 @@ async fn one_ended(notices: &mut Receiver<Notice>, jobs: &[JobId]) -> Result<(),
     }
 }
 
-/// A request to wait, with a permit for the memory of the body and of the answer.
+/// Most bytes of an [`EndView`] as JSON.
+const END_BYTES: usize = 96;
+
+/// A request to wait. It holds no permit for memory, because it lasts long and is small.
 pub(super) struct Waiting {
     session: Session,
     /// Sorted.
     jobs: Arc<[JobId]>,
-    held: Held,
 }
 
 impl<S: Send + Sync> FromRequest<S> for Waiting {
@@ -129,13 +130,10 @@ impl<S: Send + Sync> FromRequest<S> for Waiting {
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let (mut parts, content) = request.into_parts();
         let session = Session::from_request_parts(&mut parts, state).await?;
-        let (content, held) = body(&session, content).await?;
+        // The permit is for the body.
+        let (content, _held) = body(&session, content).await?;
         let jobs = api::wait(&parts.uri, &parts.headers, &content)?;
-        Ok(Self {
-            session,
-            jobs,
-            held,
-        })
+        Ok(Self { session, jobs })
     }
 }
 
