@@ -14,6 +14,7 @@ mod events;
 mod export;
 mod foreign_flag;
 mod generate;
+mod job_log;
 mod jobs;
 mod key;
 mod live;
@@ -28,6 +29,7 @@ mod rules_convert;
 mod rules_table;
 mod run;
 mod serve;
+mod serve_log;
 mod show;
 mod standard_input;
 mod stream;
@@ -136,6 +138,9 @@ rules can't be used."
     /// Run one job for the daemon; used by `serve`
     #[command(hide = true)]
     Worker,
+    /// Serve a socket of this machine that leads to a daemon on another one; used by clients in other languages
+    #[command(hide = true)]
+    Tunnel(jobs::SocketArgs),
     /// Check this machine: RDKit, limits, engines, devices
     #[command(
         after_long_help = "Exit codes: 0 every available engine works; 1 an engine fails; 2 usage, or a named engine \
@@ -289,6 +294,8 @@ impl Exit {
 
 /// Runs the program on the process's arguments.
 pub fn main() -> ExitCode {
+    // Processes that this program starts would be called `exe`. A name is no condition for work.
+    let _ = nix::sys::prctl::set_name(c"molsieve");
     let (attempt, args) = Attempt::of(std::env::args_os().collect());
     let cli = Cli::try_parse_from(&args)
         .unwrap_or_else(|error| foreign_flag::explain(error, &args).exit());
@@ -315,6 +322,7 @@ pub fn main() -> ExitCode {
         Command::Show(args) => (args.json, show::show(&args)),
         Command::TryParents => (false, run::try_parents()),
         Command::Worker => (true, worker::worker()),
+        Command::Tunnel(args) => (false, jobs::tunnel(&args)),
         Command::Doctor(args) => (args.json, doctor::doctor(&args)),
         Command::Bench(args) => (args.json, bench::bench(&args)),
         Command::Rules(RulesCommand::Check(args)) => (args.json, rules_check::check(&args)),

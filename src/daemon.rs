@@ -21,7 +21,9 @@
 //! | [`job`], [`snapshot`] | a job and its states; what the core tells about jobs |
 //! | [`action`], [`refusal`], [`view`] | requests as values; why they are refused; the JSON of answers |
 //! | [`protocol`] | the protocol between the daemon and a job process |
-//! | [`paths`], [`settings`] | where socket and state are; the settings of the daemon |
+//! | [`paths`], [`loopback`] | where socket and state are; addresses of this machine only |
+//! | [`log_file`] | the daemon's log in a file |
+//! | [`settings`] | the settings of the daemon |
 //! | [`schedule`], [`admission`] | which jobs start next; a request as a job that fits the node |
 //! | [`peer`] | who is at the other end of a socket |
 //! | [`store`] | jobs on disk |
@@ -38,6 +40,8 @@ pub mod client;
 pub mod core;
 pub mod http;
 pub mod job;
+pub mod log_file;
+pub mod loopback;
 pub mod paths;
 pub mod peer;
 pub mod protocol;
@@ -50,7 +54,10 @@ mod supervise;
 pub mod systemd;
 pub mod view;
 
-use std::{future::pending, os::unix::fs::DirBuilderExt, path::Path, sync::Arc, time::Duration};
+use std::{
+    future::pending, net::TcpListener, os::unix::fs::DirBuilderExt, path::Path, sync::Arc,
+    time::Duration,
+};
 
 use nix::unistd::Uid;
 use tokio::{
@@ -64,11 +71,12 @@ use tokio::{
 use self::{
     core::{Core, StartedCore},
     http::{Edge, Limits},
+    loopback::Loopback,
     peer::{PeerPolicy, Peers},
     refusal::Refusal,
     settings::ServeSettings,
     store::JobStoreError,
-    systemd::{Listening, SocketError},
+    systemd::{Handed, Listening, SocketError},
 };
 use crate::{nvidia::Nvidia, store::plain, units::ByteSize};
 
@@ -81,6 +89,14 @@ pub enum ServeError {
     /// The socket cannot be used.
     #[error(transparent)]
     Socket(#[from] SocketError),
+    /// The address for metrics cannot be used.
+    #[error("--metrics-listen: cannot listen at {address}: {reason}")]
+    Metrics {
+        /// The address.
+        address: Loopback,
+        /// The system's message.
+        reason: String,
+    },
     /// The core thread has failed. After a restart the daemon resumes the jobs.
     #[error("the daemon's core has failed; this is a fault in molsieve, please report it")]
     CoreGone,
@@ -112,18 +128,22 @@ pub fn serve(settings: ServeSettings) -> Result<(), ServeError> {
         .build()
         .map_err(failed("start the runtime"))?;
     // Before there is a second thread, because it changes the environment.
-    let handed = systemd::adopt()?;
+    let Handed { jobs, metrics } = systemd::adopt()?;
+    let metrics = match (metrics, settings.metrics_listen) {
+        (None, Some(address)) => Some(listen_for_metrics(address)?),
+        (handed, _) => handed,
+    };
     allow_many_files();
     // Only the daemon's user can read it.
     make_directory(&settings.state_dir, 0o700).map_err(failed("make the state directory"))?;
     let gpus = gpus(settings.budget.gpus);
     let beginning = core::start(&settings, gpus, runtime.handle())?;
     // Only now: the lock on the state directory excludes a second daemon.
-    let listening = match handed {
+    let listening = match jobs {
         Some(handed) => handed,
         None => listen(&settings)?,
     };
-    let ended = runtime.block_on(run(settings, beginning, listening));
+    let ended = runtime.block_on(run(settings, beginning, listening, metrics));
     // Blocked look-ups are not waited for.
     runtime.shutdown_timeout(Duration::from_secs(1));
     ended
@@ -140,6 +160,7 @@ async fn run(
     settings: ServeSettings,
     beginning: StartedCore,
     listening: Listening,
+    metrics: Option<TcpListener>,
 ) -> Result<(), ServeError> {
     let StartedCore {
         core,
@@ -160,6 +181,10 @@ async fn run(
     let (shut, shuts) = watch::channel(false);
     let listener = UnixListener::from_std(listening.listener).map_err(failed("listen"))?;
     let edge = edge(core.clone(), peers);
+    if let Some(listener) = metrics {
+        let listener = tokio::net::TcpListener::from_std(listener).map_err(failed("listen"))?;
+        tokio::spawn(http::serve_metrics(listener, edge.clone(), shuts.clone()));
+    }
     let mut connections = tokio::spawn(http::serve(listener, edge, shuts));
     let chores = tokio::spawn(chores(core.clone()));
     let signals = Signals::install()?;
@@ -230,6 +255,20 @@ fn listen(settings: &ServeSettings) -> Result<Listening, ServeError> {
         (None, false) => 0o600,
     };
     Ok(systemd::bind(&settings.socket, mode, settings.group)?)
+}
+
+/// Listens for requests for metrics.
+fn listen_for_metrics(address: Loopback) -> Result<TcpListener, ServeError> {
+    let listener = TcpListener::bind(address.address());
+    let listener = listener.and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        tracing::info!("metrics at http://{}/metrics", listener.local_addr()?);
+        Ok(listener)
+    });
+    listener.map_err(|error| ServeError::Metrics {
+        address,
+        reason: plain(&error),
+    })
 }
 
 fn make_directory(path: &Path, mode: u32) -> std::io::Result<()> {

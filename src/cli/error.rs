@@ -120,6 +120,15 @@ pub(super) enum CliError {
     /// The connection broke before the daemon confirmed the job.
     #[error("{error}; run molsieve submit --once {key} with the same job to submit it once only")]
     Unsure { error: ClientError, key: String },
+    /// A job of a daemon on another machine has a relative path.
+    #[error(
+        "{}: over ssh the files of a job are on the daemon's machine; give an absolute path there",
+        .0.display()
+    )]
+    NotOnTheNode(PathBuf),
+    /// ssh has ended while its socket was in use.
+    #[error("{0}: ssh has ended")]
+    TunnelEnded(String),
     /// `top` has no terminal to draw on.
     #[error(
         "top needs a terminal that can move its cursor; elsewhere molsieve ls lists the jobs and molsieve watch follows one"

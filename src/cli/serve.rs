@@ -1,15 +1,14 @@
 //! `molsieve serve`.
 
-use std::{io::IsTerminal, path::PathBuf, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
-use tracing_subscriber::{EnvFilter, layer::SubscriberExt, util::SubscriberInitExt};
-
-use super::{CliError, Exit};
+use super::{CliError, Exit, serve_log};
 use crate::{
     config::within,
     daemon::{
         self,
         job::{Resources, RetryPolicy},
+        loopback::Loopback,
         paths::{self, Side},
         settings::{self, LogFormat, ServeSettings, SettingsError},
     },
@@ -83,6 +82,18 @@ pub(super) struct ServeArgs {
     /// Default: journal if standard error is connected to it, else text.
     #[arg(long, value_enum, value_name = "FORMAT")]
     log_format: Option<LogFormat>,
+
+    /// Write the log to this file; it may be rotated at any time
+    ///
+    /// The file is opened again when it was moved or removed. With --log-format journal the log goes to both.
+    #[arg(long, value_name = "FILE")]
+    log_file: Option<PathBuf>,
+
+    /// Serve metrics over TCP at this address too, which must be a loopback address
+    ///
+    /// For example 127.0.0.1:9477. Only /metrics, /healthz and /readyz are served there.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    metrics_listen: Option<Loopback>,
 }
 
 /// Longest delay between two attempts of a job.
@@ -93,7 +104,7 @@ const MEMORY_MIN: ByteSize = ByteSize(128 << 20);
 /// `molsieve serve`.
 pub(super) fn serve(args: ServeArgs) -> Result<Exit, CliError> {
     let settings = args.check()?;
-    start_log(settings.log_format)?;
+    serve_log::start(settings.log_format, settings.log_file.as_deref())?;
     daemon::serve(settings)?;
     Ok(Exit::Done)
 }
@@ -132,29 +143,10 @@ impl ServeArgs {
             // A job process sends `alive` every 5 s.
             silence: Duration::from_secs(within("silence", self.silence, &(15..=7 * 24 * 3600))?),
             log_format: self.log_format.unwrap_or_else(settings::default_log_format),
+            log_file: self.log_file,
+            metrics_listen: self.metrics_listen,
         })
     }
-}
-
-/// The log of a daemon: level `info` unless `MOLSIEVE_LOG` sets another.
-fn start_log(format: LogFormat) -> Result<(), CliError> {
-    let filter = EnvFilter::try_from_env("MOLSIEVE_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let log = tracing_subscriber::registry().with(filter);
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    match format {
-        LogFormat::Text => log
-            .with(lines.with_ansi(std::io::stderr().is_terminal()))
-            .init(),
-        LogFormat::Json => log.with(lines.json().flatten_event(true)).init(),
-        LogFormat::Journal => {
-            let journal = tracing_journald::layer().map_err(|error| {
-                CliError::Log(format!("journald: {}", crate::store::plain(&error)))
-            })?;
-            log.with(journal.with_field_prefix(Some("MOLSIEVE".into())))
-                .init();
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use nix::unistd::Group;
 
 use super::{
     job::{Resources, RetryPolicy},
+    loopback::Loopback,
     paths::PathError,
 };
 use crate::{config::ConfigError, machine, nvidia::Nvidia, units::ByteSize};
@@ -31,6 +32,10 @@ pub struct ServeSettings {
     pub silence: Duration,
     /// Format of the daemon's log.
     pub log_format: LogFormat,
+    /// The file to write the log to.
+    pub log_file: Option<PathBuf>,
+    /// Where metrics are served over TCP.
+    pub metrics_listen: Option<Loopback>,
 }
 
 /// Format of the daemon's log.

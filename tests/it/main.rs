@@ -14,6 +14,7 @@
 
 mod kit;
 
+mod afar;
 mod bad_input;
 mod bad_settings;
 mod bench;
@@ -63,6 +64,7 @@ mod report;
 mod resume;
 mod rules;
 mod run;
+mod said;
 mod search;
 mod shown;
 mod signals;

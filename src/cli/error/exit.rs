@@ -5,6 +5,7 @@ use crate::cli::Exit;
 use crate::{
     bench::BenchError,
     chem::ChemistryError,
+    daemon::client::ClientError,
     diff::DiffError,
     export::ExportError,
     filter::FilterError,
@@ -35,6 +36,8 @@ impl CliError {
             | Self::Settings(_)
             | Self::NoUser(_)
             | Self::NoTerminal
+            | Self::NotOnTheNode(_)
+            | Self::Client(ClientError::Address { .. })
             | Self::NotUtf8
             | Self::DiskTooSmall { .. }
             | Self::Worker(WorkerError::Assignment(_))
@@ -72,6 +75,7 @@ impl CliError {
             | Self::Terminal(_)
             | Self::Bench(_)
             | Self::Client(_)
+            | Self::TunnelEnded(_)
             | Self::CannotListen { .. }
             | Self::Serve(_)
             | Self::Log(_)

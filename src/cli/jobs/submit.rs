@@ -5,13 +5,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::{DaemonArgs, watch};
+use super::{DaemonArgs, afar, watch};
 use crate::{
     cli::{CliError, Exit, places, run, say, say_json},
     config::{DeriveFlags, JobSettings},
     daemon::{
         api::SubmissionBody,
-        client::{ApiError, ClientError, IdempotencyKey},
+        client::{ApiError, Client, ClientError, IdempotencyKey},
         job::Mode,
         view::JobView,
     },
@@ -52,22 +52,17 @@ pub(in crate::cli) struct SubmitArgs {
 /// `molsieve submit`.
 pub(in crate::cli) fn submit(args: SubmitArgs) -> Result<Exit, CliError> {
     let settings = run::over_file(args.settings.into(), args.job.as_deref())?;
-    // The output directory holds the settings of an interrupted run.
-    let settings = if settings.resume && settings.input.is_empty() {
-        match run::begun(settings, args.daemon.json)? {
+    let place = args.daemon.place()?;
+    let settings = if place.is_remote() {
+        afar::of_the_node(settings)?
+    } else {
+        match checked_here(settings, args.daemon.json)? {
             run::Begun::Complete(exit) => return Ok(exit),
             run::Begun::Settings(settings) => *settings,
         }
-    } else {
-        settings
     };
-    let spec = settings.clone().check()?;
-    places::check(&spec, settings.job_file.as_deref())?;
-    let folder =
-        env::current_dir().map_err(|error| CliError::NoFolder(crate::store::plain(&error)))?;
-    let settings = absolute(settings, &folder)?;
     let key = args.once.map_or_else(IdempotencyKey::random, Ok)?;
-    let client = args.daemon.client()?;
+    let client = Client::at(place)?;
     let body = body(settings, args.name, args.priority);
     let job = client
         .submit(&body, &key)
@@ -77,6 +72,28 @@ pub(in crate::cli) fn submit(args: SubmitArgs) -> Result<Exit, CliError> {
         return watch::watch(&client, &job, args.daemon.json);
     }
     Ok(Exit::Done)
+}
+
+/// The settings of a job whose files are on this machine, checked, with absolute paths.
+fn checked_here(settings: JobSettings, json: bool) -> Result<run::Begun, CliError> {
+    // The output directory holds the settings of an interrupted run.
+    let settings = if settings.resume && settings.input.is_empty() {
+        let reports = run::Reports {
+            json,
+            ..run::Reports::default()
+        };
+        match run::begun(settings, reports)? {
+            run::Begun::Settings(settings) => *settings,
+            complete => return Ok(complete),
+        }
+    } else {
+        settings
+    };
+    let spec = settings.clone().check()?;
+    places::check(&spec, settings.job_file.as_deref())?;
+    let folder =
+        env::current_dir().map_err(|error| CliError::NoFolder(crate::store::plain(&error)))?;
+    Ok(run::Begun::Settings(absolute(settings, &folder)?.into()))
 }
 
 fn report(job: &JobView, json: bool, wait: bool) {

@@ -14,13 +14,13 @@ use tokio::{
 };
 
 use super::{
+    audit,
     handle::{Core, Shared},
     message::{Launch, Message, ProcessMessage, ProcessStart, Wanted},
     take::{self, Admitted, Effect, Reply, Terms},
 };
 use crate::{
     daemon::{
-        action::Caller,
         job::{GpuDemand, Job, JobEvent, JobId, Millis, Resources, State},
         refusal::Refusal,
         schedule::{Grant, Queue, Running, Waiting},
@@ -236,9 +236,10 @@ impl CoreLoop {
     }
 
     fn follow(&mut self, message: Message, effect: Effect) {
+        audit::log(&message, &effect);
         if let Some(job) = effect.changed {
             match &message {
-                Message::Set(caller, ..) => self.note_change(*caller, &job),
+                Message::Set(..) => self.note_change(&job),
                 _ => self.note(job),
             }
         }
@@ -285,27 +286,18 @@ impl CoreLoop {
         // That the process is recorded is not a change of state.
         if course.state != State::Starting || course.process.is_none() {
             let error = course.error.as_deref().unwrap_or_default();
-            let (id, user, state) = (job.id, job.submission.uid, course.state.name());
-            tracing::info!(job = id.0, user, state, error, "job {id} is {state}");
+            let (id, owner, state) = (job.id, job.submission.uid, course.state.name());
+            tracing::info!(job = id.0, owner, state, error, "job {id} is {state}");
         }
         self.publish(Notice::State(job.id, course.state));
     }
 
     /// Updates memory to a committed job whose user has changed it, and publishes the change.
-    fn note_change(&mut self, caller: Caller, job: &Job) {
+    fn note_change(&mut self, job: &Job) {
         if let Some(waiting) = Waiting::of(job) {
             self.queue.replace(waiting, now());
         }
-        let (id, priority) = (job.id, job.submission.priority);
-        let (user, by) = (job.submission.uid, caller.uid);
-        tracing::info!(
-            job = id.0,
-            user,
-            by,
-            priority,
-            "job {id} has priority {priority}"
-        );
-        self.publish(Notice::State(id, job.course.state));
+        self.publish(Notice::State(job.id, job.course.state));
     }
 
     fn publish(&self, notice: Notice) {

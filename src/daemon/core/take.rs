@@ -138,7 +138,7 @@ pub(super) fn admit(
         Ok(settings) => (JobEvent::Admitted, Some(settings)),
         Err(error) => {
             let reason = format!("the stored settings of the job cannot be read: {error}");
-            tracing::error!(job = id.0, user = job.submission.uid, "{reason}");
+            tracing::error!(job = id.0, owner = job.submission.uid, "{reason}");
             (JobEvent::Unreadable(reason), None)
         }
     };
@@ -213,7 +213,7 @@ fn forget(tx: &Tx<'_>, caller: Caller, id: JobId) -> Result<Effect, JobStoreErro
     let answer = match own(tx, caller, id)? {
         Ok(job) if job.course.state.is_final() => {
             tx.remove(id)?;
-            Ok(Reply::Nothing)
+            Ok(Reply::Job(Box::new(job)))
         }
         Ok(_) => Err(Refusal::NotEnded(id)),
         Err(refusal) => Err(refusal),

@@ -113,6 +113,8 @@ fn command(
 ) -> std::io::Result<Command> {
     let mut command = Command::new(program()?);
     command
+        // `ps` shows it.
+        .arg0(format!("molsieve: job {}", start.id))
         .arg("worker")
         .env_clear()
         .envs(inherited())
