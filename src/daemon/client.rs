@@ -10,6 +10,7 @@ mod line;
 mod place;
 mod request;
 mod sse;
+mod ssh_address;
 mod tunnel;
 
 use std::{

@@ -52,9 +52,10 @@ impl Small {
 fn an_error_of_several_lines_arrives_whole() {
     let work = Small::new();
     let daemon = work.daemon("");
-    let faulty = "[[rule]]\nname = \"one\"\nsmirks = \"[c:1]>>(\"\n\n[[rule]]\nname = \"two\"\nsmirks = \"nonsense\"\n";
-    let rules = work.folder.write("faulty.toml", faulty);
-    let id = daemon.submit(&settings(&work.input, &rules, &work.folder.out()));
+    // The error is the table of what the job needs.
+    let mut small = work.settings("out");
+    small["memory"] = json!("90MiB");
+    let id = daemon.submit(&small);
     let job = daemon.wait_for(id, "failed");
     let error = job["error"].as_str().unwrap();
     let lines: Vec<&str> = error.lines().collect();

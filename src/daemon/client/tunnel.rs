@@ -23,7 +23,7 @@ use std::{
 
 use super::{
     error::{ClientError, start},
-    place::SshAddress,
+    ssh_address::SshAddress,
 };
 
 /// Whether ssh may ask the user for a password or about a host key.
