@@ -86,13 +86,13 @@ pub(super) struct ServeArgs {
     /// Write the log to this file; it may be rotated at any time
     ///
     /// The file is opened again when it was moved or removed. With --log-format journal the log goes to both.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
     log_file: Option<PathBuf>,
 
     /// Serve metrics over TCP at this address too, which must be a loopback address
     ///
     /// For example 127.0.0.1:9477. Only /metrics, /healthz and /readyz are served there.
-    #[arg(long, value_name = "ADDRESS:PORT")]
+    #[arg(long, value_name = "ADDRESS:PORT", hide_short_help = true)]
     metrics_listen: Option<Loopback>,
 }
 
